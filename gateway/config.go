@@ -1,0 +1,196 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"barrage/internal/units"
+)
+
+// Config is what the edge of a node is told. Start from [DefaultConfig].
+type Config struct {
+	Server ServerConfig
+	Admin  AdminConfig
+	Auth   AuthConfig
+	List   ListConfig
+	CORS   CORSConfig
+	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
+	// is not a member is closed with 4403.
+	AutoJoin bool
+	// RecallLimit is how old a message may be when its sender takes it back.
+	RecallLimit time.Duration
+	// StuckTimeout is how long a socket may take no byte before it is closed, see
+	// room.FanoutConfig.
+	StuckTimeout time.Duration
+}
+
+// ServerConfig is the config section `server`: the public port.
+type ServerConfig struct {
+	// Listen is host:port; an empty host means every interface.
+	Listen string `mapstructure:"listen"`
+	// MaxConnections bounds the WebSockets of the node; 0 = what the open-files limit
+	// allows, less a reserve. Above it: 503 with Retry-After.
+	MaxConnections int `mapstructure:"max_connections"`
+	// Pollers is the number of event loops that read from sockets; 0 = half of the
+	// cores, at least 1. Too low: input waits. Too high: fewer cores for fan-out.
+	Pollers int `mapstructure:"pollers"`
+	// SendBuffer is SO_SNDBUF of each socket. It bounds the kernel memory that a
+	// reader who does not read can hold. Too low: large batches take several writes.
+	// Too high: 100,000 slow readers hold that many times this.
+	SendBuffer units.Bytes `mapstructure:"send_buffer"`
+	// ReadHeaderTimeout bounds the time a client may take for its request headers.
+	ReadHeaderTimeout time.Duration `mapstructure:"read_header_timeout"`
+	// MaxHeaderBytes bounds the request headers; above it: 431.
+	MaxHeaderBytes units.Bytes `mapstructure:"max_header_bytes"`
+	// MaxMessageBytes bounds one message from a client, fragments joined; above it
+	// the socket is closed with 1009.
+	MaxMessageBytes units.Bytes `mapstructure:"max_message_bytes"`
+	// PingInterval is the silence after which a client is pinged.
+	PingInterval time.Duration `mapstructure:"ping_interval"`
+	// IdleTimeout is the silence after which a client is closed with 4408; it must
+	// leave time for the answer to a ping.
+	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
+	// DrainTimeout bounds the time from SIGTERM to the end.
+	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
+}
+
+// AdminConfig is the config section `admin`: health and metrics.
+type AdminConfig struct {
+	// Listen is host:port, never a public one; empty = no admin port.
+	Listen string `mapstructure:"listen"`
+}
+
+// AuthConfig is the config section `auth`.
+type AuthConfig struct {
+	// Required makes both sockets check the token; HTTP calls always do.
+	Required bool `mapstructure:"required"`
+	// LoginURL is the hook that decides about logins: userId and password are posted
+	// to it as a form, status 200 lets the user in. Empty: any password passes.
+	LoginURL string `mapstructure:"login_url"`
+	// LoginTimeout bounds one call of the hook.
+	LoginTimeout time.Duration `mapstructure:"login_timeout"`
+}
+
+// ListConfig is the config section `list`: the socket with the user's rooms.
+type ListConfig struct {
+	// UpdateInterval is the least time between two lists sent to one socket. Too low:
+	// busy rooms flood every list. Too high: lists look stale.
+	UpdateInterval time.Duration `mapstructure:"update_interval"`
+}
+
+// CORSConfig is the config section `cors`.
+type CORSConfig struct {
+	// AllowedOrigins are the origins (scheme://host[:port]) whose pages may call the
+	// HTTP API and open sockets; "*" = all.
+	AllowedOrigins []string `mapstructure:"allowed_origins"`
+}
+
+// DefaultConfig is what config.yaml says.
+func DefaultConfig() Config {
+	return Config{
+		Server: ServerConfig{
+			Listen:            ":9000",
+			SendBuffer:        64 << 10,
+			ReadHeaderTimeout: 5 * time.Second,
+			MaxHeaderBytes:    16 << 10,
+			MaxMessageBytes:   8 << 10,
+			PingInterval:      30 * time.Second,
+			IdleTimeout:       75 * time.Second,
+			DrainTimeout:      10 * time.Second,
+		},
+		Admin:        AdminConfig{Listen: "127.0.0.1:9001"},
+		Auth:         AuthConfig{LoginTimeout: 3 * time.Second},
+		List:         ListConfig{UpdateInterval: time.Second},
+		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
+		AutoJoin:     true,
+		RecallLimit:  2 * time.Minute,
+		StuckTimeout: 30 * time.Second,
+	}
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c ServerConfig) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad("listen: %q is not host:port", c.Listen)
+	}
+	if c.MaxConnections < 0 || c.MaxConnections > 10_000_000 {
+		bad("max_connections: %d is not within 0 (= what the open-files limit allows) and 10000000", c.MaxConnections)
+	}
+	if c.Pollers < 0 || c.Pollers > 256 {
+		bad("pollers: %d is not within 0 (= half of the cores) and 256", c.Pollers)
+	}
+	if c.SendBuffer < 4<<10 || c.SendBuffer > 16<<20 {
+		bad("send_buffer: %v is not within 4KiB and 16MiB", c.SendBuffer)
+	}
+	if c.ReadHeaderTimeout < 100*time.Millisecond || c.ReadHeaderTimeout > 5*time.Minute {
+		bad("read_header_timeout: %v is not within 100ms and 5m", c.ReadHeaderTimeout)
+	}
+	if c.MaxHeaderBytes < 1<<10 || c.MaxHeaderBytes > 1<<20 {
+		bad("max_header_bytes: %v is not within 1KiB and 1MiB", c.MaxHeaderBytes)
+	}
+	if c.MaxMessageBytes < 125 || c.MaxMessageBytes > 1<<20 {
+		bad("max_message_bytes: %v is not within 125 bytes and 1MiB", c.MaxMessageBytes)
+	}
+	if c.PingInterval < time.Second {
+		bad("ping_interval: %v is below 1s", c.PingInterval)
+	}
+	if c.IdleTimeout < 2*c.PingInterval {
+		bad("idle_timeout: %v is below twice ping_interval (%v): no time for the answer to a ping", c.IdleTimeout, c.PingInterval)
+	}
+	if c.DrainTimeout < 100*time.Millisecond {
+		bad("drain_timeout: %v is below 100ms", c.DrainTimeout)
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c AdminConfig) Validate() error {
+	if c.Listen == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("listen: %q is not host:port (empty = no admin port)", c.Listen)
+	}
+	return nil
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c AuthConfig) Validate() error {
+	var errs []error
+	if c.LoginURL != "" {
+		if u, err := url.Parse(c.LoginURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			errs = append(errs, fmt.Errorf("login_url: %q is not an http or https URL", c.LoginURL))
+		}
+	}
+	if c.LoginTimeout < 10*time.Millisecond || c.LoginTimeout > time.Minute {
+		errs = append(errs, fmt.Errorf("login_timeout: %v is not within 10ms and 1m", c.LoginTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c ListConfig) Validate() error {
+	if c.UpdateInterval < 10*time.Millisecond || c.UpdateInterval > time.Hour {
+		return fmt.Errorf("update_interval: %v is not within 10ms and 1h", c.UpdateInterval)
+	}
+	return nil
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c CORSConfig) Validate() error {
+	var errs []error
+	for i, o := range c.AllowedOrigins {
+		if o == "*" {
+			continue
+		}
+		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
+			errs = append(errs, fmt.Errorf("allowed_origins[%d]: %q is not an origin as https://example.com, nor *", i, o))
+		}
+	}
+	return errors.Join(errs...)
+}

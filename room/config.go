@@ -1,0 +1,83 @@
+package room
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"barrage/internal/units"
+)
+
+// Config is how rooms behave on one node. Start from [DefaultConfig].
+type Config struct {
+	// OnJoin is how many of the newest messages a member is given first; 0 to 1000.
+	// Too high: every join costs that many messages of bandwidth and every live room
+	// keeps them. Too low: a newcomer meets an empty room.
+	OnJoin int
+	// Linger is how long a room without members stays live. Too low: a room that
+	// flaps is loaded from the store again and again. Too high: memory and
+	// subscriptions for rooms nobody is in.
+	Linger time.Duration
+	// QueueMessages bounds the messages of one room that wait for the store; 1 or
+	// more. Full: further messages are refused and counted.
+	QueueMessages int
+	// Publishers is how many goroutines carry batches to the store; 1 or more. A
+	// publisher waits for one round trip at a time, so this bounds the calls in flight.
+	Publishers int
+	// StoreTimeout bounds one call to the store.
+	StoreTimeout time.Duration
+	// Fanout is how rooms write to sockets.
+	Fanout FanoutConfig
+}
+
+// FanoutConfig is the config section `fanout`.
+type FanoutConfig struct {
+	// Lanes is the number of goroutines that write to sockets; 0 = GOMAXPROCS.
+	// Too low: cores idle while members wait. Too high: lanes only fight for cores.
+	Lanes int `mapstructure:"lanes"`
+	// LogBytes bounds the log of one room, so also how far a slow member may fall
+	// behind before it skips. Too low: members skip after a hiccup. Too high: memory
+	// for every busy room.
+	LogBytes units.Bytes `mapstructure:"log_bytes"`
+	// WriteBytes bounds one write to one member. Too low: more system calls for the
+	// same bytes. Too high: one slow sweep delays other rooms on the lane.
+	WriteBytes units.Bytes `mapstructure:"write_bytes"`
+	// StuckTimeout is how long a member may take no byte at all before it is closed.
+	// Too low: phones in tunnels are thrown out. Too high: dead sockets hold memory.
+	StuckTimeout time.Duration `mapstructure:"stuck_timeout"`
+}
+
+// DefaultConfig is what config.yaml says.
+func DefaultConfig() Config {
+	return Config{
+		OnJoin:        50,
+		Linger:        30 * time.Second,
+		QueueMessages: 4096,
+		Publishers:    32,
+		StoreTimeout:  3 * time.Second,
+		Fanout:        DefaultFanout(),
+	}
+}
+
+// DefaultFanout is what config.yaml says in section `fanout`.
+func DefaultFanout() FanoutConfig {
+	return FanoutConfig{LogBytes: 1 << 20, WriteBytes: 64 << 10, StuckTimeout: 30 * time.Second}
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c FanoutConfig) Validate() error {
+	var errs []error
+	if c.Lanes < 0 || c.Lanes > 1024 {
+		errs = append(errs, fmt.Errorf("lanes: %d is not within 0 (= one per core) and 1024", c.Lanes))
+	}
+	if c.WriteBytes < 4<<10 || c.WriteBytes > 1<<20 {
+		errs = append(errs, fmt.Errorf("write_bytes: %v is not within 4KiB and 1MiB", c.WriteBytes))
+	}
+	if c.LogBytes < 2*c.WriteBytes || c.LogBytes > 1<<30 {
+		errs = append(errs, fmt.Errorf("log_bytes: %v is not within twice write_bytes (%v) and 1GiB", c.LogBytes, 2*c.WriteBytes))
+	}
+	if c.StuckTimeout < time.Second {
+		errs = append(errs, fmt.Errorf("stuck_timeout: %v is below 1s", c.StuckTimeout))
+	}
+	return errors.Join(errs...)
+}
