@@ -1,0 +1,41 @@
+package gateway
+
+import "barrage/codec"
+
+// closeReason is why the gateway closes a WebSocket: the catalogue of what clients
+// can see. The String is the metric's label.
+type closeReason uint8
+
+const (
+	closeNone          closeReason = iota
+	closePeer                      // the peer said goodbye, or went without
+	closeProtocolError             // the peer broke RFC 6455
+	closeUnauthorized              // the token is not, or no longer, the user's; `440` was sent before
+	closeForbidden                 // the user is not a member of the room
+	closeIdle                      // nothing heard for server.idle_timeout
+	closeStuck                     // took no byte for fanout.stuck_timeout
+	closeRestart                   // the node is leaving
+	closeInternal                  // a bug of ours; the log has it
+	closeReasons                   // how many there are
+)
+
+// closings says what goes over the wire. Texts are at most 123 bytes (RFC 6455
+// section 5.5: control frames carry 125, two of them the code).
+var closings = [closeReasons]struct {
+	label     string
+	code      codec.CloseCode
+	text      string
+	reconnect bool // the client should come back
+}{
+	closeNone:          {"none", 0, "", false},
+	closePeer:          {"peer", codec.CloseNormal, "", false},
+	closeProtocolError: {"protocol_error", codec.CloseProtocolError, "", false}, // code and text come with the error
+	closeUnauthorized:  {"unauthorized", codec.CloseNormal, "not logged in", false},
+	closeForbidden:     {"forbidden", 4403, "not a member of this room", false},
+	closeIdle:          {"idle", 4408, "nothing heard for too long", true},
+	closeStuck:         {"stuck", 4409, "took no data for too long", true},
+	closeRestart:       {"restart", codec.CloseRestart, "node restarting, connect again", true},
+	closeInternal:      {"internal", codec.CloseInternal, "internal error", true},
+}
+
+func (r closeReason) String() string { return closings[r].label }

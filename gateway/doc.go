@@ -1,0 +1,27 @@
+// Package gateway is the edge of a node: whose socket, on which poller? It owns the
+// listener and the handshake (net/http), the sockets after it (nbio), the sessions
+// on them, the HTTP API, health and metrics. What a room says to whom is package
+// room's business; what the bytes mean, package codec's.
+//
+// Goroutines; a connection has none of its own once its handshake is done:
+//
+//	name           how many          started by  ended by           may block on
+//	accept         1 per port        Start       Drain              accept(2)
+//	handshake/API  1 per request     net/http    its end            the store, bounded by apiTimeout
+//	poller         Server.Pollers    Start       Close              epoll_wait(2); never on I/O or the store
+//	closer         0 or 1            nbio        empty list         locks only
+//	sweep          1                 Start       Close              a timer
+//	lists          1                 Start       Close              a timer, its kick
+//	list reloads   reloadWorkers     Start       Close              the store, bounded by apiTimeout
+//
+// Locks, in the order they may be taken; locks of package room follow:
+//
+//	socket.mu -> nbio's lock of the connection -> room's part lock
+//	room's lock of a room -> lists.mu
+//	Server.mu (sessions) -> nothing
+//
+// nbio hides itself from the race detector, so what it calls is kept small: onData
+// in a poller, onWritten under the connection's lock, onClose in the closer.
+//
+// Read first: [Server], then session.go and socket.go.
+package gateway

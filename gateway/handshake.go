@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// refusal is an HTTP answer to a request that will not become a WebSocket.
+type refusal struct {
+	status int
+	why    string
+}
+
+// answered is the refusal of a connection that net/http no longer answers for.
+var answered = &refusal{}
+
+func refuse(status int, format string, args ...any) *refusal {
+	return &refusal{status, fmt.Sprintf(format, args...)}
+}
+
+// checkHandshake holds a request against RFC 6455 section 4.2.1 and returns the
+// client's key.
+func checkHandshake(r *http.Request) (key string, bad *refusal) {
+	switch {
+	case !r.ProtoAtLeast(1, 1):
+		return "", refuse(http.StatusBadRequest, "cannot upgrade: the request is %s, a WebSocket needs HTTP/1.1", r.Proto)
+	case !hasToken(r.Header["Upgrade"], "websocket"):
+		return "", refuse(http.StatusBadRequest, "cannot upgrade: header Upgrade is %q, want websocket", r.Header.Get("Upgrade"))
+	case !hasToken(r.Header["Connection"], "upgrade"):
+		return "", refuse(http.StatusBadRequest, "cannot upgrade: header Connection is %q, want Upgrade", r.Header.Get("Connection"))
+	case r.ContentLength != 0:
+		return "", refuse(http.StatusBadRequest, "cannot upgrade: the request has a body")
+	}
+	if v := r.Header["Sec-Websocket-Version"]; len(v) != 1 || v[0] != "13" {
+		return "", refuse(http.StatusUpgradeRequired, "cannot upgrade: Sec-WebSocket-Version is %q, want 13", strings.Join(v, ", "))
+	}
+	keys := r.Header["Sec-Websocket-Key"]
+	if len(keys) != 1 {
+		return "", refuse(http.StatusBadRequest, "cannot upgrade: %d Sec-WebSocket-Key headers, want 1", len(keys))
+	}
+	if raw, err := base64.StdEncoding.DecodeString(keys[0]); err != nil || len(raw) != 16 {
+		return "", refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Key %q is not 16 bytes in base64", keys[0])
+	}
+	return keys[0], nil
+}
+
+// hasToken looks for a token in comma-separated header values, without regard to case.
+func hasToken(values []string, token string) bool {
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// switching is the answer that turns the connection into a WebSocket
+// (RFC 6455 section 4.2.2).
+func switching(key string) []byte {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n")
+}
+
+// originAllowed reports whether a page of that origin may talk to us. A request
+// without an origin does not come from a page of another site.
+func (s *Server) originAllowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	allowed := s.cfg.CORS.AllowedOrigins
+	if origin == "" || slices.Contains(allowed, "*") || slices.Contains(allowed, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host) // our own pages
+}
+
+// maxIDBytes bounds room and user ids, maxTokenBytes tokens and passwords.
+const (
+	maxIDBytes    = 128
+	maxTokenBytes = 512
+)
+
+// checkID refuses ids nobody can mean: they end up in Redis keys and log lines.
+func checkID(name, id string) *refusal { return checkText(name, id, maxIDBytes) }
+
+func checkText(name, text string, most int) *refusal {
+	switch {
+	case text == "":
+		return refuse(http.StatusBadRequest, "%s is missing", name)
+	case len(text) > most:
+		return refuse(http.StatusBadRequest, "%s has %d bytes, at most %d are allowed", name, len(text), most)
+	case !printable(text):
+		return refuse(http.StatusBadRequest, "%s %q has control characters or is not UTF-8", name, text)
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' })
+}
+
+// writeRefusal answers a handshake in plain words.
+func writeRefusal(w http.ResponseWriter, f *refusal) {
+	h := w.Header()
+	switch f.status {
+	case 0: // answered
+		return
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfter())
+	case http.StatusUpgradeRequired:
+		h.Set("Sec-WebSocket-Version", "13")
+		h.Set("Upgrade", "websocket")
+	}
+	http.Error(w, f.why, f.status)
+}
+
+// retryAfter is 1 to 5 seconds, drawn anew each time, so that those who were turned
+// away do not all come back at once.
+func retryAfter() string { return strconv.Itoa(1 + rand.IntN(5)) }

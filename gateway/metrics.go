@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"barrage/room"
+)
+
+// metrics exports the figures of edge and rooms. Nothing is counted twice: the
+// figures live where they arise, and are read when somebody looks.
+type metrics struct {
+	registry *prometheus.Registry
+}
+
+// Registry is where further parts of the node register their metrics.
+func (s *Server) Registry() prometheus.Registerer { return s.metrics.registry }
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	m.gauge("barrage_connections", "WebSockets open now.", func() float64 { return float64(s.Sessions()) })
+	m.gauge("barrage_connections_max", "WebSockets that fit.", func() float64 { return float64(s.maxOpen) })
+	m.gauge("barrage_ready", "1 when new clients should come here.", func() float64 { return truth(s.ready() == nil) })
+	m.count("barrage_received_messages_total", "Messages from clients.", &s.stats.messagesIn)
+	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.stats.bytesIn)
+	m.count("barrage_unicast_bytes_total", "Bytes for one client alone: welcomes, lists, pongs, closes.", &s.stats.unicastBytes)
+	m.count("barrage_refused_handshakes_total", "WebSocket requests answered with an error.", &s.stats.refusedHandshakes)
+	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.stats.full)
+	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.stats.joinErrors)
+	for r := closePeer; r < closeReasons; r++ {
+		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.stats.closed[r].Load()) })
+	}
+	m.registerRooms(s)
+	return m
+}
+
+// registerRooms exports the hall's figures. in = sent + skipped + left + what is on
+// its way, in copies.
+func (m *metrics) registerRooms(s *Server) {
+	read := func(f func(room.Stats) float64) func() float64 { return func() float64 { return f(s.hall.Stats()) } }
+	m.gauge("barrage_rooms", "Rooms live now.", read(func(h room.Stats) float64 { return float64(h.Rooms) }))
+	m.gauge("barrage_members", "Members of rooms now.", read(func(h room.Stats) float64 { return float64(h.Members) }))
+	m.gauge("barrage_waiting_messages", "Messages on their way to the store.", read(func(h room.Stats) float64 { return float64(h.Waiting) }))
+	for _, c := range []struct {
+		name, help, label, value string
+		read                     func(room.Stats) uint64
+	}{
+		{"barrage_accepted_messages_total", "Messages that came from the store for live rooms.", "", "", func(h room.Stats) uint64 { return h.Accepted }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "queue_full", func(h room.Stats) uint64 { return h.RefusedBusy }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "unauthorized", func(h room.Stats) uint64 { return h.RefusedGate }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "store", func(h room.Stats) uint64 { return h.RefusedStore }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.stats.ignored.Load() }},
+		{"barrage_sent_messages_total", "Copies handed to sockets.", "", "", func(h room.Stats) uint64 { return h.Sent }},
+		{"barrage_sent_bytes_total", "Bytes of those copies, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},
+		{"barrage_writes_total", "Writes that carried those copies.", "", "", func(h room.Stats) uint64 { return h.Writes }},
+		{"barrage_dropped_copies_total", "Copies that were not sent, by reason.", "reason", "slow", func(h room.Stats) uint64 { return h.Skipped }},
+		{"barrage_dropped_copies_total", "Copies that were not sent, by reason.", "reason", "left", func(h room.Stats) uint64 { return h.Left }},
+		{"barrage_welcomes_built_total", "First frames built; members share them.", "", "", func(h room.Stats) uint64 { return h.Welcomes }},
+		{"barrage_gaps_total", "Holes noticed in what the store sent.", "", "", func(h room.Stats) uint64 { return h.Gaps }},
+		{"barrage_history_reads_total", "Reads of history to load a room or to catch up.", "", "", func(h room.Stats) uint64 { return h.Fetches }},
+		{"barrage_history_read_errors_total", "Those that failed.", "", "", func(h room.Stats) uint64 { return h.FetchErrors }},
+		{"barrage_missed_messages_total", "Messages that could not be read any more.", "", "", func(h room.Stats) uint64 { return h.Missed }},
+		{"barrage_epochs_total", "Times a room's count started again.", "", "", func(h room.Stats) uint64 { return h.Epochs }},
+	} {
+		m.labelled(c.name, c.help, c.label, c.value, read(func(h room.Stats) float64 { return float64(c.read(h)) }))
+	}
+}
+
+func (m *metrics) gauge(name, help string, f func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
+}
+
+func (m *metrics) count(name, help string, c *atomic.Uint64) {
+	m.labelled(name, help, "", "", func() float64 { return float64(c.Load()) })
+}
+
+func (m *metrics) labelled(name, help, label, value string, f func() float64) {
+	var labels prometheus.Labels
+	if label != "" {
+		labels = prometheus.Labels{label: value}
+	}
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, f))
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

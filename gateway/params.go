@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// maxFormBytes bounds the body of an API call.
+const maxFormBytes = 64 << 10
+
+// params are the parameters of one API call, in whichever of the three forms they
+// came: multipart, urlencoded or query string. The first one that is missing or
+// malformed is kept in bad, so a call reads them all and asks once.
+type params struct {
+	values url.Values
+	bad    *refusal
+}
+
+// readParams reads query string and body.
+func readParams(w http.ResponseWriter, r *http.Request) (*params, *refusal) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
+	err := r.ParseMultipartForm(maxFormBytes)
+	if errors.Is(err, http.ErrNotMultipart) {
+		err = r.ParseForm()
+	}
+	if err != nil {
+		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+			return nil, refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", maxFormBytes)
+		}
+		return nil, refuse(http.StatusBadRequest, "cannot read the parameters: %v", err)
+	}
+	if r.MultipartForm != nil {
+		_ = r.MultipartForm.RemoveAll() // files nobody asked for
+	}
+	return &params{values: r.Form}, nil
+}
+
+func (p *params) refuse(format string, args ...any) {
+	if p.bad == nil {
+		p.bad = refuse(http.StatusBadRequest, format, args...)
+	}
+}
+
+func (p *params) has(name string) bool { return p.values.Has(name) }
+
+// text returns a parameter that must not be empty.
+func (p *params) text(name string, most int) string {
+	v := p.values.Get(name)
+	if bad := checkText(name, v, most); bad != nil && p.bad == nil {
+		p.bad = bad
+	}
+	return v
+}
+
+// id returns a room or user id.
+func (p *params) id(name string) string { return p.text(name, maxIDBytes) }
+
+// integer returns a whole number.
+func (p *params) integer(name string) int64 {
+	v := p.values.Get(name)
+	if v == "" {
+		p.refuse("%s is missing", name)
+		return 0
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		p.refuse("%s is %q, want a whole number", name, v)
+	}
+	return n
+}

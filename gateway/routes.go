@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"barrage/web"
+)
+
+// routes are the public port's.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /group/chat/{groupId}/{userId}/{token}", s.chat)
+	mux.HandleFunc("GET /group/list/{userId}/{token}", s.list)
+	mux.HandleFunc("POST /user/login", s.open(s.login))
+	mux.HandleFunc("POST /user/joinGroup", s.api(s.joinGroup))
+	mux.HandleFunc("POST /user/listGroup", s.api(s.listGroup))
+	mux.HandleFunc("POST /group/listMessage", s.api(s.listMessage))
+	mux.HandleFunc("POST /group/listOldMessage", s.api(s.listOldMessage))
+	mux.HandleFunc("POST /group/delMessage", s.api(s.delMessage))
+	mux.Handle("GET /{$}", web.Page("room.html"))
+	mux.Handle("GET /test/websocket", web.Page("test.html"))
+	return s.refuseEmptyIDs(s.cors(mux))
+}
+
+// refuseEmptyIDs answers socket addresses with an empty part, which the mux would
+// redirect to an address that means something else.
+func (s *Server) refuseEmptyIDs(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.EscapedPath()
+		for _, socket := range []string{"/group/chat/", "/group/list/"} {
+			if rest, ok := strings.CutPrefix(path, socket); ok && slices.Contains(strings.Split(rest, "/"), "") {
+				writeRefusal(w, refuse(http.StatusBadRequest, "cannot upgrade: groupId, userId and token must not be empty in %q", path))
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// cors lets pages of the allowed origins call the API, and answers their preflights.
+func (s *Server) cors(next http.Handler) http.Handler {
+	all := slices.Contains(s.cfg.CORS.AllowedOrigins, "*")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origin := r.Header.Get("Origin")
+		if h := w.Header(); origin != "" && s.originAllowed(r) {
+			if all {
+				h.Set("Access-Control-Allow-Origin", "*")
+			} else {
+				h.Set("Access-Control-Allow-Origin", origin)
+				h.Add("Vary", "Origin")
+			}
+			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+				h.Set("Access-Control-Allow-Methods", "GET, POST")
+				h.Set("Access-Control-Allow-Headers", "userId, token, Content-Type")
+				h.Set("Access-Control-Max-Age", "86400")
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,357 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/lesismal/nbio"
+	"github.com/lesismal/nbio/logging"
+	"github.com/lesismal/nbio/mempool"
+
+	"barrage/codec"
+	"barrage/room"
+)
+
+// Store is what the edge needs of the state that all nodes share. redisx satisfies it.
+type Store interface {
+	room.Store
+	// SetToken makes token the user's only valid one.
+	SetToken(ctx context.Context, user, token string) error
+	// CheckToken reports whether token is the user's, and prolongs its life if so.
+	CheckToken(ctx context.Context, user, token string) (bool, error)
+	// CheckTokens is CheckToken for many, prolonging nothing.
+	CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error)
+	// Join makes user a member of room; added is false where it was one already.
+	Join(ctx context.Context, user, room string) (added bool, err error)
+	// IsMember reports whether user is a member of room.
+	IsMember(ctx context.Context, user, room string) (bool, error)
+	// Rooms lists the rooms that user is a member of.
+	Rooms(ctx context.Context, user string) ([]string, error)
+	// Range reads the history's entries from start to stop as LRANGE does.
+	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
+	// Before reads the count messages just before the one of user at ts.
+	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
+	// Recall takes the message of user at ts back.
+	Recall(ctx context.Context, room, user string, ts int64) (found bool, err error)
+	// SubscribeUser returns once changes of the user's rooms reach [Server.UserEvent].
+	SubscribeUser(ctx context.Context, user string) error
+	// UnsubscribeUser ends that. It never blocks.
+	UnsubscribeUser(user string)
+	// State is nil when the store can be used, else why not.
+	State() error
+}
+
+// apiTimeout bounds what one HTTP call or handshake may wait for the store.
+const apiTimeout = 5 * time.Second
+
+// Server is the edge of one node. Make it with [New], then call Start, Drain, Close
+// in this order.
+type Server struct {
+	// Immutable after Start.
+	cfg     Config
+	maxOpen int // WebSockets
+	store   Store
+	hall    *room.Hall
+	lists   *lists
+	log     *slog.Logger
+	metrics *metrics
+	engine  *nbio.Engine
+	public  *http.Server
+	admin   *http.Server
+	addr    net.Addr
+	adminAt net.Addr
+	started time.Time
+	stop    context.CancelFunc
+	workers sync.WaitGroup // accept loops, sweep
+
+	clock    clock
+	stats    counters
+	draining atomic.Bool
+
+	mu sync.Mutex // guards the fields below
+	// sessions are dense; session.slot is the place.
+	sessions []*session
+	// promised counts handshakes that were let in and are not in sessions yet.
+	promised int
+}
+
+// New makes the edge over store. cfg and rooms must be valid. The caller passes the
+// Server to the store as its handler before Start.
+func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
+	s := &Server{cfg: cfg, store: store, log: log}
+	s.lists = newLists(s)
+	s.hall = room.New(rooms, room.Hooks{Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log)
+	s.metrics = newMetrics(s)
+	return s
+}
+
+// Start opens the ports and begins to serve. On an error nothing is left running.
+func (s *Server) Start() error {
+	limit, err := openFilesLimit()
+	if err != nil {
+		return err
+	}
+	s.maxOpen, err = connectionLimit(s.cfg.Server.MaxConnections, limit)
+	if err != nil {
+		return err
+	}
+	ln, err := listen(s.cfg.Server.Listen, int(s.cfg.Server.SendBuffer))
+	if err != nil {
+		return fmt.Errorf("cannot listen on server.listen %q: %w", s.cfg.Server.Listen, err)
+	}
+	var adminLn net.Listener
+	if s.cfg.Admin.Listen != "" {
+		if adminLn, err = net.Listen("tcp", s.cfg.Admin.Listen); err != nil {
+			_ = ln.Close()
+			return fmt.Errorf("cannot listen on admin.listen %q: %w", s.cfg.Admin.Listen, err)
+		}
+		s.adminAt = adminLn.Addr()
+	}
+	s.addr = ln.Addr()
+	s.startEngine(limit)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	s.started, s.stop = time.Now(), cancel
+	s.workers.Go(func() { s.sweep(ctx) })
+	s.lists.start(ctx, &s.workers)
+	s.public = s.httpServer(s.routes())
+	s.serve(s.public, ln)
+	if adminLn != nil {
+		s.admin = s.httpServer(s.adminRoutes())
+		s.serve(s.admin, adminLn)
+	}
+	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.maxOpen, "open_files", limit)
+	return nil
+}
+
+// startEngine starts nbio's pollers. They only read: accepting is net/http's, and
+// handlers run inline, so nbio's executor, which has a bug that leaves one worker
+// for good, is not in the way.
+func (s *Server) startEngine(openFiles int) {
+	quiet.Do(func() {
+		logging.SetLevel(logging.LevelNone)
+		mempool.DefaultMemPool = mempool.NewAligned() // the default hoards: one pool for 1 KiB to 1 GiB
+		nbio.MaxOpenFiles = openFiles                 // an array of pointers of this size is made
+	})
+	pollers := s.cfg.Server.Pollers
+	if pollers == 0 {
+		pollers = max(1, runtime.NumCPU()/2)
+	}
+	s.engine = nbio.NewEngine(nbio.Config{
+		Name:           "barrage",
+		NPoller:        pollers,
+		ReadBufferSize: 32 << 10, // one a poller; larger only helps clients that send that much at once
+	})
+	s.engine.OnData(func(c *nbio.Conn, b []byte) { c.Session().(*session).read(b) })
+	s.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { c.Session().(*session).drained(n) })
+	s.engine.OnClose(func(c *nbio.Conn, _ error) { s.gone(c.Session().(*session)) })
+	if err := s.engine.Start(); err != nil { // it has no listener that could fail
+		panic("BUG: cannot start pollers: " + err.Error())
+	}
+}
+
+// quiet sets nbio's globals once; several servers live in one test process.
+var quiet sync.Once
+
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: s.cfg.Server.ReadHeaderTimeout,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    int(s.cfg.Server.MaxHeaderBytes),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// serve accepts until the server is shut down. net/http backs off where the process
+// has no descriptor left (EMFILE).
+func (s *Server) serve(srv *http.Server, ln net.Listener) {
+	s.workers.Go(func() {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("stopped accepting", "addr", ln.Addr(), "err", err)
+		}
+	})
+}
+
+// Addr is where the public port listens. Valid after Start.
+func (s *Server) Addr() net.Addr { return s.addr }
+
+// AdminAddr is where the admin port listens; nil without one. Valid after Start.
+func (s *Server) AdminAddr() net.Addr { return s.adminAt }
+
+// Drain leaves in good order, within ctx: readiness off, no new connections, what
+// was taken is answered, every socket is closed with 1012. Whatever is left when ctx
+// ends is cut off by Close.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	if err := s.public.Shutdown(ctx); err != nil {
+		return fmt.Errorf("cannot finish HTTP requests: %w", err)
+	}
+	if err := s.hall.Flush(ctx); err != nil {
+		return fmt.Errorf("cannot deliver %d messages that were taken: %w", s.hall.Stats().Waiting, err)
+	}
+	s.each(func(c *session) { c.close(closeRestart) })
+	return s.waitEmpty(ctx)
+}
+
+// waitEmpty waits until every session is gone.
+func (s *Server) waitEmpty(ctx context.Context) error {
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	for {
+		left := s.Sessions()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cannot wait longer for %d clients to answer the close: %w", left, context.Cause(ctx))
+		case <-t.C:
+		}
+	}
+}
+
+// Close ends everything at once and waits for it.
+func (s *Server) Close() {
+	s.draining.Store(true)
+	_ = s.public.Close()
+	if s.admin != nil {
+		_ = s.admin.Close()
+	}
+	s.each(func(c *session) { c.kill(closeRestart) })
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = s.waitEmpty(ctx)
+	_ = s.engine.Shutdown(ctx)
+	s.stop()
+	s.workers.Wait()
+	s.hall.Close()
+}
+
+// Sessions is how many WebSockets are open.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// each calls f for every session, without holding the lock. It goes from the end to
+// the front: a session that leaves meanwhile is replaced by the last one, which has
+// had its turn, so none is missed.
+func (s *Server) each(f func(*session)) {
+	var some [256]*session
+	s.mu.Lock()
+	to := len(s.sessions)
+	s.mu.Unlock()
+	for to > 0 {
+		s.mu.Lock()
+		to = min(to, len(s.sessions))
+		from := max(0, to-len(some))
+		n := copy(some[:], s.sessions[from:to])
+		s.mu.Unlock()
+		for _, c := range some[:n] {
+			f(c)
+		}
+		to = from
+	}
+}
+
+// reserve promises a place for one more WebSocket; a false answer promises nothing.
+func (s *Server) reserve() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.sessions)+s.promised >= s.maxOpen {
+		return false
+	}
+	s.promised++
+	return true
+}
+
+// unreserve takes a promise back that came to nothing.
+func (s *Server) unreserve() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.promised--
+}
+
+// add turns a promise into a session.
+func (s *Server) add(c *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.promised--
+	c.slot = int32(len(s.sessions))
+	s.sessions = append(s.sessions, c)
+}
+
+// gone takes out a session whose connection nbio has closed.
+func (s *Server) gone(c *session) {
+	c.mu.Lock()
+	c.endLocked(closePeer)
+	c.shut = true
+	c.mu.Unlock()
+	if c.room != nil {
+		c.room.Leave(&c.member)
+		c.room.Release()
+	}
+	if c.feed != nil {
+		s.lists.remove(c.feed)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.sessions) - 1
+	s.sessions[c.slot] = s.sessions[last]
+	s.sessions[c.slot].slot = c.slot
+	s.sessions[last] = nil
+	s.sessions = s.sessions[:last]
+}
+
+// RoomEvent, UserEvent and Resumed are the store's calls (redisx.Handler).
+
+// RoomEvent passes on what happened to a room. It never blocks.
+func (s *Server) RoomEvent(id string, ev codec.Event) { s.hall.RoomEvent(id, ev) }
+
+// UserEvent tells that the set of the user's rooms changed. It never blocks.
+func (s *Server) UserEvent(user string) { s.lists.userChanged(user) }
+
+// Resumed tells that events of any room and user may have been missed.
+func (s *Server) Resumed() {
+	s.hall.Resumed()
+	s.lists.resumed()
+}
+
+// openFilesLimit is the process's limit of open files. Go raises the soft limit to
+// the hard one at start.
+func openFilesLimit() (int, error) {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 0, fmt.Errorf("cannot read the limit of open files: %w", err)
+	}
+	return int(min(l.Max, 1<<24)), nil
+}
+
+// connectionLimit is how many WebSockets fit: what is asked for, or all that the
+// open-files limit allows. The reserve is for listeners, Redis, and requests that
+// are being answered, also with 503.
+func connectionLimit(asked, openFiles int) (int, error) {
+	fits := openFiles - max(64, openFiles/20)
+	switch {
+	case fits <= 0:
+		return 0, fmt.Errorf("cannot serve with %d open files: raise the limit (ulimit -n) to 1024 or more", openFiles)
+	case asked > fits:
+		return 0, fmt.Errorf("cannot hold server.max_connections %d: the limit of %d open files leaves room for %d; raise it (ulimit -n) or lower the setting", asked, openFiles, fits)
+	case asked == 0:
+		return fits, nil
+	}
+	return asked, nil
+}

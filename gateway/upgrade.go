@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/lesismal/nbio"
+
+	"barrage/codec"
+	"barrage/room"
+)
+
+// visitor is who asks for a WebSocket.
+type visitor struct {
+	user  string
+	token string
+	key   string // Sec-WebSocket-Key
+}
+
+// notLoggedIn is the frame of contract section 2, item 1.
+var notLoggedIn = codec.AppendFrame(nil, codec.OpText, "440")
+
+// chat serves GET /group/chat/{groupId}/{userId}/{token}.
+func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
+	s.admit(w, r, func(ctx context.Context, v visitor) *refusal {
+		id := strings.Clone(r.PathValue("groupId"))
+		if bad := checkID("groupId", id); bad != nil {
+			return bad
+		}
+		if ok, bad := s.authorized(ctx, v); bad != nil || !ok {
+			return s.turnAway(w, v, closeUnauthorized, bad)
+		}
+		if ok, bad := s.member(ctx, v.user, id); bad != nil || !ok {
+			return s.turnAway(w, v, closeForbidden, bad)
+		}
+		rm, err := s.hall.Open(ctx, id)
+		if err != nil {
+			s.log.Warn("cannot open a room", "room", id, "err", err)
+			return refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+		}
+		return s.upgradeToChat(w, v, rm)
+	})
+}
+
+// list serves GET /group/list/{userId}/{token}.
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	s.admit(w, r, func(ctx context.Context, v visitor) *refusal {
+		if ok, bad := s.authorized(ctx, v); bad != nil || !ok {
+			return s.turnAway(w, v, closeUnauthorized, bad)
+		}
+		f, err := s.lists.open(ctx, v.user)
+		if err != nil {
+			s.log.Warn("cannot open a list", "user", v.user, "err", err)
+			return refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")
+		}
+		c := s.newSession(v)
+		c.feed, f.session = f, c
+		if bad := s.takeOver(w, v, c, nil); bad != nil {
+			s.lists.remove(f)
+			return bad
+		}
+		s.lists.attach(f)
+		return nil
+	})
+}
+
+// admit does what every WebSocket request goes through before it is known what it is
+// for; then come in. A refusal that come returns is the answer.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, come func(context.Context, visitor) *refusal) {
+	bad := func() *refusal {
+		key, bad := checkHandshake(r)
+		if bad != nil {
+			return bad
+		}
+		if !s.originAllowed(r) {
+			return refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin"))
+		}
+		v := visitor{user: strings.Clone(r.PathValue("userId")), token: strings.Clone(r.PathValue("token")), key: key}
+		if bad := checkID("userId", v.user); bad != nil {
+			return bad
+		}
+		if bad := checkText("token", v.token, maxTokenBytes); bad != nil {
+			return bad
+		}
+		if s.draining.Load() {
+			return refuse(http.StatusServiceUnavailable, "the node is leaving, try again")
+		}
+		if !s.reserve() {
+			s.stats.full.Add(1)
+			return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", s.maxOpen)
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+		defer cancel()
+		bad = come(ctx, v)
+		if bad != nil {
+			s.unreserve()
+		}
+		return bad
+	}()
+	if bad != nil {
+		s.stats.refusedHandshakes.Add(1)
+		writeRefusal(w, bad)
+	}
+}
+
+// authorized reports whether the token counts; without auth.required any does.
+func (s *Server) authorized(ctx context.Context, v visitor) (bool, *refusal) {
+	if !s.cfg.Auth.Required {
+		return true, nil
+	}
+	ok, err := s.store.CheckToken(ctx, v.user, v.token)
+	if err != nil {
+		s.log.Warn("cannot check a token", "user", v.user, "err", err)
+		return false, refuse(http.StatusServiceUnavailable, "cannot check the token now")
+	}
+	return ok, nil
+}
+
+// member reports whether the user may be in the room, and with room.auto_join makes
+// it so. A store that does not answer keeps nobody out of a room that joins by
+// itself: the membership is only what /user/listGroup shows.
+func (s *Server) member(ctx context.Context, user, id string) (bool, *refusal) {
+	if s.cfg.AutoJoin {
+		if _, err := s.store.Join(ctx, user, id); err != nil {
+			s.stats.joinErrors.Add(1)
+			s.log.Warn("cannot write a membership", "user", user, "room", id, "err", err)
+		}
+		return true, nil
+	}
+	ok, err := s.store.IsMember(ctx, user, id)
+	if err != nil {
+		s.log.Warn("cannot check a membership", "user", user, "room", id, "err", err)
+		return false, refuse(http.StatusServiceUnavailable, "cannot check the membership now")
+	}
+	return ok, nil
+}
+
+// turnAway ends a WebSocket right after the handshake, because only there FastIM
+// clients look for the reason; or refuses the handshake where that could not even be
+// decided.
+func (s *Server) turnAway(w http.ResponseWriter, v visitor, why closeReason, undecided *refusal) *refusal {
+	if undecided != nil {
+		return undecided
+	}
+	c := s.newSession(v)
+	var first []byte
+	if why == closeUnauthorized {
+		first = notLoggedIn
+	}
+	if bad := s.takeOver(w, v, c, first); bad != nil {
+		return bad
+	}
+	c.close(why)
+	return nil
+}
+
+func (s *Server) newSession(v visitor) *session {
+	c := &session{srv: s, user: v.user, token: v.token}
+	now := s.clock.now()
+	c.heard.Store(now)
+	c.prolonged.Store(now)
+	return c
+}
+
+// upgradeToChat makes the request a member of rm. It takes over the hold on rm.
+func (s *Server) upgradeToChat(w http.ResponseWriter, v visitor, rm *room.Room) *refusal {
+	c := s.newSession(v)
+	c.room = rm
+	welcome := rm.Enter(&c.member, c)
+	if bad := s.takeOver(w, v, c, welcome); bad != nil {
+		rm.Leave(&c.member)
+		rm.Release()
+		return bad
+	}
+	rm.Attach(&c.member)
+	return nil
+}
+
+// takeOver takes the connection from net/http to the pollers and says 101, then
+// first, in one write. The session is complete before the poller knows it, so its
+// first message cannot come too early. On a refusal the session was never added;
+// once nil is returned, gone will be called.
+func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []byte) *refusal {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "cannot take the connection over: %v", err)
+	}
+	if n := buffered.Reader.Buffered(); n > 0 {
+		// RFC 6455 section 4.1: a client waits for the answer before it sends.
+		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+		_ = conn.Close()
+		return answered
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		_ = conn.Close()
+		return answered // the peer has gone
+	}
+	nb, err := nbio.NBConn(conn) // duplicates the descriptor and closes conn
+	if err != nil {
+		s.log.Warn("cannot take a connection over", "err", err)
+		_ = conn.Close()
+		return answered
+	}
+	c.nb = nb
+	nb.SetSession(c)
+	s.add(c)
+	if _, err := s.engine.AddConn(nb); err != nil {
+		s.log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone
+		return nil
+	}
+	c.unicast(append(switching(v.key), first...))
+	return nil
+}

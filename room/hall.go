@@ -1,0 +1,236 @@
+package room
+
+import (
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"barrage/codec"
+)
+
+// Store is what rooms need of the state that all nodes share. redisx satisfies it.
+// Calls that take a context may block until it ends.
+type Store interface {
+	// Publish numbers the drafts, appends them to the room's history and tells every
+	// node that is subscribed, as one step.
+	Publish(ctx context.Context, room string, drafts []codec.Draft) error
+	// Newest reads the newest messages, at most limit.
+	Newest(ctx context.Context, room string, limit int) (codec.History, error)
+	// Since reads the messages numbered above seq, at most limit, oldest first.
+	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
+	// SubscribeRoom returns once the room's events reach [Hall.RoomEvent].
+	SubscribeRoom(ctx context.Context, room string) error
+	// UnsubscribeRoom ends that. It never blocks.
+	UnsubscribeRoom(room string)
+}
+
+// Hooks are what a hall asks of its surroundings. Every field may be nil.
+type Hooks struct {
+	// Gate is asked before a batch goes to the store: it returns for each author
+	// whether the message may go in. It may block until ctx ends; an error refuses
+	// the whole batch. It deals with the refused authors itself.
+	Gate func(ctx context.Context, from []Author) ([]bool, error)
+	// OnChange hears that a watched room has new messages or lost one. It is called
+	// with the room's lock held: it must not block or call the room.
+	OnChange func(r *Room)
+}
+
+const hallShards = 64 // power of two; spreads joins over locks
+
+// Hall is all rooms that are live on a node. Its methods may be called concurrently.
+type Hall struct {
+	// Immutable after New.
+	cfg struct {
+		Config
+		Hooks
+	}
+	store      Store
+	log        *slog.Logger
+	lanes      []*lane
+	publishers *queue[*Room]
+	ctx        context.Context // ends at Close; parent of every call to the store
+	cancel     context.CancelFunc
+	seed       maphash.Seed
+
+	workers sync.WaitGroup // lanes and publishers
+	coarse  atomic.Int64   // the time of the last Tick, Unix seconds
+	stats   counters
+
+	shards [hallShards]hallShard
+}
+
+type hallShard struct {
+	mu    sync.Mutex // guards the fields below
+	rooms map[string]*Room
+}
+
+// New starts a hall over store. Stop it with [Hall.Close]. cfg must be valid.
+func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
+	h := newHall(cfg, hooks, store, log)
+	for _, l := range h.lanes {
+		h.workers.Go(l.run) // ends when Close closes the lane's queue
+	}
+	for range cfg.Publishers {
+		h.workers.Go(h.publish) // ends when Close closes the publishers' queue
+	}
+	return h
+}
+
+// newHall is New without the goroutines; tests step them by hand.
+func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
+	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed()}
+	h.cfg.Config, h.cfg.Hooks = cfg, hooks
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	lanes := cfg.Fanout.Lanes
+	if lanes == 0 {
+		lanes = runtime.GOMAXPROCS(0)
+	}
+	for range lanes {
+		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes)})
+	}
+	for i := range h.shards {
+		h.shards[i].rooms = map[string]*Room{}
+	}
+	return h
+}
+
+// Close stops the lanes and publishers and waits for them. What has not been sent
+// by then is lost: call [Hall.Flush] before.
+func (h *Hall) Close() {
+	h.cancel()
+	h.publishers.close()
+	for _, l := range h.lanes {
+		l.queue.close()
+	}
+	h.workers.Wait()
+}
+
+func (h *Hall) shard(id string) (*hallShard, uint64) {
+	sum := maphash.String(h.seed, id)
+	return &h.shards[sum%hallShards], sum / hallShards
+}
+
+// Open returns the room, live and loaded; it is made where it did not exist. It
+// blocks for the store only when the room is not live yet. Each Open that succeeded
+// is followed by one [Room.Release].
+func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
+	sh, sum := h.shard(id)
+	sh.mu.Lock()
+	r := sh.rooms[id]
+	if r == nil {
+		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: max(h.cfg.OnJoin, 1)}}
+		sh.rooms[id] = r
+		h.stats.rooms.Add(1)
+	}
+	r.refs++
+	sh.mu.Unlock()
+	if err := r.load(ctx); err != nil {
+		r.Release()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Release gives back what Open gave. A room that nobody holds goes after
+// Config.Linger.
+func (r *Room) Release() {
+	sh, _ := r.hall.shard(r.id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r.refs--
+	if r.refs == 0 {
+		r.emptySince = time.Unix(r.hall.coarse.Load(), 0)
+	}
+}
+
+func (h *Hall) lookup(id string) *Room {
+	sh, _ := h.shard(id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.rooms[id]
+}
+
+// each calls f for every live room, without holding a shard's lock.
+func (h *Hall) each(f func(*Room)) {
+	var rooms []*Room
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.mu.Lock()
+		rooms = rooms[:0]
+		for _, r := range sh.rooms {
+			rooms = append(rooms, r)
+		}
+		sh.mu.Unlock()
+		for _, r := range rooms {
+			f(r)
+		}
+	}
+}
+
+// Tick tells the hall the time, about once a second: rooms that lingered long enough
+// go, logs nobody can still need are dropped, fetches that failed are tried again.
+func (h *Hall) Tick(now time.Time) {
+	h.coarse.Store(now.Unix())
+	old := now.Add(-h.cfg.Fanout.StuckTimeout).Unix()
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.mu.Lock()
+		for id, r := range sh.rooms {
+			if r.refs == 0 && now.Sub(r.emptySince) >= h.cfg.Linger && r.idle() {
+				delete(sh.rooms, id)
+				h.stats.rooms.Add(-1)
+				// Under the lock: an Open that comes right behind must find the
+				// subscription gone, so that its own is the later wish.
+				h.store.UnsubscribeRoom(id)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	h.each(func(r *Room) {
+		r.log.expire(old)
+		r.mu.Lock()
+		if r.failed {
+			r.failed = false
+			r.staleLocked()
+		}
+		r.mu.Unlock()
+	})
+}
+
+// idle reports whether nothing of the room waits for the store.
+func (r *Room) idle() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.queued && len(r.out) == 0
+}
+
+// Flush waits until every message that was posted has gone to the store and come
+// back to the members' sockets, as far as those take it, or until ctx ends.
+func (h *Hall) Flush(ctx context.Context) error {
+	t := time.NewTicker(2 * time.Millisecond)
+	defer t.Stop()
+	for !h.quiet() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+func (h *Hall) quiet() bool {
+	if h.stats.waiting.Load() > 0 {
+		return false
+	}
+	for _, l := range h.lanes {
+		if l.pending.Load() > 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,218 @@
+package room
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// sweepBudget is how many writes a lane does for one part before the next part has
+// its turn. 128 writes of about 7 µs are 0.9 ms: a small room on the lane of a huge
+// one waits no longer than that.
+const sweepBudget = 128
+
+// part is the members of one room that stand on one lane.
+type part struct {
+	// Immutable.
+	room *Room
+	lane *lane
+
+	// mu guards the fields below, and the flags of the part's members.
+	mu     sync.Mutex
+	mail   []mail // for the lane, in order; bounded by three per member
+	queued bool   // stands in lane.queue
+
+	// Guarded by room.mu.
+	size int // members entered and not left
+
+	// Owned by the lane.
+	members []*Member
+	pos     int    // members[:pos] have had their turn in this sweep
+	goal    uint64 // where the log's head stood when the sweep began, in bytes
+	swept   uint64 // every member that is not full has got this far, in bytes
+	behind  bool   // a member has more to get than one write carries
+	spare   []mail // the other half of the mail double buffer
+}
+
+// lane is a goroutine that writes logs to sockets.
+type lane struct {
+	queue *queue[*part]
+	most  int // bytes of one write
+	// pending counts the parts queued or being visited. Atomic; read by Hall.Flush.
+	pending atomic.Int64
+}
+
+func (l *lane) run() {
+	for {
+		p, ok := l.queue.pop()
+		if !ok {
+			return
+		}
+		l.visit(p)
+		l.pending.Add(-1)
+	}
+}
+
+// postLocked leaves mail for the part's lane. p.mu must be held.
+func (p *part) postLocked(kind mailKind, m *Member) {
+	p.mail = append(p.mail, mail{kind, m})
+	p.enqueueLocked()
+}
+
+// wake has the part's lane look at the log.
+func (p *part) wake() {
+	p.mu.Lock()
+	p.enqueueLocked()
+	p.mu.Unlock()
+}
+
+func (p *part) enqueueLocked() {
+	if !p.queued {
+		p.queued = true
+		p.lane.pending.Add(1)
+		p.lane.queue.push(p)
+	}
+}
+
+// visit does one turn of a part: its mail, then up to sweepBudget writes of its sweep.
+func (l *lane) visit(p *part) {
+	p.mu.Lock()
+	letters := p.mail
+	p.mail, p.spare = p.spare[:0], nil
+	p.queued = false
+	p.mu.Unlock()
+
+	t := turn{part: p, most: l.most, budget: sweepBudget}
+	for i, x := range letters {
+		t.read(x)
+		letters[i] = mail{}
+	}
+	if cap(letters) <= 1024 { // a burst's buffer is not kept
+		p.spare = letters[:0]
+	}
+	if t.sweep() {
+		p.wake()
+	}
+	t.account()
+}
+
+// turn is one visit of a lane to a part.
+type turn struct {
+	part   *part
+	most   int
+	budget int // writes left
+	// cached is the view of the member before; in a sweep nearly all members stand at
+	// the same place.
+	cached   view
+	sent     uint64 // frames handed to sockets
+	sentSize uint64 // bytes handed to sockets
+	skipped  uint64 // frames jumped over
+	left     uint64 // frames not sent because the member left
+	writes   uint64
+}
+
+func (t *turn) read(x mail) {
+	p, m := t.part, x.member
+	switch x.kind {
+	case mailJoin:
+		m.slot = int32(len(p.members))
+		p.members = append(p.members, m)
+		t.serve(m)
+	case mailLeave:
+		t.left += p.room.log.headNow().index - m.cursor.index
+		p.remove(m)
+	case mailDrained:
+		m.full = false
+		t.serve(m)
+	}
+}
+
+// remove takes m out and keeps members[:pos] the ones that have had their turn.
+//
+//	[ done .. done | waiting .. waiting ]
+//	        ↑ m    pos              last     the last done fills m's place,
+//	                                         the last waiting fills that one's
+func (p *part) remove(m *Member) {
+	hole := int(m.slot)
+	if hole < p.pos {
+		p.pos--
+		p.place(p.members[p.pos], hole)
+		hole = p.pos
+	}
+	last := len(p.members) - 1
+	p.place(p.members[last], hole)
+	p.members[last] = nil
+	p.members = p.members[:last]
+	if cap(p.members) > 1024 && len(p.members) < cap(p.members)/4 {
+		p.members = append(make([]*Member, 0, 2*len(p.members)), p.members...)
+	}
+}
+
+func (p *part) place(m *Member, slot int) {
+	p.members[slot] = m
+	m.slot = int32(slot)
+}
+
+// sweep goes on with the part's sweep, or starts one where the log has grown. It
+// reports whether there is more to do.
+func (t *turn) sweep() (more bool) {
+	p := t.part
+	head := p.room.log.headNow()
+	if p.pos == 0 {
+		if p.swept == head.off && !p.behind {
+			return false
+		}
+		p.goal, p.behind = head.off, false
+	}
+	for p.pos < len(p.members) && t.budget > 0 {
+		m := p.members[p.pos]
+		p.pos++
+		if m.cursor.off < p.goal {
+			t.serve(m)
+		}
+	}
+	if p.pos < len(p.members) {
+		return true
+	}
+	p.pos, p.swept = 0, p.goal
+	return p.behind || p.swept != p.room.log.headNow().off
+}
+
+// serve gives m what it has not had, in one write.
+func (t *turn) serve(m *Member) {
+	if m.full {
+		return
+	}
+	if t.cached.b == nil || t.cached.from != m.cursor {
+		v, ok := t.part.room.log.at(m.cursor, t.most)
+		if !ok {
+			head := t.part.room.log.headNow()
+			t.skipped += head.index - m.cursor.index
+			m.cursor = head
+			return
+		}
+		t.cached = v
+	}
+	if len(t.cached.b) == 0 {
+		return
+	}
+	t.budget--
+	t.writes++
+	n, full := m.socket.Send(t.cached.b)
+	next := t.cached.after(n)
+	t.sent += next.index - m.cursor.index
+	t.sentSize += uint64(n)
+	m.cursor, m.full = next, full
+	if !full && t.cached.more {
+		t.part.behind = true
+	}
+}
+
+// account adds the turn to the room's and the hall's counters.
+func (t *turn) account() {
+	s := &t.part.room.hall.stats
+	s.sent.Add(t.sent)
+	s.sentBytes.Add(t.sentSize)
+	s.skipped.Add(t.skipped)
+	s.left.Add(t.left)
+	s.writes.Add(t.writes)
+}

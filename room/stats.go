@@ -1,0 +1,57 @@
+package room
+
+import "sync/atomic"
+
+// counters are the hall's figures. All atomic.
+type counters struct {
+	rooms, members atomic.Int64
+	waiting        atomic.Int64 // posted and not yet answered for by the store
+
+	accepted                               atomic.Uint64
+	refusedBusy, refusedGate, refusedStore atomic.Uint64
+	sent, skipped, left                    atomic.Uint64
+	sentBytes, writes                      atomic.Uint64
+	welcomes                               atomic.Uint64
+	gaps, fetches, fetchErrors, missed     atomic.Uint64
+	epochs                                 atomic.Uint64
+}
+
+// Stats are a hall's figures at one moment. Those that count up begin at 0 when the
+// hall starts. A copy is one message for one member.
+type Stats struct {
+	Rooms   int64 // live now
+	Members int64 // now
+	Waiting int64 // messages on their way to the store now
+
+	Accepted     uint64 // messages that came from the store, each room's once
+	RefusedBusy  uint64 // messages refused because the room's queue was full
+	RefusedGate  uint64 // messages refused by Hooks.Gate
+	RefusedStore uint64 // messages the store did not take
+
+	Sent      uint64 // copies handed to sockets
+	Skipped   uint64 // copies jumped over for members that were too slow
+	Left      uint64 // copies not sent because their member left first
+	SentBytes uint64 // bytes of Sent
+	Writes    uint64 // writes that carried Sent
+
+	Welcomes    uint64 // first frames built, not those sent
+	Gaps        uint64 // holes noticed in what the store sent
+	Fetches     uint64 // reads of history to load a room or to catch up
+	FetchErrors uint64 // those that failed
+	Missed      uint64 // messages that could not be fetched any more
+	Epochs      uint64 // times a room's count started again
+}
+
+// Stats reads the figures. It is cheap.
+func (h *Hall) Stats() Stats {
+	c := &h.stats
+	return Stats{
+		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.waiting.Load(),
+		Accepted: c.accepted.Load(), RefusedBusy: c.refusedBusy.Load(),
+		RefusedGate: c.refusedGate.Load(), RefusedStore: c.refusedStore.Load(),
+		Sent: c.sent.Load(), Skipped: c.skipped.Load(), Left: c.left.Load(),
+		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Welcomes: c.welcomes.Load(),
+		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),
+		Missed: c.missed.Load(), Epochs: c.epochs.Load(),
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"barrage/gateway"
+	"barrage/internal/config"
+	"barrage/redisx"
+)
+
+// Where packages that do not know each other meet.
+var (
+	_ gateway.Store  = redisx.Store(nil)
+	_ redisx.Handler = (*gateway.Server)(nil)
+)
+
+// serve runs a node until ctx ends, drains it and returns.
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	var store redisx.Store
+	if len(cfg.Redis.Addrs) == 0 {
+		log.Info("no redis.addrs: everything stays in this node's memory")
+		store = redisx.NewMemory(cfg.Limits(), time.Now)
+	} else {
+		store = redisx.NewRedis(cfg.Redis, cfg.Limits(), log)
+	}
+	node := gateway.New(cfg.Gateway(), cfg.Rooms(), store, log)
+	registerStore(node.Registry(), store)
+	store.Start(node)
+	defer store.Close()
+	if err := node.Start(); err != nil {
+		return err
+	}
+	defer node.Close()
+	greet(os.Stdout, node.Addr(), node.AdminAddr())
+
+	<-ctx.Done()
+	log.Info("draining", "connections", node.Sessions(), "at_most", cfg.Server.DrainTimeout)
+	leave, cancel := context.WithTimeout(context.Background(), cfg.Server.DrainTimeout)
+	defer cancel()
+	if err := node.Drain(leave); err != nil {
+		log.Warn("left before all was done", "err", err)
+	}
+	return nil
+}
+
+// greet says what to open in a browser.
+func greet(w io.Writer, public, admin net.Addr) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n  room      http://%s/\n  sockets   http://%[1]s/test/websocket\n", reachable(public))
+	if admin != nil {
+		fmt.Fprintf(&b, "  metrics   http://%s/metrics\n", reachable(admin))
+	}
+	fmt.Fprintf(&b, "\n  Ctrl-C ends it.\n\n")
+	_, _ = io.WriteString(w, b.String()) // a closed terminal is no reason to stop
+}
+
+// reachable turns "every interface" into an address a browser on this machine can open.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// registerStore exports the store's figures.
+func registerStore(reg prometheus.Registerer, store redisx.Store) {
+	gauge := func(name, help string, read func(redisx.Stats) float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return read(store.Stats()) }))
+	}
+	count := func(name, help string, read func(redisx.Stats) uint64) {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(read(store.Stats())) }))
+	}
+	gauge("barrage_store_connected", "1 while the store can be used.", func(s redisx.Stats) float64 {
+		if s.Connected {
+			return 1
+		}
+		return 0
+	})
+	gauge("barrage_store_subscriptions", "Rooms and users this node hears of.", func(s redisx.Stats) float64 { return float64(s.Subscriptions) })
+	count("barrage_store_calls_total", "Calls to the store.", func(s redisx.Stats) uint64 { return s.Calls })
+	count("barrage_store_errors_total", "Calls to the store that failed.", func(s redisx.Stats) uint64 { return s.Errors })
+	count("barrage_store_reconnects_total", "Times the subscriptions were lost and made again.", func(s redisx.Stats) uint64 { return s.Reconnects })
+	count("barrage_store_events_total", "Events heard.", func(s redisx.Stats) uint64 { return s.Events })
+	count("barrage_store_dropped_events_total", "Events dropped because the node did not keep up; rooms fetch what they missed.", func(s redisx.Stats) uint64 { return s.Dropped })
+	count("barrage_store_foreign_events_total", "Payloads on our channels that are no event of ours.", func(s redisx.Stats) uint64 { return s.Foreign })
+	count("barrage_store_unreadable_entries_total", "Entries of histories that are no message.", func(s redisx.Stats) uint64 { return s.Unreadable })
+}
