@@ -102,6 +102,16 @@ func PlainJSON(s string) (string, error) {
 	return inner, nil
 }
 
+// Timestamp reads the ts of a message that [Draft.AppendJSON] made, where it is the
+// last field, without parsing the rest; 0 where there is none.
+func Timestamp(json string) int64 {
+	ts, err := strconv.ParseInt(strings.TrimRight(json[strings.LastIndexByte(json, ':')+1:], "} "), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return ts
+}
+
 // clip keeps error texts short.
 func clip(s string) string {
 	const most = 64

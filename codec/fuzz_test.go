@@ -1,0 +1,168 @@
+package codec_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"barrage/codec"
+)
+
+// FuzzReader holds the reader, fed in random pieces, against a server written with
+// gobwas/ws: the same messages, and the same refusal at the same place.
+//
+// Where the two differ on purpose, the oracle says so itself, one rule each, so a
+// difference without such a rule fails:
+//
+//   - lengths in a longer form than needed: gobwas/ws takes them, RFC 6455 section
+//     5.2 forbids them;
+//   - close codes 5000 and up: gobwas/ws takes them, section 7.4.2 knows none;
+//   - close codes 1012 to 1014: gobwas/ws does not know them, the IANA registry does;
+//   - the largest message is ours to set: gobwas/ws leaves it to its caller.
+//
+// The oracle sees whole headers only, so a header that the input cuts off is left out
+// for both; that the reader refuses by the first bad byte is
+// TestReader_SplitAtEveryByte's to show.
+func FuzzReader(f *testing.F) {
+	for _, s := range streams() {
+		if len(s.stream) < 1<<12 {
+			f.Add(s.stream, uint32(s.limit()), uint64(1))
+		}
+	}
+	f.Fuzz(func(t *testing.T, stream []byte, limit uint32, seed uint64) {
+		maxMessage := int(limit % (1 << 20))
+		want, judged := oracle(stream, maxMessage)
+		stream = stream[:judged]
+		whole := read(t, stream, maxMessage)
+		if code, _, _ := strings.Cut(whole.refused, " "); code != want.refused || !slices.Equal(whole.delivered, want.delivered) {
+			t.Errorf("limit %d, read % x:\n%v\nwant, as gobwas/ws has it,\n%v", maxMessage, stream, whole, want)
+		}
+		cuts := randomCuts(rand.New(rand.NewPCG(seed, 0)), len(stream))
+		if got := read(t, stream, maxMessage, cuts...); !got.equal(whole) {
+			t.Errorf("limit %d, read % x, cuts %v:\n%v\nwant, as in one piece,\n%v", maxMessage, stream, cuts, got, whole)
+		}
+	})
+}
+
+// oracle reads stream with gobwas/ws. Its refusals are close codes without a reason.
+// judged is how much of stream it could judge.
+func oracle(stream []byte, maxMessage int) (v verdict, judged int) {
+	in := bytes.NewReader(stream)
+	state := ws.StateServerSide
+	var message []byte
+	var kind ws.OpCode
+	var text *wsutil.UTF8Reader // over the fragments of one message
+	for {
+		begin := len(stream) - in.Len()
+		h, err := ws.ReadHeader(in)
+		switch {
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return v, begin
+		case err != nil || ws.CheckHeader(h, state) != nil:
+			v.refused = "1002"
+			return v, len(stream)
+		}
+		size := len(stream) - in.Len() - begin
+		switch { // ours alone
+		case h.OpCode.IsData() && h.Length > int64(maxMessage-len(message)):
+			v.refused = "1009"
+			return v, len(stream)
+		case size != ws.HeaderSize(h):
+			v.refused = "1002"
+			return v, len(stream)
+		}
+		if int64(in.Len()) < h.Length {
+			return v, len(stream)
+		}
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(in, payload); err != nil {
+			panic(err) // there were as many
+		}
+		ws.Cipher(payload, h.Mask, 0)
+		if h.OpCode.IsControl() {
+			if h.OpCode == ws.OpClose {
+				v.refused = oracleClose(payload)
+			}
+			if v.refused != "" {
+				return v, len(stream)
+			}
+			v.delivered = append(v.delivered, codec.Opcode(h.OpCode).String()+" "+string(payload))
+			continue
+		}
+		if h.OpCode != ws.OpContinuation {
+			kind, text = h.OpCode, wsutil.NewUTF8Reader(nil)
+		}
+		message = append(message, payload...)
+		state = state.Set(ws.StateFragmented)
+		if kind == ws.OpText {
+			text.Source = bytes.NewReader(payload)
+			_, err := io.Copy(io.Discard, text)
+			if err != nil || h.Fin && !text.Valid() {
+				v.refused = "1007"
+				return v, len(stream)
+			}
+		}
+		if h.Fin {
+			v.delivered = append(v.delivered, codec.Opcode(kind).String()+" "+string(message))
+			message, state = nil, state.Clear(ws.StateFragmented)
+		}
+	}
+}
+
+// oracleClose judges a close frame's payload.
+func oracleClose(payload []byte) string {
+	if len(payload) == 0 {
+		return ""
+	}
+	code, reason := ws.ParseCloseFrameData(payload)
+	switch { // ours alone
+	case code >= 5000:
+		return "1002"
+	case code >= 1012 && code <= 1014:
+		code = ws.StatusNormalClosure
+	}
+	switch err := ws.CheckCloseFrameData(code, reason); {
+	case errors.Is(err, ws.ErrProtocolInvalidUTF8):
+		return "1007"
+	case err != nil:
+		return "1002"
+	}
+	return ""
+}
+
+// FuzzParseEvent: whatever comes over the channel never panics; what is taken can
+// be written back and read again the same.
+func FuzzParseEvent(f *testing.F) {
+	for _, s := range []string{
+		"m1 e 1 1\n{}", "m1 17-ab 18446744073709551615 0\n{}\n{}\n", "r1 e 7 9", "r1 e 7 9\n", "m1 e 0 1\n{}", "m1  1 1\n{}",
+		"m1 e 01 1\n{}", "m1 e +1 1\n{}", "m2 e 1 1\n{}", "m1", "m1\n", "", "\n", `{"groupId":"1"}`, `"{\"groupId\":\"1\"}"`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		e, err := codec.ParseEvent(s)
+		if err != nil {
+			if foreign := !strings.HasPrefix(s, "m1") && !strings.HasPrefix(s, "r1"); foreign && !errors.Is(err, codec.ErrForeignEvent) {
+				t.Fatalf("ParseEvent(%q) = %v; want ErrForeignEvent", s, err)
+			}
+			return
+		}
+		back := codec.AppendEvent(nil, &e)
+		again, err := codec.ParseEvent(string(back))
+		if err != nil || !sameEvent(again, e) {
+			t.Fatalf("ParseEvent(%q) = %+v, %v; want %+v", back, again, err, e)
+		}
+		// Numbers may lose leading zeros; the messages stay as they are.
+		_, want, _ := strings.Cut(s, "\n")
+		if _, got, _ := strings.Cut(string(back), "\n"); got != want {
+			t.Fatalf("messages %q are written back as %q", want, got)
+		}
+	})
+}

@@ -1,0 +1,203 @@
+package codec
+
+import (
+	"sync"
+	"unicode/utf8"
+)
+
+// FrameHandler takes what a [Reader] has read.
+type FrameHandler interface {
+	// Frame is called for each complete message, with its fragments joined, and for
+	// each control frame, in the order in which they ended. op is OpText, OpBinary,
+	// OpClose, OpPing or OpPong. payload is unmasked and checked; it belongs to the
+	// reader and is valid only during the call. An error ends the reader.
+	Frame(op Opcode, payload []byte) error
+}
+
+// Reader parses what one client sends, piece by piece as it comes off the socket, and
+// holds it against RFC 6455 section 5. The zero value is ready.
+//
+// One goroutine at a time may use it. It stands by value in every connection: 24
+// bytes while nothing is under way.
+type Reader struct {
+	// Owned by the goroutine that calls Feed.
+
+	// err is what ended the stream. Once set it stays.
+	err error
+	// work is what has arrived of the frame or the fragmented message under way, nil
+	// between messages.
+	work *pending
+}
+
+// Feed parses b, the next bytes of the stream, and calls h for everything that is
+// complete now. It may change b in place and keeps no part of it.
+//
+// maxMessage bounds a message in bytes, fragments joined. A frame that would exceed it
+// is refused by its header; what is kept of an incomplete message never takes much
+// more memory than has arrived.
+//
+// The error is a [*ProtocolError], to be sent to the client in a close frame, or what
+// h returned, as it is. After an error the reader is dead: each further call returns
+// that error. After a close frame the caller is expected to stop; Feed goes on.
+//
+// A whole, unfragmented frame in b is handed out where it stands, without a copy and
+// without an allocation. h must not call Feed.
+func (r *Reader) Feed(b []byte, maxMessage int, h FrameHandler) error {
+	if r.err == nil {
+		r.err = r.feed(b, maxMessage, h)
+		if r.err != nil {
+			r.release()
+		}
+	}
+	return r.err
+}
+
+// feed is Feed on a reader that lives.
+func (r *Reader) feed(b []byte, maxMessage int, h FrameHandler) (err error) {
+	for len(b) > 0 && err == nil {
+		if r.work == nil || r.work.headLen == 0 {
+			b, err = r.begin(b, maxMessage, h)
+		} else {
+			b, err = r.resume(b, maxMessage, h)
+		}
+	}
+	return err
+}
+
+// begin reads the frame that b starts with and returns what follows it.
+func (r *Reader) begin(b []byte, maxMessage int, h FrameHandler) (rest []byte, err error) {
+	f, size, err := r.work.parseHeader(b, maxMessage)
+	if err != nil {
+		return nil, err
+	}
+	if size > 0 && f.length <= len(b)-size && f.fin && f.op != OpContinuation {
+		end := size + f.length
+		payload := b[size:end:end]
+		unmask(payload, f.key)
+		return b[end:], deliver(f.op, payload, h)
+	}
+	if r.work == nil {
+		r.work = pendings.Get().(*pending)
+	}
+	return r.resume(b, maxMessage, h)
+}
+
+// resume takes from b what the frame under way still lacks and returns the rest. A
+// frame that b does not end stays under way, and the rest is empty.
+func (r *Reader) resume(b []byte, maxMessage int, h FrameHandler) (rest []byte, err error) {
+	p := r.work
+	if !p.inPayload {
+		had := p.headLen
+		p.headLen += copy(p.head[had:], b)
+		f, size, err := p.parseHeader(p.head[:p.headLen], maxMessage)
+		if err != nil || size == 0 {
+			return nil, err
+		}
+		b = b[size-had:]
+		p.frame, p.inPayload = f, true
+		if f.op == OpText || f.op == OpBinary {
+			p.message = f.op
+		}
+	}
+	lacks := p.start + p.frame.length - len(p.buf)
+	n := min(lacks, len(b))
+	p.frame.key = unmask(b[:n], p.frame.key)
+	p.buf = append(p.buf, b[:n]...)
+	if n < lacks {
+		return nil, nil
+	}
+	return b[n:], r.finish(h)
+}
+
+// finish ends the frame under way, whose payload is complete.
+func (r *Reader) finish(h FrameHandler) error {
+	p := r.work
+	p.headLen, p.inPayload = 0, false
+	op, payload := p.frame.op, p.buf[p.start:]
+	if !op.control() {
+		if !p.frame.fin {
+			if p.message == OpText && !validGrowth(p.buf, p.start) {
+				return errTextNotUTF8
+			}
+			p.start = len(p.buf)
+			return nil
+		}
+		op, payload, p.message = p.message, p.buf, noMessage
+	}
+	err := deliver(op, payload, h)
+	if p.message == noMessage {
+		r.release()
+	} else {
+		p.buf = p.buf[:p.start] // a control frame inside a message
+	}
+	return err
+}
+
+// release gives back what is kept of the stream.
+func (r *Reader) release() {
+	p := r.work
+	if p == nil {
+		return
+	}
+	r.work = nil
+	if cap(p.buf) > keepBytes {
+		p.buf = nil
+	}
+	*p = pending{buf: p.buf[:0]}
+	pendings.Put(p)
+}
+
+// deliver checks the payload of a message or control frame and hands it out.
+func deliver(op Opcode, payload []byte, h FrameHandler) error {
+	switch op {
+	case OpText:
+		if !utf8.Valid(payload) {
+			return errTextNotUTF8
+		}
+	case OpClose:
+		if err := checkClose(payload); err != nil {
+			return err
+		}
+	default: // binary, ping and pong carry any bytes
+	}
+	return h.Frame(op, payload)
+}
+
+// pending is what a [Reader] remembers of a frame that came in pieces, and of a
+// message that came in fragments.
+type pending struct {
+	// head[:headLen] is what has arrived of the header of the frame under way.
+	// headLen is 0 between the fragments of a message.
+	head    [maxHeader]byte
+	headLen int
+	// inPayload says that the header is complete, and frame holds it. frame.key is
+	// the key for the next byte to arrive.
+	inPayload bool
+	frame     header
+	// message is the kind of the message that is open, noMessage without one.
+	message Opcode
+	// buf[:start] is the open message without the frame under way, buf[start:] that
+	// frame's payload so far, both unmasked. A control frame between fragments stands
+	// behind the message and is cut off again.
+	buf   []byte
+	start int
+}
+
+// noMessage is the message kind of a pending frame that belongs to none.
+const noMessage = OpContinuation
+
+// keepBytes is the largest buffer in bytes that is kept for reuse: twice the default
+// of server.max_message_bytes, so that split messages cost no allocation, yet nobody
+// can make an idle frame hold a buffer that a large message left behind.
+const keepBytes = 16 << 10
+
+var pendings = sync.Pool{New: func() any { return new(pending) }}
+
+// parseHeader parses the header that b begins with as the next of the stream. p is nil
+// where nothing is under way.
+func (p *pending) parseHeader(b []byte, maxMessage int) (h header, size int, err error) {
+	if p == nil {
+		return parseHeader(b, false, maxMessage)
+	}
+	return parseHeader(b, p.message != noMessage, maxMessage-p.start)
+}
