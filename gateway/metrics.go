@@ -60,6 +60,7 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "unauthorized", func(h room.Stats) uint64 { return h.RefusedGate }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "store", func(h room.Stats) uint64 { return h.RefusedStore }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.stats.ignored.Load() }},
+		{"barrage_offered_messages_total", "Copies for each member at the moment a message came: sent, dropped, or on their way.", "", "", func(h room.Stats) uint64 { return h.Offered }},
 		{"barrage_sent_messages_total", "Copies handed to sockets.", "", "", func(h room.Stats) uint64 { return h.Sent }},
 		{"barrage_sent_bytes_total", "Bytes of those copies, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},
 		{"barrage_writes_total", "Writes that carried those copies.", "", "", func(h room.Stats) uint64 { return h.Writes }},

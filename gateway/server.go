@@ -89,7 +89,7 @@ type Server struct {
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log}
 	s.lists = newLists(s)
-	s.hall = room.New(rooms, room.Hooks{Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log)
+	s.hall = room.New(rooms, room.Hooks{Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log, time.Now())
 	s.metrics = newMetrics(s)
 	return s
 }

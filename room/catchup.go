@@ -63,8 +63,7 @@ func (r *Room) applyLocked(ev codec.Event) {
 		r.recallLocked(ev)
 		return
 	}
-	known := ev.Epoch == r.pos.Epoch || r.pos.Epoch == ""
-	if !known || ev.Seq > r.pos.Seq+1 {
+	if !r.fitsLocked(ev) {
 		r.hall.stats.gaps.Add(1)
 		r.holding = true
 		r.holdLocked(ev)
@@ -141,13 +140,13 @@ func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
 	r.holding = true
-	was := r.pos
+	was, loaded := r.pos, r.loaded
 	r.mu.Unlock()
 
 	h.stats.fetches.Add(1)
 	now, err := h.store.Newest(ctx, r.id, r.newest.most)
 	var between []codec.Entry
-	if err == nil && r.lacksMore(was, now) {
+	if err == nil && loaded && lackBetween(was, now) {
 		var more codec.History
 		more, err = h.store.Since(ctx, r.id, was.Seq, maxFetch)
 		between = more.Entries
@@ -167,14 +166,18 @@ func (r *Room) fetch(ctx context.Context) error {
 	return nil
 }
 
-// lacksMore reports whether messages lie between what the room has and the oldest
+// lackBetween reports whether messages lie between what the room has and the oldest
 // that was just read.
-func (r *Room) lacksMore(was codec.Position, now codec.History) bool {
-	return was.Epoch != "" && was.Epoch == now.Epoch && len(now.Entries) > 0 && now.Entries[0].Seq > was.Seq+1
+func lackBetween(was codec.Position, now codec.History) bool {
+	return goesOn(was.Epoch, now.Epoch) && len(now.Entries) > 0 && now.Entries[0].Seq > was.Seq+1
 }
 
+// goesOn reports whether a count in epoch now is the one in epoch was; a room that
+// never had a message has none.
+func goesOn(was, now string) bool { return was == now || was == "" }
+
 func (r *Room) fitsLocked(ev codec.Event) bool {
-	return (ev.Epoch == r.pos.Epoch || r.pos.Epoch == "") && ev.Seq <= r.pos.Seq+1
+	return goesOn(r.pos.Epoch, ev.Epoch) && ev.Seq <= r.pos.Seq+1
 }
 
 // catchUpLocked moves the room from was to now. r.mu must be held.
@@ -182,7 +185,7 @@ func (r *Room) catchUpLocked(was codec.Position, between []codec.Entry, now code
 	var fresh []codec.Entry
 	switch {
 	case !r.loaded: // nobody has heard anything yet
-	case now.Epoch != was.Epoch && was.Epoch != "":
+	case !goesOn(was.Epoch, now.Epoch):
 		// Counting started again, so numbers say nothing: what is younger than all
 		// that was delivered is new.
 		r.hall.stats.epochs.Add(1)
@@ -205,8 +208,8 @@ func (r *Room) catchUpLocked(was codec.Position, between []codec.Entry, now code
 				}
 			}
 		}
-		if k := len(between); k == maxFetch && len(now.Entries) > 0 && now.Entries[0].Seq > between[k-1].Seq+1 {
-			r.hall.stats.missed.Add(now.Entries[0].Seq - between[k-1].Seq - 1)
+		if passed := now.Seq - was.Seq; now.Seq > was.Seq && passed > uint64(len(fresh)) {
+			r.hall.stats.missed.Add(passed - uint64(len(fresh)))
 		}
 	}
 	r.loaded = true

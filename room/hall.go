@@ -68,9 +68,10 @@ type hallShard struct {
 	rooms map[string]*Room
 }
 
-// New starts a hall over store. Stop it with [Hall.Close]. cfg must be valid.
-func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
-	h := newHall(cfg, hooks, store, log)
+// New starts a hall over store at time now. Stop it with [Hall.Close]. cfg must be
+// valid.
+func New(cfg Config, hooks Hooks, store Store, log *slog.Logger, now time.Time) *Hall {
+	h := newHall(cfg, hooks, store, log, now)
 	for _, l := range h.lanes {
 		h.workers.Go(l.run) // ends when Close closes the lane's queue
 	}
@@ -81,9 +82,10 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 }
 
 // newHall is New without the goroutines; tests step them by hand.
-func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
+func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger, now time.Time) *Hall {
 	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed()}
 	h.cfg.Config, h.cfg.Hooks = cfg, hooks
+	h.coarse.Store(now.Unix())
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	lanes := cfg.Fanout.Lanes
 	if lanes == 0 {

@@ -53,8 +53,8 @@ func (l *lane) run() {
 }
 
 // postLocked leaves mail for the part's lane. p.mu must be held.
-func (p *part) postLocked(kind mailKind, m *Member) {
-	p.mail = append(p.mail, mail{kind, m})
+func (p *part) postLocked(x mail) {
+	p.mail = append(p.mail, x)
 	p.enqueueLocked()
 }
 
@@ -118,7 +118,9 @@ func (t *turn) read(x mail) {
 		p.members = append(p.members, m)
 		t.serve(m)
 	case mailLeave:
-		t.left += p.room.log.headNow().index - m.cursor.index
+		if x.head > m.cursor.index {
+			t.left += x.head - m.cursor.index
+		}
 		p.remove(m)
 	case mailDrained:
 		m.full = false

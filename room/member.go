@@ -41,4 +41,5 @@ const (
 type mail struct {
 	kind   mailKind
 	member *Member
+	head   uint64 // mailLeave: frames in the log when the member left
 }

@@ -127,7 +127,7 @@ func (r *Room) Attach(m *Member) {
 		return
 	}
 	m.attached = true
-	p.postLocked(mailJoin, m)
+	p.postLocked(mail{kind: mailJoin, member: m})
 }
 
 // Drained tells m's lane that its socket takes bytes again. It never blocks and may
@@ -137,7 +137,7 @@ func (r *Room) Drained(m *Member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if m.attached && !m.left {
-		p.postLocked(mailDrained, m)
+		p.postLocked(mail{kind: mailDrained, member: m})
 	}
 }
 
@@ -145,21 +145,27 @@ func (r *Room) Drained(m *Member) {
 func (r *Room) Leave(m *Member) {
 	p := m.part
 	p.mu.Lock()
-	if m.left {
-		p.mu.Unlock()
+	attached, again := m.attached, m.left
+	m.left = true
+	p.mu.Unlock()
+	if again {
 		return
 	}
-	m.left = true
-	if m.attached {
-		p.postLocked(mailLeave, m)
-	}
-	p.mu.Unlock()
 
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	p.size--
 	r.members--
 	r.hall.stats.members.Add(-1)
+	head := r.log.headNow().index // what comes from now on was not meant for m
+	r.mu.Unlock()
+
+	if !attached {
+		r.hall.stats.left.Add(head - m.cursor.index)
+		return
+	}
+	p.mu.Lock()
+	p.postLocked(mail{kind: mailLeave, member: m, head: head})
+	p.mu.Unlock()
 }
 
 // Members is how many members the room has on this node.
@@ -207,6 +213,7 @@ func (r *Room) deliverLocked(messages []codec.Entry) {
 		r.newest.push(e)
 	}
 	r.hall.stats.accepted.Add(uint64(len(messages)))
+	r.hall.stats.offered.Add(uint64(len(messages)) * uint64(r.members))
 	r.changedLocked()
 	for _, p := range r.parts {
 		if p != nil && p.size > 0 {

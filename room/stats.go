@@ -7,7 +7,7 @@ type counters struct {
 	rooms, members atomic.Int64
 	waiting        atomic.Int64 // posted and not yet answered for by the store
 
-	accepted                               atomic.Uint64
+	offered, accepted                      atomic.Uint64
 	refusedBusy, refusedGate, refusedStore atomic.Uint64
 	sent, skipped, left                    atomic.Uint64
 	sentBytes, writes                      atomic.Uint64
@@ -28,6 +28,9 @@ type Stats struct {
 	RefusedGate  uint64 // messages refused by Hooks.Gate
 	RefusedStore uint64 // messages the store did not take
 
+	// Offered copies are those of each message for each member at that moment:
+	// Offered = Sent + Skipped + Left + what is still on its way.
+	Offered   uint64
 	Sent      uint64 // copies handed to sockets
 	Skipped   uint64 // copies jumped over for members that were too slow
 	Left      uint64 // copies not sent because their member left first
@@ -38,7 +41,7 @@ type Stats struct {
 	Gaps        uint64 // holes noticed in what the store sent
 	Fetches     uint64 // reads of history to load a room or to catch up
 	FetchErrors uint64 // those that failed
-	Missed      uint64 // messages that could not be fetched any more
+	Missed      uint64 // messages that passed unheard and could not be read any more: trimmed or recalled meanwhile
 	Epochs      uint64 // times a room's count started again
 }
 
@@ -47,7 +50,7 @@ func (h *Hall) Stats() Stats {
 	c := &h.stats
 	return Stats{
 		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.waiting.Load(),
-		Accepted: c.accepted.Load(), RefusedBusy: c.refusedBusy.Load(),
+		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
 		RefusedGate: c.refusedGate.Load(), RefusedStore: c.refusedStore.Load(),
 		Sent: c.sent.Load(), Skipped: c.skipped.Load(), Left: c.left.Load(),
 		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Welcomes: c.welcomes.Load(),

@@ -1,0 +1,182 @@
+package room
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// publishUnheard puts messages of room 1 into the store that the hall is not told of.
+func (f *fixture) publishUnheard(texts ...string) {
+	f.t.Helper()
+	f.store.set(func(s *fakeStore) { s.deaf = true })
+	for _, info := range texts {
+		f.now = f.now.Add(time.Millisecond)
+		d := codec.NewDraft("1", "u", info, f.now.UnixMilli())
+		if err := f.store.Publish(f.t.Context(), "1", []codec.Draft{d}); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	f.store.set(func(s *fakeStore) { s.deaf = false })
+}
+
+func TestCatchUp_GapIsFilledInOrder(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "1")
+	f.settle()
+	f.publishUnheard("2", "3", "4", "5")
+	f.post(r, "6")
+	f.post(r, "7")
+	f.settle()
+	wantInfos(t, m, "1", "2", "3", "4", "5", "6", "7")
+	if s := f.hall.Stats(); s.Gaps != 1 || s.Missed != 0 {
+		t.Errorf("Stats() = %+v; want one gap, nothing missed", s)
+	}
+}
+
+func TestCatchUp_ResumedFetchesTheLastMessage(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.publishUnheard("unheard")
+	f.hall.Resumed()
+	f.settle()
+	wantInfos(t, m, "unheard")
+}
+
+func TestCatchUp_DuplicatesAreDropped(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "1")
+	f.post(r, "2")
+	f.settle()
+	all := f.store.rooms["1"]
+	ev := codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Total: 2, Messages: []string{all[0].JSON, all[1].JSON}}
+	f.hall.RoomEvent("1", ev)
+	f.publishUnheard("3")
+	ev.Messages = append(ev.Messages, f.store.rooms["1"][2].JSON) // overlaps by two
+	ev.Total = 3
+	f.hall.RoomEvent("1", ev)
+	f.settle()
+	wantInfos(t, m, "1", "2", "3")
+}
+
+func TestCatchUp_NewEpochDeliversOnlyWhatIsNew(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	for i := range 5 {
+		f.post(r, fmt.Sprint("old", i))
+	}
+	f.settle()
+	f.store.set(func(s *fakeStore) { // all data lost
+		s.epoch, s.rooms, s.count = "e2", map[string][]codec.Entry{}, map[string]uint64{}
+	})
+	f.publishUnheard("new1", "new2")
+	f.post(r, "new3")
+	f.settle()
+	wantInfos(t, m, "old0", "old1", "old2", "old3", "old4", "new1", "new2", "new3")
+	if s := f.hall.Stats(); s.Epochs != 1 {
+		t.Errorf("Epochs = %d; want 1", s.Epochs)
+	}
+	late := f.join(r)
+	if got := string(r.Enter(&Member{}, newFakeSocket())); !strings.Contains(got, `"total":3}`) || strings.Contains(got, "old") {
+		t.Errorf("welcome after the loss is %s; want the 3 new messages", got)
+	}
+	f.post(r, "new4")
+	f.settle()
+	wantInfos(t, late, "new4")
+}
+
+func TestCatchUp_FailedFetchIsTriedAgainAtTheNextTick(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "1")
+	f.settle()
+	f.publishUnheard("2")
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.hall.Resumed()
+	f.settle()
+	wantInfos(t, m, "1")
+	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.hall.Tick(f.now.Add(time.Second))
+	f.settle()
+	wantInfos(t, m, "1", "2")
+}
+
+func TestCatchUp_EventsDuringALoadAreHeld(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	f.publishUnheard("1")
+	// A room that is known but not loaded: its load failed.
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	if _, err := f.hall.Open(t.Context(), "1"); err == nil {
+		t.Fatal("Open worked without a store")
+	}
+	f.store.set(func(s *fakeStore) { s.fail = nil })
+	// The load failed, so the room is not live; events that still come are held.
+	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Total: 1, Messages: []string{f.store.rooms["1"][0].JSON}})
+	r := f.open("1")
+	if json, total := r.Newest(); total != 1 || !strings.Contains(json, `"info":"1"`) {
+		t.Errorf("Newest() = %s, %d; want message 1, once", json, total)
+	}
+	m := f.join(r)
+	f.post(r, "2")
+	f.settle()
+	wantInfos(t, m, "2")
+}
+
+func TestCatchUp_HeldEventsAreBounded(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.publishUnheard("lost")
+	for i := range 3 * maxHeld { // the first shows a gap; no publisher comes to fill it
+		f.post(r, fmt.Sprint(i))
+		p, _ := f.hall.publishers.pop()
+		p.stale = false
+		p.serve()
+		if len(r.held) > maxHeld {
+			t.Fatalf("%d events are held; want at most %d", len(r.held), maxHeld)
+		}
+	}
+	r.mu.Lock()
+	r.staleLocked()
+	r.mu.Unlock()
+	f.settle()
+	got := infos(t, m.texts(t))
+	if s := f.hall.Stats(); uint64(len(got))+s.Missed != 3*maxHeld+1 {
+		t.Errorf("%d messages came and %d were counted as missed; want %d in all", len(got), s.Missed, 3*maxHeld+1)
+	}
+	if last := got[len(got)-1]; last != fmt.Sprint(3*maxHeld-1) {
+		t.Errorf("the last message is %s; want %d", last, 3*maxHeld-1)
+	}
+}
+
+func TestCatchUp_RecallLeavesTheWelcomeAndIsFilledUp(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
+	r := f.open("1")
+	for i := 1; i <= 10; i++ {
+		f.post(r, fmt.Sprint("m", i))
+	}
+	f.settle()
+	for _, seq := range []uint64{10, 9, 8, 7, 6} {
+		f.store.recall("1", seq)
+		f.settle()
+	}
+	got := string(r.Enter(&Member{}, newFakeSocket()))
+	for _, want := range []string{`"m3"`, `"m4"`, `"m5"`, `"total":10}`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("welcome is %s; want %s in it", got, want)
+		}
+	}
+	if strings.Contains(got, `"m6"`) || strings.Contains(got, `"m2"`) {
+		t.Errorf("welcome is %s; want m3 to m5", got)
+	}
+}

@@ -1,0 +1,92 @@
+package room
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"barrage/codec"
+)
+
+// TestLog_ViewsAreTheStream: whatever the sizes of messages and writes, the views one
+// after the other are the framed messages one after the other, cut at frames only.
+func TestLog_ViewsAreTheStream(t *testing.T) {
+	for seed := range uint64(50) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		var l log
+		var want []byte
+		var boundaries []int
+		for range 400 {
+			text := strings.Repeat("x", rnd.IntN(1+rnd.IntN(3000)))
+			l.append(text, 0, 1<<30)
+			want = codec.AppendFrame(want, codec.OpText, text)
+			boundaries = append(boundaries, len(want))
+		}
+		most := 1 + rnd.IntN(20_000)
+		var got []byte
+		var c cursor
+		for {
+			v, ok := l.at(c, most)
+			if !ok {
+				t.Fatalf("seed %d: cursor %+v has fallen out of an unbounded log", seed, c)
+			}
+			if len(v.b) == 0 {
+				break
+			}
+			if len(v.b) > most && codec.FrameBoundary(v.b, 1) != len(v.b) {
+				t.Fatalf("seed %d: a view of %d bytes and several frames exceeds %d", seed, len(v.b), most)
+			}
+			// The kernel may take any whole number of frames.
+			n := codec.FrameBoundary(v.b, 1+rnd.IntN(len(v.b)))
+			got = append(got, v.b[:n]...)
+			c = v.after(n)
+			if int(c.off) != len(got) || boundaries[c.index-1] != len(got) {
+				t.Fatalf("seed %d: cursor %+v after %d bytes; want a boundary", seed, c, len(got))
+			}
+		}
+		if !bytes.Equal(got, want) || c != l.headNow() {
+			t.Fatalf("seed %d: the views are not the stream", seed)
+		}
+	}
+}
+
+func TestLog_IsBoundedFromTheFarEnd(t *testing.T) {
+	var l log
+	start := l.headNow()
+	for i := range 10_000 {
+		l.append(fmt.Sprintf("%0100d", i), 0, 256<<10)
+		if l.held > 256<<10+maxSegment {
+			t.Fatalf("log holds %d bytes; want at most %d and one segment", l.held, 256<<10)
+		}
+	}
+	if _, ok := l.at(start, 1<<10); ok {
+		t.Error("a cursor at the very start is still in a log of 256 KB after 1 MB")
+	}
+	if v, ok := l.at(l.segs[0].start, 1<<10); !ok || len(v.b) == 0 {
+		t.Error("a cursor at the oldest segment is not in the log")
+	}
+}
+
+func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
+	var l log
+	l.append(strings.Repeat("a", firstSegment), 10, 1<<20)
+	before := l.headNow()
+	l.append("young", 20, 1<<20)
+	l.expire(15)
+	if _, ok := l.at(cursor{}, 1<<10); ok {
+		t.Error("the old segment is still there")
+	}
+	if v, ok := l.at(before, 1<<10); !ok || string(v.b[2:]) != "young" {
+		t.Errorf("the young segment has gone: %q, %v", v.b, ok)
+	}
+	l.expire(25)
+	if l.held != 0 || len(l.segs) != 0 {
+		t.Errorf("%d bytes in %d segments are left; want none", l.held, len(l.segs))
+	}
+	l.append("next", 30, 1<<20)
+	if v, ok := l.at(l.segs[0].start, 1<<10); !ok || string(v.b[2:]) != "next" {
+		t.Errorf("after a full expiry the log gives %q, %v", v.b, ok)
+	}
+}

@@ -1,0 +1,316 @@
+package room
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// checkInvariants holds a room at rest against what its fields promise.
+func (f *fixture) checkInvariants(r *Room) {
+	f.t.Helper()
+	total := 0
+	for _, p := range r.parts {
+		if p == nil {
+			continue
+		}
+		total += p.size
+		if len(p.members) > p.size {
+			f.t.Fatalf("part has %d members attached of %d entered", len(p.members), p.size)
+		}
+		if p.pos != 0 || len(p.mail) != 0 || p.queued {
+			f.t.Fatalf("part at rest has pos %d, %d letters, queued %v", p.pos, len(p.mail), p.queued)
+		}
+		for i, m := range p.members {
+			if int(m.slot) != i || m.part != p {
+				f.t.Fatalf("member at %d says slot %d", i, m.slot)
+			}
+			if head := r.log.headNow(); m.cursor != head && !m.full {
+				f.t.Fatalf("member at rest stands at %+v, head %+v, and is not full", m.cursor, head)
+			}
+		}
+	}
+	if total != r.members {
+		f.t.Fatalf("parts have %d members, the room %d", total, r.members)
+	}
+	held := 0
+	for _, s := range r.log.segs {
+		held += cap(s.buf)
+	}
+	if held != r.log.held {
+		f.t.Fatalf("log holds %d bytes, says %d", held, r.log.held)
+	}
+}
+
+// TestRoom_Model does random things to a room and to an obvious twin: every member
+// must get exactly the messages after its welcome, in order, but for whole runs that
+// were skipped while its socket was full, and those must be counted.
+func TestRoom_Model(t *testing.T) {
+	for seed := range uint64(10) {
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) { runModel(t, seed) })
+	}
+}
+
+func runModel(t *testing.T, seed uint64) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 7))
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 64<<10, 4<<10 }, Hooks{})
+	r := f.open("1")
+	var here []*member
+	posted, offered := uint64(0), uint64(0)
+	for range 1000 {
+		switch k := rnd.IntN(100); {
+		case k < 30:
+			for range rnd.IntN(6) {
+				f.post(r, fmt.Sprintf("%d %0*d", posted, rnd.IntN(600), 0))
+				posted++
+				f.deliverAll()
+				offered += uint64(len(here))
+			}
+		case k < 55:
+			m := f.join(r)
+			m.at = posted
+			here = append(here, m)
+		case k < 62 && len(here) > 0:
+			i := rnd.IntN(len(here))
+			here[i].shut = true
+			r.Leave(&here[i].Member)
+			here = append(here[:i], here[i+1:]...)
+		case k < 72 && len(here) > 0:
+			here[rnd.IntN(len(here))].stall(rnd.IntN(2000))
+		case k < 82 && len(here) > 0:
+			m := here[rnd.IntN(len(here))]
+			m.stall(-1)
+			r.Drained(&m.Member)
+		case k < 95:
+			f.step()
+		default:
+			f.settle()
+			f.checkInvariants(r)
+		}
+	}
+	for _, m := range here {
+		m.stall(-1)
+		r.Drained(&m.Member)
+	}
+	f.settle()
+	f.checkInvariants(r)
+	for _, m := range here {
+		m.checkOrder(t, posted)
+	}
+	if s := f.hall.Stats(); s.Offered != offered || s.Sent+s.Skipped+s.Left != offered {
+		t.Errorf("%d offered, %d sent + %d skipped + %d left; want %d copies in all", s.Offered, s.Sent, s.Skipped, s.Left, offered)
+	}
+}
+
+// deliverAll lets the publishers do their work, not the lanes.
+func (f *fixture) deliverAll() {
+	for waiting(f.hall.publishers) > 0 {
+		r, _ := f.hall.publishers.pop()
+		r.serve()
+	}
+}
+
+func (m *member) stall(room int) {
+	m.mu.Lock()
+	m.room = room
+	m.mu.Unlock()
+}
+
+// checkOrder: what came is an increasing run from the member's first message to the
+// last one posted.
+func (m *member) checkOrder(t *testing.T, posted uint64) {
+	t.Helper()
+	next := m.at
+	for _, info := range infos(t, m.texts(t)) {
+		var n uint64
+		if _, err := fmt.Sscan(info, &n); err != nil {
+			t.Fatal(err)
+		}
+		if n < next || n >= posted {
+			t.Fatalf("message %d came where %d or later, below %d, was due", n, next, posted)
+		}
+		next = n + 1
+	}
+}
+
+// TestHall_Concurrent is written to be raced: real lanes and publishers, many rooms,
+// members that join, post, stall and leave at once.
+func TestHall_Concurrent(t *testing.T) {
+	const clients, rounds, perRound = 16, 30, 5
+	store := newFakeStore()
+	cfg := DefaultConfig()
+	cfg.Fanout.Lanes, cfg.Publishers = 3, 4
+	h := New(cfg, Hooks{}, store, slog.New(slog.DiscardHandler), time.Now())
+	defer h.Close()
+	store.set(func(s *fakeStore) { s.hall = h })
+	stays, err := h.Open(t.Context(), "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	witness := &member{fakeSocket: fakeSocket{room: -1}}
+	stays.Enter(&witness.Member, &witness.fakeSocket)
+	stays.Attach(&witness.Member)
+
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			for i := range rounds {
+				r, err := h.Open(t.Context(), fmt.Sprint(i%3))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				m := &member{fakeSocket: fakeSocket{room: -1}}
+				r.Enter(&m.Member, &m.fakeSocket)
+				r.Attach(&m.Member)
+				for k := range perRound {
+					if err := r.Post(nil, fmt.Sprint("u", c), fmt.Sprint(c, " ", i*perRound+k), time.Now()); err != nil {
+						t.Error(err)
+					}
+				}
+				r.Drained(&m.Member)
+				h.Tick(time.Now())
+				m.mu.Lock()
+				m.shut = true
+				m.mu.Unlock()
+				r.Leave(&m.Member)
+				r.Release()
+			}
+		})
+	}
+	wg.Wait()
+	if err := h.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := h.Stats(); s.Accepted != clients*rounds*perRound || s.RefusedBusy+s.RefusedStore+s.Missed+s.Skipped != 0 || s.Sent+s.Left != s.Offered {
+		t.Errorf("Stats() = %+v; want %d accepted and none lost", s, clients*rounds*perRound)
+	}
+	last := map[string]int{}
+	got := infos(t, witness.texts(t))
+	for _, info := range got {
+		var c, n int
+		if _, err := fmt.Sscan(info, &c, &n); err != nil {
+			t.Fatal(err)
+		}
+		key := fmt.Sprint(c)
+		if prev, ok := last[key]; ok && n <= prev {
+			t.Errorf("client %d: message %d came after %d", c, n, prev)
+		}
+		last[key] = n
+	}
+	if want := clients * rounds / 3 * perRound; len(got) != want {
+		t.Errorf("the member that stayed got %d messages; want %d", len(got), want)
+	}
+}
+
+func TestHall_SplitsLargeRoomsOverLanes(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 4 }, Hooks{})
+	r := f.open("1")
+	for range splitSize {
+		f.join(r)
+	}
+	f.settle()
+	used := 0
+	for _, p := range r.parts {
+		if p != nil {
+			used++
+		}
+	}
+	if used != 1 {
+		t.Errorf("a room of %d members stands on %d lanes; want 1", splitSize, used)
+	}
+	for range 9 * splitSize {
+		f.join(r)
+	}
+	f.post(r, "hi")
+	f.settle()
+	f.checkInvariants(r)
+	least, most := r.members, 0
+	for _, p := range r.parts {
+		least, most = min(least, p.size), max(most, p.size)
+	}
+	if most-least > 1 {
+		t.Errorf("parts of a large room have %d to %d members; want even shares", least, most)
+	}
+	if s := f.hall.Stats(); s.Sent != 10*splitSize {
+		t.Errorf("%d copies sent; want %d", s.Sent, 10*splitSize)
+	}
+}
+
+// TestLane_SmallRoomIsNotStarved: a message in a small room goes out within one write
+// budget of the huge room on the same lane.
+func TestLane_SmallRoomIsNotStarved(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	huge, small := f.open("huge"), f.open("small")
+	for range 100 * sweepBudget {
+		f.join(huge)
+	}
+	m := f.join(small)
+	f.settle()
+	f.post(huge, "storm")
+	f.deliverAll()
+	f.step() // the lane is in the middle of the huge room
+	f.post(small, "hi")
+	f.deliverAll()
+	before := f.hall.Stats().Writes
+	for len(m.texts(t)) == 0 {
+		f.step()
+	}
+	if between := f.hall.Stats().Writes - before; between > sweepBudget+1 {
+		t.Errorf("%d writes went before the small room's; want at most one budget of %d", between-1, sweepBudget)
+	}
+}
+
+func BenchmarkRoom_Post(b *testing.B) {
+	f := newFixture(b, nil, Hooks{})
+	r := f.open("1")
+	f.join(r)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = r.Post(nil, "3", "hello, 弹幕", f.now)
+		f.settle()
+	}
+}
+
+// BenchmarkLane_Sweep is the cost of a sweep per member without the kernel's part.
+func BenchmarkLane_Sweep(b *testing.B) {
+	for _, members := range []int{1_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint("members=", members), func(b *testing.B) {
+			f := newFixture(b, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+			r := f.open("1")
+			all := make([]Member, members)
+			for i := range all {
+				r.Enter(&all[i], nullSocket{})
+				r.Attach(&all[i])
+			}
+			lane := f.hall.lanes[0]
+			sweep := func() {
+				for waiting(lane.queue) > 0 {
+					p, _ := lane.queue.pop()
+					lane.visit(p)
+					lane.pending.Add(-1)
+				}
+			}
+			sweep()
+			e := []codec.Entry{{Seq: 1, JSON: `{"groupId":"1","userId":"3","info":"hello","ts":1648368380132}`}}
+			b.ReportAllocs()
+			for b.Loop() {
+				r.mu.Lock()
+				r.deliverLocked(e)
+				r.mu.Unlock()
+				sweep()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(members), "ns/member")
+		})
+	}
+}
+
+type nullSocket struct{}
+
+func (nullSocket) Send(p []byte) (int, bool) { return len(p), false }
