@@ -1,0 +1,215 @@
+// Package config is the configuration of a node: what config.yaml and the
+// environment say, checked as a whole before anything starts.
+//
+// [Config] puts together the sections that the packages define for themselves and the
+// few that only this package knows. [Load] reads it, [Config.Validate] checks it,
+// [Print] shows it. The package starts no goroutine and keeps no state: everything it
+// reads is an argument, and a loaded Config never changes.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"barrage/gateway"
+	"barrage/redisx"
+	"barrage/room"
+)
+
+// Config is every setting of a node, in the order of config.yaml. Start from
+// [Default] or [Load]; the zero value is not valid.
+type Config struct {
+	Server  gateway.ServerConfig `mapstructure:"server"`
+	Admin   gateway.AdminConfig  `mapstructure:"admin"`
+	Redis   redisx.Config        `mapstructure:"redis"`
+	Auth    gateway.AuthConfig   `mapstructure:"auth"`
+	Room    RoomConfig           `mapstructure:"room"`
+	History HistoryConfig        `mapstructure:"history"`
+	List    gateway.ListConfig   `mapstructure:"list"`
+	Fanout  room.FanoutConfig    `mapstructure:"fanout"`
+	CORS    gateway.CORSConfig   `mapstructure:"cors"`
+	Log     LogConfig            `mapstructure:"log"`
+}
+
+// RoomConfig is the config section `room`. [room.Config] says what the numbers cost.
+type RoomConfig struct {
+	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
+	// is not a member is closed with 4403.
+	AutoJoin bool `mapstructure:"auto_join"`
+	// Linger is how long a room without members stays live; 0 to 24h, 0 = it goes at once.
+	Linger time.Duration `mapstructure:"linger"`
+	// QueueMessages bounds the messages of one room that wait for the store; 1 to 1000000.
+	QueueMessages int `mapstructure:"queue_messages"`
+	// Publishers is how many goroutines carry batches to the store; 1 to 1024.
+	Publishers int `mapstructure:"publishers"`
+}
+
+// HistoryConfig is the config section `history`: what a room remembers.
+type HistoryConfig struct {
+	// OnJoin is how many of the newest messages a member is given first; 0 to 1000,
+	// not above MaxMessages.
+	OnJoin int `mapstructure:"on_join"`
+	// MaxMessages is how many messages a room's history holds; 1 to 1000000. The
+	// oldest go first. Too high: every room costs that much Redis memory.
+	MaxMessages int `mapstructure:"max_messages"`
+	// TTL is how long a room's history lives after its last message; 1m or more.
+	TTL time.Duration `mapstructure:"ttl"`
+	// RecallLimit is how old a message may be when its sender takes it back; 0 to
+	// TTL, 0 = nothing can be taken back.
+	RecallLimit time.Duration `mapstructure:"recall_limit"`
+}
+
+// LogConfig is the config section `log`.
+type LogConfig struct {
+	// Level is the least level that is written: debug, info, warn or error.
+	Level string `mapstructure:"level"`
+	// Format is text for people or json for machines.
+	Format string `mapstructure:"format"`
+}
+
+// Default is what config.yaml says, put together from the defaults of the packages.
+func Default() Config {
+	edge, rooms := gateway.DefaultConfig(), room.DefaultConfig()
+	return Config{
+		Server: edge.Server,
+		Admin:  edge.Admin,
+		Redis:  redisx.DefaultConfig(),
+		Auth:   edge.Auth,
+		Room: RoomConfig{
+			AutoJoin:      edge.AutoJoin,
+			Linger:        rooms.Linger,
+			QueueMessages: rooms.QueueMessages,
+			Publishers:    rooms.Publishers,
+		},
+		History: HistoryConfig{
+			OnJoin:      rooms.OnJoin,
+			MaxMessages: 10_000,
+			TTL:         7 * 24 * time.Hour,
+			RecallLimit: edge.RecallLimit,
+		},
+		List:   edge.List,
+		Fanout: rooms.Fanout,
+		CORS:   edge.CORS,
+		Log:    LogConfig{Level: "info", Format: "text"},
+	}
+}
+
+// Validate reports every value out of range, joined, each as
+//
+//	server.listen: "x" is not host:port
+func (c Config) Validate() error {
+	var problems []error
+	for section, value := range reflect.ValueOf(c).Fields() {
+		err := value.Interface().(interface{ Validate() error }).Validate()
+		for _, problem := range each(err) {
+			problems = append(problems, fmt.Errorf("%s.%w", section.Tag.Get(tag), problem))
+		}
+	}
+	if _, port, _ := net.SplitHostPort(c.Admin.Listen); c.Admin.Listen == c.Server.Listen && port != "0" {
+		problems = append(problems, fmt.Errorf("admin.listen: %q is server.listen too; give it a port of its own", c.Admin.Listen))
+	}
+	return errors.Join(problems...)
+}
+
+// each takes joined errors apart; it is empty where err is nil.
+func each(err error) []error {
+	type joined interface {
+		error
+		Unwrap() []error
+	}
+	if err == nil {
+		return nil
+	}
+	if all, ok := errors.AsType[joined](err); ok {
+		return all.Unwrap()
+	}
+	return []error{err}
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c RoomConfig) Validate() error {
+	var errs []error
+	if c.Linger < 0 || c.Linger > 24*time.Hour {
+		errs = append(errs, fmt.Errorf("linger: %v is not within 0s and 24h", c.Linger))
+	}
+	if c.QueueMessages < 1 || c.QueueMessages > 1_000_000 {
+		errs = append(errs, fmt.Errorf("queue_messages: %d is not within 1 and 1000000", c.QueueMessages))
+	}
+	if c.Publishers < 1 || c.Publishers > 1024 {
+		errs = append(errs, fmt.Errorf("publishers: %d is not within 1 and 1024", c.Publishers))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c HistoryConfig) Validate() error {
+	var errs []error
+	if c.OnJoin < 0 || c.OnJoin > 1000 {
+		errs = append(errs, fmt.Errorf("on_join: %d is not within 0 and 1000", c.OnJoin))
+	}
+	if c.MaxMessages < 1 || c.MaxMessages > 1_000_000 {
+		errs = append(errs, fmt.Errorf("max_messages: %d is not within 1 and 1000000", c.MaxMessages))
+	} else if c.OnJoin > c.MaxMessages {
+		errs = append(errs, fmt.Errorf("on_join: %d is above max_messages (%d): no room holds as many", c.OnJoin, c.MaxMessages))
+	}
+	if c.TTL < time.Minute {
+		errs = append(errs, fmt.Errorf("ttl: %v is below 1m", c.TTL))
+	}
+	if c.RecallLimit < 0 || c.RecallLimit > c.TTL {
+		errs = append(errs, fmt.Errorf("recall_limit: %v is not within 0s and ttl (%v)", c.RecallLimit, c.TTL))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c LogConfig) Validate() error {
+	var errs []error
+	oneOf := func(key, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			errs = append(errs, fmt.Errorf("%s: %q is none of %s", key, value, strings.Join(allowed, ", ")))
+		}
+	}
+	oneOf("level", c.Level, "debug", "info", "warn", "error")
+	oneOf("format", c.Format, "text", "json")
+	return errors.Join(errs...)
+}
+
+// Gateway is what the edge takes of the configuration.
+func (c Config) Gateway() gateway.Config {
+	return gateway.Config{
+		Server:       c.Server,
+		Admin:        c.Admin,
+		Auth:         c.Auth,
+		List:         c.List,
+		CORS:         c.CORS,
+		AutoJoin:     c.Room.AutoJoin,
+		RecallLimit:  c.History.RecallLimit,
+		StuckTimeout: c.Fanout.StuckTimeout,
+	}
+}
+
+// storeGrace is how much longer a room waits for the store than the store waits for
+// Redis: the store's own error, which says more, comes first.
+const storeGrace = time.Second
+
+// Rooms is what the rooms take of the configuration.
+func (c Config) Rooms() room.Config {
+	return room.Config{
+		OnJoin:        c.History.OnJoin,
+		Linger:        c.Room.Linger,
+		QueueMessages: c.Room.QueueMessages,
+		Publishers:    c.Room.Publishers,
+		StoreTimeout:  c.Redis.Timeout + storeGrace,
+		Fanout:        c.Fanout,
+	}
+}
+
+// Limits is what the store takes of the configuration.
+func (c Config) Limits() redisx.Limits {
+	return redisx.Limits{HistoryMessages: c.History.MaxMessages, HistoryTTL: c.History.TTL}
+}

@@ -1,0 +1,182 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/gateway"
+	"barrage/redisx"
+	"barrage/room"
+)
+
+func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
+	cfg := Default()
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("Default().Validate() = %v", err)
+	}
+	if got, want := cfg.Gateway(), gateway.DefaultConfig(); !reflect.DeepEqual(got, want) {
+		t.Errorf("Default().Gateway() = %+v; want %+v", got, want)
+	}
+	if got, want := cfg.Rooms(), room.DefaultConfig(); !reflect.DeepEqual(got, want) {
+		t.Errorf("Default().Rooms() = %+v; want %+v", got, want)
+	}
+	if got, want := cfg.Limits(), (redisx.Limits{HistoryMessages: 10_000, HistoryTTL: 168 * time.Hour}); got != want {
+		t.Errorf("Default().Limits() = %+v; want %+v", got, want)
+	}
+}
+
+// TestConfig_PartsTakeEverySetting changes each setting alone: one that no package is
+// given would be a setting without effect.
+func TestConfig_PartsTakeEverySetting(t *testing.T) {
+	ofMain := func(key string) bool { // What main hands over by itself.
+		return strings.HasPrefix(key, "redis.") || strings.HasPrefix(key, "log.")
+	}
+	plain := Default()
+	for i, s := range settings(&plain) {
+		changed := Default()
+		value := settings(&changed)[i].value
+		switch value.Kind() {
+		case reflect.Bool:
+			value.SetBool(!value.Bool())
+		case reflect.Int, reflect.Int64:
+			value.SetInt(value.Int() + 1)
+		case reflect.String:
+			value.SetString(value.String() + "x")
+		default:
+			value.Set(reflect.ValueOf([]string{"x"}))
+		}
+		same := reflect.DeepEqual(changed.Gateway(), plain.Gateway()) &&
+			reflect.DeepEqual(changed.Rooms(), plain.Rooms()) && changed.Limits() == plain.Limits()
+		if same && !ofMain(s.key) {
+			t.Errorf("%s: changed, and Gateway, Rooms and Limits are as before", s.key)
+		}
+	}
+}
+
+func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
+	cfg := Default()
+	cfg.Server.Listen = "x"
+	cfg.Server.Pollers = 300
+	cfg.Admin.Listen = "x"
+	cfg.Redis.DB = 2000
+	cfg.Auth.LoginURL = "ftp://x"
+	cfg.Room = RoomConfig{Linger: -time.Second}
+	cfg.History = HistoryConfig{OnJoin: 2000, MaxMessages: 100, TTL: time.Second, RecallLimit: time.Minute}
+	cfg.List.UpdateInterval = 0
+	cfg.Fanout.Lanes = -1
+	cfg.CORS.AllowedOrigins = []string{"*", "x"}
+	cfg.Log = LogConfig{Level: "loud"}
+	wantLines(t, cfg.Validate(), `
+server.listen: "x" is not host:port
+server.pollers: 300 is not within 0 (= half of the cores) and 256
+admin.listen: "x" is not host:port (empty = no admin port)
+redis.db: 2000 is not within 0 and 1023
+auth.login_url: "ftp://x" is not an http or https URL
+room.linger: -1s is not within 0s and 24h
+room.queue_messages: 0 is not within 1 and 1000000
+room.publishers: 0 is not within 1 and 1024
+history.on_join: 2000 is not within 0 and 1000
+history.on_join: 2000 is above max_messages (100): no room holds as many
+history.ttl: 1s is below 1m
+history.recall_limit: 1m0s is not within 0s and ttl (1s)
+list.update_interval: 0s is not within 10ms and 1h
+fanout.lanes: -1 is not within 0 (= one per core) and 1024
+cors.allowed_origins[1]: "x" is not an origin as https://example.com, nor *
+log.level: "loud" is none of debug, info, warn, error
+log.format: "" is none of text, json
+admin.listen: "x" is server.listen too; give it a port of its own`)
+
+	cfg = Default()
+	cfg.History.MaxMessages = 0
+	wantLines(t, cfg.Validate(), "history.max_messages: 0 is not within 1 and 1000000")
+}
+
+// TestConfig_TwoPortsMayBothBeChosenBySystem holds the exception that tests of nodes use.
+func TestConfig_TwoPortsMayBothBeChosenBySystem(t *testing.T) {
+	cfg := Default()
+	cfg.Server.Listen, cfg.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("Validate() = %v; want nil: two ports 0 are two ports", err)
+	}
+}
+
+// TestConfigFile_IsTheManual holds config.yaml to the code: every key, its default, and
+// a comment above it.
+func TestConfigFile_IsTheManual(t *testing.T) {
+	const path = "../../config.yaml"
+	cfg, sources, err := LoadSources(path, nil)
+	if err != nil {
+		t.Fatalf("LoadSources(%s) = %v", path, err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(file), "\n")
+	defaults := Default()
+	inFile, inCode := settings(&cfg), settings(&defaults)
+	last := 0
+	for i, s := range inCode {
+		line := sources[s.key].Line
+		if line == 0 {
+			t.Errorf("%s: not in %s", s.key, path)
+			continue
+		}
+		if got, want := written(inFile[i].value.Interface()), written(s.value.Interface()); got != want {
+			t.Errorf("%s: %s in %s; want the default %s", s.key, got, path, want)
+		}
+		if !strings.HasPrefix(strings.TrimSpace(lines[line-2]), "# ") {
+			t.Errorf("%s: no comment above line %d of %s", s.key, line, path)
+		}
+		if line < last {
+			t.Errorf("%s: line %d of %s is not in the order of Config", s.key, line, path)
+		}
+		last = line
+	}
+	if len(sources) != len(inCode) {
+		t.Errorf("%d keys in %s; want %d", len(sources), path, len(inCode))
+	}
+}
+
+func TestSettings_HaveNamesAndVariablesOfTheirOwn(t *testing.T) {
+	cfg := Default()
+	seen := map[string]string{}
+	for _, s := range settings(&cfg) {
+		if !keyForm.MatchString(s.key) || strings.Count(s.key, ".") != 1 || strings.HasSuffix(s.key, ".") {
+			t.Errorf("key %q is not section.name: is a %s tag missing?", s.key, tag)
+		}
+		if other := seen[variable(s.key)]; other != "" {
+			t.Errorf("%s and %s share the variable %s", s.key, other, variable(s.key))
+		}
+		seen[variable(s.key)] = s.key
+	}
+	if len(seen) < 30 || seen["BARRAGE_SERVER_MAX_CONNECTIONS"] != "server.max_connections" {
+		t.Errorf("variables: %v; want all of them, as BARRAGE_SERVER_MAX_CONNECTIONS", seen)
+	}
+}
+
+// wantLines checks an error that joins one problem a line. want may begin with an empty
+// line.
+func wantLines(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil {
+		err = errors.New("")
+	}
+	got, lines := strings.Split(err.Error(), "\n"), strings.Split(strings.TrimPrefix(want, "\n"), "\n")
+	for i := range max(len(got), len(lines)) {
+		var g, w string
+		if i < len(got) {
+			g = got[i]
+		}
+		if i < len(lines) {
+			w = lines[i]
+		}
+		if g != w {
+			t.Errorf("problem %d:\n got %s\nwant %s", i+1, g, w)
+		}
+	}
+}

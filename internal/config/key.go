@@ -1,0 +1,80 @@
+package config
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// tag is the struct tag that names sections and keys.
+const tag = "mapstructure"
+
+// prefix begins the name of every environment variable that is meant for a node.
+const prefix = "BARRAGE_"
+
+// setting is one leaf of a [Config].
+type setting struct {
+	key   string        // as in "server.listen"
+	value reflect.Value // the field; settable
+}
+
+// settings lists the leaves of c in the order of config.yaml.
+func settings(c *Config) []setting {
+	var all []setting
+	for section, fields := range reflect.ValueOf(c).Elem().Fields() {
+		for field, value := range fields.Fields() {
+			all = append(all, setting{section.Tag.Get(tag) + "." + field.Tag.Get(tag), value})
+		}
+	}
+	return all
+}
+
+// secret tells whether the value of key must never be shown.
+func secret(key string) bool { return key == "redis.password" }
+
+// variable is the environment variable of a key: BARRAGE_SERVER_LISTEN for server.listen.
+func variable(key string) string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// serviceLink matches the variables that Kubernetes puts into every container for
+// every service of the namespace, as BARRAGE_PORT=tcp://10.0.0.1:9000 for a service
+// named barrage: they are nobody's spelling mistake.
+var serviceLink = regexp.MustCompile(`^BARRAGE_(\w+_)?(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=\w+://|PORT_\d+_\w+=)`)
+
+// nearest is the known name that was meant by a misspelled one: one with the given
+// ending, or else one with few letters wrong. It is empty where there is none.
+func nearest(misspelled, ending string, known []string) string {
+	if i := slices.IndexFunc(known, func(name string) bool { return strings.HasSuffix(name, ending) }); i >= 0 {
+		return known[i]
+	}
+	best, least := "", min(3, len(misspelled)/2)+1
+	for _, name := range known {
+		if d := distance(misspelled, name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters must be put in, taken out or changed to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1) // row[j] is the distance of a[:i] and b[:j]
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

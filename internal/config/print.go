@@ -1,0 +1,54 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// mask stands for a secret.
+const mask = "***"
+
+// Print writes cfg to w as a config file, in the order of config.yaml, each line with
+// its source as a comment. Secrets are masked. sources may be nil: all defaults.
+func Print(w io.Writer, cfg Config, sources Sources) error {
+	var out bytes.Buffer
+	last := ""
+	for _, s := range settings(&cfg) {
+		section, key, _ := strings.Cut(s.key, ".")
+		if section != last {
+			fmt.Fprintf(&out, "%s:\n", section)
+			last = section
+		}
+		value := s.value.Interface()
+		if secret(s.key) && !s.value.IsZero() {
+			value = mask
+		}
+		fmt.Fprintf(&out, "  %s: %s # %v\n", key, written(value), sources[s.key])
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// written is a value as config.yaml has it.
+func written(value any) string {
+	switch v := value.(type) {
+	case string:
+		return strconv.Quote(v) // Go's escapes are YAML's too.
+	case []string:
+		texts := make([]string, len(v))
+		for i := range v {
+			texts[i] = strconv.Quote(v[i])
+		}
+		return "[" + strings.Join(texts, ", ") + "]"
+	case time.Duration:
+		// 2m0s and 168h0m0s are 2m and 168h; 10s and 20m stay.
+		text := strings.Replace(v.String(), "m0s", "m", 1)
+		return strings.Replace(text, "h0m", "h", 1)
+	default:
+		return fmt.Sprint(v)
+	}
+}

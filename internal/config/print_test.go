@@ -1,0 +1,134 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPrint_ShowsValuesAndSources(t *testing.T) {
+	cfg, sources, err := load(
+		[]byte("server:\n  send_buffer: 5000\nredis:\n  username: 'a # \"b\" <c>'\n  password: hunter2\n"),
+		[]string{"BARRAGE_AUTH_REQUIRED=true", "BARRAGE_CORS_ALLOWED_ORIGINS=https://a.example,https://b.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Print(&out, cfg, sources); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"server:",
+		`  listen: ":9000" # default`,
+		"  send_buffer: 5000 # file",
+		"  idle_timeout: 1m15s # default",
+		`  username: "a # \"b\" <c>" # file`,
+		`  password: "***" # file`,
+		"  required: true # environment",
+		"  ttl: 168h # default",
+		`  allowed_origins: ["https://a.example", "https://b.example"] # environment`,
+	} {
+		if !strings.Contains("\n"+out.String(), "\n"+line+"\n") {
+			t.Errorf("Print leaves out the line %q:\n%s", line, &out)
+		}
+	}
+	if strings.Contains(out.String(), "hunter2") {
+		t.Errorf("Print shows the password:\n%s", &out)
+	}
+	wantLoadsAgain(t, cfg)
+}
+
+func TestPrint_IsConfigFile(t *testing.T) {
+	wantLoadsAgain(t, Default())
+}
+
+func TestPrint_ShowsThatPasswordIsEmpty(t *testing.T) {
+	var out bytes.Buffer
+	if err := Print(&out, Default(), nil); err != nil || !strings.Contains(out.String(), `  password: "" # default`) {
+		t.Errorf("Print = %v; want the line of the empty password in\n%s", err, &out)
+	}
+}
+
+// TestPrint_HasTheOrderOfConfigFile compares with config.yaml, comments and empty lines
+// left out.
+func TestPrint_HasTheOrderOfConfigFile(t *testing.T) {
+	file, err := os.ReadFile("../../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Print(&out, Default(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := keyLines(out.String()), keyLines(string(file)); !reflect.DeepEqual(got, want) {
+		t.Errorf("keys in the order %v; want %v", got, want)
+	}
+}
+
+// keyLines lists what stands before the colons, indentation included.
+func keyLines(file string) []string {
+	var keys []string
+	for line := range strings.Lines(file) {
+		if text := strings.TrimSpace(line); text != "" && text[0] != '#' {
+			key, _, _ := strings.Cut(line, ":")
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// wantLoadsAgain checks that what Print writes of cfg is cfg, the password aside.
+func wantLoadsAgain(t *testing.T, cfg Config) {
+	t.Helper()
+	var out bytes.Buffer
+	if err := Print(&out, cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := load(out.Bytes(), nil)
+	if err != nil {
+		t.Fatalf("cannot load what Print wrote: %v\n%s", err, &out)
+	}
+	got.Redis.Password = cfg.Redis.Password
+	gotValues, wantValues := settings(&got), settings(&cfg)
+	for i, s := range wantValues {
+		if g, w := written(gotValues[i].value.Interface()), written(s.value.Interface()); g != w {
+			t.Errorf("%s: %s after Print and load; want %s", s.key, g, w)
+		}
+	}
+}
+
+func TestPrint_ReturnsErrorOfWriter(t *testing.T) {
+	if err := Print(fullDisk{}, Default(), nil); !errors.Is(err, errFull) {
+		t.Errorf("Print on a full disk = %v; want %v", err, errFull)
+	}
+}
+
+var errFull = errors.New("disk full")
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
+
+func TestWritten_DurationsAreShortAndExact(t *testing.T) {
+	f := func(want string, d time.Duration) {
+		t.Helper()
+		got := written(d)
+		if back, err := time.ParseDuration(got); got != want || back != d {
+			t.Errorf("written(%v) = %s (which is %v, %v); want %s", d, got, back, err, want)
+		}
+	}
+	f("0s", 0)
+	f("250ms", 250*time.Millisecond)
+	f("10s", 10*time.Second)
+	f("1m", time.Minute)
+	f("20m", 20*time.Minute)
+	f("1m15s", 75*time.Second)
+	f("168h", 168*time.Hour)
+	f("10h10m", 10*time.Hour+10*time.Minute)
+	f("1h30s", time.Hour+30*time.Second)
+	f("1h1m0.5s", time.Hour+time.Minute+500*time.Millisecond)
+}

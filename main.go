@@ -1,0 +1,320 @@
+// Command barrage is a node of the chat of live rooms, and the tools around it.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"barrage/internal/config"
+)
+
+// version is set by the build of a release: -ldflags "-X main.version=v1.2.3".
+var version string
+
+// defaultFile is read when --config is not given and it exists.
+const defaultFile = "config.yaml"
+
+// Exit codes, beside 0.
+const (
+	exitFailure = 1 // the command could not do its work
+	exitUsage   = 2 // the command line makes no sense
+)
+
+func main() {
+	os.Exit(run(newRoot(os.Environ(), serve), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run runs one command line and returns the exit code. An error is printed here and
+// nowhere else.
+func run(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err == nil {
+		return 0
+	}
+	_, _ = fmt.Fprintf(stderr, "barrage: %v\n", err) // A closed stderr changes nothing: the exit code tells.
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// usageError is a command line that makes no sense to cmd.
+type usageError struct {
+	cmd  *cobra.Command
+	text string
+}
+
+func (e usageError) Error() string {
+	return fmt.Sprintf("%s (see %s --help)", e.text, e.cmd.CommandPath())
+}
+
+// serveFunc runs a node until ctx ends, drains it and returns.
+type serveFunc func(ctx context.Context, cfg config.Config, log *slog.Logger) error
+
+// newRoot is the command barrage with all commands below it.
+func newRoot(environ []string, serve serveFunc) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "barrage",
+		Short: "An edge gateway for live rooms",
+		Long: `Barrage holds the WebSockets of live rooms, takes what people write in them and
+brings it to everyone in the room, on every node, through Redis.
+
+A first try needs no Redis and no file:
+
+  barrage serve
+
+and then a look at http://127.0.0.1:9000/test/websocket.`,
+		Args:              noArguments,
+		RunE:              showHelp,
+		SilenceErrors:     true, // run prints them.
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{cmd, fmt.Sprintf("cannot read the command line: %v", err)}
+	})
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newVersion())
+	return root
+}
+
+func newServe(environ []string, serve serveFunc) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a node until SIGINT or SIGTERM",
+		Long: `Run a node. SIGINT (Ctrl-C) or SIGTERM ends it gently: it takes no more clients, sends
+its own away at a steady pace, each to another node, and stops. That takes up to
+server.drain_timeout. A second signal ends it at once.
+
+Everything is set in the config file; the environment beats the file:
+BARRAGE_SERVER_LISTEN is the variable of server.listen.`,
+		Example: `  barrage serve                                  # ./config.yaml, or else the defaults
+  barrage serve --config /etc/barrage.yaml
+  BARRAGE_SERVER_LISTEN=:8000 barrage serve
+  BARRAGE_REDIS_ADDRS=127.0.0.1:6379 BARRAGE_REDIS_PASSWORD=... barrage serve`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loaded, err := load(file, environ)
+			if err != nil {
+				return err
+			}
+			log := newLogger(cmd.ErrOrStderr(), loaded.cfg.Log)
+			log.Info("configuration loaded", "file", cmp.Or(loaded.file, "none"), "from_environment", loaded.count("environment"))
+			ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+			defer stop()
+			return serve(ctx, loaded.cfg, log)
+		},
+	}
+	addConfigFlag(cmd, &file)
+	return cmd
+}
+
+func newConfig(environ []string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Check or show the configuration",
+		Long:  "Check or show what a node would run with: the defaults, the config file, the environment.",
+		Args:  noArguments,
+		RunE:  showHelp,
+	}
+	var checked, printed string
+	check := &cobra.Command{
+		Use:   "check",
+		Short: "Report all that is wrong, exit 1 if anything is",
+		Long: `Check the config file and the environment as a node would at its start, and report all
+that is wrong, one problem a line. The exit code is 0 where nothing is, else 1.`,
+		Example: `  barrage config check
+  barrage config check --config /etc/barrage.yaml && systemctl restart barrage`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loaded, err := load(checked, environ)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), loaded.summary())
+			return err
+		},
+	}
+	addConfigFlag(check, &checked)
+	show := &cobra.Command{
+		Use:   "print",
+		Short: "Show each value and where it comes from",
+		Long: `Print the configuration that a node would run with, as a config file. A comment tells
+where each value comes from: default, file or environment. Secrets are shown as ***.`,
+		Example: `  barrage config print
+  BARRAGE_LOG_LEVEL=debug barrage config print | grep environment`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loaded, err := load(printed, environ)
+			if err != nil {
+				return err
+			}
+			return config.Print(cmd.OutOrStdout(), loaded.cfg, loaded.sources)
+		},
+	}
+	addConfigFlag(show, &printed)
+	cmd.AddCommand(check, show)
+	return cmd
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Show version, commit and platform",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				info = &debug.BuildInfo{}
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine(version, info))
+			return err
+		},
+	}
+}
+
+// versionLine is "barrage v1.2.3 commit 0123456789ab go1.26.8 linux/amd64". The version
+// of the release goes before the module's; a commit with changes on top is marked.
+func versionLine(release string, info *debug.BuildInfo) string {
+	commit, dirty := "unknown", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+changes"
+		}
+	}
+	return fmt.Sprintf("barrage %s commit %s%s %s %s/%s",
+		cmp.Or(release, info.Main.Version, "(devel)"), commit, dirty, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+func addConfigFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "", "config file; without it ./"+defaultFile+" or, where there is none, the defaults")
+}
+
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// noArguments refuses every argument, also an unknown command.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("cannot run %q: ", cmd.CommandPath()+" "+args[0])
+	if !cmd.HasSubCommands() {
+		return usageError{cmd, text + cmd.Name() + " takes no arguments"}
+	}
+	text += "there is no such command"
+	cmd.SuggestionsMinimumDistance = 2 // letters wrong; cobra's own default comes too late here
+	if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
+		text += fmt.Sprintf("; did you mean %q?", meant[0])
+	}
+	return usageError{cmd, text}
+}
+
+// loaded is a configuration and how it came about.
+type loaded struct {
+	cfg     config.Config
+	sources config.Sources
+	file    string // empty = no file
+}
+
+// load reads the configuration from file or, where file is empty, from [defaultFile] if
+// there is one.
+func load(file string, environ []string) (loaded, error) {
+	if file == "" {
+		if _, err := os.Stat(defaultFile); !errors.Is(err, fs.ErrNotExist) {
+			file = defaultFile
+		}
+	}
+	cfg, sources, err := config.LoadSources(file, environ)
+	if err != nil {
+		problems := strings.ReplaceAll("\n"+err.Error(), "\n", "\n  ")
+		return loaded{}, fmt.Errorf("cannot use %s:%s", cmp.Or(file, "the environment"), problems)
+	}
+	return loaded{cfg, sources, file}, nil
+}
+
+// count is how many values come from one source, as "environment".
+func (l loaded) count(source string) int {
+	n := 0
+	for _, s := range l.sources {
+		if s.String() == source {
+			n++
+		}
+	}
+	return n
+}
+
+// summary is "config.yaml: ok, 35 keys", the keys that the file sets.
+func (l loaded) summary() string {
+	text := "defaults: ok"
+	if n := l.count("file"); l.file != "" {
+		keys := "keys"
+		if n == 1 {
+			keys = "key"
+		}
+		text = fmt.Sprintf("%s: ok, %d %s", l.file, n, keys)
+	}
+	if n := l.count("environment"); n > 0 {
+		text += fmt.Sprintf(", %d from the environment", n)
+	}
+	return text
+}
+
+// newLogger writes to w as the validated section says.
+func newLogger(w io.Writer, cfg config.LogConfig) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		panic(fmt.Sprintf("BUG: log.level %q passed validation: %v", cfg.Level, err))
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends. The second one
+// ends the process. stop gives the signals back to the runtime.
+func untilSignal(parent context.Context, stderr io.Writer) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2) // Sent by the runtime, never closed; two, so that no signal is lost.
+	stopped := make(chan struct{})     // Closed by stop.
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // Ended by stop, or with the process; nobody waits, for it holds nothing.
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-signals:
+			}
+			if ctx.Err() != nil {
+				_, _ = fmt.Fprintln(stderr, "barrage: cannot wait for the clients to leave: a second signal came")
+				os.Exit(exitFailure)
+			}
+			cancel()
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(stopped)
+		cancel()
+	}
+}

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"barrage/internal/config"
+)
+
+// asNode makes this test binary a node, see [TestMain].
+const asNode = "TEST_AS_NODE"
+
+// TestMain turns the test binary into a node whose serve does as the variable says, so
+// that signals can be sent to a process of our own.
+func TestMain(m *testing.M) {
+	behaviour := os.Getenv(asNode)
+	if behaviour == "" {
+		os.Exit(m.Run())
+	}
+	serve := func(ctx context.Context, _ config.Config, log *slog.Logger) error {
+		log.Info("serving")
+		<-ctx.Done()
+		log.Info("draining")
+		if behaviour == "stuck" {
+			select {}
+		}
+		return nil
+	}
+	os.Exit(run(newRoot(nil, serve), []string{"serve"}, os.Stdout, os.Stderr))
+}
+
+// result is what one command line did.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// runLine runs a command line in an empty directory, config.yaml in it where file is not
+// empty.
+func runLine(t *testing.T, file string, environ []string, serve serveFunc, args ...string) result {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if file != "" {
+		if err := os.WriteFile(defaultFile, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(newRoot(environ, serve), args, &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
+	const badFile = "server:\n  listen: x\n  listne: y\n"
+	for _, c := range []struct {
+		name, file string
+		environ    []string
+		args       string
+		want       result
+	}{
+		{"check a file", "server:\n  listen: \":1\"\nlog:\n  level: warn\n", nil, "config check", result{0, "config.yaml: ok, 2 keys\n", ""}},
+		{"check without a file", "", nil, "config check", result{0, "defaults: ok\n", ""}},
+		{
+			"check file and environment", "server:\n  listen: \":1\"\n",
+			[]string{"BARRAGE_LOG_LEVEL=warn"},
+			"config check",
+			result{0, "config.yaml: ok, 1 key, 1 from the environment\n", ""},
+		},
+		{"check a bad file", badFile, nil, "config check", result{exitFailure, "", `barrage: cannot use config.yaml:
+  server.listne: unknown key (line 3); did you mean server.listen?
+  server.listen: "x" is not host:port (line 2)
+`}},
+		{
+			"check a bad environment", "",
+			[]string{"BARRAGE_LOG_LEVEL=x"},
+			"config check",
+			result{exitFailure, "", "barrage: cannot use the environment:\n  log.level: \"x\" is none of debug, info, warn, error (BARRAGE_LOG_LEVEL)\n"},
+		},
+		{
+			"print a bad file", "x", nil, "config print",
+			result{exitFailure, "", "barrage: cannot use config.yaml:\n  line 1: the file must begin with a section, as \"server:\"\n"},
+		},
+		{
+			"serve a bad file", "x", nil, "serve",
+			result{exitFailure, "", "barrage: cannot use config.yaml:\n  line 1: the file must begin with a section, as \"server:\"\n"},
+		},
+		{
+			"a file that is not there", "", nil, "serve --config none.yaml",
+			result{exitFailure, "", "barrage: cannot use none.yaml:\n  cannot read the file: open none.yaml: no such file or directory\n"},
+		},
+		{"unknown command", "", nil, "srve", result{exitUsage, "", "barrage: cannot run \"barrage srve\": there is no such command; did you mean \"serve\"? (see barrage --help)\n"}},
+		{"unknown command below config", "", nil, "config chek", result{exitUsage, "", "barrage: cannot run \"barrage config chek\": there is no such command; did you mean \"check\"? (see barrage config --help)\n"}},
+		{"nothing like a command", "", nil, "zzzzzz", result{exitUsage, "", "barrage: cannot run \"barrage zzzzzz\": there is no such command (see barrage --help)\n"}},
+		{"argument too many", "", nil, "serve now", result{exitUsage, "", "barrage: cannot run \"barrage serve now\": serve takes no arguments (see barrage serve --help)\n"}},
+		{"unknown flag", "", nil, "serve --confg x", result{exitUsage, "", "barrage: cannot read the command line: unknown flag: --confg (see barrage serve --help)\n"}},
+		{"flag without a value", "", nil, "config check --config", result{exitUsage, "", "barrage: cannot read the command line: flag needs an argument: --config (see barrage config check --help)\n"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := runLine(t, c.file, c.environ, nil, strings.Fields(c.args)...); got != c.want {
+				t.Errorf("barrage %s:\n got %+v\nwant %+v", c.args, got, c.want)
+			}
+		})
+	}
+}
+
+func TestHelp_Teaches(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"", "Available Commands:\n  config      Check or show the configuration"},
+		{"--help", "barrage serve"},
+		{"config", "check       Report all that is wrong"},
+		{"help serve", "A second signal ends it at once"},
+		{"serve --help", "BARRAGE_SERVER_LISTEN=:8000 barrage serve"},
+		{"config check --help", "barrage config check --config /etc/barrage.yaml"},
+		{"config print --help", "grep environment"},
+		{"version --help", "Show version, commit and platform"},
+	} {
+		got := runLine(t, "", nil, nil, strings.Fields(c.args)...)
+		if got.code != 0 || got.stderr != "" || !strings.Contains(got.stdout, c.want) {
+			t.Errorf("barrage %s = %+v; want %q in stdout", c.args, got, c.want)
+		}
+	}
+}
+
+func TestConfigPrint_ShowsEffectiveValues(t *testing.T) {
+	got := runLine(t, "redis:\n  password: hunter2\n", []string{"BARRAGE_SERVER_LISTEN=:1"}, nil, "config", "print")
+	for _, want := range []string{"  listen: \":1\" # environment\n", "  password: \"***\" # file\n", "  db: 0 # default\n"} {
+		if got.code != 0 || !strings.Contains(got.stdout, want) {
+			t.Errorf("barrage config print = %+v; want %q in stdout", got, want)
+		}
+	}
+	if strings.Contains(got.stdout+got.stderr, "hunter2") {
+		t.Errorf("barrage config print = %+v; shows the password", got)
+	}
+}
+
+func TestServe_TakesConfigAndLogger(t *testing.T) {
+	var cfg config.Config
+	serve := func(_ context.Context, c config.Config, log *slog.Logger) error {
+		cfg = c
+		log.Info("hidden")
+		log.Warn("shown")
+		return nil
+	}
+	got := runLine(t, "log:\n  level: warn\n  format: json\n", []string{"BARRAGE_SERVER_LISTEN=:1"}, serve, "serve")
+	var line struct{ Msg string }
+	if err := json.Unmarshal([]byte(got.stderr), &line); err != nil || line.Msg != "shown" {
+		t.Errorf("stderr = %q; want one JSON line with the message shown", got.stderr)
+	}
+	if got.code != 0 || got.stdout != "" || cfg.Server.Listen != ":1" || cfg.Log.Format != "json" {
+		t.Errorf("barrage serve = %+v with %+v; want the loaded configuration", got, cfg)
+	}
+}
+
+func TestServe_LogsWhatItReads(t *testing.T) {
+	serve := func(context.Context, config.Config, *slog.Logger) error { return nil }
+	for _, c := range []struct {
+		file    string
+		environ []string
+		want    string
+	}{
+		{"", nil, `level=INFO msg="configuration loaded" file=none from_environment=0`},
+		{"server:\n", []string{"BARRAGE_SERVER_LISTEN=:1"}, `level=INFO msg="configuration loaded" file=config.yaml from_environment=1`},
+	} {
+		if got := runLine(t, c.file, c.environ, serve, "serve"); !strings.Contains(got.stderr, c.want) {
+			t.Errorf("stderr = %q; want %q", got.stderr, c.want)
+		}
+	}
+}
+
+func TestServe_ErrorIsPrintedOnceWithoutUsage(t *testing.T) {
+	serve := func(context.Context, config.Config, *slog.Logger) error { return errors.New("cannot listen") }
+	got := runLine(t, "log: {level: error}", nil, serve, "serve")
+	if want := (result{exitFailure, "", "barrage: cannot listen\n"}); got != want {
+		t.Errorf("barrage serve = %+v; want %+v", got, want)
+	}
+}
+
+func TestServe_FirstSignalDrainsSecondEnds(t *testing.T) {
+	for _, c := range []struct {
+		behaviour string
+		signal    os.Signal
+		code      int
+	}{
+		{"gentle", syscall.SIGTERM, 0},
+		{"gentle", os.Interrupt, 0},
+		{"stuck", syscall.SIGTERM, exitFailure},
+		{"stuck", os.Interrupt, exitFailure},
+	} {
+		t.Run(fmt.Sprintf("%s %v", c.behaviour, c.signal), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			node := exec.CommandContext(ctx, os.Args[0])
+			node.Dir = t.TempDir()
+			node.Env = append(os.Environ(), asNode+"="+c.behaviour)
+			stderr, err := node.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := node.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(stderr)
+			wantLine(t, lines, "msg=serving")
+			sendSignal(t, node, c.signal)
+			wantLine(t, lines, "msg=draining")
+			if c.behaviour == "stuck" {
+				sendSignal(t, node, c.signal)
+				wantLine(t, lines, "barrage: cannot wait for the clients to leave: a second signal came")
+			}
+			if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
+				t.Errorf("more in stderr: %q, %v", rest, err)
+			}
+			if err := node.Wait(); node.ProcessState.ExitCode() != c.code {
+				t.Errorf("exit code %d (%v); want %d", node.ProcessState.ExitCode(), err, c.code)
+			}
+		})
+	}
+}
+
+// wantLine reads lines until one holds text.
+func wantLine(t *testing.T, lines *bufio.Reader, text string) {
+	t.Helper()
+	for {
+		line, err := lines.ReadString('\n')
+		if strings.Contains(line, text) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("no line with %q: %v", text, err)
+		}
+	}
+}
+
+func sendSignal(t *testing.T, node *exec.Cmd, signal os.Signal) {
+	t.Helper()
+	if err := node.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestVersionLine(t *testing.T) {
+	platform := runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+	f := func(release, module string, settings []debug.BuildSetting, want string) {
+		t.Helper()
+		info := &debug.BuildInfo{Main: debug.Module{Version: module}, Settings: settings}
+		if got := versionLine(release, info); got != want+" "+platform {
+			t.Errorf("versionLine(%q, %q) = %q; want %q", release, module, got, want+" "+platform)
+		}
+	}
+	commit := debug.BuildSetting{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}
+	f("", "", nil, "barrage (devel) commit unknown")
+	f("", "v1.2.3", []debug.BuildSetting{commit, {Key: "vcs.modified", Value: "false"}}, "barrage v1.2.3 commit 0123456789ab")
+	f("v2.0.0", "v1.2.3", []debug.BuildSetting{commit, {Key: "vcs.modified", Value: "true"}}, "barrage v2.0.0 commit 0123456789ab+changes")
+}
+
+// TestBinary_ExitCodes builds the program and runs it as a user does.
+func TestBinary_ExitCodes(t *testing.T) {
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "barrage")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.version=v9.8.7", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bad.yaml"), []byte("server: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args, want string
+		code       int
+	}{
+		{"", "Usage:", 0},
+		{"version", "barrage v9.8.7 commit ", 0},
+		{"config check", "defaults: ok", 0},
+		{"config check --config bad.yaml", "barrage: cannot use bad.yaml:\n  server: keys must stand below it", exitFailure},
+		{"serve --config bad.yaml", "barrage: cannot use bad.yaml:", exitFailure},
+		{"server", "did you mean \"serve\"?", exitUsage},
+	} {
+		cmd := exec.CommandContext(t.Context(), binary, strings.Fields(c.args)...)
+		cmd.Dir = dir
+		cmd.Env = []string{}
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.want) {
+			t.Errorf("barrage %s: exit code %d (%v), %q; want %d and %q", c.args, cmd.ProcessState.ExitCode(), err, out, c.code, c.want)
+		}
+	}
+}
