@@ -89,7 +89,7 @@ and then a look at http://127.0.0.1:9000/test/websocket.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{cmd, fmt.Sprintf("cannot read the command line: %v", err)}
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newBench(), newVersion())
 	return root
 }
 

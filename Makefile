@@ -1,0 +1,51 @@
+# Each target with a "## " line shows in `make help`.
+BIN      := bin/barrage
+TOOLS    := $(CURDIR)/.bin
+LINT     := $(TOOLS)/golangci-lint
+FUZZTIME ?= 20s
+BENCH    ?= .
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: help run build test check race lint fmt bench fuzz clean setup
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: build ## Run a node on :9000, no Redis needed; Ctrl-C ends it
+	@./$(BIN) serve
+
+build: ## Build bin/barrage
+	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) .
+
+test: setup check ## Install what the tests need, then run every check and every test
+
+check: lint ## Lint, format, tidy, benchmarks once, tests with the race detector
+	@go mod tidy -diff
+	@go test -run '^$$' -bench . -benchtime 1x ./... > .bench.out || (cat .bench.out; exit 1)
+	@$(MAKE) --no-print-directory race
+
+race: ## Tests only, shuffled, with the race detector
+	@go test -race -shuffle=on ./...
+
+lint: $(LINT) ## Lint and format, without changing anything
+	@$(LINT) config verify
+	@$(LINT) run ./...
+	@$(LINT) fmt --diff ./...
+
+fmt: $(LINT) ## Format the code
+	@$(LINT) fmt ./...
+
+bench: build ## Benchmarks (BENCH=regexp), then the memory of 10,000 idle connections
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+fuzz: ## Fuzz every target for FUZZTIME (20s)
+	@.ci/fuzz $(FUZZTIME)
+
+setup: ## Install redis-server and the linter, where they are missing
+	@.ci/setup
+
+$(LINT): .golangci-lint-version
+	@.ci/setup lint
+
+clean: ## Remove what was built
+	@rm -rf bin .bin .bench.out
