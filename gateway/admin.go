@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 )
 
 // adminRoutes are the admin port's: health, metrics, profiles. Never public.
@@ -13,6 +16,7 @@ func (s *Server) adminRoutes() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready()) })
 	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.HandleFunc("GET /rooms", s.largestRooms)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -27,6 +31,22 @@ func (s *Server) ready() error {
 		return errDraining
 	}
 	return s.store.State()
+}
+
+// largestRooms lists the rooms with the most members, ?limit=50 of them, with their
+// accounts.
+func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
+	limit := 50
+	if text := r.URL.Query().Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 10_000 {
+			http.Error(w, fmt.Sprintf("cannot list rooms: limit %q is not within 1 and 10000", text), http.StatusBadRequest)
+			return
+		}
+		limit = n
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(s.hall.Largest(limit)) // the client has gone: nobody is left to tell
 }
 
 func answer(w http.ResponseWriter, err error) {

@@ -13,3 +13,10 @@ type clock struct{ seconds atomic.Uint32 }
 func (c *clock) now() uint32 { return c.seconds.Load() }
 
 func (c *clock) set(since time.Duration) { c.seconds.Store(uint32(since / time.Second)) }
+
+// wallClock is the real time, for the lanes.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) AfterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }

@@ -47,8 +47,9 @@ func (c Config) Validate() error {
 
 // Limits bound what a store keeps.
 type Limits struct {
-	// HistoryMessages is how many messages a room's history holds; the oldest go first.
+	// HistoryMessages is how many messages a room's history holds, 1 or more; the
+	// oldest go first.
 	HistoryMessages int
-	// HistoryTTL is how long a room's history lives after its last message.
+	// HistoryTTL is how long a room's history lives after its last message, 1 ms or more.
 	HistoryTTL time.Duration
 }

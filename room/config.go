@@ -35,10 +35,19 @@ type FanoutConfig struct {
 	// Lanes is the number of goroutines that write to sockets; 0 = GOMAXPROCS.
 	// Too low: cores idle while members wait. Too high: lanes only fight for cores.
 	Lanes int `mapstructure:"lanes"`
+	// Interval is the longest rest of a room between two sweeps. After a sweep that took
+	// D a room rests for a share of D, so a small room goes out at once and a large one
+	// gathers. Too low: large rooms pay a write for every few messages. Too high: their
+	// members wait.
+	Interval time.Duration `mapstructure:"interval"`
 	// LogBytes bounds the log of one room, so also how far a slow member may fall
 	// behind before it skips. Too low: members skip after a hiccup. Too high: memory
 	// for every busy room.
 	LogBytes units.Bytes `mapstructure:"log_bytes"`
+	// TotalLogBytes bounds the logs of all rooms together. While they hold more, each
+	// room that gets a message keeps only its newest 128 KiB or less. Too low: members
+	// skip when many rooms are busy. Too high: that much memory, when they are.
+	TotalLogBytes units.Bytes `mapstructure:"total_log_bytes"`
 	// WriteBytes bounds one write to one member. Too low: more system calls for the
 	// same bytes. Too high: one slow sweep delays other rooms on the lane.
 	WriteBytes units.Bytes `mapstructure:"write_bytes"`
@@ -61,7 +70,7 @@ func DefaultConfig() Config {
 
 // DefaultFanout is what config.yaml says in section `fanout`.
 func DefaultFanout() FanoutConfig {
-	return FanoutConfig{LogBytes: 1 << 20, WriteBytes: 64 << 10, StuckTimeout: 30 * time.Second}
+	return FanoutConfig{Interval: 20 * time.Millisecond, LogBytes: 1 << 20, TotalLogBytes: 256 << 20, WriteBytes: 64 << 10, StuckTimeout: 30 * time.Second}
 }
 
 // Validate reports every value out of range, each with its key within the section.
@@ -75,6 +84,12 @@ func (c FanoutConfig) Validate() error {
 	}
 	if c.LogBytes < 2*c.WriteBytes || c.LogBytes > 1<<30 {
 		errs = append(errs, fmt.Errorf("log_bytes: %v is not within twice write_bytes (%v) and 1GiB", c.LogBytes, 2*c.WriteBytes))
+	}
+	if c.TotalLogBytes < c.LogBytes {
+		errs = append(errs, fmt.Errorf("total_log_bytes: %v is below log_bytes (%v)", c.TotalLogBytes, c.LogBytes))
+	}
+	if c.Interval < 0 || c.Interval > time.Second {
+		errs = append(errs, fmt.Errorf("interval: %v is not within 0 (= no rest) and 1s", c.Interval))
 	}
 	if c.StuckTimeout < time.Second {
 		errs = append(errs, fmt.Errorf("stuck_timeout: %v is below 1s", c.StuckTimeout))

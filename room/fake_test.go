@@ -191,11 +191,53 @@ func (s *fakeSocket) texts(tb testing.TB) []string {
 	return out
 }
 
+// fakeClock stands still but for what a test and its sockets add to it.
+type fakeClock struct {
+	mu    sync.Mutex // guards the fields below
+	now   time.Time
+	due   []func()        // rests under way, in the order of their begin
+	rests []time.Duration // how long they were to be
+}
+
+func (c *fakeClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *fakeClock) AfterFunc(d time.Duration, f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rests = append(c.rests, d)
+	c.due = append(c.due, f)
+}
+
+func (c *fakeClock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// fire ends the oldest rest.
+func (c *fakeClock) fire() bool {
+	c.mu.Lock()
+	if len(c.due) == 0 {
+		c.mu.Unlock()
+		return false
+	}
+	f := c.due[0]
+	c.due = c.due[1:]
+	c.mu.Unlock()
+	f()
+	return true
+}
+
 // fixture is a hall without goroutines, stepped by settle.
 type fixture struct {
 	t     testing.TB
 	store *fakeStore
 	hall  *Hall
+	clock *fakeClock
 	logs  *bytes.Buffer
 	now   time.Time
 }
@@ -208,7 +250,9 @@ func newFixture(tb testing.TB, change func(*Config), hooks Hooks) *fixture {
 		change(&cfg)
 	}
 	f := &fixture{t: tb, store: newFakeStore(), logs: &bytes.Buffer{}, now: time.UnixMilli(1_648_368_380_132)}
-	f.hall = newHall(cfg, hooks, f.store, slog.New(slog.NewTextHandler(f.logs, nil)), f.now)
+	f.clock = &fakeClock{now: f.now}
+	hooks.Clock = f.clock
+	f.hall = newHall(cfg, hooks, f.store, slog.New(slog.NewTextHandler(f.logs, nil)))
 	f.store.hall = f.hall
 	return f
 }
@@ -225,6 +269,14 @@ func (f *fixture) settle() {
 }
 
 func (f *fixture) step() bool {
+	if f.work() {
+		return true
+	}
+	return f.clock.fire()
+}
+
+// work is one step that needs no time to pass.
+func (f *fixture) work() bool {
 	if waiting(f.hall.publishers) > 0 {
 		r, _ := f.hall.publishers.pop()
 		r.serve()

@@ -28,8 +28,16 @@ type Store interface {
 	UnsubscribeRoom(room string)
 }
 
-// Hooks are what a hall asks of its surroundings. Every field may be nil.
+// Clock is the time as lanes see it.
+type Clock interface {
+	Now() time.Time
+	// AfterFunc calls f once, d from now, in a goroutine of its own.
+	AfterFunc(d time.Duration, f func())
+}
+
+// Hooks are what a hall asks of its surroundings. Every field but Clock may be nil.
 type Hooks struct {
+	Clock Clock
 	// Gate is asked before a batch goes to the store: it returns for each author
 	// whether the message may go in. It may block until ctx ends; an error refuses
 	// the whole batch. It deals with the refused authors itself.
@@ -56,6 +64,7 @@ type Hall struct {
 	cancel     context.CancelFunc
 	seed       maphash.Seed
 
+	budget  budget
 	workers sync.WaitGroup // lanes and publishers
 	coarse  atomic.Int64   // the time of the last Tick, Unix seconds
 	stats   counters
@@ -68,10 +77,9 @@ type hallShard struct {
 	rooms map[string]*Room
 }
 
-// New starts a hall over store at time now. Stop it with [Hall.Close]. cfg must be
-// valid.
-func New(cfg Config, hooks Hooks, store Store, log *slog.Logger, now time.Time) *Hall {
-	h := newHall(cfg, hooks, store, log, now)
+// New starts a hall over store. Stop it with [Hall.Close]. cfg must be valid.
+func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
+	h := newHall(cfg, hooks, store, log)
 	for _, l := range h.lanes {
 		h.workers.Go(l.run) // ends when Close closes the lane's queue
 	}
@@ -82,17 +90,18 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger, now time.Time) 
 }
 
 // newHall is New without the goroutines; tests step them by hand.
-func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger, now time.Time) *Hall {
+func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed()}
 	h.cfg.Config, h.cfg.Hooks = cfg, hooks
-	h.coarse.Store(now.Unix())
+	h.budget.most = int64(cfg.Fanout.TotalLogBytes)
+	h.coarse.Store(hooks.Clock.Now().Unix())
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	lanes := cfg.Fanout.Lanes
 	if lanes == 0 {
 		lanes = runtime.GOMAXPROCS(0)
 	}
 	for range lanes {
-		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes)})
+		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes), interval: cfg.Fanout.Interval, clock: hooks.Clock})
 	}
 	for i := range h.shards {
 		h.shards[i].rooms = map[string]*Room{}
@@ -124,7 +133,7 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	sh.mu.Lock()
 	r := sh.rooms[id]
 	if r == nil {
-		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: max(h.cfg.OnJoin, 1)}}
+		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: max(h.cfg.OnJoin, 1)}, log: log{budget: &h.budget}}
 		sh.rooms[id] = r
 		h.stats.rooms.Add(1)
 	}
@@ -184,6 +193,7 @@ func (h *Hall) Tick(now time.Time) {
 		for id, r := range sh.rooms {
 			if r.refs == 0 && now.Sub(r.emptySince) >= h.cfg.Linger && r.idle() {
 				delete(sh.rooms, id)
+				r.log.release()
 				h.stats.rooms.Add(-1)
 				// Under the lock: an Open that comes right behind must find the
 				// subscription gone, so that its own is the later wish.

@@ -3,6 +3,7 @@ package room
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // sweepBudget is how many writes a lane does for one part before the next part has
@@ -17,27 +18,33 @@ type part struct {
 	lane *lane
 
 	// mu guards the fields below, and the flags of the part's members.
-	mu     sync.Mutex
-	mail   []mail // for the lane, in order; bounded by three per member
-	queued bool   // stands in lane.queue
+	mu      sync.Mutex
+	mail    []mail // for the lane, in order; bounded by three per member
+	queued  bool   // stands in lane.queue
+	resting bool   // no sweep before rested
+	wanted  bool   // the log grew while the part rested
 
 	// Guarded by room.mu.
 	size int // members entered and not left
 
 	// Owned by the lane.
 	members []*Member
-	pos     int    // members[:pos] have had their turn in this sweep
-	goal    uint64 // where the log's head stood when the sweep began, in bytes
-	swept   uint64 // every member that is not full has got this far, in bytes
-	behind  bool   // a member has more to get than one write carries
-	spare   []mail // the other half of the mail double buffer
+	pos     int           // members[:pos] have had their turn in this sweep
+	goal    uint64        // where the log's head stood when the sweep began, in bytes
+	swept   uint64        // every member that is not full has got this far, in bytes
+	behind  bool          // a member has more to get than one write carries
+	spent   time.Duration // what this sweep has taken so far
+	spare   []mail        // the other half of the mail double buffer
 }
 
 // lane is a goroutine that writes logs to sockets.
 type lane struct {
-	queue *queue[*part]
-	most  int // bytes of one write
-	// pending counts the parts queued or being visited. Atomic; read by Hall.Flush.
+	queue    *queue[*part]
+	most     int           // bytes of one write
+	interval time.Duration // longest rest
+	clock    Clock
+	// pending counts the parts that are queued, visited, or wanted while they rest.
+	// Atomic; read by Hall.Flush.
 	pending atomic.Int64
 }
 
@@ -58,11 +65,37 @@ func (p *part) postLocked(x mail) {
 	p.enqueueLocked()
 }
 
-// wake has the part's lane look at the log.
+// wake has the part's lane look at the log, once the part has rested.
 func (p *part) wake() {
 	p.mu.Lock()
-	p.enqueueLocked()
+	defer p.mu.Unlock()
+	switch {
+	case !p.resting:
+		p.enqueueLocked()
+	case !p.wanted:
+		p.wanted = true
+		p.lane.pending.Add(1)
+	}
+}
+
+// rest keeps the part from being swept for d.
+func (p *part) rest(d time.Duration) {
+	p.mu.Lock()
+	p.resting = true
 	p.mu.Unlock()
+	p.lane.clock.AfterFunc(d, p.rested)
+}
+
+// rested ends a rest.
+func (p *part) rested() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resting = false
+	if p.wanted {
+		p.wanted = false
+		p.enqueueLocked()
+		p.lane.pending.Add(-1)
+	}
 }
 
 func (p *part) enqueueLocked() {
@@ -79,8 +112,10 @@ func (l *lane) visit(p *part) {
 	letters := p.mail
 	p.mail, p.spare = p.spare[:0], nil
 	p.queued = false
+	resting := p.resting
 	p.mu.Unlock()
 
+	began := l.clock.Now()
 	t := turn{part: p, most: l.most, budget: sweepBudget}
 	for i, x := range letters {
 		t.read(x)
@@ -89,10 +124,35 @@ func (l *lane) visit(p *part) {
 	if cap(letters) <= 1024 { // a burst's buffer is not kept
 		p.spare = letters[:0]
 	}
-	if t.sweep() {
+	more := resting && p.behind
+	if !resting {
+		more = t.sweep()
+		p.spent += l.clock.Now().Sub(began)
+		if p.pos == 0 { // the sweep is complete
+			l.pace(p)
+		}
+	}
+	if more {
 		p.wake()
 	}
 	t.account()
+}
+
+// Pacing: after a sweep that took D a part rests for D/restDivisor, at most
+// Fanout.Interval. A sweep of a small room is over so soon that it never rests.
+const (
+	restDivisor = 2
+	// leastRest is the shortest rest that is worth a timer. A sweep twice as long is one
+	// of some 60 members.
+	leastRest = 200 * time.Microsecond
+)
+
+// pace ends a sweep and has the part rest.
+func (l *lane) pace(p *part) {
+	if d := min(p.spent/restDivisor, l.interval); d >= leastRest {
+		p.rest(d)
+	}
+	p.spent = 0
 }
 
 // turn is one visit of a lane to a part.
@@ -116,7 +176,7 @@ func (t *turn) read(x mail) {
 	case mailJoin:
 		m.slot = int32(len(p.members))
 		p.members = append(p.members, m)
-		t.serve(m)
+		t.serveLate(m)
 	case mailLeave:
 		if x.head > m.cursor.index {
 			t.left += x.head - m.cursor.index
@@ -124,7 +184,7 @@ func (t *turn) read(x mail) {
 		p.remove(m)
 	case mailDrained:
 		m.full = false
-		t.serve(m)
+		t.serveLate(m)
 	}
 }
 
@@ -179,6 +239,16 @@ func (t *turn) sweep() (more bool) {
 	return p.behind || p.swept != p.room.log.headNow().off
 }
 
+// serveLate serves a member whose turn in the sweep may be over, while the budget
+// lasts; else the next sweep does.
+func (t *turn) serveLate(m *Member) {
+	if t.budget > 0 {
+		t.serve(m)
+	} else {
+		t.part.behind = true
+	}
+}
+
 // serve gives m what it has not had, in one write.
 func (t *turn) serve(m *Member) {
 	if m.full {
@@ -211,10 +281,13 @@ func (t *turn) serve(m *Member) {
 
 // account adds the turn to the room's and the hall's counters.
 func (t *turn) account() {
-	s := &t.part.room.hall.stats
+	r := t.part.room
+	r.copies.sent.Add(t.sent)
+	r.copies.skipped.Add(t.skipped)
+	r.countLeft(t.left)
+	s := &r.hall.stats
 	s.sent.Add(t.sent)
 	s.sentBytes.Add(t.sentSize)
 	s.skipped.Add(t.skipped)
-	s.left.Add(t.left)
 	s.writes.Add(t.writes)
 }

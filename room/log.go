@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"barrage/codec"
 )
@@ -33,11 +34,26 @@ type cursor struct {
 // Bytes below a segment's length never change, so a view stays valid without the
 // lock and after its segment was dropped.
 type log struct {
+	budget *budget // of all logs together; immutable
+
 	mu   sync.Mutex // guards the fields below
 	segs []*segment
 	head cursor
 	held int // Invariant: sum of cap(buf) over segs.
 }
+
+// budget bounds the bytes that all logs of a hall hold together.
+type budget struct {
+	most int64        // immutable
+	held atomic.Int64 // Invariant: sum of log.held.
+}
+
+// over reports whether the logs hold too much. A room that appends while they do
+// keeps only its two newest segments: members that keep up stand in them, whatever
+// the boundary. Rooms that do not append lose theirs by expire.
+func (b *budget) over() bool { return b.held.Load() > b.most }
+
+func (b *budget) add(n int) { b.held.Add(int64(n)) }
 
 // segment is a run of whole frames.
 type segment struct {
@@ -53,35 +69,39 @@ func (l *log) append(text string, now int64, most int) {
 	size := codec.FrameHeaderLen(len(text)) + len(text)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	seg := l.lastWithRoom(size)
+	seg := l.lastWithRoom(size, most)
 	seg.buf = codec.AppendFrame(seg.buf, codec.OpText, text)
 	seg.ends = append(seg.ends, uint32(len(seg.buf)))
 	seg.used = now
 	l.head.off += uint64(size)
 	l.head.index++
-	for l.held > most && len(l.segs) > 1 {
+	for len(l.segs) > 1 && l.held > most || len(l.segs) > 2 && l.budget.over() {
 		l.dropOldest()
 	}
 }
 
-// lastWithRoom returns a segment with size free bytes, a new one where needed.
-func (l *log) lastWithRoom(size int) *segment {
+// lastWithRoom returns a segment with size free bytes, a new one where needed. No
+// segment grows beyond a quarter of most, unless for one large message: the oldest is
+// dropped as a whole, and the log shall still reach back half of its bound.
+func (l *log) lastWithRoom(size, most int) *segment {
 	next := firstSegment
 	if n := len(l.segs); n > 0 {
 		last := l.segs[n-1]
 		if cap(last.buf)-len(last.buf) >= size {
 			return last
 		}
-		next = min(2*cap(last.buf), maxSegment)
+		next = min(2*cap(last.buf), maxSegment, most/4)
 	}
 	seg := &segment{start: l.head, buf: make([]byte, 0, max(next, size))}
 	l.segs = append(l.segs, seg)
 	l.held += cap(seg.buf)
+	l.budget.add(cap(seg.buf))
 	return seg
 }
 
 func (l *log) dropOldest() {
 	l.held -= cap(l.segs[0].buf)
+	l.budget.add(-cap(l.segs[0].buf))
 	l.segs[0] = nil
 	l.segs = l.segs[1:]
 }
@@ -96,6 +116,15 @@ func (l *log) expire(limit int64) {
 	}
 	if len(l.segs) == 0 {
 		l.segs = nil
+	}
+}
+
+// release gives the budget back what the log of a room that goes holds.
+func (l *log) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.segs) > 0 {
+		l.dropOldest()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"barrage/codec"
 )
@@ -15,7 +16,7 @@ import (
 func TestLog_ViewsAreTheStream(t *testing.T) {
 	for seed := range uint64(50) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		var l log
+		l := log{budget: &budget{most: 1 << 40}}
 		var want []byte
 		var boundaries []int
 		for range 400 {
@@ -53,7 +54,7 @@ func TestLog_ViewsAreTheStream(t *testing.T) {
 }
 
 func TestLog_IsBoundedFromTheFarEnd(t *testing.T) {
-	var l log
+	l := log{budget: &budget{most: 1 << 40}}
 	start := l.headNow()
 	for i := range 10_000 {
 		l.append(fmt.Sprintf("%0100d", i), 0, 256<<10)
@@ -69,8 +70,23 @@ func TestLog_IsBoundedFromTheFarEnd(t *testing.T) {
 	}
 }
 
+// A member may fall behind by what fanout.log_bytes says, not by whatever the rolling
+// of segments leaves of it.
+func TestLog_KeepsMostOfItsBound(t *testing.T) {
+	for _, most := range []int{8 << 10, 64 << 10, 128 << 10, 1 << 20} {
+		l := log{budget: &budget{most: 1 << 40}}
+		for l.head.off < 4*uint64(most) {
+			l.append(strings.Repeat("x", 100), 0, most)
+			behind := l.head.off - l.segs[0].start.off
+			if l.head.off > uint64(most) && behind < uint64(most)/2 {
+				t.Fatalf("a log of at most %d bytes reaches back %d bytes only", most, behind)
+			}
+		}
+	}
+}
+
 func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
-	var l log
+	l := log{budget: &budget{most: 1 << 40}}
 	l.append(strings.Repeat("a", firstSegment), 10, 1<<20)
 	before := l.headNow()
 	l.append("young", 20, 1<<20)
@@ -88,5 +104,41 @@ func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
 	l.append("next", 30, 1<<20)
 	if v, ok := l.at(l.segs[0].start, 1<<10); !ok || string(v.b[2:]) != "next" {
 		t.Errorf("after a full expiry the log gives %q, %v", v.b, ok)
+	}
+}
+
+// TestHall_LogsShareABudget: while all logs together hold too much, rooms that append keep
+// only their two newest segments, and what a room held is given back when it goes.
+func TestHall_LogsShareABudget(t *testing.T) {
+	f := newFixture(t, func(c *Config) {
+		c.Fanout.WriteBytes, c.Fanout.LogBytes, c.Fanout.TotalLogBytes = 4<<10, 1<<20, 2<<20
+	}, Hooks{})
+	var rooms []*Room
+	for i := range 20 {
+		r := f.open(fmt.Sprint(i))
+		f.join(r)
+		rooms = append(rooms, r)
+	}
+	for range 60 {
+		for _, r := range rooms {
+			for range 5 {
+				f.post(r, strings.Repeat("x", 4000))
+			}
+		}
+		f.settle()
+		if held := f.hall.Stats().LogBytes; held > 2<<20+20*2*maxSegment {
+			t.Fatalf("all logs hold %d bytes; want at most 2 MiB and two segments a room", held)
+		}
+	}
+	if s := f.hall.Stats(); s.Sent != s.Offered {
+		t.Errorf("%d of %d copies sent; the budget may cost nobody who keeps up", s.Sent, s.Offered)
+	}
+	f.hall.Tick(f.now.Add(time.Hour))
+	for _, r := range rooms {
+		r.Release()
+	}
+	f.hall.Tick(f.now.Add(2 * time.Hour))
+	if s := f.hall.Stats(); s.LogBytes != 0 || s.Rooms != 0 {
+		t.Errorf("%d bytes in logs of %d rooms after all have gone; want none", s.LogBytes, s.Rooms)
 	}
 }

@@ -42,8 +42,8 @@ func (f *fixture) checkInvariants(r *Room) {
 	for _, s := range r.log.segs {
 		held += cap(s.buf)
 	}
-	if held != r.log.held {
-		f.t.Fatalf("log holds %d bytes, says %d", held, r.log.held)
+	if all := f.hall.Stats().LogBytes; held != r.log.held || int64(held) != all {
+		f.t.Fatalf("log holds %d bytes, says %d, and %d in all rooms; there is one room", held, r.log.held, all)
 	}
 }
 
@@ -103,6 +103,10 @@ func runModel(t *testing.T, seed uint64) {
 	for _, m := range here {
 		m.checkOrder(t, posted)
 	}
+	one := f.hall.Largest(10)[0]
+	if s := f.hall.Stats(); one.Offered != s.Offered || one.Sent != s.Sent || one.Skipped != s.Skipped || one.Left != s.Left || one.Members != len(here) {
+		t.Errorf("the only room's account %+v is not the hall's %+v", one, s)
+	}
 	if s := f.hall.Stats(); s.Offered != offered || s.Sent+s.Skipped+s.Left != offered {
 		t.Errorf("%d offered, %d sent + %d skipped + %d left; want %d copies in all", s.Offered, s.Sent, s.Skipped, s.Left, offered)
 	}
@@ -139,6 +143,12 @@ func (m *member) checkOrder(t *testing.T, posted uint64) {
 	}
 }
 
+// realClock is the real time.
+type realClock struct{}
+
+func (realClock) Now() time.Time                      { return time.Now() }
+func (realClock) AfterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }
+
 // TestHall_Concurrent is written to be raced: real lanes and publishers, many rooms,
 // members that join, post, stall and leave at once.
 func TestHall_Concurrent(t *testing.T) {
@@ -146,7 +156,7 @@ func TestHall_Concurrent(t *testing.T) {
 	store := newFakeStore()
 	cfg := DefaultConfig()
 	cfg.Fanout.Lanes, cfg.Publishers = 3, 4
-	h := New(cfg, Hooks{}, store, slog.New(slog.DiscardHandler), time.Now())
+	h := New(cfg, Hooks{Clock: realClock{}}, store, slog.New(slog.DiscardHandler))
 	defer h.Close()
 	store.set(func(s *fakeStore) { s.hall = h })
 	stays, err := h.Open(t.Context(), "0")
@@ -264,6 +274,55 @@ func TestLane_SmallRoomIsNotStarved(t *testing.T) {
 	}
 	if between := f.hall.Stats().Writes - before; between > sweepBudget+1 {
 		t.Errorf("%d writes went before the small room's; want at most one budget of %d", between-1, sweepBudget)
+	}
+}
+
+// slowSocket takes everything, 7 µs a write.
+type slowSocket struct{ clock *fakeClock }
+
+func (s slowSocket) Send(p []byte) (int, bool) {
+	s.clock.add(7 * time.Microsecond)
+	return len(p), false
+}
+
+// TestLane_RestsForAShareOfTheSweep: a small room goes out at once, always; a large one
+// gathers for half of what its sweep took, at most the interval.
+func TestLane_RestsForAShareOfTheSweep(t *testing.T) {
+	rest := func(members int) (rests []time.Duration) {
+		f := newFixture(t, func(c *Config) { c.Fanout.Lanes, c.Fanout.Interval = 1, 20*time.Millisecond }, Hooks{})
+		r := f.open("1")
+		all := make([]Member, members)
+		for i := range all {
+			r.Enter(&all[i], slowSocket{f.clock})
+			r.Attach(&all[i])
+		}
+		for f.work() {
+		}
+		f.post(r, "first")
+		for f.work() {
+		}
+		f.post(r, "second") // comes while the room rests, if it does
+		f.post(r, "third")
+		for f.work() {
+		}
+		before := f.hall.Stats().Writes
+		f.settle()
+		if s := f.hall.Stats(); s.Sent != 3*uint64(members) {
+			t.Errorf("%d members: %d copies sent; want %d", members, s.Sent, 3*members)
+		}
+		if waited := f.hall.Stats().Writes - before; len(f.clock.rests) > 0 && waited != uint64(members) {
+			t.Errorf("%d members: %d writes after the rest; want one a member for both messages", members, waited)
+		}
+		return f.clock.rests
+	}
+	if got := rest(50); len(got) != 0 {
+		t.Errorf("a room of 50 rested %v; want never", got)
+	}
+	if got := rest(1000); len(got) != 2 || got[0] != 3500*time.Microsecond {
+		t.Errorf("a room of 1,000 rested %v; want 3.5ms after each of 2 sweeps", got)
+	}
+	if got := rest(20_000); len(got) != 2 || got[0] != 20*time.Millisecond {
+		t.Errorf("a room of 20,000 rested %v; want the interval of 20ms after each of 2 sweeps", got)
 	}
 }
 

@@ -38,7 +38,8 @@ type Room struct {
 	hall *Hall
 	home int // index of the lane that a small room lives on
 
-	log log
+	log    log
+	copies copies
 
 	// loading serialises loads by Open, so that a burst of joins loads a room once.
 	loading sync.Mutex
@@ -160,12 +161,17 @@ func (r *Room) Leave(m *Member) {
 	r.mu.Unlock()
 
 	if !attached {
-		r.hall.stats.left.Add(head - m.cursor.index)
+		r.countLeft(head - m.cursor.index)
 		return
 	}
 	p.mu.Lock()
 	p.postLocked(mail{kind: mailLeave, member: m, head: head})
 	p.mu.Unlock()
+}
+
+func (r *Room) countLeft(n uint64) {
+	r.copies.left.Add(n)
+	r.hall.stats.left.Add(n)
 }
 
 // Members is how many members the room has on this node.
@@ -213,7 +219,9 @@ func (r *Room) deliverLocked(messages []codec.Entry) {
 		r.newest.push(e)
 	}
 	r.hall.stats.accepted.Add(uint64(len(messages)))
-	r.hall.stats.offered.Add(uint64(len(messages)) * uint64(r.members))
+	offered := uint64(len(messages)) * uint64(r.members)
+	r.copies.offered.Add(offered)
+	r.hall.stats.offered.Add(offered)
 	r.changedLocked()
 	for _, p := range r.parts {
 		if p != nil && p.size > 0 {

@@ -1,6 +1,13 @@
 package room
 
-import "sync/atomic"
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+)
+
+// copies are one room's messages times members. All atomic.
+type copies struct{ offered, sent, skipped, left atomic.Uint64 }
 
 // counters are the hall's figures. All atomic.
 type counters struct {
@@ -22,6 +29,8 @@ type Stats struct {
 	Rooms   int64 // live now
 	Members int64 // now
 	Waiting int64 // messages on their way to the store now
+
+	LogBytes int64 // held by the logs of all rooms now
 
 	Accepted     uint64 // messages that came from the store, each room's once
 	RefusedBusy  uint64 // messages refused because the room's queue was full
@@ -50,6 +59,7 @@ func (h *Hall) Stats() Stats {
 	c := &h.stats
 	return Stats{
 		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.waiting.Load(),
+		LogBytes: h.budget.held.Load(),
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
 		RefusedGate: c.refusedGate.Load(), RefusedStore: c.refusedStore.Load(),
 		Sent: c.sent.Load(), Skipped: c.skipped.Load(), Left: c.left.Load(),
@@ -57,4 +67,32 @@ func (h *Hall) Stats() Stats {
 		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),
 		Missed: c.missed.Load(), Epochs: c.epochs.Load(),
 	}
+}
+
+// RoomStats are one room's figures at one moment, in copies since it went live here:
+// Offered = Sent + Skipped + Left + what is still on its way.
+type RoomStats struct {
+	ID      string `json:"id"`
+	Members int    `json:"members"`
+	Total   uint64 `json:"total"` // messages ever, on all nodes
+	Offered uint64 `json:"offered"`
+	Sent    uint64 `json:"sent"`
+	Skipped uint64 `json:"skipped"`
+	Left    uint64 `json:"left"`
+}
+
+// Largest returns the figures of the rooms with the most members, at most n.
+func (h *Hall) Largest(n int) []RoomStats {
+	all := []RoomStats{}
+	h.each(func(r *Room) {
+		r.mu.Lock()
+		s := RoomStats{ID: r.id, Members: r.members, Total: r.pos.Total}
+		r.mu.Unlock()
+		s.Offered, s.Sent, s.Skipped, s.Left = r.copies.offered.Load(), r.copies.sent.Load(), r.copies.skipped.Load(), r.copies.left.Load()
+		all = append(all, s)
+	})
+	slices.SortFunc(all, func(a, b RoomStats) int {
+		return cmp.Or(cmp.Compare(b.Members, a.Members), cmp.Compare(a.ID, b.ID))
+	})
+	return all[:min(n, len(all))]
 }

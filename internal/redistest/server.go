@@ -1,0 +1,247 @@
+// Package redistest runs a real redis-server for tests, on a free port of 127.0.0.1
+// and without files that outlive it. It is for Linux.
+package redistest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// startTimeout bounds the time until the server answers PING.
+	startTimeout = 10 * time.Second
+	// askEvery is how often a starting server is asked.
+	askEvery = 5 * time.Millisecond
+)
+
+// Server is one redis-server. Use [New] or [Start]. Its methods may not be called
+// concurrently.
+type Server struct {
+	// Addr is its host:port. It stays the same through Restart.
+	Addr string
+
+	// Immutable after New.
+	args []string
+	dir  string
+
+	// What runs now; nil after Stop.
+	process *process
+}
+
+// process is one run of the program.
+type process struct {
+	cmd *exec.Cmd
+	// exited is closed once the program has ended and was waited for.
+	exited chan struct{}
+	output output
+}
+
+// New starts a server with more arguments for its command line, such as "--requirepass",
+// "secret". It returns once the server answers. The caller must Stop it. For TestMain;
+// tests use [Start].
+func New(args ...string) (*Server, error) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		return nil, fmt.Errorf("cannot start redis-server: %w: install it with: apt-get install -y redis-server", err)
+	}
+	dir, err := os.MkdirTemp("", "redistest-")
+	if err != nil {
+		return nil, fmt.Errorf("cannot start redis-server: %w", err)
+	}
+	s := &Server{args: args, dir: dir}
+	// Another program may take the free port first: then the server ends at once.
+	for range 5 {
+		if s.Addr, err = freeAddr(); err != nil {
+			break
+		}
+		if err = s.start(); err == nil {
+			return s, nil
+		}
+	}
+	return nil, errors.Join(err, os.RemoveAll(dir))
+}
+
+// Start is New for one test: it fails the test if the server does not start and stops
+// it when the test ends.
+func Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	s, err := New(args...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Stop)
+	return s
+}
+
+// freeAddr is an address of this machine that nobody listens on.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("cannot find a free port: %w", err)
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// start runs the program at Addr and waits until it answers.
+func (s *Server) start() error {
+	host, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return fmt.Errorf("cannot start redis-server: %w", err)
+	}
+	p := &process{exited: make(chan struct{})}
+	p.cmd = exec.Command("redis-server", append([]string{
+		"--bind", host, "--port", port, "--dir", s.dir, "--save", "", "--appendonly", "no",
+	}, s.args...)...)
+	p.cmd.Stdout = &p.output
+	p.cmd.Stderr = &p.output
+	// A test that dies cannot stop its server. The signal comes when the thread ends
+	// that started the program, so that one must stay.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() { // Ends with the program; kill waits for it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(p.exited)
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // That it was killed is no news.
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("cannot start redis-server: %w", err)
+	}
+	s.process = p
+	if err := s.awaitAnswer(p); err != nil {
+		s.kill()
+		return fmt.Errorf("cannot start redis-server at %s: %w: %s", s.Addr, err, p.output.String())
+	}
+	return nil
+}
+
+// awaitAnswer returns once the server answers PING.
+func (s *Server) awaitAnswer(p *process) error {
+	deadline := time.Now().Add(startTimeout)
+	ticker := time.NewTicker(askEvery)
+	defer ticker.Stop()
+	for {
+		err := ping(s.Addr)
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("no answer within %v: %w", startTimeout, err)
+		}
+		select {
+		case <-p.exited:
+			return errors.New("it ended")
+		case <-ticker.C:
+		}
+	}
+}
+
+// ping asks the server at addr whether it is there. Any answer will do, also that a
+// password is wanted.
+func ping(addr string) error {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // Nothing was lost if that fails.
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	_, err = bufio.NewReader(conn).ReadString('\n')
+	return err
+}
+
+// Stop kills the server, all data is lost. Nothing happens if it was killed before,
+// but Restart is not possible after Stop.
+func (s *Server) Stop() {
+	s.kill()
+	_ = os.RemoveAll(s.dir) // Nothing is in there.
+}
+
+// Kill ends the server as a crash does: all data is lost.
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
+	if s.process == nil {
+		tb.Fatal("cannot kill redis-server: it does not run")
+	}
+	s.kill()
+}
+
+func (s *Server) kill() {
+	if s.process == nil {
+		return
+	}
+	_ = s.process.cmd.Process.Kill() // Fails only if it has ended by itself.
+	<-s.process.exited
+	s.process = nil
+}
+
+// Restart starts the server, empty, at the same address, after killing it if it runs.
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	s.kill()
+	if err := s.start(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Pause stops the program without closing its sockets, as an overloaded machine does.
+func (s *Server) Pause(tb testing.TB) {
+	tb.Helper()
+	s.signal(tb, syscall.SIGSTOP)
+}
+
+// Resume ends Pause.
+func (s *Server) Resume(tb testing.TB) {
+	tb.Helper()
+	s.signal(tb, syscall.SIGCONT)
+}
+
+func (s *Server) signal(tb testing.TB, sig syscall.Signal) {
+	tb.Helper()
+	if s.process == nil {
+		tb.Fatalf("cannot send %v to redis-server: it does not run", sig)
+	}
+	if err := s.process.cmd.Process.Signal(sig); err != nil {
+		tb.Fatalf("cannot send %v to redis-server: %v", sig, err)
+	}
+}
+
+// output keeps the last lines a server wrote.
+type output struct {
+	mu   sync.Mutex // guards the field below
+	last bytes.Buffer
+}
+
+// Write keeps p.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.last.Len() > 64<<10 {
+		o.last.Reset()
+	}
+	return o.last.Write(p)
+}
+
+// String is what was written lately.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.last.String()
+}

@@ -1,0 +1,375 @@
+package redisx_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"barrage/codec"
+	"barrage/redisx"
+)
+
+// This file is the part of the conformance suite about recalls, models and events.
+
+func testRecall(s *harness) {
+	t := s.t
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	all := s.publish(t, "r", "u", 1, 2, 3)
+	recall := func(user string, ts int64, want bool) {
+		t.Helper()
+		got, err := s.Recall(t.Context(), "r", user, ts)
+		wantEqual(t, fmt.Sprintf("Recall(%s, %d)", user, ts), got, err, want)
+	}
+	recall("v", 2, false)
+	recall("u", 4, false)
+	recall("u", 2, true)
+	recall("u", 2, false)
+
+	h := s.newest(t, "r", 50)
+	want := []codec.Entry{{Seq: 1, JSON: all[0]}, {Seq: 3, JSON: all[2]}}
+	if !slices.Equal(h.Entries, want) || h.Seq != 3 || h.Total != 3 {
+		t.Errorf("history after a recall = %+v; want seq 3, total 3, %v", h, want)
+	}
+	_, found, err := s.Before(t.Context(), "r", "u", 2, 50)
+	wantEqual(t, "Before of a recalled message", found, err, false)
+	msgs, found, err := s.Before(t.Context(), "r", "u", 3, 50)
+	wantEqual(t, "Before", found, err, true)
+	wantEqual(t, "Before", msgs, nil, all[:1])
+
+	// The ts of a recalled message is not given out again.
+	noError(t, s.Publish(t.Context(), "r", drafts("r", "u", 2)))
+	recall("u", 2, false)
+	recall("u", 4, true)
+
+	s.wantEvents(t, "r",
+		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 1, Total: 3, Messages: all},
+		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3},
+		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 4, Total: 4, Messages: texts(drafts("r", "u", 4))},
+		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 4, Total: 4},
+	)
+}
+
+func testReadPastRecalled(s *harness) {
+	t := s.t
+	var times []int64
+	for i := range historyMessages {
+		times = append(times, int64(i+1))
+	}
+	all := s.publish(t, "r", "u", times...)
+	for ts := int64(4); ts < historyMessages; ts++ { // all but 1, 2, 3 and the newest
+		found, err := s.Recall(t.Context(), "r", "u", ts)
+		wantEqual(t, "Recall", found, err, true)
+	}
+	want := []codec.Entry{{Seq: 2, JSON: all[1]}, {Seq: 3, JSON: all[2]}, {Seq: historyMessages, JSON: all[historyMessages-1]}}
+	if h := s.newest(t, "r", 3); !slices.Equal(h.Entries, want) {
+		t.Errorf("Newest 3 = %v; want %v", h.Entries, want)
+	}
+	h, err := s.Since(t.Context(), "r", 1, 3)
+	wantEqual(t, "Since", h.Entries, err, want)
+	msgs, _, err := s.Before(t.Context(), "r", "u", historyMessages, 2)
+	wantEqual(t, "Before", msgs, err, all[1:3])
+}
+
+func testOddIDs(s *harness) {
+	t := s.t
+	const user, token = `"üser"\ 弹幕:1`, `"to"ken`
+	room := "r:" + user + "<&>\u2028"
+	noError(t, s.SetToken(t.Context(), user, token))
+	ok, err := s.CheckToken(t.Context(), user, token)
+	wantEqual(t, "CheckToken", ok, err, true)
+	oks, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: user, Token: token}})
+	wantEqual(t, "CheckTokens", oks, err, []bool{true})
+	added, err := s.Join(t.Context(), user, room)
+	wantEqual(t, "Join", added, err, true)
+	ok, err = s.IsMember(t.Context(), user, room)
+	wantEqual(t, "IsMember", ok, err, true)
+	rooms, err := s.Rooms(t.Context(), user)
+	wantEqual(t, "Rooms", rooms, err, []string{room})
+
+	noError(t, s.SubscribeRoom(t.Context(), room))
+	all := s.publish(t, room, user, 1, 2)
+	wantHistory(t, s.newest(t, room, 50), 2, 2, 1, all...)
+	msgs, found, err := s.Before(t.Context(), room, user, 2, 10)
+	wantEqual(t, "Before", found, err, true)
+	wantEqual(t, "Before", msgs, nil, all[:1])
+	ok, err = s.Recall(t.Context(), room, user, 1)
+	wantEqual(t, "Recall", ok, err, true)
+	epoch := s.newest(t, room, 1).Epoch
+	s.wantEvents(t, room,
+		codec.Event{Kind: codec.EventMessages, Epoch: epoch, Seq: 1, Total: 2, Messages: all},
+		codec.Event{Kind: codec.EventRecall, Epoch: epoch, Seq: 1, Total: 2},
+	)
+}
+
+// model is a history as simple as it can be: every message ever sent, the recalled ones
+// empty. Only the newest historyMessages count.
+type model []modelMessage
+
+type modelMessage struct {
+	user, text string
+	ts         int64
+}
+
+// kept is where the history begins.
+func (m model) kept() int { return max(0, len(m)-historyMessages) }
+
+// page are the messages from index from to below to that are left.
+func (m model) page(from, to int) []codec.Entry {
+	var entries []codec.Entry
+	for i := from; i < to; i++ {
+		if m[i].text != "" {
+			entries = append(entries, codec.Entry{Seq: uint64(i + 1), JSON: m[i].text})
+		}
+	}
+	return entries
+}
+
+// find is the index of a message, -1 where there is none.
+func (m model) find(user string, ts int64) int {
+	for i := m.kept(); i < len(m); i++ {
+		if m[i].user == user && m[i].ts == ts && m[i].text != "" {
+			return i
+		}
+	}
+	return -1
+}
+
+// lrange is what Redis' manual says of LRANGE.
+func (m model) lrange(start, stop int64) []codec.Entry {
+	n := int64(len(m) - m.kept())
+	if start < 0 {
+		start += n
+	}
+	if stop < 0 {
+		stop += n
+	}
+	start, stop = max(start, 0), min(stop, n-1)
+	if start > stop {
+		return nil
+	}
+	return m.page(m.kept()+int(start), m.kept()+int(stop)+1)
+}
+
+func newestOf(entries []codec.Entry, limit int) []codec.Entry {
+	return entries[max(0, len(entries)-limit):]
+}
+
+func oldestOf(entries []codec.Entry, limit int) []codec.Entry {
+	return entries[:min(len(entries), limit)]
+}
+
+func plain(entries []codec.Entry) []string {
+	var s []string
+	for _, e := range entries {
+		s = append(s, e.JSON)
+	}
+	return s
+}
+
+// testModel does random things to one room and compares every answer with a model's.
+func testModel(s *harness) {
+	t := s.t
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	}()
+	var m model
+	anyone := func() (user string, ts int64) {
+		if len(m) == 0 || rng.IntN(10) == 0 {
+			return "u", rng.Int64N(100)
+		}
+		msg := m[rng.IntN(len(m))]
+		return msg.user, msg.ts
+	}
+	ts := int64(0)
+	for step := range 600 {
+		limit := rng.IntN(historyMessages + 5)
+		switch rng.IntN(6) {
+		case 0:
+			user := []string{"u", "v", "w"}[rng.IntN(3)]
+			var times []int64
+			for range 1 + rng.IntN(5) {
+				ts += 1 + rng.Int64N(3)
+				times = append(times, ts)
+			}
+			for i, text := range s.publish(t, "r", user, times...) {
+				m = append(m, modelMessage{user, text, times[i]})
+			}
+		case 1:
+			user, ts := anyone()
+			at := m.find(user, ts)
+			if at >= 0 {
+				m[at].text = ""
+			}
+			got, err := s.Recall(t.Context(), "r", user, ts)
+			wantEqual(t, "Recall", got, err, at >= 0)
+		case 2:
+			h := s.newest(t, "r", limit)
+			wantEqual(t, "Newest", slices.Equal(h.Entries, newestOf(m.page(m.kept(), len(m)), limit)), nil, true)
+			wantEqual(t, "Seq, Total", []uint64{h.Seq, h.Total}, nil, []uint64{uint64(len(m)), uint64(len(m))})
+		case 3:
+			seq := rng.IntN(len(m) + 3)
+			h, err := s.Since(t.Context(), "r", uint64(seq), limit)
+			want := oldestOf(m.page(min(max(seq, m.kept()), len(m)), len(m)), limit)
+			wantEqual(t, "Since", slices.Equal(h.Entries, want), err, true)
+		case 4:
+			start, stop := rng.Int64N(100)-50, rng.Int64N(100)-50
+			got, err := s.Range(t.Context(), "r", start, stop)
+			wantEqual(t, fmt.Sprintf("Range(%d, %d)", start, stop), slices.Equal(got, plain(m.lrange(start, stop))), err, true)
+		case 5:
+			user, ts := anyone()
+			at := m.find(user, ts)
+			got, found, err := s.Before(t.Context(), "r", user, ts, limit)
+			wantEqual(t, "Before", found, err, at >= 0)
+			if at >= 0 {
+				wantEqual(t, "Before", slices.Equal(got, plain(newestOf(m.page(m.kept(), at), limit))), nil, true)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("differs from the model at step %d: %+v", step, m[m.kept():])
+		}
+	}
+}
+
+func testRoomEvents(s *harness) {
+	t := s.t
+	s.publish(t, "r", "u", 1) // nobody hears it
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	two := s.publish(t, "r", "u", 2, 3)
+	s.publish(t, "other", "u", 2)
+	epoch := s.newest(t, "r", 1).Epoch
+	s.settle(t)
+	s.wantEvents(t, "r", codec.Event{Kind: codec.EventMessages, Epoch: epoch, Seq: 2, Total: 3, Messages: two})
+	s.wantEvents(t, "other")
+	s.wantResumed(t, 0)
+}
+
+// testEventsInOrder has publishers and recallers of several rooms at work at once.
+func testEventsInOrder(s *harness) {
+	t := s.t
+	const rooms, publishers, batches = 3, 4, 25
+	var working sync.WaitGroup
+	var recalled [rooms]atomic.Int64
+	for r := range rooms {
+		room := fmt.Sprintf("r%d", r)
+		noError(t, s.SubscribeRoom(t.Context(), room))
+		for p := range publishers {
+			working.Go(func() { // Ends after its batches; waited for below.
+				user := fmt.Sprintf("u%d", p)
+				for b := range batches {
+					ts := int64(10*b + 1)
+					if err := s.Publish(t.Context(), room, drafts(room, user, ts, ts+1)); err != nil {
+						t.Error(err)
+					}
+					found, err := s.Recall(t.Context(), room, user, ts)
+					if err != nil {
+						t.Error(err)
+					}
+					if found { // Else the others have pushed it out of the history.
+						recalled[r].Add(1)
+					}
+				}
+			})
+		}
+	}
+	working.Wait()
+	for r := range rooms {
+		room := fmt.Sprintf("r%d", r)
+		want := publishers*batches + int(recalled[r].Load())
+		eventually(t, "all events have come", func() (bool, string) {
+			n := len(s.events(room))
+			return n == want, fmt.Sprintf("%d of %d", n, want)
+		})
+		next := uint64(1)
+		for _, ev := range s.events(room) {
+			switch {
+			case ev.Kind == codec.EventMessages && ev.Seq == next:
+				next += uint64(len(ev.Messages))
+			case ev.Kind == codec.EventRecall && ev.Seq < next:
+			default:
+				t.Fatalf("event %+v of room %s came where seq %d was due", ev, room, next)
+			}
+		}
+	}
+}
+
+// testSubscriptionsFlap ends with every room subscribed and hears each.
+func testSubscriptionsFlap(s *harness) {
+	t := s.t
+	const rooms = 20
+	var working sync.WaitGroup
+	for r := range rooms {
+		room := fmt.Sprintf("r%d", r)
+		working.Go(func() { // Ends after its turns; waited for below.
+			for range 30 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(300))*time.Microsecond)
+				if err := s.SubscribeRoom(ctx, room); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+				cancel()
+				s.UnsubscribeRoom(room)
+			}
+			if err := s.SubscribeRoom(t.Context(), room); err != nil {
+				t.Error(err)
+			}
+			if err := s.Publish(t.Context(), room, drafts(room, "u", 1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	working.Wait()
+	for r := range rooms {
+		room := fmt.Sprintf("r%d", r)
+		s.wantEvents(t, room, codec.Event{
+			Kind: codec.EventMessages, Epoch: s.newest(t, room, 1).Epoch, Seq: 1, Total: 1, Messages: texts(drafts(room, "u", 1)),
+		})
+	}
+	if got := s.Stats().Subscriptions; got != rooms {
+		t.Errorf("Stats().Subscriptions = %d; want %d", got, rooms)
+	}
+}
+
+func testNothingAfterUnwanted(s *harness) {
+	t := s.t
+	for r := range 20 {
+		room := fmt.Sprintf("r%d", r)
+		noError(t, s.SubscribeRoom(t.Context(), room))
+		s.UnsubscribeRoom(room)
+		s.publish(t, room, "u", 1)
+	}
+	s.UnsubscribeRoom("never subscribed")
+	s.settle(t)
+	for r := range 20 {
+		s.wantEvents(t, fmt.Sprintf("r%d", r))
+	}
+	if got := s.Stats().Subscriptions; got != 0 {
+		t.Errorf("Stats().Subscriptions = %d; want 0", got)
+	}
+}
+
+func testStats(s *harness) {
+	t := s.t
+	if err := s.State(); err != nil {
+		t.Errorf("State = %v; want nil", err)
+	}
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	s.publish(t, "r", "u", 1, 2)
+	eventually(t, "the event has come", func() (bool, string) { return len(s.events("r")) == 1, "" })
+	got := s.Stats()
+	if got.Calls == 0 || got.Events != 1 || got.Subscriptions != 1 || !got.Connected {
+		t.Errorf("Stats = %+v; want calls, 1 event, 1 subscription, connected", got)
+	}
+	got.Calls, got.Events, got.Subscriptions, got.Connected = 0, 0, 0, false
+	if got != (redisx.Stats{}) {
+		t.Errorf("Stats = %+v; want nothing else", got)
+	}
+}

@@ -1,0 +1,323 @@
+package redisx_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/redisx"
+)
+
+// conformance is what every Store must do, by name.
+var conformance = map[string]func(s *harness){
+	"Tokens":               testTokens,
+	"TokenLife":            testTokenLife,
+	"Membership":           testMembership,
+	"UserEvents":           testUserEvents,
+	"PublishAndRead":       testPublishAndRead,
+	"EmptyRoom":            testEmptyRoom,
+	"Batches":              testBatches,
+	"Trim":                 testTrim,
+	"HistoryExpires":       testHistoryExpires,
+	"PublishProlongs":      testPublishProlongs,
+	"UniqueTS":             testUniqueTS,
+	"Recall":               testRecall,
+	"ReadPastRecalled":     testReadPastRecalled,
+	"OddIDs":               testOddIDs,
+	"Model":                testModel,
+	"RoomEvents":           testRoomEvents,
+	"EventsInOrder":        testEventsInOrder,
+	"SubscriptionsFlap":    testSubscriptionsFlap,
+	"NothingAfterUnwanted": testNothingAfterUnwanted,
+	"Stats":                testStats,
+}
+
+func TestMemory_Conformance(t *testing.T) { testConformance(t, newMemory) }
+
+func TestRedis_Conformance(t *testing.T) { testConformance(t, newRedis) }
+
+func testConformance(t *testing.T, newStore func(t *testing.T) *harness) {
+	t.Helper()
+	for name, test := range conformance {
+		t.Run(name, func(t *testing.T) { test(newStore(t)) })
+	}
+}
+
+func testTokens(s *harness) {
+	t := s.t
+	check := func(token string, want bool) {
+		t.Helper()
+		got, err := s.CheckToken(t.Context(), "u", token)
+		wantEqual(t, fmt.Sprintf("CheckToken(u, %s)", token), got, err, want)
+	}
+	check("old", false)
+	noError(t, s.SetToken(t.Context(), "u", "old"))
+	noError(t, s.SetToken(t.Context(), "v", "other"))
+	check("old", true)
+	check("other", false)
+	check("", false)
+	noError(t, s.SetToken(t.Context(), "u", "new"))
+	check("old", false)
+	check("new", true)
+
+	got, err := s.CheckTokens(t.Context(), []codec.Credential{
+		{UserID: "v", Token: "other"},
+		{UserID: "nobody", Token: ""},
+		{UserID: "u", Token: "old"},
+		{UserID: "u", Token: "new"},
+		{UserID: "v", Token: "other"},
+	})
+	wantEqual(t, "CheckTokens", got, err, []bool{true, false, false, true, true})
+	got, err = s.CheckTokens(t.Context(), nil)
+	wantEqual(t, "CheckTokens of none", len(got), err, 0)
+}
+
+func testTokenLife(s *harness) {
+	t := s.t
+	check := func(token string, want bool) {
+		t.Helper()
+		got, err := s.CheckToken(t.Context(), "u", token)
+		wantEqual(t, "CheckToken", got, err, want)
+	}
+	const most = redisx.TokenLife - time.Hour
+	noError(t, s.SetToken(t.Context(), "u", "token"))
+	s.pass(most)
+	check("token", true) // prolongs
+	s.pass(most)
+	check("wrong", false) // prolongs nothing
+	got, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: "token"}})
+	wantEqual(t, "CheckTokens", got, err, []bool{true}) // prolongs nothing
+	s.pass(2 * time.Hour)
+	check("token", false)
+	got, err = s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: "token"}})
+	wantEqual(t, "CheckTokens", got, err, []bool{false})
+}
+
+func testMembership(s *harness) {
+	t := s.t
+	join := func(user, room string, want bool) {
+		t.Helper()
+		got, err := s.Join(t.Context(), user, room)
+		wantEqual(t, fmt.Sprintf("Join(%s, %s)", user, room), got, err, want)
+	}
+	join("u", "b", true)
+	join("u", "a", true)
+	join("u", "c", true)
+	join("u", "a", false)
+	join("v", "a", true)
+	for room, want := range map[string]bool{"a": true, "b": true, "d": false} {
+		got, err := s.IsMember(t.Context(), "u", room)
+		wantEqual(t, "IsMember of "+room, got, err, want)
+	}
+	rooms, err := s.Rooms(t.Context(), "u")
+	wantEqual(t, "Rooms", rooms, err, []string{"a", "b", "c"})
+	rooms, err = s.Rooms(t.Context(), "nobody")
+	wantEqual(t, "Rooms of nobody", len(rooms), err, 0)
+	s.pass(1000 * 24 * time.Hour)
+	rooms, err = s.Rooms(t.Context(), "v")
+	wantEqual(t, "Rooms after years", rooms, err, []string{"a"})
+}
+
+func testUserEvents(s *harness) {
+	t := s.t
+	noError(t, s.SubscribeUser(t.Context(), "u"))
+	noError(t, s.SubscribeUser(t.Context(), "v"))
+	join := func(user, room string) {
+		t.Helper()
+		_, err := s.Join(t.Context(), user, room)
+		noError(t, err)
+	}
+	join("u", "1")
+	s.wantUsers(t, "u")
+	join("u", "1") // is there already
+	join("w", "1") // nobody watches
+	s.UnsubscribeUser("u")
+	join("u", "2")
+	join("v", "1")
+	s.settle(t)
+	s.wantUsers(t, "u", "v")
+}
+
+func testPublishAndRead(s *harness) {
+	t := s.t
+	one := s.publish(t, "r", "u", 10)
+	two := s.publish(t, "r", "v", 20, 30)
+	all := slices.Concat(one, two)
+
+	h := s.newest(t, "r", 50)
+	wantHistory(t, h, 3, 3, 1, all...)
+	if h.Epoch == "" || strings.ContainsAny(h.Epoch, " \n") {
+		t.Errorf("epoch %q is empty or has a space", h.Epoch)
+	}
+	wantHistory(t, s.newest(t, "r", 2), 3, 3, 2, two...)
+	wantHistory(t, s.newest(t, "r", 0), 3, 3, 0)
+
+	since := func(seq uint64, limit int) codec.History {
+		t.Helper()
+		got, err := s.Since(t.Context(), "r", seq, limit)
+		noError(t, err)
+		if got.Epoch != h.Epoch {
+			t.Errorf("Since: epoch %q; want %q", got.Epoch, h.Epoch)
+		}
+		return got
+	}
+	wantHistory(t, since(0, 50), 3, 3, 1, all...)
+	wantHistory(t, since(0, 2), 3, 3, 1, all[:2]...)
+	wantHistory(t, since(1, 50), 3, 3, 2, two...)
+	wantHistory(t, since(3, 50), 3, 3, 0)
+	wantHistory(t, since(99, 50), 3, 3, 0)
+
+	before := func(user string, ts int64, count int, want []string, wantFound bool) {
+		t.Helper()
+		got, found, err := s.Before(t.Context(), "r", user, ts, count)
+		wantEqual(t, "found by Before", found, err, wantFound)
+		if !slices.Equal(got, want) {
+			t.Errorf("Before(%s, %d, %d) = %q; want %q", user, ts, count, got, want)
+		}
+	}
+	before("v", 30, 50, all[:2], true)
+	before("v", 30, 1, all[1:2], true)
+	before("v", 30, 0, nil, true)
+	before("u", 10, 50, nil, true)
+	before("u", 20, 50, nil, false) // that one is v's
+	before("v", 21, 50, nil, false)
+
+	if other := s.newest(t, "other", 50); other.Epoch == h.Epoch || len(other.Entries) > 0 {
+		t.Errorf("another room has %+v", other)
+	}
+}
+
+func testEmptyRoom(s *harness) {
+	t := s.t
+	noError(t, s.Publish(t.Context(), "r", nil))
+	zero := func(h codec.History, err error) {
+		t.Helper()
+		noError(t, err)
+		if h.Position != (codec.Position{}) || len(h.Entries) > 0 {
+			t.Errorf("history of an empty room = %+v; want none", h)
+		}
+	}
+	h, err := s.Newest(t.Context(), "r", 50)
+	zero(h, err)
+	h, err = s.Since(t.Context(), "r", 0, 50)
+	zero(h, err)
+	msgs, err := s.Range(t.Context(), "r", 0, -1)
+	wantEqual(t, "Range", len(msgs), err, 0)
+	_, found, err := s.Before(t.Context(), "r", "u", 1, 10)
+	wantEqual(t, "Before", found, err, false)
+	found, err = s.Recall(t.Context(), "r", "u", 1)
+	wantEqual(t, "Recall", found, err, false)
+}
+
+func testBatches(s *harness) {
+	t := s.t
+	times := make([]int64, redisx.MaxBatch+1)
+	for i := range times {
+		times[i] = int64(1000 + i)
+	}
+	d := drafts("r", "u", times...)
+	if err := s.Publish(t.Context(), "r", d); err == nil || !strings.Contains(err.Error(), `room "r"`) {
+		t.Errorf("Publish of %d drafts: error %v; want one that names the room", len(d), err)
+	}
+	d = d[:redisx.MaxBatch]
+	noError(t, s.Publish(t.Context(), "r", d))
+	want := texts(d)[redisx.MaxBatch-historyMessages:]
+	wantHistory(t, s.newest(t, "r", 2*historyMessages), redisx.MaxBatch, redisx.MaxBatch, redisx.MaxBatch-historyMessages+1, want...)
+}
+
+func testTrim(s *harness) {
+	t := s.t
+	var all []string
+	for i := range 3 * historyMessages {
+		all = append(all, s.publish(t, "r", "u", int64(i+1))...)
+	}
+	kept := all[2*historyMessages:]
+	const n = 3 * historyMessages
+	wantHistory(t, s.newest(t, "r", n), n, n, 2*historyMessages+1, kept...)
+	h, err := s.Since(t.Context(), "r", 3, n)
+	noError(t, err)
+	wantHistory(t, h, n, n, 2*historyMessages+1, kept...)
+	msgs, err := s.Range(t.Context(), "r", 0, -1)
+	wantEqual(t, "Range", msgs, err, kept)
+}
+
+func testHistoryExpires(s *harness) {
+	t := s.t
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	s.publish(t, "r", "u", 1, 2, 3)
+	first := s.newest(t, "r", 50)
+
+	s.pass(historyTTL + time.Hour)
+	h := s.newest(t, "r", 50)
+	wantHistory(t, h, 3, 0, 0)
+	msgs, err := s.Range(t.Context(), "r", 0, -1)
+	wantEqual(t, "Range", len(msgs), err, 0)
+	again := s.publish(t, "r", "u", 4, 5)
+	h = s.newest(t, "r", 50)
+	wantHistory(t, h, 5, 2, 4, again...)
+	if h.Epoch != first.Epoch {
+		t.Errorf("epoch changed from %q to %q although the count lives on", first.Epoch, h.Epoch)
+	}
+	more := s.publish(t, "r", "u", 6)
+	wantHistory(t, s.newest(t, "r", 50), 6, 3, 4, append(again, more...)...)
+
+	s.pass(historyTTL + 25*time.Hour)
+	if h := s.newest(t, "r", 50); h.Position != (codec.Position{}) {
+		t.Errorf("position after everything expired = %+v; want none", h.Position)
+	}
+	last := s.publish(t, "r", "u", 7)
+	h = s.newest(t, "r", 50)
+	wantHistory(t, h, 1, 1, 1, last...)
+	if h.Epoch == first.Epoch {
+		t.Errorf("epoch %q came again for a new count", h.Epoch)
+	}
+	s.wantEvents(t, "r",
+		codec.Event{Kind: codec.EventMessages, Epoch: first.Epoch, Seq: 1, Total: 3, Messages: texts(drafts("r", "u", 1, 2, 3))},
+		codec.Event{Kind: codec.EventMessages, Epoch: first.Epoch, Seq: 4, Total: 2, Messages: again},
+		codec.Event{Kind: codec.EventMessages, Epoch: first.Epoch, Seq: 6, Total: 3, Messages: more},
+		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 1, Total: 1, Messages: last},
+	)
+}
+
+func testPublishProlongs(s *harness) {
+	t := s.t
+	one := s.publish(t, "r", "u", 1)
+	s.pass(historyTTL - time.Hour)
+	two := s.publish(t, "r", "u", 2)
+	s.pass(historyTTL - time.Hour)
+	wantHistory(t, s.newest(t, "r", 50), 2, 2, 1, append(one, two...)...)
+	s.pass(2 * time.Hour)
+	wantHistory(t, s.newest(t, "r", 50), 2, 0, 0)
+}
+
+func testUniqueTS(s *harness) {
+	t := s.t
+	times := func(room string) []int64 {
+		t.Helper()
+		var ts []int64
+		for _, e := range s.newest(t, room, 50).Entries {
+			m, err := codec.ParseMessage(e.JSON)
+			noError(t, err)
+			ts = append(ts, m.TS)
+		}
+		return ts
+	}
+	const at = 1_700_000_000_000
+	s.publish(t, "r", "u", at, at, at+1, at+5, at) // in one batch
+	s.publish(t, "r", "u", at, at+100)             // in the next
+	s.publish(t, "r", "v", at)                     // another user's
+	s.publish(t, "q", "u", at)                     // another room's
+	want := []int64{at, at + 1, at + 2, at + 5, at + 6, at + 7, at + 100, at}
+	if got := times("r"); !slices.Equal(got, want) {
+		t.Errorf("ts = %v; want %v", got, want)
+	}
+	if got := times("q"); !slices.Equal(got, []int64{at}) {
+		t.Errorf("ts in another room = %v; want %v", got, at)
+	}
+	// What was moved is found by its new ts.
+	found, err := s.Recall(t.Context(), "r", "u", at+7)
+	wantEqual(t, "Recall", found, err, true)
+}

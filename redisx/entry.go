@@ -1,0 +1,68 @@
+package redisx
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/bytedance/sonic"
+	"github.com/bytedance/sonic/encoder"
+
+	"barrage/codec"
+)
+
+// A list entry is a message as a plain JSON object, the same as a JSON string literal
+// (an original FastIM node wrote it), or the tombstone.
+
+// plainEntry returns the JSON object in a list entry; ok is false where there is none.
+func plainEntry(entry string) (json string, ok bool) {
+	json, err := codec.PlainJSON(entry)
+	if err != nil || !strings.HasPrefix(json, "{") || !sonic.ValidString(json) {
+		return "", false
+	}
+	return json, true
+}
+
+// plainText returns the text of a value that FastIM may have quoted: a token or an id.
+// What only looks quoted is the text itself.
+func plainText(value string) string {
+	if text, err := codec.PlainJSON(value); err == nil {
+		return text
+	}
+	return value
+}
+
+// quoted returns text as the JSON string literal that FastIM's nodes write.
+func quoted(text string) string {
+	buf := make([]byte, 0, len(text)+16)
+	if err := encoder.EncodeInto(&buf, text, encoder.ValidateString); err != nil {
+		panic("BUG: cannot encode a string: " + err.Error())
+	}
+	return string(buf)
+}
+
+// needle finds a message in a history without decoding it: the order of a message's
+// fields is fixed, and neither piece can occur within an encoded text field, because
+// quotes are escaped there.
+type needle struct{ head, tail string }
+
+// newNeedle is for the plain form of the message that user sent to room at ts.
+func newNeedle(room, user string, ts int64) needle {
+	d := codec.NewDraft(room, user, "", ts)
+	return needle{
+		head: strings.TrimSuffix(d.Head, `"info":"","ts":`),
+		tail: `,"ts":` + strconv.FormatInt(ts, 10) + `}`,
+	}
+}
+
+// quoted is the same needle for entries that are string literals.
+func (n needle) quoted() needle {
+	return needle{
+		head: strings.TrimSuffix(quoted(n.head), `"`),
+		tail: strings.TrimPrefix(quoted(n.tail), `"`),
+	}
+}
+
+// in reports whether entry is the message.
+func (n needle) in(entry string) bool {
+	return strings.HasSuffix(entry, n.tail) && strings.HasPrefix(entry, n.head)
+}

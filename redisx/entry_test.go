@@ -1,0 +1,90 @@
+package redisx
+
+import (
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+func TestPlainEntry(t *testing.T) {
+	f := func(entry, want string, wantOK bool) {
+		t.Helper()
+		if got, ok := plainEntry(entry); got != want || ok != wantOK {
+			t.Errorf("plainEntry(%q) = %q, %v; want %q, %v", entry, got, ok, want, wantOK)
+		}
+	}
+	f(`{"a":1}`, `{"a":1}`, true)
+	f(`"{\"a\":\"\\\"\"}"`, `{"a":"\""}`, true)
+	f(``, ``, false)
+	f(`{`, ``, false)
+	f(`{"a":1}}`, ``, false)
+	f(`"{"`, ``, false)
+	f(`"{\"a\":1}`, ``, false)
+	f(`"text"`, ``, false)
+	f(`[{}]`, ``, false)
+	f(`text`, ``, false)
+}
+
+func TestPlainText(t *testing.T) {
+	f := func(value, want string) {
+		t.Helper()
+		if got := plainText(value); got != want {
+			t.Errorf("plainText(%q) = %q; want %q", value, got, want)
+		}
+		if got := plainText(quoted(value)); got != value {
+			t.Errorf("plainText(quoted(%q)) = %q", value, got)
+		}
+	}
+	f(`a`, `a`)
+	f(`"a"`, `a`)
+	f(`"a\"\\"`, `a"\`)
+	f(`"a`, `"a`)
+	f(`"<弹幕>"`, `<弹幕>`)
+	f(``, ``)
+}
+
+func TestNeedle(t *testing.T) {
+	f := func(room, user, info string, ts int64) {
+		t.Helper()
+		d := codec.NewDraft(room, user, info, ts)
+		text := string(d.AppendJSON(nil, ts))
+		n := newNeedle(room, user, ts)
+		if !n.in(text) || !n.quoted().in(quoted(text)) {
+			t.Errorf("needle %q is not in %q", n, text)
+		}
+		if n.in(quoted(text)) || n.quoted().in(text) {
+			t.Errorf("needle %q is in the other form of %q", n, text)
+		}
+		for _, other := range []needle{
+			newNeedle(room, user, ts+1), newNeedle(room, user+"x", ts), newNeedle(room+"x", user, ts), newNeedle(user, room, ts),
+		} {
+			if other.in(text) || other.quoted().in(quoted(text)) {
+				t.Errorf("needle %q is in %q", other, text)
+			}
+		}
+	}
+	f("1", "2", "hi", 1648368380132)
+	f("r", `u"`, `","ts":5}`, 4)
+	f(`\`, `"`, `x","ts":1}\`, 0)
+	f("弹", "<幕>", "", -1)
+	f("a", "b", `{"groupId":"b","userId":"a","info":"","ts":1}`, 2)
+}
+
+func TestBackoff(t *testing.T) {
+	for failures, most := range map[int]time.Duration{
+		1: 20 * time.Millisecond, 2: 40 * time.Millisecond, 7: 1280 * time.Millisecond, 8: 2 * time.Second, 1 << 40: 2 * time.Second,
+	} {
+		seen := make(map[time.Duration]bool)
+		for range 100 {
+			d := backoff(failures)
+			if d > most || d < most/2 {
+				t.Fatalf("backoff(%d) = %v; want %v to %v", failures, d, most/2, most)
+			}
+			seen[d] = true
+		}
+		if len(seen) < 50 {
+			t.Errorf("backoff(%d) has %d values in 100; want them spread", failures, len(seen))
+		}
+	}
+}

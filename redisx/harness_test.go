@@ -1,0 +1,354 @@
+package redisx_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"barrage/codec"
+	"barrage/redisx"
+)
+
+const (
+	// patience is how long a test waits for what must happen.
+	patience = 10 * time.Second
+	// historyMessages and historyTTL are the limits of the stores under test.
+	historyMessages = 40
+	historyTTL      = 48 * time.Hour
+)
+
+var limits = redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: historyTTL}
+
+// harness is a store under test and what it told its handler.
+type harness struct {
+	redisx.Store
+	*recorder
+	// pass lets time go by: afterwards the store has forgotten what expired meanwhile.
+	pass func(d time.Duration)
+}
+
+// newMemory is a harness of the memory store with a clock that only pass moves.
+func newMemory(t *testing.T) *harness {
+	t.Helper()
+	var mu sync.Mutex
+	clock := time.UnixMilli(1_700_000_000_000)
+	store := redisx.NewMemory(limits, func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return clock
+	})
+	h := &harness{Store: store, recorder: newRecorder(t), pass: func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		clock = clock.Add(d)
+	}}
+	store.Start(h.recorder)
+	t.Cleanup(store.Close)
+	return h
+}
+
+// newRedis is a harness on the shared server, empty.
+func newRedis(t *testing.T) *harness {
+	t.Helper()
+	raw := newRaw(t, server.Addr)
+	raw.do("FLUSHALL")
+	return newNode(t, server.Addr, raw)
+}
+
+// newNode is a harness on the server at addr as it is.
+func newNode(t *testing.T, addr string, raw *rawClient) *harness {
+	t.Helper()
+	h := &harness{Store: openRedis(t, addr), recorder: newRecorder(t), pass: raw.pass}
+	h.Start(h.recorder)
+	h.wantReady(t)
+	return h
+}
+
+// openRedis is a store on the server at addr, not started.
+func openRedis(t *testing.T, addr string) *redisx.Redis {
+	t.Helper()
+	cfg := redisx.DefaultConfig()
+	cfg.Addrs = []string{addr}
+	cfg.Timeout = callTimeout
+	store := redisx.NewRedis(cfg, limits, slog.New(slog.DiscardHandler))
+	t.Cleanup(store.Close)
+	return store
+}
+
+// wantReady waits until the store can be used.
+func (h *harness) wantReady(t *testing.T) {
+	t.Helper()
+	eventually(t, "State is nil", func() (bool, string) {
+		err := h.State()
+		return err == nil, fmt.Sprint(err)
+	})
+}
+
+// eventually waits until ok says yes; it fails the test with the last detail otherwise.
+func eventually(t *testing.T, what string, ok func() (bool, string)) {
+	t.Helper()
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.Now().Add(patience)
+	for {
+		done, detail := ok()
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v it is still not so that %s: %s", patience, what, detail)
+		}
+		<-ticker.C
+	}
+}
+
+// rawClient talks to Redis past the store.
+type rawClient struct {
+	t      *testing.T
+	client rueidis.Client
+}
+
+func newRaw(t *testing.T, addr string) *rawClient {
+	t.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{addr}, ForceSingleClient: true, DisableCache: true, AlwaysPipelining: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return &rawClient{t, client}
+}
+
+// do runs a command that must not fail.
+func (r *rawClient) do(args ...string) rueidis.RedisMessage {
+	r.t.Helper()
+	cmd := r.client.B().Arbitrary(args[0]).Args(args[1:]...).Build()
+	msg, err := r.client.Do(context.Background(), cmd).ToMessage()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		r.t.Fatalf("%q: %v", args, err)
+	}
+	return msg
+}
+
+func (r *rawClient) strings(args ...string) []string {
+	r.t.Helper()
+	msg := r.do(args...)
+	s, err := msg.AsStrSlice()
+	if err != nil {
+		r.t.Fatalf("%q: %v", args, err)
+	}
+	return s
+}
+
+func (r *rawClient) int(args ...string) int64 {
+	r.t.Helper()
+	msg := r.do(args...)
+	n, err := msg.AsInt64()
+	if err != nil {
+		r.t.Fatalf("%q: %v", args, err)
+	}
+	return n
+}
+
+// subscribe returns what is published to channel from now on.
+func (r *rawClient) subscribe(channel string) <-chan string {
+	r.t.Helper()
+	payloads := make(chan string, 100)
+	conn, release := r.client.Dedicate()
+	r.t.Cleanup(func() {
+		conn.Close()
+		release()
+	})
+	conn.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(m rueidis.PubSubMessage) { payloads <- m.Message }})
+	if err := conn.Do(context.Background(), conn.B().Subscribe().Channel(channel).Build()).Error(); err != nil {
+		r.t.Fatal(err)
+	}
+	return payloads
+}
+
+// pass takes d off the life of every key.
+func (r *rawClient) pass(d time.Duration) {
+	r.t.Helper()
+	for _, key := range r.strings("KEYS", "*") {
+		life := r.int("PTTL", key)
+		if life < 0 {
+			continue
+		}
+		// Redis deletes a key whose life is not positive.
+		r.do("PEXPIRE", key, strconv.FormatInt(life-d.Milliseconds(), 10))
+	}
+}
+
+// recorder is a Handler that keeps what it hears and checks what a Handler may rely on.
+type recorder struct {
+	t *testing.T
+
+	mu      sync.Mutex // guards the fields below
+	rooms   map[string][]codec.Event
+	busy    map[string]bool
+	users   []string
+	resumed int
+}
+
+func newRecorder(t *testing.T) *recorder {
+	t.Helper()
+	return &recorder{t: t, rooms: make(map[string][]codec.Event), busy: make(map[string]bool)}
+}
+
+func (r *recorder) RoomEvent(room string, ev codec.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.busy[room] {
+		r.t.Errorf("RoomEvent(%q) is called twice at once", room)
+	}
+	r.busy[room] = true
+	r.mu.Unlock() // Time for another call to show.
+	r.mu.Lock()
+	r.busy[room] = false
+	r.rooms[room] = append(r.rooms[room], ev)
+}
+
+func (r *recorder) UserEvent(user string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.users = append(r.users, user)
+}
+
+func (r *recorder) Resumed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.resumed++
+}
+
+// events are the events of room so far.
+func (r *recorder) events(room string) []codec.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.rooms[room])
+}
+
+// wantEvents waits until room has had as many events as wanted and compares them.
+func (r *recorder) wantEvents(t *testing.T, room string, want ...codec.Event) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("room %q has had %d events", room, len(want)), func() (bool, string) {
+		got := r.events(room)
+		return len(got) >= len(want), fmt.Sprint(got)
+	})
+	if got := r.events(room); !reflect.DeepEqual(got, want) {
+		t.Errorf("events of room %q:\n got %+v\nwant %+v", room, got, want)
+	}
+}
+
+// wantUsers waits until as many user events have come as wanted and compares them.
+func (r *recorder) wantUsers(t *testing.T, want ...string) {
+	t.Helper()
+	var got []string
+	eventually(t, fmt.Sprintf("%d user events have come", len(want)), func() (bool, string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		got = slices.Clone(r.users)
+		return len(got) >= len(want), fmt.Sprint(got)
+	})
+	if !slices.Equal(got, want) {
+		t.Errorf("user events = %q; want %q", got, want)
+	}
+}
+
+// wantResumed waits until Resumed has been called n times.
+func (r *recorder) wantResumed(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("Resumed was called %d times", n), func() (bool, string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.resumed == n, strconv.Itoa(r.resumed)
+	})
+}
+
+// settle returns once the events that were published before have been delivered or
+// left out: later ones, spread over all inbox workers, have come.
+func (h *harness) settle(t *testing.T) {
+	t.Helper()
+	for i := range 16 {
+		room := fmt.Sprintf("settle-%d", i)
+		noError(t, h.SubscribeRoom(t.Context(), room))
+		noError(t, h.Publish(t.Context(), room, drafts(room, "u", 1)))
+		eventually(t, "a later event has come", func() (bool, string) { return len(h.events(room)) > 0, "" })
+		h.UnsubscribeRoom(room)
+	}
+}
+
+// drafts are messages of user to room at the given times, numbered by their index.
+func drafts(room, user string, times ...int64) []codec.Draft {
+	d := make([]codec.Draft, len(times))
+	for i, ts := range times {
+		d[i] = codec.NewDraft(room, user, fmt.Sprintf("%s %d", user, i), ts)
+	}
+	return d
+}
+
+// texts are the finished messages of drafts whose ts stay as they are.
+func texts(drafts []codec.Draft) []string {
+	s := make([]string, len(drafts))
+	for i, d := range drafts {
+		s[i] = string(d.AppendJSON(nil, d.TS))
+	}
+	return s
+}
+
+// publish sends messages of user to room at the given times and returns their texts.
+func (h *harness) publish(t *testing.T, room, user string, times ...int64) []string {
+	t.Helper()
+	d := drafts(room, user, times...)
+	noError(t, h.Publish(t.Context(), room, d))
+	return texts(d)
+}
+
+// newest is Newest that must not fail.
+func (h *harness) newest(t *testing.T, room string, limit int) codec.History {
+	t.Helper()
+	history, err := h.Newest(t.Context(), room, limit)
+	noError(t, err)
+	return history
+}
+
+// wantHistory compares a history's numbers and texts, the first of which has number first.
+func wantHistory(t *testing.T, h codec.History, seq, total, first uint64, want ...string) {
+	t.Helper()
+	if h.Seq != seq || h.Total != total {
+		t.Errorf("position is seq %d, total %d; want %d, %d", h.Seq, h.Total, seq, total)
+	}
+	var entries []codec.Entry
+	for i, text := range want {
+		entries = append(entries, codec.Entry{Seq: first + uint64(i), JSON: text})
+	}
+	if !slices.Equal(h.Entries, entries) {
+		t.Errorf("entries:\n got %v\nwant %v", h.Entries, entries)
+	}
+}
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantEqual compares what a call named by what returned.
+func wantEqual[T any](t *testing.T, what string, got T, err error, want T) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s = %v; want %v", what, got, want)
+	}
+}

@@ -1,0 +1,231 @@
+package redisx
+
+import (
+	"context"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"barrage/codec"
+)
+
+const (
+	// memoryShards keeps rooms out of each other's way: two busy ones seldom share a lock.
+	memoryShards = 256
+	// sweepEvery is how often a shard that is written to looks for what has expired.
+	// So what nobody touches goes too, without a goroutine; a shard that nobody writes
+	// to does not grow.
+	sweepEvery = time.Minute
+)
+
+// Memory is the [Store] of a single node. It does no I/O: no method blocks, no ctx is
+// looked at. The handler is called before Publish, Recall and Join return. Use
+// [NewMemory].
+type Memory struct {
+	// Immutable after NewMemory.
+	limits Limits
+	now    func() time.Time
+	seed   maphash.Seed
+
+	// handler is set by Start, before anything can be subscribed.
+	handler Handler
+
+	rooms [memoryShards]roomShard
+	users [memoryShards]userShard
+
+	// Atomic.
+	calls, failed, events atomic.Uint64
+	subscriptions         atomic.Int64
+}
+
+// roomShard holds the rooms whose id falls to it.
+type roomShard struct {
+	// publishing is held from before a change until the handler has heard of it, so
+	// that events are in order. Lock order: publishing -> mu. The handler is called
+	// without mu, so it may wait for others that read or subscribe.
+	publishing sync.Mutex
+
+	mu         sync.Mutex // guards the fields below
+	rooms      map[string]*memoryRoom
+	subscribed map[string]struct{}
+	sweepAt    time.Time
+}
+
+// userShard holds the users whose id falls to it.
+type userShard struct {
+	mu         sync.Mutex // guards the fields below
+	tokens     map[string]memoryToken
+	joined     map[string]map[string]struct{} // user -> rooms
+	subscribed map[string]struct{}
+	sweepAt    time.Time
+}
+
+// memoryToken is a token that counts until expires.
+type memoryToken struct {
+	text    string
+	expires time.Time
+}
+
+var _ Store = (*Memory)(nil)
+
+// NewMemory makes an empty store. now is the clock that tells what has expired; nil is
+// time.Now.
+func NewMemory(limits Limits, now func() time.Time) *Memory {
+	if now == nil {
+		now = time.Now
+	}
+	m := &Memory{limits: limits, now: now, seed: maphash.MakeSeed()}
+	for i := range memoryShards {
+		m.rooms[i].rooms = make(map[string]*memoryRoom)
+		m.rooms[i].subscribed = make(map[string]struct{})
+		m.users[i].tokens = make(map[string]memoryToken)
+		m.users[i].joined = make(map[string]map[string]struct{})
+		m.users[i].subscribed = make(map[string]struct{})
+	}
+	return m
+}
+
+// Start begins to deliver events to h.
+func (m *Memory) Start(h Handler) { m.handler = h }
+
+// Close does nothing: there is nothing to stop.
+func (m *Memory) Close() {}
+
+// State is always nil.
+func (m *Memory) State() error { return nil }
+
+// Stats returns the counters as they are now.
+func (m *Memory) Stats() Stats {
+	return Stats{
+		Calls:         m.calls.Load(),
+		Errors:        m.failed.Load(),
+		Events:        m.events.Load(),
+		Subscriptions: int(m.subscriptions.Load()),
+		Connected:     true,
+	}
+}
+
+// user locks and returns the user's shard. The caller must unlock it.
+func (m *Memory) user(user string) *userShard {
+	m.calls.Add(1)
+	u := &m.users[maphash.String(m.seed, user)%memoryShards]
+	u.mu.Lock()
+	return u
+}
+
+// SetToken makes token the user's only one, for TokenLife.
+func (m *Memory) SetToken(_ context.Context, user, token string) error {
+	u := m.user(user)
+	defer u.mu.Unlock()
+	now := m.now()
+	u.sweepLocked(now)
+	u.tokens[user] = memoryToken{token, now.Add(TokenLife)}
+	return nil
+}
+
+// sweepLocked drops expired tokens now and then. u.mu must be held.
+func (u *userShard) sweepLocked(now time.Time) {
+	if now.Before(u.sweepAt) {
+		return
+	}
+	u.sweepAt = now.Add(sweepEvery)
+	maps.DeleteFunc(u.tokens, func(_ string, t memoryToken) bool { return !now.Before(t.expires) })
+}
+
+// CheckToken reports whether token is the user's, and prolongs its life if so.
+func (m *Memory) CheckToken(_ context.Context, user, token string) (bool, error) {
+	u := m.user(user)
+	defer u.mu.Unlock()
+	now := m.now()
+	right := u.rightLocked(user, token, now)
+	if right {
+		u.tokens[user] = memoryToken{token, now.Add(TokenLife)}
+	}
+	return right, nil
+}
+
+// rightLocked reports whether token is the user's. u.mu must be held.
+func (u *userShard) rightLocked(user, token string, now time.Time) bool {
+	t, ok := u.tokens[user]
+	return ok && t.text == token && now.Before(t.expires)
+}
+
+// CheckTokens reports for each of creds whether it is right.
+func (m *Memory) CheckTokens(_ context.Context, creds []codec.Credential) ([]bool, error) {
+	now := m.now()
+	right := make([]bool, len(creds))
+	for i, c := range creds {
+		u := m.user(c.UserID)
+		right[i] = u.rightLocked(c.UserID, c.Token, now)
+		u.mu.Unlock()
+	}
+	return right, nil
+}
+
+// Join adds room to the user's rooms and tells the handler if it watches the user.
+func (m *Memory) Join(_ context.Context, user, room string) (bool, error) {
+	added, watched := m.join(user, room)
+	if added && watched {
+		m.events.Add(1)
+		m.handler.UserEvent(user)
+	}
+	return added, nil
+}
+
+func (m *Memory) join(user, room string) (added, watched bool) {
+	u := m.user(user)
+	defer u.mu.Unlock()
+	if _, ok := u.joined[user][room]; ok {
+		return false, false
+	}
+	if u.joined[user] == nil {
+		u.joined[user] = make(map[string]struct{})
+	}
+	u.joined[user][room] = struct{}{}
+	_, watched = u.subscribed[user]
+	return true, watched
+}
+
+// IsMember reports whether room is among the user's rooms.
+func (m *Memory) IsMember(_ context.Context, user, room string) (bool, error) {
+	u := m.user(user)
+	defer u.mu.Unlock()
+	_, ok := u.joined[user][room]
+	return ok, nil
+}
+
+// Rooms returns the user's rooms, sorted.
+func (m *Memory) Rooms(_ context.Context, user string) ([]string, error) {
+	u := m.user(user)
+	defer u.mu.Unlock()
+	return slices.Sorted(maps.Keys(u.joined[user])), nil
+}
+
+// SubscribeUser begins the events of user.
+func (m *Memory) SubscribeUser(_ context.Context, user string) error {
+	u := m.user(user)
+	defer u.mu.Unlock()
+	m.setSubscribed(u.subscribed, user, true)
+	return nil
+}
+
+// UnsubscribeUser ends the events of user.
+func (m *Memory) UnsubscribeUser(user string) {
+	u := m.user(user)
+	defer u.mu.Unlock()
+	m.setSubscribed(u.subscribed, user, false)
+}
+
+// setSubscribed adds id to the set or takes it out. The set's lock must be held.
+func (m *Memory) setSubscribed(set map[string]struct{}, id string, want bool) {
+	before := len(set)
+	if want {
+		set[id] = struct{}{}
+	} else {
+		delete(set, id)
+	}
+	m.subscriptions.Add(int64(len(set) - before))
+}

@@ -1,0 +1,334 @@
+package redisx
+
+import (
+	"context"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"barrage/codec"
+)
+
+// This file is the rooms of the memory store, each call under its shard's lock.
+
+// shard locks and returns the room's shard. The caller must unlock it.
+func (m *Memory) shard(room string) *roomShard {
+	s := m.publishShard(room)
+	s.mu.Lock()
+	return s
+}
+
+// publishShard returns the room's shard, not locked.
+func (m *Memory) publishShard(room string) *roomShard {
+	m.calls.Add(1)
+	return &m.rooms[maphash.String(m.seed, room)%memoryShards]
+}
+
+// liveLocked returns the room without what has expired by now, nil where that leaves
+// nothing. s.mu must be held.
+func (s *roomShard) liveLocked(room string, now time.Time) *memoryRoom {
+	r := s.rooms[room]
+	if r != nil && r.expire(now) {
+		delete(s.rooms, room)
+		return nil
+	}
+	return r
+}
+
+// sweepLocked drops what has expired in all rooms, now and then. s.mu must be held.
+func (s *roomShard) sweepLocked(now time.Time) {
+	if now.Before(s.sweepAt) {
+		return
+	}
+	s.sweepAt = now.Add(sweepEvery)
+	for room := range s.rooms {
+		s.liveLocked(room, now)
+	}
+}
+
+// Publish appends the drafts to the history and tells the handler if it subscribed.
+func (m *Memory) Publish(_ context.Context, room string, drafts []codec.Draft) error {
+	if err := checkBatch(room, drafts); err != nil {
+		m.calls.Add(1)
+		m.failed.Add(1)
+		return err
+	}
+	if len(drafts) == 0 {
+		return nil
+	}
+	s := m.publishShard(room)
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	ev, wanted := m.append(s, room, drafts)
+	if wanted {
+		m.events.Add(1)
+		m.handler.RoomEvent(room, ev)
+	}
+	return nil
+}
+
+// append is what Publish does under the shard's lock.
+func (m *Memory) append(s *roomShard, room string, drafts []codec.Draft) (ev codec.Event, wanted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := m.now()
+	s.sweepLocked(now)
+	r := s.liveLocked(room, now)
+	if r == nil {
+		r = &memoryRoom{epoch: newEpoch()}
+		s.rooms[room] = r
+	}
+	ev = r.append(drafts, m.limits.HistoryMessages, now)
+	r.expires = now.Add(m.limits.HistoryTTL)
+	_, wanted = s.subscribed[room]
+	return ev, wanted
+}
+
+// Recall puts a tombstone in the message's place and tells the handler if it subscribed.
+func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (bool, error) {
+	s := m.publishShard(room)
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	ev, found, wanted := m.recall(s, room, newNeedle(room, user, ts))
+	if found && wanted {
+		m.events.Add(1)
+		m.handler.RoomEvent(room, ev)
+	}
+	return found, nil
+}
+
+// recall is what Recall does under the shard's lock.
+func (m *Memory) recall(s *roomShard, room string, n needle) (ev codec.Event, found, wanted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.liveLocked(room, m.now())
+	if r == nil {
+		return codec.Event{}, false, false
+	}
+	index := r.find(n)
+	if index < 0 {
+		return codec.Event{}, false, false
+	}
+	*r.at(index) = tombstone
+	pos := r.position()
+	_, wanted = s.subscribed[room]
+	return codec.Event{Kind: codec.EventRecall, Epoch: pos.Epoch, Total: pos.Total, Seq: r.seqAt(index)}, true, wanted
+}
+
+// Newest returns the newest limit messages and the position.
+func (m *Memory) Newest(_ context.Context, room string, limit int) (codec.History, error) {
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	r := s.liveLocked(room, m.now())
+	if r == nil {
+		return codec.History{}, nil
+	}
+	return codec.History{Position: r.position(), Entries: r.newest(r.len(), limit)}, nil
+}
+
+// Since returns the oldest limit messages with a number above seq and the position.
+func (m *Memory) Since(_ context.Context, room string, seq uint64, limit int) (codec.History, error) {
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	r := s.liveLocked(room, m.now())
+	if r == nil {
+		return codec.History{}, nil
+	}
+	h := codec.History{Position: r.position()}
+	first := r.len()
+	if seq < r.seq {
+		first = r.len() - int(min(r.seq-seq, uint64(r.len())))
+	}
+	for i := first; i < r.len() && len(h.Entries) < limit; i++ {
+		if text := *r.at(i); text != tombstone {
+			h.Entries = append(h.Entries, codec.Entry{Seq: r.seqAt(i), JSON: text})
+		}
+	}
+	return h, nil
+}
+
+// Range returns the messages at the indexes start to stop.
+func (m *Memory) Range(_ context.Context, room string, start, stop int64) ([]string, error) {
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	r := s.liveLocked(room, m.now())
+	if r == nil {
+		return nil, nil
+	}
+	n := int64(r.len())
+	if start < 0 {
+		start = max(start+n, 0)
+	}
+	if stop < 0 {
+		stop += n
+	}
+	var msgs []string
+	for i := start; i <= min(stop, n-1); i++ {
+		if text := *r.at(int(i)); text != tombstone {
+			msgs = append(msgs, text)
+		}
+	}
+	return msgs, nil
+}
+
+// Before returns the newest count messages older than the one that user sent at ts.
+func (m *Memory) Before(_ context.Context, room, user string, ts int64, count int) ([]string, bool, error) {
+	n := newNeedle(room, user, ts)
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	r := s.liveLocked(room, m.now())
+	if r == nil {
+		return nil, false, nil
+	}
+	index := r.find(n)
+	if index < 0 {
+		return nil, false, nil
+	}
+	entries := r.newest(index, count)
+	msgs := make([]string, len(entries))
+	for i, e := range entries {
+		msgs[i] = e.JSON
+	}
+	return msgs, true, nil
+}
+
+// SubscribeRoom begins the events of room.
+func (m *Memory) SubscribeRoom(_ context.Context, room string) error {
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	m.setSubscribed(s.subscribed, room, true)
+	return nil
+}
+
+// UnsubscribeRoom ends the events of room.
+func (m *Memory) UnsubscribeRoom(room string) {
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	m.setSubscribed(s.subscribed, room, false)
+}
+
+// memoryRoom is a room's history and count. Guarded by its shard's mu.
+type memoryRoom struct {
+	epoch string
+	// seq is the number of the newest message, base that of the last one of an earlier
+	// life of the history. Invariant: len() <= seq - base.
+	seq, base uint64
+	// expires is when the history goes; the rest goes metaGrace later.
+	expires time.Time
+	// ring has the entries; the oldest is at head once the ring is full, at 0 before.
+	ring []string
+	head int
+	last lastTS
+}
+
+// expire drops what has expired by now and reports whether nothing is left.
+func (r *memoryRoom) expire(now time.Time) bool {
+	r.last.expire(now)
+	if now.Before(r.expires) {
+		return false
+	}
+	r.ring, r.head = nil, 0
+	return !now.Before(r.expires.Add(metaGrace))
+}
+
+func (r *memoryRoom) len() int { return len(r.ring) }
+
+// at is the entry at index, 0 = the oldest.
+func (r *memoryRoom) at(index int) *string {
+	if index += r.head; index >= len(r.ring) {
+		index -= len(r.ring)
+	}
+	return &r.ring[index]
+}
+
+// seqAt is the number of the entry at index.
+func (r *memoryRoom) seqAt(index int) uint64 { return r.seq - uint64(len(r.ring)-1-index) }
+
+// position says how far the room is.
+func (r *memoryRoom) position() codec.Position {
+	pos := codec.Position{Epoch: r.epoch, Seq: r.seq}
+	if len(r.ring) > 0 {
+		pos.Total = r.seq - r.base
+	}
+	return pos
+}
+
+// find is the index of the message, -1 where there is none. It looks at the newest
+// first: those are what people recall.
+func (r *memoryRoom) find(n needle) int {
+	i := r.len() - 1
+	for i >= 0 && !n.in(*r.at(i)) {
+		i--
+	}
+	return i
+}
+
+// newest returns the newest limit messages below index end, oldest first.
+func (r *memoryRoom) newest(end, limit int) []codec.Entry {
+	entries := make([]codec.Entry, 0, max(0, min(limit, end)))
+	for i := end - 1; i >= 0 && len(entries) < limit; i-- {
+		if text := *r.at(i); text != tombstone {
+			entries = append(entries, codec.Entry{Seq: r.seqAt(i), JSON: text})
+		}
+	}
+	slices.Reverse(entries)
+	return entries
+}
+
+// append adds the drafts, keeps at most most entries, and returns the event.
+func (r *memoryRoom) append(drafts []codec.Draft, most int, now time.Time) codec.Event {
+	r.last.expire(now)
+	if len(r.ring) == 0 {
+		r.base = r.seq // The history had expired: a new life, a new total.
+	}
+	msgs := make([]string, len(drafts))
+	for i := range drafts {
+		d := &drafts[i]
+		msgs[i] = string(d.AppendJSON(make([]byte, 0, d.Size()), r.last.next(d.UserID, d.TS)))
+		if len(r.ring) < most {
+			r.ring = append(r.ring, msgs[i])
+			continue
+		}
+		r.ring[r.head] = msgs[i]
+		r.head = (r.head + 1) % most
+	}
+	first := r.seq + 1
+	r.seq += uint64(len(drafts))
+	return codec.Event{Kind: codec.EventMessages, Epoch: r.epoch, Total: r.seq - r.base, Seq: first, Messages: msgs}
+}
+
+// lastTS remembers the last ts given to each user for one to two times tsBucket, as the
+// publish script does.
+type lastTS struct {
+	bucket       int64
+	now, earlier map[string]int64
+}
+
+// expire drops the sets that are too old at now.
+func (l *lastTS) expire(now time.Time) {
+	bucket := now.UnixNano() / int64(tsBucket)
+	switch bucket - l.bucket {
+	case 0:
+		return
+	case 1:
+		l.earlier, l.now = l.now, nil
+	default:
+		l.earlier, l.now = nil, nil
+	}
+	l.bucket = bucket
+}
+
+// next is the ts for a message of user: ts, or more where that is taken. The sets must
+// not be too old, see expire.
+func (l *lastTS) next(user string, ts int64) int64 {
+	if last, ok := l.now[user]; ok {
+		ts = max(ts, last+1)
+	} else if last, ok := l.earlier[user]; ok {
+		ts = max(ts, last+1)
+	}
+	if l.now == nil {
+		l.now = make(map[string]int64)
+	}
+	l.now[user] = ts
+	return ts
+}

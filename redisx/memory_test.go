@@ -1,0 +1,82 @@
+package redisx
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"barrage/codec"
+)
+
+// TestMemory_Forgets has other rooms and users come and go: what nobody touches any
+// more must not stay.
+func TestMemory_Forgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // for a clock that is fast
+		const life, batch = time.Hour, 2000
+		m := NewMemory(Limits{HistoryMessages: 10, HistoryTTL: life}, nil)
+		round := func(n int) {
+			for i := range batch {
+				id := fmt.Sprintf("%d-%d", n, i)
+				if err := m.Publish(t.Context(), id, []codec.Draft{codec.NewDraft(id, "u", "hi", 1)}); err != nil {
+					t.Fatal(err)
+				}
+				if err := m.SetToken(t.Context(), id, "token"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		round(0)
+		time.Sleep(2 * tsBucket)
+		round(1)
+		if histories, rooms, times, tokens := m.sizes(); histories != 2*batch || rooms != 2*batch || tokens != 2*batch || times > batch {
+			t.Errorf("at first there are %d histories, %d rooms, %d ts, %d tokens; want 4000, 4000, 2000, 4000", histories, rooms, times, tokens)
+		}
+		time.Sleep(life)
+		round(2)
+		if histories, rooms, _, _ := m.sizes(); histories != batch || rooms != 3*batch {
+			t.Errorf("after the histories' life there are %d of them and %d rooms; want 2000, 6000", histories, rooms)
+		}
+		time.Sleep(life + metaGrace)
+		round(3)
+		if histories, rooms, times, tokens := m.sizes(); histories != batch || rooms != batch || tokens != batch || times != batch {
+			t.Errorf("in the end there are %d histories, %d rooms, %d ts, %d tokens; want 2000 each", histories, rooms, times, tokens)
+		}
+	})
+}
+
+// sizes counts what m holds: rooms with a history, all rooms, last ts, tokens.
+func (m *Memory) sizes() (histories, rooms, times, tokens int) {
+	for i := range memoryShards {
+		for _, r := range m.rooms[i].rooms {
+			rooms++
+			if r.len() > 0 {
+				histories++
+			}
+			times += len(r.last.now) + len(r.last.earlier)
+		}
+		tokens += len(m.users[i].tokens)
+	}
+	return histories, rooms, times, tokens
+}
+
+func TestLastTS(t *testing.T) {
+	var l lastTS
+	start := time.Unix(0, 0).Add(1000 * tsBucket)
+	f := func(after time.Duration, user string, ts, want int64) {
+		t.Helper()
+		l.expire(start.Add(after))
+		if got := l.next(user, ts); got != want {
+			t.Errorf("after %v: next(%s, %d) = %d; want %d", after, user, ts, got, want)
+		}
+	}
+	f(0, "u", 5, 5)
+	f(0, "u", 5, 6)
+	f(0, "v", 5, 5)
+	f(tsBucket-1, "u", 3, 7)
+	f(tsBucket, "u", 3, 8) // known from the earlier set
+	f(tsBucket, "v", 9, 9) // later than there
+	f(2*tsBucket, "v", 9, 10)
+	f(3*tsBucket, "u", 3, 3) // forgotten
+	f(5*tsBucket, "v", 9, 9) // two sets at once
+}

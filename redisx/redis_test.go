@@ -1,0 +1,285 @@
+package redisx_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/redisx"
+)
+
+// This file is about the data in Redis: what other programs put there, and what two
+// nodes make of it together.
+
+// newPair is a harness on the shared server, and a client past it.
+func newPair(t *testing.T) (*harness, *rawClient) {
+	t.Helper()
+	raw := newRaw(t, server.Addr)
+	raw.do("FLUSHALL")
+	return newNode(t, server.Addr, raw), raw
+}
+
+// fastIM is a message as an original FastIM node stores it: a JSON string literal
+// around the object.
+func fastIM(room, user, info string, ts int64) string {
+	plain := fmt.Sprintf(`{"groupId":%q,"userId":%q,"info":%q,"ts":%d}`, room, user, info, ts)
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(plain) + `"`
+}
+
+func TestRedis_KeysAndLives(t *testing.T) {
+	s, raw := newPair(t)
+	noError(t, s.SetToken(t.Context(), "u", "token"))
+	_, err := s.Join(t.Context(), "u", "r")
+	noError(t, err)
+	text := s.publish(t, "r", "u", 7)
+
+	wantEqual(t, "ugs", raw.strings("SMEMBERS", "ugs:u"), nil, []string{"r"})
+	wantEqual(t, "gml", raw.strings("LRANGE", "gml:r", "0", "-1"), nil, text)
+	wantEqual(t, "gmm", raw.strings("HMGET", "gmm:r", "s", "b"), nil, []string{"1", "0"})
+	buckets := raw.strings("KEYS", "gmu:r:*")
+	wantEqual(t, "number of gmu keys", len(buckets), nil, 1)
+	wantEqual(t, "number of keys", len(raw.strings("KEYS", "*")), nil, 5)
+	life := func(key string, want time.Duration) {
+		t.Helper()
+		got := time.Duration(raw.int("PTTL", key)) * time.Millisecond
+		if got > want || got < want-10*time.Second {
+			t.Errorf("life of %s = %v; want %v", key, got, want)
+		}
+	}
+	life("login:u", redisx.TokenLife)
+	life("gml:r", historyTTL)
+	life("gmm:r", historyTTL+24*time.Hour)
+	life(buckets[0], 90*time.Second)
+	if got := raw.int("PTTL", "ugs:u"); got != -1 {
+		t.Errorf("PTTL ugs:u = %d; want -1, no life", got)
+	}
+}
+
+// TestRedis_WireForm compares what the scripts publish with what codec writes.
+func TestRedis_WireForm(t *testing.T) {
+	s, raw := newPair(t)
+	payloads := raw.subscribe("mq:r")
+	texts := s.publish(t, "r", "u", 1, 2)
+	_, err := s.Recall(t.Context(), "r", "u", 2)
+	noError(t, err)
+	epoch := s.newest(t, "r", 1).Epoch
+	for _, ev := range []codec.Event{
+		{Kind: codec.EventMessages, Epoch: epoch, Seq: 1, Total: 2, Messages: texts},
+		{Kind: codec.EventRecall, Epoch: epoch, Seq: 2, Total: 2},
+	} {
+		select {
+		case got := <-payloads:
+			if want := string(codec.AppendEvent(nil, &ev)); got != want {
+				t.Errorf("payload = %q; want %q", got, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("no payload came; want %+v", ev)
+		}
+	}
+}
+
+func TestRedis_ReadsFastIM(t *testing.T) {
+	s, raw := newPair(t)
+	raw.do("SET", "login:u", `"to\"ken"`)
+	ok, err := s.CheckToken(t.Context(), "u", `to"ken`)
+	wantEqual(t, "CheckToken", ok, err, true)
+	oks, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: `to"ken`}, {UserID: "u", Token: "x"}})
+	wantEqual(t, "CheckTokens", oks, err, []bool{true, false})
+	if raw.int("PTTL", "login:u") <= 0 {
+		t.Error("CheckToken gave a quoted token no life")
+	}
+
+	raw.do("SADD", "ugs:u", `"2"`, "1", "3", `"3"`)
+	rooms, err := s.Rooms(t.Context(), "u")
+	wantEqual(t, "Rooms", rooms, err, []string{"1", "2", "3"})
+	ok, err = s.IsMember(t.Context(), "u", "2")
+	wantEqual(t, "IsMember", ok, err, true)
+	ok, err = s.Join(t.Context(), "u", "2")
+	wantEqual(t, "Join", ok, err, false)
+
+	for ts := range int64(4) {
+		raw.do("RPUSH", "gml:1", fastIM("1", "u", `said "hi" \ `, ts))
+	}
+	want := func(ts int64) string {
+		return fmt.Sprintf(`{"groupId":"1","userId":"u","info":"said \"hi\" \\ ","ts":%d}`, ts)
+	}
+	msgs, err := s.Range(t.Context(), "1", 0, -1)
+	wantEqual(t, "Range", msgs, err, []string{want(0), want(1), want(2), want(3)})
+	msgs, found, err := s.Before(t.Context(), "1", "u", 2, 5)
+	wantEqual(t, "Before", found, err, true)
+	wantEqual(t, "Before", msgs, nil, []string{want(0), want(1)})
+	ok, err = s.Recall(t.Context(), "1", "u", 1)
+	wantEqual(t, "Recall", ok, err, true)
+	ok, err = s.Recall(t.Context(), "1", "u", 1)
+	wantEqual(t, "Recall again", ok, err, false)
+	h, err := s.Since(t.Context(), "1", 1, 5)
+	noError(t, err)
+	wantHistory(t, h, 4, 4, 3, want(2), want(3))
+}
+
+// TestRedis_CountsOnFastIMsList begins with a list that no Barrage node has seen.
+func TestRedis_CountsOnFastIMsList(t *testing.T) {
+	s, raw := newPair(t)
+	old := func(room string) []string {
+		var msgs []string
+		for ts := range int64(3) {
+			raw.do("RPUSH", "gml:"+room, fastIM(room, "u", "old", ts))
+			msgs = append(msgs, fmt.Sprintf(`{"groupId":%q,"userId":"u","info":"old","ts":%d}`, room, ts))
+		}
+		return msgs
+	}
+	msgs := old("written") // is written to first
+	msgs = append(msgs, s.publish(t, "written", "u", 10, 11)...)
+	h := s.newest(t, "written", 50)
+	wantHistory(t, h, 5, 5, 1, msgs...)
+
+	msgs = old("read") // is read first
+	h = s.newest(t, "read", 50)
+	wantHistory(t, h, 3, 3, 1, msgs...)
+	msgs = append(msgs, s.publish(t, "read", "u", 10)...)
+	again := s.newest(t, "read", 50)
+	wantHistory(t, again, 4, 4, 1, msgs...)
+	if h.Epoch == "" || again.Epoch != h.Epoch {
+		t.Errorf("epoch is %q when read first, then %q; want the same", h.Epoch, again.Epoch)
+	}
+}
+
+func TestRedis_UnreadableEntries(t *testing.T) {
+	s, raw := newPair(t)
+	one := s.publish(t, "r", "u", 1)
+	unreadable := []string{"garbage", `"half a literal`, `"no object"`, `{"half":`, "", `[1]`}
+	raw.do(append([]string{"RPUSH", "gml:r"}, unreadable...)...)
+	raw.do("HINCRBY", "gmm:r", "s", fmt.Sprint(len(unreadable)))
+	two := s.publish(t, "r", "u", 2)
+
+	h := s.newest(t, "r", 50)
+	n := uint64(len(unreadable))
+	want := []codec.Entry{{Seq: 1, JSON: one[0]}, {Seq: n + 2, JSON: two[0]}}
+	if !slices.Equal(h.Entries, want) || h.Seq != n+2 {
+		t.Errorf("Newest = %+v; want seq %d, %v", h, n+2, want)
+	}
+	msgs, err := s.Range(t.Context(), "r", 0, -1)
+	wantEqual(t, "Range", msgs, err, append(one, two...))
+	if got := s.Stats().Unreadable; got != 2*n {
+		t.Errorf("Stats().Unreadable = %d; want %d", got, 2*n)
+	}
+}
+
+func TestRedis_ForeignEvents(t *testing.T) {
+	s, raw := newPair(t)
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	raw.do("PUBLISH", "mq:r", fastIM("r", "u", "hi", 1))
+	raw.do("PUBLISH", "mq:r", "m1 broken")
+	text := s.publish(t, "r", "u", 2)
+	s.wantEvents(t, "r", codec.Event{
+		Kind: codec.EventMessages, Epoch: s.newest(t, "r", 1).Epoch, Seq: 1, Total: 1, Messages: text,
+	})
+	if got := s.Stats(); got.Foreign != 2 || got.Events != 1 {
+		t.Errorf("Stats = %+v; want 2 foreign, 1 event", got)
+	}
+}
+
+func TestRedis_TwoNodesOneOrder(t *testing.T) {
+	raw := newRaw(t, server.Addr)
+	raw.do("FLUSHALL")
+	nodes := []*harness{newNode(t, server.Addr, raw), newNode(t, server.Addr, raw)}
+	const batches, room = 50, "r"
+	var working sync.WaitGroup
+	for _, n := range nodes {
+		noError(t, n.SubscribeRoom(t.Context(), room))
+		noError(t, n.SubscribeUser(t.Context(), "u"))
+	}
+	for _, n := range nodes {
+		working.Go(func() { // Ends after its batches; waited for below.
+			for range batches { // The same user sends everything at the same moment.
+				if err := n.Publish(t.Context(), room, drafts(room, "u", 1000, 1000)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	working.Wait()
+	const want = 2 * batches
+	for _, n := range nodes {
+		eventually(t, "all events have come", func() (bool, string) {
+			got := len(n.events(room))
+			return got == want, fmt.Sprintf("%d of %d", got, want)
+		})
+	}
+	one, two := nodes[0].events(room), nodes[1].events(room)
+	for i, ev := range one {
+		if ev.Seq != uint64(2*i+1) || !slices.Equal(ev.Messages, two[i].Messages) || two[i].Seq != ev.Seq {
+			t.Fatalf("event %d is %+v on one node, %+v on the other", i, ev, two[i])
+		}
+		for k, text := range ev.Messages {
+			m, err := codec.ParseMessage(text)
+			wantEqual(t, "ts of message", m.TS, err, int64(1000+2*i+k))
+		}
+	}
+	_, err := nodes[0].Join(t.Context(), "u", room)
+	noError(t, err)
+	for _, n := range nodes {
+		n.wantUsers(t, "u")
+	}
+}
+
+// TestRedis_TSOfEarlierBucket moves what was written to the bucket before the present.
+func TestRedis_TSOfEarlierBucket(t *testing.T) {
+	s, raw := newPair(t)
+	// A bucket may begin between the two looks at the clock.
+	now := raw.strings("TIME")[0]
+	var seconds int64
+	_, err := fmt.Sscan(now, &seconds)
+	noError(t, err)
+	for b := seconds/30 - 1; b <= seconds/30; b++ {
+		raw.do("HSET", fmt.Sprintf("gmu:r:%d", b), "u", "5000")
+	}
+	raw.do("DEL", fmt.Sprintf("gmu:r:%d", seconds/30))
+	s.publish(t, "r", "u", 1000)
+	h := s.newest(t, "r", 1)
+	m, err := codec.ParseMessage(h.Entries[0].JSON)
+	wantEqual(t, "ts", m.TS, err, 5001)
+}
+
+func TestRedis_WrongType(t *testing.T) {
+	s, raw := newPair(t)
+	for _, key := range []string{"login:u", "gml:r", "ugs:u"} {
+		raw.do("HSET", key, "a", "b")
+	}
+	raw.do("SET", "gmm:q", "text")
+	check := func(what, key string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "WRONGTYPE") || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: error %v; want WRONGTYPE and key %s", what, err, key)
+		}
+	}
+	_, err := s.CheckToken(t.Context(), "u", "x")
+	check("CheckToken", "login:u", err)
+	_, err = s.Join(t.Context(), "u", "r")
+	check("Join", "ugs:u", err)
+	_, err = s.IsMember(t.Context(), "u", "r")
+	check("IsMember", "ugs:u", err)
+	_, err = s.Rooms(t.Context(), "u")
+	check("Rooms", "ugs:u", err)
+	check("Publish", "gml:r", s.Publish(t.Context(), "r", drafts("r", "u", 1)))
+	_, err = s.Newest(t.Context(), "r", 1)
+	check("Newest", "gml:r", err)
+	_, err = s.Newest(t.Context(), "q", 1)
+	check("Newest", "gmm:q", err)
+	_, err = s.Since(t.Context(), "r", 0, 1)
+	check("Since", "gml:r", err)
+	_, err = s.Range(t.Context(), "r", 0, 1)
+	check("Range", "gml:r", err)
+	_, _, err = s.Before(t.Context(), "r", "u", 1, 1)
+	check("Before", "gml:r", err)
+	_, err = s.Recall(t.Context(), "r", "u", 1)
+	check("Recall", "gml:r", err)
+	if got := s.Stats().Errors; got != 11 {
+		t.Errorf("Stats().Errors = %d; want 11", got)
+	}
+	noError(t, s.State())
+}

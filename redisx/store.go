@@ -1,0 +1,141 @@
+package redisx
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"barrage/codec"
+)
+
+const (
+	// TokenLife is how long a token lives after it was set or last checked with
+	// success (contract section 4).
+	TokenLife = 24 * time.Hour
+	// MaxBatch is the largest number of drafts one Publish takes. Redis' Lua can hand
+	// about 8000 arguments to one command; a draft needs two.
+	MaxBatch = 1000
+
+	// metaGrace is how much longer than its history a room's epoch and count live, so
+	// that a client that comes back late is not given old numbers anew.
+	metaGrace = 24 * time.Hour
+	// tsBucket is the time a set of last ts is written to before the next one is
+	// begun. A user's ts is unique against those of the present and the previous set,
+	// so nodes' clocks may differ by this much.
+	tsBucket = 30 * time.Second
+	// tombstone stands in a history where a recalled message stood.
+	tombstone = `{"recalled":true}`
+)
+
+// Store is the state all nodes share. All methods may be called concurrently. Those
+// that take a ctx may block on I/O until ctx ends; none may be called with a lock held
+// that the [Handler] takes. IDs are never empty.
+type Store interface {
+	// Start begins to deliver events to h. Call it once, before any Subscribe.
+	Start(h Handler)
+	// Close stops everything the store started and waits for it. Call it once; no
+	// other method may be called afterwards.
+	Close()
+	// State says whether the store can be used now: nil, or the reason why not. It
+	// never blocks.
+	State() error
+	// Stats returns the counters as they are now. It never blocks.
+	Stats() Stats
+
+	// SetToken makes token the user's only one, for TokenLife.
+	SetToken(ctx context.Context, user, token string) error
+	// CheckToken reports whether token is the user's. If so, its life begins anew; a
+	// wrong token prolongs nothing.
+	CheckToken(ctx context.Context, user, token string) (bool, error)
+	// CheckTokens reports for each of creds whether it is right, in the order given.
+	// It costs one round trip and prolongs nothing.
+	CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error)
+	// Join adds room to the user's rooms and reports whether it was not among them.
+	// If so, every node that watches the user is told.
+	Join(ctx context.Context, user, room string) (added bool, err error)
+	// IsMember reports whether room is among the user's rooms.
+	IsMember(ctx context.Context, user, room string) (bool, error)
+	// Rooms returns the user's rooms, sorted. The slice is the caller's.
+	Rooms(ctx context.Context, user string) ([]string, error)
+
+	// Publish gives the drafts their sequence numbers and ts, appends them to the
+	// room's history and tells every node that subscribed, in one event and one atomic
+	// step. It takes at most MaxBatch drafts; none is no event. After an error the
+	// drafts may have been published all the same: the answer may have been lost.
+	Publish(ctx context.Context, room string, drafts []codec.Draft) error
+	// Newest returns the newest limit messages and the position, read in one atomic
+	// step. Where messages were recalled it reads deeper. Total is 0 where the history
+	// has expired; the position is zero where the room has none.
+	Newest(ctx context.Context, room string, limit int) (codec.History, error)
+	// Since returns the oldest limit messages with a number above seq and the
+	// position, read in one atomic step. The caller compares the epoch.
+	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
+	// Range returns the messages at the indexes start to stop of the history, plain
+	// JSON: both inclusive, 0 is the oldest, -1 the newest, as Redis' LRANGE has it.
+	// Recalled messages keep their index but are left out.
+	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
+	// Before returns the newest count messages older than the one that user sent at ts,
+	// oldest first, plain JSON. found is false where there is no such message, also
+	// where it was recalled.
+	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
+	// Recall takes the message that user sent at ts out of the history and tells every
+	// node that subscribed. found is false where there is no such message, also where
+	// it was recalled before.
+	Recall(ctx context.Context, room, user string, ts int64) (found bool, err error)
+
+	// SubscribeRoom returns once every event published from now on will be delivered.
+	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:
+	// events come as soon as they can. Subscribing twice is subscribing once.
+	SubscribeRoom(ctx context.Context, room string) error
+	// UnsubscribeRoom ends the events of room; one that is being delivered at this
+	// moment may still arrive. It never blocks. A SubscribeRoom that waits is given an
+	// error.
+	UnsubscribeRoom(room string)
+	// SubscribeUser is SubscribeRoom for the changes of the set of a user's rooms.
+	SubscribeUser(ctx context.Context, user string) error
+	// UnsubscribeUser is UnsubscribeRoom for the changes of the set of a user's rooms.
+	UnsubscribeUser(user string)
+}
+
+// Handler hears from a [Store] what other parts of the system must know. Its methods
+// are called from many goroutines; they must not block and must not call the store.
+type Handler interface {
+	// RoomEvent is called in order for each room, never twice at once for one room. An
+	// event may come twice and events may be missing: the sequence numbers tell.
+	RoomEvent(room string, ev codec.Event)
+	// UserEvent says that the set of the user's rooms changed.
+	UserEvent(user string)
+	// Resumed says that the subscriptions were lost, or could not be made at first,
+	// and are all back: whatever was published meanwhile was missed.
+	Resumed()
+}
+
+// Stats are a store's counters since it was made. Those about Redis stay 0 in [Memory].
+type Stats struct {
+	// Calls counts the calls that went, or would have gone, to the shared state.
+	Calls uint64
+	// Errors counts those calls that returned an error.
+	Errors uint64
+	// Reconnects counts how often Handler.Resumed was called.
+	Reconnects uint64
+	// Events counts events delivered to the handler.
+	Events uint64
+	// Dropped counts events that were thrown away because the handler did not keep up.
+	Dropped uint64
+	// Foreign counts payloads on our channels that are no event of ours.
+	Foreign uint64
+	// Unreadable counts entries met in histories that are no message in any form.
+	Unreadable uint64
+	// Subscriptions is how many rooms and users are subscribed to now.
+	Subscriptions int
+	// Connected says whether State is nil.
+	Connected bool
+}
+
+// checkBatch refuses what Publish does not take.
+func checkBatch(room string, drafts []codec.Draft) error {
+	if len(drafts) > MaxBatch {
+		return fmt.Errorf("cannot publish to room %q: %d messages in one batch exceed %d", room, len(drafts), MaxBatch)
+	}
+	return nil
+}
