@@ -29,6 +29,8 @@ func refuse(status int, format string, args ...any) *refusal {
 // client's key.
 func checkHandshake(r *http.Request) (key string, bad *refusal) {
 	switch {
+	case r.Method != http.MethodGet: // the mux takes HEAD for a GET
+		return "", refuse(http.StatusBadRequest, "cannot upgrade: the method is %s, want GET", r.Method)
 	case !r.ProtoAtLeast(1, 1):
 		return "", refuse(http.StatusBadRequest, "cannot upgrade: the request is %s, a WebSocket needs HTTP/1.1", r.Proto)
 	case !hasToken(r.Header["Upgrade"], "websocket"):

@@ -62,16 +62,18 @@ type Server struct {
 	store   Store
 	hall    *room.Hall
 	lists   *lists
-	log     *slog.Logger
-	metrics *metrics
-	engine  *nbio.Engine
-	public  *http.Server
-	admin   *http.Server
-	addr    net.Addr
-	adminAt net.Addr
-	started time.Time
-	stop    context.CancelFunc
-	workers sync.WaitGroup // accept loops, sweep
+	// sweepEvery is one second; tests that make up the time set more before Start.
+	sweepEvery time.Duration
+	log        *slog.Logger
+	metrics    *metrics
+	engine     *nbio.Engine
+	public     *http.Server
+	admin      *http.Server
+	addr       net.Addr
+	adminAt    net.Addr
+	started    time.Time
+	stop       context.CancelFunc
+	workers    sync.WaitGroup // accept loops, sweep
 
 	clock    clock
 	stats    counters
@@ -87,9 +89,9 @@ type Server struct {
 // New makes the edge over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log}
+	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
 	s.lists = newLists(s)
-	s.hall = room.New(rooms, room.Hooks{Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log, time.Now())
+	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
 }

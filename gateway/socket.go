@@ -67,9 +67,9 @@ func (s *session) Send(p []byte) (n int, full bool) {
 	case n == len(p):
 		return n, false
 	}
-	// An empty write queues a whole frame: nbio watches the socket for us only
-	// while it holds something.
-	end := codec.FrameBoundary(p, max(n, 1))
+	// A write that ended between two frames queues a whole one: nbio watches the
+	// socket for us only while it holds something.
+	end := codec.FrameBoundary(p, n+1)
 	s.waiting.Store(true)
 	s.queueLocked(p[n:end])
 	return end, true

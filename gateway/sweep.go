@@ -14,7 +14,7 @@ const closeGrace = 5
 // sweep is the one clock of all sessions: it pings the silent, closes the dead and
 // the stuck, and tells the hall the time. 500,000 stamps take it 0.4 ms (measured).
 func (s *Server) sweep(ctx context.Context) {
-	t := time.NewTicker(time.Second)
+	t := time.NewTicker(s.sweepEvery)
 	defer t.Stop()
 	for {
 		select {

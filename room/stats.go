@@ -69,9 +69,9 @@ func (h *Hall) Stats() Stats {
 	}
 }
 
-// RoomStats are one room's figures at one moment, in copies since it went live here:
+// Account is one room's figures at one moment, in copies since it went live here:
 // Offered = Sent + Skipped + Left + what is still on its way.
-type RoomStats struct {
+type Account struct {
 	ID      string `json:"id"`
 	Members int    `json:"members"`
 	Total   uint64 `json:"total"` // messages ever, on all nodes
@@ -82,16 +82,16 @@ type RoomStats struct {
 }
 
 // Largest returns the figures of the rooms with the most members, at most n.
-func (h *Hall) Largest(n int) []RoomStats {
-	all := []RoomStats{}
+func (h *Hall) Largest(n int) []Account {
+	all := []Account{}
 	h.each(func(r *Room) {
 		r.mu.Lock()
-		s := RoomStats{ID: r.id, Members: r.members, Total: r.pos.Total}
+		s := Account{ID: r.id, Members: r.members, Total: r.pos.Total}
 		r.mu.Unlock()
 		s.Offered, s.Sent, s.Skipped, s.Left = r.copies.offered.Load(), r.copies.sent.Load(), r.copies.skipped.Load(), r.copies.left.Load()
 		all = append(all, s)
 	})
-	slices.SortFunc(all, func(a, b RoomStats) int {
+	slices.SortFunc(all, func(a, b Account) int {
 		return cmp.Or(cmp.Compare(b.Members, a.Members), cmp.Compare(a.ID, b.ID))
 	})
 	return all[:min(n, len(all))]

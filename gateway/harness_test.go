@@ -1,0 +1,310 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/redisx"
+	"barrage/room"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+// setup is what a test may change of a server before it is made.
+type setup struct {
+	Config
+	rooms room.Config
+	// sweepEvery is the time between two sweeps; an hour leaves them to the test.
+	sweepEvery time.Duration
+}
+
+// newServer starts a server on 127.0.0.1 over a store in memory, and stops it when
+// the test ends. A panic that it survived fails the test.
+func newServer(tb testing.TB, change func(*setup)) *Server {
+	tb.Helper()
+	s := newStopped(tb, change)
+	if err := s.Start(); err != nil {
+		tb.Fatalf("Start: %v", err)
+	}
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// newStopped is newServer without the start.
+func newStopped(tb testing.TB, change func(*setup)) *Server {
+	tb.Helper()
+	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), sweepEvery: time.Second}
+	c.Server.Listen, c.Admin.Listen = "127.0.0.1:0", ""
+	if change != nil {
+		change(&c)
+	}
+	store := newFaultyStore()
+	logged := &journal{}
+	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	s.sweepEvery = c.sweepEvery
+	store.Start(s)
+	tb.Cleanup(func() {
+		store.Close()
+		if strings.Contains(logged.String(), "BUG") {
+			tb.Error("the server met a bug")
+		}
+		if tb.Failed() {
+			tb.Logf("log of the server:\n%s", logged.String())
+		}
+	})
+	return s
+}
+
+// manualSweep leaves the sweep to the test.
+func manualSweep(c *setup) { c.sweepEvery = time.Hour }
+
+// journal keeps what a server logs.
+type journal struct {
+	mu   sync.Mutex // guards the field below
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// eventually waits until check finds nothing to complain about.
+func eventually(tb testing.TB, check func() error) {
+	tb.Helper()
+	end := time.After(patience)
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-end:
+			tb.Fatalf("still after %v: %v", patience, err)
+		case <-again.C:
+		}
+	}
+}
+
+// wantSessions waits until the server has so many sessions.
+func wantSessions(tb testing.TB, s *Server, want int) {
+	tb.Helper()
+	eventually(tb, func() error { return differ("sessions", s.Sessions(), want) })
+}
+
+// differ complains where got is not want.
+func differ[T comparable](what string, got, want T) error {
+	if got != want {
+		return errorf("%s = %v; want %v", what, got, want)
+	}
+	return nil
+}
+
+// sessionOf is the server's end of the user's only connection.
+func sessionOf(tb testing.TB, s *Server, user string) *session {
+	tb.Helper()
+	var found *session
+	eventually(tb, func() error {
+		s.each(func(c *session) {
+			if c.user == user {
+				found = c
+			}
+		})
+		if found == nil {
+			return errorf("user %q has no session", user)
+		}
+		return nil
+	})
+	return found
+}
+
+// roomOf holds a room of the server until the test ends.
+func roomOf(tb testing.TB, s *Server, id string) *room.Room {
+	tb.Helper()
+	r, err := s.hall.Open(tb.Context(), id)
+	if err != nil {
+		tb.Fatalf("cannot open room %q: %v", id, err)
+	}
+	tb.Cleanup(r.Release)
+	return r
+}
+
+// faultyStore is the memory store whose calls fail, or wait, on demand.
+type faultyStore struct {
+	*redisx.Memory
+
+	mu    sync.Mutex // guards the fields below
+	fails map[string]error
+	gates map[string]chan struct{} // closed to let the calls go on
+	calls map[string]int
+}
+
+var errAway = errors.New("store is away")
+
+func newFaultyStore() *faultyStore {
+	return &faultyStore{
+		Memory: redisx.NewMemory(redisx.Limits{HistoryMessages: 1000, HistoryTTL: time.Hour}, time.Now),
+		fails:  map[string]error{}, gates: map[string]chan struct{}{}, calls: map[string]int{},
+	}
+}
+
+// storeOf is the server's store.
+func storeOf(s *Server) *faultyStore { return s.store.(*faultyStore) }
+
+// fail makes the calls named fail with err, nil lets them through again.
+func (f *faultyStore) fail(err error, calls ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range calls {
+		f.fails[c] = err
+	}
+}
+
+// hold makes a call wait until release is called.
+func (f *faultyStore) hold(call string) (release func()) {
+	gate := make(chan struct{})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gates[call] = gate
+	return sync.OnceFunc(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.gates, call)
+		close(gate)
+	})
+}
+
+// called is how often a call was made.
+func (f *faultyStore) called(call string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls[call]
+}
+
+func (f *faultyStore) enter(ctx context.Context, call string) error {
+	f.mu.Lock()
+	f.calls[call]++
+	err, gate := f.fails[call], f.gates[call]
+	f.mu.Unlock()
+	if err != nil || gate == nil {
+		return err
+	}
+	select {
+	case <-gate:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (f *faultyStore) State() error { return f.enter(context.Background(), "State") }
+
+func (f *faultyStore) SetToken(ctx context.Context, user, token string) error {
+	if err := f.enter(ctx, "SetToken"); err != nil {
+		return err
+	}
+	return f.Memory.SetToken(ctx, user, token)
+}
+
+func (f *faultyStore) CheckToken(ctx context.Context, user, token string) (bool, error) {
+	if err := f.enter(ctx, "CheckToken"); err != nil {
+		return false, err
+	}
+	return f.Memory.CheckToken(ctx, user, token)
+}
+
+func (f *faultyStore) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error) {
+	if err := f.enter(ctx, "CheckTokens"); err != nil {
+		return nil, err
+	}
+	return f.Memory.CheckTokens(ctx, creds)
+}
+
+func (f *faultyStore) Join(ctx context.Context, user, id string) (bool, error) {
+	if err := f.enter(ctx, "Join"); err != nil {
+		return false, err
+	}
+	return f.Memory.Join(ctx, user, id)
+}
+
+func (f *faultyStore) IsMember(ctx context.Context, user, id string) (bool, error) {
+	if err := f.enter(ctx, "IsMember"); err != nil {
+		return false, err
+	}
+	return f.Memory.IsMember(ctx, user, id)
+}
+
+func (f *faultyStore) Rooms(ctx context.Context, user string) ([]string, error) {
+	if err := f.enter(ctx, "Rooms"); err != nil {
+		return nil, err
+	}
+	return f.Memory.Rooms(ctx, user)
+}
+
+func (f *faultyStore) Range(ctx context.Context, id string, start, stop int64) ([]string, error) {
+	if err := f.enter(ctx, "Range"); err != nil {
+		return nil, err
+	}
+	return f.Memory.Range(ctx, id, start, stop)
+}
+
+func (f *faultyStore) Before(ctx context.Context, id, user string, ts int64, count int) ([]string, bool, error) {
+	if err := f.enter(ctx, "Before"); err != nil {
+		return nil, false, err
+	}
+	return f.Memory.Before(ctx, id, user, ts, count)
+}
+
+func (f *faultyStore) Recall(ctx context.Context, id, user string, ts int64) (bool, error) {
+	if err := f.enter(ctx, "Recall"); err != nil {
+		return false, err
+	}
+	return f.Memory.Recall(ctx, id, user, ts)
+}
+
+func (f *faultyStore) Newest(ctx context.Context, id string, limit int) (codec.History, error) {
+	if err := f.enter(ctx, "Newest"); err != nil {
+		return codec.History{}, err
+	}
+	return f.Memory.Newest(ctx, id, limit)
+}
+
+func (f *faultyStore) Publish(ctx context.Context, id string, drafts []codec.Draft) error {
+	if err := f.enter(ctx, "Publish"); err != nil {
+		return err
+	}
+	return f.Memory.Publish(ctx, id, drafts)
+}
+
+func (f *faultyStore) SubscribeUser(ctx context.Context, user string) error {
+	if err := f.enter(ctx, "SubscribeUser"); err != nil {
+		return err
+	}
+	return f.Memory.SubscribeUser(ctx, user)
+}
+
+// firstOf is the first complaint.
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"testing"; "os/exec"; "strings"
+	"time"
+
+	"barrage/codec"
+)
+
+// sweepAt sweeps as if the server had been started so many seconds ago.
+func (s *Server) sweepAt(seconds int) {
+	s.sweepOnce(s.started.Add(time.Duration(seconds) * time.Second))
+}
+
+// newSweptServer pings after 30 s, closes the silent after 75 s and the stuck after
+// 40 s; the test makes up the time.
+func newSweptServer(t *testing.T) *Server {
+	t.Helper()
+	return newServer(t, func(c *setup) {
+		manualSweep(c)
+		tight(c)
+		c.Server.PingInterval, c.Server.IdleTimeout, c.StuckTimeout = 30*time.Second, 75*time.Second, 40*time.Second
+		c.rooms.Fanout.StuckTimeout = c.StuckTimeout
+	})
+}
+
+func wantClosedFor(tb testing.TB, s *Server, why closeReason, want uint64) {
+	tb.Helper()
+	for r := closePeer; r < closeReasons; r++ {
+		n := uint64(0)
+		if r == why {
+			n = want
+		}
+		if got := s.stats.closed[r].Load(); got != n {
+			tb.Errorf("closed for %v: %d; want %d", r, got, n)
+		}
+	}
+}
+
+func TestSweep_PingsTheSilentThenClosesThem(t *testing.T) {
+	s := newSweptServer(t)
+	c := join(t, s, "r", "u")
+	s.sweepAt(29)
+	s.sweepAt(30)
+	s.sweepAt(31)
+	s.sweepAt(59)
+	s.sweepAt(60)
+	s.sweepAt(74)
+	before := s.stats.unicastBytes.Load()
+	s.sweepAt(75)
+	c.wantFrame(codec.OpPing, "") // at 30
+	c.wantFrame(codec.OpPing, "") // at 60
+	if reason := c.wantClosed(4408); reason == "" {
+		t.Error("the close has no reason")
+	}
+	if got := s.stats.unicastBytes.Load() - before; got > 127 {
+		t.Errorf("%d bytes were sent at 75 s; want one close frame", got)
+	}
+	wantClosedFor(t, s, closeIdle, 1)
+	_ = c.conn.Close()
+	wantSessions(t, s, 0)
+}
+
+// Whatever comes in shows life: the count begins anew.
+func TestSweep_ActivityResetsSilence(t *testing.T) {
+	s := newSweptServer(t)
+	c := join(t, s, "r", "u")
+	session := sessionOf(t, s, "u")
+	for at := 29; at <= 29*6; at += 29 { // never 30 s of silence
+		s.sweepAt(at)
+		c.say("hello")
+		c.wantInfo("hello") // no ping before it
+	}
+	s.sweepAt(29*6 + 30)
+	c.wantFrame(codec.OpPing, "")
+	c.mustSend(codec.OpPong, "") // is enough, too
+	eventually(t, func() error { return differ("heard", session.heard.Load(), 29*6+30) })
+	s.sweepAt(29*6 + 30 + 74)
+	c.wantFrame(codec.OpPing, "")
+	s.sweepAt(29*6 + 30 + 75)
+	c.wantClosed(4408)
+	wantClosedFor(t, s, closeIdle, 1)
+}
+
+// fill says so much that c's socket takes no more, and enough beyond that to fill
+// what the kernel may still find room for.
+func fill(talker *client, c *session) {
+	talker.tb.Helper()
+	for i, more := 0, 16; more > 0; i++ {
+		talker.say(body(i))
+		_ = talker.wantText()
+		if c.pending.Load() > 0 {
+			more--
+		}
+	}
+	eventually(talker.tb, func() error { return differ("socket full", c.pending.Load() > 0, true) })
+}
+
+// A socket that takes no byte is cut without a word, which it would not take either.
+func TestSweep_CutsTheStuck(t *testing.T) {
+	s := newSweptServer(t)
+	stuck := dialSlow(t, s, chatPath("r", "stuck"), smallWindow)
+	talker := join(t, s, "r", "talker")
+	c := sessionOf(t, s, "stuck")
+	s.sweepAt(10)
+	fill(talker, c)
+	talker.mustSend(codec.OpPing, "") // stays lively to the end
+	talker.wantFrame(codec.OpPong, "")
+	s.sweepAt(49)
+	wantClosedFor(t, s, closeStuck, 0)
+	talker.wantFrame(codec.OpPing, "")
+	s.sweepAt(50)
+	wantClosedFor(t, s, closeStuck, 1)
+	wantSessions(t, s, 1)
+	stuck.wantCut()
+	wantClosedFor(t, s, closeStuck, 1) // the end of the connection is not counted again
+}
+
+// A socket that takes some bytes now and then is slow, not stuck; nor is it idle,
+// though nothing is heard from it.
+func TestSweep_LeavesTheSlow(t *testing.T) {
+	s := newSweptServer(t)
+	slow := dialSlow(t, s, chatPath("r", "slow"), smallWindow)
+	talker := join(t, s, "r", "talker")
+	c := sessionOf(t, s, "slow")
+	slow.wantWelcome()
+	for at := 39; at <= 39*4; at += 39 {
+		fill(talker, c)
+		talker.mustSend(codec.OpPong, "") // stays lively
+		s.sweepAt(at)
+		for c.progress.Load() != uint32(at) {
+			if c.pending.Load() == 0 {
+				fill(talker, c)
+			} else { // so something is under way
+				if _, err := slow.text(); err != nil { out, _ := exec.Command("ss", "-tinmoe", "( sport = :"+strings.Split(s.Addr().String(),":")[1]+" or dport = :"+strings.Split(s.Addr().String(),":")[1]+" )").CombinedOutput(); t.Fatalf("%v pending %d progress %d waiting %v closing %v at %d clock %d\n%s", err, c.pending.Load(), c.progress.Load(), c.waiting.Load(), c.closing, at, s.clock.now(), out) }
+			}
+		}
+	}
+	wantClosedFor(t, s, closeNone, 0)
+}
+
+// Who does not answer a close frame is cut after closeGrace.
+func TestSweep_CutsWhoDoesNotAnswerAClose(t *testing.T) {
+	s := newSweptServer(t)
+	c := join(t, s, "r", "u")
+	s.sweepAt(10)
+	sessionOf(t, s, "u").close(closeRestart)
+	c.wantClosed(codec.CloseRestart)
+	s.sweepAt(10 + closeGrace - 1)
+	if n := s.Sessions(); n != 1 {
+		t.Errorf("sessions = %d before closeGrace is over; want 1", n)
+	}
+	s.sweepAt(10 + closeGrace)
+	wantSessions(t, s, 0)
+	wantClosedFor(t, s, closeRestart, 1)
+}
