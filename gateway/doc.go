@@ -11,12 +11,14 @@
 //	poller         Server.Pollers    Start       Close              epoll_wait(2); never on I/O or the store
 //	closer         0 or 1            nbio        empty list         locks only
 //	sweep          1                 Start       Close              a timer
+//	joins          1                 Start       Close              the store, bounded by apiTimeout
 //	lists          1                 Start       Close              a timer, its kick
 //	list reloads   reloadWorkers     Start       Close              the store, bounded by apiTimeout
 //
 // Locks, in the order they may be taken; locks of package room follow:
 //
 //	socket.mu -> nbio's lock of the connection -> room's part lock
+//	socket.mu -> Server.mu (sessions)
 //	room's lock of a room -> lists.mu
 //	Server.mu (sessions) -> nothing
 //

@@ -30,6 +30,8 @@ type Store interface {
 	CheckToken(ctx context.Context, user, token string) (bool, error)
 	// CheckTokens is CheckToken for many, prolonging nothing.
 	CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error)
+	// JoinAll makes each user a member of the room beside it.
+	JoinAll(ctx context.Context, all []codec.Membership) error
 	// Join makes user a member of room; added is false where it was one already.
 	Join(ctx context.Context, user, room string) (added bool, err error)
 	// IsMember reports whether user is a member of room.
@@ -62,6 +64,7 @@ type Server struct {
 	store   Store
 	hall    *room.Hall
 	lists   *lists
+	joins   *joins
 	// sweepEvery is one second; tests that make up the time set more before Start.
 	sweepEvery time.Duration
 	log        *slog.Logger
@@ -78,6 +81,7 @@ type Server struct {
 	clock    clock
 	stats    counters
 	draining atomic.Bool
+	closing  sync.Once
 
 	mu sync.Mutex // guards the fields below
 	// sessions are dense; session.slot is the place.
@@ -90,14 +94,23 @@ type Server struct {
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
-	s.lists = newLists(s)
+	s.lists, s.joins = newLists(s), newJoins(s)
 	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
 }
 
-// Start opens the ports and begins to serve. On an error nothing is left running.
+// Start opens the ports and begins to serve. On an error nothing is left running, and
+// the Server cannot be used again.
 func (s *Server) Start() error {
+	err := s.start()
+	if err != nil {
+		s.hall.Close()
+	}
+	return err
+}
+
+func (s *Server) start() error {
 	limit, err := openFilesLimit()
 	if err != nil {
 		return err
@@ -124,6 +137,7 @@ func (s *Server) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.started, s.stop = time.Now(), cancel
 	s.workers.Go(func() { s.sweep(ctx) })
+	s.workers.Go(func() { s.joins.run(ctx) })
 	s.lists.start(ctx, &s.workers)
 	s.public = s.httpServer(s.routes())
 	s.serve(s.public, ln)
@@ -197,22 +211,27 @@ func (s *Server) AdminAddr() net.Addr { return s.adminAt }
 // ends is cut off by Close.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
-	if err := s.public.Shutdown(ctx); err != nil {
-		return fmt.Errorf("cannot finish HTTP requests: %w", err)
-	}
+	served := make(chan error, 1)
+	// Beside the rest: one request that hangs must not keep the sockets from being
+	// closed. Ends with ctx; waited for below.
+	go func() { served <- s.public.Shutdown(ctx) }()
+	var errs []error
 	if err := s.hall.Flush(ctx); err != nil {
-		return fmt.Errorf("cannot deliver %d messages that were taken: %w", s.hall.Stats().Waiting, err)
+		errs = append(errs, fmt.Errorf("cannot deliver %d messages that were taken: %w", s.hall.Stats().Waiting, err))
 	}
-	s.each(func(c *session) { c.close(closeRestart) })
-	return s.waitEmpty(ctx)
+	s.each(func(c *session) { c.close(closeRestart) }) // handshakes still under way see to it themselves
+	if err := <-served; err != nil {
+		errs = append(errs, fmt.Errorf("cannot finish HTTP requests: %w", err))
+	}
+	return errors.Join(append(errs, s.waitEmpty(ctx))...)
 }
 
-// waitEmpty waits until every session is gone.
+// waitEmpty waits until every session is gone, and every handshake that was let in.
 func (s *Server) waitEmpty(ctx context.Context) error {
 	t := time.NewTicker(10 * time.Millisecond)
 	defer t.Stop()
 	for {
-		left := s.Sessions()
+		left := s.promisedOrOpen()
 		if left == 0 {
 			return nil
 		}
@@ -224,8 +243,17 @@ func (s *Server) waitEmpty(ctx context.Context) error {
 	}
 }
 
-// Close ends everything at once and waits for it.
-func (s *Server) Close() {
+func (s *Server) promisedOrOpen() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions) + s.promised
+}
+
+// Close ends everything at once and waits for it. It comes after a Start that
+// succeeded; a second call does nothing.
+func (s *Server) Close() { s.closing.Do(s.close) }
+
+func (s *Server) close() {
 	s.draining.Store(true)
 	_ = s.public.Close()
 	if s.admin != nil {

@@ -119,14 +119,11 @@ func (s *Server) authorized(ctx context.Context, v visitor) (bool, *refusal) {
 }
 
 // member reports whether the user may be in the room, and with room.auto_join makes
-// it so. A store that does not answer keeps nobody out of a room that joins by
-// itself: the membership is only what /user/listGroup shows.
+// it so, a moment later: the membership is only what /user/listGroup shows, so nobody
+// waits for it, and a store that does not answer keeps nobody out.
 func (s *Server) member(ctx context.Context, user, id string) (bool, *refusal) {
 	if s.cfg.AutoJoin {
-		if _, err := s.store.Join(ctx, user, id); err != nil {
-			s.stats.joinErrors.Add(1)
-			s.log.Warn("cannot write a membership", "user", user, "room", id, "err", err)
-		}
+		s.joins.add(codec.Membership{UserID: user, Room: id})
 		return true, nil
 	}
 	ok, err := s.store.IsMember(ctx, user, id)
@@ -205,11 +202,22 @@ func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []
 	}
 	c.nb = nb
 	nb.SetSession(c)
-	s.add(c)
-	if _, err := s.engine.AddConn(nb); err != nil {
-		s.log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone
-		return nil
+	s.begin(c, append(switching(v.key), first...))
+	if s.draining.Load() {
+		c.close(closeRestart) // Drain may have been there before the session was
 	}
-	c.unicast(append(switching(v.key), first...))
 	return nil
+}
+
+// begin gives the session to its poller and says hello. Whoever finds it meanwhile, as
+// Drain may, or a client that does not wait for the 101, has to wait: the lock is held.
+func (s *Server) begin(c *session, hello []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.add(c)
+	if _, err := s.engine.AddConn(c.nb); err != nil {
+		s.log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone
+		return
+	}
+	c.unicastLocked(hello)
 }

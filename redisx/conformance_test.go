@@ -139,6 +139,13 @@ func testUserEvents(s *harness) {
 	join("v", "1")
 	s.settle(t)
 	s.wantUsers(t, "u", "v")
+
+	noError(t, s.JoinAll(t.Context(), nil))
+	noError(t, s.JoinAll(t.Context(), []codec.Membership{{UserID: "v", Room: "2"}, {UserID: "v", Room: "1"}, {UserID: "w", Room: "2"}}))
+	s.settle(t)
+	s.wantUsers(t, "u", "v", "v") // v was in 1 already, and nobody watches w
+	rooms, err := s.Rooms(t.Context(), "w")
+	wantEqual(t, "Rooms of w", rooms, err, []string{"1", "2"})
 }
 
 func testPublishAndRead(s *harness) {

@@ -175,6 +175,16 @@ func (m *Memory) Join(_ context.Context, user, room string) (bool, error) {
 	return added, nil
 }
 
+// JoinAll is Join for many.
+func (m *Memory) JoinAll(ctx context.Context, all []codec.Membership) error {
+	for _, x := range all {
+		if _, err := m.Join(ctx, x.UserID, x.Room); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m *Memory) join(user, room string) (added, watched bool) {
 	u := m.user(user)
 	defer u.mu.Unlock()

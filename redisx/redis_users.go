@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/redis/rueidis"
+
 	"barrage/codec"
 )
 
@@ -65,6 +67,30 @@ func (r *Redis) Join(ctx context.Context, user, room string) (bool, error) {
 		return false, fmt.Errorf("cannot add room %q to key %q: %w", room, key, err)
 	}
 	return msg.AsBool()
+}
+
+// JoinAll is Join for many, pipelined.
+func (r *Redis) JoinAll(ctx context.Context, all []codec.Membership) error {
+	if len(all) == 0 {
+		return nil
+	}
+	execs := make([]rueidis.LuaExec, len(all))
+	for i, m := range all {
+		execs[i] = rueidis.LuaExec{Keys: []string{roomsKey(m.UserID)}, Args: []string{m.Room, quoted(m.Room), userChannel(m.UserID)}}
+	}
+	_, err := r.call(ctx, func(ctx context.Context) rueidis.RedisResult {
+		results := joinScript.ExecMulti(ctx, r.client, execs...)
+		for _, one := range results {
+			if one.Error() != nil {
+				return one
+			}
+		}
+		return results[0]
+	})
+	if err != nil {
+		return fmt.Errorf("cannot write %d memberships: %w", len(all), err)
+	}
+	return nil
 }
 
 // IsMember reports whether room is among the user's rooms.

@@ -53,6 +53,9 @@ type Store interface {
 	// Join adds room to the user's rooms and reports whether it was not among them.
 	// If so, every node that watches the user is told.
 	Join(ctx context.Context, user, room string) (added bool, err error)
+	// JoinAll is Join for many, in one round trip. After an error some may have joined;
+	// doing it again does no harm.
+	JoinAll(ctx context.Context, all []codec.Membership) error
 	// IsMember reports whether room is among the user's rooms.
 	IsMember(ctx context.Context, user, room string) (bool, error)
 	// Rooms returns the user's rooms, sorted. The slice is the caller's.

@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"barrage/codec"
+)
+
+// Bounds of the memberships on their way to the store.
+const (
+	// joinQueue is how many may wait: an arrival wave of some seconds at the 7,000
+	// handshakes a second that a core makes. Full: the membership is dropped and counted.
+	joinQueue = 32_768
+	// joinBatch is how many go in one round trip; far from what fills a pipeline.
+	joinBatch = 100
+	// joinTries is how often a batch is tried, the second time after joinPause, then
+	// after twice as long each time: 6 seconds in all.
+	joinTries = 7
+	joinPause = 100 * time.Millisecond
+)
+
+var errJoinQueueFull = errors.New("too many memberships wait for the store")
+
+// joins writes the memberships that room.auto_join makes, away from the handshakes: a
+// join of a live room costs no call of the store, and an arrival wave one call for a
+// hundred users.
+type joins struct {
+	srv     *Server
+	queue   chan codec.Membership // sent by handshakes, received by run; never closed
+	waiting atomic.Int64          // not yet written or given up
+}
+
+func newJoins(s *Server) *joins {
+	return &joins{srv: s, queue: make(chan codec.Membership, joinQueue)}
+}
+
+// add notes a membership. It never blocks.
+func (j *joins) add(m codec.Membership) {
+	j.waiting.Add(1)
+	select {
+	case j.queue <- m:
+	default:
+		j.give(1, errJoinQueueFull)
+	}
+}
+
+// run writes until ctx ends.
+func (j *joins) run(ctx context.Context) {
+	batch := make([]codec.Membership, 0, joinBatch)
+	for {
+		batch = batch[:0]
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-j.queue:
+			batch = append(batch, m)
+		}
+		for more := true; more && len(batch) < joinBatch; {
+			select {
+			case m := <-j.queue:
+				batch = append(batch, m)
+			default:
+				more = false
+			}
+		}
+		j.write(ctx, batch)
+	}
+}
+
+// write tries a batch until it is written, or often enough.
+func (j *joins) write(ctx context.Context, batch []codec.Membership) {
+	var err error
+	for try := range joinTries {
+		if try > 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(joinPause << (try - 1)):
+			}
+		}
+		call, cancel := context.WithTimeout(ctx, apiTimeout)
+		err = j.srv.store.JoinAll(call, batch)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	j.give(len(batch), err)
+}
+
+// give ends the wait for n memberships, which were written if err is nil.
+func (j *joins) give(n int, err error) {
+	if err != nil {
+		j.srv.stats.joinErrors.Add(uint64(n))
+		j.srv.log.Warn("cannot write memberships", "count", n, "err", err)
+	}
+	j.waiting.Add(-int64(n))
+}

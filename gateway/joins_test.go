@@ -1,0 +1,96 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"barrage/codec"
+)
+
+// joinStore is a store that only takes memberships, when it is not away.
+type joinStore struct {
+	Store
+	mu    sync.Mutex // guards the fields below
+	away  int        // calls that fail before one works
+	calls int
+	got   map[codec.Membership]int
+	block chan struct{} // not nil: a call waits for it
+}
+
+func (s *joinStore) JoinAll(_ context.Context, all []codec.Membership) error {
+	if s.block != nil {
+		<-s.block
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if s.away > 0 {
+		s.away--
+		return errors.New("away")
+	}
+	for _, m := range all {
+		s.got[m]++
+	}
+	return nil
+}
+
+// runJoins runs a joins over store until the test ends.
+func runJoins(t *testing.T, store *joinStore) *joins {
+	t.Helper()
+	store.got = map[codec.Membership]int{}
+	j := newJoins(&Server{store: store, log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { j.run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	return j
+}
+
+func wantWritten(t *testing.T, j *joins) {
+	t.Helper()
+	if err := waitUntil(t.Context(), func() bool { return j.waiting.Load() == 0 }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestJoins_WaveIsWrittenInBatches(t *testing.T) {
+	store := &joinStore{block: make(chan struct{})}
+	j := runJoins(t, store)
+	const users = 10 * joinBatch
+	for i := range users {
+		j.add(codec.Membership{UserID: fmt.Sprint(i), Room: "1"})
+	}
+	close(store.block)
+	wantWritten(t, j)
+	if len(store.got) != users || store.calls > users/joinBatch+1 {
+		t.Errorf("%d memberships were written in %d calls; want %d in about %d", len(store.got), store.calls, users, users/joinBatch)
+	}
+}
+
+func TestJoins_FailureIsTriedAgainThenCounted(t *testing.T) {
+	store := &joinStore{away: 2}
+	j := runJoins(t, store)
+	j.add(codec.Membership{UserID: "u", Room: "1"})
+	wantWritten(t, j)
+	if n := store.got[codec.Membership{UserID: "u", Room: "1"}]; n != 1 || j.srv.stats.joinErrors.Load() != 0 {
+		t.Errorf("after two failures the membership was written %d times, %d errors; want once, none", n, j.srv.stats.joinErrors.Load())
+	}
+}
+
+func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
+	store := &joinStore{block: make(chan struct{})}
+	j := runJoins(t, store)
+	for i := range joinQueue + joinBatch + 10 {
+		j.add(codec.Membership{UserID: fmt.Sprint(i), Room: "1"})
+	}
+	dropped := j.srv.stats.joinErrors.Load()
+	if dropped < 10 || dropped > joinBatch+10 {
+		t.Errorf("%d memberships were dropped; want those above the queue of %d", dropped, joinQueue)
+	}
+	close(store.block)
+	wantWritten(t, j)
+}
