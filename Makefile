@@ -36,7 +36,8 @@ fmt: $(LINT) ## Format the code
 	@$(LINT) fmt ./...
 
 bench: build ## Benchmarks (BENCH=regexp), then the memory of 10,000 idle connections
-	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+	@go test -run "^$$" -bench "$(BENCH)" -benchmem ./...
+	@./$(BIN) bench idle
 
 fuzz: ## Fuzz every target for FUZZTIME (20s)
 	@.ci/fuzz $(FUZZTIME)

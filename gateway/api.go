@@ -75,6 +75,9 @@ func (s *Server) login(ctx context.Context, _ *http.Request, p *params) envelope
 	return envelope{codeOK, token, "user_info"}
 }
 
+// hookClient follows no redirect: a hook that sends people to a login page says no.
+var hookClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
 // passwordOK asks the hook; without one any password passes.
 func (s *Server) passwordOK(ctx context.Context, user, password string) (bool, error) {
 	hook := s.cfg.Auth.LoginURL
@@ -89,7 +92,7 @@ func (s *Server) passwordOK(ctx context.Context, user, password string) (bool, e
 		return false, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := hookClient.Do(req)
 	if err != nil {
 		return false, err
 	}

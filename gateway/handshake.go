@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // refusal is an HTTP answer to a request that will not become a WebSocket.
@@ -107,7 +108,7 @@ func checkText(name, text string, most int) *refusal {
 }
 
 func printable(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' })
+	return !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || c == unicode.ReplacementChar })
 }
 
 // writeRefusal answers a handshake in plain words.

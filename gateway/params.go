@@ -21,11 +21,11 @@ type params struct {
 // readParams reads query string and body.
 func readParams(w http.ResponseWriter, r *http.Request) (*params, *refusal) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-	err := r.ParseMultipartForm(maxFormBytes)
-	if errors.Is(err, http.ErrNotMultipart) {
-		err = r.ParseForm()
+	err := r.ParseForm() // first: ParseMultipartForm would hide its error
+	if err == nil {
+		err = r.ParseMultipartForm(maxFormBytes)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 			return nil, refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", maxFormBytes)
 		}

@@ -21,7 +21,16 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /group/delMessage", s.api(s.delMessage))
 	mux.Handle("GET /{$}", web.Page("room.html"))
 	mux.Handle("GET /test/websocket", web.Page("test.html"))
-	return s.refuseEmptyIDs(s.cors(mux))
+	return s.counted(s.refuseEmptyIDs(s.cors(mux)))
+}
+
+// counted counts the requests being answered, for Drain.
+func (s *Server) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.requests.Add(1)
+		defer s.requests.Add(-1)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // refuseEmptyIDs answers socket addresses with an empty part, which the mux would

@@ -81,6 +81,7 @@ type Server struct {
 	clock    clock
 	stats    counters
 	draining atomic.Bool
+	requests atomic.Int64 // HTTP requests and handshakes being answered
 	closing  sync.Once
 
 	mu sync.Mutex // guards the fields below
@@ -207,40 +208,55 @@ func (s *Server) Addr() net.Addr { return s.addr }
 func (s *Server) AdminAddr() net.Addr { return s.adminAt }
 
 // Drain leaves in good order, within ctx: readiness off, no new connections, what
-// was taken is answered, every socket is closed with 1012. Whatever is left when ctx
-// ends is cut off by Close.
+// was taken is answered, every socket is closed with 1012. No step keeps the next from
+// its turn: answering gets half of the time at most. Whatever is left when ctx ends is
+// cut off by Close.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
-	served := make(chan error, 1)
-	// Beside the rest: one request that hangs must not keep the sockets from being
-	// closed. Ends with ctx; waited for below.
-	go func() { served <- s.public.Shutdown(ctx) }()
+	taken, cancel := ctx, context.CancelFunc(func() {})
+	if end, ok := ctx.Deadline(); ok {
+		taken, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+	}
+	defer cancel()
+	// It closes the listener at once. What it waits for then may be a connection that
+	// never sends its request; requests that came are counted by us.
+	s.workers.Go(func() { _ = s.public.Shutdown(ctx) })
 	var errs []error
-	if err := s.hall.Flush(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("cannot deliver %d messages that were taken: %w", s.hall.Stats().Waiting, err))
+	if err := s.hall.Flush(taken); err != nil {
+		h := s.hall.Stats()
+		errs = append(errs, fmt.Errorf("cannot wait longer for %d messages to reach the store and %d slow members to read theirs: %w", h.Waiting, h.Full, err))
 	}
-	s.each(func(c *session) { c.close(closeRestart) }) // handshakes still under way see to it themselves
-	if err := <-served; err != nil {
-		errs = append(errs, fmt.Errorf("cannot finish HTTP requests: %w", err))
+	if err := waitUntil(taken, func() bool { return s.joins.waiting.Load() == 0 }); err != nil {
+		errs = append(errs, fmt.Errorf("cannot write %d memberships: %w", s.joins.waiting.Load(), err))
 	}
-	return errors.Join(append(errs, s.waitEmpty(ctx))...)
+	s.each(func(c *session) { c.close(closeRestart) }) // takeOver closes those that come later
+	errs = append(errs, s.waitEmpty(ctx))
+	if err := waitUntil(taken, func() bool { return s.requests.Load() == 0 }); err != nil {
+		errs = append(errs, fmt.Errorf("cannot wait longer for %d HTTP requests to end: %w", s.requests.Load(), err))
+	}
+	return errors.Join(errs...)
 }
 
 // waitEmpty waits until every session is gone, and every handshake that was let in.
 func (s *Server) waitEmpty(ctx context.Context) error {
-	t := time.NewTicker(10 * time.Millisecond)
+	if err := waitUntil(ctx, func() bool { return s.promisedOrOpen() == 0 }); err != nil {
+		return fmt.Errorf("cannot wait longer for %d clients to answer the close: %w", s.promisedOrOpen(), err)
+	}
+	return nil
+}
+
+// waitUntil looks every few milliseconds whether done, until it is or ctx ends.
+func waitUntil(ctx context.Context, done func() bool) error {
+	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()
-	for {
-		left := s.promisedOrOpen()
-		if left == 0 {
-			return nil
-		}
+	for !done() {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("cannot wait longer for %d clients to answer the close: %w", left, context.Cause(ctx))
+			return context.Cause(ctx)
 		case <-t.C:
 		}
 	}
+	return nil
 }
 
 func (s *Server) promisedOrOpen() int {

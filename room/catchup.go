@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"slices"
 
 	"barrage/codec"
 )
@@ -185,19 +186,11 @@ func (r *Room) catchUpLocked(was codec.Position, between []codec.Entry, now code
 	var fresh []codec.Entry
 	switch {
 	case !r.loaded: // nobody has heard anything yet
-	case !goesOn(was.Epoch, now.Epoch):
-		// Counting started again, so numbers say nothing: what is younger than all
-		// that was delivered is new.
+	case !goesOn(was.Epoch, now.Epoch) || now.Seq < was.Seq:
+		// Counting started again, or lost its end, so numbers say nothing: what stands
+		// behind the last message that was delivered is new.
 		r.hall.stats.epochs.Add(1)
-		var last int64
-		if l := r.newest.last(1); len(l) > 0 {
-			last = codec.Timestamp(l[0].JSON)
-		}
-		for _, e := range now.Entries {
-			if codec.Timestamp(e.JSON) > last {
-				fresh = append(fresh, e)
-			}
-		}
+		fresh = r.behindKnownLocked(now.Entries)
 	default:
 		next := was.Seq + 1
 		for _, part := range [][]codec.Entry{between, now.Entries} {
@@ -219,6 +212,22 @@ func (r *Room) catchUpLocked(was codec.Position, between []codec.Entry, now code
 	r.changedLocked()
 	r.holding = false
 	r.releaseHeldLocked()
+}
+
+// behindKnownLocked is what stands behind the last of the entries that the room
+// knows; all of them where it knows none. A message is known by its text, which no
+// other in the room shares: user and ts are in it. r.mu must be held.
+func (r *Room) behindKnownLocked(entries []codec.Entry) []codec.Entry {
+	known := map[string]bool{}
+	for _, e := range r.newest.entries {
+		known[e.JSON] = true
+	}
+	for i, e := range slices.Backward(entries) {
+		if known[e.JSON] {
+			return entries[i+1:]
+		}
+	}
+	return entries
 }
 
 // releaseHeldLocked applies the events that waited, unless they must wait on. An

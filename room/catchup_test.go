@@ -94,6 +94,43 @@ func TestCatchUp_NewEpochDeliversOnlyWhatIsNew(t *testing.T) {
 	wantInfos(t, late, "new4")
 }
 
+// TestCatchUp_EpochLostListKept: the count was lost, the messages were not: nobody
+// gets a message twice, and what is new comes, whatever its ts.
+func TestCatchUp_EpochLostListKept(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	for i := range 5 {
+		f.post(r, fmt.Sprint("old", i))
+	}
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.epoch = "e2" })
+	f.now = f.now.Add(-time.Minute) // the next node's clock is behind
+	f.publishUnheard("new1")
+	f.post(r, "new2")
+	f.settle()
+	wantInfos(t, m, "old0", "old1", "old2", "old3", "old4", "new1", "new2")
+}
+
+// TestCatchUp_CountRunsBackwards: the store lost its newest messages (a failover), and
+// their numbers are given again.
+func TestCatchUp_CountRunsBackwards(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	for i := range 5 {
+		f.post(r, fmt.Sprint("m", i))
+	}
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.rooms["1"], s.count["1"] = s.rooms["1"][:2], 2 })
+	f.publishUnheard("again")
+	f.hall.Resumed()
+	f.settle()
+	f.post(r, "on")
+	f.settle()
+	wantInfos(t, m, "m0", "m1", "m2", "m3", "m4", "again", "on")
+}
+
 func TestCatchUp_FailedFetchIsTriedAgainAtTheNextTick(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")

@@ -221,7 +221,7 @@ func (r *Room) idle() bool {
 }
 
 // Flush waits until every message that was posted has gone to the store and come
-// back to the members' sockets, as far as those take it, or until ctx ends.
+// back to the members' sockets, also the slow ones', or until ctx ends.
 func (h *Hall) Flush(ctx context.Context) error {
 	t := time.NewTicker(2 * time.Millisecond)
 	defer t.Stop()
@@ -236,7 +236,7 @@ func (h *Hall) Flush(ctx context.Context) error {
 }
 
 func (h *Hall) quiet() bool {
-	if h.stats.waiting.Load() > 0 {
+	if h.stats.waiting.Load() > 0 || h.stats.full.Load() > 0 {
 		return false
 	}
 	for _, l := range h.lanes {

@@ -181,9 +181,10 @@ func (t *turn) read(x mail) {
 		if x.head > m.cursor.index {
 			t.left += x.head - m.cursor.index
 		}
+		t.setFull(m, false)
 		p.remove(m)
 	case mailDrained:
-		m.full = false
+		t.setFull(m, false)
 		t.serveLate(m)
 	}
 }
@@ -273,10 +274,21 @@ func (t *turn) serve(m *Member) {
 	next := t.cached.after(n)
 	t.sent += next.index - m.cursor.index
 	t.sentSize += uint64(n)
-	m.cursor, m.full = next, full
+	m.cursor = next
+	t.setFull(m, full)
 	if !full && t.cached.more {
 		t.part.behind = true
 	}
+}
+
+func (t *turn) setFull(m *Member, full bool) {
+	switch {
+	case full && !m.full:
+		t.part.room.hall.stats.full.Add(1)
+	case !full && m.full:
+		t.part.room.hall.stats.full.Add(-1)
+	}
+	m.full = full
 }
 
 // account adds the turn to the room's and the hall's counters.

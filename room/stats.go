@@ -13,6 +13,7 @@ type copies struct{ offered, sent, skipped, left atomic.Uint64 }
 type counters struct {
 	rooms, members atomic.Int64
 	waiting        atomic.Int64 // posted and not yet answered for by the store
+	full           atomic.Int64 // members whose socket takes no more
 
 	offered, accepted                      atomic.Uint64
 	refusedBusy, refusedGate, refusedStore atomic.Uint64
@@ -29,6 +30,7 @@ type Stats struct {
 	Rooms   int64 // live now
 	Members int64 // now
 	Waiting int64 // messages on their way to the store now
+	Full    int64 // members whose socket takes no more now
 
 	LogBytes int64 // held by the logs of all rooms now
 
@@ -58,7 +60,7 @@ type Stats struct {
 func (h *Hall) Stats() Stats {
 	c := &h.stats
 	return Stats{
-		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.waiting.Load(),
+		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.waiting.Load(), Full: c.full.Load(),
 		LogBytes: h.budget.held.Load(),
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
 		RefusedGate: c.refusedGate.Load(), RefusedStore: c.refusedStore.Load(),

@@ -1,0 +1,272 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"barrage/internal/redistest"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+// program is the path of the built binary; set by TestMain.
+var program string
+
+func TestMain(m *testing.M) {
+	code, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func buildAndRun(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "contract-")
+	if err != nil {
+		return 0, fmt.Errorf("cannot build the program: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	program = filepath.Join(dir, "barrage")
+	if out, err := exec.Command("go", "build", "-o", program, "barrage").CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("cannot build the program: %w\n%s", err, out)
+	}
+	return m.Run(), nil
+}
+
+// node is one process of `barrage serve`.
+type node struct {
+	// Immutable after startNode.
+	cmd    *exec.Cmd
+	addr   string        // host:port, public
+	admin  string        // host:port, admin
+	exited chan struct{} // closed once the process was waited for
+	output output
+
+	expected bool // wantExit has judged the end
+}
+
+// startNode runs a node with settings as "room.auto_join=false" until the test ends,
+// and waits until it is ready. The end must be a clean one.
+func startNode(tb testing.TB, settings ...string) *node {
+	tb.Helper()
+	n := launchNode(tb, settings...)
+	n.wantReady(tb)
+	return n
+}
+
+// launchNode is startNode without waiting until it is ready.
+func launchNode(tb testing.TB, settings ...string) *node {
+	tb.Helper()
+	n := &node{exited: make(chan struct{}), output: output{greeted: make(chan struct{})}}
+	n.cmd = exec.Command(program, "serve")
+	n.cmd.Dir = tb.TempDir() // no config.yaml
+	n.cmd.Env = environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0"}, settings...))
+	n.cmd.Stdout, n.cmd.Stderr = &n.output, &n.output
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
+	if err := n.cmd.Start(); err != nil {
+		tb.Fatalf("cannot start a node: %v", err)
+	}
+	go func() { // Ends with the process; the cleanup waits for it.
+		defer close(n.exited)
+		_ = n.cmd.Wait() // wantExit looks at the state
+	}()
+	tb.Cleanup(func() {
+		if !n.expected {
+			n.signal(tb)
+			n.wantExit(tb, 0, patience)
+		}
+		if tb.Failed() {
+			tb.Logf("output of the node at %s:\n%s", n.addr, n.output.String())
+		}
+	})
+	select {
+	case <-n.output.greeted:
+	case <-n.exited:
+		tb.Fatal("the node ended at once")
+	case <-time.After(patience):
+		tb.Fatal("the node did not say where it listens")
+	}
+	n.addr, n.admin = n.output.addresses()
+	return n
+}
+
+// environment is the settings as the node's environment variables, and nothing else.
+func environment(settings []string) []string {
+	environ := make([]string, len(settings))
+	for i, s := range settings {
+		key, value, _ := strings.Cut(s, "=")
+		environ[i] = "BARRAGE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) + "=" + value
+	}
+	return environ
+}
+
+// stores are what a node can keep its state in. What a client sees is the same.
+var stores = []string{"memory", "redis"}
+
+// startOn is startNode with a store of its own.
+func startOn(tb testing.TB, store string, settings ...string) *node {
+	tb.Helper()
+	if store == "redis" {
+		settings = append(settings, onRedis(redistest.Start(tb))...)
+	}
+	return startNode(tb, settings...)
+}
+
+// onRedis is the setting of a node that uses the server.
+func onRedis(s *redistest.Server) []string { return []string{"redis.addrs=" + s.Addr} }
+
+// signal sends SIGTERM.
+func (n *node) signal(tb testing.TB) {
+	tb.Helper()
+	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		tb.Errorf("cannot send SIGTERM to the node: %v", err)
+	}
+}
+
+// wantExit waits for the end of the node and judges it. One that does not come is
+// forced.
+func (n *node) wantExit(tb testing.TB, code int, within time.Duration) {
+	tb.Helper()
+	n.expected = true
+	select {
+	case <-n.exited:
+	case <-time.After(within):
+		tb.Errorf("the node has not exited after %v", within)
+		_ = n.cmd.Process.Kill() // It may have ended just now.
+		<-n.exited
+		return
+	}
+	if got := n.cmd.ProcessState.ExitCode(); got != code {
+		tb.Errorf("exit code = %d; want %d", got, code)
+	}
+	if bad := regexp.MustCompile(`.*(panic|BUG|level=ERROR|DATA RACE).*`).FindString(n.output.String()); bad != "" {
+		tb.Errorf("the node wrote %q", bad)
+	}
+}
+
+// wantReady waits until new clients may come.
+func (n *node) wantReady(tb testing.TB) {
+	tb.Helper()
+	n.wantReadiness(tb, http.StatusOK)
+}
+
+// wantNotReady waits until new clients should not come, and returns why.
+func (n *node) wantNotReady(tb testing.TB) (why string) {
+	tb.Helper()
+	return n.wantReadiness(tb, http.StatusServiceUnavailable)
+}
+
+func (n *node) wantReadiness(tb testing.TB, status int) (body string) {
+	tb.Helper()
+	eventually(tb, func() error {
+		got := get(tb, "http://"+n.admin+"/readyz")
+		if body = strings.TrimSpace(got.body); got.status != status || body == "" {
+			return fmt.Errorf("/readyz = %d %q; want %d and a word", got.status, body, status)
+		}
+		return nil
+	})
+	return body
+}
+
+// response is an HTTP answer, read to its end.
+type response struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// browser follows no redirects: no answer of a node is one.
+var browser = &http.Client{
+	Timeout:       patience,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func get(tb testing.TB, url string) response {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return send(tb, req)
+}
+
+func send(tb testing.TB, req *http.Request) response {
+	tb.Helper()
+	resp, err := browser.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		tb.Fatalf("%s %s: cannot read the answer: %v", req.Method, req.URL, err)
+	}
+	return response{resp.StatusCode, resp.Header, string(body)}
+}
+
+// eventually asks again and again until check has no complaint.
+func eventually(tb testing.TB, check func() error) {
+	tb.Helper()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(patience)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			tb.Fatalf("still after %v: %v", patience, err)
+		}
+	}
+}
+
+// greeting is what a node prints first on stdout.
+var greeting = regexp.MustCompile(`(?s)room +http://([^/\s]+)/.*metrics +http://([^/\s]+)/metrics`)
+
+// output is what a node prints. greeted is closed once the greeting has come.
+type output struct {
+	greeted chan struct{}
+
+	mu   sync.Mutex // guards the fields below
+	text strings.Builder
+	seen bool
+}
+
+// Write keeps p.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text.Write(p)
+	if !o.seen && greeting.MatchString(o.text.String()) {
+		o.seen = true
+		close(o.greeted)
+	}
+	return len(p), nil
+}
+
+// String is all that was printed so far.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (o *output) addresses() (public, admin string) {
+	m := greeting.FindStringSubmatch(o.String())
+	return m[1], m[2]
+}

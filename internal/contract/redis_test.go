@@ -1,0 +1,239 @@
+package contract
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"barrage/internal/redistest"
+)
+
+// Contract section 5.
+
+// redisClient talks to the redis-server beside the node.
+type redisClient struct {
+	tb testing.TB
+	rueidis.Client
+}
+
+func dialRedis(tb testing.TB, s *redistest.Server) redisClient {
+	tb.Helper()
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, ForceSingleClient: true, DisableCache: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(c.Close)
+	return redisClient{tb, c}
+}
+
+// do runs one command.
+func (c redisClient) do(command ...string) rueidis.RedisMessage {
+	c.tb.Helper()
+	reply, err := c.Do(c.tb.Context(), c.B().Arbitrary(command...).Build()).ToMessage()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		c.tb.Fatalf("redis: %s: %v", command, err)
+	}
+	return reply
+}
+
+// want wants the reply of a command to be this, as fmt prints it.
+func (c redisClient) want(want any, command ...string) {
+	c.tb.Helper()
+	reply := c.do(command...)
+	got, err := reply.ToAny()
+	if err != nil {
+		c.tb.Fatalf("redis: %s: %v", command, err)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		c.tb.Fatalf("redis: %s:\n got %v\nwant %v", command, got, want)
+	}
+}
+
+// wantLife wants the key to go after d, begun in the last patience.
+func (c redisClient) wantLife(key string, d time.Duration) {
+	c.tb.Helper()
+	reply := c.do("PTTL", key)
+	ms, err := reply.ToInt64()
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	if got := time.Duration(ms) * time.Millisecond; got > d || got < d-patience {
+		c.tb.Errorf("life of %s = %v; want %v", key, got, d)
+	}
+}
+
+func TestRedis_Keys(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	n, redis := startNode(t, append(onRedis(server), "history.ttl=2h")...), dialRedis(t, server)
+
+	t.Run("login", func(t *testing.T) {
+		a := n.login(t, "张三")
+		redis.want("string", "TYPE", "login:张三")
+		redis.want(a.token, "GET", "login:张三")
+		redis.wantLife("login:张三", 24*time.Hour)
+
+		redis.do("EXPIRE", "login:张三", "60")
+		n.wantEnvelope(t, "/user/listGroup", account{a.user, "wrong"}, nil, notLoggedIn)
+		redis.wantLife("login:张三", time.Minute)
+		n.wantEnvelope(t, "/user/listGroup", a, nil, listed())
+		redis.wantLife("login:张三", 24*time.Hour)
+	})
+	t.Run("rooms of a user", func(t *testing.T) {
+		a := n.login(t, "joiner")
+		n.wantEnvelope(t, "/user/joinGroup", a, params{"groupId": "组"}, done)
+		n.member(t, "other", "joiner")
+		redis.want("set", "TYPE", "ugs:joiner")
+		redis.want(2, "SCARD", "ugs:joiner")
+		redis.want([]int{1, 1}, "SMISMEMBER", "ugs:joiner", "组", "other")
+		redis.want(-1, "TTL", "ugs:joiner")
+	})
+	t.Run("history", func(t *testing.T) {
+		m := n.member(t, "talk", "1")
+		var messages []string
+		for i := range 3 {
+			m.say(`弹 "` + strconv.Itoa(i))
+			messages = append(messages, m.wantMessage("talk", "1", `弹 "`+strconv.Itoa(i)))
+		}
+		redis.want("list", "TYPE", "gml:talk")
+		redis.want(messages, "LRANGE", "gml:talk", "0", "-1")
+		redis.wantLife("gml:talk", 2*time.Hour)
+		redis.do("EXPIRE", "gml:talk", "60")
+		m.say("one more")
+		m.wantMessage("talk", "1", "one more")
+		redis.wantLife("gml:talk", 2*time.Hour)
+	})
+	t.Run("channel", func(t *testing.T) {
+		m := n.member(t, "heard", "1")
+		redis.want([]any{"mq:heard", 1}, "PUBSUB", "NUMSUB", "mq:heard")
+		heard := make(chan string, 1)
+		events, release := redis.Dedicate()
+		defer release()
+		events.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(m rueidis.PubSubMessage) { heard <- m.Message }})
+		if err := events.Do(t.Context(), events.B().Subscribe().Channel("mq:heard").Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+		m.say("x")
+		message := m.wantMessage("heard", "1", "x")
+		select {
+		case payload := <-heard:
+			if !strings.Contains(payload, message) {
+				t.Errorf("payload on mq:heard = %q; want the message %s in it", payload, message)
+			}
+		case <-time.After(patience):
+			t.Error("nothing came on mq:heard")
+		}
+	})
+	t.Run("bounded history, unbounded total", func(t *testing.T) {
+		n := startNode(t, append(onRedis(server), "history.max_messages=10", "history.on_join=3")...)
+		m := n.member(t, "bounded", "1")
+		for i := range 25 {
+			m.say(strconv.Itoa(i))
+		}
+		messages := m.wantMessages(25)
+		redis.want(messages[15:], "LRANGE", "gml:bounded", "0", "-1")
+		n.dial(t, chatPath("bounded", "2", "t")).wantText(firstFrame(25, messages[22:]...))
+	})
+}
+
+// fastIM is text as an original node stores and publishes it.
+func fastIM(text string) string { return quoted(text) }
+
+// oldMessage is a message that an original node took, age ago.
+func oldMessage(group, user, info string, age time.Duration) string {
+	return fmt.Sprintf(`{"groupId":%s,"userId":%s,"info":%s,"ts":%d}`, quoted(group), quoted(user), quoted(info), time.Now().Add(-age).UnixMilli())
+}
+
+func TestRedis_ReadsWhatFastIMWrote(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	n, redis := startNode(t, append(onRedis(server), "auth.required=true", "list.update_interval=50ms")...), dialRedis(t, server)
+	a := account{"1", "7d793037a0760186574b0282f2f435e7"}
+	redis.do("SET", "login:1", fastIM(a.token), "EX", "60")
+	chat := func(t *testing.T, group string) *client {
+		t.Helper()
+		return n.dial(t, chatPath(group, a.user, a.token))
+	}
+	// history stores messages as an original node does.
+	history := func(group string, count int) (messages []string) {
+		for i := range count {
+			messages = append(messages, oldMessage(group, "1", `say "`+strconv.Itoa(i)+`" 弹`, time.Minute-time.Duration(i)*time.Millisecond))
+			redis.do("RPUSH", "gml:"+group, fastIM(messages[i]))
+		}
+		return messages
+	}
+
+	t.Run("token", func(t *testing.T) {
+		n.wantEnvelope(t, "/user/listGroup", a, nil, listed())
+		redis.wantLife("login:1", 24*time.Hour)
+		c := chat(t, "any")
+		c.wantText(firstFrame(0))
+		c.say("hi")
+		c.wantMessage("any", "1", "hi")
+	})
+	t.Run("rooms of a user", func(t *testing.T) {
+		redis.do("SADD", "ugs:2", fastIM("7"), fastIM(`a"b`))
+		b := n.login(t, "2")
+		n.wantEnvelope(t, "/user/listGroup", b, nil, listed("7", `a"b`))
+		n.wantEnvelope(t, "/user/joinGroup", b, params{"groupId": "7"}, refused)
+	})
+	t.Run("history", func(t *testing.T) {
+		messages := history("old", 60)
+		c := chat(t, "old")
+		c.wantText(firstFrame(60, messages[10:]...))
+		n.wantEnvelope(t, "/group/listMessage", a, params{"groupId": "old", "startPage": "0", "endPage": "2"}, listed(messages[:3]...))
+		n.wantEnvelope(t, "/group/listOldMessage", a,
+			params{"groupId": "old", "userId": "1", "ts": fmt.Sprint(timestamp(t, messages[5])), "count": "2"}, listed(messages[3:5]...))
+		c.say("goes on")
+		fresh := c.wantMessage("old", "1", "goes on")
+		chat(t, "old").wantText(firstFrame(61, append(messages[11:], fresh)...))
+		redis.want([]string{fastIM(messages[59]), fresh}, "LRANGE", "gml:old", "-2", "-1")
+	})
+	t.Run("history that goes on before anybody comes", func(t *testing.T) {
+		messages := history("mixed", 3)
+		one := chat(t, "mixed")
+		one.wantText(firstFrame(3, messages...))
+		one.say("new")
+		messages = append(messages, one.wantMessage("mixed", "1", "new"))
+		n.wantEnvelope(t, "/group/listMessage", a, params{"groupId": "mixed", "startPage": "0", "endPage": "-1"}, listed(messages...))
+	})
+	t.Run("list", func(t *testing.T) {
+		redis.do("SADD", "ugs:3", fastIM("listed"))
+		messages := history("listed", 2)
+		c := n.login(t, "3")
+		n.dial(t, listPath(c.user, c.token)).wantText(list(entry(messages[1], 2)))
+	})
+	t.Run("recall", func(t *testing.T) {
+		messages := history("regret", 3)
+		n.wantEnvelope(t, "/group/delMessage", a, params{"groupId": "regret", "ts": fmt.Sprint(timestamp(t, messages[1]))}, recalled)
+		chat(t, "regret").wantText(firstFrame(3, messages[0], messages[2]))
+	})
+	t.Run("not a message", func(t *testing.T) {
+		messages := history("junk", 2)
+		redis.do("LINSERT", "gml:junk", "BEFORE", fastIM(messages[1]), "\xff not JSON")
+		chat(t, "junk").wantText(firstFrame(3, messages...))
+	})
+}
+
+// A Redis may come back empty: a failover to an empty replica, a flush by mistake.
+func TestRedis_LosesItsData(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	n, redis := startNode(t, onRedis(server)...), dialRedis(t, server)
+	m := n.member(t, "r", "1")
+	const burst = 100 // Its ts run ahead of the clock, see contract section 1.
+	for i := range burst {
+		m.say(strconv.Itoa(i))
+	}
+	m.wantMessages(burst)
+	redis.do("FLUSHALL")
+	m.say("first after that")
+	first := m.wantMessage("r", "1", "first after that")
+	m.say("second")
+	second := m.wantMessage("r", "1", "second")
+	n.wantFirstFrame(t, "r", "2", firstFrame(2, first, second))
+}
