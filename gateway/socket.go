@@ -101,9 +101,11 @@ func (s *session) unicastLocked(p []byte) bool {
 	return true
 }
 
-// writeNow is write(2): it takes what the kernel takes, never blocks and queues
-// nothing. RawSyscall, because a non-blocking write needs no word to the scheduler;
-// it saves a fifth of the cost of a write (facts: 6.7-7.3 µs against 7.8-8.1).
+// writeNow takes p to the kernel as far as the kernel takes it now; it never blocks
+// and queues nothing. It is send(2) and not write(2), which does the same by a longer
+// way through the kernel, and a raw system call, because one that cannot block needs no
+// word to Go's scheduler. Measured by BenchmarkFloor, CPU per write of 200 bytes: write(2)
+// from C 5.0 µs, from Go 5.6 µs, send(2) from Go 5.4 µs, nbio's Write 6.1 µs.
 func (s *socket) writeNow(p []byte) (int, error) {
 	s.nb.Lock()
 	defer s.nb.Unlock()
@@ -111,7 +113,8 @@ func (s *socket) writeNow(p []byte) (int, error) {
 		return 0, syscall.EBADF
 	}
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(s.nb.Hash()), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(s.nb.Hash()), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil
