@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -23,8 +24,17 @@ var (
 	_ redisx.Handler = (*gateway.Server)(nil)
 )
 
+// gcPercent is Go's GOGC where the environment does not set it. A node's heap is
+// connections that stay, so half of Go's default costs little CPU and bounds what a wave
+// of handshakes leaves behind: right after 10,000 of them a connection costs 1.8 KB
+// resident, not 2.9 (barrage bench idle).
+const gcPercent = 50
+
 // serve runs a node until ctx ends, drains it and returns.
 func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	var store redisx.Store
 	if len(cfg.Redis.Addrs) == 0 {
 		log.Info("no redis.addrs: everything stays in this node's memory")

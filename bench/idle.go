@@ -58,21 +58,27 @@ func Idle(ctx context.Context, out io.Writer, viewers, size int) error {
 
 func per(bytes int64, n int) float64 { return float64(bytes) / float64(n) }
 
-// rest lets the node come to rest and reads its usage.
+// rest waits until the node's memory has stopped shrinking, which takes Go's runtime
+// some seconds after a wave of handshakes, and reads its usage.
 func rest(ctx context.Context, n *Node, s *Swarm) (Usage, error) {
-	for range 3 {
-		if err := n.FreeMemory(ctx); err != nil {
+	least, since := int64(1)<<62, 0
+	for since < 6 {
+		if err := n.CollectGarbage(ctx); err != nil {
 			return Usage{}, err
 		}
-		if err := s.Watch(500*time.Millisecond, never); err != nil {
+		if err := s.Watch(500*time.Millisecond, func() bool { return s.Broken > 0 }); err != nil {
 			return Usage{}, err
 		}
-	}
-	if err := s.Watch(2*time.Second, func() bool { return s.Broken > 0 }); err != nil {
-		return Usage{}, err
-	}
-	if s.Broken > 0 {
-		return Usage{}, fmt.Errorf("cannot measure: %d viewers were closed, the last one because %w", s.Broken, s.BrokenWhy)
+		if s.Broken > 0 {
+			return Usage{}, fmt.Errorf("cannot measure: %d viewers were closed, the last one because %w", s.Broken, s.BrokenWhy)
+		}
+		u, err := n.Usage()
+		if err != nil {
+			return Usage{}, err
+		}
+		if since++; u.Resident < least-least/200 {
+			least, since = u.Resident, 0
+		}
 	}
 	return n.Usage()
 }

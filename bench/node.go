@@ -130,9 +130,9 @@ func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
 	return out, lines.Err()
 }
 
-// FreeMemory asks the node's runtime for a garbage collection that gives what is free
-// back to the system, as a quiet node would in time.
-func (n *Node) FreeMemory(ctx context.Context) error {
+// CollectGarbage has the node's runtime collect its garbage, as a quiet node's would in
+// time.
+func (n *Node) CollectGarbage(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Admin.String()+"/debug/pprof/heap?gc=1", nil)
 	if err != nil {
 		return err

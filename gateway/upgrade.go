@@ -200,8 +200,11 @@ func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []
 		_ = conn.Close()
 		return answered
 	}
+	slim(nb)
 	c.nb = nb
+	nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that c is complete
 	nb.SetSession(c)
+	nb.Unlock()
 	s.begin(c, append(switching(v.key), first...))
 	if s.draining.Load() {
 		c.close(closeRestart) // Drain may have been there before the session was

@@ -124,7 +124,7 @@ func (l *lane) visit(p *part) {
 	if cap(letters) <= 1024 { // a burst's buffer is not kept
 		p.spare = letters[:0]
 	}
-	more := resting && p.behind
+	more := resting && p.unswept() // it may have come just before the rest began
 	if !resting {
 		more = t.sweep()
 		p.spent += l.clock.Now().Sub(began)
@@ -139,7 +139,10 @@ func (l *lane) visit(p *part) {
 }
 
 // Pacing: after a sweep that took D a part rests for D/restDivisor, at most
-// Fanout.Interval. A sweep of a small room is over so soon that it never rests.
+// Fanout.Interval. Measured with barrage bench storm, 5,000 viewers × 200 messages/s, medians
+// of 3 alternating runs: no rest 860 ns of CPU a delivery and p99 133 ms, half of D 680 ns
+// and 124 ms, all of D 690 ns and 127 ms. A sweep of a small room is over so soon that it
+// never rests.
 const (
 	restDivisor = 2
 	// leastRest is the shortest rest that is worth a timer. A sweep twice as long is one
@@ -237,8 +240,11 @@ func (t *turn) sweep() (more bool) {
 		return true
 	}
 	p.pos, p.swept = 0, p.goal
-	return p.behind || p.swept != p.room.log.headNow().off
+	return p.unswept()
 }
+
+// unswept reports whether the next sweep has something to do.
+func (p *part) unswept() bool { return p.behind || p.swept != p.room.log.headNow().off }
 
 // serveLate serves a member whose turn in the sweep may be over, while the budget
 // lasts; else the next sweep does.

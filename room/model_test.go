@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"barrage/codec"
 )
@@ -366,6 +368,12 @@ func BenchmarkLane_Sweep(b *testing.B) {
 				sweep()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(members), "ns/member")
+			b.ReportMetric(float64(unsafe.Sizeof(Member{})+unsafe.Sizeof(&all[0])), "B/member")
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.PauseTotalNs-before.PauseTotalNs), "gc-pause-ns")
 		})
 	}
 }
