@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -75,6 +76,83 @@ func testReadPastRecalled(s *harness) {
 	wantEqual(t, "Before", msgs, err, all[1:3])
 }
 
+// testRangePastRecalled has five messages left of eight; the oldest, the newest and one
+// between are recalled.
+func testRangePastRecalled(s *harness) {
+	t := s.t
+	all := s.publish(t, "r", "u", 1, 2, 3, 4, 5, 6, 7, 8)
+	recall := func(times ...int64) {
+		t.Helper()
+		for _, ts := range times {
+			found, err := s.Recall(t.Context(), "r", "u", ts)
+			wantEqual(t, "Recall", found, err, true)
+		}
+	}
+	f := func(start, stop int64, want ...int) {
+		t.Helper()
+		var texts []string
+		for _, ts := range want {
+			texts = append(texts, all[ts-1])
+		}
+		got, err := s.Range(t.Context(), "r", start, stop)
+		noError(t, err)
+		if !slices.Equal(got, texts) {
+			t.Errorf("Range(%d, %d) = %q; want %q", start, stop, got, texts)
+		}
+	}
+	recall(1)
+	f(0, 1, 2, 3)
+	f(-9, -7, 2)
+	recall(8, 4)
+	const least, most = math.MinInt64, math.MaxInt64
+	f(-1, -1, 7)
+	f(0, 0, 2)
+	f(0, -1, 2, 3, 5, 6, 7)
+	f(2, 3, 5, 6)
+	f(-3, -2, 5, 6)
+	f(1, -2, 3, 5, 6)
+	f(-4, 1, 3)
+	f(4, 4, 7)
+	f(-5, -5, 2)
+	f(5, 9)
+	f(-9, -6)
+	f(-9, -5, 2)
+	f(4, 9, 7)
+	f(3, 2)
+	f(-2, -3)
+	f(-1, 0)
+	f(least, most, 2, 3, 5, 6, 7)
+	f(least, least)
+	f(most, most)
+	f(most, least)
+	recall(2, 3, 5, 6, 7)
+	f(0, -1)
+	f(-1, -1)
+	f(0, 0)
+	f(least, most)
+}
+
+// testRangeAfterExpiry: what was recalled in an earlier life of the history counts no
+// more.
+func testRangeAfterExpiry(s *harness) {
+	t := s.t
+	s.publish(t, "r", "u", 1, 2, 3)
+	found, err := s.Recall(t.Context(), "r", "u", 3)
+	wantEqual(t, "Recall", found, err, true)
+	s.pass(historyTTL + time.Hour)
+	msgs, err := s.Range(t.Context(), "r", 0, -1)
+	wantEqual(t, "Range of an expired history", len(msgs), err, 0)
+	again := s.publish(t, "r", "u", 4, 5, 6)
+	found, err = s.Recall(t.Context(), "r", "u", 5)
+	wantEqual(t, "Recall", found, err, true)
+	msgs, err = s.Range(t.Context(), "r", -2, -2)
+	wantEqual(t, "Range", msgs, err, again[:1])
+	s.pass(historyTTL + 25*time.Hour)
+	again = s.publish(t, "r", "u", 7, 8)
+	msgs, err = s.Range(t.Context(), "r", 0, 1)
+	wantEqual(t, "Range", msgs, err, again)
+}
+
 func testOddIDs(s *harness) {
 	t := s.t
 	const user, token = `"üser"\ 弹幕:1`, `"to"ken`
@@ -139,9 +217,10 @@ func (m model) find(user string, ts int64) int {
 	return -1
 }
 
-// lrange is what Redis' manual says of LRANGE.
+// lrange is what Redis' manual says of LRANGE, on a list of what is left.
 func (m model) lrange(start, stop int64) []codec.Entry {
-	n := int64(len(m) - m.kept())
+	left := m.page(m.kept(), len(m))
+	n := int64(len(left))
 	if start < 0 {
 		start += n
 	}
@@ -152,7 +231,7 @@ func (m model) lrange(start, stop int64) []codec.Entry {
 	if start > stop {
 		return nil
 	}
-	return m.page(m.kept()+int(start), m.kept()+int(stop)+1)
+	return left[start : stop+1]
 }
 
 func newestOf(entries []codec.Entry, limit int) []codec.Entry {
@@ -186,13 +265,13 @@ func testModel(s *harness) {
 		if len(m) == 0 || rng.IntN(10) == 0 {
 			return "u", rng.Int64N(100)
 		}
-		msg := m[rng.IntN(len(m))]
+		msg := m[len(m)-1-rng.IntN(min(len(m), historyMessages+5))]
 		return msg.user, msg.ts
 	}
 	ts := int64(0)
-	for step := range 600 {
+	for step := range 1500 {
 		limit := rng.IntN(historyMessages + 5)
-		switch rng.IntN(6) {
+		switch rng.IntN(7) {
 		case 0:
 			user := []string{"u", "v", "w"}[rng.IntN(3)]
 			var times []int64
@@ -203,7 +282,7 @@ func testModel(s *harness) {
 			for i, text := range s.publish(t, "r", user, times...) {
 				m = append(m, modelMessage{user, text, times[i]})
 			}
-		case 1:
+		case 1, 6:
 			user, ts := anyone()
 			at := m.find(user, ts)
 			if at >= 0 {
@@ -221,9 +300,11 @@ func testModel(s *harness) {
 			want := oldestOf(m.page(min(max(seq, m.kept()), len(m)), len(m)), limit)
 			wantEqual(t, "Since", slices.Equal(h.Entries, want), err, true)
 		case 4:
-			start, stop := rng.Int64N(100)-50, rng.Int64N(100)-50
-			got, err := s.Range(t.Context(), "r", start, stop)
-			wantEqual(t, fmt.Sprintf("Range(%d, %d)", start, stop), slices.Equal(got, plain(m.lrange(start, stop))), err, true)
+			for range 3 {
+				start, stop := rng.Int64N(100)-50, rng.Int64N(100)-50
+				got, err := s.Range(t.Context(), "r", start, stop)
+				wantEqual(t, fmt.Sprintf("Range(%d, %d)", start, stop), slices.Equal(got, plain(m.lrange(start, stop))), err, true)
+			}
 		case 5:
 			user, ts := anyone()
 			at := m.find(user, ts)

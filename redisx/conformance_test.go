@@ -26,6 +26,8 @@ var conformance = map[string]func(s *harness){
 	"UniqueTS":             testUniqueTS,
 	"Recall":               testRecall,
 	"ReadPastRecalled":     testReadPastRecalled,
+	"RangePastRecalled":    testRangePastRecalled,
+	"RangeAfterExpiry":     testRangeAfterExpiry,
 	"OddIDs":               testOddIDs,
 	"Model":                testModel,
 	"RoomEvents":           testRoomEvents,

@@ -12,13 +12,16 @@
 //	ugs:{user}           set     rooms the user joined
 //	gml:{room}           list    messages as JSON, oldest first, HistoryTTL
 //	gmm:{room}           hash    e epoch, s newest sequence number, b base of the
-//	                             total; HistoryTTL + 24 h
+//	                             total, r number of the newest recalled message;
+//	                             HistoryTTL + 24 h
 //	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute, 90 s
 //	mq:{room}            channel events of the room, see codec.Event
 //	uq:{user}            channel the set of the user's rooms changed; the payload says nothing
 //
 // Invariant: the entry at list index -k has the sequence number s-k+1. So nothing is
-// ever removed from the middle of a list: recall puts a tombstone in its place.
+// ever removed from the middle of a list: recall puts a tombstone in its place, and who
+// counts messages must step over it. Where r <= s - length of the list, as in nearly all
+// rooms, there is none.
 //
 // Goroutines of [Redis]; all are started by Start and waited for by Close:
 //

@@ -149,6 +149,16 @@ func (r *rawClient) strings(args ...string) []string {
 	return s
 }
 
+func (r *rawClient) text(args ...string) string {
+	r.t.Helper()
+	msg := r.do(args...)
+	s, err := msg.ToString()
+	if err != nil {
+		r.t.Fatalf("%q: %v", args, err)
+	}
+	return s
+}
+
 func (r *rawClient) int(args ...string) int64 {
 	r.t.Helper()
 	msg := r.do(args...)

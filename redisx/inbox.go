@@ -21,49 +21,75 @@ const inboxLen = 4096
 // a subscriber that does not read. Each channel has its worker, so events stay in order.
 type inbox struct {
 	// Immutable after newInbox.
-	wanted func(channel string) bool
-	seed   maphash.Seed
-	// queues have one worker each; put sends. Never closed: the reader of a lost
-	// connection may still be sending.
-	queues []chan rueidis.PubSubMessage
+	wanted  func(channel string) bool
+	seed    maphash.Seed
+	workers []inboxWorker
 
 	// Atomic.
 	events, dropped, foreign atomic.Uint64
+}
+
+// inboxWorker is what put sends to one worker. Never closed: the reader of a lost
+// connection may still be sending.
+type inboxWorker struct {
+	queue chan rueidis.PubSubMessage
+	// full says that a message found no place in the queue. Capacity 1: one is enough.
+	full chan struct{}
 }
 
 // newInbox leaves out what is not wanted any more when its turn comes.
 func newInbox(wanted func(channel string) bool) *inbox {
 	in := &inbox{wanted: wanted, seed: maphash.MakeSeed()}
 	for range max(2, runtime.GOMAXPROCS(0)) {
-		in.queues = append(in.queues, make(chan rueidis.PubSubMessage, inboxLen))
+		in.workers = append(in.workers, inboxWorker{
+			queue: make(chan rueidis.PubSubMessage, inboxLen),
+			full:  make(chan struct{}, 1),
+		})
 	}
 	return in
 }
 
 // start runs the workers until ctx ends; running waits for them.
 func (in *inbox) start(ctx context.Context, running *sync.WaitGroup, h Handler) {
-	for _, queue := range in.queues {
-		running.Go(func() {
-			for {
-				select {
-				case m := <-queue:
-					in.deliver(m, h)
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
+	for _, w := range in.workers {
+		running.Go(func() { in.work(ctx, w, h) })
 	}
 }
 
-// put never blocks. What finds no place is dropped and counted: rooms see the gap in
-// the sequence numbers.
+// work delivers what is put until ctx ends. Where something was dropped it says so when
+// the queue is empty: to be told earlier would have h read the store again and again
+// while it cannot keep up.
+func (in *inbox) work(ctx context.Context, w inboxWorker, h Handler) {
+	dropped := false
+	for {
+		select {
+		case m := <-w.queue:
+			in.deliver(m, h)
+		case <-w.full:
+			dropped = true
+		case <-ctx.Done():
+			return
+		}
+		if dropped && len(w.queue) == 0 {
+			dropped = false
+			h.Resumed()
+		}
+	}
+}
+
+// put never blocks. What finds no place is dropped and counted; the handler hears of it
+// from the worker.
 func (in *inbox) put(m rueidis.PubSubMessage) {
-	worker := maphash.String(in.seed, m.Channel) % uint64(len(in.queues))
+	w := in.workers[maphash.String(in.seed, m.Channel)%uint64(len(in.workers))]
 	select {
-	case in.queues[worker] <- m:
+	case w.queue <- m:
+		return
 	default:
-		in.dropped.Add(1)
+	}
+	in.dropped.Add(1)
+	select {
+	case w.full <- struct{}{}:
+	default:
 	}
 }
 

@@ -3,38 +3,63 @@ package redisx
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/redis/rueidis"
 
 	"barrage/codec"
 )
 
-// TestInbox_Full has no worker: put must drop, and never wait.
+// TestInbox_Full has no worker at first: put must drop, and never wait. Then one must
+// deliver what was kept and say that something is missing.
 func TestInbox_Full(t *testing.T) {
-	in := newInbox(func(string) bool { return true })
-	const more = 10
-	for i := range inboxLen + more {
-		in.put(message("mq:r", uint64(i+1)))
-	}
-	if got := in.dropped.Load(); got != more {
-		t.Errorf("%d messages were dropped; want %d", got, more)
-	}
-
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	h := &collector{last: inboxLen, full: cancel}
-	in.start(ctx, &running, h)
-	running.Wait()
-	for i, seq := range h.seqs {
-		if seq != uint64(i+1) {
-			t.Fatalf("event %d has seq %d; want the oldest in order", i, seq)
+	synctest.Test(t, func(t *testing.T) {
+		in, h := startLater(t)
+		const more = 10
+		var want []string
+		for i := range inboxLen {
+			in.put(message("mq:r", uint64(i+1)))
+			want = append(want, fmt.Sprint("r ", i+1))
 		}
-	}
-	if got := in.events.Load(); got != inboxLen {
-		t.Errorf("%d events were delivered; want %d", got, inboxLen)
-	}
+		for range more {
+			in.put(message("mq:r", inboxLen+1))
+		}
+		if got := in.dropped.Load(); got != more {
+			t.Errorf("%d messages were dropped; want %d", got, more)
+		}
+		h.start()
+		h.want(append(want, "resumed")...)
+		if got := in.events.Load(); got != inboxLen {
+			t.Errorf("%d events were delivered; want %d", got, inboxLen)
+		}
+
+		in.put(message("mq:r", 1))
+		h.want("r 1") // Nothing more was dropped.
+	})
+}
+
+// TestInbox_DropsUserEvent has the handler hang until the queue is full, and then until
+// one event more has come. Twice, because the worker must not remember it.
+func TestInbox_DropsUserEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, h := startLater(t)
+		h.start()
+		for range 2 {
+			for _, more := range []int{0, 1} {
+				goOn := h.hang()
+				in.put(message("uq:u", 1))
+				synctest.Wait() // The worker has taken it.
+				for range inboxLen + more {
+					in.put(message("uq:u", 1))
+				}
+				goOn()
+				h.want(slices.Concat(slices.Repeat([]string{"u"}, inboxLen+1), slices.Repeat([]string{"resumed"}, more))...)
+			}
+		}
+	})
 }
 
 func TestInbox_LeavesOutUnwanted(t *testing.T) {
@@ -42,8 +67,8 @@ func TestInbox_LeavesOutUnwanted(t *testing.T) {
 	h := &collector{}
 	in.deliver(message("mq:a", 1), h)
 	in.deliver(message("mq:b", 2), h)
-	if len(h.seqs) != 1 || h.seqs[0] != 2 {
-		t.Errorf("delivered seqs %v; want only 2", h.seqs)
+	if !slices.Equal(h.heard, []string{"b 2"}) {
+		t.Errorf("delivered %q; want only 2 of b", h.heard)
 	}
 }
 
@@ -51,20 +76,67 @@ func message(channel string, seq uint64) rueidis.PubSubMessage {
 	return rueidis.PubSubMessage{Channel: channel, Message: fmt.Sprintf("r1 e %d %d", seq, seq)}
 }
 
-// collector keeps the sequence numbers and calls full once the last has come.
+// collector keeps what it hears, in words.
 type collector struct {
-	seqs []uint64
-	last uint64
-	full func()
+	t *testing.T
+	// start runs the inbox's workers until the test ends.
+	start func()
+
+	mu    sync.Mutex // guards the fields below
+	heard []string
+	// hanging, unless nil, is closed when hear may return.
+	hanging chan struct{}
 }
 
-func (c *collector) RoomEvent(_ string, ev codec.Event) {
-	c.seqs = append(c.seqs, ev.Seq)
-	if ev.Seq == c.last {
-		c.full()
+// startLater is an inbox whose workers the collector starts. For a synctest bubble.
+func startLater(t *testing.T) (*inbox, *collector) {
+	t.Helper()
+	in := newInbox(func(string) bool { return true })
+	h := &collector{t: t}
+	h.start = func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		in.start(ctx, &running, h)
+		t.Cleanup(running.Wait)
+		t.Cleanup(cancel)
+	}
+	return in, h
+}
+
+// hang has every call wait until goOn.
+func (c *collector) hang() (goOn func()) {
+	hanging := make(chan struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hanging = hanging
+	return func() { close(hanging) }
+}
+
+func (c *collector) hear(what string) {
+	c.mu.Lock()
+	c.heard = append(c.heard, what)
+	hanging := c.hanging
+	c.mu.Unlock()
+	if hanging != nil {
+		<-hanging
 	}
 }
 
-func (c *collector) UserEvent(string) {}
+func (c *collector) RoomEvent(room string, ev codec.Event) { c.hear(fmt.Sprint(room, " ", ev.Seq)) }
 
-func (c *collector) Resumed() {}
+func (c *collector) UserEvent(user string) { c.hear(user) }
+
+func (c *collector) Resumed() { c.hear("resumed") }
+
+// want waits until the workers have nothing to do, compares what was heard since the
+// last time, and forgets it.
+func (c *collector) want(heard ...string) {
+	c.t.Helper()
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Equal(c.heard, heard) {
+		c.t.Fatalf("heard %d: %.200q...; want %d: %.200q...", len(c.heard), c.heard, len(heard), heard)
+	}
+	c.heard = nil
+}

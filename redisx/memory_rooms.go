@@ -110,6 +110,7 @@ func (m *Memory) recall(s *roomShard, room string, n needle) (ev codec.Event, fo
 		return codec.Event{}, false, false
 	}
 	*r.at(index) = tombstone
+	r.recalled = max(r.recalled, r.seqAt(index))
 	pos := r.position()
 	_, wanted = s.subscribed[room]
 	return codec.Event{Kind: codec.EventRecall, Epoch: pos.Epoch, Total: pos.Total, Seq: r.seqAt(index)}, true, wanted
@@ -155,16 +156,10 @@ func (m *Memory) Range(_ context.Context, room string, start, stop int64) ([]str
 	if r == nil {
 		return nil, nil
 	}
-	n := int64(r.len())
-	if start < 0 {
-		start = max(start+n, 0)
-	}
-	if stop < 0 {
-		stop += n
-	}
+	first, last := max(r.place(start), 0), min(r.place(stop), r.len()-1)
 	var msgs []string
-	for i := start; i <= min(stop, n-1); i++ {
-		if text := *r.at(int(i)); text != tombstone {
+	for i := first; i <= last; i++ {
+		if text := *r.at(i); text != tombstone {
 			msgs = append(msgs, text)
 		}
 	}
@@ -213,6 +208,9 @@ type memoryRoom struct {
 	// seq is the number of the newest message, base that of the last one of an earlier
 	// life of the history. Invariant: len() <= seq - base.
 	seq, base uint64
+	// recalled is the number of the newest message that was recalled: no tombstone in
+	// the ring has a higher one. 0 before the first recall.
+	recalled uint64
 	// expires is when the history goes; the rest goes metaGrace later.
 	expires time.Time
 	// ring has the entries; the oldest is at head once the ring is full, at 0 before.
@@ -243,6 +241,29 @@ func (r *memoryRoom) at(index int) *string {
 
 // seqAt is the number of the entry at index.
 func (r *memoryRoom) seqAt(index int) uint64 { return r.seq - uint64(len(r.ring)-1-index) }
+
+// place is the index of the message that i means, as LRANGE has it in a history
+// without tombstones; outside the ring where it has too few.
+func (r *memoryRoom) place(i int64) int {
+	index, step := 0, 1
+	if i < 0 {
+		index, step, i = r.len()-1, -1, -1-i
+	}
+	i = min(i, int64(r.len()))
+	if r.recalled <= r.seq-uint64(r.len()) { // The ring has no tombstone.
+		return index + step*int(i)
+	}
+	for ; 0 <= index && index < r.len(); index += step {
+		if *r.at(index) == tombstone {
+			continue
+		}
+		if i == 0 {
+			break
+		}
+		i--
+	}
+	return index
+}
 
 // position says how far the room is.
 func (r *memoryRoom) position() codec.Position {

@@ -71,10 +71,14 @@ func (r *Redis) Since(ctx context.Context, room string, seq uint64, limit int) (
 
 // Range returns the messages at the indexes start to stop.
 func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]string, error) {
-	key := historyKey(room)
-	entries, err := r.doStrings(ctx, r.client.B().Lrange().Key(key).Start(start).Stop(stop).Build())
+	args := r.roomArgs(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10))
+	page, err := r.run(ctx, rangeScript, roomKeys(room), args...)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read history in key %q: %w", key, err)
+		return nil, historyError(room, err)
+	}
+	entries, err := page.AsStrSlice()
+	if err != nil {
+		return nil, historyError(room, errors.Join(errBadPage, err))
 	}
 	msgs := entries[:0]
 	for _, e := range entries {
@@ -144,9 +148,14 @@ func (r *Redis) readPage(room string, page rueidis.RedisMessage, err error) (cod
 		h, err = r.parsePage(page)
 	}
 	if err != nil {
-		return codec.History{}, fmt.Errorf("cannot read history of room %q (keys %q): %w", room, roomKeys(room), err)
+		return codec.History{}, historyError(room, err)
 	}
 	return h, nil
+}
+
+// historyError says which history could not be read.
+func historyError(room string, err error) error {
+	return fmt.Errorf("cannot read history of room %q (keys %q): %w", room, roomKeys(room), err)
 }
 
 func (r *Redis) parsePage(page rueidis.RedisMessage) (codec.History, error) {

@@ -148,6 +148,79 @@ func TestRedis_CountsOnFastIMsList(t *testing.T) {
 	}
 }
 
+// TestRedis_RangeWithoutCount has tombstones in a list whose count was lost, and looks
+// at it before and after the next message.
+func TestRedis_RangeWithoutCount(t *testing.T) {
+	for _, first := range []string{"read", "written"} {
+		t.Run(first+" first", func(t *testing.T) {
+			s, raw := newPair(t)
+			texts := s.publish(t, "r", "u", 1, 2, 3, 4)
+			for _, ts := range []int64{2, 4} {
+				ok, err := s.Recall(t.Context(), "r", "u", ts)
+				wantEqual(t, "Recall", ok, err, true)
+			}
+			left := []string{texts[0], texts[2]}
+			raw.do("DEL", "gmm:r")
+			for _, ts := range []int64{5, 6} {
+				if first == "read" {
+					msgs, err := s.Range(t.Context(), "r", -2, -1)
+					wantEqual(t, "Range", msgs, err, left)
+				}
+				left = append(left[1:], s.publish(t, "r", "u", ts)...)
+				msgs, err := s.Range(t.Context(), "r", -2, -1)
+				wantEqual(t, "Range", msgs, err, left)
+			}
+		})
+	}
+}
+
+// TestRedis_RangeIsPlain: only a room that has a tombstone in its list pays for it.
+func TestRedis_RangeIsPlain(t *testing.T) {
+	s, raw := newPair(t)
+	searches := func() bool {
+		t.Helper()
+		raw.do("CONFIG", "RESETSTAT")
+		_, err := s.Range(t.Context(), "r", -1, -1)
+		noError(t, err)
+		return strings.Contains(raw.text("INFO", "commandstats"), "cmdstat_lpos:")
+	}
+	s.publish(t, "r", "u", 1, 2, 3)
+	wantEqual(t, "Range without recalls searches", searches(), nil, false)
+	ok, err := s.Recall(t.Context(), "r", "u", 2)
+	wantEqual(t, "Recall", ok, err, true)
+	for ts := int64(4); ts < historyMessages+2; ts++ {
+		s.publish(t, "r", "u", ts)
+	}
+	wantEqual(t, "Range with the tombstone at the end searches", searches(), nil, true)
+	s.publish(t, "r", "u", historyMessages+2)
+	wantEqual(t, "Range with the tombstone gone searches", searches(), nil, false)
+}
+
+// TestRedis_RangeDeep reads across many tombstones, from both ends.
+func TestRedis_RangeDeep(t *testing.T) {
+	s, raw := newPair(t)
+	const n, left = 3000, 7 // The messages stand far from each other and from the ends.
+	entries := []string{"RPUSH", "gml:r"}
+	var msgs []string
+	for i := range n {
+		entry := `{"recalled":true}`
+		if i%(n/left+1) == 200 {
+			entry = fmt.Sprintf(`{"groupId":"r","userId":"u","info":"hi","ts":%d}`, i)
+			msgs = append(msgs, entry)
+		}
+		entries = append(entries, entry)
+	}
+	raw.do(entries...)
+	for i := range int64(left) {
+		for k := i; k < left; k++ {
+			for _, r := range [][2]int64{{i, k}, {i - left, k - left}, {i, k - left}, {i - left, k}} {
+				got, err := s.Range(t.Context(), "r", r[0], r[1])
+				wantEqual(t, fmt.Sprintf("Range(%d, %d)", r[0], r[1]), got, err, msgs[i:k+1])
+			}
+		}
+	}
+}
+
 func TestRedis_UnreadableEntries(t *testing.T) {
 	s, raw := newPair(t)
 	one := s.publish(t, "r", "u", 1)
@@ -164,8 +237,10 @@ func TestRedis_UnreadableEntries(t *testing.T) {
 	}
 	msgs, err := s.Range(t.Context(), "r", 0, -1)
 	wantEqual(t, "Range", msgs, err, append(one, two...))
-	if got := s.Stats().Unreadable; got != 2*n {
-		t.Errorf("Stats().Unreadable = %d; want %d", got, 2*n)
+	msgs, err = s.Range(t.Context(), "r", -2, -1) // They have an index all the same.
+	wantEqual(t, "Range", msgs, err, two)
+	if got := s.Stats().Unreadable; got != 2*n+1 {
+		t.Errorf("Stats().Unreadable = %d; want %d", got, 2*n+1)
 	}
 }
 

@@ -18,6 +18,10 @@ if redis.call('SISMEMBER',KEYS[1],ARGV[2])==1 or redis.call('SADD',KEYS[1],ARGV[
 redis.call('PUBLISH',ARGV[3],'')
 return 1`)
 
+// newestGone is the number of the newest tombstone in a list without a count, whose
+// oldest entry has number 1; 0 where there is no tombstone.
+const newestGone = `(redis.call('LPOS',list,'` + tombstone + `','RANK',-1) or -1)+1`
+
 // publishScript: KEYS history, meta, prefix of the last ts. ARGV most entries, life of
 // the history and of the meta in ms, channel, epoch to use if there is none, seconds a
 // bucket of last ts is written; then for n drafts n users, n ts and n heads.
@@ -27,6 +31,7 @@ var publishScript = rueidis.NewLuaScript(`
 local list,meta=KEYS[1],KEYS[2]
 local n=(#ARGV-6)/3
 local m=redis.call('HMGET',meta,'e','s','b')
+local r=m[1] and 0 or ` + newestGone + `
 local bucket=math.floor(redis.call('TIME')[1]/ARGV[6])
 local now=KEYS[3]..bucket
 local a=redis.call('HMGET',now,unpack(ARGV,7,6+n))
@@ -47,7 +52,9 @@ redis.call('PEXPIRE',list,ARGV[2])
 redis.call('HSET',now,unpack(set))
 redis.call('EXPIRE',now,3*ARGV[6])
 local e,s,b=m[1],tonumber(m[2]),tonumber(m[3])
-if not e then e,s,b=ARGV[5],len-n,0   -- maybe the list of an original FastIM server: count on
+if not e then                         -- maybe the list of an original FastIM server: count on
+  e,s,b=ARGV[5],len-n,0
+  if r>0 then redis.call('HSET',meta,'r',r) end
 elseif len==n then b=s end            -- the history had expired: a new life, a new total
 s=s+n
 redis.call('HSET',meta,'e',e,'s',string.format('%.0f',s),'b',string.format('%.0f',b))
@@ -61,11 +68,11 @@ const roomScript = `
 local list,meta=KEYS[1],KEYS[2]
 local gone='` + tombstone + `'
 local len=redis.call('LLEN',list)
-local m=redis.call('HMGET',meta,'e','s','b')
-local e,s,b=m[1] or '',tonumber(m[2] or 0),tonumber(m[3] or 0)
-if e=='' and len>0 then -- the list of an original FastIM server
-  e,s=ARGV[1],len
-  redis.call('HSET',meta,'e',e,'s',s,'b',0)
+local m=redis.call('HMGET',meta,'e','s','b','r')
+local e,s,b,r=m[1] or '',tonumber(m[2] or 0),tonumber(m[3] or 0),tonumber(m[4] or 0)
+if e=='' and len>0 then -- the list of an original FastIM server, or the count was lost
+  e,s,r=ARGV[1],len,` + newestGone + `
+  redis.call('HSET',meta,'e',e,'s',s,'b',0,'r',r)
   redis.call('PEXPIRE',meta,ARGV[2])
 end
 `
@@ -124,10 +131,41 @@ var beforeScript = rueidis.NewLuaScript(pageScript + findScript + `
 local d=find(4)
 return d and collect(d+1,len,1,tonumber(ARGV[3]))`)
 
+// rangeScript: ARGV[3] start, [4] stop. The entries from the message that start means
+// to the one that stop means, with the tombstones between them. LPOS looks for them
+// because handing every entry to Lua costs twenty times as much (30 and 570 ns an entry
+// of 115 bytes, measured on 2 cores).
+var rangeScript = rueidis.NewLuaScript(roomScript + `
+local first,last=ARGV[3],ARGV[4]
+if r>s-len then
+  -- place is the index of the message that i means; outside the list where it has too
+  -- few. It looks as deep from the end that i counts from as it must.
+  local function place(i)
+    local rank,n=1,i
+    if i<0 then rank,n=-1,-1-i end
+    n=math.min(n,len)
+    local depth,at=n+64
+    repeat
+      depth=2*depth
+      at=redis.call('LPOS',list,gone,'RANK',rank,'COUNT',0,'MAXLEN',depth)
+    until depth-#at>n or depth>=len
+    for _,p in ipairs(at) do
+      if i<0 then p=len-1-p end
+      if p>n then break end
+      n=n+1
+    end
+    return i<0 and len-1-n or n
+  end
+  first,last=math.max(place(tonumber(first)),0),place(tonumber(last))
+  if last<0 then return {} end
+end
+return redis.call('LRANGE',list,first,last)`)
+
 // recallScript: ARGV[3] channel, [4] to [7] the needles.
 var recallScript = rueidis.NewLuaScript(roomScript + findScript + `
 local d=find(4)
 if not d then return 0 end
 redis.call('LSET',list,-d,gone)
+redis.call('HSET',meta,'r',string.format('%.0f',math.max(r,s-d+1)))
 redis.call('PUBLISH',ARGV[3],string.format('r1 %s %.0f %.0f',e,s-d+1,s-b))
 return 1`)

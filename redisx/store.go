@@ -75,7 +75,9 @@ type Store interface {
 	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
 	// Range returns the messages at the indexes start to stop of the history, plain
 	// JSON: both inclusive, 0 is the oldest, -1 the newest, as Redis' LRANGE has it.
-	// Recalled messages keep their index but are left out.
+	// Recalled messages have no index: a page is never short because of them. Entries
+	// that are no message in any form keep theirs but are left out. It is one atomic
+	// step, and costs more than the page only where messages were recalled.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before returns the newest count messages older than the one that user sent at ts,
 	// oldest first, plain JSON. found is false where there is no such message, also
@@ -108,8 +110,10 @@ type Handler interface {
 	RoomEvent(room string, ev codec.Event)
 	// UserEvent says that the set of the user's rooms changed.
 	UserEvent(user string)
-	// Resumed says that the subscriptions were lost, or could not be made at first,
-	// and are all back: whatever was published meanwhile was missed.
+	// Resumed says that events were missed, and that this is over: the subscriptions
+	// were lost, or could not be made at first, and are all back; or events came
+	// faster than they were handled, some were dropped, and the rest has been handled.
+	// Any room's and any user's may have been among them.
 	Resumed()
 }
 
@@ -119,11 +123,13 @@ type Stats struct {
 	Calls uint64
 	// Errors counts those calls that returned an error.
 	Errors uint64
-	// Reconnects counts how often Handler.Resumed was called.
+	// Reconnects counts how often the subscriptions were all back after they had been
+	// lost or could not be made.
 	Reconnects uint64
 	// Events counts events delivered to the handler.
 	Events uint64
-	// Dropped counts events that were thrown away because the handler did not keep up.
+	// Dropped counts events that were thrown away because the handler did not keep up;
+	// Handler.Resumed follows.
 	Dropped uint64
 	// Foreign counts payloads on our channels that are no event of ours.
 	Foreign uint64

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"barrage/codec"
 	"barrage/redisx"
@@ -31,9 +32,17 @@ func BenchmarkMemory_Newest(b *testing.B) {
 	benchmarkNewest(b, s)
 }
 
+func BenchmarkMemory_Range(b *testing.B) {
+	s := redisx.NewMemory(benchLimits, nil)
+	s.Start(deaf{})
+	benchmarkRange(b, s)
+}
+
 func BenchmarkRedis_Publish(b *testing.B) { benchmarkPublish(b, benchRedis(b), 1, 5, 50) }
 
 func BenchmarkRedis_Newest(b *testing.B) { benchmarkNewest(b, benchRedis(b)) }
+
+func BenchmarkRedis_Range(b *testing.B) { benchmarkRange(b, benchRedis(b)) }
 
 // benchRedis is a store on the shared server.
 func benchRedis(b *testing.B) redisx.Store {
@@ -98,4 +107,37 @@ func benchmarkNewest(b *testing.B, s redisx.Store) {
 			}
 		}
 	})
+}
+
+// benchmarkRange reads the newest 50 of a full history where nothing is recalled, where
+// one message in the middle is, and where every other one of the newest hundred is.
+func benchmarkRange(b *testing.B, s redisx.Store) {
+	b.Helper()
+	times := make([]int64, benchLimits.HistoryMessages)
+	for i := range times {
+		times[i] = int64(i + 1)
+	}
+	newest := len(times)
+	for _, c := range []struct{ recalled, first int }{{0, newest}, {1, newest / 2}, {50, newest - 100}} {
+		name := fmt.Sprintf("recalled=%d", c.recalled)
+		room := fmt.Sprintf("%s-%d", name, time.Now().UnixNano()) // Another one in each run.
+		if err := s.Publish(b.Context(), room, drafts(room, "u", times...)); err != nil {
+			b.Fatal(err)
+		}
+		for i := range c.recalled {
+			if found, err := s.Recall(b.Context(), room, "u", times[c.first+2*i]); err != nil || !found {
+				b.Fatalf("Recall = %v, %v", found, err)
+			}
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if msgs, err := s.Range(b.Context(), room, -50, -1); err != nil || len(msgs) != 50 {
+						b.Fatalf("Range = %d messages, %v", len(msgs), err)
+					}
+				}
+			})
+		})
+	}
 }
