@@ -129,7 +129,7 @@ func TestRetryAfter_IsOneToFiveSeconds(t *testing.T) {
 func TestHandshake_EarlyDataIsRefused(t *testing.T) {
 	s := newServer(t, nil)
 	c := dialTCP(t, s)
-	c.mustWrite(handshake(chatPath("r", "u")) + string(appendMasked(nil, 1, "too early")))
+	c.mustWrite(handshake(chatPath("r", "u")) + string(masked(1, "too early")))
 	resp, err := c.response()
 	if err != nil || resp.status != http.StatusBadRequest {
 		t.Fatalf("answer = %+v, %v; want 400", resp, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func newStopped(tb testing.TB, change func(*setup)) *Server {
 	store.Start(s)
 	tb.Cleanup(func() {
 		store.Close()
-		if strings.Contains(logged.String(), "BUG") {
+		if text := logged.String(); strings.Contains(text, "BUG") || strings.Contains(text, "panic serving") {
 			tb.Error("the server met a bug")
 		}
 		if tb.Failed() {
@@ -153,6 +154,7 @@ type faultyStore struct {
 	fails map[string]error
 	gates map[string]chan struct{} // closed to let the calls go on
 	calls map[string]int
+	gone  string // a room that is in no list
 }
 
 var errAway = errors.New("store is away")
@@ -188,6 +190,13 @@ func (f *faultyStore) hold(call string) (release func()) {
 		delete(f.gates, call)
 		close(gate)
 	})
+}
+
+// forget leaves a room out of every list of a user's rooms.
+func (f *faultyStore) forget(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone = id
 }
 
 // called is how often a call was made.
@@ -243,6 +252,13 @@ func (f *faultyStore) Join(ctx context.Context, user, id string) (bool, error) {
 	return f.Memory.Join(ctx, user, id)
 }
 
+func (f *faultyStore) JoinAll(ctx context.Context, all []codec.Membership) error {
+	if err := f.enter(ctx, "JoinAll"); err != nil {
+		return err
+	}
+	return f.Memory.JoinAll(ctx, all)
+}
+
 func (f *faultyStore) IsMember(ctx context.Context, user, id string) (bool, error) {
 	if err := f.enter(ctx, "IsMember"); err != nil {
 		return false, err
@@ -254,7 +270,10 @@ func (f *faultyStore) Rooms(ctx context.Context, user string) ([]string, error) 
 	if err := f.enter(ctx, "Rooms"); err != nil {
 		return nil, err
 	}
-	return f.Memory.Rooms(ctx, user)
+	ids, err := f.Memory.Rooms(ctx, user)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(ids, func(id string) bool { return id == f.gone }), err
 }
 
 func (f *faultyStore) Range(ctx context.Context, id string, start, stop int64) ([]string, error) {

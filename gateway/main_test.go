@@ -15,6 +15,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(crampedEnv) != "" {
 		os.Exit(serveCramped())
 	}
+	if os.Getenv(floorEnv) != "" {
+		os.Exit(readFloor())
+	}
 	os.Exit(run(m))
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -57,7 +58,7 @@ func TestSocket_ShortWriteEndsBetweenFrames(t *testing.T) {
 		peer := dial(t, s, chatPath("r", user))
 		c := sessionOf(t, s, user)
 		first := codec.AppendFrame(nil, codec.OpText, strings.Repeat("x", odd))
-		p := append(first, bytes.Repeat([]byte{0x81, 0}, 4<<20)...)
+		p := slices.Concat(first, bytes.Repeat([]byte{0x81, 0}, 4<<20))
 		n, full := c.Send(p)
 		if !full || n >= len(p) {
 			t.Fatalf("Send of %d bytes = %d, %v; want a full socket", len(p), n, full)

@@ -35,14 +35,7 @@ var endings = []struct {
 		if err := w.send(codec.OpClose, "\x03\xE8"); err != nil {
 			return err
 		}
-		var closed closedError
-		if _, err := w.texts(1 << 30); !errors.As(err, &closed) || closed.code() != codec.CloseNormal {
-			return errorf("answer to a close: %w", err)
-		}
-		if f, err := w.next(); !errors.Is(err, io.EOF) {
-			return errorf("behind the close came %v %q, %w", f.op, f.payload, err)
-		}
-		return w.conn.Close()
+		return w.leave(codec.CloseNormal)
 	}},
 }
 

@@ -147,26 +147,26 @@ func (w *wire) write(b string) error {
 
 // send writes one masked frame.
 func (w *wire) send(op codec.Opcode, payload string) error {
-	return w.write(string(appendMasked(nil, op, payload)))
+	return w.write(string(masked(op, payload)))
 }
 
-// appendMasked appends a client's frame.
-func appendMasked(dst []byte, op codec.Opcode, payload string) []byte {
-	dst = append(dst, 0x80|byte(op))
+// masked is a client's frame.
+func masked(op codec.Opcode, payload string) []byte {
+	b := []byte{0x80 | byte(op)}
 	switch n := len(payload); {
 	case n <= 125:
-		dst = append(dst, 0x80|byte(n))
+		b = append(b, 0x80|byte(n))
 	case n <= 0xFFFF:
-		dst = binary.BigEndian.AppendUint16(append(dst, 0x80|126), uint16(n))
+		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
 	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, 0x80|127), uint64(n))
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
 	}
-	key := [4]byte{0x37, 0xFA, 0x21, 0x3D}
-	dst = append(dst, key[:]...)
+	key := [4]byte{0x37, 0xFA, 0x21, 0x3D} // of the RFC's examples (section 5.7)
+	b = append(b, key[:]...)
 	for i := range len(payload) {
-		dst = append(dst, payload[i]^key[i%4])
+		b = append(b, payload[i]^key[i%4])
 	}
-	return dst
+	return b
 }
 
 // frame is one frame from the server.
@@ -321,7 +321,7 @@ func (c *client) mustWrite(b string) {
 
 func (c *client) mustSend(op codec.Opcode, payload string) {
 	c.tb.Helper()
-	c.mustWrite(string(appendMasked(nil, op, payload)))
+	c.mustWrite(string(masked(op, payload)))
 }
 
 // say sends a chat message.

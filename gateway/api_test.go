@@ -1,0 +1,232 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// call makes an API call of user "u" with token "t".
+func callAPI(tb testing.TB, s *Server, path string, form url.Values) (status int, body string, header http.Header) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://"+s.Addr().String()+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("userId", "u")
+	req.Header.Set("token", "t")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return resp.StatusCode, string(b), resp.Header
+}
+
+// A store that fails is our fault and passes: 503, when to come back, and an envelope.
+func TestAPI_StoreAway(t *testing.T) {
+	s := newServer(t, nil)
+	if err := s.store.SetToken(t.Context(), "u", "t"); err != nil {
+		t.Fatal(err)
+	}
+	old := url.Values{"groupId": {"g"}, "userId": {"u"}, "ts": {"1"}, "count": {"1"}}
+	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	f := func(broken, path string, form url.Values, msg string) {
+		t.Helper()
+		storeOf(s).fail(errAway, broken)
+		defer storeOf(s).fail(nil, broken)
+		status, body, header := callAPI(t, s, path, form)
+		if want := `{"code":503,"msg":"` + msg + `","data":null}`; status != 503 || body != want {
+			t.Errorf("%s with a broken %s = %d %s; want 503 %s", path, broken, status, body, want)
+		}
+		if n, err := strconv.Atoi(header.Get("Retry-After")); err != nil || n < 1 || n > 5 {
+			t.Errorf("%s: Retry-After = %q; want 1 to 5", path, header.Get("Retry-After"))
+		}
+	}
+	f("SetToken", "/user/login", url.Values{"userId": {"u"}, "password": {"p"}}, "cannot log in now, try again")
+	f("CheckToken", "/user/listGroup", nil, "cannot check a token now, try again")
+	f("Join", "/user/joinGroup", url.Values{"groupId": {"g"}}, "cannot join the group now, try again")
+	f("Rooms", "/user/listGroup", nil, "cannot list the groups now, try again")
+	f("Range", "/group/listMessage", url.Values{"groupId": {"g"}, "startPage": {"0"}, "endPage": {"-1"}}, "cannot read the history now, try again")
+	f("Before", "/group/listMessage", old, "cannot read the history now, try again")
+	f("Before", "/group/listOldMessage", old, "cannot read the history now, try again")
+	f("Recall", "/group/delMessage", url.Values{"groupId": {"g"}, "ts": {now}}, "cannot recall the message now, try again")
+	if status, body, _ := callAPI(t, s, "/user/listGroup", nil); status != 200 || body != `{"code":200,"msg":"操作成功","data":[]}` {
+		t.Errorf("with the store back: %d %s", status, body)
+	}
+}
+
+// Handshakes say so, too, where they cannot do without the store.
+func TestHandshake_StoreAway(t *testing.T) {
+	f := func(broken, why string, change func(*setup)) {
+		t.Helper()
+		s := newServer(t, change)
+		storeOf(s).fail(errAway, broken)
+		if err := wantStatus(s, handshake(chatPath("r", "u")), http.StatusServiceUnavailable); err != nil {
+			t.Errorf("with a broken %s: %v", broken, err)
+		}
+		w, err := dialWire(s, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = w.conn.Close() }()
+		err = w.upgrade(chatPath("r", "u"))
+		if err == nil || err.Error() != "refused with 503: "+why {
+			t.Errorf("with a broken %s: %v; want 503 %s", broken, err, why)
+		}
+		eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
+	}
+	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Required = true })
+	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
+	f("Newest", "cannot open the room now: its history cannot be read", nil)
+}
+
+func TestReady_SaysWhyNot(t *testing.T) {
+	s := newServer(t, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
+	f := func(path string, status int, want string) {
+		t.Helper()
+		resp, err := http.Get("http://" + s.AdminAddr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != status || string(b) != want {
+			t.Errorf("%s = %d %q, %v; want %d %q", path, resp.StatusCode, b, err, status, want)
+		}
+	}
+	f("/readyz", 200, "ok\n")
+	storeOf(s).fail(errAway, "State")
+	f("/readyz", 503, "store is away\n")
+	f("/healthz", 200, "ok\n") // a restart would not bring the store back
+}
+
+// newGatedServer checks tokens; a and b are logged in with "any".
+func newGatedServer(t *testing.T) *Server {
+	t.Helper()
+	s := newServer(t, func(c *setup) { manualSweep(c); c.Auth.Required = true })
+	for _, user := range []string{"a", "b"} {
+		if err := s.store.SetToken(t.Context(), user, "any"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// Without a word from the store about the senders a batch goes nowhere, and everybody
+// stays.
+func TestGate_StoreAwayRefusesTheBatch(t *testing.T) {
+	s := newGatedServer(t)
+	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
+	storeOf(s).fail(errAway, "CheckTokens")
+	a.say("lost")
+	eventually(t, func() error { return differ("messages refused", s.hall.Stats().RefusedStore, 1) })
+	storeOf(s).fail(nil, "CheckTokens")
+	a.say("heard")
+	a.wantInfo("heard")
+	b.wantInfo("heard")
+	if h := s.hall.Stats(); h.RefusedGate != 0 || h.Waiting != 0 || s.Sessions() != 2 {
+		t.Errorf("stats %+v, %d sessions; want nobody refused", h, s.Sessions())
+	}
+}
+
+// In one batch the message of a revoked token is refused, the other one goes through.
+func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
+	s := newGatedServer(t)
+	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
+	goOn := storeOf(s).hold("CheckTokens")
+	a.say("opens a batch of its own")
+	eventually(t, func() error { return differ("batches at the gate", storeOf(s).called("CheckTokens"), 1) })
+	a.say("last words")
+	b.say("next")
+	eventually(t, func() error { return differ("messages waiting", s.hall.Stats().Waiting, 3) })
+	if err := s.store.SetToken(t.Context(), "a", "other"); err != nil {
+		t.Fatal(err)
+	}
+	goOn()
+	b.wantInfo("next")
+	a.wantFrame(codec.OpText, "440")
+	if reason := a.wantClosed(codec.CloseNormal); reason != "not logged in" {
+		t.Errorf("reason = %q", reason)
+	}
+	wantClosedFor(t, s, closeUnauthorized, 1)
+	if h := s.hall.Stats(); h.RefusedGate != 2 || h.Accepted != 1 {
+		t.Errorf("stats %+v; want two messages refused, one accepted", h)
+	}
+}
+
+// The token of somebody who chats does not run out.
+func TestGate_ProlongsTokens(t *testing.T) {
+	s := newGatedServer(t)
+	a := join(t, s, "r", "a")
+	say := func(want int) {
+		t.Helper()
+		a.say("x")
+		a.wantInfo("x")
+		if got := storeOf(s).called("CheckToken"); got != want {
+			t.Errorf("the token was prolonged %d times; want %d", got, want)
+		}
+	}
+	say(1) // at the handshake
+	s.clock.set(time.Hour - time.Second)
+	say(1)
+	s.clock.set(time.Hour)
+	say(2)
+	say(2)
+	storeOf(s).fail(errAway, "CheckToken") // is no reason to refuse what was checked
+	s.clock.set(2 * time.Hour)
+	say(3)
+}
+
+// A hook that takes too long, or answers anything but 200, lets nobody in.
+func TestLogin_Hook(t *testing.T) {
+	answer, asked := make(chan int, 1), make(chan string, 1)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.FormValue("userId") + " " + r.FormValue("password")
+		select {
+		case status := <-answer:
+			w.WriteHeader(status)
+		case <-r.Context().Done(): // the caller has given up
+		}
+	}))
+	defer hook.Close()
+	s := newServer(t, func(c *setup) { c.Auth.LoginURL, c.Auth.LoginTimeout = hook.URL, 100*time.Millisecond })
+	form := url.Values{"userId": {"ü&"}, "password": {"p=1"}}
+	f := func(what string, ok bool) {
+		t.Helper()
+		status, body, _ := callAPI(t, s, "/user/login", form)
+		if got := <-asked; got != "ü& p=1" {
+			t.Errorf("%s: the hook was asked for %q", what, got)
+		}
+		refused := `{"code":100,"msg":"登录失败","data":null}`
+		if status != 200 || (body != refused) != ok {
+			t.Errorf("%s: login = %d %s; want it to pass: %v", what, status, body, ok)
+		}
+	}
+	answer <- 200
+	f("200", true)
+	answer <- 403
+	f("403", false)
+	answer <- 204
+	f("204", false)
+	begun := time.Now()
+	f("no answer", false)
+	if took := time.Since(begun); took < 100*time.Millisecond {
+		t.Errorf("the hook was given %v; want 100ms", took)
+	}
+	hook.Close()
+	if status, body, _ := callAPI(t, s, "/user/login", form); status != 200 || !strings.Contains(body, "登录失败") {
+		t.Errorf("without a hook: login = %d %s; want it refused", status, body)
+	}
+}

@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"barrage/codec"
+	"barrage/redisx"
+	"barrage/room"
+)
+
+// nullStore takes messages and forgets them.
+type nullStore struct{ *redisx.Memory }
+
+func (nullStore) Publish(context.Context, string, []codec.Draft) error { return nil }
+
+// BenchmarkSession_Message is one chat message from the poller's buffer into the
+// room's outgoing batch. The publishers that take it from there run beside it, over a
+// store that forgets.
+func BenchmarkSession_Message(b *testing.B) {
+	for _, size := range []int{20, 200, 2000} {
+		b.Run(fmt.Sprint("size=", size), func(b *testing.B) {
+			cfg := room.DefaultConfig()
+			cfg.QueueMessages = 1 << 30
+			s := New(DefaultConfig(), cfg, nullStore{newFaultyStore().Memory}, slog.New(slog.DiscardHandler))
+			defer s.hall.Close()
+			c := &session{srv: s, user: "user", room: roomOf(b, s, "room")}
+			data := masked(codec.OpText, strings.Repeat("x", size))
+			buf := slices.Clone(data)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				copy(buf, data) // the reader unmasks in place
+				c.read(buf)
+			}
+			if got := s.stats.messagesIn.Load(); got < uint64(b.N) {
+				b.Fatalf("%d of %d messages arrived", got, b.N)
+			}
+		})
+	}
+}
+
+// BenchmarkSocket_Send compares a lane's write with nbio's own. As in a sweep each
+// write goes to another socket; what the peers do to take it is not measured.
+func BenchmarkSocket_Send(b *testing.B) {
+	for _, size := range []int{200, 2000, 16000} {
+		p := codec.AppendFrame(nil, codec.OpText, strings.Repeat("x", size))
+		for _, how := range []struct {
+			name  string
+			write func(*session)
+		}{
+			{"Send", func(c *session) {
+				if n, full := c.Send(p); n < len(p) || full {
+					panic("a socket is full")
+				}
+			}},
+			{"nbio.Write", func(c *session) {
+				c.pending.Add(int64(len(p))) // as queueLocked does; drained takes it back
+				if _, err := c.nb.Write(p); err != nil || c.pending.Load() > 0 {
+					panic("a socket is full")
+				}
+			}},
+		} {
+			b.Run(fmt.Sprintf("size=%d/%s", size, how.name), func(b *testing.B) { benchSweep(b, len(p), how.write) })
+		}
+	}
+}
+
+// benchSweep measures write on one socket after the other.
+func benchSweep(b *testing.B, size int, write func(*session)) {
+	b.Helper()
+	s := newServer(b, manualSweep)
+	var peers [64]*client
+	var sessions [64]*session
+	for i := range peers {
+		user := fmt.Sprint("u", i)
+		peers[i] = join(b, s, "r", user)
+		sessions[i] = sessionOf(b, s, user)
+	}
+	buf := make([]byte, size)
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		write(sessions[i%len(sessions)])
+		if i%len(sessions) < len(sessions)-1 {
+			continue
+		}
+		b.StopTimer()
+		for _, c := range peers {
+			if _, err := io.ReadFull(c.in, buf); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+	}
+}

@@ -1,0 +1,254 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"barrage/codec"
+)
+
+// drain drains s in the background, for at most the given time.
+func drain(tb testing.TB, s *Server, atMost time.Duration) <-chan error {
+	tb.Helper()
+	done := make(chan error, 1)
+	go func() { // ends with Drain, which ends with its context
+		ctx, cancel := context.WithTimeout(context.Background(), atMost)
+		defer cancel()
+		done <- s.Drain(ctx)
+	}()
+	eventually(tb, func() error { return differ("draining", s.draining.Load(), true) })
+	return done
+}
+
+// leave reads up to a close frame with code, and hangs up as a client does.
+func (w *wire) leave(code codec.CloseCode) error {
+	var closed closedError
+	if _, err := w.texts(1 << 30); !errors.As(err, &closed) || closed.code() != code {
+		return errorf("want a close with %d: %w", code, err)
+	}
+	if f, err := w.next(); !errors.Is(err, io.EOF) {
+		return errorf("behind the close came %v %q, %w", f.op, f.payload, err)
+	}
+	return w.conn.Close()
+}
+
+func (c *client) wantLeave(code codec.CloseCode) {
+	c.tb.Helper()
+	if err := c.leave(code); err != nil {
+		c.tb.Error(err)
+	}
+}
+
+// What was said before is delivered first, then everybody is told to come back.
+func TestDrain_DeliversThenCloses(t *testing.T) {
+	s := newServer(t, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
+	members := []*client{join(t, s, "r", "a"), join(t, s, "r", "b"), join(t, s, "other", "a")}
+	list := dial(t, s, listPath("nobody"))
+	if err := s.ready(); err != nil {
+		t.Errorf("ready = %v; want nil", err)
+	}
+	goOn := storeOf(s).hold("Publish")
+	for i := range 10 {
+		members[0].say(fmt.Sprint("before ", i))
+	}
+	eventually(t, func() error { return differ("messages received", s.stats.messagesIn.Load(), 10) })
+	done := drain(t, s, patience)
+
+	members[0].say("too late")
+	eventually(t, func() error { return differ("messages ignored", s.stats.ignored.Load(), 1) })
+	wantNotReady(t, s)
+	if _, err := connect(s, chatPath("r", "late")); err == nil {
+		t.Error("a new client came in")
+	}
+	goOn()
+	for _, m := range members[:2] {
+		for i := range 10 {
+			m.wantInfo(fmt.Sprint("before ", i))
+		}
+	}
+	for _, m := range append(members, list) {
+		if reason := m.wantClosed(codec.CloseRestart); !strings.Contains(reason, "connect again") {
+			t.Errorf("reason = %q", reason)
+		}
+		_ = m.conn.Close()
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	wantClosedFor(t, s, closeRestart, 4)
+}
+
+// Memberships on their way are written first.
+func TestDrain_WritesMemberships(t *testing.T) {
+	s := newServer(t, nil)
+	goOn := storeOf(s).hold("JoinAll")
+	c := join(t, s, "r", "u")
+	done := drain(t, s, patience)
+	goOn()
+	c.wantLeave(codec.CloseRestart)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if ids, err := s.store.Rooms(t.Context(), "u"); err != nil || !slices.Equal(ids, []string{"r"}) {
+		t.Errorf("rooms of the user: %q, %v; want r", ids, err)
+	}
+}
+
+// wantNotReady asks the admin port.
+func wantNotReady(t *testing.T, s *Server) {
+	t.Helper()
+	resp, err := http.Get("http://" + s.AdminAddr().String() + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 503 || string(b) != "the node is leaving\n" {
+		t.Errorf("readyz = %d %q, %v; want 503", resp.StatusCode, b, err)
+	}
+}
+
+// A handshake on a connection that was there before is refused.
+func TestDrain_RefusesHandshakes(t *testing.T) {
+	s := newServer(t, nil)
+	s.draining.Store(true) // as Drain does first; the port would be closed a moment later
+	_, err := connect(s, chatPath("r", "u"))
+	refused, ok := errors.AsType[*refusedError](err)
+	if !ok || refused.status != 503 || refused.body != "the node is leaving, try again" || refused.header.Get("Retry-After") == "" {
+		t.Errorf("handshake = %v; want 503 with Retry-After", err)
+	}
+}
+
+// Handshakes that were let in before end well, or are told to come back as all others.
+func TestDrain_HandshakesUnderWay(t *testing.T) {
+	s := newServer(t, nil)
+	var all sync.WaitGroup
+	goOn := storeOf(s).hold("Newest")
+	for i := range 100 {
+		w, err := dialWire(s, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() { // ends with the connection
+			defer func() { _ = w.conn.Close() }()
+			if err := errors.Join(w.upgrade(chatPath(fmt.Sprint("r", i), "u")), w.leave(codec.CloseRestart)); err != nil {
+				t.Errorf("handshake %d: %v", i, err)
+			}
+		})
+	}
+	eventually(t, func() error { return differ("handshakes under way", storeOf(s).called("Newest"), 100) })
+	done := drain(t, s, patience)
+	goOn()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+	if s.Sessions() != 0 || s.promised != 0 {
+		t.Errorf("%d sessions and %d promises are left", s.Sessions(), s.promised)
+	}
+}
+
+// A request that does not end keeps nobody from being told.
+func TestDrain_HTTPHangs(t *testing.T) {
+	s := newServer(t, nil)
+	member := join(t, s, "r", "u")
+	hanging := dialTCP(t, s)
+	hanging.mustWrite("POST /user/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nhalf")
+	silent := dialTCP(t, s)
+	eventually(t, func() error { return differ("requests being answered", s.requests.Load(), 1) })
+	done := drain(t, s, time.Second)
+	member.wantLeave(codec.CloseRestart)
+	wantSessions(t, s, 0)
+	err, want := <-done, "cannot wait longer for 1 HTTP requests to end: context deadline exceeded"
+	if err == nil || err.Error() != want {
+		t.Errorf("Drain = %v; want %s", err, want)
+	}
+	s.Close()
+	hanging.wantCut()
+	silent.wantCut()
+}
+
+func TestDrain_EndsWithoutAnAnswer(t *testing.T) {
+	s := newServer(t, nil)
+	c := join(t, s, "r", "mute")
+	err := <-drain(t, s, 300*time.Millisecond)
+	want := "cannot wait longer for 1 clients to answer the close: context deadline exceeded"
+	if err == nil || err.Error() != want {
+		t.Errorf("Drain = %v; want %s", err, want)
+	}
+	c.wantClosed(codec.CloseRestart) // it was told, and its connection stands
+	wantSessions(t, s, 1)
+	s.Close()
+	wantSessions(t, s, 0)
+}
+
+func TestDrain_ManyClients(t *testing.T) {
+	const clients = 2000
+	s := newServer(t, nil)
+	var all sync.WaitGroup
+	for i := range clients {
+		w, err := connect(s, chatPath(fmt.Sprint("r", i%10), fmt.Sprint("u", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() { // ends with the connection
+			if err := w.leave(codec.CloseRestart); err != nil {
+				t.Errorf("client %d: %v", i, err)
+			}
+		})
+	}
+	begun := time.Now()
+	if err := <-drain(t, s, patience); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d clients have left after %v", clients, time.Since(begun))
+	all.Wait()
+	wantClosedFor(t, s, closeRestart, clients)
+}
+
+func TestClose_CutsEverything(t *testing.T) {
+	s := newServer(t, nil)
+	c, list := join(t, s, "r", "u"), dial(t, s, listPath("u"))
+	s.Close()
+	c.wantCut()
+	list.wantCut()
+	s.Close() // does nothing
+	wantSessions(t, s, 0)
+	if _, err := connect(s, chatPath("r", "u")); err == nil {
+		t.Error("a new client came in")
+	}
+}
+
+// A start that fails leaves nothing running.
+func TestStart_TakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	addr := taken.Addr().String()
+	already := goleak.IgnoreCurrent()
+	f := func(change func(*setup), want string) {
+		t.Helper()
+		s := newStopped(t, change)
+		if err := s.Start(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("Start = %v; want %s", err, want)
+		}
+		if err := goleak.Find(already); err != nil {
+			t.Errorf("after %s: %v", want, err)
+		}
+	}
+	f(func(c *setup) { c.Server.Listen = addr }, fmt.Sprintf("cannot listen on server.listen %q: ", addr))
+	f(func(c *setup) { c.Admin.Listen = addr }, fmt.Sprintf("cannot listen on admin.listen %q: ", addr))
+	f(func(c *setup) { c.Server.MaxConnections = 9_999_999 }, "cannot hold server.max_connections 9999999: ")
+}

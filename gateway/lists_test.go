@@ -1,0 +1,344 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// newListServer sends a list at most once an hour and leaves the passes to the test.
+func newListServer(t *testing.T) *Server {
+	t.Helper()
+	s := newServer(t, func(c *setup) {
+		tight(c)
+		manualSweep(c)
+		c.List.UpdateInterval = time.Hour
+		c.rooms.Linger = 0
+	})
+	// Once the second kick finds room, run has made its first pass and taken the first
+	// kick: now it rests for minutes.
+	for range 2 {
+		s.lists.kick <- struct{}{}
+	}
+	return s
+}
+
+// publish has the store tell the node of a message, with its ts.
+func publish(tb testing.TB, s *Server, id, info string, ts int64) {
+	tb.Helper()
+	if err := s.store.Publish(tb.Context(), id, []codec.Draft{codec.NewDraft(id, "u", info, ts)}); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// joinRooms makes the user a member of rooms.
+func joinRooms(tb testing.TB, s *Server, user string, ids ...string) {
+	tb.Helper()
+	for _, id := range ids {
+		if _, err := s.store.Join(tb.Context(), user, id); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// dialList opens a list and waits until it takes part in passes.
+func dialList(tb testing.TB, s *Server, user string) *client {
+	tb.Helper()
+	c := dial(tb, s, listPath(user))
+	wantFeed(tb, s, user, func(f *feed) bool { return f.attached })
+	return c
+}
+
+// wantFeed waits until the user has a feed, and ok says yes to each.
+func wantFeed(tb testing.TB, s *Server, user string, ok func(*feed) bool) {
+	tb.Helper()
+	eventually(tb, func() error {
+		s.lists.mu.Lock()
+		defer s.lists.mu.Unlock()
+		good := len(s.lists.feeds[user]) > 0
+		for _, f := range s.lists.feeds[user] {
+			good = good && ok(f)
+		}
+		return differ("feed is as wanted", good, true)
+	})
+}
+
+// wantList wants the next frame to be the list of these rooms, each "room info ts total"
+// of its newest message, or just "room".
+func (c *client) wantList(lines ...string) {
+	c.tb.Helper()
+	want := make([]string, len(lines))
+	for i, l := range lines {
+		var id, info, ts, total string
+		if n, _ := fmt.Sscan(l, &id, &info, &ts, &total); n == 4 {
+			want[i] = fmt.Sprintf(`{"newMessage":{"groupId":"%s","userId":"u","info":"%s","ts":%s},"total":%s}`, id, info, ts, total)
+		} else {
+			want[i] = `{"newMessage":null,"total":0}`
+		}
+	}
+	c.wantFrame(codec.OpText, "["+strings.Join(want, ",")+"]")
+}
+
+// wantNothing wants that nothing has been sent since.
+func (c *client) wantNothing() {
+	c.tb.Helper()
+	c.mustSend(codec.OpPing, "nothing?")
+	c.wantFrame(codec.OpPong, "nothing?")
+}
+
+// wantPass makes a pass and wants it to name the time of the next; zero: none.
+func wantPass(tb testing.TB, s *Server, now, next time.Time) {
+	tb.Helper()
+	got, waiting := s.lists.pass(now)
+	if waiting != !next.IsZero() || waiting && !got.Equal(next) {
+		tb.Errorf("pass = %v, %v; want %v", got, waiting, next)
+	}
+}
+
+func TestLists_AreSentOncePerInterval(t *testing.T) {
+	s := newListServer(t)
+	joinRooms(t, s, "both", "a", "b")
+	joinRooms(t, s, "one", "b")
+	publish(t, s, "a", "first", 100)
+	both, one := dialList(t, s, "both"), dialList(t, s, "one")
+	start := time.Now()
+	wantPass(t, s, start, time.Time{})
+	both.wantList("a first 100 1", "b")
+	one.wantNothing() // until a room of it has a message
+
+	// The leading edge has gone out; what comes now waits for the interval's end.
+	publish(t, s, "b", "second", 200)
+	publish(t, s, "b", "third", 300)
+	end := start.Add(time.Hour)
+	wantPass(t, s, start.Add(time.Minute), end)
+	publish(t, s, "a", "fourth", 400)
+	wantPass(t, s, end.Add(-time.Nanosecond), end)
+	both.wantNothing()
+	one.wantNothing()
+	wantPass(t, s, end, time.Time{})
+	both.wantList("a fourth 400 2", "b third 300 2")
+	one.wantList("b third 300 2")
+
+	// Quiet for longer than an interval: the next change goes out at once, to those
+	// it concerns.
+	later := end.Add(2 * time.Hour)
+	wantPass(t, s, later, time.Time{})
+	publish(t, s, "a", "fifth", 500)
+	wantPass(t, s, later, time.Time{})
+	both.wantList("a fifth 500 3", "b third 300 2")
+	both.wantNothing()
+	one.wantNothing()
+}
+
+// The real clock: however much is said, lists come no faster than the interval
+// allows, and the last one shows the last message.
+func TestLists_Flood(t *testing.T) {
+	const every, messages = 20 * time.Millisecond, 3000
+	s := newServer(t, func(c *setup) { c.List.UpdateInterval = every })
+	joinRooms(t, s, "u", "a", "b")
+	c := dialList(t, s, "u")
+	begun := time.Now()
+	for i := 1; i <= messages; i++ {
+		publish(t, s, "a", "x", int64(2*i))
+		publish(t, s, "b", "x", int64(2*i+1))
+	}
+	last := fmt.Sprintf(`"total":%d}`, messages)
+	lists := 0
+	for text := ""; strings.Count(text, last) != 2; lists++ {
+		text = c.wantText()
+	}
+	took := time.Since(begun)
+	if most := int(took/every) + 2; lists > most {
+		t.Errorf("%d lists came in %v; want at most %d", lists, took, most)
+	}
+	c.wantNothing()
+}
+
+// A client that does not read gets the list that was begun, and later the newest one;
+// none is piled up for it.
+func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
+	s := newListServer(t)
+	const rooms = 30
+	long := strings.Repeat("x", 6<<10)
+	for i := range rooms {
+		joinRooms(t, s, "slow", fmt.Sprint("r", i))
+		publish(t, s, fmt.Sprint("r", i), long, int64(i))
+	}
+	slow := dialSlow(t, s, listPath("slow"), smallWindow)
+	wantFeed(t, s, "slow", func(f *feed) bool { return f.attached })
+	now := time.Now()
+	wantPass(t, s, now, time.Time{})
+	c := sessionOf(t, s, "slow")
+	if c.pending.Load() == 0 {
+		t.Fatal("the whole list went out; want a client that is behind")
+	}
+	sent := s.stats.unicastBytes.Load()
+	for i := range 5 {
+		publish(t, s, "r0", fmt.Sprint("news", i), int64(1000+i))
+		now = now.Add(time.Hour)
+		wantPass(t, s, now, now.Add(time.Hour))
+	}
+	if got := s.stats.unicastBytes.Load(); got != sent {
+		t.Errorf("%d bytes were queued behind the first list", got-sent)
+	}
+	if first := slow.wantText(); strings.Contains(first, "news") || strings.Count(first, long) != rooms {
+		t.Errorf("the first list is not the one that was begun: %.200s", first)
+	}
+	eventually(t, func() error { return differ("bytes waiting", c.pending.Load(), 0) })
+	now = now.Add(time.Hour)
+	wantPass(t, s, now, time.Time{})
+	if last := slow.wantText(); !strings.HasPrefix(last, `[{"newMessage":{"groupId":"r0","userId":"u","info":"news4","ts":1004},"total":6}`) {
+		t.Errorf("the second list is not the newest: %.200s", last)
+	}
+	slow.wantNothing()
+}
+
+// wantLet wants that nothing of rooms and users is held any more.
+func wantLet(tb testing.TB, s *Server) {
+	tb.Helper()
+	s.hall.Tick(time.Now())
+	l := s.lists
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := s.hall.Stats().Rooms; n != 0 {
+		tb.Errorf("%d rooms are live; want none", n)
+	}
+	if n := storeOf(s).Stats().Subscriptions; n != 0 {
+		tb.Errorf("%d subscriptions are left; want none", n)
+	}
+	if len(l.feeds)+len(l.shown)+len(l.dirty) != 0 {
+		tb.Errorf("feeds %v, rooms shown %v, dirty %v; want none", l.feeds, l.shown, l.dirty)
+	}
+}
+
+func TestLists_ClosingLetsGo(t *testing.T) {
+	s := newListServer(t)
+	joinRooms(t, s, "u", "a", "b", "c")
+	first, second := dialList(t, s, "u"), dialList(t, s, "u")
+	if h, subs := s.hall.Stats(), storeOf(s).Stats().Subscriptions; h.Rooms != 3 || subs != 4 {
+		t.Errorf("rooms %d, subscriptions %d; want 3 and, with the user, 4", h.Rooms, subs)
+	}
+	_ = first.conn.Close()
+	wantSessions(t, s, 1)
+	s.hall.Tick(time.Now())
+	publish(t, s, "b", "still", 1)
+	wantPass(t, s, time.Now(), time.Time{})
+	second.wantList("b still 1 1", "a", "c") // what the two shared is still there
+	_ = second.conn.Close()
+	wantSessions(t, s, 0)
+	wantLet(t, s)
+}
+
+func TestLists_RefusedListLetsGo(t *testing.T) {
+	s := newListServer(t)
+	joinRooms(t, s, "u", "a", "b")
+	for _, broken := range []string{"SubscribeUser", "Rooms", "Newest"} {
+		storeOf(s).fail(errAway, broken)
+		_, err := connect(s, listPath("u"))
+		refused, ok := errors.AsType[*refusedError](err)
+		if !ok || refused.status != http.StatusServiceUnavailable || refused.body != "cannot read the user's rooms now" {
+			t.Errorf("with a broken %s: %v; want 503", broken, err)
+		}
+		storeOf(s).fail(nil, broken)
+		eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
+		wantLet(t, s)
+	}
+}
+
+// reload makes a pass at now and waits for the reload of u's list that it asks for.
+func reload(tb testing.TB, s *Server, now time.Time) {
+	tb.Helper()
+	reads := storeOf(s).called("Rooms")
+	s.lists.pass(now)
+	eventually(tb, func() error { return differ("reads of the user's rooms", storeOf(s).called("Rooms"), reads+1) })
+	wantFeed(tb, s, "u", func(f *feed) bool { return !f.reading })
+}
+
+// A room that is no longer the user's goes.
+func TestLists_RoomGoes(t *testing.T) {
+	s := newListServer(t)
+	joinRooms(t, s, "u", "a", "b")
+	publish(t, s, "a", "one", 1)
+	publish(t, s, "b", "two", 2)
+	c := dialList(t, s, "u")
+	now := time.Now()
+	s.lists.pass(now)
+	c.wantList("b two 2 1", "a one 1 1")
+	storeOf(s).forget("b")
+	s.UserEvent("u")
+	now = now.Add(time.Hour)
+	reload(t, s, now)
+	s.lists.pass(now)
+	c.wantList("a one 1 1")
+	s.hall.Tick(time.Now())
+	if n := s.hall.Stats().Rooms; n != 1 {
+		t.Errorf("%d rooms are live; want 1", n)
+	}
+}
+
+// A room that the user joins elsewhere appears, also when only a reconnection of the
+// store may have hidden the news.
+func TestLists_UserEventReloads(t *testing.T) {
+	s := newListServer(t)
+	joinRooms(t, s, "u", "a")
+	publish(t, s, "a", "one", 1)
+	publish(t, s, "b", "two", 2)
+	publish(t, s, "c", "three", 3)
+	c := dialList(t, s, "u")
+	now := time.Now()
+	s.lists.pass(now)
+	c.wantList("a one 1 1")
+
+	joinRooms(t, s, "u", "b")
+	s.lists.pass(now.Add(time.Minute))
+	if n := storeOf(s).called("Rooms"); n != 1 {
+		t.Errorf("the rooms were read %d times within the interval; want once", n)
+	}
+	now = now.Add(time.Hour)
+	reload(t, s, now)
+	s.lists.pass(now)
+	c.wantList("b two 2 1", "a one 1 1")
+
+	storeOf(s).UnsubscribeUser("u") // as a connection that was lost
+	joinRooms(t, s, "u", "c")
+	now = now.Add(time.Hour)
+	wantPass(t, s, now, time.Time{})
+	c.wantNothing()
+	s.Resumed()
+	reload(t, s, now)
+	s.lists.pass(now)
+	c.wantList("c three 3 1", "b two 2 1", "a one 1 1")
+	c.wantNothing()
+}
+
+func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
+	s := newListServer(t)
+	joinRooms(t, s, "u", "a")
+	publish(t, s, "a", "one", 1)
+	publish(t, s, "b", "two", 2)
+	c := dialList(t, s, "u")
+	now := time.Now()
+	s.lists.pass(now)
+	c.wantList("a one 1 1")
+
+	storeOf(s).fail(errAway, "Rooms")
+	joinRooms(t, s, "u", "b")
+	due := func() time.Time { return time.Now().Add(2 * time.Hour) } // a failure counts from the real time
+	for range 3 {
+		reload(t, s, due())
+		reads := storeOf(s).called("Rooms")
+		if _, waiting := s.lists.pass(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
+			t.Error("the store is asked again before the interval is over")
+		}
+	}
+	c.wantNothing()
+	storeOf(s).fail(nil, "Rooms")
+	reload(t, s, due())
+	s.lists.pass(due())
+	c.wantList("b two 2 1", "a one 1 1")
+}
