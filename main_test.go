@@ -120,7 +120,7 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 
 func TestHelp_Teaches(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"", "Available Commands:\n  config      Check or show the configuration"},
+		{"", "Available Commands:\n  bench       Measure a node on this machine\n  config      Check or show the configuration"},
 		{"--help", "barrage serve"},
 		{"config", "check       Report all that is wrong"},
 		{"help serve", "A second signal ends it at once"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -34,8 +35,21 @@ func newServer(tb testing.TB, change func(*setup)) *Server {
 	if err := s.Start(); err != nil {
 		tb.Fatalf("Start: %v", err)
 	}
+	wantPollersRunning(tb)
 	tb.Cleanup(s.Close)
 	return s
+}
+
+// wantPollersRunning waits until nbio's pollers wait for events. One that is stopped
+// before it has begun never ends: it takes the order to stop back (nbio 1.6.12,
+// readWriteLoop). No node is stopped so soon, but a test may be.
+func wantPollersRunning(tb testing.TB) {
+	tb.Helper()
+	stacks := make([]byte, 1<<20)
+	eventually(tb, func() error {
+		all := string(stacks[:runtime.Stack(stacks, true)])
+		return differ("pollers that wait", strings.Count(all, "syscall.EpollWait("), strings.Count(all, "nbio.(*poller).start("))
+	})
 }
 
 // newStopped is newServer without the start.

@@ -322,8 +322,7 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	publish(t, s, "a", "one", 1)
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
-	now := time.Now()
-	s.lists.pass(now)
+	s.lists.pass(time.Now().Add(-2 * time.Hour)) // so that the next list is due
 	c.wantList("a one 1 1")
 
 	storeOf(s).fail(errAway, "Rooms")
