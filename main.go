@@ -98,9 +98,9 @@ func newServe(environ []string, serve serveFunc) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a node until SIGINT or SIGTERM",
-		Long: `Run a node. SIGINT (Ctrl-C) or SIGTERM ends it gently: it takes no more clients, sends
-its own away at a steady pace, each to another node, and stops. That takes up to
-server.drain_timeout. A second signal ends it at once.
+		Long: `Run a node. SIGINT (Ctrl-C) or SIGTERM ends it gently: it takes no more clients, delivers
+what it was given, closes its clients' sockets with code 1012 (restarting, come back) and
+stops. That takes up to server.drain_timeout. A second signal ends it at once.
 
 Everything is set in the config file; the environment beats the file:
 BARRAGE_SERVER_LISTEN is the variable of server.listen.`,
