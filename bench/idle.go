@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// warmUp is how many viewers connect before the ones that are measured: enough to be a
+// wave, after which the node gives memory back as it does after the measured ones.
+const warmUp = 1000
+
 // Idle connects viewers one after the other to rooms of size members and lets them
 // be. It prints what one costs the node: resident memory, which is heap, stacks and
 // runtime, in bytes; the kernel's part, about 3.5 KB a socket, is not in it.
@@ -24,11 +28,11 @@ func Idle(ctx context.Context, out io.Writer, viewers, size int) error {
 	defer s.Close()
 	path := func(i int) string { return fmt.Sprintf("/group/chat/room-%d/user-%d/t", i/size, i) }
 
-	// The first hundred pay for what every node has once: pages, pools, code.
-	if err := s.Connect(ctx, 100, 0, path); err != nil {
+	// The first thousand pay for what every node has once: pages, pools, code.
+	if err := s.Connect(ctx, warmUp, 0, path); err != nil {
 		return err
 	}
-	before, err := rest(ctx, n, s)
+	before, err := rest(s, n)
 	if err != nil {
 		return err
 	}
@@ -41,7 +45,7 @@ func Idle(ctx context.Context, out io.Writer, viewers, size int) error {
 	if err != nil {
 		return err
 	}
-	after, err := rest(ctx, n, s)
+	after, err := rest(s, n)
 	if err != nil {
 		return err
 	}
@@ -58,14 +62,14 @@ func Idle(ctx context.Context, out io.Writer, viewers, size int) error {
 
 func per(bytes int64, n int) float64 { return float64(bytes) / float64(n) }
 
-// rest waits until the node's memory has stopped shrinking, which takes Go's runtime
-// some seconds after a wave of handshakes, and reads its usage.
-func rest(ctx context.Context, n *Node, s *Swarm) (Usage, error) {
-	least, since := int64(1)<<62, 0
-	for since < 6 {
-		if err := n.CollectGarbage(ctx); err != nil {
-			return Usage{}, err
-		}
+// restQuiet is how long the node's memory must not have shrunk: longer than a node
+// takes to see that a wave is over, after which it gives memory back.
+const restQuiet = 8 * time.Second
+
+// rest waits until the node's memory has stopped shrinking and reads its usage.
+func rest(s *Swarm, n *Node) (Usage, error) {
+	least, since := int64(1)<<62, time.Now()
+	for time.Since(since) < restQuiet {
 		if err := s.Watch(500*time.Millisecond, func() bool { return s.Broken > 0 }); err != nil {
 			return Usage{}, err
 		}
@@ -76,8 +80,8 @@ func rest(ctx context.Context, n *Node, s *Swarm) (Usage, error) {
 		if err != nil {
 			return Usage{}, err
 		}
-		if since++; u.Resident < least-least/200 {
-			least, since = u.Resident, 0
+		if u.Resident < least-least/200 {
+			least, since = u.Resident, time.Now()
 		}
 	}
 	return n.Usage()

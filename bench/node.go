@@ -129,18 +129,3 @@ func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
 	}
 	return out, lines.Err()
 }
-
-// CollectGarbage has the node's runtime collect its garbage, as a quiet node's would in
-// time.
-func (n *Node) CollectGarbage(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Admin.String()+"/debug/pprof/heap?gc=1", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("cannot have the node collect its garbage: %w", err)
-	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	return errors.Join(err, resp.Body.Close())
-}

@@ -34,6 +34,7 @@ func newMetrics(s *Server) *metrics {
 	m.count("barrage_received_messages_total", "Messages from clients.", &s.stats.messagesIn)
 	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.stats.bytesIn)
 	m.count("barrage_unicast_bytes_total", "Bytes for one client alone: welcomes, lists, pongs, closes.", &s.stats.unicastBytes)
+	m.count("barrage_handshakes_total", "WebSockets let in.", &s.stats.handshakes)
 	m.count("barrage_refused_handshakes_total", "WebSocket requests answered with an error.", &s.stats.refusedHandshakes)
 	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.stats.full)
 	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.stats.joinErrors)

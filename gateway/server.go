@@ -336,6 +336,7 @@ func (s *Server) add(c *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.promised--
+	s.stats.handshakes.Add(1)
 	c.slot = int32(len(s.sessions))
 	s.sessions = append(s.sessions, c)
 }

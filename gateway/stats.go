@@ -8,6 +8,7 @@ type counters struct {
 	bytesIn, messagesIn atomic.Uint64
 	ignored             atomic.Uint64 // messages from sessions that have no say, or that came while draining
 	unicastBytes        atomic.Uint64 // bytes for one member alone: 101, welcome, pong, list, close
+	handshakes          atomic.Uint64 // WebSockets that were let in
 	full                atomic.Uint64 // handshakes turned away for server.max_connections
 	refusedHandshakes   atomic.Uint64
 	joinErrors          atomic.Uint64 // memberships that could not be written
