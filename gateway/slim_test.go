@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"testing"
+	"unsafe"
 )
 
 // TestSlim_ForgetsBothAddresses fails when nbio changes what slim relies on.
@@ -14,5 +15,13 @@ func TestSlim_ForgetsBothAddresses(t *testing.T) {
 	nb := sessionOf(t, s, "u").nb
 	if nb.LocalAddr() != nil || nb.RemoteAddr() != nil {
 		t.Errorf("addresses are %v and %v; want none", nb.LocalAddr(), nb.RemoteAddr())
+	}
+}
+
+// TestSession_IsSmall holds what a connection costs beyond nbio: its socket, its place
+// in the log, its ids and stamps.
+func TestSession_IsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(session{}); size > 200 {
+		t.Errorf("a session has %d bytes; want at most 200", size)
 	}
 }

@@ -49,7 +49,7 @@ func (s *Server) inspect(c *session) {
 	}
 	if c.pending.Load() > 0 {
 		if now-c.progress.Load() >= seconds(s.cfg.StuckTimeout) {
-			c.kill(closeStuck) // it takes no byte, so no close frame either
+			c.close(closeStuck) // who reads on within closeGrace learns why
 		}
 		return // a peer that is being written to is alive
 	}

@@ -129,7 +129,8 @@ func sendUntilFull(c *session) (sent int) {
 	}
 }
 
-// A socket that takes no byte is cut without a word, which it would not take either.
+// A socket that takes no byte is closed; it would not take the word either, so it is cut
+// a little later.
 func TestSweep_CutsTheStuck(t *testing.T) {
 	s := newSweptServer(t)
 	stuck := dialSlow(t, s, chatPath("r", "stuck"), smallWindow)
@@ -144,9 +145,36 @@ func TestSweep_CutsTheStuck(t *testing.T) {
 	talker.wantFrame(codec.OpPing, "")
 	s.sweepAt(50)
 	wantClosedFor(t, s, closeStuck, 1)
+	s.sweepAt(50 + closeGrace)
 	wantSessions(t, s, 1)
 	stuck.wantCut()
 	wantClosedFor(t, s, closeStuck, 1) // the end of the connection is not counted again
+}
+
+// One that reads on at the last moment is told why it was closed, behind whole frames.
+func TestSweep_StuckThatReadsOnLearnsWhy(t *testing.T) {
+	s := newSweptServer(t)
+	stuck := dialSlow(t, s, chatPath("r", "stuck"), smallWindow)
+	talker := join(t, s, "r", "talker")
+	c := sessionOf(t, s, "stuck")
+	s.sweepAt(10)
+	fill(talker, c)
+	talker.mustSend(codec.OpPing, "") // stays lively to the end
+	talker.wantFrame(codec.OpPong, "")
+	s.sweepAt(50)
+	for {
+		f, err := stuck.next()
+		if err != nil {
+			t.Fatalf("the stream ended with %v; want a close frame", err)
+		}
+		if f.op == codec.OpText {
+			continue
+		}
+		if code, _, err := codec.ParseClose([]byte(f.payload)); f.op != codec.OpClose || err != nil || code != 4409 {
+			t.Fatalf("frame %v %q behind the messages; want a close with 4409", f.op, f.payload)
+		}
+		return
+	}
 }
 
 // A socket that takes some bytes now and then is slow, not stuck; nor is it idle,

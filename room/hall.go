@@ -220,12 +220,22 @@ func (r *Room) idle() bool {
 	return !r.queued && len(r.out) == 0
 }
 
+// Flush looks every flushEvery, and believes in quiet after flushQuiet: what the store
+// has taken comes back by another connection, so possibly behind the store's answer.
+const (
+	flushEvery = 2 * time.Millisecond
+	flushQuiet = 50 * time.Millisecond
+)
+
 // Flush waits until every message that was posted has gone to the store and come
 // back to the members' sockets, also the slow ones', or until ctx ends.
 func (h *Hall) Flush(ctx context.Context) error {
-	t := time.NewTicker(2 * time.Millisecond)
+	t := time.NewTicker(flushEvery)
 	defer t.Stop()
-	for !h.quiet() {
+	for quiet := time.Duration(0); quiet < flushQuiet; quiet += flushEvery {
+		if !h.quiet() {
+			quiet = 0
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -369,3 +369,22 @@ func TestHall_OnChangeHearsOfWatchedRooms(t *testing.T) {
 		t.Errorf("Newest() = %s, %d; want y, 2", json, total)
 	}
 }
+
+// TestRoom_ArrivalWaveSharesWelcomes: ten thousand join while the room chats; the welcome
+// is built once for each state of the room, not for each of them.
+func TestRoom_ArrivalWaveSharesWelcomes(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	const joins, messages = 10_000, 200
+	for i := range joins {
+		if i%(joins/messages) == 0 {
+			f.post(r, "hello")
+			f.deliverAll()
+		}
+		var m Member
+		r.Enter(&m, newFakeSocket())
+	}
+	if s := f.hall.Stats(); s.Members != joins || s.Welcomes != messages || f.store.callsOf("Newest") != 1 {
+		t.Errorf("%d joins built %d welcomes and read the history %d times; want %d, one for each message, and once", s.Members, s.Welcomes, f.store.callsOf("Newest"), messages)
+	}
+}
