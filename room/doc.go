@@ -15,6 +15,9 @@
 //	lane       Fanout.Lanes       members of its parts          its queue; Socket.Send never blocks
 //	publisher  Config.Publishers  the room it serves just now   the store (bounded by StoreTimeout), its queue
 //
+// and one that Hooks.Clock starts at the end of a part's rest, which marks the part and
+// ends; after Close it does no harm.
+//
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
 //
 //	hallShard.mu -> Room.mu -> log.mu
