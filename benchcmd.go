@@ -63,6 +63,7 @@ does; latency counts from when a message was due.`,
 	f := cmd.Flags()
 	f.IntVar(&c.Viewers, "viewers", 1000, "viewers that read")
 	f.IntVar(&c.Silent, "silent", 0, "further viewers that never read")
+	f.DurationVar(&c.Warmup, "warmup", 0, "the same before, not measured: fills the sockets of those who never read")
 	f.IntVar(&c.Rate, "rate", 50, "messages a second")
 	f.DurationVar(&c.Duration, "duration", 10*time.Second, "how long")
 	f.IntVar(&c.Body, "body", 60, "bytes of a message's body, at least 40")

@@ -19,6 +19,7 @@ type Storm struct {
 	Body     int           `json:"body_bytes"`
 	Sample   int           `json:"sampled_viewers"`
 	Silent   int           `json:"silent_viewers"` // further members that never read
+	Warmup   time.Duration `json:"warmup_ns"`      // the same before, not measured: fills the sockets of the silent
 }
 
 // StormResult is what came of it.
@@ -68,8 +69,33 @@ func (c Storm) Run(ctx context.Context, env ...string) (StormResult, error) {
 	if err := s.Watch(time.Second, never); err != nil {
 		return StormResult{}, err
 	}
+	if err := c.warmUp(ctx, s); err != nil {
+		return StormResult{}, err
+	}
 	return c.measure(ctx, n, s)
 }
+
+// warmUp lets messages come that are not measured, until all have arrived.
+func (c Storm) warmUp(ctx context.Context, s *Swarm) error {
+	if c.Warmup <= 0 {
+		return nil
+	}
+	c.Duration = c.Warmup
+	due := s.Frames + uint64(c.Viewers)*c.messages()
+	finish, err := startSender(ctx, s, c)
+	if err != nil {
+		return err
+	}
+	if err := s.Watch(c.Warmup+arrival, func() bool { return s.Frames >= due || s.Broken > 0 }); err != nil {
+		return err
+	}
+	s.forget()
+	_, err = finish()
+	return err
+}
+
+// arrival is how long what is under way at the end may take to come.
+const arrival = 10 * time.Second
 
 func never() bool { return false }
 
@@ -78,6 +104,10 @@ func (c Storm) measure(ctx context.Context, n *Node, s *Swarm) (StormResult, err
 	r := StormResult{Storm: c}
 	welcomes := s.Frames
 	nodeBefore, err := n.Usage()
+	if err != nil {
+		return r, err
+	}
+	before, err := n.Metrics(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -91,8 +121,7 @@ func (c Storm) measure(ctx context.Context, n *Node, s *Swarm) (StormResult, err
 		return r, err
 	}
 	r.PerSecond = float64(s.Frames-welcomes) / c.Duration.Seconds()
-	// What is under way gets ten seconds to come.
-	if err := s.Watch(10*time.Second, func() bool { return s.Frames-welcomes >= due || s.Broken > 0 }); err != nil {
+	if err := s.Watch(arrival, func() bool { return s.Frames-welcomes >= due || s.Broken > 0 }); err != nil {
 		return r, err
 	}
 	took := time.Since(began).Seconds()
@@ -109,11 +138,11 @@ func (c Storm) measure(ctx context.Context, n *Node, s *Swarm) (StormResult, err
 	if s.Broken > 0 {
 		return r, fmt.Errorf("cannot finish: %d viewers were closed, the last one because %w", s.Broken, s.BrokenWhy)
 	}
-	m, err := n.Metrics(ctx)
+	after, err := n.Metrics(ctx)
 	if err != nil {
 		return r, err
 	}
-	r.Writes = m["barrage_writes_total"]
+	r.Writes = after["barrage_writes_total"] - before["barrage_writes_total"]
 	r.Due, r.Delivered = r.Sent*uint64(c.Viewers), s.Frames-welcomes
 	r.Lost = int64(r.Due) - int64(r.Delivered)
 	r.NodeCPU = float64(nodeAfter.CPU-nodeBefore.CPU) / float64(max(r.Delivered, 1))

@@ -214,6 +214,16 @@ func (s *Swarm) drop(v *viewer, why error) {
 	}
 }
 
+// forget drops what the samples have seen so far.
+func (s *Swarm) forget() {
+	s.Latency.Reset()
+	for _, v := range s.viewers {
+		if v.sample != nil {
+			*v.sample = sample{buf: v.sample.buf, seen: map[uint64]bool{}}
+		}
+	}
+}
+
 // note takes one message that a sampled viewer read.
 func (s *Swarm) note(v *sample, payload []byte, now int64) {
 	due, number, ok := parseBody(payload)
