@@ -19,23 +19,23 @@ const (
 	closeReasons                   // how many there are
 )
 
-// closings says what goes over the wire. Texts are at most 123 bytes (RFC 6455
+// closings says what goes over the wire. After 1011, 1012, 4408 and 4409 the client
+// should come back, after the others not. Texts are at most 123 bytes (RFC 6455
 // section 5.5: control frames carry 125, two of them the code).
 var closings = [closeReasons]struct {
-	label     string
-	code      codec.CloseCode
-	text      string
-	reconnect bool // the client should come back
+	label string
+	code  codec.CloseCode
+	text  string
 }{
-	closeNone:          {"none", 0, "", false},
-	closePeer:          {"peer", codec.CloseNormal, "", false},
-	closeProtocolError: {"protocol_error", codec.CloseProtocolError, "", false}, // code and text come with the error
-	closeUnauthorized:  {"unauthorized", codec.CloseNormal, "not logged in", false},
-	closeForbidden:     {"forbidden", 4403, "not a member of this room", false},
-	closeIdle:          {"idle", 4408, "nothing heard for too long", true},
-	closeStuck:         {"stuck", 4409, "took no data for too long", true},
-	closeRestart:       {"restart", codec.CloseRestart, "node restarting, connect again", true},
-	closeInternal:      {"internal", codec.CloseInternal, "internal error", true},
+	closeNone:          {"none", 0, ""},
+	closePeer:          {"peer", codec.CloseNormal, ""},
+	closeProtocolError: {"protocol_error", codec.CloseProtocolError, ""}, // code and text come with the error
+	closeUnauthorized:  {"unauthorized", codec.CloseNormal, "not logged in"},
+	closeForbidden:     {"forbidden", 4403, "not a member of this room"},
+	closeIdle:          {"idle", 4408, "nothing heard for too long"},
+	closeStuck:         {"stuck", 4409, "took no data for too long"},
+	closeRestart:       {"restart", codec.CloseRestart, "node restarting, connect again"},
+	closeInternal:      {"internal", codec.CloseInternal, "internal error"},
 }
 
 func (r closeReason) String() string { return closings[r].label }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
@@ -56,11 +57,7 @@ func (s *session) ending() bool {
 }
 
 // errGone stops the frame reader: the session is closing.
-var errGone = &goneError{}
-
-type goneError struct{}
-
-func (*goneError) Error() string { return "session is closing" }
+var errGone = errors.New("session is closing")
 
 // Frame takes one message or control frame, see codec.FrameHandler.
 func (s *session) Frame(op codec.Opcode, payload []byte) error {

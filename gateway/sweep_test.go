@@ -129,17 +129,24 @@ func sendUntilFull(c *session) (sent int) {
 	}
 }
 
-// A socket that takes no byte is closed; it would not take the word either, so it is cut
-// a little later.
-func TestSweep_CutsTheStuck(t *testing.T) {
-	s := newSweptServer(t)
-	stuck := dialSlow(t, s, chatPath("r", "stuck"), smallWindow)
-	talker := join(t, s, "r", "talker")
+// stickOne has one member that takes no byte since second 10, and one that stays lively.
+func stickOne(t *testing.T) (s *Server, stuck, talker *client) {
+	t.Helper()
+	s = newSweptServer(t)
+	stuck = dialSlow(t, s, chatPath("r", "stuck"), smallWindow)
+	talker = join(t, s, "r", "talker")
 	c := sessionOf(t, s, "stuck")
 	s.sweepAt(10)
 	fill(talker, c)
-	talker.mustSend(codec.OpPing, "") // stays lively to the end
+	talker.mustSend(codec.OpPing, "")
 	talker.wantFrame(codec.OpPong, "")
+	return s, stuck, talker
+}
+
+// A socket that takes no byte is closed; it would not take the word either, so it is cut
+// a little later.
+func TestSweep_CutsTheStuck(t *testing.T) {
+	s, stuck, talker := stickOne(t)
 	s.sweepAt(49)
 	wantClosedFor(t, s, closeStuck, 0)
 	talker.wantFrame(codec.OpPing, "")
@@ -153,14 +160,7 @@ func TestSweep_CutsTheStuck(t *testing.T) {
 
 // One that reads on at the last moment is told why it was closed, behind whole frames.
 func TestSweep_StuckThatReadsOnLearnsWhy(t *testing.T) {
-	s := newSweptServer(t)
-	stuck := dialSlow(t, s, chatPath("r", "stuck"), smallWindow)
-	talker := join(t, s, "r", "talker")
-	c := sessionOf(t, s, "stuck")
-	s.sweepAt(10)
-	fill(talker, c)
-	talker.mustSend(codec.OpPing, "") // stays lively to the end
-	talker.wantFrame(codec.OpPong, "")
+	s, stuck, _ := stickOne(t)
 	s.sweepAt(50)
 	for {
 		f, err := stuck.next()

@@ -174,13 +174,6 @@ func (r *Room) countLeft(n uint64) {
 	r.hall.stats.left.Add(n)
 }
 
-// Members is how many members the room has on this node.
-func (r *Room) Members() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.members
-}
-
 // Post sends a message of user to the room: it will reach the members by way of the
 // store. now is the time of receipt. It never blocks; a full queue is answered with
 // [ErrBusy].

@@ -98,8 +98,8 @@ func TestRoom_LeaveBeforeAttachAndTwice(t *testing.T) {
 	f.settle()
 	wantInfos(t, gone)
 	wantInfos(t, stays, "hi")
-	if got := r.Members(); got != 1 {
-		t.Errorf("Members() = %d; want 1", got)
+	if got := f.hall.Stats().Members; got != 1 {
+		t.Errorf("Members = %d; want 1", got)
 	}
 	f.checkInvariants(r)
 }
