@@ -1,0 +1,140 @@
+package swarm
+
+// finish reports what was said once nothing more will be, and the outcome once nothing
+// more will come.
+func (l *loop) finish() {
+	begun := l.stopped || !l.loadAt.IsZero()
+	if !begun || l.done {
+		return
+	}
+	gone := l.gone()
+	if gone && l.sender != nil {
+		l.sender.stop()
+	}
+	if !l.said && l.hushed() {
+		l.said = true
+		r := saidReport{Rooms: map[int]int64{}}
+		if l.sender != nil {
+			for room, n := range l.sender.byRoom {
+				if n > 0 {
+					r.Rooms[room] = int64(n)
+				}
+			}
+		}
+		l.report(report{Said: &r})
+	}
+	if l.said && l.rooms != nil && (gone || l.complete()) {
+		l.done = true
+		l.reportDone()
+	}
+}
+
+// hushed reports whether the sender has ended.
+func (l *loop) hushed() bool {
+	if l.sender == nil {
+		return true
+	}
+	select {
+	case <-l.sender.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// gone reports whether all viewers have ended other than by our will, with none to come.
+func (l *loop) gone() bool {
+	return l.open == 0 && l.pending == 0 && l.next == len(l.queue) && len(l.returning) == 0 &&
+		l.outcome.Failed+l.outcome.Broken > 0
+}
+
+// complete reports whether nothing more is to be waited for.
+func (l *loop) complete() bool {
+	switch {
+	case !l.stopped && l.now.Before(l.endAt):
+		return false
+	case l.now.After(l.deadline):
+		return true
+	case l.pending > 0 || l.next < len(l.queue) || len(l.returning) > 0:
+		return false
+	case l.now.Sub(l.quietSince) < settle:
+		return false
+	}
+	for i := range l.viewers {
+		if expected, exact := l.expected(&l.viewers[i]); exact && l.viewers[i].distinct() < expected {
+			return false
+		}
+	}
+	return true
+}
+
+// expected is how many copies a viewer should have; exact says whether that is known.
+func (l *loop) expected(v *viewer) (n uint64, exact bool) {
+	all := l.rooms[v.seat.room]
+	if v.stage != watching || v.seat.slow || !v.exact || all < 0 {
+		return 0, false
+	}
+	return uint64(all) - min(v.before, uint64(all)), true
+}
+
+// distinct is how many copies a viewer has, without those that it knows to be doubles.
+func (v *viewer) distinct() uint64 {
+	if v.sample != nil {
+		return v.got - v.sample.doubled
+	}
+	return v.got
+}
+
+// retire takes a viewer that ended into account: nobody knows what it should have got.
+func (l *loop) retire(v *viewer) {
+	l.outcome.Uncounted += v.distinct()
+	l.reckon(v)
+	v.got = 0
+	if v.sample != nil {
+		v.sample = newSample(l.plan, v.seat.room)
+	}
+}
+
+// reckon adds what a sampled viewer found out by itself.
+func (l *loop) reckon(v *viewer) {
+	if v.sample != nil {
+		l.outcome.Doubled += v.sample.doubled
+		l.outcome.OutOfOrder += v.sample.outOfOrder
+	}
+}
+
+// reportDone adds it all up.
+func (l *loop) reportDone() {
+	l.measured()
+	o := &l.outcome
+	r := done{Open: l.open}
+	if l.sender != nil {
+		s := l.sender
+		o.Offered, o.Sent = s.offered.Load(), s.sent.Load()
+		o.Measured.Offered, o.Measured.Sent = s.offeredMeasured.Load(), s.sentMeasured.Load()
+		o.Late = s.late
+	}
+	for i := range l.viewers {
+		v := &l.viewers[i]
+		if v.stage != watching && v.stage != leaving {
+			continue
+		}
+		has := v.distinct()
+		if n, exact := l.expected(v); exact {
+			o.Expected += n
+			o.Delivered += min(has, n)
+			o.Lost += n - min(has, n)
+			o.Doubled += has - min(has, n)
+		} else {
+			o.Uncounted += has
+		}
+		l.reckon(v)
+		if s := v.sample; s != nil {
+			r.Sightings = append(r.Sightings, sighting{v.seat.room, s.found, s.set, s.order})
+		}
+	}
+	r.Outcome = *o
+	r.Latency, r.Connect = wireHistogram{o.Latency}, wireHistogram{o.Connect}
+	r.Welcome, r.Late = wireHistogram{o.Welcome}, wireHistogram{o.Late}
+	l.report(report{Done: &r})
+}

@@ -1,0 +1,190 @@
+package swarm
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"barrage/codec"
+)
+
+// dialect is a protocol that servers speak over WebSocket.
+type dialect interface {
+	// path is where user's socket in room is.
+	path(room, user string) string
+	// hello appends the frames that a viewer sends first.
+	hello(dst []byte, room string) []byte
+	// say appends the payload of a text frame that says body in room.
+	say(dst []byte, room string, body []byte) []byte
+	// read goes through one text payload and tells ear what is in it. Its error says
+	// what the server did wrong or refused.
+	read(payload []byte, ear listener) error
+	manner() manner
+}
+
+// listener is told what a text payload holds.
+type listener interface {
+	welcomed() bool
+	// welcome says that the viewer is in and, where known, how many messages its room
+	// had before the first one that it will get.
+	welcome(total uint64, known bool)
+	// message gets one message, and what stands around its body.
+	message(text []byte)
+	// reply answers the server with a text frame.
+	reply(payload string)
+}
+
+// manner is what the loop must know of a dialect to count without reading.
+type manner struct {
+	// greets: a viewer is in when read calls welcome, not when it is connected.
+	greets bool
+	// tail is how many bytes of the first payload read has to see, at its end; 0 is
+	// all of them.
+	tail int
+	// needle stands in the payload once for each message; empty: a frame is a message.
+	needle needle
+	// ping, at the beginning of a line, asks for the reply pong.
+	ping needle
+	pong string
+	// answers: what a sender says is answered, so senders have to read everything.
+	answers bool
+	// mark stands right before a body, with the body's "b ".
+	mark []byte
+}
+
+func newDialect(p *Plan) (dialect, error) {
+	switch p.Dialect {
+	case "fastim":
+		return fastim{}, nil
+	case "raw":
+		path := p.Path
+		if path == "" {
+			path = "/"
+		}
+		return raw(path), nil
+	case "centrifugo":
+		return centrifugo{}, nil
+	}
+	return nil, fmt.Errorf("cannot speak %q: dialects are fastim, raw and centrifugo", p.Dialect)
+}
+
+// fastim is FastIM's own protocol: a welcome with the number of messages so far, then
+// a frame for each.
+type fastim struct{}
+
+func (fastim) path(room, user string) string {
+	return "/group/chat/" + url.PathEscape(room) + "/" + url.PathEscape(user) + "/t"
+}
+func (fastim) hello(dst []byte, _ string) []byte            { return dst }
+func (fastim) say(dst []byte, _ string, body []byte) []byte { return append(dst, body...) }
+
+func (fastim) manner() manner {
+	return manner{greets: true, tail: 64, mark: []byte(`"info":"b `)}
+}
+
+func (fastim) read(payload []byte, ear listener) error {
+	if ear.welcomed() {
+		ear.message(payload)
+		return nil
+	}
+	at := bytes.LastIndex(payload, []byte(`"total":`))
+	if at < 0 {
+		return fmt.Errorf("the server's first message is no welcome but %.80q", payload)
+	}
+	total, err := strconv.ParseUint(strings.TrimRight(string(payload[at+len(`"total":`):]), "} \n"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("the server's welcome ends with %q: %w", payload[at:], err)
+	}
+	ear.welcome(total, true)
+	return nil
+}
+
+// raw is a broadcast without any protocol: what one sends, all of its room get. It is
+// the template of a path.
+type raw string
+
+func (r raw) path(room, user string) string {
+	return strings.NewReplacer("{room}", url.PathEscape(room), "{user}", url.PathEscape(user)).Replace(string(r))
+}
+func (raw) hello(dst []byte, _ string) []byte            { return dst }
+func (raw) say(dst []byte, _ string, body []byte) []byte { return append(dst, body...) }
+func (raw) manner() manner                               { return manner{mark: []byte("b ")} }
+
+func (raw) read(payload []byte, ear listener) error {
+	ear.message(payload)
+	return nil
+}
+
+// centrifugo is the JSON form of Centrifugo's client protocol, version 2
+// (https://centrifugal.dev/docs/transports/client_protocol): one JSON object a line,
+// several lines in a frame. Servers must allow anonymous clients to subscribe and
+// publish.
+type centrifugo struct{}
+
+func (centrifugo) path(string, string) string { return "/connection/websocket" }
+
+func (centrifugo) hello(dst []byte, room string) []byte {
+	dst = appendFrame(dst, codec.OpText, []byte(`{"id":1,"connect":{}}`))
+	return appendFrame(dst, codec.OpText, []byte(`{"id":2,"subscribe":{"channel":`+strconv.Quote(room)+`}}`))
+}
+
+// say gives every message the same id: commands are answered in order, and an answer
+// matters only when it is an error.
+func (centrifugo) say(dst []byte, room string, body []byte) []byte {
+	dst = append(dst, `{"id":3,"publish":{"channel":`...)
+	dst = strconv.AppendQuote(dst, room)
+	dst = append(append(dst, `,"data":"`...), body...)
+	return append(dst, `"}}`...)
+}
+
+func (centrifugo) manner() manner {
+	return manner{
+		greets: true, needle: `"pub":{`, ping: "\n{}", pong: "{}",
+		answers: true, mark: []byte(`"data":"b `),
+	}
+}
+
+func (centrifugo) read(payload []byte, ear listener) error {
+	for line := range bytes.SplitSeq(payload, []byte("\n")) {
+		switch {
+		case len(line) == 0:
+		case string(line) == "{}":
+			ear.reply("{}")
+		case bytes.Contains(line, []byte(`"pub":{`)):
+			ear.message(line)
+		default:
+			if err := readReply(line, ear); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readReply reads what is no message: the answer to a command of ours, or a push.
+func readReply(line []byte, ear listener) error {
+	var r struct {
+		ID    int
+		Error *struct {
+			Code    int
+			Message string
+		}
+		Subscribe *struct{}
+		Push      *struct{ Unsubscribe, Disconnect *struct{ Reason string } }
+	}
+	switch err := json.Unmarshal(line, &r); {
+	case err != nil:
+		return fmt.Errorf("the server sent %.80q: %w", line, err)
+	case r.Error != nil:
+		return fmt.Errorf("the server refused command %d: %s (%d)", r.ID, r.Error.Message, r.Error.Code)
+	case r.Push != nil && (r.Push.Unsubscribe != nil || r.Push.Disconnect != nil):
+		return errors.New("the server ended the subscription")
+	case r.Subscribe != nil:
+		ear.welcome(0, false)
+	}
+	return nil
+}

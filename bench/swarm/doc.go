@@ -1,0 +1,34 @@
+// Package swarm is the load: up to 20,000 viewers in each of a crew of worker processes,
+// who connect, speak when it is time, and count what they get.
+//
+// It reports what it measured and nothing else: it does not start servers, knows no
+// scenarios and prints nothing. Begin with [Plan], which is a whole load, and [Crew],
+// which runs it; [Work] is the other end.
+//
+// # Exactness
+//
+// Every viewer counts its copies. Where the dialect's welcome says how many messages a
+// room had before (fastim), a viewer is exact whenever it comes; elsewhere those are that
+// came before the load. The sender of a room knows how many messages it had in all; the
+// crew tells all workers, and each compares viewer by viewer. Sampled viewers look at
+// each message's number and due time besides.
+//
+// # Time
+//
+// Messages are due at times that follow from the plan, whatever the server does, and
+// latency counts from there, to the moment a viewer read them. Senders and viewers
+// compare one clock, so they have to be on one machine. Where the servers are does not
+// matter, but load from several machines is not supported.
+//
+// # Goroutines
+//
+//	name    how many     started by   ended by              owns, may block on
+//	loop    1 a worker   Work         its orders' end       viewers, epoll; epoll_wait, out
+//	orders  1 a worker   Work         its orders' end       nothing; in
+//	sender  1 a worker   the loop     all said, or stop     the schedule; nanosleep, mouth.mu
+//	hear    1 a worker   Start        the worker's end      nothing; the worker's reports
+//	tick    1            Start        Close                 nothing; Ticks
+//
+// A worker's loop and sender share the sockets of those who speak (mouth.mu) and a few
+// atomic counters. Nothing else is locked in a worker; a crew has one mutex.
+package swarm

@@ -1,0 +1,133 @@
+package swarm_test
+
+import (
+	"slices"
+	"time"
+
+	"barrage/bench/swarm"
+)
+
+// figures are what a swarm must report of messages.
+type figures struct {
+	Sent, Expected, Delivered, Lost, Doubled, Uncounted, OutOfOrder uint64
+	Disagree                                                        int
+	Latencies                                                       int64
+}
+
+func figuresOf(o swarm.Outcome) figures {
+	return figures{
+		o.Sent, o.Expected, o.Delivered, o.Lost, o.Doubled, o.Uncounted, o.OutOfOrder,
+		o.Disagree, o.Latency.TotalCount(),
+	}
+}
+
+// eye is what a viewer looks at.
+type eye int
+
+const (
+	counts  eye = iota // how many copies come
+	numbers            // and which
+	nothing            // it is slow: what it reads is uncounted
+)
+
+func counting(int) eye { return counts }
+func sampling(int) eye { return numbers }
+
+// figures reads the server's ledger in the plainest way. eyeOf tells what the viewers
+// look at. Latency is measured from the given time on.
+func (s *crooked) figures(eyeOf func(v int) eye, measured time.Time) figures {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var f figures
+	for _, h := range s.halls {
+		f.Sent += uint64(len(h.messages))
+		var seen [][]int // by sampled viewers that stayed
+		for _, e := range h.byNumber() {
+			look := eyeOf(e.viewer)
+			copies := e.sent
+			if look == nothing {
+				f.Uncounted += uint64(len(copies))
+				continue
+			}
+			if look == numbers {
+				copies = firsts(e.sent)
+				f.Doubled += uint64(len(e.sent) - len(copies))
+				f.judge(h, copies, measured)
+			}
+			if e.cut || e.again {
+				f.Uncounted += uint64(len(copies))
+				continue
+			}
+			due := len(h.messages) - e.from
+			f.Expected += uint64(due)
+			f.Delivered += uint64(min(len(copies), due))
+			f.Lost += uint64(due - min(len(copies), due))
+			f.Doubled += uint64(len(copies) - min(len(copies), due))
+			if look == numbers {
+				if i := slices.IndexFunc(seen, func(o []int) bool { return sameSet(o, copies) }); i >= 0 && !slices.Equal(seen[i], copies) {
+					f.Disagree++
+				}
+				seen = append(seen, copies)
+			}
+		}
+	}
+	return f
+}
+
+// judge looks at the copies, without doubles, that one viewer was sent.
+func (f *figures) judge(h *hall, copies []int, measured time.Time) {
+	for i, k := range copies {
+		m := h.messages[k]
+		if !m.dueAt.Before(measured.Truncate(time.Microsecond)) {
+			f.Latencies++
+		}
+		if slices.ContainsFunc(copies[:i], func(b int) bool { return b > k && h.messages[b].from == m.from }) {
+			f.OutOfOrder++
+		}
+	}
+}
+
+// offBeat is how far the due time of any message is from where an open loop has it: in
+// its only room, message i is due i/rate seconds after the load began.
+func (s *crooked) offBeat(began time.Time, rate float64) (most time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.halls {
+		for _, m := range h.messages {
+			due := began.Add(time.Duration(float64(m.number) / rate * float64(time.Second)))
+			most = max(most, m.dueAt.Sub(due).Abs())
+		}
+	}
+	return most
+}
+
+// lateness is how long after their due time all copies were sent, sorted.
+func (s *crooked) lateness() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []time.Duration
+	for _, e := range s.ends {
+		all = append(all, e.late...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (h *hall) byNumber() []*end {
+	return slices.SortedFunc(slices.Values(h.ends), func(a, b *end) int { return a.viewer - b.viewer })
+}
+
+// firsts is numbers without those that came before.
+func firsts(numbers []int) []int {
+	var once []int
+	for _, k := range numbers {
+		if !slices.Contains(once, k) {
+			once = append(once, k)
+		}
+	}
+	return once
+}
+
+func sameSet(a, b []int) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}

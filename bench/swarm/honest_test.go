@@ -1,0 +1,370 @@
+package swarm_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"barrage/bench/swarm"
+)
+
+// storm is the plan that the tests change: one room of 12, two of whom speak.
+func storm(s *crooked) swarm.Plan {
+	return swarm.Plan{
+		Dialect: s.dialect, Targets: []string{s.addr()}, Path: "/ws/{room}/{user}", Prefix: "honest",
+		Rooms: []swarm.Room{{Viewers: 12, Rate: 200}}, Body: 60, Senders: 2,
+		Duration: 300 * time.Millisecond, Patience: 2500 * time.Millisecond,
+	}
+}
+
+// run runs a plan to its end. It returns when the load began, and what Connect said.
+func run(tb testing.TB, p swarm.Plan, workers int) (out swarm.Outcome, at time.Time, connected error) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	defer cancel()
+	crew, err := swarm.Start(ctx, p, workers, swarm.InProcess())
+	if err != nil {
+		tb.Fatalf("Start: %v", err)
+	}
+	defer func() {
+		if err := crew.Close(); err != nil {
+			tb.Errorf("Close: %v", err)
+		}
+	}()
+	connected = crew.Connect(ctx)
+	at = time.Now().Add(50 * time.Millisecond) // the workers are told before
+	if err := crew.Load(ctx, at); err != nil {
+		tb.Errorf("Load: %v", err)
+	}
+	out, err = crew.Outcome(ctx)
+	if err != nil {
+		tb.Fatalf("Outcome: %v", err)
+	}
+	return out, at, connected
+}
+
+func wantFigures(tb testing.TB, o swarm.Outcome, want figures) {
+	tb.Helper()
+	if got := figuresOf(o); got != want {
+		tb.Errorf("the swarm says\n%+v; the server knows\n%+v", got, want)
+	}
+}
+
+// wantWrong fails a test whose server did not do what the test is about.
+func wantWrong(tb testing.TB, wrong bool, f figures) {
+	tb.Helper()
+	if !wrong {
+		tb.Fatalf("the server did not do as it was told: %+v", f)
+	}
+}
+
+// last reports whether k is the last of each n.
+func last(k, n int) bool { return k%n == n-1 }
+
+// behind has message number at come behind message at+by.
+func behind(k, at, by int) []int {
+	switch k {
+	case at:
+		return nil
+	case at + by:
+		return []int{k, at}
+	}
+	return []int{k}
+}
+
+// wrongs is what the server does wrong to the viewers of each room. Those who speak are
+// spared. The two of a pair suffer the same, so that it does not matter which of them is
+// sampled.
+var wrongs = []func(pair, k int) []int{
+	func(pair, k int) []int { // copies get lost
+		if pair == 2 && last(k, 3) || pair == 3 && k > 40 {
+			return nil
+		}
+		return []int{k}
+	},
+	func(pair, k int) []int { // and come twice, at once or later
+		switch {
+		case pair == 2 && last(k, 4):
+			return []int{k, k}
+		case pair == 3 && k == 20:
+			return []int{k, k, k - 15, k - 1}
+		}
+		return []int{k}
+	},
+	func(pair, k int) []int { // both: only a viewer that looks at numbers can tell
+		switch {
+		case pair == 2 && last(k, 10):
+			return nil
+		case pair == 2 && last(k, 6):
+			return []int{k, k - 1}
+		}
+		return []int{k}
+	},
+	func(pair, k int) []int { // the order is another one
+		switch pair {
+		case 1: // two speakers' messages change places: no speaker's order breaks
+			return behind(k, 10, 1)
+		case 2: // behind the speaker's next one
+			return behind(k, 20, 2)
+		case 3: // what is not complete agrees with nobody else
+			if k == 40 {
+				return nil
+			}
+			return behind(k, 20, 9)
+		case 4: // a double is not out of order
+			if k == 30 {
+				return []int{k, k - 4}
+			}
+		}
+		return []int{k}
+	},
+	func(pair, k int) []int { // connections end
+		switch {
+		case pair == 2 && k == 15: // all speakers are known by now
+			return []int{hangUp}
+		case pair == 3 && k == 25:
+			return []int{k, k, hangUp}
+		}
+		return []int{k}
+	},
+}
+
+func TestHonest_WhatIsWrongIsFound(t *testing.T) {
+	t.Parallel()
+	halved := func(v int) eye { return eye(v % 2) }
+	var runs sync.WaitGroup // all at once: most of a run is waiting for what was lost
+	for _, c := range []struct {
+		dialect          string
+		workers, samples int
+		eye              func(v int) eye
+	}{
+		{"fastim", 1, 10 * 5 / 2, halved},
+		{"fastim", 3, 10 * 5 / 2, halved},
+		{"raw", 1, 10 * 5 / 2, halved},
+		{"raw", 3, 10 * 5 / 2, halved},
+		// Nobody knows who is who but the speakers.
+		{"centrifugo", 1, 10 * 5, sampling},
+		{"centrifugo", 3, 0, counting},
+	} {
+		runs.Go(func() {
+			t.Run(fmt.Sprintf("%s/workers=%d/samples=%d", c.dialect, c.workers, c.samples), func(t *testing.T) {
+				s := newCrooked(t, c.dialect, rules{copies: func(room, v, k int) []int { return wrongs[room](v/2, k) }})
+				p := storm(s)
+				p.Rooms = slices.Repeat([]swarm.Room{{Viewers: 10, Rate: 200}}, len(wrongs))
+				p.Sample = c.samples
+				out, at, err := run(t, p, c.workers)
+				if err != nil {
+					t.Errorf("Connect: %v", err)
+				}
+				want := s.figures(c.eye, at)
+				wantWrong(t, want.Lost >= 80 && want.Doubled >= 40 && want.Uncounted >= 50, want)
+				wantWrong(t, c.samples == 0 || want.OutOfOrder > 0 && want.Disagree > 0, want)
+				wantFigures(t, out, want)
+				if out.Wanted != 50 || out.Made != 50 || out.Failed != 0 || out.Broken != 4 || !strings.Contains(out.BrokenWhy, "the server closed") {
+					t.Errorf("wanted %d, made %d, failed %d, broken %d (%q); want 50, 50, 0, 4",
+						out.Wanted, out.Made, out.Failed, out.Broken, out.BrokenWhy)
+				}
+			})
+		})
+	}
+	runs.Wait()
+}
+
+// What is unusual but right is not held against a server: pings, frames in crumbs, rooms
+// of every size.
+func TestHonest_NothingIsFoundWhereNothingIsWrong(t *testing.T) {
+	for _, dialect := range []string{"fastim", "raw", "centrifugo"} {
+		for _, workers := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s/workers=%d", dialect, workers), func(t *testing.T) {
+				t.Parallel()
+				s := newCrooked(t, dialect, rules{crumbs: workers == 3, copies: func(_, v, k int) []int {
+					switch {
+					case v%3 == 0 && last(k, 5):
+						return []int{ping, k}
+					case v%3 == 1 && last(k, 5):
+						return []int{k, ping}
+					}
+					return []int{k}
+				}})
+				p := storm(s)
+				p.Rooms = []swarm.Room{{Viewers: 7, Rate: 150}, {Viewers: 4, Rate: 90}, {Viewers: 1, Rate: 7}, {Viewers: 2}}
+				p.Senders, p.Body, p.Sample = 3, 300, 5 // a header of four bytes
+				out, at, err := run(t, p, workers)
+				if err != nil {
+					t.Errorf("Connect: %v", err)
+				}
+				want := s.figures(counting, at)
+				want.Latencies = out.Latency.TotalCount() // the server does not know who looks at it
+				wantWrong(t, want.Lost+want.Doubled+want.Uncounted == 0 && want.Sent >= 45+27+2, want)
+				wantFigures(t, out, want)
+				if out.Made != 14 || out.Offered != want.Sent || out.Measured.Sent != want.Sent || out.Broken+out.Failed != 0 {
+					t.Errorf("made %d, failed %d, broken %d (%q), offered %d, measured %d; want 14, 0, 0 and %d messages",
+						out.Made, out.Failed, out.Broken, out.BrokenWhy, out.Offered, out.Measured.Sent, want.Sent)
+				}
+				if pinged, ponged := s.pinged(); pinged != ponged || pinged < 9*5 {
+					t.Errorf("%d pings were answered by %d pongs", pinged, ponged)
+				}
+			})
+		}
+	}
+}
+
+func TestHonest_Refused(t *testing.T) {
+	t.Parallel()
+	s := newCrooked(t, "fastim", rules{refuse: func(n int) bool { return n == 0 || n == 5 || n == 11 }})
+	p := storm(s)
+	p.Sample = 12
+	out, at, err := run(t, p, 3)
+	if err == nil || !strings.Contains(err.Error(), "9 are in, 3 failed") || !strings.Contains(err.Error(), "503") {
+		t.Errorf("Connect: %v; want that 9 are in, 3 failed, and the 503", err)
+	}
+	wantFigures(t, out, s.figures(sampling, at))
+	if out.Wanted != 12 || out.Made != 9 || out.Failed != 3 || out.Broken != 0 || !strings.Contains(out.FailedWhy, "503") {
+		t.Errorf("wanted %d, made %d, failed %d (%q), broken %d; want 12, 9, 3 because of 503, 0",
+			out.Wanted, out.Made, out.Failed, out.FailedWhy, out.Broken)
+	}
+	if out.Offered != 60 {
+		t.Errorf("offered = %d; want 60, whoever was refused", out.Offered)
+	}
+}
+
+func TestHonest_Warmup(t *testing.T) {
+	t.Parallel()
+	s := newCrooked(t, "fastim", rules{copies: func(_, v, k int) []int {
+		if v == 3 && k == 10 {
+			return []int{k, k} // double in the warm-up is double
+		}
+		return []int{k}
+	}})
+	p := storm(s)
+	p.Warmup, p.Sample = 200*time.Millisecond, 12
+	out, at, _ := run(t, p, 1)
+	want := s.figures(sampling, at.Add(p.Warmup))
+	wantWrong(t, want.Doubled == 1 && want.Latencies == 60*12, want)
+	wantFigures(t, out, want)
+	if out.Offered != 100 || out.Measured.Offered != 60 || out.Measured.Sent != 60 || out.Late.TotalCount() != 60 {
+		t.Errorf("offered %d, %d of them measured, %d sent, %d timed; want 100, and 60 measured",
+			out.Offered, out.Measured.Offered, out.Measured.Sent, out.Late.TotalCount())
+	}
+}
+
+// FastIM's welcome tells how many messages came before a viewer, so that those who come
+// late, or again, count exactly too.
+func TestHonest_ComeAndGo(t *testing.T) {
+	for _, workers := range []int{1, 3} {
+		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
+			t.Parallel()
+			s := newCrooked(t, "fastim", rules{copies: func(_, v, k int) []int {
+				if v%4 == 3 && last(k, 9) {
+					return []int{k, k}
+				}
+				return []int{k}
+			}})
+			p := storm(s)
+			p.Rooms = []swarm.Room{{Viewers: 20, Slow: 2, Late: 8, Rate: 200}}
+			p.Duration = 500 * time.Millisecond
+			p.Arrival = swarm.Arrival{After: 50 * time.Millisecond, Rate: 50}
+			p.Return = swarm.Return{Share: 0.3, After: 100 * time.Millisecond, Rate: 100}
+			out, at, err := run(t, p, workers)
+			if err != nil {
+				t.Errorf("Connect: %v", err)
+			}
+			want := s.figures(func(v int) eye {
+				if v == 18 || v == 19 {
+					return nothing
+				}
+				return counts
+			}, at)
+			wantWrong(t, want.Sent == 100 && want.Doubled > 10, want)
+			// Nobody knows how much a viewer read that was cut off, or is slow.
+			if out.Uncounted > want.Uncounted {
+				t.Errorf("uncounted = %d; the server sent only %d", out.Uncounted, want.Uncounted)
+			}
+			want.Uncounted = out.Uncounted
+			wantFigures(t, out, want)
+			if out.Wanted != 34 || out.Made != 34 || out.Failed+out.Broken != 0 {
+				t.Errorf("wanted %d, made %d, failed %d (%q), broken %d (%q); want 34, 34, 0, 0",
+					out.Wanted, out.Made, out.Failed, out.FailedWhy, out.Broken, out.BrokenWhy)
+			}
+		})
+	}
+}
+
+// wantNoneTooEarly holds the swarm's distribution against the server's: nobody can have
+// read a copy before it was sent. It counts from when the plan has a message due, whatever
+// the server did meanwhile.
+func wantNoneTooEarly(tb testing.TB, s *crooked, out swarm.Outcome, began time.Time, rate float64) {
+	tb.Helper()
+	if off := s.offBeat(began, rate); off > time.Millisecond {
+		tb.Errorf("a message is due %v off its time", off)
+	}
+	sent := s.lateness()
+	if out.Latency.TotalCount() != int64(len(sent)) {
+		tb.Fatalf("%d latencies were measured; want %d", out.Latency.TotalCount(), len(sent))
+	}
+	for _, q := range []float64{1, 10, 50, 90, 99, 100} {
+		least := quantile(sent, q).Truncate(time.Microsecond)
+		got := time.Duration(out.Latency.ValueAtQuantile(q)) * time.Microsecond
+		if got < least {
+			tb.Errorf("p%v = %v; the server sent it after %v", q, got, least)
+		}
+	}
+}
+
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[max(int(q/100*float64(len(sorted))+0.5), 1)-1]
+}
+
+func TestHonest_DelayIsSeenAsItIs(t *testing.T) {
+	for _, dialect := range []string{"fastim", "raw", "centrifugo"} {
+		t.Run(dialect, func(t *testing.T) {
+			const delay = 100 * time.Millisecond
+			s := newCrooked(t, dialect, rules{delay: delay})
+			p := storm(s)
+			p.Sample = 12
+			out, at, _ := run(t, p, 1)
+			wantFigures(t, out, s.figures(sampling, at))
+			wantNoneTooEarly(t, s, out, at, p.Rooms[0].Rate)
+			// On busy cores the server is late itself, and knows how much; the way to a
+			// viewer may take this long with the race detector.
+			const tolerance = 150 * time.Millisecond
+			p50, sent := time.Duration(out.Latency.ValueAtQuantile(50))*time.Microsecond, quantile(s.lateness(), 50)
+			if p50 < delay || p50 > sent+tolerance {
+				t.Errorf("p50 = %v behind a server that took %v; want at least %v and at most %v more than it took", p50, sent, delay, tolerance)
+			}
+		})
+	}
+}
+
+// A server that stops reading holds up what is due meanwhile: each of those messages
+// waited, not just the first. Large ones fill the socket, so that they wait at the
+// swarm: that counts too.
+func TestHonest_StallIsSeenFromTheDueTimes(t *testing.T) {
+	for _, size := range []int{60, 4096} {
+		t.Run(fmt.Sprintf("body=%d", size), func(t *testing.T) {
+			t.Parallel()
+			const stall = 500 * time.Millisecond
+			s := newCrooked(t, "fastim", rules{stallAt: 20, stall: stall})
+			p := storm(s)
+			p.Rooms = []swarm.Room{{Viewers: 2, Rate: 400}}
+			p.Duration, p.Senders, p.Sample, p.Body = 800*time.Millisecond, 1, 2, size
+			out, at, _ := run(t, p, 1)
+			want := s.figures(sampling, at)
+			wantFigures(t, out, want)
+			if want.Sent != 320 || out.Offered != 320 {
+				t.Errorf("%d messages came, %d were offered; want 320 of both: a stall holds nothing back", want.Sent, out.Offered)
+			}
+			sent := s.lateness()
+			i, _ := slices.BinarySearch(sent, stall/2)
+			wantWrong(t, len(sent)-i >= 2*80, want) // those due in the first half of the stall
+			wantNoneTooEarly(t, s, out, at, p.Rooms[0].Rate)
+			if wrote := time.Duration(out.Late.Max()) * time.Microsecond; size > 1000 && wrote < stall/5 {
+				t.Errorf("every message was written within %v; the server's socket was full for longer", wrote)
+			}
+		})
+	}
+}

@@ -1,0 +1,130 @@
+package swarm
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// What a crew and its workers say to each other: one JSON object a line. A crew sends
+// orders, in this order, those in brackets where it needs them: a plan, connect, [load],
+// [stop], ended. Workers answer connect by a wave, load and stop by said, ended by done;
+// and send a beat every second.
+
+// order is what a crew tells a worker. One of its parts is set.
+type order struct {
+	Plan    *planOrder    `json:"plan,omitempty"`
+	Connect *momentOrder  `json:"connect,omitempty"`
+	Load    *momentOrder  `json:"load,omitempty"`
+	Stop    *momentOrder  `json:"stop,omitempty"`
+	Ended   *endedMessage `json:"ended,omitempty"`
+}
+
+type planOrder struct {
+	Plan    Plan `json:"plan"`
+	Worker  int  `json:"worker"`
+	Workers int  `json:"workers"`
+}
+
+// momentOrder is something that begins at a time.
+type momentOrder struct {
+	At time.Time `json:"at"`
+}
+
+// endedMessage tells how many messages each room had in all, or -1 where nobody knows.
+type endedMessage struct {
+	Rooms []int64 `json:"rooms"`
+}
+
+// report is what a worker tells its crew. One of its parts is set.
+type report struct {
+	Beat *beat       `json:"beat,omitempty"`
+	Wave *wave       `json:"wave,omitempty"`
+	Said *saidReport `json:"said,omitempty"`
+	Done *done       `json:"done,omitempty"`
+	// Error ends the worker.
+	Error string `json:"error,omitempty"`
+}
+
+// beat is one second of a worker, which ended at At: a whole second of the clock, so
+// that those of all workers add up.
+type beat struct {
+	At        time.Time      `json:"at"`
+	Open      int            `json:"open"`
+	Made      int            `json:"made"`
+	Failed    int            `json:"failed"`
+	Broken    int            `json:"broken"`
+	FailedWhy string         `json:"failed_why,omitempty"`
+	BrokenWhy string         `json:"broken_why,omitempty"`
+	Offered   uint64         `json:"offered"`
+	Sent      uint64         `json:"sent"`
+	Copies    uint64         `json:"copies"`
+	Bytes     uint64         `json:"bytes"`
+	CPU       time.Duration  `json:"cpu"`
+	Latency   *wireHistogram `json:"latency,omitempty"`
+}
+
+// wave is how the first wave went.
+type wave struct {
+	In        int       `json:"in"`
+	Failed    int       `json:"failed"`
+	FailedWhy string    `json:"failed_why,omitempty"`
+	LastIn    time.Time `json:"last_in"`
+}
+
+// saidReport is how many messages a worker wrote, by room.
+type saidReport struct {
+	Rooms map[int]int64 `json:"rooms"`
+}
+
+// done is everything that a worker knows at the end.
+type done struct {
+	Outcome   Outcome       `json:"outcome"`
+	Open      int           `json:"open"` // viewers that are left
+	Latency   wireHistogram `json:"latency"`
+	Connect   wireHistogram `json:"connect"`
+	Welcome   wireHistogram `json:"welcome"`
+	Late      wireHistogram `json:"late"`
+	Sightings []sighting    `json:"sightings"`
+}
+
+// sighting is what one sampled viewer saw: how many messages of its room, and hashes of
+// them, without and with their order.
+type sighting struct {
+	Room  int32  `json:"room"`
+	Found uint64 `json:"found"`
+	Set   uint64 `json:"set"`
+	Order uint64 `json:"order"`
+}
+
+// longest is what histograms can hold; what takes longer counts as this.
+const longest = 5 * time.Minute
+
+// newHistogram returns one of microseconds, with three digits.
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, longest.Microseconds(), 3)
+}
+
+// record adds a duration.
+func record(h *hdrhistogram.Histogram, d time.Duration) {
+	_ = h.RecordValue(min(max(d.Microseconds(), 1), longest.Microseconds()))
+}
+
+// wireHistogram writes itself as HdrHistogram's compressed V2 form in base64.
+type wireHistogram struct{ *hdrhistogram.Histogram }
+
+// MarshalText is for encoding/json.
+func (w wireHistogram) MarshalText() ([]byte, error) {
+	return w.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+}
+
+// UnmarshalText is for encoding/json.
+func (w *wireHistogram) UnmarshalText(text []byte) error {
+	h, err := hdrhistogram.Decode(text)
+	if err != nil {
+		return fmt.Errorf("cannot read a histogram: %w", err)
+	}
+	w.Histogram = h
+	return nil
+}

@@ -1,0 +1,100 @@
+package swarm
+
+import (
+	"container/heap"
+	"math"
+	"time"
+)
+
+// message is one message of the schedule.
+type message struct {
+	room   int
+	number uint64        // in its room, from 0
+	due    time.Duration // since the load began
+}
+
+// schedule gives the messages of some rooms in the order they are due. It is the same
+// each time it is made from the same plan.
+type schedule struct {
+	streams streams
+	numbers []uint64 // next number, by room
+	end     time.Duration
+}
+
+// stream is messages of one room at set times. due says when its i-th comes.
+type stream struct {
+	room int
+	i    int
+	next time.Duration
+	due  func(i int) time.Duration
+}
+
+// schedule returns the messages of the rooms whose senders are in the given worker.
+func (p *Plan) schedule(worker, workers int) *schedule {
+	s := &schedule{numbers: make([]uint64, len(p.Rooms)), end: p.Warmup + p.Duration}
+	for room := worker; room < len(p.Rooms); room += workers {
+		if p.senders(room) <= 0 {
+			continue
+		}
+		if rate := p.Rooms[room].Rate; rate > 0 {
+			// Rooms of one rate do not speak in step: the golden ratio spreads them
+			// evenly however many there are.
+			_, phase := math.Modf(float64(room) * math.Phi)
+			s.add(room, func(i int) time.Duration {
+				return time.Duration(math.Round((float64(i) + phase) / rate * float64(time.Second)))
+			})
+		}
+		if b := p.Burst; room == 0 && b.Messages > 0 && b.Every > 0 {
+			s.add(room, func(i int) time.Duration {
+				n, k := i/b.Messages, i%b.Messages
+				return p.Warmup + time.Duration(n+1)*b.Every + b.Over*time.Duration(k)/time.Duration(b.Messages)
+			})
+		}
+	}
+	heap.Init(&s.streams)
+	return s
+}
+
+func (s *schedule) add(room int, due func(int) time.Duration) {
+	if first := due(0); first < s.end {
+		s.streams = append(s.streams, &stream{room: room, next: first, due: due})
+	}
+}
+
+// peek returns when the next message is due. ok is false when there is none.
+func (s *schedule) peek() (due time.Duration, ok bool) {
+	if len(s.streams) == 0 {
+		return 0, false
+	}
+	return s.streams[0].next, true
+}
+
+// pop takes the message that peek saw.
+func (s *schedule) pop() message {
+	t := s.streams[0]
+	m := message{room: t.room, number: s.numbers[t.room], due: t.next}
+	s.numbers[t.room]++
+	t.i++
+	if t.next = t.due(t.i); t.next < s.end {
+		heap.Fix(&s.streams, 0)
+	} else {
+		heap.Pop(&s.streams)
+	}
+	return m
+}
+
+// streams is a heap by due time.
+type streams []*stream
+
+func (h streams) Len() int { return len(h) }
+func (h streams) Less(i, j int) bool {
+	return h[i].next < h[j].next || h[i].next == h[j].next && h[i].room < h[j].room
+}
+func (h streams) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *streams) Push(x any)   { *h = append(*h, x.(*stream)) }
+func (h *streams) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}
