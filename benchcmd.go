@@ -1,73 +1,293 @@
 package main
 
 import (
-	"time"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"barrage/bench"
+	"barrage/bench/hub"
+	"barrage/bench/report"
+	"barrage/bench/swarm"
 )
 
 // newBench is the load generator's commands.
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure a node on this machine",
-		Long: `Start a node on this machine, put load on it and print what it cost. Client and node
-share the machine's cores, so compare figures of one run with each other.`,
+		Short: "Put load on a node, or on any chat server, and measure it",
+		Long: `Put load on servers and measure what comes of it: what was delivered, lost, doubled and
+out of order, how late it was, what it cost. Messages are due at set times whatever the
+server does, and latency counts from when a message was due, so a server that stalls
+cannot hide it.
+
+Each scenario is a command, and every field of it a flag. Without --target nodes are started on this
+machine and share its cores with the load: compare figures of one machine and one
+evening with each other. Where the load was the bottleneck, the result says so.
+
+The exit code is 0 where all was measured, 1 where something ended early or an objective
+was missed, 2 where the command line makes no sense.`,
+		Example: `  barrage bench storm                               # one hot room on a node of its own
+  barrage bench storm --viewers 10000 --rate 1000 --html storm.html
+  barrage bench storm --target 10.0.0.5:9000 --metrics 10.0.0.5:9001
+  barrage bench suite --quick                       # everything, in three minutes
+  barrage bench find storm --vary rate --p99 300ms  # where does it break?
+  barrage bench peers --peer fastim=fastim@127.0.0.1:9100,pid=4711
+  barrage bench compare before.json after.json`,
 		Args: noArguments,
 		RunE: showHelp,
 	}
-	cmd.AddCommand(newBenchIdle(), newBenchStorm())
-	return cmd
-}
-
-func newBenchIdle() *cobra.Command {
-	var viewers, size int
-	cmd := &cobra.Command{
-		Use:   "idle",
-		Short: "Memory per idle connection",
-		Long:  "Connect viewers, let them be, and print how much memory each costs the node.",
-		Args:  noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return bench.Idle(cmd.Context(), cmd.OutOrStdout(), viewers, size)
-		},
+	cmd.AddGroup(&cobra.Group{ID: "scenarios", Title: "Scenarios:"}, &cobra.Group{ID: "tools", Title: "Tools:"})
+	for _, name := range bench.Names() {
+		cmd.AddCommand(newBenchScenario(name))
 	}
-	cmd.Flags().IntVar(&viewers, "viewers", 10_000, "connections; each takes one open file here and one in the node")
-	cmd.Flags().IntVar(&size, "room-size", 1_000, "viewers in one room")
+	for _, tool := range []*cobra.Command{newBenchRun(), newBenchSuite(), newBenchFind(), newBenchPeers(), newBenchCompare()} {
+		tool.GroupID = "tools"
+		cmd.AddCommand(tool)
+	}
+	cmd.AddCommand(newBenchWorker(), newBenchHub())
 	return cmd
 }
 
-func newBenchStorm() *cobra.Command {
-	var c bench.Storm
-	var asJSON bool
+// newBenchScenario is the command of a scenario that comes with the program.
+func newBenchScenario(name string) *cobra.Command {
+	s, err := bench.Named(name)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: %v", err))
+	}
+	comment, _ := bench.Source(name) // Named has read it.
+	var t bench.Target
+	var out output
 	cmd := &cobra.Command{
-		Use:   "storm",
-		Short: "One hot room: deliveries a second, latency, loss",
-		Long: `Put all viewers into one room and let messages come at a set rate, whatever the node
-does; latency counts from when a message was due.`,
-		Example: `  barrage bench storm --viewers 5000 --rate 200
-  barrage bench storm --viewers 1000 --rate 50 --duration 20s --json >> results.jsonl`,
+		Use:     name,
+		GroupID: "scenarios",
+		Short:   s.Question,
+		Long:    explanation(comment) + "\n\nEvery flag that describes the load has the scenario's own value as its default.",
+		Example: fmt.Sprintf(`  barrage bench %[1]s
+  barrage bench %[1]s --viewers %[2]d --json %[1]s.json --html %[1]s.html
+  barrage bench %[1]s --target 127.0.0.1:9000 --metrics 127.0.0.1:9001`, name, s.Viewers/2),
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := c.Run(cmd.Context())
+		RunE: func(cmd *cobra.Command, _ []string) error { return runScenario(cmd, s, t, out) },
+	}
+	cmd.Flags().SortFlags = false
+	addScenarioFlags(cmd.Flags(), &s)
+	addTargetFlags(cmd.Flags(), &t)
+	out.addFlags(cmd.Flags())
+	return cmd
+}
+
+// explanation is the comment that a scenario's file begins with.
+func explanation(text []byte) string {
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		line, isComment := strings.CutPrefix(strings.TrimSpace(line), "#")
+		if !isComment {
+			break
+		}
+		lines = append(lines, strings.TrimPrefix(line, " "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func newBenchRun() *cobra.Command {
+	var flags bench.Scenario
+	var t bench.Target
+	var out output
+	cmd := &cobra.Command{
+		Use:   "run FILE.yaml",
+		Short: "A scenario of your own",
+		Long: `Run a scenario from a file. Its fields are those of the flags below, in YAML, as in the
+files in bench/scenarios; flags beat the file. A field that does not exist is an error.`,
+		Example: `  barrage bench run final.yaml
+  barrage bench run final.yaml --viewers 2000 --duration 30s`,
+		Args: oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := bench.ReadScenario(args[0])
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return r.JSON(cmd.OutOrStdout())
+			if err := override(cmd, &s); err != nil {
+				return err
 			}
-			return r.Print(cmd.OutOrStdout())
+			return runScenario(cmd, s, t, out)
 		},
 	}
-	f := cmd.Flags()
-	f.IntVar(&c.Viewers, "viewers", 1000, "viewers that read")
-	f.IntVar(&c.Silent, "silent", 0, "further viewers that never read")
-	f.DurationVar(&c.Warmup, "warmup", 0, "the same before, not measured: fills the sockets of those who never read")
-	f.IntVar(&c.Rate, "rate", 50, "messages a second")
-	f.DurationVar(&c.Duration, "duration", 10*time.Second, "how long")
-	f.IntVar(&c.Body, "body", 60, "bytes of a message's body, at least 40")
-	f.IntVar(&c.Sample, "sample", 200, "viewers that check everything they read")
-	f.BoolVar(&asJSON, "json", false, "print the result as one JSON object")
+	cmd.Flags().SortFlags = false
+	addScenarioFlags(cmd.Flags(), &flags)
+	addTargetFlags(cmd.Flags(), &t)
+	out.addFlags(cmd.Flags())
+	return cmd
+}
+
+// oneFile wants one argument.
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usageError{cmd, fmt.Sprintf("cannot run %q: it wants one file, and %d were named", cmd.CommandPath(), len(args))}
+	}
+	return nil
+}
+
+// runScenario runs s once and shows the result.
+func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out output) error {
+	if err := checkTarget(cmd, t); err != nil {
+		return err
+	}
+	if err := checkScenario(cmd, s); err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	tell, done, err := out.begin(cmd)
+	if err != nil {
+		return err
+	}
+	r, err := bench.Run(ctx, s, t, tell)
+	done()
+	if err != nil {
+		return err
+	}
+	results := []bench.Result{r}
+	err = out.show(cmd, s.Name, results, func(w io.Writer) error { return report.Table(w, results[0]) })
+	return errors.Join(err, unfinished(results))
+}
+
+// checkScenario tells a command line that makes no sense from a machine that is too small.
+func checkScenario(cmd *cobra.Command, s bench.Scenario) error {
+	if err := s.Validate(); err != nil {
+		return usageError{cmd, err.Error()}
+	}
+	return nil
+}
+
+// unfinished is an error if a result ended before its time.
+func unfinished(results []bench.Result) error {
+	for _, r := range results {
+		if r.Partial != "" {
+			return fmt.Errorf("cannot finish scenario %q on %s: %s; what was measured until then is kept", r.Scenario.Name, r.Peer, r.Partial)
+		}
+	}
+	return nil
+}
+
+// output is where results go.
+type output struct {
+	json, html string
+	benchstat  bool
+	quiet      bool
+}
+
+func (o *output) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.json, "json", "", "write results to this file, for compare; - is standard output, instead of the table")
+	f.StringVar(&o.html, "html", "", "write a report with plots to this file; it needs no network")
+	f.BoolVar(&o.benchstat, "benchstat", false, "print lines for benchstat instead of the table")
+	f.BoolVar(&o.quiet, "quiet", false, "show no progress")
+}
+
+// begin makes sure that results can be written before an hour is spent on them, and gives
+// a live line on standard error where that is a terminal. done takes it away.
+func (o *output) begin(cmd *cobra.Command) (tell bench.Progress, done func(), err error) {
+	for _, name := range []string{o.json, o.html} {
+		if name == "" || name == "-" {
+			continue
+		}
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644) // What it holds stays until then.
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot write results: %w", err)
+		}
+		_ = f.Close() // Nothing was written.
+	}
+	if o.quiet {
+		return nil, func() {}, nil
+	}
+	columns := 0
+	if f, ok := cmd.ErrOrStderr().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		columns = 80
+		if wide, _, err := term.GetSize(int(f.Fd())); err == nil && wide > 0 {
+			columns = wide
+		}
+	}
+	tell, done = bench.Lines(cmd.ErrOrStderr(), columns)
+	return tell, done, nil
+}
+
+// show writes results where they were asked for, with the version of this program, and to
+// standard output by table unless something else goes there.
+func (o *output) show(cmd *cobra.Command, title string, results []bench.Result, table func(io.Writer) error) error {
+	for i := range results {
+		results[i].Machine.Barrage = cmp.Or(version, results[i].Machine.Barrage)
+	}
+	var failed error
+	if o.html != "" {
+		failed = errors.Join(failed, toFile(o.html, func(w io.Writer) error { return report.HTML(w, "barrage bench "+title, results) }))
+	}
+	stdout := cmd.OutOrStdout()
+	if o.json != "" && o.json != "-" {
+		failed = errors.Join(failed, toFile(o.json, func(w io.Writer) error { return bench.WriteJSON(w, results) }))
+	}
+	switch {
+	case o.json == "-":
+		return errors.Join(failed, bench.WriteJSON(stdout, results))
+	case o.benchstat:
+		return errors.Join(failed, report.Benchstat(stdout, results))
+	}
+	return errors.Join(failed, table(stdout))
+}
+
+// toFile writes a file whole or says why not.
+func toFile(name string, write func(io.Writer) error) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("cannot write results: %w", err)
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return fmt.Errorf("cannot write results to %s: %w", name, err)
+	}
+	return nil
+}
+
+// newBenchWorker is a process of the load; its parent talks to it.
+func newBenchWorker() *cobra.Command {
+	return &cobra.Command{
+		Use:    "worker",
+		Short:  "A process of the load, started by the others",
+		Hidden: true,
+		Args:   noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Ctrl-C goes to the whole group; the parent still wants what was measured.
+			signal.Ignore(os.Interrupt)
+			return swarm.Work(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
+}
+
+// newBenchHub is the baseline of peers.
+func newBenchHub() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:    "hub",
+		Short:  "The baseline server: one channel and two goroutines a connection",
+		Hidden: true,
+		Args:   noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+			defer stop()
+			ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+			if err != nil {
+				return fmt.Errorf("cannot serve the baseline: %w", err)
+			}
+			greet(cmd.OutOrStdout(), ln.Addr(), ln.Addr())
+			return hub.Serve(ctx, ln)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "host:port")
 	return cmd
 }

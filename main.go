@@ -306,7 +306,7 @@ func untilSignal(parent context.Context, stderr io.Writer) (ctx context.Context,
 			case <-signals:
 			}
 			if ctx.Err() != nil {
-				_, _ = fmt.Fprintln(stderr, "barrage: cannot wait for the clients to leave: a second signal came")
+				_, _ = fmt.Fprintln(stderr, "barrage: cannot end in good order: a second signal came")
 				os.Exit(exitFailure)
 			}
 			cancel()

@@ -120,7 +120,7 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 
 func TestHelp_Teaches(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"", "Available Commands:\n  bench       Measure a node on this machine\n  config      Check or show the configuration"},
+		{"", "Available Commands:\n  bench       Put load on a node, or on any chat server, and measure it\n  config      Check or show the configuration"},
 		{"--help", "barrage serve"},
 		{"config", "check       Report all that is wrong"},
 		{"help serve", "A second signal ends it at once"},
@@ -220,7 +220,7 @@ func TestServe_FirstSignalDrainsSecondEnds(t *testing.T) {
 			wantLine(t, lines, "msg=draining")
 			if c.behaviour == "stuck" {
 				sendSignal(t, node, c.signal)
-				wantLine(t, lines, "barrage: cannot wait for the clients to leave: a second signal came")
+				wantLine(t, lines, "barrage: cannot end in good order: a second signal came")
 			}
 			if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
 				t.Errorf("more in stderr: %q, %v", rest, err)

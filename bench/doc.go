@@ -1,11 +1,22 @@
-// Package bench is the load generator: a client of the wire and nothing else. It
-// knows no other package of this project but codec.
+// Package bench is the load generator: a client of the wire and nothing else. It knows no
+// other package of this project but bench/swarm, which holds the connections.
 //
-// A [Swarm] is many viewers on one epoll loop: no goroutine, buffer or timer a
-// connection. Most viewers only count frames; a sample reads everything and checks
-// order, doubles and latency. Messages are due at set times whatever the server does,
-// and latency counts from the due time, so a server that stalls the sender cannot
-// hide it (no coordinated omission).
+// A [Scenario] is a load; [Named] has those that come with the program, as YAML files in
+// scenarios/. [Run] runs one against a [Target]: nodes that it starts itself, or servers
+// that run already. What came of it is a [Result], which bench/report shows. [Suite] sizes
+// all scenarios for a machine, [Hunt] searches for the load at which one breaks, [Rounds]
+// runs one against several targets.
 //
-// Goroutines: the swarm's loop (started by Run, ends with it) and whoever called Run.
+// Messages are due at set times whatever the server does, and latency counts from the due
+// time, so a server that stalls the sender cannot hide it (no coordinated omission).
+//
+// Goroutines, all of them ended and waited for when Run returns:
+//
+//	name     how many              started by     ended by              owns
+//	record   1 a run               run.measure    the crew's ticks end  nothing; recorder.mu guards what it writes
+//	wait     1 a node or Redis     startNode,     the process           the process's state
+//	                               redis.start
+//	watch    1 a node              cluster.start  the process           nothing
+//
+// and those of bench/swarm. Whoever called Run does everything else.
 package bench

@@ -7,50 +7,75 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/netip"
 	"os"
 	"os/exec"
 	"regexp"
-	"strconv"
 	"strings"
+	"sync"
 	"syscall"
-	"time"
 )
 
-// Node is a gateway process that the load runs against.
+// Node is a server process of ours that the load runs against.
 type Node struct {
-	// Public is where its clients connect, Admin where its metrics are.
-	Public, Admin netip.AddrPort
-	cmd           *exec.Cmd
+	// Public is where its clients connect, Admin where its metrics are: host:port.
+	Public, Admin string
+
+	cmd    *exec.Cmd
+	stderr tail
+	ended  chan struct{} // closed once the process has ended and was waited for
 }
 
-// StartNode runs this very program as a node on free ports, in memory, with further
-// settings from env (BARRAGE_...=value). Stop it.
+// StartNode runs this very program as a node on free ports, with further settings from env
+// (BARRAGE_...=value). Without BARRAGE_REDIS_ADDRS it keeps everything in memory. Stop it.
 func StartNode(ctx context.Context, env ...string) (*Node, error) {
+	return startNode(ctx, append([]string{"BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0", "BARRAGE_LOG_LEVEL=warn"}, env...),
+		"serve", "--config", os.DevNull)
+}
+
+// StartHub runs the baseline server of package hub in a process of its own. Stop it.
+func StartHub(ctx context.Context) (*Node, error) {
+	return startNode(ctx, nil, "bench", "hub", "--listen", "127.0.0.1:0")
+}
+
+func startNode(ctx context.Context, env []string, args ...string) (*Node, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "serve", "--config", os.DevNull)
-	cmd.Env = append(os.Environ(), "BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0", "BARRAGE_LOG_LEVEL=warn")
-	cmd.Env = append(cmd.Env, env...)
-	cmd.Stderr = os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	out, err := cmd.StdoutPipe()
+	n := &Node{cmd: command(self, args...), ended: make(chan struct{})}
+	n.cmd.Env = append(os.Environ(), env...)
+	n.cmd.Stderr = &n.stderr
+	// A pipe of our own: Wait would close StdoutPipe's under the reader.
+	out, write, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("cannot start a node: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
+	n.cmd.Stdout = write
+	err = n.cmd.Start()
+	_ = write.Close() // The process has its own.
+	if err != nil {
+		_ = out.Close()
 		return nil, fmt.Errorf("cannot start a node: %w", err)
 	}
-	n := &Node{cmd: cmd}
+	go func() { // Ends with the process; Stop waits for it.
+		defer close(n.ended)
+		_ = n.cmd.Wait() // ProcessState tells.
+		_ = out.Close()  // Not before: writing to a closed pipe ends a process.
+	}()
+	defer context.AfterFunc(ctx, func() { _ = n.cmd.Process.Kill() })() // while it starts; then Stop does
 	if err := n.readGreeting(out); err != nil {
 		n.Stop()
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", err, n.why())
 	}
 	return n, nil
+}
+
+// command is a child that Ctrl-C does not reach, because we still need it then, and that
+// does not outlive us.
+func command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	return cmd
 }
 
 var (
@@ -58,74 +83,62 @@ var (
 	metricsLine = regexp.MustCompile(`metrics +http://([^/]+)/`)
 )
 
+// readGreeting reads where the node listens, up to the line that ends its greeting.
 func (n *Node) readGreeting(out io.Reader) error {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if m := roomLine.FindStringSubmatch(lines.Text()); m != nil {
-			n.Public, _ = netip.ParseAddrPort(m[1])
+			n.Public = m[1]
 		}
 		if m := metricsLine.FindStringSubmatch(lines.Text()); m != nil {
-			n.Admin, _ = netip.ParseAddrPort(m[1])
+			n.Admin = m[1]
 		}
-		if n.Public.IsValid() && n.Admin.IsValid() {
+		if n.Public != "" && n.Admin != "" {
 			return nil
 		}
 	}
 	return errors.New("cannot use the node: it ended without saying where it listens")
 }
 
-// Stop asks the node to leave and waits for it.
+// Stop ends the node and waits for it. It has nothing to save, and thousands of clients to
+// say goodbye to, so it is not asked.
 func (n *Node) Stop() {
-	_ = n.cmd.Process.Signal(syscall.SIGKILL) // it has nothing to save, and 10,000 clients to say goodbye to
-	_ = n.cmd.Wait()
+	_ = n.cmd.Process.Kill()
+	<-n.ended
 }
 
-// Usage is what the node's process has used.
-type Usage struct {
-	CPU      time.Duration // user and system time since its start
-	Resident int64         // bytes
+// why says how the node ended, once it has, and what it said last.
+func (n *Node) why() error {
+	<-n.ended
+	text := n.stderr.String()
+	if text == "" {
+		return errors.New(n.cmd.ProcessState.String())
+	}
+	return fmt.Errorf("%v: %s", n.cmd.ProcessState, text)
 }
 
-// Usage reads /proc.
-func (n *Node) Usage() (Usage, error) {
-	dir := "/proc/" + strconv.Itoa(n.cmd.Process.Pid)
-	stat, err := os.ReadFile(dir + "/stat")
-	if err != nil {
-		return Usage{}, fmt.Errorf("cannot read the node's CPU time: %w", err)
-	}
-	// The name, field 2, may hold anything up to the last ")" (proc(5)).
-	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	user, err1 := strconv.ParseInt(f[11], 10, 64)
-	system, err2 := strconv.ParseInt(f[12], 10, 64)
-	status, err := os.ReadFile(dir + "/status")
-	if err := errors.Join(err, err1, err2); err != nil {
-		return Usage{}, fmt.Errorf("cannot read the node's usage: %w", err)
-	}
-	u := Usage{CPU: time.Duration(user+system) * (time.Second / 100)} // USER_HZ is 100 on Linux
-	if m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status); m != nil {
-		kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
-		u.Resident = kib << 10
-	}
-	return u, nil
+// tail keeps the last lines that a process wrote.
+type tail struct {
+	mu   sync.Mutex // guards the field below
+	last []byte
 }
 
-// Metrics reads the node's figures by name; labels stay in the name.
-func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Admin.String()+"/metrics", nil)
-	if err != nil {
-		return nil, err
+const tailBytes = 1 << 10
+
+// Write keeps the end of p.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = append(t.last, p...)
+	if len(t.last) > tailBytes {
+		t.last = bytes.Clone(t.last[len(t.last)-tailBytes:])
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the node's metrics: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	out := map[string]float64{}
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
-		if name, value, ok := strings.Cut(lines.Text(), " "); ok && !strings.HasPrefix(name, "#") {
-			out[name], _ = strconv.ParseFloat(value, 64)
-		}
-	}
-	return out, lines.Err()
+	return len(p), nil
+}
+
+// String is what was written last.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.last))
 }

@@ -1,0 +1,178 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Hunt is a search for the load that a server bears.
+type Hunt struct {
+	// Scenario is run at each level, on servers of its own unless targets are named.
+	Scenario Scenario
+	// Vary is what grows: "rate" or "viewers".
+	Vary string
+	// From is the first level, To the last one that is tried; 0 From is the scenario's own,
+	// 0 To is no end.
+	From, To float64
+	// P99 is the most latency that is good enough; Loss the largest share of expected
+	// copies that may be lost, 0 to 1.
+	P99  time.Duration
+	Loss float64
+}
+
+// Step is one level that was tried.
+type Step struct {
+	Level  float64
+	Result Result
+	// Broke says in a sentence what was not as it should be; empty: all was.
+	Broke string
+	// Limit is what broke: "server", "client" or "machine"; empty: nothing.
+	Limit string
+}
+
+const (
+	// huntFactor is how much a level grows until one breaks.
+	huntFactor = 2
+	// huntPrecision is how near the last good and the first broken level come together.
+	huntPrecision = 0.1
+)
+
+// Validate reports what is wrong with h, its scenario included.
+func (h Hunt) Validate() error {
+	if err := h.Scenario.Validate(); err != nil {
+		return err
+	}
+	from := h.from()
+	switch {
+	case h.Vary != "rate" && h.Vary != "viewers":
+		return fmt.Errorf("cannot vary %q: it can be rate or viewers", h.Vary)
+	case h.Scenario.Duration <= 0:
+		return fmt.Errorf("cannot find the limit of scenario %q: no messages come in it", h.Scenario.Name)
+	case from <= 0:
+		return fmt.Errorf("cannot begin with %s %v: it must be above 0", h.Vary, from)
+	case h.To != 0 && h.To < from:
+		return fmt.Errorf("cannot go from %s %v to %v: the end is before the beginning", h.Vary, from, h.To)
+	case h.P99 <= 0:
+		return fmt.Errorf("cannot ask for a p99 of %v: it must be above 0", h.P99)
+	case h.Loss < 0 || h.Loss > 1:
+		return fmt.Errorf("cannot ask for a loss of %v: it is a share, 0 to 1", h.Loss)
+	}
+	return nil
+}
+
+func (h Hunt) from() float64 {
+	switch {
+	case h.From != 0:
+		return h.From
+	case h.Vary == "viewers":
+		return float64(h.Scenario.Viewers)
+	}
+	return h.Scenario.Rate
+}
+
+// At is the scenario at one level: as asked for, but for what varies.
+func (h Hunt) At(level float64) Scenario {
+	s := h.Scenario
+	if h.Vary == "viewers" {
+		s.Viewers = int(level)
+	} else {
+		s.Rate = level
+	}
+	return s
+}
+
+// Judge says whether r is good enough, and if not, what broke.
+func (h Hunt) Judge(level float64, r Result) Step {
+	step := Step{Level: level, Result: r}
+	loss := float64(r.Messages.Lost) / float64(max(r.Messages.Expected, 1))
+	limit := time.Duration(r.Latency.P99 * float64(time.Millisecond))
+	switch {
+	case r.Partial != "":
+		step.Broke = r.Partial
+	case r.Connections.Failed > 0:
+		step.Broke = fmt.Sprintf("%d of %d viewers could not connect, the last one: %s", r.Connections.Failed, r.Connections.Wanted, r.Connections.FailedWhy)
+	case loss > h.Loss:
+		step.Broke = fmt.Sprintf("%d of %d copies were lost", r.Messages.Lost, r.Messages.Expected)
+	case r.Messages.Sent < r.Messages.Offered:
+		step.Broke = fmt.Sprintf("%d of %d messages could not be sent", r.Messages.Offered-r.Messages.Sent, r.Messages.Offered)
+	case limit > h.P99:
+		step.Broke = fmt.Sprintf("p99 is %v, above %v", limit.Round(time.Millisecond/10), h.P99)
+	case r.Client.LateP99 > float64(h.P99)/float64(time.Millisecond):
+		step.Broke = fmt.Sprintf("the client wrote its messages %.0f ms late", r.Client.LateP99)
+	default:
+		return step
+	}
+	step.Limit = r.limit()
+	return step
+}
+
+// Run raises the level until one breaks, then goes between the last good and the first
+// broken one until they are near. each is told of every step. It returns the last good
+// level, 0 if there is none. A level that is too large for the machine counts as broken; a
+// step that cannot be run for another reason, or was interrupted, ends the search.
+func (h Hunt) Run(ctx context.Context, t Target, tell Progress, each func(Step)) (good float64, err error) {
+	good, err = search(h.from(), h.To, h.Vary == "viewers", func(level float64) (bool, error) {
+		step, err := h.step(ctx, level, t, tell)
+		if err != nil {
+			return false, err
+		}
+		each(step)
+		return step.Broke == "", cause(ctx, ctx.Err())
+	})
+	if err != nil {
+		err = fmt.Errorf("cannot finish the search: %w", err)
+	}
+	return good, err
+}
+
+// step tries one level.
+func (h Hunt) step(ctx context.Context, level float64, t Target, tell Progress) (Step, error) {
+	s := h.At(level)
+	var tooLarge string
+	if err := Check(s, t); err != nil {
+		tooLarge = err.Error()
+	}
+	if tooLarge != "" {
+		return Step{Level: level, Result: Result{Peer: t.peer(), Scenario: s}, Broke: tooLarge, Limit: "machine"}, nil
+	}
+	r, err := Run(ctx, s, t, tell.named(fmt.Sprintf("%s at %s %v", s.Name, h.Vary, level)))
+	return h.Judge(level, r), err
+}
+
+// search doubles level from from, at most up to to (0: no end), until try says no; then it
+// halves what lies between until that is within huntPrecision. whole levels are whole
+// numbers. It returns the largest level that was good, 0 if from was not.
+func search(from, to float64, whole bool, try func(level float64) (bool, error)) (good float64, err error) {
+	if to == 0 {
+		to = math.Inf(1)
+	}
+	tidy := func(level float64) float64 {
+		if whole || level >= 100 {
+			return math.Round(level)
+		}
+		return level
+	}
+	broken := math.Inf(1)
+	for level := tidy(from); level > good && level < broken; {
+		ok, err := try(level)
+		if err != nil {
+			return good, err
+		}
+		if ok {
+			good = level
+		} else {
+			broken = level
+		}
+		switch {
+		case good == 0 || good == to || broken-good <= huntPrecision*good:
+			return good, nil
+		case math.IsInf(broken, 1):
+			level = min(tidy(good*huntFactor), to)
+		default:
+			level = tidy((good + broken) / 2)
+		}
+	}
+	return good, nil
+}

@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"barrage/bench/swarm"
+)
+
+// Limits is what a load must fit in.
+type Limits struct {
+	Cores int
+	// Memory that is free, in bytes; 0: unknown.
+	Memory int64
+	// OpenFiles is how many a process may have.
+	OpenFiles int
+}
+
+// ThisMachine describes where the program runs, and its limits.
+func ThisMachine() (Machine, Limits, error) {
+	// The hard limit: the Go runtime raises the soft one up to it.
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return Machine{}, Limits{}, fmt.Errorf("cannot read the limit of open files: %w", err)
+	}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return Machine{}, Limits{}, fmt.Errorf("cannot read the kernel's version: %w", err)
+	}
+	// Without /proc these are unknown, which is no reason not to measure.
+	cpus, _ := os.ReadFile("/proc/cpuinfo")
+	memory, _ := os.ReadFile("/proc/meminfo")
+	m := Machine{
+		CPU:     field(cpus, `model name\s*:\s*(.+)`),
+		Cores:   runtime.GOMAXPROCS(0),
+		Memory:  kibibytes(memory, "MemTotal"),
+		Kernel:  string(bytes.TrimRight(name.Sysname[:], "\x00")) + " " + string(bytes.TrimRight(name.Release[:], "\x00")),
+		Go:      runtime.Version(),
+		Barrage: revision(),
+	}
+	return m, Limits{Cores: m.Cores, Memory: kibibytes(memory, "MemAvailable"), OpenFiles: int(min(files.Max, 1<<24))}, nil
+}
+
+// field is what the first group of the pattern matches, or nothing.
+func field(text []byte, pattern string) string {
+	if m := regexp.MustCompile(pattern).FindSubmatch(text); m != nil {
+		return strings.TrimSpace(string(m[1]))
+	}
+	return ""
+}
+
+// kibibytes reads a line such as "MemTotal:  1024 kB" in bytes; 0: it is not there.
+func kibibytes(text []byte, name string) int64 {
+	n, err := strconv.ParseInt(field(text, `(?m)^`+name+`:\s*(\d+) kB`), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n << 10
+}
+
+// revision is the commit that this program was built from.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	commit := settings["vcs.revision"]
+	commit = commit[:min(12, len(commit))]
+	if settings["vcs.modified"] == "true" {
+		commit += "+changes"
+	}
+	return commit
+}
+
+// Memory of one viewer, in bytes: of the kernel for both ends of a socket on one machine,
+// of the client, of the node. Bounds from above, from bench/results/idle.txt and
+// the kernel's slabs; they are for a warning, not for a figure.
+const (
+	viewerBytes     = 12 << 10 // client and kernel
+	nodeViewerBytes = 4 << 10
+)
+
+// nodeFits is how many viewers a node takes with that many open files: it keeps a reserve
+// (gateway, server.max_connections).
+func nodeFits(openFiles int) int { return max(openFiles-max(64, openFiles/20), 0) }
+
+// connections is how many are open at once, with those that come first where memory at
+// rest is read.
+func (s Scenario) connections() int { return s.Viewers + s.Arrival.Viewers + s.early() }
+
+// Fit says with how many processes s runs within the limits: s.Procs, or as many as are
+// needed. own says that the nodes are started on this machine too. The error tells what
+// fits and what to do; the warning, if any, is a sentence.
+func (s Scenario) Fit(l Limits, own bool) (procs int, warning string, err error) {
+	s = s.Filled()
+	viewers := s.Viewers + s.Arrival.Viewers
+	fits := swarm.Fit(l.OpenFiles)
+	if fits == 0 {
+		return 0, "", fmt.Errorf("cannot run scenario %q: the limit of %d open files leaves no room for viewers; raise it (ulimit -n)", s.Name, l.OpenFiles)
+	}
+	needed := (viewers + fits - 1) / fits
+	var problems []string
+	if s.Procs > 0 && s.Procs < needed {
+		problems = append(problems, fmt.Sprintf("%d viewers in %s: %d fit the limit of %d open files; use --procs %d or leave it away",
+			viewers, count(s.Procs, "process", "processes"), s.Procs*fits, l.OpenFiles, needed))
+	}
+	if perNode := nodeFits(l.OpenFiles); own && s.connections() > s.Nodes*perNode {
+		problems = append(problems, fmt.Sprintf("%d viewers on %s: %d fit the limit of %d open files; use --nodes %d, or name nodes that run elsewhere with --target",
+			s.connections(), count(s.Nodes, "node", "nodes"), s.Nodes*perNode, l.OpenFiles, (s.connections()+perNode-1)/max(perNode, 1)))
+	}
+	if len(problems) > 0 {
+		return 0, "", fmt.Errorf("cannot run scenario %q: %s", s.Name, strings.Join(problems, "; "))
+	}
+	need := int64(s.connections()) * viewerBytes
+	if own {
+		need += int64(s.connections()) * nodeViewerBytes
+	}
+	if l.Memory > 0 && need > l.Memory {
+		warning = fmt.Sprintf("%d viewers may need %d MiB of memory, and %d MiB are free", s.connections(), need>>20, l.Memory>>20)
+	}
+	return max(s.Procs, needed), warning, nil
+}
+
+// count is "1 process", "2 processes".
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

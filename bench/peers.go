@@ -1,0 +1,112 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Rounds runs s against each target in turn, in several rounds, so that what the machine
+// does meanwhile falls on all of them. The first target is what the others are compared
+// with. A target that cannot be used is left out of further rounds; the error names all of
+// those, and the results hold the others'.
+func Rounds(ctx context.Context, s Scenario, targets []Target, rounds int, tell Progress) ([]Result, error) {
+	var results []Result
+	var failed error
+	for i := range rounds {
+		var reached []Target
+		for _, t := range targets {
+			if ctx.Err() != nil {
+				return results, errors.Join(failed, fmt.Errorf("cannot finish the rounds: %w", errInterrupted))
+			}
+			r, err := Run(ctx, s, t, tell.named(fmt.Sprintf("%s %d of %d", s.Name, i+1, rounds)))
+			if err != nil {
+				failed = errors.Join(failed, fmt.Errorf("cannot measure %s: %w", t.peer(), err))
+				continue
+			}
+			results = append(results, r)
+			reached = append(reached, t)
+		}
+		targets = reached
+	}
+	return results, failed
+}
+
+// Medians has one result a peer, in the order of their first ones: the median of each
+// figure over its rounds, but the worst of what went wrong, so that no loss hides behind a
+// better round. What is no figure (series, histograms, words) is of the round with the
+// median p99.
+func Medians(results []Result) []Result {
+	var peers []string
+	rounds := map[string][]Result{}
+	for _, r := range results {
+		if rounds[r.Peer] == nil {
+			peers = append(peers, r.Peer)
+		}
+		rounds[r.Peer] = append(rounds[r.Peer], r)
+	}
+	medians := make([]Result, len(peers))
+	for i, peer := range peers {
+		medians[i] = median(rounds[peer])
+	}
+	return medians
+}
+
+func median(rounds []Result) Result {
+	rounds = slices.SortedFunc(slices.Values(rounds), func(a, b Result) int { return cmp.Compare(a.Latency.P99, b.Latency.P99) })
+	m := rounds[(len(rounds)-1)/2]
+	fields := func(pick func(*Result) any) {
+		var all []reflect.Value
+		for i := range rounds {
+			all = append(all, reflect.ValueOf(pick(&rounds[i])).Elem())
+		}
+		medianFields(reflect.ValueOf(pick(&m)).Elem(), all)
+	}
+	fields(func(r *Result) any { return &r.Connections })
+	fields(func(r *Result) any { return &r.Messages })
+	fields(func(r *Result) any { return &r.Latency })
+	fields(func(r *Result) any { return &r.Connect })
+	fields(func(r *Result) any { return &r.Welcome })
+	fields(func(r *Result) any { return &r.Server })
+	fields(func(r *Result) any { return &r.Client })
+	for i := range rounds {
+		r := &rounds[i]
+		m.Partial = cmp.Or(m.Partial, r.Partial)
+		m.Connections.Failed = max(m.Connections.Failed, r.Connections.Failed)
+		m.Connections.FailedWhy = cmp.Or(m.Connections.FailedWhy, r.Connections.FailedWhy)
+		m.Connections.Broken = max(m.Connections.Broken, r.Connections.Broken)
+		m.Connections.BrokenWhy = cmp.Or(m.Connections.BrokenWhy, r.Connections.BrokenWhy)
+		m.Messages.Lost = max(m.Messages.Lost, r.Messages.Lost)
+		m.Messages.Doubled = max(m.Messages.Doubled, r.Messages.Doubled)
+		m.Messages.OutOfOrder = max(m.Messages.OutOfOrder, r.Messages.OutOfOrder)
+		m.Messages.Disagree = max(m.Messages.Disagree, r.Messages.Disagree)
+	}
+	return m
+}
+
+// medianFields sets every number of a struct to its median in all.
+func medianFields(to reflect.Value, all []reflect.Value) {
+	middle := (len(all) - 1) / 2
+	for f := range to.NumField() {
+		if !to.Field(f).CanInt() && !to.Field(f).CanUint() && !to.Field(f).CanFloat() {
+			continue
+		}
+		values := make([]reflect.Value, len(all))
+		for i := range all {
+			values[i] = all[i].Field(f)
+		}
+		slices.SortFunc(values, func(a, b reflect.Value) int {
+			switch {
+			case a.CanInt():
+				return cmp.Compare(a.Int(), b.Int())
+			case a.CanUint():
+				return cmp.Compare(a.Uint(), b.Uint())
+			}
+			return cmp.Compare(a.Float(), b.Float())
+		})
+		to.Field(f).Set(values[middle])
+	}
+}

@@ -1,0 +1,16 @@
+// Package report shows results of the load generator: on a terminal ([Table],
+// [Summary], [Peers], [Steps], [Compare]), to benchstat ([Benchstat]) and in a browser
+// ([HTML]). It computes nothing that is not in a [bench.Result] and changes none.
+//
+// All ways to show a figure begin with one list of them (figure.go), so that a figure
+// has the same name and unit everywhere, and what a run was worth is said in the same
+// words (verdict.go).
+//
+// The HTML report draws with uPlot 1.6.32 (assets/, MIT, 51 KB of script): a series of
+// an hour zooms smoothly, and the report of one run has about 110 KB. go-echarts brings
+// 1 MB of script into every report and its own page around the charts; libraries that
+// make SVG in Go (go-analyze/charts, gonum/plot) give pictures that neither zoom nor
+// tell a value, and cannot follow the reader's colour scheme.
+//
+// Nothing here starts a goroutine.
+package report

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"barrage/bench"
+)
+
+// load is what of a scenario decides its figures: results with the same load can be
+// compared. It is a key of maps.
+type load struct {
+	name                  string
+	viewers, rooms, nodes int
+	zipf, rate            float64
+	body                  int
+	burst                 bench.Burst
+	slow                  bench.Slow
+	arrival               bench.Arrival
+	comeback              bench.Return
+}
+
+func loadOf(s *bench.Scenario) load {
+	return load{
+		s.Name, s.Viewers, max(s.Rooms, 1), max(s.Nodes, 1), s.Zipf, s.Rate, s.Body,
+		s.Burst, s.Slow, s.Arrival, s.Return,
+	}
+}
+
+// group is the results of one key, in the order they came.
+type group[K comparable] struct {
+	key     K
+	results []*bench.Result
+}
+
+// groupBy groups results, in the order in which each key is first met.
+func groupBy[K comparable](results []bench.Result, key func(*bench.Result) K) []group[K] {
+	var groups []group[K]
+	at := map[K]int{}
+	for i := range results {
+		r := &results[i]
+		k := key(r)
+		n, ok := at[k]
+		if !ok {
+			n = len(groups)
+			at[k] = n
+			groups = append(groups, group[K]{key: k})
+		}
+		groups[n].results = append(groups[n].results, r)
+	}
+	return groups
+}
+
+// sizeText is a scenario's size in a few words: "5,000 viewers, 200 messages/s".
+func sizeText(s *bench.Scenario) string {
+	parts := []string{plural(s.Viewers, "viewer")}
+	if s.Rooms > 1 {
+		parts = append(parts, plural(s.Rooms, "room"))
+	}
+	if s.Nodes > 1 {
+		parts = append(parts, plural(s.Nodes, "node"))
+	}
+	if s.Rate > 0 {
+		parts = append(parts, short(s.Rate)+" messages/s")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// settings are a scenario's sentences for people: who, what, and what happens besides.
+func settings(s *bench.Scenario) []string {
+	rooms := "one room"
+	if s.Rooms > 1 {
+		rooms = plural(s.Rooms, "room") + " of equal size"
+		if s.Zipf > 0 {
+			rooms = fmt.Sprintf("%s of unequal size (Zipf %s)", plural(s.Rooms, "room"), short(s.Zipf))
+		}
+	}
+	who := plural(s.Viewers, "viewer") + " in " + rooms
+	if s.Nodes > 1 {
+		who += " over " + plural(s.Nodes, "node")
+	}
+	if s.Ramp > 0 {
+		who += fmt.Sprintf(", %s arriving a second", short(s.Ramp))
+	}
+	out := []string{who}
+	if s.Rate > 0 || s.Burst.Messages > 0 {
+		out = append(out, fmt.Sprintf("%s messages/s of %s for %s", short(s.Rate), bytes.text(float64(s.Body)), span(s.Duration)))
+	}
+	if b := s.Burst; b.Messages > 0 {
+		out = append(out, fmt.Sprintf("%s more within %s, every %s", plural(b.Messages, "message"), span(b.Over), span(b.Every)))
+	}
+	return append(out, happenings(s)...)
+}
+
+// happenings says what a scenario does besides its steady load.
+func happenings(s *bench.Scenario) (out []string) {
+	if s.Slow.Share > 0 {
+		reads := "nothing after the welcome"
+		if s.Slow.BytesPerSecond > 0 {
+			reads = bytesPerSecond.text(float64(s.Slow.BytesPerSecond))
+		}
+		out = append(out, fmt.Sprintf("%s of the viewers read %s", percent(s.Slow.Share), reads))
+	}
+	if a := s.Arrival; a.Viewers > 0 {
+		out = append(out, fmt.Sprintf("%s more arrive after %s, %s", plural(a.Viewers, "viewer"), span(a.After), pace(a.Rate)))
+	}
+	if b := s.Return; b.Share > 0 {
+		out = append(out, fmt.Sprintf("%s of the viewers are cut off after %s and come back, %s", percent(b.Share), span(b.After), pace(b.Rate)))
+	}
+	return out
+}
+
+func pace(rate float64) string {
+	if rate == 0 {
+		return "all at once"
+	}
+	return short(rate) + " a second"
+}
+
+// percent writes a share of 1.
+func percent(share float64) string { return short(share*100) + " %" }
+
+// span writes a duration without the zeros of time.Duration: "1m", not "1m0s".
+func span(d bench.Duration) string {
+	s := time.Duration(d).String()
+	if t, ok := strings.CutSuffix(s, "m0s"); ok {
+		s = t + "m"
+	}
+	if t, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = t + "h"
+	}
+	return s
+}

@@ -1,0 +1,143 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"barrage/bench"
+)
+
+// mood is how good a finding is; the larger, the worse.
+type mood int
+
+const (
+	plain mood = iota
+	good
+	warning
+	problem
+	partial
+)
+
+// Word names the mood, so that nothing is said by colour alone.
+func (m mood) Word() string {
+	return [...]string{"Note", "Good", "Warning", "Problem", "Ended early"}[m]
+}
+
+// finding is one sentence about a result.
+type finding struct {
+	Mood mood
+	Text string
+}
+
+// findings say in plain words what a result is worth, the worst first.
+func findings(r *bench.Result) []finding {
+	var out []finding
+	say := func(m mood, format string, args ...any) { out = append(out, finding{m, fmt.Sprintf(format, args...)}) }
+	if r.Partial != "" {
+		say(partial, "The run ended before its time: %s. The figures hold up to that moment.", strings.TrimSuffix(r.Partial, "."))
+	}
+	m, c := &r.Messages, &r.Connections
+	if faults := faults(r); len(faults) > 0 {
+		say(problem, "Of %s that were expected, %s.", plural(m.Expected, "copy"), strings.Join(faults, ", "))
+	}
+	if m.Sent < m.Offered {
+		say(problem, "Of %s that were due, %s could not be sent.", plural(m.Offered, "message"), number(m.Offered-m.Sent))
+	}
+	if c.Failed > 0 {
+		say(problem, "%s of %s could not connect, the last one: %s.", number(c.Failed), plural(c.Wanted, "viewer"), why(c.FailedWhy))
+	}
+	if c.Made == 0 {
+		say(problem, "No viewer connected.")
+	}
+	if c.Broken > 0 {
+		say(problem, "%s cut off, the last one: %s.", plural(c.Broken, "connection"), why(c.BrokenWhy))
+	}
+	for _, w := range r.Warnings {
+		say(warning, "%s", w)
+	}
+	if c.Failed == 0 && c.Broken == 0 && c.Made > 0 && c.Made >= c.Wanted {
+		say(good, "All %s connected, and none was cut off.", plural(c.Made, "viewer"))
+	}
+	switch {
+	case m.Offered == 0:
+		say(plain, "No messages were due.")
+	case m.Expected > 0 && len(faults(r)) == 0:
+		say(good, "All %s that were expected came: 0 lost, 0 doubled, 0 out of order.", plural(m.Expected, "copy"))
+	}
+	if m.Uncounted > 0 {
+		say(plain, "%s more went to viewers that are slow, or were cut off and came back.", plural(m.Uncounted, "copy"))
+	}
+	return out
+}
+
+// faults are what went wrong with copies: "12 lost".
+func faults(r *bench.Result) (out []string) {
+	m := &r.Messages
+	add := func(n uint64, what string) {
+		if n > 0 {
+			out = append(out, number(n)+" "+what)
+		}
+	}
+	add(m.Lost, "lost")
+	add(m.Doubled, "doubled")
+	add(m.OutOfOrder, "out of order")
+	if m.Disagree > 0 {
+		out = append(out, plural(m.Disagree, "viewer")+" saw another order")
+	}
+	return out
+}
+
+func why(s string) string {
+	if s == "" {
+		return "nobody knows why"
+	}
+	return strings.TrimSuffix(s, ".")
+}
+
+// verdict is a result's findings in a few words, and its worst mood, which says that the
+// run ended early.
+func verdict(r *bench.Result) (string, mood) {
+	var parts []string
+	worst := good
+	add := func(m mood, format string, args ...any) {
+		parts = append(parts, fmt.Sprintf(format, args...))
+		worst = max(worst, m)
+	}
+	if f := faults(r); len(f) > 0 {
+		add(problem, "%s", strings.Join(f, ", "))
+	}
+	if n := r.Messages.Offered - min(r.Messages.Sent, r.Messages.Offered); n > 0 {
+		add(problem, "%s not sent", number(n))
+	}
+	if n := r.Connections.Failed; n > 0 {
+		add(problem, "%s refused", number(n))
+	}
+	if n := r.Connections.Broken; n > 0 {
+		add(problem, "%s cut off", number(n))
+	}
+	switch {
+	case len(parts) > 0:
+	case r.Connections.Made == 0:
+		add(problem, "nobody connected")
+	case r.Messages.Expected > 0:
+		add(good, "all came")
+	default:
+		add(good, "all stayed")
+	}
+	if n := len(r.Warnings); n > 0 {
+		add(warning, "%s", plural(n, "warning"))
+	}
+	if r.Partial != "" {
+		worst = partial
+	}
+	return strings.Join(parts, ", "), worst
+}
+
+// verdictText is the verdict where it stands alone.
+func verdictText(r *bench.Result) string {
+	text, m := verdict(r)
+	if m == partial {
+		return strings.ToUpper(m.Word()) + ", " + text
+	}
+	return text
+}

@@ -1,0 +1,174 @@
+package bench
+
+import "time"
+
+// Result is what came of one scenario, in the form that --json writes, reports show and
+// compare reads. Times are in milliseconds, sizes in bytes, CPU in seconds or
+// nanoseconds, as the names say.
+type Result struct {
+	// Version is 1: the form of this struct.
+	Version int `json:"version"`
+	// Peer is what was measured: "barrage", "hub", or the name given to a target.
+	Peer     string    `json:"peer"`
+	Scenario Scenario  `json:"scenario"`
+	Machine  Machine   `json:"machine"`
+	Began    time.Time `json:"began"`
+	// Seconds is how long messages came while it was measured.
+	Seconds float64 `json:"seconds"`
+	// Partial says why the run ended before its time; empty: it did not. What the other
+	// fields say holds up to that moment.
+	Partial string `json:"partial,omitempty"`
+	// Warnings are plain sentences: that the client was the bottleneck, that a figure
+	// could not be had and why.
+	Warnings []string `json:"warnings,omitempty"`
+
+	Connections Connections `json:"connections"`
+	Messages    Messages    `json:"messages"`
+	// Latency counts from the moment a message was due to the moment a sampled viewer
+	// read it.
+	Latency Quantiles `json:"latency_ms"`
+	// Connect counts from the moment a viewer was due to connect to the answer of its
+	// handshake; Welcome to the end of its first message.
+	Connect Quantiles `json:"connect_ms"`
+	Welcome Quantiles `json:"welcome_ms"`
+	Server  Server    `json:"server"`
+	Client  Client    `json:"client"`
+	// Series has one point a second from the first connection to the end.
+	Series []Point `json:"series"`
+}
+
+// Machine is where the load came from, and the nodes too unless targets were named.
+type Machine struct {
+	CPU     string `json:"cpu"`
+	Cores   int    `json:"cores"`
+	Memory  int64  `json:"memory_bytes"`
+	Kernel  string `json:"kernel"`
+	Go      string `json:"go"`
+	Barrage string `json:"barrage"`
+}
+
+// Connections counts viewers.
+type Connections struct {
+	// Wanted viewers, those that arrive later and come back included.
+	Wanted int `json:"wanted"`
+	// Made is how many handshakes were answered as they should be.
+	Made int `json:"made"`
+	// Failed is how many were refused, reset or not answered, and why the last one was.
+	Failed    int    `json:"failed"`
+	FailedWhy string `json:"failed_why,omitempty"`
+	// Broken is how many ended that had been made, other than by our will, and why the
+	// last one did.
+	Broken    int    `json:"broken"`
+	BrokenWhy string `json:"broken_why,omitempty"`
+	// PerSecond is how many were made a second while the first wave connected.
+	PerSecond float64 `json:"per_second"`
+}
+
+// Messages counts messages and their copies, those of the warm-up included, because only
+// so they can be exact: a viewer that counts cannot tell the last copy of the warm-up from
+// the first one after it. A copy is one message at one viewer.
+type Messages struct {
+	// Offered messages were due; Sent ones were written to a socket whole.
+	Offered uint64 `json:"offered"`
+	Sent    uint64 `json:"sent"`
+	// Expected copies: messages sent times viewers that were there for them, without
+	// slow viewers and those that were cut off.
+	Expected uint64 `json:"expected"`
+	// Delivered copies of those expected; Lost are those that did not come. Both are
+	// counted viewer by viewer: one that lacks three and one that has three too many
+	// make three lost and three doubled.
+	Delivered uint64 `json:"delivered"`
+	Lost      uint64 `json:"lost"`
+	// Doubled copies came more than once: by count in viewers that only count, by
+	// number in sampled ones.
+	Doubled uint64 `json:"doubled"`
+	// OutOfOrder copies, in sampled viewers, came after a later one of the same sender.
+	OutOfOrder uint64 `json:"out_of_order"`
+	// Disagree is how many sampled viewers saw the same messages of their room in
+	// another order than the first of them.
+	Disagree int `json:"disagree"`
+	// Uncounted copies came to viewers that are slow, or were cut off and came back.
+	Uncounted uint64 `json:"uncounted"`
+	// PerSecond is how many copies came a second, to all viewers, while it was measured.
+	PerSecond float64 `json:"copies_per_second"`
+	// Bytes is what all viewers read.
+	Bytes uint64 `json:"bytes"`
+}
+
+// Quantiles is one distribution. Count 0: nothing was measured.
+type Quantiles struct {
+	Count int64   `json:"count"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P99   float64 `json:"p99"`
+	P999  float64 `json:"p999"`
+	Max   float64 `json:"max"`
+	// Histogram is the whole of it: HdrHistogram's compressed V2 form, in base64, values
+	// in microseconds.
+	Histogram string `json:"histogram,omitempty"`
+}
+
+// Server is what the nodes used, summed over them, while it was measured.
+type Server struct {
+	// Nodes is how many could be read; 0: neither a pid nor a metrics address was known.
+	Nodes int `json:"nodes"`
+	// CPUSeconds is user and system time.
+	CPUSeconds float64 `json:"cpu_seconds"`
+	// Cores is CPUSeconds / seconds.
+	Cores float64 `json:"cores"`
+	// CPUPerCopy in nanoseconds.
+	CPUPerCopy float64 `json:"cpu_ns_per_copy"`
+	// Resident memory before anyone connected, once all were in, the most seen, and at
+	// the end.
+	ResidentBefore int64 `json:"resident_before"`
+	ResidentFull   int64 `json:"resident_full"`
+	ResidentMost   int64 `json:"resident_most"`
+	ResidentEnd    int64 `json:"resident_end"`
+	// PerConnection is (ResidentFull - ResidentBefore) / connections, in bytes; 0: the
+	// scenario does not rest, so memory was not at rest.
+	PerConnection float64 `json:"bytes_per_connection"`
+	// Slope of resident memory while messages came, bytes a second (least squares over
+	// the second half).
+	Slope float64 `json:"resident_slope"`
+	// Writes is how many writes to sockets the nodes counted; 0: unknown.
+	Writes float64 `json:"writes"`
+	// HandshakeCPU is microseconds of CPU for one connection of the first wave.
+	HandshakeCPU float64 `json:"handshake_cpu_us"`
+}
+
+// Client is what the load itself used.
+type Client struct {
+	Procs int `json:"procs"`
+	// Cores is CPU seconds a second, summed over processes; BusiestCore is the busiest
+	// process's, of 1 for its reading loop.
+	Cores   float64 `json:"cores"`
+	Busiest float64 `json:"busiest_cores"`
+	// Late is how long after its due time a message was written, at the 99th
+	// percentile, in milliseconds: how far the sender itself lagged behind.
+	LateP99 float64 `json:"late_p99_ms"`
+	// MachineBusy is the share of this machine's CPU time that was used while it was
+	// measured, by whatever program, 0 to 1; 0: unknown.
+	MachineBusy float64 `json:"machine_busy"`
+}
+
+// Point is one second of a run.
+type Point struct {
+	// At is seconds since the first connection; Phase is "connect", "rest", "warmup",
+	// "measure", "finish".
+	At    float64 `json:"at"`
+	Phase string  `json:"phase"`
+	// Open is how many viewers are connected.
+	Open int `json:"open"`
+	// Made, Offered, Sent and Copies happened in this second.
+	Made    int     `json:"made"`
+	Offered uint64  `json:"offered"`
+	Sent    uint64  `json:"sent"`
+	Copies  uint64  `json:"copies"`
+	P50     float64 `json:"p50"`
+	P99     float64 `json:"p99"`
+	Max     float64 `json:"max"`
+	// ServerCores and Resident are the nodes', summed; ClientCores is ours.
+	ServerCores float64 `json:"server_cores"`
+	Resident    int64   `json:"resident"`
+	ClientCores float64 `json:"client_cores"`
+}

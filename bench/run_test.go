@@ -1,0 +1,287 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/bench/hub"
+	"barrage/bench/swarm"
+)
+
+// TestMain makes this test binary what [Run] starts from it: a worker, or a node, which
+// is the baseline server here.
+func TestMain(m *testing.M) {
+	args := strings.Join(os.Args[1:], " ")
+	switch {
+	case strings.HasPrefix(args, "serve"), strings.HasPrefix(args, "bench hub"):
+		exit(serveAsNode())
+	case args == "bench worker":
+		exit(swarm.Work(context.Background(), os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// brokenNode is set for nodes that are to say this and end.
+const brokenNode = "BARRAGE_TEST_BROKEN"
+
+func serveAsNode() error {
+	if why := os.Getenv(brokenNode); why != "" {
+		return errors.New(why)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  room      http://%s/\n  metrics   http://%[1]s/metrics\n", ln.Addr())
+	return hub.Serve(context.Background(), ln)
+}
+
+// small is a scenario that is over in a second.
+var small = Scenario{
+	Name: "small", Viewers: 20, Rooms: 2, Rate: 40, Duration: Duration(500 * time.Millisecond), Sample: 5,
+}
+
+func TestRun_OwnNode(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	var phases []string
+	r, err := Run(t.Context(), small, Target{}, func(s Status) {
+		if s.Begins {
+			phases = append(phases, s.Phase)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWhole(t, r)
+	if got := strings.Join(phases, " "); got != "start connect measure finish" {
+		t.Errorf("phases were %s", got)
+	}
+	s := r.Server
+	if s.Nodes != 1 || s.ResidentBefore < 1<<20 || s.ResidentFull < s.ResidentBefore || s.ResidentMost < s.ResidentFull || s.PerConnection != 0 {
+		t.Errorf("Server = %+v", s)
+	}
+	if r.Peer != "barrage" || r.Client.Procs != 1 || r.Machine.Cores < 1 || r.Machine.Memory < 1<<20 || r.Version != 1 {
+		t.Errorf("result = %+v", r)
+	}
+	if len(r.Series) == 0 || r.Series[len(r.Series)-1].Resident == 0 {
+		t.Errorf("Series = %+v; want points with the node's memory", r.Series)
+	}
+}
+
+func TestRun_HubInTwoProcesses(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	s := small
+	s.Procs = 2
+	r, err := Run(t.Context(), s, Target{Hub: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWhole(t, r)
+	if r.Peer != "hub" || r.Client.Procs != 2 {
+		t.Errorf("peer %s with %d processes; want the hub and 2", r.Peer, r.Client.Procs)
+	}
+}
+
+// wantWhole wants everything that small asks for.
+func wantWhole(t *testing.T, r Result) {
+	t.Helper()
+	m, c := r.Messages, r.Connections
+	if r.Partial != "" || c.Wanted != 20 || c.Made != 20 || c.Failed+c.Broken != 0 {
+		t.Errorf("partial %q, connections %+v; want all 20", r.Partial, c)
+	}
+	if m.Offered != 20 || m.Sent != 20 || m.Expected != 200 || m.Delivered != 200 || m.Lost+m.Doubled+m.OutOfOrder != 0 || m.Disagree != 0 {
+		t.Errorf("messages %+v; want 20 to 10 viewers each", m)
+	}
+	if math.Abs(r.Seconds-0.5) > 0.1 || r.Latency.Count != 50 || r.Latency.P50 <= 0 || r.Connect.Count != 20 || r.Welcome.Count != 20 {
+		t.Errorf("%v seconds, latency %+v, connect %+v, welcome %+v", r.Seconds, r.Latency, r.Connect, r.Welcome)
+	}
+}
+
+func TestRun_Idle(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	s := Scenario{Name: "idle", Viewers: 20, Rest: Duration(time.Second)}
+	r, err := Run(t.Context(), s, Target{}, nil)
+	if err != nil || r.Partial != "" {
+		t.Fatal(err, r.Partial)
+	}
+	if r.Connections.Wanted != 20 || r.Connections.Made != 20 || r.Messages.Offered != 0 || r.Server.ResidentBefore == 0 || r.Server.PerConnection == 0 {
+		t.Errorf("result = %+v; want 20 viewers, those that come first apart, and their memory", r)
+	}
+}
+
+func TestRun_NamedTarget(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	ctx, cancel := context.WithCancel(t.Context())
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- hub.Serve(ctx, ln) }() // Ended by cancel; waited for below.
+	target := Target{Peer: "theirs", Addrs: []string{ln.Addr().String()}}
+	r, err := runWith(ctx, small, target, nil, swarm.InProcess())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWhole(t, r)
+	if r.Peer != "theirs" || r.Server != (Server{}) || !strings.Contains(strings.Join(r.Warnings, "\n"), "name --metrics or --pid") {
+		t.Errorf("server %+v of %s, warnings %q; want nothing known and a word about it", r.Server, r.Peer, r.Warnings)
+	}
+	target.Metrics = target.Addrs
+	if r, err = runWith(ctx, small, target, nil, swarm.InProcess()); err != nil || r.Server.Nodes != 1 || r.Server.ResidentFull == 0 {
+		t.Errorf("server %+v, %v; want its metrics read", r.Server, err)
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// long is a scenario that is cut short.
+var long = Scenario{Name: "long", Viewers: 20, Rate: 50, Duration: Duration(time.Minute)}
+
+func TestRun_InterruptedKeepsWhatWasMeasured(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := Run(ctx, long, Target{}, func(s Status) {
+		if s.Phase == "measure" && s.Copies > 0 {
+			cancel()
+		}
+	})
+	if err != nil || r.Partial != "it was interrupted" || r.Version != 1 {
+		t.Fatalf("Run = partial %q, %v; want a result that says it was interrupted", r.Partial, err)
+	}
+	if m := r.Messages; m.Delivered == 0 || m.Lost != 0 || r.Latency.Count == 0 || r.Seconds <= 0 || r.Seconds > 30 {
+		t.Errorf("messages %+v in %v s; want what came until then", m, r.Seconds)
+	}
+}
+
+func TestRun_NodeDies(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	var node *Node
+	target := Target{}
+	r, err := runWatched(t, target, func(c *cluster) { node = c.nodes[0] }, func(s Status) {
+		if s.Phase == "measure" && s.Copies > 0 {
+			_ = node.cmd.Process.Kill()
+		}
+	})
+	if err != nil || !strings.Contains(r.Partial, "node 1 ended: signal: killed") && !strings.Contains(r.Partial, "no viewer is left") {
+		t.Fatalf("Run = partial %q, %v; want to hear that the node is gone", r.Partial, err)
+	}
+	if r.Connections.Broken != 20 || r.Messages.Uncounted == 0 || r.Server.ResidentMost == 0 {
+		t.Errorf("connections %+v, messages %+v, server %+v; want what came until then", r.Connections, r.Messages, r.Server)
+	}
+}
+
+// runWatched is runWith, long, with a look at what was started.
+func runWatched(t *testing.T, target Target, look func(*cluster), tell Progress) (Result, error) {
+	t.Helper()
+	r, err := prepare(long, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.launch, r.recorder = swarm.InProcess(), newRecorder(tell, Status{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	c, err := target.open(ctx, r.Scenario, cancel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	look(c)
+	r.servers, r.addrs = c.servers, c.addrs
+	return r.measure(ctx)
+}
+
+func TestRun_CannotBegin(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	broken := small
+	broken.Env = []string{brokenNode + "=cannot listen"}
+	f := func(s Scenario, target Target, want string) {
+		t.Helper()
+		r, err := Run(t.Context(), s, target, nil)
+		if err == nil || !strings.Contains(err.Error(), want) || r.Version != 0 {
+			t.Errorf("Run = %+v, %v; want %s", r, err, want)
+		}
+	}
+	f(small, Target{Addrs: []string{closed.Addr().String()}}, "cannot reach the target "+closed.Addr().String())
+	open, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = open.Close() }()
+	f(small, Target{Addrs: []string{open.Addr().String()}, Dialect: "morse"}, "morse")
+	f(broken, Target{}, "it ended without saying where it listens: exit status 1: cannot listen")
+	f(Scenario{Name: "none"}, Target{}, "viewers: 0")
+	t.Setenv("PATH", t.TempDir())
+	several := small
+	several.Nodes = 2
+	f(several, Target{}, "cannot find redis-server")
+}
+
+func TestRun_UsageThatCannotBeRead(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	hub, err := StartHub(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hub.Stop()
+	target := Target{Addrs: []string{hub.Public}, PIDs: []int{1 << 30}}
+	r, err := runWith(t.Context(), small, target, nil, swarm.InProcess())
+	if err != nil || r.Server.Nodes != 0 || !strings.Contains(strings.Join(r.Warnings, "\n"), "are not known: cannot read the usage of process 1073741824") {
+		t.Errorf("server %+v, warnings %q, %v; want nothing known and why", r.Server, r.Warnings, err)
+	}
+}
+
+func TestRounds_LeavesOutWhoCannotBeReached(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	results, err := Rounds(t.Context(), small, []Target{{Peer: "away", Addrs: []string{"127.0.0.1:1"}}, {Hub: true}}, 2, nil)
+	var peers []string
+	for _, r := range results {
+		peers = append(peers, r.Peer)
+	}
+	if got := strings.Join(peers, " "); got != "hub hub" {
+		t.Errorf("measured %s", got)
+	}
+	if err == nil || strings.Count(err.Error(), "cannot measure away: cannot reach the target 127.0.0.1:1") != 1 {
+		t.Errorf("Rounds: %v; want away named once", err)
+	}
+}
+
+func TestHunt_RunAgainstANode(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	h := Hunt{Scenario: small, Vary: "viewers", From: 10, To: 20, P99: 10 * time.Second}
+	h.Scenario.Rooms = 1
+	var levels []float64
+	good, err := h.Run(t.Context(), Target{}, nil, func(s Step) { levels = append(levels, s.Level) })
+	if good != 20 || err != nil || len(levels) != 2 {
+		t.Errorf("Run = %v, %v after %v; want 20 after two levels", good, err, levels)
+	}
+	h.From, h.To = 1e6, 0
+	var last Step
+	good, err = h.Run(t.Context(), Target{}, nil, func(s Step) { last = s })
+	if good != 0 || err != nil || last.Limit != "machine" || !strings.Contains(last.Broke, "use --nodes") {
+		t.Errorf("Run of a million = %v, %v, %+v; want the machine's limit", good, err, last)
+	}
+}

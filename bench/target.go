@@ -1,0 +1,140 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// ourselves is the peer that our own nodes are.
+const ourselves = "barrage"
+
+// Target is what a scenario runs against. The zero value is nodes of our own, as many as
+// the scenario has.
+type Target struct {
+	// Peer is the name of what is measured; empty is "barrage".
+	Peer string
+	// Hub makes it the baseline server of package hub, in a process of its own.
+	Hub bool
+	// Redis is the host:port of the Redis that joins our own nodes; empty: several nodes get
+	// a redis-server of their own, one keeps everything in memory.
+	Redis string
+
+	// Addrs are host:port of servers that run already. The rest is about them.
+	Addrs []string
+	// Dialect is "fastim", "raw" or "centrifugo"; empty is "fastim".
+	Dialect string
+	// Path is the address of a room's socket where the dialect leaves it open; {room} and
+	// {user} are put in.
+	Path string
+	// Metrics are host:port of Prometheus' /metrics of the servers, PIDs their processes on
+	// this machine; the first of both are one server's, and so on. Without either, CPU and
+	// memory are not known.
+	Metrics []string
+	PIDs    []int
+}
+
+// named tells whether t are servers that run already.
+func (t Target) named() bool { return len(t.Addrs) > 0 }
+
+func (t Target) peer() string {
+	switch {
+	case t.Peer != "":
+		return t.Peer
+	case t.Hub:
+		return "hub"
+	}
+	return ourselves
+}
+
+// dialPatience is how long a target may take to accept a connection.
+const dialPatience = 3 * time.Second
+
+// cluster is the servers of one run.
+type cluster struct {
+	addrs   []string
+	servers []server
+	nodes   []*Node // ours
+	redis   *redis  // ours; nil: none
+	watches sync.WaitGroup
+}
+
+// open starts the servers of s, or looks whether those that are named answer. died is
+// called once for each of ours that ends before close. Close it.
+func (t Target) open(ctx context.Context, s Scenario, died func(error)) (*cluster, error) {
+	c := &cluster{}
+	if t.named() {
+		c.addrs = t.Addrs
+		for _, addr := range t.Addrs {
+			conn, err := (&net.Dialer{Timeout: dialPatience}).DialContext(ctx, "tcp", addr)
+			if err != nil {
+				return nil, fmt.Errorf("cannot reach the target %s: %w", addr, err)
+			}
+			_ = conn.Close() // It answers.
+		}
+		c.servers = t.known()
+		return c, nil
+	}
+	if err := c.start(ctx, t, s, died); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// known is where the usage of named servers can be read.
+func (t Target) known() []server {
+	servers := make([]server, max(len(t.PIDs), len(t.Metrics)))
+	for i, pid := range t.PIDs {
+		servers[i].pid = pid
+	}
+	for i, addr := range t.Metrics {
+		servers[i].metrics = addr
+	}
+	return servers
+}
+
+func (c *cluster) start(ctx context.Context, t Target, s Scenario, died func(error)) error {
+	env := s.Env
+	if s.Nodes > 1 && t.Redis == "" && !t.Hub {
+		r, err := startRedis(ctx)
+		if err != nil {
+			return err
+		}
+		c.redis, t.Redis = r, r.addr
+	}
+	if t.Redis != "" {
+		env = append([]string{"BARRAGE_REDIS_ADDRS=" + t.Redis}, env...)
+	}
+	nodes := s.Nodes
+	begin := func() (*Node, error) { return StartNode(ctx, env...) }
+	if t.Hub {
+		nodes, begin = 1, func() (*Node, error) { return StartHub(ctx) }
+	}
+	for i := range nodes {
+		n, err := begin()
+		if err != nil {
+			return err
+		}
+		c.nodes = append(c.nodes, n)
+		c.addrs = append(c.addrs, n.Public)
+		c.servers = append(c.servers, server{pid: n.cmd.Process.Pid, metrics: n.Admin})
+		c.watches.Go(func() { // Ends with the node; close waits for it.
+			died(fmt.Errorf("node %d ended: %w", i+1, n.why()))
+		})
+	}
+	return nil
+}
+
+// close ends what we started and waits for it.
+func (c *cluster) close() {
+	for _, n := range c.nodes {
+		n.Stop()
+	}
+	c.watches.Wait()
+	if c.redis != nil {
+		c.redis.stop()
+	}
+}

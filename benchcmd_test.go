@@ -1,0 +1,252 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"barrage/bench"
+)
+
+func TestBench_BadInput(t *testing.T) {
+	away := closedPort(t)
+	for _, c := range []struct {
+		name, args string
+		want       result
+	}{
+		{"unknown scenario", "bench strom", result{exitUsage, "", `barrage: cannot run "barrage bench strom": there is no such command; did you mean "storm"? (see barrage bench --help)` + "\n"}},
+		{"figures that make no sense", "bench storm --rate -1 --body 3", result{exitUsage, "", `barrage: cannot run scenario "storm": rate: -1 messages a second is negative; ` +
+			"body: 3 bytes is not within 40 (time and number of a message) and 4096 (see barrage bench storm --help)\n"}},
+		{"no number", "bench storm --rate fast", result{exitUsage, "", `barrage: cannot read the command line: invalid argument "fast" for "--rate" flag: strconv.ParseFloat: parsing "fast": invalid syntax (see barrage bench storm --help)` + "\n"}},
+		{"a target's flag without one", "bench storm --metrics 127.0.0.1:9001", result{exitUsage, "", "barrage: cannot use --metrics without --target: it describes servers that run already (see barrage bench storm --help)\n"}},
+		{"target away", "bench storm --quiet --target " + away, result{exitFailure, "", "barrage: cannot reach the target " + away + ": dial tcp " + away + ": connect: connection refused\n"}},
+		{"results that cannot be written", "bench storm --json none/r.json", result{exitFailure, "", "barrage: cannot write results: open none/r.json: no such file or directory\n"}},
+		{"run without a file", "bench run", result{exitUsage, "", `barrage: cannot run "barrage bench run": it wants one file, and 0 were named (see barrage bench run --help)` + "\n"}},
+		{"a file that is not there", "bench run none.yaml", result{exitFailure, "", "barrage: cannot read the scenario: open none.yaml: no such file or directory\n"}},
+		{"find an unknown scenario", "bench find strom", result{exitFailure, "", `barrage: cannot find scenario "strom": there are idle, quiet, storm, rooms, join, reconnect, slow, gift, nodes, soak; a file of your own goes with "run"` + "\n"}},
+		{"find by what cannot vary", "bench find --vary body", result{exitUsage, "", "barrage: cannot vary \"body\": it can be rate or viewers (see barrage bench find --help)\n"}},
+		{"find with no share", "bench find --loss 200%", result{exitUsage, "", `barrage: cannot read the command line: invalid argument "200%" for "--loss" flag: "200%" is no share such as 10% or 0.1 (see barrage bench find --help)` + "\n"}},
+		{"find where nothing comes", "bench find idle", result{exitUsage, "", "barrage: cannot find the limit of scenario \"idle\": no messages come in it (see barrage bench find --help)\n"}},
+		{"peer without an address", "bench peers --peer fastim", result{exitUsage, "", `barrage: cannot read peer "fastim": a part is missing; it is name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}] (see barrage bench peers --help)` + "\n"}},
+		{"no rounds", "bench peers --rounds 0", result{exitUsage, "", "barrage: cannot measure in 0 rounds: at least 1 is needed (see barrage bench peers --help)\n"}},
+		{"compare one file", "bench compare a.json", result{exitUsage, "", "barrage: cannot compare: two files are needed, and 1 were named (see barrage bench compare --help)\n"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := runLine(t, "", nil, nil, strings.Fields(c.args)...); got != c.want {
+				t.Errorf("barrage %s:\n got %+v\nwant %+v", c.args, got, c.want)
+			}
+		})
+	}
+}
+
+// closedPort is an address where nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+func TestBench_ImpossibleSizes(t *testing.T) {
+	got := runLine(t, "", nil, nil, "bench", "storm", "--viewers", "20000000", "--procs", "1")
+	for _, want := range []string{`barrage: cannot run scenario "storm": 20000000 viewers in 1 process: `, "open files; use --procs ", "20000000 viewers on 1 node: ", "open files; use --nodes "} {
+		if got.code != exitFailure || got.stdout != "" || !strings.Contains(got.stderr, want) {
+			t.Errorf("barrage bench storm = %+v; want %q", got, want)
+		}
+	}
+}
+
+func TestBench_RunReadsFileStrictly(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mine.yaml")
+	writeFile(t, file, "viewers: 5\nviewer: 6\n")
+	want := result{exitFailure, "", "barrage: cannot read scenario \"mine\": line 2: unknown field \"viewer\"\n"}
+	if got := runLine(t, "", nil, nil, "bench", "run", file); got != want {
+		t.Errorf("barrage bench run = %+v; want %+v", got, want)
+	}
+	writeFile(t, file, "viewers: 5\nrate: -3\n")
+	if got := runLine(t, "", nil, nil, "bench", "run", file, "--viewers", "0"); got.code != exitUsage || !strings.Contains(got.stderr, `"mine": viewers: 0; at least 1 must be there; rate: -3`) {
+		t.Errorf("barrage bench run = %+v; want what is wrong in the flags and in the file", got)
+	}
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBench_Compare(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, change func(*bench.Result)) string {
+		t.Helper()
+		s, err := bench.Named("storm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := bench.Result{
+			Version: 1, Peer: "barrage", Scenario: s, Seconds: 10,
+			Connections: bench.Connections{Wanted: 9, Made: 9},
+			Messages:    bench.Messages{Offered: 9, Sent: 9, Expected: 81, Delivered: 81},
+			Latency:     bench.Quantiles{Count: 81, P50: 5, P90: 6, P99: 10, P999: 11, Max: 12},
+		}
+		change(&r)
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = f.Close() }()
+		if err := bench.WriteJSON(f, []bench.Result{r}); err != nil {
+			t.Fatal(err)
+		}
+		return f.Name()
+	}
+	before := file("a.json", func(*bench.Result) {})
+	slower := file("b.json", func(r *bench.Result) { r.Latency.P99 = 12.5 })
+	bad := filepath.Join(dir, "c.json")
+	writeFile(t, bad, "{\n\"results\": }")
+	f := func(args []string, code int, stdout, stderr string) {
+		t.Helper()
+		got := runLine(t, "", nil, nil, append([]string{"bench", "compare"}, args...)...)
+		if got.code != code || !strings.Contains(got.stdout, stdout) || !strings.Contains(got.stderr, stderr) {
+			t.Errorf("barrage bench compare %v = %+v; want %d, %q and %q", args, got, code, stdout, stderr)
+		}
+	}
+	f([]string{before, before}, 0, "storm", "")
+	f([]string{before, slower}, exitFailure, "p99", "1 figures are worse")
+	f([]string{before, slower, "--worse-by", "30%"}, 0, "storm", "")
+	f([]string{before, slower, "--worse-by=x"}, exitUsage, "", "is no share such as 10% or 0.1")
+	f([]string{before, bad}, exitFailure, "", "c.json: line 2: invalid character '}'")
+	f([]string{before, "none.json"}, exitFailure, "", "cannot read results: open none.json: no such file or directory")
+}
+
+// TestBench_FlagsAreTheFieldsOfAScenario keeps flags and fields together.
+func TestBench_FlagsAreTheFieldsOfAScenario(t *testing.T) {
+	var want []string
+	var walk func(s reflect.Type, prefix string)
+	walk = func(s reflect.Type, prefix string) {
+		for f := range s.Fields() {
+			name := prefix + strings.ReplaceAll(f.Tag.Get("yaml"), "_", "-")
+			if f.Type.Kind() == reflect.Struct {
+				walk(f.Type, name+"-")
+			} else if name != "name" && name != "question" {
+				want = append(want, name)
+			}
+		}
+	}
+	walk(reflect.TypeFor[bench.Scenario](), "")
+	var f pflag.FlagSet
+	var got []string
+	addScenarioFlags(&f, &bench.Scenario{})
+	f.VisitAll(func(flag *pflag.Flag) { got = append(got, flag.Name) })
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("flags are\n%v, fields\n%v", got, want)
+	}
+}
+
+func TestOverride_OnlyWhatWasSet(t *testing.T) {
+	var flags bench.Scenario
+	cmd := &cobra.Command{}
+	addScenarioFlags(cmd.Flags(), &flags)
+	if err := cmd.ParseFlags([]string{"--viewers", "7", "--rate=0", "--burst-over=1s", "--env", "BARRAGE_A=1,2", "--env", "BARRAGE_B=3"}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := bench.Named("gift")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := s
+	want.Viewers, want.Rate, want.Burst.Over, want.Env = 7, 0, bench.Duration(1e9), []string{"BARRAGE_A=1,2", "BARRAGE_B=3"}
+	if err := override(cmd, &s); err != nil || !reflect.DeepEqual(s, want) {
+		t.Errorf("override = %+v, %v; want %+v", s, err, want)
+	}
+}
+
+func TestParsePeer(t *testing.T) {
+	got, err := parsePeer("c=centrifugo@10.0.0.1:8000,pid=7,metrics=10.0.0.1:8001,path=/x/{room}")
+	want := bench.Target{Peer: "c", Dialect: "centrifugo", Addrs: []string{"10.0.0.1:8000"}, PIDs: []int{7}, Metrics: []string{"10.0.0.1:8001"}, Path: "/x/{room}"}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("parsePeer = %+v, %v; want %+v", got, err, want)
+	}
+	for _, bad := range []string{"", "a", "a=b", "=raw@x:1", "a=raw@", "a=raw@x:1,pid=x", "a=raw@x:1,color=red"} {
+		if got, err := parsePeer(bad); err == nil {
+			t.Errorf("parsePeer(%q) = %+v; want an error", bad, got)
+		}
+	}
+}
+
+func TestBenchHelp_Teaches(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"bench", "storm       How much of a storm in one room is delivered, and how late?"},
+		{"bench", "barrage bench suite --quick"},
+		{"bench storm --help", "a figure with loss is not a figure"},
+		{"bench storm --help", "--slow-share float"},
+		{"bench find --help", "the last good level, what broke above it"},
+		{"bench peers --help", "one channel and two goroutines a connection"},
+		{"bench compare --help", "--worse-by 25%"},
+		{"bench suite --help", "less than three minutes"},
+		{"bench run --help", "barrage bench run final.yaml --viewers 2000"},
+	} {
+		got := runLine(t, "", nil, nil, strings.Fields(c.args)...)
+		if got.code != 0 || got.stderr != "" || !strings.Contains(got.stdout, c.want) {
+			t.Errorf("barrage %s = %+v; want %q in stdout", c.args, got, c.want)
+		}
+	}
+	if got := runLine(t, "", nil, nil, "bench"); strings.Contains(got.stdout, "worker") || strings.Contains(got.stdout, "hub  ") {
+		t.Errorf("barrage bench shows its hidden commands: %s", got.stdout)
+	}
+}
+
+// TestBinary_Bench measures a real node with the program that users have.
+func TestBinary_Bench(t *testing.T) {
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "barrage")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("cannot build: %v\n%s", err, out)
+	}
+	run := func(args string) (stdout, stderr string, code int) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), binary, strings.Fields(args)...)
+		var out, complaints strings.Builder
+		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &complaints
+		_ = cmd.Run() // The exit code tells.
+		return out.String(), complaints.String(), cmd.ProcessState.ExitCode()
+	}
+	stdout, stderr, code := run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --json - --html r.html")
+	var file struct{ Results []bench.Result }
+	if err := json.Unmarshal([]byte(stdout), &file); err != nil || code != 0 || len(file.Results) != 1 {
+		t.Fatalf("exit code %d, %v, stdout %q, stderr %q", code, err, stdout, stderr)
+	}
+	if want := "quiet: start\nquiet: connect\nquiet: measure\nquiet: finish\n"; stderr != want {
+		t.Errorf("stderr = %q; want a line a phase: %q", stderr, want)
+	}
+	r := file.Results[0]
+	if m := r.Messages; m.Sent != 50 || m.Delivered != 500 || m.Lost != 0 || r.Server.Nodes != 1 || r.Server.Writes < 1 || r.Scenario.Name != "quiet" {
+		t.Errorf("messages %+v, server %+v; want 50 to 10 viewers each", m, r.Server)
+	}
+	if page, err := os.ReadFile(filepath.Join(dir, "r.html")); err != nil || !strings.Contains(string(page), "barrage bench quiet") {
+		t.Errorf("r.html: %v, %.200q", err, page)
+	}
+	stdout, stderr, code = run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --benchstat --quiet")
+	if code != 0 || stderr != "" || !strings.Contains(stdout, "Benchmark") {
+		t.Errorf("exit code %d, stdout %q, stderr %q; want benchmark lines and nothing else", code, stdout, stderr)
+	}
+	stdout, _, code = run("bench find quiet --vary rate --from 5 --to 5 --p99 1ns --viewers 20 --rooms 2 --warmup 0s --duration 1s --quiet")
+	if code != exitFailure || !strings.Contains(stdout, "No level was good enough") {
+		t.Errorf("an objective that nobody meets: exit code %d, stdout %q", code, stdout)
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"barrage/bench"
+)
+
+// addScenarioFlags adds a flag for every field of s; what s holds is the default. The
+// names are those of the YAML file, with "-" for "_" and for what stands below a key.
+func addScenarioFlags(f *pflag.FlagSet, s *bench.Scenario) {
+	duration := func(d *bench.Duration, name, usage string) {
+		f.DurationVar((*time.Duration)(d), name, time.Duration(*d), usage)
+	}
+	whole := func(n *int, name, usage string) { f.IntVar(n, name, *n, usage) }
+	number := func(x *float64, name, usage string) { f.Float64Var(x, name, *x, usage) }
+
+	whole(&s.Viewers, "viewers", "members that connect before the load begins, over all rooms")
+	whole(&s.Rooms, "rooms", "rooms they stand in; 0 = 1")
+	number(&s.Zipf, "zipf", "room k gets a share of viewers and messages in proportion to 1/k^zipf; 0 = equal rooms")
+	number(&s.Ramp, "ramp", "viewers that arrive a second; 0 = as fast as they are let in")
+	number(&s.Rate, "rate", "messages a second, over all rooms")
+	whole(&s.Body, "body", "bytes of a message's body, 40 to 4096; 0 = 60")
+	whole(&s.Senders, "senders", "viewers of a room that speak, 1 to 8; 0 = 8")
+	duration(&s.Warmup, "warmup", "how long messages come before anything is measured")
+	duration(&s.Duration, "duration", "how long messages come while it is measured; 0s = only connect")
+	duration(&s.Rest, "rest", "the longest wait for memory to settle before it is read")
+	duration(&s.Burst.Every, "burst-every", "time from one burst in the largest room to the next")
+	whole(&s.Burst.Messages, "burst-messages", "messages of a burst, on top of the rate")
+	duration(&s.Burst.Over, "burst-over", "the time they are spread over; 0s = all at once")
+	number(&s.Slow.Share, "slow-share", "share of viewers that do not keep up, 0 to 1")
+	whole(&s.Slow.BytesPerSecond, "slow-bytes-per-second", "what one of them reads; 0 = nothing after the welcome")
+	whole(&s.Arrival.Viewers, "arrival-viewers", "viewers that come while messages flow")
+	number(&s.Arrival.Rate, "arrival-rate", "how many of them a second; 0 = all at once")
+	duration(&s.Arrival.After, "arrival-after", "when the first of them comes")
+	number(&s.Return.Share, "return-share", "share of viewers that are cut off and connect again, 0 to 1")
+	duration(&s.Return.After, "return-after", "when they are cut off")
+	number(&s.Return.Rate, "return-rate", "how many come back a second; 0 = all at once")
+	whole(&s.Sample, "sample", "viewers that check order, doubles and latency; 0 = 200")
+	whole(&s.Procs, "procs", "processes the load comes from; 0 = as many as open files ask for")
+	whole(&s.Nodes, "nodes", "nodes to start, joined by a redis-server if several; 0 = 1")
+	f.StringArrayVar(&s.Env, "env", s.Env, "setting of those nodes, as BARRAGE_SERVER_POLLERS=1 (can be repeated)")
+}
+
+// override sets in s what was set on the command line, by flags that addScenarioFlags
+// added for another scenario.
+func override(cmd *cobra.Command, s *bench.Scenario) error {
+	var fields pflag.FlagSet
+	addScenarioFlags(&fields, s)
+	var failed error
+	cmd.Flags().Visit(func(set *pflag.Flag) {
+		field := fields.Lookup(set.Name)
+		if field == nil || failed != nil {
+			return
+		}
+		if list, ok := set.Value.(pflag.SliceValue); ok {
+			failed = field.Value.(pflag.SliceValue).Replace(list.GetSlice())
+			return
+		}
+		failed = field.Value.Set(set.Value.String())
+	})
+	return failed
+}
+
+// addTargetFlags adds what says where the load goes.
+func addTargetFlags(f *pflag.FlagSet, t *bench.Target) {
+	f.StringSliceVar(&t.Addrs, "target", nil, "host:port,... of servers that run already; viewers go round them. Without it nodes are started here")
+	f.StringVar(&t.Dialect, "dialect", "fastim", "what the targets speak: fastim, raw (every message goes to everyone) or centrifugo (its JSON protocol)")
+	f.StringVar(&t.Path, "path", "", "address of a room's socket where the dialect leaves it open; {room} and {user} are put in")
+	f.StringSliceVar(&t.Metrics, "metrics", nil, "host:port,... of the targets' Prometheus /metrics, for their CPU and memory")
+	f.IntSliceVar(&t.PIDs, "pid", nil, "process ids of targets on this machine, for their CPU and memory")
+	f.StringVar(&t.Redis, "redis", "", "host:port of the Redis that joins the nodes that are started here; without it one is started")
+}
+
+// checkTarget refuses flags that do not go together.
+func checkTarget(cmd *cobra.Command, t bench.Target) error {
+	if len(t.Addrs) > 0 {
+		return nil
+	}
+	for _, name := range []string{"dialect", "path", "metrics", "pid"} {
+		if cmd.Flags().Changed(name) {
+			return usageError{cmd, fmt.Sprintf("cannot use --%s without --target: it describes servers that run already", name)}
+		}
+	}
+	return nil
+}
+
+// share is a flag's value between 0 and 1, written "10%" or "0.1".
+type share float64
+
+var _ pflag.Value = (*share)(nil)
+
+// Set reads one.
+func (s *share) Set(text string) error {
+	number, percent := strings.CutSuffix(text, "%")
+	v, err := strconv.ParseFloat(number, 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v >= 0 && v <= 1) {
+		return fmt.Errorf("%q is no share such as 10%% or 0.1", text)
+	}
+	*s = share(v)
+	return nil
+}
+
+// String writes it as percent.
+func (s *share) String() string { return strconv.FormatFloat(float64(*s)*100, 'g', 6, 64) + "%" }
+
+// Type is how help calls it.
+func (s *share) Type() string { return "share" }
+
+// parsePeer reads "name=dialect@host:port[,pid=N][,metrics=host:port][,path=/...]".
+func parsePeer(text string) (bench.Target, error) {
+	wrong := func(why string) (bench.Target, error) {
+		return bench.Target{}, fmt.Errorf("cannot read peer %q: %s; it is name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}]", text, why)
+	}
+	parts := strings.Split(text, ",")
+	name, server, ok1 := strings.Cut(parts[0], "=")
+	dialect, addr, ok2 := strings.Cut(server, "@")
+	if !ok1 || !ok2 || name == "" || addr == "" {
+		return wrong("a part is missing")
+	}
+	t := bench.Target{Peer: name, Dialect: dialect, Addrs: []string{addr}}
+	for _, part := range parts[1:] {
+		key, value, _ := strings.Cut(part, "=")
+		switch key {
+		case "pid":
+			pid, err := strconv.Atoi(value)
+			if err != nil {
+				return wrong(fmt.Sprintf("%q is no process id", value))
+			}
+			t.PIDs = []int{pid}
+		case "metrics":
+			t.Metrics = []string{value}
+		case "path":
+			t.Path = value
+		default:
+			return wrong(fmt.Sprintf("nothing is called %q", key))
+		}
+	}
+	return t, nil
+}

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"barrage/bench"
+	"barrage/bench/report"
+)
+
+func newBenchSuite() *cobra.Command {
+	var t bench.Target
+	var out output
+	var quick bool
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "suite",
+		Short: "Every scenario, sized for this machine, in one report",
+		Long: `Run every scenario, one after the other, with sizes that fit the machine's cores, memory
+and open files. It takes a quarter of an hour, with --quick less than three minutes; then
+a soak says little. At the end there are a table and, in --out, report.html and
+results.json (for compare).`,
+		Example: `  barrage bench suite --quick
+  barrage bench suite --out before && git switch faster && make build && barrage bench suite --out after
+  barrage bench compare before/results.json after/results.json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkTarget(cmd, t); err != nil {
+				return err
+			}
+			_, limits, err := bench.ThisMachine()
+			if err != nil {
+				return err
+			}
+			suite, err := bench.Suite(limits, quick)
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return fmt.Errorf("cannot write the report: %w", err)
+			}
+			out.html, out.json = filepath.Join(dir, "report.html"), filepath.Join(dir, "results.json")
+			return runSuite(cmd, suite, t, out)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&quick, "quick", false, "seconds a scenario: everything within three minutes")
+	f.StringVar(&dir, "out", "bench-report", "directory for report.html and results.json")
+	f.BoolVar(&out.benchstat, "benchstat", false, "print lines for benchstat instead of the table")
+	f.BoolVar(&out.quiet, "quiet", false, "show no progress")
+	addTargetFlags(f, &t)
+	return cmd
+}
+
+// runSuite runs scenarios until all are done or a signal comes. One that cannot run does
+// not stop the others.
+func runSuite(cmd *cobra.Command, suite []bench.Scenario, t bench.Target, out output) error {
+	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	tell, done, err := out.begin(cmd)
+	if err != nil {
+		return err
+	}
+	var results []bench.Result
+	var failed error
+	for _, s := range suite {
+		if ctx.Err() != nil {
+			failed = errors.Join(failed, errors.New("cannot run the rest of the suite: interrupted"))
+			break
+		}
+		r, err := bench.Run(ctx, s, t, tell)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("cannot measure %s: %w", s.Name, err))
+			continue
+		}
+		results = append(results, r)
+	}
+	done()
+	if len(results) == 0 {
+		return failed
+	}
+	err = out.show(cmd, "suite", results, func(w io.Writer) error { return report.Summary(w, results) })
+	if err == nil {
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\nresults: %s\n", out.html, out.json)
+	}
+	return errors.Join(err, failed, unfinished(results))
+}
+
+func newBenchFind() *cobra.Command {
+	var flags bench.Scenario
+	var t bench.Target
+	var out output
+	h := bench.Hunt{Vary: "rate", P99: 300 * time.Millisecond}
+	cmd := &cobra.Command{
+		Use:   "find [SCENARIO | FILE.yaml]",
+		Short: "The most load that still meets an objective",
+		Long: `Run a scenario (storm, unless another is named) again and again, with twice the rate or
+twice the viewers each time, until the 99th percentile of latency or the share of lost
+copies is worse than the objective; then go between the last good and the first bad level
+until they are within 10 %. Each step is short (--duration sets it) and has nodes of its
+own, fresh ones. It reports the last good level, what broke above it, and whether that was
+the server, the client or the whole machine.`,
+		Example: `  barrage bench find
+  barrage bench find storm --vary rate --p99 300ms --loss 0 --viewers 10000
+  barrage bench find rooms --vary viewers --from 1000 --to 15000`,
+		Args: atMostOneScenario,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkTarget(cmd, t); err != nil {
+				return err
+			}
+			s, err := scenarioOf(args, "storm")
+			if err != nil {
+				return err
+			}
+			h.Scenario = s.Short()
+			if err := override(cmd, &h.Scenario); err != nil {
+				return err
+			}
+			if err := h.Validate(); err != nil {
+				return usageError{cmd, err.Error()}
+			}
+			return runFind(cmd, h, t, out)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&h.Vary, "vary", h.Vary, "what grows: rate or viewers")
+	f.DurationVar(&h.P99, "p99", h.P99, "the objective: the 99th percentile of latency at most")
+	f.Var((*share)(&h.Loss), "loss", "the objective: the share of copies that are lost at most, as 0.1%")
+	f.Float64Var(&h.From, "from", 0, "the first level; 0 = the scenario's own")
+	f.Float64Var(&h.To, "to", 0, "the last level; 0 = no end")
+	addScenarioFlags(f, &flags)
+	addTargetFlags(f, &t)
+	out.addFlags(f)
+	return cmd
+}
+
+// atMostOneScenario wants no argument or one.
+func atMostOneScenario(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usageError{cmd, fmt.Sprintf("cannot run %q: it wants one scenario, and %d were named", cmd.CommandPath(), len(args))}
+	}
+	return nil
+}
+
+// scenarioOf is the scenario that args name, a file where it has a suffix, or else the
+// one called name.
+func scenarioOf(args []string, name string) (bench.Scenario, error) {
+	if len(args) > 0 {
+		name = args[0]
+	}
+	if strings.ContainsAny(name, "./") {
+		return bench.ReadScenario(name)
+	}
+	return bench.Named(name)
+}
+
+// runFind searches and shows every step.
+func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error {
+	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	tell, done, err := out.begin(cmd)
+	if err != nil {
+		return err
+	}
+	var steps []bench.Step
+	good, failed := h.Run(ctx, t, tell, func(s bench.Step) { steps = append(steps, s) })
+	done()
+	if len(steps) > 0 {
+		results := make([]bench.Result, len(steps))
+		for i, s := range steps {
+			results[i] = s.Result
+		}
+		failed = errors.Join(failed, out.show(cmd, "find "+h.Scenario.Name, results, func(w io.Writer) error { return report.Steps(w, steps) }))
+	}
+	if failed == nil && good == 0 {
+		failed = fmt.Errorf("cannot find a good level: %s %v broke already: %s", h.Vary, steps[0].Level, steps[0].Broke)
+	}
+	return failed
+}
+
+func newBenchPeers() *cobra.Command {
+	var flags bench.Scenario
+	var out output
+	var specs []string
+	var rounds int
+	cmd := &cobra.Command{
+		Use:   "peers [SCENARIO | FILE.yaml]",
+		Short: "The same load against Barrage, a plain hub, and servers of yours",
+		Long: `Run a scenario (storm, unless another is named) against Barrage, against a plain hub as
+nearly every Go program has it (one channel and two goroutines a connection; it is built
+in), and against every --peer, in turn, in several rounds, and print the medians side by
+side. A peer is a server that you have started: name=dialect@host:port, where the
+dialect is fastim, raw or centrifugo; with ",pid=N" or ",metrics=host:port" its CPU and
+memory are measured too.`,
+		Example: `  barrage bench peers
+  barrage bench peers storm --viewers 2000 --rate 50 --peer fastim=fastim@127.0.0.1:9100,pid=4711
+  barrage bench peers quiet --peer centrifugo=centrifugo@127.0.0.1:8000,metrics=127.0.0.1:8000`,
+		Args: atMostOneScenario,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			targets := []bench.Target{{}, {Hub: true}}
+			for _, spec := range specs {
+				t, err := parsePeer(spec)
+				if err != nil {
+					return usageError{cmd, err.Error()}
+				}
+				targets = append(targets, t)
+			}
+			if rounds < 1 {
+				return usageError{cmd, fmt.Sprintf("cannot measure in %d rounds: at least 1 is needed", rounds)}
+			}
+			s, err := scenarioOf(args, "storm")
+			if err != nil {
+				return err
+			}
+			if err := override(cmd, &s); err != nil {
+				return err
+			}
+			if err := checkScenario(cmd, s); err != nil {
+				return err
+			}
+			return runPeers(cmd, s, targets, rounds, out)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringArrayVar(&specs, "peer", nil, "name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}] (can be repeated)")
+	f.IntVar(&rounds, "rounds", 3, "how often each is measured, in turn")
+	addScenarioFlags(f, &flags)
+	out.addFlags(f)
+	return cmd
+}
+
+// runPeers measures targets in rounds and shows the medians; files get every round.
+func runPeers(cmd *cobra.Command, s bench.Scenario, targets []bench.Target, rounds int, out output) error {
+	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	tell, done, err := out.begin(cmd)
+	if err != nil {
+		return err
+	}
+	results, failed := bench.Rounds(ctx, s, targets, rounds, tell)
+	done()
+	if len(results) == 0 {
+		return failed
+	}
+	err = out.show(cmd, "peers "+s.Name, results, func(w io.Writer) error { return report.Peers(w, bench.Medians(results)) })
+	return errors.Join(err, failed, unfinished(results))
+}
+
+func newBenchCompare() *cobra.Command {
+	tolerance := share(0.1)
+	cmd := &cobra.Command{
+		Use:   "compare OLD.json NEW.json",
+		Short: "Two files of results beside each other",
+		Long: `Compare results that --json or suite wrote, paired by scenario, size and peer. A figure is
+worse if it moved the wrong way by more than --worse-by; one lost, doubled or disordered copy
+more is worse too. The exit code is 1 if anything is, so a script can tell.`,
+		Example: `  barrage bench compare before.json after.json
+  barrage bench compare before/results.json after/results.json --worse-by 25%`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usageError{cmd, fmt.Sprintf("cannot compare: two files are needed, and %d were named", len(args))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			before, err1 := bench.ReadJSON(args[0])
+			after, err2 := bench.ReadJSON(args[1])
+			if err := errors.Join(err1, err2); err != nil {
+				return err
+			}
+			worse, err := report.Compare(cmd.OutOrStdout(), before, after, float64(tolerance))
+			if err == nil && worse > 0 {
+				err = fmt.Errorf("cannot call %s as good as %s: %d figures are worse", args[1], args[0], worse)
+			}
+			return err
+		},
+	}
+	cmd.Flags().Var(&tolerance, "worse-by", "how much a figure may move before it counts")
+	return cmd
+}
