@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +16,7 @@ import (
 	"time"
 	"unsafe"
 
-	"barrage/bench"
+	"barrage/bench/swarm"
 	"barrage/codec"
 )
 
@@ -44,20 +43,24 @@ func readFloor() int {
 	if err != nil {
 		panic(err)
 	}
-	s, err := bench.NewSwarm(netip.MustParseAddrPort(address))
+	plan := swarm.Plan{
+		Dialect: "fastim", Targets: []string{address}, Prefix: "floor",
+		Rooms: []swarm.Room{{Viewers: n}}, Patience: time.Minute,
+	}
+	crew, err := swarm.Start(context.Background(), plan, 1, swarm.InProcess())
 	if err != nil {
 		panic(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := s.Connect(ctx, n, 0, func(i int) string { return fmt.Sprintf("/group/chat/floor/%d/t", i) }); err != nil {
+	go func() { // ends with Close
+		for range crew.Ticks() {
+		}
+	}()
+	if err := crew.Connect(context.Background()); err != nil {
 		panic(err)
 	}
 	_, _ = fmt.Println("connected")
-	go func() { // ends with the input
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := s.Watch(time.Hour, func() bool { return ctx.Err() != nil }); err != nil {
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	if err := crew.Close(); err != nil {
 		panic(err)
 	}
 	return 0
@@ -132,12 +135,12 @@ func rawWrite(fd int, p []byte) {
 // laneSweeps posts messages one after the other, each when every member has the one before.
 func laneSweeps(b *testing.B, s *Server) {
 	b.Helper()
-	r, err := s.hall.Open(b.Context(), "floor")
+	r, err := s.hall.Open(b.Context(), "floor-0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer r.Release()
-	body := strings.Repeat("x", floorFrame-4-len(`{"groupId":"floor","userId":"u","info":"","ts":1648368380132}`))
+	body := strings.Repeat("x", floorFrame-4-len(`{"groupId":"floor-0","userId":"u","info":"","ts":1648368380132}`))
 	for range floorSweeps {
 		want := s.hall.Stats().Sent + floorSockets
 		if err := r.Post(nil, "u", body, time.Now()); err != nil {
