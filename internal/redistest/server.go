@@ -5,12 +5,15 @@ package redistest
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -33,6 +36,10 @@ type Server struct {
 	// Immutable after New.
 	args []string
 	dir  string
+	// sentinel is what is in the file of a sentinel, which must have one; else empty.
+	sentinel string
+	// secure is what to dial with; nil without TLS.
+	secure *tls.Config
 
 	// What runs now; nil after Stop.
 	process *process
@@ -49,7 +56,10 @@ type process struct {
 // New starts a server with more arguments for its command line, such as "--requirepass",
 // "secret". It returns once the server answers. The caller must Stop it. For TestMain;
 // tests use [Start].
-func New(args ...string) (*Server, error) {
+func New(args ...string) (*Server, error) { return (&Server{args: args}).launch() }
+
+// launch starts s at a free port. The caller must Stop it.
+func (s *Server) launch() (*Server, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, fmt.Errorf("cannot start redis-server: %w: install it with: apt-get install -y redis-server", err)
 	}
@@ -57,7 +67,7 @@ func New(args ...string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start redis-server: %w", err)
 	}
-	s := &Server{args: args, dir: dir}
+	s.dir = dir
 	// Another program may take the free port first: then the server ends at once.
 	for range 5 {
 		if s.Addr, err = freeAddr(); err != nil {
@@ -70,16 +80,22 @@ func New(args ...string) (*Server, error) {
 	return nil, errors.Join(err, os.RemoveAll(dir))
 }
 
-// Start is New for one test: it fails the test if the server does not start and stops
-// it when the test ends.
-func Start(tb testing.TB, args ...string) *Server {
+// launchFor is launch for one test, as Start is.
+func (s *Server) launchFor(tb testing.TB) *Server {
 	tb.Helper()
-	s, err := New(args...)
+	s, err := s.launch()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(s.Stop)
 	return s
+}
+
+// Start is New for one test: it fails the test if the server does not start and stops
+// it when the test ends.
+func Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	return (&Server{args: args}).launchFor(tb)
 }
 
 // freeAddr is an address of this machine that nobody listens on.
@@ -93,14 +109,12 @@ func freeAddr() (string, error) {
 
 // start runs the program at Addr and waits until it answers.
 func (s *Server) start() error {
-	host, port, err := net.SplitHostPort(s.Addr)
+	args, err := s.commandLine()
 	if err != nil {
 		return fmt.Errorf("cannot start redis-server: %w", err)
 	}
 	p := &process{exited: make(chan struct{})}
-	p.cmd = exec.Command("redis-server", append([]string{
-		"--bind", host, "--port", port, "--dir", s.dir, "--save", "", "--appendonly", "no",
-	}, s.args...)...)
+	p.cmd = exec.Command("redis-server", args...)
 	p.cmd.Stdout = &p.output
 	p.cmd.Stderr = &p.output
 	// A test that dies cannot stop its server. The signal comes when the thread ends
@@ -128,13 +142,28 @@ func (s *Server) start() error {
 	return nil
 }
 
+// commandLine is what the program is started with, and writes the file it names.
+func (s *Server) commandLine() ([]string, error) {
+	host, port := s.hostPort()
+	if s.sentinel != "" {
+		file := filepath.Join(s.dir, "sentinel.conf")
+		text := fmt.Sprintf("bind %s\nport %s\ndir %s\n%s", host, port, s.dir, s.sentinel)
+		return []string{file, "--sentinel"}, os.WriteFile(file, []byte(text), 0o600)
+	}
+	args := []string{"--bind", host, "--dir", s.dir, "--save", "", "--appendonly", "no", "--port"}
+	if s.secure != nil {
+		args = append(args, "0", "--tls-port")
+	}
+	return slices.Concat(args, []string{port}, s.args), nil
+}
+
 // awaitAnswer returns once the server answers PING.
 func (s *Server) awaitAnswer(p *process) error {
 	deadline := time.Now().Add(startTimeout)
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
 	for {
-		err := ping(s.Addr)
+		err := ping(s)
 		if err == nil {
 			return nil
 		}
@@ -149,12 +178,15 @@ func (s *Server) awaitAnswer(p *process) error {
 	}
 }
 
-// ping asks the server at addr whether it is there. Any answer will do, also that a
-// password is wanted.
-func ping(addr string) error {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+// ping asks the server whether it is there. Any answer will do, also that a password is
+// wanted.
+func ping(s *Server) error {
+	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
 	if err != nil {
 		return err
+	}
+	if s.secure != nil {
+		conn = tls.Client(conn, s.secure)
 	}
 	defer func() { _ = conn.Close() }() // Nothing was lost if that fails.
 	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {

@@ -54,7 +54,7 @@ func TestNew_NotInstalled(t *testing.T) {
 
 func wantAnswer(t *testing.T, s *Server, want bool) {
 	t.Helper()
-	err := ping(s.Addr)
+	err := ping(s)
 	if got := err == nil; got != want {
 		t.Fatalf("server answers = %v; want %v: %v", got, want, err)
 	}

@@ -1,0 +1,68 @@
+package redistest
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Sentinels are three sentinels of a master with one replica. Use [StartSentinels].
+type Sentinels struct {
+	// Sentinels answer at these servers.
+	Sentinels []*Server
+	// Master and Replica are what they were at the start.
+	Master, Replica *Server
+}
+
+// MasterName is what sentinels call their master.
+const MasterName = "barrage"
+
+// StartSentinels starts a master, its replica and three sentinels, and returns when these
+// know each other.
+func StartSentinels(tb testing.TB) *Sentinels {
+	tb.Helper()
+	s := &Sentinels{Master: Start(tb, quick, "0")}
+	s.Replica = StartReplica(tb, s.Master)
+	host, port := s.Master.hostPort()
+	for range 3 {
+		one := &Server{sentinel: fmt.Sprintf("sentinel monitor %s %s %s 2\n", MasterName, host, port) +
+			fmt.Sprintf("sentinel down-after-milliseconds %s 1000\n", MasterName) +
+			fmt.Sprintf("sentinel failover-timeout %s 3000\n", MasterName)}
+		s.Sentinels = append(s.Sentinels, one.launchFor(tb))
+	}
+	for _, one := range s.Sentinels {
+		await(tb, "the sentinels know each other", func() bool {
+			answer := one.mustDo(tb, "SENTINEL", "MASTER", MasterName)
+			about, err := answer.AsStrMap()
+			return err == nil && about["num-other-sentinels"] == "2" && about["num-slaves"] == "1"
+		})
+	}
+	return s
+}
+
+// Addrs are the addresses of the sentinels.
+func (s *Sentinels) Addrs() []string {
+	var all []string
+	for _, one := range s.Sentinels {
+		all = append(all, one.Addr)
+	}
+	return all
+}
+
+// KillMaster kills the master and returns when the sentinels have made its replica the
+// master.
+func (s *Sentinels) KillMaster(tb testing.TB) {
+	tb.Helper()
+	s.Master.Kill(tb)
+	await(tb, "the replica is the master", func() bool {
+		answer, err := s.Replica.Do("ROLE") // Fails once: its clients are thrown out.
+		if err != nil {
+			return false
+		}
+		about, err := answer.ToArray()
+		if err != nil {
+			return false
+		}
+		role, err := about[0].ToString()
+		return err == nil && role == "master"
+	})
+}
