@@ -36,13 +36,15 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	var store redisx.Store
+	rooms := cfg.Rooms()
 	if len(cfg.Redis.Addrs) == 0 {
 		log.Info("no redis.addrs: everything stays in this node's memory")
 		store = redisx.NewMemory(cfg.Limits(), time.Now)
 	} else {
-		store = redisx.NewRedis(cfg.Redis, cfg.Limits(), log)
+		shared := redisx.NewRedis(cfg.Redis, cfg.Limits(), log)
+		store, rooms.Node = shared, shared.Node()
 	}
-	node := gateway.New(cfg.Gateway(), cfg.Rooms(), store, log)
+	node := gateway.New(cfg.Gateway(), rooms, store, log)
 	registerStore(node.Registry(), store)
 	store.Start(node)
 	defer store.Close()
@@ -105,6 +107,7 @@ func registerStore(reg prometheus.Registerer, store redisx.Store) {
 	count("barrage_store_calls_total", "Calls to the store.", func(s redisx.Stats) uint64 { return s.Calls })
 	count("barrage_store_errors_total", "Calls to the store that failed.", func(s redisx.Stats) uint64 { return s.Errors })
 	count("barrage_store_reconnects_total", "Times the subscriptions were lost and made again.", func(s redisx.Stats) uint64 { return s.Reconnects })
+	count("barrage_store_rebuilt_total", "Connections for events that were open and deaf, and were made anew.", func(s redisx.Stats) uint64 { return s.Rebuilt })
 	count("barrage_store_events_total", "Events heard.", func(s redisx.Stats) uint64 { return s.Events })
 	count("barrage_store_dropped_events_total", "Events dropped because the node did not keep up; rooms and lists fetch what they missed.", func(s redisx.Stats) uint64 { return s.Dropped })
 	count("barrage_store_foreign_events_total", "Payloads on our channels that are no event of ours.", func(s redisx.Stats) uint64 { return s.Foreign })

@@ -35,6 +35,11 @@ type History struct {
 	Entries []Entry
 }
 
+// Unnumbered is the epoch of rooms that original FastIM servers write to as well: nobody
+// gives numbers there, so a message is known by its text alone. Seq and Total are the
+// length of the history, and events of new messages have neither epoch nor numbers.
+const Unnumbered = "fastim"
+
 // EventKind says what happened to a room.
 type EventKind uint8
 
@@ -44,17 +49,25 @@ const (
 	EventMessages EventKind = iota + 1
 	// EventRecall: message Event.Seq was taken back by its sender.
 	EventRecall
+	// EventCounters: the room's counters changed.
+	EventCounters
 )
 
 // Event is what crosses Redis from the node where something happened to every node
 // that has members of the room. One batch of messages is one event.
 type Event struct {
 	Kind EventKind
-	// Epoch and Total are the room's after the event, see [Position].
+	// Epoch and Total are the room's after the event, see [Position]. Not in
+	// EventCounters.
 	Epoch string
 	Total uint64
 	// Seq is the number of the first of Messages, or of the recalled message.
 	Seq uint64
+	// Batch is the id that whoever published Messages gave them, see [Draft]. Only in
+	// EventMessages.
+	Batch string
+	// Counters are the room's over all nodes, only in EventCounters.
+	Counters Counters
 	// Messages are plain JSON objects, oldest first. Shared by all who get the
 	// event; read-only, as strings are.
 	Messages []string
@@ -63,13 +76,15 @@ type Event struct {
 // The wire form of an event is one header line and one line a message; JSON holds no
 // raw newline. The digit is the form's version.
 //
-//	m1 <epoch> <seq> <total>\n<json>\n<json>...
+//	m1 <epoch> <seq> <total> <batch>\n<json>\n<json>...
 //	r1 <epoch> <seq> <total>
+//	c1 <online> <likes>
 //
-// The script in redisx writes the same form.
+// The scripts in redisx write the same form.
 const (
 	headMessages = "m1"
 	headRecall   = "r1"
+	headCounters = "c1"
 )
 
 // ErrForeignEvent is returned by [ParseEvent] for a payload that is no event of ours,
@@ -78,50 +93,66 @@ var ErrForeignEvent = errors.New("codec: not an event of this protocol")
 
 // AppendEvent appends the wire form of e to dst.
 func AppendEvent(dst []byte, e *Event) []byte {
-	head := headMessages
-	if e.Kind == EventRecall {
-		head = headRecall
+	switch e.Kind {
+	case EventCounters:
+		return appendHead(dst, headCounters, e.Counters.Online, e.Counters.Likes)
+	case EventRecall:
+		return appendHead(dst, headRecall+" "+e.Epoch, e.Seq, e.Total)
+	default:
+		dst = appendHead(dst, headMessages+" "+e.Epoch, e.Seq, e.Total)
+		dst = append(append(dst, ' '), e.Batch...)
+		for _, m := range e.Messages {
+			dst = append(append(dst, '\n'), m...)
+		}
+		return dst
 	}
-	dst = append(dst, head...)
-	dst = append(dst, ' ')
-	dst = append(dst, e.Epoch...)
-	dst = append(dst, ' ')
-	dst = strconv.AppendUint(dst, e.Seq, 10)
-	dst = append(dst, ' ')
-	dst = strconv.AppendUint(dst, e.Total, 10)
-	for _, m := range e.Messages {
-		dst = append(dst, '\n')
-		dst = append(dst, m...)
-	}
-	return dst
 }
 
-// ParseEvent reads the wire form. The messages alias s. It returns [ErrForeignEvent]
+func appendHead(dst []byte, head string, a, b uint64) []byte {
+	dst = append(dst, head...)
+	dst = strconv.AppendUint(append(dst, ' '), a, 10)
+	return strconv.AppendUint(append(dst, ' '), b, 10)
+}
+
+// ParseEvent reads the wire form. The strings alias s. It returns [ErrForeignEvent]
 // where s does not begin like an event of ours.
 func ParseEvent(s string) (Event, error) {
-	var e Event
 	head, body, hasBody := strings.Cut(s, "\n")
-	f := strings.Split(head, " ")
-	switch f[0] {
+	kind, rest, _ := strings.Cut(head, " ")
+	f := strings.Split(rest, " ")
+	bad := func(want string) (Event, error) {
+		return Event{}, fmt.Errorf("cannot parse event: header %q has not the form %s", clip(head), want)
+	}
+	var e Event
+	var err1, err2 error
+	switch kind {
 	case headMessages:
-		e.Kind = EventMessages
+		if len(f) != 4 || f[0] == "" || f[3] == "" || !hasBody {
+			return bad("m1 <epoch> <seq> <total> <batch>, then messages")
+		}
+		e.Kind, e.Epoch, e.Batch = EventMessages, f[0], f[3]
+		e.Seq, err1 = strconv.ParseUint(f[1], 10, 64)
+		e.Total, err2 = strconv.ParseUint(f[2], 10, 64)
+		e.Messages = strings.Split(body, "\n")
 	case headRecall:
-		e.Kind = EventRecall
+		if len(f) != 3 || f[0] == "" || hasBody {
+			return bad("r1 <epoch> <seq> <total>")
+		}
+		e.Kind, e.Epoch = EventRecall, f[0]
+		e.Seq, err1 = strconv.ParseUint(f[1], 10, 64)
+		e.Total, err2 = strconv.ParseUint(f[2], 10, 64)
+	case headCounters:
+		if len(f) != 2 || hasBody {
+			return bad("c1 <online> <likes>")
+		}
+		e.Kind = EventCounters
+		e.Counters.Online, err1 = strconv.ParseUint(f[0], 10, 64)
+		e.Counters.Likes, err2 = strconv.ParseUint(f[1], 10, 64)
 	default:
 		return e, ErrForeignEvent
 	}
-	if len(f) != 4 || f[1] == "" || hasBody != (e.Kind == EventMessages) {
-		return Event{}, fmt.Errorf("cannot parse event: header %q has not the form %s <epoch> <seq> <total>", clip(head), f[0])
-	}
-	var err1, err2 error
-	e.Epoch = f[1]
-	e.Seq, err1 = strconv.ParseUint(f[2], 10, 64)
-	e.Total, err2 = strconv.ParseUint(f[3], 10, 64)
-	if err := errors.Join(err1, err2); err != nil || e.Seq == 0 {
-		return Event{}, fmt.Errorf("cannot parse event: header %q: seq and total must be whole numbers, seq at least 1", clip(head))
-	}
-	if e.Kind == EventMessages {
-		e.Messages = strings.Split(body, "\n")
+	if errors.Join(err1, err2) != nil || e.Seq == 0 && e.Kind != EventCounters {
+		return Event{}, fmt.Errorf("cannot parse event: header %q: its figures must be whole numbers, a sequence number at least 1", clip(head))
 	}
 	return e, nil
 }

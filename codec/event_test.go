@@ -12,7 +12,7 @@ import (
 
 // sameEvent compares two events.
 func sameEvent(a, b codec.Event) bool {
-	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Seq == b.Seq && a.Total == b.Total && slices.Equal(a.Messages, b.Messages)
+	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Seq == b.Seq && a.Total == b.Total && a.Batch == b.Batch && a.Counters == b.Counters && slices.Equal(a.Messages, b.Messages)
 }
 
 func TestEvent_RoundTrip(t *testing.T) {
@@ -27,16 +27,17 @@ func TestEvent_RoundTrip(t *testing.T) {
 			t.Errorf("ParseEvent(%q) = %+v, %v; want %+v", wire, back, err, e)
 		}
 	}
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "1a2b", Seq: 7, Total: 9, Messages: []string{`{"a":1}`, `{"b":"弹幕"}`, `{}`}},
-		"m1 1a2b 7 9\n{\"a\":1}\n{\"b\":\"弹幕\"}\n{}")
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1, Total: 1, Messages: []string{`{}`}}, "m1 e 1 1\n{}")
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1<<64 - 1, Total: 1<<64 - 1, Messages: []string{`{}`}},
-		"m1 e 18446744073709551615 18446744073709551615\n{}")
+	f(codec.Event{Kind: codec.EventMessages, Epoch: "1a2b", Seq: 7, Total: 9, Batch: "n.12", Messages: []string{`{"a":1}`, `{"b":"弹幕"}`, `{}`}},
+		"m1 1a2b 7 9 n.12\n{\"a\":1}\n{\"b\":\"弹幕\"}\n{}")
+	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1, Total: 1, Batch: "n.1", Messages: []string{`{}`}}, "m1 e 1 1 n.1\n{}")
+	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1<<64 - 1, Total: 1<<64 - 1, Batch: "n.1", Messages: []string{`{}`}},
+		"m1 e 18446744073709551615 18446744073709551615 n.1\n{}")
 	f(codec.Event{Kind: codec.EventRecall, Epoch: "e", Seq: 7, Total: 0}, "r1 e 7 0")
+	f(codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 12, Likes: 0}}, "c1 12 0")
 }
 
 func TestEvent_CarriesDrafts(t *testing.T) {
-	e := codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 3, Total: 4}
+	e := codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 3, Total: 4, Batch: "n.1"}
 	for _, info := range []string{"line\nbreak\r\n", "two\u2028lines", `"quoted"`, ""} {
 		d := codec.NewDraft("1", "3", info, 5)
 		e.Messages = append(e.Messages, string(d.AppendJSON(nil, d.TS)))
@@ -63,24 +64,33 @@ func TestParseEvent_BadHeader(t *testing.T) {
 			t.Errorf("ParseEvent(%q) = %+v beside an error; want the zero event", s, e)
 		}
 	}
-	const form, numbers = "has not the form", "must be whole numbers, seq at least 1"
+	const form, numbers = "has not the form", "must be whole numbers, a sequence number at least 1"
 	f("m1", form)
 	f("m1 e 1\n{}", form)
-	f("m1 e 1 1 1\n{}", form)
-	f("m1  1 1\n{}", form) // no epoch
-	f("m1 e  1 1\n{}", form)
-	f("m1 e 1 1", form) // no messages
+	f("m1 e 1 1\n{}", form) // no batch
+	f("m1 e 1 1 \n{}", form)
+	f("m1 e 1 1 n.1 1\n{}", form)
+	f("m1  1 1 n.1\n{}", form) // no epoch
+	f("m1 e 1 1 n.1", form)    // no messages
 	f("r1 e 1 1\n", form)
 	f("r1 e 1 1\n{}", form) // a recall has none
-	f("m1 e x 1\n{}", numbers)
-	f("m1 e 1 x\n{}", numbers)
-	f("m1 e -1 1\n{}", numbers)
-	f("m1 e 1.5 1\n{}", numbers)
-	f("m1 e 0 1\n{}", numbers)
-	f("m1 e 18446744073709551616 1\n{}", numbers)
+	f("r1 e 1 1 n.1", form)
+	f("c1", form)
+	f("c1 1", form)
+	f("c1 1 2 3", form)
+	f("c1 1 2\n{}", form)
+	f("c1 1 x", numbers)
+	f("c1 -1 1", numbers)
+	f("m1 e  1 n.1\n{}", numbers)
+	f("m1 e x 1 n.1\n{}", numbers)
+	f("m1 e 1 x n.1\n{}", numbers)
+	f("m1 e -1 1 n.1\n{}", numbers)
+	f("m1 e 1.5 1 n.1\n{}", numbers)
+	f("m1 e 0 1 n.1\n{}", numbers)
+	f("m1 e 18446744073709551616 1 n.1\n{}", numbers)
 	f("r1 e 1 \xFF", numbers)
-	f("m1 e "+strings.Repeat("9", 1000)+" 1\n{}", numbers)
-	if _, err := codec.ParseEvent("m1 " + strings.Repeat("e", 100_000) + " 0 0\n{}"); err == nil || len(err.Error()) > 300 {
+	f("m1 e "+strings.Repeat("9", 1000)+" 1 n.1\n{}", numbers)
+	if _, err := codec.ParseEvent("m1 " + strings.Repeat("e", 100_000) + " 0 0 n.1\n{}"); err == nil || len(err.Error()) > 300 {
 		t.Errorf("a header of 100,000 bytes gives an error of %d bytes; want it cut", len(err.Error()))
 	}
 }

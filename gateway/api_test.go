@@ -124,17 +124,24 @@ func newGatedServer(t *testing.T) *Server {
 	return s
 }
 
-// Without a word from the store about the senders a batch goes nowhere, and everybody
-// stays.
-func TestGate_StoreAwayRefusesTheBatch(t *testing.T) {
+// Without a word from the store about the senders a batch waits, and everybody stays.
+func TestGate_StoreAwayKeepsTheBatch(t *testing.T) {
 	s := newGatedServer(t)
 	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
 	storeOf(s).fail(errAway, "CheckTokens")
-	a.say("lost")
-	eventually(t, func() error { return differ("messages refused", s.hall.Stats().RefusedStore, 1) })
+	a.say("patient")
+	eventually(t, func() error {
+		return differ("the gate was asked", storeOf(s).called("CheckTokens") > 0, true)
+	})
 	storeOf(s).fail(nil, "CheckTokens")
 	a.say("heard")
+	eventually(t, func() error {
+		s.hall.Tick(time.Now())
+		return differ("messages waiting", s.hall.Stats().Waiting, 0)
+	})
+	a.wantInfo("patient")
 	a.wantInfo("heard")
+	b.wantInfo("patient")
 	b.wantInfo("heard")
 	if h := s.hall.Stats(); h.RefusedGate != 0 || h.Waiting != 0 || s.Sessions() != 2 {
 		t.Errorf("stats %+v, %d sessions; want nobody refused", h, s.Sessions())

@@ -17,7 +17,9 @@ import (
 // nullStore takes messages and forgets them.
 type nullStore struct{ *redisx.Memory }
 
-func (nullStore) Publish(context.Context, string, []codec.Draft) error { return nil }
+func (nullStore) Publish(context.Context, string, string, []codec.Draft) (codec.Position, error) {
+	return codec.Position{Epoch: codec.Unnumbered}, nil // nothing comes back, and nothing is awaited
+}
 
 // BenchmarkSession_Message is one chat message from the poller's buffer into the
 // room's outgoing batch. The publishers that take it from there run beside it, over a

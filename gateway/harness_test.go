@@ -318,11 +318,11 @@ func (f *faultyStore) Newest(ctx context.Context, id string, limit int) (codec.H
 	return f.Memory.Newest(ctx, id, limit)
 }
 
-func (f *faultyStore) Publish(ctx context.Context, id string, drafts []codec.Draft) error {
+func (f *faultyStore) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Position, error) {
 	if err := f.enter(ctx, "Publish"); err != nil {
-		return err
+		return codec.Position{}, err
 	}
-	return f.Memory.Publish(ctx, id, drafts)
+	return f.Memory.Publish(ctx, id, batch, drafts)
 }
 
 func (f *faultyStore) SubscribeUser(ctx context.Context, user string) error {

@@ -16,10 +16,10 @@ const (
 	joinQueue = 32_768
 	// joinBatch is how many go in one round trip; far from what fills a pipeline.
 	joinBatch = 100
-	// joinTries is how often a batch is tried, the second time after joinPause, then
-	// after twice as long each time: 6 seconds in all.
+	// joinTries is how often a batch is tried, joinPause after the last time, by a store
+	// that says it can be used; while it says it cannot, the batch waits.
 	joinTries = 7
-	joinPause = 100 * time.Millisecond
+	joinPause = 250 * time.Millisecond
 )
 
 var errJoinQueueFull = errors.New("too many memberships wait for the store")
@@ -73,18 +73,19 @@ func (j *joins) run(ctx context.Context) {
 // write tries a batch until it is written, or often enough.
 func (j *joins) write(ctx context.Context, batch []codec.Membership) {
 	var err error
-	for try := range joinTries {
-		if try > 0 {
-			select {
-			case <-ctx.Done():
-			case <-time.After(joinPause << (try - 1)):
-			}
-		}
+	for tries := 0; tries < joinTries && ctx.Err() == nil; {
 		call, cancel := context.WithTimeout(ctx, apiTimeout)
 		err = j.srv.store.JoinAll(call, batch)
 		cancel()
-		if err == nil || ctx.Err() != nil {
+		if err == nil || errors.Is(err, codec.ErrRefused) {
 			break
+		}
+		if j.srv.store.State() == nil {
+			tries++
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(joinPause):
 		}
 	}
 	j.give(len(batch), err)

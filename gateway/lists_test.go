@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,10 +29,14 @@ func newListServer(t *testing.T) *Server {
 	return s
 }
 
+// published counts the batches of publish.
+var published atomic.Uint64
+
 // publish has the store tell the node of a message, with its ts.
 func publish(tb testing.TB, s *Server, id, info string, ts int64) {
 	tb.Helper()
-	if err := s.store.Publish(tb.Context(), id, []codec.Draft{codec.NewDraft(id, "u", info, ts)}); err != nil {
+	batch := fmt.Sprint("test.", published.Add(1))
+	if _, err := s.store.Publish(tb.Context(), id, batch, []codec.Draft{codec.NewDraft(id, "u", info, ts)}); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -363,7 +363,20 @@ func (s *Server) gone(c *session) {
 	s.sessions = s.sessions[:last]
 }
 
-// RoomEvent, UserEvent and Resumed are the store's calls (redisx.Handler).
+// Away, Back, RoomEvent, UserEvent and Resumed are the store's calls (redisx.Handler).
+
+// Away tells that calls to the store fail from now on. Connections stay, newcomers are let
+// in, chat goes on within the node.
+func (s *Server) Away(reason error) {
+	s.log.Warn("the store is away: chat goes on within this node", "err", reason)
+	s.hall.Away(reason)
+}
+
+// Back tells that the store takes calls again.
+func (s *Server) Back() {
+	s.log.Info("the store is back", "messages_waiting", s.hall.Stats().Waiting)
+	s.hall.Back()
+}
 
 // RoomEvent passes on what happened to a room. It never blocks.
 func (s *Server) RoomEvent(id string, ev codec.Event) { s.hall.RoomEvent(id, ev) }

@@ -4,13 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"time"
 )
 
 // Config is the config section `redis`: where the shared state lives.
 type Config struct {
-	// Addrs are host:port of the Redis to use. Empty: the memory store, for one node.
+	// Addrs are host:port of the Redis to use, of its sentinels, or of some nodes of the
+	// cluster; see Mode. Empty: the memory store, for one node.
 	Addrs []string `mapstructure:"addrs"`
+	// Mode is what Redis is: standalone, sentinel, cluster, or auto, which decides by the
+	// other settings, see [Config.Topology].
+	Mode string `mapstructure:"mode"`
 	// Username is the ACL user; empty = the default user.
 	Username string `mapstructure:"username"`
 	// Password is a secret: never printed.
@@ -20,10 +26,59 @@ type Config struct {
 	// Timeout bounds one call. Too low: a busy Redis looks dead. Too high: callers
 	// wait for a dead one.
 	Timeout time.Duration `mapstructure:"timeout"`
+	// SentinelMaster is the name that the sentinels at Addrs know the master by.
+	SentinelMaster string `mapstructure:"sentinel_master"`
+	// SentinelUsername is the ACL user of the sentinels themselves; empty = the default
+	// user.
+	SentinelUsername string `mapstructure:"sentinel_username"`
+	// SentinelPassword is a secret as Password is.
+	SentinelPassword string `mapstructure:"sentinel_password"`
+	// ShardedPubSub has rooms' events stay on their own master of a cluster instead of
+	// going to all its nodes. All Barrage nodes must have the same.
+	ShardedPubSub bool `mapstructure:"sharded_pubsub"`
+	// TLS encrypts all connections, also those to sentinels.
+	TLS bool `mapstructure:"tls"`
+	// TLSCAFile has the certificates to trust; empty = those of the system.
+	TLSCAFile string `mapstructure:"tls_ca_file"`
+	// TLSCertFile and TLSKeyFile are what this node shows; empty = nothing.
+	TLSCertFile string `mapstructure:"tls_cert_file"`
+	// TLSKeyFile belongs to TLSCertFile.
+	TLSKeyFile string `mapstructure:"tls_key_file"`
+	// TLSServerName must be in the certificate of every Redis; empty = its host's name.
+	TLSServerName string `mapstructure:"tls_server_name"`
+	// TLSInsecureSkipVerify trusts every certificate. For tests.
+	TLSInsecureSkipVerify bool `mapstructure:"tls_insecure_skip_verify"`
+	// FastIMInterop has this node read and write rooms, tokens and memberships in the
+	// form of original FastIM nodes, so that both serve the same rooms during a migration
+	// (contract section 5). All Barrage nodes must have the same. The rooms have no
+	// sequence numbers then.
+	FastIMInterop bool `mapstructure:"fastim_interop"`
 }
 
 // DefaultConfig is what config.yaml says in section `redis`.
-func DefaultConfig() Config { return Config{Timeout: 2 * time.Second} }
+func DefaultConfig() Config { return Config{Mode: modeAuto, Timeout: 2 * time.Second} }
+
+// The values of Config.Mode.
+const (
+	modeAuto       = "auto"
+	modeStandalone = "standalone"
+	modeSentinel   = "sentinel"
+	modeCluster    = "cluster"
+)
+
+// Topology is Mode, where auto is decided without asking anybody: sentinel where
+// SentinelMaster is set, else cluster where Addrs are more than one, else standalone.
+func (c Config) Topology() string {
+	switch {
+	case c.Mode != modeAuto:
+		return c.Mode
+	case c.SentinelMaster != "":
+		return modeSentinel
+	case len(c.Addrs) > 1:
+		return modeCluster
+	}
+	return modeStandalone
+}
 
 // Validate reports every value out of range, each with its key within the section.
 func (c Config) Validate() error {
@@ -33,8 +88,11 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("addrs[%d]: %q is not host:port", i, a))
 		}
 	}
-	if len(c.Addrs) > 1 {
-		errs = append(errs, fmt.Errorf("addrs: %d addresses given; this version talks to one Redis", len(c.Addrs)))
+	modes := []string{modeAuto, modeStandalone, modeSentinel, modeCluster}
+	if !slices.Contains(modes, c.Mode) {
+		errs = append(errs, fmt.Errorf("mode: %q is none of %s", c.Mode, strings.Join(modes, ", ")))
+	} else {
+		errs = append(errs, c.validateTopology()...)
 	}
 	if c.DB < 0 || c.DB > 1023 {
 		errs = append(errs, fmt.Errorf("db: %d is not within 0 and 1023", c.DB))
@@ -42,7 +100,38 @@ func (c Config) Validate() error {
 	if c.Timeout < 50*time.Millisecond || c.Timeout > time.Minute {
 		errs = append(errs, fmt.Errorf("timeout: %v is not within 50ms and 1m", c.Timeout))
 	}
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		errs = append(errs, fmt.Errorf("tls_key_file: %q and tls_cert_file: %q belong together; give both or none", c.TLSKeyFile, c.TLSCertFile))
+	}
+	if other := c.TLSCAFile + c.TLSCertFile + c.TLSServerName; !c.TLS && (other != "" || c.TLSInsecureSkipVerify) {
+		errs = append(errs, errors.New("tls: false, but other settings of tls are given"))
+	}
 	return errors.Join(errs...)
+}
+
+// validateTopology reports what does not go with the topology.
+func (c Config) validateTopology() (errs []error) {
+	mode := c.Topology()
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if mode != modeStandalone && len(c.Addrs) == 0 {
+		wrong("addrs: empty, but redis is a %s", mode)
+	}
+	if mode == modeStandalone && len(c.Addrs) > 1 {
+		wrong("addrs: %d addresses given, but mode standalone has one", len(c.Addrs))
+	}
+	if (mode == modeSentinel) != (c.SentinelMaster != "") {
+		wrong("sentinel_master: %q does not go with mode %s", c.SentinelMaster, mode)
+	}
+	if mode == modeCluster && c.DB != 0 {
+		wrong("db: %d given, but a cluster has 0 only", c.DB)
+	}
+	if mode != modeCluster && c.ShardedPubSub {
+		wrong("sharded_pubsub: true, but only a cluster has it, and mode is %s", mode)
+	}
+	if mode == modeCluster && c.FastIMInterop {
+		wrong("fastim_interop: true, but original nodes know no cluster")
+	}
+	return errs
 }
 
 // Limits bound what a store keeps.

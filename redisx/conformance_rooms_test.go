@@ -43,7 +43,7 @@ func testRecall(s *harness) {
 	wantEqual(t, "Before", msgs, nil, all[:1])
 
 	// The ts of a recalled message is not given out again.
-	noError(t, s.Publish(t.Context(), "r", drafts("r", "u", 2)))
+	noError(t, s.send(t.Context(), "r", drafts("r", "u", 2)))
 	recall("u", 2, false)
 	recall("u", 4, true)
 
@@ -323,6 +323,7 @@ func testModel(s *harness) {
 func testRoomEvents(s *harness) {
 	t := s.t
 	s.publish(t, "r", "u", 1) // nobody hears it
+	s.settle(t)               // In a cluster an event may come late.
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	two := s.publish(t, "r", "u", 2, 3)
@@ -348,7 +349,7 @@ func testEventsInOrder(s *harness) {
 				user := fmt.Sprintf("u%d", p)
 				for b := range batches {
 					ts := int64(10*b + 1)
-					if err := s.Publish(t.Context(), room, drafts(room, user, ts, ts+1)); err != nil {
+					if err := s.send(t.Context(), room, drafts(room, user, ts, ts+1)); err != nil {
 						t.Error(err)
 					}
 					found, err := s.Recall(t.Context(), room, user, ts)
@@ -402,7 +403,7 @@ func testSubscriptionsFlap(s *harness) {
 			if err := s.SubscribeRoom(t.Context(), room); err != nil {
 				t.Error(err)
 			}
-			if err := s.Publish(t.Context(), room, drafts(room, "u", 1)); err != nil {
+			if err := s.send(t.Context(), room, drafts(room, "u", 1)); err != nil {
 				t.Error(err)
 			}
 		})

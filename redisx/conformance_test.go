@@ -1,6 +1,7 @@
 package redisx_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,10 @@ var conformance = map[string]func(s *harness){
 	"HistoryExpires":       testHistoryExpires,
 	"PublishProlongs":      testPublishProlongs,
 	"UniqueTS":             testUniqueTS,
+	"Repeat":               testRepeat,
+	"Counters":             testCounters,
+	"CountersExpire":       testCountersExpire,
+	"DeadNode":             testDeadNode,
 	"Recall":               testRecall,
 	"ReadPastRecalled":     testReadPastRecalled,
 	"RangePastRecalled":    testRangePastRecalled,
@@ -45,6 +50,23 @@ func testConformance(t *testing.T, newStore func(t *testing.T) *harness) {
 	t.Helper()
 	for name, test := range conformance {
 		t.Run(name, func(t *testing.T) { test(newStore(t)) })
+	}
+}
+
+// testClusterConformance runs what lets no time go by on a store in a cluster, which
+// empty makes empty.
+func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, empty func()) {
+	t.Helper()
+	for _, name := range []string{
+		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "Batches", "Trim", "UniqueTS",
+		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
+	} {
+		t.Run(name, func(t *testing.T) {
+			empty()
+			s := newStore(t)
+			s.wantReady(t)
+			conformance[name](s)
+		})
 	}
 }
 
@@ -89,10 +111,13 @@ func testTokenLife(s *harness) {
 	s.pass(most)
 	check("token", true) // prolongs
 	s.pass(most)
-	check("wrong", false) // prolongs nothing
 	got, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: "token"}})
-	wantEqual(t, "CheckTokens", got, err, []bool{true}) // prolongs nothing
-	s.pass(2 * time.Hour)
+	wantEqual(t, "CheckTokens", got, err, []bool{true}) // prolongs
+	s.pass(59 * time.Minute)
+	check("token", true) // too early to prolong
+	s.pass(most)
+	check("wrong", false) // prolongs nothing
+	s.pass(2 * time.Minute)
 	check("token", false)
 	got, err = s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: "token"}})
 	wantEqual(t, "CheckTokens", got, err, []bool{false})
@@ -201,7 +226,9 @@ func testPublishAndRead(s *harness) {
 
 func testEmptyRoom(s *harness) {
 	t := s.t
-	noError(t, s.Publish(t.Context(), "r", nil))
+	if err := s.send(t.Context(), "r", nil); !errors.Is(err, codec.ErrRefused) {
+		t.Errorf("Publish of nothing: error %v; want %v", err, codec.ErrRefused)
+	}
 	zero := func(h codec.History, err error) {
 		t.Helper()
 		noError(t, err)
@@ -228,11 +255,11 @@ func testBatches(s *harness) {
 		times[i] = int64(1000 + i)
 	}
 	d := drafts("r", "u", times...)
-	if err := s.Publish(t.Context(), "r", d); err == nil || !strings.Contains(err.Error(), `room "r"`) {
-		t.Errorf("Publish of %d drafts: error %v; want one that names the room", len(d), err)
+	if err := s.send(t.Context(), "r", d); !errors.Is(err, codec.ErrRefused) || !strings.Contains(err.Error(), `room "r"`) {
+		t.Errorf("Publish of %d drafts: error %v; want %v, and one that names the room", len(d), err, codec.ErrRefused)
 	}
 	d = d[:redisx.MaxBatch]
-	noError(t, s.Publish(t.Context(), "r", d))
+	noError(t, s.send(t.Context(), "r", d))
 	want := texts(d)[redisx.MaxBatch-historyMessages:]
 	wantHistory(t, s.newest(t, "r", 2*historyMessages), redisx.MaxBatch, redisx.MaxBatch, redisx.MaxBatch-historyMessages+1, want...)
 }

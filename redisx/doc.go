@@ -6,28 +6,72 @@
 // for many. Redis must be version 7.0 or newer: the scripts read its clock before they
 // write, which older ones refuse.
 //
-// Keys (contract section 5; gmm, gmu and uq are ours):
+// Keys (contract section 5; gmm, gmu, gmo, uq and mr are ours):
 //
 //	login:{user}         string  token, 24 h
 //	ugs:{user}           set     rooms the user joined
 //	gml:{room}           list    messages as JSON, oldest first, HistoryTTL
 //	gmm:{room}           hash    e epoch, s newest sequence number, b base of the
-//	                             total, r number of the newest recalled message;
-//	                             HistoryTTL + 24 h
-//	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute, 90 s
+//	                             total, r number of the newest recalled message,
+//	                             l likes; HistoryTTL + 24 h
+//	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute;
+//	                             0xff node -> number of the newest batch that the node
+//	                             published in it, epoch, s and total behind it; 90 s
+//	gmo:{room}           hash    node -> its members online, Unix s of that report;
+//	                             ReportLife
 //	mq:{room}            channel events of the room, see codec.Event
 //	uq:{user}            channel the set of the user's rooms changed; the payload says nothing
+//	mq:__node:{node}     channel probes of a node, see below; gmn: with the same name is a key
+//	                             that probes delete, though nothing is ever there
+//	mr:{room}            channel recalls and counters beside original nodes, see interop.go
 //
 // Invariant: the entry at list index -k has the sequence number s-k+1. So nothing is
 // ever removed from the middle of a list: recall puts a tombstone in its place, and who
 // counts messages must step over it. Where r <= s - length of the list, as in nearly all
 // rooms, there is none.
 //
+// Redis tells each node when a token or a set of rooms has changed that the node has read
+// (CLIENT TRACKING OPTIN). Until then the node goes by what it has read, without a call; no
+// is looked up again. What a node knows goes with the connection it was read on, and while
+// Redis is away all calls fail, these too: who was let in before is the caller's to judge.
+//
+// In a cluster braces stand around the id of a room, so that all keys of a room are in one
+// slot; a room that begins with "}" cannot be had there. [ACL] is what the user must be
+// allowed.
+//
+// # Connections
+//
+// A node has one connection for commands to Redis, or one to each node of a cluster, and
+// links, which are connections for events: one, to any node; with sharded pub/sub, where
+// events stay on the master that has the room's slot, one more to every master. Channels
+// follow their slots: a server that gives a slot away ends the subscriptions and from then
+// on answers MOVED, and where a link breaks its master may be another one; both have the
+// slots looked up and the channels moved, and the rooms hear Resumed.
+//
+// A probe is a script that deletes a key which is not there and publishes on the node's own
+// channel. Four times a second one goes through each link. Its answer proves that Redis
+// takes writes: a replica, a full disk, a master without its replicas do not. Its coming
+// back proves that events come: a link is ready, and Resumed is called, only after that, and
+// one that hears nothing for 3 s while Redis takes its probes is torn down and made again.
+// So State is nil while all of that works. In a cluster the probe that decides about
+// commands goes to one master, by the node's name: while that one is away the node holds
+// back all its calls, though others might be answered.
+//
+// rueidis lets a caller wait without regard to its ctx where a connection's ring is full
+// and while it dials. Hence gates (gate.go), which let in fewer calls than a ring holds, and
+// in a cluster keep the masters apart; and calls fail at once while watch knows that Redis
+// is away.
+//
 // Goroutines of [Redis]; all are started by Start and waited for by Close:
 //
-//	subscriber  1                      owns the pub/sub connection; blocks on Redis
-//	inbox       GOMAXPROCS, at least 2 parse events and call the Handler; each owns a queue
-//	watch       1                      sends a PING every quarter of a second; blocks on Redis
+//	watch    1                      makes the first contact, sends probes, calls Away and Back; blocks on Redis
+//	link     1 for each link        owns a connection for events, calls Resumed; blocks on Redis
+//	map      1 in a cluster         looks up slots; moves channels, or calls Resumed; blocks on Redis
+//	prober   1 for each master      with sharded pub/sub: sends its link's probes; blocks on Redis
+//	inbox    GOMAXPROCS, at least 2 parse events and call the Handler; each owns a queue
+//
+// Lock order: announcing -> the Handler's; telling -> subscriber.mu -> link.mu;
+// telling -> health.mu.
 //
 // rueidis runs its own goroutines, which end with its connections. [Memory] has none:
 // what has expired goes when it is touched, and when others write beside it.

@@ -6,14 +6,67 @@ import (
 	"sync"
 )
 
-// maxCalls bounds the calls on their way to Redis. rueidis has 1024 places in its
-// ring; who finds it full waits and ignores its ctx. So the ring must never fill.
-const maxCalls = 512
+// rueidis has 1024 places in the ring of each connection; who finds it full waits and
+// ignores its ctx. So no ring may fill: fewer calls than that are let in at a time, over
+// all connections.
+const (
+	// maxCalls is how many calls may be on their way to one Redis.
+	maxCalls = 512
+	// laneCalls is how many calls may be on their way to one of the lanes of a cluster.
+	laneCalls = 60
+	// lanes is in how many parts of equal size the 16384 slots of a cluster are cut. A
+	// master has its slots in few ranges, so one that hangs has only its own lanes fill.
+	lanes = 16
+)
 
-// gate lets in at most maxCalls calls at a time. A call that gave up waiting still
-// holds its place in the ring until Redis answers, which nobody hears. But answers
-// come in the order of the calls: once a later call is answered, so are all that were
-// given up before it began.
+// gates hold the gate of each lane, the last one for calls without a slot. For a single
+// Redis that is the only one.
+type gates []*gate
+
+func newGates(cluster bool) gates {
+	if !cluster {
+		return gates{newGate(maxCalls)}
+	}
+	all := make(gates, lanes+1)
+	for i := range all {
+		all[i] = newGate(laneCalls)
+	}
+	return all
+}
+
+// at is the gate of a slot, or of a call without one, for which rueidis says 16384.
+func (g gates) at(slot uint16) *gate { return g[min(int(slot)*lanes/slots, len(g)-1)] }
+
+// marks is gate.mark of all.
+func (g gates) marks() []uint64 {
+	marks := make([]uint64, len(g))
+	for i := range g {
+		marks[i] = g[i].mark()
+	}
+	return marks
+}
+
+// waiting reports whether calls that gave up still hold places.
+func (g gates) waiting() bool {
+	for i := range g {
+		if g[i].waiting() {
+			return true
+		}
+	}
+	return false
+}
+
+// answered is gate.answered of all.
+func (g gates) answered(marks []uint64) {
+	for i := range g {
+		g[i].answered(marks[i])
+	}
+}
+
+// gate lets in a number of calls at a time. A call that gave up waiting still holds its
+// place in the ring until Redis answers, which nobody hears. But answers come in the
+// order of the calls on each connection: once every connection has answered a question
+// that was asked later, or has broken, so are all calls that were given up before.
 type gate struct {
 	// Immutable after newGate. Holds one value for each place taken.
 	places chan struct{}
@@ -24,21 +77,32 @@ type gate struct {
 	gaveUp, freed uint64
 }
 
-func newGate() *gate { return &gate{places: make(chan struct{}, maxCalls)} }
+func newGate(most int) *gate { return &gate{places: make(chan struct{}, most)} }
 
-// enter takes a place, waiting for one until ctx ends. The caller must leave with the
-// mark it is given.
-func (g *gate) enter(ctx context.Context) (mark uint64, err error) {
+// enter takes a place, waiting for one until ctx ends. The caller must leave.
+func (g *gate) enter(ctx context.Context) error {
 	select {
 	case g.places <- struct{}{}:
+		return nil
 	default:
-		select {
-		case g.places <- struct{}{}:
-		case <-ctx.Done():
-			return 0, fmt.Errorf("%d calls are waiting for an answer already: %w", maxCalls, ctx.Err())
-		}
 	}
-	return g.mark(), nil
+	select {
+	case g.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d calls are waiting for an answer already: %w", cap(g.places), ctx.Err())
+	}
+}
+
+// leave frees the caller's place, unless it gave up waiting for the answer.
+func (g *gate) leave(answered bool) {
+	if answered {
+		<-g.places
+		return
+	}
+	g.mu.Lock()
+	g.gaveUp++
+	g.mu.Unlock()
 }
 
 // mark remembers which calls have given up before now.
@@ -48,16 +112,11 @@ func (g *gate) mark() uint64 {
 	return g.gaveUp
 }
 
-// leave frees the caller's place, unless it gave up waiting for the answer.
-func (g *gate) leave(mark uint64, answered bool) {
-	if answered {
-		<-g.places
-		g.answered(mark)
-		return
-	}
+// waiting reports whether calls that gave up still hold places.
+func (g *gate) waiting() bool {
 	g.mu.Lock()
-	g.gaveUp++
-	g.mu.Unlock()
+	defer g.mu.Unlock()
+	return g.freed < g.gaveUp
 }
 
 // answered frees the places of the calls that gave up before mark was taken.

@@ -8,54 +8,99 @@ import (
 )
 
 func TestGate_Full(t *testing.T) {
-	g := newGate()
+	g := newGate(maxCalls)
 	for range maxCalls {
 		enter(t, g)
 	}
 	wantFull(t, g)
-	g.leave(0, true)
+	g.leave(true)
 	enter(t, g)
 	wantFull(t, g)
 }
 
-// TestGate_GivenUp: the place of a call that gave up is free only after a call that
-// began later was answered.
+// TestGate_GivenUp: the place of a call that gave up is free only after a question that
+// was asked later was answered.
 func TestGate_GivenUp(t *testing.T) {
-	g := newGate()
-	early := enter(t, g)
+	g := newGate(maxCalls)
+	early := g.mark()
 	for range 10 {
-		g.leave(enter(t, g), false)
+		enter(t, g)
+		g.leave(false)
 	}
-	wantPlaces(t, g, 11)
-	g.leave(early, true) // says nothing about those ten
+	wantPlaces(t, g, 10)
+	g.answered(early) // says nothing about those ten
 	wantPlaces(t, g, 10)
 
-	late := enter(t, g)
-	g.leave(enter(t, g), false)
-	wantPlaces(t, g, 12)
-	g.leave(late, true)
+	late := g.mark()
+	enter(t, g)
+	g.leave(false)
+	enter(t, g)
+	g.leave(true) // nor does another call: it may have had another connection
+	wantPlaces(t, g, 11)
+	g.answered(late)
 	wantPlaces(t, g, 1)
+	if !g.waiting() {
+		t.Error("waiting = false with one that gave up")
+	}
+	g.answered(g.mark())
 	g.answered(g.mark())
 	wantPlaces(t, g, 0)
-	g.answered(g.mark())
-	wantPlaces(t, g, 0)
+	if g.waiting() {
+		t.Error("waiting = true with none that gave up")
+	}
 }
 
-func enter(t *testing.T, g *gate) uint64 {
+// TestGates_Cluster: the lanes together must leave room in one connection's ring, and a
+// master that hangs must not take the places of the others.
+func TestGates_Cluster(t *testing.T) {
+	all := newGates(true)
+	const ring = 1024
+	places := 0
+	for _, g := range all {
+		places += cap(g.places)
+	}
+	if places >= ring {
+		t.Errorf("%d calls are let in; want fewer than %d", places, ring)
+	}
+	for slot, lane := range map[uint16]int{0: 0, 1023: 0, 1024: 1, 16383: 15, 16384: 16} {
+		if all.at(slot) != all[lane] {
+			t.Errorf("slot %d is not in lane %d", slot, lane)
+		}
+	}
+	for range laneCalls {
+		enter(t, all.at(0))
+	}
+	wantFull(t, all.at(5))
+	enter(t, all.at(16383))
+	all.at(7).leave(false)
+	marks := all.marks()
+	if !all.waiting() {
+		t.Error("waiting = false with one that gave up")
+	}
+	all.answered(marks)
+	enter(t, all.at(9))
+}
+
+func TestGates_Single(t *testing.T) {
+	all := newGates(false)
+	if len(all) != 1 || all.at(0) != all[0] || all.at(16384) != all[0] {
+		t.Errorf("a single Redis has %d gates; want one for all", len(all))
+	}
+}
+
+func enter(t *testing.T, g *gate) {
 	t.Helper()
-	mark, err := g.enter(t.Context())
-	if err != nil {
+	if err := g.enter(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return mark
 }
 
 func wantFull(t *testing.T, g *gate) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := g.enter(ctx)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "512 calls") {
+	err := g.enter(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "calls are waiting") {
 		t.Fatalf("enter of a full gate: error %v; want the ctx's, and how many calls wait", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,10 @@ type harness struct {
 	*recorder
 	// pass lets time go by: afterwards the store has forgotten what expired meanwhile.
 	pass func(d time.Duration)
+	// age makes the reports of a room older, without any other change.
+	age func(room string, d time.Duration)
+	// batches counts what send published.
+	batches atomic.Uint64
 }
 
 // newMemory is a harness of the memory store with a clock that only pass moves.
@@ -50,6 +55,7 @@ func newMemory(t *testing.T) *harness {
 		defer mu.Unlock()
 		clock = clock.Add(d)
 	}}
+	h.age = func(_ string, d time.Duration) { h.pass(d) }
 	store.Start(h.recorder)
 	t.Cleanup(store.Close)
 	return h
@@ -66,7 +72,13 @@ func newRedis(t *testing.T) *harness {
 // newNode is a harness on the server at addr as it is.
 func newNode(t *testing.T, addr string, raw *rawClient) *harness {
 	t.Helper()
-	h := &harness{Store: openRedis(t, addr), recorder: newRecorder(t), pass: raw.pass}
+	h := &harness{Store: openRedis(t, addr), recorder: newRecorder(t), age: raw.age}
+	h.pass = func(d time.Duration) {
+		raw.pass(d)
+		// What the store knew of these keys is forgotten when a later answer has come.
+		_, err := h.Rooms(t.Context(), "nobody")
+		noError(t, err)
+	}
 	h.Start(h.recorder)
 	h.wantReady(t)
 	return h
@@ -112,20 +124,20 @@ func eventually(t *testing.T, what string, ok func() (bool, string)) {
 
 // rawClient talks to Redis past the store.
 type rawClient struct {
-	t      *testing.T
+	t      testing.TB
 	client rueidis.Client
 }
 
-func newRaw(t *testing.T, addr string) *rawClient {
-	t.Helper()
+func newRaw(tb testing.TB, addr string) *rawClient {
+	tb.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{addr}, ForceSingleClient: true, DisableCache: true, AlwaysPipelining: true,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(client.Close)
-	return &rawClient{t, client}
+	tb.Cleanup(client.Close)
+	return &rawClient{tb, client}
 }
 
 // do runs a command that must not fail.
@@ -207,6 +219,11 @@ type recorder struct {
 	busy    map[string]bool
 	users   []string
 	resumed int
+	away    []error // One for each Away that no Back followed.
+	// aways and backs count the calls.
+	aways, backs int
+	// life has the calls of Away, Back and Resumed in order.
+	life []string
 }
 
 func newRecorder(t *testing.T) *recorder {
@@ -237,6 +254,46 @@ func (r *recorder) Resumed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.resumed++
+	r.life = append(r.life, "resumed")
+}
+
+func (r *recorder) Away(reason error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.aways++
+	r.life = append(r.life, "away")
+	r.away = append(r.away, reason)
+	if len(r.away) > 1 || reason == nil {
+		r.t.Errorf("Away(%v) is called after Away(%v)", reason, r.away[0])
+	}
+}
+
+func (r *recorder) Back() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.away) == 0 {
+		r.t.Error("Back is called without Away before it")
+	}
+	r.backs++
+	r.life = append(r.life, "back")
+	r.away = nil
+}
+
+// lifeSoFar are the calls of Away, Back and Resumed so far.
+func (r *recorder) lifeSoFar() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.life)
+}
+
+// wantAway waits until the store has gone away and come back as often as wanted.
+func (r *recorder) wantAway(t *testing.T, aways, backs int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("Away was called %d times, Back %d times", aways, backs), func() (bool, string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.aways == aways && r.backs == backs, fmt.Sprint(r.aways, r.backs)
+	})
 }
 
 // events are the events of room so far.
@@ -246,14 +303,21 @@ func (r *recorder) events(room string) []codec.Event {
 	return slices.Clone(r.rooms[room])
 }
 
-// wantEvents waits until room has had as many events as wanted and compares them.
+// wantEvents waits until room has had as many events as wanted and compares them; a
+// batch only where one is wanted.
 func (r *recorder) wantEvents(t *testing.T, room string, want ...codec.Event) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("room %q has had %d events", room, len(want)), func() (bool, string) {
 		got := r.events(room)
 		return len(got) >= len(want), fmt.Sprint(got)
 	})
-	if got := r.events(room); !reflect.DeepEqual(got, want) {
+	got := r.events(room)
+	for i := range min(len(got), len(want)) {
+		if want[i].Batch == "" {
+			got[i].Batch = ""
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("events of room %q:\n got %+v\nwant %+v", room, got, want)
 	}
 }
@@ -273,6 +337,13 @@ func (r *recorder) wantUsers(t *testing.T, want ...string) {
 	}
 }
 
+// resumedSoFar is how often Resumed was called.
+func (r *recorder) resumedSoFar() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.resumed
+}
+
 // wantResumed waits until Resumed has been called n times.
 func (r *recorder) wantResumed(t *testing.T, n int) {
 	t.Helper()
@@ -290,7 +361,7 @@ func (h *harness) settle(t *testing.T) {
 	for i := range 16 {
 		room := fmt.Sprintf("settle-%d", i)
 		noError(t, h.SubscribeRoom(t.Context(), room))
-		noError(t, h.Publish(t.Context(), room, drafts(room, "u", 1)))
+		noError(t, h.send(t.Context(), room, drafts(room, "u", 1)))
 		eventually(t, "a later event has come", func() (bool, string) { return len(h.events(room)) > 0, "" })
 		h.UnsubscribeRoom(room)
 	}
@@ -314,11 +385,17 @@ func texts(drafts []codec.Draft) []string {
 	return s
 }
 
+// send is Publish under an id of its own.
+func (h *harness) send(ctx context.Context, room string, d []codec.Draft) error {
+	_, err := h.Publish(ctx, room, fmt.Sprintf("%p.%d", h, h.batches.Add(1)), d)
+	return err
+}
+
 // publish sends messages of user to room at the given times and returns their texts.
 func (h *harness) publish(t *testing.T, room, user string, times ...int64) []string {
 	t.Helper()
 	d := drafts(room, user, times...)
-	noError(t, h.Publish(t.Context(), room, d))
+	noError(t, h.send(t.Context(), room, d))
 	return texts(d)
 }
 
@@ -345,10 +422,10 @@ func wantHistory(t *testing.T, h codec.History, seq, total, first uint64, want .
 	}
 }
 
-func noError(t *testing.T, err error) {
-	t.Helper()
+func noError(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

@@ -1,11 +1,12 @@
 package redisx
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 )
 
-// part is one of the two connections to Redis.
+// part is one of the two kinds of connections to Redis.
 type part int
 
 const (
@@ -14,7 +15,7 @@ const (
 	partCount
 )
 
-// health joins what is known of both connections into one answer and logs when that
+// health joins what is known of both kinds into one answer and logs when that
 // answer changes.
 type health struct {
 	// Immutable after newHealth.
@@ -28,7 +29,7 @@ type health struct {
 	said, saidUp bool
 }
 
-// newHealth begins with nothing known: neither connection can be used yet.
+// newHealth begins with nothing known: neither can be used yet.
 func newHealth(log *slog.Logger, addr string, notYet error) *health {
 	h := &health{log: log, addr: addr}
 	for p := range h.faults {
@@ -43,8 +44,9 @@ func (h *health) set(p part, fault error) {
 	h.faults[p] = fault
 	state := h.stateLocked()
 	up := state == nil
-	// Good news waits for both connections, bad news for nobody.
-	say := up != h.saidUp || !h.said && fault != nil
+	// Good news waits for all connections, bad news for nobody; that there is none yet is
+	// no news.
+	say := up != h.saidUp || !h.said && fault != nil && !errors.Is(fault, errNotYet)
 	if say {
 		h.said, h.saidUp = true, up
 	}

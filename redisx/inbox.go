@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
-
-	"barrage/codec"
 )
 
 // inboxLen is how many events one worker may be behind; the next ones are dropped.
@@ -18,9 +16,10 @@ import (
 const inboxLen = 4096
 
 // inbox takes messages off the connection's reader, which must never wait: Redis drops
-// a subscriber that does not read. Each channel has its worker, so events stay in order.
+// a subscriber that does not read. Each room has its worker, so its events stay in order.
 type inbox struct {
 	// Immutable after newInbox.
+	keys    keys
 	wanted  func(channel string) bool
 	seed    maphash.Seed
 	workers []inboxWorker
@@ -38,8 +37,8 @@ type inboxWorker struct {
 }
 
 // newInbox leaves out what is not wanted any more when its turn comes.
-func newInbox(wanted func(channel string) bool) *inbox {
-	in := &inbox{wanted: wanted, seed: maphash.MakeSeed()}
+func newInbox(names keys, wanted func(channel string) bool) *inbox {
+	in := &inbox{keys: names, wanted: wanted, seed: maphash.MakeSeed()}
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		in.workers = append(in.workers, inboxWorker{
 			queue: make(chan rueidis.PubSubMessage, inboxLen),
@@ -80,7 +79,8 @@ func (in *inbox) work(ctx context.Context, w inboxWorker, h Handler) {
 // put never blocks. What finds no place is dropped and counted; the handler hears of it
 // from the worker.
 func (in *inbox) put(m rueidis.PubSubMessage) {
-	w := in.workers[maphash.String(in.seed, m.Channel)%uint64(len(in.workers))]
+	_, id, _ := strings.Cut(m.Channel, ":") // A room may have two channels.
+	w := in.workers[maphash.String(in.seed, id)%uint64(len(in.workers))]
 	select {
 	case w.queue <- m:
 		return
@@ -103,11 +103,11 @@ func (in *inbox) deliver(m rueidis.PubSubMessage, h Handler) {
 		h.UserEvent(user)
 		return
 	}
-	ev, err := codec.ParseEvent(m.Message)
+	room, ev, err := in.keys.parseEvent(m.Channel, m.Message)
 	if err != nil {
 		in.foreign.Add(1)
 		return
 	}
 	in.events.Add(1)
-	h.RoomEvent(strings.TrimPrefix(m.Channel, roomChannelPrefix), ev)
+	h.RoomEvent(room, ev)
 }

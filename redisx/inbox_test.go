@@ -63,7 +63,7 @@ func TestInbox_DropsUserEvent(t *testing.T) {
 }
 
 func TestInbox_LeavesOutUnwanted(t *testing.T) {
-	in := newInbox(func(channel string) bool { return channel == "mq:b" })
+	in := newInbox(keys{}, func(channel string) bool { return channel == "mq:b" })
 	h := &collector{}
 	in.deliver(message("mq:a", 1), h)
 	in.deliver(message("mq:b", 2), h)
@@ -91,7 +91,7 @@ type collector struct {
 // startLater is an inbox whose workers the collector starts. For a synctest bubble.
 func startLater(t *testing.T) (*inbox, *collector) {
 	t.Helper()
-	in := newInbox(func(string) bool { return true })
+	in := newInbox(keys{}, func(string) bool { return true })
 	h := &collector{t: t}
 	h.start = func() {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -121,6 +121,10 @@ func (c *collector) hear(what string) {
 		<-hanging
 	}
 }
+
+func (c *collector) Away(error) { c.hear("away") }
+
+func (c *collector) Back() { c.hear("back") }
 
 func (c *collector) RoomEvent(room string, ev codec.Event) { c.hear(fmt.Sprint(room, " ", ev.Seq)) }
 

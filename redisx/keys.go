@@ -1,23 +1,93 @@
 package redisx
 
-// All names of keys and channels in Redis are made here; doc.go says what they hold.
+import (
+	"fmt"
+	"strings"
+
+	"barrage/codec"
+)
+
+// keys makes all names of keys and channels in Redis; doc.go says what they hold.
+type keys struct {
+	// tagged: braces stand around the id of a room, so that in a cluster all keys of a
+	// room are in one slot (contract section 5).
+	tagged bool
+	// fastIM: everything is in the form of original FastIM nodes, see interop.go.
+	fastIM bool
+}
 
 const (
 	roomChannelPrefix = "mq:"
 	userChannelPrefix = "uq:"
 )
 
-func tokenKey(user string) string { return "login:" + user }
+// badTag begins the names of a room that a cluster cannot have, see check.
+const badTag = "{\x00}"
 
-func roomsKey(user string) string { return "ugs:" + user }
+// check refuses a room that begins with the brace that ends the part of a name by which a
+// cluster finds the slot: no part would be left, and each of its keys in a slot of its own.
+func (k keys) check(room string) error {
+	return k.checkKey(":" + k.tag(room))
+}
 
-func historyKey(room string) string { return "gml:" + room }
+// checkKey is check for a key or a channel.
+func (k keys) checkKey(key string) error {
+	_, id, _ := strings.Cut(key, ":")
+	if k.tagged && strings.HasPrefix(id, badTag) {
+		return fmt.Errorf("a cluster has no room that begins with a closing brace: %w", codec.ErrRefused)
+	}
+	return nil
+}
 
-func metaKey(room string) string { return "gmm:" + room }
+// probeOf is the name of the probes of a node on the link whose slots have the tag.
+func probeOf(node, tag string) string {
+	if tag == "" {
+		return "__node:" + node
+	}
+	return "__node:" + node + ":{" + tag + "}"
+}
+
+// probeChannel is where a probe goes.
+func probeChannel(probe string) string { return roomChannelPrefix + probe }
+
+// probeKey is what a probe writes to, though nothing is ever there.
+func probeKey(probe string) string { return "gmn:" + probe }
+
+func (k keys) token(user string) string { return "login:" + user }
+
+func (k keys) rooms(user string) string { return "ugs:" + user }
+
+func (k keys) history(room string) string { return "gml:" + k.tag(room) }
+
+func (k keys) meta(room string) string { return "gmm:" + k.tag(room) }
 
 // lastTSPrefix lacks the number of the bucket, which the script appends.
-func lastTSPrefix(room string) string { return "gmu:" + room + ":" }
+func (k keys) lastTSPrefix(room string) string { return "gmu:" + k.tag(room) + ":" }
 
-func roomChannel(room string) string { return roomChannelPrefix + room }
+func (k keys) online(room string) string { return "gmo:" + k.tag(room) }
 
-func userChannel(user string) string { return userChannelPrefix + user }
+func (k keys) roomChannel(room string) string { return roomChannelPrefix + k.tag(room) }
+
+func (k keys) userChannel(user string) string { return userChannelPrefix + user }
+
+// tag puts the braces on where they belong.
+func (k keys) tag(room string) string {
+	if k.tagged && strings.HasPrefix(room, "}") {
+		return badTag + room // All in one slot: rueidis panics otherwise.
+	}
+	if k.tagged {
+		return "{" + room + "}"
+	}
+	return room
+}
+
+// untag takes them off again.
+func (k keys) untag(tagged string) string {
+	if k.tagged && len(tagged) >= 2 {
+		return tagged[1 : len(tagged)-1]
+	}
+	return tagged
+}
+
+// isRoomChannel tells the channels of rooms from those of users.
+func isRoomChannel(channel string) bool { return !strings.HasPrefix(channel, userChannelPrefix) }

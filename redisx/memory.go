@@ -22,7 +22,7 @@ const (
 )
 
 // Memory is the [Store] of a single node. It does no I/O: no method blocks, no ctx is
-// looked at. The handler is called before Publish, Recall and Join return. Use
+// looked at. The handler is called before Publish, Report, Recall and Join return. Use
 // [NewMemory].
 type Memory struct {
 	// Immutable after NewMemory.
@@ -141,7 +141,7 @@ func (m *Memory) CheckToken(_ context.Context, user, token string) (bool, error)
 	defer u.mu.Unlock()
 	now := m.now()
 	right := u.rightLocked(user, token, now)
-	if right {
+	if right && u.tokens[user].expires.Sub(now) < prolongBelow {
 		u.tokens[user] = memoryToken{token, now.Add(TokenLife)}
 	}
 	return right, nil
@@ -153,14 +153,11 @@ func (u *userShard) rightLocked(user, token string, now time.Time) bool {
 	return ok && t.text == token && now.Before(t.expires)
 }
 
-// CheckTokens reports for each of creds whether it is right.
-func (m *Memory) CheckTokens(_ context.Context, creds []codec.Credential) ([]bool, error) {
-	now := m.now()
+// CheckTokens is CheckToken for each of creds.
+func (m *Memory) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error) {
 	right := make([]bool, len(creds))
 	for i, c := range creds {
-		u := m.user(c.UserID)
-		right[i] = u.rightLocked(c.UserID, c.Token, now)
-		u.mu.Unlock()
+		right[i], _ = m.CheckToken(ctx, c.UserID, c.Token) // Never an error.
 	}
 	return right, nil
 }

@@ -3,6 +3,7 @@ package redisx
 import (
 	"context"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"time"
 
@@ -47,41 +48,90 @@ func (s *roomShard) sweepLocked(now time.Time) {
 }
 
 // Publish appends the drafts to the history and tells the handler if it subscribed.
-func (m *Memory) Publish(_ context.Context, room string, drafts []codec.Draft) error {
+func (m *Memory) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error) {
 	if err := checkBatch(room, drafts); err != nil {
 		m.calls.Add(1)
 		m.failed.Add(1)
-		return err
-	}
-	if len(drafts) == 0 {
-		return nil
+		return codec.Position{}, err
 	}
 	s := m.publishShard(room)
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
-	ev, wanted := m.append(s, room, drafts)
+	ev, pos, wanted := m.append(s, room, batch, drafts)
 	if wanted {
 		m.events.Add(1)
 		m.handler.RoomEvent(room, ev)
 	}
-	return nil
+	return pos, nil
 }
 
-// append is what Publish does under the shard's lock.
-func (m *Memory) append(s *roomShard, room string, drafts []codec.Draft) (ev codec.Event, wanted bool) {
+// append is what Publish does under the shard's lock. No event is wanted of a batch that
+// was there before.
+func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) (ev codec.Event, pos codec.Position, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := m.now()
 	s.sweepLocked(now)
 	r := s.liveLocked(room, now)
 	if r == nil {
-		r = &memoryRoom{epoch: newEpoch()}
+		r = new(memoryRoom)
 		s.rooms[room] = r
 	}
+	node, number := cutBatch(batch)
+	if b, ok := r.batches[node]; ok && b.number == number {
+		return codec.Event{}, b.pos, false
+	}
 	ev = r.append(drafts, m.limits.HistoryMessages, now)
+	ev.Batch = batch
 	r.expires = now.Add(m.limits.HistoryTTL)
+	r.forget = r.expires.Add(metaGrace)
+	pos = r.position()
+	if r.batches == nil {
+		r.batches = make(map[string]memoryBatch)
+	}
+	r.batches[node] = memoryBatch{number: number, pos: pos, expires: now.Add(BatchMemory)}
 	_, wanted = s.subscribed[room]
-	return ev, wanted
+	return ev, pos, wanted
+}
+
+// Report tells the handler of what changed, where it subscribed.
+func (m *Memory) Report(_ context.Context, node string, reports []codec.Report) ([]codec.Standing, error) {
+	standings := make([]codec.Standing, len(reports))
+	for i, p := range reports {
+		s := m.publishShard(p.Room)
+		s.publishing.Lock()
+		var wanted bool
+		if standings[i], wanted = m.report(s, node, p); wanted {
+			m.events.Add(1)
+			m.handler.RoomEvent(p.Room, codec.Event{Kind: codec.EventCounters, Counters: standings[i].Counters})
+		}
+		s.publishing.Unlock()
+	}
+	return standings, nil
+}
+
+// report is what Report does for one room under its shard's lock.
+func (m *Memory) report(s *roomShard, node string, p codec.Report) (standing codec.Standing, wanted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := m.now()
+	s.sweepLocked(now)
+	r := s.liveLocked(p.Room, now)
+	if r == nil {
+		if p.Online == 0 && p.Likes == 0 {
+			return codec.Standing{}, false
+		}
+		r = new(memoryRoom)
+		s.rooms[p.Room] = r
+	}
+	changed := r.report(node, p, now)
+	if p.Likes > 0 {
+		r.forget = now.Add(m.limits.HistoryTTL + metaGrace)
+	}
+	_, wanted = s.subscribed[p.Room]
+	standing = codec.Standing{Position: r.position(), Counters: r.counters()}
+	standing.Total = 0
+	return standing, wanted && changed
 }
 
 // Recall puts a tombstone in the message's place and tells the handler if it subscribed.
@@ -211,22 +261,75 @@ type memoryRoom struct {
 	// recalled is the number of the newest message that was recalled: no tombstone in
 	// the ring has a higher one. 0 before the first recall.
 	recalled uint64
-	// expires is when the history goes; the rest goes metaGrace later.
-	expires time.Time
+	// likes is how many it was given.
+	likes uint64
+	// expires is when the history goes, forget when the count and the likes do.
+	expires, forget time.Time
+	// online has what each node reported last, batches what each published last. Expired
+	// ones may stay until the next look.
+	online  map[string]memoryShare
+	batches map[string]memoryBatch
 	// ring has the entries; the oldest is at head once the ring is full, at 0 before.
 	ring []string
 	head int
 	last lastTS
 }
 
-// expire drops what has expired by now and reports whether nothing is left.
+// memoryShare is how many of a room's members a node has, until expires.
+type memoryShare struct {
+	online  uint64
+	expires time.Time
+}
+
+// memoryBatch is a batch that must not be published again until expires.
+type memoryBatch struct {
+	number  string
+	pos     codec.Position
+	expires time.Time
+}
+
+// expire drops what has expired by now and reports whether nothing is left. What nodes
+// reported stays until report sees it.
 func (r *memoryRoom) expire(now time.Time) bool {
 	r.last.expire(now)
-	if now.Before(r.expires) {
+	maps.DeleteFunc(r.batches, func(_ string, b memoryBatch) bool { return !now.Before(b.expires) })
+	if !now.Before(r.expires) {
+		r.ring, r.head = nil, 0
+	}
+	if now.Before(r.forget) {
 		return false
 	}
-	r.ring, r.head = nil, 0
-	return !now.Before(r.expires.Add(metaGrace))
+	r.epoch, r.seq, r.base, r.recalled, r.likes = "", 0, 0, 0, 0
+	for _, share := range r.online {
+		if now.Before(share.expires) {
+			return false
+		}
+	}
+	return true
+}
+
+// report takes what node counts and reports whether that changes the counters.
+func (r *memoryRoom) report(node string, p codec.Report, now time.Time) (changed bool) {
+	was := r.counters()
+	maps.DeleteFunc(r.online, func(_ string, s memoryShare) bool { return !now.Before(s.expires) })
+	delete(r.online, node)
+	if p.Online > 0 {
+		if r.online == nil {
+			r.online = make(map[string]memoryShare)
+		}
+		r.online[node] = memoryShare{p.Online, now.Add(ReportLife)}
+	}
+	r.likes += p.Likes
+	return r.counters() != was
+}
+
+// counters are what was reported.
+func (r *memoryRoom) counters() codec.Counters {
+	c := codec.Counters{Likes: r.likes}
+	for _, s := range r.online {
+		c.Online += s.online
+	}
+	return c
 }
 
 func (r *memoryRoom) len() int { return len(r.ring) }
@@ -299,6 +402,9 @@ func (r *memoryRoom) newest(end, limit int) []codec.Entry {
 // append adds the drafts, keeps at most most entries, and returns the event.
 func (r *memoryRoom) append(drafts []codec.Draft, most int, now time.Time) codec.Event {
 	r.last.expire(now)
+	if r.epoch == "" {
+		r.epoch = newEpoch()
+	}
 	if len(r.ring) == 0 {
 		r.base = r.seq // The history had expired: a new life, a new total.
 	}

@@ -23,11 +23,15 @@ func TestRedis_StartsWithoutServer(t *testing.T) {
 	own := redistest.Start(t)
 	own.Kill(t)
 	s := &harness{Store: openRedis(t, own.Addr), recorder: newRecorder(t)}
-	want := "cannot reach Redis at " + own.Addr + ": connection refused"
-	if err := s.State(); err == nil || err.Error() != want {
-		t.Errorf("State before Start = %v; want %s", err, want)
+	if err := s.State(); err == nil || !strings.HasSuffix(err.Error(), ": not connected yet") {
+		t.Errorf("State before Start = %v; want: not connected yet", err)
 	}
 	s.Start(s.recorder)
+	want := "cannot reach Redis at " + own.Addr + ": connection refused"
+	if err := s.State(); err == nil || err.Error() != want {
+		t.Errorf("State after Start = %v; want %s", err, want)
+	}
+	s.wantAway(t, 1, 0)
 	if err := s.SetToken(t.Context(), "u", "x"); err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("SetToken: error %v; want one that ends in %s", err, want)
 	}
@@ -80,17 +84,29 @@ func TestRedis_SubscriptionsKilled(t *testing.T) {
 		}
 	}
 	channels := raw.strings("PUBSUB", "CHANNELS")
-	wantEqual(t, "number of channels", len(channels), nil, rooms)
+	wantEqual(t, "number of channels", len(channels), nil, rooms+1) // and that of the probes
 	for r := range rooms {
 		s.UnsubscribeRoom(fmt.Sprintf("r%d", r))
 	}
-	eventually(t, "no channel is left", func() (bool, string) {
+	eventually(t, "no channel of a room is left", func() (bool, string) {
 		left := raw.strings("PUBSUB", "CHANNELS")
-		return len(left) == 0, fmt.Sprint(len(left))
+		return len(left) == 1, fmt.Sprint(left)
 	})
 	if got := s.Stats().Reconnects; got != 3 {
 		t.Errorf("Stats().Reconnects = %d; want 3", got)
 	}
+}
+
+// TestRedis_BufferOverrun: Redis cuts a subscriber that does not take what it is sent.
+func TestRedis_BufferOverrun(t *testing.T) {
+	own := redistest.Start(t, "--client-output-buffer-limit", "pubsub 64kb 0 0")
+	raw := newRaw(t, own.Addr)
+	s := newNode(t, own.Addr, raw)
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	raw.do("PUBLISH", "mq:r", strings.Repeat("x", 1<<20))
+	s.wantResumed(t, 1)
+	s.wantReady(t)
+	s.wantFlow(t, "r")
 }
 
 // TestRedis_CommandsKilled: the other connection comes back by itself.

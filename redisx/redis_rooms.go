@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -22,8 +23,18 @@ func newEpoch() string { return rand.Text()[:12] }
 // millis is d as the scripts want it.
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
+// runRoom runs one script about a room, see run.
+func (r *Redis) runRoom(ctx context.Context, script *rueidis.Lua, room string, keys []string, args ...string) (rueidis.RedisMessage, error) {
+	if err := r.keys.check(room); err != nil {
+		return rueidis.RedisMessage{}, err
+	}
+	return r.run(ctx, script, keys, args...)
+}
+
 // roomKeys are the keys of every script that reads a history.
-func roomKeys(room string) []string { return []string{historyKey(room), metaKey(room)} }
+func (r *Redis) roomKeys(room string) []string {
+	return []string{r.keys.history(room), r.keys.meta(room)}
+}
 
 // roomArgs are the first two arguments of every script that reads a history, and more.
 func (r *Redis) roomArgs(more ...string) []string {
@@ -31,33 +42,76 @@ func (r *Redis) roomArgs(more ...string) []string {
 }
 
 // Publish appends the drafts to the history and tells every node, in one script.
-func (r *Redis) Publish(ctx context.Context, room string, drafts []codec.Draft) error {
-	if err := checkBatch(room, drafts); err != nil || len(drafts) == 0 {
-		return err
+func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error) {
+	if err := checkBatch(room, drafts); err != nil {
+		return codec.Position{}, err
 	}
+	const first = 9 // The drafts' first argument.
 	n := len(drafts)
-	args := make([]string, 6+3*n)
-	args[0] = strconv.Itoa(r.limits.HistoryMessages)
-	args[1] = millis(r.limits.HistoryTTL)
-	args[2] = millis(r.limits.HistoryTTL + metaGrace)
-	args[3] = roomChannel(room)
-	args[4] = newEpoch()
-	args[5] = strconv.Itoa(int(tsBucket / time.Second))
-	for i, d := range drafts {
-		args[6+i] = d.UserID
-		args[6+n+i] = strconv.FormatInt(d.TS, 10)
-		args[6+2*n+i] = d.Head
+	node, number := cutBatch(batch)
+	args := make([]string, first+3*n)
+	copy(args, []string{
+		strconv.Itoa(r.limits.HistoryMessages),
+		millis(r.limits.HistoryTTL),
+		millis(r.limits.HistoryTTL + metaGrace),
+		r.publishCommand(),
+		r.keys.roomChannel(room),
+		newEpoch(),
+		strconv.Itoa(int(tsBucket / time.Second)),
+		number,
+		"\xff" + node, // No user's: those are valid UTF-8.
+	})
+	for i := range drafts {
+		d := &drafts[i]
+		args[first+i] = strings.ToValidUTF8(d.UserID, "\ufffd")
+		args[first+n+i] = strconv.FormatInt(d.TS, 10)
+		args[first+2*n+i] = r.head(d)
 	}
-	keys := []string{historyKey(room), metaKey(room), lastTSPrefix(room)}
-	if _, err := r.run(ctx, publishScript, keys, args...); err != nil {
-		return fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", n, room, keys, err)
+	keys := []string{r.keys.history(room), r.keys.meta(room), r.keys.lastTSPrefix(room)}
+	msg, err := r.runRoom(ctx, r.scripts().publish, room, keys, args...)
+	var pos codec.Position
+	if err == nil {
+		pos, err = parseAnswer(msg)
 	}
-	return nil
+	if err != nil {
+		return codec.Position{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", n, room, keys, err)
+	}
+	return pos, nil
+}
+
+// parseAnswer reads what answerScript returned.
+func parseAnswer(msg rueidis.RedisMessage) (codec.Position, error) {
+	answer, err := msg.ToString()
+	fields := strings.Split(answer, " ")
+	if err != nil || len(fields) != 4 {
+		return codec.Position{}, errors.Join(errBadAnswer, err)
+	}
+	seq, err1 := strconv.ParseUint(fields[2], 10, 64)
+	total, err2 := strconv.ParseUint(fields[3], 10, 64)
+	if err := errors.Join(err1, err2); err != nil {
+		return codec.Position{}, errors.Join(errBadAnswer, err)
+	}
+	return codec.Position{Epoch: fields[1], Seq: seq, Total: total}, nil
+}
+
+// parsePosition reads an epoch, a newest number and a total.
+func parsePosition(msg rueidis.RedisMessage) (codec.Position, error) {
+	fields, err := msg.ToArray()
+	if err != nil || len(fields) < 3 {
+		return codec.Position{}, errors.Join(errBadAnswer, err)
+	}
+	epoch, err1 := fields[0].ToString()
+	seq, err2 := fields[1].AsUint64()
+	total, err3 := fields[2].AsUint64()
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return codec.Position{}, errors.Join(errBadAnswer, err)
+	}
+	return codec.Position{Epoch: epoch, Seq: seq, Total: total}, nil
 }
 
 // Newest returns the newest limit messages and the position.
 func (r *Redis) Newest(ctx context.Context, room string, limit int) (codec.History, error) {
-	page, err := r.run(ctx, newestScript, roomKeys(room), r.roomArgs(strconv.Itoa(limit))...)
+	page, err := r.runRoom(ctx, r.scripts().newest, room, r.roomKeys(room), r.roomArgs(strconv.Itoa(limit))...)
 	h, err := r.readPage(room, page, err)
 	slices.Reverse(h.Entries)
 	return h, err
@@ -65,20 +119,20 @@ func (r *Redis) Newest(ctx context.Context, room string, limit int) (codec.Histo
 
 // Since returns the oldest limit messages with a number above seq and the position.
 func (r *Redis) Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error) {
-	page, err := r.run(ctx, sinceScript, roomKeys(room), r.roomArgs(strconv.FormatUint(seq, 10), strconv.Itoa(limit))...)
+	page, err := r.runRoom(ctx, r.scripts().since, room, r.roomKeys(room), r.roomArgs(strconv.FormatUint(seq, 10), strconv.Itoa(limit))...)
 	return r.readPage(room, page, err)
 }
 
 // Range returns the messages at the indexes start to stop.
 func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]string, error) {
 	args := r.roomArgs(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10))
-	page, err := r.run(ctx, rangeScript, roomKeys(room), args...)
+	page, err := r.runRoom(ctx, r.scripts().rangeOf, room, r.roomKeys(room), args...)
 	if err != nil {
-		return nil, historyError(room, err)
+		return nil, r.historyError(room, err)
 	}
 	entries, err := page.AsStrSlice()
 	if err != nil {
-		return nil, historyError(room, errors.Join(errBadPage, err))
+		return nil, r.historyError(room, errors.Join(errBadAnswer, err))
 	}
 	msgs := entries[:0]
 	for _, e := range entries {
@@ -95,7 +149,7 @@ func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]st
 // Before returns the newest count messages older than the one that user sent at ts.
 func (r *Redis) Before(ctx context.Context, room, user string, ts int64, count int) ([]string, bool, error) {
 	args := append(r.roomArgs(strconv.Itoa(count)), needleArgs(room, user, ts)...)
-	page, err := r.run(ctx, beforeScript, roomKeys(room), args...)
+	page, err := r.runRoom(ctx, r.scripts().before, room, r.roomKeys(room), args...)
 	if err == nil && page.IsNil() {
 		return nil, false, nil
 	}
@@ -112,9 +166,10 @@ func (r *Redis) Before(ctx context.Context, room, user string, ts int64, count i
 
 // Recall puts a tombstone in the message's place and tells every node.
 func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (bool, error) {
-	keys := roomKeys(room)
-	args := append(r.roomArgs(roomChannel(room)), needleArgs(room, user, ts)...)
-	msg, err := r.run(ctx, recallScript, keys, args...)
+	keys := r.roomKeys(room)
+	args := append(r.roomArgs(r.publishCommand()), needleArgs(room, user, ts)...)
+	args = append(args, r.keys.quietChannel(room))
+	msg, err := r.runRoom(ctx, r.scripts().recall, room, keys, args...)
 	if err != nil {
 		return false, fmt.Errorf("cannot recall message %d of %q in room %q (keys %q): %w", ts, user, room, keys, err)
 	}
@@ -137,8 +192,8 @@ func (r *Redis) plainEntry(entry string) (string, bool) {
 	return json, ok
 }
 
-// errBadPage is a bug in a script, or somebody else's data in our keys.
-var errBadPage = errors.New("the answer is no page of a history")
+// errBadAnswer is a bug in a script, or somebody else's data in our keys.
+var errBadAnswer = errors.New("the answer makes no sense")
 
 // readPage reads what pageScript returned, unless err says why it did not. The entries
 // stay in the order of the page.
@@ -148,34 +203,32 @@ func (r *Redis) readPage(room string, page rueidis.RedisMessage, err error) (cod
 		h, err = r.parsePage(page)
 	}
 	if err != nil {
-		return codec.History{}, historyError(room, err)
+		return codec.History{}, r.historyError(room, err)
 	}
 	return h, nil
 }
 
 // historyError says which history could not be read.
-func historyError(room string, err error) error {
-	return fmt.Errorf("cannot read history of room %q (keys %q): %w", room, roomKeys(room), err)
+func (r *Redis) historyError(room string, err error) error {
+	return fmt.Errorf("cannot read history of room %q (keys %q): %w", room, r.roomKeys(room), err)
 }
 
 func (r *Redis) parsePage(page rueidis.RedisMessage) (codec.History, error) {
+	pos, err := parsePosition(page)
+	if err != nil {
+		return codec.History{}, err
+	}
 	fields, err := page.ToArray()
-	if err != nil || len(fields) < 3 {
-		return codec.History{}, errors.Join(errBadPage, err)
+	if err != nil {
+		return codec.History{}, errors.Join(errBadAnswer, err)
 	}
-	epoch, err1 := fields[0].ToString()
-	seq, err2 := fields[1].AsUint64()
-	total, err3 := fields[2].AsUint64()
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return codec.History{}, errors.Join(errBadPage, err)
-	}
-	h := codec.History{Position: codec.Position{Epoch: epoch, Seq: seq, Total: total}}
+	h := codec.History{Position: pos}
 	h.Entries = make([]codec.Entry, 0, (len(fields)-3)/2)
 	for f := fields[3:]; len(f) >= 2; f = f[2:] {
 		seq, err1 := f[0].AsUint64()
 		text, err2 := f[1].ToString()
 		if err := errors.Join(err1, err2); err != nil {
-			return codec.History{}, errors.Join(errBadPage, err)
+			return codec.History{}, errors.Join(errBadAnswer, err)
 		}
 		if json, ok := r.plainEntry(text); ok {
 			h.Entries = append(h.Entries, codec.Entry{Seq: seq, JSON: json})

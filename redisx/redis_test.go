@@ -1,6 +1,7 @@
 package redisx_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,13 +64,17 @@ func TestRedis_KeysAndLives(t *testing.T) {
 func TestRedis_WireForm(t *testing.T) {
 	s, raw := newPair(t)
 	payloads := raw.subscribe("mq:r")
-	texts := s.publish(t, "r", "u", 1, 2)
-	_, err := s.Recall(t.Context(), "r", "u", 2)
+	d := drafts("r", "u", 1, 2)
+	_, err := s.Publish(t.Context(), "r", "n.1.7", d)
 	noError(t, err)
+	_, err = s.Recall(t.Context(), "r", "u", 2)
+	noError(t, err)
+	s.report("n", 3, 4)
 	epoch := s.newest(t, "r", 1).Epoch
 	for _, ev := range []codec.Event{
-		{Kind: codec.EventMessages, Epoch: epoch, Seq: 1, Total: 2, Messages: texts},
+		{Kind: codec.EventMessages, Epoch: epoch, Seq: 1, Total: 2, Batch: "n.1.7", Messages: texts(d)},
 		{Kind: codec.EventRecall, Epoch: epoch, Seq: 2, Total: 2},
+		{Kind: codec.EventCounters, Counters: codec.Counters{Online: 3, Likes: 4}},
 	} {
 		select {
 		case got := <-payloads:
@@ -84,13 +89,13 @@ func TestRedis_WireForm(t *testing.T) {
 
 func TestRedis_ReadsFastIM(t *testing.T) {
 	s, raw := newPair(t)
-	raw.do("SET", "login:u", `"to\"ken"`)
+	raw.do("SET", "login:u", `"to\"ken"`, "EX", "3600")
 	ok, err := s.CheckToken(t.Context(), "u", `to"ken`)
 	wantEqual(t, "CheckToken", ok, err, true)
 	oks, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: `to"ken`}, {UserID: "u", Token: "x"}})
 	wantEqual(t, "CheckTokens", oks, err, []bool{true, false})
-	if raw.int("PTTL", "login:u") <= 0 {
-		t.Error("CheckToken gave a quoted token no life")
+	if got := raw.int("PTTL", "login:u"); got <= time.Hour.Milliseconds() {
+		t.Errorf("CheckToken gave a quoted token no new life: PTTL = %d", got)
 	}
 
 	raw.do("SADD", "ugs:u", `"2"`, "1", "3", `"3"`)
@@ -271,7 +276,7 @@ func TestRedis_TwoNodesOneOrder(t *testing.T) {
 	for _, n := range nodes {
 		working.Go(func() { // Ends after its batches; waited for below.
 			for range batches { // The same user sends everything at the same moment.
-				if err := n.Publish(t.Context(), room, drafts(room, "u", 1000, 1000)); err != nil {
+				if err := n.send(t.Context(), room, drafts(room, "u", 1000, 1000)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -320,6 +325,18 @@ func TestRedis_TSOfEarlierBucket(t *testing.T) {
 	wantEqual(t, "ts", m.TS, err, 5001)
 }
 
+// TestRedis_ScriptsForgotten: a Redis that was started anew knows no scripts.
+func TestRedis_ScriptsForgotten(t *testing.T) {
+	s, raw := newPair(t)
+	raw.do("SCRIPT", "FLUSH")
+	standings, err := s.Report(t.Context(), "n", []codec.Report{{Room: "p", Online: 1}, {Room: "q", Online: 2}})
+	wantEqual(t, "Report", standings, err, []codec.Standing{{Counters: counters(1, 0)}, {Counters: counters(2, 0)}})
+	noError(t, s.JoinAll(t.Context(), []codec.Membership{{UserID: "u", Room: "p"}, {UserID: "v", Room: "q"}}))
+	rooms, err := s.Rooms(t.Context(), "v")
+	wantEqual(t, "Rooms", rooms, err, []string{"q"})
+	s.publish(t, "r", "u", 1)
+}
+
 func TestRedis_WrongType(t *testing.T) {
 	s, raw := newPair(t)
 	for _, key := range []string{"login:u", "gml:r", "ugs:u"} {
@@ -331,16 +348,19 @@ func TestRedis_WrongType(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "WRONGTYPE") || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: error %v; want WRONGTYPE and key %s", what, err, key)
 		}
+		if !errors.Is(err, codec.ErrRefused) {
+			t.Errorf("%s: error %v; want %v", what, err, codec.ErrRefused)
+		}
 	}
-	_, err := s.CheckToken(t.Context(), "u", "x")
-	check("CheckToken", "login:u", err)
+	right, err := s.CheckToken(t.Context(), "u", "x")
+	wantEqual(t, "CheckToken", right, err, false)
 	_, err = s.Join(t.Context(), "u", "r")
 	check("Join", "ugs:u", err)
 	_, err = s.IsMember(t.Context(), "u", "r")
 	check("IsMember", "ugs:u", err)
 	_, err = s.Rooms(t.Context(), "u")
 	check("Rooms", "ugs:u", err)
-	check("Publish", "gml:r", s.Publish(t.Context(), "r", drafts("r", "u", 1)))
+	check("Publish", "gml:r", s.send(t.Context(), "r", drafts("r", "u", 1)))
 	_, err = s.Newest(t.Context(), "r", 1)
 	check("Newest", "gml:r", err)
 	_, err = s.Newest(t.Context(), "q", 1)
@@ -353,8 +373,16 @@ func TestRedis_WrongType(t *testing.T) {
 	check("Before", "gml:r", err)
 	_, err = s.Recall(t.Context(), "r", "u", 1)
 	check("Recall", "gml:r", err)
-	if got := s.Stats().Errors; got != 11 {
-		t.Errorf("Stats().Errors = %d; want 11", got)
+	standings, err := s.Report(t.Context(), "n", []codec.Report{{Room: "p", Online: 1}, {Room: "q", Online: 1}, {Room: "o", Online: 2}})
+	check("Report", "gmm:q", err)
+	wantEqual(t, "standings of a room that was refused and of others", standings, nil, []codec.Standing{
+		{Counters: counters(1, 0)}, {}, {Counters: counters(2, 0)},
+	})
+	for _, what := range []string{"gml:r", "gmm:q"} { // The other rooms are unharmed.
+		s.publish(t, "other than "+what, "u", 1)
+	}
+	if got := s.Stats().Errors; got != 12 {
+		t.Errorf("Stats().Errors = %d; want 12", got)
 	}
 	noError(t, s.State())
 }

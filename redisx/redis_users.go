@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -13,10 +14,28 @@ import (
 // This file holds what Redis keeps of users: tokens and rooms. Values may be quoted,
 // as original FastIM nodes write them; ours are plain.
 
-// SetToken makes token the user's only one, for TokenLife.
+// knownFor is how long a node may go by what it has read of a key, unless Redis tells it
+// of a change. What it knows of a token it knows no longer than the token lives.
+const knownFor = TokenLife
+
+// prolongBelow is how little of a token's life may be left before it begins anew.
+const prolongBelow = TokenLife - time.Hour
+
+// SetToken makes token the user's only one, for TokenLife. It returns when this node
+// has forgotten the old one: the word of that comes before the second answer.
 func (r *Redis) SetToken(ctx context.Context, user, token string) error {
-	key := tokenKey(user)
-	if _, err := r.do(ctx, r.client.B().Set().Key(key).Value(token).Px(TokenLife).Build()); err != nil {
+	key := r.keys.token(user)
+	value, _ := r.written(token)
+	_, err := r.counted(r.callAt(ctx, r.gates.at(r.slotOf(key)), func(ctx context.Context) rueidis.RedisResult {
+		answers := r.client.DoMulti(ctx,
+			r.client.B().Set().Key(key).Value(value).Px(TokenLife).Build(),
+			r.client.B().Exists().Key(key).Build())
+		if answers[0].Error() != nil {
+			return answers[0]
+		}
+		return answers[1]
+	}))
+	if err != nil {
 		return fmt.Errorf("cannot set token at key %q: %w", key, err)
 	}
 	return nil
@@ -24,12 +43,8 @@ func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 
 // CheckToken reports whether token is the user's, and prolongs its life if so.
 func (r *Redis) CheckToken(ctx context.Context, user, token string) (bool, error) {
-	key := tokenKey(user)
-	msg, err := r.run(ctx, checkTokenScript, []string{key}, token, quoted(token), millis(TokenLife))
-	if err != nil {
-		return false, fmt.Errorf("cannot check token at key %q: %w", key, err)
-	}
-	return msg.AsBool()
+	right, err := r.CheckTokens(ctx, []codec.Credential{{UserID: user, Token: token}})
+	return err == nil && right[0], err
 }
 
 // CheckTokens reports for each of creds whether it is right. A key of the wrong type
@@ -39,34 +54,117 @@ func (r *Redis) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bo
 	if len(creds) == 0 {
 		return right, nil
 	}
-	keys := make([]string, len(creds))
+	cmds := make([]rueidis.CacheableTTL, len(creds))
 	for i, c := range creds {
-		keys[i] = tokenKey(c.UserID)
+		cmds[i] = rueidis.CT(r.client.B().Get().Key(r.keys.token(c.UserID)).Cache(), knownFor)
 	}
-	msg, err := r.do(ctx, r.client.B().Mget().Key(keys...).Build())
+	values, err := r.known(ctx, cmds)
 	if err != nil {
 		return nil, fmt.Errorf("cannot check %d tokens: %w", len(creds), err)
 	}
-	values, err := msg.ToArray()
-	if err != nil {
-		return nil, fmt.Errorf("cannot check %d tokens: %w", len(creds), err)
-	}
+	var unsure []int
 	for i, v := range values {
-		if text, err := v.ToString(); err == nil { // Else there is no token.
-			right[i] = text == creds[i].Token || plainText(text) == creds[i].Token
+		text, err := v.ToString()
+		right[i] = err == nil && (text == creds[i].Token || plainText(text) == creds[i].Token)
+		// What is known to be wrong may just have become right.
+		if right[i] && v.CachePTTL() < prolongBelow.Milliseconds() || !right[i] && v.IsCacheHit() {
+			unsure = append(unsure, i)
 		}
+	}
+	if err := r.checkTokens(ctx, creds, unsure, right); err != nil {
+		return nil, err
 	}
 	return right, nil
 }
 
+// checkTokens has Redis check those of creds that which names, and prolong them.
+func (r *Redis) checkTokens(ctx context.Context, creds []codec.Credential, which []int, right []bool) error {
+	if len(which) == 0 {
+		return nil
+	}
+	execs := make([]rueidis.LuaExec, len(which))
+	for i, c := range which {
+		execs[i] = rueidis.LuaExec{
+			Keys: []string{r.keys.token(creds[c].UserID)},
+			Args: []string{creds[c].Token, quoted(creds[c].Token), millis(TokenLife), millis(prolongBelow)},
+		}
+	}
+	results, err := r.runMulti(ctx, checkTokenScript, execs)
+	if err != nil {
+		return fmt.Errorf("cannot check %d tokens: %w", len(which), err)
+	}
+	for i, res := range results {
+		ok, err := res.AsBool()
+		right[which[i]] = err == nil && ok // Else the key has the wrong type.
+	}
+	return nil
+}
+
+// known runs commands whose answers the node remembers: it asks Redis for those it does
+// not know, and Redis tells it when one of them is true no longer. Only that is a call.
+func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results []rueidis.RedisResult, err error) {
+	gate := r.gateOf(len(cmds), func(i int) uint16 { return cmds[i].Cmd.Slot() })
+	_, err = r.callAt(ctx, gate, func(ctx context.Context) rueidis.RedisResult {
+		results = r.client.DoMultiCache(ctx, cmds...)
+		return r.firstFault(results)
+	})
+	if err != nil {
+		r.failed.Add(1)
+	}
+	if err != nil || slices.ContainsFunc(results, func(res rueidis.RedisResult) bool { return !res.IsCacheHit() }) {
+		r.calls.Add(1)
+	}
+	return results, err
+}
+
+// runMulti runs one script for many keys, as one call. What Redis refuses for single keys
+// is in their results.
+func (r *Redis) runMulti(ctx context.Context, script batchScript, execs []rueidis.LuaExec) (results []rueidis.RedisResult, err error) {
+	gate := r.gateOf(len(execs), func(i int) uint16 { return r.slotOf(execs[i].Keys[0]) })
+	_, err = r.counted(r.callAt(ctx, gate, func(ctx context.Context) rueidis.RedisResult {
+		results = script.exec(ctx, r.client, execs)
+		return r.firstFault(results)
+	}))
+	return results, err
+}
+
+// gateOf is the gate for n keys together, 1 or more, whose slots slot tells.
+func (r *Redis) gateOf(n int, slot func(i int) uint16) *gate {
+	if len(r.gates) == 1 {
+		return r.gates[0]
+	}
+	first := slot(0)
+	for i := 1; i < n; i++ {
+		if slot(i) != first {
+			return r.gates.at(slots)
+		}
+	}
+	return r.gates.at(first)
+}
+
+// firstFault is the first of results that failed for a reason which is not in its key;
+// where there is none the zero value, which is no error. It counts those that Redis
+// refused.
+func (r *Redis) firstFault(results []rueidis.RedisResult) rueidis.RedisResult {
+	for _, res := range results {
+		switch err := res.Error(); {
+		case err == nil || rueidis.IsRedisNil(err):
+		case refused(err):
+			r.failed.Add(1)
+		default:
+			return res
+		}
+	}
+	return rueidis.RedisResult{}
+}
+
 // Join adds room to the user's rooms and tells every node that watches the user.
 func (r *Redis) Join(ctx context.Context, user, room string) (bool, error) {
-	key := roomsKey(user)
-	msg, err := r.run(ctx, joinScript, []string{key}, room, quoted(room), userChannel(user))
+	added, err := r.join(ctx, []codec.Membership{{UserID: user, Room: room}})
 	if err != nil {
-		return false, fmt.Errorf("cannot add room %q to key %q: %w", room, key, err)
+		return false, err
 	}
-	return msg.AsBool()
+	return added[0].AsBool()
 }
 
 // JoinAll is Join for many, pipelined.
@@ -74,39 +172,57 @@ func (r *Redis) JoinAll(ctx context.Context, all []codec.Membership) error {
 	if len(all) == 0 {
 		return nil
 	}
+	_, err := r.join(ctx, all)
+	return err
+}
+
+// join returns for each of all whether it is new.
+func (r *Redis) join(ctx context.Context, all []codec.Membership) ([]rueidis.RedisResult, error) {
 	execs := make([]rueidis.LuaExec, len(all))
 	for i, m := range all {
-		execs[i] = rueidis.LuaExec{Keys: []string{roomsKey(m.UserID)}, Args: []string{m.Room, quoted(m.Room), userChannel(m.UserID)}}
+		room, other := r.written(m.Room)
+		execs[i] = rueidis.LuaExec{Keys: []string{r.keys.rooms(m.UserID)}, Args: []string{room, other, r.keys.userChannel(m.UserID)}}
 	}
-	_, err := r.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		results := joinScript.ExecMulti(ctx, r.client, execs...)
-		for _, one := range results {
-			if one.Error() != nil {
-				return one
-			}
-		}
-		return results[0]
-	})
+	added, err := r.runMulti(ctx, joinScript, execs)
 	if err != nil {
-		return fmt.Errorf("cannot write %d memberships: %w", len(all), err)
+		return nil, fmt.Errorf("cannot write %d memberships: %w", len(all), err)
 	}
-	return nil
+	for i, res := range added {
+		if err := res.Error(); err != nil {
+			return nil, fmt.Errorf("cannot add room %q to key %q: %w", all[i].Room, execs[i].Keys[0], r.described(err))
+		}
+	}
+	return added, nil
 }
 
 // IsMember reports whether room is among the user's rooms.
 func (r *Redis) IsMember(ctx context.Context, user, room string) (bool, error) {
-	key := roomsKey(user)
-	msg, err := r.do(ctx, r.client.B().Smismember().Key(key).Member(room, quoted(room)).Build())
+	key := r.keys.rooms(user)
+	q := quoted(room)
+	cmd := r.client.B().Smismember().Key(key).Member(room, q).Cache()
+	answer, err := r.known(ctx, []rueidis.CacheableTTL{rueidis.CT(cmd, knownFor)})
+	var found []int64
+	if err == nil {
+		if found, err = answer[0].AsIntSlice(); err != nil {
+			err = r.described(err)
+		}
+	}
+	// What is known to be wrong may just have become right.
+	if err == nil && answer[0].IsCacheHit() && !slices.Contains(found, 1) {
+		var msg rueidis.RedisMessage
+		if msg, err = r.do(ctx, r.client.B().Smismember().Key(key).Member(room, q).Build()); err == nil {
+			found, err = msg.AsIntSlice()
+		}
+	}
 	if err != nil {
 		return false, fmt.Errorf("cannot look for room %q in key %q: %w", room, key, err)
 	}
-	found, err := msg.AsIntSlice()
-	return slices.Contains(found, 1), err
+	return slices.Contains(found, 1), nil
 }
 
 // Rooms returns the user's rooms, sorted.
 func (r *Redis) Rooms(ctx context.Context, user string) ([]string, error) {
-	key := roomsKey(user)
+	key := r.keys.rooms(user)
 	rooms, err := r.doStrings(ctx, r.client.B().Smembers().Key(key).Build())
 	if err != nil {
 		return nil, fmt.Errorf("cannot read rooms in key %q: %w", key, err)

@@ -3,6 +3,7 @@ package redisx
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"barrage/codec"
@@ -23,6 +24,10 @@ const (
 	// begun. A user's ts is unique against those of the present and the previous set,
 	// so nodes' clocks may differ by this much.
 	tsBucket = 30 * time.Second
+	// BatchMemory is how long a batch is known after it was published, at least.
+	BatchMemory = tsBucket
+	// ReportLife is how long a node's report of a room counts.
+	ReportLife = 45 * time.Second
 	// tombstone stands in a history where a recalled message stood.
 	tombstone = `{"recalled":true}`
 )
@@ -44,11 +49,14 @@ type Store interface {
 
 	// SetToken makes token the user's only one, for TokenLife.
 	SetToken(ctx context.Context, user, token string) error
-	// CheckToken reports whether token is the user's. If so, its life begins anew; a
-	// wrong token prolongs nothing.
+	// CheckToken reports whether token is the user's. If so, and an hour of its life has
+	// passed, its life begins anew; a wrong token prolongs nothing. A token that was
+	// changed or deleted is right no longer as soon as the store's word of that has come:
+	// at once on the node where SetToken returned, elsewhere within the time a push takes.
+	// It calls nobody where the node knows the answer, see [Redis].
 	CheckToken(ctx context.Context, user, token string) (bool, error)
-	// CheckTokens reports for each of creds whether it is right, in the order given.
-	// It costs one round trip and prolongs nothing.
+	// CheckTokens is CheckToken for each of creds, in the order given. Those answers that
+	// the node does not know cost one round trip together.
 	CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error)
 	// Join adds room to the user's rooms and reports whether it was not among them.
 	// If so, every node that watches the user is told.
@@ -56,16 +64,34 @@ type Store interface {
 	// JoinAll is Join for many, in one round trip. After an error some may have joined;
 	// doing it again does no harm.
 	JoinAll(ctx context.Context, all []codec.Membership) error
-	// IsMember reports whether room is among the user's rooms.
+	// IsMember reports whether room is among the user's rooms. Like CheckToken it calls
+	// nobody where the node knows that it is.
 	IsMember(ctx context.Context, user, room string) (bool, error)
 	// Rooms returns the user's rooms, sorted. The slice is the caller's.
 	Rooms(ctx context.Context, user string) ([]string, error)
 
 	// Publish gives the drafts their sequence numbers and ts, appends them to the
 	// room's history and tells every node that subscribed, in one event and one atomic
-	// step. It takes at most MaxBatch drafts; none is no event. After an error the
-	// drafts may have been published all the same: the answer may have been lost.
-	Publish(ctx context.Context, room string, drafts []codec.Draft) error
+	// step. It takes 1 to MaxBatch drafts and returns the room's position behind them.
+	//
+	// batch is the event's Batch: "<node>.<n>", where n counts up within the room. After
+	// an error the drafts may have been published all the same, because the answer may
+	// have been lost. So the same batch may be published again, within BatchMemory and
+	// before the node publishes another one to the room: where the first try was
+	// carried out, nothing is done and the position it led to is returned. An error that
+	// is codec.ErrRefused says that trying again is no use.
+	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error)
+	// Report tells the store what node, a name without a space, counts in each of
+	// reports' rooms, and returns where each of these rooms stands, in the same order, in
+	// one round trip. Where it changed a room's counters, every node that subscribed is
+	// told. Online replaces what the node reported before; a node that has not reported
+	// a room for ReportLife counts no more in it, once another one reports. Likes live as
+	// long as the count of messages, or that long after the last like.
+	//
+	// An error may be about some of the rooms only: then there are standings, zero for
+	// these; what is not zero holds. After an error more may have been reported than is
+	// known: repeating a report counts its likes twice.
+	Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error)
 	// Newest returns the newest limit messages and the position, read in one atomic
 	// step. Where messages were recalled it reads deeper. Total is 0 where the history
 	// has expired; the position is zero where the room has none.
@@ -105,8 +131,17 @@ type Store interface {
 // Handler hears from a [Store] what other parts of the system must know. Its methods
 // are called from many goroutines; they must not block and must not call the store.
 type Handler interface {
+	// Away says that the store takes no calls from now on, and why: they fail at once.
+	// It is called from Start if that is so then, never twice without a Back between.
+	Away(reason error)
+	// Back says that the store takes calls again.
+	Back()
 	// RoomEvent is called in order for each room, never twice at once for one room. An
 	// event may come twice and events may be missing: the sequence numbers tell.
+	//
+	// With Config.FastIMInterop events of messages and recalls have no numbers and no
+	// epoch, but one message each: the new one, or the recalled one. Recalls and counters
+	// come on a channel of their own, so they may overtake messages and be overtaken.
 	RoomEvent(room string, ev codec.Event)
 	// UserEvent says that the set of the user's rooms changed.
 	UserEvent(user string)
@@ -126,6 +161,9 @@ type Stats struct {
 	// Reconnects counts how often the subscriptions were all back after they had been
 	// lost or could not be made.
 	Reconnects uint64
+	// Rebuilt counts connections for events that were made anew because they were open
+	// but deaf.
+	Rebuilt uint64
 	// Events counts events delivered to the handler.
 	Events uint64
 	// Dropped counts events that were thrown away because the handler did not keep up;
@@ -143,8 +181,14 @@ type Stats struct {
 
 // checkBatch refuses what Publish does not take.
 func checkBatch(room string, drafts []codec.Draft) error {
-	if len(drafts) > MaxBatch {
-		return fmt.Errorf("cannot publish to room %q: %d messages in one batch exceed %d", room, len(drafts), MaxBatch)
+	if n := len(drafts); n < 1 || n > MaxBatch {
+		return fmt.Errorf("cannot publish to room %q: %d messages in one batch are not within 1 and %d: %w", room, n, MaxBatch, codec.ErrRefused)
 	}
 	return nil
+}
+
+// cutBatch takes the id of a batch apart.
+func cutBatch(batch string) (node, number string) {
+	dot := strings.LastIndexByte(batch, '.')
+	return batch[:max(dot, 0)], batch[dot+1:]
 }

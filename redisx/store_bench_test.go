@@ -3,6 +3,11 @@ package redisx_test
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,33 +21,35 @@ var benchLimits = redisx.Limits{HistoryMessages: 1000, HistoryTTL: historyTTL}
 // deaf is a handler that does nothing.
 type deaf struct{}
 
+func (deaf) Away(error)                    {}
+func (deaf) Back()                         {}
 func (deaf) RoomEvent(string, codec.Event) {}
 func (deaf) UserEvent(string)              {}
 func (deaf) Resumed()                      {}
 
 func BenchmarkMemory_Publish(b *testing.B) {
-	s := redisx.NewMemory(benchLimits, nil)
-	s.Start(deaf{})
-	benchmarkPublish(b, s, 1, 50)
+	benchmarkPublish(b, benchMemory(), 1, 50)
 }
 
-func BenchmarkMemory_Newest(b *testing.B) {
-	s := redisx.NewMemory(benchLimits, nil)
-	s.Start(deaf{})
-	benchmarkNewest(b, s)
-}
+func BenchmarkMemory_Newest(b *testing.B) { benchmarkNewest(b, benchMemory()) }
 
-func BenchmarkMemory_Range(b *testing.B) {
-	s := redisx.NewMemory(benchLimits, nil)
-	s.Start(deaf{})
-	benchmarkRange(b, s)
-}
+func BenchmarkMemory_Range(b *testing.B) { benchmarkRange(b, benchMemory()) }
+
+func BenchmarkMemory_Report(b *testing.B) { benchmarkReport(b, benchMemory()) }
 
 func BenchmarkRedis_Publish(b *testing.B) { benchmarkPublish(b, benchRedis(b), 1, 5, 50) }
 
 func BenchmarkRedis_Newest(b *testing.B) { benchmarkNewest(b, benchRedis(b)) }
 
 func BenchmarkRedis_Range(b *testing.B) { benchmarkRange(b, benchRedis(b)) }
+
+func BenchmarkRedis_Report(b *testing.B) { benchmarkReport(b, benchRedis(b)) }
+
+func benchMemory() redisx.Store {
+	s := redisx.NewMemory(benchLimits, nil)
+	s.Start(deaf{})
+	return s
+}
 
 // benchRedis is a store on the shared server.
 func benchRedis(b *testing.B) redisx.Store {
@@ -53,6 +60,38 @@ func benchRedis(b *testing.B) redisx.Store {
 	s.Start(deaf{})
 	b.Cleanup(s.Close)
 	return s
+}
+
+// redisCPU is what the shared server has used of a CPU so far.
+func redisCPU(b *testing.B) time.Duration {
+	b.Helper()
+	raw := newRaw(b, server.Addr)
+	defer raw.client.Close()
+	var sum time.Duration
+	for line := range strings.Lines(raw.text("INFO", "cpu")) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if key == "used_cpu_user" || key == "used_cpu_sys" {
+			seconds, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sum += time.Duration(seconds * float64(time.Second))
+		}
+	}
+	return sum
+}
+
+// measureRedis reports how much CPU Redis has used for each of n units until the
+// function it returns is called.
+func measureRedis(b *testing.B, s redisx.Store) (done func(n int, unit string)) {
+	b.Helper()
+	if _, ok := s.(*redisx.Redis); !ok {
+		return func(int, string) {}
+	}
+	before := redisCPU(b)
+	return func(n int, unit string) {
+		b.ReportMetric(float64((redisCPU(b)-before).Nanoseconds())/1000/float64(n), "redis-us/"+unit)
+	}
 }
 
 // benchmarkPublish has one room per goroutine, as one call per room is in flight.
@@ -68,33 +107,163 @@ func benchmarkPublish(b *testing.B, s redisx.Store, sizes ...int) {
 				}
 				rooms <- room
 			}
+			var mu sync.Mutex
+			var all []time.Duration // Guarded by mu.
+			done := measureRedis(b, s)
 			b.ReportAllocs()
 			b.SetParallelism(16)
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
-				room := <-rooms
-				batch := make([]codec.Draft, size)
-				for i := range batch {
-					batch[i] = codec.NewDraft(room, fmt.Sprintf("user-%d", i), "hello, this is a message of the usual length", 1_700_000_000_000)
-				}
-				for pb.Next() {
-					for i := range batch {
-						batch[i].TS++
-					}
-					if err := s.Publish(b.Context(), room, batch); err != nil {
-						b.Fatal(err)
-					}
-				}
+				took := publishBatches(b, s, <-rooms, size, pb)
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, took...)
 			})
+			b.StopTimer()
+			done(b.N*size, "msg")
+			slices.Sort(all)
+			b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "p99-us")
 			b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "msg/s")
 		})
 	}
 }
 
+// publishBatches publishes while pb says so, and returns how long each batch took.
+func publishBatches(b *testing.B, s redisx.Store, room string, size int, pb *testing.PB) (took []time.Duration) {
+	b.Helper()
+	batch := make([]codec.Draft, size)
+	for i := range batch {
+		batch[i] = codec.NewDraft(room, fmt.Sprintf("user-%d", i), "hello, this is a message of the usual length", 1_700_000_000_000)
+	}
+	node := fmt.Sprintf("node-%d.", time.Now().UnixNano())
+	for n := 0; pb.Next(); n++ {
+		for i := range batch {
+			batch[i].TS++
+		}
+		start := time.Now()
+		if _, err := s.Publish(b.Context(), room, node+strconv.Itoa(n), batch); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+	}
+	return took
+}
+
+// benchmarkReport reports 10,000 rooms at a time.
+func benchmarkReport(b *testing.B, s redisx.Store) {
+	b.Helper()
+	reports := make([]codec.Report, 10_000)
+	for i := range reports {
+		reports[i].Room = fmt.Sprintf("room-%d", i)
+		reports[i].Online = uint64(i)
+		if _, err := s.Publish(b.Context(), reports[i].Room, "n.1", drafts("r", "u", 1)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, what := range []string{"same", "changed", "liked"} {
+		b.Run(what, func(b *testing.B) {
+			done := measureRedis(b, s)
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range reports {
+					switch what {
+					case "changed":
+						reports[i].Online++
+					case "liked":
+						reports[i].Likes = 1
+					}
+				}
+				for part := range slices.Chunk(reports, 500) { // As package room does.
+					if _, err := s.Report(b.Context(), "node", part); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.StopTimer()
+			done(b.N*len(reports), "room")
+		})
+	}
+}
+
+// BenchmarkRedis_Subscribe subscribes 10,000 rooms on a new store, and has them back
+// after the connections were killed.
+func BenchmarkRedis_Subscribe(b *testing.B) {
+	const rooms = 10_000
+	raw := newRaw(b, server.Addr)
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			subscribeAll(b, benchRedis(b), rooms)
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		s := benchRedis(b)
+		subscribeAll(b, s, rooms)
+		for b.Loop() {
+			before := s.Stats().Reconnects
+			raw.do("CLIENT", "KILL", "TYPE", "pubsub")
+			for s.Stats().Reconnects == before {
+				runtime.Gosched()
+			}
+		}
+	})
+}
+
+// subscribeAll returns when s has subscribed to n rooms.
+func subscribeAll(b *testing.B, s redisx.Store, n int) {
+	b.Helper()
+	var working sync.WaitGroup
+	for i := range n {
+		working.Go(func() { // Ends with its subscription; waited for below.
+			if err := s.SubscribeRoom(b.Context(), fmt.Sprintf("room-%d", i)); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	working.Wait()
+}
+
+// BenchmarkRedis_CheckTokens checks 100 users whose tokens the node knows, and as many
+// by one MGET.
+func BenchmarkRedis_CheckTokens(b *testing.B) {
+	s := benchRedis(b)
+	raw := newRaw(b, server.Addr)
+	creds := make([]codec.Credential, 100)
+	mget := []string{"MGET"}
+	for i := range creds {
+		creds[i] = codec.Credential{UserID: fmt.Sprintf("user-%d", i), Token: "0123456789abcdef0123456789abcdef"}
+		mget = append(mget, "login:"+creds[i].UserID)
+		if err := s.SetToken(b.Context(), creds[i].UserID, creds[i].Token); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("known", func(b *testing.B) {
+		done := measureRedis(b, s)
+		b.ReportAllocs()
+		for b.Loop() {
+			if right, err := s.CheckTokens(b.Context(), creds); err != nil || slices.Contains(right, false) {
+				b.Fatal(right, err)
+			}
+		}
+		b.StopTimer()
+		done(b.N, "op")
+	})
+	b.Run("mget", func(b *testing.B) {
+		done := measureRedis(b, s)
+		b.ReportAllocs()
+		for b.Loop() {
+			if values := raw.strings(mget...); len(values) != len(creds) {
+				b.Fatal(values)
+			}
+		}
+		b.StopTimer()
+		done(b.N, "op")
+	})
+}
+
 func benchmarkNewest(b *testing.B, s redisx.Store) {
 	b.Helper()
-	for range benchLimits.HistoryMessages / 50 {
-		if err := s.Publish(b.Context(), "r", drafts("r", "u", make([]int64, 50)...)); err != nil {
+	for i := range benchLimits.HistoryMessages / 50 {
+		if _, err := s.Publish(b.Context(), "r", fmt.Sprintf("node.%d", i), drafts("r", "u", make([]int64, 50)...)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -121,7 +290,7 @@ func benchmarkRange(b *testing.B, s redisx.Store) {
 	for _, c := range []struct{ recalled, first int }{{0, newest}, {1, newest / 2}, {50, newest - 100}} {
 		name := fmt.Sprintf("recalled=%d", c.recalled)
 		room := fmt.Sprintf("%s-%d", name, time.Now().UnixNano()) // Another one in each run.
-		if err := s.Publish(b.Context(), room, drafts(room, "u", times...)); err != nil {
+		if _, err := s.Publish(b.Context(), room, "node.1", drafts(room, "u", times...)); err != nil {
 			b.Fatal(err)
 		}
 		for i := range c.recalled {

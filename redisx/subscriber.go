@@ -1,113 +1,133 @@
 package redisx
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
-
-	"github.com/redis/rueidis"
 )
 
-// subscribeBatch is how many channels one SUBSCRIBE names: 10 000 channels take 13 ms
-// in batches of 500, 51 ms one by one (measured on 2 cores, loopback).
-const subscribeBatch = 500
+// errNoSlots is why not all events of a cluster can be had.
+var errNoSlots = errors.New("some slots have no master")
 
-// errUnwanted is given to those who wait for a subscription that is given up.
-var errUnwanted = errors.New("unsubscribed meanwhile")
-
-// subscriber keeps the subscriptions on the server like those that are wanted. One
-// goroutine, run, owns the connection and sends every command: so a late UNSUBSCRIBE
-// cannot overtake the next SUBSCRIBE of its channel, and wishes that come and go while
-// a command is on its way cost nothing.
+// subscriber spreads the channels that are wanted over links. There is one link, any, for
+// all that is published with PUBLISH; with sharded pub/sub there is one more for every
+// master of the cluster, which has the channels of the rooms in its slots.
 type subscriber struct {
 	// Immutable after newSubscriber.
-	client  rueidis.Client
-	timeout time.Duration
-	// wake tells run that changed is not empty. Capacity 1: one call is enough. Never
-	// closed.
-	wake chan struct{}
+	any *link
+	// sharded is nil without sharded pub/sub.
+	sharded *sharding
+	// running waits for the links' goroutines.
+	running *sync.WaitGroup
+
+	// Immutable after run.
+	// report is told why not all events can be had, or nil.
+	report func(state error)
+	// resumed is told that events may have been missed until now; back, that it was
+	// because a connection was lost. It may be called from many goroutines.
+	resumed func(back bool)
+
+	// telling keeps the reports in order. Locked before mu.
+	telling sync.Mutex
 
 	mu sync.Mutex // guards the fields below
-	// channels has those that are wanted and those still to be unsubscribed.
-	channels map[string]*subscription
-	// changed has the channels run must look at. Also those that are gone again.
-	changed map[string]struct{}
-	// wishes counts the channels that are wanted.
-	wishes int
+	// retired is what links that are gone counted in rebuilt.
+	retired uint64
+	// homes has the link of every channel that is wanted.
+	homes map[string]*link
+	// faults hold why a link cannot be used; nil = it can.
+	faults map[*link]error
 }
 
-// subscription is what is known of one channel. Guarded by subscriber.mu.
-type subscription struct {
-	wanted bool
-	// asked: SUBSCRIBE was sent on this connection, and no UNSUBSCRIBE after it.
-	asked bool
-	// confirmed: the server has answered it.
-	confirmed bool
-	// settled is closed when confirmed becomes true or wanted false; nil: nobody waits.
-	settled chan struct{}
+// sharding is what only sharded pub/sub needs.
+type sharding struct {
+	// Immutable after newSubscriber.
+	node    string
+	timeout time.Duration
+	// slotOf is the slot of a channel.
+	slotOf func(channel string) uint16
+	// open makes a link to a master. It is not running.
+	open func(addr, probe string) *link
+	// probe has Redis take a probe for a link.
+	probe func(context.Context, *link) error
+	// read asks the cluster who has which slot.
+	read func(context.Context) (slotTable, error)
+	// wake asks for another look at the slots. Capacity 1: one is enough. Never closed.
+	wake chan struct{}
+	// limbo has the channels whose master is not known. It has no connection.
+	limbo *link
+
+	// Guarded by subscriber.mu.
+	table  slotTable
+	shards map[string]shard
 }
 
-func newSubscriber(client rueidis.Client, timeout time.Duration) *subscriber {
-	return &subscriber{
-		client:   client,
-		timeout:  timeout,
-		wake:     make(chan struct{}, 1),
-		channels: make(map[string]*subscription),
-		changed:  make(map[string]struct{}),
+// shard is the link to a master. Guarded by subscriber.mu.
+type shard struct {
+	link *link
+	stop context.CancelFunc
+}
+
+func newSubscriber(one *link, s *sharding, running *sync.WaitGroup) *subscriber {
+	subs := &subscriber{
+		any:     one,
+		sharded: s,
+		running: running,
+		homes:   make(map[string]*link),
+		faults:  map[*link]error{one: errNotYet},
 	}
+	if s != nil {
+		subs.faults[s.limbo] = errNotYet
+	}
+	return subs
 }
 
-// want asks for channel and returns once the server has confirmed it, or with an error
-// when ctx ends or the channel is unwanted first. The wish outlives ctx.
-func (s *subscriber) want(ctx context.Context, channel string) error {
+// want asks for channels and returns once the server has confirmed them, or with an error
+// when ctx ends or they are unwanted first. The wish outlives ctx.
+func (s *subscriber) want(ctx context.Context, channels ...string) error {
 	s.mu.Lock()
-	sub := s.channels[channel]
-	if sub == nil {
-		sub = new(subscription)
-		s.channels[channel] = sub
-	}
-	if !sub.wanted {
-		sub.wanted = true
-		s.wishes++
-		s.changeLocked(channel)
-	}
-	for sub.wanted && !sub.confirmed {
-		if sub.settled == nil {
-			sub.settled = make(chan struct{})
+	for _, channel := range channels {
+		if s.homes[channel] == nil {
+			home := s.homeLocked(channel)
+			s.homes[channel] = home
+			home.add(channel, false)
 		}
-		settled := sub.settled
-		s.mu.Unlock()
-		select {
-		case <-settled:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		s.mu.Lock()
 	}
-	defer s.mu.Unlock()
-	if !sub.wanted {
-		return errUnwanted
+	s.mu.Unlock()
+	for _, channel := range channels {
+		if err := s.await(ctx, channel); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// unwant gives channel up. It does not wait.
-func (s *subscriber) unwant(channel string) {
+// await waits for one channel, wherever it moves.
+func (s *subscriber) await(ctx context.Context, channel string) error {
+	for {
+		s.mu.Lock()
+		home := s.homes[channel]
+		s.mu.Unlock()
+		if home == nil {
+			return errUnwanted
+		}
+		if err := home.await(ctx, channel); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+}
+
+// unwant gives channels up. It does not wait.
+func (s *subscriber) unwant(channels ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sub := s.channels[channel]
-	if sub == nil || !sub.wanted {
-		return
-	}
-	sub.wanted = false
-	s.wishes--
-	sub.settleLocked()
-	if sub.asked {
-		s.changeLocked(channel)
-	} else {
-		delete(s.channels, channel)
+	for _, channel := range channels {
+		if home := s.homes[channel]; home != nil {
+			delete(s.homes, channel)
+			home.drop(channel, false)
+		}
 	}
 }
 
@@ -115,162 +135,205 @@ func (s *subscriber) unwant(channel string) {
 func (s *subscriber) wanted(channel string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sub := s.channels[channel]
-	return sub != nil && sub.wanted
+	return s.homes[channel] != nil
 }
 
 // count is how many channels are wanted.
 func (s *subscriber) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.wishes
+	return len(s.homes)
 }
 
-// changeLocked has run look at channel. s.mu must be held.
-func (s *subscriber) changeLocked(channel string) {
-	s.changed[channel] = struct{}{}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// settleLocked wakes those who wait. subscriber.mu must be held.
-func (sub *subscription) settleLocked() {
-	if sub.settled != nil {
-		close(sub.settled)
-		sub.settled = nil
-	}
-}
-
-// run keeps a connection until ctx ends. It calls onState with nil whenever all that is
-// wanted is subscribed on a new connection, and with the reason whenever that failed or
-// the connection was lost.
-func (s *subscriber) run(ctx context.Context, onMessage func(rueidis.PubSubMessage), onState func(error)) {
-	for failures := 0; ; {
-		err := s.session(ctx, onMessage, func() {
-			failures = 0
-			onState(nil)
-		})
-		if ctx.Err() != nil {
-			return
-		}
-		onState(err)
-		failures++
-		pause := time.NewTimer(backoff(failures))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return
-		}
-	}
-}
-
-// session is the life of one connection. It returns why it ended.
-func (s *subscriber) session(ctx context.Context, onMessage func(rueidis.PubSubMessage), onReady func()) error {
-	conn, release := s.client.Dedicate()
-	defer release()
-	defer conn.Close() // A connection with subscriptions must not go back to the pool.
-	defer s.forget()
-	lost := conn.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: onMessage})
-	if err := s.reconcile(ctx, conn); err != nil {
-		return err
-	}
-	onReady()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case err := <-lost:
-			return cmp.Or(err, rueidis.ErrClosing)
-		case <-s.wake:
-			if err := s.reconcile(ctx, conn); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// reconcile sends what is needed until the server has what is wanted.
-func (s *subscriber) reconcile(ctx context.Context, conn rueidis.DedicatedClient) error {
-	for {
-		on, off := s.take(subscribeBatch)
-		if len(on)+len(off) == 0 {
-			return nil
-		}
-		if err := s.send(ctx, conn, on, off); err != nil {
-			return err
-		}
-		s.confirm(on)
-	}
-}
-
-// take returns up to most changed channels, to subscribe and to unsubscribe, and notes
-// that they were asked for.
-func (s *subscriber) take(most int) (on, off []string) {
+// rebuilt is how many connections were made anew because they were deaf.
+func (s *subscriber) rebuilt() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for channel := range s.changed {
-		if len(on)+len(off) == most {
-			break
-		}
-		delete(s.changed, channel)
-		sub := s.channels[channel]
-		switch {
-		case sub == nil || sub.wanted == sub.asked:
-		case sub.wanted:
-			sub.asked = true
-			on = append(on, channel)
-		default:
-			delete(s.channels, channel)
-			off = append(off, channel)
+	n := s.retired + s.any.rebuilt.Load()
+	if s.sharded != nil {
+		for _, shard := range s.sharded.shards {
+			n += shard.link.rebuilt.Load()
 		}
 	}
-	return on, off
+	return n
 }
 
-// send returns once the server has answered for every channel. rueidis returns from
-// SUBSCRIBE at the first channel's confirmation; a PING behind it comes after the last.
-func (s *subscriber) send(ctx context.Context, conn rueidis.DedicatedClient, on, off []string) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	var cmds []rueidis.Completed
-	if len(off) > 0 {
-		cmds = append(cmds, conn.B().Unsubscribe().Channel(off...).Build())
+// homeLocked is the link that channel belongs on. s.mu must be held.
+func (s *subscriber) homeLocked(channel string) *link {
+	if s.sharded == nil || !isRoomChannel(channel) {
+		return s.any
 	}
-	if len(on) > 0 {
-		cmds = append(cmds, conn.B().Subscribe().Channel(on...).Build())
+	if shard, ok := s.sharded.shards[s.sharded.table.master(s.sharded.slotOf(channel))]; ok {
+		return shard.link
 	}
-	for _, res := range conn.DoMulti(ctx, append(cmds, conn.B().Ping().Build())...) {
-		if err := res.Error(); err != nil {
-			return err
+	return s.sharded.limbo
+}
+
+// run keeps all links until ctx ends. It returns before they have ended.
+func (s *subscriber) run(ctx context.Context, report func(state error), resumed func(back bool)) {
+	s.report, s.resumed = report, resumed
+	s.runLink(ctx, s.any)
+	if s.sharded != nil {
+		s.running.Go(func() { s.keepMap(ctx) }) // Ends with ctx.
+	}
+}
+
+// runLink keeps one link until ctx ends.
+func (s *subscriber) runLink(ctx context.Context, l *link) {
+	lost := false         // or not there at first
+	s.running.Go(func() { // Ends with ctx.
+		l.run(ctx, linkNews{
+			late: func() { s.resumed(false) },
+			state: func(err error) {
+				s.tell(func() {
+					if _, ok := s.faults[l]; ok { // Else it was retired meanwhile.
+						s.faults[l] = err
+					}
+				})
+				if lost && err == nil {
+					s.resumed(true)
+				}
+				lost = err != nil
+			},
+		})
+	})
+}
+
+// tell makes a change, with mu held, and reports the state after it.
+func (s *subscriber) tell(change func()) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.mu.Lock()
+	change()
+	state := s.stateLocked()
+	s.mu.Unlock()
+	s.report(state)
+}
+
+// stateLocked is why not all events can be had, or nil. s.mu must be held.
+func (s *subscriber) stateLocked() error {
+	for _, fault := range s.faults {
+		if fault != nil {
+			return fault
 		}
 	}
 	return nil
 }
 
-// confirm wakes those who wait for the channels.
-func (s *subscriber) confirm(channels []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, channel := range channels {
-		sub := s.channels[channel] // Never nil: only take removes what was asked for.
-		sub.confirmed = true
-		sub.settleLocked()
+// remapPause is how long to wait between two looks at the slots. While one moves, the
+// nodes of a cluster do not agree for some milliseconds.
+const remapPause = 50 * time.Millisecond
+
+// keepMap keeps the links in step with the masters until ctx ends.
+func (s *subscriber) keepMap(ctx context.Context) {
+	every := time.NewTicker(topologyEvery)
+	defer every.Stop()
+	for failures := 0; ; {
+		pause := remapPause
+		if table, err := s.sharded.read(ctx); err == nil {
+			failures = 0
+			s.remap(ctx, table)
+		} else if ctx.Err() == nil {
+			failures++
+			pause = backoff(failures)
+			s.askMap() // Until it is known.
+		}
+		rest := time.NewTimer(pause)
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			rest.Stop()
+			return
+		}
+		select {
+		case <-s.sharded.wake:
+		case <-every.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
-// forget notes that the connection with all its subscriptions is gone.
-func (s *subscriber) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for channel, sub := range s.channels {
-		if !sub.wanted {
-			delete(s.channels, channel)
-			continue
+// askMap has keepMap look soon.
+func (s *subscriber) askMap() { signal(s.sharded.wake) }
+
+// remap makes links to new masters, moves the channels, and ends the links to those that
+// are none any more.
+func (s *subscriber) remap(ctx context.Context, table slotTable) {
+	s.tell(func() {
+		masters := table.masters()
+		s.sharded.table = table
+		for addr := range masters {
+			s.keepShardLocked(ctx, addr)
 		}
-		sub.asked, sub.confirmed = false, false
-		s.changeLocked(channel)
+		for channel, home := range s.homes {
+			if now := s.homeLocked(channel); now != home {
+				home.drop(channel, true)
+				s.homes[channel] = now
+				now.add(channel, true)
+			}
+		}
+		for addr, shard := range s.sharded.shards {
+			if masters[addr] {
+				shard.link.retry()
+				continue
+			}
+			shard.stop()
+			s.retired += shard.link.rebuilt.Load()
+			delete(s.sharded.shards, addr)
+			delete(s.faults, shard.link)
+		}
+		s.faults[s.sharded.limbo] = nil
+		if table.holes() {
+			s.faults[s.sharded.limbo] = errNoSlots
+		}
+	})
+}
+
+// keepShardLocked has a link to the master at addr, and has it listen to a probe there.
+// s.mu must be held.
+func (s *subscriber) keepShardLocked(ctx context.Context, addr string) {
+	sh := s.sharded
+	if have, ok := sh.shards[addr]; ok {
+		if sh.table.master(sh.slotOf(have.link.probeName())) != addr {
+			have.link.setProbe(s.shardProbe(addr))
+		}
+		return
+	}
+	ctx, stop := context.WithCancel(ctx)
+	l := sh.open(addr, s.shardProbe(addr))
+	sh.shards[addr] = shard{l, stop}
+	s.faults[l] = errNotYet
+	s.runLink(ctx, l)
+	s.running.Go(func() { s.keepProbing(ctx, l) }) // Ends with ctx.
+}
+
+// shardProbe is the name of a probe whose slot addr has. It must have one.
+func (s *subscriber) shardProbe(addr string) string {
+	for i := 0; ; i++ {
+		probe := probeOf(s.sharded.node, strconv.Itoa(i))
+		if s.sharded.table.master(s.sharded.slotOf(probe)) == addr {
+			return probe
+		}
+	}
+}
+
+// keepProbing sends probes to a shard's link until ctx ends.
+func (s *subscriber) keepProbing(ctx context.Context, l *link) {
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for {
+		probing, cancel := context.WithTimeout(ctx, s.sharded.timeout)
+		err := s.sharded.probe(probing, l)
+		cancel()
+		if err == nil {
+			l.tookProbe()
+		}
+		select {
+		case <-ticker.C:
+		case <-l.ask:
+		case <-ctx.Done():
+			return
+		}
 	}
 }

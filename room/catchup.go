@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -25,6 +26,13 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if ev.Kind == codec.EventCounters {
+		r.standing = ev.Counters
+		r.counted++
+		return
+	}
+	r.heardAt = h.coarse.Load()
+	r.ownEventLocked(ev)
 	if r.holding || !r.loaded {
 		r.holdLocked(ev)
 		return
@@ -52,7 +60,7 @@ func (r *Room) staleLocked() {
 
 func (r *Room) holdLocked(ev codec.Event) {
 	if len(r.held) >= maxHeld {
-		r.held = nil // what is missing will show as a gap
+		r.held, r.heldOld = nil, 0 // what is missing will show as a gap
 	}
 	r.held = append(r.held, ev)
 }
@@ -64,6 +72,10 @@ func (r *Room) applyLocked(ev codec.Event) {
 		r.recallLocked(ev)
 		return
 	}
+	if ev.Seq == 0 {
+		r.applyUnnumberedLocked(ev)
+		return
+	}
 	if !r.fitsLocked(ev) {
 		r.hall.stats.gaps.Add(1)
 		r.holding = true
@@ -71,21 +83,53 @@ func (r *Room) applyLocked(ev codec.Event) {
 		r.staleLocked()
 		return
 	}
+	fresh := make([]codec.Entry, 0, len(ev.Messages))
+	for i, m := range ev.Messages {
+		fresh = append(fresh, codec.Entry{Seq: ev.Seq + uint64(i), JSON: m})
+	}
 	seen := r.pos.Seq + 1 - ev.Seq
-	if seen >= uint64(len(ev.Messages)) {
+	if r.contradictsLocked(fresh[:min(seen, uint64(len(fresh)))]) {
+		r.holding = true
+		r.holdLocked(ev)
+		r.staleLocked()
 		return
 	}
-	fresh := make([]codec.Entry, 0, len(ev.Messages))
-	for i, m := range ev.Messages[seen:] {
-		fresh = append(fresh, codec.Entry{Seq: ev.Seq + seen + uint64(i), JSON: m})
+	if seen >= uint64(len(fresh)) {
+		return
 	}
+	fresh = fresh[seen:]
 	r.pos = codec.Position{Epoch: ev.Epoch, Seq: fresh[len(fresh)-1].Seq, Total: ev.Total}
+	fresh = r.unheardLocked(ev.Epoch, fresh)
+	r.deliverLocked(fresh)
+	if len(fresh) == 0 {
+		r.changedLocked() // the total
+	}
+	r.forgetPassedLocked()
+}
+
+// applyUnnumberedLocked takes messages of a room that original FastIM servers write to
+// as well: known are those whose text is known. r.mu must be held.
+func (r *Room) applyUnnumberedLocked(ev codec.Event) {
+	var fresh []codec.Entry
+	for _, m := range ev.Messages {
+		if slices.ContainsFunc(r.newest.entries, func(e codec.Entry) bool { return e.JSON == m }) {
+			continue
+		}
+		r.pos.Seq++
+		r.pos.Total++
+		fresh = append(fresh, codec.Entry{Seq: r.pos.Seq, JSON: m})
+	}
 	r.deliverLocked(fresh)
 }
 
 // recallLocked takes a message out of what new members are given. r.mu must be held.
 func (r *Room) recallLocked(ev codec.Event) {
-	if ev.Epoch != r.pos.Epoch || !r.newest.remove(ev.Seq) {
+	known := ev.Epoch == r.pos.Epoch && r.newest.remove(func(e codec.Entry) bool { return e.Seq == ev.Seq })
+	if ev.Seq == 0 && len(ev.Messages) == 1 { // nobody gives numbers here: its text says which
+		known = r.newest.remove(func(e codec.Entry) bool { return e.JSON == ev.Messages[0] })
+		r.pos.Total = max(r.pos.Total, 1) - 1 // it is the list's length
+	}
+	if !known {
 		return
 	}
 	r.changedLocked()
@@ -107,13 +151,21 @@ func (r *Room) load(ctx context.Context) error {
 	// The hall's context, not the caller's: others wait for this load too.
 	hctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
 	defer cancel()
-	if err := r.hall.store.SubscribeRoom(hctx, r.id); err != nil {
-		return err
+	if r.hall.away.Load() {
+		cancel() // wait for nothing; the wish to hear of the room stands all the same
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	err := r.hall.store.SubscribeRoom(hctx, r.id)
+	if err == nil && ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return r.fetch(hctx)
+	if err == nil {
+		err = r.fetch(hctx)
+	}
+	if err != nil && r.hall.away.Load() {
+		r.loadBlind()
+		return nil
+	}
+	return err
 }
 
 func (r *Room) isLoaded() bool {
@@ -129,7 +181,7 @@ func (r *Room) refresh() {
 	if err := r.fetch(ctx); err != nil {
 		r.hall.log.Warn("cannot fetch what a room missed", "room", r.id, "err", err)
 		r.mu.Lock()
-		r.failed = true
+		r.stale, r.failed = true, true
 		r.mu.Unlock()
 	}
 }
@@ -141,36 +193,68 @@ func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
 	r.holding = true
-	was, loaded := r.pos, r.loaded
+	r.heldOld = len(r.held)
+	was, last := r.pos, codec.Entry{}
+	if n := len(r.newest.entries); n > 0 {
+		last = r.newest.entries[n-1]
+	}
 	r.mu.Unlock()
 
 	h.stats.fetches.Add(1)
-	now, err := h.store.Newest(ctx, r.id, r.newest.most)
-	var between []codec.Entry
-	if err == nil && loaded && lackBetween(was, now) {
-		var more codec.History
-		more, err = h.store.Since(ctx, r.id, was.Seq, maxFetch)
-		between = more.Entries
-	}
+	now, restarted, err := r.read(ctx, was, last)
 	if err != nil {
 		h.stats.fetchErrors.Add(1)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		// What is held stays held: it does not fit. Without a gap the room goes on.
-		r.holding = !r.loaded || len(r.held) > 0 && !r.fitsLocked(r.held[0])
+		r.holding = !r.loaded || r.blind || len(r.held) > 0 && !r.fitsLocked(r.held[0])
+		r.heldOld = 0
 		r.releaseHeldLocked()
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.catchUpLocked(was, between, now)
+	r.catchUpLocked(was, now, restarted)
 	return nil
 }
 
-// lackBetween reports whether messages lie between what the room has and the oldest
-// that was just read.
-func lackBetween(was codec.Position, now codec.History) bool {
-	return goesOn(was.Epoch, now.Epoch) && len(now.Entries) > 0 && now.Entries[0].Seq > was.Seq+1
+// read reads the newest messages of a room that has got as far as was, and all that lie
+// between if they are no more than maxFetch. last is the newest message it knows that
+// the store has. restarted: the store counted anew, or lost the end of its count and perhaps gave
+// those numbers again, so that numbers say nothing. Then as much is read as can be new.
+func (r *Room) read(ctx context.Context, was codec.Position, last codec.Entry) (now codec.History, restarted bool, err error) {
+	store := r.hall.store
+	now, err = store.Newest(ctx, r.id, r.newest.most)
+	if err != nil || !r.isLoaded() {
+		return now, false, err
+	}
+	if now.Epoch == codec.Unnumbered {
+		isLast := func(e codec.Entry) bool { return e.JSON == last.JSON }
+		if len(now.Entries) >= r.newest.most && !slices.ContainsFunc(now.Entries, isLast) {
+			now, err = store.Newest(ctx, r.id, maxFetch)
+		}
+		return now, false, err
+	}
+	restarted = !goesOn(was.Epoch, now.Epoch) || now.Seq < was.Seq
+	since := was.Seq
+	if last.Seq > 0 {
+		since = last.Seq - 1 // with last, which tells whether it is the same count
+	}
+	if !restarted && len(now.Entries) > 0 && now.Entries[0].Seq > since+1 {
+		between, err := store.Since(ctx, r.id, since, maxFetch)
+		if err != nil {
+			return now, false, err
+		}
+		newer := func(e codec.Entry) bool { return e.Seq >= now.Entries[0].Seq } // it was read later
+		if between.Epoch == now.Epoch {
+			now.Entries = append(slices.DeleteFunc(between.Entries, newer), now.Entries...)
+		}
+	}
+	restarted = restarted || slices.ContainsFunc(now.Entries, func(e codec.Entry) bool { return e.Seq == last.Seq && e.JSON != last.JSON })
+	if restarted {
+		now, err = store.Newest(ctx, r.id, maxFetch)
+	}
+	return now, restarted, err
 }
 
 // goesOn reports whether a count in epoch now is the one in epoch was; a room that
@@ -178,40 +262,72 @@ func lackBetween(was codec.Position, now codec.History) bool {
 func goesOn(was, now string) bool { return was == now || was == "" }
 
 func (r *Room) fitsLocked(ev codec.Event) bool {
-	return goesOn(r.pos.Epoch, ev.Epoch) && ev.Seq <= r.pos.Seq+1
+	return ev.Seq == 0 || goesOn(r.pos.Epoch, ev.Epoch) && ev.Seq <= r.pos.Seq+1
 }
 
-// catchUpLocked moves the room from was to now. r.mu must be held.
-func (r *Room) catchUpLocked(was codec.Position, between []codec.Entry, now codec.History) {
+// catchUpLocked moves the room from was to now, see read. r.mu must be held.
+func (r *Room) catchUpLocked(was codec.Position, now codec.History, restarted bool) {
+	if restarted {
+		r.hall.stats.epochs.Add(1)
+		r.forgetLostLocked(now)
+		r.noteOrphansLocked(r.newest.entries, now.Entries)
+	}
+	r.ownReadLocked(now)
 	var fresh []codec.Entry
 	switch {
 	case !r.loaded: // nobody has heard anything yet
-	case !goesOn(was.Epoch, now.Epoch) || now.Seq < was.Seq:
-		// Counting started again, or lost its end, so numbers say nothing: what stands
-		// behind the last message that was delivered is new.
-		r.hall.stats.epochs.Add(1)
+	case r.blind:
+		fresh = r.sinceHeldLocked(now)
+	case now.Epoch == codec.Unnumbered:
 		fresh = r.behindKnownLocked(now.Entries)
+	case restarted:
+		fresh = r.unknownLocked(was, now)
 	default:
-		next := was.Seq + 1
-		for _, part := range [][]codec.Entry{between, now.Entries} {
-			for _, e := range part {
-				if e.Seq >= next {
-					fresh = append(fresh, e)
-					next = e.Seq + 1
-				}
-			}
-		}
-		if passed := now.Seq - was.Seq; now.Seq > was.Seq && passed > uint64(len(fresh)) {
+		fresh = slices.DeleteFunc(slices.Clone(now.Entries), func(e codec.Entry) bool { return e.Seq <= was.Seq })
+		if passed := now.Seq - was.Seq; passed > uint64(len(fresh)) {
 			r.hall.stats.missed.Add(passed - uint64(len(fresh)))
 		}
 	}
-	r.loaded = true
+	r.loaded, r.blind = true, false
 	r.pos = now.Position
-	r.deliverLocked(fresh)
-	r.newest.entries = append(r.newest.entries[:0:0], now.Entries...)
+	r.deliverLocked(r.unheardLocked(now.Epoch, fresh))
+	r.newest.set(now.Entries)
+	if r.ahead == 0 {
+		r.local, r.lastTS, r.newest.ours = false, nil, nil
+	} else { // the store went away again meanwhile
+		r.stale = true
+	}
 	r.changedLocked()
+	r.forgetPassedLocked()
 	r.holding = false
 	r.releaseHeldLocked()
+}
+
+// sinceHeldLocked is, for a room whose members came in without the store, what was sent
+// since its events come. r.mu must be held.
+func (r *Room) sinceHeldLocked(now codec.History) []codec.Entry {
+	if len(r.held) == 0 || r.held[0].Epoch != now.Epoch {
+		return nil
+	}
+	i := slices.IndexFunc(now.Entries, func(e codec.Entry) bool { return e.Seq >= r.held[0].Seq })
+	if i < 0 {
+		return nil
+	}
+	return slices.Clone(now.Entries[i:])
+}
+
+// contradictsLocked reports whether a number means another message than the room has under
+// it: a failover lost the newest messages, and their numbers were given again. r.mu must be
+// held.
+func (r *Room) contradictsLocked(entries []codec.Entry) bool {
+	ours := r.newest.entries
+	for _, e := range entries {
+		i, known := slices.BinarySearchFunc(ours, e.Seq, func(o codec.Entry, seq uint64) int { return cmp.Compare(o.Seq, seq) })
+		if known && ours[i].JSON != e.JSON {
+			return true
+		}
+	}
+	return false
 }
 
 // behindKnownLocked is what stands behind the last of the entries that the room
@@ -230,17 +346,55 @@ func (r *Room) behindKnownLocked(entries []codec.Entry) []codec.Entry {
 	return entries
 }
 
-// releaseHeldLocked applies the events that waited, unless they must wait on. An
-// event that does not fit even now was lost for good on the way: the room goes on
-// behind the hole. r.mu must be held.
+// unknownLocked is those of the entries that the room does not know, without the old ones
+// before what it knows. A batch that was tried again stands in a new count too, with what
+// is new on both sides of it; but where the list was kept, the first entry that the room
+// knows is the oldest one it knows. Where the end was lost, numbers tell what is older than
+// what the room knows; where more was lost than it knows, only ts can. r.mu must be held.
+func (r *Room) unknownLocked(was codec.Position, now codec.History) []codec.Entry {
+	known := map[string]bool{}
+	var oldest codec.Entry
+	for _, e := range r.newest.entries { // ours are known by the numbers that the store gave them
+		known[e.JSON] = true
+		oldest = cmp.Or(oldest, e)
+	}
+	first := slices.IndexFunc(now.Entries, func(e codec.Entry) bool { return known[e.JSON] })
+	old := func(i int, e codec.Entry) bool {
+		before := codec.Timestamp(e.JSON) < codec.Timestamp(oldest.JSON)
+		switch {
+		case was.Epoch != now.Epoch:
+			return before && i < first && now.Entries[first].JSON == oldest.JSON
+		case first >= 0:
+			return e.Seq < oldest.Seq
+		default:
+			return before
+		}
+	}
+	var fresh []codec.Entry
+	for i, e := range now.Entries {
+		if !known[e.JSON] && !old(i, e) {
+			fresh = append(fresh, e)
+		}
+	}
+	return fresh
+}
+
+// releaseHeldLocked applies the events that waited, unless they must wait on. One that
+// waited before the fetch began and does not fit even now stands behind a hole that is
+// there for good: the room goes on behind it. Where one that came later does not fit, the
+// next fetch tells. r.mu must be held.
 func (r *Room) releaseHeldLocked() {
 	if r.holding {
 		return
 	}
-	held := r.held
-	r.held = nil
-	for _, ev := range held {
-		if ev.Kind == codec.EventMessages && !r.fitsLocked(ev) {
+	held, old := r.held, r.heldOld
+	r.held, r.heldOld = nil, 0
+	for i, ev := range held {
+		if r.holding {
+			r.holdLocked(ev)
+			continue
+		}
+		if i < old && ev.Kind == codec.EventMessages && !r.fitsLocked(ev) {
 			if ev.Epoch != r.pos.Epoch {
 				continue // of an epoch that is over; what counts was in the history
 			}

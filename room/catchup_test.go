@@ -16,7 +16,7 @@ func (f *fixture) publishUnheard(texts ...string) {
 	for _, info := range texts {
 		f.now = f.now.Add(time.Millisecond)
 		d := codec.NewDraft("1", "u", info, f.now.UnixMilli())
-		if err := f.store.Publish(f.t.Context(), "1", []codec.Draft{d}); err != nil {
+		if _, err := f.store.Publish(f.t.Context(), "1", "other."+info, []codec.Draft{d}); err != nil {
 			f.t.Fatal(err)
 		}
 	}
@@ -107,6 +107,7 @@ func TestCatchUp_EpochLostListKept(t *testing.T) {
 	f.store.set(func(s *fakeStore) { s.epoch = "e2" })
 	f.now = f.now.Add(-time.Minute) // the next node's clock is behind
 	f.publishUnheard("new1")
+	f.now = f.now.Add(time.Minute)
 	f.post(r, "new2")
 	f.settle()
 	wantInfos(t, m, "old0", "old1", "old2", "old3", "old4", "new1", "new2")
@@ -129,6 +130,34 @@ func TestCatchUp_CountRunsBackwards(t *testing.T) {
 	f.post(r, "on")
 	f.settle()
 	wantInfos(t, m, "m0", "m1", "m2", "m3", "m4", "again", "on")
+}
+
+// TestCatchUp_CountOvertaken: the store lost its newest messages, and other nodes have
+// given their numbers again, and more, before this one looks: by an event or by itself.
+func TestCatchUp_CountOvertaken(t *testing.T) {
+	for _, byEvent := range []bool{false, true} {
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		m := f.join(r)
+		for i := range 5 {
+			f.post(r, fmt.Sprint("m", i))
+		}
+		f.settle()
+		f.store.set(func(s *fakeStore) { s.rooms["1"], s.count["1"] = s.rooms["1"][:2], 2 })
+		f.publishUnheard("a3", "a4", "a5", "a6")
+		if all := f.store.rooms["1"]; byEvent {
+			f.hall.RoomEvent("1", codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 5, Total: 6, Batch: "other.1", Messages: []string{all[4].JSON, all[5].JSON}})
+		} else {
+			f.hall.Resumed()
+		}
+		f.settle()
+		f.post(r, "on")
+		f.settle()
+		wantInfos(t, m, "m0", "m1", "m2", "m3", "m4", "a3", "a4", "a5", "a6", "on")
+		if s := f.hall.Stats(); s.Epochs != 1 {
+			t.Errorf("by event %v: Epochs = %d; want 1", byEvent, s.Epochs)
+		}
+	}
 }
 
 func TestCatchUp_FailedFetchIsTriedAgainAtTheNextTick(t *testing.T) {

@@ -18,9 +18,23 @@ type Config struct {
 	// flaps is loaded from the store again and again. Too high: memory and
 	// subscriptions for rooms nobody is in.
 	Linger time.Duration
+	// Node names this node in what it tells the store, no space or dot in it; unique among
+	// nodes that run. Empty: [New] makes one up.
+	Node string
 	// QueueMessages bounds the messages of one room that wait for the store; 1 or
 	// more. Full: further messages are refused and counted.
 	QueueMessages int
+	// QueueBytes bounds the messages of all rooms together that wait for the store. Full:
+	// further messages are refused and counted.
+	QueueBytes units.Bytes
+	// QueueAge is how long a message waits for the store; then it is given up and
+	// counted. Less than what the store remembers of a batch (redisx.BatchMemory, 30 s),
+	// so that trying again never stores a message twice. Too low: a restart of Redis loses
+	// messages. Too high: what comes through in the end is old.
+	QueueAge time.Duration
+	// NoLocal keeps chat from flowing among the members of this node while the store is
+	// away: messages wait for it.
+	NoLocal bool
 	// Publishers is how many goroutines carry batches to the store; 1 or more. A
 	// publisher waits for one round trip at a time, so this bounds the calls in flight.
 	Publishers int
@@ -62,6 +76,8 @@ func DefaultConfig() Config {
 		OnJoin:        50,
 		Linger:        30 * time.Second,
 		QueueMessages: 4096,
+		QueueBytes:    64 << 20,
+		QueueAge:      20 * time.Second,
 		Publishers:    32,
 		StoreTimeout:  3 * time.Second,
 		Fanout:        DefaultFanout(),

@@ -26,12 +26,17 @@ type fakeStore struct {
 	calls      map[string]int
 	subscribed map[string]bool
 	batches    [][]codec.Draft
+	taken      map[string]codec.Position // by room and batch
+	loseAnswer bool                      // Publish does its work and fails all the same
+	reported   map[string]uint64         // room -> online
+	likes      map[string]uint64
 }
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
 		epoch: "e1", rooms: map[string][]codec.Entry{}, count: map[string]uint64{},
-		calls: map[string]int{}, subscribed: map[string]bool{},
+		calls: map[string]int{}, subscribed: map[string]bool{}, taken: map[string]codec.Position{},
+		reported: map[string]uint64{}, likes: map[string]uint64{},
 	}
 }
 
@@ -40,15 +45,15 @@ func (s *fakeStore) called(name string) error {
 	return s.fail
 }
 
-func (s *fakeStore) Publish(_ context.Context, room string, drafts []codec.Draft) error {
+func (s *fakeStore) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error) {
 	s.mu.Lock()
 	err := s.called("Publish")
-	if err != nil {
+	if pos, again := s.taken[room+" "+batch]; err != nil || again {
 		s.mu.Unlock()
-		return err
+		return pos, err
 	}
 	s.batches = append(s.batches, drafts)
-	ev := codec.Event{Kind: codec.EventMessages, Epoch: s.epoch, Seq: s.count[room] + 1}
+	ev := codec.Event{Kind: codec.EventMessages, Epoch: s.epoch, Seq: s.count[room] + 1, Batch: batch}
 	for i := range drafts {
 		s.count[room]++
 		json := string(drafts[i].AppendJSON(nil, drafts[i].TS))
@@ -56,6 +61,8 @@ func (s *fakeStore) Publish(_ context.Context, room string, drafts []codec.Draft
 		ev.Messages = append(ev.Messages, json)
 	}
 	ev.Total = s.count[room]
+	s.taken[room+" "+batch] = s.position(room)
+	pos, lost := s.position(room), s.loseAnswer
 	hall := s.hall
 	if s.deaf || !s.subscribed[room] {
 		hall = nil
@@ -64,7 +71,25 @@ func (s *fakeStore) Publish(_ context.Context, room string, drafts []codec.Draft
 	if hall != nil {
 		hall.RoomEvent(room, ev)
 	}
-	return nil
+	if lost {
+		return codec.Position{}, errAway
+	}
+	return pos, nil
+}
+
+func (s *fakeStore) Report(_ context.Context, _ string, reports []codec.Report) ([]codec.Standing, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.called("Report"); err != nil {
+		return nil, err
+	}
+	out := make([]codec.Standing, len(reports))
+	for i, r := range reports {
+		s.reported[r.Room] = r.Online
+		s.likes[r.Room] += r.Likes
+		out[i] = codec.Standing{Position: s.position(r.Room), Counters: codec.Counters{Online: r.Online, Likes: s.likes[r.Room]}}
+	}
+	return out, nil
 }
 
 func (s *fakeStore) position(room string) codec.Position {

@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"crypto/rand"
 	"hash/maphash"
 	"log/slog"
 	"runtime"
@@ -16,8 +17,12 @@ import (
 // Calls that take a context may block until it ends.
 type Store interface {
 	// Publish numbers the drafts, appends them to the room's history and tells every
-	// node that is subscribed, as one step.
-	Publish(ctx context.Context, room string, drafts []codec.Draft) error
+	// node that is subscribed, as one step, and returns the position behind them. The
+	// same batch published again does nothing and returns the same. An error that is
+	// codec.ErrRefused says that trying again is no use.
+	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error)
+	// Report tells the store what this node counts in rooms, and returns where each stands.
+	Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error)
 	// Newest reads the newest messages, at most limit.
 	Newest(ctx context.Context, room string, limit int) (codec.History, error)
 	// Since reads the messages numbered above seq, at most limit, oldest first.
@@ -40,7 +45,8 @@ type Hooks struct {
 	Clock Clock
 	// Gate is asked before a batch goes to the store: it returns for each author
 	// whether the message may go in. It may block until ctx ends; an error refuses
-	// the whole batch. It deals with the refused authors itself.
+	// the whole batch for now: it is asked again. It deals with the refused authors itself.
+	// What is heard while the store is away is heard before Gate is asked.
 	Gate func(ctx context.Context, from []Author) ([]bool, error)
 	// OnChange hears that a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
@@ -65,7 +71,10 @@ type Hall struct {
 	seed       maphash.Seed
 
 	budget  budget
-	workers sync.WaitGroup // lanes and publishers
+	workers sync.WaitGroup // lanes, publishers, reporter
+	away    atomic.Bool    // the store takes no calls
+	batches atomic.Uint64  // batches made for the store
+	due     chan struct{}  // tells the reporter that a second is over; capacity 1, never closed
 	coarse  atomic.Int64   // the time of the last Tick, Unix seconds
 	stats   counters
 
@@ -83,6 +92,7 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	for _, l := range h.lanes {
 		h.workers.Go(l.run) // ends when Close closes the lane's queue
 	}
+	h.workers.Go(h.reportEach) // ends when Close ends h.ctx
 	for range cfg.Publishers {
 		h.workers.Go(h.publish) // ends when Close closes the publishers' queue
 	}
@@ -91,8 +101,11 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 
 // newHall is New without the goroutines; tests step them by hand.
 func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
-	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed()}
+	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed(), due: make(chan struct{}, 1)}
 	h.cfg.Config, h.cfg.Hooks = cfg, hooks
+	if cfg.Node == "" {
+		h.cfg.Node = rand.Text()[:12]
+	}
 	h.budget.most = int64(cfg.Fanout.TotalLogBytes)
 	h.coarse.Store(hooks.Clock.Now().Unix())
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -183,7 +196,8 @@ func (h *Hall) each(f func(*Room)) {
 }
 
 // Tick tells the hall the time, about once a second: rooms that lingered long enough
-// go, logs nobody can still need are dropped, fetches that failed are tried again.
+// go, logs nobody can still need are dropped, calls to the store that failed are tried
+// again, what waited too long for it is given up, and the reporter has its turn.
 func (h *Hall) Tick(now time.Time) {
 	h.coarse.Store(now.Unix())
 	old := now.Add(-h.cfg.Fanout.StuckTimeout).Unix()
@@ -193,6 +207,7 @@ func (h *Hall) Tick(now time.Time) {
 		for id, r := range sh.rooms {
 			if r.refs == 0 && now.Sub(r.emptySince) >= h.cfg.Linger && r.idle() {
 				delete(sh.rooms, id)
+				r.setAwaitedLocked(nil)
 				r.log.release()
 				h.stats.rooms.Add(-1)
 				// Under the lock: an Open that comes right behind must find the
@@ -205,37 +220,37 @@ func (h *Hall) Tick(now time.Time) {
 	h.each(func(r *Room) {
 		r.log.expire(old)
 		r.mu.Lock()
+		r.expireLocked(now)
 		if r.failed {
 			r.failed = false
-			r.staleLocked()
+			if r.hasWorkLocked() {
+				r.enqueueLocked()
+			}
 		}
 		r.mu.Unlock()
 	})
+	select {
+	case h.due <- struct{}{}:
+	default: // the reporter is late anyway
+	}
 }
 
 // idle reports whether nothing of the room waits for the store.
 func (r *Room) idle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.queued && len(r.out) == 0
+	return !r.queued && !r.hasWorkLocked()
 }
 
-// Flush looks every flushEvery, and believes in quiet after flushQuiet: what the store
-// has taken comes back by another connection, so possibly behind the store's answer.
-const (
-	flushEvery = 2 * time.Millisecond
-	flushQuiet = 50 * time.Millisecond
-)
+// flushEvery is how often Flush looks.
+const flushEvery = 2 * time.Millisecond
 
 // Flush waits until every message that was posted has gone to the store and come
 // back to the members' sockets, also the slow ones', or until ctx ends.
 func (h *Hall) Flush(ctx context.Context) error {
 	t := time.NewTicker(flushEvery)
 	defer t.Stop()
-	for quiet := time.Duration(0); quiet < flushQuiet; quiet += flushEvery {
-		if !h.quiet() {
-			quiet = 0
-		}
+	for !h.quiet() {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -246,7 +261,7 @@ func (h *Hall) Flush(ctx context.Context) error {
 }
 
 func (h *Hall) quiet() bool {
-	if h.stats.waiting.Load() > 0 || h.stats.full.Load() > 0 {
+	if h.stats.waiting.Load() > 0 || h.stats.awaiting.Load() > 0 || h.stats.full.Load() > 0 {
 		return false
 	}
 	for _, l := range h.lanes {

@@ -1,7 +1,7 @@
 package room
 
 import (
-	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,17 +14,6 @@ import (
 // it a sweep takes less than 2 ms (256 writes of about 7 µs), so a second lane would
 // save less than waking it costs.
 const splitSize = 256
-
-// Bounds of one batch to the store: as many messages as cost Redis least per
-// message (measured: 1.9 µs in batches of 50, 10.7 µs alone), far below the 8,000
-// arguments that a script may unpack.
-const (
-	batchMessages = 100
-	batchBytes    = 64 << 10
-)
-
-// ErrBusy is returned by [Room.Post] when the room's outgoing queue is full.
-var ErrBusy = errors.New("room: too many messages wait for the store")
 
 // Author is whoever sent a message; the gateway's sessions. The room only carries
 // it to [Config].Gate.
@@ -55,13 +44,33 @@ type Room struct {
 
 	// Catching up with the store.
 	stale   bool          // a publisher must fetch what is missing
-	failed  bool          // a fetch failed; the next Tick makes the room stale again
+	failed  bool          // a call to the store failed; the next Tick tries again
 	holding bool          // events wait in held until the fetch is done
 	held    []codec.Event // bounded by maxHeld
+	heldOld int           // how many of held came before the fetch under way began
+	heardAt int64         // hall.coarse when the last event came
 
 	// On the way to the store.
-	out     []post // bounded by Config.QueueMessages
-	queued  bool   // stands in hall.publishers, or a publisher serves it
+	outbox
+	queued bool // stands in hall.publishers, or a publisher serves it
+
+	// While the store is away, see local.go.
+	local  bool             // members have what the store does not, or came in without it
+	blind  bool             // loaded without the store: pos is unknown
+	heard  []span           // numbers of messages that members had before the store
+	lastTS map[string]int64 // newest ts of each user who spoke while local
+
+	// What the store lost when it restarted its count, see noteOrphansLocked.
+	orphans  map[string]bool
+	orphaned int64 // hall.coarse then
+
+	// What all nodes count, see report.go.
+	likes    uint64         // not reported yet
+	told     uint64         // members, as last reported
+	toldAt   int64          // hall.coarse then
+	standing codec.Counters // as last heard
+	counted  uint64         // events of them
+
 	parts   []*part
 	members int
 	watched int // watchers, see Watch
@@ -69,11 +78,6 @@ type Room struct {
 	// Guarded by hallShard.mu.
 	refs       int
 	emptySince time.Time // when refs fell to 0
-}
-
-type post struct {
-	draft codec.Draft
-	from  Author
 }
 
 // ID is the room's id.
@@ -174,33 +178,28 @@ func (r *Room) countLeft(n uint64) {
 	r.hall.stats.left.Add(n)
 }
 
-// Post sends a message of user to the room: it will reach the members by way of the
-// store. now is the time of receipt. It never blocks; a full queue is answered with
-// [ErrBusy].
-func (r *Room) Post(from Author, user, info string, now time.Time) error {
-	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.out) >= r.hall.cfg.QueueMessages {
-		r.hall.stats.refusedBusy.Add(1)
-		return ErrBusy
-	}
-	r.out = append(r.out, post{d, from})
-	r.hall.stats.waiting.Add(1)
-	r.enqueueLocked()
-	return nil
-}
+// totalLocked is how many messages the room ever had, with those that the store does not
+// have yet. r.mu must be held.
+func (r *Room) totalLocked() uint64 { return r.pos.Total + uint64(r.ahead) }
 
-// enqueueLocked gives the room to a publisher. r.mu must be held.
+// enqueueLocked gives the room to a publisher, unless a call failed: then the next Tick
+// does. r.mu must be held.
 func (r *Room) enqueueLocked() {
-	if !r.queued {
+	if !r.queued && !r.failed {
 		r.queued = true
 		r.hall.publishers.push(r)
 	}
 }
 
-// deliverLocked puts messages into the log and wakes the lanes. r.mu must be held.
+// deliverLocked puts messages that came from the store into the log and wakes the
+// lanes. r.mu must be held.
 func (r *Room) deliverLocked(messages []codec.Entry) {
+	r.hall.stats.accepted.Add(uint64(len(messages)))
+	r.fanOutLocked(messages)
+}
+
+// fanOutLocked puts messages into the log and wakes the lanes. r.mu must be held.
+func (r *Room) fanOutLocked(messages []codec.Entry) {
 	if len(messages) == 0 {
 		return
 	}
@@ -211,7 +210,6 @@ func (r *Room) deliverLocked(messages []codec.Entry) {
 		}
 		r.newest.push(e)
 	}
-	r.hall.stats.accepted.Add(uint64(len(messages)))
 	offered := uint64(len(messages)) * uint64(r.members)
 	r.copies.offered.Add(offered)
 	r.hall.stats.offered.Add(offered)
@@ -248,7 +246,7 @@ func (r *Room) welcomeLocked() []byte {
 		b.WriteString(e.JSON)
 	}
 	b.WriteString(`],"total":`)
-	b.WriteString(strconv.FormatUint(r.pos.Total, 10))
+	b.WriteString(strconv.FormatUint(r.totalLocked(), 10))
 	b.WriteByte('}')
 	r.welcome = codec.AppendFrame(make([]byte, 0, codec.FrameHeaderLen(b.Len())+b.Len()), codec.OpText, b.String())
 	return r.welcome
@@ -262,7 +260,7 @@ func (r *Room) Newest() (json string, total uint64) {
 	if l := r.newest.last(1); len(l) > 0 {
 		json = l[0].JSON
 	}
-	return json, r.pos.Total
+	return json, r.totalLocked()
 }
 
 // Watch makes the room tell Config.OnChange of every change, until [Room.Unwatch].
@@ -279,30 +277,51 @@ func (r *Room) Unwatch() {
 	r.watched--
 }
 
-// newest holds the newest messages of a room in order: at least most of them where
-// there are so many, at most twice that. The rest is a reserve for recalls.
+// newest holds the newest messages of a room in order, those that the store has and those
+// that were heard before it has them: of each at least most where there are so many, at
+// most twice that. The rest is a reserve for recalls.
 type newest struct {
-	entries []codec.Entry
-	most    int // at least 1
+	entries []codec.Entry // that the store has
+	ours    []codec.Entry // that it does not have
+	most    int           // at least 1
 }
 
 func (n *newest) push(e codec.Entry) {
-	if len(n.entries) >= 2*n.most { // moves each entry once on average
-		n.entries = append(n.entries[:0], n.entries[len(n.entries)-n.most+1:]...)
-		clear(n.entries[len(n.entries):cap(n.entries)])
+	if e.Seq == 0 {
+		n.ours = append(n.trimmed(n.ours), e)
+	} else {
+		n.entries = append(n.trimmed(n.entries), e)
 	}
-	n.entries = append(n.entries, e)
+}
+
+// trimmed is list with room for one more. It moves each entry once on average.
+func (n *newest) trimmed(list []codec.Entry) []codec.Entry {
+	if len(list) < 2*n.most {
+		return list
+	}
+	list = append(list[:0], list[len(list)-n.most+1:]...)
+	clear(list[len(list):cap(list)])
+	return list
+}
+
+// set replaces all that the store has.
+func (n *newest) set(entries []codec.Entry) {
+	n.entries = slices.Clone(entries[max(0, len(entries)-n.most):])
 }
 
 // last returns the newest k, oldest first.
 func (n *newest) last(k int) []codec.Entry {
-	return n.entries[max(0, len(n.entries)-k):]
+	all := n.entries
+	if len(n.ours) > 0 {
+		all = slices.Concat(n.entries, n.ours)
+	}
+	return all[max(0, len(all)-k):]
 }
 
-// remove takes the entry with number seq out.
-func (n *newest) remove(seq uint64) bool {
-	for i := len(n.entries) - 1; i >= 0 && n.entries[i].Seq >= seq; i-- {
-		if n.entries[i].Seq == seq {
+// remove takes the newest entry out that is the one.
+func (n *newest) remove(is func(codec.Entry) bool) bool {
+	for i, e := range slices.Backward(n.entries) {
+		if is(e) {
 			n.entries = append(n.entries[:i], n.entries[i+1:]...)
 			return true
 		}

@@ -253,11 +253,60 @@ func TestRoom_GateRefusesSingleMessages(t *testing.T) {
 	}
 }
 
-func TestRoom_StoreAwayRefusesAndGoesOn(t *testing.T) {
+// TestRoom_FailedPublishIsTriedAgain: nothing is lost and nothing comes twice, whether the
+// store did its work or not, and the error says why.
+func TestRoom_FailedPublishIsTriedAgain(t *testing.T) {
+	for _, carriedOut := range []bool{false, true} {
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		m := f.join(r)
+		f.store.set(func(s *fakeStore) {
+			if s.loseAnswer = carriedOut; !carriedOut {
+				s.fail = errAway
+			}
+		})
+		f.post(r, "first")
+		f.settle()
+		f.store.set(func(s *fakeStore) { s.fail, s.loseAnswer = nil, false })
+		f.post(r, "second")
+		f.settle()
+		f.hall.Tick(f.now)
+		f.settle()
+		wantInfos(t, m, "first", "second")
+		if s := f.hall.Stats(); s.Waiting != 0 || len(f.store.rooms["1"]) != 2 {
+			t.Errorf("carried out %v: %d wait, the store has %d messages; want 0 and 2", carriedOut, s.Waiting, len(f.store.rooms["1"]))
+		}
+		if !strings.Contains(f.logs.String(), "store is away") {
+			t.Errorf("the log does not say why: %s", f.logs)
+		}
+	}
+}
+
+// TestRoom_AnswerLostAndEventLost: the store has the batch, and nobody heard of it: the
+// second try finds it, and what it says makes the room fetch nothing it has.
+func TestRoom_AnswerLostAndEventLost(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.set(func(s *fakeStore) { s.loseAnswer, s.deaf = true, true })
+	f.post(r, "once")
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.loseAnswer, s.deaf = false, false })
+	f.hall.Tick(f.now)
+	f.settle()
+	f.hall.Resumed()
+	f.settle()
+	wantInfos(t, m, "once")
+	if s := f.hall.Stats(); s.Retries != 1 || len(f.store.batches) != 1 {
+		t.Errorf("%d retries, %d batches stored; want 1 and 1", s.Retries, len(f.store.batches))
+	}
+}
+
+func TestRoom_RefusedForGoodIsNotTriedAgain(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("wrong type: %w", codec.ErrRefused) })
 	f.post(r, "lost")
 	f.settle()
 	f.store.set(func(s *fakeStore) { s.fail = nil })
@@ -267,8 +316,26 @@ func TestRoom_StoreAwayRefusesAndGoesOn(t *testing.T) {
 	if s := f.hall.Stats(); s.RefusedStore != 1 || s.Waiting != 0 {
 		t.Errorf("Stats() = %+v; want 1 refused by the store, none waiting", s)
 	}
-	if !strings.Contains(f.logs.String(), "store is away") {
-		t.Errorf("the log does not say why: %s", f.logs)
+}
+
+func TestRoom_QueueIsBoundedInBytesOverAllRooms(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.QueueBytes = 1000 }, Hooks{})
+	one, two := f.open("1"), f.open("2")
+	var err error
+	posted := uint64(0)
+	for err == nil {
+		err = one.Post(nil, "u", strings.Repeat("x", 200), f.now)
+		posted++
+	}
+	if !errors.Is(err, ErrBusy) || posted > 5 {
+		t.Fatalf("post %d: %v; want ErrBusy after 1000 bytes", posted, err)
+	}
+	if err := two.Post(nil, "u", "x", f.now); !errors.Is(err, ErrBusy) {
+		t.Errorf("another room: %v; want ErrBusy", err)
+	}
+	f.settle()
+	if err := two.Post(nil, "u", "x", f.now); err != nil {
+		t.Errorf("after the queue is empty: %v", err)
 	}
 }
 

@@ -13,10 +13,14 @@ type copies struct{ offered, sent, skipped, left atomic.Uint64 }
 type counters struct {
 	rooms, members atomic.Int64
 	waiting        atomic.Int64 // posted and not yet answered for by the store
+	waitingBytes   atomic.Int64 // of those, as codec.Draft.Size has it
+	awaiting       atomic.Int64 // rooms whose last batch has not come back
 	full           atomic.Int64 // members whose socket takes no more
 
 	offered, accepted                      atomic.Uint64
 	refusedBusy, refusedGate, refusedStore atomic.Uint64
+	refusedOld, local, localOnly           atomic.Uint64
+	retries, drifts, reports, reportErrors atomic.Uint64
 	sent, skipped, left                    atomic.Uint64
 	sentBytes, writes                      atomic.Uint64
 	welcomes                               atomic.Uint64
@@ -34,10 +38,15 @@ type Stats struct {
 
 	LogBytes int64 // held by the logs of all rooms now
 
-	Accepted     uint64 // messages that came from the store, each room's once
+	Accepted     uint64 // messages that came from the store and were not heard before, each room's once
 	RefusedBusy  uint64 // messages refused because the room's queue was full
 	RefusedGate  uint64 // messages refused by Hooks.Gate
 	RefusedStore uint64 // messages the store did not take
+	RefusedOld   uint64 // messages given up after Config.QueueAge, that no member had
+
+	Local     uint64 // messages that members of this node had before the store, which was away
+	LocalOnly uint64 // those of them that were given up after Config.QueueAge
+	Retries   uint64 // batches tried again
 
 	// Offered copies are those of each message for each member at that moment:
 	// Offered = Sent + Skipped + Left + what is still on its way.
@@ -54,6 +63,10 @@ type Stats struct {
 	FetchErrors uint64 // those that failed
 	Missed      uint64 // messages that passed unheard and could not be read any more: trimmed or recalled meanwhile
 	Epochs      uint64 // times a room's count started again
+
+	Drifts       uint64 // quiet rooms found to lack something, by asking the store
+	Reports      uint64 // reports of rooms to the store
+	ReportErrors uint64 // those that failed
 }
 
 // Stats reads the figures. It is cheap.
@@ -68,6 +81,8 @@ func (h *Hall) Stats() Stats {
 		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Welcomes: c.welcomes.Load(),
 		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),
 		Missed: c.missed.Load(), Epochs: c.epochs.Load(),
+		RefusedOld: c.refusedOld.Load(), Local: c.local.Load(), LocalOnly: c.localOnly.Load(), Retries: c.retries.Load(),
+		Drifts: c.drifts.Load(), Reports: c.reports.Load(), ReportErrors: c.reportErrors.Load(),
 	}
 }
 
@@ -75,8 +90,11 @@ func (h *Hall) Stats() Stats {
 // Offered = Sent + Skipped + Left + what is still on its way.
 type Account struct {
 	ID      string `json:"id"`
-	Members int    `json:"members"`
-	Total   uint64 `json:"total"` // messages ever, on all nodes
+	Members int    `json:"members"` // on this node
+	Online  uint64 `json:"online"`  // members on all nodes
+	Likes   uint64 `json:"likes"`   // ever, on all nodes
+	Local   bool   `json:"local"`   // has messages, or members, that the store does not know of
+	Total   uint64 `json:"total"`   // messages ever, on all nodes
 	Offered uint64 `json:"offered"`
 	Sent    uint64 `json:"sent"`
 	Skipped uint64 `json:"skipped"`
@@ -88,7 +106,7 @@ func (h *Hall) Largest(n int) []Account {
 	all := []Account{}
 	h.each(func(r *Room) {
 		r.mu.Lock()
-		s := Account{ID: r.id, Members: r.members, Total: r.pos.Total}
+		s := Account{ID: r.id, Members: r.members, Online: r.standing.Online, Likes: r.standing.Likes, Local: r.local, Total: r.totalLocked()}
 		r.mu.Unlock()
 		s.Offered, s.Sent, s.Skipped, s.Left = r.copies.offered.Load(), r.copies.sent.Load(), r.copies.skipped.Load(), r.copies.left.Load()
 		all = append(all, s)

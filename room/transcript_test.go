@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"barrage/codec"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the transcripts give into their files; commit only a difference you understand")
@@ -29,6 +31,10 @@ var rewrite = flag.Bool("rewrite", false, "write what the transcripts give into 
 //	run                  all do all they can
 //	deaf on|off          the store tells nobody of what is published
 //	fail on|off          every call of the store fails
+//	lose on|off          Publish does its work, but its answer is lost
+//	away                 every call of the store fails, and it says so
+//	back                 it is there again
+//	other ROOM TEXT      TEXT comes from another node
 //	wipe                 the store loses all its data
 //	resumed              the store says that events may have been missed
 //	recall ROOM SEQ
@@ -200,6 +206,16 @@ func (s *script) doWorld(f []string) {
 				st.fail = errAway
 			}
 		})
+	case "lose":
+		s.store.set(func(st *fakeStore) { st.loseAnswer = on })
+	case "away":
+		s.store.set(func(st *fakeStore) { st.fail = errAway })
+		s.hall.Away(errAway)
+	case "back":
+		s.store.set(func(st *fakeStore) { st.fail = nil })
+		s.hall.Back()
+	case "other":
+		s.other(f[1], f[2])
 	case "wipe":
 		s.store.set(func(st *fakeStore) { st.epoch += "'"; clear(st.rooms); clear(st.count) })
 	case "resumed":
@@ -216,12 +232,27 @@ func (s *script) doWorld(f []string) {
 			s.t.Fatal(err)
 		}
 		s.now = s.now.Add(time.Duration(n) * time.Second)
+		s.clock.add(time.Duration(n) * time.Second)
 		s.hall.Tick(s.now)
 	case "stats":
 		s.noteStats()
 	default:
 		s.t.Fatalf("unknown command %q", f)
 	}
+}
+
+// other publishes a message as another node does: although this one may not reach the
+// store.
+func (s *script) other(room, text string) {
+	s.t.Helper()
+	was := error(nil)
+	s.store.set(func(st *fakeStore) { was, st.fail = st.fail, nil })
+	s.now = s.now.Add(time.Millisecond)
+	d := codec.NewDraft(room, "other", text, s.now.UnixMilli())
+	if _, err := s.store.Publish(s.t.Context(), room, "other."+text, []codec.Draft{d}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.store.set(func(st *fakeStore) { st.fail = was })
 }
 
 func (s *script) noteStats() {
@@ -231,6 +262,7 @@ func (s *script) noteStats() {
 		"rooms": uint64(st.Rooms), "members": uint64(st.Members), "full": uint64(st.Full), "accepted": st.Accepted,
 		"offered": st.Offered, "sent": st.Sent, "skipped": st.Skipped, "left": st.Left, "writes": st.Writes, "gaps": st.Gaps,
 		"missed": st.Missed, "epochs": st.Epochs, "refused": st.RefusedBusy + st.RefusedStore,
+		"old": st.RefusedOld, "local": st.Local, "local only": st.LocalOnly, "waiting": uint64(st.Waiting), "retries": st.Retries,
 	} {
 		if n > 0 {
 			figures = append(figures, fmt.Sprint(name, " ", n))

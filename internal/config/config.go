@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"barrage/gateway"
+	"barrage/internal/units"
 	"barrage/redisx"
 	"barrage/room"
 )
@@ -45,6 +46,10 @@ type RoomConfig struct {
 	Linger time.Duration `mapstructure:"linger"`
 	// QueueMessages bounds the messages of one room that wait for the store; 1 to 1000000.
 	QueueMessages int `mapstructure:"queue_messages"`
+	// QueueBytes bounds the messages of all rooms together that wait; 64KiB to 16GiB.
+	QueueBytes units.Bytes `mapstructure:"queue_bytes"`
+	// QueueAge is how long a message waits before it is given up; 1s to 25s.
+	QueueAge time.Duration `mapstructure:"queue_age"`
 	// Publishers is how many goroutines carry batches to the store; 1 to 1024.
 	Publishers int `mapstructure:"publishers"`
 }
@@ -72,6 +77,9 @@ type LogConfig struct {
 	Format string `mapstructure:"format"`
 }
 
+// longestCall is what queue_age leaves for the last try of a batch.
+const longestCall = 5 * time.Second
+
 // Default is what config.yaml says, put together from the defaults of the packages.
 func Default() Config {
 	edge, rooms := gateway.DefaultConfig(), room.DefaultConfig()
@@ -84,6 +92,8 @@ func Default() Config {
 			AutoJoin:      edge.AutoJoin,
 			Linger:        rooms.Linger,
 			QueueMessages: rooms.QueueMessages,
+			QueueBytes:    rooms.QueueBytes,
+			QueueAge:      rooms.QueueAge,
 			Publishers:    rooms.Publishers,
 		},
 		History: HistoryConfig{
@@ -139,6 +149,12 @@ func (c RoomConfig) Validate() error {
 	}
 	if c.QueueMessages < 1 || c.QueueMessages > 1_000_000 {
 		errs = append(errs, fmt.Errorf("queue_messages: %d is not within 1 and 1000000", c.QueueMessages))
+	}
+	if c.QueueBytes < 64<<10 || c.QueueBytes > 16<<30 {
+		errs = append(errs, fmt.Errorf("queue_bytes: %v is not within 64KiB and 16GiB", c.QueueBytes))
+	}
+	if most := redisx.BatchMemory - longestCall; c.QueueAge < time.Second || c.QueueAge > most {
+		errs = append(errs, fmt.Errorf("queue_age: %v is not within 1s and %v, beyond which a message could be stored twice", c.QueueAge, most))
 	}
 	if c.Publishers < 1 || c.Publishers > 1024 {
 		errs = append(errs, fmt.Errorf("publishers: %d is not within 1 and 1024", c.Publishers))
@@ -203,6 +219,9 @@ func (c Config) Rooms() room.Config {
 		OnJoin:        c.History.OnJoin,
 		Linger:        c.Room.Linger,
 		QueueMessages: c.Room.QueueMessages,
+		QueueBytes:    c.Room.QueueBytes,
+		QueueAge:      c.Room.QueueAge,
+		NoLocal:       c.Redis.FastIMInterop,
 		Publishers:    c.Room.Publishers,
 		StoreTimeout:  c.Redis.Timeout + storeGrace,
 		Fanout:        c.Fanout,

@@ -62,7 +62,7 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 	cfg.Server.Listen = "x"
 	cfg.Server.Pollers = 300
 	cfg.Admin.Listen = "x"
-	cfg.Redis.DB = 2000
+	cfg.Redis.DB, cfg.Redis.Mode = 2000, "clustr"
 	cfg.Auth.LoginURL = "ftp://x"
 	cfg.Room = RoomConfig{Linger: -time.Second}
 	cfg.History = HistoryConfig{OnJoin: 2000, MaxMessages: 100, TTL: time.Second, RecallLimit: time.Minute}
@@ -74,10 +74,13 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 server.listen: "x" is not host:port
 server.pollers: 300 is not within 0 (= half of the cores) and 256
 admin.listen: "x" is not host:port (empty = no admin port)
+redis.mode: "clustr" is none of auto, standalone, sentinel, cluster
 redis.db: 2000 is not within 0 and 1023
 auth.login_url: "ftp://x" is not an http or https URL
 room.linger: -1s is not within 0s and 24h
 room.queue_messages: 0 is not within 1 and 1000000
+room.queue_bytes: 0 is not within 64KiB and 16GiB
+room.queue_age: 0s is not within 1s and 25s, beyond which a message could be stored twice
 room.publishers: 0 is not within 1 and 1024
 history.on_join: 2000 is not within 0 and 1000
 history.on_join: 2000 is above max_messages (100): no room holds as many

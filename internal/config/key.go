@@ -31,7 +31,9 @@ func settings(c *Config) []setting {
 }
 
 // secret tells whether the value of key must never be shown.
-func secret(key string) bool { return key == "redis.password" }
+func secret(key string) bool {
+	return strings.HasPrefix(key, "redis.") && strings.HasSuffix(key, "password")
+}
 
 // variable is the environment variable of a key: BARRAGE_SERVER_LISTEN for server.listen.
 func variable(key string) string {

@@ -236,7 +236,6 @@ server.idle_timeout: "75" is not a duration with its unit, as 30s or 2m (BARRAGE
 auth.required: "maybe" is not true or false (BARRAGE_AUTH_REQUIRED)
 server.listen: "x" is not host:port (BARRAGE_SERVER_LISTEN)
 redis.addrs[1]: "" is not host:port (BARRAGE_REDIS_ADDRS)
-redis.addrs: 2 addresses given; this version talks to one Redis (BARRAGE_REDIS_ADDRS)
 log.level: "trace" is none of debug, info, warn, error (BARRAGE_LOG_LEVEL)`)
 }
 

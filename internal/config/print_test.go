@@ -12,7 +12,7 @@ import (
 
 func TestPrint_ShowsValuesAndSources(t *testing.T) {
 	cfg, sources, err := load(
-		[]byte("server:\n  send_buffer: 5000\nredis:\n  username: 'a # \"b\" <c>'\n  password: hunter2\n"),
+		[]byte("server:\n  send_buffer: 5000\nredis:\n  username: 'a # \"b\" <c>'\n  password: hunter2\n  sentinel_password: hunter2\n"),
 		[]string{"BARRAGE_AUTH_REQUIRED=true", "BARRAGE_CORS_ALLOWED_ORIGINS=https://a.example,https://b.example"})
 	if err != nil {
 		t.Fatal(err)
@@ -28,6 +28,7 @@ func TestPrint_ShowsValuesAndSources(t *testing.T) {
 		"  idle_timeout: 1m15s # default",
 		`  username: "a # \"b\" <c>" # file`,
 		`  password: "***" # file`,
+		`  sentinel_password: "***" # file`,
 		"  required: true # environment",
 		"  ttl: 168h # default",
 		`  allowed_origins: ["https://a.example", "https://b.example"] # environment`,
@@ -92,7 +93,7 @@ func wantLoadsAgain(t *testing.T, cfg Config) {
 	if err != nil {
 		t.Fatalf("cannot load what Print wrote: %v\n%s", err, &out)
 	}
-	got.Redis.Password = cfg.Redis.Password
+	got.Redis.Password, got.Redis.SentinelPassword = cfg.Redis.Password, cfg.Redis.SentinelPassword
 	gotValues, wantValues := settings(&got), settings(&cfg)
 	for i, s := range wantValues {
 		if g, w := written(gotValues[i].value.Interface()), written(s.value.Interface()); g != w {

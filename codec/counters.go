@@ -1,0 +1,27 @@
+package codec
+
+// Counters are what a room counts, over all nodes together.
+type Counters struct {
+	// Online is how many members it has.
+	Online uint64
+	// Likes is how many likes it was ever given while it lived.
+	Likes uint64
+}
+
+// Report is what one node tells the store of one room.
+type Report struct {
+	// Room is the room's id.
+	Room string
+	// Online is how many members the room has on that node now.
+	Online uint64
+	// Likes is how many likes it was given on that node since the last report.
+	Likes uint64
+}
+
+// Standing is what the store answers to a [Report].
+type Standing struct {
+	// Position is the room's; Total is not read. The zero value: it never had a message.
+	Position
+	// Counters are the room's, the report included.
+	Counters
+}

@@ -1,0 +1,8 @@
+package codec
+
+import "errors"
+
+// ErrRefused is in the chain of a store's error when the store answered and will not do
+// it, however often it is asked: a key of the wrong type, no memory left. Any other
+// error of a store may pass, and leaves open whether the call was carried out.
+var ErrRefused = errors.New("refused for good")

@@ -1,0 +1,199 @@
+package redisx_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"barrage/codec"
+	"barrage/internal/redistest"
+	"barrage/redisx"
+)
+
+// This file is about addresses that do not lead to the Redis that is wanted.
+
+// TestRedis_IsNotWhatItMustBe has one clear error for each, while the store tries on.
+func TestRedis_IsNotWhatItMustBe(t *testing.T) {
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	master := redistest.Start(t)
+	replica := redistest.StartReplica(t, master)
+	node := redistest.Start(t, "--cluster-enabled", "yes")
+	gone := redistest.Start(t)
+	gone.Stop()
+	for _, c := range []struct {
+		name, addr, mode, want string
+	}{
+		{"nobody listens", gone.Addr, "standalone", "cannot reach Redis at " + gone.Addr + ": connection refused"},
+		{"no such host", "no-such-host.invalid:1", "standalone", "cannot reach Redis at no-such-host.invalid:1: lookup no-such-host.invalid"},
+		{"web server", web.Listener.Addr().String(), "standalone", "it is no Redis: see redis.addrs"},
+		{"too old", startOld(t), "standalone", "version 6.2.1 is too old: it must be 7.0 or newer"},
+		{"read-only replica", replica.Addr, "standalone", "it is a read-only replica: READONLY"},
+		{"node of a cluster", node.Addr, "standalone", "it is a node of a cluster: set redis.mode to cluster"},
+		{"no cluster", master.Addr, "cluster", "it is no cluster: set redis.mode to standalone"},
+		{"cluster is gone", gone.Addr, "cluster", "cannot reach Redis cluster at " + gone.Addr + ": connection refused"},
+		{"cluster without slots", node.Addr, "cluster", "the slot has no redis node"},
+		{"no sentinel", master.Addr, "sentinel", "it is no sentinel: see redis.mode"},
+		{"sentinels are gone", gone.Addr, "sentinel", "of the sentinels at " + gone.Addr + ": connection refused"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newConfigured(t, func(cfg *redisx.Config) {
+				cfg.Addrs, cfg.Mode = []string{c.addr}, c.mode
+				if c.mode == "sentinel" {
+					cfg.SentinelMaster = "m"
+				}
+			})
+			h.wantState(t, c.want)
+			h.wantAway(t, 1, 0)
+			_, err := h.Publish(t.Context(), "r", "n.1", drafts("r", "u", 1))
+			if err == nil || !strings.Contains(err.Error(), h.State().Error()) {
+				t.Errorf("Publish: error %v; want what State says", err)
+			}
+			wantRefused(t, err, false)
+		})
+	}
+}
+
+// TestRedis_FailedAttemptsLeaveNothing: rueidis dials both addresses at once, and gives
+// up at the first answer.
+func TestRedis_FailedAttemptsLeaveNothing(t *testing.T) {
+	one, two := redistest.Start(t), redistest.Start(t)
+	h := newConfigured(t, func(c *redisx.Config) { c.Addrs = []string{one.Addr, two.Addr} })
+	h.wantState(t, "it is no cluster")
+	raw := newRaw(t, one.Addr)
+	eventually(t, "ten attempts more were made", func() (bool, string) {
+		info := raw.text("INFO", "stats")
+		return connectionsReceived(t, info) > 10, info
+	})
+	eventually(t, "few connections are open", func() (bool, string) {
+		open := strings.Count(raw.text("CLIENT", "LIST"), "name=barrage-")
+		return open <= 1, strconv.Itoa(open)
+	})
+}
+
+// connectionsReceived is that field of INFO stats.
+func connectionsReceived(t *testing.T, info string) int {
+	t.Helper()
+	_, rest, _ := strings.Cut(info, "total_connections_received:")
+	text, _, _ := strings.Cut(rest, "\r\n")
+	n, err := strconv.Atoi(text)
+	noError(t, err)
+	return n
+}
+
+// TestRedis_ReplicaBecomesMaster: what was wrong is made right, and all works.
+func TestRedis_ReplicaBecomesMaster(t *testing.T) {
+	replica := redistest.StartReplica(t, redistest.Start(t))
+	h := newConfigured(t, func(c *redisx.Config) { c.Addrs = []string{replica.Addr} })
+	h.wantState(t, "READONLY")
+	_, err := replica.Do("REPLICAOF", "NO", "ONE")
+	noError(t, err)
+	h.wantAll(t, "r")
+	h.wantAway(t, 1, 1)
+}
+
+// TestRedis_LimitedUser: an ACL user with what doc.go says, and no more, will do.
+func TestRedis_LimitedUser(t *testing.T) {
+	own := redistest.Start(t)
+	acl := strings.Fields("ACL SETUSER gate on >secret resetkeys resetchannels nocommands " + redisx.ACL)
+	_, err := own.Do(acl...)
+	noError(t, err)
+	h := newConfigured(t, func(c *redisx.Config) {
+		c.Addrs, c.Username, c.Password = []string{own.Addr}, "gate", "secret"
+	})
+	h.wantAll(t, "r")
+	ok, err := h.Recall(t.Context(), "r", "u", 1)
+	wantEqual(t, "Recall of what is not there", ok, err, false)
+	_, err = h.Report(t.Context(), "n", []codec.Report{{Room: "r", Online: 1}})
+	noError(t, err)
+
+	_, err = own.Do("ACL", "SETUSER", "gate", "resetkeys", "~gm*")
+	noError(t, err)
+	err = h.SetToken(t.Context(), "u", "x")
+	if err == nil || !strings.Contains(err.Error(), "NOPERM") {
+		t.Errorf("SetToken that the user may not: error %v; want NOPERM", err)
+	}
+	wantRefused(t, err, true)
+	noError(t, h.State())
+}
+
+// startOld starts a server that says it is Redis 6.2.1, and does nothing else.
+func startOld(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	noError(t, err)
+	var working sync.WaitGroup
+	t.Cleanup(func() {
+		noError(t, l.Close())
+		working.Wait()
+	})
+	working.Go(func() { // Ends with the listener; waited for above.
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			working.Go(func() { answerOld(conn) }) // Ends with the store's connection.
+		}
+	})
+	return l.Addr().String()
+}
+
+func answerOld(conn net.Conn) {
+	defer func() { _ = conn.Close() }() // The peer is gone.
+	in := bufio.NewReader(conn)
+	for {
+		args, err := readCommand(in)
+		if err != nil {
+			return
+		}
+		answer := "+OK\r\n"
+		switch strings.ToUpper(args[0]) {
+		case "HELLO":
+			answer = "%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n6.2.1\r\n$5\r\nproto\r\n:3\r\n"
+		case "PING":
+			answer = "+PONG\r\n"
+		case "INFO":
+			text := "# Server\r\nredis_version:6.2.1\r\nredis_mode:standalone\r\n"
+			answer = fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
+		}
+		if _, err := conn.Write([]byte(answer)); err != nil {
+			return
+		}
+	}
+}
+
+// readCommand reads a command as clients write it.
+func readCommand(in *bufio.Reader) ([]string, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(strings.Trim(line, "*\r\n"))
+	args := make([]string, n)
+	for i := range args {
+		if _, err = in.ReadString('\n'); err != nil { // its length
+			return nil, err
+		}
+		if args[i], err = in.ReadString('\n'); err != nil {
+			return nil, err
+		}
+		args[i] = strings.TrimSpace(args[i])
+	}
+	return args, err
+}
+
+// wantRefused checks what an error says about trying again.
+func wantRefused(t *testing.T, err error, want bool) {
+	t.Helper()
+	if got := errors.Is(err, codec.ErrRefused); got != want {
+		t.Errorf("error %v is codec.ErrRefused: %v; want %v", err, got, want)
+	}
+}

@@ -1,0 +1,82 @@
+package redisx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/rueidis"
+
+	"barrage/codec"
+)
+
+// This file makes the calls that the store's users ask for.
+
+// do runs one command, see callAt.
+func (r *Redis) do(ctx context.Context, cmd rueidis.Completed) (rueidis.RedisMessage, error) {
+	return r.counted(r.callAt(ctx, r.gates.at(cmd.Slot()), func(ctx context.Context) rueidis.RedisResult {
+		return r.client.Do(ctx, cmd)
+	}))
+}
+
+// doStrings is do for a command that answers with strings.
+func (r *Redis) doStrings(ctx context.Context, cmd rueidis.Completed) ([]string, error) {
+	msg, err := r.do(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return msg.AsStrSlice()
+}
+
+// run runs one script, see callAt. In a cluster all its keys must be in one slot.
+func (r *Redis) run(ctx context.Context, script *rueidis.Lua, keys []string, args ...string) (rueidis.RedisMessage, error) {
+	if err := r.keys.checkKey(keys[0]); err != nil {
+		return r.counted(rueidis.RedisMessage{}, err)
+	}
+	return r.counted(r.callAt(ctx, r.gates.at(r.slotOf(keys[0])), func(ctx context.Context) rueidis.RedisResult {
+		return script.Exec(ctx, r.client, keys, args)
+	}))
+}
+
+// counted counts a call and its error.
+func (r *Redis) counted(msg rueidis.RedisMessage, err error) (rueidis.RedisMessage, error) {
+	r.calls.Add(1)
+	if err != nil {
+		r.failed.Add(1)
+	}
+	return msg, err
+}
+
+// callAt makes one call to Redis, bounded in time and, by its gate, in number. While Redis
+// cannot be reached it fails at once: a caller could only wait for rueidis to dial, and
+// does so without regard to its ctx.
+func (r *Redis) callAt(ctx context.Context, g *gate, f func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
+	if err := r.health.fault(partCommands); err != nil {
+		return rueidis.RedisMessage{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	if err := g.enter(ctx); err != nil {
+		return rueidis.RedisMessage{}, r.explain(err)
+	}
+	msg, err := f(ctx).ToMessage()
+	g.leave(!gaveUp(ctx, err))
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return rueidis.RedisMessage{}, r.described(err)
+	}
+	return msg, nil
+}
+
+// described is explain, and says whether asking again is of no use.
+func (r *Redis) described(err error) error {
+	if refused(err) {
+		return fmt.Errorf("%w: %w", codec.ErrRefused, r.explain(err))
+	}
+	return r.explain(err)
+}
+
+// gaveUp reports whether err says that a call ended because its ctx did, so that its
+// answer may still come.
+func gaveUp(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err())
+}

@@ -1,0 +1,81 @@
+package redisx_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/internal/redistest"
+	"barrage/redisx"
+)
+
+// This file is about connections that are open and of no use.
+
+// newProxied is a harness on the shared server, empty, through a proxy.
+func newProxied(t *testing.T) (*harness, *redistest.Proxy) {
+	t.Helper()
+	newRaw(t, server.Addr).do("FLUSHALL")
+	p := redistest.StartProxy(t, server.Addr)
+	h := newConfigured(t, func(c *redisx.Config) { c.Addrs = []string{p.Addr} })
+	h.wantAll(t, "r", "s")
+	return h, p
+}
+
+// TestRedis_Deaf: Redis answers everything, but no event comes.
+func TestRedis_Deaf(t *testing.T) {
+	h, p := newProxied(t)
+	p.Deafen(true)
+	start := time.Now()
+	h.wantState(t, "no probe came back within 3s")
+	if took := time.Since(start); took < 2*time.Second || took > 5*time.Second {
+		t.Errorf("deaf for %v when it was noticed; want some 3s", took)
+	}
+	noError(t, h.SetToken(t.Context(), "u", "x")) // Calls go on meanwhile.
+	h.publish(t, "r", "u", 1)
+	h.wantAway(t, 0, 0)
+	h.wantResumed(t, 0)
+	p.Deafen(false)
+	h.wantReady(t)
+	h.wantResumed(t, 1)
+	h.wantAll(t, "r", "s")
+	if got := h.Stats(); got.Rebuilt < 1 || got.Reconnects != 1 {
+		t.Errorf("Stats = %+v; want rebuilt, 1 reconnect", got)
+	}
+}
+
+// TestRedis_Partition: nothing goes through, though no connection breaks.
+func TestRedis_Partition(t *testing.T) {
+	h, p := newProxied(t)
+	p.Cut(true)
+	start := time.Now()
+	h.wantAway(t, 1, 0)
+	if took := time.Since(start); took > callTimeout+time.Second {
+		t.Errorf("away after %v; want %v", took, callTimeout)
+	}
+	err := h.SetToken(t.Context(), "u", "x")
+	if err == nil || !strings.Contains(err.Error(), "cannot reach Redis") {
+		t.Errorf("SetToken: error %v; want: cannot reach", err)
+	}
+	p.Cut(false)
+	h.wantAway(t, 1, 1)
+	h.wantAll(t, "r", "s")
+}
+
+// TestRedis_ResumedComesAfterBack: who reads what it missed when told so must not fail.
+func TestRedis_ResumedComesAfterBack(t *testing.T) {
+	own := redistest.Start(t)
+	h := newNode(t, own.Addr, newRaw(t, own.Addr))
+	noError(t, h.SubscribeRoom(t.Context(), "r"))
+	want := []string{}
+	for round := 1; round <= 3; round++ {
+		own.Kill(t)
+		h.wantAway(t, round, round-1)
+		own.Restart(t)
+		h.wantResumed(t, round)
+		want = append(want, "away", "back", "resumed")
+	}
+	if got := h.lifeSoFar(); !slices.Equal(got, want) {
+		t.Errorf("calls: %q; want %q", got, want)
+	}
+}

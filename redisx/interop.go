@@ -1,0 +1,110 @@
+package redisx
+
+import (
+	"errors"
+	"strings"
+
+	"barrage/codec"
+)
+
+// This file is what a store does for original FastIM nodes beside it
+// (Config.FastIMInterop, contract section 5).
+
+// fastIMScripts are for rooms in the original's form: the list holds nothing but messages
+// as JSON string literals, and the channel carries nothing else, one each. A message's
+// number is its place in the list, and changes when older ones go.
+var fastIMScripts = newRoomScripts(roomForm{
+	tail: `}"`,
+	counted: forgetCount + `
+for i=1,n do redis.call('PUBLISH',ARGV[5],msgs[i]) end
+local e,s='` + codec.Unnumbered + `',redis.call('LLEN',list)
+local total=s
+`,
+	look: `
+local list,meta=KEYS[1],KEYS[2]
+local gone='` + tombstone + `'
+local len=redis.call('LLEN',list)
+local e,s,b,r='` + codec.Unnumbered + `',len,0,0
+`,
+	takeOut: `
+local text=redis.call('LINDEX',list,-d)
+redis.call('LREM',list,-1,text)
+redis.call('PUBLISH',ARGV[8],text)` + forgetCount + `
+return 1`,
+	stands: `'` + codec.Unnumbered + `',redis.call('LLEN',KEYS[3])`,
+})
+
+// forgetCount throws the count from an earlier time away, with the tombstones that were
+// made for its sake.
+const forgetCount = `
+if redis.call('HDEL',meta,'e','s','b','r')>0 then redis.call('LREM',list,0,'` + tombstone + `') end`
+
+// scripts are those for the form of the rooms.
+func (r *Redis) scripts() *roomScripts {
+	if r.keys.fastIM {
+		return &fastIMScripts
+	}
+	return &ownScripts
+}
+
+// written is a text in the form that tokens, rooms of a user and messages are written
+// in; other is the form they may have too.
+func (r *Redis) written(text string) (written, other string) {
+	if r.keys.fastIM {
+		return quoted(text), text
+	}
+	return text, quoted(text)
+}
+
+// head is the beginning of a draft as it is written.
+func (r *Redis) head(d *codec.Draft) string {
+	if r.keys.fastIM {
+		return strings.TrimSuffix(quoted(d.Head), `"`)
+	}
+	return d.Head
+}
+
+// quietChannelPrefix begins the channels that original nodes do not know.
+const quietChannelPrefix = "mr:"
+
+// quietChannel is where a room's events go that are no messages. Original nodes fail on
+// those, so beside them it is a channel that only Barrage nodes listen to.
+func (k keys) quietChannel(room string) string {
+	if k.fastIM {
+		return quietChannelPrefix + k.tag(room)
+	}
+	return k.roomChannel(room)
+}
+
+// roomChannels are all that a room's events come on.
+func (k keys) roomChannels(room string) []string {
+	if k.fastIM {
+		return []string{k.roomChannel(room), k.quietChannel(room)}
+	}
+	return []string{k.roomChannel(room)}
+}
+
+// parseEvent reads what came on a room's channel.
+func (k keys) parseEvent(channel, payload string) (room string, ev codec.Event, err error) {
+	room, recalls := strings.CutPrefix(channel, quietChannelPrefix)
+	room = k.untag(strings.TrimPrefix(room, roomChannelPrefix))
+	if !k.fastIM {
+		ev, err = codec.ParseEvent(payload)
+		return room, ev, err
+	}
+	if recalls {
+		if ev, err = codec.ParseEvent(payload); !errors.Is(err, codec.ErrForeignEvent) {
+			return room, ev, err
+		}
+	}
+	// One message in the original's form: it is new, or recalled.
+	if _, err = codec.ParseMessage(payload); err != nil {
+		return room, codec.Event{}, err
+	}
+	text, err := codec.PlainJSON(payload)
+	ev = codec.Event{Kind: codec.EventMessages, Messages: []string{text}}
+	if recalls {
+		ev.Kind = codec.EventRecall
+	}
+	return room, ev, err
+}

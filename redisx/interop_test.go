@@ -1,0 +1,313 @@
+package redisx_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/redisx"
+)
+
+// original is a stand-in for an original FastIM node: it reads and writes Redis as that
+// does, and fails the test on whatever that would fail on.
+type original struct {
+	*rawClient
+	t *testing.T
+	// heard has the payloads of the rooms it listens to.
+	heard map[string]<-chan string
+}
+
+// newInterop is a Barrage node beside an original one, on an empty server.
+func newInterop(t *testing.T) (*harness, *original) {
+	t.Helper()
+	raw := newRaw(t, server.Addr)
+	raw.do("FLUSHALL")
+	return newInteropNode(t, raw), &original{rawClient: raw, t: t, heard: make(map[string]<-chan string)}
+}
+
+// newInteropNode is a Barrage node on the shared server as it is.
+func newInteropNode(t *testing.T, raw *rawClient) *harness {
+	t.Helper()
+	cfg := redisx.DefaultConfig()
+	cfg.Addrs = []string{server.Addr}
+	cfg.FastIMInterop = true
+	store := redisx.NewRedis(cfg, limits, slog.New(slog.DiscardHandler))
+	t.Cleanup(store.Close)
+	h := &harness{Store: store, recorder: newRecorder(t), age: raw.age, pass: raw.pass}
+	h.Start(h.recorder)
+	h.wantReady(t)
+	return h
+}
+
+// encode is Jackson2JsonRedisSerializer's form of a text.
+func encode(text string) string {
+	b, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// decode is encode's other way; only a text is one.
+func (o *original) decode(what, value string) string {
+	o.t.Helper()
+	var text string
+	if err := json.Unmarshal([]byte(value), &text); err != nil {
+		o.t.Fatalf("%s: the original node fails on %s: %v", what, value, err)
+	}
+	return text
+}
+
+// message is a text in Redis that must hold a message and nothing else.
+func (o *original) message(what, value string) string {
+	o.t.Helper()
+	text := o.decode(what, value)
+	var m struct {
+		GroupID *string `json:"groupId"`
+		UserID  *string `json:"userId"`
+		Info    *string `json:"info"`
+		TS      *int64  `json:"ts"`
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil || m.GroupID == nil || m.UserID == nil || m.Info == nil || m.TS == nil {
+		o.t.Fatalf("%s: the original node fails on message %s: %v", what, text, err)
+	}
+	return text
+}
+
+// send is what an original node does with a message to room r.
+func (o *original) send(user, info string, ts int64) string {
+	o.t.Helper()
+	text := fmt.Sprintf(`{"groupId":"r","userId":%s,"info":%s,"ts":%d}`, encode(user), encode(info), ts)
+	o.do("RPUSH", "gml:r", encode(text))
+	o.do("EXPIRE", "gml:r", "604800")
+	o.do("PUBLISH", "mq:r", encode(text))
+	return text
+}
+
+// listen begins to hear a room.
+func (o *original) listen(room string) { o.heard[room] = o.subscribe("mq:" + room) }
+
+// wantHeard compares what came to the members of a room on the original node.
+func (o *original) wantHeard(room string, want ...string) {
+	o.t.Helper()
+	for i, text := range want {
+		select {
+		case payload := <-o.heard[room]:
+			if got := o.message("PUBLISH", payload); got != text {
+				o.t.Fatalf("the original node heard %q as number %d; want %q", got, i, text)
+			}
+		case <-time.After(patience):
+			o.t.Fatalf("the original node heard %d messages; want %q", i, want)
+		}
+	}
+	select {
+	case payload := <-o.heard[room]:
+		o.t.Fatalf("the original node heard %q too", payload)
+	default:
+	}
+}
+
+// history is what a member of the original node is given, all of it.
+func (o *original) history(room string) []string {
+	o.t.Helper()
+	entries := o.strings("LRANGE", "gml:"+room, "0", "-1")
+	for i, e := range entries {
+		entries[i] = o.message("LRANGE", e)
+	}
+	return entries
+}
+
+// unnumbered are events of a room that nobody counts.
+func unnumbered(kind codec.EventKind, texts ...string) []codec.Event {
+	var events []codec.Event
+	for _, text := range texts {
+		events = append(events, codec.Event{Kind: kind, Messages: []string{text}})
+	}
+	return events
+}
+
+func TestInterop_BothDirections(t *testing.T) {
+	s, o := newInterop(t)
+	other := newInteropNode(t, o.rawClient)
+	o.listen("r")
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	noError(t, other.SubscribeRoom(t.Context(), "r"))
+	var all []string
+	odd := "\"quoted\" \\ \u2028 </script> \U0001F600 \x01\xff"
+	for i := range int64(5) {
+		at := 10 * (i + 1)
+		d := []codec.Draft{codec.NewDraft("r", "b", odd, at), codec.NewDraft("r", "c", "two", at)}
+		pos, err := s.Publish(t.Context(), "r", fmt.Sprintf("n.%d", i), d)
+		noError(t, err)
+		all = append(all, texts(d)...)
+		all = append(all, o.send("o", `said "hi"`, at))
+		n := uint64(len(all))
+		if want := (codec.Position{Epoch: codec.Unnumbered, Seq: n - 1, Total: n - 1}); pos != want {
+			t.Errorf("Publish = %+v; want %+v", pos, want)
+		}
+		again, err := s.Publish(t.Context(), "r", fmt.Sprintf("n.%d", i), d)
+		wantEqual(t, "Publish again", again, err, pos)
+	}
+	o.wantHeard("r", all...)
+	s.wantEvents(t, "r", unnumbered(codec.EventMessages, all...)...)
+	other.wantEvents(t, "r", unnumbered(codec.EventMessages, all...)...)
+	wantEqual(t, "history of the original node", o.history("r"), nil, all)
+	n := uint64(len(all))
+	wantHistory(t, s.newest(t, "r", 50), n, n, 1, all...)
+	if got := s.Stats().Foreign; got != 0 {
+		t.Errorf("Stats().Foreign = %d; want 0", got)
+	}
+	for _, key := range o.strings("KEYS", "*") {
+		if !strings.HasPrefix(key, "gml:") && !strings.HasPrefix(key, "gmu:") {
+			t.Errorf("key %s is left; want the list and the last ts only", key)
+		}
+	}
+}
+
+func TestInterop_NoMessage(t *testing.T) {
+	s, o := newInterop(t)
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	bad := []string{"garbage", "m1 e 1 1 n.1\n{}", "r1 e 1 1", "c1 1 1", `"no message"`, `{"groupId":"r"}`, `"{\"groupId\":\"r\"}"`, ""}
+	for _, payload := range bad {
+		o.do("PUBLISH", "mq:r", payload)
+		o.do("PUBLISH", "mr:r", payload)
+	}
+	text := o.send("u", "hi", 1)
+	eventually(t, "the message has come", func() (bool, string) {
+		got := s.events("r")
+		return slices.ContainsFunc(got, func(ev codec.Event) bool { return slices.Equal(ev.Messages, []string{text}) }), fmt.Sprint(got)
+	})
+	// Of what is no message only our own channel carries anything: m1, r1 and c1.
+	eventually(t, "all payloads were looked at", func() (bool, string) {
+		got := s.Stats()
+		return got.Foreign == uint64(2*len(bad)-3) && got.Events == 4, fmt.Sprintf("%+v", got)
+	})
+}
+
+func TestInterop_History(t *testing.T) {
+	s, o := newInterop(t)
+	var all []string
+	for ts := range int64(10) {
+		all = append(all, o.send("o", "hi", ts))
+		all = append(all, s.publish(t, "r", "b", ts+1)...)
+	}
+	wantHistory(t, s.newest(t, "r", 3), 20, 20, 18, all[17:]...)
+	h, err := s.Since(t.Context(), "r", 5, 4)
+	noError(t, err)
+	wantHistory(t, h, 20, 20, 6, all[5:9]...)
+	msgs, err := s.Range(t.Context(), "r", -4, -2)
+	wantEqual(t, "Range", msgs, err, all[16:19])
+	msgs, found, err := s.Before(t.Context(), "r", "o", 5, 3)
+	wantEqual(t, "Before", found, err, true)
+	wantEqual(t, "Before", msgs, nil, all[7:10])
+	if got := s.report("n", 2, 3); got != (codec.Standing{Position: codec.Position{Epoch: codec.Unnumbered, Seq: 20}, Counters: counters(2, 3)}) {
+		t.Errorf("Report = %+v; want seq 20, 2 online, 3 likes", got)
+	}
+
+	// Ours bounds the list, also where the original made it long.
+	for ts := range int64(2 * historyMessages) {
+		all = append(all, o.send("o", "more", ts))
+	}
+	all = append(all, s.publish(t, "r", "b", 1000)...)
+	kept := all[len(all)-historyMessages:]
+	wantHistory(t, s.newest(t, "r", 1000), historyMessages, historyMessages, 1, kept...)
+	wantEqual(t, "history of the original node", o.history("r"), nil, kept)
+}
+
+func TestInterop_Recall(t *testing.T) {
+	s, o := newInterop(t)
+	o.listen("r")
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	one := o.send("o", "hi", 1)
+	two := s.publish(t, "r", "b", 2)
+	three := o.send("o", "hi", 3)
+	for _, m := range []struct {
+		user string
+		ts   int64
+		want bool
+	}{{"o", 1, true}, {"o", 1, false}, {"b", 2, true}, {"b", 3, false}} {
+		found, err := s.Recall(t.Context(), "r", m.user, m.ts)
+		wantEqual(t, fmt.Sprintf("Recall(%s, %d)", m.user, m.ts), found, err, m.want)
+	}
+	s.report("n", 1, 0)
+	wantEqual(t, "history of the original node", o.history("r"), nil, []string{three})
+	wantHistory(t, s.newest(t, "r", 50), 1, 1, 1, three)
+	// The original node hears nothing of it; two channels have no common order.
+	o.wantHeard("r", one, two[0], three)
+	want := slices.Concat(
+		unnumbered(codec.EventMessages, one, two[0], three),
+		unnumbered(codec.EventRecall, one, two[0]),
+		[]codec.Event{{Kind: codec.EventCounters, Counters: counters(1, 0)}},
+	)
+	eventually(t, "all events have come", func() (bool, string) {
+		got := s.events("r")
+		slices.SortStableFunc(got, func(a, b codec.Event) int { return int(a.Kind) - int(b.Kind) })
+		return fmt.Sprint(got) == fmt.Sprint(want), fmt.Sprint(got)
+	})
+}
+
+func TestInterop_Users(t *testing.T) {
+	s, o := newInterop(t)
+	const user, token = "u", `to"ken`
+	noError(t, s.SetToken(t.Context(), user, token))
+	wantEqual(t, "token on the original node", o.decode("GET", o.text("GET", "login:u")), nil, token)
+	right, err := s.CheckToken(t.Context(), user, token)
+	wantEqual(t, "CheckToken", right, err, true)
+	o.do("SET", "login:u", encode("theirs"), "EX", "86400")
+	eventually(t, "the original node's token counts", func() (bool, string) {
+		right, err := s.CheckToken(t.Context(), user, "theirs")
+		return right && err == nil, fmt.Sprint(right, err)
+	})
+	right, err = s.CheckToken(t.Context(), user, token)
+	wantEqual(t, "CheckToken of the old one", right, err, false)
+
+	o.do("SADD", "ugs:u", encode("1"))
+	for room, want := range map[string]bool{"1": false, "2": true} {
+		added, err := s.Join(t.Context(), user, room)
+		wantEqual(t, "Join of "+room, added, err, want)
+	}
+	noError(t, s.JoinAll(t.Context(), []codec.Membership{{UserID: user, Room: "3"}, {UserID: user, Room: "2"}}))
+	var rooms []string
+	for _, room := range o.strings("SMEMBERS", "ugs:u") {
+		rooms = append(rooms, o.decode("SMEMBERS", room))
+	}
+	slices.Sort(rooms)
+	wantEqual(t, "rooms on the original node", rooms, nil, []string{"1", "2", "3"})
+	got, err := s.Rooms(t.Context(), user)
+	wantEqual(t, "Rooms", got, err, rooms)
+	member, err := s.IsMember(t.Context(), user, "1")
+	wantEqual(t, "IsMember", member, err, true)
+}
+
+// TestInterop_FromCounted has a room that was counted, and counts on when it is over.
+func TestInterop_FromCounted(t *testing.T) {
+	before, raw := newPair(t)
+	old := before.publish(t, "r", "u", 1, 2, 3)
+	counted := before.newest(t, "r", 1).Epoch
+	found, err := before.Recall(t.Context(), "r", "u", 2)
+	wantEqual(t, "Recall", found, err, true)
+
+	s := newInteropNode(t, raw)
+	left := []string{old[0], old[2]}
+	msgs, err := s.Range(t.Context(), "r", 0, -1)
+	wantEqual(t, "Range", msgs, err, left)
+	d := drafts("r", "u", 4)
+	left = append(left, texts(d)...)
+	pos, err := s.Publish(t.Context(), "r", "n.1", d)
+	wantEqual(t, "Publish", pos, err, codec.Position{Epoch: codec.Unnumbered, Seq: 3, Total: 3})
+	wantHistory(t, s.newest(t, "r", 50), 3, 3, 1, left...)
+
+	after := newNode(t, server.Addr, raw)
+	h := after.newest(t, "r", 50)
+	wantHistory(t, h, 3, 3, 1, left...)
+	if h.Epoch == counted || h.Epoch == codec.Unnumbered {
+		t.Errorf("epoch %q is not new; it was %q", h.Epoch, counted)
+	}
+}

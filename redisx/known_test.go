@@ -1,0 +1,199 @@
+package redisx_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/redisx"
+)
+
+// This file is about what a node knows without asking: tokens and memberships.
+
+// newThree is two nodes on the shared server, empty, and a client past them.
+func newThree(t *testing.T) (one, two *harness, raw *rawClient) {
+	t.Helper()
+	one, raw = newPair(t)
+	return one, newNode(t, server.Addr, raw), raw
+}
+
+// soon is how quickly a change on one node must be known on the others.
+const soon = time.Second
+
+// wantSoon checks that check says yes within a second, and that it is asked in vain at
+// first or not at all.
+func wantSoon(t *testing.T, what string, check func() (bool, error)) {
+	t.Helper()
+	start := time.Now()
+	eventually(t, what, func() (bool, string) {
+		ok, err := check()
+		return ok && err == nil, fmt.Sprint(ok, err)
+	})
+	if took := time.Since(start); took > soon {
+		t.Errorf("it took %v until %s; want at most %v", took, what, soon)
+	}
+}
+
+// callsOf counts the calls that f makes of the store.
+func (h *harness) callsOf(f func()) uint64 {
+	before := h.Stats().Calls
+	f()
+	return h.Stats().Calls - before
+}
+
+func TestRedis_KnownTokensCostNothing(t *testing.T) {
+	s, _ := newPair(t)
+	var creds []codec.Credential
+	for i := range 100 {
+		c := codec.Credential{UserID: fmt.Sprint("u", i), Token: fmt.Sprint("token", i)}
+		noError(t, s.SetToken(t.Context(), c.UserID, c.Token))
+		creds = append(creds, c)
+	}
+	check := func(want bool) {
+		t.Helper()
+		right, err := s.CheckTokens(t.Context(), creds)
+		noError(t, err)
+		for i, got := range right {
+			if got != want {
+				t.Fatalf("CheckTokens: %v for %+v; want %v", got, creds[i], want)
+			}
+		}
+	}
+	wantEqual(t, "calls for 100 unknown tokens", s.callsOf(func() { check(true) }), nil, 1)
+	wantEqual(t, "calls for 100 known tokens", s.callsOf(func() {
+		for range 20 {
+			check(true)
+			_, err := s.CheckToken(t.Context(), "u7", "token7")
+			noError(t, err)
+		}
+	}), nil, 0)
+	for i := range creds {
+		creds[i].Token += "x"
+	}
+	check(false)
+}
+
+// TestRedis_JoinCostsNothing: who joins a room that is live on a node, with a token and a
+// membership that the node knows, costs no call of Redis.
+func TestRedis_JoinCostsNothing(t *testing.T) {
+	s, _ := newPair(t)
+	noError(t, s.SetToken(t.Context(), "u", "token"))
+	_, err := s.Join(t.Context(), "u", "r")
+	noError(t, err)
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	join := func() {
+		right, err := s.CheckToken(t.Context(), "u", "token")
+		wantEqual(t, "CheckToken", right, err, true)
+		member, err := s.IsMember(t.Context(), "u", "r")
+		wantEqual(t, "IsMember", member, err, true)
+	}
+	join()
+	wantEqual(t, "calls of Redis", s.callsOf(join), nil, 0)
+}
+
+func TestRedis_ChangedTokenStops(t *testing.T) {
+	one, two, raw := newThree(t)
+	check := func(s *harness, token string) (bool, error) { return s.CheckToken(t.Context(), "u", token) }
+	right := func(s *harness, token string) {
+		t.Helper()
+		got, err := check(s, token)
+		wantEqual(t, "CheckToken of "+token, got, err, true)
+	}
+	stops := func(s *harness, token string) {
+		t.Helper()
+		wantSoon(t, token+" is wrong", func() (bool, error) {
+			right, err := check(s, token)
+			return !right, err
+		})
+	}
+	noError(t, one.SetToken(t.Context(), "u", "first"))
+	right(one, "first")
+	right(two, "first")
+	noError(t, one.SetToken(t.Context(), "u", "second"))
+	got, err := check(one, "first")
+	wantEqual(t, "CheckToken of the old one where it was set", got, err, false)
+	stops(two, "first")
+	right(two, "second")
+	right(one, "second")
+	raw.do("SET", "login:u", `"foreign"`)
+	stops(one, "second")
+	stops(two, "second")
+	right(one, "foreign")
+	right(two, "foreign")
+	raw.do("DEL", "login:u")
+	stops(one, "foreign")
+	stops(two, "foreign")
+	noError(t, two.SetToken(t.Context(), "u", "third"))
+	right(one, "third") // What is known to be wrong is looked up.
+	raw.do("FLUSHALL")
+	stops(one, "third")
+	stops(two, "third")
+}
+
+func TestRedis_ChangedMembership(t *testing.T) {
+	one, two, raw := newThree(t)
+	member := func(s *harness) (bool, error) { return s.IsMember(t.Context(), "u", "r") }
+	for _, s := range []*harness{one, two} {
+		got, err := member(s)
+		wantEqual(t, "IsMember at first", got, err, false)
+	}
+	_, err := one.Join(t.Context(), "u", "r")
+	noError(t, err)
+	for _, s := range []*harness{one, two} {
+		got, err := member(s)
+		wantEqual(t, "IsMember after Join", got, err, true)
+		eventually(t, "nobody asks any more", func() (bool, string) {
+			calls := s.callsOf(func() {
+				_, err := member(s)
+				noError(t, err)
+			})
+			return calls == 0, fmt.Sprint(calls)
+		})
+	}
+	raw.do("SREM", "ugs:u", "r")
+	for _, s := range []*harness{one, two} {
+		wantSoon(t, "the membership is over", func() (bool, error) {
+			got, err := member(s)
+			return !got, err
+		})
+	}
+}
+
+// TestRedis_ProlongsOnce has two nodes check a token again and again whose life must
+// begin anew: one write is enough, and all know of it.
+func TestRedis_ProlongsOnce(t *testing.T) {
+	one, two, raw := newThree(t)
+	noError(t, one.SetToken(t.Context(), "u", "token"))
+	check := func() {
+		t.Helper()
+		for _, s := range []*harness{one, two} {
+			right, err := s.CheckToken(t.Context(), "u", "token")
+			wantEqual(t, "CheckToken", right, err, true)
+		}
+	}
+	check()
+	raw.do("PEXPIRE", "login:u", fmt.Sprint((redisx.TokenLife - 2*time.Hour).Milliseconds()))
+	raw.do("CONFIG", "RESETSTAT")
+	settled := func() bool {
+		return one.callsOf(check) == 0 && two.callsOf(check) == 0
+	}
+	eventually(t, "nobody asks any more", func() (bool, string) { return settled(), "" })
+	wantEqual(t, "writes", raw.statOf("pexpire"), nil, 1)
+	if got := time.Duration(raw.int("PTTL", "login:u")) * time.Millisecond; got < redisx.TokenLife-time.Minute {
+		t.Errorf("the token lives for %v; want %v", got, redisx.TokenLife)
+	}
+	for range 100 {
+		wantEqual(t, "nobody asks after that", settled(), nil, true)
+	}
+}
+
+// statOf is how often a command was called since the last RESETSTAT.
+func (r *rawClient) statOf(command string) (calls int) {
+	r.t.Helper()
+	info := r.text("INFO", "commandstats")
+	if _, err := fmt.Sscanf(after(info, "cmdstat_"+command+":"), "calls=%d,", &calls); err != nil {
+		r.t.Fatalf("%s in %s: %v", command, info, err)
+	}
+	return calls
+}

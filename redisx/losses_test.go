@@ -1,0 +1,136 @@
+package redisx_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// This file is about counts that were lost, wholly or in part: each room must be able to
+// tell by the position, see room/catchup.go.
+
+// after is what follows sep in s, empty where it is not there.
+func after(s, sep string) string {
+	_, rest, _ := strings.Cut(s, sep)
+	return rest
+}
+
+// TestRedis_Losses damages a room that has five messages, and looks at it in three ways:
+// what Newest says, what Report says, and what the next message does.
+func TestRedis_Losses(t *testing.T) {
+	const known = 5
+	for _, c := range []struct {
+		name   string
+		damage func(raw *rawClient)
+		// sameEpoch: the count goes on, with so many messages before the next.
+		sameEpoch bool
+		seq       uint64
+	}{
+		{"Flushed", func(raw *rawClient) { raw.do("FLUSHALL") }, false, 0},
+		{"HistoryLost", func(raw *rawClient) { raw.do("DEL", "gml:r") }, true, known},
+		{"CountLost", func(raw *rawClient) { raw.do("DEL", "gmm:r") }, false, known},
+		{"EpochLost", func(raw *rawClient) { raw.do("HDEL", "gmm:r", "e") }, false, known},
+		// A failover to a replica that lacked the last two.
+		{"EndLost", func(raw *rawClient) {
+			raw.do("LTRIM", "gml:r", "0", "-3")
+			raw.do("HINCRBY", "gmm:r", "s", "-2")
+		}, true, known - 2},
+	} {
+		for _, first := range []string{"newest", "report", "publish"} {
+			t.Run(c.name+"/"+first, func(t *testing.T) {
+				s, raw := newPair(t)
+				s.publish(t, "r", "u", 1, 2, 3, 4, 5)
+				epoch := s.newest(t, "r", 1).Epoch
+				c.damage(raw)
+				check := func(pos codec.Position, seq uint64) {
+					t.Helper()
+					if (pos.Epoch == epoch) != c.sameEpoch || pos.Seq != seq {
+						t.Errorf("position = %+v; want seq %d, and that the epoch is %s is %v", pos, seq, epoch, c.sameEpoch)
+					}
+				}
+				switch first {
+				case "newest":
+					check(s.newest(t, "r", 50).Position, c.seq)
+				case "report":
+					pos := s.report("n", 1, 0).Position
+					if c.name == "CountLost" { // Nobody has counted again yet.
+						check(pos, 0)
+					} else {
+						check(pos, c.seq)
+					}
+				}
+				noError(t, s.SubscribeRoom(t.Context(), "r"))
+				pos, err := s.Publish(t.Context(), "r", "n.9", drafts("r", "u", 6))
+				noError(t, err)
+				check(pos, c.seq+1)
+				s.wantEvents(t, "r", codec.Event{
+					Kind: codec.EventMessages, Epoch: pos.Epoch, Seq: pos.Seq, Total: pos.Total, Messages: texts(drafts("r", "u", 6)),
+				})
+				wantEqual(t, "position afterwards", s.newest(t, "r", 1).Position, nil, pos)
+			})
+		}
+	}
+}
+
+// TestRedis_RepeatInNextBucket has the half minute end between two tries.
+func TestRedis_RepeatInNextBucket(t *testing.T) {
+	s, raw := newPair(t)
+	pos, err := s.Publish(t.Context(), "r", "n.1", drafts("r", "u", 1))
+	noError(t, err)
+	bucket := raw.strings("KEYS", "gmu:r:*")[0]
+	var number int64
+	_, err = fmt.Sscan(after(bucket, "gmu:r:"), &number)
+	noError(t, err)
+	earlier := fmt.Sprintf("gmu:r:%d", number-1)
+	raw.do("RENAME", bucket, earlier)
+	again, err := s.Publish(t.Context(), "r", "n.1", drafts("r", "u", 1))
+	wantEqual(t, "Publish again", again, err, pos)
+	raw.do("HSET", bucket, "\xffother", "1 e 1 1") // Another node has published since.
+	again, err = s.Publish(t.Context(), "r", "n.1", drafts("r", "u", 1))
+	wantEqual(t, "Publish again behind another node", again, err, pos)
+	raw.do("DEL", bucket)
+	next, err := s.Publish(t.Context(), "r", "n.2", drafts("r", "u", 1))
+	noError(t, err)
+	if next.Seq != pos.Seq+1 {
+		t.Errorf("the next batch = %+v; want seq %d", next, pos.Seq+1)
+	}
+	if life := time.Duration(raw.int("PTTL", bucket)) * time.Millisecond; life < time.Minute {
+		t.Errorf("the new set of last ts lives for %v; want 90s", life)
+	}
+}
+
+// TestRedis_BadCount has somebody else write into a room's count: it begins anew.
+func TestRedis_BadCount(t *testing.T) {
+	for _, first := range []string{"read", "written"} {
+		t.Run(first+" first", func(t *testing.T) {
+			s, raw := newPair(t)
+			all := s.publish(t, "r", "u", 1)
+			old := s.newest(t, "r", 1).Epoch
+			raw.do("HSET", "gmm:r", "s", "many", "l", "more")
+			wantEqual(t, "counters", s.report("n", 1, 0).Counters, nil, counters(1, 0))
+			if first == "read" {
+				wantHistory(t, s.newest(t, "r", 50), 1, 1, 1, all...)
+			}
+			all = append(all, s.publish(t, "r", "u", 2)...)
+			h := s.newest(t, "r", 50)
+			wantHistory(t, h, 2, 2, 1, all...)
+			if h.Epoch == old {
+				t.Errorf("epoch %q stayed although the count was lost", old)
+			}
+		})
+	}
+}
+
+// TestRedis_RefusedLeavesNothing: a batch that is refused is not in the history.
+func TestRedis_RefusedLeavesNothing(t *testing.T) {
+	s, raw := newPair(t)
+	raw.do("SET", "gmm:r", "text")
+	if err := s.send(t.Context(), "r", drafts("r", "u", 1)); !errors.Is(err, codec.ErrRefused) {
+		t.Errorf("Publish: error %v; want %v", err, codec.ErrRefused)
+	}
+	wantEqual(t, "keys", raw.strings("KEYS", "*"), nil, []string{"gmm:r"})
+}

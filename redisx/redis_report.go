@@ -1,0 +1,85 @@
+package redisx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"barrage/codec"
+)
+
+// Report tells Redis what node counts, in one script a room, pipelined.
+func (r *Redis) Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error) {
+	if len(reports) == 0 {
+		return nil, nil
+	}
+	for _, p := range reports {
+		if err := r.keys.check(p.Room); err != nil {
+			return nil, fmt.Errorf("cannot report: %w", err)
+		}
+	}
+	results, err := r.runMulti(ctx, r.scripts().report, r.reportExecs(node, reports))
+	if results == nil {
+		return nil, fmt.Errorf("cannot report %d rooms: %w", len(reports), err)
+	}
+	standings := make([]codec.Standing, len(reports))
+	failed := 0
+	for i, res := range results {
+		s, bad := parseStanding(res)
+		if bad != nil {
+			failed++
+			room := reports[i].Room
+			err = fmt.Errorf("cannot report room %q (keys %q): %w", room, r.reportKeys(room), r.described(bad))
+			continue
+		}
+		standings[i] = s
+	}
+	if failed > 1 {
+		err = fmt.Errorf("cannot report %d of %d rooms; the last one: %w", failed, len(reports), err)
+	}
+	return standings, err
+}
+
+func (r *Redis) reportKeys(room string) []string {
+	return []string{r.keys.online(room), r.keys.meta(room), r.keys.history(room)}
+}
+
+func (r *Redis) reportExecs(node string, reports []codec.Report) []rueidis.LuaExec {
+	execs := make([]rueidis.LuaExec, len(reports))
+	life, metaLife := strconv.Itoa(int(ReportLife/time.Second)), millis(r.limits.HistoryTTL+metaGrace)
+	for i, p := range reports {
+		execs[i] = rueidis.LuaExec{
+			Keys: r.reportKeys(p.Room),
+			Args: []string{
+				node, strconv.FormatUint(p.Online, 10), strconv.FormatUint(p.Likes, 10), life, metaLife,
+				r.publishCommand(), r.keys.quietChannel(p.Room),
+			},
+		}
+	}
+	return execs
+}
+
+// parseStanding reads what reportScript returned.
+func parseStanding(res rueidis.RedisResult) (codec.Standing, error) {
+	f, err := res.ToArray()
+	if err != nil {
+		return codec.Standing{}, err
+	}
+	if len(f) < 4 {
+		return codec.Standing{}, errBadAnswer
+	}
+	var s codec.Standing
+	var err1, err2, err3, err4 error
+	s.Epoch, err1 = f[0].ToString()
+	s.Seq, err2 = f[1].AsUint64()
+	s.Online, err3 = f[2].AsUint64()
+	s.Likes, err4 = f[3].AsUint64()
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return codec.Standing{}, errors.Join(errBadAnswer, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,171 @@
+package redisx
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// probeEvery is how old State may be, how soon calls go through again, and how often the
+// connections for events are tried.
+const probeEvery = 250 * time.Millisecond
+
+// probeScript proves that Redis takes commands that write, without writing anything, and
+// sends word through the channel. KEYS one that is not there. ARGV command to publish
+// with, channel.
+var probeScript = rueidis.NewLuaScript(`
+redis.call('DEL',KEYS[1])
+redis.call(ARGV[1],ARGV[2],'')`)
+
+// watch tries Redis again and again until Close. While it is not there, nobody else tries:
+// calls fail at once with what watch knows, see callAt. It closes looked after its first look.
+func (r *Redis) watch(h Handler, looked chan<- struct{}) {
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for first := true; ; first = false {
+		err := r.look()
+		closing := r.ctx.Err() != nil
+		if !closing {
+			r.setHealth(partCommands, err)
+		}
+		if first {
+			close(looked) // Start announces.
+		}
+		if closing {
+			return
+		}
+		if !first {
+			r.announce(h)
+		}
+		if err == nil {
+			r.subs.any.tookProbe()
+		}
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.subs.any.ask:
+		case <-ticker.C:
+		}
+	}
+}
+
+// announce tells h what has changed for those who call.
+func (r *Redis) announce(h Handler) {
+	r.announcing.Lock()
+	defer r.announcing.Unlock()
+	fault := r.health.fault(partCommands)
+	switch {
+	case fault != nil && !r.away:
+		h.Away(fault)
+	case fault == nil && r.away:
+		h.Back()
+	}
+	r.away = fault != nil
+}
+
+// setHealth notes err of rueidis, nil = fine.
+func (r *Redis) setHealth(p part, err error) {
+	if err != nil {
+		err = r.explain(err)
+	}
+	r.health.set(p, err)
+}
+
+// look makes the first contact if there was none, and sends a probe. It returns why
+// calls cannot be made.
+func (r *Redis) look() error {
+	if !r.client.contact.Load() {
+		client, err := r.connect()
+		if err != nil {
+			return err
+		}
+		r.client.set(client)
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Timeout)
+	defer cancel()
+	marks := r.gates.marks()
+	if r.health.fault(partCommands) != nil {
+		if err := r.inspect(ctx); err != nil {
+			return err
+		}
+	}
+	err := r.probe(ctx, r.subs.any, "PUBLISH")
+	if !gaveUp(ctx, err) && r.otherNodesAnswer(ctx) {
+		r.gates.answered(marks)
+	}
+	return err
+}
+
+// probe has Redis take a probe for l.
+func (r *Redis) probe(ctx context.Context, l *link, publish string) error {
+	probe := l.probeName()
+	err := probeScript.Exec(ctx, r.client, []string{probeKey(probe)}, []string{publish, probeChannel(probe)}).Error()
+	if rueidis.IsRedisNil(err) {
+		return nil
+	}
+	return err
+}
+
+// otherNodesAnswer reports whether all nodes of a cluster have answered what they were
+// asked before now, or are gone. It asks only where somebody waits to know.
+func (r *Redis) otherNodesAnswer(ctx context.Context) bool {
+	if !r.keys.tagged || !r.gates.waiting() {
+		return true
+	}
+	nodes := r.client.Nodes()
+	silent := make(chan struct{}, len(nodes))
+	var asking sync.WaitGroup
+	for _, node := range nodes {
+		asking.Go(func() { // Ends with the answer or ctx; waited for below.
+			if gaveUp(ctx, node.Do(ctx, node.B().Ping().Build()).Error()) {
+				silent <- struct{}{}
+			}
+		})
+	}
+	asking.Wait()
+	return len(silent) == 0
+}
+
+// oldest is the oldest major version of Redis that will do.
+const oldest = 7
+
+// inspect asks Redis whether it is what it must be. Where the ACL user may not ask, it is.
+func (r *Redis) inspect(ctx context.Context) error {
+	// To the master that probes go to: it must be there, others may be down.
+	ask := r.client.B().Info().Section("server").Build().SetSlot(probeKey(r.subs.any.probeName()))
+	text, err := r.client.Do(ctx, ask).ToString()
+	if said, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(said.Error(), "NOPERM") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	version, mode := infoField(text, "redis_version"), infoField(text, "redis_mode")
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err == nil && n < oldest {
+		return &unfitError{"version " + version + " is too old: it must be 7.0 or newer"}
+	}
+	switch {
+	case mode == modeCluster && !r.keys.tagged:
+		return &unfitError{"it is a node of a cluster: set redis.mode to cluster"}
+	case mode == modeSentinel:
+		return &unfitError{"it is a sentinel: give redis.sentinel_master"}
+	case mode == modeStandalone && r.keys.tagged:
+		return &unfitError{"it is no cluster: set redis.mode to standalone"}
+	}
+	return nil
+}
+
+// infoField is the value of a field in an answer to INFO.
+func infoField(info, name string) string {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,244 @@
+package room
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// TestRoom_AwayModel lets a store fail in every way while two nodes talk through it, in
+// random order: in the end a member that was there from the beginning has every message
+// exactly once, and so has the store. Messages of one user come in order.
+func TestRoom_AwayModel(t *testing.T) {
+	for seed := range uint64(150) {
+		runAwayModel(t, seed)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func runAwayModel(t *testing.T, seed uint64) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 11))
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	late := []*member{}
+	ours, theirs := 0, 0
+	for range 200 {
+		switch rnd.IntN(12) {
+		case 0, 1, 2:
+			f.post(r, fmt.Sprint("o", ours))
+			ours++
+		case 3:
+			f.publishAsOther(fmt.Sprint("t", theirs))
+			theirs++
+		case 4:
+			f.store.set(func(s *fakeStore) { s.deaf = !s.deaf })
+		case 5:
+			f.store.set(func(s *fakeStore) { s.loseAnswer = !s.loseAnswer })
+		case 6:
+			f.store.set(func(s *fakeStore) { s.fail = errAway })
+			if rnd.IntN(2) == 0 {
+				f.hall.Away(errAway)
+			}
+		case 7:
+			f.back()
+		case 8:
+			f.hall.Tick(f.now)
+		case 9:
+			f.hall.Resumed()
+		case 10:
+			late = append(late, f.join(r))
+		default:
+			for range rnd.IntN(4) {
+				f.step()
+			}
+		}
+	}
+	f.store.set(func(s *fakeStore) { s.deaf, s.loseAnswer = false, false })
+	f.back()
+	f.settle()
+	f.hall.Tick(f.now)
+	f.settle()
+	f.hall.Resumed()
+	f.settle()
+
+	wantOnce(t, "the member", infos(t, m.texts(t)), ours, theirs)
+	stored := []string{}
+	for _, e := range f.store.rooms["1"] {
+		stored = append(stored, e.JSON)
+	}
+	wantOnce(t, "the store", infos(t, stored), ours, theirs)
+	for _, l := range late {
+		seen := map[string]bool{}
+		for _, info := range infos(t, l.texts(t)) {
+			if seen[info] {
+				t.Errorf("a member that came later got %s twice", info)
+			}
+			seen[info] = true
+		}
+	}
+	s := f.hall.Stats()
+	if s.Waiting != 0 || f.hall.stats.waitingBytes.Load() != 0 || f.hall.stats.awaiting.Load() != 0 || r.ahead != 0 || r.local || r.heard != nil {
+		t.Errorf("at rest %d messages (%d bytes) wait, %d rooms await theirs, ahead %d, local %v, heard %v", s.Waiting, f.hall.stats.waitingBytes.Load(), f.hall.stats.awaiting.Load(), r.ahead, r.local, r.heard)
+	}
+	if _, total := r.Newest(); total != uint64(ours+theirs) {
+		t.Errorf("total %d; want %d", total, ours+theirs)
+	}
+}
+
+func (f *fixture) back() {
+	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.hall.Back()
+}
+
+// publishAsOther is a message of another node, which may reach the store when we do not.
+func (f *fixture) publishAsOther(text string) {
+	f.t.Helper()
+	was, lose := error(nil), false
+	f.store.set(func(s *fakeStore) { was, lose, s.fail, s.loseAnswer = s.fail, s.loseAnswer, nil, false })
+	f.now = f.now.Add(time.Millisecond)
+	d := codec.NewDraft("1", "other", text, f.now.UnixMilli())
+	if _, err := f.store.Publish(f.t.Context(), "1", "other."+text, []codec.Draft{d}); err != nil {
+		f.t.Fatal(err)
+	}
+	f.store.set(func(s *fakeStore) { s.fail, s.loseAnswer = was, lose })
+}
+
+// wantOnce: o0..o(ours-1) and t0..t(theirs-1), each once and in order.
+func wantOnce(t *testing.T, who string, got []string, ours, theirs int) {
+	t.Helper()
+	next := map[byte]int{}
+	for _, info := range got {
+		if want := fmt.Sprint(info[:1], next[info[0]]); info != want {
+			t.Errorf("%s has %s where %s was due: %v", who, info, want, got)
+			return
+		}
+		next[info[0]]++
+	}
+	if next['o'] != ours || next['t'] != theirs {
+		t.Errorf("%s has %d of our %d messages and %d of the other node's %d", who, next['o'], ours, next['t'], theirs)
+	}
+}
+
+func TestRoom_BlindMembersHearWhatComesSinceTheStoreIsBack(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	f.publishAsOther("before")
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.hall.Away(errAway)
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "ours")
+	f.settle()
+	f.publishAsOther("while") // its event comes: the room must hold it
+	f.back()
+	f.settle()
+	wantInfos(t, m, "ours", "while")
+	if _, total := r.Newest(); total != 3 {
+		t.Errorf("total %d; want 3", total)
+	}
+}
+
+func TestRoom_NoLocalWaits(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.hall.Away(errAway)
+	f.post(r, "patient")
+	f.settle()
+	wantInfos(t, m)
+	f.back()
+	f.settle()
+	wantInfos(t, m, "patient")
+}
+
+// unnumbered is what a node tells of a message of an original FastIM server.
+func unnumbered(text string, ts int64) codec.Event {
+	d := codec.NewDraft("1", "u", text, ts)
+	return codec.Event{Kind: codec.EventMessages, Messages: []string{string(d.AppendJSON(nil, ts))}}
+}
+
+// TestRoom_Unnumbered: without numbers a message is known by its text.
+func TestRoom_Unnumbered(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
+	f.store.epoch = codec.Unnumbered
+	f.publishUnheard("old")
+	r := f.open("1")
+	m := f.join(r)
+	f.hall.RoomEvent("1", unnumbered("a", 1))
+	f.hall.RoomEvent("1", unnumbered("a", 1))
+	f.hall.RoomEvent("1", unnumbered("a", 2)) // the same words a moment later
+	f.publishUnheard("b")
+	f.hall.Resumed()
+	f.settle()
+	f.hall.RoomEvent("1", unnumbered("c", 3))
+	f.settle()
+	wantInfos(t, m, "a", "a", "b", "c")
+	recalled := unnumbered("c", 3)
+	recalled.Kind = codec.EventRecall
+	f.hall.RoomEvent("1", recalled)
+	if json, _ := r.Newest(); strings.Contains(json, `"c"`) {
+		t.Errorf("the newest message is %s, which was recalled", json)
+	}
+}
+
+func TestRoom_ReportsWhatChanged(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	reports := func() int { f.hall.report(); return f.store.callsOf("Report") }
+	if reports() != 0 {
+		t.Error("an empty room was reported")
+	}
+	m := f.join(r)
+	r.Like(3)
+	if reports() != 1 || f.store.reported["1"] != 1 || r.Counters() != (codec.Counters{Online: 1, Likes: 3}) {
+		t.Errorf("after a join and 3 likes: reported %v, counters %+v", f.store.reported, r.Counters())
+	}
+	if reports() != 1 {
+		t.Error("a room that did not change was reported")
+	}
+	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 7, Likes: 9}})
+	if r.Counters() != (codec.Counters{Online: 7, Likes: 9}) {
+		t.Errorf("Counters() = %+v; want what the event says", r.Counters())
+	}
+	f.hall.Tick(f.now.Add(reportEvery * time.Second))
+	if reports() != 2 {
+		t.Error("a room with members was not reported again before its report runs out")
+	}
+	r.Leave(&m.Member)
+	if reports() != 3 || f.store.reported["1"] != 0 {
+		t.Errorf("after the last member left %d reports, online %d; want 3 and 0", f.store.callsOf("Report"), f.store.reported["1"])
+	}
+	f.hall.Away(errAway)
+	f.join(r)
+	if reports() != 3 {
+		t.Error("reported to a store that is away")
+	}
+}
+
+// TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage without any event.
+func TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "heard")
+	f.settle()
+	f.publishUnheard("lost on the way")
+	f.hall.report() // too soon: the event may be on its way
+	f.settle()
+	wantInfos(t, m, "heard")
+	f.hall.Tick(f.now.Add(reportEvery * time.Second))
+	f.hall.report()
+	f.settle()
+	wantInfos(t, m, "heard", "lost on the way")
+	if s := f.hall.Stats(); s.Drifts != 1 {
+		t.Errorf("Drifts = %d; want 1", s.Drifts)
+	}
+}

@@ -1,0 +1,142 @@
+package room
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"barrage/codec"
+)
+
+// meddler is a store in which something happens right behind the next Newest, or that
+// loses the answers to Publish.
+type meddler struct {
+	*fakeStore
+	next    func()
+	refuses bool // what it did all the same
+}
+
+func (m *meddler) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error) {
+	pos, err := m.fakeStore.Publish(ctx, room, batch, drafts)
+	if m.refuses {
+		return codec.Position{}, errAway
+	}
+	return pos, err
+}
+
+func (m *meddler) Newest(ctx context.Context, room string, limit int) (codec.History, error) {
+	h, err := m.fakeStore.Newest(ctx, room, limit)
+	if f := m.next; f != nil {
+		m.next = nil
+		f()
+	}
+	return h, err
+}
+
+// meddled is a room with one member, who has had one message.
+func meddled(t *testing.T) (*fixture, *meddler, *Room, *member) {
+	t.Helper()
+	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
+	store := &meddler{fakeStore: f.store}
+	f.hall.store = store
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "first")
+	f.settle()
+	return f, store, r, m
+}
+
+// numbers are texts from..to-1 of the messages that publishUnheard publishes here.
+func numbers(from, to int) (all []string) {
+	for i := from; i < to; i++ {
+		all = append(all, fmt.Sprint(i))
+	}
+	return all
+}
+
+// TestCatchUp_PublishedBetweenTwoReads: a message is in the second read of one catching up
+// but not in the first, and its event comes too.
+func TestCatchUp_PublishedBetweenTwoReads(t *testing.T) {
+	f, store, r, m := meddled(t)
+	f.publishUnheard(numbers(0, 20)...)
+	store.next = func() { f.publishAsOther("between") }
+	f.hall.Resumed()
+	f.settle()
+	f.post(r, "last")
+	f.settle()
+	wantInfos(t, m, append(append([]string{"first"}, numbers(0, 20)...), "between", "last")...)
+}
+
+// TestCatchUp_LostWhileItReads: the connection fails right behind the read of a history, so
+// that the events do not go on where that ends.
+func TestCatchUp_LostWhileItReads(t *testing.T) {
+	for _, newCount := range []bool{false, true} {
+		f, store, _, m := meddled(t)
+		store.next = func() {
+			if newCount {
+				f.store.set(func(s *fakeStore) { s.epoch, s.rooms, s.count = "e2", map[string][]codec.Entry{}, map[string]uint64{} })
+			}
+			f.publishUnheard("unheard")
+			f.publishAsOther("heard")
+		}
+		f.hall.Resumed()
+		f.settle()
+		wantInfos(t, m, "first", "unheard", "heard")
+		if s := f.hall.Stats(); s.Missed != 0 {
+			t.Errorf("new count %v: Missed = %d; want 0", newCount, s.Missed)
+		}
+	}
+}
+
+// TestCatchUp_NewCountIsLong: more messages than a welcome has stand in the new count, among
+// them one that the member had: its batch was tried again.
+func TestCatchUp_NewCountIsLong(t *testing.T) {
+	f, _, r, m := meddled(t)
+	again := f.store.rooms["1"][0]
+	f.store.set(func(s *fakeStore) { s.epoch, s.rooms, s.count = "e2", map[string][]codec.Entry{}, map[string]uint64{} })
+	f.publishUnheard(numbers(0, 10)...)
+	f.store.set(func(s *fakeStore) {
+		s.count["1"]++
+		again.Seq = s.count["1"]
+		s.rooms["1"] = append(s.rooms["1"], again)
+	})
+	f.publishUnheard(numbers(10, 20)...)
+	f.hall.Resumed()
+	f.settle()
+	f.post(r, "last")
+	f.settle()
+	wantInfos(t, m, append(append([]string{"first"}, numbers(0, 20)...), "last")...)
+}
+
+// TestCatchUp_UnnumberedMissesMany: more messages were missed than a welcome has.
+func TestCatchUp_UnnumberedMissesMany(t *testing.T) {
+	f, _, _, m := meddled(t)
+	f.store.epoch = codec.Unnumbered
+	f.hall.Resumed()
+	f.settle()
+	f.publishUnheard(numbers(0, 20)...)
+	f.hall.Resumed()
+	f.settle()
+	wantInfos(t, m, append([]string{"first"}, numbers(0, 20)...)...)
+}
+
+// TestCatchUp_ReadsWhatIsTriedAgain: the answer to a batch and its event were lost, members
+// have it from the history, and then the store goes away before a second try is answered.
+func TestCatchUp_ReadsWhatIsTriedAgain(t *testing.T) {
+	f, store, r, m := meddled(t)
+	f.store.set(func(s *fakeStore) { s.deaf = true })
+	store.refuses = true
+	f.post(r, "lost on the way")
+	f.settle()
+	f.hall.Resumed()
+	f.hall.Tick(f.now)
+	f.settle()
+	f.hall.Away(errAway)
+	f.store.set(func(s *fakeStore) { s.deaf = false })
+	store.refuses = false
+	f.hall.Back()
+	f.settle()
+	f.post(r, "last")
+	f.settle()
+	wantInfos(t, m, "first", "lost on the way", "last")
+}

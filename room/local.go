@@ -1,0 +1,194 @@
+package room
+
+import (
+	"slices"
+	"strings"
+
+	"barrage/codec"
+)
+
+// While the store is away, chat goes on among the members of this node: a message is heard
+// at once and waits for the store all the same. When the store is back, what was heard
+// goes there first; then the room reads the history and gives its members what came from
+// other nodes meanwhile. Messages that were heard are known by their numbers, which the
+// store returns for each batch, or by their batch's id where the event comes first: so
+// nobody gets one twice.
+//
+// Members of one node hear such messages before those that other nodes sent meanwhile,
+// others behind them: the one order of a room is suspended while the store is away.
+
+// span is a run of messages that members had before the store: from <= number < to. All
+// are of one batch.
+type span struct {
+	epoch    string
+	from, to uint64
+	head     string // of the first message, see [codec.Draft]
+}
+
+// Away tells the hall that calls to the store fail from now on.
+func (h *Hall) Away(error) {
+	h.away.Store(true)
+	h.each(func(r *Room) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.hearLocked()
+	})
+}
+
+// Back tells the hall that the store takes calls again: what waits goes there.
+func (h *Hall) Back() {
+	h.away.Store(false)
+	h.each(func(r *Room) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.stale = r.stale || r.local
+		r.failed = false
+		if r.hasWorkLocked() {
+			r.enqueueLocked()
+		}
+	})
+}
+
+// hearLocked gives the members all that waits for the store. r.mu must be held.
+func (r *Room) hearLocked() {
+	if r.hall.cfg.NoLocal {
+		return
+	}
+	var entries []codec.Entry
+	for _, b := range r.awaited { // what tells of them may have been lost with the store
+		for i := range b.posts {
+			entries, _ = r.hearPostLocked(entries, &b.posts[i])
+		}
+		r.heard = append(r.heard, b.span)
+	}
+	r.setAwaitedLocked(nil)
+	n := len(entries)
+	// A flight may be on its way already, so it stays as it is.
+	for i := range r.flight.posts {
+		p := &r.flight.posts[i]
+		entries, _ = r.hearPostLocked(entries, p)
+	}
+	for i := range r.out {
+		p := &r.out[i]
+		entries, p.draft.TS = r.hearPostLocked(entries, p)
+	}
+	if len(entries) == 0 {
+		return
+	}
+	r.local = true
+	r.ahead += len(entries) - n
+	r.hall.stats.local.Add(uint64(len(entries)))
+	r.fanOutLocked(entries)
+}
+
+// hearPostLocked appends p to entries unless it was heard, and returns its ts: the store
+// sees to it that no two messages of a user share one, so it must be done here too. r.mu
+// must be held.
+func (r *Room) hearPostLocked(entries []codec.Entry, p *post) ([]codec.Entry, int64) {
+	if p.heard {
+		return entries, p.draft.TS
+	}
+	if r.lastTS == nil {
+		r.lastTS = map[string]int64{}
+	}
+	p.heard = true
+	ts := max(p.draft.TS, r.lastTS[p.draft.UserID]+1)
+	r.lastTS[p.draft.UserID] = ts
+	return append(entries, codec.Entry{JSON: string(p.draft.AppendJSON(nil, ts))}), ts
+}
+
+// loadBlind lets members into a room whose history cannot be read now. r.mu must not be
+// held.
+func (r *Room) loadBlind() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.loaded, r.blind, r.local, r.holding = true, true, true, true
+	r.stale = true
+	if !r.hall.away.Load() { // Back has been here already
+		r.enqueueLocked()
+	}
+}
+
+// wasHeardLocked reports whether members had the message before the store. r.mu must be
+// held.
+func (r *Room) wasHeardLocked(epoch string, seq uint64) bool {
+	for _, s := range r.heard {
+		if s.epoch == epoch && s.from <= seq && seq < s.to {
+			return true
+		}
+	}
+	return false
+}
+
+// unheardLocked is entries without those that members had before the store. r.mu must be
+// held.
+func (r *Room) unheardLocked(epoch string, entries []codec.Entry) []codec.Entry {
+	if len(r.heard) == 0 && len(r.orphans) == 0 {
+		return entries
+	}
+	var fresh []codec.Entry
+	for _, e := range entries {
+		if !r.wasHeardLocked(epoch, e.Seq) && !r.orphans[e.JSON] {
+			fresh = append(fresh, e)
+		}
+	}
+	return fresh
+}
+
+// forgetPassedLocked drops what the room's position has passed, so that it cannot come
+// any more. r.mu must be held.
+func (r *Room) forgetPassedLocked() {
+	passed := func(s span) bool { return s.epoch == r.pos.Epoch && s.to <= r.pos.Seq+1 }
+	if r.heard = slices.DeleteFunc(r.heard, passed); len(r.heard) == 0 {
+		r.heard = nil
+	}
+	if len(r.awaited) > 0 {
+		r.setAwaitedLocked(slices.DeleteFunc(r.awaited, func(b stored) bool { return passed(b.span) }))
+	}
+}
+
+// forgetLostLocked drops what the store lost: its numbers are those of others now, or will
+// be. r.mu must be held.
+func (r *Room) forgetLostLocked(now codec.History) {
+	lost := func(s span) bool {
+		i := slices.IndexFunc(now.Entries, func(e codec.Entry) bool { return e.Seq == s.from })
+		return s.epoch != now.Epoch || s.from > now.Seq || i >= 0 && !strings.HasPrefix(now.Entries[i].JSON, s.head)
+	}
+	r.heard = slices.DeleteFunc(r.heard, lost)
+	r.setAwaitedLocked(slices.DeleteFunc(r.awaited, func(b stored) bool { return lost(b.span) }))
+}
+
+// noteOrphansLocked remembers what members had and the store lost: a node that was not
+// told that its batch was taken tries it again, and then it comes a second time. r.mu must
+// be held.
+func (r *Room) noteOrphansLocked(had, kept []codec.Entry) {
+	r.orphans, r.orphaned = map[string]bool{}, r.hall.coarse.Load()
+	for _, e := range had {
+		r.orphans[e.JSON] = true
+	}
+	for _, e := range kept {
+		delete(r.orphans, e.JSON)
+	}
+}
+
+// ownEventLocked ends the flight where ev is what came of it: that is known before the
+// store's answer where the answer is slow or lost. r.mu must be held.
+func (r *Room) ownEventLocked(ev codec.Event) {
+	if len(r.flight.posts) > 0 && ev.Batch == r.flight.id && len(ev.Messages) == len(r.flight.posts) {
+		r.storedLocked(codec.Position{Epoch: ev.Epoch, Seq: ev.Seq + uint64(len(ev.Messages)) - 1, Total: ev.Total})
+	}
+}
+
+// ownReadLocked ends the flight where the history has it: then its answer and its event
+// were lost. r.mu must be held.
+func (r *Room) ownReadLocked(now codec.History) {
+	f := r.flight
+	if !f.tried || len(f.posts) == 0 || now.Epoch == codec.Unnumbered {
+		return
+	}
+	first := string(f.posts[0].draft.AppendJSON(nil, f.posts[0].draft.TS))
+	i := slices.IndexFunc(now.Entries, func(e codec.Entry) bool { return e.JSON == first })
+	if i >= 0 {
+		r.storedLocked(codec.Position{Epoch: now.Epoch, Seq: now.Entries[i].Seq + uint64(len(f.posts)) - 1})
+	}
+}
