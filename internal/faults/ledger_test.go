@@ -1,0 +1,103 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"barrage/codec"
+	"barrage/redisx"
+	"barrage/room"
+)
+
+// ledger knows which messages the script took, by its own word: the answer to a batch, or
+// the event it published.
+type ledger struct {
+	mu    sync.Mutex // guards the fields below
+	taken map[string][]place
+	// answered are those of them that an answer told of.
+	answered map[string]bool
+}
+
+// place is where the script put a message.
+type place struct {
+	room  string
+	epoch string
+	seq   uint64
+}
+
+func newLedger() *ledger { return &ledger{taken: map[string][]place{}, answered: map[string]bool{}} }
+
+// take notes that the script put the message of this JSON at p. The same place is noted
+// once; a message that is taken twice has two.
+func (l *ledger) take(json string, p place, answer bool) {
+	msg, err := codec.ParseMessage(json)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: the store took %q: %v", json, err))
+	}
+	id := idOf(msg.Info)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if answer {
+		l.answered[id] = true
+	}
+	if !slices.Contains(l.taken[id], p) {
+		l.taken[id] = append(l.taken[id], p)
+	}
+}
+
+// all is what was taken so far.
+func (l *ledger) all() map[string][]place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.taken)
+}
+
+// acknowledged is how many messages an answer told of.
+func (l *ledger) acknowledged() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.answered)
+}
+
+// recorder is a node's store that notes the answers.
+type recorder struct {
+	*redisx.Redis
+	ledger *ledger
+}
+
+var _ room.Store = recorder{}
+
+// Publish notes each batch that the script acknowledged.
+func (r recorder) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Position, error) {
+	pos, err := r.Redis.Publish(ctx, id, batch, drafts)
+	if err == nil {
+		first := pos.Seq + 1 - uint64(len(drafts))
+		for i := range drafts {
+			json := string(drafts[i].AppendJSON(nil, drafts[i].TS))
+			r.ledger.take(json, place{id, pos.Epoch, first + uint64(i)}, true)
+		}
+	}
+	return pos, err
+}
+
+// handler is a node's hall, with a look at the events on their way there.
+type handler struct {
+	*room.Hall
+	ledger *ledger
+}
+
+var _ redisx.Handler = handler{}
+
+// RoomEvent notes the messages of an event.
+func (h handler) RoomEvent(id string, ev codec.Event) {
+	for i, json := range ev.Messages {
+		h.ledger.take(json, place{id, ev.Epoch, ev.Seq + uint64(i)}, false)
+	}
+	h.Hall.RoomEvent(id, ev)
+}
+
+// UserEvent does nothing: nobody has a list here.
+func (handler) UserEvent(string) {}

@@ -1,0 +1,345 @@
+package faults
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/redisx"
+	"barrage/room"
+)
+
+const (
+	// patience is how long a test waits for what must happen.
+	patience = 30 * time.Second
+	// postEvery is how often the writer of a node posts, each time to the next room.
+	postEvery = 5 * time.Millisecond
+	// paddedEvery: of so many messages of a writer one is as large as the test wants it.
+	paddedEvery = 21
+	// historyMessages is more than a test posts to a room, so that nothing is trimmed.
+	historyMessages = 100_000
+)
+
+// plan is what a site is made of.
+type plan struct {
+	nodes, rooms int
+	// every is how often the writer of a node posts; 0: postEvery.
+	every time.Duration
+	// redis is how the node with this index reaches Redis.
+	redis func(node int) redisx.Config
+	// change is given the settings of the node with this index; nil: they stay.
+	change func(node int, cfg *room.Config)
+	// redisLoses: the fault makes Redis lose what it had acknowledged.
+	redisLoses bool
+}
+
+// site is some nodes that share a Redis, see the package comment.
+type site struct {
+	t      *testing.T
+	plan   plan
+	nodes  []*node
+	ledger *ledger
+	logs   *tail
+	// elders were there from the beginning, late ones came meanwhile.
+	elders, late []*member
+	// padding is how many bytes longer than needed each paddedEvery-th message is. Atomic.
+	padding atomic.Int64
+}
+
+// node is a Barrage node without its sockets.
+type node struct {
+	site    *site
+	name    string
+	index   int
+	store   *redisx.Redis
+	hall    *room.Hall
+	rooms   []*room.Room
+	dead    bool // killed by the test, which is no longer interested in it
+	closing sync.Once
+
+	// healed is when the fault was over, Unix milliseconds; 0 = not yet. Atomic.
+	healed atomic.Int64
+	// recovered is, for each room, when a message of another node came that was posted
+	// after that, Unix nanoseconds; 0 = none yet. Atomic.
+	recovered []atomic.Int64
+	heard     atomic.Int64 // messages that elders were given
+
+	stopTicker, stopWriter context.CancelFunc
+	ticking                sync.WaitGroup
+	// wrote is closed when the writer has ended.
+	wrote chan struct{}
+
+	// Owned by the writer until wrote is closed.
+	posted  []string // ids that Room.Post took
+	refused int      // posts that it did not take
+}
+
+// roomID is the id of the site's room with this index.
+func roomID(i int) string { return fmt.Sprintf("room-%d", i) }
+
+// openSite starts the nodes with one member in every room each, and their writers.
+func openSite(t *testing.T, p plan) *site {
+	t.Helper()
+	s := &site{t: t, plan: p, ledger: newLedger(), logs: &tail{}}
+	t.Cleanup(func() {
+		for _, n := range s.nodes {
+			n.close()
+		}
+		if t.Failed() {
+			t.Logf("the nodes' last words:\n%s", s.logs)
+		}
+	})
+	for i := range p.nodes {
+		s.nodes = append(s.nodes, s.openNode(i))
+	}
+	for _, n := range s.nodes {
+		for i := range p.rooms {
+			s.elders = append(s.elders, n.join(i))
+		}
+	}
+	for _, n := range s.nodes {
+		n.start()
+	}
+	return s
+}
+
+// openNode starts a node and waits until it can use Redis.
+func (s *site) openNode(i int) *node {
+	s.t.Helper()
+	n := &node{site: s, name: fmt.Sprintf("n%d", i), index: i, recovered: make([]atomic.Int64, s.plan.rooms)}
+	log := slog.New(slog.NewTextHandler(s.logs, nil)).With("node", n.name)
+	cfg := room.DefaultConfig()
+	cfg.Node = n.name
+	cfg.Publishers = 8
+	if s.plan.change != nil {
+		s.plan.change(i, &cfg)
+	}
+	limits := redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: time.Hour}
+	n.store = redisx.NewRedis(s.plan.redis(i), limits, log)
+	n.hall = room.New(cfg, room.Hooks{Clock: clock{}}, recorder{n.store, s.ledger}, log)
+	n.store.Start(handler{n.hall, s.ledger})
+	eventually(s.t, n.name+" can use Redis", func() (bool, string) {
+		err := n.store.State()
+		return err == nil, fmt.Sprint(err)
+	})
+	for r := range s.plan.rooms {
+		opened, err := n.hall.Open(s.t.Context(), roomID(r))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		n.rooms = append(n.rooms, opened)
+	}
+	return n
+}
+
+// start begins to give the hall the time, and to post.
+func (n *node) start() {
+	var ticking, writing context.Context
+	ticking, n.stopTicker = context.WithCancel(context.Background())
+	writing, n.stopWriter = context.WithCancel(context.Background())
+	n.wrote = make(chan struct{})
+	n.ticking.Go(func() { n.tick(ticking) }) // ends with ticking; close waits for it
+	go func() {                              // ends with writing; stopWriting waits for it
+		defer close(n.wrote)
+		n.write(writing)
+	}()
+}
+
+// join brings a member into the room with index r.
+func (n *node) join(r int) *member {
+	n.site.t.Helper()
+	m := &member{node: n, room: r}
+	frame := n.rooms[r].Enter(&m.Member, m)
+	eachFrame(frame, func(payload string) {
+		var first struct{ List []codec.Message }
+		if err := json.Unmarshal([]byte(payload), &first); err != nil {
+			n.site.t.Fatalf("welcome %q: %v", payload, err)
+		}
+		for _, msg := range first.List {
+			m.welcome = append(m.welcome, idOf(msg.Info))
+		}
+	})
+	n.rooms[r].Attach(&m.Member)
+	return m
+}
+
+// joinLate brings one more member into the first room on every node that lives.
+func (s *site) joinLate() {
+	s.t.Helper()
+	for _, n := range s.alive() {
+		s.late = append(s.late, n.join(0))
+	}
+}
+
+// alive are the nodes that were not killed.
+func (s *site) alive() []*node {
+	var all []*node
+	for _, n := range s.nodes {
+		if !n.dead {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// heardOf notes a message that a member was given.
+func (n *node) heardOf(msg codec.Message, now time.Time) {
+	n.heard.Add(1)
+	if healed := n.healed.Load(); healed > 0 && msg.TS > healed && msg.UserID != n.name {
+		n.recovered[roomIndex(msg.GroupID)].CompareAndSwap(0, now.UnixNano())
+	}
+}
+
+// tick gives the hall the time until ctx ends.
+func (n *node) tick(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			n.hall.Tick(now)
+		}
+	}
+}
+
+// flow waits until on every node that lives so many messages more were given to members.
+// It is what a test counts time by.
+func (s *site) flow(messages int64) {
+	s.t.Helper()
+	goals := map[*node]int64{}
+	for _, n := range s.alive() {
+		goals[n] = n.heard.Load() + messages
+	}
+	eventually(s.t, fmt.Sprintf("%d more messages were delivered on every node", messages), func() (bool, string) {
+		for n, goal := range goals {
+			if got := n.heard.Load(); got < goal {
+				return false, fmt.Sprintf("%s lacks %d; %v", n.name, goal-got, n.store.State())
+			}
+		}
+		return true, ""
+	})
+}
+
+// over says that the fault is over, once.
+func (s *site) over() {
+	now := time.Now().UnixMilli()
+	for _, n := range s.nodes {
+		n.healed.Store(now)
+	}
+}
+
+// recovery waits until in each room every node has heard a message of another one that was
+// posted after the fault, and is how long after it that was.
+func (s *site) recovery() time.Duration {
+	s.t.Helper()
+	var longest time.Duration
+	for _, n := range s.alive() {
+		for i := range n.recovered {
+			eventually(s.t, "new messages of other nodes reach "+n.name+" in "+roomID(i), func() (bool, string) {
+				return n.recovered[i].Load() > 0, fmt.Sprint(n.store.State())
+			})
+			took := time.Unix(0, n.recovered[i].Load()).Sub(time.UnixMilli(n.healed.Load()))
+			longest = max(longest, took)
+		}
+	}
+	return longest
+}
+
+// close ends a node, once.
+func (n *node) close() {
+	n.closing.Do(func() {
+		if n.wrote != nil {
+			n.stopTicker()
+			n.ticking.Wait()
+			n.stopWriting()
+		}
+		n.hall.Close()
+		n.store.Close()
+	})
+}
+
+// clock is the machine's.
+type clock struct{}
+
+func (clock) Now() time.Time { return time.Now() }
+
+func (clock) AfterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }
+
+// write posts until ctx ends.
+func (n *node) write(ctx context.Context) {
+	ticker := time.NewTicker(cmp.Or(n.site.plan.every, postEvery))
+	defer ticker.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		r := i % len(n.rooms)
+		id := fmt.Sprintf("%s-%d-%d", n.name, r, i/len(n.rooms))
+		info := id
+		if i%paddedEvery == 0 {
+			info += "|" + strings.Repeat("x", int(n.site.padding.Load()))
+		}
+		switch err := n.rooms[r].Post(nil, n.name, info, time.Now()); {
+		case err == nil:
+			n.posted = append(n.posted, id)
+		case errors.Is(err, room.ErrBusy):
+			n.refused++
+		default:
+			n.site.t.Errorf("Post: %v", err)
+		}
+	}
+}
+
+// eventually waits until ok says yes; it fails the test with the last detail otherwise.
+func eventually(t *testing.T, what string, ok func() (bool, string)) {
+	t.Helper()
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.Now().Add(patience)
+	for {
+		done, detail := ok()
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v it is still not so that %s: %s", patience, what, detail)
+		}
+		<-ticker.C
+	}
+}
+
+// tail keeps the last of what was logged.
+type tail struct {
+	mu   sync.Mutex // guards the field below
+	text []byte
+}
+
+// Write keeps p.
+func (l *tail) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text = append(l.text, p...); len(l.text) > 64<<10 {
+		l.text = append(l.text[:0], l.text[32<<10:]...)
+	}
+	return len(p), nil
+}
+
+// String is what was logged lately.
+func (l *tail) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}

@@ -1,0 +1,82 @@
+package faults
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// wire is the network between one node and Redis. When it is cut, connections break and
+// new ones are refused. Where bytes must stop without a word it is a redistest.Proxy.
+type wire struct {
+	// Immutable after newWire.
+	t        *testing.T
+	addr, to string
+
+	working sync.WaitGroup
+
+	mu       sync.Mutex // guards the fields below
+	listener net.Listener
+	conns    []net.Conn
+}
+
+// newWire is a wire to a server, whole.
+func newWire(t *testing.T, to string) *wire {
+	t.Helper()
+	w := &wire{t: t, addr: "127.0.0.1:0", to: to}
+	w.mend()
+	w.addr = w.listener.Addr().String()
+	t.Cleanup(w.cut)
+	return w
+}
+
+// mend has it work, after cut.
+func (w *wire) mend() {
+	w.t.Helper()
+	l, err := net.Listen("tcp", w.addr)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listener = l
+	w.working.Go(func() { w.accept(l) }) // ends with l; cut waits for it
+}
+
+// cut breaks it.
+func (w *wire) cut() {
+	w.mu.Lock()
+	_ = w.listener.Close() // it may be cut already
+	for _, c := range w.conns {
+		_ = c.Close() // the other end may have done so
+	}
+	w.conns = nil
+	w.mu.Unlock()
+	w.working.Wait()
+}
+
+func (w *wire) accept(l net.Listener) {
+	for {
+		near, err := l.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", w.to)
+		if err != nil {
+			_ = near.Close() // as the server would
+			continue
+		}
+		w.mu.Lock()
+		if w.listener == l {
+			w.conns = append(w.conns, near, far)
+		}
+		w.mu.Unlock()
+		for _, pair := range [][2]net.Conn{{near, far}, {far, near}} {
+			w.working.Go(func() { // ends with either; cut waits for it
+				_, _ = io.Copy(pair[0], pair[1]) // that it breaks is what it is for
+				_, _ = pair[0].Close(), pair[1].Close()
+			})
+		}
+	}
+}
