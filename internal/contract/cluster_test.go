@@ -155,6 +155,37 @@ func TestCluster_RedisRestarts(t *testing.T) {
 	}
 }
 
+// TestCluster_ChatGoesOnWithoutRedis: within a node at once, newcomers included; the other
+// node hears of it when Redis is back. Nobody gets anything twice.
+func TestCluster_ChatGoesOnWithoutRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	nodes := twoNodes(t, server)
+	here, there := nodes[0].member(t, "r", "here"), nodes[1].member(t, "r", "there")
+	here.say("before")
+	here.wantMessage("r", "here", "before")
+	there.wantMessage("r", "here", "before")
+	server.Kill(t)
+	nodes[0].wantNotReady(t)
+	late := nodes[0].member(t, "r", "late")
+	late.say("anyone?")
+	late.wantMessage("r", "late", "anyone?")
+	here.wantMessage("r", "late", "anyone?")
+	other := nodes[0].member(t, "other", "alone") // a room that was never live
+	other.say("hello?")
+	other.wantMessage("other", "alone", "hello?")
+	server.Restart(t)
+	there.wantMessage("r", "late", "anyone?")
+	nodes[0].wantReady(t)
+	nodes[1].wantReady(t)
+	there.say("welcome back")
+	for _, m := range []*client{here, there, late} {
+		m.wantMessage("r", "there", "welcome back")
+	}
+	other.say("still")
+	other.wantMessage("other", "alone", "still")
+}
+
 func TestCluster_StartWithoutRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -219,6 +219,86 @@ func TestRedis_ReadsWhatFastIMWrote(t *testing.T) {
 	})
 }
 
+// TestRedis_BesideOriginalNodes: with redis.fastim_interop a node of ours and an original
+// one serve a room on one Redis. The original one is played: it says what it writes, and
+// takes only what its decoder takes.
+func TestRedis_BesideOriginalNodes(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	redis := dialRedis(t, server)
+	one := startNode(t, append(onRedis(server), "redis.fastim_interop=true")...)
+	two := startNode(t, append(onRedis(server), "redis.fastim_interop=true")...)
+	heard := make(chan string, 100) // By the original node; never closed.
+	subscribed := make(chan struct{})
+	go func() { // Ends with the client, at the test's end.
+		first := true
+		_ = redis.Receive(rueidis.WithOnSubscriptionHook(t.Context(), func(rueidis.PubSubSubscription) {
+			if first {
+				first = false
+				close(subscribed)
+			}
+		}), redis.B().Subscribe().Channel("mq:r").Build(), func(m rueidis.PubSubMessage) { heard <- m.Message })
+	}()
+	select {
+	case <-subscribed:
+	case <-time.After(patience):
+		t.Fatal("the original node is not subscribed")
+	}
+	original := func(info string) string {
+		m := oldMessage("r", "9", info, 0)
+		redis.do("RPUSH", "gml:r", fastIM(m))
+		redis.do("EXPIRE", "gml:r", "604800")
+		redis.do("PUBLISH", "mq:r", fastIM(m))
+		return m
+	}
+	wantHeard := func(want string) {
+		t.Helper()
+		select {
+		case got := <-heard:
+			if got != fastIM(want) {
+				t.Fatalf("the original node got %s; want the literal of %s", got, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("the original node did not hear of %s", want)
+		}
+	}
+
+	a, b := one.member(t, "r", "a"), two.member(t, "r", "b")
+	first := original(`from "9"`)
+	for _, m := range []*client{a, b} {
+		m.wantText(first)
+	}
+	wantHeard(first)
+	a.say("from a")
+	second := a.wantMessage("r", "a", "from a")
+	b.wantText(second)
+	wantHeard(second)
+	third := original("again")
+	for _, m := range []*client{a, b} {
+		m.wantText(third)
+	}
+	wantHeard(third)
+	redis.want([]string{fastIM(first), fastIM(second), fastIM(third)}, "LRANGE", "gml:r", "0", "-1")
+	two.dial(t, chatPath("r", "c", "any")).wantText(firstFrame(3, first, second, third))
+
+	user := one.login(t, "a")
+	redis.want(fastIM(user.token), "GET", "login:a")
+	redis.want([]string{fastIM("r")}, "SMEMBERS", "ugs:a")
+	one.wantEnvelope(t, "/group/delMessage", user, params{"groupId": "r", "ts": fmt.Sprint(timestamp(t, second))}, recalled)
+	redis.want([]string{fastIM(first), fastIM(third)}, "LRANGE", "gml:r", "0", "-1")
+	eventually(t, func() error { // the other node hears of it a moment later
+		if got, want := two.dial(t, chatPath("r", "d", "any")).text(), firstFrame(2, first, third); got != want {
+			return fmt.Errorf("first frame = %s; want %s", got, want)
+		}
+		return nil
+	})
+	last := original("after the recall")
+	for _, m := range []*client{a, b} {
+		m.wantText(last)
+	}
+	wantHeard(last) // and nothing it cannot decode came before
+}
+
 // A Redis may come back empty: a failover to an empty replica, a flush by mistake.
 func TestRedis_LosesItsData(t *testing.T) {
 	t.Parallel()
