@@ -1,0 +1,38 @@
+/**
+ * ErrorCode says what went wrong, for programs. The codes of the client itself are
+ * listed; a server may send others, which are passed on as they are.
+ */
+export type ErrorCode = "closed" | "timeout" | "overflow" | "invalid" | "network" | "protocol" | "bad_request" | "unauthenticated" | "forbidden" | "banned" | "origin_not_allowed" | "no_such_room" | "rate_limited" | "full" | "draining" | (string & {});
+/** BarrageError is the base of all errors of this client. */
+export declare class BarrageError extends Error {
+    readonly name: string;
+    /** code says what went wrong, for programs. */
+    readonly code: ErrorCode;
+    /** retryAfterMs is how long to wait before trying again, in ms; undefined where nobody said. */
+    readonly retryAfterMs: number | undefined;
+    constructor(code: ErrorCode, message: string, retryAfterMs?: number);
+}
+/** SendError says why a send or a recall was not taken. */
+export declare class SendError extends BarrageError {
+    readonly name = "SendError";
+    /**
+     * id is that of the send. After code "timeout" or "closed" the message may still have
+     * been taken: send it again with this id within two minutes and it stays one message.
+     */
+    readonly id: string;
+    constructor(id: string, code: ErrorCode, message: string, retryAfterMs?: number);
+}
+/** HttpError says why an HTTP request failed. */
+export declare class HttpError extends BarrageError {
+    readonly name = "HttpError";
+    /** status is the HTTP status; 0 when no answer came (code "network" or "timeout"). */
+    readonly status: number;
+    constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number);
+}
+/** ConnectionError says why the room closed for good. */
+export declare class ConnectionError extends BarrageError {
+    readonly name = "ConnectionError";
+    /** closeCode is the WebSocket's close code; 0 when the server refused before there was one. */
+    readonly closeCode: number;
+    constructor(code: ErrorCode, message: string, closeCode?: number);
+}

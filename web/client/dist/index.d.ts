@@ -1,0 +1,4 @@
+export { BarrageError, ConnectionError, HttpError, SendError } from "./errors.js";
+export type { ErrorCode } from "./errors.js";
+export { Room } from "./room.js";
+export type * from "./types.js";

@@ -1,0 +1,78 @@
+// When to connect again, and when not to.
+
+import type { StateReason } from "./types.js";
+
+/** Stop says that connecting again is useless until the application does something. */
+export interface Stop {
+  readonly stop: true;
+  readonly code: StateReason;
+  readonly message: string;
+}
+
+/** Wait says why and how long to wait. */
+export interface Wait {
+  readonly stop: false;
+  readonly reason: StateReason;
+  readonly ms: number;
+  /** firm: the server named the time, so a page that comes back does not cut it short. */
+  readonly firm: boolean;
+}
+
+/** floodMs is how long a client that flooded stays away (the protocol's table of close codes). */
+const floodMs = 60_000;
+
+/** stops are the close codes that mean no. */
+const stops: Record<number, [code: StateReason, message: string]> = {
+  1002: ["protocol", "the server found a protocol error"],
+  1003: ["protocol", "the server found a binary frame"],
+  1007: ["protocol", "the server found text that is no UTF-8"],
+  1009: ["too_big", "the server found a message too big"],
+  4400: ["bad_request", "the server got too many bad requests"],
+  4401: ["unauthenticated", "the token is not valid any more"],
+  4403: ["forbidden", "not a member of the room, kicked or banned"],
+};
+
+/** Backoff waits with full jitter: a random time up to a bound that doubles with each failure. */
+export class Backoff {
+  readonly #baseMs: number;
+  readonly #capMs: number;
+  readonly #random: () => number;
+  #failures = 0;
+
+  constructor(baseMs: number, capMs: number, random: () => number) {
+    this.#baseMs = baseMs;
+    this.#capMs = capMs;
+    this.#random = random;
+  }
+
+  /** reset says that all is well: the next wait is short again. */
+  reset(): void {
+    this.#failures = 0;
+  }
+
+  /** afterClose decides about a connection that stood and was closed with code. */
+  afterClose(code: number): Stop | Wait {
+    const no = stops[code];
+    if (no) return { stop: true, code: no[0], message: no[1] };
+    if (code === 4429) return this.#wait("flooding", floodMs);
+    return this.#wait(code === 1012 ? "leaving" : "lost");
+  }
+
+  /** afterRefusal decides about a handshake that was refused with an HTTP status. */
+  afterRefusal(status: number, code: StateReason, message: string, retryAfterMs: number | undefined): Stop | Wait {
+    if (status >= 400 && status < 500 && status !== 408 && status !== 429) return { stop: true, code, message };
+    return this.#wait(code, retryAfterMs);
+  }
+
+  /** afterFailure decides about a connection that could not be made, or fell silent. */
+  afterFailure(reason: StateReason): Wait {
+    return this.#wait(reason);
+  }
+
+  /** #wait waits for what the server named, and spreads those whom it told the same. */
+  #wait(reason: StateReason, namedMs?: number): Wait {
+    const bound = Math.min(this.#capMs, this.#baseMs * 2 ** this.#failures);
+    this.#failures = Math.min(this.#failures + 1, 30);
+    return { stop: false, reason, ms: Math.round((namedMs ?? 0) + this.#random() * bound), firm: namedMs !== undefined };
+  }
+}

@@ -1,0 +1,78 @@
+// The errors of the client: one base class, so that `instanceof BarrageError` and a
+// `switch (err.code)` are all that an application needs.
+
+/**
+ * ErrorCode says what went wrong, for programs. The codes of the client itself are
+ * listed; a server may send others, which are passed on as they are.
+ */
+export type ErrorCode =
+  | "closed" // the room was closed, by close() or by a server that wants us gone
+  | "timeout" // no answer in time; whether it was taken is not known
+  | "overflow" // too many sends wait for an answer
+  | "invalid" // an argument that the protocol does not allow
+  | "network" // the HTTP request did not get through
+  | "protocol" // the server sent what the protocol does not know
+  | "bad_request"
+  | "unauthenticated"
+  | "forbidden"
+  | "banned"
+  | "origin_not_allowed"
+  | "no_such_room"
+  | "rate_limited"
+  | "full"
+  | "draining"
+  | (string & {});
+
+/** BarrageError is the base of all errors of this client. */
+export class BarrageError extends Error {
+  override readonly name: string = "BarrageError";
+  /** code says what went wrong, for programs. */
+  readonly code: ErrorCode;
+  /** retryAfterMs is how long to wait before trying again, in ms; undefined where nobody said. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, retryAfterMs?: number) {
+    super(message);
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** SendError says why a send or a recall was not taken. */
+export class SendError extends BarrageError {
+  override readonly name = "SendError";
+  /**
+   * id is that of the send. After code "timeout" or "closed" the message may still have
+   * been taken: send it again with this id within two minutes and it stays one message.
+   */
+  readonly id: string;
+
+  constructor(id: string, code: ErrorCode, message: string, retryAfterMs?: number) {
+    super(code, message, retryAfterMs);
+    this.id = id;
+  }
+}
+
+/** HttpError says why an HTTP request failed. */
+export class HttpError extends BarrageError {
+  override readonly name = "HttpError";
+  /** status is the HTTP status; 0 when no answer came (code "network" or "timeout"). */
+  readonly status: number;
+
+  constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number) {
+    super(code, message, retryAfterMs);
+    this.status = status;
+  }
+}
+
+/** ConnectionError says why the room closed for good. */
+export class ConnectionError extends BarrageError {
+  override readonly name = "ConnectionError";
+  /** closeCode is the WebSocket's close code; 0 when the server refused before there was one. */
+  readonly closeCode: number;
+
+  constructor(code: ErrorCode, message: string, closeCode = 0) {
+    super(code, message);
+    this.closeCode = closeCode;
+  }
+}

@@ -1,0 +1,135 @@
+// The HTTP side of the protocol: history, and why a handshake failed.
+
+import type { Env } from "./env.js";
+import { HttpError } from "./errors.js";
+import type { Message } from "./types.js";
+import { isObject, readMessages, text } from "./wire.js";
+
+/** requestMs bounds a request. */
+const requestMs = 5000;
+
+/** pageLimit is how many messages are asked for at once (the server gives up to 1,000). */
+const pageLimit = 500;
+
+/** History is a page of a room's history, oldest first. */
+export interface History {
+  /** epoch that its seqs count in; "" where the server did not say. */
+  readonly epoch: string;
+  readonly messages: Message[];
+}
+
+/** Api knows the addresses of one room, for one user. */
+export class Api {
+  readonly #env: Env;
+  readonly #fetch: typeof fetch;
+  readonly #base: URL; // with a slash at its end
+  readonly #room: string;
+  readonly #userId: string;
+
+  /** base is an address of ws, wss, http or https. */
+  constructor(env: Env, fetcher: typeof fetch, base: URL, room: string, userId: string) {
+    this.#env = env;
+    this.#fetch = fetcher;
+    this.#base = new URL(base.href.replace(/^ws/, "http"));
+    this.#base.search = this.#base.hash = "";
+    if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
+    this.#room = room;
+    this.#userId = userId;
+  }
+
+  /** socketUrl is where to connect, and from where to resume. */
+  socketUrl(token: string, resume: { epoch: string; since: number } | undefined): string {
+    const url = this.#url("/ws", { user_id: this.#userId, token, ...resume });
+    return url.href.replace(/^http/, "ws"); // not by url.protocol: some runtimes refuse to change it
+  }
+
+  /** refusal returns why the room may have refused us: what it answers over HTTP; undefined where it does not refuse. */
+  async refusal(token: string, signal: AbortSignal): Promise<HttpError | undefined> {
+    try {
+      await this.#get(this.#url("", {}), token, signal);
+      return undefined;
+    } catch (err) {
+      return err as HttpError; // #get throws no other
+    }
+  }
+
+  /** history returns at most limit messages, the newest before the seq given. */
+  async history(token: string, before: number | undefined, limit: number, signal: AbortSignal): Promise<History> {
+    const raw = await this.#get(this.#url("/messages", { before, limit }), token, signal);
+    return isObject(raw) ? { epoch: text(raw["epoch"]), messages: readMessages(raw["messages"]) } : { epoch: "", messages: readMessages(raw) };
+  }
+
+  /**
+   * between returns what history has of the seqs from..to, in order, page by page from
+   * the newest. It rejects when counting has started again meanwhile.
+   */
+  async between(token: string, epoch: string, from: number, to: number, signal: AbortSignal): Promise<Message[]> {
+    let found: Message[] = [];
+    let before = to + 1;
+    while (before > from) {
+      const page = await this.history(token, before, Math.min(before - from, pageLimit), signal);
+      if (page.epoch !== "" && page.epoch !== epoch) throw new HttpError(200, "protocol", "history is of another epoch");
+      const older = page.messages.filter((m) => m.seq < before);
+      const oldest = older[0];
+      if (!oldest) break;
+      found = [...older.filter((m) => m.seq >= from), ...found];
+      before = oldest.seq;
+    }
+    return found;
+  }
+
+  #url(path: string, query: Record<string, string | number | undefined>): URL {
+    const url = new URL(`v1/rooms/${encodeURIComponent(this.#room)}${path}`, this.#base);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+    return url;
+  }
+
+  async #get(url: URL, token: string, signal: AbortSignal): Promise<unknown> {
+    const timeout = new AbortController();
+    const abort = () => timeout.abort();
+    const cancel = this.#env.after(requestMs, abort);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    url.searchParams.set("user_id", this.#userId);
+    try {
+      const response = await this.#fetch(url.href, { headers: { Authorization: `Bearer ${token}` }, signal: timeout.signal });
+      const body: unknown = await response.json().catch(() => undefined);
+      if (!response.ok) throw this.#refused(response, body);
+      return body;
+    } catch (err) {
+      if (err instanceof HttpError) throw err;
+      if (timeout.signal.aborted && !signal.aborted) throw new HttpError(0, "timeout", `cannot get ${url.pathname}: no answer within ${requestMs} ms`);
+      throw new HttpError(0, signal.aborted ? "closed" : "network", `cannot get ${url.pathname}: ${err instanceof Error ? err.message : String(err)}`);
+    } finally {
+      cancel();
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** #refused reads a refusal. A page of another origin may not see the header Retry-After, so the body comes first. */
+  #refused(response: Response, body: unknown): HttpError {
+    const raw = isObject(body) && isObject(body["error"]) ? body["error"] : {};
+    const code = text(raw["code"]) || codes[response.status] || "refused";
+    const message = text(raw["message"]) || `the server answered with ${response.status}`;
+    const named = raw["retry_after_ms"];
+    const ms = typeof named === "number" && named > 0 ? named : retryAfter(response.headers.get("Retry-After"), this.#env.now());
+    return new HttpError(response.status, code, message, ms);
+  }
+}
+
+/** codes stand in where something in between, a proxy, refused without one. */
+const codes: Record<number, string> = {
+  401: "unauthenticated",
+  403: "forbidden",
+  404: "no_such_room",
+  429: "rate_limited",
+  503: "full",
+};
+
+/** retryAfter reads the header: seconds or a date (RFC 9110 section 10.2.3). */
+function retryAfter(header: string | null, now: number): number | undefined {
+  if (!header) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  return ms > 0 ? ms : undefined;
+}
+

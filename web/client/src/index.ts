@@ -1,0 +1,7 @@
+// barrage-client: a live room that comes back by itself and says what it missed.
+// The first type to read is Room.
+
+export { BarrageError, ConnectionError, HttpError, SendError } from "./errors.js";
+export type { ErrorCode } from "./errors.js";
+export { Room } from "./room.js";
+export type * from "./types.js";

@@ -1,0 +1,175 @@
+// What the user wants said: sends and recalls that wait for their answer, over
+// reconnects, and likes that wait for their second.
+
+import type { Env } from "./env.js";
+import { SendError, type ErrorCode } from "./errors.js";
+import type { Message, Sent } from "./types.js";
+
+/** maxPending bounds the sends and recalls that wait for an answer. */
+const maxPending = 100;
+
+/** likeEveryMs and likeMax: at most one like op per second, of at most 100 (the protocol's). */
+const likeEveryMs = 1000;
+const likeMax = 100;
+
+/** Line is the connection of the moment; undefined while there is none. */
+export interface Line {
+  send(data: string): void;
+}
+
+/** Ask is a frame that is answered by its id. */
+export interface Ask {
+  readonly t: "send" | "recall";
+  readonly seq?: number;
+  readonly body?: string;
+  readonly kind?: string;
+  readonly ext?: unknown;
+}
+
+interface Pending {
+  readonly id: string;
+  readonly ask: Ask;
+  readonly data: string; // ask with its id, as JSON
+  readonly resolve: (sent: Sent) => void;
+  readonly reject: (err: SendError) => void;
+  readonly promise: Promise<Sent>;
+  readonly cancelTimeout: () => void;
+}
+
+/** Outbox keeps what is not answered yet. */
+export class Outbox {
+  readonly #env: Env;
+  readonly #userId: string;
+  readonly #pending = new Map<string, Pending>();
+  #line: Line | undefined;
+  #maxBodyBytes = 0; // 0 = not known
+  #likes = 0;
+  #nextLikeAt = 0;
+  #cancelLike: (() => void) | undefined;
+
+  constructor(env: Env, userId: string) {
+    this.#env = env;
+    this.#userId = userId;
+  }
+
+  /** connected sends what waits, with the ids it had before. */
+  connected(line: Line, maxBodyBytes: number): void {
+    this.#line = line;
+    this.#maxBodyBytes = maxBodyBytes;
+    for (const pending of this.#pending.values()) this.#transmit(pending);
+    this.#sendLikes();
+  }
+
+  /** disconnected keeps everything for the next connection. */
+  disconnected(): void {
+    this.#line = undefined;
+    this.#cancelLike?.();
+    this.#cancelLike = undefined;
+  }
+
+  /** fail rejects all that waits and forgets the likes: there will be no next connection. */
+  fail(code: ErrorCode, message: string): void {
+    this.disconnected();
+    this.#likes = 0;
+    for (const pending of [...this.#pending.values()]) this.#reject(pending, code, message);
+  }
+
+  /** ask sends a frame. An id that waits already is the same frame. */
+  ask(id: string, ask: Ask, timeoutMs: number): Promise<Sent> {
+    const same = this.#pending.get(id);
+    if (same) return same.promise;
+    if (this.#pending.size >= maxPending) return Promise.reject(new SendError(id, "overflow", `cannot ${ask.t}: ${maxPending} wait for an answer`));
+    let data: string;
+    try {
+      data = JSON.stringify({ ...ask, id });
+    } catch (err) {
+      return Promise.reject(new SendError(id, "invalid", `cannot ${ask.t}: ${String(err)}`));
+    }
+    let resolve!: Pending["resolve"], reject!: Pending["reject"];
+    const promise = new Promise<Sent>((res, rej) => {
+      resolve = res;
+      reject = rej;
+    });
+    const cancelTimeout = this.#env.after(timeoutMs, () => this.#reject(pending, "timeout", `no answer within ${timeoutMs} ms`));
+    const pending: Pending = { id, ask, data, resolve, reject, promise, cancelTimeout };
+    this.#pending.set(id, pending);
+    this.#transmit(pending);
+    return promise;
+  }
+
+  /** like counts n likes; they go out within a second or as many as it takes. */
+  like(n: number): void {
+    this.#likes += n;
+    this.#sendLikes();
+  }
+
+  /** acked takes the server's word that a message is in the room's history. */
+  acked(sent: Sent): void {
+    const pending = this.#pending.get(sent.id);
+    if (pending) this.#settle(pending).resolve(sent);
+  }
+
+  /** seen takes a message of the room: one of ours that waits has been taken, though its ack was lost. */
+  seen(message: Message): void {
+    if (message.id === "" || message.userId !== this.#userId) return;
+    if (this.#pending.get(message.id)?.ask.t === "send") this.acked({ id: message.id, seq: message.seq, ts: message.ts });
+  }
+
+  /** recalled takes word that a message was taken back. */
+  recalled(seq: number): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.ask.t === "recall" && pending.ask.seq === seq) this.#settle(pending).resolve({ id: pending.id, seq, ts: 0 });
+    }
+  }
+
+  /**
+   * refused takes a refusal; false where nobody waits for it. One without an id is of the
+   * oldest recall: servers need not give the id of a recall back.
+   */
+  refused(id: string, code: ErrorCode, message: string, retryAfterMs: number | undefined): boolean {
+    const pending = id === "" ? [...this.#pending.values()].find((p) => p.ask.t === "recall") : this.#pending.get(id);
+    if (pending) this.#reject(pending, code, message, retryAfterMs);
+    return pending !== undefined;
+  }
+
+  #transmit(pending: Pending): void {
+    if (!this.#line) return;
+    const bytes = bytesOf(pending.ask.body ?? "");
+    if (this.#maxBodyBytes > 0 && bytes > this.#maxBodyBytes) {
+      // The server would close the connection.
+      return this.#reject(pending, "invalid", `the body has ${bytes} bytes, the room takes ${this.#maxBodyBytes}`);
+    }
+    this.#line.send(pending.data);
+  }
+
+  #sendLikes(): void {
+    if (this.#likes === 0 || !this.#line || this.#cancelLike) return;
+    const now = this.#env.now();
+    if (now >= this.#nextLikeAt) {
+      const n = Math.min(this.#likes, likeMax);
+      this.#likes -= n;
+      this.#nextLikeAt = now + likeEveryMs;
+      this.#line.send(JSON.stringify({ t: "like", n }));
+    }
+    if (this.#likes === 0) return;
+    this.#cancelLike = this.#env.after(this.#nextLikeAt - now, () => {
+      this.#cancelLike = undefined;
+      this.#sendLikes();
+    });
+  }
+
+  #reject(pending: Pending, code: ErrorCode, message: string, retryAfterMs?: number): void {
+    this.#settle(pending).reject(new SendError(pending.id, code, `cannot ${pending.ask.t}: ${message}`, retryAfterMs));
+  }
+
+  #settle(pending: Pending): Pending {
+    pending.cancelTimeout();
+    this.#pending.delete(pending.id);
+    return pending;
+  }
+}
+
+/** bytesOf returns the length of s in UTF-8. */
+export function bytesOf(s: string): number {
+  return new TextEncoder().encode(s).length;
+}

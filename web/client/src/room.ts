@@ -1,0 +1,385 @@
+import { Backoff, type Stop, type Wait } from "./backoff.js";
+import { Connection, type Ended } from "./connection.js";
+import { Emitter } from "./emitter.js";
+import { realEnv, type Env } from "./env.js";
+import { BarrageError, ConnectionError, HttpError, SendError } from "./errors.js";
+import { Api } from "./http.js";
+import { bytesOf, Outbox, type Ask } from "./outbox.js";
+import { isLocal, Stream } from "./stream.js";
+import type { Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason, WebSocketClass } from "./types.js";
+import type { Frame } from "./wire.js";
+
+/** maxSendTimeoutMs keeps a send's last try within the two minutes in which its id is known. */
+const maxSendTimeoutMs = 100_000;
+
+/** maxIdBytes bounds the id of a send (the protocol's). */
+const maxIdBytes = 64;
+
+/** steadyMs is how long a connection has to stand before the next wait is short again. */
+const steadyMs = 10_000;
+
+/** fetchTries and fetchRetryMs: history is asked a few times, a random while apart. */
+const fetchTries = 2;
+const fetchRetryMs = 1000;
+
+/** patienceMs: newer messages wait for history, so a history that names a longer wait is given up. */
+const patienceMs = 3000;
+
+/**
+ * Room is one user's place in one live room. It connects, comes back by itself and
+ * resumes where it was, hands on each message once and in order, and keeps what the
+ * user wants said until the server has taken it.
+ */
+export class Room {
+  readonly #env: Env;
+  readonly #options: RoomOptions;
+  readonly #WebSocket: WebSocketClass;
+  readonly #api: Api;
+  readonly #events = new Emitter<RoomEvents>();
+  readonly #backoff: Backoff;
+  readonly #stream: Stream;
+  readonly #outbox: Outbox;
+  readonly #idPrefix: string;
+  #ids = 0;
+  #state: State = { name: "idle", reason: "new", closeCode: 0 };
+  #online = 0;
+  #likes = 0;
+
+  // Of the connection of the moment.
+  #attempt: AbortController | undefined; // aborted when the room is closed
+  #token = "";
+  #connection: Connection | undefined;
+  #cancelRetry = () => {};
+  #firm = false; // the server named the wait
+  #cancelSteady = () => {};
+  #leaveAt = 0; // when a leaving node wants us to go; 0 = it does not
+  #cancelLeave = () => {};
+  #offBack: (() => void) | undefined;
+
+  /**
+   * A Room does nothing before connect. The constructor throws a BarrageError with code
+   * "invalid" where the options make no sense.
+   */
+  constructor(options: RoomOptions);
+  /** @internal Tests bring their own world. */
+  constructor(options: RoomOptions, env: Env);
+  constructor(options: RoomOptions, env: Env = realEnv) {
+    const WebSocket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
+    const url = options.url ?? globalThis.location?.origin;
+    if (!options.room || !options.userId) throw new BarrageError("invalid", "cannot make a Room: room and userId must not be empty");
+    const base = parseBase(url);
+    if (!base) throw new BarrageError("invalid", `cannot make a Room: url is ${JSON.stringify(url)}, want ws://host:port`);
+    if (!WebSocket) throw new BarrageError("invalid", "cannot make a Room: there is no WebSocket here, pass one in the options");
+    this.#env = env;
+    this.#options = options;
+    this.#WebSocket = WebSocket;
+    this.#api = new Api(env, options.fetch ?? ((...args) => fetch(...args)), base, options.room, options.userId);
+    this.#backoff = new Backoff(options.backoffBaseMs ?? 1000, options.backoffCapMs ?? 30_000, env.random);
+    this.#outbox = new Outbox(env, options.userId);
+    this.#idPrefix = Math.floor(env.random() * 2 ** 52).toString(36);
+    this.#stream = new Stream(
+      {
+        message: (message, history) => {
+          if (!isLocal(this.#stream.epoch)) this.#outbox.seen(message); // else it is not in the history yet
+          this.#events.emit("message", message, { history });
+        },
+        recalled: (recalled) => {
+          this.#outbox.recalled(recalled.seq);
+          this.#events.emit("recalled", recalled);
+        },
+        gap: (gap) => this.#events.emit("gap", gap),
+        epoch: (epoch, seq) => this.#events.emit("epoch", { epoch, seq }),
+        fetchBetween: (epoch, from, to, signal) => this.#fetchBetween(epoch, from, to, signal),
+      },
+      options.gapLimit ?? 500,
+    );
+  }
+
+  /** online is how many are in the room; 0 before the first welcome. */
+  get online(): number {
+    return this.#online;
+  }
+
+  /** likes is how many the room has had; 0 before the first welcome. */
+  get likes(): number {
+    return this.#likes;
+  }
+
+  /** seq is that of the newest message handed on or named in a gap. */
+  get seq(): number {
+    return this.#stream.last;
+  }
+
+  /** epoch is what seq counts in; "" before the first welcome. */
+  get epoch(): string {
+    return this.#stream.epoch;
+  }
+
+  /** state is where the room stands. */
+  get state(): State {
+    return this.#state;
+  }
+
+  /** on adds a listener; the function returned removes it. A listener that throws stops nothing else. */
+  on<E extends keyof RoomEvents>(event: E, listener: (...args: RoomEvents[E]) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /**
+   * connect starts. It ends a wait; it does nothing while connected or on the way. After
+   * a close, by whomever, it starts again and resumes where it was.
+   */
+  connect(): void {
+    if (this.#state.name === "connecting" || this.#state.name === "open") return;
+    if (this.#state.name !== "waiting") this.#backoff.reset();
+    this.#offBack ??= this.#env.onBack(() => this.#back());
+    this.#attempt ??= new AbortController();
+    this.#begin("connect");
+  }
+
+  /** close leaves the room. What waits for an answer is rejected with code "closed". */
+  close(): void {
+    if (this.#state.name === "closed") return;
+    this.#closeFor("close", 0, "closed", "the room was closed");
+  }
+
+  /**
+   * send says body to the room, and is done when the message is in the room's history.
+   * Without a connection it waits for one; after a cut it goes again with its id, which
+   * keeps it one message.
+   *
+   * It rejects with a SendError: what the server refused has the server's code; "timeout"
+   * (it may have been taken), "closed", "overflow" (100 wait already), "invalid".
+   */
+  send(body: string, options: SendOptions = {}): Promise<Sent> {
+    const { kind, ext, id = this.#newId() } = options;
+    if (id === "" || bytesOf(id) > maxIdBytes) return Promise.reject(new SendError(id, "invalid", `cannot send: the id must have 1 to ${maxIdBytes} bytes`));
+    return this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, options.timeoutMs);
+  }
+
+  /** like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when the room closes. */
+  like(n = 1): void {
+    if (!Number.isSafeInteger(n) || n < 1) throw new BarrageError("invalid", `cannot like: n is ${n}, want a whole number from 1`);
+    if (this.#state.name !== "closed") this.#outbox.like(n);
+  }
+
+  /** recall takes a message back, for all. It rejects with a SendError as send does. */
+  async recall(seq: number): Promise<void> {
+    await this.#ask(this.#newId(), { t: "recall", seq });
+  }
+
+  /**
+   * messages returns history, oldest first: at most limit messages, the newest before the
+   * seq given, or the newest of all. It rejects with an HttpError.
+   */
+  async messages(before?: number, limit = 50): Promise<Message[]> {
+    const signal = this.#attempt?.signal ?? new AbortController().signal;
+    const page = await this.#api.history(await this.#askToken(), before, limit, signal);
+    return page.messages;
+  }
+
+  #newId(): string {
+    return `${this.#idPrefix}-${++this.#ids}`;
+  }
+
+  #ask(id: string, ask: Ask, timeoutMs = this.#options.sendTimeoutMs ?? 30_000): Promise<Sent> {
+    if (this.#state.name === "closed") return Promise.reject(new SendError(id, "closed", `cannot ${ask.t}: the room is closed`));
+    return this.#outbox.ask(id, ask, Math.min(timeoutMs, maxSendTimeoutMs));
+  }
+
+  async #askToken(): Promise<string> {
+    const { token } = this.#options;
+    return typeof token === "function" ? token() : token;
+  }
+
+  /** #begin makes a connection. */
+  #begin(reason: StateReason): void {
+    this.#cancelRetry();
+    this.#leaveAt = 0;
+    const attempt = this.#attempt;
+    this.#setState({ name: "connecting", reason, closeCode: 0 });
+    this.#askToken().then(
+      (token) => {
+        if (attempt !== this.#attempt || this.#connection) return;
+        this.#token = token;
+        const resume = this.#stream.joined ? { epoch: this.#stream.epoch, since: this.#stream.last } : undefined;
+        this.#open(this.#api.socketUrl(token, resume));
+      },
+      (err: unknown) => {
+        if (attempt !== this.#attempt) return;
+        this.#events.emit("error", new BarrageError("unauthenticated", `cannot get a token: ${String(err)}`));
+        this.#follow(this.#backoff.afterFailure("unauthenticated"), 0);
+      },
+    );
+  }
+
+  #open(url: string): void {
+    try {
+      const connection: Connection = new Connection(this.#env, this.#WebSocket, url, {
+        frame: (frame) => this.#take(connection, frame),
+        ended: (ended) => void this.#ended(ended),
+      });
+      this.#connection = connection;
+    } catch (err) {
+      // A browser refuses ws:// from a page of https://, for one.
+      this.#follow({ stop: true, code: "invalid", message: `cannot open a WebSocket: ${String(err)}` }, 0);
+    }
+  }
+
+  /** #take takes a frame of the connection that stands. */
+  #take(connection: Connection, frame: Frame | undefined): void {
+    if (!frame) {
+      this.#events.emit("error", new BarrageError("protocol", "the server sent what is no JSON object"));
+      return;
+    }
+    switch (frame.t) {
+      case "welcome":
+        return this.#welcome(connection, frame);
+      case "batch":
+        return this.#stream.batch(frame.epoch, frame.messages);
+      case "gap":
+        return this.#stream.gap(frame.from, frame.to, frame.reason);
+      case "recalled":
+        return this.#stream.recalled(frame.recalled);
+      case "epoch":
+        return this.#stream.epochChanged(frame.epoch, frame.seq);
+      case "ack":
+        return this.#outbox.acked({ id: frame.id, seq: frame.seq, ts: frame.ts });
+      case "refused":
+        if (!this.#outbox.refused(frame.id, frame.code, frame.message, frame.retryAfterMs)) {
+          this.#events.emit("error", new BarrageError(frame.code, frame.message, frame.retryAfterMs));
+        }
+        return;
+      case "counters":
+        this.#online = frame.counters.online;
+        this.#likes = frame.counters.likes;
+        return this.#events.emit("counters", frame.counters);
+      case "system":
+        return this.#events.emit("system", frame.notice);
+      case "reconnect":
+        return this.#leaveWithin(frame.afterMs);
+    }
+  }
+
+  #welcome(connection: Connection, frame: Frame & { t: "welcome" }): void {
+    const { welcome } = frame;
+    this.#online = welcome.online;
+    this.#likes = welcome.likes;
+    connection.welcomed(frame.heartbeatMs);
+    this.#cancelSteady = this.#env.after(steadyMs, () => this.#backoff.reset());
+    this.#setState({ name: "open", reason: "welcome", closeCode: 0 });
+    this.#events.emit("welcome", welcome);
+    if (this.#connection !== connection) return; // a listener closed the room
+    this.#stream.welcome(welcome.epoch, welcome.seq, frame.messages);
+    // Last: what the welcome showed to have been taken need not go again.
+    if (this.#connection === connection) this.#outbox.connected(connection, welcome.limits.maxBodyBytes);
+  }
+
+  /** #leaveWithin goes to another node, after a random while, so that not all go at once. */
+  #leaveWithin(afterMs: number): void {
+    const ms = this.#env.random() * afterMs;
+    this.#leaveAt = this.#env.now() + ms;
+    this.#cancelLeave();
+    this.#cancelLeave = this.#env.after(ms, () => {
+      this.#drop();
+      this.#begin("leaving");
+    });
+  }
+
+  /** #ended decides what to do after a connection has ended by itself. */
+  async #ended({ opened, code, silent }: Ended): Promise<void> {
+    const attempt = this.#attempt;
+    const leaveAt = this.#leaveAt;
+    this.#drop();
+    if (silent) return this.#follow(this.#backoff.afterFailure("silent"), 0);
+    if (!opened) {
+      // A page cannot see with which status a handshake was refused: ask for the same
+      // room over HTTP, where it can.
+      const refusal = attempt && (await this.#api.refusal(this.#token, attempt.signal));
+      if (attempt !== this.#attempt) return;
+      if (refusal && refusal.status > 0) {
+        return this.#follow(this.#backoff.afterRefusal(refusal.status, refusal.code, refusal.message, refusal.retryAfterMs), code);
+      }
+    }
+    const verdict = this.#backoff.afterClose(code);
+    const named = leaveAt - this.#env.now();
+    if (!verdict.stop && leaveAt > 0) return this.#follow({ ...verdict, reason: "leaving", ms: Math.max(named, 0), firm: true }, code);
+    this.#follow(verdict, code);
+  }
+
+  /** #follow does what the back-off says. */
+  #follow(verdict: Stop | Wait, closeCode: number): void {
+    if (verdict.stop) {
+      this.#closeFor(verdict.code, closeCode, verdict.code, verdict.message);
+      this.#events.emit("error", new ConnectionError(verdict.code, verdict.message, closeCode));
+      return;
+    }
+    this.#firm = verdict.firm;
+    this.#cancelRetry = this.#env.after(verdict.ms, () => this.#begin("retry"));
+    this.#setState({ name: "waiting", reason: verdict.reason, closeCode, retryInMs: verdict.ms, retryAt: this.#env.now() + verdict.ms });
+  }
+
+  /** #back: the page is visible again, or the network is back. */
+  #back(): void {
+    if (this.#state.name === "open") this.#connection?.check();
+    if (this.#state.name === "waiting" && !this.#firm) this.#begin("connect");
+  }
+
+  /** #drop lets go of the connection; the stream and the outbox keep what the next one needs. */
+  #drop(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#cancelSteady();
+    this.#cancelLeave();
+    this.#stream.disconnected();
+    this.#outbox.disconnected();
+  }
+
+  #closeFor(reason: StateReason, closeCode: number, code: string, message: string): void {
+    this.#drop();
+    this.#cancelRetry();
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+    this.#offBack?.();
+    this.#offBack = undefined;
+    this.#setState({ name: "closed", reason, closeCode });
+    this.#outbox.fail(code, message);
+  }
+
+  #setState(state: State): void {
+    this.#state = state;
+    this.#events.emit("state", state);
+  }
+
+  /** #fetchBetween asks history, a few times where that may help. */
+  async #fetchBetween(epoch: string, from: number, to: number, signal: AbortSignal): Promise<Message[]> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await this.#api.between(this.#token, epoch, from, to, signal);
+      } catch (err) {
+        const { status, retryAfterMs = 0 } = err as HttpError; // between throws no other
+        const mayHelp = status === 0 || status === 429 || status >= 500;
+        if (!mayHelp || retryAfterMs > patienceMs || tried === fetchTries || signal.aborted) throw err;
+        await this.#sleep(retryAfterMs + this.#env.random() * fetchRetryMs, signal);
+      }
+    }
+  }
+
+  /** #sleep returns after ms, or at the signal. */
+  #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#env.after(ms, resolve);
+      signal.addEventListener("abort", () => (cancel(), resolve()), { once: true });
+    });
+  }
+}
+
+/** parseBase reads the address of a server; undefined where it is none. */
+function parseBase(url: string | undefined): URL | undefined {
+  try {
+    const base = new URL(url ?? "");
+    return /^(ws|http)s?:$/.test(base.protocol) ? base : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,200 @@
+// What an application sees: options, messages, events.
+
+import type { BarrageError, ErrorCode } from "./errors.js";
+
+/** Message is one message of a room. */
+export interface Message {
+  /** seq is its place in the room, from 1; unique and rising within an epoch. */
+  readonly seq: number;
+  /** kind is "chat", "gift", "system" or whatever the room's owner likes. */
+  readonly kind: string;
+  readonly userId: string;
+  readonly body: string;
+  /** ts is when the room took it, in ms since 1970, by the server's clock. */
+  readonly ts: number;
+  /** id is the one its sender gave it; "" where there was none. */
+  readonly id: string;
+  /** ext is any JSON its sender added; undefined where there was none. */
+  readonly ext?: unknown;
+  /** recalled is true in history when it was taken back; all but seq is empty then. */
+  readonly recalled: boolean;
+}
+
+/** MessageInfo says how a message came. */
+export interface MessageInfo {
+  /** history is true for what did not come live: with the welcome, or fetched to fill a gap. */
+  readonly history: boolean;
+}
+
+/** Welcome is what the server says first on each connection. */
+export interface Welcome {
+  readonly room: string;
+  readonly userId: string;
+  /** node is the server that has the connection. */
+  readonly node: string;
+  readonly epoch: string;
+  /** seq is that of the newest message. */
+  readonly seq: number;
+  readonly online: number;
+  readonly likes: number;
+  /** total is how many messages the room has had. */
+  readonly total: number;
+  /** recovered is true when the connection was resumed with every message that was missed. */
+  readonly recovered: boolean;
+  readonly limits: Limits;
+}
+
+/** Limits are what the server takes from one client. */
+export interface Limits {
+  readonly maxBodyBytes: number;
+  readonly ratePerSecond: number;
+  readonly burst: number;
+}
+
+/** Gap names messages that this client will not get: seqs from..to, both included. */
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+  /**
+   * reason: "slow" (we were), "shed" (the room was too busy), "lost" (the server lost
+   * them), "missed" (they were missing between two messages, or while we were away).
+   */
+  readonly reason: "slow" | "shed" | "lost" | "missed" | (string & {});
+}
+
+/** Recalled says that a message is to be taken off the screen. */
+export interface Recalled {
+  readonly seq: number;
+  /** by is the user who took it back; "" where history, which does not know, said it. */
+  readonly by: string;
+}
+
+/** Counters are the room's. */
+export interface Counters {
+  readonly online: number;
+  readonly likes: number;
+}
+
+/** SystemNotice is word from the room: frozen, muted, slow mode, an announcement. */
+export interface SystemNotice {
+  readonly code: string;
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+/**
+ * Epoch says that the room counts anew, or as it did before; messages of before are of
+ * another count. An epoch whose name begins with "l-" is of one node that is cut off from
+ * the others: its messages cannot be recalled, and have other seqs in history later.
+ */
+export interface Epoch {
+  readonly epoch: string;
+  /** seq is that of the newest message in the new count. */
+  readonly seq: number;
+}
+
+/** StateName is where a Room stands. */
+export type StateName = "idle" | "connecting" | "open" | "waiting" | "closed";
+
+/** StateReason says why a Room stands there, for programs; the server's own codes are passed on. */
+export type StateReason =
+  | "new" // connect() was not called yet
+  | "connect" // connect() was called, or the page is back, or the network
+  | "retry" // the wait is over
+  | "welcome" // the server welcomed us
+  | "lost" // the connection broke, or could not be made
+  | "silent" // nothing was heard from the server
+  | "leaving" // the node leaves; another will have us
+  | "flooding" // we sent too much (4429)
+  | "close" // close() was called
+  | ErrorCode; // the server refused, or closed with a code
+
+/** State is where a Room stands, why, and what it will do next. */
+export interface State {
+  readonly name: StateName;
+  readonly reason: StateReason;
+  /** closeCode is the WebSocket's close code that led here; 0 for none. */
+  readonly closeCode: number;
+  /** retryInMs is how long it waits before it connects again; only while "waiting". */
+  readonly retryInMs?: number;
+  /** retryAt is when that will be, in ms since 1970; only while "waiting". */
+  readonly retryAt?: number;
+}
+
+/** RoomEvents are the events of a Room and what their listeners are given. */
+export interface RoomEvents {
+  /** welcome: connected; comes before the messages that the welcome brought. */
+  welcome: [welcome: Welcome];
+  /** message: once per message, in order of seq, never twice. */
+  message: [message: Message, info: MessageInfo];
+  /** recalled: take it off the screen, if it is there. */
+  recalled: [recalled: Recalled];
+  /** gap: these cannot be had, after history was asked; in order with the messages. */
+  gap: [gap: Gap];
+  counters: [counters: Counters];
+  system: [notice: SystemNotice];
+  /**
+   * epoch: forget the seqs of what is on the screen, which may stay: nothing of it comes
+   * again. What is new in the new count follows.
+   */
+  epoch: [epoch: Epoch];
+  state: [state: State];
+  /** error: what nobody waits for: closed for good, or a server that talks nonsense. */
+  error: [error: BarrageError];
+}
+
+/** RoomOptions say which room, as whom, and how patiently. */
+export interface RoomOptions {
+  /** room is its id. */
+  room: string;
+  userId: string;
+  /** token is that of the login, or a function that is asked for it before each connection. */
+  token: string | (() => string | Promise<string>);
+  /** url is the server, "ws://host:9000" (http and https do too); by default the page's own. */
+  url?: string;
+  /** backoffBaseMs is the bound of the first wait; it doubles with each failure. Default 1,000. */
+  backoffBaseMs?: number;
+  /** backoffCapMs bounds the bound. Default 30,000. */
+  backoffCapMs?: number;
+  /** sendTimeoutMs is how long a send waits for its answer. Default 30,000, at most 100,000. */
+  sendTimeoutMs?: number;
+  /** gapLimit is how many missed messages are fetched at once; older ones are named in a gap. Default 500; 0 fetches none. */
+  gapLimit?: number;
+  /** WebSocket is the class to use; by default the global one. Node 20 has none: pass that of the package ws. */
+  WebSocket?: WebSocketClass;
+  /** fetch is the function to use; by default the global one. */
+  fetch?: typeof fetch;
+}
+
+/** SendOptions go with one send. */
+export interface SendOptions {
+  /** kind of the message; "chat" by default. */
+  kind?: string;
+  /** ext is any JSON. */
+  ext?: unknown;
+  /** id of 1 to 64 bytes; unique by default. The same id within two minutes is the same message. */
+  id?: string;
+  /** timeoutMs for this send; see RoomOptions.sendTimeoutMs. */
+  timeoutMs?: number;
+}
+
+/** Sent says that a message is in the room's history. */
+export interface Sent {
+  readonly id: string;
+  readonly seq: number;
+  readonly ts: number;
+}
+
+/** WebSocketLike is the part of a browser's WebSocket that the client uses. */
+export interface WebSocketLike {
+  readonly protocol: string;
+  onopen: ((event: any) => void) | null;
+  onmessage: ((event: any) => void) | null;
+  onclose: ((event: any) => void) | null;
+  onerror: ((event: any) => void) | null;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** WebSocketClass makes WebSocketLikes. */
+export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;

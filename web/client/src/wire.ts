@@ -1,0 +1,125 @@
+// The frames of barrage.v1 as they are on the wire, and how we read them: what is
+// missing or of the wrong type becomes empty, what we do not know is left out, so that
+// a newer server does not break an older client.
+
+import type { Counters, Message, Recalled, SystemNotice, Welcome } from "./types.js";
+
+/** subprotocol is asked for in the handshake. */
+export const subprotocol = "barrage.v1";
+
+/** Frame is one frame of the server. */
+export type Frame =
+  | { t: "welcome"; welcome: Welcome; messages: Message[]; heartbeatMs: number }
+  | { t: "batch"; epoch: string; messages: Message[] }
+  | { t: "gap"; from: number; to: number; reason: string }
+  | { t: "ack"; id: string; seq: number; ts: number }
+  | { t: "refused"; id: string; code: string; message: string; retryAfterMs: number | undefined }
+  | { t: "counters"; counters: Counters }
+  | { t: "recalled"; recalled: Recalled }
+  | { t: "system"; notice: SystemNotice }
+  | { t: "reconnect"; afterMs: number }
+  | { t: "epoch"; epoch: string; seq: number }
+  | { t: "pong" }
+  | { t: "" }; // one that this client does not know
+
+type Raw = Record<string, unknown>;
+
+/** isObject says that v is a JSON object. */
+export function isObject(v: unknown): v is Raw {
+  return typeof v === "object" && v !== null && !Array.isArray(v);
+}
+
+/** text returns v, or "" where it is no string; numbers are allowed for ids. */
+export function text(v: unknown): string {
+  return typeof v === "string" ? v : typeof v === "number" ? String(v) : "";
+}
+
+/** count returns v, or 0 where it is no number of 0 or more. */
+export function count(v: unknown): number {
+  return typeof v === "number" && v >= 0 ? v : 0;
+}
+
+/** parseFrame reads one frame; undefined where it is no JSON object. */
+export function parseFrame(data: unknown): Frame | undefined {
+  let raw: unknown;
+  try {
+    raw = typeof data === "string" ? JSON.parse(data) : undefined;
+  } catch {
+    return undefined;
+  }
+  return isObject(raw) ? readFrame(raw) : undefined;
+}
+
+function readFrame(raw: Raw): Frame {
+  switch (raw["t"]) {
+    case "welcome":
+      return { t: "welcome", welcome: readWelcome(raw), messages: readMessages(raw["messages"]), heartbeatMs: count(raw["heartbeat_ms"]) };
+    case "batch":
+      return { t: "batch", epoch: text(raw["epoch"]), messages: readMessages(raw["messages"]) };
+    case "gap":
+      return { t: "gap", from: count(raw["from"]), to: count(raw["to"]), reason: text(raw["reason"]) };
+    case "ack":
+      return { t: "ack", id: text(raw["id"]), seq: count(raw["seq"]), ts: count(raw["ts"]) };
+    case "refused":
+      return {
+        t: "refused",
+        id: text(raw["id"]),
+        code: text(raw["code"]),
+        message: text(raw["message"]),
+        retryAfterMs: count(raw["retry_after_ms"]) || undefined, // 0: trying again is no use
+      };
+    case "counters":
+      return { t: "counters", counters: { online: count(raw["online"]), likes: count(raw["likes"]) } };
+    case "recalled":
+      return { t: "recalled", recalled: { seq: count(raw["seq"]), by: text(raw["by"]) } };
+    case "system":
+      return { t: "system", notice: { code: text(raw["code"]), message: text(raw["message"]), data: raw["data"] } };
+    case "reconnect":
+      return { t: "reconnect", afterMs: count(raw["after_ms"]) };
+    case "epoch":
+      return { t: "epoch", epoch: text(raw["epoch"]), seq: count(raw["seq"]) };
+    case "pong":
+      return { t: "pong" };
+    default:
+      return { t: "" };
+  }
+}
+
+function readWelcome(raw: Raw): Welcome {
+  const limits = isObject(raw["limits"]) ? raw["limits"] : {};
+  return {
+    room: text(raw["room"]),
+    userId: text(raw["user_id"]),
+    node: text(raw["node"]),
+    epoch: text(raw["epoch"]),
+    seq: count(raw["seq"]),
+    online: count(raw["online"]),
+    likes: count(raw["likes"]),
+    total: count(raw["total"]),
+    recovered: raw["recovered"] === true,
+    limits: {
+      maxBodyBytes: count(limits["max_body_bytes"]),
+      ratePerSecond: count(limits["rate_per_second"]),
+      burst: count(limits["burst"]),
+    },
+  };
+}
+
+/** readMessages reads messages, in order of seq; one without a seq is none. */
+export function readMessages(raw: unknown): Message[] {
+  if (!Array.isArray(raw)) return [];
+  return raw.filter(isObject).map(readMessage).filter((m) => m.seq > 0).sort((a, b) => a.seq - b.seq);
+}
+
+function readMessage(raw: Raw): Message {
+  return {
+    seq: count(raw["seq"]),
+    kind: text(raw["kind"]),
+    userId: text(raw["user_id"]),
+    body: text(raw["body"]),
+    ts: count(raw["ts"]),
+    id: text(raw["id"]),
+    ...("ext" in raw ? { ext: raw["ext"] } : {}),
+    recalled: raw["recalled"] === true,
+  };
+}

@@ -1,0 +1,226 @@
+// Saying things: each send is one message and has one answer.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SendError } from "../../src/index.js";
+import { World, type Json } from "../world.js";
+
+const of = (got: Json[], t: string) => got.filter((f) => f["t"] === t);
+
+test("a send is acknowledged with its place", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  const sent = room.send("hi", { kind: "gift", ext: { n: 1 }, id: "c-1" });
+  await world.pass(10);
+  assert.deepEqual(await sent, { id: "c-1", seq: 1, ts: world.server.history[0]!.ts });
+  assert.deepEqual(of(line.got, "send"), [{ t: "send", body: "hi", kind: "gift", ext: { n: 1 }, id: "c-1" }]);
+  assert.equal(seen.take(), "1");
+});
+
+test("ids are unique, and plain sends have no more than they need", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  const sent = Promise.all([room.send("a"), room.send("b")]);
+  await world.pass(10);
+  const [a, b] = await sent;
+  assert.notEqual(a!.id, b!.id);
+  assert.deepEqual(Object.keys(line.got[0]!).sort(), ["body", "id", "t"]);
+});
+
+test("a refusal rejects with the server's code", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  world.server.mute = true;
+  const refused = assert.rejects(room.send("hi", { id: "c-1" }), (err) => {
+    assert.ok(err instanceof SendError);
+    assert.deepEqual([err.code, err.id, err.retryAfterMs, err.message], ["rate_limited", "c-1", 500, "cannot send: slow down"]);
+    return true;
+  });
+  line.say({ t: "refused", id: "c-1", code: "rate_limited", message: "slow down", retry_after_ms: 500 });
+  await world.pass(10);
+  await refused;
+  assert.equal(seen.take(), "", "it is no error event: somebody waited for it");
+});
+
+test("without a connection a send waits for one", async () => {
+  const world = new World();
+  const { room } = world.room();
+  const sent = room.send("early");
+  room.connect();
+  await world.pass(10);
+  assert.equal((await sent).seq, 1);
+});
+
+test("a send that is cut goes again with its id, and is one message", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  const sent = room.send("hi");
+  await world.pass(1); // taken; the ack and the echo are on the wire
+  line.end(1006);
+  assert.equal(world.server.history.length, 1);
+  await world.pass(1100);
+  assert.equal((await sent).seq, 1);
+  assert.equal(world.server.history.length, 1);
+  assert.equal(seen.take(), "h1");
+});
+
+test("one that never arrived goes again after the welcome", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  const sent = Promise.all([room.send("a", { id: "1" }), room.send("b", { id: "2" })]);
+  line.end(1006);
+  assert.equal(world.server.history.length, 0);
+  await world.pass(1100);
+  assert.deepEqual((await sent).map((s) => s.seq), [1, 2]);
+});
+
+test("one's own message answers for an ack that was lost", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true;
+  const sent = room.send("hi", { id: "c-1" });
+  await world.pass(5);
+  world.server.post("of another user", { user: "v", id: "c-1" });
+  world.server.post("hi", { user: "u", id: "c-1" });
+  await world.pass(5);
+  assert.equal((await sent).seq, 2);
+  line.end(1006);
+  await world.pass(1100);
+  assert.deepEqual(of(world.server.line.got, "send"), [], "it need not go again");
+});
+
+test("heard locally while the store is away, a send still waits for its ack", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true;
+  const sent = room.send("hi", { id: "c-1" });
+  line.say({ t: "batch", epoch: "l-n1-1", seq: 1, messages: [{ seq: 1, user_id: "u", body: "hi", id: "c-1" }] });
+  await world.pass(20_000);
+  line.say({ t: "ack", id: "c-1", seq: 7, ts: 5 });
+  await world.pass(10);
+  assert.deepEqual(await sent, { id: "c-1", seq: 7, ts: 5 });
+});
+
+test("no answer in time rejects; the bound keeps the id known", async () => {
+  const world = new World();
+  const { room } = await world.joined({ sendTimeoutMs: 3000 });
+  world.server.mute = true;
+  const byDefault = assert.rejects(room.send("a"), { code: "timeout" });
+  const own = assert.rejects(room.send("b", { timeoutMs: 1000 }), { code: "timeout" });
+  const bounded = assert.rejects(room.send("c", { timeoutMs: 1e9 }), { code: "timeout" });
+  await world.pass(1000);
+  await own;
+  await world.pass(2000);
+  await byDefault;
+  await world.pass(97_000);
+  await bounded;
+});
+
+test("the same id while it waits is the same send", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  const both = Promise.all([room.send("a", { id: "x" }), room.send("a", { id: "x" })]);
+  await world.pass(10);
+  const [a, b] = await both;
+  assert.equal(a!.seq, b!.seq);
+  assert.equal(of(line.got, "send").length, 1);
+});
+
+test("what the protocol does not allow is refused here", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  await assert.rejects(room.send("a", { id: "" }), { code: "invalid" });
+  await assert.rejects(room.send("a", { id: "弹".repeat(22) }), { code: "invalid" });
+  await assert.rejects(room.send("a", { ext: 1n }), { code: "invalid" });
+  await assert.rejects(room.send("弹".repeat(334)), { code: "invalid", message: /1002 bytes, the room takes 1000/ });
+  for (const n of [0, -1, 1.5, NaN]) assert.throws(() => room.like(n), { code: "invalid" });
+  const good = room.send("弹".repeat(333), { id: "i".repeat(64) });
+  await world.pass(10);
+  await good;
+  assert.equal(line.got.length, 1);
+  assert.equal(room.state.name, "open");
+});
+
+test("at most 100 wait for an answer", async () => {
+  const world = new World();
+  const { room } = await world.joined();
+  world.server.mute = true;
+  const waiting = Array.from({ length: 100 }, () => assert.rejects(room.send("a"), { code: "closed" }));
+  await assert.rejects(room.send("one too many"), { code: "overflow" });
+  room.close();
+  await Promise.all(waiting);
+  await assert.rejects(room.send("after"), { code: "closed" });
+});
+
+test("a server that wants us gone rejects what waits with its reason", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true;
+  const banned = assert.rejects(room.send("a"), { code: "forbidden" });
+  line.end(4403);
+  await banned;
+});
+
+test("likes are merged: one op a second, of at most 100", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  const likes = () => of(line.got, "like").map((f) => f["n"]);
+  room.like();
+  for (let i = 0; i < 150; i++) room.like();
+  await world.pass(100);
+  assert.deepEqual(likes(), [1]);
+  await world.pass(1000);
+  assert.deepEqual(likes(), [1, 100]);
+  await world.pass(1000);
+  assert.deepEqual(likes(), [1, 100, 50]);
+  room.like(3);
+  await world.pass(1000);
+  assert.deepEqual(likes(), [1, 100, 50, 3]);
+  assert.equal(world.server.likes, 154);
+});
+
+test("likes wait for a connection", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  line.end(1006);
+  room.like(5);
+  await world.pass(1100);
+  assert.equal(world.server.likes, 5);
+});
+
+test("a recall is done when the room hears of it", async () => {
+  const world = new World();
+  const { room, seen } = await world.joined();
+  world.server.post("oops", { user: "u" });
+  await world.pass(10);
+  const done = room.recall(1);
+  await world.pass(10);
+  await done;
+  assert.equal(seen.take(), "1, recalled 1");
+});
+
+test("a recall that is refused rejects, with its id or without", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  const missing = assert.rejects(room.recall(9), { name: "SendError", code: "not_found" });
+  await world.pass(10);
+  await missing;
+  world.server.mute = true;
+  const old = assert.rejects(room.recall(1), { code: "too_old" });
+  line.say({ t: "refused", id: "", code: "too_old", message: "too old" });
+  await world.pass(10);
+  await old;
+  assert.equal(seen.take(), "");
+});
+
+test("a recall that is cut goes again", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.post("oops", { user: "u" });
+  await world.pass(10);
+  const done = room.recall(1);
+  line.end(1006);
+  await world.pass(1100);
+  await done;
+  assert.equal(world.server.history[0]!.recalled, true);
+});

@@ -1,0 +1,360 @@
+// A world for a Room: a clock that tests move, chance from a seed, a page that hides
+// and comes back, and a server in memory whose wires delay and break. Nothing here
+// waits for real time.
+
+import type { Env } from "../src/env.js";
+import { Room } from "../src/room.js";
+import type { RoomEvents, RoomOptions, WebSocketLike } from "../src/types.js";
+
+/** Json is a frame or an answer. */
+export type Json = Record<string, unknown>;
+
+/** World is time, chance, the page and the server. */
+export class World implements Env {
+  readonly server: FakeServer;
+  hiddenPage = false;
+  readonly backs = new Set<() => void>();
+  #now = 1_700_000_000_000;
+  #timers: Array<{ at: number; order: number; f: () => void }> = [];
+  #order = 0;
+  #seed: number;
+  /** fixedRandom, where set, is what random returns. */
+  fixedRandom: number | undefined;
+
+  constructor(seed = 1) {
+    this.#seed = seed;
+    this.server = new FakeServer(this);
+  }
+
+  now = () => this.#now;
+  after = (ms: number, f: () => void) => {
+    const timer = { at: this.#now + Math.max(ms, 0), order: this.#order++, f };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((t) => t !== timer);
+    };
+  };
+  random = () => this.fixedRandom ?? this.chance();
+  hidden = () => this.hiddenPage;
+  onBack = (f: () => void) => {
+    this.backs.add(f);
+    return () => this.backs.delete(f);
+  };
+
+  /** chance is in [0, 1), by the seed (mulberry32). */
+  chance(): number {
+    this.#seed = (this.#seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.#seed ^ (this.#seed >>> 15), 1 | this.#seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** upTo is a whole number of 0..n-1. */
+  upTo(n: number): number {
+    return Math.floor(this.chance() * n);
+  }
+
+  /** back is the page becoming visible, or the network returning. */
+  async back(): Promise<void> {
+    this.hiddenPage = false;
+    for (const f of [...this.backs]) f();
+    await settled();
+  }
+
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  /** pass lets ms pass: each timer at its time, and what follows from it before the next. */
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    await settled();
+    for (;;) {
+      const next = this.#timers.filter((t) => t.at <= end).sort((a, b) => a.at - b.at || a.order - b.order)[0];
+      if (!next) break;
+      this.#timers = this.#timers.filter((t) => t !== next);
+      this.#now = next.at;
+      next.f();
+      await settled();
+    }
+    this.#now = end;
+  }
+
+  /** room makes a Room in this world, and a record of its events. */
+  room(options: Partial<RoomOptions> = {}): { room: Room; seen: Seen } {
+    const room = new Room({ room: "42", userId: "u", token: "t", url: "ws://fake:9000", WebSocket: this.server.WebSocket, fetch: this.server.fetch, ...options }, this);
+    return { room, seen: new Seen(room) };
+  }
+
+  /** joined makes a Room that is connected. */
+  async joined(options: Partial<RoomOptions> = {}): Promise<{ room: Room; seen: Seen; line: FakeSocket }> {
+    const { room, seen } = this.room(options);
+    room.connect();
+    await this.pass(10);
+    return { room, seen, line: this.server.line };
+  }
+}
+
+/** settled returns when all that is ready to happen has happened. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Seen is all that a Room has said, in short. */
+export class Seen {
+  /** log has messages as "3", history as "h3", gaps as "gap 1-2 slow", and the rest by name. */
+  readonly log: string[] = [];
+  readonly states: string[] = [];
+  readonly all: Array<{ [E in keyof RoomEvents]: { event: E; args: RoomEvents[E] } }[keyof RoomEvents]> = [];
+
+  constructor(room: Room) {
+    const record = <E extends keyof RoomEvents>(event: E, short?: (...args: RoomEvents[E]) => string) =>
+      room.on(event, (...args) => {
+        this.all.push({ event, args } as never);
+        if (short) this.log.push(short(...args));
+      });
+    record("welcome");
+    record("message", (m, info) => `${info.history ? "h" : ""}${m.seq}`);
+    record("gap", (g) => `gap ${g.from}-${g.to} ${g.reason}`);
+    record("recalled", (r) => `recalled ${r.seq}`);
+    record("epoch", (e) => `epoch ${e.epoch}`);
+    record("counters", (c) => `counters ${c.online} ${c.likes}`);
+    record("system", (s) => `system ${s.code}`);
+    record("error", (e) => `error ${e.code}`);
+    room.on("state", (s) => this.states.push(`${s.name} ${s.reason}`));
+  }
+
+  /** take returns the log and forgets it. */
+  take(): string {
+    return this.log.splice(0).join(", ");
+  }
+}
+
+/** FakeSocket is a WebSocket with a wire of ms in each direction. */
+export class FakeSocket implements WebSocketLike {
+  protocol = "barrage.v1";
+  onopen: WebSocketLike["onopen"] = null;
+  onmessage: WebSocketLike["onmessage"] = null;
+  onclose: WebSocketLike["onclose"] = null;
+  onerror: WebSocketLike["onerror"] = null;
+  readonly url: URL;
+  /** got is what the client has sent. */
+  readonly got: Json[] = [];
+  readonly server: FakeServer;
+  open = false;
+  #broken = false;
+
+  constructor(server: FakeServer, url: string, readonly protocols: string[]) {
+    this.server = server;
+    this.url = new URL(url);
+    server.lines.push(this);
+    this.#travel(() => server.handshake(this));
+  }
+
+  #travel(f: () => void): void {
+    this.server.world.after(this.server.wireMs, () => {
+      if (!this.#broken) f();
+    });
+  }
+
+  /** accept lets the handshake succeed. */
+  accept(): void {
+    this.open = true;
+    this.onopen?.({});
+  }
+
+  /** say sends frames to the client. */
+  say(...frames: Array<Json | string>): void {
+    for (const frame of frames) this.#travel(() => this.onmessage?.({ data: typeof frame === "string" ? frame : JSON.stringify(frame) }));
+  }
+
+  /** end closes with code at once; what is on the wire is lost. 1006 is a cut. */
+  end(code: number): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.open = false;
+    this.server.left(this);
+    this.onclose?.({ code });
+  }
+
+  /** die breaks the wire without a word to either end. */
+  die(): void {
+    this.#broken = true;
+    this.server.left(this);
+  }
+
+  send(data: string): void {
+    const frame = JSON.parse(data) as Json;
+    this.#travel(() => {
+      this.got.push(frame);
+      this.server.take(this, frame);
+    });
+  }
+
+  close(): void {
+    if (!this.#broken) this.end(1000);
+  }
+}
+
+interface Stored {
+  seq: number;
+  kind: string;
+  user_id: string;
+  body: string;
+  ts: number;
+  id?: string;
+  recalled?: boolean;
+}
+
+/** FakeServer is one room of a server that speaks barrage.v1, on a good or a bad day. */
+export class FakeServer {
+  readonly world: World;
+  readonly WebSocket: new (url: string, protocols: string[]) => FakeSocket;
+  /** lines are all sockets ever made, members those that were welcomed and are there. */
+  readonly lines: FakeSocket[] = [];
+  readonly members = new Set<FakeSocket>();
+  epoch = "e1";
+  seq = 0;
+  online = 1;
+  likes = 0;
+  heartbeatMs = 25_000;
+  onJoin = 50;
+  wireMs = 1;
+  /** history is what HTTP and welcomes know; posted, by epoch, all that ever was. */
+  history: Stored[] = [];
+  readonly posted = new Map<string, Stored[]>([["e1", []]]);
+  /** requests are the HTTP requests, without the server's address. */
+  readonly requests: string[] = [];
+  /** refusals answer the next handshakes and what is asked about them; "cut" answers nothing. */
+  refusals: Array<{ status: number; body?: Json; headers?: Record<string, string> } | "cut"> = [];
+  /** onHttp, where set, answers instead; undefined = as usual. */
+  onHttp: ((path: string) => Response | Promise<Response> | undefined) | undefined;
+  /** mute: what clients send is not answered. */
+  mute = false;
+  readonly #acked = new Map<string, Stored>();
+
+  constructor(world: World) {
+    this.world = world;
+    const server = this;
+    this.WebSocket = class extends FakeSocket {
+      constructor(url: string, protocols: string[]) {
+        super(server, url, protocols);
+      }
+    };
+  }
+
+  /** line is the newest socket. */
+  get line(): FakeSocket {
+    return this.lines.at(-1)!;
+  }
+
+  handshake(line: FakeSocket): void {
+    if (this.refusals.length > 0) return line.end(1006);
+    line.accept();
+    const q = line.url.searchParams;
+    const since = q.has("since") && q.get("epoch") === this.epoch ? Number(q.get("since")) : undefined;
+    const newest = this.history.slice(-this.onJoin || this.history.length);
+    const missed = since === undefined ? [] : this.history.filter((m) => m.seq > since);
+    const recovered = since !== undefined && missed.length === Math.max(this.seq - since, 0);
+    this.members.add(line);
+    line.say({
+      t: "welcome", room: "42", user_id: "u", node: "n1", epoch: this.epoch, seq: this.seq, online: this.online, likes: this.likes, total: this.seq,
+      recovered, messages: (recovered ? missed : newest).map(shown), heartbeat_ms: this.heartbeatMs, limits: { max_body_bytes: 1000, rate_per_second: 5, burst: 10 },
+    });
+  }
+
+  left(line: FakeSocket): void {
+    this.members.delete(line);
+  }
+
+  take(line: FakeSocket, frame: Json): void {
+    if (this.mute) return;
+    switch (frame["t"]) {
+      case "ping":
+        return line.say({ t: "pong", ts: frame["ts"] });
+      case "like":
+        this.likes += frame["n"] as number;
+        return;
+      case "recall": {
+        const mine = this.history.find((m) => m.seq === frame["seq"]);
+        if (!mine) return line.say({ t: "refused", id: frame["id"], code: "not_found", message: "no such message" });
+        return this.recall(mine.seq);
+      }
+      case "send": {
+        const id = frame["id"] as string;
+        const stored = this.#acked.get(id) ?? this.post(frame["body"] as string, { user: "u", id });
+        this.#acked.set(id, stored);
+        return line.say({ t: "ack", id, seq: stored.seq, ts: stored.ts });
+      }
+    }
+  }
+
+  /** store keeps a message and tells nobody. */
+  store(body: string, { user = "v", id }: { user?: string; id?: string } = {}): Stored {
+    const stored: Stored = { seq: ++this.seq, kind: "chat", user_id: user, body, ts: this.world.now(), ...(id ? { id } : {}) };
+    this.history.push(stored);
+    this.posted.get(this.epoch)!.push(stored);
+    return stored;
+  }
+
+  /** post keeps a message and tells all members. */
+  post(body: string, from?: { user?: string; id?: string }): Stored {
+    const stored = this.store(body, from);
+    for (const line of this.members) line.say(this.batch(stored.seq, stored.seq));
+    return stored;
+  }
+
+  /** batch is the frame of from..to. */
+  batch(from: number, to: number): Json {
+    const messages = this.posted.get(this.epoch)!.filter((m) => m.seq >= from && m.seq <= to);
+    return { t: "batch", epoch: this.epoch, seq: from, messages: messages.map(shown) };
+  }
+
+  recall(seq: number): void {
+    for (const m of this.history) if (m.seq === seq) m.recalled = true;
+    for (const line of this.members) line.say({ t: "recalled", seq, by: "u" });
+  }
+
+  /** restartCounting starts a new epoch. */
+  restartCounting(epoch: string): void {
+    this.epoch = epoch;
+    this.seq = 0;
+    this.history = [];
+    this.posted.set(epoch, []);
+  }
+
+  fetch = async (input: unknown, init?: RequestInit): Promise<Response> => {
+    const url = new URL(String(input));
+    if (url.pathname.endsWith("/messages")) url.searchParams.delete("user_id");
+    const path = url.pathname + url.search;
+    this.requests.push(path);
+    const signal = init?.signal;
+    const aborted = new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted"))));
+    return Promise.race([aborted, this.#answer(path, url)]);
+  };
+
+  async #answer(path: string, url: URL): Promise<Response> {
+    await new Promise<void>((resolve) => this.world.after(this.wireMs * 2, resolve));
+    const own = await this.onHttp?.(path);
+    if (own) return own;
+    if (!url.pathname.endsWith("/messages")) {
+      const refusal = this.refusals.shift();
+      if (refusal === "cut") throw new TypeError("fetch failed");
+      if (refusal) return answer(refusal.status, refusal.body ?? {}, refusal.headers);
+      return answer(200, { online: this.online });
+    }
+    const before = Number(url.searchParams.get("before") ?? Infinity);
+    const limit = Number(url.searchParams.get("limit") ?? 50);
+    return answer(200, { epoch: this.epoch, messages: this.history.filter((m) => m.seq < before).slice(-limit).map(shown) });
+  }
+}
+
+/** shown is a message as history shows it. */
+function shown(m: Stored): Json {
+  return m.recalled ? { seq: m.seq, recalled: true } : { ...m };
+}
+
+/** answer makes an HTTP answer. */
+export function answer(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), { status, headers });
+}

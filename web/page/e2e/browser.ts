@@ -1,0 +1,48 @@
+// Chromium, and a server for the built page alone, with the policy that web.go gives it.
+
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+
+export const desktop = { viewport: { width: 1280, height: 800 } } satisfies BrowserContextOptions;
+export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 } satisfies BrowserContextOptions;
+
+/** launch starts Chromium: that of CHROMIUM, or Debian's. */
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--enable-precise-memory-info", "--js-flags=--expose-gc"] });
+}
+
+/** Pages opens pages and collects what goes wrong in them. */
+export class Pages {
+  readonly errors: string[] = [];
+
+  constructor(private readonly browser: Browser) {}
+
+  async open(url: string, options: BrowserContextOptions = desktop): Promise<Page> {
+    const context = await this.browser.newContext({ locale: "en-US", colorScheme: "light", ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(8000);
+    page.on("pageerror", (err) => this.errors.push(String(err)));
+    page.on("console", (m) => {
+      if (m.type() === "error" && !/Failed to load resource|WebSocket connection/.test(m.text())) this.errors.push(m.text()); // A server that is down is no error of the page's.
+    });
+    return page.goto(url).then(() => page);
+  }
+}
+
+/** shoot keeps a screenshot in shots/, which is not committed. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  mkdirSync("shots", { recursive: true });
+  await page.screenshot({ path: `shots/${name}.png` });
+}
+
+/** Static serves the built page; stop it at the end. */
+export async function serve(): Promise<{ url: string; stop: () => void }> {
+  const page = readFileSync("../room.html", "utf8"), policy = ["default-src 'none'", "img-src data:", "connect-src 'self'"];
+  for (const [, tag, inner] of page.matchAll(/<(style|script)>(.*?)<\//gs)) policy.push(`${tag}-src 'sha256-${createHash("sha256").update(inner!).digest("base64")}'`);
+  const server = createServer((_, response) => response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy.join("; ") }).end(page));
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, stop: () => server.close() };
+}

@@ -1,0 +1,32 @@
+// What a screen reader hears of the chat.
+
+import { t } from "./texts.js";
+
+const every = 4000; // ms between two announcements: a sentence takes about that long to say.
+
+/** Announcer tells of new messages, politely: one by one in a calm room, counted in a busy one. */
+export class Announcer {
+  private count = 0;
+  private who = "";
+  private body = "";
+  private timer = 0;
+
+  constructor(private readonly region: HTMLElement) {}
+
+  /** heard is called for each live message of others. */
+  heard(who: string, body: string): void {
+    this.count++;
+    this.who = who;
+    this.body = body.slice(0, 200);
+    if (!this.timer) this.tell();
+  }
+
+  private tell(): void {
+    this.timer = 0;
+    if (!this.count) return;
+    const { who, body } = this;
+    this.region.textContent = this.count === 1 ? `${who}: ${body}` : t("heard", { n: this.count, who, body });
+    this.count = 0;
+    this.timer = setTimeout(() => this.tell(), every) as unknown as number;
+  }
+}

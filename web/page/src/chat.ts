@@ -1,0 +1,277 @@
+// The chat list: it keeps the newest rows and draws only those that are seen.
+
+import type { Message } from "../../client/src/index.js";
+import { Heights } from "./heights.js";
+import { t, type Text } from "./texts.js";
+import { fullTime, element, hueOf, initial, time } from "./dom.js";
+
+/** Note is a row that is no message. */
+export interface Note {
+  readonly note: Text;
+  readonly blanks: Record<string, string | number>;
+}
+
+/** Row is one row of the list. */
+export interface Row {
+  message?: Message;
+  note?: Note;
+  /** takenBack says who recalled the message. */
+  takenBack?: string;
+}
+
+const maxRows = 2000;
+const guess = 40; // px: one line.
+const margin = 300; // px drawn above and below what is seen.
+
+/** ChatOptions are what the list asks of the page. */
+export interface ChatOptions {
+  /** log scrolls, and holds the list. */
+  log: HTMLElement;
+  list: HTMLElement;
+  pill: HTMLButtonElement;
+  me: () => string;
+  /** mayRecall says whether the message is young enough. */
+  mayRecall: (message: Message) => boolean;
+  recall: (message: Message) => void;
+  /** older is called when somebody scrolls to the top. */
+  older: () => void;
+}
+
+/** Chat is the list. Rows are added at any time and drawn once per frame. */
+export class Chat {
+  private rows: Row[] = [];
+  private readonly heights = new Heights(guess);
+  private readonly bySeq = new Map<number, Row>();
+  private drawn = new Map<Row, HTMLElement>();
+  private dirty = false;
+  private stuck = true; // The list follows the newest row.
+  private lastTop = 0;
+  private shift = 0; // px by which rows above what is read grew since the last drawing.
+  private unread = 0;
+
+  constructor(private readonly o: ChatOptions) {
+    o.log.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    o.pill.addEventListener("click", () => {
+      this.follow();
+      o.log.focus({ preventScroll: true });
+    });
+    new ResizeObserver(() => this.change()).observe(o.log);
+  }
+
+  /** firstSeq is that of the oldest message kept; undefined where there is none. */
+  get firstSeq(): number | undefined {
+    return this.rows.find((row) => row.message)?.message?.seq;
+  }
+
+  /** add appends a row; the oldest ones go where there are too many. */
+  add(row: Row): void {
+    this.rows.push(row);
+    this.heights.append(1);
+    this.remember(row);
+    const extra = this.rows.length - maxRows;
+    if (extra >= 50) { // Not one by one: taking from the front moves all others.
+      for (const old of this.rows.splice(0, extra)) this.forget(old);
+      this.shift -= this.heights.drop(extra);
+    }
+    this.change();
+  }
+
+  /** addGap says that n messages are missing after the newest row; gaps that follow each other are one. */
+  addGap(n: number): void {
+    const last = this.rows.at(-1);
+    if (last?.note?.note !== "gap") return this.add({ note: { note: "gap", blanks: { n } } });
+    last.note.blanks["n"] = Number(last.note.blanks["n"]) + n;
+    this.renew(last);
+  }
+
+  /** arrived counts messages that came, drawn or not, for those who read further up. */
+  arrived(n: number): void {
+    if (this.stuck) return;
+    this.unread += n;
+    this.change();
+  }
+
+  /** addOlder puts rows above all others without moving what is read. */
+  addOlder(rows: Row[]): void {
+    this.rows.unshift(...rows);
+    this.heights.prepend(rows.length);
+    rows.forEach((row) => this.remember(row));
+    this.shift += rows.length * guess;
+    this.change();
+  }
+
+  /** mayGrow says whether there is room for older rows. */
+  get mayGrow(): boolean {
+    return this.rows.length < maxRows;
+  }
+
+  /** short says that the list has messages, but does not fill its place. */
+  get short(): boolean {
+    return this.rows.length > 0 && this.heights.total < this.o.log.clientHeight;
+  }
+
+  /** takeBack shows a message as recalled, if it is here. */
+  takeBack(seq: number, by: string): void {
+    const row = this.bySeq.get(seq);
+    if (!row || row.takenBack !== undefined || row.message?.recalled) return;
+    row.takenBack = by;
+    this.renew(row);
+  }
+
+  /** refresh renews what changes with time: recall buttons. */
+  refresh(): void {
+    for (const [row, node] of this.drawn) {
+      if (node.querySelector("button") && !this.o.mayRecall(row.message!)) this.renew(row);
+    }
+  }
+
+  /** redraw makes all rows anew: the language changed, or the user. */
+  redraw(): void {
+    for (const row of this.drawn.keys()) this.renew(row);
+  }
+
+  /** clear takes all rows away. */
+  clear(): void {
+    this.rows = [];
+    this.heights.clear();
+    this.bySeq.clear();
+    this.follow();
+  }
+
+  /** follow goes to the newest row and stays there. */
+  follow(): void {
+    this.stuck = true;
+    this.unread = 0;
+    this.change();
+  }
+
+  /** change asks for a drawing with the next frame. */
+  change(): void {
+    this.dirty = true;
+  }
+
+  /** drawIfDirty draws what changed; the page calls it once per frame. */
+  drawIfDirty(): void {
+    if (!this.dirty) return;
+    this.dirty = false;
+    this.draw();
+    const { pill } = this.o;
+    pill.hidden = this.stuck || !this.unread;
+    if (!pill.hidden) pill.textContent = t(this.unread === 1 ? "fresh_one" : "fresh", { n: this.unread });
+  }
+
+  private draw(): void {
+    const { log, list } = this.o, seen = log.clientHeight;
+    if (!seen) return;
+    for (let round = 0; round < 4; round++) { // True heights may bring other rows into view.
+      const top = this.stuck ? this.heights.total - seen : log.scrollTop + this.shift;
+      const { first, end } = this.heights.range(top, seen, margin);
+      this.place(first, end);
+      const anchor = this.heights.at(top), inside = top - this.heights.top(anchor);
+      const changed = this.measure(first, end);
+      list.style.paddingTop = `${this.heights.top(first)}px`;
+      list.style.paddingBottom = `${this.heights.total - this.heights.top(end)}px`;
+      if (this.stuck) this.jump(log.scrollHeight);
+      else if (changed || this.shift) this.jump(this.heights.top(anchor) + inside);
+      this.shift = 0;
+      if (!changed) return;
+    }
+  }
+
+  /** place makes the nodes of rows first..end the list's children, in order. */
+  private place(first: number, end: number): void {
+    const { list, log } = this.o, wanted = new Set(this.rows.slice(first, end));
+    for (const [row, node] of this.drawn) {
+      if (wanted.has(row)) continue;
+      if (node.contains(document.activeElement)) log.focus({ preventScroll: true });
+      node.remove();
+      this.drawn.delete(row);
+    }
+    let next = list.firstElementChild;
+    for (const row of wanted) {
+      const node = this.drawn.get(row) ?? this.make(row);
+      if (node === next) next = next.nextElementSibling;
+      else list.insertBefore(node, next);
+    }
+  }
+
+  private measure(first: number, end: number): boolean {
+    let changed = false;
+    for (let i = first; i < end; i++) {
+      const node = this.drawn.get(this.rows[i]!)!;
+      changed = this.heights.set(i, node.getBoundingClientRect().height) || changed;
+    }
+    return changed;
+  }
+
+  private make(row: Row): HTMLElement {
+    const node = row.message ? this.messageNode(row, row.message) : element("li", "note", t(row.note!.note, row.note!.blanks));
+    this.drawn.set(row, node);
+    return node;
+  }
+
+  private messageNode(row: Row, message: Message): HTMLElement {
+    const mine = message.userId === this.o.me();
+    if (row.takenBack !== undefined || message.recalled) return element("li", "note", takenBackText(row.takenBack ?? "", message, mine));
+    if (message.kind === "system") return element("li", "note said", message.body);
+    const node = element("li", `message${mine ? " mine" : ""}${message.kind === "gift" ? " gift" : ""}`);
+    node.style.setProperty("--hue", String(hueOf(message.userId)));
+    const face = element("span", "face", initial(message.userId));
+    face.ariaHidden = "true";
+    const text = element("p", "text"), who = element("b", "who", message.userId), clock = element("time", "", time(message.ts));
+    clock.setAttribute("datetime", new Date(message.ts).toISOString());
+    clock.title = fullTime(message.ts);
+    text.append(who, element("span", "body", message.body), " ", clock);
+    node.append(face, text);
+    if (mine && this.o.mayRecall(message)) node.append(this.recallButton(message));
+    return node;
+  }
+
+  private recallButton(message: Message): HTMLButtonElement {
+    const button = element("button", "recall", t("recall")) as HTMLButtonElement;
+    button.type = "button";
+    button.ariaLabel = t("recallLabel", { body: message.body.slice(0, 40) });
+    button.onclick = () => this.o.recall(message);
+    return button;
+  }
+
+  private renew(row: Row): void {
+    const old = this.drawn.get(row);
+    if (old) {
+      if (old.contains(document.activeElement)) this.o.log.focus({ preventScroll: true });
+      this.drawn.delete(row);
+      old.remove();
+    }
+    this.change();
+  }
+
+  private remember(row: Row): void {
+    if (row.message) this.bySeq.set(row.message.seq, row);
+  }
+
+  private forget(row: Row): void {
+    if (row.message && this.bySeq.get(row.message.seq) === row) this.bySeq.delete(row.message.seq);
+  }
+
+  private jump(top: number): void {
+    this.o.log.scrollTop = top;
+    this.lastTop = this.o.log.scrollTop;
+  }
+
+  private scrolled(): void {
+    const { log } = this.o, top = log.scrollTop, below = log.scrollHeight - top - log.clientHeight;
+    if (below <= 4) {
+      if (!this.stuck) this.follow();
+    } else if (top < this.lastTop - 1) this.stuck = false;
+    this.lastTop = top;
+    if (top < 80 && !this.stuck) this.o.older();
+    this.change();
+  }
+}
+
+function takenBackText(by: string, message: Message, mine: boolean): string {
+  if (message.recalled) return t("recalled"); // History does not know whose it was.
+  if (mine && (by === message.userId || !by)) return t("recalledMine");
+  const who = message.userId;
+  return !by || by === who ? t("recalledOther", { who }) : t("recalledBy", { by, who });
+}

@@ -1,0 +1,276 @@
+// One stay in one room: what comes from the source goes to the list, the sky and the counters.
+
+import { BarrageError, type Counters, type Message, type State } from "../../client/src/index.js";
+import { Announcer } from "./announce.js";
+import { Chat } from "./chat.js";
+import { $, hueOf } from "./dom.js";
+import { Burst, Hearts } from "./hearts.js";
+import { Budget, Meter, shareOf } from "./pace.js";
+import { Sky } from "./sky.js";
+import type { Source } from "./source.js";
+import { Stage } from "./stage.js";
+import { isText, number, t, type Text } from "./texts.js";
+
+const recallFor = 120_000; // ms; the server decides, this is when the button goes.
+const rowsPerSecond = 30; // Nobody reads faster; more would only scroll past.
+const pageOfHistory = 50;
+
+/** Session binds a source to the page until it ends. */
+export class Session {
+  private readonly chat: Chat;
+  private readonly sky = new Sky($<HTMLCanvasElement>("sky"));
+  private readonly stage = new Stage($<HTMLCanvasElement>("video"));
+  private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
+  private readonly hearts = new Hearts($("hearts"), this.still);
+  private readonly announcer = new Announcer($("heard"));
+  private burst = new Burst((n) => this.source?.like(n));
+  private source: Source | undefined;
+  private stop: (() => void)[] = [];
+  private me = "";
+
+  private state: State = { name: "idle", reason: "new", closeCode: 0 };
+  private budget = new Budget(rowsPerSecond, 2 * rowsPerSecond);
+  private readonly arrivals = new Meter();
+  private readonly listed = new Meter();
+  private limit = 0; // Of a message, in bytes; 0 = not known.
+  private skew = 0; // This device's clock less the server's, in ms.
+  private online = 0;
+  private likes = 0; // As shown: what the server counted, and clicks that it will count.
+  private counted = 0; // As the server counted them last.
+  private clickedAt = 0;
+  private loading = false; // Older messages are on their way.
+  private atBeginning = false; // The oldest message of the room is in the list, or history has no more.
+  private combo = 0;
+  private sendingSince = 0;
+  private sends = 0;
+  private flies = true;
+  private noticeTimer = 0;
+
+  constructor() {
+    this.chat = new Chat({
+      log: $("log"), list: $("rows"), pill: $<HTMLButtonElement>("pill"),
+      me: () => this.me,
+      mayRecall: (m) => Date.now() - this.skew - m.ts < recallFor,
+      recall: (m) => void this.recall(m),
+      older: () => void this.loadOlder(),
+    });
+    $<HTMLFormElement>("composer").onsubmit = (e) => {
+      e.preventDefault();
+      void this.say();
+    };
+    $("like").onclick = () => this.like();
+    $("now").onclick = () => this.source?.connect();
+    new ResizeObserver(() => this.sky.resize()).observe($("sky"));
+    setInterval(() => this.tick(), 1000);
+    setInterval(() => this.showState(), 250);
+    requestAnimationFrame((now) => this.frame(now));
+  }
+
+  /** enter leaves the room of before, if any, and begins with this source. */
+  enter(source: Source, me: string): void {
+    this.leave();
+    this.source = source;
+    this.me = me;
+    this.listen(source);
+    source.connect();
+  }
+
+  /** leave ends the stay and empties the page. */
+  leave(): void {
+    for (const off of this.stop.splice(0)) off();
+    this.source?.close();
+    this.source = undefined;
+    this.state = { name: "idle", reason: "new", closeCode: 0 };
+    this.burst = new Burst((n) => this.source?.like(n));
+    this.empty();
+  }
+
+  /** speak shows all texts anew, in the language of now. */
+  speak(): void {
+    this.chat.redraw();
+    this.showState();
+    this.showCounters();
+    this.tick();
+  }
+
+  /** fly lets comments fly or not. */
+  fly(on: boolean): void {
+    this.flies = on;
+    if (!on) this.sky.clear();
+  }
+
+  private listen(source: Source): void {
+    this.stop = [
+      source.on("state", (state) => {
+        this.state = state;
+        this.showState();
+      }),
+      source.on("welcome", (w) => {
+        this.limit = w.limits.maxBodyBytes;
+        this.online = w.online;
+        this.likes = this.counted = w.likes;
+        this.showCounters();
+      }),
+      source.on("message", (m, { history }) => this.message(m, history)),
+      source.on("recalled", ({ seq, by }) => {
+        this.chat.takeBack(seq, by);
+        this.sky.remove(seq);
+      }),
+      source.on("gap", ({ from, to }) => this.chat.addGap(to - from + 1)),
+      source.on("counters", (c) => this.counters(c)),
+      source.on("system", ({ message }) => this.notice(message)),
+      source.on("epoch", () => {
+        this.empty();
+        this.chat.add({ note: { note: "epoch", blanks: {} } });
+      }),
+    ];
+  }
+
+  private empty(): void {
+    this.chat.clear();
+    this.sky.clear();
+    this.atBeginning = false;
+  }
+
+  private message(m: Message, history: boolean): void {
+    const mine = m.userId === this.me, now = performance.now();
+    if (history || m.recalled) return this.chat.add({ message: m });
+    this.skew = Date.now() - m.ts;
+    this.arrivals.add();
+    this.chat.arrived(1);
+    if (mine || m.kind === "system" || this.budget.take(now)) {
+      this.listed.add();
+      this.chat.add({ message: m });
+    }
+    if (!mine) this.announcer.heard(m.userId, m.body);
+    if (!this.flies || this.still.matches || document.hidden) return;
+    const look = mine ? "mine" : m.kind === "gift" ? "gift" : "plain";
+    this.sky.add({ seq: m.seq, text: m.kind === "gift" ? `${m.userId} ${m.body}` : m.body, look, hue: hueOf(m.userId) });
+  }
+
+  private counters({ online, likes }: Counters): void {
+    const news = likes - this.counted;
+    this.counted = likes;
+    this.online = online;
+    const clicking = performance.now() - this.clickedAt < 2500;
+    if (news > 0 && !clicking) this.hearts.float(news);
+    if (news > 0) this.stage.cheer(news);
+    this.likes = clicking ? Math.max(likes, this.likes) : likes;
+    this.showCounters();
+  }
+
+  private like(): void {
+    const now = performance.now();
+    this.combo = now - this.clickedAt < 900 ? this.combo + 1 : 1;
+    this.clickedAt = now;
+    this.likes++;
+    this.burst.add();
+    this.hearts.float(1);
+    this.stage.cheer(2);
+    const combo = $("combo");
+    combo.textContent = `+${this.combo}`;
+    combo.classList.toggle("on", this.combo > 1);
+    this.showCounters();
+  }
+
+  private async say(): Promise<void> {
+    const field = $<HTMLInputElement>("say"), body = field.value.trim(), source = this.source;
+    if (!body || !source) return;
+    if (this.limit && new TextEncoder().encode(body).length > this.limit) return this.notice(t("tooLong", { n: this.limit }));
+    field.value = "";
+    this.chat.follow();
+    if (!this.sends++) this.sendingSince = performance.now();
+    try {
+      await source.send(body);
+    } catch (err) {
+      if (source !== this.source) return;
+      this.notice(t("notSent", { why: whyOf(err) }));
+      field.value ||= body;
+    } finally {
+      this.sends--;
+    }
+  }
+
+  private async recall(m: Message): Promise<void> {
+    const source = this.source;
+    try {
+      await source?.recall(m.seq);
+    } catch (err) {
+      if (source === this.source) this.notice(t("notRecalled", { why: whyOf(err) }));
+    }
+  }
+
+  private async loadOlder(): Promise<void> {
+    const source = this.source, before = this.chat.firstSeq ?? 1;
+    if (this.loading || this.atBeginning || before <= 1 || !this.chat.mayGrow || !source) return;
+    this.loading = true;
+    try {
+      const found = await source.messages(before, pageOfHistory);
+      if (source !== this.source) return;
+      this.chat.addOlder(found.map((message) => ({ message })));
+      this.atBeginning = !found.length;
+    } catch (err) {
+      if (source === this.source) this.notice(t("noOlder", { why: whyOf(err) }));
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  private frame(now: number): void {
+    requestAnimationFrame((next) => this.frame(next));
+    this.stage.draw(this.still.matches ? 800 : now);
+    this.sky.draw(performance.now());
+    this.chat.drawIfDirty();
+  }
+
+  /** tick keeps up what changes with time. */
+  private tick(): void {
+    const now = performance.now(), rate = this.arrivals.perSecond(now), listed = this.listed.perSecond(now), share = this.sky.share(now);
+    show($("sample"), share && this.flies ? t("sample", { rate: Math.round(rate), ...share }) : "");
+    const part = rate > 5 ? shareOf(listed, rate) : undefined;
+    show($("listSample"), part ? t("sampleList", { rate: Math.round(rate), ...part }) : "");
+    if (this.chat.short) void this.loadOlder(); // Nobody can scroll up in a list that does not fill its place.
+    this.chat.refresh();
+  }
+
+  private showState(): void {
+    const { name, reason, retryAt = 0 } = this.state, field = $("state");
+    const why = reasonText(reason), live = name === "waiting" ? why : name === "closed" ? t("closed", { why }) : t(name);
+    if (field.textContent !== live) field.textContent = live;
+    field.dataset["state"] = name;
+    const sending = this.sends > 0 && performance.now() - this.sendingSince > 400;
+    $("wait").textContent = name === "waiting" ? ` · ${t("waiting", { n: Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) })}` : sending ? ` · ${t("sending")}` : "";
+    show($("now"), name === "waiting" ? t("now") : name === "closed" ? t("again") : "");
+  }
+
+  private showCounters(): void {
+    $("online").textContent = this.online ? t("online", { n: this.online }) : "";
+    $("likes").textContent = this.likes ? `♥ ${number(this.likes)}` : "";
+    $("like").ariaLabel = t("likeLabel", { n: this.likes });
+  }
+
+  /** notice says something for six seconds. */
+  notice(text: string): void {
+    $("notice").textContent = text;
+    clearTimeout(this.noticeTimer);
+    this.noticeTimer = setTimeout(() => { $("notice").textContent = ""; }, 6000) as unknown as number;
+  }
+}
+
+function show(element: HTMLElement, text: string): void {
+  element.hidden = !text;
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** reasonText says why, where we have words for it; else the code itself, better than nothing. */
+function reasonText(code: string): string {
+  const key = `why_${code}`;
+  return isText(key) ? t(key as Text) : code;
+}
+
+function whyOf(err: unknown): string {
+  if (!(err instanceof BarrageError)) return String(err);
+  if (err.code === "timeout") return t("timeout");
+  if (err.code === "closed") return t("notConnected");
+  return isText(`why_${err.code}`) ? reasonText(err.code) : err.message;
+}

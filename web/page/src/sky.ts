@@ -1,0 +1,210 @@
+// The comments that fly over the stage: one canvas, each comment painted once and then moved.
+
+import { type Flight, Lanes, leftOf } from "./lanes.js";
+import { Meter, type Share, shareOf } from "./pace.js";
+
+/** Comment is what flies. */
+export interface Comment {
+  readonly seq: number;
+  readonly text: string;
+  /** look: one's own is framed and never left out; gifts are golden. */
+  readonly look: "plain" | "mine" | "gift";
+  /** hue in degrees gives a plain one its tint. */
+  readonly hue: number;
+}
+
+interface Waiting {
+  comment: Comment;
+  since: number;
+}
+
+interface Flyer {
+  comment: Comment;
+  flight: Flight;
+  sprite: HTMLCanvasElement;
+}
+
+/** Density is how the sky is filled: the busier the room, the smaller and the faster. */
+interface Density {
+  readonly font: number;
+  readonly lane: number;
+  readonly speed: number;
+}
+
+const densities: readonly Density[] = [
+  { font: 22, lane: 36, speed: 1 },
+  { font: 18, lane: 28, speed: 1.35 },
+  { font: 15, lane: 20, speed: 1.8 },
+  { font: 15, lane: 20, speed: 2.6 },
+];
+
+const family = 'system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
+const gap = 12; // px between two comments of a lane.
+const maxLetters = 60; // Longer ones are cut: they would own their lane for long.
+const maxWaiting = 120; // Comments that wait for a lane.
+const patience = 900; // ms that a comment waits: later it would be old news.
+const ownPatience = 8000; // One's own waits longer: its author looks for it.
+
+/** Sky draws comments on its canvas. Only call it from animation frames and events. */
+export class Sky {
+  private readonly lanes = new Lanes(gap);
+  private readonly context: CanvasRenderingContext2D;
+  private flyers: Flyer[] = [];
+  private waiting: Waiting[] = [];
+  private spare: HTMLCanvasElement[] = []; // Canvases of comments that are gone, to be painted again.
+  private width = 0;
+  private height = 0;
+  private scale = 1;
+  private ems = 6; // How wide comments are, in font sizes, on average.
+  private readonly offered = new Meter();
+  private readonly shown = new Meter();
+  private blank = true;
+
+  constructor(private readonly canvas: HTMLCanvasElement) {
+    this.context = canvas.getContext("2d")!;
+  }
+
+  /** resize fits the sky to its element. */
+  resize(): void {
+    const { clientWidth, clientHeight } = this.canvas;
+    this.scale = Math.min(2, devicePixelRatio || 1);
+    this.width = clientWidth;
+    this.height = clientHeight;
+    this.canvas.width = Math.round(clientWidth * this.scale);
+    this.canvas.height = Math.round(clientHeight * this.scale);
+    this.lanes.resize(clientWidth, clientHeight - 8);
+  }
+
+  /** add lets a comment fly as soon as there is a lane; when too many wait, the oldest do not. */
+  add(comment: Comment): void {
+    this.offered.add();
+    this.waiting.push({ comment, since: performance.now() });
+    if (this.waiting.length <= maxWaiting) return;
+    const i = this.waiting.findIndex((w) => w.comment.look !== "mine");
+    this.waiting.splice(Math.max(0, i), 1);
+  }
+
+  /** remove takes a comment off. */
+  remove(seq: number): void {
+    this.waiting = this.waiting.filter((w) => w.comment.seq !== seq);
+    for (const flyer of this.flyers) if (flyer.comment.seq === seq) flyer.sprite.width = 1;
+  }
+
+  /** clear takes all off. */
+  clear(): void {
+    this.waiting = [];
+    this.flyers = [];
+    this.lanes.clear();
+  }
+
+  /** share says which part of the comments flies, as of late; call it about once a second. */
+  share(now: number): Share | undefined {
+    const all = this.offered.perSecond(now), shown = this.shown.perSecond(now);
+    return all < 3 ? undefined : shareOf(shown, all);
+  }
+
+  /** draw moves everything to where it is now. */
+  draw(now: number): void {
+    this.launch(now);
+    const { context, scale } = this;
+    if (!this.blank) context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.blank = this.flyers.length === 0;
+    let kept = 0;
+    for (const flyer of this.flyers) {
+      const left = leftOf(flyer.flight, now);
+      if (left + flyer.flight.width < 0) {
+        if (this.spare.length < 64) this.spare.push(flyer.sprite);
+        continue;
+      }
+      this.flyers[kept++] = flyer;
+      if (left < this.width) context.drawImage(flyer.sprite, left * scale, flyer.flight.top * scale + 4 * scale);
+    }
+    this.flyers.length = kept;
+  }
+
+  /** launch gives lanes to those who wait, a few per frame: a batch must not fly as a column. */
+  private launch(now: number): void {
+    this.waiting = this.waiting.filter((w) => now - w.since < (w.comment.look === "mine" ? ownPatience : patience));
+    if (!this.waiting.length || !this.width) return;
+    const density = this.density(now);
+    let starts = Math.max(2, Math.ceil(this.waiting.length / 6)), tries = 4; // A short one may fit where a long one does not.
+    const own = (w: Waiting) => Number(w.comment.look === "mine");
+    const queue = this.waiting.sort((a, b) => own(b) - own(a));
+    this.waiting = [];
+    for (const w of queue) {
+      const flies = starts > 0 && tries > 0 && this.fly(w.comment, density, now);
+      if (flies) starts--;
+      else {
+        tries--;
+        this.waiting.push(w);
+      }
+    }
+  }
+
+  /** base is the speed of a calm room in px per ms: 5 s to cross a phone, 8 s a desktop. */
+  private get base(): number {
+    return 0.05 + this.width / 12_000;
+  }
+
+  private fly(comment: Comment, { font, lane, speed }: Density, now: number): boolean {
+    const text = cut(comment.text);
+    this.context.font = `600 ${font}px ${family}`;
+    const width = Math.ceil(this.context.measureText(text).width) + padding(comment, font) * 2;
+    const longer = 1 + 0.3 * Math.min(1, width / this.width); // A long one would stay for too long.
+    const flight = this.lanes.place({ width, height: lane }, this.base * speed * longer, now, Math.random() * 60);
+    if (!flight) return false;
+    this.ems += (width / font - this.ems) * 0.02;
+    this.shown.add();
+    this.flyers.push({ comment, flight, sprite: this.paint(comment, text, font, flight) });
+    return true;
+  }
+
+  /** density is the loosest that has room for what comes. */
+  private density(now: number): Density {
+    const perSecond = this.offered.perSecond(now);
+    const fits = densities.find(({ font, lane, speed }) => {
+      const each = (this.ems * font + gap) / (this.base * speed * 1000); // Seconds that one blocks its lane.
+      return perSecond < 0.75 * Math.floor(this.height / lane) / each;
+    });
+    return fits ?? densities[densities.length - 1]!;
+  }
+
+  private paint(comment: Comment, text: string, font: number, { width, height }: Flight): HTMLCanvasElement {
+    const sprite = this.spare.pop() ?? document.createElement("canvas"), c = sprite.getContext("2d")!;
+    sprite.width = Math.ceil(width * this.scale); // Also wipes it.
+    sprite.height = Math.ceil(height * this.scale);
+    c.scale(this.scale, this.scale);
+    if (comment.look !== "plain") {
+      c.fillStyle = comment.look === "mine" ? "rgb(82 70 214 / .62)" : "rgb(160 96 0 / .62)";
+      c.strokeStyle = comment.look === "mine" ? "#cfc9ff" : "#ffd873";
+      c.lineWidth = 1.5;
+      c.beginPath();
+      c.roundRect(1, 1, width - 2, height - 2, height / 2);
+      c.fill();
+      c.stroke();
+    }
+    c.font = `600 ${font}px ${family}`;
+    c.textBaseline = "middle";
+    c.lineJoin = "round";
+    c.lineWidth = font / 6;
+    c.strokeStyle = "rgb(8 6 24 / .72)";
+    const x = padding(comment, font), y = height / 2 + 1;
+    c.strokeText(text, x, y);
+    c.fillStyle = comment.look === "gift" ? "#ffe9a8" : comment.look === "mine" || comment.hue % 3 ? "#fff" : `oklch(.9 .1 ${comment.hue})`;
+    c.fillText(text, x, y);
+    return sprite;
+  }
+}
+
+function padding(comment: Comment, font: number): number {
+  return comment.look === "plain" ? 3 : font * 0.7;
+}
+
+const letters = new Intl.Segmenter(); // A letter may be several code points: emoji, accents.
+
+function cut(text: string): string {
+  const line = text.replace(/\s+/g, " ");
+  if (line.length <= maxLetters) return line;
+  const parts = [...letters.segment(line.slice(0, 4 * maxLetters))].map((s) => s.segment);
+  return parts.length <= maxLetters ? line : `${parts.slice(0, maxLetters).join("")}…`;
+}

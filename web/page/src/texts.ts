@@ -1,0 +1,178 @@
+// Every text of the page, in both languages.
+
+/** Language is one that the page speaks. */
+export type Language = "en" | "zh";
+
+const en = {
+  tagline: "Say something, and it flies.",
+  room: "Room",
+  name: "Your name",
+  password: "Password",
+  enter: "Enter",
+  cancel: "Cancel",
+  change: "Change room or name",
+  badId: "Room and name take 1 to 64 bytes, and not only dots.",
+  loginFailed: "Login failed: {why}.",
+  wrongPassword: "wrong name or password",
+
+  idle: "Not connected",
+  connecting: "Connecting …",
+  open: "Live",
+  waiting: "Back in {n} s",
+  closed: "Closed: {why}",
+  now: "Connect now",
+  again: "Connect again",
+  why_close: "you left",
+  why_unauthenticated: "your login has ended",
+  why_forbidden: "you are not a member",
+  why_banned: "you are banned",
+  why_full: "the room is full",
+  why_no_such_room: "there is no such room",
+  why_origin_not_allowed: "this page may not connect here",
+  why_flooding: "too many messages at once",
+  why_lost: "connection lost",
+  why_silent: "the server went silent",
+  why_leaving: "the server restarts",
+  why_draining: "the server restarts",
+  why_rate_limited: "too many at once",
+
+  video: "A concert stage at night, drawn in place of a video",
+  messages: "Messages",
+  noOlder: "Older messages cannot be loaded: {why}",
+  online: "{n} online",
+  likeLabel: "Like, {n} so far",
+  say: "Say something …",
+  sayLabel: "Your message",
+  send: "Send",
+  sending: "Sending …",
+  notSent: "Not sent: {why}",
+  notConnected: "not connected",
+  tooLong: "too long, {n} bytes at most",
+  timeout: "no answer; it may have arrived",
+  recall: "Recall",
+  recallLabel: "Recall your message “{body}”",
+  notRecalled: "Not recalled: {why}",
+  recalled: "A message was recalled",
+  recalledMine: "You recalled a message",
+  recalledOther: "{who} recalled a message",
+  recalledBy: "{by} took back a message of {who}",
+  gap: "{n} messages are missing here",
+  epoch: "The room started over",
+  fresh_one: "1 new message",
+  fresh: "{n} new messages",
+  heard: "{n} new messages. {who}: {body}",
+  sample: "{rate}/s · showing {part} of {whole}",
+  sampleList: "{rate} messages a second: the list shows {part} of {whole}",
+  you: "you",
+
+  fly: "Flying comments",
+  theme: "Dark colours",
+  language: "中文",
+  simulated: "Simulated room",
+  rate: "No server. Simulated messages/s:",
+};
+
+/** Text is the key of a text. */
+export type Text = keyof typeof en;
+
+const zh: Record<Text, string> = {
+  tagline: "说一句，飞过屏幕。",
+  room: "房间",
+  name: "你的名字",
+  password: "密码",
+  enter: "进入",
+  cancel: "取消",
+  change: "更换房间或名字",
+  badId: "房间和名字须为 1 到 64 字节，且不能只有点。",
+  loginFailed: "登录失败：{why}。",
+  wrongPassword: "名字或密码不对",
+
+  idle: "未连接",
+  connecting: "正在连接…",
+  open: "直播中",
+  waiting: "{n} 秒后重连",
+  closed: "已断开：{why}",
+  now: "立即连接",
+  again: "重新连接",
+  why_close: "你已离开",
+  why_unauthenticated: "登录已失效",
+  why_forbidden: "你不是房间成员",
+  why_banned: "你已被封禁",
+  why_full: "房间已满",
+  why_no_such_room: "没有这个房间",
+  why_origin_not_allowed: "此页面无权连接",
+  why_flooding: "发送太快",
+  why_lost: "连接中断",
+  why_silent: "服务器没有回应",
+  why_leaving: "服务器正在重启",
+  why_draining: "服务器正在重启",
+  why_rate_limited: "请求太多",
+
+  video: "代替视频的画面：夜晚的演唱会舞台",
+  messages: "消息",
+  noOlder: "无法加载更早的消息：{why}",
+  online: "{n} 人在线",
+  likeLabel: "点赞，已有 {n} 个",
+  say: "说点什么…",
+  sayLabel: "你的消息",
+  send: "发送",
+  sending: "正在发送…",
+  notSent: "未发送：{why}",
+  notConnected: "没有连接",
+  tooLong: "太长，最多 {n} 字节",
+  timeout: "没有回应，可能已送达",
+  recall: "撤回",
+  recallLabel: "撤回你的消息“{body}”",
+  notRecalled: "未撤回：{why}",
+  recalled: "一条消息已被撤回",
+  recalledMine: "你撤回了一条消息",
+  recalledOther: "{who} 撤回了一条消息",
+  recalledBy: "{by} 撤回了 {who} 的一条消息",
+  gap: "此处缺少 {n} 条消息",
+  epoch: "房间已重新开始",
+  fresh_one: "1 条新消息",
+  fresh: "{n} 条新消息",
+  heard: "{n} 条新消息。{who}：{body}",
+  sample: "每秒 {rate} 条 · 每 {whole} 条显示 {part} 条",
+  sampleList: "每秒 {rate} 条消息：列表每 {whole} 条显示 {part} 条",
+  you: "你",
+
+  fly: "弹幕",
+  theme: "深色",
+  language: "English",
+  simulated: "模拟房间",
+  rate: "没有服务器，模拟消息每秒：",
+};
+
+/** texts are all of them. */
+export const texts: Record<Language, Record<Text, string>> = { en, zh };
+
+let language: Language = "en";
+
+/** speak sets the language of what follows. */
+export function speak(next: Language): void {
+  language = next;
+}
+
+/** spoken is the language set. */
+export function spoken(): Language {
+  return language;
+}
+
+/** t is a text with its blanks filled in; numbers are written as the language writes them. */
+export function t(key: Text, blanks: Record<string, string | number> = {}): string {
+  return texts[language][key].replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = blanks[name] ?? "";
+    return typeof value === "number" ? number(value) : value;
+  });
+}
+
+/** number writes n as the language does. */
+export function number(n: number): string {
+  return n.toLocaleString(language === "zh" ? "zh-CN" : "en");
+}
+
+/** isText says whether there is such a text: servers may send codes that we have none for. */
+export function isText(key: string): key is Text {
+  return Object.hasOwn(en, key);
+}
