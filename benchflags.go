@@ -71,7 +71,7 @@ func override(cmd *cobra.Command, s *bench.Scenario) error {
 // addTargetFlags adds what says where the load goes.
 func addTargetFlags(f *pflag.FlagSet, t *bench.Target) {
 	f.StringSliceVar(&t.Addrs, "target", nil, "host:port,... of servers that run already; viewers go round them. Without it nodes are started here")
-	f.StringVar(&t.Dialect, "dialect", "fastim", "what the targets speak: fastim, raw (every message goes to everyone) or centrifugo (its JSON protocol)")
+	f.StringVar(&t.Dialect, "dialect", "fastim", "what the targets speak: fastim, native (barrage.v1), raw (every message goes to everyone) or centrifugo (its JSON protocol)")
 	f.StringVar(&t.Path, "path", "", "address of a room's socket where the dialect leaves it open; {room} and {user} are put in")
 	f.StringSliceVar(&t.Metrics, "metrics", nil, "host:port,... of the targets' Prometheus /metrics, for their CPU and memory")
 	f.IntSliceVar(&t.PIDs, "pid", nil, "process ids of targets on this machine, for their CPU and memory")
@@ -83,8 +83,9 @@ func checkTarget(cmd *cobra.Command, t bench.Target) error {
 	if len(t.Addrs) > 0 {
 		return nil
 	}
+	ours := t.Dialect == "fastim" || t.Dialect == "native"
 	for _, name := range []string{"dialect", "path", "metrics", "pid"} {
-		if cmd.Flags().Changed(name) {
+		if cmd.Flags().Changed(name) && (name != "dialect" || !ours) {
 			return usageError{cmd, fmt.Sprintf("cannot use --%s without --target: it describes servers that run already", name)}
 		}
 	}

@@ -24,7 +24,8 @@ type Target struct {
 
 	// Addrs are host:port of servers that run already. The rest is about them.
 	Addrs []string
-	// Dialect is "fastim", "raw" or "centrifugo"; empty is "fastim".
+	// Dialect is "fastim", "native", "raw" or "centrifugo"; empty is "fastim". Own nodes
+	// speak the first two.
 	Dialect string
 	// Path is the address of a room's socket where the dialect leaves it open; {room} and
 	// {user} are put in.

@@ -14,6 +14,8 @@ import (
 // counter is a handler that allocates nothing.
 type counter struct{ frames, bytes int }
 
+func (*counter) Deflates() bool { return false }
+
 func (c *counter) Frame(_ codec.Opcode, payload []byte) error {
 	c.frames++
 	c.bytes += len(payload)

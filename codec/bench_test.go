@@ -12,6 +12,8 @@ import (
 // nothing is a handler for benchmarks.
 type nothing struct{}
 
+func (nothing) Deflates() bool { return false }
+
 func (nothing) Frame(codec.Opcode, []byte) error { return nil }
 
 // zeroKey is stream, made of frames under key, with the key and the mask taken off:

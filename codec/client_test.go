@@ -83,6 +83,8 @@ func join(frames ...[]byte) []byte { return slices.Concat(frames...) }
 // recorder keeps what a reader delivers as "text Hello".
 type recorder struct{ got []string }
 
+func (*recorder) Deflates() bool { return false }
+
 func (r *recorder) Frame(op codec.Opcode, payload []byte) error {
 	r.got = append(r.got, op.String()+" "+string(payload))
 	return nil

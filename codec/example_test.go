@@ -10,6 +10,8 @@ import (
 // printer prints what a client says.
 type printer struct{}
 
+func (printer) Deflates() bool { return false }
+
 func (printer) Frame(op codec.Opcode, payload []byte) error {
 	fmt.Printf("%v: %s\n", op, payload)
 	return nil

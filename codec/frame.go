@@ -15,6 +15,7 @@ import "encoding/binary"
 const (
 	finBit  = 0x80
 	rsvBits = 0x70
+	rsv1Bit = 0x40 // the message is compressed (RFC 7692 section 6)
 	opBits  = 0x0F
 	maskBit = 0x80
 	lenBits = 0x7F

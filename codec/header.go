@@ -12,19 +12,26 @@ type header struct {
 	fin    bool   // the last fragment of its message
 	key    uint32 // the masking key, its first byte lowest
 	length int    // of the payload, in bytes
+	// compressed: the message that the frame begins is (RFC 7692 section 6).
+	compressed bool
 }
 
 // parseHeader decodes and checks the header that b, which is not empty, begins with.
-// open says whether a fragmented message waits for more, room how many bytes of
+// open says whether a fragmented message waits for more, deflates whether a message may
+// be compressed, room how many bytes of
 // payload a message may still take. size is the length of the header, 0 while b does
 // not hold all of it.
 //
 // A rule is applied as soon as the bytes it needs are there, in the order of the
 // bytes. So the first violation of a stream is the same however the stream is cut,
 // and an oversized frame is refused before any of its payload is kept.
-func parseHeader(b []byte, open bool, room int) (h header, size int, err error) {
+func parseHeader(b []byte, open, deflates bool, room int) (h header, size int, err error) {
 	h.fin, h.op = b[0]&finBit != 0, Opcode(b[0]&opBits)
-	if err := checkKind(b[0]&rsvBits, h, open); err != nil {
+	rsv := b[0] & rsvBits
+	if deflates && rsv == rsv1Bit && (h.op == OpText || h.op == OpBinary) {
+		h.compressed, rsv = true, 0
+	}
+	if err := checkKind(rsv, h, open); err != nil {
 		return h, 0, err
 	}
 	if len(b) < 2 {

@@ -37,6 +37,9 @@ type Draft struct {
 	// TS is the time of receipt in Unix milliseconds. The store moves it on in steps
 	// of 1 ms until the user has no other message with that ts in the room.
 	TS int64
+	// ID is what its sender calls it, empty where it has no name. A message with an ID is
+	// stored once, however often it is published within two minutes.
+	ID string
 	// Head is the message's JSON up to and including `"ts":`. It never holds a
 	// newline. Read-only once made.
 	Head string

@@ -32,5 +32,6 @@ var (
 	errCloseCode         = &ProtocolError{CloseProtocolError, "the close code may not stand in a close frame"}              // 7.4
 	errCloseReason       = &ProtocolError{CloseInvalidUTF8, "the close reason is not UTF-8"}                                // 5.5.1, 8.1
 	errTextNotUTF8       = &ProtocolError{CloseInvalidUTF8, "the text is not UTF-8"}                                        // 5.6, 8.1
+	errNotDeflated       = &ProtocolError{CloseInvalidUTF8, "the message says it is compressed, and cannot be inflated"}    // RFC 7692 7.2.2
 	errMessageTooBig     = &ProtocolError{CloseTooBig, "the message is larger than this server takes"}                      // 7.4.1, 10.4
 )

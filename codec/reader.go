@@ -12,6 +12,9 @@ type FrameHandler interface {
 	// OpClose, OpPing or OpPong. payload is unmasked and checked; it belongs to the
 	// reader and is valid only during the call. An error ends the reader.
 	Frame(op Opcode, payload []byte) error
+	// Deflates reports whether permessage-deflate was agreed on (RFC 7692). It is asked only
+	// about a message that says it is compressed.
+	Deflates() bool
 }
 
 // Reader parses what one client sends, piece by piece as it comes off the socket, and
@@ -32,7 +35,7 @@ type Reader struct {
 // Feed parses b, the next bytes of the stream, and calls h for everything that is
 // complete now. It may change b in place and keeps no part of it.
 //
-// maxMessage bounds a message in bytes, fragments joined. A frame that would exceed it
+// maxMessage bounds a message in bytes, fragments joined and inflated. A frame that would exceed it
 // is refused by its header; what is kept of an incomplete message never takes much
 // more memory than has arrived.
 //
@@ -66,7 +69,7 @@ func (r *Reader) feed(b []byte, maxMessage int, h FrameHandler) (err error) {
 
 // begin reads the frame that b starts with and returns what follows it.
 func (r *Reader) begin(b []byte, maxMessage int, h FrameHandler) (rest []byte, err error) {
-	f, size, err := r.work.parseHeader(b, maxMessage)
+	f, size, err := r.work.parseHeader(b, maxMessage, h)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +77,7 @@ func (r *Reader) begin(b []byte, maxMessage int, h FrameHandler) (rest []byte, e
 		end := size + f.length
 		payload := b[size:end:end]
 		unmask(payload, f.key)
-		return b[end:], deliver(f.op, payload, h)
+		return b[end:], deliver(f.op, payload, f.compressed, maxMessage, h)
 	}
 	if r.work == nil {
 		r.work = pendings.Get().(*pending)
@@ -89,14 +92,14 @@ func (r *Reader) resume(b []byte, maxMessage int, h FrameHandler) (rest []byte, 
 	if !p.inPayload {
 		had := p.headLen
 		p.headLen += copy(p.head[had:], b)
-		f, size, err := p.parseHeader(p.head[:p.headLen], maxMessage)
+		f, size, err := p.parseHeader(p.head[:p.headLen], maxMessage, h)
 		if err != nil || size == 0 {
 			return nil, err
 		}
 		b = b[size-had:]
 		p.frame, p.inPayload = f, true
 		if f.op == OpText || f.op == OpBinary {
-			p.message = f.op
+			p.message, p.compressed = f.op, f.compressed
 		}
 	}
 	lacks := p.start + p.frame.length - len(p.buf)
@@ -106,25 +109,25 @@ func (r *Reader) resume(b []byte, maxMessage int, h FrameHandler) (rest []byte, 
 	if n < lacks {
 		return nil, nil
 	}
-	return b[n:], r.finish(h)
+	return b[n:], r.finish(maxMessage, h)
 }
 
 // finish ends the frame under way, whose payload is complete.
-func (r *Reader) finish(h FrameHandler) error {
+func (r *Reader) finish(maxMessage int, h FrameHandler) error {
 	p := r.work
 	p.headLen, p.inPayload = 0, false
-	op, payload := p.frame.op, p.buf[p.start:]
+	op, payload, compressed := p.frame.op, p.buf[p.start:], false
 	if !op.control() {
 		if !p.frame.fin {
-			if p.message == OpText && !validGrowth(p.buf, p.start) {
+			if p.message == OpText && !p.compressed && !validGrowth(p.buf, p.start) {
 				return errTextNotUTF8
 			}
 			p.start = len(p.buf)
 			return nil
 		}
-		op, payload, p.message = p.message, p.buf, noMessage
+		op, payload, compressed, p.message = p.message, p.buf, p.compressed, noMessage
 	}
-	err := deliver(op, payload, h)
+	err := deliver(op, payload, compressed, maxMessage, h)
 	if p.message == noMessage {
 		r.release()
 	} else {
@@ -147,8 +150,12 @@ func (r *Reader) release() {
 	pendings.Put(p)
 }
 
-// deliver checks the payload of a message or control frame and hands it out.
-func deliver(op Opcode, payload []byte, h FrameHandler) error {
+// deliver checks the payload of a message or control frame and hands it out, inflated
+// where it is compressed.
+func deliver(op Opcode, payload []byte, compressed bool, maxMessage int, h FrameHandler) error {
+	if compressed {
+		return inflate(payload, maxMessage, func(plain []byte) error { return deliver(op, plain, false, maxMessage, h) })
+	}
 	switch op {
 	case OpText:
 		if !utf8.Valid(payload) {
@@ -174,8 +181,10 @@ type pending struct {
 	// the key for the next byte to arrive.
 	inPayload bool
 	frame     header
-	// message is the kind of the message that is open, noMessage without one.
-	message Opcode
+	// message is the kind of the message that is open, noMessage without one; compressed
+	// says that it is.
+	message    Opcode
+	compressed bool
 	// buf[:start] is the open message without the frame under way, buf[start:] that
 	// frame's payload so far, both unmasked. A control frame between fragments stands
 	// behind the message and is cut off again.
@@ -195,9 +204,10 @@ var pendings = sync.Pool{New: func() any { return new(pending) }}
 
 // parseHeader parses the header that b begins with as the next of the stream. p is nil
 // where nothing is under way.
-func (p *pending) parseHeader(b []byte, maxMessage int) (h header, size int, err error) {
+func (p *pending) parseHeader(b []byte, maxMessage int, handler FrameHandler) (h header, size int, err error) {
+	deflates := b[0]&rsvBits == rsv1Bit && handler.Deflates()
 	if p == nil {
-		return parseHeader(b, false, maxMessage)
+		return parseHeader(b, false, deflates, maxMessage)
 	}
-	return parseHeader(b, p.message != noMessage, maxMessage-p.start)
+	return parseHeader(b, p.message != noMessage, deflates, maxMessage-p.start)
 }

@@ -142,6 +142,8 @@ func TestReader_Interleaved(t *testing.T) {
 // handlerFunc is a FrameHandler as a function.
 type handlerFunc func(op codec.Opcode, payload []byte) error
 
+func (handlerFunc) Deflates() bool { return false }
+
 func (f handlerFunc) Frame(op codec.Opcode, payload []byte) error { return f(op, payload) }
 
 func TestReader_HandlerErrorStops(t *testing.T) {

@@ -6,3 +6,10 @@ import "errors"
 // it, however often it is asked: a key of the wrong type, no memory left. Any other
 // error of a store may pass, and leaves open whether the call was carried out.
 var ErrRefused = errors.New("refused for good")
+
+// Why a message could not be taken back.
+var (
+	ErrNoMessage = errors.New("there is no such message")
+	ErrNotYours  = errors.New("the message is somebody else's")
+	ErrTooOld    = errors.New("the message is too old")
+)

@@ -66,13 +66,19 @@ func (s *Server) login(ctx context.Context, _ *http.Request, p *params) envelope
 		}
 		return envelope{codeRefused, textLoginFailed, nil}
 	}
-	var raw [16]byte
-	_, _ = rand.Read(raw[:]) // never fails (crypto/rand)
-	token := hex.EncodeToString(raw[:])
-	if err := s.store.SetToken(ctx, user, token); err != nil {
+	token, err := s.newToken(ctx, user)
+	if err != nil {
 		return s.unavailable("log in", err)
 	}
 	return envelope{codeOK, token, "user_info"}
+}
+
+// newToken makes a token that is the user's from now on.
+func (s *Server) newToken(ctx context.Context, user string) (string, error) {
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // never fails (crypto/rand)
+	token := hex.EncodeToString(raw[:])
+	return token, s.store.SetToken(ctx, user, token)
 }
 
 // hookClient follows no redirect: a hook that sends people to a login page says no.

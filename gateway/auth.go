@@ -23,27 +23,44 @@ func (s *Server) gate() func(context.Context, []room.Author) ([]bool, error) {
 	return func(ctx context.Context, from []room.Author) ([]bool, error) {
 		creds := make([]codec.Credential, len(from))
 		for i, a := range from {
-			c := a.(*session)
-			creds[i] = codec.Credential{UserID: c.user, Token: c.token}
+			creds[i] = a.(author).credential()
 		}
 		ok, err := s.store.CheckTokens(ctx, creds)
 		if err != nil {
 			return nil, err
 		}
-		now := s.clock.now()
 		for i, a := range from {
-			c := a.(*session)
-			switch {
-			case !ok[i]:
-				c.unicast(notLoggedIn)
-				c.close(closeUnauthorized)
-			case now-c.prolonged.Load() >= prolongEvery:
-				c.prolonged.Store(now)
-				if _, err := s.store.CheckToken(ctx, c.user, c.token); err != nil {
-					s.log.Warn("cannot prolong a token", "user", c.user, "err", err)
-				}
-			}
+			a.(author).checked(ctx, ok[i])
 		}
 		return ok, nil
+	}
+}
+
+// author is who sends messages: a session, or an HTTP call.
+type author interface {
+	credential() codec.Credential
+	// checked tells whether the credential still counts.
+	checked(ctx context.Context, ok bool)
+}
+
+func (s *session) credential() codec.Credential {
+	return codec.Credential{UserID: s.user, Token: s.token}
+}
+
+// checked ends a session whose token counts no more, and prolongs the others' from time
+// to time.
+func (s *session) checked(ctx context.Context, ok bool) {
+	now := s.srv.clock.now()
+	switch {
+	case !ok && s.flavour != room.FastIM:
+		s.close(closeRevoked)
+	case !ok:
+		s.unicast(notLoggedIn)
+		s.close(closeUnauthorized)
+	case now-s.prolonged.Load() >= prolongEvery:
+		s.prolonged.Store(now)
+		if _, err := s.srv.store.CheckToken(ctx, s.user, s.token); err != nil {
+			s.srv.log.Warn("cannot prolong a token", "user", s.user, "err", err)
+		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 // nullStore takes messages and forgets them.
 type nullStore struct{ *redisx.Memory }
 
-func (nullStore) Publish(context.Context, string, string, []codec.Draft) (codec.Position, error) {
-	return codec.Position{Epoch: codec.Unnumbered}, nil // nothing comes back, and nothing is awaited
+func (nullStore) Publish(context.Context, string, string, []codec.Draft) (codec.Stored, error) {
+	return codec.Stored{Position: codec.Position{Epoch: codec.Unnumbered}}, nil // nothing comes back, and nothing is awaited
 }
 
 // BenchmarkSession_Message is one chat message from the poller's buffer into the

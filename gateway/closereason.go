@@ -11,7 +11,9 @@ const (
 	closePeer                      // the peer said goodbye, or went without
 	closeProtocolError             // the peer broke RFC 6455
 	closeUnauthorized              // the token is not, or no longer, the user's; `440` was sent before
+	closeRevoked                   // the same, told to a native client
 	closeForbidden                 // the user is not a member of the room
+	closeBadOps                    // a native client that does not speak its protocol
 	closeIdle                      // nothing heard for server.idle_timeout
 	closeStuck                     // took no byte for fanout.stuck_timeout
 	closeRestart                   // the node is leaving
@@ -31,6 +33,8 @@ var closings = [closeReasons]struct {
 	closePeer:          {"peer", codec.CloseNormal, ""},
 	closeProtocolError: {"protocol_error", codec.CloseProtocolError, ""}, // code and text come with the error
 	closeUnauthorized:  {"unauthorized", codec.CloseNormal, "not logged in"},
+	closeRevoked:       {"revoked", 4401, "the token is not valid any more"},
+	closeBadOps:        {"bad_requests", 4400, "too many requests that cannot be understood"},
 	closeForbidden:     {"forbidden", 4403, "not a member of this room"},
 	closeIdle:          {"idle", 4408, "nothing heard for too long"},
 	closeStuck:         {"stuck", 4409, "took no data for too long"},

@@ -55,6 +55,13 @@ type ServerConfig struct {
 	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
 	// DrainTimeout bounds the time from SIGTERM to the end.
 	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
+	// DrainSpread is the time over which a leaving node closes its sockets. Too low: the
+	// other nodes get all clients at once. Too high: leaving takes that long. Never more
+	// than half of DrainTimeout.
+	DrainSpread time.Duration `mapstructure:"drain_spread"`
+	// Deflate lets native clients agree on permessage-deflate: a batch is deflated once
+	// for all of them in a room. Off: more bytes on the wire, less CPU.
+	Deflate bool `mapstructure:"deflate"`
 }
 
 // AdminConfig is the config section `admin`: health and metrics.
@@ -99,6 +106,8 @@ func DefaultConfig() Config {
 			MaxMessageBytes:   8 << 10,
 			PingInterval:      30 * time.Second,
 			IdleTimeout:       75 * time.Second,
+			Deflate:           true,
+			DrainSpread:       2 * time.Second,
 			DrainTimeout:      10 * time.Second,
 		},
 		Admin:        AdminConfig{Listen: "127.0.0.1:9001"},
@@ -144,6 +153,9 @@ func (c ServerConfig) Validate() error {
 	}
 	if c.DrainTimeout < 100*time.Millisecond {
 		bad("drain_timeout: %v is below 100ms", c.DrainTimeout)
+	}
+	if c.DrainSpread < 0 || c.DrainSpread > time.Hour {
+		bad("drain_spread: %v is not within 0 (= all at once) and 1h", c.DrainSpread)
 	}
 	return errors.Join(errs...)
 }

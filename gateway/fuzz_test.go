@@ -88,6 +88,8 @@ type answers struct {
 	closed bool
 }
 
+func (*answers) Deflates() bool { return false }
+
 func (a *answers) Frame(op codec.Opcode, payload []byte) error {
 	switch {
 	case a.closed:
@@ -187,7 +189,7 @@ func wantAnswers(t *testing.T, conn *net.UnixConn, frames []byte, maxMessage int
 		t.Fatal(err)
 	}
 	var head [len("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \r\n\r\n") + len(exampleAccept)]byte
-	if _, err := io.ReadFull(conn, head[:]); err != nil || string(head[:]) != string(switching(exampleKey)) {
+	if _, err := io.ReadFull(conn, head[:]); err != nil || string(head[:]) != string(switching(exampleKey, "")) {
 		t.Fatalf("answer to the handshake: %q, %v", head, err)
 	}
 	in := bufio.NewReader(bytes.NewReader(talk(t, conn, frames)))

@@ -13,17 +13,27 @@ import (
 	"unicode"
 )
 
-// refusal is an HTTP answer to a request that will not become a WebSocket.
+// refusal is an HTTP answer to a request that will not become a WebSocket, or will not be
+// done.
 type refusal struct {
 	status int
-	why    string
+	// code is the word for it that native clients get; empty: the status's own, see
+	// problemCodes.
+	code string
+	why  string
 }
 
 // answered is the refusal of a connection that net/http no longer answers for.
 var answered = &refusal{}
 
 func refuse(status int, format string, args ...any) *refusal {
-	return &refusal{status, fmt.Sprintf(format, args...)}
+	return &refusal{status: status, why: fmt.Sprintf(format, args...)}
+}
+
+// as gives the refusal a code.
+func (f *refusal) as(code string) *refusal {
+	f.code = code
+	return f
 }
 
 // checkHandshake holds a request against RFC 6455 section 4.2.1 and returns the
@@ -67,11 +77,11 @@ func hasToken(values []string, token string) bool {
 }
 
 // switching is the answer that turns the connection into a WebSocket
-// (RFC 6455 section 4.2.2).
-func switching(key string) []byte {
+// (RFC 6455 section 4.2.2). more are further header lines, each with its end.
+func switching(key, more string) []byte {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n")
+		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n" + more + "\r\n")
 }
 
 // originAllowed reports whether a page of that origin may talk to us. A request

@@ -21,7 +21,7 @@ func TestCheckHandshake_EveryRule(t *testing.T) {
 		switch {
 		case status == 0 && (bad != nil || key != exampleKey):
 			t.Errorf("%s: key %q, refused %+v; want the key", name, key, bad)
-		case status != 0 && (bad == nil || *bad != refusal{status, why} || key != ""):
+		case status != 0 && (bad == nil || bad.status != status || bad.why != why || key != ""):
 			t.Errorf("%s: key %q, refused %+v; want %d %s", name, key, bad, status, why)
 		}
 	}
@@ -57,7 +57,7 @@ func TestCheckID_EveryRule(t *testing.T) {
 	f := func(id, why string) {
 		t.Helper()
 		bad := checkID("userId", id)
-		if why == "" && bad != nil || why != "" && (bad == nil || *bad != refusal{400, why}) {
+		if why == "" && bad != nil || why != "" && (bad == nil || bad.status != 400 || bad.why != why) {
 			t.Errorf("checkID(%q) = %+v; want %q", id, bad, why)
 		}
 	}
@@ -106,7 +106,7 @@ func TestServer_OriginAllowed(t *testing.T) {
 func TestSwitching_AnswersTheKeyOfTheRFC(t *testing.T) {
 	want := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Accept: " + exampleAccept + "\r\n\r\n"
-	if got := string(switching(exampleKey)); got != want {
+	if got := string(switching(exampleKey, "")); got != want {
 		t.Errorf("switching(%q) = %q; want %q", exampleKey, got, want)
 	}
 }

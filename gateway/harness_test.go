@@ -318,9 +318,9 @@ func (f *faultyStore) Newest(ctx context.Context, id string, limit int) (codec.H
 	return f.Memory.Newest(ctx, id, limit)
 }
 
-func (f *faultyStore) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Position, error) {
+func (f *faultyStore) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Stored, error) {
 	if err := f.enter(ctx, "Publish"); err != nil {
-		return codec.Position{}, err
+		return codec.Stored{}, err
 	}
 	return f.Memory.Publish(ctx, id, batch, drafts)
 }
@@ -340,4 +340,18 @@ func firstOf(errs ...error) error {
 		}
 	}
 	return nil
+}
+
+func (f *faultyStore) Page(ctx context.Context, id string, before, after uint64, limit int) (codec.History, error) {
+	if err := f.enter(ctx, "Page"); err != nil {
+		return codec.History{}, err
+	}
+	return f.Memory.Page(ctx, id, before, after, limit)
+}
+
+func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, seq uint64, notBefore int64) error {
+	if err := f.enter(ctx, "RecallSeq"); err != nil {
+		return err
+	}
+	return f.Memory.RecallSeq(ctx, id, user, seq, notBefore)
 }

@@ -66,6 +66,7 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_local_messages_total", "Messages that members of this node had while the store was away.", "", "", func(h room.Stats) uint64 { return h.Local }},
 		{"barrage_local_only_messages_total", "Those of them that never reached the store.", "", "", func(h room.Stats) uint64 { return h.LocalOnly }},
 		{"barrage_publish_retries_total", "Batches that were given to the store again.", "", "", func(h room.Stats) uint64 { return h.Retries }},
+		{"barrage_repeated_messages_total", "Messages that their sender sent again, answered and not stored again.", "", "", func(h room.Stats) uint64 { return h.Repeats }},
 		{"barrage_drifts_total", "Quiet rooms found to lack something, by asking the store.", "", "", func(h room.Stats) uint64 { return h.Drifts }},
 		{"barrage_reports_total", "Reports of rooms to the store: members and likes.", "", "", func(h room.Stats) uint64 { return h.Reports }},
 		{"barrage_report_errors_total", "Those that failed.", "", "", func(h room.Stats) uint64 { return h.ReportErrors }},

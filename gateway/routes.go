@@ -19,9 +19,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /group/listMessage", s.api(s.listMessage))
 	mux.HandleFunc("POST /group/listOldMessage", s.api(s.listOldMessage))
 	mux.HandleFunc("POST /group/delMessage", s.api(s.delMessage))
+	s.routeV1(mux)
 	mux.Handle("GET /{$}", web.Page("room.html"))
 	mux.Handle("GET /test/websocket", web.Page("test.html"))
-	return s.counted(s.refuseEmptyIDs(s.cors(mux)))
+	return s.counted(s.refuseEmptyIDs(s.cors(refuseUnclean(mux))))
 }
 
 // counted counts the requests being answered, for Drain.
@@ -61,8 +62,8 @@ func (s *Server) cors(next http.Handler) http.Handler {
 				h.Add("Vary", "Origin")
 			}
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-				h.Set("Access-Control-Allow-Methods", "GET, POST")
-				h.Set("Access-Control-Allow-Headers", "userId, token, Content-Type")
+				h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+				h.Set("Access-Control-Allow-Headers", "userId, token, Authorization, Content-Type")
 				h.Set("Access-Control-Max-Age", "86400")
 				w.WriteHeader(http.StatusNoContent)
 				return

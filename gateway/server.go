@@ -44,6 +44,12 @@ type Store interface {
 	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
 	// Recall takes the message of user at ts back.
 	Recall(ctx context.Context, room, user string, ts int64) (found bool, err error)
+	// RecallSeq takes message seq back, if it is user's and not older than notBefore, in
+	// Unix ms. Else the error has codec.ErrNoMessage, ErrNotYours or ErrTooOld in its chain.
+	RecallSeq(ctx context.Context, room, user string, seq uint64, notBefore int64) error
+	// Page reads at most limit messages in order: the oldest behind after, or the newest
+	// before before where that is not 0. Recalled ones are entries without JSON.
+	Page(ctx context.Context, room string, before, after uint64, limit int) (codec.History, error)
 	// SubscribeUser returns once changes of the user's rooms reach [Server.UserEvent].
 	SubscribeUser(ctx context.Context, user string) error
 	// UnsubscribeUser ends that. It never blocks.
@@ -65,6 +71,7 @@ type Server struct {
 	hall    *room.Hall
 	lists   *lists
 	joins   *joins
+	recalls *recalls
 	// sweepEvery is one second; tests that make up the time set more before Start.
 	sweepEvery time.Duration
 	log        *slog.Logger
@@ -95,8 +102,8 @@ type Server struct {
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
-	s.lists, s.joins = newLists(s), newJoins(s)
-	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log)
+	s.lists, s.joins, s.recalls = newLists(s), newJoins(s), newRecalls(s)
+	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), Answer: s.answer, OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
 }
@@ -139,6 +146,9 @@ func (s *Server) start() error {
 	s.started, s.stop = time.Now(), cancel
 	s.workers.Go(func() { s.sweep(ctx) })
 	s.workers.Go(func() { s.joins.run(ctx) })
+	for range recallers {
+		s.workers.Go(func() { s.recalls.run(ctx) })
+	}
 	s.lists.start(ctx, &s.workers)
 	s.public = s.httpServer(s.routes())
 	s.serve(s.public, ln)
@@ -229,12 +239,43 @@ func (s *Server) Drain(ctx context.Context) error {
 	if err := waitUntil(taken, func() bool { return s.joins.waiting.Load() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot write %d memberships: %w", s.joins.waiting.Load(), err))
 	}
-	s.each(func(c *session) { c.close(closeRestart) }) // takeOver closes those that come later
+	s.sendAway(taken)
 	errs = append(errs, s.waitEmpty(ctx))
 	if err := waitUntil(taken, func() bool { return s.requests.Load() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot wait longer for %d HTTP requests to end: %w", s.requests.Load(), err))
 	}
 	return errors.Join(errs...)
+}
+
+// drainStep is how often sendAway closes some sockets.
+const drainStep = 20 * time.Millisecond
+
+// sendAway closes every socket with 1012, evenly over server.drain_spread, so that the
+// other nodes do not get all clients at once. When ctx ends it closes the rest at once.
+func (s *Server) sendAway(ctx context.Context) {
+	spread := min(s.cfg.Server.DrainSpread, s.cfg.Server.DrainTimeout/2)
+	s.hall.Announce(codec.ReconnectText(spread.Milliseconds(), "the node is leaving"))
+	_ = waitUntil(ctx, s.hall.Written) // else the close would overtake it
+	var all []*session
+	s.each(func(c *session) { all = append(all, c) }) // takeOver closes those that come later
+	t := time.NewTicker(drainStep)
+	defer t.Stop()
+	for left := int(spread/drainStep) + 1; ; left-- {
+		some := len(all)
+		if ctx.Err() == nil {
+			some = (len(all) + left - 1) / max(left, 1)
+		}
+		for _, c := range all[:some] {
+			c.close(closeRestart)
+		}
+		if all = all[some:]; len(all) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+	}
 }
 
 // waitEmpty waits until every session is gone, and every handshake that was let in.

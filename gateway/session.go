@@ -28,6 +28,9 @@ type session struct {
 	reader codec.Reader // owned by the poller
 	slot   int32        // place in Server.sessions; guarded by that lock
 
+	flavour room.Flavour // what it speaks; immutable like the above
+	bad     uint8        // ops in a row that could not be taken; owned by the poller
+
 	// Atomic; clock seconds.
 	heard     atomic.Uint32 // last time a byte came
 	pinged    atomic.Uint32 // last time we pinged
@@ -79,6 +82,9 @@ func (s *session) Frame(op codec.Opcode, payload []byte) error {
 	return nil
 }
 
+// Deflates says what was agreed on at the handshake, see codec.FrameHandler.
+func (s *session) Deflates() bool { return s.flavour == room.Deflated }
+
 // message takes one message from the client. What a list or a refused session says
 // is not listened to.
 func (s *session) message(op codec.Opcode, payload []byte) {
@@ -89,6 +95,10 @@ func (s *session) message(op codec.Opcode, payload []byte) {
 	}
 	if op == codec.OpBinary {
 		s.closeWith(closeProtocolError, codec.CloseUnsupported, "only text messages are understood here")
+		return
+	}
+	if s.flavour != room.FastIM {
+		s.op(payload)
 		return
 	}
 	// A full queue is counted by the room; FastIM clients have no word for it.

@@ -17,6 +17,16 @@ type visitor struct {
 	user  string
 	token string
 	key   string // Sec-WebSocket-Key
+	more  string // further header lines of the answer
+}
+
+// pathVisitor is who asks for one of FastIM's sockets: the path says it.
+func pathVisitor(r *http.Request) (v visitor, bad *refusal) {
+	v = visitor{user: strings.Clone(r.PathValue("userId")), token: strings.Clone(r.PathValue("token"))}
+	if bad := checkID("userId", v.user); bad != nil {
+		return v, bad
+	}
+	return v, checkText("token", v.token, maxTokenBytes)
 }
 
 // notLoggedIn is the frame of contract section 2, item 1.
@@ -24,7 +34,7 @@ var notLoggedIn = codec.AppendFrame(nil, codec.OpText, "440")
 
 // chat serves GET /group/chat/{groupId}/{userId}/{token}.
 func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
-	s.admit(w, r, func(ctx context.Context, v visitor) *refusal {
+	s.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
 		id := strings.Clone(r.PathValue("groupId"))
 		if bad := checkID("groupId", id); bad != nil {
 			return bad
@@ -46,7 +56,7 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 
 // list serves GET /group/list/{userId}/{token}.
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
-	s.admit(w, r, func(ctx context.Context, v visitor) *refusal {
+	s.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
 		if ok, bad := s.authorized(ctx, v); bad != nil || !ok {
 			return s.turnAway(w, v, closeUnauthorized, bad)
 		}
@@ -67,29 +77,30 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit does what every WebSocket request goes through before it is known what it is
-// for; then come in. A refusal that come returns is the answer.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, come func(context.Context, visitor) *refusal) {
+// for; then come in. who reads the visitor from the request. A refusal that come returns is
+// the answer, which write gives.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Request) (visitor, *refusal),
+	write func(http.ResponseWriter, *refusal), come func(context.Context, visitor) *refusal,
+) {
 	bad := func() *refusal {
 		key, bad := checkHandshake(r)
 		if bad != nil {
 			return bad
 		}
 		if !s.originAllowed(r) {
-			return refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin"))
+			return refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).as("origin_not_allowed")
 		}
-		v := visitor{user: strings.Clone(r.PathValue("userId")), token: strings.Clone(r.PathValue("token")), key: key}
-		if bad := checkID("userId", v.user); bad != nil {
+		v, bad := who(r)
+		if bad != nil {
 			return bad
 		}
-		if bad := checkText("token", v.token, maxTokenBytes); bad != nil {
-			return bad
-		}
+		v.key = key
 		if s.draining.Load() {
-			return refuse(http.StatusServiceUnavailable, "the node is leaving, try again")
+			return refuse(http.StatusServiceUnavailable, "the node is leaving, try again").as("draining")
 		}
 		if !s.reserve() {
 			s.stats.full.Add(1)
-			return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", s.maxOpen)
+			return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", s.maxOpen).as("full")
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
 		defer cancel()
@@ -101,7 +112,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, come func(context
 	}()
 	if bad != nil {
 		s.stats.refusedHandshakes.Add(1)
-		writeRefusal(w, bad)
+		write(w, bad)
 	}
 }
 
@@ -205,7 +216,7 @@ func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []
 	nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that c is complete
 	nb.SetSession(c)
 	nb.Unlock()
-	s.begin(c, append(switching(v.key), first...))
+	s.begin(c, append(switching(v.key, v.more), first...))
 	if s.draining.Load() {
 		c.close(closeRestart) // Drain may have been there before the session was
 	}

@@ -40,7 +40,7 @@ func testRepeat(s *harness) {
 		if want.Epoch == "" {
 			want.Epoch = pos.Epoch
 		}
-		wantEqual(t, "Publish of "+batch, pos, err, want)
+		wantEqual(t, "Publish of "+batch, pos, err, codec.Stored{Position: want})
 		if !again {
 			events = append(events, codec.Event{
 				Kind: codec.EventMessages, Epoch: want.Epoch, Seq: want.Seq - uint64(n) + 1, Total: want.Total, Batch: batch, Messages: texts(d),

@@ -6,7 +6,7 @@
 // for many. Redis must be version 7.0 or newer: the scripts read its clock before they
 // write, which older ones refuse.
 //
-// Keys (contract section 5; gmm, gmu, gmo, uq and mr are ours):
+// Keys (contract section 5; gmm, gmu, gmi, gmo, uq and mr are ours):
 //
 //	login:{user}         string  token, 24 h
 //	ugs:{user}           set     rooms the user joined
@@ -17,6 +17,8 @@
 //	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute;
 //	                             0xff node -> number of the newest batch that the node
 //	                             published in it, epoch, s and total behind it; 90 s
+//	gmi:{room}:{bucket}  hash    user, NUL, a message's ID -> its number and ts, of the
+//	                             messages with an ID of these two minutes; 4 min
 //	gmo:{room}           hash    node -> its members online, Unix s of that report;
 //	                             ReportLife
 //	mq:{room}            channel events of the room, see codec.Event

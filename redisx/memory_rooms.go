@@ -48,26 +48,26 @@ func (s *roomShard) sweepLocked(now time.Time) {
 }
 
 // Publish appends the drafts to the history and tells the handler if it subscribed.
-func (m *Memory) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error) {
+func (m *Memory) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
 	if err := checkBatch(room, drafts); err != nil {
 		m.calls.Add(1)
 		m.failed.Add(1)
-		return codec.Position{}, err
+		return codec.Stored{}, err
 	}
 	s := m.publishShard(room)
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
-	ev, pos, wanted := m.append(s, room, batch, drafts)
+	ev, stored, wanted := m.append(s, room, batch, drafts)
 	if wanted {
 		m.events.Add(1)
 		m.handler.RoomEvent(room, ev)
 	}
-	return pos, nil
+	return stored, nil
 }
 
 // append is what Publish does under the shard's lock. No event is wanted of a batch that
-// was there before.
-func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) (ev codec.Event, pos codec.Position, wanted bool) {
+// was there before, or whose drafts all were.
+func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) (ev codec.Event, stored codec.Stored, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := m.now()
@@ -79,19 +79,23 @@ func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) 
 	}
 	node, number := cutBatch(batch)
 	if b, ok := r.batches[node]; ok && b.number == number {
-		return codec.Event{}, b.pos, false
+		return codec.Event{}, b.stored, false
 	}
-	ev = r.append(drafts, m.limits.HistoryMessages, now)
-	ev.Batch = batch
-	r.expires = now.Add(m.limits.HistoryTTL)
-	r.forget = r.expires.Add(metaGrace)
-	pos = r.position()
+	fresh, again := r.sent.sift(drafts, now)
+	if len(fresh) > 0 {
+		ev = r.append(fresh, m.limits.HistoryMessages, now)
+		ev.Batch = batch
+		r.expires = now.Add(m.limits.HistoryTTL)
+		r.forget = r.expires.Add(metaGrace)
+		r.sent.note(fresh, ev)
+		_, wanted = s.subscribed[room]
+	}
+	stored = codec.Stored{Position: r.position(), Repeats: r.sent.repeats(drafts, again)}
 	if r.batches == nil {
 		r.batches = make(map[string]memoryBatch)
 	}
-	r.batches[node] = memoryBatch{number: number, pos: pos, expires: now.Add(BatchMemory)}
-	_, wanted = s.subscribed[room]
-	return ev, pos, wanted
+	r.batches[node] = memoryBatch{number: number, stored: stored, expires: now.Add(BatchMemory)}
+	return ev, stored, wanted
 }
 
 // Report tells the handler of what changed, where it subscribed.
@@ -159,11 +163,8 @@ func (m *Memory) recall(s *roomShard, room string, n needle) (ev codec.Event, fo
 	if index < 0 {
 		return codec.Event{}, false, false
 	}
-	*r.at(index) = tombstone
-	r.recalled = max(r.recalled, r.seqAt(index))
-	pos := r.position()
 	_, wanted = s.subscribed[room]
-	return codec.Event{Kind: codec.EventRecall, Epoch: pos.Epoch, Total: pos.Total, Seq: r.seqAt(index)}, true, wanted
+	return r.takeOut(index), true, wanted
 }
 
 // Newest returns the newest limit messages and the position.
@@ -273,6 +274,7 @@ type memoryRoom struct {
 	ring []string
 	head int
 	last lastTS
+	sent sentIDs
 }
 
 // memoryShare is how many of a room's members a node has, until expires.
@@ -284,7 +286,7 @@ type memoryShare struct {
 // memoryBatch is a batch that must not be published again until expires.
 type memoryBatch struct {
 	number  string
-	pos     codec.Position
+	stored  codec.Stored
 	expires time.Time
 }
 
@@ -292,6 +294,7 @@ type memoryBatch struct {
 // reported stays until report sees it.
 func (r *memoryRoom) expire(now time.Time) bool {
 	r.last.expire(now)
+	r.sent.expire(now)
 	maps.DeleteFunc(r.batches, func(_ string, b memoryBatch) bool { return !now.Before(b.expires) })
 	if !now.Before(r.expires) {
 		r.ring, r.head = nil, 0
@@ -385,6 +388,14 @@ func (r *memoryRoom) find(n needle) int {
 		i--
 	}
 	return i
+}
+
+// takeOut puts a tombstone in the place of the message at index and returns the event.
+func (r *memoryRoom) takeOut(index int) codec.Event {
+	*r.at(index) = tombstone
+	r.recalled = max(r.recalled, r.seqAt(index))
+	pos := r.position()
+	return codec.Event{Kind: codec.EventRecall, Epoch: pos.Epoch, Total: pos.Total, Seq: r.seqAt(index)}
 }
 
 // newest returns the newest limit messages below index end, oldest first.

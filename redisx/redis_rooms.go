@@ -42,9 +42,9 @@ func (r *Redis) roomArgs(more ...string) []string {
 }
 
 // Publish appends the drafts to the history and tells every node, in one script.
-func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error) {
+func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
 	if err := checkBatch(room, drafts); err != nil {
-		return codec.Position{}, err
+		return codec.Stored{}, err
 	}
 	const first = 9 // The drafts' first argument.
 	n := len(drafts)
@@ -68,30 +68,36 @@ func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.
 		args[first+2*n+i] = r.head(d)
 	}
 	keys := []string{r.keys.history(room), r.keys.meta(room), r.keys.lastTSPrefix(room)}
-	msg, err := r.runRoom(ctx, r.scripts().publish, room, keys, args...)
-	var pos codec.Position
+	script := r.scripts().publish
+	if fields, ids := sentFields(drafts); ids {
+		script = r.scripts().publishOnce
+		keys, args = append(keys, r.keys.sentPrefix(room)), append(args, fields...)
+	}
+	msg, err := r.runRoom(ctx, script, room, keys, args...)
+	var stored codec.Stored
 	if err == nil {
-		pos, err = parseAnswer(msg)
+		stored, err = parseAnswer(msg)
 	}
 	if err != nil {
-		return codec.Position{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", n, room, keys, err)
+		return codec.Stored{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", n, room, keys, err)
 	}
-	return pos, nil
+	return stored, nil
 }
 
 // parseAnswer reads what answerScript returned.
-func parseAnswer(msg rueidis.RedisMessage) (codec.Position, error) {
+func parseAnswer(msg rueidis.RedisMessage) (codec.Stored, error) {
 	answer, err := msg.ToString()
 	fields := strings.Split(answer, " ")
-	if err != nil || len(fields) != 4 {
-		return codec.Position{}, errors.Join(errBadAnswer, err)
+	if err != nil || len(fields) < 4 {
+		return codec.Stored{}, errors.Join(errBadAnswer, err)
 	}
 	seq, err1 := strconv.ParseUint(fields[2], 10, 64)
 	total, err2 := strconv.ParseUint(fields[3], 10, 64)
-	if err := errors.Join(err1, err2); err != nil {
-		return codec.Position{}, errors.Join(errBadAnswer, err)
+	repeats, err3 := parseRepeats(fields[4:])
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return codec.Stored{}, errors.Join(errBadAnswer, err)
 	}
-	return codec.Position{Epoch: fields[1], Seq: seq, Total: total}, nil
+	return codec.Stored{Position: codec.Position{Epoch: fields[1], Seq: seq, Total: total}, Repeats: repeats}, nil
 }
 
 // parsePosition reads an epoch, a newest number and a total.

@@ -30,6 +30,7 @@ return 1`)
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
 type roomScripts struct {
 	publish, newest, since, before, rangeOf, recall *rueidis.Lua
+	publishOnce, page, recallSeq                    *rueidis.Lua // see native.go
 	report                                          batchScript
 }
 
@@ -49,14 +50,18 @@ type roomForm struct {
 
 func newRoomScripts(f roomForm) roomScripts {
 	page := f.look + pageScript
+	tail := `local tail,repeats='` + f.tail + `',''`
 	return roomScripts{
-		publish: rueidis.NewLuaScript(`local tail='` + f.tail + `'` + stampScript + f.counted + answerScript),
-		newest:  rueidis.NewLuaScript(page + newestScript),
-		since:   rueidis.NewLuaScript(page + sinceScript),
-		before:  rueidis.NewLuaScript(page + findScript + beforeScript),
-		rangeOf: rueidis.NewLuaScript(f.look + rangeScript),
-		recall:  rueidis.NewLuaScript(f.look + findScript + recallScript + f.takeOut),
-		report:  newBatchScript(reportScript + `return {` + f.stands + `,sum,likes}`),
+		publish:     rueidis.NewLuaScript(tail + knownScript + stampScript + f.counted + answerScript),
+		publishOnce: rueidis.NewLuaScript(tail + siftScript + knownScript + nothingNew(f.look) + stampScript + f.counted + noteScript + answerScript),
+		newest:      rueidis.NewLuaScript(page + newestScript),
+		since:       rueidis.NewLuaScript(page + sinceScript),
+		before:      rueidis.NewLuaScript(page + findScript + beforeScript),
+		page:        rueidis.NewLuaScript(page + turnScript),
+		rangeOf:     rueidis.NewLuaScript(f.look + rangeScript),
+		recall:      rueidis.NewLuaScript(f.look + findScript + recallScript + f.takeOut),
+		recallSeq:   rueidis.NewLuaScript(f.look + recallSeqScript + f.takeOut),
+		report:      newBatchScript(reportScript + `return {` + f.stands + `,sum,likes}`),
 	}
 }
 
@@ -69,7 +74,7 @@ var ownScripts = newRoomScripts(roomForm{
 // oldest entry has number 1; 0 where there is no tombstone.
 const newestGone = `(redis.call('LPOS',list,'` + tombstone + `','RANK',-1) or -1)+1`
 
-// stampScript begins publish. KEYS history, meta, prefix of the last ts. ARGV most
+// knownScript begins publish. KEYS history, meta, prefix of the last ts. ARGV most
 // entries, life of the history and of the meta in ms, command to publish with, channel,
 // epoch to use if there is none, seconds a bucket of last ts is written, number of the
 // batch, the node's field; then for n drafts n users, n ts and n heads.
@@ -77,10 +82,10 @@ const newestGone = `(redis.call('LPOS',list,'` + tombstone + `','RANK',-1) or -1
 // No key has the prefix's name. So while its slot moves to another node of a cluster Redis
 // answers TRYAGAIN, instead of an error in the middle of the script.
 //
-// It appends the messages to the history, unless the batch is the last one that the node
-// published: then it ends with what it answered then: the batch's number, the epoch, the
-// newest number and the total. That is what the node's field among the last ts holds.
-const stampScript = `
+// Where the batch is the last one that the node published, it ends with what it answered
+// then: the batch's number, the epoch, the newest number, the total, and the repeats. That
+// is what the node's field among the last ts holds.
+const knownScript = `
 local list,meta=KEYS[1],KEYS[2]
 local n=(#ARGV-9)/3
 local bucket=math.floor(redis.call('TIME')[1]/ARGV[7])
@@ -89,6 +94,10 @@ local a=redis.call('HMGET',now,unpack(ARGV,9,9+n))
 local o=redis.call('HMGET',KEYS[3]..(bucket-1),unpack(ARGV,9,9+n))
 local batch,answer=ARGV[8]..' ',a[1] or o[1]
 if answer and answer:sub(1,#batch)==batch then return answer end
+`
+
+// stampScript appends the messages to the history.
+const stampScript = `
 local m=redis.call('HMGET',meta,'e','s','b') -- Before anything is written, as it may fail.
 local last,set,msgs={},{},{}
 for i=1,n do
@@ -130,7 +139,7 @@ redis.call(ARGV[4],ARGV[5],string.format('m1 %s %.0f %.0f %s.%s\n',e,s-n+1,total
 // answerScript ends publish. A set of last ts is used for at most two of its three
 // lives, so it is enough that each node gives it one.
 const answerScript = `
-answer=batch..string.format('%s %.0f %.0f',e,s,total)
+answer=batch..string.format('%s %.0f %.0f',e,s,total)..repeats
 set[2*n+1],set[2*n+2]=ARGV[9],answer
 redis.call('HSET',now,unpack(set))
 if not a[1] then redis.call('EXPIRE',now,3*ARGV[7]) end

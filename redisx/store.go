@@ -73,14 +73,17 @@ type Store interface {
 	// Publish gives the drafts their sequence numbers and ts, appends them to the
 	// room's history and tells every node that subscribed, in one event and one atomic
 	// step. It takes 1 to MaxBatch drafts and returns the room's position behind them.
+	// A draft with an ID that its user published to the room before, up to OnceFor ago on
+	// whatever node or in this batch, is not stored: it is among Stored.Repeats. A batch of
+	// nothing else makes no event.
 	//
 	// batch is the event's Batch: "<node>.<n>", where n counts up within the room. After
 	// an error the drafts may have been published all the same, because the answer may
 	// have been lost. So the same batch may be published again, within BatchMemory and
 	// before the node publishes another one to the room: where the first try was
-	// carried out, nothing is done and the position it led to is returned. An error that
+	// carried out, nothing is done and what it led to is returned. An error that
 	// is codec.ErrRefused says that trying again is no use.
-	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error)
+	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error)
 	// Report tells the store what node, a name without a space, counts in each of
 	// reports' rooms, and returns where each of these rooms stands, in the same order, in
 	// one round trip. Where it changed a room's counters, every node that subscribed is
@@ -99,6 +102,10 @@ type Store interface {
 	// Since returns the oldest limit messages with a number above seq and the
 	// position, read in one atomic step. The caller compares the epoch.
 	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
+	// Page returns at most limit messages and the position, read in one atomic step: the
+	// oldest with a number above after, or the newest of them with one below before where
+	// that is not 0. Those that were recalled are entries without JSON.
+	Page(ctx context.Context, room string, before, after uint64, limit int) (codec.History, error)
 	// Range returns the messages at the indexes start to stop of the history, plain
 	// JSON: both inclusive, 0 is the oldest, -1 the newest, as Redis' LRANGE has it.
 	// Recalled messages have no index: a page is never short because of them. Entries
@@ -113,6 +120,11 @@ type Store interface {
 	// node that subscribed. found is false where there is no such message, also where
 	// it was recalled before.
 	Recall(ctx context.Context, room, user string, ts int64) (found bool, err error)
+	// RecallSeq is Recall for message seq, if it is the user's and not older than
+	// notBefore, in Unix ms. Else the error has codec.ErrNoMessage, codec.ErrNotYours or
+	// codec.ErrTooOld in its chain. Beside original FastIM nodes messages have no lasting
+	// numbers: there it is codec.ErrNoMessage always.
+	RecallSeq(ctx context.Context, room, user string, seq uint64, notBefore int64) error
 
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:

@@ -27,9 +27,9 @@ func (deaf) RoomEvent(string, codec.Event) {}
 func (deaf) UserEvent(string)              {}
 func (deaf) Resumed()                      {}
 
-func BenchmarkMemory_Publish(b *testing.B) {
-	benchmarkPublish(b, benchMemory(), 1, 50)
-}
+func BenchmarkMemory_Publish(b *testing.B) { benchmarkPublish(b, benchMemory(), false, 1, 50) }
+
+func BenchmarkMemory_PublishOnce(b *testing.B) { benchmarkPublish(b, benchMemory(), true, 1, 50) }
 
 func BenchmarkMemory_Newest(b *testing.B) { benchmarkNewest(b, benchMemory()) }
 
@@ -37,7 +37,9 @@ func BenchmarkMemory_Range(b *testing.B) { benchmarkRange(b, benchMemory()) }
 
 func BenchmarkMemory_Report(b *testing.B) { benchmarkReport(b, benchMemory()) }
 
-func BenchmarkRedis_Publish(b *testing.B) { benchmarkPublish(b, benchRedis(b), 1, 5, 50) }
+func BenchmarkRedis_Publish(b *testing.B) { benchmarkPublish(b, benchRedis(b), false, 1, 5, 50) }
+
+func BenchmarkRedis_PublishOnce(b *testing.B) { benchmarkPublish(b, benchRedis(b), true, 1, 5, 50) }
 
 func BenchmarkRedis_Newest(b *testing.B) { benchmarkNewest(b, benchRedis(b)) }
 
@@ -94,8 +96,9 @@ func measureRedis(b *testing.B, s redisx.Store) (done func(n int, unit string)) 
 	}
 }
 
-// benchmarkPublish has one room per goroutine, as one call per room is in flight.
-func benchmarkPublish(b *testing.B, s redisx.Store, sizes ...int) {
+// benchmarkPublish has one room per goroutine, as one call per room is in flight. With ids
+// each message has one of its own.
+func benchmarkPublish(b *testing.B, s redisx.Store, ids bool, sizes ...int) {
 	b.Helper()
 	for _, size := range sizes {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
@@ -114,7 +117,7 @@ func benchmarkPublish(b *testing.B, s redisx.Store, sizes ...int) {
 			b.SetParallelism(16)
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
-				took := publishBatches(b, s, <-rooms, size, pb)
+				took := publishBatches(b, s, <-rooms, size, ids, pb)
 				mu.Lock()
 				defer mu.Unlock()
 				all = append(all, took...)
@@ -129,7 +132,7 @@ func benchmarkPublish(b *testing.B, s redisx.Store, sizes ...int) {
 }
 
 // publishBatches publishes while pb says so, and returns how long each batch took.
-func publishBatches(b *testing.B, s redisx.Store, room string, size int, pb *testing.PB) (took []time.Duration) {
+func publishBatches(b *testing.B, s redisx.Store, room string, size int, ids bool, pb *testing.PB) (took []time.Duration) {
 	b.Helper()
 	batch := make([]codec.Draft, size)
 	for i := range batch {
@@ -139,6 +142,9 @@ func publishBatches(b *testing.B, s redisx.Store, room string, size int, pb *tes
 	for n := 0; pb.Next(); n++ {
 		for i := range batch {
 			batch[i].TS++
+			if ids {
+				batch[i].ID = node + strconv.Itoa(n)
+			}
 		}
 		start := time.Now()
 		if _, err := s.Publish(b.Context(), room, node+strconv.Itoa(n), batch); err != nil {

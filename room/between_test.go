@@ -16,12 +16,12 @@ type meddler struct {
 	refuses bool // what it did all the same
 }
 
-func (m *meddler) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error) {
-	pos, err := m.fakeStore.Publish(ctx, room, batch, drafts)
+func (m *meddler) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
+	stored, err := m.fakeStore.Publish(ctx, room, batch, drafts)
 	if m.refuses {
-		return codec.Position{}, errAway
+		return codec.Stored{}, errAway
 	}
-	return pos, err
+	return stored, err
 }
 
 func (m *meddler) Newest(ctx context.Context, room string, limit int) (codec.History, error) {

@@ -25,7 +25,7 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 		return // the last member left; the subscription is about to go
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
 	if ev.Kind == codec.EventCounters {
 		r.standing = ev.Counters
 		r.counted++
@@ -99,12 +99,12 @@ func (r *Room) applyLocked(ev codec.Event) {
 	}
 	fresh = fresh[seen:]
 	r.pos = codec.Position{Epoch: ev.Epoch, Seq: fresh[len(fresh)-1].Seq, Total: ev.Total}
-	fresh = r.unheardLocked(ev.Epoch, fresh)
-	r.deliverLocked(fresh)
-	if len(fresh) == 0 {
+	unheard := r.unheardLocked(ev.Epoch, fresh)
+	r.deliverLocked(unheard)
+	if len(unheard) == 0 {
 		r.changedLocked() // the total
 	}
-	r.forgetPassedLocked()
+	r.forgetPassedLocked(fresh)
 }
 
 // applyUnnumberedLocked takes messages of a room that original FastIM servers write to
@@ -124,10 +124,15 @@ func (r *Room) applyUnnumberedLocked(ev codec.Event) {
 
 // recallLocked takes a message out of what new members are given. r.mu must be held.
 func (r *Room) recallLocked(ev codec.Event) {
-	known := ev.Epoch == r.pos.Epoch && r.newest.remove(func(e codec.Entry) bool { return e.Seq == ev.Seq })
-	if ev.Seq == 0 && len(ev.Messages) == 1 { // nobody gives numbers here: its text says which
-		known = r.newest.remove(func(e codec.Entry) bool { return e.JSON == ev.Messages[0] })
+	var gone codec.Entry
+	known := false
+	switch {
+	case ev.Seq == 0 && len(ev.Messages) == 1: // nobody gives numbers here: its text says which
+		gone, known = r.newest.remove(func(e codec.Entry) bool { return e.JSON == ev.Messages[0] })
 		r.pos.Total = max(r.pos.Total, 1) - 1 // it is the list's length
+	case ev.Epoch == r.pos.Epoch:
+		gone, known = r.newest.remove(func(e codec.Entry) bool { return e.Seq == ev.Seq })
+		r.nativesLocked(func(st *stream) { st.control(codec.RecalledText(ev.Seq, codec.Sender(gone.JSON))) })
 	}
 	if !known {
 		return
@@ -213,7 +218,7 @@ func (r *Room) fetch(ctx context.Context) error {
 		return err
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
 	r.catchUpLocked(was, now, restarted)
 	return nil
 }
@@ -298,7 +303,8 @@ func (r *Room) catchUpLocked(was codec.Position, now codec.History, restarted bo
 		r.stale = true
 	}
 	r.changedLocked()
-	r.forgetPassedLocked()
+	r.forgetPassedLocked(now.Entries)
+	r.tellEpochLocked()
 	r.holding = false
 	r.releaseHeldLocked()
 }

@@ -45,12 +45,12 @@ func (s *fakeStore) called(name string) error {
 	return s.fail
 }
 
-func (s *fakeStore) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error) {
+func (s *fakeStore) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
 	s.mu.Lock()
 	err := s.called("Publish")
 	if pos, again := s.taken[room+" "+batch]; err != nil || again {
 		s.mu.Unlock()
-		return pos, err
+		return codec.Stored{Position: pos}, err
 	}
 	s.batches = append(s.batches, drafts)
 	ev := codec.Event{Kind: codec.EventMessages, Epoch: s.epoch, Seq: s.count[room] + 1, Batch: batch}
@@ -72,9 +72,9 @@ func (s *fakeStore) Publish(_ context.Context, room, batch string, drafts []code
 		hall.RoomEvent(room, ev)
 	}
 	if lost {
-		return codec.Position{}, errAway
+		return codec.Stored{}, errAway
 	}
-	return pos, nil
+	return codec.Stored{Position: pos}, nil
 }
 
 func (s *fakeStore) Report(_ context.Context, _ string, reports []codec.Report) ([]codec.Standing, error) {

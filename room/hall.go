@@ -20,7 +20,7 @@ type Store interface {
 	// node that is subscribed, as one step, and returns the position behind them. The
 	// same batch published again does nothing and returns the same. An error that is
 	// codec.ErrRefused says that trying again is no use.
-	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Position, error)
+	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error)
 	// Report tells the store what this node counts in rooms, and returns where each stands.
 	Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error)
 	// Newest reads the newest messages, at most limit.
@@ -48,6 +48,8 @@ type Hooks struct {
 	// the whole batch for now: it is asked again. It deals with the refused authors itself.
 	// What is heard while the store is away is heard before Gate is asked.
 	Gate func(ctx context.Context, from []Author) ([]bool, error)
+	// Answer tells the author of a native message what became of it. It may not block.
+	Answer func(a Answer)
 	// OnChange hears that a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)
@@ -133,6 +135,9 @@ func (h *Hall) Close() {
 	h.workers.Wait()
 }
 
+// Node is this node's name, see Config.Node.
+func (h *Hall) Node() string { return h.cfg.Node }
+
 func (h *Hall) shard(id string) (*hallShard, uint64) {
 	sum := maphash.String(h.seed, id)
 	return &h.shards[sum%hallShards], sum / hallShards
@@ -146,7 +151,7 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	sh.mu.Lock()
 	r := sh.rooms[id]
 	if r == nil {
-		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: max(h.cfg.OnJoin, 1)}, log: log{budget: &h.budget}}
+		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: max(h.cfg.OnJoin, 1)}}
 		sh.rooms[id] = r
 		h.stats.rooms.Add(1)
 	}
@@ -207,8 +212,7 @@ func (h *Hall) Tick(now time.Time) {
 		for id, r := range sh.rooms {
 			if r.refs == 0 && now.Sub(r.emptySince) >= h.cfg.Linger && r.idle() {
 				delete(sh.rooms, id)
-				r.setAwaitedLocked(nil)
-				r.log.release()
+				r.release()
 				h.stats.rooms.Add(-1)
 				// Under the lock: an Open that comes right behind must find the
 				// subscription gone, so that its own is the later wish.
@@ -218,8 +222,12 @@ func (h *Hall) Tick(now time.Time) {
 		sh.mu.Unlock()
 	}
 	h.each(func(r *Room) {
-		r.log.expire(old)
 		r.mu.Lock()
+		for _, st := range r.streams {
+			if st != nil {
+				st.log.expire(old)
+			}
+		}
 		r.expireLocked(now)
 		if r.failed {
 			r.failed = false
@@ -227,12 +235,25 @@ func (h *Hall) Tick(now time.Time) {
 				r.enqueueLocked()
 			}
 		}
-		r.mu.Unlock()
+		r.tellCountersLocked()
+		r.unlock()
 	})
 	select {
 	case h.due <- struct{}{}:
 	default: // the reporter is late anyway
 	}
+}
+
+// release gives back what the logs of a room that goes hold.
+func (r *Room) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, st := range r.streams {
+		if st != nil {
+			st.log.release()
+		}
+	}
+	r.setAwaitedLocked(nil)
 }
 
 // idle reports whether nothing of the room waits for the store.
@@ -261,9 +282,12 @@ func (h *Hall) Flush(ctx context.Context) error {
 }
 
 func (h *Hall) quiet() bool {
-	if h.stats.waiting.Load() > 0 || h.stats.awaiting.Load() > 0 || h.stats.full.Load() > 0 {
-		return false
-	}
+	return h.stats.waiting.Load() == 0 && h.stats.awaiting.Load() == 0 && h.stats.full.Load() == 0 && h.Written()
+}
+
+// Written reports whether the lanes have given every member that takes it all that there
+// is.
+func (h *Hall) Written() bool {
 	for _, l := range h.lanes {
 		if l.pending.Load() > 0 {
 			return false

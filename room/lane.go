@@ -11,11 +11,11 @@ import (
 // one waits no longer than that.
 const sweepBudget = 128
 
-// part is the members of one room that stand on one lane.
+// part is the members of one room that stand on one lane and have one flavour.
 type part struct {
 	// Immutable.
-	room *Room
-	lane *lane
+	stream *stream
+	lane   *lane
 
 	// mu guards the fields below, and the flags of the part's members.
 	mu      sync.Mutex
@@ -222,12 +222,11 @@ func (p *part) place(m *Member, slot int) {
 // reports whether there is more to do.
 func (t *turn) sweep() (more bool) {
 	p := t.part
-	head := p.room.log.headNow()
 	if p.pos == 0 {
-		if p.swept == head.off && !p.behind {
+		if !p.unswept() {
 			return false
 		}
-		p.goal, p.behind = head.off, false
+		p.goal, p.behind = p.stream.log.headNow().off, false
 	}
 	for p.pos < len(p.members) && t.budget > 0 {
 		m := p.members[p.pos]
@@ -244,7 +243,7 @@ func (t *turn) sweep() (more bool) {
 }
 
 // unswept reports whether the next sweep has something to do.
-func (p *part) unswept() bool { return p.behind || p.swept != p.room.log.headNow().off }
+func (p *part) unswept() bool { return p.behind || p.stream.log.grown(p.swept) }
 
 // serveLate serves a member whose turn in the sweep may be over, while the budget
 // lasts; else the next sweep does.
@@ -262,11 +261,9 @@ func (t *turn) serve(m *Member) {
 		return
 	}
 	if t.cached.b == nil || t.cached.from != m.cursor {
-		v, ok := t.part.room.log.at(m.cursor, t.most)
+		v, ok := t.part.stream.log.at(m.cursor, t.most)
 		if !ok {
-			head := t.part.room.log.headNow()
-			t.skipped += head.index - m.cursor.index
-			m.cursor = head
+			t.skip(m)
 			return
 		}
 		t.cached = v
@@ -287,19 +284,36 @@ func (t *turn) serve(m *Member) {
 	}
 }
 
+// skip moves a member that has fallen out of the log to its head, once it has been told
+// where its flavour has a word for that.
+func (t *turn) skip(m *Member) {
+	st := t.part.stream
+	head := st.log.headNow()
+	if note := st.skipNote(m.cursor.index, head.index); note != nil {
+		t.budget--
+		n, full := m.socket.Send(note)
+		t.setFull(m, full)
+		if n < len(note) {
+			return // it takes nothing: it is told when it does, of what it has missed by then
+		}
+	}
+	t.skipped += head.index - m.cursor.index
+	m.cursor = head
+}
+
 func (t *turn) setFull(m *Member, full bool) {
 	switch {
 	case full && !m.full:
-		t.part.room.hall.stats.full.Add(1)
+		t.part.stream.room.hall.stats.full.Add(1)
 	case !full && m.full:
-		t.part.room.hall.stats.full.Add(-1)
+		t.part.stream.room.hall.stats.full.Add(-1)
 	}
 	m.full = full
 }
 
 // account adds the turn to the room's and the hall's counters.
 func (t *turn) account() {
-	r := t.part.room
+	r := t.part.stream.room
 	r.copies.sent.Add(t.sent)
 	r.copies.skipped.Add(t.skipped)
 	r.countLeft(t.left)

@@ -30,7 +30,7 @@ func (h *Hall) Away(error) {
 	h.away.Store(true)
 	h.each(func(r *Room) {
 		r.mu.Lock()
-		defer r.mu.Unlock()
+		defer r.unlock()
 		r.hearLocked()
 	})
 }
@@ -57,7 +57,9 @@ func (r *Room) hearLocked() {
 	var entries []codec.Entry
 	for _, b := range r.awaited { // what tells of them may have been lost with the store
 		for i := range b.posts {
-			entries, _ = r.hearPostLocked(entries, &b.posts[i])
+			p := &b.posts[i]
+			entries, _ = r.hearPostLocked(entries, p)
+			r.answerLocked(p, "", b.from+uint64(i), p.draft.TS)
 		}
 		r.heard = append(r.heard, b.span)
 	}
@@ -75,7 +77,11 @@ func (r *Room) hearLocked() {
 	if len(entries) == 0 {
 		return
 	}
-	r.local = true
+	if !r.local {
+		r.local, r.localSeq = true, 0
+		r.locals++
+	}
+	r.localSeq += uint64(len(entries))
 	r.ahead += len(entries) - n
 	r.hall.stats.local.Add(uint64(len(entries)))
 	r.fanOutLocked(entries)
@@ -103,6 +109,7 @@ func (r *Room) loadBlind() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loaded, r.blind, r.local, r.holding = true, true, true, true
+	r.locals++
 	r.stale = true
 	if !r.hall.away.Load() { // Back has been here already
 		r.enqueueLocked()
@@ -136,15 +143,33 @@ func (r *Room) unheardLocked(epoch string, entries []codec.Entry) []codec.Entry 
 }
 
 // forgetPassedLocked drops what the room's position has passed, so that it cannot come
-// any more. r.mu must be held.
-func (r *Room) forgetPassedLocked() {
+// any more, and tells the authors of what has come. came has the messages that moved the
+// position. r.mu must be held.
+func (r *Room) forgetPassedLocked(came []codec.Entry) {
 	passed := func(s span) bool { return s.epoch == r.pos.Epoch && s.to <= r.pos.Seq+1 }
 	if r.heard = slices.DeleteFunc(r.heard, passed); len(r.heard) == 0 {
 		r.heard = nil
 	}
-	if len(r.awaited) > 0 {
-		r.setAwaitedLocked(slices.DeleteFunc(r.awaited, func(b stored) bool { return passed(b.span) }))
+	if len(r.awaited) == 0 {
+		return
 	}
+	r.setAwaitedLocked(slices.DeleteFunc(r.awaited, func(b stored) bool {
+		if !passed(b.span) {
+			return false
+		}
+		for i := range b.posts {
+			p, seq := &b.posts[i], b.from+uint64(i)
+			ts := p.draft.TS // the store may have moved it on
+			for _, known := range [][]codec.Entry{came, r.newest.entries} {
+				if k := slices.IndexFunc(known, func(e codec.Entry) bool { return e.Seq == seq }); k >= 0 {
+					ts = codec.Timestamp(known[k].JSON)
+					break
+				}
+			}
+			r.answerLocked(p, "", seq, ts)
+		}
+		return true
+	}))
 }
 
 // forgetLostLocked drops what the store lost: its numbers are those of others now, or will

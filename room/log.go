@@ -16,15 +16,15 @@ const (
 	maxSegment   = 64 << 10
 )
 
-// cursor is a place in a log, always a frame boundary: the bytes and frames that
-// came before it since the room went live.
+// cursor is a place in a log, always a frame boundary: the bytes and messages that came
+// before it since the room went live.
 type cursor struct {
 	off   uint64 // bytes
-	index uint64 // frames
+	index uint64 // messages
 }
 
-// log is a room's outgoing bytes: each message framed once, shared by all members.
-// It is append-only and bounded from the far end.
+// log is a room's outgoing bytes in one flavour: each message framed once, shared by all
+// members of that flavour. It is append-only and bounded from the far end.
 //
 //	  oldest              head
 //	    ↓                   ↓
@@ -33,13 +33,25 @@ type cursor struct {
 //
 // Bytes below a segment's length never change, so a view stays valid without the
 // lock and after its segment was dropped.
+//
+// A flavour with batches gathers messages in open, and frames them when a lane comes for
+// them: so there is one frame for all that came since the last sweep.
 type log struct {
 	budget *budget // of all logs together; immutable
+	// most bounds the bytes held; immutable.
+	most int
+	// frame turns an open batch into a frame; nil where each message is a frame of its
+	// own. Immutable.
+	frame func(dst []byte, batch []byte) []byte
 
 	mu   sync.Mutex // guards the fields below
 	segs []*segment
 	head cursor
 	held int // Invariant: sum of cap(buf) over segs.
+	// open is the batch that gathers, without its end, and opened how many messages it has.
+	open   []byte
+	opened int
+	now    int64 // of the last append
 }
 
 // budget bounds the bytes that all logs of a hall hold together.
@@ -57,40 +69,100 @@ func (b *budget) add(n int) { b.held.Add(int64(n)) }
 
 // segment is a run of whole frames.
 type segment struct {
-	start cursor
-	buf   []byte
-	ends  []uint32 // ends[i] is where frame i of the segment ends in buf
-	used  int64    // time of the last append, in the units of Hall.Tick
+	start  cursor
+	buf    []byte
+	frames []mark // where each frame ends
+	used   int64  // time of the last append, in the units of Hall.Tick
 }
 
-// append frames one text message and returns nothing: the new head is log.head.
-// now is the coarse time that expire compares with; most bounds the bytes held.
-func (l *log) append(text string, now int64, most int) {
-	size := codec.FrameHeaderLen(len(text)) + len(text)
+// mark is the end of a frame, counted from the start of its segment.
+type mark struct {
+	end      uint32 // bytes
+	messages uint32
+}
+
+// append frames one message as a text frame. now is the coarse time that expire compares
+// with.
+func (l *log) append(text string, now int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	seg := l.lastWithRoom(size, most)
+	l.now = now
+	size := codec.FrameHeaderLen(len(text)) + len(text)
+	seg := l.lastWithRoom(size)
 	seg.buf = codec.AppendFrame(seg.buf, codec.OpText, text)
-	seg.ends = append(seg.ends, uint32(len(seg.buf)))
-	seg.used = now
+	l.appendedLocked(seg, size, 1)
+}
+
+// appendedLocked notes that size bytes with messages came to the end of seg, and drops
+// what is too much. l.mu must be held.
+func (l *log) appendedLocked(seg *segment, size, messages int) {
 	l.head.off += uint64(size)
-	l.head.index++
-	for len(l.segs) > 1 && l.held > most || len(l.segs) > 2 && l.budget.over() {
+	l.head.index += uint64(messages)
+	seg.frames = append(seg.frames, mark{uint32(len(seg.buf)), uint32(l.head.index - seg.start.index)})
+	seg.used = l.now
+	for len(l.segs) > 1 && l.held > l.most || len(l.segs) > 2 && l.budget.over() {
 		l.dropOldest()
 	}
 }
 
+// add puts one message into the open batch. begin opens one, add puts a message in: both
+// append to what they are given.
+func (l *log) add(now int64, begin, add func([]byte) []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now = now
+	if l.opened == 0 {
+		l.open = begin(l.open[:0])
+	}
+	l.open = add(l.open)
+	if l.opened++; len(l.open) >= maxBatchBytes {
+		l.sealLocked()
+	}
+}
+
+// control frames text that is no message, behind all messages so far.
+func (l *log) control(text string, now int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sealLocked()
+	l.now = now
+	size := codec.FrameHeaderLen(len(text)) + len(text)
+	seg := l.lastWithRoom(size)
+	seg.buf = codec.AppendFrame(seg.buf, codec.OpText, text)
+	l.appendedLocked(seg, size, 0)
+}
+
+// maxBatchBytes ends a batch: a browser parses that much in about a millisecond, and it is
+// half of what one write carries.
+const maxBatchBytes = 32 << 10
+
+// sealLocked frames the open batch, if there is one. l.mu must be held.
+func (l *log) sealLocked() {
+	if l.opened == 0 {
+		return
+	}
+	n := l.opened
+	l.opened = 0
+	framed := l.frame(nil, l.open)
+	seg := l.lastWithRoom(len(framed))
+	seg.buf = append(seg.buf, framed...)
+	l.appendedLocked(seg, len(framed), n)
+	if cap(l.open) > 2*maxBatchBytes {
+		l.open = nil
+	}
+}
+
 // lastWithRoom returns a segment with size free bytes, a new one where needed. No
-// segment grows beyond a quarter of most, unless for one large message: the oldest is
+// segment grows beyond a quarter of the log's most, unless for one large message: the oldest is
 // dropped as a whole, and the log shall still reach back half of its bound.
-func (l *log) lastWithRoom(size, most int) *segment {
+func (l *log) lastWithRoom(size int) *segment {
 	next := firstSegment
 	if n := len(l.segs); n > 0 {
 		last := l.segs[n-1]
 		if cap(last.buf)-len(last.buf) >= size {
 			return last
 		}
-		next = min(2*cap(last.buf), maxSegment, most/4)
+		next = min(2*cap(last.buf), maxSegment, l.most/4)
 	}
 	seg := &segment{start: l.head, buf: make([]byte, 0, max(next, size))}
 	l.segs = append(l.segs, seg)
@@ -128,10 +200,26 @@ func (l *log) release() {
 	}
 }
 
+// headNow is where a member that enters now begins: behind all messages so far.
 func (l *log) headNow() cursor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.sealLocked()
 	return l.head
+}
+
+// count is how many messages came so far. It leaves an open batch open.
+func (l *log) count() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head.index + uint64(l.opened)
+}
+
+// grown reports whether there is anything behind off. It leaves an open batch open.
+func (l *log) grown(off uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head.off != off || l.opened > 0
 }
 
 // view is a run of whole frames that one write can take.
@@ -141,9 +229,9 @@ type view struct {
 	b    []byte // read-only; shared by all members
 	more bool   // the log went on behind to when the view was taken
 
-	// What after needs to count frames: the segment's start and frame ends.
-	start cursor
-	ends  []uint32
+	// What after needs to count messages: the segment's start and frames.
+	start  cursor
+	frames []mark
 }
 
 // at returns what follows c, at most most bytes unless a single frame is larger,
@@ -162,16 +250,17 @@ func (l *log) at(c cursor, most int) (v view, ok bool) {
 		}
 		lo := int(c.off - seg.start.off)
 		hi := len(seg.buf)
-		frames := len(seg.ends)
+		frames := len(seg.frames)
 		if hi-lo > most {
-			first := int(c.index - seg.start.index)
-			frames = max(sort.Search(len(seg.ends), func(k int) bool { return int(seg.ends[k]) > lo+most }), first+1)
-			hi = int(seg.ends[frames-1])
+			// At least one frame, however large, and as many as most allows.
+			first := sort.Search(frames, func(k int) bool { return int(seg.frames[k].end) > lo })
+			frames = max(sort.Search(frames, func(k int) bool { return int(seg.frames[k].end) > lo+most }), first+1)
+			hi = int(seg.frames[frames-1].end)
 		}
 		v.b = seg.buf[lo:hi:hi]
-		v.to = cursor{off: seg.start.off + uint64(hi), index: seg.start.index + uint64(frames)}
+		v.to = cursor{off: seg.start.off + uint64(hi), index: seg.start.index + uint64(seg.frames[frames-1].messages)}
 		v.more = v.to.off < l.head.off
-		v.start, v.ends = seg.start, seg.ends[:frames]
+		v.start, v.frames = seg.start, seg.frames[:frames]
 		return v, true
 	}
 	return v, false
@@ -179,11 +268,14 @@ func (l *log) at(c cursor, most int) (v view, ok bool) {
 
 // after returns the cursor n bytes into v; n is a frame boundary of it.
 func (v *view) after(n int) cursor {
-	if n == len(v.b) {
+	switch n {
+	case 0:
+		return v.from
+	case len(v.b):
 		return v.to
 	}
 	off := v.from.off + uint64(n)
-	rel := off - v.start.off
-	frames := sort.Search(len(v.ends), func(k int) bool { return uint64(v.ends[k]) > rel })
-	return cursor{off: off, index: v.start.index + uint64(frames)}
+	rel := uint32(off - v.start.off)
+	k := sort.Search(len(v.frames), func(k int) bool { return v.frames[k].end >= rel })
+	return cursor{off: off, index: v.start.index + uint64(v.frames[k].messages)}
 }

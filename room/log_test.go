@@ -16,12 +16,12 @@ import (
 func TestLog_ViewsAreTheStream(t *testing.T) {
 	for seed := range uint64(50) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		l := log{budget: &budget{most: 1 << 40}}
+		l := log{budget: &budget{most: 1 << 40}, most: 1 << 30}
 		var want []byte
 		var boundaries []int
 		for range 400 {
 			text := strings.Repeat("x", rnd.IntN(1+rnd.IntN(3000)))
-			l.append(text, 0, 1<<30)
+			l.append(text, 0)
 			want = codec.AppendFrame(want, codec.OpText, text)
 			boundaries = append(boundaries, len(want))
 		}
@@ -54,10 +54,10 @@ func TestLog_ViewsAreTheStream(t *testing.T) {
 }
 
 func TestLog_IsBoundedFromTheFarEnd(t *testing.T) {
-	l := log{budget: &budget{most: 1 << 40}}
+	l := log{budget: &budget{most: 1 << 40}, most: 256 << 10}
 	start := l.headNow()
 	for i := range 10_000 {
-		l.append(fmt.Sprintf("%0100d", i), 0, 256<<10)
+		l.append(fmt.Sprintf("%0100d", i), 0)
 		if l.held > 256<<10+maxSegment {
 			t.Fatalf("log holds %d bytes; want at most %d and one segment", l.held, 256<<10)
 		}
@@ -74,9 +74,9 @@ func TestLog_IsBoundedFromTheFarEnd(t *testing.T) {
 // of segments leaves of it.
 func TestLog_KeepsMostOfItsBound(t *testing.T) {
 	for _, most := range []int{8 << 10, 64 << 10, 128 << 10, 1 << 20} {
-		l := log{budget: &budget{most: 1 << 40}}
+		l := log{budget: &budget{most: 1 << 40}, most: most}
 		for l.head.off < 4*uint64(most) {
-			l.append(strings.Repeat("x", 100), 0, most)
+			l.append(strings.Repeat("x", 100), 0)
 			behind := l.head.off - l.segs[0].start.off
 			if l.head.off > uint64(most) && behind < uint64(most)/2 {
 				t.Fatalf("a log of at most %d bytes reaches back %d bytes only", most, behind)
@@ -86,10 +86,10 @@ func TestLog_KeepsMostOfItsBound(t *testing.T) {
 }
 
 func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
-	l := log{budget: &budget{most: 1 << 40}}
-	l.append(strings.Repeat("a", firstSegment), 10, 1<<20)
+	l := log{budget: &budget{most: 1 << 40}, most: 1 << 20}
+	l.append(strings.Repeat("a", firstSegment), 10)
 	before := l.headNow()
-	l.append("young", 20, 1<<20)
+	l.append("young", 20)
 	l.expire(15)
 	if _, ok := l.at(cursor{}, 1<<10); ok {
 		t.Error("the old segment is still there")
@@ -101,7 +101,7 @@ func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
 	if l.held != 0 || len(l.segs) != 0 {
 		t.Errorf("%d bytes in %d segments are left; want none", l.held, len(l.segs))
 	}
-	l.append("next", 30, 1<<20)
+	l.append("next", 30)
 	if v, ok := l.at(l.segs[0].start, 1<<10); !ok || string(v.b[2:]) != "next" {
 		t.Errorf("after a full expiry the log gives %q, %v", v.b, ok)
 	}

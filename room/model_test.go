@@ -17,7 +17,11 @@ import (
 func (f *fixture) checkInvariants(r *Room) {
 	f.t.Helper()
 	total := 0
-	for _, p := range r.parts {
+	st := r.streams[FastIM]
+	if st == nil {
+		return
+	}
+	for _, p := range st.parts {
 		if p == nil {
 			continue
 		}
@@ -32,7 +36,7 @@ func (f *fixture) checkInvariants(r *Room) {
 			if int(m.slot) != i || m.part != p {
 				f.t.Fatalf("member at %d says slot %d", i, m.slot)
 			}
-			if head := r.log.headNow(); m.cursor != head && !m.full {
+			if head := st.log.headNow(); m.cursor != head && !m.full {
 				f.t.Fatalf("member at rest stands at %+v, head %+v, and is not full", m.cursor, head)
 			}
 		}
@@ -41,11 +45,11 @@ func (f *fixture) checkInvariants(r *Room) {
 		f.t.Fatalf("parts have %d members, the room %d", total, r.members)
 	}
 	held := 0
-	for _, s := range r.log.segs {
+	for _, s := range st.log.segs {
 		held += cap(s.buf)
 	}
-	if all := f.hall.Stats().LogBytes; held != r.log.held || int64(held) != all {
-		f.t.Fatalf("log holds %d bytes, says %d, and %d in all rooms; there is one room", held, r.log.held, all)
+	if all := f.hall.Stats().LogBytes; held != st.log.held || int64(held) != all {
+		f.t.Fatalf("log holds %d bytes, says %d, and %d in all rooms; there is one room", held, st.log.held, all)
 	}
 }
 
@@ -229,7 +233,7 @@ func TestHall_SplitsLargeRoomsOverLanes(t *testing.T) {
 	}
 	f.settle()
 	used := 0
-	for _, p := range r.parts {
+	for _, p := range r.streams[FastIM].parts {
 		if p != nil {
 			used++
 		}
@@ -244,7 +248,7 @@ func TestHall_SplitsLargeRoomsOverLanes(t *testing.T) {
 	f.settle()
 	f.checkInvariants(r)
 	least, most := r.members, 0
-	for _, p := range r.parts {
+	for _, p := range r.streams[FastIM].parts {
 		least, most = min(least, p.size), max(most, p.size)
 	}
 	if most-least > 1 {

@@ -68,8 +68,17 @@ type flight struct {
 // store, or at once while the store is away. now is the time of receipt. It never
 // blocks; full queues are answered with [ErrBusy].
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
+	return r.post(from, codec.NewDraft(r.id, user, info, now.UnixMilli()))
+}
+
+// PostNative is Post for a send of a native client; Hooks.Answer tells what became of it,
+// unless an error does.
+func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
+	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()))
+}
+
+func (r *Room) post(from Author, d codec.Draft) error {
 	h := r.hall
-	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.out)+len(r.flight.posts) >= h.cfg.QueueMessages || h.stats.waitingBytes.Load() >= int64(h.cfg.QueueBytes) {
@@ -115,7 +124,7 @@ func (r *Room) serve() {
 		r.stale = false
 	}
 	r.sending = send
-	r.mu.Unlock()
+	r.unlock()
 
 	if fetch {
 		r.refresh()
@@ -183,6 +192,9 @@ func (r *Room) expireLocked(now time.Time) {
 // giveUpLocked counts posts that will not be in the store. r.mu must be held.
 func (r *Room) giveUpLocked(posts []post) {
 	heard := heardOf(posts)
+	for i := range posts {
+		r.answerLocked(&posts[i], CodeExpired, 0, 0)
+	}
 	r.hall.stats.localOnly.Add(uint64(heard))
 	r.hall.stats.refusedOld.Add(uint64(len(posts) - heard))
 	r.hall.log.Warn("gave up messages that waited too long for the store", "room", r.id, "messages", len(posts), "of_them_heard_here", heard)
@@ -236,14 +248,39 @@ func (r *Room) send() {
 	for i := range f.posts {
 		drafts[i] = f.posts[i].draft
 	}
-	pos, err := h.store.Publish(ctx, r.id, f.id, drafts)
+	stored, err := h.store.Publish(ctx, r.id, f.id, drafts)
 	if err != nil {
 		r.sendFailed("cannot publish a batch", err)
 		return
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.storedLocked(pos)
+	defer r.unlock()
+	r.repeatedLocked(stored.Repeats)
+	r.storedLocked(stored.Position)
+}
+
+// repeatedLocked takes the posts out of the flight that were stored before, by another
+// try of their sender. r.mu must be held.
+func (r *Room) repeatedLocked(repeats []codec.Repeat) {
+	if len(repeats) == 0 || len(r.flight.posts) == 0 {
+		return
+	}
+	var fresh, old []post
+	for i := range r.flight.posts {
+		p := r.flight.posts[i]
+		if k := slices.IndexFunc(repeats, func(x codec.Repeat) bool { return x.Index == i }); k >= 0 {
+			r.answerLocked(&p, "", repeats[k].Seq, repeats[k].TS)
+			old = append(old, p)
+		} else {
+			fresh = append(fresh, p)
+		}
+	}
+	r.hall.stats.repeats.Add(uint64(len(old)))
+	r.flight.posts = fresh
+	if len(fresh) == 0 {
+		r.flight = flight{}
+	}
+	r.doneLocked(old)
 }
 
 // passGate asks Hooks.Gate about the flight, unless it was asked before, and drops the
@@ -284,11 +321,14 @@ func (r *Room) passGate(ctx context.Context) error {
 // use.
 func (r *Room) sendFailed(what string, err error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
 	n := len(r.flight.posts)
 	if errors.Is(err, codec.ErrRefused) {
 		posts := r.flight.posts
 		r.flight = flight{}
+		for i := range posts {
+			r.answerLocked(&posts[i], CodeStore, 0, 0)
+		}
 		r.hall.stats.refusedStore.Add(uint64(n))
 		r.doneLocked(posts)
 	} else {
@@ -311,12 +351,13 @@ func (r *Room) storedLocked(pos codec.Position) {
 		if n > 0 {
 			r.heard = append(r.heard, span{all.epoch, all.from, all.from + uint64(n), all.head})
 		}
-		if n < len(posts) {
-			all.from, all.head = all.from+uint64(n), posts[n].draft.Head
-		}
-		r.setAwaitedLocked(append(r.awaited, stored{all, posts[n:]}))
+		r.setAwaitedLocked(append(r.awaited, stored{all, posts}))
 		if n == 0 { // else the room has not got there: if its count says so, the store lost the end
-			r.forgetPassedLocked()
+			r.forgetPassedLocked(nil)
+		}
+	} else {
+		for i := range posts {
+			r.answerLocked(&posts[i], "", pos.Seq+1-uint64(len(posts)-i), posts[i].draft.TS)
 		}
 	}
 	r.doneLocked(posts)

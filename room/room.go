@@ -10,11 +10,6 @@ import (
 	"barrage/codec"
 )
 
-// splitSize is the number of members up to which a room stays on one lane. Below
-// it a sweep takes less than 2 ms (256 writes of about 7 µs), so a second lane would
-// save less than waking it costs.
-const splitSize = 256
-
 // Author is whoever sent a message; the gateway's sessions. The room only carries
 // it to [Config].Gate.
 type Author any
@@ -27,7 +22,6 @@ type Room struct {
 	hall *Hall
 	home int // index of the lane that a small room lives on
 
-	log    log
 	copies copies
 
 	// loading serialises loads by Open, so that a burst of joins loads a room once.
@@ -59,6 +53,11 @@ type Room struct {
 	blind  bool             // loaded without the store: pos is unknown
 	heard  []span           // numbers of messages that members had before the store
 	lastTS map[string]int64 // newest ts of each user who spoke while local
+	// locals counts the times the room was local, localSeq the messages of the last one.
+	locals   int
+	localSeq uint64
+
+	answers []Answer // to be given once the lock is free, see unlock
 
 	// What the store lost when it restarted its count, see noteOrphansLocked.
 	orphans  map[string]bool
@@ -71,9 +70,9 @@ type Room struct {
 	standing codec.Counters // as last heard
 	counted  uint64         // events of them
 
-	parts   []*part
-	members int
-	watched int // watchers, see Watch
+	streams [flavours]*stream // nil: no member has had that flavour yet
+	members int               // of all streams
+	watched int               // watchers, see Watch
 
 	// Guarded by hallShard.mu.
 	refs       int
@@ -83,43 +82,29 @@ type Room struct {
 // ID is the room's id.
 func (r *Room) ID() string { return r.id }
 
-// Enter makes m, whose bytes go to s, a member from now on: m will get every message
-// that is not in the welcome. The welcome is one complete frame, shared and
+// Enter makes m, whose bytes go to s, a FastIM member from now on: m will get every
+// message that is not in the welcome. The welcome is one complete frame, shared and
 // read-only; the caller sends it, then calls [Room.Attach], so that nothing comes
 // before it. Each Enter is followed by one [Room.Leave].
 func (r *Room) Enter(m *Member, s Socket) (welcome []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := r.partForNewMember()
-	p.size++
-	r.members++
-	r.hall.stats.members.Add(1)
-	m.socket, m.part, m.cursor = s, p, r.log.headNow()
+	r.enterLocked(m, s, FastIM)
 	return r.welcomeLocked()
 }
 
-// partForNewMember is the home part of a small room, else the smallest one.
-func (r *Room) partForNewMember() *part {
-	if r.parts == nil {
-		r.parts = make([]*part, len(r.hall.lanes))
+// enterLocked makes m a member of the stream. r.mu must be held.
+func (r *Room) enterLocked(m *Member, s Socket, f Flavour) {
+	if r.streams[f] == nil {
+		r.streams[f] = newStream(r, f)
 	}
-	best := r.home
-	if r.members >= splitSize {
-		for i, p := range r.parts {
-			if p == nil || p.size < r.parts[best].size {
-				best = i
-			}
-			if p == nil {
-				break
-			}
-		}
-	}
-	if r.parts[best] == nil {
-		r.parts[best] = &part{room: r, lane: r.hall.lanes[best]}
-		// A new part starts where the log stands: its first member comes now.
-		r.parts[best].swept = r.log.headNow().off
-	}
-	return r.parts[best]
+	st := r.streams[f]
+	p := st.partForNewMember()
+	p.size++
+	st.members++
+	r.members++
+	r.hall.stats.members.Add(1)
+	m.socket, m.part, m.cursor = s, p, st.log.headNow()
 }
 
 // Attach hands m to its lane: from now on bytes come. A member that has left
@@ -159,9 +144,10 @@ func (r *Room) Leave(m *Member) {
 
 	r.mu.Lock()
 	p.size--
+	p.stream.members--
 	r.members--
 	r.hall.stats.members.Add(-1)
-	head := r.log.headNow().index // what comes from now on was not meant for m
+	head := p.stream.log.count() // what comes from now on was not meant for m
 	r.mu.Unlock()
 
 	if !attached {
@@ -198,27 +184,25 @@ func (r *Room) deliverLocked(messages []codec.Entry) {
 	r.fanOutLocked(messages)
 }
 
-// fanOutLocked puts messages into the log and wakes the lanes. r.mu must be held.
+// fanOutLocked puts messages into the logs of the streams that have members, and wakes
+// the lanes. r.mu must be held.
 func (r *Room) fanOutLocked(messages []codec.Entry) {
 	if len(messages) == 0 {
 		return
 	}
-	now, most := r.hall.coarse.Load(), int(r.hall.cfg.Fanout.LogBytes)
 	for _, e := range messages {
-		if r.members > 0 {
-			r.log.append(e.JSON, now, most)
-		}
 		r.newest.push(e)
+	}
+	for _, st := range r.streams {
+		if st != nil && st.members > 0 {
+			st.append(messages)
+			st.wake()
+		}
 	}
 	offered := uint64(len(messages)) * uint64(r.members)
 	r.copies.offered.Add(offered)
 	r.hall.stats.offered.Add(offered)
 	r.changedLocked()
-	for _, p := range r.parts {
-		if p != nil && p.size > 0 {
-			p.wake()
-		}
-	}
 }
 
 // changedLocked forgets what was made of the old state. r.mu must be held.
@@ -243,7 +227,7 @@ func (r *Room) welcomeLocked() []byte {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(e.JSON)
+		b.WriteString(codec.FastIMText(e.JSON))
 	}
 	b.WriteString(`],"total":`)
 	b.WriteString(strconv.FormatUint(r.totalLocked(), 10))
@@ -258,7 +242,7 @@ func (r *Room) Newest() (json string, total uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if l := r.newest.last(1); len(l) > 0 {
-		json = l[0].JSON
+		json = codec.FastIMText(l[0].JSON)
 	}
 	return json, r.totalLocked()
 }
@@ -318,13 +302,13 @@ func (n *newest) last(k int) []codec.Entry {
 	return all[max(0, len(all)-k):]
 }
 
-// remove takes the newest entry out that is the one.
-func (n *newest) remove(is func(codec.Entry) bool) bool {
+// remove takes the newest entry out that is the one, and returns it.
+func (n *newest) remove(is func(codec.Entry) bool) (e codec.Entry, ok bool) {
 	for i, e := range slices.Backward(n.entries) {
 		if is(e) {
 			n.entries = append(n.entries[:i], n.entries[i+1:]...)
-			return true
+			return e, true
 		}
 	}
-	return false
+	return e, false
 }

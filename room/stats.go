@@ -19,6 +19,7 @@ type counters struct {
 
 	offered, accepted                      atomic.Uint64
 	refusedBusy, refusedGate, refusedStore atomic.Uint64
+	repeats                                atomic.Uint64
 	refusedOld, local, localOnly           atomic.Uint64
 	retries, drifts, reports, reportErrors atomic.Uint64
 	sent, skipped, left                    atomic.Uint64
@@ -47,6 +48,7 @@ type Stats struct {
 	Local     uint64 // messages that members of this node had before the store, which was away
 	LocalOnly uint64 // those of them that were given up after Config.QueueAge
 	Retries   uint64 // batches tried again
+	Repeats   uint64 // messages that were stored before, and not again
 
 	// Offered copies are those of each message for each member at that moment:
 	// Offered = Sent + Skipped + Left + what is still on its way.
@@ -81,7 +83,7 @@ func (h *Hall) Stats() Stats {
 		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Welcomes: c.welcomes.Load(),
 		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),
 		Missed: c.missed.Load(), Epochs: c.epochs.Load(),
-		RefusedOld: c.refusedOld.Load(), Local: c.local.Load(), LocalOnly: c.localOnly.Load(), Retries: c.retries.Load(),
+		RefusedOld: c.refusedOld.Load(), Local: c.local.Load(), LocalOnly: c.localOnly.Load(), Retries: c.retries.Load(), Repeats: c.repeats.Load(),
 		Drifts: c.drifts.Load(), Reports: c.reports.Load(), ReportErrors: c.reportErrors.Load(),
 	}
 }

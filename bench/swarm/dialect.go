@@ -54,12 +54,16 @@ type manner struct {
 	answers bool
 	// mark stands right before a body, with the body's "b ".
 	mark []byte
+	// protocol is offered as Sec-WebSocket-Protocol; empty: none is.
+	protocol string
 }
 
 func newDialect(p *Plan) (dialect, error) {
 	switch p.Dialect {
 	case "fastim":
 		return fastim{}, nil
+	case "native":
+		return native{}, nil
 	case "raw":
 		path := p.Path
 		if path == "" {
@@ -69,7 +73,7 @@ func newDialect(p *Plan) (dialect, error) {
 	case "centrifugo":
 		return centrifugo{}, nil
 	}
-	return nil, fmt.Errorf("cannot speak %q: dialects are fastim, raw and centrifugo", p.Dialect)
+	return nil, fmt.Errorf("cannot speak %q: dialects are fastim, native, raw and centrifugo", p.Dialect)
 }
 
 // fastim is FastIM's own protocol: a welcome with the number of messages so far, then
@@ -100,6 +104,60 @@ func (fastim) read(payload []byte, ear listener) error {
 		return fmt.Errorf("the server's welcome ends with %q: %w", payload[at:], err)
 	}
 	ear.welcome(total, true)
+	return nil
+}
+
+// native is barrage.v1: a welcome with the number of messages so far, then a frame for
+// each batch.
+type native struct{}
+
+func (native) path(room, user string) string {
+	return "/v1/rooms/" + url.PathEscape(room) + "/ws?token=t&user_id=" + url.QueryEscape(user)
+}
+func (native) hello(dst []byte, _ string) []byte { return dst }
+
+// say gives each message an id of its own: what its body begins with, which says when
+// it was due and its number.
+func (native) say(dst []byte, _ string, body []byte) []byte {
+	dst = append(dst, `{"t":"send","id":"`...)
+	dst = append(dst, body[:bytes.LastIndexByte(body, ' ')]...)
+	dst = append(append(dst, `","body":"`...), body...)
+	return append(dst, `"}`...)
+}
+
+func (native) manner() manner {
+	return manner{greets: true, needle: nativeMessage, answers: true, mark: []byte(`"body":"b `), protocol: "barrage.v1"}
+}
+
+// nativeMessage begins each message of a batch.
+const nativeMessage = `{"seq":`
+
+func (native) read(payload []byte, ear listener) error {
+	var head struct {
+		T, ID, Code, Message string
+		Total                uint64
+	}
+	switch {
+	case bytes.HasPrefix(payload, []byte(`{"t":"batch"`)):
+		_, messages, _ := bytes.Cut(payload, []byte(nativeMessage))
+		for text := range bytes.SplitSeq(messages, []byte(nativeMessage)) {
+			ear.message(text)
+		}
+		return nil
+	case ear.welcomed() && bytes.HasPrefix(payload, []byte(`{"t":"ack"`)):
+		return nil
+	}
+	if err := json.Unmarshal(payload, &head); err != nil {
+		return fmt.Errorf("the server sent %.80q: %w", payload, err)
+	}
+	switch {
+	case !ear.welcomed() && head.T != "welcome":
+		return fmt.Errorf("the server's first message is no welcome but %.80q", payload)
+	case !ear.welcomed():
+		ear.welcome(head.Total, true)
+	case head.T == "refused":
+		return fmt.Errorf("the server refused message %q: %s (%s)", head.ID, head.Message, head.Code)
+	}
 	return nil
 }
 

@@ -170,8 +170,12 @@ func (l *loop) listen(i int32, v *viewer, events uint32) error {
 func (l *loop) ask(i int32, v *viewer) error {
 	v.stage = asking
 	path := l.dialect.path(l.plan.roomID(v.seat.room), l.plan.userID(*v.seat))
+	offer := ""
+	if l.manner.protocol != "" {
+		offer = "\r\nSec-WebSocket-Protocol: " + l.manner.protocol
+	}
 	_, err := write(int(v.fd), []byte("GET "+path+" HTTP/1.1\r\nHost: "+l.targets[int(i)%len(l.targets)].name+
-		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+key+"\r\n\r\n"))
+		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+key+offer+"\r\n\r\n"))
 	return os.NewSyscallError("write", err)
 }
 

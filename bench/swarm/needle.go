@@ -4,7 +4,7 @@ import "bytes"
 
 // needle counts its occurrences in a text that comes in pieces: how viewers that only
 // count find messages where several travel in one frame. It must not overlap itself and
-// be at most maxNeedle bytes long.
+// be at most maxNeedle bytes long. The empty one occurs nowhere.
 type needle string
 
 const maxNeedle = 32
@@ -13,7 +13,7 @@ const maxNeedle = 32
 // text before b ended with, and is how much it ends with now; the caller keeps it,
 // because thousands of viewers share one needle.
 func (n needle) count(matched *uint8, b []byte) int {
-	if len(b) == 0 {
+	if len(b) == 0 || n == "" {
 		return 0
 	}
 	// What stands across the seam: the end of the text before, which is known to be

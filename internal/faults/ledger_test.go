@@ -71,16 +71,16 @@ type recorder struct {
 var _ room.Store = recorder{}
 
 // Publish notes each batch that the script acknowledged.
-func (r recorder) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Position, error) {
-	pos, err := r.Redis.Publish(ctx, id, batch, drafts)
+func (r recorder) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Stored, error) {
+	stored, err := r.Redis.Publish(ctx, id, batch, drafts)
 	if err == nil {
-		first := pos.Seq + 1 - uint64(len(drafts))
+		first := stored.Seq + 1 - uint64(len(drafts))
 		for i := range drafts {
 			json := string(drafts[i].AppendJSON(nil, drafts[i].TS))
-			r.ledger.take(json, place{id, pos.Epoch, first + uint64(i)}, true)
+			r.ledger.take(json, place{id, stored.Epoch, first + uint64(i)}, true)
 		}
 	}
-	return pos, err
+	return stored, err
 }
 
 // handler is a node's hall, with a look at the events on their way there.

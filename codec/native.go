@@ -1,0 +1,360 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/bytedance/sonic/encoder"
+)
+
+// This file is barrage.v1 (docs/protocol.md): the JSON of its frames, and how its messages
+// stand in a history that FastIM clients read as well.
+//
+// A stored message is FastIM's object. What only native clients know stands in one more
+// field before the last one:
+//
+//	{"groupId":"1","userId":"3","info":"hi","x":{"kind":"gift","id":"c-1","ext":…},"ts":5}
+//
+// The bytes `,"x":{` cannot occur within a text field, because quotes are escaped there, so
+// the field is found and cut out without parsing.
+
+// Bounds of what a native client may send.
+const (
+	// MaxSendID is how many bytes the id of a send may have.
+	MaxSendID = 64
+	// MaxKind is how many bytes a message's kind may have.
+	MaxKind = 32
+	// MaxExt is how many bytes a message's ext may have.
+	MaxExt = 4 << 10
+	// MaxLikes is how many likes one op may carry.
+	MaxLikes = 100
+)
+
+// KindChat is the kind of a message that says nothing else.
+const KindChat = "chat"
+
+// extra is the field x of a stored message.
+type extra struct {
+	Kind string          `json:"kind,omitempty"` // empty: KindChat
+	ID   string          `json:"id,omitempty"`
+	Ext  json.RawMessage `json:"ext,omitempty"`
+}
+
+const extraMark = `,"x":{`
+
+// NewNativeDraft is [NewDraft] for a message with a kind, an id and an ext, each of which
+// may be empty; ext is valid JSON.
+func NewNativeDraft(room, user string, op *Op, ts int64) Draft {
+	d := NewDraft(room, user, op.Body, ts)
+	x := extra{ID: op.ID, Ext: op.Ext}
+	if op.Kind != KindChat {
+		x.Kind = op.Kind
+	}
+	d.ID = op.ID
+	if x.Kind == "" && x.ID == "" && x.Ext == nil {
+		return d
+	}
+	buf := make([]byte, 0, len(d.Head)+len(x.Kind)+len(x.ID)+len(x.Ext)+48)
+	buf = append(buf, strings.TrimSuffix(d.Head, `"ts":`)...)
+	buf = append(buf, `"x":`...)
+	if err := encoder.EncodeInto(&buf, &x, encoder.ValidateString); err != nil {
+		panic("BUG: cannot encode what was checked: " + err.Error())
+	}
+	d.Head = string(append(buf, `,"ts":`...))
+	return d
+}
+
+// FastIMText is a stored message as FastIM clients see it. It allocates only where there
+// is something to leave out.
+func FastIMText(stored string) string {
+	from := strings.Index(stored, extraMark)
+	if from < 0 {
+		return stored
+	}
+	to := strings.LastIndex(stored, `,"ts":`)
+	if to < from {
+		return stored
+	}
+	return stored[:from] + stored[to:]
+}
+
+// AppendNativeMessage appends a stored message as native clients see it. A message that
+// no node of ours wrote may have its fields in any order.
+func AppendNativeMessage(dst []byte, seq uint64, stored string) []byte {
+	user, info, x, ts, ok := cutStored(stored)
+	if !ok {
+		m, err := ParseMessage(stored)
+		if err != nil {
+			return AppendRecalledMessage(dst, seq) // the store hands over messages only
+		}
+		d := NewDraft(m.GroupID, m.UserID, m.Info, m.TS)
+		return AppendNativeMessage(dst, seq, string(d.AppendJSON(nil, m.TS)))
+	}
+	dst = append(dst, `{"seq":`...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	if !strings.HasPrefix(x, `"kind":`) {
+		dst = append(dst, `,"kind":"chat"`...)
+	}
+	dst = append(dst, `,"user_id":`...)
+	dst = append(dst, user...)
+	dst = append(dst, `,"body":`...)
+	dst = append(dst, info...)
+	dst = append(dst, `,"ts":`...)
+	dst = append(dst, ts...)
+	if x != "" {
+		dst = append(append(dst, ','), x...)
+	}
+	return append(dst, '}')
+}
+
+// AppendRecalledMessage appends what stands in a history where a message was taken back.
+func AppendRecalledMessage(dst []byte, seq uint64) []byte {
+	dst = append(dst, `{"seq":`...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	return append(dst, `,"recalled":true}`...)
+}
+
+// cutStored cuts a stored message that [Draft.AppendJSON] made into the JSON of its
+// fields; x is without its braces. ok is false for any other form.
+func cutStored(s string) (user, info, x, ts string, ok bool) {
+	rest, ok1 := strings.CutPrefix(s, `{"groupId":`)
+	_, rest, ok2 := cutString(rest)
+	rest, ok3 := strings.CutPrefix(rest, `,"userId":`)
+	user, rest, ok4 := cutString(rest)
+	rest, ok5 := strings.CutPrefix(rest, `,"info":`)
+	info, rest, ok6 := cutString(rest)
+	at := strings.LastIndex(rest, `,"ts":`)
+	if at < 0 || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || !strings.HasSuffix(rest, "}") {
+		return "", "", "", "", false
+	}
+	x, ts = rest[:at], rest[at+len(`,"ts":`):len(rest)-1]
+	if x != "" {
+		if !strings.HasPrefix(x, extraMark) || !strings.HasSuffix(x, "}") {
+			return "", "", "", "", false
+		}
+		x = x[len(extraMark) : len(x)-1]
+	}
+	return user, info, x, ts, true
+}
+
+// Sender is the user who sent a stored message, "" where that cannot be told.
+func Sender(stored string) string {
+	m, err := ParseMessage(stored)
+	if err != nil {
+		return ""
+	}
+	return m.UserID
+}
+
+// cutString cuts the JSON string that s begins with, with its quotes.
+func cutString(s string) (text, rest string, ok bool) {
+	if s == "" || s[0] != '"' {
+		return "", s, false
+	}
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return s[:i+1], s[i+1:], true
+		}
+	}
+	return "", s, false
+}
+
+// AppendBatchBegin appends a batch up to its first message, whose number is seq. The
+// messages follow, with commas between, then [BatchEnd].
+func AppendBatchBegin(dst []byte, epoch string, seq uint64) []byte {
+	dst = append(dst, `{"t":"batch","epoch":"`...)
+	dst = append(dst, epoch...)
+	dst = append(dst, `","seq":`...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	return append(dst, `,"messages":[`...)
+}
+
+// BatchEnd ends a batch.
+const BatchEnd = `]}`
+
+// The reasons of a gap.
+const (
+	GapSlow = "slow" // the member was too slow
+	GapLost = "lost" // the messages are nowhere any more
+)
+
+// GapText says that messages from to to, both included, will not come by themselves.
+func GapText(from, to uint64, reason string) string {
+	return fmt.Sprintf(`{"t":"gap","from":%d,"to":%d,"reason":"%s"}`, from, to, reason)
+}
+
+// EpochText says that counting started again: seq is the newest number.
+func EpochText(epoch string, seq uint64) string {
+	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d}`, epoch, seq)
+}
+
+// RecalledText says that message seq was taken back by a user.
+func RecalledText(seq uint64, by string) string {
+	return `{"t":"recalled","seq":` + strconv.FormatUint(seq, 10) + `,"by":` + quote(by) + `}`
+}
+
+// CountersText says what a room counts.
+func CountersText(c Counters) string {
+	return fmt.Sprintf(`{"t":"counters","online":%d,"likes":%d}`, c.Online, c.Likes)
+}
+
+// ReconnectText asks the client to come back after a random time up to afterMS.
+func ReconnectText(afterMS int64, reason string) string {
+	return fmt.Sprintf(`{"t":"reconnect","after_ms":%d,"reason":"%s"}`, afterMS, reason)
+}
+
+// AckText says that the message with the sender's id is in the room's history.
+func AckText(id string, seq uint64, ts int64) string {
+	return `{"t":"ack","id":` + quote(id) + `,"seq":` + strconv.FormatUint(seq, 10) + `,"ts":` + strconv.FormatInt(ts, 10) + `}`
+}
+
+// RefusedText says that what the client asked for was not done. retryMS 0: trying again
+// is no use.
+func RefusedText(id, code, message string, retryMS int64) string {
+	return `{"t":"refused","id":` + quote(id) + `,"code":"` + code + `","message":` + quote(message) + `,"retry_after_ms":` + strconv.FormatInt(retryMS, 10) + `}`
+}
+
+// PongText answers a ping that carried ts.
+func PongText(ts int64) string { return `{"t":"pong","ts":` + strconv.FormatInt(ts, 10) + `}` }
+
+// Limits tells a client what it may send.
+type Limits struct {
+	MaxBodyBytes  int `json:"max_body_bytes"`
+	RatePerSecond int `json:"rate_per_second"` // 0: no limit
+	Burst         int `json:"burst"`           // 0: no limit
+}
+
+// Welcome is the first frame of a native client.
+type Welcome struct {
+	T         string            `json:"t"` // "welcome"
+	Room      string            `json:"room"`
+	UserID    string            `json:"user_id"`
+	Node      string            `json:"node"`
+	Epoch     string            `json:"epoch"`
+	Seq       uint64            `json:"seq"`
+	Online    uint64            `json:"online"`
+	Likes     uint64            `json:"likes"`
+	Total     uint64            `json:"total"`
+	Recovered bool              `json:"recovered"`
+	Messages  []json.RawMessage `json:"messages"`
+	Heartbeat int64             `json:"heartbeat_ms"`
+	Limits    Limits            `json:"limits"`
+}
+
+// Text is the JSON of w.
+func (w *Welcome) Text() string {
+	w.T = "welcome"
+	var buf []byte
+	if err := encoder.EncodeInto(&buf, w, encoder.ValidateString); err != nil {
+		panic("BUG: cannot encode a welcome: " + err.Error())
+	}
+	return string(buf)
+}
+
+// quote is text as a JSON string.
+func quote(text string) string {
+	buf := make([]byte, 0, len(text)+8)
+	if err := encoder.EncodeInto(&buf, text, encoder.ValidateString); err != nil {
+		panic("BUG: cannot encode a string: " + err.Error())
+	}
+	return string(buf)
+}
+
+// Op is what a native client asks for. T decides which fields count.
+type Op struct {
+	T    string          `json:"t"` // send, like, recall or ping
+	ID   string          `json:"id"`
+	Body string          `json:"body"`
+	Kind string          `json:"kind"`
+	Ext  json.RawMessage `json:"ext"`
+	N    int64           `json:"n"`
+	Seq  uint64          `json:"seq"`
+	TS   int64           `json:"ts"`
+}
+
+// The ops.
+const (
+	OpSend   = "send"
+	OpLike   = "like"
+	OpRecall = "recall"
+	OpAlive  = "ping"
+)
+
+// errBadOp is wrapped by ParseOp.
+var errBadOp = errors.New("cannot take the op")
+
+// ParseOp reads what a native client sent and checks its fields; maxBody bounds the body
+// in bytes. The result shares no memory with payload. Beside an error, ID says which send
+// it was, as far as it could be read.
+func ParseOp(payload []byte, maxBody int) (Op, error) {
+	var op Op
+	if err := strict.Unmarshal(payload, &op); err != nil {
+		return Op{}, fmt.Errorf("%w: it is no JSON object of the form {\"t\":…}", errBadOp)
+	}
+	if err := op.check(maxBody); err != nil {
+		return Op{ID: clipID(op.ID)}, fmt.Errorf("%w: %w", errBadOp, err)
+	}
+	return op, nil
+}
+
+func (op *Op) check(maxBody int) error {
+	switch op.T {
+	case OpSend:
+		return op.CheckSend(maxBody)
+	case OpLike:
+		if op.N < 1 || op.N > MaxLikes {
+			return fmt.Errorf("n is %d, not within 1 and %d", op.N, MaxLikes)
+		}
+	case OpRecall:
+		if op.Seq == 0 {
+			return errors.New("seq is missing")
+		}
+	case OpAlive:
+	default:
+		return fmt.Errorf("t is %q, not one of send, like, recall, ping", clip(op.T))
+	}
+	return nil
+}
+
+// CheckSend checks the fields of a send, and puts in what may be left out; maxBody bounds
+// the body in bytes.
+func (op *Op) CheckSend(maxBody int) error {
+	if op.Kind == "" {
+		op.Kind = KindChat
+	}
+	switch {
+	case op.ID == "" || len(op.ID) > MaxSendID:
+		return fmt.Errorf("id has %d bytes, 1 to %d are allowed", len(op.ID), MaxSendID)
+	case len(op.Body) > maxBody:
+		return fmt.Errorf("body has %d bytes, at most %d are allowed", len(op.Body), maxBody)
+	case len(op.Kind) > MaxKind:
+		return fmt.Errorf("kind has %d bytes, at most %d are allowed", len(op.Kind), MaxKind)
+	case len(op.Ext) > MaxExt:
+		return fmt.Errorf("ext has %d bytes, at most %d are allowed", len(op.Ext), MaxExt)
+	}
+	if string(op.Ext) == "null" {
+		op.Ext = nil
+	}
+	if op.Ext != nil {
+		var compact bytes.Buffer // an event's messages hold no newline
+		if err := json.Compact(&compact, op.Ext); err != nil {
+			return errors.New("ext is no JSON")
+		}
+		op.Ext = compact.Bytes()
+	}
+	return nil
+}
+
+func clipID(id string) string {
+	if len(id) > MaxSendID {
+		return ""
+	}
+	return id
+}

@@ -1,0 +1,305 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gobwas/httphead"
+
+	"barrage/codec"
+	"barrage/room"
+)
+
+// This file is the socket of barrage.v1 (docs/protocol.md).
+
+// subprotocol is what a native client must offer.
+const subprotocol = "barrage.v1"
+
+// deflateAnswer is what we agree to of permessage-deflate: no context is kept, so that a
+// batch is deflated once for a room and an idle member costs no memory for it.
+const deflateAnswer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+// mostBadOps is how many ops in a row may be bad before the socket is closed.
+const mostBadOps = 10
+
+// nativeChat serves GET /v1/rooms/{room}/ws.
+func (s *Server) nativeChat(w http.ResponseWriter, r *http.Request) {
+	s.admit(w, r, nativeVisitor, writeProblem, func(ctx context.Context, v visitor) *refusal {
+		id := strings.Clone(r.PathValue("room"))
+		if bad := checkID("room", id); bad != nil {
+			return bad
+		}
+		since, bad := readSince(r)
+		if bad != nil {
+			return bad
+		}
+		if bad := s.mayEnter(ctx, v, id); bad != nil {
+			return bad
+		}
+		rm, err := s.hall.Open(ctx, id)
+		if err != nil {
+			s.log.Warn("cannot open a room", "room", id, "err", err)
+			return refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+		}
+		flavour := room.Native
+		v.more = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
+		if s.cfg.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
+			flavour = room.Deflated
+			v.more += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
+		}
+		var read codec.History
+		if rm.Lacks(since) {
+			// Without it the client is told that it could not be resumed.
+			if read, err = s.store.Since(ctx, id, since.Seq, room.MaxResume); err != nil {
+				s.log.Warn("cannot read what a client missed", "room", id, "err", err)
+			}
+		}
+		return s.upgradeToNative(w, v, rm, flavour, since, read)
+	})
+}
+
+// nativeVisitor is who asks for a native socket: the query says it, and the token may
+// stand in a header.
+func nativeVisitor(r *http.Request) (v visitor, bad *refusal) {
+	if !slices.ContainsFunc(r.Header["Sec-Websocket-Protocol"], func(h string) bool { return hasToken([]string{h}, subprotocol) }) {
+		return v, refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Protocol %q does not offer %s", r.Header.Get("Sec-WebSocket-Protocol"), subprotocol)
+	}
+	return callerOf(r)
+}
+
+// callerOf reads who calls from the query and the header Authorization.
+func callerOf(r *http.Request) (v visitor, bad *refusal) {
+	q := r.URL.Query()
+	v = visitor{user: strings.Clone(q.Get("user_id")), token: strings.Clone(q.Get("token"))}
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		v.token = strings.Clone(bearer)
+	}
+	if bad := checkID("user_id", v.user); bad != nil {
+		return v, bad
+	}
+	if v.token == "" {
+		return v, refuse(http.StatusUnauthorized, "no token: give token=… or the header Authorization: Bearer …")
+	}
+	return v, checkText("token", v.token, maxTokenBytes)
+}
+
+// readSince reads where a client that comes back has got.
+func readSince(r *http.Request) (since codec.Position, bad *refusal) {
+	q := r.URL.Query()
+	text := q.Get("since")
+	if since.Epoch = strings.Clone(q.Get("epoch")); since.Epoch == "" && text == "" {
+		return since, nil
+	}
+	seq, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || len(since.Epoch) > maxIDBytes {
+		return since, refuse(http.StatusBadRequest, "since %q beside epoch %q is not a sequence number", text, since.Epoch)
+	}
+	since.Seq = seq
+	return since, nil
+}
+
+// mayEnter is nil where the visitor may come into the room.
+func (s *Server) mayEnter(ctx context.Context, v visitor, id string) *refusal {
+	ok, bad := s.authorized(ctx, v)
+	switch {
+	case bad != nil:
+		return bad
+	case !ok:
+		return refuse(http.StatusUnauthorized, "the token is not valid: log in")
+	}
+	ok, bad = s.member(ctx, v.user, id)
+	switch {
+	case bad != nil:
+		return bad
+	case !ok:
+		return refuse(http.StatusForbidden, "user %q is not a member of room %q", v.user, id)
+	}
+	return nil
+}
+
+// offersDeflate reports whether one of the client's offers of permessage-deflate suits
+// us: we cannot deflate with a smaller window than our own (RFC 7692 section 7.1).
+func offersDeflate(headers []string) bool {
+	for _, h := range headers {
+		offers, ok := httphead.ParseOptions([]byte(h), nil)
+		if !ok {
+			return false
+		}
+		for _, o := range offers {
+			if string(o.Name) != "permessage-deflate" {
+				continue
+			}
+			if bits, asked := o.Parameters.Get("server_max_window_bits"); !asked || string(bits) == "15" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
+func (s *Server) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since codec.Position, read codec.History) *refusal {
+	c := s.newSession(v)
+	c.room, c.flavour = rm, f
+	a := rm.EnterNative(&c.member, c, f, since, read)
+	welcome := codec.AppendFrame(nil, codec.OpText, s.welcome(v, rm, a))
+	if bad := s.takeOver(w, v, c, welcome); bad != nil {
+		rm.Leave(&c.member)
+		rm.Release()
+		return bad
+	}
+	rm.Attach(&c.member)
+	return nil
+}
+
+// welcome is the first frame's text.
+func (s *Server) welcome(v visitor, rm *room.Room, a room.Arrival) string {
+	messages := make([]json.RawMessage, len(a.Messages))
+	for i, e := range a.Messages {
+		messages[i] = codec.AppendNativeMessage(nil, e.Seq, e.JSON)
+	}
+	welcome := codec.Welcome{
+		Room: rm.ID(), UserID: v.user, Node: s.hall.Node(),
+		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
+		Recovered: a.Recovered, Messages: messages,
+		Heartbeat: s.cfg.Server.PingInterval.Milliseconds(),
+		Limits:    codec.Limits{MaxBodyBytes: s.maxBody()},
+	}
+	return welcome.Text()
+}
+
+// maxBody is how many bytes the body of a native message may have: what is left of a
+// frame when the rest of the op is in it.
+func (s *Server) maxBody() int { return int(s.cfg.Server.MaxMessageBytes) / 2 }
+
+// op takes what a native client sent.
+func (s *session) op(payload []byte) {
+	op, err := codec.ParseOp(payload, s.srv.maxBody())
+	if err != nil {
+		s.refused(op.ID, "bad_request", err.Error(), 0)
+		if s.bad++; s.bad >= mostBadOps {
+			s.close(closeBadOps)
+		}
+		return
+	}
+	s.bad = 0
+	switch op.T {
+	case codec.OpSend:
+		if err := s.room.PostNative(s, s.user, &op, time.Now()); err != nil {
+			s.refused(op.ID, room.CodeBusy, err.Error(), 1000)
+		}
+	case codec.OpLike:
+		s.room.Like(uint64(op.N))
+	case codec.OpRecall:
+		s.srv.recalls.add(recall{session: s, seq: op.Seq})
+	case codec.OpAlive:
+		s.tell(codec.PongText(op.TS))
+	}
+}
+
+// tell sends text to this member alone.
+func (s *session) tell(text string) { s.unicast(codec.AppendFrame(nil, codec.OpText, text)) }
+
+// refused tells a native client that something was not done.
+func (s *session) refused(id, code, message string, retryMS int64) {
+	s.tell(codec.RefusedText(id, code, message, retryMS))
+}
+
+// answer tells authors what became of their messages, see room.Hooks.
+func (s *Server) answer(a room.Answer) {
+	switch from := a.From.(type) {
+	case *session:
+		if a.Code == "" {
+			from.tell(codec.AckText(a.ID, a.Seq, a.TS))
+		} else {
+			from.refused(a.ID, a.Code, answerTexts[a.Code], answerRetry)
+		}
+	case *waitingSend:
+		from.done <- a
+	}
+}
+
+// answerRetry is when a client may send again what the store did not take, in
+// milliseconds.
+const answerRetry = 2000
+
+var answerTexts = map[string]string{
+	room.CodeExpired: "the message waited too long for the store, and was not stored",
+	room.CodeStore:   "the store does not take the message",
+}
+
+// recall is a message that its sender wants back.
+type recall struct {
+	session *session
+	seq     uint64
+}
+
+// Bounds of the recalls on their way to the store.
+const (
+	// recallQueue is how many may wait; more are refused.
+	recallQueue = 1024
+	// recallers is how many are under way at once.
+	recallers = 4
+)
+
+// recalls takes messages back, away from the pollers.
+type recalls struct {
+	srv   *Server
+	queue chan recall // sent by pollers, received by run; never closed
+}
+
+func newRecalls(s *Server) *recalls {
+	return &recalls{srv: s, queue: make(chan recall, recallQueue)}
+}
+
+// add notes a recall. It never blocks.
+func (q *recalls) add(r recall) {
+	select {
+	case q.queue <- r:
+	default:
+		r.session.refused("", room.CodeBusy, "too many recalls wait", 1000)
+	}
+}
+
+// run works until ctx ends.
+func (q *recalls) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-q.queue:
+			q.do(ctx, r)
+		}
+	}
+}
+
+func (q *recalls) do(ctx context.Context, r recall) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	if bad := q.srv.recallSeq(ctx, r.session.room.ID(), r.session.user, r.seq); bad != nil {
+		r.session.refused("", bad.problemCode(), bad.why, 0)
+	}
+}
+
+// recallSeq takes message seq of user back; every member hears of it by the room's event.
+func (s *Server) recallSeq(ctx context.Context, id, user string, seq uint64) *refusal {
+	err := s.store.RecallSeq(ctx, id, user, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, codec.ErrNoMessage):
+		return refuse(http.StatusNotFound, "there is no message %d", seq)
+	case errors.Is(err, codec.ErrNotYours):
+		return refuse(http.StatusForbidden, "message %d is not yours", seq)
+	case errors.Is(err, codec.ErrTooOld):
+		return refuse(http.StatusForbidden, "message %d is older than %v", seq, s.cfg.RecallLimit).as("too_old")
+	}
+	s.log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
+	return refuse(http.StatusServiceUnavailable, "cannot take the message back now")
+}

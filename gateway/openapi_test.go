@@ -1,0 +1,347 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"barrage/codec"
+)
+
+// described is openapi.yaml as the node serves it, and whatever finds an operation in it.
+var described = sync.OnceValues(func() (*openapi3.T, routers.Router) {
+	doc, err := openapi3.NewLoader().LoadFromData(openAPIText())
+	if err != nil {
+		panic(err)
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		panic(err)
+	}
+	return doc, router
+})
+
+// answerV1 is an answer under /v1.
+type answerV1 struct {
+	op     string // the operation's id, empty where there is none
+	status int
+	header http.Header
+	body   string
+}
+
+// callV1 makes a call and holds the answer against openapi.yaml; where it was done, the
+// call too. user "" calls without user and token; the token is "t".
+func callV1(tb testing.TB, s *Server, method, path, user, body string, change ...func(*http.Request)) answerV1 {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), method, "http://"+s.Addr().String()+path, strings.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if user != "" {
+		q := req.URL.Query()
+		q.Set("user_id", user)
+		req.URL.RawQuery = q.Encode()
+		req.Header.Set("Authorization", "Bearer t")
+	}
+	for _, f := range change {
+		f(req)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	a := answerV1{status: resp.StatusCode, header: resp.Header}
+	if a.status != http.StatusSwitchingProtocols {
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		a.body = string(b)
+	}
+	a.wantDescribed(tb, req, body)
+	return a
+}
+
+// wantDescribed holds the answer against the description; without an operation it must
+// be a problem all the same.
+func (a *answerV1) wantDescribed(tb testing.TB, req *http.Request, sent string) {
+	tb.Helper()
+	doc, router := described()
+	seen := req.Clone(context.Background())
+	seen.Body = io.NopCloser(strings.NewReader(sent))
+	route, params, err := router.FindRoute(seen)
+	if err != nil {
+		var problem any
+		if err := json.Unmarshal([]byte(a.body), &problem); err != nil {
+			tb.Errorf("%s %s: the answer %d %q is no JSON", req.Method, req.URL, a.status, a.body)
+			return
+		}
+		if err := doc.Components.Schemas["Problem"].Value.VisitJSON(problem, openapi3.EnableJSONSchema2020()); err != nil {
+			tb.Errorf("%s %s: the answer %s is no Problem: %v", req.Method, req.URL, a.body, err)
+		}
+		return
+	}
+	a.op = route.Operation.OperationID
+	asked := &openapi3filter.RequestValidationInput{
+		Request: seen, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true},
+	}
+	if a.status < 400 {
+		if err := openapi3filter.ValidateRequest(context.Background(), asked); err != nil {
+			tb.Errorf("%s %s was done, but is against openapi.yaml: %v", req.Method, req.URL, err)
+		}
+	}
+	got := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: asked, Status: a.status, Header: a.header,
+		Body: io.NopCloser(bytes.NewReader([]byte(a.body))), Options: asked.Options,
+	}
+	if err := openapi3filter.ValidateResponse(context.Background(), got); err != nil {
+		tb.Errorf("%s %s: the answer %d %s is against openapi.yaml: %v", req.Method, req.URL, a.status, a.body, err)
+	}
+}
+
+// wantCode wants a problem.
+func (a answerV1) wantCode(tb testing.TB, status int, code string) {
+	tb.Helper()
+	if a.status != status || a.problem(tb).Code != code {
+		tb.Errorf("answer = %d %s; want %d %s", a.status, a.body, status, code)
+	}
+}
+
+// problemV1 is what a Problem says.
+type problemV1 struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Retry   int    `json:"retry_after_ms"`
+}
+
+func (a answerV1) problem(tb testing.TB) problemV1 {
+	tb.Helper()
+	var in struct {
+		Error problemV1 `json:"error"`
+	}
+	a.decode(tb, &in)
+	return in.Error
+}
+
+func (a answerV1) decode(tb testing.TB, into any) {
+	tb.Helper()
+	if err := json.Unmarshal([]byte(a.body), into); err != nil {
+		tb.Fatalf("cannot read the answer %d %q: %v", a.status, a.body, err)
+	}
+}
+
+func TestOpenAPI_IsValid(t *testing.T) {
+	doc, _ := described()
+	if err := doc.Validate(t.Context(), openapi3.IsOpenAPI31OrLater(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaDefaultsValidation()); err != nil {
+		t.Error(err)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if op.Summary == "" || op.OperationID == "" || len(op.Tags) != 1 || doc.Tags.Get(op.Tags[0]) == nil {
+				t.Errorf("%s %s lacks a summary, an id or a known tag", method, path)
+			}
+			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
+				if p.Value.Description == "" || p.Value.Example == nil {
+					t.Errorf("%s %s: parameter %s lacks a description or an example", method, path, p.Value.Name)
+				}
+			}
+			for status, r := range op.Responses.Map() {
+				for kind, media := range r.Value.Content {
+					if len(media.Examples) == 0 && path != "/v1/openapi.json" {
+						t.Errorf("%s %s: answer %s of %s lacks an example", method, path, status, kind)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestOpenAPI_HasEveryRoute(t *testing.T) {
+	doc, _ := described()
+	var want, got []string
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			want = append(want, method+" "+path)
+		}
+	}
+	for _, op := range newServer(t, nil).operations() {
+		got = append(got, op.method+" "+op.path)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("operations = %q; openapi.yaml has %q", got, want)
+	}
+}
+
+// upgrading makes a request one for a socket.
+func upgrading(r *http.Request) {
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "websocket")
+	r.Header.Set("Sec-WebSocket-Version", "13")
+	r.Header.Set("Sec-WebSocket-Key", exampleKey)
+	r.Header.Set("Sec-WebSocket-Protocol", subprotocol)
+}
+
+// with sets a header.
+func with(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+// newServerV1 has the users u and v, whose token is "t".
+func newServerV1(t *testing.T, change func(*setup)) *Server {
+	t.Helper()
+	s := newServer(t, change)
+	for _, user := range []string{"u", "v"} {
+		if err := s.store.SetToken(t.Context(), user, "t"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+const (
+	pathRoom     = "/v1/rooms/r"
+	pathMessages = "/v1/rooms/r/messages"
+	pathSocket   = "/v1/rooms/r/ws"
+)
+
+// TestOpenAPI_EveryStatus has every status of every operation that openapi.yaml names, and
+// no other.
+func TestOpenAPI_EveryStatus(t *testing.T) {
+	open := newServerV1(t, nil)
+	strict := newServerV1(t, func(c *setup) { c.Auth.Required = true; c.AutoJoin = false; c.CORS.AllowedOrigins = nil })
+	seen := map[string]map[int]bool{}
+	f := func(op string, status int, s *Server, method, path, user, body string, change ...func(*http.Request)) {
+		t.Helper()
+		a := callV1(t, s, method, path, user, body, change...)
+		if a.op != op || a.status != status {
+			t.Errorf("%s %s = %s, %d %s; want %s, %d", method, path, a.op, a.status, a.body, op, status)
+		}
+		if seen[op] == nil {
+			seen[op] = map[int]bool{}
+		}
+		seen[op][status] = true
+	}
+	away := func(call string, f func()) {
+		storeOf(open).fail(errAway, call)
+		defer storeOf(open).fail(nil, call)
+		f()
+	}
+	const get, post = http.MethodGet, http.MethodPost
+	big := `{"id":"` + strings.Repeat("x", maxFormBytes) + `"}`
+	text := with("Content-Type", "text/plain")
+	wrong := with("Authorization", "Bearer wrong")
+
+	f("describe", 200, open, get, "/v1/openapi.json", "", "")
+
+	const login = `{"user_id":"w","password":"p"}`
+	hooked := newServerV1(t, func(c *setup) { c.Auth.LoginURL = refusingHook(t) })
+	f("login", 200, open, post, "/v1/login", "", login)
+	f("login", 400, open, post, "/v1/login", "", `{`)
+	f("login", 401, hooked, post, "/v1/login", "", login)
+	f("login", 413, open, post, "/v1/login", "", big)
+	f("login", 415, open, post, "/v1/login", "", login, text)
+	away("SetToken", func() { f("login", 503, open, post, "/v1/login", "", login) })
+
+	f("getRoom", 200, open, get, pathRoom, "", "")
+	f("getRoom", 400, open, get, "/v1/rooms/"+strings.Repeat("x", 129), "", "")
+	f("getRoom", 401, strict, get, pathRoom, "u", "", wrong)
+	f("getRoom", 403, strict, get, pathRoom, "u", "")
+	away("Report", func() { f("getRoom", 503, open, get, pathRoom, "", "") })
+
+	f("sendMessage", 201, open, post, pathMessages, "u", `{"id":"1","body":"hi"}`)
+	f("sendMessage", 400, open, post, pathMessages, "u", `{"id":""}`)
+	f("sendMessage", 401, open, post, pathMessages, "u", `{"id":"1"}`, wrong)
+	f("sendMessage", 403, strict, post, pathMessages, "u", `{"id":"1"}`)
+	f("sendMessage", 413, open, post, pathMessages, "u", big)
+	f("sendMessage", 415, open, post, pathMessages, "u", `{"id":"1"}`, text)
+	away("CheckToken", func() { f("sendMessage", 503, open, post, pathMessages, "u", `{"id":"1"}`) })
+
+	f("getMessages", 200, open, get, pathMessages, "", "")
+	f("getMessages", 400, open, get, pathMessages+"?limit=0", "", "")
+	f("getMessages", 401, strict, get, pathMessages, "u", "", wrong)
+	f("getMessages", 403, strict, get, pathMessages, "u", "")
+	away("Page", func() { f("getMessages", 503, open, get, pathMessages, "", "") })
+
+	const one = pathMessages + "/1"
+	away("RecallSeq", func() { f("recallMessage", 503, open, http.MethodDelete, one, "u", "") })
+	f("recallMessage", 403, open, http.MethodDelete, one, "v", "")
+	f("recallMessage", 401, open, http.MethodDelete, one, "u", "", wrong)
+	f("recallMessage", 204, open, http.MethodDelete, one, "u", "")
+	f("recallMessage", 404, open, http.MethodDelete, one, "u", "")
+	f("recallMessage", 400, open, http.MethodDelete, pathMessages+"/one", "u", "")
+
+	f("connect", 101, open, get, pathSocket, "u", "", upgrading)
+	f("connect", 400, open, get, pathSocket, "u", "")
+	f("connect", 401, strict, get, pathSocket, "u", "", upgrading, wrong)
+	f("connect", 403, strict, get, pathSocket, "u", "", upgrading)
+	f("connect", 426, open, get, pathSocket, "u", "", upgrading, with("Sec-WebSocket-Version", "8"))
+	open.draining.Store(true)
+	f("connect", 503, open, get, pathSocket, "u", "", upgrading)
+	open.draining.Store(false)
+
+	doc, _ := described()
+	for _, item := range doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			var got []string
+			for status := range seen[op.OperationID] {
+				got = append(got, fmt.Sprint(status))
+			}
+			slices.Sort(got)
+			if want := slices.Sorted(maps.Keys(op.Responses.Map())); !slices.Equal(got, want) {
+				t.Errorf("%s answered with %q; openapi.yaml has %q", op.OperationID, got, want)
+			}
+		}
+	}
+}
+
+func TestOpenAPI_NamesEveryCode(t *testing.T) {
+	doc, _ := described()
+	problem := doc.Components.Schemas["Problem"].Value.Properties["error"].Value
+	var named []string
+	for _, code := range problem.Properties["code"].Value.Enum {
+		named = append(named, code.(string))
+	}
+	for _, code := range slices.Concat(slices.Collect(maps.Values(problemCodes)), slices.Collect(maps.Keys(answerTexts))) {
+		if !slices.Contains(named, code) {
+			t.Errorf("openapi.yaml does not name the code %q", code)
+		}
+	}
+}
+
+// The bounds in the description are those in the code.
+func TestOpenAPI_Bounds(t *testing.T) {
+	doc, _ := described()
+	f := func(what string, got *uint64, want int) {
+		t.Helper()
+		if got == nil || *got != uint64(want) {
+			t.Errorf("%s = %v in openapi.yaml; want %d", what, got, want)
+		}
+	}
+	schemas := doc.Components.Schemas
+	f("id of a send", schemas["Send"].Value.Properties["id"].Value.MaxLength, codec.MaxSendID)
+	f("kind of a send", schemas["Send"].Value.Properties["kind"].Value.MaxLength, codec.MaxKind)
+	f("messages of a page", schemas["History"].Value.Properties["messages"].Value.MaxItems, pageMost)
+	f("user_id", schemas["Login"].Value.Properties["user_id"].Value.MaxLength, maxIDBytes)
+	f("password", schemas["Login"].Value.Properties["password"].Value.MaxLength, maxTokenBytes)
+	f("room", doc.Components.Parameters["Room"].Value.Schema.Value.MaxLength, maxIDBytes)
+}

@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"barrage/codec"
+	"barrage/room"
+)
+
+// waitingSend is the author of a message that came by HTTP.
+type waitingSend struct {
+	user, token string
+	done        chan room.Answer // capacity 1; sent once, by whoever takes the message to its end
+}
+
+func (w *waitingSend) credential() codec.Credential {
+	return codec.Credential{UserID: w.user, Token: w.token}
+}
+
+// codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
+const codeRevoked = "unauthenticated"
+
+func (w *waitingSend) checked(_ context.Context, ok bool) {
+	if !ok {
+		w.done <- room.Answer{Code: codeRevoked}
+	}
+}
+
+// v1Send serves POST /v1/rooms/{room}/messages.
+func (s *Server) v1Send(ctx context.Context, r *http.Request) (int, any, *refusal) {
+	id := strings.Clone(r.PathValue("room"))
+	if bad := checkID("room", id); bad != nil {
+		return 0, nil, bad
+	}
+	v, bad := s.caller(ctx, r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	op, bad := s.readSend(r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	if bad := s.mayBeIn(ctx, v.user, id); bad != nil {
+		return 0, nil, bad
+	}
+	rm, err := s.hall.Open(ctx, id)
+	if err != nil {
+		return 0, nil, s.cannot("open the room", err)
+	}
+	defer rm.Release()
+	from := &waitingSend{user: v.user, token: v.token, done: make(chan room.Answer, 1)}
+	if err := rm.PostNative(from, v.user, &op, time.Now()); err != nil {
+		return 0, nil, refuse(http.StatusServiceUnavailable, "too many messages wait, try again").as(room.CodeBusy)
+	}
+	select {
+	case a := <-from.done:
+		return sent(a)
+	case <-ctx.Done():
+		return 0, nil, refuse(http.StatusServiceUnavailable,
+			"the message may have been stored or not: send it again with the same id, it is stored once").as("unconfirmed")
+	}
+}
+
+// readSend reads a message and checks it as a socket's is.
+func (s *Server) readSend(r *http.Request) (op codec.Op, bad *refusal) {
+	var in struct {
+		ID   string          `json:"id"`
+		Body string          `json:"body"`
+		Kind string          `json:"kind"`
+		Ext  json.RawMessage `json:"ext"`
+	}
+	if bad := readJSON(r, &in); bad != nil {
+		return op, bad
+	}
+	op = codec.Op{T: codec.OpSend, ID: in.ID, Body: in.Body, Kind: in.Kind, Ext: in.Ext}
+	if err := op.CheckSend(s.maxBody()); err != nil {
+		return op, refuse(http.StatusBadRequest, "cannot take the message: %v", err)
+	}
+	return op, nil
+}
+
+// sent is what the sender is told.
+func sent(a room.Answer) (int, any, *refusal) {
+	switch a.Code {
+	case "":
+	case codeRevoked:
+		return 0, nil, refuse(http.StatusUnauthorized, "the token is not valid any more: log in")
+	default:
+		return 0, nil, refuse(http.StatusServiceUnavailable, "%s", answerTexts[a.Code]).as(a.Code)
+	}
+	type answer struct {
+		ID  string `json:"id"`
+		Seq uint64 `json:"seq"`
+		TS  int64  `json:"ts"`
+	}
+	return http.StatusCreated, answer{a.ID, a.Seq, a.TS}, nil
+}
+
+// readJSON reads the body of a request. Fields that nobody asked for are passed over.
+func readJSON(r *http.Request, into any) *refusal {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return refuse(http.StatusUnsupportedMediaType, "Content-Type is %q, want application/json", r.Header.Get("Content-Type")).as("unsupported_media_type")
+	}
+	body, err := io.ReadAll(r.Body)
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		return refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", tooBig.Limit)
+	}
+	if err != nil {
+		return refuse(http.StatusBadRequest, "cannot read the body: %v", err)
+	}
+	if !utf8.Valid(body) {
+		return refuse(http.StatusBadRequest, "the body is not UTF-8")
+	}
+	err = json.Unmarshal(body, into)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return refuse(http.StatusBadRequest, "the body is no JSON from byte %d on: %v", syntax.Offset, syntax)
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		where := "the body"
+		if wrong.Field != "" {
+			where = wrong.Field
+		}
+		return refuse(http.StatusBadRequest, "%s is a JSON %s up to byte %d, want %s", where, wrong.Value, wrong.Offset, jsonKind(wrong))
+	}
+	if err != nil {
+		return refuse(http.StatusBadRequest, "cannot read the body: %v", err)
+	}
+	return nil
+}
+
+// jsonKind is what should have stood there, in words of JSON.
+func jsonKind(wrong *json.UnmarshalTypeError) string {
+	if wrong.Field == "" {
+		return "an object"
+	}
+	return "a " + wrong.Type.String()
+}

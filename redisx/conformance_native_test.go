@@ -1,0 +1,273 @@
+package redisx_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/redisx"
+)
+
+// This file is the part of the conformance suite about what native clients need.
+
+// sends are messages of user to room r, all at ts, under the given IDs.
+func sends(user string, ts int64, ids ...string) []codec.Draft {
+	d := make([]codec.Draft, len(ids))
+	for i, id := range ids {
+		d[i] = codec.NewNativeDraft("r", user, &codec.Op{ID: id, Body: fmt.Sprint(id, " ", i)}, ts)
+	}
+	return d
+}
+
+// wantStored publishes a batch and compares what became of it; the epoch is any.
+func (h *harness) wantStored(batch string, d []codec.Draft, seq uint64, repeats ...codec.Repeat) {
+	h.t.Helper()
+	got, err := h.Publish(h.t.Context(), "r", batch, d)
+	noError(h.t, err)
+	want := codec.Stored{Position: codec.Position{Epoch: got.Epoch, Seq: seq, Total: seq}, Repeats: repeats}
+	if got.Epoch == "" || !reflect.DeepEqual(got, want) {
+		h.t.Errorf("Publish of %s = %+v; want %+v", batch, got, want)
+	}
+}
+
+// wantMessages compares the history's messages, by number, and the events of room r, of
+// which each makes one for as many as starts says.
+func (h *harness) wantMessages(want ...string) {
+	h.t.Helper()
+	wantHistory(h.t, h.newest(h.t, "r", 50), uint64(len(want)), uint64(len(want)), 1, want...)
+	var heard []string
+	eventually(h.t, "all messages were heard", func() (bool, string) {
+		heard = nil
+		for _, ev := range h.events("r") {
+			heard = append(heard, ev.Messages...)
+		}
+		return len(heard) >= len(want), fmt.Sprint(heard)
+	})
+	wantEqual(h.t, "messages heard", heard, nil, want)
+}
+
+// testOnce sends IDs again, alone and beside others, from another node and by another user.
+func testOnce(s *harness) {
+	t := s.t
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	one := sends("u", 100, "a", "", "b")
+	s.wantStored("n.1", one, 3)
+	// A repeat that a user sends later has the first one's ts, which was moved on.
+	s.wantStored("m.1", sends("u", 900, "b", "a"), 3, codec.Repeat{Index: 0, Seq: 3, TS: 102}, codec.Repeat{Index: 1, Seq: 1, TS: 100})
+	s.wantStored("n.2", sends("u", 900, "b"), 3, codec.Repeat{Index: 0, Seq: 3, TS: 102})
+	// What has no ID is never a repeat; another user's IDs are others.
+	two := sends("v", 500, "b", "")
+	s.wantStored("n.3", two, 5)
+	mixed := append(sends("u", 600, "b", "c", "a"), sends("v", 700, "", "b")...)
+	s.wantStored("n.4", mixed, 7,
+		codec.Repeat{Index: 0, Seq: 3, TS: 102}, codec.Repeat{Index: 2, Seq: 1, TS: 100}, codec.Repeat{Index: 4, Seq: 4, TS: 500})
+	s.wantStored("n.5", sends("u", 800, "c"), 7, codec.Repeat{Index: 0, Seq: 6, TS: 600})
+
+	text := func(d codec.Draft, ts int64) string { return string(d.AppendJSON(nil, ts)) }
+	s.settle(t)
+	s.wantMessages(text(one[0], 100), text(one[1], 101), text(one[2], 102), text(two[0], 500), text(two[1], 501), text(mixed[1], 600), text(mixed[3], 700))
+	for _, ev := range s.events("r") {
+		if len(ev.Messages) == 0 {
+			t.Errorf("event %+v has no message", ev)
+		}
+	}
+	// Another room's IDs are others too, and so is what only together looks the same.
+	got, err := s.Publish(t.Context(), "q", "n.1", sends("u", 1, "a"))
+	noError(t, err)
+	wantEqual(t, "Repeats in another room", len(got.Repeats), nil, 0)
+	s.wantStored("n.6", sends("u\x00c", 1, "d"), 8)
+	// A recalled message stays sent.
+	noError(t, s.RecallSeq(t.Context(), "r", "u", 1, 0))
+	s.wantStored("n.7", sends("u", 900, "a"), 8, codec.Repeat{Index: 0, Seq: 1, TS: 100})
+}
+
+// testOnceInBatch has the same ID several times in one batch.
+func testOnceInBatch(s *harness) {
+	t := s.t
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	d := sends("u", 100, "a", "b", "a", "", "b", "a")
+	s.wantStored("n.1", d, 3, codec.Repeat{Index: 2, Seq: 1, TS: 100}, codec.Repeat{Index: 4, Seq: 2, TS: 101}, codec.Repeat{Index: 5, Seq: 1, TS: 100})
+	s.wantMessages(string(d[0].AppendJSON(nil, 100)), string(d[1].AppendJSON(nil, 101)), string(d[3].AppendJSON(nil, 102)))
+
+	// The largest batch there is.
+	var ids []string
+	for i := range redisx.MaxBatch {
+		ids = append(ids, fmt.Sprint("id", i))
+	}
+	s.wantStored("n.2", sends("u", 1000, ids...), 3+redisx.MaxBatch)
+	var repeats []codec.Repeat
+	for i := range redisx.MaxBatch {
+		repeats = append(repeats, codec.Repeat{Index: i, Seq: uint64(4 + i), TS: int64(1000 + i)})
+	}
+	s.wantStored("n.3", sends("u", 5000, ids...), 3+redisx.MaxBatch, repeats...)
+}
+
+// testOnceRetried tries a batch again, whose answer must be the first one's.
+func testOnceRetried(s *harness) {
+	t := s.t
+	s.wantStored("n.1", sends("u", 100, "a"), 1)
+	s.wantStored("n.1", sends("u", 100, "a"), 1)
+	mixed := sends("u", 200, "a", "b", "b")
+	repeats := []codec.Repeat{{Index: 0, Seq: 1, TS: 100}, {Index: 2, Seq: 2, TS: 200}}
+	s.wantStored("n.2", mixed, 2, repeats...)
+	s.wantStored("m.1", sends("v", 200, "a"), 3)
+	s.wantStored("n.2", mixed, 2, repeats...)
+	s.wantStored("n.3", sends("u", 300, "a"), 3, codec.Repeat{Index: 0, Seq: 1, TS: 100})
+	s.wantStored("m.2", sends("v", 300, "c"), 4)
+	s.wantStored("n.3", sends("u", 300, "a"), 3, codec.Repeat{Index: 0, Seq: 1, TS: 100})
+	wantEqual(t, "messages", s.newest(t, "r", 50).Total, nil, 4)
+}
+
+// testOnceFor has an ID forgotten, but not too early.
+func testOnceFor(s *harness) {
+	s.wantStored("n.1", sends("u", 100, "a"), 1)
+	s.pass(redisx.OnceFor - time.Second)
+	s.wantStored("n.2", sends("u", 200, "a"), 1, codec.Repeat{Index: 0, Seq: 1, TS: 100})
+	s.pass(redisx.OnceFor + 2*time.Second)
+	s.wantStored("n.3", sends("u", 300, "a"), 2)
+	s.wantStored("n.4", sends("u", 400, "a"), 2, codec.Repeat{Index: 0, Seq: 2, TS: 300})
+}
+
+// testPage turns the pages of a history that was trimmed, with holes.
+func testPage(s *harness) {
+	t := s.t
+	h, err := s.Page(t.Context(), "r", 0, 0, 10)
+	wantEqual(t, "Page of an empty room", h.Position, err, codec.Position{})
+	const first, last = 11, historyMessages + 10
+	all := make([]string, 1, last+1) // by number
+	for ts := range int64(last) {
+		all = append(all, s.publish(t, "r", "u", ts+1)...)
+	}
+	for _, seq := range []uint64{first, 20, 21, last} {
+		noError(t, s.RecallSeq(t.Context(), "r", "u", seq, 0))
+		all[seq] = ""
+	}
+	f := func(before, after uint64, limit int, from, to uint64) {
+		t.Helper()
+		h, err := s.Page(t.Context(), "r", before, after, limit)
+		noError(t, err)
+		if h.Seq != last || h.Total != last || h.Epoch == "" {
+			t.Errorf("Page(%d, %d, %d): position %+v; want seq %d", before, after, limit, h.Position, last)
+		}
+		var want []codec.Entry
+		for seq := from; seq <= to; seq++ {
+			want = append(want, codec.Entry{Seq: seq, JSON: all[seq]})
+		}
+		if !reflect.DeepEqual(append([]codec.Entry(nil), h.Entries...), want) {
+			t.Errorf("Page(%d, %d, %d) = %v; want %d to %d: %v", before, after, limit, h.Entries, from, to, want)
+		}
+	}
+	f(0, 0, 1000, first, last)
+	f(0, 0, 5, first, first+4)
+	f(0, 18, 5, 19, 23)
+	f(0, last-2, 5, last-1, last)
+	f(0, last, 5, 1, 0)
+	f(0, last+7, 5, 1, 0)
+	f(math.MaxUint64, 0, 5, last-4, last)
+	f(last, 0, 5, last-5, last-1)
+	f(first+2, 0, 5, first, first+1)
+	f(first, 0, 5, 1, 0)
+	f(1, 0, 5, 1, 0)
+	f(30, 20, 1000, 21, 29)
+	f(30, 20, 3, 27, 29)
+	f(21, 20, 3, 1, 0)
+	f(20, 21, 3, 1, 0)
+	f(20, 0, 0, 1, 0)
+	f(0, 0, 0, 1, 0)
+	f(0, math.MaxUint64, 3, 1, 0)
+	s.pass(historyTTL + time.Hour)
+	h, err = s.Page(t.Context(), "r", 0, 0, 10)
+	wantEqual(t, "entries of an expired history", len(h.Entries), err, 0)
+	wantEqual(t, "Seq, Total of an expired history", []uint64{h.Seq, h.Total}, nil, []uint64{last, 0})
+}
+
+// testRecallSeq takes messages back by number.
+func testRecallSeq(s *harness) {
+	t := s.t
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	recall := func(user string, seq uint64, notBefore int64, want error) {
+		t.Helper()
+		if err := s.RecallSeq(t.Context(), "r", user, seq, notBefore); !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("RecallSeq(%s, %d, %d) = %v; want %v", user, seq, notBefore, err, want)
+		}
+	}
+	recall("u", 1, 0, codec.ErrNoMessage)
+	all := s.publish(t, "r", "u", 10, 20)
+	mine := sends("v", 30, `"ts":5}`)
+	mine[0] = codec.NewNativeDraft("r", "v", &codec.Op{ID: "1", Body: `","ts":5}`, Ext: []byte(`{"userId":"u","ts":5}`)}, 30)
+	noError(t, s.send(t.Context(), "r", mine))
+	for _, seq := range []uint64{0, 4, math.MaxUint64} {
+		recall("u", seq, 0, codec.ErrNoMessage)
+	}
+	recall("u", 3, 0, codec.ErrNotYours)
+	recall("", 1, 0, codec.ErrNotYours)
+	recall("u", 2, 21, codec.ErrTooOld)
+	recall("v", 2, 21, codec.ErrNotYours)
+	recall("u", 2, 20, nil)
+	recall("u", 2, 20, codec.ErrNoMessage)
+	recall("v", 2, 20, codec.ErrNoMessage)
+	recall("v", 3, 31, codec.ErrTooOld)
+	recall("v", 3, 30, nil)
+	h := s.newest(t, "r", 50)
+	wantHistory(t, h, 3, 3, 1, all[0])
+	msgs, err := s.Range(t.Context(), "r", -1, -1)
+	wantEqual(t, "Range", msgs, err, all[:1])
+	s.settle(t)
+	s.wantEvents(t, "r",
+		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 1, Total: 2, Messages: all},
+		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 3, Total: 3, Messages: []string{string(mine[0].AppendJSON(nil, 30))}},
+		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3},
+		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 3, Total: 3},
+	)
+	// What was pushed out of the history cannot be taken back.
+	for ts := range int64(historyMessages) {
+		s.publish(t, "r", "u", 100+ts)
+	}
+	recall("u", 3, 0, codec.ErrNoMessage)
+	recall("u", 4, 0, nil)
+}
+
+// TestInterop_Once has IDs beside an original node, which sees nothing of them.
+func TestInterop_Once(t *testing.T) {
+	s, o := newInterop(t)
+	o.listen("r")
+	d := codec.NewDraft("r", "u", "hi", 10)
+	d.ID = "a"
+	for i, want := range []int{0, 1, 1} {
+		got, err := s.Publish(t.Context(), "r", fmt.Sprintf("n.%d", i), []codec.Draft{d})
+		noError(t, err)
+		wantEqual(t, "Repeats", len(got.Repeats), nil, want)
+		wantEqual(t, "Position", got.Position, nil, codec.Position{Epoch: codec.Unnumbered, Seq: 1, Total: 1})
+	}
+	o.wantHeard("r", string(d.AppendJSON(nil, 10)))
+	wantEqual(t, "history of the original node", len(o.history("r")), nil, 1)
+	h, err := s.Page(t.Context(), "r", 0, 0, 10)
+	wantEqual(t, "Page", h.Entries, err, []codec.Entry{{Seq: 1, JSON: string(d.AppendJSON(nil, 10))}})
+	if err := s.RecallSeq(t.Context(), "r", "u", 1, 0); !errors.Is(err, codec.ErrNoMessage) {
+		t.Errorf("RecallSeq beside an original node = %v; want %v", err, codec.ErrNoMessage)
+	}
+	wantEqual(t, "history after that", len(o.history("r")), nil, 1)
+}
+
+// TestRedis_OnceOverNodes sends an ID on two nodes, before and after a set is full.
+func TestRedis_OnceOverNodes(t *testing.T) {
+	s, raw := newPair(t)
+	other := newNode(t, server.Addr, raw)
+	s.wantStored("n.1", sends("u", 100, "a"), 1)
+	other.wantStored("m.1", sends("u", 200, "a"), 1, codec.Repeat{Index: 0, Seq: 1, TS: 100})
+	{
+		key := raw.strings("KEYS", "gmi:r:*")[0]
+		var bucket int
+		_, err := fmt.Sscan(after(key, "gmi:r:"), &bucket)
+		noError(t, err)
+		raw.do("RENAME", key, fmt.Sprint("gmi:r:", bucket-1))
+		other.wantStored("m.2", sends("u", 200, "a"), 1, codec.Repeat{Index: 0, Seq: 1, TS: 100})
+	}
+	if life := raw.int("PTTL", raw.strings("KEYS", "gmi:r:*")[0]); life < 230_000 || life > 240_000 {
+		t.Errorf("a set of ids lives for %d ms; want 240000", life)
+	}
+}

@@ -1,0 +1,361 @@
+package room
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// frame is what native clients read.
+type frame struct {
+	T        string `json:"t"`
+	Epoch    string `json:"epoch"`
+	Seq      uint64 `json:"seq"`
+	From     uint64 `json:"from"`
+	To       uint64 `json:"to"`
+	Reason   string `json:"reason"`
+	By       string `json:"by"`
+	Online   uint64 `json:"online"`
+	Likes    uint64 `json:"likes"`
+	Messages []struct {
+		Seq    uint64          `json:"seq"`
+		Kind   string          `json:"kind"`
+		UserID string          `json:"user_id"`
+		Body   string          `json:"body"`
+		TS     int64           `json:"ts"`
+		ID     string          `json:"id"`
+		Ext    json.RawMessage `json:"ext"`
+	} `json:"messages"`
+}
+
+// brief is a frame for people.
+func (f frame) brief() string {
+	switch f.T {
+	case "batch":
+		var b []string
+		for _, m := range f.Messages {
+			b = append(b, fmt.Sprintf("%d:%s", m.Seq, m.Body))
+		}
+		return fmt.Sprintf("%s@%s/%d", strings.Join(b, ","), f.Epoch, f.Seq)
+	case "gap":
+		return fmt.Sprintf("gap %d-%d %s", f.From, f.To, f.Reason)
+	case "epoch":
+		return fmt.Sprintf("epoch %s/%d", f.Epoch, f.Seq)
+	case "recalled":
+		return fmt.Sprintf("recalled %d by %s", f.Seq, f.By)
+	case "counters":
+		return fmt.Sprintf("counters %d %d", f.Online, f.Likes)
+	}
+	return f.T
+}
+
+// frames are what the member got.
+func (m *member) frames(tb testing.TB) (all []frame) {
+	tb.Helper()
+	for _, text := range m.texts(tb) {
+		var f frame
+		if err := json.Unmarshal([]byte(text), &f); err != nil {
+			tb.Fatalf("%s: %v", text, err)
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+func wantFrames(tb testing.TB, m *member, want ...string) {
+	tb.Helper()
+	got := []string{}
+	for _, f := range m.frames(tb) {
+		got = append(got, f.brief())
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		tb.Errorf("member got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// joinNative enters and attaches a native member.
+func (f *fixture) joinNative(r *Room, since codec.Position, read codec.History) (*member, Arrival) {
+	f.t.Helper()
+	m := &member{fakeSocket: fakeSocket{room: -1}}
+	a := r.EnterNative(&m.Member, &m.fakeSocket, Native, since, read)
+	r.Attach(&m.Member)
+	return m, a
+}
+
+func (f *fixture) native(r *Room) *member {
+	f.t.Helper()
+	m, _ := f.joinNative(r, codec.Position{}, codec.History{})
+	return m
+}
+
+func TestNative_OneFrameASweep(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m, old := f.native(r), f.join(r)
+	for i := range 5 {
+		f.post(r, fmt.Sprint("a", i))
+	}
+	f.deliverAll()
+	f.settle()
+	f.post(r, "b")
+	f.settle()
+	wantFrames(t, m, "1:a0,2:a1,3:a2,4:a3,5:a4@e1/1", "6:b@e1/6")
+	wantInfos(t, old, "a0", "a1", "a2", "a3", "a4", "b")
+	if s := f.hall.Stats(); s.Offered != 12 || s.Sent != 12 {
+		t.Errorf("offered %d, sent %d copies; want 12 and 12: copies are messages, not frames", s.Offered, s.Sent)
+	}
+}
+
+// TestNative_NewcomersBatchBeginsWithThem: who enters while a batch gathers does not get
+// what was in its welcome again.
+func TestNative_NewcomersBatchBeginsWithThem(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.native(r)
+	f.settle()
+	f.post(r, "before")
+	f.deliverAll() // gathers; no lane has come
+	m, a := f.joinNative(r, codec.Position{}, codec.History{})
+	if len(a.Messages) != 1 || a.Seq != 1 {
+		t.Errorf("welcome has %d messages and seq %d; want 1 and 1", len(a.Messages), a.Seq)
+	}
+	f.post(r, "after")
+	f.settle()
+	wantFrames(t, m, "2:after@e1/2")
+}
+
+func TestNative_NothingIsEncodedForAFlavourWithoutMembers(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	for range 3 {
+		f.post(r, "x")
+	}
+	f.settle()
+	if r.streams[FastIM] != nil || r.streams[Deflated] != nil {
+		t.Error("there are logs for flavours that no member ever had")
+	}
+	r.Leave(&m.Member)
+	f.join(r)
+	f.settle()
+	before := r.streams[Native].log.count()
+	f.post(r, "y")
+	f.settle()
+	if got := r.streams[Native].log.count(); got != before {
+		t.Error("a message was encoded for native members, who have all left")
+	}
+}
+
+func TestNative_SlowMemberIsToldWhatItSkipped(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.settle()
+	f.post(r, "first")
+	f.settle()
+	m.stall(0)
+	for range 40 {
+		f.post(r, strings.Repeat("x", 1000))
+		f.settle()
+	}
+	m.stall(-1)
+	r.Drained(&m.Member)
+	f.settle()
+	f.post(r, "last")
+	f.settle()
+	all := m.frames(t)
+	skipped := uint64(0)
+	next := uint64(1)
+	for _, fr := range all {
+		switch fr.T {
+		case "gap":
+			if fr.From != next || fr.Reason != codec.GapSlow {
+				t.Errorf("%s; want a gap from %d", fr.brief(), next)
+			}
+			skipped += fr.To - fr.From + 1
+			next = fr.To + 1
+		case "batch":
+			for _, msg := range fr.Messages {
+				if msg.Seq != next {
+					t.Fatalf("message %d came where %d was due", msg.Seq, next)
+				}
+				next++
+			}
+		}
+	}
+	if s := f.hall.Stats(); next != 43 || skipped == 0 || s.Skipped != skipped {
+		t.Errorf("the member knows of %d messages, %d skipped, %d counted; want 42 and the same", next-1, skipped, s.Skipped)
+	}
+}
+
+func TestNative_ResumeFromTheRoom(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
+	r := f.open("1")
+	for i := 1; i <= 6; i++ {
+		f.post(r, fmt.Sprint("m", i))
+	}
+	f.settle()
+	resume := func(epoch string, seq uint64, wantRecovered bool, want ...string) {
+		t.Helper()
+		since := codec.Position{Epoch: epoch, Seq: seq}
+		var read codec.History
+		if r.Lacks(since) {
+			read, _ = f.store.Since(t.Context(), "1", seq, MaxResume)
+		}
+		_, a := f.joinNative(r, since, read)
+		got := []string{}
+		for _, e := range a.Messages {
+			got = append(got, infos(t, []string{e.JSON})...)
+		}
+		if a.Recovered != wantRecovered || fmt.Sprint(got) != fmt.Sprint(want) || a.Epoch != "e1" || a.Seq != 6 {
+			t.Errorf("resume from %s/%d: %v, recovered %v, at %s/%d; want %v, %v", epoch, seq, got, a.Recovered, a.Epoch, a.Seq, want, wantRecovered)
+		}
+	}
+	resume("", 0, false, "m4", "m5", "m6")
+	resume("e1", 6, true)
+	resume("e1", 5, true, "m6")
+	resume("e1", 0, true, "m1", "m2", "m3", "m4", "m5", "m6")
+	resume("e1", 1, true, "m2", "m3", "m4", "m5", "m6")
+	resume("e1", 7, false, "m4", "m5", "m6")   // from the future
+	resume("gone", 5, false, "m4", "m5", "m6") // another epoch
+	f.store.set(func(s *fakeStore) { s.rooms["1"] = s.rooms["1"][2:] })
+	f.store.set(func(s *fakeStore) { s.epoch = "e1" })
+	r.mu.Lock()
+	r.newest.entries = r.newest.entries[3:]
+	r.mu.Unlock()
+	resume("e1", 1, false, "m4", "m5", "m6") // m2 is not in the history any more
+	resume("e1", 2, true, "m3", "m4", "m5", "m6")
+}
+
+func TestNative_EpochGapRecallCounters(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.post(r, "one")
+	f.settle()
+	f.store.recall("1", 1)
+	f.settle()
+	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 5, Likes: 2}})
+	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 6, Likes: 2}})
+	f.hall.Tick(f.now) // at most one a tick
+	f.hall.Tick(f.now)
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.epoch, s.rooms, s.count = "e2", map[string][]codec.Entry{}, map[string]uint64{} })
+	f.publishUnheard("new")
+	f.post(r, "newer")
+	f.settle()
+	wantFrames(t, m, "1:one@e1/1", "recalled 1 by u", "counters 6 2", "epoch e2/0", "1:new,2:newer@e2/1")
+}
+
+// TestNative_LocalChatHasAnEpochOfItsOwn while the store is away, and the members are told
+// when the room's is back.
+func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.post(r, "one")
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.hall.Away(errAway)
+	f.post(r, "two")
+	f.settle()
+	_, a := f.joinNative(r, codec.Position{Epoch: "e1", Seq: 1}, codec.History{})
+	if a.Epoch != "l-n1-1" || a.Seq != 1 || a.Recovered {
+		t.Errorf("a newcomer stands at %s/%d, recovered %v; want the local epoch, message 1, not recovered", a.Epoch, a.Seq, a.Recovered)
+	}
+	f.post(r, "three")
+	f.settle()
+	f.back()
+	f.settle()
+	f.post(r, "four")
+	f.settle()
+	wantFrames(t, m, "1:one@e1/1", "epoch l-n1-1/0", "1:two@l-n1-1/1", "2:three@l-n1-1/2", "epoch e1/3", "4:four@e1/4")
+}
+
+func TestNative_AnswersAuthors(t *testing.T) {
+	var got []string
+	f := newFixture(t, nil, Hooks{Answer: func(a Answer) {
+		got = append(got, fmt.Sprintf("%v %s %s %d %d", a.From, a.ID, a.Code, a.Seq, a.TS%1000))
+	}})
+	r := f.open("1")
+	post := func(id string, ts int64) {
+		t.Helper()
+		if err := r.PostNative("ann", "u", &codec.Op{ID: id, Body: "hi"}, time.UnixMilli(f.now.UnixMilli()/1000*1000+ts)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(what string, answers ...string) {
+		t.Helper()
+		if fmt.Sprint(got) != fmt.Sprint(answers) {
+			t.Errorf("%s: answers %q; want %q", what, got, answers)
+		}
+		got = nil
+	}
+	f.join(r)
+	post("a", 200)
+	want("before the store has it")
+	f.settle()
+	want("stored", "ann a  1 200")
+	f.store.set(func(s *fakeStore) { s.deaf = true })
+	post("b", 201)
+	f.settle()
+	want("stored, not come back")
+	f.store.set(func(s *fakeStore) { s.deaf = false })
+	f.hall.Resumed()
+	f.settle()
+	want("fetched", "ann b  2 201")
+	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("no: %w", codec.ErrRefused) })
+	post("c", 202)
+	f.settle()
+	want("refused", "ann c "+CodeStore+" 0 0")
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.hall.Away(errAway)
+	post("d", 203)
+	f.settle()
+	want("heard here, not stored")
+	f.clock.add(time.Minute)
+	f.hall.Tick(f.now.Add(time.Minute))
+	want("given up", "ann d "+CodeExpired+" 0 0")
+	if err := r.Post("bob", "u", "no id", f.now); err != nil {
+		t.Fatal(err)
+	}
+	f.hall.Tick(f.now.Add(time.Minute))
+	want("a FastIM client")
+}
+
+func BenchmarkStream_Append(b *testing.B) {
+	for name, fl := range map[string]Flavour{"fastim": FastIM, "native": Native, "deflated": Deflated} {
+		b.Run(name, func(b *testing.B) {
+			f := newFixture(b, nil, Hooks{})
+			r := f.open("1")
+			m := &member{fakeSocket: fakeSocket{room: -1}}
+			r.mu.Lock()
+			r.enterLocked(&m.Member, nullSocket{}, fl)
+			r.mu.Unlock()
+			r.Attach(&m.Member)
+			f.settle()
+			const batch = 20
+			d := codec.NewDraft("1", "3", "hello, 弹幕", 1648368380132)
+			text := string(d.AppendJSON(nil, d.TS))
+			entries := make([]codec.Entry, batch)
+			seq := uint64(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range entries {
+					seq++
+					entries[i] = codec.Entry{Seq: seq, JSON: text}
+				}
+				r.mu.Lock()
+				r.deliverLocked(entries)
+				r.mu.Unlock()
+				for f.work() {
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/message")
+		})
+	}
+}

@@ -1,0 +1,22 @@
+package room
+
+import "barrage/codec"
+
+// Standing is where the room stands and what it counts over all nodes, as far as this node
+// knows, and how many members it has here. Without members here nobody keeps the counters
+// up to date.
+func (r *Room) Standing() (pos codec.Position, counters codec.Counters, members int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.positionLocked(), r.standing, r.members
+}
+
+// positionLocked is where the members stand. r.mu must be held.
+func (r *Room) positionLocked() codec.Position {
+	pos := r.pos
+	if r.local {
+		pos = codec.Position{Epoch: r.localEpoch(), Seq: r.localSeq}
+	}
+	pos.Total = r.totalLocked()
+	return pos
+}

@@ -1,0 +1,213 @@
+package room
+
+import (
+	"slices"
+	"sync"
+
+	"barrage/codec"
+)
+
+// Flavour is one encoding of a room's stream.
+type Flavour uint8
+
+// The flavours.
+const (
+	// FastIM is a text frame a message, as FastIM clients know them.
+	FastIM Flavour = iota
+	// Native is a text frame a batch, as docs/protocol.md has it.
+	Native
+	// Deflated is Native, deflated once for all.
+	Deflated
+
+	flavours
+)
+
+// splitSize is the number of members up to which a room stays on one lane. Below
+// it a sweep takes less than 2 ms (256 writes of about 7 µs), so a second lane would
+// save less than waking it costs.
+const splitSize = 256
+
+// stream is a room in one flavour: its log, and the members that read it. A message is
+// encoded only for streams that have members.
+type stream struct {
+	// Immutable.
+	room    *Room
+	flavour Flavour
+	log     log
+
+	seqs seqMap
+
+	// Guarded by room.mu.
+	parts   []*part // by lane; nil where no member stands
+	members int
+	// Of a native stream: what its members take the next message to be, and what they were
+	// last told that the room counts.
+	epoch    string
+	next     uint64
+	counters codec.Counters
+}
+
+func newStream(r *Room, f Flavour) *stream {
+	s := &stream{room: r, flavour: f, parts: make([]*part, len(r.hall.lanes))}
+	s.log = log{budget: &r.hall.budget, most: int(r.hall.cfg.Fanout.LogBytes), frame: frames[f]}
+	return s
+}
+
+// frames is how each flavour frames a batch.
+var frames = [flavours]func(dst, batch []byte) []byte{
+	Native: func(dst, batch []byte) []byte {
+		return codec.AppendFrame(dst, codec.OpText, append(batch, codec.BatchEnd...))
+	},
+	Deflated: func(dst, batch []byte) []byte {
+		return codec.AppendDeflatedFrame(dst, append(batch, codec.BatchEnd...))
+	},
+}
+
+// partForNewMember is the home part of a small stream, else the smallest one. room.mu
+// must be held.
+func (s *stream) partForNewMember() *part {
+	best := s.room.home
+	if s.members >= splitSize {
+		for i, p := range s.parts {
+			if p == nil || p.size < s.parts[best].size {
+				best = i
+			}
+			if p == nil {
+				break
+			}
+		}
+	}
+	if s.parts[best] == nil {
+		s.parts[best] = &part{stream: s, lane: s.room.hall.lanes[best]}
+		// A new part starts where the log stands: its first member comes now.
+		s.parts[best].swept = s.log.headNow().off
+	}
+	return s.parts[best]
+}
+
+// append encodes messages into the log. room.mu must be held.
+func (s *stream) append(messages []codec.Entry) {
+	now := s.room.hall.coarse.Load()
+	if s.flavour == FastIM {
+		for _, e := range messages {
+			s.log.append(codec.FastIMText(e.JSON), now)
+		}
+		return
+	}
+	local := s.room.localSeq - uint64(len(messages)) // all of them are, or none
+	for i, e := range messages {
+		epoch, seq := s.room.pos.Epoch, e.Seq
+		if seq == 0 {
+			epoch, seq = s.room.localEpoch(), local+uint64(i)+1
+		}
+		s.move(epoch, seq)
+		s.seqs.note(epoch, s.log.count(), seq)
+		s.log.add(now,
+			func(dst []byte) []byte { return codec.AppendBatchBegin(dst, epoch, seq) },
+			func(dst []byte) []byte {
+				if dst[len(dst)-1] != '[' {
+					dst = append(dst, ',')
+				}
+				return codec.AppendNativeMessage(dst, seq, e.JSON)
+			})
+	}
+}
+
+// move tells native members where the stream goes on, unless they expect it: with message
+// seq of epoch. room.mu must be held.
+func (s *stream) move(epoch string, seq uint64) {
+	now := s.room.hall.coarse.Load()
+	switch {
+	case s.epoch != epoch && s.epoch != "": // a room without messages has none
+		s.log.control(codec.EpochText(epoch, seq-1), now)
+	case s.next < seq && s.epoch == epoch:
+		s.log.control(codec.GapText(s.next, seq-1, codec.GapLost), now)
+	}
+	s.epoch, s.next = epoch, seq+1
+}
+
+// control puts text that is no message into the log, for native members. room.mu must be
+// held.
+func (s *stream) control(text string) {
+	s.log.control(text, s.room.hall.coarse.Load())
+	s.wake()
+}
+
+// wake has the lanes look at the log. room.mu must be held.
+func (s *stream) wake() {
+	for _, p := range s.parts {
+		if p != nil && p.size > 0 {
+			p.wake()
+		}
+	}
+}
+
+// skipNote is what a member is told that skips from message index from to to of the
+// stream; nil where the flavour has no word for it.
+func (s *stream) skipNote(from, to uint64) []byte {
+	if s.flavour == FastIM {
+		return nil
+	}
+	var text string
+	epoch, first, last, same := s.seqs.between(from, to)
+	switch {
+	case !same:
+		text = codec.EpochText(epoch, last)
+	case last < first:
+		return nil
+	default:
+		text = codec.GapText(first, last, codec.GapSlow)
+	}
+	return codec.AppendFrame(nil, codec.OpText, text)
+}
+
+// seqMap maps the messages of a native stream, counted from 0, to their sequence numbers.
+// The zero value is ready.
+type seqMap struct {
+	mu   sync.Mutex // guards the fields below; a leaf
+	runs []run      // bounded by maxRuns
+}
+
+// run is messages whose numbers follow each other: message index has seq, and so on.
+type run struct {
+	epoch string
+	index uint64
+	seq   uint64
+}
+
+// maxRuns bounds a stream's runs. There is a new one for each hole; a member that skips so
+// many is told of a longer gap than it missed.
+const maxRuns = 64
+
+// note says that the message at index has seq.
+func (n *seqMap) note(epoch string, index, seq uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if k := len(n.runs); k > 0 && n.runs[k-1].epoch == epoch && seq-n.runs[k-1].seq == index-n.runs[k-1].index {
+		return
+	}
+	if len(n.runs) == maxRuns {
+		n.runs = slices.Delete(n.runs, 0, 1)
+	}
+	n.runs = append(n.runs, run{epoch, index, seq})
+}
+
+// between is the numbers of the messages from index from up to, not including, to, and
+// their epoch; same is false where not all are of that one, the newest.
+func (n *seqMap) between(from, to uint64) (epoch string, first, last uint64, same bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.runs) == 0 || from >= to {
+		return "", 1, 0, true
+	}
+	find := func(index uint64) run {
+		for _, r := range slices.Backward(n.runs) {
+			if r.index <= index {
+				return r
+			}
+		}
+		return n.runs[0]
+	}
+	a, b := find(from), find(to-1)
+	return b.epoch, a.seq + max(from, a.index) - a.index, b.seq + (to - 1 - b.index), a.epoch == b.epoch
+}
