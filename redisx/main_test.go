@@ -26,15 +26,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer server.Stop()
-	// rueidis waits up to a second before it looks at a cluster's topology again, also when
-	// its client was closed meanwhile.
-	delayed := goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")
 	ignore := goleak.IgnoreCurrent() // The goroutine that waits for the server.
 	before := openFiles()
 	if code := m.Run(); code != 0 {
 		return code
 	}
-	if err := goleak.Find(ignore, delayed); err != nil {
+	if err := redistest.Left(ignore); err != nil {
 		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
 		return 1
 	}

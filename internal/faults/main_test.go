@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"barrage/internal/redistest"
 )
 
 // tableFile is where the table is to be written; empty: nowhere.
@@ -27,10 +27,7 @@ func run(m *testing.M) int {
 	if code := m.Run(); code != 0 {
 		return code
 	}
-	// rueidis waits up to a second before it looks at a cluster's topology again, also when
-	// its client was closed meanwhile.
-	delayed := goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")
-	if err := goleak.Find(delayed); err != nil {
+	if err := redistest.Left(); err != nil {
 		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
 		return 1
 	}
