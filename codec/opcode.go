@@ -40,5 +40,8 @@ func (op Opcode) String() string {
 // section 5.5).
 func (op Opcode) control() bool { return op&0x8 != 0 }
 
+// message reports whether op begins a message.
+func (op Opcode) message() bool { return op == OpText || op == OpBinary }
+
 // reserved reports whether op is 3 to 7 or 11 to 15 (RFC 6455 section 5.2).
 func (op Opcode) reserved() bool { return op&0x7 > 2 }

@@ -73,11 +73,14 @@ func (r *Reader) begin(b []byte, maxMessage int, h FrameHandler) (rest []byte, e
 	if err != nil {
 		return nil, err
 	}
-	if size > 0 && f.length <= len(b)-size && f.fin && f.op != OpContinuation {
+	if size > 0 && f.length <= len(b)-size && f.fin() && f.op() != OpContinuation {
 		end := size + f.length
 		payload := b[size:end:end]
 		unmask(payload, f.key)
-		return b[end:], deliver(f.op, payload, f.compressed, maxMessage, h)
+		if f.compressed() {
+			return b[end:], deliverInflated(f.op(), payload, maxMessage, h)
+		}
+		return b[end:], deliver(f.op(), payload, h)
 	}
 	if r.work == nil {
 		r.work = pendings.Get().(*pending)
@@ -98,8 +101,8 @@ func (r *Reader) resume(b []byte, maxMessage int, h FrameHandler) (rest []byte, 
 		}
 		b = b[size-had:]
 		p.frame, p.inPayload = f, true
-		if f.op == OpText || f.op == OpBinary {
-			p.message, p.compressed = f.op, f.compressed
+		if f.op().message() {
+			p.message, p.compressed = f.op(), f.compressed()
 		}
 	}
 	lacks := p.start + p.frame.length - len(p.buf)
@@ -116,9 +119,9 @@ func (r *Reader) resume(b []byte, maxMessage int, h FrameHandler) (rest []byte, 
 func (r *Reader) finish(maxMessage int, h FrameHandler) error {
 	p := r.work
 	p.headLen, p.inPayload = 0, false
-	op, payload, compressed := p.frame.op, p.buf[p.start:], false
+	op, payload, compressed := p.frame.op(), p.buf[p.start:], false
 	if !op.control() {
-		if !p.frame.fin {
+		if !p.frame.fin() {
 			if p.message == OpText && !p.compressed && !validGrowth(p.buf, p.start) {
 				return errTextNotUTF8
 			}
@@ -127,7 +130,12 @@ func (r *Reader) finish(maxMessage int, h FrameHandler) error {
 		}
 		op, payload, compressed, p.message = p.message, p.buf, p.compressed, noMessage
 	}
-	err := deliver(op, payload, compressed, maxMessage, h)
+	var err error
+	if compressed {
+		err = deliverInflated(op, payload, maxMessage, h)
+	} else {
+		err = deliver(op, payload, h)
+	}
 	if p.message == noMessage {
 		r.release()
 	} else {
@@ -150,12 +158,14 @@ func (r *Reader) release() {
 	pendings.Put(p)
 }
 
-// deliver checks the payload of a message or control frame and hands it out, inflated
-// where it is compressed.
-func deliver(op Opcode, payload []byte, compressed bool, maxMessage int, h FrameHandler) error {
-	if compressed {
-		return inflate(payload, maxMessage, func(plain []byte) error { return deliver(op, plain, false, maxMessage, h) })
-	}
+// deliverInflated is deliver for a compressed message. A function of its own, for its
+// closure would cost the others 15 ns.
+func deliverInflated(op Opcode, payload []byte, maxMessage int, h FrameHandler) error {
+	return inflate(payload, maxMessage, func(plain []byte) error { return deliver(op, plain, h) })
+}
+
+// deliver checks the payload of a message or control frame and hands it out.
+func deliver(op Opcode, payload []byte, h FrameHandler) error {
 	switch op {
 	case OpText:
 		if !utf8.Valid(payload) {
