@@ -1,13 +1,15 @@
 package codec
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"reflect"
 	"strconv"
 	"strings"
 
+	"github.com/bytedance/sonic/decoder"
 	"github.com/bytedance/sonic/encoder"
 )
 
@@ -30,6 +32,8 @@ const (
 	MaxKind = 32
 	// MaxExt is how many bytes a message's ext may have.
 	MaxExt = 4 << 10
+	// MaxExtDepth is how many arrays and objects may stand in each other in a message's ext.
+	MaxExtDepth = 32
 	// MaxLikes is how many likes one op may carry.
 	MaxLikes = 100
 )
@@ -296,7 +300,11 @@ var errBadOp = errors.New("cannot take the op")
 func ParseOp(payload []byte, maxBody int) (Op, error) {
 	var op Op
 	if err := strict.Unmarshal(payload, &op); err != nil {
-		return Op{}, fmt.Errorf("%w: it is no JSON object of the form {\"t\":…}", errBadOp)
+		why := errors.New(`it is no JSON object of the form {"t":…}`)
+		if wrong, ok := errors.AsType[*decoder.MismatchTypeError](err); ok && wrong.Type != reflect.TypeFor[Op]() {
+			why = fmt.Errorf("the value up to byte %d is of the wrong type", wrong.Pos)
+		}
+		return Op{ID: clipID(op.ID)}, fmt.Errorf("%w: %w", errBadOp, why)
 	}
 	if err := op.check(maxBody); err != nil {
 		return Op{ID: clipID(op.ID)}, fmt.Errorf("%w: %w", errBadOp, err)
@@ -313,8 +321,8 @@ func (op *Op) check(maxBody int) error {
 			return fmt.Errorf("n is %d, not within 1 and %d", op.N, MaxLikes)
 		}
 	case OpRecall:
-		if op.Seq == 0 {
-			return errors.New("seq is missing")
+		if op.Seq < 1 || op.Seq > math.MaxInt64 {
+			return fmt.Errorf("seq is %d, not within 1 and %d", op.Seq, math.MaxInt64)
 		}
 	case OpAlive:
 	default:
@@ -339,17 +347,9 @@ func (op *Op) CheckSend(maxBody int) error {
 	case len(op.Ext) > MaxExt:
 		return fmt.Errorf("ext has %d bytes, at most %d are allowed", len(op.Ext), MaxExt)
 	}
-	if string(op.Ext) == "null" {
-		op.Ext = nil
-	}
-	if op.Ext != nil {
-		var compact bytes.Buffer // an event's messages hold no newline
-		if err := json.Compact(&compact, op.Ext); err != nil {
-			return errors.New("ext is no JSON")
-		}
-		op.Ext = compact.Bytes()
-	}
-	return nil
+	var err error
+	op.Ext, err = checkExt(op.Ext)
+	return err
 }
 
 func clipID(id string) string {

@@ -29,7 +29,7 @@ func BenchmarkSession_Message(b *testing.B) {
 		b.Run(fmt.Sprint("size=", size), func(b *testing.B) {
 			cfg := room.DefaultConfig()
 			cfg.QueueMessages = 1 << 30
-			s := New(DefaultConfig(), cfg, nullStore{newFaultyStore().Memory}, slog.New(slog.DiscardHandler))
+			s := New(DefaultConfig(), cfg, nullStore{newFaultyStore(1000).Memory}, slog.New(slog.DiscardHandler))
 			defer s.hall.Close()
 			c := &session{srv: s, user: "user", room: roomOf(b, s, "room")}
 			data := masked(codec.OpText, strings.Repeat("x", size))

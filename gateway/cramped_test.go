@@ -33,7 +33,7 @@ func serveCramped() int {
 	cfg := DefaultConfig()
 	cfg.Server.Listen, cfg.Admin.Listen = "127.0.0.1:0", ""
 	cfg.Server.ReadHeaderTimeout = time.Minute
-	store := newFaultyStore()
+	store := newFaultyStore(1000)
 	s := New(cfg, room.DefaultConfig(), store, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	store.Start(s)
 	if err := s.Start(); err != nil {

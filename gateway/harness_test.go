@@ -25,6 +25,8 @@ type setup struct {
 	rooms room.Config
 	// sweepEvery is the time between two sweeps; an hour leaves them to the test.
 	sweepEvery time.Duration
+	// history is how many messages of a room the store keeps.
+	history int
 }
 
 // newServer starts a server on 127.0.0.1 over a store in memory, and stops it when
@@ -55,12 +57,12 @@ func wantPollersRunning(tb testing.TB) {
 // newStopped is newServer without the start.
 func newStopped(tb testing.TB, change func(*setup)) *Server {
 	tb.Helper()
-	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), sweepEvery: time.Second}
+	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), sweepEvery: time.Second, history: 1000}
 	c.Server.Listen, c.Admin.Listen = "127.0.0.1:0", ""
 	if change != nil {
 		change(&c)
 	}
-	store := newFaultyStore()
+	store := newFaultyStore(c.history)
 	logged := &journal{}
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	s.sweepEvery = c.sweepEvery
@@ -173,9 +175,9 @@ type faultyStore struct {
 
 var errAway = errors.New("store is away")
 
-func newFaultyStore() *faultyStore {
+func newFaultyStore(history int) *faultyStore {
 	return &faultyStore{
-		Memory: redisx.NewMemory(redisx.Limits{HistoryMessages: 1000, HistoryTTL: time.Hour}, time.Now),
+		Memory: redisx.NewMemory(redisx.Limits{HistoryMessages: history, HistoryTTL: time.Hour}, time.Now),
 		fails:  map[string]error{}, gates: map[string]chan struct{}{}, calls: map[string]int{},
 	}
 }
@@ -347,6 +349,13 @@ func (f *faultyStore) Page(ctx context.Context, id string, before, after uint64,
 		return codec.History{}, err
 	}
 	return f.Memory.Page(ctx, id, before, after, limit)
+}
+
+func (f *faultyStore) Since(ctx context.Context, id string, seq uint64, limit int) (codec.History, error) {
+	if err := f.enter(ctx, "Since"); err != nil {
+		return codec.History{}, err
+	}
+	return f.Memory.Since(ctx, id, seq, limit)
 }
 
 func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, seq uint64, notBefore int64) error {

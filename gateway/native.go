@@ -77,8 +77,9 @@ func nativeVisitor(r *http.Request) (v visitor, bad *refusal) {
 func callerOf(r *http.Request) (v visitor, bad *refusal) {
 	q := r.URL.Query()
 	v = visitor{user: strings.Clone(q.Get("user_id")), token: strings.Clone(q.Get("token"))}
-	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		v.token = strings.Clone(bearer)
+	scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1
+		v.token = strings.Clone(strings.TrimLeft(bearer, " "))
 	}
 	if bad := checkID("user_id", v.user); bad != nil {
 		return v, bad
@@ -135,12 +136,38 @@ func offersDeflate(headers []string) bool {
 			if string(o.Name) != "permessage-deflate" {
 				continue
 			}
-			if bits, asked := o.Parameters.Get("server_max_window_bits"); !asked || string(bits) == "15" {
+			if suits(o) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// suits reports whether we can do all that an offer of permessage-deflate asks for. A
+// parameter that is unknown, stands there twice or has no such value spoils it (RFC 7692
+// section 7.1).
+func suits(offer httphead.Option) bool {
+	seen := map[string]bool{}
+	good := true
+	offer.Parameters.ForEach(func(name, value []byte) bool {
+		switch n := string(name); {
+		case seen[n]:
+			good = false
+		case n == "server_no_context_takeover", n == "client_no_context_takeover":
+			good = len(value) == 0
+		case n == "server_max_window_bits":
+			good = string(value) == "15"
+		case n == "client_max_window_bits":
+			bits, err := strconv.Atoi(string(value))
+			good = len(value) == 0 || err == nil && bits >= 8 && bits <= 15
+		default:
+			good = false
+		}
+		seen[string(name)] = true
+		return good
+	})
+	return good
 }
 
 // upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
@@ -178,15 +205,16 @@ func (s *Server) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 // frame when the rest of the op is in it.
 func (s *Server) maxBody() int { return int(s.cfg.Server.MaxMessageBytes) / 2 }
 
-// op takes what a native client sent.
-func (s *session) op(payload []byte) {
+// op takes what a native client sent; errGone says that it was one too many.
+func (s *session) op(payload []byte) error {
 	op, err := codec.ParseOp(payload, s.srv.maxBody())
 	if err != nil {
 		s.refused(op.ID, "bad_request", err.Error(), 0)
 		if s.bad++; s.bad >= mostBadOps {
 			s.close(closeBadOps)
+			return errGone
 		}
-		return
+		return nil
 	}
 	s.bad = 0
 	switch op.T {
@@ -201,6 +229,7 @@ func (s *session) op(payload []byte) {
 	case codec.OpAlive:
 		s.tell(codec.PongText(op.TS))
 	}
+	return nil
 }
 
 // tell sends text to this member alone.
@@ -225,7 +254,7 @@ func (s *Server) answer(a room.Answer) {
 	}
 }
 
-// answerRetry is when a client may send again what the store did not take, in
+// answerRetry is when a client may ask again for what the store did not do, in
 // milliseconds.
 const answerRetry = 2000
 
@@ -282,8 +311,21 @@ func (q *recalls) run(ctx context.Context) {
 func (q *recalls) do(ctx context.Context, r recall) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	if bad := q.srv.recallSeq(ctx, r.session.room.ID(), r.session.user, r.seq); bad != nil {
-		r.session.refused("", bad.problemCode(), bad.why, 0)
+	s := r.session
+	right, bad := q.srv.authorized(ctx, visitor{user: s.user, token: s.token})
+	if bad == nil && !right {
+		s.close(closeRevoked)
+		return
+	}
+	if bad == nil {
+		bad = q.srv.recallSeq(ctx, s.room.ID(), s.user, r.seq)
+	}
+	switch {
+	case bad == nil:
+	case bad.status == http.StatusServiceUnavailable:
+		s.refused("", bad.problemCode(), bad.why, answerRetry)
+	default:
+		s.refused("", bad.problemCode(), bad.why, 0)
 	}
 }
 

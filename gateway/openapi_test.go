@@ -62,6 +62,14 @@ func callV1(tb testing.TB, s *Server, method, path, user, body string, change ..
 	for _, f := range change {
 		f(req)
 	}
+	a := roundTrip(tb, req)
+	a.wantDescribed(tb, req, body)
+	return a
+}
+
+// roundTrip makes a call.
+func roundTrip(tb testing.TB, req *http.Request) answerV1 {
+	tb.Helper()
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		tb.Fatal(err)
@@ -75,7 +83,6 @@ func callV1(tb testing.TB, s *Server, method, path, user, body string, change ..
 		}
 		a.body = string(b)
 	}
-	a.wantDescribed(tb, req, body)
 	return a
 }
 
@@ -339,6 +346,9 @@ func TestOpenAPI_Bounds(t *testing.T) {
 	}
 	schemas := doc.Components.Schemas
 	f("id of a send", schemas["Send"].Value.Properties["id"].Value.MaxLength, codec.MaxSendID)
+	if got, want := schemas["Send"].Value.Properties["ext"].Value.Description, fmt.Sprintf("at most 4 KiB, nested at most %d deep", codec.MaxExtDepth); codec.MaxExt != 4<<10 || !strings.Contains(got, want) {
+		t.Errorf("ext of a send is described as %q; want %q in it", got, want)
+	}
 	f("kind of a send", schemas["Send"].Value.Properties["kind"].Value.MaxLength, codec.MaxKind)
 	f("messages of a page", schemas["History"].Value.Properties["messages"].Value.MaxItems, pageMost)
 	f("user_id", schemas["Login"].Value.Properties["user_id"].Value.MaxLength, maxIDBytes)

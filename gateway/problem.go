@@ -14,6 +14,7 @@ var problemCodes = map[int]string{
 	http.StatusNotFound:              "not_found",
 	http.StatusMethodNotAllowed:      "method_not_allowed",
 	http.StatusRequestEntityTooLarge: "too_large",
+	http.StatusUnsupportedMediaType:  "unsupported_media_type",
 	http.StatusUpgradeRequired:       "upgrade_required",
 	http.StatusTooManyRequests:       "rate_limited",
 	http.StatusInternalServerError:   "internal",
@@ -45,6 +46,8 @@ func writeProblem(w http.ResponseWriter, f *refusal) {
 		h.Set("Retry-After", after)
 		seconds, _ := strconv.Atoi(after)
 		p.Retry = 1000 * seconds
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2
 	case http.StatusUpgradeRequired:
 		h.Set("Sec-WebSocket-Version", "13")
 		h.Set("Upgrade", "websocket")

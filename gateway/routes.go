@@ -22,6 +22,8 @@ func (s *Server) routes() http.Handler {
 	s.routeV1(mux)
 	mux.Handle("GET /{$}", web.Page("room.html"))
 	mux.Handle("GET /test/websocket", web.Page("test.html"))
+	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
+	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
 	return s.counted(s.refuseEmptyIDs(s.cors(refuseUnclean(mux))))
 }
 
@@ -53,13 +55,15 @@ func (s *Server) refuseEmptyIDs(next http.Handler) http.Handler {
 func (s *Server) cors(next http.Handler) http.Handler {
 	all := slices.Contains(s.cfg.CORS.AllowedOrigins, "*")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin := r.Header.Get("Origin")
-		if h := w.Header(); origin != "" && s.originAllowed(r) {
+		origin, h := r.Header.Get("Origin"), w.Header()
+		if !all { // also without an origin: what is cached then is not for other pages
+			h.Add("Vary", "Origin")
+		}
+		if origin != "" && s.originAllowed(r) {
 			if all {
 				h.Set("Access-Control-Allow-Origin", "*")
 			} else {
 				h.Set("Access-Control-Allow-Origin", origin)
-				h.Add("Vary", "Origin")
 			}
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 				h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")

@@ -66,7 +66,7 @@ var errGone = errors.New("session is closing")
 func (s *session) Frame(op codec.Opcode, payload []byte) error {
 	switch op {
 	case codec.OpText, codec.OpBinary:
-		s.message(op, payload)
+		return s.message(op, payload)
 	case codec.OpPing:
 		var buf [2 + 125]byte
 		s.unicast(codec.AppendFrame(buf[:0], codec.OpPong, payload))
@@ -86,29 +86,29 @@ func (s *session) Frame(op codec.Opcode, payload []byte) error {
 func (s *session) Deflates() bool { return s.flavour == room.Deflated }
 
 // message takes one message from the client. What a list or a refused session says
-// is not listened to.
-func (s *session) message(op codec.Opcode, payload []byte) {
+// is not listened to; errGone says that nothing more is.
+func (s *session) message(op codec.Opcode, payload []byte) error {
 	s.srv.stats.messagesIn.Add(1)
 	if s.room == nil || s.srv.draining.Load() {
 		s.srv.stats.ignored.Add(1)
-		return
+		return nil
 	}
 	if op == codec.OpBinary {
 		s.closeWith(closeProtocolError, codec.CloseUnsupported, "only text messages are understood here")
-		return
+		return errGone
 	}
 	if s.flavour != room.FastIM {
-		s.op(payload)
-		return
+		return s.op(payload)
 	}
 	// A full queue is counted by the room; FastIM clients have no word for it.
 	_ = s.room.Post(s, s.user, string(payload), time.Now())
+	return nil
 }
 
 // recoverBug keeps a bug in the handling of one socket from taking all others down.
 func (s *session) recoverBug() {
 	if bug := recover(); bug != nil {
 		s.srv.log.Error("BUG: panic while reading from a socket", slog.Any("panic", bug), slog.String("stack", string(debug.Stack())))
-		s.kill(closeInternal)
+		s.close(closeInternal)
 	}
 }

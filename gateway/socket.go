@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -11,9 +12,8 @@ import (
 	"barrage/codec"
 )
 
-// maxBacklog bounds in bytes what a socket that takes nothing may have waiting in
-// nbio: one cut frame, the welcome, some pongs. A peer that makes us answer more
-// without reading loses the answers.
+// maxBacklog bounds in bytes the answers that may wait in nbio, behind one cut frame or the
+// welcome. A peer that makes us answer more without reading loses the answers.
 const maxBacklog = 128 << 10
 
 // socket is one TCP connection in nbio's hands, seen from the writer's side.
@@ -34,6 +34,7 @@ type socket struct {
 	mu      sync.Mutex
 	closing closeReason // not closeNone: nothing more is sent or read
 	shut    bool        // our half is shut down
+	rest    kibibytes   // of a cut frame or the welcome with which pending began
 	closeAt uint32      // when closing began, clock seconds
 
 	// Atomic; written by writers and by the poller.
@@ -42,6 +43,12 @@ type socket struct {
 	// waiting: the member's lane wants to hear when pending is 0 again.
 	waiting atomic.Bool
 }
+
+// kibibytes are bytes in as few bits as a session has free.
+type kibibytes uint16
+
+// toKibibytes rounds up; 64 MiB stand for more.
+func toKibibytes(bytes int) kibibytes { return kibibytes(min((bytes+1023)>>10, math.MaxUint16)) }
 
 // Send is the lane's write, see room.Socket. What the kernel does not take stays in
 // the room's log, but for the rest of a frame that was cut: that goes to nbio's
@@ -71,6 +78,7 @@ func (s *session) Send(p []byte) (n int, full bool) {
 	// socket for us only while it holds something.
 	end := codec.FrameBoundary(p, n+1)
 	s.waiting.Store(true)
+	s.rest = toKibibytes(end - n)
 	s.queueLocked(p[n:end])
 	return end, true
 }
@@ -86,12 +94,13 @@ func (s *session) unicast(p []byte) bool {
 func (s *session) unicastLocked(p []byte) bool {
 	n := 0
 	if pending := s.pending.Load(); pending == 0 {
+		s.rest = 0
 		var err error
 		if n, err = s.writeNow(p); err != nil {
 			s.killLocked()
 			return false
 		}
-	} else if pending+int64(len(p)) > maxBacklog {
+	} else if pending+int64(len(p)) > maxBacklog+int64(s.rest)<<10 {
 		return false
 	}
 	if n < len(p) {

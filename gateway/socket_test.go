@@ -298,3 +298,28 @@ func TestSocket_UnreadPongsAreBounded(t *testing.T) {
 		t.Errorf("%d of %d pings were answered; want at least %d, not all", pongs, pings, maxBacklog/127)
 	}
 }
+
+// Answers have their room behind a frame that is larger than all they may be.
+func TestSocket_AnswersWaitBehindALargeFrame(t *testing.T) {
+	s := newServer(t, tight)
+	peer := dialSlow(t, s, chatPath("r", "slow"), smallWindow)
+	peer.wantWelcome()
+	c := sessionOf(t, s, "slow")
+	large := strings.Repeat("x", 4*maxBacklog)
+	frame := codec.AppendFrame(nil, codec.OpText, large)
+	if n, full := c.Send(frame); n != len(frame) || !full {
+		t.Fatalf("Send of %d bytes = %d, %v; want all of it, and a full socket", len(frame), n, full)
+	}
+	pong := codec.AppendFrame(nil, codec.OpPong, []byte("answer"))
+	answers := 0
+	for c.unicast(pong) {
+		answers++
+	}
+	if n := answers * len(pong); n < maxBacklog-len(pong) || n > 2*maxBacklog { // some more, as far as the kernel still takes
+		t.Errorf("%d bytes of answers wait; want about %d", n, maxBacklog)
+	}
+	peer.wantFrame(codec.OpText, large)
+	for range answers {
+		peer.wantFrame(codec.OpPong, "answer")
+	}
+}

@@ -234,4 +234,5 @@ func (s *Server) begin(c *session, hello []byte) {
 		return
 	}
 	c.unicastLocked(hello)
+	c.rest = toKibibytes(int(c.pending.Load())) // it is no answer
 }

@@ -7,7 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -85,12 +85,21 @@ func nothingHere(w http.ResponseWriter, r *http.Request) {
 // mean something else: a room whose id is empty, or two dots.
 func refuseUnclean(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := r.URL.Path
-		if clean := path.Clean(p); strings.HasPrefix(p, "/v1/") && clean != p && clean+"/" != p {
+		if p := r.URL.EscapedPath(); strings.HasPrefix(p, "/v1/") && unclean(p) {
 			writeProblem(w, refuse(http.StatusBadRequest, "the address %s has empty parts or dots: there is no such room", p))
 			return
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// unclean reports whether a part of an escaped path is empty, but for the last, or means
+// the same or the upper folder. A room may well have // in its id.
+func unclean(escaped string) bool {
+	parts := strings.Split(escaped, "/")[1:]
+	return slices.Contains(parts[:len(parts)-1], "") || slices.ContainsFunc(parts, func(part string) bool {
+		plain, err := url.PathUnescape(part)
+		return err != nil || plain == "." || plain == ".."
 	})
 }
 

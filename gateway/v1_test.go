@@ -179,6 +179,11 @@ func TestV1_Pages(t *testing.T) {
 	f("before=9223372036854775807&limit=1", 60, 60)
 	f("after=20&before=30", 21, 29)
 	f("after=20&before=30&limit=2", 28, 29)
+	for _, query := range []string{"after=30&before=20", "after=30&before=31", "after=60", "before=1"} {
+		if h, seqs := historyV1(t, s, query); len(seqs) != 0 || h.Messages == nil || h.Seq != 60 {
+			t.Errorf("messages?%s = %d; want none, as []", query, seqs)
+		}
+	}
 	for _, query := range []string{"limit=0", "limit=1001", "limit=", "limit=-1", "limit=x", "before=0", "before=-1", "before=1.5", "after=-1", "after=9223372036854775808", "after=1e3"} {
 		name, value, _ := strings.Cut(query, "=")
 		a := callV1(t, s, http.MethodGet, pathMessages+"?"+query, "", "")
@@ -338,6 +343,9 @@ func TestV1_BadBodies(t *testing.T) {
 	bad(`{"id":"1","body":"`+strings.Repeat("x", s.maxBody()+1)+`"}`, fmt.Sprintf("body has %d bytes, at most %d", s.maxBody()+1, s.maxBody()))
 	bad(`{"id":"1","kind":"`+strings.Repeat("x", 33)+`"}`, "kind has 33 bytes")
 	bad(`{"id":"1","ext":"`+strings.Repeat("x", codec.MaxExt)+`"}`, "ext has 4098 bytes")
+	bad(`{"id":"1","ext":`+strings.Repeat("[", 33)+strings.Repeat("]", 33)+`}`, "ext is nested 33 deep")
+	bad(`{"id":"1","ext":1e999}`, "ext has a number that is too large")
+	bad(strings.Repeat("[", 30_000)+strings.Repeat("]", 30_000), "exceeded max depth")
 	bad(`{"id":"1",}`, "no JSON from byte 11 on: invalid character '}'")
 	bad(`{"id":"1"`, "no JSON from byte 9 on: unexpected end")
 	bad(`{"id":"1"} x`, "no JSON from byte 12 on")
@@ -371,7 +379,7 @@ func TestV1_NothingThere(t *testing.T) {
 		}
 	}
 	// They are not redirected to other rooms.
-	for _, path := range []string{"/v1/rooms//messages", "/v1/rooms/../messages", "/v1/rooms/%2e%2e/messages", "/v1//login", "/v1/rooms/./ws"} {
+	for _, path := range []string{"/v1/rooms//messages", "/v1/rooms/../messages", "/v1/rooms/%2e%2e/messages", "/v1//login", "/v1/rooms/./ws", "/v1/rooms/%2E"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			callV1(t, s, method, path, "", "").wantCode(t, 400, "bad_request")
 		}
@@ -492,49 +500,5 @@ func TestV1_Draining(t *testing.T) {
 		{http.MethodDelete, pathMessages + "/1", ""},
 	} {
 		callV1(t, s, c[0], c[1], "u", c[2]).wantCode(t, 503, "draining")
-	}
-}
-
-func TestV1_CORS(t *testing.T) {
-	const page = "https://page.example"
-	s := newServerV1(t, func(c *setup) { c.CORS.AllowedOrigins = []string{page} })
-	preflight := func(origin string) answerV1 {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, "http://"+s.Addr().String()+pathMessages+"/1", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Origin", origin)
-		req.Header.Set("Access-Control-Request-Method", http.MethodDelete)
-		req.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		return answerV1{status: resp.StatusCode, header: resp.Header}
-	}
-	a := preflight(page)
-	if a.status != http.StatusNoContent || a.header.Get("Access-Control-Allow-Origin") != page {
-		t.Errorf("preflight = %d %v; want 204 for %s", a.status, a.header, page)
-	}
-	for header, wants := range map[string][]string{
-		"Access-Control-Allow-Methods": {"GET", "POST", "DELETE"},
-		"Access-Control-Allow-Headers": {"Authorization", "Content-Type"},
-	} {
-		got := strings.Split(a.header.Get(header), ", ")
-		for _, want := range wants {
-			if !slices.Contains(got, want) {
-				t.Errorf("%s = %q; want %s in it", header, got, want)
-			}
-		}
-	}
-	if a := preflight("https://evil.example"); a.status == http.StatusNoContent || a.header.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("preflight of another origin = %d %v; want it refused", a.status, a.header)
-	}
-	// A page must be able to read refusals too.
-	a = callV1(t, s, http.MethodGet, "/v1/nothing", "", "", with("Origin", page))
-	if got := a.header.Get("Access-Control-Allow-Origin"); got != page || a.status != 404 {
-		t.Errorf("a refusal: %d, Access-Control-Allow-Origin = %q; want 404, %q", a.status, got, page)
 	}
 }

@@ -1,4 +1,4 @@
-// Package web holds the pages that the gateway serves, embedded into the binary:
+// Package web holds the pages and scripts that the gateway serves, embedded into the binary:
 // no file to install, nothing fetched from elsewhere.
 package web
 
@@ -8,29 +8,46 @@ import (
 	"embed"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
 )
 
-//go:embed *.html
-var pages embed.FS
+//go:embed *.html client/dist/*.js client/dist/*.mjs
+var files embed.FS
 
 // Page serves one page. It panics where there is no such page: the names are ours.
 func Page(name string) http.Handler {
-	page, err := pages.ReadFile(name)
+	page := read(name)
+	return serve(name, page, http.Header{"Content-Security-Policy": {contentSecurity(page)}})
+}
+
+// Script serves the client of barrage.v1: barrage.js for a script tag, barrage.mjs as a
+// module. It panics where there is no such script.
+func Script(name string) http.Handler {
+	return serve(name, read("client/dist/"+name), http.Header{"Content-Type": {"text/javascript; charset=utf-8"}}) // RFC 9239
+}
+
+func read(name string) []byte {
+	file, err := files.ReadFile(name)
 	if err != nil {
-		panic("BUG: cannot serve a page: " + err.Error())
+		panic("BUG: cannot serve a file: " + err.Error())
 	}
-	security, tag := contentSecurity(page), `"`+digest(page)+`"`
+	return file
+}
+
+// serve serves one file with some headers of its own.
+func serve(name string, file []byte, own http.Header) http.Handler {
+	tag := `"` + digest(file) + `"`
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
+		maps.Copy(h, own)
 		h.Set("Cache-Control", "no-cache") // ask each time: another node may be newer
-		h.Set("Content-Security-Policy", security)
 		h.Set("ETag", tag)
 		h.Set("X-Content-Type-Options", "nosniff")
-		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(page)) // what is embedded has no date
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file)) // what is embedded has no date
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -111,6 +112,37 @@ func TestPage_LoadsNothingFromElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if found := elsewhere.FindString(get(name, "").Body.String()); found != "" {
 				t.Errorf("page has %q", found)
+			}
+		})
+	}
+}
+
+func TestScript(t *testing.T) {
+	for name, mark := range map[string]string{"barrage.js": "var Barrage=", "barrage.mjs": "export{"} {
+		t.Run(name, func(t *testing.T) {
+			get := func(tag string) *httptest.ResponseRecorder {
+				r := httptest.NewRequest(http.MethodGet, "/"+name, http.NoBody)
+				r.Header.Set("If-None-Match", tag)
+				w := httptest.NewRecorder()
+				web.Script(name).ServeHTTP(w, r)
+				return w
+			}
+			w := get("")
+			want, err := os.ReadFile(filepath.Join("client", "dist", name))
+			if err != nil || w.Code != http.StatusOK || w.Body.String() != string(want) || !strings.Contains(w.Body.String(), mark) {
+				t.Errorf("status %d, %d bytes, %v; want what npm run build made, with %s", w.Code, w.Body.Len(), err, mark)
+			}
+			for header, want := range map[string]string{
+				"Cache-Control":          "no-cache",
+				"Content-Type":           "text/javascript; charset=utf-8",
+				"X-Content-Type-Options": "nosniff",
+			} {
+				if got := w.Header().Get(header); got != want {
+					t.Errorf("%s is %q, want %q", header, got, want)
+				}
+			}
+			if w := get(w.Header().Get("ETag")); w.Code != http.StatusNotModified || w.Body.Len() != 0 {
+				t.Errorf("with its own ETag: status %d, %d bytes; want 304 and none", w.Code, w.Body.Len())
 			}
 		})
 	}

@@ -1,0 +1,326 @@
+//nolint:thelper // its functions are no helpers but cases, each a subtest of its own
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const offerV1 = "Sec-WebSocket-Protocol: barrage.v1\r\n"
+
+// requestV1 is a request for a native socket with more header lines, each with its end.
+func requestV1(id, query, more string) string {
+	return strings.Replace(handshake(v1Path(id, query)), "\r\n\r\n", "\r\n"+more+"\r\n", 1)
+}
+
+// wireV1 opens a native socket of room r, byte by byte, with a receive buffer as dialSlow has it, and
+// takes the welcome.
+func wireV1(tb testing.TB, s *Server, query, more string, receiveBuffer int) *client {
+	tb.Helper()
+	w, err := dialWire(s, receiveBuffer)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = w.conn.Close() })
+	c := &client{w, tb}
+	c.mustWrite(requestV1("r", query, offerV1+more))
+	if err := c.upgraded(); err != nil {
+		tb.Fatal(err)
+	}
+	c.wantWelcomeV1()
+	return c
+}
+
+// nextV1 is the next frame of the protocol.
+func (c *client) nextV1() (frameV1, error) {
+	text, err := c.text()
+	if err != nil {
+		return frameV1{}, err
+	}
+	return readV1([]byte(text))
+}
+
+func (c *client) wantWelcomeV1() {
+	c.tb.Helper()
+	if f, err := c.nextV1(); err != nil || f.T != "welcome" {
+		c.tb.Fatalf("first frame = %+v, %v; want a welcome", f, err)
+	}
+}
+
+// asked is one request for a native socket, and what it is answered with.
+type asked struct {
+	t      *testing.T
+	answer *refusedError
+}
+
+// askV1 asks for a socket of room r.
+func askV1(t *testing.T, s *Server, query, more string) asked {
+	t.Helper()
+	c := dialTCP(t, s)
+	c.mustWrite(requestV1("r", query, more))
+	return readAnswer(t, c)
+}
+
+// readAnswer reads the answer to a request for a socket.
+func readAnswer(t *testing.T, c *client) asked {
+	t.Helper()
+	answer, err := c.response()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return asked{t, answer}
+}
+
+const userAndToken = "user_id=u&token=t"
+
+// want wants a refusal in the shape that the page has.
+func (a asked) want(status int, code, message string) {
+	a.t.Helper()
+	var body struct {
+		Error map[string]any `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(a.answer.body), &body); err != nil || a.answer.header.Get("Content-Type") != "application/json; charset=utf-8" {
+		a.t.Fatalf("answer = %d %s of type %q, %v; want JSON", a.answer.status, a.answer.body, a.answer.header.Get("Content-Type"), err)
+	}
+	text, _ := body.Error["message"].(string)
+	if a.answer.status != status || body.Error["code"] != code || !strings.Contains(text, message) {
+		a.t.Errorf("answer = %d %s; want %d %s with %q", a.answer.status, a.answer.body, status, code, message)
+	}
+	fields := 2
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		fields = 3
+		after, err := strconv.Atoi(a.answer.header.Get("Retry-After"))
+		if err != nil || after < 1 || after > 5 || body.Error["retry_after_ms"] != float64(1000*after) {
+			a.t.Errorf("Retry-After = %q, retry_after_ms = %v; want the same time", a.answer.header.Get("Retry-After"), body.Error["retry_after_ms"])
+		}
+	}
+	if len(body.Error) != fields {
+		a.t.Errorf("answer = %s; want %d fields", a.answer.body, fields)
+	}
+}
+
+// sameForRoom wants GET /v1/rooms/{room}, which a browser can read, to be refused alike.
+func (a asked) sameForRoom(s *Server, query string) {
+	a.t.Helper()
+	var same struct {
+		Error problemV1 `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(a.answer.body), &same); err != nil {
+		a.t.Fatal(err)
+	}
+	callV1(a.t, s, http.MethodGet, pathRoom+"?"+query, "", "").wantCode(a.t, a.answer.status, same.Error.Code)
+}
+
+func TestNative_Connect(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.Auth.Required = true })
+	f := func(name, query, more, extensions string) {
+		t.Run(name, func(t *testing.T) {
+			c := dialTCP(t, s)
+			c.mustWrite(requestV1("r", query, more))
+			resp, err := c.response()
+			if err != nil || resp.status != http.StatusSwitchingProtocols || resp.header.Get("Sec-WebSocket-Accept") != exampleAccept {
+				t.Fatalf("answer = %+v, %v; want 101", resp, err)
+			}
+			if got := resp.header["Sec-Websocket-Protocol"]; !slices.Equal(got, []string{subprotocol}) {
+				t.Errorf("Sec-WebSocket-Protocol = %q; want %s alone", got, subprotocol)
+			}
+			if got := strings.Join(resp.header["Sec-Websocket-Extensions"], ", "); got != extensions {
+				t.Errorf("Sec-WebSocket-Extensions = %q; want %q", got, extensions)
+			}
+			c.wantWelcomeV1()
+		})
+	}
+	f("token in the query", userAndToken, offerV1, "")
+	f("token in the header", "user_id=u", offerV1+"Authorization: Bearer t\r\n", "")
+	f("the header wins over the query", "user_id=u&token=wrong", offerV1+"Authorization: bearer  t\r\n", "")
+	f("another scheme does not count", userAndToken, offerV1+"Authorization: Basic dTp0\r\n", "")
+	f("one protocol of several", userAndToken, "Sec-WebSocket-Protocol: chat, barrage.v1\r\nSec-WebSocket-Protocol: soap\r\n", "")
+	f("epoch and since of a stranger", userAndToken+"&epoch=e&since=18446744073709551615", offerV1, "")
+	const offer = offerV1 + "Sec-WebSocket-Extensions: permessage-deflate"
+	f("deflate", userAndToken, offer+"\r\n", deflateAnswer)
+	f("deflate as browsers offer it", userAndToken, offer+"; client_max_window_bits\r\n", deflateAnswer)
+	f("deflate with server_max_window_bits=15", userAndToken, offer+"; server_max_window_bits=15\r\n", deflateAnswer)
+	f("deflate with server_max_window_bits=14", userAndToken, offer+"; server_max_window_bits=14\r\n", "")
+	f("deflate with server_max_window_bits=8, else without", userAndToken, offer+"; server_max_window_bits=8, permessage-deflate\r\n", deflateAnswer)
+	f("deflate with an unknown parameter", userAndToken, offer+"; dance\r\n", "")
+	f("another extension", userAndToken, offerV1+"Sec-WebSocket-Extensions: permessage-bzip2\r\n", "")
+	s = newServerV1(t, func(c *setup) { c.Server.Deflate = false })
+	f("server.deflate off", userAndToken, offer+"\r\n", "")
+}
+
+func TestNative_Refusals(t *testing.T) { runCases(t, nativeRefusals) }
+
+var nativeRefusals = map[string]func(*testing.T){
+	"400 bad_request":        refusedBadRequest,
+	"401 unauthenticated":    refusedUnauthenticated,
+	"403 forbidden":          refusedForbidden,
+	"403 origin_not_allowed": refusedOrigin,
+	"426 upgrade_required":   refusedVersion,
+	"503 full":               refusedFull,
+	"503 draining":           refusedDraining,
+	"503 unavailable":        refusedUnavailable,
+}
+
+func refusedBadRequest(t *testing.T) {
+	s := newServerV1(t, nil)
+	f := func(query, more, message string) {
+		t.Helper()
+		askV1(t, s, query, more).want(400, "bad_request", message)
+	}
+	f(userAndToken, "", `Sec-WebSocket-Protocol "" does not offer barrage.v1`)
+	f(userAndToken, "Sec-WebSocket-Protocol: chat, barrage.v2, barrage.v10\r\n", "does not offer barrage.v1")
+	f("token=t", offerV1, "user_id is missing")
+	f("user_id="+strings.Repeat("u", 129)+"&token=t", offerV1, "user_id has 129 bytes")
+	f("user_id=a%00&token=t", offerV1, "control characters")
+	f("user_id=a%ff&token=t", offerV1, "not UTF-8")
+	f("user_id=u&token="+strings.Repeat("t", 513), offerV1, "token has 513 bytes")
+	f("user_id=u", offerV1+"Authorization: Bearer "+strings.Repeat("t", 513)+"\r\n", "token has 513 bytes")
+	f("user_id=u&token=%0a", offerV1, "control characters")
+	for _, since := range []string{"x", "-1", "1.5", "1e3", "18446744073709551616", ""} {
+		f(userAndToken+"&epoch=e&since="+since, offerV1, "is not a sequence number")
+	}
+	f(userAndToken+"&epoch=e", offerV1, `since "" beside epoch "e" is not`)
+	f(userAndToken+"&since=1&epoch="+strings.Repeat("e", 129), offerV1, "epoch")
+	bad := func(request, message string) {
+		t.Helper()
+		c := dialTCP(t, s)
+		c.mustWrite(request)
+		readAnswer(t, c).want(400, "bad_request", message)
+	}
+	good := requestV1("r", userAndToken, offerV1)
+	bad(requestV1(strings.Repeat("r", 129), userAndToken, offerV1), "room has 129 bytes")
+	bad(requestV1("%0a", userAndToken, offerV1), "control characters")
+	bad(requestV1("", userAndToken, offerV1), "empty parts or dots")
+	bad(strings.Replace(good, "Upgrade: websocket\r\n", "", 1), `header Upgrade is ""`)
+	bad(strings.Replace(good, exampleKey, "short", 1), `Sec-WebSocket-Key "short"`)
+	bad(strings.Replace(good, "Host", "Content-Length: 1\r\nHost", 1)+"x", "the request has a body")
+	if got := s.promisedOrOpen(); got != 0 {
+		t.Errorf("%d places are held; want none", got)
+	}
+}
+
+func refusedUnauthenticated(t *testing.T) {
+	open, strict := newServerV1(t, nil), newServerV1(t, func(c *setup) { c.Auth.Required = true })
+	for _, s := range []*Server{open, strict} {
+		a := askV1(t, s, "user_id=u", offerV1)
+		a.want(401, "unauthenticated", "no token")
+		if got := a.answer.header.Get("WWW-Authenticate"); got != "Bearer" {
+			t.Errorf("WWW-Authenticate = %q; want Bearer", got)
+		}
+		askV1(t, s, "user_id=u", offerV1+"Authorization: Bearer\r\n").want(401, "unauthenticated", "no token")
+		askV1(t, s, "user_id=u", offerV1+"Authorization: Basic t\r\n").want(401, "unauthenticated", "no token")
+	}
+	f := func(query string) {
+		t.Helper()
+		a := askV1(t, strict, query, offerV1)
+		a.want(401, "unauthenticated", "the token is not valid")
+		a.sameForRoom(strict, query)
+	}
+	f("user_id=u&token=wrong")
+	f("user_id=nobody&token=t")
+	f("user_id=u&token=tt")
+	if err := strict.store.SetToken(t.Context(), "u", "newer"); err != nil {
+		t.Fatal(err)
+	}
+	f(userAndToken)
+}
+
+func refusedForbidden(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.AutoJoin = false })
+	a := askV1(t, s, userAndToken, offerV1)
+	a.want(403, "forbidden", `user "u" is not a member of room "r"`)
+	a.sameForRoom(s, userAndToken)
+	if _, err := s.store.Join(t.Context(), "u", "r"); err != nil {
+		t.Fatal(err)
+	}
+	wireV1(t, s, userAndToken, "", 0)
+}
+
+func refusedOrigin(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.CORS.AllowedOrigins = []string{"https://a.example"} })
+	a := askV1(t, s, userAndToken, offerV1+"Origin: https://b.example\r\n")
+	a.want(403, "origin_not_allowed", `"https://b.example" is not in cors.allowed_origins`)
+	if got := a.answer.header.Get("Access-Control-Allow-Origin"); got != "" {
+		t.Errorf("Access-Control-Allow-Origin = %q; want none", got)
+	}
+	wireV1(t, s, userAndToken, "Origin: https://a.example\r\n", 0)
+	wireV1(t, s, userAndToken, "", 0)
+}
+
+func refusedVersion(t *testing.T) {
+	s := newServerV1(t, nil)
+	c := dialTCP(t, s)
+	c.mustWrite(strings.Replace(requestV1("r", userAndToken, offerV1), "Version: 13", "Version: 8", 1))
+	a := readAnswer(t, c)
+	a.want(426, "upgrade_required", `Sec-WebSocket-Version is "8", want 13`)
+	if got := a.answer.header; got.Get("Sec-WebSocket-Version") != "13" || got.Get("Upgrade") != "websocket" {
+		t.Errorf("headers = %v; want the version that is understood", got)
+	}
+}
+
+func refusedFull(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.Server.MaxConnections = 1 })
+	first := wireV1(t, s, userAndToken, "", 0)
+	a := askV1(t, s, userAndToken, offerV1)
+	a.want(503, "full", "the node is full: 1 connections")
+	if again := callV1(t, s, http.MethodGet, pathRoom+"?"+userAndToken, "", ""); again.status != http.StatusOK {
+		t.Errorf("the room = %d %s; want 200: reading needs no place", again.status, again.body)
+	}
+	_ = first.conn.Close()
+	wantSessions(t, s, 0)
+	wireV1(t, s, userAndToken, "", 0)
+}
+
+func refusedDraining(t *testing.T) {
+	s := newServerV1(t, nil)
+	s.draining.Store(true)
+	a := askV1(t, s, userAndToken, offerV1)
+	a.want(503, "draining", "the node is leaving")
+	a.sameForRoom(s, userAndToken)
+}
+
+func refusedUnavailable(t *testing.T) {
+	f := func(call, message string, change func(*setup)) {
+		t.Helper()
+		s := newServerV1(t, change)
+		storeOf(s).fail(errAway, call)
+		a := askV1(t, s, userAndToken, offerV1)
+		a.want(503, "unavailable", message)
+		a.sameForRoom(s, userAndToken)
+		eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
+		storeOf(s).fail(nil, call)
+		if call == "IsMember" {
+			if _, err := s.store.Join(t.Context(), "u", "r"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wireV1(t, s, userAndToken, "", 0)
+	}
+	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Required = true })
+	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
+	f("Newest", "cannot open the room now", nil)
+}
+
+// 429 is not sent yet, but has its shape.
+func TestWriteProblem_TooManyRequests(t *testing.T) {
+	w := httptest.NewRecorder()
+	writeProblem(w, refuse(http.StatusTooManyRequests, "slower"))
+	asked{t, &refusedError{status: w.Code, header: w.Header(), body: w.Body.String()}}.want(429, "rate_limited", "slower")
+}
+
+// Everything that refuses has a word for it.
+func TestProblemCode_EveryStatus(t *testing.T) {
+	for _, status := range []int{400, 401, 403, 404, 405, 413, 415, 426, 429, 500, 503} {
+		if got := refuse(status, "x").problemCode(); got == "" {
+			t.Errorf("status %d has no code", status)
+		}
+	}
+	if got := refuse(503, "x").as("full").problemCode(); got != "full" {
+		t.Errorf("code = %q; want the refusal's own", got)
+	}
+}

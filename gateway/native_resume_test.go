@@ -1,0 +1,131 @@
+package gateway
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"barrage/codec"
+	"barrage/room"
+)
+
+// TestNative_Resume: recovered is said only where nothing lies between what the client has
+// and what it gets.
+func TestNative_Resume(t *testing.T) {
+	const onJoin = 2
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = onJoin; c.history = 2000 })
+	epoch := publishMany(t, s, 1500).Epoch
+	resume := func(t *testing.T, s *Server, query string) frameV1 {
+		t.Helper()
+		_, w := dialV1(t, s, "r", "user_id=u&token=t"+query, false)
+		return w
+	}
+	f := func(name, query string, recovered bool, from uint64) {
+		t.Run(name, func(t *testing.T) {
+			w := resume(t, s, query)
+			var want []uint64
+			for seq := from; seq <= 1500; seq++ {
+				want = append(want, seq)
+			}
+			if got := w.seqs(t); w.Recovered != recovered || w.Seq != 1500 || w.Epoch != epoch || !slices.Equal(got, want) {
+				t.Errorf("resumed with %d messages %.40v…, recovered %v; want those from %d, %v", len(got), fmt.Sprint(got), w.Recovered, from, recovered)
+			}
+		})
+	}
+	at := func(epoch string, seq uint64) string { return fmt.Sprintf("&epoch=%s&since=%d", epoch, seq) }
+	const newest = 1500 - onJoin + 1
+	f("a newcomer", "", false, newest)
+	f("nothing missed", at(epoch, 1500), true, 1501)
+	f("one missed", at(epoch, 1499), true, 1500)
+	f("more than the node remembers", at(epoch, 1400), true, 1401)
+	f("1,000 missed", at(epoch, 500), true, 501)
+	f("1,001 missed", at(epoch, 499), false, newest)
+	f("all missed", at(epoch, 0), false, newest)
+	f("since beyond the head", at(epoch, 1501), false, newest)
+	f("since in the far future", at(epoch, math.MaxUint64), false, newest)
+	f("foreign epoch", at("foreign", 1499), false, newest)
+	f("local epoch of a node", at("l-node-1", 1499), false, newest)
+	f("since without an epoch", "&since=1499", false, newest)
+
+	t.Run("the store does not answer", func(t *testing.T) {
+		storeOf(s).fail(errAway, "Since")
+		defer storeOf(s).fail(nil, "Since")
+		if w := resume(t, s, at(epoch, 1400)); w.Recovered || len(w.Messages) != onJoin {
+			t.Errorf("welcome = %+v; want the newest, not recovered", w)
+		}
+	})
+	t.Run("some of them recalled", func(t *testing.T) {
+		for _, seq := range []uint64{1450, 1460} {
+			if err := s.store.RecallSeq(t.Context(), "r", "u", seq, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := resume(t, s, at(epoch, 1400))
+		if got := w.seqs(t); !w.Recovered || len(got) != 98 || slices.Contains(got, 1450) || slices.Contains(got, 1460) {
+			t.Errorf("resumed with %d, recovered %v; want all but the recalled ones", got, w.Recovered)
+		}
+		// That the first one is not there any more could as well mean that the history was cut.
+		if w := resume(t, s, at(epoch, 1449)); w.Recovered {
+			t.Errorf("welcome = %+v; want it not recovered", w)
+		}
+	})
+	t.Run("a new room", func(t *testing.T) {
+		_, w := dialV1(t, s, "new", "user_id=u&token=t"+at(epoch, 0), false)
+		if w.Recovered || w.Epoch != "" {
+			t.Errorf("welcome = %+v; want it not recovered", w)
+		}
+	})
+	t.Run("history trimmed", func(t *testing.T) {
+		s := newServer(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = onJoin; c.history = 100 })
+		epoch := publishMany(t, s, 300).Epoch
+		if w := resume(t, s, at(epoch, 200)); !w.Recovered || len(w.Messages) != 100 {
+			t.Errorf("with all of them left: %d messages, recovered %v; want 100, true", len(w.Messages), w.Recovered)
+		}
+		if w := resume(t, s, at(epoch, 199)); w.Recovered || len(w.Messages) != onJoin {
+			t.Errorf("with one cut off: %d messages, recovered %v; want %d, false", len(w.Messages), w.Recovered, onJoin)
+		}
+	})
+	if room.MaxResume != 1000 {
+		t.Errorf("MaxResume = %d; docs/protocol.md says 1,000", room.MaxResume)
+	}
+}
+
+// What comes after the welcome begins right behind it.
+func TestNative_ResumedGoesOn(t *testing.T) {
+	s := newServer(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 2 })
+	stays := joinV1(t, s, "a")
+	epoch := publishMany(t, s, 30).Epoch
+	stays.want("batch")
+	for _, deflate := range []bool{false, true} {
+		n, w := dialV1(t, s, "r", "user_id=b&token=t&since=10&epoch="+epoch, deflate)
+		pos := publishMany(t, s, 20)
+		if b := n.want("batch"); !w.Recovered || b.Seq != w.Seq+1 || b.Seq != pos.Seq-19 || len(w.Messages) != int(w.Seq)-10 {
+			t.Errorf("deflate %v: welcome up to %d, recovered %v, then a batch from %d", deflate, w.Seq, w.Recovered, b.Seq)
+		}
+	}
+}
+
+// Who has much to catch up with is answered all the same, behind the welcome.
+func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
+	s := newServer(t, func(c *setup) { manualSweep(c); tight(c); c.rooms.OnJoin = 1 })
+	pos := publishAll(t, s, slices.Repeat([]string{strings.Repeat("x", 4000)}, 200)...)
+	w, err := dialWire(s, smallWindow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.conn.Close() }()
+	c := &client{w, t}
+	c.mustWrite(requestV1("r", fmt.Sprintf("user_id=u&token=t&since=0&epoch=%s", pos.Epoch), offerV1))
+	if err := c.upgraded(); err != nil {
+		t.Fatal(err)
+	}
+	c.mustSend(codec.OpText, `{"t":"ping","ts":5}`)
+	eventually(t, func() error { return differ("messages received", s.stats.messagesIn.Load(), 1) })
+	for _, want := range []string{"welcome", "pong"} {
+		if f, err := c.nextV1(); err != nil || f.T != want || want == "welcome" && len(f.Messages) != 200 {
+			t.Fatalf("next frame = a %s with %d messages, %v; want a %s", f.T, len(f.Messages), err, want)
+		}
+	}
+}
