@@ -38,6 +38,7 @@ The exit code is 0 where all was measured, 1 where something ended early or an o
 was missed, 2 where the command line makes no sense.`,
 		Example: `  barrage bench storm                               # one hot room on a node of its own
   barrage bench storm --viewers 10000 --rate 1000 --html storm.html
+  barrage bench storm --dialect native --deflate    # the native protocol, compressed
   barrage bench storm --target 10.0.0.5:9000 --metrics 10.0.0.5:9001
   barrage bench suite --quick                       # everything, in three minutes
   barrage bench find storm --vary rate --p99 300ms  # where does it break?
@@ -141,7 +142,7 @@ func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out outpu
 	if err := checkTarget(cmd, t); err != nil {
 		return err
 	}
-	if err := checkScenario(cmd, s); err != nil {
+	if err := checkScenario(cmd, s, t); err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
@@ -161,8 +162,12 @@ func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out outpu
 }
 
 // checkScenario tells a command line that makes no sense from a machine that is too small.
-func checkScenario(cmd *cobra.Command, s bench.Scenario) error {
-	if err := s.Validate(); err != nil {
+func checkScenario(cmd *cobra.Command, s bench.Scenario, targets ...bench.Target) error {
+	err := s.Validate()
+	for _, t := range targets {
+		err = cmp.Or(err, t.Suits(s))
+	}
+	if err != nil {
 		return usageError{cmd, err.Error()}
 	}
 	return nil

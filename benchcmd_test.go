@@ -28,6 +28,9 @@ func TestBench_BadInput(t *testing.T) {
 			"body: 3 bytes is not within 40 (time and number of a message) and 4096 (see barrage bench storm --help)\n"}},
 		{"no number", "bench storm --rate fast", result{exitUsage, "", `barrage: cannot read the command line: invalid argument "fast" for "--rate" flag: strconv.ParseFloat: parsing "fast": invalid syntax (see barrage bench storm --help)` + "\n"}},
 		{"a target's flag without one", "bench storm --metrics 127.0.0.1:9001", result{exitUsage, "", "barrage: cannot use --metrics without --target: it describes servers that run already (see barrage bench storm --help)\n"}},
+		{"deflate in a dialect without", "bench storm --deflate", result{exitUsage, "", `barrage: cannot run scenario "storm" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native (see barrage bench storm --help)` + "\n"}},
+		{"find with deflate in such a dialect", "bench find --deflate --target x:1 --dialect raw", result{exitUsage, "", `barrage: cannot run scenario "storm" with deflate on barrage: it speaks raw, and only the native dialect has compressed batches; use --dialect native (see barrage bench find --help)` + "\n"}},
+		{"peers with deflate", "bench peers --deflate", result{exitUsage, "", `barrage: cannot run scenario "storm" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native (see barrage bench peers --help)` + "\n"}},
 		{"target away", "bench storm --quiet --target " + away, result{exitFailure, "", "barrage: cannot reach the target " + away + ": dial tcp " + away + ": connect: connection refused\n"}},
 		{"results that cannot be written", "bench storm --json none/r.json", result{exitFailure, "", "barrage: cannot write results: open none/r.json: no such file or directory\n"}},
 		{"run without a file", "bench run", result{exitUsage, "", `barrage: cannot run "barrage bench run": it wants one file, and 0 were named (see barrage bench run --help)` + "\n"}},
@@ -244,6 +247,15 @@ func TestBinary_Bench(t *testing.T) {
 	stdout, stderr, code = run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --benchstat --quiet")
 	if code != 0 || stderr != "" || !strings.Contains(stdout, "Benchmark") {
 		t.Errorf("exit code %d, stdout %q, stderr %q; want benchmark lines and nothing else", code, stdout, stderr)
+	}
+	// Bodies of 300 bytes make each batch worth deflating.
+	stdout, stderr, code = run("bench quiet --dialect native --deflate --body 300 --viewers 20 --rooms 2 --warmup 0s --duration 1s --json - --quiet")
+	if err := json.Unmarshal([]byte(stdout), &file); err != nil || code != 0 || len(file.Results) != 1 {
+		t.Fatalf("exit code %d, %v, stdout %q, stderr %q", code, err, stdout, stderr)
+	}
+	r = file.Results[0]
+	if m := r.Messages; m.Delivered != 500 || m.Lost+m.Doubled != 0 || m.BytesPerCopy < 50 || m.BytesPerCopy > 300 || r.Dialect != "native" || !r.Scenario.Deflate {
+		t.Errorf("%s, deflated: %v, messages %+v; want 50 to 10 viewers each, in less bytes than their bodies have", r.Dialect, r.Scenario.Deflate, m)
 	}
 	stdout, _, code = run("bench find quiet --vary rate --from 5 --to 5 --p99 1ns --viewers 20 --rooms 2 --warmup 0s --duration 1s --quiet")
 	if code != exitFailure || !strings.Contains(stdout, "No level was good enough") {

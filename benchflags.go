@@ -27,6 +27,7 @@ func addScenarioFlags(f *pflag.FlagSet, s *bench.Scenario) {
 	number(&s.Ramp, "ramp", "viewers that arrive a second; 0 = as fast as they are let in")
 	number(&s.Rate, "rate", "messages a second, over all rooms")
 	whole(&s.Body, "body", "bytes of a message's body, 40 to 4096; 0 = 60")
+	f.BoolVar(&s.Deflate, "deflate", s.Deflate, "viewers take compressed batches (permessage-deflate); it needs --dialect native")
 	whole(&s.Senders, "senders", "viewers of a room that speak, 1 to 8; 0 = 8")
 	duration(&s.Warmup, "warmup", "how long messages come before anything is measured")
 	duration(&s.Duration, "duration", "how long messages come while it is measured; 0s = only connect")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -124,7 +125,7 @@ the server, the client or the whole machine.`,
 			if err := override(cmd, &h.Scenario); err != nil {
 				return err
 			}
-			if err := h.Validate(); err != nil {
+			if err := cmp.Or(h.Validate(), t.Suits(h.Scenario)); err != nil {
 				return usageError{cmd, err.Error()}
 			}
 			return runFind(cmd, h, t, out)
@@ -224,7 +225,7 @@ memory are measured too.`,
 			if err := override(cmd, &s); err != nil {
 				return err
 			}
-			if err := checkScenario(cmd, s); err != nil {
+			if err := checkScenario(cmd, s, targets...); err != nil {
 				return err
 			}
 			return runPeers(cmd, s, targets, rounds, out)

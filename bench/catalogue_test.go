@@ -40,11 +40,11 @@ func TestNamed_AllDecodeAndValidate(t *testing.T) {
 }
 
 func TestReadScenario_AllFields(t *testing.T) {
-	s, err := readText(t, "rate: 1.5\nviewers: 7\nduration: 1m30s\nburst: {every: 2s, messages: 3, over: 500ms}\nenv: [BARRAGE_X=1]\n")
+	s, err := readText(t, "rate: 1.5\nviewers: 7\nduration: 1m30s\nburst: {every: 2s, messages: 3, over: 500ms}\ndeflate: true\nenv: [BARRAGE_X=1]\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Name != "own" || s.Rate != 1.5 || s.Viewers != 7 || time.Duration(s.Duration) != 90*time.Second ||
+	if s.Name != "own" || s.Rate != 1.5 || s.Viewers != 7 || !s.Deflate || time.Duration(s.Duration) != 90*time.Second ||
 		s.Burst != (Burst{Duration(2 * time.Second), 3, Duration(500 * time.Millisecond)}) || !slices.Equal(s.Env, []string{"BARRAGE_X=1"}) {
 		t.Errorf("ReadScenario = %+v", s)
 	}

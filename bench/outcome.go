@@ -23,7 +23,7 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := Result{
-		Version: formVersion, Peer: r.peer(), Scenario: r.Scenario, Machine: r.machine, Began: r.first,
+		Version: formVersion, Peer: r.peer(), Dialect: r.dialect(), Scenario: r.Scenario, Machine: r.machine, Began: r.first,
 		Seconds: o.Measured.Elapsed.Seconds(),
 		Connections: Connections{
 			Wanted: o.Wanted, Made: o.Made, Failed: o.Failed, FailedWhy: o.FailedWhy, Broken: o.Broken, BrokenWhy: o.BrokenWhy,
@@ -36,6 +36,9 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 		},
 		Latency: quantiles(o.Latency), Connect: quantiles(o.Connect), Welcome: quantiles(o.Welcome),
 		Client: client(o), Series: r.points,
+	}
+	if o.Measured.Copies > 0 {
+		res.Messages.BytesPerCopy = float64(o.Measured.Bytes) / float64(o.Measured.Copies)
 	}
 	if cut != nil {
 		res.Partial = cut.Error()

@@ -9,7 +9,10 @@ type Result struct {
 	// Version is 1: the form of this struct.
 	Version int `json:"version"`
 	// Peer is what was measured: "barrage", "hub", or the name given to a target.
-	Peer     string    `json:"peer"`
+	Peer string `json:"peer"`
+	// Dialect is what it spoke: "fastim", "native", "raw" or "centrifugo"; empty: an older
+	// program wrote this and did not say. Scenario.Deflate says whether that was compressed.
+	Dialect  string    `json:"dialect,omitempty"`
 	Scenario Scenario  `json:"scenario"`
 	Machine  Machine   `json:"machine"`
 	Began    time.Time `json:"began"`
@@ -91,8 +94,12 @@ type Messages struct {
 	Uncounted uint64 `json:"uncounted"`
 	// PerSecond is how many copies came a second, to all viewers, while it was measured.
 	PerSecond float64 `json:"copies_per_second"`
-	// Bytes is what all viewers read.
+	// Bytes is what all viewers read from their sockets: frames with their headers, as
+	// they are on the wire, and the answers of handshakes.
 	Bytes uint64 `json:"bytes"`
+	// BytesPerCopy is how many of them came for each copy while it was measured; 0: no copy
+	// came, or an older program wrote this.
+	BytesPerCopy float64 `json:"bytes_per_copy"`
 }
 
 // Quantiles is one distribution. Count 0: nothing was measured.

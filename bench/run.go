@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -91,7 +92,7 @@ func Check(s Scenario, t Target) error {
 }
 
 func prepare(s Scenario, t Target) (*run, error) {
-	if err := s.Validate(); err != nil {
+	if err := cmp.Or(s.Validate(), t.Suits(s)); err != nil {
 		return nil, err
 	}
 	machine, limits, err := ThisMachine()
@@ -115,12 +116,8 @@ func (s Scenario) early() int {
 
 // plan is the load for the crew. Rooms and users have names that no run had before.
 func (r *run) plan() swarm.Plan {
-	dialect := r.Dialect
-	if dialect == "" {
-		dialect = "fastim"
-	}
 	return swarm.Plan{
-		Dialect: dialect, Targets: r.addrs, Path: r.Path,
+		Dialect: r.dialect(), Deflate: r.Deflate, Targets: r.addrs, Path: r.Path,
 		Prefix: "bench-" + strings.ToLower(rand.Text()[:8]) + "-",
 		Rooms:  r.rooms(), Ramp: r.Ramp, Body: r.Body, Senders: r.Senders, Sample: min(r.Sample, r.Viewers),
 		Warmup: time.Duration(r.Warmup), Duration: time.Duration(r.Duration),

@@ -232,6 +232,9 @@ func TestRun_CannotBegin(t *testing.T) {
 	}
 	defer func() { _ = open.Close() }()
 	f(small, Target{Addrs: []string{open.Addr().String()}, Dialect: "morse"}, "morse")
+	deflated := small
+	deflated.Deflate = true
+	f(deflated, Target{}, `cannot run scenario "small" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native`)
 	f(broken, Target{}, "it ended without saying where it listens: exit status 1: cannot listen")
 	f(Scenario{Name: "none"}, Target{}, "viewers: 0")
 	t.Setenv("PATH", t.TempDir())

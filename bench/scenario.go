@@ -32,6 +32,9 @@ type Scenario struct {
 	Rate float64 `yaml:"rate" json:"rate"`
 	// Body is how many bytes a message's body has, 40 to 4096; 0 is 60.
 	Body int `yaml:"body" json:"body"`
+	// Deflate has viewers take compressed batches (permessage-deflate). Only the native
+	// dialect has them.
+	Deflate bool `yaml:"deflate" json:"deflate"`
 	// Senders is how many of a room's viewers speak, 1 to 8; 0 is 8, or as many as the
 	// room has.
 	Senders int `yaml:"senders" json:"senders"`

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -48,6 +49,18 @@ func (t Target) peer() string {
 		return "hub"
 	}
 	return ourselves
+}
+
+// dialect is what the servers speak.
+func (t Target) dialect() string { return cmp.Or(t.Dialect, "fastim") }
+
+// Suits reports whether t can be asked for what s wants: whatever it is, but compression,
+// which only the native dialect has.
+func (t Target) Suits(s Scenario) error {
+	if s.Deflate && t.dialect() != "native" {
+		return fmt.Errorf("cannot run scenario %q with deflate on %s: it speaks %s, and only the native dialect has compressed batches; use --dialect native", s.Name, t.peer(), t.dialect())
+	}
+	return nil
 }
 
 // dialPatience is how long a target may take to accept a connection.

@@ -49,7 +49,8 @@ func Benchstat(w io.Writer, results []bench.Result) error {
 	return write(w, b.String())
 }
 
-// benchName is the name of a result's benchmark: its scenario, its peer, its sizes.
+// benchName is the name of a result's benchmark: its scenario, its peer, its sizes, and what
+// it spoke where that is not FastIM's protocol.
 func benchName(r *bench.Result) string {
 	s := &r.Scenario
 	name := benchWord(s.Name)
@@ -61,6 +62,12 @@ func benchName(r *bench.Result) string {
 	}
 	if s.Nodes > 1 {
 		name += "/nodes=" + strconv.Itoa(s.Nodes)
+	}
+	if r.Dialect != "" && r.Dialect != "fastim" {
+		name += "/dialect=" + benchWord(r.Dialect)
+	}
+	if s.Deflate {
+		name += "/deflate=yes"
 	}
 	if r.Partial != "" {
 		name += "/partial=yes"

@@ -10,7 +10,8 @@ import (
 
 // command runs a load again, in parts that stay on one line: what the scenario has other
 // than the one of its name that comes with the program, as the flags of its fields.
-func command(s *bench.Scenario, peers bool) []string {
+func command(r *bench.Result, peers bool) []string {
+	s := &r.Scenario
 	words := []string{"barrage bench"}
 	if peers {
 		words = append(words, "peers")
@@ -24,7 +25,11 @@ func command(s *bench.Scenario, peers bool) []string {
 	default:
 		words = append(words, "run "+quoted(s.Name+".yaml"))
 	}
-	return append(words, flags(reflect.ValueOf(*s), reflect.ValueOf(usual), "--")...)
+	words = append(words, flags(reflect.ValueOf(*s), reflect.ValueOf(usual), "--")...)
+	if r.Dialect == "native" && !peers {
+		words = append(words, "--dialect native")
+	}
+	return words
 }
 
 // flags has those of v's fields that differ from usual's. What a scenario is called and
@@ -39,6 +44,8 @@ func flags(v, usual reflect.Value, prefix string) (words []string) {
 		switch value := f.Interface().(type) {
 		case bench.Duration:
 			words = append(words, name+" "+span(value))
+		case bool:
+			words = append(words, fmt.Sprintf("%s=%t", name, value))
 		case string:
 		case []string:
 			for _, s := range value {

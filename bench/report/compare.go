@@ -109,6 +109,14 @@ func (f *figure) compare(x, y, tolerance float64) string {
 	return "worse"
 }
 
+// spoken is a result's dialect, and whether it was compressed.
+func spoken(r *bench.Result) string {
+	if r.Scenario.Deflate {
+		return r.Dialect + ", deflated"
+	}
+	return r.Dialect
+}
+
 // pairNotes say why two results are less alike than their loads.
 func pairNotes(a, b *bench.Result) (notes []string) {
 	for _, r := range []struct {
@@ -124,6 +132,9 @@ func pairNotes(a, b *bench.Result) (notes []string) {
 	}
 	if x, y := a.Scenario.Duration, b.Scenario.Duration; x != y {
 		notes = append(notes, fmt.Sprintf("the runs were of %s and %s: counts do not compare", span(x), span(y)))
+	}
+	if x, y := spoken(a), spoken(b); a.Dialect != "" && b.Dialect != "" && x != y {
+		notes = append(notes, fmt.Sprintf("the old run spoke %s, the new one %s", x, y))
 	}
 	x, y := a.Machine, b.Machine
 	x.Barrage, y.Barrage = "", ""

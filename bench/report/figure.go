@@ -40,6 +40,9 @@ var figures = concat(
 		{"copies", "out of order", count, -1, true, "disordered", messages(func(m *bench.Messages) float64 { return float64(m.OutOfOrder) })},
 		{"copies", "not counted", count, 0, false, "", messages(func(m *bench.Messages) float64 { return float64(m.Uncounted) })},
 		{"copies", "throughput", perSecond, 1, false, "copies/s", messages(func(m *bench.Messages) float64 { return m.PerSecond })},
+		{"copies", "wire size", bytes, -1, false, "wire-B/copy", func(r *bench.Result) (float64, bool) {
+			return r.Messages.BytesPerCopy, r.Messages.BytesPerCopy > 0
+		}},
 		{"copies", "read", bytes, 0, false, "", messages(func(m *bench.Messages) float64 { return float64(m.Bytes) })},
 	},
 	quantiles("latency", "", func(r *bench.Result) *bench.Quantiles { return &r.Latency }),

@@ -149,7 +149,7 @@ func (p *page) addPart(results []*bench.Result) {
 	labels := labelsOf(results)
 	t := part{
 		ID: fmt.Sprintf("s%d", len(p.Parts)+1), Name: s.Name, Question: s.Question,
-		Settings: settings(s), Command: command(s, severalPeers(results)),
+		Settings: settings(s), Command: command(results[0], severalPeers(results)),
 	}
 	if c, ok := distribution(results, labels); ok {
 		d := p.draw(c)

@@ -87,10 +87,21 @@ func settings(s *bench.Scenario) []string {
 	if s.Rate > 0 || s.Burst.Messages > 0 {
 		out = append(out, fmt.Sprintf("%s messages/s of %s for %s", short(s.Rate), bytes.text(float64(s.Body)), span(s.Duration)))
 	}
+	if s.Deflate {
+		out = append(out, "batches deflated")
+	}
 	if b := s.Burst; b.Messages > 0 {
 		out = append(out, fmt.Sprintf("%s more within %s, every %s", plural(b.Messages, "message"), span(b.Over), span(b.Every)))
 	}
 	return append(out, happenings(s)...)
+}
+
+// spokenTo is a result's peer and, in brackets, its dialect where that is not FastIM's.
+func spokenTo(r *bench.Result) string {
+	if r.Dialect == "" || r.Dialect == "fastim" {
+		return r.Peer
+	}
+	return r.Peer + " (" + r.Dialect + ")"
 }
 
 // happenings says what a scenario does besides its steady load.

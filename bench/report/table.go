@@ -14,7 +14,7 @@ import (
 // Table writes one result for people: what was asked, what came of it, the figures.
 func Table(w io.Writer, r bench.Result) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s: %s\n", r.Scenario.Name, r.Peer, strings.Join(settings(&r.Scenario), "; "))
+	fmt.Fprintf(&b, "%s, %s: %s\n", r.Scenario.Name, spokenTo(&r), strings.Join(settings(&r.Scenario), "; "))
 	if r.Scenario.Question != "" {
 		fmt.Fprintf(&b, "  %s\n", r.Scenario.Question)
 	}

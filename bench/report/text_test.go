@@ -193,7 +193,7 @@ func TestCommand(t *testing.T) {
 			s = bench.Scenario{Name: name, Viewers: 10, Rate: 0.5}
 		}
 		change(&s)
-		if got := strings.Join(command(&s, peers), " "); got != want {
+		if got := strings.Join(command(&bench.Result{Scenario: s}, peers), " "); got != want {
 			t.Errorf("command = %q; want %q", got, want)
 		}
 	}
@@ -206,6 +206,33 @@ func TestCommand(t *testing.T) {
 	f("my 'own", false, `barrage bench run 'my '\''own.yaml' --viewers 10 --rate 0.5 --env 'A=$(reboot)'`, func(s *bench.Scenario) {
 		s.Env = []string{"A=$(reboot)"}
 	})
+}
+
+// TestDialect_IsShown: whether batches were deflated must not be forgotten wherever their
+// bytes are told.
+func TestDialect_IsShown(t *testing.T) {
+	plain := sampleSuite()[1]
+	plain.Dialect = "fastim"
+	r := plain
+	r.Dialect, r.Scenario.Deflate, r.Messages.BytesPerCopy = "native", true, 37.5
+	f := func(show func(io.Writer) error, want string) {
+		t.Helper()
+		var out strings.Builder
+		if err := show(&out); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("shown is %v\n%s; want %q", err, &out, want)
+		}
+	}
+	f(func(w io.Writer) error { return Table(w, r) }, "storm, barrage (native): 5,000 viewers in one room; 200 messages/s of 60 B for 1m; batches deflated\n")
+	f(func(w io.Writer) error { return Table(w, r) }, "37.5 B wire size")
+	f(func(w io.Writer) error { return Table(w, plain) }, "storm, barrage: 5,000 viewers")
+	f(func(w io.Writer) error { return Benchstat(w, []bench.Result{r}) }, "/peer=barrage/viewers=5000/dialect=native/deflate=yes/rate=200 1 ")
+	f(func(w io.Writer) error {
+		_, err := Compare(w, []bench.Result{plain}, []bench.Result{r}, 0.1)
+		return err
+	}, "the old run spoke fastim, the new one native, deflated\n")
+	if got := strings.Join(command(&r, false), " "); !strings.Contains(got, " --deflate=true") || !strings.HasSuffix(got, " --dialect native") {
+		t.Errorf("command = %q; want what makes it deflate", got)
+	}
 }
 
 // TestTable_ControlCharacters shows that a server's words cannot steer the terminal.

@@ -106,7 +106,7 @@ func (p *parlour) plan() Plan {
 	return Plan{
 		Dialect: "fastim", Targets: []string{p.Listener.Addr().String()}, Prefix: "p",
 		Rooms: []Room{{Viewers: 12, Rate: 40}}, Body: 60, Senders: 4, Sample: 4,
-		Duration: time.Second, Patience: 500 * time.Millisecond,
+		Duration: time.Second, Patience: 2 * time.Second, // of a busy machine
 	}
 }
 
@@ -259,22 +259,35 @@ func TestCrew_ConnectSaysWhy(t *testing.T) {
 			t.Cleanup(func() { _ = conn.Close() })
 		})
 	}
-	for name, c := range map[string]struct{ target, want string }{
-		"refused": {answer("HTTP/1.1 503 Service Unavailable\r\n\r\n"), `the server answered "HTTP/1.1 503 Service Unavailable"`},
-		"silent":  {answer("HTTP/1.1 101 Switching"), "the server did not answer within 500ms"},
+	fastim, native := Plan{Dialect: "fastim"}, Plan{Dialect: "native", Deflate: true}
+	for name, c := range map[string]struct {
+		plan         Plan
+		target, want string
+	}{
+		"refused": {fastim, answer("HTTP/1.1 503 Service Unavailable\r\n\r\n"), `the server answered "HTTP/1.1 503 Service Unavailable"`},
+		"silent":  {fastim, answer("HTTP/1.1 101 Switching"), "the server did not answer within 500ms"},
 		"no welcome": {
-			answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + accept + "\r\n\r\n\x81\x03440"),
+			fastim, answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + accept + "\r\n\r\n\x81\x03440"),
 			`the server's first message is no welcome but "440"`,
 		},
 		"closes": {
-			answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + accept + "\r\n\r\n\x88\x06\x11\x33full"),
+			fastim, answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + accept + "\r\n\r\n\x88\x06\x11\x33full"),
 			`the server closed with 4403 "full"`,
 		},
-		"wrong key": {answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: x\r\n\r\n"), "a wrong Sec-WebSocket-Accept"},
-		"away":      {"127.0.0.1:1", "connect: connection refused"},
+		"wrong key": {fastim, answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: x\r\n\r\n"), "a wrong Sec-WebSocket-Accept"},
+		"does not deflate": {
+			native, answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + accept + "\r\n\r\n"),
+			"the server does not agree on permessage-deflate",
+		},
+		"keeps its context": {
+			native, answer("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + accept + "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+			"without context takeover",
+		},
+		"away": {fastim, "127.0.0.1:1", "connect: connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := Plan{Dialect: "fastim", Targets: []string{c.target}, Rooms: []Room{{Viewers: 1}}, Patience: 500 * time.Millisecond}
+			p := c.plan
+			p.Targets, p.Rooms, p.Patience = []string{c.target}, []Room{{Viewers: 1}}, 500*time.Millisecond
 			crew := start(t, p, 1, InProcess())
 			err := crew.Connect(t.Context())
 			if err == nil || !strings.Contains(err.Error(), "0 are in, 1 failed, the last one because ") || !strings.Contains(err.Error(), c.want) {
@@ -384,6 +397,7 @@ func TestStart_RefusesWhatCannotBe(t *testing.T) {
 		}
 	}
 	f(Plan{Dialect: "irc"}, `cannot speak "irc"`)
+	f(Plan{Dialect: "fastim", Deflate: true}, `cannot deflate in dialect "fastim": only native agrees`)
 	f(Plan{Dialect: "raw"}, "no targets")
 	f(Plan{Dialect: "raw", Targets: []string{"nowhere"}}, `target "nowhere"`)
 	f(Plan{Dialect: "raw", Targets: []string{":1"}, Rooms: []Room{{Viewers: 3, Slow: 3, Rate: 1}}}, "none of its 3 viewers can speak")

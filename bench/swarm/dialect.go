@@ -59,6 +59,9 @@ type manner struct {
 }
 
 func newDialect(p *Plan) (dialect, error) {
+	if p.Deflate && p.Dialect != "native" {
+		return nil, fmt.Errorf("cannot deflate in dialect %q: only native agrees on permessage-deflate", p.Dialect)
+	}
 	switch p.Dialect {
 	case "fastim":
 		return fastim{}, nil

@@ -113,7 +113,7 @@ func (l *loop) call(c call) {
 		l.outcome.Wanted--
 		return
 	}
-	v.due, v.began, v.got, v.scan = c.at, l.now.UnixNano(), 0, scanner{}
+	v.due, v.began, v.got, v.scan = c.at, l.now.UnixNano(), 0, scanner{deflates: l.plan.Deflate}
 	v.stage = connecting
 	l.pending++
 	l.unheard++
@@ -174,6 +174,9 @@ func (l *loop) ask(i int32, v *viewer) error {
 	if l.manner.protocol != "" {
 		offer = "\r\nSec-WebSocket-Protocol: " + l.manner.protocol
 	}
+	if l.plan.Deflate {
+		offer += "\r\nSec-WebSocket-Extensions: " + deflateOffer
+	}
 	_, err := write(int(v.fd), []byte("GET "+path+" HTTP/1.1\r\nHost: "+l.targets[int(i)%len(l.targets)].name+
 		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+key+offer+"\r\n\r\n"))
 	return os.NewSyscallError("write", err)
@@ -196,6 +199,8 @@ func (l *loop) answer(i int32, v *viewer, b []byte) ([]byte, error) {
 		return nil, nil
 	case !bytes.Contains(head, []byte(accept)):
 		return nil, errors.New("the server's answer has a wrong Sec-WebSocket-Accept")
+	case l.plan.Deflate && !bytes.Contains(head, []byte(deflateAnswer)):
+		return nil, errors.New("the server does not agree on permessage-deflate without context takeover")
 	}
 	delete(l.carry, i)
 	l.unheard--

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -51,9 +52,11 @@ type rules struct {
 type crooked struct {
 	tb      testing.TB
 	dialect string
+	deflate bool // it agrees on permessage-deflate
 	rules   rules
 	ln      net.Listener
 	running sync.WaitGroup // every goroutine of the server
+	wrote   atomic.Uint64  // bytes to all viewers
 
 	mu         sync.Mutex // guards the fields below and those of halls and ends
 	halls      map[string]*hall
@@ -62,6 +65,7 @@ type crooked struct {
 	refused    int
 	pings      int
 	pongs      int
+	deflater   deflater
 	reading    chan struct{} // closed while the server reads
 	closed     bool
 }
@@ -102,8 +106,10 @@ type end struct {
 	cut   bool // by a rule
 	gone  bool
 	again bool // its viewer came again, which ended this one
+	texts int  // how many were framed
 }
 
+// newCrooked starts a server of a dialect; "native+deflate" is native, deflated.
 func newCrooked(tb testing.TB, dialect string, r rules) *crooked {
 	tb.Helper()
 	var narrow net.ListenConfig
@@ -122,7 +128,8 @@ func newCrooked(tb testing.TB, dialect string, r rules) *crooked {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &crooked{tb: tb, dialect: dialect, rules: r, ln: ln, halls: map[string]*hall{}, reading: make(chan struct{})}
+	dialect, deflate := strings.CutSuffix(dialect, "+deflate")
+	s := &crooked{tb: tb, dialect: dialect, deflate: deflate, rules: r, ln: ln, halls: map[string]*hall{}, reading: make(chan struct{})}
 	close(s.reading)
 	s.running.Go(s.accept) // ends with the listener
 	tb.Cleanup(s.stop)
@@ -160,7 +167,7 @@ func (s *crooked) accept() {
 // serve talks with one viewer.
 func (s *crooked) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
-	e := &end{conn: conn, out: make(chan []byte, 1<<16)}
+	e := &end{conn: counted{conn, &s.wrote}, out: make(chan []byte, 1<<16)}
 	s.mu.Lock()
 	n, over := s.handshakes, s.closed
 	s.handshakes++
@@ -243,6 +250,9 @@ func (s *crooked) shakeHands(e *end, in *bufio.Reader, refuse bool) (room string
 		}
 		return nil
 	}}
+	if s.dialect == "native" {
+		s.agree(&up)
+	}
 	if _, err := up.Upgrade(struct {
 		io.Reader
 		io.Writer
@@ -263,6 +273,9 @@ func (s *crooked) shakeHands(e *end, in *bufio.Reader, refuse bool) (room string
 	case s.dialect == "raw" && len(parts) == 3 && parts[0] == "ws":
 		e.viewer = numberIn(parts[2])
 		return parts[1], nil
+	case s.dialect == "native" && len(parts) == 4 && parts[0] == "v1" && parts[3] == "ws":
+		e.viewer = numberIn(u.Query().Get("user_id"))
+		return parts[2], nil
 	}
 	s.tb.Errorf("a client of dialect %s asked for %q", s.dialect, path)
 	return "", io.EOF
@@ -319,15 +332,18 @@ func (s *crooked) join(room string, e *end) {
 	}
 	h.ends = append(h.ends, e)
 	e.from = len(h.messages)
-	if s.dialect == "fastim" {
+	switch s.dialect {
+	case "fastim":
 		s.sendLocked(e, fmt.Sprintf(`{"list":[{"groupId":"x","userId":"x","info":"b 1 0 in the history","ts":1}],"total":%d}`, len(h.messages)))
+	case "native":
+		s.sendLocked(e, fmt.Sprintf(`{"t":"welcome","total":%d,"messages":[{"seq":1,"body":"b 1 0 in the history"}]}`, len(h.messages)))
 	}
 }
 
 // sendLocked queues one text frame. mu is held.
 func (s *crooked) sendLocked(e *end, text string) {
 	if !e.gone {
-		e.out <- ws.MustCompileFrame(ws.NewTextFrame([]byte(text)))
+		e.out <- ws.MustCompileFrame(s.textFrame(e, text))
 	}
 }
 
@@ -340,6 +356,10 @@ func (s *crooked) hear(e *end, room, text string) {
 		for line := range strings.Lines(text) {
 			s.command(e, strings.TrimSpace(line))
 		}
+		return
+	}
+	if s.dialect == "native" {
+		s.op(e, room, text)
 		return
 	}
 	s.say(e, room, text)
@@ -454,11 +474,15 @@ func (s *crooked) deliver(h *hall) {
 // sendCopiesLocked does what a rule said for one viewer. mu is held.
 func (s *crooked) sendCopiesLocked(h *hall, e *end, numbers []int) {
 	var lines []string // Centrifugo puts several into one frame
+	var batch []int    // and so does barrage.v1
 	flush := func() {
 		if len(lines) > 0 {
 			s.sendLocked(e, strings.Join(lines, "\n"))
-			lines = nil
 		}
+		if len(batch) > 0 {
+			s.sendLocked(e, h.batch(batch))
+		}
+		lines, batch = nil, nil
 	}
 	defer flush()
 	for _, k := range numbers {
@@ -472,6 +496,7 @@ func (s *crooked) sendCopiesLocked(h *hall, e *end, numbers []int) {
 			s.pings++
 			lines = append(lines, `{}`)
 		case k == ping:
+			flush()
 			s.pings++
 			e.out <- ws.MustCompileFrame(ws.NewPingFrame([]byte("still there?")))
 		default:
@@ -482,6 +507,8 @@ func (s *crooked) sendCopiesLocked(h *hall, e *end, numbers []int) {
 				s.sendLocked(e, fmt.Sprintf(`{"groupId":"r","userId":"u","info":%s,"ts":1648368380132}`, quote(m.body)))
 			case "raw":
 				s.sendLocked(e, m.body)
+			case "native":
+				batch = append(batch, k)
 			case "centrifugo":
 				lines = append(lines, fmt.Sprintf(`{"push":{"channel":"r","pub":{"data":%s}}}`, m.body))
 			}

@@ -15,7 +15,7 @@ import (
 // storm is the plan that the tests change: one room of 12, two of whom speak.
 func storm(s *crooked) swarm.Plan {
 	return swarm.Plan{
-		Dialect: s.dialect, Targets: []string{s.addr()}, Path: "/ws/{room}/{user}", Prefix: "honest",
+		Dialect: s.dialect, Deflate: s.deflate, Targets: []string{s.addr()}, Path: "/ws/{room}/{user}", Prefix: "honest",
 		Rooms: []swarm.Room{{Viewers: 12, Rate: 200}}, Body: 60, Senders: 2,
 		Duration: 300 * time.Millisecond, Patience: 2500 * time.Millisecond,
 	}
@@ -144,6 +144,9 @@ func TestHonest_WhatIsWrongIsFound(t *testing.T) {
 	}{
 		{"fastim", 1, 10 * 5 / 2, halved},
 		{"fastim", 3, 10 * 5 / 2, halved},
+		{"native", 1, 10 * 5 / 2, halved},
+		{"native+deflate", 1, 10 * 5 / 2, halved},
+		{"native+deflate", 3, 0, counting},
 		{"raw", 1, 10 * 5 / 2, halved},
 		{"raw", 3, 10 * 5 / 2, halved},
 		// Nobody knows who is who but the speakers.
@@ -155,7 +158,7 @@ func TestHonest_WhatIsWrongIsFound(t *testing.T) {
 				s := newCrooked(t, c.dialect, rules{copies: func(room, v, k int) []int { return wrongs[room](v/2, k) }})
 				p := storm(s)
 				p.Rooms = slices.Repeat([]swarm.Room{{Viewers: 10, Rate: 200}}, len(wrongs))
-				p.Sample = c.samples
+				p.Sample, p.Patience = c.samples, 4*time.Second // all runs share the cores
 				out, at, err := run(t, p, c.workers)
 				if err != nil {
 					t.Errorf("Connect: %v", err)
@@ -177,7 +180,7 @@ func TestHonest_WhatIsWrongIsFound(t *testing.T) {
 // What is unusual but right is not held against a server: pings, frames in crumbs, rooms
 // of every size.
 func TestHonest_NothingIsFoundWhereNothingIsWrong(t *testing.T) {
-	for _, dialect := range []string{"fastim", "raw", "centrifugo"} {
+	for _, dialect := range []string{"fastim", "native", "native+deflate", "raw", "centrifugo"} {
 		for _, workers := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s/workers=%d", dialect, workers), func(t *testing.T) {
 				t.Parallel()
@@ -204,6 +207,9 @@ func TestHonest_NothingIsFoundWhereNothingIsWrong(t *testing.T) {
 				if out.Made != 14 || out.Offered != want.Sent || out.Measured.Sent != want.Sent || out.Broken+out.Failed != 0 {
 					t.Errorf("made %d, failed %d, broken %d (%q), offered %d, measured %d; want 14, 0, 0 and %d messages",
 						out.Made, out.Failed, out.Broken, out.BrokenWhy, out.Offered, out.Measured.Sent, want.Sent)
+				}
+				if wrote := s.wrote.Load(); out.Bytes != wrote {
+					t.Errorf("%d bytes were read; the server wrote %d", out.Bytes, wrote)
 				}
 				if pinged, ponged := s.pinged(); pinged != ponged || pinged < 9*5 {
 					t.Errorf("%d pings were answered by %d pongs", pinged, ponged)
@@ -252,13 +258,16 @@ func TestHonest_Warmup(t *testing.T) {
 	}
 }
 
-// FastIM's welcome tells how many messages came before a viewer, so that those who come
+// The welcomes of FastIM and of barrage.v1 tell how many messages came before a viewer, so that those who come
 // late, or again, count exactly too.
 func TestHonest_ComeAndGo(t *testing.T) {
-	for _, workers := range []int{1, 3} {
-		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
+	for _, c := range []struct {
+		dialect string
+		workers int
+	}{{"fastim", 1}, {"fastim", 3}, {"native+deflate", 3}} {
+		t.Run(fmt.Sprintf("%s/workers=%d", c.dialect, c.workers), func(t *testing.T) {
 			t.Parallel()
-			s := newCrooked(t, "fastim", rules{copies: func(_, v, k int) []int {
+			s := newCrooked(t, c.dialect, rules{copies: func(_, v, k int) []int {
 				if v%4 == 3 && last(k, 9) {
 					return []int{k, k}
 				}
@@ -269,7 +278,7 @@ func TestHonest_ComeAndGo(t *testing.T) {
 			p.Duration = 500 * time.Millisecond
 			p.Arrival = swarm.Arrival{After: 50 * time.Millisecond, Rate: 50}
 			p.Return = swarm.Return{Share: 0.3, After: 100 * time.Millisecond, Rate: 100}
-			out, at, err := run(t, p, workers)
+			out, at, err := run(t, p, c.workers)
 			if err != nil {
 				t.Errorf("Connect: %v", err)
 			}

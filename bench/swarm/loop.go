@@ -48,10 +48,11 @@ type loop struct {
 	epoll           int
 	viewers         []viewer
 
-	events []unix.EpollEvent
-	buf    []byte
-	frame  []byte
-	carry  map[int32][]byte // what has come of something cut, by viewer
+	events   []unix.EpollEvent
+	buf      []byte
+	frame    []byte
+	carry    map[int32][]byte // what has come of something cut, by viewer
+	inflater *inflater        // for all viewers; nil where the plan does not deflate
 
 	queue     []call // viewers that are to connect, by time; those before next did
 	next      int
@@ -130,6 +131,9 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 		epoll: -1, wake: -1,
 	}
 	l.second.latencies = newHistogram()
+	if p.Deflate {
+		l.inflater = newInflater(l.manner.needle)
+	}
 	l.seats = p.seats(o.Worker, o.Workers)
 	if l.targets, err = resolve(p.Targets); err != nil {
 		return nil, err

@@ -5,8 +5,11 @@ import "time"
 // Plan is a whole load, the same for all processes of a crew; each takes its part of it
 // by its number, so nobody has to tell anybody who does what.
 type Plan struct {
-	// Dialect is the protocol: "fastim", "raw" or "centrifugo".
+	// Dialect is the protocol: "fastim", "native", "raw" or "centrifugo".
 	Dialect string `json:"dialect"`
+	// Deflate has viewers take deflated messages (permessage-deflate without context
+	// takeover); the dialect must be "native". A server that does not agree refuses them.
+	Deflate bool `json:"deflate,omitempty"`
 	// Targets are "host:port" addresses; connections go round them.
 	Targets []string `json:"targets"`
 	// Path is the address of a room's socket where the dialect leaves it open ("raw"):

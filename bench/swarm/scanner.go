@@ -15,6 +15,8 @@ type scanner struct {
 	head [10]byte     // its header, as far as it has come
 	have uint8        // bytes in head; 0 once it is complete
 	op   codec.Opcode // of the frame under way
+	// deflates: permessage-deflate was agreed on. deflated: the frame under way is.
+	deflates, deflated bool
 }
 
 // The first bytes of the frames that a server may send: whole ones only.
@@ -114,6 +116,10 @@ func (s *scanner) begin() error {
 		return fmt.Errorf("the server sent a frame of %d bytes", s.left)
 	}
 	s.op = codec.Opcode(s.head[0] & 0x0f)
+	s.deflated = s.deflates && s.head[0] == deflatedFrame
+	if s.deflated {
+		return nil
+	}
 	switch s.head[0] {
 	case textFrame, binaryFrame, 0x80 | byte(codec.OpClose), 0x80 | byte(codec.OpPing), 0x80 | byte(codec.OpPong):
 		return nil

@@ -114,6 +114,8 @@ func (l *loop) take(i int32, v *viewer, b []byte) error {
 		switch {
 		case v.scan.op > codec.OpBinary:
 			err = l.control(i, v, payload, whole)
+		case v.scan.deflated:
+			err = l.deflated(i, v, payload, whole)
 		case counts && v.stage >= watching:
 			l.count(v, payload, whole)
 		default:
@@ -153,6 +155,24 @@ func (l *loop) count(v *viewer, payload []byte, whole bool) {
 	if whole {
 		l.beginPayload(v)
 	}
+}
+
+// deflated takes a piece of a deflated message frame.
+func (l *loop) deflated(i int32, v *viewer, piece []byte, whole bool) error {
+	payload, ok := l.gather(i, piece, whole, 0)
+	if !ok {
+		return nil
+	}
+	got, err := l.inflater.inflate(payload)
+	if err != nil {
+		return err
+	}
+	if v.stage >= watching && !l.reads(v) {
+		l.heard(v, got.messages)
+		return nil
+	}
+	l.beginPayload(v)
+	return l.dialect.read(got.text, ear{l, i, v})
 }
 
 // beginPayload has the needles begin anew: a payload begins a line.
