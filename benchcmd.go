@@ -173,11 +173,14 @@ func checkScenario(cmd *cobra.Command, s bench.Scenario, targets ...bench.Target
 	return nil
 }
 
-// unfinished is an error if a result ended before its time.
+// unfinished is an error if a result ended before its time, or lost viewers on the way.
 func unfinished(results []bench.Result) error {
 	for _, r := range results {
 		if r.Partial != "" {
 			return fmt.Errorf("cannot finish scenario %q on %s: %s; what was measured until then is kept", r.Scenario.Name, r.Peer, r.Partial)
+		}
+		if c := r.Connections; c.Broken > 0 && r.Scenario.Slow.Share == 0 { // who reads nothing may be cut off
+			return fmt.Errorf("cannot measure all of scenario %q on %s: %d of %d connections were cut off: %s; the figures are of the others", r.Scenario.Name, r.Peer, c.Broken, c.Made, c.BrokenWhy)
 		}
 	}
 	return nil

@@ -71,6 +71,23 @@ func TestBench_ImpossibleSizes(t *testing.T) {
 	}
 }
 
+// TestUnfinished: scripts hear of a run that is not what was asked for.
+func TestUnfinished(t *testing.T) {
+	for _, tc := range []struct {
+		r    bench.Result
+		want string
+	}{
+		{bench.Result{Connections: bench.Connections{Made: 3}}, ""},
+		{bench.Result{Partial: "node 1 ended"}, "node 1 ended"},
+		{bench.Result{Connections: bench.Connections{Made: 3, Broken: 1, BrokenWhy: "reset"}}, "1 of 3 connections were cut off: reset"},
+	} {
+		err := unfinished([]bench.Result{{}, tc.r})
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("unfinished = %v; want %q", err, tc.want)
+		}
+	}
+}
+
 func TestBench_RunReadsFileStrictly(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mine.yaml")
 	writeFile(t, file, "viewers: 5\nviewer: 6\n")
