@@ -298,7 +298,7 @@ func (r *Room) catchUpLocked(was codec.Position, now codec.History, restarted bo
 	r.deliverLocked(r.unheardLocked(now.Epoch, fresh))
 	r.newest.set(now.Entries)
 	if r.ahead == 0 {
-		r.local, r.lastTS, r.newest.ours = false, nil, nil
+		r.local, r.lastTS, r.heardIDs, r.newest.ours = false, nil, nil, nil
 	} else { // the store went away again meanwhile
 		r.stale = true
 	}

@@ -25,6 +25,9 @@ type span struct {
 	head     string // of the first message, see [codec.Draft]
 }
 
+// messageID is a message's id; those of different users are not the same.
+type messageID struct{ user, id string }
+
 // Away tells the hall that calls to the store fail from now on.
 func (h *Hall) Away(error) {
 	h.away.Store(true)
@@ -64,7 +67,6 @@ func (r *Room) hearLocked() {
 		r.heard = append(r.heard, b.span)
 	}
 	r.setAwaitedLocked(nil)
-	n := len(entries)
 	// A flight may be on its way already, so it stays as it is.
 	for i := range r.flight.posts {
 		p := &r.flight.posts[i]
@@ -74,6 +76,7 @@ func (r *Room) hearLocked() {
 		p := &r.out[i]
 		entries, p.draft.TS = r.hearPostLocked(entries, p)
 	}
+	r.ahead = len(r.flight.posts) + len(r.out)
 	if len(entries) == 0 {
 		return
 	}
@@ -82,7 +85,6 @@ func (r *Room) hearLocked() {
 		r.locals++
 	}
 	r.localSeq += uint64(len(entries))
-	r.ahead += len(entries) - n
 	r.hall.stats.local.Add(uint64(len(entries)))
 	r.fanOutLocked(entries)
 }
@@ -95,9 +97,18 @@ func (r *Room) hearPostLocked(entries []codec.Entry, p *post) ([]codec.Entry, in
 		return entries, p.draft.TS
 	}
 	if r.lastTS == nil {
-		r.lastTS = map[string]int64{}
+		r.lastTS, r.heardIDs = map[string]int64{}, map[messageID]bool{}
 	}
 	p.heard = true
+	if id := (messageID{p.draft.UserID, p.draft.ID}); id.id != "" {
+		if r.heardIDs[id] { // its sender came back and tries again
+			return entries, p.draft.TS
+		}
+		if len(r.heardIDs) >= 2*r.hall.cfg.QueueMessages {
+			clear(r.heardIDs) // bounded; what still waits is at most half of it
+		}
+		r.heardIDs[id] = true
+	}
 	ts := max(p.draft.TS, r.lastTS[p.draft.UserID]+1)
 	r.lastTS[p.draft.UserID] = ts
 	return append(entries, codec.Entry{JSON: string(p.draft.AppendJSON(nil, ts))}), ts

@@ -94,7 +94,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since codec.Position,
 	a := Arrival{Position: r.positionLocked(), Counters: r.standing}
 	r.enterLocked(m, s, f)
 	if st := r.streams[f]; st.members == 1 {
-		st.epoch, st.next = a.Epoch, a.Seq+1
+		st.epoch, st.next, st.counters = a.Epoch, a.Seq+1, a.Counters
 	}
 	if a.Messages, a.Recovered = r.resumeLocked(since, read); !a.Recovered {
 		a.Messages = r.newest.last(r.hall.cfg.OnJoin)
@@ -111,7 +111,8 @@ func (r *Room) resumeLocked(since codec.Position, read codec.History) (missed []
 	}
 	from := since.Seq
 	if !r.coversLocked(from) {
-		whole := read.Epoch == r.pos.Epoch && len(read.Entries) > 0 && len(read.Entries) < MaxResume && read.Entries[0].Seq == from+1
+		n := len(read.Entries)
+		whole := read.Epoch == r.pos.Epoch && n > 0 && read.Entries[0].Seq == from+1 && (n < MaxResume || read.Entries[n-1].Seq == read.Seq)
 		if !whole || !r.coversLocked(read.Seq) {
 			return nil, false
 		}

@@ -276,6 +276,42 @@ func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
 	wantFrames(t, m, "1:one@e1/1", "epoch l-n1-1/0", "1:two@l-n1-1/1", "2:three@l-n1-1/2", "epoch e1/3", "4:four@e1/4")
 }
 
+// TestNative_TriedAgainIsHeardOnce: while the store is away a client is cut and says again
+// what was not acknowledged. It had gone to the store before in one case, and waits in the other.
+func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	r := f.open("1")
+	m, old := f.native(r), f.join(r)
+	say := func(user, id string) {
+		t.Helper()
+		f.now = f.now.Add(time.Millisecond)
+		if err := r.PostNative(nil, user, &codec.Op{ID: id, Body: user + id}, f.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.store.set(func(s *fakeStore) { s.deaf = true })
+	say("u", "1")
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.hall.Away(errAway)
+	say("u", "1")
+	say("u", "2")
+	say("u", "2")
+	say("v", "2")
+	f.settle()
+	if r.ahead != 4 {
+		t.Errorf("%d messages are ahead of the store; want 4", r.ahead)
+	}
+	wantFrames(t, m, "1:u1,2:u2,3:v2@l-n1-1/1")
+	wantInfos(t, old, "u1", "u2", "v2")
+	f.store.set(func(s *fakeStore) { s.deaf = false })
+	f.back()
+	f.settle()
+	if s := f.hall.Stats(); s.Waiting != 0 || r.ahead != 0 || r.local || r.heardIDs != nil {
+		t.Errorf("at rest %d messages wait, ahead %d, local %v, ids %v", s.Waiting, r.ahead, r.local, r.heardIDs)
+	}
+}
+
 func TestNative_AnswersAuthors(t *testing.T) {
 	var got []string
 	f := newFixture(t, nil, Hooks{Answer: func(a Answer) {

@@ -53,6 +53,8 @@ type Room struct {
 	blind  bool             // loaded without the store: pos is unknown
 	heard  []span           // numbers of messages that members had before the store
 	lastTS map[string]int64 // newest ts of each user who spoke while local
+	// heardIDs are those of messages that members have heard while local.
+	heardIDs map[messageID]bool
 	// locals counts the times the room was local, localSeq the messages of the last one.
 	locals   int
 	localSeq uint64
