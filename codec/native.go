@@ -26,7 +26,7 @@ import (
 
 // Bounds of what a native client may send.
 const (
-	// MaxSendID is how many bytes the id of a send may have.
+	// MaxSendID is how many bytes the id of a send, or of a recall, may have.
 	MaxSendID = 64
 	// MaxKind is how many bytes a message's kind may have.
 	MaxKind = 32
@@ -323,6 +323,9 @@ func (op *Op) check(maxBody int) error {
 	case OpRecall:
 		if op.Seq < 1 || op.Seq > math.MaxInt64 {
 			return fmt.Errorf("seq is %d, not within 1 and %d", op.Seq, math.MaxInt64)
+		}
+		if len(op.ID) > MaxSendID {
+			return fmt.Errorf("id has %d bytes, at most %d are allowed", len(op.ID), MaxSendID)
 		}
 	case OpAlive:
 	default:

@@ -225,7 +225,7 @@ func (s *session) op(payload []byte) error {
 	case codec.OpLike:
 		s.room.Like(uint64(op.N))
 	case codec.OpRecall:
-		s.srv.recalls.add(recall{session: s, seq: op.Seq})
+		s.srv.recalls.add(recall{session: s, id: op.ID, seq: op.Seq})
 	case codec.OpAlive:
 		s.tell(codec.PongText(op.TS))
 	}
@@ -266,6 +266,7 @@ var answerTexts = map[string]string{
 // recall is a message that its sender wants back.
 type recall struct {
 	session *session
+	id      string // what its sender calls the recall; may be empty
 	seq     uint64
 }
 
@@ -292,7 +293,7 @@ func (q *recalls) add(r recall) {
 	select {
 	case q.queue <- r:
 	default:
-		r.session.refused("", room.CodeBusy, "too many recalls wait", 1000)
+		r.session.refused(r.id, room.CodeBusy, "too many recalls wait", 1000)
 	}
 }
 
@@ -323,9 +324,9 @@ func (q *recalls) do(ctx context.Context, r recall) {
 	switch {
 	case bad == nil:
 	case bad.status == http.StatusServiceUnavailable:
-		s.refused("", bad.problemCode(), bad.why, answerRetry)
+		s.refused(r.id, bad.problemCode(), bad.why, answerRetry)
 	default:
-		s.refused("", bad.problemCode(), bad.why, 0)
+		s.refused(r.id, bad.problemCode(), bad.why, 0)
 	}
 }
 

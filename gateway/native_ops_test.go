@@ -129,8 +129,9 @@ func opRecall(t *testing.T) {
 		n.wantRefused("", "not_found", "there is no message "+seq, false)
 	}
 	other := joinV1(t, s, "v")
-	other.send(`{"t":"recall","seq":1}`)
-	other.wantRefused("", "forbidden", "message 1 is not yours", false)
+	other.send(`{"t":"recall","id":"back","seq":1}`)
+	other.wantRefused("back", "forbidden", "message 1 is not yours", false)
+	other.wantBad(`{"t":"recall","seq":1,"id":"`+strings.Repeat("x", 65)+`"}`, "", "id has 65 bytes")
 	undisturbed() // nobody was told to take it off the screen
 	n.want("batch")
 	n.send(`{"t":"recall","seq":1}`)
