@@ -14,11 +14,14 @@ export interface Env {
   onBack(f: () => void): () => void;
 }
 
+/** longestMs is what setTimeout takes; it does not wait at all for longer. */
+const longestMs = 2 ** 31 - 1;
+
 /** realEnv is the browser, or Node, where there is no page. */
 export const realEnv: Env = {
   now: () => Date.now(),
   after(ms, f) {
-    const timer = setTimeout(f, ms);
+    const timer = setTimeout(f, Math.min(ms, longestMs));
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),

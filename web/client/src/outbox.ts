@@ -34,6 +34,9 @@ interface Pending {
   readonly reject: (err: SendError) => void;
   readonly promise: Promise<Sent>;
   readonly cancelTimeout: () => void;
+  /** tries is how often it went out, cancelRetry takes a further try back. */
+  tries: number;
+  cancelRetry: () => void;
 }
 
 /** Outbox keeps what is not answered yet. */
@@ -91,7 +94,7 @@ export class Outbox {
       reject = rej;
     });
     const cancelTimeout = this.#env.after(timeoutMs, () => this.#reject(pending, "timeout", `no answer within ${timeoutMs} ms`));
-    const pending: Pending = { id, ask, data, resolve, reject, promise, cancelTimeout };
+    const pending: Pending = { id, ask, data, resolve, reject, promise, cancelTimeout, tries: 0, cancelRetry: () => {} };
     this.#pending.set(id, pending);
     this.#transmit(pending);
     return promise;
@@ -125,11 +128,18 @@ export class Outbox {
   /**
    * refused takes a refusal; false where nobody waits for it. One without an id is of the
    * oldest recall: servers need not give the id of a recall back.
+   *
+   * What went out before, on another connection, may be taken yet whatever a node says of
+   * the second try. So that one is not the last, where the server says when to come again.
    */
   refused(id: string, code: ErrorCode, message: string, retryAfterMs: number | undefined): boolean {
     const pending = id === "" ? [...this.#pending.values()].find((p) => p.ask.t === "recall") : this.#pending.get(id);
-    if (pending) this.#reject(pending, code, message, retryAfterMs);
-    return pending !== undefined;
+    if (!pending) return false;
+    if (pending.tries > 1 && retryAfterMs !== undefined) {
+      pending.cancelRetry();
+      pending.cancelRetry = this.#env.after(retryAfterMs, () => this.#transmit(pending));
+    } else this.#reject(pending, code, message, retryAfterMs);
+    return true;
   }
 
   #transmit(pending: Pending): void {
@@ -139,6 +149,7 @@ export class Outbox {
       // The server would close the connection.
       return this.#reject(pending, "invalid", `the body has ${bytes} bytes, the room takes ${this.#maxBodyBytes}`);
     }
+    pending.tries++;
     this.#line.send(pending.data);
   }
 
@@ -164,6 +175,7 @@ export class Outbox {
 
   #settle(pending: Pending): Pending {
     pending.cancelTimeout();
+    pending.cancelRetry();
     this.#pending.delete(pending.id);
     return pending;
   }

@@ -84,6 +84,7 @@ export class Stream {
   welcome(epoch: string, seq: number, messages: Message[]): void {
     if (!this.#joined) return this.#join(epoch, seq, messages);
     this.#steps.push({ do: "epoch", epoch, seq });
+    if (isLocal(epoch)) messages = []; // their numbers are not of this epoch
     for (const message of messages) if (message.seq <= seq) this.#steps.push({ do: "message", message, history: true });
     this.#steps.push({ do: "missing", from: 1, to: seq, reason: "missed" });
     this.#run();
@@ -165,7 +166,7 @@ export class Stream {
         return this.#host.recalled(step.recalled);
       case "epoch":
         if (step.epoch === this.#epoch) return;
-        if (this.#epoch === "") return void (this.#epoch = step.epoch); // an empty room has none
+        if (this.#epoch === "" && !isLocal(step.epoch)) return void (this.#epoch = step.epoch); // an empty room has none
         this.#goTo(step.epoch, step.seq);
         return this.#host.epoch(step.epoch, step.seq);
     }
@@ -220,15 +221,16 @@ export class Stream {
   #handOn(message: Message, history: boolean): void {
     this.#last = message.seq;
     if (message.recalled) return this.#host.recalled({ seq: message.seq, by: "" });
-    if (isLocal(this.#epoch)) this.#hear(mark(message));
-    else if (this.#heard.delete(mark(message))) return; // it was handed on with a local number
-    this.#host.message(message, history);
+    const heard = isLocal(this.#epoch) ? !this.#hear(mark(message)) : this.#heard.delete(mark(message));
+    if (!heard) this.#host.message(message, history);
   }
 
-  /** #hear remembers a message of a local epoch. */
-  #hear(heard: string): void {
+  /** #hear remembers a message of a local epoch; false where another one had it: its sender went from node to node, and said it again. */
+  #hear(heard: string): boolean {
+    if (this.#heard.has(heard)) return false;
     this.#heard.add(heard);
     if (this.#heard.size > maxHeard) this.#heard.delete(oldestOf(this.#heard)!);
+    return true;
   }
 }
 

@@ -34,9 +34,9 @@ export function text(v: unknown): string {
   return typeof v === "string" ? v : typeof v === "number" ? String(v) : "";
 }
 
-/** count returns v, or 0 where it is no number of 0 or more. */
+/** count returns v, or 0 where it is no whole number of 0 or more, or one too large to count on from: no Stream comes from one seq to such a one. */
 export function count(v: unknown): number {
-  return typeof v === "number" && v >= 0 ? v : 0;
+  return Number.isSafeInteger(v) && (v as number) >= 0 ? (v as number) : 0;
 }
 
 /** parseFrame reads one frame; undefined where it is no JSON object. */

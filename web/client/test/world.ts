@@ -231,6 +231,8 @@ export class FakeServer {
   onHttp: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   /** mute: what clients send is not answered. */
   mute = false;
+  /** busy: sends that were not taken before are refused, to be tried again after a second. */
+  busy = false;
   readonly #acked = new Map<string, Stored>();
 
   constructor(world: World) {
@@ -282,6 +284,7 @@ export class FakeServer {
       }
       case "send": {
         const id = frame["id"] as string;
+        if (this.busy && !this.#acked.has(id)) return line.say({ t: "refused", id, code: "busy", message: "too many wait", retry_after_ms: 1000 });
         const stored = this.#acked.get(id) ?? this.post(frame["body"] as string, { user: "u", id });
         this.#acked.set(id, stored);
         return line.say({ t: "ack", id, seq: stored.seq, ts: stored.ts });

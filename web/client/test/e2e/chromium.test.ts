@@ -6,9 +6,11 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test, type TestContext } from "node:test";
-import { chromium, type Browser, type Page } from "playwright-core";
+import * as playwright from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import type * as Client from "../../src/index.js";
 import { Cutter } from "../cutter.js";
+import { chromium } from "../program.js";
 import { Gateway } from "./gateway.js";
 
 /** What the page has: the script's global, and the test's own. */
@@ -34,7 +36,7 @@ const site = createServer((req, res) => {
 before(async () => {
   site.listen(0, "127.0.0.1");
   await once(site, "listening");
-  browser = await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  browser = await playwright.chromium.launch(chromium);
 });
 
 after(async () => {

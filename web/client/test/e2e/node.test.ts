@@ -1,16 +1,12 @@
 // Against the real gateway, in Node.
 
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { WebSocket } from "ws";
 import { Room, type Message, type RoomOptions, type WebSocketClass } from "../../src/index.js";
 import { Cutter } from "../cutter.js";
+import { Program, startRedis } from "../program.js";
 import { eventually, Gateway } from "./gateway.js";
 
 /** Guest is a Room and what it has seen. */
@@ -137,16 +133,17 @@ test("a node that is killed: back off, then back", async (t) => {
 });
 
 test("the store away: chat goes on within the node, and nothing comes twice when it is back", async (t) => {
-  const redis = await startRedis(t);
+  const redis = await startRedis();
+  t.after(() => redis.program.end("SIGKILL"));
   const settings = { BARRAGE_REDIS_ADDRS: `127.0.0.1:${redis.port}`, BARRAGE_REDIS_TIMEOUT: "300ms" };
   const here = await new Guest(t, (await Gateway.start(t, settings)).port).open();
   const there = await new Guest(t, (await Gateway.start(t, settings)).port, { userId: "bob" }).open();
   await here.room.send("before");
   await eventually("bob has it", () => there.bodies.includes("before"));
-  redis.process.kill("SIGSTOP");
+  redis.program.kill("SIGSTOP");
   const sends = [here.room.send("of ann, meanwhile"), there.room.send("of bob, meanwhile")];
   await eventually("ann sees her own", () => here.bodies.includes("of ann, meanwhile"));
-  redis.process.kill("SIGCONT");
+  redis.program.kill("SIGCONT");
   const [a, b] = await Promise.all(sends);
   await here.room.send("after");
   for (const guest of [here, there]) await eventually("all have all", () => guest.bodies.includes("after") && guest.bodies.length >= 4);
@@ -156,23 +153,6 @@ test("the store away: chat goes on within the node, and nothing comes twice when
   assert.deepEqual([...here.log, ...there.log].filter((l) => l.startsWith("gap")), [], [...here.log, ...there.log].join(", "));
   assert.deepEqual([a!.seq, b!.seq].sort(), [2, 3]);
 });
-
-/** startRedis starts a redis-server that ends with the test. */
-async function startRedis(t: TestContext): Promise<{ port: number; process: ChildProcess }> {
-  const free = createServer().listen(0, "127.0.0.1");
-  await once(free, "listening");
-  const { port } = free.address() as AddressInfo;
-  free.close();
-  await once(free, "close");
-  const process = spawn("redis-server", ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--dir", tmpdir()], { stdio: ["ignore", "pipe", "inherit"] });
-  t.after(async () => {
-    process.kill("SIGKILL");
-    await once(process, "exit");
-  });
-  for await (const line of createInterface(process.stdout)) if (line.includes("Ready to accept")) break;
-  process.stdout.resume();
-  return { port, process };
-}
 
 test("a token that is not valid is said, not tried again; with a login it goes on", async (t) => {
   const { port } = await Gateway.start(t, { BARRAGE_AUTH_REQUIRED: "true" });
@@ -218,11 +198,8 @@ test("the README's example runs as it stands", async (t) => {
   assert.ok(code.trim().split("\n").length <= 12 && code.includes("127.0.0.1:9000"));
   const ws = Number(process.versions.node.split(".")[0]) < 22 ? 'import { WebSocket } from "ws"; globalThis.WebSocket = WebSocket;\n' : "";
   // Within this package its own name leads to dist.
-  const example = spawn(process.execPath, ["--input-type=module", "--eval", ws + code.replace("127.0.0.1:9000", `127.0.0.1:${port}`)], { stdio: ["ignore", "pipe", "inherit"] });
-  let out = "";
-  example.stdout.on("data", (data: Buffer) => (out += data.toString()));
-  await eventually(`the example has said all`, () => out.includes("message 1 is in the history") && out.includes("1 ann: hello"));
-  assert.match(out, /^connecting connect\nopen welcome\n/);
-  example.kill();
-  await once(example, "exit");
+  const [example] = await Program.start(process.execPath, ["--input-type=module", "--eval", ws + code.replace("127.0.0.1:9000", `127.0.0.1:${port}`)], /^/);
+  t.after(() => example.end("SIGKILL"));
+  await eventually(`the example has said all`, () => example.log.includes("message 1 is in the history") && example.log.includes("1 ann: hello"));
+  assert.match(example.log, /^connecting connect\nopen welcome\n/);
 });

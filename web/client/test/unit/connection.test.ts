@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { realEnv } from "../../src/env.js";
 import { Room } from "../../src/index.js";
 import { World, type Json } from "../world.js";
 
@@ -482,4 +483,12 @@ test("a WebSocket that cannot be made closes the room with the reason", async ()
   await world.pass(10);
   assert.deepEqual([room.state.name, room.state.reason], ["closed", "invalid"]);
   assert.equal(seen.take(), "error invalid");
+});
+
+test("a wait longer than a timer can is not none", async () => {
+  let over = false;
+  const cancel = realEnv.after(2 ** 40, () => (over = true));
+  await new Promise<void>((done) => void realEnv.after(5, done)); // a timer of 1 ms is over by then
+  assert.equal(over, false);
+  cancel();
 });

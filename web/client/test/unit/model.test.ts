@@ -91,6 +91,7 @@ async function run(seed: number, steps: number): Promise<number> {
       const bad = world.upTo(3);
       server.onHttp = bad === 0 ? undefined : (path) => (path.includes("/messages") ? (bad === 1 ? answer(500, {}) : new Promise(() => {})) : undefined);
     }],
+    [2, "busy", () => (server.busy = !server.busy)],
     [1, "leave", () => server.line.open && server.line.say({ t: "reconnect", after_ms: 2000 })],
     [2, "reopen", () => (room.close(), room.connect())],
     [2, "back", () => void world.back()],
@@ -106,6 +107,7 @@ async function run(seed: number, steps: number): Promise<number> {
   }
   server.onHttp = undefined;
   server.refusals = [];
+  server.busy = false;
   await world.pass(200_000);
   server.post("the last");
   await world.pass(60_000);
@@ -117,6 +119,7 @@ async function run(seed: number, steps: number): Promise<number> {
     const stored = everything.filter((m) => m.id === send.id);
     assert.notEqual(send.outcome, "waits", `seed ${seed}: ${send.id}`);
     assert.ok(stored.length <= 1, `seed ${seed}: ${send.id} is ${stored.length} messages`);
+    if (send.outcome === "busy") assert.equal(stored.length, 0, `seed ${seed}: ${send.id} was refused`);
     if (send.outcome === "acked") assert.deepEqual(stored.map((m) => m.seq), [send.seq], `seed ${seed}: ${send.id}`);
   }
   room.close();

@@ -42,6 +42,49 @@ test("a refusal rejects with the server's code", async () => {
   assert.equal(seen.take(), "", "it is no error event: somebody waited for it");
 });
 
+test("a refusal of the second try is not the last word: the first may be taken yet", async () => {
+  const world = new World();
+  world.fixedRandom = 0.5; // the wait after the cut
+  const { room, seen } = await world.joined();
+  world.server.mute = true;
+  const sent = room.send("hi", { id: "c-1" });
+  await world.pass(10);
+  world.server.line.end(1006); // taken, or not: nobody knows
+  world.server.mute = false;
+  world.server.busy = true;
+  await world.pass(4000);
+  assert.equal(of(world.server.line.got, "send").length, 4, "each second once more");
+  world.server.busy = false;
+  await world.pass(1100);
+  assert.equal((await sent).seq, 1);
+  await world.pass(60_000);
+  assert.equal(of(world.server.line.got, "send").length, 5, "it has its answer");
+  assert.equal(seen.take(), "1");
+});
+
+test("a second try that is refused to the end times out: what became of the first is not known", async () => {
+  const world = new World();
+  world.fixedRandom = 0.5;
+  const { room } = await world.joined({ sendTimeoutMs: 5000 });
+  world.server.mute = true;
+  const late = assert.rejects(room.send("hi", { id: "c-1" }), { code: "timeout" });
+  const forbidden = assert.rejects(room.send("ho", { id: "c-2" }), { code: "forbidden" });
+  await world.pass(10);
+  world.server.line.end(1006);
+  await world.pass(600);
+  const { line } = world.server;
+  const refused = { t: "refused", id: "c-1", code: "busy", message: "too many wait", retry_after_ms: 1000 };
+  line.say(refused, refused, { t: "refused", id: "c-2", code: "forbidden", message: "no" });
+  await world.pass(10);
+  await forbidden; // trying again is no use
+  await world.pass(1000);
+  assert.deepEqual(of(line.got, "send").map((f) => f["id"]), ["c-1", "c-2", "c-1"]);
+  line.say({ ...refused, retry_after_ms: 10_000 });
+  await world.pass(20_000);
+  await late;
+  assert.equal(of(line.got, "send").length, 3, "it has its answer");
+});
+
 test("without a connection a send waits for one", async () => {
   const world = new World();
   const { room } = world.room();

@@ -49,6 +49,18 @@ test("duplicates are dropped", async () => {
   assert.equal(seen.take(), "1, 2, 3");
 });
 
+test("what has a number that is none is no message: in whole numbers there would be no way to it", async () => {
+  const world = new World();
+  const { seen, line } = await world.joined();
+  const none = [0.5, 1.5, -1, 2 ** 53 + 2, 1e300, null, "1"].map((seq) => ({ seq, user_id: "v", body: "odd" }));
+  line.say({ t: "batch", epoch: "e1", seq: 0.5, messages: none }, { t: "gap", from: 0.5, to: 0.9, reason: "shed" });
+  line.say({ t: "batch", epoch: "l-n1-1", seq: 0.5, messages: none }, { t: "epoch", epoch: "e1", seq: 0.5 });
+  world.server.post("one");
+  await world.pass(20);
+  assert.equal(seen.take(), "1");
+  assert.deepEqual(world.server.requests, []);
+});
+
 test("a hole is filled from history while newer messages wait", async () => {
   const world = new World();
   const { seen, line } = await world.joined();
@@ -274,6 +286,41 @@ test("the store away, back, and away again: each epoch goes on where it was", as
   await world.pass(20);
   assert.equal(seen.take(), "1, epoch l-n1-1, 1, epoch e1, epoch l-n1-1, 2, epoch e1, 2");
   assert.deepEqual(world.server.requests, []);
+});
+
+test("the store away, from node to node: what was heard on one does not come again on the other", async () => {
+  const world = new World();
+  const { seen } = await world.joined();
+  for (let i = 0; i < 3; i++) world.server.post("before");
+  await world.pass(10);
+  const goTo = async (epoch: string, seq: number) => {
+    world.server.epoch = epoch;
+    world.server.seq = seq;
+    world.server.line.end(1006);
+    await world.pass(1100);
+  };
+  await goTo("l-n1-1", 0); // the welcome has messages 1 to 3 of e1
+  world.server.line.say(local(1, { id: "c-1" }));
+  await world.pass(10);
+  await goTo("l-n2-1", 2);
+  world.server.line.say({ ...local(3, { id: "c-1" }), epoch: "l-n2-1" }, { ...local(4, { id: "c-2" }), epoch: "l-n2-1" });
+  await world.pass(10);
+  assert.equal(seen.take(), "1, 2, 3, epoch l-n1-1, 1, epoch l-n2-1, gap 1-2 missed, 4");
+  assert.deepEqual(world.server.requests, []);
+});
+
+test("the store away, in a room that was empty: what other nodes had said is not from before", async () => {
+  const world = new World();
+  world.server.epoch = "";
+  const { seen, line } = await world.joined();
+  line.say(local(1, { id: "c-1" }));
+  world.server.epoch = "e1";
+  world.server.store("of another node");
+  world.server.store("local", { id: "c-1" });
+  line.say({ t: "epoch", epoch: "e1", seq: 2 });
+  world.server.post("after");
+  await world.pass(20);
+  assert.equal(seen.take(), "epoch l-n1-1, 1, epoch e1, h1, 3");
 });
 
 test("an empty room has no epoch: the first message's is no new one", async () => {

@@ -1,0 +1,303 @@
+// The promise of resume, against real nodes: in a storm over two nodes a guest is cut a
+// thousand times and goes to and fro between them, while Redis is killed once. Everybody
+// sees every message exactly once, or is told of a gap that has it.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { test, type TestContext } from "node:test";
+import { WebSocket } from "ws";
+import { Room, type Message, type SendError, type Sent, type WebSocketClass } from "../../src/index.js";
+import { Cutter } from "../cutter.js";
+import { freePort, Program } from "../program.js";
+import { eventually, Gateway } from "./gateway.js";
+
+/** cutsWanted is how many connections the guest loses. */
+const cutsWanted = 1000;
+
+/** limitMs bounds the storm, which takes some 30 s. */
+const limitMs = 90_000;
+
+/** random is seeded (mulberry32): whose turn it is to be cut, when and where, can be had again; what the kernel makes of it cannot. */
+const seed = Number(process.env["SEED"] ?? 1);
+let state = seed;
+function random(): number {
+  state = (state + 0x6d2b79f5) | 0;
+  let x = Math.imul(state ^ (state >>> 15), state | 1);
+  x = (x + Math.imul(x ^ (x >>> 7), x | 61)) ^ x;
+  return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+}
+
+/** Step is what a guest was told: a message, or a gap. */
+interface Step {
+  readonly epoch: string;
+  readonly from: number;
+  readonly to: number;
+  readonly message?: Message;
+}
+
+/** Send is what a guest said, and what became of it. */
+interface Send {
+  readonly id: string;
+  sent?: Sent;
+  refused?: string; // the code
+}
+
+/** Plain does not offer permessage-deflate: it is in another of the room's streams. */
+class Plain extends WebSocket {
+  constructor(url: string, protocols: string[]) {
+    super(url, protocols, { perMessageDeflate: false });
+  }
+}
+
+/** Guest is a Room, what it was told and what it said. */
+class Guest {
+  readonly room: Room;
+  readonly steps: Step[] = [];
+  readonly errors: string[] = [];
+  readonly sends: Send[] = [];
+  waiting = 0; // sends without an answer
+  lost = 0; // connections, on the way or open
+  lostOpen = 0; // of them open
+  resumed = 0; // welcomes that said recovered
+  restarted = 0; // welcomes that did not, but for the first
+  hops = 0; // of resumed, from one node to another
+  wanting = 0; // requests for history though resumed, before Redis was killed
+
+  constructor(t: TestContext, readonly userId: string, port: number, socket: unknown) {
+    let before = "";
+    let node = "";
+    let whole = false;
+    this.room = new Room({
+      url: `ws://127.0.0.1:${port}`, room: "42", userId, token: "t", WebSocket: socket as WebSocketClass, backoffBaseMs: 1, backoffCapMs: 8,
+      fetch: (url, init) => {
+        if (whole && String(url).includes("/messages")) this.wanting++;
+        return fetch(url, init);
+      },
+    });
+    t.after(() => this.room.close());
+    this.room.on("state", (s) => {
+      if (s.name === "waiting") this.lost++;
+      if (s.name === "waiting" && before === "open") this.lostOpen++;
+      before = s.name;
+    });
+    this.room.on("welcome", (w) => {
+      if (w.recovered) this.resumed++;
+      else if (node !== "") this.restarted++;
+      if (w.recovered && w.node !== node) this.hops++;
+      node = w.node;
+      whole = w.recovered && this.steps.every((s) => !isLocal(s.epoch));
+    });
+    this.room.on("epoch", () => (whole = false));
+    this.room.on("message", (message) => this.steps.push({ epoch: this.room.epoch, from: message.seq, to: message.seq, message }));
+    this.room.on("gap", ({ from, to }) => this.steps.push({ epoch: this.room.epoch, from, to }));
+    this.room.on("error", (err) => this.errors.push(err.message));
+    this.room.connect();
+  }
+
+  /** say sends one message. */
+  say(): void {
+    const send: Send = { id: `${this.userId}-${this.sends.length}` };
+    this.sends.push(send);
+    this.waiting++;
+    this.room.send(`said by ${send.id}`, { id: send.id }).then(
+      (sent) => (this.waiting--, (send.sent = sent)),
+      (err: SendError) => (this.waiting--, (send.refused = err.code)),
+    );
+  }
+
+  /** local is true while the node has no Redis. */
+  get local(): boolean {
+    return isLocal(this.room.epoch);
+  }
+
+  /** gaps are those of the room's own epoch. */
+  get gaps(): Step[] {
+    return this.steps.filter((s) => !s.message && !isLocal(s.epoch));
+  }
+}
+
+test(`cut ${cutsWanted} times in a storm over two nodes, Redis killed once`, { timeout: 2 * limitMs }, async (t) => {
+  t.diagnostic(`SEED=${seed}`);
+  const redis = await Redis.start(t);
+  const settings = { BARRAGE_REDIS_ADDRS: `127.0.0.1:${redis.port}`, BARRAGE_HISTORY_MAX_MESSAGES: "100000", BARRAGE_ROOM_QUEUE_MESSAGES: "100" };
+  const nodes = [await Gateway.start(t, settings), await Gateway.start(t, settings)] as const;
+  let at = 0; // where the guest goes next
+  const cutter = await Cutter.before(() => nodes[at]!.port);
+  t.after(() => cutter.close());
+
+  const eve = new Guest(t, "eve", cutter.port, WebSocket); // is cut
+  const steady = nodes.map(({ port }, i) => new Guest(t, `steady${i}`, port, Plain));
+  const speakers = nodes.flatMap(({ port }, i) => [0, 1].map((k) => new Guest(t, `speaker${i}${k}`, port, WebSocket)));
+  const all = [eve, ...steady, ...speakers];
+  for (const guest of all) await eventually(`${guest.userId} is in`, () => guest.room.state.name === "open");
+
+  // The first fetch of a process does not notice that it was cut: undici still loads its
+  // parser then, and the guest would wait for 5 s.
+  assert.deepEqual((await readHistory(nodes[0].port)).messages, []);
+
+  const began = Date.now();
+  const storm = [...speakers.map((guest) => setInterval(() => guest.say(), 13)), setInterval(() => eve.say(), 50)];
+  t.after(() => storm.forEach(clearInterval));
+  let underWay = 0; // sends, when Redis was killed
+  let killedAt = 0; // cuts then
+  while (eve.lost < cutsWanted) {
+    assert.ok(Date.now() - began < limitMs, `not within ${limitMs} ms: ${cutsWanted} cuts; there were ${eve.lost}, and the guest is ${JSON.stringify(eve.room.state)}`);
+    // Else the cut meets whatever is there: a wait, a handshake, a request for history.
+    if (random() < 0.7) await eventually("the guest is open", () => eve.room.state.name === "open" || eve.errors.length > 0);
+    assert.deepEqual(eve.errors, []);
+    await pause(40 * random() ** 2);
+    if (random() < 0.3) cutter.cutAfter = Math.floor(4000 * random() ** 2); // amid the next handshake, welcome or batch
+    if (random() < 0.5) at = 1 - at;
+    cutter.cutAll();
+    if (killedAt === 0 && eve.lost > cutsWanted / 2) {
+      killedAt = eve.lost;
+      for (const guest of speakers) guest.say();
+      underWay = all.reduce((sum, guest) => sum + guest.waiting, 0);
+      await redis.kill();
+    }
+    const feltIt = steady.every((guest) => guest.local) && all.some((guest) => guest.sends.some((send) => send.refused));
+    if (!redis.running && eve.lost > killedAt + 30 && feltIt) await redis.restart();
+  }
+  storm.forEach(clearInterval);
+  const stormMs = Date.now() - began;
+  await eventually("every send is answered", () => all.every((guest) => guest.waiting === 0), 40_000);
+
+  const history = await readHistory(nodes[0].port);
+  await eventually("everybody has come to the end of the history", () => all.every((guest) => guest.room.epoch === history.epoch && guest.room.seq === history.messages.length));
+
+  t.diagnostic(`${eve.lost} connections cut, ${eve.lostOpen} of them open; ${eve.resumed} resumed, ${eve.hops} of them on the other node; ${eve.restarted} not`);
+  for (const guest of all) t.diagnostic(`${guest.userId}: gaps ${guest.gaps.map((g) => `${g.from}-${g.to}`).join(", ") || "none"}; with local numbers ${guest.steps.filter((s) => isLocal(s.epoch)).length} messages and gaps`);
+  const sends = all.flatMap((guest) => guest.sends);
+  const refused = sends.filter((send) => send.refused);
+  const messages = history.messages.length;
+  t.diagnostic(`${messages} messages in ${stormMs} ms, ${Math.round((1000 * messages) / stormMs)} a second; ${refused.length} refused (${[...new Set(refused.map((send) => send.refused))].join(", ")}); ${underWay} under way when Redis was killed`);
+
+  checkSends(sends, history.messages);
+  const epochs = new Map([[history.epoch, history.messages]]);
+  for (const guest of steady) addLocal(epochs, guest);
+  for (const guest of all) checkGuest(guest, epochs, history.epoch);
+  for (const guest of [...steady, ...speakers]) assert.equal(guest.lost, 0, `${guest.userId} was cut`);
+  for (const guest of steady) assert.deepEqual(guest.gaps, [], guest.userId);
+  assert.ok(killedAt > 0 && underWay > 0 && redis.running, "Redis was not killed amid the storm");
+  for (const guest of all) assert.equal(guest.wanting, 0, `${guest.userId} had to ask history for what its welcome should have had`);
+  assert.ok(eve.lostOpen < eve.lost - 20, "no handshake was cut");
+  assert.ok(eve.resumed > cutsWanted / 2 && eve.hops > cutsWanted / 10, `only ${eve.resumed} connections were resumed, ${eve.hops} on the other node`);
+});
+
+/** checkSends: what was acknowledged is in the history once, under the number that was told; what was refused is not. */
+function checkSends(sends: Send[], history: Message[]): void {
+  const stored = new Map<string, Message>();
+  for (const m of history) {
+    assert.ok(!stored.has(m.id), `${m.id} is in the history twice: ${stored.get(m.id)?.seq} and ${m.seq}`);
+    stored.set(m.id, m);
+  }
+  for (const { id, sent, refused } of sends) {
+    if (sent) assert.equal(stored.get(id)?.seq, sent.seq, `${id} was acknowledged`);
+    else assert.ok(!stored.has(id), `${id} was refused (${refused}) and is message ${stored.get(id)?.seq}`);
+    assert.notEqual(refused, "timeout", `nobody said what became of ${id}`);
+    stored.delete(id);
+  }
+  assert.deepEqual([...stored.keys()], [], "nobody said these");
+}
+
+/** addLocal adds the local epochs of a guest who has not left its node. */
+function addLocal(epochs: Map<string, Message[]>, guest: Guest): void {
+  for (const { epoch, message } of guest.steps) {
+    if (!isLocal(epoch)) continue;
+    assert.ok(message, `${guest.userId} was told of a gap in ${epoch}`);
+    const all = epochs.get(epoch) ?? [];
+    assert.equal(all.push(message), message.seq, `${guest.userId} lacks a message of ${epoch}`);
+    epochs.set(epoch, all);
+  }
+}
+
+/**
+ * checkGuest: in each epoch messages and gaps follow each other from 1 on, with nothing
+ * between but what the guest had with a local number; and no message comes twice. The
+ * guest has come to the end of the room's own epoch.
+ */
+function checkGuest(guest: Guest, epochs: Map<string, Message[]>, own: string): void {
+  const had = new Map<string, string>(); // where, by id
+  const next = new Map<string, number>();
+  const goTo = (epoch: string, from: number, to: number) => {
+    const due = next.get(epoch) ?? 1;
+    assert.ok(from >= due, `${guest.userId} was told of ${from}-${to} of ${epoch} where ${due} was due`);
+    for (let seq = due; seq < from; seq++) {
+      const id = epochs.get(epoch)?.[seq - 1]?.id ?? "";
+      assert.ok(isLocal(had.get(id) ?? ""), `${guest.userId} was told of ${from}-${to} of ${epoch} where ${due} was due, and nothing of ${seq}, ${id}, which it had in ${had.get(id)}`);
+    }
+    next.set(epoch, to + 1);
+  };
+  for (const { epoch, from, to, message } of guest.steps) {
+    goTo(epoch, from, to);
+    if (!message) continue;
+    const { id, seq, body, userId } = message;
+    assert.ok(!had.has(id), `${guest.userId} got ${id} twice: in ${had.get(id)} and ${epoch}`);
+    had.set(id, epoch);
+    assert.ok(body === `said by ${id}` && id.startsWith(`${userId}-`), `${guest.userId} got ${JSON.stringify(message)}`);
+    assert.equal(id, epochs.get(epoch)?.[seq - 1]?.id, `${guest.userId} got another message ${seq} of ${epoch} than others did`);
+  }
+  const end = epochs.get(own)!.length + 1;
+  goTo(own, end, end);
+  assert.deepEqual(guest.errors, [], guest.userId);
+}
+
+/** isLocal says that an epoch is of one node without Redis. */
+function isLocal(epoch: string): boolean {
+  return epoch.startsWith("l-");
+}
+
+/** History is all of a room: message i has seq i+1. */
+interface History {
+  readonly epoch: string;
+  readonly messages: Message[];
+}
+
+/** readHistory reads it page by page, without the client. */
+async function readHistory(port: number): Promise<History> {
+  const messages: Message[] = [];
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/rooms/42/messages?after=${messages.length}&limit=1000`);
+    assert.equal(response.status, 200);
+    const page = (await response.json()) as History & { seq: number };
+    for (const m of page.messages) assert.equal(messages.push(m), m.seq, "the history has a hole");
+    if (messages.length >= page.seq) return { epoch: page.epoch, messages };
+  }
+}
+
+/** Redis is a redis-server that keeps what it has acknowledged. */
+class Redis {
+  readonly #dir = mkdtempSync(join(tmpdir(), "barrage-resume-"));
+  #program: Program | undefined;
+
+  private constructor(readonly port: number) {}
+
+  /** start starts one that ends with the test. */
+  static async start(t: TestContext): Promise<Redis> {
+    const redis = new Redis(await freePort());
+    t.after(async () => {
+      await redis.kill();
+      rmSync(redis.#dir, { recursive: true });
+    });
+    await redis.restart();
+    return redis;
+  }
+
+  get running(): boolean {
+    return this.#program?.running ?? false;
+  }
+
+  /** restart starts it with the data that it has. */
+  async restart(): Promise<void> {
+    const args = ["--bind", "127.0.0.1", "--port", String(this.port), "--dir", this.#dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+    [this.#program] = await Program.start("redis-server", args, /Ready to accept/);
+  }
+
+  /** kill kills it by SIGKILL, and returns when it is gone. */
+  async kill(): Promise<void> {
+    await this.#program?.end("SIGKILL");
+  }
+}

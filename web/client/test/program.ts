@@ -1,0 +1,116 @@
+// Programs that tests start: nodes, redis-servers. They end with the test that started
+// them, and with its process, however that ends.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+
+/** startMs bounds the time until a program is ready. */
+const startMs = 30_000;
+
+/** keptLog bounds what is kept of what a program says, in characters. */
+const keptLog = 20_000;
+
+/** mortal is before a command: with it the kernel ends a program whose starter is gone, whatever ended that. */
+const mortal = process.platform === "linux" ? ["setpriv", "--pdeathsig", "KILL"] : ["env"];
+
+/** Program is one that runs. */
+export class Program {
+  /** log is the newest of what it has said, to either stream. */
+  log = "";
+  readonly #process: ChildProcess;
+  #heard = () => {}; // called when there is more in log
+
+  private constructor(process: ChildProcess) {
+    this.#process = process;
+    for (const stream of [process.stdout!, process.stderr!]) {
+      stream.setEncoding("utf8").on("data", (data: string) => {
+        this.log = (this.log + data).slice(-keptLog);
+        this.#heard();
+      });
+    }
+  }
+
+  /** start starts a program and returns it and what ready matched, when it has said that. Of our environment it has the PATH only. */
+  static async start(command: string, args: string[], ready: RegExp, env: Record<string, string> = {}): Promise<[Program, RegExpExecArray]> {
+    const child = spawn(mortal[0]!, [...mortal.slice(1), command, ...args], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    const program = new Program(child);
+    try {
+      return [program, await program.#said(ready)];
+    } catch (err) {
+      await program.end("SIGKILL");
+      throw new Error(`cannot start ${command}: ${(err as Error).message}\n${program.log}`);
+    }
+  }
+
+  /** running is false once it has ended. */
+  get running(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** kill sends a signal. */
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** end sends a signal and returns when the program is gone. */
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    if (!this.running || this.#process.pid === undefined) return;
+    const gone = once(this.#process, "exit");
+    this.kill(signal);
+    await gone;
+  }
+
+  #said(ready: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const fail = (err: Error) => (clearTimeout(limit), reject(err));
+      const limit = setTimeout(() => fail(new Error(`not ready within ${startMs} ms`)), startMs);
+      this.#heard = () => {
+        const match = ready.exec(this.log);
+        if (!match) return;
+        clearTimeout(limit);
+        this.#heard = () => {};
+        resolve(match);
+      };
+      this.#process.once("error", fail);
+      this.#process.once("close", () => fail(new Error("it ended")));
+    });
+  }
+}
+
+/** startRedis starts a redis-server that keeps nothing. */
+export async function startRedis(): Promise<{ program: Program; port: number }> {
+  const port = await freePort();
+  const [program] = await Program.start("redis-server", ["--bind", "127.0.0.1", "--port", String(port), "--save", ""], /Ready to accept/);
+  return { program, port };
+}
+
+/**
+ * freePort returns a port below those that the kernel gives to connections: one of these
+ * could take it while the program that it is for is not there.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const probe = createServer().listen(port, "127.0.0.1");
+    const free = await once(probe, "listening").then(() => true, () => false);
+    if (!free && tries < 20) continue;
+    if (!free) throw new Error(`cannot find a free port: ${port} is taken, as were ${tries - 1} others`);
+    probe.close();
+    await once(probe, "close");
+    return port;
+  }
+}
+
+/**
+ * chromium is how Chromium is started: that of CHROMIUM, or Debian's, or Chrome. Root has no sandbox.
+ * It ends when the pipe to it does, so no signal of ours is caught: a test that hangs can be ended.
+ */
+export const chromium = {
+  executablePath: process.env["CHROMIUM"] ?? ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync) ?? "chromium",
+  chromiumSandbox: process.getuid?.() !== 0,
+  handleSIGINT: false,
+  handleSIGTERM: false,
+  handleSIGHUP: false,
+};
