@@ -6,7 +6,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help run build test check race lint fmt bench fuzz clean setup
+.PHONY: help run build test check race web lint fmt bench fuzz clean setup
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,7 +17,7 @@ run: build ## Run a node on :9000, no Redis needed; Ctrl-C ends it
 build: ## Build bin/barrage
 	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) .
 
-test: setup check ## Install what the tests need, then run every check and every test
+test: setup check web ## Install what the tests need, then run every check and every test
 
 check: lint ## Lint, format, tidy, benchmarks once, tests with the race detector
 	@go mod tidy -diff
@@ -26,6 +26,11 @@ check: lint ## Lint, format, tidy, benchmarks once, tests with the race detector
 
 race: ## Tests only, shuffled, with the race detector
 	@go test -race -shuffle=on ./...
+
+web: build ## Check and test the client and the page of web/, in Node and in Chromium
+	@.ci/setup web
+	@npm --prefix web/client run --silent verify
+	@npm --prefix web/page run --silent verify
 
 lint: $(LINT) ## Lint and format, without changing anything
 	@$(LINT) config verify
@@ -42,11 +47,11 @@ bench: build ## Benchmarks (BENCH=regexp), then the memory of 10,000 idle connec
 fuzz: ## Fuzz every target for FUZZTIME (20s)
 	@.ci/fuzz $(FUZZTIME)
 
-setup: ## Install redis-server and the linter, where they are missing
+setup: ## Install what the tests need and the machine lacks
 	@.ci/setup
 
 $(LINT): .golangci-lint-version
 	@.ci/setup lint
 
 clean: ## Remove what was built
-	@rm -rf bin .bin .bench.out
+	@rm -rf bin .bin .bench.out web/*/node_modules web/*/.test web/*/.out web/*/shots

@@ -4,14 +4,19 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import * as playwright from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { chromium } from "../../client/test/program.js";
 
 export const desktop = { viewport: { width: 1280, height: 800 } } satisfies BrowserContextOptions;
 export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 } satisfies BrowserContextOptions;
 
-/** launch starts Chromium: that of CHROMIUM, or Debian's. */
+/** patience bounds each wait for the page, in ms: machines are slow at times. */
+export const patience = 30_000;
+
+/** launch starts Chromium. */
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--enable-precise-memory-info", "--js-flags=--expose-gc"] });
+  return playwright.chromium.launch({ ...chromium, args: ["--enable-precise-memory-info", "--js-flags=--expose-gc"] });
 }
 
 /** Pages opens pages and collects what goes wrong in them. */
@@ -20,16 +25,37 @@ export class Pages {
 
   constructor(private readonly browser: Browser) {}
 
-  async open(url: string, options: BrowserContextOptions = desktop): Promise<Page> {
+  /** open opens a page; prepare is called before the page loads. */
+  async open(url: string, options: BrowserContextOptions = desktop, prepare?: (page: Page) => Promise<void>): Promise<Page> {
     const context = await this.browser.newContext({ locale: "en-US", colorScheme: "light", ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(8000);
+    page.setDefaultTimeout(patience);
     page.on("pageerror", (err) => this.errors.push(String(err)));
     page.on("console", (m) => {
       if (m.type() === "error" && !/Failed to load resource|WebSocket connection/.test(m.text())) this.errors.push(m.text()); // A server that is down is no error of the page's.
     });
-    return page.goto(url).then(() => page);
+    await prepare?.(page);
+    await page.goto(url);
+    return page;
   }
+}
+
+/** focused names the element that has the focus. */
+export function focused(page: Page): Promise<string | undefined> {
+  return page.evaluate(() => document.activeElement?.id || document.activeElement?.className || document.activeElement?.tagName);
+}
+
+/** frames lets n frames pass, and returns the most elements that stood in the page, and in its list, in any of them. */
+export function frames(page: Page, n: number): Promise<{ elements: number; rows: number }> {
+  return page.evaluate(async (n) => {
+    const most = { elements: 0, rows: 0 };
+    for (; n > 0; n--) {
+      await new Promise(requestAnimationFrame);
+      most.elements = Math.max(most.elements, document.querySelectorAll("*").length);
+      most.rows = Math.max(most.rows, document.querySelectorAll("#rows li").length);
+    }
+    return most;
+  }, n);
 }
 
 /** shoot keeps a screenshot in shots/, which is not committed. */
@@ -38,7 +64,7 @@ export async function shoot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: `shots/${name}.png` });
 }
 
-/** Static serves the built page; stop it at the end. */
+/** serve serves the built page; stop it at the end. */
 export async function serve(): Promise<{ url: string; stop: () => void }> {
   const page = readFileSync("../room.html", "utf8"), policy = ["default-src 'none'", "img-src data:", "connect-src 'self'"];
   for (const [, tag, inner] of page.matchAll(/<(style|script)>(.*?)<\//gs)) policy.push(`${tag}-src 'sha256-${createHash("sha256").update(inner!).digest("base64")}'`);

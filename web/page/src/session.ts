@@ -240,7 +240,9 @@ export class Session {
     field.dataset["state"] = name;
     const sending = this.sends > 0 && performance.now() - this.sendingSince > 400;
     $("wait").textContent = name === "waiting" ? ` · ${t("waiting", { n: Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) })}` : sending ? ` · ${t("sending")}` : "";
-    show($("now"), name === "waiting" ? t("now") : name === "closed" ? t("again") : "");
+    const now = $("now"), focused = now === document.activeElement;
+    show(now, name === "waiting" ? t("now") : name === "closed" ? t("again") : "");
+    if (focused && now.hidden) $("log").focus({ preventScroll: true }); // Else the focus is lost.
   }
 
   private showCounters(): void {
