@@ -7,13 +7,13 @@ import { startRedis } from "../../client/test/program.js";
 import { desktop, focused, launch, Pages, phone, shoot } from "./browser.js";
 import { Node } from "./node.js";
 
-let browser: Browser, pages: Pages, first: Node, second: Node;
+let browser: Browser, pages: Pages, first: Node, second: Node, redis: Awaited<ReturnType<typeof startRedis>>;
 const ends: (() => Promise<unknown>)[] = []; // Of what was started, also where the rest could not be.
 before(async () => {
   browser = await launch();
   ends.push(() => browser.close());
   pages = new Pages(browser);
-  const redis = await startRedis();
+  redis = await startRedis();
   ends.push(() => redis.program.end("SIGKILL"));
   first = await Node.start(redis.port);
   ends.push(() => first.kill());
@@ -109,3 +109,23 @@ for (const how of ["stop", "kill"] as const) {
     await Promise.all([ann, bob].map((page) => page.context().close()));
   });
 }
+
+test("the store goes away and comes back: the page says so, keeps what was said, and shows nothing twice", async () => {
+  const ann = await join(first, "alone", "Ann"), bob = await join(second, "alone", "Bob");
+  await say(ann, "before");
+  await saw(bob, "before");
+  redis.program.kill("SIGSTOP");
+  await say(ann, "meanwhile");
+  await note(ann, "Part of the room is out of reach");
+  await saw(ann, "meanwhile");
+  assert.deepEqual(await bodies(ann), ["before", "meanwhile"]);
+  redis.program.kill("SIGCONT");
+  await note(ann, "The whole room is here again");
+  await saw(bob, "meanwhile");
+  await say(bob, "after");
+  for (const page of [ann, bob]) await saw(page, "after");
+  for (const page of [ann, bob]) assert.deepEqual(await bodies(page), ["before", "meanwhile", "after"]);
+  await ann.locator("#rows .mine", { hasText: "before" }).getByRole("button").click(); // It is of this count again.
+  await note(bob, "Ann recalled a message");
+  await Promise.all([ann, bob].map((page) => page.context().close()));
+});

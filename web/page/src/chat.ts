@@ -15,6 +15,8 @@ export interface Note {
 export interface Row {
   message?: Message;
   note?: Note;
+  /** epoch that the message's seq counts in; the list sets it. */
+  epoch?: string;
   /** takenBack says who recalled the message. */
   takenBack?: string;
 }
@@ -41,7 +43,8 @@ export interface ChatOptions {
 export class Chat {
   private rows: Row[] = [];
   private readonly heights = new Heights(guess);
-  private readonly bySeq = new Map<number, Row>();
+  private readonly bySeq = new Map<number, Row>(); // Of the epoch of now.
+  private epoch = "";
   private drawn = new Map<Row, HTMLElement>();
   private dirty = false;
   private stuck = true; // The list follows the newest row.
@@ -58,13 +61,24 @@ export class Chat {
     new ResizeObserver(() => this.change()).observe(o.log);
   }
 
-  /** firstSeq is that of the oldest message kept; undefined where there is none. */
+  /** firstSeq is that of the oldest message kept; undefined where there is none, or it is of another epoch. */
   get firstSeq(): number | undefined {
-    return this.rows.find((row) => row.message)?.message?.seq;
+    const first = this.rows.find((row) => row.message);
+    return first?.epoch === this.epoch ? first.message?.seq : undefined;
+  }
+
+  /** count goes on in another epoch: what was said before stays, but cannot be recalled while that lasts. */
+  count(epoch: string): void {
+    if (epoch === this.epoch) return;
+    this.epoch = epoch;
+    this.bySeq.clear();
+    for (const row of this.rows) if (row.message && row.epoch === epoch) this.bySeq.set(row.message.seq, row);
+    this.redraw();
   }
 
   /** add appends a row; the oldest ones go where there are too many. */
   add(row: Row): void {
+    row.epoch = this.epoch;
     this.rows.push(row);
     this.heights.append(1);
     this.remember(row);
@@ -93,6 +107,7 @@ export class Chat {
 
   /** addOlder puts rows above all others without moving what is read. */
   addOlder(rows: Row[]): void {
+    for (const row of rows) row.epoch = this.epoch;
     this.rows.unshift(...rows);
     this.heights.prepend(rows.length);
     rows.forEach((row) => this.remember(row));
@@ -223,7 +238,7 @@ export class Chat {
     clock.title = fullTime(message.ts);
     text.append(who, element("span", "body", message.body), " ", clock);
     node.append(face, text);
-    if (mine && this.o.mayRecall(message)) node.append(this.recallButton(message));
+    if (mine && row.epoch === this.epoch && this.o.mayRecall(message)) node.append(this.recallButton(message));
     return node;
   }
 

@@ -16,6 +16,7 @@ type Listeners = { [E in keyof RoomEvents]: ((...args: RoomEvents[E]) => void)[]
 
 /** Demo is a room that makes its messages up. */
 export class Demo implements Source {
+  readonly epoch = "demo";
   /** rate is messages a second. */
   rate: number;
   private readonly listeners: Listeners = { welcome: [], message: [], recalled: [], gap: [], counters: [], system: [], epoch: [], state: [], error: [] };
@@ -42,7 +43,7 @@ export class Demo implements Source {
     const now = Date.now();
     for (let i = 200; i > 0; i--) this.make(now - i * 7000);
     this.emit("welcome", {
-      room: "demo", userId: this.me, node: "demo", epoch: "demo", seq: this.seq, online: this.online, likes: this.likes, total: this.seq, recovered: false,
+      room: "demo", userId: this.me, node: "demo", epoch: this.epoch, seq: this.seq, online: this.online, likes: this.likes, total: this.seq, recovered: false,
       limits: { maxBodyBytes: 2000, ratePerSecond: 5, burst: 10 },
     });
     for (const m of this.recent.slice(-30)) this.emit("message", m, { history: true });

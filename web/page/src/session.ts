@@ -1,6 +1,7 @@
 // One stay in one room: what comes from the source goes to the list, the sky and the counters.
 
 import { BarrageError, type Counters, type Message, type State } from "../../client/src/index.js";
+import { isLocal } from "../../client/src/stream.js";
 import { Announcer } from "./announce.js";
 import { Chat } from "./chat.js";
 import { $, hueOf } from "./dom.js";
@@ -43,6 +44,7 @@ export class Session {
   private combo = 0;
   private sendingSince = 0;
   private sends = 0;
+  private alone = false; // The node has lost the others.
   private flies = true;
   private noticeTimer = 0;
 
@@ -119,20 +121,26 @@ export class Session {
       source.on("gap", ({ from, to }) => this.chat.addGap(to - from + 1)),
       source.on("counters", (c) => this.counters(c)),
       source.on("system", ({ message }) => this.notice(message)),
-      source.on("epoch", () => {
-        this.empty();
-        this.chat.add({ note: { note: "epoch", blanks: {} } });
-      }),
+      source.on("epoch", ({ epoch }) => this.epoch(epoch)),
     ];
   }
 
   private empty(): void {
     this.chat.clear();
     this.sky.clear();
-    this.atBeginning = false;
+    this.atBeginning = this.alone = false;
+  }
+
+  /** epoch: counting goes on in another one. */
+  private epoch(epoch: string): void {
+    const note = isLocal(epoch) ? "alone" : this.alone ? "together" : "epoch";
+    this.alone = isLocal(epoch);
+    this.chat.count(epoch);
+    this.chat.add({ note: { note, blanks: {} } });
   }
 
   private message(m: Message, history: boolean): void {
+    this.chat.count(this.source!.epoch); // An empty room had none.
     const mine = m.userId === this.me, now = performance.now();
     if (history || m.recalled) return this.chat.add({ message: m });
     this.skew = Date.now() - m.ts;
