@@ -27,6 +27,7 @@ check: lint ## Lint, format, tidy, benchmarks once, tests with the race detector
 race: ## Tests only, shuffled, with the race detector
 	@go test -race -shuffle=on ./...
 
+web: export PATH := $(TOOLS)/node/bin:$(PATH)
 web: build ## Check and test the client and the page of web/, in Node and in Chromium
 	@.ci/setup web
 	@npm --prefix web/client run --silent verify
