@@ -108,6 +108,26 @@ func BenchmarkNewDraft(b *testing.B) {
 	}
 }
 
+// BenchmarkNativeSend is a send from the frame's payload to the draft: decoded, checked and
+// encoded by sonic.
+func BenchmarkNativeSend(b *testing.B) {
+	for name, payload := range map[string]string{
+		"plain": `{"t":"send","id":"c-17","body":"弹幕 hello"}`,
+		"gift":  `{"t":"send","id":"c-17","kind":"gift","body":"弹幕 hello","ext":{"gift":"rose","n":[1,2]}}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				op, err := codec.ParseOp([]byte(payload), 4096)
+				if err != nil {
+					b.Fatal(err)
+				}
+				codec.NewNativeDraft("1", "3", &op, 1648368380132)
+			}
+		})
+	}
+}
+
 func BenchmarkParseEvent(b *testing.B) {
 	for _, n := range []int{1, 50} {
 		b.Run(fmt.Sprintf("messages=%d", n), func(b *testing.B) {
