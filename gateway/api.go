@@ -111,6 +111,7 @@ func (s *Server) joinGroup(ctx context.Context, user string, p *params) envelope
 	if p.bad != nil {
 		return envelope{}
 	}
+	s.joins.settle(ctx)
 	added, err := s.store.Join(ctx, user, group)
 	switch {
 	case err != nil:
@@ -123,6 +124,7 @@ func (s *Server) joinGroup(ctx context.Context, user string, p *params) envelope
 
 // listGroup serves /user/listGroup.
 func (s *Server) listGroup(ctx context.Context, user string, _ *params) envelope {
+	s.joins.settle(ctx)
 	groups, err := s.store.Rooms(ctx, user)
 	if err != nil {
 		return s.unavailable("list the groups", err)

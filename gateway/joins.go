@@ -20,6 +20,9 @@ const (
 	// that says it can be used; while it says it cannot, the batch waits.
 	joinTries = 7
 	joinPause = 250 * time.Millisecond
+	// joinSettle is how long a call of the HTTP API waits for memberships that were noted
+	// before it. They are written within a round trip, unless there is an arrival wave.
+	joinSettle = time.Second
 )
 
 var errJoinQueueFull = errors.New("too many memberships wait for the store")
@@ -31,6 +34,7 @@ type joins struct {
 	srv     *Server
 	queue   chan codec.Membership // sent by handshakes, received by run; never closed
 	waiting atomic.Int64          // not yet written or given up
+	noted   atomic.Int64          // all that ever were; counted after waiting, so noted - waiting is never too much
 }
 
 func newJoins(s *Server) *joins {
@@ -40,11 +44,23 @@ func newJoins(s *Server) *joins {
 // add notes a membership. It never blocks.
 func (j *joins) add(m codec.Membership) {
 	j.waiting.Add(1)
+	j.noted.Add(1)
 	select {
 	case j.queue <- m:
 	default:
 		j.give(1, errJoinQueueFull)
 	}
+}
+
+// settle waits until what was noted so far is written, for at most joinSettle: who connected
+// and then asks for its rooms shall find them. Without a store there is nothing to wait for.
+func (j *joins) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, joinSettle)
+	defer cancel()
+	upTo := j.noted.Load()
+	_ = waitUntil(ctx, func() bool { // Late is no error: the answer is that of a moment ago.
+		return j.noted.Load()-j.waiting.Load() >= upTo || j.srv.store.State() != nil
+	})
 }
 
 // run writes until ctx ends.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"barrage/codec"
 )
@@ -115,4 +116,32 @@ func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 	}
 	close(store.block)
 	wantWritten(t, j)
+}
+
+// TestJoins_Settle: who asks for its rooms waits for the memberships noted before, not for
+// later ones, and not for ever.
+func TestJoins_Settle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &joinStore{block: make(chan struct{})}
+		j := runJoins(t, store)
+		j.settle(t.Context()) // nothing was noted
+		j.add(codec.Membership{UserID: "u", Room: "1"})
+		began := time.Now()
+		j.settle(t.Context())
+		if waited := time.Since(began); waited != joinSettle {
+			t.Errorf("waited %v for a store that does not answer; want %v", waited, joinSettle)
+		}
+		go func() { // ends with the first settle
+			j.add(codec.Membership{UserID: "later", Room: "1"})
+			store.block <- struct{}{}
+		}()
+		j.settle(t.Context())
+		store.mu.Lock()
+		got := len(store.got)
+		store.mu.Unlock()
+		if got != 1 {
+			t.Errorf("%d memberships were written when the wait ended; want the first alone", got)
+		}
+		close(store.block)
+	})
 }

@@ -130,8 +130,8 @@ func (s *Server) authorized(ctx context.Context, v visitor) (bool, *refusal) {
 }
 
 // member reports whether the user may be in the room, and with room.auto_join makes
-// it so, a moment later: the membership is only what /user/listGroup shows, so nobody
-// waits for it, and a store that does not answer keeps nobody out.
+// it so, a moment later: the membership is only what the HTTP API shows, which waits for
+// it. So nobody does here, and a store that does not answer keeps nobody out.
 func (s *Server) member(ctx context.Context, user, id string) (bool, *refusal) {
 	if s.cfg.AutoJoin {
 		s.joins.add(codec.Membership{UserID: user, Room: id})
