@@ -294,7 +294,9 @@ func numberIn(id string) int {
 func (s *crooked) write(e *end) {
 	for frame := range e.out {
 		if frame == nil {
-			_ = e.conn.Close() // orderly: what was written before still arrives
+			// Orderly, and one way: what was written before still arrives, and what a speaker
+			// says until it finds out is heard, as it counts it.
+			_ = e.conn.(counted).Conn.(*net.TCPConn).CloseWrite()
 			continue
 		}
 		for at := 0; at < len(frame); {
