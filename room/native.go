@@ -142,15 +142,8 @@ func (r *Room) tellEpochLocked() {
 		return
 	}
 	r.nativesLocked(func(st *stream) {
-		switch {
-		case st.epoch != r.pos.Epoch || st.next > r.pos.Seq+1:
-			if st.epoch != "" {
-				st.control(codec.EpochText(r.pos.Epoch, r.pos.Seq))
-			}
-		case st.next < r.pos.Seq+1:
-			st.control(codec.GapText(st.next, r.pos.Seq, codec.GapLost))
-		}
-		st.epoch, st.next = r.pos.Epoch, r.pos.Seq+1
+		st.move(r.pos.Epoch, r.pos.Seq+1)
+		st.wake()
 	})
 }
 

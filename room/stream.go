@@ -101,6 +101,7 @@ func (s *stream) append(messages []codec.Entry) {
 			epoch, seq = s.room.localEpoch(), local+uint64(i)+1
 		}
 		s.move(epoch, seq)
+		s.next = seq + 1
 		s.seqs.note(epoch, s.log.count(), seq)
 		s.log.add(now,
 			func(dst []byte) []byte { return codec.AppendBatchBegin(dst, epoch, seq) },
@@ -118,12 +119,13 @@ func (s *stream) append(messages []codec.Entry) {
 func (s *stream) move(epoch string, seq uint64) {
 	now := s.room.hall.coarse.Load()
 	switch {
-	case s.epoch != epoch && s.epoch != "": // a room without messages has none
+	case s.epoch == "": // a room without messages has none
+	case s.epoch != epoch || s.next > seq:
 		s.log.control(codec.EpochText(epoch, seq-1), now)
-	case s.next < seq && s.epoch == epoch:
+	case s.next < seq:
 		s.log.control(codec.GapText(s.next, seq-1, codec.GapLost), now)
 	}
-	s.epoch, s.next = epoch, seq+1
+	s.epoch, s.next = epoch, seq
 }
 
 // control puts text that is no message into the log, for native members. room.mu must be
