@@ -87,10 +87,15 @@ func (l *log) append(text string, now int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now = now
+	l.frameTextLocked(text, 1)
+}
+
+// frameTextLocked frames text, which is so many messages, at the log's end. l.mu must be held.
+func (l *log) frameTextLocked(text string, messages int) {
 	size := codec.FrameHeaderLen(len(text)) + len(text)
 	seg := l.lastWithRoom(size)
 	seg.buf = codec.AppendFrame(seg.buf, codec.OpText, text)
-	l.appendedLocked(seg, size, 1)
+	l.appendedLocked(seg, size, messages)
 }
 
 // appendedLocked notes that size bytes with messages came to the end of seg, and drops
@@ -126,10 +131,7 @@ func (l *log) control(text string, now int64) {
 	defer l.mu.Unlock()
 	l.sealLocked()
 	l.now = now
-	size := codec.FrameHeaderLen(len(text)) + len(text)
-	seg := l.lastWithRoom(size)
-	seg.buf = codec.AppendFrame(seg.buf, codec.OpText, text)
-	l.appendedLocked(seg, size, 0)
+	l.frameTextLocked(text, 0)
 }
 
 // maxBatchBytes ends a batch: a browser parses that much in about a millisecond, and it is
