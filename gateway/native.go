@@ -175,14 +175,7 @@ func (s *Server) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room
 	c := s.newSession(v)
 	c.room, c.flavour = rm, f
 	a := rm.EnterNative(&c.member, c, f, since, read)
-	welcome := codec.AppendFrame(nil, codec.OpText, s.welcome(v, rm, a))
-	if bad := s.takeOver(w, v, c, welcome); bad != nil {
-		rm.Leave(&c.member)
-		rm.Release()
-		return bad
-	}
-	rm.Attach(&c.member)
-	return nil
+	return s.takeOverMember(w, v, c, codec.AppendFrame(nil, codec.OpText, s.welcome(v, rm, a)))
 }
 
 // welcome is the first frame's text.

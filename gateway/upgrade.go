@@ -176,13 +176,18 @@ func (s *Server) newSession(v visitor) *session {
 func (s *Server) upgradeToChat(w http.ResponseWriter, v visitor, rm *room.Room) *refusal {
 	c := s.newSession(v)
 	c.room = rm
-	welcome := rm.Enter(&c.member, c)
+	return s.takeOverMember(w, v, c, rm.Enter(&c.member, c))
+}
+
+// takeOverMember is takeOver for a session whose member has entered its room, which it
+// leaves on a refusal.
+func (s *Server) takeOverMember(w http.ResponseWriter, v visitor, c *session, welcome []byte) *refusal {
 	if bad := s.takeOver(w, v, c, welcome); bad != nil {
-		rm.Leave(&c.member)
-		rm.Release()
+		c.room.Leave(&c.member)
+		c.room.Release()
 		return bad
 	}
-	rm.Attach(&c.member)
+	c.room.Attach(&c.member)
 	return nil
 }
 
