@@ -2,8 +2,6 @@
 package gateway
 
 import (
-	"bytes"
-	"compress/flate"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -12,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws/wsflate"
 
 	"barrage/codec"
 )
@@ -71,18 +71,11 @@ func compressed(payload []byte) []byte {
 // deflated is text as permessage-deflate has it on the wire (RFC 7692 section 7.2.1).
 func deflated(tb testing.TB, text string) []byte {
 	tb.Helper()
-	var buf bytes.Buffer
-	w, err := flate.NewWriter(&buf, flate.BestCompression)
+	b, err := wsflate.DefaultHelper.Compress([]byte(text))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := w.Write([]byte(text)); err != nil {
-		tb.Fatal(err)
-	}
-	if err := w.Flush(); err != nil {
-		tb.Fatal(err)
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\x00\x00\xff\xff"))
+	return b
 }
 
 func closedProtocolError(t *testing.T) {

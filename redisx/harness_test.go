@@ -15,6 +15,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"barrage/codec"
+	"barrage/internal/redistest"
 	"barrage/redisx"
 )
 
@@ -104,22 +105,10 @@ func (h *harness) wantReady(t *testing.T) {
 	})
 }
 
-// eventually waits until ok says yes; it fails the test with the last detail otherwise.
+// eventually is [redistest.Eventually] with this package's patience.
 func eventually(t *testing.T, what string, ok func() (bool, string)) {
 	t.Helper()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.Now().Add(patience)
-	for {
-		done, detail := ok()
-		if done {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after %v it is still not so that %s: %s", patience, what, detail)
-		}
-		<-ticker.C
-	}
+	redistest.Eventually(t, patience, what, ok)
 }
 
 // rawClient talks to Redis past the store.

@@ -2,27 +2,21 @@ package swarm
 
 import (
 	"bytes"
-	"compress/flate"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/gobwas/ws/wsflate"
 )
 
 // deflate is a text as a server sends it, without what the wire leaves out.
 func deflate(tb testing.TB, text string) []byte {
 	tb.Helper()
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestSpeed)
+	b, err := wsflate.DefaultHelper.Compress([]byte(text))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := w.Write([]byte(text)); err != nil {
-		tb.Fatal(err)
-	}
-	if err := w.Flush(); err != nil {
-		tb.Fatal(err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff"))
+	return b
 }
 
 // batchOf is a batch of messages, the first of which has number first.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/redistest"
 	"barrage/redisx"
 	"barrage/room"
 )
@@ -303,22 +304,10 @@ func (n *node) write(ctx context.Context) {
 	}
 }
 
-// eventually waits until ok says yes; it fails the test with the last detail otherwise.
+// eventually is [redistest.Eventually] with this package's patience.
 func eventually(t *testing.T, what string, ok func() (bool, string)) {
 	t.Helper()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.Now().Add(patience)
-	for {
-		done, detail := ok()
-		if done {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after %v it is still not so that %s: %s", patience, what, detail)
-		}
-		<-ticker.C
-	}
+	redistest.Eventually(t, patience, what, ok)
 }
 
 // tail keeps the last of what was logged.

@@ -74,16 +74,10 @@ func (s *Server) hostPort() (host, port string) {
 	return host, port
 }
 
-// await waits until ok.
+// await waits until ok, as long as servers may take.
 func await(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(readyTimeout); !ok(); <-ticker.C {
-		if time.Now().After(deadline) {
-			tb.Fatalf("after %v it is still not so that %s", readyTimeout, what)
-		}
-	}
+	Eventually(tb, readyTimeout, what, func() (bool, string) { return ok(), "" })
 }
 
 // StartReplica starts a server that copies master, and waits until it has.
@@ -160,10 +154,13 @@ func (s *Server) busPort() string {
 }
 
 // Addrs are the addresses of all nodes.
-func (c *Cluster) Addrs() []string {
-	var all []string
-	for _, n := range c.Nodes {
-		all = append(all, n.Addr)
+func (c *Cluster) Addrs() []string { return addrs(c.Nodes) }
+
+// addrs are the addresses of servers.
+func addrs(servers []*Server) []string {
+	all := make([]string, len(servers))
+	for i, s := range servers {
+		all[i] = s.Addr
 	}
 	return all
 }

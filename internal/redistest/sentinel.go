@@ -40,13 +40,7 @@ func StartSentinels(tb testing.TB) *Sentinels {
 }
 
 // Addrs are the addresses of the sentinels.
-func (s *Sentinels) Addrs() []string {
-	var all []string
-	for _, one := range s.Sentinels {
-		all = append(all, one.Addr)
-	}
-	return all
-}
+func (s *Sentinels) Addrs() []string { return addrs(s.Sentinels) }
 
 // KillMaster kills the master and returns when the sentinels have made its replica the
 // master.
