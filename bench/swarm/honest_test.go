@@ -114,7 +114,9 @@ var wrongs = []func(pair, k int) []int{
 			if k == 40 {
 				return nil
 			}
-			return behind(k, 20, 9)
+			// Of two speakers with 30 messages each, whoever said message 5 said one of the
+			// next 31 too, however the machine lets one of them run ahead.
+			return behind(k, 5, 31)
 		case 4: // a double is not out of order
 			if k == 30 {
 				return []int{k, k - 4}
@@ -124,9 +126,9 @@ var wrongs = []func(pair, k int) []int{
 	},
 	func(pair, k int) []int { // connections end
 		switch {
-		case pair == 2 && k == 15: // all speakers are known by now
+		case pair == 2 && k == 31: // both speakers are known by now: each has 30 messages
 			return []int{hangUp}
-		case pair == 3 && k == 25:
+		case pair == 3 && k == 45:
 			return []int{k, k, hangUp}
 		}
 		return []int{k}
