@@ -2,6 +2,7 @@ package room
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -299,8 +300,8 @@ func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
 	say("u", "2")
 	say("v", "2")
 	f.settle()
-	if r.ahead != 4 {
-		t.Errorf("%d messages are ahead of the store; want 4", r.ahead)
+	if r.ahead != 3 { // what waits does not wait twice
+		t.Errorf("%d messages are ahead of the store; want 3", r.ahead)
 	}
 	wantFrames(t, m, "1:u1,2:u2,3:v2@l-n1-1/1")
 	wantInfos(t, old, "u1", "u2", "v2")
@@ -309,6 +310,48 @@ func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
 	f.settle()
 	if s := f.hall.Stats(); s.Waiting != 0 || r.ahead != 0 || r.local || r.heardIDs != nil {
 		t.Errorf("at rest %d messages wait, ahead %d, local %v, ids %v", s.Waiting, r.ahead, r.local, r.heardIDs)
+	}
+}
+
+// TestNative_TriedAgainWaitsOnce: a client that is cut again and again while the store is away does
+// not fill the queue, and hears over its last connection what became of its message.
+func TestNative_TriedAgainWaitsOnce(t *testing.T) {
+	for _, noLocal := range []bool{false, true} {
+		t.Run(fmt.Sprintf("NoLocal=%v", noLocal), func(t *testing.T) {
+			var got []string
+			f := newFixture(t, func(c *Config) { c.QueueMessages, c.NoLocal = 2, noLocal },
+				Hooks{Answer: func(a Answer) { got = append(got, fmt.Sprintf("%v %s %s %d", a.From, a.ID, a.Code, a.Seq)) }})
+			r := f.open("1")
+			m := f.join(r)
+			f.store.set(func(s *fakeStore) { s.fail = errAway })
+			say := func(from Author, user, id string) error {
+				return r.PostNative(from, user, &codec.Op{ID: id, Body: user + id}, f.now)
+			}
+			if err := say("1st", "u", "in flight"); err != nil {
+				t.Fatal(err)
+			}
+			f.settle() // a try fails
+			f.hall.Away(errAway)
+			for _, from := range []string{"1st", "2nd", "3rd"} {
+				for _, id := range []string{"in flight", "waits"} {
+					if err := say(from, "u", id); err != nil {
+						t.Fatalf("the %s try of %q: %v", from, id, err)
+					}
+				}
+			}
+			if err := say("1st", "v", "waits"); !errors.Is(err, ErrBusy) {
+				t.Errorf("another's message: %v; want that the queue is full", err)
+			}
+			f.back()
+			f.settle()
+			if want := "[3rd in flight  1 3rd waits  2]"; fmt.Sprint(got) != want {
+				t.Errorf("answers %v; want %v", got, want)
+			}
+			wantInfos(t, m, "uin flight", "uwaits")
+			if s := f.hall.Stats(); s.Waiting != 0 || s.Repeats != 0 || s.RefusedBusy != 1 {
+				t.Errorf("%d wait, %d were repeats, %d refused; want 0, 0, 1", s.Waiting, s.Repeats, s.RefusedBusy)
+			}
+		})
 	}
 }
 

@@ -81,6 +81,9 @@ func (r *Room) post(from Author, d codec.Draft) error {
 	h := r.hall
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if h.away.Load() && r.takeOverLocked(from, &d) {
+		return nil
+	}
 	if len(r.out)+len(r.flight.posts) >= h.cfg.QueueMessages || h.stats.waitingBytes.Load() >= int64(h.cfg.QueueBytes) {
 		h.stats.refusedBusy.Add(1)
 		return ErrBusy
@@ -94,6 +97,23 @@ func (r *Room) post(from Author, d codec.Draft) error {
 	}
 	r.enqueueLocked()
 	return nil
+}
+
+// takeOverLocked makes from the author of the message that waits under the id of d, if one does: its
+// sender was cut, came back and says it again. Who comes back often while the store is away takes
+// one place in the queue. r.mu must be held.
+func (r *Room) takeOverLocked(from Author, d *codec.Draft) bool {
+	if d.ID == "" {
+		return false
+	}
+	for _, waiting := range [][]post{r.flight.posts, r.out} {
+		i := slices.IndexFunc(waiting, func(p post) bool { return p.draft.ID == d.ID && p.draft.UserID == d.UserID })
+		if i >= 0 {
+			waiting[i].from = from
+			return true
+		}
+	}
+	return false
 }
 
 // publish is a publisher: it serves one room at a time, so that at most one batch
@@ -233,7 +253,7 @@ func (r *Room) send() {
 		r.sendFailed("cannot check the senders of a batch", err)
 		return
 	}
-	// Only this publisher changes the flight's posts but for heard.
+	// Only this publisher changes the flight's posts but for heard and from.
 	r.mu.Lock()
 	f := r.flight
 	r.flight.tried = true
@@ -287,14 +307,13 @@ func (r *Room) repeatedLocked(repeats []codec.Repeat) {
 // posts it does not let in.
 func (r *Room) passGate(ctx context.Context) error {
 	r.mu.Lock()
-	f := r.flight
-	r.mu.Unlock()
-	if f.gated || len(f.posts) == 0 { // its event may have ended it just now
-		return nil
+	gated, from := r.flight.gated, make([]Author, len(r.flight.posts))
+	for i := range r.flight.posts {
+		from[i] = r.flight.posts[i].from
 	}
-	from := make([]Author, len(f.posts))
-	for i := range f.posts {
-		from[i] = f.posts[i].from
+	r.mu.Unlock()
+	if gated || len(from) == 0 { // its event may have ended it just now
+		return nil
 	}
 	ok, err := r.hall.cfg.Gate(ctx, from)
 	if err != nil {
