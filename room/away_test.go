@@ -145,6 +145,72 @@ func TestRoom_BlindMembersHearWhatComesSinceTheStoreIsBack(t *testing.T) {
 	}
 }
 
+// TestRoom_AloneWhereItsBatchIsStuck: one master of a cluster is gone. The store is not away, but its
+// rooms go on without it until it takes their messages again.
+func TestRoom_AloneWhereItsBatchIsStuck(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.post(r, "a")
+	f.settle()
+	f.tick(time.Second)
+	f.settle()
+	wantInfos(t, m) // it may be a matter of a moment
+	f.tick((aloneAfter - 1) * time.Second)
+	f.settle()
+	wantInfos(t, m, "a")
+	f.post(r, "b") // needs no wait any more
+	f.settle()
+	late := f.join(f.open("2"))
+	f.settle()
+	wantInfos(t, m, "a", "b")
+	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.tick(time.Second)
+	want := []string{"a", "b"}
+	for i := range 20 { // though there is always something that waits
+		f.post(r, fmt.Sprint(i))
+		want = append(want, fmt.Sprint(i))
+		again, _ := f.hall.publishers.pop()
+		again.serve()
+	}
+	if r.alone || r.local {
+		t.Errorf("alone %v, local %v though the store takes messages; want neither", r.alone, r.local)
+	}
+	f.post(f.open("2"), "in the other room")
+	f.settle()
+	wantInfos(t, m, want...)
+	wantInfos(t, late, "in the other room")
+	if _, total := r.Newest(); total != 22 || r.alone || r.local || f.hall.Stats().Waiting != 0 {
+		t.Errorf("at rest total %d, alone %v, local %v, %d wait; want 22, false, false, 0", total, r.alone, r.local, f.hall.Stats().Waiting)
+	}
+	if n := strings.Count(f.logs.String(), "does not take a room's messages"); n != 1 {
+		t.Errorf("the log says %d times that the room goes on alone; want once", n)
+	}
+}
+
+// TestRoom_AloneUntilTheHistoryCanBeRead: what made it so was given up.
+func TestRoom_AloneUntilTheHistoryCanBeRead(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.post(r, "a")
+	f.settle()
+	f.tick(aloneAfter * time.Second)
+	f.settle()
+	f.tick(time.Minute)
+	f.settle()
+	f.publishAsOther("b")
+	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.tick(time.Second)
+	f.settle()
+	wantInfos(t, m, "a", "b")
+	if r.alone || r.local {
+		t.Errorf("alone %v, local %v; want neither", r.alone, r.local)
+	}
+}
+
 func TestRoom_NoLocalWaits(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
 	r := f.open("1")
@@ -154,6 +220,9 @@ func TestRoom_NoLocalWaits(t *testing.T) {
 	f.post(r, "patient")
 	f.settle()
 	wantInfos(t, m)
+	if logs := f.logs.String(); !strings.Contains(logs, "chat waits for it") {
+		t.Errorf("the log says %s; want that chat waits", logs)
+	}
 	f.back()
 	f.settle()
 	wantInfos(t, m, "patient")
@@ -192,7 +261,7 @@ func TestRoom_Unnumbered(t *testing.T) {
 func TestRoom_ReportsWhatChanged(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
-	reports := func() int { f.hall.report(); return f.store.callsOf("Report") }
+	reports := func() int { f.hall.Report(t.Context()); return f.store.callsOf("Report") }
 	if reports() != 0 {
 		t.Error("an empty room was reported")
 	}
@@ -223,6 +292,48 @@ func TestRoom_ReportsWhatChanged(t *testing.T) {
 	}
 }
 
+// TestRoom_ReportThatIsRefused: one room whose keys are of the wrong type does not fill the log, and
+// its likes wait.
+func TestRoom_ReportThatIsRefused(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.join(r)
+	report := func() { f.hall.Report(t.Context()) }
+	r.Like(3)
+	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("a key of the wrong type: %w", codec.ErrRefused) })
+	for range 2 { // the second is none: it is too soon
+		report()
+	}
+	for range 3 {
+		f.tick(reportAgain * time.Second)
+		report()
+	}
+	if n := f.store.callsOf("Report"); n != 4 {
+		t.Errorf("%d reports in three times reportAgain; want 4", n)
+	}
+	if n := strings.Count(f.logs.String(), "cannot report rooms"); n != 1 || f.hall.Stats().ReportErrors != 4 {
+		t.Errorf("the log says it %d times, %d are counted; want 1, 4", n, f.hall.Stats().ReportErrors)
+	}
+	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.tick(reportAgain * time.Second)
+	report()
+	if got := r.Counters(); got != (codec.Counters{Online: 1, Likes: 3}) {
+		t.Errorf("Counters() = %+v; want 1 member, 3 likes", got)
+	}
+	r.Like(5)
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	report()
+	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.tick(reportAgain * time.Second)
+	report()
+	if got := r.Counters(); got.Likes != 3 {
+		t.Errorf("%d likes; want 3: nobody knows whether the others were counted", got.Likes)
+	}
+	if n := strings.Count(f.logs.String(), "cannot report rooms"); n != 2 {
+		t.Errorf("the log says it %d times; want 2: it worked meanwhile", n)
+	}
+}
+
 // TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage without any event.
 func TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
@@ -231,11 +342,11 @@ func TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage(t *testing.T) {
 	f.post(r, "heard")
 	f.settle()
 	f.publishUnheard("lost on the way")
-	f.hall.report() // too soon: the event may be on its way
+	f.hall.Report(t.Context()) // too soon: the event may be on its way
 	f.settle()
 	wantInfos(t, m, "heard")
 	f.hall.Tick(f.now.Add(reportEvery * time.Second))
-	f.hall.report()
+	f.hall.Report(t.Context())
 	f.settle()
 	wantInfos(t, m, "heard", "lost on the way")
 	if s := f.hall.Stats(); s.Drifts != 1 {

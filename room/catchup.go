@@ -3,6 +3,7 @@ package room
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"barrage/codec"
@@ -83,10 +84,7 @@ func (r *Room) applyLocked(ev codec.Event) {
 		r.staleLocked()
 		return
 	}
-	fresh := make([]codec.Entry, 0, len(ev.Messages))
-	for i, m := range ev.Messages {
-		fresh = append(fresh, codec.Entry{Seq: ev.Seq + uint64(i), JSON: m})
-	}
+	fresh := entriesOf(ev)
 	seen := r.pos.Seq + 1 - ev.Seq
 	if r.contradictsLocked(fresh[:min(seen, uint64(len(fresh)))]) {
 		r.holding = true
@@ -166,7 +164,7 @@ func (r *Room) load(ctx context.Context) error {
 	if err == nil {
 		err = r.fetch(hctx)
 	}
-	if err != nil && r.hall.away.Load() {
+	if err != nil && !errors.Is(err, codec.ErrRefused) {
 		r.loadBlind()
 		return nil
 	}
@@ -293,12 +291,13 @@ func (r *Room) catchUpLocked(was codec.Position, now codec.History, restarted bo
 			r.hall.stats.missed.Add(passed - uint64(len(fresh)))
 		}
 	}
-	r.loaded, r.blind = true, false
+	r.loaded, r.blind, r.alone = true, false, false
 	r.pos = now.Position
 	r.deliverLocked(r.unheardLocked(now.Epoch, fresh))
 	r.newest.set(now.Entries)
 	if r.ahead == 0 {
-		r.local, r.lastTS, r.heardIDs, r.newest.ours = false, nil, nil, nil
+		r.local, r.lastTS, r.newest.ours, r.sendsKnown = false, nil, nil, false
+		r.forgetSendsLocked(r.hall.coarse.Load())
 	} else { // the store went away again meanwhile
 		r.stale = true
 	}

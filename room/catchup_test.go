@@ -181,9 +181,9 @@ func TestCatchUp_EventsDuringALoadAreHeld(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	f.publishUnheard("1")
 	// A room that is known but not loaded: its load failed.
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("no: %w", codec.ErrRefused) })
 	if _, err := f.hall.Open(t.Context(), "1"); err == nil {
-		t.Fatal("Open worked without a store")
+		t.Fatal("Open worked although the store refuses the room")
 	}
 	f.store.set(func(s *fakeStore) { s.fail = nil })
 	// The load failed, so the room is not live; events that still come are held.

@@ -30,8 +30,10 @@
 //	hallShard.mu -> Room.mu -> log.mu
 //	Room.mu -> part.mu -> queue.mu
 //	Room.mu -> whatever Config.OnChange takes
+//	reporting.mu -> Room.mu
 //
-// No lock is held across Socket.Send or a call to the store that can block.
+// No lock but reporting.mu, which only reports take, is held across Socket.Send or a call to the store
+// that can block.
 //
 // Read first: [Hall], then [Room], then lane.go.
 package room

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,17 +28,32 @@ type fakeStore struct {
 	calls      map[string]int
 	subscribed map[string]bool
 	batches    [][]codec.Draft
-	taken      map[string]codec.Position // by room and batch
-	loseAnswer bool                      // Publish does its work and fails all the same
-	reported   map[string]uint64         // room -> online
+	taken      map[string]codec.Stored // by room and batch
+	loseAnswer bool                    // Publish does its work and fails all the same
+	hung       bool                    // Publish fails, and does its work when unhang is called
+	jam        []func()                // what unhang does
+	sent       map[string]codec.Repeat // by room, user and id
+	last       map[string]int          // number of the newest batch, by room and node
+	reported   map[string]uint64       // room -> online
 	likes      map[string]uint64
 }
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
 		epoch: "e1", rooms: map[string][]codec.Entry{}, count: map[string]uint64{},
-		calls: map[string]int{}, subscribed: map[string]bool{}, taken: map[string]codec.Position{},
-		reported: map[string]uint64{}, likes: map[string]uint64{},
+		calls: map[string]int{}, subscribed: map[string]bool{}, taken: map[string]codec.Stored{},
+		reported: map[string]uint64{}, likes: map[string]uint64{}, sent: map[string]codec.Repeat{}, last: map[string]int{},
+	}
+}
+
+// unhang does what was asked of a store that hung.
+func (s *fakeStore) unhang() {
+	s.mu.Lock()
+	jam := s.jam
+	s.hung, s.jam = false, nil
+	s.mu.Unlock()
+	for _, f := range jam {
+		f()
 	}
 }
 
@@ -45,13 +62,42 @@ func (s *fakeStore) called(name string) error {
 	return s.fail
 }
 
-func (s *fakeStore) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
+func (s *fakeStore) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
 	s.mu.Lock()
 	err := s.called("Publish")
-	if pos, again := s.taken[room+" "+batch]; err != nil || again {
-		s.mu.Unlock()
-		return codec.Stored{Position: pos}, err
+	if err == nil && s.hung {
+		err = errAway
+		s.jam = append(s.jam, func() { // nobody waits for the answer any more
+			fail := error(nil)
+			s.set(func(s *fakeStore) { fail, s.fail = s.fail, nil })
+			_, _ = s.Publish(ctx, room, batch, drafts)
+			s.set(func(s *fakeStore) { s.fail = fail })
+		})
 	}
+	if stored, again := s.taken[room+" "+batch]; err != nil || again {
+		s.mu.Unlock()
+		return stored, err
+	}
+	node, text, _ := strings.Cut(batch, ".")
+	if number, bad := strconv.Atoi(text); bad == nil {
+		if last := s.last[room+" "+node]; number < last {
+			s.mu.Unlock()
+			return codec.Stored{}, fmt.Errorf("batch %d is older than %d: %w", number, last, codec.ErrRefused)
+		}
+		s.last[room+" "+node] = number
+	}
+	var repeats []codec.Repeat
+	var fresh []codec.Draft
+	for i, d := range drafts {
+		before, known := s.sent[room+" "+d.UserID+" "+d.ID]
+		if before.Index = i; d.ID != "" && known {
+			repeats = append(repeats, before)
+			continue
+		}
+		fresh = append(fresh, d)
+		s.sent[room+" "+d.UserID+" "+d.ID] = codec.Repeat{Seq: s.count[room] + uint64(len(fresh)), TS: d.TS}
+	}
+	drafts = fresh
 	s.batches = append(s.batches, drafts)
 	ev := codec.Event{Kind: codec.EventMessages, Epoch: s.epoch, Seq: s.count[room] + 1, Batch: batch}
 	for i := range drafts {
@@ -61,10 +107,10 @@ func (s *fakeStore) Publish(_ context.Context, room, batch string, drafts []code
 		ev.Messages = append(ev.Messages, json)
 	}
 	ev.Total = s.count[room]
-	s.taken[room+" "+batch] = s.position(room)
-	pos, lost := s.position(room), s.loseAnswer
+	stored, lost := codec.Stored{Position: s.position(room), Repeats: repeats}, s.loseAnswer
+	s.taken[room+" "+batch] = stored
 	hall := s.hall
-	if s.deaf || !s.subscribed[room] {
+	if s.deaf || !s.subscribed[room] || len(fresh) == 0 {
 		hall = nil
 	}
 	s.mu.Unlock()
@@ -74,7 +120,7 @@ func (s *fakeStore) Publish(_ context.Context, room, batch string, drafts []code
 	if lost {
 		return codec.Stored{}, errAway
 	}
-	return codec.Stored{Position: pos}, nil
+	return stored, nil
 }
 
 func (s *fakeStore) Report(_ context.Context, _ string, reports []codec.Report) ([]codec.Standing, error) {

@@ -72,13 +72,14 @@ type Hall struct {
 	cancel     context.CancelFunc
 	seed       maphash.Seed
 
-	budget  budget
-	workers sync.WaitGroup // lanes, publishers, reporter
-	away    atomic.Bool    // the store takes no calls
-	batches atomic.Uint64  // batches made for the store
-	due     chan struct{}  // tells the reporter that a second is over; capacity 1, never closed
-	coarse  atomic.Int64   // the time of the last Tick, Unix seconds
-	stats   counters
+	budget    budget
+	reporting reporting
+	workers   sync.WaitGroup // lanes, publishers, reporter
+	away      atomic.Bool    // the store takes no calls
+	batches   atomic.Uint64  // batches made for the store
+	due       chan struct{}  // tells the reporter that a second is over; capacity 1, never closed
+	coarse    atomic.Int64   // the time of the last Tick, Unix seconds
+	stats     counters
 
 	shards [hallShards]hallShard
 }
@@ -229,6 +230,10 @@ func (h *Hall) Tick(now time.Time) {
 			}
 		}
 		r.expireLocked(now)
+		r.waitedLocked(now)
+		if !r.local && r.heardIDs != nil {
+			r.forgetSendsLocked(now.Unix())
+		}
 		if r.failed {
 			r.failed = false
 			if r.hasWorkLocked() {
@@ -254,6 +259,7 @@ func (r *Room) release() {
 		}
 	}
 	r.setAwaitedLocked(nil)
+	r.forgetLimboLocked(func(flight) bool { return true })
 }
 
 // idle reports whether nothing of the room waits for the store.

@@ -1,8 +1,10 @@
 package room
 
 import (
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"barrage/codec"
 )
@@ -25,11 +27,29 @@ type span struct {
 	head     string // of the first message, see [codec.Draft]
 }
 
+// sendMemory is for how many seconds the id of a message that was heard and given up is known: as long
+// as the store knows those of what it has (redisx.OnceFor).
+const sendMemory = 120
+
+// entriesOf is the messages of an event.
+func entriesOf(ev codec.Event) []codec.Entry {
+	entries := make([]codec.Entry, 0, len(ev.Messages))
+	for i, m := range ev.Messages {
+		entries = append(entries, codec.Entry{Seq: ev.Seq + uint64(i), JSON: m})
+	}
+	return entries
+}
+
 // messageID is a message's id; those of different users are not the same.
 type messageID struct{ user, id string }
 
 // Away tells the hall that calls to the store fail from now on.
-func (h *Hall) Away(error) {
+func (h *Hall) Away(reason error) {
+	what := "the store is away: chat goes on within this node"
+	if h.cfg.NoLocal {
+		what = "the store is away: chat waits for it"
+	}
+	h.log.Warn(what, "err", reason)
 	h.away.Store(true)
 	h.each(func(r *Room) {
 		r.mu.Lock()
@@ -46,11 +66,41 @@ func (h *Hall) Back() {
 		defer r.mu.Unlock()
 		r.stale = r.stale || r.local
 		r.failed = false
+		for i := range r.limbo {
+			r.limbo[i].since = h.coarse.Load() // it may be carried out from now on
+		}
 		if r.hasWorkLocked() {
 			r.enqueueLocked()
 		}
 	})
 }
+
+// aloneAfter is for how many seconds a room's batch may be on its way before the room goes on as if the
+// store were away, though it answers others: the room's part of it, one master of a cluster, may
+// not. Two ticks; a batch takes a few milliseconds.
+const aloneAfter = 2
+
+// waitedLocked has the room go on without the store where its batch is on its way for too long.
+// r.mu must be held.
+func (r *Room) waitedLocked(now time.Time) {
+	if r.alone || r.hall.cfg.NoLocal || r.hall.away.Load() || len(r.flight.posts) == 0 || now.Unix()-r.flight.since < aloneAfter {
+		return
+	}
+	r.alone, r.stale = true, true
+	r.hall.log.Warn("the store does not take a room's messages: its chat goes on within this node", "room", r.id)
+	r.hearLocked()
+}
+
+// answeredLocked notes that the store has done something for the room. r.mu must be held.
+func (r *Room) answeredLocked() {
+	if r.alone {
+		r.alone = false
+		r.stale = true
+	}
+}
+
+// awayLocked reports whether the members of this node must do without the store. r.mu must be held.
+func (r *Room) awayLocked() bool { return r.alone || r.hall.away.Load() }
 
 // hearLocked gives the members all that waits for the store. r.mu must be held.
 func (r *Room) hearLocked() {
@@ -67,17 +117,19 @@ func (r *Room) hearLocked() {
 		r.heard = append(r.heard, b.span)
 	}
 	r.setAwaitedLocked(nil)
-	// A flight may be on its way already, so it stays as it is.
-	for i := range r.flight.posts {
-		p := &r.flight.posts[i]
-		entries, _ = r.hearPostLocked(entries, p)
+	// A flight may be on its way already, so it stays as it is. What has come is not heard again.
+	if !r.flight.came {
+		for i := range r.flight.posts {
+			p := &r.flight.posts[i]
+			entries, _ = r.hearPostLocked(entries, p)
+		}
 	}
 	for i := range r.out {
 		p := &r.out[i]
 		entries, p.draft.TS = r.hearPostLocked(entries, p)
 	}
-	r.ahead = len(r.flight.posts) + len(r.out)
-	if len(entries) == 0 {
+	r.ahead = heardOf(r.flight.posts) + len(r.out)
+	if r.ahead+len(entries) == 0 {
 		return
 	}
 	if !r.local {
@@ -97,21 +149,65 @@ func (r *Room) hearPostLocked(entries []codec.Entry, p *post) ([]codec.Entry, in
 		return entries, p.draft.TS
 	}
 	if r.lastTS == nil {
-		r.lastTS, r.heardIDs = map[string]int64{}, map[messageID]bool{}
+		r.lastTS = map[string]int64{}
 	}
 	p.heard = true
-	if id := (messageID{p.draft.UserID, p.draft.ID}); id.id != "" {
-		if r.heardIDs[id] { // its sender came back and tries again
-			return entries, p.draft.TS
-		}
-		if len(r.heardIDs) >= 2*r.hall.cfg.QueueMessages {
-			clear(r.heardIDs) // bounded; what still waits is at most half of it
-		}
-		r.heardIDs[id] = true
+	if p.draft.ID != "" && !r.noteSendLocked(messageID{p.draft.UserID, p.draft.ID}) { // its sender came back and tries again
+		return entries, p.draft.TS
 	}
 	ts := max(p.draft.TS, r.lastTS[p.draft.UserID]+1)
 	r.lastTS[p.draft.UserID] = ts
 	return append(entries, codec.Entry{JSON: string(p.draft.AppendJSON(nil, ts))}), ts
+}
+
+// noteSendLocked notes that members hear a message that has an id; first is false where they have
+// heard it. r.mu must be held.
+func (r *Room) noteSendLocked(id messageID) (first bool) {
+	if !r.sendsKnown {
+		r.sendsKnown = true
+		for _, e := range r.newest.entries { // who was not told that it was stored says it again
+			r.noteDeliveredLocked(e.JSON)
+		}
+	}
+	if _, heard := r.heardIDs[id]; heard {
+		return false
+	}
+	if len(r.heardIDs) >= 2*r.hall.cfg.QueueMessages {
+		clear(r.heardIDs) // bounded; what still waits is at most half of it
+	}
+	if r.heardIDs == nil {
+		r.heardIDs = map[messageID]int64{}
+	}
+	r.heardIDs[id] = 0
+	return true
+}
+
+// noteDeliveredLocked is noteSendLocked for a message that comes from the store. r.mu must be held.
+func (r *Room) noteDeliveredLocked(json string) {
+	if user, id := codec.SendID(json); id != "" {
+		r.noteSendLocked(messageID{user, id})
+	}
+}
+
+// keepSendsLocked has the ids of posts that are given up known for a while: members have heard
+// what their senders may say again. r.mu must be held.
+func (r *Room) keepSendsLocked(posts []post) {
+	until := r.hall.coarse.Load() + sendMemory
+	for i := range posts {
+		id := messageID{posts[i].draft.UserID, posts[i].draft.ID}
+		if _, heard := r.heardIDs[id]; heard {
+			r.heardIDs[id] = until
+		}
+	}
+}
+
+// forgetSendsLocked forgets the ids that are known until before now, in Unix seconds. r.mu must be
+// held.
+func (r *Room) forgetSendsLocked(now int64) {
+	maps.DeleteFunc(r.heardIDs, func(_ messageID, until int64) bool { return until < now })
+	if len(r.heardIDs) == 0 {
+		r.heardIDs = nil
+	}
 }
 
 // loadBlind lets members into a room whose history cannot be read now. r.mu must not be
@@ -141,16 +237,31 @@ func (r *Room) wasHeardLocked(epoch string, seq uint64) bool {
 // unheardLocked is entries without those that members had before the store. r.mu must be
 // held.
 func (r *Room) unheardLocked(epoch string, entries []codec.Entry) []codec.Entry {
-	if len(r.heard) == 0 && len(r.orphans) == 0 {
+	if len(r.heard) == 0 && len(r.orphans) == 0 && len(r.heardIDs) == 0 && !r.sendsKnown {
 		return entries
 	}
 	var fresh []codec.Entry
 	for _, e := range entries {
-		if !r.wasHeardLocked(epoch, e.Seq) && !r.orphans[e.JSON] {
-			fresh = append(fresh, e)
+		if r.wasHeardLocked(epoch, e.Seq) || r.orphans[e.JSON] || r.heardSendLocked(e.JSON) {
+			continue
+		}
+		fresh = append(fresh, e)
+		if r.sendsKnown {
+			r.noteDeliveredLocked(e.JSON)
 		}
 	}
 	return fresh
+}
+
+// heardSendLocked reports whether members had the message before the store, or will have it before
+// the store does, under the id that its sender said again. r.mu must be held.
+func (r *Room) heardSendLocked(json string) bool {
+	if len(r.heardIDs) == 0 {
+		return false
+	}
+	user, id := codec.SendID(json)
+	_, heard := r.heardIDs[messageID{user, id}]
+	return heard
 }
 
 // forgetPassedLocked drops what the room's position has passed, so that it cannot come
@@ -168,6 +279,7 @@ func (r *Room) forgetPassedLocked(came []codec.Entry) {
 		if !passed(b.span) {
 			return false
 		}
+		r.forgetLimboLocked(func(f flight) bool { return f.number < b.number })
 		for i := range b.posts {
 			p, seq := &b.posts[i], b.from+uint64(i)
 			ts := p.draft.TS // the store may have moved it on
@@ -210,21 +322,45 @@ func (r *Room) noteOrphansLocked(had, kept []codec.Entry) {
 // ownEventLocked ends the flight where ev is what came of it: that is known before the
 // store's answer where the answer is slow or lost. r.mu must be held.
 func (r *Room) ownEventLocked(ev codec.Event) {
-	if len(r.flight.posts) > 0 && ev.Batch == r.flight.id && len(ev.Messages) == len(r.flight.posts) {
-		r.storedLocked(codec.Position{Epoch: ev.Epoch, Seq: ev.Seq + uint64(len(ev.Messages)) - 1, Total: ev.Total})
+	if ev.Kind != codec.EventMessages || ev.Batch == "" {
+		return
+	}
+	if len(r.flight.posts) > 0 && ev.Batch == r.flight.id {
+		if len(ev.Messages) == len(r.flight.posts) {
+			r.storedLocked(codec.Position{Epoch: ev.Epoch, Seq: ev.Seq + uint64(len(ev.Messages)) - 1, Total: ev.Total})
+			return
+		}
+		// Where the others are only the answer tells.
+		r.flight.came = r.foundLocked(r.flight, ev.Epoch, entriesOf(ev))
+		return
+	}
+	if i := slices.IndexFunc(r.limbo, func(f flight) bool { return f.id == ev.Batch }); i >= 0 {
+		r.foundInLimboLocked(i, ev.Epoch, entriesOf(ev))
 	}
 }
 
 // ownReadLocked ends the flight where the history has it: then its answer and its event
-// were lost. r.mu must be held.
+// were lost. And it looks for what is in limbo. r.mu must be held.
 func (r *Room) ownReadLocked(now codec.History) {
-	f := r.flight
-	if !f.tried || len(f.posts) == 0 || now.Epoch == codec.Unnumbered {
+	if now.Epoch == codec.Unnumbered {
 		return
 	}
-	first := string(f.posts[0].draft.AppendJSON(nil, f.posts[0].draft.TS))
-	i := slices.IndexFunc(now.Entries, func(e codec.Entry) bool { return e.JSON == first })
-	if i >= 0 {
-		r.storedLocked(codec.Position{Epoch: now.Epoch, Seq: now.Entries[i].Seq + uint64(len(f.posts)) - 1})
+	for i, f := range slices.Backward(r.limbo) {
+		if k := whereIs(f.posts, now.Entries); k >= 0 {
+			r.foundInLimboLocked(i, now.Epoch, now.Entries[k:])
+		}
 	}
+	f := r.flight
+	if !f.tried || len(f.posts) == 0 {
+		return
+	}
+	k := whereIs(f.posts, now.Entries)
+	if k < 0 {
+		return
+	}
+	if at, _ := placesIn(f.posts, now.Entries[k:]); !slices.Contains(at, 0) {
+		r.storedLocked(codec.Position{Epoch: now.Epoch, Seq: at[len(at)-1]})
+		return
+	}
+	r.flight.came = r.foundLocked(f, now.Epoch, now.Entries[k:])
 }

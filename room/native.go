@@ -20,8 +20,11 @@ type Answer struct {
 
 // The codes of answers.
 const (
-	// CodeExpired: the store was away for too long.
+	// CodeExpired: the store was away for too long, and does not have it.
 	CodeExpired = "expired"
+	// CodeUnconfirmed: the store was away for too long, and may have it or not. Said again
+	// under the same id it is stored once.
+	CodeUnconfirmed = "unconfirmed"
 	// CodeStore: the store refused it.
 	CodeStore = "store_refused"
 	// CodeBusy: too many messages wait.

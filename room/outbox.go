@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"barrage/codec"
@@ -35,12 +36,15 @@ type outbox struct {
 	ahead int
 	// awaited are the batches that the store took and that have not come back, in order.
 	awaited []stored
+	// limbo are the batches that were given up after they were tried, in order, see limbo.go.
+	limbo []flight
 }
 
 // stored is a batch that the store has.
 type stored struct {
 	span
-	posts []post
+	number uint64 // see flight
+	posts  []post
 }
 
 // maxAwaited bounds a room's awaited batches. More are forgotten, the oldest first: then
@@ -56,12 +60,22 @@ type post struct {
 	heard bool
 }
 
+// is reports whether a message of the store is the post. The store moves a ts on by as many
+// milliseconds as its user said things within one, far from a second.
+func (p *post) is(json string) bool {
+	moved := codec.Timestamp(json) - p.draft.TS
+	return strings.HasPrefix(json, p.draft.Head) && moved >= 0 && moved < 1000
+}
+
 // flight is one batch. No posts: none is under way.
 type flight struct {
-	id    string // see Store.Publish
-	posts []post
-	gated bool // Hooks.Gate has let all of them in
-	tried bool
+	id     string // see Store.Publish; the node's name and number
+	number uint64 // counts up
+	posts  []post
+	gated  bool  // Hooks.Gate has let all of them in
+	tried  bool  // it was given to the store
+	came   bool  // its event has come, but for messages that the store had before
+	since  int64 // hall.coarse when it was cut, or got into limbo
 }
 
 // Post sends a message of user to the room: it will reach the members by way of the
@@ -81,7 +95,7 @@ func (r *Room) post(from Author, d codec.Draft) error {
 	h := r.hall
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if h.away.Load() && r.takeOverLocked(from, &d) {
+	if r.awayLocked() && r.takeOverLocked(from, &d) {
 		return nil
 	}
 	if len(r.out)+len(r.flight.posts) >= h.cfg.QueueMessages || h.stats.waitingBytes.Load() >= int64(h.cfg.QueueBytes) {
@@ -91,11 +105,12 @@ func (r *Room) post(from Author, d codec.Draft) error {
 	r.out = append(r.out, post{draft: d, from: from})
 	h.stats.waiting.Add(1)
 	h.stats.waitingBytes.Add(int64(d.Size()))
-	if h.away.Load() {
+	if r.awayLocked() {
 		r.hearLocked()
-		return nil
 	}
-	r.enqueueLocked()
+	if !h.away.Load() {
+		r.enqueueLocked()
+	}
 	return nil
 }
 
@@ -177,11 +192,13 @@ func (r *Room) cutLocked() {
 		}
 		n++
 	}
+	number := r.hall.batches.Add(1) // over all rooms: a room that goes and comes again must not use an id twice
 	r.flight = flight{
-		// Counted over all rooms: a room that goes and comes again must not use an id twice.
-		id:    r.hall.cfg.Node + "." + strconv.FormatUint(r.hall.batches.Add(1), 10),
-		posts: r.out[:n:n],
-		gated: r.hall.cfg.Gate == nil,
+		id:     r.hall.cfg.Node + "." + strconv.FormatUint(number, 10),
+		number: number,
+		posts:  r.out[:n:n],
+		gated:  r.hall.cfg.Gate == nil,
+		since:  r.hall.coarse.Load(),
 	}
 	if r.out = r.out[n:]; len(r.out) == 0 {
 		r.out = nil
@@ -195,30 +212,41 @@ func (r *Room) expireLocked(now time.Time) {
 	if r.orphans != nil && r.orphaned*1000 < oldest { // nobody tries them again
 		r.orphans = nil
 	}
-	if f := r.flight.posts; len(f) > 0 && !r.sending && f[0].draft.TS < oldest {
+	if f := r.flight; len(f.posts) > 0 && !r.sending && f.posts[0].draft.TS < oldest {
 		r.flight = flight{}
 		r.giveUpLocked(f)
 	}
+	r.forgetLimboLocked(func(f flight) bool { return !r.hall.away.Load() && now.Unix()-f.since >= limboLife })
 	n := 0
 	for n < len(r.out) && r.out[n].draft.TS < oldest {
 		n++
 	}
 	if n > 0 {
-		r.giveUpLocked(r.out[:n])
+		r.giveUpLocked(flight{posts: r.out[:n]})
 		r.out = r.out[n:]
 	}
 }
 
-// giveUpLocked counts posts that will not be in the store. r.mu must be held.
-func (r *Room) giveUpLocked(posts []post) {
-	heard := heardOf(posts)
-	for i := range posts {
-		r.answerLocked(&posts[i], CodeExpired, 0, 0)
+// giveUpLocked takes f, a batch or what waited, from its way to the store. r.mu must be held.
+func (r *Room) giveUpLocked(f flight) {
+	if f.tried && r.pos.Epoch != codec.Unnumbered { // else nobody here has heard it before the store
+		r.limboLocked(f)
+	} else {
+		for i := range f.posts {
+			r.answerLocked(&f.posts[i], CodeExpired, 0, 0)
+		}
+		r.countGivenUpLocked(f.posts)
 	}
+	r.keepSendsLocked(f.posts)
+	r.hall.log.Warn("gave up messages that waited too long for the store", "room", r.id, "messages", len(f.posts), "of_them_heard_here", heardOf(f.posts), "tried", f.tried)
+	r.doneLocked(f.posts)
+}
+
+// countGivenUpLocked counts posts that the store will not have. r.mu must be held.
+func (r *Room) countGivenUpLocked(posts []post) {
+	heard := heardOf(posts)
 	r.hall.stats.localOnly.Add(uint64(heard))
 	r.hall.stats.refusedOld.Add(uint64(len(posts) - heard))
-	r.hall.log.Warn("gave up messages that waited too long for the store", "room", r.id, "messages", len(posts), "of_them_heard_here", heard)
-	r.doneLocked(posts)
 }
 
 // doneLocked ends the wait of posts. r.mu must be held.
@@ -275,6 +303,7 @@ func (r *Room) send() {
 	}
 	r.mu.Lock()
 	defer r.unlock()
+	r.answeredLocked()
 	r.repeatedLocked(stored.Repeats)
 	r.storedLocked(stored.Position)
 }
@@ -359,7 +388,8 @@ func (r *Room) sendFailed(what string, err error) {
 // storedLocked ends the flight, if it has not ended: the store has it, and pos is behind
 // its last message. r.mu must be held.
 func (r *Room) storedLocked(pos codec.Position) {
-	posts := r.flight.posts
+	f := r.flight
+	posts := f.posts
 	if len(posts) == 0 {
 		return
 	}
@@ -370,8 +400,8 @@ func (r *Room) storedLocked(pos codec.Position) {
 		if n > 0 {
 			r.heard = append(r.heard, span{all.epoch, all.from, all.from + uint64(n), all.head})
 		}
-		r.setAwaitedLocked(append(r.awaited, stored{all, posts}))
-		if n == 0 { // else the room has not got there: if its count says so, the store lost the end
+		r.setAwaitedLocked(append(r.awaited, stored{all, f.number, posts}))
+		if n == 0 || f.came { // else the room has not got there: if its count says so, the store lost the end
 			r.forgetPassedLocked(nil)
 		}
 	} else {

@@ -2,17 +2,24 @@ package room
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"slices"
+	"sync"
+	"time"
 
 	"barrage/codec"
 )
 
 const (
 	// reportEvery is how often a room with members is reported although nothing changed, in
-	// seconds. A node's report counts for 45 s (redisx.ReportLife), so one may be late by
-	// half its time. It is also how soon a room in which nothing is heard finds out that it
-	// lacks the last message. 10,000 rooms are 333 scripts a second.
-	reportEvery = 30
+	// seconds. A node's report counts for 25 s (redisx.ReportLife), so one may be late by
+	// 10 s; and a node that died is counted for 40 s at most, until another one's report finds
+	// its own too old. It is also how soon a room in which nothing is heard finds out that it
+	// lacks the last message. 10,000 rooms are 667 scripts a second.
+	reportEvery = 15
+	// reportAgain is how many seconds after a failure a room is reported again.
+	reportAgain = 5
 	// reportBatch is how many rooms go in one round trip: far from what fills a pipeline.
 	reportBatch = 500
 	// driftAfter is how many seconds nothing must have come for a room before the store's
@@ -41,7 +48,7 @@ func (h *Hall) reportEach() {
 		case <-h.ctx.Done():
 			return
 		case <-h.due:
-			h.report()
+			h.Report(h.ctx)
 		}
 	}
 }
@@ -49,13 +56,17 @@ func (h *Hall) reportEach() {
 // told is one room's report under way.
 type told struct {
 	room    *Room
+	likes   uint64         // that it has
 	pos     codec.Position // the room's before
 	counted uint64         // Room.counted before
 }
 
-// report tells the store of each room whose members or likes changed, and of the others
-// from time to time, and compares where they stand.
-func (h *Hall) report() {
+// Report tells the store of each room whose members or likes changed, and of the others from time to
+// time, and compares where they stand. The reporter calls it; so does whoever has closed all sockets
+// and leaves: then the node counts no more. It may block on the store until ctx ends.
+func (h *Hall) Report(ctx context.Context) {
+	h.reporting.mu.Lock()
+	defer h.reporting.mu.Unlock()
 	if h.away.Load() {
 		return
 	}
@@ -67,21 +78,21 @@ func (h *Hall) report() {
 		}
 	})
 	for part := range slices.Chunk(reports, reportBatch) {
-		ctx, cancel := context.WithTimeout(h.ctx, h.cfg.StoreTimeout)
-		standings, err := h.store.Report(ctx, h.cfg.Node, part)
+		partCtx, cancel := context.WithTimeout(ctx, h.cfg.StoreTimeout)
+		standings, err := h.store.Report(partCtx, h.cfg.Node, part)
 		cancel()
 		h.stats.reports.Add(uint64(len(part)))
-		if err != nil {
-			h.stats.reportErrors.Add(uint64(len(part)))
-			h.log.Warn("cannot report rooms", "rooms", len(part), "err", err)
-		}
+		failed := 0
 		for i, t := range rooms[:len(part)] {
 			if err == nil || i < len(standings) && standings[i] != (codec.Standing{}) {
 				t.room.stands(standings[i], t)
 			} else {
-				t.room.reportFailed()
+				t.room.reportFailed(t, errors.Is(err, codec.ErrRefused))
+				failed++
 			}
 		}
+		h.stats.reportErrors.Add(uint64(failed))
+		h.reporting.sayLocked(h.log, failed, err)
 		rooms = rooms[len(part):]
 	}
 }
@@ -92,20 +103,42 @@ func (r *Room) takeReport() (rep codec.Report, before told, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, members := r.hall.coarse.Load(), uint64(r.members)
-	if !r.loaded || members == r.told && r.likes == 0 && (members == 0 || now-r.toldAt < reportEvery) {
+	if !r.loaded || now < r.reportFrom || members == r.told && r.likes == 0 && (members == 0 || now-r.toldAt < reportEvery) {
 		return rep, before, false
 	}
 	rep = codec.Report{Room: r.id, Online: members, Likes: r.likes}
 	r.told, r.toldAt, r.likes = members, now, 0
-	return rep, told{r, r.pos, r.counted}, true
+	return rep, told{r, rep.Likes, r.pos, r.counted}, true
 }
 
-// reportFailed has the room reported again. Its likes may have been counted, so they are
-// not: a lost answer costs at most a second's likes of one room.
-func (r *Room) reportFailed() {
+// reportFailed has the room reported again, a while later. Unless the store refused them its likes may
+// have been counted, so they are not: a lost answer costs at most a second's likes of one room.
+func (r *Room) reportFailed(t told, refused bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.toldAt = 0
+	r.toldAt, r.reportFrom = 0, r.hall.coarse.Load()+reportAgain
+	if refused {
+		r.likes += t.likes
+	}
+}
+
+// reporting is what the hall's reports share.
+type reporting struct {
+	mu sync.Mutex // held during a report; guards the field below
+	// said is the error that the log has last, "" where reports worked since.
+	said string
+}
+
+// sayLocked logs err unless it is what was said last. mu must be held.
+func (r *reporting) sayLocked(log *slog.Logger, failed int, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != r.said {
+		log.Warn("cannot report rooms; trying again", "rooms", failed, "every", reportAgain*time.Second, "err", err)
+	}
+	r.said = text
 }
 
 // stands takes the store's answer. Where a room stands elsewhere than the store says,

@@ -50,11 +50,15 @@ type Room struct {
 
 	// While the store is away, see local.go.
 	local  bool             // members have what the store does not, or came in without it
+	alone  bool             // the store does not take this room's messages, though it answers others
 	blind  bool             // loaded without the store: pos is unknown
 	heard  []span           // numbers of messages that members had before the store
 	lastTS map[string]int64 // newest ts of each user who spoke while local
-	// heardIDs are those of messages that members have heard while local.
-	heardIDs map[messageID]bool
+	// sendsKnown: heardIDs has those of newest too.
+	sendsKnown bool
+	// heardIDs are those of messages that members have heard while local: until when, in Unix seconds,
+	// they are known after that.
+	heardIDs map[messageID]int64
 	// locals counts the times the room was local, localSeq the messages of the last one.
 	locals   int
 	localSeq uint64
@@ -66,11 +70,13 @@ type Room struct {
 	orphaned int64 // hall.coarse then
 
 	// What all nodes count, see report.go.
-	likes    uint64         // not reported yet
-	told     uint64         // members, as last reported
-	toldAt   int64          // hall.coarse then
-	standing codec.Counters // as last heard
-	counted  uint64         // events of them
+	likes  uint64 // not reported yet
+	told   uint64 // members, as last reported
+	toldAt int64  // hall.coarse then
+	// reportFrom is from when on, in Unix seconds, it is reported again after a failure.
+	reportFrom int64
+	standing   codec.Counters // as last heard
+	counted    uint64         // events of them
 
 	streams [flavours]*stream // nil: no member has had that flavour yet
 	members int               // of all streams

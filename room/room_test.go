@@ -355,11 +355,11 @@ func TestHall_BurstOfOpensLoadsOnce(t *testing.T) {
 	}
 }
 
-func TestHall_OpenFailsWhileStoreIsAwayThenWorks(t *testing.T) {
+func TestHall_OpenFailsWhereTheStoreRefusesTheRoom(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
-	if _, err := f.hall.Open(t.Context(), "1"); !errors.Is(err, errAway) {
-		t.Fatalf("Open = %v; want %v", err, errAway)
+	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("a key of the wrong type: %w", codec.ErrRefused) })
+	if _, err := f.hall.Open(t.Context(), "1"); !errors.Is(err, codec.ErrRefused) {
+		t.Fatalf("Open = %v; want %v", err, codec.ErrRefused)
 	}
 	f.store.set(func(s *fakeStore) { s.fail = nil })
 	r := f.open("1")

@@ -15,6 +15,7 @@ type counters struct {
 	waiting        atomic.Int64 // posted and not yet answered for by the store
 	waitingBytes   atomic.Int64 // of those, as codec.Draft.Size has it
 	awaiting       atomic.Int64 // rooms whose last batch has not come back
+	limbo          atomic.Int64 // messages in limbo
 	full           atomic.Int64 // members whose socket takes no more
 
 	offered, accepted                      atomic.Uint64
@@ -35,7 +36,10 @@ type Stats struct {
 	Rooms   int64 // live now
 	Members int64 // now
 	Waiting int64 // messages on their way to the store now
-	Full    int64 // members whose socket takes no more now
+	// Limbo is how many messages were given up without knowing whether the store has them or will; as
+	// soon as that is known they count as accepted, or as RefusedOld or LocalOnly.
+	Limbo int64
+	Full  int64 // members whose socket takes no more now
 
 	LogBytes int64 // held by the logs of all rooms now
 
@@ -75,7 +79,7 @@ type Stats struct {
 func (h *Hall) Stats() Stats {
 	c := &h.stats
 	return Stats{
-		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.waiting.Load(), Full: c.full.Load(),
+		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.waiting.Load(), Limbo: c.limbo.Load(), Full: c.full.Load(),
 		LogBytes: h.budget.held.Load(),
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
 		RefusedGate: c.refusedGate.Load(), RefusedStore: c.refusedStore.Load(),

@@ -119,7 +119,7 @@ func (s *stream) append(messages []codec.Entry) {
 func (s *stream) move(epoch string, seq uint64) {
 	now := s.room.hall.coarse.Load()
 	switch {
-	case s.epoch == "": // a room without messages has none
+	case s.epoch == "" && s.next == seq: // a room without messages has none
 	case s.epoch != epoch || s.next > seq:
 		s.log.control(codec.EpochText(epoch, seq-1), now)
 	case s.next < seq:
