@@ -122,15 +122,17 @@ func (r *Room) applyUnnumberedLocked(ev codec.Event) {
 
 // recallLocked takes a message out of what new members are given. r.mu must be held.
 func (r *Room) recallLocked(ev codec.Event) {
-	var gone codec.Entry
 	known := false
 	switch {
 	case ev.Seq == 0 && len(ev.Messages) == 1: // nobody gives numbers here: its text says which
-		gone, known = r.newest.remove(func(e codec.Entry) bool { return e.JSON == ev.Messages[0] })
+		_, known = r.newest.remove(func(e codec.Entry) bool { return e.JSON == ev.Messages[0] })
 		r.pos.Total = max(r.pos.Total, 1) - 1 // it is the list's length
 	case ev.Epoch == r.pos.Epoch:
+		var gone codec.Entry
 		gone, known = r.newest.remove(func(e codec.Entry) bool { return e.Seq == ev.Seq })
-		r.nativesLocked(func(st *stream) { st.control(codec.RecalledText(ev.Seq, codec.Sender(gone.JSON))) })
+		by := codec.Sender(gone.JSON)
+		r.nativesLocked(func(st *stream) { st.recalled(ev.Seq, by) })
+		r.noteRecallLocked(ev.Seq)
 	}
 	if !known {
 		return

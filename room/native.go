@@ -1,6 +1,7 @@
 package room
 
 import (
+	"slices"
 	"strconv"
 
 	"barrage/codec"
@@ -65,6 +66,9 @@ type Arrival struct {
 	Recovered bool
 	// Messages are oldest first.
 	Messages []codec.Entry
+	// Recalled are the numbers of messages that the member may have and that were taken back
+	// lately, as far as this node knows. Only where Recovered is true.
+	Recalled []uint64
 }
 
 // MaxResume is how many messages a member that comes back may have missed; who missed more
@@ -103,7 +107,31 @@ func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since codec.Position,
 		a.Messages = r.newest.last(r.hall.cfg.OnJoin)
 	}
 	a.Messages = append([]codec.Entry(nil), a.Messages...)
+	if a.Recovered && r.recalled.epoch == since.Epoch {
+		for _, seq := range r.recalled.seqs {
+			if seq <= since.Seq {
+				a.Recalled = append(a.Recalled, seq)
+			}
+		}
+	}
 	return a
+}
+
+// recalled is what was taken back lately.
+type recalled struct {
+	epoch string
+	seqs  []uint64 // in the order of the recalls; bounded by maxRecalls
+}
+
+// noteRecallLocked remembers that message seq of the present epoch was taken back. r.mu must be held.
+func (r *Room) noteRecallLocked(seq uint64) {
+	if r.recalled.epoch != r.pos.Epoch {
+		r.recalled = recalled{epoch: r.pos.Epoch}
+	}
+	if len(r.recalled.seqs) == maxRecalls {
+		r.recalled.seqs = slices.Delete(r.recalled.seqs, 0, 1)
+	}
+	r.recalled.seqs = append(r.recalled.seqs, seq)
 }
 
 // resumeLocked is all that came behind since; ok is false where that cannot be told. r.mu

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,71 @@ func TestNative_SlowMemberIsToldWhatItSkipped(t *testing.T) {
 	}
 	if s := f.hall.Stats(); next != 43 || skipped == 0 || s.Skipped != skipped {
 		t.Errorf("the member knows of %d messages, %d skipped, %d counted; want 42 and the same", next-1, skipped, s.Skipped)
+	}
+}
+
+// TestNative_SlowMemberHearsOfRecalls: what was taken back in what it skips stands on its screen.
+func TestNative_SlowMemberHearsOfRecalls(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.post(r, "first")
+	f.settle()
+	m.stall(0)
+	f.store.recall("1", 1)
+	for range 40 {
+		f.post(r, strings.Repeat("x", 1000))
+		f.settle()
+	}
+	f.store.recall("1", 30)
+	m.stall(-1)
+	r.Drained(&m.Member)
+	f.settle()
+	var got []string
+	for _, fr := range m.frames(t) {
+		if fr.T == "recalled" {
+			got = append(got, fr.brief())
+		}
+	}
+	// What it had been told when it stopped to read may come again.
+	if fmt.Sprint(slices.Compact(got)) != "[recalled 1 by u recalled 30 by u]" {
+		t.Errorf("a member that skipped heard %v; want of both recalls", got)
+	}
+}
+
+// TestNative_ResumedMemberHearsOfRecalls that were made while it was away, of what it may have.
+func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
+	r := f.open("1")
+	for i := range maxRecalls + 10 {
+		f.post(r, fmt.Sprint(i))
+	}
+	f.settle()
+	for seq := range uint64(maxRecalls + 2) {
+		f.store.recall("1", seq+1)
+	}
+	since := codec.Position{Epoch: "e1", Seq: maxRecalls}
+	_, a := f.joinNative(r, since, codec.History{Position: codec.Position{Epoch: "e1", Seq: maxRecalls + 2}})
+	if a.Recovered {
+		t.Fatal("recovered from nothing")
+	}
+	if a.Recalled != nil {
+		t.Errorf("who begins anew hears of recalls %v", a.Recalled)
+	}
+	_, a = f.joinNative(r, codec.Position{Epoch: "e1", Seq: maxRecalls + 4}, codec.History{})
+	if n := len(a.Recalled); !a.Recovered || n != maxRecalls || a.Recalled[0] != 3 || a.Recalled[n-1] != maxRecalls+2 {
+		t.Errorf("recovered %v, recalled %v; want 3 to %d", a.Recovered, a.Recalled, maxRecalls+2)
+	}
+	f.store.recall("1", maxRecalls+9)
+	if _, a = f.joinNative(r, codec.Position{Epoch: "e1", Seq: maxRecalls + 4}, codec.History{}); slices.Contains(a.Recalled, maxRecalls+9) || len(a.Recalled) != maxRecalls-1 {
+		t.Errorf("recalled %v; want none behind %d, which it never had", a.Recalled, maxRecalls+4)
+	}
+	f.store.set(func(s *fakeStore) { s.epoch = "e2"; clear(s.rooms); clear(s.count) })
+	f.post(r, "of another count")
+	f.settle()
+	f.store.recall("1", 1)
+	if _, a = f.joinNative(r, codec.Position{Epoch: "e2", Seq: 1}, codec.History{}); !a.Recovered || fmt.Sprint(a.Recalled) != "[1]" {
+		t.Errorf("in another epoch recovered %v, recalled %v; want [1]", a.Recovered, a.Recalled)
 	}
 }
 

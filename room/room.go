@@ -78,6 +78,8 @@ type Room struct {
 	standing   codec.Counters // as last heard
 	counted    uint64         // events of them
 
+	recalled recalled // for native members that come back
+
 	streams [flavours]*stream // nil: no member has had that flavour yet
 	members int               // of all streams
 	watched int               // watchers, see Watch

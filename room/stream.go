@@ -144,30 +144,70 @@ func (s *stream) wake() {
 	}
 }
 
+// recalled tells native members that message seq was taken back by user by. room.mu must be held.
+func (s *stream) recalled(seq uint64, by string) {
+	s.seqs.noteRecall(takeBack{s.log.count(), seq, by})
+	s.control(codec.RecalledText(seq, by))
+}
+
 // skipNote is what a member is told that skips from message index from to to of the
-// stream; nil where the flavour has no word for it.
-func (s *stream) skipNote(from, to uint64) []byte {
+// stream; nil where the flavour has no word for it. What was recalled meanwhile comes first: only
+// what the last frame says may not come twice.
+func (s *stream) skipNote(from, to uint64) (note []byte) {
 	if s.flavour == FastIM {
 		return nil
 	}
-	var text string
+	for _, t := range s.seqs.recalledBetween(from, to) {
+		note = codec.AppendFrame(note, codec.OpText, codec.RecalledText(t.seq, t.by))
+	}
 	epoch, first, last, same := s.seqs.between(from, to)
 	switch {
 	case !same:
-		text = codec.EpochText(epoch, last)
-	case last < first:
-		return nil
-	default:
-		text = codec.GapText(first, last, codec.GapSlow)
+		note = codec.AppendFrame(note, codec.OpText, codec.EpochText(epoch, last))
+	case first <= last:
+		note = codec.AppendFrame(note, codec.OpText, codec.GapText(first, last, codec.GapSlow))
 	}
-	return codec.AppendFrame(nil, codec.OpText, text)
+	return note
 }
 
 // seqMap maps the messages of a native stream, counted from 0, to their sequence numbers.
 // The zero value is ready.
 type seqMap struct {
-	mu   sync.Mutex // guards the fields below; a leaf
-	runs []run      // bounded by maxRuns
+	mu      sync.Mutex // guards the fields below; a leaf
+	runs    []run      // bounded by maxRuns
+	recalls []takeBack // bounded by maxRecalls
+}
+
+// takeBack is the recall of message seq by user by, said before the message at index.
+type takeBack struct {
+	index, seq uint64
+	by         string
+}
+
+// maxRecalls bounds what a stream and a room remember of recalls: a member that was away while more
+// were made keeps the oldest on its screen.
+const maxRecalls = 64
+
+// noteRecall remembers a recall.
+func (n *seqMap) noteRecall(t takeBack) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.recalls) == maxRecalls {
+		n.recalls = slices.Delete(n.recalls, 0, 1)
+	}
+	n.recalls = append(n.recalls, t)
+}
+
+// recalledBetween is what was recalled between the messages at index from and to.
+func (n *seqMap) recalledBetween(from, to uint64) (all []takeBack) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, t := range n.recalls {
+		if from <= t.index && t.index <= to {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // run is messages whose numbers follow each other: message index has seq, and so on.
