@@ -24,23 +24,44 @@ func TestBench_BadInput(t *testing.T) {
 		want       result
 	}{
 		{"unknown scenario", "bench strom", result{exitUsage, "", `barrage: cannot run "barrage bench strom": there is no such command; did you mean "storm"? (see barrage bench --help)` + "\n"}},
-		{"figures that make no sense", "bench storm --rate -1 --body 3", result{exitUsage, "", `barrage: cannot run scenario "storm": rate: -1 messages a second is negative; ` +
+		{"figures that make no sense", "bench storm --rate -1 --body 3", result{exitUsage, "", `barrage: cannot run scenario "storm": rate: -1 messages a second is not within 0 and 1000000000; ` +
 			"body: 3 bytes is not within 40 (time and number of a message) and 4096 (see barrage bench storm --help)\n"}},
 		{"no number", "bench storm --rate fast", result{exitUsage, "", `barrage: cannot read the command line: invalid argument "fast" for "--rate" flag: strconv.ParseFloat: parsing "fast": invalid syntax (see barrage bench storm --help)` + "\n"}},
 		{"a target's flag without one", "bench storm --metrics 127.0.0.1:9001", result{exitUsage, "", "barrage: cannot use --metrics without --target: it describes servers that run already (see barrage bench storm --help)\n"}},
+		{"a target's name without one", "bench storm --peer-name x", result{exitUsage, "", "barrage: cannot use --peer-name without --target: it describes servers that run already (see barrage bench storm --help)\n"}},
+		{"a token without a target", "bench storm --token x", result{exitUsage, "", "barrage: cannot use --token without --target: it describes servers that run already (see barrage bench storm --help)\n"}},
+		{"a target with TLS", "bench storm --target wss://x:1", result{exitUsage, "", `barrage: cannot use the address "wss://x:1": it is host:port, without ws:// or http:// and without a path (--path has that of a room); ` +
+			"TLS is ended before Barrage, so wss:// and https:// cannot be measured: name the server behind the proxy (see barrage bench storm --help)\n"}},
+		{"a peer with TLS", "bench peers --peer a=raw@wss://x:1", result{exitUsage, "", `barrage: cannot use the address "wss://x:1": it is host:port, without ws:// or http:// and without a path (--path has that of a room); ` +
+			"TLS is ended before Barrage, so wss:// and https:// cannot be measured: name the server behind the proxy (see barrage bench peers --help)\n"}},
 		{"deflate in a dialect without", "bench storm --deflate", result{exitUsage, "", `barrage: cannot run scenario "storm" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native (see barrage bench storm --help)` + "\n"}},
-		{"find with deflate in such a dialect", "bench find --deflate --target x:1 --dialect raw", result{exitUsage, "", `barrage: cannot run scenario "storm" with deflate on barrage: it speaks raw, and only the native dialect has compressed batches; use --dialect native (see barrage bench find --help)` + "\n"}},
+		{"find with deflate in such a dialect", "bench find --deflate --target x:1 --dialect raw", result{exitUsage, "", `barrage: cannot run scenario "storm" with deflate on x:1: it speaks raw, and only the native dialect has compressed batches; use --dialect native (see barrage bench find --help)` + "\n"}},
 		{"peers with deflate", "bench peers --deflate", result{exitUsage, "", `barrage: cannot run scenario "storm" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native (see barrage bench peers --help)` + "\n"}},
 		{"target away", "bench storm --quiet --target " + away, result{exitFailure, "", "barrage: cannot reach the target " + away + ": dial tcp " + away + ": connect: connection refused\n"}},
 		{"results that cannot be written", "bench storm --json none/r.json", result{exitFailure, "", "barrage: cannot write results: open none/r.json: no such file or directory\n"}},
 		{"run without a file", "bench run", result{exitUsage, "", `barrage: cannot run "barrage bench run": it wants one file, and 0 were named (see barrage bench run --help)` + "\n"}},
 		{"a file that is not there", "bench run none.yaml", result{exitFailure, "", "barrage: cannot read the scenario: open none.yaml: no such file or directory\n"}},
-		{"find an unknown scenario", "bench find strom", result{exitFailure, "", `barrage: cannot find scenario "strom": there are idle, quiet, storm, rooms, join, reconnect, slow, gift, nodes, soak; a file of your own goes with "run"` + "\n"}},
+		{"find an unknown scenario", "bench find strom", result{exitUsage, "", `barrage: cannot find scenario "strom": there are idle, quiet, storm, rooms, join, reconnect, slow, gift, nodes, soak; a file of your own goes with "run" (see barrage bench find --help)` + "\n"}},
 		{"find by what cannot vary", "bench find --vary body", result{exitUsage, "", "barrage: cannot vary \"body\": it can be rate or viewers (see barrage bench find --help)\n"}},
 		{"find with no share", "bench find --loss 200%", result{exitUsage, "", `barrage: cannot read the command line: invalid argument "200%" for "--loss" flag: "200%" is no share such as 10% or 0.1 (see barrage bench find --help)` + "\n"}},
 		{"find where nothing comes", "bench find idle", result{exitUsage, "", "barrage: cannot find the limit of scenario \"idle\": no messages come in it (see barrage bench find --help)\n"}},
-		{"peer without an address", "bench peers --peer fastim", result{exitUsage, "", `barrage: cannot read peer "fastim": a part is missing; it is name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}] (see barrage bench peers --help)` + "\n"}},
+		{"peer without an address", "bench peers --peer fastim", result{exitUsage, "", `barrage: cannot read peer "fastim": a part is missing; it is name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}][,token=T] (see barrage bench peers --help)` + "\n"}},
 		{"no rounds", "bench peers --rounds 0", result{exitUsage, "", "barrage: cannot measure in 0 rounds: at least 1 is needed (see barrage bench peers --help)\n"}},
+		{"find from less than a viewer", "bench find --vary viewers --from 0.4", result{exitUsage, "", "barrage: cannot begin with viewers 0.4: it must be at least 1 and at most 1000000000 (see barrage bench find --help)\n"}},
+		{"find from no number", "bench find --from NaN", result{exitUsage, "", "barrage: cannot begin with rate NaN: it must be above 0 and at most 1000000000 (see barrage bench find --help)\n"}},
+		{"an endless rate", "bench storm --rate inf", result{exitUsage, "", `barrage: cannot run scenario "storm": rate: +Inf messages a second is not within 0 and 1000000000 (see barrage bench storm --help)` + "\n"}},
+		{"a dialect that does not exist", "bench storm --dialect nativ --target 127.0.0.1:1", result{exitUsage, "", `barrage: cannot speak "nativ": dialects are fastim, native, raw and centrifugo (see barrage bench storm --help)` + "\n"}},
+		{"a peer's dialect that does not", "bench peers --peer x=foo@127.0.0.1:1", result{exitUsage, "", `barrage: cannot speak "foo": dialects are fastim, native, raw and centrifugo (see barrage bench peers --help)` + "\n"}},
+		{"a peer by the name of another", "bench peers --peer hub=raw@127.0.0.1:1", result{exitUsage, "", `barrage: cannot measure two peers as "hub": their figures would be one (see barrage bench peers --help)` + "\n"}},
+		{"a suite in no dialect", "bench suite --dialect nativ --target 127.0.0.1:1", result{exitUsage, "", `barrage: cannot speak "nativ": dialects are fastim, native, raw and centrifugo (see barrage bench suite --help)` + "\n"}},
+		{"no address", "bench storm --target nowhere", result{exitUsage, "", `barrage: cannot use the address "nowhere": it is not of the form host:port, as 127.0.0.1:9000 (see barrage bench storm --help)` + "\n"}},
+		{"no port", "bench storm --redis 127.0.0.1:x", result{exitUsage, "", `barrage: cannot use the address "127.0.0.1:x": it is not of the form host:port, as 127.0.0.1:9000 (see barrage bench storm --help)` + "\n"}},
+		{"an empty target", "bench storm --target=", result{exitUsage, "", "barrage: cannot use --target: its value is empty; leave it away or fill it (see barrage bench storm --help)\n"}},
+		{"a target that is half empty", "bench suite --target a:1,", result{exitUsage, "", "barrage: cannot use --target: its value is empty; leave it away or fill it (see barrage bench suite --help)\n"}},
+		{"an empty file name", "bench storm --json=", result{exitUsage, "", "barrage: cannot use --json: its value is empty; leave it away or fill it (see barrage bench storm --help)\n"}},
+		{"a report into the terminal", "bench storm --html -", result{exitUsage, "", "barrage: cannot write a report to standard output: --html is the name of a file (see barrage bench storm --help)\n"}},
+		{"more processes than viewers", "bench storm --viewers 3 --procs 12", result{exitUsage, "", `barrage: cannot run scenario "storm": procs: 12 for 3 viewers; each process has at least one (see barrage bench storm --help)` + "\n"}},
+		{"Redis away", "bench storm --nodes 2 --quiet --redis " + away, result{exitFailure, "", "barrage: cannot reach the Redis " + away + ": dial tcp " + away + ": connect: connection refused\n"}},
 		{"compare one file", "bench compare a.json", result{exitUsage, "", "barrage: cannot compare: two files are needed, and 1 were named (see barrage bench compare --help)\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -48,6 +69,32 @@ func TestBench_BadInput(t *testing.T) {
 				t.Errorf("barrage %s:\n got %+v\nwant %+v", c.args, got, c.want)
 			}
 		})
+	}
+}
+
+// TestBench_LeavesNoEmptyFiles: where nothing was measured, nothing is left of the files that
+// were made for it; what was there before stays.
+func TestBench_LeavesNoEmptyFiles(t *testing.T) {
+	away := closedPort(t)
+	for _, args := range []string{
+		"bench storm --json new.json --html new.html --target " + away,
+		"bench find --json new.json --target " + away,
+		"bench storm --json new.json --html none/new.html",
+		"bench suite --quick --out new/report --target " + away,
+	} {
+		t.Run(args, func(t *testing.T) {
+			if got := runLine(t, "# kept", nil, nil, append(strings.Fields(args), "--quiet")...); got.code != exitFailure {
+				t.Errorf("barrage %s = %+v; want a failure", args, got)
+			}
+			files, err := filepath.Glob("*")
+			if err != nil || !slices.Equal(files, []string{defaultFile}) {
+				t.Errorf("barrage %s left %v, %v; want what was there", args, files, err)
+			}
+		})
+	}
+	got := runLine(t, "# kept", nil, nil, "bench", "storm", "--quiet", "--json", defaultFile, "--target", away)
+	if text, err := os.ReadFile(defaultFile); err != nil || string(text) != "# kept" {
+		t.Errorf("%+v: the old file holds %q, %v; want what it held", got, text, err)
 	}
 }
 
@@ -79,7 +126,6 @@ func TestUnfinished(t *testing.T) {
 	}{
 		{bench.Result{Connections: bench.Connections{Made: 3}}, ""},
 		{bench.Result{Partial: "node 1 ended"}, "node 1 ended"},
-		{bench.Result{Connections: bench.Connections{Made: 3, Broken: 1, BrokenWhy: "reset"}}, "1 of 3 connections were cut off: reset"},
 	} {
 		err := unfinished([]bench.Result{{}, tc.r})
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
@@ -128,13 +174,14 @@ func TestBench_Compare(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = f.Close() }()
-		if err := bench.WriteJSON(f, []bench.Result{r}); err != nil {
+		if err := bench.WriteJSON(f, []bench.Result{r}, nil); err != nil {
 			t.Fatal(err)
 		}
 		return f.Name()
 	}
 	before := file("a.json", func(*bench.Result) {})
 	slower := file("b.json", func(r *bench.Result) { r.Latency.P99 = 12.5 })
+	other := file("d.json", func(r *bench.Result) { r.Scenario.Viewers++ })
 	bad := filepath.Join(dir, "c.json")
 	writeFile(t, bad, "{\n\"results\": }")
 	f := func(args []string, code int, stdout, stderr string) {
@@ -148,6 +195,7 @@ func TestBench_Compare(t *testing.T) {
 	f([]string{before, slower}, exitFailure, "p99", "1 figures are worse")
 	f([]string{before, slower, "--worse-by", "30%"}, 0, "storm", "")
 	f([]string{before, slower, "--worse-by=x"}, exitUsage, "", "is no share such as 10% or 0.1")
+	f([]string{before, other}, exitFailure, "only in the new results: storm, barrage: 5,001 viewers", "cannot compare: no result has a partner")
 	f([]string{before, bad}, exitFailure, "", "c.json: line 2: invalid character '}'")
 	f([]string{before, "none.json"}, exitFailure, "", "cannot read results: open none.json: no such file or directory")
 }
@@ -197,8 +245,8 @@ func TestOverride_OnlyWhatWasSet(t *testing.T) {
 }
 
 func TestParsePeer(t *testing.T) {
-	got, err := parsePeer("c=centrifugo@10.0.0.1:8000,pid=7,metrics=10.0.0.1:8001,path=/x/{room}")
-	want := bench.Target{Peer: "c", Dialect: "centrifugo", Addrs: []string{"10.0.0.1:8000"}, PIDs: []int{7}, Metrics: []string{"10.0.0.1:8001"}, Path: "/x/{room}"}
+	got, err := parsePeer("c=centrifugo@10.0.0.1:8000,pid=7,metrics=10.0.0.1:8001,path=/x/{room},token=T")
+	want := bench.Target{Peer: "c", Dialect: "centrifugo", Addrs: []string{"10.0.0.1:8000"}, PIDs: []int{7}, Metrics: []string{"10.0.0.1:8001"}, Path: "/x/{room}", Token: "T"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("parsePeer = %+v, %v; want %+v", got, err, want)
 	}
@@ -218,6 +266,9 @@ func TestBenchHelp_Teaches(t *testing.T) {
 		{"bench find --help", "the last good level, what broke above it"},
 		{"bench peers --help", "one channel and two goroutines a connection"},
 		{"bench compare --help", "--worse-by 25%"},
+		{"bench --help", "TLS is ended before Barrage"},
+		{"bench storm --help", "No TLS (wss://)"},
+		{"bench storm --help", "--peer-name string"},
 		{"bench suite --help", "less than three minutes"},
 		{"bench run --help", "barrage bench run final.yaml --viewers 2000"},
 	} {
@@ -273,6 +324,11 @@ func TestBinary_Bench(t *testing.T) {
 	r = file.Results[0]
 	if m := r.Messages; m.Delivered != 500 || m.Lost+m.Doubled != 0 || m.BytesPerCopy < 50 || m.BytesPerCopy > 300 || r.Dialect != "native" || !r.Scenario.Deflate {
 		t.Errorf("%s, deflated: %v, messages %+v; want 50 to 10 viewers each, in less bytes than their bodies have", r.Dialect, r.Scenario.Deflate, m)
+	}
+	var search struct{ Find bench.Find }
+	stdout, stderr, code = run("bench find quiet --vary rate --from 5 --to 5 --p99 10s --viewers 20 --rooms 2 --warmup 0s --duration 1s --quiet --json -")
+	if err := json.Unmarshal([]byte(stdout), &search); err != nil || code != 0 || search.Find != (bench.Find{Vary: "rate", P99: 10000, Good: 5}) {
+		t.Errorf("exit code %d, %v, stderr %q, find %+v; want the last good level", code, err, stderr, search.Find)
 	}
 	stdout, _, code = run("bench find quiet --vary rate --from 5 --to 5 --p99 1ns --viewers 20 --rooms 2 --warmup 0s --duration 1s --quiet")
 	if code != exitFailure || !strings.Contains(stdout, "No level was good enough") {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +46,7 @@ func addScenarioFlags(f *pflag.FlagSet, s *bench.Scenario) {
 	duration(&s.Return.After, "return-after", "when they are cut off")
 	number(&s.Return.Rate, "return-rate", "how many come back a second; 0 = all at once")
 	whole(&s.Sample, "sample", "viewers that check order, doubles and latency; 0 = 200")
-	whole(&s.Procs, "procs", "processes the load comes from; 0 = as many as open files ask for")
+	whole(&s.Procs, "procs", "processes the load comes from, at most one a viewer; 0 = as many as open files ask for")
 	whole(&s.Nodes, "nodes", "nodes to start, joined by a redis-server if several; 0 = 1")
 	f.StringArrayVar(&s.Env, "env", s.Env, "setting of those nodes, as BARRAGE_SERVER_POLLERS=1 (can be repeated)")
 }
@@ -71,21 +73,42 @@ func override(cmd *cobra.Command, s *bench.Scenario) error {
 
 // addTargetFlags adds what says where the load goes.
 func addTargetFlags(f *pflag.FlagSet, t *bench.Target) {
-	f.StringSliceVar(&t.Addrs, "target", nil, "host:port,... of servers that run already; viewers go round them. Without it nodes are started here")
+	f.StringSliceVar(&t.Addrs, "target", nil, "host:port,... of servers that run already; viewers go round them. No TLS (wss://): name the server behind the proxy that ends it. Without targets nodes are started here")
 	f.StringVar(&t.Dialect, "dialect", "fastim", "what the targets speak: fastim, native (barrage.v1), raw (every message goes to everyone) or centrifugo (its JSON protocol)")
+	f.StringVar(&t.Peer, "peer-name", "", "what results call the targets; compare pairs by it. Without it: their addresses")
+	f.StringVar(&t.Token, "token", "", "token that all viewers show the targets, whose user ids are made up; without it \"t\", and none in centrifugo")
 	f.StringVar(&t.Path, "path", "", "address of a room's socket where the dialect leaves it open; {room} and {user} are put in")
 	f.StringSliceVar(&t.Metrics, "metrics", nil, "host:port,... of the targets' Prometheus /metrics, for their CPU and memory")
 	f.IntSliceVar(&t.PIDs, "pid", nil, "process ids of targets on this machine, for their CPU and memory")
-	f.StringVar(&t.Redis, "redis", "", "host:port of the Redis that joins the nodes that are started here; without it one is started")
+	f.StringVar(&t.Redis, "redis", "", "host:port of the Redis (without TLS) that joins the nodes that are started here; without it one is started")
+}
+
+// refuseEmpty refuses flags that were given nothing, most often a variable that is not set:
+// a --target that is lost would have the load go elsewhere, a --json the results.
+func refuseEmpty(cmd *cobra.Command, _ []string) error {
+	var failed error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if len(values) == 0 || slices.Contains(values, "") {
+			failed = cmp.Or(failed, error(usageError{cmd, fmt.Sprintf("cannot use --%s: its value is empty; leave it away or fill it", f.Name)}))
+		}
+	})
+	return failed
 }
 
 // checkTarget refuses flags that do not go together.
 func checkTarget(cmd *cobra.Command, t bench.Target) error {
+	if err := t.Validate(); err != nil {
+		return usageError{cmd, err.Error()}
+	}
 	if len(t.Addrs) > 0 {
 		return nil
 	}
 	ours := t.Dialect == "fastim" || t.Dialect == "native"
-	for _, name := range []string{"dialect", "path", "metrics", "pid"} {
+	for _, name := range []string{"dialect", "peer-name", "token", "path", "metrics", "pid"} {
 		if cmd.Flags().Changed(name) && (name != "dialect" || !ours) {
 			return usageError{cmd, fmt.Sprintf("cannot use --%s without --target: it describes servers that run already", name)}
 		}
@@ -118,10 +141,13 @@ func (s *share) String() string { return strconv.FormatFloat(float64(*s)*100, 'g
 // Type is how help calls it.
 func (s *share) Type() string { return "share" }
 
-// parsePeer reads "name=dialect@host:port[,pid=N][,metrics=host:port][,path=/...]".
+// peerForm is how a peer is written on the command line.
+const peerForm = "name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}][,token=T]"
+
+// parsePeer reads what has the form peerForm.
 func parsePeer(text string) (bench.Target, error) {
 	wrong := func(why string) (bench.Target, error) {
-		return bench.Target{}, fmt.Errorf("cannot read peer %q: %s; it is name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}]", text, why)
+		return bench.Target{}, fmt.Errorf("cannot read peer %q: %s; it is %s", text, why, peerForm)
 	}
 	parts := strings.Split(text, ",")
 	name, server, ok1 := strings.Cut(parts[0], "=")
@@ -143,9 +169,11 @@ func parsePeer(text string) (bench.Target, error) {
 			t.Metrics = []string{value}
 		case "path":
 			t.Path = value
+		case "token":
+			t.Token = value
 		default:
 			return wrong(fmt.Sprintf("nothing is called %q", key))
 		}
 	}
-	return t, nil
+	return t, t.Validate()
 }

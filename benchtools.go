@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,10 +44,12 @@ results.json (for compare).`,
 			if err != nil {
 				return err
 			}
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return fmt.Errorf("cannot write the report: %w", err)
+			for _, s := range suite {
+				if err := checkScenario(cmd, s, t); err != nil {
+					return err
+				}
 			}
-			out.html, out.json = filepath.Join(dir, "report.html"), filepath.Join(dir, "results.json")
+			out.dir, out.html, out.json = dir, filepath.Join(dir, "report.html"), filepath.Join(dir, "results.json")
 			return runSuite(cmd, suite, t, out)
 		},
 	}
@@ -66,6 +68,7 @@ results.json (for compare).`,
 func runSuite(cmd *cobra.Command, suite []bench.Scenario, t bench.Target, out output) error {
 	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
+	defer out.tidy()
 	tell, done, err := out.begin(cmd)
 	if err != nil {
 		return err
@@ -117,7 +120,7 @@ the server, the client or the whole machine.`,
 			if err := checkTarget(cmd, t); err != nil {
 				return err
 			}
-			s, err := scenarioOf(args, "storm")
+			s, err := scenarioOf(cmd, args, "storm")
 			if err != nil {
 				return err
 			}
@@ -154,20 +157,25 @@ func atMostOneScenario(cmd *cobra.Command, args []string) error {
 
 // scenarioOf is the scenario that args name, a file where it has a suffix, or else the
 // one called name.
-func scenarioOf(args []string, name string) (bench.Scenario, error) {
+func scenarioOf(cmd *cobra.Command, args []string, name string) (bench.Scenario, error) {
 	if len(args) > 0 {
 		name = args[0]
 	}
 	if strings.ContainsAny(name, "./") {
 		return bench.ReadScenario(name)
 	}
-	return bench.Named(name)
+	s, err := bench.Named(name)
+	if err != nil {
+		return s, usageError{cmd, err.Error()}
+	}
+	return s, nil
 }
 
 // runFind searches and shows every step.
 func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error {
 	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
+	defer out.tidy()
 	tell, done, err := out.begin(cmd)
 	if err != nil {
 		return err
@@ -175,13 +183,16 @@ func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error
 	var steps []bench.Step
 	good, failed := h.Run(ctx, t, tell, func(s bench.Step) { steps = append(steps, s) })
 	done()
-	if len(steps) > 0 {
-		results := make([]bench.Result, len(steps))
-		for i, s := range steps {
-			results[i] = s.Result
-		}
-		failed = errors.Join(failed, out.show(cmd, "find "+h.Scenario.Name, results, func(w io.Writer) error { return report.Steps(w, steps) }))
+	found := h.Find(steps)
+	out.find = &found
+	if len(steps) == 0 {
+		return cmp.Or(failed, errors.New("cannot find a good level: none was tried"))
 	}
+	results := make([]bench.Result, len(steps))
+	for i, s := range steps {
+		results[i] = s.Result
+	}
+	failed = errors.Join(failed, out.show(cmd, "find "+h.Scenario.Name, results, func(w io.Writer) error { return report.Steps(w, steps) }))
 	if failed == nil && good == 0 {
 		failed = fmt.Errorf("cannot find a good level: %s %v broke already: %s", h.Vary, steps[0].Level, steps[0].Broke)
 	}
@@ -207,18 +218,22 @@ memory are measured too.`,
   barrage bench peers quiet --peer centrifugo=centrifugo@127.0.0.1:8000,metrics=127.0.0.1:8000`,
 		Args: atMostOneScenario,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			targets := []bench.Target{{}, {Hub: true}}
+			targets, names := []bench.Target{{}, {Hub: true}}, []string{"barrage", "hub"}
 			for _, spec := range specs {
 				t, err := parsePeer(spec)
+				if err == nil && slices.Contains(names, t.Peer) {
+					err = fmt.Errorf("cannot measure two peers as %q: their figures would be one", t.Peer)
+				}
 				if err != nil {
 					return usageError{cmd, err.Error()}
 				}
+				names = append(names, t.Peer)
 				targets = append(targets, t)
 			}
 			if rounds < 1 {
 				return usageError{cmd, fmt.Sprintf("cannot measure in %d rounds: at least 1 is needed", rounds)}
 			}
-			s, err := scenarioOf(args, "storm")
+			s, err := scenarioOf(cmd, args, "storm")
 			if err != nil {
 				return err
 			}
@@ -233,7 +248,7 @@ memory are measured too.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringArrayVar(&specs, "peer", nil, "name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}] (can be repeated)")
+	f.StringArrayVar(&specs, "peer", nil, peerForm+" (can be repeated)")
 	f.IntVar(&rounds, "rounds", 3, "how often each is measured, in turn")
 	addScenarioFlags(f, &flags)
 	out.addFlags(f)
@@ -244,6 +259,7 @@ memory are measured too.`,
 func runPeers(cmd *cobra.Command, s bench.Scenario, targets []bench.Target, rounds int, out output) error {
 	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
+	defer out.tidy()
 	tell, done, err := out.begin(cmd)
 	if err != nil {
 		return err
@@ -262,11 +278,15 @@ func newBenchCompare() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare OLD.json NEW.json",
 		Short: "Two files of results beside each other",
-		Long: `Compare results that --json or suite wrote, paired by scenario, size and peer. A figure is
-worse if it moved the wrong way by more than --worse-by; one lost, doubled or disordered copy
-more is worse too. The exit code is 1 if anything is, so a script can tell.`,
+		Long: `Compare results that --json or suite wrote, paired by scenario, peer (--peer-name) and load.
+Where each file has one result, of one size, what happens besides may differ (slow viewers,
+bursts, arrivals, returns), and a note says how. A figure is worse if it moved the wrong way
+by more than --worse-by; one lost, doubled or disordered copy more is worse too. The exit
+code is 1 if anything is, or if nothing could be paired, so a script can tell.`,
 		Example: `  barrage bench compare before.json after.json
-  barrage bench compare before/results.json after/results.json --worse-by 25%`,
+  barrage bench compare before/results.json after/results.json --worse-by 25%
+  barrage bench slow --slow-share 0 --json none.json && barrage bench slow --json half.json
+  barrage bench compare none.json half.json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usageError{cmd, fmt.Sprintf("cannot compare: two files are needed, and %d were named", len(args))}

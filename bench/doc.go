@@ -16,7 +16,7 @@
 //	record   1 a run               run.measure    the crew's ticks end  nothing; recorder.mu guards what it writes
 //	wait     1 a node or Redis     startNode,     the process           the process's state
 //	                               redis.start
-//	watch    1 a node              cluster.start  the process           nothing
+//	watch    1 a node or Redis     cluster.start  the process           nothing
 //
 // and those of bench/swarm. Whoever called Run does everything else.
 package bench

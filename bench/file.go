@@ -15,14 +15,16 @@ const formVersion = 1
 // file is what --json writes.
 type file struct {
 	Version int      `json:"version"`
+	Find    *Find    `json:"find,omitempty"`
 	Results []Result `json:"results"`
 }
 
-// WriteJSON writes results as one JSON object, {"version":1,"results":[...]}.
-func WriteJSON(w io.Writer, results []Result) error {
+// WriteJSON writes results as one JSON object, {"version":1,"results":[...]}, with what a
+// search came to as "find" if they are its steps and find is not nil.
+func WriteJSON(w io.Writer, results []Result, find *Find) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
-	if err := e.Encode(file{formVersion, results}); err != nil {
+	if err := e.Encode(file{formVersion, find, results}); err != nil {
 		return fmt.Errorf("cannot write results: %w", err)
 	}
 	return nil

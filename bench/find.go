@@ -32,6 +32,22 @@ type Step struct {
 	Limit string
 }
 
+// Find is what a search came to.
+type Find struct {
+	// Vary is what grew: "rate" or "viewers".
+	Vary string `json:"vary"`
+	// P99 in milliseconds and Loss, a share of 1, are what was asked for.
+	P99  float64 `json:"p99_ms"`
+	Loss float64 `json:"loss"`
+	// Good is the last good level; 0: none was good.
+	Good float64 `json:"good"`
+	// Broken is the lowest level that broke, Limit and Why are what its [Step] says of it;
+	// 0: none did.
+	Broken float64 `json:"broken"`
+	Limit  string  `json:"limit,omitempty"`
+	Why    string  `json:"why,omitempty"`
+}
+
 const (
 	// huntFactor is how much a level grows until one breaks.
 	huntFactor = 2
@@ -41,25 +57,28 @@ const (
 
 // Validate reports what is wrong with h, its scenario included.
 func (h Hunt) Validate() error {
-	if err := h.Scenario.Validate(); err != nil {
-		return err
-	}
-	from := h.from()
-	switch {
-	case h.Vary != "rate" && h.Vary != "viewers":
+	if h.Vary != "rate" && h.Vary != "viewers" {
 		return fmt.Errorf("cannot vary %q: it can be rate or viewers", h.Vary)
+	}
+	from, least, must := h.from(), math.SmallestNonzeroFloat64, "above 0"
+	if h.Vary == "viewers" {
+		least, must = 1, "at least 1"
+	}
+	switch {
 	case h.Scenario.Duration <= 0:
 		return fmt.Errorf("cannot find the limit of scenario %q: no messages come in it", h.Scenario.Name)
-	case from <= 0:
-		return fmt.Errorf("cannot begin with %s %v: it must be above 0", h.Vary, from)
+	case !(from >= least && from <= mostRate):
+		return fmt.Errorf("cannot begin with %s %v: it must be %s and at most %d", h.Vary, from, must, mostRate)
+	case !(h.To >= 0 && h.To <= mostRate):
+		return fmt.Errorf("cannot go up to %s %v: it must be a level up to %d, or 0 for no end", h.Vary, h.To, mostRate)
 	case h.To != 0 && h.To < from:
 		return fmt.Errorf("cannot go from %s %v to %v: the end is before the beginning", h.Vary, from, h.To)
 	case h.P99 <= 0:
 		return fmt.Errorf("cannot ask for a p99 of %v: it must be above 0", h.P99)
-	case h.Loss < 0 || h.Loss > 1:
+	case !(h.Loss >= 0 && h.Loss <= 1):
 		return fmt.Errorf("cannot ask for a loss of %v: it is a share, 0 to 1", h.Loss)
 	}
-	return nil
+	return h.At(from).Validate()
 }
 
 func (h Hunt) from() float64 {
@@ -91,8 +110,6 @@ func (h Hunt) Judge(level float64, r Result) Step {
 	switch {
 	case r.Partial != "":
 		step.Broke = r.Partial
-	case r.Connections.Failed > 0:
-		step.Broke = fmt.Sprintf("%d of %d viewers could not connect, the last one: %s", r.Connections.Failed, r.Connections.Wanted, r.Connections.FailedWhy)
 	case loss > h.Loss:
 		step.Broke = fmt.Sprintf("%d of %d copies were lost", r.Messages.Lost, r.Messages.Expected)
 	case r.Messages.Sent < r.Messages.Offered:
@@ -127,6 +144,19 @@ func (h Hunt) Run(ctx context.Context, t Target, tell Progress, each func(Step))
 	return good, err
 }
 
+// Find is what steps of h, in any order, came to.
+func (h Hunt) Find(steps []Step) Find {
+	f := Find{Vary: h.Vary, P99: h.P99.Seconds() * 1000, Loss: h.Loss}
+	for _, s := range steps {
+		if s.Broke == "" {
+			f.Good = max(f.Good, s.Level)
+		} else if f.Broken == 0 || s.Level < f.Broken {
+			f.Broken, f.Limit, f.Why = s.Level, s.Limit, s.Broke
+		}
+	}
+	return f
+}
+
 // step tries one level.
 func (h Hunt) step(ctx context.Context, level float64, t Target, tell Progress) (Step, error) {
 	s := h.At(level)
@@ -135,7 +165,7 @@ func (h Hunt) step(ctx context.Context, level float64, t Target, tell Progress) 
 		tooLarge = err.Error()
 	}
 	if tooLarge != "" {
-		return Step{Level: level, Result: Result{Peer: t.peer(), Scenario: s}, Broke: tooLarge, Limit: "machine"}, nil
+		return Step{Level: level, Result: Result{Version: formVersion, Peer: t.peer(), Dialect: t.dialect(), Target: t.shown(), Scenario: s}, Broke: tooLarge, Limit: "machine"}, nil
 	}
 	r, err := Run(ctx, s, t, tell.named(fmt.Sprintf("%s at %s %v", s.Name, h.Vary, level)))
 	return h.Judge(level, r), err

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +62,6 @@ func TestHunt_JudgeSaysWhatBroke(t *testing.T) {
 	f(func(r *Result) { r.Latency.P99 = 400 }, "p99 is 400ms, above 300ms", "server")
 	f(func(r *Result) { r.Messages.Lost = 11 }, "11 of 1000 copies were lost", "server")
 	f(func(r *Result) { r.Messages.Sent = 9 }, "1 of 10 messages could not be sent", "server")
-	f(func(r *Result) { r.Connections = Connections{Wanted: 9, Failed: 2, FailedWhy: "503"} }, "2 of 9 viewers could not connect, the last one: 503", "server")
 	f(func(r *Result) { r.Partial = "node 1 ended" }, "node 1 ended", "server")
 	f(func(r *Result) { r.Latency.P99, r.Client.Busiest = 400, 0.95 }, "p99 is 400ms, above 300ms", "client")
 	f(func(r *Result) { r.Latency.P99, r.Client.LateP99 = 400, 6 }, "p99 is 400ms, above 300ms", "client")
@@ -87,7 +87,14 @@ func TestHunt_ValidateBad(t *testing.T) {
 	}
 	f(func(h *Hunt) { h.Vary = "body" }, `cannot vary "body": it can be rate or viewers`)
 	f(func(h *Hunt) { h.From, h.To = 10, 5 }, "cannot go from rate 10 to 5: the end is before the beginning")
-	f(func(h *Hunt) { h.From = -1 }, "cannot begin with rate -1: it must be above 0")
+	f(func(h *Hunt) { h.From = -1 }, "cannot begin with rate -1: it must be above 0 and at most 1000000000")
+	f(func(h *Hunt) { h.From = math.NaN() }, "cannot begin with rate NaN: it must be above 0")
+	f(func(h *Hunt) { h.From = math.Inf(1) }, "cannot begin with rate +Inf: it must be above 0")
+	f(func(h *Hunt) { h.To = math.NaN() }, "cannot go up to rate NaN")
+	f(func(h *Hunt) { h.To = math.Inf(1) }, "cannot go up to rate +Inf")
+	f(func(h *Hunt) { h.Vary, h.From = "viewers", 0.4 }, "cannot begin with viewers 0.4: it must be at least 1")
+	f(func(h *Hunt) { h.Vary, h.From, h.Scenario.Rooms = "viewers", 2, 3 }, "rooms: 3 for 2 viewers")
+	f(func(h *Hunt) { h.Loss = math.NaN() }, "cannot ask for a loss of NaN")
 	f(func(h *Hunt) { h.P99 = 0 }, "cannot ask for a p99 of 0s")
 	f(func(h *Hunt) { h.Loss = 2 }, "cannot ask for a loss of 2: it is a share, 0 to 1")
 	f(func(h *Hunt) { h.Scenario.Viewers = 0 }, "viewers: 0")

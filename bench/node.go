@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Node is a server process of ours that the load runs against.
@@ -26,10 +28,59 @@ type Node struct {
 }
 
 // StartNode runs this very program as a node on free ports, with further settings from env
-// (BARRAGE_...=value). Without BARRAGE_REDIS_ADDRS it keeps everything in memory. Stop it.
+// (BARRAGE_...=value), and waits until it is ready. Without BARRAGE_REDIS_ADDRS it keeps
+// everything in memory. Stop it.
 func StartNode(ctx context.Context, env ...string) (*Node, error) {
-	return startNode(ctx, append([]string{"BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0", "BARRAGE_LOG_LEVEL=warn"}, env...),
+	n, err := startNode(ctx, append([]string{"BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0", "BARRAGE_LOG_LEVEL=warn"}, env...),
 		"serve", "--config", os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.awaitReady(ctx); err != nil {
+		n.Stop()
+		return nil, err
+	}
+	return n, nil
+}
+
+// awaitReady waits until the node says that clients can be sent to it: that it has reached
+// its Redis.
+func (n *Node) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := n.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-n.ended:
+			return fmt.Errorf("cannot use the node: it ended before it was ready: %w", n.why())
+		case <-ctx.Done():
+			return fmt.Errorf("cannot use the node: it is not ready: %w", err)
+		}
+	}
+}
+
+// ready is nil when the node's /readyz is 200.
+func (n *Node) ready(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Admin+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		why, _ := io.ReadAll(io.LimitReader(resp.Body, tailBytes)) // The status says enough without.
+		return fmt.Errorf("http://%s/readyz answers %s: %s", n.Admin, resp.Status, bytes.TrimSpace(why))
+	}
+	return nil
 }
 
 // StartHub runs the baseline server of package hub in a process of its own. Stop it.

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -23,15 +24,15 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := Result{
-		Version: formVersion, Peer: r.peer(), Dialect: r.dialect(), Scenario: r.Scenario, Machine: r.machine, Began: r.first,
+		Version: formVersion, Peer: r.peer(), Dialect: r.dialect(), Target: r.shown(), Scenario: r.Scenario, Machine: r.machine, Began: r.first,
 		Seconds: o.Measured.Elapsed.Seconds(),
 		Connections: Connections{
 			Wanted: o.Wanted, Made: o.Made, Failed: o.Failed, FailedWhy: o.FailedWhy, Broken: o.Broken, BrokenWhy: o.BrokenWhy,
-			PerSecond: rate(float64(o.FirstMade), o.FirstWave),
+			SlowEnded: o.SlowEnded, PerSecond: rate(float64(o.FirstMade), o.FirstWave),
 		},
 		Messages: Messages{
 			Offered: o.Offered, Sent: o.Sent, Expected: o.Expected, Delivered: o.Delivered, Lost: o.Lost,
-			Doubled: o.Doubled, OutOfOrder: o.OutOfOrder, Disagree: o.Disagree, Uncounted: o.Uncounted,
+			Doubled: o.Doubled, OutOfOrder: o.OutOfOrder, Disagree: o.Disagree, Sampled: r.sampled(), Uncounted: o.Uncounted,
 			PerSecond: rate(float64(o.Measured.Copies), o.Measured.Elapsed), Bytes: o.Bytes,
 		},
 		Latency: quantiles(o.Latency), Connect: quantiles(o.Connect), Welcome: quantiles(o.Welcome),
@@ -40,6 +41,7 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 	if o.Measured.Copies > 0 {
 		res.Messages.BytesPerCopy = float64(o.Measured.Bytes) / float64(o.Measured.Copies)
 	}
+	res.Partial = res.Missing()
 	if cut != nil {
 		res.Partial = cut.Error()
 	}
@@ -51,9 +53,23 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 	return res
 }
 
+// Missing says which viewers were not there, or not to the end: "3 of 20 viewers could not
+// connect, the last one: ...". Slow ones may be missing. Empty: all were there.
+func (res *Result) Missing() string {
+	c := &res.Connections
+	var all []string
+	if c.Failed > 0 {
+		all = append(all, fmt.Sprintf("%d of %d viewers could not connect, the last one: %s", c.Failed, c.Wanted, c.FailedWhy))
+	}
+	if c.Broken > 0 {
+		all = append(all, fmt.Sprintf("%d of %d connections were cut off, the last one: %s", c.Broken, c.Made, c.BrokenWhy))
+	}
+	return strings.Join(all, "; ")
+}
+
 // client is what the load itself used while it was measured.
 func client(o swarm.Outcome) Client {
-	c := Client{Procs: len(o.Measured.CPU), LateP99: quantiles(o.Late).P99}
+	c := Client{Procs: len(o.Measured.CPU), Died: o.Dead, LateP99: quantiles(o.Late).P99}
 	for _, cpu := range o.Measured.CPU {
 		cores := rate(cpu.Seconds(), o.Measured.Elapsed)
 		c.Cores += cores

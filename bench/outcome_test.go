@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,24 @@ func TestResult_SaysWhatTheLimitWas(t *testing.T) {
 		"the machine was the limit: 96 % of its 4 cores were used, 0.90 cores by the client and 2.95 by servers, so latency is of all of them")
 	f(Client{Procs: 1, Cores: 0.2, Busiest: 0.2, MachineBusy: 0.97}, 1, "machine",
 		"the machine was the limit: 97 % of its 4 cores were used, 0.20 cores by the client and 1.00 by servers, so latency is of all of them")
+}
+
+// TestResult_PartialSaysWhatIsMissing: figures that are not of all viewers have a mark, and
+// whatever cut the run short goes first.
+func TestResult_PartialSaysWhatIsMissing(t *testing.T) {
+	f := func(o swarm.Outcome, cut error, want string) {
+		t.Helper()
+		r := &run{recorder: newRecorder(nil, Status{})}
+		if res := r.result(o, cut); res.Partial != want {
+			t.Errorf("Partial of %+v, cut by %v = %q; want %q", o, cut, res.Partial, want)
+		}
+	}
+	f(swarm.Outcome{Wanted: 9, Made: 9, SlowEnded: 3}, nil, "")
+	f(swarm.Outcome{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503"}, nil, "2 of 9 viewers could not connect, the last one: 503")
+	f(swarm.Outcome{Wanted: 9, Made: 9, Broken: 4, BrokenWhy: "reset"}, nil, "4 of 9 connections were cut off, the last one: reset")
+	f(swarm.Outcome{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503", Broken: 4, BrokenWhy: "reset"}, nil,
+		"2 of 9 viewers could not connect, the last one: 503; 4 of 7 connections were cut off, the last one: reset")
+	f(swarm.Outcome{Wanted: 9, Made: 9, Broken: 9, BrokenWhy: "reset"}, errors.New("node 1 ended"), "node 1 ended")
 }
 
 func TestClient_Busiest(t *testing.T) {

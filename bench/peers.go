@@ -36,9 +36,9 @@ func Rounds(ctx context.Context, s Scenario, targets []Target, rounds int, tell 
 }
 
 // Medians has one result a peer, in the order of their first ones: the median of each
-// figure over its rounds, but the worst of what went wrong, so that no loss hides behind a
-// better round. What is no figure (series, histograms, words) is of the round with the
-// median p99.
+// figure over its rounds, but the worst of what went wrong and every warning, so that
+// nothing hides behind a better round. What else is no figure (series, histograms, words) is
+// of the round with the median p99.
 func Medians(results []Result) []Result {
 	var peers []string
 	rounds := map[string][]Result{}
@@ -58,6 +58,7 @@ func Medians(results []Result) []Result {
 func median(rounds []Result) Result {
 	rounds = slices.SortedFunc(slices.Values(rounds), func(a, b Result) int { return cmp.Compare(a.Latency.P99, b.Latency.P99) })
 	m := rounds[(len(rounds)-1)/2]
+	m.Warnings = nil
 	fields := func(pick func(*Result) any) {
 		var all []reflect.Value
 		for i := range rounds {
@@ -72,18 +73,28 @@ func median(rounds []Result) Result {
 	fields(func(r *Result) any { return &r.Welcome })
 	fields(func(r *Result) any { return &r.Server })
 	fields(func(r *Result) any { return &r.Client })
+	early := ""
 	for i := range rounds {
 		r := &rounds[i]
-		m.Partial = cmp.Or(m.Partial, r.Partial)
+		if r.Partial != r.Missing() { // It ended early, which is worse.
+			early = cmp.Or(early, r.Partial)
+		}
+		for _, w := range r.Warnings {
+			if !slices.Contains(m.Warnings, w) {
+				m.Warnings = append(m.Warnings, w)
+			}
+		}
 		m.Connections.Failed = max(m.Connections.Failed, r.Connections.Failed)
 		m.Connections.FailedWhy = cmp.Or(m.Connections.FailedWhy, r.Connections.FailedWhy)
 		m.Connections.Broken = max(m.Connections.Broken, r.Connections.Broken)
 		m.Connections.BrokenWhy = cmp.Or(m.Connections.BrokenWhy, r.Connections.BrokenWhy)
+		m.Client.Died = max(m.Client.Died, r.Client.Died)
 		m.Messages.Lost = max(m.Messages.Lost, r.Messages.Lost)
 		m.Messages.Doubled = max(m.Messages.Doubled, r.Messages.Doubled)
 		m.Messages.OutOfOrder = max(m.Messages.OutOfOrder, r.Messages.OutOfOrder)
 		m.Messages.Disagree = max(m.Messages.Disagree, r.Messages.Disagree)
 	}
+	m.Partial = cmp.Or(early, m.Missing())
 	return m
 }
 

@@ -8,11 +8,12 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 )
 
-// redisStarts bounds the time until a redis-server of ours answers.
-const redisStarts = 10 * time.Second
+// startPatience bounds the time until what we started can be used.
+const startPatience = 10 * time.Second
 
 // redis is a redis-server of our own that keeps nothing.
 type redis struct {
@@ -60,11 +61,11 @@ func (r *redis) start(ctx context.Context, program string) error {
 		defer close(r.ended)
 		_ = r.cmd.Wait() // That it was killed is no news.
 	}()
-	ctx, cancel := context.WithTimeout(ctx, redisStarts)
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
-	for !pong(r.addr) {
+	for ping(ctx, r.addr) != nil {
 		select {
 		case <-again.C:
 		case <-r.ended:
@@ -77,21 +78,33 @@ func (r *redis) start(ctx context.Context, program string) error {
 	return nil
 }
 
-// pong tells whether a Redis answers at addr.
-func pong(addr string) bool {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+// ping reports why no Redis answers at addr. One that wants a password answers, too.
+func ping(ctx context.Context, addr string) error {
+	conn, err := (&net.Dialer{Timeout: dialPatience}).DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return false
+		return err
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
-		return false
+	if err := conn.SetDeadline(time.Now().Add(dialPatience)); err != nil {
+		return err
 	}
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-		return false
+		return err
 	}
-	_, err = bufio.NewReader(conn).ReadString('\n')
-	return err == nil
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	switch {
+	case err != nil:
+		return fmt.Errorf("no answer to PING: %w", err)
+	case !strings.HasPrefix(answer, "+PONG") && !strings.HasPrefix(answer, "-"):
+		return fmt.Errorf("it answers PING by %.80q", answer)
+	}
+	return nil
+}
+
+// why says how it ended, once it has.
+func (r *redis) why() error {
+	<-r.ended
+	return errors.New(r.cmd.ProcessState.String())
 }
 
 // stop ends it and waits for it; all it held is gone.

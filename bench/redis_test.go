@@ -12,11 +12,11 @@ func TestRedis_LeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !pong(r.addr) {
-		t.Errorf("nobody answers at %s", r.addr)
+	if err := ping(t.Context(), r.addr); err != nil {
+		t.Error(err)
 	}
 	r.stop()
-	if pong(r.addr) {
+	if ping(t.Context(), r.addr) == nil {
 		t.Errorf("somebody answers at %s after stop", r.addr)
 	}
 	if _, err := os.Stat(r.dir); !errors.Is(err, fs.ErrNotExist) {

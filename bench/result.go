@@ -8,18 +8,23 @@ import "time"
 type Result struct {
 	// Version is 1: the form of this struct.
 	Version int `json:"version"`
-	// Peer is what was measured: "barrage", "hub", or the name given to a target.
+	// Peer is what was measured: "barrage", "hub", or the name given to a target, which is
+	// its addresses where none was given.
 	Peer string `json:"peer"`
 	// Dialect is what it spoke: "fastim", "native", "raw" or "centrifugo"; empty: an older
 	// program wrote this and did not say. Scenario.Deflate says whether that was compressed.
-	Dialect  string    `json:"dialect,omitempty"`
+	Dialect string `json:"dialect,omitempty"`
+	// Target is where the load went. The zero value is nodes of our own, or an older
+	// program wrote this. Of a token it holds no more than that there was one.
+	Target   Target    `json:"target,omitzero"`
 	Scenario Scenario  `json:"scenario"`
 	Machine  Machine   `json:"machine"`
 	Began    time.Time `json:"began"`
 	// Seconds is how long messages came while it was measured.
 	Seconds float64 `json:"seconds"`
-	// Partial says why the run ended before its time; empty: it did not. What the other
-	// fields say holds up to that moment.
+	// Partial says why the figures are not of all that was asked for; empty: they are. The
+	// run ended before its time, and they hold up to that moment; or else it is what Missing
+	// says, and they are of the viewers that were there.
 	Partial string `json:"partial,omitempty"`
 	// Warnings are plain sentences: that the client was the bottleneck, that a figure
 	// could not be had and why.
@@ -60,9 +65,12 @@ type Connections struct {
 	Failed    int    `json:"failed"`
 	FailedWhy string `json:"failed_why,omitempty"`
 	// Broken is how many ended that had been made, other than by our will, and why the
-	// last one did.
+	// last one did; without slow viewers.
 	Broken    int    `json:"broken"`
 	BrokenWhy string `json:"broken_why,omitempty"`
+	// SlowEnded is how many slow viewers did, which a server may cut off. One whose socket
+	// is full of what it does not read never sees it.
+	SlowEnded int `json:"slow_ended,omitempty"`
 	// PerSecond is how many were made a second while the first wave connected.
 	PerSecond float64 `json:"per_second"`
 }
@@ -90,7 +98,12 @@ type Messages struct {
 	// Disagree is how many sampled viewers saw the same messages of their room in
 	// another order than the first of them.
 	Disagree int `json:"disagree"`
-	// Uncounted copies came to viewers that are slow, or were cut off and came back.
+	// Sampled is how many viewers were to look at order and numbers; 0: an older program
+	// wrote this.
+	Sampled int `json:"sampled"`
+	// Uncounted copies came to viewers of which nobody can say exactly what they should have
+	// got: those that are slow, were cut off or came late, and those of a process of the
+	// client that died.
 	Uncounted uint64 `json:"uncounted"`
 	// PerSecond is how many copies came a second, to all viewers, while it was measured.
 	PerSecond float64 `json:"copies_per_second"`
@@ -145,7 +158,9 @@ type Server struct {
 
 // Client is what the load itself used.
 type Client struct {
+	// Procs is how many processes handed in what they measured, Died how many did not.
 	Procs int `json:"procs"`
+	Died  int `json:"died,omitempty"`
 	// Cores is CPU seconds a second, summed over processes; BusiestCore is the busiest
 	// process's, of 1 for its reading loop.
 	Cores   float64 `json:"cores"`

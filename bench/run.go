@@ -92,7 +92,7 @@ func Check(s Scenario, t Target) error {
 }
 
 func prepare(s Scenario, t Target) (*run, error) {
-	if err := cmp.Or(s.Validate(), t.Suits(s)); err != nil {
+	if err := cmp.Or(s.Validate(), t.Validate(), t.Suits(s)); err != nil {
 		return nil, err
 	}
 	machine, limits, err := ThisMachine()
@@ -117,9 +117,9 @@ func (s Scenario) early() int {
 // plan is the load for the crew. Rooms and users have names that no run had before.
 func (r *run) plan() swarm.Plan {
 	return swarm.Plan{
-		Dialect: r.dialect(), Deflate: r.Deflate, Targets: r.addrs, Path: r.Path,
+		Dialect: r.dialect(), Deflate: r.Deflate, Targets: r.addrs, Path: r.Path, Token: r.Token,
 		Prefix: "bench-" + strings.ToLower(rand.Text()[:8]) + "-",
-		Rooms:  r.rooms(), Ramp: r.Ramp, Body: r.Body, Senders: r.Senders, Sample: min(r.Sample, r.Viewers),
+		Rooms:  r.rooms(), Ramp: r.Ramp, Body: r.Body, Senders: r.Senders, Sample: r.sampled(),
 		Warmup: time.Duration(r.Warmup), Duration: time.Duration(r.Duration),
 		Burst:     swarm.Burst{Every: time.Duration(r.Burst.Every), Messages: r.Burst.Messages, Over: time.Duration(r.Burst.Over)},
 		SlowBytes: r.Slow.BytesPerSecond,

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,8 +51,44 @@ func serveAsNode() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  room      http://%s/\n  metrics   http://%[1]s/metrics\n", ln.Addr())
+	admin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	var asked atomic.Int32
+	go func() { // ends with the process
+		_ = http.Serve(admin, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch os.Getenv(unreadyNode) {
+			case "at first":
+				if asked.Add(1) <= 3 {
+					http.Error(w, "store is away", http.StatusServiceUnavailable)
+				}
+			case "for good":
+				exit(errors.New("no store"))
+			}
+		}))
+	}()
+	fmt.Printf("  room      http://%s/\n  metrics   http://%s/metrics\n", ln.Addr(), admin.Addr())
 	return hub.Serve(context.Background(), ln)
+}
+
+// unreadyNode is set for nodes that are not ready "at first", or end while they are asked.
+const unreadyNode = "BARRAGE_TEST_UNREADY"
+
+func TestStartNode_WaitsUntilItIsReady(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	n, err := StartNode(t.Context(), unreadyNode+"=at first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Stop()
+	if err := n.ready(t.Context()); err != nil {
+		t.Errorf("a node that was started is not ready: %v", err)
+	}
+	_, err = StartNode(t.Context(), unreadyNode+"=for good")
+	if want := "it ended before it was ready: exit status 1: no store"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("StartNode = %v; want %q", err, want)
+	}
 }
 
 // small is a scenario that is over in a second.
@@ -107,7 +147,7 @@ func wantWhole(t *testing.T, r Result) {
 	if m.Offered != 20 || m.Sent != 20 || m.Expected != 200 || m.Delivered != 200 || m.Lost+m.Doubled+m.OutOfOrder != 0 || m.Disagree != 0 {
 		t.Errorf("messages %+v; want 20 to 10 viewers each", m)
 	}
-	if math.Abs(r.Seconds-0.5) > 0.1 || r.Latency.Count != 50 || r.Latency.P50 <= 0 || r.Connect.Count != 20 || r.Welcome.Count != 20 {
+	if math.Abs(r.Seconds-0.5) > 0.4 || r.Latency.Count != 50 || r.Latency.P50 <= 0 || r.Connect.Count != 20 || r.Welcome.Count != 20 {
 		t.Errorf("%v seconds, latency %+v, connect %+v, welcome %+v", r.Seconds, r.Latency, r.Connect, r.Welcome)
 	}
 }
@@ -133,7 +173,7 @@ func TestRun_NamedTarget(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- hub.Serve(ctx, ln) }() // Ended by cancel; waited for below.
-	target := Target{Peer: "theirs", Addrs: []string{ln.Addr().String()}}
+	target := Target{Peer: "theirs", Addrs: []string{ln.Addr().String()}, Token: "secret"}
 	r, err := runWith(ctx, small, target, nil, swarm.InProcess())
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +181,9 @@ func TestRun_NamedTarget(t *testing.T) {
 	wantWhole(t, r)
 	if r.Peer != "theirs" || r.Server != (Server{}) || !strings.Contains(strings.Join(r.Warnings, "\n"), "name --metrics or --pid") {
 		t.Errorf("server %+v of %s, warnings %q; want nothing known and a word about it", r.Server, r.Peer, r.Warnings)
+	}
+	if to := r.Target; !slices.Equal(to.Addrs, target.Addrs) || to.Token == "secret" || r.Messages.Sampled != 5 {
+		t.Errorf("target %+v, %d sampled viewers; want its address, no token, and 5", to, r.Messages.Sampled)
 	}
 	target.Metrics = target.Addrs
 	if r, err = runWith(ctx, small, target, nil, swarm.InProcess()); err != nil || r.Server.Nodes != 1 || r.Server.ResidentFull == 0 {
@@ -175,7 +218,7 @@ func TestRun_NodeDies(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	var node *Node
 	target := Target{}
-	r, err := runWatched(t, target, func(c *cluster) { node = c.nodes[0] }, func(s Status) {
+	r, err := runWatched(t, long, target, func(c *cluster) { node = c.nodes[0] }, func(s Status) {
 		if s.Phase == "measure" && s.Copies > 0 {
 			_ = node.cmd.Process.Kill()
 		}
@@ -188,10 +231,25 @@ func TestRun_NodeDies(t *testing.T) {
 	}
 }
 
-// runWatched is runWith, long, with a look at what was started.
-func runWatched(t *testing.T, target Target, look func(*cluster), tell Progress) (Result, error) {
+func TestRun_RedisDies(t *testing.T) {
+	t.Parallel() // It waits more than it works.
+	var r *redis
+	s := long
+	s.Nodes = 2
+	res, err := runWatched(t, s, Target{}, func(c *cluster) { r = c.redis }, func(s Status) {
+		if s.Phase == "measure" && s.Copies > 0 {
+			_ = r.cmd.Process.Kill()
+		}
+	})
+	if err != nil || !strings.Contains(res.Partial, "redis-server ended: signal: killed") {
+		t.Fatalf("Run = partial %q, %v; want to hear that redis-server is gone", res.Partial, err)
+	}
+}
+
+// runWatched is runWith with a look at what was started.
+func runWatched(t *testing.T, s Scenario, target Target, look func(*cluster), tell Progress) (Result, error) {
 	t.Helper()
-	r, err := prepare(long, target)
+	r, err := prepare(s, target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,6 +290,10 @@ func TestRun_CannotBegin(t *testing.T) {
 	}
 	defer func() { _ = open.Close() }()
 	f(small, Target{Addrs: []string{open.Addr().String()}, Dialect: "morse"}, "morse")
+	f(small, Target{Redis: closed.Addr().String()}, "cannot reach the Redis "+closed.Addr().String())
+	talker := httptest.NewServer(http.NotFoundHandler())
+	defer talker.Close()
+	f(small, Target{Redis: talker.Listener.Addr().String()}, "it answers PING by \"HTTP/1.1 400")
 	deflated := small
 	deflated.Deflate = true
 	f(deflated, Target{}, `cannot run scenario "small" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native`)

@@ -61,3 +61,13 @@ func (s Scenario) rooms() []swarm.Room {
 	}
 	return rooms
 }
+
+// sampled is how many viewers look at order: as many as asked for, where there are so many
+// that are not slow.
+func (s Scenario) sampled() int {
+	fast := 0
+	for _, room := range s.rooms() {
+		fast += room.Viewers - room.Slow + room.Late
+	}
+	return min(s.Sample, s.Viewers, fast)
+}

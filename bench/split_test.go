@@ -38,6 +38,18 @@ func TestScenario_RoomsSumExactly(t *testing.T) {
 	}
 }
 
+func TestScenario_Sampled(t *testing.T) {
+	f := func(s Scenario, want int) {
+		t.Helper()
+		if got := s.Filled().sampled(); got != want {
+			t.Errorf("%+v: %d sampled viewers; want %d", s, got, want)
+		}
+	}
+	f(Scenario{Viewers: 1000}, defaultSample)
+	f(Scenario{Viewers: 50, Sample: 60}, 50)
+	f(Scenario{Viewers: 50, Slow: Slow{Share: 0.5}}, 25)
+}
+
 func TestScenario_RoomsFollowZipf(t *testing.T) {
 	rooms := Scenario{Viewers: 110, Rooms: 3, Zipf: 1, Rate: 11, Senders: 8}.rooms() // 1/1, 1/2, 1/3: 6, 3 and 2 parts of 11
 	for k, want := range []struct {

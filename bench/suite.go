@@ -16,7 +16,7 @@ const (
 )
 
 // Suite is every scenario that comes with the program, in order, with sizes fit for the
-// machine: viewers, rates of arrival and returns grow with its cores, and shrink to what
+// machine: viewers and the rates of arrivals and returns grow with its cores, and shrink to what
 // its open files and memory hold. quick makes them short, and a soak says little then.
 func Suite(l Limits, quick bool) ([]Scenario, error) {
 	var suite []Scenario
@@ -45,6 +45,7 @@ func (s Scenario) sized(l Limits) Scenario {
 	s.Viewers = max(int(float64(s.Viewers)*factor), s.Rooms)
 	s.Arrival.Viewers = int(float64(s.Arrival.Viewers) * factor)
 	s.Arrival.Rate *= factor
+	s.Return.Rate *= factor
 	return s
 }
 

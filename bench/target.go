@@ -3,10 +3,16 @@ package bench
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"barrage/bench/swarm"
 )
 
 // ourselves is the peer that our own nodes are.
@@ -14,28 +20,74 @@ const ourselves = "barrage"
 
 // Target is what a scenario runs against. The zero value is nodes of our own, as many as
 // the scenario has.
+//
+// In a [Result] it says where the load went; the name and the dialect stand beside it there.
 type Target struct {
-	// Peer is the name of what is measured; empty is "barrage".
-	Peer string
+	// Peer is the name of what is measured; empty is the addresses, and "barrage" where
+	// there are none.
+	Peer string `json:"-"`
 	// Hub makes it the baseline server of package hub, in a process of its own.
-	Hub bool
+	Hub bool `json:"hub,omitempty"`
 	// Redis is the host:port of the Redis that joins our own nodes; empty: several nodes get
 	// a redis-server of their own, one keeps everything in memory.
-	Redis string
+	Redis string `json:"redis,omitempty"`
 
 	// Addrs are host:port of servers that run already. The rest is about them.
-	Addrs []string
+	Addrs []string `json:"addrs,omitempty"`
 	// Dialect is "fastim", "native", "raw" or "centrifugo"; empty is "fastim". Own nodes
 	// speak the first two.
-	Dialect string
+	Dialect string `json:"-"`
+	// Token is what every viewer shows to be let in; empty is "t", and none in the dialect
+	// "centrifugo". "raw" has no place for one but Path.
+	Token string `json:"token,omitempty"`
 	// Path is the address of a room's socket where the dialect leaves it open; {room} and
 	// {user} are put in.
-	Path string
+	Path string `json:"path,omitempty"`
 	// Metrics are host:port of Prometheus' /metrics of the servers, PIDs their processes on
 	// this machine; the first of both are one server's, and so on. Without either, CPU and
 	// memory are not known.
-	Metrics []string
-	PIDs    []int
+	Metrics []string `json:"metrics,omitempty"`
+	PIDs    []int    `json:"pids,omitempty"`
+}
+
+// Validate reports an address that is none, and a dialect that does not exist. Whether
+// somebody answers there is not asked.
+func (t Target) Validate() error {
+	if err := swarm.CheckDialect(t.dialect()); err != nil {
+		return err
+	}
+	addrs := slices.Concat(t.Addrs, t.Metrics)
+	if t.Redis != "" {
+		addrs = append(addrs, t.Redis)
+	}
+	for _, addr := range addrs {
+		if strings.Contains(addr, "/") {
+			return fmt.Errorf("cannot use the address %q: it is host:port, without ws:// or http:// and without a path (--path has that of a room); "+
+				"TLS is ended before Barrage, so wss:// and https:// cannot be measured: name the server behind the proxy", addr)
+		}
+		_, port, err := net.SplitHostPort(addr)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot use the address %q: it is not of the form host:port, as 127.0.0.1:9000", addr)
+		}
+	}
+	if t.Token != "" && t.Dialect == "raw" {
+		return errors.New("cannot show a token in the dialect raw: put it in the path, as /{room}?token=…")
+	}
+	return nil
+}
+
+// hiddenToken stands in results for a token that was used.
+const hiddenToken = "…"
+
+// shown is t as others may see it.
+func (t Target) shown() Target {
+	if t.Token != "" {
+		t.Token = hiddenToken
+	}
+	return t
 }
 
 // named tells whether t are servers that run already.
@@ -47,6 +99,8 @@ func (t Target) peer() string {
 		return t.Peer
 	case t.Hub:
 		return "hub"
+	case t.named():
+		return strings.Join(t.Addrs, ",")
 	}
 	return ourselves
 }
@@ -112,12 +166,21 @@ func (t Target) known() []server {
 
 func (c *cluster) start(ctx context.Context, t Target, s Scenario, died func(error)) error {
 	env := s.Env
-	if s.Nodes > 1 && t.Redis == "" && !t.Hub {
+	switch {
+	case t.Hub: // It knows of no Redis.
+	case t.Redis != "":
+		if err := ping(ctx, t.Redis); err != nil {
+			return fmt.Errorf("cannot reach the Redis %s: %w", t.Redis, err)
+		}
+	case s.Nodes > 1:
 		r, err := startRedis(ctx)
 		if err != nil {
 			return err
 		}
 		c.redis, t.Redis = r, r.addr
+		c.watches.Go(func() { // Ends with it; close waits for it.
+			died(fmt.Errorf("redis-server ended: %w", r.why()))
+		})
 	}
 	if t.Redis != "" {
 		env = append([]string{"BARRAGE_REDIS_ADDRS=" + t.Redis}, env...)
@@ -147,8 +210,8 @@ func (c *cluster) close() {
 	for _, n := range c.nodes {
 		n.Stop()
 	}
-	c.watches.Wait()
 	if c.redis != nil {
 		c.redis.stop()
 	}
+	c.watches.Wait()
 }

@@ -13,6 +13,7 @@ const (
 	mostSenders         = 8
 	defaultBody         = 60
 	defaultSample       = 200
+	mostRate            = 1_000_000_000 // a second: times are in nanoseconds
 )
 
 // Filled is s with the defaults that its fields' comments name in the place of zeros.
@@ -43,12 +44,13 @@ func (s Scenario) Validate() error {
 	check(s.Rooms > 0, "rooms: %d is below 1", s.Rooms)
 	check(s.Viewers <= 0 || s.Rooms <= s.Viewers, "rooms: %d for %d viewers; each room has at least one", s.Rooms, s.Viewers)
 	check(s.Zipf >= 0 && s.Zipf <= 10, "zipf: %v is not within 0 and 10", s.Zipf)
-	check(s.Ramp >= 0, "ramp: %v viewers a second is negative", s.Ramp)
-	check(s.Rate >= 0, "rate: %v messages a second is negative", s.Rate)
+	check(isRate(s.Ramp), "ramp: %v viewers a second is not within 0 and %d", s.Ramp, mostRate)
+	check(isRate(s.Rate), "rate: %v messages a second is not within 0 and %d", s.Rate, mostRate)
 	check(s.Body >= leastBody && s.Body <= mostBody, "body: %d bytes is not within %d (time and number of a message) and %d", s.Body, leastBody, mostBody)
 	check(s.Senders >= 1 && s.Senders <= mostSenders, "senders: %d is not within 1 and %d", s.Senders, mostSenders)
 	check(s.Sample > 0, "sample: %d; someone must measure latency", s.Sample)
 	check(s.Procs >= 0, "procs: %d is negative", s.Procs)
+	check(s.Viewers <= 0 || s.Procs <= s.Viewers, "procs: %d for %d viewers; each process has at least one", s.Procs, s.Viewers)
 	check(s.Nodes > 0, "nodes: %d is below 1", s.Nodes)
 	check(s.Warmup >= 0, "warmup: %v is negative", time.Duration(s.Warmup))
 	check(s.Rest >= 0, "rest: %v is negative", time.Duration(s.Rest))
@@ -63,6 +65,9 @@ func (s Scenario) Validate() error {
 	return nil
 }
 
+// isRate tells whether something can happen so often a second; NaN it cannot.
+func isRate(x float64) bool { return x >= 0 && x <= mostRate }
+
 // checkLoad checks what happens while messages come.
 func (s Scenario) checkLoad(check func(ok bool, format string, args ...any)) {
 	duration := time.Duration(s.Duration)
@@ -76,9 +81,9 @@ func (s Scenario) checkLoad(check func(ok bool, format string, args ...any)) {
 	check(s.Slow.Share >= 0 && s.Slow.Share <= 1, "slow.share: %v is not within 0 and 1", s.Slow.Share)
 	check(s.Slow.BytesPerSecond >= 0, "slow.bytes_per_second: %d is negative", s.Slow.BytesPerSecond)
 	check(s.Arrival.Viewers >= 0, "arrival.viewers: %d is negative", s.Arrival.Viewers)
-	check(s.Arrival.Rate >= 0, "arrival.rate: %v viewers a second is negative", s.Arrival.Rate)
+	check(isRate(s.Arrival.Rate), "arrival.rate: %v viewers a second is not within 0 and %d", s.Arrival.Rate, mostRate)
 	check(s.Return.Share >= 0 && s.Return.Share <= 1, "return.share: %v is not within 0 and 1", s.Return.Share)
-	check(s.Return.Rate >= 0, "return.rate: %v viewers a second is negative", s.Return.Rate)
+	check(isRate(s.Return.Rate), "return.rate: %v viewers a second is not within 0 and %d", s.Return.Rate, mostRate)
 	for _, moment := range []struct {
 		name  string
 		after Duration

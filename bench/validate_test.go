@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,14 @@ func TestScenario_ValidateBad(t *testing.T) {
 	}
 	f(func(s *Scenario) { s.Viewers = 0 }, "viewers: 0; at least 1 must be there")
 	f(func(s *Scenario) { s.Rooms = 11 }, "rooms: 11 for 10 viewers; each room has at least one")
-	f(func(s *Scenario) { s.Rate = -1 }, "rate: -1 messages a second is negative")
+	f(func(s *Scenario) { s.Rate = -1 }, "rate: -1 messages a second is not within 0 and 1000000000")
+	f(func(s *Scenario) { s.Rate = math.Inf(1) }, "rate: +Inf messages a second is not within 0 and 1000000000")
+	f(func(s *Scenario) { s.Ramp = math.NaN() }, "ramp: NaN viewers a second is not within 0 and 1000000000")
+	f(func(s *Scenario) { s.Zipf = math.NaN() }, "zipf: NaN is not within 0 and 10")
+	f(func(s *Scenario) { s.Slow.Share = math.NaN() }, "slow.share: NaN is not within 0 and 1")
+	f(func(s *Scenario) { s.Arrival.Rate = math.Inf(1) }, "arrival.rate: +Inf viewers a second is not within 0 and 1000000000")
+	f(func(s *Scenario) { s.Return.Rate = math.NaN() }, "return.rate: NaN viewers a second is not within 0 and 1000000000")
+	f(func(s *Scenario) { s.Procs = 11 }, "procs: 11 for 10 viewers; each process has at least one")
 	f(func(s *Scenario) { s.Body = 39 }, "body: 39 bytes is not within 40 (time and number of a message) and 4096")
 	f(func(s *Scenario) { s.Senders = 9 }, "senders: 9 is not within 1 and 8")
 	f(func(s *Scenario) { s.Slow.Share = 1.5 }, "slow.share: 1.5 is not within 0 and 1")
@@ -30,7 +38,7 @@ func TestScenario_ValidateBad(t *testing.T) {
 	f(func(s *Scenario) { s.Burst = Burst{Messages: 5} }, "burst.every: 0s; bursts need time between them")
 	f(func(s *Scenario) { s.Arrival = Arrival{Viewers: 5, After: Duration(time.Minute)} }, "arrival.after: 1m0s is not before the end at 10s")
 	f(func(s *Scenario) { s.Env = []string{"PATH=/"} }, `env: "PATH=/" is not of the form BARRAGE_SERVER_POLLERS=1`)
-	f(func(s *Scenario) { s.Rate, s.Nodes = -1, -2 }, "rate: -1 messages a second is negative; nodes: -2 is below 1")
+	f(func(s *Scenario) { s.Rate, s.Nodes = -1, -2 }, "rate: -1 messages a second is not within 0 and 1000000000; nodes: -2 is below 1")
 }
 
 func TestScenario_Fit(t *testing.T) {
@@ -61,6 +69,14 @@ func TestScenario_Fit(t *testing.T) {
 	limits.OpenFiles = 50
 	if _, _, err := (Scenario{Name: "x", Viewers: 1}).Fit(limits, false); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
 		t.Errorf("Fit with 50 open files = %v; want a word about ulimit", err)
+	}
+}
+
+// TestSized_RatesGrowWithTheCores: twice the cores, twice as many a second.
+func TestSized_RatesGrowWithTheCores(t *testing.T) {
+	s := Scenario{Viewers: 100, Arrival: Arrival{Viewers: 10, Rate: 5}, Return: Return{Share: 1, Rate: 7}}.sized(Limits{Cores: 2 * madeForCores, OpenFiles: 1 << 20})
+	if s.Viewers != 200 || s.Arrival.Viewers != 20 || s.Arrival.Rate != 10 || s.Return.Rate != 14 {
+		t.Errorf("sized to %+v; want everything twice", s)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"barrage/bench"
@@ -104,8 +105,9 @@ type section struct {
 	// Seconds has a head and rows of the series, every so many seconds.
 	Seconds [][]string
 	Every   int
-	Machine []string
-	Began   time.Time
+	// Facts are where it ran and, unless all results share one, on which machine.
+	Facts []string
+	Began time.Time
 }
 
 // namedCells is a group of figures.
@@ -149,7 +151,10 @@ func (p *page) addPart(results []*bench.Result) {
 	labels := labelsOf(results)
 	t := part{
 		ID: fmt.Sprintf("s%d", len(p.Parts)+1), Name: s.Name, Question: s.Question,
-		Settings: settings(s), Command: command(results[0], severalPeers(results)),
+		Settings: settings(s, servers(results[0])), Command: command(results),
+	}
+	if severalPeers(results) {
+		t.Settings = settings(s, "") // Each peer has servers of its own.
 	}
 	if c, ok := distribution(results, labels); ok {
 		d := p.draw(c)
@@ -181,7 +186,7 @@ func peerTables(results []*bench.Result) (tables []peerTable) {
 		for _, r := range g.results {
 			rounds = append(rounds, *r)
 		}
-		about := sizeText(&rounds[0].Scenario) + ". "
+		about := sizeText(&rounds[0].Scenario, "") + ". "
 		medians := bench.Medians(rounds)
 		if len(medians) < len(rounds) {
 			about += "Medians of several runs, but the most of what went wrong. "
@@ -195,16 +200,16 @@ func peerTables(results []*bench.Result) (tables []peerTable) {
 	return tables
 }
 
-// labelsOf tells the results of one scenario apart: by peer, by size, by number.
+// labelsOf tells the results of one scenario apart: by peer, by load, by number.
 func labelsOf(results []*bench.Result) (labels []string) {
-	sizes, seen := map[string]bool{}, map[string]int{}
+	loads, seen := map[load]bool{}, map[string]int{}
 	for _, r := range results {
-		sizes[sizeText(&r.Scenario)] = true
+		loads[loadOf(&r.Scenario)] = true
 	}
 	for _, r := range results {
 		label := r.Peer
-		if len(sizes) > 1 {
-			label += ", " + sizeText(&r.Scenario)
+		if len(loads) > 1 {
+			label += ", " + loadText(r)
 		}
 		seen[label]++
 		if n := seen[label]; n > 1 {
@@ -241,7 +246,7 @@ var tileFigures = []struct{ name, figure string }{
 
 func summaryOf(r *bench.Result, id string) summaryRow {
 	text, m := verdict(r)
-	row := summaryRow{ID: id, Scenario: r.Scenario.Name, Peer: r.Peer, Size: sizeText(&r.Scenario), Verdict: text, Mood: m}
+	row := summaryRow{ID: id, Scenario: r.Scenario.Name, Peer: r.Peer, Size: sizeText(&r.Scenario, servers(r)), Verdict: text, Mood: m}
 	for _, f := range summaryFigures {
 		row.Cells = append(row.Cells, cell{f.name, figureOf(f.figure).text(r)})
 	}
@@ -264,8 +269,11 @@ func (p *page) section(r *bench.Result, id, label string) section {
 		}
 		s.Groups = append(s.Groups, n)
 	}
+	if len(r.Target.Addrs) > 0 {
+		s.Facts = append(s.Facts, "at "+strings.Join(r.Target.Addrs, ", "))
+	}
 	if len(p.Machine) == 0 {
-		s.Machine = machineFacts(&r.Machine)
+		s.Facts = append(s.Facts, machineFacts(&r.Machine)...)
 	}
 	if len(r.Series) == 0 {
 		return s

@@ -78,8 +78,8 @@ func TestHTML_SaysAll(t *testing.T) {
 	wantText(t, html,
 		"<title>The night before</title>", "14 September 2026", "AMD EPYC 7B13", "barrage v0.4.0",
 		"What do bursts of gifts do", "400 messages more within 1s, every 15s", "<span>barrage bench</span> <span>peers</span> <span>storm</span>",
-		"<b>Ended early</b> <span>The run ended before its time: node 2 of 3", "<b>Problem</b> <span>Of 14,200,000 copies that were expected, 18,204 lost, 3 out of order.",
-		"<b>Warning</b> <span>The client used 0.93 of a core", "<b>Good</b> <span>All 60,000,000 copies that were expected came: 0 lost, 0 doubled, 0 out of order.",
+		"<b>Incomplete</b> <span>The run ended before its time: node 2 of 3", "<b>Problem</b> <span>Of 14,200,000 copies that were expected, 18,204 lost, 3 out of order.",
+		"<b>Warning</b> <span>The client used 0.93 of a core", "<b>Good</b> <span>All 60,000,000 copies that were expected came: 0 lost, 0 doubled, 0 out of order (order: in 200 sampled viewers).",
 		"Permission is hereby granted", // the license of what is embedded
 	)
 	d := dataOf(t, html)

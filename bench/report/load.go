@@ -11,21 +11,24 @@ import (
 // load is what of a scenario decides its figures: results with the same load can be
 // compared. It is a key of maps.
 type load struct {
+	size
+	burst    bench.Burst
+	slow     bench.Slow
+	arrival  bench.Arrival
+	comeback bench.Return
+}
+
+// size is a load without what happens besides its steady part.
+type size struct {
 	name                  string
 	viewers, rooms, nodes int
 	zipf, rate            float64
 	body                  int
-	burst                 bench.Burst
-	slow                  bench.Slow
-	arrival               bench.Arrival
-	comeback              bench.Return
 }
 
 func loadOf(s *bench.Scenario) load {
-	return load{
-		s.Name, s.Viewers, max(s.Rooms, 1), max(s.Nodes, 1), s.Zipf, s.Rate, s.Body,
-		s.Burst, s.Slow, s.Arrival, s.Return,
-	}
+	f := s.Filled()
+	return load{size{f.Name, f.Viewers, f.Rooms, f.Nodes, f.Zipf, f.Rate, f.Body}, f.Burst, f.Slow, f.Arrival, f.Return}
 }
 
 // group is the results of one key, in the order they came.
@@ -52,14 +55,41 @@ func groupBy[K comparable](results []bench.Result, key func(*bench.Result) K) []
 	return groups
 }
 
-// sizeText is a scenario's size in a few words: "5,000 viewers, 200 messages/s".
-func sizeText(s *bench.Scenario) string {
+// servers is what a load that asks for several nodes, or for a Redis, went to; empty: it
+// asked for neither.
+func servers(r *bench.Result) string {
+	switch nodes := max(r.Scenario.Nodes, 1); {
+	case nodes == 1 && r.Target.Redis == "":
+		return ""
+	case len(r.Target.Addrs) > 0:
+		return plural(len(r.Target.Addrs), "target")
+	case r.Target.Hub:
+		return "1 process"
+	default:
+		return plural(nodes, "node") + " + Redis"
+	}
+}
+
+// loadText is a result's load in a few words: its size, and what else is other than in the
+// scenario of its name that comes with the program, as flags.
+func loadText(r *bench.Result) string {
+	usual, _ := bench.Named(r.Scenario.Name) // The user's own have nothing that is usual.
+	s := usual
+	s.Zipf, s.Body, s.Burst = r.Scenario.Zipf, r.Scenario.Body, r.Scenario.Burst
+	s.Slow, s.Arrival, s.Return = r.Scenario.Slow, r.Scenario.Arrival, r.Scenario.Return
+	parts := append([]string{sizeText(&r.Scenario, servers(r))}, flagTexts(differences(&s, &usual))...)
+	return strings.Join(parts, ", ")
+}
+
+// sizeText is a scenario's size in a few words: "5,000 viewers, 200 messages/s"; on is where
+// it ran, or nothing.
+func sizeText(s *bench.Scenario, on string) string {
 	parts := []string{plural(s.Viewers, "viewer")}
 	if s.Rooms > 1 {
 		parts = append(parts, plural(s.Rooms, "room"))
 	}
-	if s.Nodes > 1 {
-		parts = append(parts, plural(s.Nodes, "node"))
+	if on != "" {
+		parts = append(parts, on)
 	}
 	if s.Rate > 0 {
 		parts = append(parts, short(s.Rate)+" messages/s")
@@ -67,8 +97,9 @@ func sizeText(s *bench.Scenario) string {
 	return strings.Join(parts, ", ")
 }
 
-// settings are a scenario's sentences for people: who, what, and what happens besides.
-func settings(s *bench.Scenario) []string {
+// settings are a scenario's sentences for people: who, what, and what happens besides; on
+// is where it ran, or nothing.
+func settings(s *bench.Scenario, on string) []string {
 	rooms := "one room"
 	if s.Rooms > 1 {
 		rooms = plural(s.Rooms, "room") + " of equal size"
@@ -77,8 +108,8 @@ func settings(s *bench.Scenario) []string {
 		}
 	}
 	who := plural(s.Viewers, "viewer") + " in " + rooms
-	if s.Nodes > 1 {
-		who += " over " + plural(s.Nodes, "node")
+	if on != "" {
+		who += " on " + on
 	}
 	if s.Ramp > 0 {
 		who += fmt.Sprintf(", %s arriving a second", short(s.Ramp))
@@ -96,12 +127,17 @@ func settings(s *bench.Scenario) []string {
 	return append(out, happenings(s)...)
 }
 
-// spokenTo is a result's peer and, in brackets, its dialect where that is not FastIM's.
+// spokenTo is a result's peer, in brackets its dialect where that is not FastIM's, and its
+// addresses where it has a name of its own.
 func spokenTo(r *bench.Result) string {
-	if r.Dialect == "" || r.Dialect == "fastim" {
-		return r.Peer
+	to := r.Peer
+	if r.Dialect != "" && r.Dialect != "fastim" {
+		to += " (" + r.Dialect + ")"
 	}
-	return r.Peer + " (" + r.Dialect + ")"
+	if addrs := strings.Join(r.Target.Addrs, ","); addrs != "" && addrs != r.Peer {
+		to += " at " + addrs
+	}
+	return to
 }
 
 // happenings says what a scenario does besides its steady load.

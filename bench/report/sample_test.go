@@ -112,7 +112,7 @@ func fill(r *bench.Result, c sampleRun, h *hdrhistogram.Histogram, full int64) {
 	r.Connections = bench.Connections{Wanted: s.Viewers, Made: s.Viewers, PerSecond: 2500}
 	r.Messages = bench.Messages{
 		Offered: sent, Sent: sent, Expected: copies, Delivered: copies, PerSecond: float64(copies) / max(r.Seconds, 1), Bytes: copies * 141,
-		BytesPerCopy: 141 * min(float64(copies), 1),
+		BytesPerCopy: 141 * min(float64(copies), 1), Sampled: s.Filled().Sample,
 	}
 	r.Latency = quantilesOf(h)
 	handshakes := hdrhistogram.New(1, 60_000_000, 3)

@@ -26,9 +26,13 @@ func Steps(w io.Writer, steps []bench.Step) error {
 		}
 		if s.Broke == "" {
 			verdict = "good"
-			end = fmt.Sprintf("The last good level is %s: %s.", short(s.Level), sizeText(&s.Result.Scenario))
+			end = fmt.Sprintf("The last good level is %s: %s.", short(s.Level), sizeText(&s.Result.Scenario, servers(&s.Result)))
 		}
 		rows = append(rows, append(row, verdict))
 	}
-	return write(w, columns(0, rows)+end+"\n")
+	results := make([]bench.Result, len(sorted))
+	for i := range sorted {
+		results[i] = sorted[i].Result
+	}
+	return write(w, columns(0, rows)+warningLines(results, func(i int) string { return short(sorted[i].Level) })+end+"\n")
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -14,7 +15,7 @@ import (
 // Table writes one result for people: what was asked, what came of it, the figures.
 func Table(w io.Writer, r bench.Result) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s: %s\n", r.Scenario.Name, spokenTo(&r), strings.Join(settings(&r.Scenario), "; "))
+	fmt.Fprintf(&b, "%s, %s: %s\n", r.Scenario.Name, spokenTo(&r), strings.Join(settings(&r.Scenario, servers(&r)), "; "))
 	if r.Scenario.Question != "" {
 		fmt.Fprintf(&b, "  %s\n", r.Scenario.Question)
 	}
@@ -106,7 +107,7 @@ func machineFacts(m *bench.Machine) (facts []string) {
 	return facts
 }
 
-// Summary writes one line per result.
+// Summary writes one line per result, and their warnings below.
 func Summary(w io.Writer, results []bench.Result) error {
 	if len(results) == 0 {
 		return write(w, "no results\n")
@@ -124,7 +125,29 @@ func Summary(w io.Writer, results []bench.Result) error {
 		}
 		rows = append(rows, append(row, verdictText(r)))
 	}
-	return write(w, columns(2, rows))
+	return write(w, columns(2, rows)+warningLines(results, func(i int) string { return results[i].Scenario.Name + " on " + results[i].Peer }))
+}
+
+// warningLines has each warning of results once, a line each, with the names of those that
+// have it.
+func warningLines(results []bench.Result, name func(i int) string) string {
+	var texts []string
+	names := map[string][]string{}
+	for i := range results {
+		for _, text := range results[i].Warnings {
+			if names[text] == nil {
+				texts = append(texts, text)
+			}
+			if n := name(i); !slices.Contains(names[text], n) {
+				names[text] = append(names[text], n)
+			}
+		}
+	}
+	var b strings.Builder
+	for _, text := range texts {
+		fmt.Fprintf(&b, "Warning (%s): %s\n", strings.Join(names[text], "; "), text)
+	}
+	return b.String()
 }
 
 // figureOf finds a figure by its name in benchmark lines.
@@ -138,7 +161,8 @@ func figureOf(benchstat string) *figure {
 }
 
 // Peers writes, for each load that more than one peer bore, their figures side by side,
-// with the ratio to the first peer's. Loads of one peer are left out.
+// with the ratio to the first peer's, and their warnings below. Loads of one peer are left
+// out.
 func Peers(w io.Writer, results []bench.Result) error {
 	var b strings.Builder
 	for _, g := range groupBy(results, func(r *bench.Result) load { return loadOf(&r.Scenario) }) {
@@ -148,11 +172,14 @@ func Peers(w io.Writer, results []bench.Result) error {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s: %s\n", g.key.name, sizeText(&g.results[0].Scenario))
+		fmt.Fprintf(&b, "%s: %s\n", g.key.name, sizeText(&g.results[0].Scenario, ""))
 		b.WriteString(columns(1, peerRows(g.results)))
+		var all []bench.Result
 		for _, r := range g.results {
 			fmt.Fprintf(&b, "%s: %s\n", r.Peer, verdictText(r))
+			all = append(all, *r)
 		}
+		b.WriteString(warningLines(all, func(i int) string { return all[i].Peer }))
 	}
 	return write(w, b.String())
 }
@@ -170,9 +197,15 @@ func severalPeers(results []*bench.Result) bool {
 // to the first one.
 func peerRows(results []*bench.Result) [][]string {
 	first := results[0]
-	head := []string{"", first.Peer}
+	label := func(r *bench.Result) string {
+		if on := servers(r); on != "" {
+			return r.Peer + " (" + on + ")"
+		}
+		return r.Peer
+	}
+	head := []string{"", label(first)}
 	for _, r := range results[1:] {
-		head = append(head, r.Peer, "ratio")
+		head = append(head, label(r), "ratio")
 	}
 	rows := [][]string{append(head, "")}
 	for i := range figures {

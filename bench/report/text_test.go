@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,15 +30,19 @@ func TestText(t *testing.T) {
 		},
 		"summary":   func(w io.Writer) error { return Summary(w, suite) },
 		"peers":     func(w io.Writer) error { return Peers(w, suite) },
-		"benchstat": func(w io.Writer) error { return Benchstat(w, suite) },
+		"benchstat": func(w io.Writer) error { return Benchstat(w, suite, nil) },
 		"steps":     func(w io.Writer) error { return Steps(w, sampleSteps()) },
+		"nodes":     func(w io.Writer) error { return Peers(w, nodesBesideHub()) },
+		"found": func(w io.Writer) error {
+			steps := sampleSteps()
+			return Benchstat(w, []bench.Result{steps[0].Result}, &bench.Find{Vary: "rate", P99: 50, Good: 200})
+		},
 		"compare": func(w io.Writer) error {
 			_, err := Compare(w, suite[:3], changed(suite), 0.1)
 			return err
 		},
 		"empty": func(w io.Writer) error {
-			_, err := Compare(w, nil, nil, 0.1)
-			return errors.Join(err, Table(w, bench.Result{}), Summary(w, nil), Peers(w, nil), Steps(w, nil), Benchstat(w, nil))
+			return errors.Join(Table(w, bench.Result{}), Summary(w, nil), Peers(w, nil), Steps(w, nil), Benchstat(w, nil, nil))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,6 +99,9 @@ func sampleSteps() (steps []bench.Step) {
 		step := bench.Step{Level: rate, Result: sample(sampleRun{
 			peer: "barrage", scenario: s, median: 6 * rate / 100, spread: 0.4, perCopy: 640, viewer: 731, seed: uint64(10 + i),
 		})}
+		if rate > 100 {
+			step.Result.Warnings = []string{"memory is scarce"}
+		}
 		if rate == 400 {
 			step.Broke, step.Limit = "p99 is 62.4 ms, above 50ms", "server"
 		}
@@ -121,7 +129,113 @@ func TestCompare_Worse(t *testing.T) {
 	f("more copies a second", 0, func(r *bench.Result) { r.Messages.PerSecond *= 2 })
 	f("one copy lost", 1, func(r *bench.Result) { r.Messages.Lost = 1 })
 	f("ended early", 1, func(r *bench.Result) { r.Partial = "interrupted" })
-	f("no partner of this size", 0, func(r *bench.Result) { r.Scenario.Viewers++; r.Messages.Lost = 1 })
+}
+
+// TestCompare_NothingPaired: a comparison of nothing must not look like a good one.
+func TestCompare_NothingPaired(t *testing.T) {
+	old := sampleSuite()[1]
+	f := func(change func(r *bench.Result), want ...string) {
+		t.Helper()
+		r := old
+		change(&r)
+		var out strings.Builder
+		if _, err := Compare(&out, []bench.Result{old}, []bench.Result{r}, 0.1); !errors.Is(err, errUnpaired) {
+			t.Errorf("error %v; want %v", err, errUnpaired)
+		}
+		want = append(want, "only in the old results: storm, barrage: 5,000 viewers, 200 messages/s\n")
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("it says\n%s; want %q", &out, w)
+			}
+		}
+		if strings.Contains(out.String(), "worse") {
+			t.Errorf("it says\n%s; nothing was compared", &out)
+		}
+	}
+	f(func(r *bench.Result) { r.Scenario.Viewers++ }, "only in the new results: storm, barrage: 5,001 viewers, 200 messages/s\n")
+	f(func(r *bench.Result) { r.Scenario.Body = 61 }, "only in the new results: storm, barrage: 5,000 viewers, 200 messages/s, --body 61\n")
+	f(func(r *bench.Result) { r.Scenario.Zipf = 1 }, "200 messages/s, --zipf 1\n")
+	f(func(r *bench.Result) { r.Peer = "10.0.0.5:9000" }, "only in the new results: storm, 10.0.0.5:9000: 5,000")
+	f(func(r *bench.Result) { r.Scenario.Name = "own" }, "only in the new results: own, barrage: 5,000")
+	if _, err := Compare(io.Discard, nil, nil, 0.1); !errors.Is(err, errUnpaired) {
+		t.Errorf("of no results: error %v; want %v", err, errUnpaired)
+	}
+}
+
+// TestCompare_WhatHappensBesides: with and without slow viewers is what scenario slow asks
+// to be compared.
+func TestCompare_WhatHappensBesides(t *testing.T) {
+	s, err := bench.Named("slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sampleSuite()[1]
+	r.Scenario = s
+	none := r
+	none.Scenario.Slow.Share = 0
+	r.Latency.P99 *= 2
+	var out strings.Builder
+	worse, err := Compare(&out, []bench.Result{none}, []bench.Result{r}, 0.1)
+	want := "slow, barrage: 5,000 viewers, 50 messages/s\n  the old run had --slow-share 0, the new one --slow-share 0.5\n"
+	if err != nil || worse != 1 || !strings.HasPrefix(out.String(), want) {
+		t.Errorf("%d worse, error %v, it says\n%s\nwant 1 and\n%s", worse, err, &out, want)
+	}
+	out.Reset()
+	other := r
+	other.Scenario.Burst.Messages = 3
+	worse, err = Compare(&out, []bench.Result{none, r}, []bench.Result{other, r}, 0.1)
+	want = "only in the old results: slow, barrage: 5,000 viewers, 50 messages/s, --slow-share 0\n" +
+		"only in the new results: slow, barrage: 5,000 viewers, 50 messages/s, --burst-messages 3\n\n" +
+		"0 figures are worse by more than 10 %, and 2 results had no partner\n"
+	if err != nil || worse != 0 || !strings.HasSuffix(out.String(), want) {
+		t.Errorf("%d worse, error %v, it says\n%s\nwant 0 and\n%s", worse, err, &out, want)
+	}
+	if got, want := labelsOf([]*bench.Result{&none, &r}), []string{
+		"barrage, 5,000 viewers, 50 messages/s, --slow-share 0", "barrage, 5,000 viewers, 50 messages/s",
+	}; !slices.Equal(got, want) {
+		t.Errorf("labels %q; want %q", got, want)
+	}
+}
+
+// TestCompare_NotesWhatDiffers: what two runs of one load were asked besides it.
+func TestCompare_NotesWhatDiffers(t *testing.T) {
+	a := sampleSuite()[1]
+	b := a
+	b.Scenario.Env, b.Scenario.Senders = []string{"BARRAGE_SERVER_POLLERS=1"}, 3
+	a.Target.Addrs, b.Target.Addrs = []string{"x:1"}, []string{"y:1"}
+	notes := strings.Join(pairNotes(&a, &b), "\n")
+	want := "the old run had --senders 8, the new one --senders 3 --env BARRAGE_SERVER_POLLERS=1\nthe old run measured x:1, the new one y:1"
+	if notes != want {
+		t.Errorf("notes\n%s; want\n%s", notes, want)
+	}
+}
+
+// nodesBesideHub is one load on three nodes, on the hub and on a server of somebody else.
+func nodesBesideHub() []bench.Result {
+	s := stormScenario()
+	s.Name, s.Nodes = "nodes", 3
+	run := func(peer string, seed uint64) bench.Result {
+		r := sample(sampleRun{peer: peer, scenario: s, median: 12, spread: 0.35, perCopy: 640, viewer: 731, seed: seed})
+		r.Series = nil
+		return r
+	}
+	barrage, hub, other := run("barrage", 5), run("hub", 6), run("fastim", 7)
+	hub.Target.Hub, other.Target.Addrs = true, []string{"10.0.0.5:9100"}
+	barrage.Warnings = []string{"the client was the bottleneck", "memory is scarce"}
+	other.Warnings = []string{"memory is scarce"}
+	return []bench.Result{barrage, hub, other}
+}
+
+// TestNodes_OnWhatEachPeerRan: three nodes beside one process is no fair fight, so it is
+// said wherever they meet.
+func TestNodes_OnWhatEachPeerRan(t *testing.T) {
+	html := pageOf(t, "peers nodes", nodesBesideHub()...)
+	wantText(t, html, "barrage (3 nodes &#43; Redis)", "hub (1 process)", "fastim (1 target)", "<small>5,000 viewers, 1 process, 200 messages/s</small>",
+		"<li>5,000 viewers in one room</li>", " · at 10.0.0.5:9100")
+	var out strings.Builder
+	if err := Table(&out, nodesBesideHub()[2]); err != nil || !strings.HasPrefix(out.String(), "nodes, fastim at 10.0.0.5:9100: 5,000 viewers in one room on 1 target;") {
+		t.Errorf("error %v, table\n%s; want where it ran", err, &out)
+	}
 }
 
 func TestCompare_PairsRepeatedRunsInOrder(t *testing.T) {
@@ -146,11 +260,11 @@ func TestBenchstat_Names(t *testing.T) {
 	r := sampleSuite()[1]
 	r.Peer, r.Scenario.Name = "a b/c=d\n1 ns/op", "überlast"
 	var out strings.Builder
-	if err := Benchstat(&out, []bench.Result{r}); err != nil {
+	if err := Benchstat(&out, []bench.Result{r}, nil); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	want := regexp.MustCompile(`^BenchmarkÜberlast/peer=a_b_c_d_1_ns_op/viewers=5000/rate=200 1( [0-9.]+ \S+)+$`)
+	want := regexp.MustCompile(`^BenchmarkÜberlast/peer=a_b_c_d_1_ns_op/viewers=5000/warmup=5s/duration=1m/procs=1/rate=200 1( [0-9.]+ \S+)+$`)
 	if last := lines[len(lines)-1]; !want.MatchString(last) {
 		t.Errorf("line %q; want it to match %s", last, want)
 	}
@@ -192,8 +306,13 @@ func TestCommand(t *testing.T) {
 		if err != nil {
 			s = bench.Scenario{Name: name, Viewers: 10, Rate: 0.5}
 		}
+		s = s.Filled() // as results have it
 		change(&s)
-		if got := strings.Join(command(&bench.Result{Scenario: s}, peers), " "); got != want {
+		results := []*bench.Result{{Peer: "barrage", Scenario: s}}
+		if peers {
+			results = append(results, &bench.Result{Peer: "hub", Scenario: s})
+		}
+		if got := strings.Join(command(results), " "); got != want {
 			t.Errorf("command = %q; want %q", got, want)
 		}
 	}
@@ -202,10 +321,61 @@ func TestCommand(t *testing.T) {
 	f("gift", false, "barrage bench gift --rate 0 --duration 1m30s --burst-messages 7", func(s *bench.Scenario) {
 		s.Rate, s.Duration, s.Burst.Messages = 0, second(90), 7
 	})
+	f("storm", false, "barrage bench storm --rate 2000000", func(s *bench.Scenario) { s.Rate = 2e6 })
 	f("own", true, "barrage bench peers own.yaml --viewers 10 --rate 0.5", func(*bench.Scenario) {})
 	f("my 'own", false, `barrage bench run 'my '\''own.yaml' --viewers 10 --rate 0.5 --env 'A=$(reboot)'`, func(s *bench.Scenario) {
 		s.Env = []string{"A=$(reboot)"}
 	})
+}
+
+// TestCommand_RunsAgainstTheSameServers: who runs it again must not measure nodes of their
+// own instead.
+func TestCommand_RunsAgainstTheSameServers(t *testing.T) {
+	s, err := bench.Named("storm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(want string, results ...*bench.Result) {
+		t.Helper()
+		for _, r := range results {
+			r.Scenario = s
+		}
+		if got := strings.Join(command(results), " "); got != "barrage bench "+want {
+			t.Errorf("command = %q; want %q", got, want)
+		}
+	}
+	f("storm --target 10.0.0.5:9000,10.0.0.6:9000 --metrics 10.0.0.5:9001 --pid 7,8 --path '/ws/{room}' --token '…' --dialect raw", &bench.Result{
+		Peer: "10.0.0.5:9000,10.0.0.6:9000", Dialect: "raw", Target: bench.Target{
+			Addrs: []string{"10.0.0.5:9000", "10.0.0.6:9000"}, Metrics: []string{"10.0.0.5:9001"}, PIDs: []int{7, 8}, Path: "/ws/{room}", Token: "…",
+		},
+	})
+	f("storm --target x:1 --peer-name staging", &bench.Result{Peer: "staging", Dialect: "fastim", Target: bench.Target{Addrs: []string{"x:1"}}})
+	f("storm --redis x:6379 --dialect native", &bench.Result{Peer: "barrage", Dialect: "native", Target: bench.Target{Redis: "x:6379"}})
+	fastim := bench.Result{Peer: "fastim", Dialect: "fastim", Target: bench.Target{Addrs: []string{"y:1"}, PIDs: []int{7}}}
+	raw := bench.Result{Peer: "mine", Dialect: "raw", Target: bench.Target{Addrs: []string{"z:1"}, Metrics: []string{"z:2"}, Path: "/{room}"}}
+	f("peers storm --peer fastim=fastim@y:1,pid=7 --peer 'mine=raw@z:1,metrics=z:2,path=/{room}'",
+		&bench.Result{Peer: "barrage", Dialect: "fastim"}, &bench.Result{Peer: "hub", Dialect: "fastim", Target: bench.Target{Hub: true}}, &fastim, &raw, &fastim)
+}
+
+// TestBenchstat_NamesDiffer: runs that were asked different things are no samples of one
+// benchmark.
+func TestBenchstat_NamesDiffer(t *testing.T) {
+	s, err := bench.Named("slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(want string, change func(s *bench.Scenario)) {
+		t.Helper()
+		r := bench.Result{Peer: "barrage", Scenario: s.Filled()}
+		change(&r.Scenario)
+		if got := benchName(&r, nil); got != want {
+			t.Errorf("benchName = %q; want %q", got, want)
+		}
+	}
+	f("BenchmarkSlow/peer=barrage/viewers=5000/rate=50", func(*bench.Scenario) {})
+	f("BenchmarkSlow/peer=barrage/viewers=5000/slow-share=0/rate=50", func(s *bench.Scenario) { s.Slow.Share = 0 })
+	f("BenchmarkSlow/peer=barrage/viewers=5000/zipf=1.5/body=60/rate=50", func(s *bench.Scenario) { s.Body, s.Zipf = 60, 1.5 })
+	f("BenchmarkSlow/peer=barrage/viewers=5000/env=BARRAGE_A_1/rate=50", func(s *bench.Scenario) { s.Env = []string{"BARRAGE_A=1"} })
 }
 
 // TestDialect_IsShown: whether batches were deflated must not be forgotten wherever their
@@ -225,13 +395,29 @@ func TestDialect_IsShown(t *testing.T) {
 	f(func(w io.Writer) error { return Table(w, r) }, "storm, barrage (native): 5,000 viewers in one room; 200 messages/s of 60 B for 1m; batches deflated\n")
 	f(func(w io.Writer) error { return Table(w, r) }, "37.5 B wire size")
 	f(func(w io.Writer) error { return Table(w, plain) }, "storm, barrage: 5,000 viewers")
-	f(func(w io.Writer) error { return Benchstat(w, []bench.Result{r}) }, "/peer=barrage/viewers=5000/dialect=native/deflate=yes/rate=200 1 ")
+	f(func(w io.Writer) error { return Benchstat(w, []bench.Result{r}, nil) }, "/peer=barrage/viewers=5000/dialect=native/deflate=yes/warmup=5s/duration=1m/procs=1/rate=200 1 ")
 	f(func(w io.Writer) error {
 		_, err := Compare(w, []bench.Result{plain}, []bench.Result{r}, 0.1)
 		return err
 	}, "the old run spoke fastim, the new one native, deflated\n")
-	if got := strings.Join(command(&r, false), " "); !strings.Contains(got, " --deflate=true") || !strings.HasSuffix(got, " --dialect native") {
+	if got := strings.Join(command([]*bench.Result{&r}), " "); !strings.Contains(got, " --deflate=true") || !strings.HasSuffix(got, " --dialect native") {
 		t.Errorf("command = %q; want what makes it deflate", got)
+	}
+}
+
+// TestFindings_OrderIsSampled: who reads that all came must not think that every viewer
+// looked at its order.
+func TestFindings_OrderIsSampled(t *testing.T) {
+	r := sampleSuite()[1]
+	for _, c := range []struct {
+		sampled int
+		want    string
+	}{{7, "0 out of order (order: in 7 sampled viewers)."}, {1, "(order: in 1 sampled viewer)."}, {0, "(order: in sampled viewers)."}} {
+		r.Messages.Sampled = c.sampled
+		found := findings(&r)
+		if last := found[len(found)-1].Text; !strings.HasSuffix(last, c.want) {
+			t.Errorf("finding %q; want its end to be %q", last, c.want)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 
 // Word names the mood, so that nothing is said by colour alone.
 func (m mood) Word() string {
-	return [...]string{"Note", "Good", "Warning", "Problem", "Ended early"}[m]
+	return [...]string{"Note", "Good", "Warning", "Problem", "Incomplete"}[m]
 }
 
 // finding is one sentence about a result.
@@ -33,7 +33,7 @@ type finding struct {
 func findings(r *bench.Result) []finding {
 	var out []finding
 	say := func(m mood, format string, args ...any) { out = append(out, finding{m, fmt.Sprintf(format, args...)}) }
-	if r.Partial != "" {
+	if r.Partial != "" && r.Partial != r.Missing() { // What Missing says follows below.
 		say(partial, "The run ended before its time: %s. The figures hold up to that moment.", strings.TrimSuffix(r.Partial, "."))
 	}
 	m, c := &r.Messages, &r.Connections
@@ -55,17 +55,24 @@ func findings(r *bench.Result) []finding {
 	for _, w := range r.Warnings {
 		say(warning, "%s", w)
 	}
-	if c.Failed == 0 && c.Broken == 0 && c.Made > 0 && c.Made >= c.Wanted {
+	if c.Failed == 0 && c.Broken == 0 && r.Client.Died == 0 && c.Made > 0 && c.Made >= c.Wanted {
 		say(good, "All %s connected, and none was cut off.", plural(c.Made, "viewer"))
 	}
 	switch {
 	case m.Offered == 0:
 		say(plain, "No messages were due.")
 	case m.Expected > 0 && len(faults(r)) == 0:
-		say(good, "All %s that were expected came: 0 lost, 0 doubled, 0 out of order.", plural(m.Expected, "copy"))
+		sampled := "sampled viewers"
+		if m.Sampled > 0 {
+			sampled = plural(m.Sampled, "sampled viewer")
+		}
+		say(good, "All %s that were expected came: 0 lost, 0 doubled, 0 out of order (order: in %s).", plural(m.Expected, "copy"), sampled)
 	}
 	if m.Uncounted > 0 {
-		say(plain, "%s more went to viewers that are slow, or were cut off and came back.", plural(m.Uncounted, "copy"))
+		say(plain, "%s more went to viewers of which nobody knows exactly what they should have got: slow, cut off, late, or of a client process that died.", plural(m.Uncounted, "copy"))
+	}
+	if c.SlowEnded > 0 {
+		say(plain, "%s cut off.", plural(c.SlowEnded, "slow viewer"))
 	}
 	return out
 }
@@ -94,8 +101,8 @@ func why(s string) string {
 	return strings.TrimSuffix(s, ".")
 }
 
-// verdict is a result's findings in a few words, and its worst mood, which says that the
-// run ended early.
+// verdict is a result's findings in a few words, and its worst mood, which says that it is
+// not of all that was asked for.
 func verdict(r *bench.Result) (string, mood) {
 	var parts []string
 	worst := good

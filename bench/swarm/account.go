@@ -42,9 +42,10 @@ func (l *loop) hushed() bool {
 	}
 }
 
-// gone reports whether all viewers have ended other than by our will, with none to come.
+// gone reports whether all viewers that read have ended other than by our will, with none
+// to come. Slow ones do not count: what fills their sockets hides the end from them.
 func (l *loop) gone() bool {
-	return l.open == 0 && l.pending == 0 && l.next == len(l.queue) && len(l.returning) == 0 &&
+	return l.reading == 0 && l.pending == 0 && l.next == len(l.queue) && len(l.returning) == 0 &&
 		l.outcome.Failed+l.outcome.Broken > 0
 }
 
@@ -107,7 +108,7 @@ func (l *loop) reckon(v *viewer) {
 func (l *loop) reportDone() {
 	l.measured()
 	o := &l.outcome
-	r := done{Open: l.open}
+	r := done{Reading: l.reading}
 	if l.sender != nil {
 		s := l.sender
 		o.Offered, o.Sent = s.offered.Load(), s.sent.Load()

@@ -57,7 +57,8 @@ type Tick struct {
 	// "finish".
 	At    time.Time
 	Phase string
-	// Open viewers are connected. What follows happened in this second.
+	// Open viewers are connected. What follows happened in this second; Broken are none of
+	// the slow ones.
 	Open, Made, Failed, Broken   int
 	Offered, Sent, Copies, Bytes uint64
 	// Latency of sampled copies, in microseconds. The receiver owns it; it takes some
@@ -196,7 +197,7 @@ func (c *Crew) takeBeatLocked(h *hand, b *beat) {
 	t.CPU += b.CPU
 	k.add(Outcome{
 		Wanted: b.Made + b.Failed, Made: b.Made, Failed: b.Failed, FailedWhy: b.FailedWhy, Broken: b.Broken, BrokenWhy: b.BrokenWhy,
-		Offered: b.Offered, Sent: b.Sent, Uncounted: b.Copies, Bytes: b.Bytes,
+		SlowEnded: b.SlowEnded, Offered: b.Offered, Sent: b.Sent, Uncounted: b.Copies, Bytes: b.Bytes,
 	})
 	if b.Latency != nil {
 		t.Latency.Merge(b.Latency.Histogram)
@@ -357,7 +358,7 @@ func (c *Crew) Connect(ctx context.Context) error {
 
 // Load has messages come from at on: the warm-up, then the measured part. It returns when
 // both are over, all is sent, and everything expected has come or Patience is over. It
-// ends early, with an error, when a worker dies, no viewer is left, or ctx ends.
+// ends early, with an error, when a worker dies, no viewer that reads is left, or ctx ends.
 func (c *Crew) Load(ctx context.Context, at time.Time) error {
 	c.mu.Lock()
 	c.loadAt = at
@@ -368,15 +369,15 @@ func (c *Crew) Load(ctx context.Context, at time.Time) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	open, broken, why := 0, 0, ""
+	reading, broken, why := 0, 0, ""
 	for _, h := range c.hands {
-		open += h.done.Open
+		reading += h.done.Reading
 		broken += h.done.Outcome.Broken
 		if w := h.done.Outcome.BrokenWhy; w != "" {
 			why = w
 		}
 	}
-	if open == 0 && broken > 0 {
+	if reading == 0 && broken > 0 {
 		return fmt.Errorf("cannot finish the load: no viewer is left, %d broke off, the last one because %s", broken, why)
 	}
 	return nil
@@ -430,6 +431,7 @@ func (c *Crew) Outcome(ctx context.Context) (Outcome, error) {
 	for _, h := range c.hands {
 		if h.done == nil {
 			out.add(h.known)
+			out.Dead++
 			continue
 		}
 		out.add(h.done.Outcome)

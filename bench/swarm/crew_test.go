@@ -33,6 +33,7 @@ type parlour struct {
 type parlourRoom struct {
 	total  int
 	guests []*websocket.Conn // nil: gone
+	users  map[string]*websocket.Conn
 }
 
 func newParlour(t *testing.T, hook func(guest, number int) int) *parlour {
@@ -54,7 +55,7 @@ func (p *parlour) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { _ = conn.CloseNow() }()
-	guest := p.enter(r.Context(), r.PathValue("room"), conn)
+	guest := p.enter(r.Context(), r.PathValue("room"), r.PathValue("user"), conn)
 	for {
 		_, body, err := conn.Read(r.Context())
 		if err != nil {
@@ -67,16 +68,17 @@ func (p *parlour) serve(w http.ResponseWriter, r *http.Request) {
 	p.rooms[r.PathValue("room")].guests[guest] = nil
 }
 
-func (p *parlour) enter(ctx context.Context, name string, conn *websocket.Conn) int {
+func (p *parlour) enter(ctx context.Context, name, user string, conn *websocket.Conn) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	room := p.rooms[name]
 	if room == nil {
-		room = &parlourRoom{}
+		room = &parlourRoom{users: map[string]*websocket.Conn{}}
 		p.rooms[name] = room
 	}
 	_ = conn.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"list":[],"total":%d}`, room.total))
 	room.guests = append(room.guests, conn)
+	room.users[user] = conn
 	return len(room.guests) - 1
 }
 
@@ -175,27 +177,30 @@ func TestCrew_CountsEveryCopy(t *testing.T) {
 func TestCrew_FindsWhatTheServerDoesWrong(t *testing.T) {
 	t.Parallel()
 	for _, samples := range []int{0, 12} {
-		s := newParlour(t, func(guest, number int) int {
-			switch {
-			case guest == 3 && number%10 == 5 && number > 10:
-				return 0
-			case guest == 7 && (number == 1 || number == 39):
-				return 2
+		t.Run(fmt.Sprintf("samples=%d", samples), func(t *testing.T) {
+			t.Parallel()
+			s := newParlour(t, func(guest, number int) int {
+				switch {
+				case guest == 3 && number%10 == 5 && number > 10:
+					return 0
+				case guest == 7 && (number == 1 || number == 39):
+					return 2
+				}
+				return 1
+			})
+			p := s.plan()
+			p.Sample = samples
+			c := start(t, p, 2, InProcess())
+			if err := c.Connect(t.Context()); err != nil {
+				t.Fatal(err)
 			}
-			return 1
+			if err := c.Load(t.Context(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if o := outcome(t, c); o.Expected != 480 || o.Delivered != 477 || o.Lost != 3 || o.Doubled != 2 {
+				t.Errorf("expected %d, delivered %d, lost %d, doubled %d; want 480, 477, 3, 2", o.Expected, o.Delivered, o.Lost, o.Doubled)
+			}
 		})
-		p := s.plan()
-		p.Sample = samples
-		c := start(t, p, 2, InProcess())
-		if err := c.Connect(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Load(t.Context(), time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		if o := outcome(t, c); o.Expected != 480 || o.Delivered != 477 || o.Lost != 3 || o.Doubled != 2 {
-			t.Errorf("%d samples: expected %d, delivered %d, lost %d, doubled %d; want 480, 477, 3, 2", samples, o.Expected, o.Delivered, o.Lost, o.Doubled)
-		}
 	}
 }
 
@@ -328,6 +333,65 @@ func TestCrew_ServerDies(t *testing.T) {
 	}
 }
 
+// TestCrew_ServerDiesBesideTheSlow: slow viewers, whose full sockets hide it, do not keep a
+// load going that nobody reads.
+func TestCrew_ServerDiesBesideTheSlow(t *testing.T) {
+	t.Parallel()
+	s := newParlour(t, nil)
+	p := s.plan()
+	p.Rooms[0].Slow, p.Duration, p.Patience = 6, time.Minute, time.Minute
+	c := start(t, p, 2, InProcess())
+	if err := c.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // ends with the tenth message
+		<-s.said
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for user, conn := range s.rooms["p-0"].users {
+			var number int
+			if _, err := fmt.Sscanf(user, "p-0-%d", &number); err != nil {
+				t.Error(err)
+			}
+			if number < 6 { // the others are slow: it is as if their sockets were full
+				_ = conn.CloseNow()
+			}
+		}
+	}()
+	if err := c.Load(t.Context(), time.Now()); err == nil || !strings.Contains(err.Error(), "no viewer is left, 6 broke off") {
+		t.Errorf("Load = %v; want that no viewer is left", err)
+	}
+	if o := outcome(t, c); o.Broken != 6 || o.SlowEnded != 0 {
+		t.Errorf("%d broken, %d slow ones ended; want the 6 that read", o.Broken, o.SlowEnded)
+	}
+}
+
+// TestCrew_SlowViewersAreCutOff: that is no viewer lost to those who read.
+func TestCrew_SlowViewersAreCutOff(t *testing.T) {
+	t.Parallel()
+	s := newParlour(t, nil)
+	p := s.plan()
+	p.Rooms[0].Slow = 2
+	c := start(t, p, 2, InProcess())
+	if err := c.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // ends with the tenth message
+		<-s.said
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, user := range []string{"p-0-10", "p-0-11"} {
+			_ = s.rooms["p-0"].users[user].CloseNow()
+		}
+	}()
+	if err := c.Load(t.Context(), time.Now()); err != nil {
+		t.Error(err)
+	}
+	if o := outcome(t, c); o.Broken != 0 || o.BrokenWhy != "" || o.SlowEnded != 2 || o.Delivered != 400 || o.Lost != 0 {
+		t.Errorf("%d broken (%s), %d slow ones ended, %d delivered; want none, 2, 400", o.Broken, o.BrokenWhy, o.SlowEnded, o.Delivered)
+	}
+}
+
 // TestCrew_WorkerDies: one of two processes is killed; the other's part is kept.
 func TestCrew_WorkerDies(t *testing.T) {
 	t.Parallel()
@@ -360,8 +424,8 @@ func TestCrew_WorkerDies(t *testing.T) {
 	}
 	// All who speak are in worker 0, so what its viewers should have is known.
 	o := outcome(t, c)
-	if o.Sent < 10 || o.Expected != 6*o.Sent || o.Delivered != o.Expected || o.Lost != 0 {
-		t.Errorf("sent %d, expected %d, delivered %d, lost %d; want six copies of each", o.Sent, o.Expected, o.Delivered, o.Lost)
+	if o.Sent < 10 || o.Expected != 6*o.Sent || o.Delivered != o.Expected || o.Lost != 0 || o.Dead != 1 {
+		t.Errorf("sent %d, expected %d, delivered %d, lost %d, %d workers dead; want six copies of each and 1", o.Sent, o.Expected, o.Delivered, o.Lost, o.Dead)
 	}
 }
 

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,15 +59,21 @@ type manner struct {
 	protocol string
 }
 
+// CheckDialect reports an error that names the dialects there are, where name is none.
+func CheckDialect(name string) error {
+	_, err := newDialect(&Plan{Dialect: name})
+	return err
+}
+
 func newDialect(p *Plan) (dialect, error) {
 	if p.Deflate && p.Dialect != "native" {
 		return nil, fmt.Errorf("cannot deflate in dialect %q: only native agrees on permessage-deflate", p.Dialect)
 	}
 	switch p.Dialect {
 	case "fastim":
-		return fastim{}, nil
+		return fastim{cmp.Or(p.Token, anyToken)}, nil
 	case "native":
-		return native{}, nil
+		return native{cmp.Or(p.Token, anyToken)}, nil
 	case "raw":
 		path := p.Path
 		if path == "" {
@@ -74,17 +81,20 @@ func newDialect(p *Plan) (dialect, error) {
 		}
 		return raw(path), nil
 	case "centrifugo":
-		return centrifugo{}, nil
+		return centrifugo{p.Token}, nil
 	}
 	return nil, fmt.Errorf("cannot speak %q: dialects are fastim, native, raw and centrifugo", p.Dialect)
 }
 
+// anyToken is for servers that want a token and do not look at it.
+const anyToken = "t"
+
 // fastim is FastIM's own protocol: a welcome with the number of messages so far, then
 // a frame for each.
-type fastim struct{}
+type fastim struct{ token string }
 
-func (fastim) path(room, user string) string {
-	return "/group/chat/" + url.PathEscape(room) + "/" + url.PathEscape(user) + "/t"
+func (f fastim) path(room, user string) string {
+	return "/group/chat/" + url.PathEscape(room) + "/" + url.PathEscape(user) + "/" + url.PathEscape(f.token)
 }
 func (fastim) hello(dst []byte, _ string) []byte            { return dst }
 func (fastim) say(dst []byte, _ string, body []byte) []byte { return append(dst, body...) }
@@ -112,10 +122,10 @@ func (fastim) read(payload []byte, ear listener) error {
 
 // native is barrage.v1: a welcome with the number of messages so far, then a frame for
 // each batch.
-type native struct{}
+type native struct{ token string }
 
-func (native) path(room, user string) string {
-	return "/v1/rooms/" + url.PathEscape(room) + "/ws?token=t&user_id=" + url.QueryEscape(user)
+func (n native) path(room, user string) string {
+	return "/v1/rooms/" + url.PathEscape(room) + "/ws?token=" + url.QueryEscape(n.token) + "&user_id=" + url.QueryEscape(user)
 }
 func (native) hello(dst []byte, _ string) []byte { return dst }
 
@@ -182,14 +192,18 @@ func (raw) read(payload []byte, ear listener) error {
 
 // centrifugo is the JSON form of Centrifugo's client protocol, version 2
 // (https://centrifugal.dev/docs/transports/client_protocol): one JSON object a line,
-// several lines in a frame. Servers must allow anonymous clients to subscribe and
-// publish.
-type centrifugo struct{}
+// several lines in a frame. Servers must allow clients to subscribe and publish, and
+// anonymous ones where there is no token.
+type centrifugo struct{ token string }
 
 func (centrifugo) path(string, string) string { return "/connection/websocket" }
 
-func (centrifugo) hello(dst []byte, room string) []byte {
-	dst = appendFrame(dst, codec.OpText, []byte(`{"id":1,"connect":{}}`))
+func (c centrifugo) hello(dst []byte, room string) []byte {
+	connect := `{"id":1,"connect":{}}`
+	if c.token != "" {
+		connect = `{"id":1,"connect":{"token":` + strconv.Quote(c.token) + `}}`
+	}
+	dst = appendFrame(dst, codec.OpText, []byte(connect))
 	return appendFrame(dst, codec.OpText, []byte(`{"id":2,"subscribe":{"channel":`+strconv.Quote(room)+`}}`))
 }
 

@@ -225,7 +225,7 @@ func (l *loop) welcomed(i int32, v *viewer, total uint64, known bool) {
 	v.stage, v.before, v.exact = watching, total, known || l.loadAt.IsZero()
 	l.beginPayload(v)
 	l.pending--
-	l.open++
+	l.enter(v, 1)
 	l.outcome.Made++
 	l.second.made++
 	if l.loadAt.IsZero() {
@@ -277,7 +277,7 @@ func (l *loop) cutOff() {
 		v.mouth.shut(false)
 		_ = unix.Shutdown(int(v.fd), unix.SHUT_WR)
 		v.stage = leaving
-		l.open--
+		l.enter(v, -1)
 		if v.seat.slow {
 			l.drop(int32(i), v, nil)
 		}
@@ -302,13 +302,9 @@ func (l *loop) drop(i int32, v *viewer, why error) {
 		l.second.failed++
 		l.outcome.FailedWhy = why.Error()
 	case watching:
-		l.open--
+		l.enter(v, -1)
 		l.retire(v)
-		if why != nil {
-			l.outcome.Broken++
-			l.second.broken++
-			l.outcome.BrokenWhy = why.Error()
-		}
+		l.broke(v, why)
 	default:
 		l.retire(v)
 	}
@@ -318,6 +314,29 @@ func (l *loop) drop(i int32, v *viewer, why error) {
 	if v.fd >= 0 {
 		_ = unix.Close(int(v.fd))
 		v.fd = -1
+	}
+}
+
+// enter counts a viewer that is in, or with -1 one that is not any more.
+func (l *loop) enter(v *viewer, n int) {
+	l.open += n
+	if !v.seat.slow {
+		l.reading += n
+	}
+}
+
+// broke counts a viewer that ended because of why; nil is by our will. A server may cut off
+// who does not read, so those are counted apart.
+func (l *loop) broke(v *viewer, why error) {
+	switch {
+	case why == nil:
+	case v.seat.slow:
+		l.outcome.SlowEnded++
+		l.second.slowEnded++
+	default:
+		l.outcome.Broken++
+		l.second.broken++
+		l.outcome.BrokenWhy = why.Error()
 	}
 }
 

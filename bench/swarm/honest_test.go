@@ -160,7 +160,7 @@ func TestHonest_WhatIsWrongIsFound(t *testing.T) {
 				s := newCrooked(t, c.dialect, rules{copies: func(room, v, k int) []int { return wrongs[room](v/2, k) }})
 				p := storm(s)
 				p.Rooms = slices.Repeat([]swarm.Room{{Viewers: 10, Rate: 200}}, len(wrongs))
-				p.Sample, p.Patience = c.samples, 4*time.Second // all runs share the cores
+				p.Sample, p.Patience = c.samples, 6*time.Second // all runs share the cores
 				out, at, err := run(t, p, c.workers)
 				if err != nil {
 					t.Errorf("Connect: %v", err)
@@ -313,40 +313,55 @@ func wantNoneTooEarly(tb testing.TB, s *crooked, out swarm.Outcome, began time.T
 	if off := s.offBeat(began, rate); off > time.Millisecond {
 		tb.Errorf("a message is due %v off its time", off)
 	}
+	if least := leastExcess(tb, s, out); least < 0 {
+		tb.Errorf("a copy was read %v before the server sent it", -least)
+	}
+}
+
+// leastExcess is the least that the swarm's latencies are above the server's ledger, each
+// of the one in order of size beside that of the other. If every copy was read at least d
+// after it was sent, it is at least d. What a busy machine does to the way of a copy only
+// adds to it; so does what the swarm adds by mistake, but that to every copy.
+func leastExcess(tb testing.TB, s *crooked, out swarm.Outcome) time.Duration {
+	tb.Helper()
 	sent := s.lateness()
 	if out.Latency.TotalCount() != int64(len(sent)) {
 		tb.Fatalf("%d latencies were measured; want %d", out.Latency.TotalCount(), len(sent))
 	}
-	for _, q := range []float64{1, 10, 50, 90, 99, 100} {
-		least := quantile(sent, q).Truncate(time.Microsecond)
-		got := time.Duration(out.Latency.ValueAtQuantile(q)) * time.Microsecond
-		if got < least {
-			tb.Errorf("p%v = %v; the server sent it after %v", q, got, least)
-		}
+	least := time.Hour
+	for i, late := range sent {
+		share := (float64(i) + 0.75) / float64(len(sent)) // the histogram rounds to the nearest: i+1 of them
+		read := time.Duration(out.Latency.ValueAtQuantile(100*share)) * time.Microsecond
+		least = min(least, read-late.Truncate(time.Microsecond))
 	}
-}
-
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[max(int(q/100*float64(len(sorted))+0.5), 1)-1]
+	return least
 }
 
 func TestHonest_DelayIsSeenAsItIs(t *testing.T) {
-	for _, dialect := range []string{"fastim", "raw", "centrifugo"} {
+	for _, dialect := range []string{"fastim", "native", "native+deflate", "raw", "centrifugo"} {
 		t.Run(dialect, func(t *testing.T) {
-			const delay = 100 * time.Millisecond
-			s := newCrooked(t, dialect, rules{delay: delay})
-			p := storm(s)
-			p.Sample = 12
-			out, at, _ := run(t, p, 1)
-			wantFigures(t, out, s.figures(sampling, at))
-			wantNoneTooEarly(t, s, out, at, p.Rooms[0].Rate)
-			// On busy cores the server is late itself, and knows how much; the way to a
-			// viewer may take this long with the race detector.
-			const tolerance = 150 * time.Millisecond
-			p50, sent := time.Duration(out.Latency.ValueAtQuantile(50))*time.Microsecond, quantile(s.lateness(), 50)
-			if p50 < delay || p50 > sent+tolerance {
-				t.Errorf("p50 = %v behind a server that took %v; want at least %v and at most %v more than it took", p50, sent, delay, tolerance)
+			t.Parallel()
+			const (
+				delay  = 100 * time.Millisecond
+				ours   = 5 * time.Millisecond // what the swarm may add
+				trials = 5                    // on cores so busy that no copy of a run is read at once
+			)
+			least := time.Hour
+			for range trials {
+				s := newCrooked(t, dialect, rules{delay: delay})
+				p := storm(s)
+				p.Sample = 12
+				out, at, _ := run(t, p, 1)
+				wantFigures(t, out, s.figures(sampling, at))
+				wantNoneTooEarly(t, s, out, at, p.Rooms[0].Rate)
+				if first := time.Duration(out.Latency.Min()) * time.Microsecond; first < delay {
+					t.Errorf("a copy came after %v from a server that keeps each for %v", first, delay)
+				}
+				if least = min(least, leastExcess(t, s, out)); least < ours {
+					return
+				}
 			}
+			t.Errorf("copies were read %v after the server sent them, or later; want less than %v for one of them", least, ours)
 		})
 	}
 }

@@ -22,7 +22,8 @@ const (
 	// settle is how long no copy may come before a load in which nothing is missing
 	// counts as over: copies too many come last.
 	settle = 200 * time.Millisecond
-	// haste is how long a load that was stopped waits for what is under way.
+	// haste is how long what is under way may take to come once a load was stopped, and at
+	// least once all is said.
 	haste = 2 * time.Second
 	// slowTurns is how many times a second some of the slow viewers read; each of them
 	// once.
@@ -64,6 +65,7 @@ type loop struct {
 	now        time.Time
 	quietSince time.Time // when the last copy came
 	open       int
+	reading    int // those of them that are not slow
 	copies     uint64
 	slowTurn   int64
 
@@ -98,6 +100,7 @@ type second struct {
 	made      int
 	failed    int
 	broken    int
+	slowEnded int
 	offered   uint64 // up to the last beat, as are the next ones
 	sent      uint64
 	copies    uint64
@@ -138,9 +141,7 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 	if l.targets, err = resolve(p.Targets); err != nil {
 		return nil, err
 	}
-	if l.sources, err = p.sources(l.targets, o.Worker, len(l.seats)); err != nil {
-		return nil, err
-	}
+	l.sources = p.sources(l.targets, o.Worker, len(l.seats))
 	l.viewers = make([]viewer, len(l.seats))
 	for i := range l.seats {
 		l.sit(int32(i))
@@ -280,6 +281,10 @@ func (l *loop) obey() bool {
 				l.stop()
 			case o.Ended != nil:
 				l.rooms = o.Ended.Rooms
+				// What was written last, maybe long after it was due, is still on its way.
+				if least := time.Now().Add(haste); l.deadline.Before(least) {
+					l.deadline = least
+				}
 			}
 		default:
 			return true
@@ -390,7 +395,7 @@ func (l *loop) beat(at time.Time) {
 	cpu := ownCPU()
 	b := beat{
 		At: at, Open: l.open, Made: s.made, Failed: s.failed, Broken: s.broken,
-		FailedWhy: l.outcome.FailedWhy, BrokenWhy: l.outcome.BrokenWhy,
+		FailedWhy: l.outcome.FailedWhy, BrokenWhy: l.outcome.BrokenWhy, SlowEnded: s.slowEnded,
 		Offered: offered - s.offered, Sent: sent - s.sent, Copies: l.copies - s.copies,
 		Bytes: l.outcome.Bytes - s.bytes, CPU: cpu - s.cpu,
 	}

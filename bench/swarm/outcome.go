@@ -15,13 +15,17 @@ import (
 type Outcome struct {
 	// Wanted viewers were to connect; those that come back count again. Made ones
 	// were answered and welcomed, Failed ones were not. Broken ones had been made and
-	// ended other than by our will.
+	// ended other than by our will, without slow viewers: those that did are SlowEnded.
 	Wanted    int    `json:"wanted"`
 	Made      int    `json:"made"`
 	Failed    int    `json:"failed"`
 	FailedWhy string `json:"failed_why,omitempty"`
 	Broken    int    `json:"broken"`
 	BrokenWhy string `json:"broken_why,omitempty"`
+	SlowEnded int    `json:"slow_ended,omitempty"`
+	// Dead is how many workers died; what their viewers got is Uncounted, whatever they
+	// should have got.
+	Dead int `json:"dead,omitempty"`
 	// FirstWave is how long the first wave took, from the first connection to the last
 	// welcome, and FirstMade how many of it were made.
 	FirstWave time.Duration `json:"first_wave"`
@@ -85,6 +89,8 @@ func (o *Outcome) add(p Outcome) {
 	o.Made += p.Made
 	o.Failed += p.Failed
 	o.Broken += p.Broken
+	o.SlowEnded += p.SlowEnded
+	o.Dead += p.Dead
 	if p.FailedWhy != "" {
 		o.FailedWhy = p.FailedWhy
 	}

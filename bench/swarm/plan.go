@@ -15,9 +15,9 @@ type Plan struct {
 	// Path is the address of a room's socket where the dialect leaves it open ("raw"):
 	// {room} and {user} are put in. Empty is the dialect's own.
 	Path string `json:"path,omitempty"`
-	// Sources are local addresses that connections go round; empty is the system's
-	// choice, or 127.0.x.y where targets are loopback and ports would run out.
-	Sources []string `json:"sources,omitempty"`
+	// Token is what every viewer shows to be let in, but in the dialect "raw"; empty is "t",
+	// and none in "centrifugo".
+	Token string `json:"token,omitempty"`
 	// Prefix begins every room and user id: unique to the run, so that rooms are empty.
 	Prefix string `json:"prefix"`
 	// Rooms has the rooms, largest first.

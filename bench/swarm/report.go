@@ -57,6 +57,7 @@ type beat struct {
 	Broken    int            `json:"broken"`
 	FailedWhy string         `json:"failed_why,omitempty"`
 	BrokenWhy string         `json:"broken_why,omitempty"`
+	SlowEnded int            `json:"slow_ended,omitempty"`
 	Offered   uint64         `json:"offered"`
 	Sent      uint64         `json:"sent"`
 	Copies    uint64         `json:"copies"`
@@ -81,7 +82,7 @@ type saidReport struct {
 // done is everything that a worker knows at the end.
 type done struct {
 	Outcome   Outcome       `json:"outcome"`
-	Open      int           `json:"open"` // viewers that are left
+	Reading   int           `json:"reading"` // viewers that are left, without slow ones
 	Latency   wireHistogram `json:"latency"`
 	Connect   wireHistogram `json:"connect"`
 	Welcome   wireHistogram `json:"welcome"`

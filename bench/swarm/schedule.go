@@ -3,6 +3,7 @@ package swarm
 import (
 	"container/heap"
 	"math"
+	"sort"
 	"time"
 )
 
@@ -41,7 +42,8 @@ func (p *Plan) schedule(worker, workers int) *schedule {
 			// evenly however many there are.
 			_, phase := math.Modf(float64(room) * math.Phi)
 			s.add(room, func(i int) time.Duration {
-				return time.Duration(math.Round((float64(i) + phase) / rate * float64(time.Second)))
+				// The end will do for what is later; a Duration may not hold it.
+				return time.Duration(min(math.Round((float64(i)+phase)/rate*float64(time.Second)), float64(s.end)))
 			})
 		}
 		if b := p.Burst; room == 0 && b.Messages > 0 && b.Every > 0 {
@@ -81,6 +83,20 @@ func (s *schedule) pop() message {
 		heap.Pop(&s.streams)
 	}
 	return m
+}
+
+// left is how many messages that were not popped are due before a time. It counts without
+// going through them: there may be a thousand million.
+func (s *schedule) left(before time.Duration) (n uint64) {
+	before = min(before, s.end)
+	for _, t := range s.streams {
+		most := 1
+		for t.due(t.i+most) < before {
+			most *= 2
+		}
+		n += uint64(sort.Search(most, func(k int) bool { return t.due(t.i+k) >= before }))
+	}
+	return n
 }
 
 // streams is a heap by due time.

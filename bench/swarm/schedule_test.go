@@ -98,6 +98,36 @@ func TestSchedule_HasWhatThePlanAsksFor(t *testing.T) {
 	}
 }
 
+// TestSchedule_LeftIsCounted: without popping it is known how many there would be.
+func TestSchedule_LeftIsCounted(t *testing.T) {
+	p := busy()
+	s, all := p.schedule(0, 1), messagesOf(p.schedule(0, 1))
+	for i := range 1000 {
+		if s.pop() != all[i] {
+			t.Fatal("two schedules of one plan differ")
+		}
+	}
+	for _, before := range []time.Duration{0, 2 * time.Second, 4250 * time.Millisecond, 11*time.Second - 1, time.Hour} {
+		want := 0
+		for _, m := range all[1000:] {
+			if m.due < before {
+				want++
+			}
+		}
+		if got := s.left(before); got != uint64(want) {
+			t.Errorf("left(%v) = %d; want %d", before, got, want)
+		}
+	}
+}
+
+// TestSchedule_HardlyEver: a rate so small that the second message is due after all time.
+func TestSchedule_HardlyEver(t *testing.T) {
+	p := Plan{Rooms: []Room{{Viewers: 1, Rate: 1e-300}}, Senders: 1, Duration: time.Hour}
+	if all := messagesOf(p.schedule(0, 1)); len(all) != 1 {
+		t.Errorf("%d messages are due within the hour; want 1", len(all))
+	}
+}
+
 // TestSeats_PartsMakeTheWhole: each seat of the plan is in one worker, workers have the
 // same number, samples are dealt evenly, and those who speak are where their room's
 // sender is.

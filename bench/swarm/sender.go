@@ -65,6 +65,7 @@ type sender struct {
 	plan    *Plan
 	dialect dialect
 	at      time.Time
+	end     time.Time  // when Patience is over
 	mouths  [][]*mouth // by room
 	measure time.Duration
 
@@ -89,7 +90,7 @@ type sender struct {
 func startSender(p *Plan, d dialect, worker, workers int, mouths [][]*mouth, at time.Time) *sender {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &sender{
-		plan: p, dialect: d, at: at, mouths: mouths, measure: p.Warmup,
+		plan: p, dialect: d, at: at, end: at.Add(p.Warmup + p.Duration + p.Patience), mouths: mouths, measure: p.Warmup,
 		todo: p.schedule(worker, workers), byRoom: make([]uint64, len(p.Rooms)),
 		late: newHistogram(), stop: stop, done: make(chan struct{}),
 	}
@@ -107,28 +108,49 @@ func (s *sender) run(ctx context.Context) {
 	// runtime's timers only to the millisecond, which would pass for latency.
 	runtime.LockOSThread()
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // without it, 50 µs more
-	end := s.at.Add(s.plan.Warmup + s.plan.Duration + s.plan.Patience)
-	for ctx.Err() == nil {
-		s.stuck = slices.DeleteFunc(s.stuck, s.flush)
+	for {
 		now := time.Now()
-		due, more := s.todo.peek()
-		switch {
-		case more && !s.at.Add(due).After(now):
-			s.say(s.todo.pop())
-		case !more && (len(s.stuck) == 0 || now.After(end)):
+		if more := s.turn(now); !more || ctx.Err() != nil {
+			s.leave(now)
 			return
-		default:
-			wait := 10 * time.Millisecond // how late stop may be noticed
-			if more {
-				wait = min(wait, s.at.Add(due).Sub(now))
-			}
-			if len(s.stuck) > 0 {
-				wait = min(wait, retry)
-			}
-			ts := unix.NsecToTimespec(int64(wait))
-			_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &ts, nil)
 		}
 	}
+}
+
+// turn does what there is to do at now, or waits a little. It reports whether there will be
+// more.
+func (s *sender) turn(now time.Time) bool {
+	if now.After(s.end) {
+		return false // however much is overdue: a rate that nobody can keep has an end, too
+	}
+	s.stuck = slices.DeleteFunc(s.stuck, s.flush)
+	due, more := s.todo.peek()
+	switch {
+	case more && !s.at.Add(due).After(now):
+		s.say(s.todo.pop())
+	case !more && len(s.stuck) == 0:
+		return false
+	default:
+		wait := 10 * time.Millisecond // how late stop may be noticed
+		if more {
+			wait = min(wait, s.at.Add(due).Sub(now))
+		}
+		if len(s.stuck) > 0 {
+			wait = min(wait, retry)
+		}
+		ts := unix.NsecToTimespec(int64(wait))
+		_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &ts, nil)
+	}
+	return true
+}
+
+// leave offers what was due up to now and nobody got round to: counting only the others
+// would hide that the sender could not keep up.
+func (s *sender) leave(now time.Time) {
+	due := now.Sub(s.at)
+	left := s.todo.left(due)
+	s.offered.Add(left)
+	s.offeredMeasured.Add(left - s.todo.left(min(due, s.measure)))
 }
 
 // say offers a message that is due.

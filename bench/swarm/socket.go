@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -50,33 +51,18 @@ func resolve(targets []string) ([]target, error) {
 // last minute may still be in use.
 const portsPerSource = 10_000
 
-// sources returns the local addresses that a worker's connections go round; none is the
-// system's choice.
-func (p *Plan) sources(targets []target, worker, seats int) ([]unix.Sockaddr, error) {
+// sources returns the local addresses that a worker's connections go round: 127.0.x.y
+// where targets are loopback and ports would run out; none is the system's choice.
+func (p *Plan) sources(targets []target, worker, seats int) []unix.Sockaddr {
+	elsewhere := slices.ContainsFunc(targets, func(t target) bool { return !t.loop || t.six })
+	if elsewhere || p.Viewers() <= portsPerSource {
+		return nil
+	}
 	var out []unix.Sockaddr
-	for _, s := range p.Sources {
-		ip, err := netip.ParseAddr(s)
-		if err != nil {
-			return nil, fmt.Errorf("cannot connect from %q: %w", s, err)
-		}
-		if ip.Is4() {
-			out = append(out, &unix.SockaddrInet4{Addr: ip.As4()})
-		} else {
-			out = append(out, &unix.SockaddrInet6{Addr: ip.As16()})
-		}
-	}
-	for _, t := range targets {
-		if !t.loop || t.six {
-			return out, nil
-		}
-	}
-	if len(out) > 0 || p.Viewers() <= portsPerSource {
-		return out, nil
-	}
 	for i := range seats/portsPerSource + 1 {
 		out = append(out, &unix.SockaddrInet4{Addr: [4]byte{127, 0, byte(1 + worker%250), byte(1 + i)}})
 	}
-	return out, nil
+	return out
 }
 
 // connect begins a connection. done says that it is made already, as it often is on
