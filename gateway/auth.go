@@ -13,9 +13,9 @@ import (
 // store a write for each message.
 const prolongEvery = uint32(time.Hour / time.Second)
 
-// gate checks the senders of each batch where auth.required is on, so that a revoked
-// token stops working at the next message: contract section 2, item 5. One round
-// trip a batch, away from the pollers.
+// gate checks the senders of each batch where auth.required is on, so that nothing is said
+// with a revoked token (contract section 2, item 5), even before rechecks close its
+// socket. One round trip a batch, away from the pollers.
 func (s *Server) gate() func(context.Context, []room.Author) ([]bool, error) {
 	if !s.cfg.Auth.Required {
 		return nil

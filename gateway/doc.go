@@ -12,6 +12,7 @@
 //	closer         0 or 1            nbio        empty list         locks only
 //	sweep          1                 Start       Close              a timer
 //	joins          1                 Start       Close              the store, bounded by apiTimeout
+//	rechecks       1 with auth   Start       Close              a timer; the store, bounded by apiTimeout
 //	lists          1                 Start       Close              a timer, its kick
 //	list reloads   reloadWorkers     Start       Close              the store, bounded by apiTimeout
 //
@@ -20,7 +21,7 @@
 //	socket.mu -> nbio's lock of the connection -> room's part lock
 //	socket.mu -> Server.mu (sessions)
 //	room's lock of a room -> lists.mu
-//	Server.mu (sessions) -> nothing
+//	Server.mu (sessions), rechecks.mu -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: onData
 // in a poller, onWritten under the connection's lock, onClose in the closer.

@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,8 +25,9 @@ const patience = 10 * time.Second
 type setup struct {
 	Config
 	rooms room.Config
-	// sweepEvery is the time between two sweeps; an hour leaves them to the test.
-	sweepEvery time.Duration
+	// sweepEvery is the time between two sweeps, recheckEvery that between two checks of
+	// tokens that may have changed; an hour leaves them to the test.
+	sweepEvery, recheckEvery time.Duration
 	// history is how many messages of a room the store keeps.
 	history int
 }
@@ -57,7 +60,7 @@ func wantPollersRunning(tb testing.TB) {
 // newStopped is newServer without the start.
 func newStopped(tb testing.TB, change func(*setup)) *Server {
 	tb.Helper()
-	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), sweepEvery: time.Second, history: 1000}
+	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), sweepEvery: time.Second, recheckEvery: recheckEvery, history: 1000}
 	c.Server.Listen, c.Admin.Listen = "127.0.0.1:0", ""
 	if change != nil {
 		change(&c)
@@ -65,7 +68,7 @@ func newStopped(tb testing.TB, change func(*setup)) *Server {
 	store := newFaultyStore(c.history)
 	logged := &journal{}
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	s.sweepEvery = c.sweepEvery
+	s.sweepEvery, s.rechecks.every = c.sweepEvery, c.recheckEvery
 	store.Start(s)
 	tb.Cleanup(func() {
 		store.Close()
@@ -79,8 +82,8 @@ func newStopped(tb testing.TB, change func(*setup)) *Server {
 	return s
 }
 
-// manualSweep leaves the sweep to the test.
-func manualSweep(c *setup) { c.sweepEvery = time.Hour }
+// manualSweep leaves the sweep and the check of changed tokens to the test.
+func manualSweep(c *setup) { c.sweepEvery, c.recheckEvery = time.Hour, time.Hour }
 
 // journal keeps what a server logs.
 type journal struct {
@@ -175,6 +178,15 @@ type faultyStore struct {
 
 var errAway = errors.New("store is away")
 
+// failure is an error of a call that its caller cannot do without. A room whose history is
+// only out of reach opens all the same, for this node alone.
+func failure(call string) error {
+	if call == "Newest" {
+		return fmt.Errorf("a key of the wrong type: %w", codec.ErrRefused)
+	}
+	return errAway
+}
+
 func newFaultyStore(history int) *faultyStore {
 	return &faultyStore{
 		Memory: redisx.NewMemory(redisx.Limits{HistoryMessages: history, HistoryTTL: time.Hour}, time.Now),
@@ -220,6 +232,13 @@ func (f *faultyStore) called(call string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[call]
+}
+
+// allCalls is how often each call was made.
+func (f *faultyStore) allCalls() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.calls)
 }
 
 func (f *faultyStore) enter(ctx context.Context, call string) error {

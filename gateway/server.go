@@ -65,13 +65,14 @@ const apiTimeout = 5 * time.Second
 // in this order.
 type Server struct {
 	// Immutable after Start.
-	cfg     Config
-	maxOpen int // WebSockets
-	store   Store
-	hall    *room.Hall
-	lists   *lists
-	joins   *joins
-	recalls *recalls
+	cfg      Config
+	maxOpen  int // WebSockets
+	store    Store
+	hall     *room.Hall
+	lists    *lists
+	joins    *joins
+	recalls  *recalls
+	rechecks *rechecks
 	// sweepEvery is one second; tests that make up the time set more before Start.
 	sweepEvery time.Duration
 	log        *slog.Logger
@@ -102,7 +103,7 @@ type Server struct {
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
-	s.lists, s.joins, s.recalls = newLists(s), newJoins(s), newRecalls(s)
+	s.lists, s.joins, s.recalls, s.rechecks = newLists(s), newJoins(s), newRecalls(s), newRechecks(s)
 	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), Answer: s.answer, OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
@@ -148,6 +149,9 @@ func (s *Server) start() error {
 	s.workers.Go(func() { s.joins.run(ctx) })
 	for range recallers {
 		s.workers.Go(func() { s.recalls.run(ctx) })
+	}
+	if s.cfg.Auth.Required {
+		s.workers.Go(func() { s.rechecks.run(ctx) })
 	}
 	s.lists.start(ctx, &s.workers)
 	s.public = s.httpServer(s.routes())
@@ -321,6 +325,7 @@ func (s *Server) close() {
 	defer cancel()
 	_ = s.waitEmpty(ctx)
 	_ = s.engine.Shutdown(ctx)
+	s.hall.Report(ctx) // nobody is here any more: the other nodes need not wait until our word is too old
 	s.stop()
 	s.workers.Wait()
 	s.hall.Close()
@@ -404,12 +409,11 @@ func (s *Server) gone(c *session) {
 	s.sessions = s.sessions[:last]
 }
 
-// Away, Back, RoomEvent, UserEvent and Resumed are the store's calls (redisx.Handler).
+// Away, Back, RoomEvent, UserEvent, TokensChanged and Resumed are the store's calls (redisx.Handler).
 
 // Away tells that calls to the store fail from now on. Connections stay, newcomers are let
-// in, chat goes on within the node.
+// in.
 func (s *Server) Away(reason error) {
-	s.log.Warn("the store is away: chat goes on within this node", "err", reason)
 	s.hall.Away(reason)
 }
 
@@ -424,6 +428,13 @@ func (s *Server) RoomEvent(id string, ev codec.Event) { s.hall.RoomEvent(id, ev)
 
 // UserEvent tells that the set of the user's rooms changed. It never blocks.
 func (s *Server) UserEvent(user string) { s.lists.userChanged(user) }
+
+// TokensChanged tells whose tokens may have changed, nil = anybody's. It never blocks.
+func (s *Server) TokensChanged(users []string) {
+	if s.cfg.Auth.Required {
+		s.rechecks.changed(users)
+	}
+}
 
 // Resumed tells that events of any room and user may have been missed.
 func (s *Server) Resumed() {

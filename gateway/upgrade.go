@@ -18,6 +18,7 @@ type visitor struct {
 	token string
 	key   string // Sec-WebSocket-Key
 	more  string // further header lines of the answer
+	asOf  uint64 // see rechecks
 }
 
 // pathVisitor is who asks for one of FastIM's sockets: the path says it.
@@ -87,20 +88,14 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 		if bad != nil {
 			return bad
 		}
-		if !s.originAllowed(r) {
-			return refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).as("origin_not_allowed")
-		}
-		v, bad := who(r)
+		v, bad := s.seek(r, who)
 		if bad != nil {
 			return bad
 		}
-		v.key = key
-		if s.draining.Load() {
-			return refuse(http.StatusServiceUnavailable, "the node is leaving, try again").as("draining")
-		}
+		v.key, v.asOf = key, s.rechecks.asOf()
 		if !s.reserve() {
 			s.stats.full.Add(1)
-			return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", s.maxOpen).as("full")
+			return s.full()
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
 		defer cancel()
@@ -114,6 +109,25 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 		s.stats.refusedHandshakes.Add(1)
 		write(w, bad)
 	}
+}
+
+// seek is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.
+func (s *Server) seek(r *http.Request, who func(*http.Request) (visitor, *refusal)) (v visitor, bad *refusal) {
+	if !s.originAllowed(r) {
+		return v, refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).as("origin_not_allowed")
+	}
+	if v, bad = who(r); bad == nil && s.draining.Load() {
+		bad = leaving
+	}
+	return v, bad
+}
+
+// leaving refuses what comes while the node drains.
+var leaving = refuse(http.StatusServiceUnavailable, "the node is leaving, try again").as("draining")
+
+// full refuses one WebSocket too many.
+func (s *Server) full() *refusal {
+	return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", s.maxOpen).as("full")
 }
 
 // authorized reports whether the token counts; without auth.required any does.
@@ -222,6 +236,7 @@ func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []
 	nb.SetSession(c)
 	nb.Unlock()
 	s.begin(c, append(switching(v.key, v.more), first...))
+	s.rechecks.entered(v)
 	if s.draining.Load() {
 		c.close(closeRestart) // Drain may have been there before the session was
 	}

@@ -3,6 +3,7 @@ package redisx
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 )
@@ -24,6 +25,9 @@ func (a *attempt) dial(ctx context.Context, addr string, dialer *net.Dialer, sec
 		conn, err = dialer.DialContext(ctx, "tcp", addr)
 	} else {
 		conn, err = (&tls.Dialer{NetDialer: dialer, Config: secure}).DialContext(ctx, "tcp", addr)
+		if _, ok := errors.AsType[*net.OpError](err); !ok && errors.Is(err, context.DeadlineExceeded) {
+			err = &unfitError{"no answer to TLS in time: if it does not speak TLS, see redis.tls"}
+		}
 	}
 	if err != nil {
 		return nil, err

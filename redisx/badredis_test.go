@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ func TestRedis_IsNotWhatItMustBe(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.StartReplica(t, master)
 	node := redistest.Start(t, "--cluster-enabled", "yes")
+	secure := redistest.StartTLS(t, false)
 	gone := redistest.Start(t)
 	gone.Stop()
 	for _, c := range []struct {
@@ -40,6 +42,9 @@ func TestRedis_IsNotWhatItMustBe(t *testing.T) {
 		{"no cluster", master.Addr, "cluster", "it is no cluster: set redis.mode to standalone"},
 		{"cluster is gone", gone.Addr, "cluster", "cannot reach Redis cluster at " + gone.Addr + ": connection refused"},
 		{"cluster without slots", node.Addr, "cluster", "the slot has no redis node"},
+		{"wants TLS", secure.Addr, "standalone", "it closes the connection at once: if it wants TLS, see redis.tls"},
+		{"cluster that wants TLS", secure.Addr, "cluster", "if it wants TLS, see redis.tls"},
+		{"sentinel that wants TLS", secure.Addr, "sentinel", "if it wants TLS, see redis.tls"},
 		{"no sentinel", master.Addr, "sentinel", "it is no sentinel: see redis.mode"},
 		{"sentinels are gone", gone.Addr, "sentinel", "of the sentinels at " + gone.Addr + ": connection refused"},
 	} {
@@ -58,6 +63,23 @@ func TestRedis_IsNotWhatItMustBe(t *testing.T) {
 			}
 			wantRefused(t, err, false)
 		})
+	}
+}
+
+// TestRedis_WithoutTLS: Redis waits for the end of what it takes for a line, or says what no
+// TLS server would.
+func TestRedis_WithoutTLS(t *testing.T) {
+	own := redistest.Start(t)
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	for addr, want := range map[string]string{
+		own.Addr:                     "no answer to TLS in time: if it does not speak TLS, see redis.tls",
+		web.Listener.Addr().String(): "it does not speak TLS: see redis.tls",
+	} {
+		for _, mode := range []string{"standalone", "cluster"} {
+			h := newConfigured(t, func(c *redisx.Config) { c.Addrs, c.Mode, c.TLS = []string{addr}, mode, true })
+			h.wantState(t, want)
+		}
 	}
 }
 
@@ -122,6 +144,38 @@ func TestRedis_LimitedUser(t *testing.T) {
 	}
 	wantRefused(t, err, true)
 	noError(t, h.State())
+}
+
+// TestRedis_UserWithoutRights has a user be given more and more: the error says each time
+// where to look, and nothing about the inside of the client.
+func TestRedis_UserWithoutRights(t *testing.T) {
+	own := redistest.Start(t)
+	for _, c := range []struct{ rights, lacks string }{
+		{"+ping", "'client|tracking' command"},
+		{"+@connection", "'evalsha' command"},
+		{"+@scripting", "to access one of the keys"},
+		{"~*", "run this command"},
+	} {
+		_, err := own.Do("ACL", "SETUSER", "gate", "on", ">secret", c.rights)
+		noError(t, err)
+		h := newConfigured(t, func(cfg *redisx.Config) {
+			cfg.Addrs, cfg.Username, cfg.Password = []string{own.Addr}, "gate", "secret"
+		})
+		h.wantState(t, "cannot use Redis at "+own.Addr+": the user may not do all that is needed: see redis.username in config.yaml: ")
+		if said := h.State().Error(); !strings.Contains(said, c.lacks) || strings.Contains(said, "ClientOption") {
+			t.Errorf("State with %s says %q; want %q and no word about an option", c.rights, said, c.lacks)
+		}
+	}
+}
+
+// TestACL_InConfigYAML: operators find there what the user must be allowed.
+func TestACL_InConfigYAML(t *testing.T) {
+	text, err := os.ReadFile("../config.yaml")
+	noError(t, err)
+	comment := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "#", "")), " ")
+	if !strings.Contains(comment, redisx.ACL) {
+		t.Errorf("config.yaml does not say what the user must be allowed: %s", redisx.ACL)
+	}
 }
 
 // startOld starts a server that says it is Redis 6.2.1, and does nothing else.

@@ -3,6 +3,7 @@ package redisx_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"barrage/codec"
@@ -61,9 +62,8 @@ func testRepeat(s *harness) {
 	want = now
 	publish("n.n.2", 3, true)
 	publish("n.22", 1, false) // begins like the one before
-	publish("n.2", 1, false)  // not the node's last one
 	s.pass(redisx.BatchMemory - time.Second)
-	publish("n.2", 1, true)
+	publish("n.22", 1, true)
 	wantHistory(t, s.newest(t, "r", historyMessages), want.Seq, want.Total, 1, all...)
 	s.settle(t)
 	s.wantEvents(t, "r", events...)
@@ -80,6 +80,51 @@ func testRepeat(s *harness) {
 	if pos.Epoch == want.Epoch || pos.Seq != 1 || pos.Total != 1 {
 		t.Errorf("Publish after everything expired = %+v; want a new epoch, seq 1, total 1", pos)
 	}
+}
+
+// testOvertaken has batches come that their node gave up, by publishing a later one.
+func testOvertaken(s *harness) {
+	t := s.t
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	stored := s.wantSent("n.100", 1, sends("u", 1, ""))
+	stored = append(stored, s.wantSent("m.5", 2, sends("v", 1, ""))...)
+	late := func(batch, last string) {
+		t.Helper()
+		for _, id := range []string{"", "late"} {
+			_, err := s.Publish(t.Context(), "r", batch, sends("u", 2, id))
+			want := "batch " + batch + " is older than the node's last one, " + last
+			if err == nil || !strings.Contains(err.Error(), `room "r"`) || !strings.Contains(err.Error(), want) {
+				t.Errorf("Publish of %s with id %q: error %v; want one that names the room and says %q", batch, id, err, want)
+			}
+			wantRefused(t, err, true)
+		}
+	}
+	late("n.99", "n.100")
+	late("n.9", "n.100") // As texts they have another order.
+	late("n.0", "n.100")
+	late("m.4", "m.5")
+	s.wantStored("n.100", sends("u", 1, ""), 1) // The last one is known still.
+	stored = append(stored, s.wantSent("n.9007199254740992", 3, sends("u", 3, "late"))...)
+	late("n.9007199254740991", "n.9007199254740992")
+	s.pass(redisx.BatchMemory - time.Second)
+	late("n.100", "n.9007199254740992")
+	s.settle(t)
+	s.wantMessages(stored...)
+
+	for _, batch := range []string{"n", "n.", "n.x", "n.-1", "n.1.5e3", ""} {
+		_, err := s.Publish(t.Context(), "r", batch, sends("u", 4, ""))
+		if err == nil || !strings.Contains(err.Error(), "is not <node>.<n>") {
+			t.Errorf("Publish of batch %q: error %v; want: is not <node>.<n>", batch, err)
+		}
+		wantRefused(t, err, true)
+	}
+}
+
+// wantSent is wantStored without repeats, for drafts whose ts stay, and returns their texts.
+func (h *harness) wantSent(batch string, seq uint64, d []codec.Draft) []string {
+	h.t.Helper()
+	h.wantStored(batch, d, seq)
+	return texts(d)
 }
 
 // report is Report of room r alone, that must not fail.

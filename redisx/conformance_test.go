@@ -26,6 +26,7 @@ var conformance = map[string]func(s *harness){
 	"PublishProlongs":      testPublishProlongs,
 	"UniqueTS":             testUniqueTS,
 	"Repeat":               testRepeat,
+	"Overtaken":            testOvertaken,
 	"Counters":             testCounters,
 	"CountersExpire":       testCountersExpire,
 	"DeadNode":             testDeadNode,
@@ -89,9 +90,14 @@ func testTokens(s *harness) {
 	check("old", true)
 	check("other", false)
 	check("", false)
+	told := s.tokensTold()
 	noError(t, s.SetToken(t.Context(), "u", "new"))
 	check("old", false)
 	check("new", true)
+	eventually(t, "TokensChanged was called for u, and nobody else", func() (bool, string) {
+		users, all := s.tokensSince(told)
+		return slices.Equal(slices.Compact(users), []string{"u"}) && all == 0, fmt.Sprint(users, all)
+	})
 
 	got, err := s.CheckTokens(t.Context(), []codec.Credential{
 		{UserID: "v", Token: "other"},

@@ -6,11 +6,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -41,9 +43,13 @@ func (r *Redis) connect() (rueidis.Client, error) {
 	}
 	var try attempt
 	option.DialCtxFn = try.dial
+	option.OnInvalidations = r.tokensChanged
 	client, err := rueidis.NewClient(option)
 	if err == nil && r.keys.tagged && client.Mode() != rueidis.ClientModeCluster {
 		err = &unfitError{"it is no cluster: set redis.mode to standalone"}
+	}
+	if !r.cfg.TLS && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
+		err = &unfitError{"it closes the connection at once: if it wants TLS, see redis.tls"}
 	}
 	try.end(err == nil)
 	if err != nil && client != nil {

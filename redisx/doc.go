@@ -24,7 +24,7 @@
 //	mq:{room}            channel events of the room, see codec.Event
 //	uq:{user}            channel the set of the user's rooms changed; the payload says nothing
 //	mq:__node:{node}     channel probes of a node, see below; gmn: with the same name is a key
-//	                             that probes delete, though nothing is ever there
+//	                             that probes would set, if anything were ever there
 //	mr:{room}            channel recalls and counters beside original nodes, see interop.go
 //
 // Invariant: the entry at list index -k has the sequence number s-k+1. So nothing is
@@ -34,8 +34,9 @@
 //
 // Redis tells each node when a token or a set of rooms has changed that the node has read
 // (CLIENT TRACKING OPTIN). Until then the node goes by what it has read, without a call; no
-// is looked up again. What a node knows goes with the connection it was read on, and while
-// Redis is away all calls fail, these too: who was let in before is the caller's to judge.
+// is looked up again. The Handler hears of changed tokens, too: of all where a connection is
+// lost, for what a node knows goes with the connection it was read on. While Redis is away
+// all calls fail, these too: who was let in before is the caller's to judge.
 //
 // In a cluster braces stand around the id of a room, so that all keys of a room are in one
 // slot; a room that begins with "}" cannot be had there. [ACL] is what the user must be
@@ -46,18 +47,20 @@
 // A node has one connection for commands to Redis, or one to each node of a cluster, and
 // links, which are connections for events: one, to any node; with sharded pub/sub, where
 // events stay on the master that has the room's slot, one more to every master. Channels
-// follow their slots: a server that gives a slot away ends the subscriptions and from then
+// follow their slots (a room's channel is in the slot of its keys, because only there may the
+// script that changes these publish on it; so a link subscribes with one command for each
+// slot, up to 500 of them pipelined, see link.go): a server that gives a slot away ends the subscriptions and from then
 // on answers MOVED, and where a link breaks its master may be another one; both have the
 // slots looked up and the channels moved, and the rooms hear Resumed.
 //
-// A probe is a script that deletes a key which is not there and publishes on the node's own
-// channel. Four times a second one goes through each link. Its answer proves that Redis
-// takes writes: a replica, a full disk, a master without its replicas do not. Its coming
-// back proves that events come: a link is ready, and Resumed is called, only after that, and
-// one that hears nothing for 3 s while Redis takes its probes is torn down and made again.
-// So State is nil while all of that works. In a cluster the probe that decides about
-// commands goes to one master, by the node's name: while that one is away the node holds
-// back all its calls, though others might be answered.
+// A probe is a script that sets a key if it is there, which it never is, and publishes on the
+// node's own channel. Four times a second one goes through each link. Its answer proves that
+// Redis takes writes: a replica, a full disk, a full memory, a master without its replicas
+// do not. Its coming back proves that events come: a link is ready, and Resumed is called,
+// only after that, and one that hears nothing for 3 s while Redis takes its probes is torn
+// down and made again. So State is nil while all of that works. In a cluster the probe that
+// decides about commands goes to one master, by the node's name: while that one is away the
+// node holds back all its calls, though others might be answered.
 //
 // rueidis lets a caller wait without regard to its ctx where a connection's ring is full
 // and while it dials. Hence gates (gate.go), which let in fewer calls than a ring holds, and

@@ -13,10 +13,27 @@ import (
 // A list entry is a message as a plain JSON object, the same as a JSON string literal
 // (an original FastIM node wrote it), or the tombstone.
 
-// plainEntry returns the JSON object in a list entry; ok is false where there is none.
+// messageForm is what every message has, ours and an original node's (contract section 1).
+type messageForm struct {
+	GroupID string  `json:"groupId"`
+	UserID  string  `json:"userId"`
+	Info    *string `json:"info"` // may be empty
+	TS      *int64  `json:"ts"`
+}
+
+// reader reads a messageForm. What it reads shares the entry's memory.
+var reader = sonic.Config{ValidateString: true, CaseSensitive: true}.Froze()
+
+// plainEntry returns the message in a list entry, a JSON object; ok is false where there is
+// none, as in the tombstone.
 func plainEntry(entry string) (json string, ok bool) {
 	json, err := codec.PlainJSON(entry)
-	if err != nil || !strings.HasPrefix(json, "{") || !sonic.ValidString(json) {
+	if err != nil || !sonic.ValidString(json) { // reader takes bad escapes in other fields.
+		return "", false
+	}
+	var f messageForm
+	err = reader.UnmarshalFromString(json, &f)
+	if err != nil || f.GroupID == "" || f.UserID == "" || f.Info == nil || f.TS == nil {
 		return "", false
 	}
 	return json, true

@@ -14,11 +14,26 @@ func TestPlainEntry(t *testing.T) {
 			t.Errorf("plainEntry(%q) = %q, %v; want %q, %v", entry, got, ok, want, wantOK)
 		}
 	}
-	f(`{"a":1}`, `{"a":1}`, true)
-	f(`"{\"a\":\"\\\"\"}"`, `{"a":"\""}`, true)
+	message := func(info string) string {
+		return `{"groupId":"r","userId":"u","info":` + info + `,"x":{"id":"1"},"ts":1}`
+	}
+	for _, info := range []string{`"hi"`, `""`, `"\""`, `"弹幕 \ud83d\ude00"`} {
+		f(message(info), message(info), true)
+		f(quoted(message(info)), message(info), true)
+	}
+	f(`{"ts":1,"info":"","userId":"u","groupId":"r"}`, `{"ts":1,"info":"","userId":"u","groupId":"r"}`, true)
+	for _, bad := range []string{
+		`{"a":1}`, `{}`, tombstone, message(`null`), message(`1`), message("\"\n\""), message(`"`), message(`"",`), message(`"","y":"\x"`),
+		`{"userId":"u","info":"","ts":1}`, `{"groupId":"r","info":"","ts":1}`, `{"groupId":"r","userId":"u","ts":1}`,
+		`{"groupId":"r","userId":"u","info":""}`, `{"groupId":"r","userId":"","info":"","ts":1}`, `{"groupId":"","userId":"u","info":"","ts":1}`,
+		`{"groupId":"r","userId":"u","info":"","ts":"1"}`, `{"groupId":"r","userId":"u","info":"","ts":null}`, `{"groupId":"r","userId":"u","info":"","TS":1}`,
+		message(`""`) + "}", message(`""`) + message(`""`),
+	} {
+		f(bad, ``, false)
+		f(quoted(bad), ``, false)
+	}
 	f(``, ``, false)
 	f(`{`, ``, false)
-	f(`{"a":1}}`, ``, false)
 	f(`"{"`, ``, false)
 	f(`"{\"a\":1}`, ``, false)
 	f(`"text"`, ``, false)

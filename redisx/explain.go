@@ -1,6 +1,7 @@
 package redisx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 // others say that the call is wrong, and will be.
 var passing = []string{
 	"ASK", "BUSY", "CLUSTERDOWN", "DENIED", "max number of clients", "LOADING",
-	"MASTERDOWN", "MISCONF", "MOVED", "NOAUTH", "NOREPLICAS", "NOSCRIPT", "READONLY",
+	"MASTERDOWN", "MISCONF", "MOVED", "NOAUTH", "NOREPLICAS", "NOSCRIPT", "OOM", "READONLY",
 	"TRYAGAIN", "UNBLOCKED", "UNKILLABLE", "WRONGPASS",
 }
 
@@ -34,17 +35,28 @@ func passes(said string) bool {
 	})
 }
 
+// mayNot is about users who lack something of [ACL].
+const mayNot = "the user may not do all that is needed: see redis.username in config.yaml"
+
 // advice is what an operator can do about errors that contain a text.
 var advice = []struct{ text, say string }{
 	{"cluster support disabled", "it is no cluster: set redis.mode to standalone"},
 	{"No such master with that name", "the sentinels do not know redis.sentinel_master"},
 	{"unknown command 'SENTINEL'", "it is no sentinel: see redis.mode and redis.sentinel_master"},
-	{"unknown message type", "it is no Redis: see redis.addrs"},
+	{"unknown message type", "it is no Redis: see redis.addrs and redis.tls"},
+	{"does not look like a TLS handshake", "it does not speak TLS: see redis.tls"},
+	{"NOPERM", mayNot},
+	{"The user executing the script can't", mayNot}, // 7.0 says it so, newer ones say NOPERM.
+	{"OOM command", "its memory is full: see its setting maxmemory"},
 	{"READONLY", "it is a read-only replica"},
 }
 
 // explain says in an operator's words what rueidis met.
 func (r *Redis) explain(err error) error {
+	if errors.Is(err, rueidis.ErrNoCache) { // What that says is about an option of rueidis.
+		said := strings.TrimSpace(strings.TrimSuffix(err.Error(), rueidis.ErrNoCache.Error()))
+		err = &unfitError{cmp.Or(said, "it has no RESP3 or no CLIENT TRACKING: it must be 7.0 or newer")}
+	}
 	for _, a := range advice {
 		if strings.Contains(err.Error(), a.text) {
 			return fmt.Errorf("cannot use Redis %s: %s: %w", r.where, a.say, err)

@@ -22,7 +22,6 @@ func TestRefused(t *testing.T) {
 	}
 	for _, said := range []string{
 		"WRONGTYPE Operation against a key holding the wrong kind of value",
-		"OOM command not allowed when used memory > 'maxmemory'.",
 		"NOPERM this user has no permissions", "unknown command 'X'", "READONLYX", "CROSSSLOT Keys",
 	} {
 		f(said, true)
@@ -32,7 +31,7 @@ func TestRefused(t *testing.T) {
 		"MASTERDOWN Link with MASTER is down", "CLUSTERDOWN The cluster is down", "TRYAGAIN Multiple keys",
 		"MOVED 1 127.0.0.1:1", "ASK 1 127.0.0.1:1", "BUSY Redis is busy", "MISCONF Redis is configured",
 		"NOREPLICAS Not enough", "NOAUTH Authentication required.", "WRONGPASS invalid", "NOSCRIPT No",
-		"max number of clients reached", "LOADING",
+		"max number of clients reached", "LOADING", "OOM command not allowed when used memory > 'maxmemory'.",
 	} {
 		f(said, false)
 	}
@@ -64,6 +63,11 @@ func TestRedis_Explain(t *testing.T) {
 	f(one, context.DeadlineExceeded, "cannot reach Redis at h:1: no answer in time: context deadline exceeded")
 	f(one, io.EOF, "cannot reach Redis at h:1: EOF")
 	f(one, &unfitError{"it is a teapot"}, "cannot use Redis at h:1: it is a teapot")
+
+	const noTracking = "cannot use Redis at h:1: it has no RESP3 or no CLIENT TRACKING: it must be 7.0 or newer"
+	if got := one.explain(rueidis.ErrNoCache).Error(); got != noTracking {
+		t.Errorf("explain of a server without tracking = %q; want %q", got, noTracking)
+	}
 }
 
 func isOp(err error) bool {

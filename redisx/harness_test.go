@@ -207,6 +207,7 @@ type recorder struct {
 	rooms   map[string][]codec.Event
 	busy    map[string]bool
 	users   []string
+	tokens  [][]string // One for each TokensChanged.
 	resumed int
 	away    []error // One for each Away that no Back followed.
 	// aways and backs count the calls.
@@ -237,6 +238,33 @@ func (r *recorder) UserEvent(user string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.users = append(r.users, user)
+}
+
+func (r *recorder) TokensChanged(users []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tokens = append(r.tokens, users)
+}
+
+// tokensTold is how often TokensChanged was called.
+func (r *recorder) tokensTold() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.tokens)
+}
+
+// tokensSince are the users of whom TokensChanged was told since it had been called so
+// often, and how often it was for all.
+func (r *recorder) tokensSince(calls int) (users []string, all int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, told := range r.tokens[calls:] {
+		users = append(users, told...)
+		if told == nil {
+			all++
+		}
+	}
+	return users, all
 }
 
 func (r *recorder) Resumed() {
@@ -374,9 +402,9 @@ func texts(drafts []codec.Draft) []string {
 	return s
 }
 
-// send is Publish under an id of its own.
+// send is Publish as a node of its own: others may send to the room at the same time.
 func (h *harness) send(ctx context.Context, room string, d []codec.Draft) error {
-	_, err := h.Publish(ctx, room, fmt.Sprintf("%p.%d", h, h.batches.Add(1)), d)
+	_, err := h.Publish(ctx, room, fmt.Sprintf("%p-%d.1", h, h.batches.Add(1)), d)
 	return err
 }
 

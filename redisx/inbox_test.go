@@ -130,6 +130,8 @@ func (c *collector) RoomEvent(room string, ev codec.Event) { c.hear(fmt.Sprint(r
 
 func (c *collector) UserEvent(user string) { c.hear(user) }
 
+func (c *collector) TokensChanged(users []string) { c.hear(fmt.Sprint("tokens of ", users)) }
+
 func (c *collector) Resumed() { c.hear("resumed") }
 
 // want waits until the workers have nothing to do, compares what was heard since the

@@ -98,13 +98,13 @@ func (k keys) parseEvent(channel, payload string) (room string, ev codec.Event, 
 		}
 	}
 	// One message in the original's form: it is new, or recalled.
-	if _, err = codec.ParseMessage(payload); err != nil {
-		return room, codec.Event{}, err
+	text, ok := plainEntry(payload)
+	if !ok {
+		return room, codec.Event{}, codec.ErrForeignEvent
 	}
-	text, err := codec.PlainJSON(payload)
 	ev = codec.Event{Kind: codec.EventMessages, Messages: []string{text}}
 	if recalls {
 		ev.Kind = codec.EventRecall
 	}
-	return room, ev, err
+	return room, ev, nil
 }

@@ -174,7 +174,7 @@ func TestInterop_BothDirections(t *testing.T) {
 func TestInterop_NoMessage(t *testing.T) {
 	s, o := newInterop(t)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
-	bad := []string{"garbage", "m1 e 1 1 n.1\n{}", "r1 e 1 1", "c1 1 1", `"no message"`, `{"groupId":"r"}`, `"{\"groupId\":\"r\"}"`, ""}
+	bad := []string{"garbage", "m1 e 1 1 n.1\n{}", "r1 e 1 1", "c1 1 1", `"no message"`, `{"groupId":"r"}`, `"{\"groupId\":\"r\"}"`, `{"groupId":"r","userId":"u","info":"no ts"}`, ""}
 	for _, payload := range bad {
 		o.do("PUBLISH", "mq:r", payload)
 		o.do("PUBLISH", "mr:r", payload)

@@ -19,6 +19,7 @@ type keys struct {
 const (
 	roomChannelPrefix = "mq:"
 	userChannelPrefix = "uq:"
+	tokenPrefix       = "login:"
 )
 
 // badTag begins the names of a room that a cluster cannot have, see check.
@@ -50,10 +51,10 @@ func probeOf(node, tag string) string {
 // probeChannel is where a probe goes.
 func probeChannel(probe string) string { return roomChannelPrefix + probe }
 
-// probeKey is what a probe writes to, though nothing is ever there.
+// probeKey is what a probe would write to, if anything were ever there.
 func probeKey(probe string) string { return "gmn:" + probe }
 
-func (k keys) token(user string) string { return "login:" + user }
+func (k keys) token(user string) string { return tokenPrefix + user }
 
 func (k keys) rooms(user string) string { return "ugs:" + user }
 

@@ -2,6 +2,7 @@ package redisx_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -196,4 +197,58 @@ func (r *rawClient) statOf(command string) (calls int) {
 		r.t.Fatalf("%s in %s: %v", command, info, err)
 	}
 	return calls
+}
+
+// TestRedis_TellsOfChangedTokens: whoever changed them, and only of those that the node has
+// checked.
+func TestRedis_TellsOfChangedTokens(t *testing.T) {
+	one, two, raw := newThree(t)
+	check := func(want bool) {
+		t.Helper()
+		for _, s := range []*harness{one, two} {
+			right, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "token"}})
+			wantEqual(t, "CheckTokens", right, err, []bool{want, want})
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func()
+		all    int
+	}{
+		{"SetToken", func() { noError(t, one.SetToken(t.Context(), "u", "new")) }, 0},
+		{"SET", func() { raw.do("SET", "login:u", `"foreign"`) }, 0},
+		{"DEL", func() { raw.do("DEL", "login:u") }, 0},
+		{"end of its life", func() { raw.do("PEXPIREAT", "login:u", fmt.Sprint(time.Now().Add(100*time.Millisecond).UnixMilli())) }, 0},
+		{"FLUSHDB", func() { raw.do("FLUSHDB") }, 1},
+		{"lost connections", func() { raw.do("CLIENT", "KILL", "TYPE", "normal") }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, s := range []*harness{one, two} {
+				s.wantReady(t)
+			}
+			for _, user := range []string{"u", "v"} {
+				noError(t, one.SetToken(t.Context(), user, "token"))
+			}
+			_, err := two.Join(t.Context(), "v", "r "+c.name) // Who reads that is told of it.
+			noError(t, err)
+			_, err = one.IsMember(t.Context(), "v", "r "+c.name)
+			noError(t, err)
+			check(true)
+			before := []int{one.tokensTold(), two.tokensTold()}
+			raw.do("SADD", "ugs:v", "other "+c.name)
+			c.change()
+			for i, s := range []*harness{one, two} {
+				wantSoon(t, "the node is told", func() (bool, error) {
+					users, all := s.tokensSince(before[i])
+					if c.all > 0 {
+						return all >= c.all, nil
+					}
+					return slices.Contains(users, "u"), nil
+				})
+				if users, all := s.tokensSince(before[i]); slices.Contains(users, "v") || c.all == 0 && all > 0 {
+					t.Errorf("told of the tokens of %q, of all %d times; want those of u", users, all)
+				}
+			}
+		})
+	}
 }

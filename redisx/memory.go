@@ -22,7 +22,7 @@ const (
 )
 
 // Memory is the [Store] of a single node. It does no I/O: no method blocks, no ctx is
-// looked at. The handler is called before Publish, Report, Recall and Join return. Use
+// looked at. The handler is called before SetToken, Publish, Report, Recall and Join return. Use
 // [NewMemory].
 type Memory struct {
 	// Immutable after NewMemory.
@@ -30,7 +30,7 @@ type Memory struct {
 	now    func() time.Time
 	seed   maphash.Seed
 
-	// handler is set by Start, before anything can be subscribed.
+	// handler is set by Start, before anything can be subscribed; nil before that.
 	handler Handler
 
 	rooms [memoryShards]roomShard
@@ -119,20 +119,30 @@ func (m *Memory) user(user string) *userShard {
 // SetToken makes token the user's only one, for TokenLife.
 func (m *Memory) SetToken(_ context.Context, user, token string) error {
 	u := m.user(user)
-	defer u.mu.Unlock()
 	now := m.now()
-	u.sweepLocked(now)
+	changed := append(u.sweepLocked(now), user)
 	u.tokens[user] = memoryToken{token, now.Add(TokenLife)}
+	u.mu.Unlock()
+	if m.handler != nil {
+		m.handler.TokensChanged(changed)
+	}
 	return nil
 }
 
-// sweepLocked drops expired tokens now and then. u.mu must be held.
-func (u *userShard) sweepLocked(now time.Time) {
+// sweepLocked drops expired tokens now and then, and says whose. u.mu must be held.
+func (u *userShard) sweepLocked(now time.Time) (users []string) {
 	if now.Before(u.sweepAt) {
-		return
+		return nil
 	}
 	u.sweepAt = now.Add(sweepEvery)
-	maps.DeleteFunc(u.tokens, func(_ string, t memoryToken) bool { return !now.Before(t.expires) })
+	maps.DeleteFunc(u.tokens, func(user string, t memoryToken) bool {
+		over := !now.Before(t.expires)
+		if over {
+			users = append(users, user)
+		}
+		return over
+	})
+	return users
 }
 
 // CheckToken reports whether token is the user's, and prolongs its life if so.

@@ -2,6 +2,7 @@ package redisx
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -49,25 +50,28 @@ func (s *roomShard) sweepLocked(now time.Time) {
 
 // Publish appends the drafts to the history and tells the handler if it subscribed.
 func (m *Memory) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
-	if err := checkBatch(room, drafts); err != nil {
-		m.calls.Add(1)
-		m.failed.Add(1)
-		return codec.Stored{}, err
-	}
 	s := m.publishShard(room)
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
-	ev, stored, wanted := m.append(s, room, batch, drafts)
-	if wanted {
+	ev, stored, err := m.append(s, room, batch, drafts)
+	if err != nil {
+		m.failed.Add(1)
+		return codec.Stored{}, err
+	}
+	if len(ev.Messages) > 0 {
 		m.events.Add(1)
 		m.handler.RoomEvent(room, ev)
 	}
 	return stored, nil
 }
 
-// append is what Publish does under the shard's lock. No event is wanted of a batch that
-// was there before, or whose drafts all were.
-func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) (ev codec.Event, stored codec.Stored, wanted bool) {
+// append is what Publish does under the shard's lock. The event has no messages where
+// nobody wants it: the batch was there before, or all its drafts were, or nobody subscribed.
+func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) (ev codec.Event, stored codec.Stored, err error) {
+	node, number, err := checkBatch(room, batch, drafts)
+	if err != nil {
+		return codec.Event{}, codec.Stored{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := m.now()
@@ -77,9 +81,11 @@ func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) 
 		r = new(memoryRoom)
 		s.rooms[room] = r
 	}
-	node, number := cutBatch(batch)
-	if b, ok := r.batches[node]; ok && b.number == number {
-		return codec.Event{}, b.stored, false
+	if b, ok := r.batches[node]; ok && b.number >= number {
+		if b.number > number {
+			err = fmt.Errorf("cannot publish %d messages to room %q: %w", len(drafts), room, overtaken(node, number, b.number))
+		}
+		return codec.Event{}, b.stored, err
 	}
 	fresh, again := r.sent.sift(drafts, now)
 	if len(fresh) > 0 {
@@ -88,14 +94,16 @@ func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) 
 		r.expires = now.Add(m.limits.HistoryTTL)
 		r.forget = r.expires.Add(metaGrace)
 		r.sent.note(fresh, ev)
-		_, wanted = s.subscribed[room]
+		if _, wanted := s.subscribed[room]; !wanted {
+			ev = codec.Event{}
+		}
 	}
 	stored = codec.Stored{Position: r.position(), Repeats: r.sent.repeats(drafts, again)}
 	if r.batches == nil {
 		r.batches = make(map[string]memoryBatch)
 	}
 	r.batches[node] = memoryBatch{number: number, stored: stored, expires: now.Add(BatchMemory)}
-	return ev, stored, wanted
+	return ev, stored, nil
 }
 
 // Report tells the handler of what changed, where it subscribed.
@@ -285,7 +293,7 @@ type memoryShare struct {
 
 // memoryBatch is a batch that must not be published again until expires.
 type memoryBatch struct {
-	number  string
+	number  uint64
 	stored  codec.Stored
 	expires time.Time
 }

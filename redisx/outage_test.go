@@ -178,6 +178,24 @@ func TestRedis_ServerHangs(t *testing.T) {
 	}
 }
 
+// TestRedis_MemoryFull: Redis answers all that reads, and refuses what needs memory.
+func TestRedis_MemoryFull(t *testing.T) {
+	own := redistest.Start(t)
+	raw := newRaw(t, own.Addr)
+	s := newNode(t, own.Addr, raw)
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	s.wantFlow(t, "r")
+	raw.do("CONFIG", "SET", "maxmemory", "1kb")
+	wantRefused(t, s.send(t.Context(), "r", drafts("r", "u", 1)), false)
+	s.wantState(t, "cannot use Redis at "+own.Addr+": its memory is full: see its setting maxmemory: OOM command not allowed")
+	s.wantAway(t, 1, 0)
+	raw.do("CONFIG", "SET", "maxmemory", "0")
+	s.wantAway(t, 1, 1)
+	s.wantReady(t)
+	s.wantFlow(t, "r")
+	wantEqual(t, "keys of probes", raw.strings("KEYS", "gmn:*"), nil, []string{})
+}
+
 func TestRedis_CloseWhileServerHangs(t *testing.T) {
 	own := redistest.Start(t)
 	store := openRedis(t, own.Addr)

@@ -34,6 +34,9 @@ type Redis struct {
 	ctx  context.Context
 	stop context.CancelFunc
 
+	// handler is set by Start, before the first contact.
+	handler Handler
+
 	// running has all goroutines that Start began.
 	running sync.WaitGroup
 
@@ -88,6 +91,7 @@ func (r *Redis) Node() string { return r.node }
 // Start makes the first contact, begins to deliver events to h, and watches Redis from
 // then on. It waits up to 2 s for the contact. Call it once.
 func (r *Redis) Start(h Handler) {
+	r.handler = h
 	r.inbox.start(r.ctx, &r.running, h)
 	looked := make(chan struct{})
 	// All end with r.ctx; Close waits for them.

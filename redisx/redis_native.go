@@ -31,13 +31,7 @@ func parseRepeats(fields []string) ([]codec.Repeat, error) {
 func (r *Redis) Page(ctx context.Context, room string, before, after uint64, limit int) (codec.History, error) {
 	args := r.roomArgs(strconv.FormatUint(before, 10), strconv.FormatUint(after, 10), strconv.Itoa(limit))
 	page, err := r.runRoom(ctx, r.scripts().page, room, r.roomKeys(room), args...)
-	h, err := r.readPage(room, page, err)
-	for i, e := range h.Entries {
-		if e.JSON == tombstone {
-			h.Entries[i].JSON = ""
-		}
-	}
-	return h, err
+	return r.readPage(room, page, err)
 }
 
 // RecallSeq puts a tombstone in the message's place and tells every node.

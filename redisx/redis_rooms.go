@@ -43,12 +43,12 @@ func (r *Redis) roomArgs(more ...string) []string {
 
 // Publish appends the drafts to the history and tells every node, in one script.
 func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
-	if err := checkBatch(room, drafts); err != nil {
+	node, number, err := checkBatch(room, batch, drafts)
+	if err != nil {
 		return codec.Stored{}, err
 	}
 	const first = 9 // The drafts' first argument.
 	n := len(drafts)
-	node, number := cutBatch(batch)
 	args := make([]string, first+3*n)
 	copy(args, []string{
 		strconv.Itoa(r.limits.HistoryMessages),
@@ -58,7 +58,7 @@ func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.
 		r.keys.roomChannel(room),
 		newEpoch(),
 		strconv.Itoa(int(tsBucket / time.Second)),
-		number,
+		strconv.FormatUint(number, 10),
 		"\xff" + node, // No user's: those are valid UTF-8.
 	})
 	for i := range drafts {
@@ -75,8 +75,12 @@ func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.
 	}
 	msg, err := r.runRoom(ctx, script, room, keys, args...)
 	var stored codec.Stored
+	var last uint64
 	if err == nil {
-		stored, err = parseAnswer(msg)
+		last, stored, err = parseAnswer(msg)
+	}
+	if err == nil && last != number {
+		err = overtaken(node, number, last)
 	}
 	if err != nil {
 		return codec.Stored{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", n, room, keys, err)
@@ -84,20 +88,22 @@ func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.
 	return stored, nil
 }
 
-// parseAnswer reads what answerScript returned.
-func parseAnswer(msg rueidis.RedisMessage) (codec.Stored, error) {
+// parseAnswer reads what answerScript returned: the number of the node's last batch, and
+// what became of that.
+func parseAnswer(msg rueidis.RedisMessage) (last uint64, stored codec.Stored, err error) {
 	answer, err := msg.ToString()
 	fields := strings.Split(answer, " ")
 	if err != nil || len(fields) < 4 {
-		return codec.Stored{}, errors.Join(errBadAnswer, err)
+		return 0, codec.Stored{}, errors.Join(errBadAnswer, err)
 	}
+	last, err0 := strconv.ParseUint(fields[0], 10, 64)
 	seq, err1 := strconv.ParseUint(fields[2], 10, 64)
 	total, err2 := strconv.ParseUint(fields[3], 10, 64)
 	repeats, err3 := parseRepeats(fields[4:])
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return codec.Stored{}, errors.Join(errBadAnswer, err)
+	if err := errors.Join(err0, err1, err2, err3); err != nil {
+		return 0, codec.Stored{}, errors.Join(errBadAnswer, err)
 	}
-	return codec.Stored{Position: codec.Position{Epoch: fields[1], Seq: seq, Total: total}, Repeats: repeats}, nil
+	return last, codec.Stored{Position: codec.Position{Epoch: fields[1], Seq: seq, Total: total}, Repeats: repeats}, nil
 }
 
 // parsePosition reads an epoch, a newest number and a total.
@@ -236,7 +242,11 @@ func (r *Redis) parsePage(page rueidis.RedisMessage) (codec.History, error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return codec.History{}, errors.Join(errBadAnswer, err)
 		}
-		if json, ok := r.plainEntry(text); ok {
+		json, ok := "", text == tombstone
+		if !ok {
+			json, ok = r.plainEntry(text)
+		}
+		if ok {
 			h.Entries = append(h.Entries, codec.Entry{Seq: seq, JSON: json})
 		}
 	}

@@ -229,7 +229,7 @@ func TestRedis_RangeDeep(t *testing.T) {
 func TestRedis_UnreadableEntries(t *testing.T) {
 	s, raw := newPair(t)
 	one := s.publish(t, "r", "u", 1)
-	unreadable := []string{"garbage", `"half a literal`, `"no object"`, `{"half":`, "", `[1]`}
+	unreadable := []string{"garbage", `"half a literal`, `"no object"`, `{"half":`, "", `[1]`, `{"a":1}`, `"{\"a\":1}"`}
 	raw.do(append([]string{"RPUSH", "gml:r"}, unreadable...)...)
 	raw.do("HINCRBY", "gmm:r", "s", fmt.Sprint(len(unreadable)))
 	two := s.publish(t, "r", "u", 2)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -75,6 +76,23 @@ func (r *Redis) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bo
 		return nil, err
 	}
 	return right, nil
+}
+
+// tokensChanged tells the handler of the keys that Redis says have changed: those that this
+// node has read and remembered. nil is all of them: Redis was emptied, or a connection is
+// lost and with it what was read on it. It runs in rueidis' reader of the connection.
+func (r *Redis) tokensChanged(changed []rueidis.RedisMessage) {
+	var users []string
+	for i := range changed {
+		key, _ := changed[i].ToString() // Always a string.
+		if user, ok := strings.CutPrefix(key, tokenPrefix); ok {
+			users = append(users, user)
+		}
+	}
+	// Close loses the connections, too.
+	if (users != nil || changed == nil) && r.ctx.Err() == nil {
+		r.handler.TokensChanged(users)
+	}
 }
 
 // checkTokens has Redis check those of creds that which names, and prolong them.

@@ -82,9 +82,9 @@ const newestGone = `(redis.call('LPOS',list,'` + tombstone + `','RANK',-1) or -1
 // No key has the prefix's name. So while its slot moves to another node of a cluster Redis
 // answers TRYAGAIN, instead of an error in the middle of the script.
 //
-// Where the batch is the last one that the node published, it ends with what it answered
-// then: the batch's number, the epoch, the newest number, the total, and the repeats. That
-// is what the node's field among the last ts holds.
+// Where the batch is the last one that the node published, or older, it ends with what it
+// answered to that: the batch's number, the epoch, the newest number, the total, and the
+// repeats. That is what the node's field among the last ts holds.
 const knownScript = `
 local list,meta=KEYS[1],KEYS[2]
 local n=(#ARGV-9)/3
@@ -93,7 +93,7 @@ local now=KEYS[3]..bucket
 local a=redis.call('HMGET',now,unpack(ARGV,9,9+n))
 local o=redis.call('HMGET',KEYS[3]..(bucket-1),unpack(ARGV,9,9+n))
 local batch,answer=ARGV[8]..' ',a[1] or o[1]
-if answer and answer:sub(1,#batch)==batch then return answer end
+if answer and tonumber(answer:match('%d+'))>=tonumber(batch) then return answer end
 `
 
 // stampScript appends the messages to the history.

@@ -3,6 +3,7 @@ package redisx
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 	// BatchMemory is how long a batch is known after it was published, at least.
 	BatchMemory = tsBucket
 	// ReportLife is how long a node's report of a room counts.
-	ReportLife = 45 * time.Second
+	ReportLife = 25 * time.Second
 	// tombstone stands in a history where a recalled message stood.
 	tombstone = `{"recalled":true}`
 )
@@ -77,12 +78,16 @@ type Store interface {
 	// whatever node or in this batch, is not stored: it is among Stored.Repeats. A batch of
 	// nothing else makes no event.
 	//
-	// batch is the event's Batch: "<node>.<n>", where n counts up within the room. After
+	// batch is the event's Batch: "<node>.<n>", where n counts up within the room, to 2^53
+	// at most. After
 	// an error the drafts may have been published all the same, because the answer may
 	// have been lost. So the same batch may be published again, within BatchMemory and
 	// before the node publishes another one to the room: where the first try was
-	// carried out, nothing is done and what it led to is returned. An error that
-	// is codec.ErrRefused says that trying again is no use.
+	// carried out, nothing is done and what it led to is returned. And the node may give
+	// the batch up, by publishing a later one, with a higher n: then the given-up batch is
+	// never carried out afterwards, wherever on its way it may be, as long as the later one
+	// is known (BatchMemory); publishing it again is an error. An error that is
+	// codec.ErrRefused says that trying again is no use.
 	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error)
 	// Report tells the store what node, a name without a space, counts in each of
 	// reports' rooms, and returns where each of these rooms stands, in the same order, in
@@ -157,6 +162,11 @@ type Handler interface {
 	RoomEvent(room string, ev codec.Event)
 	// UserEvent says that the set of the user's rooms changed.
 	UserEvent(user string)
+	// TokensChanged says whose tokens may have changed or ended; nil: anybody's. A user of
+	// whom it was said is spoken of again only after this node has checked a token of theirs
+	// once more. A token whose life is over may be told late: when the store removes it. The
+	// slice is the handler's.
+	TokensChanged(users []string)
 	// Resumed says that events were missed, and that this is over: the subscriptions
 	// were lost, or could not be made at first, and are all back; or events came
 	// faster than they were handled, some were dropped, and the rest has been handled.
@@ -191,16 +201,20 @@ type Stats struct {
 	Connected bool
 }
 
-// checkBatch refuses what Publish does not take.
-func checkBatch(room string, drafts []codec.Draft) error {
+// checkBatch refuses what Publish does not take, and takes the id of the batch apart.
+func checkBatch(room, batch string, drafts []codec.Draft) (node string, number uint64, err error) {
 	if n := len(drafts); n < 1 || n > MaxBatch {
-		return fmt.Errorf("cannot publish to room %q: %d messages in one batch are not within 1 and %d: %w", room, n, MaxBatch, codec.ErrRefused)
+		return "", 0, fmt.Errorf("cannot publish to room %q: %d messages in one batch are not within 1 and %d: %w", room, n, MaxBatch, codec.ErrRefused)
 	}
-	return nil
+	dot := strings.LastIndexByte(batch, '.')
+	number, err = strconv.ParseUint(batch[dot+1:], 10, 64)
+	if err != nil || dot < 0 {
+		return "", 0, fmt.Errorf("cannot publish to room %q: the batch's id %q is not <node>.<n>: %w", room, batch, codec.ErrRefused)
+	}
+	return batch[:dot], number, nil
 }
 
-// cutBatch takes the id of a batch apart.
-func cutBatch(batch string) (node, number string) {
-	dot := strings.LastIndexByte(batch, '.')
-	return batch[:max(dot, 0)], batch[dot+1:]
+// overtaken is why a batch is refused that the node gave up before it published last.
+func overtaken(node string, number, last uint64) error {
+	return fmt.Errorf("batch %s.%d is older than the node's last one, %s.%d: %w", node, number, node, last, codec.ErrRefused)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/redistest"
 	"barrage/redisx"
 )
 
@@ -25,6 +26,7 @@ func (deaf) Away(error)                    {}
 func (deaf) Back()                         {}
 func (deaf) RoomEvent(string, codec.Event) {}
 func (deaf) UserEvent(string)              {}
+func (deaf) TokensChanged([]string)        {}
 func (deaf) Resumed()                      {}
 
 func BenchmarkMemory_Publish(b *testing.B) { benchmarkPublish(b, benchMemory(), false, 1, 50) }
@@ -56,8 +58,15 @@ func benchMemory() redisx.Store {
 // benchRedis is a store on the shared server.
 func benchRedis(b *testing.B) redisx.Store {
 	b.Helper()
+	return benchConfigured(b, func(*redisx.Config) {})
+}
+
+// benchConfigured is benchRedis with a changed config.
+func benchConfigured(b *testing.B, change func(*redisx.Config)) redisx.Store {
+	b.Helper()
 	cfg := redisx.DefaultConfig()
 	cfg.Addrs = []string{server.Addr}
+	change(&cfg)
 	s := redisx.NewRedis(cfg, benchLimits, slog.New(slog.DiscardHandler))
 	s.Start(deaf{})
 	b.Cleanup(s.Close)
@@ -194,20 +203,47 @@ func benchmarkReport(b *testing.B, s redisx.Store) {
 // BenchmarkRedis_Subscribe subscribes 10,000 rooms on a new store, and has them back
 // after the connections were killed.
 func BenchmarkRedis_Subscribe(b *testing.B) {
+	benchmarkSubscribe(b, func(*redisx.Config) {}, 1, server)
+}
+
+// BenchmarkRedis_SubscribeCluster is BenchmarkRedis_Subscribe for a cluster of three masters
+// with a replica each, all on this machine.
+func BenchmarkRedis_SubscribeCluster(b *testing.B) {
+	own := redistest.StartCluster(b)
+	for _, c := range []struct {
+		sharded bool
+		links   uint64
+	}{{false, 1}, {true, 4}} {
+		b.Run(fmt.Sprintf("sharded=%v", c.sharded), func(b *testing.B) {
+			change := func(cfg *redisx.Config) { cfg.Addrs, cfg.ShardedPubSub = own.Addrs(), c.sharded }
+			benchmarkSubscribe(b, change, c.links, own.Nodes...)
+		})
+	}
+}
+
+// benchmarkSubscribe does so with stores that have as many connections for events as links
+// says.
+func benchmarkSubscribe(b *testing.B, change func(*redisx.Config), links uint64, servers ...*redistest.Server) {
+	b.Helper()
 	const rooms = 10_000
-	raw := newRaw(b, server.Addr)
 	b.Run("first", func(b *testing.B) {
 		for b.Loop() {
-			subscribeAll(b, benchRedis(b), rooms)
+			subscribeAll(b, benchConfigured(b, change), rooms)
 		}
 	})
 	b.Run("again", func(b *testing.B) {
-		s := benchRedis(b)
+		s := benchConfigured(b, change)
 		subscribeAll(b, s, rooms)
+		var raws []*rawClient
+		for _, own := range servers {
+			raws = append(raws, newRaw(b, own.Addr))
+		}
 		for b.Loop() {
-			before := s.Stats().Reconnects
-			raw.do("CLIENT", "KILL", "TYPE", "pubsub")
-			for s.Stats().Reconnects == before {
+			want := s.Stats().Reconnects + links
+			for _, raw := range raws {
+				raw.do("CLIENT", "KILL", "TYPE", "pubsub")
+			}
+			for s.Stats().Reconnects < want || s.State() != nil {
 				runtime.Gosched()
 			}
 		}
@@ -268,8 +304,9 @@ func BenchmarkRedis_CheckTokens(b *testing.B) {
 
 func benchmarkNewest(b *testing.B, s redisx.Store) {
 	b.Helper()
+	node := fmt.Sprintf("node-%d.", time.Now().UnixNano()) // Another one in each run.
 	for i := range benchLimits.HistoryMessages / 50 {
-		if _, err := s.Publish(b.Context(), "r", fmt.Sprintf("node.%d", i), drafts("r", "u", make([]int64, 50)...)); err != nil {
+		if _, err := s.Publish(b.Context(), "r", node+strconv.Itoa(i), drafts("r", "u", make([]int64, 50)...)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -14,11 +14,11 @@ import (
 // connections for events are tried.
 const probeEvery = 250 * time.Millisecond
 
-// probeScript proves that Redis takes commands that write, without writing anything, and
-// sends word through the channel. KEYS one that is not there. ARGV command to publish
-// with, channel.
+// probeScript proves that Redis takes commands that write and need memory, without writing
+// anything, and sends word through the channel. KEYS one that is not there. ARGV command to
+// publish with, channel.
 var probeScript = rueidis.NewLuaScript(`
-redis.call('DEL',KEYS[1])
+redis.call('SET',KEYS[1],'','XX')
 redis.call(ARGV[1],ARGV[2],'')`)
 
 // watch tries Redis again and again until Close. While it is not there, nobody else tries:

@@ -136,6 +136,35 @@ func TestDrain_InTheMiddleOfABurst(t *testing.T) {
 	}
 }
 
+// Who leaves in good order is counted no more at once, and what was liked last is not lost.
+func TestDrain_CountersOfOtherNodes(t *testing.T) {
+	t.Parallel()
+	nodes := twoNodes(t, redistest.Start(t), "auth.required=false")
+	watcher := nodes[0].dialNative(t, "r", account{"stays", "any"})
+	other := nodes[1].dialNative(t, "r", account{"goes", "any"})
+	watcher.wantCounters(`"online":2,"likes":0`)
+	other.say(`{"t":"like","n":7}`)
+	other.say(`{"t":"ping","ts":1}`)
+	for !strings.HasPrefix(other.text(), `{"t":"pong"`) {
+	}
+	nodes[1].signal(t)
+	watcher.wantCounters(`"online":1,"likes":7`)
+}
+
+// wantCounters reads until counters say so. It has less time than a node that died is counted.
+func (c *client) wantCounters(what string) {
+	c.tb.Helper()
+	for end := time.Now().Add(patience); ; {
+		text := c.text()
+		if strings.HasPrefix(text, `{"t":"counters"`) && strings.Contains(text, what) {
+			return
+		}
+		if time.Now().After(end) {
+			c.tb.Fatalf("the counters do not say %s in time; the last frame is %s", what, text)
+		}
+	}
+}
+
 func TestDrain_Idle(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)

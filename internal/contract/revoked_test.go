@@ -1,0 +1,164 @@
+package contract
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"barrage/internal/redistest"
+)
+
+// A revoked token stops working within a second on every node, without a word of its
+// owner's.
+
+// revocation is how soon a socket must end after its token: a second, and one more for what
+// the tests do meanwhile on a busy machine.
+const revocation = 2 * time.Second
+
+// dialNative opens a room's native socket and takes the welcome.
+func (n *node) dialNative(tb testing.TB, room string, a account) *client {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	defer cancel()
+	q := url.Values{"user_id": {a.user}, "token": {a.token}}
+	conn, _, err := websocket.Dial(ctx, "ws://"+n.addr+escaped("/v1/rooms", room, "ws")+"?"+q.Encode(), //nolint:bodyclose // there is no body after a 101
+		&websocket.DialOptions{Subprotocols: []string{"barrage.v1"}})
+	if err != nil {
+		tb.Fatalf("cannot dial room %q: %v", room, err)
+	}
+	tb.Cleanup(func() { _ = conn.CloseNow() }) // The node may have closed it.
+	c := &client{tb, conn}
+	if got := c.text(); !strings.HasPrefix(got, `{"t":"welcome",`) {
+		tb.Fatalf("first frame = %s; want a welcome", got)
+	}
+	return c
+}
+
+// sockets are one of each kind, of one user on one node.
+type sockets struct{ native, chat, list *client }
+
+func (n *node) openAll(tb testing.TB, room string, a account) sockets {
+	tb.Helper()
+	s := sockets{n.dialNative(tb, room, a), n.dial(tb, chatPath(room, a.user, a.token)), n.dial(tb, listPath(a.user, a.token))}
+	s.chat.wantWelcome()
+	return s
+}
+
+// wantRevoked wants all to end as their kinds do. Lists may have come before.
+func (s sockets) wantRevoked() {
+	s.native.tb.Helper()
+	s.native.wantClose(4401)
+	s.chat.wantRefused()
+	for s.list.text() != "440" {
+	}
+	s.list.wantClose(websocket.StatusNormalClosure)
+}
+
+// wantOpen sees that all work still: the nodes have had the time that wantRevoked took.
+func (s sockets) wantOpen(word string) {
+	s.chat.tb.Helper()
+	s.chat.say(word)
+	s.chat.wantAfter(word)
+	for !strings.Contains(s.native.text(), quoted(word)) { // counters, and what was said before
+	}
+	for !strings.Contains(s.list.text(), quoted(word)) {
+	}
+}
+
+func TestRevoked(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	nodes := twoNodes(t, server, "auth.required=true", "list.update_interval=50ms")
+	one, two := nodes[0], nodes[1]
+	redis := dialRedis(t, server)
+	for _, c := range []struct {
+		name   string
+		revoke func(t *testing.T, a account)
+	}{
+		{"login on the other node", func(t *testing.T, a account) {
+			t.Helper()
+			fresh := two.login(t, a.user)
+			two.openAll(t, "fresh", fresh).wantOpen("fresh")
+		}},
+		{"login on the node", func(t *testing.T, a account) { t.Helper(); one.login(t, a.user) }},
+		{"SET", func(_ *testing.T, a account) { redis.do("SET", "login:"+a.user, "foreign") }},
+		{"DEL", func(_ *testing.T, a account) { redis.do("DEL", "login:"+a.user) }},
+		{"end of its life", func(_ *testing.T, a account) { redis.do("PEXPIRE", "login:"+a.user, "1") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a, other := one.login(t, "u "+c.name), one.login(t, "other than u "+c.name)
+			gone := []sockets{one.openAll(t, c.name, a), two.openAll(t, c.name, a)}
+			stay := []sockets{one.openAll(t, c.name, other), two.openAll(t, c.name, other)}
+			start := time.Now()
+			c.revoke(t, a)
+			for _, s := range gone {
+				s.wantRevoked()
+			}
+			if took := time.Since(start); took > revocation {
+				t.Errorf("the sockets were closed after %v; want at most %v", took, revocation)
+			}
+			for i, s := range stay {
+				s.wantOpen(nodes[i].addr)
+			}
+		})
+	}
+}
+
+func TestRevoked_Memory(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "auth.required=true", "list.update_interval=50ms")
+	a, other := n.login(t, "a"), n.login(t, "other")
+	gone, stay := n.openAll(t, "r", a), n.openAll(t, "r", other)
+	start := time.Now()
+	a = n.login(t, "a")
+	fresh := n.openAll(t, "r", a)
+	gone.wantRevoked()
+	if took := time.Since(start); took > revocation {
+		t.Errorf("the sockets were closed after %v; want at most %v", took, revocation)
+	}
+	stay.wantOpen("other")
+	fresh.wantOpen("fresh")
+}
+
+func TestRevoked_NotWithoutAuth(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	nodes := twoNodes(t, server, "list.update_interval=50ms")
+	redis := dialRedis(t, server)
+	a := nodes[0].login(t, "a")
+	nodes[0].wantEnvelope(t, "/user/listGroup", a, nil, listed()) // the node knows the token
+	s := nodes[0].openAll(t, "r", a)
+	nodes[1].login(t, "a")
+	redis.do("FLUSHALL")
+	s.wantOpen("still here")
+}
+
+// A token that was revoked while a node could not reach Redis stops when it can again.
+func TestRevoked_WhileRedisIsAway(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr)
+	n := startNode(t, "redis.addrs="+proxy.Addr, "auth.required=true", "list.update_interval=50ms")
+	redis := dialRedis(t, server)
+	a, other := n.login(t, "a"), n.login(t, "other")
+	gone, stay := n.openAll(t, "r", a), n.openAll(t, "r", other)
+	proxy.Cut(true)
+	n.wantNotReady(t)
+	redis.do("SET", "login:a", "foreign")
+	stay.chat.say("without Redis") // nobody is closed meanwhile
+	stay.chat.wantAfter("without Redis")
+	gone.chat.wantMessage("r", "other", "without Redis")
+	proxy.Cut(false)
+	n.wantReady(t)
+	start := time.Now()
+	gone.wantRevoked()
+	if took := time.Since(start); took > revocation {
+		t.Errorf("the sockets were closed %v after Redis was back; want at most %v", took, revocation)
+	}
+	stay.wantOpen("still here")
+}
