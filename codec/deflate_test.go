@@ -136,14 +136,3 @@ func TestDeflate_Refusals(t *testing.T) {
 	bad, _ := wsflate.CompressFrame(ws.NewTextFrame([]byte(strings.Repeat("\xff", 300))))
 	f("no UTF-8 inside", ws.MustCompileFrame(ws.MaskFrameInPlace(bad)), &deflating{}, codec.CloseInvalidUTF8)
 }
-
-func BenchmarkDeflate_Batch(b *testing.B) {
-	payload := []byte(strings.Repeat(`{"seq":7,"kind":"chat","user_id":"3","body":"弹幕 hi","ts":1648368380132},`, 20))
-	b.ReportAllocs()
-	b.SetBytes(int64(len(payload)))
-	var dst []byte
-	for b.Loop() {
-		dst = codec.AppendDeflatedFrame(dst[:0], payload)
-	}
-	b.ReportMetric(float64(len(dst))/float64(len(payload)), "ratio")
-}

@@ -13,8 +13,8 @@ import (
 // strict is the JSON reader for everything that comes from outside: strings are
 // copied, so no field pins or aliases a network buffer, and control characters and
 // invalid UTF-8 are refused. One bad byte let through here would make every browser
-// of a room close its socket.
-var strict = sonic.Config{CopyString: true, ValidateString: true}.Froze()
+// of a room close its socket. Names of fields count to the letter.
+var strict = sonic.Config{CopyString: true, ValidateString: true, CaseSensitive: true}.Froze()
 
 // Message is one chat message as FastIM clients see it. The order of the fields is
 // part of the contract.

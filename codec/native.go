@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/bytedance/sonic/decoder"
 	"github.com/bytedance/sonic/encoder"
@@ -38,8 +39,14 @@ const (
 	MaxLikes = 100
 )
 
-// KindChat is the kind of a message that says nothing else.
-const KindChat = "chat"
+// Kinds of messages; others are the clients' own affair.
+const (
+	// KindChat is the kind of a message that says nothing else.
+	KindChat = "chat"
+	// KindSystem is the kind of what the room itself says. Clients may not send it: else
+	// anybody could pose as the room.
+	KindSystem = "system"
+)
 
 // extra is the field x of a stored message.
 type extra struct {
@@ -230,9 +237,11 @@ func PongText(ts int64) string { return `{"t":"pong","ts":` + strconv.FormatInt(
 
 // Limits tells a client what it may send.
 type Limits struct {
-	MaxBodyBytes  int `json:"max_body_bytes"`
-	RatePerSecond int `json:"rate_per_second"` // 0: no limit
-	Burst         int `json:"burst"`           // 0: no limit
+	MaxBodyBytes  int   `json:"max_body_bytes"`
+	MaxFrameBytes int   `json:"max_frame_bytes"` // a larger one closes the socket
+	RecallMS      int64 `json:"recall_ms"`       // how old a message may be when it is taken back; 0: no message can be
+	RatePerSecond int   `json:"rate_per_second"` // 0: no limit
+	Burst         int   `json:"burst"`           // 0: no limit
 }
 
 // Welcome is the first frame of a native client.
@@ -248,6 +257,7 @@ type Welcome struct {
 	Total     uint64            `json:"total"`
 	Recovered bool              `json:"recovered"`
 	Messages  []json.RawMessage `json:"messages"`
+	Recalled  []uint64          `json:"recalled"`
 	Heartbeat int64             `json:"heartbeat_ms"`
 	Limits    Limits            `json:"limits"`
 }
@@ -347,6 +357,10 @@ func (op *Op) CheckSend(maxBody int) error {
 		return fmt.Errorf("body has %d bytes, at most %d are allowed", len(op.Body), maxBody)
 	case len(op.Kind) > MaxKind:
 		return fmt.Errorf("kind has %d bytes, at most %d are allowed", len(op.Kind), MaxKind)
+	case op.Kind == KindSystem:
+		return fmt.Errorf("kind %q is reserved for the server", op.Kind)
+	case strings.ContainsFunc(op.Kind, unicode.IsControl):
+		return fmt.Errorf("kind %q has control characters", op.Kind)
 	case len(op.Ext) > MaxExt:
 		return fmt.Errorf("ext has %d bytes, at most %d are allowed", len(op.Ext), MaxExt)
 	}

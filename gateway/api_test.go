@@ -73,7 +73,7 @@ func TestHandshake_StoreAway(t *testing.T) {
 	f := func(broken, why string, change func(*setup)) {
 		t.Helper()
 		s := newServer(t, change)
-		storeOf(s).fail(errAway, broken)
+		storeOf(s).fail(failure(broken), broken)
 		if err := wantStatus(s, handshake(chatPath("r", "u")), http.StatusServiceUnavailable); err != nil {
 			t.Errorf("with a broken %s: %v", broken, err)
 		}

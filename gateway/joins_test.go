@@ -41,6 +41,30 @@ func (s *joinStore) JoinAll(_ context.Context, all []codec.Membership) error {
 	return nil
 }
 
+// TestJoins_OfALiveRoomCostNoCall but those that write the memberships, behind them.
+func TestJoins_OfALiveRoomCostNoCall(t *testing.T) {
+	s := newServer(t, manualSweep)
+	talker := join(t, s, "r", "talker")
+	talker.say("hi")
+	talker.wantInfo("hi")
+	before := storeOf(s).allCalls()
+	const each = 20
+	for i := range each {
+		dial(t, s, chatPath("r", fmt.Sprint("old", i))).wantText()
+		joinV1(t, s, fmt.Sprint("new", i))
+	}
+	eventually(t, func() error { return differ("memberships waiting", s.joins.waiting.Load(), 0) })
+	after := storeOf(s).allCalls()
+	for call, n := range after {
+		if call != "JoinAll" && n != before[call] {
+			t.Errorf("%d joins made %d calls of %s; want none", 2*each, n-before[call], call)
+		}
+	}
+	if n := after["JoinAll"] - before["JoinAll"]; n < 1 || n > 2*each {
+		t.Errorf("%d memberships were written by %d calls", 2*each, n)
+	}
+}
+
 // runJoins runs a joins over store until the test ends.
 func runJoins(t *testing.T, store *joinStore) *joins {
 	t.Helper()

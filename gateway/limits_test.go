@@ -151,7 +151,8 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store.fail(errAway, "Newest", "Rooms")
+	store.fail(errAway, "Rooms")
+	store.fail(failure("Newest"), "Newest")
 
 	var all sync.WaitGroup
 	for n := range atOnce {

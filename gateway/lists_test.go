@@ -243,7 +243,7 @@ func TestLists_RefusedListLetsGo(t *testing.T) {
 	s := newListServer(t)
 	joinRooms(t, s, "u", "a", "b")
 	for _, broken := range []string{"SubscribeUser", "Rooms", "Newest"} {
-		storeOf(s).fail(errAway, broken)
+		storeOf(s).fail(failure(broken), broken)
 		_, err := connect(s, listPath("u"))
 		refused, ok := errors.AsType[*refusedError](err)
 		if !ok || refused.status != http.StatusServiceUnavailable || refused.body != "cannot read the user's rooms now" {

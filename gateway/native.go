@@ -187,9 +187,13 @@ func (s *Server) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 	welcome := codec.Welcome{
 		Room: rm.ID(), UserID: v.user, Node: s.hall.Node(),
 		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
-		Recovered: a.Recovered, Messages: messages,
+		Recovered: a.Recovered, Messages: messages, Recalled: append([]uint64{}, a.Recalled...),
 		Heartbeat: s.cfg.Server.PingInterval.Milliseconds(),
-		Limits:    codec.Limits{MaxBodyBytes: s.maxBody()},
+		Limits: codec.Limits{
+			MaxBodyBytes:  s.maxBody(),
+			MaxFrameBytes: int(s.cfg.Server.MaxMessageBytes),
+			RecallMS:      s.cfg.RecallLimit.Milliseconds(),
+		},
 	}
 	return welcome.Text()
 }
@@ -252,8 +256,9 @@ func (s *Server) answer(a room.Answer) {
 const answerRetry = 2000
 
 var answerTexts = map[string]string{
-	room.CodeExpired: "the message waited too long for the store, and was not stored",
-	room.CodeStore:   "the store does not take the message",
+	room.CodeExpired:     "the message waited too long for the store, and was not stored",
+	room.CodeStore:       "the store does not take the message",
+	room.CodeUnconfirmed: "the message may have been stored or not: send it again with the same id, it is stored once",
 }
 
 // recall is a message that its sender wants back.

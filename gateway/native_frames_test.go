@@ -3,8 +3,11 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,7 +74,10 @@ func countOther(tb testing.TB, s *Server, online, likes uint64) {
 }
 
 func frameWelcome(t *testing.T) {
-	s := newServer(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 2; c.Server.MaxMessageBytes = 3000 })
+	s := newServer(t, func(c *setup) {
+		manualSweep(c)
+		c.rooms.OnJoin, c.Server.MaxMessageBytes, c.RecallLimit = 2, 3000, 90*time.Second
+	})
 	pos := publishMany(t, s, 3)
 	first, _ := dialV1(t, s, "r", "user_id=a&token=t", false)
 	countOther(t, s, 5, 7)
@@ -79,8 +85,9 @@ func frameWelcome(t *testing.T) {
 	if w.Room != "r" || w.UserID != "弹" || w.Node != s.hall.Node() || w.Epoch != pos.Epoch || w.Seq != 3 || w.Total != 3 {
 		t.Errorf("welcome = %+v; want room r, user 弹, node %s, %+v", w, s.hall.Node(), pos)
 	}
-	if w.Online != 5 || w.Likes != 7 || w.Recovered || w.Heartbeat != 30_000 || w.Limits != (codec.Limits{MaxBodyBytes: 1500}) {
-		t.Errorf("welcome = %+v; want 5 online, 7 likes, not recovered, 30 s, half of 3000 bytes", w)
+	limits := codec.Limits{MaxBodyBytes: 1500, MaxFrameBytes: 3000, RecallMS: 90_000}
+	if w.Online != 5 || w.Likes != 7 || w.Recovered || w.Heartbeat != 30_000 || w.Limits != limits {
+		t.Errorf("welcome = %+v; want 5 online, 7 likes, not recovered, 30 s, limits %+v", w, limits)
 	}
 	if m := w.messages(t); len(m) != 2 || m[0].Seq != 2 || m[0].Body != "m2" || m[0].UserID != "u" || m[0].Kind != "chat" || m[0].TS == 0 || m[1].Seq != 3 {
 		t.Errorf("messages = %+v; want 2 and 3, oldest first", m)
@@ -89,6 +96,19 @@ func frameWelcome(t *testing.T) {
 		t.Errorf("welcome of a new room = %+v; want no messages, as [], and no epoch", w)
 	}
 	_ = first
+}
+
+// The page shows the limits of a node with default settings.
+func TestNative_LimitsAreThoseOfThePage(t *testing.T) {
+	_, w := dialV1(t, newServer(t, nil), "r", "user_id=a&token=t", false)
+	limits, err := json.Marshal(w.Limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../docs/protocol.md")
+	if want := "`limits` is `" + string(limits) + "`"; err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("docs/protocol.md does not say %s (%v)", want, err)
+	}
 }
 
 func frameBatch(t *testing.T) {

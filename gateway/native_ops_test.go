@@ -79,6 +79,7 @@ func opSend(t *testing.T) {
 	f("id of any text", `{"t":"send","id":"\u0000\"弹","body":"b"}`, messageV1{ID: "\x00\"弹", Kind: "chat", Body: "b"}, "")
 	f("body of 4,096 bytes", `{"t":"send","id":"2","body":"`+long(4096)+`"}`, messageV1{ID: "2", Kind: "chat", Body: long(4096)}, "")
 	f("kind of 32 bytes", `{"t":"send","id":"3","kind":"`+long(32)+`"}`, messageV1{ID: "3", Kind: long(32)}, "")
+	f("kind in other letters", `{"t":"send","id":"3s","kind":"System"}`, messageV1{ID: "3s", Kind: "System"}, "")
 	f("empty kind", `{"t":"send","id":"4","kind":""}`, messageV1{ID: "4", Kind: "chat"}, "")
 	f("ext of 4,096 bytes", `{"t":"send","id":"5","ext":"`+long(4094)+`"}`, messageV1{ID: "5", Kind: "chat"}, `"`+long(4094)+`"`)
 	deep := strings.Repeat("[", 32) + strings.Repeat("]", 32)
@@ -86,6 +87,7 @@ func opSend(t *testing.T) {
 	f("ext null", `{"t":"send","id":"7","ext":null}`, messageV1{ID: "7", Kind: "chat"}, "")
 	f("ext over several lines", "{\"t\":\"send\",\"id\":\"8\",\"ext\":{\"a\":\n[1,\r\n2]}}", messageV1{ID: "8", Kind: "chat"}, `{"a":[1,2]}`)
 	f("fields that are not named", `{"user_id":"b","dance":[{}],"t":"send","id":"9"}`, messageV1{ID: "9", Kind: "chat"}, "")
+	f("fields in other letters", `{"T":"ping","t":"send","ID":"b","id":"9l","Body":"x","KIND":"gift"}`, messageV1{ID: "9l", Kind: "chat"}, "")
 	f("fields that stand twice", `{"t":"ping","t":"send","id":"x","id":"10","body":"x","body":"y"}`, messageV1{ID: "10", Kind: "chat", Body: "y"}, "")
 	f("halves of surrogate pairs", `{"t":"send","id":"11","body":"a\ud800\udc00\udc00b","kind":"\udfff","ext":{"\ud800":"\ud83d"}}`,
 		messageV1{ID: "11", Kind: "\uFFFD", Body: "a\U00010000\uFFFDb"}, `{"\ufffd":"\ufffd"}`)
@@ -148,7 +150,7 @@ func opRecall(t *testing.T) {
 func opPing(t *testing.T) {
 	n := joinV1(t, newServer(t, nil), "a")
 	for ts, want := range map[string]int64{
-		`,"ts":77`: 77, `,"ts":-5`: -5, ``: 0, `,"ts":null`: 0, `,"ts":9223372036854775807`: 9223372036854775807,
+		`,"ts":77`: 77, `,"ts":-5`: -5, ``: 0, `,"ts":null`: 0, `,"ts":9223372036854775807`: 9223372036854775807, `,"TS":4,"Ts":5`: 0,
 	} {
 		n.send(`{"t":"ping"` + ts + `}`)
 		if f := n.want("pong"); f.TS != want {
@@ -168,6 +170,7 @@ var nativeRefused = map[string]func(*testing.T){
 	room.CodeBusy:   func(t *testing.T) { t.Run("send", refusedBusySend); t.Run("recall", refusedBusyRecall) },
 	"expired":       refusedExpired,
 	"store_refused": refusedByStore,
+	"unconfirmed":   refusedUnconfirmed,
 	"not_found":     func(t *testing.T) { refusedRecall(t, nil, "u", 9, "not_found", "there is no message 9", false) },
 	"forbidden":     func(t *testing.T) { refusedRecall(t, nil, "v", 1, "forbidden", "message 1 is not yours", false) },
 	"too_old": func(t *testing.T) {
@@ -189,7 +192,7 @@ func refusedBadOps(t *testing.T) {
 	} {
 		n.wantBad(op, "", "no JSON object")
 	}
-	for _, t := range []string{`null`, `{}`, `{"t":""}`, `{"t":null}`} {
+	for _, t := range []string{`null`, `{}`, `{"t":""}`, `{"t":null}`, `{"T":"ping","ts":4}`} {
 		n.wantBad(t, "", `t is ""`)
 	}
 	n.wantBad(`{"t":"dance"}`, "", `t is "dance", not one of send, like, recall, ping`)
@@ -207,6 +210,11 @@ func refusedBadOps(t *testing.T) {
 	n.wantBad(`{"t":"send","id":"i",`, "i", "no JSON object")
 	n.wantBad(`{"t":"send","id":"b","body":"`+long(32<<10+1)+`"}`, "b", "body has 32769 bytes, at most 32768")
 	n.wantBad(`{"t":"send","id":"k","kind":"`+long(33)+`"}`, "k", "kind has 33 bytes, at most 32")
+	n.wantBad(`{"t":"send","id":"k","kind":"system","body":"the room is closed"}`, "k", `kind "system" is reserved for the server`)
+	n.wantBad(`{"t":"send","id":"k","kind":"s\u0079stem"}`, "k", "is reserved for the server")
+	for _, kind := range []string{`a\u0000`, `\n`, `\u007f`, `\u0085`} {
+		n.wantBad(`{"t":"send","id":"k","kind":"`+kind+`"}`, "k", "has control characters")
+	}
 	n.wantBad(`{"t":"send","id":"e","ext":"`+long(4095)+`"}`, "e", "ext has 4097 bytes, at most 4096")
 	n.wantBad(`{"t":"send","id":"e","ext":`+nested(33)+`}`, "e", "ext is nested 33 deep, at most 32")
 	n.wantBad(`{"t":"send","id":"e","ext":`+nested(2000)+`}`, "e", "ext is nested 2000 deep")
@@ -258,7 +266,11 @@ func refusedBusyRecall(t *testing.T) {
 	n := joinV1(t, s, "u")
 	goOn := storeOf(s).hold("RecallSeq")
 	defer goOn()
-	for range recallers + recallQueue + 1 {
+	for range recallers {
+		n.send(`{"t":"recall","seq":1}`)
+	}
+	eventually(t, func() error { return differ("recalls under way", storeOf(s).called("RecallSeq"), recallers) })
+	for range recallQueue + 1 {
 		n.send(`{"t":"recall","seq":1}`)
 	}
 	n.wantRefused("", "busy", "too many recalls wait", true)
@@ -275,6 +287,27 @@ func refusedExpired(t *testing.T) {
 	n.want("batch")
 	s.hall.Tick(time.Now().Add(time.Hour))
 	n.wantRefused("1", "expired", "waited too long", true)
+}
+
+// A message that was given to a store that did not answer may be there or not. Said again
+// it is there.
+func refusedUnconfirmed(t *testing.T) {
+	s := newServerV1(t, manualSweep)
+	n := joinV1(t, s, "u")
+	storeOf(s).fail(errAway, "Publish")
+	const send = `{"t":"send","id":"1","body":"x"}`
+	n.send(send)
+	eventually(t, func() error { return differ("batches tried", storeOf(s).called("Publish"), 1) })
+	eventually(t, func() error {
+		s.hall.Tick(time.Now().Add(time.Hour))
+		return differ("messages that wait", s.hall.Stats().Waiting, 0)
+	})
+	n.wantRefused("1", "unconfirmed", "send it again with the same id", true)
+	storeOf(s).fail(nil, "Publish")
+	n.send(send)
+	if ack := n.wantAll("ack", "batch")["ack"]; ack.ID != "1" || ack.Seq != 1 {
+		t.Errorf("ack = %+v; want message 1", ack)
+	}
 }
 
 func refusedByStore(t *testing.T) {

@@ -104,8 +104,9 @@ func (a asked) want(status int, code, message string) {
 	}
 }
 
-// sameForRoom wants GET /v1/rooms/{room}, which a browser can read, to be refused alike.
-func (a asked) sameForRoom(s *Server, query string) {
+// sameWhenAsked wants GET /v1/rooms/{room}?for=socket, which a browser can read, to be refused
+// alike. Whatever may be read by pages of origin, empty for none, must say so.
+func (a asked) sameWhenAsked(s *Server, query, origin string) {
 	a.t.Helper()
 	var same struct {
 		Error problemV1 `json:"error"`
@@ -113,7 +114,15 @@ func (a asked) sameForRoom(s *Server, query string) {
 	if err := json.Unmarshal([]byte(a.answer.body), &same); err != nil {
 		a.t.Fatal(err)
 	}
-	callV1(a.t, s, http.MethodGet, pathRoom+"?"+query, "", "").wantCode(a.t, a.answer.status, same.Error.Code)
+	again := callV1(a.t, s, http.MethodGet, pathRoom+"?for=socket&"+query, "", "", func(r *http.Request) {
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+	})
+	again.wantCode(a.t, a.answer.status, same.Error.Code)
+	if got := again.header.Get("Access-Control-Allow-Origin"); origin != "" && got != origin && got != "*" {
+		a.t.Errorf("asked by %s: Access-Control-Allow-Origin = %q; want the origin", origin, got)
+	}
 }
 
 func TestNative_Connect(t *testing.T) {
@@ -212,6 +221,7 @@ func refusedUnauthenticated(t *testing.T) {
 		if got := a.answer.header.Get("WWW-Authenticate"); got != "Bearer" {
 			t.Errorf("WWW-Authenticate = %q; want Bearer", got)
 		}
+		a.sameWhenAsked(s, "user_id=u", "")
 		askV1(t, s, "user_id=u", offerV1+"Authorization: Bearer\r\n").want(401, "unauthenticated", "no token")
 		askV1(t, s, "user_id=u", offerV1+"Authorization: Basic t\r\n").want(401, "unauthenticated", "no token")
 	}
@@ -219,7 +229,7 @@ func refusedUnauthenticated(t *testing.T) {
 		t.Helper()
 		a := askV1(t, strict, query, offerV1)
 		a.want(401, "unauthenticated", "the token is not valid")
-		a.sameForRoom(strict, query)
+		a.sameWhenAsked(strict, query, "")
 	}
 	f("user_id=u&token=wrong")
 	f("user_id=nobody&token=t")
@@ -234,7 +244,7 @@ func refusedForbidden(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.AutoJoin = false })
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(403, "forbidden", `user "u" is not a member of room "r"`)
-	a.sameForRoom(s, userAndToken)
+	a.sameWhenAsked(s, userAndToken, "")
 	if _, err := s.store.Join(t.Context(), "u", "r"); err != nil {
 		t.Fatal(err)
 	}
@@ -247,6 +257,28 @@ func refusedOrigin(t *testing.T) {
 	a.want(403, "origin_not_allowed", `"https://b.example" is not in cors.allowed_origins`)
 	if got := a.answer.header.Get("Access-Control-Allow-Origin"); got != "" {
 		t.Errorf("Access-Control-Allow-Origin = %q; want none", got)
+	}
+	a.sameWhenAsked(s, userAndToken, "https://b.example")
+	// Not even who stands nowhere learns more, nor from anywhere else.
+	for _, query := range []string{"?for=socket&" + userAndToken, "?for=socket", "/messages?for=socket", ""} {
+		b := callV1(t, s, http.MethodGet, pathRoom+query, "", "", with("Origin", "https://b.example"))
+		asks := strings.HasPrefix(query, "?for=socket")
+		if got := b.header.Get("Access-Control-Allow-Origin"); (got != "") != asks || asks && b.status != http.StatusForbidden {
+			t.Errorf("room%s = %d %s, Access-Control-Allow-Origin %q; want 403 to be read where it is asked for, no more", query, b.status, b.body, got)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, "http://"+s.Addr().String()+pathRoom+"?for=socket", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", "https://b.example")
+	req.Header.Set("Access-Control-Request-Method", "GET")
+	preflight := roundTrip(t, req)
+	if got := preflight.header.Get("Access-Control-Allow-Origin"); preflight.status != http.StatusNoContent || got != "https://b.example" {
+		t.Errorf("preflight = %d, Access-Control-Allow-Origin %q; want 204 for https://b.example", preflight.status, got)
+	}
+	if a := callV1(t, s, http.MethodGet, pathRoom+"?for=socket&"+userAndToken, "", "", with("Origin", "https://a.example")); a.status != http.StatusOK {
+		t.Errorf("asked by a page that may: %d %s; want 200", a.status, a.body)
 	}
 	wireV1(t, s, userAndToken, "Origin: https://a.example\r\n", 0)
 	wireV1(t, s, userAndToken, "", 0)
@@ -268,11 +300,17 @@ func refusedFull(t *testing.T) {
 	first := wireV1(t, s, userAndToken, "", 0)
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(503, "full", "the node is full: 1 connections")
+	a.sameWhenAsked(s, userAndToken, "https://anywhere.example")
 	if again := callV1(t, s, http.MethodGet, pathRoom+"?"+userAndToken, "", ""); again.status != http.StatusOK {
 		t.Errorf("the room = %d %s; want 200: reading needs no place", again.status, again.body)
 	}
 	_ = first.conn.Close()
 	wantSessions(t, s, 0)
+	for range 2 { // asking takes no place
+		if again := callV1(t, s, http.MethodGet, pathRoom+"?for=socket&"+userAndToken, "", ""); again.status != http.StatusOK {
+			t.Errorf("asked with a place left: %d %s; want 200", again.status, again.body)
+		}
+	}
 	wireV1(t, s, userAndToken, "", 0)
 }
 
@@ -281,17 +319,17 @@ func refusedDraining(t *testing.T) {
 	s.draining.Store(true)
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(503, "draining", "the node is leaving")
-	a.sameForRoom(s, userAndToken)
+	a.sameWhenAsked(s, userAndToken, "")
 }
 
 func refusedUnavailable(t *testing.T) {
 	f := func(call, message string, change func(*setup)) {
 		t.Helper()
 		s := newServerV1(t, change)
-		storeOf(s).fail(errAway, call)
+		storeOf(s).fail(failure(call), call)
 		a := askV1(t, s, userAndToken, offerV1)
 		a.want(503, "unavailable", message)
-		a.sameForRoom(s, userAndToken)
+		a.sameWhenAsked(s, userAndToken, "")
 		eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
 		storeOf(s).fail(nil, call)
 		if call == "IsMember" {

@@ -66,6 +66,9 @@ func TestNative_Resume(t *testing.T) {
 		if got := w.seqs(t); !w.Recovered || len(got) != 98 || slices.Contains(got, 1450) || slices.Contains(got, 1460) {
 			t.Errorf("resumed with %d, recovered %v; want all but the recalled ones", got, w.Recovered)
 		}
+		if w := resume(t, s, at(epoch, 1470)); !w.Recovered || fmt.Sprint(w.Recalled) != "[1450 1460]" {
+			t.Errorf("welcome = %+v; want it recovered, and what was taken back of what the client has", w)
+		}
 		// That the first one is not there any more could as well mean that the history was cut.
 		if w := resume(t, s, at(epoch, 1449)); w.Recovered {
 			t.Errorf("welcome = %+v; want it not recovered", w)

@@ -36,6 +36,7 @@ type frameV1 struct {
 	Online    uint64            `json:"online"`
 	Likes     uint64            `json:"likes"`
 	Recovered bool              `json:"recovered"`
+	Recalled  []uint64          `json:"recalled"`
 	Messages  []json.RawMessage `json:"messages"`
 	Heartbeat int64             `json:"heartbeat_ms"`
 	Limits    codec.Limits      `json:"limits"`

@@ -51,7 +51,8 @@ func (s *Server) refuseEmptyIDs(next http.Handler) http.Handler {
 	})
 }
 
-// cors lets pages of the allowed origins call the API, and answers their preflights.
+// cors lets pages of the allowed origins call the API, and those of others read that they
+// may not, see whySocket. It answers preflights.
 func (s *Server) cors(next http.Handler) http.Handler {
 	all := slices.Contains(s.cfg.CORS.AllowedOrigins, "*")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +60,7 @@ func (s *Server) cors(next http.Handler) http.Handler {
 		if !all { // also without an origin: what is cached then is not for other pages
 			h.Add("Vary", "Origin")
 		}
-		if origin != "" && s.originAllowed(r) {
+		if origin != "" && (s.originAllowed(r) || asksWhy(r)) {
 			if all {
 				h.Set("Access-Control-Allow-Origin", "*")
 			} else {

@@ -50,7 +50,7 @@ func (s *Server) operations() []operation {
 	return []operation{
 		{http.MethodGet, "/v1/openapi.json", s.describe},
 		{http.MethodPost, "/v1/login", s.v1(s.v1Login)},
-		{http.MethodGet, "/v1/rooms/{room}", s.v1(s.v1Room)},
+		{http.MethodGet, "/v1/rooms/{room}", s.whySocket(s.v1(s.v1Room))},
 		{http.MethodGet, "/v1/rooms/{room}/messages", s.v1(s.v1Messages)},
 		{http.MethodPost, "/v1/rooms/{room}/messages", s.v1(s.v1Send)},
 		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", s.v1(s.v1Recall)},
@@ -114,7 +114,7 @@ func (s *Server) describe(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) v1(do func(ctx context.Context, r *http.Request) (status int, answer any, bad *refusal)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if s.draining.Load() {
-			writeProblem(w, refuse(http.StatusServiceUnavailable, "the node is leaving, try again").as("draining"))
+			writeProblem(w, leaving)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)

@@ -64,8 +64,7 @@ func (s *Server) v1Send(ctx context.Context, r *http.Request) (int, any, *refusa
 	case a := <-from.done:
 		return sent(a)
 	case <-ctx.Done():
-		return 0, nil, refuse(http.StatusServiceUnavailable,
-			"the message may have been stored or not: send it again with the same id, it is stored once").as("unconfirmed")
+		return sent(room.Answer{Code: room.CodeUnconfirmed})
 	}
 }
 

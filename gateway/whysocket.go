@@ -1,0 +1,34 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+)
+
+// This file tells pages why their sockets fail: a browser cannot read how a handshake was
+// refused, but it can ask GET /v1/rooms/{room}?for=socket.
+
+// asksWhy reports whether the request is that question, or its preflight.
+func asksWhy(r *http.Request) bool {
+	id, ok := strings.CutPrefix(r.URL.EscapedPath(), "/v1/rooms/")
+	return ok && !strings.Contains(id, "/") && r.URL.Query().Get("for") == "socket"
+}
+
+// whySocket answers the question with the refusal that a handshake would get now; where
+// that would not come before the room's own, next answers. A page whose origin may not open
+// sockets may read the answer too, see cors, and learns no more than that here.
+func (s *Server) whySocket(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if asksWhy(r) {
+			_, bad := s.seek(r, callerOf)
+			if bad == nil && s.promisedOrOpen() >= s.maxOpen {
+				bad = s.full()
+			}
+			if bad != nil {
+				writeProblem(w, bad)
+				return
+			}
+		}
+		next(w, r)
+	}
+}
