@@ -1,32 +1,11 @@
 package contract
 
 import (
-	"context"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"barrage/internal/redistest"
 )
-
-// native opens a room's socket of barrage.v1 and takes the welcome.
-func (n *node) native(tb testing.TB, room, user string) {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
-	defer cancel()
-	url := "ws://" + n.addr + escaped("/v1/rooms", room) + "/ws?token=any&user_id=" + user
-	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{"barrage.v1"}}) //nolint:bodyclose // there is no body after a 101
-	if err != nil {
-		tb.Fatalf("cannot dial %s: %v", url, err)
-	}
-	tb.Cleanup(func() { _ = conn.CloseNow() }) // The node may have closed it.
-	c := &client{tb, conn}
-	if got := c.text(); !strings.HasPrefix(got, `{"t":"welcome",`) {
-		tb.Fatalf("first frame = %s; want a welcome", got)
-	}
-}
 
 // TestJoin_OfALiveRoomCostsNoCall: who comes into a live room makes no node ask Redis. Here the user is
 // known to be a member; what room.auto_join writes behind the join, in batches, would count.
@@ -43,7 +22,7 @@ func TestJoin_OfALiveRoomCostsNoCall(t *testing.T) {
 	const each = 50
 	for range each {
 		n.member(t, "live", "1")
-		n.native(t, "live", "1")
+		n.dialNative(t, "live", account{user: "1", token: "any"})
 	}
 	grew := n.metrics(t)[calls] - before
 	// The room's members are reported once a second.

@@ -23,7 +23,7 @@ async function tests() {
 /** client builds everything that dist holds. */
 async function client(dist) {
   rmSync(dist, { recursive: true, force: true });
-  const common = { entryPoints: ["src/index.ts"], bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", logLevel: "warning" };
+  const common = { entryPoints: ["src/index.ts"], bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", lineLimit: 200, logLevel: "warning" }; // short lines: Node prints the one that an error is in
   await build({ ...common, format: "esm", outfile: join(dist, "barrage.mjs") });
   await build({ ...common, format: "iife", globalName: "Barrage", outfile: join(dist, "barrage.js") });
   types(dist);

@@ -2,8 +2,8 @@
 // `switch (err.code)` are all that an application needs.
 
 /**
- * ErrorCode says what went wrong, for programs. The codes of the client itself are
- * listed; a server may send others, which are passed on as they are.
+ * ErrorCode says what went wrong, for programs: first the codes of the client itself, then
+ * those of the protocol. A server may send others, which are passed on as they are.
  */
 export type ErrorCode =
   | "closed" // the room was closed, by close() or by a server that wants us gone
@@ -18,9 +18,19 @@ export type ErrorCode =
   | "banned"
   | "origin_not_allowed"
   | "no_such_room"
+  | "upgrade_required"
   | "rate_limited"
   | "full"
   | "draining"
+  | "unavailable" // the store does not answer
+  | "busy"
+  | "expired"
+  | "store_refused"
+  | "unconfirmed" // it may have been stored; the client says it again until it knows, or the time is over
+  | "not_found"
+  | "too_old"
+  | "too_big"
+  | "refused" // by an HTTP status that names nothing else
   | (string & {});
 
 /** BarrageError is the base of all errors of this client. */

@@ -43,10 +43,10 @@ export class Api {
     return url.href.replace(/^http/, "ws"); // not by url.protocol: some runtimes refuse to change it
   }
 
-  /** refusal returns why the room may have refused us: what it answers over HTTP; undefined where it does not refuse. */
+  /** refusal returns why a socket would be refused now: what the room answers to that over HTTP; undefined where it would not be. */
   async refusal(token: string, signal: AbortSignal): Promise<HttpError | undefined> {
     try {
-      await this.#get(this.#url("", {}), token, signal);
+      await this.#get(this.#url("", { for: "socket" }), token, signal);
       return undefined;
     } catch (err) {
       return err as HttpError; // #get throws no other
@@ -123,7 +123,7 @@ const codes: Record<number, string> = {
   403: "forbidden",
   404: "no_such_room",
   429: "rate_limited",
-  503: "full",
+  503: "unavailable",
 };
 
 /** retryAfter reads the header: seconds or a date (RFC 9110 section 10.2.3). */

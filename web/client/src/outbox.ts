@@ -3,7 +3,7 @@
 
 import type { Env } from "./env.js";
 import { SendError, type ErrorCode } from "./errors.js";
-import type { Message, Sent } from "./types.js";
+import type { Limits, Message, Sent } from "./types.js";
 
 /** maxPending bounds the sends and recalls that wait for an answer. */
 const maxPending = 100;
@@ -11,6 +11,9 @@ const maxPending = 100;
 /** likeEveryMs and likeMax: at most one like op per second, of at most 100 (the protocol's). */
 const likeEveryMs = 1000;
 const likeMax = 100;
+
+/** againMs is when to say again what a server does not know of, where it names no time. */
+const againMs = 1000;
 
 /** Line is the connection of the moment; undefined while there is none. */
 export interface Line {
@@ -44,21 +47,24 @@ export class Outbox {
   readonly #env: Env;
   readonly #userId: string;
   readonly #pending = new Map<string, Pending>();
+  readonly #gone: (seq: number) => void;
   #line: Line | undefined;
-  #maxBodyBytes = 0; // 0 = not known
+  #limits: Pick<Limits, "maxBodyBytes" | "maxFrameBytes"> = { maxBodyBytes: 0, maxFrameBytes: 0 }; // 0 = not known
   #likes = 0;
   #nextLikeAt = 0;
   #cancelLike: (() => void) | undefined;
 
-  constructor(env: Env, userId: string) {
+  /** gone is called with the seq of a message that was taken back without a word to us: whoever shows it may be told. */
+  constructor(env: Env, userId: string, gone: (seq: number) => void) {
     this.#env = env;
     this.#userId = userId;
+    this.#gone = gone;
   }
 
   /** connected sends what waits, with the ids it had before. */
-  connected(line: Line, maxBodyBytes: number): void {
+  connected(line: Line, limits: Limits): void {
     this.#line = line;
-    this.#maxBodyBytes = maxBodyBytes;
+    this.#limits = limits;
     for (const pending of this.#pending.values()) this.#transmit(pending);
     this.#sendLikes();
   }
@@ -130,25 +136,30 @@ export class Outbox {
    * oldest recall: servers need not give the id of a recall back.
    *
    * What went out before, on another connection, may be taken yet whatever a node says of
-   * the second try. So that one is not the last, where the server says when to come again.
+   * the second try. So that one is not the last, where the server says when to come again;
+   * nor is any where it does not know itself. And a recall that went out before and finds
+   * nothing has been done.
    */
   refused(id: string, code: ErrorCode, message: string, retryAfterMs: number | undefined): boolean {
     const pending = id === "" ? [...this.#pending.values()].find((p) => p.ask.t === "recall") : this.#pending.get(id);
     if (!pending) return false;
-    if (pending.tries > 1 && retryAfterMs !== undefined) {
+    const { t, seq } = pending.ask, again = code === "unconfirmed" ? retryAfterMs ?? againMs : pending.tries > 1 ? retryAfterMs : undefined;
+    if (again !== undefined) {
       pending.cancelRetry();
-      pending.cancelRetry = this.#env.after(retryAfterMs, () => this.#transmit(pending));
+      pending.cancelRetry = this.#env.after(again, () => this.#transmit(pending));
+    } else if (t === "recall" && seq !== undefined && pending.tries > 1 && code === "not_found") {
+      this.#gone(seq);
+      this.recalled(seq);
     } else this.#reject(pending, code, message, retryAfterMs);
     return true;
   }
 
   #transmit(pending: Pending): void {
     if (!this.#line) return;
-    const bytes = bytesOf(pending.ask.body ?? "");
-    if (this.#maxBodyBytes > 0 && bytes > this.#maxBodyBytes) {
-      // The server would close the connection.
-      return this.#reject(pending, "invalid", `the body has ${bytes} bytes, the room takes ${this.#maxBodyBytes}`);
-    }
+    // The server would close the connection, and what else waits would never be answered.
+    const { maxBodyBytes, maxFrameBytes } = this.#limits, body = bytesOf(pending.ask.body ?? ""), frame = bytesOf(pending.data);
+    if (maxBodyBytes > 0 && body > maxBodyBytes) return this.#reject(pending, "invalid", `the body has ${body} bytes, the room takes ${maxBodyBytes}`);
+    if (maxFrameBytes > 0 && frame > maxFrameBytes) return this.#reject(pending, "invalid", `as JSON the message has ${frame} bytes, the room takes ${maxFrameBytes}`);
     pending.tries++;
     this.#line.send(pending.data);
   }

@@ -75,7 +75,7 @@ export class Room {
     this.#WebSocket = WebSocket;
     this.#api = new Api(env, options.fetch ?? ((...args) => fetch(...args)), base, options.room, options.userId);
     this.#backoff = new Backoff(options.backoffBaseMs ?? 1000, options.backoffCapMs ?? 30_000, env.random);
-    this.#outbox = new Outbox(env, options.userId);
+    this.#outbox = new Outbox(env, options.userId, (seq) => this.#stream.recalled({ seq, by: "" }));
     this.#idPrefix = Math.floor(env.random() * 2 ** 52).toString(36);
     this.#stream = new Stream(
       {
@@ -153,6 +153,7 @@ export class Room {
    */
   send(body: string, options: SendOptions = {}): Promise<Sent> {
     const { kind, ext, id = this.#newId() } = options;
+    if (typeof body !== "string") return Promise.reject(new SendError(id, "invalid", `cannot send: the body is no string but ${typeof body}`));
     if (id === "" || bytesOf(id) > maxIdBytes) return Promise.reject(new SendError(id, "invalid", `cannot send: the id must have 1 to ${maxIdBytes} bytes`));
     return this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, options.timeoutMs);
   }
@@ -270,9 +271,9 @@ export class Room {
     this.#setState({ name: "open", reason: "welcome", closeCode: 0 });
     this.#events.emit("welcome", welcome);
     if (this.#connection !== connection) return; // a listener closed the room
-    this.#stream.welcome(welcome.epoch, welcome.seq, frame.messages);
+    this.#stream.welcome(welcome.epoch, welcome.seq, frame.messages, frame.recalled);
     // Last: what the welcome showed to have been taken need not go again.
-    if (this.#connection === connection) this.#outbox.connected(connection, welcome.limits.maxBodyBytes);
+    if (this.#connection === connection) this.#outbox.connected(connection, welcome.limits);
   }
 
   /** #leaveWithin goes to another node, after a random while, so that not all go at once. */
@@ -293,8 +294,8 @@ export class Room {
     this.#drop();
     if (silent) return this.#follow(this.#backoff.afterFailure("silent"), 0);
     if (!opened) {
-      // A page cannot see with which status a handshake was refused: ask for the same
-      // room over HTTP, where it can.
+      // A page cannot see with which status a handshake was refused: ask over HTTP,
+      // where it can, with what a socket would be refused now.
       const refusal = attempt && (await this.#api.refusal(this.#token, attempt.signal));
       if (attempt !== this.#attempt) return;
       if (refusal && refusal.status > 0) {

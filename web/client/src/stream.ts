@@ -80,11 +80,12 @@ export class Stream {
     return this.#joined;
   }
 
-  /** welcome takes what a welcome brought; seq is the newest in the room. */
-  welcome(epoch: string, seq: number, messages: Message[]): void {
+  /** welcome takes what a welcome brought; seq is the newest in the room, recalled are older ones that were taken back while we were away. */
+  welcome(epoch: string, seq: number, messages: Message[], recalled: number[]): void {
     if (!this.#joined) return this.#join(epoch, seq, messages);
     this.#steps.push({ do: "epoch", epoch, seq });
-    if (isLocal(epoch)) messages = []; // their numbers are not of this epoch
+    if (isLocal(epoch)) messages = recalled = []; // their numbers are not of this epoch
+    for (const seq of recalled) this.#steps.push({ do: "recalled", recalled: { seq, by: "" } });
     for (const message of messages) if (message.seq <= seq) this.#steps.push({ do: "message", message, history: true });
     this.#steps.push({ do: "missing", from: 1, to: seq, reason: "missed" });
     this.#run();

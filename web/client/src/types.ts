@@ -44,9 +44,13 @@ export interface Welcome {
   readonly limits: Limits;
 }
 
-/** Limits are what the server takes from one client. */
+/** Limits are what the server takes from one client; 0 is no limit. */
 export interface Limits {
   readonly maxBodyBytes: number;
+  /** maxFrameBytes bounds a message as it travels: its body, its ext and the rest, as JSON. */
+  readonly maxFrameBytes: number;
+  /** recallMs is how old a message may be that is taken back; after 0 none can be. */
+  readonly recallMs: number;
   readonly ratePerSecond: number;
   readonly burst: number;
 }
@@ -65,7 +69,7 @@ export interface Gap {
 /** Recalled says that a message is to be taken off the screen. */
 export interface Recalled {
   readonly seq: number;
-  /** by is the user who took it back; "" where history, which does not know, said it. */
+  /** by is the user who took it back; "" where that is not known: history and resuming do not say it. */
   readonly by: string;
 }
 

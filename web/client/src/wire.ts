@@ -7,9 +7,12 @@ import type { Counters, Message, Recalled, SystemNotice, Welcome } from "./types
 /** subprotocol is asked for in the handshake. */
 export const subprotocol = "barrage.v1";
 
+/** recallMs is how long a message may be taken back where the server does not say. */
+const recallMs = 120_000;
+
 /** Frame is one frame of the server. */
 export type Frame =
-  | { t: "welcome"; welcome: Welcome; messages: Message[]; heartbeatMs: number }
+  | { t: "welcome"; welcome: Welcome; messages: Message[]; recalled: number[]; heartbeatMs: number }
   | { t: "batch"; epoch: string; messages: Message[] }
   | { t: "gap"; from: number; to: number; reason: string }
   | { t: "ack"; id: string; seq: number; ts: number }
@@ -53,7 +56,7 @@ export function parseFrame(data: unknown): Frame | undefined {
 function readFrame(raw: Raw): Frame {
   switch (raw["t"]) {
     case "welcome":
-      return { t: "welcome", welcome: readWelcome(raw), messages: readMessages(raw["messages"]), heartbeatMs: count(raw["heartbeat_ms"]) };
+      return { t: "welcome", welcome: readWelcome(raw), messages: readMessages(raw["messages"]), recalled: readSeqs(raw["recalled"]), heartbeatMs: count(raw["heartbeat_ms"]) };
     case "batch":
       return { t: "batch", epoch: text(raw["epoch"]), messages: readMessages(raw["messages"]) };
     case "gap":
@@ -87,6 +90,7 @@ function readFrame(raw: Raw): Frame {
 
 function readWelcome(raw: Raw): Welcome {
   const limits = isObject(raw["limits"]) ? raw["limits"] : {};
+  const maxBodyBytes = count(limits["max_body_bytes"]);
   return {
     room: text(raw["room"]),
     userId: text(raw["user_id"]),
@@ -98,7 +102,9 @@ function readWelcome(raw: Raw): Welcome {
     total: count(raw["total"]),
     recovered: raw["recovered"] === true,
     limits: {
-      maxBodyBytes: count(limits["max_body_bytes"]),
+      maxBodyBytes,
+      maxFrameBytes: count(limits["max_frame_bytes"]) || 2 * maxBodyBytes, // what servers take that do not say it
+      recallMs: "recall_ms" in limits ? count(limits["recall_ms"]) : recallMs,
       ratePerSecond: count(limits["rate_per_second"]),
       burst: count(limits["burst"]),
     },
@@ -109,6 +115,11 @@ function readWelcome(raw: Raw): Welcome {
 export function readMessages(raw: unknown): Message[] {
   if (!Array.isArray(raw)) return [];
   return raw.filter(isObject).map(readMessage).filter((m) => m.seq > 0).sort((a, b) => a.seq - b.seq);
+}
+
+/** readSeqs reads a list of seqs. */
+function readSeqs(raw: unknown): number[] {
+  return Array.isArray(raw) ? raw.map(count).filter((seq) => seq > 0) : [];
 }
 
 function readMessage(raw: Raw): Message {

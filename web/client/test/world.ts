@@ -219,6 +219,7 @@ export class FakeServer {
   likes = 0;
   heartbeatMs = 25_000;
   onJoin = 50;
+  limits: Json = { max_body_bytes: 1000, max_frame_bytes: 1500, recall_ms: 60_000, rate_per_second: 5, burst: 10 };
   wireMs = 1;
   /** history is what HTTP and welcomes know; posted, by epoch, all that ever was. */
   history: Stored[] = [];
@@ -261,7 +262,8 @@ export class FakeServer {
     this.members.add(line);
     line.say({
       t: "welcome", room: "42", user_id: "u", node: "n1", epoch: this.epoch, seq: this.seq, online: this.online, likes: this.likes, total: this.seq,
-      recovered, messages: (recovered ? missed : newest).map(shown), heartbeat_ms: this.heartbeatMs, limits: { max_body_bytes: 1000, rate_per_second: 5, burst: 10 },
+      recovered, messages: (recovered ? missed : newest).map(shown), heartbeat_ms: this.heartbeatMs, limits: this.limits,
+      ...(since === undefined ? {} : { recalled: this.history.filter((m) => m.recalled && m.seq <= since).map((m) => m.seq) }),
     });
   }
 
@@ -279,7 +281,7 @@ export class FakeServer {
         return;
       case "recall": {
         const mine = this.history.find((m) => m.seq === frame["seq"]);
-        if (!mine) return line.say({ t: "refused", id: frame["id"], code: "not_found", message: "no such message" });
+        if (!mine || mine.recalled) return line.say({ t: "refused", id: frame["id"], code: "not_found", message: "no such message" });
         return this.recall(mine.seq);
       }
       case "send": {

@@ -129,3 +129,16 @@ test("the store goes away and comes back: the page says so, keeps what was said,
   await note(bob, "Ann recalled a message");
   await Promise.all([ann, bob].map((page) => page.context().close()));
 });
+
+test("a full node: who comes too many hears that the server is full, not the room, and gets in when it is not", async () => {
+  const small = await Node.start(undefined, { BARRAGE_SERVER_MAX_CONNECTIONS: "1" });
+  ends.push(() => small.kill());
+  const ann = await join(small, "full", "Ann"), jun = await pages.open(`${small.url}?room=full&name=俊`, { ...phone, locale: "zh-CN" });
+  await jun.locator("#state[data-state=waiting]", { hasText: /^服务器已满$/ }).waitFor();
+  assert.match((await jun.textContent("#wait"))!, /^ · \d 秒后重连$/);
+  for (const id of ["state", "now"]) assert.ok(await jun.locator(`#${id}`).evaluate((e) => e.scrollWidth <= e.clientWidth + 1 && e.clientHeight < 30), `${id} does not fit`);
+  await shoot(jun, "gateway-full");
+  await ann.context().close();
+  await live(jun);
+  await jun.context().close();
+});

@@ -9,12 +9,12 @@ const binary = process.env["BARRAGE_BIN"] ?? "../../bin/barrage";
 export class Node {
   private program: Program | undefined;
 
-  private constructor(private readonly port: number, private readonly redis: number) {}
+  private constructor(private readonly port: number, private readonly settings: Record<string, string>) {}
 
-  /** start starts a node with the Redis of this port. */
-  static async start(redis: number): Promise<Node> {
+  /** start starts a node with the Redis of this port, or with a memory of its own, and with settings of the environment. */
+  static async start(redis?: number, settings: Record<string, string> = {}): Promise<Node> {
     if (!existsSync(binary)) throw new Error(`cannot test against a node: there is no ${binary}; run \`make build\` or set BARRAGE_BIN`);
-    const node = new Node(await freePort(), redis);
+    const node = new Node(await freePort(), { ...(redis ? { BARRAGE_REDIS_ADDRS: `127.0.0.1:${redis}` } : {}), ...settings });
     await node.start();
     return node;
   }
@@ -26,7 +26,7 @@ export class Node {
   /** start starts it again. */
   async start(): Promise<void> {
     [this.program] = await Program.start(binary, ["serve"], /Ctrl-C ends it/, {
-      BARRAGE_SERVER_LISTEN: `127.0.0.1:${this.port}`, BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_REDIS_ADDRS: `127.0.0.1:${this.redis}`, BARRAGE_SERVER_DRAIN_TIMEOUT: "1s",
+      BARRAGE_SERVER_LISTEN: `127.0.0.1:${this.port}`, BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_SERVER_DRAIN_TIMEOUT: "1s", ...this.settings,
     });
   }
 

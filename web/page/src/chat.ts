@@ -228,7 +228,7 @@ export class Chat {
   private messageNode(row: Row, message: Message): HTMLElement {
     const mine = message.userId === this.o.me();
     if (row.takenBack !== undefined || message.recalled) return element("li", "note", takenBackText(row.takenBack ?? "", message, mine));
-    if (message.kind === "system") return element("li", "note said", message.body);
+    if (message.kind === "system" && !message.userId) return element("li", "note said", message.body); // The room itself: whoever has a name is shown with it.
     const node = element("li", `message${mine ? " mine" : ""}${message.kind === "gift" ? " gift" : ""}`);
     node.style.setProperty("--hue", String(hueOf(message.userId)));
     const face = element("span", "face", initial(message.userId));

@@ -1,6 +1,6 @@
 // One stay in one room: what comes from the source goes to the list, the sky and the counters.
 
-import { BarrageError, type Counters, type Message, type State } from "../../client/src/index.js";
+import type { Counters, Message, State } from "../../client/src/index.js";
 import { isLocal } from "../../client/src/stream.js";
 import { Announcer } from "./announce.js";
 import { Chat } from "./chat.js";
@@ -10,9 +10,9 @@ import { Budget, Meter, shareOf } from "./pace.js";
 import { Sky } from "./sky.js";
 import type { Source } from "./source.js";
 import { Stage } from "./stage.js";
-import { isText, number, t, type Text } from "./texts.js";
+import { number, t } from "./texts.js";
+import { why, whyOf } from "./why.js";
 
-const recallFor = 120_000; // ms; the server decides, this is when the button goes.
 const rowsPerSecond = 30; // Nobody reads faster; more would only scroll past.
 const pageOfHistory = 50;
 
@@ -34,6 +34,7 @@ export class Session {
   private readonly arrivals = new Meter();
   private readonly listed = new Meter();
   private limit = 0; // Of a message, in bytes; 0 = not known.
+  private recallMs = 0; // How old a message may be that is recalled. The server decides, this is when the button goes.
   private skew = 0; // This device's clock less the server's, in ms.
   private online = 0;
   private likes = 0; // As shown: what the server counted, and clicks that it will count.
@@ -52,7 +53,7 @@ export class Session {
     this.chat = new Chat({
       log: $("log"), list: $("rows"), pill: $<HTMLButtonElement>("pill"),
       me: () => this.me,
-      mayRecall: (m) => Date.now() - this.skew - m.ts < recallFor,
+      mayRecall: (m) => Date.now() - this.skew - m.ts < this.recallMs,
       recall: (m) => void this.recall(m),
       older: () => void this.loadOlder(),
     });
@@ -109,6 +110,7 @@ export class Session {
       }),
       source.on("welcome", (w) => {
         this.limit = w.limits.maxBodyBytes;
+        this.recallMs = w.limits.recallMs;
         this.online = w.online;
         this.likes = this.counted = w.likes;
         this.showCounters();
@@ -146,7 +148,7 @@ export class Session {
     this.skew = Date.now() - m.ts;
     this.arrivals.add();
     this.chat.arrived(1);
-    if (mine || m.kind === "system" || this.budget.take(now)) {
+    if (mine || this.budget.take(now)) {
       this.listed.add();
       this.chat.add({ message: m });
     }
@@ -192,7 +194,7 @@ export class Session {
       await source.send(body);
     } catch (err) {
       if (source !== this.source) return;
-      this.notice(t("notSent", { why: whyOf(err) }));
+      this.notice(t("notSent", { why: whyOf(err, "send") }));
       field.value ||= body;
     } finally {
       this.sends--;
@@ -204,7 +206,7 @@ export class Session {
     try {
       await source?.recall(m.seq);
     } catch (err) {
-      if (source === this.source) this.notice(t("notRecalled", { why: whyOf(err) }));
+      if (source === this.source) this.notice(t("notRecalled", { why: whyOf(err, "recall") }));
     }
   }
 
@@ -218,7 +220,7 @@ export class Session {
       this.chat.addOlder(found.map((message) => ({ message })));
       this.atBeginning = !found.length;
     } catch (err) {
-      if (source === this.source) this.notice(t("noOlder", { why: whyOf(err) }));
+      if (source === this.source) this.notice(t("noOlder", { why: whyOf(err, "read") }));
     } finally {
       this.loading = false;
     }
@@ -243,7 +245,7 @@ export class Session {
 
   private showState(): void {
     const { name, reason, retryAt = 0 } = this.state, field = $("state");
-    const why = reasonText(reason), live = name === "waiting" ? why : name === "closed" ? t("closed", { why }) : t(name);
+    const said = why(reason, "stay"), live = name === "waiting" ? said : name === "closed" ? t("closed", { why: said }) : t(name);
     if (field.textContent !== live) field.textContent = live;
     field.dataset["state"] = name;
     const sending = this.sends > 0 && performance.now() - this.sendingSince > 400;
@@ -270,17 +272,4 @@ export class Session {
 function show(element: HTMLElement, text: string): void {
   element.hidden = !text;
   if (element.textContent !== text) element.textContent = text;
-}
-
-/** reasonText says why, where we have words for it; else the code itself, better than nothing. */
-function reasonText(code: string): string {
-  const key = `why_${code}`;
-  return isText(key) ? t(key as Text) : code;
-}
-
-function whyOf(err: unknown): string {
-  if (!(err instanceof BarrageError)) return String(err);
-  if (err.code === "timeout") return t("timeout");
-  if (err.code === "closed") return t("notConnected");
-  return isText(`why_${err.code}`) ? reasonText(err.code) : err.message;
 }

@@ -120,6 +120,26 @@ test("a refusal is told, though a page cannot see the status of a handshake", as
   assert.deepEqual(await page.evaluate(() => window.log), ["connecting connect", "closed unauthenticated", "error unauthenticated"]);
 });
 
+test("a full node is told, with when to come again, though a page cannot see it", async (t) => {
+  const { port } = await Gateway.start(t, { BARRAGE_SERVER_MAX_CONNECTIONS: "1" });
+  const ann = await open(t, port);
+  await isOpen(ann);
+  const bob = await open(t, port, { userId: "bob" });
+  await bob.waitForFunction(() => window.room.state.name === "waiting");
+  const { log, retryInMs } = await bob.evaluate(() => ({ log: window.log, retryInMs: window.room.state.retryInMs! }));
+  assert.deepEqual(log, ["connecting connect", "waiting full"]);
+  assert.ok(retryInMs >= 1000, `it waits ${retryInMs} ms: its own bound is 20, the node said a second or more`);
+  await ann.evaluate(() => window.room.close());
+  await isOpen(bob);
+});
+
+test("a page whose origin the node does not let in is told, and does not try again", async (t) => {
+  const { port } = await Gateway.start(t, { BARRAGE_CORS_ALLOWED_ORIGINS: "https://elsewhere.example" });
+  const page = await open(t, port);
+  await page.waitForFunction(() => window.room.state.name === "closed");
+  assert.deepEqual(await page.evaluate(() => window.log), ["connecting connect", "closed origin_not_allowed", "error origin_not_allowed"]);
+});
+
 for (const [what, event] of [["is seen again", "visible"], ["has its network back", "online"]] as const) {
   test(`a page that ${what} connects at once`, async (t) => {
     const { port } = await Gateway.start(t);

@@ -174,13 +174,36 @@ test("no member of the room: forbidden", async (t) => {
   assert.equal(ann.room.state.reason, "forbidden");
 });
 
-test("a full node: wait, then come in", async (t) => {
+test("a full node says so and when to come again; then one comes in", async (t) => {
   const { port } = await Gateway.start(t, { BARRAGE_SERVER_MAX_CONNECTIONS: "1" });
   const ann = await new Guest(t, port).open();
   const bob = new Guest(t, port, { userId: "bob" });
   await eventually("bob waits", () => bob.room.state.name === "waiting");
+  assert.deepEqual(bob.log, ["connecting connect", "waiting full"]);
+  assert.ok(bob.room.state.retryInMs! >= 1000, `it waits ${bob.room.state.retryInMs} ms: its own bound is 20, the node said a second or more`);
   ann.room.close();
   await bob.open();
+  assert.deepEqual(bob.log.filter((l) => l.startsWith("waiting ") && l !== "waiting full"), []);
+});
+
+/** page makes options as if of a page of this origin. */
+function page(Origin: string): Partial<RoomOptions> {
+  return {
+    WebSocket: class extends WebSocket {
+      constructor(url: string, protocols: string[]) {
+        super(url, protocols, { origin: Origin });
+      }
+    } as WebSocketClass,
+    fetch: (url, init) => fetch(url, { ...init, headers: { ...(init?.headers as Record<string, string>), Origin } }),
+  };
+}
+
+test("a page that the node does not let in is told, and does not try again", async (t) => {
+  const { port } = await Gateway.start(t, { BARRAGE_CORS_ALLOWED_ORIGINS: "https://a.example" });
+  await new Guest(t, port, page("https://a.example")).open();
+  const eve = new Guest(t, port, page("https://b.example"));
+  await eventually("eve is refused", () => eve.room.state.name === "closed");
+  assert.deepEqual(eve.log, ["connecting connect", "closed origin_not_allowed", "error origin_not_allowed"]);
 });
 
 test("a body too large is refused here, and the connection stands", async (t) => {
@@ -190,6 +213,61 @@ test("a body too large is refused here, and the connection stands", async (t) =>
   await ann.room.send("x".repeat(1000));
   await assert.rejects(ann.room.send("a", { kind: "k".repeat(1000) }), { code: "bad_request" });
   assert.equal(ann.room.state.name, "open");
+});
+
+test("within the limit of bodies but too long as JSON: refused here, and what waits is taken", async (t) => {
+  const { port } = await Gateway.start(t);
+  const ann = await new Guest(t, port).open();
+  const waits = ann.room.send("said before");
+  for (const [body, ext] of [['"'.repeat(4096)], ["\u0001".repeat(1500)], ["x".repeat(4096), "y".repeat(4094)]] as const) {
+    await assert.rejects(ann.room.send(body, { ext }), { code: "invalid", message: /as JSON the message has \d+ bytes, the room takes 8192$/ });
+  }
+  await waits;
+  const most = '"'.repeat(4077);
+  assert.equal(JSON.stringify({ t: "send", body: most, id: "12345678" }).length, 8192, "as many as the node takes");
+  await ann.room.send(most, { id: "12345678" });
+  await eventually("it came", () => ann.bodies[1] === most);
+  assert.deepEqual(ann.log, ["connecting connect", "open welcome"]);
+});
+
+test("a recall whose answer was cut off is done when it is said again", async (t) => {
+  const { port } = await Gateway.start(t);
+  let deaf = false; // ann hears nothing
+  class Deaf extends WebSocket {
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      return deaf && event === "message" ? false : super.emit(event, ...args);
+    }
+  }
+  const cutter = await Cutter.before(() => port);
+  t.after(() => cutter.close());
+  const ann = await new Guest(t, cutter.port, { WebSocket: Deaf as WebSocketClass }).open();
+  const bob = await new Guest(t, port, { userId: "bob" }).open();
+  const { seq } = await ann.room.send("oops");
+  await eventually("both have it", () => ann.bodies.length + bob.bodies.length === 2);
+  deaf = true;
+  const done = ann.room.recall(seq);
+  await eventually("the node has done it", () => bob.log.includes(`recalled ${seq} by ann`));
+  ann.room.on("state", () => (deaf = false)); // that connection has ended
+  cutter.cutAll();
+  await done;
+  assert.ok(ann.log.includes(`recalled ${seq} by `), ann.log.join(", "));
+});
+
+test("what was taken back while away is said at the return", async (t) => {
+  const { port } = await Gateway.start(t);
+  const cutter = await Cutter.before(() => port);
+  t.after(() => cutter.close());
+  const ann = await new Guest(t, port).open();
+  const bob = await new Guest(t, cutter.port, { userId: "bob" }).open();
+  const { seq } = await ann.room.send("oops");
+  await eventually("bob has it", () => bob.bodies.length === 1);
+  cutter.refusing = true;
+  cutter.cutAll();
+  await eventually("bob is away", () => bob.room.state.name !== "open");
+  await ann.room.recall(seq);
+  cutter.refusing = false;
+  await bob.open();
+  await eventually("bob hears of it", () => bob.log.includes(`recalled ${seq} by `));
 });
 
 test("the README's example runs as it stands", async (t) => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { realEnv } from "../../src/env.js";
-import { Room } from "../../src/index.js";
+import { Room, type Welcome } from "../../src/index.js";
 import { World, type Json } from "../world.js";
 
 test("the handshake names room, user, token and subprotocol", async () => {
@@ -13,9 +13,47 @@ test("the handshake names room, user, token and subprotocol", async () => {
   assert.deepEqual(line.protocols, ["barrage.v1"]);
   assert.deepEqual(seen.states, ["connecting connect", "open welcome"]);
   assert.deepEqual(seen.all[0]!.args, [
-    { room: "42", userId: "u", node: "n1", epoch: "e1", seq: 0, online: 1, likes: 0, total: 0, recovered: false, limits: { maxBodyBytes: 1000, ratePerSecond: 5, burst: 10 } },
+    { room: "42", userId: "u", node: "n1", epoch: "e1", seq: 0, online: 1, likes: 0, total: 0, recovered: false, limits: { maxBodyBytes: 1000, maxFrameBytes: 1500, recallMs: 60_000, ratePerSecond: 5, burst: 10 } },
   ]);
   assert.deepEqual([room.online, room.likes, room.state.name], [1, 0, "open"]);
+});
+
+test("limits that an older server does not name: a frame of twice the body, two minutes for a recall; what it names counts, 0 too", async () => {
+  for (const [said, maxFrameBytes, recallMs] of [[{}, 2000, 120_000], [{ max_frame_bytes: 1500, recall_ms: 0 }, 1500, 0]] as const) {
+    const world = new World();
+    world.server.limits = { max_body_bytes: 1000, ...said };
+    const { seen } = await world.joined();
+    const { limits } = seen.all.find((s) => s.event === "welcome")!.args[0] as Welcome;
+    assert.deepEqual([limits.maxFrameBytes, limits.recallMs], [maxFrameBytes, recallMs]);
+  }
+});
+
+test("what was taken back while away is said at the return, once, and not to who is new", async () => {
+  const world = new World();
+  const { seen, line } = await world.joined();
+  for (const body of ["a", "b", "c"]) world.server.post(body);
+  await world.pass(10);
+  line.end(1006);
+  world.server.recall(2);
+  world.server.post("d");
+  await world.pass(1100);
+  assert.equal(seen.take(), "1, 2, 3, recalled 2, h4");
+  assert.deepEqual(seen.all.find((s) => s.event === "recalled")!.args, [{ seq: 2, by: "" }]);
+  const newcomer = world.room();
+  newcomer.room.connect();
+  await world.pass(10);
+  assert.equal(newcomer.seen.take(), "h1, recalled 2, h3, h4");
+});
+
+test("what is no list of numbers takes nothing back", async () => {
+  const world = new World();
+  const { seen, line } = await world.joined();
+  world.server.post("a");
+  await world.pass(10);
+  for (const recalled of [undefined, "1", 7, { 0: 1 }, [0, -1, "1", null, 1.5]]) line.say({ t: "welcome", epoch: "e1", seq: 1, messages: [], recalled });
+  line.say({ t: "welcome", epoch: "l-n1-1", seq: 1, messages: [], recalled: [1] }); // numbers of another epoch
+  await world.pass(10);
+  assert.equal(seen.take(), "1, epoch l-n1-1, gap 1-1 missed");
 });
 
 test("after a cut it resumes where it was, and loses nothing", async () => {
@@ -124,7 +162,7 @@ for (const [status, code] of [[401, "unauthenticated"], [403, "banned"], [403, "
     await world.pass(100_000);
     assert.deepEqual([room.state.name, room.state.reason], ["closed", code]);
     assert.equal(seen.take(), `error ${code}`);
-    assert.deepEqual(world.server.requests, ["/v1/rooms/42?user_id=u"]);
+    assert.deepEqual(world.server.requests, ["/v1/rooms/42?for=socket&user_id=u"], "what a socket would be answered");
     assert.deepEqual([world.server.lines.length, world.timers], [1, 0]);
     room.connect(); // the application has mended it
     await world.pass(10);

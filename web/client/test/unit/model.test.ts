@@ -52,7 +52,7 @@ async function run(seed: number, steps: number): Promise<number> {
   room.on("message", (m) => ledger.message(m));
   room.on("gap", (g) => ledger.range("gap", g.from, g.to));
   room.on("recalled", (r) => {
-    if (r.by === "") ledger.range("recalled", r.seq, r.seq); // by history, in place of the message
+    if (r.by === "" && r.seq >= ledger.next) ledger.range("recalled", r.seq, r.seq); // by history, in place of the message
   });
   for (let i = world.upTo(60); i > 0; i--) server.store("before");
 

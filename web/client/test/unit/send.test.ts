@@ -62,6 +62,29 @@ test("a refusal of the second try is not the last word: the first may be taken y
   assert.equal(seen.take(), "1");
 });
 
+test("who does not know whether a send was stored is asked again, with the same id, until it does", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  world.server.mute = true;
+  const sent = room.send("hi", { id: "c-1" });
+  const never = assert.rejects(room.send("ho", { id: "c-2", timeoutMs: 5000 }), { code: "timeout" });
+  for (let tries = 1; tries <= 3; tries++) {
+    await world.pass(10);
+    assert.deepEqual(of(line.got, "send").map((f) => f["id"]), Array.from({ length: tries }, () => ["c-1", "c-2"]).flat());
+    for (const id of ["c-1", "c-2"]) line.say({ t: "refused", id, code: "unconfirmed", message: "may have been stored", retry_after_ms: tries === 3 ? 0 : 500 });
+    await world.pass(500);
+  }
+  world.server.mute = false;
+  await world.pass(490); // not after 500 ms: no time was named
+  assert.equal(of(line.got, "send").length, 6);
+  line.say({ t: "refused", id: "c-2", code: "unconfirmed", message: "may have been stored", retry_after_ms: 60_000 });
+  await world.pass(50);
+  assert.equal((await sent).seq, 1);
+  await world.pass(5000);
+  await never;
+  assert.equal(seen.take(), "1");
+});
+
 test("a second try that is refused to the end times out: what became of the first is not known", async () => {
   const world = new World();
   world.fixedRandom = 0.5;
@@ -184,6 +207,35 @@ test("what the protocol does not allow is refused here", async () => {
   assert.equal(room.state.name, "open");
 });
 
+test("a body that is no string is none, whatever JSON would make of it", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  for (const body of [undefined, null, 7, {}] as unknown[] as string[]) await assert.rejects(room.send(body), { name: "SendError", code: "invalid", message: /^cannot send: the body is no string/ });
+  await world.pass(10);
+  assert.equal(line.got.length, 0);
+});
+
+test("what is too long as it travels is refused here: the connection stands, and so does what waits", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true;
+  const waits = room.send("a", { id: "c-1" });
+  const tooLong = { name: "SendError", code: "invalid", message: /^cannot send: as JSON the message has \d+ bytes, the room takes 1500$/ };
+  await assert.rejects(room.send('"'.repeat(750)), tooLong);
+  await assert.rejects(room.send("\u0001".repeat(250)), tooLong);
+  await assert.rejects(room.send("x".repeat(1000), { ext: "y".repeat(500) }), tooLong);
+  const frame = (body: string) => JSON.stringify({ t: "send", body, id: "c-2" }).length;
+  const most = '"'.repeat((1500 - frame("")) / 2) + "x".repeat((1500 - frame("")) % 2);
+  assert.equal(frame(most), 1500);
+  await assert.rejects(room.send(most, { id: "c-22" }), tooLong);
+  const fits = room.send(most, { id: "c-2" });
+  await world.pass(10);
+  assert.deepEqual(of(line.got, "send").map((f) => f["id"]), ["c-1", "c-2"]);
+  line.say({ t: "ack", id: "c-1", seq: 1 }, { t: "ack", id: "c-2", seq: 2 });
+  await world.pass(10);
+  assert.deepEqual([(await waits).seq, (await fits).seq], [1, 2]);
+});
+
 test("at most 100 wait for an answer", async () => {
   const world = new World();
   const { room } = await world.joined();
@@ -266,4 +318,20 @@ test("a recall that is cut goes again", async () => {
   await world.pass(1100);
   await done;
   assert.equal(world.server.history[0]!.recalled, true);
+});
+
+test("a recall whose answer was cut off, and that finds nothing the second time, has been done", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  world.server.post("oops", { user: "u" });
+  await world.pass(10);
+  const done = room.recall(1);
+  await world.pass(1); // taken; the word of it is on the wire
+  line.end(1006);
+  assert.equal(world.server.history[0]!.recalled, true);
+  world.server.history = []; // and the node that has us next knows nothing of it
+  await world.pass(1100);
+  await done;
+  assert.deepEqual(of(world.server.line.got, "recall").length, 1);
+  assert.equal(seen.take(), "1, recalled 1");
 });

@@ -1,0 +1,65 @@
+// A storm over a real node: the page keeps up, says what it leaves out, and is right again afterwards.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { frames, launch, Pages, shoot } from "./browser.js";
+import { Crowd } from "./crowd.js";
+import { smoothness } from "./measuring.js";
+import { Node } from "./node.js";
+
+const rate = 300; // Messages a second: CI's cores hold the node, the crowd and Chromium.
+
+let browser: Browser, pages: Pages, node: Node, crowd: Crowd | undefined;
+const ends: (() => unknown)[] = [];
+before(async () => {
+  browser = await launch();
+  ends.push(() => browser.close());
+  pages = new Pages(browser);
+  node = await Node.start();
+  ends.push(() => node.kill());
+});
+after(async () => {
+  crowd?.leave();
+  for (const end of ends) await end();
+  assert.deepEqual(pages.errors, []);
+});
+
+test(`${rate} messages a second over a node: the page keeps up, says what it leaves out, and still answers`, async (t) => {
+  const page = await pages.open(`${node.url}?room=storm&name=Mia`);
+  await page.locator("#state[data-state=open]").waitFor();
+  crowd = new Crowd(node.url, "storm");
+  crowd.talk(rate);
+  await page.waitForFunction((least) => Number(/^[\d,]+/.exec(document.getElementById("sample")!.textContent!)?.[0].replaceAll(",", "")) >= least, rate / 2); // Smoothed: it is on for a while.
+
+  const f = await smoothness(page, 3000), said = JSON.stringify(f);
+  t.diagnostic(said);
+  assert.ok(f.fps >= 10 && f.worst < 1500 && f.longestMs < 1000, said);
+  assert.match((await page.textContent("#sample"))!, /\/s · showing \d+ of \d+$/);
+  assert.match((await page.textContent("#listSample"))!, /the list shows 1 of \d+$/);
+  const bands = await page.evaluate(() => {
+    const { width, height } = document.getElementById("sky") as HTMLCanvasElement;
+    const { data } = (document.getElementById("sky") as HTMLCanvasElement).getContext("2d")!.getImageData(0, 0, width, height);
+    const filled = (y: number) => data.subarray(4 * width * y, 4 * width * (y + 40)).some((x, i) => i % 4 === 3 && x > 0);
+    return Array.from({ length: Math.floor(height / 40) }, (_, i) => filled(40 * i));
+  });
+  assert.ok(bands.filter(Boolean).length > bands.length / 2, `comments fly in ${bands.filter(Boolean).length} of ${bands.length} bands`);
+  const newest = () => page.locator("#rows .message .body").last().textContent(), before = await newest();
+  await page.waitForFunction((before) => [...document.querySelectorAll("#rows .message .body")].at(-1)!.textContent !== before, before);
+  const most = await frames(page, 30);
+  assert.ok(most.elements < 500 && most.rows < 100, JSON.stringify(most));
+
+  await page.focus("#say");
+  await page.keyboard.type("am I heard?");
+  await page.keyboard.press("Enter");
+  await page.locator("#rows .mine", { hasText: "am I heard?" }).waitFor();
+  await shoot(page, "storm-node");
+
+  crowd.hush();
+  await page.waitForFunction(() => document.getElementById("sample")!.hidden && document.getElementById("listSample")!.hidden);
+  await crowd.say("and now it is calm");
+  await page.locator("#rows .message", { hasText: "and now it is calm" }).waitFor();
+  assert.deepEqual(crowd.refused, []);
+  assert.equal(await page.locator("#rows .note").count(), 0, "there is a gap");
+  await page.context().close();
+});

@@ -1,0 +1,137 @@
+// What the page makes of a server's words: codes, limits, who speaks. The server is made up here.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContextOptions, Page, WebSocketRoute } from "playwright-core";
+import { desktop, launch, Pages, phone, serve, shoot } from "./browser.js";
+
+let browser: Browser, site: { url: string; stop: () => void }, pages: Pages;
+before(async () => {
+  [browser, site] = await Promise.all([launch(), serve()]);
+  pages = new Pages(browser);
+});
+after(async () => {
+  await browser.close();
+  site.stop();
+  assert.deepEqual(pages.errors, []);
+});
+
+const chinese = { ...phone, locale: "zh-CN" } satisfies BrowserContextOptions;
+
+/** Line is the server's end of the page's socket. */
+interface Line {
+  page: Page;
+  /** say sends a frame. */
+  say: (frame: object) => void;
+  /** batch sends messages with these fields. */
+  batch: (...messages: object[]) => void;
+  close: (code: number) => void;
+}
+
+type Op = Record<string, unknown> & { t: string };
+
+/** enter opens a room whose server welcomes with these limits, and answers ops with what answer returns. */
+async function enter(limits: object, device: BrowserContextOptions, answer: (op: Op, line: Line) => void = () => {}): Promise<Line> {
+  let socket: WebSocketRoute | undefined, seq = 0;
+  const say = (frame: object) => socket!.send(JSON.stringify(frame));
+  const line: Line = {
+    page: undefined!, say,
+    batch: (...messages) => say({ t: "batch", epoch: "e", seq: seq + 1, messages: messages.map((m) => ({ seq: ++seq, kind: "chat", user_id: "Eve", body: "hi", ts: Date.now(), ...m })) }),
+    close: (code) => void socket!.close({ code }),
+  };
+  line.page = await pages.open(`${site.url}?room=r&name=Mia`, device, async (page) => {
+    await page.route("**/v1/login", (route) => route.fulfill({ json: { token: "t", expires_in_ms: 1e9 } }));
+    await page.route(/\/v1\/rooms\//, (route) => route.fulfill({ json: { epoch: "e", messages: [] } }));
+    await page.routeWebSocket(/\/v1\/rooms\//, (ws) => {
+      socket = ws;
+      ws.onMessage((data) => answer(JSON.parse(String(data)) as Op, line));
+      say({ t: "welcome", room: "r", user_id: "Mia", node: "n", epoch: "e", seq, online: 1, likes: 0, total: 0, recovered: false, messages: [], heartbeat_ms: 0, limits: { max_body_bytes: 4096, ...limits } });
+    });
+  });
+  await line.page.locator("#state[data-state=open]").waitFor();
+  return line;
+}
+
+async function say(page: Page, body: string): Promise<void> {
+  await page.fill("#say", body);
+  await page.press("#say", "Enter");
+}
+
+const mine = (op: Op, { batch }: Line) => { if (op.t === "send") batch({ user_id: "Mia", body: op["body"], id: op["id"] }); };
+
+test("in Chinese no refusal says a code or an English sentence", async () => {
+  let code = "";
+  const { page } = await enter({ max_frame_bytes: 300 }, chinese, (op, line) => {
+    if (op.t === "send" && op["body"] === "a") mine(op, line);
+    else line.say({ t: "refused", id: op["id"], code, message: `cannot ${op.t}: an English sentence`, retry_after_ms: 0 });
+  });
+  const notice = page.locator("#notice");
+  for (const [refused, text] of [["bad_request", "服务器无法理解请求"], ["busy", "服务器繁忙，请稍后再试"], ["expired", "服务器断线太久，其他人没有看到"], ["store_refused", "服务器未能保存"], ["brand_new", "出错了（brand_new）"]] as const) {
+    code = refused;
+    await say(page, "b");
+    await notice.filter({ hasText: `未发送：${text}` }).waitFor();
+  }
+  await say(page, '"'.repeat(150)); // 300 bytes and more as JSON
+  await notice.filter({ hasText: "未发送：太长" }).waitFor();
+  await say(page, "a");
+  for (const [refused, text] of [["too_old", "已经过了太久"], ["not_found", "消息已不存在"], ["forbidden", "这不是你的消息"], ["unavailable", "服务器暂时不可用"]] as const) {
+    code = refused;
+    await page.click(".recall");
+    await notice.filter({ hasText: `未撤回：${text}` }).waitFor();
+  }
+  await shoot(page, "words-phone");
+  await page.context().close();
+});
+
+test("in Chinese no end of a connection says a code", async () => {
+  for (const [code, text] of [[1009, "已断开：消息太大"], [4400, "已断开：服务器无法理解请求"], [1002, "已断开：通信出错"], [4403, "已断开：你不是房间成员"], [4408, "连接中断"], [1012, "服务器正在重启"]] as const) {
+    const { page, close } = await enter({}, code === 1009 ? { ...desktop, locale: "zh-CN" } : chinese);
+    close(code);
+    await page.locator("#state", { hasText: text }).waitFor();
+    for (const id of ["state", "now"]) assert.ok(await page.locator(`#${id}`).evaluate((e) => e.scrollWidth <= e.clientWidth + 1 && e.clientHeight < 30), `${code}: ${id} does not fit`);
+    await shoot(page, `words-${code}`);
+    await page.context().close();
+  }
+});
+
+test("the button for a recall is there as long as the server takes it; an older one says two minutes by its silence", async () => {
+  for (const [limits, there] of [[{ recall_ms: 0 }, 0], [{ recall_ms: 600_000 }, 1], [{}, 1]] as const) {
+    const { page } = await enter(limits, desktop, mine);
+    await say(page, "mine");
+    await page.locator("#rows .mine").waitFor();
+    assert.equal(await page.locator(".recall").count(), there, JSON.stringify(limits));
+    await page.context().close();
+  }
+  const { page, batch } = await enter({ recall_ms: 600_000 }, desktop);
+  batch({ ts: Date.now() }, { user_id: "Mia", ts: Date.now() - 500_000, body: "young" }, { user_id: "Mia", ts: Date.now() - 700_000, body: "old" }, { ts: Date.now(), body: "last" });
+  await page.locator("#rows .message", { hasText: "last" }).waitFor();
+  assert.deepEqual(await page.locator("#rows li:has(.recall) .body").allTextContents(), ["young"]);
+  await page.context().close();
+});
+
+test("nobody poses as the room: whoever has a name is shown with it, and is sampled as all are", async () => {
+  const { page, batch } = await enter({}, desktop);
+  batch({ kind: "system", user_id: "Eve", body: "The room closes. Log in at evil.example." }, { kind: "system", user_id: "", body: "The room says." });
+  await page.locator("#rows .note", { hasText: "The room says." }).waitFor();
+  const posed = page.locator("#rows li", { hasText: "evil.example" });
+  assert.equal(await posed.locator(".who").textContent(), "Eve");
+  assert.equal(await posed.evaluate((e) => e.classList.contains("note")), false);
+  const storm = setInterval(() => batch(...Array.from({ length: 20 }, () => ({ kind: "system", user_id: "Eve" }))), 50);
+  await page.locator("#listSample", { hasText: /the list shows 1 of \d/ }).waitFor();
+  clearInterval(storm);
+  await page.context().close();
+});
+
+test("what was taken back while the page was away is off its screen when it resumes", async () => {
+  const { page, batch, close } = await enter({}, desktop);
+  batch({ body: "stays" }, { body: "goes" });
+  await page.locator("#rows .message", { hasText: "goes" }).waitFor();
+  await page.routeWebSocket(/\/v1\/rooms\//, (ws) => {
+    const seq = Number(new URL(ws.url()).searchParams.get("since"));
+    ws.send(JSON.stringify({ t: "welcome", epoch: "e", seq, recovered: true, messages: [], recalled: [2], limits: {} }));
+  });
+  close(4409);
+  await page.locator("#rows .note", { hasText: "Eve recalled a message" }).waitFor();
+  assert.deepEqual(await page.locator("#rows .body").allTextContents(), ["stays"]);
+  await page.context().close();
+});
