@@ -212,7 +212,10 @@ func frameAck(t *testing.T) {
 // Counters come when they changed, at most one frame a second: the sweep is the second.
 func frameCounters(t *testing.T) {
 	s := newServer(t, manualSweep)
-	n := joinV1(t, s, "a")
+	n, w := dialV1(t, s, "r", "user_id=a&token=t", false)
+	if w.Online != 1 {
+		t.Errorf("the first member's welcome says %d online; want 1", w.Online)
+	}
 	wantNext := func(want string) {
 		t.Helper()
 		f, err := n.next()
@@ -221,10 +224,9 @@ func frameCounters(t *testing.T) {
 		}
 	}
 	s.sweepAt(1)
-	r := roomOf(t, s, "r")
-	eventually(t, func() error { return differ("counters", r.Counters(), codec.Counters{Online: 1}) }) // this node's report
-	s.sweepAt(2)
-	wantNext("counters 1 0 []")
+	roomOf(t, s, "r")
+	eventually(t, func() error { return differ("reports of this node", s.hall.Stats().Reports, 1) })
+	s.sweepAt(2) // the welcome has said so
 	countOther(t, s, 5, 7)
 	countOther(t, s, 6, 0)
 	s.sweepAt(3)

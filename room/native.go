@@ -98,8 +98,9 @@ func (r *Room) coversLocked(seq uint64) bool {
 func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since codec.Position, read codec.History) Arrival {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a := Arrival{Position: r.positionLocked(), Counters: r.standing}
+	a := Arrival{Position: r.positionLocked()}
 	r.enterLocked(m, s, f)
+	a.Counters = r.countersLocked()
 	if st := r.streams[f]; st.members == 1 {
 		st.epoch, st.next, st.counters = a.Epoch, a.Seq+1, a.Counters
 	}
@@ -182,9 +183,9 @@ func (r *Room) tellEpochLocked() {
 // must be held.
 func (r *Room) tellCountersLocked() {
 	r.nativesLocked(func(st *stream) {
-		if st.counters != r.standing {
-			st.counters = r.standing
-			st.control(codec.CountersText(r.standing))
+		if now := r.countersLocked(); st.counters != now {
+			st.counters = now
+			st.control(codec.CountersText(now))
 		}
 	})
 }

@@ -38,7 +38,7 @@ func (r *Room) Like(n uint64) {
 func (r *Room) Counters() codec.Counters {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.standing
+	return r.countersLocked()
 }
 
 // reportEach is the reporter: each second it tells the store what changed.

@@ -8,7 +8,15 @@ import "barrage/codec"
 func (r *Room) Standing() (pos codec.Position, counters codec.Counters, members int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.positionLocked(), r.standing, r.members
+	return r.positionLocked(), r.countersLocked(), r.members
+}
+
+// countersLocked are the room's, with at least those members that are here: the store may not have heard of
+// all of them. r.mu must be held.
+func (r *Room) countersLocked() codec.Counters {
+	c := r.standing
+	c.Online = max(c.Online, uint64(r.members))
+	return c
 }
 
 // positionLocked is where the members stand. r.mu must be held.

@@ -112,7 +112,8 @@ func (h *Hall) Largest(n int) []Account {
 	all := []Account{}
 	h.each(func(r *Room) {
 		r.mu.Lock()
-		s := Account{ID: r.id, Members: r.members, Online: r.standing.Online, Likes: r.standing.Likes, Local: r.local, Total: r.totalLocked()}
+		c := r.countersLocked()
+		s := Account{ID: r.id, Members: r.members, Online: c.Online, Likes: c.Likes, Local: r.local, Total: r.totalLocked()}
 		r.mu.Unlock()
 		s.Offered, s.Sent, s.Skipped, s.Left = r.copies.offered.Load(), r.copies.sent.Load(), r.copies.skipped.Load(), r.copies.left.Load()
 		all = append(all, s)
