@@ -11,7 +11,8 @@
 //
 // Where something was missed, a publisher reads the history (catchup.go). While the store
 // is away, members hear what waits in the outbox at once (local.go). A batch that failed is
-// tried again under the same id, so it is stored once (outbox.go). Members and likes go to
+// tried again under the same id, so it is stored once (outbox.go); one that is given up may have been
+// stored all the same (limbo.go). Members and likes go to
 // the store once a second, and each room from time to time, which also shows whether it
 // lacks something (report.go).
 //

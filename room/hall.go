@@ -18,7 +18,8 @@ import (
 type Store interface {
 	// Publish numbers the drafts, appends them to the room's history and tells every
 	// node that is subscribed, as one step, and returns the position behind them. The
-	// same batch published again does nothing and returns the same. An error that is
+	// same batch published again does nothing and returns the same. Behind a later batch of
+	// this node in the room an earlier one is not carried out. An error that is
 	// codec.ErrRefused says that trying again is no use.
 	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error)
 	// Report tells the store what this node counts in rooms, and returns where each stands.
