@@ -2,18 +2,27 @@ package codec
 
 import "strings"
 
-// SendID is who sent a stored message and what they call it, both empty where it has no
-// name, see [Draft]. It parses only messages of native clients.
-func SendID(stored string) (user, id string) {
+// SendKey is who sent a stored message and what they call it, as JSON strings; ok is false
+// where it has no name, see [Draft]. Of two messages they are the same if user and id are. It
+// allocates nothing.
+func SendKey(stored string) (user, id string, ok bool) {
 	if !strings.Contains(stored, extraMark) {
-		return "", ""
+		return "", "", false
 	}
-	var m struct {
-		UserID string `json:"userId"`
-		X      extra  `json:"x"`
+	user, _, x, _, ok := cutStored(stored)
+	if !ok {
+		return "", "", false
 	}
-	if err := strict.UnmarshalFromString(stored, &m); err != nil || m.X.ID == "" {
-		return "", ""
+	if kind, found := strings.CutPrefix(x, `"kind":`); found {
+		if _, x, ok = cutString(kind); !ok {
+			return "", "", false
+		}
+		x = strings.TrimPrefix(x, ",")
 	}
-	return m.UserID, m.X.ID
+	named, ok := strings.CutPrefix(x, `"id":`)
+	if !ok {
+		return "", "", false
+	}
+	id, _, ok = cutString(named)
+	return user, id, ok
 }

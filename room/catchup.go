@@ -97,11 +97,8 @@ func (r *Room) applyLocked(ev codec.Event) {
 	}
 	fresh = fresh[seen:]
 	r.pos = codec.Position{Epoch: ev.Epoch, Seq: fresh[len(fresh)-1].Seq, Total: ev.Total}
-	unheard := r.unheardLocked(ev.Epoch, fresh)
-	r.deliverLocked(unheard)
-	if len(unheard) == 0 {
-		r.changedLocked() // the total
-	}
+	r.deliverUnheardLocked(ev.Epoch, fresh)
+	r.changedLocked() // the total, if nothing else
 	r.forgetPassedLocked(fresh)
 }
 
@@ -272,11 +269,17 @@ func (r *Room) fitsLocked(ev codec.Event) bool {
 
 // catchUpLocked moves the room from was to now, see read. r.mu must be held.
 func (r *Room) catchUpLocked(was codec.Position, now codec.History, restarted bool) {
+	if !r.loaded { // who said it over another node may say it again here
+		for _, e := range now.Entries {
+			r.noteSendLocked(e.JSON)
+		}
+	}
 	if restarted {
+		r.doubtLocked() // the ids may be lost too
 		r.hall.stats.epochs.Add(1)
-		r.forgetLostLocked(now)
 		r.noteOrphansLocked(r.newest.entries, now.Entries)
 	}
+	r.forgetLostLocked(now)
 	r.ownReadLocked(now)
 	var fresh []codec.Entry
 	switch {
@@ -295,11 +298,13 @@ func (r *Room) catchUpLocked(was codec.Position, now codec.History, restarted bo
 	}
 	r.loaded, r.blind, r.alone = true, false, false
 	r.pos = now.Position
-	r.deliverLocked(r.unheardLocked(now.Epoch, fresh))
+	r.deliverUnheardLocked(now.Epoch, fresh)
 	r.newest.set(now.Entries)
 	if r.ahead == 0 {
-		r.local, r.lastTS, r.newest.ours, r.sendsKnown = false, nil, nil, false
-		r.forgetSendsLocked(r.hall.coarse.Load())
+		if r.local {
+			r.doubtLocked()
+		}
+		r.local, r.lastTS, r.newest.ours = false, nil, nil
 	} else { // the store went away again meanwhile
 		r.stale = true
 	}

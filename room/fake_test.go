@@ -34,6 +34,7 @@ type fakeStore struct {
 	jam        []func()                // what unhang does
 	sent       map[string]codec.Repeat // by room, user and id
 	last       map[string]int          // number of the newest batch, by room and node
+	lastTS     map[string]int64        // by room and user
 	reported   map[string]uint64       // room -> online
 	likes      map[string]uint64
 }
@@ -42,7 +43,7 @@ func newFakeStore() *fakeStore {
 	return &fakeStore{
 		epoch: "e1", rooms: map[string][]codec.Entry{}, count: map[string]uint64{},
 		calls: map[string]int{}, subscribed: map[string]bool{}, taken: map[string]codec.Stored{},
-		reported: map[string]uint64{}, likes: map[string]uint64{}, sent: map[string]codec.Repeat{}, last: map[string]int{},
+		reported: map[string]uint64{}, likes: map[string]uint64{}, sent: map[string]codec.Repeat{}, last: map[string]int{}, lastTS: map[string]int64{},
 	}
 }
 
@@ -102,7 +103,9 @@ func (s *fakeStore) Publish(ctx context.Context, room, batch string, drafts []co
 	ev := codec.Event{Kind: codec.EventMessages, Epoch: s.epoch, Seq: s.count[room] + 1, Batch: batch}
 	for i := range drafts {
 		s.count[room]++
-		json := string(drafts[i].AppendJSON(nil, drafts[i].TS))
+		who := room + " " + drafts[i].UserID
+		s.lastTS[who] = max(drafts[i].TS, s.lastTS[who]+1)
+		json := string(drafts[i].AppendJSON(nil, s.lastTS[who]))
 		s.rooms[room] = append(s.rooms[room], codec.Entry{Seq: s.count[room], JSON: json})
 		ev.Messages = append(ev.Messages, json)
 	}

@@ -232,9 +232,6 @@ func (h *Hall) Tick(now time.Time) {
 		}
 		r.expireLocked(now)
 		r.waitedLocked(now)
-		if !r.local && r.heardIDs != nil {
-			r.forgetSendsLocked(now.Unix())
-		}
 		if r.failed {
 			r.failed = false
 			if r.hasWorkLocked() {
@@ -259,7 +256,7 @@ func (r *Room) release() {
 			st.log.release()
 		}
 	}
-	r.setAwaitedLocked(nil)
+	r.setAwaitedLocked(nil) // nobody waits for an answer: who does holds the room
 	r.forgetLimboLocked(func(flight) bool { return true })
 }
 

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"math"
 	"slices"
 
 	"barrage/codec"
@@ -17,6 +18,10 @@ const (
 	// which nobody here posts: TCP tries a lost segment again within two minutes (RFC 6298 section 2.5
 	// lets a kernel wait 60 s and more, Linux up to 120 s).
 	limboLife = 120
+	// mostMoved is how many milliseconds the store may have moved a ts on for a batch to be looked for in
+	// the history, where only its texts tell: as long as its user may have gone on over another node
+	// while it was in limbo. Too much, and the same words said again pass for the batch.
+	mostMoved = limboLife * 1000
 	// maxLimbo bounds a room's batches in limbo. More come only from a store that hangs, answers and
 	// hangs again; the oldest is forgotten.
 	maxLimbo = 8
@@ -59,7 +64,7 @@ func (r *Room) forgetLimboLocked(gone func(flight) bool) {
 // foundLocked notes that the store has the batch f, of which members may have heard what is among
 // entries. r.mu must be held.
 func (r *Room) foundLocked(f flight, epoch string, entries []codec.Entry) (ok bool) {
-	at, ok := placesIn(f.posts, entries)
+	at, ok := placesIn(f.posts, entries, math.MaxInt64)
 	if !ok {
 		return false
 	}
@@ -84,14 +89,14 @@ func (r *Room) foundInLimboLocked(i int, epoch string, entries []codec.Entry) {
 }
 
 // placesIn is the numbers under which the posts of one batch stand in entries, from the first one on;
-// 0 for what the store left out, because it had it under the same id. ok is false where that is
-// another batch.
-func placesIn(posts []post, entries []codec.Entry) (at []uint64, ok bool) {
+// 0 for what the store left out, because it had it under the same id. most bounds how far the store moved
+// a ts, see post.is. ok is false where that is another batch.
+func placesIn(posts []post, entries []codec.Entry, most int64) (at []uint64, ok bool) {
 	at = make([]uint64, len(posts))
 	next := 0
 	for i := range posts {
 		switch {
-		case next < len(entries) && posts[i].is(entries[next].JSON):
+		case next < len(entries) && posts[i].is(entries[next].JSON, most):
 			at[i] = entries[next].Seq
 			next++
 		case posts[i].draft.ID == "":
@@ -106,7 +111,7 @@ func placesIn(posts []post, entries []codec.Entry) (at []uint64, ok bool) {
 func whereIs(posts []post, entries []codec.Entry) int {
 	plain := slices.ContainsFunc(posts, func(p post) bool { return p.draft.ID == "" })
 	for i := range entries {
-		if at, ok := placesIn(posts, entries[i:]); ok && (plain || !slices.Contains(at, 0)) {
+		if at, ok := placesIn(posts, entries[i:], mostMoved); ok && (plain || !slices.Contains(at, 0)) {
 			return i
 		}
 	}

@@ -3,6 +3,7 @@ package room
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,15 +126,15 @@ func (f *fixture) tick(d time.Duration) {
 	f.hall.Tick(f.now)
 }
 
-// sends is native clients that say things again, and what they were told.
-type sends struct {
+// speakers are native clients that say things again, and what they were told.
+type speakers struct {
 	f    *fixture
 	r    *Room
 	said int
 	told map[string]Answer
 }
 
-func (s *sends) say(user, id string) {
+func (s *speakers) say(user, id string) {
 	s.f.now = s.f.now.Add(time.Millisecond)
 	if err := s.r.PostNative("here", user, &codec.Op{ID: id, Body: user + id}, s.f.now); err != nil {
 		s.f.t.Fatal(err)
@@ -141,14 +142,15 @@ func (s *sends) say(user, id string) {
 }
 
 // sayElsewhere is the same client on another node.
-func (s *sends) sayElsewhere(user, id string) {
+func (s *speakers) sayElsewhere(user, id string, ahead time.Duration) {
 	f := s.f
 	was, lose, hung := error(nil), false, false
 	f.store.set(func(s *fakeStore) {
 		was, lose, hung, s.fail, s.loseAnswer, s.hung = s.fail, s.loseAnswer, s.hung, nil, false, false
 	})
 	f.now = f.now.Add(time.Millisecond)
-	d := codec.NewNativeDraft("1", user, &codec.Op{ID: id, Body: user + id}, f.now.UnixMilli())
+	// The other node's clock goes ahead, or the message waited here: the user's next ts is moved on.
+	d := codec.NewNativeDraft("1", user, &codec.Op{ID: id, Body: user + id}, f.now.Add(ahead).UnixMilli())
 	s.said++
 	if _, err := f.store.Publish(f.t.Context(), "1", fmt.Sprint("other.", s.said), []codec.Draft{d}); err != nil {
 		f.t.Fatal(err)
@@ -171,7 +173,7 @@ func TestLimbo_Model(t *testing.T) {
 func runLimboModel(t *testing.T, seed uint64) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 12))
-	s := &sends{told: map[string]Answer{}}
+	s := &speakers{told: map[string]Answer{}}
 	f := newFixture(t, func(c *Config) { c.QueueAge = 3 * time.Second; c.OnJoin = 100 }, Hooks{Answer: func(a Answer) { s.told[a.ID] = a }})
 	s.f, s.r = f, f.open("1")
 	m := f.join(s.r)
@@ -192,7 +194,7 @@ func runLimboModel(t *testing.T, seed uint64) {
 			}
 		case 5:
 			if id := fmt.Sprint("n", ids-1-rnd.IntN(4)); ids > 4 {
-				s.sayElsewhere("u", id)
+				s.sayElsewhere("u", id, time.Duration(rnd.IntN(3))*time.Second)
 			}
 		case 6:
 			f.store.set(func(s *fakeStore) { s.hung = true })
@@ -245,6 +247,9 @@ func runLimboModel(t *testing.T, seed uint64) {
 			t.Errorf("%s is stored and the member does not have it", info)
 		}
 	}
+	if newest, _ := s.r.Newest(); newest != codec.FastIMText(f.store.rooms["1"][len(f.store.rooms["1"])-1].JSON) {
+		t.Errorf("the newest message here is %s; the store has another", newest)
+	}
 	for id, a := range s.told {
 		if a.Code == "" && !stored["u"+id] {
 			t.Errorf("%s was acknowledged and is not stored", id)
@@ -253,4 +258,86 @@ func runLimboModel(t *testing.T, seed uint64) {
 	if st := f.hall.Stats(); st.Waiting != 0 || st.Limbo != 0 || s.r.ahead != 0 || s.r.local || s.r.alone || s.r.heard != nil {
 		t.Errorf("at rest %d wait, %d in limbo, ahead %d, local %v, alone %v, heard %v", st.Waiting, st.Limbo, s.r.ahead, s.r.local, s.r.alone, s.r.heard)
 	}
+}
+
+// TestSends_TheStoreLostTheIDs: what is said again after that is stored anew, and heard once.
+func TestSends_TheStoreLostTheIDs(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	s := &speakers{f: f, r: f.open("1")}
+	m := f.join(s.r)
+	s.say("u", "1")
+	s.say("u", "2")
+	f.settle()
+	f.store.set(func(st *fakeStore) { st.epoch = "e2"; clear(st.rooms); clear(st.count); clear(st.sent) })
+	s.say("v", "1")
+	f.settle()
+	s.say("u", "1")
+	f.settle()
+	wantInfos(t, m, "u1", "u2", "v1")
+	if newest, total := s.r.Newest(); total != 2 || !strings.Contains(newest, `"u1"`) {
+		t.Errorf("the newest of %d messages is %s; want u1, of 2", total, newest)
+	}
+	f.tick((sendMemory + 1) * time.Second)
+	f.store.set(func(st *fakeStore) { clear(st.sent) })
+	s.say("u", "1") // an id may be used again when the store has forgotten it
+	f.settle()
+	wantInfos(t, m, "u1", "u2", "v1", "u1")
+}
+
+func TestSends_AreBounded(t *testing.T) {
+	var s sends
+	for i := range uint64(maxSends + 10) {
+		s.note(send{i, int64(i)})
+	}
+	if len(s.ring) != maxSends || s.has(9, 0) || !s.has(10, 0) || !s.has(maxSends+9, 0) || s.has(10, 11) {
+		t.Errorf("%d are remembered; want the last %d", len(s.ring), maxSends)
+	}
+}
+
+// TestNative_EverySendIsAnswered where more come back late than the room waits for, or the store
+// lost them meanwhile.
+func TestNative_EverySendIsAnswered(t *testing.T) {
+	told := map[string]Answer{}
+	f := newFixture(t, nil, Hooks{Answer: func(a Answer) { told[a.ID] = a }})
+	s := &speakers{f: f, r: f.open("1")}
+	f.join(s.r)
+	s.say("u", "first")
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.deaf = true })
+	for i := range maxAwaited + 2 {
+		s.say("u", fmt.Sprint(i))
+		f.settle()
+	}
+	if a := told["1"]; len(told) != 3 || a.Code != "" || a.Seq != 3 {
+		t.Errorf("of %d that did not come back %d are answered, the second with %+v; want 3, with its number", maxAwaited+2, len(told), a)
+	}
+	f.store.set(func(st *fakeStore) {
+		st.epoch = "e2"
+		clear(st.rooms)
+		clear(st.count)
+		clear(st.sent)
+		st.deaf = false
+	})
+	s.say("v", "new")
+	f.settle()
+	if a := told[fmt.Sprint(maxAwaited)]; len(told) != maxAwaited+4 || a.Code != CodeUnconfirmed {
+		t.Errorf("%d are answered, one that the store lost with %+v; want all, unconfirmed", len(told), a)
+	}
+}
+
+// TestSends_SaidOverAnotherNodeBefore: the room has just been loaded here, with what its sender says again.
+func TestSends_SaidOverAnotherNodeBefore(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	s := &speakers{f: f}
+	s.sayElsewhere("u", "1", 0)
+	s.r = f.open("1")
+	m := f.join(s.r)
+	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.hall.Away(errAway)
+	s.say("u", "1")
+	s.say("u", "2")
+	f.settle()
+	f.back()
+	f.settle()
+	wantInfos(t, m, "u2")
 }

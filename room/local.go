@@ -1,7 +1,7 @@
 package room
 
 import (
-	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +27,6 @@ type span struct {
 	head     string // of the first message, see [codec.Draft]
 }
 
-// sendMemory is for how many seconds the id of a message that was heard and given up is known: as long
-// as the store knows those of what it has (redisx.OnceFor).
-const sendMemory = 120
-
 // entriesOf is the messages of an event.
 func entriesOf(ev codec.Event) []codec.Entry {
 	entries := make([]codec.Entry, 0, len(ev.Messages))
@@ -39,9 +35,6 @@ func entriesOf(ev codec.Event) []codec.Entry {
 	}
 	return entries
 }
-
-// messageID is a message's id; those of different users are not the same.
-type messageID struct{ user, id string }
 
 // Away tells the hall that calls to the store fail from now on.
 func (h *Hall) Away(reason error) {
@@ -152,62 +145,16 @@ func (r *Room) hearPostLocked(entries []codec.Entry, p *post) ([]codec.Entry, in
 		r.lastTS = map[string]int64{}
 	}
 	p.heard = true
-	if p.draft.ID != "" && !r.noteSendLocked(messageID{p.draft.UserID, p.draft.ID}) { // its sender came back and tries again
-		return entries, p.draft.TS
-	}
 	ts := max(p.draft.TS, r.lastTS[p.draft.UserID]+1)
+	json := string(p.draft.AppendJSON(nil, ts))
+	if p.draft.ID != "" {
+		if r.hadSendLocked(json) { // its sender came back and tries again
+			return entries, p.draft.TS
+		}
+		r.noteSendLocked(json)
+	}
 	r.lastTS[p.draft.UserID] = ts
-	return append(entries, codec.Entry{JSON: string(p.draft.AppendJSON(nil, ts))}), ts
-}
-
-// noteSendLocked notes that members hear a message that has an id; first is false where they have
-// heard it. r.mu must be held.
-func (r *Room) noteSendLocked(id messageID) (first bool) {
-	if !r.sendsKnown {
-		r.sendsKnown = true
-		for _, e := range r.newest.entries { // who was not told that it was stored says it again
-			r.noteDeliveredLocked(e.JSON)
-		}
-	}
-	if _, heard := r.heardIDs[id]; heard {
-		return false
-	}
-	if len(r.heardIDs) >= 2*r.hall.cfg.QueueMessages {
-		clear(r.heardIDs) // bounded; what still waits is at most half of it
-	}
-	if r.heardIDs == nil {
-		r.heardIDs = map[messageID]int64{}
-	}
-	r.heardIDs[id] = 0
-	return true
-}
-
-// noteDeliveredLocked is noteSendLocked for a message that comes from the store. r.mu must be held.
-func (r *Room) noteDeliveredLocked(json string) {
-	if user, id := codec.SendID(json); id != "" {
-		r.noteSendLocked(messageID{user, id})
-	}
-}
-
-// keepSendsLocked has the ids of posts that are given up known for a while: members have heard
-// what their senders may say again. r.mu must be held.
-func (r *Room) keepSendsLocked(posts []post) {
-	until := r.hall.coarse.Load() + sendMemory
-	for i := range posts {
-		id := messageID{posts[i].draft.UserID, posts[i].draft.ID}
-		if _, heard := r.heardIDs[id]; heard {
-			r.heardIDs[id] = until
-		}
-	}
-}
-
-// forgetSendsLocked forgets the ids that are known until before now, in Unix seconds. r.mu must be
-// held.
-func (r *Room) forgetSendsLocked(now int64) {
-	maps.DeleteFunc(r.heardIDs, func(_ messageID, until int64) bool { return until < now })
-	if len(r.heardIDs) == 0 {
-		r.heardIDs = nil
-	}
+	return append(entries, codec.Entry{JSON: json}), ts
 }
 
 // loadBlind lets members into a room whose history cannot be read now. r.mu must not be
@@ -234,34 +181,31 @@ func (r *Room) wasHeardLocked(epoch string, seq uint64) bool {
 	return false
 }
 
-// unheardLocked is entries without those that members had before the store. r.mu must be
-// held.
-func (r *Room) unheardLocked(epoch string, entries []codec.Entry) []codec.Entry {
-	if len(r.heard) == 0 && len(r.orphans) == 0 && len(r.heardIDs) == 0 && !r.sendsKnown {
-		return entries
-	}
-	var fresh []codec.Entry
-	for _, e := range entries {
-		if r.wasHeardLocked(epoch, e.Seq) || r.orphans[e.JSON] || r.heardSendLocked(e.JSON) {
-			continue
-		}
-		fresh = append(fresh, e)
-		if r.sendsKnown {
-			r.noteDeliveredLocked(e.JSON)
-		}
-	}
-	return fresh
+// wasHadLocked reports whether members had a message that comes from the store before. r.mu must be held.
+func (r *Room) wasHadLocked(epoch string, e codec.Entry) bool {
+	return r.wasHeardLocked(epoch, e.Seq) || r.orphans[e.JSON] || r.doubtsLocked() && r.hadSendLocked(e.JSON)
 }
 
-// heardSendLocked reports whether members had the message before the store, or will have it before
-// the store does, under the id that its sender said again. r.mu must be held.
-func (r *Room) heardSendLocked(json string) bool {
-	if len(r.heardIDs) == 0 {
-		return false
+// deliverUnheardLocked delivers those of entries that members have not had. r.mu must be held.
+func (r *Room) deliverUnheardLocked(epoch string, entries []codec.Entry) {
+	if len(r.heard) == 0 && len(r.orphans) == 0 && !r.doubtsLocked() {
+		r.deliverLocked(entries)
+		return
 	}
-	user, id := codec.SendID(json)
-	_, heard := r.heardIDs[messageID{user, id}]
-	return heard
+	for len(entries) > 0 {
+		n := 0
+		for n < len(entries) && !r.wasHadLocked(epoch, entries[n]) {
+			n++
+		}
+		r.deliverLocked(entries[:n])
+		entries = entries[n:]
+		for len(entries) > 0 && r.wasHadLocked(epoch, entries[0]) {
+			if !r.local { // else it stands among ours until the history is read
+				r.newest.push(entries[0])
+			}
+			entries = entries[1:]
+		}
+	}
 }
 
 // forgetPassedLocked drops what the room's position has passed, so that it cannot come
@@ -303,7 +247,15 @@ func (r *Room) forgetLostLocked(now codec.History) {
 		return s.epoch != now.Epoch || s.from > now.Seq || i >= 0 && !strings.HasPrefix(now.Entries[i].JSON, s.head)
 	}
 	r.heard = slices.DeleteFunc(r.heard, lost)
-	r.setAwaitedLocked(slices.DeleteFunc(r.awaited, func(b stored) bool { return lost(b.span) }))
+	r.setAwaitedLocked(slices.DeleteFunc(r.awaited, func(b stored) bool {
+		if !lost(b.span) {
+			return false
+		}
+		for i := range b.posts {
+			r.answerLocked(&b.posts[i], CodeUnconfirmed, 0, 0)
+		}
+		return true
+	}))
 }
 
 // noteOrphansLocked remembers what members had and the store lost: a node that was not
@@ -358,7 +310,7 @@ func (r *Room) ownReadLocked(now codec.History) {
 	if k < 0 {
 		return
 	}
-	if at, _ := placesIn(f.posts, now.Entries[k:]); !slices.Contains(at, 0) {
+	if at, _ := placesIn(f.posts, now.Entries[k:], math.MaxInt64); !slices.Contains(at, 0) {
 		r.storedLocked(codec.Position{Epoch: now.Epoch, Seq: at[len(at)-1]})
 		return
 	}

@@ -47,7 +47,7 @@ type stored struct {
 	posts  []post
 }
 
-// maxAwaited bounds a room's awaited batches. More are forgotten, the oldest first: then
+// maxAwaited bounds a room's awaited batches. More are forgotten, the oldest first; then
 // they are not heard at once should the store go away before they come back, but with
 // the rest once it is there again.
 const maxAwaited = 64
@@ -60,11 +60,11 @@ type post struct {
 	heard bool
 }
 
-// is reports whether a message of the store is the post. The store moves a ts on by as many
-// milliseconds as its user said things within one, far from a second.
-func (p *post) is(json string) bool {
+// is reports whether a message of the store may be the post. The store moves a ts on behind what its user
+// said last, over another node maybe, while the post waited: by most milliseconds.
+func (p *post) is(json string, most int64) bool {
 	moved := codec.Timestamp(json) - p.draft.TS
-	return strings.HasPrefix(json, p.draft.Head) && moved >= 0 && moved < 1000
+	return strings.HasPrefix(json, p.draft.Head) && moved >= 0 && moved <= most
 }
 
 // flight is one batch. No posts: none is under way.
@@ -94,7 +94,7 @@ func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time)
 func (r *Room) post(from Author, d codec.Draft) error {
 	h := r.hall
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
 	if r.awayLocked() && r.takeOverLocked(from, &d) {
 		return nil
 	}
@@ -237,7 +237,6 @@ func (r *Room) giveUpLocked(f flight) {
 		}
 		r.countGivenUpLocked(f.posts)
 	}
-	r.keepSendsLocked(f.posts)
 	r.hall.log.Warn("gave up messages that waited too long for the store", "room", r.id, "messages", len(f.posts), "of_them_heard_here", heardOf(f.posts), "tried", f.tried)
 	r.doneLocked(f.posts)
 }
@@ -412,9 +411,14 @@ func (r *Room) storedLocked(pos codec.Position) {
 	r.doneLocked(posts)
 }
 
-// setAwaitedLocked replaces the batches that must come back. r.mu must be held.
+// setAwaitedLocked replaces the batches that must come back. The authors of those too many hear that the store
+// has them. r.mu must be held.
 func (r *Room) setAwaitedLocked(all []stored) {
-	all = all[max(0, len(all)-maxAwaited):]
+	for ; len(all) > maxAwaited; all = all[1:] {
+		for i := range all[0].posts {
+			r.answerLocked(&all[0].posts[i], "", all[0].from+uint64(i), all[0].posts[i].draft.TS)
+		}
+	}
 	if len(all) == 0 {
 		all = nil
 	}

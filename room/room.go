@@ -54,11 +54,10 @@ type Room struct {
 	blind  bool             // loaded without the store: pos is unknown
 	heard  []span           // numbers of messages that members had before the store
 	lastTS map[string]int64 // newest ts of each user who spoke while local
-	// sendsKnown: heardIDs has those of newest too.
-	sendsKnown bool
-	// heardIDs are those of messages that members have heard while local: until when, in Unix seconds,
-	// they are known after that.
-	heardIDs map[messageID]int64
+	// sends are those that members had; until doubtUntil, in Unix seconds, one under the same id is held
+	// against them.
+	sends      sends
+	doubtUntil int64
 	// locals counts the times the room was local, localSeq the messages of the last one.
 	locals   int
 	localSeq uint64
@@ -191,6 +190,9 @@ func (r *Room) enqueueLocked() {
 // lanes. r.mu must be held.
 func (r *Room) deliverLocked(messages []codec.Entry) {
 	r.hall.stats.accepted.Add(uint64(len(messages)))
+	for _, e := range messages {
+		r.noteSendLocked(e.JSON)
+	}
 	r.fanOutLocked(messages)
 }
 

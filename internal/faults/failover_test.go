@@ -21,7 +21,7 @@ func TestFailover(t *testing.T) {
 		s.flow(lot)
 		group.Master.Kill(t)
 		s.over()
-		s.finish(13, "Sentinel: master killed, replica takes over")
+		s.finish(17, "Sentinel: master killed, replica takes over")
 	})
 	for i, sharded := range []bool{false, true} {
 		how := map[bool]string{false: "PUBLISH", true: "SPUBLISH"}[sharded]
@@ -32,7 +32,7 @@ func TestFailover(t *testing.T) {
 			s.flow(lot)
 			cluster.Master(t, slotOf(t, cluster, 0)).Kill(t)
 			s.over()
-			s.finish(14+2*i, "Cluster, "+how+": master killed, replica takes over")
+			s.finish(18+2*i, "Cluster, "+how+": master killed, replica takes over")
 		})
 		t.Run("cluster slots moved, "+how, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +45,7 @@ func TestFailover(t *testing.T) {
 				}
 			}
 			s.over()
-			s.finish(15+2*i, "Cluster, "+how+": every room's slot moved twice")
+			s.finish(19+2*i, "Cluster, "+how+": every room's slot moved twice")
 		})
 	}
 }

@@ -74,10 +74,16 @@ var _ room.Store = recorder{}
 func (r recorder) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Stored, error) {
 	stored, err := r.Redis.Publish(ctx, id, batch, drafts)
 	if err == nil {
-		first := stored.Seq + 1 - uint64(len(drafts))
+		next := stored.Seq + 1 - uint64(len(drafts)-len(stored.Repeats))
+		repeats := stored.Repeats
 		for i := range drafts {
-			json := string(drafts[i].AppendJSON(nil, drafts[i].TS))
-			r.ledger.take(json, place{id, stored.Epoch, first + uint64(i)}, true)
+			at := place{id, stored.Epoch, next}
+			if len(repeats) > 0 && repeats[0].Index == i {
+				at.seq, repeats = repeats[0].Seq, repeats[1:]
+			} else {
+				next++
+			}
+			r.ledger.take(string(drafts[i].AppendJSON(nil, drafts[i].TS)), at, true)
 		}
 	}
 	return stored, err
@@ -101,3 +107,6 @@ func (h handler) RoomEvent(id string, ev codec.Event) {
 
 // UserEvent does nothing: nobody has a list here.
 func (handler) UserEvent(string) {}
+
+// TokensChanged does nothing: nobody's token is checked here.
+func (handler) TokensChanged([]string) {}

@@ -23,7 +23,7 @@ func TestParted(t *testing.T) {
 		s.local(0)
 		w.mend()
 		s.over()
-		s.finish(9, "one node parted from Redis: connections broken, refused")
+		s.finish(12, "one node parted from Redis: connections broken, refused")
 	})
 	t.Run("node parted, silence", func(t *testing.T) {
 		t.Parallel()
@@ -35,7 +35,7 @@ func TestParted(t *testing.T) {
 		s.local(0)
 		p.Cut(false)
 		s.over()
-		s.finish(10, "one node parted from Redis: nothing comes, connections stay")
+		s.finish(13, "one node parted from Redis: nothing comes, connections stay")
 	})
 	t.Run("deaf connection", func(t *testing.T) {
 		t.Parallel()
@@ -47,7 +47,7 @@ func TestParted(t *testing.T) {
 		eventually(t, "the node finds out that it hears nothing", func() (bool, string) { return s.nodes[0].store.State() != nil, "" })
 		p.Deafen(false)
 		s.over()
-		s.finish(11, "a connection that brings no events but lives")
+		s.finish(15, "a connection that brings no events but lives")
 	})
 	t.Run("node killed", func(t *testing.T) {
 		t.Parallel()
@@ -63,7 +63,7 @@ func TestParted(t *testing.T) {
 		forgetReport(t, server, 0, s.nodes[2].name)
 		s.joinLate() // so that the others report
 		s.awaitOnline(0, 3*(nodes-1))
-		s.finish(12, "one node killed; its share of online ends with ReportLife")
+		s.finish(16, "one node killed; its share of online ends with ReportLife")
 	})
 }
 
@@ -90,10 +90,14 @@ func (s *site) local(i int) {
 	s.joinLate()
 }
 
-// kill ends a node as SIGKILL does: nothing leaves it any more.
+// kill ends a node as SIGKILL does: nothing leaves it any more. Who speaks there comes back
+// on another one.
 func (s *site) kill(n *node, w *wire) {
-	n.dead = true
+	n.dead.Store(true)
 	w.cut()
+	for _, p := range s.speakers {
+		p.leave(n)
+	}
 	n.close()
 }
 
@@ -148,7 +152,7 @@ func TestLag(t *testing.T) {
 	s.overtake(old, young)
 	wires[0].mend()
 	s.over()
-	s.finish(18, "address moved to a replica that lacked the last messages, one node finds it later")
+	s.finish(23, "address moved to a replica that lacked the last messages, one node finds it later")
 }
 
 // overtake waits until every room has more messages in young than in old.

@@ -22,7 +22,7 @@ import (
 const (
 	// patience is how long a test waits for what must happen.
 	patience = 30 * time.Second
-	// postEvery is how often the writer of a node posts, each time to the next room.
+	// postEvery is how often the writers of a node post, in turn, each time to the next room.
 	postEvery = 5 * time.Millisecond
 	// paddedEvery: of so many messages of a writer one is as large as the test wants it.
 	paddedEvery = 21
@@ -33,7 +33,7 @@ const (
 // plan is what a site is made of.
 type plan struct {
 	nodes, rooms int
-	// every is how often the writer of a node posts; 0: postEvery.
+	// every is how often the writers of a node post; 0: postEvery.
 	every time.Duration
 	// redis is how the node with this index reaches Redis.
 	redis func(node int) redisx.Config
@@ -52,6 +52,8 @@ type site struct {
 	logs   *tail
 	// elders were there from the beginning, late ones came meanwhile.
 	elders, late []*member
+	// speakers are the writers that speak barrage.v1, one from each node.
+	speakers []*speaker
 	// padding is how many bytes longer than needed each paddedEvery-th message is. Atomic.
 	padding atomic.Int64
 }
@@ -64,8 +66,9 @@ type node struct {
 	store   *redisx.Redis
 	hall    *room.Hall
 	rooms   []*room.Room
-	dead    bool // killed by the test, which is no longer interested in it
 	closing sync.Once
+
+	dead atomic.Bool // killed by the test, which is no longer interested in it
 
 	// healed is when the fault was over, Unix milliseconds; 0 = not yet. Atomic.
 	healed atomic.Int64
@@ -76,10 +79,10 @@ type node struct {
 
 	stopTicker, stopWriter context.CancelFunc
 	ticking                sync.WaitGroup
-	// wrote is closed when the writer has ended.
+	// wrote is closed when the FastIM writer has ended.
 	wrote chan struct{}
 
-	// Owned by the writer until wrote is closed.
+	// Owned by the FastIM writer until wrote is closed.
 	posted  []string // ids that Room.Post took
 	refused int      // posts that it did not take
 }
@@ -92,6 +95,10 @@ func openSite(t *testing.T, p plan) *site {
 	t.Helper()
 	s := &site{t: t, plan: p, ledger: newLedger(), logs: &tail{}}
 	t.Cleanup(func() {
+		for _, p := range s.speakers {
+			p.stopLiving()
+			<-p.ended
+		}
 		for _, n := range s.nodes {
 			n.close()
 		}
@@ -109,6 +116,9 @@ func openSite(t *testing.T, p plan) *site {
 	}
 	for _, n := range s.nodes {
 		n.start()
+		p := newSpeaker(n)
+		s.speakers = append(s.speakers, p)
+		go p.run() // ends with its contexts; the cleanup waits for it
 	}
 	return s
 }
@@ -126,7 +136,7 @@ func (s *site) openNode(i int) *node {
 	}
 	limits := redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: time.Hour}
 	n.store = redisx.NewRedis(s.plan.redis(i), limits, log)
-	n.hall = room.New(cfg, room.Hooks{Clock: clock{}}, recorder{n.store, s.ledger}, log)
+	n.hall = room.New(cfg, room.Hooks{Clock: clock{}, Answer: answer}, recorder{n.store, s.ledger}, log)
 	n.store.Start(handler{n.hall, s.ledger})
 	eventually(s.t, n.name+" can use Redis", func() (bool, string) {
 		err := n.store.State()
@@ -141,6 +151,9 @@ func (s *site) openNode(i int) *node {
 	}
 	return n
 }
+
+// answer tells a speaker.
+func answer(a room.Answer) { a.From.(*conn).answer(a) }
 
 // start begins to give the hall the time, and to post.
 func (n *node) start() {
@@ -185,17 +198,30 @@ func (s *site) joinLate() {
 func (s *site) alive() []*node {
 	var all []*node
 	for _, n := range s.nodes {
-		if !n.dead {
+		if !n.dead.Load() {
 			all = append(all, n)
 		}
 	}
 	return all
 }
 
-// heardOf notes a message that a member was given.
+// next is the node behind n that lives.
+func (s *site) next(n *node) *node {
+	all := s.alive()
+	for _, o := range all {
+		if o.index > n.index {
+			return o
+		}
+	}
+	return all[0]
+}
+
+// heardOf notes a message that a member was given. What speakers say may be this node's
+// wherever they began.
 func (n *node) heardOf(msg codec.Message, now time.Time) {
 	n.heard.Add(1)
-	if healed := n.healed.Load(); healed > 0 && msg.TS > healed && msg.UserID != n.name {
+	healed, others := n.healed.Load(), msg.UserID != n.name && !strings.HasPrefix(msg.UserID, "s")
+	if healed > 0 && msg.TS > healed && others {
 		n.recovered[roomIndex(msg.GroupID)].CompareAndSwap(0, now.UnixNano())
 	}
 }
@@ -277,9 +303,20 @@ func (clock) Now() time.Time { return time.Now() }
 
 func (clock) AfterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }
 
-// write posts until ctx ends.
+// writeEvery is how often one of a node's two writers posts.
+func (s *site) writeEvery() time.Duration { return 2 * cmp.Or(s.plan.every, postEvery) }
+
+// pad is what follows the id in a writer's i-th message.
+func (s *site) pad(i int) string {
+	if i%paddedEvery != 0 {
+		return ""
+	}
+	return "|" + strings.Repeat("x", int(s.padding.Load()))
+}
+
+// write posts as FastIM clients do until ctx ends.
 func (n *node) write(ctx context.Context) {
-	ticker := time.NewTicker(cmp.Or(n.site.plan.every, postEvery))
+	ticker := time.NewTicker(n.site.writeEvery())
 	defer ticker.Stop()
 	for i := 0; ; i++ {
 		select {
@@ -289,11 +326,7 @@ func (n *node) write(ctx context.Context) {
 		}
 		r := i % len(n.rooms)
 		id := fmt.Sprintf("%s-%d-%d", n.name, r, i/len(n.rooms))
-		info := id
-		if i%paddedEvery == 0 {
-			info += "|" + strings.Repeat("x", int(n.site.padding.Load()))
-		}
-		switch err := n.rooms[r].Post(nil, n.name, info, time.Now()); {
+		switch err := n.rooms[r].Post(nil, n.name, id+n.site.pad(i), time.Now()); {
 		case err == nil:
 			n.posted = append(n.posted, id)
 		case errors.Is(err, room.ErrBusy):

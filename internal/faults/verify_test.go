@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"barrage/codec"
@@ -18,12 +17,23 @@ func (s *site) settle() {
 	for _, n := range s.nodes {
 		n.stopWriting()
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
-	defer cancel()
-	s.flush(ctx)
+	for _, p := range s.speakers {
+		p.stopSpeaking()
+	}
+	for _, p := range s.speakers {
+		eventually(s.t, p.name+" has an answer to everything", func() (bool, string) {
+			select {
+			case <-p.ended:
+				return true, ""
+			default:
+				return false, p.String()
+			}
+		})
+	}
+	s.flush()
 	eventually(s.t, "all nodes stand where Redis does", func() (bool, string) {
 		for r := range s.plan.rooms {
-			h, err := s.alive()[0].store.Newest(ctx, roomID(r), 1)
+			h, err := s.alive()[0].store.Newest(s.t.Context(), roomID(r), 1)
 			if err != nil {
 				return false, err.Error()
 			}
@@ -35,12 +45,15 @@ func (s *site) settle() {
 		}
 		return true, ""
 	})
-	s.flush(ctx) // what made them stand there may be on its way to members
+	s.flush() // what made them stand there may be on its way to members
+	s.awaitAnswers()
 }
 
 // flush waits until nothing is on its way to Redis or to members.
-func (s *site) flush(ctx context.Context) {
+func (s *site) flush() {
 	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
 	for _, n := range s.alive() {
 		if err := n.hall.Flush(ctx); err != nil {
 			s.t.Fatalf("%s does not come to rest: %v: %+v", n.name, err, n.hall.Stats())
@@ -59,7 +72,7 @@ func (n *node) differs(r int, h codec.History) string {
 	json, total := n.rooms[r].Newest()
 	want := ""
 	if len(h.Entries) > 0 {
-		want = h.Entries[0].JSON
+		want = codec.FastIMText(h.Entries[0].JSON)
 	}
 	if err := n.store.State(); err != nil {
 		return fmt.Sprintf("%s: State %v", n.name, err)
@@ -77,9 +90,9 @@ func (n *node) differs(r int, h codec.History) string {
 
 // outcome is what a run came to: a row of the table.
 type outcome struct {
-	posted, acknowledged, delivered, refused, localOnly, lost int
-	duplicates, missing                                       int
-	recovery                                                  time.Duration
+	posted, again, acknowledged, unconfirmed, refused, localOnly, lost int
+	delivered, duplicates, missing                                     int
+	recovery                                                           time.Duration
 }
 
 // verdict is verify under way.
@@ -93,33 +106,37 @@ type verdict struct {
 	index   map[string]int
 	// gone are messages that the script took and Redis lost.
 	gone map[string]place
-	// onlyHere counts messages that members of a node had and Redis never did.
-	onlyHere map[*node]uint64
+	// onlyHere are, for each node, the messages that its members had and Redis never did.
+	onlyHere map[*node]map[string]bool
+	// said are the tries of what speakers said.
+	said map[string][]try
 }
 
 // verify counts. The site must have settled. What it asserts is the package's promise,
 // see docs/faults.md.
 func (s *site) verify() outcome {
 	s.t.Helper()
-	v := &verdict{site: s, taken: s.ledger.all(), index: map[string]int{}, gone: map[string]place{}, onlyHere: map[*node]uint64{}}
+	v := &verdict{
+		site: s, taken: s.ledger.all(), said: s.tries(),
+		index: map[string]int{}, gone: map[string]place{}, onlyHere: map[*node]map[string]bool{},
+	}
 	v.acknowledged = s.ledger.acknowledged()
 	for r := range s.plan.rooms {
 		v.readHistory(r)
 	}
 	v.checkTaken()
-	v.checkPosted()
+	for _, n := range s.nodes {
+		v.onlyHere[n] = map[string]bool{}
+	}
 	for _, m := range s.elders {
-		if !m.node.dead {
+		if !m.node.dead.Load() {
 			v.checkElder(m)
 		}
 	}
-	for _, n := range s.alive() {
-		if want := n.hall.Stats().LocalOnly; v.onlyHere[n] != want {
-			s.t.Errorf("%s: %d messages were heard only here; LocalOnly = %d", n.name, v.onlyHere[n], want)
-		}
-	}
+	v.checkPosted()
+	v.checkAnswers()
 	for _, m := range s.late {
-		if !m.node.dead {
+		if !m.node.dead.Load() {
 			v.checkLate(m)
 		}
 	}
@@ -180,40 +197,6 @@ func (v *verdict) checkTaken() {
 	}
 }
 
-// checkPosted: what was posted was taken, or its refusal was counted.
-func (v *verdict) checkPosted() {
-	v.t.Helper()
-	for _, n := range v.nodes {
-		v.posted += len(n.posted) + n.refused
-		v.refused += n.refused
-		if n.dead { // nobody is left to be told
-			continue
-		}
-		st := n.hall.Stats()
-		if st.RefusedBusy != uint64(n.refused) {
-			v.t.Errorf("%s: RefusedBusy = %d; Post refused %d", n.name, st.RefusedBusy, n.refused)
-		}
-		open := 0
-		for _, id := range n.posted {
-			_, kept := v.index[id]
-			_, lost := v.gone[id]
-			if !kept && !lost {
-				open++
-			}
-		}
-		refused := st.RefusedStore + st.RefusedOld + st.RefusedGate + st.LocalOnly
-		if uint64(open) != refused {
-			v.t.Errorf("%s: %d of %d messages are nowhere; refused %d by the store, %d after too long a wait, %d more of which its members had: %d",
-				n.name, open, len(n.posted), st.RefusedStore, st.RefusedOld, st.LocalOnly, refused)
-		}
-		if st.Waiting != 0 || st.Skipped != 0 || st.Missed != 0 && !v.plan.redisLoses {
-			v.t.Errorf("%s: at rest, waiting %d, skipped %d, missed %d; want 0", n.name, st.Waiting, st.Skipped, st.Missed)
-		}
-		v.refused += int(st.RefusedStore + st.RefusedOld)
-		v.localOnly += int(st.LocalOnly)
-	}
-}
-
 // checkElder: a member that was there from the beginning has the history, each message
 // once. Where its node was never cut off it has it in order; where it was, in two orders
 // that are each right: of what came from this node, and of what came from others.
@@ -221,22 +204,22 @@ func (v *verdict) checkElder(m *member) {
 	v.t.Helper()
 	who := fmt.Sprintf("%s in %s", m.node.name, roomID(m.room))
 	got := map[string]bool{}
+	var twice, lacks []string
 	cutOff := m.node.hall.Stats().Local > 0
 	last := map[bool]int{} // place of the last one: of this node's if it was cut off, and of the others
 	for _, id := range m.ids() {
 		if got[id] {
-			v.duplicates++
-			v.t.Errorf("%s: got %s twice; it was taken as %v", who, id, v.taken[id])
+			twice = append(twice, id)
 			continue
 		}
 		got[id] = true
 		v.delivered++
 		at, kept := v.index[id]
-		switch mine := strings.HasPrefix(id, m.node.name+"-"); {
+		switch mine := v.wasSaidOn(m.node, id); {
 		case kept:
 			group := mine && cutOff
-			if len(v.taken[id]) > 1 {
-				continue // it came when it was taken first, or when it was tried again
+			if len(v.taken[id]) > 1 || cutOff && len(v.said[id]) > 1 {
+				continue // it came when it was taken, or heard, first or when it was tried again
 			}
 			if at+1 <= last[group] {
 				v.t.Errorf("%s: got %s, %d in the history, behind %d", who, id, at+1, last[group])
@@ -244,16 +227,23 @@ func (v *verdict) checkElder(m *member) {
 			last[group] = at + 1
 		case v.gone[id] != place{}:
 		case mine:
-			v.onlyHere[m.node]++
+			v.onlyHere[m.node][id] = true
 		default:
 			v.t.Errorf("%s: got %s, which Redis never had", who, id)
 		}
 	}
-	for i, id := range v.history[m.room] {
+	for _, id := range v.history[m.room] {
 		if !got[id] {
-			v.missing++
-			v.t.Errorf("%s: lacks %s, %d of %d", who, id, i+1, len(v.history[m.room]))
+			lacks = append(lacks, id)
 		}
+	}
+	v.duplicates += len(twice)
+	v.missing += len(lacks)
+	if len(twice) > 0 {
+		v.t.Errorf("%s: got %d twice, first %s; all: %v", who, len(twice), v.about(twice[0]), twice)
+	}
+	if len(lacks) > 0 {
+		v.t.Errorf("%s: lacks %d of %d, first %s; all: %v", who, len(lacks), len(v.history[m.room]), v.about(lacks[0]), lacks)
 	}
 	v.checkGone(who, m, got)
 	for _, payload := range m.bad {
@@ -267,7 +257,7 @@ func (v *verdict) checkGone(who string, m *member, got map[string]bool) {
 	v.t.Helper()
 	newest := map[string]uint64{} // by epoch, of those it got from others
 	for id, p := range v.gone {
-		if got[id] && p.room == roomID(m.room) && !strings.HasPrefix(id, m.node.name+"-") {
+		if got[id] && p.room == roomID(m.room) && !v.wasSaidOn(m.node, id) {
 			newest[p.epoch] = max(newest[p.epoch], p.seq)
 		}
 	}
@@ -276,7 +266,8 @@ func (v *verdict) checkGone(who string, m *member, got map[string]bool) {
 		if got[id] || p.room != roomID(m.room) {
 			continue
 		}
-		if strings.HasPrefix(id, m.node.name+"-") || p.seq < newest[p.epoch] {
+		mine := v.wasSaidOn(m.node, id) && len(v.said[id]) < 2 // else another node may have got it there
+		if mine || p.seq < newest[p.epoch] {
 			v.t.Errorf("%s: lacks %s, which Redis lost as %d of epoch %s; it has %d", who, id, p.seq, p.epoch, newest[p.epoch])
 		}
 	}
@@ -292,10 +283,14 @@ func (v *verdict) checkLate(m *member) {
 	if len(got) > len(all) || !slices.Equal(got, all[len(all)-len(got):]) {
 		v.t.Errorf("%s: got %d messages that are not the last of the %d of the one beside it", who, len(got), len(all))
 	}
+	var twice []string
 	for _, id := range m.welcome {
 		if slices.Contains(got, id) {
-			v.t.Errorf("%s: got %s, which was in its welcome", who, id)
+			twice = append(twice, id)
 		}
+	}
+	if len(twice) > 0 {
+		v.t.Errorf("%s: got %d that were in its welcome, first %s; all: %v", who, len(twice), v.about(twice[0]), twice)
 	}
 	if len(m.welcome) > 0 && len(got) > 0 && m.node.hall.Stats().Local == 0 && !v.plan.redisLoses {
 		last, first := v.index[m.welcome[len(m.welcome)-1]], v.index[got[0]]
