@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash/maphash"
 	"slices"
 
 	"barrage/codec"
@@ -96,7 +97,9 @@ func (r *Room) applyLocked(ev codec.Event) {
 		return
 	}
 	fresh = fresh[seen:]
-	r.pos = codec.Position{Epoch: ev.Epoch, Seq: fresh[len(fresh)-1].Seq, Total: ev.Total}
+	r.passLocked(fresh)
+	r.last = fresh[len(fresh)-1]
+	r.pos = codec.Position{Epoch: ev.Epoch, Seq: r.last.Seq, Total: ev.Total}
 	r.deliverUnheardLocked(ev.Epoch, fresh)
 	r.changedLocked() // the total, if nothing else
 	r.forgetPassedLocked(fresh)
@@ -196,14 +199,14 @@ func (r *Room) fetch(ctx context.Context) error {
 	r.mu.Lock()
 	r.holding = true
 	r.heldOld = len(r.held)
-	was, last := r.pos, codec.Entry{}
+	was, known := r.pos, []codec.Entry{r.last}
 	if n := len(r.newest.entries); n > 0 {
-		last = r.newest.entries[n-1]
+		known = append(known, r.newest.entries[n-1])
 	}
 	r.mu.Unlock()
 
 	h.stats.fetches.Add(1)
-	now, restarted, err := r.read(ctx, was, last)
+	now, restarted, err := r.read(ctx, was, known)
 	if err != nil {
 		h.stats.fetchErrors.Add(1)
 		r.mu.Lock()
@@ -221,11 +224,11 @@ func (r *Room) fetch(ctx context.Context) error {
 }
 
 // read reads the newest messages of a room that has got as far as was, and all that lie
-// between if they are no more than maxFetch. last is the newest message it knows that
-// the store has. restarted: the store counted anew, or lost the end of its count and perhaps gave
+// between if they are no more than maxFetch. known are the newest messages it knows that
+// the store has, the older one last. restarted: the store counted anew, or lost the end of its count and perhaps gave
 // those numbers again, so that numbers say nothing. Then as much is read as can be new.
-func (r *Room) read(ctx context.Context, was codec.Position, last codec.Entry) (now codec.History, restarted bool, err error) {
-	store := r.hall.store
+func (r *Room) read(ctx context.Context, was codec.Position, known []codec.Entry) (now codec.History, restarted bool, err error) {
+	store, last := r.hall.store, known[len(known)-1]
 	now, err = store.Newest(ctx, r.id, r.newest.most)
 	if err != nil || !r.isLoaded() {
 		return now, false, err
@@ -252,7 +255,9 @@ func (r *Room) read(ctx context.Context, was codec.Position, last codec.Entry) (
 			now.Entries = append(slices.DeleteFunc(between.Entries, newer), now.Entries...)
 		}
 	}
-	restarted = restarted || slices.ContainsFunc(now.Entries, func(e codec.Entry) bool { return e.Seq == last.Seq && e.JSON != last.JSON })
+	restarted = restarted || slices.ContainsFunc(now.Entries, func(e codec.Entry) bool {
+		return slices.ContainsFunc(known, func(k codec.Entry) bool { return k.Seq == e.Seq && k.JSON != e.JSON })
+	})
 	if restarted {
 		now, err = store.Newest(ctx, r.id, maxFetch)
 	}
@@ -296,8 +301,17 @@ func (r *Room) catchUpLocked(was codec.Position, now codec.History, restarted bo
 			r.hall.stats.missed.Add(passed - uint64(len(fresh)))
 		}
 	}
+	if restarted || !r.loaded || r.blind { // the numbers it knows are of another count, or none
+		r.past = past{}
+		r.passLocked(now.Entries)
+	} else {
+		r.passLocked(fresh)
+	}
 	r.loaded, r.blind, r.alone = true, false, false
-	r.pos = now.Position
+	r.pos, r.last = now.Position, codec.Entry{}
+	if n := len(now.Entries); n > 0 {
+		r.last = now.Entries[n-1]
+	}
 	r.deliverUnheardLocked(now.Epoch, fresh)
 	r.newest.set(now.Entries)
 	if r.ahead == 0 {
@@ -334,6 +348,9 @@ func (r *Room) sinceHeldLocked(now codec.History) []codec.Entry {
 func (r *Room) contradictsLocked(entries []codec.Entry) bool {
 	ours := r.newest.entries
 	for _, e := range entries {
+		if e.Seq == r.last.Seq && e.JSON != r.last.JSON {
+			return true
+		}
 		i, known := slices.BinarySearchFunc(ours, e.Seq, func(o codec.Entry, seq uint64) int { return cmp.Compare(o.Seq, seq) })
 		if known && ours[i].JSON != e.JSON {
 			return true
@@ -364,27 +381,24 @@ func (r *Room) behindKnownLocked(entries []codec.Entry) []codec.Entry {
 // knows is the oldest one it knows. Where the end was lost, numbers tell what is older than
 // what the room knows; where more was lost than it knows, only ts can. r.mu must be held.
 func (r *Room) unknownLocked(was codec.Position, now codec.History) []codec.Entry {
-	known := map[string]bool{}
-	var oldest codec.Entry
-	for _, e := range r.newest.entries { // ours are known by the numbers that the store gave them
-		known[e.JSON] = true
-		oldest = cmp.Or(oldest, e)
-	}
-	first := slices.IndexFunc(now.Entries, func(e codec.Entry) bool { return known[e.JSON] })
+	sums, oldest := r.past.sums(), r.past.oldest()
+	sum := func(e codec.Entry) uint64 { return maphash.String(r.hall.seed, e.JSON) }
+	known := func(e codec.Entry) bool { return sums[sum(e)] }
+	first := slices.IndexFunc(now.Entries, known)
 	old := func(i int, e codec.Entry) bool {
-		before := codec.Timestamp(e.JSON) < codec.Timestamp(oldest.JSON)
+		before := codec.Timestamp(e.JSON) < oldest.ts
 		switch {
 		case was.Epoch != now.Epoch:
-			return before && i < first && now.Entries[first].JSON == oldest.JSON
+			return before && i < first && sum(now.Entries[first]) == oldest.sum
 		case first >= 0:
-			return e.Seq < oldest.Seq
+			return e.Seq < oldest.seq
 		default:
 			return before
 		}
 	}
 	var fresh []codec.Entry
 	for i, e := range now.Entries {
-		if !known[e.JSON] && !old(i, e) {
+		if !known(e) && !old(i, e) {
 			fresh = append(fresh, e)
 		}
 	}

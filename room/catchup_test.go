@@ -246,3 +246,82 @@ func TestCatchUp_RecallLeavesTheWelcomeAndIsFilledUp(t *testing.T) {
 		t.Errorf("welcome is %s; want m3 to m5", got)
 	}
 }
+
+// TestCatchUp_FailoverLostWhatWasHeardFirst: the numbers of what members had before the store are given
+// to others, before the history was read again.
+func TestCatchUp_FailoverLostWhatWasHeardFirst(t *testing.T) {
+	for _, heard := range []bool{false, true} {
+		t.Run(fmt.Sprintf("events come: %v", heard), func(t *testing.T) {
+			f := newFixture(t, nil, Hooks{})
+			r := f.open("1")
+			m := f.join(r)
+			f.post(r, "a")
+			f.settle()
+			f.store.set(func(s *fakeStore) { s.fail = errAway })
+			f.hall.Away(errAway)
+			f.post(r, "ours")
+			f.back()
+			again, _ := f.hall.publishers.pop()
+			again.serve() // stored, and come back
+			if !r.local || r.pos.Seq != 2 {
+				t.Fatalf("local %v, at %d; want that the history was not read yet, 2", r.local, r.pos.Seq)
+			}
+			f.store.set(func(s *fakeStore) { s.rooms["1"], s.count["1"] = s.rooms["1"][:1], 1 })
+			for _, text := range []string{"b", "c"} {
+				if heard {
+					f.publishAsOther(text)
+				} else {
+					f.publishUnheard(text)
+				}
+			}
+			f.hall.Resumed()
+			f.settle()
+			wantInfos(t, m, "a", "ours", "b", "c")
+		})
+	}
+}
+
+// TestCatchUp_FailoverLostMoreThanNewcomersAreGiven: the room knows what members have had although its
+// newest messages are all lost, and the times of what is left are in no order.
+func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
+	const kept, lost, begun = 300, 150, 200
+	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	var want []string
+	say := func(text string, user int, at time.Duration) {
+		if err := r.Post(nil, fmt.Sprint("u", user), text, f.now.Add(at)); err != nil {
+			t.Fatal(err)
+		}
+		f.settle()
+		want = append(want, text)
+	}
+	for i := range kept + lost - 50 {
+		say(fmt.Sprint(i), i, time.Duration(i%7)*time.Second)
+		if i == kept-100 { // these are read, not heard
+			for k := range 50 {
+				f.publishUnheard(fmt.Sprint("read", k))
+				want = append(want, fmt.Sprint("read", k))
+			}
+			f.hall.Resumed()
+			f.settle()
+		}
+	}
+	f.store.set(func(s *fakeStore) { s.rooms["1"], s.count["1"] = s.rooms["1"][:kept], kept })
+	for i := range begun { // as other nodes do before this one comes back
+		text := fmt.Sprint("new", i)
+		d := codec.NewDraft("1", fmt.Sprint("v", i), text, f.now.UnixMilli()+int64(i%5000))
+		f.store.set(func(s *fakeStore) { s.deaf = true })
+		if _, err := f.store.Publish(t.Context(), "1", "other."+text, []codec.Draft{d}); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, text)
+	}
+	f.store.set(func(s *fakeStore) { s.deaf = false })
+	f.hall.Resumed()
+	f.settle()
+	wantInfos(t, m, want...)
+	if s := f.hall.Stats(); s.Epochs != 1 {
+		t.Errorf("a restart of the count was seen %d times; want once", s.Epochs)
+	}
+}

@@ -59,6 +59,7 @@ func (h *Hall) Back() {
 		defer r.mu.Unlock()
 		r.stale = r.stale || r.local
 		r.failed = false
+		r.flight.since = h.coarse.Load() // it may be on its way from now on
 		for i := range r.limbo {
 			r.limbo[i].since = h.coarse.Load() // it may be carried out from now on
 		}
@@ -70,8 +71,9 @@ func (h *Hall) Back() {
 
 // aloneAfter is for how many seconds a room's batch may be on its way before the room goes on as if the
 // store were away, though it answers others: the room's part of it, one master of a cluster, may
-// not. Two ticks; a batch takes a few milliseconds.
-const aloneAfter = 2
+// not. A batch takes milliseconds, and on a machine that is overloaded a second or two: going alone
+// then would cost the room its one order for nothing. A cluster replaces a master after 15 s.
+const aloneAfter = 5
 
 // waitedLocked has the room go on without the store where its batch is on its way for too long.
 // r.mu must be held.
@@ -213,8 +215,11 @@ func (r *Room) deliverUnheardLocked(epoch string, entries []codec.Entry) {
 // position. r.mu must be held.
 func (r *Room) forgetPassedLocked(came []codec.Entry) {
 	passed := func(s span) bool { return s.epoch == r.pos.Epoch && s.to <= r.pos.Seq+1 }
-	if r.heard = slices.DeleteFunc(r.heard, passed); len(r.heard) == 0 {
-		r.heard = nil
+	// While local the position may be one of a count whose end the store has lost: only the history tells.
+	if !r.local {
+		if r.heard = slices.DeleteFunc(r.heard, passed); len(r.heard) == 0 {
+			r.heard = nil
+		}
 	}
 	if len(r.awaited) == 0 {
 		return

@@ -32,6 +32,10 @@ type Room struct {
 	// Where the room has got, as far as this node knows.
 	pos    codec.Position
 	loaded bool
+	// last is the message that pos is behind, also one that members had before the store: with
+	// newest it tells whether a number still means the same.
+	last   codec.Entry
+	past   past
 	newest newest // what a new member is given
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
