@@ -6,7 +6,8 @@ import "strings"
 // where it has no name, see [Draft]. Of two messages they are the same if user and id are. It
 // allocates nothing.
 func SendKey(stored string) (user, id string, ok bool) {
-	if !strings.Contains(stored, extraMark) {
+	// What only native clients know ends before the ts, which comes last.
+	if ts := strings.LastIndexByte(stored, ','); ts < 1 || stored[ts-1] != '}' {
 		return "", "", false
 	}
 	user, _, x, _, ok := cutStored(stored)
