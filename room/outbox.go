@@ -12,7 +12,7 @@ import (
 )
 
 // Bounds of one batch to the store: as many messages as cost Redis least per
-// message (bench/results/redis.txt: 2.8 µs in batches of 50, 16.7 µs alone), far below the 8,000
+// message (bench/results/redis.txt: 2.7 µs in batches of 50, 16.7 µs alone), far below the 8,000
 // arguments that a script may unpack.
 const (
 	batchMessages = 100
