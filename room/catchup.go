@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"hash/maphash"
 	"slices"
 
 	"barrage/codec"
@@ -382,14 +381,13 @@ func (r *Room) behindKnownLocked(entries []codec.Entry) []codec.Entry {
 // what the room knows; where more was lost than it knows, only ts can. r.mu must be held.
 func (r *Room) unknownLocked(was codec.Position, now codec.History) []codec.Entry {
 	sums, oldest := r.past.sums(), r.past.oldest()
-	sum := func(e codec.Entry) uint64 { return maphash.String(r.hall.seed, e.JSON) }
-	known := func(e codec.Entry) bool { return sums[sum(e)] }
+	known := func(e codec.Entry) bool { return sums[r.hall.textSum(e)] }
 	first := slices.IndexFunc(now.Entries, known)
 	old := func(i int, e codec.Entry) bool {
 		before := codec.Timestamp(e.JSON) < oldest.ts
 		switch {
 		case was.Epoch != now.Epoch:
-			return before && i < first && sum(now.Entries[first]) == oldest.sum
+			return before && i < first && r.hall.textSum(now.Entries[first]) == oldest.sum
 		case first >= 0:
 			return e.Seq < oldest.seq
 		default:

@@ -29,16 +29,15 @@ const (
 
 // limboLocked takes f, which is given up, and tells its authors that nobody knows. r.mu must be held.
 func (r *Room) limboLocked(f flight) {
-	for i := range f.posts {
-		r.answerLocked(&f.posts[i], CodeUnconfirmed, 0, 0)
-	}
+	r.refuseLocked(f.posts, CodeUnconfirmed)
 	if f.came {
 		return // only its answer is missing
 	}
 	f.since = r.hall.coarse.Load()
 	r.hall.stats.limbo.Add(int64(len(f.posts)))
 	if r.limbo = append(r.limbo, f); len(r.limbo) > maxLimbo {
-		r.forgetLimboLocked(func(o flight) bool { return o.number == r.limbo[0].number })
+		second := r.limbo[1].number
+		r.forgetLimboLocked(func(o flight) bool { return o.number < second })
 	}
 }
 

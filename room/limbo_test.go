@@ -289,8 +289,8 @@ func TestSends_AreBounded(t *testing.T) {
 	for i := range uint64(maxSends + 10) {
 		s.note(send{i, int64(i)})
 	}
-	if len(s.ring) != maxSends || s.has(9, 0) || !s.has(10, 0) || !s.has(maxSends+9, 0) || s.has(10, 11) {
-		t.Errorf("%d are remembered; want the last %d", len(s.ring), maxSends)
+	if len(s.items) != maxSends || s.has(9, 0) || !s.has(10, 0) || !s.has(maxSends+9, 0) || s.has(10, 11) {
+		t.Errorf("%d are remembered; want the last %d", len(s.items), maxSends)
 	}
 }
 

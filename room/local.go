@@ -105,18 +105,16 @@ func (r *Room) hearLocked() {
 	var entries []codec.Entry
 	for _, b := range r.awaited { // what tells of them may have been lost with the store
 		for i := range b.posts {
-			p := &b.posts[i]
-			entries, _ = r.hearPostLocked(entries, p)
-			r.answerLocked(p, "", b.from+uint64(i), p.draft.TS)
+			entries, _ = r.hearPostLocked(entries, &b.posts[i])
 		}
+		r.acceptLocked(b.posts, b.from)
 		r.heard = append(r.heard, b.span)
 	}
 	r.setAwaitedLocked(nil)
 	// A flight may be on its way already, so it stays as it is. What has come is not heard again.
 	if !r.flight.came {
 		for i := range r.flight.posts {
-			p := &r.flight.posts[i]
-			entries, _ = r.hearPostLocked(entries, p)
+			entries, _ = r.hearPostLocked(entries, &r.flight.posts[i])
 		}
 	}
 	for i := range r.out {
@@ -194,20 +192,18 @@ func (r *Room) deliverUnheardLocked(epoch string, entries []codec.Entry) {
 		r.deliverLocked(entries)
 		return
 	}
-	for len(entries) > 0 {
-		n := 0
-		for n < len(entries) && !r.wasHadLocked(epoch, entries[n]) {
-			n++
+	from := 0
+	for i, e := range entries {
+		if !r.wasHadLocked(epoch, e) {
+			continue
 		}
-		r.deliverLocked(entries[:n])
-		entries = entries[n:]
-		for len(entries) > 0 && r.wasHadLocked(epoch, entries[0]) {
-			if !r.local { // else it stands among ours until the history is read
-				r.newest.push(entries[0])
-			}
-			entries = entries[1:]
+		r.deliverLocked(entries[from:i])
+		from = i + 1
+		if !r.local { // else it stands among ours until the history is read
+			r.newest.push(e)
 		}
 	}
+	r.deliverLocked(entries[from:])
 }
 
 // forgetPassedLocked drops what the room's position has passed, so that it cannot come
@@ -256,9 +252,7 @@ func (r *Room) forgetLostLocked(now codec.History) {
 		if !lost(b.span) {
 			return false
 		}
-		for i := range b.posts {
-			r.answerLocked(&b.posts[i], CodeUnconfirmed, 0, 0)
-		}
+		r.refuseLocked(b.posts, CodeUnconfirmed)
 		return true
 	}))
 }

@@ -1,7 +1,6 @@
 package room
 
 import (
-	"slices"
 	"strconv"
 
 	"barrage/codec"
@@ -37,6 +36,20 @@ const (
 func (r *Room) answerLocked(p *post, code string, seq uint64, ts int64) {
 	if p.draft.ID != "" && p.from != nil && r.hall.cfg.Answer != nil {
 		r.answers = append(r.answers, Answer{From: p.from, ID: p.draft.ID, Code: code, Seq: seq, TS: ts})
+	}
+}
+
+// refuseLocked notes for all posts that they were not taken. r.mu must be held.
+func (r *Room) refuseLocked(posts []post, code string) {
+	for i := range posts {
+		r.answerLocked(&posts[i], code, 0, 0)
+	}
+}
+
+// acceptLocked notes for all posts that the store has them, from number seq on. r.mu must be held.
+func (r *Room) acceptLocked(posts []post, seq uint64) {
+	for i := range posts {
+		r.answerLocked(&posts[i], "", seq+uint64(i), posts[i].draft.TS)
 	}
 }
 
@@ -109,7 +122,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since codec.Position,
 	}
 	a.Messages = append([]codec.Entry(nil), a.Messages...)
 	if a.Recovered && r.recalled.epoch == since.Epoch {
-		for _, seq := range r.recalled.seqs {
+		for _, seq := range r.recalled.seqs.inOrder() {
 			if seq <= since.Seq {
 				a.Recalled = append(a.Recalled, seq)
 			}
@@ -121,7 +134,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since codec.Position,
 // recalled is what was taken back lately.
 type recalled struct {
 	epoch string
-	seqs  []uint64 // in the order of the recalls; bounded by maxRecalls
+	seqs  ring[uint64] // bounded by maxRecalls
 }
 
 // noteRecallLocked remembers that message seq of the present epoch was taken back. r.mu must be held.
@@ -129,10 +142,7 @@ func (r *Room) noteRecallLocked(seq uint64) {
 	if r.recalled.epoch != r.pos.Epoch {
 		r.recalled = recalled{epoch: r.pos.Epoch}
 	}
-	if len(r.recalled.seqs) == maxRecalls {
-		r.recalled.seqs = slices.Delete(r.recalled.seqs, 0, 1)
-	}
-	r.recalled.seqs = append(r.recalled.seqs, seq)
+	r.recalled.seqs.put(seq, maxRecalls)
 }
 
 // resumeLocked is all that came behind since; ok is false where that cannot be told. r.mu

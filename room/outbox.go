@@ -232,9 +232,7 @@ func (r *Room) giveUpLocked(f flight) {
 	if f.tried && r.pos.Epoch != codec.Unnumbered { // else nobody here has heard it before the store
 		r.limboLocked(f)
 	} else {
-		for i := range f.posts {
-			r.answerLocked(&f.posts[i], CodeExpired, 0, 0)
-		}
+		r.refuseLocked(f.posts, CodeExpired)
 		r.countGivenUpLocked(f.posts)
 	}
 	r.hall.log.Warn("gave up messages that waited too long for the store", "room", r.id, "messages", len(f.posts), "of_them_heard_here", heardOf(f.posts), "tried", f.tried)
@@ -373,9 +371,7 @@ func (r *Room) sendFailed(what string, err error) {
 	if errors.Is(err, codec.ErrRefused) {
 		posts := r.flight.posts
 		r.flight = flight{}
-		for i := range posts {
-			r.answerLocked(&posts[i], CodeStore, 0, 0)
-		}
+		r.refuseLocked(posts, CodeStore)
 		r.hall.stats.refusedStore.Add(uint64(n))
 		r.doneLocked(posts)
 	} else {
@@ -404,9 +400,7 @@ func (r *Room) storedLocked(pos codec.Position) {
 			r.forgetPassedLocked(nil)
 		}
 	} else {
-		for i := range posts {
-			r.answerLocked(&posts[i], "", pos.Seq+1-uint64(len(posts)-i), posts[i].draft.TS)
-		}
+		r.acceptLocked(posts, pos.Seq+1-uint64(len(posts)))
 	}
 	r.doneLocked(posts)
 }
@@ -415,9 +409,7 @@ func (r *Room) storedLocked(pos codec.Position) {
 // has them. r.mu must be held.
 func (r *Room) setAwaitedLocked(all []stored) {
 	for ; len(all) > maxAwaited; all = all[1:] {
-		for i := range all[0].posts {
-			r.answerLocked(&all[0].posts[i], "", all[0].from+uint64(i), all[0].posts[i].draft.TS)
-		}
+		r.acceptLocked(all[0].posts, all[0].from)
 	}
 	if len(all) == 0 {
 		all = nil

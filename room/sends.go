@@ -10,10 +10,7 @@ import (
 // sends remembers which messages with ids a room's members have had, so that nobody hears one twice
 // whose sender says it again while the store, which knows the ids too, is away or has lost them. The
 // zero value is ready.
-type sends struct {
-	ring []send // bounded by maxSends
-	next int    // where the oldest stands, once the ring is full
-}
+type sends struct{ ring[send] } // bounded by maxSends
 
 // send is one message with an id.
 type send struct {
@@ -29,18 +26,11 @@ const (
 	sendMemory = 120
 )
 
-func (s *sends) note(x send) {
-	if len(s.ring) < maxSends {
-		s.ring = append(s.ring, x)
-		return
-	}
-	s.ring[s.next] = x
-	s.next = (s.next + 1) % maxSends
-}
+func (s *sends) note(x send) { s.put(x, maxSends) }
 
 // has reports whether members have had the message since then. It looks at all: 2 µs.
 func (s *sends) has(sum uint64, since int64) bool {
-	return slices.ContainsFunc(s.ring, func(x send) bool { return x.sum == sum && x.at >= since })
+	return slices.ContainsFunc(s.items, func(x send) bool { return x.sum == sum && x.at >= since })
 }
 
 // sumOf is what a message is known by in sends; ok is false where it has no id.

@@ -173,9 +173,9 @@ func (s *stream) skipNote(from, to uint64) (note []byte) {
 // seqMap maps the messages of a native stream, counted from 0, to their sequence numbers.
 // The zero value is ready.
 type seqMap struct {
-	mu      sync.Mutex // guards the fields below; a leaf
-	runs    []run      // bounded by maxRuns
-	recalls []takeBack // bounded by maxRecalls
+	mu      sync.Mutex     // guards the fields below; a leaf
+	runs    []run          // bounded by maxRuns
+	recalls ring[takeBack] // bounded by maxRecalls
 }
 
 // takeBack is the recall of message seq by user by, said before the message at index.
@@ -192,17 +192,14 @@ const maxRecalls = 64
 func (n *seqMap) noteRecall(t takeBack) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.recalls) == maxRecalls {
-		n.recalls = slices.Delete(n.recalls, 0, 1)
-	}
-	n.recalls = append(n.recalls, t)
+	n.recalls.put(t, maxRecalls)
 }
 
 // recalledBetween is what was recalled between the messages at index from and to.
 func (n *seqMap) recalledBetween(from, to uint64) (all []takeBack) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, t := range n.recalls {
+	for _, t := range n.recalls.inOrder() {
 		if from <= t.index && t.index <= to {
 			all = append(all, t)
 		}
