@@ -227,6 +227,7 @@ func (t *turn) sweep() (more bool) {
 			return false
 		}
 		p.goal, p.behind = p.stream.log.headNow().off, false
+		t.cached = view{} // one that a newcomer was served from may end before the batch that headNow has framed
 	}
 	for p.pos < len(p.members) && t.budget > 0 {
 		m := p.members[p.pos]
