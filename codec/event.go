@@ -1,8 +1,10 @@
 package codec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,6 +19,18 @@ type Position struct {
 	// Total is how many messages were ever sent to the room while it lived. It is
 	// Seq less what belongs to an earlier life whose history has expired.
 	Total uint64
+	// Rev counts what has changed the room in this epoch: a batch that was stored is one
+	// change, a recall is one. 0 where nothing has.
+	Rev uint64
+	// Tip names the newest of these changes: the id of the batch, or of the recall. No two
+	// changes share a name, so it tells whether two counts that have come equally far are
+	// the same. Empty where there is none.
+	Tip string
+}
+
+// Same reports whether two positions are one place of one count.
+func (p Position) Same(o Position) bool {
+	return p.Epoch == o.Epoch && p.Seq == o.Seq && p.Rev == o.Rev && p.Tip == o.Tip
 }
 
 // Entry is one message in a room's history.
@@ -30,8 +44,14 @@ type Entry struct {
 // History is a run of a room's history, read in one step with its position.
 type History struct {
 	Position
-	// Entries are in order, oldest first. Recalled messages are left out, so
-	// sequence numbers may have holes.
+	// Begun is the number that the room had reached when the epoch began: messages up to
+	// it come from an earlier count whose history survived. Only from Store.Read.
+	Begun uint64
+	// Recalls are the room's recalls that the reader does not know, oldest first, as far as
+	// the store remembers them. Only from Store.Read.
+	Recalls []Event
+	// Entries are in order, oldest first. Recalled messages are left out, or have no JSON:
+	// the call that reads them says which. So sequence numbers may have holes.
 	Entries []Entry
 }
 
@@ -63,28 +83,47 @@ type Event struct {
 	Total uint64
 	// Seq is the number of the first of Messages, or of the recalled message.
 	Seq uint64
-	// Batch is the id that whoever published Messages gave them, see [Draft]. Only in
-	// EventMessages.
-	Batch string
+	// Rev and Tip are the room's after the event, see [Position]. Prev is the Tip that the room
+	// had before: an event follows a position if Rev is one more and Prev is its Tip. Where
+	// Rev is 0 the event is no change: it repeats a recall for those who missed it.
+	Rev       uint64
+	Prev, Tip string
 	// Counters are the room's over all nodes, only in EventCounters.
 	Counters Counters
 	// Messages are plain JSON objects, oldest first. Shared by all who get the
-	// event; read-only, as strings are.
+	// event; read-only, as strings are. A recall has one, the [Husk] of the message.
 	Messages []string
+}
+
+// Follows reports whether the event is the next change of a room that stands at p.
+func (e *Event) Follows(p Position) bool {
+	return e.Epoch == p.Epoch && e.Rev == p.Rev+1 && e.Prev == p.Tip ||
+		p.Epoch == "" && e.Rev == 1 && e.Seq == 1 // a room that never had a message has no epoch
+}
+
+// After is where a room stands that has taken the event at p.
+func (e *Event) After(p Position) Position {
+	next := Position{Epoch: e.Epoch, Seq: p.Seq, Total: e.Total, Rev: e.Rev, Tip: e.Tip}
+	if e.Kind == EventMessages {
+		next.Seq = e.Seq + uint64(len(e.Messages)) - 1
+	}
+	return next
 }
 
 // The wire form of an event is one header line and one line a message; JSON holds no
 // raw newline. The digit is the form's version.
 //
-//	m1 <epoch> <seq> <total> <batch>\n<json>\n<json>...
-//	r1 <epoch> <seq> <total>
+//	m2 <epoch> <seq> <total> <rev> <prev> <tip>\n<json>\n<json>...
+//	r2 <epoch> <seq> <total> <rev> <prev> <tip>\n<husk>
 //	c1 <online> <likes>
 //
+// A name that is empty is written as "-".
 // The scripts in redisx write the same form.
 const (
-	headMessages = "m1"
-	headRecall   = "r1"
+	headMessages = "m2"
+	headRecall   = "r2"
 	headCounters = "c1"
+	noName       = "-"
 )
 
 // ErrForeignEvent is returned by [ParseEvent] for a payload that is no event of ours,
@@ -93,25 +132,29 @@ var ErrForeignEvent = errors.New("codec: not an event of this protocol")
 
 // AppendEvent appends the wire form of e to dst.
 func AppendEvent(dst []byte, e *Event) []byte {
-	switch e.Kind {
-	case EventCounters:
-		return appendHead(dst, headCounters, e.Counters.Online, e.Counters.Likes)
-	case EventRecall:
-		return appendHead(dst, headRecall+" "+e.Epoch, e.Seq, e.Total)
-	default:
-		dst = appendHead(dst, headMessages+" "+e.Epoch, e.Seq, e.Total)
-		dst = append(append(dst, ' '), e.Batch...)
-		for _, m := range e.Messages {
-			dst = append(append(dst, '\n'), m...)
-		}
-		return dst
+	if e.Kind == EventCounters {
+		return appendNumbers(append(dst, headCounters...), e.Counters.Online, e.Counters.Likes)
 	}
+	head := headMessages
+	if e.Kind == EventRecall {
+		head = headRecall
+	}
+	dst = append(append(append(dst, head...), ' '), e.Epoch...)
+	dst = appendNumbers(dst, e.Seq, e.Total, e.Rev)
+	for _, name := range []string{e.Prev, e.Tip} {
+		dst = append(append(dst, ' '), cmp.Or(name, noName)...)
+	}
+	for _, m := range e.Messages {
+		dst = append(append(dst, '\n'), m...)
+	}
+	return dst
 }
 
-func appendHead(dst []byte, head string, a, b uint64) []byte {
-	dst = append(dst, head...)
-	dst = strconv.AppendUint(append(dst, ' '), a, 10)
-	return strconv.AppendUint(append(dst, ' '), b, 10)
+func appendNumbers(dst []byte, numbers ...uint64) []byte {
+	for _, n := range numbers {
+		dst = strconv.AppendUint(append(dst, ' '), n, 10)
+	}
+	return dst
 }
 
 // ParseEvent reads the wire form. The strings alias s. It returns [ErrForeignEvent]
@@ -124,35 +167,46 @@ func ParseEvent(s string) (Event, error) {
 		return Event{}, fmt.Errorf("cannot parse event: header %q has not the form %s", clip(head), want)
 	}
 	var e Event
-	var err1, err2 error
+	var ok bool
 	switch kind {
-	case headMessages:
-		if len(f) != 4 || f[0] == "" || f[3] == "" || !hasBody {
-			return bad("m1 <epoch> <seq> <total> <batch>, then messages")
+	case headMessages, headRecall:
+		if len(f) != 6 || slices.Contains(f, "") || !hasBody || f[5] == noName {
+			return bad(kind + " <epoch> <seq> <total> <rev> <prev> <tip>, then messages")
 		}
-		e.Kind, e.Epoch, e.Batch = EventMessages, f[0], f[3]
-		e.Seq, err1 = strconv.ParseUint(f[1], 10, 64)
-		e.Total, err2 = strconv.ParseUint(f[2], 10, 64)
-		e.Messages = strings.Split(body, "\n")
-	case headRecall:
-		if len(f) != 3 || f[0] == "" || hasBody {
-			return bad("r1 <epoch> <seq> <total>")
+		e = Event{Kind: EventMessages, Epoch: f[0], Prev: f[4], Tip: f[5], Messages: strings.Split(body, "\n")}
+		if e.Prev == noName {
+			e.Prev = ""
 		}
-		e.Kind, e.Epoch = EventRecall, f[0]
-		e.Seq, err1 = strconv.ParseUint(f[1], 10, 64)
-		e.Total, err2 = strconv.ParseUint(f[2], 10, 64)
+		ok = parseNumbers(f[1:4], &e.Seq, &e.Total, &e.Rev) && e.Seq > 0
+		if kind == headRecall {
+			e.Kind = EventRecall
+			ok = ok && len(e.Messages) == 1
+		} else {
+			ok = ok && e.Rev > 0
+		}
 	case headCounters:
 		if len(f) != 2 || hasBody {
 			return bad("c1 <online> <likes>")
 		}
 		e.Kind = EventCounters
-		e.Counters.Online, err1 = strconv.ParseUint(f[0], 10, 64)
-		e.Counters.Likes, err2 = strconv.ParseUint(f[1], 10, 64)
+		ok = parseNumbers(f, &e.Counters.Online, &e.Counters.Likes)
 	default:
 		return e, ErrForeignEvent
 	}
-	if errors.Join(err1, err2) != nil || e.Seq == 0 && e.Kind != EventCounters {
+	if !ok {
 		return Event{}, fmt.Errorf("cannot parse event: header %q: its figures must be whole numbers, a sequence number at least 1", clip(head))
 	}
 	return e, nil
+}
+
+// parseNumbers reads one number from each field.
+func parseNumbers(fields []string, into ...*uint64) bool {
+	for i, field := range fields {
+		n, err := strconv.ParseUint(field, 10, 64)
+		if err != nil {
+			return false
+		}
+		*into[i] = n
+	}
+	return true
 }

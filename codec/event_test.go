@@ -12,7 +12,7 @@ import (
 
 // sameEvent compares two events.
 func sameEvent(a, b codec.Event) bool {
-	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Seq == b.Seq && a.Total == b.Total && a.Batch == b.Batch && a.Counters == b.Counters && slices.Equal(a.Messages, b.Messages)
+	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Seq == b.Seq && a.Total == b.Total && a.Rev == b.Rev && a.Prev == b.Prev && a.Tip == b.Tip && a.Counters == b.Counters && slices.Equal(a.Messages, b.Messages)
 }
 
 func TestEvent_RoundTrip(t *testing.T) {
@@ -27,17 +27,18 @@ func TestEvent_RoundTrip(t *testing.T) {
 			t.Errorf("ParseEvent(%q) = %+v, %v; want %+v", wire, back, err, e)
 		}
 	}
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "1a2b", Seq: 7, Total: 9, Batch: "n.12", Messages: []string{`{"a":1}`, `{"b":"弹幕"}`, `{}`}},
-		"m1 1a2b 7 9 n.12\n{\"a\":1}\n{\"b\":\"弹幕\"}\n{}")
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1, Total: 1, Batch: "n.1", Messages: []string{`{}`}}, "m1 e 1 1 n.1\n{}")
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1<<64 - 1, Total: 1<<64 - 1, Batch: "n.1", Messages: []string{`{}`}},
-		"m1 e 18446744073709551615 18446744073709551615 n.1\n{}")
-	f(codec.Event{Kind: codec.EventRecall, Epoch: "e", Seq: 7, Total: 0}, "r1 e 7 0")
+	f(codec.Event{Kind: codec.EventMessages, Epoch: "1a2b", Seq: 7, Total: 9, Rev: 3, Prev: "m.2", Tip: "n.12", Messages: []string{`{"a":1}`, `{"b":"弹幕"}`, `{}`}},
+		"m2 1a2b 7 9 3 m.2 n.12\n{\"a\":1}\n{\"b\":\"弹幕\"}\n{}")
+	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1, Total: 1, Rev: 1, Tip: "n.1", Messages: []string{`{}`}}, "m2 e 1 1 1 - n.1\n{}")
+	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1<<64 - 1, Total: 1<<64 - 1, Rev: 1<<64 - 1, Prev: "n.0", Tip: "n.1", Messages: []string{`{}`}},
+		"m2 e 18446744073709551615 18446744073709551615 18446744073709551615 n.0 n.1\n{}")
+	f(codec.Event{Kind: codec.EventRecall, Epoch: "e", Seq: 7, Total: 0, Rev: 2, Prev: "n.1", Tip: "x", Messages: []string{`{"a":1}`}}, "r2 e 7 0 2 n.1 x\n{\"a\":1}")
+	f(codec.Event{Kind: codec.EventRecall, Epoch: "e", Seq: 7, Total: 9, Tip: "x", Messages: []string{`{}`}}, "r2 e 7 9 0 - x\n{}") // repeated
 	f(codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 12, Likes: 0}}, "c1 12 0")
 }
 
 func TestEvent_CarriesDrafts(t *testing.T) {
-	e := codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 3, Total: 4, Batch: "n.1"}
+	e := codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 3, Total: 4, Rev: 1, Tip: "n.1"}
 	for _, info := range []string{"line\nbreak\r\n", "two\u2028lines", `"quoted"`, ""} {
 		d := codec.NewDraft("1", "3", info, 5)
 		e.Messages = append(e.Messages, string(d.AppendJSON(nil, d.TS)))
@@ -65,44 +66,94 @@ func TestParseEvent_BadHeader(t *testing.T) {
 		}
 	}
 	const form, numbers = "has not the form", "must be whole numbers, a sequence number at least 1"
-	f("m1", form)
-	f("m1 e 1\n{}", form)
-	f("m1 e 1 1\n{}", form) // no batch
-	f("m1 e 1 1 \n{}", form)
-	f("m1 e 1 1 n.1 1\n{}", form)
-	f("m1  1 1 n.1\n{}", form) // no epoch
-	f("m1 e 1 1 n.1", form)    // no messages
-	f("r1 e 1 1\n", form)
-	f("r1 e 1 1\n{}", form) // a recall has none
-	f("r1 e 1 1 n.1", form)
+	f("m2", form)
+	f("m2 e 1 1 1 -\n{}", form) // no tip
+	f("m2 e 1 1 1 - \n{}", form)
+	f("m2 e 1 1 1 - -\n{}", form)
+	f("m2 e 1 1 1  n.1\n{}", form) // no prev
+	f("m2 e 1 1 1 - n.1 1\n{}", form)
+	f("m2  1 1 1 - n.1\n{}", form) // no epoch
+	f("m2 e  1 1 - n.1\n{}", form) // no number
+	f("m2 e 1 1 1 - n.1", form)    // no messages
+	f("m2 e 1 1 n.1\n{}", form)    // as m1 was
+	f("r2 e 1 1", form)            // as r1 was
+	f("r2 e 1 1 1 - x", form)      // no husk
+	f("r2 e 1 1 1 - -\n{}", form)
 	f("c1", form)
 	f("c1 1", form)
 	f("c1 1 2 3", form)
 	f("c1 1 2\n{}", form)
 	f("c1 1 x", numbers)
 	f("c1 -1 1", numbers)
-	f("m1 e  1 n.1\n{}", numbers)
-	f("m1 e x 1 n.1\n{}", numbers)
-	f("m1 e 1 x n.1\n{}", numbers)
-	f("m1 e -1 1 n.1\n{}", numbers)
-	f("m1 e 1.5 1 n.1\n{}", numbers)
-	f("m1 e 0 1 n.1\n{}", numbers)
-	f("m1 e 18446744073709551616 1 n.1\n{}", numbers)
-	f("r1 e 1 \xFF", numbers)
-	f("m1 e "+strings.Repeat("9", 1000)+" 1 n.1\n{}", numbers)
-	if _, err := codec.ParseEvent("m1 " + strings.Repeat("e", 100_000) + " 0 0 n.1\n{}"); err == nil || len(err.Error()) > 300 {
+	f("m2 e x 1 1 - n.1\n{}", numbers)
+	f("m2 e 1 x 1 - n.1\n{}", numbers)
+	f("m2 e 1 1 x - n.1\n{}", numbers)
+	f("m2 e -1 1 1 - n.1\n{}", numbers)
+	f("m2 e 1.5 1 1 - n.1\n{}", numbers)
+	f("m2 e 0 1 1 - n.1\n{}", numbers)
+	f("m2 e 1 1 0 - n.1\n{}", numbers) // a batch is a change
+	f("m2 e 18446744073709551616 1 1 - n.1\n{}", numbers)
+	f("m2 e 1 1 18446744073709551616 - n.1\n{}", numbers)
+	f("r2 e 0 1 1 - x\n{}", numbers)
+	f("r2 e 1 \xFF 1 - x\n{}", numbers)
+	f("r2 e 1 1 1 - x\n{}\n{}", numbers) // a recall has one husk
+	f("m2 e "+strings.Repeat("9", 1000)+" 1 1 - n.1\n{}", numbers)
+	if _, err := codec.ParseEvent("m2 " + strings.Repeat("e", 100_000) + " 0 0 1 - n.1\n{}"); err == nil || len(err.Error()) > 300 {
 		t.Errorf("a header of 100,000 bytes gives an error of %d bytes; want it cut", len(err.Error()))
 	}
 }
 
 func TestParseEvent_Foreign(t *testing.T) {
 	for _, s := range []string{
-		"", "\n", " ", "m", "m2 e 1 1\n{}", "M1 e 1 1\n{}", "r1x e 1 1", " m1 e 1 1\n{}",
+		"", "\n", " ", "m", "m1 e 1 1 n.1\n{}", "r1 e 1 1", "m3 e 1 1\n{}", "M2 e 1 1 1 - n\n{}", "r2x e 1 1 1 - n\n{}", " m2 e 1 1 1 - n\n{}",
 		`{"groupId":"1","userId":"3","info":"hello","ts":1648368380132}`,
 		`"{\"groupId\":\"1\",\"userId\":\"3\",\"info\":\"hello\",\"ts\":1648368380132}"`,
 	} {
 		if e, err := codec.ParseEvent(s); !errors.Is(err, codec.ErrForeignEvent) {
 			t.Errorf("ParseEvent(%q) = %+v, %v; want ErrForeignEvent", s, e, err)
 		}
+	}
+}
+
+func TestEvent_Follows(t *testing.T) {
+	at := codec.Position{Epoch: "2-e", Seq: 7, Total: 6, Rev: 3, Tip: "n.3"}
+	for _, c := range []struct {
+		name string
+		at   codec.Position
+		ev   codec.Event
+		want bool
+	}{
+		{"the next batch", at, codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 8, Rev: 4, Prev: "n.3", Tip: "m.1"}, true},
+		{"the next recall", at, codec.Event{Kind: codec.EventRecall, Epoch: "2-e", Seq: 2, Rev: 4, Prev: "n.3", Tip: "x"}, true},
+		{"the next count after another change", at, codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 8, Rev: 4, Prev: "m.3", Tip: "m.4"}, false},
+		{"one too far", at, codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 9, Rev: 5, Prev: "n.3", Tip: "m.1"}, false},
+		{"the same again", at, codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 7, Rev: 3, Prev: "n.2", Tip: "n.3"}, false},
+		{"another epoch", at, codec.Event{Kind: codec.EventMessages, Epoch: "3-e", Seq: 8, Rev: 4, Prev: "n.3", Tip: "m.1"}, false},
+		{"a recall repeated", at, codec.Event{Kind: codec.EventRecall, Epoch: "2-e", Seq: 2, Tip: "x"}, false},
+		{"the first of an epoch", codec.Position{Epoch: "3-e", Seq: 7}, codec.Event{Kind: codec.EventMessages, Epoch: "3-e", Seq: 8, Rev: 1, Tip: "m.1"}, true},
+		{"the first of a room", codec.Position{}, codec.Event{Kind: codec.EventMessages, Epoch: "1-e", Seq: 1, Rev: 1, Tip: "m.1"}, true},
+		{"the first of an epoch over an older history", codec.Position{}, codec.Event{Kind: codec.EventMessages, Epoch: "1-e", Seq: 5, Rev: 1, Tip: "m.1"}, false},
+		{"the second of a room", codec.Position{}, codec.Event{Kind: codec.EventMessages, Epoch: "1-e", Seq: 2, Rev: 2, Prev: "m.1", Tip: "m.2"}, false},
+	} {
+		if got := c.ev.Follows(c.at); got != c.want {
+			t.Errorf("%s: %+v follows %+v: %v; want %v", c.name, c.ev, c.at, got, c.want)
+		}
+	}
+}
+
+func TestEvent_After(t *testing.T) {
+	at := codec.Position{Epoch: "2-e", Seq: 7, Total: 6, Rev: 3, Tip: "n.3"}
+	batch := codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 8, Total: 8, Rev: 4, Prev: "n.3", Tip: "m.1", Messages: []string{"{}", "{}"}}
+	if got, want := batch.After(at), (codec.Position{Epoch: "2-e", Seq: 9, Total: 8, Rev: 4, Tip: "m.1"}); got != want || !got.Same(want) || got.Same(at) {
+		t.Errorf("After a batch = %+v; want %+v", got, want)
+	}
+	recall := codec.Event{Kind: codec.EventRecall, Epoch: "2-e", Seq: 2, Total: 6, Rev: 4, Prev: "n.3", Tip: "x", Messages: []string{"{}"}}
+	want := codec.Position{Epoch: "2-e", Seq: 7, Total: 6, Rev: 4, Tip: "x"}
+	if got := recall.After(at); got != want {
+		t.Errorf("After a recall = %+v; want %+v", got, want)
+	}
+	want.Total++ // That is no part of the place.
+	if !want.Same(recall.After(at)) {
+		t.Error("two positions are another place because of their totals")
 	}
 }

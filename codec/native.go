@@ -132,6 +132,16 @@ func AppendRecalledMessage(dst []byte, seq uint64) []byte {
 // cutStored cuts a stored message that [Draft.AppendJSON] made into the JSON of its
 // fields; x is without its braces. ok is false for any other form.
 func cutStored(s string) (user, info, x, ts string, ok bool) {
+	user, info, x, ts, ok = cutFields(s)
+	if ts, ended := strings.CutSuffix(ts, "}"); ok && ended {
+		return user, info, x, ts, true
+	}
+	return "", "", "", "", false
+}
+
+// cutFields is cutStored for a message whose end may be missing: ts is all that stands behind the name of
+// that field.
+func cutFields(s string) (user, info, x, ts string, ok bool) {
 	rest, ok1 := strings.CutPrefix(s, `{"groupId":`)
 	_, rest, ok2 := cutString(rest)
 	rest, ok3 := strings.CutPrefix(rest, `,"userId":`)
@@ -139,10 +149,10 @@ func cutStored(s string) (user, info, x, ts string, ok bool) {
 	rest, ok5 := strings.CutPrefix(rest, `,"info":`)
 	info, rest, ok6 := cutString(rest)
 	at := strings.LastIndex(rest, `,"ts":`)
-	if at < 0 || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || !strings.HasSuffix(rest, "}") {
+	if at < 0 || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return "", "", "", "", false
 	}
-	x, ts = rest[:at], rest[at+len(`,"ts":`):len(rest)-1]
+	x, ts = rest[:at], rest[at+len(`,"ts":`):]
 	if x != "" {
 		if !strings.HasPrefix(x, extraMark) || !strings.HasSuffix(x, "}") {
 			return "", "", "", "", false
@@ -206,9 +216,23 @@ func EpochText(epoch string, seq uint64) string {
 	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d}`, epoch, seq)
 }
 
-// RecalledText says that message seq was taken back by a user.
-func RecalledText(seq uint64, by string) string {
-	return `{"t":"recalled","seq":` + strconv.FormatUint(seq, 10) + `,"by":` + quote(by) + `}`
+// RecalledText says that the message with the [Husk] was taken back by its sender. seq is its number in
+// the reader's epoch, 0 where it has none there.
+func RecalledText(seq uint64, husk string) string {
+	return `{"t":"recalled",` + RecalledFields(seq, husk)[1:]
+}
+
+// RecalledFields is [RecalledText] without t, as it stands in a welcome.
+func RecalledFields(seq uint64, husk string) string {
+	user, id := `""`, `""`
+	if u, _, _, _, ok := cutStored(husk); ok {
+		user = u
+	}
+	if _, named, ok := SendKey(husk); ok {
+		id = named
+	}
+	return `{"seq":` + strconv.FormatUint(seq, 10) + `,"by":` + user + `,"user_id":` + user + `,"id":` + id +
+		`,"ts":` + strconv.FormatInt(Timestamp(husk), 10) + `}`
 }
 
 // CountersText says what a room counts.
@@ -257,7 +281,7 @@ type Welcome struct {
 	Total     uint64            `json:"total"`
 	Recovered bool              `json:"recovered"`
 	Messages  []json.RawMessage `json:"messages"`
-	Recalled  []uint64          `json:"recalled"`
+	Recalled  []json.RawMessage `json:"recalled"`
 	Heartbeat int64             `json:"heartbeat_ms"`
 	Limits    Limits            `json:"limits"`
 }
@@ -353,6 +377,8 @@ func (op *Op) CheckSend(maxBody int) error {
 	switch {
 	case op.ID == "" || len(op.ID) > MaxSendID:
 		return fmt.Errorf("id has %d bytes, 1 to %d are allowed", len(op.ID), MaxSendID)
+	case strings.HasPrefix(op.ID, OriginMark):
+		return fmt.Errorf("id %q begins with %s, which is reserved for nodes", clip(op.ID), OriginMark)
 	case len(op.Body) > maxBody:
 		return fmt.Errorf("body has %d bytes, at most %d are allowed", len(op.Body), maxBody)
 	case len(op.Kind) > MaxKind:

@@ -2,15 +2,18 @@ package codec
 
 import "strings"
 
-// SendKey is who sent a stored message and what they call it, as JSON strings; ok is false
-// where it has no name, see [Draft]. Of two messages they are the same if user and id are. It
-// allocates nothing.
+// OriginMark begins the ids that nodes give, see [Draft.SetOrigin]. Senders may not use it.
+const OriginMark = "~"
+
+// SendKey is who sent a stored message and the id that the sender or its node gave it, as JSON strings; ok is
+// false where it has none. Two messages are the same if user and id are. It takes a [Draft.Head] too,
+// and allocates nothing.
 func SendKey(stored string) (user, id string, ok bool) {
 	// What only native clients know ends before the ts, which comes last.
 	if ts := strings.LastIndexByte(stored, ','); ts < 1 || stored[ts-1] != '}' {
 		return "", "", false
 	}
-	user, _, x, _, ok := cutStored(stored)
+	user, _, x, _, ok := cutFields(stored)
 	if !ok {
 		return "", "", false
 	}

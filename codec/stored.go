@@ -1,11 +1,39 @@
 package codec
 
-// Stored is what became of a batch of drafts.
+import (
+	"strconv"
+	"strings"
+)
+
+// Batch is what one call takes to the store: drafts of one room, all or none.
+type Batch struct {
+	// ID is "<node>.<n>", where n counts up within the room, to 2^53 at most.
+	ID string
+	// Known is where the node knows the room to stand. A store that has not come as far has
+	// gone back, and begins a new epoch.
+	Known Position
+	// Try counts the times that the batch was given to the store before and no answer came. From 1
+	// on the store looks more closely whether it has the drafts.
+	Try int
+	// Drafts are the messages, oldest first.
+	Drafts []Draft
+}
+
+// Tip names the change that this try makes. A try that was lost with the store's newest data and a
+// later one that was stored again have two names: so no name stands in two histories that differ before it.
+func (b *Batch) Tip() string { return b.ID + "." + strconv.Itoa(b.Try) }
+
+// BatchOf is the id of the batch whose [Batch.Tip] it is, "" where it is a recall's.
+func BatchOf(tip string) string { return tip[:max(strings.LastIndexByte(tip, '.'), 0)] }
+
+// Stored is what became of a batch.
 type Stored struct {
-	// Position is the room's behind the batch.
-	Position
-	// Repeats are the drafts that were not stored, because their sender had published one
-	// with the same ID before. In the order of the drafts; nil where there are none.
+	// Event is what nodes are told of it: it has the drafts that were stored, in order, as
+	// Messages. Where there are none, its Epoch, Total and Rev are the room's and Seq is 0.
+	Event Event
+	// Repeats are the drafts that were not stored, because the room has them: their
+	// sender had published one with the same ID before, or an earlier try had got
+	// through. In the order of the drafts; nil where there are none.
 	Repeats []Repeat
 }
 
@@ -13,8 +41,9 @@ type Stored struct {
 type Repeat struct {
 	// Index is its place among the drafts.
 	Index int
-	// Seq and TS are those of the message that was stored. In rooms that are [Unnumbered]
-	// Seq is where the message stood then.
+	// Seq and TS are those of the message that was stored. Seq is a number of the epoch
+	// in Stored.Event, 0 where the message has none in it: its history is gone. In rooms that
+	// are [Unnumbered] Seq is where the message stood then.
 	Seq uint64
 	TS  int64
 }

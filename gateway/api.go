@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"barrage/codec"
 )
 
 // call is one API function: it gets who calls and its parameters.
@@ -179,13 +182,14 @@ func (s *Server) delMessage(ctx context.Context, user string, p *params) envelop
 	if age := time.Since(time.UnixMilli(ts)); age > s.cfg.RecallLimit {
 		return envelope{codeRefused, textTooOld, nil}
 	}
-	found, err := s.store.Recall(ctx, group, user, ts)
+	ev, err := s.store.Recall(ctx, group, user, ts)
 	switch {
+	case errors.Is(err, codec.ErrNoMessage):
+		return envelope{codeRefused, textNoMessage, nil}
 	case err != nil:
 		return s.unavailable("recall the message", err)
-	case !found:
-		return envelope{codeRefused, textNoMessage, nil}
 	}
+	s.recalled(group, ev)
 	return envelope{codeOK, textRecalled, nil}
 }
 

@@ -90,7 +90,7 @@ func TestHandshake_StoreAway(t *testing.T) {
 	}
 	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Required = true })
 	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
-	f("Newest", "cannot open the room now: its history cannot be read", nil)
+	f("Read", "cannot open the room now: its history cannot be read", nil)
 }
 
 func TestReady_SaysWhyNot(t *testing.T) {

@@ -130,7 +130,7 @@ func TestDrain_RefusesHandshakes(t *testing.T) {
 func TestDrain_HandshakesUnderWay(t *testing.T) {
 	s := newServer(t, nil)
 	var all sync.WaitGroup
-	goOn := storeOf(s).hold("Newest")
+	goOn := storeOf(s).hold("Read")
 	for i := range 100 {
 		w, err := dialWire(s, 0)
 		if err != nil {
@@ -143,7 +143,7 @@ func TestDrain_HandshakesUnderWay(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, func() error { return differ("handshakes under way", storeOf(s).called("Newest"), 100) })
+	eventually(t, func() error { return differ("handshakes under way", storeOf(s).called("Read"), 100) })
 	done := drain(t, s, patience)
 	goOn()
 	if err := <-done; err != nil {

@@ -172,9 +172,9 @@ func TestHandshake_RefusalsAreHTTPAnswers(t *testing.T) {
 	f(strings.Replace(good, "/u/", "/%00/", 1), 400, `userId "\x00" has control characters or is not UTF-8`)
 	f(strings.Replace(good, "/r/", "/"+strings.Repeat("r", 129)+"/", 1), 400, "groupId has 129 bytes, at most 128 are allowed")
 	f(strings.Replace(good, "/any", "/"+strings.Repeat("t", 513), 1), 400, "token has 513 bytes, at most 512 are allowed")
-	storeOf(s).fail(failure("Newest"), "Newest")
+	storeOf(s).fail(failure("Read"), "Read")
 	f(good, 503, "cannot open the room now: its history cannot be read")
-	storeOf(s).fail(nil, "Newest")
+	storeOf(s).fail(nil, "Read")
 	if err := c.upgrade(chatPath("r", "u")); err != nil { // the same connection, still in order
 		t.Errorf("a good handshake behind the bad ones: %v", err)
 	}

@@ -181,7 +181,7 @@ var errAway = errors.New("store is away")
 // failure is an error of a call that its caller cannot do without. A room whose history is
 // only out of reach opens all the same, for this node alone.
 func failure(call string) error {
-	if call == "Newest" {
+	if call == "Read" {
 		return fmt.Errorf("a key of the wrong type: %w", codec.ErrRefused)
 	}
 	return errAway
@@ -325,25 +325,25 @@ func (f *faultyStore) Before(ctx context.Context, id, user string, ts int64, cou
 	return f.Memory.Before(ctx, id, user, ts, count)
 }
 
-func (f *faultyStore) Recall(ctx context.Context, id, user string, ts int64) (bool, error) {
+func (f *faultyStore) Recall(ctx context.Context, id, user string, ts int64) (codec.Event, error) {
 	if err := f.enter(ctx, "Recall"); err != nil {
-		return false, err
+		return codec.Event{}, err
 	}
 	return f.Memory.Recall(ctx, id, user, ts)
 }
 
-func (f *faultyStore) Newest(ctx context.Context, id string, limit int) (codec.History, error) {
-	if err := f.enter(ctx, "Newest"); err != nil {
+func (f *faultyStore) Read(ctx context.Context, id string, known codec.Position, newest, most int) (codec.History, error) {
+	if err := f.enter(ctx, "Read"); err != nil {
 		return codec.History{}, err
 	}
-	return f.Memory.Newest(ctx, id, limit)
+	return f.Memory.Read(ctx, id, known, newest, most)
 }
 
-func (f *faultyStore) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Stored, error) {
+func (f *faultyStore) Publish(ctx context.Context, id string, b codec.Batch) (codec.Stored, error) {
 	if err := f.enter(ctx, "Publish"); err != nil {
 		return codec.Stored{}, err
 	}
-	return f.Memory.Publish(ctx, id, batch, drafts)
+	return f.Memory.Publish(ctx, id, b)
 }
 
 func (f *faultyStore) SubscribeUser(ctx context.Context, user string) error {
@@ -377,9 +377,9 @@ func (f *faultyStore) Since(ctx context.Context, id string, seq uint64, limit in
 	return f.Memory.Since(ctx, id, seq, limit)
 }
 
-func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, seq uint64, notBefore int64) error {
+func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, seq uint64, notBefore int64) (codec.Event, error) {
 	if err := f.enter(ctx, "RecallSeq"); err != nil {
-		return err
+		return codec.Event{}, err
 	}
 	return f.Memory.RecallSeq(ctx, id, user, seq, notBefore)
 }

@@ -152,7 +152,7 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	store.fail(errAway, "Rooms")
-	store.fail(failure("Newest"), "Newest")
+	store.fail(failure("Read"), "Read")
 
 	var all sync.WaitGroup
 	for n := range atOnce {

@@ -36,7 +36,7 @@ var published atomic.Uint64
 func publish(tb testing.TB, s *Server, id, info string, ts int64) {
 	tb.Helper()
 	batch := fmt.Sprint("test.", published.Add(1))
-	if _, err := s.store.Publish(tb.Context(), id, batch, []codec.Draft{codec.NewDraft(id, "u", info, ts)}); err != nil {
+	if _, err := s.store.Publish(tb.Context(), id, codec.Batch{ID: batch, Drafts: []codec.Draft{codec.NewDraft(id, "u", info, ts)}}); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -242,7 +242,7 @@ func TestLists_ClosingLetsGo(t *testing.T) {
 func TestLists_RefusedListLetsGo(t *testing.T) {
 	s := newListServer(t)
 	joinRooms(t, s, "u", "a", "b")
-	for _, broken := range []string{"SubscribeUser", "Rooms", "Newest"} {
+	for _, broken := range []string{"SubscribeUser", "Rooms", "Read"} {
 		storeOf(s).fail(failure(broken), broken)
 		_, err := connect(s, listPath("u"))
 		refused, ok := errors.AsType[*refusedError](err)

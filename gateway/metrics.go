@@ -53,7 +53,6 @@ func (m *metrics) registerRooms(s *Server) {
 	m.gauge("barrage_members", "Members of rooms now.", read(func(h room.Stats) float64 { return float64(h.Members) }))
 	m.gauge("barrage_slow_members", "Members whose socket takes no more now.", read(func(h room.Stats) float64 { return float64(h.Full) }))
 	m.gauge("barrage_log_bytes", "Bytes held by the rooms' logs now.", read(func(h room.Stats) float64 { return float64(h.LogBytes) }))
-	m.gauge("barrage_unconfirmed_messages", "Messages given up without knowing yet whether the store has them.", read(func(h room.Stats) float64 { return float64(h.Limbo) }))
 	m.gauge("barrage_waiting_messages", "Messages on their way to the store.", read(func(h room.Stats) float64 { return float64(h.Waiting) }))
 	for _, c := range []struct {
 		name, help, label, value string
@@ -66,6 +65,7 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "too_old", func(h room.Stats) uint64 { return h.RefusedOld }},
 		{"barrage_local_messages_total", "Messages that members of this node had while the store was away.", "", "", func(h room.Stats) uint64 { return h.Local }},
 		{"barrage_local_only_messages_total", "Those of them that never reached the store.", "", "", func(h room.Stats) uint64 { return h.LocalOnly }},
+		{"barrage_unconfirmed_messages_total", "Messages given up after the store was asked: it may have them or not.", "", "", func(h room.Stats) uint64 { return h.Unconfirmed }},
 		{"barrage_publish_retries_total", "Batches that were given to the store again.", "", "", func(h room.Stats) uint64 { return h.Retries }},
 		{"barrage_repeated_messages_total", "Messages that their sender sent again, answered and not stored again.", "", "", func(h room.Stats) uint64 { return h.Repeats }},
 		{"barrage_drifts_total", "Quiet rooms found to lack something, by asking the store.", "", "", func(h room.Stats) uint64 { return h.Drifts }},

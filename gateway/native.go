@@ -56,7 +56,7 @@ func (s *Server) nativeChat(w http.ResponseWriter, r *http.Request) {
 		var read codec.History
 		if rm.Lacks(since) {
 			// Without it the client is told that it could not be resumed.
-			if read, err = s.store.Since(ctx, id, since.Seq, room.MaxResume); err != nil {
+			if read, err = s.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1); err != nil {
 				s.log.Warn("cannot read what a client missed", "room", id, "err", err)
 			}
 		}
@@ -91,7 +91,7 @@ func callerOf(r *http.Request) (v visitor, bad *refusal) {
 }
 
 // readSince reads where a client that comes back has got.
-func readSince(r *http.Request) (since codec.Position, bad *refusal) {
+func readSince(r *http.Request) (since room.Since, bad *refusal) {
 	q := r.URL.Query()
 	text := q.Get("since")
 	if since.Epoch = strings.Clone(q.Get("epoch")); since.Epoch == "" && text == "" {
@@ -102,6 +102,11 @@ func readSince(r *http.Request) (since codec.Position, bad *refusal) {
 		return since, refuse(http.StatusBadRequest, "since %q beside epoch %q is not a sequence number", text, since.Epoch)
 	}
 	since.Seq = seq
+	if stamp := q.Get("ts"); stamp != "" {
+		if since.TS, err = strconv.ParseInt(stamp, 10, 64); err != nil || since.TS < 0 {
+			return since, refuse(http.StatusBadRequest, "ts %q beside since %q is not a time in Unix milliseconds", stamp, text)
+		}
+	}
 	return since, nil
 }
 
@@ -171,7 +176,7 @@ func suits(offer httphead.Option) bool {
 }
 
 // upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
-func (s *Server) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since codec.Position, read codec.History) *refusal {
+func (s *Server) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since room.Since, read codec.History) *refusal {
 	c := s.newSession(v)
 	c.room, c.flavour = rm, f
 	a := rm.EnterNative(&c.member, c, f, since, read)
@@ -184,10 +189,18 @@ func (s *Server) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 	for i, e := range a.Messages {
 		messages[i] = codec.AppendNativeMessage(nil, e.Seq, e.JSON)
 	}
+	recalled := make([]json.RawMessage, len(a.Recalled))
+	for i, ev := range a.Recalled {
+		seq := ev.Seq
+		if ev.Epoch != a.Epoch {
+			seq = 0
+		}
+		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0]))
+	}
 	welcome := codec.Welcome{
 		Room: rm.ID(), UserID: v.user, Node: s.hall.Node(),
 		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
-		Recovered: a.Recovered, Messages: messages, Recalled: append([]uint64{}, a.Recalled...),
+		Recovered: a.Recovered, Messages: messages, Recalled: recalled,
 		Heartbeat: s.cfg.Server.PingInterval.Milliseconds(),
 		Limits: codec.Limits{
 			MaxBodyBytes:  s.maxBody(),
@@ -237,17 +250,12 @@ func (s *session) refused(id, code, message string, retryMS int64) {
 	s.tell(codec.RefusedText(id, code, message, retryMS))
 }
 
-// answer tells authors what became of their messages, see room.Hooks.
-func (s *Server) answer(a room.Answer) {
-	switch from := a.From.(type) {
-	case *session:
-		if a.Code == "" {
-			from.tell(codec.AckText(a.ID, a.Seq, a.TS))
-		} else {
-			from.refused(a.ID, a.Code, answerTexts[a.Code], answerRetry)
-		}
-	case *waitingSend:
-		from.done <- a
+// Answered tells a native client what became of its message, see room.Author.
+func (s *session) Answered(a room.Answer) {
+	if a.Code == "" {
+		s.tell(codec.AckText(a.ID, a.Seq, a.TS))
+	} else {
+		s.refused(a.ID, a.Code, answerTexts[a.Code], answerRetry)
 	}
 }
 
@@ -328,11 +336,20 @@ func (q *recalls) do(ctx context.Context, r recall) {
 	}
 }
 
+// recalled takes a message out of the room on this node, before its sender is answered. Beside original nodes
+// only the event does: equal messages are several there.
+func (s *Server) recalled(id string, ev codec.Event) {
+	if ev.Epoch != "" {
+		s.hall.Recalled(id, ev)
+	}
+}
+
 // recallSeq takes message seq of user back; every member hears of it by the room's event.
 func (s *Server) recallSeq(ctx context.Context, id, user string, seq uint64) *refusal {
-	err := s.store.RecallSeq(ctx, id, user, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
+	ev, err := s.store.RecallSeq(ctx, id, user, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
 	switch {
 	case err == nil:
+		s.recalled(id, ev)
 		return nil
 	case errors.Is(err, codec.ErrNoMessage):
 		return refuse(http.StatusNotFound, "there is no message %d", seq)

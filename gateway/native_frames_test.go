@@ -45,11 +45,11 @@ func publishAll(tb testing.TB, s *Server, bodies ...string) codec.Position {
 	for _, body := range bodies {
 		drafts = append(drafts, codec.NewDraft("r", "u", body, time.Now().UnixMilli()))
 	}
-	stored, err := s.store.Publish(tb.Context(), "r", fmt.Sprint("test.", published.Add(1)), drafts)
+	stored, err := s.store.Publish(tb.Context(), "r", codec.Batch{ID: fmt.Sprint("test.", published.Add(1)), Drafts: drafts})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return stored.Position
+	return stored.Event.After(codec.Position{})
 }
 
 // publishMany puts n messages into room r.
@@ -265,7 +265,7 @@ func frameRecalled(t *testing.T) {
 	for _, n := range both {
 		n.want("batch")
 	}
-	for seq, by := range map[uint64]string{5: "u", 1: ""} {
+	for seq, by := range map[uint64]string{5: "u", 1: "u"} {
 		both[0].send(fmt.Sprintf(`{"t":"recall","seq":%d}`, seq))
 		for _, n := range both {
 			if f := n.want("recalled"); f.Seq != seq || f.By != by {

@@ -341,7 +341,7 @@ func refusedUnavailable(t *testing.T) {
 	}
 	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Required = true })
 	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
-	f("Newest", "cannot open the room now", nil)
+	f("Read", "cannot open the room now", nil)
 }
 
 // 429 is not sent yet, but has its shape.

@@ -58,7 +58,7 @@ func TestNative_Resume(t *testing.T) {
 	})
 	t.Run("some of them recalled", func(t *testing.T) {
 		for _, seq := range []uint64{1450, 1460} {
-			if err := s.store.RecallSeq(t.Context(), "r", "u", seq, 0); err != nil {
+			if _, err := s.store.RecallSeq(t.Context(), "r", "u", seq, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -66,12 +66,34 @@ func TestNative_Resume(t *testing.T) {
 		if got := w.seqs(t); !w.Recovered || len(got) != 98 || slices.Contains(got, 1450) || slices.Contains(got, 1460) {
 			t.Errorf("resumed with %d, recovered %v; want all but the recalled ones", got, w.Recovered)
 		}
-		if w := resume(t, s, at(epoch, 1470)); !w.Recovered || fmt.Sprint(w.Recalled) != "[1450 1460]" {
+		if w := resume(t, s, at(epoch, 1470)); !w.Recovered || fmt.Sprint(w.recalled()) != "[1450 1460]" {
 			t.Errorf("welcome = %+v; want it recovered, and what was taken back of what the client has", w)
 		}
-		// That the first one is not there any more could as well mean that the history was cut.
-		if w := resume(t, s, at(epoch, 1449)); w.Recovered {
-			t.Errorf("welcome = %+v; want it not recovered", w)
+		if w := resume(t, s, at(epoch, 1449)); !w.Recovered || len(w.Messages) != 49 {
+			t.Errorf("welcome with %d messages, recovered %v; want the 49 behind the recalled one, whose neighbour is there", len(w.Messages), w.Recovered)
+		}
+		// That the first ones are not there any more could as well mean that the history was cut.
+		if w := resume(t, s, at(epoch, 1450)); !w.Recovered {
+			t.Errorf("welcome = %+v; want it recovered: what comes next is there", w)
+		}
+	})
+	t.Run("the number means another message", func(t *testing.T) {
+		h, err := s.store.Since(t.Context(), "r", 1399, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ts := codec.Timestamp(h.Entries[0].JSON)
+		for wrong, recovered := range map[int64]bool{0: true, 1: false} {
+			if w := resume(t, s, fmt.Sprintf("%s&ts=%d", at(epoch, 1400), ts+wrong)); w.Recovered != recovered {
+				t.Errorf("timestamp off by %d: recovered %v; want %v", wrong, w.Recovered, recovered)
+			}
+			newest, err := s.store.Since(t.Context(), "r", 1499, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w := resume(t, s, fmt.Sprintf("%s&ts=%d", at(epoch, 1500), codec.Timestamp(newest.Entries[0].JSON)+wrong)); w.Recovered != recovered {
+				t.Errorf("timestamp of the newest off by %d: recovered %v; want %v", wrong, w.Recovered, recovered)
+			}
 		}
 	})
 	t.Run("a new room", func(t *testing.T) {

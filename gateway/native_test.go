@@ -24,6 +24,23 @@ type native struct {
 	resp *http.Response
 }
 
+// recalledV1 is what a welcome tells of one recall.
+type recalledV1 struct {
+	Seq    uint64 `json:"seq"`
+	By     string `json:"by"`
+	UserID string `json:"user_id"`
+	ID     string `json:"id"`
+	TS     int64  `json:"ts"`
+}
+
+// recalled are the numbers of the recalls in a welcome.
+func (f *frameV1) recalled() (seqs []uint64) {
+	for _, r := range f.Recalled {
+		seqs = append(seqs, r.Seq)
+	}
+	return seqs
+}
+
 // frameV1 is any frame from the server.
 type frameV1 struct {
 	T         string            `json:"t"`
@@ -36,7 +53,7 @@ type frameV1 struct {
 	Online    uint64            `json:"online"`
 	Likes     uint64            `json:"likes"`
 	Recovered bool              `json:"recovered"`
-	Recalled  []uint64          `json:"recalled"`
+	Recalled  []recalledV1      `json:"recalled"`
 	Messages  []json.RawMessage `json:"messages"`
 	Heartbeat int64             `json:"heartbeat_ms"`
 	Limits    codec.Limits      `json:"limits"`
@@ -209,7 +226,7 @@ func TestNative_ChatOfBothKinds(t *testing.T) {
 			}
 			old.say("hello")
 			first := n.want("batch")
-			if m := first.messages(t); first.Seq != 1 || len(m) != 1 || m[0].Body != "hello" || m[0].UserID != "old" || m[0].Kind != "chat" || m[0].ID != "" {
+			if m := first.messages(t); first.Seq != 1 || len(m) != 1 || m[0].Body != "hello" || m[0].UserID != "old" || m[0].Kind != "chat" || !strings.HasPrefix(m[0].ID, codec.OriginMark) {
 				t.Errorf("batch = %+v", first)
 			}
 			old.wantInfo("hello")

@@ -130,14 +130,14 @@ func TestRecheck_TriesAgain(t *testing.T) {
 func TestRecheck_HandshakeUnderWay(t *testing.T) {
 	s := newStrictServer(t, true)
 	s.recheck(t)
-	goOn := storeOf(s).hold("Newest") // the room is read behind the check
+	goOn := storeOf(s).hold("Read") // the room is read behind the check
 	defer goOn()
 	got := make(chan *wire, 1)
 	go func() { // ends with the handshake, which the test waits for
 		c, _ := connect(s, chatPath("r", "u"))
 		got <- c
 	}()
-	eventually(t, func() error { return differ("rooms that are read", storeOf(s).called("Newest"), 1) })
+	eventually(t, func() error { return differ("rooms that are read", storeOf(s).called("Read"), 1) })
 	s.setToken(t, "u", "new")
 	s.recheck(t)
 	goOn()

@@ -42,11 +42,11 @@ type Store interface {
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before reads the count messages just before the one of user at ts.
 	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
-	// Recall takes the message of user at ts back.
-	Recall(ctx context.Context, room, user string, ts int64) (found bool, err error)
+	// Since reads the messages numbered above seq, at most limit, oldest first.
+	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
 	// RecallSeq takes message seq back, if it is user's and not older than notBefore, in
 	// Unix ms. Else the error has codec.ErrNoMessage, ErrNotYours or ErrTooOld in its chain.
-	RecallSeq(ctx context.Context, room, user string, seq uint64, notBefore int64) error
+	RecallSeq(ctx context.Context, room, user string, seq uint64, notBefore int64) (codec.Event, error)
 	// Page reads at most limit messages in order: the oldest behind after, or the newest
 	// before before where that is not 0. Recalled ones are entries without JSON.
 	Page(ctx context.Context, room string, before, after uint64, limit int) (codec.History, error)
@@ -104,7 +104,7 @@ type Server struct {
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
 	s.lists, s.joins, s.recalls, s.rechecks = newLists(s), newJoins(s), newRecalls(s), newRechecks(s)
-	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), Answer: s.answer, OnChange: s.lists.roomChanged}, store, log)
+	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
 }

@@ -25,6 +25,9 @@ func (w *waitingSend) credential() codec.Credential {
 	return codec.Credential{UserID: w.user, Token: w.token}
 }
 
+// Answered ends the wait.
+func (w *waitingSend) Answered(a room.Answer) { w.done <- a }
+
 // codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
 const codeRevoked = "unauthenticated"
 

@@ -57,7 +57,7 @@ func TestRedis_IsNotWhatItMustBe(t *testing.T) {
 			})
 			h.wantState(t, c.want)
 			h.wantAway(t, 1, 0)
-			_, err := h.Publish(t.Context(), "r", "n.1", drafts("r", "u", 1))
+			_, err := h.put(t.Context(), "r", "n.1", drafts("r", "u", 1))
 			if err == nil || !strings.Contains(err.Error(), h.State().Error()) {
 				t.Errorf("Publish: error %v; want what State says", err)
 			}
@@ -131,8 +131,7 @@ func TestRedis_LimitedUser(t *testing.T) {
 		c.Addrs, c.Username, c.Password = []string{own.Addr}, "gate", "secret"
 	})
 	h.wantAll(t, "r")
-	ok, err := h.Recall(t.Context(), "r", "u", 1)
-	wantEqual(t, "Recall of what is not there", ok, err, false)
+	h.wantRecall(t, "r", "u", 1, false)
 	_, err = h.Report(t.Context(), "n", []codec.Report{{Room: "r", Online: 1}})
 	noError(t, err)
 

@@ -19,6 +19,7 @@ func testRepeat(s *harness) {
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	want := codec.Position{}
 	var events []codec.Event
+	published := make(map[string]codec.Event)
 	var all []string
 	times, clock := map[string]int64{}, int64(0)
 	publish := func(batch string, n int, again bool) {
@@ -37,16 +38,21 @@ func testRepeat(s *harness) {
 			want.Total += uint64(n)
 			all = append(all, texts(d)...)
 		}
-		pos, err := s.Publish(t.Context(), "r", batch, d)
+		got, err := s.put(t.Context(), "r", batch, d)
+		noError(t, err)
 		if want.Epoch == "" {
-			want.Epoch = pos.Epoch
+			want.Epoch = got.Event.Epoch
 		}
-		wantEqual(t, "Publish of "+batch, pos, err, codec.Stored{Position: want})
 		if !again {
-			events = append(events, codec.Event{
-				Kind: codec.EventMessages, Epoch: want.Epoch, Seq: want.Seq - uint64(n) + 1, Total: want.Total, Batch: batch, Messages: texts(d),
-			})
+			ev := codec.Event{
+				Kind: codec.EventMessages, Epoch: want.Epoch, Seq: want.Seq - uint64(n) + 1, Total: want.Total,
+				Rev: want.Rev + 1, Prev: want.Tip, Tip: batch + ".0", Messages: texts(d),
+			}
+			want.Rev, want.Tip = ev.Rev, ev.Tip
+			events = append(events, ev)
+			published[batch] = ev
 		}
+		wantEqual(t, "Publish of "+batch, got, err, codec.Stored{Event: published[batch]})
 	}
 	publish("n.1", 2, false)
 	publish("n.1", 2, true)
@@ -54,12 +60,8 @@ func testRepeat(s *harness) {
 	publish("n.2", 1, false)
 	publish("n.2", 1, true)
 	// Another node's batch between, whose number is the same.
-	old := want
 	publish("n.n.2", 3, false)
-	now := want
-	want = old
 	publish("n.2", 1, true)
-	want = now
 	publish("n.n.2", 3, true)
 	publish("n.22", 1, false) // begins like the one before
 	s.pass(redisx.BatchMemory - time.Second)
@@ -75,10 +77,10 @@ func testRepeat(s *harness) {
 	publish("n.3", 1, true)
 	// Everything has expired.
 	s.pass(historyTTL + 25*time.Hour)
-	pos, err := s.Publish(t.Context(), "r", "n.3", drafts("r", "u", 1))
+	last, err := s.put(t.Context(), "r", "n.3", drafts("r", "u", 1))
 	noError(t, err)
-	if pos.Epoch == want.Epoch || pos.Seq != 1 || pos.Total != 1 {
-		t.Errorf("Publish after everything expired = %+v; want a new epoch, seq 1, total 1", pos)
+	if ev := last.Event; ev.Epoch == want.Epoch || ev.Seq != 1 || ev.Total != 1 || ev.Rev != 1 || ev.Prev != "" {
+		t.Errorf("Publish after everything expired = %+v; want a new epoch, seq 1, total 1, rev 1", last)
 	}
 }
 
@@ -91,7 +93,7 @@ func testOvertaken(s *harness) {
 	late := func(batch, last string) {
 		t.Helper()
 		for _, id := range []string{"", "late"} {
-			_, err := s.Publish(t.Context(), "r", batch, sends("u", 2, id))
+			_, err := s.put(t.Context(), "r", batch, sends("u", 2, id))
 			want := "batch " + batch + " is older than the node's last one, " + last
 			if err == nil || !strings.Contains(err.Error(), `room "r"`) || !strings.Contains(err.Error(), want) {
 				t.Errorf("Publish of %s with id %q: error %v; want one that names the room and says %q", batch, id, err, want)
@@ -112,7 +114,7 @@ func testOvertaken(s *harness) {
 	s.wantMessages(stored...)
 
 	for _, batch := range []string{"n", "n.", "n.x", "n.-1", "n.1.5e3", ""} {
-		_, err := s.Publish(t.Context(), "r", batch, sends("u", 4, ""))
+		_, err := s.put(t.Context(), "r", batch, sends("u", 4, ""))
 		if err == nil || !strings.Contains(err.Error(), "is not <node>.<n>") {
 			t.Errorf("Publish of batch %q: error %v; want: is not <node>.<n>", batch, err)
 		}
@@ -178,7 +180,7 @@ func testCounters(s *harness) {
 	text := s.publish(t, "r", "u", 1, 2)
 	h := s.newest(t, "r", 50)
 	wantHistory(t, h, 2, 2, 1, text...)
-	wantEqual(t, "Report", s.report("a", 0, 0), nil, codec.Standing{Position: codec.Position{Epoch: h.Epoch, Seq: 2}, Counters: counters(0, 8)})
+	wantEqual(t, "Report", s.report("a", 0, 0), nil, codec.Standing{Position: codec.Position{Epoch: h.Epoch, Seq: 2, Rev: 1, Tip: h.Tip}, Counters: counters(0, 8)})
 
 	// Many rooms, in order; more than go into one call.
 	var reports []codec.Report

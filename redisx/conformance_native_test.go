@@ -23,14 +23,31 @@ func sends(user string, ts int64, ids ...string) []codec.Draft {
 	return d
 }
 
-// wantStored publishes a batch and compares what became of it; the epoch is any.
+// wantStored publishes a batch and compares what became of it: seq is the number of the newest
+// message behind it. The epoch, rev and ts are any.
 func (h *harness) wantStored(batch string, d []codec.Draft, seq uint64, repeats ...codec.Repeat) {
 	h.t.Helper()
-	got, err := h.Publish(h.t.Context(), "r", batch, d)
+	got, err := h.put(h.t.Context(), "r", batch, d)
 	noError(h.t, err)
-	want := codec.Stored{Position: codec.Position{Epoch: got.Epoch, Seq: seq, Total: seq}, Repeats: repeats}
-	if got.Epoch == "" || !reflect.DeepEqual(got, want) {
-		h.t.Errorf("Publish of %s = %+v; want %+v", batch, got, want)
+	ev := got.Event
+	want := codec.Event{Kind: codec.EventMessages, Epoch: ev.Epoch, Total: seq, Rev: ev.Rev, Prev: ev.Prev, Tip: ev.Tip}
+	if n := len(d) - len(repeats); n > 0 {
+		want.Seq, want.Tip = seq-uint64(n)+1, batch+".0"
+	} else {
+		want.Prev = ""
+	}
+	repeated := make(map[int]bool)
+	for _, r := range repeats {
+		repeated[r.Index] = true
+	}
+	for i := range d {
+		if k := len(want.Messages); !repeated[i] && k < len(ev.Messages) {
+			want.Messages = append(want.Messages, string(d[i].AppendJSON(nil, codec.Timestamp(ev.Messages[k]))))
+		}
+	}
+	if ev.Epoch == "" || ev.Rev == 0 || ev.Tip == "" || len(want.Messages) != len(d)-len(repeats) ||
+		!reflect.DeepEqual(got, codec.Stored{Event: want, Repeats: repeats}) {
+		h.t.Errorf("Publish of %s = %+v; want %+v, repeats %+v", batch, got, want, repeats)
 	}
 }
 
@@ -76,12 +93,13 @@ func testOnce(s *harness) {
 		}
 	}
 	// Another room's IDs are others too, and so is what only together looks the same.
-	got, err := s.Publish(t.Context(), "q", "n.1", sends("u", 1, "a"))
+	got, err := s.put(t.Context(), "q", "n.1", sends("u", 1, "a"))
 	noError(t, err)
 	wantEqual(t, "Repeats in another room", len(got.Repeats), nil, 0)
 	s.wantStored("n.6", sends("u\x00c", 1, "d"), 8)
 	// A recalled message stays sent.
-	noError(t, s.RecallSeq(t.Context(), "r", "u", 1, 0))
+	_, err = s.RecallSeq(t.Context(), "r", "u", 1, 0)
+	noError(t, err)
 	s.wantStored("n.7", sends("u", 900, "a"), 8, codec.Repeat{Index: 0, Seq: 1, TS: 100})
 }
 
@@ -143,7 +161,8 @@ func testPage(s *harness) {
 		all = append(all, s.publish(t, "r", "u", ts+1)...)
 	}
 	for _, seq := range []uint64{first, 20, 21, last} {
-		noError(t, s.RecallSeq(t.Context(), "r", "u", seq, 0))
+		_, err := s.RecallSeq(t.Context(), "r", "u", seq, 0)
+		noError(t, err)
 		all[seq] = ""
 	}
 	f := func(before, after uint64, limit int, from, to uint64) {
@@ -191,8 +210,9 @@ func testRecallSeq(s *harness) {
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	recall := func(user string, seq uint64, notBefore int64, want error) {
 		t.Helper()
-		if err := s.RecallSeq(t.Context(), "r", user, seq, notBefore); !errors.Is(err, want) || want == nil && err != nil {
-			t.Errorf("RecallSeq(%s, %d, %d) = %v; want %v", user, seq, notBefore, err, want)
+		ev, err := s.RecallSeq(t.Context(), "r", user, seq, notBefore)
+		if !errors.Is(err, want) || want == nil && (err != nil || ev.Kind != codec.EventRecall || ev.Seq != seq) {
+			t.Errorf("RecallSeq(%s, %d, %d) = %+v, %v; want %v", user, seq, notBefore, ev, err, want)
 		}
 	}
 	recall("u", 1, 0, codec.ErrNoMessage)
@@ -208,8 +228,8 @@ func testRecallSeq(s *harness) {
 	recall("u", 2, 21, codec.ErrTooOld)
 	recall("v", 2, 21, codec.ErrNotYours)
 	recall("u", 2, 20, nil)
-	recall("u", 2, 20, codec.ErrNoMessage)
-	recall("v", 2, 20, codec.ErrNoMessage)
+	recall("u", 2, 21, nil) // Repeating it is no error, and never too late.
+	recall("v", 2, 20, codec.ErrNotYours)
 	recall("v", 3, 31, codec.ErrTooOld)
 	recall("v", 3, 30, nil)
 	h := s.newest(t, "r", 50)
@@ -220,8 +240,9 @@ func testRecallSeq(s *harness) {
 	s.wantEvents(t, "r",
 		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 1, Total: 2, Messages: all},
 		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 3, Total: 3, Messages: []string{string(mine[0].AppendJSON(nil, 30))}},
-		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3},
-		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 3, Total: 3},
+		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
+		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
+		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 3, Total: 3, Messages: husks(string(mine[0].AppendJSON(nil, 30)))},
 	)
 	// What was pushed out of the history cannot be taken back.
 	for ts := range int64(historyMessages) {
@@ -238,16 +259,20 @@ func TestInterop_Once(t *testing.T) {
 	d := codec.NewDraft("r", "u", "hi", 10)
 	d.ID = "a"
 	for i, want := range []int{0, 1, 1} {
-		got, err := s.Publish(t.Context(), "r", fmt.Sprintf("n.%d", i), []codec.Draft{d})
+		got, err := s.put(t.Context(), "r", fmt.Sprintf("n.%d", i), []codec.Draft{d})
 		noError(t, err)
 		wantEqual(t, "Repeats", len(got.Repeats), nil, want)
-		wantEqual(t, "Position", got.Position, nil, codec.Position{Epoch: codec.Unnumbered, Seq: 1, Total: 1})
+		ev := codec.Event{Kind: codec.EventMessages, Epoch: codec.Unnumbered, Total: 1}
+		if want == 0 {
+			ev.Seq, ev.Messages = 1, texts([]codec.Draft{d})
+		}
+		wantEqual(t, "Event", got.Event, nil, ev)
 	}
 	o.wantHeard("r", string(d.AppendJSON(nil, 10)))
 	wantEqual(t, "history of the original node", len(o.history("r")), nil, 1)
 	h, err := s.Page(t.Context(), "r", 0, 0, 10)
 	wantEqual(t, "Page", h.Entries, err, []codec.Entry{{Seq: 1, JSON: string(d.AppendJSON(nil, 10))}})
-	if err := s.RecallSeq(t.Context(), "r", "u", 1, 0); !errors.Is(err, codec.ErrNoMessage) {
+	if _, err := s.RecallSeq(t.Context(), "r", "u", 1, 0); !errors.Is(err, codec.ErrNoMessage) {
 		t.Errorf("RecallSeq beside an original node = %v; want %v", err, codec.ErrNoMessage)
 	}
 	wantEqual(t, "history after that", len(o.history("r")), nil, 1)
@@ -257,16 +282,11 @@ func TestInterop_Once(t *testing.T) {
 func TestRedis_OnceOverNodes(t *testing.T) {
 	s, raw := newPair(t)
 	other := newNode(t, server.Addr, raw)
+	raw.early(t)
 	s.wantStored("n.1", sends("u", 100, "a"), 1)
 	other.wantStored("m.1", sends("u", 200, "a"), 1, codec.Repeat{Index: 0, Seq: 1, TS: 100})
-	{
-		key := raw.strings("KEYS", "gmi:r:*")[0]
-		var bucket int
-		_, err := fmt.Sscan(after(key, "gmi:r:"), &bucket)
-		noError(t, err)
-		raw.do("RENAME", key, fmt.Sprint("gmi:r:", bucket-1))
-		other.wantStored("m.2", sends("u", 200, "a"), 1, codec.Repeat{Index: 0, Seq: 1, TS: 100})
-	}
+	raw.shift("gmi:", "ib", -1)
+	other.wantStored("m.2", sends("u", 200, "a"), 1, codec.Repeat{Index: 0, Seq: 1, TS: 100})
 	if life := raw.int("PTTL", raw.strings("KEYS", "gmi:r:*")[0]); life < 230_000 || life > 240_000 {
 		t.Errorf("a set of ids lives for %d ms; want 240000", life)
 	}

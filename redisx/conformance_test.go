@@ -47,6 +47,12 @@ var conformance = map[string]func(s *harness){
 	"SubscriptionsFlap":    testSubscriptionsFlap,
 	"NothingAfterUnwanted": testNothingAfterUnwanted,
 	"Stats":                testStats,
+	"Chain":                testChain,
+	"MovedTS":              testMovedTS,
+	"Read":                 testRead,
+	"RecallLog":            testRecallLog,
+	"NewEpoch":             testNewEpoch,
+	"Tried":                testTried,
 }
 
 func TestMemory_Conformance(t *testing.T) { testConformance(t, newMemory) }
@@ -67,6 +73,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 	for _, name := range []string{
 		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "Batches", "Trim", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
+		"Chain", "MovedTS", "RecallLog", "NewEpoch",
 	} {
 		t.Run(name, func(t *testing.T) {
 			empty()
@@ -248,7 +255,7 @@ func testEmptyRoom(s *harness) {
 			t.Errorf("history of an empty room = %+v; want none", h)
 		}
 	}
-	h, err := s.Newest(t.Context(), "r", 50)
+	h, err := s.Read(t.Context(), "r", codec.Position{}, 50, 50)
 	zero(h, err)
 	h, err = s.Since(t.Context(), "r", 0, 50)
 	zero(h, err)
@@ -256,8 +263,7 @@ func testEmptyRoom(s *harness) {
 	wantEqual(t, "Range", len(msgs), err, 0)
 	_, found, err := s.Before(t.Context(), "r", "u", 1, 10)
 	wantEqual(t, "Before", found, err, false)
-	found, err = s.Recall(t.Context(), "r", "u", 1)
-	wantEqual(t, "Recall", found, err, false)
+	s.wantRecall(t, "r", "u", 1, false)
 }
 
 func testBatches(s *harness) {
@@ -366,6 +372,5 @@ func testUniqueTS(s *harness) {
 		t.Errorf("ts in another room = %v; want %v", got, at)
 	}
 	// What was moved is found by its new ts.
-	found, err := s.Recall(t.Context(), "r", "u", at+7)
-	wantEqual(t, "Recall", found, err, true)
+	s.wantRecall(t, "r", "u", at+7, true)
 }

@@ -6,19 +6,24 @@
 // for many. Redis must be version 7.0 or newer: the scripts read its clock before they
 // write, which older ones refuse.
 //
-// Keys (contract section 5; gmm, gmu, gmi, gmo, uq and mr are ours):
+// Keys (contract section 5; gmm, gmu, gmi, gmr, gmo, uq and mr are ours):
 //
 //	login:{user}         string  token, 24 h
 //	ugs:{user}           set     rooms the user joined
 //	gml:{room}           list    messages as JSON, oldest first, HistoryTTL
-//	gmm:{room}           hash    e epoch, s newest sequence number, b base of the
-//	                             total, r number of the newest recalled message,
-//	                             l likes; HistoryTTL + 24 h
+//	gmm:{room}           hash    e epoch, s newest sequence number, b base of the total,
+//	                             v rev and t tip: number and name of the epoch's newest change,
+//	                             o sequence number at the epoch's begin,
+//	                             r number of the newest recalled message, l likes,
+//	                             ub and ib newest bucket of gmu and of gmi that was written,
+//	                             "-" where they must be restored; HistoryTTL + 24 h
 //	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute;
-//	                             0xff node -> number of the newest batch that the node
-//	                             published in it, epoch, s and total behind it; 90 s
-//	gmi:{room}:{bucket}  hash    user, NUL, a message's ID -> its number and ts, of the
-//	                             messages with an ID of these two minutes; 4 min
+//	                             0xff node -> what publish.lua answered to the node's newest
+//	                             batch; 0xfe -> mark, see below; 90 s
+//	gmi:{room}:{bucket}  hash    user, NUL, a message's ID -> epoch, number and ts of the
+//	                             messages with an ID of these two minutes; 0xfe -> mark; 4 min
+//	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
+//	                             HistoryTTL + 24 h after the last one
 //	gmo:{room}           hash    node -> its members online, Unix s of that report;
 //	                             ReportLife
 //	mq:{room}            channel events of the room, see codec.Event
@@ -28,9 +33,28 @@
 //	mr:{room}            channel recalls and counters beside original nodes, see interop.go
 //
 // Invariant: the entry at list index -k has the sequence number s-k+1. So nothing is
-// ever removed from the middle of a list: recall puts a tombstone in its place, and who
+// ever removed from the middle of a list: recall puts a tombstone in its place, and code that
 // counts messages must step over it. Where r <= s - length of the list, as in nearly all
 // rooms, there is none.
+//
+// # Going back and losses
+//
+// A Redis can go back: a replica that lagged becomes the master, or a dump is restored. The
+// numbers then repeat. So every change of a room, a stored batch or a recall, has a number
+// (rev) and a name (tip). Nodes send the position they know with publish, read and report.
+// The scripts compare it with the meta first, see stand in lua/lib_room.lua. Where the node
+// knows more, they begin a new epoch. The history that is left keeps its numbers, and o tells
+// how far it goes. An epoch's name begins with a generation, which only grows, so a node that
+// is late cannot begin another one. See epoch.go.
+//
+// Redis can also lose single keys. A list without its meta gets a new count and a new
+// epoch. A mark in each set of last ts or of ids, and ub and ib in the meta, show publish.lua
+// that a set is missing, or lies in the future because the clock of Redis went back. It
+// restores the set from the history and the log of recalls. It also looks there for the
+// drafts of a batch that was tried before, where it does not have the first answer. A room
+// that loses its list and another key at once may store a message again.
+//
+// # Words from Redis
 //
 // Redis tells each node when a token or a set of rooms has changed that the node has read
 // (CLIENT TRACKING OPTIN). Until then the node goes by what it has read, without a call; no

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -115,6 +116,7 @@ func eventually(t *testing.T, what string, ok func() (bool, string)) {
 type rawClient struct {
 	t      testing.TB
 	client rueidis.Client
+	passed time.Duration // by pass
 }
 
 func newRaw(tb testing.TB, addr string) *rawClient {
@@ -126,7 +128,7 @@ func newRaw(tb testing.TB, addr string) *rawClient {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(client.Close)
-	return &rawClient{tb, client}
+	return &rawClient{t: tb, client: client}
 }
 
 // do runs a command that must not fail.
@@ -186,7 +188,8 @@ func (r *rawClient) subscribe(channel string) <-chan string {
 	return payloads
 }
 
-// pass takes d off the life of every key.
+// pass takes d off the life of every key, and lets the sets of last ts and of ids be as much
+// older.
 func (r *rawClient) pass(d time.Duration) {
 	r.t.Helper()
 	for _, key := range r.strings("KEYS", "*") {
@@ -197,6 +200,47 @@ func (r *rawClient) pass(d time.Duration) {
 		// Redis deletes a key whose life is not positive.
 		r.do("PEXPIRE", key, strconv.FormatInt(life-d.Milliseconds(), 10))
 	}
+	before := r.passed
+	r.passed += d
+	for _, set := range []struct {
+		prefix, written string
+		bucket          time.Duration
+	}{{"gmu:", "ub", redisx.BatchMemory}, {"gmi:", "ib", redisx.OnceFor}} {
+		if by := int64(r.passed/set.bucket - before/set.bucket); by > 0 {
+			r.shift(set.prefix, set.written, -by)
+		}
+	}
+}
+
+// shift gives all sets with a prefix other buckets, and the metas the field that says which.
+func (r *rawClient) shift(prefix, written string, by int64) {
+	r.t.Helper()
+	names := make(map[string]string)
+	for _, key := range r.strings("KEYS", prefix+"*") {
+		at := strings.LastIndexByte(key, ':') + 1
+		bucket, err := strconv.ParseInt(key[at:], 10, 64)
+		noError(r.t, err)
+		r.do("RENAME", key, "shifted:"+key)
+		names["shifted:"+key] = key[:at] + strconv.FormatInt(bucket+by, 10)
+	}
+	for from, to := range names {
+		r.do("RENAME", from, to)
+	}
+	for _, meta := range r.strings("KEYS", "gmm:*") {
+		if _, err := strconv.Atoi(r.strings("HMGET", meta, written)[0]); err == nil {
+			r.do("HINCRBY", meta, written, strconv.FormatInt(by, 10))
+		}
+	}
+}
+
+// early waits until the buckets of the present will last for some seconds more.
+func (r *rawClient) early(t *testing.T) {
+	t.Helper()
+	eventually(t, "a bucket has begun", func() (bool, string) {
+		seconds, err := strconv.ParseInt(r.strings("TIME")[0], 10, 64)
+		noError(t, err)
+		return seconds%int64(redisx.BatchMemory/time.Second) < 27, fmt.Sprint(seconds)
+	})
 }
 
 // recorder is a Handler that keeps what it hears and checks what a Handler may rely on.
@@ -320,8 +364,8 @@ func (r *recorder) events(room string) []codec.Event {
 	return slices.Clone(r.rooms[room])
 }
 
-// wantEvents waits until room has had as many events as wanted and compares them; a
-// batch only where one is wanted.
+// wantEvents waits until room has had as many events as wanted and compares them; Rev, Prev
+// and Tip only where a Tip is wanted.
 func (r *recorder) wantEvents(t *testing.T, room string, want ...codec.Event) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("room %q has had %d events", room, len(want)), func() (bool, string) {
@@ -330,8 +374,8 @@ func (r *recorder) wantEvents(t *testing.T, room string, want ...codec.Event) {
 	})
 	got := r.events(room)
 	for i := range min(len(got), len(want)) {
-		if want[i].Batch == "" {
-			got[i].Batch = ""
+		if want[i].Tip == "" {
+			got[i].Rev, got[i].Prev, got[i].Tip = 0, "", ""
 		}
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -404,8 +448,26 @@ func texts(drafts []codec.Draft) []string {
 
 // send is Publish as a node of its own: others may send to the room at the same time.
 func (h *harness) send(ctx context.Context, room string, d []codec.Draft) error {
-	_, err := h.Publish(ctx, room, fmt.Sprintf("%p-%d.1", h, h.batches.Add(1)), d)
+	_, err := h.put(ctx, room, fmt.Sprintf("%p-%d.1", h, h.batches.Add(1)), d)
 	return err
+}
+
+// put is Publish of a batch by a node that knows nothing.
+func (h *harness) put(ctx context.Context, room, batch string, d []codec.Draft) (codec.Stored, error) {
+	return h.Publish(ctx, room, codec.Batch{ID: batch, Drafts: d})
+}
+
+// husks are what is left of messages that were recalled.
+func husks(texts ...string) []string {
+	var all []string
+	for _, text := range texts {
+		husk, ok := codec.Husk(text)
+		if !ok {
+			panic("no message of ours: " + text)
+		}
+		all = append(all, husk)
+	}
+	return all
 }
 
 // publish sends messages of user to room at the given times and returns their texts.
@@ -416,10 +478,18 @@ func (h *harness) publish(t *testing.T, room, user string, times ...int64) []str
 	return texts(d)
 }
 
-// newest is Newest that must not fail.
+// newest is what Read gives a node that knows nothing, without the tombstones between.
 func (h *harness) newest(t *testing.T, room string, limit int) codec.History {
 	t.Helper()
-	history, err := h.Newest(t.Context(), room, limit)
+	history := h.read(t, room, codec.Position{}, limit, limit)
+	history.Entries = slices.DeleteFunc(history.Entries, func(e codec.Entry) bool { return e.JSON == "" })
+	return history
+}
+
+// read is Read that must not fail.
+func (h *harness) read(t *testing.T, room string, known codec.Position, newest, most int) codec.History {
+	t.Helper()
+	history, err := h.Read(t.Context(), room, known, newest, most)
 	noError(t, err)
 	return history
 }

@@ -73,7 +73,7 @@ func TestInbox_LeavesOutUnwanted(t *testing.T) {
 }
 
 func message(channel string, seq uint64) rueidis.PubSubMessage {
-	return rueidis.PubSubMessage{Channel: channel, Message: fmt.Sprintf("r1 e %d %d", seq, seq)}
+	return rueidis.PubSubMessage{Channel: channel, Message: fmt.Sprintf("r2 e %d %d %d - n\n{}", seq, seq, seq)}
 }
 
 // collector keeps what it hears, in words.

@@ -10,35 +10,6 @@ import (
 // This file is what a store does for original FastIM nodes beside it
 // (Config.FastIMInterop, contract section 5).
 
-// fastIMScripts are for rooms in the original's form: the list holds nothing but messages
-// as JSON string literals, and the channel carries nothing else, one each. A message's
-// number is its place in the list, and changes when older ones go.
-var fastIMScripts = newRoomScripts(roomForm{
-	tail: `}"`,
-	counted: forgetCount + `
-for i=1,n do redis.call('PUBLISH',ARGV[5],msgs[i]) end
-local e,s='` + codec.Unnumbered + `',redis.call('LLEN',list)
-local total=s
-`,
-	look: `
-local list,meta=KEYS[1],KEYS[2]
-local gone='` + tombstone + `'
-local len=redis.call('LLEN',list)
-local e,s,b,r='` + codec.Unnumbered + `',len,0,0
-`,
-	takeOut: `
-local text=redis.call('LINDEX',list,-d)
-redis.call('LREM',list,-1,text)
-redis.call('PUBLISH',ARGV[8],text)` + forgetCount + `
-return 1`,
-	stands: `'` + codec.Unnumbered + `',redis.call('LLEN',KEYS[3])`,
-})
-
-// forgetCount throws the count from an earlier time away, with the tombstones that were
-// made for its sake.
-const forgetCount = `
-if redis.call('HDEL',meta,'e','s','b','r')>0 then redis.call('LREM',list,0,'` + tombstone + `') end`
-
 // scripts are those for the form of the rooms.
 func (r *Redis) scripts() *roomScripts {
 	if r.keys.fastIM {

@@ -2,6 +2,7 @@ package redisx_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -144,16 +145,15 @@ func TestInterop_BothDirections(t *testing.T) {
 	for i := range int64(5) {
 		at := 10 * (i + 1)
 		d := []codec.Draft{codec.NewDraft("r", "b", odd, at), codec.NewDraft("r", "c", "two", at)}
-		pos, err := s.Publish(t.Context(), "r", fmt.Sprintf("n.%d", i), d)
+		got, err := s.put(t.Context(), "r", fmt.Sprintf("n.%d", i), d)
 		noError(t, err)
 		all = append(all, texts(d)...)
 		all = append(all, o.send("o", `said "hi"`, at))
 		n := uint64(len(all))
-		if want := (codec.Position{Epoch: codec.Unnumbered, Seq: n - 1, Total: n - 1}); pos.Position != want {
-			t.Errorf("Publish = %+v; want %+v", pos, want)
-		}
-		again, err := s.Publish(t.Context(), "r", fmt.Sprintf("n.%d", i), d)
-		wantEqual(t, "Publish again", again, err, pos)
+		want := codec.Event{Kind: codec.EventMessages, Epoch: codec.Unnumbered, Seq: n - 2, Total: n - 1, Messages: texts(d)}
+		wantEqual(t, "Publish", got, err, codec.Stored{Event: want})
+		again, err := s.put(t.Context(), "r", fmt.Sprintf("n.%d", i), d)
+		wantEqual(t, "Publish again", again, err, got)
 	}
 	o.wantHeard("r", all...)
 	s.wantEvents(t, "r", unnumbered(codec.EventMessages, all...)...)
@@ -174,7 +174,7 @@ func TestInterop_BothDirections(t *testing.T) {
 func TestInterop_NoMessage(t *testing.T) {
 	s, o := newInterop(t)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
-	bad := []string{"garbage", "m1 e 1 1 n.1\n{}", "r1 e 1 1", "c1 1 1", `"no message"`, `{"groupId":"r"}`, `"{\"groupId\":\"r\"}"`, `{"groupId":"r","userId":"u","info":"no ts"}`, ""}
+	bad := []string{"garbage", "m2 e 1 1 1 - n.1\n{}", "r2 e 1 1 1 - n\n{}", "c1 1 1", `"no message"`, `{"groupId":"r"}`, `"{\"groupId\":\"r\"}"`, `{"groupId":"r","userId":"u","info":"no ts"}`, ""}
 	for _, payload := range bad {
 		o.do("PUBLISH", "mq:r", payload)
 		o.do("PUBLISH", "mr:r", payload)
@@ -184,7 +184,7 @@ func TestInterop_NoMessage(t *testing.T) {
 		got := s.events("r")
 		return slices.ContainsFunc(got, func(ev codec.Event) bool { return slices.Equal(ev.Messages, []string{text}) }), fmt.Sprint(got)
 	})
-	// Of what is no message only our own channel carries anything: m1, r1 and c1.
+	// Of what is no message only our own channel carries anything: m2, r2 and c1.
 	eventually(t, "all payloads were looked at", func() (bool, string) {
 		got := s.Stats()
 		return got.Foreign == uint64(2*len(bad)-3) && got.Events == 4, fmt.Sprintf("%+v", got)
@@ -233,8 +233,15 @@ func TestInterop_Recall(t *testing.T) {
 		ts   int64
 		want bool
 	}{{"o", 1, true}, {"o", 1, false}, {"b", 2, true}, {"b", 3, false}} {
-		found, err := s.Recall(t.Context(), "r", m.user, m.ts)
-		wantEqual(t, fmt.Sprintf("Recall(%s, %d)", m.user, m.ts), found, err, m.want)
+		ev, err := s.Recall(t.Context(), "r", m.user, m.ts)
+		if !m.want {
+			if !errors.Is(err, codec.ErrNoMessage) {
+				t.Errorf("Recall(%s, %d) = %+v, %v; want %v", m.user, m.ts, ev, err, codec.ErrNoMessage)
+			}
+			continue
+		}
+		text := map[string]string{"o": one, "b": two[0]}[m.user]
+		wantEqual(t, fmt.Sprintf("Recall(%s, %d)", m.user, m.ts), ev, err, codec.Event{Kind: codec.EventRecall, Messages: []string{text}})
 	}
 	s.report("n", 1, 0)
 	wantEqual(t, "history of the original node", o.history("r"), nil, []string{three})
@@ -291,8 +298,7 @@ func TestInterop_FromCounted(t *testing.T) {
 	before, raw := newPair(t)
 	old := before.publish(t, "r", "u", 1, 2, 3)
 	counted := before.newest(t, "r", 1).Epoch
-	found, err := before.Recall(t.Context(), "r", "u", 2)
-	wantEqual(t, "Recall", found, err, true)
+	before.wantRecall(t, "r", "u", 2, true)
 
 	s := newInteropNode(t, raw)
 	left := []string{old[0], old[2]}
@@ -300,8 +306,8 @@ func TestInterop_FromCounted(t *testing.T) {
 	wantEqual(t, "Range", msgs, err, left)
 	d := drafts("r", "u", 4)
 	left = append(left, texts(d)...)
-	pos, err := s.Publish(t.Context(), "r", "n.1", d)
-	wantEqual(t, "Publish", pos.Position, err, codec.Position{Epoch: codec.Unnumbered, Seq: 3, Total: 3})
+	got, err := s.put(t.Context(), "r", "n.1", d)
+	wantEqual(t, "Publish", got.Event, err, codec.Event{Kind: codec.EventMessages, Epoch: codec.Unnumbered, Seq: 3, Total: 3, Messages: texts(d)})
 	wantHistory(t, s.newest(t, "r", 50), 3, 3, 1, left...)
 
 	after := newNode(t, server.Addr, raw)

@@ -65,6 +65,11 @@ func (k keys) meta(room string) string { return "gmm:" + k.tag(room) }
 // lastTSPrefix lacks the number of the bucket, which the script appends.
 func (k keys) lastTSPrefix(room string) string { return "gmu:" + k.tag(room) + ":" }
 
+// sentPrefix lacks the number of the bucket, which the script appends.
+func (k keys) sentPrefix(room string) string { return "gmi:" + k.tag(room) + ":" }
+
+func (k keys) recalls(room string) string { return "gmr:" + k.tag(room) }
+
 func (k keys) online(room string) string { return "gmo:" + k.tag(room) }
 
 func (k keys) roomChannel(room string) string { return roomChannelPrefix + k.tag(room) }

@@ -39,7 +39,7 @@ func testLateBatch(t *testing.T, interop, ids bool) {
 			id = fmt.Sprint("id ", n)
 		}
 		d := sends("u", n, id)
-		_, err := h.Publish(ctx, "r", fmt.Sprintf("n.%d", n), d)
+		_, err := h.put(ctx, "r", fmt.Sprintf("n.%d", n), d)
 		return texts(d)[0], err
 	}
 	one, err := publish(t.Context(), slow, 1)

@@ -49,28 +49,28 @@ func (s *roomShard) sweepLocked(now time.Time) {
 }
 
 // Publish appends the drafts to the history and tells the handler if it subscribed.
-func (m *Memory) Publish(_ context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
+func (m *Memory) Publish(_ context.Context, room string, b codec.Batch) (codec.Stored, error) {
 	s := m.publishShard(room)
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
-	ev, stored, err := m.append(s, room, batch, drafts)
+	stored, wanted, err := m.append(s, room, &b)
 	if err != nil {
 		m.failed.Add(1)
 		return codec.Stored{}, err
 	}
-	if len(ev.Messages) > 0 {
+	if wanted {
 		m.events.Add(1)
-		m.handler.RoomEvent(room, ev)
+		m.handler.RoomEvent(room, stored.Event)
 	}
 	return stored, nil
 }
 
-// append is what Publish does under the shard's lock. The event has no messages where
-// nobody wants it: the batch was there before, or all its drafts were, or nobody subscribed.
-func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) (ev codec.Event, stored codec.Stored, err error) {
-	node, number, err := checkBatch(room, batch, drafts)
+// append is what Publish does under the shard's lock. wanted is false where the event is for
+// nobody: the batch was there before, or all its drafts were, or nobody subscribed.
+func (m *Memory) append(s *roomShard, room string, b *codec.Batch) (stored codec.Stored, wanted bool, err error) {
+	node, number, err := checkBatch(room, b)
 	if err != nil {
-		return codec.Event{}, codec.Stored{}, err
+		return codec.Stored{}, false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,29 +81,33 @@ func (m *Memory) append(s *roomShard, room, batch string, drafts []codec.Draft) 
 		r = new(memoryRoom)
 		s.rooms[room] = r
 	}
-	if b, ok := r.batches[node]; ok && b.number >= number {
-		if b.number > number {
-			err = fmt.Errorf("cannot publish %d messages to room %q: %w", len(drafts), room, overtaken(node, number, b.number))
-		}
-		return codec.Event{}, b.stored, err
+	r.look(toStore(b.Known))
+	r.named(toStore(b.Known))
+	last, published := r.batches[node]
+	switch {
+	case published && last.number > number:
+		return codec.Stored{}, false, fmt.Errorf("cannot publish %d messages to room %q: %w", len(b.Drafts), room, overtaken(node, number, last.number))
+	case published && last.number == number && last.stored.Event.Epoch == r.epoch:
+		return last.stored, false, nil
 	}
-	fresh, again := r.sent.sift(drafts, now)
+	search := published && last.number == number || !published && b.Try > 0
+	fresh, repeats := r.dedupe(b.Drafts, search, now)
 	if len(fresh) > 0 {
-		ev = r.append(fresh, m.limits.HistoryMessages, now)
-		ev.Batch = batch
+		stored.Event = r.append(fresh, b.Tip(), m.limits.HistoryMessages, now)
 		r.expires = now.Add(m.limits.HistoryTTL)
 		r.forget = r.expires.Add(metaGrace)
-		r.sent.note(fresh, ev)
-		if _, wanted := s.subscribed[room]; !wanted {
-			ev = codec.Event{}
-		}
+		r.sent.remember(fresh, stored.Event)
+		_, wanted = s.subscribed[room]
+	} else {
+		pos := r.position()
+		stored.Event = codec.Event{Kind: codec.EventMessages, Epoch: pos.Epoch, Total: pos.Total, Rev: pos.Rev, Tip: pos.Tip}
 	}
-	stored = codec.Stored{Position: r.position(), Repeats: r.sent.repeats(drafts, again)}
+	stored.Repeats = r.repeats(b.Drafts, repeats)
 	if r.batches == nil {
 		r.batches = make(map[string]memoryBatch)
 	}
 	r.batches[node] = memoryBatch{number: number, stored: stored, expires: now.Add(BatchMemory)}
-	return ev, stored, nil
+	return stored, wanted, nil
 }
 
 // Report tells the handler of what changed, where it subscribed.
@@ -136,6 +140,7 @@ func (m *Memory) report(s *roomShard, node string, p codec.Report) (standing cod
 		r = new(memoryRoom)
 		s.rooms[p.Room] = r
 	}
+	r.look(toStore(p.Known))
 	changed := r.report(node, p, now)
 	if p.Likes > 0 {
 		r.forget = now.Add(m.limits.HistoryTTL + metaGrace)
@@ -146,44 +151,44 @@ func (m *Memory) report(s *roomShard, node string, p codec.Report) (standing cod
 	return standing, wanted && changed
 }
 
-// Recall puts a tombstone in the message's place and tells the handler if it subscribed.
-func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (bool, error) {
-	s := m.publishShard(room)
-	s.publishing.Lock()
-	defer s.publishing.Unlock()
-	ev, found, wanted := m.recall(s, room, newNeedle(room, user, ts))
-	if found && wanted {
-		m.events.Add(1)
-		m.handler.RoomEvent(room, ev)
-	}
-	return found, nil
-}
-
-// recall is what Recall does under the shard's lock.
-func (m *Memory) recall(s *roomShard, room string, n needle) (ev codec.Event, found, wanted bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.liveLocked(room, m.now())
-	if r == nil {
-		return codec.Event{}, false, false
-	}
-	index := r.find(n)
-	if index < 0 {
-		return codec.Event{}, false, false
-	}
-	_, wanted = s.subscribed[room]
-	return r.takeOut(index), true, wanted
-}
-
-// Newest returns the newest limit messages and the position.
-func (m *Memory) Newest(_ context.Context, room string, limit int) (codec.History, error) {
+// Read returns what a node that knows a position lacks.
+func (m *Memory) Read(_ context.Context, room string, known codec.Position, newest, most int) (codec.History, error) {
+	known = toStore(known)
 	s := m.shard(room)
 	defer s.mu.Unlock()
 	r := s.liveLocked(room, m.now())
 	if r == nil {
 		return codec.History{}, nil
 	}
-	return codec.History{Position: r.position(), Entries: r.newest(r.len(), limit)}, nil
+	r.look(known)
+	h := codec.History{Position: r.position(), Begun: r.begun}
+	unread := 0 // How many of the newest entries known does not have.
+	switch {
+	case known.Epoch != r.epoch:
+		if known.Epoch != "" {
+			newest = most
+		}
+		h.Recalls = slices.Clone(r.recalls)
+	default:
+		unread = int(min(r.seq-min(known.Seq, r.seq), uint64(r.len())))
+		for _, ev := range r.recalls {
+			if ev.Epoch == r.epoch && ev.Rev > known.Rev {
+				h.Recalls = append(h.Recalls, ev)
+			}
+		}
+	}
+	messages := 0
+	for i := r.len() - 1; i >= 0 && messages < most && (r.len()-1-i < unread || messages < newest); i-- {
+		e := codec.Entry{Seq: r.seqAt(i), JSON: *r.at(i)}
+		if e.JSON == tombstone {
+			e.JSON = ""
+		} else {
+			messages++
+		}
+		h.Entries = append(h.Entries, e)
+	}
+	slices.Reverse(h.Entries)
+	return h, nil
 }
 
 // Since returns the oldest limit messages with a number above seq and the position.
@@ -267,9 +272,15 @@ type memoryRoom struct {
 	// seq is the number of the newest message, base that of the last one of an earlier
 	// life of the history. Invariant: len() <= seq - base.
 	seq, base uint64
+	// rev counts the changes in this epoch, tip is the name of the newest; begun is the number
+	// that the room had reached when the epoch began.
+	rev, begun uint64
+	tip        string
 	// recalled is the number of the newest message that was recalled: no tombstone in
 	// the ring has a higher one. 0 before the first recall.
 	recalled uint64
+	// recalls has the newest recallLog recalls, oldest first.
+	recalls []codec.Event
 	// likes is how many it was given.
 	likes uint64
 	// expires is when the history goes, forget when the count and the likes do.
@@ -311,6 +322,7 @@ func (r *memoryRoom) expire(now time.Time) bool {
 		return false
 	}
 	r.epoch, r.seq, r.base, r.recalled, r.likes = "", 0, 0, 0, 0
+	r.rev, r.tip, r.begun, r.recalls = 0, "", 0, nil
 	for _, share := range r.online {
 		if now.Before(share.expires) {
 			return false
@@ -381,7 +393,7 @@ func (r *memoryRoom) place(i int64) int {
 
 // position says how far the room is.
 func (r *memoryRoom) position() codec.Position {
-	pos := codec.Position{Epoch: r.epoch, Seq: r.seq}
+	pos := codec.Position{Epoch: r.epoch, Seq: r.seq, Rev: r.rev, Tip: r.tip}
 	if len(r.ring) > 0 {
 		pos.Total = r.seq - r.base
 	}
@@ -398,14 +410,6 @@ func (r *memoryRoom) find(n needle) int {
 	return i
 }
 
-// takeOut puts a tombstone in the place of the message at index and returns the event.
-func (r *memoryRoom) takeOut(index int) codec.Event {
-	*r.at(index) = tombstone
-	r.recalled = max(r.recalled, r.seqAt(index))
-	pos := r.position()
-	return codec.Event{Kind: codec.EventRecall, Epoch: pos.Epoch, Total: pos.Total, Seq: r.seqAt(index)}
-}
-
 // newest returns the newest limit messages below index end, oldest first.
 func (r *memoryRoom) newest(end, limit int) []codec.Entry {
 	entries := make([]codec.Entry, 0, max(0, min(limit, end)))
@@ -418,12 +422,31 @@ func (r *memoryRoom) newest(end, limit int) []codec.Entry {
 	return entries
 }
 
-// append adds the drafts, keeps at most most entries, and returns the event.
-func (r *memoryRoom) append(drafts []codec.Draft, most int, now time.Time) codec.Event {
-	r.last.expire(now)
-	if r.epoch == "" {
-		r.epoch = newEpoch()
+// look begins a new epoch where the room has less than a node knows. A memory loses nothing, so
+// that is a node that has known another store.
+func (r *memoryRoom) look(known codec.Position) {
+	if r.epoch != "" && goneBack(r.position(), known) {
+		r.epoch, r.rev, r.tip, r.begun = newEpoch(r.epoch, known.Epoch), 0, "", r.seq
 	}
+}
+
+// named gives a room without an epoch its first one.
+func (r *memoryRoom) named(known codec.Position) {
+	if r.epoch == "" {
+		r.epoch = newEpoch("", known.Epoch)
+	}
+}
+
+// change counts a change with the given name and returns the event of it, without its body.
+func (r *memoryRoom) change(kind codec.EventKind, name string) codec.Event {
+	ev := codec.Event{Kind: kind, Epoch: r.epoch, Total: r.seq - r.base, Rev: r.rev + 1, Prev: r.tip, Tip: name}
+	r.rev, r.tip = ev.Rev, ev.Tip
+	return ev
+}
+
+// append adds the drafts, keeps at most most entries, and returns the event.
+func (r *memoryRoom) append(drafts []codec.Draft, batch string, most int, now time.Time) codec.Event {
+	r.last.expire(now)
 	if len(r.ring) == 0 {
 		r.base = r.seq // The history had expired: a new life, a new total.
 	}
@@ -440,7 +463,9 @@ func (r *memoryRoom) append(drafts []codec.Draft, most int, now time.Time) codec
 	}
 	first := r.seq + 1
 	r.seq += uint64(len(drafts))
-	return codec.Event{Kind: codec.EventMessages, Epoch: r.epoch, Total: r.seq - r.base, Seq: first, Messages: msgs}
+	ev := r.change(codec.EventMessages, batch)
+	ev.Seq, ev.Messages = first, msgs
+	return ev
 }
 
 // lastTS remembers the last ts given to each user for one to two times tsBucket, as the

@@ -20,7 +20,7 @@ func TestMemory_Forgets(t *testing.T) {
 		round := func(n int) {
 			for i := range batch {
 				id := fmt.Sprintf("%d-%d", n, i)
-				if _, err := m.Publish(t.Context(), id, "node.1", []codec.Draft{codec.NewDraft(id, "u", "hi", 1)}); err != nil {
+				if _, err := m.Publish(t.Context(), id, codec.Batch{ID: "node.1", Drafts: []codec.Draft{codec.NewDraft(id, "u", "hi", 1)}}); err != nil {
 					t.Fatal(err)
 				}
 				if err := m.SetToken(t.Context(), id, "token"); err != nil {

@@ -52,33 +52,36 @@ func (r *Redis) reportExecs(node string, reports []codec.Report) []rueidis.LuaEx
 	execs := make([]rueidis.LuaExec, len(reports))
 	life, metaLife := strconv.Itoa(int(ReportLife/time.Second)), millis(r.limits.HistoryTTL+metaGrace)
 	for i, p := range reports {
+		known := toStore(p.Known)
 		execs[i] = rueidis.LuaExec{
 			Keys: r.reportKeys(p.Room),
 			Args: []string{
 				node, strconv.FormatUint(p.Online, 10), strconv.FormatUint(p.Likes, 10), life, metaLife,
-				r.publishCommand(), r.keys.quietChannel(p.Room),
+				r.publishCommand(), r.keys.quietChannel(p.Room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
 			},
 		}
 	}
 	return execs
 }
 
-// parseStanding reads what reportScript returned.
+// parseStanding reads what report.lua returned.
 func parseStanding(res rueidis.RedisResult) (codec.Standing, error) {
 	f, err := res.ToArray()
 	if err != nil {
 		return codec.Standing{}, err
 	}
-	if len(f) < 4 {
+	if len(f) < 6 {
 		return codec.Standing{}, errBadAnswer
 	}
 	var s codec.Standing
-	var err1, err2, err3, err4 error
+	var err1, err2, err3, err4, err5, err6 error
 	s.Epoch, err1 = f[0].ToString()
 	s.Seq, err2 = f[1].AsUint64()
-	s.Online, err3 = f[2].AsUint64()
-	s.Likes, err4 = f[3].AsUint64()
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	s.Rev, err3 = f[2].AsUint64()
+	s.Tip, err4 = f[3].ToString()
+	s.Online, err5 = f[4].AsUint64()
+	s.Likes, err6 = f[5].AsUint64()
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return codec.Standing{}, errors.Join(errBadAnswer, err)
 	}
 	return s, nil

@@ -2,12 +2,10 @@ package redisx
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -16,9 +14,6 @@ import (
 )
 
 // This file holds what Redis keeps of rooms: histories and their counts.
-
-// newEpoch names a count. It has 60 random bits and no space.
-func newEpoch() string { return rand.Text()[:12] }
 
 // millis is d as the scripts want it.
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -38,95 +33,94 @@ func (r *Redis) roomKeys(room string) []string {
 
 // roomArgs are the first two arguments of every script that reads a history, and more.
 func (r *Redis) roomArgs(more ...string) []string {
-	return append([]string{newEpoch(), millis(r.limits.HistoryTTL + metaGrace)}, more...)
+	return append([]string{randomName(), millis(r.limits.HistoryTTL + metaGrace)}, more...)
 }
 
-// Publish appends the drafts to the history and tells every node, in one script.
-func (r *Redis) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
-	node, number, err := checkBatch(room, batch, drafts)
-	if err != nil {
-		return codec.Stored{}, err
-	}
-	const first = 9 // The drafts' first argument.
-	n := len(drafts)
-	args := make([]string, first+3*n)
-	copy(args, []string{
-		strconv.Itoa(r.limits.HistoryMessages),
-		millis(r.limits.HistoryTTL),
-		millis(r.limits.HistoryTTL + metaGrace),
-		r.publishCommand(),
-		r.keys.roomChannel(room),
-		newEpoch(),
-		strconv.Itoa(int(tsBucket / time.Second)),
-		strconv.FormatUint(number, 10),
-		"\xff" + node, // No user's: those are valid UTF-8.
-	})
-	for i := range drafts {
-		d := &drafts[i]
-		args[first+i] = strings.ToValidUTF8(d.UserID, "\ufffd")
-		args[first+n+i] = strconv.FormatInt(d.TS, 10)
-		args[first+2*n+i] = r.head(d)
-	}
-	keys := []string{r.keys.history(room), r.keys.meta(room), r.keys.lastTSPrefix(room)}
-	script := r.scripts().publish
-	if fields, ids := sentFields(drafts); ids {
-		script = r.scripts().publishOnce
-		keys, args = append(keys, r.keys.sentPrefix(room)), append(args, fields...)
-	}
-	msg, err := r.runRoom(ctx, script, room, keys, args...)
-	var stored codec.Stored
-	var last uint64
-	if err == nil {
-		last, stored, err = parseAnswer(msg)
-	}
-	if err == nil && last != number {
-		err = overtaken(node, number, last)
-	}
-	if err != nil {
-		return codec.Stored{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", n, room, keys, err)
-	}
-	return stored, nil
-}
-
-// parseAnswer reads what answerScript returned: the number of the node's last batch, and
-// what became of that.
-func parseAnswer(msg rueidis.RedisMessage) (last uint64, stored codec.Stored, err error) {
-	answer, err := msg.ToString()
-	fields := strings.Split(answer, " ")
-	if err != nil || len(fields) < 4 {
-		return 0, codec.Stored{}, errors.Join(errBadAnswer, err)
-	}
-	last, err0 := strconv.ParseUint(fields[0], 10, 64)
-	seq, err1 := strconv.ParseUint(fields[2], 10, 64)
-	total, err2 := strconv.ParseUint(fields[3], 10, 64)
-	repeats, err3 := parseRepeats(fields[4:])
-	if err := errors.Join(err0, err1, err2, err3); err != nil {
-		return 0, codec.Stored{}, errors.Join(errBadAnswer, err)
-	}
-	return last, codec.Stored{Position: codec.Position{Epoch: fields[1], Seq: seq, Total: total}, Repeats: repeats}, nil
-}
-
-// parsePosition reads an epoch, a newest number and a total.
-func parsePosition(msg rueidis.RedisMessage) (codec.Position, error) {
-	fields, err := msg.ToArray()
-	if err != nil || len(fields) < 3 {
-		return codec.Position{}, errors.Join(errBadAnswer, err)
+// parsePosition reads epoch, newest number, total, rev and tip.
+func parsePosition(fields []rueidis.RedisMessage) (codec.Position, error) {
+	if len(fields) < positionFields {
+		return codec.Position{}, errBadAnswer
 	}
 	epoch, err1 := fields[0].ToString()
 	seq, err2 := fields[1].AsUint64()
 	total, err3 := fields[2].AsUint64()
-	if err := errors.Join(err1, err2, err3); err != nil {
+	rev, err4 := fields[3].AsUint64()
+	tip, err5 := fields[4].ToString()
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return codec.Position{}, errors.Join(errBadAnswer, err)
 	}
-	return codec.Position{Epoch: epoch, Seq: seq, Total: total}, nil
+	return codec.Position{Epoch: epoch, Seq: seq, Total: total, Rev: rev, Tip: tip}, nil
 }
 
-// Newest returns the newest limit messages and the position.
-func (r *Redis) Newest(ctx context.Context, room string, limit int) (codec.History, error) {
-	page, err := r.runRoom(ctx, r.scripts().newest, room, r.roomKeys(room), r.roomArgs(strconv.Itoa(limit))...)
-	h, err := r.readPage(room, page, err)
-	slices.Reverse(h.Entries)
-	return h, err
+// positionFields is how many parsePosition reads.
+const positionFields = 5
+
+// Read returns what a node that knows a position lacks.
+func (r *Redis) Read(ctx context.Context, room string, known codec.Position, newest, most int) (codec.History, error) {
+	known = toStore(known)
+	seq, wanted, limit := strconv.FormatUint(known.Seq, 10), strconv.Itoa(newest), strconv.Itoa(most)
+	if r.keys.fastIM {
+		page, err := r.runRoom(ctx, r.scripts().read, room, r.roomKeys(room), seq, wanted, limit)
+		h, err := r.readPage(room, page, err)
+		slices.Reverse(h.Entries)
+		return h, err
+	}
+	args := append(r.roomArgs(knownArgs(known)...), seq, wanted, limit)
+	answer, err := r.runRoom(ctx, r.scripts().read, room, append(r.roomKeys(room), r.keys.recalls(room)), args...)
+	var h codec.History
+	if err == nil {
+		h, err = r.parseHistory(answer)
+	}
+	if err != nil {
+		return codec.History{}, r.historyError(room, err)
+	}
+	return h, nil
+}
+
+// knownArgs are a node's position as the scripts take it.
+func knownArgs(known codec.Position) []string {
+	return []string{known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip}
+}
+
+// parseHistory reads what read.lua returned.
+func (r *Redis) parseHistory(answer rueidis.RedisMessage) (codec.History, error) {
+	fields, err := answer.ToArray()
+	if err != nil || len(fields) != positionFields+3 {
+		return codec.History{}, errors.Join(errBadAnswer, err)
+	}
+	pos, err1 := parsePosition(fields)
+	begun, err2 := fields[positionFields].AsUint64()
+	recalls, err3 := fields[positionFields+1].AsStrSlice()
+	texts, err4 := fields[positionFields+2].AsStrSlice()
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return codec.History{}, errors.Join(errBadAnswer, err)
+	}
+	h := codec.History{Position: pos, Begun: begun}
+	for _, payload := range recalls {
+		ev, err := codec.ParseEvent(payload)
+		if err != nil {
+			return codec.History{}, errors.Join(errBadAnswer, err)
+		}
+		h.Recalls = append(h.Recalls, ev)
+	}
+	h.Entries = make([]codec.Entry, 0, len(texts))
+	for i, text := range texts {
+		h.Entries = r.appendEntry(h.Entries, pos.Seq-uint64(len(texts)-1-i), text)
+	}
+	return h, nil
+}
+
+// appendEntry appends a list entry: a tombstone without JSON, a message, or nothing for what
+// is neither.
+func (r *Redis) appendEntry(entries []codec.Entry, seq uint64, text string) []codec.Entry {
+	json, ok := "", text == tombstone
+	if !ok {
+		json, ok = r.plainEntry(text)
+	}
+	if ok {
+		entries = append(entries, codec.Entry{Seq: seq, JSON: json})
+	}
+	return entries
 }
 
 // Since returns the oldest limit messages with a number above seq and the position.
@@ -176,19 +170,7 @@ func (r *Redis) Before(ctx context.Context, room, user string, ts int64, count i
 	return msgs, true, nil
 }
 
-// Recall puts a tombstone in the message's place and tells every node.
-func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (bool, error) {
-	keys := r.roomKeys(room)
-	args := append(r.roomArgs(r.publishCommand()), needleArgs(room, user, ts)...)
-	args = append(args, r.keys.quietChannel(room))
-	msg, err := r.runRoom(ctx, r.scripts().recall, room, keys, args...)
-	if err != nil {
-		return false, fmt.Errorf("cannot recall message %d of %q in room %q (keys %q): %w", ts, user, room, keys, err)
-	}
-	return msg.AsBool()
-}
-
-// needleArgs are the needles of the message in both forms, as findScript wants them.
+// needleArgs are the needles of the message in both forms, the plain one first.
 func needleArgs(room, user string, ts int64) []string {
 	n := newNeedle(room, user, ts)
 	q := n.quoted()
@@ -207,7 +189,7 @@ func (r *Redis) plainEntry(entry string) (string, bool) {
 // errBadAnswer is a bug in a script, or somebody else's data in our keys.
 var errBadAnswer = errors.New("the answer makes no sense")
 
-// readPage reads what pageScript returned, unless err says why it did not. The entries
+// readPage reads the page that a script returned, unless err says why it did not. The entries
 // stay in the order of the page.
 func (r *Redis) readPage(room string, page rueidis.RedisMessage, err error) (codec.History, error) {
 	var h codec.History
@@ -226,29 +208,23 @@ func (r *Redis) historyError(room string, err error) error {
 }
 
 func (r *Redis) parsePage(page rueidis.RedisMessage) (codec.History, error) {
-	pos, err := parsePosition(page)
-	if err != nil {
-		return codec.History{}, err
-	}
 	fields, err := page.ToArray()
 	if err != nil {
 		return codec.History{}, errors.Join(errBadAnswer, err)
 	}
+	pos, err := parsePosition(fields)
+	if err != nil {
+		return codec.History{}, err
+	}
 	h := codec.History{Position: pos}
-	h.Entries = make([]codec.Entry, 0, (len(fields)-3)/2)
-	for f := fields[3:]; len(f) >= 2; f = f[2:] {
+	h.Entries = make([]codec.Entry, 0, (len(fields)-positionFields)/2)
+	for f := fields[positionFields:]; len(f) >= 2; f = f[2:] {
 		seq, err1 := f[0].AsUint64()
 		text, err2 := f[1].ToString()
 		if err := errors.Join(err1, err2); err != nil {
 			return codec.History{}, errors.Join(errBadAnswer, err)
 		}
-		json, ok := "", text == tombstone
-		if !ok {
-			json, ok = r.plainEntry(text)
-		}
-		if ok {
-			h.Entries = append(h.Entries, codec.Entry{Seq: seq, JSON: json})
-		}
+		h.Entries = r.appendEntry(h.Entries, seq, text)
 	}
 	return h, nil
 }

@@ -65,17 +65,34 @@ func TestRedis_WireForm(t *testing.T) {
 	s, raw := newPair(t)
 	payloads := raw.subscribe("mq:r")
 	d := drafts("r", "u", 1, 2)
-	_, err := s.Publish(t.Context(), "r", "n.1.7", d)
+	d = append(d, sends("u", 5, "id \"\\7")...)
+	d = append(d, codec.NewNativeDraft("r", "u", &codec.Op{ID: "a", Kind: "gi\"ft", Body: `,"x":{"id":"no"}`, Ext: []byte(`{"id":"no"}`)}, 6))
+	d = append(d, codec.NewNativeDraft("r", "u", &codec.Op{Kind: "gift", Body: "", Ext: []byte(`{"id":"no"}`)}, 7))
+	stored, err := s.put(t.Context(), "r", "n.1.7", d)
 	noError(t, err)
-	_, err = s.Recall(t.Context(), "r", "u", 2)
-	noError(t, err)
-	s.report("n", 3, 4)
 	epoch := s.newest(t, "r", 1).Epoch
-	for _, ev := range []codec.Event{
-		{Kind: codec.EventMessages, Epoch: epoch, Seq: 1, Total: 2, Batch: "n.1.7", Messages: texts(d)},
-		{Kind: codec.EventRecall, Epoch: epoch, Seq: 2, Total: 2},
+	want := []codec.Event{{
+		Kind: codec.EventMessages, Epoch: epoch, Seq: 1, Total: 5, Rev: 1, Tip: "n.1.7.0", Messages: texts(d),
+	}}
+	wantEqual(t, "Publish", stored.Event, nil, want[0])
+	for i := range d {
+		ev, err := s.Recall(t.Context(), "r", "u", d[i].TS)
+		last := want[len(want)-1]
+		want = append(want, codec.Event{
+			Kind: codec.EventRecall, Epoch: epoch, Seq: uint64(i + 1), Total: 5, Rev: last.Rev + 1, Prev: last.Tip, Tip: ev.Tip,
+			Messages: husks(texts(d[i : i+1])...),
+		})
+		wantEqual(t, "Recall", ev, err, want[len(want)-1])
+	}
+	again, err := s.Recall(t.Context(), "r", "u", d[2].TS)
+	repeated := want[3]
+	repeated.Rev, repeated.Prev = 0, ""
+	wantEqual(t, "Recall again", again, err, repeated)
+	s.report("n", 3, 4)
+	for _, ev := range append(want, []codec.Event{
+		repeated,
 		{Kind: codec.EventCounters, Counters: codec.Counters{Online: 3, Likes: 4}},
-	} {
+	}...) {
 		select {
 		case got := <-payloads:
 			if want := string(codec.AppendEvent(nil, &ev)); got != want {
@@ -117,10 +134,8 @@ func TestRedis_ReadsFastIM(t *testing.T) {
 	msgs, found, err := s.Before(t.Context(), "1", "u", 2, 5)
 	wantEqual(t, "Before", found, err, true)
 	wantEqual(t, "Before", msgs, nil, []string{want(0), want(1)})
-	ok, err = s.Recall(t.Context(), "1", "u", 1)
-	wantEqual(t, "Recall", ok, err, true)
-	ok, err = s.Recall(t.Context(), "1", "u", 1)
-	wantEqual(t, "Recall again", ok, err, false)
+	s.wantRecall(t, "1", "u", 1, true)
+	s.wantRecall(t, "1", "u", 1, true) // said again
 	h, err := s.Since(t.Context(), "1", 1, 5)
 	noError(t, err)
 	wantHistory(t, h, 4, 4, 3, want(2), want(3))
@@ -161,8 +176,7 @@ func TestRedis_RangeWithoutCount(t *testing.T) {
 			s, raw := newPair(t)
 			texts := s.publish(t, "r", "u", 1, 2, 3, 4)
 			for _, ts := range []int64{2, 4} {
-				ok, err := s.Recall(t.Context(), "r", "u", ts)
-				wantEqual(t, "Recall", ok, err, true)
+				s.wantRecall(t, "r", "u", ts, true)
 			}
 			left := []string{texts[0], texts[2]}
 			raw.do("DEL", "gmm:r")
@@ -191,8 +205,7 @@ func TestRedis_RangeIsPlain(t *testing.T) {
 	}
 	s.publish(t, "r", "u", 1, 2, 3)
 	wantEqual(t, "Range without recalls searches", searches(), nil, false)
-	ok, err := s.Recall(t.Context(), "r", "u", 2)
-	wantEqual(t, "Recall", ok, err, true)
+	s.wantRecall(t, "r", "u", 2, true)
 	for ts := int64(4); ts < historyMessages+2; ts++ {
 		s.publish(t, "r", "u", ts)
 	}
@@ -238,7 +251,7 @@ func TestRedis_UnreadableEntries(t *testing.T) {
 	n := uint64(len(unreadable))
 	want := []codec.Entry{{Seq: 1, JSON: one[0]}, {Seq: n + 2, JSON: two[0]}}
 	if !slices.Equal(h.Entries, want) || h.Seq != n+2 {
-		t.Errorf("Newest = %+v; want seq %d, %v", h, n+2, want)
+		t.Errorf("Read = %+v; want seq %d, %v", h, n+2, want)
 	}
 	msgs, err := s.Range(t.Context(), "r", 0, -1)
 	wantEqual(t, "Range", msgs, err, append(one, two...))
@@ -253,7 +266,7 @@ func TestRedis_ForeignEvents(t *testing.T) {
 	s, raw := newPair(t)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	raw.do("PUBLISH", "mq:r", fastIM("r", "u", "hi", 1))
-	raw.do("PUBLISH", "mq:r", "m1 broken")
+	raw.do("PUBLISH", "mq:r", "m2 broken")
 	text := s.publish(t, "r", "u", 2)
 	s.wantEvents(t, "r", codec.Event{
 		Kind: codec.EventMessages, Epoch: s.newest(t, "r", 1).Epoch, Seq: 1, Total: 1, Messages: text,
@@ -361,10 +374,10 @@ func TestRedis_WrongType(t *testing.T) {
 	_, err = s.Rooms(t.Context(), "u")
 	check("Rooms", "ugs:u", err)
 	check("Publish", "gml:r", s.send(t.Context(), "r", drafts("r", "u", 1)))
-	_, err = s.Newest(t.Context(), "r", 1)
-	check("Newest", "gml:r", err)
-	_, err = s.Newest(t.Context(), "q", 1)
-	check("Newest", "gmm:q", err)
+	_, err = s.Read(t.Context(), "r", codec.Position{}, 1, 1)
+	check("Read", "gml:r", err)
+	_, err = s.Read(t.Context(), "q", codec.Position{}, 1, 1)
+	check("Read", "gmm:q", err)
 	_, err = s.Since(t.Context(), "r", 0, 1)
 	check("Since", "gml:r", err)
 	_, err = s.Range(t.Context(), "r", 0, 1)

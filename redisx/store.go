@@ -31,6 +31,8 @@ const (
 	ReportLife = 25 * time.Second
 	// tombstone stands in a history where a recalled message stood.
 	tombstone = `{"recalled":true}`
+	// recallLog is how many recalls of a room the store remembers.
+	recallLog = 512
 )
 
 // Store is the state all nodes share. All methods may be called concurrently. Those
@@ -72,40 +74,58 @@ type Store interface {
 	Rooms(ctx context.Context, user string) ([]string, error)
 
 	// Publish gives the drafts their sequence numbers and ts, appends them to the
-	// room's history and tells every node that subscribed, in one event and one atomic
-	// step. It takes 1 to MaxBatch drafts and returns the room's position behind them.
-	// A draft with an ID that its user published to the room before, up to OnceFor ago on
-	// whatever node or in this batch, is not stored: it is among Stored.Repeats. A batch of
-	// nothing else makes no event.
+	// room's history and sends every subscribed node one event, in one atomic step. It takes
+	// 1 to MaxBatch drafts. Stored.Event is the event. Where no draft was stored, no node
+	// gets an event, and Stored.Event has no messages.
 	//
-	// batch is the event's Batch: "<node>.<n>", where n counts up within the room, to 2^53
-	// at most. After
-	// an error the drafts may have been published all the same, because the answer may
-	// have been lost. So the same batch may be published again, within BatchMemory and
-	// before the node publishes another one to the room: where the first try was
-	// carried out, nothing is done and what it led to is returned. And the node may give
-	// the batch up, by publishing a later one, with a higher n: then the given-up batch is
-	// never carried out afterwards, wherever on its way it may be, as long as the later one
-	// is known (BatchMemory); publishing it again is an error. An error that is
-	// codec.ErrRefused says that trying again is no use.
-	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error)
+	// A draft with an ID that its user published to the room before is not stored. It is
+	// among Stored.Repeats. This holds on all nodes, in the batch itself, and for OnceFor.
+	//
+	// A node may publish the same batch again after an error, because the answer may have
+	// been lost. It sets Try then. The store answers again what it answered first. It must
+	// be within BatchMemory, and before the node publishes another batch to the room. Where
+	// the store has lost that answer, or a new epoch has begun, it looks for the drafts in
+	// the history. A draft can be found by its ID, or by its origin (codec.Draft.SetOrigin).
+	// The drafts that are there are repeats. A draft without either is stored again.
+	//
+	// A node gives a batch up by publishing one with a higher number. The store then
+	// refuses the earlier batch, whenever it comes, while it knows the later one
+	// (BatchMemory). An error that is codec.ErrRefused says that trying again is no use.
+	//
+	// Publish begins a new epoch where the store has gone back: b.Known is a change that
+	// the store does not have. The history that survived keeps its numbers, and
+	// History.Begun is the newest of them. Read and Report do so too.
+	Publish(ctx context.Context, room string, b codec.Batch) (codec.Stored, error)
 	// Report tells the store what node, a name without a space, counts in each of
 	// reports' rooms, and returns where each of these rooms stands, in the same order, in
 	// one round trip. Where it changed a room's counters, every node that subscribed is
 	// told. Online replaces what the node reported before; a node that has not reported
 	// a room for ReportLife counts no more in it, once another one reports. Likes live as
-	// long as the count of messages, or that long after the last like.
+	// long as the count of messages, or that long after the last like. Like Publish it begins
+	// a new epoch where the store has gone back behind Report.Known.
 	//
 	// An error may be about some of the rooms only: then there are standings, zero for
 	// these; what is not zero holds. After an error more may have been reported than is
 	// known: repeating a report counts its likes twice.
 	Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error)
-	// Newest returns the newest limit messages and the position, read in one atomic
-	// step. Where messages were recalled it reads deeper. Total is 0 where the history
-	// has expired; the position is zero where the room has none.
-	Newest(ctx context.Context, room string, limit int) (codec.History, error)
+	// Read returns what a node lacks that knows a position, read in one atomic step. Where
+	// known is of the room's epoch, the entries are those behind known.Seq, and at least the
+	// newest messages as newest says. Where known is of another epoch, they are the newest
+	// most messages. Where known is zero, they are the newest ones as newest says. They are
+	// never more than most messages. Recalled messages between them are entries without
+	// JSON, and do not count.
+	//
+	// Recalls are the logged ones that known does not have: those after known.Rev, or all of
+	// them where known is zero or of another epoch. The log has the newest 512. Total is 0
+	// where the history has expired. The position is zero where the room has neither history
+	// nor count.
+	//
+	// Beside original FastIM nodes there are no recalls. The entries are the newest most
+	// messages, unless known.Seq is 0 or no more than newest below the length.
+	Read(ctx context.Context, room string, known codec.Position, newest, most int) (codec.History, error)
 	// Since returns the oldest limit messages with a number above seq and the
-	// position, read in one atomic step. The caller compares the epoch.
+	// position, read in one atomic step. Recalled messages are left out. The caller
+	// compares the epoch.
 	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
 	// Page returns at most limit messages and the position, read in one atomic step: the
 	// oldest with a number above after, or the newest of them with one below before where
@@ -121,15 +141,19 @@ type Store interface {
 	// oldest first, plain JSON. found is false where there is no such message, also
 	// where it was recalled.
 	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
-	// Recall takes the message that user sent at ts out of the history and tells every
-	// node that subscribed. found is false where there is no such message, also where
-	// it was recalled before.
-	Recall(ctx context.Context, room, user string, ts int64) (found bool, err error)
+	// Recall takes the message that user sent at ts out of the history, logs the recall
+	// and sends every subscribed node an event, which it returns. A message that was recalled
+	// before is no error while the log has the recall: the nodes get that event again, with
+	// Rev 0 and without Prev. Where there is no such message, the error has codec.ErrNoMessage
+	// in its chain. Beside original FastIM nodes the event has no numbers, and Messages has
+	// the text of the message.
+	Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error)
 	// RecallSeq is Recall for message seq, if it is the user's and not older than
 	// notBefore, in Unix ms. Else the error has codec.ErrNoMessage, codec.ErrNotYours or
-	// codec.ErrTooOld in its chain. Beside original FastIM nodes messages have no lasting
-	// numbers: there it is codec.ErrNoMessage always.
-	RecallSeq(ctx context.Context, room, user string, seq uint64, notBefore int64) error
+	// codec.ErrTooOld in its chain. A recall that is repeated is never too old. Beside
+	// original FastIM nodes messages have no lasting numbers: the error there is always
+	// codec.ErrNoMessage.
+	RecallSeq(ctx context.Context, room, user string, seq uint64, notBefore int64) (codec.Event, error)
 
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:
@@ -154,7 +178,7 @@ type Handler interface {
 	// Back says that the store takes calls again.
 	Back()
 	// RoomEvent is called in order for each room, never twice at once for one room. An
-	// event may come twice and events may be missing: the sequence numbers tell.
+	// event may come twice and events may be missing: Rev and Prev tell.
 	//
 	// With Config.FastIMInterop events of messages and recalls have no numbers and no
 	// epoch, but one message each: the new one, or the recalled one. Recalls and counters
@@ -202,8 +226,9 @@ type Stats struct {
 }
 
 // checkBatch refuses what Publish does not take, and takes the id of the batch apart.
-func checkBatch(room, batch string, drafts []codec.Draft) (node string, number uint64, err error) {
-	if n := len(drafts); n < 1 || n > MaxBatch {
+func checkBatch(room string, b *codec.Batch) (node string, number uint64, err error) {
+	batch := b.ID
+	if n := len(b.Drafts); n < 1 || n > MaxBatch {
 		return "", 0, fmt.Errorf("cannot publish to room %q: %d messages in one batch are not within 1 and %d: %w", room, n, MaxBatch, codec.ErrRefused)
 	}
 	dot := strings.LastIndexByte(batch, '.')

@@ -33,7 +33,7 @@ func BenchmarkMemory_Publish(b *testing.B) { benchmarkPublish(b, benchMemory(), 
 
 func BenchmarkMemory_PublishOnce(b *testing.B) { benchmarkPublish(b, benchMemory(), true, 1, 50) }
 
-func BenchmarkMemory_Newest(b *testing.B) { benchmarkNewest(b, benchMemory()) }
+func BenchmarkMemory_Read(b *testing.B) { benchmarkRead(b, benchMemory()) }
 
 func BenchmarkMemory_Range(b *testing.B) { benchmarkRange(b, benchMemory()) }
 
@@ -43,7 +43,7 @@ func BenchmarkRedis_Publish(b *testing.B) { benchmarkPublish(b, benchRedis(b), f
 
 func BenchmarkRedis_PublishOnce(b *testing.B) { benchmarkPublish(b, benchRedis(b), true, 1, 5, 50) }
 
-func BenchmarkRedis_Newest(b *testing.B) { benchmarkNewest(b, benchRedis(b)) }
+func BenchmarkRedis_Read(b *testing.B) { benchmarkRead(b, benchRedis(b)) }
 
 func BenchmarkRedis_Range(b *testing.B) { benchmarkRange(b, benchRedis(b)) }
 
@@ -148,6 +148,7 @@ func publishBatches(b *testing.B, s redisx.Store, room string, size int, ids boo
 		batch[i] = codec.NewDraft(room, fmt.Sprintf("user-%d", i), "hello, this is a message of the usual length", 1_700_000_000_000)
 	}
 	node := fmt.Sprintf("node-%d.", time.Now().UnixNano())
+	var known codec.Position
 	for n := 0; pb.Next(); n++ {
 		for i := range batch {
 			batch[i].TS++
@@ -156,9 +157,11 @@ func publishBatches(b *testing.B, s redisx.Store, room string, size int, ids boo
 			}
 		}
 		start := time.Now()
-		if _, err := s.Publish(b.Context(), room, node+strconv.Itoa(n), batch); err != nil {
+		stored, err := s.Publish(b.Context(), room, codec.Batch{ID: node + strconv.Itoa(n), Known: known, Drafts: batch})
+		if err != nil {
 			b.Fatal(err)
 		}
+		known = stored.Event.After(known)
 		took = append(took, time.Since(start))
 	}
 	return took
@@ -171,7 +174,7 @@ func benchmarkReport(b *testing.B, s redisx.Store) {
 	for i := range reports {
 		reports[i].Room = fmt.Sprintf("room-%d", i)
 		reports[i].Online = uint64(i)
-		if _, err := s.Publish(b.Context(), reports[i].Room, "n.1", drafts("r", "u", 1)); err != nil {
+		if _, err := s.Publish(b.Context(), reports[i].Room, codec.Batch{ID: "n.1", Drafts: drafts("r", "u", 1)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -302,11 +305,11 @@ func BenchmarkRedis_CheckTokens(b *testing.B) {
 	})
 }
 
-func benchmarkNewest(b *testing.B, s redisx.Store) {
+func benchmarkRead(b *testing.B, s redisx.Store) {
 	b.Helper()
 	node := fmt.Sprintf("node-%d.", time.Now().UnixNano()) // Another one in each run.
 	for i := range benchLimits.HistoryMessages / 50 {
-		if _, err := s.Publish(b.Context(), "r", node+strconv.Itoa(i), drafts("r", "u", make([]int64, 50)...)); err != nil {
+		if _, err := s.Publish(b.Context(), "r", codec.Batch{ID: node + strconv.Itoa(i), Drafts: drafts("r", "u", make([]int64, 50)...)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -314,8 +317,8 @@ func benchmarkNewest(b *testing.B, s redisx.Store) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if h, err := s.Newest(b.Context(), "r", 50); err != nil || len(h.Entries) != 50 {
-				b.Fatalf("Newest = %d entries, %v", len(h.Entries), err)
+			if h, err := s.Read(b.Context(), "r", codec.Position{}, 50, 50); err != nil || len(h.Entries) != 50 {
+				b.Fatalf("Read = %d entries, %v", len(h.Entries), err)
 			}
 		}
 	})
@@ -333,12 +336,12 @@ func benchmarkRange(b *testing.B, s redisx.Store) {
 	for _, c := range []struct{ recalled, first int }{{0, newest}, {1, newest / 2}, {50, newest - 100}} {
 		name := fmt.Sprintf("recalled=%d", c.recalled)
 		room := fmt.Sprintf("%s-%d", name, time.Now().UnixNano()) // Another one in each run.
-		if _, err := s.Publish(b.Context(), room, "node.1", drafts(room, "u", times...)); err != nil {
+		if _, err := s.Publish(b.Context(), room, codec.Batch{ID: "node.1", Drafts: drafts(room, "u", times...)}); err != nil {
 			b.Fatal(err)
 		}
 		for i := range c.recalled {
-			if found, err := s.Recall(b.Context(), room, "u", times[c.first+2*i]); err != nil || !found {
-				b.Fatalf("Recall = %v, %v", found, err)
+			if ev, err := s.Recall(b.Context(), room, "u", times[c.first+2*i]); err != nil {
+				b.Fatalf("Recall = %v, %v", ev, err)
 			}
 		}
 		b.Run(name, func(b *testing.B) {

@@ -156,7 +156,7 @@ func testMigration(t *testing.T, h *harness, own *redistest.Cluster, sharded boo
 				batch := fmt.Sprintf("moving.%d", sent[i])
 				// A slot that is half here, half there says TRYAGAIN.
 				eventually(t, "a message is published to "+room, func() (bool, string) {
-					_, err := h.Publish(t.Context(), room, batch, drafts(room, "u", time.Now().UnixMilli()))
+					_, err := h.put(t.Context(), room, batch, drafts(room, "u", time.Now().UnixMilli()))
 					return err == nil, fmt.Sprint(err)
 				})
 			}
@@ -193,11 +193,11 @@ func testMigration(t *testing.T, h *harness, own *redistest.Cluster, sharded boo
 // wantNoSuchRoom sees that a cluster refuses a room.
 func wantNoSuchRoom(t *testing.T, h *harness, room string) {
 	t.Helper()
-	_, err := h.Newest(t.Context(), room, 1)
+	_, err := h.Read(t.Context(), room, codec.Position{}, 1, 1)
 	for what, err := range map[string]error{
 		"SubscribeRoom": h.SubscribeRoom(t.Context(), room),
 		"Publish":       h.send(t.Context(), room, drafts(room, "u", 1)),
-		"Newest":        err,
+		"Read":          err,
 	} {
 		if err == nil || !strings.Contains(err.Error(), "begins with a closing brace") {
 			t.Errorf("%s of room %q: error %v; want: begins with a closing brace", what, room, err)
@@ -230,15 +230,15 @@ func testHang(t *testing.T, h *harness, own *redistest.Cluster, rooms []string) 
 	defer stop()
 	for range 1500 { // More than any ring holds.
 		working.Go(func() { // Ends with the call; waited for below.
-			if _, err := h.Newest(ctx, there, 1); err == nil {
-				t.Errorf("Newest of %q succeeded while its master hung", there)
+			if _, err := h.Read(ctx, there, codec.Position{}, 1, 1); err == nil {
+				t.Errorf("Read of %q succeeded while its master hung", there)
 			}
 		})
 	}
 	start := time.Now()
 	h.newest(t, here, 1)
 	if took := time.Since(start); took > time.Second {
-		t.Errorf("Newest of %q took %v while another master hung", here, took)
+		t.Errorf("Read of %q took %v while another master hung", here, took)
 	}
 	working.Wait()
 	if took := time.Since(start); took > 3*time.Second {

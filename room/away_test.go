@@ -2,7 +2,6 @@ package room
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -10,127 +9,39 @@ import (
 	"barrage/codec"
 )
 
-// TestRoom_AwayModel lets a store fail in every way while two nodes talk through it, in
-// random order: in the end a member that was there from the beginning has every message
-// exactly once, and so has the store. Messages of one user come in order.
-func TestRoom_AwayModel(t *testing.T) {
-	for seed := range uint64(150) {
-		runAwayModel(t, seed)
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
-}
-
-func runAwayModel(t *testing.T, seed uint64) {
-	t.Helper()
-	rnd := rand.New(rand.NewPCG(seed, 11))
-	f := newFixture(t, nil, Hooks{})
-	r := f.open("1")
-	m := f.join(r)
-	late := []*member{}
-	ours, theirs := 0, 0
-	for range 200 {
-		switch rnd.IntN(12) {
-		case 0, 1, 2:
-			f.post(r, fmt.Sprint("o", ours))
-			ours++
-		case 3:
-			f.publishAsOther(fmt.Sprint("t", theirs))
-			theirs++
-		case 4:
-			f.store.set(func(s *fakeStore) { s.deaf = !s.deaf })
-		case 5:
-			f.store.set(func(s *fakeStore) { s.loseAnswer = !s.loseAnswer })
-		case 6:
-			f.store.set(func(s *fakeStore) { s.fail = errAway })
-			if rnd.IntN(2) == 0 {
-				f.hall.Away(errAway)
-			}
-		case 7:
-			f.back()
-		case 8:
-			f.hall.Tick(f.now)
-		case 9:
-			f.hall.Resumed()
-		case 10:
-			late = append(late, f.join(r))
-		default:
-			for range rnd.IntN(4) {
-				f.step()
-			}
-		}
-	}
-	f.store.set(func(s *fakeStore) { s.deaf, s.loseAnswer = false, false })
-	f.back()
-	f.settle()
-	f.hall.Tick(f.now)
-	f.settle()
-	f.hall.Resumed()
-	f.settle()
-
-	wantOnce(t, "the member", infos(t, m.texts(t)), ours, theirs)
-	stored := []string{}
-	for _, e := range f.store.rooms["1"] {
-		stored = append(stored, e.JSON)
-	}
-	wantOnce(t, "the store", infos(t, stored), ours, theirs)
-	for _, l := range late {
-		seen := map[string]bool{}
-		for _, info := range infos(t, l.texts(t)) {
-			if seen[info] {
-				t.Errorf("a member that came later got %s twice", info)
-			}
-			seen[info] = true
-		}
-	}
-	s := f.hall.Stats()
-	if s.Waiting != 0 || f.hall.stats.waitingBytes.Load() != 0 || f.hall.stats.awaiting.Load() != 0 || r.ahead != 0 || r.local || r.heard != nil {
-		t.Errorf("at rest %d messages (%d bytes) wait, %d rooms await theirs, ahead %d, local %v, heard %v", s.Waiting, f.hall.stats.waitingBytes.Load(), f.hall.stats.awaiting.Load(), r.ahead, r.local, r.heard)
-	}
-	if _, total := r.Newest(); total != uint64(ours+theirs) {
-		t.Errorf("total %d; want %d", total, ours+theirs)
-	}
-}
-
 func (f *fixture) back() {
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	f.hall.Back()
 }
 
 // publishAsOther is a message of another node, which may reach the store when we do not.
 func (f *fixture) publishAsOther(text string) {
 	f.t.Helper()
-	was, lose := error(nil), false
-	f.store.set(func(s *fakeStore) { was, lose, s.fail, s.loseAnswer = s.fail, s.loseAnswer, nil, false })
-	f.now = f.now.Add(time.Millisecond)
-	d := codec.NewDraft("1", "other", text, f.now.UnixMilli())
-	if _, err := f.store.Publish(f.t.Context(), "1", "other."+text, []codec.Draft{d}); err != nil {
-		f.t.Fatal(err)
-	}
-	f.store.set(func(s *fakeStore) { s.fail, s.loseAnswer = was, lose })
+	f.publishFrom("1", "other", text)
 }
 
-// wantOnce: o0..o(ours-1) and t0..t(theirs-1), each once and in order.
-func wantOnce(t *testing.T, who string, got []string, ours, theirs int) {
-	t.Helper()
-	next := map[byte]int{}
-	for _, info := range got {
-		if want := fmt.Sprint(info[:1], next[info[0]]); info != want {
-			t.Errorf("%s has %s where %s was due: %v", who, info, want, got)
-			return
-		}
-		next[info[0]]++
+// publishFrom is a message of user over another node.
+func (f *fixture) publishFrom(room, user, text string) {
+	f.t.Helper()
+	f.now = f.now.Add(time.Millisecond)
+	f.others++
+	d := codec.NewDraft(room, user, text, f.now.UnixMilli())
+	d.SetOrigin(fmt.Sprint(codec.OriginMark, "other", f.others))
+	if _, err := f.other.Publish(f.t.Context(), room, codec.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []codec.Draft{d}}); err != nil {
+		f.t.Fatal(err)
 	}
-	if next['o'] != ours || next['t'] != theirs {
-		t.Errorf("%s has %d of our %d messages and %d of the other node's %d", who, next['o'], ours, next['t'], theirs)
-	}
+}
+
+func (f *fixture) tick(d time.Duration) {
+	f.now = f.now.Add(d)
+	f.clock.add(d)
+	f.hall.Tick(f.now)
 }
 
 func TestRoom_BlindMembersHearWhatComesSinceTheStoreIsBack(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	f.publishAsOther("before")
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	f.hall.Away(errAway)
 	r := f.open("1")
 	m := f.join(r)
@@ -151,7 +62,7 @@ func TestRoom_AloneWhereItsBatchIsStuck(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	f.post(r, "a")
 	f.settle()
 	f.tick(time.Second)
@@ -165,7 +76,7 @@ func TestRoom_AloneWhereItsBatchIsStuck(t *testing.T) {
 	late := f.join(f.open("2"))
 	f.settle()
 	wantInfos(t, m, "a", "b")
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	f.tick(time.Second)
 	want := []string{"a", "b"}
 	for i := range 20 { // though there is always something that waits
@@ -174,15 +85,15 @@ func TestRoom_AloneWhereItsBatchIsStuck(t *testing.T) {
 		again, _ := f.hall.publishers.pop()
 		again.serve()
 	}
-	if r.alone || r.local {
-		t.Errorf("alone %v, local %v though the store takes messages; want neither", r.alone, r.local)
+	if r.writing != linked {
+		t.Errorf("writing is %d though the store takes messages; want linked", r.writing)
 	}
 	f.post(f.open("2"), "in the other room")
 	f.settle()
 	wantInfos(t, m, want...)
 	wantInfos(t, late, "in the other room")
-	if _, total := r.Newest(); total != 22 || r.alone || r.local || f.hall.Stats().Waiting != 0 {
-		t.Errorf("at rest total %d, alone %v, local %v, %d wait; want 22, false, false, 0", total, r.alone, r.local, f.hall.Stats().Waiting)
+	if _, total := r.Newest(); total != 22 || r.writing != linked || f.hall.Stats().Waiting != 0 {
+		t.Errorf("at rest total %d, writing %d, %d wait; want 22, linked, 0", total, r.writing, f.hall.Stats().Waiting)
 	}
 	if n := strings.Count(f.logs.String(), "does not take a room's messages"); n != 1 {
 		t.Errorf("the log says %d times that the room goes on alone; want once", n)
@@ -194,7 +105,7 @@ func TestRoom_AloneUntilTheHistoryCanBeRead(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	f.post(r, "a")
 	f.settle()
 	f.tick(aloneAfter * time.Second)
@@ -202,12 +113,12 @@ func TestRoom_AloneUntilTheHistoryCanBeRead(t *testing.T) {
 	f.tick(time.Minute)
 	f.settle()
 	f.publishAsOther("b")
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	f.tick(time.Second)
 	f.settle()
 	wantInfos(t, m, "a", "b")
-	if r.alone || r.local {
-		t.Errorf("alone %v, local %v; want neither", r.alone, r.local)
+	if r.writing != linked {
+		t.Errorf("writing is %d; want linked", r.writing)
 	}
 }
 
@@ -215,7 +126,7 @@ func TestRoom_NoLocalWaits(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	f.hall.Away(errAway)
 	f.post(r, "patient")
 	f.settle()
@@ -234,10 +145,10 @@ func unnumbered(text string, ts int64) codec.Event {
 	return codec.Event{Kind: codec.EventMessages, Messages: []string{string(d.AppendJSON(nil, ts))}}
 }
 
-// TestRoom_Unnumbered: without numbers a message is known by its text.
+// TestRoom_Unnumbered: without numbers equal messages are several, and a place in the list tells what is new.
 func TestRoom_Unnumbered(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
-	f.store.epoch = codec.Unnumbered
+	f.store.unnumbered = true
 	f.publishUnheard("old")
 	r := f.open("1")
 	m := f.join(r)
@@ -249,7 +160,7 @@ func TestRoom_Unnumbered(t *testing.T) {
 	f.settle()
 	f.hall.RoomEvent("1", unnumbered("c", 3))
 	f.settle()
-	wantInfos(t, m, "a", "a", "b", "c")
+	wantInfos(t, m, "a", "a", "a", "b", "c")
 	recalled := unnumbered("c", 3)
 	recalled.Kind = codec.EventRecall
 	f.hall.RoomEvent("1", recalled)
@@ -300,7 +211,7 @@ func TestRoom_ReportThatIsRefused(t *testing.T) {
 	f.join(r)
 	report := func() { f.hall.Report(t.Context()) }
 	r.Like(3)
-	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("a key of the wrong type: %w", codec.ErrRefused) })
+	f.store.refuse("a key of the wrong type")
 	for range 2 { // the second is none: it is too soon
 		report()
 	}
@@ -314,16 +225,16 @@ func TestRoom_ReportThatIsRefused(t *testing.T) {
 	if n := strings.Count(f.logs.String(), "cannot report rooms"); n != 1 || f.hall.Stats().ReportErrors != 4 {
 		t.Errorf("the log says it %d times, %d are counted; want 1, 4", n, f.hall.Stats().ReportErrors)
 	}
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	f.tick(reportAgain * time.Second)
 	report()
 	if got := r.Counters(); got != (codec.Counters{Online: 1, Likes: 3}) {
 		t.Errorf("Counters() = %+v; want 1 member, 3 likes", got)
 	}
 	r.Like(5)
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	report()
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	f.tick(reportAgain * time.Second)
 	report()
 	if got := r.Counters(); got.Likes != 3 {

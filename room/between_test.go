@@ -1,49 +1,19 @@
 package room
 
 import (
-	"context"
 	"fmt"
 	"testing"
-
-	"barrage/codec"
 )
 
-// meddler is a store in which something happens right behind the next Newest, or that
-// loses the answers to Publish.
-type meddler struct {
-	*fakeStore
-	next    func()
-	refuses bool // what it did all the same
-}
-
-func (m *meddler) Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error) {
-	stored, err := m.fakeStore.Publish(ctx, room, batch, drafts)
-	if m.refuses {
-		return codec.Stored{}, errAway
-	}
-	return stored, err
-}
-
-func (m *meddler) Newest(ctx context.Context, room string, limit int) (codec.History, error) {
-	h, err := m.fakeStore.Newest(ctx, room, limit)
-	if f := m.next; f != nil {
-		m.next = nil
-		f()
-	}
-	return h, err
-}
-
 // meddled is a room with one member, who has had one message.
-func meddled(t *testing.T) (*fixture, *meddler, *Room, *member) {
+func meddled(t *testing.T) (*fixture, *Room, *member) {
 	t.Helper()
 	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
-	store := &meddler{fakeStore: f.store}
-	f.hall.store = store
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "first")
 	f.settle()
-	return f, store, r, m
+	return f, r, m
 }
 
 // numbers are texts from..to-1 of the messages that publishUnheard publishes here.
@@ -57,9 +27,9 @@ func numbers(from, to int) (all []string) {
 // TestCatchUp_PublishedBetweenTwoReads: a message is in the second read of one catching up
 // but not in the first, and its event comes too.
 func TestCatchUp_PublishedBetweenTwoReads(t *testing.T) {
-	f, store, r, m := meddled(t)
+	f, r, m := meddled(t)
 	f.publishUnheard(numbers(0, 20)...)
-	store.next = func() { f.publishAsOther("between") }
+	f.store.between = func() { f.publishAsOther("between") }
 	f.hall.Resumed()
 	f.settle()
 	f.post(r, "last")
@@ -71,10 +41,10 @@ func TestCatchUp_PublishedBetweenTwoReads(t *testing.T) {
 // that the events do not go on where that ends.
 func TestCatchUp_LostWhileItReads(t *testing.T) {
 	for _, newCount := range []bool{false, true} {
-		f, store, _, m := meddled(t)
-		store.next = func() {
+		f, _, m := meddled(t)
+		f.store.between = func() {
 			if newCount {
-				f.store.set(func(s *fakeStore) { s.epoch, s.rooms, s.count = "e2", map[string][]codec.Entry{}, map[string]uint64{} })
+				f.store.wipe()
 			}
 			f.publishUnheard("unheard")
 			f.publishAsOther("heard")
@@ -91,14 +61,16 @@ func TestCatchUp_LostWhileItReads(t *testing.T) {
 // TestCatchUp_NewCountIsLong: more messages than a welcome has stand in the new count, among
 // them one that the member had: its batch was tried again.
 func TestCatchUp_NewCountIsLong(t *testing.T) {
-	f, _, r, m := meddled(t)
-	again := f.store.rooms["1"][0]
-	f.store.set(func(s *fakeStore) { s.epoch, s.rooms, s.count = "e2", map[string][]codec.Entry{}, map[string]uint64{} })
+	f, r, m := meddled(t)
+	again := f.store.stored()[0]
+	f.store.wipe()
 	f.publishUnheard(numbers(0, 10)...)
-	f.store.set(func(s *fakeStore) {
-		s.count["1"]++
-		again.Seq = s.count["1"]
-		s.rooms["1"] = append(s.rooms["1"], again)
+	f.store.set(func(s *fakeStore) { // its batch was tried again
+		r := s.room("1")
+		r.Seq++
+		again.Seq = r.Seq
+		r.entries = append(r.entries, again)
+		r.Rev, r.Tip = r.Rev+1, "again"
 	})
 	f.publishUnheard(numbers(10, 20)...)
 	f.hall.Resumed()
@@ -110,8 +82,8 @@ func TestCatchUp_NewCountIsLong(t *testing.T) {
 
 // TestCatchUp_UnnumberedMissesMany: more messages were missed than a welcome has.
 func TestCatchUp_UnnumberedMissesMany(t *testing.T) {
-	f, _, _, m := meddled(t)
-	f.store.epoch = codec.Unnumbered
+	f, _, m := meddled(t)
+	f.store.unnumbered = true
 	f.hall.Resumed()
 	f.settle()
 	f.publishUnheard(numbers(0, 20)...)
@@ -123,17 +95,17 @@ func TestCatchUp_UnnumberedMissesMany(t *testing.T) {
 // TestCatchUp_ReadsWhatIsTriedAgain: the answer to a batch and its event were lost, members
 // have it from the history, and then the store goes away before a second try is answered.
 func TestCatchUp_ReadsWhatIsTriedAgain(t *testing.T) {
-	f, store, r, m := meddled(t)
-	f.store.set(func(s *fakeStore) { s.deaf = true })
-	store.refuses = true
+	f, r, m := meddled(t)
+	f.store.deafen()
+	f.store.loseAnswers()
 	f.post(r, "lost on the way")
 	f.settle()
 	f.hall.Resumed()
 	f.hall.Tick(f.now)
 	f.settle()
 	f.hall.Away(errAway)
-	f.store.set(func(s *fakeStore) { s.deaf = false })
-	store.refuses = false
+	f.store.hear()
+	f.store.answers()
 	f.hall.Back()
 	f.settle()
 	f.post(r, "last")

@@ -12,15 +12,11 @@ import (
 // publishUnheard puts messages of room 1 into the store that the hall is not told of.
 func (f *fixture) publishUnheard(texts ...string) {
 	f.t.Helper()
-	f.store.set(func(s *fakeStore) { s.deaf = true })
+	f.store.deafen()
 	for _, info := range texts {
-		f.now = f.now.Add(time.Millisecond)
-		d := codec.NewDraft("1", "u", info, f.now.UnixMilli())
-		if _, err := f.store.Publish(f.t.Context(), "1", "other."+info, []codec.Draft{d}); err != nil {
-			f.t.Fatal(err)
-		}
+		f.publishFrom("1", "u", info)
 	}
-	f.store.set(func(s *fakeStore) { s.deaf = false })
+	f.store.hear()
 }
 
 func TestCatchUp_GapIsFilledInOrder(t *testing.T) {
@@ -56,15 +52,14 @@ func TestCatchUp_DuplicatesAreDropped(t *testing.T) {
 	f.post(r, "1")
 	f.post(r, "2")
 	f.settle()
-	all := f.store.rooms["1"]
-	ev := codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Total: 2, Messages: []string{all[0].JSON, all[1].JSON}}
-	f.hall.RoomEvent("1", ev)
-	f.publishUnheard("3")
-	ev.Messages = append(ev.Messages, f.store.rooms["1"][2].JSON) // overlaps by two
-	ev.Total = 3
+	all := f.store.stored()
+	ev := codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Total: 2, Rev: 1, Tip: "n.1", Messages: []string{all[0].JSON, all[1].JSON}}
 	f.hall.RoomEvent("1", ev)
 	f.settle()
-	wantInfos(t, m, "1", "2", "3")
+	wantInfos(t, m, "1", "2")
+	if s := f.hall.Stats(); s.Fetches != 1 || s.Gaps != 0 {
+		t.Errorf("%d reads, %d gaps; want the first read alone", s.Fetches, s.Gaps)
+	}
 }
 
 func TestCatchUp_NewEpochDeliversOnlyWhatIsNew(t *testing.T) {
@@ -75,9 +70,7 @@ func TestCatchUp_NewEpochDeliversOnlyWhatIsNew(t *testing.T) {
 		f.post(r, fmt.Sprint("old", i))
 	}
 	f.settle()
-	f.store.set(func(s *fakeStore) { // all data lost
-		s.epoch, s.rooms, s.count = "e2", map[string][]codec.Entry{}, map[string]uint64{}
-	})
+	f.store.wipe() // all data lost
 	f.publishUnheard("new1", "new2")
 	f.post(r, "new3")
 	f.settle()
@@ -104,7 +97,7 @@ func TestCatchUp_EpochLostListKept(t *testing.T) {
 		f.post(r, fmt.Sprint("old", i))
 	}
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.epoch = "e2" })
+	f.store.lose("1", keyMeta)
 	f.now = f.now.Add(-time.Minute) // the next node's clock is behind
 	f.publishUnheard("new1")
 	f.now = f.now.Add(time.Minute)
@@ -121,9 +114,9 @@ func TestCatchUp_CountRunsBackwards(t *testing.T) {
 	m := f.join(r)
 	for i := range 5 {
 		f.post(r, fmt.Sprint("m", i))
+		f.settle()
 	}
-	f.settle()
-	f.store.set(func(s *fakeStore) { s.rooms["1"], s.count["1"] = s.rooms["1"][:2], 2 })
+	f.store.goBack(2)
 	f.publishUnheard("again")
 	f.hall.Resumed()
 	f.settle()
@@ -141,12 +134,14 @@ func TestCatchUp_CountOvertaken(t *testing.T) {
 		m := f.join(r)
 		for i := range 5 {
 			f.post(r, fmt.Sprint("m", i))
+			f.settle()
 		}
-		f.settle()
-		f.store.set(func(s *fakeStore) { s.rooms["1"], s.count["1"] = s.rooms["1"][:2], 2 })
+		f.store.goBack(2)
 		f.publishUnheard("a3", "a4", "a5", "a6")
-		if all := f.store.rooms["1"]; byEvent {
-			f.hall.RoomEvent("1", codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 5, Total: 6, Batch: "other.1", Messages: []string{all[4].JSON, all[5].JSON}})
+		if all := f.store.stored(); byEvent {
+			f.hall.RoomEvent("1", codec.Event{
+				Kind: codec.EventMessages, Epoch: "e1", Seq: 6, Total: 6, Rev: 6, Prev: "other.3", Tip: "other.4", Messages: []string{all[5].JSON},
+			})
 		} else {
 			f.hall.Resumed()
 		}
@@ -167,11 +162,11 @@ func TestCatchUp_FailedFetchIsTriedAgainAtTheNextTick(t *testing.T) {
 	f.post(r, "1")
 	f.settle()
 	f.publishUnheard("2")
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	f.hall.Resumed()
 	f.settle()
 	wantInfos(t, m, "1")
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	f.hall.Tick(f.now.Add(time.Second))
 	f.settle()
 	wantInfos(t, m, "1", "2")
@@ -181,13 +176,13 @@ func TestCatchUp_EventsDuringALoadAreHeld(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	f.publishUnheard("1")
 	// A room that is known but not loaded: its load failed.
-	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("no: %w", codec.ErrRefused) })
+	f.store.refuse("no")
 	if _, err := f.hall.Open(t.Context(), "1"); err == nil {
 		t.Fatal("Open worked although the store refuses the room")
 	}
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	// The load failed, so the room is not live; events that still come are held.
-	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Total: 1, Messages: []string{f.store.rooms["1"][0].JSON}})
+	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Total: 1, Rev: 1, Tip: "other.1", Messages: []string{f.store.stored()[0].JSON}})
 	r := f.open("1")
 	if json, total := r.Newest(); total != 1 || !strings.Contains(json, `"info":"1"`) {
 		t.Errorf("Newest() = %s, %d; want message 1, once", json, total)
@@ -206,15 +201,13 @@ func TestCatchUp_HeldEventsAreBounded(t *testing.T) {
 	for i := range 3 * maxHeld { // the first shows a gap; no publisher comes to fill it
 		f.post(r, fmt.Sprint(i))
 		p, _ := f.hall.publishers.pop()
-		p.stale = false
+		p.follower.reading = following // as if it were not behind
 		p.serve()
-		if len(r.held) > maxHeld {
-			t.Fatalf("%d events are held; want at most %d", len(r.held), maxHeld)
+		if n := len(r.follower.held); n > maxHeld {
+			t.Fatalf("%d events are held; want at most %d", n, maxHeld)
 		}
 	}
-	r.mu.Lock()
-	r.staleLocked()
-	r.mu.Unlock()
+	f.hall.Resumed()
 	f.settle()
 	got := infos(t, m.texts(t))
 	if s := f.hall.Stats(); uint64(len(got))+s.Missed != 3*maxHeld+1 {
@@ -257,16 +250,16 @@ func TestCatchUp_FailoverLostWhatWasHeardFirst(t *testing.T) {
 			m := f.join(r)
 			f.post(r, "a")
 			f.settle()
-			f.store.set(func(s *fakeStore) { s.fail = errAway })
+			f.store.away()
 			f.hall.Away(errAway)
 			f.post(r, "ours")
 			f.back()
 			again, _ := f.hall.publishers.pop()
 			again.serve() // stored, and come back
-			if !r.local || r.pos.Seq != 2 {
-				t.Fatalf("local %v, at %d; want that the history was not read yet, 2", r.local, r.pos.Seq)
+			if r.writing != returning || r.follower.pos.Seq != 2 {
+				t.Fatalf("writing %d, at %d; want that the history was not read yet, 2", r.writing, r.follower.pos.Seq)
 			}
-			f.store.set(func(s *fakeStore) { s.rooms["1"], s.count["1"] = s.rooms["1"][:1], 1 })
+			f.store.goBack(1)
 			for _, text := range []string{"b", "c"} {
 				if heard {
 					f.publishAsOther(text)
@@ -307,21 +300,46 @@ func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
 			f.settle()
 		}
 	}
-	f.store.set(func(s *fakeStore) { s.rooms["1"], s.count["1"] = s.rooms["1"][:kept], kept })
+	f.store.goBack(kept)
 	for i := range begun { // as other nodes do before this one comes back
 		text := fmt.Sprint("new", i)
-		d := codec.NewDraft("1", fmt.Sprint("v", i), text, f.now.UnixMilli()+int64(i%5000))
-		f.store.set(func(s *fakeStore) { s.deaf = true })
-		if _, err := f.store.Publish(t.Context(), "1", "other."+text, []codec.Draft{d}); err != nil {
-			t.Fatal(err)
-		}
+		f.store.deafen()
+		f.publishFrom("1", fmt.Sprint("v", i), text)
 		want = append(want, text)
 	}
-	f.store.set(func(s *fakeStore) { s.deaf = false })
+	f.store.hear()
 	f.hall.Resumed()
 	f.settle()
 	wantInfos(t, m, want...)
 	if s := f.hall.Stats(); s.Epochs != 1 {
 		t.Errorf("a restart of the count was seen %d times; want once", s.Epochs)
 	}
+}
+
+// TestCatchUp_RetriedOnBothSidesOfALoss: another node's batch is stored, that is lost, another message takes its number,
+// and then the batch is tried again. Who had it the first time does not take the second for the first.
+func TestCatchUp_RetriedOnBothSidesOfALoss(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "a")
+	f.settle()
+	publish := func(batch, text string, try int) {
+		d := codec.NewDraft("1", "v", text, f.now.UnixMilli())
+		d.SetOrigin(codec.OriginMark + text)
+		if _, err := f.other.Publish(t.Context(), "1", codec.Batch{ID: batch, Try: try, Drafts: []codec.Draft{d}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish("third.1", "lost", 0)
+	publish("other.7", "again", 0)
+	f.settle()
+	f.store.goBack(1)
+	f.store.deafen()
+	publish("third.2", "new", 0)
+	publish("other.7", "again", 1)
+	f.store.hear()
+	publish("third.3", "next", 0)
+	f.settle()
+	wantInfos(t, m, "a", "lost", "again", "new", "next")
 }

@@ -4,17 +4,29 @@
 // arguments and interfaces.
 //
 // A message's way through it: [Room.Post] puts a draft into the room's outbox; a
-// publisher carries batches of them to the [Store]; the store tells every node, which
-// lands in [Hall.RoomEvent]; the room frames each message once into its log and marks its
-// parts dirty; a lane visits each dirty part and gives every member log[cursor:head] in
-// one write.
+// publisher carries batches of them to the [Store], and tells every node, this one by the
+// answer, what came of it; [Room] gives its members what is new to them: it frames each message once
+// into its log and marks its parts dirty; a lane visits each dirty part and gives every member
+// log[cursor:head] in one write.
 //
-// Where something was missed, a publisher reads the history (catchup.go). While the store
-// is away, members hear what waits in the outbox at once (local.go). A batch that failed is
-// tried again under the same id, so it is stored once (outbox.go); one that is given up may have been
-// stored all the same (limbo.go). Members and likes go to
-// the store once a second, and each room from time to time, which also shows whether it
-// lacks something (report.go).
+// Three types that know no room hold what has to be known of a message on its way:
+//
+//	outbox    what waits for the store, and how each message ends (outbox.go)
+//	follower  where the members stand in what the store has, and what does not follow yet (follower.go)
+//	seen      which messages the members have had, by one key each (seen.go)
+//
+// arrive.go is the only way in for what the store has, away.go the only way around it while the store
+// cannot be reached. publish.go carries batches and reads histories; recalls.go takes messages back;
+// report.go counts, and finds out about rooms that lack something; unnumbered.go is rooms that original
+// FastIM nodes write to as well.
+//
+// What always holds (away_model_test.go checks it):
+//
+//	I1  A message is fanned out exactly when seen.add says that it is new, by Room.giveLocked.
+//	I2  A post leaves the outbox once, by one of five ends.
+//	I3  An event is held only while its room does not follow.
+//	I4  While a room is linked no message that waits was heard.
+//	I5  Numbers say order and gaps, never which message it is.
 //
 // Goroutines, all started by [New] and stopped by [Hall.Close]:
 //

@@ -47,7 +47,7 @@ func TestFlavours_OneEncodingEach(t *testing.T) {
 	old := []*member{f.join(r), f.join(r)}
 	enter := func(flavour Flavour) *member {
 		m := &member{fakeSocket: fakeSocket{room: -1}}
-		r.EnterNative(&m.Member, &m.fakeSocket, flavour, codec.Position{}, codec.History{})
+		r.EnterNative(&m.Member, &m.fakeSocket, flavour, Since{}, codec.History{})
 		r.Attach(&m.Member)
 		return m
 	}

@@ -17,17 +17,21 @@ import (
 // Calls that take a context may block until it ends.
 type Store interface {
 	// Publish numbers the drafts, appends them to the room's history and tells every
-	// node that is subscribed, as one step, and returns the position behind them. The
+	// node that is subscribed, as one step, and returns what it told. The
 	// same batch published again does nothing and returns the same. Behind a later batch of
 	// this node in the room an earlier one is not carried out. An error that is
 	// codec.ErrRefused says that trying again is no use.
-	Publish(ctx context.Context, room, batch string, drafts []codec.Draft) (codec.Stored, error)
+	Publish(ctx context.Context, room string, b codec.Batch) (codec.Stored, error)
 	// Report tells the store what this node counts in rooms, and returns where each stands.
 	Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error)
-	// Newest reads the newest messages, at most limit.
-	Newest(ctx context.Context, room string, limit int) (codec.History, error)
-	// Since reads the messages numbered above seq, at most limit, oldest first.
-	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
+	// Read reads the history of a room that is known to stand at known, the zero value where
+	// nothing is known: all messages behind it, and at least the newest ones where there are so
+	// many, but no more than most. Where the count is another one it is the newest most.
+	// Messages that were taken back are entries without JSON, beside those.
+	Read(ctx context.Context, room string, known codec.Position, newest, most int) (codec.History, error)
+	// Recall takes the message that user sent at ts back, and tells every node. Doing it again tells them
+	// again. The error is codec.ErrNoMessage where there is none.
+	Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error)
 	// SubscribeRoom returns once the room's events reach [Hall.RoomEvent].
 	SubscribeRoom(ctx context.Context, room string) error
 	// UnsubscribeRoom ends that. It never blocks.
@@ -49,8 +53,6 @@ type Hooks struct {
 	// the whole batch for now: it is asked again. It deals with the refused authors itself.
 	// What is heard while the store is away is heard before Gate is asked.
 	Gate func(ctx context.Context, from []Author) ([]bool, error)
-	// Answer tells the author of a native message what became of it. It may not block.
-	Answer func(a Answer)
 	// OnChange hears that a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)
@@ -72,14 +74,18 @@ type Hall struct {
 	ctx        context.Context // ends at Close; parent of every call to the store
 	cancel     context.CancelFunc
 	seed       maphash.Seed
+	name       string    // begins the ids of messages that come without one
+	started    time.Time // see since
+	epoch      int64     // Unix seconds at started
 
 	budget    budget
 	reporting reporting
 	workers   sync.WaitGroup // lanes, publishers, reporter
 	away      atomic.Bool    // the store takes no calls
 	batches   atomic.Uint64  // batches made for the store
+	origins   atomic.Uint64  // ids made for messages without one
 	due       chan struct{}  // tells the reporter that a second is over; capacity 1, never closed
-	coarse    atomic.Int64   // the time of the last Tick, Unix seconds
+	coarse    atomic.Int64   // the time of the last Tick in seconds, see coarseTime
 	stats     counters
 
 	shards [hallShards]hallShard
@@ -111,7 +117,10 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 		h.cfg.Node = rand.Text()[:12]
 	}
 	h.budget.most = int64(cfg.Fanout.TotalLogBytes)
-	h.coarse.Store(hooks.Clock.Now().Unix())
+	h.name = rand.Text()[:8]
+	h.started = hooks.Clock.Now()
+	h.epoch = h.started.Unix()
+	h.coarse.Store(h.epoch)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	lanes := cfg.Fanout.Lanes
 	if lanes == 0 {
@@ -153,7 +162,7 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	sh.mu.Lock()
 	r := sh.rooms[id]
 	if r == nil {
-		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: max(h.cfg.OnJoin, 1)}}
+		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: max(h.cfg.OnJoin, 1)}, outbox: outbox{tally: &h.stats.tally}}
 		sh.rooms[id] = r
 		h.stats.rooms.Add(1)
 	}
@@ -174,7 +183,7 @@ func (r *Room) Release() {
 	defer sh.mu.Unlock()
 	r.refs--
 	if r.refs == 0 {
-		r.emptySince = time.Unix(r.hall.coarse.Load(), 0)
+		r.emptySince = r.hall.coarse.Load()
 	}
 }
 
@@ -206,13 +215,15 @@ func (h *Hall) each(f func(*Room)) {
 // go, logs nobody can still need are dropped, calls to the store that failed are tried
 // again, what waited too long for it is given up, and the reporter has its turn.
 func (h *Hall) Tick(now time.Time) {
-	h.coarse.Store(now.Unix())
-	old := now.Add(-h.cfg.Fanout.StuckTimeout).Unix()
+	coarse := h.coarseTime(now)
+	h.coarse.Store(coarse)
+	old := coarse - int64(h.cfg.Fanout.StuckTimeout/time.Second)
+	linger := int64(h.cfg.Linger / time.Second)
 	for i := range h.shards {
 		sh := &h.shards[i]
 		sh.mu.Lock()
 		for id, r := range sh.rooms {
-			if r.refs == 0 && now.Sub(r.emptySince) >= h.cfg.Linger && r.idle() {
+			if r.refs == 0 && coarse-r.emptySince >= linger && r.idle() {
 				delete(sh.rooms, id)
 				r.release()
 				h.stats.rooms.Add(-1)
@@ -231,7 +242,7 @@ func (h *Hall) Tick(now time.Time) {
 			}
 		}
 		r.expireLocked(now)
-		r.waitedLocked(now)
+		r.waitedLocked()
 		if r.failed {
 			r.failed = false
 			if r.hasWorkLocked() {
@@ -256,8 +267,7 @@ func (r *Room) release() {
 			st.log.release()
 		}
 	}
-	r.setAwaitedLocked(nil) // nobody waits for an answer: who does holds the room
-	r.forgetLimboLocked(func(flight) bool { return true })
+	r.oweLocked(codec.Position{})
 }
 
 // idle reports whether nothing of the room waits for the store.
@@ -286,7 +296,7 @@ func (h *Hall) Flush(ctx context.Context) error {
 }
 
 func (h *Hall) quiet() bool {
-	return h.stats.waiting.Load() == 0 && h.stats.awaiting.Load() == 0 && h.stats.full.Load() == 0 && h.Written()
+	return h.stats.tally.posts.Load() == 0 && h.stats.awaiting.Load() == 0 && h.stats.full.Load() == 0 && h.Written()
 }
 
 // Written reports whether the lanes have given every member that takes it all that there

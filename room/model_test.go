@@ -367,7 +367,7 @@ func BenchmarkLane_Sweep(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				r.mu.Lock()
-				r.deliverLocked(e)
+				r.fanOutLocked(e)
 				r.mu.Unlock()
 				sweep()
 			}

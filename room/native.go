@@ -1,22 +1,13 @@
 package room
 
 import (
+	"slices"
 	"strconv"
 
 	"barrage/codec"
 )
 
 // This file is what rooms do for members that speak barrage.v1 (docs/protocol.md).
-
-// Answer tells the author of a message with an id what became of it.
-type Answer struct {
-	From Author
-	ID   string
-	// Code is why it was not taken, "" where it was: then Seq and TS are the message's.
-	Code string
-	Seq  uint64
-	TS   int64
-}
 
 // The codes of answers.
 const (
@@ -31,35 +22,13 @@ const (
 	CodeBusy = "busy"
 )
 
-// answerLocked notes an answer, if the post wants one. r.mu must be held; whoever unlocks
-// it does so with unlock.
-func (r *Room) answerLocked(p *post, code string, seq uint64, ts int64) {
-	if p.draft.ID != "" && p.from != nil && r.hall.cfg.Answer != nil {
-		r.answers = append(r.answers, Answer{From: p.from, ID: p.draft.ID, Code: code, Seq: seq, TS: ts})
-	}
-}
-
-// refuseLocked notes for all posts that they were not taken. r.mu must be held.
-func (r *Room) refuseLocked(posts []post, code string) {
-	for i := range posts {
-		r.answerLocked(&posts[i], code, 0, 0)
-	}
-}
-
-// acceptLocked notes for all posts that the store has them, from number seq on. r.mu must be held.
-func (r *Room) acceptLocked(posts []post, seq uint64) {
-	for i := range posts {
-		r.answerLocked(&posts[i], "", seq+uint64(i), posts[i].draft.TS)
-	}
-}
-
 // unlock unlocks r.mu and gives the answers that were noted under it.
 func (r *Room) unlock() {
-	answers := r.answers
-	r.answers = nil
+	answers := r.outbox.answers
+	r.outbox.answers = nil
 	r.mu.Unlock()
 	for _, a := range answers {
-		r.hall.cfg.Answer(a)
+		a.author.Answered(a.answer)
 	}
 }
 
@@ -79,9 +48,18 @@ type Arrival struct {
 	Recovered bool
 	// Messages are oldest first.
 	Messages []codec.Entry
-	// Recalled are the numbers of messages that the member may have and that were taken back
-	// lately, as far as this node knows. Only where Recovered is true.
-	Recalled []uint64
+	// Recalled are recalls of the last time, oldest first, where the member comes back: it may
+	// have missed them.
+	Recalled []codec.Event
+}
+
+// Since is where a member that comes back has got. The zero value: it begins.
+type Since struct {
+	Epoch string
+	Seq   uint64
+	// TS is the timestamp of message Seq, 0 where the member does not say. It tells whether the number still
+	// means the same message.
+	TS int64
 }
 
 // MaxResume is how many messages a member that comes back may have missed; who missed more
@@ -89,83 +67,82 @@ type Arrival struct {
 const MaxResume = 1000
 
 // Lacks reports whether a member that comes back with since needs more than the room has
-// at hand: then the caller reads the history behind since, at most [MaxResume] messages,
+// at hand: then the caller reads the history from message since.Seq on, at most [MaxResume] and one,
 // for [Room.EnterNative].
-func (r *Room) Lacks(since codec.Position) bool {
+func (r *Room) Lacks(since Since) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.local || since.Epoch == "" || since.Epoch != r.pos.Epoch || since.Seq >= r.pos.Seq || r.pos.Seq-since.Seq > MaxResume {
+	defer r.unlock()
+	pos := r.follower.pos
+	if !r.resumesLocked(since) || since.Seq == pos.Seq && since.TS == 0 || pos.Seq-since.Seq > MaxResume {
 		return false
 	}
 	return !r.coversLocked(since.Seq)
 }
 
-// coversLocked reports whether newest has all that came behind seq. r.mu must be held.
-func (r *Room) coversLocked(seq uint64) bool {
-	return seq >= r.pos.Seq || len(r.newest.entries) > 0 && r.newest.entries[0].Seq <= seq+1
+// resumesLocked reports whether since can be a place in what the room follows. r.mu must be held.
+func (r *Room) resumesLocked(since Since) bool {
+	pos := r.follower.pos
+	return !r.isLocalLocked() && since.Epoch != "" && since.Epoch == pos.Epoch && since.Seq <= pos.Seq
 }
 
-// EnterNative is [Room.Enter] for a member that speaks barrage.v1. since is where the
-// member has got, the zero value where it begins; read is what the history has behind
-// since, where [Room.Lacks] asked for it.
-func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since codec.Position, read codec.History) Arrival {
+// coversLocked reports whether newest has all from message seq on. r.mu must be held.
+func (r *Room) coversLocked(seq uint64) bool {
+	return len(r.newest.entries) > 0 && r.newest.entries[0].Seq <= seq
+}
+
+// EnterNative is [Room.Enter] for a member that speaks barrage.v1. read is what the history has from since.Seq
+// on, where [Room.Lacks] asked for it.
+func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since Since, read codec.History) Arrival {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
 	a := Arrival{Position: r.positionLocked()}
 	r.enterLocked(m, s, f)
 	a.Counters = r.countersLocked()
-	if st := r.streams[f]; st.members == 1 {
-		st.epoch, st.next, st.counters = a.Epoch, a.Seq+1, a.Counters
+	st := r.streams[f]
+	if st.members == 1 {
+		st.epoch, st.next, st.jump, st.counters = a.Epoch, a.Seq+1, false, a.Counters
 	}
+	a.Epoch, a.Seq = st.epoch, st.next-1 // the next frame goes on from here
 	if a.Messages, a.Recovered = r.resumeLocked(since, read); !a.Recovered {
 		a.Messages = r.newest.last(r.hall.cfg.OnJoin)
 	}
 	a.Messages = append([]codec.Entry(nil), a.Messages...)
-	if a.Recovered && r.recalled.epoch == since.Epoch {
-		for _, seq := range r.recalled.seqs.inOrder() {
-			if seq <= since.Seq {
-				a.Recalled = append(a.Recalled, seq)
-			}
-		}
+	if since.Epoch != "" {
+		a.Recalled = r.recalls.events.inOrder()
 	}
 	return a
 }
 
-// recalled is what was taken back lately.
-type recalled struct {
-	epoch string
-	seqs  ring[uint64] // bounded by maxRecalls
-}
-
-// noteRecallLocked remembers that message seq of the present epoch was taken back. r.mu must be held.
-func (r *Room) noteRecallLocked(seq uint64) {
-	if r.recalled.epoch != r.pos.Epoch {
-		r.recalled = recalled{epoch: r.pos.Epoch}
-	}
-	r.recalled.seqs.put(seq, maxRecalls)
-}
-
 // resumeLocked is all that came behind since; ok is false where that cannot be told. r.mu
 // must be held.
-func (r *Room) resumeLocked(since codec.Position, read codec.History) (missed []codec.Entry, ok bool) {
-	if r.local || since.Epoch == "" || since.Epoch != r.pos.Epoch || since.Seq > r.pos.Seq {
+func (r *Room) resumeLocked(since Since, read codec.History) (missed []codec.Entry, ok bool) {
+	pos := r.follower.pos
+	if !r.resumesLocked(since) {
 		return nil, false
 	}
-	from := since.Seq
-	if !r.coversLocked(from) {
+	if since.Seq == pos.Seq && since.TS == 0 {
+		return nil, true
+	}
+	all := r.newest.entries
+	if !r.coversLocked(since.Seq) {
 		n := len(read.Entries)
-		whole := read.Epoch == r.pos.Epoch && n > 0 && read.Entries[0].Seq == from+1 && (n < MaxResume || read.Entries[n-1].Seq == read.Seq)
-		if !whole || !r.coversLocked(read.Seq) {
+		if read.Epoch != pos.Epoch || n == 0 || n > MaxResume && read.Entries[n-1].Seq != read.Seq || !r.coversLocked(read.Seq+1) {
 			return nil, false
 		}
-		missed, from = read.Entries, read.Seq
+		all = slices.Concat(read.Entries, r.newest.behind(read.Entries[n-1].Seq))
 	}
-	for _, e := range r.newest.entries {
-		if e.Seq > from {
-			missed = append(missed, e)
+	if all[0].Seq > since.Seq+1 {
+		return nil, false // what came behind it is not there any more, or was taken back: nobody knows
+	}
+	for i, e := range all {
+		if e.Seq == since.Seq && since.TS != 0 && codec.Timestamp(e.JSON) != since.TS {
+			return nil, false // another message has its number: the store has gone back
+		}
+		if e.Seq > since.Seq {
+			return all[i:], true
 		}
 	}
-	return missed, true
+	return nil, true
 }
 
 // nativesLocked calls f for each native stream that has members. r.mu must be held.
@@ -177,16 +154,12 @@ func (r *Room) nativesLocked(f func(*stream)) {
 	}
 }
 
-// tellEpochLocked tells native members where the room stands, if they believe something
+// tellPlaceLocked tells native members where the room stands, if they believe something
 // else. r.mu must be held.
-func (r *Room) tellEpochLocked() {
-	if r.local {
-		return
+func (r *Room) tellPlaceLocked() {
+	if !r.isLocalLocked() {
+		r.nativesLocked(func(st *stream) { st.place(r.follower.pos.Epoch, r.follower.pos.Seq) })
 	}
-	r.nativesLocked(func(st *stream) {
-		st.move(r.pos.Epoch, r.pos.Seq+1)
-		st.wake()
-	})
 }
 
 // tellCountersLocked tells native members what the room counts, if that has changed. r.mu

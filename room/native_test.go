@@ -80,7 +80,7 @@ func wantFrames(tb testing.TB, m *member, want ...string) {
 }
 
 // joinNative enters and attaches a native member.
-func (f *fixture) joinNative(r *Room, since codec.Position, read codec.History) (*member, Arrival) {
+func (f *fixture) joinNative(r *Room, since Since, read codec.History) (*member, Arrival) {
 	f.t.Helper()
 	m := &member{fakeSocket: fakeSocket{room: -1}}
 	a := r.EnterNative(&m.Member, &m.fakeSocket, Native, since, read)
@@ -90,7 +90,7 @@ func (f *fixture) joinNative(r *Room, since codec.Position, read codec.History) 
 
 func (f *fixture) native(r *Room) *member {
 	f.t.Helper()
-	m, _ := f.joinNative(r, codec.Position{}, codec.History{})
+	m, _ := f.joinNative(r, Since{}, codec.History{})
 	return m
 }
 
@@ -121,7 +121,7 @@ func TestNative_NewcomersBatchBeginsWithThem(t *testing.T) {
 	f.settle()
 	f.post(r, "before")
 	f.deliverAll() // gathers; no lane has come
-	m, a := f.joinNative(r, codec.Position{}, codec.History{})
+	m, a := f.joinNative(r, Since{}, codec.History{})
 	if len(a.Messages) != 1 || a.Seq != 1 {
 		t.Errorf("welcome has %d messages and seq %d; want 1 and 1", len(a.Messages), a.Seq)
 	}
@@ -223,7 +223,7 @@ func TestNative_SlowMemberHearsOfRecalls(t *testing.T) {
 	}
 }
 
-// TestNative_ResumedMemberHearsOfRecalls that were made while it was away, of what it may have.
+// TestNative_ResumedMemberHearsOfRecalls that were made while it was away, whether it is recovered or not.
 func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
 	r := f.open("1")
@@ -233,29 +233,29 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 	f.settle()
 	for seq := range uint64(maxRecalls + 2) {
 		f.store.recall("1", seq+1)
+		f.settle()
 	}
-	since := codec.Position{Epoch: "e1", Seq: maxRecalls}
-	_, a := f.joinNative(r, since, codec.History{Position: codec.Position{Epoch: "e1", Seq: maxRecalls + 2}})
-	if a.Recovered {
-		t.Fatal("recovered from nothing")
+	seqs := func(a Arrival) (all []uint64) {
+		for _, ev := range a.Recalled {
+			all = append(all, ev.Seq)
+		}
+		return all
 	}
+	_, a := f.joinNative(r, Since{}, codec.History{})
 	if a.Recalled != nil {
-		t.Errorf("who begins anew hears of recalls %v", a.Recalled)
+		t.Errorf("a member that begins anew is told of recalls %v", seqs(a))
 	}
-	_, a = f.joinNative(r, codec.Position{Epoch: "e1", Seq: maxRecalls + 4}, codec.History{})
-	if n := len(a.Recalled); !a.Recovered || n != maxRecalls || a.Recalled[0] != 3 || a.Recalled[n-1] != maxRecalls+2 {
-		t.Errorf("recovered %v, recalled %v; want 3 to %d", a.Recovered, a.Recalled, maxRecalls+2)
+	for _, since := range []Since{{Epoch: "e1", Seq: maxRecalls + 4}, {Epoch: "gone", Seq: 1}} {
+		_, a = f.joinNative(r, since, codec.History{})
+		got := seqs(a)
+		if n := len(got); a.Recovered != (since.Epoch == "e1") || n != maxRecalls || got[0] != 3 || got[n-1] != maxRecalls+2 {
+			t.Errorf("%+v: recovered %v, recalled %v; want 3 to %d", since, a.Recovered, got, maxRecalls+2)
+		}
 	}
-	f.store.recall("1", maxRecalls+9)
-	if _, a = f.joinNative(r, codec.Position{Epoch: "e1", Seq: maxRecalls + 4}, codec.History{}); slices.Contains(a.Recalled, maxRecalls+9) || len(a.Recalled) != maxRecalls-1 {
-		t.Errorf("recalled %v; want none behind %d, which it never had", a.Recalled, maxRecalls+4)
-	}
-	f.store.set(func(s *fakeStore) { s.epoch = "e2"; clear(s.rooms); clear(s.count) })
-	f.post(r, "of another count")
-	f.settle()
-	f.store.recall("1", 1)
-	if _, a = f.joinNative(r, codec.Position{Epoch: "e2", Seq: 1}, codec.History{}); !a.Recovered || fmt.Sprint(a.Recalled) != "[1]" {
-		t.Errorf("in another epoch recovered %v, recalled %v; want [1]", a.Recovered, a.Recalled)
+	fresh := newFixture(t, nil, Hooks{}) // another node loads the room
+	fresh.store.cloud = f.store.cloud
+	if _, a = fresh.joinNative(fresh.open("1"), Since{Epoch: "e1", Seq: maxRecalls + 4}, codec.History{}); len(a.Recalled) != maxRecalls {
+		t.Errorf("a node that has just loaded the room tells of %d recalls; want %d", len(a.Recalled), maxRecalls)
 	}
 }
 
@@ -268,10 +268,10 @@ func TestNative_ResumeFromTheRoom(t *testing.T) {
 	f.settle()
 	resume := func(epoch string, seq uint64, wantRecovered bool, want ...string) {
 		t.Helper()
-		since := codec.Position{Epoch: epoch, Seq: seq}
+		since := Since{Epoch: epoch, Seq: seq}
 		var read codec.History
 		if r.Lacks(since) {
-			read, _ = f.store.Since(t.Context(), "1", seq, MaxResume)
+			read, _ = f.store.Since(t.Context(), "1", max(seq, 1)-1, MaxResume+1)
 		}
 		_, a := f.joinNative(r, since, read)
 		got := []string{}
@@ -289,8 +289,7 @@ func TestNative_ResumeFromTheRoom(t *testing.T) {
 	resume("e1", 1, true, "m2", "m3", "m4", "m5", "m6")
 	resume("e1", 7, false, "m4", "m5", "m6")   // from the future
 	resume("gone", 5, false, "m4", "m5", "m6") // another epoch
-	f.store.set(func(s *fakeStore) { s.rooms["1"] = s.rooms["1"][2:] })
-	f.store.set(func(s *fakeStore) { s.epoch = "e1" })
+	f.store.set(func(s *fakeStore) { s.room("1").entries = s.room("1").entries[2:] })
 	r.mu.Lock()
 	r.newest.entries = r.newest.entries[3:]
 	r.mu.Unlock()
@@ -311,11 +310,11 @@ func TestNative_EpochGapRecallCounters(t *testing.T) {
 	f.hall.Tick(f.now) // at most one a tick
 	f.hall.Tick(f.now)
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.epoch, s.rooms, s.count = "e2", map[string][]codec.Entry{}, map[string]uint64{} })
+	f.store.wipe()
 	f.publishUnheard("new")
 	f.post(r, "newer")
 	f.settle()
-	wantFrames(t, m, "1:one@e1/1", "recalled 1 by u", "counters 6 2", "epoch e2/0", "1:new,2:newer@e2/1")
+	wantFrames(t, m, "1:one@e1/1", "recalled 1 by u", "counters 6 2", "epoch e1-2/0", "1:new,2:newer@e1-2/1")
 }
 
 // TestNative_LocalChatHasAnEpochOfItsOwn while the store is away, and the members are told
@@ -326,11 +325,11 @@ func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
 	m := f.native(r)
 	f.post(r, "one")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	f.hall.Away(errAway)
 	f.post(r, "two")
 	f.settle()
-	_, a := f.joinNative(r, codec.Position{Epoch: "e1", Seq: 1}, codec.History{})
+	_, a := f.joinNative(r, Since{Epoch: "e1", Seq: 1}, codec.History{})
 	if a.Epoch != "l-n1-1" || a.Seq != 1 || a.Recovered {
 		t.Errorf("a newcomer stands at %s/%d, recovered %v; want the local epoch, message 1, not recovered", a.Epoch, a.Seq, a.Recovered)
 	}
@@ -356,26 +355,26 @@ func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f.store.set(func(s *fakeStore) { s.deaf = true })
+	f.store.deafen()
 	say("u", "1")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	f.hall.Away(errAway)
 	say("u", "1")
 	say("u", "2")
 	say("u", "2")
 	say("v", "2")
 	f.settle()
-	if r.ahead != 3 { // what waits does not wait twice
-		t.Errorf("%d messages are ahead of the store; want 3", r.ahead)
+	if r.outbox.heard != 3 { // what waits does not wait twice
+		t.Errorf("%d messages are ahead of the store; want 3", r.outbox.heard)
 	}
-	wantFrames(t, m, "1:u1,2:u2,3:v2@l-n1-1/1")
+	wantFrames(t, m, "1:u1@e1/1", "epoch l-n1-1/0", "1:u2,2:v2@l-n1-1/1")
 	wantInfos(t, old, "u1", "u2", "v2")
-	f.store.set(func(s *fakeStore) { s.deaf = false })
+	f.store.hear()
 	f.back()
 	f.settle()
-	if s := f.hall.Stats(); s.Waiting != 0 || r.ahead != 0 || r.local {
-		t.Errorf("at rest %d messages wait, ahead %d, local %v", s.Waiting, r.ahead, r.local)
+	if s := f.hall.Stats(); s.Waiting != 0 || r.outbox.heard != 0 || r.writing != linked {
+		t.Errorf("at rest %d messages wait, heard %d, writing %v", s.Waiting, r.outbox.heard, r.writing)
 	}
 }
 
@@ -386,12 +385,15 @@ func TestNative_TriedAgainWaitsOnce(t *testing.T) {
 		t.Run(fmt.Sprintf("NoLocal=%v", noLocal), func(t *testing.T) {
 			var got []string
 			f := newFixture(t, func(c *Config) { c.QueueMessages, c.NoLocal = 2, noLocal },
-				Hooks{Answer: func(a Answer) { got = append(got, fmt.Sprintf("%v %s %s %d", a.From, a.ID, a.Code, a.Seq)) }})
+				Hooks{})
+			by := func(name string) Author {
+				return teller(func(a Answer) { got = append(got, fmt.Sprintf("%s %s %s %d", name, a.ID, a.Code, a.Seq)) })
+			}
 			r := f.open("1")
 			m := f.join(r)
-			f.store.set(func(s *fakeStore) { s.fail = errAway })
-			say := func(from Author, user, id string) error {
-				return r.PostNative(from, user, &codec.Op{ID: id, Body: user + id}, f.now)
+			f.store.away()
+			say := func(from, user, id string) error {
+				return r.PostNative(by(from), user, &codec.Op{ID: id, Body: user + id}, f.now)
 			}
 			if err := say("1st", "u", "in flight"); err != nil {
 				t.Fatal(err)
@@ -423,13 +425,12 @@ func TestNative_TriedAgainWaitsOnce(t *testing.T) {
 
 func TestNative_AnswersAuthors(t *testing.T) {
 	var got []string
-	f := newFixture(t, nil, Hooks{Answer: func(a Answer) {
-		got = append(got, fmt.Sprintf("%v %s %s %d %d", a.From, a.ID, a.Code, a.Seq, a.TS%1000))
-	}})
+	f := newFixture(t, nil, Hooks{})
+	ann := teller(func(a Answer) { got = append(got, fmt.Sprintf("ann %s %s %d %d", a.ID, a.Code, a.Seq, a.TS%1000)) })
 	r := f.open("1")
 	post := func(id string, ts int64) {
 		t.Helper()
-		if err := r.PostNative("ann", "u", &codec.Op{ID: id, Body: "hi"}, time.UnixMilli(f.now.UnixMilli()/1000*1000+ts)); err != nil {
+		if err := r.PostNative(ann, "u", &codec.Op{ID: id, Body: "hi"}, time.UnixMilli(f.now.UnixMilli()/1000*1000+ts)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -445,19 +446,19 @@ func TestNative_AnswersAuthors(t *testing.T) {
 	want("before the store has it")
 	f.settle()
 	want("stored", "ann a  1 200")
-	f.store.set(func(s *fakeStore) { s.deaf = true })
+	f.store.deafen()
 	post("b", 201)
 	f.settle()
-	want("stored, not come back")
-	f.store.set(func(s *fakeStore) { s.deaf = false })
+	want("stored, not come back", "ann b  2 201")
+	f.store.hear()
 	f.hall.Resumed()
 	f.settle()
-	want("fetched", "ann b  2 201")
-	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("no: %w", codec.ErrRefused) })
+	want("fetched")
+	f.store.refuse("no")
 	post("c", 202)
 	f.settle()
 	want("refused", "ann c "+CodeStore+" 0 0")
-	f.store.set(func(s *fakeStore) { s.fail = errAway })
+	f.store.away()
 	f.hall.Away(errAway)
 	post("d", 203)
 	f.settle()
@@ -465,7 +466,7 @@ func TestNative_AnswersAuthors(t *testing.T) {
 	f.clock.add(time.Minute)
 	f.hall.Tick(f.now.Add(time.Minute))
 	want("given up", "ann d "+CodeExpired+" 0 0")
-	if err := r.Post("bob", "u", "no id", f.now); err != nil {
+	if err := r.Post(ann, "u", "no id", f.now); err != nil {
 		t.Fatal(err)
 	}
 	f.hall.Tick(f.now.Add(time.Minute))
@@ -495,7 +496,7 @@ func BenchmarkStream_Append(b *testing.B) {
 					entries[i] = codec.Entry{Seq: seq, JSON: text}
 				}
 				r.mu.Lock()
-				r.deliverLocked(entries)
+				r.fanOutLocked(entries)
 				r.mu.Unlock()
 				for f.work() {
 				}
@@ -503,4 +504,27 @@ func BenchmarkStream_Append(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/message")
 		})
 	}
+}
+
+// TestLane_NewcomerAndBatchInOneTurn: a batch gathers while a newcomer waits for its first turn: those who were there
+// get it in the same sweep.
+func TestLane_NewcomerAndBatchInOneTurn(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.settle()
+	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 5}})
+	r.mu.Lock()
+	r.tellCountersLocked()
+	r.unlock()
+	late := &member{fakeSocket: fakeSocket{room: -1}}
+	r.mu.Lock()
+	r.enterLocked(&late.Member, &late.fakeSocket, Native)
+	late.cursor = m.cursor // it came in before the counters
+	r.unlock()
+	r.Attach(&late.Member)
+	f.post(r, "hi")
+	f.deliverAll()
+	f.settle()
+	wantFrames(t, m, "counters 5 0", "1:hi@e1/1")
 }

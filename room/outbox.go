@@ -1,11 +1,9 @@
 package room
 
 import (
-	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"barrage/codec"
@@ -23,402 +21,274 @@ const (
 // room or on the node.
 var ErrBusy = errors.New("room: too many messages wait for the store")
 
-// outbox is what of a room is on its way to the store. Guarded by Room.mu.
+// Author is who sent a message.
+type Author interface {
+	// Answered tells the author of a message with an id what became of it. It may not block.
+	Answered(a Answer)
+}
+
+// Answer tells the author of a message with an id what became of it.
+type Answer struct {
+	ID string
+	// Code is why it was not taken, "" where it was: then Seq and TS are the message's. Seq is 0
+	// where it has no number any more.
+	Code string
+	Seq  uint64
+	TS   int64
+}
+
+// answered is an answer and who is to hear it.
+type answered struct {
+	author Author
+	answer Answer
+}
+
+// end is how a post left the outbox. There are no others (I2).
+type end uint8
+
+const (
+	notYet      end = iota
+	arrived         // the store has it, under the number that it was answered with
+	repeated        // the store had it before, under the same id
+	refused         // the store or the gate does not take it
+	expired         // it waited too long, and the store was never asked
+	unconfirmed     // it waited too long, and the store may have it or not
+)
+
+// post is one message on its way to the store.
+//
+//	waiting ── cut into a batch, let in by the gate ──► flying ──► one of five ends
+type post struct {
+	draft codec.Draft
+	key   key
+	from  Author
+	at    time.Duration // when it came, as the hall counts time
+	heard bool          // the members of this node had it first
+	end   end
+}
+
+// flight is one batch.
+type flight struct {
+	id    string // see codec.Batch
+	posts []post
+	open  int   // how many have not ended
+	gated bool  // Hooks.Gate has let all of them in
+	tries int   // times that it was given to the store
+	since int64 // hall.coarse when it was cut, or when the store came back
+}
+
+// outbox is what of a room is on its way to the store. It knows no room; what it answers stands in
+// answers until somebody takes it. The zero value is empty.
 type outbox struct {
-	// out waits; bounded by Config.QueueMessages, together with flight.
-	out []post
-	// flight is the batch under way, or the one that is tried again. The publisher that
-	// serves the room is the only one to change which posts it has.
+	// waiting is bounded by Config.QueueMessages together with flight.
+	waiting []post
+	// flight is the batch under way, or the one to be tried again. Only the publisher that serves the
+	// room changes which posts it has. Without posts there is none.
 	flight flight
 	// sending: a publisher has flight in its hands.
 	sending bool
-	// ahead is how many posts of flight and out have been heard.
-	ahead int
-	// awaited are the batches that the store took and that have not come back, in order.
-	awaited []stored
-	// limbo are the batches that were given up after they were tried, in order, see limbo.go.
-	limbo []flight
+	// heard is how many posts that have not ended members of this node had first.
+	heard   int
+	answers []answered
+	tally   *tally
 }
 
-// stored is a batch that the store has.
-type stored struct {
-	span
-	number uint64 // see flight
-	posts  []post
+// tally counts what waits in all outboxes of a hall. All atomic.
+type tally struct {
+	posts, bytes                       atomic.Int64
+	expired, localOnly, unconfirmed    atomic.Uint64
+	refusedGate, refusedStore, repeats atomic.Uint64
 }
 
-// maxAwaited bounds a room's awaited batches. More are forgotten, the oldest first; then
-// they are not heard at once should the store go away before they come back, but with
-// the rest once it is there again.
-const maxAwaited = 64
+// size is how many posts have not ended.
+func (o *outbox) size() int { return len(o.waiting) + o.flight.open }
 
-// post is one message on its way to the store.
-type post struct {
-	draft codec.Draft
-	from  Author
-	// heard: the members of this node have had it.
-	heard bool
+// add puts a post behind the others.
+func (o *outbox) add(p post) {
+	o.waiting = append(o.waiting, p)
+	o.tally.posts.Add(1)
+	o.tally.bytes.Add(int64(p.draft.Size()))
 }
 
-// is reports whether a message of the store may be the post. The store moves a ts on behind what its user
-// said last, over another node maybe, while the post waited: by most milliseconds.
-func (p *post) is(json string, most int64) bool {
-	moved := codec.Timestamp(json) - p.draft.TS
-	return strings.HasPrefix(json, p.draft.Head) && moved >= 0 && moved <= most
-}
-
-// flight is one batch. No posts: none is under way.
-type flight struct {
-	id     string // see Store.Publish; the node's name and number
-	number uint64 // counts up
-	posts  []post
-	gated  bool  // Hooks.Gate has let all of them in
-	tried  bool  // it was given to the store
-	came   bool  // its event has come, but for messages that the store had before
-	since  int64 // hall.coarse when it was cut, or got into limbo
-}
-
-// Post sends a message of user to the room: it will reach the members by way of the
-// store, or at once while the store is away. now is the time of receipt. It never
-// blocks; full queues are answered with [ErrBusy].
-func (r *Room) Post(from Author, user, info string, now time.Time) error {
-	return r.post(from, codec.NewDraft(r.id, user, info, now.UnixMilli()))
-}
-
-// PostNative is Post for a send of a native client; Hooks.Answer tells what became of it,
-// unless an error does.
-func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
-	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()))
-}
-
-func (r *Room) post(from Author, d codec.Draft) error {
-	h := r.hall
-	r.mu.Lock()
-	defer r.unlock()
-	if r.awayLocked() && r.takeOverLocked(from, &d) {
-		return nil
-	}
-	if len(r.out)+len(r.flight.posts) >= h.cfg.QueueMessages || h.stats.waitingBytes.Load() >= int64(h.cfg.QueueBytes) {
-		h.stats.refusedBusy.Add(1)
-		return ErrBusy
-	}
-	r.out = append(r.out, post{draft: d, from: from})
-	h.stats.waiting.Add(1)
-	h.stats.waitingBytes.Add(int64(d.Size()))
-	if r.awayLocked() {
-		r.hearLocked()
-	}
-	if !h.away.Load() {
-		r.enqueueLocked()
-	}
-	return nil
-}
-
-// takeOverLocked makes from the author of the message that waits under the id of d, if one does: its
-// sender was cut, came back and says it again. Who comes back often while the store is away takes
-// one place in the queue. r.mu must be held.
-func (r *Room) takeOverLocked(from Author, d *codec.Draft) bool {
+// takeOver makes from the author of the message that waits under the id of d, if one does: its sender was
+// cut, came back and sends it again. A sender that comes back often takes one place.
+func (o *outbox) takeOver(from Author, d *codec.Draft) bool {
 	if d.ID == "" {
 		return false
 	}
-	for _, waiting := range [][]post{r.flight.posts, r.out} {
-		i := slices.IndexFunc(waiting, func(p post) bool { return p.draft.ID == d.ID && p.draft.UserID == d.UserID })
+	for _, posts := range [][]post{o.flight.posts, o.waiting} {
+		i := slices.IndexFunc(posts, func(p post) bool {
+			return p.end == notYet && p.draft.ID == d.ID && p.draft.UserID == d.UserID
+		})
 		if i >= 0 {
-			waiting[i].from = from
+			posts[i].from = from
 			return true
 		}
 	}
 	return false
 }
 
-// publish is a publisher: it serves one room at a time, so that at most one batch
-// of a room is on its way and whatever arrives meanwhile is the next batch. An idle
-// room pays one round trip, a hot room's batches grow by themselves.
-func (h *Hall) publish() {
-	for {
-		r, ok := h.publishers.pop()
-		if !ok {
-			return
-		}
-		r.serve()
-	}
-}
-
-// serve does one turn of a room: it catches up where something was missed, then
-// takes one batch to the store. While the store is away it does nothing: Back comes.
-func (r *Room) serve() {
-	h := r.hall
-	r.mu.Lock()
-	r.expireLocked(h.cfg.Clock.Now())
-	r.cutLocked()
-	// What members have heard goes to the store before its history is read: so what stands
-	// there of it is known by its number.
-	here := !h.away.Load()
-	fetch, send := here && r.stale && r.ahead == 0, here && len(r.flight.posts) > 0
-	if fetch {
-		r.stale = false
-	}
-	r.sending = send
-	r.unlock()
-
-	if fetch {
-		r.refresh()
-	}
-	if send {
-		r.send()
-	}
-
-	r.mu.Lock()
-	r.queued, r.sending = false, false
-	if !r.failed && !h.away.Load() && r.hasWorkLocked() {
-		r.enqueueLocked() // behind the others: a hot room does not starve them
-	}
-	r.mu.Unlock()
-}
-
-// hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
-func (r *Room) hasWorkLocked() bool { return r.stale || len(r.out)+len(r.flight.posts) > 0 }
-
-// cutLocked makes the next flight where none is under way. r.mu must be held.
-func (r *Room) cutLocked() {
-	if len(r.flight.posts) > 0 || len(r.out) == 0 {
+// cut makes the next flight where none is under way; name gives it its id.
+func (o *outbox) cut(now int64, gated bool, name func() string) {
+	if o.flight.open > 0 || len(o.waiting) == 0 {
 		return
 	}
 	n, size := 0, 0
-	for n < len(r.out) && n < batchMessages {
-		size += r.out[n].draft.Size()
+	for n < len(o.waiting) && n < batchMessages {
+		size += o.waiting[n].draft.Size()
 		if n > 0 && size > batchBytes {
 			break
 		}
 		n++
 	}
-	number := r.hall.batches.Add(1) // over all rooms: a room that goes and comes again must not use an id twice
-	r.flight = flight{
-		id:     r.hall.cfg.Node + "." + strconv.FormatUint(number, 10),
-		number: number,
-		posts:  r.out[:n:n],
-		gated:  r.hall.cfg.Gate == nil,
-		since:  r.hall.coarse.Load(),
-	}
-	if r.out = r.out[n:]; len(r.out) == 0 {
-		r.out = nil
+	o.flight = flight{id: name(), posts: o.waiting[:n:n], open: n, gated: gated, since: now}
+	if o.waiting = o.waiting[n:]; len(o.waiting) == 0 {
+		o.waiting = nil
 	}
 }
 
-// expireLocked gives up what has waited longer than Config.QueueAge, but for a flight
-// that a publisher has in its hands; and what others would have given up by now. r.mu must be held.
-func (r *Room) expireLocked(now time.Time) {
-	oldest := now.Add(-r.hall.cfg.QueueAge).UnixMilli()
-	if r.orphans != nil && r.orphaned*1000 < oldest { // nobody tries them again
-		r.orphans = nil
+// finish ends a post, unless it has ended.
+func (o *outbox) finish(p *post, how end, a Answer) {
+	if p.end != notYet {
+		return
 	}
-	if f := r.flight; len(f.posts) > 0 && !r.sending && f.posts[0].draft.TS < oldest {
-		r.flight = flight{}
-		r.giveUpLocked(f)
+	p.end = how
+	o.tally.posts.Add(-1)
+	o.tally.bytes.Add(-int64(p.draft.Size()))
+	if p.heard {
+		o.heard--
 	}
-	r.forgetLimboLocked(func(f flight) bool { return !r.hall.away.Load() && now.Unix()-f.since >= limboLife })
-	n := 0
-	for n < len(r.out) && r.out[n].draft.TS < oldest {
-		n++
-	}
-	if n > 0 {
-		r.giveUpLocked(flight{posts: r.out[:n]})
-		r.out = r.out[n:]
+	if p.draft.ID != "" && p.from != nil {
+		a.ID = p.draft.ID
+		o.answers = append(o.answers, answered{p.from, a})
 	}
 }
 
-// giveUpLocked takes f, a batch or what waited, from its way to the store. r.mu must be held.
-func (r *Room) giveUpLocked(f flight) {
-	if f.tried && r.pos.Epoch != codec.Unnumbered { // else nobody here has heard it before the store
-		r.limboLocked(f)
-	} else {
-		r.refuseLocked(f.posts, CodeExpired)
-		r.countGivenUpLocked(f.posts)
+// finishFlight ends what has not ended of the flight, and the flight.
+func (o *outbox) finishFlight(how end, a Answer) (n int) {
+	n = o.flight.open
+	for i := range o.flight.posts {
+		o.finish(&o.flight.posts[i], how, a)
 	}
-	r.hall.log.Warn("gave up messages that waited too long for the store", "room", r.id, "messages", len(f.posts), "of_them_heard_here", heardOf(f.posts), "tried", f.tried)
-	r.doneLocked(f.posts)
-}
-
-// countGivenUpLocked counts posts that the store will not have. r.mu must be held.
-func (r *Room) countGivenUpLocked(posts []post) {
-	heard := heardOf(posts)
-	r.hall.stats.localOnly.Add(uint64(heard))
-	r.hall.stats.refusedOld.Add(uint64(len(posts) - heard))
-}
-
-// doneLocked ends the wait of posts. r.mu must be held.
-func (r *Room) doneLocked(posts []post) {
-	size := 0
-	for i := range posts {
-		size += posts[i].draft.Size()
-	}
-	if heard := heardOf(posts); heard > 0 {
-		r.ahead -= heard
-		r.changedLocked()
-	}
-	r.hall.stats.waiting.Add(-int64(len(posts)))
-	r.hall.stats.waitingBytes.Add(-int64(size))
-}
-
-// heardOf is how many of posts were heard; they are the first ones.
-func heardOf(posts []post) int {
-	n := 0
-	for n < len(posts) && posts[n].heard {
-		n++
-	}
+	o.flight = flight{}
 	return n
 }
 
-// send is one try to take the flight through the gate to the store.
-func (r *Room) send() {
-	h := r.hall
-	ctx, cancel := context.WithTimeout(h.ctx, h.cfg.StoreTimeout)
-	defer cancel()
-	if err := r.passGate(ctx); err != nil {
-		r.sendFailed("cannot check the senders of a batch", err)
+// land ends post i of the flight, and the flight with its last one.
+func (o *outbox) land(i int, how end, a Answer) {
+	if o.flight.posts[i].end != notYet {
 		return
 	}
-	// Only this publisher changes the flight's posts but for heard and from.
-	r.mu.Lock()
-	f := r.flight
-	r.flight.tried = true
-	r.mu.Unlock()
-	if len(f.posts) == 0 {
-		return // the gate let nobody in
+	o.finish(&o.flight.posts[i], how, a)
+	if o.flight.open--; o.flight.open == 0 {
+		o.flight = flight{}
 	}
-	if f.tried {
-		h.stats.retries.Add(1)
-	}
-	drafts := make([]codec.Draft, len(f.posts))
-	for i := range f.posts {
-		drafts[i] = f.posts[i].draft
-	}
-	stored, err := h.store.Publish(ctx, r.id, f.id, drafts)
-	if err != nil {
-		r.sendFailed("cannot publish a batch", err)
-		return
-	}
-	r.mu.Lock()
-	defer r.unlock()
-	r.answeredLocked()
-	r.repeatedLocked(stored.Repeats)
-	r.storedLocked(stored.Position)
 }
 
-// repeatedLocked takes the posts out of the flight that were stored before, by another
-// try of their sender. r.mu must be held.
-func (r *Room) repeatedLocked(repeats []codec.Repeat) {
-	if len(repeats) == 0 || len(r.flight.posts) == 0 {
+// answer takes what the store answered to the flight with the id.
+func (o *outbox) answer(id string, stored *codec.Stored) {
+	if o.flight.id != id {
 		return
 	}
-	var fresh, old []post
-	for i := range r.flight.posts {
-		p := r.flight.posts[i]
-		if k := slices.IndexFunc(repeats, func(x codec.Repeat) bool { return x.Index == i }); k >= 0 {
-			r.answerLocked(&p, "", repeats[k].Seq, repeats[k].TS)
-			old = append(old, p)
+	o.tally.repeats.Add(uint64(len(stored.Repeats)))
+	repeats, seq, next := stored.Repeats, stored.Event.Seq, 0
+	for i := 0; i < len(o.flight.posts); i++ { // the last one to land takes the flight away
+		if len(repeats) > 0 && repeats[0].Index == i {
+			o.land(i, repeated, Answer{Seq: repeats[0].Seq, TS: repeats[0].TS})
+			repeats = repeats[1:]
+			continue
+		}
+		if next >= len(stored.Event.Messages) {
+			break // a store that answers for less than it was given: what it left out is tried again
+		}
+		o.land(i, arrived, Answer{Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
+		seq, next = seq+1, next+1
+	}
+}
+
+// met ends those of the flight's posts that came from the store as entries: its answer was slow, or lost.
+func (o *outbox) met(entries []codec.Entry, keyOf func(string) key) {
+	if o.flight.tries == 0 {
+		return
+	}
+	for i := range entries {
+		if o.flight.open == 0 {
+			return
+		}
+		k := keyOf(entries[i].JSON)
+		ts := codec.Timestamp(entries[i].JSON)
+		j := slices.IndexFunc(o.flight.posts, func(p post) bool {
+			return p.end == notYet && p.key == k && same(p.draft.TS, ts)
+		})
+		if j >= 0 {
+			o.land(j, arrived, Answer{Seq: entries[i].Seq, TS: ts})
+		}
+	}
+}
+
+// expire gives up what came before oldest, but for a flight that a publisher has in its hands. It
+// returns how many posts that were, and how many of them the store may have.
+func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
+	heard := o.heard
+	if f := &o.flight; f.open > 0 && !o.sending && f.posts[0].at < oldest {
+		if f.tries > 0 {
+			doubtful = o.finishFlight(unconfirmed, Answer{Code: CodeUnconfirmed})
+			heard = o.heard // members here had some of these, others may yet
 		} else {
-			fresh = append(fresh, p)
+			n = o.finishFlight(expired, Answer{Code: CodeExpired})
 		}
 	}
-	r.hall.stats.repeats.Add(uint64(len(old)))
-	r.flight.posts = fresh
-	if len(fresh) == 0 {
-		r.flight = flight{}
+	late := 0
+	for late < len(o.waiting) && o.waiting[late].at < oldest {
+		o.finish(&o.waiting[late], expired, Answer{Code: CodeExpired})
+		late++
 	}
-	r.doneLocked(old)
+	if o.waiting = o.waiting[late:]; len(o.waiting) == 0 {
+		o.waiting = nil
+	}
+	n += late
+	o.tally.unconfirmed.Add(uint64(doubtful))
+	o.tally.localOnly.Add(uint64(heard - o.heard))
+	o.tally.expired.Add(uint64(n - (heard - o.heard)))
+	return n + doubtful, doubtful
 }
 
-// passGate asks Hooks.Gate about the flight, unless it was asked before, and drops the
-// posts it does not let in.
-func (r *Room) passGate(ctx context.Context) error {
-	r.mu.Lock()
-	gated, from := r.flight.gated, make([]Author, len(r.flight.posts))
-	for i := range r.flight.posts {
-		from[i] = r.flight.posts[i].from
-	}
-	r.mu.Unlock()
-	if gated || len(from) == 0 { // its event may have ended it just now
-		return nil
-	}
-	ok, err := r.hall.cfg.Gate(ctx, from)
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	i := -1
-	var out []post
-	in := slices.DeleteFunc(slices.Clone(r.flight.posts), func(p post) bool {
-		i++
-		if !ok[i] {
-			out = append(out, p)
+// admit takes those posts out of the flight that the gate did not let in; it has told their authors.
+func (o *outbox) admit(ok []bool) {
+	var in []post
+	for i := range o.flight.posts {
+		p := &o.flight.posts[i]
+		if ok[i] {
+			in = append(in, *p)
+			continue
 		}
-		return !ok[i]
-	})
-	r.hall.stats.refusedGate.Add(uint64(len(out)))
-	r.flight.posts, r.flight.gated = in, true
-	r.doneLocked(out)
-	return nil
+		p.from = nil
+		o.finish(p, refused, Answer{})
+		o.tally.refusedGate.Add(1)
+	}
+	o.flight.posts, o.flight.open, o.flight.gated = in, len(in), true
+	if len(in) == 0 {
+		o.flight = flight{}
+	}
 }
 
-// sendFailed has the flight tried again at the next Tick, or gives it up where that is no
-// use.
-func (r *Room) sendFailed(what string, err error) {
-	r.mu.Lock()
-	defer r.unlock()
-	n := len(r.flight.posts)
-	if errors.Is(err, codec.ErrRefused) {
-		posts := r.flight.posts
-		r.flight = flight{}
-		r.refuseLocked(posts, CodeStore)
-		r.hall.stats.refusedStore.Add(uint64(n))
-		r.doneLocked(posts)
-	} else {
-		r.failed = true
-	}
-	r.hall.log.Warn(what, "room", r.id, "messages", n, "err", err)
-}
-
-// storedLocked ends the flight, if it has not ended: the store has it, and pos is behind
-// its last message. r.mu must be held.
-func (r *Room) storedLocked(pos codec.Position) {
-	f := r.flight
-	posts := f.posts
-	if len(posts) == 0 {
-		return
-	}
-	r.flight = flight{}
-	if pos.Epoch != codec.Unnumbered {
-		all := span{pos.Epoch, pos.Seq + 1 - uint64(len(posts)), pos.Seq + 1, posts[0].draft.Head}
-		n := heardOf(posts)
-		if n > 0 {
-			r.heard = append(r.heard, span{all.epoch, all.from, all.from + uint64(n), all.head})
+// hear marks all that waits as heard, and returns what was not before, oldest first. A batch that may
+// be under way stays as it is; else a post keeps the timestamp that stamp gives it.
+func (o *outbox) hear(stamp func(ts int64) int64) (entries []codec.Entry) {
+	for _, posts := range [][]post{o.flight.posts, o.waiting} {
+		for i := range posts {
+			p := &posts[i]
+			if p.heard || p.end != notYet {
+				continue
+			}
+			p.heard = true
+			o.heard++
+			ts := stamp(p.draft.TS)
+			if o.flight.tries == 0 || i >= len(o.flight.posts) || p != &o.flight.posts[i] {
+				p.draft.TS = ts
+			}
+			entries = append(entries, codec.Entry{JSON: string(p.draft.AppendJSON(nil, ts))})
 		}
-		r.setAwaitedLocked(append(r.awaited, stored{all, f.number, posts}))
-		if n == 0 || f.came { // else the room has not got there: if its count says so, the store lost the end
-			r.forgetPassedLocked(nil)
-		}
-	} else {
-		r.acceptLocked(posts, pos.Seq+1-uint64(len(posts)))
 	}
-	r.doneLocked(posts)
-}
-
-// setAwaitedLocked replaces the batches that must come back. The authors of those too many hear that the store
-// has them. r.mu must be held.
-func (r *Room) setAwaitedLocked(all []stored) {
-	for ; len(all) > maxAwaited; all = all[1:] {
-		r.acceptLocked(all[0].posts, all[0].from)
-	}
-	if len(all) == 0 {
-		all = nil
-	}
-	switch {
-	case r.awaited == nil && all != nil:
-		r.hall.stats.awaiting.Add(1)
-	case r.awaited != nil && all == nil:
-		r.hall.stats.awaiting.Add(-1)
-	}
-	r.awaited = all
+	return entries
 }

@@ -103,12 +103,12 @@ func (r *Room) takeReport() (rep codec.Report, before told, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, members := r.hall.coarse.Load(), uint64(r.members)
-	if !r.loaded || now < r.reportFrom || members == r.told && r.likes == 0 && (members == 0 || now-r.toldAt < reportEvery) {
+	if r.follower.reading == unread || now < r.reportFrom || members == r.told && r.likes == 0 && (members == 0 || now-r.toldAt < reportEvery) {
 		return rep, before, false
 	}
-	rep = codec.Report{Room: r.id, Online: members, Likes: r.likes}
+	rep = codec.Report{Room: r.id, Online: members, Likes: r.likes, Known: r.follower.pos}
 	r.told, r.toldAt, r.likes = members, now, 0
-	return rep, told{r, rep.Likes, r.pos, r.counted}, true
+	return rep, told{r, rep.Likes, r.follower.pos, r.counted}, true
 }
 
 // reportFailed has the room reported again, a while later. Unless the store refused them its likes may
@@ -150,11 +150,11 @@ func (r *Room) stands(s codec.Standing, before told) {
 	if r.counted == before.counted { // else an event came meanwhile, which may be newer
 		r.standing = s.Counters
 	}
-	same := s.Epoch == r.pos.Epoch && s.Seq == r.pos.Seq
-	quiet := r.pos == before.pos && !r.holding && !r.stale && r.hall.coarse.Load()-r.heardAt >= driftAfter
-	if s.Epoch == codec.Unnumbered || same || !quiet {
+	f := &r.follower
+	quiet := f.pos.Same(before.pos) && f.reading == following && r.hall.coarse.Load()-r.heardAt >= driftAfter
+	if s.Same(f.pos) || !quiet {
 		return
 	}
 	r.hall.stats.drifts.Add(1)
-	r.staleLocked()
+	r.lagLocked()
 }

@@ -8,21 +8,15 @@ type ring[T any] struct {
 }
 
 // put adds x, and drops the oldest where there are most already: always the same most.
-func (r *ring[T]) put(x T, most int) {
+// It returns what it dropped.
+func (r *ring[T]) put(x T, most int) (old T, full bool) {
 	if len(r.items) < most {
 		r.items = append(r.items, x)
-		return
+		return old, false
 	}
-	r.items[r.next] = x
+	old, r.items[r.next] = r.items[r.next], x
 	r.next = (r.next + 1) % most
-}
-
-// oldest is the zero value where there is nothing.
-func (r *ring[T]) oldest() (x T) {
-	if len(r.items) > 0 {
-		x = r.items[r.next]
-	}
-	return x
+	return old, true
 }
 
 // inOrder is a copy, oldest first.

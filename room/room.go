@@ -5,14 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"barrage/codec"
 )
-
-// Author is whoever sent a message; the gateway's sessions. The room only carries
-// it to [Config].Gate.
-type Author any
 
 // Room is one live room on this node. Get it from [Hall.Open] and give it back with
 // [Room.Release]. Its methods may be called concurrently.
@@ -29,48 +24,26 @@ type Room struct {
 
 	mu sync.Mutex // guards the fields below
 
-	// Where the room has got, as far as this node knows.
-	pos    codec.Position
-	loaded bool
-	// last is the message that pos is behind, also one that members had before the store: with
-	// newest it tells whether a number still means the same.
-	last   codec.Entry
-	past   past
-	newest newest // what a new member is given
+	follower follower
+	seen     seen    // what members have had
+	newest   newest  // what a new member is given
+	recalls  recalls // what was taken back lately
+	outbox   outbox  // what is on its way to the store
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 
-	// Catching up with the store.
-	stale   bool          // a publisher must fetch what is missing
-	failed  bool          // a call to the store failed; the next Tick tries again
-	holding bool          // events wait in held until the fetch is done
-	held    []codec.Event // bounded by maxHeld
-	heldOld int           // how many of held came before the fetch under way began
-	heardAt int64         // hall.coarse when the last event came
+	queued  bool  // stands in hall.publishers, or a publisher serves it
+	failed  bool  // a call to the store failed; the next Tick tries again
+	heardAt int64 // hall.coarse when the last event came
+	// owed is the change that this node made last and that did not follow: members have it when its event
+	// comes. The zero value: none.
+	owed codec.Position
 
-	// On the way to the store.
-	outbox
-	queued bool // stands in hall.publishers, or a publisher serves it
-
-	// While the store is away, see local.go.
-	local  bool             // members have what the store does not, or came in without it
-	alone  bool             // the store does not take this room's messages, though it answers others
-	blind  bool             // loaded without the store: pos is unknown
-	heard  []span           // numbers of messages that members had before the store
-	lastTS map[string]int64 // newest ts of each user who spoke while local
-	// sends are those that members had; until doubtUntil, in Unix seconds, one under the same id is held
-	// against them.
-	sends      sends
-	doubtUntil int64
-	// locals counts the times the room was local, localSeq the messages of the last one.
-	locals   int
-	localSeq uint64
-
-	answers []Answer // to be given once the lock is free, see unlock
-
-	// What the store lost when it restarted its count, see noteOrphansLocked.
-	orphans  map[string]bool
-	orphaned int64 // hall.coarse then
+	// While the store is away, see away.go.
+	writing  writing
+	locals   int    // times that the room was cut: names the local epoch
+	localSeq uint64 // messages of the last time
+	localTS  int64  // the newest timestamp of those
 
 	// What all nodes count, see report.go.
 	likes  uint64 // not reported yet
@@ -81,15 +54,13 @@ type Room struct {
 	standing   codec.Counters // as last heard
 	counted    uint64         // events of them
 
-	recalled recalled // for native members that come back
-
 	streams [flavours]*stream // nil: no member has had that flavour yet
 	members int               // of all streams
 	watched int               // watchers, see Watch
 
 	// Guarded by hallShard.mu.
 	refs       int
-	emptySince time.Time // when refs fell to 0
+	emptySince int64 // hall.coarse when refs fell to 0
 }
 
 // ID is the room's id.
@@ -179,32 +150,13 @@ func (r *Room) countLeft(n uint64) {
 
 // totalLocked is how many messages the room ever had, with those that the store does not
 // have yet. r.mu must be held.
-func (r *Room) totalLocked() uint64 { return r.pos.Total + uint64(r.ahead) }
-
-// enqueueLocked gives the room to a publisher, unless a call failed: then the next Tick
-// does. r.mu must be held.
-func (r *Room) enqueueLocked() {
-	if !r.queued && !r.failed {
-		r.queued = true
-		r.hall.publishers.push(r)
-	}
-}
-
-// deliverLocked puts messages that came from the store into the log and wakes the
-// lanes. r.mu must be held.
-func (r *Room) deliverLocked(messages []codec.Entry) {
-	r.hall.stats.accepted.Add(uint64(len(messages)))
-	for _, e := range messages {
-		r.noteSendLocked(e.JSON)
-	}
-	r.fanOutLocked(messages)
-}
+func (r *Room) totalLocked() uint64 { return r.follower.pos.Total + uint64(r.outbox.heard) }
 
 // fanOutLocked puts messages into the logs of the streams that have members, and wakes
 // the lanes. r.mu must be held.
 func (r *Room) fanOutLocked(messages []codec.Entry) {
-	if len(messages) == 0 {
-		return
+	if messages[0].Seq == 0 {
+		r.localSeq += uint64(len(messages))
 	}
 	for _, e := range messages {
 		r.newest.push(e)
@@ -304,9 +256,30 @@ func (n *newest) trimmed(list []codec.Entry) []codec.Entry {
 	return list
 }
 
-// set replaces all that the store has.
-func (n *newest) set(entries []codec.Entry) {
-	n.entries = slices.Clone(entries[max(0, len(entries)-n.most):])
+// set replaces all that the store has by entries, without those that were taken back, and later behind them.
+func (n *newest) set(entries, later []codec.Entry) {
+	n.entries = n.entries[:0:0]
+	for _, e := range slices.Concat(entries, later) {
+		if e.JSON != "" {
+			n.entries = append(n.entries, e)
+		}
+	}
+	n.entries = slices.Clone(n.entries[max(0, len(n.entries)-n.most):])
+}
+
+// behind is what the store has behind message seq.
+func (n *newest) behind(seq uint64) []codec.Entry {
+	i := slices.IndexFunc(n.entries, func(e codec.Entry) bool { return e.Seq > seq })
+	if i < 0 {
+		return nil
+	}
+	return slices.Clone(n.entries[i:])
+}
+
+// stored moves a message that was heard to those that the store has.
+func (n *newest) stored(e codec.Entry, is func(codec.Entry) bool) {
+	n.ours = slices.DeleteFunc(n.ours, is)
+	n.push(e)
 }
 
 // last returns the newest k, oldest first.
@@ -318,13 +291,15 @@ func (n *newest) last(k int) []codec.Entry {
 	return all[max(0, len(all)-k):]
 }
 
-// remove takes the newest entry out that is the one, and returns it.
-func (n *newest) remove(is func(codec.Entry) bool) (e codec.Entry, ok bool) {
-	for i, e := range slices.Backward(n.entries) {
-		if is(e) {
-			n.entries = append(n.entries[:i], n.entries[i+1:]...)
-			return e, true
+// remove takes the newest entry out that is the one, and reports whether there was one.
+func (n *newest) remove(is func(codec.Entry) bool) bool {
+	for _, list := range []*[]codec.Entry{&n.ours, &n.entries} {
+		for i, e := range slices.Backward(*list) {
+			if is(e) {
+				*list = slices.Delete(*list, i, i+1)
+				return true
+			}
 		}
 	}
-	return e, false
+	return false
 }

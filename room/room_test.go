@@ -215,10 +215,10 @@ func TestRoom_BatchesAreBoundedAndOneAtATime(t *testing.T) {
 	}
 	f.settle()
 	var sizes []int
-	for _, b := range f.store.batches {
+	for _, b := range f.store.drafts {
 		sizes = append(sizes, len(b))
 	}
-	if got, want := fmt.Sprint(sizes), "[100 100 52 2 1]"; got != want {
+	if got, want := fmt.Sprint(sizes), "[100 100 51 2 2]"; got != want {
 		t.Errorf("batches of %s; want %s", got, want)
 	}
 	if got := len(m.texts(t)); got != 255 {
@@ -232,14 +232,14 @@ func TestRoom_GateRefusesSingleMessages(t *testing.T) {
 		asked++
 		ok := make([]bool, len(from))
 		for i, a := range from {
-			ok[i] = a != "bad"
+			ok[i] = a != named("bad")
 		}
 		return ok, nil
 	}})
 	r := f.open("1")
 	m := f.join(r)
 	for i, from := range []string{"good", "bad", "good", "bad"} {
-		if err := r.Post(from, "u", fmt.Sprint(i), f.now); err != nil {
+		if err := r.Post(named(from), "u", fmt.Sprint(i), f.now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -273,8 +273,8 @@ func TestRoom_FailedPublishIsTriedAgain(t *testing.T) {
 		f.hall.Tick(f.now)
 		f.settle()
 		wantInfos(t, m, "first", "second")
-		if s := f.hall.Stats(); s.Waiting != 0 || len(f.store.rooms["1"]) != 2 {
-			t.Errorf("carried out %v: %d wait, the store has %d messages; want 0 and 2", carriedOut, s.Waiting, len(f.store.rooms["1"]))
+		if s := f.hall.Stats(); s.Waiting != 0 || len(f.store.stored()) != 2 {
+			t.Errorf("carried out %v: %d wait, the store has %d messages; want 0 and 2", carriedOut, s.Waiting, len(f.store.stored()))
 		}
 		if !strings.Contains(f.logs.String(), "store is away") {
 			t.Errorf("the log does not say why: %s", f.logs)
@@ -297,8 +297,8 @@ func TestRoom_AnswerLostAndEventLost(t *testing.T) {
 	f.hall.Resumed()
 	f.settle()
 	wantInfos(t, m, "once")
-	if s := f.hall.Stats(); s.Retries != 1 || len(f.store.batches) != 1 {
-		t.Errorf("%d retries, %d batches stored; want 1 and 1", s.Retries, len(f.store.batches))
+	if s := f.hall.Stats(); s.Retries != 1 || len(f.store.drafts) != 1 {
+		t.Errorf("%d retries, %d batches stored; want 1 and 1", s.Retries, len(f.store.drafts))
 	}
 }
 
@@ -306,10 +306,10 @@ func TestRoom_RefusedForGoodIsNotTriedAgain(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
-	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("wrong type: %w", codec.ErrRefused) })
+	f.store.refuse("wrong type")
 	f.post(r, "lost")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	f.post(r, "kept")
 	f.settle()
 	wantInfos(t, m, "kept")
@@ -350,18 +350,18 @@ func TestHall_BurstOfOpensLoadsOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n, s := f.store.callsOf("Newest"), f.store.callsOf("SubscribeRoom"); n != 1 || s != 1 {
+	if n, s := f.store.callsOf("Read"), f.store.callsOf("SubscribeRoom"); n != 1 || s != 1 {
 		t.Errorf("50 opens read the history %d times and subscribed %d times; want once", n, s)
 	}
 }
 
 func TestHall_OpenFailsWhereTheStoreRefusesTheRoom(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
-	f.store.set(func(s *fakeStore) { s.fail = fmt.Errorf("a key of the wrong type: %w", codec.ErrRefused) })
+	f.store.refuse("a key of the wrong type")
 	if _, err := f.hall.Open(t.Context(), "1"); !errors.Is(err, codec.ErrRefused) {
 		t.Fatalf("Open = %v; want %v", err, codec.ErrRefused)
 	}
-	f.store.set(func(s *fakeStore) { s.fail = nil })
+	f.store.back()
 	r := f.open("1")
 	m := f.join(r)
 	f.post(r, "hi")
@@ -451,7 +451,7 @@ func TestRoom_ArrivalWaveSharesWelcomes(t *testing.T) {
 		var m Member
 		r.Enter(&m, newFakeSocket())
 	}
-	if s := f.hall.Stats(); s.Members != joins || s.Welcomes != messages || f.store.callsOf("Newest") != 1 {
-		t.Errorf("%d joins built %d welcomes and read the history %d times; want %d, one for each message, and once", s.Members, s.Welcomes, f.store.callsOf("Newest"), messages)
+	if s := f.hall.Stats(); s.Members != joins || s.Welcomes != messages || f.store.callsOf("Read") != 1 {
+		t.Errorf("%d joins built %d welcomes and read the history %d times; want %d, one for each message, and once", s.Members, s.Welcomes, f.store.callsOf("Read"), messages)
 	}
 }

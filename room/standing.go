@@ -21,10 +21,16 @@ func (r *Room) countersLocked() codec.Counters {
 
 // positionLocked is where the members stand. r.mu must be held.
 func (r *Room) positionLocked() codec.Position {
-	pos := r.pos
-	if r.local {
+	pos := r.follower.pos
+	if r.isLocalLocked() {
 		pos = codec.Position{Epoch: r.localEpoch(), Seq: r.localSeq}
 	}
 	pos.Total = r.totalLocked()
 	return pos
+}
+
+// isLocalLocked reports whether members have what the store does not have yet, or came in without it. r.mu must
+// be held.
+func (r *Room) isLocalLocked() bool {
+	return r.follower.reading == blind || r.writing != linked && r.localSeq > 0
 }

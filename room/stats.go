@@ -12,16 +12,12 @@ type copies struct{ offered, sent, skipped, left atomic.Uint64 }
 // counters are the hall's figures. All atomic.
 type counters struct {
 	rooms, members atomic.Int64
-	waiting        atomic.Int64 // posted and not yet answered for by the store
-	waitingBytes   atomic.Int64 // of those, as codec.Draft.Size has it
+	tally          tally
 	awaiting       atomic.Int64 // rooms whose last batch has not come back
-	limbo          atomic.Int64 // messages in limbo
 	full           atomic.Int64 // members whose socket takes no more
 
 	offered, accepted                      atomic.Uint64
-	refusedBusy, refusedGate, refusedStore atomic.Uint64
-	repeats                                atomic.Uint64
-	refusedOld, local, localOnly           atomic.Uint64
+	refusedBusy, local                     atomic.Uint64
 	retries, drifts, reports, reportErrors atomic.Uint64
 	sent, skipped, left                    atomic.Uint64
 	sentBytes, writes                      atomic.Uint64
@@ -36,10 +32,7 @@ type Stats struct {
 	Rooms   int64 // live now
 	Members int64 // now
 	Waiting int64 // messages on their way to the store now
-	// Limbo is how many messages were given up without knowing whether the store has them or will; as
-	// soon as that is known they count as accepted, or as RefusedOld or LocalOnly.
-	Limbo int64
-	Full  int64 // members whose socket takes no more now
+	Full    int64 // members whose socket takes no more now
 
 	LogBytes int64 // held by the logs of all rooms now
 
@@ -50,9 +43,11 @@ type Stats struct {
 	RefusedOld   uint64 // messages given up after Config.QueueAge, that no member had
 
 	Local     uint64 // messages that members of this node had before the store, which was away
-	LocalOnly uint64 // those of them that were given up after Config.QueueAge
-	Retries   uint64 // batches tried again
-	Repeats   uint64 // messages that were stored before, and not again
+	LocalOnly uint64 // those of them that were given up after Config.QueueAge, before the store was asked
+	// Unconfirmed messages were given up after the store was asked: it may have them or not.
+	Unconfirmed uint64
+	Retries     uint64 // batches tried again
+	Repeats     uint64 // messages that were stored before, and not again
 
 	// Offered copies are those of each message for each member at that moment:
 	// Offered = Sent + Skipped + Left + what is still on its way.
@@ -79,15 +74,16 @@ type Stats struct {
 func (h *Hall) Stats() Stats {
 	c := &h.stats
 	return Stats{
-		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.waiting.Load(), Limbo: c.limbo.Load(), Full: c.full.Load(),
+		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.tally.posts.Load(), Full: c.full.Load(),
 		LogBytes: h.budget.held.Load(),
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
-		RefusedGate: c.refusedGate.Load(), RefusedStore: c.refusedStore.Load(),
+		RefusedGate: c.tally.refusedGate.Load(), RefusedStore: c.tally.refusedStore.Load(),
 		Sent: c.sent.Load(), Skipped: c.skipped.Load(), Left: c.left.Load(),
 		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Welcomes: c.welcomes.Load(),
 		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),
 		Missed: c.missed.Load(), Epochs: c.epochs.Load(),
-		RefusedOld: c.refusedOld.Load(), Local: c.local.Load(), LocalOnly: c.localOnly.Load(), Retries: c.retries.Load(), Repeats: c.repeats.Load(),
+		RefusedOld: c.tally.expired.Load(), Local: c.local.Load(), LocalOnly: c.tally.localOnly.Load(), Unconfirmed: c.tally.unconfirmed.Load(),
+		Retries: c.retries.Load(), Repeats: c.tally.repeats.Load(),
 		Drifts: c.drifts.Load(), Reports: c.reports.Load(), ReportErrors: c.reportErrors.Load(),
 	}
 }
@@ -113,7 +109,7 @@ func (h *Hall) Largest(n int) []Account {
 	h.each(func(r *Room) {
 		r.mu.Lock()
 		c := r.countersLocked()
-		s := Account{ID: r.id, Members: r.members, Online: c.Online, Likes: c.Likes, Local: r.local, Total: r.totalLocked()}
+		s := Account{ID: r.id, Members: r.members, Online: c.Online, Likes: c.Likes, Local: r.isLocalLocked(), Total: r.totalLocked()}
 		r.mu.Unlock()
 		s.Offered, s.Sent, s.Skipped, s.Left = r.copies.offered.Load(), r.copies.sent.Load(), r.copies.skipped.Load(), r.copies.left.Load()
 		all = append(all, s)

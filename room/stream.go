@@ -44,6 +44,7 @@ type stream struct {
 	// last told that the room counts.
 	epoch    string
 	next     uint64
+	jump     bool // they do not know it yet, see land
 	counters codec.Counters
 }
 
@@ -96,7 +97,7 @@ func (s *stream) append(messages []codec.Entry) {
 	}
 	local := s.room.localSeq - uint64(len(messages)) // all of them are, or none
 	for i, e := range messages {
-		epoch, seq := s.room.pos.Epoch, e.Seq
+		epoch, seq := s.room.follower.pos.Epoch, e.Seq
 		if seq == 0 {
 			epoch, seq = s.room.localEpoch(), local+uint64(i)+1
 		}
@@ -117,15 +118,63 @@ func (s *stream) append(messages []codec.Entry) {
 // move tells native members where the stream goes on, unless they expect it: with message
 // seq of epoch. room.mu must be held.
 func (s *stream) move(epoch string, seq uint64) {
-	now := s.room.hall.coarse.Load()
-	switch {
-	case s.epoch == "" && s.next == seq: // a room without messages has none
-	case s.epoch != epoch || s.next > seq:
-		s.log.control(codec.EpochText(epoch, seq-1), now)
-	case s.next < seq:
-		s.log.control(codec.GapText(s.next, seq-1, codec.GapLost), now)
+	if s.epoch == "" && s.next == seq { // a room without messages has none
+		s.epoch = epoch
 	}
-	s.epoch, s.next = epoch, seq
+	if s.epoch != epoch || s.next > seq {
+		s.epoch, s.next, s.jump = epoch, seq, true
+	}
+	s.land()
+	if s.next < seq {
+		s.gap(seq - 1)
+	}
+}
+
+// pass goes on behind message seq of epoch without sending it: members have had it under another number,
+// or it was taken back. The place is told by land. room.mu must be held.
+func (s *stream) pass(epoch string, seq uint64) {
+	switch {
+	case s.epoch != epoch:
+		s.epoch = epoch
+	case seq < s.next:
+		return
+	case seq > s.next:
+		s.land()
+		s.gap(seq - 1)
+	}
+	s.next, s.jump = seq+1, true
+}
+
+// lose names messages from to to of epoch as not to be had. room.mu must be held.
+func (s *stream) lose(epoch string, from, to uint64) {
+	if s.epoch != epoch || s.next > from {
+		s.epoch, s.next, s.jump = epoch, from, true
+	}
+	s.land()
+	s.gap(to)
+}
+
+// gap names what lies between as lost, up to message to. room.mu must be held.
+func (s *stream) gap(to uint64) {
+	s.log.control(codec.GapText(s.next, to, codec.GapLost), s.room.hall.coarse.Load())
+	s.next = to + 1
+}
+
+// place is move for a room in which nothing comes: its newest message is seq of epoch, and members have
+// all that they can have. room.mu must be held.
+func (s *stream) place(epoch string, seq uint64) {
+	if s.epoch != epoch || s.next != seq+1 {
+		s.epoch, s.next, s.jump = epoch, seq+1, true
+	}
+	s.land()
+}
+
+// land tells native members the place to which the stream has jumped. room.mu must be held.
+func (s *stream) land() {
+	if s.jump {
+		s.jump = false
+		s.control(codec.EpochText(s.epoch, s.next-1))
+	}
 }
 
 // control puts text that is no message into the log, for native members. room.mu must be
@@ -144,10 +193,15 @@ func (s *stream) wake() {
 	}
 }
 
-// recalled tells native members that message seq was taken back by user by. room.mu must be held.
-func (s *stream) recalled(seq uint64, by string) {
-	s.seqs.noteRecall(takeBack{s.log.count(), seq, by})
-	s.control(codec.RecalledText(seq, by))
+// recalled tells native members that a message was taken back. room.mu must be held.
+func (s *stream) recalled(ev *codec.Event) {
+	seq := ev.Seq
+	if ev.Epoch != s.epoch { // they know it under another number: its key tells
+		seq = 0
+	}
+	text := codec.RecalledText(seq, ev.Messages[0])
+	s.seqs.noteRecall(takeBack{s.log.count(), text})
+	s.control(text)
 }
 
 // skipNote is what a member is told that skips from message index from to to of the
@@ -158,7 +212,7 @@ func (s *stream) skipNote(from, to uint64) (note []byte) {
 		return nil
 	}
 	for _, t := range s.seqs.recalledBetween(from, to) {
-		note = codec.AppendFrame(note, codec.OpText, codec.RecalledText(t.seq, t.by))
+		note = codec.AppendFrame(note, codec.OpText, t.text)
 	}
 	epoch, first, last, same := s.seqs.between(from, to)
 	switch {
@@ -178,15 +232,11 @@ type seqMap struct {
 	recalls ring[takeBack] // bounded by maxRecalls
 }
 
-// takeBack is the recall of message seq by user by, said before the message at index.
+// takeBack is what was told of a recall before the message at index.
 type takeBack struct {
-	index, seq uint64
-	by         string
+	index uint64
+	text  string
 }
-
-// maxRecalls bounds what a stream and a room remember of recalls: a member that was away while more
-// were made keeps the oldest on its screen.
-const maxRecalls = 64
 
 // noteRecall remembers a recall.
 func (n *seqMap) noteRecall(t takeBack) {

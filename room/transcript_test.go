@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"barrage/codec"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what the transcripts give into their files; commit only a difference you understand")
@@ -209,15 +207,15 @@ func (s *script) doWorld(f []string) {
 	case "lose":
 		s.store.set(func(st *fakeStore) { st.loseAnswer = on })
 	case "away":
-		s.store.set(func(st *fakeStore) { st.fail = errAway })
+		s.store.away()
 		s.hall.Away(errAway)
 	case "back":
-		s.store.set(func(st *fakeStore) { st.fail = nil })
+		s.store.back()
 		s.hall.Back()
 	case "other":
 		s.other(f[1], f[2])
 	case "wipe":
-		s.store.set(func(st *fakeStore) { st.epoch += "'"; clear(st.rooms); clear(st.count) })
+		s.store.wipe()
 	case "resumed":
 		s.hall.Resumed()
 	case "recall":
@@ -245,14 +243,7 @@ func (s *script) doWorld(f []string) {
 // store.
 func (s *script) other(room, text string) {
 	s.t.Helper()
-	was := error(nil)
-	s.store.set(func(st *fakeStore) { was, st.fail = st.fail, nil })
-	s.now = s.now.Add(time.Millisecond)
-	d := codec.NewDraft(room, "other", text, s.now.UnixMilli())
-	if _, err := s.store.Publish(s.t.Context(), room, "other."+text, []codec.Draft{d}); err != nil {
-		s.t.Fatal(err)
-	}
-	s.store.set(func(st *fakeStore) { st.fail = was })
+	s.publishFrom(room, "other", text)
 }
 
 func (s *script) noteStats() {

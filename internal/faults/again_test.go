@@ -35,7 +35,7 @@ func TestAgain(t *testing.T) {
 			})
 		}
 		eventually(t, "what Redis will do was given up", func() (bool, string) {
-			return s.nodes[0].hall.Stats().Limbo+s.nodes[1].hall.Stats().Limbo+s.nodes[2].hall.Stats().Limbo > 0, ""
+			return s.nodes[0].hall.Stats().Unconfirmed+s.nodes[1].hall.Stats().Unconfirmed+s.nodes[2].hall.Stats().Unconfirmed > 0, ""
 		})
 		server.Resume(t)
 		s.over()

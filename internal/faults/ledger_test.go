@@ -71,19 +71,19 @@ type recorder struct {
 var _ room.Store = recorder{}
 
 // Publish notes each batch that the script acknowledged.
-func (r recorder) Publish(ctx context.Context, id, batch string, drafts []codec.Draft) (codec.Stored, error) {
-	stored, err := r.Redis.Publish(ctx, id, batch, drafts)
+func (r recorder) Publish(ctx context.Context, id string, b codec.Batch) (codec.Stored, error) {
+	stored, err := r.Redis.Publish(ctx, id, b)
 	if err == nil {
-		next := stored.Seq + 1 - uint64(len(drafts)-len(stored.Repeats))
+		next := stored.Event.Seq
 		repeats := stored.Repeats
-		for i := range drafts {
-			at := place{id, stored.Epoch, next}
+		for i := range b.Drafts {
+			at := place{id, stored.Event.Epoch, next}
 			if len(repeats) > 0 && repeats[0].Index == i {
 				at.seq, repeats = repeats[0].Seq, repeats[1:]
 			} else {
 				next++
 			}
-			r.ledger.take(string(drafts[i].AppendJSON(nil, drafts[i].TS)), at, true)
+			r.ledger.take(string(b.Drafts[i].AppendJSON(nil, b.Drafts[i].TS)), at, true)
 		}
 	}
 	return stored, err

@@ -136,7 +136,7 @@ func (s *site) openNode(i int) *node {
 	}
 	limits := redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: time.Hour}
 	n.store = redisx.NewRedis(s.plan.redis(i), limits, log)
-	n.hall = room.New(cfg, room.Hooks{Clock: clock{}, Answer: answer}, recorder{n.store, s.ledger}, log)
+	n.hall = room.New(cfg, room.Hooks{Clock: clock{}}, recorder{n.store, s.ledger}, log)
 	n.store.Start(handler{n.hall, s.ledger})
 	eventually(s.t, n.name+" can use Redis", func() (bool, string) {
 		err := n.store.State()
@@ -151,9 +151,6 @@ func (s *site) openNode(i int) *node {
 	}
 	return n
 }
-
-// answer tells a speaker.
-func answer(a room.Answer) { a.From.(*conn).answer(a) }
 
 // start begins to give the hall the time, and to post.
 func (n *node) start() {

@@ -69,7 +69,7 @@ type try struct {
 	conn *conn
 	at   time.Time
 	busy bool // Room.PostNative refused it
-	// answer is what Hooks.Answer told, of whom the speaker may not have heard; nil: nothing.
+	// answer is what Answered was told, of whom the speaker may not have heard; nil: nothing.
 	answer *room.Answer
 }
 
@@ -185,8 +185,8 @@ func (p *speaker) connect(n *node, deaf bool) {
 	}
 }
 
-// answer takes an answer, see room.Hooks.
-func (c *conn) answer(a room.Answer) {
+// Answered takes an answer, see room.Author.
+func (c *conn) Answered(a room.Answer) {
 	p := c.speaker
 	p.mu.Lock()
 	defer p.mu.Unlock()

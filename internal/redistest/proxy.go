@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Proxy stands between a client and a server, and does what networks do. Use [StartProxy].
@@ -28,6 +29,7 @@ type Proxy struct {
 	change *sync.Cond
 	// deaf: events are thrown away. cut: nothing goes through.
 	deaf, cut, closed bool
+	lag               time.Duration // of what clients send
 	conns             []net.Conn
 }
 
@@ -52,6 +54,9 @@ func (p *Proxy) Deafen(on bool) { p.set(func() { p.deaf = on }) }
 // Cut lets nothing through until it is told not to, and loses nothing either, as a network
 // does that is parted for some seconds.
 func (p *Proxy) Cut(on bool) { p.set(func() { p.cut = on }) }
+
+// Slow has what clients send arrive so much later. What the server sends comes at once.
+func (p *Proxy) Slow(lag time.Duration) { p.set(func() { p.lag = lag }) }
 
 func (p *Proxy) set(change func()) {
 	p.mu.Lock()
@@ -112,6 +117,10 @@ func (p *Proxy) copyBytes(to, from net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		p.pass()
+		p.mu.Lock()
+		lag := p.lag
+		p.mu.Unlock()
+		<-time.After(lag)
 		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
 			return
 		}

@@ -1,0 +1,52 @@
+package redisx
+
+import (
+	"crypto/rand"
+	"strconv"
+	"strings"
+
+	"barrage/codec"
+)
+
+// An epoch is named "<generation>-<random>". Each has a higher generation than all epochs of
+// the room that the store or the calling node knew when it began, so a name tells which of two
+// is the later one. Names from before generations have generation 0.
+
+// localEpochPrefix begins the names that nodes give to their own counts while they have no
+// store. Those mean nothing to a store.
+const localEpochPrefix = "l-"
+
+// randomName has 60 random bits and no space.
+func randomName() string { return rand.Text()[:12] }
+
+// generation is the one in an epoch's name.
+func generation(epoch string) uint64 {
+	text, _, named := strings.Cut(epoch, "-")
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || !named {
+		return 0
+	}
+	return n
+}
+
+// newEpoch names an epoch that comes after two others.
+func newEpoch(one, other string) string {
+	return strconv.FormatUint(max(generation(one), generation(other))+1, 10) + "-" + randomName()
+}
+
+// toStore is a position as a store compares it with its own: zero where the epoch is a node's
+// own.
+func toStore(known codec.Position) codec.Position {
+	if strings.HasPrefix(known.Epoch, localEpochPrefix) {
+		return codec.Position{}
+	}
+	return known
+}
+
+// goneBack reports whether a room that stands at pos has less than a node knows.
+func goneBack(pos, known codec.Position) bool {
+	if known.Epoch != pos.Epoch {
+		return generation(known.Epoch) > generation(pos.Epoch)
+	}
+	return known.Rev > pos.Rev || known.Rev == pos.Rev && known.Tip != pos.Tip && known.Tip != "" && pos.Tip != ""
+}

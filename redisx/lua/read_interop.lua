@@ -1,0 +1,11 @@
+-- read_interop.lua is read.lua beside original FastIM nodes. It follows lib_room_interop.lua and lib_collect.lua.
+-- KEYS: history, meta.
+-- ARGV: the length of the history that the node knows, how many of the newest messages it wants, how many at most.
+-- It returns a page: epoch, newest number, total, rev, tip, then number and text of each message, the newest first.
+local list = KEYS[1]
+local knownSeq, newest, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local room = stand(list, KEYS[2])
+local more = room.s - knownSeq
+if knownSeq > 0 and (more < 0 or more > newest) then newest = most end
+return collect({room.e, room.s, room.s, 0, ''}, list, room.s, 1, room.s, 1, math.min(newest, most))

@@ -1,0 +1,102 @@
+package redisx
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"barrage/codec"
+)
+
+// Recall takes the message out of the history and tells the handler if it subscribed.
+func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (codec.Event, error) {
+	n := newNeedle(room, user, ts)
+	ev, err := m.recall(room, func(r *memoryRoom) (codec.Event, error) {
+		if index := r.find(n); index >= 0 {
+			return r.takeOut(index), nil
+		}
+		return r.logged(func(ev *codec.Event) bool { return n.in(ev.Messages[0]) })
+	})
+	if err != nil {
+		return codec.Event{}, fmt.Errorf("cannot recall message %d of %q in room %q: %w", ts, user, room, err)
+	}
+	return ev, nil
+}
+
+// RecallSeq takes the message out of the history and tells the handler if it subscribed.
+func (m *Memory) RecallSeq(_ context.Context, room, user string, seq uint64, notBefore int64) (codec.Event, error) {
+	head := newNeedle(room, user, 0).head
+	ev, err := m.recall(room, func(r *memoryRoom) (codec.Event, error) { return r.recallSeq(head, seq, notBefore) })
+	return ev, recallError(room, seq, err)
+}
+
+// recall has take do a recall under the shard's lock, and tells the handler.
+func (m *Memory) recall(room string, take func(r *memoryRoom) (codec.Event, error)) (codec.Event, error) {
+	s := m.publishShard(room)
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	s.mu.Lock()
+	ev, err := codec.Event{}, codec.ErrNoMessage
+	if r := s.liveLocked(room, m.now()); r != nil {
+		ev, err = take(r)
+	}
+	_, wanted := s.subscribed[room]
+	s.mu.Unlock()
+	if err == nil && wanted {
+		m.events.Add(1)
+		m.handler.RoomEvent(room, ev)
+	}
+	return ev, err
+}
+
+// recallSeq takes out message seq, whose text must begin with head.
+func (r *memoryRoom) recallSeq(head string, seq uint64, notBefore int64) (codec.Event, error) {
+	if seq > r.seq || seq <= r.seq-uint64(r.len()) {
+		return codec.Event{}, codec.ErrNoMessage
+	}
+	index := r.indexOf(seq)
+	text := *r.at(index)
+	switch {
+	case text == tombstone:
+		ev, err := r.logged(func(ev *codec.Event) bool { return ev.Epoch == r.epoch && ev.Seq == seq })
+		if err == nil && !strings.HasPrefix(ev.Messages[0], head) {
+			return codec.Event{}, codec.ErrNotYours
+		}
+		return ev, err
+	case !strings.HasPrefix(text, head):
+		return codec.Event{}, codec.ErrNotYours
+	case codec.Timestamp(text) < notBefore:
+		return codec.Event{}, codec.ErrTooOld
+	}
+	return r.takeOut(index), nil
+}
+
+// takeOut puts a tombstone in the place of the message at index, logs the recall and returns
+// the event.
+func (r *memoryRoom) takeOut(index int) codec.Event {
+	husk, ok := codec.Husk(*r.at(index))
+	if !ok {
+		panic("BUG: a message in memory that no node wrote: " + *r.at(index))
+	}
+	*r.at(index) = tombstone
+	r.recalled = max(r.recalled, r.seqAt(index))
+	ev := r.change(codec.EventRecall, randomName())
+	ev.Seq, ev.Messages = r.seqAt(index), []string{husk}
+	if len(r.recalls) == recallLog {
+		r.recalls = append(r.recalls[:0], r.recalls[1:]...)
+	}
+	r.recalls = append(r.recalls, ev)
+	return ev
+}
+
+// logged is the newest logged recall that fits, as one that is repeated.
+func (r *memoryRoom) logged(fits func(ev *codec.Event) bool) (codec.Event, error) {
+	for _, ev := range slices.Backward(r.recalls) {
+		if fits(&ev) {
+			ev.Rev, ev.Prev = 0, ""
+			return ev, nil
+		}
+	}
+	return codec.Event{}, codec.ErrNoMessage
+}

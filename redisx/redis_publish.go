@@ -1,0 +1,179 @@
+package redisx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"barrage/codec"
+)
+
+// setMarker is the field that every set of last ts or of ids has: a script sees by it that the
+// set is there. It is no user's and no node's.
+const setMarker = "\xfe"
+
+// Publish appends the drafts to the history and tells every node, in one script.
+func (r *Redis) Publish(ctx context.Context, room string, b codec.Batch) (codec.Stored, error) {
+	node, number, err := checkBatch(room, &b)
+	if err != nil {
+		return codec.Stored{}, err
+	}
+	keys := []string{r.keys.history(room), r.keys.meta(room), r.keys.lastTSPrefix(room), r.keys.sentPrefix(room)}
+	var args []string
+	if r.keys.fastIM {
+		args = r.publishArgsFastIM(room, node, number, &b)
+	} else {
+		keys = append(keys, r.keys.recalls(room))
+		args = r.publishArgs(room, node, number, &b)
+	}
+	msg, err := r.runRoom(ctx, r.scripts().publish, room, keys, args...)
+	var text string
+	if err == nil {
+		text, err = msg.ToString()
+	}
+	var stored codec.Stored
+	if err == nil {
+		stored, err = parseStored(text, node, number, &b)
+	}
+	if err != nil {
+		return codec.Stored{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", len(b.Drafts), room, keys, err)
+	}
+	return stored, nil
+}
+
+// publishArgs are the arguments of publish.lua.
+func (r *Redis) publishArgs(room, node string, number uint64, b *codec.Batch) []string {
+	known := toStore(b.Known)
+	args := make([]string, 0, 17+4*len(b.Drafts))
+	args = append(args,
+		strconv.Itoa(r.limits.HistoryMessages), millis(r.limits.HistoryTTL), millis(r.limits.HistoryTTL+metaGrace),
+		r.publishCommand(), r.keys.roomChannel(room), randomName(), seconds(tsBucket), seconds(OnceFor),
+		known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
+		strconv.FormatUint(number, 10), strconv.Itoa(b.Try), strconv.Itoa(len(b.Drafts)), setMarker, nodeField(node),
+	)
+	args = r.appendDrafts(args, b.Drafts)
+	if fields, ids := sentFields(b.Drafts); ids {
+		args = append(append(args, setMarker), fields...)
+	}
+	return args
+}
+
+// publishArgsFastIM are the arguments of publish_interop.lua.
+func (r *Redis) publishArgsFastIM(room, node string, number uint64, b *codec.Batch) []string {
+	args := make([]string, 0, 8+4*len(b.Drafts))
+	args = append(args,
+		strconv.Itoa(r.limits.HistoryMessages), millis(r.limits.HistoryTTL), r.keys.roomChannel(room),
+		seconds(tsBucket), seconds(OnceFor), strconv.FormatUint(number, 10), strconv.Itoa(len(b.Drafts)), nodeField(node),
+	)
+	args = r.appendDrafts(args, b.Drafts)
+	fields, _ := sentFields(b.Drafts)
+	return append(args, fields...)
+}
+
+// nodeField is the field of a node among the last ts. It is no user's: those are valid UTF-8.
+func nodeField(node string) string { return "\xff" + node }
+
+// seconds is d as the scripts want it.
+func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
+
+// appendDrafts appends all users, then all ts, then all heads.
+func (r *Redis) appendDrafts(args []string, drafts []codec.Draft) []string {
+	for i := range drafts {
+		args = append(args, strings.ToValidUTF8(drafts[i].UserID, "\ufffd"))
+	}
+	for i := range drafts {
+		args = append(args, strconv.FormatInt(drafts[i].TS, 10))
+	}
+	for i := range drafts {
+		args = append(args, r.head(&drafts[i]))
+	}
+	return args
+}
+
+// parseStored reads what publish.lua answered to a batch.
+func parseStored(answer, node string, number uint64, b *codec.Batch) (codec.Stored, error) {
+	f := strings.Split(answer, " ")
+	of, try, _ := strings.Cut(f[0], ".") // beside original nodes there is no try
+	last, err := strconv.ParseUint(of, 10, 64)
+	if err != nil || len(f) < 7 {
+		return codec.Stored{}, errors.Join(errBadAnswer, err)
+	}
+	if last != number {
+		return codec.Stored{}, overtaken(node, number, last)
+	}
+	ev := codec.Event{Kind: codec.EventMessages, Epoch: f[1]}
+	var err1, err2, err3 error
+	ev.Seq, err1 = strconv.ParseUint(f[2], 10, 64)
+	ev.Total, err2 = strconv.ParseUint(f[3], 10, 64)
+	ev.Rev, err3 = strconv.ParseUint(f[4], 10, 64)
+	repeats, err4 := parseRepeats(f[7:])
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return codec.Stored{}, errors.Join(errBadAnswer, err)
+	}
+	if tip := f[5]; tip != "-" {
+		ev.Prev = tip
+	}
+	switch {
+	case ev.Seq == 0: // Nothing was stored.
+		ev.Prev, ev.Tip = "", ev.Prev
+	case ev.Rev > 0:
+		ev.Tip = b.ID + "." + try
+	}
+	if ev.Seq > 0 {
+		ev.Messages, err = storedMessages(b.Drafts, repeats, f[6])
+	}
+	if err != nil {
+		return codec.Stored{}, errors.Join(errBadAnswer, err)
+	}
+	return codec.Stored{Event: ev, Repeats: repeats}, nil
+}
+
+// storedMessages are the drafts that are no repeats, each with the ts that moved says, as in
+// "0:17,3:18", or its own.
+func storedMessages(drafts []codec.Draft, repeats []codec.Repeat, moved string) ([]string, error) {
+	if moved == "-" {
+		moved = ""
+	}
+	msgs := make([]string, 0, max(0, len(drafts)-len(repeats)))
+	for i := range drafts {
+		if len(repeats) > 0 && repeats[0].Index == i {
+			repeats = repeats[1:]
+			continue
+		}
+		d := &drafts[i]
+		ts := d.TS
+		if text, ok := strings.CutPrefix(moved, strconv.Itoa(i)+":"); ok {
+			text, moved, _ = strings.Cut(text, ",")
+			var err error
+			if ts, err = strconv.ParseInt(text, 10, 64); err != nil {
+				return nil, err
+			}
+		}
+		msgs = append(msgs, string(d.AppendJSON(make([]byte, 0, d.Size()), ts)))
+	}
+	if moved != "" || len(repeats) > 0 {
+		return nil, errors.New("it is about other drafts")
+	}
+	return msgs, nil
+}
+
+// parseRepeats reads the repeats in publish's answer, three fields each.
+func parseRepeats(fields []string) ([]codec.Repeat, error) {
+	if len(fields)%3 != 0 {
+		return nil, errBadAnswer
+	}
+	var repeats []codec.Repeat
+	for f := fields; len(f) > 0; f = f[3:] {
+		index, err1 := strconv.Atoi(f[0])
+		seq, err2 := strconv.ParseUint(f[1], 10, 64)
+		ts, err3 := strconv.ParseInt(f[2], 10, 64)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return nil, err
+		}
+		repeats = append(repeats, codec.Repeat{Index: index, Seq: seq, TS: ts})
+	}
+	return repeats, nil
+}

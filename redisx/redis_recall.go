@@ -1,0 +1,105 @@
+package redisx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/rueidis"
+
+	"barrage/codec"
+)
+
+// Recall takes the message out of the history and tells every node.
+func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error) {
+	keys, args := r.recallKeys(room), needleArgs(room, user, ts)
+	if r.keys.fastIM {
+		args = append([]string{r.publishCommand(), r.keys.quietChannel(room)}, args...)
+	} else {
+		args = append(r.recallArgs(room), args...)
+	}
+	msg, err := r.runRoom(ctx, r.scripts().recall, room, keys, args...)
+	var ev codec.Event
+	switch {
+	case err != nil:
+	case msg.IsNil():
+		err = codec.ErrNoMessage
+	default:
+		ev, err = r.parseRecall(msg)
+	}
+	if err != nil {
+		return codec.Event{}, fmt.Errorf("cannot recall message %d of %q in room %q (keys %q): %w", ts, user, room, keys, err)
+	}
+	return ev, nil
+}
+
+// The answers of recall_seq.lua where it published nothing.
+const (
+	recallNone = iota
+	recallNotYours
+	recallTooOld
+)
+
+// RecallSeq takes the message out of the history and tells every node.
+func (r *Redis) RecallSeq(ctx context.Context, room, user string, seq uint64, notBefore int64) (codec.Event, error) {
+	if r.keys.fastIM {
+		return codec.Event{}, recallError(room, seq, fmt.Errorf("beside original FastIM nodes messages have no lasting numbers: %w", codec.ErrNoMessage))
+	}
+	n := newNeedle(room, user, 0)
+	args := append(r.recallArgs(room), strconv.FormatUint(seq, 10), strconv.FormatInt(notBefore, 10), n.head, n.quoted().head)
+	msg, err := r.runRoom(ctx, r.scripts().recallSeq, room, r.recallKeys(room), args...)
+	if err != nil {
+		return codec.Event{}, recallError(room, seq, err)
+	}
+	var ev codec.Event
+	if answer, bad := msg.ToInt64(); bad != nil {
+		ev, err = r.parseRecall(msg)
+	} else {
+		switch answer {
+		case recallNone:
+			err = codec.ErrNoMessage
+		case recallNotYours:
+			err = codec.ErrNotYours
+		case recallTooOld:
+			err = codec.ErrTooOld
+		default:
+			err = errBadAnswer
+		}
+	}
+	return ev, recallError(room, seq, err)
+}
+
+// recallKeys are the keys of the scripts that recall.
+func (r *Redis) recallKeys(room string) []string {
+	if r.keys.fastIM {
+		return r.roomKeys(room)
+	}
+	return append(r.roomKeys(room), r.keys.recalls(room))
+}
+
+// recallArgs are the first arguments of the scripts that recall, with a name for the recall.
+func (r *Redis) recallArgs(room string) []string {
+	return r.roomArgs(randomName(), r.publishCommand(), r.keys.roomChannel(room))
+}
+
+// parseRecall reads what a script published on the room's channel for recalls.
+func (r *Redis) parseRecall(msg rueidis.RedisMessage) (codec.Event, error) {
+	payload, err := msg.ToString()
+	if err != nil {
+		return codec.Event{}, errors.Join(errBadAnswer, err)
+	}
+	_, ev, err := r.keys.parseEvent(quietChannelPrefix, payload)
+	if err != nil {
+		return codec.Event{}, errors.Join(errBadAnswer, err)
+	}
+	return ev, nil
+}
+
+// recallError says which message could not be recalled, unless err is nil.
+func recallError(room string, seq uint64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot recall message %d in room %q: %w", seq, room, err)
+}

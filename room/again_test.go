@@ -1,0 +1,210 @@
+package room
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// This file is messages that are sent again, and batches that the store carries out late.
+
+// sayHere is a native client on this node.
+func (f *fixture) sayHere(r *Room, from Author, user, id string) {
+	f.t.Helper()
+	f.now = f.now.Add(time.Millisecond)
+	if err := r.PostNative(from, user, &codec.Op{ID: id, Body: user + id}, f.now); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// sayElsewhere is the same client on another node.
+func (f *fixture) sayElsewhere(user, id string) {
+	f.t.Helper()
+	f.now = f.now.Add(time.Millisecond)
+	f.others++
+	d := codec.NewNativeDraft("1", user, &codec.Op{ID: id, Body: user + id}, f.now.UnixMilli())
+	if _, err := f.other.Publish(f.t.Context(), "1", codec.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []codec.Draft{d}}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// TestAgain_CarriedOutLate: the store hangs for longer than a message waits, and then does what it was
+// asked.
+func TestAgain_CarriedOutLate(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after func(*fixture)
+	}{
+		{"its event comes", func(f *fixture) { f.back(); f.settle(); f.store.unhang() }},
+		{"its event comes before back", func(f *fixture) { f.store.unhang(); f.back() }},
+		{"the history has it, the event got lost", func(f *fixture) {
+			f.store.deafen()
+			f.store.unhang()
+			f.store.hear()
+			f.back()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got mailbag
+			f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+			r := f.open("1")
+			m, n := f.join(r), f.native(r)
+			f.post(r, "first")
+			f.settle()
+			f.store.hang()
+			f.post(r, "fastim")
+			f.sayHere(r, &got, "v", "i")
+			f.settle()
+			f.store.away()
+			f.hall.Away(errAway)
+			f.settle()
+			f.tick(21 * time.Second)
+			if s := f.hall.Stats(); s.Unconfirmed != 2 || s.Waiting != 0 || s.LocalOnly != 0 || fmt.Sprint(got) != "[i:unconfirmed:0:0]" {
+				t.Errorf("given up: %d unconfirmed, %d wait, %d local only, answers %q; want 2, 0, 0 and unconfirmed", s.Unconfirmed, s.Waiting, s.LocalOnly, got)
+			}
+			c.after(f)
+			f.settle()
+			f.post(r, "next")
+			f.settle()
+			wantInfos(t, m, "first", "fastim", "vi", "next")
+			frames := n.frames(t)
+			if last := frames[len(frames)-1].brief(); last != "4:next@e1/4" {
+				t.Errorf("the native member's last frame is %s; want 4:next@e1/4", last)
+			}
+			for _, fr := range frames {
+				if fr.T == "gap" {
+					t.Errorf("%s, though nothing is missing", fr.brief())
+				}
+			}
+		})
+	}
+}
+
+// TestAgain_NeverCarriedOut: the store never had the batch, and takes none behind a later one.
+func TestAgain_NeverCarriedOut(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.store.away()
+	f.post(r, "gone")
+	f.settle() // tried
+	f.hall.Away(errAway)
+	f.tick(21 * time.Second)
+	f.back()
+	f.settle()
+	f.post(r, "next")
+	f.settle()
+	wantInfos(t, m, "gone", "next")
+	if s := f.hall.Stats(); s.Unconfirmed != 1 || r.writing != linked {
+		t.Errorf("%d unconfirmed, writing %d; want 1, linked", s.Unconfirmed, r.writing)
+	}
+}
+
+// TestAgain_TheStoreLostTheIDs: what is sent again after that is stored anew, and heard once.
+func TestAgain_TheStoreLostTheIDs(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.sayHere(r, nil, "u", "1")
+	f.sayHere(r, nil, "u", "2")
+	f.settle()
+	f.store.wipe()
+	f.sayHere(r, nil, "v", "1")
+	f.settle()
+	f.sayHere(r, nil, "u", "1")
+	f.settle()
+	wantInfos(t, m, "u1", "u2", "v1")
+	if _, total := r.Newest(); total != 2 {
+		t.Errorf("total %d; want 2", total)
+	}
+	f.tick((sameFor + 1) * time.Second)
+	f.store.wipe()
+	f.sayHere(r, nil, "u", "1") // an id may be used again when the store has forgotten it
+	f.settle()
+	wantInfos(t, m, "u1", "u2", "v1", "u1")
+}
+
+// TestAgain_SentOverAnotherNodeBefore: the room has just been loaded here, with what its sender sends again.
+func TestAgain_SentOverAnotherNodeBefore(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	f.sayElsewhere("u", "1")
+	r := f.open("1")
+	m := f.join(r)
+	f.store.away()
+	f.hall.Away(errAway)
+	f.sayHere(r, nil, "u", "1")
+	f.sayHere(r, nil, "u", "2")
+	f.settle()
+	f.back()
+	f.settle()
+	wantInfos(t, m, "u2")
+}
+
+// TestAgain_AcknowledgedWithTheAnswer: no event has to come for that.
+func TestAgain_AcknowledgedWithTheAnswer(t *testing.T) {
+	var got mailbag
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.store.deafen()
+	f.publishUnheard("between") // so that our own does not follow
+	f.store.deafen()
+	f.sayHere(r, &got, "u", "1")
+	f.settle()
+	if fmt.Sprint(got) != fmt.Sprintf("[1::2:%d]", f.now.UnixMilli()) {
+		t.Errorf("answers %v; want the number 2", got)
+	}
+	wantInfos(t, m)
+	if f.hall.quiet() {
+		t.Error("the hall is quiet though members lack what was acknowledged")
+	}
+	f.store.hear()
+	f.hall.Resumed()
+	f.settle()
+	wantInfos(t, m, "between", "u1")
+	if !f.hall.quiet() {
+		t.Error("the hall does not come to rest")
+	}
+}
+
+// TestAgain_ClockStep: a clock that is set by an hour neither prolongs nor ends a wait.
+func TestAgain_ClockStep(t *testing.T) {
+	for _, step := range []time.Duration{-time.Hour, time.Hour} {
+		var got mailbag
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		m := f.join(r)
+		f.sayHere(r, &got, "u", "0")
+		f.settle()
+		f.store.away()
+		f.hall.Away(errAway)
+		// The wall clock steps; elapsed time, which is what Config.Clock gives, does not.
+		d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "1", Body: "u1"}, f.now.Add(step).UnixMilli())
+		if err := r.post(&got, d, f.now); err != nil {
+			t.Fatal(err)
+		}
+		f.tick(19 * time.Second)
+		if s := f.hall.Stats(); s.Waiting != 1 {
+			t.Errorf("clock set by %v: given up after 19 s", step)
+		}
+		f.back()
+		f.settle()
+		f.sayHere(r, &got, "u", "2")
+		f.settle()
+		wantInfos(t, m, "u0", "u1", "u2")
+		if len(got) != 3 || r.writing != linked {
+			t.Errorf("clock set by %v: answers %v, writing %d", step, got, r.writing)
+		}
+		f.store.away()
+		f.hall.Away(errAway)
+		if err := r.post(&got, codec.NewNativeDraft("1", "u", &codec.Op{ID: "3", Body: "u3"}, f.now.Add(step).UnixMilli()), f.now); err != nil {
+			t.Fatal(err)
+		}
+		f.tick(21 * time.Second)
+		if s := f.hall.Stats(); s.Waiting != 0 {
+			t.Errorf("clock set by %v: waits for more than 20 s", step)
+		}
+	}
+}

@@ -1,0 +1,403 @@
+package room
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"barrage/codec"
+)
+
+// maxFetch bounds the messages that one read of the history brings; more than that were missed
+// for good. It is what a member could be given in a second or two.
+const maxFetch = 2000
+
+// RoomEvent takes what the store tells of a room. It never blocks. An event may come more than once: as
+// the answer to whoever caused it, and from the store.
+func (h *Hall) RoomEvent(id string, ev codec.Event) {
+	r := h.lookup(id)
+	if r == nil {
+		return // the last member left; the subscription is about to go
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	switch {
+	case ev.Kind == codec.EventCounters:
+		r.standing = ev.Counters
+		r.counted++
+	case ev.Epoch == "":
+		r.heardAt = h.coarse.Load()
+		r.arriveUnnumberedLocked(ev)
+	default:
+		r.heardAt = h.coarse.Load()
+		if ev.Kind == codec.EventMessages && codec.BatchOf(ev.Tip) == r.outbox.flight.id {
+			r.outbox.met(entriesOf(&ev), h.keyOf) // its answer is slow, or lost
+			r.linkLocked()
+		}
+		r.arriveLocked(&ev, false)
+	}
+}
+
+// Recalled takes the store's answer to a recall that this node asked for: its members know before whoever
+// asked. It never blocks.
+func (h *Hall) Recalled(id string, ev codec.Event) {
+	if r := h.lookup(id); r != nil {
+		r.mu.Lock()
+		defer r.unlock()
+		r.arriveLocked(&ev, true)
+	}
+}
+
+// Resumed tells that events may have been missed: every live room looks into the
+// store. What follows exactly goes on meanwhile.
+func (h *Hall) Resumed() {
+	h.each(func(r *Room) {
+		r.mu.Lock()
+		defer r.unlock()
+		r.lagLocked()
+	})
+}
+
+// lagLocked has a publisher read what the room lacks. r.mu must be held.
+func (r *Room) lagLocked() {
+	r.follower.lag()
+	if r.follower.wants() {
+		r.enqueueLocked()
+	}
+}
+
+// entriesOf is the messages of an event.
+func entriesOf(ev *codec.Event) []codec.Entry {
+	entries := make([]codec.Entry, len(ev.Messages))
+	for i, m := range ev.Messages {
+		entries[i] = codec.Entry{Seq: ev.Seq + uint64(i), JSON: m}
+	}
+	return entries
+}
+
+// arriveLocked is the only way in for what changed a room in the store, by an event or as the answer to
+// what this node asked for. A message that does not follow waits for the history; that of an answer does
+// not, since its event comes too. A recall is done at once, wherever the room stands. r.mu must be held.
+func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
+	if ev.Kind == codec.EventRecall {
+		r.recallLocked(ev, answer)
+	}
+	switch r.follower.fits(ev) {
+	case fitsNext:
+		r.follower.pos = ev.After(r.follower.pos)
+		if ev.Kind == codec.EventMessages {
+			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev)))
+		}
+		r.changedLocked() // the total, if nothing else
+		r.oweLocked(r.owed)
+	case fitsOld:
+		// Passed before, or of a count that has gone back and has not come so far again.
+		if !answer && ev.Kind == codec.EventMessages && !r.hadLocked(ev) {
+			r.hall.stats.gaps.Add(1)
+			r.lagLocked()
+		}
+	case fitsNot:
+		if answer {
+			r.oweLocked(codec.Position{Epoch: ev.Epoch, Rev: ev.Rev})
+			return
+		}
+		if r.follower.reading == following {
+			r.hall.stats.gaps.Add(1)
+		}
+		r.follower.hold(*ev)
+		r.lagLocked()
+	case fitsAside:
+	}
+}
+
+// hadLocked reports whether members have had all messages of an event. r.mu must be held.
+func (r *Room) hadLocked(ev *codec.Event) bool {
+	for _, m := range ev.Messages {
+		if !r.seen.has(r.hall.keyOf(m), codec.Timestamp(m), r.hall.coarse.Load()) {
+			return false
+		}
+	}
+	return true
+}
+
+// giveLocked gives the members those of entries that they have not had, in order, and returns how many
+// that were. It is the only place from which messages are fanned out (I1). Entries without JSON were
+// taken back. r.mu must be held.
+func (r *Room) giveLocked(entries []codec.Entry) (given uint64) {
+	from, now := 0, r.hall.coarse.Load()
+	flush := func(to int) {
+		if from < to {
+			r.fanOutLocked(entries[from:to]) // all of them have numbers, or none
+			given += uint64(to - from)
+		}
+	}
+	for i, e := range entries {
+		isNew := false
+		if e.JSON != "" {
+			isNew = r.seen.add(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), now)
+		}
+		if isNew {
+			continue
+		}
+		flush(i)
+		from = i + 1
+		if e.Seq == 0 {
+			continue // its sender came back and said it again
+		}
+		if e.JSON != "" {
+			r.storedLocked(e)
+		}
+		r.nativesLocked(func(st *stream) { st.pass(r.follower.pos.Epoch, e.Seq) })
+	}
+	flush(len(entries))
+	r.nativesLocked((*stream).land)
+	return given
+}
+
+// storedLocked puts a message that members had already to those that the store has. r.mu must be held.
+func (r *Room) storedLocked(e codec.Entry) {
+	k := r.hall.keyOf(e.JSON)
+	r.newest.stored(e, func(o codec.Entry) bool { return r.hall.keyOf(o.JSON) == k })
+}
+
+// oweLocked notes that members lack a change that this node made; none where they have it by now. r.mu must be held.
+func (r *Room) oweLocked(change codec.Position) {
+	if pos := r.follower.pos; change.Epoch == pos.Epoch && change.Rev <= pos.Rev {
+		change = codec.Position{}
+	}
+	switch {
+	case r.owed.Epoch == "" && change.Epoch != "":
+		r.hall.stats.awaiting.Add(1)
+	case r.owed.Epoch != "" && change.Epoch == "":
+		r.hall.stats.awaiting.Add(-1)
+	}
+	r.owed = change
+}
+
+// load makes the room ready for its first member.
+func (r *Room) load(ctx context.Context) error {
+	if r.isLoaded() {
+		return nil
+	}
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	if r.isLoaded() {
+		return nil
+	}
+	// The hall's context, not the caller's: others wait for this load too.
+	hctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	defer cancel()
+	if r.hall.away.Load() {
+		cancel() // wait for nothing; the wish to hear of the room stands all the same
+	}
+	err := r.hall.store.SubscribeRoom(hctx, r.id)
+	if err == nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil {
+		err = r.fetch(hctx)
+	}
+	if err != nil && !errors.Is(err, codec.ErrRefused) {
+		r.loadBlind()
+		return nil
+	}
+	return err
+}
+
+// loadBlind lets members into a room whose history cannot be read now. r.mu must not be
+// held.
+func (r *Room) loadBlind() {
+	r.mu.Lock()
+	defer r.unlock()
+	r.follower.reading = blind
+	r.becomeCutLocked()
+	if !r.hall.away.Load() { // the store answers others, or Back has been here already
+		r.becomeReturningLocked()
+	}
+}
+
+func (r *Room) isLoaded() bool {
+	r.mu.Lock()
+	defer r.unlock()
+	return r.follower.reading != unread
+}
+
+// fetch reads the room's history and brings the room up to it: what members have
+// not had is delivered, then the events that came meanwhile. Loading, filling a gap
+// and filling up after recalls are all this.
+func (r *Room) fetch(ctx context.Context) error {
+	h := r.hall
+	r.mu.Lock()
+	r.follower.begin()
+	at, told, goneBack := r.follower.pos, r.follower.farthest(), r.follower.goneBack()
+	if r.owed.Epoch == at.Epoch {
+		told = max(told, r.owed.Rev)
+	}
+	r.unlock()
+
+	from := at
+	from.Seq = max(at.Seq, 1) - 1 // with the newest message that members have: it tells whether it is the same count
+	now, err := r.read(ctx, from)
+	if err == nil && now.Epoch == at.Epoch && (now.Rev < told || r.contradicts(&now)) {
+		now, err = r.read(ctx, goneBack)
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	if err != nil {
+		h.stats.fetchErrors.Add(1)
+		return err
+	}
+	r.reachedLocked()
+	if now.Epoch == codec.Unnumbered {
+		r.catchUpUnnumberedLocked(&now)
+	} else {
+		r.catchUpLocked(&now)
+	}
+	r.linkLocked()
+	return nil
+}
+
+// contradicts reports whether the history has another message under a number that members have passed: the store
+// has gone back, and has come as far again. r.mu must not be held.
+func (r *Room) contradicts(now *codec.History) bool {
+	r.mu.Lock()
+	defer r.unlock()
+	f := &r.follower
+	if f.reading == unread || f.reading == blind || now.Epoch == "" || now.Epoch == codec.Unnumbered {
+		return false
+	}
+	return slices.ContainsFunc(now.Entries, func(e codec.Entry) bool {
+		return f.from <= e.Seq && e.Seq <= f.pos.Seq && e.JSON != "" && !r.hadLocked(&codec.Event{Messages: []string{e.JSON}})
+	})
+}
+
+func (r *Room) read(ctx context.Context, known codec.Position) (codec.History, error) {
+	r.hall.stats.fetches.Add(1)
+	return r.hall.store.Read(ctx, r.id, known, r.newest.most, max(maxFetch, r.newest.most))
+}
+
+// catchUpLocked brings the members to the history now. r.mu must be held.
+func (r *Room) catchUpLocked(now *codec.History) {
+	f := &r.follower
+	at, sameCount := f.pos, now.Epoch == f.pos.Epoch
+	r.outbox.met(now.Entries, r.hall.keyOf)
+	for i := range now.Recalls {
+		r.recallLocked(&now.Recalls[i], false)
+	}
+	r.dropRecalledLocked(sameCount, now)
+	if f.reading == unread && len(now.Entries) < r.newest.most { // it is all there is
+		r.seen.begin()
+	}
+	had := r.hadUpToLocked(now)
+	for _, e := range now.Entries[:had] {
+		if e.JSON != "" {
+			r.seen.note(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), 0)
+		}
+	}
+	if f.reading == following || f.reading == behind {
+		r.missBeforeLocked(now, had)
+	}
+	var later []codec.Entry
+	if sameCount && now.Rev < at.Rev { // what follows came while the history was read
+		now.Position, later = at, r.newest.behind(now.Seq)
+	}
+	if len(now.Entries) > 0 && (!sameCount || f.from == 0 || now.Entries[0].Seq < f.from) {
+		f.from = now.Entries[0].Seq
+	}
+	held := f.caughtUp(now.Position)
+	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:]))
+	r.newest.set(now.Entries, later)
+	r.changedLocked()
+	r.tellPlaceLocked()
+	if now.Epoch == r.owed.Epoch {
+		r.oweLocked(r.owed)
+	} else {
+		r.oweLocked(codec.Position{}) // the store has lost it
+	}
+	for i := range held {
+		r.arriveLocked(&held[i], false)
+	}
+}
+
+// missBeforeLocked notes what lies between the place of the members and the first news of the history, and is not
+// to be had. r.mu must be held.
+func (r *Room) missBeforeLocked(now *codec.History, had int) {
+	from := r.follower.pos.Seq + 1
+	if now.Epoch != r.follower.pos.Epoch {
+		r.hall.stats.epochs.Add(1)
+		from = min(from, now.Begun+1)
+	}
+	to := now.Seq + 1
+	switch {
+	case had < len(now.Entries):
+		to = now.Entries[had].Seq
+	case had > 0:
+		return
+	}
+	if from < to {
+		r.hall.stats.missed.Add(to - from)
+		r.nativesLocked(func(st *stream) { st.lose(now.Epoch, from, to-1) })
+	}
+}
+
+// hadUpToLocked is how many of the history's entries, the oldest ones, are no news: members have had them, or
+// they are from before they came in. r.mu must be held.
+func (r *Room) hadUpToLocked(now *codec.History) int {
+	f := &r.follower
+	all := now.Entries
+	upTo := func(isNews func(codec.Entry) bool) int {
+		if i := slices.IndexFunc(all, isNews); i >= 0 {
+			return i
+		}
+		return len(all)
+	}
+	switch {
+	case f.reading == unread:
+		return len(all)
+	case f.reading == blind: // news is what came since the room's events come
+		i := slices.IndexFunc(f.held, func(ev codec.Event) bool { return ev.Kind == codec.EventMessages && ev.Epoch == now.Epoch })
+		if i < 0 {
+			return len(all)
+		}
+		return upTo(func(e codec.Entry) bool { return e.Seq >= f.held[i].Seq })
+	case now.Epoch == f.pos.Epoch:
+		return upTo(func(e codec.Entry) bool { return e.Seq > f.pos.Seq })
+	default:
+		// Another count. What survived of the one before, in front of all that members have had and
+		// older than that, is from before they came in.
+		return upTo(func(e codec.Entry) bool {
+			ts := codec.Timestamp(e.JSON)
+			return e.Seq > now.Begun || e.JSON != "" && (r.seen.has(r.hall.keyOf(e.JSON), ts, r.hall.coarse.Load()) || !r.seen.older(ts))
+		})
+	}
+}
+
+// dropRecalledLocked takes out of the history what this node knows to be taken back and the store shows
+// again, and takes back what the store shows no more. r.mu must be held.
+func (r *Room) dropRecalledLocked(sameCount bool, now *codec.History) {
+	for i, e := range now.Entries {
+		if e.JSON == "" {
+			if sameCount {
+				r.missedRecallLocked(e.Seq, now)
+			}
+			continue
+		}
+		if k := r.hall.keyOf(e.JSON); len(r.recalls.ts) > 0 && r.recalls.has(k, codec.Timestamp(e.JSON)) {
+			if husk, ok := codec.Husk(e.JSON); ok && !slices.Contains(r.recalls.lost, husk) {
+				r.recalls.lost = append(r.recalls.lost, husk)
+			}
+			now.Entries[i].JSON = ""
+		}
+	}
+}
+
+// missedRecallLocked takes message seq back, of which only the gap in the history tells. r.mu must be held.
+func (r *Room) missedRecallLocked(seq uint64, now *codec.History) {
+	i := slices.IndexFunc(r.newest.entries, func(e codec.Entry) bool { return e.Seq == seq })
+	if i < 0 {
+		return
+	}
+	if husk, ok := codec.Husk(r.newest.entries[i].JSON); ok {
+		r.recallLocked(&codec.Event{Kind: codec.EventRecall, Epoch: now.Epoch, Seq: seq, Messages: []string{husk}}, true)
+	}
+}

@@ -1,0 +1,137 @@
+package room
+
+import (
+	"time"
+)
+
+// While the store is away, chat goes on among the members of this node: a message is heard
+// at once and waits for the store all the same. When the store is back, what was heard
+// goes there first; then the room reads the history and gives its members what came from
+// other nodes meanwhile. Nobody gets a message twice: it is known by its key.
+//
+// Members of one node hear such messages before those that other nodes sent meanwhile,
+// others behind them: the one order of a room is suspended while the store is away.
+
+// writing is where a room's messages go.
+//
+//	linked ── the store is away, or a batch is 5 s under way ──► cut
+//	cut ── the store takes calls, or answered ──► returning
+//	returning ── no heard message waits, and the history was read ──► linked
+//	returning ── the store is away again ──► cut
+type writing uint8
+
+const (
+	// linked: to the store, which brings them to the members. No message that waits was heard (I4).
+	linked writing = iota
+	// cut: to the members of this node, and into the outbox.
+	cut
+	// returning: to the store, behind those that were heard.
+	returning
+)
+
+// Away tells the hall that calls to the store fail from now on.
+func (h *Hall) Away(reason error) {
+	what := "the store is away: chat goes on within this node"
+	if h.cfg.NoLocal {
+		what = "the store is away: chat waits for it"
+	}
+	h.log.Warn(what, "err", reason)
+	h.away.Store(true)
+	h.each(func(r *Room) {
+		r.mu.Lock()
+		defer r.unlock()
+		if r.follower.reading != unread {
+			r.becomeCutLocked()
+		}
+	})
+}
+
+// Back tells the hall that the store takes calls again: what waits goes there.
+func (h *Hall) Back() {
+	h.away.Store(false)
+	h.each(func(r *Room) {
+		r.mu.Lock()
+		defer r.unlock()
+		r.failed = false
+		r.outbox.flight.since = h.coarse.Load() // it may be on its way from now on
+		r.becomeReturningLocked()
+		if r.hasWorkLocked() {
+			r.enqueueLocked()
+		}
+	})
+}
+
+// becomeCutLocked has the members hear what waits, and what comes from now on. r.mu must be held.
+func (r *Room) becomeCutLocked() {
+	if r.hall.cfg.NoLocal {
+		return
+	}
+	if r.writing == linked {
+		r.locals++
+		r.localSeq = 0
+		r.localTS = 0
+	}
+	r.writing = cut
+	r.hearLocked()
+}
+
+// becomeReturningLocked ends that the members hear what comes, and has the history read. r.mu must be
+// held.
+func (r *Room) becomeReturningLocked() {
+	if r.writing == cut {
+		r.writing = returning
+		r.lagLocked()
+	}
+}
+
+// linkLocked ends the absence where it is over. r.mu must be held.
+func (r *Room) linkLocked() {
+	if r.writing == returning && r.outbox.heard == 0 && r.follower.reading == following {
+		r.writing, r.newest.ours = linked, nil
+		r.changedLocked()
+		r.tellPlaceLocked()
+	}
+}
+
+// aloneAfter is for how many seconds a room's batch may be on its way before the room goes on as if the
+// store were away, though it answers others: the room's part of it, one master of a cluster, may
+// not. A batch takes milliseconds, and on a machine that is overloaded a second or two: going alone
+// then would cost the room its one order for nothing. A cluster replaces a master after 15 s.
+const aloneAfter = 5
+
+// waitedLocked has the room go on without the store where its batch is on its way for too long.
+// r.mu must be held.
+func (r *Room) waitedLocked() {
+	f := &r.outbox.flight
+	if r.writing == cut || r.hall.cfg.NoLocal || r.hall.away.Load() || f.open == 0 || r.hall.coarse.Load()-f.since < aloneAfter {
+		return
+	}
+	r.hall.log.Warn("the store does not take a room's messages: its chat goes on within this node", "room", r.id)
+	r.becomeCutLocked()
+	r.lagLocked() // to find out when it is there again, should the batch be given up
+}
+
+// reachedLocked notes that the store has done something for the room. r.mu must be held.
+func (r *Room) reachedLocked() {
+	if !r.hall.away.Load() {
+		r.becomeReturningLocked()
+	}
+}
+
+// hearLocked gives the members all that waits for the store. r.mu must be held.
+func (r *Room) hearLocked() {
+	entries := r.outbox.hear(func(ts int64) int64 {
+		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one
+		return r.localTS
+	})
+	if len(entries) > 0 {
+		r.hall.stats.local.Add(r.giveLocked(entries))
+	}
+}
+
+// coarseTime is now in seconds, as the hall counts them: elapsed time, whatever is done to the clock.
+func (h *Hall) coarseTime(now time.Time) int64 { return h.epoch + int64(h.since(now)/time.Second) }
+
+// since is how long the hall has been there at now. The clocks of all callers are this process's, so that
+// it never runs back.
+func (h *Hall) since(now time.Time) time.Duration { return now.Sub(h.started) }

@@ -1,0 +1,541 @@
+package room
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"barrage/codec"
+)
+
+// cloud is the obvious store that all nodes of a test share: one slice a room. Verbs break it.
+type cloud struct {
+	mu    sync.Mutex // guards the fields below, and those of all fakeStores
+	rooms map[string]*cloudRoom
+	nodes []*fakeStore
+	names int             // epochs named
+	used  map[string]bool // names of epochs
+	// unnumbered: original FastIM nodes write to the rooms as well.
+	unnumbered bool
+	drafts     [][]codec.Draft // of each batch that was stored
+}
+
+// cloudRoom is what the store has of one room.
+type cloudRoom struct {
+	codec.Position
+	begun   uint64
+	base    uint64
+	entries []codec.Entry // without JSON: taken back
+	recalls []codec.Event
+	sent    map[string]sentAs    // by user and id
+	last    map[string]lastBatch // by node
+	lastTS  map[string]int64     // by user
+	likes   uint64
+	past    []*cloudRoom // as it was after each change, for going back
+}
+
+type sentAs struct {
+	epoch string
+	codec.Repeat
+}
+
+type lastBatch struct {
+	number int
+	stored codec.Stored
+}
+
+func newCloud() *cloud { return &cloud{rooms: map[string]*cloudRoom{}, used: map[string]bool{}} }
+
+func (c *cloud) room(id string) *cloudRoom {
+	r := c.rooms[id]
+	if r == nil {
+		r = &cloudRoom{sent: map[string]sentAs{}, last: map[string]lastBatch{}, lastTS: map[string]int64{}}
+		c.rooms[id] = r
+	}
+	return r
+}
+
+func (r *cloudRoom) clone() *cloudRoom {
+	k := *r
+	k.entries, k.recalls = slices.Clone(r.entries), slices.Clone(r.recalls)
+	k.sent, k.last, k.lastTS, k.past = maps.Clone(r.sent), maps.Clone(r.last), maps.Clone(r.lastTS), nil
+	return &k
+}
+
+// remember keeps what the room is now, to go back to.
+func (r *cloudRoom) remember() {
+	if len(r.entries) < 600 {
+		r.past = append(r.past, r.clone())
+	}
+}
+
+func genOf(epoch string) int {
+	gen, _, _ := strings.Cut(epoch, "-")
+	n, _ := strconv.Atoi(strings.TrimPrefix(gen, "e"))
+	return n
+}
+
+// look begins a new epoch where the store has gone back behind known.
+func (c *cloud) look(r *cloudRoom, known codec.Position) {
+	back := known.Epoch != "" && known.Epoch == r.Epoch && (known.Rev > r.Rev || known.Rev == r.Rev && known.Tip != r.Tip) ||
+		genOf(known.Epoch) > genOf(r.Epoch)
+	switch {
+	case r.Epoch == "" && len(r.entries) > 0: // the count was lost, the list was not
+		r.Seq, r.base = uint64(len(r.entries)), 0
+		for i := range r.entries {
+			r.entries[i].Seq = uint64(i + 1)
+		}
+		c.begin(r, known)
+	case r.Epoch != "" && back:
+		c.begin(r, known)
+	}
+}
+
+// begin names a new epoch.
+func (c *cloud) begin(r *cloudRoom, known codec.Position) {
+	gen := max(genOf(known.Epoch), genOf(r.Epoch)) + 1
+	r.Epoch = fmt.Sprintf("e%d", gen)
+	if c.used[r.Epoch] { // by a count that was left
+		c.names++
+		r.Epoch += fmt.Sprint("-", c.names)
+	}
+	c.used[r.Epoch] = true
+	r.begun, r.Rev, r.Tip = r.Seq, 0, ""
+}
+
+func (r *cloudRoom) position() codec.Position {
+	p := r.Position
+	if p.Total = r.Seq - r.base; len(r.entries) == 0 {
+		p.Total = 0
+	}
+	return p
+}
+
+// find is the number and ts of the message with the draft's key; 0 where it is not there.
+func (r *cloudRoom) find(d *codec.Draft) (seq uint64, ts int64) {
+	user, id, ok := codec.SendKey(d.Head)
+	for _, e := range slices.Backward(r.entries) {
+		if u, i, named := codec.SendKey(e.JSON); ok && named && u == user && i == id {
+			return e.Seq, codec.Timestamp(e.JSON)
+		}
+	}
+	return 0, 0
+}
+
+// publish is what the script does. hear has the nodes that are to be told.
+func (c *cloud) publish(id string, b codec.Batch) (stored codec.Stored, fresh bool, err error) {
+	r := c.room(id)
+	node, text, _ := strings.Cut(b.ID, ".")
+	number, bad := strconv.Atoi(text)
+	last, again := r.last[node]
+	c.look(r, b.Known)
+	if bad == nil && again && last.number > number {
+		return stored, false, fmt.Errorf("batch %d is older than %d: %w", number, last.number, codec.ErrRefused)
+	}
+	if bad == nil && again && last.number == number && last.stored.Event.Epoch == r.Epoch {
+		return last.stored, false, nil
+	}
+	search := b.Try > 0 || again && bad == nil && last.number == number
+	if r.Epoch == "" {
+		r.Seq, r.base = 0, 0
+		c.begin(r, b.Known)
+	}
+	if len(r.entries) == 0 {
+		r.base = r.Seq
+	}
+	var drafts []codec.Draft
+	for i, d := range b.Drafts {
+		as, known := r.sent[d.UserID+" "+d.ID]
+		known = known && d.ID != ""
+		if !known && search || known && as.epoch != r.Epoch {
+			as.Seq, as.TS = 0, max(as.TS, d.TS)
+			if seq, ts := r.find(&d); seq > 0 {
+				as.Seq, as.TS, known = seq, ts, true
+			}
+		}
+		if known {
+			stored.Repeats = append(stored.Repeats, codec.Repeat{Index: i, Seq: as.Seq, TS: as.TS})
+			continue
+		}
+		drafts = append(drafts, d)
+		if d.ID != "" {
+			r.sent[d.UserID+" "+d.ID] = sentAs{r.Epoch, codec.Repeat{Seq: r.Seq + uint64(len(drafts)), TS: d.TS}}
+		}
+	}
+	ev := codec.Event{Kind: codec.EventMessages, Epoch: r.Epoch, Rev: r.Rev, Prev: r.Tip, Tip: r.Tip}
+	if len(drafts) > 0 {
+		c.drafts = append(c.drafts, drafts)
+		ev.Seq, ev.Rev, ev.Tip = r.Seq+1, r.Rev+1, b.Tip()
+		r.Rev, r.Tip = ev.Rev, ev.Tip
+	}
+	for i := range drafts {
+		d := &drafts[i]
+		r.Seq++
+		r.lastTS[d.UserID] = max(d.TS, r.lastTS[d.UserID]+1)
+		json := string(d.AppendJSON(nil, r.lastTS[d.UserID]))
+		r.entries = append(r.entries, codec.Entry{Seq: r.Seq, JSON: json})
+		ev.Messages = append(ev.Messages, json)
+	}
+	if ev.Total = r.position().Total; c.unnumbered {
+		ev.Epoch, ev.Rev = codec.Unnumbered, 0
+	}
+	stored.Event = ev
+	if bad == nil {
+		r.last[node] = lastBatch{number, stored}
+	}
+	r.remember()
+	return stored, len(drafts) > 0, nil
+}
+
+// read is Store.Read.
+func (c *cloud) read(id string, known codec.Position, newest, most int) codec.History {
+	r := c.room(id)
+	if c.unnumbered {
+		n := uint64(len(r.entries))
+		h := codec.History{Position: codec.Position{Epoch: codec.Unnumbered, Seq: n, Total: n}}
+		h.Entries = slices.Clone(r.entries[max(0, len(r.entries)-most):])
+		return h
+	}
+	c.look(r, known)
+	h := codec.History{Position: r.position(), Begun: r.begun}
+	live := 0
+	for i, e := range slices.Backward(r.entries) {
+		want := newest
+		switch {
+		case known.Epoch == r.Epoch && e.Seq > known.Seq, known.Epoch != "" && known.Epoch != r.Epoch:
+			want = most
+		}
+		if live >= want {
+			break
+		}
+		if h.Entries = append(h.Entries, r.entries[i]); e.JSON != "" {
+			live++
+		}
+	}
+	slices.Reverse(h.Entries)
+	for _, ev := range r.recalls {
+		if known.Epoch != r.Epoch || ev.Epoch != r.Epoch || ev.Rev > known.Rev {
+			h.Recalls = append(h.Recalls, ev)
+		}
+	}
+	return h
+}
+
+// recall is Store.Recall.
+func (c *cloud) recall(id string, is func(codec.Entry) bool) (codec.Event, error) {
+	r := c.room(id)
+	c.look(r, codec.Position{})
+	for i, e := range r.entries {
+		if e.JSON == "" || !is(e) {
+			continue
+		}
+		husk, _ := codec.Husk(e.JSON)
+		c.names++
+		r.entries[i].JSON = ""
+		ev := codec.Event{
+			Kind: codec.EventRecall, Epoch: r.Epoch, Seq: e.Seq, Total: r.position().Total,
+			Rev: r.Rev + 1, Prev: r.Tip, Tip: fmt.Sprint("recall", c.names), Messages: []string{husk},
+		}
+		r.Rev, r.Tip = ev.Rev, ev.Tip
+		r.recalls = append(r.recalls, ev)
+		r.remember()
+		return ev, nil
+	}
+	for _, ev := range slices.Backward(r.recalls) {
+		if is(codec.Entry{Seq: ev.Seq, JSON: ev.Messages[0]}) {
+			ev.Rev, ev.Prev = 0, ""
+			return ev, nil
+		}
+	}
+	return codec.Event{}, codec.ErrNoMessage
+}
+
+// Verbs. The caller holds c.mu, see fakeStore.set.
+
+// wipe: all data is lost.
+func (c *cloud) wipe() {
+	for _, r := range c.rooms {
+		*r = cloudRoom{sent: map[string]sentAs{}, last: map[string]lastBatch{}, lastTS: map[string]int64{}, past: r.past}
+	}
+}
+
+// goBack is the store as it was when the room had come to message seq: a replica that lagged, or an old snapshot.
+func (c *cloud) goBack(id string, seq uint64) {
+	r := c.room(id)
+	for _, p := range slices.Backward(r.past) {
+		if p.Seq == seq {
+			past := r.past
+			*r = *p.clone()
+			r.past = past
+			return
+		}
+	}
+	panic(fmt.Sprintf("BUG: room %s was never at %d", id, seq))
+}
+
+// goBackAny goes back to some change before.
+func (c *cloud) goBackAny(id string, pick func(n int) int) {
+	r := c.room(id)
+	if len(r.past) == 0 {
+		return
+	}
+	past := r.past
+	*r = *past[pick(len(past))].clone()
+	r.past = past
+}
+
+// Keys of a room, each of which can be lost alone.
+const (
+	keyList = iota
+	keyMeta
+	keyIDs
+	keyTimes
+	keyRecalls
+	keyCount
+)
+
+// loseKey is what eviction of one key does.
+func (c *cloud) loseKey(id string, key int) {
+	r := c.room(id)
+	switch key {
+	case keyList:
+		r.entries = nil
+	case keyMeta:
+		r.Position, r.begun, r.base = codec.Position{}, 0, 0
+	case keyIDs: // the script looks into the history instead
+		for _, d := range r.entries {
+			_ = d
+		}
+		restored := map[string]sentAs{}
+		for k, as := range r.sent {
+			user, id, _ := strings.Cut(k, " ")
+			d := codec.NewNativeDraft("1", user, &codec.Op{ID: id}, 0)
+			if seq, ts := r.find(&d); seq > 0 {
+				as.Seq, as.TS, as.epoch = seq, ts, r.Epoch
+				restored[k] = as
+			}
+		}
+		r.sent = restored
+	case keyTimes:
+		r.last = map[string]lastBatch{}
+	case keyRecalls:
+		r.recalls = nil
+	}
+}
+
+// fakeStore is the cloud as one node reaches it.
+type fakeStore struct {
+	*cloud
+	hall       *Hall
+	fail       error // returned by every call
+	deaf       bool  // events do not come
+	loseAnswer bool  // calls do their work and fail all the same
+	hung       bool  // Publish fails, and does its work when unhang is called
+	jam        []func()
+	calls      map[string]int
+	subscribed map[string]bool
+	between    func() // called once, when a call has done its work, before it answers
+	reported   map[string]uint64
+}
+
+func newFakeStore() *fakeStore { return newCloud().node() }
+
+// node is one more way to the cloud.
+func (c *cloud) node() *fakeStore {
+	s := &fakeStore{cloud: c, calls: map[string]int{}, subscribed: map[string]bool{}, reported: map[string]uint64{}}
+	c.nodes = append(c.nodes, s)
+	return s
+}
+
+// set changes the store under its lock.
+func (s *fakeStore) set(change func(*fakeStore)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+func (s *fakeStore) away()        { s.set(func(s *fakeStore) { s.fail = errAway }) }
+func (s *fakeStore) back()        { s.set(func(s *fakeStore) { s.fail = nil }) }
+func (s *fakeStore) deafen()      { s.set(func(s *fakeStore) { s.deaf = true }) }
+func (s *fakeStore) hear()        { s.set(func(s *fakeStore) { s.deaf = false }) }
+func (s *fakeStore) loseAnswers() { s.set(func(s *fakeStore) { s.loseAnswer = true }) }
+func (s *fakeStore) answers()     { s.set(func(s *fakeStore) { s.loseAnswer = false }) }
+func (s *fakeStore) hang()        { s.set(func(s *fakeStore) { s.hung = true }) }
+func (s *fakeStore) wipe()        { s.set(func(s *fakeStore) { s.cloud.wipe() }) }
+func (s *fakeStore) refuse(why string) {
+	s.set(func(s *fakeStore) { s.fail = fmt.Errorf("%s: %w", why, codec.ErrRefused) })
+}
+
+func (s *fakeStore) goBack(seq uint64) {
+	s.set(func(s *fakeStore) { s.cloud.goBack("1", seq) })
+}
+
+func (s *fakeStore) lose(room string, key int) { s.set(func(s *fakeStore) { s.loseKey(room, key) }) }
+
+// unhang does what was asked of a store that hung.
+func (s *fakeStore) unhang() {
+	s.mu.Lock()
+	jam := s.jam
+	s.hung, s.jam = false, nil
+	s.mu.Unlock()
+	for _, f := range jam {
+		f()
+	}
+}
+
+// stored are the messages that the store has of room 1.
+func (s *fakeStore) stored() (live []codec.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.room("1").entries {
+		if e.JSON != "" {
+			live = append(live, e)
+		}
+	}
+	return live
+}
+
+func (s *fakeStore) callsOf(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[name]
+}
+
+// call is what all calls do; work is done with the lock held, and returns what is to be told of which room.
+func (s *fakeStore) call(name string, work func() (room string, ev *codec.Event, err error)) error {
+	s.mu.Lock()
+	s.calls[name]++
+	if s.fail != nil {
+		defer s.mu.Unlock()
+		return s.fail
+	}
+	room, ev, err := work()
+	lost, between := s.loseAnswer, s.between
+	s.between = nil
+	var hear []*Hall
+	for _, n := range s.nodes {
+		if ev != nil && n.hall != nil && !n.deaf && n.subscribed[room] {
+			hear = append(hear, n.hall)
+		}
+	}
+	s.mu.Unlock()
+	for _, h := range hear {
+		if !s.unnumbered {
+			h.RoomEvent(room, *ev)
+			continue
+		}
+		for _, m := range ev.Messages {
+			h.RoomEvent(room, codec.Event{Kind: codec.EventMessages, Messages: []string{m}})
+		}
+	}
+	if between != nil {
+		between()
+	}
+	if lost {
+		return errAway
+	}
+	return err
+}
+
+func (s *fakeStore) Publish(ctx context.Context, room string, b codec.Batch) (stored codec.Stored, err error) {
+	s.mu.Lock()
+	if s.hung {
+		defer s.mu.Unlock()
+		s.calls["Publish"]++
+		s.jam = append(s.jam, func() { // nobody waits for the answer any more
+			fail := error(nil)
+			s.set(func(s *fakeStore) { fail, s.fail = s.fail, nil })
+			_, _ = s.Publish(ctx, room, b)
+			s.set(func(s *fakeStore) { s.fail = fail })
+		})
+		return stored, errAway
+	}
+	s.mu.Unlock()
+	err = s.call("Publish", func() (string, *codec.Event, error) {
+		var fresh bool
+		var err error
+		if stored, fresh, err = s.publish(room, b); !fresh {
+			return room, nil, err
+		}
+		ev := stored.Event
+		return room, &ev, err
+	})
+	if err != nil {
+		return codec.Stored{}, err
+	}
+	return stored, nil
+}
+
+func (s *fakeStore) Report(_ context.Context, _ string, reports []codec.Report) (out []codec.Standing, err error) {
+	err = s.call("Report", func() (string, *codec.Event, error) {
+		for _, rep := range reports {
+			r := s.room(rep.Room)
+			s.look(r, rep.Known)
+			s.reported[rep.Room] = rep.Online
+			r.likes += rep.Likes
+			out = append(out, codec.Standing{Position: r.position(), Counters: codec.Counters{Online: rep.Online, Likes: r.likes}})
+		}
+		return "", nil, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *fakeStore) Read(_ context.Context, room string, known codec.Position, newest, most int) (h codec.History, err error) {
+	err = s.call("Read", func() (string, *codec.Event, error) {
+		h = s.read(room, known, newest, most)
+		return "", nil, nil
+	})
+	return h, err
+}
+
+// Since is what the gateway reads for a member that comes back.
+func (s *fakeStore) Since(_ context.Context, room string, seq uint64, limit int) (h codec.History, err error) {
+	err = s.call("Since", func() (string, *codec.Event, error) {
+		h.Position = s.room(room).position()
+		for _, e := range s.room(room).entries {
+			if e.Seq > seq && len(h.Entries) < limit && e.JSON != "" {
+				h.Entries = append(h.Entries, e)
+			}
+		}
+		return "", nil, nil
+	})
+	return h, err
+}
+
+func (s *fakeStore) Recall(_ context.Context, room, user string, ts int64) (ev codec.Event, err error) {
+	return s.recallThat(room, func(e codec.Entry) bool { return codec.Sender(e.JSON) == user && codec.Timestamp(e.JSON) == ts })
+}
+
+func (s *fakeStore) recallThat(room string, is func(codec.Entry) bool) (ev codec.Event, err error) {
+	err = s.call("Recall", func() (string, *codec.Event, error) {
+		var err error
+		if ev, err = s.cloud.recall(room, is); err != nil {
+			return room, nil, err
+		}
+		return room, &ev, nil
+	})
+	return ev, err
+}
+
+// recall takes message seq back, over this node.
+func (s *fakeStore) recall(room string, seq uint64) {
+	if ev, err := s.recallThat(room, func(e codec.Entry) bool { return e.Seq == seq }); err == nil {
+		s.hall.Recalled(room, ev) // as the gateway does before it answers
+	}
+}
+
+func (s *fakeStore) SubscribeRoom(_ context.Context, room string) error {
+	s.set(func(s *fakeStore) { s.subscribed[room] = true })
+	return s.call("SubscribeRoom", func() (string, *codec.Event, error) { return "", nil, nil })
+}
+
+func (s *fakeStore) UnsubscribeRoom(room string) {
+	s.set(func(s *fakeStore) { s.calls["UnsubscribeRoom"]++; delete(s.subscribed, room) })
+}

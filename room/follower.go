@@ -1,0 +1,134 @@
+package room
+
+import (
+	"math"
+	"slices"
+
+	"barrage/codec"
+)
+
+// reading is how a room follows what the store has.
+//
+//	unread ── history read ──► following ◄── history read ── behind
+//	   │                           │                           ▲
+//	   └─ it cannot be read ─► blind ─ history read ─► …       │
+//	                               └─ a change does not follow, the store stands elsewhere,
+//	                                  events may have been missed
+type reading uint8
+
+const (
+	// unread: no member has come in. The position is unknown.
+	unread reading = iota
+	// blind: members came in while the history could not be read. The position is unknown.
+	blind
+	// following: the members have all that the store has up to the position.
+	following
+	// behind: they lack something, or may; a publisher reads the history.
+	behind
+)
+
+const (
+	// maxHeld and maxHeldBytes bound the events that wait for the history; beyond that all are
+	// dropped and read. 1,024 events are a second or two of a hot room.
+	maxHeld      = 1024
+	maxHeldBytes = 4 << 20
+)
+
+// follower is where a room's members stand in what the store has, and the events that do not
+// follow. It knows no room. The zero value is unread.
+type follower struct {
+	reading reading
+	pos     codec.Position // of no meaning while unread or blind
+	// from is the smallest number of this epoch's that the members had, or that was there before them.
+	from uint64
+	// held are events that did not follow. Empty while following (I3).
+	held      []codec.Event
+	heldBytes int
+	// fetching is how many of held came before the read under way began.
+	fetching int
+}
+
+// fit is how an event lies to a position.
+type fit uint8
+
+const (
+	fitsNext  fit = iota // it is the next change
+	fitsNot              // something lies between, or nobody knows
+	fitsOld              // the position has passed it, or the store counts those numbers again
+	fitsAside            // it is no change: a recall, repeated
+)
+
+// fits says how an event lies.
+func (f *follower) fits(ev *codec.Event) fit {
+	switch {
+	case ev.Rev == 0:
+		return fitsAside
+	case f.reading == unread || f.reading == blind:
+		return fitsNot
+	case ev.Follows(f.pos):
+		return fitsNext
+	case ev.Epoch == f.pos.Epoch && ev.Rev <= f.pos.Rev:
+		return fitsOld
+	default:
+		return fitsNot
+	}
+}
+
+// hold keeps an event that does not follow until the history was read.
+func (f *follower) hold(ev codec.Event) {
+	size := 0
+	for _, m := range ev.Messages {
+		size += len(m)
+	}
+	if len(f.held) >= maxHeld || f.heldBytes+size > maxHeldBytes {
+		f.held, f.heldBytes, f.fetching = nil, 0, 0 // what is missing will show as a gap
+	}
+	f.held, f.heldBytes = append(f.held, ev), f.heldBytes+size
+	f.lag()
+}
+
+// lag says that the members may lack something.
+func (f *follower) lag() {
+	if f.reading == following {
+		f.reading = behind
+	}
+}
+
+// wants reports whether the history must be read for members that are there.
+func (f *follower) wants() bool { return f.reading == behind || f.reading == blind }
+
+// begin says that a read begins.
+func (f *follower) begin() { f.fetching = len(f.held) }
+
+// farthest is the last change in the position's epoch that an event has told of before the read under
+// way began: a store that has not come as far has gone back.
+func (f *follower) farthest() uint64 {
+	rev := f.pos.Rev
+	for _, ev := range f.held[:f.fetching] {
+		if ev.Epoch == f.pos.Epoch {
+			rev = max(rev, ev.Rev)
+		}
+	}
+	return rev
+}
+
+// caughtUp moves the position to where the history was read, and gives back the events that waited.
+// Those of other epochs that came before the read began are over: what counts of them was in the history.
+func (f *follower) caughtUp(pos codec.Position) (held []codec.Event) {
+	held = f.held
+	old := 0
+	held = slices.DeleteFunc(held, func(ev codec.Event) bool {
+		old++
+		return old <= f.fetching && ev.Epoch != pos.Epoch && ev.Epoch != "" && ev.Rev > 0
+	})
+	if len(held) == 0 {
+		held = nil
+	}
+	f.reading, f.pos, f.held, f.heldBytes, f.fetching = following, pos, nil, 0, 0
+	return held
+}
+
+// goneBack is a place that no count has come to: a store that is told of it begins a new epoch.
+func (f *follower) goneBack() codec.Position {
+	return codec.Position{Epoch: f.pos.Epoch, Rev: math.MaxInt64 >> 10} // Lua's numbers are exact to 2^53
+}

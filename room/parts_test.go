@@ -1,0 +1,348 @@
+package room
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// This file holds the types that know no room: seen, follower, outbox, recalls.
+
+func TestSeen_KnowsTheLastAndForgetsTheRest(t *testing.T) {
+	var s seen
+	for i := range key(3 * maxSeen) {
+		if !s.add(i, int64(i), 0) || s.add(i, int64(i), 0) {
+			t.Fatalf("key %d is not new once and known then", i)
+		}
+	}
+	for i := range key(3 * maxSeen) {
+		if kept := s.has(i, int64(i), 0); kept != (i >= maxSeen) {
+			t.Fatalf("key %d of %d is known: %v; want the last two generations", i, 3*maxSeen, kept)
+		}
+	}
+	if !s.older(maxSeen-1) || s.older(maxSeen) {
+		t.Errorf("a message of the first generation is not told from those it knows")
+	}
+}
+
+func TestSeen_AnIDMayBeUsedAgainWhenTheStoreForgotIt(t *testing.T) {
+	const sent, had = 1_000_000, 50
+	var s seen
+	s.add(7, sent, had)
+	for _, c := range []struct {
+		what    string
+		ts, now int64
+		isNew   bool
+	}{
+		{"at once", sent, had, false},
+		{"much later, read again", sent, had + 10*sameFor, false},
+		{"two minutes later by the senders' clocks", sent + 1000*sameFor, had + 10*sameFor, false},
+		{"later than that", sent + 1000*sameFor + 1, had + sameFor + 1, true},
+		{"its sender's clock was set back by an hour", sent - 3_600_000, had + sameFor, false},
+		{"an hour ahead", sent + 3_600_000, had + sameFor, false},
+	} {
+		if isNew := !s.has(7, c.ts, c.now); isNew != c.isNew {
+			t.Errorf("%s it is new: %v; want %v", c.what, isNew, c.isNew)
+		}
+	}
+	s.note(8, sent, 0)
+	if s.has(8, sent+1000*sameFor+1, 1) {
+		t.Error("what was there before the members counts as had lately")
+	}
+}
+
+func TestSeen_NothingIsOlderThanTheBeginning(t *testing.T) {
+	var s seen
+	if s.older(1) {
+		t.Error("older than nothing")
+	}
+	s.begin()
+	s.note(1, 100, 0)
+	if s.older(1) {
+		t.Error("a message is older than a room that was seen whole")
+	}
+}
+
+func TestKeyOf(t *testing.T) {
+	h := newFixture(t, nil, Hooks{}).hall
+	stored := func(user, id string, ts int64) string {
+		d := codec.NewNativeDraft("1", user, &codec.Op{ID: id, Body: "x"}, ts)
+		if id == "" {
+			d = codec.NewDraft("1", user, "x", ts)
+		}
+		if id != "" && h.keyOfDraft(&d) != h.keyOf(string(d.AppendJSON(nil, ts))) {
+			t.Errorf("a draft of %s has another key than what is stored", id)
+		}
+		return string(d.AppendJSON(nil, ts))
+	}
+	seen := map[key]string{}
+	for _, m := range []string{stored("u", "1", 1), stored("u", "2", 1), stored("1", "u", 1), stored("u", "", 1), stored("u", "", 2), stored("v", "", 1)} {
+		if was, twice := seen[h.keyOf(m)]; twice {
+			t.Errorf("%s and %s have one key", was, m)
+		}
+		seen[h.keyOf(m)] = m
+		husk, ok := codec.Husk(m)
+		if !ok || h.keyOf(husk) != h.keyOf(m) {
+			t.Errorf("%s and its husk %s have two keys", m, husk)
+		}
+	}
+	if h.keyOf(stored("u", "1", 1)) != h.keyOf(stored("u", "1", 99)) {
+		t.Error("a message that the store moved on in time has another key")
+	}
+}
+
+func TestFollower_Fits(t *testing.T) {
+	at := codec.Position{Epoch: "e", Seq: 10, Rev: 5, Tip: "n.5"}
+	for _, c := range []struct {
+		what string
+		r    reading
+		ev   codec.Event
+		want fit
+	}{
+		{"the next change", following, codec.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNext},
+		{"the next change, while behind", behind, codec.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNext},
+		{"the next number behind another change: the store went back and came as far again", following, codec.Event{Epoch: "e", Rev: 6, Prev: "n.4"}, fitsNot},
+		{"a later change", following, codec.Event{Epoch: "e", Rev: 7, Prev: "n.6"}, fitsNot},
+		{"another epoch", following, codec.Event{Epoch: "f", Rev: 6, Prev: "n.5"}, fitsNot},
+		{"passed", following, codec.Event{Epoch: "e", Rev: 5, Prev: "n.4"}, fitsOld},
+		{"said again", following, codec.Event{Epoch: "e"}, fitsAside},
+		{"nobody knows where it stands", blind, codec.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNot},
+		{"not read yet", unread, codec.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNot},
+	} {
+		f := follower{reading: c.r, pos: at}
+		if got := f.fits(&c.ev); got != c.want {
+			t.Errorf("%s: fits %d; want %d", c.what, got, c.want)
+		}
+	}
+	empty := follower{reading: following}
+	for seq, want := range map[uint64]fit{1: fitsNext, 2: fitsNot} {
+		if got := empty.fits(&codec.Event{Epoch: "e", Rev: 1, Seq: seq}); got != want {
+			t.Errorf("in an empty room message %d fits %d; want %d", seq, got, want)
+		}
+	}
+}
+
+func TestFollower_HoldsWithinBounds(t *testing.T) {
+	f := follower{reading: following}
+	f.hold(codec.Event{Epoch: "e", Rev: 2})
+	if f.reading != behind || len(f.held) != 1 {
+		t.Errorf("reading %d with %d held; want behind, 1", f.reading, len(f.held))
+	}
+	f.begin()
+	if got := f.farthest(); got != 0 {
+		t.Errorf("farthest %d in another epoch; want 0", got)
+	}
+	f.pos.Epoch = "e"
+	if got := f.farthest(); got != 2 {
+		t.Errorf("farthest %d; want the held event's 2", got)
+	}
+	for range maxHeld {
+		f.hold(codec.Event{Epoch: "e"})
+	}
+	if len(f.held) != 1 {
+		t.Errorf("%d are held behind the bound of %d; want one, the others are read", len(f.held), maxHeld)
+	}
+	f.hold(codec.Event{Epoch: "e", Messages: []string{string(make([]byte, maxHeldBytes))}})
+	f.hold(codec.Event{Epoch: "f", Rev: 8, Messages: []string{"x"}})
+	if len(f.held) != 1 || f.heldBytes != 1 {
+		t.Errorf("%d events of %d bytes are held; want one of 1", len(f.held), f.heldBytes)
+	}
+	f.begin()
+	f.hold(codec.Event{Epoch: "f", Rev: 9})
+	if held := f.caughtUp(codec.Position{Epoch: "e"}); len(held) != 1 || held[0].Rev != 9 || f.reading != following || f.held != nil {
+		t.Errorf("after the read %v wait, reading %d; want only what came while it was read", held, f.reading)
+	}
+}
+
+// mailbag is an author that keeps what it is told.
+type mailbag []string
+
+func (b *mailbag) Answered(a Answer) {
+	*b = append(*b, fmt.Sprintf("%s:%s:%d:%d", a.ID, a.Code, a.Seq, a.TS))
+}
+
+// packed is an outbox with posts of these ids, "" for none, one a second.
+func packed(from Author, ids ...string) *outbox {
+	o := &outbox{tally: &tally{}}
+	for i, id := range ids {
+		d := codec.NewNativeDraft("1", "u", &codec.Op{ID: id, Body: "x"}, int64(i))
+		o.add(post{draft: d, key: key(i + 1), from: from, at: time.Duration(i) * time.Second})
+	}
+	return o
+}
+
+// told gives the answers out, as Room.unlock does.
+func (o *outbox) told(b *mailbag) string {
+	for _, a := range o.answers {
+		a.author.Answered(a.answer)
+	}
+	o.answers = nil
+	got := fmt.Sprint(*b)
+	*b = nil
+	return got
+}
+
+func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
+	var b mailbag
+	o := packed(&b, "a", "b", "c", "d", "")
+	o.cut(0, true, func() string { return "n.1" })
+	o.flight.tries = 1
+	o.met([]codec.Entry{{Seq: 8, JSON: "2"}}, func(string) key { return 2 }) // b was said on another node too
+	if got := o.told(&b); got != "[b::8:2]" || o.flight.open != 4 || o.size() != 4 {
+		t.Errorf("met: answers %s, %d open; want b under 8, 4", got, o.flight.open)
+	}
+	stored := codec.Stored{
+		Event:   codec.Event{Seq: 10, Messages: []string{`{"ts":20}`, `{"ts":21}`, `{"ts":22}`}},
+		Repeats: []codec.Repeat{{Index: 1, Seq: 8, TS: 1}, {Index: 3, Seq: 9, TS: 2}},
+	}
+	o.answer("n.0", &stored)
+	if o.flight.open != 4 {
+		t.Error("the answer to another batch was taken")
+	}
+	o.answer("n.1", &stored)
+	if got := o.told(&b); got != "[a::10:20 c::11:21 d::9:2]" || o.size() != 0 || o.flight.id != "" {
+		t.Errorf("answered: %s, %d left; want a, c, d, and nothing for b again", got, o.size())
+	}
+	if o.tally.posts.Load() != 0 || o.tally.bytes.Load() != 0 || o.tally.repeats.Load() != 2 {
+		t.Errorf("%d wait with %d bytes, %d repeats; want 0, 0, 2", o.tally.posts.Load(), o.tally.bytes.Load(), o.tally.repeats.Load())
+	}
+}
+
+func TestOutbox_Expire(t *testing.T) {
+	for _, tried := range []bool{false, true} {
+		var b mailbag
+		o := packed(&b, "a")
+		o.cut(0, true, func() string { return "n.1" })
+		if tried {
+			o.flight.tries = 1
+		}
+		rest := packed(&b, "b", "c")
+		o.waiting = rest.waiting
+		o.tally.posts.Add(2)
+		for i := range o.waiting {
+			o.waiting[i].at = time.Duration(10*i) * time.Second
+		}
+		o.hear(func(ts int64) int64 { return ts })
+		o.sending = true
+		if n, _ := o.expire(5 * time.Second); n != 1 || o.flight.open != 1 {
+			t.Errorf("tried %v: %d given up while a publisher has the batch; want b alone", tried, n)
+		}
+		o.sending = false
+		n, doubtful := o.expire(5 * time.Second)
+		want := "[b:expired:0:0 a:expired:0:0]"
+		if tried {
+			want = "[b:expired:0:0 a:unconfirmed:0:0]"
+		}
+		if got := o.told(&b); got != want || n != 1 || doubtful == 1 != tried || o.heard != 1 || o.size() != 1 {
+			t.Errorf("tried %v: %s, %d given up, %d of them doubtful, %d heard wait; want %s", tried, got, n, doubtful, o.heard, want)
+		}
+		if only, unsure := o.tally.localOnly.Load(), o.tally.unconfirmed.Load(); only+unsure != 2 || unsure == 1 != tried {
+			t.Errorf("tried %v: %d heard here only, %d unconfirmed", tried, only, unsure)
+		}
+	}
+}
+
+func TestOutbox_GateAndRefusal(t *testing.T) {
+	var b mailbag
+	o := packed(&b, "a", "b", "c")
+	o.cut(0, false, func() string { return "n.1" })
+	o.admit([]bool{true, false, true})
+	if got := o.told(&b); got != "[]" || o.flight.open != 2 || !o.flight.gated || o.tally.refusedGate.Load() != 1 {
+		t.Errorf("the gate: answers %s, %d open; want none, it has told them, and 2", got, o.flight.open)
+	}
+	if n := o.finishFlight(refused, Answer{Code: CodeStore}); n != 2 || o.told(&b) != "[a:store_refused:0:0 c:store_refused:0:0]" || o.size() != 0 {
+		t.Errorf("%d refused, %d left; want 2 and 0", n, o.size())
+	}
+	o.admit(nil)
+}
+
+func TestOutbox_HearMarksOnce(t *testing.T) {
+	o := packed(nil, "a", "b")
+	o.cut(0, true, func() string { return "n.1" })
+	o.flight.tries = 1
+	d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "c"}, 5)
+	o.add(post{draft: d})
+	stamp := int64(100)
+	entries := o.hear(func(int64) int64 { stamp++; return stamp })
+	if len(entries) != 3 || o.heard != 3 || o.flight.posts[0].draft.TS != 0 || o.waiting[0].draft.TS != 103 {
+		t.Errorf("%d heard, ts %d and %d; want 3, the batch under way unchanged, 103", len(entries), o.flight.posts[0].draft.TS, o.waiting[0].draft.TS)
+	}
+	if again := o.hear(func(ts int64) int64 { return ts }); again != nil || o.heard != 3 {
+		t.Errorf("heard %d again, %d in all", len(again), o.heard)
+	}
+	o.finishFlight(refused, Answer{})
+	if o.heard != 1 {
+		t.Errorf("%d heard wait; want 1", o.heard)
+	}
+}
+
+func TestOutbox_TakeOver(t *testing.T) {
+	var first, second mailbag
+	o := packed(&first, "a", "")
+	d := o.waiting[0].draft
+	if !o.takeOver(&second, &d) || o.size() != 2 {
+		t.Error("a message that is sent again waits twice")
+	}
+	other := d
+	other.UserID = "v"
+	plain := o.waiting[1].draft
+	if o.takeOver(&second, &other) || o.takeOver(&second, &plain) {
+		t.Error("taken for another's message, or for one without an id")
+	}
+	o.expire(time.Hour)
+	o.told(&first)
+	if len(second) != 1 || first != nil {
+		t.Errorf("the first connection was told %v, the second %v", first, second)
+	}
+	if o.takeOver(&second, &d) {
+		t.Error("a message that has ended was taken over")
+	}
+}
+
+func TestRecalls_AreBoundedAndKnown(t *testing.T) {
+	var c recalls
+	keys := map[string]key{}
+	keyOf := func(s string) key { return keys[s] }
+	for i := range maxRecalls + 3 {
+		husk := fmt.Sprintf(`{"n":"%d","ts":%d}`, i, i)
+		keys[husk] = key(i)
+		ev := codec.Event{Messages: []string{husk}}
+		if !c.add(key(i), ev, keyOf) || c.add(key(i), ev, keyOf) {
+			t.Fatalf("recall %d is not new once", i)
+		}
+	}
+	if len(c.ts) != maxRecalls || c.has(2, 2) || !c.has(3, 3) || c.has(3, 3+1000*sameFor+1) || len(c.events.inOrder()) != maxRecalls {
+		t.Errorf("%d are remembered; want the last %d", len(c.ts), maxRecalls)
+	}
+}
+
+// TestRecall_IsMadeAgainWhereTheStoreLostIt: the store goes back behind a recall.
+func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.post(r, "a")
+	f.settle()
+	f.post(r, "b")
+	f.settle()
+	f.store.recall("1", 1)
+	if json, _ := r.Newest(); f.store.callsOf("Recall") != 1 || r.newest.entries[0].Seq != 2 {
+		t.Errorf("before the recall is answered the room gives newcomers %s and more", json)
+	}
+	f.store.recall("1", 1) // said again: all are told again
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.goBackAny("1", func(int) int { return 1 }) }) // behind b
+	f.publishUnheard("c")
+	f.hall.Resumed()
+	f.settle()
+	if got := f.store.stored(); len(got) != 2 || got[0].Seq != 2 {
+		t.Errorf("the store shows %v; want b and c", got)
+	}
+	wantFrames(t, m, "1:a@e1/1", "2:b@e1/2", "recalled 1 by u", "recalled 1 by u", "epoch e2/2", "3:c@e2/3")
+	if welcome := string(r.Enter(&Member{}, newFakeSocket())); strings.Contains(welcome, `"a"`) || !strings.Contains(welcome, `"c"`) {
+		t.Errorf("the welcome is %s; want b and c", welcome)
+	}
+}

@@ -1,0 +1,248 @@
+package room
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"barrage/codec"
+)
+
+// This file is the publishers: they carry batches to the store, read what rooms lack, and repeat recalls
+// that the store has lost.
+
+// Post sends a message of user to the room: it will reach the members by way of the
+// store, or at once while the store is away. now is the time of receipt. It never
+// blocks; full queues are answered with [ErrBusy].
+func (r *Room) Post(from Author, user, info string, now time.Time) error {
+	return r.post(from, codec.NewDraft(r.id, user, info, now.UnixMilli()), now)
+}
+
+// PostNative is Post for a send of a native client; Author.Answered tells what became of it,
+// unless an error does.
+func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
+	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()), now)
+}
+
+func (r *Room) post(from Author, d codec.Draft, now time.Time) error {
+	h := r.hall
+	r.mu.Lock()
+	defer r.unlock()
+	if (r.writing != linked || h.away.Load()) && r.outbox.takeOver(from, &d) {
+		return nil
+	}
+	if r.outbox.size() >= h.cfg.QueueMessages || h.stats.tally.bytes.Load() >= int64(h.cfg.QueueBytes) {
+		h.stats.refusedBusy.Add(1)
+		return ErrBusy
+	}
+	if d.ID == "" && !h.cfg.NoLocal {
+		d.SetOrigin(h.newOrigin())
+	}
+	r.outbox.add(post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now)})
+	if r.writing == cut {
+		r.hearLocked()
+	}
+	if !h.away.Load() {
+		r.enqueueLocked()
+	}
+	return nil
+}
+
+// newOrigin is the id of a message whose sender gave none. No other message in any room has it: the
+// hall's name is 40 random bits, and it counts.
+func (h *Hall) newOrigin() string {
+	return codec.OriginMark + h.name + strconv.FormatUint(h.origins.Add(1), 36)
+}
+
+// publish is a publisher: it serves one room at a time, so that at most one batch
+// of a room is on its way and whatever arrives meanwhile is the next batch. An idle
+// room pays one round trip, a hot room's batches grow by themselves.
+func (h *Hall) publish() {
+	for {
+		r, ok := h.publishers.pop()
+		if !ok {
+			return
+		}
+		r.serve()
+	}
+}
+
+// serve does one turn of a room: it reads what the room lacks, then takes one batch to the store. While
+// the store is away it does nothing: Back comes.
+func (r *Room) serve() {
+	h := r.hall
+	r.mu.Lock()
+	r.expireLocked(h.cfg.Clock.Now())
+	r.outbox.cut(h.coarse.Load(), h.cfg.Gate == nil, h.newBatch)
+	// What members have heard goes to the store before its history is read: so the count that
+	// they are led back to has it.
+	here := !h.away.Load()
+	fetch, send := here && r.follower.wants() && r.outbox.heard == 0, here && r.outbox.flight.open > 0
+	r.outbox.sending = send
+	again := r.recalls.lost
+	if !here {
+		again = nil
+	}
+	r.unlock()
+
+	if fetch {
+		r.refresh()
+	}
+	if send {
+		r.send()
+	}
+	if len(again) > 0 {
+		r.recallAgain(again)
+	}
+
+	r.mu.Lock()
+	defer r.unlock()
+	r.queued, r.outbox.sending = false, false
+	if !r.failed && !h.away.Load() && r.hasWorkLocked() {
+		r.enqueueLocked() // behind the others: a hot room does not starve them
+	}
+}
+
+// newBatch is the id of the next batch. It counts over all rooms: a room that goes and comes again must
+// not use an id twice.
+func (h *Hall) newBatch() string {
+	return h.cfg.Node + "." + strconv.FormatUint(h.batches.Add(1), 10)
+}
+
+// hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
+func (r *Room) hasWorkLocked() bool {
+	return r.follower.wants() || r.outbox.size() > 0 || len(r.recalls.lost) > 0
+}
+
+// enqueueLocked gives the room to a publisher, unless a call failed: then the next Tick
+// does. r.mu must be held.
+func (r *Room) enqueueLocked() {
+	if !r.queued && !r.failed {
+		r.queued = true
+		r.hall.publishers.push(r)
+	}
+}
+
+// expireLocked gives up what has waited longer than Config.QueueAge. r.mu must be held.
+func (r *Room) expireLocked(now time.Time) {
+	h := r.hall
+	if n, doubtful := r.outbox.expire(h.since(now) - h.cfg.QueueAge); n > 0 {
+		r.changedLocked()
+		h.log.Warn("gave up messages that waited too long for the store", "room", r.id, "messages", n, "unconfirmed", doubtful)
+	}
+}
+
+// send is one try to take the flight through the gate to the store.
+func (r *Room) send() {
+	h := r.hall
+	ctx, cancel := context.WithTimeout(h.ctx, h.cfg.StoreTimeout)
+	defer cancel()
+	if err := r.passGate(ctx); err != nil {
+		r.sendFailed("cannot check the senders of a batch", err)
+		return
+	}
+	// Only this publisher changes the flight's posts but for how they end and whom they are from.
+	r.mu.Lock()
+	f := &r.outbox.flight
+	if f.open == 0 { // the gate let nobody in, or all were met meanwhile
+		r.unlock()
+		return
+	}
+	if f.tries > 0 {
+		h.stats.retries.Add(1)
+	}
+	b := codec.Batch{ID: f.id, Known: r.follower.pos, Try: f.tries, Drafts: make([]codec.Draft, len(f.posts))}
+	for i := range f.posts {
+		b.Drafts[i] = f.posts[i].draft
+	}
+	f.tries++
+	r.unlock()
+	stored, err := h.store.Publish(ctx, r.id, b)
+	if err != nil {
+		r.sendFailed("cannot publish a batch", err)
+		return
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	r.reachedLocked()
+	r.outbox.answer(b.ID, &stored)
+	if len(stored.Event.Messages) > 0 && stored.Event.Epoch != codec.Unnumbered {
+		r.arriveLocked(&stored.Event, true)
+	}
+	r.linkLocked()
+}
+
+// passGate asks Hooks.Gate about the flight, unless it was asked before, and drops the
+// posts it does not let in.
+func (r *Room) passGate(ctx context.Context) error {
+	r.mu.Lock()
+	f := &r.outbox.flight
+	gated, from := f.gated, make([]Author, len(f.posts))
+	for i := range f.posts {
+		from[i] = f.posts[i].from
+	}
+	r.unlock()
+	if gated || len(from) == 0 { // it may have been met just now
+		return nil
+	}
+	ok, err := r.hall.cfg.Gate(ctx, from)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	r.outbox.admit(ok)
+	return nil
+}
+
+// sendFailed has the flight tried again at the next Tick, or gives it up where that is no
+// use.
+func (r *Room) sendFailed(what string, err error) {
+	r.mu.Lock()
+	defer r.unlock()
+	n := r.outbox.flight.open
+	if errors.Is(err, codec.ErrRefused) {
+		r.hall.stats.tally.refusedStore.Add(uint64(r.outbox.finishFlight(refused, Answer{Code: CodeStore})))
+		r.changedLocked()
+		r.linkLocked()
+	} else {
+		r.failed = true
+	}
+	r.hall.log.Warn(what, "room", r.id, "messages", n, "err", err)
+}
+
+// refresh is one try to read what the room lacks; Tick brings a failed one back.
+func (r *Room) refresh() {
+	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	defer cancel()
+	if err := r.fetch(ctx); err != nil {
+		r.hall.log.Warn("cannot read what a room missed", "room", r.id, "err", err)
+		r.mu.Lock()
+		defer r.unlock()
+		r.failed = true
+	}
+}
+
+// recallAgain takes back once more what the store shows again since it has gone back. husks are those of
+// the messages.
+func (r *Room) recallAgain(husks []string) {
+	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	defer cancel()
+	for _, husk := range husks {
+		ev, err := r.hall.store.Recall(ctx, r.id, codec.Sender(husk), codec.Timestamp(husk))
+		if err != nil && !errors.Is(err, codec.ErrNoMessage) && !errors.Is(err, codec.ErrRefused) {
+			r.hall.log.Warn("cannot take back what the store shows again", "room", r.id, "err", err)
+			r.mu.Lock()
+			defer r.unlock()
+			r.failed = true
+			return
+		}
+		r.mu.Lock()
+		r.recalls.lost = r.recalls.lost[1:]
+		if err == nil {
+			r.arriveLocked(&ev, true)
+		}
+		r.unlock()
+	}
+}

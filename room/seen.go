@@ -1,0 +1,106 @@
+package room
+
+import (
+	"hash/maphash"
+	"math"
+	"strconv"
+
+	"barrage/codec"
+)
+
+// key is what a message is known by, whoever brings it: its sender and its id, which the sender gave or
+// the node that it came in on. Messages without an id, from histories of older versions, are known by
+// sender and timestamp, which the store keeps unique.
+type key uint64
+
+const (
+	// maxSeen is how many keys one generation of seen holds. A room with 1,000 messages a second
+	// so knows those of 4 to 8 s; a sender that was not answered tries again within a few.
+	maxSeen = 4096
+	// sameFor is how long two messages of one key are the same message: it is how long the store knows an id
+	// that a sender gave (redisx.OnceFor). Later the sender may use it again.
+	sameFor = 120 // seconds
+)
+
+// seen knows which messages the members of a room have had: the last 4,096 at least. The zero value is ready.
+type seen struct {
+	now, before generation
+}
+
+// generation is what seen learned between two turns.
+type generation struct {
+	of    map[key]sight
+	floor int64 // the smallest timestamp
+}
+
+// sight is when a message was sent, in Unix milliseconds by whichever clock stamped it, and when members had
+// it, in hall.coarse; 0 where it was there before them.
+type sight struct{ ts, at int64 }
+
+// add notes a message that members get now, and reports whether it is new.
+func (s *seen) add(k key, ts, at int64) (isNew bool) {
+	if s.has(k, ts, at) {
+		return false
+	}
+	s.note(k, ts, at)
+	return true
+}
+
+// note notes a message that is not to be given to anybody any more.
+func (s *seen) note(k key, ts, at int64) {
+	if len(s.now.of) >= maxSeen {
+		s.before, s.now = s.now, generation{}
+	}
+	if s.now.of == nil {
+		s.now = generation{map[key]sight{}, ts}
+	}
+	s.now.of[k] = sight{ts, at}
+	s.now.floor = min(s.now.floor, ts)
+}
+
+// begin says that there is nothing older than what is noted from now on.
+func (s *seen) begin() { s.now = generation{map[key]sight{}, math.MinInt64} }
+
+// has reports whether members have had the message by now. It was sent at about the same time, or they had it
+// lately: clocks that are set tell nothing of that.
+func (s *seen) has(k key, ts, now int64) bool {
+	was, ok := s.now.of[k]
+	if !ok {
+		was, ok = s.before.of[k]
+	}
+	return ok && (same(was.ts, ts) || was.at > 0 && now-was.at <= sameFor)
+}
+
+// same reports whether two messages of one key are one, by their timestamps.
+func same(a, b int64) bool { return max(a-b, b-a) <= sameFor*1000 }
+
+// older reports whether a message of that time was sent before all that seen knows.
+func (s *seen) older(ts int64) bool {
+	if s.before.of != nil {
+		return ts < s.before.floor
+	}
+	return s.now.of != nil && ts < s.now.floor
+}
+
+// keyOf is the key of a stored message, or of its husk.
+func (h *Hall) keyOf(json string) key {
+	user, id, ok := codec.SendKey(json)
+	if !ok {
+		user, id = codec.Sender(json), strconv.FormatInt(codec.Timestamp(json), 10)
+	}
+	return h.keyFrom(user, id)
+}
+
+// keyOfDraft is the key that a draft will have as a stored message.
+func (h *Hall) keyOfDraft(d *codec.Draft) key {
+	user, id, ok := codec.SendKey(d.Head)
+	if !ok { // beside original FastIM nodes, where keys are not used
+		return 0
+	}
+	return h.keyFrom(user, id)
+}
+
+func (h *Hall) keyFrom(user, id string) key {
+	const odd = 0x9E3779B97F4A7C15 // 2^64 over the golden ratio: user and id do not weigh the same
+	return key(maphash.String(h.seed, user)*odd ^ maphash.String(h.seed, id))
+}
