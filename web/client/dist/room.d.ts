@@ -15,7 +15,7 @@ export declare class Room {
     get online(): number;
     /** likes is how many the room has had; 0 before the first welcome. */
     get likes(): number;
-    /** seq is that of the newest message handed on or named in a gap. */
+    /** seq is the number up to which everything was handed on, named in a gap, or known before. */
     get seq(): number;
     /** epoch is what seq counts in; "" before the first welcome. */
     get epoch(): string;

@@ -1,7 +1,7 @@
 import type { BarrageError, ErrorCode } from "./errors.js";
 /** Message is one message of a room. */
 export interface Message {
-    /** seq is its place in the room, from 1; unique and rising within an epoch. */
+    /** seq is its place in the room, from 1, rising within an epoch; 0 where it has no number there. A message is known by userId and id, not by seq. */
     readonly seq: number;
     /** kind is "chat", "gift", "system" or whatever the room's owner likes. */
     readonly kind: string;
@@ -9,7 +9,7 @@ export interface Message {
     readonly body: string;
     /** ts is when the room took it, in ms since 1970, by the server's clock. */
     readonly ts: number;
-    /** id is the one its sender gave it; "" where there was none. */
+    /** id is the one its sender gave it, or a node, whose ids begin with "~"; "" for some old ones. */
     readonly id: string;
     /** ext is any JSON its sender added; undefined where there was none. */
     readonly ext?: unknown;
@@ -48,7 +48,10 @@ export interface Limits {
     readonly ratePerSecond: number;
     readonly burst: number;
 }
-/** Gap names messages that this client will not get: seqs from..to, both included. */
+/**
+ * Gap names messages that this client will not get: seqs from..to, both included. From 1
+ * on right after an epoch: some of these were not had, and nobody can say how many.
+ */
 export interface Gap {
     readonly from: number;
     readonly to: number;
@@ -58,11 +61,19 @@ export interface Gap {
      */
     readonly reason: "slow" | "shed" | "lost" | "missed" | (string & {});
 }
-/** Recalled says that a message is to be taken off the screen. */
+/**
+ * Recalled says that a message is to be taken off the screen: the one of userId with this
+ * id, or with this ts where id is "". Of what history shows as recalled there is seq alone.
+ */
 export interface Recalled {
+    /** seq is its number in the epoch of now; 0 where it has none there. */
     readonly seq: number;
-    /** by is the user who took it back; "" where that is not known: history and resuming do not say it. */
+    /** by is the user who took it back; "" where that is not known. */
     readonly by: string;
+    /** userId is its sender; "" where seq alone is known. */
+    readonly userId: string;
+    readonly id: string;
+    readonly ts: number;
 }
 /** Counters are the room's. */
 export interface Counters {
@@ -76,13 +87,13 @@ export interface SystemNotice {
     readonly data?: unknown;
 }
 /**
- * Epoch says that the room counts anew, or as it did before; messages of before are of
- * another count. An epoch whose name begins with "l-" is of one node that is cut off from
- * the others: its messages cannot be recalled, and have other seqs in history later.
+ * Epoch says from where numbers go on: in another epoch, or elsewhere in the same one. An
+ * epoch whose name begins with "l-" is of one node that is cut off from the others: its
+ * messages cannot be recalled, and have other seqs in history later.
  */
 export interface Epoch {
     readonly epoch: string;
-    /** seq is that of the newest message in the new count. */
+    /** seq is the number before that of what follows. */
     readonly seq: number;
 }
 /** StateName is where a Room stands. */
@@ -104,7 +115,7 @@ export interface State {
 export interface RoomEvents {
     /** welcome: connected; comes before the messages that the welcome brought. */
     welcome: [welcome: Welcome];
-    /** message: once per message, in order of seq, never twice. */
+    /** message: once per message, never twice; within an epoch in order of seq. */
     message: [message: Message, info: MessageInfo];
     /** recalled: take it off the screen, if it is there. */
     recalled: [recalled: Recalled];
@@ -113,8 +124,8 @@ export interface RoomEvents {
     counters: [counters: Counters];
     system: [notice: SystemNotice];
     /**
-     * epoch: forget the seqs of what is on the screen, which may stay: nothing of it comes
-     * again. What is new in the new count follows.
+     * epoch: numbers go on from elsewhere. Where the name is another one, forget the seqs of
+     * what is on the screen, which may stay: nothing of it comes again.
      */
     epoch: [epoch: Epoch];
     state: [state: State];
@@ -149,7 +160,7 @@ export interface SendOptions {
     kind?: string;
     /** ext is any JSON. */
     ext?: unknown;
-    /** id of 1 to 64 bytes; unique by default. The same id within two minutes is the same message. */
+    /** id of 1 to 64 bytes, not beginning with "~"; unique by default. The same id within two minutes is the same message. */
     id?: string;
     /** timeoutMs for this send; see RoomOptions.sendTimeoutMs. */
     timeoutMs?: number;
@@ -157,6 +168,7 @@ export interface SendOptions {
 /** Sent says that a message is in the room's history. */
 export interface Sent {
     readonly id: string;
+    /** seq is its number; 0 where the server does not know it any more. */
     readonly seq: number;
     readonly ts: number;
 }

@@ -2,6 +2,7 @@
 
 import type { Env } from "./env.js";
 import { HttpError } from "./errors.js";
+import type { Place } from "./stream.js";
 import type { Message } from "./types.js";
 import { isObject, readMessages, text } from "./wire.js";
 
@@ -38,7 +39,7 @@ export class Api {
   }
 
   /** socketUrl is where to connect, and from where to resume. */
-  socketUrl(token: string, resume: { epoch: string; since: number } | undefined): string {
+  socketUrl(token: string, resume: Place | undefined): string {
     const url = this.#url("/ws", { user_id: this.#userId, token, ...resume });
     return url.href.replace(/^http/, "ws"); // not by url.protocol: some runtimes refuse to change it
   }
@@ -61,14 +62,14 @@ export class Api {
 
   /**
    * between returns what history has of the seqs from..to, in order, page by page from
-   * the newest. It rejects when counting has started again meanwhile.
+   * the newest. It rejects where the answer is of another epoch.
    */
   async between(token: string, epoch: string, from: number, to: number, signal: AbortSignal): Promise<Message[]> {
     let found: Message[] = [];
     let before = to + 1;
     while (before > from) {
       const page = await this.history(token, before, Math.min(before - from, pageLimit), signal);
-      if (page.epoch !== "" && page.epoch !== epoch) throw new HttpError(200, "protocol", "history is of another epoch");
+      if (page.epoch !== epoch) throw new HttpError(200, "protocol", "history is of another epoch");
       const older = page.messages.filter((m) => m.seq < before);
       const oldest = older[0];
       if (!oldest) break;

@@ -112,7 +112,7 @@ export class Outbox {
     this.#sendLikes();
   }
 
-  /** acked takes the server's word that a message is in the room's history. */
+  /** acked takes the server's word that a message is in the room's history, with or without its number. */
   acked(sent: Sent): void {
     const pending = this.#pending.get(sent.id);
     if (pending) this.#settle(pending).resolve(sent);
@@ -124,10 +124,17 @@ export class Outbox {
     if (this.#pending.get(message.id)?.ask.t === "send") this.acked({ id: message.id, seq: message.seq, ts: message.ts });
   }
 
+  /** renumbered rejects the recalls that wait: in another epoch their numbers are of other messages. */
+  renumbered(): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.ask.t === "recall") this.#reject(pending, "unavailable", "the room counts anew; whether it was done is not known");
+    }
+  }
+
   /** recalled takes word that a message was taken back. */
   recalled(seq: number): void {
     for (const pending of [...this.#pending.values()]) {
-      if (pending.ask.t === "recall" && pending.ask.seq === seq) this.#settle(pending).resolve({ id: pending.id, seq, ts: 0 });
+      if (pending.ask.t === "recall" && seq > 0 && pending.ask.seq === seq) this.#settle(pending).resolve({ id: pending.id, seq, ts: 0 });
     }
   }
 

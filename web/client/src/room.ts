@@ -5,7 +5,7 @@ import { realEnv, type Env } from "./env.js";
 import { BarrageError, ConnectionError, HttpError, SendError } from "./errors.js";
 import { Api } from "./http.js";
 import { bytesOf, Outbox, type Ask } from "./outbox.js";
-import { isLocal, Stream } from "./stream.js";
+import { isLocal, recallOf, Stream } from "./stream.js";
 import type { Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason, WebSocketClass } from "./types.js";
 import type { Frame } from "./wire.js";
 
@@ -75,7 +75,7 @@ export class Room {
     this.#WebSocket = WebSocket;
     this.#api = new Api(env, options.fetch ?? ((...args) => fetch(...args)), base, options.room, options.userId);
     this.#backoff = new Backoff(options.backoffBaseMs ?? 1000, options.backoffCapMs ?? 30_000, env.random);
-    this.#outbox = new Outbox(env, options.userId, (seq) => this.#stream.recalled({ seq, by: "" }));
+    this.#outbox = new Outbox(env, options.userId, (seq) => this.#stream.recalled(recallOf(seq)));
     this.#idPrefix = Math.floor(env.random() * 2 ** 52).toString(36);
     this.#stream = new Stream(
       {
@@ -88,7 +88,10 @@ export class Room {
           this.#events.emit("recalled", recalled);
         },
         gap: (gap) => this.#events.emit("gap", gap),
-        epoch: (epoch, seq) => this.#events.emit("epoch", { epoch, seq }),
+        epoch: (epoch, seq, renamed) => {
+          if (renamed) this.#outbox.renumbered();
+          this.#events.emit("epoch", { epoch, seq });
+        },
         fetchBetween: (epoch, from, to, signal) => this.#fetchBetween(epoch, from, to, signal),
       },
       options.gapLimit ?? 500,
@@ -105,7 +108,7 @@ export class Room {
     return this.#likes;
   }
 
-  /** seq is that of the newest message handed on or named in a gap. */
+  /** seq is the number up to which everything was handed on, named in a gap, or known before. */
   get seq(): number {
     return this.#stream.last;
   }
@@ -155,6 +158,7 @@ export class Room {
     const { kind, ext, id = this.#newId() } = options;
     if (typeof body !== "string") return Promise.reject(new SendError(id, "invalid", `cannot send: the body is no string but ${typeof body}`));
     if (id === "" || bytesOf(id) > maxIdBytes) return Promise.reject(new SendError(id, "invalid", `cannot send: the id must have 1 to ${maxIdBytes} bytes`));
+    if (id.startsWith("~")) return Promise.reject(new SendError(id, "invalid", `cannot send: ids that begin with "~" are the nodes' own`));
     return this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, options.timeoutMs);
   }
 
@@ -203,8 +207,7 @@ export class Room {
       (token) => {
         if (attempt !== this.#attempt || this.#connection) return;
         this.#token = token;
-        const resume = this.#stream.joined ? { epoch: this.#stream.epoch, since: this.#stream.last } : undefined;
-        this.#open(this.#api.socketUrl(token, resume));
+        this.#open(this.#api.socketUrl(token, this.#stream.place));
       },
       (err: unknown) => {
         if (attempt !== this.#attempt) return;
@@ -243,7 +246,7 @@ export class Room {
       case "recalled":
         return this.#stream.recalled(frame.recalled);
       case "epoch":
-        return this.#stream.epochChanged(frame.epoch, frame.seq);
+        return this.#stream.placed(frame.epoch, frame.seq);
       case "ack":
         return this.#outbox.acked({ id: frame.id, seq: frame.seq, ts: frame.ts });
       case "refused":
@@ -271,7 +274,7 @@ export class Room {
     this.#setState({ name: "open", reason: "welcome", closeCode: 0 });
     this.#events.emit("welcome", welcome);
     if (this.#connection !== connection) return; // a listener closed the room
-    this.#stream.welcome(welcome.epoch, welcome.seq, frame.messages, frame.recalled);
+    this.#stream.welcome({ epoch: welcome.epoch, seq: welcome.seq, messages: frame.messages, recalled: frame.recalled });
     // Last: what the welcome showed to have been taken need not go again.
     if (this.#connection === connection) this.#outbox.connected(connection, welcome.limits);
   }

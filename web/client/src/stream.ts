@@ -1,13 +1,9 @@
-// The order of messages. A Stream hands on each message of a room once, in order of
-// seq. What is missing is fetched from history while newer things wait, and what cannot
-// be had is named. It remembers one number, the seq of the newest message handed on:
-// whatever is not above it was seen, whatever is not right above it comes after a hole.
-//
-// While a node's store is away its members chat in an epoch of their own, a local one.
-// What they said comes into the room's history later, with other numbers. So a Stream
-// remembers where it was in other epochs, and what it heard in local ones, which is not
-// new when it comes again.
+// The order of messages. A Stream hands on each message of a room once, in order. A
+// message is known by its key (see Seen). Its number says where it stands within an
+// epoch: whatever is not right above the last one comes after a hole. What is missing is
+// fetched from history while newer things wait, and what cannot be had is named.
 
+import { Seen, type Known } from "./seen.js";
 import type { Gap, Message, Recalled } from "./types.js";
 
 /** StreamHost is what a Stream talks to. */
@@ -15,7 +11,8 @@ export interface StreamHost {
   message(message: Message, history: boolean): void;
   recalled(recalled: Recalled): void;
   gap(gap: Gap): void;
-  epoch(epoch: string, seq: number): void;
+  /** epoch: numbers go on from seq; renamed says that those of before mean nothing any more. */
+  epoch(epoch: string, seq: number, renamed: boolean): void;
   /**
    * fetchBetween returns what history has of the seqs from..to, in order; it may lack some.
    * It rejects where history cannot be had, and soon after the signal.
@@ -23,12 +20,31 @@ export interface StreamHost {
   fetchBetween(epoch: string, from: number, to: number, signal: AbortSignal): Promise<Message[]>;
 }
 
+/** Place is where a Stream has got; ts is that of the message numbered since, undefined where it is not known. */
+export interface Place {
+  readonly epoch: string;
+  readonly since: number;
+  readonly ts: number | undefined;
+}
+
+/** Arrival is what a welcome says of messages: seq is the newest number. */
+export interface Arrival {
+  readonly epoch: string;
+  readonly seq: number;
+  /** messages are in the room's order; those without a number have seq 0. */
+  readonly messages: Message[];
+  /** recalled are of late. */
+  readonly recalled: Recalled[];
+}
+
 /** Step is one thing to do, in order. */
 type Step =
   | { do: "message"; message: Message; history: boolean }
-  | { do: "missing"; from: number; to: number; reason: string }
-  | { do: "recalled"; recalled: Recalled }
-  | { do: "epoch"; epoch: string; seq: number };
+  | { do: "missing"; from: number; to: number; reason: string } // to be fetched
+  | { do: "name"; to: number; reason: string } // not to be had
+  | { do: "batch"; epoch: string; seq: number } // one of that epoch comes, behind seq
+  | { do: "place"; epoch: string; seq: number }
+  | { do: "rejoin"; epoch: string; seq: number; messages: Message[]; fetched: boolean };
 
 /**
  * maxWaiting bounds the steps that wait for a fetch; then it is given up, so that memory
@@ -36,26 +52,27 @@ type Step =
  */
 const maxWaiting = 2000;
 
-/** maxHeard bounds what is remembered of a local epoch. */
-const maxHeard = 2000;
-
-/** maxPlaces bounds the epochs that are remembered. */
-const maxPlaces = 8;
-
 /** isLocal says that an epoch is of one node whose store is away: it has no history. */
 export function isLocal(epoch: string): boolean {
   return epoch.startsWith("l-");
+}
+
+/** recallOf is a recall of which the number alone is known. */
+export function recallOf(seq: number): Recalled {
+  return { seq, by: "", userId: "", id: "", ts: 0 };
 }
 
 /** Stream orders the messages of one room. */
 export class Stream {
   readonly #host: StreamHost;
   readonly #gapLimit: number;
+  readonly #seen = new Seen(); // handed on
+  readonly #heard = new Seen(); // of these, in local epochs
+  readonly #recalled = new Seen(); // taken back: whichever was not handed on never is
   #joined = false;
   #epoch = "";
   #last = 0;
-  readonly #places = new Map<string, number>(); // where it was in other epochs, oldest first
-  readonly #heard = new Set<string>(); // in local epochs, by mark, oldest first
+  #lastTs = 0; // of message #last; 0 = not known
   #life = 0; // one more with each disconnection
   #steps: Step[] = [];
   #fetching: AbortController | undefined;
@@ -70,44 +87,56 @@ export class Stream {
     return this.#epoch;
   }
 
-  /** last is the seq of the newest message handed on, or named in a gap. */
+  /** last is the seq up to which everything was handed on, named in a gap, or known before. */
   get last(): number {
     return this.#last;
   }
 
-  /** joined is true after the first welcome. */
-  get joined(): boolean {
-    return this.#joined;
+  /** place is where to resume; undefined before the first welcome. */
+  get place(): Place | undefined {
+    return this.#joined ? { epoch: this.#epoch, since: this.#last, ts: this.#lastTs || undefined } : undefined;
   }
 
-  /** welcome takes what a welcome brought; seq is the newest in the room, recalled are older ones that were taken back while we were away. */
-  welcome(epoch: string, seq: number, messages: Message[], recalled: number[]): void {
-    if (!this.#joined) return this.#join(epoch, seq, messages);
-    this.#steps.push({ do: "epoch", epoch, seq });
-    if (isLocal(epoch)) messages = recalled = []; // their numbers are not of this epoch
-    for (const seq of recalled) this.#steps.push({ do: "recalled", recalled: { seq, by: "" } });
-    for (const message of messages) if (message.seq <= seq) this.#steps.push({ do: "message", message, history: true });
-    this.#steps.push({ do: "missing", from: 1, to: seq, reason: "missed" });
+  /** welcome takes what a welcome brought. */
+  welcome(arrival: Arrival): void {
+    if (!this.#joined) return this.#join(arrival);
+    const { epoch, seq } = arrival;
+    const messages = arrival.messages.filter((m) => m.seq <= seq || isLocal(epoch)); // newer ones come by themselves
+    const life = this.#life;
+    for (const recalled of arrival.recalled) {
+      this.recalled(recalled);
+      if (life !== this.#life) return; // a listener closed the room
+    }
+    if (this.#goesOn(arrival)) {
+      this.#steps.push({ do: "batch", epoch, seq }, ...asSteps(messages), upTo(seq));
+    } else this.#steps.push({ do: "rejoin", epoch, seq, messages, fetched: false });
     this.#run();
   }
 
   /** #join takes the first welcome: what was said before its messages is not missing. */
-  #join(epoch: string, seq: number, messages: Message[]): void {
+  #join({ epoch, seq, messages, recalled }: Arrival): void {
     this.#joined = true;
     this.#epoch = epoch;
+    for (const r of recalled) this.#recalled.add(r); // nothing of it is on the screen
     const life = this.#life;
-    for (const message of messages) {
+    for (const message of isLocal(epoch) ? messages.map(unnumbered) : messages) {
       this.#handOn(message, true);
       if (life !== this.#life) return;
     }
-    this.#last = seq;
+    this.#moveTo(seq);
+  }
+
+  /** #goesOn says that a welcome counts on from last: in the same epoch, not further back, with our message there. */
+  #goesOn({ epoch, seq, messages }: Arrival): boolean {
+    if (isLocal(epoch) || seq < this.#last || (epoch !== this.#epoch && this.#epoch !== "")) return false;
+    return this.#lastTs === 0 || !messages.some((m) => m.seq === this.#last && !m.recalled && !this.#seen.has(m));
   }
 
   /** batch takes new messages. */
   batch(epoch: string, messages: Message[]): void {
     const first = messages[0];
     if (!first) return;
-    if (epoch !== "") this.#steps.push({ do: "epoch", epoch, seq: first.seq - 1 });
+    if (epoch !== "") this.#steps.push({ do: "batch", epoch, seq: first.seq - 1 });
     for (const message of messages) this.#steps.push({ do: "message", message, history: false });
     this.#run();
   }
@@ -118,16 +147,14 @@ export class Stream {
     this.#run();
   }
 
-  /** recalled takes word that a message was taken back. */
+  /** recalled hands on once that a message was taken back. A message that is still to come is passed over then. */
   recalled(recalled: Recalled): void {
-    if (recalled.seq <= this.#last) return this.#host.recalled(recalled);
-    this.#steps.push({ do: "recalled", recalled }); // after the message itself
-    this.#run();
+    if (recalled.userId === "" || this.#recalled.add(recalled)) this.#host.recalled(recalled);
   }
 
-  /** epochChanged takes word that counting started again and has come to seq. */
-  epochChanged(epoch: string, seq: number): void {
-    this.#steps.push({ do: "epoch", epoch, seq }, { do: "missing", from: 1, to: seq, reason: "missed" });
+  /** placed takes word that numbers go on from seq in an epoch, and that nothing up to there is still to come. */
+  placed(epoch: string, seq: number): void {
+    this.#steps.push({ do: "place", epoch, seq });
     this.#run();
   }
 
@@ -153,94 +180,138 @@ export class Stream {
     switch (step.do) {
       case "message": {
         const { seq } = step.message;
-        if (seq <= this.#last) return;
-        if (seq === this.#last + 1) return this.#handOn(step.message, step.history);
-        this.#steps.unshift(step);
-        return this.#fill(seq - 1, "missed");
+        if (seq > this.#last + 1) return this.#fill(seq - 1, "missed", step);
+        if (seq === 0 || seq > this.#last) this.#handOn(step.message, step.history);
+        return;
       }
       case "missing":
-        if (step.to <= this.#last) return;
-        if (step.from <= this.#last + 1) return this.#fill(step.to, step.reason);
-        this.#steps.unshift(step);
-        return this.#fill(step.from - 1, "missed");
-      case "recalled":
-        return this.#host.recalled(step.recalled);
-      case "epoch":
-        if (step.epoch === this.#epoch) return;
-        if (this.#epoch === "" && !isLocal(step.epoch)) return void (this.#epoch = step.epoch); // an empty room has none
-        this.#goTo(step.epoch, step.seq);
-        return this.#host.epoch(step.epoch, step.seq);
+        if (step.from > this.#last + 1) return this.#fill(step.from - 1, "missed", step);
+        return this.#fill(step.to, step.reason);
+      case "name": {
+        const from = this.#last + 1;
+        if (step.to < from) return;
+        this.#moveTo(step.to); // first: a listener may ask
+        return this.#host.gap({ from, to: step.to, reason: step.reason });
+      }
+      case "batch":
+        if (this.#epoch === "" && !isLocal(step.epoch)) this.#epoch = step.epoch; // an empty room has none
+        if (this.#epoch === step.epoch) return;
+        return this.#place(step.epoch, step.seq);
+      case "place":
+        return this.#place(step.epoch, step.seq);
+      case "rejoin":
+        return this.#rejoin(step);
     }
   }
 
-  /** #goTo goes on in another epoch, of which seq is the newest message. */
-  #goTo(epoch: string, seq: number): void {
-    this.#places.delete(this.#epoch); // to stand last
-    this.#places.set(this.#epoch, this.#last);
-    if (this.#places.size > maxPlaces) this.#places.delete(oldestOf(this.#places)!);
-    // Who came while the store was away begins now: what it has is from before.
-    const begins = !isLocal(epoch) && [...this.#places.keys()].every(isLocal);
-    this.#last = this.#places.get(epoch) ?? (begins ? seq : 0);
+  #place(epoch: string, seq: number): void {
+    const renamed = epoch !== this.#epoch;
     this.#epoch = epoch;
+    this.#last = seq;
+    this.#lastTs = 0;
+    this.#host.epoch(epoch, seq, renamed);
   }
 
-  /** #fill fetches what is missing up to to, at most the newest gapLimit, and names what it did not get. */
-  #fill(to: number, reason: string): void {
-    const from = Math.max(this.#last + 1, to - this.#gapLimit + 1);
+  /**
+   * #rejoin finds out by their keys which of a welcome's messages are new, where numbers do
+   * not tell: what was not seen, behind the first one that was. If none was, older ones are
+   * fetched. If none of these was either, all are new but those from before the first welcome.
+   */
+  #rejoin(step: Step & { do: "rejoin" }): void {
+    const { epoch, seq, messages, fetched } = step, local = isLocal(epoch);
+    // What was heard locally may stand elsewhere now, behind messages that we do not know.
+    const proves = (m: Message) => this.#seen.has(m) && (epoch === this.#epoch || !this.#heard.has(m));
+    const known = messages.findIndex((m) => !m.recalled && proves(m));
+    const first = firstSeq(messages, seq);
+    if (known < 0 && !fetched && !local && first > 1) {
+      const withOlder = (older: Message[]): Step[] => [{ ...step, messages: [...older, ...messages], fetched: true }];
+      return this.#fetch(epoch, first - this.#gapLimit, first - 1, withOlder);
+    }
+    const isNew = (m: Message, i: number) => (known < 0 ? !this.#seen.predates(m) : i > known && !this.#seen.has(m));
+    const start = messages.findIndex((m, i) => !m.recalled && isNew(m, i));
+    const news = start < 0 ? [] : messages.slice(start);
+    const before = firstSeq(news, seq) - 1;
+    // Where an old one stands before them, nothing is missing between what we had and these.
+    const joins = messages.slice(0, messages.length - news.length).some((m) => !m.recalled);
+    if (local) { // their numbers, if any, are the store's: what lies before is named in those that we know
+      const oldest = messages[0]?.seq ?? 0;
+      const lacks = !joins && (oldest > 1 || (oldest === 0 && this.#epoch !== ""));
+      const to = lacks ? Math.max(oldest - 1, this.#last + 1) : 0;
+      this.#steps.unshift(name(to), { do: "place", epoch, seq }, ...asSteps(news.map(unnumbered)));
+    } else {
+      const place: Step = { do: "place", epoch, seq: joins ? before : 0 };
+      this.#steps.unshift(place, name(before), ...asSteps(news), upTo(seq));
+    }
+  }
+
+  /** #fill fetches what is missing up to to, at most the newest gapLimit, and names the rest; then comes next. */
+  #fill(to: number, reason: string, ...next: Step[]): void {
+    if (to <= this.#last) return;
     const nowhere = reason === "shed" || isLocal(this.#epoch); // nobody has these
-    if (nowhere || from > to) return this.#nameUpTo(to, reason);
+    if (nowhere) return void this.#steps.unshift(name(to, reason), ...next);
+    this.#fetch(this.#epoch, Math.max(this.#last + 1, to - this.#gapLimit + 1), to, (found) => {
+      const inside = asSteps(found.filter((m) => m.seq <= to));
+      return [...inside.flatMap((step) => [name(step.message.seq - 1, reason), step]), name(to, reason), ...next];
+    });
+  }
+
+  /** #fetch asks history for from..to; then come the steps that then makes of what was found. */
+  #fetch(epoch: string, from: number, to: number, then: (found: Message[]) => Step[]): void {
+    if (this.#gapLimit === 0) return void this.#steps.unshift(...then([]));
     const fetching = new AbortController();
     this.#fetching = fetching;
-    const done = (messages: Message[]) => {
+    const done = (found: Message[]) => {
       if (this.#fetching !== fetching) return; // disconnected meanwhile
-      this.#handOnUpTo(to, messages, reason);
       this.#fetching = undefined;
+      this.#steps.unshift(...then(found));
       this.#run();
     };
-    this.#host.fetchBetween(this.#epoch, from, to, fetching.signal).then(done, () => done([]));
+    this.#host.fetchBetween(epoch, Math.max(from, 1), to, fetching.signal).then(done, () => done([]));
   }
 
-  /** #handOnUpTo hands on messages up to to, and names those that are not there. */
-  #handOnUpTo(to: number, messages: Message[], reason: string): void {
-    const life = this.#life;
-    for (const message of messages) {
-      if (message.seq <= this.#last || message.seq > to) continue;
-      this.#nameUpTo(message.seq - 1, reason);
-      if (life === this.#life) this.#handOn(message, true);
-      if (life !== this.#life) return; // a listener closed the room
-    }
-    this.#nameUpTo(to, reason);
-  }
-
-  #nameUpTo(to: number, reason: string): void {
-    if (to <= this.#last) return;
-    const from = this.#last + 1;
-    this.#last = to; // first: a listener may ask
-    this.#host.gap({ from, to, reason });
-  }
-
+  /** #handOn is the one way out: past the number, where there is one, and by the key. */
   #handOn(message: Message, history: boolean): void {
-    this.#last = message.seq;
-    if (message.recalled) return this.#host.recalled({ seq: message.seq, by: "" });
-    const heard = isLocal(this.#epoch) ? !this.#hear(mark(message)) : this.#heard.delete(mark(message));
-    if (!heard) this.#host.message(message, history);
+    if (message.seq > 0) [this.#last, this.#lastTs] = [message.seq, message.ts];
+    if (message.recalled) return this.#host.recalled(recallOf(message.seq));
+    if (this.#recalled.has(asRecall(message)) || !this.#seen.add(message)) return;
+    if (isLocal(this.#epoch)) this.#heard.add(message);
+    this.#host.message(message, history);
   }
 
-  /** #hear remembers a message of a local epoch; false where another one had it: its sender went from node to node, and said it again. */
-  #hear(heard: string): boolean {
-    if (this.#heard.has(heard)) return false;
-    this.#heard.add(heard);
-    if (this.#heard.size > maxHeard) this.#heard.delete(oldestOf(this.#heard)!);
-    return true;
+  #moveTo(seq: number): void {
+    if (seq !== this.#last) [this.#last, this.#lastTs] = [seq, 0];
   }
 }
 
-/** oldestOf returns the first key of a Map, or of a Set: the one that was added first. */
-function oldestOf(keys: Map<string, unknown> | Set<string>): string | undefined {
-  return keys.keys().next().value;
+/** MessageStep is a Step with a message. */
+type MessageStep = Step & { do: "message" };
+
+/** asSteps makes steps of messages that did not come live. */
+function asSteps(messages: Message[]): MessageStep[] {
+  return messages.map((message) => ({ do: "message", message, history: true }));
 }
 
-/** mark is what a message keeps when its number changes; a sender's timestamps differ. */
-function mark(m: Message): string {
-  return JSON.stringify(m.id ? [m.userId, m.id] : [m.userId, m.ts, m.body]);
+/** upTo is what a welcome did not bring, up to seq. */
+function upTo(seq: number): Step {
+  return { do: "missing", from: 1, to: seq, reason: "missed" };
+}
+
+/** name makes a gap of all up to to that did not come. */
+function name(to: number, reason = "missed"): Step {
+  return { do: "name", to, reason };
+}
+
+/** firstSeq is the first number of messages up to seq. */
+function firstSeq(messages: Message[], seq: number): number {
+  return messages.find((m) => m.seq > 0)?.seq ?? seq + 1;
+}
+
+/** unnumbered is a message whose number is of another epoch. */
+function unnumbered(message: Message): Message {
+  return { ...message, seq: 0 };
+}
+
+/** asRecall is what a recall of the message says of it. */
+function asRecall({ userId, id, ts }: Message): Known {
+  return { userId, id, ts };
 }

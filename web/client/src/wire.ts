@@ -12,7 +12,7 @@ const recallMs = 120_000;
 
 /** Frame is one frame of the server. */
 export type Frame =
-  | { t: "welcome"; welcome: Welcome; messages: Message[]; recalled: number[]; heartbeatMs: number }
+  | { t: "welcome"; welcome: Welcome; messages: Message[]; recalled: Recalled[]; heartbeatMs: number }
   | { t: "batch"; epoch: string; messages: Message[] }
   | { t: "gap"; from: number; to: number; reason: string }
   | { t: "ack"; id: string; seq: number; ts: number }
@@ -56,7 +56,13 @@ export function parseFrame(data: unknown): Frame | undefined {
 function readFrame(raw: Raw): Frame {
   switch (raw["t"]) {
     case "welcome":
-      return { t: "welcome", welcome: readWelcome(raw), messages: readMessages(raw["messages"]), recalled: readSeqs(raw["recalled"]), heartbeatMs: count(raw["heartbeat_ms"]) };
+      return {
+        t: "welcome",
+        welcome: readWelcome(raw),
+        messages: objects(raw["messages"]).map(readMessage), // some may be without a number
+        recalled: objects(raw["recalled"]).map(readRecalled),
+        heartbeatMs: count(raw["heartbeat_ms"]),
+      };
     case "batch":
       return { t: "batch", epoch: text(raw["epoch"]), messages: readMessages(raw["messages"]) };
     case "gap":
@@ -74,7 +80,7 @@ function readFrame(raw: Raw): Frame {
     case "counters":
       return { t: "counters", counters: { online: count(raw["online"]), likes: count(raw["likes"]) } };
     case "recalled":
-      return { t: "recalled", recalled: { seq: count(raw["seq"]), by: text(raw["by"]) } };
+      return { t: "recalled", recalled: readRecalled(raw) };
     case "system":
       return { t: "system", notice: { code: text(raw["code"]), message: text(raw["message"]), data: raw["data"] } };
     case "reconnect":
@@ -113,13 +119,16 @@ function readWelcome(raw: Raw): Welcome {
 
 /** readMessages reads messages, in order of seq; one without a seq is none. */
 export function readMessages(raw: unknown): Message[] {
-  if (!Array.isArray(raw)) return [];
-  return raw.filter(isObject).map(readMessage).filter((m) => m.seq > 0).sort((a, b) => a.seq - b.seq);
+  return objects(raw).map(readMessage).filter((m) => m.seq > 0).sort((a, b) => a.seq - b.seq);
 }
 
-/** readSeqs reads a list of seqs. */
-function readSeqs(raw: unknown): number[] {
-  return Array.isArray(raw) ? raw.map(count).filter((seq) => seq > 0) : [];
+/** objects returns those of a list. */
+function objects(raw: unknown): Raw[] {
+  return Array.isArray(raw) ? raw.filter(isObject) : [];
+}
+
+function readRecalled(raw: Raw): Recalled {
+  return { seq: count(raw["seq"]), by: text(raw["by"]), userId: text(raw["user_id"]), id: text(raw["id"]), ts: count(raw["ts"]) };
 }
 
 function readMessage(raw: Raw): Message {

@@ -102,7 +102,7 @@ export function settled(): Promise<void> {
 
 /** Seen is all that a Room has said, in short. */
 export class Seen {
-  /** log has messages as "3", history as "h3", gaps as "gap 1-2 slow", and the rest by name. */
+  /** log has messages as "3", history as "h3", those without a number by body, gaps as "gap 1-2 slow", and the rest by name. */
   readonly log: string[] = [];
   readonly states: string[] = [];
   readonly all: Array<{ [E in keyof RoomEvents]: { event: E; args: RoomEvents[E] } }[keyof RoomEvents]> = [];
@@ -114,10 +114,10 @@ export class Seen {
         if (short) this.log.push(short(...args));
       });
     record("welcome");
-    record("message", (m, info) => `${info.history ? "h" : ""}${m.seq}`);
+    record("message", (m, info) => `${info.history ? "h" : ""}${m.seq || m.body}`);
     record("gap", (g) => `gap ${g.from}-${g.to} ${g.reason}`);
     record("recalled", (r) => `recalled ${r.seq}`);
-    record("epoch", (e) => `epoch ${e.epoch}`);
+    record("epoch", (e) => `epoch ${e.epoch} ${e.seq}`);
     record("counters", (c) => `counters ${c.online} ${c.likes}`);
     record("system", (s) => `system ${s.code}`);
     record("error", (e) => `error ${e.code}`);
@@ -202,8 +202,17 @@ interface Stored {
   user_id: string;
   body: string;
   ts: number;
-  id?: string;
+  id: string;
   recalled?: boolean;
+}
+
+/** Away is the store while a node cannot reach it. */
+interface Away {
+  /** epoch and seq are the store's when the node lost it. */
+  readonly epoch: string;
+  readonly seq: number;
+  /** said is what the node's members said meanwhile. */
+  readonly said: Stored[];
 }
 
 /** FakeServer is one room of a server that speaks barrage.v1, on a good or a bad day. */
@@ -234,7 +243,14 @@ export class FakeServer {
   mute = false;
   /** busy: sends that were not taken before are refused, to be tried again after a second. */
   busy = false;
+  /** behind is by how many messages the node that welcomes next is behind. */
+  behind = 0;
+  /** recalls are those of late, lost what the store has lost. */
+  readonly recalls: Stored[] = [];
+  readonly lost = new Set<Stored>();
+  away: Away | undefined;
   readonly #acked = new Map<string, Stored>();
+  #ids = 0;
 
   constructor(world: World) {
     this.world = world;
@@ -254,17 +270,21 @@ export class FakeServer {
   handshake(line: FakeSocket): void {
     if (this.refusals.length > 0) return line.end(1006);
     line.accept();
-    const q = line.url.searchParams;
-    const since = q.has("since") && q.get("epoch") === this.epoch ? Number(q.get("since")) : undefined;
-    const newest = this.history.slice(-this.onJoin || this.history.length);
-    const missed = since === undefined ? [] : this.history.filter((m) => m.seq > since);
-    const recovered = since !== undefined && missed.length === Math.max(this.seq - since, 0);
+    const q = line.url.searchParams, seq = Math.max(0, this.seq - this.behind), own = this.epoch, { away } = this;
+    const here = away ? this.history.filter((m) => m.seq <= away.seq) : this.history.filter((m) => m.seq <= seq);
+    const since = q.has("since") && q.get("epoch") === own && !away ? Number(q.get("since")) : Infinity;
+    const ts = q.get("ts"), same = ts === null || this.history.every((m) => m.seq !== since || m.recalled || String(m.ts) === ts);
+    const missed = here.filter((m) => m.seq > since);
+    const recovered = same && since <= seq && missed.length === seq - since;
+    const newest = [...here.map(shown), ...(away ? away.said.map((m) => ({ ...m, seq: 0 })) : [])].slice(-this.onJoin || Infinity);
     this.members.add(line);
     line.say({
-      t: "welcome", room: "42", user_id: "u", node: "n1", epoch: this.epoch, seq: this.seq, online: this.online, likes: this.likes, total: this.seq,
-      recovered, messages: (recovered ? missed : newest).map(shown), heartbeat_ms: this.heartbeatMs, limits: this.limits,
-      ...(since === undefined ? {} : { recalled: this.history.filter((m) => m.recalled && m.seq <= since).map((m) => m.seq) }),
+      t: "welcome", room: "42", user_id: "u", node: "n1", epoch: own, seq, online: this.online, likes: this.likes, total: seq,
+      recovered, messages: recovered ? missed.map(shown) : newest, heartbeat_ms: this.heartbeatMs, limits: this.limits,
+      recalled: this.recalls.slice(-64).map((m) => this.recallOf(m)),
     });
+    if (seq < this.seq) line.say(this.batch(seq + 1, this.seq));
+    this.behind = 0;
   }
 
   left(line: FakeSocket): void {
@@ -287,6 +307,10 @@ export class FakeServer {
       case "send": {
         const id = frame["id"] as string;
         if (this.busy && !this.#acked.has(id)) return line.say({ t: "refused", id, code: "busy", message: "too many wait", retry_after_ms: 1000 });
+        if (this.away) { // it is acknowledged when the store is back
+          if (!this.#acked.has(id) && !this.away.said.some((m) => m.id === id)) this.post(frame["body"] as string, { user: "u", id });
+          return;
+        }
         const stored = this.#acked.get(id) ?? this.post(frame["body"] as string, { user: "u", id });
         this.#acked.set(id, stored);
         return line.say({ t: "ack", id, seq: stored.seq, ts: stored.ts });
@@ -296,8 +320,8 @@ export class FakeServer {
 
   /** store keeps a message and tells nobody. */
   store(body: string, { user = "v", id }: { user?: string; id?: string } = {}): Stored {
-    const stored: Stored = { seq: ++this.seq, kind: "chat", user_id: user, body, ts: this.world.now(), ...(id ? { id } : {}) };
-    this.history.push(stored);
+    const stored: Stored = { seq: ++this.seq, kind: "chat", user_id: user, body, ts: Math.floor(this.world.now()), id: id ?? `~${++this.#ids}` };
+    (this.away?.said ?? this.history).push(stored);
     this.posted.get(this.epoch)!.push(stored);
     return stored;
   }
@@ -316,16 +340,78 @@ export class FakeServer {
   }
 
   recall(seq: number): void {
-    for (const m of this.history) if (m.seq === seq) m.recalled = true;
-    for (const line of this.members) line.say({ t: "recalled", seq, by: "u" });
+    for (const m of this.history) {
+      if (m.seq !== seq || m.recalled) continue;
+      m.recalled = true;
+      this.recalls.push(m);
+      for (const line of this.members) line.say({ t: "recalled", ...this.recallOf(m) });
+    }
   }
 
-  /** restartCounting starts a new epoch. */
+  /** recallOf says what was taken back: the number is that of the present epoch, 0 where it has none. */
+  recallOf(m: Stored): Json {
+    const { seq } = this.history.find((h) => h === m) ?? { seq: 0 };
+    return { seq: this.away ? 0 : seq, by: "u", user_id: m.user_id, id: m.id, ts: m.ts };
+  }
+
+  /** showHoles lets members see that something is missing, where it is: a place jumps over nothing that they were not told of. */
+  showHoles(): void {
+    if (this.seq > 0) for (const line of this.members) line.say(this.batch(this.seq, this.seq));
+  }
+
+  /** restartCounting starts a new epoch, of a store that has lost all. */
   restartCounting(epoch: string): void {
+    this.goBack(this.seq, epoch);
+    this.history = [];
+    this.seq = 0;
+  }
+
+  /** goBack is the store losing its newest n messages; epoch is the one in which it goes on. */
+  goBack(n: number, epoch: string): void {
+    this.showHoles();
+    this.seq -= n;
+    for (const m of this.posted.get(this.epoch)!.slice(this.seq)) {
+      this.lost.add(m);
+      if (this.#acked.get(m.id) === m) this.#acked.delete(m.id);
+    }
+    this.history = this.history.filter((m) => m.seq <= this.seq);
+    this.posted.set(epoch, this.posted.get(this.epoch)!.slice(0, this.seq));
+    this.epoch = epoch;
+  }
+
+  /** tellPlace tells all members where numbers go on. */
+  tellPlace(seq = this.seq): void {
+    for (const line of this.members) line.say({ t: "epoch", epoch: this.epoch, seq });
+  }
+
+  /** goLocal is the node losing the store: its members go on in an epoch of their own. */
+  goLocal(epoch: string): void {
+    this.showHoles();
+    this.away = { epoch: this.epoch, seq: this.seq, said: [] };
     this.epoch = epoch;
     this.seq = 0;
-    this.history = [];
     this.posted.set(epoch, []);
+    this.tellPlace();
+  }
+
+  /** comeBack is the store returning, in which n messages of another node stand before those that were said here. */
+  comeBack(n: number): void {
+    this.showHoles();
+    const { epoch, seq, said } = this.away!;
+    this.away = undefined;
+    this.epoch = epoch;
+    this.seq = seq;
+    for (let i = 0; i < n; i++) this.store("of another node");
+    const theirs = this.batch(seq + 1, this.seq);
+    for (const m of said) {
+      const stored = Object.assign(this.store(m.body, { user: m.user_id, id: m.id }), { ts: m.ts });
+      if (m.user_id !== "u") continue;
+      this.#acked.set(m.id, stored);
+      for (const line of this.members) line.say({ t: "ack", id: m.id, seq: 0, ts: m.ts });
+    }
+    this.tellPlace(seq);
+    if (n > 0) for (const line of this.members) line.say(theirs);
+    this.tellPlace();
   }
 
   fetch = async (input: unknown, init?: RequestInit): Promise<Response> => {
@@ -348,6 +434,7 @@ export class FakeServer {
       if (refusal) return answer(refusal.status, refusal.body ?? {}, refusal.headers);
       return answer(200, { online: this.online });
     }
+    if (this.away) return answer(503, { error: { code: "unavailable", message: "the store is away" } });
     const before = Number(url.searchParams.get("before") ?? Infinity);
     const limit = Number(url.searchParams.get("limit") ?? 50);
     return answer(200, { epoch: this.epoch, messages: this.history.filter((m) => m.seq < before).slice(-limit).map(shown) });

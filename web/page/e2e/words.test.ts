@@ -36,7 +36,7 @@ async function enter(limits: object, device: BrowserContextOptions, answer: (op:
   const say = (frame: object) => socket!.send(JSON.stringify(frame));
   const line: Line = {
     page: undefined!, say,
-    batch: (...messages) => say({ t: "batch", epoch: "e", seq: seq + 1, messages: messages.map((m) => ({ seq: ++seq, kind: "chat", user_id: "Eve", body: "hi", ts: Date.now(), ...m })) }),
+    batch: (...messages) => say({ t: "batch", epoch: "e", seq: seq + 1, messages: messages.map((m) => ({ seq: ++seq, kind: "chat", user_id: "Eve", body: "hi", ts: Date.now(), id: `~${seq}`, ...m })) }),
     close: (code) => void socket!.close({ code }),
   };
   line.page = await pages.open(`${site.url}?room=r&name=Mia`, device, async (page) => {
@@ -124,11 +124,12 @@ test("nobody poses as the room: whoever has a name is shown with it, and is samp
 
 test("what was taken back while the page was away is off its screen when it resumes", async () => {
   const { page, batch, close } = await enter({}, desktop);
-  batch({ body: "stays" }, { body: "goes" });
+  batch({ body: "stays", id: "c-1" }, { body: "goes", id: "c-2" });
   await page.locator("#rows .message", { hasText: "goes" }).waitFor();
   await page.routeWebSocket(/\/v1\/rooms\//, (ws) => {
     const seq = Number(new URL(ws.url()).searchParams.get("since"));
-    ws.send(JSON.stringify({ t: "welcome", epoch: "e", seq, recovered: true, messages: [], recalled: [2], limits: {} }));
+    const recalled = [{ seq: 0, by: "Eve", user_id: "Eve", id: "c-2", ts: Date.now() }];
+    ws.send(JSON.stringify({ t: "welcome", epoch: "e", seq, recovered: true, messages: [], recalled, limits: {} }));
   });
   close(4409);
   await page.locator("#rows .note", { hasText: "Eve recalled a message" }).waitFor();

@@ -1,7 +1,8 @@
 // The chat list: it keeps the newest rows and draws only those that are seen.
 
-import type { Message } from "../../client/src/index.js";
+import type { Message, Recalled } from "../../client/src/index.js";
 import { Heights } from "./heights.js";
+import { means } from "./recalls.js";
 import { t, type Text } from "./texts.js";
 import { fullTime, element, hueOf, initial, time } from "./dom.js";
 
@@ -43,7 +44,6 @@ export interface ChatOptions {
 export class Chat {
   private rows: Row[] = [];
   private readonly heights = new Heights(guess);
-  private readonly bySeq = new Map<number, Row>(); // Of the epoch of now.
   private epoch = "";
   private drawn = new Map<Row, HTMLElement>();
   private dirty = false;
@@ -61,19 +61,19 @@ export class Chat {
     new ResizeObserver(() => this.change()).observe(o.log);
   }
 
-  /** firstSeq is that of the oldest message kept; undefined where there is none, or it is of another epoch. */
+  /** firstSeq is that of the oldest message kept; undefined where there is none, or it is of another epoch; 0 where it has none. */
   get firstSeq(): number | undefined {
     const first = this.rows.find((row) => row.message);
     return first?.epoch === this.epoch ? first.message?.seq : undefined;
   }
 
-  /** count goes on in another epoch: what was said before stays, but cannot be recalled while that lasts. */
-  count(epoch: string): void {
-    if (epoch === this.epoch) return;
+  /** count goes on in an epoch, and returns the one of before: what was said there stays, but cannot be recalled while another one lasts. */
+  count(epoch: string): string {
+    const before = this.epoch;
+    if (epoch === before) return before;
     this.epoch = epoch;
-    this.bySeq.clear();
-    for (const row of this.rows) if (row.message && row.epoch === epoch) this.bySeq.set(row.message.seq, row);
     this.redraw();
+    return before;
   }
 
   /** add appends a row; the oldest ones go where there are too many. */
@@ -81,18 +81,18 @@ export class Chat {
     row.epoch = this.epoch;
     this.rows.push(row);
     this.heights.append(1);
-    this.remember(row);
     const extra = this.rows.length - maxRows;
     if (extra >= 50) { // Not one by one: taking from the front moves all others.
-      for (const old of this.rows.splice(0, extra)) this.forget(old);
+      this.rows.splice(0, extra);
       this.shift -= this.heights.drop(extra);
     }
     this.change();
   }
 
-  /** addGap says that n messages are missing after the newest row; gaps that follow each other are one. */
+  /** addGap says that n messages are missing after the newest row, 0 for nobody knows how many; gaps that follow each other are one. */
   addGap(n: number): void {
     const last = this.rows.at(-1);
+    if (!n) return this.add({ note: { note: "gapSome", blanks: {} } });
     if (last?.note?.note !== "gap") return this.add({ note: { note: "gap", blanks: { n } } });
     last.note.blanks["n"] = Number(last.note.blanks["n"]) + n;
     this.renew(last);
@@ -110,7 +110,6 @@ export class Chat {
     for (const row of rows) row.epoch = this.epoch;
     this.rows.unshift(...rows);
     this.heights.prepend(rows.length);
-    rows.forEach((row) => this.remember(row));
     this.shift += rows.length * guess;
     this.change();
   }
@@ -126,10 +125,10 @@ export class Chat {
   }
 
   /** takeBack shows a message as recalled, if it is here. */
-  takeBack(seq: number, by: string): void {
-    const row = this.bySeq.get(seq);
+  takeBack(recalled: Recalled): void {
+    const row = this.rows.findLast(({ message, epoch }) => message && means(recalled, message, epoch === this.epoch));
     if (!row || row.takenBack !== undefined || row.message?.recalled) return;
-    row.takenBack = by;
+    row.takenBack = recalled.by;
     this.renew(row);
   }
 
@@ -149,7 +148,6 @@ export class Chat {
   clear(): void {
     this.rows = [];
     this.heights.clear();
-    this.bySeq.clear();
     this.follow();
   }
 
@@ -238,7 +236,7 @@ export class Chat {
     clock.title = fullTime(message.ts);
     text.append(who, element("span", "body", message.body), " ", clock);
     node.append(face, text);
-    if (mine && row.epoch === this.epoch && this.o.mayRecall(message)) node.append(this.recallButton(message));
+    if (mine && message.seq > 0 && row.epoch === this.epoch && this.o.mayRecall(message)) node.append(this.recallButton(message));
     return node;
   }
 
@@ -258,14 +256,6 @@ export class Chat {
       old.remove();
     }
     this.change();
-  }
-
-  private remember(row: Row): void {
-    if (row.message) this.bySeq.set(row.message.seq, row);
-  }
-
-  private forget(row: Row): void {
-    if (row.message && this.bySeq.get(row.message.seq) === row) this.bySeq.delete(row.message.seq);
   }
 
   private jump(top: number): void {

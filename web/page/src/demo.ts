@@ -59,7 +59,7 @@ export class Demo implements Source {
   send(body: string): Promise<Sent> {
     const message = this.make(Date.now(), this.me, body);
     this.emit("message", message, { history: false });
-    return Promise.resolve({ id: "", seq: message.seq, ts: message.ts });
+    return Promise.resolve({ id: message.id, seq: message.seq, ts: message.ts });
   }
 
   like(n: number): void {
@@ -67,7 +67,8 @@ export class Demo implements Source {
   }
 
   recall(seq: number): Promise<void> {
-    this.emit("recalled", { seq, by: this.me });
+    const message = this.recent.find((m) => m.seq === seq);
+    if (message) this.emit("recalled", { seq, by: this.me, userId: this.me, id: message.id, ts: message.ts });
     return Promise.resolve();
   }
 
@@ -89,7 +90,8 @@ export class Demo implements Source {
 
   private make(ts: number, userId = pick(names), body = pick(lines)): Message {
     const gift = userId !== this.me && Math.random() < 0.012;
-    const message: Message = { seq: ++this.seq, kind: gift ? "gift" : "chat", userId, body: gift ? "🎁 ×10" : body, ts, id: "", recalled: false };
+    const seq = ++this.seq;
+    const message: Message = { seq, kind: gift ? "gift" : "chat", userId, body: gift ? "🎁 ×10" : body, ts, id: `~${seq}`, recalled: false };
     this.recent.push(message);
     if (this.recent.length > 2 * kept) this.recent = this.recent.slice(-kept);
     return message;

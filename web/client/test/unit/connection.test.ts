@@ -38,22 +38,24 @@ test("what was taken back while away is said at the return, once, and not to who
   world.server.post("d");
   await world.pass(1100);
   assert.equal(seen.take(), "1, 2, 3, recalled 2, h4");
-  assert.deepEqual(seen.all.find((s) => s.event === "recalled")!.args, [{ seq: 2, by: "" }]);
+  assert.deepEqual(seen.all.find((s) => s.event === "recalled")!.args, [{ seq: 2, by: "u", userId: "v", id: "~2", ts: world.server.history[1]!.ts }]);
+  world.server.line.end(1006);
+  await world.pass(1100);
+  assert.equal(seen.take(), "", "the welcome has it again");
   const newcomer = world.room();
   newcomer.room.connect();
   await world.pass(10);
   assert.equal(newcomer.seen.take(), "h1, recalled 2, h3, h4");
 });
 
-test("what is no list of numbers takes nothing back", async () => {
+test("what is no list of recalls takes nothing back", async () => {
   const world = new World();
   const { seen, line } = await world.joined();
   world.server.post("a");
   await world.pass(10);
   for (const recalled of [undefined, "1", 7, { 0: 1 }, [0, -1, "1", null, 1.5]]) line.say({ t: "welcome", epoch: "e1", seq: 1, messages: [], recalled });
-  line.say({ t: "welcome", epoch: "l-n1-1", seq: 1, messages: [], recalled: [1] }); // numbers of another epoch
   await world.pass(10);
-  assert.equal(seen.take(), "1, epoch l-n1-1, gap 1-1 missed");
+  assert.equal(seen.take(), "1");
 });
 
 test("after a cut it resumes where it was, and loses nothing", async () => {
@@ -66,7 +68,7 @@ test("after a cut it resumes where it was, and loses nothing", async () => {
   assert.deepEqual([room.state.name, room.state.reason, room.state.closeCode], ["waiting", "lost", 1006]);
   world.server.post("while away");
   await world.pass(1100);
-  assert.equal(world.server.line.url.search, "?user_id=u&token=t&epoch=e1&since=1");
+  assert.equal(world.server.line.url.search, `?user_id=u&token=t&epoch=e1&since=1&ts=${world.server.history[0]!.ts}`);
   assert.equal(seen.take(), "1, h2, h3");
   assert.deepEqual(world.server.requests, []);
 });
@@ -90,7 +92,7 @@ test("a welcome whose messages end before its seq: the rest is fetched at once",
   line.end(1006);
   world.server.handshake = (next) => {
     next.accept();
-    next.say({ t: "welcome", epoch: "e1", seq: 3, recovered: false, messages: [{ seq: 1, body: "a" }] });
+    next.say({ t: "welcome", epoch: "e1", seq: 3, recovered: false, messages: [{ seq: 1, body: "a", id: "~1" }] });
   };
   for (let i = 0; i < 3; i++) world.server.store("while away");
   await world.pass(1100);
@@ -106,7 +108,44 @@ test("a new epoch met at the welcome", async () => {
   world.server.restartCounting("e2");
   world.server.store("b");
   await world.pass(1100);
-  assert.equal(seen.take(), "1, epoch e2, h1");
+  assert.equal(seen.take(), "1, epoch e2 0, h1");
+});
+
+test("what was taken back while away is said at the return, though the room counts anew", async () => {
+  const world = new World();
+  const { seen, line } = await world.joined();
+  for (const body of ["a", "b"]) world.server.post(body);
+  await world.pass(10);
+  line.end(1006);
+  world.server.recall(1);
+  world.server.restartCounting("e2");
+  world.server.store("c");
+  await world.pass(1100);
+  assert.equal(seen.take(), "1, 2, recalled 0, epoch e2 0, h1");
+});
+
+test("the ts of the message where it resumes is named where it is known", async () => {
+  const world = new World();
+  world.fixedRandom = 0.1; // short waits
+  const { seen } = await world.joined();
+  const named = async () => {
+    world.server.line.end(1006);
+    await world.pass(1100);
+    const { searchParams } = world.server.line.url;
+    return [searchParams.get("since"), searchParams.get("ts")];
+  };
+  assert.deepEqual(await named(), ["0", null]);
+  const { ts } = world.server.post("a");
+  await world.pass(10);
+  assert.deepEqual(await named(), ["1", String(ts)]);
+  world.server.line.say({ t: "gap", from: 2, to: 2, reason: "shed" });
+  world.server.store("shed");
+  await world.pass(10);
+  assert.deepEqual(await named(), ["2", null], "that message was not had");
+  world.server.tellPlace();
+  await world.pass(10);
+  assert.deepEqual(await named(), ["2", null]);
+  assert.equal(seen.take(), "1, gap 2-2 shed, epoch e1 2");
 });
 
 test("a cut while history is fetched: the next welcome brings it", async () => {

@@ -197,6 +197,7 @@ test("what the protocol does not allow is refused here", async () => {
   const { room, line } = await world.joined();
   await assert.rejects(room.send("a", { id: "" }), { code: "invalid" });
   await assert.rejects(room.send("a", { id: "弹".repeat(22) }), { code: "invalid" });
+  await assert.rejects(room.send("a", { id: "~1" }), { code: "invalid" });
   await assert.rejects(room.send("a", { ext: 1n }), { code: "invalid" });
   await assert.rejects(room.send("弹".repeat(334)), { code: "invalid", message: /1002 bytes, the room takes 1000/ });
   for (const n of [0, -1, 1.5, NaN]) assert.throws(() => room.like(n), { code: "invalid" });
@@ -329,9 +330,53 @@ test("a recall whose answer was cut off, and that finds nothing the second time,
   await world.pass(1); // taken; the word of it is on the wire
   line.end(1006);
   assert.equal(world.server.history[0]!.recalled, true);
-  world.server.history = []; // and the node that has us next knows nothing of it
+  world.server.history = world.server.recalls.splice(0, 1).slice(1); // and the node that has us next knows nothing of it
   await world.pass(1100);
   await done;
   assert.deepEqual(of(world.server.line.got, "recall").length, 1);
   assert.equal(seen.take(), "1, recalled 1");
+});
+
+test("a recall that waits when the room counts anew is given up: its number is another message's", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  world.server.post("oops", { user: "u" });
+  await world.pass(10);
+  world.server.mute = true;
+  const given = assert.rejects(room.recall(1), { name: "SendError", code: "unavailable" });
+  line.say({ t: "epoch", epoch: "e1", seq: 1 }); // the same count
+  await world.pass(10);
+  line.say({ t: "epoch", epoch: "e2", seq: 1 });
+  await world.pass(10);
+  await given;
+  world.server.mute = false;
+  line.end(1006);
+  await world.pass(1100);
+  assert.deepEqual(of(world.server.line.got, "recall"), []);
+  assert.equal(seen.take(), "1, epoch e1 1, epoch e2 1, epoch e1 1");
+});
+
+test("an ack without a number is success: the message is stored, though its number is not known any more", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true;
+  const sent = room.send("hi", { id: "c-1" });
+  line.say({ t: "ack", id: "c-1", seq: 0, ts: 5 });
+  await world.pass(10);
+  assert.deepEqual(await sent, { id: "c-1", seq: 0, ts: 5 });
+  line.end(1006);
+  await world.pass(1100);
+  assert.deepEqual(of(world.server.line.got, "send"), []);
+});
+
+test("a recall without a number answers no recall", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true;
+  const asked = assert.rejects(room.recall(0), { code: "bad_request" });
+  line.say({ t: "recalled", seq: 0, by: "v", user_id: "v", id: "c-1", ts: 5 });
+  await world.pass(10);
+  line.say({ t: "refused", id: "", code: "bad_request", message: "seq is 0" });
+  await world.pass(10);
+  await asked;
 });
