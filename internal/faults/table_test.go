@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/internal/redistest"
+	"barrage/redisx"
 )
 
 // results are what the run came to, for docs/faults.md.
@@ -80,7 +81,7 @@ func (r *results) String() string {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s |\n", row.fault, row.posted, row.again, row.acknowledged,
 			row.unconfirmed, row.refused, row.localOnly, row.lost, row.delivered, row.duplicates, row.missing, seconds(row.recovery))
 	}
-	fmt.Fprintf(&b, tableOutro, lot)
+	fmt.Fprintf(&b, tableOutro, lot, redisx.ReportLife)
 	c := r.crowd
 	fmt.Fprintf(&b, crowdIntro, crowdSize, crowdRate, readers)
 	for _, p := range []struct {
@@ -159,14 +160,16 @@ itself for a while, then lets them go. *Brings no events*: a proxy drops what is
 else, until the node has found out. *Address moved*: replication ends, %d messages on each node later all
 nodes are led to the replica, which lacks them; two nodes write on until it has more messages than were
 lost, under the same numbers; only then the third one gets there. *Node killed*: its connections break and
-nothing leaves it any more; its native writer comes back on another node. The others count its members until ReportLife,
-45 s, is over. The test does not wait for that: it writes an older time into the node's last report by hand. *Given up, then done*:
+nothing leaves it any more; its native writer comes back on another node. The others count its members until ReportLife
+(%s) is over. The test does not wait for that: it writes an older time into the node's last report by hand. *Given up, then done*:
 Redis finds in its sockets what the nodes have given up meanwhile, and carries it out when it goes on. *Acknowledgements lost*:
 answers do not reach the native writers any more, then Redis is killed; one writer comes back on the same node, another one on another,
 and each says again what members have had already. *Said there, again on another node*: a native writer speaks on the parted node, whose members hear
 it; it says all that again on a second node, which stores it, without hearing the answers; then again on the first one, before that is
 back. *One master dead*: that of some rooms, others answer; cluster-node-timeout is 15 s, so that no replica takes its place. It comes back with its data
-when on every node the members of its rooms have heard each other's new messages for 6 s.
+when on every node the members of its rooms have heard each other's new messages for 6 s. *A snapshot that lacked the last messages*: SAVE, then
+200 messages on each node, then SIGKILL: Redis starts with what was saved. *Every key deleted in turn*: of each room the history, the count, the
+timestamps and batches, the ids, the members, the recalls. *Commands take 20 ms*: a proxy delays what nodes send, and no event.
 
 The test fails unless:
 
