@@ -169,6 +169,33 @@ func TestAgain_AcknowledgedWithTheAnswer(t *testing.T) {
 	}
 }
 
+// TestAgain_AcknowledgedBeforeAnOutage: what the store took and whose event did not come is heard first, so that the
+// messages of a node stay in order.
+func TestAgain_AcknowledgedBeforeAnOutage(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "a")
+	f.settle()
+	f.store.deafen()
+	f.publishFrom("1", "other", "between")
+	f.post(r, "taken")
+	f.settle()
+	wantInfos(t, m, "a")
+	f.store.away()
+	f.hall.Away(errAway)
+	f.post(r, "waits")
+	f.settle()
+	wantInfos(t, m, "a", "taken", "waits")
+	f.store.hear()
+	f.back()
+	f.settle()
+	wantInfos(t, m, "a", "taken", "waits", "between")
+	if !f.hall.quiet() || r.writing != linked {
+		t.Errorf("writing %d; want linked, and rest", r.writing)
+	}
+}
+
 // TestAgain_ClockStep: a clock that is set by an hour neither prolongs nor ends a wait.
 func TestAgain_ClockStep(t *testing.T) {
 	for _, step := range []time.Duration{-time.Hour, time.Hour} {

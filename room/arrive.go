@@ -30,8 +30,11 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 		r.arriveUnnumberedLocked(ev)
 	default:
 		r.heardAt = h.coarse.Load()
-		if ev.Kind == codec.EventMessages && codec.BatchOf(ev.Tip) == r.outbox.flight.id {
-			r.outbox.met(entriesOf(&ev), h.keyOf) // its answer is slow, or lost
+		if ev.Kind == codec.EventMessages && codec.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
+			r.outbox.met(entriesOf(&ev), h.keyOf)
+			if r.follower.fits(&ev) == fitsNot {
+				r.setEarlyLocked(append(r.follower.early, ev))
+			}
 			r.linkLocked()
 		}
 		r.arriveLocked(&ev, false)
@@ -89,16 +92,17 @@ func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
 			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev)))
 		}
 		r.changedLocked() // the total, if nothing else
-		r.oweLocked(r.owed)
+		r.setEarlyLocked(r.follower.early)
 	case fitsOld:
 		// Passed before, or of a count that has gone back and has not come so far again.
-		if !answer && ev.Kind == codec.EventMessages && !r.hadLocked(ev) {
+		again := ev.Rev == r.follower.pos.Rev && ev.Tip == r.follower.pos.Tip // nearly always: its answer was here first
+		if !again && !answer && ev.Kind == codec.EventMessages && !r.hadLocked(ev) {
 			r.hall.stats.gaps.Add(1)
 			r.lagLocked()
 		}
 	case fitsNot:
 		if answer {
-			r.oweLocked(codec.Position{Epoch: ev.Epoch, Rev: ev.Rev})
+			r.setEarlyLocked(append(r.follower.early, *ev))
 			return
 		}
 		if r.follower.reading == following {
@@ -160,18 +164,16 @@ func (r *Room) storedLocked(e codec.Entry) {
 	r.newest.stored(e, func(o codec.Entry) bool { return r.hall.keyOf(o.JSON) == k })
 }
 
-// oweLocked notes that members lack a change that this node made; none where they have it by now. r.mu must be held.
-func (r *Room) oweLocked(change codec.Position) {
-	if pos := r.follower.pos; change.Epoch == pos.Epoch && change.Rev <= pos.Rev {
-		change = codec.Position{}
-	}
-	switch {
-	case r.owed.Epoch == "" && change.Epoch != "":
+// setEarlyLocked replaces the answers that did not follow, less those that the room has passed. r.mu must be held.
+func (r *Room) setEarlyLocked(early []codec.Event) {
+	had := len(r.follower.early) > 0
+	r.follower.setEarly(early)
+	switch has := len(r.follower.early) > 0; {
+	case has && !had:
 		r.hall.stats.awaiting.Add(1)
-	case r.owed.Epoch != "" && change.Epoch == "":
+	case had && !has:
 		r.hall.stats.awaiting.Add(-1)
 	}
-	r.owed = change
 }
 
 // load makes the room ready for its first member.
@@ -230,9 +232,6 @@ func (r *Room) fetch(ctx context.Context) error {
 	r.mu.Lock()
 	r.follower.begin()
 	at, told, goneBack := r.follower.pos, r.follower.farthest(), r.follower.goneBack()
-	if r.owed.Epoch == at.Epoch {
-		told = max(told, r.owed.Rev)
-	}
 	r.unlock()
 
 	from := at
@@ -309,11 +308,7 @@ func (r *Room) catchUpLocked(now *codec.History) {
 	r.newest.set(now.Entries, later)
 	r.changedLocked()
 	r.tellPlaceLocked()
-	if now.Epoch == r.owed.Epoch {
-		r.oweLocked(r.owed)
-	} else {
-		r.oweLocked(codec.Position{}) // the store has lost it
-	}
+	r.setEarlyLocked(r.follower.early)
 	for i := range held {
 		r.arriveLocked(&held[i], false)
 	}

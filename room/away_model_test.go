@@ -64,6 +64,7 @@ type world struct {
 	refused  map[string]bool   // bodies that went nowhere
 	recalled map[string]bool   // bodies whose recall was answered
 	tried    map[string]bool   // bodies whose recall was asked for
+	by       map[string]string // the node on which a body was posted
 	losses   int               // times that the store lost something
 	husks    map[string]string // of recalled
 	// forgotten are recalls that the store lost before all nodes knew of them.
@@ -81,7 +82,7 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 	t.Helper()
 	x := &world{
 		t: t, w: w, rnd: rand.New(rand.NewPCG(seed, 13)), cloud: newCloud(), now: time.UnixMilli(1_648_368_380_132),
-		answers: map[string]Answer{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{},
+		answers: map[string]Answer{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{},
 		husks: map[string]string{}, forgotten: map[string]bool{},
 	}
 	for i := range 3 {
@@ -127,6 +128,7 @@ func (x *world) step() {
 	case 0:
 		body := fmt.Sprint("p", x.posted)
 		x.posted++
+		x.by[body] = n.hall.cfg.Node
 		if n.room.Post(nil, n.hall.cfg.Node, body, x.now) != nil {
 			x.refused[body] = true
 		}
@@ -336,7 +338,7 @@ func (x *world) check() {
 func (x *world) checkNode(i int, n *worldNode, history []string) {
 	r, s := n.room, n.hall.Stats()
 	if s.Waiting != 0 || n.hall.stats.tally.bytes.Load() != 0 || n.hall.stats.awaiting.Load() != 0 || r.outbox.heard != 0 || r.writing != linked || r.follower.reading != following {
-		x.t.Errorf("n%d at rest: %d wait (%d bytes), %d rooms are owed theirs, heard %d, writing %d, reading %d", i, s.Waiting,
+		x.t.Errorf("n%d at rest: %d wait (%d bytes), %d rooms await theirs, heard %d, writing %d, reading %d", i, s.Waiting,
 			n.hall.stats.tally.bytes.Load(), n.hall.stats.awaiting.Load(), r.outbox.heard, r.writing, r.follower.reading)
 	}
 	if pos := x.cloud.room("1").position(); !pos.Same(r.follower.pos) {
@@ -350,7 +352,11 @@ func (x *world) checkNode(i int, n *worldNode, history []string) {
 		x.t.Errorf("n%d gives newcomers %v; the store has %v", i, newest, want)
 	}
 	for _, m := range n.elders {
-		x.checkHad(fmt.Sprintf("n%d's member", i), infos(x.t, m.texts(x.t)), history)
+		had := infos(x.t, m.texts(x.t))
+		x.checkHad(fmt.Sprintf("n%d's member", i), had, history)
+		if s.Unconfirmed == 0 { // else what was given up, and never heard, may come late
+			x.checkOrder(n.hall.cfg.Node, had, history)
+		}
 	}
 	for _, m := range n.late {
 		if d := doubles(infos(x.t, m.texts(x.t))); d != "" {
@@ -375,6 +381,26 @@ func (x *world) checkHad(who string, had, history []string) {
 			x.t.Errorf("%s lacks %s: had %v; the store %v", who, h, had, history)
 			return
 		}
+	}
+}
+
+// checkOrder: the messages of a node are in order for its members, and so are those of all others.
+func (x *world) checkOrder(node string, had, history []string) {
+	if x.losses > 0 {
+		return
+	}
+	last := map[bool]int{}
+	for _, body := range had {
+		at := slices.Index(history, body)
+		if at < 0 || body[0] != 'p' { // others may have been sent on several nodes
+			continue
+		}
+		mine := x.by[body] == node
+		if at < last[mine] {
+			x.t.Errorf("a member of %s had %s of %s, number %d of the history, behind %d: %v; the store %v", node, body, x.by[body], at+1, last[mine]+1, had, history)
+			return
+		}
+		last[mine] = at
 	}
 }
 

@@ -68,7 +68,7 @@ func (r *cloudRoom) clone() *cloudRoom {
 
 // remember keeps what the room is now, to go back to.
 func (r *cloudRoom) remember() {
-	if len(r.entries) < 600 {
+	if n := len(r.past); n < 600 && (n == 0 || r.Rev < 600) {
 		r.past = append(r.past, r.clone())
 	}
 }

@@ -32,6 +32,8 @@ const (
 	// dropped and read. 1,024 events are a second or two of a hot room.
 	maxHeld      = 1024
 	maxHeldBytes = 4 << 20
+	// maxEarly bounds the answers that did not follow: of 100 messages at most, each some milliseconds old.
+	maxEarly = 64
 )
 
 // follower is where a room's members stand in what the store has, and the events that do not
@@ -46,6 +48,9 @@ type follower struct {
 	heldBytes int
 	// fetching is how many of held came before the read under way began.
 	fetching int
+	// early are answers to this node that did not follow, oldest first. Members get what they say by the events; should
+	// the store go away before these come, at once. Bounded by maxEarly: older ones come with the history then.
+	early []codec.Event
 }
 
 // fit is how an event lies to a position.
@@ -100,16 +105,28 @@ func (f *follower) wants() bool { return f.reading == behind || f.reading == bli
 // begin says that a read begins.
 func (f *follower) begin() { f.fetching = len(f.held) }
 
-// farthest is the last change in the position's epoch that an event has told of before the read under
-// way began: a store that has not come as far has gone back.
+// farthest is the last change in the position's epoch that an answer, or an event before the read under way began,
+// has told of: a store that has not come as far has gone back.
 func (f *follower) farthest() uint64 {
 	rev := f.pos.Rev
-	for _, ev := range f.held[:f.fetching] {
-		if ev.Epoch == f.pos.Epoch {
-			rev = max(rev, ev.Rev)
+	for _, told := range [][]codec.Event{f.held[:f.fetching], f.early} {
+		for i := range told {
+			if told[i].Epoch == f.pos.Epoch {
+				rev = max(rev, told[i].Rev)
+			}
 		}
 	}
 	return rev
+}
+
+// setEarly replaces early, less what the position has passed and what is of another count.
+func (f *follower) setEarly(early []codec.Event) {
+	early = slices.DeleteFunc(early[max(0, len(early)-maxEarly):], func(ev codec.Event) bool {
+		return f.pos.Epoch != "" && ev.Epoch != f.pos.Epoch || ev.Epoch == f.pos.Epoch && ev.Rev <= f.pos.Rev
+	})
+	if f.early = early; len(early) == 0 {
+		f.early = nil
+	}
 }
 
 // caughtUp moves the position to where the history was read, and gives back the events that waited.

@@ -267,7 +267,7 @@ func (r *Room) release() {
 			st.log.release()
 		}
 	}
-	r.oweLocked(codec.Position{})
+	r.setEarlyLocked(nil)
 }
 
 // idle reports whether nothing of the room waits for the store.

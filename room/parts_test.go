@@ -43,6 +43,7 @@ func TestSeen_AnIDMayBeUsedAgainWhenTheStoreForgotIt(t *testing.T) {
 		{"later than that", sent + 1000*sameFor + 1, had + sameFor + 1, true},
 		{"its sender's clock was set back by an hour", sent - 3_600_000, had + sameFor, false},
 		{"an hour ahead", sent + 3_600_000, had + sameFor, false},
+		{"an older use of the id is read again", sent - 3_600_000, had + 10*sameFor, false},
 	} {
 		if isNew := !s.has(7, c.ts, c.now); isNew != c.isNew {
 			t.Errorf("%s it is new: %v; want %v", c.what, isNew, c.isNew)

@@ -35,9 +35,6 @@ type Room struct {
 	queued  bool  // stands in hall.publishers, or a publisher serves it
 	failed  bool  // a call to the store failed; the next Tick tries again
 	heardAt int64 // hall.coarse when the last event came
-	// owed is the change that this node made last and that did not follow: members have it when its event
-	// comes. The zero value: none.
-	owed codec.Position
 
 	// While the store is away, see away.go.
 	writing  writing

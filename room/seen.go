@@ -61,14 +61,14 @@ func (s *seen) note(k key, ts, at int64) {
 // begin says that there is nothing older than what is noted from now on.
 func (s *seen) begin() { s.now = generation{map[key]sight{}, math.MinInt64} }
 
-// has reports whether members have had the message by now. It was sent at about the same time, or they had it
-// lately: clocks that are set tell nothing of that.
+// has reports whether members have had the message by now. A key means another message only where that was sent
+// much later, and members have not had the first one lately: clocks that are set tell nothing of that.
 func (s *seen) has(k key, ts, now int64) bool {
 	was, ok := s.now.of[k]
 	if !ok {
 		was, ok = s.before.of[k]
 	}
-	return ok && (same(was.ts, ts) || was.at > 0 && now-was.at <= sameFor)
+	return ok && (ts-was.ts <= sameFor*1000 || was.at > 0 && now-was.at <= sameFor)
 }
 
 // same reports whether two messages of one key are one, by their timestamps.
