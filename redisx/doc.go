@@ -54,7 +54,7 @@
 // drafts of a batch that was tried before, where it does not have the first answer. A room
 // that loses its list and another key at once may store a message again.
 //
-// # Words from Redis
+// # What nodes know without asking
 //
 // Redis tells each node when a token or a set of rooms has changed that the node has read
 // (CLIENT TRACKING OPTIN). Until then the node goes by what it has read, without a call; no

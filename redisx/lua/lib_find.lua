@@ -7,7 +7,8 @@ local function find(list, len, head1, tail1, head2, tail2)
     local c = redis.call('LRANGE', list, -math.min(near + 255, len), -near)
     for i = #c, 1, -1 do
       local x = c[i]
-      if (x:sub(-#tail1) == tail1 and x:sub(1, #head1) == head1) or (x:sub(-#tail2) == tail2 and x:sub(1, #head2) == head2) then
+      if x:sub(-#tail1) == tail1 and x:sub(1, #head1) == head1
+        or x:sub(-#tail2) == tail2 and x:sub(1, #head2) == head2 then
         return near + #c - i
       end
     end

@@ -34,7 +34,8 @@ local function takeOut(list, meta, log, room, d, text, head, tail, name, life, c
   local payload = string.format('r2 %s %.0f %.0f %.0f %s %s\n', room.e, seq, room.s - room.b, room.v + 1,
     room.t == '' and '-' or room.t, name) .. head .. '"info":""' .. x(text) .. tail
   redis.call('LSET', list, -d, gone)
-  redis.call('HSET', meta, 'v', string.format('%.0f', room.v + 1), 't', name, 'r', string.format('%.0f', math.max(room.r, seq)))
+  redis.call('HSET', meta, 'v', string.format('%.0f', room.v + 1), 't', name,
+    'r', string.format('%.0f', math.max(room.r, seq)))
   redis.call('RPUSH', log, payload)
   redis.call('LTRIM', log, -512, -1)
   redis.call('PEXPIRE', log, life)

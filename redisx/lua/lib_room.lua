@@ -14,14 +14,14 @@ local function named(random, one, other)
   return string.format('%.0f-%s', math.max(generation(one), generation(other)) + 1, random)
 end
 
--- stand reads where a room stands and writes nothing. The table has the fields of meta.
+-- stand reads where a room stands and writes nothing. The table has the fields of meta, but o, r and l: see rest.
 -- It begins a new epoch where the count is missing but the list is there, and where the store has gone back: it has
 -- less than the node knows. Then began is true, and the caller must call begin. e is '' for a room without both.
 local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
-  local m = redis.call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'o', 'r', 'ub', 'ib', 'l')
+  local m = redis.call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib')
   local room = {
     e = m[1] or '', s = tonumber(m[2]), b = tonumber(m[3]), v = tonumber(m[4]) or 0, t = m[5] or '',
-    o = tonumber(m[6]) or 0, r = tonumber(m[7]) or 0, ub = m[8], ib = m[9], l = tonumber(m[10]) or 0, began = false,
+    ub = m[6], ib = m[7], began = false,
   }
   local old = room.e
   if not (m[1] and room.s and room.b) then
@@ -43,10 +43,17 @@ local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
   return room
 end
 
+-- rest reads the fields of meta that publish.lua does not need.
+local function rest(meta, room)
+  local m = redis.call('HMGET', meta, 'o', 'r', 'l')
+  room.o, room.r, room.l = room.o or tonumber(m[1]) or 0, room.r or tonumber(m[2]) or 0, tonumber(m[3]) or 0
+end
+
 -- begin writes the epoch that stand began. life is that of meta in ms.
 local function begin(meta, room, life)
   redis.call('HSET', meta, 'e', room.e, 's', string.format('%.0f', room.s), 'b', string.format('%.0f', room.b),
-    'v', '0', 't', '', 'o', string.format('%.0f', room.o), 'r', string.format('%.0f', room.r))
+    'v', '0', 't', '', 'o', string.format('%.0f', room.o))
+  if room.r then redis.call('HSET', meta, 'r', string.format('%.0f', room.r)) end
   if room.ub == '-' then
     redis.call('HSET', meta, 'ub', '-', 'ib', '-')
   end

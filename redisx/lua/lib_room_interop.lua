@@ -5,7 +5,10 @@ local gone = '{"recalled":true}'
 
 local function stand(list, meta)
   local len = redis.call('LLEN', list)
-  return {e = 'fastim', s = len, b = 0, v = 0, t = '', o = 0, r = 0, l = tonumber(redis.call('HGET', meta, 'l')) or 0, began = false}
+  local likes = tonumber(redis.call('HGET', meta, 'l')) or 0
+  return {e = 'fastim', s = len, b = 0, v = 0, t = '', o = 0, r = 0, l = likes, began = false}
 end
+
+local function rest() end
 
 local function begin() end

@@ -8,10 +8,10 @@
 --   Then for n drafts n users, n ts and n heads. Where a draft has an id, the marking field follows again, and n fields
 --   of ids, '' for a draft without one.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
--- It returns 'number.try epoch seq total rev prev moved', and ' index seq ts' for each draft that was not stored. Indexes
---   begin at 0. seq is the number of the first message, 0 where none was stored. prev is the tip before the batch, moved
---   has 'index:ts' of each draft whose ts was moved on, with commas between; '-' stands for none. Where the node has
---   published a later batch, it returns what it returned for that.
+-- It returns 'number.try epoch seq total rev prev moved', and ' index seq ts' for each draft that was not stored.
+--   Indexes begin at 0. seq is the number of the first message, 0 where none was stored. prev is the tip before the
+--   batch. moved has 'index:ts' of each draft whose ts was moved on, with commas between; '-' stands for none.
+--   Where the node has published a later batch, it returns what it returned for that.
 local list, meta, timesPrefix, idsPrefix, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local most, listLife, metaLife, command, channel, random = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local timesBucket, idsBucket = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -20,9 +20,9 @@ local number, tried, drafts, marker, node = tonumber(ARGV[12]), ARGV[13] ~= '0',
 local USER, TS, HEAD, ID = 16, 16 + drafts, 16 + 2 * drafts, 17 + 3 * drafts -- ARGV[USER + 1] is the first user
 local withIDs = ARGV[ID]
 
--- lost says whether the set of this bucket or of the previous one is missing, or lies in the future because Redis' clock
--- went back. written is the bucket that meta says was written last. A set's mark is 1 where there was a previous one,
--- else 0, and r where the set was restored.
+-- lost says whether the set of this bucket or of the previous one is missing, or lies in the future because the clock
+-- of Redis went back. written is the bucket that meta says was written last. The mark of a set is 1 where there was a
+-- previous one, else 0, and r where the set was restored.
 local function lost(written, bucket, mark, previousMark)
   if not written then return false end -- since the room began, or by an older version
   if written == '-' or mark == '1' and not previousMark then return true end
@@ -61,7 +61,7 @@ search = last == number or tried and (last < 0 or timesLost or present[1] == 'r'
 -- 3. Look which drafts the room has. was[i] is the note of the stored message, 'epoch number ts', or the index of an
 -- earlier draft with the same id.
 
-local was, notes, newest, seen = {}, {}, {}, {} -- notes: fields and values to write to the set of ids
+local was, notes = {}, {} -- notes: fields and values to write to the set of ids
 local ids, idsNow, idsMark, earlierMark, idsLost, stale = nil, 0, nil, nil, false, false
 if withIDs then
   idsNow = math.floor(clock / idsBucket)
@@ -82,8 +82,10 @@ if withIDs then
 end
 
 -- The slow path: something was lost, or a note has a number of another epoch. It reads the whole history.
-local restored = {} -- fields and values to write to the set of last ts
+local newest, restored -- the newest ts of each user; fields and values to write to the set of last ts
 if timesLost or idsLost or search or stale then
+  local seen = {} -- the note of each message that is there, under the field of its id
+  newest, restored = {}, {}
   -- key is what a message is known by, nil where it has no id.
   local function key(text)
     local ok, m = pcall(cjson.decode, text)
@@ -92,7 +94,7 @@ if timesLost or idsLost or search or stale then
     local id = type(m.x) == 'table' and type(m.x.id) == 'string' and m.userId .. '\0' .. m.x.id
     return id, m.userId, m.ts
   end
-  -- learn takes in a message with its number: newest has the newest ts of each user, seen the note of each key.
+  -- learn takes in a message with its number.
   local function learn(text, seq)
     local id, user, ts = key(text)
     if user then newest[user] = math.max(newest[user] or 0, ts) end
@@ -113,7 +115,9 @@ if timesLost or idsLost or search or stale then
     if husk then learn(husk, epoch == room.e and seq or 0) end
   end
   for far = redis.call('LLEN', list), 1, -256 do
-    for i, text in ipairs(redis.call('LRANGE', list, -far, -math.max(far - 255, 1))) do learn(text, room.s - far + i) end
+    for i, text in ipairs(redis.call('LRANGE', list, -far, -math.max(far - 255, 1))) do
+      learn(text, room.s - far + i)
+    end
   end
   if timesLost then
     local answers = {}
@@ -182,7 +186,10 @@ local set, msgs, moved, lastTS = {}, {}, {}, {}
 for place = 1, n do
   local i = kept and kept[place] or place
   local user, text = ARGV[USER + i], ARGV[TS + i]
-  local least, ts = lastTS[user] or math.max(present[i + 2] or 0, previous[i + 2] or 0, newest[user] or 0), tonumber(text)
+  local ts, least = tonumber(text), lastTS[user]
+  if not least then
+    least = math.max(present[i + 2] or 0, previous[i + 2] or 0, newest and newest[user] or 0)
+  end
   if ts <= least then
     ts = least + 1
     text = string.format('%.0f', ts)
@@ -209,8 +216,8 @@ if n > 0 then
   redis.call('HSET', meta, 's', string.format('%.0f', room.s), 'v', string.format('%.0f', room.v), 't', room.t)
   redis.call('PEXPIRE', meta, metaLife)
   total = room.s - room.b
-  redis.call(command, channel,
-    string.format('m2 %s %.0f %.0f %.0f %s %s\n', room.e, first, total, room.v, prev, room.t) .. table.concat(msgs, '\n'))
+  local head = string.format('m2 %s %.0f %.0f %.0f %s %s\n', room.e, first, total, room.v, prev, room.t)
+  redis.call(command, channel, head .. table.concat(msgs, '\n'))
 else
   if room.began then begin(meta, room, metaLife) end
   if redis.call('LLEN', list) > 0 then total = room.s - room.b end
@@ -244,7 +251,8 @@ if withIDs then
   if not idsMark then redis.call('EXPIRE', ids, 2 * idsBucket) end
 end
 
-answer = string.format('%s.%s %s %.0f %.0f %.0f %s %s', ARGV[12], ARGV[13], room.e, first, total, room.v, prev, moved[1] and table.concat(moved, ',') or '-')
+answer = string.format('%s.%s %s %.0f %.0f %.0f %s %s', ARGV[12], ARGV[13], room.e, first, total, room.v, prev,
+  moved[1] and table.concat(moved, ',') or '-')
 if kept then
   for i = 1, drafts do
     if was[i] then answer = answer .. ' ' .. i - 1 .. was[i]:match(' .*') end
@@ -255,7 +263,7 @@ if not present[1] or timesLost then
   set[#set + 1] = marker
   set[#set + 1] = timesLost and 'r' or previous[1] and '1' or '0'
   if tonumber(room.ub or nil) ~= bucket then redis.call('HSET', meta, 'ub', bucket) end
-  put(times, restored)
+  put(times, restored or {})
 end
 redis.call('HSET', times, unpack(set))
 if not present[1] then redis.call('EXPIRE', times, 3 * timesBucket) end

@@ -2,8 +2,8 @@
 -- literals, and the channel carries nothing else, one each. It follows lib_forget.lua.
 -- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids; see publish.lua.
 -- ARGV: most entries of the history; its life in ms; channel; seconds of a bucket of last ts and of one of ids; the
---   batch's number; how many drafts; the node's field. Then for n drafts n users, n ts and n heads, and n fields of ids,
---   '' for a draft without one, where any has one.
+--   batch's number; how many drafts; the node's field. Then for n drafts n users, n ts and n heads. Where a draft
+--   has an id, n fields of ids follow, '' for a draft without one.
 -- It returns what publish.lua does. The epoch is 'fastim', the numbers are places in the list, and rev is 0.
 local list, meta, timesPrefix, idsPrefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local most, listLife, channel, timesBucket, idsBucket = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -21,9 +21,10 @@ if answer and tonumber(answer:match('^%d+')) >= number then return answer end
 -- was[i] is the note of the message that draft i repeats, or the index of an earlier draft with the same id.
 local was, first, ids = {}, {}, nil
 if ARGV[ID + 1] then
-  ids = idsPrefix .. math.floor(clock / idsBucket)
+  local now = math.floor(clock / idsBucket)
+  ids = idsPrefix .. now
   local notes = redis.call('HMGET', ids, unpack(ARGV, ID + 1, ID + drafts))
-  local earlier = redis.call('HMGET', idsPrefix .. (math.floor(clock / idsBucket) - 1), unpack(ARGV, ID + 1, ID + drafts))
+  local earlier = redis.call('HMGET', idsPrefix .. (now - 1), unpack(ARGV, ID + 1, ID + drafts))
   for i = 1, drafts do
     local field = ARGV[ID + i]
     was[i] = notes[i] or earlier[i] or first[field]

@@ -9,6 +9,7 @@ local random, life, first, last = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local len = redis.call('LLEN', list)
 local room = stand(list, meta, random, '', 0, '')
+rest(meta, room)
 if room.began then begin(meta, room, life) end
 if room.r > room.s - len then
   -- place is the index in the list of the message that i means, outside the list where it has too few. It looks as

@@ -12,6 +12,7 @@ local newest, most = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local len = redis.call('LLEN', list)
 local room = stand(list, meta, random, knownEpoch, knownRev, knownTip)
+rest(meta, room)
 if room.began then begin(meta, room, life) end
 
 -- All that came behind knownSeq is wanted, and as many of the newest messages as wanted says.

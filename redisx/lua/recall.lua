@@ -11,6 +11,7 @@ local head, tail = ARGV[6], ARGV[7]
 
 local len = redis.call('LLEN', list)
 local room = stand(list, meta, random, '', 0, '')
+rest(meta, room)
 if room.began then begin(meta, room, life) end
 local d = find(list, len, head, tail, ARGV[8], ARGV[9])
 if d then

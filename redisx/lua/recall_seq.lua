@@ -2,7 +2,7 @@
 -- lib_recall.lua.
 -- KEYS: history, meta, log of recalls.
 -- ARGV: a random name for a new epoch; life of meta and log in ms; the recall's name; command to publish with; channel;
---   the number; the oldest ts that may be recalled; the head of the user's messages in their two forms, the plain first.
+--   the number; the oldest ts that may be recalled; the head of the user's messages in both forms, the plain first.
 -- It returns the payload that it published, or 0: no such message, 1: not the user's, 2: too old. A recall that the
 --   log has is published again.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]
@@ -11,6 +11,7 @@ local number, notBefore, head, quotedHead = ARGV[6], tonumber(ARGV[7]), ARGV[8],
 
 local len = redis.call('LLEN', list)
 local room = stand(list, meta, random, '', 0, '')
+rest(meta, room)
 if room.began then begin(meta, room, life) end
 local d = room.s - number + 1
 local text = d >= 1 and d <= len and redis.call('LINDEX', list, -d)

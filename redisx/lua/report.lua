@@ -10,6 +10,7 @@ local reportLife, metaLife, command, channel = ARGV[4], ARGV[5], ARGV[6], ARGV[7
 local random, knownEpoch, knownRev, knownTip = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11]
 
 local room = stand(list, meta, random, knownEpoch, knownRev, knownTip)
+rest(meta, room)
 local now = tonumber(redis.call('TIME')[1])
 local was, sum = 0, tonumber(members) -- was: what the nodes were told last
 local shares = redis.call('HGETALL', online)

@@ -1,4 +1,5 @@
--- since.lua returns the oldest messages with a number above one: Store.Since. It follows a lib_room and lib_collect.lua.
+-- since.lua returns the oldest messages with a number above one: Store.Since. It follows a lib_room and
+-- lib_collect.lua.
 -- KEYS: history, meta.
 -- ARGV: a random name for a new epoch; life of meta in ms; a number; how many messages at most.
 -- It writes nothing but a new epoch.
