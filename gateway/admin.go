@@ -13,8 +13,8 @@ import (
 // adminRoutes are the admin port's: health, metrics, profiles. Never public.
 func (s *Server) adminRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready()) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) })
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.HandleFunc("GET /rooms", s.largestRooms)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -49,7 +49,7 @@ func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.hall.Largest(limit)) // the client has gone: nobody is left to tell
 }
 
-func answer(w http.ResponseWriter, err error) {
+func answer(w http.ResponseWriter, err error, notes []string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -57,4 +57,7 @@ func answer(w http.ResponseWriter, err error) {
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
+	for _, note := range notes {
+		_, _ = io.WriteString(w, "note: "+note+"\n")
+	}
 }

@@ -56,6 +56,8 @@ type Store interface {
 	UnsubscribeUser(user string)
 	// State is nil when the store can be used, else why not.
 	State() error
+	// Notes are what of this node's promises the store's settings do not keep, a sentence each.
+	Notes() []string
 }
 
 // apiTimeout bounds what one HTTP call or handshake may wait for the store.

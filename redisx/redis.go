@@ -28,6 +28,8 @@ type Redis struct {
 	client      *swap
 	gates       gates
 	health      *health
+	log         *slog.Logger
+	notes       notes
 	subs        *subscriber
 	inbox       *inbox
 	// ctx ends when Close begins.
@@ -63,6 +65,7 @@ func NewRedis(cfg Config, limits Limits, log *slog.Logger) *Redis {
 		gates:  newGates(cluster),
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
+	r.log = log
 	r.health = newHealth(log, strings.Join(cfg.Addrs, ","), r.explain(errNotYet))
 	var sharded *sharding
 	if cfg.ShardedPubSub {

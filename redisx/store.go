@@ -47,6 +47,9 @@ type Store interface {
 	// State says whether the store can be used now: nil, or the reason why not. It
 	// never blocks.
 	State() error
+	// Notes are what of this node's promises the store's settings do not keep, a sentence each. It never
+	// blocks.
+	Notes() []string
 	// Stats returns the counters as they are now. It never blocks.
 	Stats() Stats
 

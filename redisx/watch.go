@@ -26,6 +26,7 @@ redis.call(ARGV[1],ARGV[2],'')`)
 func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
+	settings := 0 // probes until the settings are looked at again
 	for first := true; ; first = false {
 		err := r.look()
 		closing := r.ctx.Err() != nil
@@ -43,6 +44,13 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 		}
 		if err == nil {
 			r.subs.any.tookProbe()
+			settings--
+		} else {
+			settings = 0 // it may be another one when it is back
+		}
+		if err == nil && settings < 0 {
+			settings = notesEvery
+			r.lookAtSettings(r.ctx)
 		}
 		select {
 		case <-r.ctx.Done():

@@ -347,3 +347,27 @@ func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
 		t.Errorf("the welcome is %s; want b and c", welcome)
 	}
 }
+
+// TestRecall_TheStoreLostTheLogOfRecalls before this node had read it: what the room gives newcomers is compared with the
+// tombstones in the history.
+func TestRecall_TheStoreLostTheLogOfRecalls(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	for _, text := range []string{"a", "b", "c"} {
+		f.post(r, text)
+		f.settle()
+	}
+	f.store.deafen()
+	if _, err := f.other.recallThat("1", func(e codec.Entry) bool { return e.Seq == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	f.store.lose("1", keyRecalls)
+	f.store.hear()
+	f.hall.Resumed()
+	f.settle()
+	wantFrames(t, m, "1:a@e1/1", "2:b@e1/2", "3:c@e1/3", "recalled 1 by u")
+	if welcome := string(r.Enter(&Member{}, newFakeSocket())); strings.Contains(welcome, `"a"`) {
+		t.Errorf("the welcome is %s; want b and c", welcome)
+	}
+}

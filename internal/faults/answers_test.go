@@ -110,7 +110,7 @@ func (v *verdict) countEnd(id string) {
 func (v *verdict) stored(id string) bool {
 	_, kept := v.index[id]
 	_, lost := v.gone[id]
-	return kept || lost
+	return kept || lost || v.withdrawn[id]
 }
 
 // checkCounters: the node counted what it refused. Of the sends whose answer was that nobody

@@ -65,7 +65,7 @@ func (l *ledger) acknowledged() int {
 // recorder is a node's store that notes the answers.
 type recorder struct {
 	*redisx.Redis
-	ledger *ledger
+	node *node
 }
 
 var _ room.Store = recorder{}
@@ -83,26 +83,46 @@ func (r recorder) Publish(ctx context.Context, id string, b codec.Batch) (codec.
 			} else {
 				next++
 			}
-			r.ledger.take(string(b.Drafts[i].AppendJSON(nil, b.Drafts[i].TS)), at, true)
+			r.node.take(string(b.Drafts[i].AppendJSON(nil, b.Drafts[i].TS)), at, true)
 		}
 	}
 	return stored, err
 }
 
+// Read notes the recalls that a history tells of.
+func (r recorder) Read(ctx context.Context, id string, known codec.Position, newest, most int) (codec.History, error) {
+	h, err := r.Redis.Read(ctx, id, known, newest, most)
+	for i := range h.Recalls {
+		r.node.site.undone.hear(r.node, &h.Recalls[i])
+	}
+	return h, err
+}
+
+// take notes a message that the script put at p.
+func (n *node) take(json string, p place, answer bool) {
+	n.site.ledger.take(json, p, answer)
+	n.site.undone.meet(json)
+}
+
 // handler is a node's hall, with a look at the events on their way there.
 type handler struct {
 	*room.Hall
-	ledger *ledger
+	node *node
 }
 
 var _ redisx.Handler = handler{}
 
-// RoomEvent notes the messages of an event.
+// RoomEvent notes the messages of an event, or that one was taken back.
 func (h handler) RoomEvent(id string, ev codec.Event) {
-	for i, json := range ev.Messages {
-		h.ledger.take(json, place{id, ev.Epoch, ev.Seq + uint64(i)}, false)
+	if ev.Kind == codec.EventMessages {
+		for i, json := range ev.Messages {
+			h.node.take(json, place{id, ev.Epoch, ev.Seq + uint64(i)}, false)
+		}
 	}
 	h.Hall.RoomEvent(id, ev)
+	if ev.Kind == codec.EventRecall {
+		h.node.site.undone.hear(h.node, &ev)
+	}
 }
 
 // UserEvent does nothing: nobody has a list here.

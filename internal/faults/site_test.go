@@ -41,6 +41,10 @@ type plan struct {
 	change func(node int, cfg *room.Config)
 	// redisLoses: the fault makes Redis lose what it had acknowledged.
 	redisLoses bool
+	// recalls: every node has native members too, and messages are taken back while they talk.
+	recalls bool
+	// recallsLost: the fault makes Redis lose recalls that not all nodes have heard of.
+	recallsLost bool
 }
 
 // site is some nodes that share a Redis, see the package comment.
@@ -54,6 +58,10 @@ type site struct {
 	elders, late []*member
 	// speakers are the writers that speak barrage.v1, one from each node.
 	speakers []*speaker
+	// recallers are one on each node, onlookers the native members, both where the plan has recalls.
+	recallers []*recaller
+	onlookers []*onlooker
+	undone    *undone
 	// padding is how many bytes longer than needed each paddedEvery-th message is. Atomic.
 	padding atomic.Int64
 }
@@ -93,8 +101,9 @@ func roomID(i int) string { return fmt.Sprintf("room-%d", i) }
 // openSite starts the nodes with one member in every room each, and their writers.
 func openSite(t *testing.T, p plan) *site {
 	t.Helper()
-	s := &site{t: t, plan: p, ledger: newLedger(), logs: &tail{}}
+	s := &site{t: t, plan: p, ledger: newLedger(), logs: &tail{}, undone: newUndone()}
 	t.Cleanup(func() {
+		s.stopRecalls()
 		for _, p := range s.speakers {
 			p.stopLiving()
 			<-p.ended
@@ -112,6 +121,9 @@ func openSite(t *testing.T, p plan) *site {
 	for _, n := range s.nodes {
 		for i := range p.rooms {
 			s.elders = append(s.elders, n.join(i))
+			if p.recalls {
+				s.onlookers = append(s.onlookers, n.view(i, true))
+			}
 		}
 	}
 	for _, n := range s.nodes {
@@ -119,6 +131,9 @@ func openSite(t *testing.T, p plan) *site {
 		p := newSpeaker(n)
 		s.speakers = append(s.speakers, p)
 		go p.run() // ends with its contexts; the cleanup waits for it
+	}
+	if p.recalls {
+		s.startRecalls()
 	}
 	return s
 }
@@ -136,8 +151,8 @@ func (s *site) openNode(i int) *node {
 	}
 	limits := redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: time.Hour}
 	n.store = redisx.NewRedis(s.plan.redis(i), limits, log)
-	n.hall = room.New(cfg, room.Hooks{Clock: clock{}}, recorder{n.store, s.ledger}, log)
-	n.store.Start(handler{n.hall, s.ledger})
+	n.hall = room.New(cfg, room.Hooks{Clock: clock{}}, recorder{n.store, n}, log)
+	n.store.Start(handler{n.hall, n})
 	eventually(s.t, n.name+" can use Redis", func() (bool, string) {
 		err := n.store.State()
 		return err == nil, fmt.Sprint(err)
@@ -188,6 +203,9 @@ func (s *site) joinLate() {
 	s.t.Helper()
 	for _, n := range s.alive() {
 		s.late = append(s.late, n.join(0))
+		if s.plan.recalls {
+			s.onlookers = append(s.onlookers, n.view(0, false))
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"barrage/codec"
@@ -14,6 +15,7 @@ import (
 // its way any more.
 func (s *site) settle() {
 	s.t.Helper()
+	s.stopRecalls()
 	for _, n := range s.nodes {
 		n.stopWriting()
 	}
@@ -100,7 +102,7 @@ type verdict struct {
 	*site
 	outcome
 	taken map[string][]place
-	// history has the ids of each room in order, index the place of each in it.
+	// history has the ids of each room in order, '' where one was taken back; index is the place of each in it.
 	history [][]string
 	epochs  []string
 	// first are the numbers of the rooms' oldest messages.
@@ -108,6 +110,8 @@ type verdict struct {
 	index map[string]int
 	// gone are messages that the script took and Redis lost.
 	gone map[string]place
+	// withdrawn are messages that the script took, and took out again.
+	withdrawn map[string]bool
 	// onlyHere are, for each node, the messages that its members had and Redis never did.
 	onlyHere map[*node]map[string]bool
 	// said are the tries of what speakers said.
@@ -120,7 +124,7 @@ func (s *site) verify() outcome {
 	s.t.Helper()
 	v := &verdict{
 		site: s, taken: s.ledger.all(), said: s.tries(),
-		index: map[string]int{}, gone: map[string]place{}, onlyHere: map[*node]map[string]bool{},
+		index: map[string]int{}, gone: map[string]place{}, withdrawn: map[string]bool{}, onlyHere: map[*node]map[string]bool{},
 	}
 	v.acknowledged = s.ledger.acknowledged()
 	for r := range s.plan.rooms {
@@ -142,6 +146,9 @@ func (s *site) verify() outcome {
 			v.checkLate(m)
 		}
 	}
+	if s.plan.recalls {
+		v.checkRecalls()
+	}
 	v.lost = len(v.gone)
 	return v.outcome
 }
@@ -153,25 +160,31 @@ func (v *verdict) readHistory(r int) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	first := uint64(1)
+	if len(h.Entries) > 0 && v.plan.redisLoses {
+		first = h.Entries[0].Seq
+	}
 	ids := make([]string, 0, len(h.Entries))
-	for i, e := range h.Entries {
+	for _, e := range h.Entries {
 		msg, err := codec.ParseMessage(e.JSON)
 		if err != nil {
 			v.t.Fatal(err)
 		}
 		id := idOf(msg.Info)
-		if first := h.Entries[0].Seq; e.Seq != first+uint64(i) || first != 1 && !v.plan.redisLoses {
-			v.t.Errorf("%s: %s has number %d at place %d", roomID(r), id, e.Seq, i+1)
+		for v.plan.recalls && uint64(len(ids)) < e.Seq-first {
+			ids = append(ids, "")
+		}
+		if e.Seq != first+uint64(len(ids)) {
+			v.t.Errorf("%s: %s has number %d at place %d", roomID(r), id, e.Seq, len(ids)+1)
 		}
 		if _, twice := v.index[id]; twice {
 			v.t.Errorf("%s: the history has %s twice", roomID(r), id)
 		}
-		v.index[id] = i
+		v.index[id] = len(ids)
 		ids = append(ids, id)
 	}
-	first := uint64(1)
-	if len(h.Entries) > 0 {
-		first = h.Entries[0].Seq
+	for v.plan.recalls && uint64(len(ids)) < h.Seq+1-first {
+		ids = append(ids, "")
 	}
 	v.first = append(v.first, first)
 	v.history = append(v.history, ids)
@@ -190,13 +203,18 @@ func (v *verdict) checkTaken() {
 			if v.epochs[r] == p.epoch && at < uint64(len(v.history[r])) && v.history[r][at] == id {
 				break
 			}
+			_, kept := v.index[id]
+			if !kept && v.undone.known(id) && (v.plan.redisLoses || at < uint64(len(v.history[r])) && v.history[r][at] == "") {
+				v.withdrawn[id] = true
+				break
+			}
 			if v.plan.redisLoses && (p.epoch != v.epochs[r] || p.seq < v.first[r] || at < uint64(len(v.history[r]))) {
 				v.gone[id] = p
 				continue
 			}
 			v.t.Errorf("%s: %s was taken as %d of epoch %s, where it is not", p.room, id, p.seq, p.epoch)
 		}
-		if _, kept := v.index[id]; kept {
+		if _, kept := v.index[id]; kept || v.withdrawn[id] {
 			delete(v.gone, id)
 		}
 		if len(places) > 1 && !v.plan.redisLoses {
@@ -233,7 +251,7 @@ func (v *verdict) checkElder(m *member) {
 				v.t.Errorf("%s: got %s, %d in the history, behind %d", who, id, at+1, last[group])
 			}
 			last[group] = at + 1
-		case v.gone[id] != place{}:
+		case v.gone[id] != place{}, v.withdrawn[id]:
 		case mine:
 			v.onlyHere[m.node][id] = true
 		default:
@@ -241,7 +259,7 @@ func (v *verdict) checkElder(m *member) {
 		}
 	}
 	for _, id := range v.history[m.room] {
-		if !got[id] {
+		if !got[id] && id != "" {
 			lacks = append(lacks, id)
 		}
 	}
@@ -301,8 +319,10 @@ func (v *verdict) checkLate(m *member) {
 		v.t.Errorf("%s: got %d that were in its welcome, first %s; all: %v", who, len(twice), v.about(twice[0]), twice)
 	}
 	if len(m.welcome) > 0 && len(got) > 0 && m.node.hall.Stats().Local == 0 && !v.plan.redisLoses {
-		last, first := v.index[m.welcome[len(m.welcome)-1]], v.index[got[0]]
-		if first != last+1 {
+		last, ended := v.index[m.welcome[len(m.welcome)-1]]
+		first, began := v.index[got[0]]
+		between := func() string { return strings.Join(v.history[m.room][last+1:first], "") } // of those taken back nothing
+		if ended && began && (first <= last || between() != "") {
 			v.t.Errorf("%s: its welcome ends with %d of the history, it went on with %d", who, last+1, first+1)
 		}
 	}
