@@ -71,6 +71,9 @@ const (
 	EventRecall
 	// EventCounters: the room's counters changed.
 	EventCounters
+	// EventLook: something happened that only the history tells of. Nothing else is in the event, and it
+	// has no wire form.
+	EventLook
 )
 
 // Event is what crosses Redis from the node where something happened to every node

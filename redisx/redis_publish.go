@@ -63,9 +63,9 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *codec.Batch) []
 
 // publishArgsFastIM are the arguments of publish_interop.lua.
 func (r *Redis) publishArgsFastIM(room, node string, number uint64, b *codec.Batch) []string {
-	args := make([]string, 0, 8+4*len(b.Drafts))
+	args := make([]string, 0, 7+4*len(b.Drafts))
 	args = append(args,
-		strconv.Itoa(r.limits.HistoryMessages), millis(r.limits.HistoryTTL), r.keys.roomChannel(room),
+		millis(r.limits.HistoryTTL), r.keys.roomChannel(room),
 		seconds(tsBucket), seconds(OnceFor), strconv.FormatUint(number, 10), strconv.Itoa(len(b.Drafts)), nodeField(node),
 	)
 	args = r.appendDrafts(args, b.Drafts)

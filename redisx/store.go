@@ -183,6 +183,8 @@ type Handler interface {
 	// RoomEvent is called in order for each room, never twice at once for one room. An
 	// event may come twice and events may be missing: Rev and Prev tell.
 	//
+	// A payload in a form that this node does not read is an EventLook.
+	//
 	// With Config.FastIMInterop events of messages and recalls have no numbers and no
 	// epoch, but one message each: the new one, or the recalled one. Recalls and counters
 	// come on a channel of their own, so they may overtake messages and be overtaken.

@@ -25,6 +25,8 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 	case ev.Kind == codec.EventCounters:
 		r.standing = ev.Counters
 		r.counted++
+	case ev.Kind == codec.EventLook:
+		r.lagLocked()
 	case ev.Epoch == "":
 		r.heardAt = h.coarse.Load()
 		r.arriveUnnumberedLocked(ev)
@@ -89,7 +91,7 @@ func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
 	case fitsNext:
 		r.follower.pos = ev.After(r.follower.pos)
 		if ev.Kind == codec.EventMessages {
-			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev)))
+			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev), r.hall.coarse.Load()))
 		}
 		r.changedLocked() // the total, if nothing else
 		r.setEarlyLocked(r.follower.early)
@@ -125,9 +127,9 @@ func (r *Room) hadLocked(ev *codec.Event) bool {
 }
 
 // giveLocked gives the members those of entries that they have not had, in order, and returns how many
-// that were. It is the only place from which messages are fanned out (I1). Entries without JSON were
+// that were. at is when they were sent, in hall.coarse, readLate where nobody knows. It is the only place from which messages are fanned out (I1). Entries without JSON were
 // taken back. r.mu must be held.
-func (r *Room) giveLocked(entries []codec.Entry) (given uint64) {
+func (r *Room) giveLocked(entries []codec.Entry, at int64) (given uint64) {
 	from, now := 0, r.hall.coarse.Load()
 	flush := func(to int) {
 		if from < to {
@@ -138,7 +140,7 @@ func (r *Room) giveLocked(entries []codec.Entry) (given uint64) {
 	for i, e := range entries {
 		isNew := false
 		if e.JSON != "" {
-			isNew = r.seen.add(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), now)
+			isNew = r.seen.add(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), at, now)
 		}
 		if isNew {
 			continue
@@ -304,11 +306,12 @@ func (r *Room) catchUpLocked(now *codec.History) {
 		f.from = now.Entries[0].Seq
 	}
 	held := f.caughtUp(now.Position)
-	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:]))
+	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:], readLate))
 	r.newest.set(now.Entries, later)
 	r.changedLocked()
 	r.tellPlaceLocked()
-	r.setEarlyLocked(r.follower.early)
+	// Answers of another count are in the history that was read, or lost.
+	r.setEarlyLocked(slices.DeleteFunc(slices.Clone(f.early), func(ev codec.Event) bool { return ev.Epoch != now.Epoch }))
 	for i := range held {
 		r.arriveLocked(&held[i], false)
 	}

@@ -135,7 +135,7 @@ func (r *Room) hearLocked() {
 		return r.localTS
 	})...)
 	if len(entries) > 0 {
-		r.hall.stats.local.Add(r.giveLocked(entries))
+		r.hall.stats.local.Add(r.giveLocked(entries, r.hall.coarse.Load()))
 	}
 }
 

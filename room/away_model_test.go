@@ -188,7 +188,7 @@ func (x *world) step() {
 		n.store.set(func(s *fakeStore) { s.goBackAny("1", func(k int) int { return max(0, k-1-x.rnd.IntN(8)) }) })
 	case 14:
 		x.lose()
-		n.store.lose("1", x.rnd.IntN(keyCount))
+		n.store.lose(x.rnd.IntN(keyCount))
 	case 15:
 		x.lose()
 		n.store.wipe()

@@ -97,7 +97,7 @@ func TestCatchUp_EpochLostListKept(t *testing.T) {
 		f.post(r, fmt.Sprint("old", i))
 	}
 	f.settle()
-	f.store.lose("1", keyMeta)
+	f.store.lose(keyMeta)
 	f.now = f.now.Add(-time.Minute) // the next node's clock is behind
 	f.publishUnheard("new1")
 	f.now = f.now.Add(time.Minute)

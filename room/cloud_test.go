@@ -374,7 +374,7 @@ func (s *fakeStore) goBack(seq uint64) {
 	s.set(func(s *fakeStore) { s.cloud.goBack("1", seq) })
 }
 
-func (s *fakeStore) lose(room string, key int) { s.set(func(s *fakeStore) { s.loseKey(room, key) }) }
+func (s *fakeStore) lose(key int) { s.set(func(s *fakeStore) { s.loseKey("1", key) }) }
 
 // unhang does what was asked of a store that hung.
 func (s *fakeStore) unhang() {

@@ -119,10 +119,10 @@ func (f *follower) farthest() uint64 {
 	return rev
 }
 
-// setEarly replaces early, less what the position has passed and what is of another count.
+// setEarly replaces early, less what the position has passed.
 func (f *follower) setEarly(early []codec.Event) {
 	early = slices.DeleteFunc(early[max(0, len(early)-maxEarly):], func(ev codec.Event) bool {
-		return f.pos.Epoch != "" && ev.Epoch != f.pos.Epoch || ev.Epoch == f.pos.Epoch && ev.Rev <= f.pos.Rev
+		return ev.Epoch == f.pos.Epoch && ev.Rev <= f.pos.Rev
 	})
 	if f.early = early; len(early) == 0 {
 		f.early = nil

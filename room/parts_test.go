@@ -14,7 +14,7 @@ import (
 func TestSeen_KnowsTheLastAndForgetsTheRest(t *testing.T) {
 	var s seen
 	for i := range key(3 * maxSeen) {
-		if !s.add(i, int64(i), 0) || s.add(i, int64(i), 0) {
+		if !s.add(i, int64(i), 0, 0) || s.add(i, int64(i), 0, 0) {
 			t.Fatalf("key %d is not new once and known then", i)
 		}
 	}
@@ -31,7 +31,7 @@ func TestSeen_KnowsTheLastAndForgetsTheRest(t *testing.T) {
 func TestSeen_AnIDMayBeUsedAgainWhenTheStoreForgotIt(t *testing.T) {
 	const sent, had = 1_000_000, 50
 	var s seen
-	s.add(7, sent, had)
+	s.add(7, sent, had, had)
 	for _, c := range []struct {
 		what    string
 		ts, now int64
@@ -362,7 +362,7 @@ func TestRecall_TheStoreLostTheLogOfRecalls(t *testing.T) {
 	if _, err := f.other.recallThat("1", func(e codec.Entry) bool { return e.Seq == 1 }); err != nil {
 		t.Fatal(err)
 	}
-	f.store.lose("1", keyRecalls)
+	f.store.lose(keyRecalls)
 	f.store.hear()
 	f.hall.Resumed()
 	f.settle()

@@ -25,7 +25,9 @@ func (c *recalls) add(k key, ev codec.Event, keyOf func(string) key) (isNew bool
 		c.ts = map[key]int64{}
 	}
 	if old, full := c.events.put(ev, maxRecalls); full {
-		delete(c.ts, keyOf(old.Messages[0]))
+		if was := keyOf(old.Messages[0]); c.ts[was] == codec.Timestamp(old.Messages[0]) { // else a newer use of its id
+			delete(c.ts, was)
+		}
 	}
 	c.ts[k] = ts
 	return true
@@ -45,7 +47,7 @@ func (r *Room) recallLocked(ev *codec.Event, answer bool) {
 	if isNew := r.recalls.add(k, *ev, r.hall.keyOf); isNew || ev.Rev == 0 && !answer {
 		r.nativesLocked(func(st *stream) { st.recalled(ev) })
 	}
-	r.seen.note(k, ts, r.hall.coarse.Load()) // should it come later it is not shown any more
+	r.seen.forget(k, ts)
 	known := r.newest.remove(func(e codec.Entry) bool {
 		return r.hall.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts)
 	})

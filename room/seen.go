@@ -37,25 +37,49 @@ type generation struct {
 // it, in hall.coarse; 0 where it was there before them.
 type sight struct{ ts, at int64 }
 
-// add notes a message that members get now, and reports whether it is new.
-func (s *seen) add(k key, ts, at int64) (isNew bool) {
-	if s.has(k, ts, at) {
+// add notes a message that members get now, and reports whether it is new; at is when it was sent, see sight.
+func (s *seen) add(k key, ts, at, now int64) (isNew bool) {
+	if s.has(k, ts, now) {
 		return false
 	}
 	s.note(k, ts, at)
 	return true
 }
 
-// note notes a message that is not to be given to anybody any more.
+// readLate stands for when members had a message of which nobody knows when it was sent: its timestamp alone tells.
+const readLate = -1
+
+// note notes a message that is not to be given to anybody any more; at is 0 where it was there before the members.
 func (s *seen) note(k key, ts, at int64) {
 	if len(s.now.of) >= maxSeen {
 		s.before, s.now = s.now, generation{}
 	}
 	if s.now.of == nil {
-		s.now = generation{map[key]sight{}, ts}
+		s.now = generation{map[key]sight{}, math.MaxInt64}
 	}
 	s.now.of[k] = sight{ts, at}
-	s.now.floor = min(s.now.floor, ts)
+	// What comes live may be stamped by any clock, or say that an old message was taken back: it does not tell how
+	// far back the members' knowledge goes. The first of a generation must do, where nothing better comes.
+	if at == 0 || s.now.floor == math.MaxInt64 {
+		s.now.floor = min(s.now.floor, ts)
+	}
+}
+
+// forget notes that a message was taken back: should it come later nobody gets it. One that members had stays
+// as it was noted, so that its id may be used again.
+func (s *seen) forget(k key, ts int64) {
+	if _, had := s.now.of[k]; had {
+		return
+	}
+	if _, had := s.before.of[k]; had {
+		return
+	}
+	floor := int64(math.MaxInt64)
+	if s.now.of != nil {
+		floor = s.now.floor
+	}
+	s.note(k, ts, readLate)
+	s.now.floor = floor
 }
 
 // begin says that there is nothing older than what is noted from now on.

@@ -43,31 +43,28 @@ func (r *Room) giveUnnumberedLocked(messages []string) {
 // have, then what waited and does not stand there. r.mu must be held.
 func (r *Room) catchUpUnnumberedLocked(now *codec.History) {
 	f := &r.follower
-	fresh := texts(now.Entries)
-	switch f.reading {
-	case unread, blind:
-		fresh = nil
-	default:
-		fresh = fresh[overlap(texts(r.newest.entries), fresh):]
-	}
-	var waited []string
+	list := texts(now.Entries)
+	var fresh, waited []string
 	for _, ev := range f.held {
 		waited = append(waited, ev.Messages...)
 	}
-	blindly := f.reading == blind
-	f.caughtUp(now.Position)
-	f.pos.Seq -= uint64(len(fresh))
-	f.pos.Total -= uint64(len(fresh))
-	before := texts(now.Entries)
-	known := prefix(before, waited)
-	if blindly { // what came since the room's events come is news, in the list or not
-		f.pos.Seq -= uint64(known)
-		f.pos.Total = f.pos.Seq
-		known = 0
+	switch f.reading {
+	case following, behind:
+		known := texts(r.newest.entries)
+		place, last := overlap(known, list)
+		fresh = without(list[place:], known[last:]) // members had those before what stands in front of them
+		waited = without(waited, fresh)
+	case unread:
+		waited = waited[prefix(list, waited):]
+	case blind: // what came since the room's events come is news, in the list or not
 	}
+	f.caughtUp(now.Position)
+	f.pos.Seq -= min(uint64(len(fresh)), f.pos.Seq) // they count themselves
+	f.pos.Total = f.pos.Seq
 	r.giveUnnumberedLocked(fresh)
+	f.pos = now.Position
 	r.newest.set(now.Entries, nil)
-	r.giveUnnumberedLocked(waited[known:])
+	r.giveUnnumberedLocked(waited) // which came behind what was read
 	r.changedLocked()
 	r.tellPlaceLocked()
 }
@@ -81,19 +78,35 @@ func texts(entries []codec.Entry) []string {
 }
 
 // overlap is the place in list behind which everything is news to a reader who knows known: where the longest
-// run of known ends, of equally long ones the newest of known, then the last in list. What the reader has behind
-// it was taken back meanwhile. 0 where nothing is known.
-func overlap(known, list []string) int {
-	best, length := 0, 0
-	for last := len(known); last > length; last-- {
+// run of known ends, of equally long ones the newest of known, then the last in list. last says how many of known
+// stand up to that place. 0 and 0 where nothing is known.
+func overlap(known, list []string) (place, last int) {
+	length := 0
+	for upTo := len(known); upTo > length; upTo-- {
 		for end := range len(list) + 1 {
-			n := tailOf(known[:last], list[:end])
-			if n > length || n == length && n > 0 && best < end && last == len(known) {
-				best, length = end, n
+			n := tailOf(known[:upTo], list[:end])
+			if n > length || n == length && n > 0 && upTo == last && place < end {
+				place, last, length = end, upTo, n
 			}
 		}
 	}
-	return best
+	return place, last
+}
+
+// without is list less what is in gone, each as often as it is there.
+func without(list, gone []string) (left []string) {
+	times := map[string]int{}
+	for _, m := range gone {
+		times[m]++
+	}
+	for _, m := range list {
+		if times[m] > 0 {
+			times[m]--
+			continue
+		}
+		left = append(left, m)
+	}
+	return left
 }
 
 // prefix is how many of waited's first texts list ends with, the most that do.

@@ -92,7 +92,7 @@ func TestAgain(t *testing.T) {
 		p := s.speakers[0]
 		w.cut()
 		p.steer(s.nodes[0], true)
-		s.local(0)
+		s.local()
 		eventually(t, "much was said on the parted node", func() (bool, string) { return p.unanswered() > lot/8, "" })
 		p.steer(s.nodes[1], true)
 		p.awaitUnheard(lot / 8)

@@ -20,7 +20,7 @@ func TestParted(t *testing.T) {
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: detour(0, w.addr, server.Addr)})
 		s.flow(lot)
 		w.cut()
-		s.local(0)
+		s.local()
 		w.mend()
 		s.over()
 		s.finish(12, "one node parted from Redis: connections broken, refused")
@@ -32,7 +32,7 @@ func TestParted(t *testing.T) {
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: detour(0, p.Addr, server.Addr)})
 		s.flow(lot)
 		p.Cut(true)
-		s.local(0)
+		s.local()
 		p.Cut(false)
 		s.over()
 		s.finish(13, "one node parted from Redis: nothing comes, connections stay")
@@ -77,11 +77,11 @@ func detour(node int, addr, others string) func(int) redisx.Config {
 	}
 }
 
-// local waits until a node that cannot reach Redis goes on by itself, and lets members
+// local waits until the first node, which cannot reach Redis, goes on by itself, and lets members
 // join there meanwhile.
-func (s *site) local(i int) {
+func (s *site) local() {
 	s.t.Helper()
-	n := s.nodes[i]
+	n := s.nodes[0]
 	was := n.hall.Stats().Local
 	s.joinLate()
 	eventually(s.t, n.name+" chats on by itself", func() (bool, string) {

@@ -64,7 +64,7 @@ func TestRecalls(t *testing.T) {
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: detour(0, w.addr, server.Addr), recalls: true})
 		s.recallSome()
 		w.cut()
-		s.local(0)
+		s.local()
 		s.recallSome()
 		w.mend()
 		s.over()
@@ -160,8 +160,8 @@ func (u *undone) clone() *undone {
 // keyOf is the key of a stored message, or of a husk.
 func keyOf(json string) msgKey {
 	user, id, ok := codec.SendKey(json)
-	if !ok {
-		panic(fmt.Sprintf("BUG: %q has no key", json))
+	if !ok { // beside original nodes
+		return msgKey{"", json}
 	}
 	return msgKey{user, id}
 }
@@ -253,9 +253,11 @@ func (u *undone) known(id string) bool {
 
 // recaller takes messages back on one node, as the gateway does for their senders.
 type recaller struct {
-	node  *node
-	stop  context.CancelFunc
-	ended chan struct{}
+	// Immutable.
+	node    *node
+	screens []*onlooker // by room: the native members that are there from the beginning
+	stop    context.CancelFunc
+	ended   chan struct{}
 
 	// Owned by run.
 	again *shown // what it asks for once more
@@ -266,7 +268,8 @@ type recaller struct {
 func (s *site) startRecalls() {
 	for _, n := range s.nodes {
 		ctx, stop := context.WithCancel(context.Background())
-		c := &recaller{node: n, stop: stop, ended: make(chan struct{})}
+		screens := s.onlookers[len(s.recallers)*s.plan.rooms:][:s.plan.rooms]
+		c := &recaller{node: n, screens: screens, stop: stop, ended: make(chan struct{})}
 		s.recallers = append(s.recallers, c)
 		go c.run(ctx) // ends with ctx; stopRecalls waits for it
 	}
@@ -329,7 +332,7 @@ func (c *recaller) step(r int) {
 	defer u.pausing.RUnlock()
 	m := c.again
 	if m == nil && !u.full(roomID(r)) {
-		m = c.node.site.onlookers[c.node.index*len(c.node.rooms)+r].pick()
+		m = c.screens[r].pick()
 	}
 	if m == nil {
 		return
@@ -531,7 +534,6 @@ func (v *verdict) checkRecalls() {
 }
 
 // checkViewer: a native member has each message once, numbers that make sense, and nothing that was taken back.
-//
 func (v *verdict) checkViewer(m *onlooker, u *undone) {
 	v.t.Helper()
 	m.mu.Lock()
@@ -569,7 +571,6 @@ func (v *verdict) checkViewer(m *onlooker, u *undone) {
 }
 
 // checkWelcomes: what who comes in now is shown first has nothing that was taken back, in either protocol.
-//
 func (v *verdict) checkWelcomes(n *node, r int, u *undone) {
 	v.t.Helper()
 	var native onlooker

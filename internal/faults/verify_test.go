@@ -248,7 +248,8 @@ func (v *verdict) checkElder(m *member) {
 				continue // it came when it was taken, or heard, first or when it was tried again
 			}
 			if at+1 <= last[group] {
-				v.t.Errorf("%s: got %s, %d in the history, behind %d", who, id, at+1, last[group])
+				v.t.Errorf("%s: got %s, %d in the history, behind %s, which is %d", who, v.about(id), at+1,
+					v.about(v.history[m.room][last[group]-1]), last[group])
 			}
 			last[group] = at + 1
 		case v.gone[id] != place{}, v.withdrawn[id]:

@@ -1,14 +1,14 @@
 -- publish_interop.lua is publish.lua beside original FastIM nodes: the list holds nothing but messages as JSON string
 -- literals, and the channel carries nothing else, one each. It follows lib_forget.lua.
 -- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids; see publish.lua.
--- ARGV: most entries of the history; its life in ms; channel; seconds of a bucket of last ts and of one of ids; the
+-- ARGV: life of the history in ms; channel; seconds of a bucket of last ts and of one of ids; the
 --   batch's number; how many drafts; the node's field. Then for n drafts n users, n ts and n heads. Where a draft
 --   has an id, n fields of ids follow, '' for a draft without one.
 -- It returns what publish.lua does. The epoch is 'fastim', the numbers are places in the list, and rev is 0.
 local list, meta, timesPrefix, idsPrefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local most, listLife, channel, timesBucket, idsBucket = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local number, drafts, node = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
-local USER, TS, HEAD, ID = 8, 8 + drafts, 8 + 2 * drafts, 8 + 3 * drafts
+local listLife, channel, timesBucket, idsBucket = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local number, drafts, node = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local USER, TS, HEAD, ID = 7, 7 + drafts, 7 + 2 * drafts, 7 + 3 * drafts
 
 local clock = redis.call('TIME')[1]
 local bucket = math.floor(clock / timesBucket)
@@ -51,8 +51,7 @@ end
 
 local n, seq = #kept, 0
 if n > 0 then
-  local len = redis.call('RPUSH', list, unpack(msgs))
-  if len > tonumber(most) then redis.call('LTRIM', list, len - most, -1) end
+  redis.call('RPUSH', list, unpack(msgs)) -- untrimmed: original nodes push to list sockets when the length changes
   redis.call('PEXPIRE', list, listLife)
   forget(list, meta)
   for i = 1, n do redis.call('PUBLISH', channel, msgs[i]) end
@@ -75,7 +74,7 @@ if ids then
   end
   for i, note in pairs(was) do was[i] = stored[note] or note end
 end
-answer = string.format('%s fastim %.0f %.0f 0 - %s', ARGV[6], seq, total, moved[1] and table.concat(moved, ',') or '-')
+answer = string.format('%s fastim %.0f %.0f 0 - %s', ARGV[5], seq, total, moved[1] and table.concat(moved, ',') or '-')
 for i = 1, drafts do
   if was[i] then answer = answer .. ' ' .. i - 1 .. was[i]:match(' .*') end
 end
