@@ -193,8 +193,11 @@ func (s *Server) delMessage(ctx context.Context, user string, p *params) envelop
 	return envelope{codeOK, textRecalled, nil}
 }
 
-// notNil makes an empty list [] in JSON, not null.
+// notNil makes an empty list [] in JSON, not null, and leaves out what only native clients know.
 func notNil(list []string) []string {
+	for i := range list {
+		list[i] = codec.FastIMText(list[i])
+	}
 	if list == nil {
 		return []string{}
 	}

@@ -79,7 +79,7 @@ func TestCluster(t *testing.T) {
 		one.wantEnvelope(t, "/group/delMessage", e, params{"groupId": "regret", "ts": fmt.Sprint(timestamp(t, messages[1]))}, recalled)
 		l.wantList(entry(messages[0], 2))
 		enter(t, two, "regret", e).wantText(firstFrame(2, messages[0]))
-		two.wantEnvelope(t, "/group/delMessage", e, params{"groupId": "regret", "ts": fmt.Sprint(timestamp(t, messages[1]))}, noMessage)
+		two.wantEnvelope(t, "/group/delMessage", e, params{"groupId": "regret", "ts": fmt.Sprint(timestamp(t, messages[1]))}, recalled)
 	})
 }
 

@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"barrage/codec"
+	"barrage/redisx"
+)
+
+// lateRecalls is a server whose store tells it of recalls only when the test lets it.
+type lateRecalls struct {
+	redisx.Handler
+
+	mu    sync.Mutex // guards the field below
+	waits []func()
+}
+
+// RoomEvent keeps recalls and passes on all else.
+func (l *lateRecalls) RoomEvent(id string, ev codec.Event) {
+	if ev.Kind != codec.EventRecall {
+		l.Handler.RoomEvent(id, ev)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waits = append(l.waits, func() { l.Handler.RoomEvent(id, ev) })
+}
+
+// take is what was kept, oldest first.
+func (l *lateRecalls) take() (waits []func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waits, l.waits = l.waits, nil
+	return waits
+}
+
+// TestRecall_WelcomeRightBehindTheAnswer: a recall that was answered is in no welcome of its node, though the event
+// that tells of it has not come yet.
+func TestRecall_WelcomeRightBehindTheAnswer(t *testing.T) {
+	const times = 50
+	s := newStopped(t, nil)
+	late := &lateRecalls{Handler: s}
+	storeOf(s).Start(late)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wantPollersRunning(t)
+	t.Cleanup(s.Close)
+	if err := s.store.SetToken(t.Context(), "u", "t"); err != nil {
+		t.Fatal(err)
+	}
+	join(t, s, "r", "stays")
+	for i := range times {
+		kept, gone := fmt.Sprintf("kept %d.", i), fmt.Sprintf("gone %d.", i)
+		say(t, s, kept)
+		ack := say(t, s, gone)
+		wantWelcomes(t, s, kept, gone, true)
+		if i%2 == 0 {
+			path := fmt.Sprint(pathMessages, "/", ack.Seq)
+			if a := callV1(t, s, http.MethodDelete, path, "u", ""); a.status != http.StatusNoContent {
+				t.Fatalf("DELETE = %d %s; want 204", a.status, a.body)
+			}
+		} else {
+			form := url.Values{"groupId": {"r"}, "ts": {fmt.Sprint(ack.TS)}}
+			if status, body, _ := callAPI(t, s, "/group/delMessage", form); status != http.StatusOK || !strings.Contains(body, textRecalled) {
+				t.Fatalf("delMessage = %d %s; want %q", status, body, textRecalled)
+			}
+		}
+		wantWelcomes(t, s, kept, gone, false)
+	}
+	waits := late.take()
+	if len(waits) != times {
+		t.Errorf("%d recalls were kept back; want %d", len(waits), times)
+	}
+	for _, tell := range waits {
+		tell()
+	}
+	wantWelcomes(t, s, fmt.Sprintf("kept %d.", times-1), "gone", false)
+}
+
+// say sends a message of user u to room r over HTTP.
+func say(t *testing.T, s *Server, body string) (ack frameV1) {
+	t.Helper()
+	a := callV1(t, s, http.MethodPost, pathMessages, "u", fmt.Sprintf(`{"id":%q,"body":%[1]q}`, body))
+	if a.status != http.StatusCreated {
+		t.Fatalf("send = %d %s; want 201", a.status, a.body)
+	}
+	a.decode(t, &ack)
+	return ack
+}
+
+// wantWelcomes has who enters room r by either protocol get the message kept first, and gone as shown says.
+func wantWelcomes(t *testing.T, s *Server, kept, gone string, shown bool) {
+	t.Helper()
+	n, welcome := dialV1(t, s, "r", "user_id=v&token=t", false)
+	var native strings.Builder
+	for _, m := range welcome.messages(t) {
+		native.WriteString(m.Body)
+	}
+	c := dial(t, s, chatPath("r", "w"))
+	for flavour, text := range map[string]string{"native": native.String(), "FastIM's": c.wantText()} {
+		if !strings.Contains(text, kept) || strings.Contains(text, gone) != shown {
+			t.Errorf("the %s welcome is %s; want %q, and %q in it: %v", flavour, text, kept, gone, shown)
+		}
+	}
+	_, _ = n.conn.CloseNow(), c.conn.Close() // the cleanup does it again
+}
