@@ -67,7 +67,8 @@ func TestRecall_WelcomeRightBehindTheAnswer(t *testing.T) {
 			}
 		} else {
 			form := url.Values{"groupId": {"r"}, "ts": {fmt.Sprint(ack.TS)}}
-			if status, body, _ := callAPI(t, s, "/group/delMessage", form); status != http.StatusOK || !strings.Contains(body, textRecalled) {
+			status, body, _ := callAPI(t, s, "/group/delMessage", form)
+			if status != http.StatusOK || !strings.Contains(body, textRecalled) {
 				t.Fatalf("delMessage = %d %s; want %q", status, body, textRecalled)
 			}
 		}

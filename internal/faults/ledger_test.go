@@ -101,7 +101,9 @@ func (r recorder) Read(ctx context.Context, id string, known codec.Position, new
 // take notes a message that the script put at p.
 func (n *node) take(json string, p place, answer bool) {
 	n.site.ledger.take(json, p, answer)
-	n.site.undone.meet(json)
+	if n.site.plan.recalls {
+		n.site.undone.meet(json)
+	}
 }
 
 // handler is a node's hall, with a look at the events on their way there.

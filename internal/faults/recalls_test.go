@@ -51,7 +51,9 @@ func TestRecalls(t *testing.T) {
 		s.recallSome()
 		p.Deafen(true)
 		s.recallSome()
-		eventually(t, "the node finds out that it hears nothing", func() (bool, string) { return s.nodes[0].store.State() != nil, "" })
+		eventually(t, "the node finds out that it hears nothing", func() (bool, string) {
+			return s.nodes[0].store.State() != nil, ""
+		})
 		p.Deafen(false)
 		s.over()
 		s.recallSome()
@@ -105,11 +107,12 @@ func TestRecalls(t *testing.T) {
 	t.Run("sentinel failover", func(t *testing.T) {
 		t.Parallel()
 		group := redistest.StartSentinels(t)
-		s := openSite(t, plan{nodes: nodes, rooms: rooms, redisLoses: true, recalls: true, recallsLost: true, redis: func(int) redisx.Config {
+		behind := func(int) redisx.Config {
 			cfg := redisx.DefaultConfig()
 			cfg.Addrs, cfg.SentinelMaster = group.Addrs(), redistest.MasterName
 			return cfg
-		}})
+		}
+		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: behind, redisLoses: true, recalls: true, recallsLost: true})
 		s.recallSome()
 		group.Master.Kill(t)
 		s.over()
@@ -546,7 +549,8 @@ func (v *verdict) checkViewer(m *onlooker, u *undone) {
 	}
 	for k := range m.screen {
 		if u.answered[k] != "" && (u.heard[m.node][k] || !v.plan.recallsLost) {
-			v.t.Errorf("%s: shows %s, which was taken back; its node was told: %v; it stands at %d of %s", who, v.about(u.ids[k]), u.heard[m.node][k], m.last, m.epoch)
+			v.t.Errorf("%s: shows %s, which was taken back; its node was told: %v; it stands at %d of %s",
+				who, v.about(u.ids[k]), u.heard[m.node][k], m.last, m.epoch)
 		}
 	}
 	had := map[string]bool{}
@@ -574,7 +578,8 @@ func (v *verdict) checkViewer(m *onlooker, u *undone) {
 func (v *verdict) checkWelcomes(n *node, r int, u *undone) {
 	v.t.Helper()
 	var native onlooker
-	for _, msg := range welcomed(n.rooms[r].EnterNative(&native.Member, &native, room.Native, room.Since{}, codec.History{})) {
+	a := n.rooms[r].EnterNative(&native.Member, &native, room.Native, room.Since{}, codec.History{})
+	for _, msg := range welcomed(a) {
 		if u.answered[msgKey{msg.UserID, msg.ID}] != "" {
 			v.t.Errorf("%s: the native welcome of %s has %s, which was taken back", n.name, roomID(r), v.about(idOf(msg.Body)))
 		}
