@@ -43,7 +43,7 @@ func (r *Redis) connect() (rueidis.Client, error) {
 	}
 	var try attempt
 	option.DialCtxFn = try.dial
-	option.OnInvalidations = r.tokensChanged
+	option.OnInvalidations = r.knownChanged
 	client, err := rueidis.NewClient(option)
 	if err == nil && r.keys.tagged && client.Mode() != rueidis.ClientModeCluster {
 		err = &unfitError{"it is no cluster: set redis.mode to standalone"}

@@ -14,7 +14,8 @@
 //	gmm:{room}           hash    e epoch, s newest sequence number, b base of the total,
 //	                             v rev and t tip: number and name of the epoch's newest change,
 //	                             o sequence number at the epoch's begin,
-//	                             r number of the newest recalled message, l likes,
+//	                             r number of the newest recalled message, l likes, n length of
+//	                             gml after our last write: any other means that others wrote,
 //	                             ub and ib newest bucket of gmu and of gmi that was written,
 //	                             "-" where they must be restored; HistoryTTL + 24 h
 //	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute;

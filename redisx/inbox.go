@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
-
-	"barrage/codec"
 )
 
 // inboxLen is how many events one worker may be behind; the next ones are dropped.
@@ -107,9 +105,7 @@ func (in *inbox) deliver(m rueidis.PubSubMessage, h Handler) {
 	}
 	room, ev, err := in.keys.parseEvent(m.Channel, m.Message)
 	if err != nil {
-		// A node in the other mode, or an original one: beside it stands in the history what it says.
 		in.foreign.Add(1)
-		h.RoomEvent(room, codec.Event{Kind: codec.EventLook})
 		return
 	}
 	in.events.Add(1)

@@ -1,14 +1,17 @@
 package redisx
 
 import (
+	"context"
 	"errors"
 	"strings"
+
+	"github.com/redis/rueidis"
 
 	"barrage/codec"
 )
 
 // This file is what a store does for original FastIM nodes beside it
-// (Config.FastIMInterop, contract section 5).
+// (Config.FastIMInterop, contract section 5). docs/fastim.md says how to come there, and away again.
 
 // scripts are those for the form of the rooms.
 func (r *Redis) scripts() *roomScripts {
@@ -59,23 +62,50 @@ func (k keys) roomChannels(room string) []string {
 func (k keys) parseEvent(channel, payload string) (room string, ev codec.Event, err error) {
 	room, recalls := strings.CutPrefix(channel, quietChannelPrefix)
 	room = k.untag(strings.TrimPrefix(room, roomChannelPrefix))
-	if !k.fastIM {
-		ev, err = codec.ParseEvent(payload)
-		return room, ev, err
-	}
-	if recalls {
-		if ev, err = codec.ParseEvent(payload); !errors.Is(err, codec.ErrForeignEvent) {
-			return room, ev, err
+	ev, err = codec.ParseEvent(payload)
+	if !errors.Is(err, codec.ErrForeignEvent) {
+		if err == nil && k.fastIM && ev.Kind != codec.EventCounters {
+			ev = codec.Event{Kind: codec.EventLook} // of a node that is not in this mode any more
 		}
+		return room, ev, err
 	}
 	// One message in the original's form: it is new, or recalled.
 	text, ok := plainEntry(payload)
 	if !ok {
-		return room, codec.Event{}, codec.ErrForeignEvent
+		return room, codec.Event{}, err
+	}
+	if !k.fastIM {
+		return room, codec.Event{Kind: codec.EventLook}, nil // of a node that still is, or an original one
 	}
 	ev = codec.Event{Kind: codec.EventMessages, Messages: []string{text}}
 	if recalls {
 		ev.Kind = codec.EventRecall
 	}
 	return room, ev, nil
+}
+
+// watchRooms has Redis tell this node of the next change of a user's set of rooms: original nodes publish
+// nothing when they change it. What comes behind the answer is told. It costs a call where Redis does not
+// owe that word already.
+func (r *Redis) watchRooms(ctx context.Context, key string) error {
+	if !r.keys.fastIM {
+		return nil
+	}
+	answer, err := r.known(ctx, []rueidis.CacheableTTL{rueidis.CT(r.client.B().Scard().Key(key).Cache(), knownFor)})
+	if err == nil && answer[0].Error() != nil {
+		err = r.described(answer[0].Error())
+	}
+	return err
+}
+
+// roomsChanged tells the handler whose set of rooms changed, as far as it asked for that; all: anybody's.
+func (r *Redis) roomsChanged(users []string, all bool) {
+	if all {
+		users = r.subs.users()
+	}
+	for _, user := range users {
+		if r.subs.wanted(r.keys.userChannel(user)) {
+			r.handler.UserEvent(user)
+		}
+	}
 }

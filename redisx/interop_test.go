@@ -174,7 +174,7 @@ func TestInterop_BothDirections(t *testing.T) {
 func TestInterop_NoMessage(t *testing.T) {
 	s, o := newInterop(t)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
-	bad := []string{"garbage", "m2 e 1 1 1 - n.1\n{}", "r2 e 1 1 1 - n\n{}", "c1 1 1", `"no message"`, `{"groupId":"r"}`, `"{\"groupId\":\"r\"}"`, `{"groupId":"r","userId":"u","info":"no ts"}`, ""}
+	bad := []string{"garbage", "m2 e 1", `"no message"`, `{"groupId":"r"}`, `"{\"groupId\":\"r\"}"`, `{"groupId":"r","userId":"u","info":"no ts"}`, ""}
 	for _, payload := range bad {
 		o.do("PUBLISH", "mq:r", payload)
 		o.do("PUBLISH", "mr:r", payload)
@@ -184,11 +184,71 @@ func TestInterop_NoMessage(t *testing.T) {
 		got := s.events("r")
 		return slices.ContainsFunc(got, func(ev codec.Event) bool { return slices.Equal(ev.Messages, []string{text}) }), fmt.Sprint(got)
 	})
-	// Of what is no message only our own channel carries anything: m2, r2 and c1.
 	eventually(t, "all payloads were looked at", func() (bool, string) {
 		got := s.Stats()
-		return got.Foreign == uint64(2*len(bad)-3) && got.Events == 4, fmt.Sprintf("%+v", got)
+		return got.Foreign == uint64(2*len(bad)) && got.Events == 1, fmt.Sprintf("%+v", got)
 	})
+}
+
+// TestInterop_BothModes: what a node of the other mode tells is that the history knows.
+func TestInterop_BothModes(t *testing.T) {
+	s, o := newInterop(t)
+	own := newNode(t, server.Addr, o.rawClient)
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	noError(t, own.SubscribeRoom(t.Context(), "r"))
+	look := codec.Event{Kind: codec.EventLook}
+	theirs := o.send("o", "of an original node", 1)
+	beside := s.publish(t, "r", "u", 2)
+	counted := own.newest(t, "r", 9)
+	wantHistory(t, counted, 2, 2, 1, theirs, beside[0])
+	mine := own.publish(t, "r", "v", 3)
+	own.wantEvents(t, "r", look, look, codec.Event{Kind: codec.EventMessages, Epoch: counted.Epoch, Seq: 3, Total: 3, Messages: mine})
+	s.wantEvents(t, "r", append(unnumbered(codec.EventMessages, theirs, beside[0]), look)...)
+	wantHistory(t, s.newest(t, "r", 9), 3, 3, 1, theirs, beside[0], mine[0])
+
+	own.wantRecall(t, "r", "v", 3, true)
+	own.report("n", 5, 0)
+	s.wantEvents(t, "r", append(unnumbered(codec.EventMessages, theirs, beside[0]), look, look, codec.Event{Kind: codec.EventCounters, Counters: counters(5, 0)})...)
+	mine = own.publish(t, "r", "v", 4)
+	last := s.publish(t, "r", "u", 5)
+	all := []string{theirs, beside[0], mine[0], last[0]}
+	wantEqual(t, "history of an original node", o.history("r"), nil, all)
+	again := own.newest(t, "r", 9)
+	wantHistory(t, again, 4, 4, 1, all...)
+	if again.Epoch == counted.Epoch {
+		t.Errorf("the epoch is %s still, though a node wrote that does not count", again.Epoch)
+	}
+}
+
+// TestInterop_OriginalWritesToCountedRoom: the list is longer or shorter than the count knows.
+func TestInterop_OriginalWritesToCountedRoom(t *testing.T) {
+	own, raw := newPair(t)
+	o := &original{rawClient: raw, t: t}
+	all := own.publish(t, "r", "u", 1, 2)
+	at := own.newest(t, "r", 9).Position
+	all = append(all, o.send("o", "hi", 3))
+	for _, written := range []bool{false, true} {
+		h := own.read(t, "r", at, 9, 9)
+		wantHistory(t, h, uint64(len(all)), uint64(len(all)), 1, all...)
+		if h.Epoch == at.Epoch != written || !written && h.Begun != uint64(len(all)) {
+			t.Errorf("position %+v begun at %d behind %+v; want a new epoch: %v", h.Position, h.Begun, at, !written)
+		}
+		at = h.Position
+		stored, err := own.Publish(t.Context(), "r", codec.Batch{ID: fmt.Sprintf("n.%d", len(all)), Known: at, Drafts: drafts("r", "o", 3)})
+		noError(t, err)
+		all = append(all, stored.Event.Messages...)
+		if !stored.Event.Follows(at) {
+			t.Errorf("event %+v does not follow %+v", stored.Event, at)
+		}
+		at = stored.Event.After(at)
+	}
+	raw.do("LREM", "gml:r", "1", encode(all[2]))
+	all = slices.Delete(all, 2, 3)
+	h := own.read(t, "r", at, 9, 9)
+	wantHistory(t, h, 5, 5, 2, all...)
+	if h.Epoch == at.Epoch {
+		t.Error("a message went from the middle of the list, and the epoch is the same")
+	}
 }
 
 func TestInterop_History(t *testing.T) {
@@ -211,7 +271,7 @@ func TestInterop_History(t *testing.T) {
 		t.Errorf("Report = %+v; want seq 20, 2 online, 3 likes", got)
 	}
 
-	// The list grows, as the original lets it: its nodes push to list sockets when the length changes.
+	// Nobody bounds the list: the list sockets of original nodes push when its length changes.
 	for ts := range int64(2 * historyMessages) {
 		all = append(all, o.send("o", "more", ts))
 	}
@@ -291,6 +351,23 @@ func TestInterop_Users(t *testing.T) {
 	wantEqual(t, "Rooms", got, err, rooms)
 	member, err := s.IsMember(t.Context(), user, "1")
 	wantEqual(t, "IsMember", member, err, true)
+}
+
+// TestInterop_OriginalJoins: an original node publishes nothing when a user joins a room.
+func TestInterop_OriginalJoins(t *testing.T) {
+	s, o := newInterop(t)
+	noError(t, s.SubscribeUser(t.Context(), "u"))
+	for i := range 3 {
+		_, err := s.Rooms(t.Context(), "u") // as a list socket does when it is told
+		noError(t, err)
+		o.do("SADD", "ugs:u", encode(fmt.Sprint(i)))
+		o.do("SADD", "ugs:other", encode(fmt.Sprint(i)))
+		s.wantUsers(t, slices.Repeat([]string{"u"}, i+1)...)
+	}
+	_, err := s.Rooms(t.Context(), "u")
+	noError(t, err)
+	o.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	s.wantUsers(t, "u", "u", "u", "u") // with the connection goes what Redis owed
 }
 
 // TestInterop_FromCounted has a room that was counted, and counts on when it is over.

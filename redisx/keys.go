@@ -20,6 +20,7 @@ const (
 	roomChannelPrefix = "mq:"
 	userChannelPrefix = "uq:"
 	tokenPrefix       = "login:"
+	roomsPrefix       = "ugs:"
 )
 
 // badTag begins the names of a room that a cluster cannot have, see check.
@@ -56,7 +57,7 @@ func probeKey(probe string) string { return "gmn:" + probe }
 
 func (k keys) token(user string) string { return tokenPrefix + user }
 
-func (k keys) rooms(user string) string { return "ugs:" + user }
+func (k keys) rooms(user string) string { return roomsPrefix + user }
 
 func (k keys) history(room string) string { return "gml:" + k.tag(room) }
 

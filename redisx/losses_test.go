@@ -37,6 +37,7 @@ func TestRedis_Losses(t *testing.T) {
 		{"EndLost", func(raw *rawClient) {
 			raw.do("LTRIM", "gml:r", "0", "-3")
 			raw.do("HINCRBY", "gmm:r", "s", "-2")
+			raw.do("HINCRBY", "gmm:r", "n", "-2")
 		}, true, known - 2},
 	} {
 		for _, first := range []string{"read", "report", "publish"} {

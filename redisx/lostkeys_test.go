@@ -213,6 +213,7 @@ func TestRedis_ClockWentBack(t *testing.T) {
 				r := newLostRoom(t, raw, s, false)
 				if trimmed { // Then only the sets know.
 					raw.do("LTRIM", "gml:r", "-1", "-1")
+					raw.do("HSET", "gmm:r", "n", "1")
 				}
 				raw.shift("gmu:", "ub", 5)
 				raw.shift("gmi:", "ib", 5)

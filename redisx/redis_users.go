@@ -78,20 +78,27 @@ func (r *Redis) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bo
 	return right, nil
 }
 
-// tokensChanged tells the handler of the keys that Redis says have changed: those that this
+// knownChanged tells the handler of the keys that Redis says have changed: those that this
 // node has read and remembered. nil is all of them: Redis was emptied, or a connection is
 // lost and with it what was read on it. It runs in rueidis' reader of the connection.
-func (r *Redis) tokensChanged(changed []rueidis.RedisMessage) {
-	var users []string
+func (r *Redis) knownChanged(changed []rueidis.RedisMessage) {
+	if r.ctx.Err() != nil {
+		return // Close loses the connections, too.
+	}
+	var users, members []string
 	for i := range changed {
 		key, _ := changed[i].ToString() // Always a string.
 		if user, ok := strings.CutPrefix(key, tokenPrefix); ok {
 			users = append(users, user)
+		} else if user, ok := strings.CutPrefix(key, roomsPrefix); ok {
+			members = append(members, user)
 		}
 	}
-	// Close loses the connections, too.
-	if (users != nil || changed == nil) && r.ctx.Err() == nil {
+	if users != nil || changed == nil {
 		r.handler.TokensChanged(users)
+	}
+	if r.keys.fastIM {
+		r.roomsChanged(members, changed == nil)
 	}
 }
 
@@ -241,6 +248,9 @@ func (r *Redis) IsMember(ctx context.Context, user, room string) (bool, error) {
 // Rooms returns the user's rooms, sorted.
 func (r *Redis) Rooms(ctx context.Context, user string) ([]string, error) {
 	key := r.keys.rooms(user)
+	if err := r.watchRooms(ctx, key); err != nil {
+		return nil, fmt.Errorf("cannot watch key %q: %w", key, err)
+	}
 	rooms, err := r.doStrings(ctx, r.client.B().Smembers().Key(key).Build())
 	if err != nil {
 		return nil, fmt.Errorf("cannot read rooms in key %q: %w", key, err)

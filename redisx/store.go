@@ -123,8 +123,8 @@ type Store interface {
 	// where the history has expired. The position is zero where the room has neither history
 	// nor count.
 	//
-	// Beside original FastIM nodes there are no recalls. The entries are the newest most
-	// messages, unless known.Seq is 0 or no more than newest below the length.
+	// Beside original FastIM nodes there are no recalls. The entries are the newest ones, as many as newest says
+	// and as the length is above known.Seq unless that is 0; all most of them where it is below.
 	Read(ctx context.Context, room string, known codec.Position, newest, most int) (codec.History, error)
 	// Since returns the oldest limit messages with a number above seq and the
 	// position, read in one atomic step. Recalled messages are left out. The caller
@@ -183,13 +183,14 @@ type Handler interface {
 	// RoomEvent is called in order for each room, never twice at once for one room. An
 	// event may come twice and events may be missing: Rev and Prev tell.
 	//
-	// A payload in a form that this node does not read is an EventLook.
+	// EventLook says that a node wrote to the room in the mode of Config.FastIMInterop that this one is not in.
 	//
 	// With Config.FastIMInterop events of messages and recalls have no numbers and no
 	// epoch, but one message each: the new one, or the recalled one. Recalls and counters
 	// come on a channel of their own, so they may overtake messages and be overtaken.
 	RoomEvent(room string, ev codec.Event)
-	// UserEvent says that the set of the user's rooms changed.
+	// UserEvent says that the set of the user's rooms changed. Beside original FastIM nodes it may be called
+	// without a change.
 	UserEvent(user string)
 	// TokensChanged says whose tokens may have changed or ended; nil: anybody's. A user of
 	// whom it was said is spoken of again only after this node has checked a token of theirs

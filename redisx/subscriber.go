@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -136,6 +137,18 @@ func (s *subscriber) wanted(channel string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.homes[channel] != nil
+}
+
+// users are those whose channels are wanted.
+func (s *subscriber) users() (all []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for channel := range s.homes {
+		if user, ok := strings.CutPrefix(channel, userChannelPrefix); ok {
+			all = append(all, user)
+		}
+	}
+	return all
 }
 
 // count is how many channels are wanted.

@@ -26,6 +26,8 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 		r.standing = ev.Counters
 		r.counted++
 	case ev.Kind == codec.EventLook:
+		r.heardAt = h.coarse.Load()
+		r.follower.look()
 		r.lagLocked()
 	case ev.Epoch == "":
 		r.heardAt = h.coarse.Load()
@@ -255,6 +257,9 @@ func (r *Room) fetch(ctx context.Context) error {
 		r.catchUpLocked(&now)
 	}
 	r.linkLocked()
+	if r.follower.wants() { // something came while the history was read
+		r.enqueueLocked()
+	}
 	return nil
 }
 
@@ -274,7 +279,11 @@ func (r *Room) contradicts(now *codec.History) bool {
 
 func (r *Room) read(ctx context.Context, known codec.Position) (codec.History, error) {
 	r.hall.stats.fetches.Add(1)
-	return r.hall.store.Read(ctx, r.id, known, r.newest.most, max(maxFetch, r.newest.most))
+	newest := r.newest.most
+	if r.hall.cfg.NoLocal {
+		newest *= 2 // all that members are known to have had, see missing
+	}
+	return r.hall.store.Read(ctx, r.id, known, newest, max(maxFetch, newest))
 }
 
 // catchUpLocked brings the members to the history now. r.mu must be held.

@@ -46,6 +46,8 @@ type follower struct {
 	// held are events that did not follow. Empty while following (I3).
 	held      []codec.Event
 	heldBytes int
+	// again: something happened since the read under way began, that only another read tells of.
+	again bool
 	// fetching is how many of held came before the read under way began.
 	fetching int
 	// early are answers to this node that did not follow, oldest first. Members get what they say by the events; should
@@ -103,7 +105,10 @@ func (f *follower) lag() {
 func (f *follower) wants() bool { return f.reading == behind || f.reading == blind }
 
 // begin says that a read begins.
-func (f *follower) begin() { f.fetching = len(f.held) }
+func (f *follower) begin() { f.fetching, f.again = len(f.held), false }
+
+// look says that there is something that only the history tells of.
+func (f *follower) look() { f.again = f.reading != following }
 
 // farthest is the last change in the position's epoch that an answer, or an event before the read under way began,
 // has told of: a store that has not come as far has gone back.
@@ -142,6 +147,9 @@ func (f *follower) caughtUp(pos codec.Position) (held []codec.Event) {
 		held = nil
 	}
 	f.reading, f.pos, f.held, f.heldBytes, f.fetching = following, pos, nil, 0, 0
+	if f.again {
+		f.reading, f.again = behind, false
+	}
 	return held
 }
 

@@ -162,7 +162,7 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	sh.mu.Lock()
 	r := sh.rooms[id]
 	if r == nil {
-		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: max(h.cfg.OnJoin, 1)}, outbox: outbox{tally: &h.stats.tally}}
+		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}}
 		sh.rooms[id] = r
 		h.stats.rooms.Add(1)
 	}
@@ -173,6 +173,15 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// keeps is how many of a room's newest messages it keeps at least. Beside original nodes they tell what members
+// have had: when a link is back, events come before the room knows that others were lost, 250 ms at most.
+func (h *Hall) keeps() int {
+	if h.cfg.NoLocal {
+		return max(h.cfg.OnJoin, 256)
+	}
+	return max(h.cfg.OnJoin, 1)
 }
 
 // Release gives back what Open gave. A room that nobody holds goes after

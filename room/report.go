@@ -18,8 +18,8 @@ const (
 	// its own too old. It is also how soon a room in which nothing is heard finds out that it
 	// lacks the last message. 10,000 rooms are 667 scripts a second.
 	reportEvery = 15
-	// reportBeside is reportEvery beside original FastIM nodes: what they recall shows by the length of the
-	// history alone. 1,000 rooms are 500 scripts a second.
+	// reportBeside is reportEvery beside original FastIM nodes, for rooms without members too: that such a node
+	// has taken a message back shows in the length of the history alone.
 	reportBeside = 2
 	// reportAgain is how many seconds after a failure a room is reported again.
 	reportAgain = 5
@@ -106,11 +106,12 @@ func (r *Room) takeReport() (rep codec.Report, before told, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, members := r.hall.coarse.Load(), uint64(r.members)
-	every := int64(reportEvery)
-	if r.hall.cfg.NoLocal {
-		every = reportBeside
+	changed := members != r.told || r.likes > 0
+	due := members > 0 && now-r.toldAt >= reportEvery
+	if r.hall.cfg.NoLocal { // lists may show rooms without members
+		due = now-r.toldAt >= reportBeside
 	}
-	if r.follower.reading == unread || now < r.reportFrom || members == r.told && r.likes == 0 && (members == 0 || now-r.toldAt < every) {
+	if r.follower.reading == unread || now < r.reportFrom || !changed && !due {
 		return rep, before, false
 	}
 	rep = codec.Report{Room: r.id, Online: members, Likes: r.likes, Known: r.follower.pos}
@@ -158,10 +159,14 @@ func (r *Room) stands(s codec.Standing, before told) {
 		r.standing = s.Counters
 	}
 	f := &r.follower
-	quiet := f.pos.Same(before.pos) && f.reading == following && r.hall.coarse.Load()-r.heardAt >= driftAfter
-	if s.Same(f.pos) || !quiet {
+	if f.reading != following {
 		return
 	}
-	r.hall.stats.drifts.Add(1)
-	r.lagLocked()
+	quiet := f.pos.Same(before.pos) && r.hall.coarse.Load()-r.heardAt >= driftAfter
+	// Beside original nodes a message is in the history before its event comes: a shorter one has lost some.
+	shorter := s.Epoch == codec.Unnumbered && s.Seq < min(before.pos.Seq, f.pos.Seq)
+	if !s.Same(f.pos) && quiet || shorter {
+		r.hall.stats.drifts.Add(1)
+		r.lagLocked()
+	}
 }

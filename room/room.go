@@ -25,10 +25,11 @@ type Room struct {
 	mu sync.Mutex // guards the fields below
 
 	follower follower
-	seen     seen    // what members have had
-	newest   newest  // what a new member is given
-	recalls  recalls // what was taken back lately
-	outbox   outbox  // what is on its way to the store
+	seen     seen     // what members have had
+	newest   newest   // what a new member is given
+	recalls  recalls  // what was taken back lately
+	outbox   outbox   // what is on its way to the store
+	promised promises // only where nobody gives numbers
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 

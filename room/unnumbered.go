@@ -4,6 +4,58 @@ import "barrage/codec"
 
 // This file is rooms that original FastIM nodes write to as well. Nobody gives numbers there, and equal
 // messages are several: a message is one event, and one place in the list.
+//
+// An original node puts a message into the list first and publishes it then. So a read of the list may have it
+// before its event comes: promised has such messages, and their events are passed over. Where several are equal,
+// nobody knows which of their events were lost: the list is read once more, and its length tells.
+
+// promises are messages that a room has from the history, and whose events may still come.
+type promises struct {
+	of    map[string]promise
+	until int64 // hall.coarse when they are over
+}
+
+// promise is how often an event with a text may come, and how often it might have come.
+type promise struct{ left, all int }
+
+const (
+	// promisedFor is for how many seconds after a read its messages' events may still come.
+	promisedFor = 3
+	// maxPromised bounds how many are kept: beyond that those of earlier reads go.
+	maxPromised = 2 * maxFetch
+)
+
+// add notes texts at a time.
+func (p *promises) add(texts []string, now int64) {
+	if now > p.until || len(p.of)+len(texts) > maxPromised {
+		p.of = nil
+	}
+	if len(texts) == 0 {
+		return
+	}
+	if p.of == nil {
+		p.of = make(map[string]promise, len(texts))
+	}
+	for _, t := range texts {
+		was := p.of[t]
+		p.of[t] = promise{was.left + 1, was.all + 1}
+	}
+	p.until = now + promisedFor
+}
+
+// keep reports whether an event with a text, which comes at a time, was promised, and whether it might be that of
+// another message with that text.
+func (p *promises) keep(text string, now int64) (promised, doubtful bool) {
+	if now > p.until {
+		p.of = nil
+	}
+	was := p.of[text]
+	if was.left == 0 {
+		return false, false
+	}
+	p.of[text] = promise{was.left - 1, was.all}
+	return true, was.all > 1
+}
 
 // arriveUnnumberedLocked takes an event: a new message, or one that was taken back. r.mu must be held.
 func (r *Room) arriveUnnumberedLocked(ev codec.Event) {
@@ -21,13 +73,20 @@ func (r *Room) arriveUnnumberedLocked(ev codec.Event) {
 		f.hold(ev)
 		return
 	}
-	r.giveUnnumberedLocked(ev.Messages)
+	promised, doubtful := r.promised.keep(codec.FastIMText(ev.Messages[0]), r.hall.coarse.Load())
+	if !promised {
+		r.giveUnnumberedLocked(ev.Messages)
+	}
+	if doubtful {
+		r.lagLocked()
+	}
 }
 
-// giveUnnumberedLocked gives the members messages that are new by their place. r.mu must be held.
-func (r *Room) giveUnnumberedLocked(messages []string) {
+// giveUnnumberedLocked gives the members messages that are new by their place, and returns them as they are
+// counted. r.mu must be held.
+func (r *Room) giveUnnumberedLocked(messages []string) []codec.Entry {
 	if len(messages) == 0 {
-		return
+		return nil
 	}
 	entries := make([]codec.Entry, len(messages))
 	for i, m := range messages {
@@ -37,92 +96,114 @@ func (r *Room) giveUnnumberedLocked(messages []string) {
 	}
 	r.hall.stats.accepted.Add(uint64(len(entries)))
 	r.fanOutLocked(entries)
+	return entries
 }
 
-// catchUpUnnumberedLocked brings the members to the history now: news is what stands behind what they
-// have, then what waited and does not stand there. r.mu must be held.
+// catchUpUnnumberedLocked brings the members to the history now: news is what stands there and they have not
+// had, then what waited and does not stand there. r.mu must be held.
 func (r *Room) catchUpUnnumberedLocked(now *codec.History) {
-	f := &r.follower
-	list := texts(now.Entries)
-	var fresh, waited []string
-	for _, ev := range f.held {
-		waited = append(waited, ev.Messages...)
+	f, coarse := &r.follower, r.hall.coarse.Load()
+	var news []string
+	blindly := f.reading == blind
+	if blindly || f.reading == unread {
+		r.promised.add(texts(now.Entries), coarse)
+	} else {
+		news = missing(r.newest.entries, now.Entries, f.pos.Seq, now.Seq)
+		r.promised.add(shown(news), coarse)
 	}
-	switch f.reading {
-	case following, behind:
-		known := texts(r.newest.entries)
-		place, last := overlap(known, list)
-		fresh = without(list[place:], known[last:]) // members had those before what stands in front of them
-		waited = without(waited, fresh)
-	case unread:
-		waited = waited[prefix(list, waited):]
-	case blind: // what came since the room's events come is news, in the list or not
+	var later []string
+	for _, ev := range f.held {
+		for _, m := range ev.Messages {
+			promised, doubtful := r.promised.keep(codec.FastIMText(m), coarse)
+			if doubtful {
+				f.look()
+			}
+			switch {
+			case !promised:
+				later = append(later, m)
+			case blindly: // what came since the room's events come is news, in the list or not
+				news = append(news, m)
+			}
+		}
 	}
 	f.caughtUp(now.Position)
-	f.pos.Seq -= min(uint64(len(fresh)), f.pos.Seq) // they count themselves
-	f.pos.Total = f.pos.Seq
-	r.giveUnnumberedLocked(fresh)
-	f.pos = now.Position
-	r.newest.set(now.Entries, nil)
-	r.giveUnnumberedLocked(waited) // which came behind what was read
+	f.pos.Seq -= min(f.pos.Seq, uint64(len(news)))
+	r.giveUnnumberedLocked(news)
+	f.pos.Seq, f.pos.Total = now.Seq, now.Total
+	r.newest.set(now.Entries, r.giveUnnumberedLocked(later))
 	r.changedLocked()
 	r.tellPlaceLocked()
 }
 
+// texts are the messages of entries as all nodes show them.
 func texts(entries []codec.Entry) []string {
 	all := make([]string, len(entries))
 	for i, e := range entries {
-		all[i] = e.JSON
+		all[i] = codec.FastIMText(e.JSON)
 	}
 	return all
 }
 
-// overlap is the place in list behind which everything is news to a reader who knows known: where the longest
-// run of known ends, of equally long ones the newest of known, then the last in list. last says how many of known
-// stand up to that place. 0 and 0 where nothing is known.
-func overlap(known, list []string) (place, last int) {
-	length := 0
-	for upTo := len(known); upTo > length; upTo-- {
-		for end := range len(list) + 1 {
-			n := tailOf(known[:upTo], list[:end])
-			if n > length || n == length && n > 0 && upTo == last && place < end {
-				place, last, length = end, upTo, n
+// shown are messages as all nodes show them.
+func shown(messages []string) []string {
+	all := make([]string, len(messages))
+	for i, m := range messages {
+		all[i] = codec.FastIMText(m)
+	}
+	return all
+}
+
+// missing is what list, the end of a history of so many messages, has and members have not had. They had known
+// last, and had come to place at. Messages of known that the list has not were taken back. What stands in the
+// list before the first of known is older than that. Of equal messages as many are news as the list has more
+// than known, from where known began by its places, and no more than it has grown by.
+func missing(known, list []codec.Entry, at, length uint64) (news []string) {
+	had := make(map[string]int, len(known))
+	for _, text := range texts(known) {
+		had[text]++
+	}
+	all := texts(list)
+	from, first := 0, -1
+	for i, e := range list {
+		if e.Seq+uint64(len(known)) <= at {
+			from = i + 1
+		}
+		if first < 0 && had[all[i]] > 0 {
+			first = i
+		}
+	}
+	if first < 0 { // nothing is left of known: what is younger is news
+		newest := int64(-1)
+		for _, e := range known {
+			newest = max(newest, codec.Timestamp(e.JSON))
+		}
+		for _, e := range list {
+			if e.Seq > at || codec.Timestamp(e.JSON) > newest {
+				news = append(news, e.JSON)
 			}
 		}
+		return news
 	}
-	return place, last
-}
-
-// without is list less what is in gone, each as often as it is there.
-func without(list, gone []string) (left []string) {
-	times := map[string]int{}
-	for _, m := range gone {
-		times[m]++
-	}
-	for _, m := range list {
-		if times[m] > 0 {
-			times[m]--
+	var places, again []int // of news, and of those that equal what was known
+	for i := max(from, first); i < len(list); i++ {
+		n, equal := had[all[i]]
+		if n > 0 {
+			had[all[i]] = n - 1
 			continue
 		}
-		left = append(left, m)
-	}
-	return left
-}
-
-// prefix is how many of waited's first texts list ends with, the most that do.
-func prefix(list, waited []string) int {
-	for n := min(len(waited), len(list)); n > 0; n-- {
-		if tailOf(list, waited[:n]) == n {
-			return n
+		if equal {
+			again = append(again, i)
 		}
+		places = append(places, i)
 	}
-	return 0
-}
-
-// tailOf is how many texts at the end of a and b are the same.
-func tailOf(a, b []string) (n int) {
-	for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
-		n++
+	surplus := max(0, len(places)-int(max(length, at)-at))
+	again = again[:min(surplus, len(again))]
+	for _, i := range places {
+		if len(again) > 0 && again[0] == i {
+			again = again[1:]
+			continue
+		}
+		news = append(news, list[i].JSON)
 	}
-	return n
+	return news
 }

@@ -74,6 +74,11 @@ func TestBesideOriginal_EqualMessagesAreSeveral(t *testing.T) {
 		o.say("666-", now)
 	}
 	s.awaitAll("666", 40)
+	command(t, server, "CLIENT", "KILL", "TYPE", "pubsub")
+	for range 40 { // before the connections are back, and after
+		o.say("666-", now)
+	}
+	s.awaitAll("666", 80)
 }
 
 // TestBesideOriginal_ARecallShows although an original node tells nobody.
@@ -98,6 +103,43 @@ func TestBesideOriginal_ARecallShows(t *testing.T) {
 		eventually(t, n.name+" gives newcomers what is left", func() (bool, string) {
 			json, _ := n.rooms[0].Newest()
 			return strings.Contains(json, "stays-"), json
+		})
+	}
+}
+
+// TestBesideOriginal_SwitchedOffNodeByNode: one node keeps to the original's forms, the other does not any more. What is
+// said on either reaches the members of both, once.
+func TestBesideOriginal_SwitchedOffNodeByNode(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := openSite(t, beside(server.Addr, 1))
+	<-time.After(2 * time.Second) // so long both speak
+	for _, n := range s.nodes {
+		n.stopWriting()
+	}
+	for _, p := range s.speakers {
+		p.stopSpeaking()
+		<-p.ended
+	}
+	var posted []string
+	for _, n := range s.nodes {
+		posted = append(posted, n.posted...)
+	}
+	for id := range s.tries() {
+		posted = append(posted, id)
+	}
+	for _, m := range s.elders {
+		eventually(t, "members of "+m.node.name+" have all that was posted", func() (bool, string) {
+			times := map[string]int{}
+			for _, id := range m.ids() {
+				times[id]++
+			}
+			for _, id := range posted {
+				if times[id] != 1 {
+					return false, fmt.Sprintf("%s came %d times, of %d", id, times[id], len(posted))
+				}
+			}
+			return true, ""
 		})
 	}
 }

@@ -15,17 +15,24 @@ local function named(random, one, other)
 end
 
 -- stand reads where a room stands and writes nothing. The table has the fields of meta, but o, r and l: see rest.
--- It begins a new epoch where the count is missing but the list is there, and where the store has gone back: it has
--- less than the node knows. Then began is true, and the caller must call begin. e is '' for a room without both.
+-- It begins a new epoch where the count is missing but the list is there, where the list is not as long as its last
+-- own writer left it, and where the store has gone back: it has less than the node knows. Then began is true, and the
+-- caller must call begin. e is '' for a room without both.
 local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
-  local m = redis.call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib')
+  local m = redis.call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib', 'n')
+  local len = redis.call('LLEN', list)
   local room = {
     e = m[1] or '', s = tonumber(m[2]), b = tonumber(m[3]), v = tonumber(m[4]) or 0, t = m[5] or '',
-    ub = m[6], ib = m[7], began = false,
+    ub = m[6], ib = m[7], len = len, began = false,
   }
-  local old = room.e
-  if not (m[1] and room.s and room.b) then
-    local len = redis.call('LLEN', list)
+  local old, n = room.e, tonumber(m[8] or nil)
+  local counted = m[1] and room.s and room.b
+  if counted and n and n ~= len and len > 0 then -- an original FastIM node wrote to it
+    room.s = room.s + math.max(len - n, 0)
+    local last = redis.call('LPOS', list, gone, 'RANK', -1)
+    room.r = last and room.s - len + last + 1 or 0
+    room.began = true
+  elseif not counted then
     room.e, room.s, room.b, room.v, room.t, room.o, room.r = '', len, 0, 0, '', len, 0
     room.ub, room.ib, room.began = false, false, len > 0
     if room.began then -- the list of an original FastIM server, or the count was lost
@@ -52,7 +59,7 @@ end
 -- begin writes the epoch that stand began. life is that of meta in ms.
 local function begin(meta, room, life)
   redis.call('HSET', meta, 'e', room.e, 's', string.format('%.0f', room.s), 'b', string.format('%.0f', room.b),
-    'v', '0', 't', '', 'o', string.format('%.0f', room.o))
+    'v', '0', 't', '', 'o', string.format('%.0f', room.o), 'n', string.format('%.0f', room.len))
   if room.r then redis.call('HSET', meta, 'r', string.format('%.0f', room.r)) end
   if room.ub == '-' then
     redis.call('HSET', meta, 'ub', '-', 'ib', '-')

@@ -13,7 +13,7 @@
 --   batch. moved has 'index:ts' of each draft whose ts was moved on, with commas between; '-' stands for none.
 --   Where the node has published a later batch, it returns what it returned for that.
 local list, meta, timesPrefix, idsPrefix, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local most, listLife, metaLife, command, channel, random = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local most, listLife, metaLife, command, channel, random = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local timesBucket, idsBucket = tonumber(ARGV[7]), tonumber(ARGV[8])
 local knownEpoch, knownRev, knownTip = ARGV[9], tonumber(ARGV[10]), ARGV[11]
 local number, tried, drafts, marker, node = tonumber(ARGV[12]), ARGV[13] ~= '0', tonumber(ARGV[14]), ARGV[15], ARGV[16]
@@ -114,7 +114,7 @@ if timesLost or idsLost or search or stale then
     local epoch, seq, husk = payload:match('^r2 (%S+) (%d+) .-\n(.*)$')
     if husk then learn(husk, epoch == room.e and seq or 0) end
   end
-  for far = redis.call('LLEN', list), 1, -256 do
+  for far = math.min(room.len, most), 1, -256 do -- what is older is about to go
     for i, text in ipairs(redis.call('LRANGE', list, -far, -math.max(far - 255, 1))) do
       learn(text, room.s - far + i)
     end
@@ -205,7 +205,8 @@ end
 local prev, first, total = room.t == '' and '-' or room.t, 0, 0
 if n > 0 then
   local len = redis.call('RPUSH', list, unpack(msgs))
-  if len > tonumber(most) then redis.call('LTRIM', list, len - most, -1) end
+  local trimmed = math.min(len, most)
+  if len > trimmed then redis.call('LTRIM', list, len - most, -1) end
   redis.call('PEXPIRE', list, listLife)
   if room.began then begin(meta, room, metaLife) end
   if len == n then -- the history had expired: a new life, a new total
@@ -213,14 +214,15 @@ if n > 0 then
     redis.call('HSET', meta, 'b', string.format('%.0f', room.b))
   end
   first, room.s, room.v, room.t = room.s + 1, room.s + n, room.v + 1, node:sub(2) .. '.' .. ARGV[12] .. '.' .. ARGV[13]
-  redis.call('HSET', meta, 's', string.format('%.0f', room.s), 'v', string.format('%.0f', room.v), 't', room.t)
+  redis.call('HSET', meta, 's', string.format('%.0f', room.s), 'v', string.format('%.0f', room.v), 't', room.t,
+    'n', string.format('%.0f', trimmed))
   redis.call('PEXPIRE', meta, metaLife)
   total = room.s - room.b
   local head = string.format('m2 %s %.0f %.0f %.0f %s %s\n', room.e, first, total, room.v, prev, room.t)
   redis.call(command, channel, head .. table.concat(msgs, '\n'))
 else
   if room.began then begin(meta, room, metaLife) end
-  if redis.call('LLEN', list) > 0 then total = room.s - room.b end
+  if room.len > 0 then total = room.s - room.b end
 end
 
 -- 6. Note what was stored, and answer.

@@ -7,5 +7,5 @@ local knownSeq, newest, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(AR
 
 local room = stand(list, KEYS[2])
 local more = room.s - knownSeq
-if knownSeq > 0 and (more < 0 or more > newest) then newest = most end
+if knownSeq > 0 then newest = more < 0 and most or newest + more end
 return collect({room.e, room.s, room.s, 0, ''}, list, room.s, 1, room.s, 1, math.min(newest, most))

@@ -1,0 +1,295 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"barrage/internal/redistest"
+)
+
+// Beside original FastIM nodes, and away from them: docs/fastim.md.
+
+// original plays an original node: it says what that writes, and takes what its decoder takes.
+type original struct {
+	redisClient
+	// heard has the payloads of room r. Never closed.
+	heard chan string
+}
+
+// startOriginal is an original node with a member in room r.
+func startOriginal(tb testing.TB, s *redistest.Server) *original {
+	tb.Helper()
+	o := &original{redisClient: dialRedis(tb, s), heard: make(chan string, 1000)}
+	conn, release := o.Dedicate()
+	tb.Cleanup(func() { conn.Close(); release() })
+	conn.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(m rueidis.PubSubMessage) { o.heard <- m.Message }})
+	if err := conn.Do(tb.Context(), conn.B().Subscribe().Channel("mq:r").Build()).Error(); err != nil {
+		tb.Fatal(err)
+	}
+	return o
+}
+
+// say has user 9 say something in room r.
+func (o *original) say(info string) (message string) {
+	o.tb.Helper()
+	message = oldMessage("r", "9", info, 0)
+	o.send(message)
+	return message
+}
+
+// send is the three calls that an original node makes for a message.
+func (o *original) send(message string) {
+	o.tb.Helper()
+	o.do("RPUSH", "gml:r", fastIM(message))
+	o.do("EXPIRE", "gml:r", "604800")
+	o.do("PUBLISH", "mq:r", fastIM(message))
+}
+
+// wantHeard wants the members there to hear these messages next, and to be able to.
+func (o *original) wantHeard(want ...string) {
+	o.tb.Helper()
+	for _, message := range want {
+		select {
+		case got := <-o.heard:
+			if got != fastIM(message) {
+				o.tb.Fatalf("the original node got %s; want the literal of %s", got, message)
+			}
+		case <-time.After(patience):
+			o.tb.Fatalf("the original node did not hear of %s", message)
+		}
+	}
+}
+
+// beside is the settings of a node beside original ones at addr.
+func beside(addr string) []string {
+	return []string{"redis.addrs=" + addr, "redis.fastim_interop=true", "list.update_interval=50ms", "server.drain_spread=100ms"}
+}
+
+// wantNext wants a member to hear these messages next, in any order, and no other.
+func (c *client) wantNext(want ...string) {
+	c.tb.Helper()
+	got := make([]string, len(want))
+	for i := range got {
+		got[i] = c.text()
+	}
+	want = slices.Clone(want)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		c.tb.Fatalf("messages:\n got %s\nwant %s", got, want)
+	}
+}
+
+// TestBeside_EqualText: an original node sends what looks the same 40 times.
+func TestBeside_EqualText(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	o := startOriginal(t, server)
+	proxy := redistest.StartProxy(t, server.Addr)
+	n := startNode(t, beside(proxy.Addr)...)
+	m := n.member(t, "r", "a")
+	same := oldMessage("r", "9", "666", 0)
+	forty := func() {
+		for range 40 {
+			o.send(same)
+		}
+	}
+	hear := func(want ...string) {
+		t.Helper()
+		m.wantNext(append(slices.Repeat([]string{same}, 40), want...)...)
+	}
+	forty()
+	hear()
+	for _, bad := range []struct {
+		name string
+		set  func(bool)
+	}{{"cut", proxy.Cut}, {"deaf", proxy.Deafen}} {
+		bad.set(true)
+		forty()
+		bad.set(false)
+		hear()
+		// Nothing comes behind them but this, when the link is sound again.
+		last := o.say("after it was " + bad.name)
+		m.wantText(last)
+	}
+	o.want(122, "LLEN", "gml:r")
+}
+
+// TestBeside_RecallAndJoin: what an original node does without a word is found out here.
+func TestBeside_RecallAndJoin(t *testing.T) {
+	t.Parallel()
+	const bound = 5 * time.Second
+	server := redistest.Start(t)
+	o := startOriginal(t, server)
+	n := startNode(t, beside(server.Addr)...)
+	first, second := o.say("first"), o.say("second")
+	list := n.dial(t, listPath("b", "t"))
+	o.do("SADD", "ugs:b", fastIM("r"))
+	began := time.Now()
+	list.wantList(entry(second, 2))
+	wantWithin(t, "a room that was joined is on the list", began, time.Second)
+
+	for _, alone := range []bool{true, false} { // without a member in the room, and with one
+		third := o.say("third")
+		list.wantList(entry(third, 3))
+		var m *client
+		if !alone {
+			m = n.dial(t, chatPath("r", "a", "t"))
+			m.wantText(firstFrame(3, first, second, third))
+		}
+		o.do("LREM", "gml:r", "1", fastIM(third))
+		began = time.Now()
+		list.wantList(entry(second, 2))
+		wantWithin(t, "a recalled message is gone from the list", began, bound)
+		n.wantFirstFrame(t, "r", "c", firstFrame(2, first, second))
+		wantWithin(t, "a recalled message is gone from the room", began, bound)
+		if m != nil {
+			m.wantText(o.say("only this")) // of the messages before nothing was said again
+		}
+	}
+}
+
+// TestBeside_RecallInBusyRoom: it never falls silent.
+func TestBeside_RecallInBusyRoom(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	o := startOriginal(t, server)
+	n := startNode(t, beside(server.Addr)...)
+	m := n.member(t, "r", "a")
+	bad := o.say("bad")
+	m.wantText(bad)
+	stop := m.keepTalking("on and on")
+	o.do("LREM", "gml:r", "1", fastIM(bad))
+	began := time.Now()
+	eventually(t, func() error {
+		c := n.dial(t, chatPath("r", "c", "any"))
+		defer func() { _ = c.conn.CloseNow() }() // Nothing to lose.
+		if got := c.text(); strings.Contains(got, bad) {
+			return errors.New("a newcomer is given the message that was recalled")
+		}
+		return nil
+	})
+	wantWithin(t, "a recalled message is gone", began, 5*time.Second)
+	stop()
+}
+
+func wantWithin(tb testing.TB, what string, began time.Time, most time.Duration) {
+	tb.Helper()
+	took := time.Since(began)
+	if tb.Logf("%s after %v", what, took); took > most {
+		tb.Errorf("it took %v until %s; want at most %v", took, what, most)
+	}
+}
+
+// TestBeside_Steps plays docs/fastim.md: side by side, cut over, interop off node by node, and back.
+func TestBeside_Steps(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	o := startOriginal(t, server)
+	said, step := []string{o.say("before")}, 0
+	// Newcomers are given all, so that a first frame shows what is lost or doubled.
+	plain := append(onRedis(server), "history.on_join=1000", "server.drain_spread=100ms")
+	interop := append(beside(server.Addr), "history.on_join=1000")
+	one, two := startNode(t, interop...), startNode(t, interop...)
+	a, b := one.member(t, "r", "a"), two.member(t, "r", "b")
+	// talk has everybody speak, 5 times, and each member of ours hear all of it once.
+	talk := func(originals bool) {
+		t.Helper()
+		step++
+		for i := range 5 {
+			info := fmt.Sprintf("step %d, %d", step, i)
+			if originals {
+				said = append(said, o.say(info))
+				a.wantText(said[len(said)-1])
+				b.wantText(said[len(said)-1])
+			}
+			for _, speaker := range []*client{a, b} {
+				speaker.say(info + strconv.Itoa(len(said)))
+				heard := a.text()
+				b.wantText(heard)
+				said = append(said, heard)
+			}
+		}
+		// And all at once.
+		for i := range 20 {
+			a.say(fmt.Sprintf("step %d, a %d", step, i))
+			b.say(fmt.Sprintf("step %d, b %d", step, i))
+		}
+		heard := a.wantMessages(40)
+		b.wantNext(heard...)
+		for _, n := range []*node{one, two} {
+			n.wantWelcomeOf(t, "r", append(slices.Clone(said), heard...))
+		}
+		said = append(said, heard...)
+	}
+	restart := func(n *node, settings ...string) *node {
+		n.signal(t)
+		n.wantExit(t, 0, patience)
+		return startNode(t, settings...)
+	}
+
+	talk(true) // 1. side by side
+	o.wantHeard(said...)
+	o.want(len(said), "LLEN", "gml:r")
+
+	talk(false) // 2. cut over: the originals are gone, but for one that listens
+	o.wantHeard(said[len(said)-50:]...)
+
+	two = restart(two, plain...) // 3. interop off, node by node
+	b = two.member(t, "r", "b")
+	talk(false)
+	one = restart(one, plain...)
+	a = one.member(t, "r", "a")
+	talk(false)
+
+	one = restart(one, interop...) // 4. and back
+	a = one.member(t, "r", "a")
+	talk(false)
+	two = restart(two, interop...)
+	b = two.member(t, "r", "b")
+	talk(false)
+	for len(o.heard) > 0 {
+		<-o.heard
+	}
+	talk(true)
+	for _, text := range o.strings("LRANGE", "gml:r", "0", "-1") {
+		if !strings.HasPrefix(text, `"{\"groupId\":\"r\",`) {
+			t.Fatalf("the original node fails on %s", text)
+		}
+	}
+	o.wantHeard(said[len(said)-55:]...)
+}
+
+// strings is the reply of a command, a list.
+func (o *original) strings(command ...string) []string {
+	o.tb.Helper()
+	reply := o.do(command...)
+	all, err := reply.AsStrSlice()
+	if err != nil {
+		o.tb.Fatal(err)
+	}
+	return all
+}
+
+// wantWelcomeOf waits until a new member is given these messages, each once.
+func (n *node) wantWelcomeOf(tb testing.TB, group string, messages []string) {
+	tb.Helper()
+	eventually(tb, func() error {
+		c := n.dial(tb, chatPath(group, "newcomer", "any"))
+		defer func() { _ = c.conn.CloseNow() }() // Nothing to lose.
+		welcome := c.text()
+		for _, m := range messages {
+			if strings.Count(welcome, m) != 1 {
+				return fmt.Errorf("%s is %d times in the first frame %s", m, strings.Count(welcome, m), welcome)
+			}
+		}
+		return nil
+	})
+}

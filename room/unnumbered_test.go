@@ -1,0 +1,100 @@
+package room
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"barrage/codec"
+)
+
+// placed are messages with these bodies, of which the last stands at a place of a list.
+func placed(last uint64, bodies string) []codec.Entry {
+	words := strings.Fields(bodies)
+	entries := make([]codec.Entry, len(words))
+	for i, body := range words {
+		d := codec.NewDraft("1", "u", body, 1)
+		entries[i] = codec.Entry{Seq: last + 1 + uint64(i) - uint64(len(words)), JSON: string(d.AppendJSON(nil, int64(body[0])))}
+	}
+	return entries
+}
+
+func TestMissing(t *testing.T) {
+	for _, c := range []struct {
+		what, known, list string
+		at, end           uint64
+		want              string
+	}{
+		{"nothing is new", "a b c", "a b c", 3, 3, ""},
+		{"it was empty", "", "a b", 0, 2, "a b"},
+		{"what stands behind", "b c", "a b c d e", 3, 5, "d e"},
+		{"one was taken back in the middle", "a b c d", "a c d", 4, 3, ""},
+		{"one was taken back, one came", "a b c", "a c d", 3, 3, "d"},
+		{"the newest was taken back", "b c", "a b", 3, 2, ""},
+		{"all that was known was taken back", "c", "a b", 3, 2, ""},
+		{"all that was known was taken back, and more came", "c", "a b d", 3, 3, "d"},
+		{"events were lost before others came", "a d e", "a b c d e", 3, 5, "b c"},
+		{"two nodes published in another order than they stored", "a c b", "a b c", 3, 3, ""},
+		{"more came than a read has", "a b", "x y z", 2, 2000, "x y z"},
+		{"it has expired and begun again", "a b", "x", 2, 1, "x"},
+		{"a node that counts has trimmed it", "c d e", "d e x", 5, 3, "x"},
+		{"equal ones", "6 6", "6 6 6 6 6", 2, 5, "6 6 6"},
+		{"equal ones, of which the first are known no more", "6 6", "6 6 6 6 6", 4, 5, "6"},
+		{"equal ones, of which some were lost on the way", "6 a 6", "6 6 6 a 6 6", 5, 6, "6"},
+		{"equal ones, none is new", "6 6", "6 6 6 6 6", 5, 5, ""},
+		{"equal ones, one was taken back", "6 6 6", "6 6", 3, 2, ""},
+	} {
+		got := missing(placed(c.at, c.known), placed(c.end, c.list), c.at, c.end)
+		var want []string
+		for _, e := range placed(c.end, c.want) {
+			want = append(want, e.JSON)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: news %q; want %q", c.what, got, want)
+		}
+	}
+}
+
+// TestUnnumbered_AnEventComesBehindTheRead: an original node stores first and publishes then.
+func TestUnnumbered_AnEventComesBehindTheRead(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
+	f.store.unnumbered = true
+	f.publishUnheard("old")
+	r := f.open("1")
+	m := f.join(r)
+	last := func() codec.Event {
+		return codec.Event{Kind: codec.EventMessages, Messages: []string{r.newest.entries[len(r.newest.entries)-1].JSON}}
+	}
+	f.hall.RoomEvent("1", last()) // of what the welcome has
+	f.publishUnheard("a")
+	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventLook})
+	f.settle()
+	f.hall.RoomEvent("1", last())
+	f.settle()
+	wantInfos(t, m, "a")
+	f.hall.RoomEvent("1", last()) // the same words again
+	f.settle()
+	wantInfos(t, m, "a", "a")
+	if r.follower.pos.Seq != 3 {
+		t.Errorf("the room counts %d; want 3", r.follower.pos.Seq)
+	}
+}
+
+// TestUnnumbered_LookWhileItReads: what a node of the other form tells of may have come behind the read.
+func TestUnnumbered_LookWhileItReads(t *testing.T) {
+	for _, counted := range []bool{false, true} {
+		f := newFixture(t, func(c *Config) { c.NoLocal = !counted }, Hooks{})
+		f.store.unnumbered = !counted
+		f.publishUnheard("old")
+		m := f.join(f.open("1"))
+		f.hall.RoomEvent("1", codec.Event{Kind: codec.EventLook})
+		f.store.set(func(s *fakeStore) {
+			s.between = func() {
+				f.publishUnheard("a")
+				f.hall.RoomEvent("1", codec.Event{Kind: codec.EventLook})
+			}
+		})
+		f.settle()
+		wantInfos(t, m, "a")
+	}
+}
