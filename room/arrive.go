@@ -21,19 +21,19 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 	}
 	r.mu.Lock()
 	defer r.unlock()
-	switch {
-	case ev.Kind == codec.EventCounters:
+	if ev.Kind == codec.EventCounters {
 		r.standing = ev.Counters
 		r.counted++
+		return
+	}
+	r.heardAt = h.coarse.Load()
+	switch {
 	case ev.Kind == codec.EventLook:
-		r.heardAt = h.coarse.Load()
 		r.follower.look()
 		r.lagLocked()
 	case ev.Epoch == "":
-		r.heardAt = h.coarse.Load()
 		r.arriveUnnumberedLocked(ev)
 	default:
-		r.heardAt = h.coarse.Load()
 		if ev.Kind == codec.EventMessages && codec.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
 			r.outbox.met(entriesOf(&ev), h.keyOf)
 			if r.follower.fits(&ev) == fitsNot {
@@ -120,17 +120,17 @@ func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
 
 // hadLocked reports whether members have had all messages of an event. r.mu must be held.
 func (r *Room) hadLocked(ev *codec.Event) bool {
-	for _, m := range ev.Messages {
-		if !r.seen.has(r.hall.keyOf(m), codec.Timestamp(m), r.hall.coarse.Load()) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(ev.Messages, func(m string) bool { return !r.hadMessageLocked(m) })
+}
+
+// hadMessageLocked reports whether members have had a message. r.mu must be held.
+func (r *Room) hadMessageLocked(json string) bool {
+	return r.seen.has(r.hall.keyOf(json), codec.Timestamp(json), r.hall.coarse.Load())
 }
 
 // giveLocked gives the members those of entries that they have not had, in order, and returns how many
-// that were. at is when they were sent, in hall.coarse, readLate where nobody knows. It is the only place from which messages are fanned out (I1). Entries without JSON were
-// taken back. r.mu must be held.
+// that were. at is when they were sent, in hall.coarse, readLate where nobody knows. Entries without JSON were taken
+// back. It is the only place from which messages with keys are fanned out (I1). r.mu must be held.
 func (r *Room) giveLocked(entries []codec.Entry, at int64) (given uint64) {
 	from, now := 0, r.hall.coarse.Load()
 	flush := func(to int) {
@@ -273,7 +273,7 @@ func (r *Room) contradicts(now *codec.History) bool {
 		return false
 	}
 	return slices.ContainsFunc(now.Entries, func(e codec.Entry) bool {
-		return f.from <= e.Seq && e.Seq <= f.pos.Seq && e.JSON != "" && !r.hadLocked(&codec.Event{Messages: []string{e.JSON}})
+		return f.from <= e.Seq && e.Seq <= f.pos.Seq && e.JSON != "" && !r.hadMessageLocked(e.JSON)
 	})
 }
 
@@ -373,8 +373,7 @@ func (r *Room) hadUpToLocked(now *codec.History) int {
 		// Another count. What survived of the one before, in front of all that members have had and
 		// older than that, is from before they came in.
 		return upTo(func(e codec.Entry) bool {
-			ts := codec.Timestamp(e.JSON)
-			return e.Seq > now.Begun || e.JSON != "" && (r.seen.has(r.hall.keyOf(e.JSON), ts, r.hall.coarse.Load()) || !r.seen.older(ts))
+			return e.Seq > now.Begun || e.JSON != "" && (r.hadMessageLocked(e.JSON) || !r.seen.older(codec.Timestamp(e.JSON)))
 		})
 	}
 }

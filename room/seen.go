@@ -30,7 +30,7 @@ type seen struct {
 // generation is what seen learned between two turns.
 type generation struct {
 	of    map[key]sight
-	floor int64 // the smallest timestamp
+	floor int64 // messages older than this may have been there before the members, unnoted
 }
 
 // sight is when a message was sent, in Unix milliseconds by whichever clock stamped it, and when members had
@@ -46,8 +46,11 @@ func (s *seen) add(k key, ts, at, now int64) (isNew bool) {
 	return true
 }
 
-// readLate stands for when members had a message of which nobody knows when it was sent: its timestamp alone tells.
-const readLate = -1
+// What stands for when members had a message, where that is no time: its timestamp alone tells.
+const (
+	readLate       = -1 // it was sent before it was read; nobody knows when
+	recalledBefore = -2 // it was taken back before they had it
+)
 
 // note notes a message that is not to be given to anybody any more; at is 0 where it was there before the members.
 func (s *seen) note(k key, ts, at int64) {
@@ -60,7 +63,7 @@ func (s *seen) note(k key, ts, at int64) {
 	s.now.of[k] = sight{ts, at}
 	// What comes live may be stamped by any clock, or say that an old message was taken back: it does not tell how
 	// far back the members' knowledge goes. The first of a generation must do, where nothing better comes.
-	if at == 0 || s.now.floor == math.MaxInt64 {
+	if at == 0 || at != recalledBefore && s.now.floor == math.MaxInt64 {
 		s.now.floor = min(s.now.floor, ts)
 	}
 }
@@ -74,16 +77,16 @@ func (s *seen) forget(k key, ts int64) {
 	if _, had := s.before.of[k]; had {
 		return
 	}
-	floor := int64(math.MaxInt64)
-	if s.now.of != nil {
-		floor = s.now.floor
-	}
-	s.note(k, ts, readLate)
-	s.now.floor = floor
+	s.note(k, ts, recalledBefore)
 }
 
-// begin says that there is nothing older than what is noted from now on.
-func (s *seen) begin() { s.now = generation{map[key]sight{}, math.MinInt64} }
+// begin says that nothing was there before what is noted.
+func (s *seen) begin() {
+	if s.now.of == nil {
+		s.now.of = map[key]sight{}
+	}
+	s.now.floor = math.MinInt64
+}
 
 // has reports whether members have had the message by now. A key means another message only where that was sent
 // much later, and members have not had the first one lately: clocks that are set tell nothing of that.

@@ -25,30 +25,32 @@ const (
 	maxPromised = 2 * maxFetch
 )
 
-// add notes texts at a time.
-func (p *promises) add(texts []string, now int64) {
-	if now > p.until || len(p.of)+len(texts) > maxPromised {
+// add notes messages at a time. They are known by what all nodes show of them.
+func (p *promises) add(messages []string, now int64) {
+	if now > p.until || len(p.of)+len(messages) > maxPromised {
 		p.of = nil
 	}
-	if len(texts) == 0 {
+	if len(messages) == 0 {
 		return
 	}
 	if p.of == nil {
-		p.of = make(map[string]promise, len(texts))
+		p.of = make(map[string]promise, len(messages))
 	}
-	for _, t := range texts {
+	for _, m := range messages {
+		t := codec.FastIMText(m)
 		was := p.of[t]
 		p.of[t] = promise{was.left + 1, was.all + 1}
 	}
 	p.until = now + promisedFor
 }
 
-// keep reports whether an event with a text, which comes at a time, was promised, and whether it might be that of
-// another message with that text.
-func (p *promises) keep(text string, now int64) (promised, doubtful bool) {
+// keep reports whether the event of a message, which comes at a time, was promised, and whether it might be that of
+// another message with the same text.
+func (p *promises) keep(message string, now int64) (promised, doubtful bool) {
 	if now > p.until {
 		p.of = nil
 	}
+	text := codec.FastIMText(message)
 	was := p.of[text]
 	if was.left == 0 {
 		return false, false
@@ -73,7 +75,7 @@ func (r *Room) arriveUnnumberedLocked(ev codec.Event) {
 		f.hold(ev)
 		return
 	}
-	promised, doubtful := r.promised.keep(codec.FastIMText(ev.Messages[0]), r.hall.coarse.Load())
+	promised, doubtful := r.promised.keep(ev.Messages[0], r.hall.coarse.Load())
 	if !promised {
 		r.giveUnnumberedLocked(ev.Messages)
 	}
@@ -109,12 +111,12 @@ func (r *Room) catchUpUnnumberedLocked(now *codec.History) {
 		r.promised.add(texts(now.Entries), coarse)
 	} else {
 		news = missing(r.newest.entries, now.Entries, f.pos.Seq, now.Seq)
-		r.promised.add(shown(news), coarse)
+		r.promised.add(news, coarse)
 	}
 	var later []string
 	for _, ev := range f.held {
 		for _, m := range ev.Messages {
-			promised, doubtful := r.promised.keep(codec.FastIMText(m), coarse)
+			promised, doubtful := r.promised.keep(m, coarse)
 			if doubtful {
 				f.look()
 			}
@@ -140,15 +142,6 @@ func texts(entries []codec.Entry) []string {
 	all := make([]string, len(entries))
 	for i, e := range entries {
 		all[i] = codec.FastIMText(e.JSON)
-	}
-	return all
-}
-
-// shown are messages as all nodes show them.
-func shown(messages []string) []string {
-	all := make([]string, len(messages))
-	for i, m := range messages {
-		all[i] = codec.FastIMText(m)
 	}
 	return all
 }
