@@ -477,7 +477,11 @@ func (s *fakeStore) Report(_ context.Context, _ string, reports []codec.Report) 
 			s.look(r, rep.Known)
 			s.reported[rep.Room] = rep.Online
 			r.likes += rep.Likes
-			out = append(out, codec.Standing{Position: r.position(), Counters: codec.Counters{Online: rep.Online, Likes: r.likes}})
+			pos := r.position()
+			if s.unnumbered {
+				pos = s.read(rep.Room, rep.Known, 0, 0).Position
+			}
+			out = append(out, codec.Standing{Position: pos, Counters: codec.Counters{Online: rep.Online, Likes: r.likes}})
 		}
 		return "", nil, nil
 	})

@@ -15,7 +15,7 @@ type promises struct {
 	until int64 // hall.coarse when they are over
 }
 
-// promise is how often an event with a text may come, and how often it might have come.
+// promise is how often an event with a text may come, and how often the list has that text.
 type promise struct{ left, all int }
 
 const (
@@ -25,8 +25,8 @@ const (
 	maxPromised = 2 * maxFetch
 )
 
-// add notes messages at a time. They are known by what all nodes show of them.
-func (p *promises) add(messages []string, now int64) {
+// add notes messages of a list at a time. They are known by what all nodes show of them.
+func (p *promises) add(messages []string, list []codec.Entry, now int64) {
 	if now > p.until || len(p.of)+len(messages) > maxPromised {
 		p.of = nil
 	}
@@ -36,10 +36,13 @@ func (p *promises) add(messages []string, now int64) {
 	if p.of == nil {
 		p.of = make(map[string]promise, len(messages))
 	}
+	times := make(map[string]int, len(list))
+	for _, t := range texts(list) {
+		times[t]++
+	}
 	for _, m := range messages {
 		t := codec.FastIMText(m)
-		was := p.of[t]
-		p.of[t] = promise{was.left + 1, was.all + 1}
+		p.of[t] = promise{p.of[t].left + 1, times[t]}
 	}
 	p.until = now + promisedFor
 }
@@ -108,10 +111,10 @@ func (r *Room) catchUpUnnumberedLocked(now *codec.History) {
 	var news []string
 	blindly := f.reading == blind
 	if blindly || f.reading == unread {
-		r.promised.add(texts(now.Entries), coarse)
+		r.promised.add(texts(now.Entries), now.Entries, coarse)
 	} else {
 		news = missing(r.newest.entries, now.Entries, f.pos.Seq, now.Seq)
-		r.promised.add(news, coarse)
+		r.promised.add(news, now.Entries, coarse)
 	}
 	var later []string
 	for _, ev := range f.held {
@@ -149,7 +152,8 @@ func texts(entries []codec.Entry) []string {
 // missing is what list, the end of a history of so many messages, has and members have not had. They had known
 // last, and had come to place at. Messages of known that the list has not were taken back. What stands in the
 // list before the first of known is older than that. Of equal messages as many are news as the list has more
-// than known, from where known began by its places, and no more than it has grown by.
+// than known, from where known began by its places, and no more than it has grown by. Where known begins nothing is
+// news: events come in another order than the list has, so neighbours of its first ones may have been known too.
 func missing(known, list []codec.Entry, at, length uint64) (news []string) {
 	had := make(map[string]int, len(known))
 	for _, text := range texts(known) {
@@ -177,11 +181,19 @@ func missing(known, list []codec.Entry, at, length uint64) (news []string) {
 		}
 		return news
 	}
+	const border = 4 // a part of known so large is where it begins: 64 to 128 messages of 256 to 512
+	newsFrom := max(from, first)
+	if at > uint64(len(known)) {
+		newsFrom += len(known) / border
+	}
 	var places, again []int // of news, and of those that equal what was known
-	for i := max(from, first); i < len(list); i++ {
+	for i := max(from-len(known)/border, first); i < len(list); i++ {
 		n, equal := had[all[i]]
 		if n > 0 {
 			had[all[i]] = n - 1
+			continue
+		}
+		if i < newsFrom {
 			continue
 		}
 		if equal {

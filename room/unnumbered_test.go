@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"barrage/codec"
 )
@@ -41,6 +42,7 @@ func TestMissing(t *testing.T) {
 		{"equal ones", "6 6", "6 6 6 6 6", 2, 5, "6 6 6"},
 		{"equal ones, of which the first are known no more", "6 6", "6 6 6 6 6", 4, 5, "6"},
 		{"equal ones, of which some were lost on the way", "6 a 6", "6 6 6 a 6 6", 5, 6, "6"},
+		{"equal ones, where two changed places at the beginning of what is known", "6 a b c d e f", "p 6 y a b c d e f 6", 9, 10, "6"},
 		{"equal ones, none is new", "6 6", "6 6 6 6 6", 5, 5, ""},
 		{"equal ones, one was taken back", "6 6 6", "6 6", 3, 2, ""},
 	} {
@@ -78,6 +80,36 @@ func TestUnnumbered_AnEventComesBehindTheRead(t *testing.T) {
 	if r.follower.pos.Seq != 3 {
 		t.Errorf("the room counts %d; want 3", r.follower.pos.Seq)
 	}
+}
+
+// TestUnnumbered_AnEqualMessageForALostEvent: the event of one was lost, that of an equal one comes behind the read.
+func TestUnnumbered_AnEqualMessageForALostEvent(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
+	f.store.unnumbered = true
+	equal := func(texts ...string) (events []codec.Event) {
+		f.store.set(func(s *fakeStore) {
+			r := s.room("1")
+			for _, text := range texts {
+				d := codec.NewDraft("1", "u", text, 1)
+				json := string(d.AppendJSON(nil, 1))
+				r.Seq++
+				r.entries = append(r.entries, codec.Entry{Seq: r.Seq, JSON: json})
+				events = append(events, codec.Event{Kind: codec.EventMessages, Messages: []string{json}})
+			}
+		})
+		return events
+	}
+	equal("6")
+	m := f.join(f.open("1"))
+	f.tick((promisedFor + 1) * time.Second)
+	equal("6", "other")
+	f.hall.Resumed()
+	f.settle()
+	for _, ev := range equal("6") {
+		f.hall.RoomEvent("1", ev)
+	}
+	f.settle()
+	wantInfos(t, m, "6", "other", "6")
 }
 
 // TestUnnumbered_LookWhileItReads: what a node of the other form tells of may have come behind the read.
