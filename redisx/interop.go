@@ -13,14 +13,6 @@ import (
 // This file is what a store does for original FastIM nodes beside it
 // (Config.FastIMInterop, contract section 5). docs/fastim.md says how to come there, and away again.
 
-// scripts are those for the form of the rooms.
-func (r *Redis) scripts() *roomScripts {
-	if r.keys.fastIM {
-		return &fastIMScripts
-	}
-	return &ownScripts
-}
-
 // written is a text in the form that tokens, rooms of a user and messages are written
 // in; other is the form they may have too.
 func (r *Redis) written(text string) (written, other string) {

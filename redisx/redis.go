@@ -20,9 +20,10 @@ const ACL = "~login:* ~ugs:* ~gm* &mq:* &uq:* &mr:* +@read +@write +@scripting +
 // Redis is the [Store] that many nodes share. Use [NewRedis].
 type Redis struct {
 	// Immutable after NewRedis.
-	cfg    Config
-	limits Limits
-	keys   keys
+	cfg     Config
+	limits  Limits
+	keys    keys
+	scripts *roomScripts
 	// node is the node's name, where stands in errors behind the word Redis.
 	node, where string
 	client      *swap
@@ -56,13 +57,14 @@ var _ Store = (*Redis)(nil)
 func NewRedis(cfg Config, limits Limits, log *slog.Logger) *Redis {
 	cluster := cfg.Topology() == modeCluster
 	r := &Redis{
-		cfg:    cfg,
-		limits: limits,
-		keys:   keys{tagged: cluster, fastIM: cfg.FastIMInterop},
-		node:   rand.Text()[:12],
-		where:  cfg.where(),
-		client: newSwap(),
-		gates:  newGates(cluster),
+		cfg:     cfg,
+		limits:  limits,
+		keys:    keys{tagged: cluster, fastIM: cfg.FastIMInterop},
+		scripts: newRoomScripts(cfg, limits),
+		node:    rand.Text()[:12],
+		where:   cfg.where(),
+		client:  newSwap(),
+		gates:   newGates(cluster),
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.log = log
@@ -179,8 +181,8 @@ func (r *Redis) subscribe(ctx context.Context, channels ...string) error {
 }
 
 // publishCommand is what scripts publish rooms' events with.
-func (r *Redis) publishCommand() string {
-	if r.cfg.ShardedPubSub {
+func (c Config) publishCommand() string {
+	if c.ShardedPubSub {
 		return "SPUBLISH"
 	}
 	return "PUBLISH"

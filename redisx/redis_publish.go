@@ -29,7 +29,7 @@ func (r *Redis) Publish(ctx context.Context, room string, b codec.Batch) (codec.
 		keys = append(keys, r.keys.recalls(room))
 		args = r.publishArgs(room, node, number, &b)
 	}
-	msg, err := r.runRoom(ctx, r.scripts().publish, room, keys, args...)
+	msg, err := r.runRoom(ctx, r.scripts.publish, room, keys, args...)
 	var text string
 	if err == nil {
 		text, err = msg.ToString()
@@ -47,11 +47,9 @@ func (r *Redis) Publish(ctx context.Context, room string, b codec.Batch) (codec.
 // publishArgs are the arguments of publish.lua.
 func (r *Redis) publishArgs(room, node string, number uint64, b *codec.Batch) []string {
 	known := toStore(b.Known)
-	args := make([]string, 0, 17+4*len(b.Drafts))
+	args := make([]string, 0, 11+4*len(b.Drafts))
 	args = append(args,
-		strconv.Itoa(r.limits.HistoryMessages), millis(r.limits.HistoryTTL), millis(r.limits.HistoryTTL+metaGrace),
-		r.publishCommand(), r.keys.roomChannel(room), randomName(), seconds(tsBucket), seconds(OnceFor),
-		known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
+		r.keys.roomChannel(room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
 		strconv.FormatUint(number, 10), strconv.Itoa(b.Try), strconv.Itoa(len(b.Drafts)), setMarker, nodeField(node),
 	)
 	args = r.appendDrafts(args, b.Drafts)
@@ -63,11 +61,8 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *codec.Batch) []
 
 // publishArgsFastIM are the arguments of publish_interop.lua.
 func (r *Redis) publishArgsFastIM(room, node string, number uint64, b *codec.Batch) []string {
-	args := make([]string, 0, 7+4*len(b.Drafts))
-	args = append(args,
-		millis(r.limits.HistoryTTL), r.keys.roomChannel(room),
-		seconds(tsBucket), seconds(OnceFor), strconv.FormatUint(number, 10), strconv.Itoa(len(b.Drafts)), nodeField(node),
-	)
+	args := make([]string, 0, 4+4*len(b.Drafts))
+	args = append(args, r.keys.roomChannel(room), strconv.FormatUint(number, 10), strconv.Itoa(len(b.Drafts)), nodeField(node))
 	args = r.appendDrafts(args, b.Drafts)
 	fields, _ := sentFields(b.Drafts)
 	return append(args, fields...)
@@ -137,7 +132,12 @@ func storedMessages(drafts []codec.Draft, repeats []codec.Repeat, moved string) 
 	if moved == "-" {
 		moved = ""
 	}
-	msgs := make([]string, 0, max(0, len(drafts)-len(repeats)))
+	size := 0
+	for i := range drafts {
+		size += drafts[i].Size()
+	}
+	all := make([]byte, 0, size) // one copy for all messages: they live and die together in a room's history
+	ends := make([]int, 0, max(0, len(drafts)-len(repeats)))
 	for i := range drafts {
 		if len(repeats) > 0 && repeats[0].Index == i {
 			repeats = repeats[1:]
@@ -152,10 +152,18 @@ func storedMessages(drafts []codec.Draft, repeats []codec.Repeat, moved string) 
 				return nil, err
 			}
 		}
-		msgs = append(msgs, string(d.AppendJSON(make([]byte, 0, d.Size()), ts)))
+		all = d.AppendJSON(all, ts)
+		ends = append(ends, len(all))
 	}
 	if moved != "" || len(repeats) > 0 {
 		return nil, errors.New("it is about other drafts")
+	}
+	text, msgs := string(all), make([]string, len(ends))
+	for i, end := range ends {
+		msgs[i] = text[:end]
+		if i > 0 {
+			msgs[i] = text[ends[i-1]:end]
+		}
 	}
 	return msgs, nil
 }

@@ -15,11 +15,11 @@ import (
 func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error) {
 	keys, args := r.recallKeys(room), needleArgs(room, user, ts)
 	if r.keys.fastIM {
-		args = append([]string{r.publishCommand(), r.keys.quietChannel(room)}, args...)
+		args = append([]string{r.keys.quietChannel(room)}, args...)
 	} else {
 		args = append(r.recallArgs(room), args...)
 	}
-	msg, err := r.runRoom(ctx, r.scripts().recall, room, keys, args...)
+	msg, err := r.runRoom(ctx, r.scripts.recall, room, keys, args...)
 	var ev codec.Event
 	switch {
 	case err != nil:
@@ -48,7 +48,7 @@ func (r *Redis) RecallSeq(ctx context.Context, room, user string, seq uint64, no
 	}
 	n := newNeedle(room, user, 0)
 	args := append(r.recallArgs(room), strconv.FormatUint(seq, 10), strconv.FormatInt(notBefore, 10), n.head, n.quoted().head)
-	msg, err := r.runRoom(ctx, r.scripts().recallSeq, room, r.recallKeys(room), args...)
+	msg, err := r.runRoom(ctx, r.scripts.recallSeq, room, r.recallKeys(room), args...)
 	if err != nil {
 		return codec.Event{}, recallError(room, seq, err)
 	}
@@ -80,7 +80,7 @@ func (r *Redis) recallKeys(room string) []string {
 
 // recallArgs are the first arguments of the scripts that recall, with a name for the recall.
 func (r *Redis) recallArgs(room string) []string {
-	return r.roomArgs(randomName(), r.publishCommand(), r.keys.roomChannel(room))
+	return roomArgs(randomName(), r.keys.roomChannel(room))
 }
 
 // parseRecall reads what a script published on the room's channel for recalls.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -22,7 +21,7 @@ func (r *Redis) Report(ctx context.Context, node string, reports []codec.Report)
 			return nil, fmt.Errorf("cannot report: %w", err)
 		}
 	}
-	results, err := r.runMulti(ctx, r.scripts().report, r.reportExecs(node, reports))
+	results, err := r.runMulti(ctx, r.scripts.report, r.reportExecs(node, reports))
 	if results == nil {
 		return nil, fmt.Errorf("cannot report %d rooms: %w", len(reports), err)
 	}
@@ -50,14 +49,13 @@ func (r *Redis) reportKeys(room string) []string {
 
 func (r *Redis) reportExecs(node string, reports []codec.Report) []rueidis.LuaExec {
 	execs := make([]rueidis.LuaExec, len(reports))
-	life, metaLife := strconv.Itoa(int(ReportLife/time.Second)), millis(r.limits.HistoryTTL+metaGrace)
 	for i, p := range reports {
 		known := toStore(p.Known)
 		execs[i] = rueidis.LuaExec{
 			Keys: r.reportKeys(p.Room),
 			Args: []string{
-				node, strconv.FormatUint(p.Online, 10), strconv.FormatUint(p.Likes, 10), life, metaLife,
-				r.publishCommand(), r.keys.quietChannel(p.Room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
+				node, strconv.FormatUint(p.Online, 10), strconv.FormatUint(p.Likes, 10),
+				r.keys.quietChannel(p.Room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
 			},
 		}
 	}

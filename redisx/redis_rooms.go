@@ -31,10 +31,8 @@ func (r *Redis) roomKeys(room string) []string {
 	return []string{r.keys.history(room), r.keys.meta(room)}
 }
 
-// roomArgs are the first two arguments of every script that reads a history, and more.
-func (r *Redis) roomArgs(more ...string) []string {
-	return append([]string{randomName(), millis(r.limits.HistoryTTL + metaGrace)}, more...)
-}
+// roomArgs are the first argument of every script that reads a history, and more.
+func roomArgs(more ...string) []string { return append([]string{randomName()}, more...) }
 
 // parsePosition reads epoch, newest number, total, rev and tip.
 func parsePosition(fields []rueidis.RedisMessage) (codec.Position, error) {
@@ -60,13 +58,13 @@ func (r *Redis) Read(ctx context.Context, room string, known codec.Position, new
 	known = toStore(known)
 	seq, wanted, limit := strconv.FormatUint(known.Seq, 10), strconv.Itoa(newest), strconv.Itoa(most)
 	if r.keys.fastIM {
-		page, err := r.runRoom(ctx, r.scripts().read, room, r.roomKeys(room), seq, wanted, limit)
+		page, err := r.runRoom(ctx, r.scripts.read, room, r.roomKeys(room), seq, wanted, limit)
 		h, err := r.readPage(room, page, err)
 		slices.Reverse(h.Entries)
 		return h, err
 	}
-	args := append(r.roomArgs(knownArgs(known)...), seq, wanted, limit)
-	answer, err := r.runRoom(ctx, r.scripts().read, room, append(r.roomKeys(room), r.keys.recalls(room)), args...)
+	args := append(roomArgs(knownArgs(known)...), seq, wanted, limit)
+	answer, err := r.runRoom(ctx, r.scripts.read, room, append(r.roomKeys(room), r.keys.recalls(room)), args...)
 	var h codec.History
 	if err == nil {
 		h, err = r.parseHistory(answer)
@@ -125,14 +123,14 @@ func (r *Redis) appendEntry(entries []codec.Entry, seq uint64, text string) []co
 
 // Since returns the oldest limit messages with a number above seq and the position.
 func (r *Redis) Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error) {
-	page, err := r.runRoom(ctx, r.scripts().since, room, r.roomKeys(room), r.roomArgs(strconv.FormatUint(seq, 10), strconv.Itoa(limit))...)
+	page, err := r.runRoom(ctx, r.scripts.since, room, r.roomKeys(room), roomArgs(strconv.FormatUint(seq, 10), strconv.Itoa(limit))...)
 	return r.readPage(room, page, err)
 }
 
 // Range returns the messages at the indexes start to stop.
 func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]string, error) {
-	args := r.roomArgs(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10))
-	page, err := r.runRoom(ctx, r.scripts().rangeOf, room, r.roomKeys(room), args...)
+	args := roomArgs(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10))
+	page, err := r.runRoom(ctx, r.scripts.rangeOf, room, r.roomKeys(room), args...)
 	if err != nil {
 		return nil, r.historyError(room, err)
 	}
@@ -154,8 +152,8 @@ func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]st
 
 // Before returns the newest count messages older than the one that user sent at ts.
 func (r *Redis) Before(ctx context.Context, room, user string, ts int64, count int) ([]string, bool, error) {
-	args := append(r.roomArgs(strconv.Itoa(count)), needleArgs(room, user, ts)...)
-	page, err := r.runRoom(ctx, r.scripts().before, room, r.roomKeys(room), args...)
+	args := append(roomArgs(strconv.Itoa(count)), needleArgs(room, user, ts)...)
+	page, err := r.runRoom(ctx, r.scripts.before, room, r.roomKeys(room), args...)
 	if err == nil && page.IsNil() {
 		return nil, false, nil
 	}

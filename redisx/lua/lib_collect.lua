@@ -7,7 +7,7 @@ local function collect(page, list, s, from, to, step, limit)
     local last = from + step * (math.max(32, math.min(limit, 256)) - 1)
     if (to - last) * step < 0 then last = to end
     local far, near = math.max(from, last), math.min(from, last)
-    local c = redis.call('LRANGE', list, -far, -near)
+    local c = call('LRANGE', list, -far, -near)
     for d = from, last, step do
       local text = c[far - d + 1]
       if limit > 0 and text ~= gone then

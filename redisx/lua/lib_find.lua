@@ -4,7 +4,7 @@
 -- It is nil where there is none.
 local function find(list, len, head1, tail1, head2, tail2)
   for near = 1, len, 256 do
-    local c = redis.call('LRANGE', list, -math.min(near + 255, len), -near)
+    local c = call('LRANGE', list, -math.min(near + 255, len), -near)
     for i = #c, 1, -1 do
       local x = c[i]
       if x:sub(-#tail1) == tail1 and x:sub(1, #head1) == head1

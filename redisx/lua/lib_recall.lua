@@ -28,24 +28,23 @@ end
 -- takeOut puts a tombstone in the place of the entry at distance d, so that the others keep their numbers. It logs
 -- and publishes the recall, and returns the payload: what codec.AppendEvent writes, with a codec.Husk. head is the
 -- beginning of the message up to its info, tail the end that has its ts, name the recall's name.
-local function takeOut(list, meta, log, room, d, text, head, tail, name, life, command, channel)
+local function takeOut(list, meta, log, room, d, text, head, tail, name, channel)
   if text:byte(1) == 34 then text = cjson.decode(text) end -- an original FastIM node wrote it
   local seq = room.s - d + 1
-  local payload = string.format('r2 %s %.0f %.0f %.0f %s %s\n', room.e, seq, room.s - room.b, room.v + 1,
+  local payload = string.format('r2 %s %d %d %d %s %s\n', room.e, seq, room.s - room.b, room.v + 1,
     room.t == '' and '-' or room.t, name) .. head .. '"info":""' .. x(text) .. tail
-  redis.call('LSET', list, -d, gone)
-  redis.call('HSET', meta, 'v', string.format('%.0f', room.v + 1), 't', name,
-    'r', string.format('%.0f', math.max(room.r, seq)))
-  redis.call('RPUSH', log, payload)
-  redis.call('LTRIM', log, -512, -1)
-  redis.call('PEXPIRE', log, life)
-  redis.call(command, channel, payload)
+  call('LSET', list, -d, gone)
+  call('HSET', meta, 'v', whole(room.v + 1), 't', name, 'r', whole(math.max(room.r, seq)))
+  call('RPUSH', log, payload)
+  call('LTRIM', log, -512, -1)
+  call('PEXPIRE', log, metaLife)
+  call(command, channel, payload)
   return payload
 end
 
 -- logged is the newest recall in the log that fits: its epoch, number, total, name and husk; nil where there is none.
 local function logged(log, fits)
-  local all = redis.call('LRANGE', log, 0, -1)
+  local all = call('LRANGE', log, 0, -1)
   for i = #all, 1, -1 do
     local epoch, seq, total, name, husk = all[i]:match('^r2 (%S+) (%d+) (%d+) %d+ %S+ (%S+)\n(.*)$')
     if epoch and fits(epoch, seq, husk) then return epoch, seq, total, name, husk end
@@ -53,8 +52,8 @@ local function logged(log, fits)
 end
 
 -- repeated publishes a logged recall again: its rev is 0, because it changes nothing.
-local function repeated(command, channel, epoch, seq, total, name, husk)
+local function repeated(channel, epoch, seq, total, name, husk)
   local payload = string.format('r2 %s %s %s 0 - %s\n', epoch, seq, total, name) .. husk
-  redis.call(command, channel, payload)
+  call(command, channel, payload)
   return payload
 end

@@ -1,8 +1,13 @@
 -- lib_room.lua is joined in front of the scripts about rooms that Barrage counts. doc.go has the fields of meta.
--- Numbers leave Lua through %.0f, because its own form loses digits after the fourteenth.
 
 -- gone stands in a history in the place of a recalled message.
 local gone = '{"recalled":true}'
+
+-- whole is the text of a whole number up to 2^53: Lua's own form loses digits after the fourteenth. It costs half of
+-- what %.0f does.
+local function whole(number)
+  return string.format('%d', number)
+end
 
 -- generation is the number that the name of an epoch begins with. Names without one have 0.
 local function generation(epoch)
@@ -11,7 +16,7 @@ end
 
 -- named makes the name of an epoch that comes after two others.
 local function named(random, one, other)
-  return string.format('%.0f-%s', math.max(generation(one), generation(other)) + 1, random)
+  return whole(math.max(generation(one), generation(other)) + 1) .. '-' .. random
 end
 
 -- stand reads where a room stands and writes nothing. The table has the fields of meta, but o, r and l: see rest.
@@ -19,24 +24,24 @@ end
 -- own writer left it, and where the store has gone back: it has less than the node knows. Then began is true, and the
 -- caller must call begin. e is '' for a room without both.
 local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
-  local m = redis.call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib', 'n')
-  local len = redis.call('LLEN', list)
+  local m = call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib', 'n')
+  local len = call('LLEN', list)
   local room = {
     e = m[1] or '', s = tonumber(m[2]), b = tonumber(m[3]), v = tonumber(m[4]) or 0, t = m[5] or '',
-    ub = m[6], ib = m[7], len = len, began = false,
+    ub = m[6], ib = m[7], n = tonumber(m[8] or nil), len = len, began = false,
   }
-  local old, n = room.e, tonumber(m[8] or nil)
+  local old, n = room.e, room.n
   local counted = m[1] and room.s and room.b
   if counted and n and n ~= len and len > 0 then -- an original FastIM node wrote to it
     room.s = room.s + math.max(len - n, 0)
-    local last = redis.call('LPOS', list, gone, 'RANK', -1)
+    local last = call('LPOS', list, gone, 'RANK', -1)
     room.r = last and room.s - len + last + 1 or 0
     room.began = true
   elseif not counted then
     room.e, room.s, room.b, room.v, room.t, room.o, room.r = '', len, 0, 0, '', len, 0
     room.ub, room.ib, room.began = false, false, len > 0
     if room.began then -- the list of an original FastIM server, or the count was lost
-      room.r = (redis.call('LPOS', list, gone, 'RANK', -1) or -1) + 1
+      room.r = (call('LPOS', list, gone, 'RANK', -1) or -1) + 1
       room.ub, room.ib = '-', '-'
     end
   elseif knownEpoch == old then
@@ -52,17 +57,18 @@ end
 
 -- rest reads the fields of meta that publish.lua does not need.
 local function rest(meta, room)
-  local m = redis.call('HMGET', meta, 'o', 'r', 'l')
+  local m = call('HMGET', meta, 'o', 'r', 'l')
   room.o, room.r, room.l = room.o or tonumber(m[1]) or 0, room.r or tonumber(m[2]) or 0, tonumber(m[3]) or 0
 end
 
--- begin writes the epoch that stand began. life is that of meta in ms.
-local function begin(meta, room, life)
-  redis.call('HSET', meta, 'e', room.e, 's', string.format('%.0f', room.s), 'b', string.format('%.0f', room.b),
-    'v', '0', 't', '', 'o', string.format('%.0f', room.o), 'n', string.format('%.0f', room.len))
-  if room.r then redis.call('HSET', meta, 'r', string.format('%.0f', room.r)) end
+-- begin writes the epoch that stand began.
+local function begin(meta, room)
+  room.n = room.len
+  call('HSET', meta, 'e', room.e, 's', whole(room.s), 'b', whole(room.b),
+    'v', '0', 't', '', 'o', whole(room.o), 'n', whole(room.len))
+  if room.r then call('HSET', meta, 'r', whole(room.r)) end
   if room.ub == '-' then
-    redis.call('HSET', meta, 'ub', '-', 'ib', '-')
+    call('HSET', meta, 'ub', '-', 'ib', '-')
   end
-  redis.call('PEXPIRE', meta, life)
+  call('PEXPIRE', meta, metaLife)
 end

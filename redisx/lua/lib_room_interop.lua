@@ -4,11 +4,25 @@
 local gone = '{"recalled":true}'
 
 local function stand(list, meta)
-  local len = redis.call('LLEN', list)
-  local likes = tonumber(redis.call('HGET', meta, 'l')) or 0
+  local len = call('LLEN', list)
+  local likes = tonumber(call('HGET', meta, 'l')) or 0
   return {e = 'fastim', s = len, b = 0, v = 0, t = '', o = 0, r = 0, l = likes, began = false}
 end
 
 local function rest() end
 
 local function begin() end
+
+-- forget throws the count of an earlier time away, with the tombstones that were made for its sake, and gives the
+-- messages of that time the form that original nodes take.
+local function forget(list, meta)
+  if call('HDEL', meta, 'e', 's', 'b', 'v', 't', 'o', 'r', 'n', 'ub', 'ib') == 0 then return end
+  call('LREM', list, 0, gone)
+  for far = call('LLEN', list), 1, -256 do
+    for i, text in ipairs(call('LRANGE', list, -far, -math.max(far - 255, 1))) do
+      if text:byte(1) == 123 then -- a brace: it has no quotes around it
+        call('LSET', list, i - 1 - far, '"' .. text:gsub('[\\"]', '\\%0') .. '"')
+      end
+    end
+  end
+end

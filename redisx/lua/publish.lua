@@ -2,22 +2,19 @@
 -- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls. A set's name is its
 --   prefix and the number of a bucket of time. No key has the name of a prefix: while its slot moves to another node of
 --   a cluster, Redis answers TRYAGAIN to that, instead of an error in the middle of the script.
--- ARGV: most entries of the history; its life and that of meta in ms; command to publish with; channel; a random name
---   for a new epoch; seconds of a bucket of last ts and of one of ids; the epoch, rev and tip that the node knows; the
---   batch's number; how often it was tried before; how many drafts; the field that marks a set; the node's field.
---   Then for n drafts n users, n ts and n heads. Where a draft has an id, the marking field follows again, and n fields
---   of ids, '' for a draft without one.
+-- ARGV: channel; a random name for a new epoch; the epoch, rev and tip that the node knows; the batch's number; how
+--   often it was tried before; how many drafts; the marker; the node's field. Then for n drafts n users, n ts and n
+--   heads. Where a draft has an id, the marker follows again, and n fields of ids, '' for a draft without one.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
 -- It returns 'number.try epoch seq total rev prev moved', and ' index seq ts' for each draft that was not stored.
 --   Indexes begin at 0. seq is the number of the first message, 0 where none was stored. prev is the tip before the
 --   batch. moved has 'index:ts' of each draft whose ts was moved on, with commas between; '-' stands for none.
 --   Where the node has published a later batch, it returns what it returned for that.
-local list, meta, timesPrefix, idsPrefix, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local most, listLife, metaLife, command, channel, random = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local timesBucket, idsBucket = tonumber(ARGV[7]), tonumber(ARGV[8])
-local knownEpoch, knownRev, knownTip = ARGV[9], tonumber(ARGV[10]), ARGV[11]
-local number, tried, drafts, marker, node = tonumber(ARGV[12]), ARGV[13] ~= '0', tonumber(ARGV[14]), ARGV[15], ARGV[16]
-local USER, TS, HEAD, ID = 16, 16 + drafts, 16 + 2 * drafts, 17 + 3 * drafts -- ARGV[USER + 1] is the first user
+local list, meta, timesPrefix, idsPrefix, log = unpack(KEYS)
+local channel, random, knownEpoch, knownRev, knownTip, batch, try, drafts, marker, node = unpack(ARGV, 1, 10)
+local tried, number = try ~= '0', tonumber(batch)
+drafts = tonumber(drafts)
+local USER, TS, HEAD, ID = 10, 10 + drafts, 10 + 2 * drafts, 11 + 3 * drafts -- ARGV[USER + 1] is the first user
 local withIDs = ARGV[ID]
 
 -- lost says whether the set of this bucket or of the previous one is missing, or lies in the future because the clock
@@ -32,16 +29,19 @@ end
 
 -- 1. Look where the room stands.
 
-local clock = redis.call('TIME')[1]
+local clock = call('TIME')[1]
 local bucket = math.floor(clock / timesBucket)
 local times = timesPrefix .. bucket
-local present = redis.call('HMGET', times, unpack(ARGV, 15, USER + drafts)) -- marker, node, users
-local previous = redis.call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, 15, USER + drafts))
-local room = stand(list, meta, random, knownEpoch, knownRev, knownTip)
+local present = call('HMGET', times, unpack(ARGV, 9, USER + drafts)) -- marker, node, users
+local previous, known = {}, 1
+while present[known] do known = known + 1 end
+local complete = not tried and known > drafts + 2 -- then the previous set knows nothing newer
+if not complete then previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, 9, USER + drafts)) end
+local room = stand(list, meta, random, knownEpoch, tonumber(knownRev), knownTip)
 if room.e == '' then
   room.e, room.began = named(random, knownEpoch, ''), true
 end
-local timesLost = lost(room.ub, bucket, present[1], previous[1])
+local timesLost = lost(room.ub, bucket, present[1], complete or previous[1])
 
 -- 2. Look whether the batch was carried out, or given up by its node.
 
@@ -49,7 +49,7 @@ local answer, search = present[2] or previous[2], false
 if timesLost then
   local future = tonumber(room.ub) or 0
   for b = math.max(bucket + 1, future - 1), future do
-    local other = redis.call('HGET', timesPrefix .. b, node)
+    local other = call('HGET', timesPrefix .. b, node)
     if other and (not answer or tonumber(other:match('^%d+')) > tonumber(answer:match('^%d+'))) then answer = other end
   end
 end
@@ -66,8 +66,8 @@ local ids, idsNow, idsMark, earlierMark, idsLost, stale = nil, 0, nil, nil, fals
 if withIDs then
   idsNow = math.floor(clock / idsBucket)
   ids = idsPrefix .. idsNow
-  local noted = redis.call('HMGET', ids, unpack(ARGV, ID, ID + drafts)) -- marker, fields
-  local earlier = redis.call('HMGET', idsPrefix .. (idsNow - 1), unpack(ARGV, ID, ID + drafts))
+  local noted = call('HMGET', ids, unpack(ARGV, ID, ID + drafts)) -- marker, fields
+  local earlier = call('HMGET', idsPrefix .. (idsNow - 1), unpack(ARGV, ID, ID + drafts))
   idsMark, earlierMark = noted[1], earlier[1]
   idsLost = lost(room.ib, idsNow, idsMark, earlierMark)
   local begins, first = room.e .. ' ', {} -- first: the index of the first draft with an id
@@ -98,24 +98,24 @@ if timesLost or idsLost or search or stale then
   local function learn(text, seq)
     local id, user, ts = key(text)
     if user then newest[user] = math.max(newest[user] or 0, ts) end
-    if id then seen[id] = string.format('%s %.0f %.0f', room.e, seq, ts) end
+    if id then seen[id] = room.e .. ' ' .. whole(seq) .. ' ' .. whole(ts) end
   end
   -- each calls take with the fields of all sets that could be asked instead of a lost one.
   local function each(prefix, now, written, take)
     written = tonumber(written or nil) or 0
     for _, b in ipairs({written - 1, written, now - 1, now}) do
-      local set = redis.call('HGETALL', prefix .. b)
+      local set = call('HGETALL', prefix .. b)
       for i = 1, #set, 2 do
         if set[i] ~= marker then take(set[i], set[i + 1]) end
       end
     end
   end
-  for _, payload in ipairs(redis.call('LRANGE', log, 0, -1)) do
+  for _, payload in ipairs(call('LRANGE', log, 0, -1)) do
     local epoch, seq, husk = payload:match('^r2 (%S+) (%d+) .-\n(.*)$')
     if husk then learn(husk, epoch == room.e and seq or 0) end
   end
   for far = math.min(room.len, most), 1, -256 do -- what is older is about to go
-    for i, text in ipairs(redis.call('LRANGE', list, -far, -math.max(far - 255, 1))) do
+    for i, text in ipairs(call('LRANGE', list, -far, -math.max(far - 255, 1))) do
       learn(text, room.s - far + i)
     end
   end
@@ -131,7 +131,7 @@ if timesLost or idsLost or search or stale then
     end)
     for user, ts in pairs(newest) do
       restored[#restored + 1] = user
-      restored[#restored + 1] = string.format('%.0f', ts)
+      restored[#restored + 1] = whole(ts)
     end
     for field, value in pairs(answers) do
       restored[#restored + 1] = field
@@ -192,7 +192,7 @@ for place = 1, n do
   end
   if ts <= least then
     ts = least + 1
-    text = string.format('%.0f', ts)
+    text = whole(ts)
     moved[#moved + 1] = i - 1 .. ':' .. text
   end
   lastTS[user] = ts
@@ -202,27 +202,29 @@ end
 
 -- 5. Store, and tell the nodes. The first command is the one that may fail.
 
-local prev, first, total = room.t == '' and '-' or room.t, 0, 0
+local prev, first, total, rev = room.t == '' and '-' or room.t, '0', '0', nil
 if n > 0 then
-  local len = redis.call('RPUSH', list, unpack(msgs))
+  local len = call('RPUSH', list, unpack(msgs))
   local trimmed = math.min(len, most)
-  if len > trimmed then redis.call('LTRIM', list, len - most, -1) end
-  redis.call('PEXPIRE', list, listLife)
-  if room.began then begin(meta, room, metaLife) end
+  if len > trimmed then call('LTRIM', list, len - most, -1) end
+  call('PEXPIRE', list, listLife)
+  if room.began then begin(meta, room) end
   if len == n then -- the history had expired: a new life, a new total
     room.b = room.s
-    redis.call('HSET', meta, 'b', string.format('%.0f', room.b))
+    call('HSET', meta, 'b', whole(room.b))
   end
-  first, room.s, room.v, room.t = room.s + 1, room.s + n, room.v + 1, node:sub(2) .. '.' .. ARGV[12] .. '.' .. ARGV[13]
-  redis.call('HSET', meta, 's', string.format('%.0f', room.s), 'v', string.format('%.0f', room.v), 't', room.t,
-    'n', string.format('%.0f', trimmed))
-  redis.call('PEXPIRE', meta, metaLife)
-  total = room.s - room.b
-  local head = string.format('m2 %s %.0f %.0f %.0f %s %s\n', room.e, first, total, room.v, prev, room.t)
-  redis.call(command, channel, head .. table.concat(msgs, '\n'))
+  first, rev, room.t = whole(room.s + 1), whole(room.v + 1), node:sub(2) .. '.' .. batch .. '.' .. try
+  local newest = n == 1 and first or whole(room.s + n)
+  total = room.b == 0 and newest or whole(room.s + n - room.b)
+  call('HSET', meta, 's', newest, 'v', rev, 't', room.t)
+  if room.n ~= trimmed then call('HSET', meta, 'n', whole(trimmed)) end
+  if not present[1] then call('PEXPIRE', meta, metaLife) end -- once a bucket: it has a day more than the history
+  local head = 'm2 ' .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev .. ' ' .. room.t .. '\n'
+  call(command, channel, head .. table.concat(msgs, '\n'))
 else
-  if room.began then begin(meta, room, metaLife) end
-  if room.len > 0 then total = room.s - room.b end
+  if room.began then begin(meta, room) end
+  rev = whole(room.v)
+  if room.len > 0 then total = whole(room.s - room.b) end
 end
 
 -- 6. Note what was stored, and answer.
@@ -230,7 +232,7 @@ end
 -- put writes to a set, in parts that unpack can take.
 local function put(key, fields)
   for from = 1, #fields, 2000 do
-    redis.call('HSET', key, unpack(fields, from, math.min(from + 1999, #fields)))
+    call('HSET', key, unpack(fields, from, math.min(from + 1999, #fields)))
   end
 end
 if withIDs then
@@ -238,7 +240,7 @@ if withIDs then
   for place = 1, n do
     local i = kept and kept[place] or place
     if ARGV[ID + i] ~= '' then
-      stored[i] = string.format('%s %.0f %s', room.e, first + place - 1, set[2 * place])
+      stored[i] = room.e .. ' ' .. whole(first + place - 1) .. ' ' .. set[2 * place]
       notes[#notes + 1] = ARGV[ID + i]
       notes[#notes + 1] = stored[i]
     end
@@ -247,14 +249,14 @@ if withIDs then
   if not idsMark or idsLost then
     notes[#notes + 1] = marker
     notes[#notes + 1] = idsLost and 'r' or earlierMark and '1' or '0'
-    if tonumber(room.ib or nil) ~= idsNow then redis.call('HSET', meta, 'ib', idsNow) end
+    if tonumber(room.ib or nil) ~= idsNow then call('HSET', meta, 'ib', idsNow) end
   end
   put(ids, notes)
-  if not idsMark then redis.call('EXPIRE', ids, 2 * idsBucket) end
+  if not idsMark then call('EXPIRE', ids, 2 * idsBucket) end
 end
 
-answer = string.format('%s.%s %s %.0f %.0f %.0f %s %s', ARGV[12], ARGV[13], room.e, first, total, room.v, prev,
-  moved[1] and table.concat(moved, ',') or '-')
+answer = batch .. '.' .. try .. ' ' .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev
+  .. ' ' .. (moved[1] and table.concat(moved, ',') or '-')
 if kept then
   for i = 1, drafts do
     if was[i] then answer = answer .. ' ' .. i - 1 .. was[i]:match(' .*') end
@@ -264,9 +266,9 @@ set[#set + 1], set[#set + 2] = node, answer
 if not present[1] or timesLost then
   set[#set + 1] = marker
   set[#set + 1] = timesLost and 'r' or previous[1] and '1' or '0'
-  if tonumber(room.ub or nil) ~= bucket then redis.call('HSET', meta, 'ub', bucket) end
+  if tonumber(room.ub or nil) ~= bucket then call('HSET', meta, 'ub', bucket) end
   put(times, restored or {})
 end
-redis.call('HSET', times, unpack(set))
-if not present[1] then redis.call('EXPIRE', times, 3 * timesBucket) end
+call('HSET', times, unpack(set))
+if not present[1] then call('EXPIRE', times, 3 * timesBucket) end
 return answer

@@ -1,20 +1,18 @@
 -- publish_interop.lua is publish.lua beside original FastIM nodes: the list holds nothing but messages as JSON string
--- literals, and the channel carries nothing else, one each. It follows lib_forget.lua.
+-- literals, and the channel carries nothing else, one each. It follows lib_room_interop.lua.
 -- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids; see publish.lua.
--- ARGV: life of the history in ms; channel; seconds of a bucket of last ts and of one of ids; the
---   batch's number; how many drafts; the node's field. Then for n drafts n users, n ts and n heads. Where a draft
---   has an id, n fields of ids follow, '' for a draft without one.
+-- ARGV: channel; the batch's number; how many drafts; the node's field. Then for n drafts n users, n ts and n heads.
+--   Where a draft has an id, n fields of ids follow, '' for a draft without one.
 -- It returns what publish.lua does. The epoch is 'fastim', the numbers are places in the list, and rev is 0.
 local list, meta, timesPrefix, idsPrefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local listLife, channel, timesBucket, idsBucket = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local number, drafts, node = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
-local USER, TS, HEAD, ID = 7, 7 + drafts, 7 + 2 * drafts, 7 + 3 * drafts
+local channel, number, drafts, node = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local USER, TS, HEAD, ID = 4, 4 + drafts, 4 + 2 * drafts, 4 + 3 * drafts
 
-local clock = redis.call('TIME')[1]
+local clock = call('TIME')[1]
 local bucket = math.floor(clock / timesBucket)
 local times = timesPrefix .. bucket
-local present = redis.call('HMGET', times, unpack(ARGV, USER, USER + drafts)) -- node, users
-local previous = redis.call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, USER, USER + drafts))
+local present = call('HMGET', times, unpack(ARGV, USER, USER + drafts)) -- node, users
+local previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, USER, USER + drafts))
 local answer = present[1] or previous[1]
 if answer and tonumber(answer:match('^%d+')) >= number then return answer end
 
@@ -23,8 +21,8 @@ local was, first, ids = {}, {}, nil
 if ARGV[ID + 1] then
   local now = math.floor(clock / idsBucket)
   ids = idsPrefix .. now
-  local notes = redis.call('HMGET', ids, unpack(ARGV, ID + 1, ID + drafts))
-  local earlier = redis.call('HMGET', idsPrefix .. (now - 1), unpack(ARGV, ID + 1, ID + drafts))
+  local notes = call('HMGET', ids, unpack(ARGV, ID + 1, ID + drafts))
+  local earlier = call('HMGET', idsPrefix .. (now - 1), unpack(ARGV, ID + 1, ID + drafts))
   for i = 1, drafts do
     local field = ARGV[ID + i]
     was[i] = notes[i] or earlier[i] or first[field]
@@ -40,7 +38,7 @@ for i = 1, drafts do
     local least, ts = lastTS[user] or math.max(present[i + 1] or 0, previous[i + 1] or 0), tonumber(text)
     if ts <= least then
       ts = least + 1
-      text = string.format('%.0f', ts)
+      text = string.format('%d', ts)
       moved[#moved + 1] = i - 1 .. ':' .. text
     end
     lastTS[user] = ts
@@ -51,34 +49,34 @@ end
 
 local n, seq = #kept, 0
 if n > 0 then
-  redis.call('RPUSH', list, unpack(msgs)) -- untrimmed: original nodes push to list sockets when the length changes
-  redis.call('PEXPIRE', list, listLife)
+  call('RPUSH', list, unpack(msgs)) -- untrimmed: original nodes push to list sockets when the length changes
+  call('PEXPIRE', list, listLife)
   forget(list, meta)
-  for i = 1, n do redis.call('PUBLISH', channel, msgs[i]) end
+  for i = 1, n do call('PUBLISH', channel, msgs[i]) end
 end
-local total = redis.call('LLEN', list)
+local total = call('LLEN', list)
 if n > 0 then seq = total - n + 1 end
 
 if ids then
   local stored, notes = {}, {}
   for place, i in ipairs(kept) do
     if ARGV[ID + i] ~= '' then
-      stored[i] = string.format('fastim %.0f %s', seq + place - 1, set[2 * place])
+      stored[i] = string.format('fastim %d %s', seq + place - 1, set[2 * place])
       notes[#notes + 1] = ARGV[ID + i]
       notes[#notes + 1] = stored[i]
     end
   end
   if #notes > 0 then
-    redis.call('HSET', ids, unpack(notes))
-    redis.call('EXPIRE', ids, 2 * idsBucket)
+    call('HSET', ids, unpack(notes))
+    call('EXPIRE', ids, 2 * idsBucket)
   end
   for i, note in pairs(was) do was[i] = stored[note] or note end
 end
-answer = string.format('%s fastim %.0f %.0f 0 - %s', ARGV[5], seq, total, moved[1] and table.concat(moved, ',') or '-')
+answer = string.format('%s fastim %d %d 0 - %s', ARGV[2], seq, total, moved[1] and table.concat(moved, ',') or '-')
 for i = 1, drafts do
   if was[i] then answer = answer .. ' ' .. i - 1 .. was[i]:match(' .*') end
 end
 set[#set + 1], set[#set + 2] = node, answer
-redis.call('HSET', times, unpack(set))
-if not present[1] then redis.call('EXPIRE', times, 3 * timesBucket) end
+call('HSET', times, unpack(set))
+if not present[1] then call('EXPIRE', times, 3 * timesBucket) end
 return answer

@@ -1,16 +1,16 @@
 -- range.lua returns messages by their index, as LRANGE has it in a list without tombstones: Store.Range. It follows
 -- a lib_room.
 -- KEYS: history, meta.
--- ARGV: a random name for a new epoch; life of meta in ms; the first and the last index.
+-- ARGV: a random name for a new epoch; the first and the last index.
 -- It writes nothing but a new epoch.
 -- It returns the entries from the first to the last message, and the tombstones between them.
 local list, meta = KEYS[1], KEYS[2]
-local random, life, first, last = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local random, first, last = ARGV[1], ARGV[2], ARGV[3]
 
-local len = redis.call('LLEN', list)
+local len = call('LLEN', list)
 local room = stand(list, meta, random, '', 0, '')
 rest(meta, room)
-if room.began then begin(meta, room, life) end
+if room.began then begin(meta, room) end
 if room.r > room.s - len then
   -- place is the index in the list of the message that i means, outside the list where it has too few. It looks as
   -- deep from the end that i counts from as it must. LPOS looks for tombstones, because an entry handed to Lua costs
@@ -22,7 +22,7 @@ if room.r > room.s - len then
     local depth, at = n + 64
     repeat
       depth = 2 * depth
-      at = redis.call('LPOS', list, gone, 'RANK', rank, 'COUNT', 0, 'MAXLEN', depth)
+      at = call('LPOS', list, gone, 'RANK', rank, 'COUNT', 0, 'MAXLEN', depth)
     until depth - #at > n or depth >= len
     for _, p in ipairs(at) do
       if i < 0 then p = len - 1 - p end
@@ -34,4 +34,4 @@ if room.r > room.s - len then
   first, last = math.max(place(tonumber(first)), 0), place(tonumber(last))
   if last < 0 then return {} end
 end
-return redis.call('LRANGE', list, first, last)
+return call('LRANGE', list, first, last)

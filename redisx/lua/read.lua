@@ -1,19 +1,19 @@
 -- read.lua returns what a node lacks of a room: Store.Read. It follows lib_room.lua.
 -- KEYS: history, meta, log of recalls.
--- ARGV: a random name for a new epoch; life of meta in ms; the epoch, rev, tip and number that the node knows; how many
+-- ARGV: a random name for a new epoch; the epoch, rev, tip and number that the node knows; how many
 --   of the newest messages it wants; how many it takes at most.
 -- It writes nothing but a new epoch.
 -- It returns {epoch, newest number, total, rev, tip, number at the epoch's begin, {recalls}, {texts}}. The last text
 --   has the newest number, and none is left out between.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]
-local random, life = ARGV[1], ARGV[2]
-local knownEpoch, knownRev, knownTip, knownSeq = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local newest, most = tonumber(ARGV[7]), tonumber(ARGV[8])
+local random = ARGV[1]
+local knownEpoch, knownRev, knownTip, knownSeq = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local newest, most = tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local len = redis.call('LLEN', list)
+local len = call('LLEN', list)
 local room = stand(list, meta, random, knownEpoch, knownRev, knownTip)
 rest(meta, room)
-if room.began then begin(meta, room, life) end
+if room.began then begin(meta, room) end
 
 -- All that came behind knownSeq is wanted, and as many of the newest messages as wanted says.
 local wanted, behind, recalls = newest, 0, {}
@@ -25,7 +25,7 @@ end
 
 -- A node that comes from another epoch, or from nowhere, is told of all recalls.
 local changes = knownEpoch == room.e and math.min(512, room.v - knownRev) or 512
-for _, payload in ipairs(changes > 0 and redis.call('LRANGE', log, -changes, -1) or {}) do
+for _, payload in ipairs(changes > 0 and call('LRANGE', log, -changes, -1) or {}) do
   local epoch, rev = payload:match('^r2 (%S+) %d+ %d+ (%d+) ')
   if knownEpoch ~= room.e or epoch == room.e and tonumber(rev) > knownRev then
     recalls[#recalls + 1] = payload
@@ -35,12 +35,12 @@ end
 local texts = {}
 if room.r <= room.s - len then -- The list has no tombstone.
   local far = math.min(len, most, math.max(wanted, behind))
-  if far > 0 then texts = redis.call('LRANGE', list, -far, -1) end
+  if far > 0 then texts = call('LRANGE', list, -far, -1) end
 else
   local back, messages, d = {}, 0, 0 -- back: the newest first
   while d < len and messages < most and (d < behind or messages < wanted) do
     local far = math.min(len, d + 256)
-    local c = redis.call('LRANGE', list, -far, -d - 1)
+    local c = call('LRANGE', list, -far, -d - 1)
     for i = #c, 1, -1 do
       if messages >= most or not (d < behind or messages < wanted) then break end
       d = d + 1

@@ -1,30 +1,29 @@
 -- recall_seq.lua takes a user's message out of the history by its number: Store.RecallSeq. It follows lib_room.lua and
 -- lib_recall.lua.
 -- KEYS: history, meta, log of recalls.
--- ARGV: a random name for a new epoch; life of meta and log in ms; the recall's name; command to publish with; channel;
---   the number; the oldest ts that may be recalled; the head of the user's messages in both forms, the plain first.
+-- ARGV: a random name for a new epoch; the recall's name; channel; the number; the oldest ts that may be recalled; the head of the user's messages in both forms, the plain first.
 -- It returns the payload that it published, or 0: no such message, 1: not the user's, 2: too old. A recall that the
 --   log has is published again.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]
-local random, life, name, command, channel = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local number, notBefore, head, quotedHead = ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9]
+local random, name, channel = ARGV[1], ARGV[2], ARGV[3]
+local number, notBefore, head, quotedHead = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
 
-local len = redis.call('LLEN', list)
+local len = call('LLEN', list)
 local room = stand(list, meta, random, '', 0, '')
 rest(meta, room)
-if room.began then begin(meta, room, life) end
+if room.began then begin(meta, room) end
 local d = room.s - number + 1
-local text = d >= 1 and d <= len and redis.call('LINDEX', list, -d)
+local text = d >= 1 and d <= len and call('LINDEX', list, -d)
 if text == gone then
   local epoch, seq, total, logName, husk = logged(log, function(epoch, seq)
     return epoch == room.e and seq == number
   end)
   if not epoch then return 0 end
   if husk:sub(1, #head) ~= head then return 1 end
-  return repeated(command, channel, epoch, seq, total, logName, husk)
+  return repeated(channel, epoch, seq, total, logName, husk)
 end
 local ts = text and text:match('"ts\\?":(%d+)}"?$')
 if not ts then return 0 end
 if text:sub(1, #head) ~= head and text:sub(1, #quotedHead) ~= quotedHead then return 1 end
 if tonumber(ts) < notBefore then return 2 end
-return takeOut(list, meta, log, room, d, text, head, ',"ts":' .. ts .. '}', name, life, command, channel)
+return takeOut(list, meta, log, room, d, text, head, ',"ts":' .. ts .. '}', name, channel)
