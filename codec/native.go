@@ -29,6 +29,8 @@ import (
 const (
 	// MaxSendID is how many bytes the id of a send, or of a recall, may have.
 	MaxSendID = 64
+	// MaxEpoch is how many bytes the name of an epoch may have that a client gives back.
+	MaxEpoch = 128
 	// MaxKind is how many bytes a message's kind may have.
 	MaxKind = 32
 	// MaxExt is how many bytes a message's ext may have.
@@ -245,9 +247,10 @@ func ReconnectText(afterMS int64, reason string) string {
 	return fmt.Sprintf(`{"t":"reconnect","after_ms":%d,"reason":"%s"}`, afterMS, reason)
 }
 
-// AckText says that the message with the sender's id is in the room's history.
-func AckText(id string, seq uint64, ts int64) string {
-	return `{"t":"ack","id":` + quote(id) + `,"seq":` + strconv.FormatUint(seq, 10) + `,"ts":` + strconv.FormatInt(ts, 10) + `}`
+// AckText says that the message with the sender's id is in the room's history, as message seq of epoch.
+func AckText(id, epoch string, seq uint64, ts int64) string {
+	return `{"t":"ack","id":` + quote(id) + `,"epoch":"` + epoch + `","seq":` + strconv.FormatUint(seq, 10) +
+		`,"ts":` + strconv.FormatInt(ts, 10) + `}`
 }
 
 // RefusedText says that what the client asked for was not done. retryMS 0: trying again
@@ -314,7 +317,9 @@ type Op struct {
 	Ext  json.RawMessage `json:"ext"`
 	N    int64           `json:"n"`
 	Seq  uint64          `json:"seq"`
-	TS   int64           `json:"ts"`
+	// Epoch is what Seq counts in, "" for the room's of now.
+	Epoch string `json:"epoch"`
+	TS    int64  `json:"ts"`
 }
 
 // The ops.
@@ -357,6 +362,9 @@ func (op *Op) check(maxBody int) error {
 	case OpRecall:
 		if op.Seq < 1 || op.Seq > math.MaxInt64 {
 			return fmt.Errorf("seq is %d, not within 1 and %d", op.Seq, math.MaxInt64)
+		}
+		if len(op.Epoch) > MaxEpoch {
+			return fmt.Errorf("epoch has %d bytes, at most %d are allowed", len(op.Epoch), MaxEpoch)
 		}
 		if len(op.ID) > MaxSendID {
 			return fmt.Errorf("id has %d bytes, at most %d are allowed", len(op.ID), MaxSendID)

@@ -12,4 +12,6 @@ var (
 	ErrNoMessage = errors.New("there is no such message")
 	ErrNotYours  = errors.New("the message is somebody else's")
 	ErrTooOld    = errors.New("the message is too old")
+	// ErrOtherEpoch: the number is of a count that the room has left.
+	ErrOtherEpoch = errors.New("the room counts anew")
 )

@@ -98,7 +98,7 @@ func readSince(r *http.Request) (since room.Since, bad *refusal) {
 		return since, nil
 	}
 	seq, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || len(since.Epoch) > maxIDBytes {
+	if err != nil || len(since.Epoch) > codec.MaxEpoch {
 		return since, refuse(http.StatusBadRequest, "since %q beside epoch %q is not a sequence number", text, since.Epoch)
 	}
 	since.Seq = seq
@@ -235,7 +235,7 @@ func (s *session) op(payload []byte) error {
 	case codec.OpLike:
 		s.room.Like(uint64(op.N))
 	case codec.OpRecall:
-		s.srv.recalls.add(recall{session: s, id: op.ID, seq: op.Seq})
+		s.srv.recalls.add(recall{session: s, id: op.ID, epoch: op.Epoch, seq: op.Seq})
 	case codec.OpAlive:
 		s.tell(codec.PongText(op.TS))
 	}
@@ -253,7 +253,7 @@ func (s *session) refused(id, code, message string, retryMS int64) {
 // Answered tells a native client what became of its message, see room.Author.
 func (s *session) Answered(a room.Answer) {
 	if a.Code == "" {
-		s.tell(codec.AckText(a.ID, a.Seq, a.TS))
+		s.tell(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
 	} else {
 		s.refused(a.ID, a.Code, answerTexts[a.Code], answerRetry)
 	}
@@ -273,6 +273,7 @@ var answerTexts = map[string]string{
 type recall struct {
 	session *session
 	id      string // what its sender calls the recall; may be empty
+	epoch   string // of seq; may be empty
 	seq     uint64
 }
 
@@ -325,7 +326,7 @@ func (q *recalls) do(ctx context.Context, r recall) {
 		return
 	}
 	if bad == nil {
-		bad = q.srv.recallSeq(ctx, s.room.ID(), s.user, r.seq)
+		bad = q.srv.recallSeq(ctx, s.room.ID(), s.user, r.epoch, r.seq)
 	}
 	switch {
 	case bad == nil:
@@ -345,8 +346,8 @@ func (s *Server) recalled(id string, ev codec.Event) {
 }
 
 // recallSeq takes message seq of user back; every member hears of it by the room's event.
-func (s *Server) recallSeq(ctx context.Context, id, user string, seq uint64) *refusal {
-	ev, err := s.store.RecallSeq(ctx, id, user, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
+func (s *Server) recallSeq(ctx context.Context, id, user, epoch string, seq uint64) *refusal {
+	ev, err := s.store.RecallSeq(ctx, id, user, epoch, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
 	switch {
 	case err == nil:
 		s.recalled(id, ev)
@@ -357,6 +358,8 @@ func (s *Server) recallSeq(ctx context.Context, id, user string, seq uint64) *re
 		return refuse(http.StatusForbidden, "message %d is not yours", seq)
 	case errors.Is(err, codec.ErrTooOld):
 		return refuse(http.StatusForbidden, "message %d is older than %v", seq, s.cfg.RecallLimit).as("too_old")
+	case errors.Is(err, codec.ErrOtherEpoch):
+		return refuse(http.StatusConflict, "the room counts anew: message %d of epoch %q has another number now, or none", seq, epoch).as("other_epoch")
 	}
 	s.log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
 	return refuse(http.StatusServiceUnavailable, "cannot take the message back now")

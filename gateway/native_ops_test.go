@@ -179,6 +179,7 @@ var nativeRefused = map[string]func(*testing.T){
 		refusedRecall(t, func(c *setup) { c.RecallLimit = -time.Minute }, "u", 1, "too_old", "message 1 is older than", false)
 	},
 	"unavailable": func(t *testing.T) { refusedRecall(t, nil, "away", 1, "unavailable", "now", true) },
+	"other_epoch": refusedOtherEpoch,
 }
 
 // What is no op, or not as it should be, is refused, and nobody else notices.
@@ -334,6 +335,22 @@ func refusedRecall(t *testing.T, change func(*setup), user string, seq int, code
 	n := joinV1(t, s, user)
 	n.send(fmt.Sprintf(`{"t":"recall","seq":%d}`, seq))
 	n.wantRefused("", code, message, retry)
+}
+
+// refusedOtherEpoch recalls a number of an epoch that is over. In that of now it is taken back.
+func refusedOtherEpoch(t *testing.T) {
+	s := newServer(t, nil)
+	n := joinV1(t, s, "u")
+	n.send(`{"t":"send","id":"1","body":"x"}`)
+	ack := n.wantAll("ack", "batch")["ack"]
+	n.send(`{"t":"recall","epoch":"0-other","seq":1,"id":"r"}`)
+	n.wantRefused("r", "other_epoch", "the room counts anew", false)
+	n.send(`{"t":"recall","epoch":"` + strings.Repeat("e", codec.MaxEpoch+1) + `","seq":1}`)
+	n.wantRefused("", "bad_request", "epoch has 129 bytes", false)
+	n.send(fmt.Sprintf(`{"t":"recall","epoch":%q,"seq":%d}`, ack.Epoch, ack.Seq))
+	if got := n.want("recalled"); got.Seq != 1 || ack.Epoch == "" {
+		t.Errorf("acknowledged as %d of %q; recalled %d", ack.Seq, ack.Epoch, got.Seq)
+	}
 }
 
 // Nine bad ops are forgiven by a good one, as often as one likes.

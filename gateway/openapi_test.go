@@ -297,6 +297,8 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	f("recallMessage", 204, open, http.MethodDelete, one, "u", "") // once more: somebody may have missed it
 	f("recallMessage", 404, open, http.MethodDelete, pathMessages+"/99", "u", "")
 	f("recallMessage", 400, open, http.MethodDelete, pathMessages+"/one", "u", "")
+	f("recallMessage", 400, open, http.MethodDelete, one+"?epoch="+strings.Repeat("e", 129), "u", "")
+	f("recallMessage", 409, open, http.MethodDelete, one+"?epoch=0-other", "u", "")
 
 	f("connect", 101, open, get, pathSocket, "u", "", upgrading)
 	f("connect", 400, open, get, pathSocket, "u", "")

@@ -323,9 +323,13 @@ func (s *Server) v1Recall(ctx context.Context, r *http.Request) (int, any, *refu
 	if err != nil || seq == 0 {
 		return 0, nil, refuse(http.StatusBadRequest, "%q is not the number of a message", r.PathValue("seq"))
 	}
+	epoch := r.URL.Query().Get("epoch")
+	if len(epoch) > codec.MaxEpoch {
+		return 0, nil, refuse(http.StatusBadRequest, "epoch has %d bytes, at most %d are allowed", len(epoch), codec.MaxEpoch)
+	}
 	v, bad := s.caller(ctx, r)
 	if bad != nil {
 		return 0, nil, bad
 	}
-	return http.StatusNoContent, nil, s.recallSeq(ctx, id, v.user, seq)
+	return http.StatusNoContent, nil, s.recallSeq(ctx, id, v.user, epoch, seq)
 }

@@ -99,11 +99,12 @@ func sent(a room.Answer) (int, any, *refusal) {
 		return 0, nil, refuse(http.StatusServiceUnavailable, "%s", answerTexts[a.Code]).as(a.Code)
 	}
 	type answer struct {
-		ID  string `json:"id"`
-		Seq uint64 `json:"seq"`
-		TS  int64  `json:"ts"`
+		ID    string `json:"id"`
+		Epoch string `json:"epoch"`
+		Seq   uint64 `json:"seq"`
+		TS    int64  `json:"ts"`
 	}
-	return http.StatusCreated, answer{a.ID, a.Seq, a.TS}, nil
+	return http.StatusCreated, answer{a.ID, a.Epoch, a.Seq, a.TS}, nil
 }
 
 // readJSON reads the body of a request. Fields that nobody asked for are passed over.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -98,7 +99,7 @@ func testOnce(s *harness) {
 	wantEqual(t, "Repeats in another room", len(got.Repeats), nil, 0)
 	s.wantStored("n.6", sends("u\x00c", 1, "d"), 8)
 	// A recalled message stays sent.
-	_, err = s.RecallSeq(t.Context(), "r", "u", 1, 0)
+	_, err = s.RecallSeq(t.Context(), "r", "u", "", 1, 0)
 	noError(t, err)
 	s.wantStored("n.7", sends("u", 900, "a"), 8, codec.Repeat{Index: 0, Seq: 1, TS: 100})
 }
@@ -161,7 +162,7 @@ func testPage(s *harness) {
 		all = append(all, s.publish(t, "r", "u", ts+1)...)
 	}
 	for _, seq := range []uint64{first, 20, 21, last} {
-		_, err := s.RecallSeq(t.Context(), "r", "u", seq, 0)
+		_, err := s.RecallSeq(t.Context(), "r", "u", "", seq, 0)
 		noError(t, err)
 		all[seq] = ""
 	}
@@ -210,7 +211,7 @@ func testRecallSeq(s *harness) {
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	recall := func(user string, seq uint64, notBefore int64, want error) {
 		t.Helper()
-		ev, err := s.RecallSeq(t.Context(), "r", user, seq, notBefore)
+		ev, err := s.RecallSeq(t.Context(), "r", user, "", seq, notBefore)
 		if !errors.Is(err, want) || want == nil && (err != nil || ev.Kind != codec.EventRecall || ev.Seq != seq) {
 			t.Errorf("RecallSeq(%s, %d, %d) = %+v, %v; want %v", user, seq, notBefore, ev, err, want)
 		}
@@ -231,6 +232,13 @@ func testRecallSeq(s *harness) {
 	recall("u", 2, 21, nil) // Repeating it is no error, and never too late.
 	recall("v", 2, 20, codec.ErrNotYours)
 	recall("v", 3, 31, codec.ErrTooOld)
+	epoch := s.newest(t, "r", 1).Epoch
+	if _, err := s.RecallSeq(t.Context(), "r", "v", "0-other", 3, 0); !errors.Is(err, codec.ErrOtherEpoch) {
+		t.Errorf("RecallSeq in an epoch that the room has not: %v; want %v", err, codec.ErrOtherEpoch)
+	}
+	if _, err := s.RecallSeq(t.Context(), "r", "v", epoch, 2, 0); !errors.Is(err, codec.ErrNotYours) {
+		t.Errorf("RecallSeq in the room's epoch: %v; want %v", err, codec.ErrNotYours)
+	}
 	recall("v", 3, 30, nil)
 	h := s.newest(t, "r", 50)
 	wantHistory(t, h, 3, 3, 1, all[0])
@@ -250,6 +258,22 @@ func testRecallSeq(s *harness) {
 	}
 	recall("u", 3, 0, codec.ErrNoMessage)
 	recall("u", 4, 0, nil)
+	// A number of an epoch that is over takes nobody else's message, and repeats what was done.
+	known := s.newest(t, "r", 1).Position
+	known.Rev++
+	now := s.read(t, "r", known, 1, 1)
+	if now.Epoch == epoch || len(now.Entries) != 1 {
+		t.Fatalf("the room stands at %+v; want another epoch than %s, and its newest message", now, epoch)
+	}
+	for seq, want := range map[uint64]error{4: nil, now.Seq: codec.ErrOtherEpoch} {
+		ev, err := s.RecallSeq(t.Context(), "r", "u", epoch, seq, 0)
+		if !errors.Is(err, want) || err == nil && (ev.Epoch != epoch || ev.Rev != 0) {
+			t.Errorf("RecallSeq of %d in %s: %+v, %v; want %v", seq, epoch, ev, err, want)
+		}
+	}
+	if again := s.newest(t, "r", 1); again.Rev != now.Rev || !slices.Equal(again.Entries, now.Entries) {
+		t.Errorf("the room is %+v; want it untouched, %+v", again, now)
+	}
 }
 
 // TestInterop_Once has IDs beside an original node, which sees nothing of them.
@@ -272,7 +296,7 @@ func TestInterop_Once(t *testing.T) {
 	wantEqual(t, "history of the original node", len(o.history("r")), nil, 1)
 	h, err := s.Page(t.Context(), "r", 0, 0, 10)
 	wantEqual(t, "Page", h.Entries, err, []codec.Entry{{Seq: 1, JSON: string(d.AppendJSON(nil, 10))}})
-	if _, err := s.RecallSeq(t.Context(), "r", "u", 1, 0); !errors.Is(err, codec.ErrNoMessage) {
+	if _, err := s.RecallSeq(t.Context(), "r", "u", "", 1, 0); !errors.Is(err, codec.ErrNoMessage) {
 		t.Errorf("RecallSeq beside an original node = %v; want %v", err, codec.ErrNoMessage)
 	}
 	wantEqual(t, "history after that", len(o.history("r")), nil, 1)

@@ -2,6 +2,7 @@ package redisx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,9 +26,9 @@ func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (codec.E
 }
 
 // RecallSeq takes the message out of the history and tells the handler if it subscribed.
-func (m *Memory) RecallSeq(_ context.Context, room, user string, seq uint64, notBefore int64) (codec.Event, error) {
+func (m *Memory) RecallSeq(_ context.Context, room, user, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
 	head := newNeedle(room, user, 0).head
-	ev, err := m.recall(room, func(r *memoryRoom) (codec.Event, error) { return r.recallSeq(head, seq, notBefore) })
+	ev, err := m.recall(room, func(r *memoryRoom) (codec.Event, error) { return r.recallSeq(head, epoch, seq, notBefore) })
 	return ev, recallError(room, seq, err)
 }
 
@@ -50,8 +51,22 @@ func (m *Memory) recall(room string, take func(r *memoryRoom) (codec.Event, erro
 	return ev, err
 }
 
-// recallSeq takes out message seq, whose text must begin with head.
-func (r *memoryRoom) recallSeq(head string, seq uint64, notBefore int64) (codec.Event, error) {
+// recallSeq takes out message seq of epoch, whose text must begin with head.
+func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
+	repeated := func(epoch string) (codec.Event, error) {
+		ev, err := r.logged(func(ev *codec.Event) bool { return ev.Epoch == epoch && ev.Seq == seq })
+		if err == nil && !strings.HasPrefix(ev.Messages[0], head) {
+			return codec.Event{}, codec.ErrNotYours
+		}
+		return ev, err
+	}
+	if epoch != "" && epoch != r.epoch {
+		ev, err := repeated(epoch)
+		if errors.Is(err, codec.ErrNoMessage) {
+			err = codec.ErrOtherEpoch
+		}
+		return ev, err
+	}
 	if seq > r.seq || seq <= r.seq-uint64(r.len()) {
 		return codec.Event{}, codec.ErrNoMessage
 	}
@@ -59,11 +74,7 @@ func (r *memoryRoom) recallSeq(head string, seq uint64, notBefore int64) (codec.
 	text := *r.at(index)
 	switch {
 	case text == tombstone:
-		ev, err := r.logged(func(ev *codec.Event) bool { return ev.Epoch == r.epoch && ev.Seq == seq })
-		if err == nil && !strings.HasPrefix(ev.Messages[0], head) {
-			return codec.Event{}, codec.ErrNotYours
-		}
-		return ev, err
+		return repeated(r.epoch)
 	case !strings.HasPrefix(text, head):
 		return codec.Event{}, codec.ErrNotYours
 	case codec.Timestamp(text) < notBefore:

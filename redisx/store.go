@@ -151,12 +151,13 @@ type Store interface {
 	// in its chain. Beside original FastIM nodes the event has no numbers, and Messages has
 	// the text of the message.
 	Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error)
-	// RecallSeq is Recall for message seq, if it is the user's and not older than
-	// notBefore, in Unix ms. Else the error has codec.ErrNoMessage, codec.ErrNotYours or
-	// codec.ErrTooOld in its chain. A recall that is repeated is never too old. Beside
+	// RecallSeq is Recall for message seq of an epoch, if it is the user's and not older than
+	// notBefore, in Unix ms. Else the error has codec.ErrNoMessage, codec.ErrNotYours,
+	// codec.ErrTooOld or codec.ErrOtherEpoch in its chain. An empty epoch is the room's of
+	// now. A recall that is repeated is never too old, and its epoch may be over. Beside
 	// original FastIM nodes messages have no lasting numbers: the error there is always
 	// codec.ErrNoMessage.
-	RecallSeq(ctx context.Context, room, user string, seq uint64, notBefore int64) (codec.Event, error)
+	RecallSeq(ctx context.Context, room, user, epoch string, seq uint64, notBefore int64) (codec.Event, error)
 
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:

@@ -35,7 +35,7 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 		r.arriveUnnumberedLocked(ev)
 	default:
 		if ev.Kind == codec.EventMessages && codec.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
-			r.outbox.met(entriesOf(&ev), h.keyOf)
+			r.outbox.met(ev.Epoch, entriesOf(&ev), h.keyOf)
 			if r.follower.fits(&ev) == fitsNot {
 				r.setEarlyLocked(append(r.follower.early, ev))
 			}
@@ -290,7 +290,7 @@ func (r *Room) read(ctx context.Context, known codec.Position) (codec.History, e
 func (r *Room) catchUpLocked(now *codec.History) {
 	f := &r.follower
 	at, sameCount := f.pos, now.Epoch == f.pos.Epoch
-	r.outbox.met(now.Entries, r.hall.keyOf)
+	r.outbox.met(now.Epoch, now.Entries, r.hall.keyOf)
 	for i := range now.Recalls {
 		r.recallLocked(&now.Recalls[i], false)
 	}

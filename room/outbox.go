@@ -30,11 +30,12 @@ type Author interface {
 // Answer tells the author of a message with an id what became of it.
 type Answer struct {
 	ID string
-	// Code is why it was not taken, "" where it was: then Seq and TS are the message's. Seq is 0
-	// where it has no number any more.
-	Code string
-	Seq  uint64
-	TS   int64
+	// Code is why it was not taken, "" where it was: then Seq and TS are the message's. Seq counts
+	// in Epoch; it is 0 where it has no number any more.
+	Code  string
+	Epoch string
+	Seq   uint64
+	TS    int64
 }
 
 // answered is an answer and who is to hear it.
@@ -194,20 +195,20 @@ func (o *outbox) answer(id string, stored *codec.Stored) {
 	repeats, seq, next := stored.Repeats, stored.Event.Seq, 0
 	for i := 0; i < len(o.flight.posts); i++ { // the last one to land takes the flight away
 		if len(repeats) > 0 && repeats[0].Index == i {
-			o.land(i, repeated, Answer{Seq: repeats[0].Seq, TS: repeats[0].TS})
+			o.land(i, repeated, Answer{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS})
 			repeats = repeats[1:]
 			continue
 		}
 		if next >= len(stored.Event.Messages) {
 			break // a store that answers for less than it was given: what it left out is tried again
 		}
-		o.land(i, arrived, Answer{Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
+		o.land(i, arrived, Answer{Epoch: stored.Event.Epoch, Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
 		seq, next = seq+1, next+1
 	}
 }
 
-// met ends those of the flight's posts that came from the store as entries: its answer was slow, or lost.
-func (o *outbox) met(entries []codec.Entry, keyOf func(string) key) {
+// met ends those of the flight's posts that came from the store as entries of an epoch: its answer was slow, or lost.
+func (o *outbox) met(epoch string, entries []codec.Entry, keyOf func(string) key) {
 	if o.flight.tries == 0 {
 		return
 	}
@@ -221,7 +222,7 @@ func (o *outbox) met(entries []codec.Entry, keyOf func(string) key) {
 			return p.end == notYet && p.key == k && same(p.draft.TS, ts)
 		})
 		if j >= 0 {
-			o.land(j, arrived, Answer{Seq: entries[i].Seq, TS: ts})
+			o.land(j, arrived, Answer{Epoch: epoch, Seq: entries[i].Seq, TS: ts})
 		}
 	}
 }

@@ -191,7 +191,7 @@ func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
 	o := packed(&b, "a", "b", "c", "d", "")
 	o.cut(0, true, func() string { return "n.1" })
 	o.flight.tries = 1
-	o.met([]codec.Entry{{Seq: 8, JSON: "2"}}, func(string) key { return 2 }) // b was said on another node too
+	o.met("", []codec.Entry{{Seq: 8, JSON: "2"}}, func(string) key { return 2 }) // b was said on another node too
 	if got := o.told(&b); got != "[b::8:2]" || o.flight.open != 4 || o.size() != 4 {
 		t.Errorf("met: answers %s, %d open; want b under 8, 4", got, o.flight.open)
 	}

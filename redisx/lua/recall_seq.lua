@@ -1,12 +1,12 @@
 -- recall_seq.lua takes a user's message out of the history by its number: Store.RecallSeq. It follows lib_room.lua and
 -- lib_recall.lua.
 -- KEYS: history, meta, log of recalls.
--- ARGV: a random name for a new epoch; the recall's name; channel; the number; the oldest ts that may be recalled; the head of the user's messages in both forms, the plain first.
--- It returns the payload that it published, or 0: no such message, 1: not the user's, 2: too old. A recall that the
---   log has is published again.
+-- ARGV: a random name for a new epoch; the recall's name; channel; the epoch, '' for that of now; the number; the oldest ts that may be recalled; the head of the user's messages in both forms, the plain first.
+-- It returns the payload that it published, or 0: no such message, 1: not the user's, 2: too old, 3: the
+--   epoch is over. A recall that the log has is published again.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]
 local random, name, channel = ARGV[1], ARGV[2], ARGV[3]
-local number, notBefore, head, quotedHead = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local asked, number, notBefore, head, quotedHead = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 
 local len = call('LLEN', list)
 local room = stand(list, meta, random, '', 0, '')
@@ -14,11 +14,12 @@ rest(meta, room)
 if room.began then begin(meta, room) end
 local d = room.s - number + 1
 local text = d >= 1 and d <= len and call('LINDEX', list, -d)
-if text == gone then
+if asked == '' then asked = room.e end
+if asked ~= room.e or text == gone then
   local epoch, seq, total, logName, husk = logged(log, function(epoch, seq)
-    return epoch == room.e and seq == number
+    return epoch == asked and seq == number
   end)
-  if not epoch then return 0 end
+  if not epoch then return asked == room.e and 0 or 3 end
   if husk:sub(1, #head) ~= head then return 1 end
   return repeated(channel, epoch, seq, total, logName, husk)
 end

@@ -41,8 +41,11 @@ export declare class Room {
     send(body: string, options?: SendOptions): Promise<Sent>;
     /** like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when the room closes. */
     like(n?: number): void;
-    /** recall takes a message back, for all. It rejects with a SendError as send does. */
-    recall(seq: number): Promise<void>;
+    /**
+     * recall takes message seq of an epoch back, for all. It rejects with a SendError as send does; with code "other_epoch"
+     * where the room counts anew, so that the number may be another message's.
+     */
+    recall(seq: number, epoch?: string): Promise<void>;
     /**
      * messages returns history, oldest first: at most limit messages, the newest before the
      * seq given, or the newest of all. It rejects with an HttpError.

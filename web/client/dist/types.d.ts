@@ -168,6 +168,8 @@ export interface SendOptions {
 /** Sent says that a message is in the room's history. */
 export interface Sent {
     readonly id: string;
+    /** epoch is what seq counts in; "" in the answer to a recall. */
+    readonly epoch: string;
     /** seq is its number; 0 where the server does not know it any more. */
     readonly seq: number;
     readonly ts: number;

@@ -29,6 +29,7 @@ export type ErrorCode =
   | "unconfirmed" // it may have been stored; the client says it again until it knows, or the time is over
   | "not_found"
   | "too_old"
+  | "other_epoch"
   | "too_big"
   | "refused" // by an HTTP status that names nothing else
   | (string & {});

@@ -24,6 +24,7 @@ export interface Line {
 export interface Ask {
   readonly t: "send" | "recall";
   readonly seq?: number;
+  readonly epoch?: string;
   readonly body?: string;
   readonly kind?: string;
   readonly ext?: unknown;
@@ -119,9 +120,9 @@ export class Outbox {
   }
 
   /** seen takes a message of the room: one of ours that waits has been taken, though its ack was lost. */
-  seen(message: Message): void {
+  seen(message: Message, epoch: string): void {
     if (message.id === "" || message.userId !== this.#userId) return;
-    if (this.#pending.get(message.id)?.ask.t === "send") this.acked({ id: message.id, seq: message.seq, ts: message.ts });
+    if (this.#pending.get(message.id)?.ask.t === "send") this.acked({ id: message.id, epoch, seq: message.seq, ts: message.ts });
   }
 
   /** renumbered rejects the recalls that wait: in another epoch their numbers are of other messages. */
@@ -134,7 +135,7 @@ export class Outbox {
   /** recalled takes word that a message was taken back. */
   recalled(seq: number): void {
     for (const pending of [...this.#pending.values()]) {
-      if (pending.ask.t === "recall" && seq > 0 && pending.ask.seq === seq) this.#settle(pending).resolve({ id: pending.id, seq, ts: 0 });
+      if (pending.ask.t === "recall" && seq > 0 && pending.ask.seq === seq) this.#settle(pending).resolve({ id: pending.id, epoch: "", seq, ts: 0 });
     }
   }
 

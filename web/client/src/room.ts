@@ -80,7 +80,7 @@ export class Room {
     this.#stream = new Stream(
       {
         message: (message, history) => {
-          if (!isLocal(this.#stream.epoch)) this.#outbox.seen(message); // else it is not in the history yet
+          if (!isLocal(this.#stream.epoch)) this.#outbox.seen(message, this.#stream.epoch); // else it is not in the history yet
           this.#events.emit("message", message, { history });
         },
         recalled: (recalled) => {
@@ -168,9 +168,12 @@ export class Room {
     if (this.#state.name !== "closed") this.#outbox.like(n);
   }
 
-  /** recall takes a message back, for all. It rejects with a SendError as send does. */
-  async recall(seq: number): Promise<void> {
-    await this.#ask(this.#newId(), { t: "recall", seq });
+  /**
+   * recall takes message seq of an epoch back, for all. It rejects with a SendError as send does; with code "other_epoch"
+   * where the room counts anew, so that the number may be another message's.
+   */
+  async recall(seq: number, epoch = this.#stream.epoch): Promise<void> {
+    await this.#ask(this.#newId(), { t: "recall", seq, epoch });
   }
 
   /**
@@ -248,7 +251,7 @@ export class Room {
       case "epoch":
         return this.#stream.placed(frame.epoch, frame.seq);
       case "ack":
-        return this.#outbox.acked({ id: frame.id, seq: frame.seq, ts: frame.ts });
+        return this.#outbox.acked({ id: frame.id, epoch: frame.epoch, seq: frame.seq, ts: frame.ts });
       case "refused":
         if (!this.#outbox.refused(frame.id, frame.code, frame.message, frame.retryAfterMs)) {
           this.#events.emit("error", new BarrageError(frame.code, frame.message, frame.retryAfterMs));

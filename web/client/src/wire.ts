@@ -15,7 +15,7 @@ export type Frame =
   | { t: "welcome"; welcome: Welcome; messages: Message[]; recalled: Recalled[]; heartbeatMs: number }
   | { t: "batch"; epoch: string; messages: Message[] }
   | { t: "gap"; from: number; to: number; reason: string }
-  | { t: "ack"; id: string; seq: number; ts: number }
+  | { t: "ack"; id: string; epoch: string; seq: number; ts: number }
   | { t: "refused"; id: string; code: string; message: string; retryAfterMs: number | undefined }
   | { t: "counters"; counters: Counters }
   | { t: "recalled"; recalled: Recalled }
@@ -68,7 +68,7 @@ function readFrame(raw: Raw): Frame {
     case "gap":
       return { t: "gap", from: count(raw["from"]), to: count(raw["to"]), reason: text(raw["reason"]) };
     case "ack":
-      return { t: "ack", id: text(raw["id"]), seq: count(raw["seq"]), ts: count(raw["ts"]) };
+      return { t: "ack", id: text(raw["id"]), epoch: text(raw["epoch"]), seq: count(raw["seq"]), ts: count(raw["ts"]) };
     case "refused":
       return {
         t: "refused",

@@ -300,6 +300,7 @@ export class FakeServer {
         this.likes += frame["n"] as number;
         return;
       case "recall": {
+        if (frame["epoch"] && frame["epoch"] !== this.epoch) return line.say({ t: "refused", id: frame["id"], code: "other_epoch", message: "the room counts anew" });
         const mine = this.history.find((m) => m.seq === frame["seq"]);
         if (!mine || mine.recalled) return line.say({ t: "refused", id: frame["id"], code: "not_found", message: "no such message" });
         return this.recall(mine.seq);
@@ -313,7 +314,7 @@ export class FakeServer {
         }
         const stored = this.#acked.get(id) ?? this.post(frame["body"] as string, { user: "u", id });
         this.#acked.set(id, stored);
-        return line.say({ t: "ack", id, seq: stored.seq, ts: stored.ts });
+        return line.say({ t: "ack", id, epoch: this.epoch, seq: stored.seq, ts: stored.ts });
       }
     }
   }

@@ -59,7 +59,7 @@ export class Demo implements Source {
   send(body: string): Promise<Sent> {
     const message = this.make(Date.now(), this.me, body);
     this.emit("message", message, { history: false });
-    return Promise.resolve({ id: message.id, seq: message.seq, ts: message.ts });
+    return Promise.resolve({ id: message.id, epoch: "", seq: message.seq, ts: message.ts });
   }
 
   like(n: number): void {

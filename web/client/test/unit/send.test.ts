@@ -12,7 +12,7 @@ test("a send is acknowledged with its place", async () => {
   const { room, seen, line } = await world.joined();
   const sent = room.send("hi", { kind: "gift", ext: { n: 1 }, id: "c-1" });
   await world.pass(10);
-  assert.deepEqual(await sent, { id: "c-1", seq: 1, ts: world.server.history[0]!.ts });
+  assert.deepEqual(await sent, { id: "c-1", epoch: world.server.epoch, seq: 1, ts: world.server.history[0]!.ts });
   assert.deepEqual(of(line.got, "send"), [{ t: "send", body: "hi", kind: "gift", ext: { n: 1 }, id: "c-1" }]);
   assert.equal(seen.take(), "1");
 });
@@ -162,9 +162,9 @@ test("heard locally while the store is away, a send still waits for its ack", as
   const sent = room.send("hi", { id: "c-1" });
   line.say({ t: "batch", epoch: "l-n1-1", seq: 1, messages: [{ seq: 1, user_id: "u", body: "hi", id: "c-1" }] });
   await world.pass(20_000);
-  line.say({ t: "ack", id: "c-1", seq: 7, ts: 5 });
+  line.say({ t: "ack", id: "c-1", epoch: "e1", seq: 7, ts: 5 });
   await world.pass(10);
-  assert.deepEqual(await sent, { id: "c-1", seq: 7, ts: 5 });
+  assert.deepEqual(await sent, { id: "c-1", epoch: "e1", seq: 7, ts: 5 });
 });
 
 test("no answer in time rejects; the bound keeps the id known", async () => {
@@ -337,6 +337,23 @@ test("a recall whose answer was cut off, and that finds nothing the second time,
   assert.equal(seen.take(), "1, recalled 1");
 });
 
+test("a recall names the epoch of its number, so that it never takes another message", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  const sent = room.send("oops");
+  await world.pass(10);
+  const { seq, epoch } = await sent;
+  const other = assert.rejects(room.recall(seq, "e0"), { name: "SendError", code: "other_epoch" });
+  await world.pass(10);
+  await other;
+  const done = room.recall(seq, epoch);
+  await world.pass(10);
+  await done;
+  void room.recall(seq).catch(() => {});
+  await world.pass(10);
+  assert.deepEqual(of(line.got, "recall").map((r) => [r["seq"], r["epoch"]]), [[1, "e0"], [1, epoch], [1, room.epoch]]);
+});
+
 test("a recall that waits when the room counts anew is given up: its number is another message's", async () => {
   const world = new World();
   const { room, seen, line } = await world.joined();
@@ -363,7 +380,7 @@ test("an ack without a number is success: the message is stored, though its numb
   const sent = room.send("hi", { id: "c-1" });
   line.say({ t: "ack", id: "c-1", seq: 0, ts: 5 });
   await world.pass(10);
-  assert.deepEqual(await sent, { id: "c-1", seq: 0, ts: 5 });
+  assert.deepEqual(await sent, { id: "c-1", epoch: "", seq: 0, ts: 5 });
   line.end(1006);
   await world.pass(1100);
   assert.deepEqual(of(world.server.line.got, "send"), []);
