@@ -213,9 +213,10 @@ func GapText(from, to uint64, reason string) string {
 	return fmt.Sprintf(`{"t":"gap","from":%d,"to":%d,"reason":"%s"}`, from, to, reason)
 }
 
-// EpochText says that counting started again: seq is the newest number.
-func EpochText(epoch string, seq uint64) string {
-	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d}`, epoch, seq)
+// EpochText says that counting started again: seq is the newest number, ts that message's timestamp, 0 where it is
+// not known.
+func EpochText(epoch string, seq uint64, ts int64) string {
+	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d,"ts":%d}`, epoch, seq, ts)
 }
 
 // RecalledText says that the message with the [Husk] was taken back by its sender. seq is its number in

@@ -11,6 +11,20 @@ import (
 	"barrage/room"
 )
 
+// place is message seq of an epoch of room r as what a client comes back with.
+func place(tb testing.TB, s *Server, epoch string, seq uint64) string {
+	tb.Helper()
+	h, err := s.store.Since(tb.Context(), "r", max(seq, 1)-1, 1)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ts := int64(1)
+	if len(h.Entries) > 0 && h.Entries[0].Seq == seq {
+		ts = codec.Timestamp(h.Entries[0].JSON)
+	}
+	return fmt.Sprintf("&epoch=%s&since=%d&ts=%d", epoch, seq, ts)
+}
+
 // TestNative_Resume: recovered is said only where nothing lies between what the client has
 // and what it gets.
 func TestNative_Resume(t *testing.T) {
@@ -34,7 +48,7 @@ func TestNative_Resume(t *testing.T) {
 			}
 		})
 	}
-	at := func(epoch string, seq uint64) string { return fmt.Sprintf("&epoch=%s&since=%d", epoch, seq) }
+	at := func(epoch string, seq uint64) string { return place(t, s, epoch, seq) }
 	const newest = 1500 - onJoin + 1
 	f("a newcomer", "", false, newest)
 	f("nothing missed", at(epoch, 1500), true, 1501)
@@ -45,18 +59,21 @@ func TestNative_Resume(t *testing.T) {
 	f("all missed", at(epoch, 0), false, newest)
 	f("since beyond the head", at(epoch, 1501), false, newest)
 	f("since in the far future", at(epoch, math.MaxUint64), false, newest)
+	f("without a timestamp", fmt.Sprintf("&epoch=%s&since=1499", epoch), false, newest)
 	f("foreign epoch", at("foreign", 1499), false, newest)
 	f("local epoch of a node", at("l-node-1", 1499), false, newest)
 	f("since without an epoch", "&since=1499", false, newest)
 
 	t.Run("the store does not answer", func(t *testing.T) {
+		from := at(epoch, 1400)
 		storeOf(s).fail(errAway, "Since")
 		defer storeOf(s).fail(nil, "Since")
-		if w := resume(t, s, at(epoch, 1400)); w.Recovered || len(w.Messages) != onJoin {
+		if w := resume(t, s, from); w.Recovered || len(w.Messages) != onJoin {
 			t.Errorf("welcome = %+v; want the newest, not recovered", w)
 		}
 	})
 	t.Run("some of them recalled", func(t *testing.T) {
+		gone := at(epoch, 1450)
 		for _, seq := range []uint64{1450, 1460} {
 			if _, err := s.store.RecallSeq(t.Context(), "r", "u", "", seq, 0); err != nil {
 				t.Fatal(err)
@@ -73,7 +90,7 @@ func TestNative_Resume(t *testing.T) {
 			t.Errorf("welcome with %d messages, recovered %v; want the 49 behind the recalled one, whose neighbour is there", len(w.Messages), w.Recovered)
 		}
 		// That the first ones are not there any more could as well mean that the history was cut.
-		if w := resume(t, s, at(epoch, 1450)); !w.Recovered {
+		if w := resume(t, s, gone); !w.Recovered {
 			t.Errorf("welcome = %+v; want it recovered: what comes next is there", w)
 		}
 	})
@@ -84,14 +101,14 @@ func TestNative_Resume(t *testing.T) {
 		}
 		ts := codec.Timestamp(h.Entries[0].JSON)
 		for wrong, recovered := range map[int64]bool{0: true, 1: false} {
-			if w := resume(t, s, fmt.Sprintf("%s&ts=%d", at(epoch, 1400), ts+wrong)); w.Recovered != recovered {
+			if w := resume(t, s, fmt.Sprintf("&epoch=%s&since=1400&ts=%d", epoch, ts+wrong)); w.Recovered != recovered {
 				t.Errorf("timestamp off by %d: recovered %v; want %v", wrong, w.Recovered, recovered)
 			}
 			newest, err := s.store.Since(t.Context(), "r", 1499, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w := resume(t, s, fmt.Sprintf("%s&ts=%d", at(epoch, 1500), codec.Timestamp(newest.Entries[0].JSON)+wrong)); w.Recovered != recovered {
+			if w := resume(t, s, fmt.Sprintf("&epoch=%s&since=1500&ts=%d", epoch, codec.Timestamp(newest.Entries[0].JSON)+wrong)); w.Recovered != recovered {
 				t.Errorf("timestamp of the newest off by %d: recovered %v; want %v", wrong, w.Recovered, recovered)
 			}
 		}
@@ -105,10 +122,11 @@ func TestNative_Resume(t *testing.T) {
 	t.Run("history trimmed", func(t *testing.T) {
 		s := newServer(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = onJoin; c.history = 100 })
 		epoch := publishMany(t, s, 300).Epoch
-		if w := resume(t, s, at(epoch, 200)); !w.Recovered || len(w.Messages) != 100 {
-			t.Errorf("with all of them left: %d messages, recovered %v; want 100, true", len(w.Messages), w.Recovered)
+		at := func(seq uint64) string { return place(t, s, epoch, seq) }
+		if w := resume(t, s, at(201)); !w.Recovered || len(w.Messages) != 99 {
+			t.Errorf("with all of them left: %d messages, recovered %v; want 99, true", len(w.Messages), w.Recovered)
 		}
-		if w := resume(t, s, at(epoch, 199)); w.Recovered || len(w.Messages) != onJoin {
+		if w := resume(t, s, at(200)); w.Recovered || len(w.Messages) != onJoin {
 			t.Errorf("with one cut off: %d messages, recovered %v; want %d, false", len(w.Messages), w.Recovered, onJoin)
 		}
 	})
@@ -124,7 +142,7 @@ func TestNative_ResumedGoesOn(t *testing.T) {
 	epoch := publishMany(t, s, 30).Epoch
 	stays.want("batch")
 	for _, deflate := range []bool{false, true} {
-		n, w := dialV1(t, s, "r", "user_id=b&token=t&since=10&epoch="+epoch, deflate)
+		n, w := dialV1(t, s, "r", "user_id=b&token=t"+place(t, s, epoch, 10), deflate)
 		pos := publishMany(t, s, 20)
 		if b := n.want("batch"); !w.Recovered || b.Seq != w.Seq+1 || b.Seq != pos.Seq-19 || len(w.Messages) != int(w.Seq)-10 {
 			t.Errorf("deflate %v: welcome up to %d, recovered %v, then a batch from %d", deflate, w.Seq, w.Recovered, b.Seq)

@@ -254,8 +254,8 @@ func TestNative_ChatOfBothKinds(t *testing.T) {
 			if got := old.wantText(); got != fmt.Sprintf(`{"groupId":"1","userId":"new","info":"for you","ts":%d}`, ack.TS) {
 				t.Errorf("the FastIM client got %s; want FastIM's four fields and no other", got)
 			}
-			_, again := dialV1(t, s, "1", "user_id=new&token=t&epoch="+first.Epoch+"&since=1", deflate)
-			if m := again.messages(t); !again.Recovered || len(m) != 1 || m[0].Seq != 2 || again.Seq != 2 {
+			_, again := dialV1(t, s, "1", "user_id=new&token=t&epoch="+first.Epoch+"&since=0", deflate)
+			if m := again.messages(t); !again.Recovered || len(m) != 2 || m[1].Seq != 2 || again.Seq != 2 {
 				t.Errorf("welcome of who comes back = %+v; want message 2, recovered", again)
 			}
 		})

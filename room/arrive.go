@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"barrage/codec"
@@ -87,7 +88,7 @@ func entriesOf(ev *codec.Event) []codec.Entry {
 // not, since its event comes too. A recall is done at once, wherever the room stands. r.mu must be held.
 func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
 	if ev.Kind == codec.EventRecall {
-		r.recallLocked(ev, answer)
+		r.recallLocked(ev, r.follower.pos, answer)
 	}
 	switch r.follower.fits(ev) {
 	case fitsNext:
@@ -215,7 +216,7 @@ func (r *Room) load(ctx context.Context) error {
 func (r *Room) loadBlind() {
 	r.mu.Lock()
 	defer r.unlock()
-	r.follower.reading = blind
+	r.follower.reading, r.follower.blindSince = blind, r.hall.cfg.Clock.Now().UnixMilli()
 	r.becomeCutLocked()
 	if !r.hall.away.Load() { // the store answers others, or Back has been here already
 		r.becomeReturningLocked()
@@ -235,14 +236,14 @@ func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
 	r.follower.begin()
-	at, told, goneBack := r.follower.pos, r.follower.farthest(), r.follower.goneBack()
+	at, told, goneBack, blindly := r.follower.pos, r.follower.farthest(), r.follower.goneBack(), r.follower.reading == blind
 	r.unlock()
 
 	from := at
 	from.Seq = max(at.Seq, 1) - 1 // with the newest message that members have: it tells whether it is the same count
-	now, err := r.read(ctx, from)
+	now, err := r.read(ctx, from, blindly)
 	if err == nil && now.Epoch == at.Epoch && (now.Rev < told || r.contradicts(&now)) {
-		now, err = r.read(ctx, goneBack)
+		now, err = r.read(ctx, goneBack, blindly)
 	}
 	r.mu.Lock()
 	defer r.unlock()
@@ -277,10 +278,13 @@ func (r *Room) contradicts(now *codec.History) bool {
 	})
 }
 
-func (r *Room) read(ctx context.Context, known codec.Position) (codec.History, error) {
+func (r *Room) read(ctx context.Context, known codec.Position, blindly bool) (codec.History, error) {
 	r.hall.stats.fetches.Add(1)
 	newest := r.newest.most
-	if r.hall.cfg.NoLocal {
+	switch {
+	case blindly:
+		newest = maxFetch // what others sent meanwhile
+	case r.hall.cfg.NoLocal:
 		newest *= 2 // all that members are known to have had, see missing
 	}
 	return r.hall.store.Read(ctx, r.id, known, newest, max(maxFetch, newest))
@@ -292,7 +296,7 @@ func (r *Room) catchUpLocked(now *codec.History) {
 	at, sameCount := f.pos, now.Epoch == f.pos.Epoch
 	r.outbox.met(now.Epoch, now.Entries, r.hall.keyOf)
 	for i := range now.Recalls {
-		r.recallLocked(&now.Recalls[i], false)
+		r.recallLocked(&now.Recalls[i], now.Position, false)
 	}
 	r.dropRecalledLocked(sameCount, now)
 	if f.reading == unread && len(now.Entries) < r.newest.most { // it is all there is
@@ -304,7 +308,7 @@ func (r *Room) catchUpLocked(now *codec.History) {
 			r.seen.note(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), 0)
 		}
 	}
-	if f.reading == following || f.reading == behind {
+	if f.reading != unread {
 		r.missBeforeLocked(now, had)
 	}
 	var later []codec.Entry
@@ -330,7 +334,12 @@ func (r *Room) catchUpLocked(now *codec.History) {
 // to be had. r.mu must be held.
 func (r *Room) missBeforeLocked(now *codec.History, had int) {
 	from := r.follower.pos.Seq + 1
-	if now.Epoch != r.follower.pos.Epoch {
+	switch {
+	case r.follower.reading == blind: // nobody knows from where on; that all which is there is news says that there was more
+		if from = 1; had > 0 || len(now.Entries) == 0 {
+			return
+		}
+	case now.Epoch != r.follower.pos.Epoch:
 		r.hall.stats.epochs.Add(1)
 		from = min(from, now.Begun+1)
 	}
@@ -361,12 +370,14 @@ func (r *Room) hadUpToLocked(now *codec.History) int {
 	switch {
 	case f.reading == unread:
 		return len(all)
-	case f.reading == blind: // news is what came since the room's events come
-		i := slices.IndexFunc(f.held, func(ev codec.Event) bool { return ev.Kind == codec.EventMessages && ev.Epoch == now.Epoch })
-		if i < 0 {
-			return len(all)
+	case f.reading == blind: // news is what was sent since, and what came since the room's events come
+		heard := uint64(math.MaxUint64)
+		if i := slices.IndexFunc(f.held, func(ev codec.Event) bool { return ev.Kind == codec.EventMessages && ev.Epoch == now.Epoch }); i >= 0 {
+			heard = f.held[i].Seq
 		}
-		return upTo(func(e codec.Entry) bool { return e.Seq >= f.held[i].Seq })
+		return upTo(func(e codec.Entry) bool {
+			return e.Seq >= heard || e.JSON != "" && codec.Timestamp(e.JSON) >= f.blindSince
+		})
 	case now.Epoch == f.pos.Epoch:
 		return upTo(func(e codec.Entry) bool { return e.Seq > f.pos.Seq })
 	default:
@@ -404,6 +415,6 @@ func (r *Room) missedRecallLocked(seq uint64, now *codec.History) {
 		return
 	}
 	if husk, ok := codec.Husk(r.newest.entries[i].JSON); ok {
-		r.recallLocked(&codec.Event{Kind: codec.EventRecall, Epoch: now.Epoch, Seq: seq, Messages: []string{husk}}, true)
+		r.recallLocked(&codec.Event{Kind: codec.EventRecall, Epoch: now.Epoch, Seq: seq, Total: now.Total, Messages: []string{husk}}, now.Position, true)
 	}
 }

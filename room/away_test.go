@@ -41,6 +41,7 @@ func (f *fixture) tick(d time.Duration) {
 func TestRoom_BlindMembersHearWhatComesSinceTheStoreIsBack(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	f.publishAsOther("before")
+	f.tick(time.Second)
 	f.store.away()
 	f.hall.Away(errAway)
 	r := f.open("1")

@@ -41,6 +41,9 @@ const (
 type follower struct {
 	reading reading
 	pos     codec.Position // of no meaning while unread or blind
+	// blindSince is when the first member came in that is blind, Unix ms by this node's clock. What was sent later is
+	// news; clocks of nodes that differ make that too much or too little by as much.
+	blindSince int64
 	// from is the smallest number of this epoch's that the members had, or that was there before them.
 	from uint64
 	// held are events that did not follow. Empty while following (I3).

@@ -99,27 +99,57 @@ func TestLoss_IDUsedAgainAfterLateArrival(t *testing.T) {
 	wantInfos(t, m, "first", "second")
 }
 
-func TestLoss_BlindMissesSilently(t *testing.T) {
+// TestLoss_BlindMembersGetWhatOthersSent while nobody could be heard: by its time, or they are told that there was more.
+func TestLoss_BlindMembersGetWhatOthersSent(t *testing.T) {
+	for _, unnumbered := range []bool{false, true} {
+		f := newFixture(t, func(c *Config) { c.NoLocal = unnumbered }, Hooks{})
+		f.store.unnumbered = unnumbered
+		f.publishFrom("1", "u", "before")
+		f.tick(time.Second)
+		f.now = f.clock.Now()
+		f.store.away()
+		f.hall.Away(errAway)
+		r := f.open("1")
+		old, m := f.join(r), f.native(r)
+		f.publishFrom("1", "u", "m1")
+		f.publishFrom("1", "u", "m2")
+		f.back()
+		f.settle()
+		f.publishFrom("1", "u", "m3")
+		f.settle()
+		wantInfos(t, old, "m1", "m2", "m3")
+		if !unnumbered {
+			wantFrames(t, m, "epoch e1/1", "2:m1,3:m2@e1/2", "4:m3@e1/4")
+		}
+	}
+}
+
+func TestLoss_BlindMembersAreToldOfMore(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
-	f.publishFrom("1", "u", "before")
 	f.store.away()
 	f.hall.Away(errAway)
 	r := f.open("1")
 	m := f.native(r)
-	f.publishFrom("1", "u", "m1")
-	f.publishFrom("1", "u", "m2")
-	f.store.back()
-	f.hall.Back()
+	for range maxFetch + 1 {
+		f.publishFrom("1", "u", "m")
+	}
+	f.back()
 	f.settle()
-	f.publishFrom("1", "u", "m3")
-	f.settle()
-	for _, x := range m.frames(t) {
-		t.Log(x.brief())
+	got := m.frames(t)
+	if len(got) < 3 || got[0].brief() != "epoch e1/0" || got[1].T != "gap" || got[1].From != 1 || got[1].To != 1 {
+		t.Fatalf("the first of %d frames are %v; want the epoch, and message 1 lost", len(got), got[:min(len(got), 2)])
+	}
+	messages := 0
+	for _, fr := range got[2:] {
+		messages += len(fr.Messages)
+	}
+	if messages != maxFetch {
+		t.Errorf("%d messages; want %d", messages, maxFetch)
 	}
 }
 
-// 7. An ack with a number of an epoch that the socket has not been told of.
-func TestLoss_AckBeforeEpoch(t *testing.T) {
+// TestLoss_AckNamesTheEpochOfItsNumber: the socket may not have been told of it yet.
+func TestLoss_AckNamesTheEpochOfItsNumber(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.native(r)
@@ -129,19 +159,23 @@ func TestLoss_AckBeforeEpoch(t *testing.T) {
 	}
 	f.store.goBack(5)
 	f.store.deafen()
-	var got []string
-	f.store.set(func(s *fakeStore) { s.between = func() {} })
-	_ = r.PostNative(teller(func(a Answer) {
-		fr := m.frames(t)
-		got = append(got, fmt.Sprint("ack ", a.Seq, " after ", fr[len(fr)-1].brief()))
-	}), "u", &codec.Op{ID: "i", Body: "x"}, f.now)
+	var got []Answer
+	hear := teller(func(a Answer) { got = append(got, a) })
+	if err := r.PostNative(hear, "u", &codec.Op{ID: "i", Body: "x"}, f.now); err != nil {
+		t.Fatal(err)
+	}
 	f.settle()
+	if len(got) != 1 || got[0].Epoch != "e2" || got[0].Seq != 6 {
+		t.Errorf("answers %+v; want message 6 of e2", got)
+	}
+	if fr := m.frames(t); fr[len(fr)-1].Epoch != "e1" {
+		t.Errorf("the socket is at %s already: the test shows nothing", fr[len(fr)-1].brief())
+	}
 	f.store.hear()
-	t.Log(got)
-	f.tick(16 * time.Second)
+	f.tick((driftAfter + reportEvery) * time.Second)
 	f.hall.Report(t.Context())
 	f.settle()
-	for _, x := range m.frames(t) {
-		t.Log(x.brief())
+	if fr := m.frames(t); fr[len(fr)-1].brief() != "6:x@e2/6" {
+		t.Errorf("the last frame is %s; want message 6 of e2", fr[len(fr)-1].brief())
 	}
 }

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -49,7 +50,7 @@ type Arrival struct {
 	// Messages are oldest first.
 	Messages []codec.Entry
 	// Recalled are recalls of the last time, oldest first, where the member comes back: it may
-	// have missed them.
+	// have missed them. Where Recovered is true there were no others.
 	Recalled []codec.Event
 }
 
@@ -57,8 +58,8 @@ type Arrival struct {
 type Since struct {
 	Epoch string
 	Seq   uint64
-	// TS is the timestamp of message Seq, 0 where the member does not say. It tells whether the number still
-	// means the same message.
+	// TS is the timestamp of message Seq. It proves that the number still means the same message: without it
+	// nothing but Seq 0 is a place to go on from.
 	TS int64
 }
 
@@ -72,17 +73,14 @@ const MaxResume = 1000
 func (r *Room) Lacks(since Since) bool {
 	r.mu.Lock()
 	defer r.unlock()
-	pos := r.follower.pos
-	if !r.resumesLocked(since) || since.Seq == pos.Seq && since.TS == 0 || pos.Seq-since.Seq > MaxResume {
-		return false
-	}
-	return !r.coversLocked(since.Seq)
+	return r.resumesLocked(since) && r.follower.pos.Seq-since.Seq <= MaxResume && !r.coversLocked(since.Seq)
 }
 
 // resumesLocked reports whether since can be a place in what the room follows. r.mu must be held.
 func (r *Room) resumesLocked(since Since) bool {
 	pos := r.follower.pos
-	return !r.isLocalLocked() && since.Epoch != "" && since.Epoch == pos.Epoch && since.Seq <= pos.Seq
+	return !r.isLocalLocked() && since.Epoch != "" && since.Epoch == pos.Epoch && since.Seq <= pos.Seq &&
+		(since.TS != 0 || since.Seq == 0) && !r.recalls.forgotten(pos.Epoch, since.Seq)
 }
 
 // coversLocked reports whether newest has all from message seq on. r.mu must be held.
@@ -120,7 +118,7 @@ func (r *Room) resumeLocked(since Since, read codec.History) (missed []codec.Ent
 	if !r.resumesLocked(since) {
 		return nil, false
 	}
-	if since.Seq == pos.Seq && since.TS == 0 {
+	if pos.Seq == 0 {
 		return nil, true
 	}
 	all := r.newest.entries
@@ -134,15 +132,24 @@ func (r *Room) resumeLocked(since Since, read codec.History) (missed []codec.Ent
 	if all[0].Seq > since.Seq+1 {
 		return nil, false // what came behind it is not there any more, or was taken back: nobody knows
 	}
-	for i, e := range all {
-		if e.Seq == since.Seq && since.TS != 0 && codec.Timestamp(e.JSON) != since.TS {
-			return nil, false // another message has its number: the store has gone back
-		}
-		if e.Seq > since.Seq {
-			return all[i:], true
-		}
+	for len(all) > 0 && all[0].Seq < since.Seq {
+		all = all[1:]
 	}
-	return nil, true
+	proved := since.Seq == 0 || r.recalls.names(pos.Epoch, since.Seq, since.TS)
+	if len(all) > 0 && all[0].Seq == since.Seq {
+		proved = codec.Timestamp(all[0].JSON) == since.TS // else another message has its number: the store has gone back
+		all = all[1:]
+	}
+	return all, proved
+}
+
+// stampLocked is the timestamp of message seq of epoch, 0 where the room does not have it at hand. r.mu must be held.
+func (r *Room) stampLocked(epoch string, seq uint64) int64 {
+	i, found := slices.BinarySearchFunc(r.newest.entries, seq, func(e codec.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) })
+	if !found || epoch != r.follower.pos.Epoch {
+		return 0
+	}
+	return codec.Timestamp(r.newest.entries[i].JSON)
 }
 
 // nativesLocked calls f for each native stream that has members. r.mu must be held.

@@ -19,6 +19,7 @@ type frame struct {
 	Seq      uint64 `json:"seq"`
 	From     uint64 `json:"from"`
 	To       uint64 `json:"to"`
+	TS       int64  `json:"ts"`
 	Reason   string `json:"reason"`
 	By       string `json:"by"`
 	Online   uint64 `json:"online"`
@@ -86,6 +87,19 @@ func (f *fixture) joinNative(r *Room, since Since, read codec.History) (*member,
 	a := r.EnterNative(&m.Member, &m.fakeSocket, Native, since, read)
 	r.Attach(&m.Member)
 	return m, a
+}
+
+// since is message seq of epoch as a place to come back from.
+func (f *fixture) since(epoch string, seq uint64) Since {
+	since := Since{Epoch: epoch, Seq: seq}
+	f.store.set(func(s *fakeStore) {
+		for _, e := range s.room("1").entries {
+			if e.Seq == seq {
+				since.TS = codec.Timestamp(e.JSON)
+			}
+		}
+	})
+	return since
 }
 
 func (f *fixture) native(r *Room) *member {
@@ -245,16 +259,19 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 	if a.Recalled != nil {
 		t.Errorf("a member that begins anew is told of recalls %v", seqs(a))
 	}
-	for _, since := range []Since{{Epoch: "e1", Seq: maxRecalls + 4}, {Epoch: "gone", Seq: 1}} {
+	f.post(r, "behind the recalls")
+	f.settle()
+	// Who had not had the last message before that may have missed one of the recalls that are forgotten.
+	for _, since := range []Since{f.since("e1", maxRecalls+11), f.since("e1", maxRecalls+10), {Epoch: "gone", Seq: 1, TS: 1}} {
 		_, a = f.joinNative(r, since, codec.History{})
 		got := seqs(a)
-		if n := len(got); a.Recovered != (since.Epoch == "e1") || n != maxRecalls || got[0] != 3 || got[n-1] != maxRecalls+2 {
+		if n := len(got); a.Recovered != (since.Seq == maxRecalls+11) || n != maxRecalls || got[0] != 3 || got[n-1] != maxRecalls+2 {
 			t.Errorf("%+v: recovered %v, recalled %v; want 3 to %d", since, a.Recovered, got, maxRecalls+2)
 		}
 	}
 	fresh := newFixture(t, nil, Hooks{}) // another node loads the room
 	fresh.store.cloud = f.store.cloud
-	if _, a = fresh.joinNative(fresh.open("1"), Since{Epoch: "e1", Seq: maxRecalls + 4}, codec.History{}); len(a.Recalled) != maxRecalls {
+	if _, a = fresh.joinNative(fresh.open("1"), f.since("e1", maxRecalls+4), codec.History{}); len(a.Recalled) != maxRecalls || a.Recovered {
 		t.Errorf("a node that has just loaded the room tells of %d recalls; want %d", len(a.Recalled), maxRecalls)
 	}
 }
@@ -266,9 +283,13 @@ func TestNative_ResumeFromTheRoom(t *testing.T) {
 		f.post(r, fmt.Sprint("m", i))
 	}
 	f.settle()
+	stamps := map[uint64]int64{}
+	for seq := uint64(1); seq <= 6; seq++ {
+		stamps[seq] = f.since("e1", seq).TS
+	}
 	resume := func(epoch string, seq uint64, wantRecovered bool, want ...string) {
 		t.Helper()
-		since := Since{Epoch: epoch, Seq: seq}
+		since := Since{Epoch: epoch, Seq: seq, TS: stamps[seq]}
 		var read codec.History
 		if r.Lacks(since) {
 			read, _ = f.store.Since(t.Context(), "1", max(seq, 1)-1, MaxResume+1)
@@ -294,7 +315,10 @@ func TestNative_ResumeFromTheRoom(t *testing.T) {
 	r.newest.entries = r.newest.entries[3:]
 	r.mu.Unlock()
 	resume("e1", 1, false, "m4", "m5", "m6") // m2 is not in the history any more
-	resume("e1", 2, true, "m3", "m4", "m5", "m6")
+	resume("e1", 2, false, "m4", "m5", "m6") // nor m2: it is not known whether the number means the same
+	resume("e1", 3, true, "m4", "m5", "m6")
+	delete(stamps, 5)
+	resume("e1", 5, false, "m4", "m5", "m6") // without its timestamp neither
 }
 
 func TestNative_EpochGapRecallCounters(t *testing.T) {
@@ -340,6 +364,10 @@ func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
 	f.post(r, "four")
 	f.settle()
 	wantFrames(t, m, "1:one@e1/1", "epoch l-n1-1/0", "1:two@l-n1-1/1", "2:three@l-n1-1/2", "epoch e1/3", "4:four@e1/4")
+	places := slices.DeleteFunc(m.frames(t), func(fr frame) bool { return fr.T != "epoch" })
+	if places[0].TS != 0 || places[1].TS != f.since("e1", 3).TS {
+		t.Errorf("the places have the timestamps %d and %d; want none in a local epoch, then that of message 3", places[0].TS, places[1].TS)
+	}
 }
 
 // TestNative_TriedAgainIsHeardOnce: while the store is away a client is cut and says again

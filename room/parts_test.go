@@ -310,13 +310,20 @@ func TestRecalls_AreBoundedAndKnown(t *testing.T) {
 	for i := range maxRecalls + 3 {
 		husk := fmt.Sprintf(`{"n":"%d","ts":%d}`, i, i)
 		keys[husk] = key(i)
-		ev := codec.Event{Messages: []string{husk}}
-		if !c.add(key(i), ev, keyOf) || c.add(key(i), ev, keyOf) {
+		ev := codec.Event{Epoch: "e", Seq: uint64(i), Total: uint64(10 + i), Messages: []string{husk}}
+		now := codec.Position{Epoch: "e", Seq: 1010, Total: 1000} // the numbers are 10 ahead of the totals
+		if !c.add(key(i), ev, now, keyOf) || c.add(key(i), ev, now, keyOf) {
 			t.Fatalf("recall %d is not new once", i)
 		}
 	}
 	if len(c.ts) != maxRecalls || c.has(2, 2) || !c.has(3, 3) || c.has(3, 3+1000*sameFor+1) || len(c.events.inOrder()) != maxRecalls {
 		t.Errorf("%d are remembered; want the last %d", len(c.ts), maxRecalls)
+	}
+	if !c.forgotten("e", 22) || c.forgotten("e", 23) || c.forgotten("other", 1) {
+		t.Errorf("dropped up to %+v; want what came up to message 22 of e", c.dropped)
+	}
+	if c.names("e", 2, 2) || !c.names("e", 3, 3) || c.names("e", 3, 4) || c.names("other", 3, 3) {
+		t.Error("recalls are not found by number, epoch and ts")
 	}
 }
 

@@ -1,6 +1,10 @@
 package room
 
-import "barrage/codec"
+import (
+	"slices"
+
+	"barrage/codec"
+)
 
 // maxRecalls bounds the recalls that a room remembers, for members that come back and for a store that
 // loses some. The store's log holds 512. A moderator who clears a room takes back some hundreds.
@@ -9,14 +13,16 @@ const maxRecalls = 256
 // recalls is what was taken back lately, oldest first. The zero value is empty.
 type recalls struct {
 	events ring[codec.Event] // bounded by maxRecalls; each has the husk of its message
-	ts     map[key]int64     // of the messages that events name
+	// dropped is the epoch and the number that the room had reached when the newest recall came that events has no more.
+	dropped codec.Position
+	ts      map[key]int64 // of the messages that events name
 	// lost are husks of messages that the store shows again since it has gone back: a publisher takes
 	// them back once more. Bounded by maxRecalls: each is among events.
 	lost []string
 }
 
-// add notes a recall, and reports whether it is new.
-func (c *recalls) add(k key, ev codec.Event, keyOf func(string) key) (isNew bool) {
+// add notes a recall, and reports whether it is new. now is where the room stands.
+func (c *recalls) add(k key, ev codec.Event, now codec.Position, keyOf func(string) key) (isNew bool) {
 	ts := codec.Timestamp(ev.Messages[0])
 	if c.has(k, ts) {
 		return false
@@ -25,6 +31,11 @@ func (c *recalls) add(k key, ev codec.Event, keyOf func(string) key) (isNew bool
 		c.ts = map[key]int64{}
 	}
 	if old, full := c.events.put(ev, maxRecalls); full {
+		// Its total was the room's then. Should that have begun anew since, then this is too much, and no harm.
+		at := codec.Position{Epoch: old.Epoch, Seq: old.Total + now.Seq - min(now.Total, now.Seq)}
+		if at.Epoch != c.dropped.Epoch || at.Seq > c.dropped.Seq {
+			c.dropped = at
+		}
 		if was := keyOf(old.Messages[0]); c.ts[was] == codec.Timestamp(old.Messages[0]) { // else a newer use of its id
 			delete(c.ts, was)
 		}
@@ -39,12 +50,26 @@ func (c *recalls) has(k key, ts int64) bool {
 	return ok && same(was, ts)
 }
 
+// forgotten reports whether events may lack recalls that came when the room had reached message seq of an epoch, or
+// later. Who had the message behind that had them, too, and so had who came over from an earlier epoch.
+func (c *recalls) forgotten(epoch string, seq uint64) bool {
+	return c.dropped.Epoch == epoch && seq <= c.dropped.Seq
+}
+
+// names reports whether message seq of an epoch, with that timestamp, is among what was taken back.
+func (c *recalls) names(epoch string, seq uint64, ts int64) bool {
+	return slices.ContainsFunc(c.events.items, func(ev codec.Event) bool {
+		return ev.Epoch == epoch && ev.Seq == seq && codec.Timestamp(ev.Messages[0]) == ts
+	})
+}
+
 // recallLocked takes a message off the members' screens and out of what new members are given. It is
-// idempotent: members are told again only of one that is repeated for those who missed it. r.mu must be held.
-func (r *Room) recallLocked(ev *codec.Event, answer bool) {
+// idempotent: members are told again only of one that is repeated for those who missed it. now is where the room
+// stands in the store. r.mu must be held.
+func (r *Room) recallLocked(ev *codec.Event, now codec.Position, answer bool) {
 	husk := ev.Messages[0]
 	k, ts := r.hall.keyOf(husk), codec.Timestamp(husk)
-	if isNew := r.recalls.add(k, *ev, r.hall.keyOf); isNew || ev.Rev == 0 && !answer {
+	if isNew := r.recalls.add(k, *ev, now, r.hall.keyOf); isNew || ev.Rev == 0 && !answer {
 		r.nativesLocked(func(st *stream) { st.recalled(ev) })
 	}
 	r.seen.forget(k, ts)

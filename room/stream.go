@@ -173,7 +173,7 @@ func (s *stream) place(epoch string, seq uint64) {
 func (s *stream) land() {
 	if s.jump {
 		s.jump = false
-		s.control(codec.EpochText(s.epoch, s.next-1))
+		s.control(codec.EpochText(s.epoch, s.next-1, s.room.stampLocked(s.epoch, s.next-1)))
 	}
 }
 
@@ -217,7 +217,7 @@ func (s *stream) skipNote(from, to uint64) (note []byte) {
 	epoch, first, last, same := s.seqs.between(from, to)
 	switch {
 	case !same:
-		note = codec.AppendFrame(note, codec.OpText, codec.EpochText(epoch, last))
+		note = codec.AppendFrame(note, codec.OpText, codec.EpochText(epoch, last, 0))
 	case first <= last:
 		note = codec.AppendFrame(note, codec.OpText, codec.GapText(first, last, codec.GapSlow))
 	}

@@ -112,6 +112,11 @@ func (r *Room) catchUpUnnumberedLocked(now *codec.History) {
 	blindly := f.reading == blind
 	if blindly || f.reading == unread {
 		r.promised.add(texts(now.Entries), now.Entries, coarse)
+		for _, e := range now.Entries {
+			if blindly && codec.Timestamp(e.JSON) >= f.blindSince {
+				news = append(news, e.JSON)
+			}
+		}
 	} else {
 		news = missing(r.newest.entries, now.Entries, f.pos.Seq, now.Seq)
 		r.promised.add(news, now.Entries, coarse)
@@ -126,7 +131,7 @@ func (r *Room) catchUpUnnumberedLocked(now *codec.History) {
 			switch {
 			case !promised:
 				later = append(later, m)
-			case blindly: // what came since the room's events come is news, in the list or not
+			case blindly && codec.Timestamp(m) < f.blindSince: // what came since the room's events come is news all the same
 				news = append(news, m)
 			}
 		}

@@ -249,7 +249,7 @@ export class Room {
       case "recalled":
         return this.#stream.recalled(frame.recalled);
       case "epoch":
-        return this.#stream.placed(frame.epoch, frame.seq);
+        return this.#stream.placed(frame.epoch, frame.seq, frame.ts);
       case "ack":
         return this.#outbox.acked({ id: frame.id, epoch: frame.epoch, seq: frame.seq, ts: frame.ts });
       case "refused":

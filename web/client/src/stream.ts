@@ -43,7 +43,7 @@ type Step =
   | { do: "missing"; from: number; to: number; reason: string } // to be fetched
   | { do: "name"; to: number; reason: string } // not to be had
   | { do: "batch"; epoch: string; seq: number } // one of that epoch comes, behind seq
-  | { do: "place"; epoch: string; seq: number }
+  | { do: "place"; epoch: string; seq: number; ts?: number }
   | { do: "rejoin"; epoch: string; seq: number; messages: Message[]; fetched: boolean };
 
 /**
@@ -152,9 +152,12 @@ export class Stream {
     if (recalled.userId === "" || this.#recalled.add(recalled)) this.#host.recalled(recalled);
   }
 
-  /** placed takes word that numbers go on from seq in an epoch, and that nothing up to there is still to come. */
-  placed(epoch: string, seq: number): void {
-    this.#steps.push({ do: "place", epoch, seq });
+  /**
+   * placed takes word that numbers go on from seq in an epoch, and that nothing up to there is still to come. ts is that
+   * of message seq, 0 where it is not known.
+   */
+  placed(epoch: string, seq: number, ts: number): void {
+    this.#steps.push({ do: "place", epoch, seq, ts });
     this.#run();
   }
 
@@ -198,17 +201,17 @@ export class Stream {
         if (this.#epoch === step.epoch) return;
         return this.#place(step.epoch, step.seq);
       case "place":
-        return this.#place(step.epoch, step.seq);
+        return this.#place(step.epoch, step.seq, step.ts);
       case "rejoin":
         return this.#rejoin(step);
     }
   }
 
-  #place(epoch: string, seq: number): void {
+  #place(epoch: string, seq: number, ts = 0): void {
     const renamed = epoch !== this.#epoch;
     this.#epoch = epoch;
     this.#last = seq;
-    this.#lastTs = 0;
+    this.#lastTs = ts;
     this.#host.epoch(epoch, seq, renamed);
   }
 

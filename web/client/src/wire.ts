@@ -21,7 +21,7 @@ export type Frame =
   | { t: "recalled"; recalled: Recalled }
   | { t: "system"; notice: SystemNotice }
   | { t: "reconnect"; afterMs: number }
-  | { t: "epoch"; epoch: string; seq: number }
+  | { t: "epoch"; epoch: string; seq: number; ts: number }
   | { t: "pong" }
   | { t: "" }; // one that this client does not know
 
@@ -86,7 +86,7 @@ function readFrame(raw: Raw): Frame {
     case "reconnect":
       return { t: "reconnect", afterMs: count(raw["after_ms"]) };
     case "epoch":
-      return { t: "epoch", epoch: text(raw["epoch"]), seq: count(raw["seq"]) };
+      return { t: "epoch", epoch: text(raw["epoch"]), seq: count(raw["seq"]), ts: count(raw["ts"]) };
     case "pong":
       return { t: "pong" };
     default:

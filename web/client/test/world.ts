@@ -382,7 +382,7 @@ export class FakeServer {
 
   /** tellPlace tells all members where numbers go on. */
   tellPlace(seq = this.seq): void {
-    for (const line of this.members) line.say({ t: "epoch", epoch: this.epoch, seq });
+    for (const line of this.members) line.say({ t: "epoch", epoch: this.epoch, seq, ts: this.history.find((m) => m.seq === seq)?.ts ?? 0 });
   }
 
   /** goLocal is the node losing the store: its members go on in an epoch of their own. */
