@@ -46,7 +46,8 @@
 // The scripts compare it with the meta first, see stand in lua/lib_room.lua. Where the node
 // knows more, they begin a new epoch. The history that is left keeps its numbers, and o tells
 // how far it goes. An epoch's name begins with a generation, which only grows, so a node that
-// is late cannot begin another one. See epoch.go.
+// is late cannot begin another one. A room of which nothing is left gets a later epoch than the
+// node knows at once: what was lost may be restored. See epoch.go.
 //
 // Redis can also lose single keys. A list without its meta gets a new count and a new
 // epoch. A mark in each set of last ts or of ids, and ub and ib in the meta, show publish.lua

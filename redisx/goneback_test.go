@@ -128,3 +128,26 @@ func TestRedis_OldCount(t *testing.T) {
 		t.Errorf("event %+v does not follow %+v", stored.Event, h.Position)
 	}
 }
+
+// TestRedis_AllLostAndRestored: all was lost, chat went on, and then an old dump is put back: it is older than what
+// nodes know, whoever published meanwhile.
+func TestRedis_AllLostAndRestored(t *testing.T) {
+	s, raw := newPair(t)
+	for ts := range int64(3) {
+		s.publish(t, "r", "u", ts)
+	}
+	known := s.newest(t, "r", 1).Position
+	back := raw.keep()
+	raw.do("FLUSHALL")
+	emptied := s.read(t, "r", known, 1, 1).Position
+	s.publish(t, "r", "u", 10)
+	meanwhile := s.newest(t, "r", 1).Position
+	if emptied.Epoch == "" || meanwhile.Epoch != emptied.Epoch || meanwhile.Seq != 1 {
+		t.Errorf("after the loss the room stands at %+v, then at %+v; want an epoch at once", emptied, meanwhile)
+	}
+	back()
+	h := s.read(t, "r", meanwhile, 1, 10)
+	if h.Epoch == known.Epoch || h.Epoch == meanwhile.Epoch || h.Begun != 3 || h.Seq != 3 {
+		t.Errorf("restored, it stands at %+v, begun at %d; want an epoch of its own, behind the 3 that are there", h.Position, h.Begun)
+	}
+}

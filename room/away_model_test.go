@@ -57,6 +57,9 @@ type world struct {
 	cloud *cloud
 	nodes []*worldNode
 	now   time.Time
+	// begun is where the room stood when the nodes opened it: half of the worlds have a history then, of bodies that
+	// begin with h.
+	begun codec.Position
 	// posted are all bodies; taken those that were answered well, or went in without an id.
 	posted   int
 	ids      int
@@ -85,6 +88,9 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 		answers: map[string]Answer{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{},
 		husks: map[string]string{}, forgotten: map[string]bool{},
 	}
+	if seed%2 == 1 {
+		x.fill(x.rnd.IntN(130))
+	}
 	for i := range 3 {
 		f := newFixture(t, func(c *Config) { c.Node, c.QueueAge, c.OnJoin = fmt.Sprint("n", i), 5*time.Second, 100 }, Hooks{})
 		f.store = x.cloud.node()
@@ -99,6 +105,20 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 	}
 	x.rest()
 	x.check()
+}
+
+// fill puts messages into the store before anybody is there.
+func (x *world) fill(messages int) {
+	node := x.cloud.node()
+	for i := range messages {
+		x.now = x.now.Add(time.Millisecond)
+		d := codec.NewDraft("1", "h", fmt.Sprint("h", i), x.now.UnixMilli())
+		d.SetOrigin(fmt.Sprint(codec.OriginMark, "h", i))
+		if _, err := node.Publish(x.t.Context(), "1", codec.Batch{ID: fmt.Sprint("h.", i), Drafts: []codec.Draft{d}}); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+	x.begun = x.cloud.room("1").position()
 }
 
 // pick is one of what is in the list, by its weight.
@@ -376,8 +396,14 @@ func (x *world) checkHad(who string, had, history []string) {
 	if d := doubles(had); d != "" {
 		x.t.Errorf("%s had %s twice: %v", who, d, had)
 	}
+	for _, h := range had {
+		if h[0] == 'h' {
+			x.t.Errorf("%s had %s as news, which was there before", who, h)
+			return
+		}
+	}
 	for _, h := range history {
-		if !slices.Contains(had, h) {
+		if h[0] != 'h' && !slices.Contains(had, h) {
 			x.t.Errorf("%s lacks %s: had %v; the store %v", who, h, had, history)
 			return
 		}
@@ -407,7 +433,10 @@ func (x *world) checkOrder(node string, had, history []string) {
 // checkNative reads a native member's frames as a client does: numbers go on, or an epoch or a gap says why
 // not, and no gap names what the store has. It returns the bodies.
 func (x *world) checkNative(who string, m *member, first bool) (had []string) {
-	epoch, last, begun := "", uint64(0), first
+	epoch, last, begun := x.begun.Epoch, x.begun.Seq, first
+	if !first {
+		epoch, last = "", 0
+	}
 	screen := map[string]string{} // body by key
 	inStore := map[uint64]bool{}
 	room := x.cloud.room("1")

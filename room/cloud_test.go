@@ -90,7 +90,7 @@ func (c *cloud) look(r *cloudRoom, known codec.Position) {
 			r.entries[i].Seq = uint64(i + 1)
 		}
 		c.begin(r, known)
-	case r.Epoch != "" && back:
+	case r.Epoch != "" && back, r.Epoch == "" && known.Epoch != "":
 		c.begin(r, known)
 	}
 }

@@ -228,6 +228,19 @@ func wantInfos(tb testing.TB, m *member, want ...string) {
 	}
 }
 
+// since is message seq of the first epoch as a place to come back from.
+func (f *fixture) since(seq uint64) Since {
+	since := Since{Epoch: "e1", Seq: seq}
+	f.store.set(func(s *fakeStore) {
+		for _, e := range s.room("1").entries {
+			if e.Seq == seq {
+				since.TS = codec.Timestamp(e.JSON)
+			}
+		}
+	})
+	return since
+}
+
 var errAway = errors.New("store is away")
 
 // teller is an author that hears answers.

@@ -89,19 +89,6 @@ func (f *fixture) joinNative(r *Room, since Since, read codec.History) (*member,
 	return m, a
 }
 
-// since is message seq of epoch as a place to come back from.
-func (f *fixture) since(epoch string, seq uint64) Since {
-	since := Since{Epoch: epoch, Seq: seq}
-	f.store.set(func(s *fakeStore) {
-		for _, e := range s.room("1").entries {
-			if e.Seq == seq {
-				since.TS = codec.Timestamp(e.JSON)
-			}
-		}
-	})
-	return since
-}
-
 func (f *fixture) native(r *Room) *member {
 	f.t.Helper()
 	m, _ := f.joinNative(r, Since{}, codec.History{})
@@ -262,7 +249,7 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 	f.post(r, "behind the recalls")
 	f.settle()
 	// Who had not had the last message before that may have missed one of the recalls that are forgotten.
-	for _, since := range []Since{f.since("e1", maxRecalls+11), f.since("e1", maxRecalls+10), {Epoch: "gone", Seq: 1, TS: 1}} {
+	for _, since := range []Since{f.since(maxRecalls + 11), f.since(maxRecalls + 10), {Epoch: "gone", Seq: 1, TS: 1}} {
 		_, a = f.joinNative(r, since, codec.History{})
 		got := seqs(a)
 		if n := len(got); a.Recovered != (since.Seq == maxRecalls+11) || n != maxRecalls || got[0] != 3 || got[n-1] != maxRecalls+2 {
@@ -271,7 +258,7 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 	}
 	fresh := newFixture(t, nil, Hooks{}) // another node loads the room
 	fresh.store.cloud = f.store.cloud
-	if _, a = fresh.joinNative(fresh.open("1"), f.since("e1", maxRecalls+4), codec.History{}); len(a.Recalled) != maxRecalls || a.Recovered {
+	if _, a = fresh.joinNative(fresh.open("1"), f.since(maxRecalls+4), codec.History{}); len(a.Recalled) != maxRecalls || a.Recovered {
 		t.Errorf("a node that has just loaded the room tells of %d recalls; want %d", len(a.Recalled), maxRecalls)
 	}
 }
@@ -285,7 +272,7 @@ func TestNative_ResumeFromTheRoom(t *testing.T) {
 	f.settle()
 	stamps := map[uint64]int64{}
 	for seq := uint64(1); seq <= 6; seq++ {
-		stamps[seq] = f.since("e1", seq).TS
+		stamps[seq] = f.since(seq).TS
 	}
 	resume := func(epoch string, seq uint64, wantRecovered bool, want ...string) {
 		t.Helper()
@@ -365,7 +352,7 @@ func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
 	f.settle()
 	wantFrames(t, m, "1:one@e1/1", "epoch l-n1-1/0", "1:two@l-n1-1/1", "2:three@l-n1-1/2", "epoch e1/3", "4:four@e1/4")
 	places := slices.DeleteFunc(m.frames(t), func(fr frame) bool { return fr.T != "epoch" })
-	if places[0].TS != 0 || places[1].TS != f.since("e1", 3).TS {
+	if places[0].TS != 0 || places[1].TS != f.since(3).TS {
 		t.Errorf("the places have the timestamps %d and %d; want none in a local epoch, then that of message 3", places[0].TS, places[1].TS)
 	}
 }

@@ -20,9 +20,9 @@ local function named(random, one, other)
 end
 
 -- stand reads where a room stands and writes nothing. The table has the fields of meta, but o, r and l: see rest.
--- It begins a new epoch where the count is missing but the list is there, where the list is not as long as its last
--- own writer left it, and where the store has gone back: it has less than the node knows. Then began is true, and the
--- caller must call begin. e is '' for a room without both.
+-- It begins a new epoch where the count is missing but the list is there or the node knows an epoch, where the list is
+-- not as long as its last own writer left it, and where the store has gone back: it has less than the node knows. Then
+-- began is true, and the caller must call begin. e is '' for a room without both that the node does not know.
 local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
   local m = call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib', 'n')
   local len = call('LLEN', list)
@@ -39,8 +39,10 @@ local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
     room.began = true
   elseif not counted then
     room.e, room.s, room.b, room.v, room.t, room.o, room.r = '', len, 0, 0, '', len, 0
-    room.ub, room.ib, room.began = false, false, len > 0
-    if room.began then -- the list of an original FastIM server, or the count was lost
+    -- Where nothing is left a node that knows an epoch needs a later one: should the earlier one come back, that has gone
+    -- back, too.
+    room.ub, room.ib, room.began = false, false, len > 0 or knownEpoch ~= ''
+    if len > 0 then -- the list of an original FastIM server, or the count was lost
       room.r = (call('LPOS', list, gone, 'RANK', -1) or -1) + 1
       room.ub, room.ib = '-', '-'
     end
