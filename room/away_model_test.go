@@ -333,6 +333,9 @@ func (x *world) check() {
 			x.t.Errorf("%s is stored twice: %v", d, history)
 		}
 	}
+	if now := x.cloud.room("1").Epoch; x.losses == 0 && now != "" && now != "e1" {
+		x.t.Errorf("the store has lost nothing, and the room is in epoch %s", now)
+	}
 	for body := range x.recalled {
 		if slices.Contains(history, body) {
 			x.t.Errorf("%s was taken back and is in the history", body)
