@@ -10,14 +10,14 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"barrage/bench/command"
+	"barrage/internal/cli"
 	"barrage/internal/config"
 )
 
@@ -27,49 +27,16 @@ var version string
 // defaultFile is read when --config is not given and it exists.
 const defaultFile = "config.yaml"
 
-// Exit codes, beside 0.
-const (
-	exitFailure = 1 // the command could not do its work
-	exitUsage   = 2 // the command line makes no sense
-)
-
 func main() {
-	os.Exit(run(newRoot(os.Environ(), serve), os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(cli.Run(newRoot(os.Environ(), serve), os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run runs one command line and returns the exit code. An error is printed here and
-// nowhere else.
-func run(root *cobra.Command, args []string, stdout, stderr io.Writer) int {
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
-	if err == nil {
-		return 0
-	}
-	_, _ = fmt.Fprintf(stderr, "barrage: %v\n", err) // A closed stderr changes nothing: the exit code tells.
-	if _, ok := errors.AsType[usageError](err); ok {
-		return exitUsage
-	}
-	return exitFailure
-}
-
-// usageError is a command line that makes no sense to cmd.
-type usageError struct {
-	cmd  *cobra.Command
-	text string
-}
-
-func (e usageError) Error() string {
-	return fmt.Sprintf("%s (see %s --help)", e.text, e.cmd.CommandPath())
-}
-
-// serveFunc runs a node until ctx ends, drains it and returns.
-type serveFunc func(ctx context.Context, cfg config.Config, log *slog.Logger) error
+// serveFunc runs a node until ctx ends, drains it and returns. It reports where the node listens.
+type serveFunc func(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli.Reporter) error
 
 // newRoot is the command barrage with all commands below it.
 func newRoot(environ []string, serve serveFunc) *cobra.Command {
-	root := &cobra.Command{
+	root := cli.Root(&cobra.Command{
 		Use:   "barrage",
 		Short: "An edge gateway for live rooms",
 		Long: `Barrage holds the WebSockets of live rooms, takes what people write in them and
@@ -80,16 +47,8 @@ A first try needs no Redis and no file:
   barrage serve
 
 and then a look at http://127.0.0.1:9000/test/websocket.`,
-		Args:              noArguments,
-		RunE:              showHelp,
-		SilenceErrors:     true, // run prints them.
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{cmd, fmt.Sprintf("cannot read the command line: %v", err)}
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newBench(), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), command.New(version, environ), newVersion())
 	return root
 }
 
@@ -103,22 +62,30 @@ what it was given, closes its clients' sockets with code 1012 (restarting, come 
 stops. That takes up to server.drain_timeout. A second signal ends it at once.
 
 Everything is set in the config file; the environment beats the file:
-BARRAGE_SERVER_LISTEN is the variable of server.listen.`,
+BARRAGE_SERVER_LISTEN is the variable of server.listen.
+
+A program that starts a node learns where it listens from one line of JSON,
+{"public":"127.0.0.1:9000","admin":"127.0.0.1:9001"}, on the file descriptor that
+BARRAGE_READY_FD names.`,
 		Example: `  barrage serve                                  # ./config.yaml, or else the defaults
   barrage serve --config /etc/barrage.yaml
   BARRAGE_SERVER_LISTEN=:8000 barrage serve
   BARRAGE_REDIS_ADDRS=127.0.0.1:6379 BARRAGE_REDIS_PASSWORD=... barrage serve`,
-		Args: noArguments,
+		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			listens, environ, err := cli.NewReporter(environ)
+			if err != nil {
+				return err
+			}
 			loaded, err := load(file, environ)
 			if err != nil {
 				return err
 			}
 			log := newLogger(cmd.ErrOrStderr(), loaded.cfg.Log)
 			log.Info("configuration loaded", "file", cmp.Or(loaded.file, "none"), "from_environment", loaded.count("environment"))
-			ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+			ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 			defer stop()
-			return serve(ctx, loaded.cfg, log)
+			return serve(ctx, loaded.cfg, log, listens)
 		},
 	}
 	addConfigFlag(cmd, &file)
@@ -130,8 +97,8 @@ func newConfig(environ []string) *cobra.Command {
 		Use:   "config",
 		Short: "Check or show the configuration",
 		Long:  "Check or show what a node would run with: the defaults, the config file, the environment.",
-		Args:  noArguments,
-		RunE:  showHelp,
+		Args:  cli.NoArguments,
+		RunE:  cli.ShowHelp,
 	}
 	var checked, printed string
 	check := &cobra.Command{
@@ -141,7 +108,7 @@ func newConfig(environ []string) *cobra.Command {
 that is wrong, one problem a line. The exit code is 0 where nothing is, else 1.`,
 		Example: `  barrage config check
   barrage config check --config /etc/barrage.yaml && systemctl restart barrage`,
-		Args: noArguments,
+		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := load(checked, environ)
 			if err != nil {
@@ -159,7 +126,7 @@ that is wrong, one problem a line. The exit code is 0 where nothing is, else 1.`
 where each value comes from: default, file or environment. Secrets are shown as ***.`,
 		Example: `  barrage config print
   BARRAGE_LOG_LEVEL=debug barrage config print | grep environment`,
-		Args: noArguments,
+		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := load(printed, environ)
 			if err != nil {
@@ -177,7 +144,7 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Show version, commit and platform",
-		Args:  noArguments,
+		Args:  cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, ok := debug.ReadBuildInfo()
 			if !ok {
@@ -207,25 +174,6 @@ func versionLine(release string, info *debug.BuildInfo) string {
 
 func addConfigFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "config", "", "config file; without it ./"+defaultFile+" or, where there is none, the defaults")
-}
-
-func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-
-// noArguments refuses every argument, also an unknown command.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("cannot run %q: ", cmd.CommandPath()+" "+args[0])
-	if !cmd.HasSubCommands() {
-		return usageError{cmd, text + cmd.Name() + " takes no arguments"}
-	}
-	text += "there is no such command"
-	cmd.SuggestionsMinimumDistance = 2 // letters wrong; cobra's own default comes too late here
-	if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
-		text += fmt.Sprintf("; did you mean %q?", meant[0])
-	}
-	return usageError{cmd, text}
 }
 
 // loaded is a configuration and how it came about.
@@ -289,32 +237,4 @@ func newLogger(w io.Writer, cfg config.LogConfig) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
-}
-
-// untilSignal returns a context that the first SIGINT or SIGTERM ends. The second one
-// ends the process. stop gives the signals back to the runtime.
-func untilSignal(parent context.Context, stderr io.Writer) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(parent)
-	signals := make(chan os.Signal, 2) // Sent by the runtime, never closed; two, so that no signal is lost.
-	stopped := make(chan struct{})     // Closed by stop.
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { // Ended by stop, or with the process; nobody waits, for it holds nothing.
-		for {
-			select {
-			case <-stopped:
-				return
-			case <-signals:
-			}
-			if ctx.Err() != nil {
-				_, _ = fmt.Fprintln(stderr, "barrage: cannot end in good order: a second signal came")
-				os.Exit(exitFailure)
-			}
-			cancel()
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(stopped)
-		cancel()
-	}
 }

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"barrage/bench"
+	"barrage/internal/cli"
 	"barrage/internal/config"
 )
 
@@ -32,7 +34,7 @@ func TestMain(m *testing.M) {
 	if behaviour == "" {
 		os.Exit(m.Run())
 	}
-	serve := func(ctx context.Context, _ config.Config, log *slog.Logger) error {
+	serve := func(ctx context.Context, _ config.Config, log *slog.Logger, _ cli.Reporter) error {
 		log.Info("serving")
 		<-ctx.Done()
 		log.Info("draining")
@@ -41,7 +43,7 @@ func TestMain(m *testing.M) {
 		}
 		return nil
 	}
-	os.Exit(run(newRoot(nil, serve), []string{"serve"}, os.Stdout, os.Stderr))
+	os.Exit(cli.Run(newRoot(nil, serve), []string{"serve"}, os.Stdout, os.Stderr))
 }
 
 // result is what one command line did.
@@ -61,7 +63,7 @@ func runLine(t *testing.T, file string, environ []string, serve serveFunc, args 
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	code := run(newRoot(environ, serve), args, &stdout, &stderr)
+	code := cli.Run(newRoot(environ, serve), args, &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -81,7 +83,7 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 			"config check",
 			result{0, "config.yaml: ok, 1 key, 1 from the environment\n", ""},
 		},
-		{"check a bad file", badFile, nil, "config check", result{exitFailure, "", `barrage: cannot use config.yaml:
+		{"check a bad file", badFile, nil, "config check", result{cli.ExitFailure, "", `barrage: cannot use config.yaml:
   server.listne: unknown key (line 3); did you mean server.listen?
   server.listen: "x" is not host:port (line 2)
 `}},
@@ -89,26 +91,26 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 			"check a bad environment", "",
 			[]string{"BARRAGE_LOG_LEVEL=x"},
 			"config check",
-			result{exitFailure, "", "barrage: cannot use the environment:\n  log.level: \"x\" is none of debug, info, warn, error (BARRAGE_LOG_LEVEL)\n"},
+			result{cli.ExitFailure, "", "barrage: cannot use the environment:\n  log.level: \"x\" is none of debug, info, warn, error (BARRAGE_LOG_LEVEL)\n"},
 		},
 		{
 			"print a bad file", "x", nil, "config print",
-			result{exitFailure, "", "barrage: cannot use config.yaml:\n  line 1: the file must begin with a section, as \"server:\"\n"},
+			result{cli.ExitFailure, "", "barrage: cannot use config.yaml:\n  line 1: the file must begin with a section, as \"server:\"\n"},
 		},
 		{
 			"serve a bad file", "x", nil, "serve",
-			result{exitFailure, "", "barrage: cannot use config.yaml:\n  line 1: the file must begin with a section, as \"server:\"\n"},
+			result{cli.ExitFailure, "", "barrage: cannot use config.yaml:\n  line 1: the file must begin with a section, as \"server:\"\n"},
 		},
 		{
 			"a file that is not there", "", nil, "serve --config none.yaml",
-			result{exitFailure, "", "barrage: cannot use none.yaml:\n  cannot read the file: open none.yaml: no such file or directory\n"},
+			result{cli.ExitFailure, "", "barrage: cannot use none.yaml:\n  cannot read the file: open none.yaml: no such file or directory\n"},
 		},
-		{"unknown command", "", nil, "srve", result{exitUsage, "", "barrage: cannot run \"barrage srve\": there is no such command; did you mean \"serve\"? (see barrage --help)\n"}},
-		{"unknown command below config", "", nil, "config chek", result{exitUsage, "", "barrage: cannot run \"barrage config chek\": there is no such command; did you mean \"check\"? (see barrage config --help)\n"}},
-		{"nothing like a command", "", nil, "zzzzzz", result{exitUsage, "", "barrage: cannot run \"barrage zzzzzz\": there is no such command (see barrage --help)\n"}},
-		{"argument too many", "", nil, "serve now", result{exitUsage, "", "barrage: cannot run \"barrage serve now\": serve takes no arguments (see barrage serve --help)\n"}},
-		{"unknown flag", "", nil, "serve --confg x", result{exitUsage, "", "barrage: cannot read the command line: unknown flag: --confg (see barrage serve --help)\n"}},
-		{"flag without a value", "", nil, "config check --config", result{exitUsage, "", "barrage: cannot read the command line: flag needs an argument: --config (see barrage config check --help)\n"}},
+		{"unknown command", "", nil, "srve", result{cli.ExitUsage, "", "barrage: cannot run \"barrage srve\": there is no such command; did you mean \"serve\"? (see barrage --help)\n"}},
+		{"unknown command below config", "", nil, "config chek", result{cli.ExitUsage, "", "barrage: cannot run \"barrage config chek\": there is no such command; did you mean \"check\"? (see barrage config --help)\n"}},
+		{"nothing like a command", "", nil, "zzzzzz", result{cli.ExitUsage, "", "barrage: cannot run \"barrage zzzzzz\": there is no such command (see barrage --help)\n"}},
+		{"argument too many", "", nil, "serve now", result{cli.ExitUsage, "", "barrage: cannot run \"barrage serve now\": serve takes no arguments (see barrage serve --help)\n"}},
+		{"unknown flag", "", nil, "serve --confg x", result{cli.ExitUsage, "", "barrage: cannot read the command line: unknown flag: --confg (see barrage serve --help)\n"}},
+		{"flag without a value", "", nil, "config check --config", result{cli.ExitUsage, "", "barrage: cannot read the command line: flag needs an argument: --config (see barrage config check --help)\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := runLine(t, c.file, c.environ, nil, strings.Fields(c.args)...); got != c.want {
@@ -125,6 +127,7 @@ func TestHelp_Teaches(t *testing.T) {
 		{"config", "check       Report all that is wrong"},
 		{"help serve", "A second signal ends it at once"},
 		{"serve --help", "BARRAGE_SERVER_LISTEN=:8000 barrage serve"},
+		{"serve --help", "BARRAGE_READY_FD"},
 		{"config check --help", "barrage config check --config /etc/barrage.yaml"},
 		{"config print --help", "grep environment"},
 		{"version --help", "Show version, commit and platform"},
@@ -150,7 +153,7 @@ func TestConfigPrint_ShowsEffectiveValues(t *testing.T) {
 
 func TestServe_TakesConfigAndLogger(t *testing.T) {
 	var cfg config.Config
-	serve := func(_ context.Context, c config.Config, log *slog.Logger) error {
+	serve := func(_ context.Context, c config.Config, log *slog.Logger, _ cli.Reporter) error {
 		cfg = c
 		log.Info("hidden")
 		log.Warn("shown")
@@ -167,7 +170,7 @@ func TestServe_TakesConfigAndLogger(t *testing.T) {
 }
 
 func TestServe_LogsWhatItReads(t *testing.T) {
-	serve := func(context.Context, config.Config, *slog.Logger) error { return nil }
+	serve := func(context.Context, config.Config, *slog.Logger, cli.Reporter) error { return nil }
 	for _, c := range []struct {
 		file    string
 		environ []string
@@ -183,9 +186,11 @@ func TestServe_LogsWhatItReads(t *testing.T) {
 }
 
 func TestServe_ErrorIsPrintedOnceWithoutUsage(t *testing.T) {
-	serve := func(context.Context, config.Config, *slog.Logger) error { return errors.New("cannot listen") }
+	serve := func(context.Context, config.Config, *slog.Logger, cli.Reporter) error {
+		return errors.New("cannot listen")
+	}
 	got := runLine(t, "log: {level: error}", nil, serve, "serve")
-	if want := (result{exitFailure, "", "barrage: cannot listen\n"}); got != want {
+	if want := (result{cli.ExitFailure, "", "barrage: cannot listen\n"}); got != want {
 		t.Errorf("barrage serve = %+v; want %+v", got, want)
 	}
 }
@@ -198,8 +203,8 @@ func TestServe_FirstSignalDrainsSecondEnds(t *testing.T) {
 	}{
 		{"gentle", syscall.SIGTERM, 0},
 		{"gentle", os.Interrupt, 0},
-		{"stuck", syscall.SIGTERM, exitFailure},
-		{"stuck", os.Interrupt, exitFailure},
+		{"stuck", syscall.SIGTERM, cli.ExitFailure},
+		{"stuck", os.Interrupt, cli.ExitFailure},
 	} {
 		t.Run(fmt.Sprintf("%s %v", c.behaviour, c.signal), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -286,9 +291,9 @@ func TestBinary_ExitCodes(t *testing.T) {
 		{"", "Usage:", 0},
 		{"version", "barrage v9.8.7 commit ", 0},
 		{"config check", "defaults: ok", 0},
-		{"config check --config bad.yaml", "barrage: cannot use bad.yaml:\n  server: keys must stand below it", exitFailure},
-		{"serve --config bad.yaml", "barrage: cannot use bad.yaml:", exitFailure},
-		{"server", "did you mean \"serve\"?", exitUsage},
+		{"config check --config bad.yaml", "barrage: cannot use bad.yaml:\n  server: keys must stand below it", cli.ExitFailure},
+		{"serve --config bad.yaml", "barrage: cannot use bad.yaml:", cli.ExitFailure},
+		{"server", "did you mean \"serve\"?", cli.ExitUsage},
 	} {
 		cmd := exec.CommandContext(t.Context(), binary, strings.Fields(c.args)...)
 		cmd.Dir = dir
@@ -297,5 +302,59 @@ func TestBinary_ExitCodes(t *testing.T) {
 		if cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.want) {
 			t.Errorf("barrage %s: exit code %d (%v), %q; want %d and %q", c.args, cmd.ProcessState.ExitCode(), err, out, c.code, c.want)
 		}
+	}
+}
+
+// TestBinary_Bench measures a real node with the program that users have.
+func TestBinary_Bench(t *testing.T) {
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "barrage")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("cannot build: %v\n%s", err, out)
+	}
+	run := func(args string) (stdout, stderr string, code int) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), binary, strings.Fields(args)...)
+		var out, complaints strings.Builder
+		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &complaints
+		_ = cmd.Run() // The exit code tells.
+		return out.String(), complaints.String(), cmd.ProcessState.ExitCode()
+	}
+	stdout, stderr, code := run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --json - --html r.html")
+	var file struct{ Results []bench.Result }
+	if err := json.Unmarshal([]byte(stdout), &file); err != nil || code != 0 || len(file.Results) != 1 {
+		t.Fatalf("exit code %d, %v, stdout %q, stderr %q", code, err, stdout, stderr)
+	}
+	if want := "quiet: start\nquiet: connect\nquiet: measure\nquiet: finish\n"; stderr != want {
+		t.Errorf("stderr = %q; want a line a phase: %q", stderr, want)
+	}
+	r := file.Results[0]
+	if m := r.Messages; m.Sent != 50 || m.Delivered != 500 || m.Lost != 0 || r.Server.Nodes != 1 || r.Server.Writes < 1 || r.Scenario.Name != "quiet" {
+		t.Errorf("messages %+v, server %+v; want 50 to 10 viewers each", m, r.Server)
+	}
+	if page, err := os.ReadFile(filepath.Join(dir, "r.html")); err != nil || !strings.Contains(string(page), "barrage bench quiet") {
+		t.Errorf("r.html: %v, %.200q", err, page)
+	}
+	stdout, stderr, code = run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --benchstat --quiet")
+	if code != 0 || stderr != "" || !strings.Contains(stdout, "Benchmark") {
+		t.Errorf("exit code %d, stdout %q, stderr %q; want benchmark lines and nothing else", code, stdout, stderr)
+	}
+	// Bodies of 300 bytes make each batch worth deflating.
+	stdout, stderr, code = run("bench quiet --dialect native --deflate --body 300 --viewers 20 --rooms 2 --warmup 0s --duration 1s --json - --quiet")
+	if err := json.Unmarshal([]byte(stdout), &file); err != nil || code != 0 || len(file.Results) != 1 {
+		t.Fatalf("exit code %d, %v, stdout %q, stderr %q", code, err, stdout, stderr)
+	}
+	r = file.Results[0]
+	if m := r.Messages; m.Delivered != 500 || m.Lost+m.Doubled != 0 || m.BytesPerCopy < 50 || m.BytesPerCopy > 300 || r.Dialect != "native" || !r.Scenario.Deflate {
+		t.Errorf("%s, deflated: %v, messages %+v; want 50 to 10 viewers each, in less bytes than their bodies have", r.Dialect, r.Scenario.Deflate, m)
+	}
+	var search struct{ Find bench.Find }
+	stdout, stderr, code = run("bench find quiet --vary rate --from 5 --to 5 --p99 10s --viewers 20 --rooms 2 --warmup 0s --duration 1s --quiet --json -")
+	if err := json.Unmarshal([]byte(stdout), &search); err != nil || code != 0 || search.Find != (bench.Find{Vary: "rate", P99: 10000, Good: 5}) {
+		t.Errorf("exit code %d, %v, stderr %q, find %+v; want the last good level", code, err, stderr, search.Find)
+	}
+	stdout, _, code = run("bench find quiet --vary rate --from 5 --to 5 --p99 1ns --viewers 20 --rooms 2 --warmup 0s --duration 1s --quiet")
+	if code != cli.ExitFailure || !strings.Contains(stdout, "No level was good enough") {
+		t.Errorf("an objective that nobody meets: exit code %d, stdout %q", code, stdout)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"barrage/gateway"
+	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/redisx"
 )
@@ -30,8 +31,8 @@ var (
 // resident, not 2.9 (barrage bench idle).
 const gcPercent = 50
 
-// serve runs a node until ctx ends, drains it and returns.
-func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+// serve is a [serveFunc].
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli.Reporter) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -53,6 +54,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	}
 	defer node.Close()
 	greet(os.Stdout, node.Addr(), node.AdminAddr())
+	if err := listens.Tell(node.Addr(), node.AdminAddr()); err != nil {
+		return err
+	}
 
 	<-ctx.Done()
 	log.Info("draining", "connections", node.Sessions(), "at_most", cfg.Server.DrainTimeout)
@@ -67,24 +71,12 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 // greet says what to open in a browser.
 func greet(w io.Writer, public, admin net.Addr) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n  room      http://%s/\n  sockets   http://%[1]s/test/websocket\n", reachable(public))
+	fmt.Fprintf(&b, "\n  room      http://%s/\n  sockets   http://%[1]s/test/websocket\n", cli.Reachable(public))
 	if admin != nil {
-		fmt.Fprintf(&b, "  metrics   http://%s/metrics\n", reachable(admin))
+		fmt.Fprintf(&b, "  metrics   http://%s/metrics\n", cli.Reachable(admin))
 	}
 	fmt.Fprintf(&b, "\n  Ctrl-C ends it.\n\n")
 	_, _ = io.WriteString(w, b.String()) // a closed terminal is no reason to stop
-}
-
-// reachable turns "every interface" into an address a browser on this machine can open.
-func reachable(a net.Addr) string {
-	host, port, err := net.SplitHostPort(a.String())
-	if err != nil {
-		return a.String()
-	}
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // registerStore exports the store's figures.

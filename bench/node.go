@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -10,11 +9,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"barrage/internal/cli"
 )
 
 // Node is a server process of ours that the load runs against.
@@ -94,14 +94,14 @@ func startNode(ctx context.Context, env []string, args ...string) (*Node, error)
 		return nil, fmt.Errorf("cannot find this program: %w", err)
 	}
 	n := &Node{cmd: command(self, args...), ended: make(chan struct{})}
-	n.cmd.Env = append(os.Environ(), env...)
 	n.cmd.Stderr = &n.stderr
-	// A pipe of our own: Wait would close StdoutPipe's under the reader.
 	out, write, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("cannot start a node: %w", err)
 	}
-	n.cmd.Stdout = write
+	const fd = 3 // the first of ExtraFiles
+	n.cmd.ExtraFiles = []*os.File{write}
+	n.cmd.Env = append(append(os.Environ(), env...), fmt.Sprint(cli.ReadyVariable, "=", fd))
 	err = n.cmd.Start()
 	_ = write.Close() // The process has its own.
 	if err != nil {
@@ -111,13 +111,15 @@ func startNode(ctx context.Context, env []string, args ...string) (*Node, error)
 	go func() { // Ends with the process; Stop waits for it.
 		defer close(n.ended)
 		_ = n.cmd.Wait() // ProcessState tells.
-		_ = out.Close()  // Not before: writing to a closed pipe ends a process.
 	}()
 	defer context.AfterFunc(ctx, func() { _ = n.cmd.Process.Kill() })() // while it starts; then Stop does
-	if err := n.readGreeting(out); err != nil {
+	ready, err := cli.ReadReady(out)
+	_ = out.Close()
+	if err != nil {
 		n.Stop()
-		return nil, fmt.Errorf("%w: %w", err, n.why())
+		return nil, fmt.Errorf("cannot use the node: %w: %w", err, n.why())
 	}
+	n.Public, n.Admin = ready.Public, ready.Admin
 	return n, nil
 }
 
@@ -127,28 +129,6 @@ func command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return cmd
-}
-
-var (
-	roomLine    = regexp.MustCompile(`room +http://([^/]+)/`)
-	metricsLine = regexp.MustCompile(`metrics +http://([^/]+)/`)
-)
-
-// readGreeting reads where the node listens, up to the line that ends its greeting.
-func (n *Node) readGreeting(out io.Reader) error {
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if m := roomLine.FindStringSubmatch(lines.Text()); m != nil {
-			n.Public = m[1]
-		}
-		if m := metricsLine.FindStringSubmatch(lines.Text()); m != nil {
-			n.Admin = m[1]
-		}
-		if n.Public != "" && n.Admin != "" {
-			return nil
-		}
-	}
-	return errors.New("cannot use the node: it ended without saying where it listens")
 }
 
 // Stop ends the node and waits for it. It has nothing to save, and thousands of clients to

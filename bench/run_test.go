@@ -17,6 +17,7 @@ import (
 
 	"barrage/bench/hub"
 	"barrage/bench/swarm"
+	"barrage/internal/cli"
 )
 
 // TestMain makes this test binary what [Run] starts from it: a worker, or a node, which
@@ -68,7 +69,13 @@ func serveAsNode() error {
 			}
 		}))
 	}()
-	fmt.Printf("  room      http://%s/\n  metrics   http://%s/metrics\n", ln.Addr(), admin.Addr())
+	listens, _, err := cli.NewReporter(os.Environ())
+	if err != nil {
+		return err
+	}
+	if err := listens.Tell(ln.Addr(), admin.Addr()); err != nil {
+		return err
+	}
 	return hub.Serve(context.Background(), ln)
 }
 

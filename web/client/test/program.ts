@@ -5,6 +5,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
+import type { Readable } from "node:stream";
 
 /** startMs bounds the time until a program is ready. */
 const startMs = 30_000;
@@ -15,10 +16,18 @@ const keptLog = 20_000;
 /** mortal is before a command: with it the kernel ends a program whose starter is gone, whatever ended that. */
 const mortal = process.platform === "linux" ? ["setpriv", "--pdeathsig", "KILL"] : ["env"];
 
+/** Ready is where a node listens: host:port. */
+export interface Ready {
+  readonly public: string;
+  readonly admin?: string;
+}
+
 /** Program is one that runs. */
 export class Program {
   /** log is the newest of what it has said, to either stream. */
   log = "";
+  /** warnings is the newest of what it has said to standard error. */
+  warnings = "";
   readonly #process: ChildProcess;
   #heard = () => {}; // called when there is more in log
 
@@ -27,20 +36,43 @@ export class Program {
     for (const stream of [process.stdout!, process.stderr!]) {
       stream.setEncoding("utf8").on("data", (data: string) => {
         this.log = (this.log + data).slice(-keptLog);
+        if (stream === process.stderr) this.warnings = (this.warnings + data).slice(-keptLog);
         this.#heard();
       });
     }
   }
 
-  /** start starts a program and returns it and what ready matched, when it has said that. Of our environment it has the PATH only. */
-  static async start(command: string, args: string[], ready: RegExp, env: Record<string, string> = {}): Promise<[Program, RegExpExecArray]> {
-    const child = spawn(mortal[0]!, [...mortal.slice(1), command, ...args], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
-    const program = new Program(child);
+  /** start starts a program and returns it when it has said what ready matches. Of our environment it has the PATH only. */
+  static start(command: string, args: string[], ready: RegExp): Promise<Program> {
+    const [program] = Program.#spawn(command, args, {});
+    return program.#begun(command, program.#said(ready).then(() => program));
+  }
+
+  /** node starts a node, or another program that says where it listens on the descriptor that BARRAGE_READY_FD names. */
+  static node(command: string, args: string[], env: Record<string, string>): Promise<{ program: Program; ready: Ready }> {
+    const [program, child] = Program.#spawn(command, args, { ...env, BARRAGE_READY_FD: "3" });
+    let line = "";
+    (child.stdio[3] as Readable).setEncoding("utf8").on("data", (data: string) => {
+      line += data;
+      program.#heard();
+    });
+    const told = program.#until(() => (line.endsWith("\n") ? { program, ready: JSON.parse(line) as Ready } : undefined));
+    return program.#begun(command, told);
+  }
+
+  static #spawn(command: string, args: string[], env: Record<string, string>): [Program, ChildProcess] {
+    const child: ChildProcess = spawn(mortal[0]!, [...mortal.slice(1), command, ...args], {
+      env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe", "pipe"],
+    });
+    return [new Program(child), child];
+  }
+
+  async #begun<T>(command: string, begun: Promise<T>): Promise<T> {
     try {
-      return [program, await program.#said(ready)];
+      return await begun;
     } catch (err) {
-      await program.end("SIGKILL");
-      throw new Error(`cannot start ${command}: ${(err as Error).message}\n${program.log}`);
+      await this.end("SIGKILL");
+      throw new Error(`cannot start ${command}: ${(err as Error).message}\n${this.log}`);
     }
   }
 
@@ -63,15 +95,20 @@ export class Program {
   }
 
   #said(ready: RegExp): Promise<RegExpExecArray> {
+    return this.#until(() => ready.exec(this.log) ?? undefined);
+  }
+
+  /** #until returns what look finds; it looks whenever something was heard. */
+  #until<T>(look: () => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (err: Error) => (clearTimeout(limit), reject(err));
       const limit = setTimeout(() => fail(new Error(`not ready within ${startMs} ms`)), startMs);
       this.#heard = () => {
-        const match = ready.exec(this.log);
-        if (!match) return;
+        const found = look();
+        if (found === undefined) return;
         clearTimeout(limit);
         this.#heard = () => {};
-        resolve(match);
+        resolve(found);
       };
       this.#process.once("error", fail);
       this.#process.once("close", () => fail(new Error("it ended")));
@@ -82,7 +119,7 @@ export class Program {
 /** startRedis starts a redis-server that keeps nothing. */
 export async function startRedis(): Promise<{ program: Program; port: number }> {
   const port = await freePort();
-  const [program] = await Program.start("redis-server", ["--bind", "127.0.0.1", "--port", String(port), "--save", ""], /Ready to accept/);
+  const program = await Program.start("redis-server", ["--bind", "127.0.0.1", "--port", String(port), "--save", ""], /Ready to accept/);
   return { program, port };
 }
 

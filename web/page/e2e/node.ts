@@ -25,9 +25,9 @@ export class Node {
 
   /** start starts it again. */
   async start(): Promise<void> {
-    [this.program] = await Program.start(binary, ["serve"], /Ctrl-C ends it/, {
+    ({ program: this.program } = await Program.node(binary, ["serve"], {
       BARRAGE_SERVER_LISTEN: `127.0.0.1:${this.port}`, BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_SERVER_DRAIN_TIMEOUT: "1s", ...this.settings,
-    });
+    }));
   }
 
   /** stop ends it as a deploy would. */

@@ -21,15 +21,14 @@ export class Gateway {
   /** start starts a node with settings of the environment; it ends with the test. */
   static async start(t: TestContext, env: Record<string, string> = {}): Promise<Gateway> {
     assert.ok(existsSync(bin), `there is no ${bin}: run make build, or name it in BARRAGE_BIN`);
-    const [program, said] = await Program.start(bin, ["serve"], /room\s+http:\/\/[^/]*:(\d+)\//, {
+    const { program, ready } = await Program.node(bin, ["serve"], {
       BARRAGE_SERVER_LISTEN: "127.0.0.1:0", BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_LOG_LEVEL: "warn", ...env,
     });
     t.after(async () => {
       await program.end("SIGKILL");
-      const warnings = program.log.replace(/^[^]*Ctrl-C ends it\.\s*/, "");
-      if (warnings) t.diagnostic(warnings.slice(-2000));
+      if (program.warnings) t.diagnostic(program.warnings.slice(-2000));
     });
-    return new Gateway(program, Number(said[1]));
+    return new Gateway(program, Number(ready.public.split(":").at(-1)));
   }
 
   /** stop ends the node, gently or not, and returns when it is gone. */

@@ -276,7 +276,7 @@ test("the README's example runs as it stands", async (t) => {
   assert.ok(code.trim().split("\n").length <= 12 && code.includes("127.0.0.1:9000"));
   const ws = Number(process.versions.node.split(".")[0]) < 22 ? 'import { WebSocket } from "ws"; globalThis.WebSocket = WebSocket;\n' : "";
   // Within this package its own name leads to dist.
-  const [example] = await Program.start(process.execPath, ["--input-type=module", "--eval", ws + code.replace("127.0.0.1:9000", `127.0.0.1:${port}`)], /^/);
+  const example = await Program.start(process.execPath, ["--input-type=module", "--eval", ws + code.replace("127.0.0.1:9000", `127.0.0.1:${port}`)], /^/);
   t.after(() => example.end("SIGKILL"));
   await eventually(`the example has said all`, () => example.log.includes("message 1 is in the history") && example.log.includes("1 ann: hello"));
   assert.match(example.log, /^connecting connect\nopen welcome\n/);

@@ -350,7 +350,7 @@ class Redis {
   async restart(): Promise<void> {
     mkdirSync(this.#dir, { recursive: true });
     const args = ["--bind", "127.0.0.1", "--port", String(this.port), "--dir", this.#dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always"];
-    [this.#program] = await Program.start("redis-server", args, /Ready to accept/);
+    this.#program = await Program.start("redis-server", args, /Ready to accept/);
   }
 
   /** kill kills it by SIGKILL, and returns when it is gone. */

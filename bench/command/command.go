@@ -1,4 +1,5 @@
-package main
+// Package command is the commands below "barrage bench": their flags, help and output. What they do is package bench's.
+package command
 
 import (
 	"cmp"
@@ -21,10 +22,18 @@ import (
 	"barrage/bench/hub"
 	"barrage/bench/report"
 	"barrage/bench/swarm"
+	"barrage/internal/cli"
 )
 
-// newBench is the load generator's commands.
-func newBench() *cobra.Command {
+// program is what the commands know of the program that they are part of.
+type program struct {
+	version string
+	environ []string
+}
+
+// New is the load generator's commands. version is that of a release, empty for none; environ is the process's.
+func New(version string, environ []string) *cobra.Command {
+	p := program{version, environ}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Put load on a node, or on any chat server, and measure it",
@@ -50,31 +59,31 @@ where the command line makes no sense.`,
   barrage bench find storm --vary rate --p99 300ms  # where does it break?
   barrage bench peers --peer fastim=fastim@127.0.0.1:9100,pid=4711
   barrage bench compare before.json after.json`,
-		Args:              noArguments,
+		Args:              cli.NoArguments,
 		PersistentPreRunE: refuseEmpty,
-		RunE:              showHelp,
+		RunE:              cli.ShowHelp,
 	}
 	cmd.AddGroup(&cobra.Group{ID: "scenarios", Title: "Scenarios:"}, &cobra.Group{ID: "tools", Title: "Tools:"})
 	for _, name := range bench.Names() {
-		cmd.AddCommand(newBenchScenario(name))
+		cmd.AddCommand(p.scenario(name))
 	}
-	for _, tool := range []*cobra.Command{newBenchRun(), newBenchSuite(), newBenchFind(), newBenchPeers(), newBenchCompare()} {
+	for _, tool := range []*cobra.Command{p.run(), p.suite(), p.find(), p.peers(), p.compare()} {
 		tool.GroupID = "tools"
 		cmd.AddCommand(tool)
 	}
-	cmd.AddCommand(newBenchWorker(), newBenchHub())
+	cmd.AddCommand(p.worker(), p.hub())
 	return cmd
 }
 
-// newBenchScenario is the command of a scenario that comes with the program.
-func newBenchScenario(name string) *cobra.Command {
+// scenario is the command of a scenario that comes with the program.
+func (p program) scenario(name string) *cobra.Command {
 	s, err := bench.Named(name)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: %v", err))
 	}
 	comment, _ := bench.Source(name) // Named has read it.
 	var t bench.Target
-	var out output
+	out := output{version: p.version}
 	cmd := &cobra.Command{
 		Use:     name,
 		GroupID: "scenarios",
@@ -83,7 +92,7 @@ func newBenchScenario(name string) *cobra.Command {
 		Example: fmt.Sprintf(`  barrage bench %[1]s
   barrage bench %[1]s --viewers %[2]d --json %[1]s.json --html %[1]s.html
   barrage bench %[1]s --target 127.0.0.1:9000 --metrics 127.0.0.1:9001`, name, s.Viewers/2),
-		Args: noArguments,
+		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runScenario(cmd, s, t, out) },
 	}
 	cmd.Flags().SortFlags = false
@@ -106,10 +115,10 @@ func explanation(text []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-func newBenchRun() *cobra.Command {
+func (p program) run() *cobra.Command {
 	var flags bench.Scenario
 	var t bench.Target
-	var out output
+	out := output{version: p.version}
 	cmd := &cobra.Command{
 		Use:   "run FILE.yaml",
 		Short: "A scenario of your own",
@@ -139,7 +148,7 @@ files in bench/scenarios; flags beat the file. A field that does not exist is an
 // oneFile wants one argument.
 func oneFile(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError{cmd, fmt.Sprintf("cannot run %q: it wants one file, and %d were named", cmd.CommandPath(), len(args))}
+		return cli.Misused(cmd, fmt.Sprintf("cannot run %q: it wants one file, and %d were named", cmd.CommandPath(), len(args)))
 	}
 	return nil
 }
@@ -152,7 +161,7 @@ func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out outpu
 	if err := checkScenario(cmd, s, t); err != nil {
 		return err
 	}
-	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
 	defer out.tidy()
 	tell, done, err := out.begin(cmd)
@@ -176,7 +185,7 @@ func checkScenario(cmd *cobra.Command, s bench.Scenario, targets ...bench.Target
 		err = cmp.Or(err, t.Suits(s))
 	}
 	if err != nil {
-		return usageError{cmd, err.Error()}
+		return cli.Misused(cmd, err.Error())
 	}
 	return nil
 }
@@ -193,6 +202,7 @@ func unfinished(results []bench.Result) error {
 
 // output is where results go.
 type output struct {
+	version    string
 	json, html string
 	dir        string // To be made for them; empty: their directory is the user's business.
 	benchstat  bool
@@ -212,7 +222,7 @@ func (o *output) addFlags(f *pflag.FlagSet) {
 // a live line on standard error where that is a terminal. done takes it away.
 func (o *output) begin(cmd *cobra.Command) (tell bench.Progress, done func(), err error) {
 	if o.html == "-" {
-		return nil, nil, usageError{cmd, "cannot write a report to standard output: --html is the name of a file"}
+		return nil, nil, cli.Misused(cmd, "cannot write a report to standard output: --html is the name of a file")
 	}
 	if err := o.claim(); err != nil {
 		return nil, nil, fmt.Errorf("cannot write results: %w", err)
@@ -275,7 +285,7 @@ func (o *output) tidy() {
 // standard output by table unless something else goes there.
 func (o *output) show(cmd *cobra.Command, title string, results []bench.Result, table func(io.Writer) error) error {
 	for i := range results {
-		results[i].Machine.Barrage = cmp.Or(version, results[i].Machine.Barrage)
+		results[i].Machine.Barrage = cmp.Or(o.version, results[i].Machine.Barrage)
 	}
 	var failed error
 	if o.html != "" {
@@ -306,13 +316,13 @@ func toFile(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-// newBenchWorker is a process of the load; its parent talks to it.
-func newBenchWorker() *cobra.Command {
+// worker is a process of the load; its parent talks to it.
+func (p program) worker() *cobra.Command {
 	return &cobra.Command{
 		Use:    "worker",
 		Short:  "A process of the load, started by the others",
 		Hidden: true,
-		Args:   noArguments,
+		Args:   cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Ctrl-C goes to the whole group; the parent still wants what was measured.
 			signal.Ignore(os.Interrupt)
@@ -321,22 +331,32 @@ func newBenchWorker() *cobra.Command {
 	}
 }
 
-// newBenchHub is the baseline of peers.
-func newBenchHub() *cobra.Command {
+// hub is the baseline of peers.
+func (p program) hub() *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
 		Use:    "hub",
 		Short:  "The baseline server: one channel and two goroutines a connection",
 		Hidden: true,
-		Args:   noArguments,
+		Args:   cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+			listens, _, err := cli.NewReporter(p.environ)
+			if err != nil {
+				return err
+			}
+			ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 			defer stop()
 			ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 			if err != nil {
 				return fmt.Errorf("cannot serve the baseline: %w", err)
 			}
-			greet(cmd.OutOrStdout(), ln.Addr(), ln.Addr())
+			at := cli.Reachable(ln.Addr())
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "sockets   ws://%[1]s/group/chat/{room}/{user}/{token}\nmetrics   http://%[1]s/metrics\n", at); err != nil {
+				return err
+			}
+			if err := listens.Tell(ln.Addr(), ln.Addr()); err != nil {
+				return err
+			}
 			return hub.Serve(ctx, ln)
 		},
 	}

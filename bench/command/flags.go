@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"barrage/bench"
+	"barrage/internal/cli"
 )
 
 // addScenarioFlags adds a flag for every field of s; what s holds is the default. The
@@ -93,7 +94,7 @@ func refuseEmpty(cmd *cobra.Command, _ []string) error {
 			values = list.GetSlice()
 		}
 		if len(values) == 0 || slices.Contains(values, "") {
-			failed = cmp.Or(failed, error(usageError{cmd, fmt.Sprintf("cannot use --%s: its value is empty; leave it away or fill it", f.Name)}))
+			failed = cmp.Or(failed, cli.Misused(cmd, fmt.Sprintf("cannot use --%s: its value is empty; leave it away or fill it", f.Name)))
 		}
 	})
 	return failed
@@ -102,7 +103,7 @@ func refuseEmpty(cmd *cobra.Command, _ []string) error {
 // checkTarget refuses flags that do not go together.
 func checkTarget(cmd *cobra.Command, t bench.Target) error {
 	if err := t.Validate(); err != nil {
-		return usageError{cmd, err.Error()}
+		return cli.Misused(cmd, err.Error())
 	}
 	if len(t.Addrs) > 0 {
 		return nil
@@ -110,7 +111,7 @@ func checkTarget(cmd *cobra.Command, t bench.Target) error {
 	ours := t.Dialect == "fastim" || t.Dialect == "native"
 	for _, name := range []string{"dialect", "peer-name", "token", "path", "metrics", "pid"} {
 		if cmd.Flags().Changed(name) && (name != "dialect" || !ours) {
-			return usageError{cmd, fmt.Sprintf("cannot use --%s without --target: it describes servers that run already", name)}
+			return cli.Misused(cmd, fmt.Sprintf("cannot use --%s without --target: it describes servers that run already", name))
 		}
 	}
 	return nil

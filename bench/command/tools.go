@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"cmp"
@@ -14,11 +14,12 @@ import (
 
 	"barrage/bench"
 	"barrage/bench/report"
+	"barrage/internal/cli"
 )
 
-func newBenchSuite() *cobra.Command {
+func (p program) suite() *cobra.Command {
 	var t bench.Target
-	var out output
+	out := output{version: p.version}
 	var quick bool
 	var dir string
 	cmd := &cobra.Command{
@@ -31,7 +32,7 @@ results.json (for compare).`,
 		Example: `  barrage bench suite --quick
   barrage bench suite --out before && git switch faster && make build && barrage bench suite --out after
   barrage bench compare before/results.json after/results.json`,
-		Args: noArguments,
+		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkTarget(cmd, t); err != nil {
 				return err
@@ -66,7 +67,7 @@ results.json (for compare).`,
 // runSuite runs scenarios until all are done or a signal comes. One that cannot run does
 // not stop the others.
 func runSuite(cmd *cobra.Command, suite []bench.Scenario, t bench.Target, out output) error {
-	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
 	defer out.tidy()
 	tell, done, err := out.begin(cmd)
@@ -98,10 +99,10 @@ func runSuite(cmd *cobra.Command, suite []bench.Scenario, t bench.Target, out ou
 	return errors.Join(err, failed, unfinished(results))
 }
 
-func newBenchFind() *cobra.Command {
+func (p program) find() *cobra.Command {
 	var flags bench.Scenario
 	var t bench.Target
-	var out output
+	out := output{version: p.version}
 	h := bench.Hunt{Vary: "rate", P99: 300 * time.Millisecond}
 	cmd := &cobra.Command{
 		Use:   "find [SCENARIO | FILE.yaml]",
@@ -129,7 +130,7 @@ the server, the client or the whole machine.`,
 				return err
 			}
 			if err := cmp.Or(h.Validate(), t.Suits(h.Scenario)); err != nil {
-				return usageError{cmd, err.Error()}
+				return cli.Misused(cmd, err.Error())
 			}
 			return runFind(cmd, h, t, out)
 		},
@@ -150,7 +151,7 @@ the server, the client or the whole machine.`,
 // atMostOneScenario wants no argument or one.
 func atMostOneScenario(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usageError{cmd, fmt.Sprintf("cannot run %q: it wants one scenario, and %d were named", cmd.CommandPath(), len(args))}
+		return cli.Misused(cmd, fmt.Sprintf("cannot run %q: it wants one scenario, and %d were named", cmd.CommandPath(), len(args)))
 	}
 	return nil
 }
@@ -166,14 +167,14 @@ func scenarioOf(cmd *cobra.Command, args []string, name string) (bench.Scenario,
 	}
 	s, err := bench.Named(name)
 	if err != nil {
-		return s, usageError{cmd, err.Error()}
+		return s, cli.Misused(cmd, err.Error())
 	}
 	return s, nil
 }
 
 // runFind searches and shows every step.
 func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error {
-	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
 	defer out.tidy()
 	tell, done, err := out.begin(cmd)
@@ -199,9 +200,9 @@ func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error
 	return failed
 }
 
-func newBenchPeers() *cobra.Command {
+func (p program) peers() *cobra.Command {
 	var flags bench.Scenario
-	var out output
+	out := output{version: p.version}
 	var specs []string
 	var rounds int
 	cmd := &cobra.Command{
@@ -225,13 +226,13 @@ memory are measured too.`,
 					err = fmt.Errorf("cannot measure two peers as %q: their figures would be one", t.Peer)
 				}
 				if err != nil {
-					return usageError{cmd, err.Error()}
+					return cli.Misused(cmd, err.Error())
 				}
 				names = append(names, t.Peer)
 				targets = append(targets, t)
 			}
 			if rounds < 1 {
-				return usageError{cmd, fmt.Sprintf("cannot measure in %d rounds: at least 1 is needed", rounds)}
+				return cli.Misused(cmd, fmt.Sprintf("cannot measure in %d rounds: at least 1 is needed", rounds))
 			}
 			s, err := scenarioOf(cmd, args, "storm")
 			if err != nil {
@@ -257,7 +258,7 @@ memory are measured too.`,
 
 // runPeers measures targets in rounds and shows the medians; files get every round.
 func runPeers(cmd *cobra.Command, s bench.Scenario, targets []bench.Target, rounds int, out output) error {
-	ctx, stop := untilSignal(cmd.Context(), cmd.ErrOrStderr())
+	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
 	defer out.tidy()
 	tell, done, err := out.begin(cmd)
@@ -273,7 +274,7 @@ func runPeers(cmd *cobra.Command, s bench.Scenario, targets []bench.Target, roun
 	return errors.Join(err, failed, unfinished(results))
 }
 
-func newBenchCompare() *cobra.Command {
+func (p program) compare() *cobra.Command {
 	tolerance := share(0.1)
 	cmd := &cobra.Command{
 		Use:   "compare OLD.json NEW.json",
@@ -289,7 +290,7 @@ code is 1 if anything is, or if nothing could be paired, so a script can tell.`,
   barrage bench compare none.json half.json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError{cmd, fmt.Sprintf("cannot compare: two files are needed, and %d were named", len(args))}
+				return cli.Misused(cmd, fmt.Sprintf("cannot compare: two files are needed, and %d were named", len(args)))
 			}
 			return nil
 		},

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ReadyVariable names the file descriptor on which a process says where it listens, for whoever started it: one line
+// of JSON, a [Ready].
+const ReadyVariable = "BARRAGE_READY_FD"
+
+// Ready is where a process listens: host:port that can be dialled on this machine. Admin is empty where there is none.
+type Ready struct {
+	Public string `json:"public"`
+	Admin  string `json:"admin,omitempty"`
+}
+
+// Reporter tells whoever started this process that it listens. The zero value tells nobody.
+type Reporter struct{ to *os.File }
+
+// NewReporter takes [ReadyVariable] out of an environment. The descriptor is closed once it was told.
+func NewReporter(environ []string) (r Reporter, rest []string, err error) {
+	const name = ReadyVariable + "="
+	i := slices.IndexFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name) })
+	if i < 0 {
+		return r, environ, nil
+	}
+	text := strings.TrimPrefix(environ[i], name)
+	fd, err := strconv.Atoi(text)
+	if err != nil || fd < 3 {
+		return r, nil, fmt.Errorf("cannot use %s: %q is not the number of an open file, from 3", ReadyVariable, text)
+	}
+	return Reporter{os.NewFile(uintptr(fd), ReadyVariable)}, slices.Delete(slices.Clone(environ), i, i+1), nil
+}
+
+// Tell says where the process listens; admin may be nil.
+func (r Reporter) Tell(public, admin net.Addr) error {
+	if r.to == nil {
+		return nil
+	}
+	ready := Ready{Public: Reachable(public)}
+	if admin != nil {
+		ready.Admin = Reachable(admin)
+	}
+	if err := errors.Join(json.NewEncoder(r.to).Encode(ready), r.to.Close()); err != nil {
+		return fmt.Errorf("cannot say where it listens: %w", err)
+	}
+	return nil
+}
+
+// ReadReady reads what a process tells.
+func ReadReady(from io.Reader) (ready Ready, err error) {
+	switch err := json.NewDecoder(from).Decode(&ready); {
+	case errors.Is(err, io.EOF):
+		return ready, errors.New("it ended without saying where it listens")
+	case err != nil:
+		return ready, fmt.Errorf("cannot read where it listens: %w", err)
+	}
+	return ready, nil
+}
+
+// Reachable turns "every interface" into an address that can be dialled on this machine.
+func Reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestReporter_TellsWhoeverStartedTheProcess(t *testing.T) {
+	for _, c := range []struct {
+		public, admin string
+		want          Ready
+	}{
+		{"0.0.0.0:9000", "[::1]:9001", Ready{"127.0.0.1:9000", "[::1]:9001"}},
+		{"[::]:9000", "", Ready{"127.0.0.1:9000", ""}},
+	} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := strconv.Itoa(int(write.Fd()))
+		r, rest, err := NewReporter([]string{"A=1", ReadyVariable + "=" + fd, "B=2"})
+		if err != nil || !slices.Equal(rest, []string{"A=1", "B=2"}) {
+			t.Fatalf("NewReporter = %v, %v; want the rest of the environment", rest, err)
+		}
+		if err := r.Tell(address(t, c.public), address(t, c.admin)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadReady(read); err != nil || got != c.want {
+			t.Errorf("told %+v, %v; want %+v", got, err, c.want)
+		}
+		if n, err := read.Read(make([]byte, 9)); n > 1 || n == 0 && err == nil {
+			t.Errorf("%d bytes more were told, %v; want an end", n, err)
+		}
+		_ = read.Close()
+		_ = write.Close() // closed by Tell, under another name
+	}
+}
+
+// address is nil where text is empty.
+func address(t *testing.T, text string) net.Addr {
+	t.Helper()
+	if text == "" {
+		return nil
+	}
+	a, err := net.ResolveTCPAddr("tcp", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestReporter_WithoutTheVariable(t *testing.T) {
+	r, rest, err := NewReporter([]string{"A=1"})
+	if err != nil || !slices.Equal(rest, []string{"A=1"}) || r.Tell(nil, nil) != nil {
+		t.Errorf("NewReporter = %v, %v, %v; want one that tells nobody", r, rest, err)
+	}
+	for _, bad := range []string{"", "x", "2", "-1"} {
+		if _, _, err := NewReporter([]string{ReadyVariable + "=" + bad}); err == nil || !strings.Contains(err.Error(), "is not the number of an open file") {
+			t.Errorf("%q: %v; want an error", bad, err)
+		}
+	}
+}
+
+func TestReadReady_OfAProcessThatEnded(t *testing.T) {
+	if _, err := ReadReady(strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "without saying where it listens") {
+		t.Errorf("ReadReady = %v; want that it ended", err)
+	}
+}
