@@ -6,7 +6,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help run build test check race web lint fmt bench fuzz clean setup
+.PHONY: help run build test go check race web client page lint fmt bench fuzz clean setup
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,9 +17,12 @@ run: build ## Run a node on :9000, no Redis needed; Ctrl-C ends it
 build: ## Build bin/barrage
 	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) .
 
-test: setup check web ## Install what the tests need, then run every check and every test
+test: setup ## Install what the tests need, then run every check and every test
+	@.ci/test
 
-check: lint ## Lint, format, tidy, benchmarks once, tests with the race detector
+check: lint go ## All of the Go code: lint, then what go does
+
+go: ## Tidy, benchmarks once, tests with the race detector
 	@go mod tidy -diff
 	@go test -run '^$$' -bench . -benchtime 1x ./... > .bench.out || (cat .bench.out; exit 1)
 	@$(MAKE) --no-print-directory race
@@ -27,11 +30,12 @@ check: lint ## Lint, format, tidy, benchmarks once, tests with the race detector
 race: ## Tests only, shuffled, with the race detector
 	@go test -race -shuffle=on ./...
 
-web: export PATH := $(TOOLS)/node/bin:$(PATH)
-web: build ## Check and test the client and the page of web/, in Node and in Chromium
+web: client page ## Check and test what is in web/, in Node and in Chromium
+
+client page: export PATH := $(TOOLS)/node/bin:$(PATH)
+client page: build ## Check and test one part of web/
 	@.ci/setup web
-	@npm --prefix web/client run --silent verify
-	@npm --prefix web/page run --silent verify
+	@npm --prefix web/$@ run --silent verify
 
 lint: $(LINT) ## Lint and format, without changing anything
 	@$(LINT) config verify

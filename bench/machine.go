@@ -3,13 +3,11 @@ package bench
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"regexp"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"barrage/bench/swarm"
@@ -36,34 +34,33 @@ func ThisMachine() (Machine, Limits, error) {
 		return Machine{}, Limits{}, fmt.Errorf("cannot read the kernel's version: %w", err)
 	}
 	// Without /proc these are unknown, which is no reason not to measure.
-	cpus, _ := os.ReadFile("/proc/cpuinfo")
-	memory, _ := os.ReadFile("/proc/meminfo")
+	var cpu string
+	var total, free int64
+	if fs, err := procfs.NewDefaultFS(); err == nil {
+		if cpus, err := fs.CPUInfo(); err == nil && len(cpus) > 0 {
+			cpu = cpus[0].ModelName
+		}
+		if memory, err := fs.Meminfo(); err == nil {
+			total, free = kibibytes(memory.MemTotal), kibibytes(memory.MemAvailable)
+		}
+	}
 	m := Machine{
-		CPU:     field(cpus, `model name\s*:\s*(.+)`),
+		CPU:     cpu,
 		Cores:   runtime.GOMAXPROCS(0),
-		Memory:  kibibytes(memory, "MemTotal"),
+		Memory:  total,
 		Kernel:  string(bytes.TrimRight(name.Sysname[:], "\x00")) + " " + string(bytes.TrimRight(name.Release[:], "\x00")),
 		Go:      runtime.Version(),
 		Barrage: revision(),
 	}
-	return m, Limits{Cores: m.Cores, Memory: kibibytes(memory, "MemAvailable"), OpenFiles: int(min(files.Max, 1<<24))}, nil
+	return m, Limits{Cores: m.Cores, Memory: free, OpenFiles: int(min(files.Max, 1<<24))}, nil
 }
 
-// field is what the first group of the pattern matches, or nothing.
-func field(text []byte, pattern string) string {
-	if m := regexp.MustCompile(pattern).FindSubmatch(text); m != nil {
-		return strings.TrimSpace(string(m[1]))
-	}
-	return ""
-}
-
-// kibibytes reads a line such as "MemTotal:  1024 kB" in bytes; 0: it is not there.
-func kibibytes(text []byte, name string) int64 {
-	n, err := strconv.ParseInt(field(text, `(?m)^`+name+`:\s*(\d+) kB`), 10, 64)
-	if err != nil {
+// kibibytes is a number of them in bytes, 0 where it is not known.
+func kibibytes(n *uint64) int64 {
+	if n == nil {
 		return 0
 	}
-	return n << 10
+	return int64(*n) << 10
 }
 
 // revision is the commit that this program was built from.

@@ -1,16 +1,14 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/procfs"
 )
 
 // Usage is what a process has used.
@@ -59,60 +57,33 @@ func (s server) writes(ctx context.Context) float64 {
 
 // processUsage reads /proc.
 func processUsage(pid int) (Usage, error) {
-	dir := "/proc/" + strconv.Itoa(pid)
-	stat, err1 := os.ReadFile(dir + "/stat")
-	status, err2 := os.ReadFile(dir + "/status")
-	if err := errors.Join(err1, err2); err != nil {
-		return Usage{}, fmt.Errorf("cannot read the usage of process %d: %w", pid, err)
-	}
-	cpu, err := cpuTime(stat)
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return Usage{}, fmt.Errorf("cannot read the usage of process %d: %w", pid, err)
 	}
-	return Usage{CPU: cpu, Resident: kibibytes(status, "VmRSS")}, nil
-}
-
-// cpuTime reads /proc/PID/stat. The name, field 2, may hold anything up to the last ")";
-// utime and stime are fields 14 and 15, in hundredths of a second (proc(5)).
-func cpuTime(stat []byte) (time.Duration, error) {
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("%q is no line of /proc", stat)
+	stat, err := p.Stat()
+	if err != nil {
+		return Usage{}, fmt.Errorf("cannot read the usage of process %d: %w", pid, err)
 	}
-	user, err1 := strconv.ParseInt(fields[11], 10, 64)
-	system, err2 := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * (time.Second / 100), errors.Join(err1, err2)
+	return Usage{CPU: time.Duration(stat.CPUTime() * float64(time.Second)), Resident: int64(stat.ResidentMemory())}, nil
 }
 
 // machineTime is the CPU time of this machine up to now, all programs together, and the
-// part of it in which a core did nothing, in hundredths of a second (proc(5): the first
-// line of /proc/stat); 0: unknown.
-type machineTime struct{ all, idle int64 }
+// part of it in which a core did nothing, in seconds; 0: unknown.
+type machineTime struct{ all, idle float64 }
 
 func readMachineTime() machineTime {
-	stat, err := os.ReadFile("/proc/stat")
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return machineTime{}
 	}
-	return parseMachineTime(stat)
-}
-
-func parseMachineTime(stat []byte) (t machineTime) {
-	line, _, _ := bytes.Cut(stat, []byte("\n"))
-	const idle, wait, guest = 3, 4, 8 // what guests use counts as user time already
-	for i, f := range strings.Fields(string(bytes.TrimPrefix(line, []byte("cpu ")))) {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return machineTime{}
-		}
-		if i < guest {
-			t.all += n
-		}
-		if i == idle || i == wait {
-			t.idle += n
-		}
+	stat, err := fs.Stat()
+	if err != nil {
+		return machineTime{}
 	}
-	return t
+	c := stat.CPUTotal // what guests use counts as user time already
+	idle := c.Idle + c.Iowait
+	return machineTime{c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ + c.Steal + idle, idle}
 }
 
 // busy is the share of the machine's CPU time from t to u that was used, 0 to 1.
@@ -120,13 +91,13 @@ func (t machineTime) busy(u machineTime) float64 {
 	if u.all <= t.all {
 		return 0
 	}
-	return 1 - float64(u.idle-t.idle)/float64(u.all-t.all)
+	return 1 - (u.idle-t.idle)/(u.all-t.all)
 }
 
 // metricsPatience bounds one reading of metrics: a server under load answers late.
 const metricsPatience = 5 * time.Second
 
-// readMetrics reads the figures at addr by name; labels stay in the name.
+// readMetrics reads the figures at addr by name, those without labels.
 func readMetrics(ctx context.Context, addr string) (map[string]float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, metricsPatience)
 	defer cancel()
@@ -142,24 +113,18 @@ func readMetrics(ctx context.Context, addr string) (map[string]float64, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("cannot read metrics: http://%s/metrics answers %s", addr, resp.Status)
 	}
-	text, err := io.ReadAll(resp.Body)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read metrics: %w", err)
+		return nil, fmt.Errorf("cannot read metrics: http://%s/metrics: %w", addr, err)
 	}
-	return parseMetrics(string(text)), nil
-}
-
-// parseMetrics reads Prometheus' text format, as far as it is "name value".
-func parseMetrics(text string) map[string]float64 {
 	figures := map[string]float64{}
-	for line := range strings.Lines(text) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok || name == "#" {
-			continue
-		}
-		if v, err := strconv.ParseFloat(value, 64); err == nil {
-			figures[name] = v
+	for name, family := range families {
+		for _, m := range family.GetMetric() {
+			if len(m.GetLabel()) == 0 {
+				figures[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue() // it is one of them
+			}
 		}
 	}
-	return figures
+	return figures, nil
 }

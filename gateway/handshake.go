@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // refusal is an HTTP answer to a request that will not become a WebSocket, or will not be
@@ -44,9 +46,9 @@ func checkHandshake(r *http.Request) (key string, bad *refusal) {
 		return "", refuse(http.StatusBadRequest, "cannot upgrade: the method is %s, want GET", r.Method)
 	case !r.ProtoAtLeast(1, 1):
 		return "", refuse(http.StatusBadRequest, "cannot upgrade: the request is %s, a WebSocket needs HTTP/1.1", r.Proto)
-	case !hasToken(r.Header["Upgrade"], "websocket"):
+	case !httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket"):
 		return "", refuse(http.StatusBadRequest, "cannot upgrade: header Upgrade is %q, want websocket", r.Header.Get("Upgrade"))
-	case !hasToken(r.Header["Connection"], "upgrade"):
+	case !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade"):
 		return "", refuse(http.StatusBadRequest, "cannot upgrade: header Connection is %q, want Upgrade", r.Header.Get("Connection"))
 	case r.ContentLength != 0:
 		return "", refuse(http.StatusBadRequest, "cannot upgrade: the request has a body")
@@ -62,18 +64,6 @@ func checkHandshake(r *http.Request) (key string, bad *refusal) {
 		return "", refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Key %q is not 16 bytes in base64", keys[0])
 	}
 	return keys[0], nil
-}
-
-// hasToken looks for a token in comma-separated header values, without regard to case.
-func hasToken(values []string, token string) bool {
-	for _, v := range values {
-		for part := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), token) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // switching is the answer that turns the connection into a WebSocket

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gobwas/httphead"
+	"github.com/gobwas/ws/wsflate"
+	"golang.org/x/net/http/httpguts"
 
 	"barrage/codec"
 	"barrage/room"
@@ -67,7 +68,7 @@ func (s *Server) nativeChat(w http.ResponseWriter, r *http.Request) {
 // nativeVisitor is who asks for a native socket: the query says it, and the token may
 // stand in a header.
 func nativeVisitor(r *http.Request) (v visitor, bad *refusal) {
-	if !slices.ContainsFunc(r.Header["Sec-Websocket-Protocol"], func(h string) bool { return hasToken([]string{h}, subprotocol) }) {
+	if !httpguts.HeaderValuesContainsToken(r.Header["Sec-Websocket-Protocol"], subprotocol) {
 		return v, refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Protocol %q does not offer %s", r.Header.Get("Sec-WebSocket-Protocol"), subprotocol)
 	}
 	return callerOf(r)
@@ -151,28 +152,10 @@ func offersDeflate(headers []string) bool {
 
 // suits reports whether we can do all that an offer of permessage-deflate asks for. A
 // parameter that is unknown, stands there twice or has no such value spoils it (RFC 7692
-// section 7.1).
+// section 7.1). We deflate with a window of 15 bits and no other.
 func suits(offer httphead.Option) bool {
-	seen := map[string]bool{}
-	good := true
-	offer.Parameters.ForEach(func(name, value []byte) bool {
-		switch n := string(name); {
-		case seen[n]:
-			good = false
-		case n == "server_no_context_takeover", n == "client_no_context_takeover":
-			good = len(value) == 0
-		case n == "server_max_window_bits":
-			good = string(value) == "15"
-		case n == "client_max_window_bits":
-			bits, err := strconv.Atoi(string(value))
-			good = len(value) == 0 || err == nil && bits >= 8 && bits <= 15
-		default:
-			good = false
-		}
-		seen[string(name)] = true
-		return good
-	})
-	return good
+	var p wsflate.Parameters
+	return p.Parse(offer) == nil && (!p.ServerMaxWindowBits.Defined() || p.ServerMaxWindowBits == 15)
 }
 
 // upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
