@@ -44,13 +44,18 @@ func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 
 // CheckToken reports whether token is the user's, and prolongs its life if so.
 func (r *Redis) CheckToken(ctx context.Context, user, token string) (bool, error) {
-	right, err := r.CheckTokens(ctx, []codec.Credential{{UserID: user, Token: token}})
+	right, err := r.checkEach(ctx, []codec.Credential{{UserID: user, Token: token}}, true)
 	return err == nil && right[0], err
 }
 
-// CheckTokens reports for each of creds whether it is right. A key of the wrong type
-// counts as no token.
+// CheckTokens reports for each of creds whether it is right. It prolongs nothing.
 func (r *Redis) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error) {
+	return r.checkEach(ctx, creds, false)
+}
+
+// checkEach reports for each of creds whether it is right, and prolongs those that are if it is told to. A key of
+// the wrong type counts as no token.
+func (r *Redis) checkEach(ctx context.Context, creds []codec.Credential, prolong bool) ([]bool, error) {
 	right := make([]bool, len(creds))
 	if len(creds) == 0 {
 		return right, nil
@@ -68,11 +73,11 @@ func (r *Redis) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bo
 		text, err := v.ToString()
 		right[i] = err == nil && (text == creds[i].Token || plainText(text) == creds[i].Token)
 		// What is known to be wrong may just have become right.
-		if right[i] && v.CachePTTL() < prolongBelow.Milliseconds() || !right[i] && v.IsCacheHit() {
+		if right[i] && prolong && v.CachePTTL() < prolongBelow.Milliseconds() || !right[i] && v.IsCacheHit() {
 			unsure = append(unsure, i)
 		}
 	}
-	if err := r.checkTokens(ctx, creds, unsure, right); err != nil {
+	if err := r.askTokens(ctx, creds, unsure, prolong, right); err != nil {
 		return nil, err
 	}
 	return right, nil
@@ -102,16 +107,20 @@ func (r *Redis) knownChanged(changed []rueidis.RedisMessage) {
 	}
 }
 
-// checkTokens has Redis check those of creds that which names, and prolong them.
-func (r *Redis) checkTokens(ctx context.Context, creds []codec.Credential, which []int, right []bool) error {
+// askTokens has Redis check those of creds that which names, and prolong them if it is told to.
+func (r *Redis) askTokens(ctx context.Context, creds []codec.Credential, which []int, prolong bool, right []bool) error {
 	if len(which) == 0 {
 		return nil
+	}
+	below := "-1" // no key has less left
+	if prolong {
+		below = millis(prolongBelow)
 	}
 	execs := make([]rueidis.LuaExec, len(which))
 	for i, c := range which {
 		execs[i] = rueidis.LuaExec{
 			Keys: []string{r.keys.token(creds[c].UserID)},
-			Args: []string{creds[c].Token, quoted(creds[c].Token), millis(TokenLife), millis(prolongBelow)},
+			Args: []string{creds[c].Token, quoted(creds[c].Token), millis(TokenLife), below},
 		}
 	}
 	results, err := r.runMulti(ctx, checkTokenScript, execs)

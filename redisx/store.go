@@ -61,8 +61,9 @@ type Store interface {
 	// at once on the node where SetToken returned, elsewhere within the time a push takes.
 	// It calls nobody where the node knows the answer, see [Redis].
 	CheckToken(ctx context.Context, user, token string) (bool, error)
-	// CheckTokens is CheckToken for each of creds, in the order given. Those answers that
-	// the node does not know cost one round trip together.
+	// CheckTokens is CheckToken for each of creds, in the order given, but prolongs nothing:
+	// nodes check without a user's doing. Those answers that the node does not know cost one
+	// round trip together.
 	CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error)
 	// Join adds room to the user's rooms and reports whether it was not among them.
 	// If so, every node that watches the user is told.

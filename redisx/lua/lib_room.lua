@@ -39,8 +39,8 @@ local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
     room.began = true
   elseif not counted then
     room.e, room.s, room.b, room.v, room.t, room.o, room.r = '', len, 0, 0, '', len, 0
-    -- Where nothing is left a node that knows an epoch needs a later one: should the earlier one come back, that has gone
-    -- back, too.
+    -- Where nothing is left a node that knows an epoch needs a later one: should the earlier one come back, that has
+    -- gone back, too.
     room.ub, room.ib, room.began = false, false, len > 0 or knownEpoch ~= ''
     if len > 0 then -- the list of an original FastIM server, or the count was lost
       room.r = (call('LPOS', list, gone, 'RANK', -1) or -1) + 1

@@ -1,6 +1,7 @@
 -- report.lua takes what a node counts in a room: Store.Report. It follows a lib_room.
 -- KEYS: reports of the nodes, meta, history.
--- ARGV: node; its members online; likes since its last report; channel; a random name for a new epoch; the epoch, rev and tip that the node knows.
+-- ARGV: node; its members online; likes since its last report; channel; a random name for a new epoch; the epoch, rev
+--   and tip that the node knows.
 -- It writes the node's report, likes and a new epoch, and publishes counters that changed.
 -- It returns {epoch, newest number, rev, tip, members online, likes}.
 local online, meta, list = KEYS[1], KEYS[2], KEYS[3]
