@@ -100,10 +100,12 @@ func (p *speaker) run() {
 			continue
 		case <-ticker.C:
 		}
-		if p.speaking.Err() == nil {
+		switch {
+		case p.speaking.Err() == nil && p.site.behind():
+		case p.speaking.Err() == nil:
 			p.saySomething(i)
 			i++
-		} else if p.unanswered() == 0 {
+		case p.unanswered() == 0:
 			return
 		}
 		p.sayAgain(time.Now())
