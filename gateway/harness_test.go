@@ -377,9 +377,9 @@ func (f *faultyStore) Since(ctx context.Context, id string, seq uint64, limit in
 	return f.Memory.Since(ctx, id, seq, limit)
 }
 
-func (f *faultyStore) RecallSeq(ctx context.Context, id, user, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
+func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
 	if err := f.enter(ctx, "RecallSeq"); err != nil {
 		return codec.Event{}, err
 	}
-	return f.Memory.RecallSeq(ctx, id, user, epoch, seq, notBefore)
+	return f.Memory.RecallSeq(ctx, id, user, known, epoch, seq, notBefore)
 }

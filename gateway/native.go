@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -218,7 +219,8 @@ func (s *session) op(payload []byte) error {
 	case codec.OpLike:
 		s.room.Like(uint64(op.N))
 	case codec.OpRecall:
-		s.srv.recalls.add(recall{session: s, id: op.ID, epoch: op.Epoch, seq: op.Seq})
+		here, known := s.room.Place(&s.member)
+		s.srv.recalls.add(recall{session: s, id: op.ID, known: known, epoch: cmp.Or(op.Epoch, here), seq: op.Seq})
 	case codec.OpAlive:
 		s.tell(codec.PongText(op.TS))
 	}
@@ -255,8 +257,9 @@ var answerTexts = map[string]string{
 // recall is a message that its sender wants back.
 type recall struct {
 	session *session
-	id      string // what its sender calls the recall; may be empty
-	epoch   string // of seq; may be empty
+	id      string         // what its sender calls the recall; may be empty
+	known   codec.Position // of the room, when it was asked for
+	epoch   string         // of seq; empty where the room never had a message
 	seq     uint64
 }
 
@@ -309,7 +312,7 @@ func (q *recalls) do(ctx context.Context, r recall) {
 		return
 	}
 	if bad == nil {
-		bad = q.srv.recallSeq(ctx, s.room.ID(), s.user, r.epoch, r.seq)
+		bad = q.srv.recallSeq(ctx, s.room.ID(), s.user, r.known, r.epoch, r.seq)
 	}
 	switch {
 	case bad == nil:
@@ -329,8 +332,8 @@ func (s *Server) recalled(id string, ev codec.Event) {
 }
 
 // recallSeq takes message seq of user back; every member hears of it by the room's event.
-func (s *Server) recallSeq(ctx context.Context, id, user, epoch string, seq uint64) *refusal {
-	ev, err := s.store.RecallSeq(ctx, id, user, epoch, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
+func (s *Server) recallSeq(ctx context.Context, id, user string, known codec.Position, epoch string, seq uint64) *refusal {
+	ev, err := s.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
 	switch {
 	case err == nil:
 		s.recalled(id, ev)

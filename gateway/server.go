@@ -46,7 +46,7 @@ type Store interface {
 	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
 	// RecallSeq takes message seq of epoch back, if it is user's and not older than notBefore, in
 	// Unix ms. Else the error has codec.ErrNoMessage, ErrNotYours, ErrTooOld or ErrOtherEpoch in its chain.
-	RecallSeq(ctx context.Context, room, user, epoch string, seq uint64, notBefore int64) (codec.Event, error)
+	RecallSeq(ctx context.Context, room, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error)
 	// Page reads at most limit messages in order: the oldest behind after, or the newest
 	// before before where that is not 0. Recalled ones are entries without JSON.
 	Page(ctx context.Context, room string, before, after uint64, limit int) (codec.History, error)

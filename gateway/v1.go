@@ -331,5 +331,5 @@ func (s *Server) v1Recall(ctx context.Context, r *http.Request) (int, any, *refu
 	if bad != nil {
 		return 0, nil, bad
 	}
-	return http.StatusNoContent, nil, s.recallSeq(ctx, id, v.user, epoch, seq)
+	return http.StatusNoContent, nil, s.recallSeq(ctx, id, v.user, s.hall.Position(id), epoch, seq)
 }

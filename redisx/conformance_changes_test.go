@@ -111,7 +111,7 @@ func testRead(s *harness) {
 	}
 	recall := func(seqs ...uint64) {
 		for _, seq := range seqs {
-			_, err := s.RecallSeq(t.Context(), "r", "u", "", seq, 0)
+			_, err := s.RecallSeq(t.Context(), "r", "u", codec.Position{}, "", seq, 0)
 			noError(t, err)
 			all[seq-1] = ""
 		}
@@ -373,7 +373,7 @@ func testTried(s *harness) {
 	try(codec.Batch{ID: "o.1", Drafts: origins("u", 1000, "a")}, 7)
 
 	// What was recalled meanwhile is there, too.
-	_, err = s.RecallSeq(t.Context(), "r", "u", "", 2, 0)
+	_, err = s.RecallSeq(t.Context(), "r", "u", codec.Position{}, "", 2, 0)
 	noError(t, err)
 	s.pass(2*redisx.BatchMemory + time.Second)
 	try(codec.Batch{ID: "n.1", Try: 1, Drafts: origins("u", 1000, "b")}, 0, codec.Repeat{Index: 0, Seq: 2, TS: 1001})

@@ -99,7 +99,7 @@ func testOnce(s *harness) {
 	wantEqual(t, "Repeats in another room", len(got.Repeats), nil, 0)
 	s.wantStored("n.6", sends("u\x00c", 1, "d"), 8)
 	// A recalled message stays sent.
-	_, err = s.RecallSeq(t.Context(), "r", "u", "", 1, 0)
+	_, err = s.RecallSeq(t.Context(), "r", "u", codec.Position{}, "", 1, 0)
 	noError(t, err)
 	s.wantStored("n.7", sends("u", 900, "a"), 8, codec.Repeat{Index: 0, Seq: 1, TS: 100})
 }
@@ -162,7 +162,7 @@ func testPage(s *harness) {
 		all = append(all, s.publish(t, "r", "u", ts+1)...)
 	}
 	for _, seq := range []uint64{first, 20, 21, last} {
-		_, err := s.RecallSeq(t.Context(), "r", "u", "", seq, 0)
+		_, err := s.RecallSeq(t.Context(), "r", "u", codec.Position{}, "", seq, 0)
 		noError(t, err)
 		all[seq] = ""
 	}
@@ -211,7 +211,7 @@ func testRecallSeq(s *harness) {
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	recall := func(user string, seq uint64, notBefore int64, want error) {
 		t.Helper()
-		ev, err := s.RecallSeq(t.Context(), "r", user, "", seq, notBefore)
+		ev, err := s.RecallSeq(t.Context(), "r", user, codec.Position{}, "", seq, notBefore)
 		if !errors.Is(err, want) || want == nil && (err != nil || ev.Kind != codec.EventRecall || ev.Seq != seq) {
 			t.Errorf("RecallSeq(%s, %d, %d) = %+v, %v; want %v", user, seq, notBefore, ev, err, want)
 		}
@@ -233,10 +233,10 @@ func testRecallSeq(s *harness) {
 	recall("v", 2, 20, codec.ErrNotYours)
 	recall("v", 3, 31, codec.ErrTooOld)
 	epoch := s.newest(t, "r", 1).Epoch
-	if _, err := s.RecallSeq(t.Context(), "r", "v", "0-other", 3, 0); !errors.Is(err, codec.ErrOtherEpoch) {
+	if _, err := s.RecallSeq(t.Context(), "r", "v", codec.Position{}, "0-other", 3, 0); !errors.Is(err, codec.ErrOtherEpoch) {
 		t.Errorf("RecallSeq in an epoch that the room has not: %v; want %v", err, codec.ErrOtherEpoch)
 	}
-	if _, err := s.RecallSeq(t.Context(), "r", "v", epoch, 2, 0); !errors.Is(err, codec.ErrNotYours) {
+	if _, err := s.RecallSeq(t.Context(), "r", "v", codec.Position{}, epoch, 2, 0); !errors.Is(err, codec.ErrNotYours) {
 		t.Errorf("RecallSeq in the room's epoch: %v; want %v", err, codec.ErrNotYours)
 	}
 	recall("v", 3, 30, nil)
@@ -266,10 +266,13 @@ func testRecallSeq(s *harness) {
 		t.Fatalf("the room stands at %+v; want another epoch than %s, and its newest message", now, epoch)
 	}
 	for seq, want := range map[uint64]error{4: nil, now.Seq: codec.ErrOtherEpoch} {
-		ev, err := s.RecallSeq(t.Context(), "r", "u", epoch, seq, 0)
+		ev, err := s.RecallSeq(t.Context(), "r", "u", codec.Position{}, epoch, seq, 0)
 		if !errors.Is(err, want) || err == nil && (ev.Epoch != epoch || ev.Rev != 0) {
 			t.Errorf("RecallSeq of %d in %s: %+v, %v; want %v", seq, epoch, ev, err, want)
 		}
+	}
+	if _, err := s.RecallSeq(t.Context(), "r", "u", codec.Position{}, now.Epoch, 4, 0); err != nil {
+		t.Errorf("RecallSeq repeated in the new epoch, where the message has the same number: %v", err)
 	}
 	if again := s.newest(t, "r", 1); again.Rev != now.Rev || !slices.Equal(again.Entries, now.Entries) {
 		t.Errorf("the room is %+v; want it untouched, %+v", again, now)
@@ -296,7 +299,7 @@ func TestInterop_Once(t *testing.T) {
 	wantEqual(t, "history of the original node", len(o.history("r")), nil, 1)
 	h, err := s.Page(t.Context(), "r", 0, 0, 10)
 	wantEqual(t, "Page", h.Entries, err, []codec.Entry{{Seq: 1, JSON: string(d.AppendJSON(nil, 10))}})
-	if _, err := s.RecallSeq(t.Context(), "r", "u", "", 1, 0); !errors.Is(err, codec.ErrNoMessage) {
+	if _, err := s.RecallSeq(t.Context(), "r", "u", codec.Position{}, "", 1, 0); !errors.Is(err, codec.ErrNoMessage) {
 		t.Errorf("RecallSeq beside an original node = %v; want %v", err, codec.ErrNoMessage)
 	}
 	wantEqual(t, "history after that", len(o.history("r")), nil, 1)

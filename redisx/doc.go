@@ -54,7 +54,8 @@
 // that a set is missing, or lies in the future because the clock of Redis went back. It
 // restores the set from the history and the log of recalls. It also looks there for the
 // drafts of a batch that was tried before, where it does not have the first answer. A room
-// that loses its list and another key at once may store a message again.
+// that loses its list and another key at once may store a message again, and so may one that
+// loses its ids and its log of recalls, if the message was taken back.
 //
 // # What nodes know without asking
 //

@@ -1,6 +1,7 @@
 package redisx_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,5 +150,19 @@ func TestRedis_AllLostAndRestored(t *testing.T) {
 	h := s.read(t, "r", meanwhile, 1, 10)
 	if h.Epoch == known.Epoch || h.Epoch == meanwhile.Epoch || h.Begun != 3 || h.Seq != 3 {
 		t.Errorf("restored, it stands at %+v, begun at %d; want an epoch of its own, behind the 3 that are there", h.Position, h.Begun)
+	}
+}
+
+// TestRecallSeq_StoreGoneBack: the number is another message's under the same epoch; the node knows more.
+func TestRecallSeq_StoreGoneBack(t *testing.T) {
+	s, raw := newPair(t)
+	s.publish(t, "r", "u", 1, 2, 3)
+	back := raw.keep()
+	s.publish(t, "r", "u", 10) // message 4: what the user wants back
+	known := s.newest(t, "r", 1).Position
+	back()
+	s.publish(t, "r", "u", 20) // message 4 now
+	if ev, err := s.RecallSeq(t.Context(), "r", "u", known, known.Epoch, 4, 0); !errors.Is(err, codec.ErrOtherEpoch) {
+		t.Errorf("recalled %+v, %v; want %v", ev, err, codec.ErrOtherEpoch)
 	}
 }

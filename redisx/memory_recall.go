@@ -26,9 +26,12 @@ func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (codec.E
 }
 
 // RecallSeq takes the message out of the history and tells the handler if it subscribed.
-func (m *Memory) RecallSeq(_ context.Context, room, user, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
+func (m *Memory) RecallSeq(_ context.Context, room, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
 	head := newNeedle(room, user, 0).head
-	ev, err := m.recall(room, func(r *memoryRoom) (codec.Event, error) { return r.recallSeq(head, epoch, seq, notBefore) })
+	ev, err := m.recall(room, func(r *memoryRoom) (codec.Event, error) {
+		r.look(toStore(known))
+		return r.recallSeq(head, epoch, seq, notBefore)
+	})
 	return ev, recallError(room, seq, err)
 }
 
@@ -54,7 +57,9 @@ func (m *Memory) recall(room string, take func(r *memoryRoom) (codec.Event, erro
 // recallSeq takes out message seq of epoch, whose text must begin with head.
 func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
 	repeated := func(epoch string) (codec.Event, error) {
-		ev, err := r.logged(func(ev *codec.Event) bool { return ev.Epoch == epoch && ev.Seq == seq })
+		ev, err := r.logged(func(ev *codec.Event) bool {
+			return ev.Seq == seq && (ev.Epoch == epoch || epoch == r.epoch && seq <= r.begun) // older ones keep their numbers
+		})
 		if err == nil && !strings.HasPrefix(ev.Messages[0], head) {
 			return codec.Event{}, codec.ErrNotYours
 		}

@@ -43,12 +43,13 @@ const (
 )
 
 // RecallSeq takes the message out of the history and tells every node.
-func (r *Redis) RecallSeq(ctx context.Context, room, user, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
+func (r *Redis) RecallSeq(ctx context.Context, room, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
 	if r.keys.fastIM {
 		return codec.Event{}, recallError(room, seq, fmt.Errorf("beside original FastIM nodes messages have no lasting numbers: %w", codec.ErrNoMessage))
 	}
 	n := newNeedle(room, user, 0)
 	args := append(r.recallArgs(room), epoch, strconv.FormatUint(seq, 10), strconv.FormatInt(notBefore, 10), n.head, n.quoted().head)
+	args = append(args, knownArgs(toStore(known))...)
 	msg, err := r.runRoom(ctx, r.scripts.recallSeq, room, r.recallKeys(room), args...)
 	if err != nil {
 		return codec.Event{}, recallError(room, seq, err)

@@ -154,11 +154,11 @@ type Store interface {
 	Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error)
 	// RecallSeq is Recall for message seq of an epoch, if it is the user's and not older than
 	// notBefore, in Unix ms. Else the error has codec.ErrNoMessage, codec.ErrNotYours,
-	// codec.ErrTooOld or codec.ErrOtherEpoch in its chain. An empty epoch is the room's of
-	// now. A recall that is repeated is never too old, and its epoch may be over. Beside
+	// codec.ErrTooOld or codec.ErrOtherEpoch in its chain. known is as in Publish. An empty
+	// epoch is the room's of now. A recall that is repeated is never too old, and its epoch may be over. Beside
 	// original FastIM nodes messages have no lasting numbers: the error there is always
 	// codec.ErrNoMessage.
-	RecallSeq(ctx context.Context, room, user, epoch string, seq uint64, notBefore int64) (codec.Event, error)
+	RecallSeq(ctx context.Context, room, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error)
 
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:

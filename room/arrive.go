@@ -153,7 +153,11 @@ func (r *Room) giveLocked(entries []codec.Entry, at int64) (given uint64) {
 		if e.Seq == 0 {
 			continue // its sender came back and said it again
 		}
-		if e.JSON != "" {
+		switch {
+		case e.JSON == "":
+		case r.recalls.has(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)):
+			r.recallLostLocked(e.JSON) // the store lost both, and its sender's node has brought it back
+		default:
 			r.storedLocked(e)
 		}
 		r.nativesLocked(func(st *stream) { st.pass(r.follower.pos.Epoch, e.Seq) })
@@ -236,14 +240,15 @@ func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
 	r.follower.begin()
-	at, told, goneBack, blindly := r.follower.pos, r.follower.farthest(), r.follower.goneBack(), r.follower.reading == blind
+	at, told, goneBack := r.follower.pos, r.follower.farthest(), r.follower.goneBack()
+	fromNothing := r.follower.reading != unread && (r.follower.reading == blind || at.Epoch == "")
 	r.unlock()
 
 	from := at
 	from.Seq = max(at.Seq, 1) - 1 // with the newest message that members have: it tells whether it is the same count
-	now, err := r.read(ctx, from, blindly)
+	now, err := r.read(ctx, from, fromNothing)
 	if err == nil && now.Epoch == at.Epoch && (now.Rev < told || r.contradicts(&now)) {
-		now, err = r.read(ctx, goneBack, blindly)
+		now, err = r.read(ctx, goneBack, fromNothing)
 	}
 	r.mu.Lock()
 	defer r.unlock()
@@ -274,16 +279,34 @@ func (r *Room) contradicts(now *codec.History) bool {
 		return false
 	}
 	return slices.ContainsFunc(now.Entries, func(e codec.Entry) bool {
-		return f.from <= e.Seq && e.Seq <= f.pos.Seq && e.JSON != "" && !r.hadMessageLocked(e.JSON)
+		switch {
+		case e.Seq < f.from || e.Seq > f.pos.Seq:
+			return false
+		case e.JSON == "":
+			return !r.explainedLocked(e.Seq, now)
+		}
+		return !r.hadMessageLocked(e.JSON)
 	})
 }
 
-func (r *Room) read(ctx context.Context, known codec.Position, blindly bool) (codec.History, error) {
+// explainedLocked reports whether the message that members had under a number of the history may be the one that was
+// taken back there. r.mu must be held.
+func (r *Room) explainedLocked(seq uint64, now *codec.History) bool {
+	i := slices.IndexFunc(r.newest.entries, func(e codec.Entry) bool { return e.Seq == seq })
+	if i < 0 || len(now.Recalls) == 0 { // not at hand, or the log of recalls is lost
+		return true
+	}
+	k := r.hall.keyOf(r.newest.entries[i].JSON)
+	return slices.ContainsFunc(now.Recalls, func(ev codec.Event) bool { return r.hall.keyOf(ev.Messages[0]) == k })
+}
+
+// read reads the history. fromNothing says that members wait who know no place in it: all may be news.
+func (r *Room) read(ctx context.Context, known codec.Position, fromNothing bool) (codec.History, error) {
 	r.hall.stats.fetches.Add(1)
 	newest := r.newest.most
 	switch {
-	case blindly:
-		newest = maxFetch // what others sent meanwhile
+	case fromNothing:
+		newest = maxFetch
 	case r.hall.cfg.NoLocal:
 		newest *= 2 // all that members are known to have had, see missing
 	}
@@ -299,6 +322,9 @@ func (r *Room) catchUpLocked(now *codec.History) {
 		r.recallLocked(&now.Recalls[i], now.Position, false)
 	}
 	r.dropRecalledLocked(sameCount, now)
+	if f.reading == unread && slices.ContainsFunc(now.Entries, func(e codec.Entry) bool { return e.JSON == "" && !r.recalls.number(e.Seq) }) {
+		r.recalls.dropped = now.Position // the log of recalls is lost, or has not so many
+	}
 	if f.reading == unread && len(now.Entries) < r.newest.most { // it is all there is
 		r.seen.begin()
 	}
@@ -336,7 +362,7 @@ func (r *Room) missBeforeLocked(now *codec.History, had int) {
 	from := r.follower.pos.Seq + 1
 	switch {
 	case r.follower.reading == blind: // nobody knows from where on; that all which is there is news says that there was more
-		if from = 1; had > 0 || len(now.Entries) == 0 {
+		if from = now.Seq - min(now.Total, now.Seq) + 1; had > 0 || len(now.Entries) == 0 {
 			return
 		}
 	case now.Epoch != r.follower.pos.Epoch:
@@ -400,11 +426,17 @@ func (r *Room) dropRecalledLocked(sameCount bool, now *codec.History) {
 			continue
 		}
 		if k := r.hall.keyOf(e.JSON); len(r.recalls.ts) > 0 && r.recalls.has(k, codec.Timestamp(e.JSON)) {
-			if husk, ok := codec.Husk(e.JSON); ok && !slices.Contains(r.recalls.lost, husk) {
-				r.recalls.lost = append(r.recalls.lost, husk)
-			}
+			r.recallLostLocked(e.JSON)
 			now.Entries[i].JSON = ""
 		}
+	}
+}
+
+// recallLostLocked has a publisher take back once more what the store shows again. r.mu must be held.
+func (r *Room) recallLostLocked(json string) {
+	if husk, ok := codec.Husk(json); ok && !slices.Contains(r.recalls.lost, husk) {
+		r.recalls.lost = append(r.recalls.lost, husk)
+		r.enqueueLocked()
 	}
 }
 

@@ -143,6 +143,33 @@ func (r *Room) resumeLocked(since Since, read codec.History) (missed []codec.Ent
 	return all, proved
 }
 
+// Place is the epoch in which a native member counts, and where the room stands in the store as far as the node knows:
+// the zero value where it does not.
+func (r *Room) Place(m *Member) (epoch string, known codec.Position) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return m.part.stream.epoch, r.knownLocked()
+}
+
+// Position is where a room stands in the store, as far as the node knows.
+func (h *Hall) Position(id string) codec.Position {
+	r := h.lookup(id)
+	if r == nil {
+		return codec.Position{}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.knownLocked()
+}
+
+// knownLocked is where the room stands in the store, the zero value where nobody knows. r.mu must be held.
+func (r *Room) knownLocked() codec.Position {
+	if r.follower.reading == unread || r.follower.reading == blind {
+		return codec.Position{}
+	}
+	return r.follower.pos
+}
+
 // stampLocked is the timestamp of message seq of epoch, 0 where the room does not have it at hand. r.mu must be held.
 func (r *Room) stampLocked(epoch string, seq uint64) int64 {
 	i, found := slices.BinarySearchFunc(r.newest.entries, seq, func(e codec.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) })

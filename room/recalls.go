@@ -7,8 +7,9 @@ import (
 )
 
 // maxRecalls bounds the recalls that a room remembers, for members that come back and for a store that
-// loses some. The store's log holds 512. A moderator who clears a room takes back some hundreds.
-const maxRecalls = 256
+// loses some: as many as the store's log holds (redisx.recallLog). A moderator who clears a room takes back some
+// hundreds.
+const maxRecalls = 512
 
 // recalls is what was taken back lately, oldest first. The zero value is empty.
 type recalls struct {
@@ -61,6 +62,12 @@ func (c *recalls) names(epoch string, seq uint64, ts int64) bool {
 	return slices.ContainsFunc(c.events.items, func(ev codec.Event) bool {
 		return ev.Epoch == epoch && ev.Seq == seq && codec.Timestamp(ev.Messages[0]) == ts
 	})
+}
+
+// number reports whether a message with that number is among what was taken back, in any epoch: those that survive a
+// change of epoch keep their numbers.
+func (c *recalls) number(seq uint64) bool {
+	return slices.ContainsFunc(c.events.items, func(ev codec.Event) bool { return ev.Seq == seq })
 }
 
 // recallLocked takes a message off the members' screens and out of what new members are given. It is

@@ -173,6 +173,7 @@ func (s *stream) place(epoch string, seq uint64) {
 func (s *stream) land() {
 	if s.jump {
 		s.jump = false
+		s.seqs.note(s.epoch, s.log.count(), s.next)
 		s.control(codec.EpochText(s.epoch, s.next-1, s.room.stampLocked(s.epoch, s.next-1)))
 	}
 }
@@ -214,12 +215,8 @@ func (s *stream) skipNote(from, to uint64) (note []byte) {
 	for _, t := range s.seqs.recalledBetween(from, to) {
 		note = codec.AppendFrame(note, codec.OpText, t.text)
 	}
-	epoch, first, last, same := s.seqs.between(from, to)
-	switch {
-	case !same:
-		note = codec.AppendFrame(note, codec.OpText, codec.EpochText(epoch, last, 0))
-	case first <= last:
-		note = codec.AppendFrame(note, codec.OpText, codec.GapText(first, last, codec.GapSlow))
+	for _, text := range s.seqs.skipped(from, to) {
+		note = codec.AppendFrame(note, codec.OpText, text)
 	}
 	return note
 }
@@ -272,8 +269,13 @@ const maxRuns = 64
 func (n *seqMap) note(epoch string, index, seq uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if k := len(n.runs); k > 0 && n.runs[k-1].epoch == epoch && seq-n.runs[k-1].seq == index-n.runs[k-1].index {
-		return
+	if k := len(n.runs); k > 0 {
+		if last := n.runs[k-1]; last.epoch == epoch && seq-last.seq == index-last.index {
+			return
+		}
+		if n.runs[k-1].index == index { // no message came there
+			n.runs = n.runs[:k-1]
+		}
 	}
 	if len(n.runs) == maxRuns {
 		n.runs = slices.Delete(n.runs, 0, 1)
@@ -281,22 +283,64 @@ func (n *seqMap) note(epoch string, index, seq uint64) {
 	n.runs = append(n.runs, run{epoch, index, seq})
 }
 
-// between is the numbers of the messages from index from up to, not including, to, and
-// their epoch; same is false where not all are of that one, the newest.
-func (n *seqMap) between(from, to uint64) (epoch string, first, last uint64, same bool) {
+// skipped is what a member is told that has had the messages before index from and goes on with index to: the epochs
+// that lie between, and in each the numbers that it did not get. Numbers that nobody got are among those.
+func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.runs) == 0 || from >= to {
-		return "", 1, 0, true
+	if len(n.runs) == 0 {
+		return nil
 	}
-	find := func(index uint64) run {
-		for _, r := range slices.Backward(n.runs) {
-			if r.index <= index {
-				return r
-			}
+	i := max(0, n.findLocked(from)) // the run that has the first of them
+	told, next := "", uint64(1)     // where the member believes to stand
+	if k := n.findLocked(from - 1); from > 0 && k >= 0 {
+		told, next = n.runs[k].epoch, n.runs[k].at(from-1)+1
+	}
+	var gap [2]uint64 // to be told; the second is 0 where there is none
+	flush := func() {
+		if gap[1] > 0 {
+			texts = append(texts, codec.GapText(gap[0], gap[1], codec.GapSlow))
 		}
-		return n.runs[0]
+		gap = [2]uint64{}
 	}
-	a, b := find(from), find(to-1)
-	return b.epoch, a.seq + max(from, a.index) - a.index, b.seq + (to - 1 - b.index), a.epoch == b.epoch
+	goTo := func(epoch string, seq uint64) { // numbers up to it come no more
+		if epoch != told || seq < next {
+			flush()
+			texts = append(texts, codec.EpochText(epoch, seq-1, 0))
+			told, next = epoch, seq
+		}
+		if seq > next {
+			if gap[1] == 0 {
+				gap[0] = next
+			}
+			gap[1], next = seq-1, seq
+		}
+	}
+	for ; i < len(n.runs) && n.runs[i].index < to; i++ {
+		end := to
+		if i+1 < len(n.runs) {
+			end = min(end, n.runs[i+1].index)
+		}
+		first := n.runs[i].at(max(from, n.runs[i].index))
+		goTo(n.runs[i].epoch, first)
+		goTo(n.runs[i].epoch, first+end-max(from, n.runs[i].index))
+	}
+	if k := n.findLocked(to); k >= 0 {
+		goTo(n.runs[k].epoch, n.runs[k].at(to))
+	}
+	flush()
+	return texts
 }
+
+// findLocked is the newest run that begins at index or before; -1: none is known. n.mu must be held.
+func (n *seqMap) findLocked(index uint64) int {
+	for i, r := range slices.Backward(n.runs) {
+		if r.index <= index {
+			return i
+		}
+	}
+	return -1
+}
+
+// at is the number of the message at index.
+func (r run) at(index uint64) uint64 { return r.seq + index - r.index }

@@ -2,15 +2,16 @@
 -- lib_recall.lua.
 -- KEYS: history, meta, log of recalls.
 -- ARGV: a random name for a new epoch; the recall's name; channel; the epoch, '' for that of now; the number; the
---   oldest ts that may be recalled; the head of the user's messages in both forms, the plain first.
+--   oldest ts that may be recalled; the head of the user's messages in both forms, the plain first; the epoch, rev and tip that the node knows.
 -- It returns the payload that it published, or 0: no such message, 1: not the user's, 2: too old, 3: the
 --   epoch is over. A recall that the log has is published again.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]
 local random, name, channel = ARGV[1], ARGV[2], ARGV[3]
 local asked, number, notBefore, head, quotedHead = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local knownEpoch, knownRev, knownTip = ARGV[9], tonumber(ARGV[10]), ARGV[11]
 
 local len = call('LLEN', list)
-local room = stand(list, meta, random, '', 0, '')
+local room = stand(list, meta, random, knownEpoch, knownRev, knownTip)
 rest(meta, room)
 if room.began then begin(meta, room) end
 local d = room.s - number + 1
@@ -18,7 +19,7 @@ local text = d >= 1 and d <= len and call('LINDEX', list, -d)
 if asked == '' then asked = room.e end
 if asked ~= room.e or text == gone then
   local epoch, seq, total, logName, husk = logged(log, function(epoch, seq)
-    return epoch == asked and seq == number
+    return seq == number and (epoch == asked or asked == room.e and tonumber(seq) <= room.o) -- o: older ones keep theirs
   end)
   if not epoch then return asked == room.e and 0 or 3 end
   if husk:sub(1, #head) ~= head then return 1 end

@@ -132,10 +132,10 @@ export class Outbox {
     }
   }
 
-  /** recalled takes word that a message was taken back. */
-  recalled(seq: number): void {
+  /** recalled takes word that message seq of an epoch was taken back. */
+  recalled(seq: number, epoch: string): void {
     for (const pending of [...this.#pending.values()]) {
-      if (pending.ask.t === "recall" && seq > 0 && pending.ask.seq === seq) this.#settle(pending).resolve({ id: pending.id, epoch: "", seq, ts: 0 });
+      if (pending.ask.t === "recall" && seq > 0 && pending.ask.seq === seq && ["", epoch].includes(pending.ask.epoch ?? "")) this.#settle(pending).resolve({ id: pending.id, epoch: "", seq, ts: 0 });
     }
   }
 
@@ -157,7 +157,7 @@ export class Outbox {
       pending.cancelRetry = this.#env.after(again, () => this.#transmit(pending));
     } else if (t === "recall" && seq !== undefined && pending.tries > 1 && code === "not_found") {
       this.#gone(seq);
-      this.recalled(seq);
+      this.recalled(seq, pending.ask.epoch ?? "");
     } else this.#reject(pending, code, message, retryAfterMs);
     return true;
   }

@@ -84,7 +84,7 @@ export class Room {
           this.#events.emit("message", message, { history });
         },
         recalled: (recalled) => {
-          this.#outbox.recalled(recalled.seq);
+          this.#outbox.recalled(recalled.seq, this.#stream.epoch);
           this.#events.emit("recalled", recalled);
         },
         gap: (gap) => this.#events.emit("gap", gap),
@@ -277,7 +277,7 @@ export class Room {
     this.#setState({ name: "open", reason: "welcome", closeCode: 0 });
     this.#events.emit("welcome", welcome);
     if (this.#connection !== connection) return; // a listener closed the room
-    this.#stream.welcome({ epoch: welcome.epoch, seq: welcome.seq, messages: frame.messages, recalled: frame.recalled });
+    this.#stream.welcome({ epoch: welcome.epoch, seq: welcome.seq, recovered: welcome.recovered, messages: frame.messages, recalled: frame.recalled });
     // Last: what the welcome showed to have been taken need not go again.
     if (this.#connection === connection) this.#outbox.connected(connection, welcome.limits);
   }

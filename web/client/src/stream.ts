@@ -31,6 +31,8 @@ export interface Place {
 export interface Arrival {
   readonly epoch: string;
   readonly seq: number;
+  /** recovered: the server proves that messages are all that came behind our place. */
+  readonly recovered: boolean;
   /** messages are in the room's order; those without a number have seq 0. */
   readonly messages: Message[];
   /** recalled are of late. */
@@ -44,6 +46,7 @@ type Step =
   | { do: "name"; to: number; reason: string } // not to be had
   | { do: "batch"; epoch: string; seq: number } // one of that epoch comes, behind seq
   | { do: "place"; epoch: string; seq: number; ts?: number }
+  | { do: "prove"; epoch: string; seq: number; goOn: Step[]; rejoin: Step[] } // by the message seq, whether it is the same count
   | { do: "rejoin"; epoch: string; seq: number; messages: Message[]; fetched: boolean };
 
 /**
@@ -107,9 +110,11 @@ export class Stream {
       this.recalled(recalled);
       if (life !== this.#life) return; // a listener closed the room
     }
-    if (this.#goesOn(arrival)) {
-      this.#steps.push({ do: "batch", epoch, seq }, ...asSteps(messages), upTo(seq));
-    } else this.#steps.push({ do: "rejoin", epoch, seq, messages, fetched: false });
+    const goOn: Step[] = [{ do: "batch", epoch, seq }, ...asSteps(messages), upTo(seq)];
+    const rejoin: Step[] = [{ do: "rejoin", epoch, seq, messages, fetched: false }];
+    if (!this.#goesOn(arrival)) this.#steps.push(...rejoin);
+    else if (arrival.recovered || this.#lastTs === 0 || messages.some((m) => m.seq === this.#last)) this.#steps.push(...goOn);
+    else this.#steps.push({ do: "prove", epoch, seq: this.#last, goOn, rejoin });
     this.#run();
   }
 
@@ -202,6 +207,8 @@ export class Stream {
         return this.#place(step.epoch, step.seq);
       case "place":
         return this.#place(step.epoch, step.seq, step.ts);
+      case "prove":
+        return this.#fetch(step.epoch, step.seq, step.seq, (found) => (found.some((m) => m.seq === step.seq && !m.recalled && !this.#seen.has(m)) ? step.rejoin : step.goOn));
       case "rejoin":
         return this.#rejoin(step);
     }

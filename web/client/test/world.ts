@@ -273,7 +273,7 @@ export class FakeServer {
     const q = line.url.searchParams, seq = Math.max(0, this.seq - this.behind), own = this.epoch, { away } = this;
     const here = away ? this.history.filter((m) => m.seq <= away.seq) : this.history.filter((m) => m.seq <= seq);
     const since = q.has("since") && q.get("epoch") === own && !away ? Number(q.get("since")) : Infinity;
-    const ts = q.get("ts"), same = ts === null || this.history.every((m) => m.seq !== since || m.recalled || String(m.ts) === ts);
+    const ts = q.get("ts"), same = ts === null ? since === 0 : this.history.every((m) => m.seq !== since || m.recalled || String(m.ts) === ts);
     const missed = here.filter((m) => m.seq > since);
     const recovered = same && since <= seq && missed.length === seq - since;
     const newest = [...here.map(shown), ...(away ? away.said.map((m) => ({ ...m, seq: 0 })) : [])].slice(-this.onJoin || Infinity);

@@ -633,3 +633,17 @@ test("a listener that closes the room sees nothing more, and loses nothing", asy
   const { searchParams } = world.server.line.url;
   assert.deepEqual([searchParams.get("epoch"), searchParams.get("since")], ["e1", "1"]);
 });
+
+test("gone back under the same epoch, which nobody noticed, and gone on by more than a welcome has: nothing is missing", async () => {
+  const world = new World();
+  world.server.onJoin = 2;
+  const { seen } = await world.joined();
+  for (let i = 0; i < 6; i++) world.server.post("a");
+  await world.pass(10);
+  world.server.line.end(1006);
+  world.server.goBack(2, "e1"); // 5 and 6 are lost
+  for (let i = 0; i < 8; i++) world.server.store(`n${i}`); // 5 to 12
+  await world.pass(5000);
+  const bodies = seen.all.filter((s) => s.event === "message").map((s) => (s.args[0] as { body: string }).body);
+  assert.deepEqual(bodies, ["a", "a", "a", "a", "a", "a", "n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"]);
+});

@@ -1,0 +1,332 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+// This file is what a sceptic found: stories in which members lacked something, or were told what was not so.
+
+// A slow native member whose skip spans a change of epoch.
+func TestExact_SlowMemberSkipsOverAnEpoch(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.settle()
+	for i := range 5 {
+		f.post(r, fmt.Sprint("first", i))
+		f.settle()
+	}
+	m.stall(0)
+	for i := range 10 {
+		f.post(r, fmt.Sprint("a", i, strings.Repeat("x", 1000)))
+		f.settle()
+	}
+	f.store.goBack(12) // loses 3
+	for i := range 40 {
+		f.post(r, fmt.Sprint("b", i, strings.Repeat("x", 1000)))
+		f.settle()
+	}
+	m.stall(-1)
+	r.Drained(&m.Member)
+	f.settle()
+	f.post(r, "last")
+	f.settle()
+	s := f.hall.Stats()
+	got, named := 0, uint64(0)
+	for _, fr := range m.frames(t) {
+		got += len(fr.Messages)
+		if fr.T == "gap" {
+			named += fr.To - fr.From + 1
+		}
+	}
+	if uint64(got)+named < s.Offered {
+		t.Errorf("of %d messages the member got %d, %d are named in gaps", s.Offered, got, named)
+	}
+}
+
+// Blind members in a room whose earlier life has expired.
+func TestExact_BlindFalseGap(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	for range 50 {
+		f.publishFrom("1", "u", "days ago")
+	}
+	f.store.lose(keyList) // expired
+	f.tick(time.Second)
+	f.now = f.clock.Now()
+	f.store.away()
+	f.hall.Away(errAway)
+	r := f.open("1")
+	m := f.native(r)
+	f.publishFrom("1", "u", "m1")
+	f.back()
+	f.settle()
+	wantFrames(t, m, "epoch e1/50", "51:m1@e1/51")
+}
+
+// The same where the room is blind and hears only its own messages.
+func TestExact_BlindFalseGapOwn(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	for range 50 {
+		f.publishFrom("1", "u", "days ago")
+	}
+	f.store.lose(keyList) // expired
+	f.tick(time.Second)
+	f.now = f.clock.Now()
+	f.store.away()
+	f.hall.Away(errAway)
+	r := f.open("1")
+	m := f.native(r)
+	f.post(r, "mine")
+	f.settle()
+	f.back()
+	f.settle()
+	for _, fr := range m.frames(t) {
+		if fr.T == "gap" {
+			t.Errorf("false gap %s", fr.brief())
+		}
+	}
+}
+
+// The log of recalls is lost, another node loads the room, a client resumes.
+func TestExact_RecoveredThoughRecallNotTold(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	for i := range 10 {
+		f.post(r, fmt.Sprint("m", i+1))
+	}
+	f.settle()
+	since := f.since(10)
+	f.store.recall("1", 5)
+	f.settle()
+	f.store.lose(keyRecalls)
+	fresh := newFixture(t, nil, Hooks{})
+	fresh.store.cloud = f.store.cloud
+	_, a := fresh.joinNative(fresh.open("1"), since, codec.History{})
+	if a.Recovered && len(a.Recalled) == 0 {
+		t.Error("recovered, and not told that message 5 was taken back")
+	}
+}
+
+// More recalls than a node remembers, then the store goes back behind all of them.
+func TestExact_ManyRecallsLost(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 500 }, Hooks{})
+	r := f.open("1")
+	for i := range 300 {
+		f.post(r, fmt.Sprint("m", i+1))
+	}
+	f.settle()
+	f.join(r)
+	for i := range 300 {
+		f.store.recall("1", uint64(i+1))
+	}
+	f.settle()
+	f.store.set(func(s *fakeStore) {
+		// back to the last state with 300 messages, none recalled
+		rm := s.room("1")
+		for i := range slices.Backward(rm.past) {
+			if rm.past[i].Seq == 300 && len(rm.past[i].recalls) == 0 {
+				past := rm.past
+				*rm = *past[i].clone()
+				rm.past = past
+				return
+			}
+		}
+		t.Fatal("no such state")
+	})
+	f.hall.Resumed()
+	f.settle()
+	f.settle()
+	if shown := len(f.store.stored()); shown > 0 {
+		t.Errorf("%d recalls are lost", shown)
+	}
+}
+
+func (r *Room) welcomeText() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return string(r.welcomeLocked())
+}
+
+// Slow member skips local messages only.
+func TestExact_SlowMemberSkipsLocal(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.post(r, "first")
+	f.settle()
+	m.stall(0)
+	f.post(r, "second"+strings.Repeat("x", 3000))
+	f.settle()
+	f.store.away()
+	f.hall.Away(errAway)
+	for i := range 20 {
+		f.post(r, fmt.Sprint("l", i, strings.Repeat("x", 1000)))
+		f.settle()
+	}
+	f.back()
+	f.settle()
+	m.stall(-1)
+	r.Drained(&m.Member)
+	f.settle()
+	f.post(r, "last")
+	f.settle()
+	got, named := 0, uint64(0)
+	for _, fr := range m.frames(t) {
+		got += len(fr.Messages)
+		if fr.T == "gap" {
+			named += fr.To - fr.From + 1
+		}
+	}
+	s := f.hall.Stats()
+	if uint64(got)+named < s.Offered {
+		t.Errorf("of %d messages the member got %d, %d are named in gaps", s.Offered, got, named)
+	}
+}
+
+// The skip lies in the new epoch wholly, the epoch frame was skipped with it.
+func TestExact_SlowMemberIsNotToldTheEpoch(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 8<<10, 4<<10 }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	for i := range 9 {
+		f.post(r, fmt.Sprint("a", i))
+		f.settle()
+	}
+	m.stall(0)
+	f.post(r, "stuck")
+	f.settle()
+	f.store.goBack(5)
+	for i := range 40 {
+		f.post(r, fmt.Sprint("b", i, strings.Repeat("x", 1000)))
+		f.settle()
+	}
+	m.stall(-1)
+	r.Drained(&m.Member)
+	f.settle()
+	f.post(r, "last")
+	f.settle()
+	epoch := ""
+	for _, fr := range m.frames(t) {
+		if fr.T == "batch" || fr.T == "epoch" {
+			epoch = fr.Epoch
+		}
+		if fr.T == "gap" && epoch != "e2" {
+			t.Errorf("%s counts in e2, the member stands in %s and was not told", fr.brief(), epoch)
+		}
+	}
+}
+
+// Gone back and overtaken under one epoch, and the message under our number was taken back meanwhile.
+func TestExact_OvertakenAndTombstone(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 50 }, Hooks{})
+	r := f.open("1")
+	m, n := f.join(r), f.native(r)
+	for i := range 8 {
+		f.post(r, fmt.Sprint("a", i+1))
+		f.settle()
+	}
+	f.store.goBack(5) // a6, a7, a8 are lost
+	f.store.deafen()  // the link of this node is away
+	for i := range 100 {
+		f.publishFrom("1", "v", fmt.Sprint("b", i+1)) // 6 to 105, over another node
+		if i == 2 {
+			_, _ = f.other.recallThat("1", func(e codec.Entry) bool { return e.Seq == 8 })
+		}
+	}
+	f.store.hear()
+	f.hall.Resumed()
+	f.settle()
+	f.post(r, "after")
+	f.settle()
+	got := infos(t, m.texts(t))
+	want := 8 + 99 + 1 // but b3
+	if len(got) != want {
+		t.Errorf("a FastIM member got %d messages; want %d: b1 and b2 too", len(got), want)
+	}
+	for _, fr := range n.frames(t) {
+		if fr.T == "recalled" && fr.By == "u" {
+			t.Errorf("%s: nobody took a8 back", fr.brief())
+		}
+	}
+}
+
+// Taken back, lost with its recall, and stored again by the node that had no answer: it stands in welcome and history.
+func TestExact_RecalledComesBackByEvent(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	r := f.open("1")
+	f.join(r)
+	g := newFixture(t, func(c *Config) { c.Node = "n2" }, Hooks{})
+	g.store = f.store.node()
+	g.hall.store, g.store.hall = g.store, g.hall
+	q := g.open("1")
+	g.join(q)
+	f.post(r, "a")
+	f.settle()
+	g.settle()
+	f.store.loseAnswers()
+	f.store.deafen()
+	if err := r.PostNative(nil, "u", &codec.Op{ID: "X", Body: "XXXX"}, f.now); err != nil {
+		t.Fatal(err)
+	}
+	f.settle()
+	g.settle()
+	g.store.recall("1", 2) // answered
+	g.settle()
+	f.store.goBack(1) // failover to a replica without X and its recall
+	g.hall.Resumed()
+	g.settle()
+	f.store.answers()
+	f.store.hear()
+	f.back()
+	for range 4 {
+		f.tick(time.Second)
+		g.tick(time.Second)
+		f.settle()
+		g.settle()
+	}
+	for range 3 {
+		f.tick((driftAfter + reportEvery) * time.Second)
+		g.tick((driftAfter + reportEvery) * time.Second)
+		f.hall.Report(t.Context())
+		g.hall.Report(t.Context())
+		f.settle()
+		g.settle()
+	}
+	for _, e := range g.store.stored() {
+		if strings.Contains(e.JSON, "XXXX") {
+			t.Errorf("the history has what was taken back: %s", e.JSON)
+		}
+	}
+	if w := q.welcomeText(); strings.Contains(w, "XXXX") {
+		t.Errorf("welcome on the node that took it back: %s", w)
+	}
+	if w := r.welcomeText(); strings.Contains(w, "XXXX") {
+		t.Errorf("welcome on the node of its sender: %s", w)
+	}
+}
+
+// Members wait in a room that never had a message; its node misses the events of the first 200 messages.
+func TestExact_EmptyRoomMissesTheBeginning(t *testing.T) {
+	f := newFixture(t, nil, Hooks{}) // on_join 50
+	r := f.open("1")
+	m, n := f.join(r), f.native(r)
+	f.store.deafen()
+	for i := range 200 {
+		f.publishFrom("1", "v", fmt.Sprint("b", i+1))
+	}
+	f.store.hear()
+	f.hall.Resumed()
+	f.settle()
+	if got := len(infos(t, m.texts(t))); got != 200 {
+		t.Errorf("a FastIM member got %d of 200 messages, all of which stand in the history", got)
+	}
+	if fr := n.frames(t); fr[0].T != "batch" || fr[0].Seq != 1 {
+		t.Errorf("the first frame of a native member is %s; want a batch from 1", fr[0].brief()[:min(50, len(fr[0].brief()))])
+	}
+}
