@@ -58,7 +58,7 @@ func TestAgain(t *testing.T) {
 	})
 	t.Run("said again during an outage", func(t *testing.T) {
 		t.Parallel()
-		server := redistest.Start(t, "--appendonly", "yes")
+		server := redistest.Start(t, keepsAll...)
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr)})
 		s.flow(lot)
 		for _, p := range s.speakers {
@@ -103,7 +103,7 @@ func TestAgain(t *testing.T) {
 	})
 	t.Run("one master dead", func(t *testing.T) {
 		t.Parallel()
-		cluster := redistest.StartCluster(t, "--appendonly", "yes")
+		cluster := redistest.StartCluster(t, keepsAll...)
 		for _, n := range cluster.Nodes {
 			command(t, n, "CONFIG", "SET", "cluster-node-timeout", "15000") // Nobody takes over.
 		}

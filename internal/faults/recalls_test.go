@@ -36,7 +36,7 @@ func TestRecalls(t *testing.T) {
 	t.Parallel()
 	t.Run("crash with data", func(t *testing.T) {
 		t.Parallel()
-		server := redistest.Start(t, "--appendonly", "yes")
+		server := redistest.Start(t, keepsAll...)
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr), recalls: true})
 		s.recallSome()
 		s.crash(server)

@@ -30,6 +30,10 @@ const (
 	historyMessages = 100_000
 )
 
+// keepsAll has a Redis write to its file before it answers. By default it waits with that for up to 2 s while a sync of
+// the file is under way, on a busy disk, and what it had answered meanwhile is lost when it is killed.
+var keepsAll = []string{"--appendonly", "yes", "--appendfsync", "always"}
+
 // plan is what a site is made of.
 type plan struct {
 	nodes, rooms int

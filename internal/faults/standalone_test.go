@@ -79,7 +79,7 @@ func TestStandalone(t *testing.T) {
 	})
 	t.Run("crash with data", func(t *testing.T) {
 		t.Parallel()
-		server := redistest.Start(t, "--appendonly", "yes")
+		server := redistest.Start(t, keepsAll...)
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr)})
 		s.crash(server)
 		s.finish(4, "SIGKILL, started again with its data")
@@ -116,7 +116,7 @@ func TestStandalone(t *testing.T) {
 	})
 	t.Run("away for too long", func(t *testing.T) {
 		t.Parallel()
-		server := redistest.Start(t, "--appendonly", "yes")
+		server := redistest.Start(t, keepsAll...)
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr), change: func(i int, cfg *room.Config) {
 			cfg.QueueAge = time.Second
 			cfg.NoLocal = i == 0
