@@ -318,7 +318,7 @@ type Op struct {
 	Ext  json.RawMessage `json:"ext"`
 	N    int64           `json:"n"`
 	Seq  uint64          `json:"seq"`
-	// Epoch is what Seq counts in, "" for the room's of now.
+	// Epoch is what Seq counts in, "" for the socket's.
 	Epoch string `json:"epoch"`
 	TS    int64  `json:"ts"`
 }

@@ -158,12 +158,9 @@ func storedMessages(drafts []codec.Draft, repeats []codec.Repeat, moved string) 
 	if moved != "" || len(repeats) > 0 {
 		return nil, errors.New("it is about other drafts")
 	}
-	text, msgs := string(all), make([]string, len(ends))
+	text, from, msgs := string(all), 0, make([]string, len(ends))
 	for i, end := range ends {
-		msgs[i] = text[:end]
-		if i > 0 {
-			msgs[i] = text[ends[i-1]:end]
-		}
+		msgs[i], from = text[from:end], end
 	}
 	return msgs, nil
 }

@@ -155,7 +155,7 @@ func (r *Room) giveLocked(entries []codec.Entry, at int64) (given uint64) {
 		}
 		switch {
 		case e.JSON == "":
-		case r.recalls.has(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)):
+		case r.wasRecalledLocked(e.JSON):
 			r.recallLostLocked(e.JSON) // the store lost both, and its sender's node has brought it back
 		default:
 			r.storedLocked(e)
@@ -241,7 +241,7 @@ func (r *Room) fetch(ctx context.Context) error {
 	r.mu.Lock()
 	r.follower.begin()
 	at, told, goneBack := r.follower.pos, r.follower.farthest(), r.follower.goneBack()
-	fromNothing := r.follower.reading != unread && (r.follower.reading == blind || at.Epoch == "")
+	fromNothing := r.follower.reading != unread && at.Epoch == "" // blind, or the room never had a message
 	r.unlock()
 
 	from := at
@@ -425,11 +425,16 @@ func (r *Room) dropRecalledLocked(sameCount bool, now *codec.History) {
 			}
 			continue
 		}
-		if k := r.hall.keyOf(e.JSON); len(r.recalls.ts) > 0 && r.recalls.has(k, codec.Timestamp(e.JSON)) {
+		if r.wasRecalledLocked(e.JSON) {
 			r.recallLostLocked(e.JSON)
 			now.Entries[i].JSON = ""
 		}
 	}
+}
+
+// wasRecalledLocked reports whether this node knows that a message was taken back lately. r.mu must be held.
+func (r *Room) wasRecalledLocked(json string) bool {
+	return len(r.recalls.ts) > 0 && r.recalls.has(r.hall.keyOf(json), codec.Timestamp(json))
 }
 
 // recallLostLocked has a publisher take back once more what the store shows again. r.mu must be held.

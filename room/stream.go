@@ -291,44 +291,36 @@ func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	if len(n.runs) == 0 {
 		return nil
 	}
-	i := max(0, n.findLocked(from)) // the run that has the first of them
-	told, next := "", uint64(1)     // where the member believes to stand
+	told, next := "", uint64(1) // where the member believes to stand
 	if k := n.findLocked(from - 1); from > 0 && k >= 0 {
 		told, next = n.runs[k].epoch, n.runs[k].at(from-1)+1
 	}
-	var gap [2]uint64 // to be told; the second is 0 where there is none
-	flush := func() {
-		if gap[1] > 0 {
-			texts = append(texts, codec.GapText(gap[0], gap[1], codec.GapSlow))
+	lost := next // the first number of the gap that is not told yet, which ends before next
+	goTo := func(epoch string, seq uint64) {
+		if epoch == told && seq >= next {
+			next = seq
+			return
 		}
-		gap = [2]uint64{}
+		if lost < next {
+			texts = append(texts, codec.GapText(lost, next-1, codec.GapSlow))
+		}
+		texts = append(texts, codec.EpochText(epoch, seq-1, 0))
+		told, next, lost = epoch, seq, seq
 	}
-	goTo := func(epoch string, seq uint64) { // numbers up to it come no more
-		if epoch != told || seq < next {
-			flush()
-			texts = append(texts, codec.EpochText(epoch, seq-1, 0))
-			told, next = epoch, seq
-		}
-		if seq > next {
-			if gap[1] == 0 {
-				gap[0] = next
-			}
-			gap[1], next = seq-1, seq
-		}
-	}
-	for ; i < len(n.runs) && n.runs[i].index < to; i++ {
-		end := to
+	for i := max(0, n.findLocked(from)); i < len(n.runs) && n.runs[i].index < to; i++ {
+		r, end := n.runs[i], to
 		if i+1 < len(n.runs) {
 			end = min(end, n.runs[i+1].index)
 		}
-		first := n.runs[i].at(max(from, n.runs[i].index))
-		goTo(n.runs[i].epoch, first)
-		goTo(n.runs[i].epoch, first+end-max(from, n.runs[i].index))
+		goTo(r.epoch, r.at(max(from, r.index)))
+		goTo(r.epoch, r.at(end))
 	}
 	if k := n.findLocked(to); k >= 0 {
 		goTo(n.runs[k].epoch, n.runs[k].at(to))
 	}
-	flush()
+	if lost < next {
+		texts = append(texts, codec.GapText(lost, next-1, codec.GapSlow))
+	}
 	return texts
 }
 
