@@ -10,7 +10,7 @@ import (
 
 // An epoch is named "<generation>-<random>". Each has a higher generation than all epochs of
 // the room that the store or the calling node knew when it began, so a name tells which of two
-// is the later one. Names from before generations have generation 0.
+// is the later one, unless both have one generation: then neither beginner knew the other. Names from before generations have generation 0.
 
 // localEpochPrefix begins the names that nodes give to their own counts while they have no
 // store. Those mean nothing to a store.
@@ -46,7 +46,7 @@ func toStore(known codec.Position) codec.Position {
 // goneBack reports whether a room that stands at pos has less than a node knows.
 func goneBack(pos, known codec.Position) bool {
 	if known.Epoch != pos.Epoch {
-		return generation(known.Epoch) > generation(pos.Epoch)
+		return known.Epoch != "" && generation(known.Epoch) >= generation(pos.Epoch) // of two of one generation nobody knows which came later
 	}
 	return known.Rev > pos.Rev || known.Rev == pos.Rev && known.Tip != pos.Tip && known.Tip != "" && pos.Tip != ""
 }

@@ -148,22 +148,24 @@ func TestAgain_AcknowledgedWithTheAnswer(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
+	f.post(r, "a")
+	f.settle()
 	f.store.deafen()
 	f.publishUnheard("between") // so that our own does not follow
 	f.store.deafen()
 	f.sayHere(r, &got, "u", "1")
 	f.settle()
-	if fmt.Sprint(got) != fmt.Sprintf("[1::2:%d]", f.now.UnixMilli()) {
-		t.Errorf("answers %v; want the number 2", got)
+	if fmt.Sprint(got) != fmt.Sprintf("[1::3:%d]", f.now.UnixMilli()) {
+		t.Errorf("answers %v; want the number 3", got)
 	}
-	wantInfos(t, m)
+	wantInfos(t, m, "a")
 	if f.hall.quiet() {
 		t.Error("the hall is quiet though members lack what was acknowledged")
 	}
 	f.store.hear()
 	f.hall.Resumed()
 	f.settle()
-	wantInfos(t, m, "between", "u1")
+	wantInfos(t, m, "a", "between", "u1")
 	if !f.hall.quiet() {
 		t.Error("the hall does not come to rest")
 	}

@@ -1,17 +1,10 @@
 package room
 
 import (
-	"context"
-	"errors"
-	"math"
 	"slices"
 
 	"barrage/codec"
 )
-
-// maxFetch bounds the messages that one read of the history brings; more than that were missed
-// for good. It is what a member could be given in a second or two.
-const maxFetch = 2000
 
 // RoomEvent takes what the store tells of a room. It never blocks. An event may come more than once: as
 // the answer to whoever caused it, and from the store.
@@ -37,7 +30,7 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 	default:
 		if ev.Kind == codec.EventMessages && codec.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
 			r.outbox.met(ev.Epoch, entriesOf(&ev), h.keyOf)
-			if r.follower.fits(&ev) == fitsNot {
+			if r.follower.fits(&ev) != fitsNext {
 				r.setEarlyLocked(append(r.follower.early, ev))
 			}
 			r.linkLocked()
@@ -97,17 +90,27 @@ func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
 			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev), r.hall.coarse.Load()))
 		}
 		r.changedLocked() // the total, if nothing else
-		r.setEarlyLocked(r.follower.early)
+		if len(r.follower.early) > 0 {
+			r.giveLostLocked(r.unnumberedLocked(r.passEarlyLocked(false)))
+		}
 	case fitsOld:
 		// Passed before, or of a count that has gone back and has not come so far again.
 		again := ev.Rev == r.follower.pos.Rev && ev.Tip == r.follower.pos.Tip // nearly always: its answer was here first
-		if !again && !answer && ev.Kind == codec.EventMessages && !r.hadLocked(ev) {
+		switch {
+		case ev.Kind != codec.EventMessages || again && !answer || r.hadLocked(ev):
+		case answer: // it was stored before, and the history that was read since has it not
+			r.giveLostLocked(r.unnumberedLocked([]codec.Event{*ev}))
+		default:
 			r.hall.stats.gaps.Add(1)
+			r.follower.hold(*ev)
 			r.lagLocked()
 		}
 	case fitsNot:
 		if answer {
 			r.setEarlyLocked(append(r.follower.early, *ev))
+			if ev.Epoch != r.follower.pos.Epoch { // the history tells whether it is a new one, or over
+				r.lagLocked()
+			}
 			return
 		}
 		if r.follower.reading == following {
@@ -173,7 +176,14 @@ func (r *Room) storedLocked(e codec.Entry) {
 	r.newest.stored(e, func(o codec.Entry) bool { return r.hall.keyOf(o.JSON) == k })
 }
 
-// setEarlyLocked replaces the answers that did not follow, less those that the room has passed. r.mu must be held.
+// passEarlyLocked takes out the answers that did not follow and that the room has passed. r.mu must be held.
+func (r *Room) passEarlyLocked(read bool) (passed []codec.Event) {
+	early, passed := r.follower.splitEarly(read)
+	r.setEarlyLocked(early)
+	return passed
+}
+
+// setEarlyLocked replaces the answers that did not follow. r.mu must be held.
 func (r *Room) setEarlyLocked(early []codec.Event) {
 	had := len(r.follower.early) > 0
 	r.follower.setEarly(early)
@@ -182,276 +192,5 @@ func (r *Room) setEarlyLocked(early []codec.Event) {
 		r.hall.stats.awaiting.Add(1)
 	case had && !has:
 		r.hall.stats.awaiting.Add(-1)
-	}
-}
-
-// load makes the room ready for its first member.
-func (r *Room) load(ctx context.Context) error {
-	if r.isLoaded() {
-		return nil
-	}
-	r.loading.Lock()
-	defer r.loading.Unlock()
-	if r.isLoaded() {
-		return nil
-	}
-	// The hall's context, not the caller's: others wait for this load too.
-	hctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
-	defer cancel()
-	if r.hall.away.Load() {
-		cancel() // wait for nothing; the wish to hear of the room stands all the same
-	}
-	err := r.hall.store.SubscribeRoom(hctx, r.id)
-	if err == nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err == nil {
-		err = r.fetch(hctx)
-	}
-	if err != nil && !errors.Is(err, codec.ErrRefused) {
-		r.loadBlind()
-		return nil
-	}
-	return err
-}
-
-// loadBlind lets members into a room whose history cannot be read now. r.mu must not be
-// held.
-func (r *Room) loadBlind() {
-	r.mu.Lock()
-	defer r.unlock()
-	r.follower.reading, r.follower.blindSince = blind, r.hall.cfg.Clock.Now().UnixMilli()
-	r.becomeCutLocked()
-	if !r.hall.away.Load() { // the store answers others, or Back has been here already
-		r.becomeReturningLocked()
-	}
-}
-
-func (r *Room) isLoaded() bool {
-	r.mu.Lock()
-	defer r.unlock()
-	return r.follower.reading != unread
-}
-
-// fetch reads the room's history and brings the room up to it: what members have
-// not had is delivered, then the events that came meanwhile. Loading, filling a gap
-// and filling up after recalls are all this.
-func (r *Room) fetch(ctx context.Context) error {
-	h := r.hall
-	r.mu.Lock()
-	r.follower.begin()
-	at, told, goneBack := r.follower.pos, r.follower.farthest(), r.follower.goneBack()
-	fromNothing := r.follower.reading != unread && at.Epoch == "" // blind, or the room never had a message
-	r.unlock()
-
-	from := at
-	from.Seq = max(at.Seq, 1) - 1 // with the newest message that members have: it tells whether it is the same count
-	now, err := r.read(ctx, from, fromNothing)
-	if err == nil && now.Epoch == at.Epoch && (now.Rev < told || r.contradicts(&now)) {
-		now, err = r.read(ctx, goneBack, fromNothing)
-	}
-	r.mu.Lock()
-	defer r.unlock()
-	if err != nil {
-		h.stats.fetchErrors.Add(1)
-		return err
-	}
-	r.reachedLocked()
-	if now.Epoch == codec.Unnumbered {
-		r.catchUpUnnumberedLocked(&now)
-	} else {
-		r.catchUpLocked(&now)
-	}
-	r.linkLocked()
-	if r.follower.wants() { // something came while the history was read
-		r.enqueueLocked()
-	}
-	return nil
-}
-
-// contradicts reports whether the history has another message under a number that members have passed: the store
-// has gone back, and has come as far again. r.mu must not be held.
-func (r *Room) contradicts(now *codec.History) bool {
-	r.mu.Lock()
-	defer r.unlock()
-	f := &r.follower
-	if f.reading == unread || f.reading == blind || now.Epoch == "" || now.Epoch == codec.Unnumbered {
-		return false
-	}
-	return slices.ContainsFunc(now.Entries, func(e codec.Entry) bool {
-		switch {
-		case e.Seq < f.from || e.Seq > f.pos.Seq:
-			return false
-		case e.JSON == "":
-			return !r.explainedLocked(e.Seq, now)
-		}
-		return !r.hadMessageLocked(e.JSON)
-	})
-}
-
-// explainedLocked reports whether the message that members had under a number of the history may be the one that was
-// taken back there. r.mu must be held.
-func (r *Room) explainedLocked(seq uint64, now *codec.History) bool {
-	i := slices.IndexFunc(r.newest.entries, func(e codec.Entry) bool { return e.Seq == seq })
-	if i < 0 || len(now.Recalls) == 0 { // not at hand, or the log of recalls is lost
-		return true
-	}
-	k := r.hall.keyOf(r.newest.entries[i].JSON)
-	return slices.ContainsFunc(now.Recalls, func(ev codec.Event) bool { return r.hall.keyOf(ev.Messages[0]) == k })
-}
-
-// read reads the history. fromNothing says that members wait who know no place in it: all may be news.
-func (r *Room) read(ctx context.Context, known codec.Position, fromNothing bool) (codec.History, error) {
-	r.hall.stats.fetches.Add(1)
-	newest := r.newest.most
-	switch {
-	case fromNothing:
-		newest = maxFetch
-	case r.hall.cfg.NoLocal:
-		newest *= 2 // all that members are known to have had, see missing
-	}
-	return r.hall.store.Read(ctx, r.id, known, newest, max(maxFetch, newest))
-}
-
-// catchUpLocked brings the members to the history now. r.mu must be held.
-func (r *Room) catchUpLocked(now *codec.History) {
-	f := &r.follower
-	at, sameCount := f.pos, now.Epoch == f.pos.Epoch
-	r.outbox.met(now.Epoch, now.Entries, r.hall.keyOf)
-	for i := range now.Recalls {
-		r.recallLocked(&now.Recalls[i], now.Position, false)
-	}
-	r.dropRecalledLocked(sameCount, now)
-	if f.reading == unread && slices.ContainsFunc(now.Entries, func(e codec.Entry) bool { return e.JSON == "" && !r.recalls.number(e.Seq) }) {
-		r.recalls.dropped = now.Position // the log of recalls is lost, or has not so many
-	}
-	if f.reading == unread && len(now.Entries) < r.newest.most { // it is all there is
-		r.seen.begin()
-	}
-	had := r.hadUpToLocked(now)
-	for _, e := range now.Entries[:had] {
-		if e.JSON != "" {
-			r.seen.note(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), 0)
-		}
-	}
-	if f.reading != unread {
-		r.missBeforeLocked(now, had)
-	}
-	var later []codec.Entry
-	if sameCount && now.Rev < at.Rev { // what follows came while the history was read
-		now.Position, later = at, r.newest.behind(now.Seq)
-	}
-	if len(now.Entries) > 0 && (!sameCount || f.from == 0 || now.Entries[0].Seq < f.from) {
-		f.from = now.Entries[0].Seq
-	}
-	held := f.caughtUp(now.Position)
-	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:], readLate))
-	r.newest.set(now.Entries, later)
-	r.changedLocked()
-	r.tellPlaceLocked()
-	// Answers of another count are in the history that was read, or lost.
-	r.setEarlyLocked(slices.DeleteFunc(slices.Clone(f.early), func(ev codec.Event) bool { return ev.Epoch != now.Epoch }))
-	for i := range held {
-		r.arriveLocked(&held[i], false)
-	}
-}
-
-// missBeforeLocked notes what lies between the place of the members and the first news of the history, and is not
-// to be had. r.mu must be held.
-func (r *Room) missBeforeLocked(now *codec.History, had int) {
-	from := r.follower.pos.Seq + 1
-	switch {
-	case r.follower.reading == blind: // nobody knows from where on; that all which is there is news says that there was more
-		if from = now.Seq - min(now.Total, now.Seq) + 1; had > 0 || len(now.Entries) == 0 {
-			return
-		}
-	case now.Epoch != r.follower.pos.Epoch:
-		r.hall.stats.epochs.Add(1)
-		from = min(from, now.Begun+1)
-	}
-	to := now.Seq + 1
-	switch {
-	case had < len(now.Entries):
-		to = now.Entries[had].Seq
-	case had > 0:
-		return
-	}
-	if from < to {
-		r.hall.stats.missed.Add(to - from)
-		r.nativesLocked(func(st *stream) { st.lose(now.Epoch, from, to-1) })
-	}
-}
-
-// hadUpToLocked is how many of the history's entries, the oldest ones, are no news: members have had them, or
-// they are from before they came in. r.mu must be held.
-func (r *Room) hadUpToLocked(now *codec.History) int {
-	f := &r.follower
-	all := now.Entries
-	upTo := func(isNews func(codec.Entry) bool) int {
-		if i := slices.IndexFunc(all, isNews); i >= 0 {
-			return i
-		}
-		return len(all)
-	}
-	switch {
-	case f.reading == unread:
-		return len(all)
-	case f.reading == blind: // news is what was sent since, and what came since the room's events come
-		heard := uint64(math.MaxUint64)
-		if i := slices.IndexFunc(f.held, func(ev codec.Event) bool { return ev.Kind == codec.EventMessages && ev.Epoch == now.Epoch }); i >= 0 {
-			heard = f.held[i].Seq
-		}
-		return upTo(func(e codec.Entry) bool {
-			return e.Seq >= heard || e.JSON != "" && codec.Timestamp(e.JSON) >= f.blindSince
-		})
-	case now.Epoch == f.pos.Epoch:
-		return upTo(func(e codec.Entry) bool { return e.Seq > f.pos.Seq })
-	default:
-		// Another count. What survived of the one before, in front of all that members have had and
-		// older than that, is from before they came in.
-		return upTo(func(e codec.Entry) bool {
-			return e.Seq > now.Begun || e.JSON != "" && (r.hadMessageLocked(e.JSON) || !r.seen.older(codec.Timestamp(e.JSON)))
-		})
-	}
-}
-
-// dropRecalledLocked takes out of the history what this node knows to be taken back and the store shows
-// again, and takes back what the store shows no more. r.mu must be held.
-func (r *Room) dropRecalledLocked(sameCount bool, now *codec.History) {
-	for i, e := range now.Entries {
-		if e.JSON == "" {
-			if sameCount {
-				r.missedRecallLocked(e.Seq, now)
-			}
-			continue
-		}
-		if r.wasRecalledLocked(e.JSON) {
-			r.recallLostLocked(e.JSON)
-			now.Entries[i].JSON = ""
-		}
-	}
-}
-
-// wasRecalledLocked reports whether this node knows that a message was taken back lately. r.mu must be held.
-func (r *Room) wasRecalledLocked(json string) bool {
-	return len(r.recalls.ts) > 0 && r.recalls.has(r.hall.keyOf(json), codec.Timestamp(json))
-}
-
-// recallLostLocked has a publisher take back once more what the store shows again. r.mu must be held.
-func (r *Room) recallLostLocked(json string) {
-	if husk, ok := codec.Husk(json); ok && !slices.Contains(r.recalls.lost, husk) {
-		r.recalls.lost = append(r.recalls.lost, husk)
-		r.enqueueLocked()
-	}
-}
-
-// missedRecallLocked takes message seq back, of which only the gap in the history tells. r.mu must be held.
-func (r *Room) missedRecallLocked(seq uint64, now *codec.History) {
-	i := slices.IndexFunc(r.newest.entries, func(e codec.Entry) bool { return e.Seq == seq })
-	if i < 0 {
-		return
-	}
-	if husk, ok := codec.Husk(r.newest.entries[i].JSON); ok {
-		r.recallLocked(&codec.Event{Kind: codec.EventRecall, Epoch: now.Epoch, Seq: seq, Total: now.Total, Messages: []string{husk}}, now.Position, true)
 	}
 }

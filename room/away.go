@@ -1,10 +1,6 @@
 package room
 
-import (
-	"time"
-
-	"barrage/codec"
-)
+import "time"
 
 // While the store is away, chat goes on among the members of this node: a message is heard
 // at once and waits for the store all the same. When the store is back, what was heard
@@ -122,13 +118,7 @@ func (r *Room) reachedLocked() {
 
 // hearLocked gives the members all that waits for the store. r.mu must be held.
 func (r *Room) hearLocked() {
-	var entries []codec.Entry
-	for i := range r.follower.early { // what tells of them may be lost with the store
-		for _, m := range r.follower.early[i].Messages {
-			entries = append(entries, codec.Entry{JSON: m})
-			r.localTS = max(r.localTS, codec.Timestamp(m))
-		}
-	}
+	entries := r.unnumberedLocked(r.follower.early) // what tells of them may be lost with the store
 	r.setEarlyLocked(nil)
 	entries = append(entries, r.outbox.hear(func(ts int64) int64 {
 		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one

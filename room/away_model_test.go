@@ -20,18 +20,18 @@ type weights struct {
 	steps int
 	// What people do.
 	post, native, again, recall, join int
-	// What befalls links: a store that does not answer, loses answers, hangs, is deaf, or is said to be away.
-	fail, lose, hang, deaf, back, tick, resumed, between int
+	// What befalls links: a store that does not answer, loses answers, hangs, is deaf or slow, or is said to be away.
+	fail, lose, hang, deaf, slow, back, tick, resumed, between int
 	// What befalls the data: they go back, a key is lost, or all.
 	goBack, loseKey, wipe int
 }
 
 var allWeights = []weights{
-	{name: "away", steps: 200, post: 30, native: 10, join: 10, fail: 10, lose: 10, deaf: 10, back: 15, tick: 10, resumed: 8, between: 5},
-	{name: "hung", steps: 200, post: 10, native: 20, again: 25, fail: 8, lose: 8, hang: 15, deaf: 6, back: 10, tick: 20, resumed: 3, between: 5},
-	{name: "recalled", steps: 200, post: 20, native: 20, recall: 20, join: 5, fail: 8, lose: 8, deaf: 8, back: 15, tick: 10, resumed: 5, between: 5},
-	{name: "lost", steps: 200, post: 20, native: 20, recall: 8, join: 5, fail: 6, lose: 6, deaf: 8, back: 15, tick: 10, resumed: 5, between: 5, goBack: 6, loseKey: 6, wipe: 1},
-	{name: "all", steps: 300, post: 15, native: 15, again: 15, recall: 8, join: 3, fail: 6, lose: 6, hang: 8, deaf: 8, back: 15, tick: 12, resumed: 5, between: 5, goBack: 4, loseKey: 4, wipe: 1},
+	{name: "away", steps: 200, post: 30, native: 10, join: 10, fail: 10, lose: 10, deaf: 10, slow: 6, back: 15, tick: 10, resumed: 8, between: 5},
+	{name: "hung", steps: 200, post: 10, native: 20, again: 25, fail: 8, lose: 8, hang: 15, deaf: 6, slow: 6, back: 10, tick: 20, resumed: 3, between: 5},
+	{name: "recalled", steps: 200, post: 20, native: 20, recall: 20, join: 5, fail: 8, lose: 8, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5},
+	{name: "lost", steps: 200, post: 20, native: 20, recall: 8, join: 5, fail: 6, lose: 6, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, goBack: 6, loseKey: 6, wipe: 1},
+	{name: "all", steps: 300, post: 15, native: 15, again: 15, recall: 8, join: 3, fail: 6, lose: 6, hang: 8, deaf: 8, slow: 8, back: 15, tick: 12, resumed: 5, between: 5, goBack: 4, loseKey: 4, wipe: 1},
 }
 
 // TestModel_Away lets a store fail in every way while three nodes talk through it, in random order, and holds
@@ -67,7 +67,8 @@ type world struct {
 	refused  map[string]bool   // bodies that went nowhere
 	recalled map[string]bool   // bodies whose recall was answered
 	tried    map[string]bool   // bodies whose recall was asked for
-	by       map[string]string // the node on which a body was posted
+	by       map[string]string // the node on which a body was posted, the last one
+	twice    map[string]bool   // bodies that were posted on several nodes
 	losses   int               // times that the store lost something
 	husks    map[string]string // of recalled
 	// forgotten are recalls that the store lost before all nodes knew of them.
@@ -85,7 +86,7 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 	t.Helper()
 	x := &world{
 		t: t, w: w, rnd: rand.New(rand.NewPCG(seed, 13)), cloud: newCloud(), now: time.UnixMilli(1_648_368_380_132),
-		answers: map[string]Answer{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{},
+		answers: map[string]Answer{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{}, twice: map[string]bool{},
 		husks: map[string]string{}, forgotten: map[string]bool{},
 	}
 	if seed%2 == 1 {
@@ -124,7 +125,7 @@ func (x *world) fill(messages int) {
 // pick is one of what is in the list, by its weight.
 func (x *world) pick() int {
 	w := &x.w
-	list := []int{w.post, w.native, w.again, w.recall, w.join, w.fail, w.lose, w.hang, w.deaf, w.back, w.tick, w.resumed, w.between, w.goBack, w.loseKey, w.wipe}
+	list := []int{w.post, w.native, w.again, w.recall, w.join, w.fail, w.lose, w.hang, w.deaf, w.back, w.tick, w.resumed, w.between, w.goBack, w.loseKey, w.wipe, w.slow}
 	sum := 60 // to go on by a step
 	for _, n := range list {
 		sum += n
@@ -182,7 +183,7 @@ func (x *world) step() {
 		}
 	case 8:
 		deaf := false
-		n.store.set(func(s *fakeStore) { s.deaf = !s.deaf; deaf = s.deaf })
+		n.store.set(func(s *fakeStore) { s.deaf, s.coming = !s.deaf, nil; deaf = s.deaf })
 		if !deaf {
 			n.hall.Resumed()
 		}
@@ -212,9 +213,16 @@ func (x *world) step() {
 	case 15:
 		x.lose()
 		n.store.wipe()
+	case 16: // events come, but later than answers
+		if n.store.slow {
+			n.store.hurry()
+		} else {
+			n.store.set(func(s *fakeStore) { s.slow = true })
+		}
 	default:
 		for range x.rnd.IntN(6) {
 			n.step()
+			n.store.deliver(x.rnd.IntN(2))
 		}
 	}
 }
@@ -223,6 +231,8 @@ func (x *world) say(n *worldNode, id string) {
 	hear := teller(func(a Answer) { x.answers[a.ID] = a })
 	if n.room.PostNative(hear, "u", &codec.Op{ID: id, Body: id}, x.now) == nil {
 		delete(x.answers, id)
+		x.twice[id] = x.twice[id] || x.by[id] != "" && x.by[id] != n.hall.cfg.Node
+		x.by[id] = n.hall.cfg.Node
 	}
 }
 
@@ -272,6 +282,7 @@ func (x *world) rest() {
 	}
 	for _, n := range x.nodes {
 		n.store.hear()
+		n.store.hurry()
 		n.store.answers()
 		n.store.set(func(s *fakeStore) { s.between = nil })
 		n.store.unhang()
@@ -377,6 +388,7 @@ func (x *world) checkNode(i int, n *worldNode, history []string) {
 	for _, m := range n.elders {
 		had := infos(x.t, m.texts(x.t))
 		x.checkHad(fmt.Sprintf("n%d's member", i), had, history)
+		x.checkOwn(n.hall.cfg.Node, had)
 		if s.Unconfirmed == 0 { // else what was given up, and never heard, may come late
 			x.checkOrder(n.hall.cfg.Node, had, history)
 		}
@@ -409,6 +421,15 @@ func (x *world) checkHad(who string, had, history []string) {
 		if h[0] != 'h' && !slices.Contains(had, h) {
 			x.t.Errorf("%s lacks %s: had %v; the store %v", who, h, had, history)
 			return
+		}
+	}
+}
+
+// checkOwn: the members of a node have what was acknowledged there, also what the store has lost.
+func (x *world) checkOwn(node string, had []string) {
+	for id, a := range x.answers {
+		if a.Code == "" && x.by[id] == node && !x.twice[id] && !x.tried[id] && !slices.Contains(had, id) {
+			x.t.Errorf("a member of %s lacks %s, which was acknowledged there as %+v: %v", node, id, a, had)
 		}
 	}
 }

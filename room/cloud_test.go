@@ -82,7 +82,7 @@ func genOf(epoch string) int {
 // look begins a new epoch where the store has gone back behind known.
 func (c *cloud) look(r *cloudRoom, known codec.Position) {
 	back := known.Epoch != "" && known.Epoch == r.Epoch && (known.Rev > r.Rev || known.Rev == r.Rev && known.Tip != r.Tip) ||
-		genOf(known.Epoch) > genOf(r.Epoch)
+		known.Epoch != "" && known.Epoch != r.Epoch && genOf(known.Epoch) >= genOf(r.Epoch)
 	switch {
 	case r.Epoch == "" && len(r.entries) > 0: // the count was lost, the list was not
 		r.Seq, r.base = uint64(len(r.entries)), 0
@@ -333,13 +333,21 @@ type fakeStore struct {
 	hall       *Hall
 	fail       error // returned by every call
 	deaf       bool  // events do not come
-	loseAnswer bool  // calls do their work and fail all the same
-	hung       bool  // Publish fails, and does its work when unhang is called
+	slow       bool  // events come when deliver is called
+	coming     []coming
+	loseAnswer bool // calls do their work and fail all the same
+	hung       bool // Publish fails, and does its work when unhang is called
 	jam        []func()
 	calls      map[string]int
 	subscribed map[string]bool
 	between    func() // called once, when a call has done its work, before it answers
 	reported   map[string]uint64
+}
+
+// coming is an event on its way.
+type coming struct {
+	room string
+	ev   codec.Event
 }
 
 func newFakeStore() *fakeStore { return newCloud().node() }
@@ -360,7 +368,7 @@ func (s *fakeStore) set(change func(*fakeStore)) {
 
 func (s *fakeStore) away()        { s.set(func(s *fakeStore) { s.fail = errAway }) }
 func (s *fakeStore) back()        { s.set(func(s *fakeStore) { s.fail = nil }) }
-func (s *fakeStore) deafen()      { s.set(func(s *fakeStore) { s.deaf = true }) }
+func (s *fakeStore) deafen()      { s.set(func(s *fakeStore) { s.deaf, s.coming = true, nil }) }
 func (s *fakeStore) hear()        { s.set(func(s *fakeStore) { s.deaf = false }) }
 func (s *fakeStore) loseAnswers() { s.set(func(s *fakeStore) { s.loseAnswer = true }) }
 func (s *fakeStore) answers()     { s.set(func(s *fakeStore) { s.loseAnswer = false }) }
@@ -375,6 +383,24 @@ func (s *fakeStore) goBack(seq uint64) {
 }
 
 func (s *fakeStore) lose(key int) { s.set(func(s *fakeStore) { s.loseKey("1", key) }) }
+
+// deliver brings the oldest n events of those on their way.
+func (s *fakeStore) deliver(n int) {
+	var due []coming
+	s.set(func(s *fakeStore) {
+		n = min(n, len(s.coming))
+		due, s.coming = s.coming[:n:n], s.coming[n:]
+	})
+	for _, c := range due {
+		s.hall.RoomEvent(c.room, c.ev)
+	}
+}
+
+// hurry brings all events that are on their way, and those to come at once.
+func (s *fakeStore) hurry() {
+	s.set(func(s *fakeStore) { s.slow = false })
+	s.deliver(len(s.coming))
+}
 
 // unhang does what was asked of a store that hung.
 func (s *fakeStore) unhang() {
@@ -418,7 +444,11 @@ func (s *fakeStore) call(name string, work func() (room string, ev *codec.Event,
 	s.between = nil
 	var hear []*Hall
 	for _, n := range s.nodes {
-		if ev != nil && n.hall != nil && !n.deaf && n.subscribed[room] {
+		switch {
+		case ev == nil || n.hall == nil || n.deaf || !n.subscribed[room]:
+		case n.slow:
+			n.coming = append(n.coming, coming{room, *ev})
+		default:
 			hear = append(hear, n.hall)
 		}
 	}

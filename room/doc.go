@@ -15,8 +15,8 @@
 //	follower  where the members stand in what the store has, and what does not follow yet (follower.go)
 //	seen      which messages the members have had, by one key each (seen.go)
 //
-// arrive.go is the only way in for what the store has, away.go the only way around it while the store
-// cannot be reached. publish.go carries batches and reads histories; recalls.go takes messages back;
+// arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
+// while the store cannot be reached. publish.go carries batches; recalls.go takes messages back;
 // report.go counts, and finds out about rooms that lack something; unnumbered.go is rooms that original
 // FastIM nodes write to as well.
 //

@@ -323,3 +323,55 @@ func TestExact_EmptyRoomMissesTheBeginning(t *testing.T) {
 		t.Errorf("the first frame of a native member is %s; want a batch from 1", fr[0].brief()[:min(50, len(fr[0].brief()))])
 	}
 }
+
+// The store takes messages, tells of them late, and has lost them when it has told. Whoever was there has them all the
+// same: those of this node and those of others, under no number of the count that came after.
+func TestExact_LostBeforeItWasTold(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Node = "n" }, Hooks{})
+	r := f.open("1")
+	m, n := f.join(r), f.native(r)
+	f.post(r, "before")
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.slow = true })
+	f.publishFrom("1", "u", "theirs")
+	f.post(r, "mine")
+	f.settle()
+	f.store.wipe()
+	f.publishFrom("1", "u", "after")
+	f.hall.Resumed() // the history is read first
+	f.settle()
+	f.store.hurry()
+	f.settle()
+	if got := infos(t, m.texts(t)); !slices.Equal(got, []string{"before", "mine", "after", "theirs"}) {
+		t.Errorf("the member had %v; want before, mine, after, theirs", got)
+	}
+	wantFrames(t, n, "1:before@e1/1", "epoch l-n-0/0", "1:mine@l-n-0/1", "epoch e2/0", "1:after@e2/1",
+		"epoch l-n-0/1", "2:theirs@l-n-0/2", "epoch e2/1")
+	if got := string(r.Enter(new(Member), &fakeSocket{})); !strings.Contains(got, "after") || strings.Contains(got, "mine") {
+		t.Errorf("newcomers are given %s; want only what the store has", got)
+	}
+}
+
+// The answer to a batch is lost, and the list of the room too, before it is tried again.
+func TestExact_LostBeforeItWasTriedAgain(t *testing.T) {
+	for _, key := range []int{keyList, keyMeta} {
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		m := f.join(r)
+		f.store.deafen()
+		f.store.loseAnswers()
+		f.sayHere(r, nil, "u", "mine")
+		f.settle()
+		f.store.lose(keyList)
+		f.store.lose(key)
+		f.store.answers()
+		f.store.hear()
+		f.tick(time.Second)
+		f.settle()
+		f.hall.Resumed()
+		f.settle()
+		if got := infos(t, m.texts(t)); !slices.Equal(got, []string{"umine"}) {
+			t.Errorf("key %d: the member had %v; want mine", key, got)
+		}
+	}
+}

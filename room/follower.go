@@ -2,7 +2,6 @@ package room
 
 import (
 	"math"
-	"slices"
 
 	"barrage/codec"
 )
@@ -113,47 +112,55 @@ func (f *follower) begin() { f.fetching, f.again = len(f.held), false }
 // look says that there is something that only the history tells of.
 func (f *follower) look() { f.again = f.reading != following }
 
-// farthest is the last change in the position's epoch that an answer, or an event before the read under way began,
-// has told of: a store that has not come as far has gone back.
-func (f *follower) farthest() uint64 {
-	rev := f.pos.Rev
-	for _, told := range [][]codec.Event{f.held[:f.fetching], f.early} {
+// farthest is the last change in the position's epoch that an event or an answer has told of: a store that has not come
+// as far, or by another way, has gone back.
+func (f *follower) farthest() codec.Position {
+	pos := f.pos
+	for _, told := range [][]codec.Event{f.held, f.early} {
 		for i := range told {
-			if told[i].Epoch == f.pos.Epoch {
-				rev = max(rev, told[i].Rev)
+			if told[i].Epoch == pos.Epoch && told[i].Rev > pos.Rev {
+				pos = told[i].After(pos)
 			}
 		}
 	}
-	return rev
+	return pos
 }
 
-// setEarly replaces early, less what the position has passed.
+// setEarly replaces early, less the oldest that are too many.
 func (f *follower) setEarly(early []codec.Event) {
-	early = slices.DeleteFunc(early[max(0, len(early)-maxEarly):], func(ev codec.Event) bool {
-		return ev.Epoch == f.pos.Epoch && ev.Rev <= f.pos.Rev
-	})
-	if f.early = early; len(early) == 0 {
+	if f.early = early[max(0, len(early)-maxEarly):]; len(f.early) == 0 {
 		f.early = nil
 	}
 }
 
-// caughtUp moves the position to where the history was read, and gives back the events that waited.
-// Those of other epochs that came before the read began are over: what counts of them was in the history.
-func (f *follower) caughtUp(pos codec.Position) (held []codec.Event) {
-	held = f.held
-	old := 0
-	held = slices.DeleteFunc(held, func(ev codec.Event) bool {
-		old++
-		return old <= f.fetching && ev.Epoch != pos.Epoch && ev.Epoch != "" && ev.Rev > 0
-	})
-	if len(held) == 0 {
-		held = nil
+// caughtUp moves the position to where the history was read, and gives back the events that waited. over are those that
+// it has passed, and those of other epochs that came before the read began: what of them still counts was in the history.
+func (f *follower) caughtUp(pos codec.Position) (held, over []codec.Event) {
+	for i, ev := range f.held {
+		if ev.Rev > 0 && (ev.Epoch == pos.Epoch && ev.Rev <= pos.Rev || ev.Epoch != pos.Epoch && i < f.fetching) {
+			over = append(over, ev)
+		} else {
+			held = append(held, ev)
+		}
 	}
 	f.reading, f.pos, f.held, f.heldBytes, f.fetching = following, pos, nil, 0, 0
 	if f.again {
 		f.reading, f.again = behind, false
 	}
-	return held
+	return held, over
+}
+
+// splitEarly divides the answers that did not follow into those that may still come and those that the position has
+// passed. Where the history was read just now those of other epochs are passed too.
+func (f *follower) splitEarly(read bool) (toCome, passed []codec.Event) {
+	for _, ev := range f.early {
+		if ev.Epoch == f.pos.Epoch && ev.Rev > f.pos.Rev || ev.Epoch != f.pos.Epoch && !read {
+			toCome = append(toCome, ev)
+		} else {
+			passed = append(passed, ev)
+		}
+	}
+	return toCome, passed
 }
 
 // goneBack is a place that no count has come to: a store that is told of it begins a new epoch.

@@ -186,15 +186,22 @@ func (o *outbox) land(i int, how end, a Answer) {
 	}
 }
 
-// answer takes what the store answered to the flight with the id.
-func (o *outbox) answer(id string, stored *codec.Stored) {
+// answer takes what the store answered to the flight with the id; ok is false where that has ended: its event was here
+// first, or the history. again are messages that the store had before and that members may lack: an earlier try has stored
+// them, or they are not older than all that is known of what members had.
+func (o *outbox) answer(id string, stored *codec.Stored, older func(ts int64) bool) (again []string, ok bool) {
 	if o.flight.id != id {
-		return
+		return nil, false
 	}
+	tries := o.flight.tries
 	o.tally.repeats.Add(uint64(len(stored.Repeats)))
 	repeats, seq, next := stored.Repeats, stored.Event.Seq, 0
 	for i := 0; i < len(o.flight.posts); i++ { // the last one to land takes the flight away
 		if len(repeats) > 0 && repeats[0].Index == i {
+			p := &o.flight.posts[i]
+			if mine := tries > 1 && repeats[0].TS >= p.draft.TS; p.end == notYet && (mine || !older(repeats[0].TS)) {
+				again = append(again, string(p.draft.AppendJSON(nil, repeats[0].TS)))
+			}
 			o.land(i, repeated, Answer{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS})
 			repeats = repeats[1:]
 			continue
@@ -205,6 +212,7 @@ func (o *outbox) answer(id string, stored *codec.Stored) {
 		o.land(i, arrived, Answer{Epoch: stored.Event.Epoch, Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
 		seq, next = seq+1, next+1
 	}
+	return again, true
 }
 
 // met ends those of the flight's posts that came from the store as entries of an epoch: its answer was slow, or lost.

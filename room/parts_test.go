@@ -133,11 +133,11 @@ func TestFollower_HoldsWithinBounds(t *testing.T) {
 		t.Errorf("reading %d with %d held; want behind, 1", f.reading, len(f.held))
 	}
 	f.begin()
-	if got := f.farthest(); got != 0 {
+	if got := f.farthest().Rev; got != 0 {
 		t.Errorf("farthest %d in another epoch; want 0", got)
 	}
 	f.pos.Epoch = "e"
-	if got := f.farthest(); got != 2 {
+	if got := f.farthest().Rev; got != 2 {
 		t.Errorf("farthest %d; want the held event's 2", got)
 	}
 	for range maxHeld {
@@ -153,7 +153,7 @@ func TestFollower_HoldsWithinBounds(t *testing.T) {
 	}
 	f.begin()
 	f.hold(codec.Event{Epoch: "f", Rev: 9})
-	if held := f.caughtUp(codec.Position{Epoch: "e"}); len(held) != 1 || held[0].Rev != 9 || f.reading != following || f.held != nil {
+	if held, _ := f.caughtUp(codec.Position{Epoch: "e"}); len(held) != 1 || held[0].Rev != 9 || f.reading != following || f.held != nil {
 		t.Errorf("after the read %v wait, reading %d; want only what came while it was read", held, f.reading)
 	}
 }
@@ -190,21 +190,23 @@ func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c", "d", "")
 	o.cut(0, true, func() string { return "n.1" })
-	o.flight.tries = 1
+	o.flight.tries = 2
 	o.met("", []codec.Entry{{Seq: 8, JSON: "2"}}, func(string) key { return 2 }) // b was said on another node too
 	if got := o.told(&b); got != "[b::8:2]" || o.flight.open != 4 || o.size() != 4 {
 		t.Errorf("met: answers %s, %d open; want b under 8, 4", got, o.flight.open)
 	}
 	stored := codec.Stored{
 		Event:   codec.Event{Seq: 10, Messages: []string{`{"ts":20}`, `{"ts":21}`, `{"ts":22}`}},
-		Repeats: []codec.Repeat{{Index: 1, Seq: 8, TS: 1}, {Index: 3, Seq: 9, TS: 2}},
+		Repeats: []codec.Repeat{{Index: 1, Seq: 8, TS: 1}, {Index: 3, TS: 3}},
 	}
-	o.answer("n.0", &stored)
-	if o.flight.open != 4 {
+	if _, ok := o.answer("n.0", &stored, nil); ok || o.flight.open != 4 {
 		t.Error("the answer to another batch was taken")
 	}
-	o.answer("n.1", &stored)
-	if got := o.told(&b); got != "[a::10:20 c::11:21 d::9:2]" || o.size() != 0 || o.flight.id != "" {
+	again, ok := o.answer("n.1", &stored, func(ts int64) bool { return ts < 4 })
+	if !ok || len(again) != 1 || codec.Timestamp(again[0]) != 3 {
+		t.Errorf("the first try has stored d: %v, %v; want d with its timestamp of then", again, ok)
+	}
+	if got := o.told(&b); got != "[a::10:20 c::11:21 d::0:3]" || o.size() != 0 || o.flight.id != "" {
 		t.Errorf("answered: %s, %d left; want a, c, d, and nothing for b again", got, o.size())
 	}
 	if o.tally.posts.Load() != 0 || o.tally.bytes.Load() != 0 || o.tally.repeats.Load() != 2 {

@@ -152,7 +152,7 @@ func (r *Room) send() {
 	if f.tries > 0 {
 		h.stats.retries.Add(1)
 	}
-	b := codec.Batch{ID: f.id, Known: r.follower.pos, Try: f.tries, Drafts: make([]codec.Draft, len(f.posts))}
+	b := codec.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Drafts: make([]codec.Draft, len(f.posts))}
 	for i := range f.posts {
 		b.Drafts[i] = f.posts[i].draft
 	}
@@ -166,9 +166,15 @@ func (r *Room) send() {
 	r.mu.Lock()
 	defer r.unlock()
 	r.reachedLocked()
-	r.outbox.answer(b.ID, &stored)
-	if len(stored.Event.Messages) > 0 && stored.Event.Epoch != codec.Unnumbered {
-		r.arriveLocked(&stored.Event, true)
+	if again, ok := r.outbox.answer(b.ID, &stored, r.seen.older); ok && stored.Event.Epoch != codec.Unnumbered {
+		if len(again) > 0 {
+			at := stored.Event
+			at.Messages = again
+			r.repeatedLocked(at)
+		}
+		if len(stored.Event.Messages) > 0 {
+			r.arriveLocked(&stored.Event, true)
+		}
 	}
 	r.linkLocked()
 }

@@ -49,7 +49,7 @@ local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
   elseif knownEpoch == old then
     room.began = knownRev > room.v or knownRev == room.v and knownTip ~= room.t and knownTip ~= '' and room.t ~= ''
   elseif knownEpoch ~= '' then
-    room.began = generation(knownEpoch) > generation(old)
+    room.began = generation(knownEpoch) >= generation(old) -- of two of one generation nobody knows which came later
   end
   if room.began then
     room.e, room.v, room.t, room.o = named(random, old, knownEpoch), 0, '', room.s
