@@ -248,7 +248,8 @@ func ReconnectText(afterMS int64, reason string) string {
 	return fmt.Sprintf(`{"t":"reconnect","after_ms":%d,"reason":"%s"}`, afterMS, reason)
 }
 
-// AckText says that the message with the sender's id is in the room's history, as message seq of epoch.
+// AckText says that what was asked for under id is done: the message is in the room's history, as message seq of epoch,
+// or message seq of epoch was taken back; then ts is 0.
 func AckText(id, epoch string, seq uint64, ts int64) string {
 	return `{"t":"ack","id":` + quote(id) + `,"epoch":"` + epoch + `","seq":` + strconv.FormatUint(seq, 10) +
 		`,"ts":` + strconv.FormatInt(ts, 10) + `}`

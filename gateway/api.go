@@ -184,6 +184,8 @@ func (s *Server) delMessage(ctx context.Context, user string, p *params) envelop
 	}
 	ev, err := s.store.Recall(ctx, group, user, ts)
 	switch {
+	case errors.Is(err, codec.ErrNoMessage) && s.recalledBefore(group, user, func(ev *codec.Event) bool { return codec.Timestamp(ev.Messages[0]) == ts }):
+		return envelope{codeOK, textRecalled, nil}
 	case errors.Is(err, codec.ErrNoMessage):
 		return envelope{codeRefused, textNoMessage, nil}
 	case err != nil:

@@ -315,6 +315,8 @@ func (q *recalls) do(ctx context.Context, r recall) {
 		bad = q.srv.recallSeq(ctx, s.room.ID(), s.user, r.known, r.epoch, r.seq)
 	}
 	switch {
+	case bad == nil && r.id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it
+		s.tell(codec.AckText(r.id, r.epoch, r.seq, 0))
 	case bad == nil:
 	case bad.status == http.StatusServiceUnavailable:
 		s.refused(r.id, bad.problemCode(), bad.why, answerRetry)
@@ -331,6 +333,12 @@ func (s *Server) recalled(id string, ev codec.Event) {
 	}
 }
 
+// recalledBefore reports whether this node remembers that user took a message back, of which the store knows nothing
+// any more; its members are told again.
+func (s *Server) recalledBefore(id, user string, is func(ev *codec.Event) bool) bool {
+	return s.hall.RecallAgain(id, func(ev *codec.Event) bool { return codec.Sender(ev.Messages[0]) == user && is(ev) })
+}
+
 // recallSeq takes message seq of user back; every member hears of it by the room's event.
 func (s *Server) recallSeq(ctx context.Context, id, user string, known codec.Position, epoch string, seq uint64) *refusal {
 	ev, err := s.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
@@ -339,6 +347,9 @@ func (s *Server) recallSeq(ctx context.Context, id, user string, known codec.Pos
 		s.recalled(id, ev)
 		return nil
 	case errors.Is(err, codec.ErrNoMessage):
+		if s.recalledBefore(id, user, func(ev *codec.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }) {
+			return nil
+		}
 		return refuse(http.StatusNotFound, "there is no message %d", seq)
 	case errors.Is(err, codec.ErrNotYours):
 		return refuse(http.StatusForbidden, "message %d is not yours", seq)

@@ -347,9 +347,9 @@ func refusedOtherEpoch(t *testing.T) {
 	n.wantRefused("r", "other_epoch", "the room counts anew", false)
 	n.send(`{"t":"recall","epoch":"` + strings.Repeat("e", codec.MaxEpoch+1) + `","seq":1}`)
 	n.wantRefused("", "bad_request", "epoch has 129 bytes", false)
-	n.send(fmt.Sprintf(`{"t":"recall","epoch":%q,"seq":%d}`, ack.Epoch, ack.Seq))
-	if got := n.want("recalled"); got.Seq != 1 || ack.Epoch == "" {
-		t.Errorf("acknowledged as %d of %q; recalled %d", ack.Seq, ack.Epoch, got.Seq)
+	n.send(fmt.Sprintf(`{"t":"recall","id":"r","epoch":%q,"seq":%d}`, ack.Epoch, ack.Seq))
+	if got := n.wantAll("ack", "recalled"); got["recalled"].Seq != 1 || got["ack"].ID != "r" || got["ack"].TS != 0 || ack.Epoch == "" {
+		t.Errorf("acknowledged as %d of %q; recalled %+v", ack.Seq, ack.Epoch, got)
 	}
 }
 

@@ -111,3 +111,42 @@ func wantWelcomes(t *testing.T, s *Server, kept, gone string, shown bool) {
 	}
 	_, _ = n.conn.CloseNow(), c.conn.Close() // the cleanup does it again
 }
+
+// TestRecall_RepeatedWithoutItsLog: the store has lost the log of recalls; the node remembers. Whoever repeats a recall
+// is told that it is done, and so is the room. What nobody took back is still not there.
+func TestRecall_RepeatedWithoutItsLog(t *testing.T) {
+	s := newServerV1(t, nil)
+	n := joinV1(t, s, "u")
+	ack := say(t, s, "gone")
+	n.want("batch")
+	recall := fmt.Sprintf(`{"t":"recall","id":"r","epoch":%q,"seq":%d}`, ack.Epoch, ack.Seq)
+	told := func(what string) {
+		t.Helper()
+		got := n.wantAll("ack", "recalled")
+		if a, r := got["ack"], got["recalled"]; a.ID != "r" || a.Seq != ack.Seq || a.Epoch != ack.Epoch || r.Seq != ack.Seq || r.By != "u" {
+			t.Errorf("%s: %+v; want an ack of r, and message %d taken back by u", what, got, ack.Seq)
+		}
+	}
+	n.send(recall)
+	told("the first time")
+	lost := fmt.Errorf("no log: %w", codec.ErrNoMessage)
+	storeOf(s).fail(lost, "RecallSeq", "Recall")
+	n.send(recall)
+	told("again")
+	if a := callV1(t, s, http.MethodDelete, fmt.Sprint(pathMessages, "/", ack.Seq), "u", ""); a.status != http.StatusNoContent {
+		t.Errorf("DELETE = %d %s; want 204", a.status, a.body)
+	}
+	n.want("recalled")
+	form := url.Values{"groupId": {"r"}, "ts": {fmt.Sprint(ack.TS)}}
+	if status, body, _ := callAPI(t, s, "/group/delMessage", form); status != http.StatusOK || !strings.Contains(body, textRecalled) {
+		t.Errorf("delMessage = %d %s; want %q", status, body, textRecalled)
+	}
+	n.want("recalled")
+	form.Set("ts", fmt.Sprint(ack.TS+1))
+	if _, body, _ := callAPI(t, s, "/group/delMessage", form); !strings.Contains(body, textNoMessage) {
+		t.Errorf("delMessage of what nobody said = %s; want %q", body, textNoMessage)
+	}
+	if a := callV1(t, s, http.MethodDelete, fmt.Sprint(pathMessages, "/", ack.Seq+1), "u", ""); a.status != http.StatusNotFound {
+		t.Errorf("DELETE of what nobody said = %d; want 404", a.status)
+	}
+}

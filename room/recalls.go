@@ -70,6 +70,24 @@ func (c *recalls) number(seq uint64) bool {
 	return slices.ContainsFunc(c.events.items, func(ev codec.Event) bool { return ev.Seq == seq })
 }
 
+// RecallAgain tells the members of a room once more of a recall that the node remembers, and reports whether there was
+// one that is meant: the store may have lost its log since.
+func (h *Hall) RecallAgain(id string, meant func(ev *codec.Event) bool) bool {
+	r := h.lookup(id)
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ev := range slices.Backward(r.recalls.events.inOrder()) {
+		if meant(&ev) {
+			r.nativesLocked(func(st *stream) { st.recalled(&ev) })
+			return true
+		}
+	}
+	return false
+}
+
 // recallLocked takes a message off the members' screens and out of what new members are given. It is
 // idempotent: members are told again only of one that is repeated for those who missed it. now is where the room
 // stands in the store. r.mu must be held.

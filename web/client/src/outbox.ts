@@ -113,7 +113,7 @@ export class Outbox {
     this.#sendLikes();
   }
 
-  /** acked takes the server's word that a message is in the room's history, with or without its number. */
+  /** acked takes the server's word that a message is in the room's history, with or without its number, or was taken back. */
   acked(sent: Sent): void {
     const pending = this.#pending.get(sent.id);
     if (pending) this.#settle(pending).resolve(sent);

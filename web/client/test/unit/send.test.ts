@@ -295,6 +295,18 @@ test("a recall is done when the room hears of it", async () => {
   assert.equal(seen.take(), "1, recalled 1");
 });
 
+test("a recall of a number that the socket does not count with is done when the server says so", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true;
+  const done = room.recall(3, "e0");
+  await world.pass(10);
+  const id = String(of(line.got, "recall")[0]!["id"]);
+  line.say({ t: "recalled", seq: 0, by: "u", user_id: "u", id: "c-9", ts: 5 }, { t: "ack", id, epoch: "e0", seq: 3, ts: 0 });
+  await world.pass(10);
+  await done;
+});
+
 test("a recall that is refused rejects, with its id or without", async () => {
   const world = new World();
   const { room, seen, line } = await world.joined();
