@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // nothing is a handler for benchmarks.
@@ -131,7 +132,7 @@ func BenchmarkNativeSend(b *testing.B) {
 func BenchmarkParseEvent(b *testing.B) {
 	for _, n := range []int{1, 50} {
 		b.Run(fmt.Sprintf("messages=%d", n), func(b *testing.B) {
-			e := codec.Event{Kind: codec.EventMessages, Epoch: "1a2b3c", Seq: 7, Total: 7, Rev: 7, Prev: "node.6", Tip: "node.7"}
+			e := chat.Event{Kind: chat.EventMessages, Epoch: "1a2b3c", Seq: 7, Total: 7, Rev: 7, Prev: "node.6", Tip: "node.7"}
 			d := codec.NewDraft("1", "3", "im hello", 1648368380132)
 			for range n {
 				e.Messages = append(e.Messages, string(d.AppendJSON(nil, d.TS)))

@@ -1,7 +1,7 @@
 // Package codec says what the bytes mean: RFC 6455 frames, chat messages and the
 // events that cross Redis between nodes. It does no I/O, starts no goroutine and
-// imports nothing of this project.
+// imports nothing of this project but internal/chat, whose words it writes and reads.
 //
 // Read first: [Reader] for what clients send, [AppendFrame] for what they get,
-// [Draft] for a message on its way in and [Event] for what comes back.
+// [NewDraft] for a message on its way in and [ParseEvent] for what comes back.
 package codec

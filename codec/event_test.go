@@ -8,15 +8,16 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // sameEvent compares two events.
-func sameEvent(a, b codec.Event) bool {
+func sameEvent(a, b chat.Event) bool {
 	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Seq == b.Seq && a.Total == b.Total && a.Rev == b.Rev && a.Prev == b.Prev && a.Tip == b.Tip && a.Counters == b.Counters && slices.Equal(a.Messages, b.Messages)
 }
 
 func TestEvent_RoundTrip(t *testing.T) {
-	f := func(e codec.Event, wire string) {
+	f := func(e chat.Event, wire string) {
 		t.Helper()
 		got := string(codec.AppendEvent([]byte("before"), &e))
 		if got != "before"+wire {
@@ -27,18 +28,18 @@ func TestEvent_RoundTrip(t *testing.T) {
 			t.Errorf("ParseEvent(%q) = %+v, %v; want %+v", wire, back, err, e)
 		}
 	}
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "1a2b", Seq: 7, Total: 9, Rev: 3, Prev: "m.2", Tip: "n.12", Messages: []string{`{"a":1}`, `{"b":"弹幕"}`, `{}`}},
+	f(chat.Event{Kind: chat.EventMessages, Epoch: "1a2b", Seq: 7, Total: 9, Rev: 3, Prev: "m.2", Tip: "n.12", Messages: []string{`{"a":1}`, `{"b":"弹幕"}`, `{}`}},
 		"m2 1a2b 7 9 3 m.2 n.12\n{\"a\":1}\n{\"b\":\"弹幕\"}\n{}")
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1, Total: 1, Rev: 1, Tip: "n.1", Messages: []string{`{}`}}, "m2 e 1 1 1 - n.1\n{}")
-	f(codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 1<<64 - 1, Total: 1<<64 - 1, Rev: 1<<64 - 1, Prev: "n.0", Tip: "n.1", Messages: []string{`{}`}},
+	f(chat.Event{Kind: chat.EventMessages, Epoch: "e", Seq: 1, Total: 1, Rev: 1, Tip: "n.1", Messages: []string{`{}`}}, "m2 e 1 1 1 - n.1\n{}")
+	f(chat.Event{Kind: chat.EventMessages, Epoch: "e", Seq: 1<<64 - 1, Total: 1<<64 - 1, Rev: 1<<64 - 1, Prev: "n.0", Tip: "n.1", Messages: []string{`{}`}},
 		"m2 e 18446744073709551615 18446744073709551615 18446744073709551615 n.0 n.1\n{}")
-	f(codec.Event{Kind: codec.EventRecall, Epoch: "e", Seq: 7, Total: 0, Rev: 2, Prev: "n.1", Tip: "x", Messages: []string{`{"a":1}`}}, "r2 e 7 0 2 n.1 x\n{\"a\":1}")
-	f(codec.Event{Kind: codec.EventRecall, Epoch: "e", Seq: 7, Total: 9, Tip: "x", Messages: []string{`{}`}}, "r2 e 7 9 0 - x\n{}") // repeated
-	f(codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 12, Likes: 0}}, "c1 12 0")
+	f(chat.Event{Kind: chat.EventRecall, Epoch: "e", Seq: 7, Total: 0, Rev: 2, Prev: "n.1", Tip: "x", Messages: []string{`{"a":1}`}}, "r2 e 7 0 2 n.1 x\n{\"a\":1}")
+	f(chat.Event{Kind: chat.EventRecall, Epoch: "e", Seq: 7, Total: 9, Tip: "x", Messages: []string{`{}`}}, "r2 e 7 9 0 - x\n{}") // repeated
+	f(chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 12, Likes: 0}}, "c1 12 0")
 }
 
 func TestEvent_CarriesDrafts(t *testing.T) {
-	e := codec.Event{Kind: codec.EventMessages, Epoch: "e", Seq: 3, Total: 4, Rev: 1, Tip: "n.1"}
+	e := chat.Event{Kind: chat.EventMessages, Epoch: "e", Seq: 3, Total: 4, Rev: 1, Tip: "n.1"}
 	for _, info := range []string{"line\nbreak\r\n", "two\u2028lines", `"quoted"`, ""} {
 		d := codec.NewDraft("1", "3", info, 5)
 		e.Messages = append(e.Messages, string(d.AppendJSON(nil, d.TS)))
@@ -61,7 +62,7 @@ func TestParseEvent_BadHeader(t *testing.T) {
 		if want := fmt.Sprintf("cannot parse event: header %.60q", head); !strings.HasPrefix(err.Error(), strings.TrimSuffix(want, `"`)) {
 			t.Errorf("ParseEvent(%q) = %v; want it to begin with %s", s, err, want)
 		}
-		if !sameEvent(e, codec.Event{}) {
+		if !sameEvent(e, chat.Event{}) {
 			t.Errorf("ParseEvent(%q) = %+v beside an error; want the zero event", s, e)
 		}
 	}
@@ -112,48 +113,5 @@ func TestParseEvent_Foreign(t *testing.T) {
 		if e, err := codec.ParseEvent(s); !errors.Is(err, codec.ErrForeignEvent) {
 			t.Errorf("ParseEvent(%q) = %+v, %v; want ErrForeignEvent", s, e, err)
 		}
-	}
-}
-
-func TestEvent_Follows(t *testing.T) {
-	at := codec.Position{Epoch: "2-e", Seq: 7, Total: 6, Rev: 3, Tip: "n.3"}
-	for _, c := range []struct {
-		name string
-		at   codec.Position
-		ev   codec.Event
-		want bool
-	}{
-		{"the next batch", at, codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 8, Rev: 4, Prev: "n.3", Tip: "m.1"}, true},
-		{"the next recall", at, codec.Event{Kind: codec.EventRecall, Epoch: "2-e", Seq: 2, Rev: 4, Prev: "n.3", Tip: "x"}, true},
-		{"the next count after another change", at, codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 8, Rev: 4, Prev: "m.3", Tip: "m.4"}, false},
-		{"one too far", at, codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 9, Rev: 5, Prev: "n.3", Tip: "m.1"}, false},
-		{"the same again", at, codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 7, Rev: 3, Prev: "n.2", Tip: "n.3"}, false},
-		{"another epoch", at, codec.Event{Kind: codec.EventMessages, Epoch: "3-e", Seq: 8, Rev: 4, Prev: "n.3", Tip: "m.1"}, false},
-		{"a recall repeated", at, codec.Event{Kind: codec.EventRecall, Epoch: "2-e", Seq: 2, Tip: "x"}, false},
-		{"the first of an epoch", codec.Position{Epoch: "3-e", Seq: 7}, codec.Event{Kind: codec.EventMessages, Epoch: "3-e", Seq: 8, Rev: 1, Tip: "m.1"}, true},
-		{"the first of a room", codec.Position{}, codec.Event{Kind: codec.EventMessages, Epoch: "1-e", Seq: 1, Rev: 1, Tip: "m.1"}, true},
-		{"the first of an epoch over an older history", codec.Position{}, codec.Event{Kind: codec.EventMessages, Epoch: "1-e", Seq: 5, Rev: 1, Tip: "m.1"}, false},
-		{"the second of a room", codec.Position{}, codec.Event{Kind: codec.EventMessages, Epoch: "1-e", Seq: 2, Rev: 2, Prev: "m.1", Tip: "m.2"}, false},
-	} {
-		if got := c.ev.Follows(c.at); got != c.want {
-			t.Errorf("%s: %+v follows %+v: %v; want %v", c.name, c.ev, c.at, got, c.want)
-		}
-	}
-}
-
-func TestEvent_After(t *testing.T) {
-	at := codec.Position{Epoch: "2-e", Seq: 7, Total: 6, Rev: 3, Tip: "n.3"}
-	batch := codec.Event{Kind: codec.EventMessages, Epoch: "2-e", Seq: 8, Total: 8, Rev: 4, Prev: "n.3", Tip: "m.1", Messages: []string{"{}", "{}"}}
-	if got, want := batch.After(at), (codec.Position{Epoch: "2-e", Seq: 9, Total: 8, Rev: 4, Tip: "m.1"}); got != want || !got.Same(want) || got.Same(at) {
-		t.Errorf("After a batch = %+v; want %+v", got, want)
-	}
-	recall := codec.Event{Kind: codec.EventRecall, Epoch: "2-e", Seq: 2, Total: 6, Rev: 4, Prev: "n.3", Tip: "x", Messages: []string{"{}"}}
-	want := codec.Position{Epoch: "2-e", Seq: 7, Total: 6, Rev: 4, Tip: "x"}
-	if got := recall.After(at); got != want {
-		t.Errorf("After a recall = %+v; want %+v", got, want)
-	}
-	want.Total++ // That is no part of the place.
-	if !want.Same(recall.After(at)) {
-		t.Error("two positions are another place because of their totals")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/bytedance/sonic"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // TestSonicRuns fails when a new Go release makes sonic fall back to encoding/json,
@@ -87,7 +88,7 @@ func TestDraft_AnyBytes(t *testing.T) {
 		if !utf8.Valid(got) || strings.ContainsAny(string(got), "\n\r") {
 			t.Fatalf("NewDraft with %q = %q; want UTF-8 on one line", info, got)
 		}
-		var m codec.Message
+		var m chat.Message
 		if err := json.Unmarshal(got, &m); err != nil {
 			t.Fatalf("NewDraft with %q = %q: %v", info, got, err)
 		}
@@ -109,7 +110,7 @@ func TestDraft_AnyBytes(t *testing.T) {
 }
 
 func TestParseMessage_ReadsDrafts(t *testing.T) {
-	for _, want := range []codec.Message{
+	for _, want := range []chat.Message{
 		{GroupID: "1", UserID: "3", Info: "hello", TS: 1648368380132},
 		{GroupID: "房", UserID: `"`, Info: "弹幕 \"\\\n\x00\u2028😀<b>", TS: 0},
 		{GroupID: "1", UserID: "3"},
@@ -140,7 +141,7 @@ func quoted(tb testing.TB, s string) string {
 func TestParseMessage_FastIMForm(t *testing.T) {
 	// As Jackson writes it (contract section 5).
 	const s = `"{\"groupId\":\"1\",\"userId\":\"3\",\"info\":\"say \\\"hi\\\"\",\"ts\":1648368380132}"`
-	want := codec.Message{GroupID: "1", UserID: "3", Info: `say "hi"`, TS: 1648368380132}
+	want := chat.Message{GroupID: "1", UserID: "3", Info: `say "hi"`, TS: 1648368380132}
 	if got, err := codec.ParseMessage(s); err != nil || got != want {
 		t.Errorf("ParseMessage(%s) = %+v, %v; want %+v", s, got, err, want)
 	}
@@ -156,7 +157,7 @@ func TestParseMessage_Refuses(t *testing.T) {
 	f := func(name, s string) {
 		t.Helper()
 		m, err := codec.ParseMessage(s)
-		if err == nil || m != (codec.Message{}) {
+		if err == nil || m != (chat.Message{}) {
 			t.Errorf("%s: ParseMessage(%q) = %+v, %v; want an error and no message", name, s, m, err)
 			return
 		}
@@ -214,7 +215,7 @@ func TestParseMessage_SharesNoMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		clear(b) // as a read buffer is used again
-		if want := (codec.Message{GroupID: "room", UserID: "user", Info: "text", TS: 1}); m != want {
+		if want := (chat.Message{GroupID: "room", UserID: "user", Info: "text", TS: 1}); m != want {
 			t.Errorf("ParseMessage(%s) = %+v after its input changed; want %+v", s, m, want)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/bytedance/sonic/decoder"
 	"github.com/bytedance/sonic/encoder"
+
+	"barrage/internal/chat"
 )
 
 // This file is barrage.v1 (docs/protocol.md): the JSON of its frames, and how its messages
@@ -61,7 +63,7 @@ const extraMark = `,"x":{`
 
 // NewNativeDraft is [NewDraft] for a message with a kind, an id and an ext, each of which
 // may be empty; ext is valid JSON.
-func NewNativeDraft(room, user string, op *Op, ts int64) Draft {
+func NewNativeDraft(room, user string, op *Op, ts int64) chat.Draft {
 	d := NewDraft(room, user, op.Body, ts)
 	x := extra{ID: op.ID, Ext: op.Ext}
 	if op.Kind != KindChat {
@@ -131,7 +133,7 @@ func AppendRecalledMessage(dst []byte, seq uint64) []byte {
 	return append(dst, `,"recalled":true}`...)
 }
 
-// cutStored cuts a stored message that [Draft.AppendJSON] made into the JSON of its
+// cutStored cuts a stored message that [chat.Draft.AppendJSON] made into the JSON of its
 // fields; x is without its braces. ok is false for any other form.
 func cutStored(s string) (user, info, x, ts string, ok bool) {
 	user, info, x, ts, ok = cutFields(s)
@@ -239,7 +241,7 @@ func RecalledFields(seq uint64, husk string) string {
 }
 
 // CountersText says what a room counts.
-func CountersText(c Counters) string {
+func CountersText(c chat.Counters) string {
 	return fmt.Sprintf(`{"t":"counters","online":%d,"likes":%d}`, c.Online, c.Likes)
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 func TestSendKey(t *testing.T) {
@@ -38,7 +39,7 @@ func TestSendKey(t *testing.T) {
 func BenchmarkSendKey(b *testing.B) {
 	named := codec.NewNativeDraft("room", "user-1", &codec.Op{ID: "c-1234567890", Body: "what a voice, what a night"}, 5)
 	plain := codec.NewDraft("room", "user-1", "what a voice, what a night", 5)
-	for name, d := range map[string]codec.Draft{"named": named, "plain": plain} {
+	for name, d := range map[string]chat.Draft{"named": named, "plain": plain} {
 		stored := string(d.AppendJSON(nil, 5))
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // call is one API function: it gets who calls and its parameters.
@@ -184,9 +185,9 @@ func (s *Server) delMessage(ctx context.Context, user string, p *params) envelop
 	}
 	ev, err := s.store.Recall(ctx, group, user, ts)
 	switch {
-	case errors.Is(err, codec.ErrNoMessage) && s.recalledBefore(group, user, func(ev *codec.Event) bool { return codec.Timestamp(ev.Messages[0]) == ts }):
+	case errors.Is(err, chat.ErrNoMessage) && s.recalledBefore(group, user, func(ev *chat.Event) bool { return codec.Timestamp(ev.Messages[0]) == ts }):
 		return envelope{codeOK, textRecalled, nil}
-	case errors.Is(err, codec.ErrNoMessage):
+	case errors.Is(err, chat.ErrNoMessage):
 		return envelope{codeRefused, textNoMessage, nil}
 	case err != nil:
 		return s.unavailable("recall the message", err)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -21,7 +21,7 @@ func (s *Server) gate() func(context.Context, []room.Author) ([]bool, error) {
 		return nil
 	}
 	return func(ctx context.Context, from []room.Author) ([]bool, error) {
-		creds := make([]codec.Credential, len(from))
+		creds := make([]chat.Credential, len(from))
 		for i, a := range from {
 			creds[i] = a.(author).credential()
 		}
@@ -38,13 +38,13 @@ func (s *Server) gate() func(context.Context, []room.Author) ([]bool, error) {
 
 // author is who sends messages: a session, or an HTTP call.
 type author interface {
-	credential() codec.Credential
+	credential() chat.Credential
 	// checked tells whether the credential still counts.
 	checked(ctx context.Context, ok bool)
 }
 
-func (s *session) credential() codec.Credential {
-	return codec.Credential{UserID: s.user, Token: s.token}
+func (s *session) credential() chat.Credential {
+	return chat.Credential{UserID: s.user, Token: s.token}
 }
 
 // checked ends a session whose token counts no more, and prolongs the others' from time

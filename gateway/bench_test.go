@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/redisx"
 	"barrage/room"
 )
@@ -17,9 +18,9 @@ import (
 // nullStore takes messages and forgets them.
 type nullStore struct{ *redisx.Memory }
 
-func (nullStore) Publish(_ context.Context, _ string, b codec.Batch) (codec.Stored, error) {
+func (nullStore) Publish(_ context.Context, _ string, b chat.Batch) (chat.Stored, error) {
 	// Beside original nodes nothing comes back by the answer, and nothing is awaited.
-	return codec.Stored{Event: codec.Event{Epoch: codec.Unnumbered, Seq: 1, Messages: make([]string, len(b.Drafts))}}, nil
+	return chat.Stored{Event: chat.Event{Epoch: chat.Unnumbered, Seq: 1, Messages: make([]string, len(b.Drafts))}}, nil
 }
 
 // BenchmarkSession_Message is one chat message from the poller's buffer into the

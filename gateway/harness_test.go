@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/redisx"
 	"barrage/room"
 )
@@ -182,7 +182,7 @@ var errAway = errors.New("store is away")
 // only out of reach opens all the same, for this node alone.
 func failure(call string) error {
 	if call == "Read" {
-		return fmt.Errorf("a key of the wrong type: %w", codec.ErrRefused)
+		return fmt.Errorf("a key of the wrong type: %w", chat.ErrRefused)
 	}
 	return errAway
 }
@@ -273,7 +273,7 @@ func (f *faultyStore) CheckToken(ctx context.Context, user, token string) (bool,
 	return f.Memory.CheckToken(ctx, user, token)
 }
 
-func (f *faultyStore) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error) {
+func (f *faultyStore) CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error) {
 	if err := f.enter(ctx, "CheckTokens"); err != nil {
 		return nil, err
 	}
@@ -287,7 +287,7 @@ func (f *faultyStore) Join(ctx context.Context, user, id string) (bool, error) {
 	return f.Memory.Join(ctx, user, id)
 }
 
-func (f *faultyStore) JoinAll(ctx context.Context, all []codec.Membership) error {
+func (f *faultyStore) JoinAll(ctx context.Context, all []chat.Membership) error {
 	if err := f.enter(ctx, "JoinAll"); err != nil {
 		return err
 	}
@@ -325,23 +325,23 @@ func (f *faultyStore) Before(ctx context.Context, id, user string, ts int64, cou
 	return f.Memory.Before(ctx, id, user, ts, count)
 }
 
-func (f *faultyStore) Recall(ctx context.Context, id, user string, ts int64) (codec.Event, error) {
+func (f *faultyStore) Recall(ctx context.Context, id, user string, ts int64) (chat.Event, error) {
 	if err := f.enter(ctx, "Recall"); err != nil {
-		return codec.Event{}, err
+		return chat.Event{}, err
 	}
 	return f.Memory.Recall(ctx, id, user, ts)
 }
 
-func (f *faultyStore) Read(ctx context.Context, id string, known codec.Position, newest, most int) (codec.History, error) {
+func (f *faultyStore) Read(ctx context.Context, id string, known chat.Position, newest, most int) (chat.History, error) {
 	if err := f.enter(ctx, "Read"); err != nil {
-		return codec.History{}, err
+		return chat.History{}, err
 	}
 	return f.Memory.Read(ctx, id, known, newest, most)
 }
 
-func (f *faultyStore) Publish(ctx context.Context, id string, b codec.Batch) (codec.Stored, error) {
+func (f *faultyStore) Publish(ctx context.Context, id string, b chat.Batch) (chat.Stored, error) {
 	if err := f.enter(ctx, "Publish"); err != nil {
-		return codec.Stored{}, err
+		return chat.Stored{}, err
 	}
 	return f.Memory.Publish(ctx, id, b)
 }
@@ -363,23 +363,23 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-func (f *faultyStore) Page(ctx context.Context, id string, before, after uint64, limit int) (codec.History, error) {
+func (f *faultyStore) Page(ctx context.Context, id string, before, after uint64, limit int) (chat.History, error) {
 	if err := f.enter(ctx, "Page"); err != nil {
-		return codec.History{}, err
+		return chat.History{}, err
 	}
 	return f.Memory.Page(ctx, id, before, after, limit)
 }
 
-func (f *faultyStore) Since(ctx context.Context, id string, seq uint64, limit int) (codec.History, error) {
+func (f *faultyStore) Since(ctx context.Context, id string, seq uint64, limit int) (chat.History, error) {
 	if err := f.enter(ctx, "Since"); err != nil {
-		return codec.History{}, err
+		return chat.History{}, err
 	}
 	return f.Memory.Since(ctx, id, seq, limit)
 }
 
-func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
+func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error) {
 	if err := f.enter(ctx, "RecallSeq"); err != nil {
-		return codec.Event{}, err
+		return chat.Event{}, err
 	}
 	return f.Memory.RecallSeq(ctx, id, user, known, epoch, seq, notBefore)
 }

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Bounds of the memberships on their way to the store.
@@ -32,17 +32,17 @@ var errJoinQueueFull = errors.New("too many memberships wait for the store")
 // hundred users.
 type joins struct {
 	srv     *Server
-	queue   chan codec.Membership // sent by handshakes, received by run; never closed
-	waiting atomic.Int64          // not yet written or given up
-	noted   atomic.Int64          // all that ever were; counted after waiting, so noted - waiting is never too much
+	queue   chan chat.Membership // sent by handshakes, received by run; never closed
+	waiting atomic.Int64         // not yet written or given up
+	noted   atomic.Int64         // all that ever were; counted after waiting, so noted - waiting is never too much
 }
 
 func newJoins(s *Server) *joins {
-	return &joins{srv: s, queue: make(chan codec.Membership, joinQueue)}
+	return &joins{srv: s, queue: make(chan chat.Membership, joinQueue)}
 }
 
 // add notes a membership. It never blocks.
-func (j *joins) add(m codec.Membership) {
+func (j *joins) add(m chat.Membership) {
 	j.waiting.Add(1)
 	j.noted.Add(1)
 	select {
@@ -65,7 +65,7 @@ func (j *joins) settle(ctx context.Context) {
 
 // run writes until ctx ends.
 func (j *joins) run(ctx context.Context) {
-	batch := make([]codec.Membership, 0, joinBatch)
+	batch := make([]chat.Membership, 0, joinBatch)
 	for {
 		batch = batch[:0]
 		select {
@@ -87,13 +87,13 @@ func (j *joins) run(ctx context.Context) {
 }
 
 // write tries a batch until it is written, or often enough.
-func (j *joins) write(ctx context.Context, batch []codec.Membership) {
+func (j *joins) write(ctx context.Context, batch []chat.Membership) {
 	var err error
 	for tries := 0; tries < joinTries && ctx.Err() == nil; {
 		call, cancel := context.WithTimeout(ctx, apiTimeout)
 		err = j.srv.store.JoinAll(call, batch)
 		cancel()
-		if err == nil || errors.Is(err, codec.ErrRefused) {
+		if err == nil || errors.Is(err, chat.ErrRefused) {
 			break
 		}
 		if j.srv.store.State() == nil {

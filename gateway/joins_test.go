@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // joinStore is a store that only takes memberships, when it is not away.
@@ -20,11 +20,11 @@ type joinStore struct {
 	away  int        // calls that fail before one works
 	says  bool       // State says so
 	calls int
-	got   map[codec.Membership]int
+	got   map[chat.Membership]int
 	block chan struct{} // not nil: a call waits for it
 }
 
-func (s *joinStore) JoinAll(_ context.Context, all []codec.Membership) error {
+func (s *joinStore) JoinAll(_ context.Context, all []chat.Membership) error {
 	if s.block != nil {
 		<-s.block
 	}
@@ -68,7 +68,7 @@ func TestJoins_OfALiveRoomCostNoCall(t *testing.T) {
 // runJoins runs a joins over store until the test ends.
 func runJoins(t *testing.T, store *joinStore) *joins {
 	t.Helper()
-	store.got = map[codec.Membership]int{}
+	store.got = map[chat.Membership]int{}
 	j := newJoins(&Server{store: store, log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -89,7 +89,7 @@ func TestJoins_WaveIsWrittenInBatches(t *testing.T) {
 	j := runJoins(t, store)
 	const users = 10 * joinBatch
 	for i := range users {
-		j.add(codec.Membership{UserID: fmt.Sprint(i), Room: "1"})
+		j.add(chat.Membership{UserID: fmt.Sprint(i), Room: "1"})
 	}
 	close(store.block)
 	wantWritten(t, j)
@@ -115,9 +115,9 @@ func TestJoins_FailureIsTriedAgain(t *testing.T) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			j := runJoins(t, store)
-			j.add(codec.Membership{UserID: "u", Room: "1"})
+			j.add(chat.Membership{UserID: "u", Room: "1"})
 			wantWritten(t, j)
-			n, errs := store.got[codec.Membership{UserID: "u", Room: "1"}], j.srv.stats.joinErrors.Load()
+			n, errs := store.got[chat.Membership{UserID: "u", Room: "1"}], j.srv.stats.joinErrors.Load()
 			if n != written || errs != uint64(1-written) {
 				t.Errorf("after %d calls the membership was written %d times, %d errors; want %d, %d", store.calls, n, errs, written, 1-written)
 			}
@@ -132,7 +132,7 @@ func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 	store := &joinStore{block: make(chan struct{})}
 	j := runJoins(t, store)
 	for i := range joinQueue + joinBatch + 10 {
-		j.add(codec.Membership{UserID: fmt.Sprint(i), Room: "1"})
+		j.add(chat.Membership{UserID: fmt.Sprint(i), Room: "1"})
 	}
 	dropped := j.srv.stats.joinErrors.Load()
 	if dropped < 10 || dropped > joinBatch+10 {
@@ -149,14 +149,14 @@ func TestJoins_Settle(t *testing.T) {
 		store := &joinStore{block: make(chan struct{})}
 		j := runJoins(t, store)
 		j.settle(t.Context()) // nothing was noted
-		j.add(codec.Membership{UserID: "u", Room: "1"})
+		j.add(chat.Membership{UserID: "u", Room: "1"})
 		began := time.Now()
 		j.settle(t.Context())
 		if waited := time.Since(began); waited != joinSettle {
 			t.Errorf("waited %v for a store that does not answer; want %v", waited, joinSettle)
 		}
 		go func() { // ends with the first settle
-			j.add(codec.Membership{UserID: "later", Room: "1"})
+			j.add(chat.Membership{UserID: "later", Room: "1"})
 			store.block <- struct{}{}
 		}()
 		j.settle(t.Context())

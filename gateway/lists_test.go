@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // newListServer sends a list at most once an hour and leaves the passes to the test.
@@ -36,7 +37,7 @@ var published atomic.Uint64
 func publish(tb testing.TB, s *Server, id, info string, ts int64) {
 	tb.Helper()
 	batch := fmt.Sprint("test.", published.Add(1))
-	if _, err := s.store.Publish(tb.Context(), id, codec.Batch{ID: batch, Drafts: []codec.Draft{codec.NewDraft(id, "u", info, ts)}}); err != nil {
+	if _, err := s.store.Publish(tb.Context(), id, chat.Batch{ID: batch, Drafts: []chat.Draft{codec.NewDraft(id, "u", info, ts)}}); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -55,7 +56,7 @@ func (s *Server) nativeChat(w http.ResponseWriter, r *http.Request) {
 			flavour = room.Deflated
 			v.more += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
 		}
-		var read codec.History
+		var read chat.History
 		if rm.Lacks(since) {
 			// Without it the client is told that it could not be resumed.
 			if read, err = s.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1); err != nil {
@@ -160,7 +161,7 @@ func suits(offer httphead.Option) bool {
 }
 
 // upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
-func (s *Server) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since room.Since, read codec.History) *refusal {
+func (s *Server) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since room.Since, read chat.History) *refusal {
 	c := s.newSession(v)
 	c.room, c.flavour = rm, f
 	a := rm.EnterNative(&c.member, c, f, since, read)
@@ -257,9 +258,9 @@ var answerTexts = map[string]string{
 // recall is a message that its sender wants back.
 type recall struct {
 	session *session
-	id      string         // what its sender calls the recall; may be empty
-	known   codec.Position // of the room, when it was asked for
-	epoch   string         // of seq; empty where the room never had a message
+	id      string        // what its sender calls the recall; may be empty
+	known   chat.Position // of the room, when it was asked for
+	epoch   string        // of seq; empty where the room never had a message
 	seq     uint64
 }
 
@@ -327,7 +328,7 @@ func (q *recalls) do(ctx context.Context, r recall) {
 
 // recalled takes a message out of the room on this node, before its sender is answered. Beside original nodes
 // only the event does: equal messages are several there.
-func (s *Server) recalled(id string, ev codec.Event) {
+func (s *Server) recalled(id string, ev chat.Event) {
 	if ev.Epoch != "" {
 		s.hall.Recalled(id, ev)
 	}
@@ -335,27 +336,27 @@ func (s *Server) recalled(id string, ev codec.Event) {
 
 // recalledBefore reports whether this node remembers that user took a message back, of which the store knows nothing
 // any more; its members are told again.
-func (s *Server) recalledBefore(id, user string, is func(ev *codec.Event) bool) bool {
-	return s.hall.RecallAgain(id, func(ev *codec.Event) bool { return codec.Sender(ev.Messages[0]) == user && is(ev) })
+func (s *Server) recalledBefore(id, user string, is func(ev *chat.Event) bool) bool {
+	return s.hall.RecallAgain(id, func(ev *chat.Event) bool { return codec.Sender(ev.Messages[0]) == user && is(ev) })
 }
 
 // recallSeq takes message seq of user back; every member hears of it by the room's event.
-func (s *Server) recallSeq(ctx context.Context, id, user string, known codec.Position, epoch string, seq uint64) *refusal {
+func (s *Server) recallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64) *refusal {
 	ev, err := s.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
 	switch {
 	case err == nil:
 		s.recalled(id, ev)
 		return nil
-	case errors.Is(err, codec.ErrNoMessage):
-		if s.recalledBefore(id, user, func(ev *codec.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }) {
+	case errors.Is(err, chat.ErrNoMessage):
+		if s.recalledBefore(id, user, func(ev *chat.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }) {
 			return nil
 		}
 		return refuse(http.StatusNotFound, "there is no message %d", seq)
-	case errors.Is(err, codec.ErrNotYours):
+	case errors.Is(err, chat.ErrNotYours):
 		return refuse(http.StatusForbidden, "message %d is not yours", seq)
-	case errors.Is(err, codec.ErrTooOld):
+	case errors.Is(err, chat.ErrTooOld):
 		return refuse(http.StatusForbidden, "message %d is older than %v", seq, s.cfg.RecallLimit).as("too_old")
-	case errors.Is(err, codec.ErrOtherEpoch):
+	case errors.Is(err, chat.ErrOtherEpoch):
 		return refuse(http.StatusConflict, "the room counts anew: message %d of epoch %q has another number now, or none", seq, epoch).as("other_epoch")
 	}
 	s.log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)

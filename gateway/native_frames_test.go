@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // TestNative_Frames has every frame from the server. That each has the fields of its row,
@@ -39,21 +40,21 @@ func joinV1(tb testing.TB, s *Server, user string) *native {
 }
 
 // publishAll puts messages of user u into room r, in one batch.
-func publishAll(tb testing.TB, s *Server, bodies ...string) codec.Position {
+func publishAll(tb testing.TB, s *Server, bodies ...string) chat.Position {
 	tb.Helper()
-	var drafts []codec.Draft
+	var drafts []chat.Draft
 	for _, body := range bodies {
 		drafts = append(drafts, codec.NewDraft("r", "u", body, time.Now().UnixMilli()))
 	}
-	stored, err := s.store.Publish(tb.Context(), "r", codec.Batch{ID: fmt.Sprint("test.", published.Add(1)), Drafts: drafts})
+	stored, err := s.store.Publish(tb.Context(), "r", chat.Batch{ID: fmt.Sprint("test.", published.Add(1)), Drafts: drafts})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return stored.Event.After(codec.Position{})
+	return stored.Event.After(chat.Position{})
 }
 
 // publishMany puts n messages into room r.
-func publishMany(tb testing.TB, s *Server, n int) (pos codec.Position) {
+func publishMany(tb testing.TB, s *Server, n int) (pos chat.Position) {
 	tb.Helper()
 	bodies := make([]string, n)
 	for i := range bodies {
@@ -68,7 +69,7 @@ func publishMany(tb testing.TB, s *Server, n int) (pos codec.Position) {
 // countOther is the report of another node about room r.
 func countOther(tb testing.TB, s *Server, online, likes uint64) {
 	tb.Helper()
-	if _, err := s.store.Report(tb.Context(), "other", []codec.Report{{Room: "r", Online: online, Likes: likes}}); err != nil {
+	if _, err := s.store.Report(tb.Context(), "other", []chat.Report{{Room: "r", Online: online, Likes: likes}}); err != nil {
 		tb.Fatal(err)
 	}
 }

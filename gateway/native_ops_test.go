@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -110,7 +111,7 @@ func opLike(t *testing.T) {
 	r := roomOf(t, s, "r")
 	eventually(t, func() error {
 		s.hall.Tick(time.Now()) // lets this node report
-		return differ("counters", r.Counters(), codec.Counters{Online: 2, Likes: 101})
+		return differ("counters", r.Counters(), chat.Counters{Online: 2, Likes: 101})
 	})
 }
 
@@ -316,7 +317,7 @@ func refusedUnconfirmed(t *testing.T) {
 func refusedByStore(t *testing.T) {
 	s := newServer(t, manualSweep)
 	n, undisturbed := watched(t, s, "user_id=u&token=t", false)
-	storeOf(s).fail(fmt.Errorf("no memory left: %w", codec.ErrRefused), "Publish")
+	storeOf(s).fail(fmt.Errorf("no memory left: %w", chat.ErrRefused), "Publish")
 	n.send(`{"t":"send","id":"1","body":"x"}`)
 	n.wantRefused("1", "store_refused", "does not take the message", true)
 	storeOf(s).fail(nil, "Publish")

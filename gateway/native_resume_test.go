@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -75,7 +76,7 @@ func TestNative_Resume(t *testing.T) {
 	t.Run("some of them recalled", func(t *testing.T) {
 		gone := at(epoch, 1450)
 		for _, seq := range []uint64{1450, 1460} {
-			if _, err := s.store.RecallSeq(t.Context(), "r", "u", codec.Position{}, "", seq, 0); err != nil {
+			if _, err := s.store.RecallSeq(t.Context(), "r", "u", chat.Position{}, "", seq, 0); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/redisx"
 )
 
@@ -21,8 +21,8 @@ type lateRecalls struct {
 }
 
 // RoomEvent keeps recalls and passes on all else.
-func (l *lateRecalls) RoomEvent(id string, ev codec.Event) {
-	if ev.Kind != codec.EventRecall {
+func (l *lateRecalls) RoomEvent(id string, ev chat.Event) {
+	if ev.Kind != chat.EventRecall {
 		l.Handler.RoomEvent(id, ev)
 		return
 	}
@@ -129,7 +129,7 @@ func TestRecall_RepeatedWithoutItsLog(t *testing.T) {
 	}
 	n.send(recall)
 	told("the first time")
-	lost := fmt.Errorf("no log: %w", codec.ErrNoMessage)
+	lost := fmt.Errorf("no log: %w", chat.ErrNoMessage)
 	storeOf(s).fail(lost, "RecallSeq", "Recall")
 	n.send(recall)
 	told("again")

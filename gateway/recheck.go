@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 const (
@@ -37,7 +37,7 @@ type rechecks struct {
 	// Owned by run: the sessions to check next, and their credentials; how many were checked in
 	// this pass, and those of them whose token is wrong.
 	batch   []*session
-	creds   []codec.Credential
+	creds   []chat.Credential
 	checked int
 	wrong   []*session
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -183,7 +184,7 @@ type batchStore struct {
 	sizes []int
 }
 
-func (b *batchStore) CheckTokens(_ context.Context, creds []codec.Credential) ([]bool, error) {
+func (b *batchStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]bool, error) {
 	if b.busy.Add(1) != 1 {
 		panic("BUG: two batches at once")
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/lesismal/nbio/mempool"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -29,9 +30,9 @@ type Store interface {
 	// CheckToken reports whether token is the user's, and prolongs its life if so.
 	CheckToken(ctx context.Context, user, token string) (bool, error)
 	// CheckTokens is CheckToken for many, prolonging nothing.
-	CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error)
+	CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error)
 	// JoinAll makes each user a member of the room beside it.
-	JoinAll(ctx context.Context, all []codec.Membership) error
+	JoinAll(ctx context.Context, all []chat.Membership) error
 	// Join makes user a member of room; added is false where it was one already.
 	Join(ctx context.Context, user, room string) (added bool, err error)
 	// IsMember reports whether user is a member of room.
@@ -43,13 +44,13 @@ type Store interface {
 	// Before reads the count messages just before the one of user at ts.
 	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
 	// Since reads the messages numbered above seq, at most limit, oldest first.
-	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
+	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
 	// RecallSeq takes message seq of epoch back, if it is user's and not older than notBefore, in
-	// Unix ms. Else the error has codec.ErrNoMessage, ErrNotYours, ErrTooOld or ErrOtherEpoch in its chain.
-	RecallSeq(ctx context.Context, room, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error)
+	// Unix ms. Else the error has chat.ErrNoMessage, ErrNotYours, ErrTooOld or ErrOtherEpoch in its chain.
+	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
 	// Page reads at most limit messages in order: the oldest behind after, or the newest
 	// before before where that is not 0. Recalled ones are entries without JSON.
-	Page(ctx context.Context, room string, before, after uint64, limit int) (codec.History, error)
+	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
 	// SubscribeUser returns once changes of the user's rooms reach [Server.UserEvent].
 	SubscribeUser(ctx context.Context, user string) error
 	// UnsubscribeUser ends that. It never blocks.
@@ -426,7 +427,7 @@ func (s *Server) Back() {
 }
 
 // RoomEvent passes on what happened to a room. It never blocks.
-func (s *Server) RoomEvent(id string, ev codec.Event) { s.hall.RoomEvent(id, ev) }
+func (s *Server) RoomEvent(id string, ev chat.Event) { s.hall.RoomEvent(id, ev) }
 
 // UserEvent tells that the set of the user's rooms changed. It never blocks.
 func (s *Server) UserEvent(user string) { s.lists.userChanged(user) }

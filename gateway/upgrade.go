@@ -9,6 +9,7 @@ import (
 	"github.com/lesismal/nbio"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -148,7 +149,7 @@ func (s *Server) authorized(ctx context.Context, v visitor) (bool, *refusal) {
 // it. So nobody does here, and a store that does not answer keeps nobody out.
 func (s *Server) member(ctx context.Context, user, id string) (bool, *refusal) {
 	if s.cfg.AutoJoin {
-		s.joins.add(codec.Membership{UserID: user, Room: id})
+		s.joins.add(chat.Membership{UserID: user, Room: id})
 		return true, nil
 	}
 	ok, err := s.store.IsMember(ctx, user, id)

@@ -11,11 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is the HTTP part of barrage.v1, which openapi.yaml describes: who may do what,
@@ -36,9 +36,6 @@ var openAPIText = sync.OnceValue(func() []byte {
 	}
 	return text
 })
-
-// tokenLife is how long a token lives (contract section 4); the store sees to it.
-const tokenLife = 24 * time.Hour
 
 // operation is one thing that can be asked for under /v1.
 type operation struct {
@@ -217,7 +214,7 @@ func (s *Server) v1Login(ctx context.Context, r *http.Request) (int, any, *refus
 		Token   string `json:"token"`
 		Expires int64  `json:"expires_in_ms"`
 	}
-	return http.StatusOK, answer{token, tokenLife.Milliseconds()}, nil
+	return http.StatusOK, answer{token, chat.TokenLife.Milliseconds()}, nil
 }
 
 // onlooker is the name under which a node asks for the counters of rooms of which it has
@@ -237,7 +234,7 @@ func (s *Server) v1Room(ctx context.Context, r *http.Request) (int, any, *refusa
 	defer rm.Release()
 	pos, counters, members := rm.Standing()
 	if members == 0 {
-		standings, err := s.store.Report(ctx, onlooker, []codec.Report{{Room: id}})
+		standings, err := s.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
 		if err != nil {
 			return 0, nil, s.cannot("read the room's counters", err)
 		}

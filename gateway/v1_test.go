@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"barrage/codec"
-	"barrage/redisx"
+	"barrage/internal/chat"
 )
 
-func (f *faultyStore) Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error) {
+func (f *faultyStore) Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error) {
 	if err := f.enter(ctx, "Report"); err != nil {
 		return nil, err
 	}
@@ -72,8 +72,8 @@ func TestV1_Login(t *testing.T) {
 			Expires int64  `json:"expires_in_ms"`
 		}
 		callV1(t, s, http.MethodPost, "/v1/login", "", `{"user_id":"ü 弹","password":"p","more":1}`).decode(t, &in)
-		if in.Expires != redisx.TokenLife.Milliseconds() {
-			t.Errorf("expires_in_ms = %d; want %d", in.Expires, redisx.TokenLife.Milliseconds())
+		if in.Expires != chat.TokenLife.Milliseconds() {
+			t.Errorf("expires_in_ms = %d; want %d", in.Expires, chat.TokenLife.Milliseconds())
 		}
 		return in.Token
 	}
@@ -198,7 +198,7 @@ func TestV1_Recall(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.RecallLimit = time.Minute })
 	native, _ := dialV1(t, s, "r", "user_id=n&token=t", false)
 	old := codec.NewDraft("r", "u", "old", time.Now().Add(-time.Hour).UnixMilli())
-	if _, err := s.store.Publish(t.Context(), "r", codec.Batch{ID: "test.1", Drafts: []codec.Draft{old}}); err != nil {
+	if _, err := s.store.Publish(t.Context(), "r", chat.Batch{ID: "test.1", Drafts: []chat.Draft{old}}); err != nil {
 		t.Fatal(err)
 	}
 	seq := sendV1(t, s, "u", "hi").Seq
@@ -246,7 +246,7 @@ func TestV1_Room(t *testing.T) {
 		t.Errorf("a new room = %+v; want none of it", st)
 	}
 	// Members and likes of another node, without any here.
-	if _, err := s.store.Report(t.Context(), "other", []codec.Report{{Room: "r", Online: 5, Likes: 7}}); err != nil {
+	if _, err := s.store.Report(t.Context(), "other", []chat.Report{{Room: "r", Online: 5, Likes: 7}}); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, s, "r", "hi", 1)
@@ -489,7 +489,7 @@ func TestV1_SendBusyAndRefused(t *testing.T) {
 	if a := <-first; a.status != http.StatusCreated {
 		t.Errorf("the first one = %d %s; want 201", a.status, a.body)
 	}
-	storeOf(s).fail(fmt.Errorf("no memory left: %w", codec.ErrRefused), "Publish")
+	storeOf(s).fail(fmt.Errorf("no memory left: %w", chat.ErrRefused), "Publish")
 	a := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"3"}`)
 	a.wantCode(t, 503, "store_refused")
 }

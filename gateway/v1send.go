@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -21,8 +22,8 @@ type waitingSend struct {
 	done        chan room.Answer // capacity 1; sent once, by whoever takes the message to its end
 }
 
-func (w *waitingSend) credential() codec.Credential {
-	return codec.Credential{UserID: w.user, Token: w.token}
+func (w *waitingSend) credential() chat.Credential {
+	return chat.Credential{UserID: w.user, Token: w.token}
 }
 
 // Answered ends the wait.

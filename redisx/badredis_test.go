@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -132,7 +132,7 @@ func TestRedis_LimitedUser(t *testing.T) {
 	})
 	h.wantAll(t, "r")
 	h.wantRecall(t, "r", "u", 1, false)
-	_, err = h.Report(t.Context(), "n", []codec.Report{{Room: "r", Online: 1}})
+	_, err = h.Report(t.Context(), "n", []chat.Report{{Room: "r", Online: 1}})
 	noError(t, err)
 
 	_, err = own.Do("ACL", "SETUSER", "gate", "resetkeys", "~gm*")
@@ -246,7 +246,7 @@ func readCommand(in *bufio.Reader) ([]string, error) {
 // wantRefused checks what an error says about trying again.
 func wantRefused(t *testing.T, err error, want bool) {
 	t.Helper()
-	if got := errors.Is(err, codec.ErrRefused); got != want {
-		t.Errorf("error %v is codec.ErrRefused: %v; want %v", err, got, want)
+	if got := errors.Is(err, chat.ErrRefused); got != want {
+		t.Errorf("error %v is chat.ErrRefused: %v; want %v", err, got, want)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file makes the calls that the store's users ask for.
@@ -70,7 +70,7 @@ func (r *Redis) callAt(ctx context.Context, g *gate, f func(context.Context) rue
 // described is explain, and says whether asking again is of no use.
 func (r *Redis) described(err error) error {
 	if refused(err) {
-		return fmt.Errorf("%w: %w", codec.ErrRefused, r.explain(err))
+		return fmt.Errorf("%w: %w", chat.ErrRefused, r.explain(err))
 	}
 	return r.explain(err)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"barrage/codec"
-	"barrage/redisx"
+	"barrage/internal/chat"
 )
 
 // This file is the part of the conformance suite about batches that are published again
@@ -17,14 +17,14 @@ import (
 func testRepeat(s *harness) {
 	t := s.t
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
-	want := codec.Position{}
-	var events []codec.Event
-	published := make(map[string]codec.Event)
+	want := chat.Position{}
+	var events []chat.Event
+	published := make(map[string]chat.Event)
 	var all []string
 	times, clock := map[string]int64{}, int64(0)
 	publish := func(batch string, n int, again bool) {
 		t.Helper()
-		var d []codec.Draft
+		var d []chat.Draft
 		for i := range n {
 			if !again {
 				clock++
@@ -44,15 +44,15 @@ func testRepeat(s *harness) {
 			want.Epoch = got.Event.Epoch
 		}
 		if !again {
-			ev := codec.Event{
-				Kind: codec.EventMessages, Epoch: want.Epoch, Seq: want.Seq - uint64(n) + 1, Total: want.Total,
+			ev := chat.Event{
+				Kind: chat.EventMessages, Epoch: want.Epoch, Seq: want.Seq - uint64(n) + 1, Total: want.Total,
 				Rev: want.Rev + 1, Prev: want.Tip, Tip: batch + ".0", Messages: texts(d),
 			}
 			want.Rev, want.Tip = ev.Rev, ev.Tip
 			events = append(events, ev)
 			published[batch] = ev
 		}
-		wantEqual(t, "Publish of "+batch, got, err, codec.Stored{Event: published[batch]})
+		wantEqual(t, "Publish of "+batch, got, err, chat.Stored{Event: published[batch]})
 	}
 	publish("n.1", 2, false)
 	publish("n.1", 2, true)
@@ -64,7 +64,7 @@ func testRepeat(s *harness) {
 	publish("n.2", 1, true)
 	publish("n.n.2", 3, true)
 	publish("n.22", 1, false) // begins like the one before
-	s.pass(redisx.BatchMemory - time.Second)
+	s.pass(chat.BatchLife - time.Second)
 	publish("n.22", 1, true)
 	wantHistory(t, s.newest(t, "r", historyMessages), want.Seq, want.Total, 1, all...)
 	s.settle(t)
@@ -108,7 +108,7 @@ func testOvertaken(s *harness) {
 	s.wantStored("n.100", sends("u", 1, ""), 1) // The last one is known still.
 	stored = append(stored, s.wantSent("n.9007199254740992", 3, sends("u", 3, "late"))...)
 	late("n.9007199254740991", "n.9007199254740992")
-	s.pass(redisx.BatchMemory - time.Second)
+	s.pass(chat.BatchLife - time.Second)
 	late("n.100", "n.9007199254740992")
 	s.settle(t)
 	s.wantMessages(stored...)
@@ -123,16 +123,16 @@ func testOvertaken(s *harness) {
 }
 
 // wantSent is wantStored without repeats, for drafts whose ts stay, and returns their texts.
-func (h *harness) wantSent(batch string, seq uint64, d []codec.Draft) []string {
+func (h *harness) wantSent(batch string, seq uint64, d []chat.Draft) []string {
 	h.t.Helper()
 	h.wantStored(batch, d, seq)
 	return texts(d)
 }
 
 // report is Report of room r alone, that must not fail.
-func (h *harness) report(node string, online, likes uint64) codec.Standing {
+func (h *harness) report(node string, online, likes uint64) chat.Standing {
 	h.t.Helper()
-	standings, err := h.Report(h.t.Context(), node, []codec.Report{{Room: "r", Online: online, Likes: likes}})
+	standings, err := h.Report(h.t.Context(), node, []chat.Report{{Room: "r", Online: online, Likes: likes}})
 	noError(h.t, err)
 	if len(standings) != 1 {
 		h.t.Fatalf("Report of one room = %v", standings)
@@ -141,18 +141,18 @@ func (h *harness) report(node string, online, likes uint64) codec.Standing {
 }
 
 // counters are an event's and a standing's.
-func counters(online, likes uint64) codec.Counters {
-	return codec.Counters{Online: online, Likes: likes}
+func counters(online, likes uint64) chat.Counters {
+	return chat.Counters{Online: online, Likes: likes}
 }
 
 func testCounters(s *harness) {
 	t := s.t
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
-	var events []codec.Event
+	var events []chat.Event
 	told := func(online, likes uint64) {
-		events = append(events, codec.Event{Kind: codec.EventCounters, Counters: counters(online, likes)})
+		events = append(events, chat.Event{Kind: chat.EventCounters, Counters: counters(online, likes)})
 	}
-	f := func(node string, online, likes uint64, want codec.Counters) {
+	f := func(node string, online, likes uint64, want chat.Counters) {
 		t.Helper()
 		wantEqual(t, "counters after a report of "+node, s.report(node, online, likes).Counters, nil, want)
 	}
@@ -173,21 +173,21 @@ func testCounters(s *harness) {
 	f("c", 0, 0, counters(0, 8))
 
 	// The position is the room's; likes do no harm to the count.
-	if got := s.report("a", 0, 0).Position; got != (codec.Position{}) {
+	if got := s.report("a", 0, 0).Position; got != (chat.Position{}) {
 		t.Errorf("position of a room without messages = %+v; want none", got)
 	}
 	s.wantEvents(t, "r", events...)
 	text := s.publish(t, "r", "u", 1, 2)
 	h := s.newest(t, "r", 50)
 	wantHistory(t, h, 2, 2, 1, text...)
-	wantEqual(t, "Report", s.report("a", 0, 0), nil, codec.Standing{Position: codec.Position{Epoch: h.Epoch, Seq: 2, Rev: 1, Tip: h.Tip}, Counters: counters(0, 8)})
+	wantEqual(t, "Report", s.report("a", 0, 0), nil, chat.Standing{Position: chat.Position{Epoch: h.Epoch, Seq: 2, Rev: 1, Tip: h.Tip}, Counters: counters(0, 8)})
 
 	// Many rooms, in order; more than go into one call.
-	var reports []codec.Report
+	var reports []chat.Report
 	for i := range 1200 {
-		reports = append(reports, codec.Report{Room: fmt.Sprintf("room-%d", i), Online: uint64(i), Likes: 1})
+		reports = append(reports, chat.Report{Room: fmt.Sprintf("room-%d", i), Online: uint64(i), Likes: 1})
 	}
-	reports = append(reports, codec.Report{Room: "r", Online: 1})
+	reports = append(reports, chat.Report{Room: "r", Online: 1})
 	standings, err := s.Report(t.Context(), "a", reports)
 	wantEqual(t, "number of standings", len(standings), err, len(reports))
 	for i, got := range standings[:1200] {
@@ -211,7 +211,7 @@ func testCountersExpire(s *harness) {
 	s.pass(life - time.Hour)
 	wantEqual(t, "counters", s.report("a", 1, 0).Counters, nil, counters(1, 2))
 	s.pass(2 * time.Hour)
-	wantEqual(t, "counters after all expired", s.report("a", 1, 0), nil, codec.Standing{Counters: counters(1, 0)})
+	wantEqual(t, "counters after all expired", s.report("a", 1, 0), nil, chat.Standing{Counters: counters(1, 0)})
 }
 
 // testDeadNode has one of three nodes report no more.
@@ -221,7 +221,7 @@ func testDeadNode(s *harness) {
 	s.report("a", 1, 0)
 	s.report("b", 10, 0)
 	s.report("dead", 100, 0)
-	s.age("r", redisx.ReportLife-5*time.Second)
+	s.age("r", chat.ReportLife-5*time.Second)
 	wantEqual(t, "counters", s.report("a", 1, 0).Counters, nil, counters(111, 0))
 	wantEqual(t, "counters", s.report("b", 10, 0).Counters, nil, counters(111, 0))
 	s.age("r", 6*time.Second)

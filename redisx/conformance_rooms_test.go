@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/redisx"
 )
 
@@ -32,7 +32,7 @@ func testRecall(s *harness) {
 	recall("u", 2, true) // said again
 
 	h := s.newest(t, "r", 50)
-	want := []codec.Entry{{Seq: 1, JSON: all[0]}, {Seq: 3, JSON: all[2]}}
+	want := []chat.Entry{{Seq: 1, JSON: all[0]}, {Seq: 3, JSON: all[2]}}
 	if !slices.Equal(h.Entries, want) || h.Seq != 3 || h.Total != 3 {
 		t.Errorf("history after a recall = %+v; want seq 3, total 3, %v", h, want)
 	}
@@ -48,12 +48,12 @@ func testRecall(s *harness) {
 	recall("u", 4, true)
 
 	s.wantEvents(t, "r",
-		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 1, Total: 3, Messages: all},
-		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
-		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
-		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 4, Total: 4, Messages: texts(drafts("r", "u", 4))},
-		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
-		codec.Event{Kind: codec.EventRecall, Epoch: h.Epoch, Seq: 4, Total: 4, Messages: husks(texts(drafts("r", "u", 4))...)},
+		chat.Event{Kind: chat.EventMessages, Epoch: h.Epoch, Seq: 1, Total: 3, Messages: all},
+		chat.Event{Kind: chat.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
+		chat.Event{Kind: chat.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
+		chat.Event{Kind: chat.EventMessages, Epoch: h.Epoch, Seq: 4, Total: 4, Messages: texts(drafts("r", "u", 4))},
+		chat.Event{Kind: chat.EventRecall, Epoch: h.Epoch, Seq: 2, Total: 3, Messages: husks(all[1])},
+		chat.Event{Kind: chat.EventRecall, Epoch: h.Epoch, Seq: 4, Total: 4, Messages: husks(texts(drafts("r", "u", 4))...)},
 	)
 }
 
@@ -61,7 +61,7 @@ func testRecall(s *harness) {
 func (h *harness) wantRecall(t *testing.T, room, user string, ts int64, want bool) {
 	t.Helper()
 	ev, err := h.Recall(t.Context(), room, user, ts)
-	if err != nil && !errors.Is(err, codec.ErrNoMessage) || (err == nil) != want || want != (ev.Kind == codec.EventRecall) {
+	if err != nil && !errors.Is(err, chat.ErrNoMessage) || (err == nil) != want || want != (ev.Kind == chat.EventRecall) {
 		t.Errorf("Recall(%s, %s, %d) = %+v, %v; want one: %v", room, user, ts, ev, err, want)
 	}
 }
@@ -76,7 +76,7 @@ func testReadPastRecalled(s *harness) {
 	for ts := int64(4); ts < historyMessages; ts++ { // all but 1, 2, 3 and the newest
 		s.wantRecall(t, "r", "u", ts, true)
 	}
-	want := []codec.Entry{{Seq: 2, JSON: all[1]}, {Seq: 3, JSON: all[2]}, {Seq: historyMessages, JSON: all[historyMessages-1]}}
+	want := []chat.Entry{{Seq: 2, JSON: all[1]}, {Seq: 3, JSON: all[2]}, {Seq: historyMessages, JSON: all[historyMessages-1]}}
 	if h := s.newest(t, "r", 3); !slices.Equal(h.Entries, want) {
 		t.Errorf("newest 3 = %v; want %v", h.Entries, want)
 	}
@@ -167,7 +167,7 @@ func testOddIDs(s *harness) {
 	noError(t, s.SetToken(t.Context(), user, token))
 	ok, err := s.CheckToken(t.Context(), user, token)
 	wantEqual(t, "CheckToken", ok, err, true)
-	oks, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: user, Token: token}})
+	oks, err := s.CheckTokens(t.Context(), []chat.Credential{{UserID: user, Token: token}})
 	wantEqual(t, "CheckTokens", oks, err, []bool{true})
 	added, err := s.Join(t.Context(), user, room)
 	wantEqual(t, "Join", added, err, true)
@@ -185,8 +185,8 @@ func testOddIDs(s *harness) {
 	s.wantRecall(t, room, user, 1, true)
 	epoch := s.newest(t, room, 1).Epoch
 	s.wantEvents(t, room,
-		codec.Event{Kind: codec.EventMessages, Epoch: epoch, Seq: 1, Total: 2, Messages: all},
-		codec.Event{Kind: codec.EventRecall, Epoch: epoch, Seq: 1, Total: 2, Messages: husks(all[0])},
+		chat.Event{Kind: chat.EventMessages, Epoch: epoch, Seq: 1, Total: 2, Messages: all},
+		chat.Event{Kind: chat.EventRecall, Epoch: epoch, Seq: 1, Total: 2, Messages: husks(all[0])},
 	)
 }
 
@@ -203,11 +203,11 @@ type modelMessage struct {
 func (m model) kept() int { return max(0, len(m)-historyMessages) }
 
 // page are the messages from index from to below to that are left.
-func (m model) page(from, to int) []codec.Entry {
-	var entries []codec.Entry
+func (m model) page(from, to int) []chat.Entry {
+	var entries []chat.Entry
 	for i := from; i < to; i++ {
 		if m[i].text != "" {
-			entries = append(entries, codec.Entry{Seq: uint64(i + 1), JSON: m[i].text})
+			entries = append(entries, chat.Entry{Seq: uint64(i + 1), JSON: m[i].text})
 		}
 	}
 	return entries
@@ -224,7 +224,7 @@ func (m model) find(user string, ts int64) int {
 }
 
 // lrange is what Redis' manual says of LRANGE, on a list of what is left.
-func (m model) lrange(start, stop int64) []codec.Entry {
+func (m model) lrange(start, stop int64) []chat.Entry {
 	left := m.page(m.kept(), len(m))
 	n := int64(len(left))
 	if start < 0 {
@@ -240,15 +240,15 @@ func (m model) lrange(start, stop int64) []codec.Entry {
 	return left[start : stop+1]
 }
 
-func newestOf(entries []codec.Entry, limit int) []codec.Entry {
+func newestOf(entries []chat.Entry, limit int) []chat.Entry {
 	return entries[max(0, len(entries)-limit):]
 }
 
-func oldestOf(entries []codec.Entry, limit int) []codec.Entry {
+func oldestOf(entries []chat.Entry, limit int) []chat.Entry {
 	return entries[:min(len(entries), limit)]
 }
 
-func plain(entries []codec.Entry) []string {
+func plain(entries []chat.Entry) []string {
 	var s []string
 	for _, e := range entries {
 		s = append(s, e.JSON)
@@ -339,7 +339,7 @@ func testRoomEvents(s *harness) {
 	s.publish(t, "other", "u", 2)
 	epoch := s.newest(t, "r", 1).Epoch
 	s.settle(t)
-	s.wantEvents(t, "r", codec.Event{Kind: codec.EventMessages, Epoch: epoch, Seq: 2, Total: 3, Messages: two})
+	s.wantEvents(t, "r", chat.Event{Kind: chat.EventMessages, Epoch: epoch, Seq: 2, Total: 3, Messages: two})
 	s.wantEvents(t, "other")
 	s.wantResumed(t, 0)
 }
@@ -362,7 +362,7 @@ func testEventsInOrder(s *harness) {
 						t.Error(err)
 					}
 					_, err := s.Recall(t.Context(), room, user, ts)
-					if err != nil && !errors.Is(err, codec.ErrNoMessage) {
+					if err != nil && !errors.Is(err, chat.ErrNoMessage) {
 						t.Error(err)
 					}
 					if err == nil { // Else the others have pushed it out of the history.
@@ -383,9 +383,9 @@ func testEventsInOrder(s *harness) {
 		next := uint64(1)
 		for _, ev := range s.events(room) {
 			switch {
-			case ev.Kind == codec.EventMessages && ev.Seq == next:
+			case ev.Kind == chat.EventMessages && ev.Seq == next:
 				next += uint64(len(ev.Messages))
-			case ev.Kind == codec.EventRecall && ev.Seq < next:
+			case ev.Kind == chat.EventRecall && ev.Seq < next:
 			default:
 				t.Fatalf("event %+v of room %s came where seq %d was due", ev, room, next)
 			}
@@ -420,8 +420,8 @@ func testSubscriptionsFlap(s *harness) {
 	working.Wait()
 	for r := range rooms {
 		room := fmt.Sprintf("r%d", r)
-		s.wantEvents(t, room, codec.Event{
-			Kind: codec.EventMessages, Epoch: s.newest(t, room, 1).Epoch, Seq: 1, Total: 1, Messages: texts(drafts(room, "u", 1)),
+		s.wantEvents(t, room, chat.Event{
+			Kind: chat.EventMessages, Epoch: s.newest(t, room, 1).Epoch, Seq: 1, Total: 1, Messages: texts(drafts(room, "u", 1)),
 		})
 	}
 	if got := s.Stats().Subscriptions; got != rooms {

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/redisx"
 )
 
 // conformance is what every Store must do, by name.
 var conformance = map[string]func(s *harness){
 	"Tokens":               testTokens,
-	"TokenLife":            testTokenLife,
+	"chat.TokenLife":       testTokenLife,
 	"Membership":           testMembership,
 	"UserEvents":           testUserEvents,
 	"PublishAndRead":       testPublishAndRead,
@@ -39,7 +40,7 @@ var conformance = map[string]func(s *harness){
 	"Once":                 testOnce,
 	"OnceInBatch":          testOnceInBatch,
 	"OnceRetried":          testOnceRetried,
-	"OnceFor":              testOnceFor,
+	"chat.IDLife":          testOnceFor,
 	"Page":                 testPage,
 	"RecallSeq":            testRecallSeq,
 	"RoomEvents":           testRoomEvents,
@@ -106,7 +107,7 @@ func testTokens(s *harness) {
 		return slices.Equal(slices.Compact(users), []string{"u"}) && all == 0, fmt.Sprint(users, all)
 	})
 
-	got, err := s.CheckTokens(t.Context(), []codec.Credential{
+	got, err := s.CheckTokens(t.Context(), []chat.Credential{
 		{UserID: "v", Token: "other"},
 		{UserID: "nobody", Token: ""},
 		{UserID: "u", Token: "old"},
@@ -125,7 +126,7 @@ func testTokenLife(s *harness) {
 		got, err := s.CheckToken(t.Context(), "u", token)
 		wantEqual(t, "CheckToken", got, err, want)
 	}
-	const most = redisx.TokenLife - time.Hour
+	const most = chat.TokenLife - time.Hour
 	noError(t, s.SetToken(t.Context(), "u", "token"))
 	s.pass(most)
 	check("token", true) // prolongs
@@ -133,11 +134,11 @@ func testTokenLife(s *harness) {
 	check("token", true) // too early to prolong
 	s.pass(most)
 	check("wrong", false) // prolongs nothing
-	got, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: "token"}})
+	got, err := s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}})
 	wantEqual(t, "CheckTokens", got, err, []bool{true}) // nor does this
 	s.pass(2 * time.Minute)
 	check("token", false)
-	got, err = s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: "token"}})
+	got, err = s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}})
 	wantEqual(t, "CheckTokens", got, err, []bool{false})
 }
 
@@ -186,7 +187,7 @@ func testUserEvents(s *harness) {
 	s.wantUsers(t, "u", "v")
 
 	noError(t, s.JoinAll(t.Context(), nil))
-	noError(t, s.JoinAll(t.Context(), []codec.Membership{{UserID: "v", Room: "2"}, {UserID: "v", Room: "1"}, {UserID: "w", Room: "2"}}))
+	noError(t, s.JoinAll(t.Context(), []chat.Membership{{UserID: "v", Room: "2"}, {UserID: "v", Room: "1"}, {UserID: "w", Room: "2"}}))
 	s.settle(t)
 	s.wantUsers(t, "u", "v", "v") // v was in 1 already, and nobody watches w
 	rooms, err := s.Rooms(t.Context(), "w")
@@ -207,7 +208,7 @@ func testPublishAndRead(s *harness) {
 	wantHistory(t, s.newest(t, "r", 2), 3, 3, 2, two...)
 	wantHistory(t, s.newest(t, "r", 0), 3, 3, 0)
 
-	since := func(seq uint64, limit int) codec.History {
+	since := func(seq uint64, limit int) chat.History {
 		t.Helper()
 		got, err := s.Since(t.Context(), "r", seq, limit)
 		noError(t, err)
@@ -244,17 +245,17 @@ func testPublishAndRead(s *harness) {
 
 func testEmptyRoom(s *harness) {
 	t := s.t
-	if err := s.send(t.Context(), "r", nil); !errors.Is(err, codec.ErrRefused) {
-		t.Errorf("Publish of nothing: error %v; want %v", err, codec.ErrRefused)
+	if err := s.send(t.Context(), "r", nil); !errors.Is(err, chat.ErrRefused) {
+		t.Errorf("Publish of nothing: error %v; want %v", err, chat.ErrRefused)
 	}
-	zero := func(h codec.History, err error) {
+	zero := func(h chat.History, err error) {
 		t.Helper()
 		noError(t, err)
-		if h.Position != (codec.Position{}) || len(h.Entries) > 0 {
+		if h.Position != (chat.Position{}) || len(h.Entries) > 0 {
 			t.Errorf("history of an empty room = %+v; want none", h)
 		}
 	}
-	h, err := s.Read(t.Context(), "r", codec.Position{}, 50, 50)
+	h, err := s.Read(t.Context(), "r", chat.Position{}, 50, 50)
 	zero(h, err)
 	h, err = s.Since(t.Context(), "r", 0, 50)
 	zero(h, err)
@@ -272,8 +273,8 @@ func testBatches(s *harness) {
 		times[i] = int64(1000 + i)
 	}
 	d := drafts("r", "u", times...)
-	if err := s.send(t.Context(), "r", d); !errors.Is(err, codec.ErrRefused) || !strings.Contains(err.Error(), `room "r"`) {
-		t.Errorf("Publish of %d drafts: error %v; want %v, and one that names the room", len(d), err, codec.ErrRefused)
+	if err := s.send(t.Context(), "r", d); !errors.Is(err, chat.ErrRefused) || !strings.Contains(err.Error(), `room "r"`) {
+		t.Errorf("Publish of %d drafts: error %v; want %v, and one that names the room", len(d), err, chat.ErrRefused)
 	}
 	d = d[:redisx.MaxBatch]
 	noError(t, s.send(t.Context(), "r", d))
@@ -318,7 +319,7 @@ func testHistoryExpires(s *harness) {
 	wantHistory(t, s.newest(t, "r", 50), 6, 3, 4, append(again, more...)...)
 
 	s.pass(historyTTL + 25*time.Hour)
-	if h := s.newest(t, "r", 50); h.Position != (codec.Position{}) {
+	if h := s.newest(t, "r", 50); h.Position != (chat.Position{}) {
 		t.Errorf("position after everything expired = %+v; want none", h.Position)
 	}
 	last := s.publish(t, "r", "u", 7)
@@ -328,10 +329,10 @@ func testHistoryExpires(s *harness) {
 		t.Errorf("epoch %q came again for a new count", h.Epoch)
 	}
 	s.wantEvents(t, "r",
-		codec.Event{Kind: codec.EventMessages, Epoch: first.Epoch, Seq: 1, Total: 3, Messages: texts(drafts("r", "u", 1, 2, 3))},
-		codec.Event{Kind: codec.EventMessages, Epoch: first.Epoch, Seq: 4, Total: 2, Messages: again},
-		codec.Event{Kind: codec.EventMessages, Epoch: first.Epoch, Seq: 6, Total: 3, Messages: more},
-		codec.Event{Kind: codec.EventMessages, Epoch: h.Epoch, Seq: 1, Total: 1, Messages: last},
+		chat.Event{Kind: chat.EventMessages, Epoch: first.Epoch, Seq: 1, Total: 3, Messages: texts(drafts("r", "u", 1, 2, 3))},
+		chat.Event{Kind: chat.EventMessages, Epoch: first.Epoch, Seq: 4, Total: 2, Messages: again},
+		chat.Event{Kind: chat.EventMessages, Epoch: first.Epoch, Seq: 6, Total: 3, Messages: more},
+		chat.Event{Kind: chat.EventMessages, Epoch: h.Epoch, Seq: 1, Total: 1, Messages: last},
 	)
 }
 

@@ -26,8 +26,8 @@
 //	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
 //	                             HistoryTTL + 24 h after the last one
 //	gmo:{room}           hash    node -> its members online, Unix s of that report;
-//	                             ReportLife
-//	mq:{room}            channel events of the room, see codec.Event
+//	                             chat.ReportLife
+//	mq:{room}            channel events of the room, see chat.Event
 //	uq:{user}            channel the set of the user's rooms changed; the payload says nothing
 //	mq:__node:{node}     channel probes of a node, see below; gmn: with the same name is a key
 //	                             that probes would set, if anything were ever there

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // An epoch is named "<generation>-<random>". Each has a higher generation than all epochs of
@@ -36,15 +36,15 @@ func newEpoch(one, other string) string {
 
 // toStore is a position as a store compares it with its own: zero where the epoch is a node's
 // own.
-func toStore(known codec.Position) codec.Position {
+func toStore(known chat.Position) chat.Position {
 	if strings.HasPrefix(known.Epoch, localEpochPrefix) {
-		return codec.Position{}
+		return chat.Position{}
 	}
 	return known
 }
 
 // goneBack reports whether a room that stands at pos has less than a node knows.
-func goneBack(pos, known codec.Position) bool {
+func goneBack(pos, known chat.Position) bool {
 	if known.Epoch != pos.Epoch {
 		return known.Epoch != "" && generation(known.Epoch) >= generation(pos.Epoch) // of two of one generation nobody knows which came later
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is about a Redis that has gone back: it has what it had some time ago, as after a
@@ -68,16 +68,16 @@ func TestRedis_GoneBack(t *testing.T) {
 				at := s.newest(t, "r", 1).Position
 
 				// A node that does not know what was lost changes nothing.
-				for _, less := range []codec.Position{{}, old} {
+				for _, less := range []chat.Position{{}, old} {
 					wantEqual(t, "position for a node that knows less", s.read(t, "r", less, 1, 1).Position, nil, at)
 				}
 				wantEqual(t, "epoch", at.Epoch, nil, old.Epoch)
 
 				noError(t, s.SubscribeRoom(t.Context(), "r"))
-				var pos codec.Position
+				var pos chat.Position
 				switch first {
 				case "publish":
-					stored, err := s.Publish(t.Context(), "r", codec.Batch{ID: "n.1", Known: known, Drafts: drafts("r", "w", 50)})
+					stored, err := s.Publish(t.Context(), "r", chat.Batch{ID: "n.1", Known: known, Drafts: drafts("r", "w", 50)})
 					noError(t, err)
 					if ev := stored.Event; ev.Rev != 1 || ev.Prev != "" {
 						t.Errorf("the first event of the new epoch = %+v; want rev 1, no prev", ev)
@@ -88,7 +88,7 @@ func TestRedis_GoneBack(t *testing.T) {
 				case "read":
 					pos = s.read(t, "r", known, 1, 1).Position
 				case "report":
-					standings, err := s.Report(t.Context(), "n", []codec.Report{{Room: "r", Online: 1, Known: known}})
+					standings, err := s.Report(t.Context(), "n", []chat.Report{{Room: "r", Online: 1, Known: known}})
 					noError(t, err)
 					pos = standings[0].Position
 					pos.Total = at.Total
@@ -97,16 +97,16 @@ func TestRedis_GoneBack(t *testing.T) {
 					t.Errorf("position = %+v; want an epoch %s…, seq %d", pos, want, len(survivors))
 				}
 				h := s.read(t, "r", known, 1, 100)
-				var want []codec.Entry
+				var want []chat.Entry
 				for i, text := range survivors {
-					want = append(want, codec.Entry{Seq: uint64(i + 1), JSON: text})
+					want = append(want, chat.Entry{Seq: uint64(i + 1), JSON: text})
 				}
 				if h.Position != pos || h.Begun != at.Seq || !slices.Equal(h.Entries, want) || len(h.Recalls) != 1 {
 					t.Errorf("Read = %+v; want position %+v, begun %d, entries %v, one recall", h, pos, at.Seq, want)
 				}
 				// Whoever comes later, knowing what it knew, changes nothing.
 				wantEqual(t, "position for the next node", s.read(t, "r", known, 1, 1).Position, nil, pos)
-				got, err := s.Report(t.Context(), "m", []codec.Report{{Room: "r", Known: at}})
+				got, err := s.Report(t.Context(), "m", []chat.Report{{Room: "r", Known: at}})
 				noError(t, err)
 				wantEqual(t, "epoch for the next node", got[0].Epoch, nil, pos.Epoch)
 			})
@@ -120,10 +120,10 @@ func TestRedis_OldCount(t *testing.T) {
 	all := s.publish(t, "r", "u", 1, 2)
 	raw.do("HDEL", "gmm:r", "v", "t", "o", "ub", "ib")
 	raw.do("HSET", "gmm:r", "e", "ABCDEFGHIJKL")
-	h := s.read(t, "r", codec.Position{Epoch: "ABCDEFGHIJKL", Seq: 2}, 5, 5)
+	h := s.read(t, "r", chat.Position{Epoch: "ABCDEFGHIJKL", Seq: 2}, 5, 5)
 	wantHistory(t, h, 2, 2, 1, all...)
-	wantEqual(t, "position", h.Position, nil, codec.Position{Epoch: "ABCDEFGHIJKL", Seq: 2, Total: 2})
-	stored, err := s.Publish(t.Context(), "r", codec.Batch{ID: "n.1", Known: h.Position, Drafts: sends("u", 2, "a")})
+	wantEqual(t, "position", h.Position, nil, chat.Position{Epoch: "ABCDEFGHIJKL", Seq: 2, Total: 2})
+	stored, err := s.Publish(t.Context(), "r", chat.Batch{ID: "n.1", Known: h.Position, Drafts: sends("u", 2, "a")})
 	noError(t, err)
 	if !stored.Event.Follows(h.Position) {
 		t.Errorf("event %+v does not follow %+v", stored.Event, h.Position)
@@ -162,7 +162,7 @@ func TestRecallSeq_StoreGoneBack(t *testing.T) {
 	known := s.newest(t, "r", 1).Position
 	back()
 	s.publish(t, "r", "u", 20) // message 4 now
-	if ev, err := s.RecallSeq(t.Context(), "r", "u", known, known.Epoch, 4, 0); !errors.Is(err, codec.ErrOtherEpoch) {
-		t.Errorf("recalled %+v, %v; want %v", ev, err, codec.ErrOtherEpoch)
+	if ev, err := s.RecallSeq(t.Context(), "r", "u", known, known.Epoch, 4, 0); !errors.Is(err, chat.ErrOtherEpoch) {
+		t.Errorf("recalled %+v, %v; want %v", ev, err, chat.ErrOtherEpoch)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -205,7 +206,7 @@ func (r *rawClient) pass(d time.Duration) {
 	for _, set := range []struct {
 		prefix, written string
 		bucket          time.Duration
-	}{{"gmu:", "ub", redisx.BatchMemory}, {"gmi:", "ib", redisx.OnceFor}} {
+	}{{"gmu:", "ub", chat.BatchLife}, {"gmi:", "ib", chat.IDLife}} {
 		if by := int64(r.passed/set.bucket - before/set.bucket); by > 0 {
 			r.shift(set.prefix, set.written, -by)
 		}
@@ -239,7 +240,7 @@ func (r *rawClient) early(t *testing.T) {
 	eventually(t, "a bucket has begun", func() (bool, string) {
 		seconds, err := strconv.ParseInt(r.strings("TIME")[0], 10, 64)
 		noError(t, err)
-		return seconds%int64(redisx.BatchMemory/time.Second) < 27, fmt.Sprint(seconds)
+		return seconds%int64(chat.BatchLife/time.Second) < 27, fmt.Sprint(seconds)
 	})
 }
 
@@ -248,7 +249,7 @@ type recorder struct {
 	t *testing.T
 
 	mu      sync.Mutex // guards the fields below
-	rooms   map[string][]codec.Event
+	rooms   map[string][]chat.Event
 	busy    map[string]bool
 	users   []string
 	tokens  [][]string // One for each TokensChanged.
@@ -262,10 +263,10 @@ type recorder struct {
 
 func newRecorder(t *testing.T) *recorder {
 	t.Helper()
-	return &recorder{t: t, rooms: make(map[string][]codec.Event), busy: make(map[string]bool)}
+	return &recorder{t: t, rooms: make(map[string][]chat.Event), busy: make(map[string]bool)}
 }
 
-func (r *recorder) RoomEvent(room string, ev codec.Event) {
+func (r *recorder) RoomEvent(room string, ev chat.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.busy[room] {
@@ -358,7 +359,7 @@ func (r *recorder) wantAway(t *testing.T, aways, backs int) {
 }
 
 // events are the events of room so far.
-func (r *recorder) events(room string) []codec.Event {
+func (r *recorder) events(room string) []chat.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.rooms[room])
@@ -366,7 +367,7 @@ func (r *recorder) events(room string) []codec.Event {
 
 // wantEvents waits until room has had as many events as wanted and compares them; Rev, Prev
 // and Tip only where a Tip is wanted.
-func (r *recorder) wantEvents(t *testing.T, room string, want ...codec.Event) {
+func (r *recorder) wantEvents(t *testing.T, room string, want ...chat.Event) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("room %q has had %d events", room, len(want)), func() (bool, string) {
 		got := r.events(room)
@@ -429,8 +430,8 @@ func (h *harness) settle(t *testing.T) {
 }
 
 // drafts are messages of user to room at the given times, numbered by their index.
-func drafts(room, user string, times ...int64) []codec.Draft {
-	d := make([]codec.Draft, len(times))
+func drafts(room, user string, times ...int64) []chat.Draft {
+	d := make([]chat.Draft, len(times))
 	for i, ts := range times {
 		d[i] = codec.NewDraft(room, user, fmt.Sprintf("%s %d", user, i), ts)
 	}
@@ -438,7 +439,7 @@ func drafts(room, user string, times ...int64) []codec.Draft {
 }
 
 // texts are the finished messages of drafts whose ts stay as they are.
-func texts(drafts []codec.Draft) []string {
+func texts(drafts []chat.Draft) []string {
 	s := make([]string, len(drafts))
 	for i, d := range drafts {
 		s[i] = string(d.AppendJSON(nil, d.TS))
@@ -447,14 +448,14 @@ func texts(drafts []codec.Draft) []string {
 }
 
 // send is Publish as a node of its own: others may send to the room at the same time.
-func (h *harness) send(ctx context.Context, room string, d []codec.Draft) error {
+func (h *harness) send(ctx context.Context, room string, d []chat.Draft) error {
 	_, err := h.put(ctx, room, fmt.Sprintf("%p-%d.1", h, h.batches.Add(1)), d)
 	return err
 }
 
 // put is Publish of a batch by a node that knows nothing.
-func (h *harness) put(ctx context.Context, room, batch string, d []codec.Draft) (codec.Stored, error) {
-	return h.Publish(ctx, room, codec.Batch{ID: batch, Drafts: d})
+func (h *harness) put(ctx context.Context, room, batch string, d []chat.Draft) (chat.Stored, error) {
+	return h.Publish(ctx, room, chat.Batch{ID: batch, Drafts: d})
 }
 
 // husks are what is left of messages that were recalled.
@@ -479,15 +480,15 @@ func (h *harness) publish(t *testing.T, room, user string, times ...int64) []str
 }
 
 // newest is what Read gives a node that knows nothing, without the tombstones between.
-func (h *harness) newest(t *testing.T, room string, limit int) codec.History {
+func (h *harness) newest(t *testing.T, room string, limit int) chat.History {
 	t.Helper()
-	history := h.read(t, room, codec.Position{}, limit, limit)
-	history.Entries = slices.DeleteFunc(history.Entries, func(e codec.Entry) bool { return e.JSON == "" })
+	history := h.read(t, room, chat.Position{}, limit, limit)
+	history.Entries = slices.DeleteFunc(history.Entries, func(e chat.Entry) bool { return e.JSON == "" })
 	return history
 }
 
 // read is Read that must not fail.
-func (h *harness) read(t *testing.T, room string, known codec.Position, newest, most int) codec.History {
+func (h *harness) read(t *testing.T, room string, known chat.Position, newest, most int) chat.History {
 	t.Helper()
 	history, err := h.Read(t.Context(), room, known, newest, most)
 	noError(t, err)
@@ -495,14 +496,14 @@ func (h *harness) read(t *testing.T, room string, known codec.Position, newest, 
 }
 
 // wantHistory compares a history's numbers and texts, the first of which has number first.
-func wantHistory(t *testing.T, h codec.History, seq, total, first uint64, want ...string) {
+func wantHistory(t *testing.T, h chat.History, seq, total, first uint64, want ...string) {
 	t.Helper()
 	if h.Seq != seq || h.Total != total {
 		t.Errorf("position is seq %d, total %d; want %d, %d", h.Seq, h.Total, seq, total)
 	}
-	var entries []codec.Entry
+	var entries []chat.Entry
 	for i, text := range want {
-		entries = append(entries, codec.Entry{Seq: first + uint64(i), JSON: text})
+		entries = append(entries, chat.Entry{Seq: first + uint64(i), JSON: text})
 	}
 	if !slices.Equal(h.Entries, entries) {
 		t.Errorf("entries:\n got %v\nwant %v", h.Entries, entries)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // TestInbox_Full has no worker at first: put must drop, and never wait. Then one must
@@ -126,7 +126,7 @@ func (c *collector) Away(error) { c.hear("away") }
 
 func (c *collector) Back() { c.hear("back") }
 
-func (c *collector) RoomEvent(room string, ev codec.Event) { c.hear(fmt.Sprint(room, " ", ev.Seq)) }
+func (c *collector) RoomEvent(room string, ev chat.Event) { c.hear(fmt.Sprint(room, " ", ev.Seq)) }
 
 func (c *collector) UserEvent(user string) { c.hear(user) }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is what a store does for original FastIM nodes beside it
@@ -23,7 +24,7 @@ func (r *Redis) written(text string) (written, other string) {
 }
 
 // head is the beginning of a draft as it is written.
-func (r *Redis) head(d *codec.Draft) string {
+func (r *Redis) head(d *chat.Draft) string {
 	if r.keys.fastIM {
 		return strings.TrimSuffix(quoted(d.Head), `"`)
 	}
@@ -51,27 +52,27 @@ func (k keys) roomChannels(room string) []string {
 }
 
 // parseEvent reads what came on a room's channel.
-func (k keys) parseEvent(channel, payload string) (room string, ev codec.Event, err error) {
+func (k keys) parseEvent(channel, payload string) (room string, ev chat.Event, err error) {
 	room, recalls := strings.CutPrefix(channel, quietChannelPrefix)
 	room = k.untag(strings.TrimPrefix(room, roomChannelPrefix))
 	ev, err = codec.ParseEvent(payload)
 	if !errors.Is(err, codec.ErrForeignEvent) {
-		if err == nil && k.fastIM && ev.Kind != codec.EventCounters {
-			ev = codec.Event{Kind: codec.EventLook} // of a node that is not in this mode any more
+		if err == nil && k.fastIM && ev.Kind != chat.EventCounters {
+			ev = chat.Event{Kind: chat.EventLook} // of a node that is not in this mode any more
 		}
 		return room, ev, err
 	}
 	// One message in the original's form: it is new, or recalled.
 	text, ok := plainEntry(payload)
 	if !ok {
-		return room, codec.Event{}, err
+		return room, chat.Event{}, err
 	}
 	if !k.fastIM {
-		return room, codec.Event{Kind: codec.EventLook}, nil // of a node that still is, or an original one
+		return room, chat.Event{Kind: chat.EventLook}, nil // of a node that still is, or an original one
 	}
-	ev = codec.Event{Kind: codec.EventMessages, Messages: []string{text}}
+	ev = chat.Event{Kind: chat.EventMessages, Messages: []string{text}}
 	if recalls {
-		ev.Kind = codec.EventRecall
+		ev.Kind = chat.EventRecall
 	}
 	return room, ev, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/redisx"
 )
 
@@ -126,10 +127,10 @@ func (o *original) history(room string) []string { //nolint:unparam // reads bet
 }
 
 // unnumbered are events of a room that nobody counts.
-func unnumbered(kind codec.EventKind, texts ...string) []codec.Event {
-	var events []codec.Event
+func unnumbered(kind chat.EventKind, texts ...string) []chat.Event {
+	var events []chat.Event
 	for _, text := range texts {
-		events = append(events, codec.Event{Kind: kind, Messages: []string{text}})
+		events = append(events, chat.Event{Kind: kind, Messages: []string{text}})
 	}
 	return events
 }
@@ -144,20 +145,20 @@ func TestInterop_BothDirections(t *testing.T) {
 	odd := "\"quoted\" \\ \u2028 </script> \U0001F600 \x01\xff"
 	for i := range int64(5) {
 		at := 10 * (i + 1)
-		d := []codec.Draft{codec.NewDraft("r", "b", odd, at), codec.NewDraft("r", "c", "two", at)}
+		d := []chat.Draft{codec.NewDraft("r", "b", odd, at), codec.NewDraft("r", "c", "two", at)}
 		got, err := s.put(t.Context(), "r", fmt.Sprintf("n.%d", i), d)
 		noError(t, err)
 		all = append(all, texts(d)...)
 		all = append(all, o.send("o", `said "hi"`, at))
 		n := uint64(len(all))
-		want := codec.Event{Kind: codec.EventMessages, Epoch: codec.Unnumbered, Seq: n - 2, Total: n - 1, Messages: texts(d)}
-		wantEqual(t, "Publish", got, err, codec.Stored{Event: want})
+		want := chat.Event{Kind: chat.EventMessages, Epoch: chat.Unnumbered, Seq: n - 2, Total: n - 1, Messages: texts(d)}
+		wantEqual(t, "Publish", got, err, chat.Stored{Event: want})
 		again, err := s.put(t.Context(), "r", fmt.Sprintf("n.%d", i), d)
 		wantEqual(t, "Publish again", again, err, got)
 	}
 	o.wantHeard("r", all...)
-	s.wantEvents(t, "r", unnumbered(codec.EventMessages, all...)...)
-	other.wantEvents(t, "r", unnumbered(codec.EventMessages, all...)...)
+	s.wantEvents(t, "r", unnumbered(chat.EventMessages, all...)...)
+	other.wantEvents(t, "r", unnumbered(chat.EventMessages, all...)...)
 	wantEqual(t, "history of the original node", o.history("r"), nil, all)
 	n := uint64(len(all))
 	wantHistory(t, s.newest(t, "r", 50), n, n, 1, all...)
@@ -182,7 +183,7 @@ func TestInterop_NoMessage(t *testing.T) {
 	text := o.send("u", "hi", 1)
 	eventually(t, "the message has come", func() (bool, string) {
 		got := s.events("r")
-		return slices.ContainsFunc(got, func(ev codec.Event) bool { return slices.Equal(ev.Messages, []string{text}) }), fmt.Sprint(got)
+		return slices.ContainsFunc(got, func(ev chat.Event) bool { return slices.Equal(ev.Messages, []string{text}) }), fmt.Sprint(got)
 	})
 	eventually(t, "all payloads were looked at", func() (bool, string) {
 		got := s.Stats()
@@ -196,19 +197,19 @@ func TestInterop_BothModes(t *testing.T) {
 	own := newNode(t, server.Addr, o.rawClient)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	noError(t, own.SubscribeRoom(t.Context(), "r"))
-	look := codec.Event{Kind: codec.EventLook}
+	look := chat.Event{Kind: chat.EventLook}
 	theirs := o.send("o", "of an original node", 1)
 	beside := s.publish(t, "r", "u", 2)
 	counted := own.newest(t, "r", 9)
 	wantHistory(t, counted, 2, 2, 1, theirs, beside[0])
 	mine := own.publish(t, "r", "v", 3)
-	own.wantEvents(t, "r", look, look, codec.Event{Kind: codec.EventMessages, Epoch: counted.Epoch, Seq: 3, Total: 3, Messages: mine})
-	s.wantEvents(t, "r", append(unnumbered(codec.EventMessages, theirs, beside[0]), look)...)
+	own.wantEvents(t, "r", look, look, chat.Event{Kind: chat.EventMessages, Epoch: counted.Epoch, Seq: 3, Total: 3, Messages: mine})
+	s.wantEvents(t, "r", append(unnumbered(chat.EventMessages, theirs, beside[0]), look)...)
 	wantHistory(t, s.newest(t, "r", 9), 3, 3, 1, theirs, beside[0], mine[0])
 
 	own.wantRecall(t, "r", "v", 3, true)
 	own.report("n", 5, 0)
-	s.wantEvents(t, "r", append(unnumbered(codec.EventMessages, theirs, beside[0]), look, look, codec.Event{Kind: codec.EventCounters, Counters: counters(5, 0)})...)
+	s.wantEvents(t, "r", append(unnumbered(chat.EventMessages, theirs, beside[0]), look, look, chat.Event{Kind: chat.EventCounters, Counters: counters(5, 0)})...)
 	mine = own.publish(t, "r", "v", 4)
 	last := s.publish(t, "r", "u", 5)
 	all := []string{theirs, beside[0], mine[0], last[0]}
@@ -234,7 +235,7 @@ func TestInterop_OriginalWritesToCountedRoom(t *testing.T) {
 			t.Errorf("position %+v begun at %d behind %+v; want a new epoch: %v", h.Position, h.Begun, at, !written)
 		}
 		at = h.Position
-		stored, err := own.Publish(t.Context(), "r", codec.Batch{ID: fmt.Sprintf("n.%d", len(all)), Known: at, Drafts: drafts("r", "o", 3)})
+		stored, err := own.Publish(t.Context(), "r", chat.Batch{ID: fmt.Sprintf("n.%d", len(all)), Known: at, Drafts: drafts("r", "o", 3)})
 		noError(t, err)
 		all = append(all, stored.Event.Messages...)
 		if !stored.Event.Follows(at) {
@@ -267,7 +268,7 @@ func TestInterop_History(t *testing.T) {
 	msgs, found, err := s.Before(t.Context(), "r", "o", 5, 3)
 	wantEqual(t, "Before", found, err, true)
 	wantEqual(t, "Before", msgs, nil, all[7:10])
-	if got := s.report("n", 2, 3); got != (codec.Standing{Position: codec.Position{Epoch: codec.Unnumbered, Seq: 20}, Counters: counters(2, 3)}) {
+	if got := s.report("n", 2, 3); got != (chat.Standing{Position: chat.Position{Epoch: chat.Unnumbered, Seq: 20}, Counters: counters(2, 3)}) {
 		t.Errorf("Report = %+v; want seq 20, 2 online, 3 likes", got)
 	}
 
@@ -295,13 +296,13 @@ func TestInterop_Recall(t *testing.T) {
 	}{{"o", 1, true}, {"o", 1, false}, {"b", 2, true}, {"b", 3, false}} {
 		ev, err := s.Recall(t.Context(), "r", m.user, m.ts)
 		if !m.want {
-			if !errors.Is(err, codec.ErrNoMessage) {
-				t.Errorf("Recall(%s, %d) = %+v, %v; want %v", m.user, m.ts, ev, err, codec.ErrNoMessage)
+			if !errors.Is(err, chat.ErrNoMessage) {
+				t.Errorf("Recall(%s, %d) = %+v, %v; want %v", m.user, m.ts, ev, err, chat.ErrNoMessage)
 			}
 			continue
 		}
 		text := map[string]string{"o": one, "b": two[0]}[m.user]
-		wantEqual(t, fmt.Sprintf("Recall(%s, %d)", m.user, m.ts), ev, err, codec.Event{Kind: codec.EventRecall, Messages: []string{text}})
+		wantEqual(t, fmt.Sprintf("Recall(%s, %d)", m.user, m.ts), ev, err, chat.Event{Kind: chat.EventRecall, Messages: []string{text}})
 	}
 	s.report("n", 1, 0)
 	wantEqual(t, "history of the original node", o.history("r"), nil, []string{three})
@@ -309,13 +310,13 @@ func TestInterop_Recall(t *testing.T) {
 	// The original node hears nothing of it; two channels have no common order.
 	o.wantHeard("r", one, two[0], three)
 	want := slices.Concat(
-		unnumbered(codec.EventMessages, one, two[0], three),
-		unnumbered(codec.EventRecall, one, two[0]),
-		[]codec.Event{{Kind: codec.EventCounters, Counters: counters(1, 0)}},
+		unnumbered(chat.EventMessages, one, two[0], three),
+		unnumbered(chat.EventRecall, one, two[0]),
+		[]chat.Event{{Kind: chat.EventCounters, Counters: counters(1, 0)}},
 	)
 	eventually(t, "all events have come", func() (bool, string) {
 		got := s.events("r")
-		slices.SortStableFunc(got, func(a, b codec.Event) int { return int(a.Kind) - int(b.Kind) })
+		slices.SortStableFunc(got, func(a, b chat.Event) int { return int(a.Kind) - int(b.Kind) })
 		return fmt.Sprint(got) == fmt.Sprint(want), fmt.Sprint(got)
 	})
 }
@@ -340,7 +341,7 @@ func TestInterop_Users(t *testing.T) {
 		added, err := s.Join(t.Context(), user, room)
 		wantEqual(t, "Join of "+room, added, err, want)
 	}
-	noError(t, s.JoinAll(t.Context(), []codec.Membership{{UserID: user, Room: "3"}, {UserID: user, Room: "2"}}))
+	noError(t, s.JoinAll(t.Context(), []chat.Membership{{UserID: user, Room: "3"}, {UserID: user, Room: "2"}}))
 	var rooms []string
 	for _, room := range o.strings("SMEMBERS", "ugs:u") {
 		rooms = append(rooms, o.decode("SMEMBERS", room))
@@ -384,13 +385,13 @@ func TestInterop_FromCounted(t *testing.T) {
 	d := drafts("r", "u", 4)
 	left = append(left, texts(d)...)
 	got, err := s.put(t.Context(), "r", "n.1", d)
-	wantEqual(t, "Publish", got.Event, err, codec.Event{Kind: codec.EventMessages, Epoch: codec.Unnumbered, Seq: 3, Total: 3, Messages: texts(d)})
+	wantEqual(t, "Publish", got.Event, err, chat.Event{Kind: chat.EventMessages, Epoch: chat.Unnumbered, Seq: 3, Total: 3, Messages: texts(d)})
 	wantHistory(t, s.newest(t, "r", 50), 3, 3, 1, left...)
 
 	after := newNode(t, server.Addr, raw)
 	h := after.newest(t, "r", 50)
 	wantHistory(t, h, 3, 3, 1, left...)
-	if h.Epoch == counted || h.Epoch == codec.Unnumbered {
+	if h.Epoch == counted || h.Epoch == chat.Unnumbered {
 		t.Errorf("epoch %q is not new; it was %q", h.Epoch, counted)
 	}
 }

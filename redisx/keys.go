@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // keys makes all names of keys and channels in Redis; doc.go says what they hold.
@@ -36,7 +36,7 @@ func (k keys) check(room string) error {
 func (k keys) checkKey(key string) error {
 	_, id, _ := strings.Cut(key, ":")
 	if k.tagged && strings.HasPrefix(id, badTag) {
-		return fmt.Errorf("a cluster has no room that begins with a closing brace: %w", codec.ErrRefused)
+		return fmt.Errorf("a cluster has no room that begins with a closing brace: %w", chat.ErrRefused)
 	}
 	return nil
 }

@@ -6,8 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/codec"
-	"barrage/redisx"
+	"barrage/internal/chat"
 )
 
 // This file is about what a node knows without asking: tokens and memberships.
@@ -45,9 +44,9 @@ func (h *harness) callsOf(f func()) uint64 {
 
 func TestRedis_KnownTokensCostNothing(t *testing.T) {
 	s, _ := newPair(t)
-	var creds []codec.Credential
+	var creds []chat.Credential
 	for i := range 100 {
-		c := codec.Credential{UserID: fmt.Sprint("u", i), Token: fmt.Sprint("token", i)}
+		c := chat.Credential{UserID: fmt.Sprint("u", i), Token: fmt.Sprint("token", i)}
 		noError(t, s.SetToken(t.Context(), c.UserID, c.Token))
 		creds = append(creds, c)
 	}
@@ -174,15 +173,15 @@ func TestRedis_ProlongsOnce(t *testing.T) {
 		}
 	}
 	check()
-	raw.do("PEXPIRE", "login:u", fmt.Sprint((redisx.TokenLife - 2*time.Hour).Milliseconds()))
+	raw.do("PEXPIRE", "login:u", fmt.Sprint((chat.TokenLife - 2*time.Hour).Milliseconds()))
 	raw.do("CONFIG", "RESETSTAT")
 	settled := func() bool {
 		return one.callsOf(check) == 0 && two.callsOf(check) == 0
 	}
 	eventually(t, "nobody asks any more", func() (bool, string) { return settled(), "" })
 	wantEqual(t, "writes", raw.statOf("pexpire"), nil, 1)
-	if got := time.Duration(raw.int("PTTL", "login:u")) * time.Millisecond; got < redisx.TokenLife-time.Minute {
-		t.Errorf("the token lives for %v; want %v", got, redisx.TokenLife)
+	if got := time.Duration(raw.int("PTTL", "login:u")) * time.Millisecond; got < chat.TokenLife-time.Minute {
+		t.Errorf("the token lives for %v; want %v", got, chat.TokenLife)
 	}
 	for range 100 {
 		wantEqual(t, "nobody asks after that", settled(), nil, true)
@@ -206,7 +205,7 @@ func TestRedis_TellsOfChangedTokens(t *testing.T) {
 	check := func(want bool) {
 		t.Helper()
 		for _, s := range []*harness{one, two} {
-			right, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "token"}})
+			right, err := s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "token"}})
 			wantEqual(t, "CheckTokens", right, err, []bool{want, want})
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is about counts that were lost, wholly or in part: each room must be able to
@@ -46,7 +46,7 @@ func TestRedis_Losses(t *testing.T) {
 				s.publish(t, "r", "u", 1, 2, 3, 4, 5)
 				epoch := s.newest(t, "r", 1).Epoch
 				c.damage(raw)
-				check := func(pos codec.Position, seq uint64) {
+				check := func(pos chat.Position, seq uint64) {
 					t.Helper()
 					if (pos.Epoch == epoch) != c.sameEpoch || pos.Seq != seq {
 						t.Errorf("position = %+v; want seq %d, and that the epoch is %s is %v", pos, seq, epoch, c.sameEpoch)
@@ -61,10 +61,10 @@ func TestRedis_Losses(t *testing.T) {
 				noError(t, s.SubscribeRoom(t.Context(), "r"))
 				stored, err := s.put(t.Context(), "r", "n.9", drafts("r", "u", 6))
 				noError(t, err)
-				pos := stored.Event.After(codec.Position{})
+				pos := stored.Event.After(chat.Position{})
 				check(pos, c.seq+1)
-				s.wantEvents(t, "r", codec.Event{
-					Kind: codec.EventMessages, Epoch: pos.Epoch, Seq: pos.Seq, Total: pos.Total, Messages: texts(drafts("r", "u", 6)),
+				s.wantEvents(t, "r", chat.Event{
+					Kind: chat.EventMessages, Epoch: pos.Epoch, Seq: pos.Seq, Total: pos.Total, Messages: texts(drafts("r", "u", 6)),
 				})
 				wantEqual(t, "position afterwards", s.newest(t, "r", 1).Position, nil, pos)
 			})
@@ -122,8 +122,8 @@ func TestRedis_BadCount(t *testing.T) {
 func TestRedis_RefusedLeavesNothing(t *testing.T) {
 	s, raw := newPair(t)
 	raw.do("SET", "gmm:r", "text")
-	if err := s.send(t.Context(), "r", drafts("r", "u", 1)); !errors.Is(err, codec.ErrRefused) {
-		t.Errorf("Publish: error %v; want %v", err, codec.ErrRefused)
+	if err := s.send(t.Context(), "r", drafts("r", "u", 1)); !errors.Is(err, chat.ErrRefused) {
+		t.Errorf("Publish: error %v; want %v", err, chat.ErrRefused)
 	}
 	wantEqual(t, "keys", raw.strings("KEYS", "*"), nil, []string{"gmm:r"})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is about rooms that lost some of their keys: what is sent again is stored once all
@@ -18,11 +19,11 @@ type lostRoom struct {
 	raw *rawClient
 	t   *testing.T
 	// known is where a node knows the room to stand.
-	known codec.Position
-	batch codec.Batch // whose answer was lost
+	known chat.Position
+	batch chat.Batch // whose answer was lost
 	next  int
 	// sentAgain has the batches of again.
-	sentAgain []codec.Stored
+	sentAgain []chat.Stored
 }
 
 // newLostRoom is a room with two batches, the later of which had no answer, and a message that
@@ -39,20 +40,20 @@ func newLostRoom(t *testing.T, raw *rawClient, s *harness, twoBuckets bool) *los
 		raw.shift("gmu:", "ub", -1)
 		raw.shift("gmi:", "ib", -1)
 	}
-	r.batch = codec.Batch{ID: "n.2", Try: 1, Drafts: append(sends("v", 1000, "d"), origins("u", 1000, "e")...)}
+	r.batch = chat.Batch{ID: "n.2", Try: 1, Drafts: append(sends("v", 1000, "d"), origins("u", 1000, "e")...)}
 	stored, err := s.put(t.Context(), "r", r.batch.ID, r.batch.Drafts)
 	noError(t, err)
 	s.report("n", 1, 1)
-	r.known = stored.Event.After(codec.Position{})
+	r.known = stored.Event.After(chat.Position{})
 	return r
 }
 
 // publish publishes a batch and checks what any answer must fulfil.
-func (r *lostRoom) publish(b codec.Batch) codec.Stored {
+func (r *lostRoom) publish(b chat.Batch) chat.Stored {
 	r.t.Helper()
 	stored, err := r.Publish(r.t.Context(), "r", b)
 	noError(r.t, err)
-	h := r.read(r.t, "r", codec.Position{}, 100, 100)
+	h := r.read(r.t, "r", chat.Position{}, 100, 100)
 	if stored.Event.Epoch != h.Epoch {
 		r.t.Errorf("batch %s: answered in epoch %s; it is %s", b.ID, stored.Event.Epoch, h.Epoch)
 	}
@@ -70,8 +71,8 @@ func (r *lostRoom) publish(b codec.Batch) codec.Stored {
 func (r *lostRoom) resend(id string, seq uint64, ts int64) {
 	r.t.Helper()
 	r.next++
-	stored := r.publish(codec.Batch{ID: fmt.Sprintf("m.%d", r.next), Known: r.known, Drafts: sends("u", 2000, id)})
-	want := []codec.Repeat{{Index: 0, Seq: seq, TS: ts}}
+	stored := r.publish(chat.Batch{ID: fmt.Sprintf("m.%d", r.next), Known: r.known, Drafts: sends("u", 2000, id)})
+	want := []chat.Repeat{{Index: 0, Seq: seq, TS: ts}}
 	if !slices.Equal(stored.Repeats, want) && (id != "g" || len(stored.Repeats) != 1 || stored.Repeats[0].Seq != 0) {
 		r.t.Errorf("id %s sent again: %+v; want %+v", id, stored, want)
 	}
@@ -86,7 +87,7 @@ func (r *lostRoom) retry() {
 	case len(stored.Event.Messages) == 2: // the first answer
 		wantEqual(r.t, "number of the batch", stored.Event.Seq, nil, 4)
 	default:
-		wantEqual(r.t, "repeats of the batch", stored.Repeats, nil, []codec.Repeat{{Index: 0, Seq: 4, TS: 1000}, {Index: 1, Seq: 5, TS: 1003}})
+		wantEqual(r.t, "repeats of the batch", stored.Repeats, nil, []chat.Repeat{{Index: 0, Seq: 4, TS: 1000}, {Index: 1, Seq: 5, TS: 1003}})
 	}
 }
 
@@ -95,7 +96,7 @@ func (r *lostRoom) again() {
 	r.t.Helper()
 	for range 2 {
 		r.next++
-		b := codec.Batch{ID: fmt.Sprintf("o.%d", r.next), Known: r.known, Drafts: drafts("r", "u", 1000)}
+		b := chat.Batch{ID: fmt.Sprintf("o.%d", r.next), Known: r.known, Drafts: drafts("r", "u", 1000)}
 		r.sentAgain = append(r.sentAgain, r.publish(b))
 	}
 }
@@ -104,7 +105,7 @@ func (r *lostRoom) again() {
 func (r *lostRoom) wantNothingTwice(messages int) {
 	r.t.Helper()
 	ids, times := make(map[string]int), make(map[string]int)
-	h := r.read(r.t, "r", codec.Position{}, 100, 100)
+	h := r.read(r.t, "r", chat.Position{}, 100, 100)
 	n := 0
 	for _, e := range h.Entries {
 		if e.JSON == "" {
@@ -165,7 +166,7 @@ var firstAfterLoss = map[string]func(r *lostRoom){
 		noError(r.t, err)
 	},
 	"report": func(r *lostRoom) {
-		_, err := r.Report(r.t.Context(), "n", []codec.Report{{Room: "r", Known: r.known}})
+		_, err := r.Report(r.t.Context(), "n", []chat.Report{{Room: "r", Known: r.known}})
 		noError(r.t, err)
 	},
 }
@@ -179,7 +180,7 @@ func testLostKeys(r *lostRoom, i, k int, first func(r *lostRoom)) {
 		r.raw.do("DEL", key)
 	}
 	messages := func() (n int) {
-		for _, e := range r.read(r.t, "r", codec.Position{}, 100, 100).Entries {
+		for _, e := range r.read(r.t, "r", chat.Position{}, 100, 100).Entries {
 			if e.JSON != "" {
 				n++
 			}
@@ -241,7 +242,7 @@ func TestRedis_ClockWentBack(t *testing.T) {
 				// It was restored once: the sets are those of the present.
 				raw.do("CONFIG", "RESETSTAT")
 				r.next++
-				stored, err := r.Publish(t.Context(), "r", codec.Batch{ID: fmt.Sprintf("m.%d", r.next), Drafts: sends("u", 9000, "new")})
+				stored, err := r.Publish(t.Context(), "r", chat.Batch{ID: fmt.Sprintf("m.%d", r.next), Drafts: sends("u", 9000, "new")})
 				noError(t, err)
 				wantEqual(t, "Repeats", len(stored.Repeats), nil, 0)
 				if strings.Contains(raw.text("INFO", "commandstats"), "cmdstat_hgetall:") {
@@ -259,7 +260,7 @@ func TestRedis_IDsUsedAgain(t *testing.T) {
 	for _, key := range raw.strings("KEYS", "gmi:*") {
 		raw.do("DEL", key)
 	}
-	s.wantStored("n.2", sends("u", 1000+4*60_000, "a"), 1, codec.Repeat{Index: 0, Seq: 1, TS: 1000})
+	s.wantStored("n.2", sends("u", 1000+4*60_000, "a"), 1, chat.Repeat{Index: 0, Seq: 1, TS: 1000})
 	for _, key := range raw.strings("KEYS", "gmi:*") {
 		raw.do("DEL", key)
 	}

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 const (
@@ -116,12 +116,12 @@ func (m *Memory) user(user string) *userShard {
 	return u
 }
 
-// SetToken makes token the user's only one, for TokenLife.
+// SetToken makes token the user's only one, for chat.TokenLife.
 func (m *Memory) SetToken(_ context.Context, user, token string) error {
 	u := m.user(user)
 	now := m.now()
 	changed := append(u.sweepLocked(now), user)
-	u.tokens[user] = memoryToken{token, now.Add(TokenLife)}
+	u.tokens[user] = memoryToken{token, now.Add(chat.TokenLife)}
 	u.mu.Unlock()
 	if m.handler != nil {
 		m.handler.TokensChanged(changed)
@@ -156,7 +156,7 @@ func (m *Memory) checkToken(user, token string, prolong bool) bool {
 	now := m.now()
 	right := u.rightLocked(user, token, now)
 	if right && prolong && u.tokens[user].expires.Sub(now) < prolongBelow {
-		u.tokens[user] = memoryToken{token, now.Add(TokenLife)}
+		u.tokens[user] = memoryToken{token, now.Add(chat.TokenLife)}
 	}
 	return right
 }
@@ -168,7 +168,7 @@ func (u *userShard) rightLocked(user, token string, now time.Time) bool {
 }
 
 // CheckTokens reports for each of creds whether it is right. It prolongs nothing.
-func (m *Memory) CheckTokens(_ context.Context, creds []codec.Credential) ([]bool, error) {
+func (m *Memory) CheckTokens(_ context.Context, creds []chat.Credential) ([]bool, error) {
 	right := make([]bool, len(creds))
 	for i, c := range creds {
 		right[i] = m.checkToken(c.UserID, c.Token, false)
@@ -187,7 +187,7 @@ func (m *Memory) Join(_ context.Context, user, room string) (bool, error) {
 }
 
 // JoinAll is Join for many.
-func (m *Memory) JoinAll(ctx context.Context, all []codec.Membership) error {
+func (m *Memory) JoinAll(ctx context.Context, all []chat.Membership) error {
 	for _, x := range all {
 		if _, err := m.Join(ctx, x.UserID, x.Room); err != nil {
 			return err

@@ -3,18 +3,18 @@ package redisx
 import (
 	"context"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Page returns at most limit messages and the position.
-func (m *Memory) Page(_ context.Context, room string, before, after uint64, limit int) (codec.History, error) {
+func (m *Memory) Page(_ context.Context, room string, before, after uint64, limit int) (chat.History, error) {
 	s := m.shard(room)
 	defer s.mu.Unlock()
 	r := s.liveLocked(room, m.now())
 	if r == nil {
-		return codec.History{}, nil
+		return chat.History{}, nil
 	}
-	h := codec.History{Position: r.position()}
+	h := chat.History{Position: r.position()}
 	from, to := min(max(after, r.seq-uint64(r.len())), r.seq), r.seq // behind from, up to to
 	if before > 0 {
 		to = min(to, before-1)
@@ -27,7 +27,7 @@ func (m *Memory) Page(_ context.Context, room string, before, after uint64, limi
 		}
 	}
 	for seq := from + 1; seq <= to; seq++ {
-		e := codec.Entry{Seq: seq, JSON: *r.at(r.indexOf(seq))}
+		e := chat.Entry{Seq: seq, JSON: *r.at(r.indexOf(seq))}
 		if e.JSON == tombstone {
 			e.JSON = ""
 		}

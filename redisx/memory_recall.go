@@ -8,27 +8,28 @@ import (
 	"strings"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Recall takes the message out of the history and tells the handler if it subscribed.
-func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (codec.Event, error) {
+func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (chat.Event, error) {
 	n := newNeedle(room, user, ts)
-	ev, err := m.recall(room, func(r *memoryRoom) (codec.Event, error) {
+	ev, err := m.recall(room, func(r *memoryRoom) (chat.Event, error) {
 		if index := r.find(n); index >= 0 {
 			return r.takeOut(index), nil
 		}
-		return r.logged(func(ev *codec.Event) bool { return n.in(ev.Messages[0]) })
+		return r.logged(func(ev *chat.Event) bool { return n.in(ev.Messages[0]) })
 	})
 	if err != nil {
-		return codec.Event{}, fmt.Errorf("cannot recall message %d of %q in room %q: %w", ts, user, room, err)
+		return chat.Event{}, fmt.Errorf("cannot recall message %d of %q in room %q: %w", ts, user, room, err)
 	}
 	return ev, nil
 }
 
 // RecallSeq takes the message out of the history and tells the handler if it subscribed.
-func (m *Memory) RecallSeq(_ context.Context, room, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
+func (m *Memory) RecallSeq(_ context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error) {
 	head := newNeedle(room, user, 0).head
-	ev, err := m.recall(room, func(r *memoryRoom) (codec.Event, error) {
+	ev, err := m.recall(room, func(r *memoryRoom) (chat.Event, error) {
 		r.look(toStore(known))
 		return r.recallSeq(head, epoch, seq, notBefore)
 	})
@@ -36,12 +37,12 @@ func (m *Memory) RecallSeq(_ context.Context, room, user string, known codec.Pos
 }
 
 // recall has take do a recall under the shard's lock, and tells the handler.
-func (m *Memory) recall(room string, take func(r *memoryRoom) (codec.Event, error)) (codec.Event, error) {
+func (m *Memory) recall(room string, take func(r *memoryRoom) (chat.Event, error)) (chat.Event, error) {
 	s := m.publishShard(room)
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	s.mu.Lock()
-	ev, err := codec.Event{}, codec.ErrNoMessage
+	ev, err := chat.Event{}, chat.ErrNoMessage
 	if r := s.liveLocked(room, m.now()); r != nil {
 		ev, err = take(r)
 	}
@@ -55,25 +56,25 @@ func (m *Memory) recall(room string, take func(r *memoryRoom) (codec.Event, erro
 }
 
 // recallSeq takes out message seq of epoch, whose text must begin with head.
-func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
-	repeated := func(epoch string) (codec.Event, error) {
-		ev, err := r.logged(func(ev *codec.Event) bool {
+func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) (chat.Event, error) {
+	repeated := func(epoch string) (chat.Event, error) {
+		ev, err := r.logged(func(ev *chat.Event) bool {
 			return ev.Seq == seq && (ev.Epoch == epoch || epoch == r.epoch && seq <= r.begun) // older ones keep their numbers
 		})
 		if err == nil && !strings.HasPrefix(ev.Messages[0], head) {
-			return codec.Event{}, codec.ErrNotYours
+			return chat.Event{}, chat.ErrNotYours
 		}
 		return ev, err
 	}
 	if epoch != "" && epoch != r.epoch {
 		ev, err := repeated(epoch)
-		if errors.Is(err, codec.ErrNoMessage) {
-			err = codec.ErrOtherEpoch
+		if errors.Is(err, chat.ErrNoMessage) {
+			err = chat.ErrOtherEpoch
 		}
 		return ev, err
 	}
 	if seq > r.seq || seq <= r.seq-uint64(r.len()) {
-		return codec.Event{}, codec.ErrNoMessage
+		return chat.Event{}, chat.ErrNoMessage
 	}
 	index := r.indexOf(seq)
 	text := *r.at(index)
@@ -81,25 +82,25 @@ func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) 
 	case text == tombstone:
 		return repeated(r.epoch)
 	case !strings.HasPrefix(text, head):
-		return codec.Event{}, codec.ErrNotYours
+		return chat.Event{}, chat.ErrNotYours
 	case codec.Timestamp(text) < notBefore:
-		return codec.Event{}, codec.ErrTooOld
+		return chat.Event{}, chat.ErrTooOld
 	}
 	return r.takeOut(index), nil
 }
 
 // takeOut puts a tombstone in the place of the message at index, logs the recall and returns
 // the event.
-func (r *memoryRoom) takeOut(index int) codec.Event {
+func (r *memoryRoom) takeOut(index int) chat.Event {
 	husk, ok := codec.Husk(*r.at(index))
 	if !ok {
 		panic("BUG: a message in memory that no node wrote: " + *r.at(index))
 	}
 	*r.at(index) = tombstone
 	r.recalled = max(r.recalled, r.seqAt(index))
-	ev := r.change(codec.EventRecall, randomName())
+	ev := r.change(chat.EventRecall, randomName())
 	ev.Seq, ev.Messages = r.seqAt(index), []string{husk}
-	if len(r.recalls) == recallLog {
+	if len(r.recalls) == chat.RecallsKept {
 		r.recalls = append(r.recalls[:0], r.recalls[1:]...)
 	}
 	r.recalls = append(r.recalls, ev)
@@ -107,12 +108,12 @@ func (r *memoryRoom) takeOut(index int) codec.Event {
 }
 
 // logged is the newest logged recall that fits, as one that is repeated.
-func (r *memoryRoom) logged(fits func(ev *codec.Event) bool) (codec.Event, error) {
+func (r *memoryRoom) logged(fits func(ev *chat.Event) bool) (chat.Event, error) {
 	for _, ev := range slices.Backward(r.recalls) {
 		if fits(&ev) {
 			ev.Rev, ev.Prev = 0, ""
 			return ev, nil
 		}
 	}
-	return codec.Event{}, codec.ErrNoMessage
+	return chat.Event{}, chat.ErrNoMessage
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is the rooms of the memory store, each call under its shard's lock.
@@ -49,14 +49,14 @@ func (s *roomShard) sweepLocked(now time.Time) {
 }
 
 // Publish appends the drafts to the history and tells the handler if it subscribed.
-func (m *Memory) Publish(_ context.Context, room string, b codec.Batch) (codec.Stored, error) {
+func (m *Memory) Publish(_ context.Context, room string, b chat.Batch) (chat.Stored, error) {
 	s := m.publishShard(room)
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	stored, wanted, err := m.append(s, room, &b)
 	if err != nil {
 		m.failed.Add(1)
-		return codec.Stored{}, err
+		return chat.Stored{}, err
 	}
 	if wanted {
 		m.events.Add(1)
@@ -67,10 +67,10 @@ func (m *Memory) Publish(_ context.Context, room string, b codec.Batch) (codec.S
 
 // append is what Publish does under the shard's lock. wanted is false where the event is for
 // nobody: the batch was there before, or all its drafts were, or nobody subscribed.
-func (m *Memory) append(s *roomShard, room string, b *codec.Batch) (stored codec.Stored, wanted bool, err error) {
+func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.Stored, wanted bool, err error) {
 	node, number, err := checkBatch(room, b)
 	if err != nil {
-		return codec.Stored{}, false, err
+		return chat.Stored{}, false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +86,7 @@ func (m *Memory) append(s *roomShard, room string, b *codec.Batch) (stored codec
 	last, published := r.batches[node]
 	switch {
 	case published && last.number > number:
-		return codec.Stored{}, false, fmt.Errorf("cannot publish %d messages to room %q: %w", len(b.Drafts), room, overtaken(node, number, last.number))
+		return chat.Stored{}, false, fmt.Errorf("cannot publish %d messages to room %q: %w", len(b.Drafts), room, overtaken(node, number, last.number))
 	case published && last.number == number && last.stored.Event.Epoch == r.epoch:
 		return last.stored, false, nil
 	}
@@ -100,26 +100,26 @@ func (m *Memory) append(s *roomShard, room string, b *codec.Batch) (stored codec
 		_, wanted = s.subscribed[room]
 	} else {
 		pos := r.position()
-		stored.Event = codec.Event{Kind: codec.EventMessages, Epoch: pos.Epoch, Total: pos.Total, Rev: pos.Rev, Tip: pos.Tip}
+		stored.Event = chat.Event{Kind: chat.EventMessages, Epoch: pos.Epoch, Total: pos.Total, Rev: pos.Rev, Tip: pos.Tip}
 	}
 	stored.Repeats = r.repeats(b.Drafts, repeats)
 	if r.batches == nil {
 		r.batches = make(map[string]memoryBatch)
 	}
-	r.batches[node] = memoryBatch{number: number, stored: stored, expires: now.Add(BatchMemory)}
+	r.batches[node] = memoryBatch{number: number, stored: stored, expires: now.Add(chat.BatchLife)}
 	return stored, wanted, nil
 }
 
 // Report tells the handler of what changed, where it subscribed.
-func (m *Memory) Report(_ context.Context, node string, reports []codec.Report) ([]codec.Standing, error) {
-	standings := make([]codec.Standing, len(reports))
+func (m *Memory) Report(_ context.Context, node string, reports []chat.Report) ([]chat.Standing, error) {
+	standings := make([]chat.Standing, len(reports))
 	for i, p := range reports {
 		s := m.publishShard(p.Room)
 		s.publishing.Lock()
 		var wanted bool
 		if standings[i], wanted = m.report(s, node, p); wanted {
 			m.events.Add(1)
-			m.handler.RoomEvent(p.Room, codec.Event{Kind: codec.EventCounters, Counters: standings[i].Counters})
+			m.handler.RoomEvent(p.Room, chat.Event{Kind: chat.EventCounters, Counters: standings[i].Counters})
 		}
 		s.publishing.Unlock()
 	}
@@ -127,7 +127,7 @@ func (m *Memory) Report(_ context.Context, node string, reports []codec.Report) 
 }
 
 // report is what Report does for one room under its shard's lock.
-func (m *Memory) report(s *roomShard, node string, p codec.Report) (standing codec.Standing, wanted bool) {
+func (m *Memory) report(s *roomShard, node string, p chat.Report) (standing chat.Standing, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := m.now()
@@ -135,7 +135,7 @@ func (m *Memory) report(s *roomShard, node string, p codec.Report) (standing cod
 	r := s.liveLocked(p.Room, now)
 	if r == nil {
 		if p.Online == 0 && p.Likes == 0 {
-			return codec.Standing{}, false
+			return chat.Standing{}, false
 		}
 		r = new(memoryRoom)
 		s.rooms[p.Room] = r
@@ -146,22 +146,22 @@ func (m *Memory) report(s *roomShard, node string, p codec.Report) (standing cod
 		r.forget = now.Add(m.limits.HistoryTTL + metaGrace)
 	}
 	_, wanted = s.subscribed[p.Room]
-	standing = codec.Standing{Position: r.position(), Counters: r.counters()}
+	standing = chat.Standing{Position: r.position(), Counters: r.counters()}
 	standing.Total = 0
 	return standing, wanted && changed
 }
 
 // Read returns what a node that knows a position lacks.
-func (m *Memory) Read(_ context.Context, room string, known codec.Position, newest, most int) (codec.History, error) {
+func (m *Memory) Read(_ context.Context, room string, known chat.Position, newest, most int) (chat.History, error) {
 	known = toStore(known)
 	s := m.shard(room)
 	defer s.mu.Unlock()
 	r := s.liveLocked(room, m.now())
 	if r == nil {
-		return codec.History{}, nil
+		return chat.History{}, nil
 	}
 	r.look(known)
-	h := codec.History{Position: r.position(), Begun: r.begun}
+	h := chat.History{Position: r.position(), Begun: r.begun}
 	unread := 0 // How many of the newest entries known does not have.
 	switch {
 	case known.Epoch != r.epoch:
@@ -179,7 +179,7 @@ func (m *Memory) Read(_ context.Context, room string, known codec.Position, newe
 	}
 	messages := 0
 	for i := r.len() - 1; i >= 0 && messages < most && (r.len()-1-i < unread || messages < newest); i-- {
-		e := codec.Entry{Seq: r.seqAt(i), JSON: *r.at(i)}
+		e := chat.Entry{Seq: r.seqAt(i), JSON: *r.at(i)}
 		if e.JSON == tombstone {
 			e.JSON = ""
 		} else {
@@ -192,21 +192,21 @@ func (m *Memory) Read(_ context.Context, room string, known codec.Position, newe
 }
 
 // Since returns the oldest limit messages with a number above seq and the position.
-func (m *Memory) Since(_ context.Context, room string, seq uint64, limit int) (codec.History, error) {
+func (m *Memory) Since(_ context.Context, room string, seq uint64, limit int) (chat.History, error) {
 	s := m.shard(room)
 	defer s.mu.Unlock()
 	r := s.liveLocked(room, m.now())
 	if r == nil {
-		return codec.History{}, nil
+		return chat.History{}, nil
 	}
-	h := codec.History{Position: r.position()}
+	h := chat.History{Position: r.position()}
 	first := r.len()
 	if seq < r.seq {
 		first = r.len() - int(min(r.seq-seq, uint64(r.len())))
 	}
 	for i := first; i < r.len() && len(h.Entries) < limit; i++ {
 		if text := *r.at(i); text != tombstone {
-			h.Entries = append(h.Entries, codec.Entry{Seq: r.seqAt(i), JSON: text})
+			h.Entries = append(h.Entries, chat.Entry{Seq: r.seqAt(i), JSON: text})
 		}
 	}
 	return h, nil
@@ -279,8 +279,8 @@ type memoryRoom struct {
 	// recalled is the number of the newest message that was recalled: no tombstone in
 	// the ring has a higher one. 0 before the first recall.
 	recalled uint64
-	// recalls has the newest recallLog recalls, oldest first.
-	recalls []codec.Event
+	// recalls has the newest chat.RecallsKept recalls, oldest first.
+	recalls []chat.Event
 	// likes is how many it was given.
 	likes uint64
 	// expires is when the history goes, forget when the count and the likes do.
@@ -305,7 +305,7 @@ type memoryShare struct {
 // memoryBatch is a batch that must not be published again until expires.
 type memoryBatch struct {
 	number  uint64
-	stored  codec.Stored
+	stored  chat.Stored
 	expires time.Time
 }
 
@@ -332,7 +332,7 @@ func (r *memoryRoom) expire(now time.Time) bool {
 }
 
 // report takes what node counts and reports whether that changes the counters.
-func (r *memoryRoom) report(node string, p codec.Report, now time.Time) (changed bool) {
+func (r *memoryRoom) report(node string, p chat.Report, now time.Time) (changed bool) {
 	was := r.counters()
 	maps.DeleteFunc(r.online, func(_ string, s memoryShare) bool { return !now.Before(s.expires) })
 	delete(r.online, node)
@@ -340,15 +340,15 @@ func (r *memoryRoom) report(node string, p codec.Report, now time.Time) (changed
 		if r.online == nil {
 			r.online = make(map[string]memoryShare)
 		}
-		r.online[node] = memoryShare{p.Online, now.Add(ReportLife)}
+		r.online[node] = memoryShare{p.Online, now.Add(chat.ReportLife)}
 	}
 	r.likes += p.Likes
 	return r.counters() != was
 }
 
 // counters are what was reported.
-func (r *memoryRoom) counters() codec.Counters {
-	c := codec.Counters{Likes: r.likes}
+func (r *memoryRoom) counters() chat.Counters {
+	c := chat.Counters{Likes: r.likes}
 	for _, s := range r.online {
 		c.Online += s.online
 	}
@@ -392,8 +392,8 @@ func (r *memoryRoom) place(i int64) int {
 }
 
 // position says how far the room is.
-func (r *memoryRoom) position() codec.Position {
-	pos := codec.Position{Epoch: r.epoch, Seq: r.seq, Rev: r.rev, Tip: r.tip}
+func (r *memoryRoom) position() chat.Position {
+	pos := chat.Position{Epoch: r.epoch, Seq: r.seq, Rev: r.rev, Tip: r.tip}
 	if len(r.ring) > 0 {
 		pos.Total = r.seq - r.base
 	}
@@ -411,11 +411,11 @@ func (r *memoryRoom) find(n needle) int {
 }
 
 // newest returns the newest limit messages below index end, oldest first.
-func (r *memoryRoom) newest(end, limit int) []codec.Entry {
-	entries := make([]codec.Entry, 0, max(0, min(limit, end)))
+func (r *memoryRoom) newest(end, limit int) []chat.Entry {
+	entries := make([]chat.Entry, 0, max(0, min(limit, end)))
 	for i := end - 1; i >= 0 && len(entries) < limit; i-- {
 		if text := *r.at(i); text != tombstone {
-			entries = append(entries, codec.Entry{Seq: r.seqAt(i), JSON: text})
+			entries = append(entries, chat.Entry{Seq: r.seqAt(i), JSON: text})
 		}
 	}
 	slices.Reverse(entries)
@@ -424,28 +424,28 @@ func (r *memoryRoom) newest(end, limit int) []codec.Entry {
 
 // look begins a new epoch where the room has less than a node knows. A memory loses nothing, so
 // that is a node that has known another store.
-func (r *memoryRoom) look(known codec.Position) {
+func (r *memoryRoom) look(known chat.Position) {
 	if r.epoch != "" && goneBack(r.position(), known) {
 		r.epoch, r.rev, r.tip, r.begun = newEpoch(r.epoch, known.Epoch), 0, "", r.seq
 	}
 }
 
 // named gives a room without an epoch its first one.
-func (r *memoryRoom) named(known codec.Position) {
+func (r *memoryRoom) named(known chat.Position) {
 	if r.epoch == "" {
 		r.epoch = newEpoch("", known.Epoch)
 	}
 }
 
 // change counts a change with the given name and returns the event of it, without its body.
-func (r *memoryRoom) change(kind codec.EventKind, name string) codec.Event {
-	ev := codec.Event{Kind: kind, Epoch: r.epoch, Total: r.seq - r.base, Rev: r.rev + 1, Prev: r.tip, Tip: name}
+func (r *memoryRoom) change(kind chat.EventKind, name string) chat.Event {
+	ev := chat.Event{Kind: kind, Epoch: r.epoch, Total: r.seq - r.base, Rev: r.rev + 1, Prev: r.tip, Tip: name}
 	r.rev, r.tip = ev.Rev, ev.Tip
 	return ev
 }
 
 // append adds the drafts, keeps at most most entries, and returns the event.
-func (r *memoryRoom) append(drafts []codec.Draft, batch string, most int, now time.Time) codec.Event {
+func (r *memoryRoom) append(drafts []chat.Draft, batch string, most int, now time.Time) chat.Event {
 	r.last.expire(now)
 	if len(r.ring) == 0 {
 		r.base = r.seq // The history had expired: a new life, a new total.
@@ -463,7 +463,7 @@ func (r *memoryRoom) append(drafts []codec.Draft, batch string, most int, now ti
 	}
 	first := r.seq + 1
 	r.seq += uint64(len(drafts))
-	ev := r.change(codec.EventMessages, batch)
+	ev := r.change(chat.EventMessages, batch)
 	ev.Seq, ev.Messages = first, msgs
 	return ev
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // sentIDs remembers what was sent under which [sentField], as publish.lua does. The zero value
@@ -22,7 +23,7 @@ type sentMessage struct {
 
 // expire drops the sets that are too old at now.
 func (s *sentIDs) expire(now time.Time) {
-	bucket := now.UnixNano() / int64(OnceFor)
+	bucket := now.UnixNano() / int64(chat.IDLife)
 	for range min(bucket-s.bucket, 2) {
 		s.now, s.earlier = nil, s.now
 	}
@@ -38,7 +39,7 @@ func (s *sentIDs) find(field string) (sent sentMessage, ok bool) {
 }
 
 // remember remembers drafts, which ev has as messages.
-func (s *sentIDs) remember(drafts []codec.Draft, ev codec.Event) {
+func (s *sentIDs) remember(drafts []chat.Draft, ev chat.Event) {
 	for i := range drafts {
 		field := sentField(&drafts[i])
 		if field == "" {
@@ -54,14 +55,14 @@ func (s *sentIDs) remember(drafts []codec.Draft, ev codec.Event) {
 // dedupe returns the drafts that the room does not have, and for each other one, by its index,
 // the message that it repeats. That is zero where it repeats an earlier draft. With search it
 // looks for all drafts in the history.
-func (r *memoryRoom) dedupe(drafts []codec.Draft, search bool, now time.Time) (fresh []codec.Draft, repeats map[int]sentMessage) {
+func (r *memoryRoom) dedupe(drafts []chat.Draft, search bool, now time.Time) (fresh []chat.Draft, repeats map[int]sentMessage) {
 	fields, ids := sentFields(drafts)
 	if !ids && !search {
 		return drafts, nil
 	}
 	r.sent.expire(now)
 	var index map[string]sentMessage // Made when something must be looked for.
-	there := func(d *codec.Draft) (sentMessage, bool) {
+	there := func(d *chat.Draft) (sentMessage, bool) {
 		if index == nil {
 			index = r.index()
 		}
@@ -86,7 +87,7 @@ func (r *memoryRoom) dedupe(drafts []codec.Draft, search bool, now time.Time) (f
 			continue
 		}
 		if search {
-			if sent, ok := there(&drafts[i]); ok && drafts[i].TS-sent.ts <= 2*OnceFor.Milliseconds() {
+			if sent, ok := there(&drafts[i]); ok && drafts[i].TS-sent.ts <= 2*chat.IDLife.Milliseconds() {
 				repeats[i] = sent
 				continue
 			}
@@ -105,8 +106,8 @@ func (r *memoryRoom) dedupe(drafts []codec.Draft, search bool, now time.Time) (f
 
 // repeats says what became of the drafts that were not stored. Those that repeat an earlier
 // draft of the batch have been remembered by now.
-func (r *memoryRoom) repeats(drafts []codec.Draft, all map[int]sentMessage) []codec.Repeat {
-	var repeats []codec.Repeat
+func (r *memoryRoom) repeats(drafts []chat.Draft, all map[int]sentMessage) []chat.Repeat {
+	var repeats []chat.Repeat
 	for i := range drafts {
 		sent, ok := all[i]
 		if !ok {
@@ -115,7 +116,7 @@ func (r *memoryRoom) repeats(drafts []codec.Draft, all map[int]sentMessage) []co
 		if sent.epoch == "" {
 			sent, _ = r.sent.find(sentField(&drafts[i]))
 		}
-		repeats = append(repeats, codec.Repeat{Index: i, Seq: sent.seq, TS: sent.ts})
+		repeats = append(repeats, chat.Repeat{Index: i, Seq: sent.seq, TS: sent.ts})
 	}
 	return repeats
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // TestMemory_Forgets has other rooms and users come and go: what nobody touches any
@@ -20,7 +21,7 @@ func TestMemory_Forgets(t *testing.T) {
 		round := func(n int) {
 			for i := range batch {
 				id := fmt.Sprintf("%d-%d", n, i)
-				if _, err := m.Publish(t.Context(), id, codec.Batch{ID: "node.1", Drafts: []codec.Draft{codec.NewDraft(id, "u", "hi", 1)}}); err != nil {
+				if _, err := m.Publish(t.Context(), id, chat.Batch{ID: "node.1", Drafts: []chat.Draft{codec.NewDraft(id, "u", "hi", 1)}}); err != nil {
 					t.Fatal(err)
 				}
 				if err := m.SetToken(t.Context(), id, "token"); err != nil {

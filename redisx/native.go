@@ -1,19 +1,12 @@
 package redisx
 
 import (
-	"time"
-
-	"barrage/codec"
+	"barrage/internal/chat"
 )
-
-// OnceFor is how long a message's ID is known after it was published, at least. One set of
-// IDs is written to for that time; a lookup reads the present set and the one before, as
-// with tsBucket.
-const OnceFor = 2 * time.Minute
 
 // sentField is what a draft is noted under, empty where it has no ID. Users have no
 // control characters.
-func sentField(d *codec.Draft) string {
+func sentField(d *chat.Draft) string {
 	if d.ID == "" {
 		return ""
 	}
@@ -21,7 +14,7 @@ func sentField(d *codec.Draft) string {
 }
 
 // sentFields are those of all drafts; ids reports whether one is not empty.
-func sentFields(drafts []codec.Draft) (fields []string, ids bool) {
+func sentFields(drafts []chat.Draft) (fields []string, ids bool) {
 	for i := range drafts {
 		if drafts[i].ID == "" {
 			continue

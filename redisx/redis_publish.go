@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // setMarker is the field that every set of last ts or of ids has: a script sees by it that the
@@ -16,10 +16,10 @@ import (
 const setMarker = "\xfe"
 
 // Publish appends the drafts to the history and tells every node, in one script.
-func (r *Redis) Publish(ctx context.Context, room string, b codec.Batch) (codec.Stored, error) {
+func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error) {
 	node, number, err := checkBatch(room, &b)
 	if err != nil {
-		return codec.Stored{}, err
+		return chat.Stored{}, err
 	}
 	keys := []string{r.keys.history(room), r.keys.meta(room), r.keys.lastTSPrefix(room), r.keys.sentPrefix(room)}
 	var args []string
@@ -34,18 +34,18 @@ func (r *Redis) Publish(ctx context.Context, room string, b codec.Batch) (codec.
 	if err == nil {
 		text, err = msg.ToString()
 	}
-	var stored codec.Stored
+	var stored chat.Stored
 	if err == nil {
 		stored, err = parseStored(text, node, number, &b)
 	}
 	if err != nil {
-		return codec.Stored{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", len(b.Drafts), room, keys, err)
+		return chat.Stored{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", len(b.Drafts), room, keys, err)
 	}
 	return stored, nil
 }
 
 // publishArgs are the arguments of publish.lua.
-func (r *Redis) publishArgs(room, node string, number uint64, b *codec.Batch) []string {
+func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []string {
 	known := toStore(b.Known)
 	args := make([]string, 0, 11+4*len(b.Drafts))
 	args = append(args,
@@ -60,7 +60,7 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *codec.Batch) []
 }
 
 // publishArgsFastIM are the arguments of publish_interop.lua.
-func (r *Redis) publishArgsFastIM(room, node string, number uint64, b *codec.Batch) []string {
+func (r *Redis) publishArgsFastIM(room, node string, number uint64, b *chat.Batch) []string {
 	args := make([]string, 0, 4+4*len(b.Drafts))
 	args = append(args, r.keys.roomChannel(room), strconv.FormatUint(number, 10), strconv.Itoa(len(b.Drafts)), nodeField(node))
 	args = r.appendDrafts(args, b.Drafts)
@@ -75,7 +75,7 @@ func nodeField(node string) string { return "\xff" + node }
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
 // appendDrafts appends all users, then all ts, then all heads.
-func (r *Redis) appendDrafts(args []string, drafts []codec.Draft) []string {
+func (r *Redis) appendDrafts(args []string, drafts []chat.Draft) []string {
 	for i := range drafts {
 		args = append(args, strings.ToValidUTF8(drafts[i].UserID, "\ufffd"))
 	}
@@ -89,24 +89,24 @@ func (r *Redis) appendDrafts(args []string, drafts []codec.Draft) []string {
 }
 
 // parseStored reads what publish.lua answered to a batch.
-func parseStored(answer, node string, number uint64, b *codec.Batch) (codec.Stored, error) {
+func parseStored(answer, node string, number uint64, b *chat.Batch) (chat.Stored, error) {
 	f := strings.Split(answer, " ")
 	of, try, _ := strings.Cut(f[0], ".") // beside original nodes there is no try
 	last, err := strconv.ParseUint(of, 10, 64)
 	if err != nil || len(f) < 7 {
-		return codec.Stored{}, errors.Join(errBadAnswer, err)
+		return chat.Stored{}, errors.Join(errBadAnswer, err)
 	}
 	if last != number {
-		return codec.Stored{}, overtaken(node, number, last)
+		return chat.Stored{}, overtaken(node, number, last)
 	}
-	ev := codec.Event{Kind: codec.EventMessages, Epoch: f[1]}
+	ev := chat.Event{Kind: chat.EventMessages, Epoch: f[1]}
 	var err1, err2, err3 error
 	ev.Seq, err1 = strconv.ParseUint(f[2], 10, 64)
 	ev.Total, err2 = strconv.ParseUint(f[3], 10, 64)
 	ev.Rev, err3 = strconv.ParseUint(f[4], 10, 64)
 	repeats, err4 := parseRepeats(f[7:])
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return codec.Stored{}, errors.Join(errBadAnswer, err)
+		return chat.Stored{}, errors.Join(errBadAnswer, err)
 	}
 	if tip := f[5]; tip != "-" {
 		ev.Prev = tip
@@ -121,14 +121,14 @@ func parseStored(answer, node string, number uint64, b *codec.Batch) (codec.Stor
 		ev.Messages, err = storedMessages(b.Drafts, repeats, f[6])
 	}
 	if err != nil {
-		return codec.Stored{}, errors.Join(errBadAnswer, err)
+		return chat.Stored{}, errors.Join(errBadAnswer, err)
 	}
-	return codec.Stored{Event: ev, Repeats: repeats}, nil
+	return chat.Stored{Event: ev, Repeats: repeats}, nil
 }
 
 // storedMessages are the drafts that are no repeats, each with the ts that moved says, as in
 // "0:17,3:18", or its own.
-func storedMessages(drafts []codec.Draft, repeats []codec.Repeat, moved string) ([]string, error) {
+func storedMessages(drafts []chat.Draft, repeats []chat.Repeat, moved string) ([]string, error) {
 	if moved == "-" {
 		moved = ""
 	}
@@ -166,11 +166,11 @@ func storedMessages(drafts []codec.Draft, repeats []codec.Repeat, moved string) 
 }
 
 // parseRepeats reads the repeats in publish's answer, three fields each.
-func parseRepeats(fields []string) ([]codec.Repeat, error) {
+func parseRepeats(fields []string) ([]chat.Repeat, error) {
 	if len(fields)%3 != 0 {
 		return nil, errBadAnswer
 	}
-	var repeats []codec.Repeat
+	var repeats []chat.Repeat
 	for f := fields; len(f) > 0; f = f[3:] {
 		index, err1 := strconv.Atoi(f[0])
 		seq, err2 := strconv.ParseUint(f[1], 10, 64)
@@ -178,7 +178,7 @@ func parseRepeats(fields []string) ([]codec.Repeat, error) {
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return nil, err
 		}
-		repeats = append(repeats, codec.Repeat{Index: index, Seq: seq, TS: ts})
+		repeats = append(repeats, chat.Repeat{Index: index, Seq: seq, TS: ts})
 	}
 	return repeats, nil
 }

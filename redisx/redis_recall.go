@@ -8,11 +8,11 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Recall takes the message out of the history and tells every node.
-func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error) {
+func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error) {
 	keys, args := r.recallKeys(room), needleArgs(room, user, ts)
 	if r.keys.fastIM {
 		args = append([]string{r.keys.quietChannel(room)}, args...)
@@ -20,16 +20,16 @@ func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (codec.
 		args = append(r.recallArgs(room), args...)
 	}
 	msg, err := r.runRoom(ctx, r.scripts.recall, room, keys, args...)
-	var ev codec.Event
+	var ev chat.Event
 	switch {
 	case err != nil:
 	case msg.IsNil():
-		err = codec.ErrNoMessage
+		err = chat.ErrNoMessage
 	default:
 		ev, err = r.parseRecall(msg)
 	}
 	if err != nil {
-		return codec.Event{}, fmt.Errorf("cannot recall message %d of %q in room %q (keys %q): %w", ts, user, room, keys, err)
+		return chat.Event{}, fmt.Errorf("cannot recall message %d of %q in room %q (keys %q): %w", ts, user, room, keys, err)
 	}
 	return ev, nil
 }
@@ -43,30 +43,30 @@ const (
 )
 
 // RecallSeq takes the message out of the history and tells every node.
-func (r *Redis) RecallSeq(ctx context.Context, room, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error) {
+func (r *Redis) RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error) {
 	if r.keys.fastIM {
-		return codec.Event{}, recallError(room, seq, fmt.Errorf("beside original FastIM nodes messages have no lasting numbers: %w", codec.ErrNoMessage))
+		return chat.Event{}, recallError(room, seq, fmt.Errorf("beside original FastIM nodes messages have no lasting numbers: %w", chat.ErrNoMessage))
 	}
 	n := newNeedle(room, user, 0)
 	args := append(r.recallArgs(room), epoch, strconv.FormatUint(seq, 10), strconv.FormatInt(notBefore, 10), n.head, n.quoted().head)
 	args = append(args, knownArgs(toStore(known))...)
 	msg, err := r.runRoom(ctx, r.scripts.recallSeq, room, r.recallKeys(room), args...)
 	if err != nil {
-		return codec.Event{}, recallError(room, seq, err)
+		return chat.Event{}, recallError(room, seq, err)
 	}
-	var ev codec.Event
+	var ev chat.Event
 	if answer, bad := msg.ToInt64(); bad != nil {
 		ev, err = r.parseRecall(msg)
 	} else {
 		switch answer {
 		case recallNone:
-			err = codec.ErrNoMessage
+			err = chat.ErrNoMessage
 		case recallNotYours:
-			err = codec.ErrNotYours
+			err = chat.ErrNotYours
 		case recallTooOld:
-			err = codec.ErrTooOld
+			err = chat.ErrTooOld
 		case recallOtherEpoch:
-			err = codec.ErrOtherEpoch
+			err = chat.ErrOtherEpoch
 		default:
 			err = errBadAnswer
 		}
@@ -88,14 +88,14 @@ func (r *Redis) recallArgs(room string) []string {
 }
 
 // parseRecall reads what a script published on the room's channel for recalls.
-func (r *Redis) parseRecall(msg rueidis.RedisMessage) (codec.Event, error) {
+func (r *Redis) parseRecall(msg rueidis.RedisMessage) (chat.Event, error) {
 	payload, err := msg.ToString()
 	if err != nil {
-		return codec.Event{}, errors.Join(errBadAnswer, err)
+		return chat.Event{}, errors.Join(errBadAnswer, err)
 	}
 	_, ev, err := r.keys.parseEvent(quietChannelPrefix, payload)
 	if err != nil {
-		return codec.Event{}, errors.Join(errBadAnswer, err)
+		return chat.Event{}, errors.Join(errBadAnswer, err)
 	}
 	return ev, nil
 }

@@ -8,11 +8,11 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Report tells Redis what node counts, in one script a room, pipelined.
-func (r *Redis) Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error) {
+func (r *Redis) Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error) {
 	if len(reports) == 0 {
 		return nil, nil
 	}
@@ -25,7 +25,7 @@ func (r *Redis) Report(ctx context.Context, node string, reports []codec.Report)
 	if results == nil {
 		return nil, fmt.Errorf("cannot report %d rooms: %w", len(reports), err)
 	}
-	standings := make([]codec.Standing, len(reports))
+	standings := make([]chat.Standing, len(reports))
 	failed := 0
 	for i, res := range results {
 		s, bad := parseStanding(res)
@@ -47,7 +47,7 @@ func (r *Redis) reportKeys(room string) []string {
 	return []string{r.keys.online(room), r.keys.meta(room), r.keys.history(room)}
 }
 
-func (r *Redis) reportExecs(node string, reports []codec.Report) []rueidis.LuaExec {
+func (r *Redis) reportExecs(node string, reports []chat.Report) []rueidis.LuaExec {
 	execs := make([]rueidis.LuaExec, len(reports))
 	for i, p := range reports {
 		known := toStore(p.Known)
@@ -63,15 +63,15 @@ func (r *Redis) reportExecs(node string, reports []codec.Report) []rueidis.LuaEx
 }
 
 // parseStanding reads what report.lua returned.
-func parseStanding(res rueidis.RedisResult) (codec.Standing, error) {
+func parseStanding(res rueidis.RedisResult) (chat.Standing, error) {
 	f, err := res.ToArray()
 	if err != nil {
-		return codec.Standing{}, err
+		return chat.Standing{}, err
 	}
 	if len(f) < 6 {
-		return codec.Standing{}, errBadAnswer
+		return chat.Standing{}, errBadAnswer
 	}
-	var s codec.Standing
+	var s chat.Standing
 	var err1, err2, err3, err4, err5, err6 error
 	s.Epoch, err1 = f[0].ToString()
 	s.Seq, err2 = f[1].AsUint64()
@@ -80,7 +80,7 @@ func parseStanding(res rueidis.RedisResult) (codec.Standing, error) {
 	s.Online, err5 = f[4].AsUint64()
 	s.Likes, err6 = f[5].AsUint64()
 	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
-		return codec.Standing{}, errors.Join(errBadAnswer, err)
+		return chat.Standing{}, errors.Join(errBadAnswer, err)
 	}
 	return s, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file holds what Redis keeps of rooms: histories and their counts.
@@ -35,9 +36,9 @@ func (r *Redis) roomKeys(room string) []string {
 func roomArgs(more ...string) []string { return append([]string{randomName()}, more...) }
 
 // parsePosition reads epoch, newest number, total, rev and tip.
-func parsePosition(fields []rueidis.RedisMessage) (codec.Position, error) {
+func parsePosition(fields []rueidis.RedisMessage) (chat.Position, error) {
 	if len(fields) < positionFields {
-		return codec.Position{}, errBadAnswer
+		return chat.Position{}, errBadAnswer
 	}
 	epoch, err1 := fields[0].ToString()
 	seq, err2 := fields[1].AsUint64()
@@ -45,16 +46,16 @@ func parsePosition(fields []rueidis.RedisMessage) (codec.Position, error) {
 	rev, err4 := fields[3].AsUint64()
 	tip, err5 := fields[4].ToString()
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
-		return codec.Position{}, errors.Join(errBadAnswer, err)
+		return chat.Position{}, errors.Join(errBadAnswer, err)
 	}
-	return codec.Position{Epoch: epoch, Seq: seq, Total: total, Rev: rev, Tip: tip}, nil
+	return chat.Position{Epoch: epoch, Seq: seq, Total: total, Rev: rev, Tip: tip}, nil
 }
 
 // positionFields is how many parsePosition reads.
 const positionFields = 5
 
 // Read returns what a node that knows a position lacks.
-func (r *Redis) Read(ctx context.Context, room string, known codec.Position, newest, most int) (codec.History, error) {
+func (r *Redis) Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error) {
 	known = toStore(known)
 	seq, wanted, limit := strconv.FormatUint(known.Seq, 10), strconv.Itoa(newest), strconv.Itoa(most)
 	if r.keys.fastIM {
@@ -65,43 +66,43 @@ func (r *Redis) Read(ctx context.Context, room string, known codec.Position, new
 	}
 	args := append(roomArgs(knownArgs(known)...), seq, wanted, limit)
 	answer, err := r.runRoom(ctx, r.scripts.read, room, append(r.roomKeys(room), r.keys.recalls(room)), args...)
-	var h codec.History
+	var h chat.History
 	if err == nil {
 		h, err = r.parseHistory(answer)
 	}
 	if err != nil {
-		return codec.History{}, r.historyError(room, err)
+		return chat.History{}, r.historyError(room, err)
 	}
 	return h, nil
 }
 
 // knownArgs are a node's position as the scripts take it.
-func knownArgs(known codec.Position) []string {
+func knownArgs(known chat.Position) []string {
 	return []string{known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip}
 }
 
 // parseHistory reads what read.lua returned.
-func (r *Redis) parseHistory(answer rueidis.RedisMessage) (codec.History, error) {
+func (r *Redis) parseHistory(answer rueidis.RedisMessage) (chat.History, error) {
 	fields, err := answer.ToArray()
 	if err != nil || len(fields) != positionFields+3 {
-		return codec.History{}, errors.Join(errBadAnswer, err)
+		return chat.History{}, errors.Join(errBadAnswer, err)
 	}
 	pos, err1 := parsePosition(fields)
 	begun, err2 := fields[positionFields].AsUint64()
 	recalls, err3 := fields[positionFields+1].AsStrSlice()
 	texts, err4 := fields[positionFields+2].AsStrSlice()
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return codec.History{}, errors.Join(errBadAnswer, err)
+		return chat.History{}, errors.Join(errBadAnswer, err)
 	}
-	h := codec.History{Position: pos, Begun: begun}
+	h := chat.History{Position: pos, Begun: begun}
 	for _, payload := range recalls {
 		ev, err := codec.ParseEvent(payload)
 		if err != nil {
-			return codec.History{}, errors.Join(errBadAnswer, err)
+			return chat.History{}, errors.Join(errBadAnswer, err)
 		}
 		h.Recalls = append(h.Recalls, ev)
 	}
-	h.Entries = make([]codec.Entry, 0, len(texts))
+	h.Entries = make([]chat.Entry, 0, len(texts))
 	for i, text := range texts {
 		h.Entries = r.appendEntry(h.Entries, pos.Seq-uint64(len(texts)-1-i), text)
 	}
@@ -110,19 +111,19 @@ func (r *Redis) parseHistory(answer rueidis.RedisMessage) (codec.History, error)
 
 // appendEntry appends a list entry: a tombstone without JSON, a message, or nothing for what
 // is neither.
-func (r *Redis) appendEntry(entries []codec.Entry, seq uint64, text string) []codec.Entry {
+func (r *Redis) appendEntry(entries []chat.Entry, seq uint64, text string) []chat.Entry {
 	json, ok := "", text == tombstone
 	if !ok {
 		json, ok = r.plainEntry(text)
 	}
 	if ok {
-		entries = append(entries, codec.Entry{Seq: seq, JSON: json})
+		entries = append(entries, chat.Entry{Seq: seq, JSON: json})
 	}
 	return entries
 }
 
 // Since returns the oldest limit messages with a number above seq and the position.
-func (r *Redis) Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error) {
+func (r *Redis) Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error) {
 	page, err := r.runRoom(ctx, r.scripts.since, room, r.roomKeys(room), roomArgs(strconv.FormatUint(seq, 10), strconv.Itoa(limit))...)
 	return r.readPage(room, page, err)
 }
@@ -189,13 +190,13 @@ var errBadAnswer = errors.New("the answer makes no sense")
 
 // readPage reads the page that a script returned, unless err says why it did not. The entries
 // stay in the order of the page.
-func (r *Redis) readPage(room string, page rueidis.RedisMessage, err error) (codec.History, error) {
-	var h codec.History
+func (r *Redis) readPage(room string, page rueidis.RedisMessage, err error) (chat.History, error) {
+	var h chat.History
 	if err == nil {
 		h, err = r.parsePage(page)
 	}
 	if err != nil {
-		return codec.History{}, r.historyError(room, err)
+		return chat.History{}, r.historyError(room, err)
 	}
 	return h, nil
 }
@@ -205,22 +206,22 @@ func (r *Redis) historyError(room string, err error) error {
 	return fmt.Errorf("cannot read history of room %q (keys %q): %w", room, r.roomKeys(room), err)
 }
 
-func (r *Redis) parsePage(page rueidis.RedisMessage) (codec.History, error) {
+func (r *Redis) parsePage(page rueidis.RedisMessage) (chat.History, error) {
 	fields, err := page.ToArray()
 	if err != nil {
-		return codec.History{}, errors.Join(errBadAnswer, err)
+		return chat.History{}, errors.Join(errBadAnswer, err)
 	}
 	pos, err := parsePosition(fields)
 	if err != nil {
-		return codec.History{}, err
+		return chat.History{}, err
 	}
-	h := codec.History{Position: pos}
-	h.Entries = make([]codec.Entry, 0, (len(fields)-positionFields)/2)
+	h := chat.History{Position: pos}
+	h.Entries = make([]chat.Entry, 0, (len(fields)-positionFields)/2)
 	for f := fields[positionFields:]; len(f) >= 2; f = f[2:] {
 		seq, err1 := f[0].AsUint64()
 		text, err2 := f[1].ToString()
 		if err := errors.Join(err1, err2); err != nil {
-			return codec.History{}, errors.Join(errBadAnswer, err)
+			return chat.History{}, errors.Join(errBadAnswer, err)
 		}
 		h.Entries = r.appendEntry(h.Entries, seq, text)
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"barrage/codec"
-	"barrage/redisx"
+	"barrage/internal/chat"
 )
 
 // This file is about the data in Redis: what other programs put there, and what two
@@ -51,7 +51,7 @@ func TestRedis_KeysAndLives(t *testing.T) {
 			t.Errorf("life of %s = %v; want %v", key, got, want)
 		}
 	}
-	life("login:u", redisx.TokenLife)
+	life("login:u", chat.TokenLife)
 	life("gml:r", historyTTL)
 	life("gmm:r", historyTTL+24*time.Hour)
 	life(buckets[0], 90*time.Second)
@@ -71,15 +71,15 @@ func TestRedis_WireForm(t *testing.T) {
 	stored, err := s.put(t.Context(), "r", "n.1.7", d)
 	noError(t, err)
 	epoch := s.newest(t, "r", 1).Epoch
-	want := []codec.Event{{
-		Kind: codec.EventMessages, Epoch: epoch, Seq: 1, Total: 5, Rev: 1, Tip: "n.1.7.0", Messages: texts(d),
+	want := []chat.Event{{
+		Kind: chat.EventMessages, Epoch: epoch, Seq: 1, Total: 5, Rev: 1, Tip: "n.1.7.0", Messages: texts(d),
 	}}
 	wantEqual(t, "Publish", stored.Event, nil, want[0])
 	for i := range d {
 		ev, err := s.Recall(t.Context(), "r", "u", d[i].TS)
 		last := want[len(want)-1]
-		want = append(want, codec.Event{
-			Kind: codec.EventRecall, Epoch: epoch, Seq: uint64(i + 1), Total: 5, Rev: last.Rev + 1, Prev: last.Tip, Tip: ev.Tip,
+		want = append(want, chat.Event{
+			Kind: chat.EventRecall, Epoch: epoch, Seq: uint64(i + 1), Total: 5, Rev: last.Rev + 1, Prev: last.Tip, Tip: ev.Tip,
 			Messages: husks(texts(d[i : i+1])...),
 		})
 		wantEqual(t, "Recall", ev, err, want[len(want)-1])
@@ -89,9 +89,9 @@ func TestRedis_WireForm(t *testing.T) {
 	repeated.Rev, repeated.Prev = 0, ""
 	wantEqual(t, "Recall again", again, err, repeated)
 	s.report("n", 3, 4)
-	for _, ev := range append(want, []codec.Event{
+	for _, ev := range append(want, []chat.Event{
 		repeated,
-		{Kind: codec.EventCounters, Counters: codec.Counters{Online: 3, Likes: 4}},
+		{Kind: chat.EventCounters, Counters: chat.Counters{Online: 3, Likes: 4}},
 	}...) {
 		select {
 		case got := <-payloads:
@@ -109,7 +109,7 @@ func TestRedis_ReadsFastIM(t *testing.T) {
 	raw.do("SET", "login:u", `"to\"ken"`, "EX", "3600")
 	ok, err := s.CheckToken(t.Context(), "u", `to"ken`)
 	wantEqual(t, "CheckToken", ok, err, true)
-	oks, err := s.CheckTokens(t.Context(), []codec.Credential{{UserID: "u", Token: `to"ken`}, {UserID: "u", Token: "x"}})
+	oks, err := s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: `to"ken`}, {UserID: "u", Token: "x"}})
 	wantEqual(t, "CheckTokens", oks, err, []bool{true, false})
 	if got := raw.int("PTTL", "login:u"); got <= time.Hour.Milliseconds() {
 		t.Errorf("CheckToken gave a quoted token no new life: PTTL = %d", got)
@@ -251,7 +251,7 @@ func TestRedis_UnreadableEntries(t *testing.T) {
 
 	h := s.newest(t, "r", 50)
 	n := uint64(len(unreadable))
-	want := []codec.Entry{{Seq: 1, JSON: one[0]}, {Seq: n + 2, JSON: two[0]}}
+	want := []chat.Entry{{Seq: 1, JSON: one[0]}, {Seq: n + 2, JSON: two[0]}}
 	if !slices.Equal(h.Entries, want) || h.Seq != n+2 {
 		t.Errorf("Read = %+v; want seq %d, %v", h, n+2, want)
 	}
@@ -270,8 +270,8 @@ func TestRedis_ForeignEvents(t *testing.T) {
 	raw.do("PUBLISH", "mq:r", fastIM("r", "u", "hi", 1))
 	raw.do("PUBLISH", "mq:r", "m2 broken")
 	text := s.publish(t, "r", "u", 2)
-	s.wantEvents(t, "r", codec.Event{Kind: codec.EventLook}, codec.Event{
-		Kind: codec.EventMessages, Epoch: s.newest(t, "r", 1).Epoch, Seq: 1, Total: 1, Messages: text,
+	s.wantEvents(t, "r", chat.Event{Kind: chat.EventLook}, chat.Event{
+		Kind: chat.EventMessages, Epoch: s.newest(t, "r", 1).Epoch, Seq: 1, Total: 1, Messages: text,
 	})
 	if got := s.Stats(); got.Foreign != 1 || got.Events != 2 {
 		t.Errorf("Stats = %+v; want 1 foreign, 2 events", got)
@@ -344,9 +344,9 @@ func TestRedis_TSOfEarlierBucket(t *testing.T) {
 func TestRedis_ScriptsForgotten(t *testing.T) {
 	s, raw := newPair(t)
 	raw.do("SCRIPT", "FLUSH")
-	standings, err := s.Report(t.Context(), "n", []codec.Report{{Room: "p", Online: 1}, {Room: "q", Online: 2}})
-	wantEqual(t, "Report", standings, err, []codec.Standing{{Counters: counters(1, 0)}, {Counters: counters(2, 0)}})
-	noError(t, s.JoinAll(t.Context(), []codec.Membership{{UserID: "u", Room: "p"}, {UserID: "v", Room: "q"}}))
+	standings, err := s.Report(t.Context(), "n", []chat.Report{{Room: "p", Online: 1}, {Room: "q", Online: 2}})
+	wantEqual(t, "Report", standings, err, []chat.Standing{{Counters: counters(1, 0)}, {Counters: counters(2, 0)}})
+	noError(t, s.JoinAll(t.Context(), []chat.Membership{{UserID: "u", Room: "p"}, {UserID: "v", Room: "q"}}))
 	rooms, err := s.Rooms(t.Context(), "v")
 	wantEqual(t, "Rooms", rooms, err, []string{"q"})
 	s.publish(t, "r", "u", 1)
@@ -363,8 +363,8 @@ func TestRedis_WrongType(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "WRONGTYPE") || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: error %v; want WRONGTYPE and key %s", what, err, key)
 		}
-		if !errors.Is(err, codec.ErrRefused) {
-			t.Errorf("%s: error %v; want %v", what, err, codec.ErrRefused)
+		if !errors.Is(err, chat.ErrRefused) {
+			t.Errorf("%s: error %v; want %v", what, err, chat.ErrRefused)
 		}
 	}
 	right, err := s.CheckToken(t.Context(), "u", "x")
@@ -376,9 +376,9 @@ func TestRedis_WrongType(t *testing.T) {
 	_, err = s.Rooms(t.Context(), "u")
 	check("Rooms", "ugs:u", err)
 	check("Publish", "gml:r", s.send(t.Context(), "r", drafts("r", "u", 1)))
-	_, err = s.Read(t.Context(), "r", codec.Position{}, 1, 1)
+	_, err = s.Read(t.Context(), "r", chat.Position{}, 1, 1)
 	check("Read", "gml:r", err)
-	_, err = s.Read(t.Context(), "q", codec.Position{}, 1, 1)
+	_, err = s.Read(t.Context(), "q", chat.Position{}, 1, 1)
 	check("Read", "gmm:q", err)
 	_, err = s.Since(t.Context(), "r", 0, 1)
 	check("Since", "gml:r", err)
@@ -388,9 +388,9 @@ func TestRedis_WrongType(t *testing.T) {
 	check("Before", "gml:r", err)
 	_, err = s.Recall(t.Context(), "r", "u", 1)
 	check("Recall", "gml:r", err)
-	standings, err := s.Report(t.Context(), "n", []codec.Report{{Room: "p", Online: 1}, {Room: "q", Online: 1}, {Room: "o", Online: 2}})
+	standings, err := s.Report(t.Context(), "n", []chat.Report{{Room: "p", Online: 1}, {Room: "q", Online: 1}, {Room: "o", Online: 2}})
 	check("Report", "gmm:q", err)
-	wantEqual(t, "standings of a room that was refused and of others", standings, nil, []codec.Standing{
+	wantEqual(t, "standings of a room that was refused and of others", standings, nil, []chat.Standing{
 		{Counters: counters(1, 0)}, {}, {Counters: counters(2, 0)},
 	})
 	for _, what := range []string{"gml:r", "gmm:q"} { // The other rooms are unharmed.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file holds what Redis keeps of users: tokens and rooms. Values may be quoted,
@@ -17,19 +17,19 @@ import (
 
 // knownFor is how long a node may go by what it has read of a key, unless Redis tells it
 // of a change. What it knows of a token it knows no longer than the token lives.
-const knownFor = TokenLife
+const knownFor = chat.TokenLife
 
 // prolongBelow is how little of a token's life may be left before it begins anew.
-const prolongBelow = TokenLife - time.Hour
+const prolongBelow = chat.TokenLife - time.Hour
 
-// SetToken makes token the user's only one, for TokenLife. It returns when this node
+// SetToken makes token the user's only one, for chat.TokenLife. It returns when this node
 // has forgotten the old one: the word of that comes before the second answer.
 func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 	key := r.keys.token(user)
 	value, _ := r.written(token)
 	_, err := r.counted(r.callAt(ctx, r.gates.at(r.slotOf(key)), func(ctx context.Context) rueidis.RedisResult {
 		answers := r.client.DoMulti(ctx,
-			r.client.B().Set().Key(key).Value(value).Px(TokenLife).Build(),
+			r.client.B().Set().Key(key).Value(value).Px(chat.TokenLife).Build(),
 			r.client.B().Exists().Key(key).Build())
 		if answers[0].Error() != nil {
 			return answers[0]
@@ -44,18 +44,18 @@ func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 
 // CheckToken reports whether token is the user's, and prolongs its life if so.
 func (r *Redis) CheckToken(ctx context.Context, user, token string) (bool, error) {
-	right, err := r.checkEach(ctx, []codec.Credential{{UserID: user, Token: token}}, true)
+	right, err := r.checkEach(ctx, []chat.Credential{{UserID: user, Token: token}}, true)
 	return err == nil && right[0], err
 }
 
 // CheckTokens reports for each of creds whether it is right. It prolongs nothing.
-func (r *Redis) CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error) {
+func (r *Redis) CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error) {
 	return r.checkEach(ctx, creds, false)
 }
 
 // checkEach reports for each of creds whether it is right, and prolongs those that are if it is told to. A key of
 // the wrong type counts as no token.
-func (r *Redis) checkEach(ctx context.Context, creds []codec.Credential, prolong bool) ([]bool, error) {
+func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong bool) ([]bool, error) {
 	right := make([]bool, len(creds))
 	if len(creds) == 0 {
 		return right, nil
@@ -108,7 +108,7 @@ func (r *Redis) knownChanged(changed []rueidis.RedisMessage) {
 }
 
 // askTokens has Redis check those of creds that which names, and prolong them if it is told to.
-func (r *Redis) askTokens(ctx context.Context, creds []codec.Credential, which []int, prolong bool, right []bool) error {
+func (r *Redis) askTokens(ctx context.Context, creds []chat.Credential, which []int, prolong bool, right []bool) error {
 	if len(which) == 0 {
 		return nil
 	}
@@ -120,7 +120,7 @@ func (r *Redis) askTokens(ctx context.Context, creds []codec.Credential, which [
 	for i, c := range which {
 		execs[i] = rueidis.LuaExec{
 			Keys: []string{r.keys.token(creds[c].UserID)},
-			Args: []string{creds[c].Token, quoted(creds[c].Token), millis(TokenLife), below},
+			Args: []string{creds[c].Token, quoted(creds[c].Token), millis(chat.TokenLife), below},
 		}
 	}
 	results, err := r.runMulti(ctx, checkTokenScript, execs)
@@ -194,7 +194,7 @@ func (r *Redis) firstFault(results []rueidis.RedisResult) rueidis.RedisResult {
 
 // Join adds room to the user's rooms and tells every node that watches the user.
 func (r *Redis) Join(ctx context.Context, user, room string) (bool, error) {
-	added, err := r.join(ctx, []codec.Membership{{UserID: user, Room: room}})
+	added, err := r.join(ctx, []chat.Membership{{UserID: user, Room: room}})
 	if err != nil {
 		return false, err
 	}
@@ -202,7 +202,7 @@ func (r *Redis) Join(ctx context.Context, user, room string) (bool, error) {
 }
 
 // JoinAll is Join for many, pipelined.
-func (r *Redis) JoinAll(ctx context.Context, all []codec.Membership) error {
+func (r *Redis) JoinAll(ctx context.Context, all []chat.Membership) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -211,7 +211,7 @@ func (r *Redis) JoinAll(ctx context.Context, all []codec.Membership) error {
 }
 
 // join returns for each of all whether it is new.
-func (r *Redis) join(ctx context.Context, all []codec.Membership) ([]rueidis.RedisResult, error) {
+func (r *Redis) join(ctx context.Context, all []chat.Membership) ([]rueidis.RedisResult, error) {
 	execs := make([]rueidis.LuaExec, len(all))
 	for i, m := range all {
 		room, other := r.written(m.Room)

@@ -7,13 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 const (
-	// TokenLife is how long a token lives after it was set or last checked with
-	// success (contract section 4).
-	TokenLife = 24 * time.Hour
 	// MaxBatch is the largest number of drafts one Publish takes. Redis' Lua can hand
 	// about 8000 arguments to one command; a draft needs two.
 	MaxBatch = 1000
@@ -22,17 +19,11 @@ const (
 	// that a client that comes back late is not given old numbers anew.
 	metaGrace = 24 * time.Hour
 	// tsBucket is the time a set of last ts is written to before the next one is
-	// begun. A user's ts is unique against those of the present and the previous set,
+	// begun; batches are noted there too. A user's ts is unique against those of the present and the previous set,
 	// so nodes' clocks may differ by this much.
-	tsBucket = 30 * time.Second
-	// BatchMemory is how long a batch is known after it was published, at least.
-	BatchMemory = tsBucket
-	// ReportLife is how long a node's report of a room counts.
-	ReportLife = 25 * time.Second
+	tsBucket = chat.BatchLife
 	// tombstone stands in a history where a recalled message stood.
 	tombstone = `{"recalled":true}`
-	// recallLog is how many recalls of a room the store remembers.
-	recallLog = 512
 )
 
 // Store is the state all nodes share. All methods may be called concurrently. Those
@@ -53,7 +44,7 @@ type Store interface {
 	// Stats returns the counters as they are now. It never blocks.
 	Stats() Stats
 
-	// SetToken makes token the user's only one, for TokenLife.
+	// SetToken makes token the user's only one, for chat.TokenLife.
 	SetToken(ctx context.Context, user, token string) error
 	// CheckToken reports whether token is the user's. If so, and an hour of its life has
 	// passed, its life begins anew; a wrong token prolongs nothing. A token that was
@@ -64,13 +55,13 @@ type Store interface {
 	// CheckTokens is CheckToken for each of creds, in the order given, but prolongs nothing:
 	// nodes check without a user's doing. Those answers that the node does not know cost one
 	// round trip together.
-	CheckTokens(ctx context.Context, creds []codec.Credential) ([]bool, error)
+	CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error)
 	// Join adds room to the user's rooms and reports whether it was not among them.
 	// If so, every node that watches the user is told.
 	Join(ctx context.Context, user, room string) (added bool, err error)
 	// JoinAll is Join for many, in one round trip. After an error some may have joined;
 	// doing it again does no harm.
-	JoinAll(ctx context.Context, all []codec.Membership) error
+	JoinAll(ctx context.Context, all []chat.Membership) error
 	// IsMember reports whether room is among the user's rooms. Like CheckToken it calls
 	// nobody where the node knows that it is.
 	IsMember(ctx context.Context, user, room string) (bool, error)
@@ -83,35 +74,35 @@ type Store interface {
 	// gets an event, and Stored.Event has no messages.
 	//
 	// A draft with an ID that its user published to the room before is not stored. It is
-	// among Stored.Repeats. This holds on all nodes, in the batch itself, and for OnceFor.
+	// among Stored.Repeats. This holds on all nodes, in the batch itself, and for chat.IDLife.
 	//
 	// A node may publish the same batch again after an error, because the answer may have
 	// been lost. It sets Try then. The store answers again what it answered first. It must
-	// be within BatchMemory, and before the node publishes another batch to the room. Where
+	// be within chat.BatchLife, and before the node publishes another batch to the room. Where
 	// the store has lost that answer, or a new epoch has begun, it looks for the drafts in
-	// the history. A draft can be found by its ID, or by its origin (codec.Draft.SetOrigin).
+	// the history. A draft can be found by its ID, or by its origin (chat.Draft.SetOrigin).
 	// The drafts that are there are repeats. A draft without either is stored again.
 	//
 	// A node gives a batch up by publishing one with a higher number. The store then
 	// refuses the earlier batch, whenever it comes, while it knows the later one
-	// (BatchMemory). An error that is codec.ErrRefused says that trying again is no use.
+	// (chat.BatchLife). An error that is chat.ErrRefused says that trying again is no use.
 	//
 	// Publish begins a new epoch where the store has gone back: b.Known is a change that
 	// the store does not have. The history that survived keeps its numbers, and
 	// History.Begun is the newest of them. Read and Report do so too.
-	Publish(ctx context.Context, room string, b codec.Batch) (codec.Stored, error)
+	Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error)
 	// Report tells the store what node, a name without a space, counts in each of
 	// reports' rooms, and returns where each of these rooms stands, in the same order, in
 	// one round trip. Where it changed a room's counters, every node that subscribed is
 	// told. Online replaces what the node reported before; a node that has not reported
-	// a room for ReportLife counts no more in it, once another one reports. Likes live as
+	// a room for chat.ReportLife counts no more in it, once another one reports. Likes live as
 	// long as the count of messages, or that long after the last like. Like Publish it begins
 	// a new epoch where the store has gone back behind Report.Known.
 	//
 	// An error may be about some of the rooms only: then there are standings, zero for
 	// these; what is not zero holds. After an error more may have been reported than is
 	// known: repeating a report counts its likes twice.
-	Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error)
+	Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error)
 	// Read returns what a node lacks that knows a position, read in one atomic step. Where
 	// known is of the room's epoch, the entries are those behind known.Seq, and at least the
 	// newest messages as newest says. Where known is of another epoch, they are the newest
@@ -126,15 +117,15 @@ type Store interface {
 	//
 	// Beside original FastIM nodes there are no recalls. The entries are the newest ones, as many as newest says
 	// and as the length is above known.Seq unless that is 0; all most of them where it is below.
-	Read(ctx context.Context, room string, known codec.Position, newest, most int) (codec.History, error)
+	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
 	// Since returns the oldest limit messages with a number above seq and the
 	// position, read in one atomic step. Recalled messages are left out. The caller
 	// compares the epoch.
-	Since(ctx context.Context, room string, seq uint64, limit int) (codec.History, error)
+	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
 	// Page returns at most limit messages and the position, read in one atomic step: the
 	// oldest with a number above after, or the newest of them with one below before where
 	// that is not 0. Those that were recalled are entries without JSON.
-	Page(ctx context.Context, room string, before, after uint64, limit int) (codec.History, error)
+	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
 	// Range returns the messages at the indexes start to stop of the history, plain
 	// JSON: both inclusive, 0 is the oldest, -1 the newest, as Redis' LRANGE has it.
 	// Recalled messages have no index: a page is never short because of them. Entries
@@ -148,17 +139,17 @@ type Store interface {
 	// Recall takes the message that user sent at ts out of the history, logs the recall
 	// and sends every subscribed node an event, which it returns. A message that was recalled
 	// before is no error while the log has the recall: the nodes get that event again, with
-	// Rev 0 and without Prev. Where there is no such message, the error has codec.ErrNoMessage
+	// Rev 0 and without Prev. Where there is no such message, the error has chat.ErrNoMessage
 	// in its chain. Beside original FastIM nodes the event has no numbers, and Messages has
 	// the text of the message.
-	Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error)
+	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
 	// RecallSeq is Recall for message seq of an epoch, if it is the user's and not older than
-	// notBefore, in Unix ms. Else the error has codec.ErrNoMessage, codec.ErrNotYours,
-	// codec.ErrTooOld or codec.ErrOtherEpoch in its chain. known is as in Publish. An empty
+	// notBefore, in Unix ms. Else the error has chat.ErrNoMessage, chat.ErrNotYours,
+	// chat.ErrTooOld or chat.ErrOtherEpoch in its chain. known is as in Publish. An empty
 	// epoch is the room's of now. A recall that is repeated is never too old, and its epoch may be over. Beside
 	// original FastIM nodes messages have no lasting numbers: the error there is always
-	// codec.ErrNoMessage.
-	RecallSeq(ctx context.Context, room, user string, known codec.Position, epoch string, seq uint64, notBefore int64) (codec.Event, error)
+	// chat.ErrNoMessage.
+	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
 
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:
@@ -190,7 +181,7 @@ type Handler interface {
 	// With Config.FastIMInterop events of messages and recalls have no numbers and no
 	// epoch, but one message each: the new one, or the recalled one. Recalls and counters
 	// come on a channel of their own, so they may overtake messages and be overtaken.
-	RoomEvent(room string, ev codec.Event)
+	RoomEvent(room string, ev chat.Event)
 	// UserEvent says that the set of the user's rooms changed. Beside original FastIM nodes it may be called
 	// without a change.
 	UserEvent(user string)
@@ -234,20 +225,20 @@ type Stats struct {
 }
 
 // checkBatch refuses what Publish does not take, and takes the id of the batch apart.
-func checkBatch(room string, b *codec.Batch) (node string, number uint64, err error) {
+func checkBatch(room string, b *chat.Batch) (node string, number uint64, err error) {
 	batch := b.ID
 	if n := len(b.Drafts); n < 1 || n > MaxBatch {
-		return "", 0, fmt.Errorf("cannot publish to room %q: %d messages in one batch are not within 1 and %d: %w", room, n, MaxBatch, codec.ErrRefused)
+		return "", 0, fmt.Errorf("cannot publish to room %q: %d messages in one batch are not within 1 and %d: %w", room, n, MaxBatch, chat.ErrRefused)
 	}
 	dot := strings.LastIndexByte(batch, '.')
 	number, err = strconv.ParseUint(batch[dot+1:], 10, 64)
 	if err != nil || dot < 0 {
-		return "", 0, fmt.Errorf("cannot publish to room %q: the batch's id %q is not <node>.<n>: %w", room, batch, codec.ErrRefused)
+		return "", 0, fmt.Errorf("cannot publish to room %q: the batch's id %q is not <node>.<n>: %w", room, batch, chat.ErrRefused)
 	}
 	return batch[:dot], number, nil
 }
 
 // overtaken is why a batch is refused that the node gave up before it published last.
 func overtaken(node string, number, last uint64) error {
-	return fmt.Errorf("batch %s.%d is older than the node's last one, %s.%d: %w", node, number, node, last, codec.ErrRefused)
+	return fmt.Errorf("batch %s.%d is older than the node's last one, %s.%d: %w", node, number, node, last, chat.ErrRefused)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -22,12 +23,12 @@ var benchLimits = redisx.Limits{HistoryMessages: 1000, HistoryTTL: historyTTL}
 // deaf is a handler that does nothing.
 type deaf struct{}
 
-func (deaf) Away(error)                    {}
-func (deaf) Back()                         {}
-func (deaf) RoomEvent(string, codec.Event) {}
-func (deaf) UserEvent(string)              {}
-func (deaf) TokensChanged([]string)        {}
-func (deaf) Resumed()                      {}
+func (deaf) Away(error)                   {}
+func (deaf) Back()                        {}
+func (deaf) RoomEvent(string, chat.Event) {}
+func (deaf) UserEvent(string)             {}
+func (deaf) TokensChanged([]string)       {}
+func (deaf) Resumed()                     {}
 
 func BenchmarkMemory_Publish(b *testing.B) { benchmarkPublish(b, benchMemory(), false, 1, 50) }
 
@@ -143,12 +144,12 @@ func benchmarkPublish(b *testing.B, s redisx.Store, ids bool, sizes ...int) {
 // publishBatches publishes while pb says so, and returns how long each batch took.
 func publishBatches(b *testing.B, s redisx.Store, room string, size int, ids bool, pb *testing.PB) (took []time.Duration) {
 	b.Helper()
-	batch := make([]codec.Draft, size)
+	batch := make([]chat.Draft, size)
 	for i := range batch {
 		batch[i] = codec.NewDraft(room, fmt.Sprintf("user-%d", i), "hello, this is a message of the usual length", 1_700_000_000_000)
 	}
 	node := fmt.Sprintf("node-%d.", time.Now().UnixNano())
-	var known codec.Position
+	var known chat.Position
 	for n := 0; pb.Next(); n++ {
 		for i := range batch {
 			batch[i].TS++
@@ -157,7 +158,7 @@ func publishBatches(b *testing.B, s redisx.Store, room string, size int, ids boo
 			}
 		}
 		start := time.Now()
-		stored, err := s.Publish(b.Context(), room, codec.Batch{ID: node + strconv.Itoa(n), Known: known, Drafts: batch})
+		stored, err := s.Publish(b.Context(), room, chat.Batch{ID: node + strconv.Itoa(n), Known: known, Drafts: batch})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -170,11 +171,11 @@ func publishBatches(b *testing.B, s redisx.Store, room string, size int, ids boo
 // benchmarkReport reports 10,000 rooms at a time.
 func benchmarkReport(b *testing.B, s redisx.Store) {
 	b.Helper()
-	reports := make([]codec.Report, 10_000)
+	reports := make([]chat.Report, 10_000)
 	for i := range reports {
 		reports[i].Room = fmt.Sprintf("room-%d", i)
 		reports[i].Online = uint64(i)
-		if _, err := s.Publish(b.Context(), reports[i].Room, codec.Batch{ID: "n.1", Drafts: drafts("r", "u", 1)}); err != nil {
+		if _, err := s.Publish(b.Context(), reports[i].Room, chat.Batch{ID: "n.1", Drafts: drafts("r", "u", 1)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -272,10 +273,10 @@ func subscribeAll(b *testing.B, s redisx.Store, n int) {
 func BenchmarkRedis_CheckTokens(b *testing.B) {
 	s := benchRedis(b)
 	raw := newRaw(b, server.Addr)
-	creds := make([]codec.Credential, 100)
+	creds := make([]chat.Credential, 100)
 	mget := []string{"MGET"}
 	for i := range creds {
-		creds[i] = codec.Credential{UserID: fmt.Sprintf("user-%d", i), Token: "0123456789abcdef0123456789abcdef"}
+		creds[i] = chat.Credential{UserID: fmt.Sprintf("user-%d", i), Token: "0123456789abcdef0123456789abcdef"}
 		mget = append(mget, "login:"+creds[i].UserID)
 		if err := s.SetToken(b.Context(), creds[i].UserID, creds[i].Token); err != nil {
 			b.Fatal(err)
@@ -309,7 +310,7 @@ func benchmarkRead(b *testing.B, s redisx.Store) {
 	b.Helper()
 	node := fmt.Sprintf("node-%d.", time.Now().UnixNano()) // Another one in each run.
 	for i := range benchLimits.HistoryMessages / 50 {
-		if _, err := s.Publish(b.Context(), "r", codec.Batch{ID: node + strconv.Itoa(i), Drafts: drafts("r", "u", make([]int64, 50)...)}); err != nil {
+		if _, err := s.Publish(b.Context(), "r", chat.Batch{ID: node + strconv.Itoa(i), Drafts: drafts("r", "u", make([]int64, 50)...)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -317,7 +318,7 @@ func benchmarkRead(b *testing.B, s redisx.Store) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if h, err := s.Read(b.Context(), "r", codec.Position{}, 50, 50); err != nil || len(h.Entries) != 50 {
+			if h, err := s.Read(b.Context(), "r", chat.Position{}, 50, 50); err != nil || len(h.Entries) != 50 {
 				b.Fatalf("Read = %d entries, %v", len(h.Entries), err)
 			}
 		}
@@ -336,7 +337,7 @@ func benchmarkRange(b *testing.B, s redisx.Store) {
 	for _, c := range []struct{ recalled, first int }{{0, newest}, {1, newest / 2}, {50, newest - 100}} {
 		name := fmt.Sprintf("recalled=%d", c.recalled)
 		room := fmt.Sprintf("%s-%d", name, time.Now().UnixNano()) // Another one in each run.
-		if _, err := s.Publish(b.Context(), room, codec.Batch{ID: "node.1", Drafts: drafts(room, "u", times...)}); err != nil {
+		if _, err := s.Publish(b.Context(), room, chat.Batch{ID: "node.1", Drafts: drafts(room, "u", times...)}); err != nil {
 			b.Fatal(err)
 		}
 		for i := range c.recalled {

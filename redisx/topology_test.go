@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -54,10 +54,10 @@ func (h *harness) wantAll(t *testing.T, rooms ...string) {
 		defer h.mu.Unlock()
 		return slices.Contains(h.users, "u"), fmt.Sprint(h.users)
 	})
-	creds := []codec.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "x"}, {UserID: "w", Token: "x"}}
+	creds := []chat.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "x"}, {UserID: "w", Token: "x"}}
 	all, err := h.CheckTokens(t.Context(), creds)
 	wantEqual(t, "CheckTokens", all, err, []bool{true, false, false})
-	noError(t, h.JoinAll(t.Context(), []codec.Membership{{UserID: "v", Room: "r"}, {UserID: "w", Room: "r"}}))
+	noError(t, h.JoinAll(t.Context(), []chat.Membership{{UserID: "v", Room: "r"}, {UserID: "w", Room: "r"}}))
 }
 
 func TestRedis_Sentinel(t *testing.T) {
@@ -193,7 +193,7 @@ func testMigration(t *testing.T, h *harness, own *redistest.Cluster, sharded boo
 // wantNoSuchRoom sees that a cluster refuses a room.
 func wantNoSuchRoom(t *testing.T, h *harness, room string) {
 	t.Helper()
-	_, err := h.Read(t.Context(), room, codec.Position{}, 1, 1)
+	_, err := h.Read(t.Context(), room, chat.Position{}, 1, 1)
 	for what, err := range map[string]error{
 		"SubscribeRoom": h.SubscribeRoom(t.Context(), room),
 		"Publish":       h.send(t.Context(), room, drafts(room, "u", 1)),
@@ -204,7 +204,7 @@ func wantNoSuchRoom(t *testing.T, h *harness, room string) {
 		}
 		wantRefused(t, err, true)
 	}
-	_, err = h.Report(t.Context(), "n", []codec.Report{{Room: room, Online: 1}})
+	_, err = h.Report(t.Context(), "n", []chat.Report{{Room: room, Online: 1}})
 	wantRefused(t, err, true)
 	h.UnsubscribeRoom(room)
 }
@@ -230,7 +230,7 @@ func testHang(t *testing.T, h *harness, own *redistest.Cluster, rooms []string) 
 	defer stop()
 	for range 1500 { // More than any ring holds.
 		working.Go(func() { // Ends with the call; waited for below.
-			if _, err := h.Read(ctx, there, codec.Position{}, 1, 1); err == nil {
+			if _, err := h.Read(ctx, there, chat.Position{}, 1, 1); err == nil {
 				t.Errorf("Read of %q succeeded while its master hung", there)
 			}
 		})

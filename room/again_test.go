@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is messages that are sent again, and batches that the store carries out late.
@@ -25,7 +26,7 @@ func (f *fixture) sayElsewhere(user, id string) {
 	f.now = f.now.Add(time.Millisecond)
 	f.others++
 	d := codec.NewNativeDraft("1", user, &codec.Op{ID: id, Body: user + id}, f.now.UnixMilli())
-	if _, err := f.other.Publish(f.t.Context(), "1", codec.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []codec.Draft{d}}); err != nil {
+	if _, err := f.other.Publish(f.t.Context(), "1", chat.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []chat.Draft{d}}); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -119,7 +120,7 @@ func TestAgain_TheStoreLostTheIDs(t *testing.T) {
 	if _, total := r.Newest(); total != 2 {
 		t.Errorf("total %d; want 2", total)
 	}
-	f.tick((sameFor + 1) * time.Second)
+	f.tick(chat.IDLife + time.Second)
 	f.store.wipe()
 	f.sayHere(r, nil, "u", "1") // an id may be used again when the store has forgotten it
 	f.settle()

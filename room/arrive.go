@@ -4,31 +4,32 @@ import (
 	"slices"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // RoomEvent takes what the store tells of a room. It never blocks. An event may come more than once: as
 // the answer to whoever caused it, and from the store.
-func (h *Hall) RoomEvent(id string, ev codec.Event) {
+func (h *Hall) RoomEvent(id string, ev chat.Event) {
 	r := h.lookup(id)
 	if r == nil {
 		return // the last member left; the subscription is about to go
 	}
 	r.mu.Lock()
 	defer r.unlock()
-	if ev.Kind == codec.EventCounters {
+	if ev.Kind == chat.EventCounters {
 		r.standing = ev.Counters
 		r.counted++
 		return
 	}
 	r.heardAt = h.coarse.Load()
 	switch {
-	case ev.Kind == codec.EventLook:
+	case ev.Kind == chat.EventLook:
 		r.follower.look()
 		r.lagLocked()
 	case ev.Epoch == "":
 		r.arriveUnnumberedLocked(ev)
 	default:
-		if ev.Kind == codec.EventMessages && codec.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
+		if ev.Kind == chat.EventMessages && chat.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
 			r.outbox.met(ev.Epoch, entriesOf(&ev), h.keyOf)
 			if r.follower.fits(&ev) != fitsNext {
 				r.setEarlyLocked(append(r.follower.early, ev))
@@ -41,7 +42,7 @@ func (h *Hall) RoomEvent(id string, ev codec.Event) {
 
 // Recalled takes the store's answer to a recall that this node asked for: its members know before whoever
 // asked. It never blocks.
-func (h *Hall) Recalled(id string, ev codec.Event) {
+func (h *Hall) Recalled(id string, ev chat.Event) {
 	if r := h.lookup(id); r != nil {
 		r.mu.Lock()
 		defer r.unlock()
@@ -68,10 +69,10 @@ func (r *Room) lagLocked() {
 }
 
 // entriesOf is the messages of an event.
-func entriesOf(ev *codec.Event) []codec.Entry {
-	entries := make([]codec.Entry, len(ev.Messages))
+func entriesOf(ev *chat.Event) []chat.Entry {
+	entries := make([]chat.Entry, len(ev.Messages))
 	for i, m := range ev.Messages {
-		entries[i] = codec.Entry{Seq: ev.Seq + uint64(i), JSON: m}
+		entries[i] = chat.Entry{Seq: ev.Seq + uint64(i), JSON: m}
 	}
 	return entries
 }
@@ -79,14 +80,14 @@ func entriesOf(ev *codec.Event) []codec.Entry {
 // arriveLocked is the only way in for what changed a room in the store, by an event or as the answer to
 // what this node asked for. A message that does not follow waits for the history; that of an answer does
 // not, since its event comes too. A recall is done at once, wherever the room stands. r.mu must be held.
-func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
-	if ev.Kind == codec.EventRecall {
+func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
+	if ev.Kind == chat.EventRecall {
 		r.recallLocked(ev, r.follower.pos, answer)
 	}
 	switch r.follower.fits(ev) {
 	case fitsNext:
 		r.follower.pos = ev.After(r.follower.pos)
-		if ev.Kind == codec.EventMessages {
+		if ev.Kind == chat.EventMessages {
 			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev), r.hall.coarse.Load()))
 		}
 		r.changedLocked() // the total, if nothing else
@@ -97,9 +98,9 @@ func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
 		// Passed before, or of a count that has gone back and has not come so far again.
 		again := ev.Rev == r.follower.pos.Rev && ev.Tip == r.follower.pos.Tip // nearly always: its answer was here first
 		switch {
-		case ev.Kind != codec.EventMessages || again && !answer || r.hadLocked(ev):
+		case ev.Kind != chat.EventMessages || again && !answer || r.hadLocked(ev):
 		case answer: // it was stored before, and the history that was read since has it not
-			r.giveLostLocked(r.unnumberedLocked([]codec.Event{*ev}))
+			r.giveLostLocked(r.unnumberedLocked([]chat.Event{*ev}))
 		default:
 			r.hall.stats.gaps.Add(1)
 			r.follower.hold(*ev)
@@ -123,7 +124,7 @@ func (r *Room) arriveLocked(ev *codec.Event, answer bool) {
 }
 
 // hadLocked reports whether members have had all messages of an event. r.mu must be held.
-func (r *Room) hadLocked(ev *codec.Event) bool {
+func (r *Room) hadLocked(ev *chat.Event) bool {
 	return !slices.ContainsFunc(ev.Messages, func(m string) bool { return !r.hadMessageLocked(m) })
 }
 
@@ -135,7 +136,7 @@ func (r *Room) hadMessageLocked(json string) bool {
 // giveLocked gives the members those of entries that they have not had, in order, and returns how many
 // that were. at is when they were sent, in hall.coarse, readLate where nobody knows. Entries without JSON were taken
 // back. It is the only place from which messages with keys are fanned out (I1). r.mu must be held.
-func (r *Room) giveLocked(entries []codec.Entry, at int64) (given uint64) {
+func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 	from, now := 0, r.hall.coarse.Load()
 	flush := func(to int) {
 		if from < to {
@@ -171,20 +172,20 @@ func (r *Room) giveLocked(entries []codec.Entry, at int64) (given uint64) {
 }
 
 // storedLocked puts a message that members had already to those that the store has. r.mu must be held.
-func (r *Room) storedLocked(e codec.Entry) {
+func (r *Room) storedLocked(e chat.Entry) {
 	k := r.hall.keyOf(e.JSON)
-	r.newest.stored(e, func(o codec.Entry) bool { return r.hall.keyOf(o.JSON) == k })
+	r.newest.stored(e, func(o chat.Entry) bool { return r.hall.keyOf(o.JSON) == k })
 }
 
 // passEarlyLocked takes out the answers that did not follow and that the room has passed. r.mu must be held.
-func (r *Room) passEarlyLocked(read bool) (passed []codec.Event) {
+func (r *Room) passEarlyLocked(read bool) (passed []chat.Event) {
 	early, passed := r.follower.splitEarly(read)
 	r.setEarlyLocked(early)
 	return passed
 }
 
 // setEarlyLocked replaces the answers that did not follow. r.mu must be held.
-func (r *Room) setEarlyLocked(early []codec.Event) {
+func (r *Room) setEarlyLocked(early []chat.Event) {
 	had := len(r.follower.early) > 0
 	r.follower.setEarly(early)
 	switch has := len(r.follower.early) > 0; {

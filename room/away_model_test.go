@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 var seeds = flag.Uint64("seeds", 150, "seeds of each set of weights that the model of the away protocol runs")
@@ -59,7 +60,7 @@ type world struct {
 	now   time.Time
 	// begun is where the room stood when the nodes opened it: half of the worlds have a history then, of bodies that
 	// begin with h.
-	begun codec.Position
+	begun chat.Position
 	// posted are all bodies; taken those that were answered well, or went in without an id.
 	posted   int
 	ids      int
@@ -115,7 +116,7 @@ func (x *world) fill(messages int) {
 		x.now = x.now.Add(time.Millisecond)
 		d := codec.NewDraft("1", "h", fmt.Sprint("h", i), x.now.UnixMilli())
 		d.SetOrigin(fmt.Sprint(codec.OriginMark, "h", i))
-		if _, err := node.Publish(x.t.Context(), "1", codec.Batch{ID: fmt.Sprint("h.", i), Drafts: []codec.Draft{d}}); err != nil {
+		if _, err := node.Publish(x.t.Context(), "1", chat.Batch{ID: fmt.Sprint("h.", i), Drafts: []chat.Draft{d}}); err != nil {
 			x.t.Fatal(err)
 		}
 	}
@@ -295,13 +296,13 @@ func (x *world) rest() {
 		n.hall.Resumed()
 	}
 	settle()
-	x.tick(reportEvery * time.Second) // all tell where they stand
+	x.tick(chat.ReportEvery) // all tell where they stand
 	for range 2 {
 		for _, n := range x.nodes {
 			n.hall.Report(x.t.Context())
 		}
 		settle()
-		x.tick((driftAfter + reportEvery) * time.Second)
+		x.tick(driftAfter*time.Second + chat.ReportEvery)
 	}
 	settle()
 }

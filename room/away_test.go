@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 func (f *fixture) back() {
@@ -27,7 +28,7 @@ func (f *fixture) publishFrom(room, user, text string) {
 	f.others++
 	d := codec.NewDraft(room, user, text, f.now.UnixMilli())
 	d.SetOrigin(fmt.Sprint(codec.OriginMark, "other", f.others))
-	if _, err := f.other.Publish(f.t.Context(), room, codec.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []codec.Draft{d}}); err != nil {
+	if _, err := f.other.Publish(f.t.Context(), room, chat.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []chat.Draft{d}}); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -141,9 +142,9 @@ func TestRoom_NoLocalWaits(t *testing.T) {
 }
 
 // unnumbered is what a node tells of a message of an original FastIM server.
-func unnumbered(text string, ts int64) codec.Event {
+func unnumbered(text string, ts int64) chat.Event {
 	d := codec.NewDraft("1", "u", text, ts)
-	return codec.Event{Kind: codec.EventMessages, Messages: []string{string(d.AppendJSON(nil, ts))}}
+	return chat.Event{Kind: chat.EventMessages, Messages: []string{string(d.AppendJSON(nil, ts))}}
 }
 
 // TestRoom_Unnumbered: without numbers equal messages are several, and a place in the list tells what is new.
@@ -163,7 +164,7 @@ func TestRoom_Unnumbered(t *testing.T) {
 	f.settle()
 	wantInfos(t, m, "a", "a", "a", "b", "c")
 	recalled := unnumbered("c", 3)
-	recalled.Kind = codec.EventRecall
+	recalled.Kind = chat.EventRecall
 	f.hall.RoomEvent("1", recalled)
 	if json, _ := r.Newest(); strings.Contains(json, `"c"`) {
 		t.Errorf("the newest message is %s, which was recalled", json)
@@ -179,17 +180,17 @@ func TestRoom_ReportsWhatChanged(t *testing.T) {
 	}
 	m := f.join(r)
 	r.Like(3)
-	if reports() != 1 || f.store.reported["1"] != 1 || r.Counters() != (codec.Counters{Online: 1, Likes: 3}) {
+	if reports() != 1 || f.store.reported["1"] != 1 || r.Counters() != (chat.Counters{Online: 1, Likes: 3}) {
 		t.Errorf("after a join and 3 likes: reported %v, counters %+v", f.store.reported, r.Counters())
 	}
 	if reports() != 1 {
 		t.Error("a room that did not change was reported")
 	}
-	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 7, Likes: 9}})
-	if r.Counters() != (codec.Counters{Online: 7, Likes: 9}) {
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 7, Likes: 9}})
+	if r.Counters() != (chat.Counters{Online: 7, Likes: 9}) {
 		t.Errorf("Counters() = %+v; want what the event says", r.Counters())
 	}
-	f.hall.Tick(f.now.Add(reportEvery * time.Second))
+	f.hall.Tick(f.now.Add(chat.ReportEvery))
 	if reports() != 2 {
 		t.Error("a room with members was not reported again before its report runs out")
 	}
@@ -229,7 +230,7 @@ func TestRoom_ReportThatIsRefused(t *testing.T) {
 	f.store.back()
 	f.tick(reportAgain * time.Second)
 	report()
-	if got := r.Counters(); got != (codec.Counters{Online: 1, Likes: 3}) {
+	if got := r.Counters(); got != (chat.Counters{Online: 1, Likes: 3}) {
 		t.Errorf("Counters() = %+v; want 1 member, 3 likes", got)
 	}
 	r.Like(5)
@@ -257,7 +258,7 @@ func TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage(t *testing.T) {
 	f.hall.Report(t.Context()) // too soon: the event may be on its way
 	f.settle()
 	wantInfos(t, m, "heard")
-	f.hall.Tick(f.now.Add(reportEvery * time.Second))
+	f.hall.Tick(f.now.Add(chat.ReportEvery))
 	f.hall.Report(t.Context())
 	f.settle()
 	wantInfos(t, m, "heard", "lost on the way")

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file brings a room up to the history: loading it, filling a gap and filling up after recalls are one mechanism.
@@ -38,7 +39,7 @@ func (r *Room) load(ctx context.Context) error {
 	if err == nil {
 		err = r.fetch(hctx)
 	}
-	if err != nil && !errors.Is(err, codec.ErrRefused) {
+	if err != nil && !errors.Is(err, chat.ErrRefused) {
 		r.loadBlind()
 		return nil
 	}
@@ -87,7 +88,7 @@ func (r *Room) fetch(ctx context.Context) error {
 		return err
 	}
 	r.reachedLocked()
-	if now.Epoch == codec.Unnumbered {
+	if now.Epoch == chat.Unnumbered {
 		r.catchUpUnnumberedLocked(&now)
 	} else {
 		r.catchUpLocked(&now)
@@ -101,14 +102,14 @@ func (r *Room) fetch(ctx context.Context) error {
 
 // contradicts reports whether the history has another message under a number that members have passed: the store
 // has gone back, and has come as far again. r.mu must not be held.
-func (r *Room) contradicts(now *codec.History) bool {
+func (r *Room) contradicts(now *chat.History) bool {
 	r.mu.Lock()
 	defer r.unlock()
 	f := &r.follower
-	if f.reading == unread || f.reading == blind || now.Epoch == "" || now.Epoch == codec.Unnumbered {
+	if f.reading == unread || f.reading == blind || now.Epoch == "" || now.Epoch == chat.Unnumbered {
 		return false
 	}
-	return slices.ContainsFunc(now.Entries, func(e codec.Entry) bool {
+	return slices.ContainsFunc(now.Entries, func(e chat.Entry) bool {
 		switch {
 		case e.Seq < f.from || e.Seq > f.pos.Seq:
 			return false
@@ -121,17 +122,17 @@ func (r *Room) contradicts(now *codec.History) bool {
 
 // explainedLocked reports whether the message that members had under a number of the history may be the one that was
 // taken back there. r.mu must be held.
-func (r *Room) explainedLocked(seq uint64, now *codec.History) bool {
-	i := slices.IndexFunc(r.newest.entries, func(e codec.Entry) bool { return e.Seq == seq })
+func (r *Room) explainedLocked(seq uint64, now *chat.History) bool {
+	i := slices.IndexFunc(r.newest.entries, func(e chat.Entry) bool { return e.Seq == seq })
 	if i < 0 || len(now.Recalls) == 0 { // not at hand, or the log of recalls is lost
 		return true
 	}
 	k := r.hall.keyOf(r.newest.entries[i].JSON)
-	return slices.ContainsFunc(now.Recalls, func(ev codec.Event) bool { return r.hall.keyOf(ev.Messages[0]) == k })
+	return slices.ContainsFunc(now.Recalls, func(ev chat.Event) bool { return r.hall.keyOf(ev.Messages[0]) == k })
 }
 
 // read reads the history. fromNothing says that members wait who know no place in it: all may be news.
-func (r *Room) read(ctx context.Context, known codec.Position, fromNothing bool) (codec.History, error) {
+func (r *Room) read(ctx context.Context, known chat.Position, fromNothing bool) (chat.History, error) {
 	r.hall.stats.fetches.Add(1)
 	newest := r.newest.most
 	switch {
@@ -144,7 +145,7 @@ func (r *Room) read(ctx context.Context, known codec.Position, fromNothing bool)
 }
 
 // catchUpLocked brings the members to the history now. r.mu must be held.
-func (r *Room) catchUpLocked(now *codec.History) {
+func (r *Room) catchUpLocked(now *chat.History) {
 	f := &r.follower
 	at, sameCount := f.pos, now.Epoch == f.pos.Epoch
 	r.outbox.met(now.Epoch, now.Entries, r.hall.keyOf)
@@ -152,7 +153,7 @@ func (r *Room) catchUpLocked(now *codec.History) {
 		r.recallLocked(&now.Recalls[i], now.Position, false)
 	}
 	r.dropRecalledLocked(sameCount, now)
-	if f.reading == unread && slices.ContainsFunc(now.Entries, func(e codec.Entry) bool { return e.JSON == "" && !r.recalls.number(e.Seq) }) {
+	if f.reading == unread && slices.ContainsFunc(now.Entries, func(e chat.Entry) bool { return e.JSON == "" && !r.recalls.number(e.Seq) }) {
 		r.recalls.dropped = now.Position // the log of recalls is lost, or has not so many
 	}
 	if f.reading == unread && len(now.Entries) < r.newest.most { // it is all there is
@@ -167,7 +168,7 @@ func (r *Room) catchUpLocked(now *codec.History) {
 	if f.reading != unread {
 		r.missBeforeLocked(now, had)
 	}
-	var later []codec.Entry
+	var later []chat.Entry
 	if sameCount && now.Rev < at.Rev { // what follows came while the history was read
 		now.Position, later = at, r.newest.behind(now.Seq)
 	}
@@ -187,9 +188,9 @@ func (r *Room) catchUpLocked(now *codec.History) {
 
 // repeatedLocked takes messages that an earlier try of this node's has stored, at the place of ev or before: the members
 // get them with the history, or were passed over. r.mu must be held.
-func (r *Room) repeatedLocked(ev codec.Event) {
+func (r *Room) repeatedLocked(ev chat.Event) {
 	if known := r.knownLocked(); ev.Epoch == known.Epoch && ev.Rev <= known.Rev {
-		r.giveLostLocked(r.unnumberedLocked([]codec.Event{ev}))
+		r.giveLostLocked(r.unnumberedLocked([]chat.Event{ev}))
 		return
 	}
 	r.setEarlyLocked(append(r.follower.early, ev))
@@ -198,7 +199,7 @@ func (r *Room) repeatedLocked(ev codec.Event) {
 
 // giveLostLocked gives the members, without numbers, what the store has taken and has no more: nothing else will bring
 // it. r.mu must be held.
-func (r *Room) giveLostLocked(lost []codec.Entry) {
+func (r *Room) giveLostLocked(lost []chat.Entry) {
 	if len(lost) == 0 || r.members == 0 {
 		return
 	}
@@ -209,7 +210,7 @@ func (r *Room) giveLostLocked(lost []codec.Entry) {
 }
 
 // lostLocked is what the node was told by events that are over, and the history has not. r.mu must be held.
-func (r *Room) lostLocked(over []codec.Event, now *codec.History) []codec.Entry {
+func (r *Room) lostLocked(over []chat.Event, now *chat.History) []chat.Entry {
 	if len(over) == 0 {
 		return nil
 	}
@@ -219,17 +220,17 @@ func (r *Room) lostLocked(over []codec.Event, now *codec.History) []codec.Entry 
 			kept[r.hall.keyOf(e.JSON)] = true
 		}
 	}
-	return slices.DeleteFunc(r.unnumberedLocked(over), func(e codec.Entry) bool { return kept[r.hall.keyOf(e.JSON)] })
+	return slices.DeleteFunc(r.unnumberedLocked(over), func(e chat.Entry) bool { return kept[r.hall.keyOf(e.JSON)] })
 }
 
 // unnumberedLocked is the messages of events whose numbers are no use to the members. r.mu must be held.
-func (r *Room) unnumberedLocked(events []codec.Event) (entries []codec.Entry) {
+func (r *Room) unnumberedLocked(events []chat.Event) (entries []chat.Entry) {
 	for i := range events {
-		if events[i].Kind != codec.EventMessages {
+		if events[i].Kind != chat.EventMessages {
 			continue
 		}
 		for _, m := range events[i].Messages {
-			entries = append(entries, codec.Entry{JSON: m})
+			entries = append(entries, chat.Entry{JSON: m})
 			r.localTS = max(r.localTS, codec.Timestamp(m))
 		}
 	}
@@ -238,7 +239,7 @@ func (r *Room) unnumberedLocked(events []codec.Event) (entries []codec.Entry) {
 
 // missBeforeLocked notes what lies between the place of the members and the first news of the history, and is not
 // to be had. r.mu must be held.
-func (r *Room) missBeforeLocked(now *codec.History, had int) {
+func (r *Room) missBeforeLocked(now *chat.History, had int) {
 	from := r.follower.pos.Seq + 1
 	switch {
 	case r.follower.reading == blind: // nobody knows from where on; that all which is there is news says that there was more
@@ -264,10 +265,10 @@ func (r *Room) missBeforeLocked(now *codec.History, had int) {
 
 // hadUpToLocked is how many of the history's entries, the oldest ones, are no news: members have had them, or
 // they are from before they came in. r.mu must be held.
-func (r *Room) hadUpToLocked(now *codec.History) int {
+func (r *Room) hadUpToLocked(now *chat.History) int {
 	f := &r.follower
 	all := now.Entries
-	upTo := func(isNews func(codec.Entry) bool) int {
+	upTo := func(isNews func(chat.Entry) bool) int {
 		if i := slices.IndexFunc(all, isNews); i >= 0 {
 			return i
 		}
@@ -278,18 +279,18 @@ func (r *Room) hadUpToLocked(now *codec.History) int {
 		return len(all)
 	case f.reading == blind: // news is what was sent since, and what came since the room's events come
 		heard := uint64(math.MaxUint64)
-		if i := slices.IndexFunc(f.held, func(ev codec.Event) bool { return ev.Kind == codec.EventMessages && ev.Epoch == now.Epoch }); i >= 0 {
+		if i := slices.IndexFunc(f.held, func(ev chat.Event) bool { return ev.Kind == chat.EventMessages && ev.Epoch == now.Epoch }); i >= 0 {
 			heard = f.held[i].Seq
 		}
-		return upTo(func(e codec.Entry) bool {
+		return upTo(func(e chat.Entry) bool {
 			return e.Seq >= heard || e.JSON != "" && codec.Timestamp(e.JSON) >= f.blindSince
 		})
 	case now.Epoch == f.pos.Epoch:
-		return upTo(func(e codec.Entry) bool { return e.Seq > f.pos.Seq })
+		return upTo(func(e chat.Entry) bool { return e.Seq > f.pos.Seq })
 	default:
 		// Another count. What survived of the one before, in front of all that members have had and
 		// older than that, is from before they came in.
-		return upTo(func(e codec.Entry) bool {
+		return upTo(func(e chat.Entry) bool {
 			return e.Seq > now.Begun || e.JSON != "" && (r.hadMessageLocked(e.JSON) || !r.seen.older(codec.Timestamp(e.JSON)))
 		})
 	}
@@ -297,7 +298,7 @@ func (r *Room) hadUpToLocked(now *codec.History) int {
 
 // dropRecalledLocked takes out of the history what this node knows to be taken back and the store shows
 // again, and takes back what the store shows no more. r.mu must be held.
-func (r *Room) dropRecalledLocked(sameCount bool, now *codec.History) {
+func (r *Room) dropRecalledLocked(sameCount bool, now *chat.History) {
 	for i, e := range now.Entries {
 		if e.JSON == "" {
 			if sameCount {
@@ -326,12 +327,12 @@ func (r *Room) recallLostLocked(json string) {
 }
 
 // missedRecallLocked takes message seq back, of which only the gap in the history tells. r.mu must be held.
-func (r *Room) missedRecallLocked(seq uint64, now *codec.History) {
-	i := slices.IndexFunc(r.newest.entries, func(e codec.Entry) bool { return e.Seq == seq })
+func (r *Room) missedRecallLocked(seq uint64, now *chat.History) {
+	i := slices.IndexFunc(r.newest.entries, func(e chat.Entry) bool { return e.Seq == seq })
 	if i < 0 {
 		return
 	}
 	if husk, ok := codec.Husk(r.newest.entries[i].JSON); ok {
-		r.recallLocked(&codec.Event{Kind: codec.EventRecall, Epoch: now.Epoch, Seq: seq, Total: now.Total, Messages: []string{husk}}, now.Position, true)
+		r.recallLocked(&chat.Event{Kind: chat.EventRecall, Epoch: now.Epoch, Seq: seq, Total: now.Total, Messages: []string{husk}}, now.Position, true)
 	}
 }

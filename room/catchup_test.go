@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // publishUnheard puts messages of room 1 into the store that the hall is not told of.
@@ -53,7 +54,7 @@ func TestCatchUp_DuplicatesAreDropped(t *testing.T) {
 	f.post(r, "2")
 	f.settle()
 	all := f.store.stored()
-	ev := codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Total: 2, Rev: 1, Tip: "n.1", Messages: []string{all[0].JSON, all[1].JSON}}
+	ev := chat.Event{Kind: chat.EventMessages, Epoch: "e1", Seq: 1, Total: 2, Rev: 1, Tip: "n.1", Messages: []string{all[0].JSON, all[1].JSON}}
 	f.hall.RoomEvent("1", ev)
 	f.settle()
 	wantInfos(t, m, "1", "2")
@@ -139,8 +140,8 @@ func TestCatchUp_CountOvertaken(t *testing.T) {
 		f.store.goBack(2)
 		f.publishUnheard("a3", "a4", "a5", "a6")
 		if all := f.store.stored(); byEvent {
-			f.hall.RoomEvent("1", codec.Event{
-				Kind: codec.EventMessages, Epoch: "e1", Seq: 6, Total: 6, Rev: 6, Prev: "other.3", Tip: "other.4", Messages: []string{all[5].JSON},
+			f.hall.RoomEvent("1", chat.Event{
+				Kind: chat.EventMessages, Epoch: "e1", Seq: 6, Total: 6, Rev: 6, Prev: "other.3", Tip: "other.4", Messages: []string{all[5].JSON},
 			})
 		} else {
 			f.hall.Resumed()
@@ -182,7 +183,7 @@ func TestCatchUp_EventsDuringALoadAreHeld(t *testing.T) {
 	}
 	f.store.back()
 	// The load failed, so the room is not live; events that still come are held.
-	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Total: 1, Rev: 1, Tip: "other.1", Messages: []string{f.store.stored()[0].JSON}})
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventMessages, Epoch: "e1", Seq: 1, Total: 1, Rev: 1, Tip: "other.1", Messages: []string{f.store.stored()[0].JSON}})
 	r := f.open("1")
 	if json, total := r.Newest(); total != 1 || !strings.Contains(json, `"info":"1"`) {
 		t.Errorf("Newest() = %s, %d; want message 1, once", json, total)
@@ -327,7 +328,7 @@ func TestCatchUp_RetriedOnBothSidesOfALoss(t *testing.T) {
 	publish := func(batch, text string, try int) {
 		d := codec.NewDraft("1", "v", text, f.now.UnixMilli())
 		d.SetOrigin(codec.OriginMark + text)
-		if _, err := f.other.Publish(t.Context(), "1", codec.Batch{ID: batch, Try: try, Drafts: []codec.Draft{d}}); err != nil {
+		if _, err := f.other.Publish(t.Context(), "1", chat.Batch{ID: batch, Try: try, Drafts: []chat.Draft{d}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // cloud is the obvious store that all nodes of a test share: one slice a room. Verbs break it.
@@ -21,16 +22,16 @@ type cloud struct {
 	used  map[string]bool // names of epochs
 	// unnumbered: original FastIM nodes write to the rooms as well.
 	unnumbered bool
-	drafts     [][]codec.Draft // of each batch that was stored
+	drafts     [][]chat.Draft // of each batch that was stored
 }
 
 // cloudRoom is what the store has of one room.
 type cloudRoom struct {
-	codec.Position
+	chat.Position
 	begun   uint64
 	base    uint64
-	entries []codec.Entry // without JSON: taken back
-	recalls []codec.Event
+	entries []chat.Entry // without JSON: taken back
+	recalls []chat.Event
 	sent    map[string]sentAs    // by user and id
 	last    map[string]lastBatch // by node
 	lastTS  map[string]int64     // by user
@@ -40,12 +41,12 @@ type cloudRoom struct {
 
 type sentAs struct {
 	epoch string
-	codec.Repeat
+	chat.Repeat
 }
 
 type lastBatch struct {
 	number int
-	stored codec.Stored
+	stored chat.Stored
 }
 
 func newCloud() *cloud { return &cloud{rooms: map[string]*cloudRoom{}, used: map[string]bool{}} }
@@ -80,7 +81,7 @@ func genOf(epoch string) int {
 }
 
 // look begins a new epoch where the store has gone back behind known.
-func (c *cloud) look(r *cloudRoom, known codec.Position) {
+func (c *cloud) look(r *cloudRoom, known chat.Position) {
 	back := known.Epoch != "" && known.Epoch == r.Epoch && (known.Rev > r.Rev || known.Rev == r.Rev && known.Tip != r.Tip) ||
 		known.Epoch != "" && known.Epoch != r.Epoch && genOf(known.Epoch) >= genOf(r.Epoch)
 	switch {
@@ -96,7 +97,7 @@ func (c *cloud) look(r *cloudRoom, known codec.Position) {
 }
 
 // begin names a new epoch.
-func (c *cloud) begin(r *cloudRoom, known codec.Position) {
+func (c *cloud) begin(r *cloudRoom, known chat.Position) {
 	gen := max(genOf(known.Epoch), genOf(r.Epoch)) + 1
 	r.Epoch = fmt.Sprintf("e%d", gen)
 	if c.used[r.Epoch] { // by a count that was left
@@ -107,7 +108,7 @@ func (c *cloud) begin(r *cloudRoom, known codec.Position) {
 	r.begun, r.Rev, r.Tip = r.Seq, 0, ""
 }
 
-func (r *cloudRoom) position() codec.Position {
+func (r *cloudRoom) position() chat.Position {
 	p := r.Position
 	if p.Total = r.Seq - r.base; len(r.entries) == 0 {
 		p.Total = 0
@@ -116,7 +117,7 @@ func (r *cloudRoom) position() codec.Position {
 }
 
 // find is the number and ts of the message with the draft's key; 0 where it is not there.
-func (r *cloudRoom) find(d *codec.Draft) (seq uint64, ts int64) {
+func (r *cloudRoom) find(d *chat.Draft) (seq uint64, ts int64) {
 	user, id, ok := codec.SendKey(d.Head)
 	for _, e := range slices.Backward(r.entries) {
 		if u, i, named := codec.SendKey(e.JSON); ok && named && u == user && i == id {
@@ -127,14 +128,14 @@ func (r *cloudRoom) find(d *codec.Draft) (seq uint64, ts int64) {
 }
 
 // publish is what the script does. hear has the nodes that are to be told.
-func (c *cloud) publish(id string, b codec.Batch) (stored codec.Stored, fresh bool, err error) {
+func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool, err error) {
 	r := c.room(id)
 	node, text, _ := strings.Cut(b.ID, ".")
 	number, bad := strconv.Atoi(text)
 	last, again := r.last[node]
 	c.look(r, b.Known)
 	if bad == nil && again && last.number > number {
-		return stored, false, fmt.Errorf("batch %d is older than %d: %w", number, last.number, codec.ErrRefused)
+		return stored, false, fmt.Errorf("batch %d is older than %d: %w", number, last.number, chat.ErrRefused)
 	}
 	if bad == nil && again && last.number == number && last.stored.Event.Epoch == r.Epoch {
 		return last.stored, false, nil
@@ -147,7 +148,7 @@ func (c *cloud) publish(id string, b codec.Batch) (stored codec.Stored, fresh bo
 	if len(r.entries) == 0 {
 		r.base = r.Seq
 	}
-	var drafts []codec.Draft
+	var drafts []chat.Draft
 	for i, d := range b.Drafts {
 		as, known := r.sent[d.UserID+" "+d.ID]
 		known = known && d.ID != ""
@@ -158,15 +159,15 @@ func (c *cloud) publish(id string, b codec.Batch) (stored codec.Stored, fresh bo
 			}
 		}
 		if known {
-			stored.Repeats = append(stored.Repeats, codec.Repeat{Index: i, Seq: as.Seq, TS: as.TS})
+			stored.Repeats = append(stored.Repeats, chat.Repeat{Index: i, Seq: as.Seq, TS: as.TS})
 			continue
 		}
 		drafts = append(drafts, d)
 		if d.ID != "" {
-			r.sent[d.UserID+" "+d.ID] = sentAs{r.Epoch, codec.Repeat{Seq: r.Seq + uint64(len(drafts)), TS: d.TS}}
+			r.sent[d.UserID+" "+d.ID] = sentAs{r.Epoch, chat.Repeat{Seq: r.Seq + uint64(len(drafts)), TS: d.TS}}
 		}
 	}
-	ev := codec.Event{Kind: codec.EventMessages, Epoch: r.Epoch, Rev: r.Rev, Prev: r.Tip, Tip: r.Tip}
+	ev := chat.Event{Kind: chat.EventMessages, Epoch: r.Epoch, Rev: r.Rev, Prev: r.Tip, Tip: r.Tip}
 	if len(drafts) > 0 {
 		c.drafts = append(c.drafts, drafts)
 		ev.Seq, ev.Rev, ev.Tip = r.Seq+1, r.Rev+1, b.Tip()
@@ -177,11 +178,11 @@ func (c *cloud) publish(id string, b codec.Batch) (stored codec.Stored, fresh bo
 		r.Seq++
 		r.lastTS[d.UserID] = max(d.TS, r.lastTS[d.UserID]+1)
 		json := string(d.AppendJSON(nil, r.lastTS[d.UserID]))
-		r.entries = append(r.entries, codec.Entry{Seq: r.Seq, JSON: json})
+		r.entries = append(r.entries, chat.Entry{Seq: r.Seq, JSON: json})
 		ev.Messages = append(ev.Messages, json)
 	}
 	if ev.Total = r.position().Total; c.unnumbered {
-		ev.Epoch, ev.Rev = codec.Unnumbered, 0
+		ev.Epoch, ev.Rev = chat.Unnumbered, 0
 	}
 	stored.Event = ev
 	if bad == nil {
@@ -192,16 +193,16 @@ func (c *cloud) publish(id string, b codec.Batch) (stored codec.Stored, fresh bo
 }
 
 // read is Store.Read.
-func (c *cloud) read(id string, known codec.Position, newest, most int) codec.History {
+func (c *cloud) read(id string, known chat.Position, newest, most int) chat.History {
 	r := c.room(id)
 	if c.unnumbered {
 		n := uint64(len(r.entries))
-		h := codec.History{Position: codec.Position{Epoch: codec.Unnumbered, Seq: n, Total: n}}
+		h := chat.History{Position: chat.Position{Epoch: chat.Unnumbered, Seq: n, Total: n}}
 		h.Entries = slices.Clone(r.entries[max(0, len(r.entries)-most):])
 		return h
 	}
 	c.look(r, known)
-	h := codec.History{Position: r.position(), Begun: r.begun}
+	h := chat.History{Position: r.position(), Begun: r.begun}
 	live := 0
 	for i, e := range slices.Backward(r.entries) {
 		want := newest
@@ -226,9 +227,9 @@ func (c *cloud) read(id string, known codec.Position, newest, most int) codec.Hi
 }
 
 // recall is Store.Recall.
-func (c *cloud) recall(id string, is func(codec.Entry) bool) (codec.Event, error) {
+func (c *cloud) recall(id string, is func(chat.Entry) bool) (chat.Event, error) {
 	r := c.room(id)
-	c.look(r, codec.Position{})
+	c.look(r, chat.Position{})
 	for i, e := range r.entries {
 		if e.JSON == "" || !is(e) {
 			continue
@@ -236,8 +237,8 @@ func (c *cloud) recall(id string, is func(codec.Entry) bool) (codec.Event, error
 		husk, _ := codec.Husk(e.JSON)
 		c.names++
 		r.entries[i].JSON = ""
-		ev := codec.Event{
-			Kind: codec.EventRecall, Epoch: r.Epoch, Seq: e.Seq, Total: r.position().Total,
+		ev := chat.Event{
+			Kind: chat.EventRecall, Epoch: r.Epoch, Seq: e.Seq, Total: r.position().Total,
 			Rev: r.Rev + 1, Prev: r.Tip, Tip: fmt.Sprint("recall", c.names), Messages: []string{husk},
 		}
 		r.Rev, r.Tip = ev.Rev, ev.Tip
@@ -246,12 +247,12 @@ func (c *cloud) recall(id string, is func(codec.Entry) bool) (codec.Event, error
 		return ev, nil
 	}
 	for _, ev := range slices.Backward(r.recalls) {
-		if is(codec.Entry{Seq: ev.Seq, JSON: ev.Messages[0]}) {
+		if is(chat.Entry{Seq: ev.Seq, JSON: ev.Messages[0]}) {
 			ev.Rev, ev.Prev = 0, ""
 			return ev, nil
 		}
 	}
-	return codec.Event{}, codec.ErrNoMessage
+	return chat.Event{}, chat.ErrNoMessage
 }
 
 // Verbs. The caller holds c.mu, see fakeStore.set.
@@ -305,7 +306,7 @@ func (c *cloud) loseKey(id string, key int) {
 	case keyList:
 		r.entries = nil
 	case keyMeta:
-		r.Position, r.begun, r.base = codec.Position{}, 0, 0
+		r.Position, r.begun, r.base = chat.Position{}, 0, 0
 	case keyIDs: // the script looks into the history instead
 		for _, d := range r.entries {
 			_ = d
@@ -347,7 +348,7 @@ type fakeStore struct {
 // coming is an event on its way.
 type coming struct {
 	room string
-	ev   codec.Event
+	ev   chat.Event
 }
 
 func newFakeStore() *fakeStore { return newCloud().node() }
@@ -375,7 +376,7 @@ func (s *fakeStore) answers()     { s.set(func(s *fakeStore) { s.loseAnswer = fa
 func (s *fakeStore) hang()        { s.set(func(s *fakeStore) { s.hung = true }) }
 func (s *fakeStore) wipe()        { s.set(func(s *fakeStore) { s.cloud.wipe() }) }
 func (s *fakeStore) refuse(why string) {
-	s.set(func(s *fakeStore) { s.fail = fmt.Errorf("%s: %w", why, codec.ErrRefused) })
+	s.set(func(s *fakeStore) { s.fail = fmt.Errorf("%s: %w", why, chat.ErrRefused) })
 }
 
 func (s *fakeStore) goBack(seq uint64) {
@@ -414,7 +415,7 @@ func (s *fakeStore) unhang() {
 }
 
 // stored are the messages that the store has of room 1.
-func (s *fakeStore) stored() (live []codec.Entry) {
+func (s *fakeStore) stored() (live []chat.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.room("1").entries {
@@ -432,7 +433,7 @@ func (s *fakeStore) callsOf(name string) int {
 }
 
 // call is what all calls do; work is done with the lock held, and returns what is to be told of which room.
-func (s *fakeStore) call(name string, work func() (room string, ev *codec.Event, err error)) error {
+func (s *fakeStore) call(name string, work func() (room string, ev *chat.Event, err error)) error {
 	s.mu.Lock()
 	s.calls[name]++
 	if s.fail != nil {
@@ -459,7 +460,7 @@ func (s *fakeStore) call(name string, work func() (room string, ev *codec.Event,
 			continue
 		}
 		for _, m := range ev.Messages {
-			h.RoomEvent(room, codec.Event{Kind: codec.EventMessages, Messages: []string{m}})
+			h.RoomEvent(room, chat.Event{Kind: chat.EventMessages, Messages: []string{m}})
 		}
 	}
 	if between != nil {
@@ -471,7 +472,7 @@ func (s *fakeStore) call(name string, work func() (room string, ev *codec.Event,
 	return err
 }
 
-func (s *fakeStore) Publish(ctx context.Context, room string, b codec.Batch) (stored codec.Stored, err error) {
+func (s *fakeStore) Publish(ctx context.Context, room string, b chat.Batch) (stored chat.Stored, err error) {
 	s.mu.Lock()
 	if s.hung {
 		defer s.mu.Unlock()
@@ -485,7 +486,7 @@ func (s *fakeStore) Publish(ctx context.Context, room string, b codec.Batch) (st
 		return stored, errAway
 	}
 	s.mu.Unlock()
-	err = s.call("Publish", func() (string, *codec.Event, error) {
+	err = s.call("Publish", func() (string, *chat.Event, error) {
 		var fresh bool
 		var err error
 		if stored, fresh, err = s.publish(room, b); !fresh {
@@ -495,13 +496,13 @@ func (s *fakeStore) Publish(ctx context.Context, room string, b codec.Batch) (st
 		return room, &ev, err
 	})
 	if err != nil {
-		return codec.Stored{}, err
+		return chat.Stored{}, err
 	}
 	return stored, nil
 }
 
-func (s *fakeStore) Report(_ context.Context, _ string, reports []codec.Report) (out []codec.Standing, err error) {
-	err = s.call("Report", func() (string, *codec.Event, error) {
+func (s *fakeStore) Report(_ context.Context, _ string, reports []chat.Report) (out []chat.Standing, err error) {
+	err = s.call("Report", func() (string, *chat.Event, error) {
 		for _, rep := range reports {
 			r := s.room(rep.Room)
 			s.look(r, rep.Known)
@@ -511,7 +512,7 @@ func (s *fakeStore) Report(_ context.Context, _ string, reports []codec.Report) 
 			if s.unnumbered {
 				pos = s.read(rep.Room, rep.Known, 0, 0).Position
 			}
-			out = append(out, codec.Standing{Position: pos, Counters: codec.Counters{Online: rep.Online, Likes: r.likes}})
+			out = append(out, chat.Standing{Position: pos, Counters: chat.Counters{Online: rep.Online, Likes: r.likes}})
 		}
 		return "", nil, nil
 	})
@@ -521,8 +522,8 @@ func (s *fakeStore) Report(_ context.Context, _ string, reports []codec.Report) 
 	return out, nil
 }
 
-func (s *fakeStore) Read(_ context.Context, room string, known codec.Position, newest, most int) (h codec.History, err error) {
-	err = s.call("Read", func() (string, *codec.Event, error) {
+func (s *fakeStore) Read(_ context.Context, room string, known chat.Position, newest, most int) (h chat.History, err error) {
+	err = s.call("Read", func() (string, *chat.Event, error) {
 		h = s.read(room, known, newest, most)
 		return "", nil, nil
 	})
@@ -530,8 +531,8 @@ func (s *fakeStore) Read(_ context.Context, room string, known codec.Position, n
 }
 
 // Since is what the gateway reads for a member that comes back.
-func (s *fakeStore) Since(_ context.Context, room string, seq uint64, limit int) (h codec.History, err error) {
-	err = s.call("Since", func() (string, *codec.Event, error) {
+func (s *fakeStore) Since(_ context.Context, room string, seq uint64, limit int) (h chat.History, err error) {
+	err = s.call("Since", func() (string, *chat.Event, error) {
 		h.Position = s.room(room).position()
 		for _, e := range s.room(room).entries {
 			if e.Seq > seq && len(h.Entries) < limit && e.JSON != "" {
@@ -543,12 +544,12 @@ func (s *fakeStore) Since(_ context.Context, room string, seq uint64, limit int)
 	return h, err
 }
 
-func (s *fakeStore) Recall(_ context.Context, room, user string, ts int64) (ev codec.Event, err error) {
-	return s.recallThat(room, func(e codec.Entry) bool { return codec.Sender(e.JSON) == user && codec.Timestamp(e.JSON) == ts })
+func (s *fakeStore) Recall(_ context.Context, room, user string, ts int64) (ev chat.Event, err error) {
+	return s.recallThat(room, func(e chat.Entry) bool { return codec.Sender(e.JSON) == user && codec.Timestamp(e.JSON) == ts })
 }
 
-func (s *fakeStore) recallThat(room string, is func(codec.Entry) bool) (ev codec.Event, err error) {
-	err = s.call("Recall", func() (string, *codec.Event, error) {
+func (s *fakeStore) recallThat(room string, is func(chat.Entry) bool) (ev chat.Event, err error) {
+	err = s.call("Recall", func() (string, *chat.Event, error) {
 		var err error
 		if ev, err = s.cloud.recall(room, is); err != nil {
 			return room, nil, err
@@ -560,14 +561,14 @@ func (s *fakeStore) recallThat(room string, is func(codec.Entry) bool) (ev codec
 
 // recall takes message seq back, over this node.
 func (s *fakeStore) recall(room string, seq uint64) {
-	if ev, err := s.recallThat(room, func(e codec.Entry) bool { return e.Seq == seq }); err == nil {
+	if ev, err := s.recallThat(room, func(e chat.Entry) bool { return e.Seq == seq }); err == nil {
 		s.hall.Recalled(room, ev) // as the gateway does before it answers
 	}
 }
 
 func (s *fakeStore) SubscribeRoom(_ context.Context, room string) error {
 	s.set(func(s *fakeStore) { s.subscribed[room] = true })
-	return s.call("SubscribeRoom", func() (string, *codec.Event, error) { return "", nil, nil })
+	return s.call("SubscribeRoom", func() (string, *chat.Event, error) { return "", nil, nil })
 }
 
 func (s *fakeStore) UnsubscribeRoom(room string) {

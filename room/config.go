@@ -28,7 +28,7 @@ type Config struct {
 	// further messages are refused and counted.
 	QueueBytes units.Bytes
 	// QueueAge is how long a message waits for the store; then it is given up and
-	// counted. Less than what the store remembers of a batch (redisx.BatchMemory, 30 s),
+	// counted. Less than what the store remembers of a batch (chat.BatchLife, 30 s),
 	// so that trying again never stores a message twice. Too low: a restart of Redis loses
 	// messages. Too high: what comes through in the end is old.
 	QueueAge time.Duration

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is what a sceptic found: stories in which members lacked something, or were told what was not so.
@@ -118,7 +119,7 @@ func TestExact_RecoveredThoughRecallNotTold(t *testing.T) {
 	f.store.lose(keyRecalls)
 	fresh := newFixture(t, nil, Hooks{})
 	fresh.store.cloud = f.store.cloud
-	_, a := fresh.joinNative(fresh.open("1"), since, codec.History{})
+	_, a := fresh.joinNative(fresh.open("1"), since, chat.History{})
 	if a.Recovered && len(a.Recalled) == 0 {
 		t.Error("recovered, and not told that message 5 was taken back")
 	}
@@ -229,7 +230,7 @@ func TestExact_OvertakenAndTombstone(t *testing.T) {
 	for i := range 100 {
 		f.publishFrom("1", "v", fmt.Sprint("b", i+1)) // 6 to 105, over another node
 		if i == 2 {
-			_, _ = f.other.recallThat("1", func(e codec.Entry) bool { return e.Seq == 8 })
+			_, _ = f.other.recallThat("1", func(e chat.Entry) bool { return e.Seq == 8 })
 		}
 	}
 	f.store.hear()
@@ -284,8 +285,8 @@ func TestExact_RecalledComesBackByEvent(t *testing.T) {
 		g.settle()
 	}
 	for range 3 {
-		f.tick((driftAfter + reportEvery) * time.Second)
-		g.tick((driftAfter + reportEvery) * time.Second)
+		f.tick(driftAfter*time.Second + chat.ReportEvery)
+		g.tick(driftAfter*time.Second + chat.ReportEvery)
 		f.hall.Report(t.Context())
 		g.hall.Report(t.Context())
 		f.settle()

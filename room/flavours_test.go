@@ -9,7 +9,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsflate"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // counted has the stream count how often it frames a batch.
@@ -47,7 +47,7 @@ func TestFlavours_OneEncodingEach(t *testing.T) {
 	old := []*member{f.join(r), f.join(r)}
 	enter := func(flavour Flavour) *member {
 		m := &member{fakeSocket: fakeSocket{room: -1}}
-		r.EnterNative(&m.Member, &m.fakeSocket, flavour, Since{}, codec.History{})
+		r.EnterNative(&m.Member, &m.fakeSocket, flavour, Since{}, chat.History{})
 		r.Attach(&m.Member)
 		return m
 	}

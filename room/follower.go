@@ -3,7 +3,7 @@ package room
 import (
 	"math"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // reading is how a room follows what the store has.
@@ -39,14 +39,14 @@ const (
 // follow. It knows no room. The zero value is unread.
 type follower struct {
 	reading reading
-	pos     codec.Position // of no meaning while unread or blind
+	pos     chat.Position // of no meaning while unread or blind
 	// blindSince is when the first member came in that is blind, Unix ms by this node's clock. What was sent later is
 	// news; clocks of nodes that differ make that too much or too little by as much.
 	blindSince int64
 	// from is the smallest number of this epoch's that the members had, or that was there before them.
 	from uint64
 	// held are events that did not follow. Empty while following (I3).
-	held      []codec.Event
+	held      []chat.Event
 	heldBytes int
 	// again: something happened since the read under way began, that only another read tells of.
 	again bool
@@ -54,7 +54,7 @@ type follower struct {
 	fetching int
 	// early are answers to this node that did not follow, oldest first. Members get what they say by the events; should
 	// the store go away before these come, at once. Bounded by maxEarly: older ones come with the history then.
-	early []codec.Event
+	early []chat.Event
 }
 
 // fit is how an event lies to a position.
@@ -68,7 +68,7 @@ const (
 )
 
 // fits says how an event lies.
-func (f *follower) fits(ev *codec.Event) fit {
+func (f *follower) fits(ev *chat.Event) fit {
 	switch {
 	case ev.Rev == 0:
 		return fitsAside
@@ -84,7 +84,7 @@ func (f *follower) fits(ev *codec.Event) fit {
 }
 
 // hold keeps an event that does not follow until the history was read.
-func (f *follower) hold(ev codec.Event) {
+func (f *follower) hold(ev chat.Event) {
 	size := 0
 	for _, m := range ev.Messages {
 		size += len(m)
@@ -114,9 +114,9 @@ func (f *follower) look() { f.again = f.reading != following }
 
 // farthest is the last change in the position's epoch that an event or an answer has told of: a store that has not come
 // as far, or by another way, has gone back.
-func (f *follower) farthest() codec.Position {
+func (f *follower) farthest() chat.Position {
 	pos := f.pos
-	for _, told := range [][]codec.Event{f.held, f.early} {
+	for _, told := range [][]chat.Event{f.held, f.early} {
 		for i := range told {
 			if told[i].Epoch == pos.Epoch && told[i].Rev > pos.Rev {
 				pos = told[i].After(pos)
@@ -127,7 +127,7 @@ func (f *follower) farthest() codec.Position {
 }
 
 // setEarly replaces early, less the oldest that are too many.
-func (f *follower) setEarly(early []codec.Event) {
+func (f *follower) setEarly(early []chat.Event) {
 	if f.early = early[max(0, len(early)-maxEarly):]; len(f.early) == 0 {
 		f.early = nil
 	}
@@ -135,7 +135,7 @@ func (f *follower) setEarly(early []codec.Event) {
 
 // caughtUp moves the position to where the history was read, and gives back the events that waited. over are those that
 // it has passed, and those of other epochs that came before the read began: what of them still counts was in the history.
-func (f *follower) caughtUp(pos codec.Position) (held, over []codec.Event) {
+func (f *follower) caughtUp(pos chat.Position) (held, over []chat.Event) {
 	for i, ev := range f.held {
 		if ev.Rev > 0 && (ev.Epoch == pos.Epoch && ev.Rev <= pos.Rev || ev.Epoch != pos.Epoch && i < f.fetching) {
 			over = append(over, ev)
@@ -152,7 +152,7 @@ func (f *follower) caughtUp(pos codec.Position) (held, over []codec.Event) {
 
 // splitEarly divides the answers that did not follow into those that may still come and those that the position has
 // passed. Where the history was read just now those of other epochs are passed too.
-func (f *follower) splitEarly(read bool) (toCome, passed []codec.Event) {
+func (f *follower) splitEarly(read bool) (toCome, passed []chat.Event) {
 	for _, ev := range f.early {
 		if ev.Epoch == f.pos.Epoch && ev.Rev > f.pos.Rev || ev.Epoch != f.pos.Epoch && !read {
 			toCome = append(toCome, ev)
@@ -164,6 +164,6 @@ func (f *follower) splitEarly(read bool) (toCome, passed []codec.Event) {
 }
 
 // goneBack is a place that no count has come to: a store that is told of it begins a new epoch.
-func (f *follower) goneBack() codec.Position {
-	return codec.Position{Epoch: f.pos.Epoch, Rev: math.MaxInt64 >> 10} // Lua's numbers are exact to 2^53
+func (f *follower) goneBack() chat.Position {
+	return chat.Position{Epoch: f.pos.Epoch, Rev: math.MaxInt64 >> 10} // Lua's numbers are exact to 2^53
 }

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Store is what rooms need of the state that all nodes share. redisx satisfies it.
@@ -20,18 +20,18 @@ type Store interface {
 	// node that is subscribed, as one step, and returns what it told. The
 	// same batch published again does nothing and returns the same. Behind a later batch of
 	// this node in the room an earlier one is not carried out. An error that is
-	// codec.ErrRefused says that trying again is no use.
-	Publish(ctx context.Context, room string, b codec.Batch) (codec.Stored, error)
+	// chat.ErrRefused says that trying again is no use.
+	Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error)
 	// Report tells the store what this node counts in rooms, and returns where each stands.
-	Report(ctx context.Context, node string, reports []codec.Report) ([]codec.Standing, error)
+	Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error)
 	// Read reads the history of a room that is known to stand at known, the zero value where
 	// nothing is known: all messages behind it, and at least the newest ones where there are so
 	// many, but no more than most. Where the count is another one it is the newest most.
 	// Messages that were taken back are entries without JSON, beside those.
-	Read(ctx context.Context, room string, known codec.Position, newest, most int) (codec.History, error)
+	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
 	// Recall takes the message that user sent at ts back, and tells every node. Doing it again tells them
-	// again. The error is codec.ErrNoMessage where there is none.
-	Recall(ctx context.Context, room, user string, ts int64) (codec.Event, error)
+	// again. The error is chat.ErrNoMessage where there is none.
+	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
 	// SubscribeRoom returns once the room's events reach [Hall.RoomEvent].
 	SubscribeRoom(ctx context.Context, room string) error
 	// UnsubscribeRoom ends that. It never blocks.

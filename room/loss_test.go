@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // 1. One recall of an old message, then the count is lost: old messages come as new.
@@ -44,7 +45,7 @@ func TestLoss_FloorClockBehind(t *testing.T) {
 	f.settle()
 	d := codec.NewDraft("1", "late", "behind", f.now.UnixMilli()-3_600_000)
 	d.SetOrigin("~x1")
-	_, _ = f.other.Publish(t.Context(), "1", codec.Batch{ID: "zz.1", Drafts: []codec.Draft{d}})
+	_, _ = f.other.Publish(t.Context(), "1", chat.Batch{ID: "zz.1", Drafts: []chat.Draft{d}})
 	f.settle()
 	f.store.lose(keyMeta)
 	f.post(r, "new")
@@ -82,7 +83,7 @@ func TestLoss_IDUsedAgainAfterLateArrival(t *testing.T) {
 		n++
 		f.store.set(func(s *fakeStore) { s.room("1").sent = map[string]sentAs{} })
 		d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "1", Body: body}, f.now.UnixMilli())
-		_, err := f.other.Publish(t.Context(), "1", codec.Batch{ID: fmt.Sprint("o.", n), Drafts: []codec.Draft{d}})
+		_, err := f.other.Publish(t.Context(), "1", chat.Batch{ID: fmt.Sprint("o.", n), Drafts: []chat.Draft{d}})
 		if err != nil {
 			t.Fatal(err)
 		}

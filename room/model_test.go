@@ -10,7 +10,7 @@ import (
 	"time"
 	"unsafe"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // checkInvariants holds a room at rest against what its fields promise.
@@ -363,7 +363,7 @@ func BenchmarkLane_Sweep(b *testing.B) {
 				}
 			}
 			sweep()
-			e := []codec.Entry{{Seq: 1, JSON: `{"groupId":"1","userId":"3","info":"hello","ts":1648368380132}`}}
+			e := []chat.Entry{{Seq: 1, JSON: `{"groupId":"1","userId":"3","info":"hello","ts":1648368380132}`}}
 			b.ReportAllocs()
 			for b.Loop() {
 				r.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is what rooms do for members that speak barrage.v1 (docs/protocol.md).
@@ -42,16 +43,16 @@ func (r *Room) localEpoch() string {
 // Arrival is what a native member is told first.
 type Arrival struct {
 	// Position is where the member stands; messages behind it come by themselves.
-	codec.Position
-	codec.Counters
+	chat.Position
+	chat.Counters
 	// Recovered: Messages are all that the member missed since the position it named.
 	// Else they are the newest.
 	Recovered bool
 	// Messages are oldest first.
-	Messages []codec.Entry
+	Messages []chat.Entry
 	// Recalled are recalls of the last time, oldest first, where the member comes back: it may
 	// have missed them. Where Recovered is true there were no others.
-	Recalled []codec.Event
+	Recalled []chat.Event
 }
 
 // Since is where a member that comes back has got. The zero value: it begins.
@@ -90,7 +91,7 @@ func (r *Room) coversLocked(seq uint64) bool {
 
 // EnterNative is [Room.Enter] for a member that speaks barrage.v1. read is what the history has from since.Seq
 // on, where [Room.Lacks] asked for it.
-func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since Since, read codec.History) Arrival {
+func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since Since, read chat.History) Arrival {
 	r.mu.Lock()
 	defer r.unlock()
 	a := Arrival{Position: r.positionLocked()}
@@ -104,7 +105,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since Since, read cod
 	if a.Messages, a.Recovered = r.resumeLocked(since, read); !a.Recovered {
 		a.Messages = r.newest.last(r.hall.cfg.OnJoin)
 	}
-	a.Messages = append([]codec.Entry(nil), a.Messages...)
+	a.Messages = append([]chat.Entry(nil), a.Messages...)
 	if since.Epoch != "" {
 		a.Recalled = r.recalls.events.inOrder()
 	}
@@ -113,7 +114,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since Since, read cod
 
 // resumeLocked is all that came behind since; ok is false where that cannot be told. r.mu
 // must be held.
-func (r *Room) resumeLocked(since Since, read codec.History) (missed []codec.Entry, ok bool) {
+func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry, ok bool) {
 	pos := r.follower.pos
 	if !r.resumesLocked(since) {
 		return nil, false
@@ -145,17 +146,17 @@ func (r *Room) resumeLocked(since Since, read codec.History) (missed []codec.Ent
 
 // Place is the epoch in which a native member counts, and where the room stands in the store as far as the node knows:
 // the zero value where it does not.
-func (r *Room) Place(m *Member) (epoch string, known codec.Position) {
+func (r *Room) Place(m *Member) (epoch string, known chat.Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return m.part.stream.epoch, r.knownLocked()
 }
 
 // Position is where a room stands in the store, as far as the node knows.
-func (h *Hall) Position(id string) codec.Position {
+func (h *Hall) Position(id string) chat.Position {
 	r := h.lookup(id)
 	if r == nil {
-		return codec.Position{}
+		return chat.Position{}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,16 +164,16 @@ func (h *Hall) Position(id string) codec.Position {
 }
 
 // knownLocked is where the room stands in the store, the zero value where nobody knows. r.mu must be held.
-func (r *Room) knownLocked() codec.Position {
+func (r *Room) knownLocked() chat.Position {
 	if r.follower.reading == unread || r.follower.reading == blind {
-		return codec.Position{}
+		return chat.Position{}
 	}
 	return r.follower.pos
 }
 
 // stampLocked is the timestamp of message seq of epoch, 0 where the room does not have it at hand. r.mu must be held.
 func (r *Room) stampLocked(epoch string, seq uint64) int64 {
-	i, found := slices.BinarySearchFunc(r.newest.entries, seq, func(e codec.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) })
+	i, found := slices.BinarySearchFunc(r.newest.entries, seq, func(e chat.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) })
 	if !found || epoch != r.follower.pos.Epoch {
 		return 0
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // frame is what native clients read.
@@ -81,7 +82,7 @@ func wantFrames(tb testing.TB, m *member, want ...string) {
 }
 
 // joinNative enters and attaches a native member.
-func (f *fixture) joinNative(r *Room, since Since, read codec.History) (*member, Arrival) {
+func (f *fixture) joinNative(r *Room, since Since, read chat.History) (*member, Arrival) {
 	f.t.Helper()
 	m := &member{fakeSocket: fakeSocket{room: -1}}
 	a := r.EnterNative(&m.Member, &m.fakeSocket, Native, since, read)
@@ -91,7 +92,7 @@ func (f *fixture) joinNative(r *Room, since Since, read codec.History) (*member,
 
 func (f *fixture) native(r *Room) *member {
 	f.t.Helper()
-	m, _ := f.joinNative(r, Since{}, codec.History{})
+	m, _ := f.joinNative(r, Since{}, chat.History{})
 	return m
 }
 
@@ -122,7 +123,7 @@ func TestNative_NewcomersBatchBeginsWithThem(t *testing.T) {
 	f.settle()
 	f.post(r, "before")
 	f.deliverAll() // gathers; no lane has come
-	m, a := f.joinNative(r, Since{}, codec.History{})
+	m, a := f.joinNative(r, Since{}, chat.History{})
 	if len(a.Messages) != 1 || a.Seq != 1 {
 		t.Errorf("welcome has %d messages and seq %d; want 1 and 1", len(a.Messages), a.Seq)
 	}
@@ -228,11 +229,11 @@ func TestNative_SlowMemberHearsOfRecalls(t *testing.T) {
 func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
 	r := f.open("1")
-	for i := range maxRecalls + 10 {
+	for i := range chat.RecallsKept + 10 {
 		f.post(r, fmt.Sprint(i))
 	}
 	f.settle()
-	for seq := range uint64(maxRecalls + 2) {
+	for seq := range uint64(chat.RecallsKept + 2) {
 		f.store.recall("1", seq+1)
 		f.settle()
 	}
@@ -242,24 +243,24 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 		}
 		return all
 	}
-	_, a := f.joinNative(r, Since{}, codec.History{})
+	_, a := f.joinNative(r, Since{}, chat.History{})
 	if a.Recalled != nil {
 		t.Errorf("a member that begins anew is told of recalls %v", seqs(a))
 	}
 	f.post(r, "behind the recalls")
 	f.settle()
 	// Who had not had the last message before that may have missed one of the recalls that are forgotten.
-	for _, since := range []Since{f.since(maxRecalls + 11), f.since(maxRecalls + 10), {Epoch: "gone", Seq: 1, TS: 1}} {
-		_, a = f.joinNative(r, since, codec.History{})
+	for _, since := range []Since{f.since(chat.RecallsKept + 11), f.since(chat.RecallsKept + 10), {Epoch: "gone", Seq: 1, TS: 1}} {
+		_, a = f.joinNative(r, since, chat.History{})
 		got := seqs(a)
-		if n := len(got); a.Recovered != (since.Seq == maxRecalls+11) || n != maxRecalls || got[0] != 3 || got[n-1] != maxRecalls+2 {
-			t.Errorf("%+v: recovered %v, recalled %v; want 3 to %d", since, a.Recovered, got, maxRecalls+2)
+		if n := len(got); a.Recovered != (since.Seq == chat.RecallsKept+11) || n != chat.RecallsKept || got[0] != 3 || got[n-1] != chat.RecallsKept+2 {
+			t.Errorf("%+v: recovered %v, recalled %v; want 3 to %d", since, a.Recovered, got, chat.RecallsKept+2)
 		}
 	}
 	fresh := newFixture(t, nil, Hooks{}) // another node loads the room
 	fresh.store.cloud = f.store.cloud
-	if _, a = fresh.joinNative(fresh.open("1"), f.since(maxRecalls+4), codec.History{}); len(a.Recalled) != maxRecalls || a.Recovered {
-		t.Errorf("a node that has just loaded the room tells of %d recalls; want %d", len(a.Recalled), maxRecalls)
+	if _, a = fresh.joinNative(fresh.open("1"), f.since(chat.RecallsKept+4), chat.History{}); len(a.Recalled) != chat.RecallsKept || a.Recovered {
+		t.Errorf("a node that has just loaded the room tells of %d recalls; want %d", len(a.Recalled), chat.RecallsKept)
 	}
 }
 
@@ -277,7 +278,7 @@ func TestNative_ResumeFromTheRoom(t *testing.T) {
 	resume := func(epoch string, seq uint64, wantRecovered bool, want ...string) {
 		t.Helper()
 		since := Since{Epoch: epoch, Seq: seq, TS: stamps[seq]}
-		var read codec.History
+		var read chat.History
 		if r.Lacks(since) {
 			read, _ = f.store.Since(t.Context(), "1", max(seq, 1)-1, MaxResume+1)
 		}
@@ -316,8 +317,8 @@ func TestNative_EpochGapRecallCounters(t *testing.T) {
 	f.settle()
 	f.store.recall("1", 1)
 	f.settle()
-	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 5, Likes: 2}})
-	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 6, Likes: 2}})
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 5, Likes: 2}})
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 6, Likes: 2}})
 	f.hall.Tick(f.now) // at most one a tick
 	f.hall.Tick(f.now)
 	f.settle()
@@ -340,7 +341,7 @@ func TestNative_LocalChatHasAnEpochOfItsOwn(t *testing.T) {
 	f.hall.Away(errAway)
 	f.post(r, "two")
 	f.settle()
-	_, a := f.joinNative(r, Since{Epoch: "e1", Seq: 1}, codec.History{})
+	_, a := f.joinNative(r, Since{Epoch: "e1", Seq: 1}, chat.History{})
 	if a.Epoch != "l-n1-1" || a.Seq != 1 || a.Recovered {
 		t.Errorf("a newcomer stands at %s/%d, recovered %v; want the local epoch, message 1, not recovered", a.Epoch, a.Seq, a.Recovered)
 	}
@@ -502,13 +503,13 @@ func BenchmarkStream_Append(b *testing.B) {
 			const batch = 20
 			d := codec.NewDraft("1", "3", "hello, 弹幕", 1648368380132)
 			text := string(d.AppendJSON(nil, d.TS))
-			entries := make([]codec.Entry, batch)
+			entries := make([]chat.Entry, batch)
 			seq := uint64(0)
 			b.ReportAllocs()
 			for b.Loop() {
 				for i := range entries {
 					seq++
-					entries[i] = codec.Entry{Seq: seq, JSON: text}
+					entries[i] = chat.Entry{Seq: seq, JSON: text}
 				}
 				r.mu.Lock()
 				r.fanOutLocked(entries)
@@ -528,7 +529,7 @@ func TestLane_NewcomerAndBatchInOneTurn(t *testing.T) {
 	r := f.open("1")
 	m := f.native(r)
 	f.settle()
-	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventCounters, Counters: codec.Counters{Online: 5}})
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 5}})
 	r.mu.Lock()
 	r.tellCountersLocked()
 	r.unlock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Bounds of one batch to the store: as many messages as cost Redis least per
@@ -60,7 +61,7 @@ const (
 //
 //	waiting ── cut into a batch, let in by the gate ──► flying ──► one of five ends
 type post struct {
-	draft codec.Draft
+	draft chat.Draft
 	key   key
 	from  Author
 	at    time.Duration // when it came, as the hall counts time
@@ -70,7 +71,7 @@ type post struct {
 
 // flight is one batch.
 type flight struct {
-	id    string // see codec.Batch
+	id    string // see chat.Batch
 	posts []post
 	open  int   // how many have not ended
 	gated bool  // Hooks.Gate has let all of them in
@@ -113,7 +114,7 @@ func (o *outbox) add(p post) {
 
 // takeOver makes from the author of the message that waits under the id of d, if one does: its sender was
 // cut, came back and sends it again. A sender that comes back often takes one place.
-func (o *outbox) takeOver(from Author, d *codec.Draft) bool {
+func (o *outbox) takeOver(from Author, d *chat.Draft) bool {
 	if d.ID == "" {
 		return false
 	}
@@ -189,7 +190,7 @@ func (o *outbox) land(i int, how end, a Answer) {
 // answer takes what the store answered to the flight with the id; ok is false where that has ended: its event was here
 // first, or the history. again are messages that the store had before and that members may lack: an earlier try has stored
 // them, or they are not older than all that is known of what members had.
-func (o *outbox) answer(id string, stored *codec.Stored, older func(ts int64) bool) (again []string, ok bool) {
+func (o *outbox) answer(id string, stored *chat.Stored, older func(ts int64) bool) (again []string, ok bool) {
 	if o.flight.id != id {
 		return nil, false
 	}
@@ -216,7 +217,7 @@ func (o *outbox) answer(id string, stored *codec.Stored, older func(ts int64) bo
 }
 
 // met ends those of the flight's posts that came from the store as entries of an epoch: its answer was slow, or lost.
-func (o *outbox) met(epoch string, entries []codec.Entry, keyOf func(string) key) {
+func (o *outbox) met(epoch string, entries []chat.Entry, keyOf func(string) key) {
 	if o.flight.tries == 0 {
 		return
 	}
@@ -283,7 +284,7 @@ func (o *outbox) admit(ok []bool) {
 
 // hear marks all that waits as heard, and returns what was not before, oldest first. A batch that may
 // be under way stays as it is; else a post keeps the timestamp that stamp gives it.
-func (o *outbox) hear(stamp func(ts int64) int64) (entries []codec.Entry) {
+func (o *outbox) hear(stamp func(ts int64) int64) (entries []chat.Entry) {
 	for _, posts := range [][]post{o.flight.posts, o.waiting} {
 		for i := range posts {
 			p := &posts[i]
@@ -296,7 +297,7 @@ func (o *outbox) hear(stamp func(ts int64) int64) (entries []codec.Entry) {
 			if o.flight.tries == 0 || i >= len(o.flight.posts) || p != &o.flight.posts[i] {
 				p.draft.TS = ts
 			}
-			entries = append(entries, codec.Entry{JSON: string(p.draft.AppendJSON(nil, ts))})
+			entries = append(entries, chat.Entry{JSON: string(p.draft.AppendJSON(nil, ts))})
 		}
 	}
 	return entries

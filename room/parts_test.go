@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file holds the types that know no room: seen, follower, outbox, recalls.
@@ -96,22 +97,22 @@ func TestKeyOf(t *testing.T) {
 }
 
 func TestFollower_Fits(t *testing.T) {
-	at := codec.Position{Epoch: "e", Seq: 10, Rev: 5, Tip: "n.5"}
+	at := chat.Position{Epoch: "e", Seq: 10, Rev: 5, Tip: "n.5"}
 	for _, c := range []struct {
 		what string
 		r    reading
-		ev   codec.Event
+		ev   chat.Event
 		want fit
 	}{
-		{"the next change", following, codec.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNext},
-		{"the next change, while behind", behind, codec.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNext},
-		{"the next number behind another change: the store went back and came as far again", following, codec.Event{Epoch: "e", Rev: 6, Prev: "n.4"}, fitsNot},
-		{"a later change", following, codec.Event{Epoch: "e", Rev: 7, Prev: "n.6"}, fitsNot},
-		{"another epoch", following, codec.Event{Epoch: "f", Rev: 6, Prev: "n.5"}, fitsNot},
-		{"passed", following, codec.Event{Epoch: "e", Rev: 5, Prev: "n.4"}, fitsOld},
-		{"said again", following, codec.Event{Epoch: "e"}, fitsAside},
-		{"nobody knows where it stands", blind, codec.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNot},
-		{"not read yet", unread, codec.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNot},
+		{"the next change", following, chat.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNext},
+		{"the next change, while behind", behind, chat.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNext},
+		{"the next number behind another change: the store went back and came as far again", following, chat.Event{Epoch: "e", Rev: 6, Prev: "n.4"}, fitsNot},
+		{"a later change", following, chat.Event{Epoch: "e", Rev: 7, Prev: "n.6"}, fitsNot},
+		{"another epoch", following, chat.Event{Epoch: "f", Rev: 6, Prev: "n.5"}, fitsNot},
+		{"passed", following, chat.Event{Epoch: "e", Rev: 5, Prev: "n.4"}, fitsOld},
+		{"said again", following, chat.Event{Epoch: "e"}, fitsAside},
+		{"nobody knows where it stands", blind, chat.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNot},
+		{"not read yet", unread, chat.Event{Epoch: "e", Rev: 6, Prev: "n.5"}, fitsNot},
 	} {
 		f := follower{reading: c.r, pos: at}
 		if got := f.fits(&c.ev); got != c.want {
@@ -120,7 +121,7 @@ func TestFollower_Fits(t *testing.T) {
 	}
 	empty := follower{reading: following}
 	for seq, want := range map[uint64]fit{1: fitsNext, 2: fitsNot} {
-		if got := empty.fits(&codec.Event{Epoch: "e", Rev: 1, Seq: seq}); got != want {
+		if got := empty.fits(&chat.Event{Epoch: "e", Rev: 1, Seq: seq}); got != want {
 			t.Errorf("in an empty room message %d fits %d; want %d", seq, got, want)
 		}
 	}
@@ -128,7 +129,7 @@ func TestFollower_Fits(t *testing.T) {
 
 func TestFollower_HoldsWithinBounds(t *testing.T) {
 	f := follower{reading: following}
-	f.hold(codec.Event{Epoch: "e", Rev: 2})
+	f.hold(chat.Event{Epoch: "e", Rev: 2})
 	if f.reading != behind || len(f.held) != 1 {
 		t.Errorf("reading %d with %d held; want behind, 1", f.reading, len(f.held))
 	}
@@ -141,19 +142,19 @@ func TestFollower_HoldsWithinBounds(t *testing.T) {
 		t.Errorf("farthest %d; want the held event's 2", got)
 	}
 	for range maxHeld {
-		f.hold(codec.Event{Epoch: "e"})
+		f.hold(chat.Event{Epoch: "e"})
 	}
 	if len(f.held) != 1 {
 		t.Errorf("%d are held behind the bound of %d; want one, the others are read", len(f.held), maxHeld)
 	}
-	f.hold(codec.Event{Epoch: "e", Messages: []string{string(make([]byte, maxHeldBytes))}})
-	f.hold(codec.Event{Epoch: "f", Rev: 8, Messages: []string{"x"}})
+	f.hold(chat.Event{Epoch: "e", Messages: []string{string(make([]byte, maxHeldBytes))}})
+	f.hold(chat.Event{Epoch: "f", Rev: 8, Messages: []string{"x"}})
 	if len(f.held) != 1 || f.heldBytes != 1 {
 		t.Errorf("%d events of %d bytes are held; want one of 1", len(f.held), f.heldBytes)
 	}
 	f.begin()
-	f.hold(codec.Event{Epoch: "f", Rev: 9})
-	if held, _ := f.caughtUp(codec.Position{Epoch: "e"}); len(held) != 1 || held[0].Rev != 9 || f.reading != following || f.held != nil {
+	f.hold(chat.Event{Epoch: "f", Rev: 9})
+	if held, _ := f.caughtUp(chat.Position{Epoch: "e"}); len(held) != 1 || held[0].Rev != 9 || f.reading != following || f.held != nil {
 		t.Errorf("after the read %v wait, reading %d; want only what came while it was read", held, f.reading)
 	}
 }
@@ -191,13 +192,13 @@ func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
 	o := packed(&b, "a", "b", "c", "d", "")
 	o.cut(0, true, func() string { return "n.1" })
 	o.flight.tries = 2
-	o.met("", []codec.Entry{{Seq: 8, JSON: "2"}}, func(string) key { return 2 }) // b was said on another node too
+	o.met("", []chat.Entry{{Seq: 8, JSON: "2"}}, func(string) key { return 2 }) // b was said on another node too
 	if got := o.told(&b); got != "[b::8:2]" || o.flight.open != 4 || o.size() != 4 {
 		t.Errorf("met: answers %s, %d open; want b under 8, 4", got, o.flight.open)
 	}
-	stored := codec.Stored{
-		Event:   codec.Event{Seq: 10, Messages: []string{`{"ts":20}`, `{"ts":21}`, `{"ts":22}`}},
-		Repeats: []codec.Repeat{{Index: 1, Seq: 8, TS: 1}, {Index: 3, TS: 3}},
+	stored := chat.Stored{
+		Event:   chat.Event{Seq: 10, Messages: []string{`{"ts":20}`, `{"ts":21}`, `{"ts":22}`}},
+		Repeats: []chat.Repeat{{Index: 1, Seq: 8, TS: 1}, {Index: 3, TS: 3}},
 	}
 	if _, ok := o.answer("n.0", &stored, nil); ok || o.flight.open != 4 {
 		t.Error("the answer to another batch was taken")
@@ -309,17 +310,17 @@ func TestRecalls_AreBoundedAndKnown(t *testing.T) {
 	var c recalls
 	keys := map[string]key{}
 	keyOf := func(s string) key { return keys[s] }
-	for i := range maxRecalls + 3 {
+	for i := range chat.RecallsKept + 3 {
 		husk := fmt.Sprintf(`{"n":"%d","ts":%d}`, i, i)
 		keys[husk] = key(i)
-		ev := codec.Event{Epoch: "e", Seq: uint64(i), Total: uint64(10 + i), Messages: []string{husk}}
-		now := codec.Position{Epoch: "e", Seq: 1010, Total: 1000} // the numbers are 10 ahead of the totals
+		ev := chat.Event{Epoch: "e", Seq: uint64(i), Total: uint64(10 + i), Messages: []string{husk}}
+		now := chat.Position{Epoch: "e", Seq: 1010, Total: 1000} // the numbers are 10 ahead of the totals
 		if !c.add(key(i), ev, now, keyOf) || c.add(key(i), ev, now, keyOf) {
 			t.Fatalf("recall %d is not new once", i)
 		}
 	}
-	if len(c.ts) != maxRecalls || c.has(2, 2) || !c.has(3, 3) || c.has(3, 3+1000*sameFor+1) || len(c.events.inOrder()) != maxRecalls {
-		t.Errorf("%d are remembered; want the last %d", len(c.ts), maxRecalls)
+	if len(c.ts) != chat.RecallsKept || c.has(2, 2) || !c.has(3, 3) || c.has(3, 3+1000*sameFor+1) || len(c.events.inOrder()) != chat.RecallsKept {
+		t.Errorf("%d are remembered; want the last %d", len(c.ts), chat.RecallsKept)
 	}
 	if !c.forgotten("e", 22) || c.forgotten("e", 23) || c.forgotten("other", 1) {
 		t.Errorf("dropped up to %+v; want what came up to message 22 of e", c.dropped)
@@ -368,7 +369,7 @@ func TestRecall_TheStoreLostTheLogOfRecalls(t *testing.T) {
 		f.settle()
 	}
 	f.store.deafen()
-	if _, err := f.other.recallThat("1", func(e codec.Entry) bool { return e.Seq == 1 }); err != nil {
+	if _, err := f.other.recallThat("1", func(e chat.Entry) bool { return e.Seq == 1 }); err != nil {
 		t.Fatal(err)
 	}
 	f.store.lose(keyRecalls)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // This file is the publishers: they carry batches to the store, read what rooms lack, and repeat recalls
@@ -25,7 +26,7 @@ func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time)
 	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()), now)
 }
 
-func (r *Room) post(from Author, d codec.Draft, now time.Time) error {
+func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
 	h := r.hall
 	r.mu.Lock()
 	defer r.unlock()
@@ -152,7 +153,7 @@ func (r *Room) send() {
 	if f.tries > 0 {
 		h.stats.retries.Add(1)
 	}
-	b := codec.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Drafts: make([]codec.Draft, len(f.posts))}
+	b := chat.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Drafts: make([]chat.Draft, len(f.posts))}
 	for i := range f.posts {
 		b.Drafts[i] = f.posts[i].draft
 	}
@@ -166,7 +167,7 @@ func (r *Room) send() {
 	r.mu.Lock()
 	defer r.unlock()
 	r.reachedLocked()
-	if again, ok := r.outbox.answer(b.ID, &stored, r.seen.older); ok && stored.Event.Epoch != codec.Unnumbered {
+	if again, ok := r.outbox.answer(b.ID, &stored, r.seen.older); ok && stored.Event.Epoch != chat.Unnumbered {
 		if len(again) > 0 {
 			at := stored.Event
 			at.Messages = again
@@ -208,7 +209,7 @@ func (r *Room) sendFailed(what string, err error) {
 	r.mu.Lock()
 	defer r.unlock()
 	n := r.outbox.flight.open
-	if errors.Is(err, codec.ErrRefused) {
+	if errors.Is(err, chat.ErrRefused) {
 		r.hall.stats.tally.refusedStore.Add(uint64(r.outbox.finishFlight(refused, Answer{Code: CodeStore})))
 		r.changedLocked()
 		r.linkLocked()
@@ -237,7 +238,7 @@ func (r *Room) recallAgain(husks []string) {
 	defer cancel()
 	for _, husk := range husks {
 		ev, err := r.hall.store.Recall(ctx, r.id, codec.Sender(husk), codec.Timestamp(husk))
-		if err != nil && !errors.Is(err, codec.ErrNoMessage) && !errors.Is(err, codec.ErrRefused) {
+		if err != nil && !errors.Is(err, chat.ErrNoMessage) && !errors.Is(err, chat.ErrRefused) {
 			r.hall.log.Warn("cannot take back what the store shows again", "room", r.id, "err", err)
 			r.mu.Lock()
 			defer r.unlock()

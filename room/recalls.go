@@ -4,26 +4,22 @@ import (
 	"slices"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
-
-// maxRecalls bounds the recalls that a room remembers, for members that come back and for a store that
-// loses some: as many as the store's log holds (redisx.recallLog). A moderator who clears a room takes back some
-// hundreds.
-const maxRecalls = 512
 
 // recalls is what was taken back lately, oldest first. The zero value is empty.
 type recalls struct {
-	events ring[codec.Event] // bounded by maxRecalls; each has the husk of its message
+	events ring[chat.Event] // bounded by chat.RecallsKept; each has the husk of its message
 	// dropped is the epoch and the number that the room had reached when the newest recall came that events has no more.
-	dropped codec.Position
+	dropped chat.Position
 	ts      map[key]int64 // of the messages that events name
 	// lost are husks of messages that the store shows again since it has gone back: a publisher takes
-	// them back once more. Bounded by maxRecalls: each is among events.
+	// them back once more. Bounded by chat.RecallsKept: each is among events.
 	lost []string
 }
 
 // add notes a recall, and reports whether it is new. now is where the room stands.
-func (c *recalls) add(k key, ev codec.Event, now codec.Position, keyOf func(string) key) (isNew bool) {
+func (c *recalls) add(k key, ev chat.Event, now chat.Position, keyOf func(string) key) (isNew bool) {
 	ts := codec.Timestamp(ev.Messages[0])
 	if c.has(k, ts) {
 		return false
@@ -31,9 +27,9 @@ func (c *recalls) add(k key, ev codec.Event, now codec.Position, keyOf func(stri
 	if c.ts == nil {
 		c.ts = map[key]int64{}
 	}
-	if old, full := c.events.put(ev, maxRecalls); full {
+	if old, full := c.events.put(ev, chat.RecallsKept); full {
 		// Its total was the room's then. Should that have begun anew since, then this is too much, and no harm.
-		at := codec.Position{Epoch: old.Epoch, Seq: old.Total + now.Seq - min(now.Total, now.Seq)}
+		at := chat.Position{Epoch: old.Epoch, Seq: old.Total + now.Seq - min(now.Total, now.Seq)}
 		if at.Epoch != c.dropped.Epoch || at.Seq > c.dropped.Seq {
 			c.dropped = at
 		}
@@ -59,7 +55,7 @@ func (c *recalls) forgotten(epoch string, seq uint64) bool {
 
 // names reports whether message seq of an epoch, with that timestamp, is among what was taken back.
 func (c *recalls) names(epoch string, seq uint64, ts int64) bool {
-	return slices.ContainsFunc(c.events.items, func(ev codec.Event) bool {
+	return slices.ContainsFunc(c.events.items, func(ev chat.Event) bool {
 		return ev.Epoch == epoch && ev.Seq == seq && codec.Timestamp(ev.Messages[0]) == ts
 	})
 }
@@ -67,12 +63,12 @@ func (c *recalls) names(epoch string, seq uint64, ts int64) bool {
 // number reports whether a message with that number is among what was taken back, in any epoch: those that survive a
 // change of epoch keep their numbers.
 func (c *recalls) number(seq uint64) bool {
-	return slices.ContainsFunc(c.events.items, func(ev codec.Event) bool { return ev.Seq == seq })
+	return slices.ContainsFunc(c.events.items, func(ev chat.Event) bool { return ev.Seq == seq })
 }
 
 // RecallAgain tells the members of a room once more of a recall that the node remembers, and reports whether there was
 // one that is meant: the store may have lost its log since.
-func (h *Hall) RecallAgain(id string, meant func(ev *codec.Event) bool) bool {
+func (h *Hall) RecallAgain(id string, meant func(ev *chat.Event) bool) bool {
 	r := h.lookup(id)
 	if r == nil {
 		return false
@@ -91,14 +87,14 @@ func (h *Hall) RecallAgain(id string, meant func(ev *codec.Event) bool) bool {
 // recallLocked takes a message off the members' screens and out of what new members are given. It is
 // idempotent: members are told again only of one that is repeated for those who missed it. now is where the room
 // stands in the store. r.mu must be held.
-func (r *Room) recallLocked(ev *codec.Event, now codec.Position, answer bool) {
+func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	husk := ev.Messages[0]
 	k, ts := r.hall.keyOf(husk), codec.Timestamp(husk)
 	if isNew := r.recalls.add(k, *ev, now, r.hall.keyOf); isNew || ev.Rev == 0 && !answer {
 		r.nativesLocked(func(st *stream) { st.recalled(ev) })
 	}
 	r.seen.forget(k, ts)
-	known := r.newest.remove(func(e codec.Entry) bool {
+	known := r.newest.remove(func(e chat.Entry) bool {
 		return r.hall.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts)
 	})
 	if !known {

@@ -8,16 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 const (
-	// reportEvery is how often a room with members is reported although nothing changed, in
-	// seconds. A node's report counts for 25 s (redisx.ReportLife), so one may be late by
-	// 10 s; and a node that died is counted for 40 s at most, until another one's report finds
-	// its own too old. It is also how soon a room in which nothing is heard finds out that it
-	// lacks the last message. 10,000 rooms are 667 scripts a second.
-	reportEvery = 15
+	// reportEvery is [chat.ReportEvery] in seconds.
+	reportEvery = int64(chat.ReportEvery / time.Second)
 	// reportBeside is reportEvery beside original FastIM nodes, for rooms without members too: that such a node
 	// has taken a message back shows in the length of the history alone.
 	reportBeside = 2
@@ -38,7 +34,7 @@ func (r *Room) Like(n uint64) {
 }
 
 // Counters are the room's over all nodes, as far as this one knows.
-func (r *Room) Counters() codec.Counters {
+func (r *Room) Counters() chat.Counters {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.countersLocked()
@@ -59,9 +55,9 @@ func (h *Hall) reportEach() {
 // told is one room's report under way.
 type told struct {
 	room    *Room
-	likes   uint64         // that it has
-	pos     codec.Position // the room's before
-	counted uint64         // Room.counted before
+	likes   uint64        // that it has
+	pos     chat.Position // the room's before
+	counted uint64        // Room.counted before
 }
 
 // Report tells the store of each room whose members or likes changed, and of the others from time to
@@ -74,7 +70,7 @@ func (h *Hall) Report(ctx context.Context) {
 		return
 	}
 	var rooms []told
-	var reports []codec.Report
+	var reports []chat.Report
 	h.each(func(r *Room) {
 		if rep, before, ok := r.takeReport(); ok {
 			rooms, reports = append(rooms, before), append(reports, rep)
@@ -87,10 +83,10 @@ func (h *Hall) Report(ctx context.Context) {
 		h.stats.reports.Add(uint64(len(part)))
 		failed := 0
 		for i, t := range rooms[:len(part)] {
-			if err == nil || i < len(standings) && standings[i] != (codec.Standing{}) {
+			if err == nil || i < len(standings) && standings[i] != (chat.Standing{}) {
 				t.room.stands(standings[i], t)
 			} else {
-				t.room.reportFailed(t, errors.Is(err, codec.ErrRefused))
+				t.room.reportFailed(t, errors.Is(err, chat.ErrRefused))
 				failed++
 			}
 		}
@@ -102,7 +98,7 @@ func (h *Hall) Report(ctx context.Context) {
 
 // takeReport is what there is to tell of the room, and where it stands; ok is false where
 // there is nothing.
-func (r *Room) takeReport() (rep codec.Report, before told, ok bool) {
+func (r *Room) takeReport() (rep chat.Report, before told, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, members := r.hall.coarse.Load(), uint64(r.members)
@@ -114,7 +110,7 @@ func (r *Room) takeReport() (rep codec.Report, before told, ok bool) {
 	if r.follower.reading == unread || now < r.reportFrom || !changed && !due {
 		return rep, before, false
 	}
-	rep = codec.Report{Room: r.id, Online: members, Likes: r.likes, Known: r.follower.pos}
+	rep = chat.Report{Room: r.id, Online: members, Likes: r.likes, Known: r.follower.pos}
 	r.told, r.toldAt, r.likes = members, now, 0
 	return rep, told{r, rep.Likes, r.follower.pos, r.counted}, true
 }
@@ -152,7 +148,7 @@ func (r *reporting) sayLocked(log *slog.Logger, failed int, err error) {
 // stands takes the store's answer. Where a room stands elsewhere than the store says,
 // although nothing came for a while and nothing has moved it since before it was asked,
 // something was lost on the way.
-func (r *Room) stands(s codec.Standing, before told) {
+func (r *Room) stands(s chat.Standing, before told) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.counted == before.counted { // else an event came meanwhile, which may be newer
@@ -164,7 +160,7 @@ func (r *Room) stands(s codec.Standing, before told) {
 	}
 	quiet := f.pos.Same(before.pos) && r.hall.coarse.Load()-r.heardAt >= driftAfter
 	// Beside original nodes a message is in the history before its event comes: a shorter one has lost some.
-	shorter := s.Epoch == codec.Unnumbered && s.Seq < min(before.pos.Seq, f.pos.Seq)
+	shorter := s.Epoch == chat.Unnumbered && s.Seq < min(before.pos.Seq, f.pos.Seq)
 	if !s.Same(f.pos) && quiet || shorter {
 		r.hall.stats.drifts.Add(1)
 		r.lagLocked()

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Room is one live room on this node. Get it from [Hall.Open] and give it back with
@@ -49,8 +50,8 @@ type Room struct {
 	toldAt int64  // hall.coarse then
 	// reportFrom is from when on, in Unix seconds, it is reported again after a failure.
 	reportFrom int64
-	standing   codec.Counters // as last heard
-	counted    uint64         // events of them
+	standing   chat.Counters // as last heard
+	counted    uint64        // events of them
 
 	streams [flavours]*stream // nil: no member has had that flavour yet
 	members int               // of all streams
@@ -152,7 +153,7 @@ func (r *Room) totalLocked() uint64 { return r.follower.pos.Total + uint64(r.out
 
 // fanOutLocked puts messages into the logs of the streams that have members, and wakes
 // the lanes. r.mu must be held.
-func (r *Room) fanOutLocked(messages []codec.Entry) {
+func (r *Room) fanOutLocked(messages []chat.Entry) {
 	if messages[0].Seq == 0 {
 		r.localSeq += uint64(len(messages))
 	}
@@ -231,12 +232,12 @@ func (r *Room) Unwatch() {
 // that were heard before it has them: of each at least most where there are so many, at
 // most twice that. The rest is a reserve for recalls.
 type newest struct {
-	entries []codec.Entry // that the store has
-	ours    []codec.Entry // that it does not have
-	most    int           // at least 1
+	entries []chat.Entry // that the store has
+	ours    []chat.Entry // that it does not have
+	most    int          // at least 1
 }
 
-func (n *newest) push(e codec.Entry) {
+func (n *newest) push(e chat.Entry) {
 	if e.Seq == 0 {
 		n.ours = append(n.trimmed(n.ours), e)
 	} else {
@@ -245,7 +246,7 @@ func (n *newest) push(e codec.Entry) {
 }
 
 // trimmed is list with room for one more. It moves each entry once on average.
-func (n *newest) trimmed(list []codec.Entry) []codec.Entry {
+func (n *newest) trimmed(list []chat.Entry) []chat.Entry {
 	if len(list) < 2*n.most {
 		return list
 	}
@@ -255,7 +256,7 @@ func (n *newest) trimmed(list []codec.Entry) []codec.Entry {
 }
 
 // set replaces all that the store has by entries, without those that were taken back, and later behind them.
-func (n *newest) set(entries, later []codec.Entry) {
+func (n *newest) set(entries, later []chat.Entry) {
 	n.entries = n.entries[:0:0]
 	for _, e := range slices.Concat(entries, later) {
 		if e.JSON != "" {
@@ -266,8 +267,8 @@ func (n *newest) set(entries, later []codec.Entry) {
 }
 
 // behind is what the store has behind message seq.
-func (n *newest) behind(seq uint64) []codec.Entry {
-	i := slices.IndexFunc(n.entries, func(e codec.Entry) bool { return e.Seq > seq })
+func (n *newest) behind(seq uint64) []chat.Entry {
+	i := slices.IndexFunc(n.entries, func(e chat.Entry) bool { return e.Seq > seq })
 	if i < 0 {
 		return nil
 	}
@@ -275,13 +276,13 @@ func (n *newest) behind(seq uint64) []codec.Entry {
 }
 
 // stored moves a message that was heard to those that the store has.
-func (n *newest) stored(e codec.Entry, is func(codec.Entry) bool) {
+func (n *newest) stored(e chat.Entry, is func(chat.Entry) bool) {
 	n.ours = slices.DeleteFunc(n.ours, is)
 	n.push(e)
 }
 
 // last returns the newest k, oldest first.
-func (n *newest) last(k int) []codec.Entry {
+func (n *newest) last(k int) []chat.Entry {
 	all := n.entries
 	if len(n.ours) > 0 {
 		all = slices.Concat(n.entries, n.ours)
@@ -290,8 +291,8 @@ func (n *newest) last(k int) []codec.Entry {
 }
 
 // remove takes the newest entry out that is the one, and reports whether there was one.
-func (n *newest) remove(is func(codec.Entry) bool) bool {
-	for _, list := range []*[]codec.Entry{&n.ours, &n.entries} {
+func (n *newest) remove(is func(chat.Entry) bool) bool {
+	for _, list := range []*[]chat.Entry{&n.ours, &n.entries} {
 		for i, e := range slices.Backward(*list) {
 			if is(e) {
 				*list = slices.Delete(*list, i, i+1)

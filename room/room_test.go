@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 func TestRoom_MembersGetMessagesInOrder(t *testing.T) {
@@ -358,8 +358,8 @@ func TestHall_BurstOfOpensLoadsOnce(t *testing.T) {
 func TestHall_OpenFailsWhereTheStoreRefusesTheRoom(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	f.store.refuse("a key of the wrong type")
-	if _, err := f.hall.Open(t.Context(), "1"); !errors.Is(err, codec.ErrRefused) {
-		t.Fatalf("Open = %v; want %v", err, codec.ErrRefused)
+	if _, err := f.hall.Open(t.Context(), "1"); !errors.Is(err, chat.ErrRefused) {
+		t.Fatalf("Open = %v; want %v", err, chat.ErrRefused)
 	}
 	f.store.back()
 	r := f.open("1")
@@ -390,7 +390,7 @@ func TestHall_EmptyRoomLingersThenGoes(t *testing.T) {
 	if f.hall.Stats().Rooms != 0 || f.store.callsOf("UnsubscribeRoom") != 1 {
 		t.Errorf("%d rooms and %d unsubscribes after the linger; want 0 and 1", f.hall.Stats().Rooms, f.store.callsOf("UnsubscribeRoom"))
 	}
-	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventMessages, Epoch: "e1", Seq: 1, Messages: []string{"{}"}}) // too late: nobody there
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventMessages, Epoch: "e1", Seq: 1, Messages: []string{"{}"}}) // too late: nobody there
 }
 
 func TestHall_LogsOfQuietRoomsAreDropped(t *testing.T) {

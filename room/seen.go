@@ -4,8 +4,10 @@ import (
 	"hash/maphash"
 	"math"
 	"strconv"
+	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // key is what a message is known by, whoever brings it: its sender and its id, which the sender gave or
@@ -17,9 +19,8 @@ const (
 	// maxSeen is how many keys one generation of seen holds. A room with 1,000 messages a second
 	// so knows those of 4 to 8 s; a sender that was not answered tries again within a few.
 	maxSeen = 4096
-	// sameFor is how long two messages of one key are the same message: it is how long the store knows an id
-	// that a sender gave (redisx.OnceFor). Later the sender may use it again.
-	sameFor = 120 // seconds
+	// sameFor is for how many seconds two messages of one key are the same message. Later the sender may use its id again.
+	sameFor = int64(chat.IDLife / time.Second)
 )
 
 // seen knows which messages the members of a room have had: the last 4,096 at least. The zero value is ready.
@@ -119,7 +120,7 @@ func (h *Hall) keyOf(json string) key {
 }
 
 // keyOfDraft is the key that a draft will have as a stored message.
-func (h *Hall) keyOfDraft(d *codec.Draft) key {
+func (h *Hall) keyOfDraft(d *chat.Draft) key {
 	user, id, ok := codec.SendKey(d.Head)
 	if !ok { // beside original FastIM nodes, where keys are not used
 		return 0

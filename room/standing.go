@@ -1,11 +1,11 @@
 package room
 
-import "barrage/codec"
+import "barrage/internal/chat"
 
 // Standing is where the room stands and what it counts over all nodes, as far as this node
 // knows, and how many members it has here. Without members here nobody keeps the counters
 // up to date.
-func (r *Room) Standing() (pos codec.Position, counters codec.Counters, members int) {
+func (r *Room) Standing() (pos chat.Position, counters chat.Counters, members int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.positionLocked(), r.countersLocked(), r.members
@@ -13,17 +13,17 @@ func (r *Room) Standing() (pos codec.Position, counters codec.Counters, members 
 
 // countersLocked are the room's, with at least those members that are here: the store may not have heard of
 // all of them. r.mu must be held.
-func (r *Room) countersLocked() codec.Counters {
+func (r *Room) countersLocked() chat.Counters {
 	c := r.standing
 	c.Online = max(c.Online, uint64(r.members))
 	return c
 }
 
 // positionLocked is where the members stand. r.mu must be held.
-func (r *Room) positionLocked() codec.Position {
+func (r *Room) positionLocked() chat.Position {
 	pos := r.follower.pos
 	if r.isLocalLocked() {
-		pos = codec.Position{Epoch: r.localEpoch(), Seq: r.localSeq}
+		pos = chat.Position{Epoch: r.localEpoch(), Seq: r.localSeq}
 	}
 	pos.Total = r.totalLocked()
 	return pos

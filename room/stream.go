@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // Flavour is one encoding of a room's stream.
@@ -45,7 +46,7 @@ type stream struct {
 	epoch    string
 	next     uint64
 	jump     bool // they do not know it yet, see land
-	counters codec.Counters
+	counters chat.Counters
 }
 
 func newStream(r *Room, f Flavour) *stream {
@@ -87,7 +88,7 @@ func (s *stream) partForNewMember() *part {
 }
 
 // append encodes messages into the log. room.mu must be held.
-func (s *stream) append(messages []codec.Entry) {
+func (s *stream) append(messages []chat.Entry) {
 	now := s.room.hall.coarse.Load()
 	if s.flavour == FastIM {
 		for _, e := range messages {
@@ -195,7 +196,7 @@ func (s *stream) wake() {
 }
 
 // recalled tells native members that a message was taken back. room.mu must be held.
-func (s *stream) recalled(ev *codec.Event) {
+func (s *stream) recalled(ev *chat.Event) {
 	seq := ev.Seq
 	if ev.Epoch != s.epoch { // they know it under another number: its key tells
 		seq = 0
@@ -226,7 +227,7 @@ func (s *stream) skipNote(from, to uint64) (note []byte) {
 type seqMap struct {
 	mu      sync.Mutex     // guards the fields below; a leaf
 	runs    []run          // bounded by maxRuns
-	recalls ring[takeBack] // bounded by maxRecalls
+	recalls ring[takeBack] // bounded by chat.RecallsKept
 }
 
 // takeBack is what was told of a recall before the message at index.
@@ -239,7 +240,7 @@ type takeBack struct {
 func (n *seqMap) noteRecall(t takeBack) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.recalls.put(t, maxRecalls)
+	n.recalls.put(t, chat.RecallsKept)
 }
 
 // recalledBetween is what was recalled between the messages at index from and to.

@@ -1,6 +1,9 @@
 package room
 
-import "barrage/codec"
+import (
+	"barrage/codec"
+	"barrage/internal/chat"
+)
 
 // This file is rooms that original FastIM nodes write to as well. Nobody gives numbers there, and equal
 // messages are several: a message is one event, and one place in the list.
@@ -26,7 +29,7 @@ const (
 )
 
 // add notes messages of a list at a time. They are known by what all nodes show of them.
-func (p *promises) add(messages []string, list []codec.Entry, now int64) {
+func (p *promises) add(messages []string, list []chat.Entry, now int64) {
 	if now > p.until || len(p.of)+len(messages) > maxPromised {
 		p.of = nil
 	}
@@ -63,10 +66,10 @@ func (p *promises) keep(message string, now int64) (promised, doubtful bool) {
 }
 
 // arriveUnnumberedLocked takes an event: a new message, or one that was taken back. r.mu must be held.
-func (r *Room) arriveUnnumberedLocked(ev codec.Event) {
+func (r *Room) arriveUnnumberedLocked(ev chat.Event) {
 	f := &r.follower
-	if ev.Kind == codec.EventRecall {
-		if r.newest.remove(func(e codec.Entry) bool { return e.JSON == ev.Messages[0] }) {
+	if ev.Kind == chat.EventRecall {
+		if r.newest.remove(func(e chat.Entry) bool { return e.JSON == ev.Messages[0] }) {
 			f.pos.Total = max(f.pos.Total, 1) - 1 // it is the list's length
 			f.pos.Seq = f.pos.Total
 			r.changedLocked()
@@ -89,15 +92,15 @@ func (r *Room) arriveUnnumberedLocked(ev codec.Event) {
 
 // giveUnnumberedLocked gives the members messages that are new by their place, and returns them as they are
 // counted. r.mu must be held.
-func (r *Room) giveUnnumberedLocked(messages []string) []codec.Entry {
+func (r *Room) giveUnnumberedLocked(messages []string) []chat.Entry {
 	if len(messages) == 0 {
 		return nil
 	}
-	entries := make([]codec.Entry, len(messages))
+	entries := make([]chat.Entry, len(messages))
 	for i, m := range messages {
 		r.follower.pos.Seq++
 		r.follower.pos.Total++
-		entries[i] = codec.Entry{Seq: r.follower.pos.Seq, JSON: m}
+		entries[i] = chat.Entry{Seq: r.follower.pos.Seq, JSON: m}
 	}
 	r.hall.stats.accepted.Add(uint64(len(entries)))
 	r.fanOutLocked(entries)
@@ -106,7 +109,7 @@ func (r *Room) giveUnnumberedLocked(messages []string) []codec.Entry {
 
 // catchUpUnnumberedLocked brings the members to the history now: news is what stands there and they have not
 // had, then what waited and does not stand there. r.mu must be held.
-func (r *Room) catchUpUnnumberedLocked(now *codec.History) {
+func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 	f, coarse := &r.follower, r.hall.coarse.Load()
 	var news []string
 	blindly := f.reading == blind
@@ -146,7 +149,7 @@ func (r *Room) catchUpUnnumberedLocked(now *codec.History) {
 }
 
 // texts are the messages of entries as all nodes show them.
-func texts(entries []codec.Entry) []string {
+func texts(entries []chat.Entry) []string {
 	all := make([]string, len(entries))
 	for i, e := range entries {
 		all[i] = codec.FastIMText(e.JSON)
@@ -159,7 +162,7 @@ func texts(entries []codec.Entry) []string {
 // list before the first of known is older than that. Of equal messages as many are news as the list has more
 // than known, from where known began by its places, and no more than it has grown by. Where known begins nothing is
 // news: events come in another order than the list has, so neighbours of its first ones may have been known too.
-func missing(known, list []codec.Entry, at, length uint64) (news []string) {
+func missing(known, list []chat.Entry, at, length uint64) (news []string) {
 	had := make(map[string]int, len(known))
 	for _, text := range texts(known) {
 		had[text]++

@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // placed are messages with these bodies, of which the last stands at a place of a list.
-func placed(last uint64, bodies string) []codec.Entry {
+func placed(last uint64, bodies string) []chat.Entry {
 	words := strings.Fields(bodies)
-	entries := make([]codec.Entry, len(words))
+	entries := make([]chat.Entry, len(words))
 	for i, body := range words {
 		d := codec.NewDraft("1", "u", body, 1)
-		entries[i] = codec.Entry{Seq: last + 1 + uint64(i) - uint64(len(words)), JSON: string(d.AppendJSON(nil, int64(body[0])))}
+		entries[i] = chat.Entry{Seq: last + 1 + uint64(i) - uint64(len(words)), JSON: string(d.AppendJSON(nil, int64(body[0])))}
 	}
 	return entries
 }
@@ -64,12 +65,12 @@ func TestUnnumbered_AnEventComesBehindTheRead(t *testing.T) {
 	f.publishUnheard("old")
 	r := f.open("1")
 	m := f.join(r)
-	last := func() codec.Event {
-		return codec.Event{Kind: codec.EventMessages, Messages: []string{r.newest.entries[len(r.newest.entries)-1].JSON}}
+	last := func() chat.Event {
+		return chat.Event{Kind: chat.EventMessages, Messages: []string{r.newest.entries[len(r.newest.entries)-1].JSON}}
 	}
 	f.hall.RoomEvent("1", last()) // of what the welcome has
 	f.publishUnheard("a")
-	f.hall.RoomEvent("1", codec.Event{Kind: codec.EventLook})
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventLook})
 	f.settle()
 	f.hall.RoomEvent("1", last())
 	f.settle()
@@ -86,15 +87,15 @@ func TestUnnumbered_AnEventComesBehindTheRead(t *testing.T) {
 func TestUnnumbered_AnEqualMessageForALostEvent(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
 	f.store.unnumbered = true
-	equal := func(texts ...string) (events []codec.Event) {
+	equal := func(texts ...string) (events []chat.Event) {
 		f.store.set(func(s *fakeStore) {
 			r := s.room("1")
 			for _, text := range texts {
 				d := codec.NewDraft("1", "u", text, 1)
 				json := string(d.AppendJSON(nil, 1))
 				r.Seq++
-				r.entries = append(r.entries, codec.Entry{Seq: r.Seq, JSON: json})
-				events = append(events, codec.Event{Kind: codec.EventMessages, Messages: []string{json}})
+				r.entries = append(r.entries, chat.Entry{Seq: r.Seq, JSON: json})
+				events = append(events, chat.Event{Kind: chat.EventMessages, Messages: []string{json}})
 			}
 		})
 		return events
@@ -119,11 +120,11 @@ func TestUnnumbered_LookWhileItReads(t *testing.T) {
 		f.store.unnumbered = !counted
 		f.publishUnheard("old")
 		m := f.join(f.open("1"))
-		f.hall.RoomEvent("1", codec.Event{Kind: codec.EventLook})
+		f.hall.RoomEvent("1", chat.Event{Kind: chat.EventLook})
 		f.store.set(func(s *fakeStore) {
 			s.between = func() {
 				f.publishUnheard("a")
-				f.hall.RoomEvent("1", codec.Event{Kind: codec.EventLook})
+				f.hall.RoomEvent("1", chat.Event{Kind: chat.EventLook})
 			}
 		})
 		f.settle()

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"barrage/gateway"
+	"barrage/internal/chat"
 	"barrage/internal/units"
 	"barrage/redisx"
 	"barrage/room"
@@ -153,7 +154,7 @@ func (c RoomConfig) Validate() error {
 	if c.QueueBytes < 64<<10 || c.QueueBytes > 16<<30 {
 		errs = append(errs, fmt.Errorf("queue_bytes: %v is not within 64KiB and 16GiB", c.QueueBytes))
 	}
-	if most := redisx.BatchMemory - longestCall; c.QueueAge < time.Second || c.QueueAge > most {
+	if most := chat.BatchLife - longestCall; c.QueueAge < time.Second || c.QueueAge > most {
 		errs = append(errs, fmt.Errorf("queue_age: %v is not within 1s and %v, beyond which a message could be stored twice", c.QueueAge, most))
 	}
 	if c.Publishers < 1 || c.Publishers > 1024 {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/redisx"
 	"barrage/room"
 )
@@ -71,7 +72,7 @@ type recorder struct {
 var _ room.Store = recorder{}
 
 // Publish notes each batch that the script acknowledged.
-func (r recorder) Publish(ctx context.Context, id string, b codec.Batch) (codec.Stored, error) {
+func (r recorder) Publish(ctx context.Context, id string, b chat.Batch) (chat.Stored, error) {
 	stored, err := r.Redis.Publish(ctx, id, b)
 	if err == nil {
 		next := stored.Event.Seq
@@ -90,7 +91,7 @@ func (r recorder) Publish(ctx context.Context, id string, b codec.Batch) (codec.
 }
 
 // Read notes the recalls that a history tells of.
-func (r recorder) Read(ctx context.Context, id string, known codec.Position, newest, most int) (codec.History, error) {
+func (r recorder) Read(ctx context.Context, id string, known chat.Position, newest, most int) (chat.History, error) {
 	h, err := r.Redis.Read(ctx, id, known, newest, most)
 	for i := range h.Recalls {
 		r.node.site.undone.hear(r.node, &h.Recalls[i])
@@ -115,14 +116,14 @@ type handler struct {
 var _ redisx.Handler = handler{}
 
 // RoomEvent notes the messages of an event, or that one was taken back.
-func (h handler) RoomEvent(id string, ev codec.Event) {
-	if ev.Kind == codec.EventMessages {
+func (h handler) RoomEvent(id string, ev chat.Event) {
+	if ev.Kind == chat.EventMessages {
 		for i, json := range ev.Messages {
 			h.node.take(json, place{id, ev.Epoch, ev.Seq + uint64(i)}, false)
 		}
 	}
 	h.Hall.RoomEvent(id, ev)
-	if ev.Kind == codec.EventRecall {
+	if ev.Kind == chat.EventRecall {
 		h.node.site.undone.hear(h.node, &ev)
 	}
 }

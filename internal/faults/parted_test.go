@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -122,7 +123,7 @@ func forgetReport(t *testing.T, server *redistest.Server, r int, node string) {
 		t.Fatal(err)
 	}
 	online, _, _ := strings.Cut(report, " ")
-	command(t, server, "HSET", key, node, fmt.Sprint(online, " ", time.Now().Add(-redisx.ReportLife).Unix()))
+	command(t, server, "HSET", key, node, fmt.Sprint(online, " ", time.Now().Add(-chat.ReportLife).Unix()))
 }
 
 // TestLag has the address of Redis move to a replica that lacks the last messages. The

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 	"barrage/room"
@@ -185,7 +186,7 @@ func (u *undone) name(k msgKey, id string) {
 }
 
 // hear notes that a node was told of a recall.
-func (u *undone) hear(n *node, ev *codec.Event) {
+func (u *undone) hear(n *node, ev *chat.Event) {
 	k := keyOf(ev.Messages[0])
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -204,7 +205,7 @@ func (u *undone) try(k msgKey) {
 }
 
 // answer notes that a recall was answered well.
-func (u *undone) answer(id string, ev *codec.Event) {
+func (u *undone) answer(id string, ev *chat.Event) {
 	k := keyOf(ev.Messages[0])
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -346,7 +347,7 @@ func (c *recaller) step(r int) {
 	defer cancel()
 	ev, err := c.node.store.Recall(ctx, id, m.key.user, m.ts)
 	switch {
-	case errors.Is(err, codec.ErrNoMessage): // it is not there yet, or was lost
+	case errors.Is(err, chat.ErrNoMessage): // it is not there yet, or was lost
 		c.again = nil
 	case err != nil:
 		c.again = m
@@ -420,7 +421,7 @@ type nativeMessage struct {
 // view brings a native member into the room with index r.
 func (n *node) view(r int, elder bool) *onlooker {
 	m := &onlooker{node: n, room: r, elder: elder, screen: map[msgKey]*shown{}}
-	a := n.rooms[r].EnterNative(&m.Member, m, room.Native, room.Since{}, codec.History{})
+	a := n.rooms[r].EnterNative(&m.Member, m, room.Native, room.Since{}, chat.History{})
 	m.mu.Lock()
 	m.epoch, m.last = a.Epoch, a.Seq
 	for _, msg := range welcomed(a) {
@@ -578,7 +579,7 @@ func (v *verdict) checkViewer(m *onlooker, u *undone) {
 func (v *verdict) checkWelcomes(n *node, r int, u *undone) {
 	v.t.Helper()
 	var native onlooker
-	a := n.rooms[r].EnterNative(&native.Member, &native, room.Native, room.Since{}, codec.History{})
+	a := n.rooms[r].EnterNative(&native.Member, &native, room.Native, room.Since{}, chat.History{})
 	for _, msg := range welcomed(a) {
 		if u.answered[msgKey{msg.UserID, msg.ID}] != "" {
 			v.t.Errorf("%s: the native welcome of %s has %s, which was taken back", n.name, roomID(r), v.about(idOf(msg.Body)))

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 	"barrage/room"
@@ -190,7 +190,7 @@ func (n *node) join(r int) *member {
 	m := &member{node: n, room: r}
 	frame := n.rooms[r].Enter(&m.Member, m)
 	eachFrame(frame, func(payload string) {
-		var first struct{ List []codec.Message }
+		var first struct{ List []chat.Message }
 		if err := json.Unmarshal([]byte(payload), &first); err != nil {
 			n.site.t.Fatalf("welcome %q: %v", payload, err)
 		}
@@ -237,7 +237,7 @@ func (s *site) next(n *node) *node {
 
 // heardOf notes a message that a member was given. What speakers say may be this node's
 // wherever they began.
-func (n *node) heardOf(msg codec.Message, now time.Time) {
+func (n *node) heardOf(msg chat.Message, now time.Time) {
 	n.heard.Add(1)
 	healed, others := n.healed.Load(), msg.UserID != n.name && !strings.HasPrefix(msg.UserID, "s")
 	if healed > 0 && msg.TS > healed && others {

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
-	"barrage/redisx"
 )
 
 // results are what the run came to, for docs/faults.md.
@@ -81,7 +81,7 @@ func (r *results) String() string {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s |\n", row.fault, row.posted, row.again, row.acknowledged,
 			row.unconfirmed, row.refused, row.localOnly, row.lost, row.delivered, row.duplicates, row.missing, seconds(row.recovery))
 	}
-	fmt.Fprintf(&b, tableOutro, lot, redisx.ReportLife, recallEvery)
+	fmt.Fprintf(&b, tableOutro, lot, chat.ReportLife, recallEvery)
 	c := r.crowd
 	fmt.Fprintf(&b, crowdIntro, crowdSize, crowdRate, readers)
 	for _, p := range []struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // settle ends the writers and waits until every node has all there is and nothing is on
@@ -35,7 +36,7 @@ func (s *site) settle() {
 	s.flush()
 	eventually(s.t, "all nodes stand where Redis does", func() (bool, string) {
 		for r := range s.plan.rooms {
-			h, err := s.alive()[0].store.Read(s.t.Context(), roomID(r), codec.Position{}, 1, 1)
+			h, err := s.alive()[0].store.Read(s.t.Context(), roomID(r), chat.Position{}, 1, 1)
 			if err != nil {
 				return false, err.Error()
 			}
@@ -70,7 +71,7 @@ func (n *node) stopWriting() {
 }
 
 // differs says how the room with index r is not as h, its newest message, says.
-func (n *node) differs(r int, h codec.History) string {
+func (n *node) differs(r int, h chat.History) string {
 	json, total := n.rooms[r].Newest()
 	want := ""
 	if len(h.Entries) > 0 {
@@ -156,7 +157,7 @@ func (s *site) verify() outcome {
 // readHistory reads a room's whole history: no message may be there twice.
 func (v *verdict) readHistory(r int) {
 	v.t.Helper()
-	var h codec.History
+	var h chat.History
 	eventually(v.t, "the history of "+roomID(r)+" can be read", func() (bool, string) { // a busy machine may take its time
 		var err error
 		h, err = v.alive()[0].store.Since(v.t.Context(), roomID(r), 0, historyMessages)

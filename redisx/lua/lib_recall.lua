@@ -36,7 +36,7 @@ local function takeOut(list, meta, log, room, d, text, head, tail, name, channel
   call('LSET', list, -d, gone)
   call('HSET', meta, 'v', whole(room.v + 1), 't', name, 'r', whole(math.max(room.r, seq)))
   call('RPUSH', log, payload)
-  call('LTRIM', log, -512, -1)
+  call('LTRIM', log, -recallsKept, -1)
   call('PEXPIRE', log, metaLife)
   call(command, channel, payload)
   return payload

@@ -1,8 +1,5 @@
 -- lib_room.lua is joined in front of the scripts about rooms that Barrage counts. doc.go has the fields of meta.
 
--- gone stands in a history in the place of a recalled message.
-local gone = '{"recalled":true}'
-
 -- whole is the text of a whole number up to 2^53: Lua's own form loses digits after the fourteenth. It costs half of
 -- what %.0f does.
 local function whole(number)

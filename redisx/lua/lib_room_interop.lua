@@ -1,8 +1,6 @@
 -- lib_room_interop.lua takes the place of lib_room.lua beside original FastIM nodes: nobody counts there, so the
 -- number of a message is its place in the list.
 
-local gone = '{"recalled":true}'
-
 local function stand(list, meta)
   local len = call('LLEN', list)
   local likes = tonumber(call('HGET', meta, 'l')) or 0

@@ -24,7 +24,7 @@ elseif knownEpoch ~= '' then
 end
 
 -- A node that comes from another epoch, or from nowhere, is told of all recalls.
-local changes = knownEpoch == room.e and math.min(512, room.v - knownRev) or 512
+local changes = knownEpoch == room.e and math.min(recallsKept, room.v - knownRev) or recallsKept
 for _, payload in ipairs(changes > 0 and call('LRANGE', log, -changes, -1) or {}) do
   local epoch, rev = payload:match('^r2 (%S+) %d+ %d+ (%d+) ')
   if knownEpoch ~= room.e or epoch == room.e and tonumber(rev) > knownRev then

@@ -1,4 +1,4 @@
-package codec
+package chat
 
 // Credential is what a client shows to prove who it is.
 type Credential struct {
@@ -6,4 +6,12 @@ type Credential struct {
 	UserID string
 	// Token is what login gave that user.
 	Token string
+}
+
+// Membership is a user in a room.
+type Membership struct {
+	// UserID is the user.
+	UserID string
+	// Room is the room, FastIM's group.
+	Room string
 }

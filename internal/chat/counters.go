@@ -1,4 +1,4 @@
-package codec
+package chat
 
 // Counters are what a room counts, over all nodes together.
 type Counters struct {

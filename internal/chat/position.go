@@ -1,0 +1,52 @@
+package chat
+
+// Position is how far a room has got.
+type Position struct {
+	// Epoch names the count that Seq belongs to. It changes when the room had to
+	// start counting again. Empty: the room has never had a message.
+	Epoch string
+	// Seq is the number of the room's newest message; the first has 1.
+	Seq uint64
+	// Total is how many messages were ever sent to the room while it lived. It is
+	// Seq less what belongs to an earlier life whose history has expired.
+	Total uint64
+	// Rev counts what has changed the room in this epoch: a batch that was stored is one
+	// change, a recall is one. 0 where nothing has.
+	Rev uint64
+	// Tip names the newest of these changes: the id of the batch, or of the recall. No two
+	// changes share a name, so it tells whether two counts that have come equally far are
+	// the same. Empty where there is none.
+	Tip string
+}
+
+// Same reports whether two positions are one place of one count.
+func (p Position) Same(o Position) bool {
+	return p.Epoch == o.Epoch && p.Seq == o.Seq && p.Rev == o.Rev && p.Tip == o.Tip
+}
+
+// Entry is one message in a room's history.
+type Entry struct {
+	// Seq is its number, see [Position].
+	Seq uint64
+	// JSON is the plain JSON object, see [Message].
+	JSON string
+}
+
+// History is a run of a room's history, read in one step with its position.
+type History struct {
+	Position
+	// Begun is the number that the room had reached when the epoch began: messages up to
+	// it come from an earlier count whose history survived. Only from Store.Read.
+	Begun uint64
+	// Recalls are the room's recalls that the reader does not know, oldest first, as far as
+	// the store remembers them. Only from Store.Read.
+	Recalls []Event
+	// Entries are in order, oldest first. Recalled messages are left out, or have no JSON:
+	// the call that reads them says which. So sequence numbers may have holes.
+	Entries []Entry
+}
+
+// Unnumbered is the epoch of rooms that original FastIM servers write to as well: nobody
+// gives numbers there, so a message is known by its text alone. Seq and Total are the
+// length of the history, and events of new messages have neither epoch nor numbers.
+const Unnumbered = "fastim"
