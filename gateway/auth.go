@@ -52,11 +52,8 @@ func (s *session) credential() chat.Credential {
 func (s *session) checked(ctx context.Context, ok bool) {
 	now := s.srv.clock.now()
 	switch {
-	case !ok && s.flavour != room.FastIM:
-		s.close(closeRevoked)
 	case !ok:
-		s.unicast(notLoggedIn)
-		s.close(closeUnauthorized)
+		s.runs.revoked()
 	case now-s.prolonged.Load() >= prolongEvery:
 		s.prolonged.Store(now)
 		if _, err := s.srv.store.CheckToken(ctx, s.user, s.token); err != nil {

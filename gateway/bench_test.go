@@ -33,7 +33,7 @@ func BenchmarkSession_Message(b *testing.B) {
 			cfg.QueueMessages = 1 << 30
 			s := New(DefaultConfig(), cfg, nullStore{newFaultyStore(1000).Memory}, slog.New(slog.DiscardHandler))
 			defer s.hall.Close()
-			c := &session{srv: s, user: "user", room: roomOf(b, s, "room")}
+			c := enterRoom(s, "user", roomOf(b, s, "room"))
 			data := masked(codec.OpText, strings.Repeat("x", size))
 			buf := slices.Clone(data)
 			b.SetBytes(int64(size))

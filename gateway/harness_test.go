@@ -154,6 +154,14 @@ func sessionOf(tb testing.TB, s *Server, user string) *session {
 	return found
 }
 
+// enterRoom makes a member of FastIM's chat that nobody is behind.
+func enterRoom(s *Server, user string, r *room.Room) *session {
+	m := new(fastIMMember)
+	m.init(s, visitor{user: user}, m)
+	r.Enter(&m.place, m)
+	return &m.session
+}
+
 // roomOf holds a room of the server until the test ends.
 func roomOf(tb testing.TB, s *Server, id string) *room.Room {
 	tb.Helper()

@@ -162,10 +162,10 @@ func suits(offer httphead.Option) bool {
 
 // upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
 func (s *Server) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since room.Since, read chat.History) *refusal {
-	c := s.newSession(v)
-	c.room, c.flavour = rm, f
-	a := rm.EnterNative(&c.member, c, f, since, read)
-	return s.takeOverMember(w, v, c, codec.AppendFrame(nil, codec.OpText, s.welcome(v, rm, a)))
+	m := &nativeMember{member: member{session: session{deflate: f == room.Deflated}}}
+	m.init(s, v, m)
+	a := rm.EnterNative(&m.place, m, f, since, read)
+	return m.enter(w, v, codec.AppendFrame(nil, codec.OpText, s.welcome(v, rm, a)))
 }
 
 // welcome is the first frame's text.
@@ -200,48 +200,59 @@ func (s *Server) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 // frame when the rest of the op is in it.
 func (s *Server) maxBody() int { return int(s.cfg.Server.MaxMessageBytes) / 2 }
 
-// op takes what a native client sent; errGone says that it was one too many.
-func (s *session) op(payload []byte) error {
-	op, err := codec.ParseOp(payload, s.srv.maxBody())
+// nativeMember is a socket of barrage.v1.
+type nativeMember struct {
+	member
+	bad uint8 // ops in a row that could not be taken; owned by the poller
+}
+
+// message takes an op; errGone says that it was one too many of those that cannot be taken.
+func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
+	if !m.text(code) {
+		return errGone
+	}
+	op, err := codec.ParseOp(payload, m.srv.maxBody())
 	if err != nil {
-		s.refused(op.ID, "bad_request", err.Error(), 0)
-		if s.bad++; s.bad >= mostBadOps {
-			s.close(closeBadOps)
+		m.refused(op.ID, "bad_request", err.Error(), 0)
+		if m.bad++; m.bad >= mostBadOps {
+			m.close(closeBadOps)
 			return errGone
 		}
 		return nil
 	}
-	s.bad = 0
+	m.bad = 0
 	switch op.T {
 	case codec.OpSend:
-		if err := s.room.PostNative(s, s.user, &op, time.Now()); err != nil {
-			s.refused(op.ID, room.CodeBusy, err.Error(), 1000)
+		if err := m.place.Room().PostNative(m, m.user, &op, time.Now()); err != nil {
+			m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
 		}
 	case codec.OpLike:
-		s.room.Like(uint64(op.N))
+		m.place.Room().Like(uint64(op.N))
 	case codec.OpRecall:
-		here, known := s.room.Place(&s.member)
-		s.srv.recalls.add(recall{session: s, id: op.ID, known: known, epoch: cmp.Or(op.Epoch, here), seq: op.Seq})
+		here, known := m.place.Room().Place(&m.place)
+		m.srv.recalls.add(recall{from: m, id: op.ID, known: known, epoch: cmp.Or(op.Epoch, here), seq: op.Seq})
 	case codec.OpAlive:
-		s.tell(codec.PongText(op.TS))
+		m.tell(codec.PongText(op.TS))
 	}
 	return nil
 }
 
 // tell sends text to this member alone.
-func (s *session) tell(text string) { s.unicast(codec.AppendFrame(nil, codec.OpText, text)) }
+func (m *nativeMember) tell(text string) { m.unicast(codec.AppendFrame(nil, codec.OpText, text)) }
 
 // refused tells a native client that something was not done.
-func (s *session) refused(id, code, message string, retryMS int64) {
-	s.tell(codec.RefusedText(id, code, message, retryMS))
+func (m *nativeMember) refused(id, code, message string, retryMS int64) {
+	m.tell(codec.RefusedText(id, code, message, retryMS))
 }
 
+func (m *nativeMember) revoked() { m.close(closeRevoked) }
+
 // Answered tells a native client what became of its message, see room.Author.
-func (s *session) Answered(a room.Answer) {
+func (m *nativeMember) Answered(a room.Answer) {
 	if a.Code == "" {
-		s.tell(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
+		m.tell(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
 	} else {
-		s.refused(a.ID, a.Code, answerTexts[a.Code], answerRetry)
+		m.refused(a.ID, a.Code, answerTexts[a.Code], answerRetry)
 	}
 }
 
@@ -257,11 +268,11 @@ var answerTexts = map[string]string{
 
 // recall is a message that its sender wants back.
 type recall struct {
-	session *session
-	id      string        // what its sender calls the recall; may be empty
-	known   chat.Position // of the room, when it was asked for
-	epoch   string        // of seq; empty where the room never had a message
-	seq     uint64
+	from  *nativeMember
+	id    string        // what its sender calls the recall; may be empty
+	known chat.Position // of the room, when it was asked for
+	epoch string        // of seq; empty where the room never had a message
+	seq   uint64
 }
 
 // Bounds of the recalls on their way to the store.
@@ -287,7 +298,7 @@ func (q *recalls) add(r recall) {
 	select {
 	case q.queue <- r:
 	default:
-		r.session.refused(r.id, room.CodeBusy, "too many recalls wait", 1000)
+		r.from.refused(r.id, room.CodeBusy, "too many recalls wait", 1000)
 	}
 }
 
@@ -306,23 +317,23 @@ func (q *recalls) run(ctx context.Context) {
 func (q *recalls) do(ctx context.Context, r recall) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	s := r.session
-	right, bad := q.srv.authorized(ctx, visitor{user: s.user, token: s.token})
+	m := r.from
+	right, bad := q.srv.authorized(ctx, visitor{user: m.user, token: m.token})
 	if bad == nil && !right {
-		s.close(closeRevoked)
+		m.revoked()
 		return
 	}
 	if bad == nil {
-		bad = q.srv.recallSeq(ctx, s.room.ID(), s.user, r.known, r.epoch, r.seq)
+		bad = q.srv.recallSeq(ctx, m.place.Room().ID(), m.user, r.known, r.epoch, r.seq)
 	}
 	switch {
 	case bad == nil && r.id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it
-		s.tell(codec.AckText(r.id, r.epoch, r.seq, 0))
+		m.tell(codec.AckText(r.id, r.epoch, r.seq, 0))
 	case bad == nil:
 	case bad.status == http.StatusServiceUnavailable:
-		s.refused(r.id, bad.problemCode(), bad.why, answerRetry)
+		m.refused(r.id, bad.problemCode(), bad.why, answerRetry)
 	default:
-		s.refused(r.id, bad.problemCode(), bad.why, 0)
+		m.refused(r.id, bad.problemCode(), bad.why, 0)
 	}
 }
 

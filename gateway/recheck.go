@@ -142,13 +142,11 @@ func (r *rechecks) find(ctx context.Context) (ended []*session, err error) {
 	}
 	defer func() { r.checked, r.wrong = 0, nil }()
 	r.srv.each(func(c *session) {
-		if err != nil || c.room == nil && c.feed == nil { // refused: it is being closed
+		if err != nil {
 			return
 		}
-		if !all {
-			if _, noted := users[c.user]; !noted {
-				return
-			}
+		if _, noted := users[c.user]; !noted && !all || c.ending() {
+			return
 		}
 		r.batch = append(r.batch, c)
 		if len(r.batch) == recheckBatch {

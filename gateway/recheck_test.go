@@ -247,15 +247,17 @@ func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
 	tb.Cleanup(s.hall.Close)
 	r := roomOf(tb, s, "r")
 	for i := range sessions {
-		s.sessions = append(s.sessions, &session{srv: s, user: fmt.Sprint("user-", i), room: r})
+		s.sessions = append(s.sessions, enterRoom(s, fmt.Sprint("user-", i), r))
 	}
 	return s, store
 }
 
 func TestRecheck_AsksInBatches(t *testing.T) {
 	s, store := newCrowd(t, 2*recheckBatch+7)
-	refused := &session{srv: s, user: "refused"}
-	s.sessions = append(s.sessions, refused)
+	refused := new(turnedAway)
+	refused.init(s, visitor{user: "refused"}, refused)
+	refused.closing = closeForbidden
+	s.sessions = append(s.sessions, &refused.session)
 	s.TokensChanged(nil)
 	s.recheck(t)
 	if want := []int{recheckBatch, recheckBatch, 7}; !slices.Equal(store.sizes, want) {

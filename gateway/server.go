@@ -396,13 +396,7 @@ func (s *Server) gone(c *session) {
 	c.endLocked(closePeer)
 	c.shut = true
 	c.mu.Unlock()
-	if c.room != nil {
-		c.room.Leave(&c.member)
-		c.room.Release()
-	}
-	if c.feed != nil {
-		s.lists.remove(c.feed)
-	}
+	c.runs.gone()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.sessions) - 1

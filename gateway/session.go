@@ -5,36 +5,51 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
-	"time"
 
 	"barrage/codec"
-	"barrage/room"
 )
 
-// session is one WebSocket: its socket, who is at the other end, and what it came
-// for. It has no goroutine, timer or queue of its own.
+// purpose is what runs on a socket: one of the protocols. Each is a struct that begins with the [session].
+type purpose interface {
+	// message takes one message of the client's. It runs in the poller: it does no I/O but non-blocking writes. errGone
+	// says that nothing more is listened to.
+	message(op codec.Opcode, payload []byte) error
+	// drained hears that the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch it.
+	drained()
+	// revoked says goodbye to somebody whose token counts no more.
+	revoked()
+	// gone gives back what the socket held. It is called once, when the connection has been closed, or was never taken
+	// over.
+	gone()
+}
+
+// session is one WebSocket: its socket, who is at the other end, and what runs on it. It has no goroutine, timer or
+// queue of its own. Make it with init.
 type session struct {
 	socket
 
 	// Immutable once the poller knows the connection.
-	srv   *Server
-	user  string
-	token string
-	room  *room.Room // the room it chats in; nil for a list or a refused session
-	feed  *feed      // the list it shows; nil for all others
+	srv     *Server
+	user    string
+	token   string
+	runs    purpose
+	deflate bool // what was agreed on at the handshake
 
-	member room.Member // its place in room
-
-	reader codec.Reader // owned by the poller
 	slot   int32        // place in Server.sessions; guarded by that lock
-
-	flavour room.Flavour // what it speaks; immutable like the above
-	bad     uint8        // ops in a row that could not be taken; owned by the poller
+	reader codec.Reader // owned by the poller
 
 	// Atomic; clock seconds.
 	heard     atomic.Uint32 // last time a byte came
 	pinged    atomic.Uint32 // last time we pinged
 	prolonged atomic.Uint32 // last time the token's life was prolonged
+}
+
+// init makes the session one of the visitor's, for what runs on it.
+func (s *session) init(srv *Server, v visitor, runs purpose) {
+	s.srv, s.user, s.token, s.runs = srv, v.user, v.token, runs
+	now := srv.clock.now()
+	s.heard.Store(now)
+	s.prolonged.Store(now)
 }
 
 // read takes what the poller read from the socket. b belongs to the poller, and may
@@ -66,7 +81,12 @@ var errGone = errors.New("session is closing")
 func (s *session) Frame(op codec.Opcode, payload []byte) error {
 	switch op {
 	case codec.OpText, codec.OpBinary:
-		return s.message(op, payload)
+		s.srv.stats.messagesIn.Add(1)
+		if s.srv.draining.Load() {
+			s.srv.stats.ignored.Add(1)
+			return nil
+		}
+		return s.runs.message(op, payload)
 	case codec.OpPing:
 		var buf [2 + 125]byte
 		s.unicast(codec.AppendFrame(buf[:0], codec.OpPong, payload))
@@ -83,27 +103,7 @@ func (s *session) Frame(op codec.Opcode, payload []byte) error {
 }
 
 // Deflates says what was agreed on at the handshake, see codec.FrameHandler.
-func (s *session) Deflates() bool { return s.flavour == room.Deflated }
-
-// message takes one message from the client. What a list or a refused session says
-// is not listened to; errGone says that nothing more is.
-func (s *session) message(op codec.Opcode, payload []byte) error {
-	s.srv.stats.messagesIn.Add(1)
-	if s.room == nil || s.srv.draining.Load() {
-		s.srv.stats.ignored.Add(1)
-		return nil
-	}
-	if op == codec.OpBinary {
-		s.closeWith(closeProtocolError, codec.CloseUnsupported, "only text messages are understood here")
-		return errGone
-	}
-	if s.flavour != room.FastIM {
-		return s.op(payload)
-	}
-	// A full queue is counted by the room; FastIM clients have no word for it.
-	_ = s.room.Post(s, s.user, string(payload), time.Now())
-	return nil
-}
+func (s *session) Deflates() bool { return s.deflate }
 
 // recoverBug keeps a bug in the handling of one socket from taking all others down.
 func (s *session) recoverBug() {

@@ -152,8 +152,8 @@ func (s *session) queueLocked(p []byte) {
 // the connection: it may not touch the connection.
 func (s *session) drained(n int) {
 	s.progress.Store(s.srv.clock.now())
-	if s.pending.Add(-int64(n)) == 0 && s.waiting.CompareAndSwap(true, false) && s.room != nil {
-		s.room.Drained(&s.member)
+	if s.pending.Add(-int64(n)) == 0 && s.waiting.CompareAndSwap(true, false) {
+		s.runs.drained()
 	}
 }
 

@@ -67,14 +67,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 			s.log.Warn("cannot open a list", "user", v.user, "err", err)
 			return refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")
 		}
-		c := s.newSession(v)
-		c.feed, f.session = f, c
-		if bad := s.takeOver(w, v, c, nil); bad != nil {
-			s.lists.remove(f)
-			return bad
-		}
-		s.lists.attach(f)
-		return nil
+		return newFastIMList(s, v, f).show(w, v)
 	})
 }
 
@@ -167,43 +160,24 @@ func (s *Server) turnAway(w http.ResponseWriter, v visitor, why closeReason, und
 	if undecided != nil {
 		return undecided
 	}
-	c := s.newSession(v)
+	c := new(turnedAway)
+	c.init(s, v, c)
 	var first []byte
 	if why == closeUnauthorized {
 		first = notLoggedIn
 	}
-	if bad := s.takeOver(w, v, c, first); bad != nil {
+	if bad := s.takeOver(w, v, &c.session, first); bad != nil {
 		return bad
 	}
 	c.close(why)
 	return nil
 }
 
-func (s *Server) newSession(v visitor) *session {
-	c := &session{srv: s, user: v.user, token: v.token}
-	now := s.clock.now()
-	c.heard.Store(now)
-	c.prolonged.Store(now)
-	return c
-}
-
 // upgradeToChat makes the request a member of rm. It takes over the hold on rm.
 func (s *Server) upgradeToChat(w http.ResponseWriter, v visitor, rm *room.Room) *refusal {
-	c := s.newSession(v)
-	c.room = rm
-	return s.takeOverMember(w, v, c, rm.Enter(&c.member, c))
-}
-
-// takeOverMember is takeOver for a session whose member has entered its room, which it
-// leaves on a refusal.
-func (s *Server) takeOverMember(w http.ResponseWriter, v visitor, c *session, welcome []byte) *refusal {
-	if bad := s.takeOver(w, v, c, welcome); bad != nil {
-		c.room.Leave(&c.member)
-		c.room.Release()
-		return bad
-	}
-	c.room.Attach(&c.member)
-	return nil
+	m := new(fastIMMember)
+	m.init(s, v, m)
+	return m.enter(w, v, rm.Enter(&m.place, m))
 }
 
 // takeOver takes the connection from net/http to the pollers and says 101, then

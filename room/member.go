@@ -29,6 +29,9 @@ type Member struct {
 	full   bool  // the socket takes no more; wait for Drained
 }
 
+// Room is the room that m is in, or was; only after Enter.
+func (m *Member) Room() *Room { return m.part.stream.room }
+
 // mailKind says what a part's lane has to do about a member.
 type mailKind uint8
 
