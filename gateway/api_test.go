@@ -86,7 +86,7 @@ func TestHandshake_StoreAway(t *testing.T) {
 		if err == nil || err.Error() != "refused with 503: "+why {
 			t.Errorf("with a broken %s: %v; want 503 %s", broken, err, why)
 		}
-		eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
+		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
 	}
 	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Required = true })
 	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })

@@ -12,19 +12,21 @@
 //	closer         0 or 1            nbio        empty list         locks only
 //	sweep          1                 Start       Close              a timer
 //	joins          1                 Start       Close              the store, bounded by apiTimeout
-//	rechecks       1 with auth   Start       Close              a timer; the store, bounded by apiTimeout
+//	recalls        recallers         Start       Close              the store, bounded by apiTimeout
+//	rechecks       1 with auth       Start       Close              a timer; the store, bounded by apiTimeout
 //	lists          1                 Start       Close              a timer, its kick
 //	list reloads   reloadWorkers     Start       Close              the store, bounded by apiTimeout
 //
 // Locks, in the order they may be taken; locks of package room follow:
 //
 //	socket.mu -> nbio's lock of the connection -> room's part lock
-//	socket.mu -> Server.mu (sessions)
+//	socket.mu -> sessions.mu
 //	room's lock of a room -> lists.mu
-//	Server.mu (sessions), rechecks.mu -> nothing
+//	sessions.mu, rechecks.mu -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: onData
 // in a poller, onWritten under the connection's lock, onClose in the closer.
 //
-// Read first: [Server], then session.go and socket.go.
+// Read first: [Server], then session.go and socket.go. fastim.go and v1.go are the two protocols: what they do with
+// requests, and what runs on their sockets. guard.go says who may do what, for both.
 package gateway

@@ -150,8 +150,8 @@ func TestDrain_HandshakesUnderWay(t *testing.T) {
 		t.Error(err)
 	}
 	all.Wait()
-	if s.Sessions() != 0 || s.promised != 0 {
-		t.Errorf("%d sessions and %d promises are left", s.Sessions(), s.promised)
+	if s.Sessions() != 0 || s.sessions.promised != 0 {
+		t.Errorf("%d sessions and %d promises are left", s.Sessions(), s.sessions.promised)
 	}
 }
 

@@ -73,7 +73,7 @@ func BenchmarkFloor(b *testing.B) {
 	s := newServer(b, func(c *setup) { c.Server.MaxConnections, c.rooms.Fanout.Lanes = floorSockets, 1 })
 	startFloorReader(b, s.Addr().String())
 	var sockets []*session
-	s.each(func(c *session) { sockets = append(sockets, c) })
+	s.sessions.each(func(c *session) { sockets = append(sockets, c) })
 	if len(sockets) != floorSockets {
 		b.Fatalf("%d sockets; want %d", len(sockets), floorSockets)
 	}

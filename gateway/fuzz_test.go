@@ -178,7 +178,7 @@ func FuzzHandshakeAndFrames(f *testing.F) {
 		} else {
 			wantAnswers(t, conn, frames, int(s.cfg.Server.MaxMessageBytes))
 		}
-		eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
+		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
 	})
 }
 

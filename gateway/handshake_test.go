@@ -76,13 +76,11 @@ func TestCheckID_EveryRule(t *testing.T) {
 func TestServer_OriginAllowed(t *testing.T) {
 	f := func(allowed []string, origin string, want bool) {
 		t.Helper()
-		s := &Server{}
-		s.cfg.CORS.AllowedOrigins = allowed
 		r := httptest.NewRequest(http.MethodGet, "http://chat.example:9000/", http.NoBody)
 		if origin != "" {
 			r.Header.Set("Origin", origin)
 		}
-		if got := s.originAllowed(r); got != want {
+		if got := origins(allowed).allow(r); got != want {
 			t.Errorf("allowed %q, origin %q: %v; want %v", allowed, origin, got, want)
 		}
 	}
@@ -139,7 +137,7 @@ func TestHandshake_EarlyDataIsRefused(t *testing.T) {
 		return firstOf(
 			differ("refused handshakes", s.stats.refusedHandshakes.Load(), 1),
 			differ("members", s.hall.Stats().Members, 0),
-			differ("places held", s.promisedOrOpen(), 0),
+			differ("places held", s.sessions.held(), 0),
 		)
 	})
 }

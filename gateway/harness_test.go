@@ -141,7 +141,7 @@ func sessionOf(tb testing.TB, s *Server, user string) *session {
 	tb.Helper()
 	var found *session
 	eventually(tb, func() error {
-		s.each(func(c *session) {
+		s.sessions.each(func(c *session) {
 			if c.user == user {
 				found = c
 			}

@@ -167,7 +167,7 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 	}
 	all.Wait()
 	wantSessions(t, s, 0)
-	eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
+	eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
 
 	members := make([]*client, fit)
 	for i := range members {

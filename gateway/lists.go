@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -57,32 +56,6 @@ type feed struct {
 	attached bool
 	removed  bool
 }
-
-// fastIMList is a socket of FastIM's list of rooms (contract section 3).
-type fastIMList struct {
-	deaf
-	feed *feed
-}
-
-func newFastIMList(s *Server, v visitor, f *feed) *fastIMList {
-	l := &fastIMList{feed: f}
-	l.init(s, v, l)
-	f.session = &l.session
-	return l
-}
-
-// show takes over the connection and begins to send the list. On a refusal the feed is removed.
-func (l *fastIMList) show(w http.ResponseWriter, v visitor) *refusal {
-	if bad := l.srv.takeOver(w, v, &l.session, nil); bad != nil {
-		l.gone()
-		return bad
-	}
-	l.srv.lists.attach(l.feed)
-	return nil
-}
-
-func (l *fastIMList) revoked() { l.notLoggedIn() }
-func (l *fastIMList) gone()    { l.srv.lists.remove(l.feed) }
 
 func newLists(s *Server) *lists {
 	return &lists{

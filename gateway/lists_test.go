@@ -251,7 +251,7 @@ func TestLists_RefusedListLetsGo(t *testing.T) {
 			t.Errorf("with a broken %s: %v; want 503", broken, err)
 		}
 		storeOf(s).fail(nil, broken)
-		eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
+		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
 		wantLet(t, s)
 	}
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"time"
 
 	"barrage/codec"
 	"barrage/room"
@@ -42,30 +41,6 @@ func (m *member) text(op codec.Opcode) bool {
 	return true
 }
 
-// fastIMMember is a socket of FastIM's chat (contract section 2).
-type fastIMMember struct{ member }
-
-// message says all that comes in the room.
-func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
-	if !m.text(op) {
-		return errGone
-	}
-	// A full queue is counted by the room; FastIM clients have no word for it.
-	_ = m.place.Room().Post(m, m.user, string(payload), time.Now())
-	return nil
-}
-
-func (m *fastIMMember) revoked() { m.notLoggedIn() }
-
-// Answered is never called: FastIM's messages have no ids.
-func (m *fastIMMember) Answered(room.Answer) {}
-
-// notLoggedIn says FastIM's goodbye to somebody without a token that counts.
-func (s *session) notLoggedIn() {
-	s.unicast(notLoggedIn)
-	s.close(closeUnauthorized)
-}
-
 // deaf is a socket that is not listened to.
 type deaf struct{ session }
 
@@ -75,9 +50,3 @@ func (d *deaf) message(codec.Opcode, []byte) error { //nolint:unparam // see pur
 }
 
 func (d *deaf) drained() {} // nobody waits: only members do
-
-// turnedAway is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
-type turnedAway struct{ deaf }
-
-func (*turnedAway) revoked() {} // it is being closed
-func (*turnedAway) gone()    {}

@@ -29,7 +29,7 @@ func newMetrics(s *Server) *metrics {
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	m.gauge("barrage_connections", "WebSockets open now.", func() float64 { return float64(s.Sessions()) })
-	m.gauge("barrage_connections_max", "WebSockets that fit.", func() float64 { return float64(s.maxOpen) })
+	m.gauge("barrage_connections_max", "WebSockets that fit.", func() float64 { return float64(s.sessions.most) })
 	m.gauge("barrage_ready", "1 when new clients should come here.", func() float64 { return truth(s.ready() == nil) })
 	m.count("barrage_received_messages_total", "Messages from clients.", &s.stats.messagesIn)
 	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.stats.bytesIn)

@@ -208,7 +208,7 @@ func refusedBadRequest(t *testing.T) {
 	bad(strings.Replace(good, "Upgrade: websocket\r\n", "", 1), `header Upgrade is ""`)
 	bad(strings.Replace(good, exampleKey, "short", 1), `Sec-WebSocket-Key "short"`)
 	bad(strings.Replace(good, "Host", "Content-Length: 1\r\nHost", 1)+"x", "the request has a body")
-	if got := s.promisedOrOpen(); got != 0 {
+	if got := s.sessions.held(); got != 0 {
 		t.Errorf("%d places are held; want none", got)
 	}
 }
@@ -330,7 +330,7 @@ func refusedUnavailable(t *testing.T) {
 		a := askV1(t, s, userAndToken, offerV1)
 		a.want(503, "unavailable", message)
 		a.sameWhenAsked(s, userAndToken, "")
-		eventually(t, func() error { return differ("places held", s.promisedOrOpen(), 0) })
+		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
 		storeOf(s).fail(nil, call)
 		if call == "IsMember" {
 			if _, err := s.store.Join(t.Context(), "u", "r"); err != nil {

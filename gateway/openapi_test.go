@@ -189,7 +189,7 @@ func TestOpenAPI_HasEveryRoute(t *testing.T) {
 			want = append(want, method+" "+path)
 		}
 	}
-	for _, op := range newServer(t, nil).operations() {
+	for _, op := range newServer(t, nil).v1.operations() {
 		got = append(got, op.method+" "+op.path)
 	}
 	slices.Sort(want)

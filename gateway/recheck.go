@@ -141,7 +141,7 @@ func (r *rechecks) find(ctx context.Context) (ended []*session, err error) {
 		return nil, nil
 	}
 	defer func() { r.checked, r.wrong = 0, nil }()
-	r.srv.each(func(c *session) {
+	r.srv.sessions.each(func(c *session) {
 		if err != nil {
 			return
 		}

@@ -247,7 +247,7 @@ func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
 	tb.Cleanup(s.hall.Close)
 	r := roomOf(tb, s, "r")
 	for i := range sessions {
-		s.sessions = append(s.sessions, enterRoom(s, fmt.Sprint("user-", i), r))
+		s.sessions.list = append(s.sessions.list, enterRoom(s, fmt.Sprint("user-", i), r))
 	}
 	return s, store
 }
@@ -257,7 +257,7 @@ func TestRecheck_AsksInBatches(t *testing.T) {
 	refused := new(turnedAway)
 	refused.init(s, visitor{user: "refused"}, refused)
 	refused.closing = closeForbidden
-	s.sessions = append(s.sessions, &refused.session)
+	s.sessions.list = append(s.sessions.list, &refused.session)
 	s.TokensChanged(nil)
 	s.recheck(t)
 	if want := []int{recheckBatch, recheckBatch, 7}; !slices.Equal(store.sizes, want) {

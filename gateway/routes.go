@@ -11,20 +11,13 @@ import (
 // routes are the public port's.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /group/chat/{groupId}/{userId}/{token}", s.chat)
-	mux.HandleFunc("GET /group/list/{userId}/{token}", s.list)
-	mux.HandleFunc("POST /user/login", s.open(s.login))
-	mux.HandleFunc("POST /user/joinGroup", s.api(s.joinGroup))
-	mux.HandleFunc("POST /user/listGroup", s.api(s.listGroup))
-	mux.HandleFunc("POST /group/listMessage", s.api(s.listMessage))
-	mux.HandleFunc("POST /group/listOldMessage", s.api(s.listOldMessage))
-	mux.HandleFunc("POST /group/delMessage", s.api(s.delMessage))
-	s.routeV1(mux)
+	s.fastIM.route(mux)
+	s.v1.route(mux)
 	mux.Handle("GET /{$}", web.Page("room.html"))
 	mux.Handle("GET /test/websocket", web.Page("test.html"))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
-	return s.counted(s.refuseEmptyIDs(s.cors(refuseUnclean(mux))))
+	return s.counted(refuseEmptyIDs(origins(s.cfg.CORS.AllowedOrigins).cors(refuseUnclean(mux))))
 }
 
 // counted counts the requests being answered, for Drain.
@@ -38,7 +31,7 @@ func (s *Server) counted(next http.Handler) http.Handler {
 
 // refuseEmptyIDs answers socket addresses with an empty part, which the mux would
 // redirect to an address that means something else.
-func (s *Server) refuseEmptyIDs(next http.Handler) http.Handler {
+func refuseEmptyIDs(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
 		for _, socket := range []string{"/group/chat/", "/group/list/"} {
@@ -53,14 +46,14 @@ func (s *Server) refuseEmptyIDs(next http.Handler) http.Handler {
 
 // cors lets pages of the allowed origins call the API, and those of others read that they
 // may not, see whySocket. It answers preflights.
-func (s *Server) cors(next http.Handler) http.Handler {
-	all := slices.Contains(s.cfg.CORS.AllowedOrigins, "*")
+func (o origins) cors(next http.Handler) http.Handler {
+	all := slices.Contains(o, "*")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin, h := r.Header.Get("Origin"), w.Header()
 		if !all { // also without an origin: what is cached then is not for other pages
 			h.Add("Vary", "Origin")
 		}
-		if origin != "" && (s.originAllowed(r) || asksWhy(r)) {
+		if origin != "" && (o.allow(r) || asksWhy(r)) {
 			if all {
 				h.Set("Access-Control-Allow-Origin", "*")
 			} else {

@@ -69,9 +69,11 @@ const apiTimeout = 5 * time.Second
 type Server struct {
 	// Immutable after Start.
 	cfg      Config
-	maxOpen  int // WebSockets
 	store    Store
 	hall     *room.Hall
+	guard    guard
+	fastIM   fastIM
+	v1       v1
 	lists    *lists
 	joins    *joins
 	recalls  *recalls
@@ -95,11 +97,7 @@ type Server struct {
 	requests atomic.Int64 // HTTP requests and handshakes being answered
 	closing  sync.Once
 
-	mu sync.Mutex // guards the fields below
-	// sessions are dense; session.slot is the place.
-	sessions []*session
-	// promised counts handshakes that were let in and are not in sessions yet.
-	promised int
+	sessions sessions
 }
 
 // New makes the edge over store. cfg and rooms must be valid. The caller passes the
@@ -107,6 +105,7 @@ type Server struct {
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
 	s.lists, s.joins, s.recalls, s.rechecks = newLists(s), newJoins(s), newRecalls(s), newRechecks(s)
+	s.guard, s.fastIM, s.v1 = guard{&s.cfg, store, s.joins, log}, fastIM{s}, v1{s}
 	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
@@ -127,7 +126,7 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
-	s.maxOpen, err = connectionLimit(s.cfg.Server.MaxConnections, limit)
+	s.sessions.most, err = connectionLimit(s.cfg.Server.MaxConnections, limit)
 	if err != nil {
 		return err
 	}
@@ -163,7 +162,7 @@ func (s *Server) start() error {
 		s.admin = s.httpServer(s.adminRoutes())
 		s.serve(s.admin, adminLn)
 	}
-	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.maxOpen, "open_files", limit)
+	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.sessions.most, "open_files", limit)
 	return nil
 }
 
@@ -264,7 +263,7 @@ func (s *Server) sendAway(ctx context.Context) {
 	s.hall.Announce(codec.ReconnectText(spread.Milliseconds(), "the node is leaving"))
 	_ = waitUntil(ctx, s.hall.Written) // else the close would overtake it
 	var all []*session
-	s.each(func(c *session) { all = append(all, c) }) // takeOver closes those that come later
+	s.sessions.each(func(c *session) { all = append(all, c) }) // takeOver closes those that come later
 	t := time.NewTicker(drainStep)
 	defer t.Stop()
 	for left := int(spread/drainStep) + 1; ; left-- {
@@ -287,8 +286,8 @@ func (s *Server) sendAway(ctx context.Context) {
 
 // waitEmpty waits until every session is gone, and every handshake that was let in.
 func (s *Server) waitEmpty(ctx context.Context) error {
-	if err := waitUntil(ctx, func() bool { return s.promisedOrOpen() == 0 }); err != nil {
-		return fmt.Errorf("cannot wait longer for %d clients to answer the close: %w", s.promisedOrOpen(), err)
+	if err := waitUntil(ctx, func() bool { return s.sessions.held() == 0 }); err != nil {
+		return fmt.Errorf("cannot wait longer for %d clients to answer the close: %w", s.sessions.held(), err)
 	}
 	return nil
 }
@@ -307,12 +306,6 @@ func waitUntil(ctx context.Context, done func() bool) error {
 	return nil
 }
 
-func (s *Server) promisedOrOpen() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sessions) + s.promised
-}
-
 // Close ends everything at once and waits for it. It comes after a Start that
 // succeeded; a second call does nothing.
 func (s *Server) Close() { s.closing.Do(s.close) }
@@ -323,7 +316,7 @@ func (s *Server) close() {
 	if s.admin != nil {
 		_ = s.admin.Close()
 	}
-	s.each(func(c *session) { c.kill(closeRestart) })
+	s.sessions.each(func(c *session) { c.kill(closeRestart) })
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_ = s.waitEmpty(ctx)
@@ -335,60 +328,7 @@ func (s *Server) close() {
 }
 
 // Sessions is how many WebSockets are open.
-func (s *Server) Sessions() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sessions)
-}
-
-// each calls f for every session, without holding the lock. It goes from the end to
-// the front: a session that leaves meanwhile is replaced by the last one, which has
-// had its turn, so none is missed.
-func (s *Server) each(f func(*session)) {
-	var some [256]*session
-	s.mu.Lock()
-	to := len(s.sessions)
-	s.mu.Unlock()
-	for to > 0 {
-		s.mu.Lock()
-		to = min(to, len(s.sessions))
-		from := max(0, to-len(some))
-		n := copy(some[:], s.sessions[from:to])
-		s.mu.Unlock()
-		for _, c := range some[:n] {
-			f(c)
-		}
-		to = from
-	}
-}
-
-// reserve promises a place for one more WebSocket; a false answer promises nothing.
-func (s *Server) reserve() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.sessions)+s.promised >= s.maxOpen {
-		return false
-	}
-	s.promised++
-	return true
-}
-
-// unreserve takes a promise back that came to nothing.
-func (s *Server) unreserve() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.promised--
-}
-
-// add turns a promise into a session.
-func (s *Server) add(c *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.promised--
-	s.stats.handshakes.Add(1)
-	c.slot = int32(len(s.sessions))
-	s.sessions = append(s.sessions, c)
-}
+func (s *Server) Sessions() int { return s.sessions.open() }
 
 // gone takes out a session whose connection nbio has closed.
 func (s *Server) gone(c *session) {
@@ -397,13 +337,7 @@ func (s *Server) gone(c *session) {
 	c.shut = true
 	c.mu.Unlock()
 	c.runs.gone()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := len(s.sessions) - 1
-	s.sessions[c.slot] = s.sessions[last]
-	s.sessions[c.slot].slot = c.slot
-	s.sessions[last] = nil
-	s.sessions = s.sessions[:last]
+	s.sessions.remove(c)
 }
 
 // Away, Back, RoomEvent, UserEvent, TokensChanged and Resumed are the store's calls (redisx.Handler).

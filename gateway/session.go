@@ -35,7 +35,7 @@ type session struct {
 	runs    purpose
 	deflate bool // what was agreed on at the handshake
 
-	slot   int32        // place in Server.sessions; guarded by that lock
+	slot   int32        // place in sessions.list; guarded by that lock
 	reader codec.Reader // owned by the poller
 
 	// Atomic; clock seconds.

@@ -185,14 +185,14 @@ func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
 				}
 			}
 		}
-		s.each(func(c *session) {
+		s.sessions.each(func(c *session) {
 			if most, p := int64(largest+welcome+2*codec.FrameHeaderLen(largest)), c.pending.Load(); p < 0 || p > most {
 				t.Fatalf("%s has %d bytes waiting; want at most one message and the welcome, %d", c.user, p, most)
 			}
 		})
 	}
 	full := 0
-	s.each(func(c *session) {
+	s.sessions.each(func(c *session) {
 		if c.pending.Load() > 0 {
 			full++
 		}
@@ -201,7 +201,7 @@ func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
 	if full != silent || h.Sent+h.Skipped+h.Left >= h.Offered {
 		t.Errorf("%d sockets are full; want %d, and copies on their way to them: %+v", full, silent, h)
 	}
-	s.each(func(c *session) {
+	s.sessions.each(func(c *session) {
 		if strings.HasPrefix(c.user, "silent") {
 			c.kill(closeRestart)
 		}

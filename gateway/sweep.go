@@ -33,7 +33,7 @@ func (s *Server) sweep(ctx context.Context) {
 func (s *Server) sweepOnce(now time.Time) {
 	s.clock.set(now.Sub(s.started))
 	s.hall.Tick(now)
-	s.each(s.inspect)
+	s.sessions.each(s.inspect)
 }
 
 // seconds is d in clock seconds, at least 1.

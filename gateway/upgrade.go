@@ -3,14 +3,9 @@ package gateway
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/lesismal/nbio"
-
-	"barrage/codec"
-	"barrage/internal/chat"
-	"barrage/room"
 )
 
 // visitor is who asks for a WebSocket.
@@ -20,55 +15,6 @@ type visitor struct {
 	key   string // Sec-WebSocket-Key
 	more  string // further header lines of the answer
 	asOf  uint64 // see rechecks
-}
-
-// pathVisitor is who asks for one of FastIM's sockets: the path says it.
-func pathVisitor(r *http.Request) (v visitor, bad *refusal) {
-	v = visitor{user: strings.Clone(r.PathValue("userId")), token: strings.Clone(r.PathValue("token"))}
-	if bad := checkID("userId", v.user); bad != nil {
-		return v, bad
-	}
-	return v, checkText("token", v.token, maxTokenBytes)
-}
-
-// notLoggedIn is the frame of contract section 2, item 1.
-var notLoggedIn = codec.AppendFrame(nil, codec.OpText, "440")
-
-// chat serves GET /group/chat/{groupId}/{userId}/{token}.
-func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
-	s.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
-		id := strings.Clone(r.PathValue("groupId"))
-		if bad := checkID("groupId", id); bad != nil {
-			return bad
-		}
-		if ok, bad := s.authorized(ctx, v); bad != nil || !ok {
-			return s.turnAway(w, v, closeUnauthorized, bad)
-		}
-		if ok, bad := s.member(ctx, v.user, id); bad != nil || !ok {
-			return s.turnAway(w, v, closeForbidden, bad)
-		}
-		rm, err := s.hall.Open(ctx, id)
-		if err != nil {
-			s.log.Warn("cannot open a room", "room", id, "err", err)
-			return refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
-		}
-		return s.upgradeToChat(w, v, rm)
-	})
-}
-
-// list serves GET /group/list/{userId}/{token}.
-func (s *Server) list(w http.ResponseWriter, r *http.Request) {
-	s.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
-		if ok, bad := s.authorized(ctx, v); bad != nil || !ok {
-			return s.turnAway(w, v, closeUnauthorized, bad)
-		}
-		f, err := s.lists.open(ctx, v.user)
-		if err != nil {
-			s.log.Warn("cannot open a list", "user", v.user, "err", err)
-			return refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")
-		}
-		return newFastIMList(s, v, f).show(w, v)
-	})
 }
 
 // admit does what every WebSocket request goes through before it is known what it is
@@ -87,7 +33,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 			return bad
 		}
 		v.key, v.asOf = key, s.rechecks.asOf()
-		if !s.reserve() {
+		if !s.sessions.reserve() {
 			s.stats.full.Add(1)
 			return s.full()
 		}
@@ -95,7 +41,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 		defer cancel()
 		bad = come(ctx, v)
 		if bad != nil {
-			s.unreserve()
+			s.sessions.unreserve()
 		}
 		return bad
 	}()
@@ -107,7 +53,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 
 // seek is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.
 func (s *Server) seek(r *http.Request, who func(*http.Request) (visitor, *refusal)) (v visitor, bad *refusal) {
-	if !s.originAllowed(r) {
+	if !origins(s.cfg.CORS.AllowedOrigins).allow(r) {
 		return v, refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).as("origin_not_allowed")
 	}
 	if v, bad = who(r); bad == nil && s.draining.Load() {
@@ -121,63 +67,7 @@ var leaving = refuse(http.StatusServiceUnavailable, "the node is leaving, try ag
 
 // full refuses one WebSocket too many.
 func (s *Server) full() *refusal {
-	return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", s.maxOpen).as("full")
-}
-
-// authorized reports whether the token counts; without auth.required any does.
-func (s *Server) authorized(ctx context.Context, v visitor) (bool, *refusal) {
-	if !s.cfg.Auth.Required {
-		return true, nil
-	}
-	ok, err := s.store.CheckToken(ctx, v.user, v.token)
-	if err != nil {
-		s.log.Warn("cannot check a token", "user", v.user, "err", err)
-		return false, refuse(http.StatusServiceUnavailable, "cannot check the token now")
-	}
-	return ok, nil
-}
-
-// member reports whether the user may be in the room, and with room.auto_join makes
-// it so, a moment later: the membership is only what the HTTP API shows, which waits for
-// it. So nobody does here, and a store that does not answer keeps nobody out.
-func (s *Server) member(ctx context.Context, user, id string) (bool, *refusal) {
-	if s.cfg.AutoJoin {
-		s.joins.add(chat.Membership{UserID: user, Room: id})
-		return true, nil
-	}
-	ok, err := s.store.IsMember(ctx, user, id)
-	if err != nil {
-		s.log.Warn("cannot check a membership", "user", user, "room", id, "err", err)
-		return false, refuse(http.StatusServiceUnavailable, "cannot check the membership now")
-	}
-	return ok, nil
-}
-
-// turnAway ends a WebSocket right after the handshake, because only there FastIM
-// clients look for the reason; or refuses the handshake where that could not even be
-// decided.
-func (s *Server) turnAway(w http.ResponseWriter, v visitor, why closeReason, undecided *refusal) *refusal {
-	if undecided != nil {
-		return undecided
-	}
-	c := new(turnedAway)
-	c.init(s, v, c)
-	var first []byte
-	if why == closeUnauthorized {
-		first = notLoggedIn
-	}
-	if bad := s.takeOver(w, v, &c.session, first); bad != nil {
-		return bad
-	}
-	c.close(why)
-	return nil
-}
-
-// upgradeToChat makes the request a member of rm. It takes over the hold on rm.
-func (s *Server) upgradeToChat(w http.ResponseWriter, v visitor, rm *room.Room) *refusal {
-	m := new(fastIMMember)
-	m.init(s, v, m)
-	return m.enter(w, v, rm.Enter(&m.place, m))
+	return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", s.sessions.most).as("full")
 }
 
 // takeOver takes the connection from net/http to the pollers and says 101, then
@@ -223,7 +113,8 @@ func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []
 func (s *Server) begin(c *session, hello []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.add(c)
+	s.sessions.add(c)
+	s.stats.handshakes.Add(1)
 	if _, err := s.engine.AddConn(c.nb); err != nil {
 		s.log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone
 		return

@@ -37,29 +37,32 @@ var openAPIText = sync.OnceValue(func() []byte {
 	return text
 })
 
+// v1 is the protocol barrage.v1: its HTTP calls and its socket.
+type v1 struct{ srv *Server }
+
 // operation is one thing that can be asked for under /v1.
 type operation struct {
 	method, path string
 	serve        http.HandlerFunc
 }
 
-func (s *Server) operations() []operation {
+func (n *v1) operations() []operation {
 	return []operation{
-		{http.MethodGet, "/v1/openapi.json", s.describe},
-		{http.MethodPost, "/v1/login", s.v1(s.v1Login)},
-		{http.MethodGet, "/v1/rooms/{room}", s.whySocket(s.v1(s.v1Room))},
-		{http.MethodGet, "/v1/rooms/{room}/messages", s.v1(s.v1Messages)},
-		{http.MethodPost, "/v1/rooms/{room}/messages", s.v1(s.v1Send)},
-		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", s.v1(s.v1Recall)},
-		{http.MethodGet, "/v1/rooms/{room}/ws", s.nativeChat},
+		{http.MethodGet, "/v1/openapi.json", n.describe},
+		{http.MethodPost, "/v1/login", n.serve(n.login)},
+		{http.MethodGet, "/v1/rooms/{room}", n.srv.whySocket(n.serve(n.room))},
+		{http.MethodGet, "/v1/rooms/{room}/messages", n.serve(n.messages)},
+		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
+		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.serve(n.recall)},
+		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
 	}
 }
 
-// routeV1 adds the operations, and answers of the same shape for whatever else is asked
+// route adds the operations, and answers of the same shape for whatever else is asked
 // for under /v1.
-func (s *Server) routeV1(mux *http.ServeMux) {
+func (n *v1) route(mux *http.ServeMux) {
 	methods := make(map[string][]string)
-	for _, op := range s.operations() {
+	for _, op := range n.operations() {
 		mux.HandleFunc(op.method+" "+op.path, op.serve)
 		methods[op.path] = append(methods[op.path], op.method)
 	}
@@ -101,16 +104,16 @@ func unclean(escaped string) bool {
 }
 
 // describe serves GET /v1/openapi.json.
-func (s *Server) describe(w http.ResponseWriter, _ *http.Request) {
+func (n *v1) describe(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache") // another node may be newer
 	_, _ = w.Write(openAPIText())               // the client has gone: nobody is left to tell
 }
 
-// v1 serves one operation: do returns what to answer with, nil for nothing.
-func (s *Server) v1(do func(ctx context.Context, r *http.Request) (status int, answer any, bad *refusal)) http.HandlerFunc {
+// serve serves one operation: do returns what to answer with, nil for nothing.
+func (n *v1) serve(do func(ctx context.Context, r *http.Request) (status int, answer any, bad *refusal)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if s.draining.Load() {
+		if n.srv.draining.Load() {
 			writeProblem(w, leaving)
 			return
 		}
@@ -130,63 +133,51 @@ func (s *Server) v1(do func(ctx context.Context, r *http.Request) (status int, a
 }
 
 // cannot is the refusal of what the store did not do.
-func (s *Server) cannot(what string, err error) *refusal {
-	s.log.Warn("cannot "+what, "err", err)
+func (n *v1) cannot(what string, err error) *refusal {
+	n.srv.log.Warn("cannot "+what, "err", err)
 	return refuse(http.StatusServiceUnavailable, "cannot %s now, try again", what)
 }
 
 // caller is who changes something: its token is checked whatever auth.required says.
-func (s *Server) caller(ctx context.Context, r *http.Request) (v visitor, bad *refusal) {
+func (n *v1) caller(ctx context.Context, r *http.Request) (v visitor, bad *refusal) {
 	if v, bad = callerOf(r); bad != nil {
 		return v, bad
 	}
-	ok, err := s.store.CheckToken(ctx, v.user, v.token)
+	ok, err := n.srv.store.CheckToken(ctx, v.user, v.token)
 	switch {
 	case err != nil:
-		return v, s.cannot("check the token", err)
+		return v, n.cannot("check the token", err)
 	case !ok:
-		return v, refuse(http.StatusUnauthorized, "the token is not valid: log in")
+		return v, invalidToken
 	}
 	return v, nil
 }
 
 // reader finds out which room is to be read and whether the caller may: everybody may,
 // unless tokens or memberships count for sockets too. Who only reads becomes no member.
-func (s *Server) reader(ctx context.Context, r *http.Request) (id string, bad *refusal) {
+func (n *v1) reader(ctx context.Context, r *http.Request) (id string, bad *refusal) {
 	id = r.PathValue("room")
 	if bad := checkID("room", id); bad != nil {
 		return "", bad
 	}
-	if !s.cfg.Auth.Required && s.cfg.AutoJoin {
+	if !n.srv.cfg.Auth.Required && n.srv.cfg.AutoJoin {
 		return id, nil
 	}
 	v, bad := callerOf(r)
 	if bad != nil {
 		return "", bad
 	}
-	switch ok, bad := s.authorized(ctx, v); {
-	case bad != nil:
+	if bad := n.srv.guard.mayStay(ctx, v); bad != nil {
 		return "", bad
-	case !ok:
-		return "", refuse(http.StatusUnauthorized, "the token is not valid: log in")
 	}
-	if s.cfg.AutoJoin {
+	if n.srv.cfg.AutoJoin {
 		return id, nil
 	}
-	return id, s.mayBeIn(ctx, v.user, id)
+	return id, n.srv.guard.mayBeIn(ctx, v.user, id)
 }
 
-// mayBeIn is nil where the user is a member of the room, or becomes one by being there.
-func (s *Server) mayBeIn(ctx context.Context, user, id string) *refusal {
-	ok, bad := s.member(ctx, user, id)
-	if bad == nil && !ok {
-		bad = refuse(http.StatusForbidden, "user %q is not a member of room %q", user, id)
-	}
-	return bad
-}
-
-// v1Login serves POST /v1/login.
-func (s *Server) v1Login(ctx context.Context, r *http.Request) (int, any, *refusal) {
+// login serves POST /v1/login.
+func (n *v1) login(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	var in struct {
 		UserID   string `json:"user_id"`
 		Password string `json:"password"`
@@ -200,15 +191,15 @@ func (s *Server) v1Login(ctx context.Context, r *http.Request) (int, any, *refus
 	if bad := checkText("password", in.Password, maxTokenBytes); bad != nil {
 		return 0, nil, bad
 	}
-	switch ok, err := s.passwordOK(ctx, in.UserID, in.Password); {
+	switch ok, err := n.srv.guard.passwordOK(ctx, in.UserID, in.Password); {
 	case err != nil:
-		return 0, nil, s.cannot("ask auth.login_url", err)
+		return 0, nil, n.cannot("ask auth.login_url", err)
 	case !ok:
 		return 0, nil, refuse(http.StatusUnauthorized, "the password is not right")
 	}
-	token, err := s.newToken(ctx, in.UserID)
+	token, err := n.srv.guard.newToken(ctx, in.UserID)
 	if err != nil {
-		return 0, nil, s.cannot("log in", err)
+		return 0, nil, n.cannot("log in", err)
 	}
 	type answer struct {
 		Token   string `json:"token"`
@@ -221,22 +212,22 @@ func (s *Server) v1Login(ctx context.Context, r *http.Request) (int, any, *refus
 // no members. Nodes are called otherwise.
 const onlooker = "onlooker"
 
-// v1Room serves GET /v1/rooms/{room}.
-func (s *Server) v1Room(ctx context.Context, r *http.Request) (int, any, *refusal) {
-	id, bad := s.reader(ctx, r)
+// room serves GET /v1/rooms/{room}.
+func (n *v1) room(ctx context.Context, r *http.Request) (int, any, *refusal) {
+	id, bad := n.reader(ctx, r)
 	if bad != nil {
 		return 0, nil, bad
 	}
-	rm, err := s.hall.Open(ctx, id)
+	rm, err := n.srv.hall.Open(ctx, id)
 	if err != nil {
-		return 0, nil, s.cannot("open the room", err)
+		return 0, nil, n.cannot("open the room", err)
 	}
 	defer rm.Release()
 	pos, counters, members := rm.Standing()
 	if members == 0 {
-		standings, err := s.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
+		standings, err := n.srv.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
 		if err != nil {
-			return 0, nil, s.cannot("read the room's counters", err)
+			return 0, nil, n.cannot("read the room's counters", err)
 		}
 		counters = standings[0].Counters
 	}
@@ -257,9 +248,9 @@ const (
 	pageMost    = 1000
 )
 
-// v1Messages serves GET /v1/rooms/{room}/messages.
-func (s *Server) v1Messages(ctx context.Context, r *http.Request) (int, any, *refusal) {
-	id, bad := s.reader(ctx, r)
+// messages serves GET /v1/rooms/{room}/messages.
+func (n *v1) messages(ctx context.Context, r *http.Request) (int, any, *refusal) {
+	id, bad := n.reader(ctx, r)
 	if bad != nil {
 		return 0, nil, bad
 	}
@@ -267,9 +258,9 @@ func (s *Server) v1Messages(ctx context.Context, r *http.Request) (int, any, *re
 	if bad != nil {
 		return 0, nil, bad
 	}
-	h, err := s.store.Page(ctx, id, before, after, limit)
+	h, err := n.srv.store.Page(ctx, id, before, after, limit)
 	if err != nil {
-		return 0, nil, s.cannot("read the history", err)
+		return 0, nil, n.cannot("read the history", err)
 	}
 	type answer struct {
 		Epoch    string            `json:"epoch"`
@@ -310,8 +301,8 @@ func readPage(q url.Values) (before, after uint64, limit int, bad *refusal) {
 	return before, after, limit, bad
 }
 
-// v1Recall serves DELETE /v1/rooms/{room}/messages/{seq}.
-func (s *Server) v1Recall(ctx context.Context, r *http.Request) (int, any, *refusal) {
+// recall serves DELETE /v1/rooms/{room}/messages/{seq}.
+func (n *v1) recall(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	id := r.PathValue("room")
 	if bad := checkID("room", id); bad != nil {
 		return 0, nil, bad
@@ -324,9 +315,9 @@ func (s *Server) v1Recall(ctx context.Context, r *http.Request) (int, any, *refu
 	if len(epoch) > codec.MaxEpoch {
 		return 0, nil, refuse(http.StatusBadRequest, "epoch has %d bytes, at most %d are allowed", len(epoch), codec.MaxEpoch)
 	}
-	v, bad := s.caller(ctx, r)
+	v, bad := n.caller(ctx, r)
 	if bad != nil {
 		return 0, nil, bad
 	}
-	return http.StatusNoContent, nil, s.recallSeq(ctx, id, v.user, s.hall.Position(id), epoch, seq)
+	return http.StatusNoContent, nil, n.recallSeq(ctx, id, v.user, n.srv.hall.Position(id), epoch, seq)
 }

@@ -343,7 +343,7 @@ func TestV1_BadBodies(t *testing.T) {
 	bad("{}", "id has 0 bytes, 1 to 64 are allowed")
 	bad("null", "id has 0 bytes")
 	bad(`{"id":"`+strings.Repeat("x", 65)+`"}`, "id has 65 bytes")
-	bad(`{"id":"1","body":"`+strings.Repeat("x", s.maxBody()+1)+`"}`, fmt.Sprintf("body has %d bytes, at most %d", s.maxBody()+1, s.maxBody()))
+	bad(`{"id":"1","body":"`+strings.Repeat("x", s.v1.maxBody()+1)+`"}`, fmt.Sprintf("body has %d bytes, at most %d", s.v1.maxBody()+1, s.v1.maxBody()))
 	bad(`{"id":"1","kind":"`+strings.Repeat("x", 33)+`"}`, "kind has 33 bytes")
 	bad(`{"id":"1","kind":"system"}`, `kind "system" is reserved for the server`)
 	bad(`{"id":"1","kind":"a\u0007"}`, "has control characters")
@@ -436,7 +436,7 @@ func TestV1_SendUnconfirmed(t *testing.T) {
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, pathMessages+"?user_id=u&token=t", strings.NewReader(`{"id":"1"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.SetPathValue("room", "r")
-		return s.v1Send(ctx, r)
+		return s.v1.send(ctx, r)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan *refusal, 1)

@@ -38,26 +38,26 @@ func (w *waitingSend) checked(_ context.Context, ok bool) {
 	}
 }
 
-// v1Send serves POST /v1/rooms/{room}/messages.
-func (s *Server) v1Send(ctx context.Context, r *http.Request) (int, any, *refusal) {
+// send serves POST /v1/rooms/{room}/messages.
+func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	id := strings.Clone(r.PathValue("room"))
 	if bad := checkID("room", id); bad != nil {
 		return 0, nil, bad
 	}
-	v, bad := s.caller(ctx, r)
+	v, bad := n.caller(ctx, r)
 	if bad != nil {
 		return 0, nil, bad
 	}
-	op, bad := s.readSend(r)
+	op, bad := n.readSend(r)
 	if bad != nil {
 		return 0, nil, bad
 	}
-	if bad := s.mayBeIn(ctx, v.user, id); bad != nil {
+	if bad := n.srv.guard.mayBeIn(ctx, v.user, id); bad != nil {
 		return 0, nil, bad
 	}
-	rm, err := s.hall.Open(ctx, id)
+	rm, err := n.srv.hall.Open(ctx, id)
 	if err != nil {
-		return 0, nil, s.cannot("open the room", err)
+		return 0, nil, n.cannot("open the room", err)
 	}
 	defer rm.Release()
 	from := &waitingSend{user: v.user, token: v.token, done: make(chan room.Answer, 1)}
@@ -73,7 +73,7 @@ func (s *Server) v1Send(ctx context.Context, r *http.Request) (int, any, *refusa
 }
 
 // readSend reads a message and checks it as a socket's is.
-func (s *Server) readSend(r *http.Request) (op codec.Op, bad *refusal) {
+func (n *v1) readSend(r *http.Request) (op codec.Op, bad *refusal) {
 	var in struct {
 		ID   string          `json:"id"`
 		Body string          `json:"body"`
@@ -84,7 +84,7 @@ func (s *Server) readSend(r *http.Request) (op codec.Op, bad *refusal) {
 		return op, bad
 	}
 	op = codec.Op{T: codec.OpSend, ID: in.ID, Body: in.Body, Kind: in.Kind, Ext: in.Ext}
-	if err := op.CheckSend(s.maxBody()); err != nil {
+	if err := op.CheckSend(n.maxBody()); err != nil {
 		return op, refuse(http.StatusBadRequest, "cannot take the message: %v", err)
 	}
 	return op, nil

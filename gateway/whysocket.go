@@ -21,7 +21,7 @@ func (s *Server) whySocket(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if asksWhy(r) {
 			_, bad := s.seek(r, callerOf)
-			if bad == nil && s.promisedOrOpen() >= s.maxOpen {
+			if bad == nil && s.sessions.held() >= s.sessions.most {
 				bad = s.full()
 			}
 			if bad != nil {

@@ -31,9 +31,9 @@ const deflateAnswer = "permessage-deflate; server_no_context_takeover; client_no
 // mostBadOps is how many ops in a row may be bad before the socket is closed.
 const mostBadOps = 10
 
-// nativeChat serves GET /v1/rooms/{room}/ws.
-func (s *Server) nativeChat(w http.ResponseWriter, r *http.Request) {
-	s.admit(w, r, nativeVisitor, writeProblem, func(ctx context.Context, v visitor) *refusal {
+// socket serves GET /v1/rooms/{room}/ws.
+func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
+	n.srv.admit(w, r, nativeVisitor, writeProblem, func(ctx context.Context, v visitor) *refusal {
 		id := strings.Clone(r.PathValue("room"))
 		if bad := checkID("room", id); bad != nil {
 			return bad
@@ -42,28 +42,28 @@ func (s *Server) nativeChat(w http.ResponseWriter, r *http.Request) {
 		if bad != nil {
 			return bad
 		}
-		if bad := s.mayEnter(ctx, v, id); bad != nil {
+		if bad := n.srv.guard.mayEnter(ctx, v, id); bad != nil {
 			return bad
 		}
-		rm, err := s.hall.Open(ctx, id)
+		rm, err := n.srv.hall.Open(ctx, id)
 		if err != nil {
-			s.log.Warn("cannot open a room", "room", id, "err", err)
+			n.srv.log.Warn("cannot open a room", "room", id, "err", err)
 			return refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
 		}
 		flavour := room.Native
 		v.more = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
-		if s.cfg.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
+		if n.srv.cfg.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
 			flavour = room.Deflated
 			v.more += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
 		}
 		var read chat.History
 		if rm.Lacks(since) {
 			// Without it the client is told that it could not be resumed.
-			if read, err = s.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1); err != nil {
-				s.log.Warn("cannot read what a client missed", "room", id, "err", err)
+			if read, err = n.srv.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1); err != nil {
+				n.srv.log.Warn("cannot read what a client missed", "room", id, "err", err)
 			}
 		}
-		return s.upgradeToNative(w, v, rm, flavour, since, read)
+		return n.upgradeToNative(w, v, rm, flavour, since, read)
 	})
 }
 
@@ -113,25 +113,6 @@ func readSince(r *http.Request) (since room.Since, bad *refusal) {
 	return since, nil
 }
 
-// mayEnter is nil where the visitor may come into the room.
-func (s *Server) mayEnter(ctx context.Context, v visitor, id string) *refusal {
-	ok, bad := s.authorized(ctx, v)
-	switch {
-	case bad != nil:
-		return bad
-	case !ok:
-		return refuse(http.StatusUnauthorized, "the token is not valid: log in")
-	}
-	ok, bad = s.member(ctx, v.user, id)
-	switch {
-	case bad != nil:
-		return bad
-	case !ok:
-		return refuse(http.StatusForbidden, "user %q is not a member of room %q", v.user, id)
-	}
-	return nil
-}
-
 // offersDeflate reports whether one of the client's offers of permessage-deflate suits
 // us: we cannot deflate with a smaller window than our own (RFC 7692 section 7.1).
 func offersDeflate(headers []string) bool {
@@ -161,15 +142,15 @@ func suits(offer httphead.Option) bool {
 }
 
 // upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
-func (s *Server) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since room.Since, read chat.History) *refusal {
+func (n *v1) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since room.Since, read chat.History) *refusal {
 	m := &nativeMember{member: member{session: session{deflate: f == room.Deflated}}}
-	m.init(s, v, m)
+	m.init(n.srv, v, m)
 	a := rm.EnterNative(&m.place, m, f, since, read)
-	return m.enter(w, v, codec.AppendFrame(nil, codec.OpText, s.welcome(v, rm, a)))
+	return m.enter(w, v, codec.AppendFrame(nil, codec.OpText, n.welcome(v, rm, a)))
 }
 
 // welcome is the first frame's text.
-func (s *Server) welcome(v visitor, rm *room.Room, a room.Arrival) string {
+func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 	messages := make([]json.RawMessage, len(a.Messages))
 	for i, e := range a.Messages {
 		messages[i] = codec.AppendNativeMessage(nil, e.Seq, e.JSON)
@@ -183,14 +164,14 @@ func (s *Server) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0]))
 	}
 	welcome := codec.Welcome{
-		Room: rm.ID(), UserID: v.user, Node: s.hall.Node(),
+		Room: rm.ID(), UserID: v.user, Node: n.srv.hall.Node(),
 		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
 		Recovered: a.Recovered, Messages: messages, Recalled: recalled,
-		Heartbeat: s.cfg.Server.PingInterval.Milliseconds(),
+		Heartbeat: n.srv.cfg.Server.PingInterval.Milliseconds(),
 		Limits: codec.Limits{
-			MaxBodyBytes:  s.maxBody(),
-			MaxFrameBytes: int(s.cfg.Server.MaxMessageBytes),
-			RecallMS:      s.cfg.RecallLimit.Milliseconds(),
+			MaxBodyBytes:  n.maxBody(),
+			MaxFrameBytes: int(n.srv.cfg.Server.MaxMessageBytes),
+			RecallMS:      n.srv.cfg.RecallLimit.Milliseconds(),
 		},
 	}
 	return welcome.Text()
@@ -198,7 +179,7 @@ func (s *Server) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 
 // maxBody is how many bytes the body of a native message may have: what is left of a
 // frame when the rest of the op is in it.
-func (s *Server) maxBody() int { return int(s.cfg.Server.MaxMessageBytes) / 2 }
+func (n *v1) maxBody() int { return int(n.srv.cfg.Server.MaxMessageBytes) / 2 }
 
 // nativeMember is a socket of barrage.v1.
 type nativeMember struct {
@@ -211,7 +192,7 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 	if !m.text(code) {
 		return errGone
 	}
-	op, err := codec.ParseOp(payload, m.srv.maxBody())
+	op, err := codec.ParseOp(payload, m.srv.v1.maxBody())
 	if err != nil {
 		m.refused(op.ID, "bad_request", err.Error(), 0)
 		if m.bad++; m.bad >= mostBadOps {
@@ -318,13 +299,13 @@ func (q *recalls) do(ctx context.Context, r recall) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	m := r.from
-	right, bad := q.srv.authorized(ctx, visitor{user: m.user, token: m.token})
+	right, bad := q.srv.guard.authorized(ctx, visitor{user: m.user, token: m.token})
 	if bad == nil && !right {
 		m.revoked()
 		return
 	}
 	if bad == nil {
-		bad = q.srv.recallSeq(ctx, m.place.Room().ID(), m.user, r.known, r.epoch, r.seq)
+		bad = q.srv.v1.recallSeq(ctx, m.place.Room().ID(), m.user, r.known, r.epoch, r.seq)
 	}
 	switch {
 	case bad == nil && r.id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it
@@ -352,24 +333,24 @@ func (s *Server) recalledBefore(id, user string, is func(ev *chat.Event) bool) b
 }
 
 // recallSeq takes message seq of user back; every member hears of it by the room's event.
-func (s *Server) recallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64) *refusal {
-	ev, err := s.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-s.cfg.RecallLimit).UnixMilli())
+func (n *v1) recallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64) *refusal {
+	ev, err := n.srv.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-n.srv.cfg.RecallLimit).UnixMilli())
 	switch {
 	case err == nil:
-		s.recalled(id, ev)
+		n.srv.recalled(id, ev)
 		return nil
 	case errors.Is(err, chat.ErrNoMessage):
-		if s.recalledBefore(id, user, func(ev *chat.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }) {
+		if n.srv.recalledBefore(id, user, func(ev *chat.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }) {
 			return nil
 		}
 		return refuse(http.StatusNotFound, "there is no message %d", seq)
 	case errors.Is(err, chat.ErrNotYours):
 		return refuse(http.StatusForbidden, "message %d is not yours", seq)
 	case errors.Is(err, chat.ErrTooOld):
-		return refuse(http.StatusForbidden, "message %d is older than %v", seq, s.cfg.RecallLimit).as("too_old")
+		return refuse(http.StatusForbidden, "message %d is older than %v", seq, n.srv.cfg.RecallLimit).as("too_old")
 	case errors.Is(err, chat.ErrOtherEpoch):
 		return refuse(http.StatusConflict, "the room counts anew: message %d of epoch %q has another number now, or none", seq, epoch).as("other_epoch")
 	}
-	s.log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
+	n.srv.log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
 	return refuse(http.StatusServiceUnavailable, "cannot take the message back now")
 }

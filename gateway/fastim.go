@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"barrage/codec"
+	"barrage/room"
+)
+
+// This file is FastIM's sockets; its HTTP calls are in fastim_calls.go.
+
+// fastIM is the protocol of FastIM: its HTTP calls and its two sockets.
+type fastIM struct{ srv *Server }
+
+// route adds what FastIM serves.
+func (f *fastIM) route(mux *http.ServeMux) {
+	mux.HandleFunc("GET /group/chat/{groupId}/{userId}/{token}", f.chat)
+	mux.HandleFunc("GET /group/list/{userId}/{token}", f.list)
+	mux.HandleFunc("POST /user/login", f.open(f.login))
+	mux.HandleFunc("POST /user/joinGroup", f.api(f.joinGroup))
+	mux.HandleFunc("POST /user/listGroup", f.api(f.listGroup))
+	mux.HandleFunc("POST /group/listMessage", f.api(f.listMessage))
+	mux.HandleFunc("POST /group/listOldMessage", f.api(f.listOldMessage))
+	mux.HandleFunc("POST /group/delMessage", f.api(f.delMessage))
+}
+
+// pathVisitor is who asks for one of FastIM's sockets: the path says it.
+func pathVisitor(r *http.Request) (v visitor, bad *refusal) {
+	v = visitor{user: strings.Clone(r.PathValue("userId")), token: strings.Clone(r.PathValue("token"))}
+	if bad := checkID("userId", v.user); bad != nil {
+		return v, bad
+	}
+	return v, checkText("token", v.token, maxTokenBytes)
+}
+
+// notLoggedIn is the frame of contract section 2, item 1.
+var notLoggedIn = codec.AppendFrame(nil, codec.OpText, "440")
+
+// chat serves GET /group/chat/{groupId}/{userId}/{token}.
+func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
+	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
+		id := strings.Clone(r.PathValue("groupId"))
+		if bad := checkID("groupId", id); bad != nil {
+			return bad
+		}
+		if ok, bad := f.srv.guard.authorized(ctx, v); bad != nil || !ok {
+			return f.turnAway(w, v, closeUnauthorized, bad)
+		}
+		if ok, bad := f.srv.guard.member(ctx, v.user, id); bad != nil || !ok {
+			return f.turnAway(w, v, closeForbidden, bad)
+		}
+		rm, err := f.srv.hall.Open(ctx, id)
+		if err != nil {
+			f.srv.log.Warn("cannot open a room", "room", id, "err", err)
+			return refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+		}
+		return f.upgradeToChat(w, v, rm)
+	})
+}
+
+// list serves GET /group/list/{userId}/{token}.
+func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
+	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
+		if ok, bad := f.srv.guard.authorized(ctx, v); bad != nil || !ok {
+			return f.turnAway(w, v, closeUnauthorized, bad)
+		}
+		rooms, err := f.srv.lists.open(ctx, v.user)
+		if err != nil {
+			f.srv.log.Warn("cannot open a list", "user", v.user, "err", err)
+			return refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")
+		}
+		return newFastIMList(f.srv, v, rooms).show(w, v)
+	})
+}
+
+// turnAway ends a WebSocket right after the handshake, because only there FastIM
+// clients look for the reason; or refuses the handshake where that could not even be
+// decided.
+func (f *fastIM) turnAway(w http.ResponseWriter, v visitor, why closeReason, undecided *refusal) *refusal {
+	if undecided != nil {
+		return undecided
+	}
+	c := new(turnedAway)
+	c.init(f.srv, v, c)
+	var first []byte
+	if why == closeUnauthorized {
+		first = notLoggedIn
+	}
+	if bad := f.srv.takeOver(w, v, &c.session, first); bad != nil {
+		return bad
+	}
+	c.close(why)
+	return nil
+}
+
+// upgradeToChat makes the request a member of rm. It takes over the hold on rm.
+func (f *fastIM) upgradeToChat(w http.ResponseWriter, v visitor, rm *room.Room) *refusal {
+	m := new(fastIMMember)
+	m.init(f.srv, v, m)
+	return m.enter(w, v, rm.Enter(&m.place, m))
+}
+
+// fastIMMember is a socket of FastIM's chat (contract section 2).
+type fastIMMember struct{ member }
+
+// message says all that comes in the room.
+func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
+	if !m.text(op) {
+		return errGone
+	}
+	// A full queue is counted by the room; FastIM clients have no word for it.
+	_ = m.place.Room().Post(m, m.user, string(payload), time.Now())
+	return nil
+}
+
+func (m *fastIMMember) revoked() { m.notLoggedIn() }
+
+// Answered is never called: FastIM's messages have no ids.
+func (m *fastIMMember) Answered(room.Answer) {}
+
+// notLoggedIn says FastIM's goodbye to somebody without a token that counts.
+func (s *session) notLoggedIn() {
+	s.unicast(notLoggedIn)
+	s.close(closeUnauthorized)
+}
+
+// fastIMList is a socket of FastIM's list of rooms (contract section 3).
+type fastIMList struct {
+	deaf
+	feed *feed
+}
+
+func newFastIMList(s *Server, v visitor, f *feed) *fastIMList {
+	l := &fastIMList{feed: f}
+	l.init(s, v, l)
+	f.session = &l.session
+	return l
+}
+
+// show takes over the connection and begins to send the list. On a refusal the feed is removed.
+func (l *fastIMList) show(w http.ResponseWriter, v visitor) *refusal {
+	if bad := l.srv.takeOver(w, v, &l.session, nil); bad != nil {
+		l.gone()
+		return bad
+	}
+	l.srv.lists.attach(l.feed)
+	return nil
+}
+
+func (l *fastIMList) revoked() { l.notLoggedIn() }
+func (l *fastIMList) gone()    { l.srv.lists.remove(l.feed) }
+
+// turnedAway is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
+type turnedAway struct{ deaf }
+
+func (*turnedAway) revoked() {} // it is being closed
+func (*turnedAway) gone()    {}

@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"barrage/internal/chat"
+)
+
+// guard says who may do what, for both protocols; each says it in its own words.
+type guard struct {
+	cfg   *Config
+	store Store
+	joins *joins
+	log   *slog.Logger
+}
+
+// authorized reports whether the token counts; without auth.required any does.
+func (g *guard) authorized(ctx context.Context, v visitor) (bool, *refusal) {
+	if !g.cfg.Auth.Required {
+		return true, nil
+	}
+	ok, err := g.store.CheckToken(ctx, v.user, v.token)
+	if err != nil {
+		g.log.Warn("cannot check a token", "user", v.user, "err", err)
+		return false, refuse(http.StatusServiceUnavailable, "cannot check the token now")
+	}
+	return ok, nil
+}
+
+// member reports whether the user may be in the room, and with room.auto_join makes
+// it so, a moment later: the membership is only what the HTTP API shows, which waits for
+// it. So nobody does here, and a store that does not answer keeps nobody out.
+func (g *guard) member(ctx context.Context, user, id string) (bool, *refusal) {
+	if g.cfg.AutoJoin {
+		g.joins.add(chat.Membership{UserID: user, Room: id})
+		return true, nil
+	}
+	ok, err := g.store.IsMember(ctx, user, id)
+	if err != nil {
+		g.log.Warn("cannot check a membership", "user", user, "room", id, "err", err)
+		return false, refuse(http.StatusServiceUnavailable, "cannot check the membership now")
+	}
+	return ok, nil
+}
+
+// mayEnter is nil where the visitor may come into the room.
+func (g *guard) mayEnter(ctx context.Context, v visitor, id string) *refusal {
+	if bad := g.mayStay(ctx, v); bad != nil {
+		return bad
+	}
+	return g.mayBeIn(ctx, v.user, id)
+}
+
+// mayStay is nil where the visitor's token counts.
+func (g *guard) mayStay(ctx context.Context, v visitor) *refusal {
+	ok, bad := g.authorized(ctx, v)
+	if bad == nil && !ok {
+		bad = invalidToken
+	}
+	return bad
+}
+
+// invalidToken refuses somebody whose token does not count.
+var invalidToken = refuse(http.StatusUnauthorized, "the token is not valid: log in")
+
+// mayBeIn is nil where the user is a member of the room, or becomes one by being there.
+func (g *guard) mayBeIn(ctx context.Context, user, id string) *refusal {
+	ok, bad := g.member(ctx, user, id)
+	if bad == nil && !ok {
+		bad = refuse(http.StatusForbidden, "user %q is not a member of room %q", user, id)
+	}
+	return bad
+}
+
+// newToken makes a token that is the user's from now on.
+func (g *guard) newToken(ctx context.Context, user string) (string, error) {
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // never fails (crypto/rand)
+	token := hex.EncodeToString(raw[:])
+	return token, g.store.SetToken(ctx, user, token)
+}
+
+// hookClient follows no redirect: a hook that sends people to a login page says no.
+var hookClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// passwordOK asks the hook; without one any password passes.
+func (g *guard) passwordOK(ctx context.Context, user, password string) (bool, error) {
+	hook := g.cfg.Auth.LoginURL
+	if hook == "" {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.Auth.LoginTimeout)
+	defer cancel()
+	form := url.Values{"userId": {user}, "password": {password}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, hook, strings.NewReader(form.Encode()))
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := hookClient.Do(req)
+	if err != nil {
+		return false, err
+	}
+	return resp.StatusCode == http.StatusOK, resp.Body.Close()
+}
