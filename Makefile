@@ -37,10 +37,11 @@ client page: build ## Check and test one part of web/
 	@.ci/setup web
 	@npm --prefix web/$@ run --silent verify
 
-lint: $(LINT) ## Lint and format, without changing anything
+lint: $(LINT) ## Lint, format and the width of comments, without changing anything
 	@$(LINT) config verify
 	@$(LINT) run ./...
 	@$(LINT) fmt --diff ./...
+	@.ci/columns
 
 fmt: $(LINT) ## Format the code
 	@$(LINT) fmt ./...

@@ -186,8 +186,8 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	}
 }
 
-// repeatedLocked takes messages that an earlier try of this node's has stored, at the place of ev or before: the members
-// get them with the history, or were passed over. r.mu must be held.
+// repeatedLocked takes messages that an earlier try of this node's has stored, at the place of ev or before: the
+// members get them with the history, or were passed over. r.mu must be held.
 func (r *Room) repeatedLocked(ev chat.Event) {
 	if known := r.knownLocked(); ev.Epoch == known.Epoch && ev.Rev <= known.Rev {
 		r.giveLostLocked(r.unnumberedLocked([]chat.Event{ev}))

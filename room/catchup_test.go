@@ -317,8 +317,8 @@ func TestCatchUp_FailoverLostMoreThanNewcomersAreGiven(t *testing.T) {
 	}
 }
 
-// TestCatchUp_RetriedOnBothSidesOfALoss: another node's batch is stored, that is lost, another message takes its number,
-// and then the batch is tried again. Who had it the first time does not take the second for the first.
+// TestCatchUp_RetriedOnBothSidesOfALoss: another node's batch is stored, that is lost, another message takes its
+// number, and then the batch is tried again. Who had it the first time does not take the second for the first.
 func TestCatchUp_RetriedOnBothSidesOfALoss(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")

@@ -134,7 +134,8 @@ func (f *follower) setEarly(early []chat.Event) {
 }
 
 // caughtUp moves the position to where the history was read, and gives back the events that waited. over are those that
-// it has passed, and those of other epochs that came before the read began: what of them still counts was in the history.
+// it has passed, and those of other epochs that came before the read began: what of them still counts was in the
+// history.
 func (f *follower) caughtUp(pos chat.Position) (held, over []chat.Event) {
 	for i, ev := range f.held {
 		if ev.Rev > 0 && (ev.Epoch == pos.Epoch && ev.Rev <= pos.Rev || ev.Epoch != pos.Epoch && i < f.fetching) {

@@ -100,7 +100,8 @@ func TestLoss_IDUsedAgainAfterLateArrival(t *testing.T) {
 	wantInfos(t, m, "first", "second")
 }
 
-// TestLoss_BlindMembersGetWhatOthersSent while nobody could be heard: by its time, or they are told that there was more.
+// TestLoss_BlindMembersGetWhatOthersSent while nobody could be heard: by its time, or they are told that there was
+// more.
 func TestLoss_BlindMembersGetWhatOthersSent(t *testing.T) {
 	for _, unnumbered := range []bool{false, true} {
 		f := newFixture(t, func(c *Config) { c.NoLocal = unnumbered }, Hooks{})

@@ -188,8 +188,8 @@ func (o *outbox) land(i int, how end, a Answer) {
 }
 
 // answer takes what the store answered to the flight with the id; ok is false where that has ended: its event was here
-// first, or the history. again are messages that the store had before and that members may lack: an earlier try has stored
-// them, or they are not older than all that is known of what members had.
+// first, or the history. again are messages that the store had before and that members may lack: an earlier try has
+// stored them, or they are not older than all that is known of what members had.
 func (o *outbox) answer(id string, stored *chat.Stored, older func(ts int64) bool) (again []string, ok bool) {
 	if o.flight.id != id {
 		return nil, false

@@ -107,8 +107,8 @@ func TestBesideOriginal_ARecallShows(t *testing.T) {
 	}
 }
 
-// TestBesideOriginal_SwitchedOffNodeByNode: one node keeps to the original's forms, the other does not any more. What is
-// said on either reaches the members of both, once.
+// TestBesideOriginal_SwitchedOffNodeByNode: one node keeps to the original's forms, the other does not any more. What
+// is said on either reaches the members of both, once.
 func TestBesideOriginal_SwitchedOffNodeByNode(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -122,14 +122,14 @@ Written by the run itself; nothing in it is by hand:
 on %d cores of %s, which the nodes, the members and Redis shared; %s, Redis %s, loopback,
 four faults at a time.
 
-Each row is a site of its own: %d nodes (a hall over a Redis store each, without sockets),
-%d rooms, %d members that are there from the beginning, more that join before, during and after
-the fault, and two writers on each node that together post %d messages a second, in turn to each room.
-One posts as FastIM clients do, without ids. The other is a client of barrage.v1: each message has an id, and
-what is not answered for good is said again under it. Where an answer is overdue by %s, twice as long the next time,
-it takes its connection for dead and connects anew, each other time to another node, and says again there all it knows no
-answer of. The writers post before, during and after the fault; then they say nothing new, wait until everything
-they said is answered, everything comes to rest, and the test counts.
+Each row is a site of its own: %d nodes (a hall over a Redis store each, without sockets), %d rooms, %d members
+that are there from the beginning, more that join before, during and after the fault, and two writers on each
+node that together post %d messages a second, in turn to each room. One posts as FastIM clients do, without ids.
+The other is a client of barrage.v1: each message has an id, and what is not answered for good is said again
+under it. Where an answer is overdue by %s, twice as long the next time, it takes its connection for dead and
+connects anew, each other time to another node, and says again there all it knows no answer of. The writers post
+before, during and after the fault; then they say nothing new, wait until everything they said is answered,
+everything comes to rest, and the test counts.
 
 | fault | posted | said again | acknowledged | unconfirmed | refused | heard here only | lost by Redis | delivered | twice | missing | recovery |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
@@ -149,29 +149,32 @@ const tableOutro = "" +
   was away.
 - **lost by Redis**: taken by the script, then lost with Redis' data.
 - **delivered**: copies to the members that were there from the beginning.
-- **twice**: copies that a member got again, by the message's id. **missing**: copies that a member should have got and did not.
-- **recovery**: from the end of the fault, of the last one where there are several, until in every room
-  every node had heard a new message of another node. Where a master is killed and another takes over it is counted from
-  the kill on, and has the time in it after which others believe that: 1 s for Sentinel, 1.5 s for the
+- **twice**: copies that a member got again, by the message's id. **missing**: copies that a member should have
+  got and did not.
+- **recovery**: from the end of the fault, of the last one where there are several, until in every room every
+  node had heard a new message of another node. Where a master is killed and another takes over it is counted
+  from the kill on, and has the time in it after which others believe that: 1 s for Sentinel, 1.5 s for the
   cluster, as these tests set it. A master that comes back takes no writes for its first 2 s.
 
-Some rows in more words. *Connections stay*: a proxy holds all bytes of one node until it has chatted by
-itself for a while, then lets them go. *Brings no events*: a proxy drops what is published, and nothing
-else, until the node has found out. *Address moved*: replication ends, %d messages on each node later all
-nodes are led to the replica, which lacks them; two nodes write on until it has more messages than were
-lost, under the same numbers; only then the third one gets there. *Node killed*: its connections break and
-nothing leaves it any more; its native writer comes back on another node. The others count its members until ReportLife
-(%s) is over. The test does not wait for that: it writes an older time into the node's last report by hand. *Given up, then done*:
-Redis finds in its sockets what the nodes have given up meanwhile, and carries it out when it goes on. *Acknowledgements lost*:
-answers do not reach the native writers any more, then Redis is killed; one writer comes back on the same node, another one on another,
-and each says again what members have had already. *Said there, again on another node*: a native writer speaks on the parted node, whose members hear
-it; it says all that again on a second node, which stores it, without hearing the answers; then again on the first one, before that is
-back. *One master dead*: that of some rooms, others answer; cluster-node-timeout is 15 s, so that no replica takes its place. It comes back with its data
-when on every node the members of its rooms have heard each other's new messages for 6 s. *A snapshot that lacked the last messages*: SAVE, then
-200 messages on each node, then SIGKILL: Redis starts with what was saved. *Every key deleted in turn*: of each room the history, the count, the
-timestamps and batches, the ids, the members, the recalls. *Commands take 20 ms*: a proxy delays what nodes send, and no event.
-*Recalls*: each room has a native member more on each node. On each node somebody takes back one of the newest
-messages every %s, asks again where that fails, and at times where it did not.
+Some rows in more words. *Connections stay*: a proxy holds all bytes of one node until it has chatted by itself
+for a while, then lets them go. *Brings no events*: a proxy drops what is published, and nothing else, until the
+node has found out. *Address moved*: replication ends, %d messages on each node later all nodes are led to the
+replica, which lacks them; two nodes write on until it has more messages than were lost, under the same numbers;
+only then the third one gets there. *Node killed*: its connections break and nothing leaves it any more; its
+native writer comes back on another node. The others count its members until ReportLife (%s) is over. The test
+does not wait for that: it writes an older time into the node's last report by hand. *Given up, then done*:
+Redis finds in its sockets what the nodes have given up meanwhile, and carries it out when it goes on.
+*Acknowledgements lost*: answers do not reach the native writers any more, then Redis is killed; one writer
+comes back on the same node, another one on another, and each says again what members have had already. *Said
+there, again on another node*: a native writer speaks on the parted node, whose members hear it; it says all
+that again on a second node, which stores it, without hearing the answers; then again on the first one, before
+that is back. *One master dead*: that of some rooms, others answer; cluster-node-timeout is 15 s, so that no
+replica takes its place. It comes back with its data when on every node the members of its rooms have heard each
+other's new messages for 6 s. *A snapshot that lacked the last messages*: SAVE, then 200 messages on each node,
+then SIGKILL: Redis starts with what was saved. *Every key deleted in turn*: of each room the history, the
+count, the timestamps and batches, the ids, the members, the recalls. *Commands take 20 ms*: a proxy delays what
+nodes send, and no event. *Recalls*: each room has a native member more on each node. On each node somebody
+takes back one of the newest messages every %s, asks again where that fails, and at times where it did not.
 
 The test fails unless:
 
@@ -181,9 +184,8 @@ The test fails unless:
    it was given. Only in the rows where Redis loses data may it be lost: then its epoch is over, or its
    number is another's.
 3. Every send has one answer; where it was said again on the same node before it had one, the last one has it.
-   What was acknowledged is in the history, under the number that every acknowledgement of it named.
-   What was refused for good each time it was said is not; what was unconfirmed may be. Nothing is refused by the
-   store.
+   What was acknowledged is in the history, under the number that every acknowledgement of it named. What was
+   refused for good each time it was said is not; what was unconfirmed may be. Nothing is refused by the store.
 4. Every member that was there from the beginning got every message of the history once, and nothing
    that Redis never had but what was heard here only. Of what Redis lost it has all that its own node
    sent; of others' it may lack the end, whose events were lost with Redis.
@@ -194,9 +196,10 @@ The test fails unless:
    its welcome, and where its node was never cut off, its welcome ends right before.
 7. In the end every node has the same newest message and total in every room, State is nil, nothing waits,
    nobody skipped, and, when all is closed, no goroutine is left.
-8. In the rows with recalls a message whose recall was answered is in no history, in no welcome and on no native screen.
-   Where a failover lost the recall before all nodes had heard of it, the screens of those that had are held to it. Numbers
-   that native members see go on by one, or an epoch or a gap says why not. No gap names what the history has.
+8. In the rows with recalls a message whose recall was answered is in no history, in no welcome and on no native
+   screen. Where a failover lost the recall before all nodes had heard of it, the screens of those that had are
+   held to it. Numbers that native members see go on by one, or an epoch or a gap says why not. No gap names
+   what the history has.
 
 The killed node's own counters and members are gone with it; what its script calls did is held to 2 and 4.
 `
@@ -204,12 +207,13 @@ The killed node's own counters and members are gone with it; what its script cal
 const crowdIntro = `
 ## A node dies in a busy room
 
-All of this is one process without sockets, and the kill is a cut wire: the node's connections to Redis break, nothing leaves it any more,
-and its hall ends. [bench/results/kill-node.txt](../bench/results/kill-node.txt) has the same with sockets and a process for each node, one of which is killed.
+All of this is one process without sockets, and the kill is a cut wire: the node's connections to Redis break,
+nothing leaves it any more, and its hall ends. [bench/results/kill-node.txt](../bench/results/kill-node.txt) has
+the same with sockets and a process for each node, one of which is killed.
 
-%d viewers in one room, a third of them on each of three nodes, %d messages a second; then one node is
-killed. What its FastIM writer posted ends with it; its native writer goes on over another node. What %d viewers on each of the other two
-nodes saw, who read everything (the others count frames):
+%d viewers in one room, a third of them on each of three nodes, %d messages a second; then one node is killed.
+What its FastIM writer posted ends with it; its native writer goes on over another node. What %d viewers on each
+of the other two nodes saw, who read everything (the others count frames):
 
 | | messages | p50 | p99 | longest | longest silence |
 | --- | ---: | ---: | ---: | ---: | ---: |
