@@ -143,7 +143,7 @@ func TestGate_StoreAwayKeepsTheBatch(t *testing.T) {
 	a.wantInfo("heard")
 	b.wantInfo("patient")
 	b.wantInfo("heard")
-	if h := s.hall.Stats(); h.RefusedGate != 0 || h.Waiting != 0 || s.Sessions() != 2 {
+	if h := s.hall.Stats(); h.RefusedUnauthorized != 0 || h.Waiting != 0 || s.Sessions() != 2 {
 		t.Errorf("stats %+v, %d sessions; want nobody refused", h, s.Sessions())
 	}
 }
@@ -168,7 +168,7 @@ func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
 		t.Errorf("reason = %q", reason)
 	}
 	wantClosedFor(t, s, closeUnauthorized, 1)
-	if h := s.hall.Stats(); h.RefusedGate != 2 || h.Accepted != 1 {
+	if h := s.hall.Stats(); h.RefusedUnauthorized != 2 || h.Accepted != 1 {
 		t.Errorf("stats %+v; want two messages refused, one accepted", h)
 	}
 }

@@ -13,10 +13,10 @@ import (
 // store a write for each message.
 const prolongEvery = uint32(time.Hour / time.Second)
 
-// gate checks the senders of each batch where auth.required is on, so that nothing is said
-// with a revoked token (contract section 2, item 5), even before rechecks close its
+// authorizeSenders checks the senders of each batch where auth.required is on, so that nothing is said
+// with a revoked token (contract section 2, item 5), even before the token watcher closes its
 // socket. One round trip a batch, away from the pollers.
-func (s *Server) gate() func(context.Context, []room.Author) ([]bool, error) {
+func (s *Server) authorizeSenders() func(context.Context, []room.Author) ([]bool, error) {
 	if !s.cfg.Auth.Required {
 		return nil
 	}

@@ -13,7 +13,7 @@
 //	sweep          1                 Start       Close              a timer
 //	joins          1                 Start       Close              the store, bounded by apiTimeout
 //	recalls        recallers         Start       Close              the store, bounded by apiTimeout
-//	rechecks       1 with auth       Start       Close              a timer; the store, bounded by apiTimeout
+//	token watcher  1 with auth       Start       Close              a timer; the store, bounded by apiTimeout
 //	lists          1                 Start       Close              a timer, its kick
 //	list reloads   reloadWorkers     Start       Close              the store, bounded by apiTimeout
 //
@@ -22,7 +22,7 @@
 //	socket.mu -> nbio's lock of the connection -> room's part lock
 //	socket.mu -> sessions.mu
 //	room's lock of a room -> lists.mu
-//	sessions.mu, rechecks.mu -> nothing
+//	sessions.mu, tokenWatcher.mu -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: onData
 // in a poller, onWritten under the connection's lock, onClose in the closer.

@@ -47,10 +47,10 @@ func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
 			return bad
 		}
 		if ok, bad := f.srv.guard.authorized(ctx, v); bad != nil || !ok {
-			return f.turnAway(w, v, closeUnauthorized, bad)
+			return f.reject(w, v, closeUnauthorized, bad)
 		}
 		if ok, bad := f.srv.guard.member(ctx, v.user, id); bad != nil || !ok {
-			return f.turnAway(w, v, closeForbidden, bad)
+			return f.reject(w, v, closeForbidden, bad)
 		}
 		rm, err := f.srv.hall.Open(ctx, id)
 		if err != nil {
@@ -65,7 +65,7 @@ func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
 func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
 	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
 		if ok, bad := f.srv.guard.authorized(ctx, v); bad != nil || !ok {
-			return f.turnAway(w, v, closeUnauthorized, bad)
+			return f.reject(w, v, closeUnauthorized, bad)
 		}
 		rooms, err := f.srv.lists.open(ctx, v.user)
 		if err != nil {
@@ -76,14 +76,14 @@ func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// turnAway ends a WebSocket right after the handshake, because only there FastIM
+// reject ends a WebSocket right after the handshake, because only there FastIM
 // clients look for the reason; or refuses the handshake where that could not even be
 // decided.
-func (f *fastIM) turnAway(w http.ResponseWriter, v visitor, why closeReason, undecided *refusal) *refusal {
+func (f *fastIM) reject(w http.ResponseWriter, v visitor, why closeReason, undecided *refusal) *refusal {
 	if undecided != nil {
 		return undecided
 	}
-	c := new(turnedAway)
+	c := new(rejected)
 	c.init(f.srv, v, c)
 	var first []byte
 	if why == closeUnauthorized {
@@ -153,8 +153,8 @@ func (l *fastIMList) show(w http.ResponseWriter, v visitor) *refusal {
 func (l *fastIMList) revoked() { l.notLoggedIn() }
 func (l *fastIMList) gone()    { l.srv.lists.remove(l.feed) }
 
-// turnedAway is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
-type turnedAway struct{ deaf }
+// rejected is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
+type rejected struct{ deaf }
 
-func (*turnedAway) revoked() {} // it is being closed
-func (*turnedAway) gone()    {}
+func (*rejected) revoked() {} // it is being closed
+func (*rejected) gone()    {}

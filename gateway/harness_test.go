@@ -68,7 +68,7 @@ func newStopped(tb testing.TB, change func(*setup)) *Server {
 	store := newFaultyStore(c.history)
 	logged := &journal{}
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	s.sweepEvery, s.rechecks.every = c.sweepEvery, c.recheckEvery
+	s.sweepEvery, s.tokens.every = c.sweepEvery, c.recheckEvery
 	store.Start(s)
 	tb.Cleanup(func() {
 		store.Close()

@@ -60,7 +60,7 @@ func (m *metrics) registerRooms(s *Server) {
 	}{
 		{"barrage_accepted_messages_total", "Messages that came from the store for live rooms.", "", "", func(h room.Stats) uint64 { return h.Accepted }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "queue_full", func(h room.Stats) uint64 { return h.RefusedBusy }},
-		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "unauthorized", func(h room.Stats) uint64 { return h.RefusedGate }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "unauthorized", func(h room.Stats) uint64 { return h.RefusedUnauthorized }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "store", func(h room.Stats) uint64 { return h.RefusedStore }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "too_old", func(h room.Stats) uint64 { return h.RefusedOld }},
 		{"barrage_local_messages_total", "Messages that members of this node had while the store was away.", "", "", func(h room.Stats) uint64 { return h.Local }},

@@ -104,9 +104,9 @@ func wantWelcomes(t *testing.T, s *Server, kept, gone string, shown bool) {
 		native.WriteString(m.Body)
 	}
 	c := dial(t, s, chatPath("r", "w"))
-	for flavour, text := range map[string]string{"native": native.String(), "FastIM's": c.wantText()} {
+	for encoding, text := range map[string]string{"native": native.String(), "FastIM's": c.wantText()} {
 		if !strings.Contains(text, kept) || strings.Contains(text, gone) != shown {
-			t.Errorf("the %s welcome is %s; want %q, and %q in it: %v", flavour, text, kept, gone, shown)
+			t.Errorf("the %s welcome is %s; want %q, and %q in it: %v", encoding, text, kept, gone, shown)
 		}
 	}
 	_, _ = n.conn.CloseNow(), c.conn.Close() // the cleanup does it again

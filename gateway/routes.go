@@ -45,7 +45,7 @@ func refuseEmptyIDs(next http.Handler) http.Handler {
 }
 
 // cors lets pages of the allowed origins call the API, and those of others read that they
-// may not, see whySocket. It answers preflights.
+// may not, see diagnose. It answers preflights.
 func (o origins) cors(next http.Handler) http.Handler {
 	all := slices.Contains(o, "*")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +53,7 @@ func (o origins) cors(next http.Handler) http.Handler {
 		if !all { // also without an origin: what is cached then is not for other pages
 			h.Add("Vary", "Origin")
 		}
-		if origin != "" && (o.allow(r) || asksWhy(r)) {
+		if origin != "" && (o.allow(r) || asksDiagnosis(r)) {
 			if all {
 				h.Set("Access-Control-Allow-Origin", "*")
 			} else {

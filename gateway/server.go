@@ -68,16 +68,16 @@ const apiTimeout = 5 * time.Second
 // in this order.
 type Server struct {
 	// Immutable after Start.
-	cfg      Config
-	store    Store
-	hall     *room.Hall
-	guard    guard
-	fastIM   fastIM
-	v1       v1
-	lists    *lists
-	joins    *joins
-	recalls  *recalls
-	rechecks *rechecks
+	cfg     Config
+	store   Store
+	hall    *room.Hall
+	guard   guard
+	fastIM  fastIM
+	v1      v1
+	lists   *lists
+	joins   *joins
+	recalls *recalls
+	tokens  *tokenWatcher
 	// sweepEvery is one second; tests that make up the time set more before Start.
 	sweepEvery time.Duration
 	log        *slog.Logger
@@ -104,9 +104,9 @@ type Server struct {
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
-	s.lists, s.joins, s.recalls, s.rechecks = newLists(s), newJoins(s), newRecalls(s), newRechecks(s)
+	s.lists, s.joins, s.recalls, s.tokens = newLists(s), newJoins(s), newRecalls(s), newTokenWatcher(s)
 	s.guard, s.fastIM, s.v1 = guard{&s.cfg, store, s.joins, log}, fastIM{s}, v1{s}
-	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Gate: s.gate(), OnChange: s.lists.roomChanged}, store, log)
+	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Authorize: s.authorizeSenders(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
 }
@@ -153,7 +153,7 @@ func (s *Server) start() error {
 		s.workers.Go(func() { s.recalls.run(ctx) })
 	}
 	if s.cfg.Auth.Required {
-		s.workers.Go(func() { s.rechecks.run(ctx) })
+		s.workers.Go(func() { s.tokens.run(ctx) })
 	}
 	s.lists.start(ctx, &s.workers)
 	s.public = s.httpServer(s.routes())
@@ -363,7 +363,7 @@ func (s *Server) UserEvent(user string) { s.lists.userChanged(user) }
 // TokensChanged tells whose tokens may have changed, nil = anybody's. It never blocks.
 func (s *Server) TokensChanged(users []string) {
 	if s.cfg.Auth.Required {
-		s.rechecks.changed(users)
+		s.tokens.changed(users)
 	}
 }
 

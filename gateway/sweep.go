@@ -25,7 +25,7 @@ func (s *Server) sweep(ctx context.Context) {
 		case now := <-t.C:
 			s.sweepOnce(now)
 			if w.over(s.stats.handshakes.Load(), s.Sessions()) {
-				giveBack()
+				trimMemory()
 			}
 		}
 	}

@@ -14,7 +14,7 @@ type visitor struct {
 	token string
 	key   string // Sec-WebSocket-Key
 	more  string // further header lines of the answer
-	asOf  uint64 // see rechecks
+	asOf  uint64 // see tokenWatcher
 }
 
 // admit does what every WebSocket request goes through before it is known what it is
@@ -28,11 +28,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 		if bad != nil {
 			return bad
 		}
-		v, bad := s.seek(r, who)
+		v, bad := s.identify(r, who)
 		if bad != nil {
 			return bad
 		}
-		v.key, v.asOf = key, s.rechecks.asOf()
+		v.key, v.asOf = key, s.tokens.asOf()
 		if !s.sessions.reserve() {
 			s.stats.full.Add(1)
 			return s.full()
@@ -51,8 +51,8 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 	}
 }
 
-// seek is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.
-func (s *Server) seek(r *http.Request, who func(*http.Request) (visitor, *refusal)) (v visitor, bad *refusal) {
+// identify is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.
+func (s *Server) identify(r *http.Request, who func(*http.Request) (visitor, *refusal)) (v visitor, bad *refusal) {
 	if !origins(s.cfg.CORS.AllowedOrigins).allow(r) {
 		return v, refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).as("origin_not_allowed")
 	}
@@ -95,13 +95,13 @@ func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []
 		_ = conn.Close()
 		return answered
 	}
-	slim(nb)
+	dropAddrs(nb)
 	c.nb = nb
 	nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that c is complete
 	nb.SetSession(c)
 	nb.Unlock()
 	s.begin(c, append(switching(v.key, v.more), first...))
-	s.rechecks.entered(v)
+	s.tokens.entered(v)
 	if s.draining.Load() {
 		c.close(closeRestart) // Drain may have been there before the session was
 	}

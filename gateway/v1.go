@@ -50,7 +50,7 @@ func (n *v1) operations() []operation {
 	return []operation{
 		{http.MethodGet, "/v1/openapi.json", n.describe},
 		{http.MethodPost, "/v1/login", n.serve(n.login)},
-		{http.MethodGet, "/v1/rooms/{room}", n.srv.whySocket(n.serve(n.room))},
+		{http.MethodGet, "/v1/rooms/{room}", n.srv.diagnose(n.serve(n.room))},
 		{http.MethodGet, "/v1/rooms/{room}/messages", n.serve(n.messages)},
 		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
 		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.serve(n.recall)},

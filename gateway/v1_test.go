@@ -472,7 +472,7 @@ func TestV1_SendRevoked(t *testing.T) {
 	}
 	goOn()
 	(<-got).wantCode(t, 401, "unauthenticated")
-	if h := s.hall.Stats(); h.RefusedGate != 1 || h.Accepted != 0 {
+	if h := s.hall.Stats(); h.RefusedUnauthorized != 1 || h.Accepted != 0 {
 		t.Errorf("stats %+v; want one message refused", h)
 	}
 }

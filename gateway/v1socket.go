@@ -50,10 +50,10 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 			n.srv.log.Warn("cannot open a room", "room", id, "err", err)
 			return refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
 		}
-		flavour := room.Native
+		encoding := room.Native
 		v.more = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
 		if n.srv.cfg.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
-			flavour = room.Deflated
+			encoding = room.Deflated
 			v.more += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
 		}
 		var read chat.History
@@ -63,7 +63,7 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 				n.srv.log.Warn("cannot read what a client missed", "room", id, "err", err)
 			}
 		}
-		return n.upgradeToNative(w, v, rm, flavour, since, read)
+		return n.upgradeToNative(w, v, rm, encoding, since, read)
 	})
 }
 
@@ -142,7 +142,7 @@ func suits(offer httphead.Option) bool {
 }
 
 // upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
-func (n *v1) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Flavour, since room.Since, read chat.History) *refusal {
+func (n *v1) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Encoding, since room.Since, read chat.History) *refusal {
 	m := &nativeMember{member: member{session: session{deflate: f == room.Deflated}}}
 	m.init(n.srv, v, m)
 	a := rm.EnterNative(&m.place, m, f, since, read)

@@ -124,18 +124,18 @@ func TestRedis_ReplicaBecomesMaster(t *testing.T) {
 // TestRedis_LimitedUser: an ACL user with what doc.go says, and no more, will do.
 func TestRedis_LimitedUser(t *testing.T) {
 	own := redistest.Start(t)
-	acl := strings.Fields("ACL SETUSER gate on >secret resetkeys resetchannels nocommands " + redisx.ACL)
+	acl := strings.Fields("ACL SETUSER limiter on >secret resetkeys resetchannels nocommands " + redisx.ACL)
 	_, err := own.Do(acl...)
 	noError(t, err)
 	h := newConfigured(t, func(c *redisx.Config) {
-		c.Addrs, c.Username, c.Password = []string{own.Addr}, "gate", "secret"
+		c.Addrs, c.Username, c.Password = []string{own.Addr}, "limiter", "secret"
 	})
 	h.wantAll(t, "r")
 	h.wantRecall(t, "r", "u", 1, false)
 	_, err = h.Report(t.Context(), "n", []chat.Report{{Room: "r", Online: 1}})
 	noError(t, err)
 
-	_, err = own.Do("ACL", "SETUSER", "gate", "resetkeys", "~gm*")
+	_, err = own.Do("ACL", "SETUSER", "limiter", "resetkeys", "~gm*")
 	noError(t, err)
 	err = h.SetToken(t.Context(), "u", "x")
 	if err == nil || !strings.Contains(err.Error(), "NOPERM") {
@@ -155,10 +155,10 @@ func TestRedis_UserWithoutRights(t *testing.T) {
 		{"+@scripting", "to access one of the keys"},
 		{"~*", "run this command"},
 	} {
-		_, err := own.Do("ACL", "SETUSER", "gate", "on", ">secret", c.rights)
+		_, err := own.Do("ACL", "SETUSER", "limiter", "on", ">secret", c.rights)
 		noError(t, err)
 		h := newConfigured(t, func(cfg *redisx.Config) {
-			cfg.Addrs, cfg.Username, cfg.Password = []string{own.Addr}, "gate", "secret"
+			cfg.Addrs, cfg.Username, cfg.Password = []string{own.Addr}, "limiter", "secret"
 		})
 		h.wantState(t, "cannot use Redis at "+own.Addr+": the user may not do all that is needed: see redis.username in config.yaml: ")
 		if said := h.State().Error(); !strings.Contains(said, c.lacks) || strings.Contains(said, "ClientOption") {

@@ -14,7 +14,7 @@ import (
 
 // do runs one command, see callAt.
 func (r *Redis) do(ctx context.Context, cmd rueidis.Completed) (rueidis.RedisMessage, error) {
-	return r.counted(r.callAt(ctx, r.gates.at(cmd.Slot()), func(ctx context.Context) rueidis.RedisResult {
+	return r.counted(r.callAt(ctx, r.limiters.at(cmd.Slot()), func(ctx context.Context) rueidis.RedisResult {
 		return r.client.Do(ctx, cmd)
 	}))
 }
@@ -33,7 +33,7 @@ func (r *Redis) run(ctx context.Context, script *rueidis.Lua, keys []string, arg
 	if err := r.keys.checkKey(keys[0]); err != nil {
 		return r.counted(rueidis.RedisMessage{}, err)
 	}
-	return r.counted(r.callAt(ctx, r.gates.at(r.slotOf(keys[0])), func(ctx context.Context) rueidis.RedisResult {
+	return r.counted(r.callAt(ctx, r.limiters.at(r.slotOf(keys[0])), func(ctx context.Context) rueidis.RedisResult {
 		return script.Exec(ctx, r.client, keys, args)
 	}))
 }
@@ -47,10 +47,10 @@ func (r *Redis) counted(msg rueidis.RedisMessage, err error) (rueidis.RedisMessa
 	return msg, err
 }
 
-// callAt makes one call to Redis, bounded in time and, by its gate, in number. While Redis
+// callAt makes one call to Redis, bounded in time and, by its limiter, in number. While Redis
 // cannot be reached it fails at once: a caller could only wait for rueidis to dial, and
 // does so without regard to its ctx.
-func (r *Redis) callAt(ctx context.Context, g *gate, f func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
+func (r *Redis) callAt(ctx context.Context, g *limiter, f func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
 	if err := r.health.fault(partCommands); err != nil {
 		return rueidis.RedisMessage{}, err
 	}

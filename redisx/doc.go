@@ -90,7 +90,7 @@
 // node holds back all its calls, though others might be answered.
 //
 // rueidis lets a caller wait without regard to its ctx where a connection's ring is full
-// and while it dials. Hence gates (gate.go), which let in fewer calls than a ring holds, and
+// and while it dials. Hence limiters (limiter.go), which let in fewer calls than a ring holds, and
 // in a cluster keep the masters apart; and calls fail at once while watch knows that Redis
 // is away.
 //

@@ -27,7 +27,7 @@ type Redis struct {
 	// node is the node's name, where stands in errors behind the word Redis.
 	node, where string
 	client      *swap
-	gates       gates
+	limiters    limiters
 	health      *health
 	log         *slog.Logger
 	notes       notes
@@ -57,14 +57,14 @@ var _ Store = (*Redis)(nil)
 func NewRedis(cfg Config, limits Limits, log *slog.Logger) *Redis {
 	cluster := cfg.Topology() == modeCluster
 	r := &Redis{
-		cfg:     cfg,
-		limits:  limits,
-		keys:    keys{tagged: cluster, fastIM: cfg.FastIMInterop},
-		scripts: newRoomScripts(cfg, limits),
-		node:    rand.Text()[:12],
-		where:   cfg.where(),
-		client:  newSwap(),
-		gates:   newGates(cluster),
+		cfg:      cfg,
+		limits:   limits,
+		keys:     keys{tagged: cluster, fastIM: cfg.FastIMInterop},
+		scripts:  newRoomScripts(cfg, limits),
+		node:     rand.Text()[:12],
+		where:    cfg.where(),
+		client:   newSwap(),
+		limiters: newLimiters(cluster),
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.log = log

@@ -27,7 +27,7 @@ const prolongBelow = chat.TokenLife - time.Hour
 func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 	key := r.keys.token(user)
 	value, _ := r.written(token)
-	_, err := r.counted(r.callAt(ctx, r.gates.at(r.slotOf(key)), func(ctx context.Context) rueidis.RedisResult {
+	_, err := r.counted(r.callAt(ctx, r.limiters.at(r.slotOf(key)), func(ctx context.Context) rueidis.RedisResult {
 		answers := r.client.DoMulti(ctx,
 			r.client.B().Set().Key(key).Value(value).Px(chat.TokenLife).Build(),
 			r.client.B().Exists().Key(key).Build())
@@ -137,8 +137,8 @@ func (r *Redis) askTokens(ctx context.Context, creds []chat.Credential, which []
 // known runs commands whose answers the node remembers: it asks Redis for those it does
 // not know, and Redis tells it when one of them is true no longer. Only that is a call.
 func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results []rueidis.RedisResult, err error) {
-	gate := r.gateOf(len(cmds), func(i int) uint16 { return cmds[i].Cmd.Slot() })
-	_, err = r.callAt(ctx, gate, func(ctx context.Context) rueidis.RedisResult {
+	limiter := r.limiterOf(len(cmds), func(i int) uint16 { return cmds[i].Cmd.Slot() })
+	_, err = r.callAt(ctx, limiter, func(ctx context.Context) rueidis.RedisResult {
 		results = r.client.DoMultiCache(ctx, cmds...)
 		return r.firstFault(results)
 	})
@@ -154,26 +154,26 @@ func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results
 // runMulti runs one script for many keys, as one call. What Redis refuses for single keys
 // is in their results.
 func (r *Redis) runMulti(ctx context.Context, script batchScript, execs []rueidis.LuaExec) (results []rueidis.RedisResult, err error) {
-	gate := r.gateOf(len(execs), func(i int) uint16 { return r.slotOf(execs[i].Keys[0]) })
-	_, err = r.counted(r.callAt(ctx, gate, func(ctx context.Context) rueidis.RedisResult {
+	limiter := r.limiterOf(len(execs), func(i int) uint16 { return r.slotOf(execs[i].Keys[0]) })
+	_, err = r.counted(r.callAt(ctx, limiter, func(ctx context.Context) rueidis.RedisResult {
 		results = script.exec(ctx, r.client, execs)
 		return r.firstFault(results)
 	}))
 	return results, err
 }
 
-// gateOf is the gate for n keys together, 1 or more, whose slots slot tells.
-func (r *Redis) gateOf(n int, slot func(i int) uint16) *gate {
-	if len(r.gates) == 1 {
-		return r.gates[0]
+// limiterOf is the limiter for n keys together, 1 or more, whose slots slot tells.
+func (r *Redis) limiterOf(n int, slot func(i int) uint16) *limiter {
+	if len(r.limiters) == 1 {
+		return r.limiters[0]
 	}
 	first := slot(0)
 	for i := 1; i < n; i++ {
 		if slot(i) != first {
-			return r.gates.at(slots)
+			return r.limiters.at(slots)
 		}
 	}
-	return r.gates.at(first)
+	return r.limiters.at(first)
 }
 
 // firstFault is the first of results that failed for a reason which is not in its key;

@@ -95,7 +95,7 @@ func (r *Redis) look() error {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Timeout)
 	defer cancel()
-	marks := r.gates.marks()
+	marks := r.limiters.marks()
 	if r.health.fault(partCommands) != nil {
 		if err := r.inspect(ctx); err != nil {
 			return err
@@ -103,7 +103,7 @@ func (r *Redis) look() error {
 	}
 	err := r.probe(ctx, r.subs.any, "PUBLISH")
 	if !gaveUp(ctx, err) && r.otherNodesAnswer(ctx) {
-		r.gates.answered(marks)
+		r.limiters.answered(marks)
 	}
 	return err
 }
@@ -121,7 +121,7 @@ func (r *Redis) probe(ctx context.Context, l *link, publish string) error {
 // otherNodesAnswer reports whether all nodes of a cluster have answered what they were
 // asked before now, or are gone. It asks only where somebody waits to know.
 func (r *Redis) otherNodesAnswer(ctx context.Context) bool {
-	if !r.keys.tagged || !r.gates.waiting() {
+	if !r.keys.tagged || !r.limiters.waiting() {
 		return true
 	}
 	nodes := r.client.Nodes()

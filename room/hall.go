@@ -48,11 +48,11 @@ type Clock interface {
 // Hooks are what a hall asks of its surroundings. Every field but Clock may be nil.
 type Hooks struct {
 	Clock Clock
-	// Gate is asked before a batch goes to the store: it returns for each author
+	// Authorize is asked before a batch goes to the store: it returns for each author
 	// whether the message may go in. It may block until ctx ends; an error refuses
 	// the whole batch for now: it is asked again. It deals with the refused authors itself.
-	// What is heard while the store is away is heard before Gate is asked.
-	Gate func(ctx context.Context, from []Author) ([]bool, error)
+	// What is heard while the store is away is heard before Authorize is asked.
+	Authorize func(ctx context.Context, from []Author) ([]bool, error)
 	// OnChange hears that a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)

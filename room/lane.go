@@ -11,7 +11,7 @@ import (
 // one waits no longer than that.
 const sweepBudget = 128
 
-// part is the members of one room that stand on one lane and have one flavour.
+// part is the members of one room that stand on one lane and have one encoding.
 type part struct {
 	// Immutable.
 	stream *stream
@@ -286,7 +286,7 @@ func (t *turn) serve(m *Member) {
 }
 
 // skip moves a member that has fallen out of the log to its head, once it has been told
-// where its flavour has a word for that.
+// where its encoding has a word for that.
 func (t *turn) skip(m *Member) {
 	st := t.part.stream
 	head := st.log.headNow()

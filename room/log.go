@@ -23,8 +23,8 @@ type cursor struct {
 	index uint64 // messages
 }
 
-// log is a room's outgoing bytes in one flavour: each message framed once, shared by all
-// members of that flavour. It is append-only and bounded from the far end.
+// log is a room's outgoing bytes in one encoding: each message framed once, shared by all
+// members of that encoding. It is append-only and bounded from the far end.
 //
 //	  oldest              head
 //	    ↓                   ↓
@@ -34,7 +34,7 @@ type cursor struct {
 // Bytes below a segment's length never change, so a view stays valid without the
 // lock and after its segment was dropped.
 //
-// A flavour with batches gathers messages in open, and frames them when a lane comes for
+// An encoding with batches gathers messages in open, and frames them when a lane comes for
 // them: so there is one frame for all that came since the last sweep.
 type log struct {
 	budget *budget // of all logs together; immutable

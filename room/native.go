@@ -91,7 +91,7 @@ func (r *Room) coversLocked(seq uint64) bool {
 
 // EnterNative is [Room.Enter] for a member that speaks barrage.v1. read is what the history has from since.Seq
 // on, where [Room.Lacks] asked for it.
-func (r *Room) EnterNative(m *Member, s Socket, f Flavour, since Since, read chat.History) Arrival {
+func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read chat.History) Arrival {
 	r.mu.Lock()
 	defer r.unlock()
 	a := Arrival{Position: r.positionLocked()}

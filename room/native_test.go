@@ -132,7 +132,7 @@ func TestNative_NewcomersBatchBeginsWithThem(t *testing.T) {
 	wantFrames(t, m, "2:after@e1/2")
 }
 
-func TestNative_NothingIsEncodedForAFlavourWithoutMembers(t *testing.T) {
+func TestNative_NothingIsEncodedForAnEncodingWithoutMembers(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.native(r)
@@ -141,7 +141,7 @@ func TestNative_NothingIsEncodedForAFlavourWithoutMembers(t *testing.T) {
 	}
 	f.settle()
 	if r.streams[FastIM] != nil || r.streams[Deflated] != nil {
-		t.Error("there are logs for flavours that no member ever had")
+		t.Error("there are logs for encodings that no member ever had")
 	}
 	r.Leave(&m.Member)
 	f.join(r)
@@ -490,7 +490,7 @@ func TestNative_AnswersAuthors(t *testing.T) {
 }
 
 func BenchmarkStream_Append(b *testing.B) {
-	for name, fl := range map[string]Flavour{"fastim": FastIM, "native": Native, "deflated": Deflated} {
+	for name, fl := range map[string]Encoding{"fastim": FastIM, "native": Native, "deflated": Deflated} {
 		b.Run(name, func(b *testing.B) {
 			f := newFixture(b, nil, Hooks{})
 			r := f.open("1")

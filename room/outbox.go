@@ -52,14 +52,14 @@ const (
 	notYet      end = iota
 	arrived         // the store has it, under the number that it was answered with
 	repeated        // the store had it before, under the same id
-	refused         // the store or the gate does not take it
+	refused         // the store does not take it, or its sender may not
 	expired         // it waited too long, and the store was never asked
 	unconfirmed     // it waited too long, and the store may have it or not
 )
 
 // post is one message on its way to the store.
 //
-//	waiting ── cut into a batch, let in by the gate ──► flying ──► one of five ends
+//	waiting ── cut into a batch, authorized ──► flying ──► one of five ends
 type post struct {
 	draft chat.Draft
 	key   key
@@ -71,12 +71,12 @@ type post struct {
 
 // flight is one batch.
 type flight struct {
-	id    string // see chat.Batch
-	posts []post
-	open  int   // how many have not ended
-	gated bool  // Hooks.Gate has let all of them in
-	tries int   // times that it was given to the store
-	since int64 // hall.coarse when it was cut, or when the store came back
+	id         string // see chat.Batch
+	posts      []post
+	open       int   // how many have not ended
+	authorized bool  // Hooks.Authorize has let all of them in
+	tries      int   // times that it was given to the store
+	since      int64 // hall.coarse when it was cut, or when the store came back
 }
 
 // outbox is what of a room is on its way to the store. It knows no room; what it answers stands in
@@ -97,9 +97,9 @@ type outbox struct {
 
 // tally counts what waits in all outboxes of a hall. All atomic.
 type tally struct {
-	posts, bytes                       atomic.Int64
-	expired, localOnly, unconfirmed    atomic.Uint64
-	refusedGate, refusedStore, repeats atomic.Uint64
+	posts, bytes                               atomic.Int64
+	expired, localOnly, unconfirmed            atomic.Uint64
+	refusedUnauthorized, refusedStore, repeats atomic.Uint64
 }
 
 // size is how many posts have not ended.
@@ -131,7 +131,7 @@ func (o *outbox) takeOver(from Author, d *chat.Draft) bool {
 }
 
 // cut makes the next flight where none is under way; name gives it its id.
-func (o *outbox) cut(now int64, gated bool, name func() string) {
+func (o *outbox) cut(now int64, authorized bool, name func() string) {
 	if o.flight.open > 0 || len(o.waiting) == 0 {
 		return
 	}
@@ -143,7 +143,7 @@ func (o *outbox) cut(now int64, gated bool, name func() string) {
 		}
 		n++
 	}
-	o.flight = flight{id: name(), posts: o.waiting[:n:n], open: n, gated: gated, since: now}
+	o.flight = flight{id: name(), posts: o.waiting[:n:n], open: n, authorized: authorized, since: now}
 	if o.waiting = o.waiting[n:]; len(o.waiting) == 0 {
 		o.waiting = nil
 	}
@@ -263,7 +263,7 @@ func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	return n + doubtful, doubtful
 }
 
-// admit takes those posts out of the flight that the gate did not let in; it has told their authors.
+// admit takes those posts out of the flight whose senders may not; they know.
 func (o *outbox) admit(ok []bool) {
 	var in []post
 	for i := range o.flight.posts {
@@ -274,9 +274,9 @@ func (o *outbox) admit(ok []bool) {
 		}
 		p.from = nil
 		o.finish(p, refused, Answer{})
-		o.tally.refusedGate.Add(1)
+		o.tally.refusedUnauthorized.Add(1)
 	}
-	o.flight.posts, o.flight.open, o.flight.gated = in, len(in), true
+	o.flight.posts, o.flight.open, o.flight.authorized = in, len(in), true
 	if len(in) == 0 {
 		o.flight = flight{}
 	}

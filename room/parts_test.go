@@ -254,7 +254,7 @@ func TestOutbox_GateAndRefusal(t *testing.T) {
 	o := packed(&b, "a", "b", "c")
 	o.cut(0, false, func() string { return "n.1" })
 	o.admit([]bool{true, false, true})
-	if got := o.told(&b); got != "[]" || o.flight.open != 2 || !o.flight.gated || o.tally.refusedGate.Load() != 1 {
+	if got := o.told(&b); got != "[]" || o.flight.open != 2 || !o.flight.authorized || o.tally.refusedUnauthorized.Load() != 1 {
 		t.Errorf("the gate: answers %s, %d open; want none, it has told them, and 2", got, o.flight.open)
 	}
 	if n := o.finishFlight(refused, Answer{Code: CodeStore}); n != 2 || o.told(&b) != "[a:store_refused:0:0 c:store_refused:0:0]" || o.size() != 0 {

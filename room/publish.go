@@ -75,7 +75,7 @@ func (r *Room) serve() {
 	h := r.hall
 	r.mu.Lock()
 	r.expireLocked(h.cfg.Clock.Now())
-	r.outbox.cut(h.coarse.Load(), h.cfg.Gate == nil, h.newBatch)
+	r.outbox.cut(h.coarse.Load(), h.cfg.Authorize == nil, h.newBatch)
 	// What members have heard goes to the store before its history is read: so the count that
 	// they are led back to has it.
 	here := !h.away.Load()
@@ -134,19 +134,19 @@ func (r *Room) expireLocked(now time.Time) {
 	}
 }
 
-// send is one try to take the flight through the gate to the store.
+// send is one try to authorize the flight and take it to the store.
 func (r *Room) send() {
 	h := r.hall
 	ctx, cancel := context.WithTimeout(h.ctx, h.cfg.StoreTimeout)
 	defer cancel()
-	if err := r.passGate(ctx); err != nil {
+	if err := r.authorize(ctx); err != nil {
 		r.sendFailed("cannot check the senders of a batch", err)
 		return
 	}
 	// Only this publisher changes the flight's posts but for how they end and whom they are from.
 	r.mu.Lock()
 	f := &r.outbox.flight
-	if f.open == 0 { // the gate let nobody in, or all were met meanwhile
+	if f.open == 0 { // nobody may send, or all were met meanwhile
 		r.unlock()
 		return
 	}
@@ -180,20 +180,20 @@ func (r *Room) send() {
 	r.linkLocked()
 }
 
-// passGate asks Hooks.Gate about the flight, unless it was asked before, and drops the
+// authorize asks Hooks.Authorize about the flight, unless it was asked before, and drops the
 // posts it does not let in.
-func (r *Room) passGate(ctx context.Context) error {
+func (r *Room) authorize(ctx context.Context) error {
 	r.mu.Lock()
 	f := &r.outbox.flight
-	gated, from := f.gated, make([]Author, len(f.posts))
+	authorized, from := f.authorized, make([]Author, len(f.posts))
 	for i := range f.posts {
 		from[i] = f.posts[i].from
 	}
 	r.unlock()
-	if gated || len(from) == 0 { // it may have been met just now
+	if authorized || len(from) == 0 { // it may have been met just now
 		return nil
 	}
-	ok, err := r.hall.cfg.Gate(ctx, from)
+	ok, err := r.hall.cfg.Authorize(ctx, from)
 	if err != nil {
 		return err
 	}

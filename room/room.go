@@ -53,9 +53,9 @@ type Room struct {
 	standing   chat.Counters // as last heard
 	counted    uint64        // events of them
 
-	streams [flavours]*stream // nil: no member has had that flavour yet
-	members int               // of all streams
-	watched int               // watchers, see Watch
+	streams [encodings]*stream // nil: no member has had that encoding yet
+	members int                // of all streams
+	watched int                // watchers, see Watch
 
 	// Guarded by hallShard.mu.
 	refs       int
@@ -77,7 +77,7 @@ func (r *Room) Enter(m *Member, s Socket) (welcome []byte) {
 }
 
 // enterLocked makes m a member of the stream. r.mu must be held.
-func (r *Room) enterLocked(m *Member, s Socket, f Flavour) {
+func (r *Room) enterLocked(m *Member, s Socket, f Encoding) {
 	if r.streams[f] == nil {
 		r.streams[f] = newStream(r, f)
 	}

@@ -228,7 +228,7 @@ func TestRoom_BatchesAreBoundedAndOneAtATime(t *testing.T) {
 
 func TestRoom_GateRefusesSingleMessages(t *testing.T) {
 	asked := 0
-	f := newFixture(t, nil, Hooks{Gate: func(_ context.Context, from []Author) ([]bool, error) {
+	f := newFixture(t, nil, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
 		asked++
 		ok := make([]bool, len(from))
 		for i, a := range from {
@@ -248,8 +248,8 @@ func TestRoom_GateRefusesSingleMessages(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("the gate was asked %d times for one batch; want once", asked)
 	}
-	if s := f.hall.Stats(); s.RefusedGate != 2 {
-		t.Errorf("RefusedGate = %d; want 2", s.RefusedGate)
+	if s := f.hall.Stats(); s.RefusedUnauthorized != 2 {
+		t.Errorf("RefusedUnauthorized = %d; want 2", s.RefusedUnauthorized)
 	}
 }
 

@@ -36,11 +36,11 @@ type Stats struct {
 
 	LogBytes int64 // held by the logs of all rooms now
 
-	Accepted     uint64 // messages that came from the store and were not heard before, each room's once
-	RefusedBusy  uint64 // messages refused because the room's queue was full
-	RefusedGate  uint64 // messages refused by Hooks.Gate
-	RefusedStore uint64 // messages the store did not take
-	RefusedOld   uint64 // messages given up after Config.QueueAge, that no member had
+	Accepted            uint64 // messages that came from the store and were not heard before, each room's once
+	RefusedBusy         uint64 // messages refused because the room's queue was full
+	RefusedUnauthorized uint64 // messages refused by Hooks.Authorize
+	RefusedStore        uint64 // messages the store did not take
+	RefusedOld          uint64 // messages given up after Config.QueueAge, that no member had
 
 	Local     uint64 // messages that members of this node had before the store, which was away
 	LocalOnly uint64 // those of them that were given up after Config.QueueAge, before the store was asked
@@ -77,7 +77,7 @@ func (h *Hall) Stats() Stats {
 		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.tally.posts.Load(), Full: c.full.Load(),
 		LogBytes: h.budget.held.Load(),
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
-		RefusedGate: c.tally.refusedGate.Load(), RefusedStore: c.tally.refusedStore.Load(),
+		RefusedUnauthorized: c.tally.refusedUnauthorized.Load(), RefusedStore: c.tally.refusedStore.Load(),
 		Sent: c.sent.Load(), Skipped: c.skipped.Load(), Left: c.left.Load(),
 		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Welcomes: c.welcomes.Load(),
 		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),

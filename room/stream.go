@@ -8,19 +8,19 @@ import (
 	"barrage/internal/chat"
 )
 
-// Flavour is one encoding of a room's stream.
-type Flavour uint8
+// Encoding is how a room's stream is written.
+type Encoding uint8
 
-// The flavours.
+// The encodings.
 const (
 	// FastIM is a text frame a message, as FastIM clients know them.
-	FastIM Flavour = iota
+	FastIM Encoding = iota
 	// Native is a text frame a batch, as docs/protocol.md has it.
 	Native
 	// Deflated is Native, deflated once for all.
 	Deflated
 
-	flavours
+	encodings
 )
 
 // splitSize is the number of members up to which a room stays on one lane. Below
@@ -28,13 +28,13 @@ const (
 // save less than waking it costs.
 const splitSize = 256
 
-// stream is a room in one flavour: its log, and the members that read it. A message is
+// stream is a room in one encoding: its log, and the members that read it. A message is
 // encoded only for streams that have members.
 type stream struct {
 	// Immutable.
-	room    *Room
-	flavour Flavour
-	log     log
+	room     *Room
+	encoding Encoding
+	log      log
 
 	seqs seqMap
 
@@ -49,14 +49,14 @@ type stream struct {
 	counters chat.Counters
 }
 
-func newStream(r *Room, f Flavour) *stream {
-	s := &stream{room: r, flavour: f, parts: make([]*part, len(r.hall.lanes))}
+func newStream(r *Room, f Encoding) *stream {
+	s := &stream{room: r, encoding: f, parts: make([]*part, len(r.hall.lanes))}
 	s.log = log{budget: &r.hall.budget, most: int(r.hall.cfg.Fanout.LogBytes), frame: frames[f]}
 	return s
 }
 
-// frames is how each flavour frames a batch.
-var frames = [flavours]func(dst, batch []byte) []byte{
+// frames is how each encoding frames a batch.
+var frames = [encodings]func(dst, batch []byte) []byte{
 	Native: func(dst, batch []byte) []byte {
 		return codec.AppendFrame(dst, codec.OpText, append(batch, codec.BatchEnd...))
 	},
@@ -90,7 +90,7 @@ func (s *stream) partForNewMember() *part {
 // append encodes messages into the log. room.mu must be held.
 func (s *stream) append(messages []chat.Entry) {
 	now := s.room.hall.coarse.Load()
-	if s.flavour == FastIM {
+	if s.encoding == FastIM {
 		for _, e := range messages {
 			s.log.append(codec.FastIMText(e.JSON), now)
 		}
@@ -207,10 +207,10 @@ func (s *stream) recalled(ev *chat.Event) {
 }
 
 // skipNote is what a member is told that skips from message index from to to of the
-// stream; nil where the flavour has no word for it. What was recalled meanwhile comes first: only
+// stream; nil where the encoding has no word for it. What was recalled meanwhile comes first: only
 // what the last frame says may not come twice.
 func (s *stream) skipNote(from, to uint64) (note []byte) {
-	if s.flavour == FastIM {
+	if s.encoding == FastIM {
 		return nil
 	}
 	for _, t := range s.seqs.recalledBetween(from, to) {

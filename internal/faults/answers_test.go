@@ -146,7 +146,7 @@ func (v *verdict) checkCounters(n *node) {
 		}
 	}
 	// What is unconfirmed Redis may have all the same.
-	sure, doubtful := int(st.RefusedStore+st.RefusedOld+st.RefusedGate+st.LocalOnly), int(st.Unconfirmed)
+	sure, doubtful := int(st.RefusedStore+st.RefusedOld+st.RefusedUnauthorized+st.LocalOnly), int(st.Unconfirmed)
 	if sure > open+refused || sure+doubtful < open+refused+unconfirmed {
 		v.t.Errorf("%s: counted %d refused by the store, %d after too long a wait, %d more of which its members had, %d unconfirmed; of %d messages without an id %d are nowhere, %d sends were refused, %d unconfirmed",
 			n.name, st.RefusedStore, st.RefusedOld, st.LocalOnly, doubtful, len(n.posted), open, refused, unconfirmed)

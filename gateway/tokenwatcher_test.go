@@ -41,7 +41,7 @@ func (s *Server) setToken(tb testing.TB, user, token string) {
 // recheck makes a pass.
 func (s *Server) recheck(t *testing.T) {
 	t.Helper()
-	if err := s.rechecks.pass(t.Context()); err != nil {
+	if err := s.tokens.pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,13 +104,13 @@ func TestRecheck_TriesAgain(t *testing.T) {
 		if all {
 			s.TokensChanged(nil)
 		}
-		<-s.rechecks.kick
-		if err := s.rechecks.pass(t.Context()); err == nil {
+		<-s.tokens.kick
+		if err := s.tokens.pass(t.Context()); err == nil {
 			t.Error("a pass over a store that is away has no error")
 		}
 		wantClosedFor(t, s, closeUnauthorized, 0)
 		storeOf(s).fail(nil, "CheckTokens")
-		if len(s.rechecks.kick) != 1 {
+		if len(s.tokens.kick) != 1 {
 			t.Error("after an error nothing asks for another pass")
 		}
 		s.recheck(t)
@@ -157,7 +157,7 @@ func TestRecheck_HandshakeUnderWay(t *testing.T) {
 }
 
 func TestRecheck_BoundsWhatItNotes(t *testing.T) {
-	r := newRechecks(&Server{})
+	r := newTokenWatcher(&Server{})
 	for i := range mostNoted {
 		r.changed([]string{fmt.Sprint(i)})
 	}
@@ -217,7 +217,7 @@ func TestRecheck_LostTokens(t *testing.T) {
 			}
 			ended := func(changed []string) int {
 				s.TokensChanged(changed)
-				ended, err := s.rechecks.find(t.Context())
+				ended, err := s.tokens.find(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -226,7 +226,7 @@ func TestRecheck_LostTokens(t *testing.T) {
 			if got := ended(nil); got != c.want {
 				t.Errorf("%d of %d sessions are sent away; want %d", got, c.sessions, c.want)
 			}
-			if s.rechecks.wrong != nil || s.rechecks.checked != 0 {
+			if s.tokens.wrong != nil || s.tokens.checked != 0 {
 				t.Error("sessions are kept after the pass")
 			}
 			if got := ended([]string{"user-0"}); got != 1 {
@@ -254,7 +254,7 @@ func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
 
 func TestRecheck_AsksInBatches(t *testing.T) {
 	s, store := newCrowd(t, 2*recheckBatch+7)
-	refused := new(turnedAway)
+	refused := new(rejected)
 	refused.init(s, visitor{user: "refused"}, refused)
 	refused.closing = closeForbidden
 	s.sessions.list = append(s.sessions.list, &refused.session)
@@ -269,7 +269,7 @@ func TestRecheck_AsksInBatches(t *testing.T) {
 	if want := []int{2}; !slices.Equal(store.sizes, want) {
 		t.Errorf("batches of %v; want %v", store.sizes, want)
 	}
-	if r := s.rechecks; slices.ContainsFunc(r.batch[:cap(r.batch)], func(c *session) bool { return c != nil }) {
+	if r := s.tokens; slices.ContainsFunc(r.batch[:cap(r.batch)], func(c *session) bool { return c != nil }) {
 		t.Error("sessions are kept after the pass")
 	}
 }
@@ -288,7 +288,7 @@ func BenchmarkSweep_Crowd(b *testing.B) {
 			for b.Loop() {
 				s.sweepOnce(s.started)
 				s.TokensChanged(users)
-				if err := s.rechecks.pass(b.Context()); err != nil {
+				if err := s.tokens.pass(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}

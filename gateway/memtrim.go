@@ -41,5 +41,5 @@ func (w *wave) over(handshakes uint64, open int) bool {
 	return true
 }
 
-// giveBack collects the garbage and gives free memory to the system.
-func giveBack() { debug.FreeOSMemory() }
+// trimMemory collects the garbage and gives free memory to the system.
+func trimMemory() { debug.FreeOSMemory() }

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// TestSlim_ForgetsBothAddresses fails when nbio changes what slim relies on.
+// TestSlim_ForgetsBothAddresses fails when nbio changes what dropAddrs relies on.
 func TestSlim_ForgetsBothAddresses(t *testing.T) {
 	if len(addrFields) != 2 {
 		t.Fatalf("nbio.Conn has %d of the fields lAddr and rAddr as net.Addr; want both", len(addrFields))

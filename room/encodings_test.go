@@ -13,9 +13,9 @@ import (
 )
 
 // counted has the stream count how often it frames a batch.
-func (f *fixture) counted(r *Room, flavour Flavour) *int {
+func (f *fixture) counted(r *Room, encoding Encoding) *int {
 	f.t.Helper()
-	l, n := &r.streams[flavour].log, 0
+	l, n := &r.streams[encoding].log, 0
 	frame := l.frame
 	l.frame = func(dst, batch []byte) []byte {
 		n++
@@ -39,15 +39,15 @@ func inflated(tb testing.TB, b []byte) (size int, text string) {
 	return len(b), string(plain.Payload)
 }
 
-// A batch is framed once for each flavour, however many members it has, and deflated once for
+// A batch is framed once for each encoding, however many members it has, and deflated once for
 // those that agreed on it. It is the same text for all of them.
 func TestFlavours_OneEncodingEach(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	old := []*member{f.join(r), f.join(r)}
-	enter := func(flavour Flavour) *member {
+	enter := func(encoding Encoding) *member {
 		m := &member{fakeSocket: fakeSocket{room: -1}}
-		r.EnterNative(&m.Member, &m.fakeSocket, flavour, Since{}, chat.History{})
+		r.EnterNative(&m.Member, &m.fakeSocket, encoding, Since{}, chat.History{})
 		r.Attach(&m.Member)
 		return m
 	}
@@ -64,9 +64,9 @@ func TestFlavours_OneEncodingEach(t *testing.T) {
 	f.deliverAll() // into one batch
 	f.settle()
 
-	for flavour, n := range calls {
+	for encoding, n := range calls {
 		if *n != 1 {
-			t.Errorf("the batch was framed %d times as %s; want once", *n, flavour)
+			t.Errorf("the batch was framed %d times as %s; want once", *n, encoding)
 		}
 	}
 	if got := r.streams[FastIM].log.count(); got != uint64(len(said)) {

@@ -12,33 +12,33 @@ import (
 const (
 	// maxCalls is how many calls may be on their way to one Redis.
 	maxCalls = 512
-	// laneCalls is how many calls may be on their way to one of the lanes of a cluster.
-	laneCalls = 60
-	// lanes is in how many parts of equal size the 16384 slots of a cluster are cut. A
-	// master has its slots in few ranges, so one that hangs has only its own lanes fill.
-	lanes = 16
+	// rangeCalls is how many calls may be on their way to one of the slotRanges of a cluster.
+	rangeCalls = 60
+	// slotRanges is in how many parts of equal size the 16384 slots of a cluster are cut. A
+	// master has its slots in few ranges, so one that hangs has only its own slotRanges fill.
+	slotRanges = 16
 )
 
-// gates hold the gate of each lane, the last one for calls without a slot. For a single
+// limiters hold the limiter of each slot range, the last one for calls without a slot. For a single
 // Redis that is the only one.
-type gates []*gate
+type limiters []*limiter
 
-func newGates(cluster bool) gates {
+func newLimiters(cluster bool) limiters {
 	if !cluster {
-		return gates{newGate(maxCalls)}
+		return limiters{newLimiter(maxCalls)}
 	}
-	all := make(gates, lanes+1)
+	all := make(limiters, slotRanges+1)
 	for i := range all {
-		all[i] = newGate(laneCalls)
+		all[i] = newLimiter(rangeCalls)
 	}
 	return all
 }
 
-// at is the gate of a slot, or of a call without one, for which rueidis says 16384.
-func (g gates) at(slot uint16) *gate { return g[min(int(slot)*lanes/slots, len(g)-1)] }
+// at is the limiter of a slot, or of a call without one, for which rueidis says 16384.
+func (g limiters) at(slot uint16) *limiter { return g[min(int(slot)*slotRanges/slots, len(g)-1)] }
 
-// marks is gate.mark of all.
-func (g gates) marks() []uint64 {
+// marks is limiter.mark of all.
+func (g limiters) marks() []uint64 {
 	marks := make([]uint64, len(g))
 	for i := range g {
 		marks[i] = g[i].mark()
@@ -47,7 +47,7 @@ func (g gates) marks() []uint64 {
 }
 
 // waiting reports whether calls that gave up still hold places.
-func (g gates) waiting() bool {
+func (g limiters) waiting() bool {
 	for i := range g {
 		if g[i].waiting() {
 			return true
@@ -56,19 +56,19 @@ func (g gates) waiting() bool {
 	return false
 }
 
-// answered is gate.answered of all.
-func (g gates) answered(marks []uint64) {
+// answered is limiter.answered of all.
+func (g limiters) answered(marks []uint64) {
 	for i := range g {
 		g[i].answered(marks[i])
 	}
 }
 
-// gate lets in a number of calls at a time. A call that gave up waiting still holds its
+// limiter lets in a number of calls at a time. A call that gave up waiting still holds its
 // place in the ring until Redis answers, which nobody hears. But answers come in the
 // order of the calls on each connection: once every connection has answered a question
 // that was asked later, or has broken, so are all calls that were given up before.
-type gate struct {
-	// Immutable after newGate. Holds one value for each place taken.
+type limiter struct {
+	// Immutable after newLimiter. Holds one value for each place taken.
 	places chan struct{}
 
 	mu sync.Mutex // guards the fields below
@@ -77,10 +77,10 @@ type gate struct {
 	gaveUp, freed uint64
 }
 
-func newGate(most int) *gate { return &gate{places: make(chan struct{}, most)} }
+func newLimiter(most int) *limiter { return &limiter{places: make(chan struct{}, most)} }
 
 // enter takes a place, waiting for one until ctx ends. The caller must leave.
-func (g *gate) enter(ctx context.Context) error {
+func (g *limiter) enter(ctx context.Context) error {
 	select {
 	case g.places <- struct{}{}:
 		return nil
@@ -95,7 +95,7 @@ func (g *gate) enter(ctx context.Context) error {
 }
 
 // leave frees the caller's place, unless it gave up waiting for the answer.
-func (g *gate) leave(answered bool) {
+func (g *limiter) leave(answered bool) {
 	if answered {
 		<-g.places
 		return
@@ -106,21 +106,21 @@ func (g *gate) leave(answered bool) {
 }
 
 // mark remembers which calls have given up before now.
-func (g *gate) mark() uint64 {
+func (g *limiter) mark() uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.gaveUp
 }
 
 // waiting reports whether calls that gave up still hold places.
-func (g *gate) waiting() bool {
+func (g *limiter) waiting() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.freed < g.gaveUp
 }
 
 // answered frees the places of the calls that gave up before mark was taken.
-func (g *gate) answered(mark uint64) {
+func (g *limiter) answered(mark uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for ; g.freed < mark; g.freed++ {

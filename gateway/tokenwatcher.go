@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// recheckEvery is the least time between two passes of rechecks, or two tries: half of the
+	// recheckEvery is the least time between two passes of the token watcher, or two tries: half of the
 	// second within which a revoked token must stop working.
 	recheckEvery = 500 * time.Millisecond
 	// recheckBatch is how many tokens are checked in one call of the store.
@@ -24,10 +24,10 @@ const (
 	lostFrom = 100
 )
 
-// rechecks ends the sessions whose tokens count no more, without waiting for them to say
+// tokenWatcher ends the sessions whose tokens count no more, without waiting for them to say
 // something: where auth.required is on the store tells whose tokens may have changed, and
 // one pass over all sessions finds theirs.
-type rechecks struct {
+type tokenWatcher struct {
 	// Immutable after Start.
 	srv *Server
 	// every is recheckEvery; tests that make the passes themselves set more before Start.
@@ -47,12 +47,12 @@ type rechecks struct {
 	changes uint64 // how often the store told of a change
 }
 
-func newRechecks(s *Server) *rechecks {
-	return &rechecks{srv: s, every: recheckEvery, kick: make(chan struct{}, 1), users: map[string]struct{}{}}
+func newTokenWatcher(s *Server) *tokenWatcher {
+	return &tokenWatcher{srv: s, every: recheckEvery, kick: make(chan struct{}, 1), users: map[string]struct{}{}}
 }
 
 // changed is the store's call: the tokens of users, nil = of all, may have changed.
-func (r *rechecks) changed(users []string) {
+func (r *tokenWatcher) changed(users []string) {
 	r.mu.Lock()
 	r.changes++
 	r.mu.Unlock()
@@ -61,7 +61,7 @@ func (r *rechecks) changed(users []string) {
 
 // asOf says which of the store's words of changes have come. A handshake takes it before it
 // checks the token, see entered.
-func (r *rechecks) asOf() uint64 {
+func (r *tokenWatcher) asOf() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changes
@@ -69,14 +69,14 @@ func (r *rechecks) asOf() uint64 {
 
 // entered is called when the visitor's session can be found. If a change was told since its
 // token was checked, a pass for that may not have seen the session.
-func (r *rechecks) entered(v visitor) {
+func (r *tokenWatcher) entered(v visitor) {
 	if r.asOf() != v.asOf {
 		r.note([]string{v.user})
 	}
 }
 
 // note has the next pass check the sessions of users, nil = all. It never blocks.
-func (r *rechecks) note(users []string) {
+func (r *tokenWatcher) note(users []string) {
 	r.mu.Lock()
 	for _, u := range users {
 		r.users[u] = struct{}{}
@@ -93,7 +93,7 @@ func (r *rechecks) note(users []string) {
 }
 
 // take returns who is noted and begins anew.
-func (r *rechecks) take() (users map[string]struct{}, all bool) {
+func (r *tokenWatcher) take() (users map[string]struct{}, all bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	users, all = r.users, r.all
@@ -102,7 +102,7 @@ func (r *rechecks) take() (users map[string]struct{}, all bool) {
 }
 
 // run makes a pass when somebody is noted, until ctx ends.
-func (r *rechecks) run(ctx context.Context) {
+func (r *tokenWatcher) run(ctx context.Context) {
 	timer := time.NewTimer(r.every)
 	defer timer.Stop()
 	for failing := false; ; {
@@ -126,7 +126,7 @@ func (r *rechecks) run(ctx context.Context) {
 }
 
 // pass ends the sessions of who is noted that may not stay. After an error they are noted still.
-func (r *rechecks) pass(ctx context.Context) error {
+func (r *tokenWatcher) pass(ctx context.Context) error {
 	ended, err := r.find(ctx)
 	for _, c := range ended {
 		c.checked(ctx, false)
@@ -135,7 +135,7 @@ func (r *rechecks) pass(ctx context.Context) error {
 }
 
 // find is pass but for the ends.
-func (r *rechecks) find(ctx context.Context) (ended []*session, err error) {
+func (r *tokenWatcher) find(ctx context.Context) (ended []*session, err error) {
 	users, all := r.take()
 	if !all && len(users) == 0 {
 		return nil, nil
@@ -170,7 +170,7 @@ func (r *rechecks) find(ctx context.Context) (ended []*session, err error) {
 }
 
 // check notes the sessions of the batch whose tokens are wrong, and empties it.
-func (r *rechecks) check(ctx context.Context) error {
+func (r *tokenWatcher) check(ctx context.Context) error {
 	defer func() {
 		clear(r.batch) // those that are gone are not to be kept
 		clear(r.creds)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-func TestGate_Full(t *testing.T) {
-	g := newGate(maxCalls)
+func TestLimiter_Full(t *testing.T) {
+	g := newLimiter(maxCalls)
 	for range maxCalls {
 		enter(t, g)
 	}
@@ -18,10 +18,10 @@ func TestGate_Full(t *testing.T) {
 	wantFull(t, g)
 }
 
-// TestGate_GivenUp: the place of a call that gave up is free only after a question that
+// TestLimiter_GivenUp: the place of a call that gave up is free only after a question that
 // was asked later was answered.
-func TestGate_GivenUp(t *testing.T) {
-	g := newGate(maxCalls)
+func TestLimiter_GivenUp(t *testing.T) {
+	g := newLimiter(maxCalls)
 	early := g.mark()
 	for range 10 {
 		enter(t, g)
@@ -50,10 +50,10 @@ func TestGate_GivenUp(t *testing.T) {
 	}
 }
 
-// TestGates_Cluster: the lanes together must leave room in one connection's ring, and a
+// TestLimiters_Cluster: the slotRanges together must leave room in one connection's ring, and a
 // master that hangs must not take the places of the others.
-func TestGates_Cluster(t *testing.T) {
-	all := newGates(true)
+func TestLimiters_Cluster(t *testing.T) {
+	all := newLimiters(true)
 	const ring = 1024
 	places := 0
 	for _, g := range all {
@@ -62,12 +62,12 @@ func TestGates_Cluster(t *testing.T) {
 	if places >= ring {
 		t.Errorf("%d calls are let in; want fewer than %d", places, ring)
 	}
-	for slot, lane := range map[uint16]int{0: 0, 1023: 0, 1024: 1, 16383: 15, 16384: 16} {
-		if all.at(slot) != all[lane] {
-			t.Errorf("slot %d is not in lane %d", slot, lane)
+	for slot, want := range map[uint16]int{0: 0, 1023: 0, 1024: 1, 16383: 15, 16384: 16} {
+		if all.at(slot) != all[want] {
+			t.Errorf("slot %d is not in slot range %d", slot, want)
 		}
 	}
-	for range laneCalls {
+	for range rangeCalls {
 		enter(t, all.at(0))
 	}
 	wantFull(t, all.at(5))
@@ -81,31 +81,31 @@ func TestGates_Cluster(t *testing.T) {
 	enter(t, all.at(9))
 }
 
-func TestGates_Single(t *testing.T) {
-	all := newGates(false)
+func TestLimiters_Single(t *testing.T) {
+	all := newLimiters(false)
 	if len(all) != 1 || all.at(0) != all[0] || all.at(16384) != all[0] {
-		t.Errorf("a single Redis has %d gates; want one for all", len(all))
+		t.Errorf("a single Redis has %d limiters; want one for all", len(all))
 	}
 }
 
-func enter(t *testing.T, g *gate) {
+func enter(t *testing.T, g *limiter) {
 	t.Helper()
 	if err := g.enter(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func wantFull(t *testing.T, g *gate) {
+func wantFull(t *testing.T, g *limiter) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := g.enter(ctx)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "calls are waiting") {
-		t.Fatalf("enter of a full gate: error %v; want the ctx's, and how many calls wait", err)
+		t.Fatalf("enter of a full limiter: error %v; want the ctx's, and how many calls wait", err)
 	}
 }
 
-func wantPlaces(t *testing.T, g *gate, want int) {
+func wantPlaces(t *testing.T, g *limiter, want int) {
 	t.Helper()
 	if got := len(g.places); got != want {
 		t.Fatalf("%d places are taken; want %d", got, want)

@@ -8,19 +8,19 @@ import (
 // This file tells pages why their sockets fail: a browser cannot read how a handshake was
 // refused, but it can ask GET /v1/rooms/{room}?for=socket.
 
-// asksWhy reports whether the request is that question, or its preflight.
-func asksWhy(r *http.Request) bool {
+// asksDiagnosis reports whether the request is that question, or its preflight.
+func asksDiagnosis(r *http.Request) bool {
 	id, ok := strings.CutPrefix(r.URL.EscapedPath(), "/v1/rooms/")
 	return ok && !strings.Contains(id, "/") && r.URL.Query().Get("for") == "socket"
 }
 
-// whySocket answers the question with the refusal that a handshake would get now; where
+// diagnose answers the question with the refusal that a handshake would get now; where
 // that would not come before the room's own, next answers. A page whose origin may not open
 // sockets may read the answer too, see cors, and learns no more than that here.
-func (s *Server) whySocket(next http.HandlerFunc) http.HandlerFunc {
+func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if asksWhy(r) {
-			_, bad := s.seek(r, callerOf)
+		if asksDiagnosis(r) {
+			_, bad := s.identify(r, callerOf)
 			if bad == nil && s.sessions.held() >= s.sessions.most {
 				bad = s.full()
 			}

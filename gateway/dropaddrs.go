@@ -20,11 +20,11 @@ var addrFields = func() (offsets []uintptr) {
 	return offsets
 }()
 
-// slim makes nbio forget the addresses of a connection before a poller knows it. It
+// dropAddrs makes nbio forget the addresses of a connection before a poller knows it. It
 // never asks for those of a TCP connection, but has no way to leave them out, and
 // they are 160 of some 600 bytes that an idle connection holds: two net.TCPAddr
 // and what the kernel filled in for each.
-func slim(nb *nbio.Conn) {
+func dropAddrs(nb *nbio.Conn) {
 	for _, offset := range addrFields {
 		*(*net.Addr)(unsafe.Add(unsafe.Pointer(nb), offset)) = nil
 	}
