@@ -339,10 +339,10 @@ func (n *v1) recallSeq(ctx context.Context, id, user string, known chat.Position
 	case err == nil:
 		n.srv.recalled(id, ev)
 		return nil
+	case (errors.Is(err, chat.ErrNoMessage) || errors.Is(err, chat.ErrOtherEpoch)) &&
+		n.srv.recalledBefore(id, user, func(ev *chat.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }):
+		return nil
 	case errors.Is(err, chat.ErrNoMessage):
-		if n.srv.recalledBefore(id, user, func(ev *chat.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }) {
-			return nil
-		}
 		return refuse(http.StatusNotFound, "there is no message %d", seq)
 	case errors.Is(err, chat.ErrNotYours):
 		return refuse(http.StatusForbidden, "message %d is not yours", seq)

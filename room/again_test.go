@@ -20,12 +20,12 @@ func (f *fixture) sayHere(r *Room, from Author, user, id string) {
 	}
 }
 
-// sayElsewhere is the same client on another node.
-func (f *fixture) sayElsewhere(user, id string) {
+// sayElsewhere is the client u on another node.
+func (f *fixture) sayElsewhere(id string) {
 	f.t.Helper()
 	f.now = f.now.Add(time.Millisecond)
 	f.others++
-	d := codec.NewNativeDraft("1", user, &codec.Op{ID: id, Body: user + id}, f.now.UnixMilli())
+	d := codec.NewNativeDraft("1", "u", &codec.Op{ID: id, Body: "u" + id}, f.now.UnixMilli())
 	if _, err := f.other.Publish(f.t.Context(), "1", chat.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []chat.Draft{d}}); err != nil {
 		f.t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestAgain_TheStoreLostTheIDs(t *testing.T) {
 // TestAgain_SentOverAnotherNodeBefore: the room has just been loaded here, with what its sender sends again.
 func TestAgain_SentOverAnotherNodeBefore(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
-	f.sayElsewhere("u", "1")
+	f.sayElsewhere("1")
 	r := f.open("1")
 	m := f.join(r)
 	f.store.away()

@@ -30,9 +30,10 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 		r.arriveUnnumberedLocked(ev)
 	default:
 		if ev.Kind == chat.EventMessages && chat.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
+			r.keepHeardLocked()
 			r.outbox.met(ev.Epoch, entriesOf(&ev), h.keyOf)
-			if r.follower.fits(&ev) != fitsNext {
-				r.setEarlyLocked(append(r.follower.early, ev))
+			if r.follower.fits(&ev) != fitsNext && !r.hadLocked(&ev) {
+				r.addEarlyLocked(ev)
 			}
 			r.linkLocked()
 		}
@@ -91,16 +92,14 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev), r.hall.coarse.Load()))
 		}
 		r.changedLocked() // the total, if nothing else
-		if len(r.follower.early) > 0 {
-			r.giveLostLocked(r.unnumberedLocked(r.passEarlyLocked(false)))
-		}
+		r.reviewEarlyLocked()
 	case fitsOld:
 		// Passed before, or of a count that has gone back and has not come so far again.
 		again := ev.Rev == r.follower.pos.Rev && ev.Tip == r.follower.pos.Tip // nearly always: its answer was here first
 		switch {
 		case ev.Kind != chat.EventMessages || again && !answer || r.hadLocked(ev):
-		case answer: // it was stored before, and the history that was read since has it not
-			r.giveLostLocked(r.unnumberedLocked([]chat.Event{*ev}))
+		case answer: // it was stored before, and the history that was read since had it not
+			r.addEarlyLocked(*ev)
 		default:
 			r.hall.stats.gaps.Add(1)
 			r.follower.hold(*ev)
@@ -108,10 +107,7 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 		}
 	case fitsNot:
 		if answer {
-			r.setEarlyLocked(append(r.follower.early, *ev))
-			if ev.Epoch != r.follower.pos.Epoch { // the history tells whether it is a new one, or over
-				r.lagLocked()
-			}
+			r.addEarlyLocked(*ev)
 			return
 		}
 		if r.follower.reading == following {
@@ -177,11 +173,35 @@ func (r *Room) storedLocked(e chat.Entry) {
 	r.newest.stored(e, func(o chat.Entry) bool { return r.hall.keyOf(o.JSON) == k })
 }
 
-// passEarlyLocked takes out the answers that did not follow and that the room has passed. r.mu must be held.
-func (r *Room) passEarlyLocked(read bool) (passed []chat.Event) {
-	early, passed := r.follower.splitEarly(read)
-	r.setEarlyLocked(early)
-	return passed
+// addEarlyLocked keeps an answer that does not follow until its event comes, or the history. Where the room has passed
+// it, where it is of another epoch and where many wait, the history is read. r.mu must be held.
+func (r *Room) addEarlyLocked(ev chat.Event) {
+	f := &r.follower
+	r.setEarlyLocked(append(f.early, ev))
+	if f.passed(&ev) || ev.Epoch != f.pos.Epoch || len(f.early) >= earlyRead {
+		r.lagLocked()
+	}
+}
+
+// reviewEarlyLocked drops the answers that the room has passed, with what they say given to the members. What was not
+// given is looked for in the history. r.mu must be held.
+func (r *Room) reviewEarlyLocked() {
+	f := &r.follower
+	if len(f.early) == 0 {
+		return
+	}
+	lacks := false
+	r.setEarlyLocked(slices.DeleteFunc(slices.Clone(f.early), func(ev chat.Event) bool {
+		if !f.passed(&ev) {
+			return false
+		}
+		had := r.hadLocked(&ev)
+		lacks = lacks || !had
+		return had
+	}))
+	if lacks {
+		r.lagLocked()
+	}
 }
 
 // setEarlyLocked replaces the answers that did not follow. r.mu must be held.

@@ -118,7 +118,8 @@ func (r *Room) reachedLocked() {
 
 // hearLocked gives the members all that waits for the store. r.mu must be held.
 func (r *Room) hearLocked() {
-	entries := r.unnumberedLocked(r.follower.early) // what tells of them may be lost with the store
+	entries := withoutNumbers(r.follower.early) // what tells of them may be lost with the store
+	r.stampedLocked(entries)
 	r.setEarlyLocked(nil)
 	entries = append(entries, r.outbox.hear(func(ts int64) int64 {
 		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one
@@ -126,6 +127,20 @@ func (r *Room) hearLocked() {
 	})...)
 	if len(entries) > 0 {
 		r.hall.stats.local.Add(r.giveLocked(entries, r.hall.coarse.Load()))
+	}
+}
+
+// keepHeardLocked notes again what members have heard of the flight: it may have waited for longer than seen remembers.
+// It comes before posts are ended by what the store has. r.mu must be held.
+func (r *Room) keepHeardLocked() {
+	if r.outbox.heard == 0 {
+		return
+	}
+	now := r.hall.coarse.Load()
+	for _, p := range r.outbox.flight.posts {
+		if p.heard && p.end == notYet {
+			r.seen.add(p.key, p.draft.TS, now, now)
+		}
 	}
 }
 

@@ -148,6 +148,7 @@ func (r *Room) read(ctx context.Context, known chat.Position, fromNothing bool) 
 func (r *Room) catchUpLocked(now *chat.History) {
 	f := &r.follower
 	at, sameCount := f.pos, now.Epoch == f.pos.Epoch
+	r.keepHeardLocked()
 	r.outbox.met(now.Epoch, now.Entries, r.hall.keyOf)
 	for i := range now.Recalls {
 		r.recallLocked(&now.Recalls[i], now.Position, false)
@@ -162,7 +163,10 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	had := r.hadUpToLocked(now)
 	for _, e := range now.Entries[:had] {
 		if e.JSON != "" {
-			r.seen.note(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), 0)
+			if f.reading == unread && r.seen.oldest == 0 {
+				r.seen.oldest = r.hall.keyOf(e.JSON)
+			}
+			r.seen.keep(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON))
 		}
 	}
 	if f.reading != unread {
@@ -176,7 +180,9 @@ func (r *Room) catchUpLocked(now *chat.History) {
 		f.from = now.Entries[0].Seq
 	}
 	held, over := f.caughtUp(now.Position)
-	r.giveLostLocked(r.lostLocked(append(over, r.passEarlyLocked(true)...), now))
+	early, passed := f.splitEarly()
+	r.setEarlyLocked(early)
+	r.giveLostLocked(r.lostLocked(append(over, passed...), now))
 	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:], readLate))
 	r.newest.set(now.Entries, later)
 	r.changedLocked()
@@ -186,15 +192,16 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	}
 }
 
-// repeatedLocked takes messages that an earlier try of this node's has stored, at the place of ev or before: the
-// members get them with the history, or were passed over. r.mu must be held.
-func (r *Room) repeatedLocked(ev chat.Event) {
-	if known := r.knownLocked(); ev.Epoch == known.Epoch && ev.Rev <= known.Rev {
-		r.giveLostLocked(r.unnumberedLocked([]chat.Event{ev}))
-		return
+// repeatedLocked takes messages that the store had before, see outbox.answer; at is where the room stood then. Those
+// that members have not had wait for the history. r.mu must be held.
+func (r *Room) repeatedLocked(again []chat.Entry, at *chat.Event) {
+	for _, e := range again {
+		ev := chat.Event{Kind: chat.EventMessages, Epoch: at.Epoch, Rev: at.Rev, Tip: at.Tip, Seq: e.Seq, Messages: []string{e.JSON}}
+		if !r.hadLocked(&ev) {
+			r.addEarlyLocked(ev)
+			r.lagLocked()
+		}
 	}
-	r.setEarlyLocked(append(r.follower.early, ev))
-	r.lagLocked()
 }
 
 // giveLostLocked gives the members, without numbers, what the store has taken and has no more: nothing else will bring
@@ -203,35 +210,65 @@ func (r *Room) giveLostLocked(lost []chat.Entry) {
 	if len(lost) == 0 || r.members == 0 {
 		return
 	}
+	r.stampedLocked(lost)
 	r.hall.stats.local.Add(r.giveLocked(lost, r.hall.coarse.Load()))
 	if r.writing == linked {
 		r.newest.ours = nil // newcomers are given what the store has
 	}
 }
 
-// lostLocked is what the node was told by events that are over, and the history has not. r.mu must be held.
-func (r *Room) lostLocked(over []chat.Event, now *chat.History) []chat.Entry {
+// stampedLocked notes the timestamps of messages that members get without numbers. r.mu must be held.
+func (r *Room) stampedLocked(entries []chat.Entry) {
+	for _, e := range entries {
+		if !r.hadMessageLocked(e.JSON) {
+			r.localTS = max(r.localTS, codec.Timestamp(e.JSON))
+		}
+	}
+}
+
+// lostLocked is what the node was told by events that are over, and what the store has lost: the history that was just
+// read should have it, and has not. Of what lies before that history nobody knows. r.mu must be held.
+func (r *Room) lostLocked(over []chat.Event, now *chat.History) (lost []chat.Entry) {
 	if len(over) == 0 {
 		return nil
 	}
-	kept := map[key]bool{}
+	first, whole := uint64(math.MaxUint64), len(now.Entries) == 0
+	kept, tombs := map[key]bool{}, map[uint64]bool{}
 	for _, e := range now.Entries {
-		if e.JSON != "" {
+		if e.JSON == "" {
+			tombs[e.Seq] = true
+		} else {
 			kept[r.hall.keyOf(e.JSON)] = true
 		}
 	}
-	return slices.DeleteFunc(r.unnumberedLocked(over), func(e chat.Entry) bool { return kept[r.hall.keyOf(e.JSON)] })
-}
-
-// unnumberedLocked is the messages of events whose numbers are no use to the members. r.mu must be held.
-func (r *Room) unnumberedLocked(events []chat.Event) (entries []chat.Entry) {
-	for i := range events {
-		if events[i].Kind != chat.EventMessages {
+	if !whole {
+		first = now.Entries[0].Seq
+		whole = first <= now.Seq-min(now.Total, now.Seq)+1
+	}
+	for i := range over {
+		if over[i].Kind != chat.EventMessages {
 			continue
 		}
+		sameNumbers := over[i].Epoch == now.Epoch
+		for _, e := range entriesOf(&over[i]) {
+			inReach := whole || e.Seq >= first || over[i].Seq == 0 || !sameNumbers && e.Seq > now.Begun
+			// A tombstone under its number is its own, unless the recall that is known of that number is of another message.
+			recalled := sameNumbers && tombs[e.Seq] && !r.recalls.number(e.Seq)
+			if inReach && !recalled && !kept[r.hall.keyOf(e.JSON)] {
+				lost = append(lost, chat.Entry{JSON: e.JSON})
+			}
+		}
+	}
+	return lost
+}
+
+// withoutNumbers is the messages of events whose numbers are no use to the members.
+func withoutNumbers(events []chat.Event) (entries []chat.Entry) {
+	for i := range events {
 		for _, m := range events[i].Messages {
-			entries = append(entries, chat.Entry{JSON: m})
-			r.localTS = max(r.localTS, codec.Timestamp(m))
+			if events[i].Kind == chat.EventMessages {
+				entries = append(entries, chat.Entry{JSON: m})
+			}
 		}
 	}
 	return entries
@@ -290,7 +327,9 @@ func (r *Room) hadUpToLocked(now *chat.History) int {
 	default:
 		// Another count. What survived of the one before, in front of all that members have had and
 		// older than that, is from before they came in.
-		return upTo(func(e chat.Entry) bool {
+		before := slices.IndexFunc(all, func(e chat.Entry) bool { return e.JSON != "" && r.hall.keyOf(e.JSON) == r.seen.oldest })
+		all = all[max(before, 0):]
+		return max(before, 0) + upTo(func(e chat.Entry) bool {
 			return e.Seq > now.Begun || e.JSON != "" && (r.hadMessageLocked(e.JSON) || !r.seen.older(codec.Timestamp(e.JSON)))
 		})
 	}

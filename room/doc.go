@@ -20,7 +20,7 @@
 // report.go counts, and finds out about rooms that lack something; unnumbered.go is rooms that original
 // FastIM nodes write to as well.
 //
-// What always holds (away_model_test.go checks it):
+// What always holds (away_check_test.go holds it):
 //
 //	I1  A message is fanned out exactly when seen.add says that it is new, by Room.giveLocked.
 //	I2  A post leaves the outbox once, by one of five ends.

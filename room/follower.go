@@ -31,8 +31,10 @@ const (
 	// dropped and read. 1,024 events are a second or two of a hot room.
 	maxHeld      = 1024
 	maxHeldBytes = 4 << 20
-	// maxEarly bounds the answers that did not follow: of 100 messages at most, each some milliseconds old.
-	maxEarly = 64
+	// maxEarly bounds the answers that did not follow: of 100 messages at most, each some milliseconds old. From
+	// earlyRead on the history is read, so that none has to be dropped.
+	maxEarly  = 64
+	earlyRead = 16
 )
 
 // follower is where a room's members stand in what the store has, and the events that do not
@@ -151,17 +153,20 @@ func (f *follower) caughtUp(pos chat.Position) (held, over []chat.Event) {
 	return held, over
 }
 
-// splitEarly divides the answers that did not follow into those that may still come and those that the position has
-// passed. Where the history was read just now those of other epochs are passed too.
-func (f *follower) splitEarly(read bool) (toCome, passed []chat.Event) {
+// passed reports whether the position lies behind an event of its epoch.
+func (f *follower) passed(ev *chat.Event) bool { return ev.Epoch == f.pos.Epoch && ev.Rev <= f.pos.Rev }
+
+// splitEarly divides the answers that did not follow, when the history was read just now: into those that may still
+// come, and those that are over.
+func (f *follower) splitEarly() (toCome, over []chat.Event) {
 	for _, ev := range f.early {
-		if ev.Epoch == f.pos.Epoch && ev.Rev > f.pos.Rev || ev.Epoch != f.pos.Epoch && !read {
+		if ev.Epoch == f.pos.Epoch && ev.Rev > f.pos.Rev {
 			toCome = append(toCome, ev)
 		} else {
-			passed = append(passed, ev)
+			over = append(over, ev)
 		}
 	}
-	return toCome, passed
+	return toCome, over
 }
 
 // goneBack is a place that no count has come to: a store that is told of it begins a new epoch.

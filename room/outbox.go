@@ -188,9 +188,10 @@ func (o *outbox) land(i int, how end, a Answer) {
 }
 
 // answer takes what the store answered to the flight with the id; ok is false where that has ended: its event was here
-// first, or the history. again are messages that the store had before and that members may lack: an earlier try has
-// stored them, or they are not older than all that is known of what members had.
-func (o *outbox) answer(id string, stored *chat.Stored, older func(ts int64) bool) (again []string, ok bool) {
+// first, or the history. again are messages that the store had before and that members lack, unless an event or the
+// history has told of them: an earlier try has stored them, or they lie behind at, where the room stands. Their Seq is
+// 0 where they have no number any more.
+func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again []chat.Entry, ok bool) {
 	if o.flight.id != id {
 		return nil, false
 	}
@@ -200,8 +201,9 @@ func (o *outbox) answer(id string, stored *chat.Stored, older func(ts int64) boo
 	for i := 0; i < len(o.flight.posts); i++ { // the last one to land takes the flight away
 		if len(repeats) > 0 && repeats[0].Index == i {
 			p := &o.flight.posts[i]
-			if mine := tries > 1 && repeats[0].TS >= p.draft.TS; p.end == notYet && (mine || !older(repeats[0].TS)) {
-				again = append(again, string(p.draft.AppendJSON(nil, repeats[0].TS)))
+			mine := tries > 1 && repeats[0].TS >= p.draft.TS // else somebody else's was first
+			if p.end == notYet && (mine || stored.Event.Epoch == at.Epoch && repeats[0].Seq > at.Seq) {
+				again = append(again, chat.Entry{Seq: repeats[0].Seq, JSON: string(p.draft.AppendJSON(nil, repeats[0].TS))})
 			}
 			o.land(i, repeated, Answer{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS})
 			repeats = repeats[1:]

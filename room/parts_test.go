@@ -200,11 +200,11 @@ func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
 		Event:   chat.Event{Seq: 10, Messages: []string{`{"ts":20}`, `{"ts":21}`, `{"ts":22}`}},
 		Repeats: []chat.Repeat{{Index: 1, Seq: 8, TS: 1}, {Index: 3, TS: 3}},
 	}
-	if _, ok := o.answer("n.0", &stored, nil); ok || o.flight.open != 4 {
+	if _, ok := o.answer("n.0", &stored, chat.Position{}); ok || o.flight.open != 4 {
 		t.Error("the answer to another batch was taken")
 	}
-	again, ok := o.answer("n.1", &stored, func(ts int64) bool { return ts < 4 })
-	if !ok || len(again) != 1 || codec.Timestamp(again[0]) != 3 {
+	again, ok := o.answer("n.1", &stored, chat.Position{Epoch: "e"})
+	if !ok || len(again) != 1 || again[0].Seq != 0 || codec.Timestamp(again[0].JSON) != 3 {
 		t.Errorf("the first try has stored d: %v, %v; want d with its timestamp of then", again, ok)
 	}
 	if got := o.told(&b); got != "[a::10:20 c::11:21 d::0:3]" || o.size() != 0 || o.flight.id != "" {

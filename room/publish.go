@@ -167,12 +167,9 @@ func (r *Room) send() {
 	r.mu.Lock()
 	defer r.unlock()
 	r.reachedLocked()
-	if again, ok := r.outbox.answer(b.ID, &stored, r.seen.older); ok && stored.Event.Epoch != chat.Unnumbered {
-		if len(again) > 0 {
-			at := stored.Event
-			at.Messages = again
-			r.repeatedLocked(at)
-		}
+	r.keepHeardLocked()
+	if again, ok := r.outbox.answer(b.ID, &stored, r.knownLocked()); ok && stored.Event.Epoch != chat.Unnumbered {
+		r.repeatedLocked(again, &stored.Event)
 		if len(stored.Event.Messages) > 0 {
 			r.arriveLocked(&stored.Event, true)
 		}

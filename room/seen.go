@@ -26,6 +26,9 @@ const (
 // seen knows which messages the members of a room have had: the last 4,096 at least. The zero value is ready.
 type seen struct {
 	now, before generation
+	// oldest is the oldest message that was noted when the room was loaded, 0 where there was none: what the history
+	// has in front of it was there before the members.
+	oldest key
 }
 
 // generation is what seen learned between two turns.
@@ -67,6 +70,15 @@ func (s *seen) note(k key, ts, at int64) {
 	if at == 0 || at != recalledBefore && s.now.floor == math.MaxInt64 {
 		s.now.floor = min(s.now.floor, ts)
 	}
+}
+
+// keep notes a message that was there before the members, or that they have had: then it stays noted as it was.
+func (s *seen) keep(k key, ts int64) {
+	was, ok := s.now.of[k]
+	if !ok {
+		was = s.before.of[k]
+	}
+	s.note(k, ts, was.at)
 }
 
 // forget notes that a message was taken back: should it come later nobody gets it. One that members had stays
