@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/once"
 	"barrage/room"
 )
 
@@ -26,7 +27,7 @@ type lists struct {
 	// Immutable.
 	srv     *Server
 	every   time.Duration
-	kick    chan struct{}   // capacity 1: something changed. Never closed
+	kick    once.Signal     // something changed
 	reloads chan *feed      // capacity reloadQueue; full: the next pass tries again. Never closed
 	ctx     context.Context // ends at Close; set by start
 
@@ -61,7 +62,7 @@ func newLists(s *Server) *lists {
 	return &lists{
 		srv:     s,
 		every:   s.cfg.List.UpdateInterval,
-		kick:    make(chan struct{}, 1),
+		kick:    once.NewSignal(),
 		reloads: make(chan *feed, reloadQueue),
 		feeds:   map[string][]*feed{},
 		shown:   map[*room.Room][]*feed{},
@@ -116,19 +117,12 @@ func (l *lists) run(ctx context.Context) {
 	}
 }
 
-func (l *lists) wake() {
-	select {
-	case l.kick <- struct{}{}:
-	default:
-	}
-}
-
 // roomChanged is the hall's call: a room that some list shows has changed.
 func (l *lists) roomChanged(r *room.Room) {
 	l.mu.Lock()
 	l.changed[r] = struct{}{}
 	l.mu.Unlock()
-	l.wake()
+	l.kick.Set()
 }
 
 // userChanged is the store's call: the set of the user's rooms has changed.
@@ -138,7 +132,7 @@ func (l *lists) userChanged(user string) {
 		l.staleLocked(f)
 	}
 	l.mu.Unlock()
-	l.wake()
+	l.kick.Set()
 }
 
 // resumed is the store's call: any user's set may have changed unheard.
@@ -150,7 +144,7 @@ func (l *lists) resumed() {
 		}
 	}
 	l.mu.Unlock()
-	l.wake()
+	l.kick.Set()
 }
 
 func (l *lists) staleLocked(f *feed) {
@@ -284,7 +278,7 @@ func (l *lists) attach(f *feed) {
 		l.dirty[f] = struct{}{}
 	}
 	l.mu.Unlock()
-	l.wake()
+	l.kick.Set()
 }
 
 // read brings the feed's rooms in line with the store.
@@ -373,7 +367,7 @@ func (l *lists) reload(f *feed) {
 		l.dirty[f] = struct{}{}
 	}
 	l.mu.Unlock()
-	l.wake()
+	l.kick.Set()
 }
 
 // remove forgets a feed and lets its rooms go. A second call does nothing.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"barrage/internal/chat"
+	"barrage/internal/once"
 )
 
 const (
@@ -32,7 +33,7 @@ type tokenWatcher struct {
 	srv *Server
 	// every is recheckEvery; tests that make the passes themselves set more before Start.
 	every time.Duration
-	kick  chan struct{} // capacity 1: somebody is noted. Never closed
+	kick  once.Signal // somebody is noted
 
 	// Owned by run: the sessions to check next, and their credentials; how many were checked in
 	// this pass, and those of them whose token is wrong.
@@ -48,7 +49,7 @@ type tokenWatcher struct {
 }
 
 func newTokenWatcher(s *Server) *tokenWatcher {
-	return &tokenWatcher{srv: s, every: recheckEvery, kick: make(chan struct{}, 1), users: map[string]struct{}{}}
+	return &tokenWatcher{srv: s, every: recheckEvery, kick: once.NewSignal(), users: map[string]struct{}{}}
 }
 
 // changed is the store's call: the tokens of users, nil = of all, may have changed.
@@ -86,10 +87,7 @@ func (r *tokenWatcher) note(users []string) {
 		clear(r.users)
 	}
 	r.mu.Unlock()
-	select {
-	case r.kick <- struct{}{}:
-	default:
-	}
+	r.kick.Set()
 }
 
 // take returns who is noted and begins anew.
@@ -105,7 +103,7 @@ func (r *tokenWatcher) take() (users map[string]struct{}, all bool) {
 func (r *tokenWatcher) run(ctx context.Context) {
 	timer := time.NewTimer(r.every)
 	defer timer.Stop()
-	for failing := false; ; {
+	for failure := (once.Failure{}); ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -117,10 +115,9 @@ func (r *tokenWatcher) run(ctx context.Context) {
 		case <-r.kick:
 		}
 		err := r.pass(ctx)
-		if err != nil && !failing {
+		if failure.IsNew(err) {
 			r.srv.log.Warn("cannot check tokens that may have changed; trying again", "err", err)
 		}
-		failing = err != nil
 		timer.Reset(r.every)
 	}
 }

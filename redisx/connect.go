@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"barrage/internal/once"
 )
 
 // How the connections behave. With these a Redis that hangs is noticed after at most
@@ -187,7 +189,7 @@ func (r *Redis) newSharding() *sharding {
 		open:    open,
 		probe:   func(ctx context.Context, l *link) error { return r.probe(ctx, l, "SPUBLISH") },
 		read:    r.readSlots,
-		wake:    make(chan struct{}, 1),
+		wake:    once.NewSignal(),
 		limbo:   newLink(linkKind{}, probeOf(r.node, "limbo"), r.cfg.Timeout),
 		shards:  make(map[string]shard),
 	}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
+
+	"barrage/internal/once"
 )
 
 // inboxLen is how many events one worker may be behind; the next ones are dropped.
@@ -32,8 +34,8 @@ type inbox struct {
 // connection may still be sending.
 type inboxWorker struct {
 	queue chan rueidis.PubSubMessage
-	// full says that a message found no place in the queue. Capacity 1: one is enough.
-	full chan struct{}
+	// full says that a message found no place in the queue. One is enough.
+	full once.Signal
 }
 
 // newInbox leaves out what is not wanted any more when its turn comes.
@@ -42,7 +44,7 @@ func newInbox(names keys, wanted func(channel string) bool) *inbox {
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		in.workers = append(in.workers, inboxWorker{
 			queue: make(chan rueidis.PubSubMessage, inboxLen),
-			full:  make(chan struct{}, 1),
+			full:  once.NewSignal(),
 		})
 	}
 	return in
@@ -87,10 +89,7 @@ func (in *inbox) put(m rueidis.PubSubMessage) {
 	default:
 	}
 	in.dropped.Add(1)
-	select {
-	case w.full <- struct{}{}:
-	default:
-	}
+	w.full.Set()
 }
 
 // deliver hands one message to h.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"barrage/internal/once"
 )
 
 const (
@@ -42,11 +44,11 @@ type link struct {
 	// Immutable after newLink.
 	kind    linkKind
 	timeout time.Duration
-	// wake tells run that there is something to look at. Capacity 1: one call is enough.
+	// wake tells run that there is something to look at. One call is enough.
 	// Never closed.
-	wake chan struct{}
+	wake once.Signal
 	// ask asks whoever sends the probes for one soon. As wake.
-	ask chan struct{}
+	ask once.Signal
 
 	// Atomic.
 	// unheard counts the probes that Redis has taken since the last event came.
@@ -98,8 +100,8 @@ func newLink(kind linkKind, probe string, timeout time.Duration) *link {
 	l := &link{
 		kind:     kind,
 		timeout:  timeout,
-		wake:     make(chan struct{}, 1),
-		ask:      make(chan struct{}, 1),
+		wake:     once.NewSignal(),
+		ask:      once.NewSignal(),
 		channels: make(map[string]*subscription),
 		changed:  make(map[string]struct{}),
 	}
@@ -196,15 +198,7 @@ func (l *link) changeLocked(channel string) {
 }
 
 // nudge has run look.
-func (l *link) nudge() { signal(l.wake) }
-
-// signal sends to a channel of capacity 1, unless there is one already.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (l *link) nudge() { l.wake.Set() }
 
 // settleLocked wakes those who wait. link.mu must be held.
 func (sub *subscription) settleLocked() {
@@ -272,7 +266,7 @@ func (l *link) session(ctx context.Context, news linkNews) error {
 		case ready:
 		case !asked:
 			asked = true
-			signal(l.ask)
+			l.ask.Set()
 		case l.heard.Load() && l.taken.Load():
 			ready = true
 			news.state(nil)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"barrage/internal/once"
 )
 
 // errNoSlots is why not all events of a cluster can be had.
@@ -55,8 +57,8 @@ type sharding struct {
 	probe func(context.Context, *link) error
 	// read asks the cluster who has which slot.
 	read func(context.Context) (slotTable, error)
-	// wake asks for another look at the slots. Capacity 1: one is enough. Never closed.
-	wake chan struct{}
+	// wake asks for another look at the slots. One is enough.
+	wake once.Signal
 	// limbo has the channels whose master is not known. It has no connection.
 	limbo *link
 
@@ -268,7 +270,7 @@ func (s *subscriber) keepMap(ctx context.Context) {
 }
 
 // askMap has keepMap look soon.
-func (s *subscriber) askMap() { signal(s.sharded.wake) }
+func (s *subscriber) askMap() { s.sharded.wake.Set() }
 
 // remap makes links to new masters, moves the channels, and ends the links to those that
 // are none any more.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/internal/chat"
+	"barrage/internal/once"
 )
 
 // Store is what rooms need of the state that all nodes share. redisx satisfies it.
@@ -84,7 +85,7 @@ type Hall struct {
 	away      atomic.Bool    // the store takes no calls
 	batches   atomic.Uint64  // batches made for the store
 	origins   atomic.Uint64  // ids made for messages without one
-	due       chan struct{}  // tells the reporter that a second is over; capacity 1, never closed
+	due       once.Signal    // tells the reporter that a second is over
 	coarse    atomic.Int64   // the time of the last Tick in seconds, see coarseTime
 	stats     counters
 
@@ -111,7 +112,7 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 
 // newHall is New without the goroutines; tests step them by hand.
 func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
-	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed(), due: make(chan struct{}, 1)}
+	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed(), due: once.NewSignal()}
 	h.cfg.Config, h.cfg.Hooks = cfg, hooks
 	if cfg.Node == "" {
 		h.cfg.Node = rand.Text()[:12]
@@ -261,10 +262,7 @@ func (h *Hall) Tick(now time.Time) {
 		r.tellCountersLocked()
 		r.unlock()
 	})
-	select {
-	case h.due <- struct{}{}:
-	default: // the reporter is late anyway
-	}
+	h.due.Set()
 }
 
 // release gives back what the logs of a room that goes hold.

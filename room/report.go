@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"barrage/internal/chat"
+	"barrage/internal/once"
 )
 
 const (
@@ -128,21 +129,15 @@ func (r *Room) reportFailed(t told, refused bool) {
 
 // reporting is what the hall's reports share.
 type reporting struct {
-	mu sync.Mutex // held during a report; guards the field below
-	// said is the error that the log has last, "" where reports worked since.
-	said string
+	mu      sync.Mutex // held during a report; guards the field below
+	failure once.Failure
 }
 
 // sayLocked logs err unless it is what was said last. mu must be held.
 func (r *reporting) sayLocked(log *slog.Logger, failed int, err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != r.said {
+	if r.failure.IsNew(err) {
 		log.Warn("cannot report rooms; trying again", "rooms", failed, "every", reportAgain*time.Second, "err", err)
 	}
-	r.said = text
 }
 
 // stands takes the store's answer. Where a room stands elsewhere than the store says,

@@ -1,0 +1,32 @@
+// Package once has what is done once however often it is asked for: waking a goroutine, and saying what is wrong.
+package once
+
+// Signal wakes the goroutine that receives from it: once, however often it was set since. Make it with [NewSignal]; the
+// zero value wakes nobody. Its methods may be called concurrently. It is never closed.
+type Signal chan struct{}
+
+// NewSignal is a signal that is not set.
+func NewSignal() Signal { return make(Signal, 1) }
+
+// Set wakes the receiver, or leaves the signal set for it. It never blocks.
+func (s Signal) Set() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}
+
+// Failure remembers what was said of a thing that is tried again and again. The zero value is ready. One goroutine at a
+// time may use it.
+type Failure struct{ said string }
+
+// IsNew notes the outcome of a try, and reports whether it is an error that was not said last.
+func (f *Failure) IsNew(err error) bool {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	isNew := text != "" && text != f.said
+	f.said = text
+	return isNew
+}
