@@ -31,7 +31,9 @@ func BenchmarkSession_Message(b *testing.B) {
 		b.Run(fmt.Sprint("size=", size), func(b *testing.B) {
 			cfg := room.DefaultConfig()
 			cfg.QueueMessages = 1 << 30
-			s := New(DefaultConfig(), cfg, nullStore{newFaultyStore(1000).Memory}, slog.New(slog.DiscardHandler))
+			store := nullStore{newFaultyStore(1000).Memory}
+			s := New(DefaultConfig(), cfg, store, slog.New(slog.DiscardHandler))
+			store.Start(s)
 			defer s.hall.Close()
 			c := enterRoom(s, "user", roomOf(b, s, "room"))
 			data := masked(codec.OpText, strings.Repeat("x", size))

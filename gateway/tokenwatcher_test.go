@@ -243,6 +243,7 @@ func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
 	cfg.Auth.Required = true
 	store := &batchStore{nullStore: nullStore{newFaultyStore(1000).Memory}}
 	s := New(cfg, room.DefaultConfig(), store, slog.New(slog.DiscardHandler))
+	store.Start(s)
 	s.started = time.Now()
 	tb.Cleanup(s.hall.Close)
 	r := roomOf(tb, s, "r")
