@@ -125,13 +125,6 @@ export class Outbox {
     if (this.#pending.get(message.id)?.ask.t === "send") this.acked({ id: message.id, epoch, seq: message.seq, ts: message.ts });
   }
 
-  /** renumbered rejects the recalls that wait: in another epoch their numbers are of other messages. */
-  renumbered(): void {
-    for (const pending of [...this.#pending.values()]) {
-      if (pending.ask.t === "recall") this.#reject(pending, "unavailable", "the room counts anew; whether it was done is not known");
-    }
-  }
-
   /** recalled takes word that message seq of an epoch was taken back. */
   recalled(seq: number, epoch: string): void {
     for (const pending of [...this.#pending.values()]) {

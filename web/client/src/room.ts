@@ -88,10 +88,7 @@ export class Room {
           this.#events.emit("recalled", recalled);
         },
         gap: (gap) => this.#events.emit("gap", gap),
-        epoch: (epoch, seq, renamed) => {
-          if (renamed) this.#outbox.renumbered();
-          this.#events.emit("epoch", { epoch, seq });
-        },
+        epoch: (epoch, seq) => this.#events.emit("epoch", { epoch, seq }),
         fetchBetween: (epoch, from, to, signal) => this.#fetchBetween(epoch, from, to, signal),
       },
       options.gapLimit ?? 500,

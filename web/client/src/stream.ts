@@ -11,8 +11,8 @@ export interface StreamHost {
   message(message: Message, history: boolean): void;
   recalled(recalled: Recalled): void;
   gap(gap: Gap): void;
-  /** epoch: numbers go on from seq; renamed says that those of before mean nothing any more. */
-  epoch(epoch: string, seq: number, renamed: boolean): void;
+  /** epoch: numbers go on from seq. */
+  epoch(epoch: string, seq: number): void;
   /**
    * fetchBetween returns what history has of the seqs from..to, in order; it may lack some.
    * It rejects where history cannot be had, and soon after the signal.
@@ -215,11 +215,10 @@ export class Stream {
   }
 
   #place(epoch: string, seq: number, ts = 0): void {
-    const renamed = epoch !== this.#epoch;
     this.#epoch = epoch;
     this.#last = seq;
     this.#lastTs = ts;
-    this.#host.epoch(epoch, seq, renamed);
+    this.#host.epoch(epoch, seq);
   }
 
   /**
