@@ -225,7 +225,7 @@ func (s *crooked) readFrame(in io.Reader) (ws.OpCode, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if !h.Masked || !h.Fin || h.Length > 16<<10 {
+	if !h.Masked || !h.Fin || h.Length > 64<<10 {
 		s.tb.Errorf("a client sent the frame %+v", h)
 		return 0, nil, io.ErrUnexpectedEOF
 	}
