@@ -177,7 +177,9 @@ func (r *Room) storedLocked(e chat.Entry) {
 // it, where it is of another epoch and where many wait, the history is read. r.mu must be held.
 func (r *Room) addEarlyLocked(ev chat.Event) {
 	f := &r.follower
-	r.setEarlyLocked(append(f.early, ev))
+	if ev.Kind == chat.EventMessages { // a recall is done already
+		r.setEarlyLocked(append(f.early, ev))
+	}
 	if f.passed(&ev) || ev.Epoch != f.pos.Epoch || len(f.early) >= earlyRead {
 		r.lagLocked()
 	}

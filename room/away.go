@@ -139,7 +139,7 @@ func (r *Room) keepHeardLocked() {
 	now := r.hall.coarse.Load()
 	for _, p := range r.outbox.flight.posts {
 		if p.heard && p.end == notYet {
-			r.seen.add(p.key, p.draft.TS, now, now)
+			r.seen.note(p.key, p.draft.TS, now) // also where it is known: it must outlive what comes next
 		}
 	}
 }

@@ -71,12 +71,12 @@ func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
 	r.follower.begin()
-	at, told, goneBack := r.follower.pos, r.follower.farthest(), r.follower.goneBack()
+	at, told, goneBack, reach := r.follower.pos, r.follower.farthest(), r.follower.goneBack(), r.follower.reach()
 	fromNothing := r.follower.reading != unread && at.Epoch == "" // blind, or the room never had a message
 	r.unlock()
 
 	from := at
-	from.Seq = max(at.Seq, 1) - 1 // with the newest message that members have: it tells whether it is the same count
+	from.Seq = min(max(at.Seq, 1), reach) - 1 // with the newest message that members have: it tells whether it is the same count
 	now, err := r.read(ctx, from, fromNothing)
 	if err == nil && now.Epoch == at.Epoch && (now.Rev < told.Rev || r.contradicts(&now)) {
 		now, err = r.read(ctx, goneBack, fromNothing)
@@ -111,7 +111,7 @@ func (r *Room) contradicts(now *chat.History) bool {
 	}
 	return slices.ContainsFunc(now.Entries, func(e chat.Entry) bool {
 		switch {
-		case e.Seq < f.from || e.Seq > f.pos.Seq:
+		case e.Seq < f.from || e.Seq > f.pos.Seq || f.pos.Seq-e.Seq > 2*uint64(r.newest.most): // what is older they need not have had
 			return false
 		case e.JSON == "":
 			return !r.explainedLocked(e.Seq, now)
@@ -124,7 +124,7 @@ func (r *Room) contradicts(now *chat.History) bool {
 // taken back there. r.mu must be held.
 func (r *Room) explainedLocked(seq uint64, now *chat.History) bool {
 	i := slices.IndexFunc(r.newest.entries, func(e chat.Entry) bool { return e.Seq == seq })
-	if i < 0 || len(now.Recalls) == 0 { // not at hand, or the log of recalls is lost
+	if i < 0 || len(now.Recalls) == 0 || len(now.Recalls) >= chat.RecallsKept { // not at hand; the log is lost, or has no more
 		return true
 	}
 	k := r.hall.keyOf(r.newest.entries[i].JSON)
@@ -163,10 +163,11 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	had := r.hadUpToLocked(now)
 	for _, e := range now.Entries[:had] {
 		if e.JSON != "" {
-			if f.reading == unread && r.seen.oldest == 0 {
-				r.seen.oldest = r.hall.keyOf(e.JSON)
+			k, ts := r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)
+			if f.reading == unread {
+				r.seen.begins(k, ts)
 			}
-			r.seen.keep(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON))
+			r.seen.keep(k, ts)
 		}
 	}
 	if f.reading != unread {
@@ -253,7 +254,7 @@ func (r *Room) lostLocked(over []chat.Event, now *chat.History) (lost []chat.Ent
 		for _, e := range entriesOf(&over[i]) {
 			inReach := whole || e.Seq >= first || over[i].Seq == 0 || !sameNumbers && e.Seq > now.Begun
 			// A tombstone under its number is its own, unless the recall that is known of that number is of another message.
-			recalled := sameNumbers && tombs[e.Seq] && !r.recalls.number(e.Seq)
+			recalled := sameNumbers && tombs[e.Seq] && !r.recalls.number(e.Seq) || r.wasRecalledLocked(e.JSON)
 			if inReach && !recalled && !kept[r.hall.keyOf(e.JSON)] {
 				lost = append(lost, chat.Entry{JSON: e.JSON})
 			}
@@ -327,7 +328,9 @@ func (r *Room) hadUpToLocked(now *chat.History) int {
 	default:
 		// Another count. What survived of the one before, in front of all that members have had and
 		// older than that, is from before they came in.
-		before := slices.IndexFunc(all, func(e chat.Entry) bool { return e.JSON != "" && r.hall.keyOf(e.JSON) == r.seen.oldest })
+		before := slices.IndexFunc(all, func(e chat.Entry) bool {
+			return e.JSON != "" && r.seen.wasOldest(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON))
+		})
 		all = all[max(before, 0):]
 		return max(before, 0) + upTo(func(e chat.Entry) bool {
 			return e.Seq > now.Begun || e.JSON != "" && (r.hadMessageLocked(e.JSON) || !r.seen.older(codec.Timestamp(e.JSON)))

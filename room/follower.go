@@ -34,7 +34,7 @@ const (
 	// maxEarly bounds the answers that did not follow: of 100 messages at most, each some milliseconds old. From
 	// earlyRead on the history is read, so that none has to be dropped.
 	maxEarly  = 64
-	earlyRead = 16
+	earlyRead = 48
 )
 
 // follower is where a room's members stand in what the store has, and the events that do not
@@ -45,6 +45,8 @@ type follower struct {
 	// blindSince is when the first member came in that is blind, Unix ms by this node's clock. What was sent later is
 	// news; clocks of nodes that differ make that too much or too little by as much.
 	blindSince int64
+	// left is where the members stood in the epoch before: what comes late of it, up to there, they have passed.
+	left chat.Position
 	// from is the smallest number of this epoch's that the members had, or that was there before them.
 	from uint64
 	// held are events that did not follow. Empty while following (I3).
@@ -128,6 +130,18 @@ func (f *follower) farthest() chat.Position {
 	return pos
 }
 
+// reach is the number from which on the history is to be read, so that it tells of the answers that the position has
+// passed.
+func (f *follower) reach() uint64 {
+	seq := uint64(math.MaxUint64)
+	for i := range f.early {
+		if f.passed(&f.early[i]) && f.early[i].Seq > 0 {
+			seq = min(seq, f.early[i].Seq)
+		}
+	}
+	return seq
+}
+
 // setEarly replaces early, less the oldest that are too many.
 func (f *follower) setEarly(early []chat.Event) {
 	if f.early = early[max(0, len(early)-maxEarly):]; len(f.early) == 0 {
@@ -139,7 +153,13 @@ func (f *follower) setEarly(early []chat.Event) {
 // it has passed, and those of other epochs that came before the read began: what of them still counts was in the
 // history.
 func (f *follower) caughtUp(pos chat.Position) (held, over []chat.Event) {
+	if pos.Epoch != f.pos.Epoch {
+		f.left = f.pos
+	}
 	for i, ev := range f.held {
+		if ev.Rev > 0 && ev.Epoch == f.left.Epoch && ev.Rev <= f.left.Rev {
+			continue
+		}
 		if ev.Rev > 0 && (ev.Epoch == pos.Epoch && ev.Rev <= pos.Rev || ev.Epoch != pos.Epoch && i < f.fetching) {
 			over = append(over, ev)
 		} else {

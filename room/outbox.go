@@ -189,8 +189,8 @@ func (o *outbox) land(i int, how end, a Answer) {
 
 // answer takes what the store answered to the flight with the id; ok is false where that has ended: its event was here
 // first, or the history. again are messages that the store had before and that members lack, unless an event or the
-// history has told of them: an earlier try has stored them, or they lie behind at, where the room stands. Their Seq is
-// 0 where they have no number any more.
+// history has told of them: an earlier try has stored them, or they lie behind at, where the room stands, or in another
+// epoch. Their Seq is 0 where they have no number any more.
 func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again []chat.Entry, ok bool) {
 	if o.flight.id != id {
 		return nil, false
@@ -202,7 +202,7 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 		if len(repeats) > 0 && repeats[0].Index == i {
 			p := &o.flight.posts[i]
 			mine := tries > 1 && repeats[0].TS >= p.draft.TS // else somebody else's was first
-			if p.end == notYet && (mine || stored.Event.Epoch == at.Epoch && repeats[0].Seq > at.Seq) {
+			if p.end == notYet && (mine || repeats[0].Seq > 0 && (stored.Event.Epoch != at.Epoch || repeats[0].Seq > at.Seq)) {
 				again = append(again, chat.Entry{Seq: repeats[0].Seq, JSON: string(p.draft.AppendJSON(nil, repeats[0].TS))})
 			}
 			o.land(i, repeated, Answer{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS})

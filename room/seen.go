@@ -26,9 +26,28 @@ const (
 // seen knows which messages the members of a room have had: the last 4,096 at least. The zero value is ready.
 type seen struct {
 	now, before generation
-	// oldest is the oldest message that was noted when the room was loaded, 0 where there was none: what the history
-	// has in front of it was there before the members.
-	oldest key
+	// oldest are the oldest messages that were noted when the room was loaded, by key and timestamp: what the history has
+	// in front of them was there before the members. Several, since one may be taken back.
+	oldest map[key]int64 // bounded by mostOldest
+}
+
+const mostOldest = 16
+
+// wasOldest reports whether a message is one of oldest.
+func (s *seen) wasOldest(k key, ts int64) bool {
+	was, ok := s.oldest[k]
+	return ok && was == ts
+}
+
+// begins notes one of the oldest messages, as long as there is room.
+func (s *seen) begins(k key, ts int64) {
+	if len(s.oldest) >= mostOldest {
+		return
+	}
+	if s.oldest == nil {
+		s.oldest = map[key]int64{}
+	}
+	s.oldest[k] = ts
 }
 
 // generation is what seen learned between two turns.
@@ -78,7 +97,7 @@ func (s *seen) keep(k key, ts int64) {
 	if !ok {
 		was = s.before.of[k]
 	}
-	s.note(k, ts, was.at)
+	s.note(k, max(ts, was.ts), was.at) // the newest use of its id
 }
 
 // forget notes that a message was taken back: should it come later nobody gets it. One that members had stays
