@@ -1,7 +1,9 @@
 package room
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,5 +238,38 @@ func TestAgain_ClockStep(t *testing.T) {
 		if s := f.hall.Stats(); s.Waiting != 0 {
 			t.Errorf("clock set by %v: waits for more than 20 s", step)
 		}
+	}
+}
+
+// The author of a message that waits may send no more. While it is checked its sender says the message again, with a
+// token that counts.
+func TestAgain_TakenOverWhileItsAuthorIsChecked(t *testing.T) {
+	var f *fixture
+	var r *Room
+	var one, two mailbag
+	hooks := Hooks{}
+	first := true
+	hooks.Authorize = func(_ context.Context, from []Author) ([]bool, error) {
+		ok := make([]bool, len(from))
+		for i, a := range from {
+			ok[i] = a != Author(&one)
+		}
+		if first && len(from) > 0 {
+			first = false
+			f.sayHere(r, &two, "u", "X")
+		}
+		return ok, nil
+	}
+	f = newFixture(t, nil, hooks)
+	r = f.open("1")
+	f.join(r)
+	f.store.away()
+	f.hall.Away(errAway)
+	f.sayHere(r, &one, "u", "X")
+	f.settle()
+	f.back()
+	f.settle()
+	if len(one) > 0 || len(two) != 1 || !strings.HasPrefix(two[0], "X::1:") {
+		t.Errorf("the old author heard %v, the new one %v; want nothing, and an ack", one, two)
 	}
 }

@@ -66,6 +66,7 @@ type post struct {
 	from  Author
 	at    time.Duration // when it came, as the hall counts time
 	heard bool          // the members of this node had it first
+	asked bool          // from is whom Hooks.Authorize is asked about
 	end   end
 }
 
@@ -123,7 +124,7 @@ func (o *outbox) takeOver(from Author, d *chat.Draft) bool {
 			return p.end == notYet && p.draft.ID == d.ID && p.draft.UserID == d.UserID
 		})
 		if i >= 0 {
-			posts[i].from = from
+			posts[i].from, posts[i].asked = from, false
 			return true
 		}
 	}
@@ -265,20 +266,34 @@ func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	return n + doubtful, doubtful
 }
 
-// admit takes those posts out of the flight whose senders may not; they know.
+// ask returns whom Hooks.Authorize is to be asked about, none where it was asked before.
+func (o *outbox) ask() []Author {
+	if o.flight.authorized {
+		return nil
+	}
+	from := make([]Author, len(o.flight.posts))
+	for i := range o.flight.posts {
+		from[i], o.flight.posts[i].asked = o.flight.posts[i].from, true
+	}
+	return from
+}
+
+// admit takes those posts out of the flight whose senders may not; they know. Where somebody has taken a message over
+// from one of them meanwhile, the flight has to ask again.
 func (o *outbox) admit(ok []bool) {
 	var in []post
+	all := true
 	for i := range o.flight.posts {
 		p := &o.flight.posts[i]
-		if ok[i] {
-			in = append(in, *p)
+		if ok[i] || !p.asked {
+			in, all = append(in, *p), all && ok[i]
 			continue
 		}
 		p.from = nil
 		o.finish(p, refused, Answer{})
 		o.tally.refusedUnauthorized.Add(1)
 	}
-	o.flight.posts, o.flight.open, o.flight.authorized = in, len(in), true
+	o.flight.posts, o.flight.open, o.flight.authorized = in, len(in), all
 	if len(in) == 0 {
 		o.flight = flight{}
 	}

@@ -253,6 +253,9 @@ func TestOutbox_GateAndRefusal(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c")
 	o.cut(0, false, func() string { return "n.1" })
+	if asked := o.ask(); len(asked) != 3 {
+		t.Errorf("%d are asked about; want 3", len(asked))
+	}
 	o.admit([]bool{true, false, true})
 	if got := o.told(&b); got != "[]" || o.flight.open != 2 || !o.flight.authorized || o.tally.refusedUnauthorized.Load() != 1 {
 		t.Errorf("the gate: answers %s, %d open; want none, it has told them, and 2", got, o.flight.open)

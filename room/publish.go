@@ -146,7 +146,7 @@ func (r *Room) send() {
 	// Only this publisher changes the flight's posts but for how they end and whom they are from.
 	r.mu.Lock()
 	f := &r.outbox.flight
-	if f.open == 0 { // nobody may send, or all were met meanwhile
+	if f.open == 0 || !f.authorized { // nobody may send, all were met meanwhile, or it has to be asked again
 		r.unlock()
 		return
 	}
@@ -181,13 +181,9 @@ func (r *Room) send() {
 // posts it does not let in.
 func (r *Room) authorize(ctx context.Context) error {
 	r.mu.Lock()
-	f := &r.outbox.flight
-	authorized, from := f.authorized, make([]Author, len(f.posts))
-	for i := range f.posts {
-		from[i] = f.posts[i].from
-	}
+	from := r.outbox.ask()
 	r.unlock()
-	if authorized || len(from) == 0 { // it may have been met just now
+	if len(from) == 0 { // asked before, or it was met just now
 		return nil
 	}
 	ok, err := r.hall.cfg.Authorize(ctx, from)
