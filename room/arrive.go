@@ -30,8 +30,7 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 		r.arriveUnnumberedLocked(ev)
 	default:
 		if ev.Kind == chat.EventMessages && chat.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
-			r.keepHeardLocked()
-			r.outbox.met(ev.Epoch, entriesOf(&ev), h.keyOf)
+			r.metLocked(ev.Epoch, entriesOf(&ev))
 			if r.follower.fits(&ev) != fitsNext && !r.hadLocked(&ev) {
 				r.addEarlyLocked(ev)
 			}
@@ -59,6 +58,12 @@ func (h *Hall) Resumed() {
 		defer r.unlock()
 		r.lagLocked()
 	})
+}
+
+// metLocked ends the posts that came from the store as entries of an epoch. r.mu must be held.
+func (r *Room) metLocked(epoch string, entries []chat.Entry) {
+	r.keepHeardLocked()
+	r.outbox.met(epoch, entries, r.hall.keyOf)
 }
 
 // lagLocked has a publisher read what the room lacks. r.mu must be held.
@@ -182,6 +187,18 @@ func (r *Room) addEarlyLocked(ev chat.Event) {
 	}
 	if f.passed(&ev) || ev.Epoch != f.pos.Epoch || len(f.early) >= earlyRead {
 		r.lagLocked()
+	}
+}
+
+// repeatedLocked takes messages that the store had before, see outbox.answer; at is where the room stood then. Those
+// that members have not had wait for the history. r.mu must be held.
+func (r *Room) repeatedLocked(again []chat.Entry, at *chat.Event) {
+	for _, e := range again {
+		ev := chat.Event{Kind: chat.EventMessages, Epoch: at.Epoch, Rev: at.Rev, Tip: at.Tip, Seq: e.Seq, Messages: []string{e.JSON}}
+		if !r.hadLocked(&ev) {
+			r.addEarlyLocked(ev)
+			r.lagLocked()
+		}
 	}
 }
 

@@ -123,11 +123,11 @@ func (r *Room) contradicts(now *chat.History) bool {
 // explainedLocked reports whether the message that members had under a number of the history may be the one that was
 // taken back there. r.mu must be held.
 func (r *Room) explainedLocked(seq uint64, now *chat.History) bool {
-	i := slices.IndexFunc(r.newest.entries, func(e chat.Entry) bool { return e.Seq == seq })
-	if i < 0 || len(now.Recalls) == 0 || len(now.Recalls) >= chat.RecallsKept { // not at hand; the log is lost, or has no more
+	e, ok := r.newest.at(seq)
+	if !ok || len(now.Recalls) == 0 || len(now.Recalls) >= chat.RecallsKept { // not at hand; the log is lost, or has no more
 		return true
 	}
-	k := r.hall.keyOf(r.newest.entries[i].JSON)
+	k := r.hall.keyOf(e.JSON)
 	return slices.ContainsFunc(now.Recalls, func(ev chat.Event) bool { return r.hall.keyOf(ev.Messages[0]) == k })
 }
 
@@ -148,8 +148,7 @@ func (r *Room) read(ctx context.Context, known chat.Position, fromNothing bool) 
 func (r *Room) catchUpLocked(now *chat.History) {
 	f := &r.follower
 	at, sameCount := f.pos, now.Epoch == f.pos.Epoch
-	r.keepHeardLocked()
-	r.outbox.met(now.Epoch, now.Entries, r.hall.keyOf)
+	r.metLocked(now.Epoch, now.Entries)
 	for i := range now.Recalls {
 		r.recallLocked(&now.Recalls[i], now.Position, false)
 	}
@@ -193,18 +192,6 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	}
 }
 
-// repeatedLocked takes messages that the store had before, see outbox.answer; at is where the room stood then. Those
-// that members have not had wait for the history. r.mu must be held.
-func (r *Room) repeatedLocked(again []chat.Entry, at *chat.Event) {
-	for _, e := range again {
-		ev := chat.Event{Kind: chat.EventMessages, Epoch: at.Epoch, Rev: at.Rev, Tip: at.Tip, Seq: e.Seq, Messages: []string{e.JSON}}
-		if !r.hadLocked(&ev) {
-			r.addEarlyLocked(ev)
-			r.lagLocked()
-		}
-	}
-}
-
 // giveLostLocked gives the members, without numbers, what the store has taken and has no more: nothing else will bring
 // it. r.mu must be held.
 func (r *Room) giveLostLocked(lost []chat.Entry) {
@@ -244,7 +231,7 @@ func (r *Room) lostLocked(over []chat.Event, now *chat.History) (lost []chat.Ent
 	}
 	if !whole {
 		first = now.Entries[0].Seq
-		whole = first <= now.Seq-min(now.Total, now.Seq)+1
+		whole = first <= now.First()
 	}
 	for i := range over {
 		if over[i].Kind != chat.EventMessages {
@@ -281,7 +268,7 @@ func (r *Room) missBeforeLocked(now *chat.History, had int) {
 	from := r.follower.pos.Seq + 1
 	switch {
 	case r.follower.reading == blind: // nobody knows from where on; that all which is there is news says that there was more
-		if from = now.Seq - min(now.Total, now.Seq) + 1; had > 0 || len(now.Entries) == 0 {
+		if from = now.First(); had > 0 || len(now.Entries) == 0 {
 			return
 		}
 	case now.Epoch != r.follower.pos.Epoch:
@@ -304,11 +291,10 @@ func (r *Room) missBeforeLocked(now *chat.History, had int) {
 // hadUpToLocked is how many of the history's entries, the oldest ones, are no news: members have had them, or
 // they are from before they came in. r.mu must be held.
 func (r *Room) hadUpToLocked(now *chat.History) int {
-	f := &r.follower
-	all := now.Entries
-	upTo := func(isNews func(chat.Entry) bool) int {
-		if i := slices.IndexFunc(all, isNews); i >= 0 {
-			return i
+	f, all := &r.follower, now.Entries
+	upTo := func(from int, isNews func(chat.Entry) bool) int {
+		if i := slices.IndexFunc(all[from:], isNews); i >= 0 {
+			return from + i
 		}
 		return len(all)
 	}
@@ -320,19 +306,18 @@ func (r *Room) hadUpToLocked(now *chat.History) int {
 		if i := slices.IndexFunc(f.held, func(ev chat.Event) bool { return ev.Kind == chat.EventMessages && ev.Epoch == now.Epoch }); i >= 0 {
 			heard = f.held[i].Seq
 		}
-		return upTo(func(e chat.Entry) bool {
+		return upTo(0, func(e chat.Entry) bool {
 			return e.Seq >= heard || e.JSON != "" && codec.Timestamp(e.JSON) >= f.blindSince
 		})
 	case now.Epoch == f.pos.Epoch:
-		return upTo(func(e chat.Entry) bool { return e.Seq > f.pos.Seq })
+		return upTo(0, func(e chat.Entry) bool { return e.Seq > f.pos.Seq })
 	default:
 		// Another count. What survived of the one before, in front of all that members have had and
 		// older than that, is from before they came in.
 		before := slices.IndexFunc(all, func(e chat.Entry) bool {
 			return e.JSON != "" && r.seen.wasOldest(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON))
 		})
-		all = all[max(before, 0):]
-		return max(before, 0) + upTo(func(e chat.Entry) bool {
+		return upTo(max(before, 0), func(e chat.Entry) bool {
 			return e.Seq > now.Begun || e.JSON != "" && (r.hadMessageLocked(e.JSON) || !r.seen.older(codec.Timestamp(e.JSON)))
 		})
 	}
@@ -370,11 +355,11 @@ func (r *Room) recallLostLocked(json string) {
 
 // missedRecallLocked takes message seq back, of which only the gap in the history tells. r.mu must be held.
 func (r *Room) missedRecallLocked(seq uint64, now *chat.History) {
-	i := slices.IndexFunc(r.newest.entries, func(e chat.Entry) bool { return e.Seq == seq })
-	if i < 0 {
+	e, ok := r.newest.at(seq)
+	if !ok {
 		return
 	}
-	if husk, ok := codec.Husk(r.newest.entries[i].JSON); ok {
+	if husk, ok := codec.Husk(e.JSON); ok {
 		r.recallLocked(&chat.Event{Kind: chat.EventRecall, Epoch: now.Epoch, Seq: seq, Total: now.Total, Messages: []string{husk}}, now.Position, true)
 	}
 }

@@ -42,6 +42,16 @@ func (f *fixture) publishElsewhere(drafts ...chat.Draft) chat.Event {
 	return stored.Event
 }
 
+// old has another node store n messages, old0 and so on, a second apart.
+func (f *fixture) old(n int) {
+	f.t.Helper()
+	for i := range n {
+		f.tick(time.Second)
+		f.now = f.clock.Now()
+		f.publishFrom("1", "v", fmt.Sprint("old", i))
+	}
+}
+
 // late is a message, "waited", that waited in a queue for 10 s, or of a node whose clock is behind by it.
 func (f *fixture) late() chat.Draft {
 	d := codec.NewDraft("1", "late", "waited", f.now.Add(-10*time.Second).UnixMilli())
@@ -147,11 +157,7 @@ func TestHot_OldRepeatIsNoNews(t *testing.T) {
 func TestHot_OldIsNoNewsAfterTheCountIsLost(t *testing.T) {
 	for _, when := range []string{"", "before", "after", "after, and read again"} {
 		f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
-		for i := range 10 {
-			f.tick(time.Second)
-			f.publishFrom("1", "v", fmt.Sprint("old", i))
-		}
-		f.now = f.clock.Now()
+		f.old(10)
 		want := []string{"waited", "new"}
 		if when == "before" {
 			f.publishElsewhere(f.late())

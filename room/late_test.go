@@ -26,11 +26,7 @@ func TestID_UsedAgainIsNotGivenAgain(t *testing.T) {
 		f.saysElsewhere("u", "1") // X1
 		f.tick(200 * time.Second)
 		f.store.set(func(s *fakeStore) { delete(s.room("1").sent, "u 1") }) // the note of the id has expired
-		for i := range 6 {
-			f.tick(time.Second)
-			f.now = f.clock.Now()
-			f.publishFrom("1", "v", fmt.Sprint("old", i))
-		}
+		f.old(6)
 		if !live {
 			f.saysElsewhere("u", "1") // X2
 		}
@@ -60,11 +56,7 @@ func TestID_OfTheOldestIsUsedAgain(t *testing.T) {
 	f.saysElsewhere("u", "1")
 	f.tick(time.Second)
 	f.saysElsewhere("v", "2")
-	for i := range 4 {
-		f.tick(time.Second)
-		f.now = f.clock.Now()
-		f.publishFrom("1", "v", fmt.Sprint("old", i))
-	}
+	f.old(4)
 	r := f.open("1") // oldest is v2
 	m := f.join(r)
 	f.tick(200 * time.Second)
@@ -93,11 +85,7 @@ func TestID_OfTheOldestIsUsedAgain(t *testing.T) {
 // The oldest message that was there is taken back, another one of what was there had waited, and the count is lost.
 func TestHot_OldestIsRecalled(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
-	for i := range 10 {
-		f.tick(time.Second)
-		f.publishFrom("1", "v", fmt.Sprint("old", i))
-	}
-	f.now = f.clock.Now()
+	f.old(10)
 	f.publishElsewhere(f.late())
 	r := f.open("1")
 	m := f.join(r)

@@ -1,7 +1,6 @@
 package room
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 
@@ -173,11 +172,11 @@ func (r *Room) knownLocked() chat.Position {
 
 // stampLocked is the timestamp of message seq of epoch, 0 where the room does not have it at hand. r.mu must be held.
 func (r *Room) stampLocked(epoch string, seq uint64) int64 {
-	i, found := slices.BinarySearchFunc(r.newest.entries, seq, func(e chat.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) })
-	if !found || epoch != r.follower.pos.Epoch {
+	e, ok := r.newest.at(seq)
+	if !ok || epoch != r.follower.pos.Epoch {
 		return 0
 	}
-	return codec.Timestamp(r.newest.entries[i].JSON)
+	return codec.Timestamp(e.JSON)
 }
 
 // nativesLocked calls f for each native stream that has members. r.mu must be held.

@@ -29,7 +29,7 @@ func (c *recalls) add(k key, ev chat.Event, now chat.Position, keyOf func(string
 	}
 	if old, full := c.events.put(ev, chat.RecallsKept); full {
 		// Its total was the room's then. Should that have begun anew since, then this is too much, and no harm.
-		at := chat.Position{Epoch: old.Epoch, Seq: old.Total + now.Seq - min(now.Total, now.Seq)}
+		at := chat.Position{Epoch: old.Epoch, Seq: old.Total + now.First() - 1}
 		if at.Epoch != c.dropped.Epoch || at.Seq > c.dropped.Seq {
 			c.dropped = at
 		}

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -279,6 +280,15 @@ func (n *newest) behind(seq uint64) []chat.Entry {
 func (n *newest) stored(e chat.Entry, is func(chat.Entry) bool) {
 	n.ours = slices.DeleteFunc(n.ours, is)
 	n.push(e)
+}
+
+// at is message seq of those that the store has, if it is at hand.
+func (n *newest) at(seq uint64) (e chat.Entry, ok bool) {
+	i, ok := slices.BinarySearchFunc(n.entries, seq, func(e chat.Entry, seq uint64) int { return cmp.Compare(e.Seq, seq) })
+	if ok {
+		e = n.entries[i]
+	}
+	return e, ok
 }
 
 // last returns the newest k, oldest first.

@@ -49,6 +49,15 @@ func TestEvent_After(t *testing.T) {
 	}
 }
 
+func TestPosition_First(t *testing.T) {
+	for _, c := range []struct{ seq, total, want uint64 }{{0, 0, 1}, {7, 7, 1}, {51, 1, 51}, {50, 0, 51}, {5, 9, 1}} {
+		p := chat.Position{Seq: c.seq, Total: c.total}
+		if got := p.First(); got != c.want {
+			t.Errorf("of %d messages in all, %d of them of this life, the first is %d; want %d", c.seq, c.total, got, c.want)
+		}
+	}
+}
+
 func TestBatchOf(t *testing.T) {
 	b := chat.Batch{ID: "n-1.7", Try: 2}
 	if got := chat.BatchOf(b.Tip()); got != b.ID {

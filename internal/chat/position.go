@@ -24,6 +24,9 @@ func (p Position) Same(o Position) bool {
 	return p.Epoch == o.Epoch && p.Seq == o.Seq && p.Rev == o.Rev && p.Tip == o.Tip
 }
 
+// First is the number of the first message of the room's present life; one more than Seq where it has none.
+func (p Position) First() uint64 { return p.Seq - min(p.Total, p.Seq) + 1 }
+
 // Entry is one message in a room's history.
 type Entry struct {
 	// Seq is its number, see [Position].
