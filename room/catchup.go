@@ -121,14 +121,15 @@ func (r *Room) contradicts(now *chat.History) bool {
 }
 
 // explainedLocked reports whether the message that members had under a number of the history may be the one that was
-// taken back there. r.mu must be held.
+// taken back there: unless the log says that it was another one. What the log lacks proves nothing: it may be lost, or
+// may have no more that are so old. r.mu must be held.
 func (r *Room) explainedLocked(seq uint64, now *chat.History) bool {
 	e, ok := r.newest.at(seq)
-	if !ok || len(now.Recalls) == 0 || len(now.Recalls) >= chat.RecallsKept { // not at hand; the log is lost, or has no more
+	if !ok { // not at hand
 		return true
 	}
 	k := r.hall.keyOf(e.JSON)
-	return slices.ContainsFunc(now.Recalls, func(ev chat.Event) bool { return r.hall.keyOf(ev.Messages[0]) == k })
+	return !slices.ContainsFunc(now.Recalls, func(ev chat.Event) bool { return ev.Seq == seq && r.hall.keyOf(ev.Messages[0]) != k })
 }
 
 // read reads the history. fromNothing says that members wait who know no place in it: all may be news.

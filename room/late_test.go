@@ -318,3 +318,34 @@ func TestLate_AnsweredWhenTheHistoryHasGoneOn(t *testing.T) {
 		}
 	}
 }
+
+// The log of recalls is lost between two recalls, and the first one's event does not come: its tombstone is not in the
+// log that is there now. That is no contradiction: no epoch begins, and both are told.
+func TestRecall_LogLostBetweenTwo(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	n := f.native(r)
+	f.post(r, "a")
+	f.post(r, "b")
+	f.settle()
+	f.store.deafen()
+	for seq := uint64(1); seq <= 2; seq++ {
+		f.store.lose(keyRecalls)
+		if _, err := f.other.recallThat("1", func(e chat.Entry) bool { return e.Seq == seq }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.store.hear()
+	f.hall.Resumed()
+	f.settle()
+	told := map[uint64]bool{}
+	for _, fr := range n.frames(t) {
+		if fr.T == "epoch" {
+			t.Errorf("%s though nothing was lost but the log", fr.brief())
+		}
+		told[fr.Seq] = told[fr.Seq] || fr.T == "recalled"
+	}
+	if !told[1] || !told[2] {
+		t.Errorf("taken back: %v; want 1 and 2", told)
+	}
+}
