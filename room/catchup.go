@@ -72,6 +72,7 @@ func (r *Room) fetch(ctx context.Context) error {
 	r.mu.Lock()
 	r.follower.begin()
 	at, told, goneBack, reach := r.follower.pos, r.follower.farthest(), r.follower.goneBack(), r.follower.reach()
+	heard := r.elsewhere
 	fromNothing := r.follower.reading != unread && at.Epoch == "" // blind, or the room never had a message
 	r.unlock()
 
@@ -88,6 +89,7 @@ func (r *Room) fetch(ctx context.Context) error {
 		return err
 	}
 	r.reachedLocked()
+	r.lackedLocked(now.Position, heard)
 	if now.Epoch == chat.Unnumbered {
 		r.catchUpUnnumberedLocked(&now)
 	} else {

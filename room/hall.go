@@ -83,11 +83,13 @@ type Hall struct {
 	reporting reporting
 	workers   sync.WaitGroup // lanes, publishers, reporter
 	away      atomic.Bool    // the store takes no calls
-	batches   atomic.Uint64  // batches made for the store
-	origins   atomic.Uint64  // ids made for messages without one
-	due       once.Signal    // tells the reporter that a second is over
-	coarse    atomic.Int64   // the time of the last Tick in seconds, see coarseTime
-	stats     counters
+	// saidElsewhere: that a history is in another database was said.
+	saidElsewhere atomic.Bool
+	batches       atomic.Uint64 // batches made for the store
+	origins       atomic.Uint64 // ids made for messages without one
+	due           once.Signal   // tells the reporter that a second is over
+	coarse        atomic.Int64  // the time of the last Tick in seconds, see coarseTime
+	stats         counters
 
 	shards [hallShards]hallShard
 }

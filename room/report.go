@@ -153,6 +153,9 @@ func (r *Room) stands(s chat.Standing, before told) {
 	if f.reading != following {
 		return
 	}
+	if before.pos.Seq > 0 {
+		r.lackedLocked(s.Position, r.elsewhere)
+	}
 	quiet := f.pos.Same(before.pos) && r.hall.coarse.Load()-r.heardAt >= driftAfter
 	// Beside original nodes a message is in the history before its event comes: a shorter one has lost some.
 	shorter := s.Epoch == chat.Unnumbered && s.Seq < min(before.pos.Seq, f.pos.Seq)
