@@ -14,12 +14,15 @@ const (
 	codeNotLogin = 440
 
 	textOK          = "操作成功"
+	textFetched     = "获取成功"
 	textRefused     = "操作失败"
 	textNotLoggedIn = "请登录后访问"
 	textLoginFailed = "登录失败"
 	textRecalled    = "撤回消息成功"
 	textTooOld      = "无法撤回消息"
 	textNoMessage   = "消息不存在"
+	// textTooManyRooms is ours: original nodes have no such bound.
+	textTooManyRooms = "加入的群已达上限"
 )
 
 // envelope is every answer of the FastIM API; data is there even when null.

@@ -2,12 +2,15 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"barrage/codec"
 	"barrage/room"
+	"barrage/web"
 )
 
 // This file is FastIM's sockets; its HTTP calls are in fastim_calls.go.
@@ -17,14 +20,20 @@ type fastIM struct{ srv *Server }
 
 // route adds what FastIM serves.
 func (f *fastIM) route(mux *http.ServeMux) {
-	mux.HandleFunc("GET /group/chat/{groupId}/{userId}/{token}", f.chat)
-	mux.HandleFunc("GET /group/list/{userId}/{token}", f.list)
-	mux.HandleFunc("POST /user/login", f.open(f.login))
-	mux.HandleFunc("POST /user/joinGroup", f.api(f.joinGroup))
-	mux.HandleFunc("POST /user/listGroup", f.api(f.listGroup))
-	mux.HandleFunc("POST /group/listMessage", f.api(f.listMessage))
-	mux.HandleFunc("POST /group/listOldMessage", f.api(f.listOldMessage))
-	mux.HandleFunc("POST /group/delMessage", f.api(f.delMessage))
+	for address, serve := range map[string]http.HandlerFunc{
+		"GET /group/chat/{groupId}/{userId}/{token}": f.chat,
+		"GET /group/list/{userId}/{token}":           f.list,
+		"GET /test/websocket":                        web.Page("test.html").ServeHTTP,
+		"POST /user/login":                           f.open(f.login),
+		"POST /user/joinGroup":                       f.api(f.joinGroup),
+		"POST /user/listGroup":                       f.api(f.listGroup),
+		"POST /group/listMessage":                    f.api(f.listMessage),
+		"POST /group/listOldMessage":                 f.api(f.listOldMessage),
+		"POST /group/delMessage":                     f.api(f.delMessage),
+	} {
+		mux.HandleFunc(address, serve)
+		mux.HandleFunc(address+"/{$}", serve) // original nodes take a slash at the end, too
+	}
 }
 
 // pathVisitor is who asks for one of FastIM's sockets: the path says it.
@@ -106,14 +115,35 @@ func (f *fastIM) upgradeToChat(w http.ResponseWriter, v visitor, rm *room.Room) 
 // fastIMMember is a socket of FastIM's chat (contract section 2).
 type fastIMMember struct{ member }
 
-// message says all that comes in the room.
+// maxFastIMUnits is how long a message of FastIM's clients may be, in UTF-16 code units: the text buffer of original
+// nodes.
+const maxFastIMUnits = 8192
+
+// message says all text that comes in the room. Binary messages are ignored, as original nodes do.
 func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
-	if !m.text(op) {
+	if op == codec.OpBinary {
+		m.srv.stats.binary.Add(1)
+		return nil
+	}
+	if tooLong(payload) {
+		m.closeWith(closeProtocolError, codec.CloseTooBig, fmt.Sprintf("the message is longer than %d UTF-16 units", maxFastIMUnits))
 		return errGone
 	}
 	// A full queue is counted by the room; FastIM clients have no word for it.
 	_ = m.place.Room().Post(m, m.user, string(payload), time.Now())
 	return nil
+}
+
+// tooLong reports whether text, which is UTF-8, has more than maxFastIMUnits.
+func tooLong(text []byte) bool {
+	if len(text) <= maxFastIMUnits {
+		return false // no unit takes less than a byte
+	}
+	units := 0
+	for _, c := range string(text) { // not copied
+		units += utf16.RuneLen(c)
+	}
+	return units > maxFastIMUnits
 }
 
 func (m *fastIMMember) revoked() { m.notLoggedIn() }

@@ -56,7 +56,7 @@ func (f *fastIM) unavailable(what string, err error) envelope {
 
 // login serves /user/login.
 func (f *fastIM) login(ctx context.Context, _ *http.Request, p *params) envelope {
-	user, password := p.id("userId"), p.text("password", maxTokenBytes)
+	user, password := p.id("userId"), p.password("password")
 	if p.bad != nil {
 		return envelope{}
 	}
@@ -82,6 +82,8 @@ func (f *fastIM) joinGroup(ctx context.Context, user string, p *params) envelope
 	f.srv.joins.settle(ctx)
 	added, err := f.srv.store.Join(ctx, user, group)
 	switch {
+	case errors.Is(err, chat.ErrTooManyRooms):
+		return envelope{codeRefused, textTooManyRooms, nil}
 	case err != nil:
 		return f.unavailable("join the group", err)
 	case !added:
@@ -100,9 +102,9 @@ func (f *fastIM) listGroup(ctx context.Context, user string, _ *params) envelope
 	return envelope{codeOK, textOK, notNil(groups)}
 }
 
-// listMessage serves /group/listMessage in both its forms.
+// listMessage serves /group/listMessage in both its forms: a range, whatever else is there, or old messages.
 func (f *fastIM) listMessage(ctx context.Context, user string, p *params) envelope {
-	if p.has("userId") || p.has("ts") || p.has("count") {
+	if (!p.has("startPage") || !p.has("endPage")) && (p.has("userId") || p.has("ts") || p.has("count")) {
 		return f.listOldMessage(ctx, user, p)
 	}
 	group, start, stop := p.id("groupId"), p.integer("startPage"), p.integer("endPage")
@@ -119,20 +121,17 @@ func (f *fastIM) listMessage(ctx context.Context, user string, p *params) envelo
 // listOldMessage serves /group/listOldMessage.
 func (f *fastIM) listOldMessage(ctx context.Context, _ string, p *params) envelope {
 	group, user, ts, count := p.id("groupId"), p.id("userId"), p.integer("ts"), p.integer("count")
-	if p.bad == nil && (count < 1 || count > maxCount) {
-		p.refuse("count %d is not within 1 and %d", count, maxCount)
-	}
 	if p.bad != nil {
 		return envelope{}
 	}
-	messages, found, err := f.srv.store.Before(ctx, group, user, ts, int(count))
+	messages, found, err := f.srv.store.Before(ctx, group, user, ts, int(min(max(count, 1), maxCount)))
 	switch {
 	case err != nil:
 		return f.unavailable("read the history", err)
 	case !found:
-		return envelope{codeOK, textOK, nil}
+		return envelope{codeOK, textFetched, nil}
 	}
-	return envelope{codeOK, textOK, notNil(messages)}
+	return envelope{codeOK, textFetched, notNil(messages)}
 }
 
 // maxCount bounds one page of old messages.

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"barrage/codec"
 )
@@ -95,8 +96,9 @@ func (a *answers) Frame(op codec.Opcode, payload []byte) error {
 	case a.closed:
 	case op == codec.OpPing:
 		a.frames = append(a.frames, frame{codec.OpPong, string(payload)})
-	case op == codec.OpBinary:
-		a.close(codec.CloseUnsupported, "only text messages are understood here")
+	case op == codec.OpText && len(utf16.Encode([]rune(string(payload)))) > 8192:
+		a.close(codec.CloseTooBig, "the message is longer than 8192 UTF-16 units")
+		return errGone
 	case op == codec.OpClose:
 		code, _, err := codec.ParseClose(payload)
 		a.close(code, "")
@@ -154,7 +156,7 @@ func FuzzHandshakeAndFrames(f *testing.F) {
 	}
 	for _, last := range [][]byte{
 		nil, masked(codec.OpClose, ""), masked(codec.OpClose, "\x03\xE8bye"), masked(codec.OpClose, "\x03"),
-		masked(codec.OpBinary, "b"),
+		masked(codec.OpBinary, "b"), masked(codec.OpText, strings.Repeat("é", 8193)), masked(codec.OpText, strings.Repeat("🎉", 4096)),
 		{0x81, 0x00},
 		{0xC1, 0x80, 0, 0, 0, 0},
 		{0x82, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF},

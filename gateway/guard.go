@@ -8,15 +8,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"barrage/internal/chat"
 )
 
 // guard says who may do what, for both protocols; each says it in its own words.
 type guard struct {
 	cfg   *Config
 	store Store
-	joins *joins
 	log   *slog.Logger
 }
 
@@ -33,12 +30,10 @@ func (g *guard) authorized(ctx context.Context, v visitor) (bool, *refusal) {
 	return ok, nil
 }
 
-// member reports whether the user may be in the room, and with room.auto_join makes
-// it so, a moment later: the membership is only what the HTTP API shows, which waits for
-// it. So nobody does here, and a store that does not answer keeps nobody out.
+// member reports whether the user may be in the room. With room.auto_join everybody may, and a store that does not
+// answer keeps nobody out: who then comes in becomes a member, see joins.
 func (g *guard) member(ctx context.Context, user, id string) (bool, *refusal) {
 	if g.cfg.AutoJoin {
-		g.joins.add(chat.Membership{UserID: user, Room: id})
 		return true, nil
 	}
 	ok, err := g.store.IsMember(ctx, user, id)
@@ -69,7 +64,7 @@ func (g *guard) mayStay(ctx context.Context, v visitor) *refusal {
 // invalidToken refuses somebody whose token does not count.
 var invalidToken = refuse(http.StatusUnauthorized, "the token is not valid: log in")
 
-// mayBeIn is nil where the user is a member of the room, or becomes one by being there.
+// mayBeIn is nil where the user is a member of the room, or becomes one by coming in.
 func (g *guard) mayBeIn(ctx context.Context, user, id string) *refusal {
 	ok, bad := g.member(ctx, user, id)
 	if bad == nil && !ok {

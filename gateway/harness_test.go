@@ -295,9 +295,9 @@ func (f *faultyStore) Join(ctx context.Context, user, id string) (bool, error) {
 	return f.Memory.Join(ctx, user, id)
 }
 
-func (f *faultyStore) JoinAll(ctx context.Context, all []chat.Membership) error {
+func (f *faultyStore) JoinAll(ctx context.Context, all []chat.Membership) (int, error) {
 	if err := f.enter(ctx, "JoinAll"); err != nil {
-		return err
+		return 0, err
 	}
 	return f.Memory.JoinAll(ctx, all)
 }

@@ -41,10 +41,25 @@ func newJoins(s *Server) *joins {
 	return &joins{srv: s, queue: make(chan chat.Membership, joinQueue)}
 }
 
-// add notes a membership. It never blocks.
-func (j *joins) add(m chat.Membership) {
+// join makes the user a member of the room, with room.auto_join, if come succeeds: who is refused leaves nothing in the
+// store. It is noted before, so that whoever has come finds it, see settle. It never blocks longer than come.
+func (j *joins) join(user, id string, come func() *refusal) *refusal {
+	if !j.srv.cfg.AutoJoin {
+		return come()
+	}
 	j.waiting.Add(1)
 	j.noted.Add(1)
+	bad := come()
+	if bad != nil {
+		j.waiting.Add(-1)
+		return bad
+	}
+	j.queued(chat.Membership{UserID: user, Room: id})
+	return nil
+}
+
+// queued puts a membership that was noted into the queue.
+func (j *joins) queued(m chat.Membership) {
 	select {
 	case j.queue <- m:
 	default:
@@ -88,10 +103,11 @@ func (j *joins) run(ctx context.Context) {
 
 // write tries a batch until it is written, or often enough.
 func (j *joins) write(ctx context.Context, batch []chat.Membership) {
+	var refused int
 	var err error
 	for tries := 0; tries < joinTries && ctx.Err() == nil; {
 		call, cancel := context.WithTimeout(ctx, apiTimeout)
-		err = j.srv.store.JoinAll(call, batch)
+		refused, err = j.srv.store.JoinAll(call, batch)
 		cancel()
 		if err == nil || errors.Is(err, chat.ErrRefused) {
 			break
@@ -103,6 +119,9 @@ func (j *joins) write(ctx context.Context, batch []chat.Membership) {
 		case <-ctx.Done():
 		case <-time.After(joinPause):
 		}
+	}
+	if refused > 0 && err == nil {
+		j.srv.stats.joinsTooMany.Add(uint64(refused))
 	}
 	j.give(len(batch), err)
 }

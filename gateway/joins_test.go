@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +27,7 @@ type joinStore struct {
 	block chan struct{} // not nil: a call waits for it
 }
 
-func (s *joinStore) JoinAll(_ context.Context, all []chat.Membership) error {
+func (s *joinStore) JoinAll(_ context.Context, all []chat.Membership) (int, error) {
 	if s.block != nil {
 		<-s.block
 	}
@@ -33,12 +36,12 @@ func (s *joinStore) JoinAll(_ context.Context, all []chat.Membership) error {
 	s.calls++
 	if s.away > 0 {
 		s.away--
-		return errors.New("away")
+		return 0, errors.New("away")
 	}
 	for _, m := range all {
 		s.got[m]++
 	}
-	return nil
+	return 0, nil
 }
 
 // TestJoins_OfALiveRoomCostNoCall but those that write the memberships, behind them.
@@ -69,12 +72,17 @@ func TestJoins_OfALiveRoomCostNoCall(t *testing.T) {
 func runJoins(t *testing.T, store *joinStore) *joins {
 	t.Helper()
 	store.got = map[chat.Membership]int{}
-	j := newJoins(&Server{store: store, log: slog.New(slog.DiscardHandler)})
+	j := newJoins(&Server{store: store, cfg: Config{AutoJoin: true}, log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { j.run(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	return j
+}
+
+// noteAndQueue is a join that succeeded.
+func (j *joins) noteAndQueue(m chat.Membership) {
+	_ = j.join(m.UserID, m.Room, func() *refusal { return nil }) // no refusal comes of none
 }
 
 func wantWritten(t *testing.T, j *joins) {
@@ -89,7 +97,7 @@ func TestJoins_WaveIsWrittenInBatches(t *testing.T) {
 	j := runJoins(t, store)
 	const users = 10 * joinBatch
 	for i := range users {
-		j.add(chat.Membership{UserID: fmt.Sprint(i), Room: "1"})
+		j.noteAndQueue(chat.Membership{UserID: fmt.Sprint(i), Room: "1"})
 	}
 	close(store.block)
 	wantWritten(t, j)
@@ -115,7 +123,7 @@ func TestJoins_FailureIsTriedAgain(t *testing.T) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			j := runJoins(t, store)
-			j.add(chat.Membership{UserID: "u", Room: "1"})
+			j.noteAndQueue(chat.Membership{UserID: "u", Room: "1"})
 			wantWritten(t, j)
 			n, errs := store.got[chat.Membership{UserID: "u", Room: "1"}], j.srv.stats.joinErrors.Load()
 			if n != written || errs != uint64(1-written) {
@@ -132,7 +140,7 @@ func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 	store := &joinStore{block: make(chan struct{})}
 	j := runJoins(t, store)
 	for i := range joinQueue + joinBatch + 10 {
-		j.add(chat.Membership{UserID: fmt.Sprint(i), Room: "1"})
+		j.noteAndQueue(chat.Membership{UserID: fmt.Sprint(i), Room: "1"})
 	}
 	dropped := j.srv.stats.joinErrors.Load()
 	if dropped < 10 || dropped > joinBatch+10 {
@@ -149,14 +157,14 @@ func TestJoins_Settle(t *testing.T) {
 		store := &joinStore{block: make(chan struct{})}
 		j := runJoins(t, store)
 		j.settle(t.Context()) // nothing was noted
-		j.add(chat.Membership{UserID: "u", Room: "1"})
+		j.noteAndQueue(chat.Membership{UserID: "u", Room: "1"})
 		began := time.Now()
 		j.settle(t.Context())
 		if waited := time.Since(began); waited != joinSettle {
 			t.Errorf("waited %v for a store that does not answer; want %v", waited, joinSettle)
 		}
 		go func() { // ends with the first settle
-			j.add(chat.Membership{UserID: "later", Room: "1"})
+			j.noteAndQueue(chat.Membership{UserID: "later", Room: "1"})
 			store.block <- struct{}{}
 		}()
 		j.settle(t.Context())
@@ -168,4 +176,46 @@ func TestJoins_Settle(t *testing.T) {
 		}
 		close(store.block)
 	})
+}
+
+// TestJoins_WhoIsRefusedLeavesNothing: a handshake writes a membership when it has succeeded, and not before.
+func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
+	s := newServer(t, func(c *setup) { c.Auth.Required = true })
+	token, err := s.guard.newToken(t.Context(), "known")
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(request string) {
+		t.Helper()
+		w, err := dialWire(s, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = w.conn.Close() }()
+		if err := firstOf(w.write(request), w.conn.CloseWrite(), w.conn.SetReadDeadline(time.Now().Add(patience))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(w.in); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"/group/chat/r/nobody/wrong", "/group/chat/r/known/wrong", "/group/list/nobody/wrong"} {
+		send(handshake(path))
+	}
+	for _, user := range []string{"nobody", "known"} {
+		send(strings.Replace(handshake("/v1/rooms/r/ws?token=wrong&user_id="+user), "Upgrade: w", "Sec-WebSocket-Protocol: barrage.v1\r\nUpgrade: w", 1))
+	}
+	// A client that does not wait for the answer is refused when its token was found right.
+	send(handshake("/group/chat/r/known/"+token) + "early")
+	eventually(t, func() error {
+		return firstOf(differ("joins waiting", s.joins.waiting.Load(), 0), differ("places held", s.sessions.held(), 0))
+	})
+	for _, user := range []string{"nobody", "known"} {
+		if rooms, err := s.store.Rooms(t.Context(), user); err != nil || len(rooms) > 0 {
+			t.Errorf("rooms of %s, who was refused = %q, %v; want none", user, rooms, err)
+		}
+	}
+	if n := storeOf(s).called("JoinAll"); n != 0 {
+		t.Errorf("JoinAll was called %d times", n)
+	}
 }

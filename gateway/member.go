@@ -24,21 +24,13 @@ func (m *member) gone() {
 // enter takes over the connection of a member that is in its room already, and begins with welcome. On a refusal it
 // leaves.
 func (m *member) enter(w http.ResponseWriter, v visitor, welcome []byte) *refusal {
-	if bad := m.srv.takeOver(w, v, &m.session, welcome); bad != nil {
+	bad := m.srv.joins.join(v.user, m.place.Room().ID(), func() *refusal { return m.srv.takeOver(w, v, &m.session, welcome) })
+	if bad != nil {
 		m.gone()
 		return bad
 	}
 	m.place.Room().Attach(&m.place)
 	return nil
-}
-
-// text reports whether a message is text; else the socket is closed.
-func (m *member) text(op codec.Opcode) bool {
-	if op == codec.OpBinary {
-		m.closeWith(closeProtocolError, codec.CloseUnsupported, "only text messages are understood here")
-		return false
-	}
-	return true
 }
 
 // deaf is a socket that is not listened to.

@@ -37,6 +37,7 @@ func newMetrics(s *Server) *metrics {
 	m.count("barrage_handshakes_total", "WebSockets let in.", &s.stats.handshakes)
 	m.count("barrage_refused_handshakes_total", "WebSocket requests answered with an error.", &s.stats.refusedHandshakes)
 	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.stats.full)
+	m.count("barrage_memberships_refused_total", "Memberships of users who came into one room more than room.rooms_per_user.", &s.stats.joinsTooMany)
 	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.stats.joinErrors)
 	for r := closePeer; r < closeReasons; r++ {
 		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.stats.closed[r].Load()) })
@@ -71,6 +72,7 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_drifts_total", "Quiet rooms found to lack something, by asking the store.", "", "", func(h room.Stats) uint64 { return h.Drifts }},
 		{"barrage_reports_total", "Reports of rooms to the store: members and likes.", "", "", func(h room.Stats) uint64 { return h.Reports }},
 		{"barrage_report_errors_total", "Those that failed.", "", "", func(h room.Stats) uint64 { return h.ReportErrors }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "binary", func(room.Stats) uint64 { return s.stats.binary.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.stats.ignored.Load() }},
 		{"barrage_offered_messages_total", "Copies for each member at the moment a message came: sent, dropped, or on their way.", "", "", func(h room.Stats) uint64 { return h.Offered }},
 		{"barrage_sent_messages_total", "Copies handed to sockets.", "", "", func(h room.Stats) uint64 { return h.Sent }},

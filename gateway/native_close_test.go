@@ -109,7 +109,7 @@ func closedTooBig(t *testing.T) {
 	f := func(name, more string, b []byte) {
 		t.Run(name, func(t *testing.T) { closesWith(t, 1009, more, b) })
 	}
-	const most = 8 << 10
+	const most = 24 << 10
 	fragment := func(op codec.Opcode, payload string) []byte {
 		b := masked(op, payload)
 		b[0] &^= 0x80

@@ -78,7 +78,7 @@ func opSend(t *testing.T) {
 	f("id alone", `{"t":"send","id":"1"}`, messageV1{ID: "1", Kind: "chat"}, "")
 	f("id of 64 bytes", `{"t":"send","id":"`+long(64)+`","body":"b"}`, messageV1{ID: long(64), Kind: "chat", Body: "b"}, "")
 	f("id of any text", `{"t":"send","id":"\u0000\"弹","body":"b"}`, messageV1{ID: "\x00\"弹", Kind: "chat", Body: "b"}, "")
-	f("body of 4,096 bytes", `{"t":"send","id":"2","body":"`+long(4096)+`"}`, messageV1{ID: "2", Kind: "chat", Body: long(4096)}, "")
+	f("body of 12,288 bytes", `{"t":"send","id":"2","body":"`+long(12_288)+`"}`, messageV1{ID: "2", Kind: "chat", Body: long(12_288)}, "")
 	f("kind of 32 bytes", `{"t":"send","id":"3","kind":"`+long(32)+`"}`, messageV1{ID: "3", Kind: long(32)}, "")
 	f("kind in other letters", `{"t":"send","id":"3s","kind":"System"}`, messageV1{ID: "3s", Kind: "System"}, "")
 	f("empty kind", `{"t":"send","id":"4","kind":""}`, messageV1{ID: "4", Kind: "chat"}, "")

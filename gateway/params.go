@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // maxFormBytes bounds the body of an API call.
@@ -54,6 +55,17 @@ func (p *params) text(name string, most int) string {
 	return v
 }
 
+// password returns a parameter that may be empty, and any text.
+func (p *params) password(name string) string {
+	v := p.values.Get(name)
+	if !p.has(name) {
+		p.refuse("%s is missing", name)
+	} else if len(v) > maxTokenBytes {
+		p.refuse("%s has %d bytes, at most %d are allowed", name, len(v), maxTokenBytes)
+	}
+	return v
+}
+
 // id returns a room or user id.
 func (p *params) id(name string) string { return p.text(name, maxIDBytes) }
 
@@ -64,7 +76,7 @@ func (p *params) integer(name string) int64 {
 		p.refuse("%s is missing", name)
 		return 0
 	}
-	n, err := strconv.ParseInt(v, 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
 	if err != nil {
 		p.refuse("%s is %q, want a whole number", name, v)
 	}

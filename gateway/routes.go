@@ -14,7 +14,6 @@ func (s *Server) routes() http.Handler {
 	s.fastIM.route(mux)
 	s.v1.route(mux)
 	mux.Handle("GET /{$}", web.Page("room.html"))
-	mux.Handle("GET /test/websocket", web.Page("test.html"))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
 	return s.counted(refuseEmptyIDs(origins(s.cfg.CORS.AllowedOrigins).cors(refuseUnclean(mux))))
@@ -30,12 +29,17 @@ func (s *Server) counted(next http.Handler) http.Handler {
 }
 
 // refuseEmptyIDs answers socket addresses with an empty part, which the mux would
-// redirect to an address that means something else.
+// redirect to an address that means something else. A slash behind all parts is none.
 func refuseEmptyIDs(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
-		for _, socket := range []string{"/group/chat/", "/group/list/"} {
-			if rest, ok := strings.CutPrefix(path, socket); ok && slices.Contains(strings.Split(rest, "/"), "") {
+		for socket, ids := range map[string]int{"/group/chat/": 3, "/group/list/": 2} {
+			rest, ok := strings.CutPrefix(path, socket)
+			parts := strings.SplitN(rest, "/", ids+2)
+			if len(parts) == ids+1 && parts[ids] == "" {
+				parts = parts[:ids]
+			}
+			if ok && slices.Contains(parts, "") {
 				writeRefusal(w, refuse(http.StatusBadRequest, "cannot upgrade: groupId, userId and token must not be empty in %q", path))
 				return
 			}

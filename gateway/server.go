@@ -31,9 +31,10 @@ type Store interface {
 	CheckToken(ctx context.Context, user, token string) (bool, error)
 	// CheckTokens is CheckToken for many, prolonging nothing.
 	CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error)
-	// JoinAll makes each user a member of the room beside it.
-	JoinAll(ctx context.Context, all []chat.Membership) error
-	// Join makes user a member of room; added is false where it was one already.
+	// JoinAll makes each user a member of the room beside it, but those who are in too many.
+	JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error)
+	// Join makes user a member of room; added is false where it was one already. An error
+	// with chat.ErrTooManyRooms in its chain says that the user is in too many.
 	Join(ctx context.Context, user, room string) (added bool, err error)
 	// IsMember reports whether user is a member of room.
 	IsMember(ctx context.Context, user, room string) (bool, error)
@@ -105,7 +106,7 @@ type Server struct {
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
 	s.lists, s.joins, s.recalls, s.tokens = newLists(s), newJoins(s), newRecalls(s), newTokenWatcher(s)
-	s.guard, s.fastIM, s.v1 = guard{&s.cfg, store, s.joins, log}, fastIM{s}, v1{s}
+	s.guard, s.fastIM, s.v1 = guard{&s.cfg, store, log}, fastIM{s}, v1{s}
 	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Authorize: s.authorizeSenders(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s

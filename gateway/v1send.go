@@ -61,8 +61,13 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	}
 	defer rm.Release()
 	from := &waitingSend{user: v.user, token: v.token, done: make(chan room.Answer, 1)}
-	if err := rm.PostNative(from, v.user, &op, time.Now()); err != nil {
-		return 0, nil, refuse(http.StatusServiceUnavailable, "too many messages wait, try again").as(room.CodeBusy)
+	if bad := n.srv.joins.join(v.user, id, func() *refusal {
+		if rm.PostNative(from, v.user, &op, time.Now()) != nil {
+			return refuse(http.StatusServiceUnavailable, "too many messages wait, try again").as(room.CodeBusy)
+		}
+		return nil
+	}); bad != nil {
+		return 0, nil, bad
 	}
 	select {
 	case a := <-from.done:

@@ -189,7 +189,8 @@ type nativeMember struct {
 
 // message takes an op; errGone says that it was one too many of those that cannot be taken.
 func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
-	if !m.text(code) {
+	if code == codec.OpBinary {
+		m.closeWith(closeProtocolError, codec.CloseUnsupported, "only text messages are understood here")
 		return errGone
 	}
 	op, err := codec.ParseOp(payload, m.srv.v1.maxBody())

@@ -141,4 +141,13 @@ type Limits struct {
 	HistoryMessages int
 	// HistoryTTL is how long a room's history lives after its last message, 1 ms or more.
 	HistoryTTL time.Duration
+	// RoomsPerUser is how many rooms a user may join; 0 = any number.
+	RoomsPerUser int
+	// MembershipTTL is how long a user's rooms are kept after the last use, see [Store.Join]. It is two days or more,
+	// since a node that remembers a membership for a day does not prolong it meanwhile; 0 = for ever. Beside original
+	// FastIM nodes, which would not prolong it, it is for ever.
+	MembershipTTL time.Duration
 }
+
+// prolongRooms is how little of their life a user's rooms may have left before it begins anew.
+func (l Limits) prolongRooms() time.Duration { return l.MembershipTTL - l.MembershipTTL/24 }

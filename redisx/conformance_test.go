@@ -18,6 +18,8 @@ var conformance = map[string]func(s *harness){
 	"Tokens":               testTokens,
 	"chat.TokenLife":       testTokenLife,
 	"Membership":           testMembership,
+	"MembershipLife":       testMembershipLife,
+	"MembershipBound":      testMembershipBound,
 	"UserEvents":           testUserEvents,
 	"PublishAndRead":       testPublishAndRead,
 	"EmptyRoom":            testEmptyRoom,
@@ -162,9 +164,76 @@ func testMembership(s *harness) {
 	wantEqual(t, "Rooms", rooms, err, []string{"a", "b", "c"})
 	rooms, err = s.Rooms(t.Context(), "nobody")
 	wantEqual(t, "Rooms of nobody", len(rooms), err, 0)
-	s.pass(1000 * 24 * time.Hour)
+}
+
+// testMembershipLife: each use of a user's rooms makes them live as long again.
+func testMembershipLife(s *harness) {
+	t := s.t
+	join := func(room string) {
+		_, err := s.Join(t.Context(), "u", room)
+		noError(t, err)
+	}
+	join("a")
+	for what, use := range map[string]func(){
+		"Join of a new room":  func() { join("b") },
+		"Join of an old room": func() { join("a") },
+		"JoinAll": func() {
+			_, err := s.JoinAll(t.Context(), []chat.Membership{{UserID: "u", Room: "a"}})
+			noError(t, err)
+		},
+		"Rooms": func() {
+			_, err := s.Rooms(t.Context(), "u")
+			noError(t, err)
+		},
+		"IsMember": func() {
+			is, err := s.IsMember(t.Context(), "u", "a")
+			wantEqual(t, "IsMember", is, err, true)
+		},
+	} {
+		s.pass(membershipTTL - time.Hour)
+		use()
+		s.pass(membershipTTL * 9 / 10)
+		is, err := s.IsMember(t.Context(), "u", "a")
+		wantEqual(t, "IsMember after "+what, is, err, true)
+	}
+	s.pass(membershipTTL - time.Hour)
+	is, err := s.IsMember(t.Context(), "u", "never") // that is no use
+	wantEqual(t, "IsMember of another room", is, err, false)
+	s.pass(2 * time.Hour)
+	rooms, err := s.Rooms(t.Context(), "u")
+	wantEqual(t, "number of Rooms after their life", len(rooms), err, 0)
+	is, err = s.IsMember(t.Context(), "u", "a")
+	wantEqual(t, "IsMember after their life", is, err, false)
+	added, err := s.Join(t.Context(), "u", "a")
+	wantEqual(t, "Join after their life", added, err, true)
+}
+
+// testMembershipBound: the room that is one too many is refused, and no other.
+func testMembershipBound(s *harness) {
+	t := s.t
+	var all []chat.Membership
+	for i := range roomsPerUser + 2 {
+		all = append(all, chat.Membership{UserID: "u", Room: fmt.Sprint(i)})
+	}
+	refused, err := s.JoinAll(t.Context(), append(all, chat.Membership{UserID: "v", Room: "1"}))
+	wantEqual(t, "refused by JoinAll", refused, err, 2)
+	added, err := s.Join(t.Context(), "u", "more")
+	if added || !errors.Is(err, chat.ErrTooManyRooms) {
+		t.Errorf("Join of one more = %v, %v; want %v", added, err, chat.ErrTooManyRooms)
+	}
+	added, err = s.Join(t.Context(), "u", "1")
+	wantEqual(t, "Join of one that is there", added, err, false)
+	rooms, err := s.Rooms(t.Context(), "u")
+	wantEqual(t, "number of rooms", len(rooms), err, roomsPerUser)
 	rooms, err = s.Rooms(t.Context(), "v")
-	wantEqual(t, "Rooms after years", rooms, err, []string{"a"})
+	wantEqual(t, "Rooms of v", rooms, err, []string{"1"})
+}
+
+// joinAll is JoinAll that refuses nobody.
+func (h *harness) joinAll(t *testing.T, all ...chat.Membership) {
+	t.Helper()
+	refused, err := h.JoinAll(t.Context(), all)
+	wantEqual(t, "refused by JoinAll", refused, err, 0)
 }
 
 func testUserEvents(s *harness) {
@@ -186,8 +255,8 @@ func testUserEvents(s *harness) {
 	s.settle(t)
 	s.wantUsers(t, "u", "v")
 
-	noError(t, s.JoinAll(t.Context(), nil))
-	noError(t, s.JoinAll(t.Context(), []chat.Membership{{UserID: "v", Room: "2"}, {UserID: "v", Room: "1"}, {UserID: "w", Room: "2"}}))
+	s.joinAll(t)
+	s.joinAll(t, chat.Membership{UserID: "v", Room: "2"}, chat.Membership{UserID: "v", Room: "1"}, chat.Membership{UserID: "w", Room: "2"})
 	s.settle(t)
 	s.wantUsers(t, "u", "v", "v") // v was in 1 already, and nobody watches w
 	rooms, err := s.Rooms(t.Context(), "w")

@@ -6,10 +6,10 @@
 // for many. Redis must be version 7.0 or newer: the scripts read its clock before they
 // write, which older ones refuse.
 //
-// Keys (contract section 5; gmm, gmu, gmi, gmr, gmo, uq and mr are ours):
+// Keys (contract section 5; gmm, gmu, gmi, gmr, gmw, gmo, uq and mr are ours):
 //
 //	login:{user}         string  token, 24 h
-//	ugs:{user}           set     rooms the user joined
+//	ugs:{user}           set     rooms the user joined, MembershipTTL since the last use
 //	gml:{room}           list    messages as JSON, oldest first, HistoryTTL
 //	gmm:{room}           hash    e epoch, s newest sequence number, b base of the total,
 //	                             v rev and t tip: number and name of the epoch's newest change,
@@ -25,6 +25,8 @@
 //	                             messages with an ID of these two minutes; 0xfe -> mark; 4 min
 //	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
 //	                             HistoryTTL + 24 h after the last one
+//	gmw:{room}           list    beside original nodes the newest 512 messages that were taken back;
+//	                             4 min after the last one
 //	gmo:{room}           hash    node -> its members online, Unix s of that report;
 //	                             chat.ReportLife
 //	mq:{room}            channel events of the room, see chat.Event

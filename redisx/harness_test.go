@@ -27,9 +27,13 @@ const (
 	// historyMessages and historyTTL are the limits of the stores under test.
 	historyMessages = 40
 	historyTTL      = 48 * time.Hour
+	roomsPerUser    = 20
+	membershipTTL   = 240 * time.Hour
 )
 
-var limits = redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: historyTTL}
+var limits = redisx.Limits{
+	HistoryMessages: historyMessages, HistoryTTL: historyTTL, RoomsPerUser: roomsPerUser, MembershipTTL: membershipTTL,
+}
 
 // harness is a store under test and what it told its handler.
 type harness struct {

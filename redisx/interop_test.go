@@ -293,7 +293,7 @@ func TestInterop_Recall(t *testing.T) {
 		user string
 		ts   int64
 		want bool
-	}{{"o", 1, true}, {"o", 1, false}, {"b", 2, true}, {"b", 3, false}} {
+	}{{"o", 1, true}, {"o", 1, true}, {"b", 2, true}, {"b", 3, false}, {"b", 1, false}} {
 		ev, err := s.Recall(t.Context(), "r", m.user, m.ts)
 		if !m.want {
 			if !errors.Is(err, chat.ErrNoMessage) {
@@ -305,13 +305,16 @@ func TestInterop_Recall(t *testing.T) {
 		wantEqual(t, fmt.Sprintf("Recall(%s, %d)", m.user, m.ts), ev, err, chat.Event{Kind: chat.EventRecall, Messages: []string{text}})
 	}
 	s.report("n", 1, 0)
+	if left := o.int("TTL", "gmw:r"); left < 200 || left > 240 {
+		t.Errorf("what was taken back is known for %d s; want 240", left)
+	}
 	wantEqual(t, "history of the original node", o.history("r"), nil, []string{three})
 	wantHistory(t, s.newest(t, "r", 50), 1, 1, 1, three)
 	// The original node hears nothing of it; two channels have no common order.
 	o.wantHeard("r", one, two[0], three)
 	want := slices.Concat(
 		unnumbered(chat.EventMessages, one, two[0], three),
-		unnumbered(chat.EventRecall, one, two[0]),
+		unnumbered(chat.EventRecall, one, one, two[0]), // said again, it is told again
 		[]chat.Event{{Kind: chat.EventCounters, Counters: counters(1, 0)}},
 	)
 	eventually(t, "all events have come", func() (bool, string) {
@@ -341,7 +344,8 @@ func TestInterop_Users(t *testing.T) {
 		added, err := s.Join(t.Context(), user, room)
 		wantEqual(t, "Join of "+room, added, err, want)
 	}
-	noError(t, s.JoinAll(t.Context(), []chat.Membership{{UserID: user, Room: "3"}, {UserID: user, Room: "2"}}))
+	s.joinAll(t, chat.Membership{UserID: user, Room: "3"}, chat.Membership{UserID: user, Room: "2"})
+	wantEqual(t, "life of the rooms, which original nodes do not prolong", o.int("PTTL", "ugs:u"), nil, -1)
 	var rooms []string
 	for _, room := range o.strings("SMEMBERS", "ugs:u") {
 		rooms = append(rooms, o.decode("SMEMBERS", room))

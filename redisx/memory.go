@@ -58,9 +58,17 @@ type roomShard struct {
 type userShard struct {
 	mu         sync.Mutex // guards the fields below
 	tokens     map[string]memoryToken
-	joined     map[string][]string // user -> rooms, sorted; a map each would be 250 B a user
+	joined     map[string]memoryJoined // by user
 	subscribed map[string]struct{}
-	sweepAt    time.Time
+	sweepAt    time.Time // of tokens
+	// sweepRoomsAt is when joined is looked through again.
+	sweepRoomsAt time.Time
+}
+
+// memoryJoined is the rooms of a user, until expires unless that is zero.
+type memoryJoined struct {
+	rooms   []string // sorted; a map each would be 250 B a user
+	expires time.Time
 }
 
 // memoryToken is a token that counts until expires.
@@ -82,7 +90,7 @@ func NewMemory(limits Limits, now func() time.Time) *Memory {
 		m.rooms[i].rooms = make(map[string]*memoryRoom)
 		m.rooms[i].subscribed = make(map[string]struct{})
 		m.users[i].tokens = make(map[string]memoryToken)
-		m.users[i].joined = make(map[string][]string)
+		m.users[i].joined = make(map[string]memoryJoined)
 		m.users[i].subscribed = make(map[string]struct{})
 	}
 	return m
@@ -145,6 +153,15 @@ func (u *userShard) sweepLocked(now time.Time) (users []string) {
 	return users
 }
 
+// sweepRoomsLocked drops the rooms of users that have expired, now and then. u.mu must be held.
+func (u *userShard) sweepRoomsLocked(now time.Time) {
+	if now.Before(u.sweepRoomsAt) {
+		return
+	}
+	u.sweepRoomsAt = now.Add(sweepEvery)
+	maps.DeleteFunc(u.joined, func(_ string, j memoryJoined) bool { return !j.expires.IsZero() && !now.Before(j.expires) })
+}
+
 // CheckToken reports whether token is the user's, and prolongs its life if so.
 func (m *Memory) CheckToken(_ context.Context, user, token string) (bool, error) {
 	return m.checkToken(user, token, true), nil
@@ -178,41 +195,71 @@ func (m *Memory) CheckTokens(_ context.Context, creds []chat.Credential) ([]bool
 
 // Join adds room to the user's rooms and tells the handler if it watches the user.
 func (m *Memory) Join(_ context.Context, user, room string) (bool, error) {
-	added, watched := m.join(user, room)
+	added, watched, err := m.join(user, room)
 	if added && watched {
 		m.events.Add(1)
 		m.handler.UserEvent(user)
 	}
-	return added, nil
+	return added, err
 }
 
 // JoinAll is Join for many.
-func (m *Memory) JoinAll(ctx context.Context, all []chat.Membership) error {
+func (m *Memory) JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error) {
 	for _, x := range all {
-		if _, err := m.Join(ctx, x.UserID, x.Room); err != nil {
-			return err
+		if _, err := m.Join(ctx, x.UserID, x.Room); err != nil { // there is no other
+			refused++
 		}
 	}
-	return nil
+	return refused, nil
 }
 
-func (m *Memory) join(user, room string) (added, watched bool) {
+func (m *Memory) join(user, room string) (added, watched bool, err error) {
 	u := m.user(user)
 	defer u.mu.Unlock()
-	at, ok := slices.BinarySearch(u.joined[user], room)
-	if ok {
-		return false, false
+	now := m.now()
+	u.sweepRoomsLocked(now)
+	rooms := u.joinedLocked(user, now)
+	at, ok := slices.BinarySearch(rooms, room)
+	if most := m.limits.RoomsPerUser; !ok && most > 0 && len(rooms) >= most {
+		return false, false, m.limits.tooMany(user, room)
 	}
-	u.joined[user] = slices.Insert(u.joined[user], at, room)
+	if !ok {
+		rooms = slices.Insert(rooms, at, room)
+	}
+	m.useLocked(u, user, rooms, now)
 	_, watched = u.subscribed[user]
-	return true, watched
+	return !ok, watched, nil
+}
+
+// joinedLocked returns the user's rooms as long as they live. u.mu must be held.
+func (u *userShard) joinedLocked(user string, now time.Time) []string {
+	j := u.joined[user]
+	if !j.expires.IsZero() && !now.Before(j.expires) {
+		delete(u.joined, user)
+		return nil
+	}
+	return j.rooms
+}
+
+// useLocked keeps rooms as the user's, whose life begins anew. u.mu must be held.
+func (m *Memory) useLocked(u *userShard, user string, rooms []string, now time.Time) {
+	j := memoryJoined{rooms: rooms}
+	if life := m.limits.MembershipTTL; life > 0 {
+		j.expires = now.Add(life)
+	}
+	u.joined[user] = j
 }
 
 // IsMember reports whether room is among the user's rooms.
 func (m *Memory) IsMember(_ context.Context, user, room string) (bool, error) {
 	u := m.user(user)
 	defer u.mu.Unlock()
-	_, ok := slices.BinarySearch(u.joined[user], room)
+	now := m.now()
+	rooms := u.joinedLocked(user, now)
+	_, ok := slices.BinarySearch(rooms, room)
+	if ok {
+		m.useLocked(u, user, rooms, now)
+	}
 	return ok, nil
 }
 
@@ -220,7 +267,12 @@ func (m *Memory) IsMember(_ context.Context, user, room string) (bool, error) {
 func (m *Memory) Rooms(_ context.Context, user string) ([]string, error) {
 	u := m.user(user)
 	defer u.mu.Unlock()
-	return slices.Clone(u.joined[user]), nil
+	now := m.now()
+	rooms := u.joinedLocked(user, now)
+	if len(rooms) > 0 {
+		m.useLocked(u, user, rooms, now)
+	}
+	return slices.Clone(rooms), nil
 }
 
 // SubscribeUser begins the events of user.

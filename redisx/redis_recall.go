@@ -77,7 +77,7 @@ func (r *Redis) RecallSeq(ctx context.Context, room, user string, known chat.Pos
 // recallKeys are the keys of the scripts that recall.
 func (r *Redis) recallKeys(room string) []string {
 	if r.keys.fastIM {
-		return r.roomKeys(room)
+		return append(r.roomKeys(room), r.keys.lately(room))
 	}
 	return append(r.roomKeys(room), r.keys.recalls(room))
 }

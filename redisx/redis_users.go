@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -194,39 +195,75 @@ func (r *Redis) firstFault(results []rueidis.RedisResult) rueidis.RedisResult {
 
 // Join adds room to the user's rooms and tells every node that watches the user.
 func (r *Redis) Join(ctx context.Context, user, room string) (bool, error) {
-	added, err := r.join(ctx, []chat.Membership{{UserID: user, Room: room}})
-	if err != nil {
-		return false, err
+	answer, err := r.join(ctx, []chat.Membership{{UserID: user, Room: room}})
+	if err == nil && answer[0] == tooManyRooms {
+		err = r.limits.tooMany(user, room)
 	}
-	return added[0].AsBool()
+	return err == nil && answer[0] == roomAdded, err
 }
+
+// tooMany says that the user may not join one more room.
+func (l Limits) tooMany(user, room string) error {
+	return fmt.Errorf("cannot have user %q join room %q: %w, %d", user, room, chat.ErrTooManyRooms, l.RoomsPerUser)
+}
+
+// What join.lua answers.
+const (
+	roomAdded    = 1
+	tooManyRooms = -1
+)
 
 // JoinAll is Join for many, pipelined.
-func (r *Redis) JoinAll(ctx context.Context, all []chat.Membership) error {
+func (r *Redis) JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error) {
 	if len(all) == 0 {
-		return nil
+		return 0, nil
 	}
-	_, err := r.join(ctx, all)
-	return err
+	answers, err := r.join(ctx, all)
+	for _, answer := range answers {
+		if answer == tooManyRooms {
+			refused++
+		}
+	}
+	return refused, err
 }
 
-// join returns for each of all whether it is new.
-func (r *Redis) join(ctx context.Context, all []chat.Membership) ([]rueidis.RedisResult, error) {
+// join returns what join.lua answers for each of all; nothing after an error.
+func (r *Redis) join(ctx context.Context, all []chat.Membership) ([]int64, error) {
+	most := strconv.Itoa(r.limits.RoomsPerUser)
 	execs := make([]rueidis.LuaExec, len(all))
 	for i, m := range all {
 		room, other := r.written(m.Room)
-		execs[i] = rueidis.LuaExec{Keys: []string{r.keys.rooms(m.UserID)}, Args: []string{room, other, r.keys.userChannel(m.UserID)}}
+		execs[i] = rueidis.LuaExec{
+			Keys: []string{r.keys.rooms(m.UserID)},
+			Args: append([]string{room, other, r.keys.userChannel(m.UserID), most}, r.roomsLife()...),
+		}
 	}
-	added, err := r.runMulti(ctx, joinScript, execs)
+	results, err := r.runMulti(ctx, joinScript, execs)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write %d memberships: %w", len(all), err)
 	}
-	for i, res := range added {
-		if err := res.Error(); err != nil {
+	answers := make([]int64, len(all))
+	for i, res := range results {
+		if answers[i], err = res.AsInt64(); err != nil {
 			return nil, fmt.Errorf("cannot add room %q to key %q: %w", all[i].Room, execs[i].Keys[0], r.described(err))
 		}
 	}
-	return added, nil
+	return answers, nil
+}
+
+// roomsLife is the life of a user's rooms and how little of it may be left, as lib_rooms.lua wants them.
+func (r *Redis) roomsLife() []string {
+	if r.keys.fastIM {
+		return []string{"0", "0"} // Original nodes would not prolong it.
+	}
+	return []string{millis(r.limits.MembershipTTL), millis(r.limits.prolongRooms())}
+}
+
+// useRooms prolongs the life of the rooms at key. The next use does it where it fails.
+func (r *Redis) useRooms(ctx context.Context, key string) {
+	if life := r.roomsLife(); life[0] != "0" {
+		_, _ = r.runMulti(ctx, useRoomsScript, []rueidis.LuaExec{{Keys: []string{key}, Args: life}})
+	}
 }
 
 // IsMember reports whether room is among the user's rooms.
@@ -241,8 +278,9 @@ func (r *Redis) IsMember(ctx context.Context, user, room string) (bool, error) {
 			err = r.described(err)
 		}
 	}
+	asked := err == nil && !answer[0].IsCacheHit()
 	// What is known to be wrong may just have become right.
-	if err == nil && answer[0].IsCacheHit() && !slices.Contains(found, 1) {
+	if err == nil && !asked && !slices.Contains(found, 1) {
 		var msg rueidis.RedisMessage
 		if msg, err = r.do(ctx, r.client.B().Smismember().Key(key).Member(room, q).Build()); err == nil {
 			found, err = msg.AsIntSlice()
@@ -251,7 +289,11 @@ func (r *Redis) IsMember(ctx context.Context, user, room string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("cannot look for room %q in key %q: %w", room, key, err)
 	}
-	return slices.Contains(found, 1), nil
+	is := slices.Contains(found, 1)
+	if is && asked { // that is at least once in knownFor
+		r.useRooms(ctx, key)
+	}
+	return is, nil
 }
 
 // Rooms returns the user's rooms, sorted.
@@ -263,6 +305,9 @@ func (r *Redis) Rooms(ctx context.Context, user string) ([]string, error) {
 	rooms, err := r.doStrings(ctx, r.client.B().Smembers().Key(key).Build())
 	if err != nil {
 		return nil, fmt.Errorf("cannot read rooms in key %q: %w", key, err)
+	}
+	if len(rooms) > 0 {
+		r.useRooms(ctx, key)
 	}
 	for i, room := range rooms {
 		rooms[i] = plainText(room)

@@ -36,7 +36,8 @@ func lua(settings string, names ...string) string {
 
 var (
 	checkTokenScript = newBatchScript(lua("", "check_token"))
-	joinScript       = newBatchScript(lua("", "join"))
+	joinScript       = newBatchScript(lua("", "lib_rooms", "join"))
+	useRoomsScript   = newBatchScript(lua("", "lib_rooms", "use_rooms"))
 )
 
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.

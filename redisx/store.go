@@ -57,11 +57,13 @@ type Store interface {
 	// round trip together.
 	CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error)
 	// Join adds room to the user's rooms and reports whether it was not among them.
-	// If so, every node that watches the user is told.
+	// If so, every node that watches the user is told. A user who has Limits.RoomsPerUser
+	// joins no further one: the error has chat.ErrTooManyRooms in its chain. A user's rooms go
+	// when nobody used them for Limits.MembershipTTL: Join, IsMember and Rooms do.
 	Join(ctx context.Context, user, room string) (added bool, err error)
-	// JoinAll is Join for many, in one round trip. After an error some may have joined;
-	// doing it again does no harm.
-	JoinAll(ctx context.Context, all []chat.Membership) error
+	// JoinAll is Join for many, in one round trip, and tells for how many it was one room too
+	// many. After an error some may have joined; doing it again does no harm.
+	JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error)
 	// IsMember reports whether room is among the user's rooms. Like CheckToken it calls
 	// nobody where the node knows that it is.
 	IsMember(ctx context.Context, user, room string) (bool, error)

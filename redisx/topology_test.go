@@ -57,7 +57,7 @@ func (h *harness) wantAll(t *testing.T, rooms ...string) {
 	creds := []chat.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "x"}, {UserID: "w", Token: "x"}}
 	all, err := h.CheckTokens(t.Context(), creds)
 	wantEqual(t, "CheckTokens", all, err, []bool{true, false, false})
-	noError(t, h.JoinAll(t.Context(), []chat.Membership{{UserID: "v", Room: "r"}, {UserID: "w", Room: "r"}}))
+	h.joinAll(t, chat.Membership{UserID: "v", Room: "r"}, chat.Membership{UserID: "w", Room: "r"})
 }
 
 func TestRedis_Sentinel(t *testing.T) {

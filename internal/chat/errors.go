@@ -7,6 +7,9 @@ import "errors"
 // error of a store may pass, and leaves open whether the call was carried out.
 var ErrRefused = errors.New("refused for good")
 
+// ErrTooManyRooms says that a user may not join one more room.
+var ErrTooManyRooms = errors.New("the user is in as many rooms as a user may be")
+
 // Why a message could not be taken back.
 var (
 	ErrNoMessage = errors.New("there is no such message")

@@ -43,6 +43,10 @@ type RoomConfig struct {
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
 	AutoJoin bool `mapstructure:"auto_join"`
+	// RoomsPerUser is how many rooms a user may be a member of; 1 to 100000.
+	RoomsPerUser int `mapstructure:"rooms_per_user"`
+	// MembershipTTL is how long a user's memberships are kept after the last use; 48h or more, 0 = for ever.
+	MembershipTTL time.Duration `mapstructure:"membership_ttl"`
 	// Linger is how long a room without members stays live; 0 to 24h, 0 = it goes at once.
 	Linger time.Duration `mapstructure:"linger"`
 	// QueueMessages bounds the messages of one room that wait for the store; 1 to 1000000.
@@ -91,6 +95,8 @@ func Default() Config {
 		Auth:   edge.Auth,
 		Room: RoomConfig{
 			AutoJoin:      edge.AutoJoin,
+			RoomsPerUser:  500,
+			MembershipTTL: 30 * 24 * time.Hour,
 			Linger:        rooms.Linger,
 			QueueMessages: rooms.QueueMessages,
 			QueueBytes:    rooms.QueueBytes,
@@ -145,6 +151,12 @@ func each(err error) []error {
 // Validate reports every value out of range, each with its key within the section.
 func (c RoomConfig) Validate() error {
 	var errs []error
+	if c.RoomsPerUser < 1 || c.RoomsPerUser > 100_000 {
+		errs = append(errs, fmt.Errorf("rooms_per_user: %d is not within 1 and 100000", c.RoomsPerUser))
+	}
+	if c.MembershipTTL != 0 && c.MembershipTTL < 48*time.Hour {
+		errs = append(errs, fmt.Errorf("membership_ttl: %v is below 48h, and not 0 (= for ever)", c.MembershipTTL))
+	}
 	if c.Linger < 0 || c.Linger > 24*time.Hour {
 		errs = append(errs, fmt.Errorf("linger: %v is not within 0s and 24h", c.Linger))
 	}
@@ -231,5 +243,8 @@ func (c Config) Rooms() room.Config {
 
 // Limits is what the store takes of the configuration.
 func (c Config) Limits() redisx.Limits {
-	return redisx.Limits{HistoryMessages: c.History.MaxMessages, HistoryTTL: c.History.TTL}
+	return redisx.Limits{
+		HistoryMessages: c.History.MaxMessages, HistoryTTL: c.History.TTL,
+		RoomsPerUser: c.Room.RoomsPerUser, MembershipTTL: c.Room.MembershipTTL,
+	}
 }

@@ -24,7 +24,9 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 	if got, want := cfg.Rooms(), room.DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Default().Rooms() = %+v; want %+v", got, want)
 	}
-	if got, want := cfg.Limits(), (redisx.Limits{HistoryMessages: 10_000, HistoryTTL: 168 * time.Hour}); got != want {
+	if got, want := cfg.Limits(), (redisx.Limits{
+		HistoryMessages: 10_000, HistoryTTL: 168 * time.Hour, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
+	}); got != want {
 		t.Errorf("Default().Limits() = %+v; want %+v", got, want)
 	}
 }
@@ -64,7 +66,7 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 	cfg.Admin.Listen = "x"
 	cfg.Redis.DB, cfg.Redis.Mode = 2000, "clustr"
 	cfg.Auth.LoginURL = "ftp://x"
-	cfg.Room = RoomConfig{Linger: -time.Second}
+	cfg.Room = RoomConfig{Linger: -time.Second, MembershipTTL: time.Hour}
 	cfg.History = HistoryConfig{OnJoin: 2000, MaxMessages: 100, TTL: time.Second, RecallLimit: time.Minute}
 	cfg.List.UpdateInterval = 0
 	cfg.Fanout.Lanes = -1
@@ -77,6 +79,8 @@ admin.listen: "x" is not host:port (empty = no admin port)
 redis.mode: "clustr" is none of auto, standalone, sentinel, cluster
 redis.db: 2000 is not within 0 and 1023
 auth.login_url: "ftp://x" is not an http or https URL
+room.rooms_per_user: 0 is not within 1 and 100000
+room.membership_ttl: 1h0m0s is below 48h, and not 0 (= for ever)
 room.linger: -1s is not within 0s and 24h
 room.queue_messages: 0 is not within 1 and 1000000
 room.queue_bytes: 0 is not within 64KiB and 16GiB
