@@ -221,7 +221,7 @@ func TestNative_ChatOfBothKinds(t *testing.T) {
 				t.Errorf("Sec-WebSocket-Protocol = %q", got)
 			}
 			if welcome.Room != "1" || welcome.UserID != "new" || welcome.Node == "" || welcome.Recovered || welcome.Messages == nil ||
-				welcome.Heartbeat != 30_000 || welcome.Limits.MaxBodyBytes != 4096 {
+				welcome.Heartbeat != 30_000 || welcome.Limits.MaxBodyBytes != 12_288 {
 				t.Errorf("welcome = %+v", welcome)
 			}
 			old.say("hello")

@@ -45,6 +45,12 @@ func listed(texts ...string) string {
 	return `{"code":200,"msg":"操作成功","data":` + quoted(texts) + `}`
 }
 
+// fetched is the answer with old messages.
+func fetched(texts ...string) string { return strings.Replace(listed(texts...), "操作", "获取", 1) }
+
+// notFetched is the answer where the message is not there before which they stand.
+const notFetched = `{"code":200,"msg":"获取成功","data":null}`
+
 // request makes a call in one of the forms.
 func (n *node) request(tb testing.TB, form, path string, as account, p params) *http.Request {
 	tb.Helper()

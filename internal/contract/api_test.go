@@ -45,8 +45,8 @@ func wantAllCalls(t *testing.T, n *node, form string) {
 	last := fmt.Sprint(timestamp(t, messages[2]))
 	wantBody(t, call("/group/listMessage", a, params{"groupId": group, "startPage": "-2", "endPage": "-1"}), listed(messages[1:]...))
 	before := params{"groupId": group, "userId": user, "ts": last, "count": "1"}
-	wantBody(t, call("/group/listMessage", a, before), listed(messages[1]))
-	wantBody(t, call("/group/listOldMessage", a, before), listed(messages[1]))
+	wantBody(t, call("/group/listMessage", a, before), fetched(messages[1]))
+	wantBody(t, call("/group/listOldMessage", a, before), fetched(messages[1]))
 	wantBody(t, call("/group/delMessage", a, params{"groupId": group, "ts": last}), recalled)
 }
 
@@ -150,7 +150,7 @@ func TestAPI_BadParameters(t *testing.T) {
 				{"old messages without ts", "/group/listOldMessage", params{"groupId": "g", "userId": "u", "count": "1"}, "ts"},
 				{"old messages without count", "/group/listOldMessage", params{"groupId": "g", "userId": "u", "ts": "1"}, "count"},
 				{"old messages of the other call without ts", "/group/listMessage", params{"groupId": "g", "userId": "u", "count": "1"}, "ts"},
-				{"old messages with a negative count", "/group/listOldMessage", params{"groupId": "g", "userId": "u", "ts": "1", "count": "-1"}, "count"},
+				{"old messages with a count that is a word", "/group/listOldMessage", params{"groupId": "g", "userId": "u", "ts": "1", "count": "all"}, "count"},
 				{"recall without ts", "/group/delMessage", params{"groupId": "g"}, "ts"},
 				{"recall of a word", "/group/delMessage", params{"groupId": "g", "ts": "now"}, "ts"},
 				{"recall without groupId", "/group/delMessage", params{"ts": "1"}, "groupId"},
@@ -243,14 +243,14 @@ func TestAPI_ListOldMessage(t *testing.T) {
 				p    params
 				want string
 			}{
-				{"some", params{"groupId": "g", "userId": "v", "ts": last, "count": "2"}, listed(messages[3:5]...)},
-				{"all", params{"groupId": "g", "userId": "v", "ts": last, "count": "5"}, listed(messages[:5]...)},
-				{"more than there are", params{"groupId": "g", "userId": "v", "ts": last, "count": "1000"}, listed(messages[:5]...)},
-				{"from the middle", params{"groupId": "g", "userId": "u", "ts": fmt.Sprint(timestamp(t, messages[2])), "count": "1"}, listed(messages[1])},
-				{"before the first", params{"groupId": "g", "userId": "u", "ts": fmt.Sprint(timestamp(t, messages[0])), "count": "9"}, listed()},
-				{"of another user", params{"groupId": "g", "userId": "w", "ts": last, "count": "9"}, done},
-				{"at another time", params{"groupId": "g", "userId": "v", "ts": "1648368380132", "count": "9"}, done},
-				{"in another room", params{"groupId": "h", "userId": "v", "ts": last, "count": "9"}, done},
+				{"some", params{"groupId": "g", "userId": "v", "ts": last, "count": "2"}, fetched(messages[3:5]...)},
+				{"all", params{"groupId": "g", "userId": "v", "ts": last, "count": "5"}, fetched(messages[:5]...)},
+				{"more than there are", params{"groupId": "g", "userId": "v", "ts": last, "count": "1000"}, fetched(messages[:5]...)},
+				{"from the middle", params{"groupId": "g", "userId": "u", "ts": fmt.Sprint(timestamp(t, messages[2])), "count": "1"}, fetched(messages[1])},
+				{"before the first", params{"groupId": "g", "userId": "u", "ts": fmt.Sprint(timestamp(t, messages[0])), "count": "9"}, fetched()},
+				{"of another user", params{"groupId": "g", "userId": "w", "ts": last, "count": "9"}, notFetched},
+				{"at another time", params{"groupId": "g", "userId": "v", "ts": "1648368380132", "count": "9"}, notFetched},
+				{"in another room", params{"groupId": "h", "userId": "v", "ts": last, "count": "9"}, notFetched},
 			} {
 				t.Run(c.name, func(t *testing.T) {
 					n.wantEnvelope(t, "/group/listOldMessage", a, c.p, c.want)
@@ -282,9 +282,9 @@ func TestAPI_DelMessage(t *testing.T) {
 				left := []string{all[0], all[2], all[3]}
 				n.wantEnvelope(t, "/group/listMessage", alice, params{"groupId": "own", "startPage": "0", "endPage": "-1"}, listed(left...))
 				n.wantEnvelope(t, "/group/listOldMessage", alice,
-					params{"groupId": "own", "userId": "alice", "ts": fmt.Sprint(timestamp(t, all[3])), "count": "2"}, listed(all[0], all[2]))
+					params{"groupId": "own", "userId": "alice", "ts": fmt.Sprint(timestamp(t, all[3])), "count": "2"}, fetched(all[0], all[2]))
 				n.wantEnvelope(t, "/group/listOldMessage", alice,
-					params{"groupId": "own", "userId": "alice", "ts": fmt.Sprint(timestamp(t, all[1])), "count": "2"}, done)
+					params{"groupId": "own", "userId": "alice", "ts": fmt.Sprint(timestamp(t, all[1])), "count": "2"}, notFetched)
 				n.wantFirstFrame(t, "own", "bob", firstFrame(4, left...))
 				m.say("on")
 				m.wantMessage("own", "alice", "on")

@@ -158,7 +158,6 @@ func TestBadFrames(t *testing.T) {
 				{"bad UTF-8", whole(opText, "a\xff"), 1007},
 				{"cut UTF-8", whole(opText, "a\xe5\xbc"), 1007},
 				{"surrogate", whole(opText, "\xed\xa0\x80"), 1007},
-				{"binary", whole(opBinary, "hi"), 1003},
 			} {
 				t.Run(c.name, func(t *testing.T) {
 					t.Parallel()
@@ -185,6 +184,65 @@ func TestBadFrames(t *testing.T) {
 				})
 			})
 		})
+	}
+}
+
+// TestTooLong: the bound of FastIM's sockets is that of original nodes, 8,192 UTF-16 units, whatever the bytes are.
+func TestTooLong(t *testing.T) {
+	t.Parallel()
+	for _, setting := range []string{"24KiB", "1MiB"} {
+		n := startNode(t, "server.max_message_bytes="+setting)
+		for what, text := range map[string]string{
+			"letters": strings.Repeat("x", 8193), "two bytes": strings.Repeat("é", 8193),
+			"three bytes": strings.Repeat("弹", 8193), "pairs": strings.Repeat("🎉", 4096) + "x",
+		} {
+			undisturbed(t, n, what, func() {
+				m := n.rawMember(t, what, "bad").send(whole(opText, text))
+				m.wantClose(1009)
+				m.wantEnd()
+			})
+		}
+	}
+}
+
+// TestBinary: as on original nodes, binary messages on FastIM's sockets are ignored. They are counted.
+func TestBinary(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	list := n.dial(t, listPath("u", "any"))
+	m := n.member(t, "r", "u")
+	for _, c := range []*client{m, list} {
+		for _, b := range []string{"", "hi", strings.Repeat("\xff", 8193)} {
+			if err := c.conn.Write(t.Context(), websocket.MessageBinary, []byte(b)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	m.say("text")
+	message := m.wantMessage("r", "u", "text") // and nothing before it
+	list.wantList(entry(message, 1))
+	n.wantMetrics(t, map[string]float64{
+		`barrage_dropped_messages_total{reason="binary"}`: 3, `barrage_dropped_messages_total{reason="not_listening"}`: 3,
+	})
+}
+
+// TestSlashes: original nodes take a slash at the end of each of their addresses; testdata/original.txt has the calls.
+func TestSlashes(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	m := n.dial(t, chatPath("r", "u", "t")+"/")
+	m.wantText(firstFrame(0))
+	m.say("hi")
+	message := m.wantMessage("r", "u", "hi")
+	n.dial(t, listPath("u", "t")+"/").wantText(list(entry(message, 1)))
+	if page, same := get(t, "http://"+n.addr+"/test/websocket/"), get(t, "http://"+n.addr+"/test/websocket"); page.status != 200 || page.body != same.body {
+		t.Errorf("/test/websocket/ = %d, %d bytes; want 200 and the page without the slash", page.status, len(page.body))
+	}
+	for _, path := range []string{"/group/chat/r/u/t//", "/group/chat/r/u/", "/group/list/u/", "/group/chat/r//t/", "/group/list/u/t//"} {
+		got := dialRaw(t, n.addr).send(strings.Replace(handshake("r", "u"), "/group/chat/r/u/t", path, 1)).response()
+		if got.status != http.StatusBadRequest {
+			t.Errorf("%s = %d %s; want 400", path, got.status, got.body)
+		}
 	}
 }
 

@@ -139,6 +139,14 @@ func (c *client) wantAfter(info string) (message string) {
 	}
 }
 
+// wantHeard wants the next messages to be these.
+func (c *client) wantHeard(want ...string) {
+	c.tb.Helper()
+	for _, message := range want {
+		c.wantText(message)
+	}
+}
+
 // wantWelcome wants the next message to be the first frame of a room, whatever it holds.
 func (c *client) wantWelcome() {
 	c.tb.Helper()

@@ -28,7 +28,9 @@ func TestMessage(t *testing.T) {
 				{"markup", `<b>1 & 2</b>`, `"<b>1 & 2</b>"`},
 				{"control characters", "a\tb\nc\rd\x00e\x1ff\x7f", `"a\tb\nc\rd\u0000e\u001ff` + "\x7f" + `"`},
 				{"line separators", "a\u2028b\u2029c", `"a` + "\u2028b\u2029" + `c"`},
-				{"as long as allowed", strings.Repeat("弹", 8<<10/3), `"` + strings.Repeat("弹", 8<<10/3) + `"`},
+				{"as long as allowed", strings.Repeat("弹", 8192), `"` + strings.Repeat("弹", 8192) + `"`},
+				{"as long as allowed of letters", strings.Repeat("x", 8192), `"` + strings.Repeat("x", 8192) + `"`},
+				{"as long as allowed of pairs", strings.Repeat("🎉", 4096), `"` + strings.Repeat("🎉", 4096) + `"`},
 			} {
 				t.Run(c.name, func(t *testing.T) {
 					t.Parallel()

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -96,7 +97,7 @@ func TestRedis_Keys(t *testing.T) {
 		redis.want("set", "TYPE", "ugs:joiner")
 		redis.want(2, "SCARD", "ugs:joiner")
 		redis.want([]int{1, 1}, "SMISMEMBER", "ugs:joiner", "组", "other")
-		redis.want(-1, "TTL", "ugs:joiner")
+		redis.wantLife("ugs:joiner", 30*24*time.Hour)
 	})
 	t.Run("history", func(t *testing.T) {
 		m := n.member(t, "talk", "1")
@@ -193,7 +194,7 @@ func TestRedis_ReadsWhatFastIMWrote(t *testing.T) {
 		c.wantText(firstFrame(60, messages[10:]...))
 		n.wantEnvelope(t, "/group/listMessage", a, params{"groupId": "old", "startPage": "0", "endPage": "2"}, listed(messages[:3]...))
 		n.wantEnvelope(t, "/group/listOldMessage", a,
-			params{"groupId": "old", "userId": "1", "ts": fmt.Sprint(timestamp(t, messages[5])), "count": "2"}, listed(messages[3:5]...))
+			params{"groupId": "old", "userId": "1", "ts": fmt.Sprint(timestamp(t, messages[5])), "count": "2"}, fetched(messages[3:5]...))
 		c.say("goes on")
 		fresh := c.wantMessage("old", "1", "goes on")
 		chat(t, "old").wantText(firstFrame(61, append(messages[11:], fresh)...))
@@ -322,4 +323,64 @@ func TestRedis_LosesItsData(t *testing.T) {
 	m.say("second")
 	second := m.wantMessage("r", "1", "second")
 	n.wantFirstFrame(t, "r", "2", firstFrame(2, first, second))
+}
+
+// TestRedis_AnotherDatabase: pub/sub ignores databases. A node that hears of messages and has none of them says so,
+// once.
+func TestRedis_AnotherDatabase(t *testing.T) {
+	t.Parallel()
+	const warning = "set redis.db to the database"
+	for name, speak := range map[string]func(t *testing.T, server *redistest.Server) (settings []string, say func(string)){
+		"of an original node, beside it": func(t *testing.T, server *redistest.Server) ([]string, func(string)) {
+			t.Helper()
+			o := startOriginalOn(t, server, 3)
+			return beside(server.Addr), func(info string) { o.say(info) }
+		},
+		"of an original node, not beside it": func(t *testing.T, server *redistest.Server) ([]string, func(string)) {
+			t.Helper()
+			o := startOriginalOn(t, server, 3)
+			return onRedis(server), func(info string) { o.say(info) }
+		},
+		"of ours": func(t *testing.T, server *redistest.Server) ([]string, func(string)) {
+			t.Helper()
+			speaker := startNode(t, append(onRedis(server), "redis.db=3")...).member(t, "r", "speaker")
+			return onRedis(server), speaker.say
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			settings, say := speak(t, server)
+			n := startNode(t, settings...)
+			n.member(t, "r", "u")
+			n.member(t, "s", "u")
+			eventually(t, func() error {
+				say("hi")
+				_ = n.dial(t, chatPath("r", "visitor", "any")).conn.CloseNow() // that is reported, and answered
+				if !strings.Contains(n.output.String(), warning) {
+					return errors.New("nothing is said of the database")
+				}
+				return nil
+			})
+			for range 20 {
+				say("again")
+			}
+			right := startNode(t, append(settings, "redis.db=3")...)
+			right.member(t, "r", "u")
+			say("here")
+			eventually(t, func() error {
+				c := right.dial(t, chatPath("r", "new", "any"))
+				defer func() { _ = c.conn.CloseNow() }() // Nothing to lose.
+				if welcome := c.text(); !strings.Contains(welcome, `"info":"here"`) {
+					return fmt.Errorf("%s is the first frame", welcome)
+				}
+				return nil
+			})
+			for said, node := range map[int]*node{1: n, 0: right} {
+				if times := strings.Count(node.output.String(), warning); times != said {
+					t.Errorf("it was said %d times; want %d", times, said)
+				}
+			}
+		})
+	}
 }

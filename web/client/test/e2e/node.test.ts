@@ -216,7 +216,7 @@ test("a body too large is refused here, and the connection stands", async (t) =>
 });
 
 test("within the limit of bodies but too long as JSON: refused here, and what waits is taken", async (t) => {
-  const { port } = await Gateway.start(t);
+  const { port } = await Gateway.start(t, { BARRAGE_SERVER_MAX_MESSAGE_BYTES: "8KiB" });
   const ann = await new Guest(t, port).open();
   const waits = ann.room.send("said before");
   for (const [body, ext] of [['"'.repeat(4096)], ["\u0001".repeat(1500)], ["x".repeat(4096), "y".repeat(4094)]] as const) {
