@@ -31,7 +31,7 @@
 //	                             chat.ReportLife
 //	mq:{room}            channel events of the room, see chat.Event
 //	uq:{user}            channel the set of the user's rooms changed; the payload says nothing
-//	mq:__node:{node}     channel probes of a node, see below; gmn: with the same name is a key
+//	mq:NUL node:{node}   channel probes of a node, see below; gmn: with the same name is a key
 //	                             that probes would set, if anything were ever there
 //	mr:{room}            channel recalls and counters beside original nodes, see interop.go
 //

@@ -27,8 +27,12 @@ const (
 const badTag = "{\x00}"
 
 // check refuses a room that begins with the brace that ends the part of a name by which a
-// cluster finds the slot: no part would be left, and each of its keys in a slot of its own.
+// cluster finds the slot: no part would be left, and each of its keys in a slot of its own. And it refuses the
+// names of probes, which no room may have: leaving it would unsubscribe the node from its probes.
 func (k keys) check(room string) error {
+	if strings.HasPrefix(room, probePrefix) {
+		return fmt.Errorf("no room begins with %q: %w", probePrefix, chat.ErrRefused)
+	}
 	return k.checkKey(":" + k.tag(room))
 }
 
@@ -41,12 +45,16 @@ func (k keys) checkKey(key string) error {
 	return nil
 }
 
+// probePrefix begins the names of probes. No id has a control character that came in through a gateway; see check for
+// those that others have written to Redis.
+const probePrefix = "\x00node:"
+
 // probeOf is the name of the probes of a node on the link whose slots have the tag.
 func probeOf(node, tag string) string {
 	if tag == "" {
-		return "__node:" + node
+		return probePrefix + node
 	}
-	return "__node:" + node + ":{" + tag + "}"
+	return probePrefix + node + ":{" + tag + "}"
 }
 
 // probeChannel is where a probe goes.

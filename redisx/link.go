@@ -174,12 +174,13 @@ func (l *link) await(ctx context.Context, channel string) error {
 	return nil
 }
 
-// drop gives channel up, to another link if moved says so. It does not wait.
+// drop gives channel up, to another link if moved says so. It does not wait. The channel of the link's probes stays:
+// without it the link would be deaf.
 func (l *link) drop(channel string, moved bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	sub := l.channels[channel]
-	if sub == nil || !sub.wanted {
+	if sub == nil || !sub.wanted || channel == probeChannel(l.probe) {
 		return
 	}
 	sub.wanted, sub.moved = false, moved

@@ -213,7 +213,7 @@ func wantNoSuchRoom(t *testing.T, h *harness, room string) {
 // all works in the end.
 func testHang(t *testing.T, h *harness, own *redistest.Cluster, rooms []string) {
 	t.Helper()
-	probed := own.Master(t, own.Slot(t, "gmn:__node:"+h.Store.(*redisx.Redis).Node()))
+	probed := own.Master(t, own.Slot(t, "gmn:\x00node:"+h.Store.(*redisx.Redis).Node()))
 	var hung *redistest.Server
 	here, there := "", ""
 	for _, room := range rooms {

@@ -134,7 +134,7 @@ func (s *site) leastProbed(c *redistest.Cluster) (victim *redistest.Server, hit 
 	s.t.Helper()
 	probes, masters := map[*redistest.Server]int{}, map[*redistest.Server][]int{}
 	for _, n := range s.nodes {
-		probes[c.Master(s.t, c.Slot(s.t, "gmn:__node:"+n.store.Node()))]++
+		probes[c.Master(s.t, c.Slot(s.t, "gmn:\x00node:"+n.store.Node()))]++
 	}
 	for r := range s.plan.rooms {
 		m := c.Master(s.t, slotOf(s.t, c, r))
