@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/bytedance/sonic/decoder"
 	"github.com/bytedance/sonic/encoder"
@@ -395,16 +394,21 @@ func (op *Op) CheckSend(maxBody int) error {
 		return fmt.Errorf("body has %d bytes, at most %d are allowed", len(op.Body), maxBody)
 	case len(op.Kind) > MaxKind:
 		return fmt.Errorf("kind has %d bytes, at most %d are allowed", len(op.Kind), MaxKind)
-	case op.Kind == KindSystem:
+	case strings.EqualFold(op.Kind, KindSystem):
 		return fmt.Errorf("kind %q is reserved for the server", op.Kind)
-	case strings.ContainsFunc(op.Kind, unicode.IsControl):
-		return fmt.Errorf("kind %q has control characters", op.Kind)
+	case strings.ContainsFunc(op.Kind, notOfKinds):
+		return fmt.Errorf("kind %q has characters other than a-z, A-Z, 0-9, '.', '_' and '-'", clip(op.Kind))
 	case len(op.Ext) > MaxExt:
 		return fmt.Errorf("ext has %d bytes, at most %d are allowed", len(op.Ext), MaxExt)
 	}
 	var err error
 	op.Ext, err = checkExt(op.Ext)
 	return err
+}
+
+// notOfKinds reports whether no kind has the character: a kind is a word of a program, and no two look the same.
+func notOfKinds(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-'
 }
 
 func clipID(id string) string {

@@ -20,6 +20,9 @@ type Config struct {
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
 	AutoJoin bool
+	// SelfJoin lets users join rooms by themselves where AutoJoin is off. Off: only whoever writes to the store makes
+	// members.
+	SelfJoin bool
 	// RecallLimit is how old a message may be when its sender takes it back.
 	RecallLimit time.Duration
 	// StuckTimeout is how long a socket may take no byte before it is closed, see
@@ -75,11 +78,15 @@ type AuthConfig struct {
 	// Required makes both sockets check the token; HTTP calls always do.
 	Required bool `mapstructure:"required"`
 	// LoginURL is the hook that decides about logins: userId and password are posted
-	// to it as a form, status 200 lets the user in. Empty: any password passes.
+	// to it as a form, status 200 lets the user in. Empty: any password passes. [LoginOff]:
+	// nobody logs in here, tokens are written to the store by others.
 	LoginURL string `mapstructure:"login_url"`
 	// LoginTimeout bounds one call of the hook.
 	LoginTimeout time.Duration `mapstructure:"login_timeout"`
 }
+
+// LoginOff is the value of AuthConfig.LoginURL that refuses every login.
+const LoginOff = "off"
 
 // ListConfig is the config section `list`: the socket with the user's rooms.
 type ListConfig struct {
@@ -115,6 +122,7 @@ func DefaultConfig() Config {
 		List:         ListConfig{UpdateInterval: time.Second},
 		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
 		AutoJoin:     true,
+		SelfJoin:     true,
 		RecallLimit:  2 * time.Minute,
 		StuckTimeout: 30 * time.Second,
 	}
@@ -174,9 +182,9 @@ func (c AdminConfig) Validate() error {
 // Validate reports every value out of range, each with its key within the section.
 func (c AuthConfig) Validate() error {
 	var errs []error
-	if c.LoginURL != "" {
+	if c.LoginURL != "" && c.LoginURL != LoginOff {
 		if u, err := url.Parse(c.LoginURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			errs = append(errs, fmt.Errorf("login_url: %q is not an http or https URL", c.LoginURL))
+			errs = append(errs, fmt.Errorf("login_url: %q is not an http or https URL, nor off", c.LoginURL))
 		}
 	}
 	if c.LoginTimeout < 10*time.Millisecond || c.LoginTimeout > time.Minute {

@@ -21,6 +21,7 @@ const (
 	textRecalled    = "撤回消息成功"
 	textTooOld      = "无法撤回消息"
 	textNoMessage   = "消息不存在"
+	textNotMember   = "不是群成员"
 	// textTooManyRooms is ours: original nodes have no such bound.
 	textTooManyRooms = "加入的群已达上限"
 )

@@ -79,6 +79,9 @@ func (f *fastIM) joinGroup(ctx context.Context, user string, p *params) envelope
 	if p.bad != nil {
 		return envelope{}
 	}
+	if !f.srv.guard.mayJoin() {
+		return envelope{codeRefused, textRefused, nil}
+	}
 	f.srv.joins.settle(ctx)
 	added, err := f.srv.store.Join(ctx, user, group)
 	switch {
@@ -111,6 +114,9 @@ func (f *fastIM) listMessage(ctx context.Context, user string, p *params) envelo
 	if p.bad != nil {
 		return envelope{}
 	}
+	if no := f.outside(ctx, user, group); no != nil {
+		return *no
+	}
 	messages, err := f.srv.store.Range(ctx, group, start, stop)
 	if err != nil {
 		return f.unavailable("read the history", err)
@@ -119,10 +125,13 @@ func (f *fastIM) listMessage(ctx context.Context, user string, p *params) envelo
 }
 
 // listOldMessage serves /group/listOldMessage.
-func (f *fastIM) listOldMessage(ctx context.Context, _ string, p *params) envelope {
+func (f *fastIM) listOldMessage(ctx context.Context, caller string, p *params) envelope {
 	group, user, ts, count := p.id("groupId"), p.id("userId"), p.integer("ts"), p.integer("count")
 	if p.bad != nil {
 		return envelope{}
+	}
+	if no := f.outside(ctx, caller, group); no != nil {
+		return *no
 	}
 	messages, found, err := f.srv.store.Before(ctx, group, user, ts, int(min(max(count, 1), maxCount)))
 	switch {
@@ -143,8 +152,14 @@ func (f *fastIM) delMessage(ctx context.Context, user string, p *params) envelop
 	if p.bad != nil {
 		return envelope{}
 	}
-	if age := time.Since(time.UnixMilli(ts)); age > f.srv.cfg.RecallLimit {
+	switch age := time.Since(time.UnixMilli(ts)); {
+	case age > f.srv.cfg.RecallLimit:
 		return envelope{codeRefused, textTooOld, nil}
+	case age < -mostAhead:
+		return envelope{codeRefused, textNoMessage, nil}
+	}
+	if no := f.outside(ctx, user, group); no != nil {
+		return *no
 	}
 	ev, err := f.srv.store.Recall(ctx, group, user, ts)
 	switch {
@@ -157,6 +172,22 @@ func (f *fastIM) delMessage(ctx context.Context, user string, p *params) envelop
 	}
 	f.srv.recalled(group, ev)
 	return envelope{codeOK, textRecalled, nil}
+}
+
+// mostAhead is how far in the future a message's timestamp may lie: nodes' clocks differ, and the later ones of a burst
+// of one user are moved on by a millisecond each. What lies further is not looked for.
+const mostAhead = 2 * time.Minute
+
+// outside is the answer to somebody who is not in the group; nil to those who are, and where everybody may be.
+func (f *fastIM) outside(ctx context.Context, user, group string) *envelope {
+	ok, bad := f.srv.guard.member(ctx, user, group)
+	switch {
+	case bad != nil:
+		return &envelope{bad.status, bad.why, nil}
+	case !ok:
+		return &envelope{codeRefused, textNotMember, nil}
+	}
+	return nil
 }
 
 // notNil makes an empty list [] in JSON, not null, and leaves out what only native clients know.

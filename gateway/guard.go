@@ -44,6 +44,9 @@ func (g *guard) member(ctx context.Context, user, id string) (bool, *refusal) {
 	return ok, nil
 }
 
+// mayJoin reports whether users may join rooms by themselves.
+func (g *guard) mayJoin() bool { return g.cfg.AutoJoin || g.cfg.SelfJoin }
+
 // mayEnter is nil where the visitor may come into the room.
 func (g *guard) mayEnter(ctx context.Context, v visitor, id string) *refusal {
 	if bad := g.mayStay(ctx, v); bad != nil {
@@ -87,8 +90,11 @@ var hookClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request
 // passwordOK asks the hook; without one any password passes.
 func (g *guard) passwordOK(ctx context.Context, user, password string) (bool, error) {
 	hook := g.cfg.Auth.LoginURL
-	if hook == "" {
+	switch hook {
+	case "":
 		return true, nil
+	case LoginOff:
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.Auth.LoginTimeout)
 	defer cancel()

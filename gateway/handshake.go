@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -86,31 +85,6 @@ func (o origins) allow(r *http.Request) bool {
 	}
 	u, err := url.Parse(origin)
 	return err == nil && strings.EqualFold(u.Host, r.Host) // our own pages
-}
-
-// maxIDBytes bounds room and user ids, maxTokenBytes tokens and passwords.
-const (
-	maxIDBytes    = 128
-	maxTokenBytes = 512
-)
-
-// checkID refuses ids nobody can mean: they end up in Redis keys and log lines.
-func checkID(name, id string) *refusal { return checkText(name, id, maxIDBytes) }
-
-func checkText(name, text string, most int) *refusal {
-	switch {
-	case text == "":
-		return refuse(http.StatusBadRequest, "%s is missing", name)
-	case len(text) > most:
-		return refuse(http.StatusBadRequest, "%s has %d bytes, at most %d are allowed", name, len(text), most)
-	case !printable(text):
-		return refuse(http.StatusBadRequest, "%s %q has control characters or is not UTF-8", name, text)
-	}
-	return nil
-}
-
-func printable(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || c == unicode.ReplacementChar })
 }
 
 // writeRefusal answers a handshake in plain words.

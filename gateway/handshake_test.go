@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -64,7 +65,16 @@ func TestCheckID_EveryRule(t *testing.T) {
 	f("7", "")
 	f("用户 7/{a}?", "")
 	f(strings.Repeat("x", maxIDBytes), "")
+	f("张三", "")
+	f("José", "")
+	f("🎉", "")
 	f("", "userId is missing")
+	f("__node:x", `userId "__node:x" begins with __, which is reserved`)
+	f("alice ", `userId "alice " begins or ends with a space`)
+	const invisible = " has invisible or unassigned characters, or is not in Unicode's normal form NFC"
+	for _, twin := range []string{"al\u200bice", "alice\u200d", "\u202ealice", "al\u00adice", "alice\ufe0f", "alice\u2066", "Jose\u0301", "a\u00a0b", "\u2060alice", "\U000e0061lice"} {
+		f(twin, fmt.Sprintf("userId %q", twin)+invisible)
+	}
 	f(strings.Repeat("x", maxIDBytes+1), "userId has 129 bytes, at most 128 are allowed")
 	f("a\nb", `userId "a\nb" has control characters or is not UTF-8`)
 	f("a\x7f", `userId "a\x7f" has control characters or is not UTF-8`)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/once"
 	"barrage/room"
 )
@@ -295,6 +296,10 @@ func (l *lists) read(ctx context.Context, f *feed) error {
 			continue
 		}
 		r, err := l.srv.hall.Open(ctx, id)
+		if errors.Is(err, chat.ErrRefused) { // the list of the other rooms need not wait for what never comes
+			l.srv.log.Warn("cannot show a room on a list", "user", f.user, "room", id, "err", err)
+			continue
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue

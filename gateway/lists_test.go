@@ -243,8 +243,8 @@ func TestLists_ClosingLetsGo(t *testing.T) {
 func TestLists_RefusedListLetsGo(t *testing.T) {
 	s := newListServer(t)
 	joinRooms(t, s, "u", "a", "b")
-	for _, broken := range []string{"SubscribeUser", "Rooms", "Read"} {
-		storeOf(s).fail(failure(broken), broken)
+	for _, broken := range []string{"SubscribeUser", "Rooms"} {
+		storeOf(s).fail(errAway, broken)
 		_, err := connect(s, listPath("u"))
 		refused, ok := errors.AsType[*refusedError](err)
 		if !ok || refused.status != http.StatusServiceUnavailable || refused.body != "cannot read the user's rooms now" {
@@ -254,6 +254,18 @@ func TestLists_RefusedListLetsGo(t *testing.T) {
 		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
 		wantLet(t, s)
 	}
+}
+
+// TestLists_RoomThatIsRefusedIsLeftOut: the user's other rooms are shown.
+func TestLists_RoomThatIsRefusedIsLeftOut(t *testing.T) {
+	s := newListServer(t)
+	joinRooms(t, s, "u", "a", "b")
+	publish(t, s, "b", "hi", 1)
+	roomOf(t, s, "b")
+	storeOf(s).fail(failure("Read"), "Read") // which only a room needs that is not live
+	list := dialList(t, s, "u")
+	wantPass(t, s, time.Now(), time.Time{})
+	list.wantList("b hi 1 1")
 }
 
 // reload makes a pass at now and waits for the reload of u's list that it asks for.

@@ -80,7 +80,7 @@ func opSend(t *testing.T) {
 	f("id of any text", `{"t":"send","id":"\u0000\"弹","body":"b"}`, messageV1{ID: "\x00\"弹", Kind: "chat", Body: "b"}, "")
 	f("body of 12,288 bytes", `{"t":"send","id":"2","body":"`+long(12_288)+`"}`, messageV1{ID: "2", Kind: "chat", Body: long(12_288)}, "")
 	f("kind of 32 bytes", `{"t":"send","id":"3","kind":"`+long(32)+`"}`, messageV1{ID: "3", Kind: long(32)}, "")
-	f("kind in other letters", `{"t":"send","id":"3s","kind":"System"}`, messageV1{ID: "3s", Kind: "System"}, "")
+	f("kind in other letters", `{"t":"send","id":"3s","kind":"Gift_1.x-y"}`, messageV1{ID: "3s", Kind: "Gift_1.x-y"}, "")
 	f("empty kind", `{"t":"send","id":"4","kind":""}`, messageV1{ID: "4", Kind: "chat"}, "")
 	f("ext of 4,096 bytes", `{"t":"send","id":"5","ext":"`+long(4094)+`"}`, messageV1{ID: "5", Kind: "chat"}, `"`+long(4094)+`"`)
 	deep := strings.Repeat("[", 32) + strings.Repeat("]", 32)
@@ -90,8 +90,8 @@ func opSend(t *testing.T) {
 	f("fields that are not named", `{"user_id":"b","dance":[{}],"t":"send","id":"9"}`, messageV1{ID: "9", Kind: "chat"}, "")
 	f("fields in other letters", `{"T":"ping","t":"send","ID":"b","id":"9l","Body":"x","KIND":"gift"}`, messageV1{ID: "9l", Kind: "chat"}, "")
 	f("fields that stand twice", `{"t":"ping","t":"send","id":"x","id":"10","body":"x","body":"y"}`, messageV1{ID: "10", Kind: "chat", Body: "y"}, "")
-	f("halves of surrogate pairs", `{"t":"send","id":"11","body":"a\ud800\udc00\udc00b","kind":"\udfff","ext":{"\ud800":"\ud83d"}}`,
-		messageV1{ID: "11", Kind: "\uFFFD", Body: "a\U00010000\uFFFDb"}, `{"\ufffd":"\ufffd"}`)
+	f("halves of surrogate pairs", `{"t":"send","id":"11","body":"a\ud800\udc00\udc00b","ext":{"\ud800":"\ud83d"}}`,
+		messageV1{ID: "11", Kind: "chat", Body: "a\U00010000\uFFFDb"}, `{"\ufffd":"\ufffd"}`)
 }
 
 func opLike(t *testing.T) {
@@ -216,8 +216,11 @@ func refusedBadOps(t *testing.T) {
 	n.wantBad(`{"t":"send","id":"k","kind":"`+long(33)+`"}`, "k", "kind has 33 bytes, at most 32")
 	n.wantBad(`{"t":"send","id":"k","kind":"system","body":"the room is closed"}`, "k", `kind "system" is reserved for the server`)
 	n.wantBad(`{"t":"send","id":"k","kind":"s\u0079stem"}`, "k", "is reserved for the server")
-	for _, kind := range []string{`a\u0000`, `\n`, `\u007f`, `\u0085`} {
-		n.wantBad(`{"t":"send","id":"k","kind":"`+kind+`"}`, "k", "has control characters")
+	for _, kind := range []string{"System", "SYSTEM"} {
+		n.wantBad(`{"t":"send","id":"k","kind":"`+kind+`"}`, "k", "is reserved for the server")
+	}
+	for _, kind := range []string{`a\u0000`, `\n`, `\u007f`, `\u0085`, `system `, ` system`, `s\u200bystem`, `\u0455ystem`, `\udfff`} {
+		n.wantBad(`{"t":"send","id":"k","kind":"`+kind+`"}`, "k", "has characters other than")
 	}
 	n.wantBad(`{"t":"send","id":"e","ext":"`+long(4095)+`"}`, "e", "ext has 4097 bytes, at most 4096")
 	n.wantBad(`{"t":"send","id":"e","ext":`+nested(33)+`}`, "e", "ext is nested 33 deep, at most 32")

@@ -46,15 +46,6 @@ func (p *params) refuse(format string, args ...any) {
 
 func (p *params) has(name string) bool { return p.values.Has(name) }
 
-// text returns a parameter that must not be empty.
-func (p *params) text(name string, most int) string {
-	v := p.values.Get(name)
-	if bad := checkText(name, v, most); bad != nil && p.bad == nil {
-		p.bad = bad
-	}
-	return v
-}
-
 // password returns a parameter that may be empty, and any text.
 func (p *params) password(name string) string {
 	v := p.values.Get(name)
@@ -67,7 +58,13 @@ func (p *params) password(name string) string {
 }
 
 // id returns a room or user id.
-func (p *params) id(name string) string { return p.text(name, maxIDBytes) }
+func (p *params) id(name string) string {
+	v := p.values.Get(name)
+	if bad := checkID(name, v); bad != nil && p.bad == nil {
+		p.bad = bad
+	}
+	return v
+}
 
 // integer returns a whole number.
 func (p *params) integer(name string) int64 {

@@ -163,6 +163,10 @@ func (s *Server) start() error {
 		s.admin = s.httpServer(s.adminRoutes())
 		s.serve(s.admin, adminLn)
 	}
+	if s.cfg.Auth.Required && s.cfg.Auth.LoginURL == "" {
+		s.log.Warn("anybody can log in as anybody, and ends the token of that user: auth.required is on and auth.login_url is empty; " +
+			"set it to a hook that knows passwords, or to off where tokens are written to Redis by others")
+	}
 	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.sessions.most, "open_files", limit)
 	return nil
 }

@@ -218,18 +218,17 @@ func (n *v1) room(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad != nil {
 		return 0, nil, bad
 	}
-	rm, err := n.srv.hall.Open(ctx, id)
-	if err != nil {
-		return 0, nil, n.cannot("open the room", err)
-	}
-	defer rm.Release()
-	pos, counters, members := rm.Standing()
-	if members == 0 {
+	pos, counters, members := n.srv.hall.Standing(id)
+	if members == 0 { // nobody here keeps them up to date, and a room that is only asked for is not opened
 		standings, err := n.srv.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
 		if err != nil {
 			return 0, nil, n.cannot("read the room's counters", err)
 		}
-		counters = standings[0].Counters
+		h, err := n.srv.store.Page(ctx, id, math.MaxInt64, 0, 1)
+		if err != nil {
+			return 0, nil, n.cannot("open the room", err)
+		}
+		pos, counters = h.Position, standings[0].Counters
 	}
 	type answer struct {
 		Room   string `json:"room"`
@@ -316,6 +315,9 @@ func (n *v1) recall(ctx context.Context, r *http.Request) (int, any, *refusal) {
 		return 0, nil, refuse(http.StatusBadRequest, "epoch has %d bytes, at most %d are allowed", len(epoch), codec.MaxEpoch)
 	}
 	v, bad := n.caller(ctx, r)
+	if bad == nil {
+		bad = n.srv.guard.mayBeIn(ctx, v.user, id)
+	}
 	if bad != nil {
 		return 0, nil, bad
 	}

@@ -11,6 +11,14 @@ func (r *Room) Standing() (pos chat.Position, counters chat.Counters, members in
 	return r.positionLocked(), r.countersLocked(), r.members
 }
 
+// Standing is that of a live room, zero for others: no room is opened for it.
+func (h *Hall) Standing(id string) (pos chat.Position, counters chat.Counters, members int) {
+	if r := h.lookup(id); r != nil {
+		return r.Standing()
+	}
+	return pos, counters, 0
+}
+
 // countersLocked are the room's, with at least those members that are here: the store may not have heard of
 // all of them. r.mu must be held.
 func (r *Room) countersLocked() chat.Counters {

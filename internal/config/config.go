@@ -43,6 +43,8 @@ type RoomConfig struct {
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
 	AutoJoin bool `mapstructure:"auto_join"`
+	// SelfJoin lets users join rooms by themselves where AutoJoin is off.
+	SelfJoin bool `mapstructure:"self_join"`
 	// RoomsPerUser is how many rooms a user may be a member of; 1 to 100000.
 	RoomsPerUser int `mapstructure:"rooms_per_user"`
 	// MembershipTTL is how long a user's memberships are kept after the last use; 48h or more, 0 = for ever.
@@ -95,6 +97,7 @@ func Default() Config {
 		Auth:   edge.Auth,
 		Room: RoomConfig{
 			AutoJoin:      edge.AutoJoin,
+			SelfJoin:      edge.SelfJoin,
 			RoomsPerUser:  500,
 			MembershipTTL: 30 * 24 * time.Hour,
 			Linger:        rooms.Linger,
@@ -217,6 +220,7 @@ func (c Config) Gateway() gateway.Config {
 		List:         c.List,
 		CORS:         c.CORS,
 		AutoJoin:     c.Room.AutoJoin,
+		SelfJoin:     c.Room.SelfJoin,
 		RecallLimit:  c.History.RecallLimit,
 		StuckTimeout: c.Fanout.StuckTimeout,
 	}

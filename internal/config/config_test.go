@@ -78,7 +78,7 @@ server.pollers: 300 is not within 0 (= half of the cores) and 256
 admin.listen: "x" is not host:port (empty = no admin port)
 redis.mode: "clustr" is none of auto, standalone, sentinel, cluster
 redis.db: 2000 is not within 0 and 1023
-auth.login_url: "ftp://x" is not an http or https URL
+auth.login_url: "ftp://x" is not an http or https URL, nor off
 room.rooms_per_user: 0 is not within 1 and 100000
 room.membership_ttl: 1h0m0s is below 48h, and not 0 (= for ever)
 room.linger: -1s is not within 0s and 24h

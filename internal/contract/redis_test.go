@@ -42,6 +42,17 @@ func (c redisClient) do(command ...string) rueidis.RedisMessage {
 	return reply
 }
 
+// strings is the reply of a command, a list.
+func (c redisClient) strings(command ...string) []string {
+	c.tb.Helper()
+	reply := c.do(command...)
+	all, err := reply.AsStrSlice()
+	if err != nil {
+		c.tb.Fatalf("redis: %s: %v", command, err)
+	}
+	return all
+}
+
 // want wants the reply of a command to be this, as fmt prints it.
 //
 // The id that a node gives a FastIM message stands in Redis alone.

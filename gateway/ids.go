@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/secure/precis"
+)
+
+// maxIDBytes bounds room and user ids, maxTokenBytes tokens and passwords.
+const (
+	maxIDBytes    = 128
+	maxTokenBytes = 512
+)
+
+// reservedIDs begin the ids that no room and no user has.
+const reservedIDs = "__"
+
+// checkID refuses room and user ids that nobody can mean: they end up in Redis keys and log lines. No id differs from
+// another by what cannot be seen: an id is text as PRECIS has it for passwords (RFC 8265 section 4, OpaqueString: any
+// script, spaces and symbols, nothing invisible), in its normal form. Letters keep their case, as on original nodes.
+func checkID(name, id string) *refusal {
+	if bad := checkText(name, id, maxIDBytes); bad != nil {
+		return bad
+	}
+	if strings.HasPrefix(id, reservedIDs) {
+		return refuse(http.StatusBadRequest, "%s %q begins with %s, which is reserved", name, id, reservedIDs)
+	}
+	if strings.TrimSpace(id) != id {
+		return refuse(http.StatusBadRequest, "%s %q begins or ends with a space", name, id)
+	}
+	if isASCII(id) { // printable: nothing else is asked of it
+		return nil
+	}
+	if normal, err := precis.OpaqueString.String(id); err != nil || normal != id {
+		return refuse(http.StatusBadRequest, "%s %q has invisible or unassigned characters, or is not in Unicode's normal form NFC", name, id)
+	}
+	return nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+func checkText(name, text string, most int) *refusal {
+	switch {
+	case text == "":
+		return refuse(http.StatusBadRequest, "%s is missing", name)
+	case len(text) > most:
+		return refuse(http.StatusBadRequest, "%s has %d bytes, at most %d are allowed", name, len(text), most)
+	case !printable(text):
+		return refuse(http.StatusBadRequest, "%s %q has control characters or is not UTF-8", name, text)
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || c == unicode.ReplacementChar })
+}
