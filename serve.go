@@ -40,9 +40,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli
 	rooms := cfg.Rooms()
 	if len(cfg.Redis.Addrs) == 0 {
 		log.Info("no redis.addrs: everything stays in this node's memory")
-		store = redisx.NewMemory(cfg.Limits(), time.Now)
+		store = redisx.NewMemory(cfg.StoreLimits(), time.Now)
 	} else {
-		shared := redisx.NewRedis(cfg.Redis, cfg.Limits(), log)
+		shared := redisx.NewRedis(cfg.Redis, cfg.StoreLimits(), log)
 		store, rooms.Node = shared, shared.Node()
 	}
 	node := gateway.New(cfg.Gateway(), rooms, store, log)

@@ -14,6 +14,8 @@ const (
 	closeRevoked                   // the same, told to a native client
 	closeForbidden                 // the user is not a member of the room
 	closeBadOps                    // a native client that does not speak its protocol
+	closeFlooded                   // a native client that sends too much
+	closeTooMuch                   // a FastIM client that does; `429` was sent before
 	closeIdle                      // nothing heard for server.idle_timeout
 	closeStuck                     // took no byte for fanout.stuck_timeout
 	closeRestart                   // the node is leaving
@@ -35,6 +37,8 @@ var closings = [closeReasons]struct {
 	closeUnauthorized:  {"unauthorized", codec.CloseNormal, "not logged in"},
 	closeRevoked:       {"revoked", 4401, "the token is not valid any more"},
 	closeBadOps:        {"bad_requests", 4400, "too many requests that cannot be understood"},
+	closeFlooded:       {"flooded", 4429, "too much was sent"},
+	closeTooMuch:       {"flooded_fastim", codec.ClosePolicy, "too much was sent"},
 	closeForbidden:     {"forbidden", 4403, "not a member of this room"},
 	closeIdle:          {"idle", 4408, "nothing heard for too long"},
 	closeStuck:         {"stuck", 4409, "took no data for too long"},

@@ -16,6 +16,7 @@ type Config struct {
 	Admin  AdminConfig
 	Auth   AuthConfig
 	List   ListConfig
+	Limits LimitsConfig
 	CORS   CORSConfig
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
@@ -46,6 +47,10 @@ type ServerConfig struct {
 	SendBuffer units.Bytes `mapstructure:"send_buffer"`
 	// ReadHeaderTimeout bounds the time a client may take for its request headers.
 	ReadHeaderTimeout time.Duration `mapstructure:"read_header_timeout"`
+	// TrustedProxies are the addresses and prefixes of proxies whose headers tell the client's address.
+	TrustedProxies []string `mapstructure:"trusted_proxies"`
+	// ClientIPHeader is the header in which they do; empty: X-Forwarded-For, or Forwarded.
+	ClientIPHeader string `mapstructure:"client_ip_header"`
 	// MaxHeaderBytes bounds the request headers; above it: 431.
 	MaxHeaderBytes units.Bytes `mapstructure:"max_header_bytes"`
 	// MaxMessageBytes bounds one message from a client, fragments joined; above it
@@ -119,6 +124,7 @@ func DefaultConfig() Config {
 		},
 		Admin:        AdminConfig{Listen: "127.0.0.1:9001"},
 		Auth:         AuthConfig{LoginTimeout: 3 * time.Second},
+		Limits:       defaultLimits(),
 		List:         ListConfig{UpdateInterval: time.Second},
 		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
 		AutoJoin:     true,
@@ -146,6 +152,9 @@ func (c ServerConfig) Validate() error {
 	}
 	if c.ReadHeaderTimeout < 100*time.Millisecond || c.ReadHeaderTimeout > 5*time.Minute {
 		bad("read_header_timeout: %v is not within 100ms and 5m", c.ReadHeaderTimeout)
+	}
+	if _, err := parsePrefixes(c.TrustedProxies); err != nil {
+		bad("trusted_proxies%w", err)
 	}
 	if c.MaxHeaderBytes < 1<<10 || c.MaxHeaderBytes > 1<<20 {
 		bad("max_header_bytes: %v is not within 1KiB and 1MiB", c.MaxHeaderBytes)

@@ -19,6 +19,9 @@ import (
 // crampedEnv makes the test binary a node with few open files; its value is how many.
 const crampedEnv = "BARRAGE_TEST_OPEN_FILES"
 
+// uncappedEnv takes the bound off connections that are no WebSockets.
+const uncappedEnv = "BARRAGE_TEST_UNCAPPED"
+
 // serveCramped serves until its input ends. It says where it listens, and for each
 // line of input how much CPU time it has used.
 func serveCramped() int {
@@ -38,6 +41,9 @@ func serveCramped() int {
 	store.Start(s)
 	if err := s.Start(); err != nil {
 		panic(err)
+	}
+	if os.Getenv(uncappedEnv) != "" {
+		s.public.ConnState = nil // before the first connection
 	}
 	_, _ = fmt.Println(s.Addr())
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
@@ -61,7 +67,7 @@ type cramped struct {
 }
 
 // startCramped starts a node with so many open files, until the test ends.
-func startCramped(tb testing.TB, openFiles int) *cramped {
+func startCramped(tb testing.TB, openFiles int, environ ...string) *cramped {
 	tb.Helper()
 	program, err := os.Executable()
 	if err != nil {
@@ -69,7 +75,7 @@ func startCramped(tb testing.TB, openFiles int) *cramped {
 	}
 	log := &journal{}
 	cmd := exec.Command(program, "-test.run=^$")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", crampedEnv, openFiles))
+	cmd.Env = append(append(os.Environ(), fmt.Sprintf("%s=%d", crampedEnv, openFiles)), environ...)
 	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
 	in, err := cmd.StdinPipe()
@@ -132,7 +138,7 @@ func (c *cramped) refusedAccepts() int { return strings.Count(c.log.String(), "t
 // it has, and takes new ones as soon as it can.
 func TestLimit_NoDescriptorLeft(t *testing.T) {
 	const openFiles, accepts = 128, 8 // net/http waits 5, 10, 20 ... 640 ms between them
-	node := startCramped(t, openFiles)
+	node := startCramped(t, openFiles, uncappedEnv+"=1")
 	s := &Server{addr: node.addr} // the harness only asks where it is
 	member := join(t, s, "r", "early")
 	idle := make([]*client, openFiles)
@@ -155,4 +161,37 @@ func TestLimit_NoDescriptorLeft(t *testing.T) {
 	late := join(t, s, "r", "late")
 	late.say("now me")
 	member.wantInfo("now me")
+}
+
+// TestLimit_SilentConnections: connections that never ask for anything take no place of those who do. Those beyond the
+// bound are closed at once, and accepting never fails.
+func TestLimit_SilentConnections(t *testing.T) {
+	const openFiles = 128
+	node := startCramped(t, openFiles)
+	s := &Server{addr: node.addr} // the harness only asks where it is
+	member := join(t, s, "r", "early")
+	closed := make(chan struct{}, 4*openFiles)
+	for range 2 * openFiles {
+		c := dialTCP(t, s)
+		go func() { // ends with the connection
+			_, _ = c.in.ReadByte() // what comes is its end
+			closed <- struct{}{}
+		}()
+	}
+	for range openFiles { // more are held than the bound; the rest hears at once
+		select {
+		case <-closed:
+		case <-time.After(patience):
+			t.Fatal("connections beyond the bound are not closed")
+		}
+	}
+	member.say("still here")
+	member.wantInfo("still here")
+	for i := range 10 { // newcomers find a place, though all are taken
+		join(t, s, "r", fmt.Sprint("late", i)).say("now me")
+		member.wantInfo("now me")
+	}
+	if n := node.refusedAccepts(); n != 0 {
+		t.Errorf("accepting failed %d times", n)
+	}
 }

@@ -20,7 +20,12 @@ func asksDiagnosis(r *http.Request) bool {
 func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if asksDiagnosis(r) {
-			_, bad := s.identify(r, callerOf)
+			v, bad := s.identify(r, callerOf)
+			if bad == nil {
+				if bad = s.door.knock(&v, r); bad == nil {
+					s.door.leave(v.user, v.from)
+				}
+			}
 			if bad == nil && s.sessions.held() >= s.sessions.most {
 				bad = s.full()
 			}

@@ -21,8 +21,8 @@ func TestSlim_ForgetsBothAddresses(t *testing.T) {
 // TestSession_IsSmall holds what a connection costs beyond nbio: its socket, its place
 // in the log, its ids and stamps.
 func TestSession_IsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(fastIMMember{}); size > 200 {
-		t.Errorf("a member of FastIM's chat has %d bytes; want at most 200", size)
+	if size := unsafe.Sizeof(fastIMMember{}); size > 208 { // a size class
+		t.Errorf("a member of FastIM's chat has %d bytes; want at most 208", size)
 	}
 	if size := unsafe.Sizeof(nativeMember{}); size > 208 { // a size class
 		t.Errorf("a native member has %d bytes; want at most 208", size)

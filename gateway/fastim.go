@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf16"
 
@@ -16,7 +17,10 @@ import (
 // This file is FastIM's sockets; its HTTP calls are in fastim_calls.go.
 
 // fastIM is the protocol of FastIM: its HTTP calls and its two sockets.
-type fastIM struct{ srv *Server }
+type fastIM struct {
+	srv      *Server
+	rejected atomic.Int64 // sockets that are open only to be told why not
+}
 
 // route adds what FastIM serves.
 func (f *fastIM) route(mux *http.ServeMux) {
@@ -27,9 +31,9 @@ func (f *fastIM) route(mux *http.ServeMux) {
 		"POST /user/login":                           f.open(f.login),
 		"POST /user/joinGroup":                       f.api(f.joinGroup),
 		"POST /user/listGroup":                       f.api(f.listGroup),
-		"POST /group/listMessage":                    f.api(f.listMessage),
-		"POST /group/listOldMessage":                 f.api(f.listOldMessage),
-		"POST /group/delMessage":                     f.api(f.delMessage),
+		"POST /group/listMessage":                    f.scan(f.listMessage),
+		"POST /group/listOldMessage":                 f.scan(f.listOldMessage),
+		"POST /group/delMessage":                     f.scan(f.delMessage),
 	} {
 		mux.HandleFunc(address, serve)
 		mux.HandleFunc(address+"/{$}", serve) // original nodes take a slash at the end, too
@@ -48,6 +52,9 @@ func pathVisitor(r *http.Request) (v visitor, bad *refusal) {
 // notLoggedIn is the frame of contract section 2, item 1.
 var notLoggedIn = codec.AppendFrame(nil, codec.OpText, "440")
 
+// tooMuch is the frame of somebody who sends too much: 429, as 440 is.
+var tooMuch = codec.AppendFrame(nil, codec.OpText, "429")
+
 // chat serves GET /group/chat/{groupId}/{userId}/{token}.
 func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
 	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
@@ -61,10 +68,9 @@ func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
 		if ok, bad := f.srv.guard.member(ctx, v.user, id); bad != nil || !ok {
 			return f.reject(w, v, closeForbidden, bad)
 		}
-		rm, err := f.srv.hall.Open(ctx, id)
-		if err != nil {
-			f.srv.log.Warn("cannot open a room", "room", id, "err", err)
-			return refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+		rm, bad := f.srv.openRoom(ctx, r, id)
+		if bad != nil {
+			return bad
 		}
 		return f.upgradeToChat(w, v, rm)
 	})
@@ -92,13 +98,24 @@ func (f *fastIM) reject(w http.ResponseWriter, v visitor, why closeReason, undec
 	if undecided != nil {
 		return undecided
 	}
+	// They wait for their answer to be read, and must not take the places of others.
+	if most := f.srv.sessions.most / rejectedShare; f.rejected.Add(1) > int64(max(most, 16)) {
+		f.rejected.Add(-1)
+		status := http.StatusForbidden
+		if why == closeUnauthorized {
+			status = http.StatusUnauthorized
+		}
+		return refuse(status, "%s", closings[why].text)
+	}
 	c := new(rejected)
+	c.fastIM = f
 	c.init(f.srv, v, c)
 	var first []byte
 	if why == closeUnauthorized {
 		first = notLoggedIn
 	}
 	if bad := f.srv.takeOver(w, v, &c.session, first); bad != nil {
+		c.gone()
 		return bad
 	}
 	c.close(why)
@@ -122,12 +139,14 @@ const maxFastIMUnits = 8192
 // message says all text that comes in the room. Binary messages are ignored, as original nodes do.
 func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
 	if op == codec.OpBinary {
-		m.srv.stats.binary.Add(1)
-		return nil
+		return m.over(&m.srv.stats.binary)
 	}
 	if tooLong(payload) {
 		m.closeWith(closeProtocolError, codec.CloseTooBig, fmt.Sprintf("the message is longer than %d UTF-16 units", maxFastIMUnits))
 		return errGone
+	}
+	if m.srv.ops.take(&m.ops, m.srv.millis(), 1) > 0 {
+		return m.over(&m.srv.stats.rateLimited)
 	}
 	// A full queue is counted by the room; FastIM clients have no word for it.
 	_ = m.place.Room().Post(m, m.user, string(payload), time.Now())
@@ -146,7 +165,17 @@ func tooLong(text []byte) bool {
 	return units > maxFastIMUnits
 }
 
+// over drops a message and counts it: FastIM's clients have no word for that. errGone says that it was one too many.
+func (m *fastIMMember) over(count *atomic.Uint64) error {
+	count.Add(1)
+	if !m.bears(nuisanceRefusal) {
+		return errGone
+	}
+	return nil
+}
+
 func (m *fastIMMember) revoked() { m.notLoggedIn() }
+func (m *fastIMMember) flooded() { m.tooMuch() }
 
 // Answered is never called: FastIM's messages have no ids.
 func (m *fastIMMember) Answered(room.Answer) {}
@@ -155,6 +184,12 @@ func (m *fastIMMember) Answered(room.Answer) {}
 func (s *session) notLoggedIn() {
 	s.unicast(notLoggedIn)
 	s.close(closeUnauthorized)
+}
+
+// tooMuch says FastIM's goodbye to somebody who sends too much.
+func (s *session) tooMuch() {
+	s.unicast(tooMuch)
+	s.close(closeTooMuch)
 }
 
 // fastIMList is a socket of FastIM's list of rooms (contract section 3).
@@ -181,10 +216,18 @@ func (l *fastIMList) show(w http.ResponseWriter, v visitor) *refusal {
 }
 
 func (l *fastIMList) revoked() { l.notLoggedIn() }
+func (l *fastIMList) flooded() { l.tooMuch() }
 func (l *fastIMList) gone()    { l.srv.lists.remove(l.feed) }
 
 // rejected is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
-type rejected struct{ deaf }
+type rejected struct {
+	deaf
+	fastIM *fastIM
+}
+
+// rejectedShare is the part of the places that they may have: one in so many.
+const rejectedShare = 20
 
 func (*rejected) revoked() {} // it is being closed
-func (*rejected) gone()    {}
+func (*rejected) flooded() {}
+func (r *rejected) gone()  { r.fastIM.rejected.Add(-1) }

@@ -34,18 +34,45 @@ func (f *fastIM) api(do call) http.HandlerFunc {
 // open is api without the check of the caller.
 func (f *fastIM) open(do func(ctx context.Context, r *http.Request, p *params) envelope) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		p, bad := readParams(w, r)
+		bad := f.srv.door.call(r)
+		var p *params
+		if bad == nil {
+			p, bad = readParams(w, r)
+		}
 		if bad != nil {
-			envelope{bad.status, bad.why, nil}.write(w)
+			bad.envelope(w)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
 		defer cancel()
 		answer := do(ctx, r, p)
 		if p.bad != nil { // do asked for what is not there; its answer means nothing
-			answer = envelope{p.bad.status, p.bad.why, nil}
+			p.bad.envelope(w)
+			return
 		}
 		answer.write(w)
+	}
+}
+
+// envelope answers a refused call.
+func (f *refusal) envelope(w http.ResponseWriter) {
+	if f.status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", f.retryAfter())
+	}
+	envelope{f.status, f.why, nil}.write(w)
+}
+
+// scan is api for a call that reads or scans a history.
+func (f *fastIM) scan(do call) http.HandlerFunc {
+	serve := f.api(do)
+	return func(w http.ResponseWriter, r *http.Request) {
+		done, bad := f.srv.door.scan(r)
+		if bad != nil {
+			bad.envelope(w)
+			return
+		}
+		defer done()
+		serve(w, r)
 	}
 }
 
@@ -58,6 +85,9 @@ func (f *fastIM) unavailable(what string, err error) envelope {
 func (f *fastIM) login(ctx context.Context, _ *http.Request, p *params) envelope {
 	user, password := p.id("userId"), p.password("password")
 	if p.bad != nil {
+		return envelope{}
+	}
+	if p.bad = f.srv.door.login(user); p.bad != nil {
 		return envelope{}
 	}
 	if ok, err := f.srv.guard.passwordOK(ctx, user, password); err != nil || !ok {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -22,6 +23,8 @@ type refusal struct {
 	// problemCodes.
 	code string
 	why  string
+	// wait is after what time trying again makes sense; 0: a few seconds.
+	wait time.Duration
 }
 
 // answered is the refusal of a connection that net/http no longer answers for.
@@ -34,6 +37,12 @@ func refuse(status int, format string, args ...any) *refusal {
 // as gives the refusal a code.
 func (f *refusal) as(code string) *refusal {
 	f.code = code
+	return f
+}
+
+// after says when to try again.
+func (f *refusal) after(wait time.Duration) *refusal {
+	f.wait = wait
 	return f
 }
 
@@ -93,8 +102,8 @@ func writeRefusal(w http.ResponseWriter, f *refusal) {
 	switch f.status {
 	case 0: // answered
 		return
-	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfter())
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set("Retry-After", f.retryAfter())
 	case http.StatusUpgradeRequired:
 		h.Set("Sec-WebSocket-Version", "13")
 		h.Set("Upgrade", "websocket")
@@ -102,6 +111,11 @@ func writeRefusal(w http.ResponseWriter, f *refusal) {
 	http.Error(w, f.why, f.status)
 }
 
-// retryAfter is 1 to 5 seconds, drawn anew each time, so that those who were turned
-// away do not all come back at once.
-func retryAfter() string { return strconv.Itoa(1 + rand.IntN(5)) }
+// retryAfter is when to come again: in 1 to 5 seconds, drawn anew each time, so that those who were turned away do not
+// all come back at once, and not before wait.
+func (f *refusal) retryAfter() string {
+	return strconv.Itoa(int((f.wait+time.Second-1)/time.Second) + 1 + rand.IntN(5))
+}
+
+// retryAfter is that of a refusal which names no time.
+func retryAfter() string { return (&refusal{}).retryAfter() }

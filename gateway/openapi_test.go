@@ -305,6 +305,23 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	f("connect", 401, strict, get, pathSocket, "u", "", upgrading, wrong)
 	f("connect", 403, strict, get, pathSocket, "u", "", upgrading)
 	f("connect", 426, open, get, pathSocket, "u", "", upgrading, with("Sec-WebSocket-Version", "8"))
+	// Behind a proxy that names its client, whose every call but the first is one too many.
+	busy := newServerV1(t, func(c *setup) {
+		c.Limits = LimitsConfig{Enabled: true, HTTPRate: 0.001, HTTPBurst: 1, IPHandshakes: 0.001, IPHandshakesBurst: 1, IP6Prefix: 64}
+		c.Server.TrustedProxies = []string{"127.0.0.0/8"}
+	})
+	client := with("X-Forwarded-For", "203.0.113.7")
+	f("getRoom", 200, busy, get, pathRoom, "", "", client)
+	f("connect", 101, busy, get, pathSocket, "u", "", upgrading, client)
+	for op, call := range map[string][3]string{
+		"login": {post, "/v1/login", login}, "getRoom": {get, pathRoom}, "getMessages": {get, pathMessages},
+		"sendMessage": {post, pathMessages, `{"id":"1"}`}, "recallMessage": {http.MethodDelete, one},
+	} {
+		f(op, 429, busy, call[0], call[1], "u", call[2], client)
+	}
+	f("connect", 429, busy, get, pathSocket, "u", "", upgrading, client)
+	f("getRoom", 200, busy, get, pathRoom, "", "", with("X-Forwarded-For", "203.0.113.8")) // another client
+
 	open.draining.Store(true)
 	f("connect", 503, open, get, pathSocket, "u", "", upgrading)
 	open.draining.Store(false)

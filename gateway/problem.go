@@ -42,7 +42,7 @@ func writeProblem(w http.ResponseWriter, f *refusal) {
 	h := w.Header()
 	switch f.status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		after := retryAfter()
+		after := f.retryAfter()
 		h.Set("Retry-After", after)
 		seconds, _ := strconv.Atoi(after)
 		p.Retry = 1000 * seconds

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,11 @@ type Server struct {
 	joins   *joins
 	recalls *recalls
 	tokens  *tokenWatcher
+	door    *door
+	plain   plain
+	ops     rate      // limits.message_rate
+	likes   rate      // limits.like_rate
+	made    time.Time // see millis
 	// sweepEvery is one second; tests that make up the time set more before Start.
 	sweepEvery time.Duration
 	log        *slog.Logger
@@ -104,9 +110,18 @@ type Server struct {
 // New makes the edge over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second}
+	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second, made: time.Now()}
+	s.door = newDoor(&s.cfg, s.millis, func(peer netip.Addr) {
+		log.Warn("a proxy names the addresses of its clients, and is not trusted: limits by address do not apply; "+
+			"set server.trusted_proxies to its address or prefix", "peer", peer)
+	})
+	if cfg.Limits.Enabled {
+		s.ops = perSecond(cfg.Limits.MessageRate, cfg.Limits.MessageBurst)
+		s.likes = perSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
+	}
 	s.lists, s.joins, s.recalls, s.tokens = newLists(s), newJoins(s), newRecalls(s), newTokenWatcher(s)
-	s.guard, s.fastIM, s.v1 = guard{&s.cfg, store, log}, fastIM{s}, v1{s}
+	s.guard, s.v1 = guard{&s.cfg, store, log}, v1{s}
+	s.fastIM.srv = s
 	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Authorize: s.authorizeSenders(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
@@ -144,6 +159,7 @@ func (s *Server) start() error {
 		s.adminAt = adminLn.Addr()
 	}
 	s.addr = ln.Addr()
+	s.plain.most = reserve(limit) * 3 / 4
 	s.startEngine(limit)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -158,6 +174,7 @@ func (s *Server) start() error {
 	}
 	s.lists.start(ctx, &s.workers)
 	s.public = s.httpServer(s.routes())
+	s.public.ConnState = s.plain.state
 	s.serve(s.public, ln)
 	if adminLn != nil {
 		s.admin = s.httpServer(s.adminRoutes())
@@ -206,7 +223,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: s.cfg.Server.ReadHeaderTimeout,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       60 * time.Second,
+		IdleTimeout:       10 * time.Second, // the next request of a page comes soon; what waits longer holds a descriptor
 		MaxHeaderBytes:    int(s.cfg.Server.MaxHeaderBytes),
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -343,6 +360,7 @@ func (s *Server) gone(c *session) {
 	c.mu.Unlock()
 	c.runs.gone()
 	s.sessions.remove(c)
+	s.door.leave(c.user, c.from)
 }
 
 // Away, Back, RoomEvent, UserEvent, TokensChanged and Resumed are the store's calls (redisx.Handler).
@@ -388,11 +406,14 @@ func openFilesLimit() (int, error) {
 	return int(min(l.Max, 1<<24)), nil
 }
 
+// reserve is how many descriptors are not for WebSockets.
+func reserve(openFiles int) int { return max(64, openFiles/20) }
+
 // connectionLimit is how many WebSockets fit: what is asked for, or all that the
 // open-files limit allows. The reserve is for listeners, Redis, and requests that
 // are being answered, also with 503.
 func connectionLimit(asked, openFiles int) (int, error) {
-	fits := openFiles - max(64, openFiles/20)
+	fits := openFiles - reserve(openFiles)
 	switch {
 	case fits <= 0:
 		return 0, fmt.Errorf("cannot serve with %d open files: raise the limit (ulimit -n) to 1024 or more", openFiles)

@@ -18,6 +18,8 @@ type purpose interface {
 	drained()
 	// revoked says goodbye to somebody whose token counts no more.
 	revoked()
+	// flooded says goodbye to somebody who sends too much, see bears.
+	flooded()
 	// gone gives back what the socket held. It is called once, when the connection has been closed, or was never taken
 	// over.
 	gone()
@@ -35,6 +37,10 @@ type session struct {
 	runs    purpose
 	deflate bool // what was agreed on at the handshake
 
+	// What a native socket has done; owned by the poller. They stand here because there is room for them.
+	bad   uint8  // ops in a row that could not be taken
+	likes uint16 // see likesLeft
+
 	slot   int32        // place in sessions.list; guarded by that lock
 	reader codec.Reader // owned by the poller
 
@@ -42,11 +48,15 @@ type session struct {
 	heard     atomic.Uint32 // last time a byte came
 	pinged    atomic.Uint32 // last time we pinged
 	prolonged atomic.Uint32 // last time the token's life was prolonged
+
+	nuisance tat    // owned by the poller, see bears
+	ops      tat    // of limits.message_rate; owned by the poller
+	from     uint32 // whose connection it is, see door.knock; immutable
 }
 
 // init makes the session one of the visitor's, for what runs on it.
 func (s *session) init(srv *Server, v visitor, runs purpose) {
-	s.srv, s.user, s.token, s.runs = srv, v.user, v.token, runs
+	s.srv, s.user, s.token, s.runs, s.from = srv, v.user, v.token, runs, v.from
 	now := srv.clock.now()
 	s.heard.Store(now)
 	s.prolonged.Store(now)
@@ -88,9 +98,15 @@ func (s *session) Frame(op codec.Opcode, payload []byte) error {
 		}
 		return s.runs.message(op, payload)
 	case codec.OpPing:
+		if !s.bears(nuisanceFrame) {
+			return errGone
+		}
 		var buf [2 + 125]byte
 		s.unicast(codec.AppendFrame(buf[:0], codec.OpPong, payload))
 	case codec.OpPong, codec.OpContinuation: // a pong only shows life; the reader joins fragments
+		if !s.bears(nuisanceFrame) {
+			return errGone
+		}
 	case codec.OpClose:
 		code, _, err := codec.ParseClose(payload)
 		if err != nil {

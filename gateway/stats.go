@@ -6,6 +6,7 @@ import "sync/atomic"
 // All atomic.
 type counters struct {
 	bytesIn, messagesIn atomic.Uint64
+	rateLimited         atomic.Uint64 // messages and ops over limits.message_rate
 	binary              atomic.Uint64 // binary messages from FastIM sockets, which have none
 	ignored             atomic.Uint64 // messages from sessions that have no say, or that came while draining
 	unicastBytes        atomic.Uint64 // bytes for one member alone: 101, welcome, pong, list, close

@@ -2,10 +2,13 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/lesismal/nbio"
+
+	"barrage/room"
 )
 
 // visitor is who asks for a WebSocket.
@@ -15,6 +18,7 @@ type visitor struct {
 	key   string // Sec-WebSocket-Key
 	more  string // further header lines of the answer
 	asOf  uint64 // see tokenWatcher
+	from  uint32 // see door.knock
 }
 
 // admit does what every WebSocket request goes through before it is known what it is
@@ -33,7 +37,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 			return bad
 		}
 		v.key, v.asOf = key, s.tokens.asOf()
+		if bad := s.door.knock(&v, r); bad != nil {
+			return bad
+		}
 		if !s.sessions.reserve() {
+			s.door.leave(v.user, v.from)
 			s.stats.full.Add(1)
 			return s.full()
 		}
@@ -42,13 +50,33 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 		bad = come(ctx, v)
 		if bad != nil {
 			s.sessions.unreserve()
+			s.door.leave(v.user, v.from)
 		}
 		return bad
 	}()
 	if bad != nil {
 		s.stats.refusedHandshakes.Add(1)
+		w.Header().Set("Connection", "close") // no place for strangers who only knock
 		write(w, bad)
 	}
+}
+
+// openRoom opens a room for somebody who may come in.
+func (s *Server) openRoom(ctx context.Context, r *http.Request, id string) (*room.Room, *refusal) {
+	if !s.hall.Live(id) {
+		if bad := s.door.newRoom(r); bad != nil {
+			return nil, bad
+		}
+	}
+	rm, err := s.hall.Open(ctx, id)
+	switch {
+	case errors.Is(err, room.ErrTooManyRooms):
+		return nil, refuse(http.StatusServiceUnavailable, "%v", err).as("no_room")
+	case err != nil:
+		s.log.Warn("cannot open a room", "room", id, "err", err)
+		return nil, refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+	}
+	return rm, nil
 }
 
 // identify is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.

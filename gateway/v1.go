@@ -51,9 +51,9 @@ func (n *v1) operations() []operation {
 		{http.MethodGet, "/v1/openapi.json", n.describe},
 		{http.MethodPost, "/v1/login", n.serve(n.login)},
 		{http.MethodGet, "/v1/rooms/{room}", n.srv.diagnose(n.serve(n.room))},
-		{http.MethodGet, "/v1/rooms/{room}/messages", n.serve(n.messages)},
+		{http.MethodGet, "/v1/rooms/{room}/messages", n.scan(n.messages)},
 		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
-		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.serve(n.recall)},
+		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
 		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
 	}
 }
@@ -110,11 +110,30 @@ func (n *v1) describe(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(openAPIText())               // the client has gone: nobody is left to tell
 }
 
-// serve serves one operation: do returns what to answer with, nil for nothing.
-func (n *v1) serve(do func(ctx context.Context, r *http.Request) (status int, answer any, bad *refusal)) http.HandlerFunc {
+// operate does one operation: it returns what to answer with, nil for nothing.
+type operate func(ctx context.Context, r *http.Request) (status int, answer any, bad *refusal)
+
+// scan is serve for an operation that reads or scans a history.
+func (n *v1) scan(do operate) http.HandlerFunc {
+	return n.serve(func(ctx context.Context, r *http.Request) (int, any, *refusal) {
+		done, bad := n.srv.door.scan(r)
+		if bad != nil {
+			return 0, nil, bad
+		}
+		defer done()
+		return do(ctx, r)
+	})
+}
+
+// serve serves one operation.
+func (n *v1) serve(do operate) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if n.srv.draining.Load() {
 			writeProblem(w, leaving)
+			return
+		}
+		if bad := n.srv.door.call(r); bad != nil {
+			writeProblem(w, bad)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
@@ -191,6 +210,9 @@ func (n *v1) login(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad := checkText("password", in.Password, maxTokenBytes); bad != nil {
 		return 0, nil, bad
 	}
+	if bad := n.srv.door.login(in.UserID); bad != nil {
+		return 0, nil, bad
+	}
 	switch ok, err := n.srv.guard.passwordOK(ctx, in.UserID, in.Password); {
 	case err != nil:
 		return 0, nil, n.cannot("ask auth.login_url", err)
@@ -224,7 +246,7 @@ func (n *v1) room(ctx context.Context, r *http.Request) (int, any, *refusal) {
 		if err != nil {
 			return 0, nil, n.cannot("read the room's counters", err)
 		}
-		h, err := n.srv.store.Page(ctx, id, math.MaxInt64, 0, 1)
+		h, err := n.srv.store.Page(ctx, id, math.MaxInt64, 0, 1) // one entry: no scan
 		if err != nil {
 			return 0, nil, n.cannot("open the room", err)
 		}

@@ -45,10 +45,9 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 		if bad := n.srv.guard.mayEnter(ctx, v, id); bad != nil {
 			return bad
 		}
-		rm, err := n.srv.hall.Open(ctx, id)
-		if err != nil {
-			n.srv.log.Warn("cannot open a room", "room", id, "err", err)
-			return refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+		rm, bad := n.srv.openRoom(ctx, r, id)
+		if bad != nil {
+			return bad
 		}
 		encoding := room.Native
 		v.more = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
@@ -59,6 +58,7 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 		var read chat.History
 		if rm.Lacks(since) {
 			// Without it the client is told that it could not be resumed.
+			var err error
 			if read, err = n.srv.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1); err != nil {
 				n.srv.log.Warn("cannot read what a client missed", "room", id, "err", err)
 			}
@@ -172,6 +172,7 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 			MaxBodyBytes:  n.maxBody(),
 			MaxFrameBytes: int(n.srv.cfg.Server.MaxMessageBytes),
 			RecallMS:      n.srv.cfg.RecallLimit.Milliseconds(),
+			RatePerSecond: n.srv.ratePerSecond(), Burst: int(n.srv.ops.burst),
 		},
 	}
 	return welcome.Text()
@@ -182,10 +183,7 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 func (n *v1) maxBody() int { return int(n.srv.cfg.Server.MaxMessageBytes) / 2 }
 
 // nativeMember is a socket of barrage.v1.
-type nativeMember struct {
-	member
-	bad uint8 // ops in a row that could not be taken; owned by the poller
-}
+type nativeMember struct{ member }
 
 // message takes an op; errGone says that it was one too many of those that cannot be taken.
 func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
@@ -195,6 +193,9 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 	}
 	op, err := codec.ParseOp(payload, m.srv.v1.maxBody())
 	if err != nil {
+		if !m.bears(nuisanceRefusal) {
+			return errGone
+		}
 		m.refused(op.ID, "bad_request", err.Error(), 0)
 		if m.bad++; m.bad >= mostBadOps {
 			m.close(closeBadOps)
@@ -203,13 +204,25 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 		return nil
 	}
 	m.bad = 0
+	if op.T == codec.OpAlive {
+		if !m.bears(nuisanceFrame) {
+			return errGone
+		}
+	} else if wait := m.srv.ops.take(&m.ops, m.srv.millis(), 1); wait > 0 {
+		if !m.bears(nuisanceRefusal) {
+			return errGone
+		}
+		m.srv.stats.rateLimited.Add(1)
+		m.refused(op.ID, codeRateLimited, "too many at once", wait.Milliseconds())
+		return nil
+	}
 	switch op.T {
 	case codec.OpSend:
 		if err := m.place.Room().PostNative(m, m.user, &op, time.Now()); err != nil {
 			m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
 		}
 	case codec.OpLike:
-		m.place.Room().Like(uint64(op.N))
+		m.place.Room().Like(uint64(m.likesLeft(uint32(op.N))))
 	case codec.OpRecall:
 		here, known := m.place.Room().Place(&m.place)
 		m.srv.recalls.add(recall{from: m, id: op.ID, known: known, epoch: cmp.Or(op.Epoch, here), seq: op.Seq})
@@ -228,6 +241,27 @@ func (m *nativeMember) refused(id, code, message string, retryMS int64) {
 }
 
 func (m *nativeMember) revoked() { m.close(closeRevoked) }
+func (m *nativeMember) flooded() { m.close(closeFlooded) }
+
+// codeRateLimited refuses an op that comes too soon.
+const codeRateLimited = "rate_limited"
+
+// likesLeft takes n likes as far as limits.like_rate lets them, and returns how many. What counts is session.likes: the
+// GCRA's arrival time in likes, not milliseconds, since 16 bits are enough for that.
+func (m *nativeMember) likesLeft(n uint32) uint32 {
+	every := m.srv.likes.every
+	if every == 0 {
+		return n
+	}
+	now, burst := uint16(m.srv.millis()/every), uint16(m.srv.likes.burst)
+	ahead := m.likes - now
+	if ahead > burst {
+		ahead = 0 // it is over: all of them are there again
+	}
+	n = min(n, uint32(burst-ahead))
+	m.likes = now + ahead + uint16(n)
+	return n
+}
 
 // Answered tells a native client what became of its message, see room.Author.
 func (m *nativeMember) Answered(a room.Answer) {

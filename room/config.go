@@ -32,6 +32,8 @@ type Config struct {
 	// so that trying again never stores a message twice. Too low: a restart of Redis loses
 	// messages. Too high: what comes through in the end is old.
 	QueueAge time.Duration
+	// MaxRooms bounds the rooms that are live; 0 = no bound.
+	MaxRooms int
 	// NoLocal keeps chat from flowing among the members of this node while the store is
 	// away: messages wait for it.
 	NoLocal bool
@@ -78,6 +80,7 @@ func DefaultConfig() Config {
 		QueueMessages: 4096,
 		QueueBytes:    64 << 20,
 		QueueAge:      20 * time.Second,
+		MaxRooms:      100_000,
 		Publishers:    32,
 		StoreTimeout:  3 * time.Second,
 		Fanout:        DefaultFanout(),

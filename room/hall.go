@@ -3,6 +3,8 @@ package room
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"runtime"
@@ -157,6 +159,12 @@ func (h *Hall) shard(id string) (*hallShard, uint64) {
 	return &h.shards[sum%hallShards], sum / hallShards
 }
 
+// ErrTooManyRooms is in the chain of Open's error where Config.MaxRooms are live.
+var ErrTooManyRooms = errors.New("as many rooms are live as may be")
+
+// Live reports whether the room is live.
+func (h *Hall) Live(id string) bool { return h.lookup(id) != nil }
+
 // Open returns the room, live and loaded; it is made where it did not exist. It
 // blocks for the store only when the room is not live yet. Each Open that succeeded
 // is followed by one [Room.Release].
@@ -165,6 +173,10 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	sh.mu.Lock()
 	r := sh.rooms[id]
 	if r == nil {
+		if most := h.cfg.MaxRooms; most > 0 && h.stats.rooms.Load() >= int64(most) {
+			sh.mu.Unlock()
+			return nil, fmt.Errorf("cannot open room %q: %w, %d", id, ErrTooManyRooms, most)
+		}
 		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}}
 		sh.rooms[id] = r
 		h.stats.rooms.Add(1)

@@ -33,6 +33,7 @@ type Config struct {
 	Room    RoomConfig           `mapstructure:"room"`
 	History HistoryConfig        `mapstructure:"history"`
 	List    gateway.ListConfig   `mapstructure:"list"`
+	Limits  gateway.LimitsConfig `mapstructure:"limits"`
 	Fanout  room.FanoutConfig    `mapstructure:"fanout"`
 	CORS    gateway.CORSConfig   `mapstructure:"cors"`
 	Log     LogConfig            `mapstructure:"log"`
@@ -113,6 +114,7 @@ func Default() Config {
 			RecallLimit: edge.RecallLimit,
 		},
 		List:   edge.List,
+		Limits: edge.Limits,
 		Fanout: rooms.Fanout,
 		CORS:   edge.CORS,
 		Log:    LogConfig{Level: "info", Format: "text"},
@@ -218,6 +220,7 @@ func (c Config) Gateway() gateway.Config {
 		Admin:        c.Admin,
 		Auth:         c.Auth,
 		List:         c.List,
+		Limits:       c.Limits,
 		CORS:         c.CORS,
 		AutoJoin:     c.Room.AutoJoin,
 		SelfJoin:     c.Room.SelfJoin,
@@ -232,7 +235,12 @@ const storeGrace = time.Second
 
 // Rooms is what the rooms take of the configuration.
 func (c Config) Rooms() room.Config {
+	mostRooms := 0
+	if c.Limits.Enabled {
+		mostRooms = c.Limits.Rooms
+	}
 	return room.Config{
+		MaxRooms:      mostRooms,
 		OnJoin:        c.History.OnJoin,
 		Linger:        c.Room.Linger,
 		QueueMessages: c.Room.QueueMessages,
@@ -245,8 +253,8 @@ func (c Config) Rooms() room.Config {
 	}
 }
 
-// Limits is what the store takes of the configuration.
-func (c Config) Limits() redisx.Limits {
+// StoreLimits is what the store takes of the configuration.
+func (c Config) StoreLimits() redisx.Limits {
 	return redisx.Limits{
 		HistoryMessages: c.History.MaxMessages, HistoryTTL: c.History.TTL,
 		RoomsPerUser: c.Room.RoomsPerUser, MembershipTTL: c.Room.MembershipTTL,

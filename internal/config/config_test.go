@@ -24,10 +24,10 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 	if got, want := cfg.Rooms(), room.DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Default().Rooms() = %+v; want %+v", got, want)
 	}
-	if got, want := cfg.Limits(), (redisx.Limits{
+	if got, want := cfg.StoreLimits(), (redisx.Limits{
 		HistoryMessages: 10_000, HistoryTTL: 168 * time.Hour, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
 	}); got != want {
-		t.Errorf("Default().Limits() = %+v; want %+v", got, want)
+		t.Errorf("Default().StoreLimits() = %+v; want %+v", got, want)
 	}
 }
 
@@ -46,13 +46,15 @@ func TestConfig_PartsTakeEverySetting(t *testing.T) {
 			value.SetBool(!value.Bool())
 		case reflect.Int, reflect.Int64:
 			value.SetInt(value.Int() + 1)
+		case reflect.Float64:
+			value.SetFloat(value.Float() + 1)
 		case reflect.String:
 			value.SetString(value.String() + "x")
 		default:
 			value.Set(reflect.ValueOf([]string{"x"}))
 		}
 		same := reflect.DeepEqual(changed.Gateway(), plain.Gateway()) &&
-			reflect.DeepEqual(changed.Rooms(), plain.Rooms()) && changed.Limits() == plain.Limits()
+			reflect.DeepEqual(changed.Rooms(), plain.Rooms()) && changed.StoreLimits() == plain.StoreLimits()
 		if same && !ofMain(s.key) {
 			t.Errorf("%s: changed, and Gateway, Rooms and Limits are as before", s.key)
 		}
@@ -69,12 +71,15 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 	cfg.Room = RoomConfig{Linger: -time.Second, MembershipTTL: time.Hour}
 	cfg.History = HistoryConfig{OnJoin: 2000, MaxMessages: 100, TTL: time.Second, RecallLimit: time.Minute}
 	cfg.List.UpdateInterval = 0
+	cfg.Limits.MessageRate, cfg.Limits.HTTPBurst, cfg.Limits.Rooms, cfg.Limits.IP6Prefix, cfg.Limits.Handshakes = -1, 0, -1, 0, 0.5
+	cfg.Server.TrustedProxies = []string{"10.0.0.0/8", "proxy"}
 	cfg.Fanout.Lanes = -1
 	cfg.CORS.AllowedOrigins = []string{"*", "x"}
 	cfg.Log = LogConfig{Level: "loud"}
 	wantLines(t, cfg.Validate(), `
 server.listen: "x" is not host:port
 server.pollers: 300 is not within 0 (= half of the cores) and 256
+server.trusted_proxies[1]: "proxy" is neither an address nor a prefix as 10.0.0.0/8
 admin.listen: "x" is not host:port (empty = no admin port)
 redis.mode: "clustr" is none of auto, standalone, sentinel, cluster
 redis.db: 2000 is not within 0 and 1023
@@ -91,6 +96,11 @@ history.on_join: 2000 is above max_messages (100): no room holds as many
 history.ttl: 1s is below 1m
 history.recall_limit: 1m0s is not within 0s and ttl (1s)
 list.update_interval: 0s is not within 10ms and 1h
+limits.message_rate: -1 is not within 0.001 and 1000 a second, nor 0 (= no limit)
+limits.handshakes: 0.5 is not within 1 and 100000 a second, nor 0 (= no limit)
+limits.http_burst: 0 is not within 1 and 100000
+limits.rooms: -1 is not within 0 (= no limit) and 10000000
+limits.ip6_prefix: 0 is not within 1 and 128
 fanout.lanes: -1 is not within 0 (= one per core) and 1024
 cors.allowed_origins[1]: "x" is not an origin as https://example.com, nor *
 log.level: "loud" is none of debug, info, warn, error

@@ -293,7 +293,7 @@ var errInexact = errors.New("inexact")
 // exact refuses what mapstructure would convert with a loss or with a guess: 1.5 to an
 // integer, and a number to a duration, which would count nanoseconds.
 func exact(from, to reflect.Type, value any) (any, error) {
-	isFloat := from.Kind() == reflect.Float64 || from.Kind() == reflect.Uint64
+	isFloat := (from.Kind() == reflect.Float64 || from.Kind() == reflect.Uint64) && to.Kind() != reflect.Float64
 	isDuration := to == reflect.TypeFor[time.Duration]() && from != to && from.Kind() != reflect.String
 	if isFloat || isDuration {
 		return nil, errInexact
@@ -323,6 +323,8 @@ func wanted(example any) string {
 		return "true or false"
 	case int:
 		return "a whole number"
+	case float64:
+		return "a number, as 5 or 0.1"
 	case time.Duration:
 		return "a duration with its unit, as 30s or 2m"
 	case units.Bytes:

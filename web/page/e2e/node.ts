@@ -26,7 +26,7 @@ export class Node {
   /** start starts it again. */
   async start(): Promise<void> {
     ({ program: this.program } = await Program.node(binary, ["serve"], {
-      BARRAGE_SERVER_LISTEN: `127.0.0.1:${this.port}`, BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_SERVER_DRAIN_TIMEOUT: "1s", ...this.settings,
+      BARRAGE_SERVER_LISTEN: `127.0.0.1:${this.port}`, BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_SERVER_DRAIN_TIMEOUT: "1s", BARRAGE_LIMITS_ENABLED: "false", ...this.settings,
     }));
   }
 

@@ -22,7 +22,7 @@ export class Gateway {
   static async start(t: TestContext, env: Record<string, string> = {}): Promise<Gateway> {
     assert.ok(existsSync(bin), `there is no ${bin}: run make build, or name it in BARRAGE_BIN`);
     const { program, ready } = await Program.node(bin, ["serve"], {
-      BARRAGE_SERVER_LISTEN: "127.0.0.1:0", BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_LOG_LEVEL: "warn", ...env,
+      BARRAGE_SERVER_LISTEN: "127.0.0.1:0", BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_LOG_LEVEL: "warn", BARRAGE_LIMITS_ENABLED: "false", ...env,
     });
     t.after(async () => {
       await program.end("SIGKILL");

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+)
+
+// LimitsConfig is the config section `limits`: what one client, one address and all together may ask for. Rates are a
+// second; 0 is no limit.
+type LimitsConfig struct {
+	// Enabled turns all of them off.
+	Enabled bool `mapstructure:"enabled"`
+	// MessageRate and MessageBurst bound what one connection sends: messages, likes and recalls.
+	MessageRate  float64 `mapstructure:"message_rate"`
+	MessageBurst int     `mapstructure:"message_burst"`
+	// LikeRate bounds the likes of one connection; what is more is left out.
+	LikeRate float64 `mapstructure:"like_rate"`
+	// UserConnections bounds the connections of one user on this node.
+	UserConnections int `mapstructure:"user_connections"`
+	// IPConnections bounds the connections of one address on this node.
+	IPConnections int `mapstructure:"ip_connections"`
+	// IPHandshakes and IPHandshakesBurst bound the handshakes of one address.
+	IPHandshakes      float64 `mapstructure:"ip_handshakes"`
+	IPHandshakesBurst int     `mapstructure:"ip_handshakes_burst"`
+	// IP6Prefix is how many bits of an IPv6 address are one address; 1 to 128.
+	IP6Prefix int `mapstructure:"ip6_prefix"`
+	// Handshakes and HandshakesBurst bound all handshakes of the node.
+	Handshakes      float64 `mapstructure:"handshakes"`
+	HandshakesBurst int     `mapstructure:"handshakes_burst"`
+	// Rooms bounds the rooms that are live on the node.
+	Rooms int `mapstructure:"rooms"`
+	// NewRooms and NewRoomsBurst bound the rooms that one address has the node make live.
+	NewRooms      float64 `mapstructure:"new_rooms"`
+	NewRoomsBurst int     `mapstructure:"new_rooms_burst"`
+	// HTTPRate and HTTPBurst bound the calls of one address.
+	HTTPRate  float64 `mapstructure:"http_rate"`
+	HTTPBurst int     `mapstructure:"http_burst"`
+	// LoginRate and LoginBurst bound the logins of one user.
+	LoginRate  float64 `mapstructure:"login_rate"`
+	LoginBurst int     `mapstructure:"login_burst"`
+}
+
+// defaultLimits refuse no person: nobody types five messages a second.
+func defaultLimits() LimitsConfig {
+	return LimitsConfig{
+		Enabled:     true,
+		MessageRate: 5, MessageBurst: 20,
+		LikeRate:        100,
+		UserConnections: 20,
+		IPConnections:   1000,
+		IPHandshakes:    20, IPHandshakesBurst: 200,
+		IP6Prefix:  64,
+		Handshakes: 2000, HandshakesBurst: 4000,
+		Rooms:    100_000,
+		NewRooms: 1, NewRoomsBurst: 20,
+		HTTPRate: 20, HTTPBurst: 100,
+		LoginRate: 0.1, LoginBurst: 5,
+	}
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c LimitsConfig) Validate() error {
+	var errs []error
+	for key, value := range map[string]float64{
+		"message_rate": c.MessageRate, "like_rate": c.LikeRate, "ip_handshakes": c.IPHandshakes, "new_rooms": c.NewRooms,
+		"http_rate": c.HTTPRate, "login_rate": c.LoginRate,
+	} {
+		if value < 0 || value > 1000 || value > 0 && value < 0.001 {
+			errs = append(errs, fmt.Errorf("%s: %v is not within 0.001 and 1000 a second, nor 0 (= no limit)", key, value))
+		}
+	}
+	if c.Handshakes < 0 || c.Handshakes > 100_000 || c.Handshakes > 0 && c.Handshakes < 1 {
+		errs = append(errs, fmt.Errorf("handshakes: %v is not within 1 and 100000 a second, nor 0 (= no limit)", c.Handshakes))
+	}
+	for key, value := range map[string]int{
+		"message_burst": c.MessageBurst, "ip_handshakes_burst": c.IPHandshakesBurst, "handshakes_burst": c.HandshakesBurst,
+		"new_rooms_burst": c.NewRoomsBurst, "http_burst": c.HTTPBurst, "login_burst": c.LoginBurst,
+	} {
+		if value < 1 || value > 100_000 {
+			errs = append(errs, fmt.Errorf("%s: %d is not within 1 and 100000", key, value))
+		}
+	}
+	for key, value := range map[string]int{
+		"user_connections": c.UserConnections, "ip_connections": c.IPConnections, "rooms": c.Rooms,
+	} {
+		if value < 0 || value > 10_000_000 {
+			errs = append(errs, fmt.Errorf("%s: %d is not within 0 (= no limit) and 10000000", key, value))
+		}
+	}
+	if c.IP6Prefix < 1 || c.IP6Prefix > 128 {
+		errs = append(errs, fmt.Errorf("ip6_prefix: %d is not within 1 and 128", c.IP6Prefix))
+	}
+	return errors.Join(errs...)
+}
+
+// ratePerSecond is limits.message_rate as welcomes say it: whole ops a second, 1 where it is less; 0 = no limit.
+func (s *Server) ratePerSecond() int {
+	if s.ops.every == 0 {
+		return 0
+	}
+	return max(1, int(1000/s.ops.every))
+}

@@ -1,0 +1,239 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/quick"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+func TestRate_TakesBurstThenRate(t *testing.T) {
+	r := perSecond(5, 20)
+	now := uint32(4_294_967_000) // the counter of milliseconds wraps around meanwhile
+	used := tat(now)
+	for i := range 20 {
+		if wait := r.take(&used, now, 1); wait != 0 {
+			t.Fatalf("unit %d of the burst has to wait %v", i, wait)
+		}
+	}
+	if wait := r.take(&used, now, 1); wait != 200*time.Millisecond {
+		t.Errorf("the unit after the burst has to wait %v; want 200ms", wait)
+	}
+	if wait := r.take(&used, now+199, 1); wait != time.Millisecond {
+		t.Errorf("a millisecond too early it has to wait %v; want 1ms", wait)
+	}
+	if wait := r.take(&used, now+200, 1); wait != 0 {
+		t.Errorf("in time it has to wait %v", wait)
+	}
+	now += 200 + 20*200
+	for i := range 20 {
+		if wait := r.take(&used, now, 1); wait != 0 {
+			t.Fatalf("unit %d of the next burst has to wait %v", i, wait)
+		}
+	}
+	var unlimited rate
+	for range 1000 {
+		if unlimited.take(&used, now, 1000) != 0 {
+			t.Fatal("no limit has to wait")
+		}
+	}
+}
+
+// TestRate_NeverMoreThanItsRate: however the units are spread, within any time there are never more than the burst and
+// what the rate gives, and a refused unit comes in after the wait that it was told.
+func TestRate_NeverMoreThanItsRate(t *testing.T) {
+	f := func(steps []uint16, perSec uint8, burst uint8) bool {
+		r := perSecond(float64(perSec%50+1), int(burst%30+1))
+		var used tat
+		now, start, taken := uint32(77), uint32(77), uint32(0)
+		for _, step := range steps {
+			now += uint32(step % 500)
+			wait := r.take(&used, now, 1)
+			if wait == 0 {
+				taken++
+				continue
+			}
+			again := used
+			if r.take(&again, now+uint32(wait.Milliseconds()), 1) != 0 {
+				return false
+			}
+		}
+		return taken <= r.burst+(now-start)/r.every+1
+	}
+	if err := quick.Check(f, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// limited is a server with limits, changed as the test says.
+func limited(t *testing.T, change func(*LimitsConfig)) *Server {
+	t.Helper()
+	return newServerV1(t, func(c *setup) {
+		c.Limits.Enabled = true
+		if change != nil {
+			change(&c.Limits)
+		}
+	})
+}
+
+// TestLimits_NativeMessages: the burst is taken, then each op is refused with the time to wait, and 20 refusals close
+// the socket; the user stays out of there for a while. Nobody else notices.
+func TestLimits_NativeMessages(t *testing.T) {
+	s := limited(t, func(c *LimitsConfig) { c.MessageRate, c.MessageBurst = 0.01, 5 })
+	bystander := join(t, s, "1", "bystander")
+	n, welcome := dialV1(t, s, "1", "user_id=flood&token=t", false)
+	if welcome.Limits.RatePerSecond != 1 || welcome.Limits.Burst != 5 {
+		t.Errorf("limits of the welcome = %+v; want 1 a second (or less) and 5", welcome.Limits)
+	}
+	for i := range 5 {
+		n.send(fmt.Sprintf(`{"t":"send","id":"%d","body":"hi"}`, i))
+		n.wantAll("ack", "batch")
+		bystander.wantInfo("hi")
+	}
+	for i := range 20 {
+		n.send([]string{`{"t":"send","id":"x","body":"no"}`, `{"t":"recall","seq":1,"id":"x"}`, `{"t":"like","n":1}`}[i%3])
+		if got := n.want("refused"); got.Code != "rate_limited" || got.Retry < 1 || got.Retry > 100_000 {
+			t.Fatalf("refusal %d = %+v; want rate_limited and up to 100 s", i, got)
+		}
+	}
+	n.send(`{"t":"send","id":"x","body":"one too many"}`)
+	n.wantClose(4429)
+	a := askV1(t, s, "user_id=flood&token=t", offerV1)
+	after, err := strconv.Atoi(a.answer.header.Get("Retry-After"))
+	if a.answer.status != 429 || !strings.Contains(a.answer.body, "too much was sent from here") || err != nil || after < 20 || after > 36 {
+		t.Errorf("a handshake after that = %d %s, Retry-After %q; want 429 and some 30 s", a.answer.status, a.answer.body, a.answer.header.Get("Retry-After"))
+	}
+	a.sameWhenAsked(s, "user_id=flood&token=t", "")
+	join(t, s, "1", "other").say("still here")
+	bystander.wantInfo("still here")
+}
+
+// TestLimits_FastIMMessages: what is over the limit is dropped and counted, then come the text 429 and 1008.
+func TestLimits_FastIMMessages(t *testing.T) {
+	s := limited(t, func(c *LimitsConfig) { c.MessageRate, c.MessageBurst = 0.01, 5 })
+	bystander, flood := join(t, s, "1", "bystander"), join(t, s, "1", "flood")
+	for i := range 26 {
+		flood.say(fmt.Sprint(i))
+	}
+	for i := range 5 {
+		bystander.wantInfo(fmt.Sprint(i))
+	}
+	for text := ""; text != "429"; text = flood.wantText() { // it may overtake what is under way
+	}
+	for {
+		f, err := flood.next()
+		if err != nil {
+			t.Fatalf("next frame = %v; want a close", err)
+		}
+		if f.op == codec.OpClose {
+			if code, _, err := codec.ParseClose([]byte(f.payload)); code != codec.ClosePolicy || err != nil {
+				t.Errorf("closed with %d, %v; want %d", code, err, codec.ClosePolicy)
+			}
+			break
+		}
+	}
+	if got := s.stats.rateLimited.Load(); got != 21 {
+		t.Errorf("messages over the limit = %d; want 21", got)
+	}
+	bystander.say("still here")
+	bystander.wantInfo("still here")
+}
+
+// TestLimits_Nuisances: pings and refusals have a budget on every socket, whatever they are.
+func TestLimits_Nuisances(t *testing.T) {
+	s := limited(t, nil)
+	pings := strings.Repeat(string(masked(codec.OpPing, "p")), 300)
+	for _, path := range []string{chatPath("r", "a"), listPath("b")} {
+		c := dial(t, s, path)
+		c.mustWrite(pings)
+		answered := 0
+		for {
+			f, err := c.next()
+			if err != nil {
+				t.Fatalf("%s: after %d pongs: %v", path, answered, err)
+			}
+			if f.op == codec.OpClose {
+				break
+			}
+			if f.op == codec.OpPong {
+				answered++
+			}
+		}
+		if answered < 200 || answered > 220 { // the burst, and what time adds
+			t.Errorf("%s: %d of 300 pings at once were answered; want some 200", path, answered)
+		}
+	}
+	n := joinV1(t, s, "c")
+	for i := range 300 {
+		n.try(fmt.Sprintf(`{"t":"ping","ts":%d}`, i))
+	}
+	n.wantFlooded()
+	m := joinV1(t, s, "d")
+	for range 30 { // nine bad ones and a good one, again and again
+		for range 9 {
+			m.try(`{"t":"dance"}`)
+		}
+		m.try(`{"t":"ping","ts":1}`)
+	}
+	m.wantFlooded()
+}
+
+// TestLimits_Likes: what is more than limits.like_rate is left out, and nobody is refused.
+func TestLimits_Likes(t *testing.T) {
+	s := limited(t, func(c *LimitsConfig) { c.LikeRate, c.MessageRate = 100, 0 })
+	n := joinV1(t, s, "a")
+	begun := time.Now()
+	for range 15 {
+		n.send(fmt.Sprintf(`{"t":"like","n":%d}`, codec.MaxLikes))
+	}
+	n.send(`{"t":"ping","ts":1}`)
+	n.want("pong")
+	s.hall.Report(t.Context())
+	standings, err := s.store.Report(t.Context(), "test", []chat.Report{{Room: "r"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	likes := standings[0].Likes
+	if most := uint64(100 + 100*time.Since(begun).Seconds() + 1); likes < 100 || likes > most {
+		t.Errorf("%d likes count; want 100 to %d of %d", likes, most, 15*codec.MaxLikes)
+	}
+}
+
+// wantFlooded sends on until the socket is closed with 4429, and reads what comes.
+func (n *native) wantFlooded() {
+	n.tb.Helper()
+	for {
+		if f, err := n.next(); err != nil {
+			if got := websocket.CloseStatus(err); got != 4429 {
+				n.tb.Fatalf("next frame = %+v, %v; want to be closed with 4429", f, err)
+			}
+			return
+		}
+	}
+}
+
+// try is send to a socket that may be closed meanwhile.
+func (n *native) try(op string) {
+	ctx, cancel := context.WithTimeout(n.tb.Context(), patience)
+	defer cancel()
+	_ = n.conn.Write(ctx, websocket.MessageText, []byte(op))
+}
+
+// BenchmarkPace is what limits cost a message.
+func BenchmarkPace(b *testing.B) {
+	s := &Server{made: time.Now(), ops: perSecond(1000, 1<<30)}
+	var used tat
+	for b.Loop() {
+		if s.ops.take(&used, s.millis(), 1) != 0 {
+			b.Fatal("refused")
+		}
+	}
+}

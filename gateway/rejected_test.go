@@ -1,0 +1,42 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+)
+
+// TestRejected_TakeFewPlaces: sockets that are open only to be told that their token is wrong have a twentieth of the
+// places; those with a right token come in meanwhile.
+func TestRejected_TakeFewPlaces(t *testing.T) {
+	const places = 400
+	s := newServer(t, func(c *setup) { c.Server.MaxConnections, c.Auth.Required = places, true })
+	if err := storeOf(s).SetToken(t.Context(), "good", "t"); err != nil {
+		t.Fatal(err)
+	}
+	told, refused := 0, 0
+	for range places + 50 {
+		w, err := connect(s, "/group/chat/r/bad/wrong") // it does not read what it is told, nor close
+		no, ok := errors.AsType[*refusedError](err)
+		switch {
+		case err == nil:
+			t.Cleanup(func() { _ = w.conn.Close() })
+			told++
+		case ok && no.status == http.StatusUnauthorized:
+			refused++
+		default:
+			t.Fatalf("want 440 on a socket, or 401; got %v", err)
+		}
+	}
+	if told > places/rejectedShare || refused == 0 {
+		t.Errorf("%d were told on a socket, %d by a refusal; want at most %d on sockets", told, refused, places/rejectedShare)
+	}
+	w, err := connect(s, "/group/chat/r/good/t")
+	if err != nil {
+		t.Fatalf("with a right token: %v", err)
+	}
+	_ = w.conn.Close()
+	eventually(t, func() error {
+		return differ("places held by them when their time is over", s.fastIM.rejected.Load(), 0)
+	})
+}
