@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"barrage/codec"
 	"barrage/internal/chat"
@@ -171,5 +172,51 @@ func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
 		if f, err := c.nextV1(); err != nil || f.T != want || want == "welcome" && len(f.Messages) != 200 {
 			t.Fatalf("next frame = a %s with %d messages, %v; want a %s", f.T, len(f.Messages), err, want)
 		}
+	}
+}
+
+// TestNative_ResumeIsBoundedInBytes: who missed more than a MiB is not resumed, so that a few that come back do not
+// take a node's memory; they page through the history.
+func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 2; c.history = 2000 })
+	body := strings.Repeat("x", 8000)
+	epoch := ""
+	for i := range 300 { // 2.4 MB
+		stored, err := s.store.Publish(t.Context(), "r", chat.Batch{
+			ID: fmt.Sprint("n.", i+1), Drafts: []chat.Draft{codec.NewDraft("r", "u", body, int64(1000+i))},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		epoch = stored.Event.Epoch
+	}
+	resume := func(since uint64) frameV1 {
+		t.Helper()
+		_, w := dialV1(t, s, "r", "user_id=u&token=t"+place(t, s, epoch, since), false)
+		return w
+	}
+	if w := resume(200); !w.Recovered || len(w.Messages) != 100 {
+		t.Errorf("800 KB missed: recovered %v, %d messages; want all 100", w.Recovered, len(w.Messages))
+	}
+	if w := resume(100); w.Recovered || len(w.Messages) != 2 {
+		t.Errorf("1.6 MB missed: recovered %v, %d messages; want the newest 2", w.Recovered, len(w.Messages))
+	}
+	// Also where the room has them at hand.
+	big := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 1000; c.history = 2000 })
+	r := roomOf(t, big, "r")
+	for range 300 {
+		if err := r.Post(&waitingSend{user: "u", token: "t", done: make(chan room.Answer, 1)}, "u", body, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, func() error { return differ("messages waiting", big.hall.Stats().Waiting, 0) })
+	pos, _, _ := r.Standing()
+	h, err := big.store.Since(t.Context(), "r", 0, 1)
+	if err != nil || len(h.Entries) != 1 {
+		t.Fatal(h, err)
+	}
+	since := fmt.Sprintf("&epoch=%s&since=1&ts=%d", pos.Epoch, codec.Timestamp(h.Entries[0].JSON))
+	if _, w := dialV1(t, big, "r", "user_id=u&token=t"+since, false); w.Recovered || len(w.Messages) > 40 {
+		t.Errorf("2.4 MB missed that are at hand: recovered %v, %d messages; want those of 256 KiB", w.Recovered, len(w.Messages))
 	}
 }

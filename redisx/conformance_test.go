@@ -20,6 +20,7 @@ var conformance = map[string]func(s *harness){
 	"Membership":           testMembership,
 	"MembershipLife":       testMembershipLife,
 	"MembershipBound":      testMembershipBound,
+	"AnswersAreBounded":    testAnswersAreBounded,
 	"UserEvents":           testUserEvents,
 	"PublishAndRead":       testPublishAndRead,
 	"EmptyRoom":            testEmptyRoom,
@@ -442,4 +443,75 @@ func testUniqueTS(s *harness) {
 	}
 	// What was moved is found by its new ts.
 	s.wantRecall(t, "r", "u", at+7, true)
+}
+
+// testAnswersAreBounded: no answer has more than a MiB of messages, wherever it begins, and a reader gets all by going
+// on.
+func testAnswersAreBounded(s *harness) {
+	t := s.t
+	const mib, each = 1 << 20, 70_000
+	body := strings.Repeat("x", each)
+	var all []string
+	for i := range 30 { // 2.1 MB, in a history of 40
+		drafts := []chat.Draft{codec.NewDraft("r", "u", fmt.Sprint(i, body), int64(i+1))}
+		stored, err := s.Publish(t.Context(), "r", chat.Batch{ID: fmt.Sprint("n.", i+1), Drafts: drafts})
+		noError(t, err)
+		all = append(all, stored.Event.Messages...)
+	}
+	size := func(texts []string) (n int) {
+		for _, text := range texts {
+			n += len(text)
+		}
+		return n
+	}
+	textsOf := func(h chat.History) (texts []string) {
+		for _, e := range h.Entries {
+			texts = append(texts, e.JSON)
+		}
+		return texts
+	}
+	want := func(what string, got, all []string) {
+		t.Helper()
+		if size(got) > mib || size(got) < mib-each-1000 || !slices.Equal(got, all) {
+			t.Errorf("%s: %d messages of %d bytes; want the right ones, just below a MiB", what, len(got), size(got))
+		}
+	}
+	const fit = 14
+	since, err := s.Since(t.Context(), "r", 3, 1000)
+	noError(t, err)
+	want("Since", textsOf(since), all[3:3+fit])
+	wantEqual(t, "Since was cut", since.Cut, nil, true)
+	since, err = s.Since(t.Context(), "r", 20, 1000)
+	noError(t, err)
+	wantEqual(t, "Since of less was cut", since.Cut, nil, false)
+	newest, err := s.Page(t.Context(), "r", 28, 0, 1000)
+	noError(t, err)
+	want("Page before", textsOf(newest), all[27-fit:27])
+	oldest, err := s.Page(t.Context(), "r", 0, 5, 1000)
+	noError(t, err)
+	want("Page after", textsOf(oldest), all[5:5+fit])
+	msgs, err := s.Range(t.Context(), "r", 2, -1)
+	noError(t, err)
+	want("Range", msgs, all[2:2+fit])
+	msgs, found, err := s.Before(t.Context(), "r", "u", 30, 1000)
+	wantEqual(t, "found by Before", found, err, true)
+	want("Before", msgs, all[29-fit:29])
+	// Going on leads through all of it.
+	var read []string
+	for after := uint64(0); len(read) < 30; {
+		page, err := s.Page(t.Context(), "r", 0, after, 1000)
+		noError(t, err)
+		if len(page.Entries) == 0 {
+			t.Fatalf("the page after %d is empty", after)
+		}
+		read = append(read, textsOf(page)...)
+		after = page.Entries[len(page.Entries)-1].Seq
+	}
+	wantEqual(t, "pages together are the history", slices.Equal(read, all), nil, true)
+	// One message is in an answer however large it is.
+	huge := codec.NewDraft("huge", "u", strings.Repeat("x", 2*mib), 1)
+	_, err = s.Publish(t.Context(), "huge", chat.Batch{ID: "n.99", Drafts: []chat.Draft{huge}})
+	noError(t, err)
+	msgs, err = s.Range(t.Context(), "huge", 0, -1)
+	wantEqual(t, "messages of 2 MiB", len(msgs), err, 1)
 }

@@ -2,6 +2,7 @@ package redisx
 
 import (
 	"context"
+	"slices"
 
 	"barrage/internal/chat"
 )
@@ -26,14 +27,36 @@ func (m *Memory) Page(_ context.Context, room string, before, after uint64, limi
 			to = from + most
 		}
 	}
-	for seq := from + 1; seq <= to; seq++ {
+	fits := budget(answerBytes)
+	add := func(seq uint64) bool {
 		e := chat.Entry{Seq: seq, JSON: *r.at(r.indexOf(seq))}
+		if !fits.takes(e.JSON) {
+			return false
+		}
 		if e.JSON == tombstone {
 			e.JSON = ""
 		}
 		h.Entries = append(h.Entries, e)
+		return true
+	}
+	if before > 0 { // the newest of them
+		for seq := to; seq > from && add(seq); seq-- {
+		}
+		slices.Reverse(h.Entries)
+		return h, nil
+	}
+	for seq := from + 1; seq <= to && add(seq); seq++ {
 	}
 	return h, nil
+}
+
+// budget is what of answerBytes is left for an answer; it takes one text at least.
+type budget int
+
+func (b *budget) takes(text string) bool {
+	first := *b == answerBytes
+	*b -= budget(len(text))
+	return first || *b >= 0
 }
 
 // indexOf is the index of message seq; it is not within the ring where there is none.

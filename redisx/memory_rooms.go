@@ -204,8 +204,14 @@ func (m *Memory) Since(_ context.Context, room string, seq uint64, limit int) (c
 	if seq < r.seq {
 		first = r.len() - int(min(r.seq-seq, uint64(r.len())))
 	}
-	for i := first; i < r.len() && len(h.Entries) < limit; i++ {
-		if text := *r.at(i); text != tombstone {
+	fits := budget(answerBytes)
+	for i := first; i < r.len() && len(h.Entries) < limit && !h.Cut; i++ {
+		text := *r.at(i)
+		switch {
+		case text == tombstone:
+		case !fits.takes(text):
+			h.Cut = true
+		default:
 			h.Entries = append(h.Entries, chat.Entry{Seq: r.seqAt(i), JSON: text})
 		}
 	}
@@ -222,10 +228,16 @@ func (m *Memory) Range(_ context.Context, room string, start, stop int64) ([]str
 	}
 	first, last := max(r.place(start), 0), min(r.place(stop), r.len()-1)
 	var msgs []string
+	fits := budget(answerBytes)
 	for i := first; i <= last; i++ {
-		if text := *r.at(i); text != tombstone {
-			msgs = append(msgs, text)
+		text := *r.at(i)
+		if text == tombstone {
+			continue
 		}
+		if !fits.takes(text) {
+			break
+		}
+		msgs = append(msgs, text)
 	}
 	return msgs, nil
 }
@@ -244,9 +256,13 @@ func (m *Memory) Before(_ context.Context, room, user string, ts int64, count in
 		return nil, false, nil
 	}
 	entries := r.newest(index, count)
-	msgs := make([]string, len(entries))
-	for i, e := range entries {
-		msgs[i] = e.JSON
+	fits, from := budget(answerBytes), len(entries)
+	for from > 0 && fits.takes(entries[from-1].JSON) {
+		from--
+	}
+	msgs := make([]string, 0, len(entries)-from)
+	for _, e := range entries[from:] {
+		msgs = append(msgs, e.JSON)
 	}
 	return msgs, true, nil
 }

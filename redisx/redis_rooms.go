@@ -217,7 +217,9 @@ func (r *Redis) parsePage(page rueidis.RedisMessage) (chat.History, error) {
 	}
 	h := chat.History{Position: pos}
 	h.Entries = make([]chat.Entry, 0, (len(fields)-positionFields)/2)
-	for f := fields[positionFields:]; len(f) >= 2; f = f[2:] {
+	f := fields[positionFields:]
+	h.Cut = len(f)%2 == 1
+	for ; len(f) >= 2; f = f[2:] {
 		seq, err1 := f[0].AsUint64()
 		text, err2 := f[1].ToString()
 		if err := errors.Join(err1, err2); err != nil {

@@ -79,9 +79,10 @@ func roomSettings(cfg Config, limits Limits) string {
 	return fmt.Sprintf(`local call, command = redis.call, '%s' -- command publishes to the channel of a room
 local most, listLife, metaLife = %d, '%s', '%s' -- most entries of a history; its life and that of meta, in ms
 local timesBucket, idsBucket, reportLife = %s, %s, %s -- a bucket of last ts, one of ids, a node's report, in s
+local answerBytes = %d -- of messages in one answer
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
 `, cfg.publishCommand(), limits.HistoryMessages, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
-		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), tombstone, chat.RecallsKept)
+		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, tombstone, chat.RecallsKept)
 }
 
 // batchScript is a script that is run for many keys at a time.

@@ -22,6 +22,9 @@ const (
 	// begun; batches are noted there too. A user's ts is unique against those of the present and the previous set,
 	// so nodes' clocks may differ by this much.
 	tsBucket = chat.BatchLife
+	// answerBytes bounds the messages of one answer of Since, Before, Page and Range, in bytes of their JSON; one message
+	// is always in it. Thousands of messages fit; without it 20 clients that came back could take 4 GiB of a node.
+	answerBytes = 1 << 20
 	// tombstone stands in a history where a recalled message stood.
 	tombstone = `{"recalled":true}`
 )
@@ -122,20 +125,23 @@ type Store interface {
 	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
 	// Since returns the oldest limit messages with a number above seq and the
 	// position, read in one atomic step. Recalled messages are left out. The caller
-	// compares the epoch.
+	// compares the epoch. Like Page, Range and Before it returns at most a MiB of messages,
+	// but one at least; Cut says that there are more.
 	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
 	// Page returns at most limit messages and the position, read in one atomic step: the
 	// oldest with a number above after, or the newest of them with one below before where
-	// that is not 0. Those that were recalled are entries without JSON.
+	// that is not 0. Those that were recalled are entries without JSON. Of more than a MiB it is the newest
+	// where before is not 0, else the oldest.
 	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
 	// Range returns the messages at the indexes start to stop of the history, plain
 	// JSON: both inclusive, 0 is the oldest, -1 the newest, as Redis' LRANGE has it.
 	// Recalled messages have no index: a page is never short because of them. Entries
 	// that are no message in any form keep theirs but are left out. It is one atomic
-	// step, and costs more than the page only where messages were recalled.
+	// step, and costs more than the page only where messages were recalled. Of more than a MiB it is
+	// the first.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before returns the newest count messages older than the one that user sent at ts,
-	// oldest first, plain JSON. found is false where there is no such message, also
+	// oldest first, plain JSON; of more than a MiB the newest. found is false where there is no such message, also
 	// where it was recalled.
 	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
 	// Recall takes the message that user sent at ts out of the history, logs the recall

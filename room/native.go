@@ -124,7 +124,7 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 	all := r.newest.entries
 	if !r.coversLocked(since.Seq) {
 		n := len(read.Entries)
-		if read.Epoch != pos.Epoch || n == 0 || n > MaxResume && read.Entries[n-1].Seq != read.Seq || !r.coversLocked(read.Seq+1) {
+		if read.Epoch != pos.Epoch || read.Cut || n == 0 || n > MaxResume && read.Entries[n-1].Seq != read.Seq || !r.coversLocked(read.Seq+1) {
 			return nil, false
 		}
 		all = slices.Concat(read.Entries, r.newest.behind(read.Entries[n-1].Seq))
@@ -140,7 +140,7 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 		proved = codec.Timestamp(all[0].JSON) == since.TS // else another message has its number: the store has gone back
 		all = all[1:]
 	}
-	return all, proved
+	return all, proved && bytesOf(all) <= resumeBytes
 }
 
 // Place is the epoch in which a native member counts, and where the room stands in the store as far as the node knows:

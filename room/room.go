@@ -293,13 +293,35 @@ func (n *newest) at(seq uint64) (e chat.Entry, ok bool) {
 	return e, ok
 }
 
-// last returns the newest k, oldest first.
+// Bounds in bytes of what a member is given first, as JSON: else a few hundred sockets that do not read their welcome
+// take a node's memory. One message is always in it.
+const (
+	welcomeBytes = 256 << 10 // 50 messages of 5 KiB
+	resumeBytes  = 1 << 20   // what comes back after a minute of a busy room
+)
+
+// last returns the newest k, oldest first, in welcomeBytes.
 func (n *newest) last(k int) []chat.Entry {
 	all := n.entries
 	if len(n.ours) > 0 {
 		all = slices.Concat(n.entries, n.ours)
 	}
-	return all[max(0, len(all)-k):]
+	from, bytes := len(all), 0
+	for from > max(0, len(all)-k) {
+		if bytes += len(all[from-1].JSON); bytes > welcomeBytes && from < len(all) {
+			break
+		}
+		from--
+	}
+	return all[from:]
+}
+
+// bytesOf is the size of entries as JSON.
+func bytesOf(entries []chat.Entry) (n int) {
+	for _, e := range entries {
+		n += len(e.JSON)
+	}
+	return n
 }
 
 // remove takes the newest entry out that is the one, and reports whether there was one.

@@ -47,6 +47,8 @@ type History struct {
 	// Entries are in order, oldest first. Recalled messages are left out, or have no JSON:
 	// the call that reads them says which. So sequence numbers may have holes.
 	Entries []Entry
+	// Cut says that newer entries were left out, because they have too many bytes. Only from Store.Since.
+	Cut bool
 }
 
 // Unnumbered is the epoch of rooms that original FastIM servers write to as well: nobody

@@ -3,7 +3,8 @@
 -- KEYS: history, meta.
 -- ARGV: a random name for a new epoch; the first and the last index.
 -- It writes nothing but a new epoch.
--- It returns the entries from the first to the last message, and the tombstones between them.
+-- It returns the entries from the first to the last message, and the tombstones between them; of many bytes the first
+--   ones, up to answerBytes.
 local list, meta = KEYS[1], KEYS[2]
 local random, first, last = ARGV[1], ARGV[2], ARGV[3]
 
@@ -34,4 +35,17 @@ if room.r > room.s - len then
   first, last = math.max(place(tonumber(first)), 0), place(tonumber(last))
   if last < 0 then return {} end
 end
-return call('LRANGE', list, first, last)
+local texts, bytes = {}, answerBytes
+first, last = tonumber(first), tonumber(last)
+if first < 0 then first = math.max(len + first, 0) end
+if last < 0 then last = len + last end
+last = math.min(last, len - 1)
+while first <= last do
+  for _, text in ipairs(call('LRANGE', list, first, math.min(first + 31, last))) do
+    bytes = bytes - #text
+    if bytes < 0 and #texts > 0 then return texts end
+    texts[#texts + 1] = text
+  end
+  first = first + 32
+end
+return texts
