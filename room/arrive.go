@@ -22,11 +22,9 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 		return
 	}
 	r.heardAt = h.coarse.Load()
-	if ev.Kind != chat.EventRecall {
-		r.elsewhere.heard()
-	}
 	switch {
 	case ev.Kind == chat.EventLook:
+		h.elsewhere.suspect(id)
 		r.follower.look()
 		r.lagLocked()
 	case ev.Epoch == "":

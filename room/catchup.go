@@ -72,7 +72,6 @@ func (r *Room) fetch(ctx context.Context) error {
 	r.mu.Lock()
 	r.follower.begin()
 	at, told, goneBack, reach := r.follower.pos, r.follower.farthest(), r.follower.goneBack(), r.follower.reach()
-	heard := r.elsewhere
 	fromNothing := r.follower.reading != unread && at.Epoch == "" // blind, or the room never had a message
 	r.unlock()
 
@@ -89,7 +88,6 @@ func (r *Room) fetch(ctx context.Context) error {
 		return err
 	}
 	r.reachedLocked()
-	r.lackedLocked(now.Position, heard)
 	if now.Epoch == chat.Unnumbered {
 		r.catchUpUnnumberedLocked(&now)
 	} else {
@@ -183,6 +181,9 @@ func (r *Room) catchUpLocked(now *chat.History) {
 		f.from = now.Entries[0].Seq
 	}
 	held, over := f.caughtUp(now.Position)
+	if len(over) > 0 && over[0].Epoch != now.Epoch {
+		r.hall.elsewhere.suspect(r.id)
+	}
 	early, passed := f.splitEarly()
 	r.setEarlyLocked(early)
 	r.giveLostLocked(r.lostLocked(append(over, passed...), now))

@@ -1,26 +1,70 @@
 package room
 
-import "barrage/internal/chat"
+import (
+	"context"
+	"sync"
+	"time"
+)
 
-// elsewhereAfter is how many events of messages must have come for a room of which the store has nothing, before that
-// is logged: one message may be taken back in the moment between.
-const elsewhereAfter = 2
+// suspectEvery is how often a room is looked for in other databases, at most.
+const suspectEvery = 10 * time.Second
 
-// elsewhere counts the events of messages since the store last had something of the room. Redis' pub/sub ignores
-// databases: a node hears of messages that others keep in a database where it does not look. The zero value is none.
-type elsewhere uint8
+// Elsewhere is what a store can do that has several databases, and whose events come from all of them.
+type Elsewhere interface {
+	// Elsewhere returns the other databases that have a history of the room. It may block until ctx ends.
+	Elsewhere(ctx context.Context, room string) (databases []int, err error)
+}
 
-func (e *elsewhere) heard() { *e = min(*e+1, elsewhereAfter) }
+// elsewhere has a room looked for in other databases whose events the store's own does not know. The zero value is
+// ready.
+type elsewhere struct {
+	mu    sync.Mutex // guards the fields below; a leaf
+	room  string     // that is to be looked for; empty: none
+	next  time.Time  // when one may be looked for again
+	found bool       // that was said; it is said once
+}
 
-// lackedLocked takes what the store has said of the room when events had come as e says. r.mu must be held.
-func (r *Room) lackedLocked(now chat.Position, e elsewhere) {
-	const recently = 60 // seconds; later the history may have come to the end of its life
-	switch {
-	case now.Seq > 0:
-		r.elsewhere = 0
-	case e == elsewhereAfter && r.hall.coarse.Load()-r.heardAt <= recently && !r.hall.saidElsewhere.Swap(true):
-		r.hall.log.Warn("messages of a room come from other nodes, and this node's Redis database has nothing of the room: "+
-			"set redis.db to the database that those nodes use (original FastIM nodes: spring.redis.database, 3 by default), "+
-			"unless somebody has just emptied it; this is said once", "room", r.id)
+// suspect notes a room of which events came that the store's answers do not fit. That has many reasons, so it is cheap,
+// and only what is found is said.
+func (e *elsewhere) suspect(room string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.found && e.room == "" {
+		e.room = room
 	}
+}
+
+// due is the room to look for now, if any.
+func (e *elsewhere) due(now time.Time) (room string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.room == "" || now.Before(e.next) {
+		return ""
+	}
+	room, e.room, e.next = e.room, "", now.Add(suspectEvery)
+	return room
+}
+
+// lookElsewhere says, once, where the history of a room is that was suspected. The reporter calls it.
+func (h *Hall) lookElsewhere(ctx context.Context) {
+	store, ok := h.store.(Elsewhere)
+	if !ok {
+		return
+	}
+	room := h.elsewhere.due(h.cfg.Clock.Now())
+	if room == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.StoreTimeout)
+	defer cancel()
+	databases, err := store.Elsewhere(ctx, room)
+	if err != nil || len(databases) == 0 {
+		return // that is only a look; the next suspicion makes another
+	}
+	h.elsewhere.mu.Lock()
+	h.elsewhere.found = true
+	h.elsewhere.mu.Unlock()
+	h.log.Warn("this node's Redis database lacks messages of a room that another database has: nodes on different databases "+
+		"hear each other, and share no history, tokens or memberships; set redis.db to the database that the others use "+
+		"(original FastIM nodes: spring.redis.database, 3 by default); this is said once", "room", room, "databases", databases)
 }

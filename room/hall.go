@@ -85,13 +85,12 @@ type Hall struct {
 	reporting reporting
 	workers   sync.WaitGroup // lanes, publishers, reporter
 	away      atomic.Bool    // the store takes no calls
-	// saidElsewhere: that a history is in another database was said.
-	saidElsewhere atomic.Bool
-	batches       atomic.Uint64 // batches made for the store
-	origins       atomic.Uint64 // ids made for messages without one
-	due           once.Signal   // tells the reporter that a second is over
-	coarse        atomic.Int64  // the time of the last Tick in seconds, see coarseTime
-	stats         counters
+	elsewhere elsewhere
+	batches   atomic.Uint64 // batches made for the store
+	origins   atomic.Uint64 // ids made for messages without one
+	due       once.Signal   // tells the reporter that a second is over
+	coarse    atomic.Int64  // the time of the last Tick in seconds, see coarseTime
+	stats     counters
 
 	shards [hallShards]hallShard
 }
@@ -162,6 +161,11 @@ func (h *Hall) shard(id string) (*hallShard, uint64) {
 // ErrTooManyRooms is in the chain of Open's error where Config.MaxRooms are live.
 var ErrTooManyRooms = errors.New("as many rooms are live as may be")
 
+// Full reports whether no further room can be opened.
+func (h *Hall) Full() bool {
+	return h.cfg.MaxRooms > 0 && h.stats.rooms.Load() >= int64(h.cfg.MaxRooms)
+}
+
 // Live reports whether the room is live.
 func (h *Hall) Live(id string) bool { return h.lookup(id) != nil }
 
@@ -173,9 +177,9 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	sh.mu.Lock()
 	r := sh.rooms[id]
 	if r == nil {
-		if most := h.cfg.MaxRooms; most > 0 && h.stats.rooms.Load() >= int64(most) {
+		if h.Full() {
 			sh.mu.Unlock()
-			return nil, fmt.Errorf("cannot open room %q: %w, %d", id, ErrTooManyRooms, most)
+			return nil, fmt.Errorf("cannot open room %q: %w, %d", id, ErrTooManyRooms, h.cfg.MaxRooms)
 		}
 		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}}
 		sh.rooms[id] = r

@@ -49,6 +49,7 @@ func (h *Hall) reportEach() {
 			return
 		case <-h.due:
 			h.Report(h.ctx)
+			h.lookElsewhere(h.ctx)
 		}
 	}
 }
@@ -153,12 +154,12 @@ func (r *Room) stands(s chat.Standing, before told) {
 	if f.reading != following {
 		return
 	}
-	if before.pos.Seq > 0 {
-		r.lackedLocked(s.Position, r.elsewhere)
-	}
 	quiet := f.pos.Same(before.pos) && r.hall.coarse.Load()-r.heardAt >= driftAfter
 	// Beside original nodes a message is in the history before its event comes: a shorter one has lost some.
 	shorter := s.Epoch == chat.Unnumbered && s.Seq < min(before.pos.Seq, f.pos.Seq)
+	if s.Epoch != before.pos.Epoch && before.pos.Epoch != "" || shorter {
+		r.hall.elsewhere.suspect(r.id)
+	}
 	if !s.Same(f.pos) && quiet || shorter {
 		r.hall.stats.drifts.Add(1)
 		r.lagLocked()

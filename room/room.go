@@ -38,8 +38,6 @@ type Room struct {
 	queued  bool  // stands in hall.publishers, or a publisher serves it
 	failed  bool  // a call to the store failed; the next Tick tries again
 	heardAt int64 // hall.coarse when the last event came
-	// elsewhere tells of a history in another database.
-	elsewhere elsewhere
 
 	// While the store is away, see away.go.
 	writing  writing
