@@ -21,6 +21,9 @@ type Config struct {
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
 	AutoJoin bool
+	// AnonymousJoin has AutoJoin make members also of users whose token was not checked, where Auth.Required is off. Off:
+	// only of those whose token is theirs.
+	AnonymousJoin bool
 	// SelfJoin lets users join rooms by themselves where AutoJoin is off. Off: only whoever writes to the store makes
 	// members.
 	SelfJoin bool
@@ -122,15 +125,16 @@ func DefaultConfig() Config {
 			DrainSpread:       2 * time.Second,
 			DrainTimeout:      10 * time.Second,
 		},
-		Admin:        AdminConfig{Listen: "127.0.0.1:9001"},
-		Auth:         AuthConfig{LoginTimeout: 3 * time.Second},
-		Limits:       defaultLimits(),
-		List:         ListConfig{UpdateInterval: time.Second},
-		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
-		AutoJoin:     true,
-		SelfJoin:     true,
-		RecallLimit:  2 * time.Minute,
-		StuckTimeout: 30 * time.Second,
+		Admin:         AdminConfig{Listen: "127.0.0.1:9001"},
+		Auth:          AuthConfig{LoginTimeout: 3 * time.Second},
+		Limits:        defaultLimits(),
+		List:          ListConfig{UpdateInterval: time.Second},
+		CORS:          CORSConfig{AllowedOrigins: []string{"*"}},
+		AutoJoin:      true,
+		AnonymousJoin: true,
+		SelfJoin:      true,
+		RecallLimit:   2 * time.Minute,
+		StuckTimeout:  30 * time.Second,
 	}
 }
 

@@ -3,6 +3,8 @@ package gateway
 import (
 	"net/http"
 	"strings"
+
+	"barrage/room"
 )
 
 // This file tells pages why their sockets fail: a browser cannot read how a handshake was
@@ -28,6 +30,11 @@ func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 			}
 			if bad == nil && s.sessions.held() >= s.sessions.most {
 				bad = s.full()
+			}
+			if id := r.PathValue("room"); bad == nil && !s.hall.Live(id) {
+				if bad = s.door.newRoom(r); bad == nil && s.hall.Full() {
+					bad = noRoom(room.ErrTooManyRooms)
+				}
 			}
 			if bad != nil {
 				writeProblem(w, bad)

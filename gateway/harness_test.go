@@ -183,6 +183,7 @@ type faultyStore struct {
 	gates map[string]chan struct{} // closed to let the calls go on
 	calls map[string]int
 	gone  string // a room that is in no list
+	kept  int    // memberships without a room, see Store.JoinAll
 }
 
 var errAway = errors.New("store is away")
@@ -243,6 +244,13 @@ func (f *faultyStore) called(call string) int {
 	return f.calls[call]
 }
 
+// keptCalls is how often memberships were kept.
+func (f *faultyStore) keptCalls() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.kept
+}
+
 // allCalls is how often each call was made.
 func (f *faultyStore) allCalls() map[string]int {
 	f.mu.Lock()
@@ -300,6 +308,13 @@ func (f *faultyStore) JoinAll(ctx context.Context, all []chat.Membership) (int, 
 	if err := f.enter(ctx, "JoinAll"); err != nil {
 		return 0, err
 	}
+	f.mu.Lock()
+	for _, m := range all {
+		if m.Room == "" {
+			f.kept++
+		}
+	}
+	f.mu.Unlock()
 	return f.Memory.JoinAll(ctx, all)
 }
 

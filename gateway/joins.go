@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,38 +33,74 @@ var errJoinQueueFull = errors.New("too many memberships wait for the store")
 // hundred users.
 type joins struct {
 	srv     *Server
-	queue   chan chat.Membership // sent by handshakes, received by run; never closed
-	waiting atomic.Int64         // not yet written or given up
-	noted   atomic.Int64         // all that ever were; counted after waiting, so noted - waiting is never too much
+	queue   chan queuedJoin // sent by handshakes, received by run; never closed
+	waiting atomic.Int64    // not yet written or given up
+
+	mu sync.Mutex // guards the fields below; a leaf
+	// now is the generation of memberships that are noted now, open how many of each are not written or given up. Who
+	// waits begins another one, and waits for those before it.
+	now  uint64
+	open map[uint64]int
+}
+
+// queuedJoin is a membership on its way. One without a room only keeps those that the user has.
+type queuedJoin struct {
+	chat.Membership
+	token  string
+	noted  uint64 // its generation
+	onlyIf bool   // the token is the user's
 }
 
 func newJoins(s *Server) *joins {
-	return &joins{srv: s, queue: make(chan chat.Membership, joinQueue)}
+	return &joins{srv: s, queue: make(chan queuedJoin, joinQueue), open: map[uint64]int{}}
 }
 
-// join makes the user a member of the room, with room.auto_join, if come succeeds: who is refused leaves nothing in the
-// store. It is noted before, so that whoever has come finds it, see settle. It never blocks longer than come.
-func (j *joins) join(user, id string, come func() *refusal) *refusal {
+// join makes the user of v a member of the room, with room.auto_join, if come succeeds: who is refused leaves nothing
+// in the store. It is noted before, so that whoever has come finds it, see settle. It never blocks longer than come.
+func (j *joins) join(v visitor, id string, come func() *refusal) *refusal {
 	if !j.srv.cfg.AutoJoin {
 		return come()
 	}
-	j.waiting.Add(1)
-	j.noted.Add(1)
+	noted := j.note()
 	bad := come()
 	if bad != nil {
-		j.waiting.Add(-1)
+		j.done(noted)
 		return bad
 	}
-	j.queued(chat.Membership{UserID: user, Room: id})
+	unproven := !v.proven && !j.srv.cfg.Auth.Required && !j.srv.cfg.AnonymousJoin
+	j.put(queuedJoin{Membership: chat.Membership{UserID: v.user, Room: id}, token: v.token, noted: noted, onlyIf: unproven})
 	return nil
 }
 
-// queued puts a membership that was noted into the queue.
-func (j *joins) queued(m chat.Membership) {
+// keep has the user's memberships live on: somebody is here.
+func (j *joins) keep(user string) {
+	j.put(queuedJoin{Membership: chat.Membership{UserID: user}, noted: j.note()})
+}
+
+func (j *joins) note() (noted uint64) {
+	j.waiting.Add(1)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open[j.now]++
+	return j.now
+}
+
+func (j *joins) done(noted uint64) {
+	j.mu.Lock()
+	if j.open[noted]--; j.open[noted] == 0 {
+		delete(j.open, noted)
+	}
+	j.mu.Unlock()
+	j.waiting.Add(-1)
+}
+
+// put puts a membership that was noted into the queue. It never blocks.
+func (j *joins) put(m queuedJoin) {
 	select {
 	case j.queue <- m:
 	default:
-		j.give(1, errJoinQueueFull)
+		j.failed(1, errJoinQueueFull)
+		j.done(m.noted)
 	}
 }
 
@@ -72,15 +109,30 @@ func (j *joins) queued(m chat.Membership) {
 func (j *joins) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, joinSettle)
 	defer cancel()
-	upTo := j.noted.Load()
+	j.mu.Lock()
+	upTo := j.now
+	j.now++
+	j.mu.Unlock()
 	_ = waitUntil(ctx, func() bool { // Late is no error: the answer is that of a moment ago.
-		return j.noted.Load()-j.waiting.Load() >= upTo || j.srv.store.State() != nil
+		return j.written(upTo) || j.srv.store.State() != nil
 	})
+}
+
+// written reports whether nothing is open that was noted in a generation or before.
+func (j *joins) written(upTo uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for noted := range j.open { // a few: one for each that waits
+		if noted <= upTo {
+			return false
+		}
+	}
+	return true
 }
 
 // run writes until ctx ends.
 func (j *joins) run(ctx context.Context) {
-	batch := make([]chat.Membership, 0, joinBatch)
+	batch := make([]queuedJoin, 0, joinBatch)
 	for {
 		batch = batch[:0]
 		select {
@@ -98,18 +150,17 @@ func (j *joins) run(ctx context.Context) {
 			}
 		}
 		j.write(ctx, batch)
+		for _, m := range batch {
+			j.done(m.noted)
+		}
 	}
 }
 
 // write tries a batch until it is written, or often enough.
-func (j *joins) write(ctx context.Context, batch []chat.Membership) {
-	var refused int
+func (j *joins) write(ctx context.Context, batch []queuedJoin) {
 	var err error
 	for tries := 0; tries < joinTries && ctx.Err() == nil; {
-		call, cancel := context.WithTimeout(ctx, apiTimeout)
-		refused, err = j.srv.store.JoinAll(call, batch)
-		cancel()
-		if err == nil || errors.Is(err, chat.ErrRefused) {
+		if err = j.try(ctx, batch); err == nil || errors.Is(err, chat.ErrRefused) {
 			break
 		}
 		if j.srv.store.State() == nil {
@@ -120,17 +171,47 @@ func (j *joins) write(ctx context.Context, batch []chat.Membership) {
 		case <-time.After(joinPause):
 		}
 	}
-	if refused > 0 && err == nil {
-		j.srv.stats.joinsTooMany.Add(uint64(refused))
+	if err != nil {
+		j.failed(len(batch), err)
 	}
-	j.give(len(batch), err)
 }
 
-// give ends the wait for n memberships, which were written if err is nil.
-func (j *joins) give(n int, err error) {
-	if err != nil {
-		j.srv.stats.joinErrors.Add(uint64(n))
-		j.srv.log.Warn("cannot write memberships", "count", n, "err", err)
+// try writes those of a batch whose tokens count, where that is asked for.
+func (j *joins) try(ctx context.Context, batch []queuedJoin) error {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	var creds []chat.Credential
+	for _, m := range batch {
+		if m.onlyIf {
+			creds = append(creds, chat.Credential{UserID: m.UserID, Token: m.token})
+		}
 	}
-	j.waiting.Add(-int64(n))
+	var proven []bool
+	var err error
+	if len(creds) > 0 {
+		if proven, err = j.srv.store.CheckTokens(ctx, creds); err != nil {
+			return err
+		}
+	}
+	all := make([]chat.Membership, 0, len(batch))
+	for _, m := range batch {
+		if m.onlyIf {
+			ok := proven[0]
+			if proven = proven[1:]; !ok {
+				continue
+			}
+		}
+		all = append(all, m.Membership)
+	}
+	refused, err := j.srv.store.JoinAll(ctx, all)
+	if err == nil {
+		j.srv.stats.joinsTooMany.Add(uint64(refused))
+	}
+	return err
+}
+
+// failed counts n memberships that were not written.
+func (j *joins) failed(n int, err error) {
+	j.srv.stats.joinErrors.Add(uint64(n))
+	j.srv.log.Warn("cannot write memberships", "count", n, "err", err)
 }

@@ -19,12 +19,14 @@ import (
 // joinStore is a store that only takes memberships, when it is not away.
 type joinStore struct {
 	Store
-	mu    sync.Mutex // guards the fields below
-	away  int        // calls that fail before one works
-	says  bool       // State says so
-	calls int
-	got   map[chat.Membership]int
-	block chan struct{} // not nil: a call waits for it
+	mu   sync.Mutex // guards the fields below
+	away int        // calls that fail before one works
+	says bool       // State says so
+	// tooMany: each membership is one too many.
+	tooMany bool
+	calls   int
+	got     map[chat.Membership]int
+	block   chan struct{} // not nil: a call waits for it
 }
 
 func (s *joinStore) JoinAll(_ context.Context, all []chat.Membership) (int, error) {
@@ -37,6 +39,9 @@ func (s *joinStore) JoinAll(_ context.Context, all []chat.Membership) (int, erro
 	if s.away > 0 {
 		s.away--
 		return 0, errors.New("away")
+	}
+	if s.tooMany {
+		return len(all), nil
 	}
 	for _, m := range all {
 		s.got[m]++
@@ -72,7 +77,7 @@ func TestJoins_OfALiveRoomCostNoCall(t *testing.T) {
 func runJoins(t *testing.T, store *joinStore) *joins {
 	t.Helper()
 	store.got = map[chat.Membership]int{}
-	j := newJoins(&Server{store: store, cfg: Config{AutoJoin: true}, log: slog.New(slog.DiscardHandler)})
+	j := newJoins(&Server{store: store, cfg: Config{AutoJoin: true, AnonymousJoin: true}, log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { j.run(ctx) })
@@ -82,7 +87,7 @@ func runJoins(t *testing.T, store *joinStore) *joins {
 
 // noteAndQueue is a join that succeeded.
 func (j *joins) noteAndQueue(m chat.Membership) {
-	_ = j.join(m.UserID, m.Room, func() *refusal { return nil }) // no refusal comes of none
+	_ = j.join(visitor{user: m.UserID}, m.Room, func() *refusal { return nil }) // no refusal comes of none
 }
 
 func wantWritten(t *testing.T, j *joins) {
@@ -104,6 +109,11 @@ func TestJoins_WaveIsWrittenInBatches(t *testing.T) {
 	if len(store.got) != users || store.calls > users/joinBatch+1 {
 		t.Errorf("%d memberships were written in %d calls; want %d in about %d", len(store.got), store.calls, users, users/joinBatch)
 	}
+}
+
+// CheckTokens finds none wrong.
+func (s *joinStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]bool, error) {
+	return make([]bool, len(creds)), nil
 }
 
 // State is away while calls fail, if the test wants it said.
@@ -217,5 +227,102 @@ func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
 	}
 	if n := storeOf(s).called("JoinAll"); n != 0 {
 		t.Errorf("JoinAll was called %d times", n)
+	}
+}
+
+// TestJoins_SettleWaitsForThoseBeforeIt: neither a handshake that is refused nor one that comes later stands in for one
+// that is not written yet.
+func TestJoins_SettleWaitsForThoseBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &joinStore{block: make(chan struct{})}
+		j := runJoins(t, store)
+		begun := make(chan struct{})
+		var come sync.WaitGroup
+		come.Go(func() { // a handshake that is under way, and ends well
+			_ = j.join(visitor{user: "early"}, "1", func() *refusal { close(begun); time.Sleep(100 * time.Millisecond); return nil })
+		})
+		<-begun
+		settled := make(chan time.Duration, 1)
+		start := time.Now()
+		come.Go(func() { j.settle(t.Context()); settled <- time.Since(start) })
+		synctest.Wait()
+		for range 5 { // these come later, and are refused
+			if bad := j.join(visitor{user: "late"}, "1", func() *refusal { return leaving }); bad != leaving {
+				t.Error("the refusal was lost")
+			}
+		}
+		time.Sleep(300 * time.Millisecond)
+		select {
+		case <-settled:
+			t.Error("settled before the membership was written that was noted before")
+		default:
+		}
+		close(store.block)
+		come.Wait()
+		if took := <-settled; took < 300*time.Millisecond || took > 400*time.Millisecond {
+			t.Errorf("settled after %v; want when it was written, after 300 ms", took)
+		}
+		if store.got[chat.Membership{UserID: "early", Room: "1"}] != 1 || len(store.got) != 1 {
+			t.Errorf("written: %v; want the one of early", store.got)
+		}
+	})
+}
+
+// TestJoins_Anonymous: with room.anonymous_join off, and tokens that nobody checks, only those are written whose token
+// is the user's.
+func TestJoins_Anonymous(t *testing.T) {
+	s := newServer(t, func(c *setup) { c.AnonymousJoin = false })
+	if err := storeOf(s).SetToken(t.Context(), "known", "t"); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/group/chat/r/known/t", "/group/chat/q/known/wrong", "/group/chat/r/stranger/any"} {
+		c := dial(t, s, path)
+		c.wantWelcome()
+		c.say("hi") // they chat all the same
+		c.wantInfo("hi")
+		_ = c.conn.Close()
+	}
+	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+	for user, want := range map[string]string{"known": "[r]", "stranger": "[]"} {
+		rooms, err := s.store.Rooms(t.Context(), user)
+		if err != nil || fmt.Sprint(rooms) != want {
+			t.Errorf("rooms of %s = %q, %v; want %s", user, rooms, err, want)
+		}
+	}
+}
+
+// TestJoins_TooManyAreCounted: who comes into one room more than may be is let in, and that is counted.
+func TestJoins_TooManyAreCounted(t *testing.T) {
+	store := &joinStore{tooMany: true}
+	j := runJoins(t, store)
+	j.noteAndQueue(chat.Membership{UserID: "u", Room: "1"})
+	wantWritten(t, j)
+	if got, errs := j.srv.stats.joinsTooMany.Load(), j.srv.stats.joinErrors.Load(); got != 1 || errs != 0 {
+		t.Errorf("memberships too many = %d, errors %d; want 1, 0", got, errs)
+	}
+}
+
+// TestSweep_OpenSocketsKeepMemberships: twice a day each open socket is a use of its user's rooms.
+func TestSweep_OpenSocketsKeepMemberships(t *testing.T) {
+	s := newServer(t, manualSweep)
+	join(t, s, "r", "a")
+	dial(t, s, listPath("b"))
+	wantSessions(t, s, 2)
+	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+	for second := range uint32(keepEvery) {
+		s.clock.set(time.Duration(second) * time.Second)
+		s.sessions.each(func(c *session) {
+			now := s.clock.now()
+			c.heard.Store(now)
+			c.pinged.Store(now)
+			s.inspect(c)
+		})
+		if second%64 == 0 {
+			eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+		}
+	}
+	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+	if noted := storeOf(s).keptCalls(); noted != 2 {
+		t.Errorf("memberships were kept %d times in half a day; want once for each socket", noted)
 	}
 }

@@ -13,6 +13,8 @@ type member struct {
 	place room.Member
 }
 
+func (m *member) stays() { m.srv.joins.keep(m.user) }
+
 func (m *member) drained() { m.place.Room().Drained(&m.place) }
 
 func (m *member) gone() {
@@ -24,7 +26,7 @@ func (m *member) gone() {
 // enter takes over the connection of a member that is in its room already, and begins with welcome. On a refusal it
 // leaves.
 func (m *member) enter(w http.ResponseWriter, v visitor, welcome []byte) *refusal {
-	bad := m.srv.joins.join(v.user, m.place.Room().ID(), func() *refusal { return m.srv.takeOver(w, v, &m.session, welcome) })
+	bad := m.srv.joins.join(v, m.place.Room().ID(), func() *refusal { return m.srv.takeOver(w, v, &m.session, welcome) })
 	if bad != nil {
 		m.gone()
 		return bad
@@ -40,5 +42,7 @@ func (d *deaf) message(codec.Opcode, []byte) error { //nolint:unparam // see pur
 	d.srv.stats.ignored.Add(1)
 	return nil
 }
+
+func (d *deaf) stays() { d.srv.joins.keep(d.user) }
 
 func (d *deaf) drained() {} // nobody waits: only members do

@@ -33,6 +33,7 @@ var nativeCloses = map[string]func(*testing.T){
 	"4401": closedRevoked,
 	"4408": closedIdle,
 	"4409": closedStuck,
+	"4429": closedFlooded,
 }
 
 const deflateOffer = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
@@ -278,4 +279,14 @@ func TestDrain_SendsAwayOverItsSpread(t *testing.T) {
 	if last-first < 100*time.Millisecond {
 		t.Errorf("all sockets were closed within %v; want them spread over 200ms", last-first)
 	}
+}
+
+func closedFlooded(t *testing.T) {
+	s := limited(t, nil)
+	n, undisturbed := watched(t, s, "user_id=flood&token=t", false)
+	for range 250 {
+		n.try(`{"t":"ping","ts":1}`)
+	}
+	n.wantFlooded()
+	undisturbed()
 }

@@ -101,7 +101,7 @@ func frameWelcome(t *testing.T) {
 
 // The page shows the limits of a node with default settings.
 func TestNative_LimitsAreThoseOfThePage(t *testing.T) {
-	_, w := dialV1(t, newServer(t, nil), "r", "user_id=a&token=t", false)
+	_, w := dialV1(t, limited(t, nil), "r", "user_id=a&token=t", false)
 	limits, err := json.Marshal(w.Limits)
 	if err != nil {
 		t.Fatal(err)

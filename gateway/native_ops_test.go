@@ -169,6 +169,7 @@ func opPing(t *testing.T) {
 func TestNative_RefusedOps(t *testing.T) { runCases(t, nativeRefused) }
 
 var nativeRefused = map[string]func(*testing.T){
+	"rate_limited":  refusedTooOften,
 	badRequest:      refusedBadOps,
 	room.CodeBusy:   func(t *testing.T) { t.Run("send", refusedBusySend); t.Run("recall", refusedBusyRecall) },
 	"expired":       refusedExpired,
@@ -283,6 +284,25 @@ func refusedBusyRecall(t *testing.T) {
 	n.wantRefused("", "busy", "too many recalls wait", true)
 	n.send(`{"t":"ping"}`)
 	n.want("pong") // whoever recalls does not block the poller
+}
+
+// Each op but ping counts, and the time to wait is exact.
+func refusedTooOften(t *testing.T) {
+	s := limited(t, func(c *LimitsConfig) { c.MessageRate, c.MessageBurst = 10, 2 })
+	n := joinV1(t, s, "u")
+	for _, op := range []string{`{"t":"like","n":1}`, `{"t":"like","n":1}`} {
+		n.send(op)
+	}
+	n.send(`{"t":"send","id":"1","body":"x"}`)
+	f := n.want("refused")
+	if f.ID != "1" || f.Code != "rate_limited" || f.Retry < 1 || f.Retry > 100 {
+		t.Fatalf("refused = %+v; want 1, rate_limited, for up to 100 ms", f)
+	}
+	n.send(`{"t":"ping","ts":1}`)
+	n.want("pong")
+	<-time.After(time.Duration(f.Retry) * time.Millisecond) // only time lets it in
+	n.send(`{"t":"send","id":"1","body":"x"}`)
+	n.wantAll("ack", "batch")
 }
 
 // A message that waited too long for the store was heard here alone.

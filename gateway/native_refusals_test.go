@@ -165,14 +165,18 @@ func TestNative_Connect(t *testing.T) {
 func TestNative_Refusals(t *testing.T) { runCases(t, nativeRefusals) }
 
 var nativeRefusals = map[string]func(*testing.T){
-	"400 bad_request":        refusedBadRequest,
-	"401 unauthenticated":    refusedUnauthenticated,
-	"403 forbidden":          refusedForbidden,
-	"403 origin_not_allowed": refusedOrigin,
-	"426 upgrade_required":   refusedVersion,
-	"503 full":               refusedFull,
-	"503 draining":           refusedDraining,
-	"503 unavailable":        refusedUnavailable,
+	"429 too_many_connections": refusedTooMany,
+	"429 rate_limited":         refusedTooFast,
+	"503 busy":                 refusedBusyNode,
+	"503 no_room":              refusedNoRoom,
+	"400 bad_request":          refusedBadRequest,
+	"401 unauthenticated":      refusedUnauthenticated,
+	"403 forbidden":            refusedForbidden,
+	"403 origin_not_allowed":   refusedOrigin,
+	"426 upgrade_required":     refusedVersion,
+	"503 full":                 refusedFull,
+	"503 draining":             refusedDraining,
+	"503 unavailable":          refusedUnavailable,
 }
 
 func refusedBadRequest(t *testing.T) {
@@ -293,6 +297,70 @@ func refusedVersion(t *testing.T) {
 	if got := a.answer.header; got.Get("Sec-WebSocket-Version") != "13" || got.Get("Upgrade") != "websocket" {
 		t.Errorf("headers = %v; want the version that is understood", got)
 	}
+}
+
+func refusedTooMany(t *testing.T) {
+	s := limited(t, func(c *LimitsConfig) { c.UserConnections = 1 })
+	first := wireV1(t, s, userAndToken, "", 0)
+	a := askV1(t, s, userAndToken, offerV1)
+	a.want(429, "too_many_connections", `user "u" has 1 connections`)
+	a.sameWhenAsked(s, userAndToken, "")
+	wireV1(t, s, "user_id=v&token=t", "", 0)
+	_ = first.conn.Close()
+	wantSessions(t, s, 1)
+	wireV1(t, s, userAndToken, "", 0)
+}
+
+func refusedTooFast(t *testing.T) {
+	s := newServerV1(t, func(c *setup) {
+		c.Limits = LimitsConfig{Enabled: true, NewRooms: 0.4, NewRoomsBurst: 1, IP6Prefix: 64}
+		c.Server.TrustedProxies = []string{"127.0.0.1"}
+	})
+	const client = "X-Forwarded-For: 203.0.113.7\r\n"
+	c := dialTCP(t, s)
+	c.mustWrite(requestV1("one", userAndToken, offerV1+client))
+	if err := c.upgraded(); err != nil {
+		t.Fatal(err)
+	}
+	two := dialTCP(t, s)
+	two.mustWrite(requestV1("two", userAndToken, offerV1+client))
+	a := readAnswer(t, two)
+	if a.answer.status != 429 || !strings.Contains(a.answer.body, "too many new rooms were opened from 203.0.113.7/32") {
+		t.Errorf("a second room = %d %s; want 429", a.answer.status, a.answer.body)
+	}
+	again := callV1(t, s, http.MethodGet, "/v1/rooms/two?for=socket&"+userAndToken, "", "", with("X-Forwarded-For", "203.0.113.7"))
+	again.wantCode(t, 429, "rate_limited")
+	live := dialTCP(t, s) // a room that is live is no new one
+	live.mustWrite(requestV1("one", userAndToken, offerV1+client))
+	if err := live.upgraded(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func refusedBusyNode(t *testing.T) {
+	s := newStopped(t, func(c *setup) {
+		c.Limits = LimitsConfig{Enabled: true, Handshakes: 1, HandshakesBurst: 1, IP6Prefix: 64}
+	})
+	s.door.now = func() uint32 { return 7 } // no time goes by: what is used up stays so
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	wantPollersRunning(t)
+	wireV1(t, s, userAndToken, "", 0)
+	a := askV1(t, s, userAndToken, offerV1)
+	if a.answer.status != 503 || !strings.Contains(a.answer.body, `"code":"busy","message":"too many clients come at once"`) {
+		t.Errorf("one too many = %d %s; want 503 busy", a.answer.status, a.answer.body)
+	}
+	a.sameWhenAsked(s, userAndToken, "")
+}
+
+func refusedNoRoom(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.rooms.MaxRooms = 1 })
+	roomOf(t, s, "other")
+	a := askV1(t, s, userAndToken, offerV1)
+	a.want(503, "no_room", "as many rooms are live as may be, 1")
+	a.sameWhenAsked(s, userAndToken, "")
 }
 
 func refusedFull(t *testing.T) {

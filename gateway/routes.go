@@ -44,6 +44,10 @@ func refuseEmptyIDs(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if (strings.HasPrefix(path, "/user/") || strings.HasPrefix(path, "/group/")) && strings.Contains(path, "//") {
+			writeRefusal(w, refuse(http.StatusBadRequest, "the address %q has empty parts", path))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -20,6 +20,8 @@ type purpose interface {
 	revoked()
 	// flooded says goodbye to somebody who sends too much, see bears.
 	flooded()
+	// stays is called from time to time while the socket is open. It does not block.
+	stays()
 	// gone gives back what the socket held. It is called once, when the connection has been closed, or was never taken
 	// over.
 	gone()

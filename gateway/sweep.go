@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"time"
+	"unsafe"
 
 	"barrage/codec"
 )
@@ -40,6 +41,10 @@ func (s *Server) sweepOnce(now time.Time) {
 // seconds is d in clock seconds, at least 1.
 func seconds(d time.Duration) uint32 { return max(1, uint32(d/time.Second)) }
 
+// keepEvery is how often in seconds an open socket counts as a use of its user's memberships: twice a day, so that they
+// live on with room.membership_ttl of two days.
+const keepEvery = 12 * 3600
+
 // pingFrame is an empty ping.
 var pingFrame = codec.AppendFrame(nil, codec.OpPing, "")
 
@@ -53,6 +58,9 @@ func (s *Server) inspect(c *session) {
 			c.close(closeStuck) // who reads on within closeGrace learns why
 		}
 		return // a peer that is being written to is alive
+	}
+	if now%keepEvery == uint32(uintptr(unsafe.Pointer(c))>>4)%keepEvery { // each in a second of its own
+		c.runs.stays()
 	}
 	silent := now - c.heard.Load()
 	switch {

@@ -19,6 +19,8 @@ type visitor struct {
 	more  string // further header lines of the answer
 	asOf  uint64 // see tokenWatcher
 	from  uint32 // see door.knock
+	// proven: the token was checked, whatever auth.required says.
+	proven bool
 }
 
 // admit does what every WebSocket request goes through before it is known what it is
@@ -71,12 +73,17 @@ func (s *Server) openRoom(ctx context.Context, r *http.Request, id string) (*roo
 	rm, err := s.hall.Open(ctx, id)
 	switch {
 	case errors.Is(err, room.ErrTooManyRooms):
-		return nil, refuse(http.StatusServiceUnavailable, "%v", err).as("no_room")
+		return nil, noRoom(err)
 	case err != nil:
 		s.log.Warn("cannot open a room", "room", id, "err", err)
 		return nil, refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
 	}
 	return rm, nil
+}
+
+// noRoom refuses one more room than may be live.
+func noRoom(err error) *refusal {
+	return refuse(http.StatusServiceUnavailable, "%v", err).as("no_room")
 }
 
 // identify is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.

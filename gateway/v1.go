@@ -169,6 +169,7 @@ func (n *v1) caller(ctx context.Context, r *http.Request) (v visitor, bad *refus
 	case !ok:
 		return v, invalidToken
 	}
+	v.proven = true
 	return v, nil
 }
 

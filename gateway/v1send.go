@@ -61,7 +61,7 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	}
 	defer rm.Release()
 	from := &waitingSend{user: v.user, token: v.token, done: make(chan room.Answer, 1)}
-	if bad := n.srv.joins.join(v.user, id, func() *refusal {
+	if bad := n.srv.joins.join(v, id, func() *refusal {
 		if rm.PostNative(from, v.user, &op, time.Now()) != nil {
 			return refuse(http.StatusServiceUnavailable, "too many messages wait, try again").as(room.CodeBusy)
 		}

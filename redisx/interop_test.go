@@ -399,3 +399,54 @@ func TestInterop_FromCounted(t *testing.T) {
 		t.Errorf("epoch %q is not new; it was %q", h.Epoch, counted)
 	}
 }
+
+// TestInterop_RecallsAreBounded: what was taken back lately is remembered for repeats, but not more than 512 messages.
+func TestInterop_RecallsAreBounded(t *testing.T) {
+	s, o := newInterop(t)
+	for ts := range int64(chat.RecallsKept + 10) {
+		o.send("o", "hi", ts+1)
+		_, err := s.Recall(t.Context(), "r", "o", ts+1)
+		noError(t, err)
+	}
+	wantEqual(t, "messages remembered", o.int("LLEN", "gmw:r"), nil, chat.RecallsKept)
+	_, err := s.Recall(t.Context(), "r", "o", chat.RecallsKept)
+	noError(t, err)
+	if _, err := s.Recall(t.Context(), "r", "o", 1); !errors.Is(err, chat.ErrNoMessage) {
+		t.Errorf("recall of the oldest, repeated = %v; want %v", err, chat.ErrNoMessage)
+	}
+}
+
+// TestInterop_RoomsLiveForEver: original nodes would not prolong the life that sets of rooms had before.
+func TestInterop_RoomsLiveForEver(t *testing.T) {
+	s, o := newInterop(t)
+	for what, use := range map[string]func(){
+		"Join":     func() { _, err := s.Join(t.Context(), "u", "r"); noError(t, err) },
+		"Rooms":    func() { _, err := s.Rooms(t.Context(), "u"); noError(t, err) },
+		"IsMember": func() { _, err := s.IsMember(t.Context(), "u", "r"); noError(t, err) },
+	} {
+		o.do("SADD", "ugs:u", encode("r"))
+		o.do("EXPIRE", "ugs:u", "1000")
+		eventually(t, "the node has heard of the change", func() (bool, string) {
+			use()
+			life := o.int("PTTL", "ugs:u")
+			return life == -1, fmt.Sprint(what, ": life ", life)
+		})
+	}
+}
+
+// TestRedis_Elsewhere: the database is named that has a room, and no other.
+func TestRedis_Elsewhere(t *testing.T) {
+	s, raw := newPair(t)
+	for db, key := range map[string]string{"3": "gml:r", "5": "gml:other", "7": "gml:r"} {
+		raw.do("SELECT", db)
+		raw.do("RPUSH", key, "x")
+	}
+	raw.do("SELECT", "0")
+	s.publish(t, "mine", "u", 1)
+	for room, want := range map[string][]int{"r": {3, 7}, "other": {5}, "mine": nil, "none": nil} {
+		got, err := s.Store.(*redisx.Redis).Elsewhere(t.Context(), room)
+		wantEqual(t, "databases with "+room, got, err, want)
+	}
+	s.publish(t, "mine", "u", 2) // the store goes on with its own database
+	wantEqual(t, "messages in database 0", raw.int("LLEN", "gml:mine"), nil, 2)
+}

@@ -220,6 +220,9 @@ func (m *Memory) join(user, room string) (added, watched bool, err error) {
 	u.sweepRoomsLocked(now)
 	rooms := u.joinedLocked(user, now)
 	at, ok := slices.BinarySearch(rooms, room)
+	if ok = ok || room == ""; ok && len(rooms) == 0 {
+		return false, false, nil
+	}
 	if most := m.limits.RoomsPerUser; !ok && most > 0 && len(rooms) >= most {
 		return false, false, m.limits.tooMany(user, room)
 	}

@@ -83,3 +83,26 @@ func TestLastTS(t *testing.T) {
 	f(3*tsBucket, "u", 3, 3) // forgotten
 	f(5*tsBucket, "v", 9, 9) // two sets at once
 }
+
+// TestMemory_ForgetsRoomsOfUsers: users who never come back leave nothing for good.
+func TestMemory_ForgetsRoomsOfUsers(t *testing.T) {
+	now := time.UnixMilli(1_700_000_000_000)
+	m := NewMemory(Limits{HistoryMessages: 10, HistoryTTL: time.Hour, MembershipTTL: 48 * time.Hour}, func() time.Time { return now })
+	join := func(from, to int) {
+		for i := from; i < to; i++ {
+			if _, err := m.Join(t.Context(), fmt.Sprint(i), "r"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	join(0, 10_000)
+	now = now.Add(49 * time.Hour)
+	join(10_000, 20_000) // each shard is written to
+	held := 0
+	for i := range m.users {
+		held += len(m.users[i].joined)
+	}
+	if held != 10_000 {
+		t.Errorf("rooms of %d users are held; want the 10000 of the living", held)
+	}
+}

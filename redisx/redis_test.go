@@ -56,6 +56,22 @@ func TestRedis_KeysAndLives(t *testing.T) {
 	life("gmm:r", historyTTL+24*time.Hour)
 	life(buckets[0], 90*time.Second)
 	life("ugs:u", membershipTTL)
+	raw.do("CONFIG", "RESETSTAT")
+	for range 5 { // a use soon after another one is no write
+		_, err := s.Rooms(t.Context(), "u")
+		noError(t, err)
+	}
+	if info := raw.text("INFO", "commandstats"); strings.Contains(info, "cmdstat_pexpire") {
+		t.Error("each use of the rooms is a write")
+	}
+	raw.do("PEXPIRE", "ugs:u", fmt.Sprint((membershipTTL * 22 / 24).Milliseconds()))
+	_, err = s.Rooms(t.Context(), "u")
+	noError(t, err)
+	life("ugs:u", membershipTTL)
+	raw.do("PEXPIRE", "ugs:u", fmt.Sprint((2 * membershipTTL).Milliseconds())) // the setting was lowered
+	_, err = s.Rooms(t.Context(), "u")
+	noError(t, err)
+	life("ugs:u", membershipTTL)
 	raw.do("PERSIST", "ugs:u") // as original nodes and earlier versions leave it
 	_, err = s.Rooms(t.Context(), "u")
 	noError(t, err)

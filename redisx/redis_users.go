@@ -232,7 +232,10 @@ func (r *Redis) join(ctx context.Context, all []chat.Membership) ([]int64, error
 	most := strconv.Itoa(r.limits.RoomsPerUser)
 	execs := make([]rueidis.LuaExec, len(all))
 	for i, m := range all {
-		room, other := r.written(m.Room)
+		room, other := "", ""
+		if m.Room != "" {
+			room, other = r.written(m.Room)
+		}
 		execs[i] = rueidis.LuaExec{
 			Keys: []string{r.keys.rooms(m.UserID)},
 			Args: append([]string{room, other, r.keys.userChannel(m.UserID), most}, r.roomsLife()...),
@@ -261,9 +264,7 @@ func (r *Redis) roomsLife() []string {
 
 // useRooms prolongs the life of the rooms at key. The next use does it where it fails.
 func (r *Redis) useRooms(ctx context.Context, key string) {
-	if life := r.roomsLife(); life[0] != "0" {
-		_, _ = r.runMulti(ctx, useRoomsScript, []rueidis.LuaExec{{Keys: []string{key}, Args: life}})
-	}
+	_, _ = r.runMulti(ctx, useRoomsScript, []rueidis.LuaExec{{Keys: []string{key}, Args: r.roomsLife()}})
 }
 
 // IsMember reports whether room is among the user's rooms.

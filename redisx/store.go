@@ -65,7 +65,8 @@ type Store interface {
 	// when nobody used them for Limits.MembershipTTL: Join, IsMember and Rooms do.
 	Join(ctx context.Context, user, room string) (added bool, err error)
 	// JoinAll is Join for many, in one round trip, and tells for how many it was one room too
-	// many. After an error some may have joined; doing it again does no harm.
+	// many. A membership without a room is a use of those that the user has. After an error some
+	// may have joined; doing it again does no harm.
 	JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error)
 	// IsMember reports whether room is among the user's rooms. Like CheckToken it calls
 	// nobody where the node knows that it is.

@@ -44,6 +44,8 @@ type RoomConfig struct {
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
 	AutoJoin bool `mapstructure:"auto_join"`
+	// AnonymousJoin has AutoJoin make members also of users whose token was not checked.
+	AnonymousJoin bool `mapstructure:"anonymous_join"`
 	// SelfJoin lets users join rooms by themselves where AutoJoin is off.
 	SelfJoin bool `mapstructure:"self_join"`
 	// RoomsPerUser is how many rooms a user may be a member of; 1 to 100000.
@@ -98,6 +100,7 @@ func Default() Config {
 		Auth:   edge.Auth,
 		Room: RoomConfig{
 			AutoJoin:      edge.AutoJoin,
+			AnonymousJoin: edge.AnonymousJoin,
 			SelfJoin:      edge.SelfJoin,
 			RoomsPerUser:  500,
 			MembershipTTL: 30 * 24 * time.Hour,
@@ -216,16 +219,17 @@ func (c LogConfig) Validate() error {
 // Gateway is what the edge takes of the configuration.
 func (c Config) Gateway() gateway.Config {
 	return gateway.Config{
-		Server:       c.Server,
-		Admin:        c.Admin,
-		Auth:         c.Auth,
-		List:         c.List,
-		Limits:       c.Limits,
-		CORS:         c.CORS,
-		AutoJoin:     c.Room.AutoJoin,
-		SelfJoin:     c.Room.SelfJoin,
-		RecallLimit:  c.History.RecallLimit,
-		StuckTimeout: c.Fanout.StuckTimeout,
+		Server:        c.Server,
+		Admin:         c.Admin,
+		Auth:          c.Auth,
+		List:          c.List,
+		Limits:        c.Limits,
+		CORS:          c.CORS,
+		AutoJoin:      c.Room.AutoJoin,
+		AnonymousJoin: c.Room.AnonymousJoin,
+		SelfJoin:      c.Room.SelfJoin,
+		RecallLimit:   c.History.RecallLimit,
+		StuckTimeout:  c.Fanout.StuckTimeout,
 	}
 }
 

@@ -355,3 +355,52 @@ func TestAPI_Methods(t *testing.T) {
 	}
 	n.wantEnvelope(t, "/user/listGroup", a, nil, listed())
 }
+
+// TestAPI_OldMessagesAreClamped: one page has 1,000 old messages at most.
+func TestAPI_OldMessagesAreClamped(t *testing.T) {
+	t.Parallel()
+	for _, store := range stores {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			n := startOn(t, store)
+			a := n.login(t, "u")
+			m := n.member(t, "g", "u")
+			for i := range 1002 {
+				m.say(strconv.Itoa(i))
+			}
+			all := m.wantMessages(1002)
+			p := params{"groupId": "g", "userId": "u", "ts": fmt.Sprint(timestamp(t, all[1001]))}
+			for count, want := range map[string][]string{"1000": all[1:1001], "1001": all[1:1001], "99999": all[1:1001], "0": all[1000:1001], "-9": all[1000:1001]} {
+				p["count"] = count
+				n.wantEnvelope(t, "/group/listOldMessage", a, p, fetched(want...))
+			}
+		})
+	}
+}
+
+// TestAPI_TooManyGroups: the group that is one too many is refused, a socket there is let in, and is not on the list.
+func TestAPI_TooManyGroups(t *testing.T) {
+	t.Parallel()
+	for _, store := range stores {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			n := startOn(t, store, "room.rooms_per_user=2")
+			a := n.login(t, "u")
+			for _, group := range []string{"1", "2"} {
+				n.wantEnvelope(t, "/user/joinGroup", a, params{"groupId": group}, done)
+			}
+			n.wantEnvelope(t, "/user/joinGroup", a, params{"groupId": "3"}, `{"code":100,"msg":"加入的群已达上限","data":null}`)
+			n.wantEnvelope(t, "/user/joinGroup", a, params{"groupId": "2"}, refused)
+			m := n.member(t, "3", "u")
+			m.say("hi")
+			m.wantMessage("3", "u", "hi")
+			n.wantEnvelope(t, "/user/listGroup", a, nil, listed("1", "2"))
+			eventually(t, func() error {
+				if got := n.metrics(t)["barrage_memberships_refused_total"]; got != 1 {
+					return fmt.Errorf("memberships refused = %v; want 1", got)
+				}
+				return nil
+			})
+		})
+	}
+}

@@ -226,7 +226,7 @@ func TestBinary(t *testing.T) {
 	})
 }
 
-// TestSlashes: original nodes take a slash at the end of each of their addresses; testdata/original.txt has the calls.
+// TestSlashes: an address may end in a slash, and in no more than one; testdata/original.txt has the calls.
 func TestSlashes(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
@@ -237,6 +237,12 @@ func TestSlashes(t *testing.T) {
 	n.dial(t, listPath("u", "t")+"/").wantText(list(entry(message, 1)))
 	if page, same := get(t, "http://"+n.addr+"/test/websocket/"), get(t, "http://"+n.addr+"/test/websocket"); page.status != 200 || page.body != same.body {
 		t.Errorf("/test/websocket/ = %d, %d bytes; want 200 and the page without the slash", page.status, len(page.body))
+	}
+	for _, path := range []string{"/user/login//", "/user//login", "/group//listMessage", "/group/listMessage//"} {
+		req := n.request(t, "urlencoded", path, nobody, params{"userId": "u", "password": "p"})
+		if got := send(t, req); got.status != http.StatusBadRequest {
+			t.Errorf("POST %s = %d %s; want 400, and no redirect", path, got.status, got.body)
+		}
 	}
 	for _, path := range []string{"/group/chat/r/u/t//", "/group/chat/r/u/", "/group/list/u/", "/group/chat/r//t/", "/group/list/u/t//"} {
 		got := dialRaw(t, n.addr).send(strings.Replace(handshake("r", "u"), "/group/chat/r/u/t", path, 1)).response()

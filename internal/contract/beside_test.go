@@ -101,6 +101,9 @@ func TestBeside_RecallAndJoin(t *testing.T) {
 			m.wantText(o.say("only this")) // of the messages before nothing was said again
 		}
 	}
+	if strings.Contains(n.output.String(), "redis.db") {
+		t.Error("a node on the right database warns of another one")
+	}
 }
 
 // TestBeside_RecallInBusyRoom: it never falls silent.

@@ -44,7 +44,7 @@ type originalChat struct {
 }
 
 // originalTokenLife is what each check of a token sets.
-const originalTokenLife = 12 * time.Hour
+const originalTokenLife = 24 * time.Hour
 
 // startOriginal starts an original node that checks tokens, on database 0.
 func startOriginal(tb testing.TB, s *redistest.Server) *original {
