@@ -1,6 +1,7 @@
 package room
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,5 +36,67 @@ func TestWelcome_IsBoundedInBytes(t *testing.T) {
 	}
 	if got := n.last(0); len(got) != 0 {
 		t.Errorf("%d messages; want none", len(got))
+	}
+}
+
+// TestRoom_QueueIsSharedByUsers: while the store is slow, a few who flood are refused, and nobody else loses a message.
+func TestRoom_QueueIsSharedByUsers(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.QueueMessages = 4096 }, Hooks{})
+	r := f.open("1")
+	taken := map[string]int{}
+	say := func(user string) bool {
+		err := r.Post(nil, user, "", f.now)
+		if err == nil {
+			taken[user]++
+		}
+		return err == nil
+	}
+	for range 3000 { // two sockets flood with empty texts
+		say("flood1")
+		say("flood2")
+	}
+	if got := taken["flood1"] + taken["flood2"]; got < 2048 || got > 2300 {
+		t.Errorf("of the floods %d messages wait; want about half of the queue, 2048", got)
+	}
+	for i := range 250 {
+		if user := fmt.Sprint("legit", i%5); !say(user) {
+			t.Fatalf("message %d of somebody who does not flood was refused", i)
+		}
+		say("flood1")
+	}
+	f.settle()
+	if stored := len(f.store.stored()); stored != taken["flood1"]+taken["flood2"]+250 {
+		t.Errorf("%d messages are stored; want all that were taken", stored)
+	}
+	if len(r.outbox.of) != 0 || r.outbox.bytes != 0 {
+		t.Errorf("when nothing waits, %d users have %d bytes", len(r.outbox.of), r.outbox.bytes)
+	}
+	for range 100 {
+		if !say("flood1") {
+			t.Fatal("when nothing waits, somebody is refused")
+		}
+	}
+}
+
+// TestRoom_QueueIsSharedByRooms: rooms that are flooded do not take the others' part of the node's queue.
+func TestRoom_QueueIsSharedByRooms(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.QueueBytes = 4 << 20 }, Hooks{})
+	body := strings.Repeat("x", 4000)
+	for room := range 8 {
+		r := f.open(fmt.Sprint("flooded", room))
+		for user := range 40 {
+			for range 10 {
+				_ = r.Post(nil, fmt.Sprint(user), body, f.now) // many are refused
+			}
+		}
+	}
+	if all := f.hall.stats.tally.bytes.Load(); all < 2<<20 || all >= 4<<20 {
+		t.Errorf("%d bytes wait; want more than half of 4 MiB, and not all", all)
+	}
+	legit := f.open("legit")
+	for i := range 50 {
+		if err := legit.Post(nil, "u", body, f.now); err != nil {
+			t.Fatalf("message %d of another room: %v", i, err)
+		}
 	}
 }

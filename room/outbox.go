@@ -91,7 +91,10 @@ type outbox struct {
 	// sending: a publisher has flight in its hands.
 	sending bool
 	// heard is how many posts that have not ended members of this node had first.
-	heard   int
+	heard int
+	// of is how many posts that have not ended each user has, bytes how large all of them are.
+	of      map[string]int
+	bytes   int64
 	answers []answered
 	tally   *tally
 }
@@ -109,8 +112,34 @@ func (o *outbox) size() int { return len(o.waiting) + o.flight.open }
 // add puts a post behind the others.
 func (o *outbox) add(p post) {
 	o.waiting = append(o.waiting, p)
+	size := int64(p.draft.Size())
+	o.bytes += size
+	if o.of == nil {
+		o.of = make(map[string]int)
+	}
+	o.of[p.draft.UserID]++
 	o.tally.posts.Add(1)
-	o.tally.bytes.Add(int64(p.draft.Size()))
+	o.tally.bytes.Add(size)
+}
+
+// fairShare is the part of a queue that one user, or one room, may have where it is half full: one in so many. So who
+// floods is who is refused. Queues below smallQueue and smallBytes are not shared: a part of them is nothing.
+const (
+	fairShare  = 16
+	smallQueue = 256
+	smallBytes = 1 << 20
+)
+
+// takes reports whether there is a place for one more post of a user: in the room, which may have most posts, and on
+// the node, all of whose rooms may have mostBytes together.
+func (o *outbox) takes(user string, most int, mostBytes int64) bool {
+	n, all := o.size(), o.tally.bytes.Load()
+	if n >= most || all >= mostBytes {
+		return false
+	}
+	crowded := most >= smallQueue && 2*n >= most && o.of[user] >= most/fairShare
+	crowding := mostBytes >= smallBytes && 2*all >= mostBytes && o.bytes >= mostBytes/fairShare
+	return !crowded && !crowding
 }
 
 // takeOver makes from the author of the message that waits under the id of d, if one does: its sender was
@@ -157,7 +186,12 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	}
 	p.end = how
 	o.tally.posts.Add(-1)
-	o.tally.bytes.Add(-int64(p.draft.Size()))
+	size := int64(p.draft.Size())
+	o.tally.bytes.Add(-size)
+	o.bytes -= size
+	if o.of[p.draft.UserID]--; o.of[p.draft.UserID] <= 0 {
+		delete(o.of, p.draft.UserID)
+	}
 	if p.heard {
 		o.heard--
 	}

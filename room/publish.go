@@ -33,7 +33,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
 	if (r.writing != linked || h.away.Load()) && r.outbox.takeOver(from, &d) {
 		return nil
 	}
-	if r.outbox.size() >= h.cfg.QueueMessages || h.stats.tally.bytes.Load() >= int64(h.cfg.QueueBytes) {
+	if !r.outbox.takes(d.UserID, h.cfg.QueueMessages, int64(h.cfg.QueueBytes)) {
 		h.stats.refusedBusy.Add(1)
 		return ErrBusy
 	}
