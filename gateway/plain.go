@@ -5,35 +5,48 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
+
+// silentFor is how long a connection may be without a request where there are too many: a busy node reads the requests
+// of a wave of newcomers within that.
+const silentFor = 2 * time.Second
 
 // plain bounds the connections of the public port that are no WebSockets: requests, and those who wait with theirs.
 // They have three quarters of the reserve of descriptors; the rest is for Redis, listeners, and the moment of an
-// upgrade, which takes two. Where one more comes, the one that has waited longest goes: a client that means it sends
-// its request at once.
+// upgrade, which takes two. Where there are more, those go that have been silent for longest, silentFor at least: a
+// client that means it sends its request at once.
 type plain struct {
 	most int // immutable after Start
+	now  func() time.Time
 
 	mu      sync.Mutex // guards the fields below; a leaf
 	open    int
-	silent  *list.List // of net.Conn, without a request, the longest first
+	silent  *list.List // of silence, the longest first
 	silence map[net.Conn]*list.Element
+}
+
+// silence is a connection that is without a request since.
+type silence struct {
+	conn  net.Conn
+	since time.Time
+}
+
+func newPlain(now func() time.Time) *plain {
+	return &plain{now: now, silent: list.New(), silence: map[net.Conn]*list.Element{}}
 }
 
 // state is net/http's word of a connection.
 func (p *plain) state(conn net.Conn, state http.ConnState) {
-	if oldest := p.changed(conn, state); oldest != nil {
-		_ = oldest.Close() // net/http finds out
+	p.note(conn, state)
+	if state == http.StateNew {
+		p.sweep()
 	}
 }
 
-// changed notes the state, and returns a connection that must go.
-func (p *plain) changed(conn net.Conn, state http.ConnState) (oldest net.Conn) {
+func (p *plain) note(conn net.Conn, state http.ConnState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.silent == nil {
-		p.silent, p.silence = list.New(), map[net.Conn]*list.Element{}
-	}
 	if e := p.silence[conn]; e != nil {
 		p.silent.Remove(e)
 		delete(p.silence, conn)
@@ -41,16 +54,31 @@ func (p *plain) changed(conn net.Conn, state http.ConnState) (oldest net.Conn) {
 	switch state {
 	case http.StateNew:
 		p.open++
-		p.silence[conn] = p.silent.PushBack(conn)
+		p.silence[conn] = p.silent.PushBack(silence{conn, p.now()})
 	case http.StateIdle:
-		p.silence[conn] = p.silent.PushBack(conn)
+		p.silence[conn] = p.silent.PushBack(silence{conn, p.now()})
 	case http.StateActive:
 	case http.StateHijacked, http.StateClosed:
 		p.open--
 	}
-	if p.open > p.most && state == http.StateNew {
-		oldest = p.silent.Remove(p.silent.Front()).(net.Conn) // it may be the new one
-		delete(p.silence, oldest)
+}
+
+// sweep closes those that must go. It is also called once a second, because without a descriptor left no connection
+// comes that would have it look.
+func (p *plain) sweep() {
+	var gone []net.Conn
+	p.mu.Lock()
+	for over := p.open - p.most; over > 0; over-- {
+		front := p.silent.Front()
+		if front == nil || p.now().Sub(front.Value.(silence).since) < silentFor {
+			break
+		}
+		conn := p.silent.Remove(front).(silence).conn
+		delete(p.silence, conn)
+		gone = append(gone, conn)
 	}
-	return oldest
+	p.mu.Unlock()
+	for _, conn := range gone {
+		_ = conn.Close() // net/http finds out
+	}
 }

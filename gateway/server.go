@@ -81,7 +81,7 @@ type Server struct {
 	recalls *recalls
 	tokens  *tokenWatcher
 	door    *door
-	plain   plain
+	plain   *plain
 	ops     rate      // limits.message_rate
 	likes   rate      // limits.like_rate
 	made    time.Time // see millis
@@ -110,7 +110,7 @@ type Server struct {
 // New makes the edge over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second, made: time.Now()}
+	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second, made: time.Now(), plain: newPlain(time.Now)}
 	s.door = newDoor(&s.cfg, s.millis, func(peer netip.Addr) {
 		log.Warn("a proxy names the addresses of its clients, and is not trusted: limits by address do not apply; "+
 			"set server.trusted_proxies to its address or prefix", "peer", peer)

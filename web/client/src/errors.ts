@@ -21,6 +21,8 @@ export type ErrorCode =
   | "upgrade_required"
   | "rate_limited"
   | "full"
+  | "no_room"
+  | "too_many_connections"
   | "draining"
   | "unavailable" // the store does not answer
   | "busy"
