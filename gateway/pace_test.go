@@ -237,3 +237,19 @@ func BenchmarkPace(b *testing.B) {
 		}
 	}
 }
+
+// TestLimits_ClosedSocketThatWritesOnIsCut: a client that was closed and does not stop is cut before its grace is over:
+// what it sends is read at the cost of others.
+func TestLimits_ClosedSocketThatWritesOnIsCut(t *testing.T) {
+	s := newServer(t, func(c *setup) { manualSweep(c); c.Limits.Enabled = true }) // no grace ends by itself
+	c := dial(t, s, chatPath("r", "flood"))
+	pings := strings.Repeat(string(masked(codec.OpPing, "")), 1000)
+	var err error
+	for sent := 0; err == nil; sent += len(pings) {
+		if sent > 64<<20 {
+			t.Fatal("64 MiB were taken from a socket that was closed")
+		}
+		err = c.write(pings)
+	}
+	eventually(t, func() error { return differ("sockets", s.Sessions(), 0) })
+}

@@ -14,7 +14,8 @@ type purpose interface {
 	// message takes one message of the client's. It runs in the poller: it does no I/O but non-blocking writes. errGone
 	// says that nothing more is listened to.
 	message(op codec.Opcode, payload []byte) error
-	// drained hears that the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch it.
+	// drained hears that the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch
+	// it.
 	drained()
 	// revoked says goodbye to somebody whose token counts no more.
 	revoked()
@@ -26,6 +27,10 @@ type purpose interface {
 	// over.
 	gone()
 }
+
+// mostWhileEnding bounds the reads from a socket that is closing, of up to 32 KiB each, together with the ops in a row
+// that could not be taken before. A socket buffer of Linux holds a megabyte on its way.
+const mostWhileEnding = 64
 
 // session is one WebSocket: its socket, who is at the other end, and what runs on it. It has no goroutine, timer or
 // queue of its own. Make it with init.
@@ -40,7 +45,7 @@ type session struct {
 	deflate bool // what was agreed on at the handshake
 
 	// What a native socket has done; owned by the poller. They stand here because there is room for them.
-	bad   uint8  // ops in a row that could not be taken
+	bad   uint8  // ops in a row that could not be taken; then the reads while the socket is closing
 	likes uint16 // see likesLeft
 
 	slot   int32        // place in sessions.list; guarded by that lock
@@ -71,8 +76,11 @@ func (s *session) read(b []byte) {
 	now := s.srv.clock.now()
 	s.heard.Store(now)
 	s.srv.stats.bytesIn.Add(uint64(len(b)))
-	if s.ending() {
-		return // the peer's answer to our close frame, or what it sent before that
+	if s.ending() { // the peer's answer to our close frame, or what it sent before that
+		if s.bad++; s.bad >= mostWhileEnding {
+			s.kill(closePeer) // it does not stop: the rest of the grace would be at the cost of others
+		}
+		return
 	}
 	err := s.reader.Feed(b, int(s.srv.cfg.Server.MaxMessageBytes), s)
 	if violation, ok := err.(*codec.ProtocolError); ok { //nolint:errorlint // Feed returns it bare; this is the hot path's exit

@@ -17,7 +17,8 @@
 //
 // arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
 // while the store cannot be reached. publish.go carries batches; recalls.go takes messages back;
-// report.go counts, and finds out about rooms that lack something; unnumbered.go is rooms that original
+// report.go counts, and finds out about rooms that lack something; elsewhere.go finds a room's history in
+// another database; unnumbered.go is rooms that original
 // FastIM nodes write to as well.
 //
 // What always holds (away_check_test.go holds it):
@@ -44,6 +45,7 @@
 //	Room.mu -> part.mu -> queue.mu
 //	Room.mu -> whatever Config.OnChange takes
 //	reporting.mu -> Room.mu
+//	Room.mu -> elsewhere.mu
 //
 // No lock but reporting.mu, which only reports take, is held across Socket.Send or a call to the store
 // that can block.

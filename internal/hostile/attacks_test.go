@@ -1,0 +1,272 @@
+package hostile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// enemy is the attacker's address.
+const enemy = "203.0.113.66"
+
+// knock is how long an attacker's socket waits before it is opened again: twenty of them knock a thousand times a
+// second.
+const knock = 20 * time.Millisecond
+
+// raw opens a TCP connection to the node.
+func (n *node) raw(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", n.public)
+}
+
+// shake opens a WebSocket by hand, and leaves what comes unread.
+func (n *node) shake(ctx context.Context, path, more string) (net.Conn, error) {
+	c, err := n.raw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n", path, enemy, more)
+	return c, err
+}
+
+// masked is a whole frame of a client.
+func masked(op byte, payload string) string {
+	if len(payload) > 125 {
+		panic("BUG: too long")
+	}
+	return string([]byte{0x80 | op, 0x80 | byte(len(payload)), 0, 0, 0, 0}) + payload
+}
+
+// flood opens sockets by hand and writes bytes into each as fast as they are taken; one that is closed is opened again.
+func flood(n *node, sockets int, path func(i int) string, more, bytes string) func(context.Context) {
+	return func(ctx context.Context) {
+		var all sync.WaitGroup
+		for i := range sockets {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					c, err := n.shake(ctx, path(i), more)
+					if err != nil {
+						return
+					}
+					stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+					go func() { _, _ = io.Copy(io.Discard, c) }() // ends with c
+					for err == nil {
+						_, err = io.WriteString(c, bytes)
+					}
+					stop()
+					_ = c.Close()
+					select { // it has the cores of its victims: knocking without a pause would measure only itself
+					case <-ctx.Done():
+					case <-time.After(knock):
+					}
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+func TestPings(t *testing.T) {
+	n := startNode(t)
+	during(t, n, flood(n, 20, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(9, ""), 1000)))
+}
+
+func TestNativeOps(t *testing.T) {
+	n := startNode(t)
+	ops := strings.Repeat(masked(1, `{"t":"dance"}`), 9) + masked(1, `{"t":"ping"}`) + strings.Repeat(masked(1, `{"t":"recall","seq":1}`), 9)
+	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
+		"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(ops, 50)))
+}
+
+// TestMessages: two sockets with empty texts in the room of the others.
+func TestMessages(t *testing.T) {
+	n := startNode(t)
+	during(t, n, flood(n, 2, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(1, ""), 1000)))
+}
+
+// TestOtherRooms: eight sockets, each in a room of its own.
+func TestOtherRooms(t *testing.T) {
+	n := startNode(t)
+	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/chat/other", i, "/enemy", i, "/any") }, "",
+		strings.Repeat(masked(1, strings.Repeat("x", 120)), 500)))
+}
+
+// TestRoomsOpened: rooms that nobody knows, asked for and entered.
+func TestRoomsOpened(t *testing.T) {
+	n := startNode(t)
+	grown := during(t, n, func(ctx context.Context) {
+		var all sync.WaitGroup
+		for w := range 4 {
+			all.Go(func() {
+				for i := 0; ctx.Err() == nil; i++ {
+					_, _ = n.get(enemy, fmt.Sprintf("/v1/rooms/none-%d-%d", w, i))                            // it is refused
+					if c, _, err := n.dial(ctx, enemy, fmt.Sprintf("new-%d-%d", w, i), "enemy"); err == nil { //nolint:bodyclose // there is no body after a 101
+						_ = c.CloseNow()
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+	if grown > 32<<20 {
+		t.Errorf("the node grew by %d MiB; want at most 32", grown>>20)
+	}
+}
+
+// TestSilent: connections that ask for nothing, and sockets that were told that their token is wrong.
+func TestSilent(t *testing.T) {
+	n := startNode(t, "SERVER_MAX_CONNECTIONS=2000")
+	during(t, n, func(ctx context.Context) {
+		var held []net.Conn
+		defer func() {
+			for _, c := range held {
+				_ = c.Close()
+			}
+		}()
+		for ctx.Err() == nil && len(held) < 1500 {
+			if c, err := n.raw(ctx); err == nil {
+				held = append(held, c)
+			}
+		}
+		<-ctx.Done()
+	})
+}
+
+// welcomeHeld is what 300 sockets may hold that do not read their welcome: 256 KiB each, and what belongs to a socket.
+const welcomeHeld = 300 * (320 << 10)
+
+// TestWelcomesUnread: sockets that do not read their welcome, in a room full of what takes much as JSON.
+func TestWelcomesUnread(t *testing.T) {
+	n := startNode(t)
+	fill(t, n, "full", 60, strings.Repeat("\x01", 8000))
+	grown := during(t, n, func(ctx context.Context) {
+		var held []net.Conn
+		for i := range 300 {
+			if c, err := n.shake(ctx, fmt.Sprint("/group/chat/full/enemy", i, "/any"), ""); err == nil {
+				held = append(held, c)
+			}
+		}
+		<-ctx.Done()
+		for _, c := range held {
+			_ = c.Close()
+		}
+	})
+	if grown > welcomeHeld {
+		t.Errorf("the node grew by %d MiB; want at most %d", grown>>20, welcomeHeld>>20)
+	}
+}
+
+// TestResumes: sockets that come back for a thousand messages of 48 KB each.
+func TestResumes(t *testing.T) {
+	n := startNode(t)
+	fill(t, n, "full", 300, strings.Repeat("\x01", 8000))
+	since := place(t, n, "full")
+	grown := during(t, n, func(ctx context.Context) {
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				c, err := n.shake(ctx, fmt.Sprint("/v1/rooms/full/ws?token=t&"+since+"&user_id=enemy", i), "Sec-WebSocket-Protocol: barrage.v1\r\n")
+				if err == nil {
+					<-ctx.Done()
+					_ = c.Close()
+				}
+			})
+		}
+		all.Wait()
+	})
+	if grown > 128<<20 {
+		t.Errorf("the node grew by %d MiB; want at most 128", grown>>20)
+	}
+}
+
+// TestRanges: the whole of a history, again and again.
+func TestRanges(t *testing.T) {
+	n := startNode(t)
+	fill(t, n, "full", 300, strings.Repeat("\x01", 8000))
+	token := login(t, n, "enemy")
+	grown := during(t, n, func(ctx context.Context) {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.public+"/group/listMessage?groupId=full&startPage=0&endPage=-1", http.NoBody)
+					if err != nil {
+						return
+					}
+					if status, body, err := n.do(req, enemy, "userId", "enemy", "token", token); err == nil && len(body) > 3<<20 {
+						t.Errorf("an answer of %d bytes with %d", len(body), status)
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+	if grown > 128<<20 {
+		t.Errorf("the node grew by %d MiB; want at most 128", grown>>20)
+	}
+}
+
+// fill says the same count times in a room, as fast as the limits let a crowd.
+func fill(t *testing.T, n *node, room string, count int, text string) {
+	t.Helper()
+	const burst = 20
+	for k := 0; k < count; k += burst {
+		c, _, err := n.dial(t.Context(), fmt.Sprintf("192.0.2.%d", 10+k/burst), room, fmt.Sprint("filler", k)) //nolint:bodyclose // there is no body after a 101
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		for i := range burst + 1 { // the first is the welcome
+			_, _, err := c.Read(ctx)
+			if err == nil && i < burst {
+				err = c.Write(ctx, websocket.MessageText, []byte(text))
+			}
+			if err != nil {
+				t.Fatalf("message %d of the room does not come: %v", k+i, err)
+			}
+		}
+		cancel()
+		_ = c.CloseNow()
+	}
+}
+
+// place is the first message of a room as a client comes back with it.
+func place(t *testing.T, n *node, room string) string {
+	t.Helper()
+	body, err := n.get(house, "/v1/rooms/"+room+"/messages?after=0&limit=1")
+	var page struct {
+		Epoch    string
+		Messages []struct{ Seq, TS int64 }
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &page)
+	}
+	if err != nil || len(page.Messages) != 1 {
+		t.Fatalf("the first message of %s: %.200s, %v", room, body, err)
+	}
+	return fmt.Sprintf("epoch=%s&since=%d&ts=%d", page.Epoch, page.Messages[0].Seq, page.Messages[0].TS)
+}
+
+// login logs a user in and returns the token.
+func login(t *testing.T, n *node, user string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+n.public+"/user/login?password=p&userId="+user, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, err := n.do(req, enemy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, token, _ := strings.Cut(string(body), `"msg":"`)
+	return token[:32]
+}

@@ -1,0 +1,8 @@
+// Package hostile shows what attacks on a node do to its other users. It has tests only.
+//
+// Each test starts a node with the limits that it has by default, behind a proxy that is played: whoever comes names an
+// address of the internet. Ten people chat in a room, each as often as the limits let them. Then an attacker does its
+// worst from another address. No message of theirs may be lost, and they may not wait much longer than before.
+//
+// With -table FILE the run writes what it measured as the table of docs/security.md.
+package hostile

@@ -1,0 +1,131 @@
+package hostile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"barrage/internal/cli"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// program is the path of the built binary; set by TestMain.
+var program string
+
+func TestMain(m *testing.M) {
+	code, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func buildAndRun(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "hostile-")
+	if err != nil {
+		return 0, fmt.Errorf("cannot build the program: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	program = filepath.Join(dir, "barrage")
+	if out, err := exec.Command("go", "build", "-o", program, "barrage").CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("cannot build the program: %w\n%s", err, out)
+	}
+	return m.Run(), nil
+}
+
+// node is one process of `barrage serve`.
+type node struct {
+	tb     testing.TB
+	cmd    *exec.Cmd
+	public string
+	log    strings.Builder // read after the end
+}
+
+// startNode runs a node with settings as "AUTH_REQUIRED=true" until the test ends.
+func startNode(tb testing.TB, settings ...string) *node {
+	tb.Helper()
+	n := &node{tb: tb, cmd: exec.Command(program, "serve", "--config", os.DevNull)}
+	out, in, err := os.Pipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n.cmd.ExtraFiles = []*os.File{in}
+	n.cmd.Env = []string{
+		cli.ReadyVariable + "=3", "BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0",
+		"BARRAGE_SERVER_TRUSTED_PROXIES=127.0.0.0/8",
+	}
+	for _, s := range settings {
+		n.cmd.Env = append(n.cmd.Env, "BARRAGE_"+s)
+	}
+	n.cmd.Stderr = &n.log
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
+	err = n.cmd.Start()
+	_ = in.Close() // the process has its own
+	if err != nil {
+		tb.Fatalf("cannot start a node: %v", err)
+	}
+	tb.Cleanup(func() {
+		_ = n.cmd.Process.Kill() // it may have ended
+		_ = n.cmd.Wait()
+		if text := n.log.String(); strings.Contains(text, "BUG") || strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
+			tb.Errorf("the node met a bug:\n%s", text)
+		}
+	})
+	ready, err := cli.ReadReady(out)
+	_ = out.Close()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n.public = ready.Public
+	return n
+}
+
+// resident is the memory of the node in bytes.
+func (n *node) resident() int64 {
+	n.tb.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
+	if err != nil {
+		n.tb.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	if err != nil {
+		n.tb.Fatalf("%s: %v", rest, err)
+	}
+	return kb << 10
+}
+
+// get asks the node from an address; any goroutine may call it.
+func (n *node) get(from, path string) (body []byte, err error) {
+	req, err := http.NewRequestWithContext(n.tb.Context(), http.MethodGet, "http://"+n.public+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	_, body, err = n.do(req, from)
+	return body, err
+}
+
+func (n *node) do(req *http.Request, from string, header ...string) (status int, body []byte, err error) {
+	req.Header.Set("X-Forwarded-For", from)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	body, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, body, errors.Join(err, resp.Body.Close())
+}
