@@ -19,6 +19,7 @@ import (
 	"barrage/bench/command"
 	"barrage/internal/cli"
 	"barrage/internal/config"
+	"barrage/internal/sparse"
 )
 
 // version is set by the build of a release: -ldflags "-X main.version=v1.2.3".
@@ -234,7 +235,7 @@ func newLogger(w io.Writer, cfg config.LogConfig) *slog.Logger {
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(sparse.New(slog.NewJSONHandler(w, options), nil))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(sparse.New(slog.NewTextHandler(w, options), nil))
 }

@@ -272,6 +272,8 @@ type Limits struct {
 	RecallMS      int64 `json:"recall_ms"`       // how old a message may be when it is taken back; 0: no message can be
 	RatePerSecond int   `json:"rate_per_second"` // 0: no limit
 	Burst         int   `json:"burst"`           // 0: no limit
+	// MaxBodyRunes bounds the characters of a body; 0, left out: no limit.
+	MaxBodyRunes int `json:"max_body_runes,omitempty"`
 }
 
 // Welcome is the first frame of a native client.

@@ -64,6 +64,8 @@ type ServerConfig struct {
 	// IdleTimeout is the silence after which a client is closed with 4408; it must
 	// leave time for the answer to a ping.
 	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
+	// TestPage serves FastIM's page for trying both sockets by hand, at /test/websocket.
+	TestPage bool `mapstructure:"test_page"`
 	// DrainTimeout bounds the time from SIGTERM to the end.
 	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
 	// DrainSpread is the time over which a leaving node closes its sockets. Too low: the
@@ -122,6 +124,7 @@ func DefaultConfig() Config {
 			PingInterval:      30 * time.Second,
 			IdleTimeout:       75 * time.Second,
 			Deflate:           true,
+			TestPage:          true,
 			DrainSpread:       2 * time.Second,
 			DrainTimeout:      10 * time.Second,
 		},

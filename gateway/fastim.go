@@ -24,17 +24,20 @@ type fastIM struct {
 
 // route adds what FastIM serves.
 func (f *fastIM) route(mux *http.ServeMux) {
-	for address, serve := range map[string]http.HandlerFunc{
+	served := map[string]http.HandlerFunc{
 		"GET /group/chat/{groupId}/{userId}/{token}": f.chat,
 		"GET /group/list/{userId}/{token}":           f.list,
-		"GET /test/websocket":                        web.Page("test.html").ServeHTTP,
 		"POST /user/login":                           f.open(f.login),
 		"POST /user/joinGroup":                       f.api(f.joinGroup),
 		"POST /user/listGroup":                       f.api(f.listGroup),
 		"POST /group/listMessage":                    f.scan(f.listMessage),
 		"POST /group/listOldMessage":                 f.scan(f.listOldMessage),
 		"POST /group/delMessage":                     f.scan(f.delMessage),
-	} {
+	}
+	if f.srv.cfg.Server.TestPage {
+		served["GET /test/websocket"] = web.Page("test.html").ServeHTTP
+	}
+	for address, serve := range served {
 		mux.HandleFunc(address, serve)
 		mux.HandleFunc(address+"/{$}", serve) // original nodes take a slash at the end, too
 	}

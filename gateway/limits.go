@@ -13,6 +13,8 @@ type LimitsConfig struct {
 	// MessageRate and MessageBurst bound what one connection sends: messages, likes and recalls.
 	MessageRate  float64 `mapstructure:"message_rate"`
 	MessageBurst int     `mapstructure:"message_burst"`
+	// BodyRunes bounds the characters of a native message's body; FastIM's have a bound of their own.
+	BodyRunes int `mapstructure:"body_runes"`
 	// LikeRate bounds the likes of one connection; what is more is left out.
 	LikeRate float64 `mapstructure:"like_rate"`
 	// UserConnections bounds the connections of one user on this node.
@@ -81,7 +83,7 @@ func (c LimitsConfig) Validate() error {
 		}
 	}
 	for key, value := range map[string]int{
-		"user_connections": c.UserConnections, "ip_connections": c.IPConnections, "rooms": c.Rooms,
+		"body_runes": c.BodyRunes, "user_connections": c.UserConnections, "ip_connections": c.IPConnections, "rooms": c.Rooms,
 	} {
 		if value < 0 || value > 10_000_000 {
 			errs = append(errs, fmt.Errorf("%s: %d is not within 0 (= no limit) and 10000000", key, value))

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -252,4 +253,20 @@ func TestLimits_ClosedSocketThatWritesOnIsCut(t *testing.T) {
 		err = c.write(pings)
 	}
 	eventually(t, func() error { return differ("sockets", s.Sessions(), 0) })
+}
+
+// TestLimits_BodyRunes: a body has as many characters as the welcome says, whatever their bytes, on the socket and by
+// HTTP.
+func TestLimits_BodyRunes(t *testing.T) {
+	s := limited(t, func(c *LimitsConfig) { c.BodyRunes = 5 })
+	n, welcome := dialV1(t, s, "r", "user_id=u&token=t", false)
+	if welcome.Limits.MaxBodyRunes != 5 {
+		t.Errorf("limits of the welcome = %+v; want 5 characters", welcome.Limits)
+	}
+	n.send(`{"t":"send","id":"1","body":"弹幕🎉ab"}`)
+	n.wantAll("ack", "batch")
+	n.send(`{"t":"send","id":"2","body":"弹幕🎉abc"}`)
+	n.wantRefused("2", "bad_request", "body has 6 characters, at most 5 are allowed", false)
+	a := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"3","body":"弹幕🎉abc"}`)
+	a.wantCode(t, 400, "bad_request")
 }

@@ -92,6 +92,9 @@ func (n *v1) readSend(r *http.Request) (op codec.Op, bad *refusal) {
 	if err := op.CheckSend(n.maxBody()); err != nil {
 		return op, refuse(http.StatusBadRequest, "cannot take the message: %v", err)
 	}
+	if why := n.tooLong(op.Body); why != "" {
+		return op, refuse(http.StatusBadRequest, "cannot take the message: %s", why)
+	}
 	return op, nil
 }
 

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws/wsflate"
@@ -172,7 +174,7 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 			MaxBodyBytes:  n.maxBody(),
 			MaxFrameBytes: int(n.srv.cfg.Server.MaxMessageBytes),
 			RecallMS:      n.srv.cfg.RecallLimit.Milliseconds(),
-			RatePerSecond: n.srv.ratePerSecond(), Burst: int(n.srv.ops.burst),
+			RatePerSecond: n.srv.ratePerSecond(), Burst: int(n.srv.ops.burst), MaxBodyRunes: n.maxRunes(),
 		},
 	}
 	return welcome.Text()
@@ -181,6 +183,26 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 // maxBody is how many bytes the body of a native message may have: what is left of a
 // frame when the rest of the op is in it.
 func (n *v1) maxBody() int { return int(n.srv.cfg.Server.MaxMessageBytes) / 2 }
+
+// maxRunes is how many characters a body may have; 0 = any number.
+func (n *v1) maxRunes() int {
+	if !n.srv.cfg.Limits.Enabled {
+		return 0
+	}
+	return n.srv.cfg.Limits.BodyRunes
+}
+
+// tooLong says why a body has too many characters; "" where it has not.
+func (n *v1) tooLong(body string) string {
+	most := n.maxRunes()
+	if most == 0 || len(body) <= most { // no character takes less than a byte
+		return ""
+	}
+	if runes := utf8.RuneCountInString(body); runes > most {
+		return fmt.Sprintf("body has %d characters, at most %d are allowed", runes, most)
+	}
+	return ""
+}
 
 // nativeMember is a socket of barrage.v1.
 type nativeMember struct{ member }
@@ -192,6 +214,9 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 		return errGone
 	}
 	op, err := codec.ParseOp(payload, m.srv.v1.maxBody())
+	if why := m.srv.v1.tooLong(op.Body); err == nil && why != "" {
+		err = errors.New("cannot take the op: " + why)
+	}
 	if err != nil {
 		if !m.bears(nuisanceRefusal) {
 			return errGone
