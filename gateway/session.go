@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"sync/atomic"
 
@@ -28,10 +29,6 @@ type purpose interface {
 	gone()
 }
 
-// mostWhileEnding bounds the reads from a socket that is closing, of up to 32 KiB each, together with the ops in a row
-// that could not be taken before. A socket buffer of Linux holds a megabyte on its way.
-const mostWhileEnding = 64
-
 // session is one WebSocket: its socket, who is at the other end, and what runs on it. It has no goroutine, timer or
 // queue of its own. Make it with init.
 type session struct {
@@ -45,8 +42,8 @@ type session struct {
 	deflate bool // what was agreed on at the handshake
 
 	// What a native socket has done; owned by the poller. They stand here because there is room for them.
-	bad   uint8  // ops in a row that could not be taken; then the reads while the socket is closing
-	likes uint16 // see likesLeft
+	bad   uint8  // ops in a row that could not be taken; discarding
+	likes uint16 // see likesLeft; and discard
 
 	slot   int32        // place in sessions.list; guarded by that lock
 	reader codec.Reader // owned by the poller
@@ -77,14 +74,30 @@ func (s *session) read(b []byte) {
 	s.heard.Store(now)
 	s.srv.stats.bytesIn.Add(uint64(len(b)))
 	if s.ending() { // the peer's answer to our close frame, or what it sent before that
-		if s.bad++; s.bad >= mostWhileEnding {
-			s.kill(closePeer) // it does not stop: the rest of the grace would be at the cost of others
-		}
+		s.discard(len(b))
 		return
 	}
 	err := s.reader.Feed(b, int(s.srv.cfg.Server.MaxMessageBytes), s)
 	if violation, ok := err.(*codec.ProtocolError); ok { //nolint:errorlint // Feed returns it bare; this is the hot path's exit
 		s.closeWith(closeProtocolError, violation.Code, violation.Reason)
+	}
+}
+
+// mostDiscarded bounds what is read from a socket that is closing, in KiB: the rest of a message that was too long, and
+// what the buffers on the way hold.
+const mostDiscarded = 4096
+
+// discarding in session.bad says that session.likes counts KiB that were discarded.
+const discarding = math.MaxUint8
+
+// discard counts what a peer sends that was closed. One that does not stop is cut: reading the rest of its grace would
+// be at the cost of others.
+func (s *session) discard(bytes int) {
+	if s.bad != discarding {
+		s.bad, s.likes = discarding, 0
+	}
+	if s.likes += uint16(toKibibytes(bytes)); s.likes > mostDiscarded {
+		s.kill(closePeer)
 	}
 }
 
