@@ -21,8 +21,8 @@ type Config struct {
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
 	AutoJoin bool
-	// AnonymousJoin has AutoJoin make members also of users whose token was not checked, where Auth.Required is off. Off:
-	// only of those whose token is theirs.
+	// AnonymousJoin has AutoJoin make members at once also of users whose token was not checked, where Auth.Required is
+	// off. Off: at once of those whose token is theirs, of others when they first say something.
 	AnonymousJoin bool
 	// SelfJoin lets users join rooms by themselves where AutoJoin is off. Off: only whoever writes to the store makes
 	// members.
@@ -64,14 +64,14 @@ type ServerConfig struct {
 	// IdleTimeout is the silence after which a client is closed with 4408; it must
 	// leave time for the answer to a ping.
 	IdleTimeout time.Duration `mapstructure:"idle_timeout"`
-	// TestPage serves FastIM's page for trying both sockets by hand, at /test/websocket.
-	TestPage bool `mapstructure:"test_page"`
 	// DrainTimeout bounds the time from SIGTERM to the end.
 	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
 	// DrainSpread is the time over which a leaving node closes its sockets. Too low: the
 	// other nodes get all clients at once. Too high: leaving takes that long. Never more
 	// than half of DrainTimeout.
 	DrainSpread time.Duration `mapstructure:"drain_spread"`
+	// TestPage serves FastIM's page for trying both sockets by hand, at /test/websocket.
+	TestPage bool `mapstructure:"test_page"`
 	// Deflate lets native clients agree on permessage-deflate: a batch is deflated once
 	// for all of them in a room. Off: more bytes on the wire, less CPU.
 	Deflate bool `mapstructure:"deflate"`
@@ -128,16 +128,15 @@ func DefaultConfig() Config {
 			DrainSpread:       2 * time.Second,
 			DrainTimeout:      10 * time.Second,
 		},
-		Admin:         AdminConfig{Listen: "127.0.0.1:9001"},
-		Auth:          AuthConfig{LoginTimeout: 3 * time.Second},
-		Limits:        defaultLimits(),
-		List:          ListConfig{UpdateInterval: time.Second},
-		CORS:          CORSConfig{AllowedOrigins: []string{"*"}},
-		AutoJoin:      true,
-		AnonymousJoin: true,
-		SelfJoin:      true,
-		RecallLimit:   2 * time.Minute,
-		StuckTimeout:  30 * time.Second,
+		Admin:        AdminConfig{Listen: "127.0.0.1:9001"},
+		Auth:         AuthConfig{LoginTimeout: 3 * time.Second},
+		Limits:       defaultLimits(),
+		List:         ListConfig{UpdateInterval: time.Second},
+		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
+		AutoJoin:     true,
+		SelfJoin:     true,
+		RecallLimit:  2 * time.Minute,
+		StuckTimeout: 30 * time.Second,
 	}
 }
 

@@ -153,6 +153,7 @@ func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
 	}
 	// A full queue is counted by the room; FastIM clients have no word for it.
 	_ = m.place.Room().Post(m, m.user, string(payload), time.Now())
+	m.speaks()
 	return nil
 }
 

@@ -63,6 +63,7 @@ func newStopped(tb testing.TB, change func(*setup)) *Server {
 	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), sweepEvery: time.Second, recheckEvery: recheckEvery, history: 1000}
 	c.Server.Listen, c.Admin.Listen = "127.0.0.1:0", ""
 	c.Limits.Enabled = false // tests are faster than people
+	c.AnonymousJoin = true   // and name them freely
 	if change != nil {
 		change(&c)
 	}

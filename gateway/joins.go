@@ -67,9 +67,13 @@ func (j *joins) join(v visitor, id string, come func() *refusal) *refusal {
 		j.done(noted)
 		return bad
 	}
-	unproven := !v.proven && !j.srv.cfg.Auth.Required && !j.srv.cfg.AnonymousJoin
-	j.put(queuedJoin{Membership: chat.Membership{UserID: v.user, Room: id}, token: v.token, noted: noted, onlyIf: unproven})
+	j.put(queuedJoin{Membership: chat.Membership{UserID: v.user, Room: id}, token: v.token, noted: noted, onlyIf: j.srv.guard.unproven(v)})
 	return nil
+}
+
+// speaks makes a user a member who has come in without a proof, and has said something.
+func (j *joins) speaks(user, id string) {
+	j.put(queuedJoin{Membership: chat.Membership{UserID: user, Room: id}, noted: j.note()})
 }
 
 // keep has the user's memberships live on: somebody is here.

@@ -77,7 +77,9 @@ func TestJoins_OfALiveRoomCostNoCall(t *testing.T) {
 func runJoins(t *testing.T, store *joinStore) *joins {
 	t.Helper()
 	store.got = map[chat.Membership]int{}
-	j := newJoins(&Server{store: store, cfg: Config{AutoJoin: true, AnonymousJoin: true}, log: slog.New(slog.DiscardHandler)})
+	srv := &Server{store: store, cfg: Config{AutoJoin: true, AnonymousJoin: true}, log: slog.New(slog.DiscardHandler)}
+	srv.guard.cfg = &srv.cfg
+	j := newJoins(srv)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { j.run(ctx) })
@@ -268,26 +270,46 @@ func TestJoins_SettleWaitsForThoseBeforeIt(t *testing.T) {
 	})
 }
 
-// TestJoins_Anonymous: with room.anonymous_join off, and tokens that nobody checks, only those are written whose token
-// is the user's.
+// TestJoins_Anonymous: where nobody checks tokens, a handshake writes a membership only if the token is the user's;
+// others become members by what they say first, on either socket.
 func TestJoins_Anonymous(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.AnonymousJoin = false })
 	if err := storeOf(s).SetToken(t.Context(), "known", "t"); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/group/chat/r/known/t", "/group/chat/q/known/wrong", "/group/chat/r/stranger/any"} {
-		c := dial(t, s, path)
-		c.wantWelcome()
-		c.say("hi") // they chat all the same
-		c.wantInfo("hi")
-		_ = c.conn.Close()
-	}
-	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
-	for user, want := range map[string]string{"known": "[r]", "stranger": "[]"} {
-		rooms, err := s.store.Rooms(t.Context(), user)
-		if err != nil || fmt.Sprint(rooms) != want {
-			t.Errorf("rooms of %s = %q, %v; want %s", user, rooms, err, want)
+	want := func(when string, rooms map[string]string) {
+		t.Helper()
+		eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+		for user, want := range rooms {
+			got, err := s.store.Rooms(t.Context(), user)
+			if err != nil || fmt.Sprint(got) != want {
+				t.Errorf("%s: rooms of %s = %q, %v; want %s", when, user, got, err, want)
+			}
 		}
+	}
+	known, wrong := dial(t, s, "/group/chat/r/known/t"), dial(t, s, "/group/chat/q/known/wrong")
+	stranger := dial(t, s, "/group/chat/r/stranger/any")
+	native, _ := dialV1(t, s, "r", "user_id=native&token=any", false)
+	for _, c := range []*client{known, wrong, stranger} {
+		c.wantWelcome()
+	}
+	native.send(`{"t":"like","n":1}`) // is not said
+	native.send(`{"t":"dance"}`)
+	native.want("refused")
+	want("after the handshakes", map[string]string{"known": "[r]", "stranger": "[]", "native": "[]"})
+	for range 2 {
+		stranger.say("hi")
+		stranger.wantInfo("hi")
+		native.want("batch")
+	}
+	native.send(`{"t":"send","id":"1","body":"hi"}`)
+	native.wantAll("ack", "batch")
+	before := storeOf(s).called("JoinAll")
+	want("when they have spoken", map[string]string{"known": "[r]", "stranger": "[r]", "native": "[r]"})
+	stranger.say("again")
+	native.want("batch")
+	if now := storeOf(s).called("JoinAll"); now > before+1 {
+		t.Errorf("%d calls for what is said later; want none", now-before)
 	}
 }
 

@@ -13,6 +13,14 @@ type member struct {
 	place room.Member
 }
 
+// speaks makes the user a member of the room who has come in without a proof of who they are. It runs in the poller.
+func (m *member) speaks() {
+	if m.bad&unjoined != 0 {
+		m.bad &^= unjoined
+		m.srv.joins.speaks(m.user, m.place.Room().ID())
+	}
+}
+
 func (m *member) stays() { m.srv.joins.keep(m.user) }
 
 func (m *member) drained() { m.place.Room().Drained(&m.place) }
@@ -26,6 +34,9 @@ func (m *member) gone() {
 // enter takes over the connection of a member that is in its room already, and begins with welcome. On a refusal it
 // leaves.
 func (m *member) enter(w http.ResponseWriter, v visitor, welcome []byte) *refusal {
+	if m.srv.guard.unproven(v) {
+		m.bad |= unjoined
+	}
 	bad := m.srv.joins.join(v, m.place.Room().ID(), func() *refusal { return m.srv.takeOver(w, v, &m.session, welcome) })
 	if bad != nil {
 		m.gone()

@@ -42,7 +42,7 @@ type session struct {
 	deflate bool // what was agreed on at the handshake
 
 	// What a native socket has done; owned by the poller. They stand here because there is room for them.
-	bad   uint8  // ops in a row that could not be taken; discarding
+	bad   uint8  // ops in a row that could not be taken, and unjoined; or discarding
 	likes uint16 // see likesLeft; and discard
 
 	slot   int32        // place in sessions.list; guarded by that lock
@@ -89,6 +89,9 @@ const mostDiscarded = 4096
 
 // discarding in session.bad says that session.likes counts KiB that were discarded.
 const discarding = math.MaxUint8
+
+// unjoined in session.bad says that the user becomes a member of the room by what they say first, see joins.speaks.
+const unjoined = 1 << 6
 
 // discard counts what a peer sends that was closed. One that does not stop is cut: reading the rest of its grace would
 // be at the cost of others.

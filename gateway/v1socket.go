@@ -222,13 +222,13 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 			return errGone
 		}
 		m.refused(op.ID, "bad_request", err.Error(), 0)
-		if m.bad++; m.bad >= mostBadOps {
+		if m.bad++; m.bad&^unjoined >= mostBadOps {
 			m.close(closeBadOps)
 			return errGone
 		}
 		return nil
 	}
-	m.bad = 0
+	m.bad &= unjoined
 	if op.T == codec.OpAlive {
 		if !m.bears(nuisanceFrame) {
 			return errGone
@@ -246,6 +246,7 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 		if err := m.place.Room().PostNative(m, m.user, &op, time.Now()); err != nil {
 			m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
 		}
+		m.speaks()
 	case codec.OpLike:
 		m.place.Room().Like(uint64(m.likesLeft(uint32(op.N))))
 	case codec.OpRecall:

@@ -73,7 +73,7 @@ func launchNode(tb testing.TB, settings ...string) *node {
 	n := &node{exited: make(chan struct{}), output: output{greeted: make(chan struct{})}}
 	n.cmd = exec.Command(program, "serve")
 	n.cmd.Dir = tb.TempDir() // no config.yaml
-	n.cmd.Env = environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "limits.enabled=false"}, settings...))
+	n.cmd.Env = environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "limits.enabled=false", "room.anonymous_join=true"}, settings...))
 	n.cmd.Stdout, n.cmd.Stderr = &n.output, &n.output
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
 	if err := n.cmd.Start(); err != nil {
