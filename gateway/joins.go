@@ -12,7 +12,7 @@ import (
 
 // Bounds of the memberships on their way to the store.
 const (
-	// joinQueue is how many may wait: an arrival wave of some seconds at the 7,000
+	// joinQueue is how many may wait, 8 bytes each: an arrival wave of some seconds at the 7,000
 	// handshakes a second that a core makes. Full: the membership is dropped and counted.
 	joinQueue = 32_768
 	// joinBatch is how many go in one round trip; far from what fills a pipeline.
@@ -33,8 +33,8 @@ var errJoinQueueFull = errors.New("too many memberships wait for the store")
 // hundred users.
 type joins struct {
 	srv     *Server
-	queue   chan queuedJoin // sent by handshakes, received by run; never closed
-	waiting atomic.Int64    // not yet written or given up
+	queue   chan *queuedJoin // sent by handshakes, received by run; never closed
+	waiting atomic.Int64     // not yet written or given up
 
 	mu sync.Mutex // guards the fields below; a leaf
 	// now is the generation of memberships that are noted now, open how many of each are not written or given up. Who
@@ -52,7 +52,7 @@ type queuedJoin struct {
 }
 
 func newJoins(s *Server) *joins {
-	return &joins{srv: s, queue: make(chan queuedJoin, joinQueue), open: map[uint64]int{}}
+	return &joins{srv: s, queue: make(chan *queuedJoin, joinQueue), open: map[uint64]int{}}
 }
 
 // join makes the user of v a member of the room, with room.auto_join, if come succeeds: who is refused leaves nothing
@@ -67,18 +67,18 @@ func (j *joins) join(v visitor, id string, come func() *refusal) *refusal {
 		j.done(noted)
 		return bad
 	}
-	j.put(queuedJoin{Membership: chat.Membership{UserID: v.user, Room: id}, token: v.token, noted: noted, onlyIf: j.srv.guard.unproven(v)})
+	j.put(&queuedJoin{Membership: chat.Membership{UserID: v.user, Room: id}, token: v.token, noted: noted, onlyIf: j.srv.guard.unproven(v)})
 	return nil
 }
 
 // speaks makes a user a member who has come in without a proof, and has said something.
 func (j *joins) speaks(user, id string) {
-	j.put(queuedJoin{Membership: chat.Membership{UserID: user, Room: id}, noted: j.note()})
+	j.put(&queuedJoin{Membership: chat.Membership{UserID: user, Room: id}, noted: j.note()})
 }
 
 // keep has the user's memberships live on: somebody is here.
 func (j *joins) keep(user string) {
-	j.put(queuedJoin{Membership: chat.Membership{UserID: user}, noted: j.note()})
+	j.put(&queuedJoin{Membership: chat.Membership{UserID: user}, noted: j.note()})
 }
 
 func (j *joins) note() (noted uint64) {
@@ -99,7 +99,7 @@ func (j *joins) done(noted uint64) {
 }
 
 // put puts a membership that was noted into the queue. It never blocks.
-func (j *joins) put(m queuedJoin) {
+func (j *joins) put(m *queuedJoin) {
 	select {
 	case j.queue <- m:
 	default:
@@ -136,7 +136,7 @@ func (j *joins) written(upTo uint64) bool {
 
 // run writes until ctx ends.
 func (j *joins) run(ctx context.Context) {
-	batch := make([]queuedJoin, 0, joinBatch)
+	batch := make([]*queuedJoin, 0, joinBatch)
 	for {
 		batch = batch[:0]
 		select {
@@ -161,7 +161,7 @@ func (j *joins) run(ctx context.Context) {
 }
 
 // write tries a batch until it is written, or often enough.
-func (j *joins) write(ctx context.Context, batch []queuedJoin) {
+func (j *joins) write(ctx context.Context, batch []*queuedJoin) {
 	var err error
 	for tries := 0; tries < joinTries && ctx.Err() == nil; {
 		if err = j.try(ctx, batch); err == nil || errors.Is(err, chat.ErrRefused) {
@@ -181,7 +181,7 @@ func (j *joins) write(ctx context.Context, batch []queuedJoin) {
 }
 
 // try writes those of a batch whose tokens count, where that is asked for.
-func (j *joins) try(ctx context.Context, batch []queuedJoin) error {
+func (j *joins) try(ctx context.Context, batch []*queuedJoin) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	var creds []chat.Credential
