@@ -181,6 +181,21 @@ func TestDoor_Scans(t *testing.T) {
 	}
 }
 
+// TestDoor_SlowBodiesHoldNoScan: a client that sends its parameters slowly takes no place of those who read histories.
+func TestDoor_SlowBodiesHoldNoScan(t *testing.T) {
+	s := limited(t, nil)
+	for _, path := range []string{"/group/listMessage", "/group/listOldMessage", "/group/delMessage"} {
+		w := dialTCP(t, s)
+		w.mustWrite("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngroupId")
+	}
+	eventually(t, func() error { return differ("requests under way", s.requests.Load(), 3) })
+	s.door.mu.Lock()
+	defer s.door.mu.Unlock()
+	if s.door.scans != 0 {
+		t.Errorf("%d of them hold a place; want none", s.door.scans)
+	}
+}
+
 // TestDoor_ForgetsAddresses: its tables are bounded, whoever knocks, and forget nobody who is here.
 func TestDoor_ForgetsAddresses(t *testing.T) {
 	k := newKnocker(func(c *LimitsConfig) { c.Handshakes = 0 })

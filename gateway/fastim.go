@@ -30,9 +30,9 @@ func (f *fastIM) route(mux *http.ServeMux) {
 		"POST /user/login":                           f.open(f.login),
 		"POST /user/joinGroup":                       f.api(f.joinGroup),
 		"POST /user/listGroup":                       f.api(f.listGroup),
-		"POST /group/listMessage":                    f.scan(f.listMessage),
-		"POST /group/listOldMessage":                 f.scan(f.listOldMessage),
-		"POST /group/delMessage":                     f.scan(f.delMessage),
+		"POST /group/listMessage":                    f.api(f.scan(f.listMessage)),
+		"POST /group/listOldMessage":                 f.api(f.scan(f.listOldMessage)),
+		"POST /group/delMessage":                     f.api(f.scan(f.delMessage)),
 	}
 	if f.srv.cfg.Server.TestPage {
 		served["GET /test/websocket"] = web.Page("test.html").ServeHTTP

@@ -15,8 +15,9 @@ const maxFormBytes = 64 << 10
 // came: multipart, urlencoded or query string. The first one that is missing or
 // malformed is kept in bad, so a call reads them all and asks once.
 type params struct {
-	values url.Values
-	bad    *refusal
+	request *http.Request
+	values  url.Values
+	bad     *refusal
 }
 
 // readParams reads query string and body.
@@ -35,7 +36,7 @@ func readParams(w http.ResponseWriter, r *http.Request) (*params, *refusal) {
 	if r.MultipartForm != nil {
 		_ = r.MultipartForm.RemoveAll() // files nobody asked for
 	}
-	return &params{values: r.Form}, nil
+	return &params{request: r, values: r.Form}, nil
 }
 
 func (p *params) refuse(format string, args ...any) {

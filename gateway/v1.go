@@ -51,9 +51,9 @@ func (n *v1) operations() []operation {
 		{http.MethodGet, "/v1/openapi.json", n.describe},
 		{http.MethodPost, "/v1/login", n.serve(n.login)},
 		{http.MethodGet, "/v1/rooms/{room}", n.srv.diagnose(n.serve(n.room))},
-		{http.MethodGet, "/v1/rooms/{room}/messages", n.scan(n.messages)},
+		{http.MethodGet, "/v1/rooms/{room}/messages", n.serve(n.scan(n.messages))},
 		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
-		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
+		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.serve(n.scan(n.recall))},
 		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
 	}
 }
@@ -113,16 +113,16 @@ func (n *v1) describe(w http.ResponseWriter, _ *http.Request) {
 // operate does one operation: it returns what to answer with, nil for nothing.
 type operate func(ctx context.Context, r *http.Request) (status int, answer any, bad *refusal)
 
-// scan is serve for an operation that reads or scans a history.
-func (n *v1) scan(do operate) http.HandlerFunc {
-	return n.serve(func(ctx context.Context, r *http.Request) (int, any, *refusal) {
+// scan is an operation that reads or scans a history.
+func (n *v1) scan(do operate) operate {
+	return func(ctx context.Context, r *http.Request) (int, any, *refusal) {
 		done, bad := n.srv.door.scan(r)
 		if bad != nil {
 			return 0, nil, bad
 		}
 		defer done()
 		return do(ctx, r)
-	})
+	}
 }
 
 // serve serves one operation.
