@@ -3,8 +3,6 @@ package gateway
 import (
 	"net/http"
 	"strings"
-
-	"barrage/room"
 )
 
 // This file tells pages why their sockets fail: a browser cannot read how a handshake was
@@ -31,10 +29,8 @@ func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 			if bad == nil && s.sessions.held() >= s.sessions.most {
 				bad = s.full()
 			}
-			if id := r.PathValue("room"); bad == nil && !s.hall.Live(id) {
-				if bad = s.door.newRoom(r); bad == nil && s.hall.Full() {
-					bad = noRoom(room.ErrTooManyRooms)
-				}
+			if bad == nil {
+				bad = s.mayOpen(r, r.PathValue("room"))
 			}
 			if bad != nil {
 				writeProblem(w, bad)

@@ -361,6 +361,7 @@ func refusedNoRoom(t *testing.T) {
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(503, "no_room", "as many rooms are live as may be, 1")
 	a.sameWhenAsked(s, userAndToken, "")
+	callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1","body":"hi"}`).wantCode(t, 503, "no_room")
 }
 
 func refusedFull(t *testing.T) {

@@ -63,12 +63,24 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 	}
 }
 
+// mayOpen is nil where the room is live, or may be made live for the request.
+func (s *Server) mayOpen(r *http.Request, id string) *refusal {
+	if s.hall.Live(id) {
+		return nil
+	}
+	if bad := s.door.newRoom(r); bad != nil {
+		return bad
+	}
+	if err := s.hall.Full(); err != nil {
+		return noRoom(err)
+	}
+	return nil
+}
+
 // openRoom opens a room for somebody who may come in.
 func (s *Server) openRoom(ctx context.Context, r *http.Request, id string) (*room.Room, *refusal) {
-	if !s.hall.Live(id) {
-		if bad := s.door.newRoom(r); bad != nil {
-			return nil, bad
-		}
+	if bad := s.mayOpen(r, id); bad != nil {
+		return nil, bad
 	}
 	rm, err := s.hall.Open(ctx, id)
 	switch {

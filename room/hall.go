@@ -161,9 +161,12 @@ func (h *Hall) shard(id string) (*hallShard, uint64) {
 // ErrTooManyRooms is in the chain of Open's error where Config.MaxRooms are live.
 var ErrTooManyRooms = errors.New("as many rooms are live as may be")
 
-// Full reports whether no further room can be opened.
-func (h *Hall) Full() bool {
-	return h.cfg.MaxRooms > 0 && h.stats.rooms.Load() >= int64(h.cfg.MaxRooms)
+// Full is an error with ErrTooManyRooms in its chain where no further room can be opened, else nil.
+func (h *Hall) Full() error {
+	if most := h.cfg.MaxRooms; most > 0 && h.stats.rooms.Load() >= int64(most) {
+		return fmt.Errorf("%w, %d", ErrTooManyRooms, most)
+	}
+	return nil
 }
 
 // Live reports whether the room is live.
@@ -177,9 +180,9 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	sh.mu.Lock()
 	r := sh.rooms[id]
 	if r == nil {
-		if h.Full() {
+		if err := h.Full(); err != nil {
 			sh.mu.Unlock()
-			return nil, fmt.Errorf("cannot open room %q: %w, %d", id, ErrTooManyRooms, h.cfg.MaxRooms)
+			return nil, fmt.Errorf("cannot open room %q: %w", id, err)
 		}
 		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}}
 		sh.rooms[id] = r
