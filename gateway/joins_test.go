@@ -238,10 +238,10 @@ func TestJoins_SettleWaitsForThoseBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &joinStore{block: make(chan struct{})}
 		j := runJoins(t, store)
-		begun := make(chan struct{})
+		begun, letIn := make(chan struct{}), make(chan struct{})
 		var come sync.WaitGroup
 		come.Go(func() { // a handshake that is under way, and ends well
-			_ = j.join(visitor{user: "early"}, "1", func() *refusal { close(begun); time.Sleep(100 * time.Millisecond); return nil })
+			_ = j.join(visitor{user: "early"}, "1", func() *refusal { close(begun); <-letIn; return nil })
 		})
 		<-begun
 		settled := make(chan time.Duration, 1)
@@ -253,12 +253,17 @@ func TestJoins_SettleWaitsForThoseBeforeIt(t *testing.T) {
 				t.Error("the refusal was lost")
 			}
 		}
-		time.Sleep(300 * time.Millisecond)
-		select {
-		case <-settled:
-			t.Error("settled before the membership was written that was noted before")
-		default:
+		notYet := func(when string) {
+			t.Helper()
+			select {
+			case <-settled:
+				t.Errorf("settled %s", when)
+			case <-time.After(150 * time.Millisecond): // it has looked again and again
+			}
 		}
+		notYet("while the handshake before it is under way")
+		close(letIn)
+		notYet("before the membership was written that was noted before")
 		close(store.block)
 		come.Wait()
 		if took := <-settled; took < 300*time.Millisecond || took > 400*time.Millisecond {

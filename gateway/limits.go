@@ -8,7 +8,7 @@ import (
 // LimitsConfig is the config section `limits`: what one client, one address and all together may ask for. Rates are a
 // second; 0 is no limit.
 type LimitsConfig struct {
-	// Enabled turns all of them off.
+	// Enabled: off, none of them holds.
 	Enabled bool `mapstructure:"enabled"`
 	// MessageRate and MessageBurst bound what one connection sends: messages, likes and recalls.
 	MessageRate  float64 `mapstructure:"message_rate"`

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/built"
 	"barrage/internal/redistest"
 )
 
@@ -24,27 +24,7 @@ const patience = 10 * time.Second
 // program is the path of the built binary; set by TestMain.
 var program string
 
-func TestMain(m *testing.M) {
-	code, err := buildAndRun(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func buildAndRun(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "contract-")
-	if err != nil {
-		return 0, fmt.Errorf("cannot build the program: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	program = filepath.Join(dir, "barrage")
-	if out, err := exec.Command("go", "build", "-o", program, "barrage").CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("cannot build the program: %w\n%s", err, out)
-	}
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { os.Exit(built.Run(m, &program)) }
 
 // node is one process of `barrage serve`.
 type node struct {

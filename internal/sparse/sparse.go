@@ -18,8 +18,9 @@ const (
 	messages = 1000
 )
 
-// Handler writes of warnings and lesser records with one message no more than [most] in a [window]; the first one after
-// that says how many were left out. Errors are all written. Its methods may be called concurrently. Make it with [New].
+// Handler writes of warnings with one message no more than [most] in a [window]; the first one after that says how many
+// were left out. Errors, and what is no warning, are all written. Its methods may be called concurrently. Make it with
+// [New].
 type Handler struct {
 	next slog.Handler
 	seen *counts // shared by all handlers that were made of one
