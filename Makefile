@@ -6,7 +6,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
-.PHONY: help run build test go check race web client page lint fmt bench fuzz clean setup
+.PHONY: help run build test go check race web client page lint fmt bench attacks fuzz clean setup
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,6 +50,11 @@ bench: build ## Benchmarks (BENCH=regexp), then the memory of 10,000 idle connec
 	@go test -run "^$$" -bench "$(BENCH)" -benchmem ./...
 	@./$(BIN) bench idle
 
+attacks: ## Attack a node beside ten people, on a quiet machine; prints the table of docs/security.md
+	@rm -f .attacks
+	@go test -count=1 ./internal/hostile -table $(CURDIR)/.attacks
+	@cat .attacks
+
 fuzz: ## Fuzz every target for FUZZTIME (20s)
 	@.ci/fuzz $(FUZZTIME)
 
@@ -60,4 +65,4 @@ $(LINT): .golangci-lint-version
 	@.ci/setup lint
 
 clean: ## Remove what was built
-	@rm -rf bin .bin .bench.out web/*/node_modules web/*/.test web/*/.out web/*/shots
+	@rm -rf bin .bin .bench.out .attacks web/*/node_modules web/*/.test web/*/.out web/*/shots

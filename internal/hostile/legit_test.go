@@ -186,7 +186,8 @@ func during(t *testing.T, n *node, attack func(ctx context.Context)) (grown int6
 			t.Errorf("%s: %d of %d messages of the others are lost", what, f.lost, f.sent)
 		}
 	}
-	if most := max(3*calm.p99, floor); hostile.p99 > most {
+	// How long they wait is held where nothing else has the cores: beside other tests it says how busy the machine is.
+	if most := max(3*calm.p99, floor); *table != "" && hostile.p99 > most {
 		t.Errorf("under attack others wait for %v (p99); want at most %v, three times the calm %v", hostile.p99, most, calm.p99)
 	}
 	row(t, calm, hostile, grown)

@@ -10,7 +10,7 @@ import (
 )
 
 // table is where the rows go; empty: nowhere.
-var table = flag.String("table", "", "write a row for each attack to this file")
+var table = flag.String("table", "", "add a row for each attack to this file, and hold how long people wait: on a quiet machine")
 
 // row adds what an attack did to the table.
 func row(t *testing.T, calm, hostile figures, grown int64) {
