@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"barrage/gateway/door"
 	"barrage/internal/units"
 )
 
@@ -16,7 +17,7 @@ type Config struct {
 	Admin  AdminConfig
 	Auth   AuthConfig
 	List   ListConfig
-	Limits LimitsConfig
+	Limits door.Limits
 	CORS   CORSConfig
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
@@ -54,6 +55,8 @@ type ServerConfig struct {
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
 	// ClientIPHeader is the header in which they do; empty: X-Forwarded-For, or Forwarded.
 	ClientIPHeader string `mapstructure:"client_ip_header"`
+	// ProxyProtocol has those proxies say the client's address in front of each connection, as balancers for TCP do.
+	ProxyProtocol bool `mapstructure:"proxy_protocol"`
 	// MaxHeaderBytes bounds the request headers; above it: 431.
 	MaxHeaderBytes units.Bytes `mapstructure:"max_header_bytes"`
 	// MaxMessageBytes bounds one message from a client, fragments joined; above it
@@ -130,7 +133,7 @@ func DefaultConfig() Config {
 		},
 		Admin:        AdminConfig{Listen: "127.0.0.1:9001"},
 		Auth:         AuthConfig{LoginTimeout: 3 * time.Second},
-		Limits:       defaultLimits(),
+		Limits:       door.DefaultLimits(),
 		List:         ListConfig{UpdateInterval: time.Second},
 		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
 		AutoJoin:     true,
@@ -159,8 +162,11 @@ func (c ServerConfig) Validate() error {
 	if c.ReadHeaderTimeout < 100*time.Millisecond || c.ReadHeaderTimeout > 5*time.Minute {
 		bad("read_header_timeout: %v is not within 100ms and 5m", c.ReadHeaderTimeout)
 	}
-	if _, err := parsePrefixes(c.TrustedProxies); err != nil {
+	if _, err := door.ParsePrefixes(c.TrustedProxies); err != nil {
 		bad("trusted_proxies%w", err)
+	}
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		bad("proxy_protocol: it is on, but nobody may send it: set trusted_proxies to the addresses of your balancers")
 	}
 	if c.MaxHeaderBytes < 1<<10 || c.MaxHeaderBytes > 1<<20 {
 		bad("max_header_bytes: %v is not within 1KiB and 1MiB", c.MaxHeaderBytes)

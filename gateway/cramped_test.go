@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,7 +40,7 @@ func serveCramped() int {
 	s := New(cfg, room.DefaultConfig(), store, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	store.Start(s)
 	if os.Getenv(uncappedEnv) != "" {
-		s.plain.now = func() time.Time { return time.Time{} } // nobody is silent for long
+		s.now = func() time.Time { return time.Time{} } // nobody is silent for long
 	}
 	if err := s.Start(); err != nil {
 		panic(err)
@@ -180,67 +177,4 @@ func TestLimit_SilentConnections(t *testing.T) {
 		join(t, s, "r", fmt.Sprint("late", i)).say("now me")
 		member.wantInfo("now me")
 	}
-}
-
-// TestPlain_SilentOnesGo: where there are too many, those go that have been silent for longest, and never one that has
-// just come, as in a wave.
-func TestPlain_SilentOnesGo(t *testing.T) {
-	now := time.UnixMilli(0)
-	p := newPlain(func() time.Time { return now })
-	p.most = 3
-	var conns []net.Conn
-	gone := map[int]bool{}
-	come := func(state http.ConnState) int {
-		i := len(conns)
-		ours, theirs := net.Pipe()
-		t.Cleanup(func() { _ = theirs.Close() })
-		conns = append(conns, &closing{ours, func() { gone[i] = true }})
-		p.state(conns[i], http.StateNew)
-		if state != http.StateNew {
-			p.state(conns[i], state)
-		}
-		return i
-	}
-	want := func(what string, who ...int) {
-		t.Helper()
-		got := slices.Sorted(maps.Keys(gone))
-		if !slices.Equal(got, who) {
-			t.Errorf("%s: %v are gone; want %v", what, got, who)
-		}
-		for _, i := range got {
-			p.state(conns[i], http.StateClosed)
-		}
-		clear(gone)
-	}
-	first, busy := come(http.StateNew), come(http.StateActive)
-	for range 10 {
-		come(http.StateNew)
-	}
-	want("a wave")
-	now = now.Add(silentFor - 1)
-	p.sweep()
-	want("a moment before")
-	now = now.Add(1)
-	p.sweep()
-	want("when it is over, down to the bound", first, 2, 3, 4, 5, 6, 7, 8, 9)
-	p.state(conns[10], http.StateActive)
-	p.state(conns[10], http.StateIdle) // silent again, from now on
-	come(http.StateNew)
-	want("the one that was silent for longest", 11)
-	p.state(conns[busy], http.StateHijacked)
-	come(http.StateNew)
-	now = now.Add(time.Hour)
-	p.sweep()
-	want("a WebSocket is none")
-}
-
-// closing is a connection that tells when it is closed.
-type closing struct {
-	net.Conn
-	closed func()
-}
-
-func (c *closing) Close() error {
-	c.closed()
-	return c.Conn.Close()
 }

@@ -22,8 +22,10 @@ func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 		if asksDiagnosis(r) {
 			v, bad := s.identify(r, callerOf)
 			if bad == nil {
-				if bad = s.door.knock(&v, r); bad == nil {
-					s.door.leave(v.user, v.from)
+				if from, no := s.door.Knock(v.user, r); no == nil {
+					s.door.Leave(v.user, from)
+				} else {
+					bad = turnedAway(no)
 				}
 			}
 			if bad == nil && s.sessions.held() >= s.sessions.most {

@@ -22,12 +22,12 @@
 //	socket.mu -> nbio's lock of the connection -> room's part lock
 //	socket.mu -> sessions.mu
 //	room's lock of a room -> lists.mu
-//	sessions.mu, tokenWatcher.mu, door.mu, plain.mu -> nothing
+//	sessions.mu, tokenWatcher.mu, the locks of package door -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: onData
 // in a poller, onWritten under the connection's lock, onClose in the closer.
 //
 // Read first: [Server], then session.go and socket.go. fastim.go and v1.go are the two protocols: what they do with
-// requests, and what runs on their sockets. guard.go says who may do what, for both; door.go and
-// pace.go how much, plain.go who may wait without asking for anything.
+// requests, and what runs on their sockets. guard.go says who may do what, for both; package door
+// how much, and who may wait without asking for anything.
 package gateway

@@ -148,7 +148,7 @@ func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
 		m.closeWith(closeProtocolError, codec.CloseTooBig, fmt.Sprintf("the message is longer than %d UTF-16 units", maxFastIMUnits))
 		return errGone
 	}
-	if m.srv.ops.take(&m.ops, m.srv.millis(), 1) > 0 {
+	if m.srv.ops.Take(&m.ops, m.srv.millis(), 1) > 0 {
 		return m.over(&m.srv.stats.rateLimited)
 	}
 	// A full queue is counted by the room; FastIM clients have no word for it.

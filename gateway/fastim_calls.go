@@ -34,7 +34,7 @@ func (f *fastIM) api(do call) http.HandlerFunc {
 // open is api without the check of the caller.
 func (f *fastIM) open(do func(ctx context.Context, r *http.Request, p *params) envelope) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		bad := f.srv.door.call(r)
+		bad := turnedAway(f.srv.door.Call(r))
 		var p *params
 		if bad == nil {
 			p, bad = readParams(w, r)
@@ -66,9 +66,9 @@ func (f *refusal) envelope(w http.ResponseWriter) {
 // been checked: a client that sends slowly holds none.
 func (f *fastIM) scan(do call) call {
 	return func(ctx context.Context, user string, p *params) envelope {
-		done, bad := f.srv.door.scan(p.request)
-		if bad != nil {
-			p.bad = bad
+		done, no := f.srv.door.Scan(p.request)
+		if no != nil {
+			p.bad = turnedAway(no)
 			return envelope{}
 		}
 		defer done()
@@ -87,7 +87,7 @@ func (f *fastIM) login(ctx context.Context, _ *http.Request, p *params) envelope
 	if p.bad != nil {
 		return envelope{}
 	}
-	if p.bad = f.srv.door.login(user); p.bad != nil {
+	if p.bad = turnedAway(f.srv.door.Login(user)); p.bad != nil {
 		return envelope{}
 	}
 	if ok, err := f.srv.guard.passwordOK(ctx, user, password); err != nil || !ok {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"barrage/gateway/door"
 	"barrage/room"
 )
 
@@ -41,6 +42,10 @@ func newMetrics(s *Server) *metrics {
 	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.stats.joinErrors)
 	for r := closePeer; r < closeReasons; r++ {
 		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.stats.closed[r].Load()) })
+	}
+	m.gauge("barrage_addresses", "Addresses of clients that are remembered for limits.", func() float64 { return float64(s.door.Addresses()) })
+	for _, l := range door.AllLimits() {
+		m.labelled("barrage_limited_total", "Requests refused by a limit.", "limit", l.String(), func() float64 { return float64(s.door.Over(l)) })
 	}
 	m.registerRooms(s)
 	return m

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 	"barrage/internal/chat"
 	"barrage/room"
 )
@@ -288,7 +289,7 @@ func refusedBusyRecall(t *testing.T) {
 
 // Each op but ping counts, and the time to wait is exact.
 func refusedTooOften(t *testing.T) {
-	s := limited(t, func(c *LimitsConfig) { c.MessageRate, c.MessageBurst = 10, 2 })
+	s := limited(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 10, 2 })
 	n := joinV1(t, s, "u")
 	for _, op := range []string{`{"t":"like","n":1}`, `{"t":"like","n":1}`} {
 		n.send(op)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"barrage/gateway/door"
 )
 
 const offerV1 = "Sec-WebSocket-Protocol: barrage.v1\r\n"
@@ -300,7 +302,7 @@ func refusedVersion(t *testing.T) {
 }
 
 func refusedTooMany(t *testing.T) {
-	s := limited(t, func(c *LimitsConfig) { c.UserConnections = 1 })
+	s := limited(t, func(c *door.Limits) { c.UserConnections = 1 })
 	first := wireV1(t, s, userAndToken, "", 0)
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(429, "too_many_connections", `user "u" has 1 connections`)
@@ -313,7 +315,7 @@ func refusedTooMany(t *testing.T) {
 
 func refusedTooFast(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
-		c.Limits = LimitsConfig{Enabled: true, NewRooms: 0.4, NewRoomsBurst: 1, IP6Prefix: 64}
+		c.Limits = door.Limits{Enabled: true, NewRooms: 0.4, NewRoomsBurst: 1, IP6Prefix: 64}
 		c.Server.TrustedProxies = []string{"127.0.0.1"}
 	})
 	const client = "X-Forwarded-For: 203.0.113.7\r\n"
@@ -338,15 +340,9 @@ func refusedTooFast(t *testing.T) {
 }
 
 func refusedBusyNode(t *testing.T) {
-	s := newStopped(t, func(c *setup) {
-		c.Limits = LimitsConfig{Enabled: true, Handshakes: 1, HandshakesBurst: 1, IP6Prefix: 64}
+	s := newServer(t, func(c *setup) {
+		c.Limits = door.Limits{Enabled: true, Handshakes: 0.001, HandshakesBurst: 1, IP6Prefix: 64}
 	})
-	s.door.now = func() uint32 { return 7 } // no time goes by: what is used up stays so
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	wantPollersRunning(t)
 	wireV1(t, s, userAndToken, "", 0)
 	a := askV1(t, s, userAndToken, offerV1)
 	if a.answer.status != 503 || !strings.Contains(a.answer.body, `"code":"busy","message":"too many clients come at once"`) {

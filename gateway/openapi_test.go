@@ -19,6 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 )
 
 // described is openapi.yaml as the node serves it, and whatever finds an operation in it.
@@ -307,7 +308,7 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	f("connect", 426, open, get, pathSocket, "u", "", upgrading, with("Sec-WebSocket-Version", "8"))
 	// Behind a proxy that names its client, whose every call but the first is one too many.
 	busy := newServerV1(t, func(c *setup) {
-		c.Limits = LimitsConfig{Enabled: true, HTTPRate: 0.001, HTTPBurst: 1, IPHandshakes: 0.001, IPHandshakesBurst: 1, IP6Prefix: 64}
+		c.Limits = door.Limits{Enabled: true, HTTPRate: 0.001, HTTPBurst: 1, IPHandshakes: 0.001, IPHandshakesBurst: 1, IP6Prefix: 64}
 		c.Server.TrustedProxies = []string{"127.0.0.0/8"}
 	})
 	client := with("X-Forwarded-For", "203.0.113.7")

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,9 @@ import (
 	"github.com/lesismal/nbio/mempool"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 	"barrage/internal/chat"
+	"barrage/internal/pace"
 	"barrage/room"
 )
 
@@ -80,13 +81,14 @@ type Server struct {
 	joins   *joins
 	recalls *recalls
 	tokens  *tokenWatcher
-	door    *door
-	plain   *plain
-	ops     rate      // limits.message_rate
-	likes   rate      // limits.like_rate
+	door    *door.Door
+	plain   *door.Plain
+	ops     pace.Rate // limits.message_rate
+	likes   pace.Rate // limits.like_rate
 	made    time.Time // see millis
-	// sweepEvery is one second; tests that make up the time set more before Start.
+	// sweepEvery is one second; tests that make up the time set more before Start. now is time.Now, but for tests.
 	sweepEvery time.Duration
+	now        func() time.Time
 	log        *slog.Logger
 	metrics    *metrics
 	engine     *nbio.Engine
@@ -110,14 +112,11 @@ type Server struct {
 // New makes the edge over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second, made: time.Now(), plain: newPlain(time.Now)}
-	s.door = newDoor(&s.cfg, s.millis, func(peer netip.Addr) {
-		log.Warn("a proxy names the addresses of its clients, and is not trusted: limits by address do not apply; "+
-			"set server.trusted_proxies to its address or prefix", "peer", peer)
-	})
+	s := &Server{cfg: cfg, store: store, log: log, sweepEvery: time.Second, made: time.Now(), now: time.Now}
+	s.door = door.New(door.Config{Limits: cfg.Limits, TrustedProxies: cfg.Server.TrustedProxies, ClientIPHeader: cfg.Server.ClientIPHeader}, s.millis, log)
 	if cfg.Limits.Enabled {
-		s.ops = perSecond(cfg.Limits.MessageRate, cfg.Limits.MessageBurst)
-		s.likes = perSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
+		s.ops = pace.PerSecond(cfg.Limits.MessageRate, cfg.Limits.MessageBurst)
+		s.likes = pace.PerSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
 	}
 	s.lists, s.joins, s.recalls, s.tokens = newLists(s), newJoins(s), newRecalls(s), newTokenWatcher(s)
 	s.guard, s.v1 = guard{&s.cfg, store, log}, v1{s}
@@ -159,7 +158,7 @@ func (s *Server) start() error {
 		s.adminAt = adminLn.Addr()
 	}
 	s.addr = ln.Addr()
-	s.plain.most = reserve(limit) * 3 / 4
+	s.plain = door.NewPlain(reserve(limit)*3/4, s.now)
 	s.startEngine(limit)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -174,7 +173,10 @@ func (s *Server) start() error {
 	}
 	s.lists.start(ctx, &s.workers)
 	s.public = s.httpServer(s.routes())
-	s.public.ConnState = s.plain.state
+	s.public.ConnState = s.plain.State
+	if s.cfg.Server.ProxyProtocol {
+		ln = s.door.Listen(ln, s.cfg.Server.ReadHeaderTimeout)
+	}
 	s.serve(s.public, ln)
 	if adminLn != nil {
 		s.admin = s.httpServer(s.adminRoutes())
@@ -360,7 +362,7 @@ func (s *Server) gone(c *session) {
 	c.mu.Unlock()
 	c.runs.gone()
 	s.sessions.remove(c)
-	s.door.leave(c.user, c.from)
+	s.door.Leave(c.user, c.from)
 }
 
 // Away, Back, RoomEvent, UserEvent, TokensChanged and Resumed are the store's calls (redisx.Handler).

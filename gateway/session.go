@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"barrage/codec"
+	"barrage/internal/pace"
 )
 
 // purpose is what runs on a socket: one of the protocols. Each is a struct that begins with the [session].
@@ -53,9 +54,9 @@ type session struct {
 	pinged    atomic.Uint32 // last time we pinged
 	prolonged atomic.Uint32 // last time the token's life was prolonged
 
-	nuisance tat    // owned by the poller, see bears
-	ops      tat    // of limits.message_rate; owned by the poller
-	from     uint32 // whose connection it is, see door.knock; immutable
+	nuisance pace.Used // owned by the poller, see bears
+	ops      pace.Used // of limits.message_rate; owned by the poller
+	from     uint32    // whose connection it is, see door.knock; immutable
 }
 
 // init makes the session one of the visitor's, for what runs on it.

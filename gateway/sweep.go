@@ -35,7 +35,8 @@ func (s *Server) sweep(ctx context.Context) {
 func (s *Server) sweepOnce(now time.Time) {
 	s.clock.set(now.Sub(s.started))
 	s.hall.Tick(now)
-	s.plain.sweep()
+	s.plain.Sweep()
+	s.door.Report()
 	s.sessions.each(s.inspect)
 }
 

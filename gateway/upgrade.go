@@ -8,6 +8,7 @@ import (
 
 	"github.com/lesismal/nbio"
 
+	"barrage/gateway/door"
 	"barrage/room"
 )
 
@@ -18,7 +19,7 @@ type visitor struct {
 	key   string // Sec-WebSocket-Key
 	more  string // further header lines of the answer
 	asOf  uint64 // see tokenWatcher
-	from  uint32 // see door.knock
+	from  uint32 // see door.Knock
 	// proven: the token was checked, whatever auth.required says.
 	proven bool
 }
@@ -39,11 +40,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 			return bad
 		}
 		v.key, v.asOf = key, s.tokens.asOf()
-		if bad := s.door.knock(&v, r); bad != nil {
-			return bad
+		from, no := s.door.Knock(v.user, r)
+		if no != nil {
+			return turnedAway(no)
 		}
+		v.from = from
 		if !s.sessions.reserve() {
-			s.door.leave(v.user, v.from)
+			s.door.Leave(v.user, v.from)
 			s.stats.full.Add(1)
 			return s.full()
 		}
@@ -52,7 +55,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 		bad = come(ctx, v)
 		if bad != nil {
 			s.sessions.unreserve()
-			s.door.leave(v.user, v.from)
+			s.door.Leave(v.user, v.from)
 		}
 		return bad
 	}()
@@ -68,7 +71,7 @@ func (s *Server) mayOpen(r *http.Request, id string) *refusal {
 	if s.hall.Live(id) {
 		return nil
 	}
-	if bad := s.door.newRoom(r); bad != nil {
+	if bad := turnedAway(s.door.NewRoom(r)); bad != nil {
 		return bad
 	}
 	if err := s.hall.Full(); err != nil {
@@ -91,6 +94,21 @@ func (s *Server) openRoom(ctx context.Context, r *http.Request, id string) (*roo
 		return nil, refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
 	}
 	return rm, nil
+}
+
+// turnedAway is the door's refusal as answers have it; nil of nil.
+func turnedAway(no *door.Refused) *refusal {
+	if no == nil {
+		return nil
+	}
+	switch no.Limit {
+	case door.Handshakes, door.Scans:
+		return refuse(http.StatusServiceUnavailable, "%s", no.Why).as("busy").after(no.Wait)
+	case door.UserConnections, door.IPConnections:
+		return refuse(http.StatusTooManyRequests, "%s", no.Why).as("too_many_connections")
+	default:
+		return refuse(http.StatusTooManyRequests, "%s", no.Why).after(no.Wait)
+	}
 }
 
 // noRoom refuses one more room than may be live.
@@ -126,7 +144,8 @@ func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "cannot take the connection over: %v", err)
 	}
-	if n := buffered.Reader.Buffered(); n > 0 {
+	conn, clean := door.Unwrap(conn)
+	if buffered.Reader.Buffered() > 0 || !clean {
 		// RFC 6455 section 4.1: a client waits for the answer before it sends.
 		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
 		_ = conn.Close()

@@ -116,9 +116,9 @@ type operate func(ctx context.Context, r *http.Request) (status int, answer any,
 // scan is an operation that reads or scans a history.
 func (n *v1) scan(do operate) operate {
 	return func(ctx context.Context, r *http.Request) (int, any, *refusal) {
-		done, bad := n.srv.door.scan(r)
-		if bad != nil {
-			return 0, nil, bad
+		done, no := n.srv.door.Scan(r)
+		if no != nil {
+			return 0, nil, turnedAway(no)
 		}
 		defer done()
 		return do(ctx, r)
@@ -132,7 +132,7 @@ func (n *v1) serve(do operate) http.HandlerFunc {
 			writeProblem(w, leaving)
 			return
 		}
-		if bad := n.srv.door.call(r); bad != nil {
+		if bad := turnedAway(n.srv.door.Call(r)); bad != nil {
 			writeProblem(w, bad)
 			return
 		}
@@ -211,7 +211,7 @@ func (n *v1) login(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad := checkText("password", in.Password, maxTokenBytes); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := n.srv.door.login(in.UserID); bad != nil {
+	if bad := turnedAway(n.srv.door.Login(in.UserID)); bad != nil {
 		return 0, nil, bad
 	}
 	switch ok, err := n.srv.guard.passwordOK(ctx, in.UserID, in.Password); {

@@ -174,7 +174,7 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 			MaxBodyBytes:  n.maxBody(),
 			MaxFrameBytes: int(n.srv.cfg.Server.MaxMessageBytes),
 			RecallMS:      n.srv.cfg.RecallLimit.Milliseconds(),
-			RatePerSecond: n.srv.ratePerSecond(), Burst: int(n.srv.ops.burst), MaxBodyRunes: n.maxRunes(),
+			RatePerSecond: n.srv.ratePerSecond(), Burst: int(n.srv.ops.Burst), MaxBodyRunes: n.maxRunes(),
 		},
 	}
 	return welcome.Text()
@@ -233,7 +233,7 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 		if !m.bears(nuisanceFrame) {
 			return errGone
 		}
-	} else if wait := m.srv.ops.take(&m.ops, m.srv.millis(), 1); wait > 0 {
+	} else if wait := m.srv.ops.Take(&m.ops, m.srv.millis(), 1); wait > 0 {
 		if !m.bears(nuisanceRefusal) {
 			return errGone
 		}
@@ -275,11 +275,11 @@ const codeRateLimited = "rate_limited"
 // likesLeft takes n likes as far as limits.like_rate lets them, and returns how many. What counts is session.likes: the
 // GCRA's arrival time in likes, not milliseconds, since 16 bits are enough for that.
 func (m *nativeMember) likesLeft(n uint32) uint32 {
-	every := m.srv.likes.every
+	every := m.srv.likes.Every
 	if every == 0 {
 		return n
 	}
-	now, burst := uint16(m.srv.millis()/every), uint16(m.srv.likes.burst)
+	now, burst := uint16(m.srv.millis()/every), uint16(m.srv.likes.Burst)
 	ahead := m.likes - now
 	if ahead > burst {
 		ahead = 0 // it is over: all of them are there again

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"barrage/gateway"
+	"barrage/gateway/door"
 	"barrage/internal/chat"
 	"barrage/internal/units"
 	"barrage/redisx"
@@ -33,7 +34,7 @@ type Config struct {
 	Room    RoomConfig           `mapstructure:"room"`
 	History HistoryConfig        `mapstructure:"history"`
 	List    gateway.ListConfig   `mapstructure:"list"`
-	Limits  gateway.LimitsConfig `mapstructure:"limits"`
+	Limits  door.Limits          `mapstructure:"limits"`
 	Fanout  room.FanoutConfig    `mapstructure:"fanout"`
 	CORS    gateway.CORSConfig   `mapstructure:"cors"`
 	Log     LogConfig            `mapstructure:"log"`

@@ -7,75 +7,18 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/quick"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 	"barrage/internal/chat"
+	"barrage/internal/pace"
 )
 
-func TestRate_TakesBurstThenRate(t *testing.T) {
-	r := perSecond(5, 20)
-	now := uint32(4_294_967_000) // the counter of milliseconds wraps around meanwhile
-	used := tat(now)
-	for i := range 20 {
-		if wait := r.take(&used, now, 1); wait != 0 {
-			t.Fatalf("unit %d of the burst has to wait %v", i, wait)
-		}
-	}
-	if wait := r.take(&used, now, 1); wait != 200*time.Millisecond {
-		t.Errorf("the unit after the burst has to wait %v; want 200ms", wait)
-	}
-	if wait := r.take(&used, now+199, 1); wait != time.Millisecond {
-		t.Errorf("a millisecond too early it has to wait %v; want 1ms", wait)
-	}
-	if wait := r.take(&used, now+200, 1); wait != 0 {
-		t.Errorf("in time it has to wait %v", wait)
-	}
-	now += 200 + 20*200
-	for i := range 20 {
-		if wait := r.take(&used, now, 1); wait != 0 {
-			t.Fatalf("unit %d of the next burst has to wait %v", i, wait)
-		}
-	}
-	var unlimited rate
-	for range 1000 {
-		if unlimited.take(&used, now, 1000) != 0 {
-			t.Fatal("no limit has to wait")
-		}
-	}
-}
-
-// TestRate_NeverMoreThanItsRate: however the units are spread, within any time there are never more than the burst and
-// what the rate gives, and a refused unit comes in after the wait that it was told.
-func TestRate_NeverMoreThanItsRate(t *testing.T) {
-	f := func(steps []uint16, perSec uint8, burst uint8) bool {
-		r := perSecond(float64(perSec%50+1), int(burst%30+1))
-		var used tat
-		now, start, taken := uint32(77), uint32(77), uint32(0)
-		for _, step := range steps {
-			now += uint32(step % 500)
-			wait := r.take(&used, now, 1)
-			if wait == 0 {
-				taken++
-				continue
-			}
-			again := used
-			if r.take(&again, now+uint32(wait.Milliseconds()), 1) != 0 {
-				return false
-			}
-		}
-		return taken <= r.burst+(now-start)/r.every+1
-	}
-	if err := quick.Check(f, nil); err != nil {
-		t.Error(err)
-	}
-}
-
 // limited is a server with limits, changed as the test says.
-func limited(t *testing.T, change func(*LimitsConfig)) *Server {
+func limited(t *testing.T, change func(*door.Limits)) *Server {
 	t.Helper()
 	return newServerV1(t, func(c *setup) {
 		c.Limits.Enabled = true
@@ -88,7 +31,7 @@ func limited(t *testing.T, change func(*LimitsConfig)) *Server {
 // TestLimits_NativeMessages: the burst is taken, then each op is refused with the time to wait, and 20 refusals close
 // the socket; the user stays out of there for a while. Nobody else notices.
 func TestLimits_NativeMessages(t *testing.T) {
-	s := limited(t, func(c *LimitsConfig) { c.MessageRate, c.MessageBurst = 0.01, 5 })
+	s := limited(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 0.01, 5 })
 	bystander := join(t, s, "1", "bystander")
 	n, welcome := dialV1(t, s, "1", "user_id=flood&token=t", false)
 	if welcome.Limits.RatePerSecond != 1 || welcome.Limits.Burst != 5 {
@@ -119,7 +62,7 @@ func TestLimits_NativeMessages(t *testing.T) {
 
 // TestLimits_FastIMMessages: what is over the limit is dropped and counted, then come the text 429 and 1008.
 func TestLimits_FastIMMessages(t *testing.T) {
-	s := limited(t, func(c *LimitsConfig) { c.MessageRate, c.MessageBurst = 0.01, 5 })
+	s := limited(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 0.01, 5 })
 	bystander, flood := join(t, s, "1", "bystander"), join(t, s, "1", "flood")
 	for i := range 26 {
 		flood.say(fmt.Sprint(i))
@@ -189,7 +132,7 @@ func TestLimits_Nuisances(t *testing.T) {
 
 // TestLimits_Likes: what is more than limits.like_rate is left out, and nobody is refused.
 func TestLimits_Likes(t *testing.T) {
-	s := limited(t, func(c *LimitsConfig) { c.LikeRate, c.MessageRate = 100, 0 })
+	s := limited(t, func(c *door.Limits) { c.LikeRate, c.MessageRate = 100, 0 })
 	n := joinV1(t, s, "a")
 	begun := time.Now()
 	for range 15 {
@@ -230,10 +173,10 @@ func (n *native) try(op string) {
 
 // BenchmarkPace is what limits cost a message.
 func BenchmarkPace(b *testing.B) {
-	s := &Server{made: time.Now(), ops: perSecond(1000, 1<<30)}
-	var used tat
+	s := &Server{made: time.Now(), ops: pace.PerSecond(1000, 1<<30)}
+	var used pace.Used
 	for b.Loop() {
-		if s.ops.take(&used, s.millis(), 1) != 0 {
+		if s.ops.Take(&used, s.millis(), 1) != 0 {
 			b.Fatal("refused")
 		}
 	}
@@ -258,7 +201,7 @@ func TestLimits_ClosedSocketThatWritesOnIsCut(t *testing.T) {
 // TestLimits_BodyRunes: a body has as many characters as the welcome says, whatever their bytes, on the socket and by
 // HTTP.
 func TestLimits_BodyRunes(t *testing.T) {
-	s := limited(t, func(c *LimitsConfig) { c.BodyRunes = 5 })
+	s := limited(t, func(c *door.Limits) { c.BodyRunes = 5 })
 	n, welcome := dialV1(t, s, "r", "user_id=u&token=t", false)
 	if welcome.Limits.MaxBodyRunes != 5 {
 		t.Errorf("limits of the welcome = %+v; want 5 characters", welcome.Limits)
@@ -269,4 +212,18 @@ func TestLimits_BodyRunes(t *testing.T) {
 	n.wantRefused("2", "bad_request", "body has 6 characters, at most 5 are allowed", false)
 	a := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"3","body":"弹幕🎉abc"}`)
 	a.wantCode(t, 400, "bad_request")
+}
+
+// TestLimits_SlowBodiesHoldNoScan: a client that sends its parameters slowly takes no place of those who read
+// histories.
+func TestLimits_SlowBodiesHoldNoScan(t *testing.T) {
+	s := limited(t, nil)
+	for _, path := range []string{"/group/listMessage", "/group/listOldMessage", "/group/delMessage"} {
+		w := dialTCP(t, s)
+		w.mustWrite("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngroupId")
+	}
+	eventually(t, func() error { return differ("requests under way", s.requests.Load(), 3) })
+	if n := s.door.Scans(); n != 0 {
+		t.Errorf("%d of them hold a place; want none", n)
+	}
 }

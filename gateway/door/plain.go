@@ -1,4 +1,4 @@
-package gateway
+package door
 
 import (
 	"container/list"
@@ -12,12 +12,13 @@ import (
 // of a wave of newcomers within that.
 const silentFor = 2 * time.Second
 
-// plain bounds the connections of the public port that are no WebSockets: requests, and those who wait with theirs.
+// Plain bounds the connections of the public port that are no WebSockets: requests, and those who wait with theirs.
 // They have three quarters of the reserve of descriptors; the rest is for Redis, listeners, and the moment of an
 // upgrade, which takes two. Where there are more, those go that have been silent for longest, silentFor at least: a
 // client that means it sends its request at once.
-type plain struct {
-	most int // immutable after Start
+type Plain struct {
+	// Immutable.
+	most int
 	now  func() time.Time
 
 	mu      sync.Mutex // guards the fields below; a leaf
@@ -32,19 +33,20 @@ type silence struct {
 	since time.Time
 }
 
-func newPlain(now func() time.Time) *plain {
-	return &plain{now: now, silent: list.New(), silence: map[net.Conn]*list.Element{}}
+// NewPlain allows most connections.
+func NewPlain(most int, now func() time.Time) *Plain {
+	return &Plain{most: most, now: now, silent: list.New(), silence: map[net.Conn]*list.Element{}}
 }
 
-// state is net/http's word of a connection.
-func (p *plain) state(conn net.Conn, state http.ConnState) {
+// State is net/http's word of a connection, see http.Server.ConnState.
+func (p *Plain) State(conn net.Conn, state http.ConnState) {
 	p.note(conn, state)
 	if state == http.StateNew {
-		p.sweep()
+		p.Sweep()
 	}
 }
 
-func (p *plain) note(conn net.Conn, state http.ConnState) {
+func (p *Plain) note(conn net.Conn, state http.ConnState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e := p.silence[conn]; e != nil {
@@ -63,9 +65,9 @@ func (p *plain) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// sweep closes those that must go. It is also called once a second, because without a descriptor left no connection
+// Sweep closes those that must go. It is also called once a second, because without a descriptor left no connection
 // comes that would have it look.
-func (p *plain) sweep() {
+func (p *Plain) Sweep() {
 	var gone []net.Conn
 	p.mu.Lock()
 	for over := p.open - p.most; over > 0; over-- {

@@ -1,13 +1,13 @@
-package gateway
+package door
 
 import (
 	"errors"
 	"fmt"
 )
 
-// LimitsConfig is the config section `limits`: what one client, one address and all together may ask for. Rates are a
+// Limits is the config section `limits`: what one client, one address and all together may ask for. Rates are a
 // second; 0 is no limit.
-type LimitsConfig struct {
+type Limits struct {
 	// Enabled: off, none of them holds.
 	Enabled bool `mapstructure:"enabled"`
 	// MessageRate and MessageBurst bound what one connection sends: messages, likes and recalls.
@@ -42,9 +42,9 @@ type LimitsConfig struct {
 	LoginBurst int     `mapstructure:"login_burst"`
 }
 
-// defaultLimits refuse no person: nobody types five messages a second.
-func defaultLimits() LimitsConfig {
-	return LimitsConfig{
+// DefaultLimits refuse no person: nobody types five messages a second.
+func DefaultLimits() Limits {
+	return Limits{
 		Enabled:     true,
 		MessageRate: 5, MessageBurst: 20,
 		LikeRate:        100,
@@ -61,7 +61,7 @@ func defaultLimits() LimitsConfig {
 }
 
 // Validate reports every value out of range, each with its key within the section.
-func (c LimitsConfig) Validate() error {
+func (c Limits) Validate() error {
 	var errs []error
 	for key, value := range map[string]float64{
 		"message_rate": c.MessageRate, "like_rate": c.LikeRate, "ip_handshakes": c.IPHandshakes, "new_rooms": c.NewRooms,
@@ -93,12 +93,4 @@ func (c LimitsConfig) Validate() error {
 		errs = append(errs, fmt.Errorf("ip6_prefix: %d is not within 1 and 128", c.IP6Prefix))
 	}
 	return errors.Join(errs...)
-}
-
-// ratePerSecond is limits.message_rate as welcomes say it: whole ops a second, 1 where it is less; 0 = no limit.
-func (s *Server) ratePerSecond() int {
-	if s.ops.every == 0 {
-		return 0
-	}
-	return max(1, int(1000/s.ops.every))
 }

@@ -1,4 +1,4 @@
-package gateway
+package door
 
 import (
 	"fmt"
@@ -14,21 +14,32 @@ type addresses struct {
 	trusted []netip.Prefix
 	header  string // server.client_ip_header; empty: X-Forwarded-For, or Forwarded
 	bits6   int    // of an IPv6 address that are one client's
-	warn    func(peer netip.Addr)
+	warn    func(why string, peer netip.Addr)
 }
 
-// newAddresses is for settings that are valid; warn is called once, when a private peer that is not trusted names
-// another one's address.
-func newAddresses(cfg *Config, warn func(peer netip.Addr)) *addresses {
-	a := &addresses{header: cfg.Server.ClientIPHeader, bits6: cfg.Limits.IP6Prefix}
-	a.trusted, _ = parsePrefixes(cfg.Server.TrustedProxies) // Validate has seen them
-	var once sync.Once
-	a.warn = func(peer netip.Addr) { once.Do(func() { warn(peer) }) }
+// Why addresses warn.
+const (
+	notTrusted = "a proxy names the addresses of its clients, and is not trusted: limits by address do not apply; " +
+		"set server.trusted_proxies to its address or prefix"
+	namesNobody = "a trusted proxy does not name the addresses of its clients: limits by address do not apply; " +
+		"have it send X-Forwarded-For, or set server.client_ip_header or server.proxy_protocol to what it sends"
+)
+
+// newAddresses is for settings that are valid; warn is called once with each reason.
+func newAddresses(cfg *Config, warn func(why string, peer netip.Addr)) *addresses {
+	a := &addresses{header: cfg.ClientIPHeader, bits6: cfg.Limits.IP6Prefix}
+	a.trusted, _ = ParsePrefixes(cfg.TrustedProxies) // Validate has seen them
+	var warned sync.Map
+	a.warn = func(why string, peer netip.Addr) {
+		if _, again := warned.LoadOrStore(why, true); !again {
+			warn(why, peer)
+		}
+	}
 	return a
 }
 
-// parsePrefixes reads addresses and prefixes: 10.0.0.0/8, 192.0.2.1.
-func parsePrefixes(texts []string) ([]netip.Prefix, error) {
+// ParsePrefixes reads addresses and prefixes: 10.0.0.0/8, 192.0.2.1. An error begins with the index of the text.
+func ParsePrefixes(texts []string) ([]netip.Prefix, error) {
 	all := make([]netip.Prefix, 0, len(texts))
 	for i, text := range texts {
 		p, err := netip.ParsePrefix(text)
@@ -48,29 +59,30 @@ func (a *addresses) trusts(addr netip.Addr) bool {
 }
 
 // of is the client's address as limits count it: an IPv4 address, or the prefix of an IPv6 one. It is not valid where
-// no limit by address applies: the peer is private, and no proxy that is trusted. Headers count if the peer is one: the
-// last address in them that is not trusted is the client's, since it was noted by a trusted proxy.
+// no limit by address applies: the peer is private, and no proxy that is trusted, or one that names nobody. Headers
+// count if the peer is trusted: the last address in them that is not is the client's, since a trusted proxy noted it.
 func (a *addresses) of(r *http.Request) netip.Prefix {
 	peer := readAddr(r.RemoteAddr)
 	if !a.trusts(peer) {
 		if !peer.IsGlobalUnicast() || peer.IsPrivate() {
 			if r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
-				a.warn(peer)
+				a.warn(notTrusted, peer)
 			}
 			return netip.Prefix{}
 		}
 		return a.counted(peer)
 	}
+	client := peer
 	for _, hop := range slices.Backward(a.hops(r)) {
-		addr := readAddr(hop)
-		if !addr.IsValid() {
+		if client = readAddr(hop); !client.IsValid() || !a.trusts(client) {
 			break // what stands left of it was not noted by a proxy that we know
 		}
-		if peer = addr; !a.trusts(addr) {
-			break
-		}
 	}
-	return a.counted(peer)
+	if !client.IsValid() || client == peer { // the clients of a proxy are not one client
+		a.warn(namesNobody, peer)
+		return netip.Prefix{}
+	}
+	return a.counted(client)
 }
 
 // counted is the address as it is counted.

@@ -1,0 +1,81 @@
+package door
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// Listen is a listener whose connections from trusted peers tell the client's address in their first bytes, as
+// balancers for TCP send them: the PROXY protocol, versions 1 and 2. They have wait for it. What others send is not
+// read as such.
+func (d *Door) Listen(ln net.Listener, wait time.Duration) net.Listener {
+	var once sync.Once
+	return proxyListener{ln, d.addrs, wait, func(peer net.Addr, err error) {
+		once.Do(func() {
+			d.log.Warn("cannot read who is behind a trusted proxy: it must send the PROXY protocol, or leave server.trusted_proxies, "+
+				"or turn server.proxy_protocol off", "peer", peer, "err", err)
+		})
+	}}
+}
+
+type proxyListener struct {
+	net.Listener
+	addrs *addresses
+	wait  time.Duration // for the first bytes
+	warn  func(peer net.Addr, err error)
+}
+
+// Accept does not wait for the first bytes: that is done by whoever reads.
+func (l proxyListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil || !l.addrs.trusts(readAddr(conn.RemoteAddr().String())) {
+		return conn, err
+	}
+	must, wait := proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(l.wait)
+	return &proxied{proxyproto.NewConn(conn, must, wait), l.warn}, nil
+}
+
+// proxied is a connection from a trusted proxy. Its RemoteAddr is the client's, once that was read.
+type proxied struct {
+	*proxyproto.Conn
+	warn func(peer net.Addr, err error)
+}
+
+// Read reads what follows the address. Without one it fails.
+func (p *proxied) Read(b []byte) (n int, err error) {
+	n, err = p.Conn.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) && p.ProxyHeader() == nil {
+		p.warn(p.Raw().RemoteAddr(), err)
+	}
+	return n, err
+}
+
+// RemoteAddr is the balancer's own where it does not say the client's: it may say that it does not know.
+func (p *proxied) RemoteAddr() net.Addr {
+	if addr, ok := p.Conn.RemoteAddr().(*net.TCPAddr); ok {
+		return addr
+	}
+	return p.Raw().RemoteAddr()
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// Unwrap is the connection itself of one that a listener of Listen accepted, or of any other; clean is false where
+// bytes that the client sent were read already.
+func Unwrap(conn net.Conn) (raw net.Conn, clean bool) {
+	p, ok := conn.(*proxied)
+	if !ok {
+		return conn, true
+	}
+	if err := p.SetReadDeadline(past); err != nil {
+		return p.Raw(), true // the peer has gone
+	}
+	n, _ := p.Conn.Read(make([]byte, 1)) // only from its buffer: the deadline is over
+	return p.Raw(), n == 0
+}

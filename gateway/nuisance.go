@@ -1,0 +1,37 @@
+package gateway
+
+import (
+	"time"
+
+	"barrage/internal/pace"
+)
+
+// millis is the time since the server was made in milliseconds, 32 bits that wrap around.
+func (s *Server) millis() uint32 { return uint32(time.Since(s.made).Milliseconds()) }
+
+// A client is a nuisance by each control frame, each native ping and, ten times as much, each refusal: 20 frames a
+// second are taken, and 20 refusals in 10 s. Browsers answer a ping in 30 s, clients send one in 20.
+const (
+	nuisanceFrame   = 1
+	nuisanceRefusal = 10
+)
+
+var nuisance = pace.Rate{Every: 50, Burst: 200}
+
+// bears reports whether the session may be a nuisance once more; else it is closed.
+func (s *session) bears(cost uint32) bool {
+	if !s.srv.cfg.Limits.Enabled || nuisance.Take(&s.nuisance, s.srv.millis(), cost) == 0 {
+		return true
+	}
+	s.srv.door.Banish(s.user, s.from)
+	s.runs.flooded()
+	return false
+}
+
+// ratePerSecond is limits.message_rate as welcomes say it: whole ops a second, 1 where it is less; 0 = no limit.
+func (s *Server) ratePerSecond() int {
+	if s.ops.Every == 0 {
+		return 0
+	}
+	return max(1, int(1000/s.ops.Every))
+}
