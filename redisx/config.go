@@ -139,6 +139,10 @@ type Limits struct {
 	// HistoryMessages is how many messages a room's history holds, 1 or more; the
 	// oldest go first.
 	HistoryMessages int
+	// HistoryBytes is how many bytes a room's history holds, 0 = any number; the oldest messages go first, the newest
+	// batch stays. Memory counts their JSON. Redis counts its own memory, looks once in 16 messages, and takes a
+	// sixteenth out at least. Beside original FastIM nodes nothing goes.
+	HistoryBytes int
 	// HistoryTTL is how long a room's history lives after its last message, 1 ms or more.
 	HistoryTTL time.Duration
 	// RoomsPerUser is how many rooms a user may join; 0 = any number.

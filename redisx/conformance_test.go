@@ -26,6 +26,7 @@ var conformance = map[string]func(s *harness){
 	"EmptyRoom":            testEmptyRoom,
 	"Batches":              testBatches,
 	"Trim":                 testTrim,
+	"TrimBytes":            testTrimBytes,
 	"HistoryExpires":       testHistoryExpires,
 	"PublishProlongs":      testPublishProlongs,
 	"UniqueTS":             testUniqueTS,
@@ -75,7 +76,7 @@ func testConformance(t *testing.T, newStore func(t *testing.T) *harness) {
 func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, empty func()) {
 	t.Helper()
 	for _, name := range []string{
-		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "Batches", "Trim", "UniqueTS",
+		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "Batches", "Trim", "TrimBytes", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch",
 	} {
@@ -350,22 +351,6 @@ func testBatches(s *harness) {
 	noError(t, s.send(t.Context(), "r", d))
 	want := texts(d)[redisx.MaxBatch-historyMessages:]
 	wantHistory(t, s.newest(t, "r", 2*historyMessages), redisx.MaxBatch, redisx.MaxBatch, redisx.MaxBatch-historyMessages+1, want...)
-}
-
-func testTrim(s *harness) {
-	t := s.t
-	var all []string
-	for i := range 3 * historyMessages {
-		all = append(all, s.publish(t, "r", "u", int64(i+1))...)
-	}
-	kept := all[2*historyMessages:]
-	const n = 3 * historyMessages
-	wantHistory(t, s.newest(t, "r", n), n, n, 2*historyMessages+1, kept...)
-	h, err := s.Since(t.Context(), "r", 3, n)
-	noError(t, err)
-	wantHistory(t, h, n, n, 2*historyMessages+1, kept...)
-	msgs, err := s.Range(t.Context(), "r", 0, -1)
-	wantEqual(t, "Range", msgs, err, kept)
 }
 
 func testHistoryExpires(s *harness) {

@@ -28,11 +28,12 @@ const (
 	historyMessages = 40
 	historyTTL      = 48 * time.Hour
 	roomsPerUser    = 20
+	historyBytes    = 4 << 20
 	membershipTTL   = 240 * time.Hour
 )
 
 var limits = redisx.Limits{
-	HistoryMessages: historyMessages, HistoryTTL: historyTTL, RoomsPerUser: roomsPerUser, MembershipTTL: membershipTTL,
+	HistoryMessages: historyMessages, HistoryBytes: historyBytes, HistoryTTL: historyTTL, RoomsPerUser: roomsPerUser, MembershipTTL: membershipTTL,
 }
 
 // harness is a store under test and what it told its handler.

@@ -29,7 +29,7 @@ func (m *Memory) Page(_ context.Context, room string, before, after uint64, limi
 	}
 	fits := budget(answerBytes)
 	add := func(seq uint64) bool {
-		e := chat.Entry{Seq: seq, JSON: *r.at(r.indexOf(seq))}
+		e := chat.Entry{Seq: seq, JSON: r.at(r.indexOf(seq))}
 		if !fits.takes(e.JSON) {
 			return false
 		}
@@ -59,5 +59,5 @@ func (b *budget) takes(text string) bool {
 	return first || *b >= 0
 }
 
-// indexOf is the index of message seq; it is not within the ring where there is none.
-func (r *memoryRoom) indexOf(seq uint64) int { return len(r.ring) - 1 - int(r.seq-seq) }
+// indexOf is the index of message seq; it is not within the history where there is none.
+func (r *memoryRoom) indexOf(seq uint64) int { return r.len() - 1 - int(r.seq-seq) }

@@ -77,7 +77,7 @@ func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) 
 		return chat.Event{}, chat.ErrNoMessage
 	}
 	index := r.indexOf(seq)
-	text := *r.at(index)
+	text := r.at(index)
 	switch {
 	case text == tombstone:
 		return repeated(r.epoch)
@@ -92,11 +92,13 @@ func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) 
 // takeOut puts a tombstone in the place of the message at index, logs the recall and returns
 // the event.
 func (r *memoryRoom) takeOut(index int) chat.Event {
-	husk, ok := codec.Husk(*r.at(index))
+	text := r.at(index)
+	husk, ok := codec.Husk(text)
 	if !ok {
-		panic("BUG: a message in memory that no node wrote: " + *r.at(index))
+		panic("BUG: a message in memory that no node wrote: " + text)
 	}
-	*r.at(index) = tombstone
+	r.entries[index] = tombstone
+	r.bytes += len(tombstone) - len(text)
 	r.recalled = max(r.recalled, r.seqAt(index))
 	ev := r.change(chat.EventRecall, randomName())
 	ev.Seq, ev.Messages = r.seqAt(index), []string{husk}

@@ -93,7 +93,7 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	search := published && last.number == number || !published && b.Try > 0
 	fresh, repeats := r.dedupe(b.Drafts, search, now)
 	if len(fresh) > 0 {
-		stored.Event = r.append(fresh, b.Tip(), m.limits.HistoryMessages, now)
+		stored.Event = r.append(fresh, b.Tip(), &m.limits, now)
 		r.expires = now.Add(m.limits.HistoryTTL)
 		r.forget = r.expires.Add(metaGrace)
 		r.sent.remember(fresh, stored.Event)
@@ -179,7 +179,7 @@ func (m *Memory) Read(_ context.Context, room string, known chat.Position, newes
 	}
 	messages := 0
 	for i := r.len() - 1; i >= 0 && messages < most && (r.len()-1-i < unread || messages < newest); i-- {
-		e := chat.Entry{Seq: r.seqAt(i), JSON: *r.at(i)}
+		e := chat.Entry{Seq: r.seqAt(i), JSON: r.at(i)}
 		if e.JSON == tombstone {
 			e.JSON = ""
 		} else {
@@ -206,7 +206,7 @@ func (m *Memory) Since(_ context.Context, room string, seq uint64, limit int) (c
 	}
 	fits := budget(answerBytes)
 	for i := first; i < r.len() && len(h.Entries) < limit && !h.Cut; i++ {
-		text := *r.at(i)
+		text := r.at(i)
 		switch {
 		case text == tombstone:
 		case !fits.takes(text):
@@ -230,7 +230,7 @@ func (m *Memory) Range(_ context.Context, room string, start, stop int64) ([]str
 	var msgs []string
 	fits := budget(answerBytes)
 	for i := first; i <= last; i++ {
-		text := *r.at(i)
+		text := r.at(i)
 		if text == tombstone {
 			continue
 		}
@@ -292,8 +292,8 @@ type memoryRoom struct {
 	// that the room had reached when the epoch began.
 	rev, begun uint64
 	tip        string
-	// recalled is the number of the newest message that was recalled: no tombstone in
-	// the ring has a higher one. 0 before the first recall.
+	// recalled is the number of the newest message that was recalled: no tombstone has a higher one. 0 before the first
+	// recall.
 	recalled uint64
 	// recalls has the newest chat.RecallsKept recalls, oldest first.
 	recalls []chat.Event
@@ -305,11 +305,11 @@ type memoryRoom struct {
 	// ones may stay until the next look.
 	online  map[string]memoryShare
 	batches map[string]memoryBatch
-	// ring has the entries; the oldest is at head once the ring is full, at 0 before.
-	ring []string
-	head int
-	last lastTS
-	sent sentIDs
+	// entries begin with the oldest; bytes is how large all of them are.
+	entries []string
+	bytes   int
+	last    lastTS
+	sent    sentIDs
 }
 
 // memoryShare is how many of a room's members a node has, until expires.
@@ -332,7 +332,7 @@ func (r *memoryRoom) expire(now time.Time) bool {
 	r.sent.expire(now)
 	maps.DeleteFunc(r.batches, func(_ string, b memoryBatch) bool { return !now.Before(b.expires) })
 	if !now.Before(r.expires) {
-		r.ring, r.head = nil, 0
+		r.entries, r.bytes = nil, 0
 	}
 	if now.Before(r.forget) {
 		return false
@@ -371,32 +371,27 @@ func (r *memoryRoom) counters() chat.Counters {
 	return c
 }
 
-func (r *memoryRoom) len() int { return len(r.ring) }
+func (r *memoryRoom) len() int { return len(r.entries) }
 
 // at is the entry at index, 0 = the oldest.
-func (r *memoryRoom) at(index int) *string {
-	if index += r.head; index >= len(r.ring) {
-		index -= len(r.ring)
-	}
-	return &r.ring[index]
-}
+func (r *memoryRoom) at(index int) string { return r.entries[index] }
 
 // seqAt is the number of the entry at index.
-func (r *memoryRoom) seqAt(index int) uint64 { return r.seq - uint64(len(r.ring)-1-index) }
+func (r *memoryRoom) seqAt(index int) uint64 { return r.seq - uint64(r.len()-1-index) }
 
 // place is the index of the message that i means, as LRANGE has it in a history
-// without tombstones; outside the ring where it has too few.
+// without tombstones; outside the history where it has too few.
 func (r *memoryRoom) place(i int64) int {
 	index, step := 0, 1
 	if i < 0 {
 		index, step, i = r.len()-1, -1, -1-i
 	}
 	i = min(i, int64(r.len()))
-	if r.recalled <= r.seq-uint64(r.len()) { // The ring has no tombstone.
+	if r.recalled <= r.seq-uint64(r.len()) { // There is no tombstone.
 		return index + step*int(i)
 	}
 	for ; 0 <= index && index < r.len(); index += step {
-		if *r.at(index) == tombstone {
+		if r.at(index) == tombstone {
 			continue
 		}
 		if i == 0 {
@@ -410,7 +405,7 @@ func (r *memoryRoom) place(i int64) int {
 // position says how far the room is.
 func (r *memoryRoom) position() chat.Position {
 	pos := chat.Position{Epoch: r.epoch, Seq: r.seq, Rev: r.rev, Tip: r.tip}
-	if len(r.ring) > 0 {
+	if r.len() > 0 {
 		pos.Total = r.seq - r.base
 	}
 	return pos
@@ -420,7 +415,7 @@ func (r *memoryRoom) position() chat.Position {
 // first: those are what people recall.
 func (r *memoryRoom) find(n needle) int {
 	i := r.len() - 1
-	for i >= 0 && !n.in(*r.at(i)) {
+	for i >= 0 && !n.in(r.at(i)) {
 		i--
 	}
 	return i
@@ -430,7 +425,7 @@ func (r *memoryRoom) find(n needle) int {
 func (r *memoryRoom) newest(end, limit int) []chat.Entry {
 	entries := make([]chat.Entry, 0, max(0, min(limit, end)))
 	for i := end - 1; i >= 0 && len(entries) < limit; i-- {
-		if text := *r.at(i); text != tombstone {
+		if text := r.at(i); text != tombstone {
 			entries = append(entries, chat.Entry{Seq: r.seqAt(i), JSON: text})
 		}
 	}
@@ -460,22 +455,22 @@ func (r *memoryRoom) change(kind chat.EventKind, name string) chat.Event {
 	return ev
 }
 
-// append adds the drafts, keeps at most most entries, and returns the event.
-func (r *memoryRoom) append(drafts []chat.Draft, batch string, most int, now time.Time) chat.Event {
+// append adds the drafts, keeps what the limits allow, and returns the event.
+func (r *memoryRoom) append(drafts []chat.Draft, batch string, limits *Limits, now time.Time) chat.Event {
 	r.last.expire(now)
-	if len(r.ring) == 0 {
+	if r.len() == 0 {
 		r.base = r.seq // The history had expired: a new life, a new total.
 	}
 	msgs := make([]string, len(drafts))
 	for i := range drafts {
 		d := &drafts[i]
 		msgs[i] = string(d.AppendJSON(make([]byte, 0, d.Size()), r.last.next(d.UserID, d.TS)))
-		if len(r.ring) < most {
-			r.ring = append(r.ring, msgs[i])
-			continue
-		}
-		r.ring[r.head] = msgs[i]
-		r.head = (r.head + 1) % most
+		r.bytes += len(msgs[i])
+	}
+	r.entries = append(r.entries, msgs...) // what was taken out in front goes with the next growth
+	for r.len() > limits.HistoryMessages || limits.HistoryBytes > 0 && r.bytes > limits.HistoryBytes && r.len() > len(msgs) {
+		r.bytes -= len(r.entries[0])
+		r.entries[0], r.entries = "", r.entries[1:]
 	}
 	first := r.seq + 1
 	r.seq += uint64(len(drafts))

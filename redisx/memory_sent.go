@@ -132,7 +132,7 @@ func (r *memoryRoom) index() map[string]sentMessage {
 		index[keyOf(ev.Messages[0])] = sent
 	}
 	for i := range r.len() {
-		text := *r.at(i)
+		text := r.at(i)
 		index[keyOf(text)] = sentMessage{r.epoch, r.seqAt(i), codec.Timestamp(text)}
 	}
 	delete(index, "") // Those without a name.

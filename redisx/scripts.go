@@ -77,11 +77,12 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 // a message that comes alone cost Redis 7 % more instructions.
 func roomSettings(cfg Config, limits Limits) string {
 	return fmt.Sprintf(`local call, command = redis.call, '%s' -- command publishes to the channel of a room
-local most, listLife, metaLife = %d, '%s', '%s' -- most entries of a history; its life and that of meta, in ms
+local most, mostBytes = %d, %d -- entries and bytes of a history; 0: any number
+local listLife, metaLife = '%s', '%s' -- of a history and of meta, in ms
 local timesBucket, idsBucket, reportLife = %s, %s, %s -- a bucket of last ts, one of ids, a node's report, in s
 local answerBytes = %d -- of messages in one answer
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
-`, cfg.publishCommand(), limits.HistoryMessages, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
+`, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
 		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, tombstone, chat.RecallsKept)
 }
 

@@ -73,6 +73,9 @@ type HistoryConfig struct {
 	// MaxMessages is how many messages a room's history holds; 1 to 1000000. The
 	// oldest go first. Too high: every room costs that much Redis memory.
 	MaxMessages int `mapstructure:"max_messages"`
+	// MaxBytes is how many bytes a room's history holds; 64KiB or more, 0 = any number. The
+	// oldest messages go first.
+	MaxBytes units.Bytes `mapstructure:"max_bytes"`
 	// TTL is how long a room's history lives after its last message; 1m or more.
 	TTL time.Duration `mapstructure:"ttl"`
 	// RecallLimit is how old a message may be when its sender takes it back; 0 to
@@ -114,6 +117,7 @@ func Default() Config {
 		History: HistoryConfig{
 			OnJoin:      rooms.OnJoin,
 			MaxMessages: 10_000,
+			MaxBytes:    4 << 20,
 			TTL:         7 * 24 * time.Hour,
 			RecallLimit: edge.RecallLimit,
 		},
@@ -195,6 +199,9 @@ func (c HistoryConfig) Validate() error {
 	} else if c.OnJoin > c.MaxMessages {
 		errs = append(errs, fmt.Errorf("on_join: %d is above max_messages (%d): no room holds as many", c.OnJoin, c.MaxMessages))
 	}
+	if c.MaxBytes < 0 || c.MaxBytes > 0 && c.MaxBytes < 64<<10 || c.MaxBytes > 16<<30 {
+		errs = append(errs, fmt.Errorf("max_bytes: %v is not within 64KiB and 16GiB, nor 0 (= any number)", c.MaxBytes))
+	}
 	if c.TTL < time.Minute {
 		errs = append(errs, fmt.Errorf("ttl: %v is below 1m", c.TTL))
 	}
@@ -261,7 +268,7 @@ func (c Config) Rooms() room.Config {
 // StoreLimits is what the store takes of the configuration.
 func (c Config) StoreLimits() redisx.Limits {
 	return redisx.Limits{
-		HistoryMessages: c.History.MaxMessages, HistoryTTL: c.History.TTL,
+		HistoryMessages: c.History.MaxMessages, HistoryBytes: int(c.History.MaxBytes), HistoryTTL: c.History.TTL,
 		RoomsPerUser: c.Room.RoomsPerUser, MembershipTTL: c.Room.MembershipTTL,
 	}
 }

@@ -25,7 +25,7 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 		t.Errorf("Default().Rooms() = %+v; want %+v", got, want)
 	}
 	if got, want := cfg.StoreLimits(), (redisx.Limits{
-		HistoryMessages: 10_000, HistoryTTL: 168 * time.Hour, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
+		HistoryMessages: 10_000, HistoryBytes: 4 << 20, HistoryTTL: 168 * time.Hour, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
 	}); got != want {
 		t.Errorf("Default().StoreLimits() = %+v; want %+v", got, want)
 	}

@@ -54,6 +54,23 @@ local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
   return room
 end
 
+-- shorten takes out of a list of len entries what is more than the limits, and returns how many are left. The newest n,
+-- behind number s, stay. How many bytes there are is looked at once in 16 entries: Redis walks over the whole list for
+-- that: 2 us for 10,000 of 115 bytes, 4.4 us for 4 MiB of them (measured on Redis 7.0).
+local function shorten(list, len, s, n)
+  local left = math.min(len, most)
+  if len > left then call('LTRIM', list, -left, -1) end
+  if mostBytes > 0 and left > n and math.floor(s / 16) < math.floor((s + n) / 16) then
+    local bytes = tonumber(redis.pcall('MEMORY', 'USAGE', list, 'SAMPLES', 0)) -- nil where Redis does not say
+    while bytes and bytes > mostBytes and left > n do
+      left = math.max(n, left - math.ceil(left / 16))
+      call('LTRIM', list, -left, -1)
+      bytes = call('MEMORY', 'USAGE', list, 'SAMPLES', 0)
+    end
+  end
+  return left
+end
+
 -- rest reads the fields of meta that publish.lua does not need.
 local function rest(meta, room)
   local m = call('HMGET', meta, 'o', 'r', 'l')

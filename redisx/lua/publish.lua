@@ -205,8 +205,7 @@ end
 local prev, first, total, rev = room.t == '' and '-' or room.t, '0', '0', nil
 if n > 0 then
   local len = call('RPUSH', list, unpack(msgs))
-  local trimmed = math.min(len, most)
-  if len > trimmed then call('LTRIM', list, len - most, -1) end
+  local left = shorten(list, len, room.s, n)
   call('PEXPIRE', list, listLife)
   if room.began then begin(meta, room) end
   if len == n then -- the history had expired: a new life, a new total
@@ -217,7 +216,7 @@ if n > 0 then
   local newest = n == 1 and first or whole(room.s + n)
   total = room.b == 0 and newest or whole(room.s + n - room.b)
   call('HSET', meta, 's', newest, 'v', rev, 't', room.t)
-  if room.n ~= trimmed then call('HSET', meta, 'n', whole(trimmed)) end
+  if room.n ~= left then call('HSET', meta, 'n', whole(left)) end
   if not present[1] then call('PEXPIRE', meta, metaLife) end -- once a bucket: it has a day more than the history
   local head = 'm2 ' .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev .. ' ' .. room.t .. '\n'
   call(command, channel, head .. table.concat(msgs, '\n'))
