@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -151,8 +152,11 @@ func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
 	if m.srv.ops.Take(&m.ops, m.srv.millis(), 1) > 0 {
 		return m.over(&m.srv.stats.rateLimited)
 	}
-	// A full queue is counted by the room; FastIM clients have no word for it.
-	_ = m.place.Room().Post(m, m.user, string(payload), time.Now())
+	// What is refused is counted by the room; FastIM clients have no word for it.
+	err := m.place.Room().Post(m, m.user, string(payload), time.Now())
+	if _, ok := errors.AsType[*room.TooFastError](err); ok && !m.bears(nuisanceRefusal) {
+		return errGone
+	}
 	m.speaks()
 	return nil
 }

@@ -67,6 +67,7 @@ func newStopped(tb testing.TB, change func(*setup)) *Server {
 	if change != nil {
 		change(&c)
 	}
+	c.rooms.UserRate = c.Limits.User()
 	store := newFaultyStore(c.history)
 	logged := &journal{}
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))

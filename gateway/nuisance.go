@@ -28,10 +28,15 @@ func (s *session) bears(cost uint32) bool {
 	return false
 }
 
-// ratePerSecond is limits.message_rate as welcomes say it: whole ops a second, 1 where it is less; 0 = no limit.
-func (s *Server) ratePerSecond() int {
-	if s.ops.Every == 0 {
-		return 0
+// saidRate is the rate that welcomes say: the lower one of limits.message_rate and limits.user_rate, in whole ops a
+// second, 1 where it is less; 0 = no limit.
+func (s *Server) saidRate() (perSecond, burst int) {
+	r, user := s.ops, s.cfg.Limits.User()
+	if user.Every > r.Every {
+		r = user
 	}
-	return max(1, int(1000/s.ops.Every))
+	if r.Every == 0 {
+		return 0, 0
+	}
+	return max(1, int(1000/r.Every)), int(r.Burst)
 }

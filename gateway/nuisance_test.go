@@ -182,6 +182,50 @@ func BenchmarkPace(b *testing.B) {
 	}
 }
 
+// TestLimits_UserRate: many sockets of one user, of both kinds, and calls, say no more in a room than one may.
+func TestLimits_UserRate(t *testing.T) {
+	s := limited(t, func(c *door.Limits) { c.UserRate, c.UserBurst = 0.01, 4 })
+	bystander := join(t, s, "r", "bystander")
+	a, _ := dialV1(t, s, "r", "user_id=u&token=t", false)
+	b, _ := dialV1(t, s, "r", "user_id=u&token=t", false)
+	old := join(t, s, "r", "u")
+	for i, n := range []*native{a, b} {
+		n.send(fmt.Sprintf(`{"t":"send","id":"%d","body":"native %d"}`, i, i))
+		bystander.wantInfo(fmt.Sprint("native ", i))
+	}
+	old.say("old")
+	bystander.wantInfo("old")
+	if a := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"x","body":"by HTTP"}`); a.status != http.StatusCreated {
+		t.Errorf("by HTTP: %d %s; want 201", a.status, a.body)
+	}
+	bystander.wantInfo("by HTTP")
+	again := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"z","body":"too much"}`)
+	again.wantCode(t, 429, "rate_limited")
+	if wait, _ := strconv.Atoi(again.header.Get("Retry-After")); wait < 90 {
+		t.Errorf("Retry-After of a call = %d; want nearly 100 s", wait)
+	}
+	b.send(`{"t":"send","id":"y","body":"too much"}`)
+	for {
+		f, err := b.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.T == "refused" {
+			if f.Code != "rate_limited" || f.Retry < 90_000 {
+				t.Errorf("refused = %+v; want rate_limited, for nearly 100 s", f)
+			}
+			break
+		}
+	}
+	old.say("too much")
+	c, _ := dialV1(t, s, "r", "user_id=v&token=t", false)
+	c.send(`{"t":"send","id":"1","body":"of another user"}`)
+	bystander.wantInfo("of another user")
+	if got := s.hall.Stats().RefusedRate; got != 3 {
+		t.Errorf("%d refused; want 3", got)
+	}
+}
+
 // TestLimits_ClosedSocketThatWritesOnIsCut: a client that was closed and does not stop is cut before its grace is over:
 // what it sends is read at the cost of others.
 func TestLimits_ClosedSocketThatWritesOnIsCut(t *testing.T) {

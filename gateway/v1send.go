@@ -65,7 +65,11 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	defer rm.Release()
 	from := &waitingSend{user: v.user, token: v.token, done: make(chan room.Answer, 1)}
 	if bad := n.srv.joins.join(v, id, func() *refusal {
-		if rm.PostNative(from, v.user, &op, time.Now()) != nil {
+		err := rm.PostNative(from, v.user, &op, time.Now())
+		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
+			return refuse(http.StatusTooManyRequests, "%s", answerTexts[room.CodeRateLimited]).after(fast.Wait)
+		}
+		if err != nil {
 			return refuse(http.StatusServiceUnavailable, "too many messages wait, try again").as(room.CodeBusy)
 		}
 		return nil
@@ -107,6 +111,8 @@ func sent(a room.Answer) (int, any, *refusal) {
 	case "":
 	case codeRevoked:
 		return 0, nil, refuse(http.StatusUnauthorized, "the token is not valid any more: log in")
+	case room.CodeRateLimited:
+		return 0, nil, refuse(http.StatusTooManyRequests, "%s", answerTexts[a.Code]).after(a.Wait)
 	default:
 		return 0, nil, refuse(http.StatusServiceUnavailable, "%s", answerTexts[a.Code]).as(a.Code)
 	}

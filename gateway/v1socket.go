@@ -165,6 +165,7 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 		}
 		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0]))
 	}
+	rate, burst := n.srv.saidRate()
 	welcome := codec.Welcome{
 		Room: rm.ID(), UserID: v.user, Node: n.srv.hall.Node(),
 		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
@@ -174,7 +175,7 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 			MaxBodyBytes:  n.maxBody(),
 			MaxFrameBytes: int(n.srv.cfg.Server.MaxMessageBytes),
 			RecallMS:      n.srv.cfg.RecallLimit.Milliseconds(),
-			RatePerSecond: n.srv.ratePerSecond(), Burst: int(n.srv.ops.Burst), MaxBodyRunes: n.maxRunes(),
+			RatePerSecond: rate, Burst: burst, MaxBodyRunes: n.maxRunes(),
 		},
 	}
 	return welcome.Text()
@@ -234,16 +235,16 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 			return errGone
 		}
 	} else if wait := m.srv.ops.Take(&m.ops, m.srv.millis(), 1); wait > 0 {
-		if !m.bears(nuisanceRefusal) {
-			return errGone
-		}
 		m.srv.stats.rateLimited.Add(1)
-		m.refused(op.ID, codeRateLimited, "too many at once", wait.Milliseconds())
-		return nil
+		return m.tooFast(&op, wait)
 	}
 	switch op.T {
 	case codec.OpSend:
-		if err := m.place.Room().PostNative(m, m.user, &op, time.Now()); err != nil {
+		err := m.place.Room().PostNative(m, m.user, &op, time.Now())
+		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
+			return m.tooFast(&op, fast.Wait)
+		}
+		if err != nil {
 			m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
 		}
 		m.speaks()
@@ -258,6 +259,15 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 	return nil
 }
 
+// tooFast refuses an op that comes too soon; errGone says that it was one too many.
+func (m *nativeMember) tooFast(op *codec.Op, wait time.Duration) error {
+	if !m.bears(nuisanceRefusal) {
+		return errGone
+	}
+	m.refused(op.ID, room.CodeRateLimited, answerTexts[room.CodeRateLimited], wait.Milliseconds())
+	return nil
+}
+
 // tell sends text to this member alone.
 func (m *nativeMember) tell(text string) { m.unicast(codec.AppendFrame(nil, codec.OpText, text)) }
 
@@ -268,9 +278,6 @@ func (m *nativeMember) refused(id, code, message string, retryMS int64) {
 
 func (m *nativeMember) revoked() { m.close(closeRevoked) }
 func (m *nativeMember) flooded() { m.close(closeFlooded) }
-
-// codeRateLimited refuses an op that comes too soon.
-const codeRateLimited = "rate_limited"
 
 // likesLeft takes n likes as far as limits.like_rate lets them, and returns how many. What counts is session.likes: the
 // GCRA's arrival time in likes, not milliseconds, since 16 bits are enough for that.
@@ -294,7 +301,7 @@ func (m *nativeMember) Answered(a room.Answer) {
 	if a.Code == "" {
 		m.tell(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
 	} else {
-		m.refused(a.ID, a.Code, answerTexts[a.Code], answerRetry)
+		m.refused(a.ID, a.Code, answerTexts[a.Code], cmp.Or(a.Wait.Milliseconds(), answerRetry))
 	}
 }
 
@@ -305,6 +312,7 @@ const answerRetry = 2000
 var answerTexts = map[string]string{
 	room.CodeExpired:     "the message waited too long for the store, and was not stored",
 	room.CodeStore:       "the store does not take the message",
+	room.CodeRateLimited: "too many at once",
 	room.CodeUnconfirmed: "the message may have been stored or not: send it again with the same id, it is stored once",
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"barrage/internal/pace"
 )
 
 // Config is the config section `redis`: where the shared state lives.
@@ -145,6 +147,9 @@ type Limits struct {
 	HistoryBytes int
 	// HistoryTTL is how long a room's history lives after its last message, 1 ms or more.
 	HistoryTTL time.Duration
+	// UserRate is how much a user may say in a room, over all nodes; what is more is among Stored.Refused. Only Redis
+	// holds it, and not beside original FastIM nodes: a node's rooms hold it for themselves.
+	UserRate pace.Rate
 	// RoomsPerUser is how many rooms a user may join; 0 = any number.
 	RoomsPerUser int
 	// MembershipTTL is how long a user's rooms are kept after the last use, see [Store.Join]. It is two days or more,

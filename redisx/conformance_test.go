@@ -84,6 +84,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 			empty()
 			s := newStore(t)
 			s.wantReady(t)
+			s.passStale(t)
 			conformance[name](s)
 		})
 	}

@@ -104,7 +104,7 @@ func parseStored(answer, node string, number uint64, b *chat.Batch) (chat.Stored
 	ev.Seq, err1 = strconv.ParseUint(f[2], 10, 64)
 	ev.Total, err2 = strconv.ParseUint(f[3], 10, 64)
 	ev.Rev, err3 = strconv.ParseUint(f[4], 10, 64)
-	repeats, err4 := parseRepeats(f[7:])
+	leftOut, err4 := parseLeftOut(f[7:])
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return chat.Stored{}, errors.Join(errBadAnswer, err)
 	}
@@ -118,17 +118,17 @@ func parseStored(answer, node string, number uint64, b *chat.Batch) (chat.Stored
 		ev.Tip = b.ID + "." + try
 	}
 	if ev.Seq > 0 {
-		ev.Messages, err = storedMessages(b.Drafts, repeats, f[6])
+		ev.Messages, err = storedMessages(b.Drafts, leftOut.indexes, f[6])
 	}
 	if err != nil {
 		return chat.Stored{}, errors.Join(errBadAnswer, err)
 	}
-	return chat.Stored{Event: ev, Repeats: repeats}, nil
+	return chat.Stored{Event: ev, Repeats: leftOut.repeats, Refused: leftOut.refused}, nil
 }
 
-// storedMessages are the drafts that are no repeats, each with the ts that moved says, as in
-// "0:17,3:18", or its own.
-func storedMessages(drafts []chat.Draft, repeats []chat.Repeat, moved string) ([]string, error) {
+// storedMessages are the drafts but those at the indexes that were left out, in order; each with the ts that moved
+// says, as in "0:17,3:18", or its own.
+func storedMessages(drafts []chat.Draft, leftOut []int, moved string) ([]string, error) {
 	if moved == "-" {
 		moved = ""
 	}
@@ -137,10 +137,10 @@ func storedMessages(drafts []chat.Draft, repeats []chat.Repeat, moved string) ([
 		size += drafts[i].Size()
 	}
 	all := make([]byte, 0, size) // one copy for all messages: they live and die together in a room's history
-	ends := make([]int, 0, max(0, len(drafts)-len(repeats)))
+	ends := make([]int, 0, max(0, len(drafts)-len(leftOut)))
 	for i := range drafts {
-		if len(repeats) > 0 && repeats[0].Index == i {
-			repeats = repeats[1:]
+		if len(leftOut) > 0 && leftOut[0] == i {
+			leftOut = leftOut[1:]
 			continue
 		}
 		d := &drafts[i]
@@ -155,7 +155,7 @@ func storedMessages(drafts []chat.Draft, repeats []chat.Repeat, moved string) ([
 		all = d.AppendJSON(all, ts)
 		ends = append(ends, len(all))
 	}
-	if moved != "" || len(repeats) > 0 {
+	if moved != "" || len(leftOut) > 0 {
 		return nil, errors.New("it is about other drafts")
 	}
 	text, from, msgs := string(all), 0, make([]string, len(ends))
@@ -165,20 +165,33 @@ func storedMessages(drafts []chat.Draft, repeats []chat.Repeat, moved string) ([
 	return msgs, nil
 }
 
-// parseRepeats reads the repeats in publish's answer, three fields each.
-func parseRepeats(fields []string) ([]chat.Repeat, error) {
+// leftOut are the drafts that were not stored; indexes are those of all.
+type leftOut struct {
+	repeats []chat.Repeat
+	refused []chat.Refusal
+	indexes []int
+}
+
+// parseLeftOut reads what publish's answer says of drafts that were not stored, three fields each.
+func parseLeftOut(fields []string) (l leftOut, err error) {
 	if len(fields)%3 != 0 {
-		return nil, errBadAnswer
+		return leftOut{}, errBadAnswer
 	}
-	var repeats []chat.Repeat
 	for f := fields; len(f) > 0; f = f[3:] {
 		index, err1 := strconv.Atoi(f[0])
-		seq, err2 := strconv.ParseUint(f[1], 10, 64)
-		ts, err3 := strconv.ParseInt(f[2], 10, 64)
-		if err := errors.Join(err1, err2, err3); err != nil {
-			return nil, err
+		ts, err2 := strconv.ParseInt(f[2], 10, 64) // or how long to wait
+		var err3 error
+		if f[1] == "!" {
+			l.refused = append(l.refused, chat.Refusal{Index: index, Wait: time.Duration(ts) * time.Millisecond})
+		} else {
+			var seq uint64
+			seq, err3 = strconv.ParseUint(f[1], 10, 64)
+			l.repeats = append(l.repeats, chat.Repeat{Index: index, Seq: seq, TS: ts})
 		}
-		repeats = append(repeats, chat.Repeat{Index: index, Seq: seq, TS: ts})
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return leftOut{}, err
+		}
+		l.indexes = append(l.indexes, index)
 	}
-	return repeats, nil
+	return l, nil
 }

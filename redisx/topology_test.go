@@ -60,6 +60,17 @@ func (h *harness) wantAll(t *testing.T, rooms ...string) {
 	h.joinAll(t, chat.Membership{UserID: "v", Room: "r"}, chat.Membership{UserID: "w", Room: "r"})
 }
 
+// passStale waits until what others published before has gone by: a cluster passes events on from node to node, those
+// of one master in order. Else a test would hear of the one before it.
+func (h *harness) passStale(t *testing.T) {
+	t.Helper()
+	for _, room := range clusterRooms() {
+		noError(t, h.SubscribeRoom(t.Context(), room))
+		h.wantFlow(t, room)
+		h.UnsubscribeRoom(room)
+	}
+}
+
 func TestRedis_Sentinel(t *testing.T) {
 	own := redistest.StartSentinels(t)
 	h := newConfigured(t, func(c *redisx.Config) {

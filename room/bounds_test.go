@@ -1,12 +1,15 @@
 package room
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"barrage/codec"
 	"barrage/internal/chat"
+	"barrage/internal/pace"
 )
 
 // TestWelcome_IsBoundedInBytes: newcomers are given the newest messages that 256 KiB hold, and one at least.
@@ -68,13 +71,49 @@ func TestRoom_QueueIsSharedByUsers(t *testing.T) {
 	if stored := len(f.store.stored()); stored != taken["flood1"]+taken["flood2"]+250 {
 		t.Errorf("%d messages are stored; want all that were taken", stored)
 	}
-	if len(r.outbox.of) != 0 || r.outbox.bytes != 0 {
-		t.Errorf("when nothing waits, %d users have %d bytes", len(r.outbox.of), r.outbox.bytes)
+	if len(r.outbox.writers) != 0 || r.outbox.bytes != 0 {
+		t.Errorf("when nothing waits, %d users have %d bytes", len(r.outbox.writers), r.outbox.bytes)
 	}
 	for range 100 {
 		if !say("flood1") {
 			t.Fatal("when nothing waits, somebody is refused")
 		}
+	}
+}
+
+// TestRoom_UserRate: what a user says in a room has a rate, whichever socket it comes from, and what is remembered of
+// users goes when it is over.
+func TestRoom_UserRate(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.UserRate = pace.Rate{Every: 200, Burst: 3} }, Hooks{})
+	r, other := f.open("1"), f.open("2")
+	say := func(r *Room, user string, want time.Duration) {
+		t.Helper()
+		err := r.Post(nil, user, "", f.now)
+		fast, ok := errors.AsType[*TooFastError](err)
+		if ok != (want > 0) || ok && fast.Wait != want || !ok && err != nil {
+			t.Errorf("%s says something in %s: %v; want a wait of %v", user, r.id, err, want)
+		}
+	}
+	for range 3 {
+		say(r, "u", 0)
+	}
+	say(r, "u", 200*time.Millisecond)
+	say(r, "v", 0)
+	say(other, "u", 0)
+	f.now = f.now.Add(200 * time.Millisecond)
+	say(r, "u", 0)
+	say(r, "u", 200*time.Millisecond)
+	f.settle()
+	if got := f.hall.Stats().RefusedRate; got != 2 || len(f.store.stored()) != 5 {
+		t.Errorf("%d refused, %d stored; want 2 and 5 of room 1", got, len(f.store.stored()))
+	}
+	f.hall.Tick(f.now)
+	if got := len(r.outbox.writers); got != 1 {
+		t.Errorf("%d users are remembered; want 1, whose rate is used up in part", got)
+	}
+	f.hall.Tick(f.now.Add(time.Second))
+	if got := len(r.outbox.writers); got != 0 {
+		t.Errorf("%d users are remembered a second later; want none", got)
 	}
 }
 

@@ -273,6 +273,7 @@ func (h *Hall) Tick(now time.Time) {
 			}
 		}
 		r.expireLocked(now)
+		r.outbox.forget(now.UnixMilli(), h.cfg.UserRate)
 		r.waitedLocked()
 		if r.failed {
 			r.failed = false

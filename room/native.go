@@ -21,6 +21,8 @@ const (
 	CodeStore = "store_refused"
 	// CodeBusy: too many messages wait.
 	CodeBusy = "busy"
+	// CodeRateLimited: its sender says too much; see Answer.Wait.
+	CodeRateLimited = "rate_limited"
 )
 
 // unlock unlocks r.mu and gives the answers that were noted under it.

@@ -8,6 +8,7 @@ import (
 
 	"barrage/codec"
 	"barrage/internal/chat"
+	"barrage/internal/pace"
 )
 
 // Bounds of one batch to the store: as many messages as cost Redis least per
@@ -21,6 +22,13 @@ const (
 // ErrBusy is returned by [Room.Post] when too many messages wait for the store, in the
 // room or on the node.
 var ErrBusy = errors.New("room: too many messages wait for the store")
+
+// TooFastError is returned by [Room.Post] when the user says more than Config.UserRate.
+type TooFastError struct {
+	Wait time.Duration // after which one more message is taken
+}
+
+func (e *TooFastError) Error() string { return "too many at once" }
 
 // Author is who sent a message.
 type Author interface {
@@ -37,6 +45,8 @@ type Answer struct {
 	Epoch string
 	Seq   uint64
 	TS    int64
+	// Wait is after what time trying again makes sense, with CodeRateLimited.
+	Wait time.Duration
 }
 
 // answered is an answer and who is to hear it.
@@ -52,7 +62,7 @@ const (
 	notYet      end = iota
 	arrived         // the store has it, under the number that it was answered with
 	repeated        // the store had it before, under the same id
-	refused         // the store does not take it, or its sender may not
+	refused         // the store does not take it, or its sender may not, or says too much
 	expired         // it waited too long, and the store was never asked
 	unconfirmed     // it waited too long, and the store may have it or not
 )
@@ -92,11 +102,18 @@ type outbox struct {
 	sending bool
 	// heard is how many posts that have not ended members of this node had first.
 	heard int
-	// of is how many posts that have not ended each user has, bytes how large all of them are.
-	of      map[string]int
+	// writers are the users who have posts that have not ended, or have said something lately; bytes is how large those
+	// posts are.
+	writers map[string]writer
 	bytes   int64
 	answers []answered
 	tally   *tally
+}
+
+// writer is a user who speaks in the room.
+type writer struct {
+	posts int       // that have not ended
+	used  pace.Used // of Config.UserRate
 }
 
 // tally counts what waits in all outboxes of a hall. All atomic.
@@ -104,6 +121,7 @@ type tally struct {
 	posts, bytes                               atomic.Int64
 	expired, localOnly, unconfirmed            atomic.Uint64
 	refusedUnauthorized, refusedStore, repeats atomic.Uint64
+	refusedRate                                atomic.Uint64
 }
 
 // size is how many posts have not ended.
@@ -114,10 +132,9 @@ func (o *outbox) add(p post) {
 	o.waiting = append(o.waiting, p)
 	size := int64(p.draft.Size())
 	o.bytes += size
-	if o.of == nil {
-		o.of = make(map[string]int)
-	}
-	o.of[p.draft.UserID]++
+	w := o.writers[p.draft.UserID]
+	w.posts++
+	o.setWriter(p.draft.UserID, w)
 	o.tally.posts.Add(1)
 	o.tally.bytes.Add(size)
 }
@@ -137,9 +154,43 @@ func (o *outbox) takes(user string, most int, mostBytes int64) bool {
 	if n >= most || all >= mostBytes {
 		return false
 	}
-	crowded := most >= smallQueue && 2*n >= most && o.of[user] >= most/fairShare
+	crowded := most >= smallQueue && 2*n >= most && o.writers[user].posts >= most/fairShare
 	crowding := mostBytes >= smallBytes && 2*all >= mostBytes && o.bytes >= mostBytes/fairShare
 	return !crowded && !crowding
+}
+
+// paced takes one message of a user's rate at ts in Unix ms, or says how long to wait until it could.
+func (o *outbox) paced(user string, ts int64, rate pace.Rate) (wait time.Duration) {
+	if rate.Every == 0 {
+		return 0
+	}
+	w := o.writers[user]
+	if wait = rate.Take(&w.used, uint32(ts), 1); wait == 0 {
+		o.setWriter(user, w)
+	}
+	return wait
+}
+
+// setWriter remembers what there is to know of a user.
+func (o *outbox) setWriter(user string, w writer) {
+	switch {
+	case w == writer{}:
+		delete(o.writers, user)
+	case o.writers == nil:
+		o.writers = map[string]writer{user: w}
+	default:
+		o.writers[user] = w
+	}
+}
+
+// forget drops those users whose rate is unused at ts.
+func (o *outbox) forget(ts int64, rate pace.Rate) {
+	for user, w := range o.writers {
+		if w.used != 0 && rate.Ahead(w.used, uint32(ts)) == 0 {
+			w.used = 0
+			o.setWriter(user, w)
+		}
+	}
 }
 
 // takeOver makes from the author of the message that waits under the id of d, if one does: its sender was
@@ -189,9 +240,9 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	size := int64(p.draft.Size())
 	o.tally.bytes.Add(-size)
 	o.bytes -= size
-	if o.of[p.draft.UserID]--; o.of[p.draft.UserID] <= 0 {
-		delete(o.of, p.draft.UserID)
-	}
+	w := o.writers[p.draft.UserID]
+	w.posts--
+	o.setWriter(p.draft.UserID, w)
 	if p.heard {
 		o.heard--
 	}
@@ -232,7 +283,7 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 	}
 	tries := o.flight.tries
 	o.tally.repeats.Add(uint64(len(stored.Repeats)))
-	repeats, seq, next := stored.Repeats, stored.Event.Seq, 0
+	repeats, refusals, seq, next := stored.Repeats, stored.Refused, stored.Event.Seq, 0
 	for i := 0; i < len(o.flight.posts); i++ { // the last one to land takes the flight away
 		if len(repeats) > 0 && repeats[0].Index == i {
 			p := &o.flight.posts[i]
@@ -242,6 +293,15 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 			}
 			o.land(i, repeated, Answer{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS})
 			repeats = repeats[1:]
+			continue
+		}
+		if len(refusals) > 0 && refusals[0].Index == i {
+			if o.flight.posts[i].heard && o.flight.posts[i].end == notYet {
+				o.tally.localOnly.Add(1)
+			}
+			o.tally.refusedRate.Add(1)
+			o.land(i, refused, Answer{Code: CodeRateLimited, Wait: refusals[0].Wait})
+			refusals = refusals[1:]
 			continue
 		}
 		if next >= len(stored.Event.Messages) {

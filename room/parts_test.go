@@ -187,6 +187,28 @@ func (o *outbox) told(b *mailbag) string {
 	return got
 }
 
+// TestOutbox_Refused: whom the store refuses is told when to try again; the others of the batch are stored.
+func TestOutbox_Refused(t *testing.T) {
+	var b mailbag
+	o := packed(&b, "a", "b", "c")
+	o.cut(0, true, func() string { return "n.1" })
+	o.flight.posts[1].heard, o.heard = true, 1
+	stored := chat.Stored{
+		Event:   chat.Event{Seq: 7, Messages: []string{`{"ts":20}`, `{"ts":22}`}},
+		Refused: []chat.Refusal{{Index: 1, Wait: 300 * time.Millisecond}},
+	}
+	o.answer("n.1", &stored, chat.Position{})
+	if wait := o.answers[1].answer.Wait; wait != 300*time.Millisecond {
+		t.Errorf("b may come again after %v; want 300ms", wait)
+	}
+	if got := o.told(&b); got != "[a::7:20 b:rate_limited:0:0 c::8:22]" || o.size() != 0 || o.heard != 0 {
+		t.Errorf("answered: %s, %d left, %d heard; want b refused, and nothing left", got, o.size(), o.heard)
+	}
+	if o.tally.refusedRate.Load() != 1 || o.tally.localOnly.Load() != 1 {
+		t.Errorf("counted %d refused, %d that only members here had; want 1 and 1", o.tally.refusedRate.Load(), o.tally.localOnly.Load())
+	}
+}
+
 func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c", "d", "")

@@ -15,7 +15,7 @@ import (
 
 // Post sends a message of user to the room: it will reach the members by way of the
 // store, or at once while the store is away. now is the time of receipt. It never
-// blocks; full queues are answered with [ErrBusy].
+// blocks; full queues are answered with [ErrBusy], users who say too much with a [TooFastError].
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	return r.post(from, codec.NewDraft(r.id, user, info, now.UnixMilli()), now)
 }
@@ -36,6 +36,10 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
 	if !r.outbox.takes(d.UserID, h.cfg.QueueMessages, int64(h.cfg.QueueBytes)) {
 		h.stats.refusedBusy.Add(1)
 		return ErrBusy
+	}
+	if wait := r.outbox.paced(d.UserID, d.TS, h.cfg.UserRate); wait > 0 {
+		h.stats.tally.refusedRate.Add(1)
+		return &TooFastError{wait}
 	}
 	if d.ID == "" && !h.cfg.NoLocal {
 		d.SetOrigin(h.newOrigin())

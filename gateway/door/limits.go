@@ -3,6 +3,8 @@ package door
 import (
 	"errors"
 	"fmt"
+
+	"barrage/internal/pace"
 )
 
 // Limits is the config section `limits`: what one client, one address and all together may ask for. Rates are a
@@ -13,6 +15,9 @@ type Limits struct {
 	// MessageRate and MessageBurst bound what one connection sends: messages, likes and recalls.
 	MessageRate  float64 `mapstructure:"message_rate"`
 	MessageBurst int     `mapstructure:"message_burst"`
+	// UserRate and UserBurst bound what one user says in a room, over all nodes.
+	UserRate  float64 `mapstructure:"user_rate"`
+	UserBurst int     `mapstructure:"user_burst"`
 	// BodyRunes bounds the characters of a native message's body; FastIM's have a bound of their own.
 	BodyRunes int `mapstructure:"body_runes"`
 	// LikeRate bounds the likes of one connection; what is more is left out.
@@ -47,6 +52,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Enabled:     true,
 		MessageRate: 5, MessageBurst: 20,
+		UserRate: 5, UserBurst: 20,
 		LikeRate:        100,
 		UserConnections: 20,
 		IPConnections:   1000,
@@ -64,7 +70,7 @@ func DefaultLimits() Limits {
 func (c Limits) Validate() error {
 	var errs []error
 	for key, value := range map[string]float64{
-		"message_rate": c.MessageRate, "like_rate": c.LikeRate, "ip_handshakes": c.IPHandshakes, "new_rooms": c.NewRooms,
+		"message_rate": c.MessageRate, "user_rate": c.UserRate, "like_rate": c.LikeRate, "ip_handshakes": c.IPHandshakes, "new_rooms": c.NewRooms,
 		"http_rate": c.HTTPRate, "login_rate": c.LoginRate,
 	} {
 		if value < 0 || value > 1000 || value > 0 && value < 0.001 {
@@ -75,7 +81,7 @@ func (c Limits) Validate() error {
 		errs = append(errs, fmt.Errorf("handshakes: %v is not within 1 and 100000 a second, nor 0 (= no limit)", c.Handshakes))
 	}
 	for key, value := range map[string]int{
-		"message_burst": c.MessageBurst, "ip_handshakes_burst": c.IPHandshakesBurst, "handshakes_burst": c.HandshakesBurst,
+		"message_burst": c.MessageBurst, "user_burst": c.UserBurst, "ip_handshakes_burst": c.IPHandshakesBurst, "handshakes_burst": c.HandshakesBurst,
 		"new_rooms_burst": c.NewRoomsBurst, "http_burst": c.HTTPBurst, "login_burst": c.LoginBurst,
 	} {
 		if value < 1 || value > 100_000 {
@@ -93,4 +99,12 @@ func (c Limits) Validate() error {
 		errs = append(errs, fmt.Errorf("ip6_prefix: %d is not within 1 and 128", c.IP6Prefix))
 	}
 	return errors.Join(errs...)
+}
+
+// User is the rate of UserRate and UserBurst.
+func (c *Limits) User() pace.Rate {
+	if !c.Enabled {
+		return pace.Rate{}
+	}
+	return pace.PerSecond(c.UserRate, c.UserBurst)
 }

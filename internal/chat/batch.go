@@ -3,6 +3,7 @@ package chat
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Batch is what one call takes to the store: drafts of one room, all or none.
@@ -35,6 +36,15 @@ type Stored struct {
 	// sender had published one with the same ID before, or an earlier try had got
 	// through. In the order of the drafts; nil where there are none.
 	Repeats []Repeat
+	// Refused are the drafts that were not stored because their senders say too much. In the order of the drafts; nil
+	// where there are none.
+	Refused []Refusal
+}
+
+// Refusal is a draft that is not stored.
+type Refusal struct {
+	Index int           // its place among the drafts
+	Wait  time.Duration // after which its sender may say it again
 }
 
 // Repeat is a draft that was stored before.

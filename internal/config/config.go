@@ -259,6 +259,7 @@ func (c Config) Rooms() room.Config {
 		QueueBytes:    c.Room.QueueBytes,
 		QueueAge:      c.Room.QueueAge,
 		NoLocal:       c.Redis.FastIMInterop,
+		UserRate:      c.Limits.User(),
 		Publishers:    c.Room.Publishers,
 		StoreTimeout:  c.Redis.Timeout + storeGrace,
 		Fanout:        c.Fanout,
@@ -268,7 +269,7 @@ func (c Config) Rooms() room.Config {
 // StoreLimits is what the store takes of the configuration.
 func (c Config) StoreLimits() redisx.Limits {
 	return redisx.Limits{
-		HistoryMessages: c.History.MaxMessages, HistoryBytes: int(c.History.MaxBytes), HistoryTTL: c.History.TTL,
+		HistoryMessages: c.History.MaxMessages, HistoryBytes: int(c.History.MaxBytes), HistoryTTL: c.History.TTL, UserRate: c.Limits.User(),
 		RoomsPerUser: c.Room.RoomsPerUser, MembershipTTL: c.Room.MembershipTTL,
 	}
 }

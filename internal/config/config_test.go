@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"barrage/gateway"
+	"barrage/internal/pace"
 	"barrage/redisx"
 	"barrage/room"
 )
@@ -21,11 +22,14 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 	if got, want := cfg.Gateway(), gateway.DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Default().Gateway() = %+v; want %+v", got, want)
 	}
-	if got, want := cfg.Rooms(), room.DefaultConfig(); !reflect.DeepEqual(got, want) {
+	five := pace.Rate{Every: 200, Burst: 20} // a second, of section limits
+	rooms := room.DefaultConfig()
+	rooms.UserRate = five
+	if got, want := cfg.Rooms(), rooms; !reflect.DeepEqual(got, want) {
 		t.Errorf("Default().Rooms() = %+v; want %+v", got, want)
 	}
 	if got, want := cfg.StoreLimits(), (redisx.Limits{
-		HistoryMessages: 10_000, HistoryBytes: 4 << 20, HistoryTTL: 168 * time.Hour, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
+		HistoryMessages: 10_000, HistoryBytes: 4 << 20, HistoryTTL: 168 * time.Hour, UserRate: five, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
 	}); got != want {
 		t.Errorf("Default().StoreLimits() = %+v; want %+v", got, want)
 	}

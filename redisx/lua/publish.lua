@@ -6,10 +6,11 @@
 --   often it was tried before; how many drafts; the marker; the node's field. Then for n drafts n users, n ts and n
 --   heads. Where a draft has an id, the marker follows again, and n fields of ids, '' for a draft without one.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
--- It returns 'number.try epoch seq total rev prev moved', and ' index seq ts' for each draft that was not stored.
---   Indexes begin at 0. seq is the number of the first message, 0 where none was stored. prev is the tip before the
---   batch. moved has 'index:ts' of each draft whose ts was moved on, with commas between; '-' stands for none.
---   Where the node has published a later batch, it returns what it returned for that.
+-- It returns 'number.try epoch seq total rev prev moved', and for each draft that was not stored ' index seq ts', or
+--   ' index ! ms' where its user says too much and may try again after so many ms. Indexes begin at 0. seq is the
+--   number of the first message, 0 where none was stored. prev is the tip before the batch. moved has 'index:ts' of
+--   each draft whose ts was moved on, with commas between; '-' stands for none. Where the node has published a later
+--   batch, it returns what it returned for that.
 local list, meta, timesPrefix, idsPrefix, log = unpack(KEYS)
 local channel, random, knownEpoch, knownRev, knownTip, batch, try, drafts, marker, node = unpack(ARGV, 1, 10)
 local tried, number = try ~= '0', tonumber(batch)
@@ -124,7 +125,7 @@ if timesLost or idsLost or search or stale then
     each(timesPrefix, bucket, room.ub, function(field, value)
       local other = answers[field]
       if field:byte(1) ~= 255 then
-        newest[field] = math.max(newest[field] or 0, tonumber(value) or 0)
+        newest[field] = math.max(newest[field] or 0, tonumber(value:match('^%d+')) or 0)
       elseif not other or tonumber(value:match('^%d+')) > tonumber(other:match('^%d+')) then
         answers[field] = value
       end
@@ -180,25 +181,62 @@ if next(was) then
 end
 local n = kept and #kept or drafts
 
--- 4. Give each message its ts, which its user has no other message with.
+-- 4. Give each message its ts, which its user has no other message with, unless its user says too much.
 
-local set, msgs, moved, lastTS = {}, {}, {}, {}
+-- A user's rate is used up until a ts (GCRA). The set has the user's last ts, and behind a space by how much longer,
+-- where that is more than one message uses up: of most users it has no more than before.
+local lastTS, usedUp = {}, {}
+
+-- look reads where a user stands before draft i.
+local function look(user, i)
+  local text = present[i + 2] or previous[i + 2]
+  local last = tonumber(text or 0)
+  if not last then
+    local ahead
+    last, ahead = text:match('^(%d+) (%d+)$')
+    last = tonumber(last)
+    usedUp[user] = last + ahead
+  elseif text then
+    usedUp[user] = last + userEvery
+  end
+  lastTS[user] = math.max(last, newest and newest[user] or 0)
+end
+
+local set, msgs, moved, out, admitted = {}, {}, {}, 0, nil
 for place = 1, n do
   local i = kept and kept[place] or place
   local user, text = ARGV[USER + i], ARGV[TS + i]
-  local ts, least = tonumber(text), lastTS[user]
-  if not least then
-    least = math.max(present[i + 2] or 0, previous[i + 2] or 0, newest and newest[user] or 0)
+  local ts, wait = tonumber(text), 0
+  if not lastTS[user] then look(user, i) end
+  if userEvery > 0 then
+    local ahead = (usedUp[user] or 0) - ts
+    if ahead < 0 or ahead > userBurst then ahead = 0 end -- the clock of another node is that much ahead: it is not held
+    wait = ahead + userEvery - userBurst
+    if wait <= 0 then usedUp[user] = ts + ahead + userEvery end
   end
-  if ts <= least then
-    ts = least + 1
-    text = whole(ts)
-    moved[#moved + 1] = i - 1 .. ':' .. text
+  if wait > 0 then
+    if not admitted then
+      admitted = {}
+      for p = 1, out do admitted[p] = kept and kept[p] or p end
+    end
+    was[i] = '! ! ' .. whole(wait)
+  else
+    if ts <= lastTS[user] then
+      ts = lastTS[user] + 1
+      text = whole(ts)
+      moved[#moved + 1] = i - 1 .. ':' .. text
+    end
+    lastTS[user] = ts
+    out = out + 1
+    if admitted then admitted[out] = i end
+    set[2 * out - 1], set[2 * out] = user, text
+    if userEvery > 0 and usedUp[user] - ts > userEvery then
+      set[2 * out] = text .. ' ' .. whole(usedUp[user] - ts)
+    end
+    msgs[out] = ARGV[HEAD + i] .. text .. '}'
   end
-  lastTS[user] = ts
-  set[2 * place - 1], set[2 * place] = user, text
-  msgs[place] = ARGV[HEAD + i] .. text .. '}'
 end
+if admitted then kept, n = admitted, out end
 
 -- 5. Store, and tell the nodes. The first command is the one that may fail.
 
@@ -239,12 +277,12 @@ if withIDs then
   for place = 1, n do
     local i = kept and kept[place] or place
     if ARGV[ID + i] ~= '' then
-      stored[i] = room.e .. ' ' .. whole(first + place - 1) .. ' ' .. set[2 * place]
+      stored[i] = room.e .. ' ' .. whole(first + place - 1) .. ' ' .. set[2 * place]:match('^%d+')
       notes[#notes + 1] = ARGV[ID + i]
       notes[#notes + 1] = stored[i]
     end
   end
-  for i, note in pairs(was) do was[i] = stored[note] or note end
+  for i, note in pairs(was) do was[i] = stored[note] or was[note] or note end -- an index: that draft was stored, or refused
   if not idsMark or idsLost then
     notes[#notes + 1] = marker
     notes[#notes + 1] = idsLost and 'r' or earlierMark and '1' or '0'
