@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ func (s *Server) adminRoutes() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) })
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.HandleFunc("GET /rooms", s.largestRooms)
+	mux.HandleFunc("PUT /v1/admin/rooms/{room}", s.registerRoom(true))
+	mux.HandleFunc("DELETE /v1/admin/rooms/{room}", s.registerRoom(false))
+	mux.HandleFunc("GET /v1/admin/rooms/{room}", s.knownRoom)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -47,6 +51,51 @@ func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(s.hall.Largest(limit)) // the client has gone: nobody is left to tell
+}
+
+// registerRoom has a room known before its first message, or ends that: see room.open.
+func (s *Server) registerRoom(on bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id := r.PathValue("room")
+		if bad := checkID("room", id); bad != nil {
+			writeProblem(w, bad)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+		defer cancel()
+		if err := s.store.RegisterRoom(ctx, id, on); err != nil {
+			s.log.Warn("cannot register a room", "room", id, "err", err)
+			writeProblem(w, refuse(http.StatusServiceUnavailable, "cannot register the room now"))
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// knownRoom says whether a room is known, and how many of its members are here.
+func (s *Server) knownRoom(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("room")
+	if bad := checkID("room", id); bad != nil {
+		writeProblem(w, bad)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+	defer cancel()
+	known, err := s.store.KnownRoom(ctx, id)
+	if err != nil {
+		s.log.Warn("cannot look for a room", "room", id, "err", err)
+		writeProblem(w, refuse(http.StatusServiceUnavailable, "cannot look for the room now"))
+		return
+	}
+	if !known {
+		writeProblem(w, refuse(http.StatusNotFound, "there is no room %q", id).as("no_such_room"))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(struct { // the client has gone: nobody is left to tell
+		Room string `json:"room"`
+		Live bool   `json:"live"`
+	}{id, s.hall.Live(id)})
 }
 
 func answer(w http.ResponseWriter, err error, notes []string) {

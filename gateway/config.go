@@ -28,6 +28,8 @@ type Config struct {
 	// SelfJoin lets users join rooms by themselves where AutoJoin is off. Off: only whoever writes to the store makes
 	// members.
 	SelfJoin bool
+	// KnownRooms: only rooms that are registered or have had messages open; others are refused with no_such_room.
+	KnownRooms bool
 	// RecallLimit is how old a message may be when its sender takes it back.
 	RecallLimit time.Duration
 	// StuckTimeout is how long a socket may take no byte before it is closed, see

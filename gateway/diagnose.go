@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strings"
 )
@@ -32,7 +33,9 @@ func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 				bad = s.full()
 			}
 			if bad == nil {
-				bad = s.mayOpen(r, r.PathValue("room"))
+				ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+				bad = s.mayOpen(ctx, r, r.PathValue("room"))
+				cancel()
 			}
 			if bad != nil {
 				writeProblem(w, bad)

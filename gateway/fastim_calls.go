@@ -112,6 +112,12 @@ func (f *fastIM) joinGroup(ctx context.Context, user string, p *params) envelope
 	if !f.srv.guard.mayJoin() {
 		return envelope{codeRefused, textRefused, nil}
 	}
+	if !f.srv.hall.Live(group) {
+		if bad := f.srv.guard.exists(ctx, group); bad != nil {
+			p.bad = bad
+			return envelope{}
+		}
+	}
 	f.srv.joins.settle(ctx)
 	added, err := f.srv.store.Join(ctx, user, group)
 	switch {

@@ -53,6 +53,23 @@ func (g *guard) unproven(v visitor) bool {
 // mayJoin reports whether users may join rooms by themselves.
 func (g *guard) mayJoin() bool { return g.cfg.AutoJoin || g.cfg.SelfJoin }
 
+// exists is nil where the room may be made live: with room.open: known only if somebody has registered it, or it has
+// had messages.
+func (g *guard) exists(ctx context.Context, id string) *refusal {
+	if !g.cfg.KnownRooms {
+		return nil
+	}
+	known, err := g.store.KnownRoom(ctx, id)
+	switch {
+	case err != nil:
+		g.log.Warn("cannot look for a room", "room", id, "err", err)
+		return refuse(http.StatusServiceUnavailable, "cannot look for the room now")
+	case !known:
+		return refuse(http.StatusNotFound, "there is no room %q", id).as("no_such_room")
+	}
+	return nil
+}
+
 // mayEnter is nil where the visitor may come into the room.
 func (g *guard) mayEnter(ctx context.Context, v visitor, id string) *refusal {
 	if bad := g.mayStay(ctx, v); bad != nil {

@@ -327,6 +327,13 @@ func (f *faultyStore) IsMember(ctx context.Context, user, id string) (bool, erro
 	return f.Memory.IsMember(ctx, user, id)
 }
 
+func (f *faultyStore) KnownRoom(ctx context.Context, id string) (bool, error) {
+	if err := f.enter(ctx, "KnownRoom"); err != nil {
+		return false, err
+	}
+	return f.Memory.KnownRoom(ctx, id)
+}
+
 func (f *faultyStore) Rooms(ctx context.Context, user string) ([]string, error) {
 	if err := f.enter(ctx, "Rooms"); err != nil {
 		return nil, err

@@ -3,8 +3,10 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -175,6 +177,7 @@ var nativeRefusals = map[string]func(*testing.T){
 	"401 unauthenticated":      refusedUnauthenticated,
 	"403 forbidden":            refusedForbidden,
 	"403 origin_not_allowed":   refusedOrigin,
+	"404 no_such_room":         refusedNoSuchRoom,
 	"426 upgrade_required":     refusedVersion,
 	"503 full":                 refusedFull,
 	"503 draining":             refusedDraining,
@@ -349,6 +352,55 @@ func refusedBusyNode(t *testing.T) {
 		t.Errorf("one too many = %d %s; want 503 busy", a.answer.status, a.answer.body)
 	}
 	a.sameWhenAsked(s, userAndToken, "")
+}
+
+// refusedNoSuchRoom: with room.open: known a room opens when it is registered, or has had messages.
+func refusedNoSuchRoom(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.KnownRooms, c.Admin.Listen = true, "127.0.0.1:0" })
+	admin := func(method, room string, want int) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.AdminAddr().String()+"/v1/admin/rooms/"+room, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != want {
+			t.Errorf("%s of room %s = %d; want %d", method, room, resp.StatusCode, want)
+		}
+	}
+	refused := func() {
+		t.Helper()
+		a := askV1(t, s, userAndToken, offerV1)
+		a.want(404, "no_such_room", `there is no room "r"`)
+		a.sameWhenAsked(s, userAndToken, "")
+		callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1","body":"hi"}`).wantCode(t, 404, "no_such_room")
+		_, err := connect(s, chatPath("r", "u"))
+		if no, ok := errors.AsType[*refusedError](err); !ok || no.status != 404 {
+			t.Errorf("FastIM's chat: %v; want 404", err)
+		}
+		if status, body, _ := callAPI(t, s, "/user/joinGroup", url.Values{"groupId": {"r"}}); status != 404 {
+			t.Errorf("joinGroup = %d %s; want 404", status, body)
+		}
+	}
+	if err := storeOf(s).SetToken(t.Context(), "u", "t"); err != nil {
+		t.Fatal(err)
+	}
+	admin(http.MethodGet, "r", 404)
+	refused()
+	admin(http.MethodPut, "r", 204)
+	admin(http.MethodGet, "r", 200)
+	n, _ := dialV1(t, s, "r", userAndToken, false)
+	n.send(`{"t":"send","id":"1","body":"the first"}`)
+	n.wantAll("ack", "batch")
+	admin(http.MethodDelete, "r", 204)
+	admin(http.MethodGet, "r", 200) // it has had messages
+	admin(http.MethodPut, "__r", 400)
+	storeOf(s).fail(errAway, "KnownRoom")
+	admin(http.MethodGet, "other", 503)
+	dialV1(t, s, "r", userAndToken, false) // it is live: nobody is asked
 }
 
 func refusedNoRoom(t *testing.T) {

@@ -274,6 +274,10 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	f("getRoom", 400, open, get, "/v1/rooms/"+strings.Repeat("x", 129), "", "")
 	f("getRoom", 401, strict, get, pathRoom, "u", "", wrong)
 	f("getRoom", 403, strict, get, pathRoom, "u", "")
+	known := newServerV1(t, func(c *setup) { c.KnownRooms = true })
+	f("getRoom", 404, known, get, pathRoom+"?for=socket&user_id=u&token=t", "", "")
+	f("sendMessage", 404, known, post, pathMessages, "u", `{"id":"1"}`)
+	f("connect", 404, known, get, pathSocket, "u", "", upgrading)
 	away("Report", func() { f("getRoom", 503, open, get, pathRoom, "", "") })
 
 	f("sendMessage", 201, open, post, pathMessages, "u", `{"id":"1","body":"hi"}`)

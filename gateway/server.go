@@ -42,6 +42,9 @@ type Store interface {
 	IsMember(ctx context.Context, user, room string) (bool, error)
 	// Rooms lists the rooms that user is a member of.
 	Rooms(ctx context.Context, user string) ([]string, error)
+	// RegisterRoom registers a room, or ends that; KnownRoom reports whether it is, or has had messages.
+	RegisterRoom(ctx context.Context, room string, on bool) error
+	KnownRoom(ctx context.Context, room string) (bool, error)
 	// Range reads the history's entries from start to stop as LRANGE does.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before reads the count messages just before the one of user at ts.

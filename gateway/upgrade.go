@@ -67,7 +67,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 }
 
 // mayOpen is nil where the room is live, or may be made live for the request.
-func (s *Server) mayOpen(r *http.Request, id string) *refusal {
+func (s *Server) mayOpen(ctx context.Context, r *http.Request, id string) *refusal {
 	if s.hall.Live(id) {
 		return nil
 	}
@@ -77,12 +77,12 @@ func (s *Server) mayOpen(r *http.Request, id string) *refusal {
 	if err := s.hall.Full(); err != nil {
 		return noRoom(err)
 	}
-	return nil
+	return s.guard.exists(ctx, id)
 }
 
 // openRoom opens a room for somebody who may come in.
 func (s *Server) openRoom(ctx context.Context, r *http.Request, id string) (*room.Room, *refusal) {
-	if bad := s.mayOpen(r, id); bad != nil {
+	if bad := s.mayOpen(ctx, r, id); bad != nil {
 		return nil, bad
 	}
 	rm, err := s.hall.Open(ctx, id)

@@ -55,7 +55,7 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad := n.srv.guard.mayBeIn(ctx, v.user, id); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := n.srv.mayOpen(r, id); bad != nil {
+	if bad := n.srv.mayOpen(ctx, r, id); bad != nil {
 		return 0, nil, bad
 	}
 	rm, err := n.srv.hall.Open(ctx, id)

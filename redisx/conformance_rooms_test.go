@@ -464,3 +464,36 @@ func testStats(s *harness) {
 		t.Errorf("Stats = %+v; want nothing else", got)
 	}
 }
+
+// testKnownRooms: a room is known when it is registered or has had messages; looking for it makes it no known one, nor
+// do likes and members.
+func testKnownRooms(s *harness) {
+	t := s.t
+	want := func(room string, want bool) {
+		t.Helper()
+		got, err := s.KnownRoom(t.Context(), room)
+		wantEqual(t, "KnownRoom "+room, got, err, want)
+	}
+	want("r", false)
+	s.newest(t, "r", 10)
+	s.report("a", 3, 5)
+	want("r", false)
+	noError(t, s.RegisterRoom(t.Context(), "r", true))
+	noError(t, s.RegisterRoom(t.Context(), "r", true))
+	want("r", true)
+	want("other", false)
+	noError(t, s.RegisterRoom(t.Context(), "r", false))
+	noError(t, s.RegisterRoom(t.Context(), "r", false))
+	want("r", false)
+	s.publish(t, "r", "u", 1)
+	want("r", true)
+	if s.pass == nil { // in a cluster no time goes by
+		return
+	}
+	noError(t, s.RegisterRoom(t.Context(), "later", true))
+	s.pass(historyTTL + time.Hour)
+	want("r", true) // it still counts
+	s.pass(24 * time.Hour)
+	want("r", false)
+	want("later", true)
+}

@@ -24,6 +24,7 @@ var conformance = map[string]func(s *harness){
 	"UserEvents":           testUserEvents,
 	"PublishAndRead":       testPublishAndRead,
 	"EmptyRoom":            testEmptyRoom,
+	"KnownRooms":           testKnownRooms,
 	"Batches":              testBatches,
 	"Trim":                 testTrim,
 	"TrimBytes":            testTrimBytes,
@@ -76,7 +77,7 @@ func testConformance(t *testing.T, newStore func(t *testing.T) *harness) {
 func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, empty func()) {
 	t.Helper()
 	for _, name := range []string{
-		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "Batches", "Trim", "TrimBytes", "UniqueTS",
+		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "KnownRooms", "Batches", "Trim", "TrimBytes", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch",
 	} {

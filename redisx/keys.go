@@ -79,6 +79,8 @@ func (k keys) sentPrefix(room string) string { return "gmi:" + k.tag(room) + ":"
 
 func (k keys) recalls(room string) string { return "gmr:" + k.tag(room) }
 
+func (k keys) registered(room string) string { return "gmx:" + k.tag(room) }
+
 func (k keys) lately(room string) string { return "gmw:" + k.tag(room) }
 
 func (k keys) online(room string) string { return "gmo:" + k.tag(room) }

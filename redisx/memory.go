@@ -50,6 +50,7 @@ type roomShard struct {
 
 	mu         sync.Mutex // guards the fields below
 	rooms      map[string]*memoryRoom
+	registered map[string]struct{} // nil: none
 	subscribed map[string]struct{}
 	sweepAt    time.Time
 }

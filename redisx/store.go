@@ -74,6 +74,11 @@ type Store interface {
 	// Rooms returns the user's rooms, sorted. The slice is the caller's.
 	Rooms(ctx context.Context, user string) ([]string, error)
 
+	// RegisterRoom registers a room, so that it is known before its first message, or ends that. KnownRoom reports
+	// whether a room is registered, or has had messages that it still counts.
+	RegisterRoom(ctx context.Context, room string, on bool) error
+	KnownRoom(ctx context.Context, room string) (bool, error)
+
 	// Publish gives the drafts their sequence numbers and ts, appends them to the
 	// room's history and sends every subscribed node one event, in one atomic step. It takes
 	// 1 to MaxBatch drafts. Stored.Event is the event. Where no draft was stored, no node

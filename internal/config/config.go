@@ -42,6 +42,8 @@ type Config struct {
 
 // RoomConfig is the config section `room`. [room.Config] says what the numbers cost.
 type RoomConfig struct {
+	// Open is which rooms anybody may open: anyone (any) or known (those that are registered or have had messages).
+	Open string `mapstructure:"open"`
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
 	AutoJoin bool `mapstructure:"auto_join"`
@@ -91,6 +93,12 @@ type LogConfig struct {
 	Format string `mapstructure:"format"`
 }
 
+// The values of room.open.
+const (
+	openAnyone = "anyone"
+	openKnown  = "known"
+)
+
 // longestCall is what queue_age leaves for the last try of a batch.
 const longestCall = 5 * time.Second
 
@@ -103,6 +111,7 @@ func Default() Config {
 		Redis:  redisx.DefaultConfig(),
 		Auth:   edge.Auth,
 		Room: RoomConfig{
+			Open:          openAnyone,
 			AutoJoin:      edge.AutoJoin,
 			AnonymousJoin: edge.AnonymousJoin,
 			SelfJoin:      edge.SelfJoin,
@@ -164,6 +173,9 @@ func each(err error) []error {
 // Validate reports every value out of range, each with its key within the section.
 func (c RoomConfig) Validate() error {
 	var errs []error
+	if c.Open != openAnyone && c.Open != openKnown {
+		errs = append(errs, fmt.Errorf("open: %q is none of %s, %s", c.Open, openAnyone, openKnown))
+	}
 	if c.RoomsPerUser < 1 || c.RoomsPerUser > 100_000 {
 		errs = append(errs, fmt.Errorf("rooms_per_user: %d is not within 1 and 100000", c.RoomsPerUser))
 	}
@@ -233,6 +245,7 @@ func (c Config) Gateway() gateway.Config {
 		List:          c.List,
 		Limits:        c.Limits,
 		CORS:          c.CORS,
+		KnownRooms:    c.Room.Open != openAnyone,
 		AutoJoin:      c.Room.AutoJoin,
 		AnonymousJoin: c.Room.AnonymousJoin,
 		SelfJoin:      c.Room.SelfJoin,

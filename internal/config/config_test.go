@@ -72,7 +72,7 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 	cfg.Admin.Listen = "x"
 	cfg.Redis.DB, cfg.Redis.Mode = 2000, "clustr"
 	cfg.Auth.LoginURL = "ftp://x"
-	cfg.Room = RoomConfig{Linger: -time.Second, MembershipTTL: time.Hour}
+	cfg.Room = RoomConfig{Open: "everyone", Linger: -time.Second, MembershipTTL: time.Hour}
 	cfg.History = HistoryConfig{OnJoin: 2000, MaxMessages: 100, TTL: time.Second, RecallLimit: time.Minute}
 	cfg.List.UpdateInterval = 0
 	cfg.Limits.MessageRate, cfg.Limits.HTTPBurst, cfg.Limits.Rooms, cfg.Limits.IP6Prefix, cfg.Limits.Handshakes = -1, 0, -1, 0, 0.5
@@ -88,6 +88,7 @@ admin.listen: "x" is not host:port (empty = no admin port)
 redis.mode: "clustr" is none of auto, standalone, sentinel, cluster
 redis.db: 2000 is not within 0 and 1023
 auth.login_url: "ftp://x" is not an http or https URL, nor off
+room.open: "everyone" is none of anyone, known
 room.rooms_per_user: 0 is not within 1 and 100000
 room.membership_ttl: 1h0m0s is below 48h, and not 0 (= for ever)
 room.linger: -1s is not within 0s and 24h
