@@ -55,7 +55,7 @@ type ServerConfig struct {
 	ReadHeaderTimeout time.Duration `mapstructure:"read_header_timeout"`
 	// TrustedProxies are the addresses and prefixes of proxies whose headers tell the client's address.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
-	// ClientIPHeader is the header in which they do; empty: X-Forwarded-For, or Forwarded.
+	// ClientIPHeader is the header in which they do; empty: X-Forwarded-For.
 	ClientIPHeader string `mapstructure:"client_ip_header"`
 	// ProxyProtocol has those proxies say the client's address in front of each connection, as balancers for TCP do.
 	ProxyProtocol bool `mapstructure:"proxy_protocol"`

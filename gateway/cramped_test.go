@@ -36,12 +36,13 @@ func serveCramped() int {
 	cfg := DefaultConfig()
 	cfg.Server.Listen, cfg.Admin.Listen = "127.0.0.1:0", ""
 	cfg.Server.ReadHeaderTimeout = time.Minute
+	if os.Getenv(uncappedEnv) != "" {
+		cfg.Server.TrustedProxies = []string{"127.0.0.0/8"} // they do not crowd
+	}
 	store := newFaultyStore(1000)
 	s := New(cfg, room.DefaultConfig(), store, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	store.Start(s)
-	if os.Getenv(uncappedEnv) != "" {
-		s.now = func() time.Time { return time.Time{} } // nobody is silent for long
-	}
+	s.now = func() time.Time { return time.Time{} } // nobody waits for long: only peers that crowd have to go
 	if err := s.Start(); err != nil {
 		panic(err)
 	}
@@ -163,18 +164,28 @@ func TestLimit_NoDescriptorLeft(t *testing.T) {
 	member.wantInfo("now me")
 }
 
-// TestLimit_SilentConnections: connections that never ask for anything take the place of those who do for a moment
-// only.
-func TestLimit_SilentConnections(t *testing.T) {
+// TestLimit_CrowdingConnections: connections that ask for nothing, send their request slowly, or do not read the answer
+// make room for newcomers at once, however many come.
+func TestLimit_CrowdingConnections(t *testing.T) {
 	const openFiles = 128
-	node := startCramped(t, openFiles)
-	s := &Server{addr: node.addr} // the harness only asks where it is
-	member := join(t, s, "r", "early")
-	for range 2 * openFiles {
-		dialTCP(t, s)
-	}
-	for i := range 10 { // newcomers find a place, though all are taken
-		join(t, s, "r", fmt.Sprint("late", i)).say("now me")
-		member.wantInfo("now me")
+	for what, request := range map[string]string{
+		"nothing":     "",
+		"half a head": "GET / HTT",
+		"slow bodies": "POST /user/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\nu",
+		"refused":     "POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\nu",
+		"unread":      strings.Repeat("GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+	} {
+		t.Run(what, func(t *testing.T) {
+			node := startCramped(t, openFiles)
+			s := &Server{addr: node.addr} // the harness only asks where it is
+			member := join(t, s, "r", "early")
+			for i := range 10 { // newcomers find a place, though all are taken
+				for range openFiles / 2 {
+					_ = dialTCP(t, s).write(request) // some have to go while they write
+				}
+				join(t, s, "r", fmt.Sprint("late", i)).say("now me")
+				member.wantInfo("now me")
+			}
+		})
 	}
 }

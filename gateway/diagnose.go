@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strings"
+
+	"barrage/gateway/door"
 )
 
 // This file tells pages why their sockets fail: a browser cannot read how a handshake was
@@ -21,27 +23,40 @@ func asksDiagnosis(r *http.Request) bool {
 func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if asksDiagnosis(r) {
-			v, bad := s.identify(r, callerOf)
-			if bad == nil {
-				if from, no := s.door.Knock(v.user, r); no == nil {
-					s.door.Leave(v.user, from)
-				} else {
-					bad = turnedAway(no)
-				}
-			}
-			if bad == nil && s.sessions.held() >= s.sessions.most {
-				bad = s.full()
-			}
-			if bad == nil {
-				ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
-				bad = s.mayOpen(ctx, r, r.PathValue("room"))
-				cancel()
-			}
-			if bad != nil {
+			if bad := s.wouldRefuse(r); bad != nil {
 				writeProblem(w, bad)
 				return
 			}
 		}
 		next(w, r)
 	}
+}
+
+// wouldRefuse does what admit does, and takes nothing.
+func (s *Server) wouldRefuse(r *http.Request) (bad *refusal) {
+	v, bad := s.identify(r, callerOf)
+	if bad != nil {
+		return bad
+	}
+	var no *door.Refused
+	if v.ticket, no = s.door.Knock(r); no != nil {
+		return turnedAway(no)
+	}
+	defer func() { s.door.Leave(v.ticket, v.user) }()
+	if s.sessions.held() >= s.sessions.most {
+		return s.full()
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+	defer cancel()
+	id := r.PathValue("room")
+	if bad := checkID("room", id); bad != nil {
+		return bad
+	}
+	if bad := s.guard.mayEnter(ctx, v, id); bad != nil {
+		return bad
+	}
+	if bad := s.enter(&v); bad != nil {
+		return bad
+	}
+	return s.mayOpen(ctx, r, id)
 }

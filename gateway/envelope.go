@@ -33,16 +33,21 @@ type envelope struct {
 	Data any    `json:"data"`
 }
 
-// write sends e. The HTTP status is 200 whatever the code says, except where the
-// request itself was wrong or we are.
-func (e envelope) write(w http.ResponseWriter) {
-	status := http.StatusOK
-	if e.Code >= 400 && e.Code != codeNotLogin {
-		status = e.Code
-	}
+// encode is e as it is sent.
+func (e envelope) encode() []byte {
 	body, err := sonic.Marshal(&e)
 	if err != nil {
 		panic("BUG: cannot encode an answer: " + err.Error()) // net/http answers for this request alone
+	}
+	return body
+}
+
+// send sends e, whose encoding is body. The HTTP status is 200 whatever the code says, except where the
+// request itself was wrong or we are.
+func (e envelope) send(w http.ResponseWriter, body []byte) {
+	status := http.StatusOK
+	if e.Code >= 400 && e.Code != codeNotLogin {
+		status = e.Code
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")

@@ -61,16 +61,19 @@ var tooMuch = codec.AppendFrame(nil, codec.OpText, "429")
 
 // chat serves GET /group/chat/{groupId}/{userId}/{token}.
 func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
-	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
+	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v *visitor) *refusal {
 		id := strings.Clone(r.PathValue("groupId"))
 		if bad := checkID("groupId", id); bad != nil {
 			return bad
 		}
-		if ok, bad := f.srv.guard.authorized(ctx, v); bad != nil || !ok {
+		if ok, bad := f.srv.guard.authorized(ctx, *v); bad != nil || !ok {
 			return f.reject(w, v, closeUnauthorized, bad)
 		}
 		if ok, bad := f.srv.guard.member(ctx, v.user, id); bad != nil || !ok {
 			return f.reject(w, v, closeForbidden, bad)
+		}
+		if bad := f.srv.enter(v); bad != nil {
+			return bad
 		}
 		rm, bad := f.srv.openRoom(ctx, r, id)
 		if bad != nil {
@@ -82,9 +85,12 @@ func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
 
 // list serves GET /group/list/{userId}/{token}.
 func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
-	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v visitor) *refusal {
-		if ok, bad := f.srv.guard.authorized(ctx, v); bad != nil || !ok {
+	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v *visitor) *refusal {
+		if ok, bad := f.srv.guard.authorized(ctx, *v); bad != nil || !ok {
 			return f.reject(w, v, closeUnauthorized, bad)
+		}
+		if bad := f.srv.enter(v); bad != nil {
+			return bad
 		}
 		rooms, err := f.srv.lists.open(ctx, v.user)
 		if err != nil {
@@ -98,7 +104,7 @@ func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
 // reject ends a WebSocket right after the handshake, because only there FastIM
 // clients look for the reason; or refuses the handshake where that could not even be
 // decided.
-func (f *fastIM) reject(w http.ResponseWriter, v visitor, why closeReason, undecided *refusal) *refusal {
+func (f *fastIM) reject(w http.ResponseWriter, v *visitor, why closeReason, undecided *refusal) *refusal {
 	if undecided != nil {
 		return undecided
 	}
@@ -127,7 +133,7 @@ func (f *fastIM) reject(w http.ResponseWriter, v visitor, why closeReason, undec
 }
 
 // upgradeToChat makes the request a member of rm. It takes over the hold on rm.
-func (f *fastIM) upgradeToChat(w http.ResponseWriter, v visitor, rm *room.Room) *refusal {
+func (f *fastIM) upgradeToChat(w http.ResponseWriter, v *visitor, rm *room.Room) *refusal {
 	m := new(fastIMMember)
 	m.init(f.srv, v, m)
 	return m.enter(w, v, rm.Enter(&m.place, m))
@@ -206,7 +212,7 @@ type fastIMList struct {
 	feed *feed
 }
 
-func newFastIMList(s *Server, v visitor, f *feed) *fastIMList {
+func newFastIMList(s *Server, v *visitor, f *feed) *fastIMList {
 	l := &fastIMList{feed: f}
 	l.init(s, v, l)
 	f.session = &l.session
@@ -214,7 +220,7 @@ func newFastIMList(s *Server, v visitor, f *feed) *fastIMList {
 }
 
 // show takes over the connection and begins to send the list. On a refusal the feed is removed.
-func (l *fastIMList) show(w http.ResponseWriter, v visitor) *refusal {
+func (l *fastIMList) show(w http.ResponseWriter, v *visitor) *refusal {
 	if bad := l.srv.takeOver(w, v, &l.session, nil); bad != nil {
 		l.gone()
 		return bad

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 	"barrage/internal/chat"
 )
 
@@ -46,11 +47,16 @@ func (f *fastIM) open(do func(ctx context.Context, r *http.Request, p *params) e
 		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
 		defer cancel()
 		answer := do(ctx, r, p)
+		body := answer.encode()
+		defer p.reading.Sent()
+		if no := p.reading.Done(len(body)); no != nil && p.bad == nil {
+			p.bad = turnedAway(no)
+		}
 		if p.bad != nil { // do asked for what is not there; its answer means nothing
 			p.bad.envelope(w)
 			return
 		}
-		answer.write(w)
+		answer.send(w, body)
 	}
 }
 
@@ -58,20 +64,21 @@ func (f *fastIM) open(do func(ctx context.Context, r *http.Request, p *params) e
 func (f *refusal) envelope(w http.ResponseWriter) {
 	if f.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", f.retryAfter())
+		w.Header().Set("Connection", "close") // without reading the rest of the request
 	}
-	envelope{f.status, f.why, nil}.write(w)
+	e := envelope{f.status, f.why, nil}
+	e.send(w, e.encode())
 }
 
 // scan is a call that reads or scans a history. It takes its place among those when the body is here and the caller has
 // been checked: a client that sends slowly holds none.
 func (f *fastIM) scan(do call) call {
 	return func(ctx context.Context, user string, p *params) envelope {
-		done, no := f.srv.door.Scan(p.request)
-		if no != nil {
+		var no *door.Refused
+		if p.reading, no = f.srv.door.Scan(p.request); no != nil {
 			p.bad = turnedAway(no)
 			return envelope{}
 		}
-		defer done()
 		return do(ctx, user, p)
 	}
 }
@@ -82,12 +89,12 @@ func (f *fastIM) unavailable(what string, err error) envelope {
 }
 
 // login serves /user/login.
-func (f *fastIM) login(ctx context.Context, _ *http.Request, p *params) envelope {
+func (f *fastIM) login(ctx context.Context, r *http.Request, p *params) envelope {
 	user, password := p.id("userId"), p.password("password")
 	if p.bad != nil {
 		return envelope{}
 	}
-	if p.bad = turnedAway(f.srv.door.Login(user)); p.bad != nil {
+	if p.bad = turnedAway(f.srv.door.Login(r, user)); p.bad != nil {
 		return envelope{}
 	}
 	if ok, err := f.srv.guard.passwordOK(ctx, user, password); err != nil || !ok {

@@ -160,7 +160,7 @@ func sessionOf(tb testing.TB, s *Server, user string) *session {
 // enterRoom makes a member of FastIM's chat that nobody is behind.
 func enterRoom(s *Server, user string, r *room.Room) *session {
 	m := new(fastIMMember)
-	m.init(s, visitor{user: user}, m)
+	m.init(s, &visitor{user: user}, m)
 	r.Enter(&m.place, m)
 	return &m.session
 }

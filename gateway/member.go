@@ -33,11 +33,11 @@ func (m *member) gone() {
 
 // enter takes over the connection of a member that is in its room already, and begins with welcome. On a refusal it
 // leaves.
-func (m *member) enter(w http.ResponseWriter, v visitor, welcome []byte) *refusal {
-	if m.srv.guard.unproven(v) {
+func (m *member) enter(w http.ResponseWriter, v *visitor, welcome []byte) *refusal {
+	if m.srv.guard.unproven(*v) {
 		m.bad |= unjoined
 	}
-	bad := m.srv.joins.join(v, m.place.Room().ID(), func() *refusal { return m.srv.takeOver(w, v, &m.session, welcome) })
+	bad := m.srv.joins.join(*v, m.place.Room().ID(), func() *refusal { return m.srv.takeOver(w, v, &m.session, welcome) })
 	if bad != nil {
 		m.gone()
 		return bad

@@ -305,14 +305,24 @@ func refusedVersion(t *testing.T) {
 }
 
 func refusedTooMany(t *testing.T) {
-	s := limited(t, func(c *door.Limits) { c.UserConnections = 1 })
+	s := newServerV1(t, func(c *setup) {
+		c.Limits.Enabled, c.Limits.UserConnections, c.Auth.Required = true, 1, true
+	})
+	for range 5 { // who has a wrong token takes no place of the user's
+		stranger := dial(t, s, chatPath("r", "u"))
+		if text := stranger.wantText(); text != "440" {
+			t.Fatalf("a wrong token: %s; want 440", text)
+		}
+	}
 	first := wireV1(t, s, userAndToken, "", 0)
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(429, "too_many_connections", `user "u" has 1 connections`)
 	a.sameWhenAsked(s, userAndToken, "")
 	wireV1(t, s, "user_id=v&token=t", "", 0)
 	_ = first.conn.Close()
-	wantSessions(t, s, 1)
+	eventually(t, func() error {
+		return errors.Join(differ("rejected sockets", s.fastIM.rejected.Load(), 0), differ("sessions", s.Sessions(), 1))
+	})
 	wireV1(t, s, userAndToken, "", 0)
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"time"
 
+	"barrage/gateway/door"
 	"barrage/internal/pace"
 )
 
@@ -23,7 +24,7 @@ func (s *session) bears(cost uint32) bool {
 	if !s.srv.cfg.Limits.Enabled || nuisance.Take(&s.nuisance, s.srv.millis(), cost) == 0 {
 		return true
 	}
-	s.srv.door.Banish(s.user, s.from)
+	s.srv.door.Banish(door.Ticket(s.ticket.Load()), s.user)
 	s.runs.flooded()
 	return false
 }

@@ -28,12 +28,27 @@ func limited(t *testing.T, change func(*door.Limits)) *Server {
 	})
 }
 
+// limitedUsers is limited with auth.required, for users whose token is "any".
+func limitedUsers(t *testing.T, change func(*door.Limits), users ...string) *Server {
+	t.Helper()
+	s := newServer(t, func(c *setup) {
+		c.Limits.Enabled, c.Auth.Required = true, true
+		change(&c.Limits)
+	})
+	for _, user := range users {
+		if err := s.store.SetToken(t.Context(), user, "any"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
 // TestLimits_NativeMessages: the burst is taken, then each op is refused with the time to wait, and 20 refusals close
 // the socket; the user stays out of there for a while. Nobody else notices.
 func TestLimits_NativeMessages(t *testing.T) {
-	s := limited(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 0.01, 5 })
+	s := limitedUsers(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 0.01, 5 }, "bystander", "flood", "other")
 	bystander := join(t, s, "1", "bystander")
-	n, welcome := dialV1(t, s, "1", "user_id=flood&token=t", false)
+	n, welcome := dialV1(t, s, "1", "user_id=flood&token=any", false)
 	if welcome.Limits.RatePerSecond != 1 || welcome.Limits.Burst != 5 {
 		t.Errorf("limits of the welcome = %+v; want 1 a second (or less) and 5", welcome.Limits)
 	}
@@ -50,12 +65,15 @@ func TestLimits_NativeMessages(t *testing.T) {
 	}
 	n.send(`{"t":"send","id":"x","body":"one too many"}`)
 	n.wantClose(4429)
-	a := askV1(t, s, "user_id=flood&token=t", offerV1)
+	a := askV1(t, s, "user_id=flood&token=any", offerV1)
 	after, err := strconv.Atoi(a.answer.header.Get("Retry-After"))
 	if a.answer.status != 429 || !strings.Contains(a.answer.body, "too much was sent from here") || err != nil || after < 20 || after > 36 {
 		t.Errorf("a handshake after that = %d %s, Retry-After %q; want 429 and some 30 s", a.answer.status, a.answer.body, a.answer.header.Get("Retry-After"))
 	}
-	a.sameWhenAsked(s, "user_id=flood&token=t", "")
+	a.sameWhenAsked(s, "user_id=flood&token=any", "")
+	if a := callV1(t, s, http.MethodPost, pathMessages, "flood", `{"id":"1","body":"by HTTP"}`, with("Authorization", "Bearer any")); a.status != 429 {
+		t.Errorf("a message by HTTP after that = %d %s; want 429", a.status, a.body)
+	}
 	join(t, s, "1", "other").say("still here")
 	bystander.wantInfo("still here")
 }

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"barrage/gateway/door"
 )
 
 // maxFormBytes bounds the body of an API call.
@@ -18,6 +20,7 @@ type params struct {
 	request *http.Request
 	values  url.Values
 	bad     *refusal
+	reading *door.Reading // of a call that reads a history
 }
 
 // readParams reads query string and body.

@@ -46,6 +46,7 @@ func writeProblem(w http.ResponseWriter, f *refusal) {
 		h.Set("Retry-After", after)
 		seconds, _ := strconv.Atoi(after)
 		p.Retry = 1000 * seconds
+		h.Set("Connection", "close") // without reading the rest of the request
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2
 	case http.StatusUpgradeRequired:
@@ -56,9 +57,19 @@ func writeProblem(w http.ResponseWriter, f *refusal) {
 }
 
 // writeJSON answers with v.
-func writeJSON(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) { sendJSON(w, status, encodeJSON(v)) }
+
+func encodeJSON(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic("BUG: cannot encode an answer: " + err.Error()) // net/http answers for this request alone
+	}
+	return append(body, '\n')
+}
+
+func sendJSON(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client has gone: nobody is left to tell
+	_, _ = w.Write(body) // the client has gone: nobody is left to tell
 }

@@ -161,7 +161,7 @@ func (s *Server) start() error {
 		s.adminAt = adminLn.Addr()
 	}
 	s.addr = ln.Addr()
-	s.plain = door.NewPlain(reserve(limit)*3/4, s.now)
+	s.plain = s.door.NewPlain(reserve(limit)*3/4, s.now)
 	s.startEngine(limit)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -226,8 +226,8 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: s.cfg.Server.ReadHeaderTimeout,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
+		ReadTimeout:       10 * time.Second, // 64 KiB at most
+		WriteTimeout:      30 * time.Second, // 1 MiB at most
 		IdleTimeout:       10 * time.Second, // the next request of a page comes soon; what waits longer holds a descriptor
 		MaxHeaderBytes:    int(s.cfg.Server.MaxHeaderBytes),
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
@@ -365,7 +365,7 @@ func (s *Server) gone(c *session) {
 	c.mu.Unlock()
 	c.runs.gone()
 	s.sessions.remove(c)
-	s.door.Leave(c.user, c.from)
+	s.door.Leave(door.Ticket(c.ticket.Load()), c.user)
 }
 
 // Away, Back, RoomEvent, UserEvent, TokensChanged and Resumed are the store's calls (redisx.Handler).

@@ -54,14 +54,15 @@ type session struct {
 	pinged    atomic.Uint32 // last time we pinged
 	prolonged atomic.Uint32 // last time the token's life was prolonged
 
-	nuisance pace.Used // owned by the poller, see bears
-	ops      pace.Used // of limits.message_rate; owned by the poller
-	from     uint32    // whose connection it is, see door.knock; immutable
+	nuisance pace.Used     // owned by the poller, see bears
+	ops      pace.Used     // of limits.message_rate; owned by the poller
+	ticket   atomic.Uint32 // a door.Ticket: whose connection it is, and what it holds
 }
 
 // init makes the session one of the visitor's, for what runs on it.
-func (s *session) init(srv *Server, v visitor, runs purpose) {
-	s.srv, s.user, s.token, s.runs, s.from = srv, v.user, v.token, runs, v.from
+func (s *session) init(srv *Server, v *visitor, runs purpose) {
+	s.srv, s.user, s.token, s.runs = srv, v.user, v.token, runs
+	s.ticket.Store(uint32(v.ticket))
 	now := srv.clock.now()
 	s.heard.Store(now)
 	s.prolonged.Store(now)

@@ -10,6 +10,7 @@ import (
 	"github.com/lesismal/nbio"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 )
 
 // maxBacklog bounds in bytes the answers that may wait in nbio, behind one cut frame or the
@@ -94,6 +95,9 @@ func (s *session) unicast(p []byte) bool {
 func (s *session) unicastLocked(p []byte) bool {
 	n := 0
 	if pending := s.pending.Load(); pending == 0 {
+		if !s.holdLocked(len(p)) {
+			return false
+		}
 		s.rest = 0
 		var err error
 		if n, err = s.writeNow(p); err != nil {
@@ -105,6 +109,8 @@ func (s *session) unicastLocked(p []byte) bool {
 	}
 	if n < len(p) {
 		s.queueLocked(p[n:])
+	} else {
+		s.free()
 	}
 	s.srv.stats.unicastBytes.Add(uint64(len(p)))
 	return true
@@ -152,8 +158,38 @@ func (s *session) queueLocked(p []byte) {
 // the connection: it may not touch the connection.
 func (s *session) drained(n int) {
 	s.progress.Store(s.srv.clock.now())
-	if s.pending.Add(-int64(n)) == 0 && s.waiting.CompareAndSwap(true, false) {
+	if s.pending.Add(-int64(n)) > 0 {
+		return
+	}
+	s.free()
+	if s.waiting.CompareAndSwap(true, false) {
 		s.runs.drained()
+	}
+}
+
+// holdLocked takes room for a large answer that the peer has yet to read, until free; false where there is none. What
+// begins a session has been given its room by takeOver. s.mu must be held, and nothing may be pending.
+func (s *session) holdLocked(bytes int) bool {
+	t := door.Ticket(s.ticket.Load())
+	if t.Holds() {
+		return true
+	}
+	t, no := s.srv.door.Hold(t, bytes)
+	s.ticket.Store(uint32(t))
+	return no == nil
+}
+
+// free gives back what holdLocked took. Everybody may call it at any time.
+func (s *session) free() {
+	for {
+		t := s.ticket.Load()
+		if !door.Ticket(t).Holds() {
+			return
+		}
+		if s.ticket.CompareAndSwap(t, uint32(door.Ticket(t).Without())) {
+			s.srv.door.Free(door.Ticket(t))
+			return
+		}
 	}
 }
 

@@ -256,7 +256,7 @@ func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
 func TestRecheck_AsksInBatches(t *testing.T) {
 	s, store := newCrowd(t, 2*recheckBatch+7)
 	refused := new(rejected)
-	refused.init(s, visitor{user: "refused"}, refused)
+	refused.init(s, &visitor{user: "refused"}, refused)
 	refused.closing = closeForbidden
 	s.sessions.list = append(s.sessions.list, &refused.session)
 	s.TokensChanged(nil)

@@ -14,12 +14,12 @@ import (
 
 // visitor is who asks for a WebSocket.
 type visitor struct {
-	user  string
-	token string
-	key   string // Sec-WebSocket-Key
-	more  string // further header lines of the answer
-	asOf  uint64 // see tokenWatcher
-	from  uint32 // see door.Knock
+	user   string
+	token  string
+	key    string // Sec-WebSocket-Key
+	more   string // further header lines of the answer
+	asOf   uint64 // see tokenWatcher
+	ticket door.Ticket
 	// proven: the token was checked, whatever auth.required says.
 	proven bool
 }
@@ -28,7 +28,7 @@ type visitor struct {
 // for; then come in. who reads the visitor from the request. A refusal that come returns is
 // the answer, which write gives.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Request) (visitor, *refusal),
-	write func(http.ResponseWriter, *refusal), come func(context.Context, visitor) *refusal,
+	write func(http.ResponseWriter, *refusal), come func(context.Context, *visitor) *refusal,
 ) {
 	bad := func() *refusal {
 		key, bad := checkHandshake(r)
@@ -40,22 +40,21 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 			return bad
 		}
 		v.key, v.asOf = key, s.tokens.asOf()
-		from, no := s.door.Knock(v.user, r)
-		if no != nil {
+		var no *door.Refused
+		if v.ticket, no = s.door.Knock(r); no != nil {
 			return turnedAway(no)
 		}
-		v.from = from
 		if !s.sessions.reserve() {
-			s.door.Leave(v.user, v.from)
+			s.door.Leave(v.ticket, v.user)
 			s.stats.full.Add(1)
 			return s.full()
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
 		defer cancel()
-		bad = come(ctx, v)
+		bad = come(ctx, &v)
 		if bad != nil {
 			s.sessions.unreserve()
-			s.door.Leave(v.user, v.from)
+			s.door.Leave(v.ticket, v.user)
 		}
 		return bad
 	}()
@@ -64,6 +63,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 		w.Header().Set("Connection", "close") // no place for strangers who only knock
 		write(w, bad)
 	}
+}
+
+// enter counts the connection as one of its user's; the token has been checked where tokens count.
+func (s *Server) enter(v *visitor) *refusal {
+	return turnedAway(s.door.Enter(&v.ticket, v.user, s.cfg.Auth.Required))
 }
 
 // mayOpen is nil where the room is live, or may be made live for the request.
@@ -102,7 +106,7 @@ func turnedAway(no *door.Refused) *refusal {
 		return nil
 	}
 	switch no.Limit {
-	case door.Handshakes, door.Scans:
+	case door.Handshakes, door.Scans, door.Held:
 		return refuse(http.StatusServiceUnavailable, "%s", no.Why).as("busy").after(no.Wait)
 	case door.UserConnections, door.IPConnections:
 		return refuse(http.StatusTooManyRequests, "%s", no.Why).as("too_many_connections")
@@ -139,7 +143,12 @@ func (s *Server) full() *refusal {
 // first, in one write. The session is complete before the poller knows it, so its
 // first message cannot come too early. On a refusal the session was never added;
 // once nil is returned, gone will be called.
-func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []byte) *refusal {
+func (s *Server) takeOver(w http.ResponseWriter, v *visitor, c *session, first []byte) *refusal {
+	var no *door.Refused
+	if v.ticket, no = s.door.Hold(v.ticket, len(first)); no != nil {
+		return turnedAway(no)
+	}
+	c.ticket.Store(uint32(v.ticket))
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "cannot take the connection over: %v", err)
@@ -167,7 +176,7 @@ func (s *Server) takeOver(w http.ResponseWriter, v visitor, c *session, first []
 	nb.SetSession(c)
 	nb.Unlock()
 	s.begin(c, append(switching(v.key, v.more), first...))
-	s.tokens.entered(v)
+	s.tokens.entered(*v)
 	if s.draining.Load() {
 		c.close(closeRestart) // Drain may have been there before the session was
 	}
@@ -187,4 +196,7 @@ func (s *Server) begin(c *session, hello []byte) {
 	}
 	c.unicastLocked(hello)
 	c.rest = toKibibytes(int(c.pending.Load())) // it is no answer
+	if c.rest == 0 {
+		c.free()
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 	"barrage/internal/chat"
 )
 
@@ -51,9 +52,9 @@ func (n *v1) operations() []operation {
 		{http.MethodGet, "/v1/openapi.json", n.describe},
 		{http.MethodPost, "/v1/login", n.serve(n.login)},
 		{http.MethodGet, "/v1/rooms/{room}", n.srv.diagnose(n.serve(n.room))},
-		{http.MethodGet, "/v1/rooms/{room}/messages", n.serve(n.scan(n.messages))},
+		{http.MethodGet, "/v1/rooms/{room}/messages", n.scan(n.messages)},
 		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
-		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.serve(n.scan(n.recall))},
+		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
 		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
 	}
 }
@@ -113,20 +114,15 @@ func (n *v1) describe(w http.ResponseWriter, _ *http.Request) {
 // operate does one operation: it returns what to answer with, nil for nothing.
 type operate func(ctx context.Context, r *http.Request) (status int, answer any, bad *refusal)
 
-// scan is an operation that reads or scans a history.
-func (n *v1) scan(do operate) operate {
-	return func(ctx context.Context, r *http.Request) (int, any, *refusal) {
-		done, no := n.srv.door.Scan(r)
-		if no != nil {
-			return 0, nil, turnedAway(no)
-		}
-		defer done()
-		return do(ctx, r)
-	}
+// scan serves an operation that reads or scans a history.
+func (n *v1) scan(do operate) http.HandlerFunc { return n.serveAs(do, n.srv.door.Scan) }
+
+// serve serves one that does not.
+func (n *v1) serve(do operate) http.HandlerFunc {
+	return n.serveAs(do, func(*http.Request) (*door.Reading, *door.Refused) { return nil, nil })
 }
 
-// serve serves one operation.
-func (n *v1) serve(do operate) http.HandlerFunc {
+func (n *v1) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door.Refused)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if n.srv.draining.Load() {
 			writeProblem(w, leaving)
@@ -136,17 +132,28 @@ func (n *v1) serve(do operate) http.HandlerFunc {
 			writeProblem(w, bad)
 			return
 		}
+		reading, no := scan(r)
+		if no != nil {
+			writeProblem(w, turnedAway(no))
+			return
+		}
+		defer reading.Sent()
 		r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
 		defer cancel()
 		status, answer, bad := do(ctx, r)
+		var body []byte
+		if bad == nil && answer != nil {
+			body = encodeJSON(answer)
+			bad = turnedAway(reading.Done(len(body)))
+		}
 		switch {
 		case bad != nil:
 			writeProblem(w, bad)
 		case answer == nil:
 			w.WriteHeader(status)
 		default:
-			writeJSON(w, status, answer)
+			sendJSON(w, status, body)
 		}
 	}
 }
@@ -211,7 +218,7 @@ func (n *v1) login(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad := checkText("password", in.Password, maxTokenBytes); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := turnedAway(n.srv.door.Login(in.UserID)); bad != nil {
+	if bad := turnedAway(n.srv.door.Login(r, in.UserID)); bad != nil {
 		return 0, nil, bad
 	}
 	switch ok, err := n.srv.guard.passwordOK(ctx, in.UserID, in.Password); {

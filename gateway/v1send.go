@@ -52,6 +52,9 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad != nil {
 		return 0, nil, bad
 	}
+	if bad := turnedAway(n.srv.door.Banned(r, v.user, n.srv.cfg.Auth.Required)); bad != nil {
+		return 0, nil, bad
+	}
 	if bad := n.srv.guard.mayBeIn(ctx, v.user, id); bad != nil {
 		return 0, nil, bad
 	}

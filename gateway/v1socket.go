@@ -35,7 +35,7 @@ const mostBadOps = 10
 
 // socket serves GET /v1/rooms/{room}/ws.
 func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
-	n.srv.admit(w, r, nativeVisitor, writeProblem, func(ctx context.Context, v visitor) *refusal {
+	n.srv.admit(w, r, nativeVisitor, writeProblem, func(ctx context.Context, v *visitor) *refusal {
 		id := strings.Clone(r.PathValue("room"))
 		if bad := checkID("room", id); bad != nil {
 			return bad
@@ -44,7 +44,10 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 		if bad != nil {
 			return bad
 		}
-		if bad := n.srv.guard.mayEnter(ctx, v, id); bad != nil {
+		if bad := n.srv.guard.mayEnter(ctx, *v, id); bad != nil {
+			return bad
+		}
+		if bad := n.srv.enter(v); bad != nil {
 			return bad
 		}
 		rm, bad := n.srv.openRoom(ctx, r, id)
@@ -59,14 +62,25 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 		}
 		var read chat.History
 		if rm.Lacks(since) {
-			// Without it the client is told that it could not be resumed.
-			var err error
-			if read, err = n.srv.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1); err != nil {
-				n.srv.log.Warn("cannot read what a client missed", "room", id, "err", err)
-			}
+			read = n.missed(ctx, r, id, since)
 		}
 		return n.upgradeToNative(w, v, rm, encoding, since, read)
 	})
+}
+
+// missed reads what a client that comes back lacks. Where that cannot be had now, the client is told that it could not
+// be resumed, and reads pages.
+func (n *v1) missed(ctx context.Context, r *http.Request, id string, since room.Since) (read chat.History) {
+	reading, no := n.srv.door.Scan(r)
+	if no != nil {
+		return read
+	}
+	defer reading.Sent()
+	read, err := n.srv.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1)
+	if err != nil {
+		n.srv.log.Warn("cannot read what a client missed", "room", id, "err", err)
+	}
+	return read
 }
 
 // nativeVisitor is who asks for a native socket: the query says it, and the token may
@@ -144,11 +158,11 @@ func suits(offer httphead.Option) bool {
 }
 
 // upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
-func (n *v1) upgradeToNative(w http.ResponseWriter, v visitor, rm *room.Room, f room.Encoding, since room.Since, read chat.History) *refusal {
+func (n *v1) upgradeToNative(w http.ResponseWriter, v *visitor, rm *room.Room, f room.Encoding, since room.Since, read chat.History) *refusal {
 	m := &nativeMember{member: member{session: session{deflate: f == room.Deflated}}}
 	m.init(n.srv, v, m)
 	a := rm.EnterNative(&m.place, m, f, since, read)
-	return m.enter(w, v, codec.AppendFrame(nil, codec.OpText, n.welcome(v, rm, a)))
+	return m.enter(w, v, codec.AppendFrame(nil, codec.OpText, n.welcome(*v, rm, a)))
 }
 
 // welcome is the first frame's text.

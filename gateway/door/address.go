@@ -1,7 +1,9 @@
 package door
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -12,7 +14,7 @@ import (
 // addresses tells who is at the other end of a request, also behind proxies.
 type addresses struct {
 	trusted []netip.Prefix
-	header  string // server.client_ip_header; empty: X-Forwarded-For, or Forwarded
+	header  string // of the clients' addresses
 	bits6   int    // of an IPv6 address that are one client's
 	warn    func(why string, peer netip.Addr)
 }
@@ -27,7 +29,7 @@ const (
 
 // newAddresses is for settings that are valid; warn is called once with each reason.
 func newAddresses(cfg *Config, warn func(why string, peer netip.Addr)) *addresses {
-	a := &addresses{header: cfg.ClientIPHeader, bits6: cfg.Limits.IP6Prefix}
+	a := &addresses{header: cmp.Or(cfg.ClientIPHeader, "X-Forwarded-For"), bits6: cfg.Limits.IP6Prefix}
 	a.trusted, _ = ParsePrefixes(cfg.TrustedProxies) // Validate has seen them
 	var warned sync.Map
 	a.warn = func(why string, peer netip.Addr) {
@@ -49,6 +51,9 @@ func ParsePrefixes(texts []string) ([]netip.Prefix, error) {
 		if err != nil {
 			return nil, fmt.Errorf("[%d]: %q is neither an address nor a prefix as 10.0.0.0/8", i, text)
 		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		all = append(all, p.Masked())
 	}
 	return all, nil
@@ -64,7 +69,7 @@ func (a *addresses) trusts(addr netip.Addr) bool {
 func (a *addresses) of(r *http.Request) netip.Prefix {
 	peer := readAddr(r.RemoteAddr)
 	if !a.trusts(peer) {
-		if !peer.IsGlobalUnicast() || peer.IsPrivate() {
+		if inHouse(peer) {
 			if r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
 				a.warn(notTrusted, peer)
 			}
@@ -72,17 +77,28 @@ func (a *addresses) of(r *http.Request) netip.Prefix {
 		}
 		return a.counted(peer)
 	}
-	client := peer
-	for _, hop := range slices.Backward(a.hops(r)) {
-		if client = readAddr(hop); !client.IsValid() || !a.trusts(client) {
-			break // what stands left of it was not noted by a proxy that we know
-		}
-	}
-	if !client.IsValid() || client == peer { // the clients of a proxy are not one client
+	if strings.Join(r.Header.Values(a.header), "") == "" { // its clients are not one client
 		a.warn(namesNobody, peer)
 		return netip.Prefix{}
 	}
-	return a.counted(client)
+	for _, hop := range slices.Backward(a.hops(r)) {
+		addr := readAddr(hop)
+		if !addr.IsValid() {
+			break // what stands left of it was not noted by a proxy that we know
+		}
+		if peer = addr; !a.trusts(addr) {
+			break
+		}
+	}
+	return a.counted(peer) // a client that hides behind nonsense shares its proxy's limits
+}
+
+// sharedSpace is where carriers and clusters number their own machines (RFC 6598).
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+
+// inHouse reports whether the address is none of the internet.
+func inHouse(addr netip.Addr) bool {
+	return !addr.IsGlobalUnicast() || addr.IsPrivate() || sharedSpace.Contains(addr)
 }
 
 // counted is the address as it is counted.
@@ -98,27 +114,58 @@ func (a *addresses) counted(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// hops are the addresses that proxies noted, the nearest last.
+// hops are the addresses that proxies noted, the nearest last. A header that is not the one they send is the client's
+// own word: so only one counts.
 func (a *addresses) hops(r *http.Request) []string {
-	name := a.header
-	if name == "" {
-		name = "X-Forwarded-For"
-	}
-	values := r.Header.Values(name)
-	if len(values) > 0 || a.header != "" {
-		return strings.Split(strings.Join(values, ","), ",")
+	lines := r.Header.Values(a.header)
+	if !strings.EqualFold(a.header, "Forwarded") {
+		return strings.Split(strings.Join(lines, ","), ",")
 	}
 	var hops []string
-	for hop := range strings.SplitSeq(strings.Join(r.Header.Values("Forwarded"), ","), ",") { // RFC 7239
-		who := ""
-		for pair := range strings.SplitSeq(hop, ";") {
-			if key, value, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.EqualFold(key, "for") {
-				who = strings.Trim(value, `"`)
-			}
+	for _, line := range lines {
+		for element := range quotedSplit(line, ',') {
+			hops = append(hops, forwardedFor(element))
 		}
-		hops = append(hops, who)
 	}
 	return hops
+}
+
+// forwardedFor is the address in an element of Forwarded (RFC 7239 section 4), "" where it has none, or several.
+func forwardedFor(element string) (addr string) {
+	seen := false
+	for pair := range quotedSplit(element, ';') {
+		key, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if !strings.EqualFold(key, "for") {
+			continue
+		}
+		if seen {
+			return ""
+		}
+		addr, seen = strings.Trim(value, `"`), true
+	}
+	return addr
+}
+
+// quotedSplit yields the parts of a text between separators that do not stand within quotes (RFC 9110 section 5.6.4). A
+// quote that does not end has no parts behind it.
+func quotedSplit(text string, sep byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		from, quoted := 0, false
+		for i := 0; i < len(text); i++ {
+			switch {
+			case quoted && text[i] == '\\':
+				i++
+			case text[i] == '"':
+				quoted = !quoted
+			case text[i] == sep && !quoted:
+				if !yield(text[from:i]) {
+					return
+				}
+				from = i + 1
+			}
+		}
+		yield(text[from:])
+	}
 }
 
 // readAddr reads an address, with a port or without; the zero value where it is none.

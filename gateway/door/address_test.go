@@ -1,8 +1,10 @@
 package door
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -26,9 +28,9 @@ func TestAddresses_Of(t *testing.T) {
 	const xff, forwarded = "X-Forwarded-For", "Forwarded"
 	f("", "203.0.113.7:1234", "203.0.113.7/32")
 	f("", "[::ffff:203.0.113.7]:1234", "203.0.113.7/32")
-	f("", "[2001:db8:1:2:3::4]:1234", "2001:db8:1:2::/64")
+	f("", "[2001:db8:1:2:3::4]:1234", "2001:db8:1::/56")
 	f("", "203.0.113.7:1234", "203.0.113.7/32", xff, "198.51.100.1") // not trusted: a stranger says so
-	for _, private := range []string{"192.168.1.1:1", "127.0.0.2:1", "[::1]:1", "[fe80::1%eth0]:1", "[fd00::1]:1", "169.254.1.1:1", "@", ""} {
+	for _, private := range []string{"192.168.1.1:1", "127.0.0.2:1", "[::1]:1", "[fe80::1%eth0]:1", "[fd00::1]:1", "169.254.1.1:1", "100.64.1.1:1", "@", ""} {
 		f("", private, "")
 	}
 	f("", "192.168.1.1:1", "", xff, "198.51.100.1")
@@ -40,37 +42,69 @@ func TestAddresses_Of(t *testing.T) {
 	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4, 198.51.100.1, 10.9.9.9") // the first was said by the client itself
 	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", xff, "198.51.100.1, 10.9.9.9")
 	f("", "10.1.2.3:1", "10.4.4.4/32", xff, "10.4.4.4, 10.9.9.9") // all of them are trusted: the first
-	f("", "10.1.2.3:1", "2001:db8:1:2::/64", xff, "2001:db8:1:2:3::4")
-	f("", "10.1.2.3:1", "", xff, "1.2.3.4, nonsense, 10.9.9.9") // nobody that is known said what stands left of it
-	f("", "10.1.2.3:1", "")                                     // its clients are not one client
+	f("", "10.1.2.3:1", "2001:db8:1::/56", xff, "2001:db8:1:2:3::4")
+	f("", "10.1.2.3:1", "10.9.9.9/32", xff, "1.2.3.4, nonsense, 10.9.9.9") // nobody that is known said what stands left of it
+	f("", "10.1.2.3:1", "")                                                // its clients are not one client
 	f("", "10.1.2.3:1", "", xff, "")
-	if warned[namesNobody] != 3 {
+	if warned[namesNobody] != 2 {
 		t.Errorf("warned %v; want of each proxy that names nobody", warned)
 	}
 	f("", "10.1.2.3:1", "192.168.7.7/32", xff, "192.168.7.7") // a client within the house, named by its proxy
-	f("", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=1.2.3.4, for="198.51.100.1:99";proto=https, By=x;For=10.2.2.2`)
-	f("", "10.1.2.3:1", "2001:db8:1:2::/64", forwarded, `for="[2001:db8:1:2:3::4]:99"`)
-	f("", "10.1.2.3:1", "", forwarded, "for=unknown")
+	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=1.2.3.4, for="198.51.100.1:99";proto=https, By=x;For=10.2.2.2`)
+	f("Forwarded", "10.1.2.3:1", "2001:db8:1::/56", forwarded, `for="[2001:db8:1:2:3::4]:99"`)
+	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, "for=unknown")
+	f("", "10.1.2.3:1", "", forwarded, "for=198.51.100.1")                                              // nobody said that proxies send it
+	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", forwarded, "for=198.51.100.1")      // the client's own X-Forwarded-For
+	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=198.51.100.1;host="x;for=1.2.3.4"`) // a Host that a proxy copies
+	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=198.51.100.1;host="x,for=1.2.3.4"`)
+	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `host="\",for=1.2.3.4";for=198.51.100.1`)
+	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, `for=198.51.100.1;host=x;for=1.2.3.4`)    // which of them?
+	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, `for=1.2.3.4, host="x, for=198.51.100.1`) // it does not end
+	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `host="x`, forwarded, "for=198.51.100.1")
 	f("CF-Connecting-IP", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", "CF-Connecting-IP", "198.51.100.1")
 	f("CF-Connecting-IP", "10.1.2.3:1", "", xff, "1.2.3.4")
 }
 
-// FuzzAddresses: whatever a header says, the address is one, or none.
-func FuzzAddresses(f *testing.F) {
-	cfg := Config{Limits: DefaultLimits()}
-	cfg.TrustedProxies = []string{"10.0.0.0/8"}
-	a := newAddresses(&cfg, func(string, netip.Addr) {})
-	for _, text := range []string{"", "1.2.3.4", "1.2.3.4, 10.0.0.1", `for="[::1]:1";by=x, for=_hidden`, "[::", "%", "a%b", ",,,", "1.2.3.4:99999"} {
-		f.Add(text, text)
+func TestParsePrefixes(t *testing.T) {
+	got, err := ParsePrefixes([]string{"10.1.2.3/8", "192.0.2.1", "::ffff:172.16.0.0/108", "2001:db8::/32"})
+	if want := "[10.0.0.0/8 192.0.2.1/32 172.16.0.0/12 2001:db8::/32]"; err != nil || fmt.Sprint(got) != want {
+		t.Errorf("ParsePrefixes = %v, %v; want %s", got, err, want)
 	}
-	f.Fuzz(func(t *testing.T, xff, forwarded string) {
-		h := http.Header{"Forwarded": {forwarded}}
-		if xff != "" {
-			h["X-Forwarded-For"] = []string{xff}
+	for _, bad := range []string{"proxy", "10.0.0.0/33", "", "10.0.0"} {
+		if _, err := ParsePrefixes([]string{"10.0.0.1", bad}); err == nil || !strings.HasPrefix(err.Error(), "[1]: ") {
+			t.Errorf("%q: %v; want an error about [1]", bad, err)
 		}
-		got := a.of(&http.Request{RemoteAddr: "10.0.0.1:80", Header: h})
-		if got.IsValid() && (got != got.Masked() || got.Addr().Zone() != "") {
-			t.Errorf("X-Forwarded-For %q, Forwarded %q: %v", xff, forwarded, got)
+	}
+}
+
+// FuzzAddresses: whatever a client sends, and its proxy passes on in front of what it notes itself, the address is the
+// one that the proxy notes, and a prefix that limits count. Where a client spoils the line it shares its proxy's.
+func FuzzAddresses(f *testing.F) {
+	newFor := func(header string) *addresses {
+		cfg := Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}, ClientIPHeader: header}
+		return newAddresses(&cfg, func(string, netip.Addr) {})
+	}
+	plain, forwarded := newFor(""), newFor("Forwarded")
+	for _, text := range []string{"", "1.2.3.4", "1.2.3.4, 10.0.0.1", `for="[::1]:1";by=x, for=_hidden`, "[::", "%", "a%b", ",,,", "1.2.3.4:99999", `"`, `\`, `x="\`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		want := func(a *addresses, header string, lines []string, also string) {
+			t.Helper()
+			got := a.of(&http.Request{RemoteAddr: "10.0.0.1:80", Header: http.Header{header: lines}}).String()
+			if got != "198.51.100.1/32" && got != also {
+				t.Errorf("%s %q: %s", header, lines, got)
+			}
+		}
+		want(plain, "X-Forwarded-For", []string{text + ", 198.51.100.1"}, "")
+		want(plain, "X-Forwarded-For", []string{text, "198.51.100.1, 10.9.9.9"}, "")
+		want(forwarded, "Forwarded", []string{text, `for=198.51.100.1;host="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`}, "")
+		want(forwarded, "Forwarded", []string{text + ", for=198.51.100.1"}, "10.0.0.1/32")
+		for _, a := range []*addresses{plain, forwarded} {
+			got := a.of(&http.Request{RemoteAddr: "10.0.0.1:80", Header: http.Header{"X-Forwarded-For": {text}, "Forwarded": {text}}})
+			if got.IsValid() && (got != got.Masked() || got.Addr().Zone() != "") {
+				t.Errorf("%q: %v", text, got)
+			}
 		}
 	})
 }

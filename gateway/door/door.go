@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"barrage/internal/pace"
 )
 
@@ -22,9 +24,17 @@ const (
 	// banFirst and banMost are how long somebody who flooded stays out: twice as long each time.
 	banFirst = 30 * time.Second
 	banMost  = 10 * time.Minute
-	// mostScans bounds the calls that read or scan a history at one time, on the node and for an address.
-	mostScans       = 32
-	mostScansOfAddr = 4
+	// mostScans bounds the calls that read or scan a history at one time, on the node and for an address. 32 of them at
+	// pages of 1 MiB had others wait for 1.7 s (p99) where Redis and node share two cores.
+	mostScans       = 8
+	mostScansOfAddr = 2
+	// mostHeld bounds what waits to be read by clients, in units of heldUnit bytes, on the node and for an address: 128
+	// and 8 MiB. Smaller answers are not counted: the kernel takes most of them.
+	mostHeld       = 1024
+	mostHeldOfAddr = 64
+	heldUnit       = 128 << 10
+	// mostUnits is what one ticket can hold.
+	mostUnits = 7
 	// mostNotes bounds what waits for Report, noteEvery is the time in ms between two notes about one address.
 	mostNotes = 10
 	noteEvery = 60_000
@@ -36,7 +46,7 @@ const (
 type Config struct {
 	Limits         Limits
 	TrustedProxies []string // addresses and prefixes, see ParsePrefixes
-	ClientIPHeader string   // empty: X-Forwarded-For, or Forwarded
+	ClientIPHeader string   // empty: X-Forwarded-For
 }
 
 // Limit is why somebody is refused. Its String is the key of the limit where it has one.
@@ -53,13 +63,15 @@ const (
 	LoginRate
 	IPScans
 	Scans
+	IPHeld
+	Held
 	Flooding
 	limits
 )
 
 var limitNames = [limits]string{
 	"handshakes", "ip_handshakes", "ip_connections", "user_connections", "new_rooms", "http_rate", "login_rate", "ip_scans",
-	"scans", "flooding",
+	"scans", "ip_held", "held", "flooding",
 }
 
 func (l Limit) String() string { return limitNames[l] }
@@ -87,21 +99,24 @@ type Door struct {
 	addrs *addresses
 	now   func() uint32
 	log   *slog.Logger
-	rates struct{ handshakes, ipHandshakes, newRooms, http, login pace.Rate }
+	rates struct{ ipHandshakes, newRooms, http, login pace.Rate }
+	// handshakes are all of the node's. Rates of more than some hundred a second are too coarse in milliseconds.
+	handshakes *rate.Limiter
 
 	over [limits]atomic.Uint64 // how often somebody was refused for it
 
-	mu    sync.Mutex // guards the fields below; a leaf
-	all   pace.Used  // of handshakes
-	scans int
-	users map[string]int // connections of a user
-	// from are the addresses that are here or were lately; at finds them by guest.id, 0 is nobody.
+	mu          sync.Mutex // guards the fields below; a leaf, but for handshakes' own
+	scans, held int
+	users       map[who]int // connections
+	// from are the addresses that are here or were lately; at finds them by guest.id, 0 is nobody. idle is how many of
+	// them only were.
 	from map[netip.Prefix]*guest
 	at   []*guest
 	free []uint32
-	// logins are those of a user, bans of a user at an address.
-	logins map[string]pace.Used
-	bans   map[banned]ban
+	idle int
+	// logins are those of a user at an address, bans of a user who was checked, or of one at an address.
+	logins map[who]pace.Used
+	bans   map[who]ban
 	notes  []note // for Report
 	missed int    // notes that had no place
 }
@@ -110,15 +125,38 @@ type Door struct {
 type guest struct {
 	addr                       netip.Prefix
 	id                         uint32 // its place in Door.at
-	connections, scans         int
+	connections, scans, held   int
 	handshakes, newRooms, http pace.Used
 	noted                      uint32 // until when nothing more is noted of it; 0: nothing was
 }
 
-type banned struct {
+// who is a user where somebody has checked that, else a user at an address: a stranger elsewhere may have the name,
+// too.
+type who struct {
 	user string
 	addr netip.Prefix
 }
+
+// Ticket is whose a connection is, and how much it holds; the zero value is nobody's.
+type Ticket uint32
+
+// What a Ticket has: the guest's id below idBits, then the units held, then whether the user is counted, and known.
+const (
+	idBits   = 27
+	counted  = 1 << 30
+	known    = 1 << 31
+	unitMask = mostUnits << idBits
+)
+
+func (t Ticket) id() uint32 { return uint32(t) & (1<<idBits - 1) }
+
+// Holds reports whether something is held.
+func (t Ticket) Holds() bool { return t&unitMask != 0 }
+
+// Without is the ticket that holds nothing.
+func (t Ticket) Without() Ticket { return t &^ unitMask }
+
+func (t Ticket) units() int { return int(t&unitMask) >> idBits }
 
 // ban ends at until; the next one within banMost of that is twice as long.
 type ban struct{ until, long uint32 }
@@ -135,11 +173,14 @@ type note struct {
 func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 	d := &Door{
 		cfg: &cfg.Limits, now: now, log: log,
-		users: map[string]int{}, from: map[netip.Prefix]*guest{}, at: []*guest{nil}, logins: map[string]pace.Used{}, bans: map[banned]ban{},
+		users: map[who]int{}, from: map[netip.Prefix]*guest{}, at: []*guest{nil}, logins: map[who]pace.Used{}, bans: map[who]ban{},
 	}
 	d.addrs = newAddresses(&cfg, func(why string, peer netip.Addr) { log.Warn(why, "peer", peer) })
 	c := d.cfg
-	d.rates.handshakes = pace.PerSecond(c.Handshakes, c.HandshakesBurst)
+	d.handshakes = rate.NewLimiter(rate.Inf, 0)
+	if c.Handshakes > 0 {
+		d.handshakes = rate.NewLimiter(rate.Limit(c.Handshakes), c.HandshakesBurst)
+	}
 	d.rates.ipHandshakes = pace.PerSecond(c.IPHandshakes, c.IPHandshakesBurst)
 	d.rates.newRooms = pace.PerSecond(c.NewRooms, c.NewRoomsBurst)
 	d.rates.http = pace.PerSecond(c.HTTPRate, c.HTTPBurst)
@@ -205,58 +246,175 @@ func (d *Door) Scans() int {
 	return d.scans
 }
 
-// Knock lets a request for a WebSocket come in as far as the checks of its token, and counts it as a connection of the
-// user and of its address from now on. from tells Leave whose.
-func (d *Door) Knock(user string, r *http.Request) (from uint32, no *Refused) {
+// Knock lets a request for a WebSocket come in as far as the checks of its token, and counts it as a connection of its
+// address from now on.
+func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 	if !d.cfg.Enabled {
 		return 0, nil
 	}
 	addr := d.addrs.of(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := d.now()
 	g := d.guestLocked(addr)
 	if g != nil {
-		if wait := d.rates.ipHandshakes.Take(&g.handshakes, now, 1); wait > 0 {
+		if wait := d.rates.ipHandshakes.Take(&g.handshakes, d.now(), 1); wait > 0 {
 			return 0, d.refuseLocked(IPHandshakes, g, wait, "too many connections were opened from %v", addr)
 		}
 		if most := d.cfg.IPConnections; most > 0 && g.connections >= most {
 			return 0, d.refuseLocked(IPConnections, g, 0, "%v has %d connections, as many as it may", addr, most)
 		}
 	}
-	if b, ok := d.bans[banned{user, addr}]; ok && int32(b.until-now) > 0 {
-		return 0, d.refuseLocked(Flooding, nil, time.Duration(b.until-now)*time.Millisecond, "too much was sent from here")
-	}
-	if most := d.cfg.UserConnections; most > 0 && d.users[user] >= most {
-		return 0, d.refuseLocked(UserConnections, nil, 0, "user %q has %d connections, as many as a user may have", user, most)
-	}
 	// Last: what one address asks for in vain must not use up what all may.
-	if wait := d.rates.handshakes.Take(&d.all, now, 1); wait > 0 {
+	now := time.UnixMilli(int64(d.now()))
+	if all := d.handshakes.ReserveN(now, 1); all.DelayFrom(now) > 0 {
+		wait := all.DelayFrom(now)
+		all.CancelAt(now)
 		return 0, d.refuseLocked(Handshakes, nil, wait, "too many clients come at once")
 	}
-	d.users[user]++
-	if g != nil {
-		g.connections++
-		from = g.id
-		if most := d.cfg.IPConnections; most > 0 && float64(g.connections) > nearly*float64(most) {
-			d.noteLocked(g, "an address has nearly as many connections as it may", "connections", g.connections, "limit", most)
-		}
+	if g == nil {
+		return 0, nil
 	}
-	return from, nil
+	d.useLocked(g, func() { g.connections++ })
+	if most := d.cfg.IPConnections; most > 0 && float64(g.connections) > nearly*float64(most) {
+		d.noteLocked(g, "an address has nearly as many connections as it may", "connections", g.connections, "limit", most)
+	}
+	return Ticket(g.id), nil
 }
 
-// Leave ends a connection that Knock counted.
-func (d *Door) Leave(user string, from uint32) {
+// Enter lets the holder of a ticket in as a user, and counts the connection as the user's from now on. checked says
+// that somebody has checked who it is. Else the user counts at the address only, and where that is not counted not at
+// all: nobody can use up what another may have by taking their name.
+func (d *Door) Enter(t *Ticket, user string, checked bool) *Refused {
+	if !d.cfg.Enabled {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	in := *t
+	if checked {
+		in |= known
+	}
+	who, ok := d.whoLocked(in, user)
+	if !ok {
+		return nil
+	}
+	if b, ok := d.bans[who]; ok && int32(b.until-d.now()) > 0 {
+		return d.refuseLocked(Flooding, nil, time.Duration(b.until-d.now())*time.Millisecond, "too much was sent from here")
+	}
+	if most := d.cfg.UserConnections; most > 0 && d.users[who] >= most {
+		return d.refuseLocked(UserConnections, nil, 0, "user %q has %d connections, as many as a user may have", user, most)
+	}
+	d.users[who]++
+	*t = in | counted
+	return nil
+}
+
+// Banned refuses the call of a user who flooded. checked is as with Enter.
+func (d *Door) Banned(r *http.Request, user string, checked bool) *Refused {
+	if !d.cfg.Enabled {
+		return nil
+	}
+	who := who{user: user}
+	if !checked {
+		if who.addr = d.addrs.of(r); !who.addr.IsValid() {
+			return nil
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if b, ok := d.bans[who]; ok && int32(b.until-d.now()) > 0 {
+		return d.refuseLocked(Flooding, nil, time.Duration(b.until-d.now())*time.Millisecond, "too much was sent from here")
+	}
+	return nil
+}
+
+// whoLocked is under whom the user of a ticket counts; ok is false where that is nobody. d.mu must be held.
+func (d *Door) whoLocked(t Ticket, user string) (w who, ok bool) {
+	w.user = user
+	if t&known == 0 && t.id() > 0 {
+		w.addr = d.at[t.id()].addr
+	}
+	return w, t&known != 0 || t.id() > 0
+}
+
+// useLocked changes what a guest has here. d.mu must be held.
+func (d *Door) useLocked(g *guest, change func()) {
+	if g.away() {
+		d.idle--
+	}
+	change()
+	if g.away() {
+		d.idle++
+	}
+}
+
+// away reports whether the guest has nothing here.
+func (g *guest) away() bool { return g.connections == 0 && g.scans == 0 && g.held == 0 }
+
+// Leave ends a connection that Knock counted, and Enter if it did.
+func (d *Door) Leave(t Ticket, user string) {
 	if !d.cfg.Enabled {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.users[user]--; d.users[user] <= 0 {
-		delete(d.users, user)
+	d.freeLocked(t)
+	if t&counted != 0 {
+		w, _ := d.whoLocked(t, user)
+		if d.users[w]--; d.users[w] <= 0 {
+			delete(d.users, w)
+		}
 	}
-	if from > 0 {
-		d.at[from].connections--
+	if t.id() > 0 {
+		g := d.at[t.id()]
+		d.useLocked(g, func() { g.connections-- })
+	}
+}
+
+// Hold takes room for an answer of so many bytes that its client has yet to read. The ticket that it returns is the
+// connection's from now on, until Free or Leave; it must hold nothing before.
+func (d *Door) Hold(t Ticket, bytes int) (Ticket, *Refused) {
+	units := min(bytes/heldUnit, mostUnits)
+	if !d.cfg.Enabled || units == 0 {
+		return t, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if no := d.holdLocked(d.at[t.id()], units); no != nil {
+		return t, no
+	}
+	return t | Ticket(units)<<idBits, nil
+}
+
+func (d *Door) holdLocked(g *guest, units int) *Refused {
+	if g != nil && g.held+units > mostHeldOfAddr {
+		return d.refuseLocked(IPHeld, g, time.Second, "%v has yet to read what it asked for", g.addr)
+	}
+	if d.held+units > mostHeld {
+		return d.refuseLocked(Held, nil, time.Second, "too many clients have yet to read what they asked for, try again")
+	}
+	d.held += units
+	if g != nil {
+		d.useLocked(g, func() { g.held += units })
+	}
+	return nil
+}
+
+// Free ends Hold: the client has read it.
+func (d *Door) Free(t Ticket) {
+	if t.units() == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.freeLocked(t)
+}
+
+func (d *Door) freeLocked(t Ticket) {
+	units := t.units()
+	d.held -= units
+	if g := d.at[t.id()]; g != nil && units > 0 {
+		d.useLocked(g, func() { g.held -= units })
 	}
 }
 
@@ -269,7 +427,7 @@ func (d *Door) guestLocked(addr netip.Prefix) *guest {
 	if g != nil {
 		return g
 	}
-	if len(d.from) >= mostGuests {
+	if d.idle >= mostGuests {
 		d.forgetLocked()
 	}
 	g = &guest{addr: addr, id: uint32(len(d.at))}
@@ -280,6 +438,7 @@ func (d *Door) guestLocked(addr netip.Prefix) *guest {
 		d.at = append(d.at, g)
 	}
 	d.from[addr] = g
+	d.idle++
 	return g
 }
 
@@ -289,17 +448,18 @@ func (d *Door) forgetLocked() {
 	now := d.now()
 	drop := func(which func(*guest) bool) {
 		for addr, g := range d.from {
-			if g.connections == 0 && g.scans == 0 && which(g) {
+			if g.away() && which(g) {
 				delete(d.from, addr)
 				d.at[g.id] = nil
 				d.free = append(d.free, g.id)
+				d.idle--
 			}
 		}
 	}
 	drop(func(g *guest) bool {
 		return d.rates.ipHandshakes.Ahead(g.handshakes, now)+d.rates.newRooms.Ahead(g.newRooms, now)+d.rates.http.Ahead(g.http, now) == 0
 	})
-	if len(d.from) >= mostGuests {
+	if d.idle >= mostGuests/2 { // else it would soon be looked through again
 		drop(func(*guest) bool { return true })
 	}
 }
@@ -329,37 +489,47 @@ func (d *Door) take(l Limit, r *http.Request, rate pace.Rate, of func(*guest) *p
 	return nil
 }
 
-// Login lets a user try to log in.
-func (d *Door) Login(user string) *Refused {
+// Login lets a user try to log in from where the request comes: who tries from elsewhere does not keep them out.
+func (d *Door) Login(r *http.Request, user string) *Refused {
 	if !d.cfg.Enabled {
 		return nil
 	}
+	who := who{user, d.addrs.of(r)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
 	if len(d.logins) >= mostGuests {
-		for user, u := range d.logins {
+		for who, u := range d.logins {
 			if d.rates.login.Ahead(u, now) == 0 {
-				delete(d.logins, user)
+				delete(d.logins, who)
 			}
 		}
-		if len(d.logins) >= mostGuests {
+		if len(d.logins) >= mostGuests/2 {
 			clear(d.logins)
 		}
 	}
-	u := d.logins[user]
+	u := d.logins[who]
 	wait := d.rates.login.Take(&u, now, 1)
-	d.logins[user] = u
+	d.logins[who] = u
 	if wait > 0 {
 		return d.refuseLocked(LoginRate, nil, wait, "user %q logs in too often", user)
 	}
 	return nil
 }
 
-// Scan lets a request read or scan a history; it calls done at the end.
-func (d *Door) Scan(r *http.Request) (done func(), no *Refused) {
+// Reading is a call that reads or scans a history. Its methods are called by one goroutine; that of a door without
+// limits is nil, which may be used.
+type Reading struct {
+	door  *Door
+	guest *guest // nil: of nobody
+	units int    // that its answer holds
+	read  bool   // the history is read
+}
+
+// Scan lets a request read or scan a history; the caller calls Done when that is done, and Sent when the answer is.
+func (d *Door) Scan(r *http.Request) (*Reading, *Refused) {
 	if !d.cfg.Enabled {
-		return func() {}, nil
+		return nil, nil
 	}
 	addr := d.addrs.of(r)
 	d.mu.Lock()
@@ -373,25 +543,59 @@ func (d *Door) Scan(r *http.Request) (done func(), no *Refused) {
 	}
 	d.scans++
 	if g != nil {
-		g.scans++
+		d.useLocked(g, func() { g.scans++ })
 	}
-	return func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.scans--
-		if g != nil {
-			g.scans--
-		}
-	}, nil
+	return &Reading{door: d, guest: g}, nil
 }
 
-// Banish keeps a user who flooded away from the address of the connection that Knock counted for it, for a while.
-func (d *Door) Banish(user string, from uint32) {
+// Done ends the reading, and takes room for an answer of so many bytes.
+func (r *Reading) Done(bytes int) *Refused {
+	if r == nil || r.read {
+		return nil
+	}
+	d := r.door
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	who := banned{user: user}
-	if from > 0 {
-		who.addr = d.at[from].addr
+	r.read = true
+	d.scans--
+	if g := r.guest; g != nil {
+		d.useLocked(g, func() { g.scans-- })
+	}
+	units := bytes / heldUnit
+	if units == 0 {
+		return nil
+	}
+	no := d.holdLocked(r.guest, units)
+	if no == nil {
+		r.units = units
+	}
+	return no
+}
+
+// Sent says that the answer is on its way. It may be called without Done.
+func (r *Reading) Sent() {
+	_ = r.Done(0)
+	if r == nil || r.units == 0 {
+		return
+	}
+	d := r.door
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held -= r.units
+	if g := r.guest; g != nil {
+		d.useLocked(g, func() { g.held -= r.units })
+	}
+	r.units = 0
+}
+
+// Banish keeps a user who flooded away for a while: everywhere where it was checked who that is, else from the address
+// of the ticket. Where neither is known, nobody is kept away.
+func (d *Door) Banish(t Ticket, user string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	who, ok := d.whoLocked(t, user)
+	if !ok {
+		return
 	}
 	now := d.now()
 	if len(d.bans) >= mostGuests {
@@ -405,5 +609,9 @@ func (d *Door) Banish(user string, from uint32) {
 	}
 	b.until = now + b.long
 	d.bans[who] = b
-	d.sayLocked(note{"a client sent too much, and stays out for a while", who.addr, []any{"user", user, "for", time.Duration(b.long) * time.Millisecond}})
+	n := note{text: "a client sent too much, and stays out for a while", args: []any{"user", user, "for", time.Duration(b.long) * time.Millisecond}}
+	if g := d.at[t.id()]; g != nil {
+		n.addr = g.addr
+	}
+	d.sayLocked(n)
 }

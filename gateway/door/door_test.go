@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // knocker has somebody knock at a door whose time the test makes up.
@@ -30,20 +32,31 @@ func from(addr string) *http.Request {
 	return &http.Request{RemoteAddr: "127.0.0.1:80", Header: http.Header{"X-Forwarded-For": {addr}}}
 }
 
-// comes has a user come from an address, and returns the limit that it is over.
-func (k *knocker) comes(user, addr string) (in uint32, over string) {
-	in, no := k.Knock(user, from(addr))
+// enters has a user come from an address, see Enter.
+func (k *knocker) enters(user, addr string, checked bool) (Ticket, *Refused) {
+	t, no := k.Knock(from(addr))
+	if no == nil {
+		if no = k.Enter(&t, user, checked); no != nil {
+			k.Leave(t, user)
+		}
+	}
+	return t, no
+}
+
+// comes has a user come whose token was checked, and returns the limit that it is over.
+func (k *knocker) comes(user, addr string) (t Ticket, over string) {
+	t, no := k.enters(user, addr, true)
 	if no != nil {
 		over = no.Limit.String()
 	}
-	return in, over
+	return t, over
 }
 
 func TestDoor_ConnectionsOfUserAndAddress(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.UserConnections, c.IPConnections = 3, 5 })
 	type connection struct {
-		user string
-		from uint32
+		user   string
+		ticket Ticket
 	}
 	var in []connection
 	want := func(user, addr, want string) {
@@ -64,15 +77,15 @@ func TestDoor_ConnectionsOfUserAndAddress(t *testing.T) {
 	want("c", "203.0.113.1", "")
 	want("d", "203.0.113.1", "ip_connections")
 	want("d", "203.0.113.2", "")
-	k.Leave(in[0].user, in[0].from)
+	k.Leave(in[0].ticket, in[0].user)
 	want("a", "203.0.113.1", "")
-	want("d", "2001:db8:0:1::1", "")
+	want("d", "2001:db8:0:100::1", "")
 	for i := range 5 {
 		want(fmt.Sprint("six", i), fmt.Sprintf("2001:db8:0:2::%d", i), "") // of one prefix
 	}
 	want("six", "2001:db8:0:2:ffff::1", "ip_connections")
 	for _, c := range in[1:] {
-		k.Leave(c.user, c.from)
+		k.Leave(c.ticket, c.user)
 	}
 	if len(k.users) != 0 {
 		t.Errorf("users that are counted when all have left: %v", k.users)
@@ -116,7 +129,7 @@ func TestDoor_Report(t *testing.T) {
 		t.Errorf("of one too many, a minute later: %q", got)
 	}
 	for i := range 100 {
-		k.Banish(fmt.Sprint("flood", i), 1)
+		k.Banish(Ticket(1), fmt.Sprint("flood", i))
 	}
 	got := told()
 	if len(got) != mostNotes || !strings.Contains(got[0], "address=203.0.113.1/32 user=flood0 for=30s") || !strings.Contains(got[mostNotes-1], "others=90") {
@@ -147,12 +160,12 @@ func TestDoor_Rates(t *testing.T) {
 		taken, later int
 		limit        Limit
 	}{
-		"handshakes of an address": {func(int) *Refused { return second(k.Knock("u", from("203.0.113.1"))) }, 3, 1, IPHandshakes},
+		"handshakes of an address": {func(int) *Refused { return second(k.Knock(from("203.0.113.1"))) }, 3, 1, IPHandshakes},
 		"new rooms":                {func(int) *Refused { return k.NewRoom(from("203.0.113.1")) }, 2, 1, NewRooms},
 		"calls":                    {func(int) *Refused { return k.Call(from("203.0.113.1")) }, 2, 1, HTTPRate},
-		"logins":                   {func(int) *Refused { return k.Login("u") }, 2, 1, LoginRate},
+		"logins":                   {func(int) *Refused { return k.Login(from("203.0.113.1"), "u") }, 2, 1, LoginRate},
 		"handshakes of the node": {func(i int) *Refused {
-			return second(k.Knock("u", from(fmt.Sprintf("198.51.100.%d", i))))
+			return second(k.Knock(from(fmt.Sprintf("198.51.100.%d", i))))
 		}, 10, 10, Handshakes},
 	} {
 		k.now += 60_000
@@ -173,41 +186,187 @@ func TestDoor_Rates(t *testing.T) {
 
 func TestDoor_BansGrowAndEnd(t *testing.T) {
 	k := newKnocker(nil)
-	flooded, _ := k.comes("u", "203.0.113.1")
+	enters := func(user, addr string, checked bool) *Refused {
+		t, no := k.enters(user, addr, checked)
+		if no == nil {
+			k.Leave(t, user)
+		}
+		return no
+	}
+	flooded, _ := k.enters("u", "203.0.113.1", false)
 	for _, want := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute} {
-		k.Banish("u", flooded)
-		bad := second(k.Knock("u", from("203.0.113.1")))
-		if bad == nil || bad.Limit != Flooding || bad.Wait != want {
+		k.Banish(flooded, "u")
+		if bad := enters("u", "203.0.113.1", false); bad == nil || bad.Limit != Flooding || bad.Wait != want {
 			t.Errorf("%+v; want the ban, for %v", bad, want)
 		}
-		if _, code := k.comes("u", "203.0.113.2"); code != "" {
-			t.Errorf("the same user from elsewhere: %q", code)
+		if bad := k.Banned(from("203.0.113.1"), "u", false); bad == nil || bad.Limit != Flooding {
+			t.Errorf("a call of that user: %+v; want the ban", bad)
 		}
-		if _, code := k.comes("v", "203.0.113.1"); code != "" {
-			t.Errorf("somebody else from there: %q", code)
+		for who, bad := range map[string]*Refused{
+			"the name elsewhere":      enters("u", "203.0.113.2", false),
+			"the user who is checked": enters("u", "203.0.113.1", true),
+			"somebody else there":     enters("v", "203.0.113.1", false),
+			"a call of the name":      k.Banned(from("203.0.113.2"), "u", false),
+		} {
+			if bad != nil {
+				t.Errorf("%s is refused: %+v", who, bad)
+			}
 		}
 		k.now += uint32(want.Milliseconds())
-		if _, code := k.comes("u", "203.0.113.1"); code != "" {
-			t.Errorf("after %v: %q", want, code)
+		if bad := enters("u", "203.0.113.1", false); bad != nil {
+			t.Errorf("after %v: %+v", want, bad)
 		}
-		k.users = map[string]int{} // this test is not about connections
 	}
 	k.now += uint32(2 * banMost.Milliseconds())
-	k.Banish("u", flooded)
-	if bad := second(k.Knock("u", from("203.0.113.1"))); bad == nil || bad.Wait != banFirst {
+	k.Banish(flooded, "u")
+	if bad := enters("u", "203.0.113.1", false); bad == nil || bad.Wait != banFirst {
 		t.Errorf("after a long time: %+v; want %v again", bad, banFirst)
+	}
+	checked, _ := k.enters("w", "203.0.113.1", true)
+	k.Banish(checked, "w")
+	if bad := enters("w", "203.0.113.9", true); bad == nil || bad.Limit != Flooding {
+		t.Errorf("a checked user from elsewhere: %+v; want the ban", bad)
+	}
+	k.Banish(0, "x") // nobody knows who that was
+	if bad := enters("x", "203.0.113.1", true); bad != nil {
+		t.Errorf("whoever has a name that a stranger took: %+v", bad)
+	}
+}
+
+// TestDoor_NamesAreNobodys: whoever takes a name without a proof uses up nothing that others may have under it.
+func TestDoor_NamesAreNobodys(t *testing.T) {
+	k := newKnocker(func(c *Limits) { c.UserConnections = 3 })
+	want := func(what string, no *Refused, want bool) {
+		t.Helper()
+		if (no == nil) != want {
+			t.Errorf("%s: %+v; want in: %v", what, no, want)
+		}
+	}
+	for range 3 {
+		_, no := k.enters("victim", "203.0.113.66", false)
+		want("a stranger under the name", no, true)
+	}
+	_, no := k.enters("victim", "203.0.113.66", false)
+	want("a fourth time", no, false)
+	_, no = k.enters("victim", "198.51.100.1", false)
+	want("the same name from elsewhere", no, true)
+	_, no = k.enters("victim", "203.0.113.66", true)
+	want("who has a right token, even from there", no, true)
+	for i := range 5 { // only their handshakes are counted: their tokens are wrong
+		_, no := k.Knock(from("203.0.113.66"))
+		want(fmt.Sprint("a wrong token, time ", i), no, true)
+	}
+	local := &http.Request{RemoteAddr: "192.168.0.1:1"}
+	for range 9 {
+		ticket, no := k.Knock(local)
+		if no == nil {
+			no = k.Enter(&ticket, "victim", false)
+		}
+		want("a name behind a proxy that is not trusted", no, true)
+	}
+	for range 5 {
+		_ = k.Login(from("203.0.113.66"), "victim")
+	}
+	want("a sixth login of a stranger", k.Login(from("203.0.113.66"), "victim"), false)
+	want("a login from elsewhere", k.Login(from("198.51.100.1"), "victim"), true)
+}
+
+// TestDoor_Handshakes: so many a second as the setting says, however many.
+func TestDoor_Handshakes(t *testing.T) {
+	for _, perSec := range []float64{7, 2000, 7000} {
+		k := newKnocker(func(c *Limits) { c.Handshakes, c.HandshakesBurst, c.IPHandshakes, c.IPConnections = perSec, 10, 0, 0 })
+		in := 0
+		for range 4000 { // 4 s
+			k.now++
+			for range 9 {
+				if _, no := k.Knock(from("203.0.113.1")); no == nil {
+					in++
+				} else if no.Limit != Handshakes || no.Wait <= 0 || no.Wait > time.Second {
+					t.Fatalf("refused: %+v; want handshakes with a time to wait", no)
+				}
+			}
+		}
+		if want := int(4*perSec) + 10; in > want || in < want-8 {
+			t.Errorf("at %v a second %d came in in 4 s; want %d", perSec, in, want)
+		}
+	}
+}
+
+// TestDoor_Holds: what waits to be read is bounded for an address and for all, and is given back when it was read, and
+// when whoever should have read it has gone.
+func TestDoor_Holds(t *testing.T) {
+	k := newKnocker(func(c *Limits) { c.IPHandshakes = 0 })
+	const mib = 1 << 20
+	var held []Ticket
+	hold := func(addr string) *Refused {
+		ticket, no := k.Knock(from(addr))
+		if no != nil {
+			t.Fatal(no)
+		}
+		ticket, no = k.Hold(ticket, mib)
+		if no != nil {
+			k.Leave(ticket, "u")
+			return no
+		}
+		held = append(held, ticket)
+		return nil
+	}
+	n := 0
+	for ; hold("203.0.113.1") == nil; n++ {
+	}
+	if n != mostHeldOfAddr/mostUnits {
+		t.Errorf("an address holds %d answers of a MiB; want %d", n, mostHeldOfAddr/mostUnits)
+	}
+	if no := hold("203.0.113.1"); no == nil || no.Limit != IPHeld || no.Wait <= 0 {
+		t.Errorf("one more: %+v; want ip_held, with a time to wait", no)
+	}
+	ticket, _ := k.Knock(from("203.0.113.1"))
+	if _, no := k.Hold(ticket, heldUnit-1); no != nil {
+		t.Errorf("a small answer is refused: %+v", no)
+	}
+	k.Free(held[0])
+	held[0] = held[0].Without()
+	k.Leave(held[1], "u")
+	for range 2 {
+		if no := hold("203.0.113.1"); no != nil {
+			t.Errorf("after two were read, or have gone: %+v", no)
+		}
+	}
+	reading, no := k.Scan(from("203.0.113.1"))
+	if no != nil {
+		t.Fatal(no)
+	}
+	if no := reading.Done(mib); no == nil || no.Limit != IPHeld {
+		t.Errorf("the answer to a call: %+v; want ip_held", no)
+	}
+	reading.Sent()
+	for i := 2; hold(fmt.Sprint("203.0.113.", i%200)) == nil; i++ {
+		if i > 10_000 {
+			t.Fatal("there is no bound for all")
+		}
+	}
+	if k.over[Held].Load() == 0 || k.held > mostHeld || k.held < mostHeld-mostUnits {
+		t.Errorf("all hold %d units; want %d at most, and nearly that", k.held, mostHeld)
+	}
+	for i, ticket := range held {
+		if i != 1 {
+			k.Leave(ticket, "u")
+		}
+	}
+	if k.held != 0 || k.scans != 0 {
+		t.Errorf("when all have gone %d units are held, %d read", k.held, k.scans)
 	}
 }
 
 func TestDoor_Scans(t *testing.T) {
 	k := newKnocker(nil)
-	var ends []func()
+	var all []*Reading
 	for range mostScansOfAddr {
-		done, bad := k.Scan(from("203.0.113.1"))
+		r, bad := k.Scan(from("203.0.113.1"))
 		if bad != nil {
 			t.Fatalf("refused: %+v", bad)
 		}
-		ends = append(ends, done)
+		all = append(all, r)
 	}
 	if _, bad := k.Scan(from("203.0.113.1")); bad == nil || bad.Limit != IPScans {
 		t.Errorf("one more of the address: %+v; want ip_scans", bad)
@@ -220,10 +379,30 @@ func TestDoor_Scans(t *testing.T) {
 	if _, bad := k.Scan(from("192.0.2.1")); bad == nil || bad.Limit != Scans {
 		t.Errorf("one more of the node: %+v; want scans", bad)
 	}
-	ends[0]()
-	if _, bad := k.Scan(from("203.0.113.1")); bad != nil {
-		t.Errorf("after one has ended: %+v", bad)
+	if bad := all[0].Done(100); bad != nil {
+		t.Error(bad)
 	}
+	r, bad := k.Scan(from("203.0.113.1"))
+	if bad != nil {
+		t.Fatalf("after one has ended: %+v", bad)
+	}
+	// Whoever reads is not forgotten.
+	k.forgetLocked()
+	if g := k.from[netip.MustParsePrefix("203.0.113.1/32")]; g == nil || g.scans != 2 {
+		t.Errorf("who reads: %+v; want 2 readings", g)
+	}
+	for range 2 {
+		r.Sent()
+	}
+	all[0].Sent()
+	if k.Scans() != mostScans-1 {
+		t.Errorf("%d read; want %d", k.Scans(), mostScans-1)
+	}
+	var none *Reading // of a door without limits
+	if none.Done(1) != nil {
+		t.Error("no reading is refused")
+	}
+	none.Sent()
 }
 
 // TestDoor_ForgetsAddresses: its tables are bounded, whoever knocks, and forget nobody who is here.
@@ -233,30 +412,58 @@ func TestDoor_ForgetsAddresses(t *testing.T) {
 	for i := range mostGuests + 10 {
 		addr := netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}).String()
 		_ = k.Call(from(addr)) // none is refused
-		_ = k.Login(addr)
-		k.Banish(addr, 0)
+		_ = k.Login(from(addr), addr)
+		k.Banish(known, addr)
 	}
-	if len(k.from) > mostGuests || len(k.logins) > mostGuests || len(k.bans) > mostGuests || len(k.at) > mostGuests+1 {
+	if len(k.from) > mostGuests || len(k.logins) > mostGuests || len(k.bans) > mostGuests || len(k.at) > mostGuests+2 {
 		t.Errorf("remembered: %d addresses at %d places, %d logins, %d bans; want at most %d", len(k.from), len(k.at), len(k.logins), len(k.bans), mostGuests)
 	}
-	if g := k.at[here]; g == nil || g.addr.Addr().String() != "203.0.113.1" || g.connections != 1 {
+	if g := k.at[here.id()]; g == nil || g.addr.Addr().String() != "203.0.113.1" || g.connections != 1 {
 		t.Errorf("who is here was forgotten: %+v", g)
 	}
-	k.Leave("here", here)
+	k.Leave(here, "here")
+}
+
+// TestDoor_ManyWhoAreHere: a newcomer costs the same when many more are here than are remembered of those who were.
+func TestDoor_ManyWhoAreHere(t *testing.T) {
+	k := newKnocker(func(c *Limits) { c.Handshakes = 0 })
+	addr := func(i int) string { return netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}).String() }
+	for i := range mostGuests + 20_000 { // some 5 us each; looking for somebody to forget took 20 ms
+		if _, no := k.Knock(from(addr(i))); no != nil {
+			t.Fatal(no)
+		}
+	}
+	if k.idle != 0 || len(k.from) != mostGuests+20_000 {
+		t.Errorf("%d addresses, %d of them not here; want %d and none", len(k.from), k.idle, mostGuests+20_000)
+	}
+	for i := range mostGuests + 20_000 {
+		k.Leave(Ticket(i+1), "")
+		if k.idle > mostGuests+20_000 {
+			t.Fatal("more are gone than were here")
+		}
+	}
+	_ = k.Call(from("198.51.100.1"))
+	if len(k.from) > mostGuests {
+		t.Errorf("%d addresses are remembered when all have gone; want at most %d", len(k.from), mostGuests)
+	}
 }
 
 // BenchmarkDoor is what limits cost a handshake.
 func BenchmarkDoor(b *testing.B) {
-	k := newKnocker(func(c *Limits) { c.Handshakes, c.IPHandshakes, c.UserConnections = 0, 0, 0 })
+	k := newKnocker(func(c *Limits) { c.IPHandshakes, c.UserConnections = 0, 0 })
+	k.handshakes.SetLimit(rate.Inf)
 	r := from("203.0.113.1")
 	for b.Loop() {
-		in, no := k.Knock("u", r)
+		t, no := k.Knock(r)
+		if no == nil {
+			no = k.Enter(&t, "u", true)
+		}
 		if no != nil {
 			b.Fatal(no)
 		}
-		k.Leave("u", in)
+		k.Leave(t, "u")
 	}
 }
 
 // second is the refusal that Knock returns.
-func second(_ uint32, no *Refused) *Refused { return no }
+func second(_ Ticket, no *Refused) *Refused { return no }

@@ -57,7 +57,7 @@ func DefaultLimits() Limits {
 		UserConnections: 20,
 		IPConnections:   1000,
 		IPHandshakes:    20, IPHandshakesBurst: 200,
-		IP6Prefix:  64,
+		IP6Prefix:  56, // what a home is given (RIPE-690)
 		Handshakes: 2000, HandshakesBurst: 4000,
 		Rooms:    100_000,
 		NewRooms: 1, NewRoomsBurst: 20,

@@ -4,83 +4,176 @@ import (
 	"container/list"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
 
-// silentFor is how long a connection may be without a request where there are too many: a busy node reads the requests
-// of a wave of newcomers within that.
-const silentFor = 2 * time.Second
+// How long a connection may be without a request, or with one that is not answered, where there are too many. A busy
+// node reads the requests of a wave of newcomers within the first; calls have 5 s for the store.
+const (
+	silentFor = 2 * time.Second
+	activeFor = 6 * time.Second
+)
+
+// fairPlain is how many connections a peer may always have. It is what a browser opens to one host, twice.
+const fairPlain = 12
 
 // Plain bounds the connections of the public port that are no WebSockets: requests, and those who wait with theirs.
-// They have three quarters of the reserve of descriptors; the rest is for Redis, listeners, and the moment of an
-// upgrade, which takes two. Where there are more, those go that have been silent for longest, silentFor at least: a
-// client that means it sends its request at once.
+// Where there are more, those go that have made us wait for longest: for a request, for the rest of it, or for being
+// read. A peer that has more than its share makes room by itself, at once, so that a stranger who opens them as fast as
+// they go leaves the others theirs; proxies that are trusted bring many clients, and are no such peer.
 type Plain struct {
 	// Immutable.
-	most int
-	now  func() time.Time
+	most  int
+	now   func() time.Time
+	addrs *addresses
 
-	mu      sync.Mutex // guards the fields below; a leaf
-	open    int
-	silent  *list.List // of silence, the longest first
-	silence map[net.Conn]*list.Element
+	mu    sync.Mutex // guards the fields below; a leaf
+	conns map[net.Conn]*plainConn
+	peers map[netip.Addr]*list.List // of *plainConn, the one that waits for longest first; the zero Addr has those of proxies
+	// silent and active have all connections, the one that waits for longest first.
+	silent, active *list.List
 }
 
-// silence is a connection that is without a request since.
-type silence struct {
-	conn  net.Conn
-	since time.Time
+// plainConn is a connection that is in one state since.
+type plainConn struct {
+	conn    net.Conn
+	peer    netip.Addr
+	since   time.Time
+	in      *list.List    // silent or active
+	waits   *list.Element // in it
+	ofPeer  *list.Element // in Plain.peers
+	closing bool
 }
 
-// NewPlain allows most connections.
-func NewPlain(most int, now func() time.Time) *Plain {
-	return &Plain{most: most, now: now, silent: list.New(), silence: map[net.Conn]*list.Element{}}
+// NewPlain allows most connections. now is time.Now.
+func (d *Door) NewPlain(most int, now func() time.Time) *Plain {
+	return &Plain{
+		most: most, now: now, addrs: d.addrs,
+		conns: map[net.Conn]*plainConn{}, peers: map[netip.Addr]*list.List{}, silent: list.New(), active: list.New(),
+	}
 }
 
 // State is net/http's word of a connection, see http.Server.ConnState.
 func (p *Plain) State(conn net.Conn, state http.ConnState) {
 	p.note(conn, state)
 	if state == http.StateNew {
-		p.Sweep()
+		closeAll(p.crowdedBy(conn))
+	}
+}
+
+func closeAll(conns []net.Conn) {
+	for _, conn := range conns {
+		_ = conn.Close() // net/http finds out
 	}
 }
 
 func (p *Plain) note(conn net.Conn, state http.ConnState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if e := p.silence[conn]; e != nil {
-		p.silent.Remove(e)
-		delete(p.silence, conn)
-	}
+	c := p.conns[conn]
 	switch state {
 	case http.StateNew:
-		p.open++
-		p.silence[conn] = p.silent.PushBack(silence{conn, p.now()})
+		c = &plainConn{conn: conn, peer: p.peerOf(conn)}
+		p.conns[conn] = c
+		p.waitLocked(c, p.silent)
 	case http.StateIdle:
-		p.silence[conn] = p.silent.PushBack(silence{conn, p.now()})
+		p.waitLocked(c, p.silent)
 	case http.StateActive:
+		p.waitLocked(c, p.active)
 	case http.StateHijacked, http.StateClosed:
-		p.open--
+		p.dropLocked(c)
+		delete(p.conns, conn)
 	}
+}
+
+// peerOf is whose connection it is; the zero Addr for a trusted proxy's, and where it cannot be known. A connection
+// with the PROXY protocol is its balancer's: nobody waits for its first bytes here.
+func (p *Plain) peerOf(conn net.Conn) netip.Addr {
+	if _, ok := conn.(*proxied); ok {
+		return netip.Addr{}
+	}
+	addr := readAddr(conn.RemoteAddr().String())
+	if p.addrs.trusts(addr) {
+		return netip.Addr{}
+	}
+	return addr
+}
+
+// waitLocked has the connection wait in a list from now on. p.mu must be held.
+func (p *Plain) waitLocked(c *plainConn, in *list.List) {
+	if c == nil || c.closing {
+		return
+	}
+	p.dropLocked(c)
+	c.since, c.in = p.now(), in
+	c.waits = in.PushBack(c)
+	of := p.peers[c.peer]
+	if of == nil {
+		of = list.New()
+		p.peers[c.peer] = of
+	}
+	c.ofPeer = of.PushBack(c)
+}
+
+// dropLocked takes a connection out of the lists. p.mu must be held.
+func (p *Plain) dropLocked(c *plainConn) {
+	if c == nil || c.in == nil {
+		return
+	}
+	c.in.Remove(c.waits)
+	c.in = nil
+	of := p.peers[c.peer]
+	if of.Remove(c.ofPeer); of.Len() == 0 {
+		delete(p.peers, c.peer)
+	}
+}
+
+// crowdedBy is what must go where a new connection is one too many.
+func (p *Plain) crowdedBy(conn net.Conn) (gone []net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.conns[conn]; c != nil && p.openLocked() > p.most && c.peer.IsValid() {
+		if of := p.peers[c.peer]; of.Len() > max(fairPlain, p.most/max(1, len(p.peers))) {
+			return p.closeLocked(nil, of.Front())
+		}
+	}
+	return p.staleLocked()
+}
+
+func (p *Plain) openLocked() int { return p.silent.Len() + p.active.Len() }
+
+// staleLocked are those above the bound that have waited for too long. p.mu must be held.
+func (p *Plain) staleLocked() (gone []net.Conn) {
+	now := p.now()
+	for over := p.openLocked() - p.most; over > 0; over-- {
+		switch e := p.silent.Front(); {
+		case e != nil && now.Sub(e.Value.(*plainConn).since) >= silentFor:
+			gone = p.closeLocked(gone, e)
+		default:
+			if e = p.active.Front(); e == nil || now.Sub(e.Value.(*plainConn).since) < activeFor {
+				return gone
+			}
+			gone = p.closeLocked(gone, e)
+		}
+	}
+	return gone
+}
+
+// closeLocked appends the connection of an element to those that go. p.mu must be held.
+func (p *Plain) closeLocked(gone []net.Conn, e *list.Element) []net.Conn {
+	c := e.Value.(*plainConn)
+	p.dropLocked(c)
+	c.closing = true
+	return append(gone, c.conn)
 }
 
 // Sweep closes those that must go. It is also called once a second, because without a descriptor left no connection
 // comes that would have it look.
 func (p *Plain) Sweep() {
-	var gone []net.Conn
 	p.mu.Lock()
-	for over := p.open - p.most; over > 0; over-- {
-		front := p.silent.Front()
-		if front == nil || p.now().Sub(front.Value.(silence).since) < silentFor {
-			break
-		}
-		conn := p.silent.Remove(front).(silence).conn
-		delete(p.silence, conn)
-		gone = append(gone, conn)
-	}
+	gone := p.staleLocked()
 	p.mu.Unlock()
-	for _, conn := range gone {
-		_ = conn.Close() // net/http finds out
-	}
+	closeAll(gone)
 }
