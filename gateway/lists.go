@@ -222,6 +222,9 @@ func (l *lists) send(f *feed) {
 	}
 }
 
+// listBytes bounds a list; rooms behind it are shown without their message. 500 rooms of usual ones take 150 KB.
+const listBytes = 1 << 20
+
 // listText is the list of contract section 3: the room with the newest message
 // first, those without one at the end. spoken reports whether one has a message.
 func listText(rooms []*room.Room) (text []byte, spoken bool) {
@@ -243,6 +246,9 @@ func listText(rooms []*room.Room) (text []byte, spoken bool) {
 	for i, x := range lines {
 		if i > 0 {
 			text = append(text, ',')
+		}
+		if len(text)+len(x.json) > listBytes {
+			x.json = ""
 		}
 		text = append(text, `{"newMessage":`...)
 		text = append(text, cmp.Or(x.json, "null")...)
@@ -296,7 +302,8 @@ func (l *lists) read(ctx context.Context, f *feed) error {
 			continue
 		}
 		r, err := l.srv.hall.Open(ctx, id)
-		if errors.Is(err, chat.ErrRefused) { // the list of the other rooms need not wait for what never comes
+		// The list of the other rooms need not wait for what never comes, nor for a place.
+		if errors.Is(err, chat.ErrRefused) || errors.Is(err, room.ErrTooManyRooms) {
 			l.srv.log.Warn("cannot show a room on a list", "user", f.user, "room", id, "err", err)
 			continue
 		}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"barrage/codec"
 	"barrage/internal/chat"
+	"barrage/room"
 )
 
 // newListServer sends a list at most once an hour and leaves the passes to the test.
@@ -266,6 +268,43 @@ func TestLists_RoomThatIsRefusedIsLeftOut(t *testing.T) {
 	list := dialList(t, s, "u")
 	wantPass(t, s, time.Now(), time.Time{})
 	list.wantList("b hi 1 1")
+}
+
+// TestLists_RoomWithoutAPlaceIsLeftOut: where as many rooms are live as may be, the user's live ones are shown.
+func TestLists_RoomWithoutAPlaceIsLeftOut(t *testing.T) {
+	s := newServer(t, func(c *setup) {
+		manualSweep(c)
+		c.rooms.MaxRooms = 1
+	})
+	joinRooms(t, s, "u", "a", "b")
+	publish(t, s, "b", "hi", 1)
+	roomOf(t, s, "b")
+	dial(t, s, listPath("u")).wantList("b hi 1 1")
+}
+
+// TestLists_AreBoundedInBytes: rooms that have no place in a MiB are there without their message, the newest have it.
+func TestLists_AreBoundedInBytes(t *testing.T) {
+	s := newListServer(t)
+	large := strings.Repeat("\x01", 8000) // 48 KB as JSON
+	var rooms []*room.Room
+	for i := range 40 {
+		id := fmt.Sprint("r", i)
+		publish(t, s, id, large, int64(1000+i))
+		rooms = append(rooms, roomOf(t, s, id))
+	}
+	text, spoken := listText(rooms)
+	if !spoken || len(text) > listBytes+40*40 {
+		t.Errorf("a list of %d bytes, spoken %v; want at most a MiB and the empty lines", len(text), spoken)
+	}
+	var lines []struct{ NewMessage *struct{ TS int64 } }
+	if err := json.Unmarshal(text, &lines); err != nil || len(lines) != 40 {
+		t.Fatalf("%d rooms, %v; want 40", len(lines), err)
+	}
+	for i, l := range lines {
+		if has := l.NewMessage != nil; has != (i < 21) || has && l.NewMessage.TS != int64(1039-i) {
+			t.Errorf("line %d: %+v; want the newest 21 with their message", i, l.NewMessage)
+		}
+	}
 }
 
 // reload makes a pass at now and waits for the reload of u's list that it asks for.

@@ -155,7 +155,7 @@ func TestNative_ResumedGoesOn(t *testing.T) {
 // Who has much to catch up with is answered all the same, behind the welcome.
 func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
 	s := newServer(t, func(c *setup) { manualSweep(c); tight(c); c.rooms.OnJoin = 1 })
-	pos := publishAll(t, s, slices.Repeat([]string{strings.Repeat("x", 4000)}, 200)...)
+	pos := publishAll(t, s, slices.Repeat([]string{strings.Repeat("x", 4000)}, 180)...)
 	w, err := dialWire(s, smallWindow)
 	if err != nil {
 		t.Fatal(err)
@@ -169,13 +169,13 @@ func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
 	c.mustSend(codec.OpText, `{"t":"ping","ts":5}`)
 	eventually(t, func() error { return differ("messages received", s.stats.messagesIn.Load(), 1) })
 	for _, want := range []string{"welcome", "pong"} {
-		if f, err := c.nextV1(); err != nil || f.T != want || want == "welcome" && len(f.Messages) != 200 {
+		if f, err := c.nextV1(); err != nil || f.T != want || want == "welcome" && len(f.Messages) != 180 {
 			t.Fatalf("next frame = a %s with %d messages, %v; want a %s", f.T, len(f.Messages), err, want)
 		}
 	}
 }
 
-// TestNative_ResumeIsBoundedInBytes: who missed more than a MiB is not resumed, so that a few that come back do not
+// TestNative_ResumeIsBoundedInBytes: who missed more than 768 KiB is not resumed, so that a few that come back do not
 // take a node's memory; they page through the history.
 func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 2; c.history = 2000 })
@@ -195,8 +195,8 @@ func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
 		_, w := dialV1(t, s, "r", "user_id=u&token=t"+place(t, s, epoch, since), false)
 		return w
 	}
-	if w := resume(200); !w.Recovered || len(w.Messages) != 100 {
-		t.Errorf("800 KB missed: recovered %v, %d messages; want all 100", w.Recovered, len(w.Messages))
+	if w := resume(205); !w.Recovered || len(w.Messages) != 95 {
+		t.Errorf("765 KB missed: recovered %v, %d messages; want all 95", w.Recovered, len(w.Messages))
 	}
 	if w := resume(100); w.Recovered || len(w.Messages) != 2 {
 		t.Errorf("1.6 MB missed: recovered %v, %d messages; want the newest 2", w.Recovered, len(w.Messages))

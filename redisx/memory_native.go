@@ -27,7 +27,7 @@ func (m *Memory) Page(_ context.Context, room string, before, after uint64, limi
 			to = from + most
 		}
 	}
-	fits := budget(answerBytes)
+	fits := budget{left: pageBytes}
 	add := func(seq uint64) bool {
 		e := chat.Entry{Seq: seq, JSON: r.at(r.indexOf(seq))}
 		if !fits.takes(e.JSON) {
@@ -50,13 +50,16 @@ func (m *Memory) Page(_ context.Context, room string, before, after uint64, limi
 	return h, nil
 }
 
-// budget is what of answerBytes is left for an answer; it takes one text at least.
-type budget int
+// budget is how many bytes are left for an answer; it takes one text at least.
+type budget struct {
+	left int
+	used bool
+}
 
 func (b *budget) takes(text string) bool {
-	first := *b == answerBytes
-	*b -= budget(len(text))
-	return first || *b >= 0
+	first := !b.used
+	b.left, b.used = b.left-len(text), true
+	return first || b.left >= 0
 }
 
 // indexOf is the index of message seq; it is not within the history where there is none.

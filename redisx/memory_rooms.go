@@ -204,7 +204,7 @@ func (m *Memory) Since(_ context.Context, room string, seq uint64, limit int) (c
 	if seq < r.seq {
 		first = r.len() - int(min(r.seq-seq, uint64(r.len())))
 	}
-	fits := budget(answerBytes)
+	fits := budget{left: answerBytes}
 	for i := first; i < r.len() && len(h.Entries) < limit && !h.Cut; i++ {
 		text := r.at(i)
 		switch {
@@ -228,7 +228,7 @@ func (m *Memory) Range(_ context.Context, room string, start, stop int64) ([]str
 	}
 	first, last := max(r.place(start), 0), min(r.place(stop), r.len()-1)
 	var msgs []string
-	fits := budget(answerBytes)
+	fits := budget{left: answerBytes}
 	for i := first; i <= last; i++ {
 		text := r.at(i)
 		if text == tombstone {
@@ -256,7 +256,7 @@ func (m *Memory) Before(_ context.Context, room, user string, ts int64, count in
 		return nil, false, nil
 	}
 	entries := r.newest(index, count)
-	fits, from := budget(answerBytes), len(entries)
+	fits, from := budget{left: pageBytes}, len(entries)
 	for from > 0 && fits.takes(entries[from-1].JSON) {
 		from--
 	}

@@ -80,11 +80,11 @@ func roomSettings(cfg Config, limits Limits) string {
 local most, mostBytes = %d, %d -- entries and bytes of a history; 0: any number
 local listLife, metaLife = '%s', '%s' -- of a history and of meta, in ms
 local timesBucket, idsBucket, reportLife = %s, %s, %s -- a bucket of last ts, one of ids, a node's report, in s
-local answerBytes = %d -- of messages in one answer
+local answerBytes, pageBytes = %d, %d -- of messages in one answer of Since and Range, and of the others
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
 `, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
-		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes,
+		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, pageBytes,
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept)
 }
 

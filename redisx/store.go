@@ -22,9 +22,11 @@ const (
 	// begun; batches are noted there too. A user's ts is unique against those of the present and the previous set,
 	// so nodes' clocks may differ by this much.
 	tsBucket = chat.BatchLife
-	// answerBytes bounds the messages of one answer of Since, Before, Page and Range, in bytes of their JSON; one message
-	// is always in it. Thousands of messages fit; without it 20 clients that came back could take 4 GiB of a node.
+	// answerBytes bounds the messages of one answer of Since and Range, pageBytes those of Before and Page, in bytes of
+	// their JSON; one message is always in it. Thousands of messages fit; without it 20 clients that came back could
+	// take 4 GiB of a node. A page of a MiB keeps Redis for some 5 ms, and everybody else waiting.
 	answerBytes = 1 << 20
+	pageBytes   = 256 << 10
 	// tombstone stands in a history where a recalled message stood.
 	tombstone = `{"recalled":true}`
 )

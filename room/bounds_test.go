@@ -139,3 +139,69 @@ func TestRoom_QueueIsSharedByRooms(t *testing.T) {
 		}
 	}
 }
+
+// TestNewest_Bytes: what a room keeps for newcomers is bounded in bytes too: of large messages it has what a welcome
+// takes, of small ones as many as ever.
+func TestNewest_Bytes(t *testing.T) {
+	n := newest{most: 50}
+	seq := uint64(0)
+	push := func(count, bytes int) {
+		for range count {
+			seq++
+			n.push(chat.Entry{Seq: seq, JSON: strings.Repeat("x", bytes)})
+		}
+	}
+	push(200, 100)
+	if got := len(n.entries); got < 50 || got > 100 {
+		t.Errorf("of small messages %d are kept; want 50 to 100", got)
+	}
+	most := 0
+	for range 300 {
+		push(1, 48_000)
+		most = max(most, bytesOf(n.entries))
+		if last := n.last(50); bytesOf(last) > welcomeBytes || len(last) == 0 || last[len(last)-1].Seq != seq {
+			t.Fatalf("a welcome has %d messages of %d bytes; want the newest, in %d", len(last), bytesOf(last), welcomeBytes)
+		}
+	}
+	if most > keptBytes {
+		t.Errorf("%d bytes are kept; want at most %d", most, keptBytes)
+	}
+	push(1, 2*keptBytes)
+	push(1, 48_000)
+	if got := n.entries; len(got) != 2 || got[1].Seq != seq {
+		t.Errorf("behind one that is larger than all may be %d are kept; want both", len(got))
+	}
+	push(200, 100)
+	if got := len(n.entries); got < 50 || got > 100 {
+		t.Errorf("of small messages %d are kept again; want 50 to 100", got)
+	}
+	all := make([]chat.Entry, 60)
+	for i := range all {
+		all[i] = chat.Entry{Seq: uint64(i + 1), JSON: strings.Repeat("x", 48_000)}
+	}
+	n.set(all, nil)
+	if got := bytesOf(n.entries); got > keptBytes || got < keptBytes/2 || n.entries[len(n.entries)-1].Seq != 60 {
+		t.Errorf("of a history of large messages %d bytes are kept; want the newest, in %d", got, keptBytes)
+	}
+}
+
+// TestNewestRecalls: who comes back is told as many recalls as fit, the newest; the rest is said to be missing.
+func TestNewestRecalls(t *testing.T) {
+	events := make([]chat.Event, chat.RecallsKept)
+	for i := range events {
+		events[i] = chat.Event{Seq: uint64(i), Messages: []string{strings.Repeat("x", 200)}}
+	}
+	if got, all := newestRecalls(events); !all || len(got) != len(events) {
+		t.Errorf("of %d usual ones %d, all %v; want all", len(events), len(got), all)
+	}
+	for i := range events {
+		events[i].Messages[0] = strings.Repeat("x", 500)
+	}
+	got, all := newestRecalls(events)
+	if all || len(got) != recallBytes/500 || got[len(got)-1].Seq != chat.RecallsKept-1 {
+		t.Errorf("of large ones %d, all %v; want the newest %d", len(got), all, recallBytes/500)
+	}
+	if got, all := newestRecalls(nil); !all || len(got) != 0 {
+		t.Errorf("of none %d, all %v", len(got), all)
+	}
+}

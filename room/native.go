@@ -52,7 +52,7 @@ type Arrival struct {
 	// Messages are oldest first.
 	Messages []chat.Entry
 	// Recalled are recalls of the last time, oldest first, where the member comes back: it may
-	// have missed them. Where Recovered is true there were no others.
+	// have missed them. Where Recovered is true there were no others; else there may have been, see recallBytes.
 	Recalled []chat.Event
 }
 
@@ -103,14 +103,27 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 		st.epoch, st.next, st.jump, st.counters = a.Epoch, a.Seq+1, false, a.Counters
 	}
 	a.Epoch, a.Seq = st.epoch, st.next-1 // the next frame goes on from here
-	if a.Messages, a.Recovered = r.resumeLocked(since, read); !a.Recovered {
-		a.Messages = r.newest.last(r.hall.cfg.OnJoin)
+	told := true
+	if since.Epoch != "" {
+		a.Recalled, told = newestRecalls(r.recalls.events.inOrder())
+	}
+	if a.Messages, a.Recovered = r.resumeLocked(since, read); !a.Recovered || !told {
+		a.Messages, a.Recovered = r.newest.last(r.hall.cfg.OnJoin), false
 	}
 	a.Messages = append([]chat.Entry(nil), a.Messages...)
-	if since.Epoch != "" {
-		a.Recalled = r.recalls.events.inOrder()
-	}
 	return a
+}
+
+// newestRecalls are those that fit into recallBytes; all says that these are all.
+func newestRecalls(events []chat.Event) (newest []chat.Event, all bool) {
+	from, size := len(events), 0
+	for from > 0 {
+		if size += len(events[from-1].Messages[0]); size > recallBytes {
+			break
+		}
+		from--
+	}
+	return events[from:], from == 0
 }
 
 // resumeLocked is all that came behind since; ok is false where that cannot be told. r.mu

@@ -229,9 +229,9 @@ func (r *Room) Unwatch() {
 	r.watched--
 }
 
-// newest holds the newest messages of a room in order, those that the store has and those
-// that were heard before it has them: of each at least most where there are so many, at
-// most twice that. The rest is a reserve for recalls.
+// newest holds the newest messages of a room in order, those that the store has and those that were heard before it has
+// them: of each at least most where there are so many, at most twice that. The rest is a reserve for recalls. Of large
+// ones it has fewer: what a welcome takes, and at most some keptBytes.
 type newest struct {
 	entries []chat.Entry // that the store has
 	ours    []chat.Entry // that it does not have
@@ -240,20 +240,39 @@ type newest struct {
 
 func (n *newest) push(e chat.Entry) {
 	if e.Seq == 0 {
-		n.ours = append(n.trimmed(n.ours), e)
+		n.ours = append(n.trimmed(n.ours, len(e.JSON)), e)
 	} else {
-		n.entries = append(n.trimmed(n.entries), e)
+		n.entries = append(n.trimmed(n.entries, len(e.JSON)), e)
 	}
 }
 
-// trimmed is list with room for one more. It moves each entry once on average.
-func (n *newest) trimmed(list []chat.Entry) []chat.Entry {
-	if len(list) < 2*n.most {
+// trimmed is list with room for one more of so many bytes. It moves each entry once on average.
+func (n *newest) trimmed(list []chat.Entry, bytes int) []chat.Entry {
+	keep := len(list)
+	if keep >= 2*n.most {
+		keep = n.most - 1
+	}
+	if bytes > welcomeBytes/n.most && bytes+bytesOf(list) > keptBytes { // small ones have room whatever they are
+		keep = min(keep, len(fitting(list, welcomeBytes)))
+	}
+	if keep == len(list) {
 		return list
 	}
-	list = append(list[:0], list[len(list)-n.most+1:]...)
+	list = append(list[:0], list[len(list)-keep:]...)
 	clear(list[len(list):cap(list)])
 	return list
+}
+
+// fitting are the newest of entries that fit into bytes, and one at least.
+func fitting(entries []chat.Entry, bytes int) []chat.Entry {
+	from, size := len(entries), 0
+	for from > 0 {
+		if size += len(entries[from-1].JSON); size > bytes && from < len(entries) {
+			break
+		}
+		from--
+	}
+	return entries[from:]
 }
 
 // set replaces all that the store has by entries, without those that were taken back, and later behind them.
@@ -264,7 +283,7 @@ func (n *newest) set(entries, later []chat.Entry) {
 			n.entries = append(n.entries, e)
 		}
 	}
-	n.entries = slices.Clone(n.entries[max(0, len(n.entries)-n.most):])
+	n.entries = slices.Clone(fitting(n.entries[max(0, len(n.entries)-n.most):], keptBytes))
 }
 
 // behind is what the store has behind message seq.
@@ -295,7 +314,11 @@ func (n *newest) at(seq uint64) (e chat.Entry, ok bool) {
 // take a node's memory. One message is always in it.
 const (
 	welcomeBytes = 256 << 10 // 50 messages of 5 KiB
-	resumeBytes  = 1 << 20   // what comes back after a minute of a busy room
+	keptBytes    = 2 * welcomeBytes
+	resumeBytes  = 768 << 10 // what comes back after a minute of a busy room
+	// recallBytes are of the recalls that who comes back is told, as husks: all that are kept, where ids are usual.
+	// With the messages they stay below a MiB, which many clients take for the largest frame.
+	recallBytes = 128 << 10
 )
 
 // last returns the newest k, oldest first, in welcomeBytes.
@@ -304,14 +327,7 @@ func (n *newest) last(k int) []chat.Entry {
 	if len(n.ours) > 0 {
 		all = slices.Concat(n.entries, n.ours)
 	}
-	from, bytes := len(all), 0
-	for from > max(0, len(all)-k) {
-		if bytes += len(all[from-1].JSON); bytes > welcomeBytes && from < len(all) {
-			break
-		}
-		from--
-	}
-	return all[from:]
+	return fitting(all[max(0, len(all)-k):], welcomeBytes)
 }
 
 // bytesOf is the size of entries as JSON.

@@ -13,4 +13,4 @@ local room = stand(list, meta, random, '', 0, '')
 if room.began then begin(meta, room) end
 local d = find(list, len, ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 local page = {room.e, room.s, room.s - room.b, room.v, room.t}
-return d and collect(page, list, room.s, d + 1, len, 1, count, answerBytes)
+return d and collect(page, list, room.s, d + 1, len, 1, count, pageBytes)

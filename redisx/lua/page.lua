@@ -27,9 +27,9 @@ if before > 0 then near = math.max(1, room.s - before + 2) end
 if far - near + 1 > limit then
   if before > 0 then far = near + limit - 1 else near = far - limit + 1 end
 end
--- Of what is left a page has no more than answerBytes, but one entry at least: of the newest where it ends before a
+-- Of what is left a page has no more than pageBytes, but one entry at least: of the newest where it ends before a
 -- number, else of the oldest.
-local bytes, first, last = answerBytes, before > 0 and near or far, before > 0 and far or near
+local bytes, first, last = pageBytes, before > 0 and near or far, before > 0 and far or near
 local step = first <= last and 1 or -1
 while near <= far and (last - first) * step >= 0 do
   local upTo = first + 31 * step
