@@ -3,6 +3,7 @@
 
 import type { Env } from "./env.js";
 import { SendError, type ErrorCode } from "./errors.js";
+import { Pace } from "./pace.js";
 import type { Limits, Message, Sent } from "./types.js";
 
 /** maxPending bounds the sends and recalls that wait for an answer. */
@@ -38,6 +39,8 @@ interface Pending {
   readonly reject: (err: SendError) => void;
   readonly promise: Promise<Sent>;
   readonly cancelTimeout: () => void;
+  /** until is when it times out. */
+  readonly until: number;
   /** tries is how often it went out, cancelRetry takes a further try back. */
   tries: number;
   cancelRetry: () => void;
@@ -51,6 +54,10 @@ export class Outbox {
   readonly #gone: (seq: number) => void;
   #line: Line | undefined;
   #limits: Pick<Limits, "maxBodyBytes" | "maxFrameBytes"> = { maxBodyBytes: 0, maxFrameBytes: 0 }; // 0 = not known
+  /** #due are those that go out as soon as #pace lets them, the oldest first. */
+  #due: Pending[] = [];
+  readonly #pace = new Pace();
+  #cancelPace: (() => void) | undefined;
   #likes = 0;
   #nextLikeAt = 0;
   #cancelLike: (() => void) | undefined;
@@ -66,6 +73,7 @@ export class Outbox {
   connected(line: Line, limits: Limits): void {
     this.#line = line;
     this.#limits = limits;
+    this.#pace.begin(limits);
     for (const pending of this.#pending.values()) this.#transmit(pending);
     this.#sendLikes();
   }
@@ -73,8 +81,10 @@ export class Outbox {
   /** disconnected keeps everything for the next connection. */
   disconnected(): void {
     this.#line = undefined;
+    this.#due = [];
+    this.#cancelPace?.();
     this.#cancelLike?.();
-    this.#cancelLike = undefined;
+    this.#cancelPace = this.#cancelLike = undefined;
   }
 
   /** fail rejects all that waits and forgets the likes: there will be no next connection. */
@@ -101,7 +111,7 @@ export class Outbox {
       reject = rej;
     });
     const cancelTimeout = this.#env.after(timeoutMs, () => this.#reject(pending, "timeout", `no answer within ${timeoutMs} ms`));
-    const pending: Pending = { id, ask, data, resolve, reject, promise, cancelTimeout, tries: 0, cancelRetry: () => {} };
+    const pending: Pending = { id, ask, data, resolve, reject, promise, cancelTimeout, until: this.#env.now() + timeoutMs, tries: 0, cancelRetry: () => {} };
     this.#pending.set(id, pending);
     this.#transmit(pending);
     return promise;
@@ -139,12 +149,19 @@ export class Outbox {
    * What went out before, on another connection, may be taken yet whatever a node says of
    * the second try. So that one is not the last, where the server says when to come again;
    * nor is any where it does not know itself. And a recall that went out before and finds
-   * nothing has been done.
+   * nothing has been done. What came too soon goes again by itself, if there is time for it.
    */
   refused(id: string, code: ErrorCode, message: string, retryAfterMs: number | undefined): boolean {
     const pending = id === "" ? [...this.#pending.values()].find((p) => p.ask.t === "recall") : this.#pending.get(id);
     if (!pending) return false;
-    const { t, seq } = pending.ask, again = code === "unconfirmed" ? retryAfterMs ?? againMs : pending.tries > 1 ? retryAfterMs : undefined;
+    const { t, seq } = pending.ask, now = this.#env.now();
+    if (code === "rate_limited" && retryAfterMs !== undefined && now + retryAfterMs < pending.until) {
+      this.#pace.hold(now, retryAfterMs);
+      this.#due.unshift(pending); // before those that were asked for later
+      this.#drain();
+      return true;
+    }
+    const again = code === "unconfirmed" ? retryAfterMs ?? againMs : pending.tries > 1 ? retryAfterMs : undefined;
     if (again !== undefined) {
       pending.cancelRetry();
       pending.cancelRetry = this.#env.after(again, () => this.#transmit(pending));
@@ -161,13 +178,34 @@ export class Outbox {
     const { maxBodyBytes, maxFrameBytes } = this.#limits, body = bytesOf(pending.ask.body ?? ""), frame = bytesOf(pending.data);
     if (maxBodyBytes > 0 && body > maxBodyBytes) return this.#reject(pending, "invalid", `the body has ${body} bytes, the room takes ${maxBodyBytes}`);
     if (maxFrameBytes > 0 && frame > maxFrameBytes) return this.#reject(pending, "invalid", `as JSON the message has ${frame} bytes, the room takes ${maxFrameBytes}`);
-    pending.tries++;
-    this.#line.send(pending.data);
+    this.#due.push(pending);
+    this.#drain();
+  }
+
+  /** #drain sends what is due, as fast as the server takes it. */
+  #drain(): void {
+    while (this.#line && !this.#cancelPace && this.#due.length > 0) {
+      const pending = this.#due[0] as Pending;
+      if (this.#pending.get(pending.id) === pending) {
+        const wait = this.#pace.take(this.#env.now());
+        if (wait > 0) {
+          this.#cancelPace = this.#env.after(wait, () => {
+            this.#cancelPace = undefined;
+            this.#drain();
+          });
+          return;
+        }
+        pending.tries++;
+        this.#line.send(pending.data);
+      }
+      this.#due.shift();
+    }
   }
 
   #sendLikes(): void {
     if (this.#likes === 0 || !this.#line || this.#cancelLike) return;
     const now = this.#env.now();
+    if (now >= this.#nextLikeAt) this.#nextLikeAt = now + this.#pace.take(now); // a like is an op, too
     if (now >= this.#nextLikeAt) {
       const n = Math.min(this.#likes, likeMax);
       this.#likes -= n;

@@ -83,6 +83,23 @@ test("in Chinese no refusal says a code or an English sentence", async () => {
   await page.context().close();
 });
 
+test("who says too much sees when the next message is taken, and the seconds go down", async () => {
+  for (const [device, text] of [[chinese, /^ · \d+ 秒后可以再发$/], [desktop, /^ · you may write again in \d+ s$/]] as const) {
+    const { page } = await enter({}, device, (op, line) => {
+      if (op.t === "send") line.say({ t: "refused", id: op["id"], code: "rate_limited", message: "too many at once", retry_after_ms: 40_000 });
+    });
+    await say(page, "again");
+    const wait = page.locator("#wait").filter({ hasText: text });
+    await wait.waitFor();
+    assert.equal(await page.inputValue("#say"), "again", "it is there to be sent again");
+    const seconds = async () => Number(/\d+/.exec(await page.locator("#wait").textContent() ?? "")?.[0]);
+    const first = await seconds();
+    assert.ok(first > 30 && first <= 40, `${first} s`);
+    await page.waitForFunction((n) => Number(/\d+/.exec(document.querySelector("#wait")?.textContent ?? "")?.[0]) < n, first);
+    await page.context().close();
+  }
+});
+
 test("in Chinese no end of a connection says a code", async () => {
   for (const [code, text] of [[1009, "已断开：消息太大"], [4400, "已断开：服务器无法理解请求"], [1002, "已断开：通信出错"], [4403, "已断开：你不是房间成员"], [4408, "连接中断"], [1012, "服务器正在重启"]] as const) {
     const { page, close } = await enter({}, code === 1009 ? { ...desktop, locale: "zh-CN" } : chinese);

@@ -1,6 +1,6 @@
 // One stay in one room: what comes from the source goes to the list, the sky and the counters.
 
-import type { Counters, Message, State } from "../../client/src/index.js";
+import type { BarrageError, Counters, Message, State } from "../../client/src/index.js";
 import { isLocal } from "../../client/src/stream.js";
 import { Announcer } from "./announce.js";
 import { Chat } from "./chat.js";
@@ -45,6 +45,7 @@ export class Session {
   private combo = 0;
   private sendingSince = 0;
   private sends = 0;
+  private sayAgainAt = 0; // When the room takes the next message of ours, in ms since 1970.
   private alone = false; // The node has lost the others.
   private flies = true;
   private noticeTimer = 0;
@@ -185,6 +186,7 @@ export class Session {
   private async say(): Promise<void> {
     const field = $<HTMLInputElement>("say"), body = field.value.trim(), source = this.source;
     if (!body || !source) return;
+    this.sayAgainAt = 0;
     if (this.limit && new TextEncoder().encode(body).length > this.limit) return this.notice(t("tooLong", { n: this.limit }));
     field.value = "";
     this.chat.follow();
@@ -194,6 +196,7 @@ export class Session {
     } catch (err) {
       if (source !== this.source) return;
       this.notice(t("notSent", { why: whyOf(err, "send") }));
+      this.sayAgainAt = Date.now() + ((err as Partial<BarrageError>).retryAfterMs ?? 0);
       field.value ||= body;
     } finally {
       this.sends--;
@@ -248,7 +251,9 @@ export class Session {
     if (field.textContent !== live) field.textContent = live;
     field.dataset["state"] = name;
     const sending = this.sends > 0 && performance.now() - this.sendingSince > 400;
-    $("wait").textContent = name === "waiting" ? ` · ${t("waiting", { n: Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) })}` : sending ? ` · ${t("sending")}` : "";
+    const seconds = (at: number) => Math.max(0, Math.ceil((at - Date.now()) / 1000)), n = seconds(this.sayAgainAt);
+    const wait = name === "waiting" ? t("waiting", { n: seconds(retryAt) }) : sending ? t("sending") : name === "open" && n > 0 ? t("sayAgain", { n }) : "";
+    $("wait").textContent = wait && ` · ${wait}`;
     const now = $("now"), focused = now === document.activeElement;
     show(now, name === "waiting" ? t("now") : name === "closed" ? t("again") : "");
     if (focused && now.hidden) $("log").focus({ preventScroll: true }); // Else the focus is lost.

@@ -33,13 +33,71 @@ test("a refusal rejects with the server's code", async () => {
   world.server.mute = true;
   const refused = assert.rejects(room.send("hi", { id: "c-1" }), (err) => {
     assert.ok(err instanceof SendError);
-    assert.deepEqual([err.code, err.id, err.retryAfterMs, err.message], ["rate_limited", "c-1", 500, "cannot send: slow down"]);
+    assert.deepEqual([err.code, err.id, err.retryAfterMs, err.message], ["busy", "c-1", 500, "cannot send: slow down"]);
     return true;
   });
-  line.say({ t: "refused", id: "c-1", code: "rate_limited", message: "slow down", retry_after_ms: 500 });
+  line.say({ t: "refused", id: "c-1", code: "busy", message: "slow down", retry_after_ms: 500 });
   await world.pass(10);
   await refused;
   assert.equal(seen.take(), "", "it is no error event: somebody waited for it");
+});
+
+test("ops go out no faster than the server says: what waited, new sends, recalls and likes together", async () => {
+  const world = new World(); // 5 a second, 10 at once
+  const { room, line } = await world.joined();
+  const at: number[] = [], start = world.now();
+  const sends = Array.from({ length: 40 }, (_, i) => room.send(`m${i}`));
+  room.like(3);
+  for (let ms = 0; ms < 12_000; ms += 50) {
+    await world.pass(50);
+    while (at.length < line.got.filter((op) => op["t"] !== "ping").length) at.push(world.now() - start);
+  }
+  await Promise.all(sends);
+  assert.equal(at.length, 41, "each once");
+  assert.deepEqual(of(line.got, "send").map((op) => op["body"]), sends.map((_, i) => `m${i}`), "in order");
+  assert.ok(at[6]! <= 100 && at[7]! > 100, `most of the burst at once, not all: ${at.slice(0, 10)}`);
+  for (let i = 0; i + 11 < at.length; i++) assert.ok(at[i + 11]! - at[i]! >= 300, `11 ops in ${at[i + 11]! - at[i]!} ms from op ${i}`);
+  assert.ok(at[40]! <= 7600, `the last after ${at[40]} ms: no slower either`);
+});
+
+test("what waits for a connection goes out no faster", async () => {
+  const world = new World();
+  const { room } = await world.joined();
+  world.server.line.end(1006);
+  const sends = Array.from({ length: 40 }, (_, i) => room.send(`m${i}`));
+  await world.pass(3000);
+  const burst = of(world.server.line.got, "send").length;
+  assert.ok(burst > 5 && burst < 22, `${burst} in the first seconds`);
+  await world.pass(12_000);
+  await Promise.all(sends);
+  assert.equal(of(world.server.line.got, "send").length, 40);
+});
+
+test("one that comes too soon goes again when the server says, before the others, and none in between", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true; // another tab has used the rate up
+  const first = room.send("first", { id: "c-1" });
+  line.say({ t: "refused", id: "c-1", code: "rate_limited", message: "too many at once", retry_after_ms: 2500 });
+  await world.pass(10);
+  const second = room.send("second", { id: "c-2" });
+  await world.pass(2400);
+  assert.equal(of(line.got, "send").length, 1);
+  world.server.mute = false;
+  await world.pass(500);
+  assert.deepEqual(of(line.got, "send").map((op) => op["id"]), ["c-1", "c-1", "c-2"]);
+  assert.deepEqual([(await first).seq, (await second).seq], [1, 2]);
+});
+
+test("one that would have to wait for too long is refused, with the time", async () => {
+  const world = new World();
+  const { room, line } = await world.joined();
+  world.server.mute = true;
+  const refused = assert.rejects(room.send("hi", { id: "c-1" }), { name: "SendError", code: "rate_limited", retryAfterMs: 60_000 });
+  line.say({ t: "refused", id: "c-1", code: "rate_limited", message: "too many at once", retry_after_ms: 60_000 });
+  await world.pass(10);
+  await refused;
+  assert.equal(of(line.got, "send").length, 1);
 });
 
 test("a refusal of the second try is not the last word: the first may be taken yet", async () => {
