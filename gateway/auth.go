@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"barrage/internal/chat"
@@ -13,27 +14,39 @@ import (
 // store a write for each message.
 const prolongEvery = uint32(time.Hour / time.Second)
 
-// authorizeSenders checks the senders of each batch where auth.required is on, so that nothing is said
-// with a revoked token (contract section 2, item 5), even before the token watcher closes its
-// socket. One round trip a batch, away from the pollers.
+// authorizeSenders checks the senders of each batch where auth.required is on, so that nothing is said with a revoked
+// token (contract section 2, item 5), even before the token watcher closes its socket; and where rooms are private, so
+// that nothing is said by who was removed. One round trip a batch, away from the pollers.
 func (s *Server) authorizeSenders() func(context.Context, []room.Author) ([]bool, error) {
-	if !s.cfg.Auth.Required {
+	if !s.cfg.Auth.Required && !s.private() {
 		return nil
 	}
 	return func(ctx context.Context, from []room.Author) ([]bool, error) {
-		creds := make([]chat.Credential, len(from))
-		for i, a := range from {
-			creds[i] = a.(author).credential()
+		ok, err := s.tokensOf(ctx, from)
+		if err == nil && s.private() {
+			err = s.mayStillSay(ctx, from, ok)
 		}
-		ok, err := s.store.CheckTokens(ctx, creds)
-		if err != nil {
-			return nil, err
-		}
-		for i, a := range from {
-			a.(author).checked(ctx, ok[i])
-		}
-		return ok, nil
+		return ok, err
 	}
+}
+
+// tokensOf says of each author whether their token still counts, and tells them.
+func (s *Server) tokensOf(ctx context.Context, from []room.Author) ([]bool, error) {
+	if !s.cfg.Auth.Required {
+		return slices.Repeat([]bool{true}, len(from)), nil
+	}
+	creds := make([]chat.Credential, len(from))
+	for i, a := range from {
+		creds[i] = a.(author).credential()
+	}
+	ok, err := s.store.CheckTokens(ctx, creds)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range from {
+		a.(author).checked(ctx, ok[i])
+	}
+	return ok, nil
 }
 
 // author is who sends messages: a session, or an HTTP call.

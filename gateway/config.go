@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"barrage/gateway/door"
@@ -75,12 +76,20 @@ type ServerConfig struct {
 	// other nodes get all clients at once. Too high: leaving takes that long. Never more
 	// than half of DrainTimeout.
 	DrainSpread time.Duration `mapstructure:"drain_spread"`
-	// TestPage serves FastIM's page for trying both sockets by hand, at /test/websocket.
-	TestPage bool `mapstructure:"test_page"`
+	// TestPage is who is served FastIM's page for trying both sockets by hand, at /test/websocket: [TestPageLocal],
+	// [TestPageAll] or [TestPageNone].
+	TestPage string `mapstructure:"test_page"`
 	// Deflate lets native clients agree on permessage-deflate: a batch is deflated once
 	// for all of them in a room. Off: more bytes on the wire, less CPU.
 	Deflate bool `mapstructure:"deflate"`
 }
+
+// The values of ServerConfig.TestPage.
+const (
+	TestPageLocal = "local"
+	TestPageAll   = "all"
+	TestPageNone  = "none"
+)
 
 // AdminConfig is the config section `admin`: health and metrics.
 type AdminConfig struct {
@@ -129,7 +138,7 @@ func DefaultConfig() Config {
 			PingInterval:      30 * time.Second,
 			IdleTimeout:       75 * time.Second,
 			Deflate:           true,
-			TestPage:          true,
+			TestPage:          TestPageLocal,
 			DrainSpread:       2 * time.Second,
 			DrainTimeout:      10 * time.Second,
 		},
@@ -169,6 +178,9 @@ func (c ServerConfig) Validate() error {
 	}
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
 		bad("proxy_protocol: it is on, but nobody may send it: set trusted_proxies to the addresses of your balancers")
+	}
+	if !slices.Contains([]string{TestPageLocal, TestPageAll, TestPageNone}, c.TestPage) {
+		bad("test_page: %q is none of local, all, none", c.TestPage)
 	}
 	if c.MaxHeaderBytes < 1<<10 || c.MaxHeaderBytes > 1<<20 {
 		bad("max_header_bytes: %v is not within 1KiB and 1MiB", c.MaxHeaderBytes)

@@ -14,6 +14,7 @@
 //	joins          1                 Start       Close              the store, bounded by apiTimeout
 //	recalls        recallers         Start       Close              the store, bounded by apiTimeout
 //	token watcher  1 with auth       Start       Close              a timer; the store, bounded by apiTimeout
+//	expel          1 if private      Start       Close              a timer; the store
 //	lists          1                 Start       Close              a timer, its kick
 //	list reloads   reloadWorkers     Start       Close              the store, bounded by apiTimeout
 //

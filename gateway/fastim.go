@@ -35,8 +35,12 @@ func (f *fastIM) route(mux *http.ServeMux) {
 		"POST /group/listOldMessage":                 f.api(f.scan(f.listOldMessage)),
 		"POST /group/delMessage":                     f.api(f.scan(f.delMessage)),
 	}
-	if f.srv.cfg.Server.TestPage {
-		served["GET /test/websocket"] = web.Page("test.html").ServeHTTP
+	page := web.Page("test.html").ServeHTTP
+	switch f.srv.cfg.Server.TestPage {
+	case TestPageAll:
+		served["GET /test/websocket"] = page
+	case TestPageLocal:
+		served["GET /test/websocket"] = f.srv.door.Local(page)
 	}
 	for address, serve := range served {
 		mux.HandleFunc(address, serve)

@@ -70,9 +70,12 @@ func TestCheckID_EveryRule(t *testing.T) {
 	f("🎉", "")
 	f("", "userId is missing")
 	f("__node:x", `userId "__node:x" begins with __, which is reserved`)
-	f("alice ", `userId "alice " begins or ends with a space`)
+	f("alice ", `userId "alice " begins or ends with a space, or has two in a row`)
+	f("a  b", `userId "a  b" begins or ends with a space, or has two in a row`)
+	f("a b", "")
+	f("नमस्ते", "") // marks behind letters
 	const invisible = " has invisible or unassigned characters, or is not in Unicode's normal form NFC"
-	for _, twin := range []string{"al\u200bice", "alice\u200d", "\u202ealice", "al\u00adice", "alice\ufe0f", "alice\u2066", "Jose\u0301", "a\u00a0b", "\u2060alice", "\U000e0061lice"} {
+	for _, twin := range []string{"al\u200bice", "alice\u200d", "\u202ealice", "al\u00adice", "alice\ufe0f", "alice\u2066", "Jose\u0301", "a\u00a0b", "\u2060alice", "\U000e0061lice", "alice\u2800", "al\u2800ice", "alice\U0001d159", "\u0332alice", "\u3164"} {
 		f(twin, fmt.Sprintf("userId %q", twin)+invisible)
 	}
 	f(strings.Repeat("x", maxIDBytes+1), "userId has 129 bytes, at most 128 are allowed")

@@ -184,7 +184,7 @@ type faultyStore struct {
 	fails map[string]error
 	gates map[string]chan struct{} // closed to let the calls go on
 	calls map[string]int
-	gone  string // a room that is in no list
+	gone  string // a room that is in no list, and has no members
 	kept  int    // memberships without a room, see Store.JoinAll
 }
 
@@ -232,7 +232,7 @@ func (f *faultyStore) hold(call string) (release func()) {
 	})
 }
 
-// forget leaves a room out of every list of a user's rooms.
+// forget leaves a room out of every list of a user's rooms; it has no members any more.
 func (f *faultyStore) forget(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -324,7 +324,10 @@ func (f *faultyStore) IsMember(ctx context.Context, user, id string) (bool, erro
 	if err := f.enter(ctx, "IsMember"); err != nil {
 		return false, err
 	}
-	return f.Memory.IsMember(ctx, user, id)
+	in, err := f.Memory.IsMember(ctx, user, id)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return in && id != f.gone, err
 }
 
 func (f *faultyStore) KnownRoom(ctx context.Context, id string) (bool, error) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
 )
@@ -13,6 +14,10 @@ const (
 	maxIDBytes    = 128
 	maxTokenBytes = 512
 )
+
+// blanks are symbols that show nothing, or nothing of their own, and are no spaces to Unicode: BRAILLE PATTERN BLANK
+// and MUSICAL SYMBOL NULL NOTEHEAD.
+const blanks = "\u2800\U0001D159"
 
 // reservedIDs begin the ids that no room and no user has.
 const reservedIDs = "__"
@@ -27,13 +32,14 @@ func checkID(name, id string) *refusal {
 	if strings.HasPrefix(id, reservedIDs) {
 		return refuse(http.StatusBadRequest, "%s %q begins with %s, which is reserved", name, id, reservedIDs)
 	}
-	if strings.TrimSpace(id) != id {
-		return refuse(http.StatusBadRequest, "%s %q begins or ends with a space", name, id)
+	if strings.TrimSpace(id) != id || strings.Contains(id, "  ") {
+		return refuse(http.StatusBadRequest, "%s %q begins or ends with a space, or has two in a row", name, id)
 	}
 	if isASCII(id) { // printable: nothing else is asked of it
 		return nil
 	}
-	if normal, err := precis.OpaqueString.String(id); err != nil || normal != id {
+	first, _ := utf8.DecodeRuneInString(id)
+	if normal, err := precis.OpaqueString.String(id); err != nil || normal != id || strings.ContainsAny(id, blanks) || unicode.IsMark(first) {
 		return refuse(http.StatusBadRequest, "%s %q has invisible or unassigned characters, or is not in Unicode's normal form NFC", name, id)
 	}
 	return nil

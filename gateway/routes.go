@@ -44,7 +44,7 @@ func refuseEmptyIDs(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if (strings.HasPrefix(path, "/user/") || strings.HasPrefix(path, "/group/")) && strings.Contains(path, "//") {
+		if plain := strings.TrimLeft(path, "/"); (strings.HasPrefix(plain, "user/") || strings.HasPrefix(plain, "group/")) && strings.Contains(path, "//") {
 			writeRefusal(w, refuse(http.StatusBadRequest, "the address %q has empty parts", path))
 			return
 		}

@@ -174,6 +174,9 @@ func (s *Server) start() error {
 	if s.cfg.Auth.Required {
 		s.workers.Go(func() { s.tokens.run(ctx) })
 	}
+	if s.private() {
+		s.workers.Go(func() { s.expel(ctx) })
+	}
 	s.lists.start(ctx, &s.workers)
 	s.public = s.httpServer(s.routes())
 	s.public.ConnState = s.plain.State
@@ -188,6 +191,10 @@ func (s *Server) start() error {
 	if s.cfg.Auth.Required && s.cfg.Auth.LoginURL == "" {
 		s.log.Warn("anybody can log in as anybody, and ends the token of that user: auth.required is on and auth.login_url is empty; " +
 			"set it to a hook that knows passwords, or to off where tokens are written to Redis by others")
+	}
+	if s.private() && !s.cfg.Auth.Required {
+		s.log.Warn("rooms are not private: room.auto_join is off, but nobody's token is checked, so anybody comes in under a member's name; " +
+			"turn auth.required on")
 	}
 	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.sessions.most, "open_files", limit)
 	return nil

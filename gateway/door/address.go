@@ -93,6 +93,23 @@ func (a *addresses) of(r *http.Request) netip.Prefix {
 	return a.counted(peer) // a client that hides behind nonsense shares its proxy's limits
 }
 
+// Local serves who asks from a private network or this machine, and not for somebody else; others get 404.
+func (d *Door) Local(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, header := range []string{d.addrs.header, "X-Forwarded-For", "Forwarded"} {
+			if len(r.Header.Values(header)) > 0 {
+				http.NotFound(w, r)
+				return
+			}
+		}
+		if !inHouse(readAddr(r.RemoteAddr)) {
+			http.NotFound(w, r)
+			return
+		}
+		serve(w, r)
+	}
+}
+
 // sharedSpace is where carriers and clusters number their own machines (RFC 6598).
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 

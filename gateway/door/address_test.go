@@ -3,6 +3,7 @@ package door
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -63,6 +64,32 @@ func TestAddresses_Of(t *testing.T) {
 	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `host="x`, forwarded, "for=198.51.100.1")
 	f("CF-Connecting-IP", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", "CF-Connecting-IP", "198.51.100.1")
 	f("CF-Connecting-IP", "10.1.2.3:1", "", xff, "1.2.3.4")
+}
+
+// TestLocal: what is for people in the house is not for those who come through a proxy.
+func TestLocal(t *testing.T) {
+	serve := newKnocker(nil).Local(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for _, c := range []struct {
+		peer, header string
+		want         int
+	}{
+		{"127.0.0.1:1", "", 200},
+		{"[::1]:1", "", 200},
+		{"10.1.2.3:1", "", 200},
+		{"203.0.113.1:1", "", 404},
+		{"[2001:db8::1]:1", "", 404},
+		{"127.0.0.1:1", "X-Forwarded-For", 404},
+		{"10.1.2.3:1", "Forwarded", 404},
+	} {
+		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{}}
+		if c.header != "" {
+			r.Header.Set(c.header, "127.0.0.1")
+		}
+		w := httptest.NewRecorder()
+		if serve(w, r); w.Code != c.want {
+			t.Errorf("%s with %q: %d; want %d", c.peer, c.header, w.Code, c.want)
+		}
+	}
 }
 
 func TestParsePrefixes(t *testing.T) {

@@ -45,7 +45,7 @@ func TestSettings_Defaults(t *testing.T) {
 
 func TestSettings_NoTestPage(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, "server.test_page=false")
+	n := startNode(t, "server.test_page=none")
 	for path, want := range map[string]int{"/test/websocket": 404, "/test/websocket/": 404, "/": 200} {
 		if got := get(t, "http://"+n.addr+path); got.status != want {
 			t.Errorf("GET %s = %d; want %d", path, got.status, want)
