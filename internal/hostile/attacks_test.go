@@ -1,3 +1,4 @@
+//nolint:thelper // what onBoth is given is no helper but a test
 package hostile
 
 import (
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,63 +83,208 @@ func TestPings(t *testing.T) {
 }
 
 func TestNativeOps(t *testing.T) {
-	n := startNode(t)
-	ops := strings.Repeat(masked(1, `{"t":"dance"}`), 9) + masked(1, `{"t":"ping"}`) + strings.Repeat(masked(1, `{"t":"recall","seq":1}`), 9)
-	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
-		"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(ops, 50)))
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, settings...)
+		ops := strings.Repeat(masked(1, `{"t":"dance"}`), 9) + masked(1, `{"t":"ping"}`) + strings.Repeat(masked(1, `{"t":"recall","seq":1}`), 9)
+		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
+			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(ops, 50)))
+	})
 }
 
 // TestMessages: two sockets with empty texts in the room of the others.
 func TestMessages(t *testing.T) {
-	n := startNode(t)
-	during(t, n, flood(n, 2, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(1, ""), 1000)))
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, settings...)
+		during(t, n, flood(n, 2, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(1, ""), 1000)))
+	})
 }
 
 // TestOtherRooms: eight sockets, each in a room of its own.
 func TestOtherRooms(t *testing.T) {
-	n := startNode(t)
-	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/chat/other", i, "/enemy", i, "/any") }, "",
-		strings.Repeat(masked(1, strings.Repeat("x", 120)), 500)))
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, settings...)
+		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/chat/other", i, "/enemy", i, "/any") }, "",
+			strings.Repeat(masked(1, strings.Repeat("x", 120)), 500)))
+	})
 }
 
 // TestRoomsOpened: rooms that nobody knows, asked for and entered.
 func TestRoomsOpened(t *testing.T) {
-	n := startNode(t)
-	grown := during(t, n, func(ctx context.Context) {
-		var all sync.WaitGroup
-		for w := range 4 {
-			all.Go(func() {
-				for i := 0; ctx.Err() == nil; i++ {
-					_, _ = n.get(enemy, fmt.Sprintf("/v1/rooms/none-%d-%d", w, i))                            // it is refused
-					if c, _, err := n.dial(ctx, enemy, fmt.Sprintf("new-%d-%d", w, i), "enemy"); err == nil { //nolint:bodyclose // there is no body after a 101
-						_ = c.CloseNow()
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, settings...)
+		grown := during(t, n, func(ctx context.Context) {
+			var all sync.WaitGroup
+			for w := range 4 {
+				all.Go(func() {
+					for i := 0; ctx.Err() == nil; i++ {
+						_, _ = n.get(enemy, fmt.Sprintf("/v1/rooms/none-%d-%d", w, i))                            // it is refused
+						if c, _, err := n.dial(ctx, enemy, fmt.Sprintf("new-%d-%d", w, i), "enemy"); err == nil { //nolint:bodyclose // there is no body after a 101
+							_ = c.CloseNow()
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+		if grown > 32<<20 {
+			t.Errorf("the node grew by %d MiB; want at most 32", grown>>20)
+		}
+	})
+}
+
+// hold keeps as many connections to the node open as it lets, each of which says something first; those that are closed
+// are opened again. They come from an address of their own.
+func (n *node) hold(ctx context.Context, most int, says string) {
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 66)}}
+	var all sync.WaitGroup
+	for range most {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				c, err := from.DialContext(ctx, "tcp", n.public)
+				if err != nil {
+					return
+				}
+				stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+				if _, err = io.WriteString(c, says); err == nil {
+					// Nothing is read: only whether it is closed matters.
+					var closed [1]byte
+					for err == nil && says == "" {
+						_, err = c.Read(closed[:])
+					}
+					for err == nil {
+						select {
+						case <-ctx.Done():
+							err = ctx.Err()
+						case <-time.After(10 * knock):
+							_, err = io.WriteString(c, "x")
+						}
 					}
 				}
-			})
-		}
-		all.Wait()
-	})
-	if grown > 32<<20 {
-		t.Errorf("the node grew by %d MiB; want at most 32", grown>>20)
+				stop()
+				_ = c.Close()
+				select {
+				case <-ctx.Done():
+				case <-time.After(knock):
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestConnections: more connections than there are descriptors, that ask for nothing, ask slowly, or do not read.
+func TestConnections(t *testing.T) {
+	for what, says := range map[string]string{
+		"silent":      "",
+		"half a head": "GET / HTT",
+		"slow bodies": "POST /user/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\nu",
+		"unread":      strings.Repeat("GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", 50),
+	} {
+		t.Run(what, func(t *testing.T) {
+			n := startNode(t, openFiles+"600", "SERVER_TRUSTED_PROXIES=127.0.0.1/32")
+			during(t, n, func(ctx context.Context) { n.hold(ctx, 700, says) })
+		})
 	}
 }
 
-// TestSilent: connections that ask for nothing, and sockets that were told that their token is wrong.
-func TestSilent(t *testing.T) {
-	n := startNode(t, "SERVER_MAX_CONNECTIONS=2000")
-	during(t, n, func(ctx context.Context) {
-		var held []net.Conn
-		defer func() {
-			for _, c := range held {
-				_ = c.Close()
+// TestNames: somebody without a right token takes the name of a person who has one.
+func TestNames(t *testing.T) {
+	n := startNode(t, "AUTH_REQUIRED=true", "LIMITS_IP_HANDSHAKES=0")
+	token := login(t, n, "victim")
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+	defer stop()
+	var attacker sync.WaitGroup
+	for range 8 {
+		attacker.Go(func() {
+			for ctx.Err() == nil {
+				if c, err := n.shake(ctx, "/group/chat/legit/victim/wrong", ""); err == nil {
+					t.Cleanup(func() { _ = c.Close() })
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(knock):
+				}
 			}
-		}()
-		for ctx.Err() == nil && len(held) < 1500 {
-			if c, err := n.raw(ctx); err == nil {
-				held = append(held, c)
-			}
+		})
+	}
+	for came := 0; ctx.Err() == nil || came == 0; came++ {
+		c, _, err := websocket.Dial(t.Context(), "ws://"+n.public+"/group/chat/legit/victim/"+token, &websocket.DialOptions{ //nolint:bodyclose // there is no body after a 101
+			HTTPHeader: http.Header{"X-Forwarded-For": {house}},
+		})
+		if err != nil {
+			t.Fatalf("the victim is refused the %d. time: %v", came+1, err)
 		}
-		<-ctx.Done()
+		if _, text, err := c.Read(t.Context()); err != nil || string(text) == "440" {
+			t.Fatalf("the victim is told %q, %v", text, err)
+		}
+		_ = c.CloseNow()
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * knock): // not so often that one's own sockets are too many
+		}
+	}
+	attacker.Wait()
+}
+
+// TestAnswersUnread: pages of a large history that nobody reads.
+func TestAnswersUnread(t *testing.T) {
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, append(settings, "LIMITS_HTTP_RATE=0")...)
+		fill(t, n, 60, strings.Repeat("\x01", 8000))
+		grown := during(t, n, func(ctx context.Context) {
+			var all sync.WaitGroup
+			for range 200 {
+				all.Go(func() {
+					c, err := n.raw(ctx)
+					if err != nil {
+						return
+					}
+					defer func() { _ = c.Close() }()
+					_, _ = fmt.Fprintf(c, "GET /v1/rooms/full/messages?limit=100 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\n\r\n", enemy) // it may be refused
+					<-ctx.Done()
+				})
+			}
+			all.Wait()
+		})
+		if grown > 64<<20 {
+			t.Errorf("the node grew by %d MiB; want at most 64", grown>>20)
+		}
+	})
+}
+
+// TestPosts: messages by HTTP, as fast as they go, of one user who is behind a proxy that is not trusted.
+func TestPosts(t *testing.T) {
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, append(settings, "LIMITS_HTTP_RATE=0")...)
+		token := login(t, n, "enemy")
+		var taken, refused atomic.Int64
+		during(t, n, func(ctx context.Context) {
+			var all sync.WaitGroup
+			for w := range 8 {
+				all.Go(func() {
+					for i := 0; ctx.Err() == nil; i++ {
+						req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.public+"/v1/rooms/legit/messages?user_id=enemy",
+							strings.NewReader(fmt.Sprintf(`{"id":"%d-%d","body":"buy"}`, w, i)))
+						if err != nil {
+							return
+						}
+						switch status, _, err := n.do(req, enemy, "Content-Type", "application/json", "Authorization", "Bearer "+token); {
+						case err == nil && status == http.StatusCreated:
+							taken.Add(1)
+						case err == nil && status == http.StatusTooManyRequests:
+							refused.Add(1)
+						case err == nil:
+							t.Errorf("a message by HTTP = %d", status)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+		if taken.Load() > 20+5*60 || refused.Load() == 0 { // a burst, and five a second in as long as this may take
+			t.Errorf("%d messages were taken, %d refused; want limits.user_rate", taken.Load(), refused.Load())
+		}
 	})
 }
 
@@ -147,7 +294,7 @@ const welcomeHeld = 300 * (320 << 10)
 // TestWelcomesUnread: sockets that do not read their welcome, in a room full of what takes much as JSON.
 func TestWelcomesUnread(t *testing.T) {
 	n := startNode(t)
-	fill(t, n, "full", 60, strings.Repeat("\x01", 8000))
+	fill(t, n, 60, strings.Repeat("\x01", 8000))
 	grown := during(t, n, func(ctx context.Context) {
 		var held []net.Conn
 		for i := range 300 {
@@ -167,60 +314,64 @@ func TestWelcomesUnread(t *testing.T) {
 
 // TestResumes: sockets that come back for a thousand messages of 48 KB each.
 func TestResumes(t *testing.T) {
-	n := startNode(t)
-	fill(t, n, "full", 300, strings.Repeat("\x01", 8000))
-	since := place(t, n, "full")
-	grown := during(t, n, func(ctx context.Context) {
-		var all sync.WaitGroup
-		for i := range 20 {
-			all.Go(func() {
-				c, err := n.shake(ctx, fmt.Sprint("/v1/rooms/full/ws?token=t&"+since+"&user_id=enemy", i), "Sec-WebSocket-Protocol: barrage.v1\r\n")
-				if err == nil {
-					<-ctx.Done()
-					_ = c.Close()
-				}
-			})
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, settings...)
+		fill(t, n, 300, strings.Repeat("\x01", 8000))
+		since := place(t, n, "full")
+		grown := during(t, n, func(ctx context.Context) {
+			var all sync.WaitGroup
+			for i := range 20 {
+				all.Go(func() {
+					c, err := n.shake(ctx, fmt.Sprint("/v1/rooms/full/ws?token=t&"+since+"&user_id=enemy", i), "Sec-WebSocket-Protocol: barrage.v1\r\n")
+					if err == nil {
+						<-ctx.Done()
+						_ = c.Close()
+					}
+				})
+			}
+			all.Wait()
+		})
+		if grown > 128<<20 {
+			t.Errorf("the node grew by %d MiB; want at most 128", grown>>20)
 		}
-		all.Wait()
 	})
-	if grown > 128<<20 {
-		t.Errorf("the node grew by %d MiB; want at most 128", grown>>20)
-	}
 }
 
 // TestRanges: the whole of a history, again and again.
 func TestRanges(t *testing.T) {
-	n := startNode(t)
-	fill(t, n, "full", 300, strings.Repeat("\x01", 8000))
-	token := login(t, n, "enemy")
-	grown := during(t, n, func(ctx context.Context) {
-		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() {
-				for ctx.Err() == nil {
-					req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.public+"/group/listMessage?groupId=full&startPage=0&endPage=-1", http.NoBody)
-					if err != nil {
-						return
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, settings...)
+		fill(t, n, 300, strings.Repeat("\x01", 8000))
+		token := login(t, n, "enemy")
+		grown := during(t, n, func(ctx context.Context) {
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					for ctx.Err() == nil {
+						req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.public+"/group/listMessage?groupId=full&startPage=0&endPage=-1", http.NoBody)
+						if err != nil {
+							return
+						}
+						if status, body, err := n.do(req, enemy, "userId", "enemy", "token", token); err == nil && len(body) > 3<<20 {
+							t.Errorf("an answer of %d bytes with %d", len(body), status)
+						}
 					}
-					if status, body, err := n.do(req, enemy, "userId", "enemy", "token", token); err == nil && len(body) > 3<<20 {
-						t.Errorf("an answer of %d bytes with %d", len(body), status)
-					}
-				}
-			})
+				})
+			}
+			all.Wait()
+		})
+		if grown > 128<<20 {
+			t.Errorf("the node grew by %d MiB; want at most 128", grown>>20)
 		}
-		all.Wait()
 	})
-	if grown > 128<<20 {
-		t.Errorf("the node grew by %d MiB; want at most 128", grown>>20)
-	}
 }
 
-// fill says the same count times in a room, as fast as the limits let a crowd.
-func fill(t *testing.T, n *node, room string, count int, text string) {
+// fill says the same count times in room full, as fast as the limits let a crowd.
+func fill(t *testing.T, n *node, count int, text string) {
 	t.Helper()
 	const burst = 20
 	for k := 0; k < count; k += burst {
-		c, _, err := n.dial(t.Context(), fmt.Sprintf("192.0.2.%d", 10+k/burst), room, fmt.Sprint("filler", k)) //nolint:bodyclose // there is no body after a 101
+		c, _, err := n.dial(t.Context(), fmt.Sprintf("192.0.2.%d", 10+k/burst), "full", fmt.Sprint("filler", k)) //nolint:bodyclose // there is no body after a 101
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"barrage/internal/built"
 	"barrage/internal/cli"
+	"barrage/internal/redistest"
 )
 
 // patience is how long a test waits for what must come.
@@ -33,10 +34,25 @@ type node struct {
 	log    strings.Builder // read after the end
 }
 
+// onBoth attacks a node on the memory store, and one on a Redis of its own.
+func onBoth(t *testing.T, attack func(t *testing.T, settings ...string)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) { attack(t) })
+	t.Run("redis", func(t *testing.T) { attack(t, "REDIS_ADDRS="+redistest.Start(t).Addr) })
+}
+
+// openFiles is a setting of startNode: how many files the node may have open.
+const openFiles = "OPEN_FILES="
+
 // startNode runs a node with settings as "AUTH_REQUIRED=true" until the test ends.
 func startNode(tb testing.TB, settings ...string) *node {
 	tb.Helper()
 	n := &node{tb: tb, cmd: exec.Command(program, "serve", "--config", os.DevNull)}
+	for _, s := range settings {
+		if files, ok := strings.CutPrefix(s, openFiles); ok {
+			n.cmd = exec.Command("sh", "-c", `ulimit -n "$0" && exec "$@"`, files, program, "serve", "--config", os.DevNull)
+		}
+	}
 	out, in, err := os.Pipe()
 	if err != nil {
 		tb.Fatal(err)
@@ -47,7 +63,9 @@ func startNode(tb testing.TB, settings ...string) *node {
 		"BARRAGE_SERVER_TRUSTED_PROXIES=127.0.0.0/8",
 	}
 	for _, s := range settings {
-		n.cmd.Env = append(n.cmd.Env, "BARRAGE_"+s)
+		if !strings.HasPrefix(s, openFiles) {
+			n.cmd.Env = append(n.cmd.Env, "BARRAGE_"+s)
+		}
 	}
 	n.cmd.Stderr = &n.log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
@@ -66,7 +84,8 @@ func startNode(tb testing.TB, settings ...string) *node {
 	ready, err := cli.ReadReady(out)
 	_ = out.Close()
 	if err != nil {
-		tb.Fatal(err)
+		_ = n.cmd.Wait()
+		tb.Fatalf("%v:\n%s", err, n.log.String())
 	}
 	n.public = ready.Public
 	return n

@@ -12,6 +12,24 @@ import (
 // table is where the rows go; empty: nowhere.
 var table = flag.String("table", "", "add a row for each attack to this file, and hold how long people wait: on a quiet machine")
 
+// attacks says what each test does, as the table has it.
+var attacks = map[string]string{
+	"Pings":                   "20 sockets that send pings",
+	"NativeOps":               "8 native sockets: nine ops that cannot be read, a ping, recalls, again and again",
+	"Messages":                "2 sockets with empty texts in the same room",
+	"OtherRooms":              "8 sockets, each in a room of its own",
+	"RoomsOpened":             "rooms that nobody knows, asked for and entered",
+	"Connections/silent":      "700 connections where 600 files may be open: they ask for nothing",
+	"Connections/half_a_head": "the same with half a request",
+	"Connections/slow_bodies": "the same with a body that does not end",
+	"Connections/unread":      "the same with answers that are not read",
+	"WelcomesUnread":          "300 sockets that do not read a welcome of 256 KiB",
+	"AnswersUnread":           "200 pages of 256 KiB that are not read",
+	"Resumes":                 "20 that come back for 300 messages of 48 KB",
+	"Ranges":                  "the whole of that history, 8 at a time",
+	"Posts":                   "messages by HTTP, 8 at a time",
+}
+
 // row adds what an attack did to the table.
 func row(t *testing.T, calm, hostile figures, grown int64) {
 	t.Helper()
@@ -22,7 +40,16 @@ func row(t *testing.T, calm, hostile figures, grown int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(f, "| %s | %d of %d | %v | %v | %d MiB |\n", strings.TrimPrefix(t.Name(), "Test"), hostile.lost, hostile.sent,
+	name := strings.TrimSuffix(strings.TrimPrefix(t.Name(), "Test"), "/memory")
+	name, redis := strings.CutSuffix(name, "/redis")
+	what := attacks[name]
+	if what == "" {
+		t.Errorf("attacks has no words for %s", name)
+	}
+	if redis {
+		what += "; with Redis"
+	}
+	_, err = fmt.Fprintf(f, "| %s | %d of %d | %v | %v | %d MiB |\n", what, hostile.lost, hostile.sent,
 		calm.p99.Round(100*time.Microsecond), hostile.p99.Round(100*time.Microsecond), max(grown, 0)>>20)
 	if err != nil {
 		t.Error(err)
