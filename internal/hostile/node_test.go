@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type node struct {
 	tb     testing.TB
 	cmd    *exec.Cmd
 	public string
+	cut    atomic.Int64    // sockets of flood that the node has closed
 	log    strings.Builder // read after the end
 }
 
