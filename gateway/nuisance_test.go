@@ -2,10 +2,13 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -287,5 +290,100 @@ func TestLimits_SlowBodiesHoldNoScan(t *testing.T) {
 	eventually(t, func() error { return differ("requests under way", s.requests.Load(), 3) })
 	if n := s.door.Scans(); n != 0 {
 		t.Errorf("%d of them hold a place; want none", n)
+	}
+}
+
+// fromAddr is a request's header that names its client, for a node that trusts 127.0.0.0/8.
+func fromAddr(addr string) string { return "X-Forwarded-For: " + addr + "\r\n" }
+
+// behindProxy is limited behind a proxy that it trusts.
+func behindProxy(t *testing.T, change func(*setup)) *Server {
+	t.Helper()
+	return newServerV1(t, func(c *setup) {
+		c.Limits.Enabled = true
+		c.Server.TrustedProxies = []string{"127.0.0.0/8"}
+		change(c)
+	})
+}
+
+// TestLimits_NamesOfStrangers: where nobody checks tokens, a name is of an address: a stranger elsewhere uses nothing up.
+func TestLimits_NamesOfStrangers(t *testing.T) {
+	s := behindProxy(t, func(c *setup) { c.Limits.UserConnections = 1 })
+	for i, want := range []int{101, 429, 101} {
+		w := dialTCP(t, s)
+		w.mustWrite(requestV1("r", userAndToken, offerV1+fromAddr([]string{"203.0.113.66", "203.0.113.66", "198.51.100.1"}[i])))
+		if got, err := w.response(); err != nil || got.status != want {
+			t.Errorf("connection %d: %v, %v; want %d", i, got, err, want)
+		}
+	}
+}
+
+// TestLimits_RefusedAreClosed: who is refused is not read on, and has no connection any more: handshakes and calls.
+func TestLimits_RefusedAreClosed(t *testing.T) {
+	s := behindProxy(t, func(c *setup) { c.Limits.HTTPRate, c.Limits.HTTPBurst, c.Limits.IPConnections = 0.001, 1, 1 })
+	const client = "203.0.113.1"
+	wireV1(t, s, userAndToken, fromAddr(client), 0)
+	callV1(t, s, http.MethodGet, pathRoom, "", "", with("X-Forwarded-For", client))
+	body := "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\nu" // the rest does not come
+	for what, request := range map[string]string{
+		"a native handshake": requestV1("r", userAndToken, offerV1+fromAddr(client)),
+		"FastIM's handshake": strings.Replace(handshake(chatPath("r", "u")), "Host:", fromAddr(client)+"Host:", 1),
+		"a call":             "POST /v1/login HTTP/1.1\r\nHost: x\r\n" + fromAddr(client) + body,
+		"FastIM's call":      "POST /user/login HTTP/1.1\r\nHost: x\r\n" + fromAddr(client) + body,
+	} {
+		w := dialTCP(t, s)
+		w.mustWrite(request)
+		got, err := w.response()
+		if err != nil || got.status != 429 {
+			t.Errorf("%s: %+v, %v; want 429", what, got, err)
+			continue
+		}
+		if err := w.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.in.ReadByte(); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%s: then %v; want the end", what, err)
+		}
+	}
+}
+
+// TestLimits_Unread: large welcomes that an address does not read are bounded; those that it reads are not.
+func TestLimits_Unread(t *testing.T) {
+	s := behindProxy(t, func(c *setup) { c.Limits.UserConnections, c.Limits.IPHandshakes = 0, 0 })
+	for i := range 60 {
+		publish(t, s, "r", strings.Repeat("\x01", 8000), int64(1000+i))
+	}
+	roomOf(t, s, "r")
+	come := func(window int) (w *wire, status int) {
+		t.Helper()
+		w, err := dialWire(s, window)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = w.conn.Close() })
+		if err := w.write(requestV1("r", userAndToken, offerV1+fromAddr("203.0.113.1"))); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := w.response()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w, resp.status
+	}
+	for i := range 80 { // who reads
+		w, status := come(0)
+		if status != 101 {
+			t.Fatalf("%d that read their welcome: %d; want in", i, status)
+		}
+		if text, err := w.text(); err != nil || len(text) < 200_000 {
+			t.Fatalf("a welcome of %d bytes, %v", len(text), err)
+		}
+	}
+	in, last := 0, 101
+	for ; last == 101 && in < 200; in++ {
+		_, last = come(smallWindow)
+	}
+	if last != 429 || in < 20 || in > 80 {
+		t.Errorf("%d that do not read came in, then %d; want some 64, then 429", in, last)
 	}
 }

@@ -61,6 +61,7 @@ func TestAddresses_Of(t *testing.T) {
 	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `host="\",for=1.2.3.4";for=198.51.100.1`)
 	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, `for=198.51.100.1;host=x;for=1.2.3.4`)    // which of them?
 	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, `for=1.2.3.4, host="x, for=198.51.100.1`) // it does not end
+	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, `for=1.2.3.4;host="x, for=198.51.100.1`)
 	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `host="x`, forwarded, "for=198.51.100.1")
 	f("CF-Connecting-IP", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", "CF-Connecting-IP", "198.51.100.1")
 	f("CF-Connecting-IP", "10.1.2.3:1", "", xff, "1.2.3.4")

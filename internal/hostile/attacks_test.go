@@ -2,6 +2,7 @@
 package hostile
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,12 +61,16 @@ func flood(n *node, sockets int, path func(i int) string, more, bytes string) fu
 						return
 					}
 					stop := context.AfterFunc(ctx, func() { _ = c.Close() })
-					go func() { _, _ = io.Copy(io.Discard, c) }() // ends with c
-					for err == nil {
-						_, err = io.WriteString(c, bytes)
-					}
-					if ctx.Err() == nil {
-						n.cut.Add(1)
+					in := bufio.NewReader(c)
+					resp, err := http.ReadResponse(in, nil) //nolint:bodyclose // c is closed
+					if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+						go func() { _, _ = io.Copy(io.Discard, in) }() // ends with c
+						for err == nil {
+							_, err = io.WriteString(c, bytes)
+						}
+						if ctx.Err() == nil {
+							n.cut.Add(1)
+						}
 					}
 					stop()
 					_ = c.Close()
@@ -253,9 +258,22 @@ func TestAnswersUnread(t *testing.T) {
 					if err != nil {
 						return
 					}
-					defer func() { _ = c.Close() }()
-					_, _ = fmt.Fprintf(c, "GET /v1/rooms/full/messages?limit=100 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\n\r\n", enemy) // it may be refused
-					<-ctx.Done()
+					for err == nil {
+						_, err = fmt.Fprintf(c, "GET /v1/rooms/full/messages?limit=100 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\n\r\n", enemy)
+						var first [12]byte
+						if err == nil {
+							_, err = io.ReadFull(c, first[:])
+						}
+						if err == nil && string(first[:]) == "HTTP/1.1 200" {
+							<-ctx.Done() // the rest is not read
+						}
+						_ = c.Close()
+						if ctx.Err() != nil {
+							return
+						}
+						<-time.After(knock)
+						c, err = n.raw(ctx)
+					}
 				})
 			}
 			all.Wait()
