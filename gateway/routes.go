@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"barrage/web"
 )
@@ -16,7 +19,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /{$}", web.Page("room.html"))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
-	return s.counted(refuseEmptyIDs(origins(s.cfg.CORS.AllowedOrigins).cors(refuseUnclean(mux))))
+	return s.counted(answeredEarly(refuseEmptyIDs(origins(s.cfg.CORS.AllowedOrigins).cors(refuseUnclean(mux)))))
 }
 
 // counted counts the requests being answered, for Drain.
@@ -26,6 +29,39 @@ func (s *Server) counted(next http.Handler) http.Handler {
 		defer s.requests.Add(-1)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// answeredEarly ends the connection of a request that is answered before its body was read, as one that is refused:
+// net/http would wait for the rest.
+func answeredEarly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body := &bodyToEnd{ReadCloser: r.Body}
+		read := *r
+		read.Body = body
+		next.ServeHTTP(w, &read)
+		if !body.ended {
+			_ = http.NewResponseController(w).SetReadDeadline(past) // it has gone
+		}
+	})
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// bodyToEnd knows whether it was read to its end.
+type bodyToEnd struct {
+	io.ReadCloser
+	ended bool
+}
+
+func (b *bodyToEnd) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || errors.Is(err, io.EOF)
+	return n, err
 }
 
 // refuseEmptyIDs answers socket addresses with an empty part, which the mux would

@@ -163,8 +163,8 @@ func forwardedFor(element string) (addr string) {
 	return addr
 }
 
-// quotedSplit yields the parts of a text between separators that do not stand within quotes (RFC 9110 section 5.6.4). The
-// part with a quote that does not end is empty: what a proxy noted may stand in it.
+// quotedSplit yields the parts of a text between separators that do not stand within quotes (RFC 9110 section 5.6.4).
+// The part with a quote that does not end is empty: what a proxy noted may stand in it.
 func quotedSplit(text string, sep byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		from, quoted := 0, false

@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,9 +27,14 @@ const enemy = "203.0.113.66"
 // second.
 const knock = 20 * time.Millisecond
 
-// raw opens a TCP connection to the node.
+// raw opens a TCP connection to the node, with a buffer so small that what is not read waits in the node.
 func (n *node) raw(ctx context.Context) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", n.public)
+	d := net.Dialer{Control: func(_, _ string, rc syscall.RawConn) error {
+		var set error
+		err := rc.Control(func(fd uintptr) { set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
+		return errors.Join(err, set)
+	}}
+	return d.DialContext(ctx, "tcp", n.public)
 }
 
 // shake opens a WebSocket by hand, and leaves what comes unread.
@@ -278,8 +285,8 @@ func TestAnswersUnread(t *testing.T) {
 			}
 			all.Wait()
 		})
-		if grown > 32<<20 {
-			t.Errorf("the node grew by %d MiB; want at most 32", grown>>20)
+		if grown > 45<<20 { // 8 MiB of answers, and what the kernel, 200 connections and two reads at a time take
+			t.Errorf("the node grew by %d MiB; want at most 45", grown>>20)
 		}
 	})
 }
@@ -320,8 +327,9 @@ func TestPosts(t *testing.T) {
 	})
 }
 
-// welcomeHeld is what 300 sockets may hold that do not read their welcome: 256 KiB each, and what belongs to a socket.
-const welcomeHeld = 300 * (320 << 10)
+// welcomeHeld is what 300 sockets may hold that do not read their welcome: 8 MiB of an address, and what belongs to a
+// socket.
+const welcomeHeld = 32 << 20
 
 // TestWelcomesUnread: sockets that do not read their welcome, in a room full of what takes much as JSON.
 func TestWelcomesUnread(t *testing.T) {
