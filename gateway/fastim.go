@@ -192,22 +192,16 @@ func (m *fastIMMember) over(count *atomic.Uint64) error {
 	return nil
 }
 
-func (m *fastIMMember) revoked() { m.notLoggedIn() }
-func (m *fastIMMember) flooded() { m.tooMuch() }
+func (m *fastIMMember) revoked() { goodbye(&m.session, notLoggedIn, closeUnauthorized) }
+func (m *fastIMMember) flooded() { goodbye(&m.session, tooMuch, closeTooMuch) }
 
 // Answered is never called: FastIM's messages have no ids.
 func (m *fastIMMember) Answered(room.Answer) {}
 
-// notLoggedIn says FastIM's goodbye to somebody without a token that counts.
-func (s *session) notLoggedIn() {
-	s.unicast(notLoggedIn)
-	s.close(closeUnauthorized)
-}
-
-// tooMuch says FastIM's goodbye to somebody who sends too much.
-func (s *session) tooMuch() {
-	s.unicast(tooMuch)
-	s.close(closeTooMuch)
+// goodbye says why in FastIM's way, by a text, before the socket is closed.
+func goodbye(s *session, text []byte, why closeReason) {
+	s.unicast(text)
+	s.close(why)
 }
 
 // fastIMList is a socket of FastIM's list of rooms (contract section 3).
@@ -233,8 +227,8 @@ func (l *fastIMList) show(w http.ResponseWriter, v *visitor) *refusal {
 	return nil
 }
 
-func (l *fastIMList) revoked() { l.notLoggedIn() }
-func (l *fastIMList) flooded() { l.tooMuch() }
+func (l *fastIMList) revoked() { goodbye(&l.session, notLoggedIn, closeUnauthorized) }
+func (l *fastIMList) flooded() { goodbye(&l.session, tooMuch, closeTooMuch) }
 func (l *fastIMList) gone()    { l.srv.lists.remove(l.feed) }
 
 // rejected is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
