@@ -86,6 +86,7 @@ type Server struct {
 	tokens  *tokenWatcher
 	door    *door.Door
 	plain   *door.Plain
+	spare   int       // descriptors of the reserve that requests may have
 	ops     pace.Rate // limits.message_rate
 	likes   pace.Rate // limits.like_rate
 	made    time.Time // see millis
@@ -121,6 +122,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 		s.ops = pace.PerSecond(cfg.Limits.MessageRate, cfg.Limits.MessageBurst)
 		s.likes = pace.PerSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
 	}
+	s.plain = s.door.NewPlain(s.mostPlain, func() time.Time { return s.now() })
 	s.lists, s.joins, s.recalls, s.tokens = newLists(s), newJoins(s), newRecalls(s), newTokenWatcher(s)
 	s.guard, s.v1 = guard{&s.cfg, store, log}, v1{s}
 	s.fastIM.srv = s
@@ -161,7 +163,7 @@ func (s *Server) start() error {
 		s.adminAt = adminLn.Addr()
 	}
 	s.addr = ln.Addr()
-	s.plain = s.door.NewPlain(reserve(limit)*3/4, s.now)
+	s.spare = reserve(limit) * 3 / 4
 	s.startEngine(limit)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -199,6 +201,10 @@ func (s *Server) start() error {
 	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.sessions.most, "open_files", limit)
 	return nil
 }
+
+// mostPlain is how many connections may be no WebSockets now: what they have of the reserve, and the descriptors of
+// places that nobody has. So a wave of newcomers finds them all, and who crowds a full node does not.
+func (s *Server) mostPlain() int { return s.spare + s.sessions.most - s.sessions.held() }
 
 // startEngine starts nbio's pollers. They only read: accepting is net/http's, and
 // handlers run inline, so nbio's executor, which has a bug that leaves one worker

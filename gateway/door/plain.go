@@ -25,7 +25,7 @@ const fairPlain = 12
 // they go leaves the others theirs; proxies that are trusted bring many clients, and are no such peer.
 type Plain struct {
 	// Immutable.
-	most  int
+	most  func() int
 	now   func() time.Time
 	addrs *addresses
 
@@ -47,8 +47,8 @@ type plainConn struct {
 	closing bool
 }
 
-// NewPlain allows most connections. now is time.Now.
-func (d *Door) NewPlain(most int, now func() time.Time) *Plain {
+// NewPlain allows as many connections as most says at the time. now is time.Now.
+func (d *Door) NewPlain(most func() int, now func() time.Time) *Plain {
 	return &Plain{
 		most: most, now: now, addrs: d.addrs,
 		conns: map[net.Conn]*plainConn{}, peers: map[netip.Addr]*list.List{}, silent: list.New(), active: list.New(),
@@ -134,8 +134,9 @@ func (p *Plain) dropLocked(c *plainConn) {
 func (p *Plain) crowdedBy(conn net.Conn) (gone []net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c := p.conns[conn]; c != nil && p.openLocked() > p.most && c.peer.IsValid() {
-		if of := p.peers[c.peer]; of.Len() > max(fairPlain, p.most/max(1, len(p.peers))) {
+	most := p.most()
+	if c := p.conns[conn]; c != nil && p.openLocked() > most && c.peer.IsValid() {
+		if of := p.peers[c.peer]; of.Len() > max(fairPlain, most/max(1, len(p.peers))) {
 			return p.closeLocked(nil, of.Front())
 		}
 	}
@@ -147,7 +148,7 @@ func (p *Plain) openLocked() int { return p.silent.Len() + p.active.Len() }
 // staleLocked are those above the bound that have waited for too long. p.mu must be held.
 func (p *Plain) staleLocked() (gone []net.Conn) {
 	now := p.now()
-	for over := p.openLocked() - p.most; over > 0; over-- {
+	for over := p.openLocked() - p.most(); over > 0; over-- {
 		switch e := p.silent.Front(); {
 		case e != nil && now.Sub(e.Value.(*plainConn).since) >= silentFor:
 			gone = p.closeLocked(gone, e)

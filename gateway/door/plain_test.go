@@ -22,7 +22,7 @@ type crowd struct {
 func newCrowd(t *testing.T, most int) *crowd {
 	t.Helper()
 	c := &crowd{t: t, now: time.UnixMilli(0), gone: map[int]bool{}}
-	c.Plain = newKnocker(nil).NewPlain(most, func() time.Time { return c.now })
+	c.Plain = newKnocker(nil).NewPlain(func() int { return most }, func() time.Time { return c.now })
 	return c
 }
 
