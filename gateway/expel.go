@@ -61,6 +61,9 @@ func (s *Server) expel(ctx context.Context) {
 }
 
 func (s *Server) expelOnce(ctx context.Context) error {
+	if err := s.lists.recheck(ctx); err != nil {
+		return err
+	}
 	var all []inRoom
 	s.sessions.each(func(c *session) {
 		if m, is := c.runs.(inRoom); is {

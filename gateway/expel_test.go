@@ -52,11 +52,15 @@ func TestExpel(t *testing.T) {
 		}
 	}
 	speaks, reads, elsewhere := enter("u", "r"), enter("v", "r"), enter("v", "other")
+	list := dial(t, s, "/group/list/u/t")
 	native, _ := dialV1(t, s, "r", "user_id=v&token=t", false)
 	speaks.say("while a member")
 	reads.wantInfo("while a member")
-	if err := s.expelOnce(t.Context()); err != nil || s.Sessions() != 4 {
-		t.Fatalf("before anybody is removed: %v, %d sessions; want 4", err, s.Sessions())
+	if text := list.wantText(); !strings.Contains(text, "while a member") {
+		t.Errorf("the list of a member: %s", text)
+	}
+	if err := s.expelOnce(t.Context()); err != nil || s.Sessions() != 5 {
+		t.Fatalf("before anybody is removed: %v, %d sessions; want 5", err, s.Sessions())
 	}
 	storeOf(s).forget("r")
 	speaks.say("when removed")
@@ -76,6 +80,8 @@ func TestExpel(t *testing.T) {
 	closed(reads)
 	native.want("batch")
 	native.wantClose(4403)
+	for text := ""; text != `[{"newMessage":null,"total":0}]`; text = list.wantText() { // the other room alone
+	}
 	elsewhere.say("still here")
 	elsewhere.wantInfo("still here")
 	callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1","body":"hi"}`).wantCode(t, 403, "forbidden")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"barrage/codec"
@@ -164,7 +165,22 @@ func (f *fastIM) listMessage(ctx context.Context, user string, p *params) envelo
 	if err != nil {
 		return f.unavailable("read the history", err)
 	}
-	return envelope{codeOK, textOK, notNil(messages)}
+	return envelope{codeOK, textOK, notNil(inAnswer(messages))}
+}
+
+// answerBytes bounds a range as it is sent: each message is JSON within JSON.
+const answerBytes = 1 << 20
+
+// inAnswer are the first messages that fit into answerBytes, one at least.
+func inAnswer(messages []string) []string {
+	bytes := 0
+	for i, m := range messages {
+		bytes += len(m) + strings.Count(m, `"`) + strings.Count(m, `\\`) + len(`"",`)
+		if bytes > answerBytes && i > 0 {
+			return messages[:i]
+		}
+	}
+	return messages
 }
 
 // listOldMessage serves /group/listOldMessage.

@@ -148,6 +148,39 @@ func (l *lists) resumed() {
 	l.kick.Set()
 }
 
+// recheck has the lists read again that show a room whose member their user is no more.
+func (l *lists) recheck(ctx context.Context) error {
+	type shown struct {
+		f     *feed
+		rooms []string
+	}
+	var all []shown
+	l.mu.Lock()
+	for _, feeds := range l.feeds {
+		for _, f := range feeds {
+			x := shown{f: f}
+			for id := range f.rooms {
+				x.rooms = append(x.rooms, id)
+			}
+			all = append(all, x)
+		}
+	}
+	l.mu.Unlock()
+	for _, x := range all {
+		for _, id := range x.rooms {
+			in, err := l.srv.store.IsMember(ctx, x.f.user, id)
+			if err != nil {
+				return err
+			}
+			if !in {
+				l.userChanged(x.f.user)
+				break
+			}
+		}
+	}
+	return nil
+}
+
 func (l *lists) staleLocked(f *feed) {
 	f.stale = true
 	l.dirty[f] = struct{}{}
@@ -223,7 +256,10 @@ func (l *lists) send(f *feed) {
 }
 
 // listBytes bounds a list; rooms behind it are shown without their message. 500 rooms of usual ones take 150 KB.
-const listBytes = 1 << 20
+const (
+	listBytes = 1 << 20
+	emptyLine = 60 // bytes of a line without its message, at most
+)
 
 // listText is the list of contract section 3: the room with the newest message
 // first, those without one at the end. spoken reports whether one has a message.
@@ -247,7 +283,7 @@ func listText(rooms []*room.Room) (text []byte, spoken bool) {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		if len(text)+len(x.json) > listBytes {
+		if len(text)+len(x.json)+emptyLine*(len(lines)-i) > listBytes {
 			x.json = ""
 		}
 		text = append(text, `{"newMessage":`...)
@@ -300,6 +336,9 @@ func (l *lists) read(ctx context.Context, f *feed) error {
 		wanted[id] = true
 		if l.shows(f, id) {
 			continue
+		}
+		if !l.srv.hall.Live(id) && l.srv.guard.exists(ctx, id) != nil {
+			continue // nobody knows it, or nobody can say
 		}
 		r, err := l.srv.hall.Open(ctx, id)
 		// The list of the other rooms need not wait for what never comes, nor for a place.

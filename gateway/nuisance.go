@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strconv"
 	"time"
 
 	"barrage/gateway/door"
@@ -27,6 +28,18 @@ func (s *session) bears(cost uint32) bool {
 	s.srv.door.Banish(door.Ticket(s.ticket.Load()), s.user)
 	s.runs.flooded()
 	return false
+}
+
+// RateName is whom limits.user_rate knows, see room.Known: a user whose token was checked; else a name at an address,
+// or nobody where that is not known.
+func (s *session) RateName() string {
+	if s.srv.cfg.Auth.Required {
+		return s.user
+	}
+	if guest := door.Ticket(s.ticket.Load()).Guest(); guest > 0 {
+		return s.user + "\x00" + strconv.Itoa(guest)
+	}
+	return ""
 }
 
 // saidRate is the rate that welcomes say: the lower one of limits.message_rate and limits.user_rate, in whole ops a

@@ -205,10 +205,10 @@ func BenchmarkPace(b *testing.B) {
 
 // TestLimits_UserRate: many sockets of one user, of both kinds, and calls, say no more in a room than one may.
 func TestLimits_UserRate(t *testing.T) {
-	s := limited(t, func(c *door.Limits) { c.UserRate, c.UserBurst = 0.01, 4 })
+	s := limitedUsers(t, func(c *door.Limits) { c.UserRate, c.UserBurst = 0.01, 4 }, "u", "v", "bystander")
 	bystander := join(t, s, "r", "bystander")
-	a, _ := dialV1(t, s, "r", "user_id=u&token=t", false)
-	b, _ := dialV1(t, s, "r", "user_id=u&token=t", false)
+	a, _ := dialV1(t, s, "r", "user_id=u&token=any", false)
+	b, _ := dialV1(t, s, "r", "user_id=u&token=any", false)
 	old := join(t, s, "r", "u")
 	for i, n := range []*native{a, b} {
 		n.send(fmt.Sprintf(`{"t":"send","id":"%d","body":"native %d"}`, i, i))
@@ -216,11 +216,11 @@ func TestLimits_UserRate(t *testing.T) {
 	}
 	old.say("old")
 	bystander.wantInfo("old")
-	if a := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"x","body":"by HTTP"}`); a.status != http.StatusCreated {
+	if a := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"x","body":"by HTTP"}`, with("Authorization", "Bearer any")); a.status != http.StatusCreated {
 		t.Errorf("by HTTP: %d %s; want 201", a.status, a.body)
 	}
 	bystander.wantInfo("by HTTP")
-	again := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"z","body":"too much"}`)
+	again := callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"z","body":"too much"}`, with("Authorization", "Bearer any"))
 	again.wantCode(t, 429, "rate_limited")
 	if wait, _ := strconv.Atoi(again.header.Get("Retry-After")); wait < 90 {
 		t.Errorf("Retry-After of a call = %d; want nearly 100 s", wait)
@@ -239,11 +239,46 @@ func TestLimits_UserRate(t *testing.T) {
 		}
 	}
 	old.say("too much")
-	c, _ := dialV1(t, s, "r", "user_id=v&token=t", false)
+	c, _ := dialV1(t, s, "r", "user_id=v&token=any", false)
 	c.send(`{"t":"send","id":"1","body":"of another user"}`)
 	bystander.wantInfo("of another user")
 	if got := s.hall.Stats().RefusedRate; got != 3 {
 		t.Errorf("%d refused; want 3", got)
+	}
+}
+
+// TestLimits_UserRateOfNames: where nobody checks tokens, a stranger who says much under a name silences nobody of that
+// name elsewhere.
+func TestLimits_UserRateOfNames(t *testing.T) {
+	s := behindProxy(t, func(c *setup) { c.Limits.UserRate, c.Limits.UserBurst = 0.01, 2 })
+	say := func(addr string, want string) {
+		t.Helper()
+		n := wireV1(t, s, userAndToken, fromAddr(addr), 0)
+		n.mustSend(codec.OpText, `{"t":"send","id":"1","body":"hi from `+addr+`"}`)
+		for {
+			f, err := n.nextV1()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.T == "ack" || f.T == "refused" {
+				if f.T != want {
+					t.Errorf("from %s: %s; want %s", addr, f.T, want)
+				}
+				return
+			}
+		}
+	}
+	say("203.0.113.66", "ack")
+	s.hall.Tick(time.Now()) // what is remembered of a name is not forgotten with its messages
+	say("203.0.113.66", "ack")
+	for i, want := range []string{"refused", "ack", "ack", "refused"} {
+		say([]string{"203.0.113.66", "198.51.100.1", "198.51.100.1", "198.51.100.1"}[i], want)
+	}
+	for i, want := range []int{201, 201, 429} {
+		a := callV1(t, s, http.MethodPost, pathMessages, "u", fmt.Sprintf(`{"id":"h%d","body":"by HTTP"}`, i), with("X-Forwarded-For", "192.0.2.1"))
+		if a.status != want {
+			t.Errorf("call %d = %d %s; want %d", i, a.status, a.body, want)
+		}
 	}
 }
 

@@ -31,8 +31,12 @@ func (s *Server) counted(next http.Handler) http.Handler {
 	})
 }
 
+// earlyGrace is how long the rest of a body may take that nobody wants: many clients read no answer before they have
+// sent all.
+const earlyGrace = time.Second
+
 // answeredEarly ends the connection of a request that is answered before its body was read, as one that is refused:
-// net/http would wait for the rest.
+// net/http would wait for the rest for longer than earlyGrace.
 func answeredEarly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength == 0 {
@@ -44,13 +48,10 @@ func answeredEarly(next http.Handler) http.Handler {
 		read.Body = body
 		next.ServeHTTP(w, &read)
 		if !body.ended {
-			_ = http.NewResponseController(w).SetReadDeadline(past) // it has gone
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(earlyGrace)) // an error: it has gone
 		}
 	})
 }
-
-// past is a deadline that is over.
-var past = time.Unix(1, 0)
 
 // bodyToEnd knows whether it was read to its end.
 type bodyToEnd struct {

@@ -19,12 +19,16 @@ import (
 // waitingSend is the author of a message that came by HTTP.
 type waitingSend struct {
 	user, token string
+	rateName    string
 	done        chan room.Answer // capacity 1; sent once, by whoever takes the message to its end
 }
 
 func (w *waitingSend) credential() chat.Credential {
 	return chat.Credential{UserID: w.user, Token: w.token}
 }
+
+// RateName is as a session's; a name counts among calls, all together where their address is not known.
+func (w *waitingSend) RateName() string { return w.rateName }
 
 // Answered ends the wait.
 func (w *waitingSend) Answered(a room.Answer) { w.done <- a }
@@ -66,7 +70,11 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 		return 0, nil, n.cannot("open the room", err)
 	}
 	defer rm.Release()
-	from := &waitingSend{user: v.user, token: v.token, done: make(chan room.Answer, 1)}
+	name := v.user
+	if !n.srv.cfg.Auth.Required { // anybody logs in as anybody
+		name += "\x00 " + n.srv.door.AddrOf(r).String()
+	}
+	from := &waitingSend{user: v.user, token: v.token, rateName: name, done: make(chan room.Answer, 1)}
 	if bad := n.srv.joins.join(v, id, func() *refusal {
 		err := rm.PostNative(from, v.user, &op, time.Now())
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {

@@ -244,7 +244,8 @@ func (r *Room) lostLocked(over []chat.Event, now *chat.History) (lost []chat.Ent
 		sameNumbers := over[i].Epoch == now.Epoch
 		for _, e := range entriesOf(&over[i]) {
 			inReach := whole || e.Seq >= first || over[i].Seq == 0 || !sameNumbers && e.Seq > now.Begun
-			// A tombstone under its number is its own, unless the recall that is known of that number is of another message.
+			// A tombstone under its number is its own, unless the recall that is known of that number is of another
+			// message.
 			recalled := sameNumbers && tombs[e.Seq] && !r.recalls.number(e.Seq) || r.wasRecalledLocked(e.JSON)
 			if inReach && !recalled && !kept[r.hall.keyOf(e.JSON)] {
 				lost = append(lost, chat.Entry{JSON: e.JSON})

@@ -33,7 +33,8 @@ type Config struct {
 	// so that trying again never stores a message twice. Too low: a restart of Redis loses
 	// messages. Too high: what comes through in the end is old.
 	QueueAge time.Duration
-	// UserRate bounds what one user says in a room on this node; the zero value: any amount. Over it: [TooFastError].
+	// UserRate bounds what one user says in a room on this node, see [Known]; the zero value: any amount. Over it:
+	// [TooFastError].
 	UserRate pace.Rate
 	// MaxRooms bounds the rooms that are live; 0 = no bound.
 	MaxRooms int

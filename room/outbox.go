@@ -36,6 +36,13 @@ type Author interface {
 	Answered(a Answer)
 }
 
+// Known is an author that Config.UserRate knows by another name than its user's, "" for one that it does not know.
+type Known interface {
+	Author
+	// RateName may not block.
+	RateName() string
+}
+
 // Answer tells the author of a message with an id what became of it.
 type Answer struct {
 	ID string
@@ -161,7 +168,7 @@ func (o *outbox) takes(user string, most int, mostBytes int64) bool {
 
 // paced takes one message of a user's rate at ts in Unix ms, or says how long to wait until it could.
 func (o *outbox) paced(user string, ts int64, rate pace.Rate) (wait time.Duration) {
-	if rate.Every == 0 {
+	if user == "" {
 		return 0
 	}
 	w := o.writers[user]

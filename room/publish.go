@@ -37,7 +37,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
 		h.stats.refusedBusy.Add(1)
 		return ErrBusy
 	}
-	if wait := r.outbox.paced(d.UserID, d.TS, h.cfg.UserRate); wait > 0 {
+	if wait := r.pacedLocked(from, &d); wait > 0 {
 		h.stats.tally.refusedRate.Add(1)
 		return &TooFastError{wait}
 	}
@@ -52,6 +52,19 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
 		r.enqueueLocked()
 	}
 	return nil
+}
+
+// pacedLocked takes one message of Config.UserRate, or says how long its user has to wait. r.mu must be held.
+func (r *Room) pacedLocked(from Author, d *chat.Draft) (wait time.Duration) {
+	rate := r.hall.cfg.UserRate
+	if rate.Every == 0 {
+		return 0
+	}
+	name := d.UserID
+	if known, ok := from.(Known); ok {
+		name = known.RateName()
+	}
+	return r.outbox.paced(name, d.TS, rate)
 }
 
 // newOrigin is the id of a message whose sender gave none. No other message in any room has it: the

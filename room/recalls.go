@@ -10,7 +10,8 @@ import (
 // recalls is what was taken back lately, oldest first. The zero value is empty.
 type recalls struct {
 	events ring[chat.Event] // bounded by chat.RecallsKept; each has the husk of its message
-	// dropped is the epoch and the number that the room had reached when the newest recall came that events has no more.
+	// dropped is the epoch and the number that the room had reached when the newest recall came that events has no
+	// more.
 	dropped chat.Position
 	ts      map[key]int64 // of the messages that events name
 	// lost are husks of messages that the store shows again since it has gone back: a publisher takes

@@ -19,15 +19,16 @@ const (
 	// maxSeen is how many keys one generation of seen holds. A room with 1,000 messages a second
 	// so knows those of 4 to 8 s; a sender that was not answered tries again within a few.
 	maxSeen = 4096
-	// sameFor is for how many seconds two messages of one key are the same message. Later the sender may use its id again.
+	// sameFor is for how many seconds two messages of one key are the same message. Later the sender may use its id
+	// again.
 	sameFor = int64(chat.IDLife / time.Second)
 )
 
 // seen knows which messages the members of a room have had: the last 4,096 at least. The zero value is ready.
 type seen struct {
 	now, before generation
-	// oldest are the oldest messages that were noted when the room was loaded, by key and timestamp: what the history has
-	// in front of them was there before the members. Several, since one may be taken back.
+	// oldest are the oldest messages that were noted when the room was loaded, by key and timestamp: what the history
+	// has in front of them was there before the members. Several, since one may be taken back.
 	oldest map[key]int64 // bounded by mostOldest
 }
 

@@ -28,12 +28,13 @@ const (
 	// pages of 1 MiB had others wait for 1.7 s (p99) where Redis and node share two cores.
 	mostScans       = 8
 	mostScansOfAddr = 2
-	// mostHeld bounds what waits to be read by clients, in units of heldUnit bytes, on the node and for an address: 128
-	// and 8 MiB. Smaller answers are not counted: the kernel takes most of them.
-	mostHeld       = 1024
-	mostHeldOfAddr = 64
-	heldUnit       = 128 << 10
-	// mostUnits is what one ticket can hold.
+	// mostHeld bounds what waits to be read by clients, in units of heldUnit bytes, on the node and for an address:
+	// some 128 and 8 MiB. An address that holds nothing may have one more answer, up to twice that. Smaller answers are
+	// not counted: the kernel takes most of them.
+	mostHeld       = 680
+	mostHeldOfAddr = 42
+	heldUnit       = 192 << 10
+	// mostUnits is what one ticket can hold: more than any frame has.
 	mostUnits = 7
 	// mostNotes bounds what waits for Report, noteEvery is the time in ms between two notes about one address.
 	mostNotes = 10
@@ -149,6 +150,9 @@ const (
 )
 
 func (t Ticket) id() uint32 { return uint32(t) & (1<<idBits - 1) }
+
+// Guest tells the address of the ticket from others that are here; 0 where none is counted.
+func (t Ticket) Guest() int { return int(t.id()) }
 
 // Holds reports whether something is held.
 func (t Ticket) Holds() bool { return t&unitMask != 0 }
@@ -374,7 +378,7 @@ func (d *Door) Leave(t Ticket, user string) {
 // Hold takes room for an answer of so many bytes that its client has yet to read. The ticket that it returns is the
 // connection's from now on, until Free or Leave; it must hold nothing before.
 func (d *Door) Hold(t Ticket, bytes int) (Ticket, *Refused) {
-	units := min(bytes/heldUnit, mostUnits)
+	units := min(unitsOf(bytes), mostUnits)
 	if !d.cfg.Enabled || units == 0 {
 		return t, nil
 	}
@@ -386,11 +390,23 @@ func (d *Door) Hold(t Ticket, bytes int) (Ticket, *Refused) {
 	return t | Ticket(units)<<idBits, nil
 }
 
+// unitsOf rounds up; what is below one unit is not counted.
+func unitsOf(bytes int) int {
+	if bytes < heldUnit {
+		return 0
+	}
+	return (bytes + heldUnit - 1) / heldUnit
+}
+
 func (d *Door) holdLocked(g *guest, units int) *Refused {
 	if g != nil && g.held+units > mostHeldOfAddr {
 		return d.refuseLocked(IPHeld, g, time.Second, "%v has yet to read what it asked for", g.addr)
 	}
-	if d.held+units > mostHeld {
+	most := mostHeld
+	if g != nil && g.held == 0 {
+		most *= 2 // others cannot keep it out
+	}
+	if d.held+units > most {
 		return d.refuseLocked(Held, nil, time.Second, "too many clients have yet to read what they asked for, try again")
 	}
 	d.held += units
@@ -561,7 +577,7 @@ func (r *Reading) Done(bytes int) *Refused {
 	if g := r.guest; g != nil {
 		d.useLocked(g, func() { g.scans-- })
 	}
-	units := bytes / heldUnit
+	units := unitsOf(bytes)
 	if units == 0 {
 		return nil
 	}
@@ -587,6 +603,9 @@ func (r *Reading) Sent() {
 	}
 	r.units = 0
 }
+
+// AddrOf is the address of a request as it is counted; not valid where it is not.
+func (d *Door) AddrOf(r *http.Request) netip.Prefix { return d.addrs.of(r) }
 
 // Banish keeps a user who flooded away for a while: everywhere where it was checked who that is, else from the address
 // of the ticket. Where neither is known, nobody is kept away.

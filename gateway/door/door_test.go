@@ -314,8 +314,8 @@ func TestDoor_Holds(t *testing.T) {
 	n := 0
 	for ; hold("203.0.113.1") == nil; n++ {
 	}
-	if n != mostHeldOfAddr/mostUnits {
-		t.Errorf("an address holds %d answers of a MiB; want %d", n, mostHeldOfAddr/mostUnits)
+	if n != mostHeldOfAddr/6 {
+		t.Errorf("an address holds %d answers of a MiB, 6 units each; want %d", n, mostHeldOfAddr/6)
 	}
 	if no := hold("203.0.113.1"); no == nil || no.Limit != IPHeld || no.Wait <= 0 {
 		t.Errorf("one more: %+v; want ip_held, with a time to wait", no)
@@ -340,13 +340,19 @@ func TestDoor_Holds(t *testing.T) {
 		t.Errorf("the answer to a call: %+v; want ip_held", no)
 	}
 	reading.Sent()
-	for i := 2; hold(fmt.Sprint("203.0.113.", i%200)) == nil; i++ {
+	for i := 12; hold(fmt.Sprint("203.0.113.", i/6)) == nil; i++ { // several each
 		if i > 10_000 {
 			t.Fatal("there is no bound for all")
 		}
 	}
 	if k.over[Held].Load() == 0 || k.held > mostHeld || k.held < mostHeld-mostUnits {
 		t.Errorf("all hold %d units; want %d at most, and nearly that", k.held, mostHeld)
+	}
+	newcomers := 0
+	for ; hold(fmt.Sprint("198.51.100.", newcomers)) == nil; newcomers++ {
+	}
+	if newcomers < mostHeld/6-3 || k.held > 2*mostHeld {
+		t.Errorf("%d who hold nothing came in, all hold %d units; want some %d, and twice %d at most", newcomers, k.held, mostHeld/6, mostHeld)
 	}
 	for i, ticket := range held {
 		if i != 1 {

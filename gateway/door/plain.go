@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// How long a connection may be without a request, or with one that is not answered, where there are too many. A busy
-// node reads the requests of a wave of newcomers within the first; calls have 5 s for the store.
+// How long a connection may be without a request, or with one that is not answered, where there are too many: where no
+// descriptors are left but those of the reserve. Calls have 5 s for the store.
 const (
-	silentFor = 2 * time.Second
+	silentFor = 500 * time.Millisecond
 	activeFor = 6 * time.Second
 )
 
@@ -98,7 +98,7 @@ func (p *Plain) peerOf(conn net.Conn) netip.Addr {
 	if p.addrs.trusts(addr) {
 		return netip.Addr{}
 	}
-	return addr
+	return p.addrs.counted(addr).Addr() // of IPv6 the first of its prefix
 }
 
 // waitLocked has the connection wait in a list from now on. p.mu must be held.

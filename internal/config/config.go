@@ -19,6 +19,7 @@ import (
 	"barrage/gateway"
 	"barrage/gateway/door"
 	"barrage/internal/chat"
+	"barrage/internal/pace"
 	"barrage/internal/units"
 	"barrage/redisx"
 	"barrage/room"
@@ -282,7 +283,15 @@ func (c Config) Rooms() room.Config {
 // StoreLimits is what the store takes of the configuration.
 func (c Config) StoreLimits() redisx.Limits {
 	return redisx.Limits{
-		HistoryMessages: c.History.MaxMessages, HistoryBytes: int(c.History.MaxBytes), HistoryTTL: c.History.TTL, UserRate: c.Limits.User(),
+		HistoryMessages: c.History.MaxMessages, HistoryBytes: int(c.History.MaxBytes), HistoryTTL: c.History.TTL, UserRate: c.userRateOverNodes(),
 		RoomsPerUser: c.Room.RoomsPerUser, MembershipTTL: c.Room.MembershipTTL,
 	}
+}
+
+// userRateOverNodes is limits.user_rate where a name is somebody's: else a stranger could use it up.
+func (c Config) userRateOverNodes() pace.Rate {
+	if !c.Auth.Required {
+		return pace.Rate{}
+	}
+	return c.Limits.User()
 }

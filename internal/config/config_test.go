@@ -29,9 +29,12 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 		t.Errorf("Default().Rooms() = %+v; want %+v", got, want)
 	}
 	if got, want := cfg.StoreLimits(), (redisx.Limits{
-		HistoryMessages: 10_000, HistoryBytes: 4 << 20, HistoryTTL: 168 * time.Hour, UserRate: five, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
+		HistoryMessages: 10_000, HistoryBytes: 4 << 20, HistoryTTL: 168 * time.Hour, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
 	}); got != want {
 		t.Errorf("Default().StoreLimits() = %+v; want %+v", got, want)
+	}
+	if cfg.Auth.Required = true; cfg.StoreLimits().UserRate != five {
+		t.Errorf("with auth.required the store's rate of a user is %+v; want %+v", cfg.StoreLimits().UserRate, five)
 	}
 }
 

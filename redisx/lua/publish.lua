@@ -210,7 +210,7 @@ for place = 1, n do
   if not lastTS[user] then look(user, i) end
   if userEvery > 0 then
     local ahead = (usedUp[user] or 0) - ts
-    if ahead < 0 or ahead > userBurst then ahead = 0 end -- the clock of another node is that much ahead: it is not held
+    if ahead < 0 or ahead > 2 * userBurst then ahead = 0 end -- another node's clock is that much ahead: it does not count
     wait = ahead + userEvery - userBurst
     if wait <= 0 then usedUp[user] = ts + ahead + userEvery end
   end
