@@ -190,7 +190,7 @@ func (n *node) hold(ctx context.Context, most int, says string) {
 				_ = c.Close()
 				select {
 				case <-ctx.Done():
-				case <-time.After(knock):
+				case <-time.After(25 * knock): // it is about descriptors: limits by address do not slow this one down
 				}
 			}
 		})
