@@ -122,54 +122,11 @@ type Door struct {
 	missed int    // notes that had no place
 }
 
-// guest is what one address has used.
-type guest struct {
-	addr                       netip.Prefix
-	id                         uint32 // its place in Door.at
-	connections, scans, held   int
-	handshakes, newRooms, http pace.Used
-	noted                      uint32 // until when nothing more is noted of it; 0: nothing was
-}
-
 // who is a user where somebody has checked that, else a user at an address: a stranger elsewhere may have the name,
 // too.
 type who struct {
 	user string
 	addr netip.Prefix
-}
-
-// Ticket is whose a connection is, and how much it holds; the zero value is nobody's.
-type Ticket uint32
-
-// What a Ticket has: the guest's id below idBits, then the units held, then whether the user is counted, and known.
-const (
-	idBits   = 27
-	counted  = 1 << 30
-	known    = 1 << 31
-	unitMask = mostUnits << idBits
-)
-
-func (t Ticket) id() uint32 { return uint32(t) & (1<<idBits - 1) }
-
-// Guest tells the address of the ticket from others that are here; 0 where none is counted.
-func (t Ticket) Guest() int { return int(t.id()) }
-
-// Holds reports whether something is held.
-func (t Ticket) Holds() bool { return t&unitMask != 0 }
-
-// Without is the ticket that holds nothing.
-func (t Ticket) Without() Ticket { return t &^ unitMask }
-
-func (t Ticket) units() int { return int(t&unitMask) >> idBits }
-
-// ban ends at until; the next one within banMost of that is twice as long.
-type ban struct{ until, long uint32 }
-
-// note is what the log is told of an address.
-type note struct {
-	text string
-	addr netip.Prefix
-	args []any
 }
 
 // New is for settings that are valid. now is a clock in ms that wraps around; log is told of addresses that are over
@@ -199,38 +156,6 @@ func (d *Door) refuseLocked(l Limit, g *guest, wait time.Duration, format string
 		d.noteLocked(g, "an address is over a limit", "limit", l.String(), "connections", g.connections)
 	}
 	return &Refused{l, wait, fmt.Sprintf(format, args...)}
-}
-
-// noteLocked has Report tell the log of an address, once a minute. d.mu must be held.
-func (d *Door) noteLocked(g *guest, text string, args ...any) {
-	if now := d.now(); g.noted == 0 || int32(now-g.noted) >= 0 {
-		g.noted = max(1, now+noteEvery)
-		d.sayLocked(note{text, g.addr, args})
-	}
-}
-
-func (d *Door) sayLocked(n note) {
-	if len(d.notes) >= mostNotes {
-		d.missed++
-		return
-	}
-	d.notes = append(d.notes, n)
-}
-
-// Report writes to the log what was noted since the last call. It is called once a second: whoever is refused does not
-// wait for the log, and no flood fills it.
-func (d *Door) Report() {
-	d.mu.Lock()
-	notes, missed := d.notes, d.missed
-	d.notes, d.missed = nil, 0
-	d.mu.Unlock()
-	for i, n := range notes {
-		args := append([]any{"address", n.addr}, n.args...)
-		if missed > 0 && i == len(notes)-1 {
-			args = append(args, "others", missed)
-		}
-		d.log.Warn(n.text, args...)
-	}
 }
 
 // Over is how often somebody was refused for a limit.
@@ -302,33 +227,14 @@ func (d *Door) Enter(t *Ticket, user string, checked bool) *Refused {
 	if !ok {
 		return nil
 	}
-	if b, ok := d.bans[who]; ok && int32(b.until-d.now()) > 0 {
-		return d.refuseLocked(Flooding, nil, time.Duration(b.until-d.now())*time.Millisecond, "too much was sent from here")
+	if no := d.bannedLocked(who); no != nil {
+		return no
 	}
 	if most := d.cfg.UserConnections; most > 0 && d.users[who] >= most {
 		return d.refuseLocked(UserConnections, nil, 0, "user %q has %d connections, as many as a user may have", user, most)
 	}
 	d.users[who]++
 	*t = in | counted
-	return nil
-}
-
-// Banned refuses the call of a user who flooded. checked is as with Enter.
-func (d *Door) Banned(r *http.Request, user string, checked bool) *Refused {
-	if !d.cfg.Enabled {
-		return nil
-	}
-	who := who{user: user}
-	if !checked {
-		if who.addr = d.addrs.of(r); !who.addr.IsValid() {
-			return nil
-		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if b, ok := d.bans[who]; ok && int32(b.until-d.now()) > 0 {
-		return d.refuseLocked(Flooding, nil, time.Duration(b.until-d.now())*time.Millisecond, "too much was sent from here")
-	}
 	return nil
 }
 
@@ -340,20 +246,6 @@ func (d *Door) whoLocked(t Ticket, user string) (w who, ok bool) {
 	}
 	return w, t&known != 0 || t.id() > 0
 }
-
-// useLocked changes what a guest has here. d.mu must be held.
-func (d *Door) useLocked(g *guest, change func()) {
-	if g.away() {
-		d.idle--
-	}
-	change()
-	if g.away() {
-		d.idle++
-	}
-}
-
-// away reports whether the guest has nothing here.
-func (g *guest) away() bool { return g.connections == 0 && g.scans == 0 && g.held == 0 }
 
 // Leave ends a connection that Knock counted, and Enter if it did.
 func (d *Door) Leave(t Ticket, user string) {
@@ -369,115 +261,8 @@ func (d *Door) Leave(t Ticket, user string) {
 			delete(d.users, w)
 		}
 	}
-	if t.id() > 0 {
-		g := d.at[t.id()]
-		d.useLocked(g, func() { g.connections-- })
-	}
-}
-
-// Hold takes room for an answer of so many bytes that its client has yet to read. The ticket that it returns is the
-// connection's from now on, until Free or Leave; it must hold nothing before.
-func (d *Door) Hold(t Ticket, bytes int) (Ticket, *Refused) {
-	units := min(unitsOf(bytes), mostUnits)
-	if !d.cfg.Enabled || units == 0 {
-		return t, nil
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if no := d.holdLocked(d.at[t.id()], units); no != nil {
-		return t, no
-	}
-	return t | Ticket(units)<<idBits, nil
-}
-
-// unitsOf rounds up; what is below one unit is not counted.
-func unitsOf(bytes int) int {
-	if bytes < heldUnit {
-		return 0
-	}
-	return (bytes + heldUnit - 1) / heldUnit
-}
-
-func (d *Door) holdLocked(g *guest, units int) *Refused {
-	if g != nil && g.held+units > mostHeldOfAddr {
-		return d.refuseLocked(IPHeld, g, time.Second, "%v has yet to read what it asked for", g.addr)
-	}
-	most := mostHeld
-	if g != nil && g.held == 0 {
-		most *= 2 // others cannot keep it out
-	}
-	if d.held+units > most {
-		return d.refuseLocked(Held, nil, time.Second, "too many clients have yet to read what they asked for, try again")
-	}
-	d.held += units
-	if g != nil {
-		d.useLocked(g, func() { g.held += units })
-	}
-	return nil
-}
-
-// Free ends Hold: the client has read it.
-func (d *Door) Free(t Ticket) {
-	if t.units() == 0 {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.freeLocked(t)
-}
-
-func (d *Door) freeLocked(t Ticket) {
-	units := t.units()
-	d.held -= units
-	if g := d.at[t.id()]; g != nil && units > 0 {
-		d.useLocked(g, func() { g.held -= units })
-	}
-}
-
-// guestLocked is what the address has used, nil where none is counted. d.mu must be held.
-func (d *Door) guestLocked(addr netip.Prefix) *guest {
-	if !addr.IsValid() {
-		return nil
-	}
-	g := d.from[addr]
-	if g != nil {
-		return g
-	}
-	if d.idle >= mostGuests {
-		d.forgetLocked()
-	}
-	g = &guest{addr: addr, id: uint32(len(d.at))}
-	if n := len(d.free); n > 0 {
-		g.id, d.free = d.free[n-1], d.free[:n-1]
-		d.at[g.id] = g
-	} else {
-		d.at = append(d.at, g)
-	}
-	d.from[addr] = g
-	d.idle++
-	return g
-}
-
-// forgetLocked makes room for other addresses: those without connections go, first the ones that have nothing used up.
-// d.mu must be held.
-func (d *Door) forgetLocked() {
-	now := d.now()
-	drop := func(which func(*guest) bool) {
-		for addr, g := range d.from {
-			if g.away() && which(g) {
-				delete(d.from, addr)
-				d.at[g.id] = nil
-				d.free = append(d.free, g.id)
-				d.idle--
-			}
-		}
-	}
-	drop(func(g *guest) bool {
-		return d.rates.ipHandshakes.Ahead(g.handshakes, now)+d.rates.newRooms.Ahead(g.newRooms, now)+d.rates.http.Ahead(g.http, now) == 0
-	})
-	if d.idle >= mostGuests/2 { // else it would soon be looked through again
-		drop(func(*guest) bool { return true })
-	}
+	g := d.at[t.id()]
+	d.useLocked(g, func() { g.connections-- })
 }
 
 // Call lets a request of the HTTP API in.
@@ -533,104 +318,5 @@ func (d *Door) Login(r *http.Request, user string) *Refused {
 	return nil
 }
 
-// Reading is a call that reads or scans a history. Its methods are called by one goroutine; that of a door without
-// limits is nil, which may be used.
-type Reading struct {
-	door  *Door
-	guest *guest // nil: of nobody
-	units int    // that its answer holds
-	read  bool   // the history is read
-}
-
-// Scan lets a request read or scan a history; the caller calls Done when that is done, and Sent when the answer is.
-func (d *Door) Scan(r *http.Request) (*Reading, *Refused) {
-	if !d.cfg.Enabled {
-		return nil, nil
-	}
-	addr := d.addrs.of(r)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	g := d.guestLocked(addr)
-	switch {
-	case g != nil && g.scans >= mostScansOfAddr:
-		return nil, d.refuseLocked(IPScans, g, time.Second, "%d reads of histories are under way from %v", g.scans, addr)
-	case d.scans >= mostScans:
-		return nil, d.refuseLocked(Scans, nil, 0, "%d reads of histories are under way, try again", d.scans)
-	}
-	d.scans++
-	if g != nil {
-		d.useLocked(g, func() { g.scans++ })
-	}
-	return &Reading{door: d, guest: g}, nil
-}
-
-// Done ends the reading, and takes room for an answer of so many bytes.
-func (r *Reading) Done(bytes int) *Refused {
-	if r == nil || r.read {
-		return nil
-	}
-	d := r.door
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r.read = true
-	d.scans--
-	if g := r.guest; g != nil {
-		d.useLocked(g, func() { g.scans-- })
-	}
-	units := unitsOf(bytes)
-	if units == 0 {
-		return nil
-	}
-	no := d.holdLocked(r.guest, units)
-	if no == nil {
-		r.units = units
-	}
-	return no
-}
-
-// Sent says that the answer is on its way. It may be called without Done.
-func (r *Reading) Sent() {
-	_ = r.Done(0)
-	if r == nil || r.units == 0 {
-		return
-	}
-	d := r.door
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.held -= r.units
-	if g := r.guest; g != nil {
-		d.useLocked(g, func() { g.held -= r.units })
-	}
-	r.units = 0
-}
-
 // AddrOf is the address of a request as it is counted; not valid where it is not.
 func (d *Door) AddrOf(r *http.Request) netip.Prefix { return d.addrs.of(r) }
-
-// Banish keeps a user who flooded away for a while: everywhere where it was checked who that is, else from the address
-// of the ticket. Where neither is known, nobody is kept away.
-func (d *Door) Banish(t Ticket, user string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	who, ok := d.whoLocked(t, user)
-	if !ok {
-		return
-	}
-	now := d.now()
-	if len(d.bans) >= mostGuests {
-		clear(d.bans)
-	}
-	b, again := d.bans[who]
-	if long := uint32(banMost / time.Millisecond); again && int32(b.until+long-now) > 0 {
-		b.long = min(2*b.long, long)
-	} else {
-		b.long = uint32(banFirst / time.Millisecond)
-	}
-	b.until = now + b.long
-	d.bans[who] = b
-	n := note{text: "a client sent too much, and stays out for a while", args: []any{"user", user, "for", time.Duration(b.long) * time.Millisecond}}
-	if g := d.at[t.id()]; g != nil {
-		n.addr = g.addr
-	}
-	d.sayLocked(n)
-}

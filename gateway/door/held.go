@@ -1,0 +1,132 @@
+package door
+
+import (
+	"net/http"
+	"time"
+)
+
+// This file is what waits to be read: by the store's scripts, and by clients.
+
+// Hold takes room for an answer of so many bytes that its client has yet to read. The ticket that it returns is the
+// connection's from now on, until Free or Leave; it must hold nothing before.
+func (d *Door) Hold(t Ticket, bytes int) (Ticket, *Refused) {
+	units := min(unitsOf(bytes), mostUnits)
+	if !d.cfg.Enabled || units == 0 {
+		return t, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if no := d.holdLocked(d.at[t.id()], units); no != nil {
+		return t, no
+	}
+	return t | Ticket(units)<<idBits, nil
+}
+
+// unitsOf rounds up; what is below one unit is not counted.
+func unitsOf(bytes int) int {
+	if bytes < heldUnit {
+		return 0
+	}
+	return (bytes + heldUnit - 1) / heldUnit
+}
+
+func (d *Door) holdLocked(g *guest, units int) *Refused {
+	if g != nil && g.held+units > mostHeldOfAddr {
+		return d.refuseLocked(IPHeld, g, time.Second, "%v has yet to read what it asked for", g.addr)
+	}
+	most := mostHeld
+	if g != nil && g.held == 0 {
+		most *= 2 // others cannot keep it out
+	}
+	if d.held+units > most {
+		return d.refuseLocked(Held, nil, time.Second, "too many clients have yet to read what they asked for, try again")
+	}
+	d.changeHeldLocked(g, units)
+	return nil
+}
+
+// changeHeldLocked counts units more, or fewer. d.mu must be held.
+func (d *Door) changeHeldLocked(g *guest, units int) {
+	d.held += units
+	d.useLocked(g, func() { g.held += units })
+}
+
+// Free ends Hold: the client has read it.
+func (d *Door) Free(t Ticket) {
+	if t.units() == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.freeLocked(t)
+}
+
+func (d *Door) freeLocked(t Ticket) { d.changeHeldLocked(d.at[t.id()], -t.units()) }
+
+// Reading is a call that reads or scans a history. Its methods are called by one goroutine; that of a door without
+// limits is nil, which may be used.
+type Reading struct {
+	door  *Door
+	guest *guest // nil: of nobody
+	units int    // that its answer holds
+	read  bool   // the history is read
+}
+
+// Scan lets a request read or scan a history; the caller calls Done when that is done, and Sent when the answer is.
+func (d *Door) Scan(r *http.Request) (*Reading, *Refused) {
+	if !d.cfg.Enabled {
+		return nil, nil
+	}
+	addr := d.addrs.of(r)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g := d.guestLocked(addr)
+	switch {
+	case g != nil && g.scans >= mostScansOfAddr:
+		return nil, d.refuseLocked(IPScans, g, time.Second, "%d reads of histories are under way from %v", g.scans, addr)
+	case d.scans >= mostScans:
+		return nil, d.refuseLocked(Scans, nil, 0, "%d reads of histories are under way, try again", d.scans)
+	}
+	d.changeScansLocked(g, 1)
+	return &Reading{door: d, guest: g}, nil
+}
+
+// changeScansLocked counts n readings more, or fewer. d.mu must be held.
+func (d *Door) changeScansLocked(g *guest, n int) {
+	d.scans += n
+	d.useLocked(g, func() { g.scans += n })
+}
+
+// Done ends the reading, and takes room for an answer of so many bytes.
+func (r *Reading) Done(bytes int) *Refused {
+	if r == nil || r.read {
+		return nil
+	}
+	d := r.door
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r.read = true
+	d.changeScansLocked(r.guest, -1)
+	units := unitsOf(bytes)
+	if units == 0 {
+		return nil
+	}
+	no := d.holdLocked(r.guest, units)
+	if no == nil {
+		r.units = units
+	}
+	return no
+}
+
+// Sent says that the answer is on its way. It may be called without Done.
+func (r *Reading) Sent() {
+	_ = r.Done(0)
+	if r == nil || r.units == 0 {
+		return
+	}
+	d := r.door
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changeHeldLocked(r.guest, -r.units)
+	r.units = 0
+}
