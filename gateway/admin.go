@@ -20,7 +20,7 @@ func (s *Server) adminRoutes() http.Handler {
 	mux.HandleFunc("GET /rooms", s.largestRooms)
 	mux.HandleFunc("PUT /v1/admin/rooms/{room}", s.registerRoom(true))
 	mux.HandleFunc("DELETE /v1/admin/rooms/{room}", s.registerRoom(false))
-	mux.HandleFunc("GET /v1/admin/rooms/{room}", s.knownRoom)
+	mux.HandleFunc("GET /v1/admin/rooms/{room}", s.ofRoom(s.knownRoom))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -53,49 +53,44 @@ func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.hall.Largest(limit)) // the client has gone: nobody is left to tell
 }
 
-// registerRoom has a room known before its first message, or ends that: see room.open.
-func (s *Server) registerRoom(on bool) http.HandlerFunc {
+// ofRoom serves an operation about a room, which answers where it refuses nothing.
+func (s *Server) ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *refusal) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("room")
-		if bad := checkID("room", id); bad != nil {
+		bad := checkID("room", id)
+		if bad == nil {
+			ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+			defer cancel()
+			bad = do(ctx, w, id)
+		}
+		if bad != nil {
 			writeProblem(w, bad)
-			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
-		defer cancel()
-		if err := s.store.RegisterRoom(ctx, id, on); err != nil {
-			s.log.Warn("cannot register a room", "room", id, "err", err)
-			writeProblem(w, refuse(http.StatusServiceUnavailable, "cannot register the room now"))
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
-// knownRoom says whether a room is known, and how many of its members are here.
-func (s *Server) knownRoom(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("room")
-	if bad := checkID("room", id); bad != nil {
-		writeProblem(w, bad)
-		return
+// registerRoom has a room known before its first message, or ends that: see room.open.
+func (s *Server) registerRoom(on bool) http.HandlerFunc {
+	return s.ofRoom(func(ctx context.Context, w http.ResponseWriter, id string) *refusal {
+		if err := s.store.RegisterRoom(ctx, id, on); err != nil {
+			s.log.Warn("cannot register a room", "room", id, "err", err)
+			return refuse(http.StatusServiceUnavailable, "cannot register the room now")
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+}
+
+// knownRoom says of a room that is known whether it is live here.
+func (s *Server) knownRoom(ctx context.Context, w http.ResponseWriter, id string) *refusal {
+	if bad := s.guard.known(ctx, id); bad != nil {
+		return bad
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
-	defer cancel()
-	known, err := s.store.KnownRoom(ctx, id)
-	if err != nil {
-		s.log.Warn("cannot look for a room", "room", id, "err", err)
-		writeProblem(w, refuse(http.StatusServiceUnavailable, "cannot look for the room now"))
-		return
-	}
-	if !known {
-		writeProblem(w, refuse(http.StatusNotFound, "there is no room %q", id).as("no_such_room"))
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(struct { // the client has gone: nobody is left to tell
+	writeJSON(w, http.StatusOK, struct {
 		Room string `json:"room"`
 		Live bool   `json:"live"`
 	}{id, s.hall.Live(id)})
+	return nil
 }
 
 func answer(w http.ResponseWriter, err error, notes []string) {

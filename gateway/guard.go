@@ -59,6 +59,11 @@ func (g *guard) exists(ctx context.Context, id string) *refusal {
 	if !g.cfg.KnownRooms {
 		return nil
 	}
+	return g.known(ctx, id)
+}
+
+// known is nil where the room is known, see Store.KnownRoom.
+func (g *guard) known(ctx context.Context, id string) *refusal {
 	known, err := g.store.KnownRoom(ctx, id)
 	switch {
 	case err != nil:

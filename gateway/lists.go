@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -337,8 +338,15 @@ func (l *lists) read(ctx context.Context, f *feed) error {
 		if l.shows(f, id) {
 			continue
 		}
-		if !l.srv.hall.Live(id) && l.srv.guard.exists(ctx, id) != nil {
-			continue // nobody knows it, or nobody can say
+		if !l.srv.hall.Live(id) {
+			switch no := l.srv.guard.exists(ctx, id); {
+			case no == nil:
+			case no.status == http.StatusNotFound:
+				continue
+			default:
+				errs = append(errs, errors.New(no.why))
+				continue
+			}
 		}
 		r, err := l.srv.hall.Open(ctx, id)
 		// The list of the other rooms need not wait for what never comes, nor for a place.

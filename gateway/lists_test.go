@@ -282,6 +282,27 @@ func TestLists_RoomWithoutAPlaceIsLeftOut(t *testing.T) {
 	dial(t, s, listPath("u")).wantList("b hi 1 1")
 }
 
+// TestLists_KnownRooms: with room.open: known a list makes no room live that nobody knows; where that cannot be asked,
+// the list is not had, rather than without them.
+func TestLists_KnownRooms(t *testing.T) {
+	s := newServer(t, func(c *setup) {
+		manualSweep(c)
+		c.KnownRooms = true
+	})
+	joinRooms(t, s, "u", "ghost", "real")
+	publish(t, s, "real", "hi", 1)
+	storeOf(s).fail(errAway, "KnownRoom")
+	_, err := connect(s, listPath("u"))
+	if refused, ok := errors.AsType[*refusedError](err); !ok || refused.status != http.StatusServiceUnavailable {
+		t.Errorf("where nobody can say which rooms there are: %v; want 503", err)
+	}
+	storeOf(s).fail(nil, "KnownRoom")
+	dial(t, s, listPath("u")).wantList("real hi 1 1")
+	if s.hall.Live("ghost") {
+		t.Error("a room that nobody knows is live")
+	}
+}
+
 // TestLists_AreBoundedInBytes: rooms that have no place in a MiB are there without their message, the newest have it.
 func TestLists_AreBoundedInBytes(t *testing.T) {
 	s := newListServer(t)
