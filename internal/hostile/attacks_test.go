@@ -92,6 +92,14 @@ func flood(n *node, sockets int, path func(i int) string, more, bytes string) fu
 	}
 }
 
+// wantGrown wants a node to have grown by no more than most bytes.
+func wantGrown(t *testing.T, grown, most int64) {
+	t.Helper()
+	if grown > most {
+		t.Errorf("the node grew by %d MiB; want at most %d", grown>>20, most>>20)
+	}
+}
+
 // wantCut wants the node to have closed sockets of flood.
 func (n *node) wantCut() {
 	n.tb.Helper()
@@ -152,9 +160,7 @@ func TestRoomsOpened(t *testing.T) {
 			}
 			all.Wait()
 		})
-		if grown > 32<<20 {
-			t.Errorf("the node grew by %d MiB; want at most 32", grown>>20)
-		}
+		wantGrown(t, grown, 32<<20)
 	})
 }
 
@@ -289,9 +295,8 @@ func TestAnswersUnread(t *testing.T) {
 			}
 			all.Wait()
 		})
-		if grown > 45<<20 { // 8 MiB of answers, and what the kernel, 200 connections and two reads at a time take
-			t.Errorf("the node grew by %d MiB; want at most 45", grown>>20)
-		}
+		// 8 MiB of answers, and what the kernel, 200 connections and two reads at a time take
+		wantGrown(t, grown, 45<<20)
 	})
 }
 
@@ -351,9 +356,7 @@ func TestWelcomesUnread(t *testing.T) {
 			_ = c.Close()
 		}
 	})
-	if grown > welcomeHeld {
-		t.Errorf("the node grew by %d MiB; want at most %d", grown>>20, welcomeHeld>>20)
-	}
+	wantGrown(t, grown, welcomeHeld)
 }
 
 // TestResumes: sockets that come back for a thousand messages of 48 KB each.
@@ -375,9 +378,7 @@ func TestResumes(t *testing.T) {
 			}
 			all.Wait()
 		})
-		if grown > 128<<20 {
-			t.Errorf("the node grew by %d MiB; want at most 128", grown>>20)
-		}
+		wantGrown(t, grown, 128<<20)
 	})
 }
 
@@ -404,9 +405,7 @@ func TestRanges(t *testing.T) {
 			}
 			all.Wait()
 		})
-		if grown > 128<<20 {
-			t.Errorf("the node grew by %d MiB; want at most 128", grown>>20)
-		}
+		wantGrown(t, grown, 128<<20)
 	})
 }
 
