@@ -150,7 +150,8 @@ func (o *original) decoded(command ...string) string {
 }
 
 func (o *original) plain(literal string) (text string) {
-	if err := json.Unmarshal([]byte(literal), &text); err != nil {
+	// Of a node that is being stopped the answer is none.
+	if err := json.Unmarshal([]byte(literal), &text); err != nil && o.ctx.Err() == nil {
 		o.tb.Errorf("the original node fails on %s: %v", literal, err)
 	}
 	return text

@@ -105,6 +105,8 @@ func TestRedis_Keys(t *testing.T) {
 		a := n.login(t, "joiner")
 		n.wantEnvelope(t, "/user/joinGroup", a, params{"groupId": "组"}, done)
 		n.member(t, "other", "joiner")
+		// It waits for memberships that are on their way: who has come in is a member a moment later.
+		n.wantEnvelope(t, "/user/listGroup", a, nil, listed("other", "组"))
 		redis.want("set", "TYPE", "ugs:joiner")
 		redis.want(2, "SCARD", "ugs:joiner")
 		redis.want([]int{1, 1}, "SMISMEMBER", "ugs:joiner", "组", "other")
@@ -301,6 +303,7 @@ func TestRedis_BesideOriginalNodes(t *testing.T) {
 
 	user := one.login(t, "a")
 	redis.want(fastIM(user.token), "GET", "login:a")
+	one.wantEnvelope(t, "/user/listGroup", user, nil, listed("r")) // it waits for memberships that are on their way
 	redis.want([]string{fastIM("r")}, "SMEMBERS", "ugs:a")
 	one.wantEnvelope(t, "/group/delMessage", user, params{"groupId": "r", "ts": fmt.Sprint(timestamp(t, second))}, recalled)
 	redis.want([]string{fastIM(first), fastIM(third)}, "LRANGE", "gml:r", "0", "-1")
