@@ -95,8 +95,7 @@ type Messages struct {
 	Doubled uint64 `json:"doubled"`
 	// OutOfOrder copies, in sampled viewers, came after a later one of the same sender.
 	OutOfOrder uint64 `json:"out_of_order"`
-	// Disagree is how many sampled viewers saw the same messages of their room in
-	// another order than the first of them.
+	// Disagree is how many sampled viewers saw the same messages of their room in another order than most who saw them.
 	Disagree int `json:"disagree"`
 	// Sampled is how many viewers were to look at order and numbers; 0: an older program
 	// wrote this.

@@ -64,12 +64,10 @@ func (s *crooked) figures(eyeOf func(v int) eye, measured time.Time) figures {
 			f.Lost += uint64(due - min(len(copies), due))
 			f.Doubled += uint64(len(copies) - min(len(copies), due))
 			if look == numbers {
-				if i := slices.IndexFunc(seen, func(o []int) bool { return sameSet(o, copies) }); i >= 0 && !slices.Equal(seen[i], copies) {
-					f.Disagree++
-				}
 				seen = append(seen, copies)
 			}
 		}
+		f.Disagree += disagreeing(seen)
 	}
 	return f
 }
@@ -126,6 +124,30 @@ func firsts(numbers []int) []int {
 		}
 	}
 	return once
+}
+
+// disagreeing is how many saw what others saw in another order than most of them.
+func disagreeing(seen [][]int) (n int) {
+	for i, a := range seen {
+		if slices.ContainsFunc(seen[:i], func(b []int) bool { return sameSet(a, b) }) {
+			continue // counted with the first of its set
+		}
+		alike, most := 0, 0
+		for _, b := range seen {
+			if sameSet(a, b) {
+				same := 0
+				for _, c := range seen {
+					if slices.Equal(b, c) {
+						same++
+					}
+				}
+				alike++
+				most = max(most, same)
+			}
+		}
+		n += alike - most
+	}
+	return n
 }
 
 func sameSet(a, b []int) bool {

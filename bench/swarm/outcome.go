@@ -45,8 +45,7 @@ type Outcome struct {
 	Uncounted uint64 `json:"uncounted"`
 	// OutOfOrder copies came to a sampled viewer after a later one of the same sender.
 	OutOfOrder uint64 `json:"out_of_order"`
-	// Disagree is how many sampled viewers saw the same messages of their room in
-	// another order than the first of them that is known.
+	// Disagree is how many sampled viewers saw the same messages of their room in another order than most who saw them.
 	Disagree int `json:"disagree"`
 	// Bytes is what all viewers read, over the whole time.
 	Bytes uint64 `json:"bytes"`
@@ -124,20 +123,26 @@ func (o *Outcome) add(p Outcome) {
 	}
 }
 
-// disagree counts the sightings that differ in nothing but their order from the first
-// of the same room and messages.
+// disagree counts the sightings that differ in nothing but their order from most of the same room and messages:
+// whichever comes first, the count is the same.
 func disagree(all []sighting) int {
-	first := map[sighting]uint64{}
-	count := 0
+	alike := map[sighting]map[uint64]int{} // how many of each order
 	for _, s := range all {
 		key := s
 		key.Order = 0
-		order, ok := first[key]
-		if !ok {
-			first[key] = s.Order
-		} else if order != s.Order {
-			count++
+		if alike[key] == nil {
+			alike[key] = map[uint64]int{}
 		}
+		alike[key][s.Order]++
+	}
+	count := 0
+	for _, orders := range alike {
+		most := 0
+		for _, n := range orders {
+			count += n
+			most = max(most, n)
+		}
+		count -= most
 	}
 	return count
 }
