@@ -1,0 +1,142 @@
+// Package pass knows who may do what: it reads tokens and says what they grant. It knows no sockets and no store.
+package pass
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Can is a set of what a user may do in a room.
+type Can uint8
+
+// What a user may do. The zero Can is nothing.
+const (
+	Read     Can = 1 << iota // be in the room, and read its history
+	Send                     // say something
+	Like                     // like
+	Recall                   // take back what they said
+	High                     // send messages of the kinds that are shown before others, as gifts
+	Moderate                 // keep order
+)
+
+// canNames are the names of what Can has, by bit.
+var canNames = [...]string{"read", "send", "like", "recall", "high", "moderate"}
+
+// ParseCan reads names. Whoever may do anything may read.
+func ParseCan(names []string) (c Can, err error) {
+	for _, name := range names {
+		bit := slices.Index(canNames[:], name)
+		if bit < 0 {
+			return 0, fmt.Errorf("%q is none of %s", name, strings.Join(canNames[:], ", "))
+		}
+		c |= Read | 1<<bit
+	}
+	return c, nil
+}
+
+// Has reports whether all of what is in it.
+func (c Can) Has(what Can) bool { return c&what == what }
+
+// Names are the names of what is in it, in order; never nil.
+func (c Can) Names() []string {
+	names := make([]string, 0, len(canNames))
+	for bit, name := range canNames {
+		if c.Has(1 << bit) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Grant is what a token grants in some rooms.
+type Grant struct {
+	// Room is the id of one, or the beginning of many with a * at its end; * alone is all.
+	Room string
+	Can  Can
+	Role string
+}
+
+// covers reports whether the grant is about the room.
+func (g *Grant) covers(room string) bool {
+	if begin, many := strings.CutSuffix(g.Room, "*"); many {
+		return strings.HasPrefix(room, begin)
+	}
+	return room == g.Room
+}
+
+// Pass is what a token says of whoever shows it. Nobody changes one that was given away.
+type Pass struct {
+	// User is whose the token is; empty is a guest's.
+	User string
+	// ID is the token's own name (jti), by which it can be revoked alone; empty where it has none.
+	ID string
+	// Issued is when the token was made, Expires when its life is over; zero where the token does not say.
+	Issued, Expires time.Time
+	// Info is JSON that everybody may see beside the user's messages, an object of at most [MaxInfo] bytes; empty is none.
+	Info string
+	// Role is the user's, where no grant says another.
+	Role string
+	// Tags are words about the user, for the rules of a room.
+	Tags []string
+	// Grants say what is granted where. Named says that the token names rooms: then the others are closed. Without it
+	// the same holds in every room, see In.
+	Grants []Grant
+	Named  bool
+}
+
+// MaxInfo bounds Pass.Info in bytes.
+const MaxInfo = 1024
+
+// In is what the pass grants in a room, and the role there. otherwise is for passes that name no rooms. Grants add up;
+// of several that give a role, the last one counts.
+func (p *Pass) In(room string, otherwise Can) (can Can, role string) {
+	role = p.Role
+	if !p.Named {
+		return otherwise, role
+	}
+	for i := range p.Grants {
+		if g := &p.Grants[i]; g.covers(room) {
+			can |= g.Can
+			if g.Role != "" {
+				role = g.Role
+			}
+		}
+	}
+	return can, role
+}
+
+// Names reports whether the pass names the room, by its id or the beginning of it.
+func (p *Pass) Names(room string) bool {
+	return p.Named && slices.ContainsFunc(p.Grants, func(g Grant) bool { return g.covers(room) })
+}
+
+// Refused says why a token gets nobody in.
+type Refused struct {
+	Code Code
+	// Why says it in words, with values, but for the token.
+	Why string
+	// Wait is after what time trying again makes sense, with Unavailable.
+	Wait time.Duration
+}
+
+func (r *Refused) Error() string { return r.Why }
+
+// Code is a reason in one word, as clients are told.
+type Code string
+
+// The reasons.
+const (
+	Invalid     Code = "unauthenticated" // it is no token of ours, or not yet
+	Expired     Code = "token_expired"   // it was one, and its life is over
+	Revoked     Code = "token_revoked"   // somebody took it back
+	Replaced    Code = "token_replaced"  // its user has logged in elsewhere since
+	Forbidden   Code = "forbidden"       // it is good, but not for this
+	Unavailable Code = "unavailable"     // nobody can say now
+)
+
+// Refuse makes a Refused.
+func Refuse(code Code, format string, args ...any) *Refused {
+	return &Refused{Code: code, Why: fmt.Sprintf(format, args...)}
+}
