@@ -150,6 +150,8 @@ type Limits struct {
 	// UserRate is how much a user may say in a room, over all nodes; what is more is among Stored.Refused. Only Redis
 	// holds it, and not beside original FastIM nodes: a node's rooms hold it for themselves.
 	UserRate pace.Rate
+	// TokensPerUser is how many tokens a user may have at once, 1 or more; 0 is 1. More than that replace the oldest.
+	TokensPerUser int
 	// RoomsPerUser is how many rooms a user may join; 0 = any number.
 	RoomsPerUser int
 	// MembershipTTL is how long a user's rooms are kept after the last use, see [Store.Join]. It is two days or more,

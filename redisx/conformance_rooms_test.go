@@ -165,9 +165,9 @@ func testOddIDs(s *harness) {
 	const user, token = `"üser"\ 弹幕:1`, `"to"ken`
 	room := "r:" + user + "<&>\u2028"
 	noError(t, s.SetToken(t.Context(), user, token))
-	ok, err := s.CheckToken(t.Context(), user, token)
+	ok, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: user, Token: token}))
 	wantEqual(t, "CheckToken", ok, err, true)
-	oks, err := s.CheckTokens(t.Context(), []chat.Credential{{UserID: user, Token: token}})
+	oks, err := areRight(s.CheckTokens(t.Context(), []chat.Credential{{UserID: user, Token: token}}))
 	wantEqual(t, "CheckTokens", oks, err, []bool{true})
 	added, err := s.Join(t.Context(), user, room)
 	wantEqual(t, "Join", added, err, true)

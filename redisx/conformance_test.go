@@ -17,6 +17,8 @@ import (
 var conformance = map[string]func(s *harness){
 	"Tokens":               testTokens,
 	"chat.TokenLife":       testTokenLife,
+	"TokensPerUser":        testTokensPerUser,
+	"Revoked":              testRevoked,
 	"Membership":           testMembership,
 	"MembershipLife":       testMembershipLife,
 	"MembershipBound":      testMembershipBound,
@@ -79,7 +81,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 	for _, name := range []string{
 		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "KnownRooms", "Batches", "Trim", "TrimBytes", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
-		"Chain", "MovedTS", "RecallLog", "NewEpoch",
+		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
 	} {
 		t.Run(name, func(t *testing.T) {
 			empty()
@@ -95,7 +97,7 @@ func testTokens(s *harness) {
 	t := s.t
 	check := func(token string, want bool) {
 		t.Helper()
-		got, err := s.CheckToken(t.Context(), "u", token)
+		got, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: token}))
 		wantEqual(t, fmt.Sprintf("CheckToken(u, %s)", token), got, err, want)
 	}
 	check("old", false)
@@ -105,6 +107,7 @@ func testTokens(s *harness) {
 	check("other", false)
 	check("", false)
 	told := s.tokensTold()
+	noError(t, s.SetToken(t.Context(), "u", "newer"))
 	noError(t, s.SetToken(t.Context(), "u", "new"))
 	check("old", false)
 	check("new", true)
@@ -113,15 +116,15 @@ func testTokens(s *harness) {
 		return slices.Equal(slices.Compact(users), []string{"u"}) && all == 0, fmt.Sprint(users, all)
 	})
 
-	got, err := s.CheckTokens(t.Context(), []chat.Credential{
+	got, err := areRight(s.CheckTokens(t.Context(), []chat.Credential{
 		{UserID: "v", Token: "other"},
 		{UserID: "nobody", Token: ""},
 		{UserID: "u", Token: "old"},
 		{UserID: "u", Token: "new"},
 		{UserID: "v", Token: "other"},
-	})
+	}))
 	wantEqual(t, "CheckTokens", got, err, []bool{true, false, false, true, true})
-	got, err = s.CheckTokens(t.Context(), nil)
+	got, err = areRight(s.CheckTokens(t.Context(), nil))
 	wantEqual(t, "CheckTokens of none", len(got), err, 0)
 }
 
@@ -129,7 +132,7 @@ func testTokenLife(s *harness) {
 	t := s.t
 	check := func(token string, want bool) {
 		t.Helper()
-		got, err := s.CheckToken(t.Context(), "u", token)
+		got, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: token}))
 		wantEqual(t, "CheckToken", got, err, want)
 	}
 	const most = chat.TokenLife - time.Hour
@@ -140,11 +143,11 @@ func testTokenLife(s *harness) {
 	check("token", true) // too early to prolong
 	s.pass(most)
 	check("wrong", false) // prolongs nothing
-	got, err := s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}})
+	got, err := areRight(s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}}))
 	wantEqual(t, "CheckTokens", got, err, []bool{true}) // nor does this
 	s.pass(2 * time.Minute)
 	check("token", false)
-	got, err = s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}})
+	got, err = areRight(s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}}))
 	wantEqual(t, "CheckTokens", got, err, []bool{false})
 }
 

@@ -6,9 +6,13 @@
 // for many. Redis must be version 7.0 or newer: the scripts read its clock before they
 // write, which older ones refuse.
 //
-// Keys (contract section 5; gmm, gmu, gmi, gmr, gmw, gmo, uq and mr are ours):
+// Keys (contract section 5; all but login, ugs, gml and mq are ours):
 //
-//	login:{user}         string  token, 24 h
+//	login:{user}         string  token, the newest where a user may have several; 24 h
+//	gmt:{user}           string  a line each, the tokens before that which still live, newest first, see
+//	                             lua/lib_tokens.lua; in a cluster in the slot of login:{user}; until the last one ends
+//	gmb:{user}           string  Unix ms: the user's signed tokens that were made until then are revoked; 400 days
+//	gmj:{token's jti}    string  this signed token is revoked; until it ends
 //	ugs:{user}           set     rooms the user joined, MembershipTTL since the last use
 //	gml:{room}           list    messages as JSON, oldest first, HistoryTTL
 //	gmm:{room}           hash    e epoch, s newest sequence number, b base of the total,
@@ -23,6 +27,7 @@
 //	                             batch; 0xfe -> mark, see below; 90 s
 //	gmi:{room}:{bucket}  hash    user, NUL, a message's ID -> epoch, number and ts of the
 //	                             messages with an ID of these two minutes; 0xfe -> mark; 4 min
+//	gmx:{room}           hash    made: when somebody registered the room, Unix ms; for ever
 //	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
 //	                             HistoryTTL + 24 h after the last one
 //	gmw:{room}           list    beside original nodes the newest 512 messages that were taken back;

@@ -33,7 +33,8 @@ const (
 )
 
 var limits = redisx.Limits{
-	HistoryMessages: historyMessages, HistoryBytes: historyBytes, HistoryTTL: historyTTL, RoomsPerUser: roomsPerUser, MembershipTTL: membershipTTL,
+	TokensPerUser: tokensPerUser, HistoryMessages: historyMessages, HistoryBytes: historyBytes, HistoryTTL: historyTTL,
+	RoomsPerUser: roomsPerUser, MembershipTTL: membershipTTL,
 }
 
 // harness is a store under test and what it told its handler.
@@ -42,6 +43,9 @@ type harness struct {
 	*recorder
 	// pass lets time go by: afterwards the store has forgotten what expired meanwhile.
 	pass func(d time.Duration)
+	// tagged: it is a cluster's. now is the store's clock.
+	tagged bool
+	now    func() time.Time
 	// age makes the reports of a room older, without any other change.
 	age func(room string, d time.Duration)
 	// batches counts what send published.
@@ -53,12 +57,13 @@ func newMemory(t *testing.T) *harness {
 	t.Helper()
 	var mu sync.Mutex
 	clock := time.UnixMilli(1_700_000_000_000)
-	store := redisx.NewMemory(limits, func() time.Time {
+	now := func() time.Time {
 		mu.Lock()
 		defer mu.Unlock()
 		return clock
-	})
-	h := &harness{Store: store, recorder: newRecorder(t), pass: func(d time.Duration) {
+	}
+	store := redisx.NewMemory(limits, now)
+	h := &harness{now: now, Store: store, recorder: newRecorder(t), pass: func(d time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
 		clock = clock.Add(d)
@@ -80,7 +85,7 @@ func newRedis(t *testing.T) *harness {
 // newNode is a harness on the server at addr as it is.
 func newNode(t *testing.T, addr string, raw *rawClient) *harness {
 	t.Helper()
-	h := &harness{Store: openRedis(t, addr), recorder: newRecorder(t), age: raw.age}
+	h := &harness{now: time.Now, Store: openRedis(t, addr), recorder: newRecorder(t), age: raw.age}
 	h.pass = func(d time.Duration) {
 		raw.pass(d)
 		// What the store knew of these keys is forgotten when a later answer has come.
@@ -206,6 +211,16 @@ func (r *rawClient) pass(d time.Duration) {
 		// Redis deletes a key whose life is not positive.
 		r.do("PEXPIRE", key, strconv.FormatInt(life-d.Milliseconds(), 10))
 	}
+	for _, key := range r.strings("KEYS", "gmt:*") {
+		lines := strings.Split(r.text("GET", key), "\n")
+		for i, line := range lines {
+			end, token, _ := strings.Cut(line, " ")
+			at, err := strconv.ParseInt(end, 10, 64)
+			noError(r.t, err)
+			lines[i] = strconv.FormatInt(at-d.Milliseconds(), 10) + " " + token
+		}
+		r.do("SET", key, strings.Join(lines, "\n"), "KEEPTTL")
+	}
 	before := r.passed
 	r.passed += d
 	for _, set := range []struct {
@@ -258,6 +273,7 @@ type recorder struct {
 	busy    map[string]bool
 	users   []string
 	tokens  [][]string // One for each TokensChanged.
+	ids     []string   // Of all TokensChanged.
 	resumed int
 	away    []error // One for each Away that no Back followed.
 	// aways and backs count the calls.
@@ -290,10 +306,11 @@ func (r *recorder) UserEvent(user string) {
 	r.users = append(r.users, user)
 }
 
-func (r *recorder) TokensChanged(users []string) {
+func (r *recorder) TokensChanged(users, ids []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tokens = append(r.tokens, users)
+	r.ids = append(r.ids, ids...)
 }
 
 // tokensTold is how often TokensChanged was called.
@@ -301,6 +318,13 @@ func (r *recorder) tokensTold() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.tokens)
+}
+
+// idsTold are the names of tokens that TokensChanged was called with.
+func (r *recorder) idsTold() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.ids)
 }
 
 // tokensSince are the users of whom TokensChanged was told since it had been called so
@@ -531,4 +555,19 @@ func wantEqual[T any](t *testing.T, what string, got T, err error, want T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s = %v; want %v", what, got, want)
 	}
+}
+
+// isRight is CheckToken's answer to whether the token counts.
+func isRight(state chat.TokenState, err error) (bool, error) { return state == chat.TokenRight, err }
+
+// areRight is isRight for many.
+func areRight(states []chat.TokenState, err error) ([]bool, error) {
+	if err != nil {
+		return nil, err
+	}
+	all := make([]bool, len(states))
+	for i, state := range states {
+		all[i] = state == chat.TokenRight
+	}
+	return all, nil
 }

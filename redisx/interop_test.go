@@ -329,14 +329,14 @@ func TestInterop_Users(t *testing.T) {
 	const user, token = "u", `to"ken`
 	noError(t, s.SetToken(t.Context(), user, token))
 	wantEqual(t, "token on the original node", o.decode("GET", o.text("GET", "login:u")), nil, token)
-	right, err := s.CheckToken(t.Context(), user, token)
+	right, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: user, Token: token}))
 	wantEqual(t, "CheckToken", right, err, true)
 	o.do("SET", "login:u", encode("theirs"), "EX", "86400")
 	eventually(t, "the original node's token counts", func() (bool, string) {
-		right, err := s.CheckToken(t.Context(), user, "theirs")
+		right, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: user, Token: "theirs"}))
 		return right && err == nil, fmt.Sprint(right, err)
 	})
-	right, err = s.CheckToken(t.Context(), user, token)
+	right, err = isRight(s.CheckToken(t.Context(), chat.Credential{UserID: user, Token: token}))
 	wantEqual(t, "CheckToken of the old one", right, err, false)
 
 	o.do("SADD", "ugs:u", encode("1"))

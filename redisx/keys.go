@@ -21,6 +21,9 @@ const (
 	userChannelPrefix = "uq:"
 	tokenPrefix       = "login:"
 	roomsPrefix       = "ugs:"
+	earlierPrefix     = "gmt:"
+	revokedPrefix     = "gmb:"
+	revokedIDPrefix   = "gmj:"
 )
 
 // badTag begins the names of a room that a cluster cannot have, see check.
@@ -64,6 +67,24 @@ func probeChannel(probe string) string { return roomChannelPrefix + probe }
 func probeKey(probe string) string { return "gmn:" + probe }
 
 func (k keys) token(user string) string { return tokenPrefix + user }
+
+// earlier is the key of the user's tokens before the newest, in the slot of that; empty where a cluster has none there.
+func (k keys) earlier(user string) string {
+	if !k.tagged {
+		return earlierPrefix + user
+	}
+	if begin := strings.IndexByte(user, '{'); begin >= 0 && strings.IndexByte(user[begin:], '}') > 1 {
+		return earlierPrefix + user // The user's own braces decide the slot of both.
+	}
+	if strings.Contains(user, "}") {
+		return ""
+	}
+	return earlierPrefix + "{" + k.token(user) + "}"
+}
+
+func (k keys) revoked(user string) string { return revokedPrefix + user }
+
+func (k keys) revokedID(id string) string { return revokedIDPrefix + id }
 
 func (k keys) rooms(user string) string { return roomsPrefix + user }
 

@@ -52,7 +52,7 @@ func TestRedis_KnownTokensCostNothing(t *testing.T) {
 	}
 	check := func(want bool) {
 		t.Helper()
-		right, err := s.CheckTokens(t.Context(), creds)
+		right, err := areRight(s.CheckTokens(t.Context(), creds))
 		noError(t, err)
 		for i, got := range right {
 			if got != want {
@@ -64,7 +64,7 @@ func TestRedis_KnownTokensCostNothing(t *testing.T) {
 	wantEqual(t, "calls for 100 known tokens", s.callsOf(func() {
 		for range 20 {
 			check(true)
-			_, err := s.CheckToken(t.Context(), "u7", "token7")
+			_, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u7", Token: "token7"}))
 			noError(t, err)
 		}
 	}), nil, 0)
@@ -83,7 +83,7 @@ func TestRedis_JoinCostsNothing(t *testing.T) {
 	noError(t, err)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	join := func() {
-		right, err := s.CheckToken(t.Context(), "u", "token")
+		right, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: "token"}))
 		wantEqual(t, "CheckToken", right, err, true)
 		member, err := s.IsMember(t.Context(), "u", "r")
 		wantEqual(t, "IsMember", member, err, true)
@@ -94,7 +94,9 @@ func TestRedis_JoinCostsNothing(t *testing.T) {
 
 func TestRedis_ChangedTokenStops(t *testing.T) {
 	one, two, raw := newThree(t)
-	check := func(s *harness, token string) (bool, error) { return s.CheckToken(t.Context(), "u", token) }
+	check := func(s *harness, token string) (bool, error) {
+		return isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: token}))
+	}
 	right := func(s *harness, token string) {
 		t.Helper()
 		got, err := check(s, token)
@@ -110,6 +112,7 @@ func TestRedis_ChangedTokenStops(t *testing.T) {
 	noError(t, one.SetToken(t.Context(), "u", "first"))
 	right(one, "first")
 	right(two, "first")
+	noError(t, one.SetToken(t.Context(), "u", "between"))
 	noError(t, one.SetToken(t.Context(), "u", "second"))
 	got, err := check(one, "first")
 	wantEqual(t, "CheckToken of the old one where it was set", got, err, false)
@@ -168,7 +171,7 @@ func TestRedis_ProlongsOnce(t *testing.T) {
 	check := func() {
 		t.Helper()
 		for _, s := range []*harness{one, two} {
-			right, err := s.CheckToken(t.Context(), "u", "token")
+			right, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: "token"}))
 			wantEqual(t, "CheckToken", right, err, true)
 		}
 	}
@@ -205,7 +208,7 @@ func TestRedis_TellsOfChangedTokens(t *testing.T) {
 	check := func(want bool) {
 		t.Helper()
 		for _, s := range []*harness{one, two} {
-			right, err := s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "token"}})
+			right, err := areRight(s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "token"}}))
 			wantEqual(t, "CheckTokens", right, err, []bool{want, want})
 		}
 	}

@@ -58,10 +58,11 @@ type roomShard struct {
 // userShard holds the users whose id falls to it.
 type userShard struct {
 	mu         sync.Mutex // guards the fields below
-	tokens     map[string]memoryToken
+	tokens     map[string]memoryTokens
+	revoked    map[string]memoryRevoked
 	joined     map[string]memoryJoined // by user
 	subscribed map[string]struct{}
-	sweepAt    time.Time // of tokens
+	sweepAt    time.Time // of tokens and revoked
 	// sweepRoomsAt is when joined is looked through again.
 	sweepRoomsAt time.Time
 }
@@ -69,12 +70,6 @@ type userShard struct {
 // memoryJoined is the rooms of a user, until expires unless that is zero.
 type memoryJoined struct {
 	rooms   []string // sorted; a map each would be 250 B a user
-	expires time.Time
-}
-
-// memoryToken is a token that counts until expires.
-type memoryToken struct {
-	text    string
 	expires time.Time
 }
 
@@ -90,7 +85,8 @@ func NewMemory(limits Limits, now func() time.Time) *Memory {
 	for i := range memoryShards {
 		m.rooms[i].rooms = make(map[string]*memoryRoom)
 		m.rooms[i].subscribed = make(map[string]struct{})
-		m.users[i].tokens = make(map[string]memoryToken)
+		m.users[i].tokens = make(map[string]memoryTokens)
+		m.users[i].revoked = make(map[string]memoryRevoked)
 		m.users[i].joined = make(map[string]memoryJoined)
 		m.users[i].subscribed = make(map[string]struct{})
 	}
@@ -125,35 +121,6 @@ func (m *Memory) user(user string) *userShard {
 	return u
 }
 
-// SetToken makes token the user's only one, for chat.TokenLife.
-func (m *Memory) SetToken(_ context.Context, user, token string) error {
-	u := m.user(user)
-	now := m.now()
-	changed := append(u.sweepLocked(now), user)
-	u.tokens[user] = memoryToken{token, now.Add(chat.TokenLife)}
-	u.mu.Unlock()
-	if m.handler != nil {
-		m.handler.TokensChanged(changed)
-	}
-	return nil
-}
-
-// sweepLocked drops expired tokens now and then, and says whose. u.mu must be held.
-func (u *userShard) sweepLocked(now time.Time) (users []string) {
-	if now.Before(u.sweepAt) {
-		return nil
-	}
-	u.sweepAt = now.Add(sweepEvery)
-	maps.DeleteFunc(u.tokens, func(user string, t memoryToken) bool {
-		over := !now.Before(t.expires)
-		if over {
-			users = append(users, user)
-		}
-		return over
-	})
-	return users
-}
-
 // sweepRoomsLocked drops the rooms of users that have expired, now and then. u.mu must be held.
 func (u *userShard) sweepRoomsLocked(now time.Time) {
 	if now.Before(u.sweepRoomsAt) {
@@ -161,37 +128,6 @@ func (u *userShard) sweepRoomsLocked(now time.Time) {
 	}
 	u.sweepRoomsAt = now.Add(sweepEvery)
 	maps.DeleteFunc(u.joined, func(_ string, j memoryJoined) bool { return !j.expires.IsZero() && !now.Before(j.expires) })
-}
-
-// CheckToken reports whether token is the user's, and prolongs its life if so.
-func (m *Memory) CheckToken(_ context.Context, user, token string) (bool, error) {
-	return m.checkToken(user, token, true), nil
-}
-
-func (m *Memory) checkToken(user, token string, prolong bool) bool {
-	u := m.user(user)
-	defer u.mu.Unlock()
-	now := m.now()
-	right := u.rightLocked(user, token, now)
-	if right && prolong && u.tokens[user].expires.Sub(now) < prolongBelow {
-		u.tokens[user] = memoryToken{token, now.Add(chat.TokenLife)}
-	}
-	return right
-}
-
-// rightLocked reports whether token is the user's. u.mu must be held.
-func (u *userShard) rightLocked(user, token string, now time.Time) bool {
-	t, ok := u.tokens[user]
-	return ok && t.text == token && now.Before(t.expires)
-}
-
-// CheckTokens reports for each of creds whether it is right. It prolongs nothing.
-func (m *Memory) CheckTokens(_ context.Context, creds []chat.Credential) ([]bool, error) {
-	right := make([]bool, len(creds))
-	for i, c := range creds {
-		right[i] = m.checkToken(c.UserID, c.Token, false)
-	}
-	return right, nil
 }
 
 // Join adds room to the user's rooms and tells the handler if it watches the user.

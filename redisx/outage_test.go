@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/chat"
 	"barrage/internal/redistest"
 	"barrage/redisx"
 )
@@ -156,7 +157,7 @@ func TestRedis_ServerHangs(t *testing.T) {
 	start := time.Now()
 	for range 1500 {
 		working.Go(func() { // Ends with the call; waited for below.
-			if _, err := s.CheckToken(t.Context(), "u", "x"); err == nil {
+			if _, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: "x"})); err == nil {
 				t.Error("CheckToken succeeded while Redis hung")
 			}
 		})
@@ -173,7 +174,7 @@ func TestRedis_ServerHangs(t *testing.T) {
 	s.wantReady(t)
 	s.wantFlow(t, "r")
 	for range 1500 { // All places are free again.
-		_, err := s.CheckToken(t.Context(), "u", "x")
+		_, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: "x"}))
 		noError(t, err)
 	}
 }

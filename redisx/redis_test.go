@@ -125,9 +125,9 @@ func TestRedis_WireForm(t *testing.T) {
 func TestRedis_ReadsFastIM(t *testing.T) {
 	s, raw := newPair(t)
 	raw.do("SET", "login:u", `"to\"ken"`, "EX", "3600")
-	ok, err := s.CheckToken(t.Context(), "u", `to"ken`)
+	ok, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: `to"ken`}))
 	wantEqual(t, "CheckToken", ok, err, true)
-	oks, err := s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: `to"ken`}, {UserID: "u", Token: "x"}})
+	oks, err := areRight(s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: `to"ken`}, {UserID: "u", Token: "x"}}))
 	wantEqual(t, "CheckTokens", oks, err, []bool{true, false})
 	if got := raw.int("PTTL", "login:u"); got <= time.Hour.Milliseconds() {
 		t.Errorf("CheckToken gave a quoted token no new life: PTTL = %d", got)
@@ -385,7 +385,7 @@ func TestRedis_WrongType(t *testing.T) {
 			t.Errorf("%s: error %v; want %v", what, err, chat.ErrRefused)
 		}
 	}
-	right, err := s.CheckToken(t.Context(), "u", "x")
+	right, err := isRight(s.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: "x"}))
 	wantEqual(t, "CheckToken", right, err, false)
 	_, err = s.Join(t.Context(), "u", "r")
 	check("Join", "ugs:u", err)

@@ -5,135 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/redis/rueidis"
 
 	"barrage/internal/chat"
 )
 
-// This file holds what Redis keeps of users: tokens and rooms. Values may be quoted,
+// This file holds what Redis keeps of users' rooms, and the calls that are about many keys. Values may be quoted,
 // as original FastIM nodes write them; ours are plain.
-
-// knownFor is how long a node may go by what it has read of a key, unless Redis tells it
-// of a change. What it knows of a token it knows no longer than the token lives.
-const knownFor = chat.TokenLife
-
-// prolongBelow is how little of a token's life may be left before it begins anew.
-const prolongBelow = chat.TokenLife - time.Hour
-
-// SetToken makes token the user's only one, for chat.TokenLife. It returns when this node
-// has forgotten the old one: the word of that comes before the second answer.
-func (r *Redis) SetToken(ctx context.Context, user, token string) error {
-	key := r.keys.token(user)
-	value, _ := r.written(token)
-	_, err := r.counted(r.callAt(ctx, r.limiters.at(r.slotOf(key)), func(ctx context.Context) rueidis.RedisResult {
-		answers := r.client.DoMulti(ctx,
-			r.client.B().Set().Key(key).Value(value).Px(chat.TokenLife).Build(),
-			r.client.B().Exists().Key(key).Build())
-		if answers[0].Error() != nil {
-			return answers[0]
-		}
-		return answers[1]
-	}))
-	if err != nil {
-		return fmt.Errorf("cannot set token at key %q: %w", key, err)
-	}
-	return nil
-}
-
-// CheckToken reports whether token is the user's, and prolongs its life if so.
-func (r *Redis) CheckToken(ctx context.Context, user, token string) (bool, error) {
-	right, err := r.checkEach(ctx, []chat.Credential{{UserID: user, Token: token}}, true)
-	return err == nil && right[0], err
-}
-
-// CheckTokens reports for each of creds whether it is right. It prolongs nothing.
-func (r *Redis) CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error) {
-	return r.checkEach(ctx, creds, false)
-}
-
-// checkEach reports for each of creds whether it is right, and prolongs those that are if it is told to. A key of
-// the wrong type counts as no token.
-func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong bool) ([]bool, error) {
-	right := make([]bool, len(creds))
-	if len(creds) == 0 {
-		return right, nil
-	}
-	cmds := make([]rueidis.CacheableTTL, len(creds))
-	for i, c := range creds {
-		cmds[i] = rueidis.CT(r.client.B().Get().Key(r.keys.token(c.UserID)).Cache(), knownFor)
-	}
-	values, err := r.known(ctx, cmds)
-	if err != nil {
-		return nil, fmt.Errorf("cannot check %d tokens: %w", len(creds), err)
-	}
-	var unsure []int
-	for i, v := range values {
-		text, err := v.ToString()
-		right[i] = err == nil && (text == creds[i].Token || plainText(text) == creds[i].Token)
-		// What is known to be wrong may just have become right.
-		if right[i] && prolong && v.CachePTTL() < prolongBelow.Milliseconds() || !right[i] && v.IsCacheHit() {
-			unsure = append(unsure, i)
-		}
-	}
-	if err := r.askTokens(ctx, creds, unsure, prolong, right); err != nil {
-		return nil, err
-	}
-	return right, nil
-}
-
-// knownChanged tells the handler of the keys that Redis says have changed: those that this
-// node has read and remembered. nil is all of them: Redis was emptied, or a connection is
-// lost and with it what was read on it. It runs in rueidis' reader of the connection.
-func (r *Redis) knownChanged(changed []rueidis.RedisMessage) {
-	if r.ctx.Err() != nil {
-		return // Close loses the connections, too.
-	}
-	var users, members []string
-	for i := range changed {
-		key, _ := changed[i].ToString() // Always a string.
-		if user, ok := strings.CutPrefix(key, tokenPrefix); ok {
-			users = append(users, user)
-		} else if user, ok := strings.CutPrefix(key, roomsPrefix); ok {
-			members = append(members, user)
-		}
-	}
-	if users != nil || changed == nil {
-		r.handler.TokensChanged(users)
-	}
-	if r.keys.fastIM {
-		r.roomsChanged(members, changed == nil)
-	}
-}
-
-// askTokens has Redis check those of creds that which names, and prolong them if it is told to.
-func (r *Redis) askTokens(ctx context.Context, creds []chat.Credential, which []int, prolong bool, right []bool) error {
-	if len(which) == 0 {
-		return nil
-	}
-	below := "-1" // no key has less left
-	if prolong {
-		below = millis(prolongBelow)
-	}
-	execs := make([]rueidis.LuaExec, len(which))
-	for i, c := range which {
-		execs[i] = rueidis.LuaExec{
-			Keys: []string{r.keys.token(creds[c].UserID)},
-			Args: []string{creds[c].Token, quoted(creds[c].Token), millis(chat.TokenLife), below},
-		}
-	}
-	results, err := r.runMulti(ctx, checkTokenScript, execs)
-	if err != nil {
-		return fmt.Errorf("cannot check %d tokens: %w", len(which), err)
-	}
-	for i, res := range results {
-		ok, err := res.AsBool()
-		right[which[i]] = err == nil && ok // Else the key has the wrong type.
-	}
-	return nil
-}
 
 // known runs commands whose answers the node remembers: it asks Redis for those it does
 // not know, and Redis tells it when one of them is true no longer. Only that is a call.

@@ -35,7 +35,8 @@ func lua(settings string, names ...string) string {
 }
 
 var (
-	checkTokenScript = newBatchScript(lua("", "check_token"))
+	setTokenScript   = newBatchScript(lua("", "lib_tokens", "set_token"))
+	checkTokenScript = newBatchScript(lua("", "lib_tokens", "check_token"))
 	joinScript       = newBatchScript(lua("", "lib_rooms", "join"))
 	useRoomsScript   = newBatchScript(lua("", "lib_rooms", "use_rooms"))
 )

@@ -49,18 +49,22 @@ type Store interface {
 	// Stats returns the counters as they are now. It never blocks.
 	Stats() Stats
 
-	// SetToken makes token the user's only one, for chat.TokenLife.
+	// SetToken makes token one of the user's, for chat.TokenLife. Where the user has Limits.TokensPerUser already, it
+	// replaces the oldest.
 	SetToken(ctx context.Context, user, token string) error
-	// CheckToken reports whether token is the user's. If so, and an hour of its life has
-	// passed, its life begins anew; a wrong token prolongs nothing. A token that was
-	// changed or deleted is right no longer as soon as the store's word of that has come:
-	// at once on the node where SetToken returned, elsewhere within the time a push takes.
-	// It calls nobody where the node knows the answer, see [Redis].
-	CheckToken(ctx context.Context, user, token string) (bool, error)
+	// CheckToken is what the store knows of a token. If it counts, and an hour of its life has passed, its life begins
+	// anew; a wrong token prolongs nothing. A token that was changed, deleted or revoked counts no longer as soon as
+	// the store's word of that has come: at once on the node where the call returned, elsewhere within the time a push
+	// takes. It calls nobody where the node knows the answer, see [Redis].
+	CheckToken(ctx context.Context, cred chat.Credential) (chat.TokenState, error)
 	// CheckTokens is CheckToken for each of creds, in the order given, but prolongs nothing:
 	// nodes check without a user's doing. Those answers that the node does not know cost one
 	// round trip together.
-	CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error)
+	CheckTokens(ctx context.Context, creds []chat.Credential) ([]chat.TokenState, error)
+	// RevokeUser ends all tokens of a user: those that the store has, and the signed ones that were made until then.
+	RevokeUser(ctx context.Context, user string, then time.Time) error
+	// RevokeToken ends a signed token by its name. The store remembers that until the token's own end.
+	RevokeToken(ctx context.Context, id string, end time.Time) error
 	// Join adds room to the user's rooms and reports whether it was not among them.
 	// If so, every node that watches the user is told. A user who has Limits.RoomsPerUser
 	// joins no further one: the error has chat.ErrTooManyRooms in its chain. A user's rooms go
@@ -201,11 +205,11 @@ type Handler interface {
 	// UserEvent says that the set of the user's rooms changed. Beside original FastIM nodes it may be called
 	// without a change.
 	UserEvent(user string)
-	// TokensChanged says whose tokens may have changed or ended; nil: anybody's. A user of
-	// whom it was said is spoken of again only after this node has checked a token of theirs
+	// TokensChanged says whose tokens may have changed or ended, and which signed ones by their names; both nil:
+	// anybody's. A user of whom it was said is spoken of again only after this node has checked a token of theirs
 	// once more. A token whose life is over may be told late: when the store removes it. The
-	// slice is the handler's.
-	TokensChanged(users []string)
+	// slices are the handler's.
+	TokensChanged(users, ids []string)
 	// Resumed says that events were missed, and that this is over: the subscriptions
 	// were lost, or could not be made at first, and are all back; or events came
 	// faster than they were handled, some were dropped, and the rest has been handled.

@@ -26,7 +26,7 @@ func newConfigured(t *testing.T, change func(c *redisx.Config)) *harness {
 	noError(t, cfg.Validate())
 	store := redisx.NewRedis(cfg, limits, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	t.Cleanup(store.Close)
-	h := &harness{Store: store, recorder: newRecorder(t)}
+	h := &harness{Store: store, recorder: newRecorder(t), now: time.Now, tagged: cfg.Topology() == "cluster"}
 	h.Start(h.recorder)
 	return h
 }
@@ -36,7 +36,7 @@ func (h *harness) wantAll(t *testing.T, rooms ...string) {
 	t.Helper()
 	h.wantReady(t)
 	noError(t, h.SetToken(t.Context(), "u", "token"))
-	right, err := h.CheckToken(t.Context(), "u", "token")
+	right, err := isRight(h.CheckToken(t.Context(), chat.Credential{UserID: "u", Token: "token"}))
 	wantEqual(t, "CheckToken", right, err, true)
 	noError(t, h.SubscribeUser(t.Context(), "u"))
 	for _, room := range rooms {
@@ -55,7 +55,7 @@ func (h *harness) wantAll(t *testing.T, rooms ...string) {
 		return slices.Contains(h.users, "u"), fmt.Sprint(h.users)
 	})
 	creds := []chat.Credential{{UserID: "u", Token: "token"}, {UserID: "v", Token: "x"}, {UserID: "w", Token: "x"}}
-	all, err := h.CheckTokens(t.Context(), creds)
+	all, err := areRight(h.CheckTokens(t.Context(), creds))
 	wantEqual(t, "CheckTokens", all, err, []bool{true, false, false})
 	h.joinAll(t, chat.Membership{UserID: "v", Room: "r"}, chat.Membership{UserID: "w", Room: "r"})
 }

@@ -6,6 +6,9 @@ import "time"
 const (
 	// TokenLife is how long a token lives after it was set or last checked with success (contract section 4).
 	TokenLife = 24 * time.Hour
+	// RevokedLife is how long the store knows that a user's tokens were revoked, and so the longest life that a signed
+	// token may have: what browsers allow cookies (RFC 6265bis section 5.5).
+	RevokedLife = 400 * 24 * time.Hour
 	// IDLife is how long a message is known by its id after it was published, at least: for that time whatever comes
 	// under the same key is the same message, for the store and for members.
 	IDLife = 2 * time.Minute

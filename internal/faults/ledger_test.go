@@ -132,4 +132,4 @@ func (h handler) RoomEvent(id string, ev chat.Event) {
 func (handler) UserEvent(string) {}
 
 // TokensChanged does nothing: nobody's token is checked here.
-func (handler) TokensChanged([]string) {}
+func (handler) TokensChanged([]string, []string) {}

@@ -1,13 +1,28 @@
--- check_token.lua compares a user's token and may prolong its life: Store.CheckToken and CheckTokens.
--- KEYS: token.
+-- check_token.lua compares a user's token and may prolong its life: Store.CheckToken and CheckTokens. It stands behind
+-- lib_tokens.lua.
+-- KEYS: token; the tokens before it, if there is a key for them.
 -- ARGV: the token, the same quoted; its life in ms; how little of it may be left, in ms, before it begins anew, -1 for
---   never. Without that bound nodes that check in turn would write each time, and every write makes all nodes read
---   again.
--- It returns 1 for the right token, else 0.
-local key = KEYS[1]
-local plain, quoted, life, least = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+--   never; how many tokens a user may have. Without the bound on what is left nodes that check in turn would write each
+--   time, and every write makes all nodes read again.
+-- It returns a chat.TokenState: 1 for a token that counts, 2 for one that was replaced, else 0.
+local key, before = KEYS[1], KEYS[2]
+local text, quoted, life, least, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local token = redis.call('GET', key)
-if token ~= plain and token ~= quoted then return 0 end
-if redis.call('PTTL', key) < least then redis.call('PEXPIRE', key, life) end
-return 1
+local token = read(key)
+if token == text or token == quoted then
+  if redis.call('PTTL', key) < least then redis.call('PEXPIRE', key, life) end
+  return 1
+end
+if not before then return 0 end
+local tokens, ends = earlier(before)
+for i = 1, #tokens do
+  if tokens[i] == text then
+    if i >= most then return 2 end
+    if ends[i] - now < least then
+      ends[i] = now + tonumber(life)
+      keep(before, tokens, ends)
+    end
+    return 1
+  end
+end
+return 0
