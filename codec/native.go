@@ -38,6 +38,8 @@ const (
 	MaxExt = 4 << 10
 	// MaxExtDepth is how many arrays and objects may stand in each other in a message's ext.
 	MaxExtDepth = 32
+	// MaxToken is how many bytes a token may have: a signed one with some dozens of grants.
+	MaxToken = 4 << 10
 	// MaxLikes is how many likes one op may carry.
 	MaxLikes = 100
 )
@@ -56,23 +58,24 @@ type extra struct {
 	Kind string          `json:"kind,omitempty"` // empty: KindChat
 	ID   string          `json:"id,omitempty"`
 	Ext  json.RawMessage `json:"ext,omitempty"`
+	User json.RawMessage `json:"user,omitempty"` // what everybody may know of the sender, from their token
 }
 
 const extraMark = `,"x":{`
 
-// NewNativeDraft is [NewDraft] for a message with a kind, an id and an ext, each of which
-// may be empty; ext is valid JSON.
+// NewNativeDraft is [NewDraft] for a message with a kind, an id, an ext and a user, each of which
+// may be empty; ext and user are valid JSON.
 func NewNativeDraft(room, user string, op *Op, ts int64) chat.Draft {
 	d := NewDraft(room, user, op.Body, ts)
-	x := extra{ID: op.ID, Ext: op.Ext}
+	x := extra{ID: op.ID, Ext: op.Ext, User: op.User}
 	if op.Kind != KindChat {
 		x.Kind = op.Kind
 	}
 	d.ID = op.ID
-	if x.Kind == "" && x.ID == "" && x.Ext == nil {
+	if x.Kind == "" && x.ID == "" && x.Ext == nil && x.User == nil {
 		return d
 	}
-	buf := make([]byte, 0, len(d.Head)+len(x.Kind)+len(x.ID)+len(x.Ext)+48)
+	buf := make([]byte, 0, len(d.Head)+len(x.Kind)+len(x.ID)+len(x.Ext)+len(x.User)+56)
 	buf = append(buf, strings.TrimSuffix(d.Head, `"ts":`)...)
 	buf = append(buf, `"x":`...)
 	if err := encoder.EncodeInto(&buf, &x, encoder.ValidateString); err != nil {
@@ -262,6 +265,15 @@ func RefusedText(id, code, message string, retryMS int64) string {
 	return `{"t":"refused","id":` + quote(id) + `,"code":"` + code + `","message":` + quote(message) + `,"retry_after_ms":` + strconv.FormatInt(retryMS, 10) + `}`
 }
 
+// AuthText says that a new token counts from now on: for how many ms, 0 where nobody knows, and for what.
+func AuthText(id string, expiresMS int64, can []string) string {
+	var buf []byte
+	if err := encoder.EncodeInto(&buf, can, 0); err != nil {
+		panic("BUG: cannot encode words: " + err.Error())
+	}
+	return `{"t":"auth","id":` + quote(id) + `,"expires_ms":` + strconv.FormatInt(expiresMS, 10) + `,"can":` + string(buf) + `}`
+}
+
 // PongText answers a ping that carried ts.
 func PongText(ts int64) string { return `{"t":"pong","ts":` + strconv.FormatInt(ts, 10) + `}` }
 
@@ -292,6 +304,10 @@ type Welcome struct {
 	Recalled  []json.RawMessage `json:"recalled"`
 	Heartbeat int64             `json:"heartbeat_ms"`
 	Limits    Limits            `json:"limits"`
+	Guest     bool              `json:"guest"`           // the node has given the user id
+	Can       []string          `json:"can"`             // what the client may do here
+	Role      string            `json:"role"`            // empty: none
+	Expires   int64             `json:"auth_expires_ms"` // in how many ms the token's life is over; 0: nobody knows
 }
 
 // Text is the JSON of w.
@@ -315,7 +331,7 @@ func quote(text string) string {
 
 // Op is what a native client asks for. T decides which fields count.
 type Op struct {
-	T    string          `json:"t"` // send, like, recall or ping
+	T    string          `json:"t"` // send, like, recall, auth or ping
 	ID   string          `json:"id"`
 	Body string          `json:"body"`
 	Kind string          `json:"kind"`
@@ -325,6 +341,9 @@ type Op struct {
 	// Epoch is what Seq counts in, "" for the socket's.
 	Epoch string `json:"epoch"`
 	TS    int64  `json:"ts"`
+	Token string `json:"token"`
+	// User is not the client's: the gateway puts in what the sender's token says of them.
+	User json.RawMessage `json:"-"`
 }
 
 // The ops.
@@ -332,6 +351,7 @@ const (
 	OpSend   = "send"
 	OpLike   = "like"
 	OpRecall = "recall"
+	OpAuth   = "auth"
 	OpAlive  = "ping"
 )
 
@@ -374,9 +394,16 @@ func (op *Op) check(maxBody int) error {
 		if len(op.ID) > MaxSendID {
 			return fmt.Errorf("id has %d bytes, at most %d are allowed", len(op.ID), MaxSendID)
 		}
+	case OpAuth:
+		if op.Token == "" || len(op.Token) > MaxToken {
+			return fmt.Errorf("token has %d bytes, 1 to %d are allowed", len(op.Token), MaxToken)
+		}
+		if len(op.ID) > MaxSendID {
+			return fmt.Errorf("id has %d bytes, at most %d are allowed", len(op.ID), MaxSendID)
+		}
 	case OpAlive:
 	default:
-		return fmt.Errorf("t is %q, not one of send, like, recall, ping", clip(op.T))
+		return fmt.Errorf("t is %q, not one of send, like, recall, auth, ping", clip(op.T))
 	}
 	return nil
 }

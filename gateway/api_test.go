@@ -56,7 +56,7 @@ func TestAPI_StoreAway(t *testing.T) {
 		}
 	}
 	f("SetToken", "/user/login", url.Values{"userId": {"u"}, "password": {"p"}}, "cannot log in now, try again")
-	f("CheckToken", "/user/listGroup", nil, "cannot check a token now, try again")
+	f("CheckToken", "/user/listGroup", nil, "cannot check the token now, try again")
 	f("Join", "/user/joinGroup", url.Values{"groupId": {"g"}}, "cannot join the group now, try again")
 	f("Rooms", "/user/listGroup", nil, "cannot list the groups now, try again")
 	f("Range", "/group/listMessage", url.Values{"groupId": {"g"}, "startPage": {"0"}, "endPage": {"-1"}}, "cannot read the history now, try again")
@@ -88,7 +88,7 @@ func TestHandshake_StoreAway(t *testing.T) {
 		}
 		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
 	}
-	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Required = true })
+	f("CheckToken", "cannot check the token now, try again", func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
 	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
 	f("Read", "cannot open the room now: its history cannot be read", nil)
 }
@@ -115,7 +115,7 @@ func TestReady_SaysWhyNot(t *testing.T) {
 // newGatedServer checks tokens; a and b are logged in with "any".
 func newGatedServer(t *testing.T) *Server {
 	t.Helper()
-	s := newServer(t, func(c *setup) { manualSweep(c); c.Auth.Required = true })
+	s := newServer(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
 	for _, user := range []string{"a", "b"} {
 		if err := s.store.SetToken(t.Context(), user, "any"); err != nil {
 			t.Fatal(err)

@@ -14,11 +14,11 @@ import (
 // store a write for each message.
 const prolongEvery = uint32(time.Hour / time.Second)
 
-// authorizeSenders checks the senders of each batch where auth.required is on, so that nothing is said with a revoked
+// authorizeSenders checks the senders of each batch where tokens count, so that nothing is said with a revoked
 // token (contract section 2, item 5), even before the token watcher closes its socket; and where rooms are private, so
 // that nothing is said by who was removed. One round trip a batch, away from the pollers.
 func (s *Server) authorizeSenders() func(context.Context, []room.Author) ([]bool, error) {
-	if !s.cfg.Auth.Required && !s.private() {
+	if !s.cfg.Auth.checks() && !s.private() {
 		return nil
 	}
 	return func(ctx context.Context, from []room.Author) ([]bool, error) {
@@ -32,44 +32,47 @@ func (s *Server) authorizeSenders() func(context.Context, []room.Author) ([]bool
 
 // tokensOf says of each author whether their token still counts, and tells them.
 func (s *Server) tokensOf(ctx context.Context, from []room.Author) ([]bool, error) {
-	if !s.cfg.Auth.Required {
-		return slices.Repeat([]bool{true}, len(from)), nil
-	}
-	creds := make([]chat.Credential, len(from))
+	ok := slices.Repeat([]bool{true}, len(from))
+	var creds []chat.Credential
+	var whose []int
 	for i, a := range from {
-		creds[i] = a.(author).credential()
+		if r := a.(author).has(); r.asks {
+			creds, whose = append(creds, r.cred), append(whose, i)
+		}
 	}
-	ok, err := s.store.CheckTokens(ctx, creds)
+	if len(creds) == 0 {
+		return ok, nil
+	}
+	states, err := s.store.CheckTokens(ctx, creds)
 	if err != nil {
 		return nil, err
 	}
-	for i, a := range from {
-		a.(author).checked(ctx, ok[i])
+	for j, i := range whose {
+		ok[i] = states[j] == chat.TokenRight
+		from[i].(author).checked(ctx, states[j])
 	}
 	return ok, nil
 }
 
 // author is who sends messages: a session, or an HTTP call.
 type author interface {
-	credential() chat.Credential
-	// checked tells whether the credential still counts.
-	checked(ctx context.Context, ok bool)
+	has() *rights
+	// checked tells whether the credential of the author's rights still counts.
+	checked(ctx context.Context, state chat.TokenState)
 }
 
-func (s *session) credential() chat.Credential {
-	return chat.Credential{UserID: s.user, Token: s.token}
-}
+func (s *session) has() *rights { return s.rights.Load() }
 
 // checked ends a session whose token counts no more, and prolongs the others' from time
 // to time.
-func (s *session) checked(ctx context.Context, ok bool) {
+func (s *session) checked(ctx context.Context, state chat.TokenState) {
 	now := s.srv.clock.now()
 	switch {
-	case !ok:
-		s.runs.revoked()
+	case state != chat.TokenRight:
+		s.runs.revoked(state)
 	case now-s.prolonged.Load() >= prolongEvery:
 		s.prolonged.Store(now)
-		if _, err := s.srv.store.CheckToken(ctx, s.user, s.token); err != nil {
+		if _, err := s.srv.store.CheckToken(ctx, s.has().cred); err != nil {
 			s.srv.log.Warn("cannot prolong a token", "user", s.user, "err", err)
 		}
 	}

@@ -12,7 +12,9 @@ const (
 	closeProtocolError             // the peer broke RFC 6455
 	closeUnauthorized              // the token is not, or no longer, the user's; `440` was sent before
 	closeRevoked                   // the same, told to a native client
+	closeReplaced                  // the user has logged in elsewhere: told to a native client, which stays away
 	closeForbidden                 // the user is not a member of the room
+	closeBusy                      // a token that came by a frame cannot be checked now
 	closeBadOps                    // a native client that does not speak its protocol
 	closeFlooded                   // a native client that sends too much
 	closeTooMuch                   // a FastIM client that does; `429` was sent before
@@ -36,6 +38,8 @@ var closings = [closeReasons]struct {
 	closeProtocolError: {"protocol_error", codec.CloseProtocolError, ""}, // code and text come with the error
 	closeUnauthorized:  {"unauthorized", codec.CloseNormal, "not logged in"},
 	closeRevoked:       {"revoked", 4401, "the token is not valid any more"},
+	closeReplaced:      {"replaced", 4410, "the user has logged in elsewhere"},
+	closeBusy:          {"busy", codec.CloseTryAgain, "try again later"},
 	closeBadOps:        {"bad_requests", 4400, "too many requests that cannot be understood"},
 	closeFlooded:       {"flooded", 4429, "too much was sent"},
 	closeTooMuch:       {"flooded_fastim", codec.ClosePolicy, "too much was sent"},

@@ -29,6 +29,8 @@ type Config struct {
 	// SelfJoin lets users join rooms by themselves where AutoJoin is off. Off: only whoever writes to the store makes
 	// members.
 	SelfJoin bool
+	// GrantedRooms: only rooms that the token names let its user in.
+	GrantedRooms bool
 	// KnownRooms: only rooms that are registered or have had messages open; others are refused with no_such_room.
 	KnownRooms bool
 	// RecallLimit is how old a message may be when its sender takes it back.
@@ -97,21 +99,6 @@ type AdminConfig struct {
 	Listen string `mapstructure:"listen"`
 }
 
-// AuthConfig is the config section `auth`.
-type AuthConfig struct {
-	// Required makes both sockets check the token; HTTP calls always do.
-	Required bool `mapstructure:"required"`
-	// LoginURL is the hook that decides about logins: userId and password are posted
-	// to it as a form, status 200 lets the user in. Empty: any password passes. [LoginOff]:
-	// nobody logs in here, tokens are written to the store by others.
-	LoginURL string `mapstructure:"login_url"`
-	// LoginTimeout bounds one call of the hook.
-	LoginTimeout time.Duration `mapstructure:"login_timeout"`
-}
-
-// LoginOff is the value of AuthConfig.LoginURL that refuses every login.
-const LoginOff = "off"
-
 // ListConfig is the config section `list`: the socket with the user's rooms.
 type ListConfig struct {
 	// UpdateInterval is the least time between two lists sent to one socket. Too low:
@@ -143,7 +130,7 @@ func DefaultConfig() Config {
 			DrainTimeout:      10 * time.Second,
 		},
 		Admin:        AdminConfig{Listen: "127.0.0.1:9001"},
-		Auth:         AuthConfig{LoginTimeout: 3 * time.Second},
+		Auth:         defaultAuth(),
 		Limits:       door.DefaultLimits(),
 		List:         ListConfig{UpdateInterval: time.Second},
 		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
@@ -212,20 +199,6 @@ func (c AdminConfig) Validate() error {
 		return fmt.Errorf("listen: %q is not host:port (empty = no admin port)", c.Listen)
 	}
 	return nil
-}
-
-// Validate reports every value out of range, each with its key within the section.
-func (c AuthConfig) Validate() error {
-	var errs []error
-	if c.LoginURL != "" && c.LoginURL != LoginOff {
-		if u, err := url.Parse(c.LoginURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			errs = append(errs, fmt.Errorf("login_url: %q is not an http or https URL, nor off", c.LoginURL))
-		}
-	}
-	if c.LoginTimeout < 10*time.Millisecond || c.LoginTimeout > time.Minute {
-		errs = append(errs, fmt.Errorf("login_timeout: %v is not within 10ms and 1m", c.LoginTimeout))
-	}
-	return errors.Join(errs...)
 }
 
 // Validate reports every value out of range, each with its key within the section.

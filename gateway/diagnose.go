@@ -34,7 +34,7 @@ func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 
 // wouldRefuse does what admit does, and takes nothing.
 func (s *Server) wouldRefuse(r *http.Request) (bad *refusal) {
-	v, bad := s.identify(r, callerOf)
+	v, bad := s.identify(r, s.callerOf)
 	if bad != nil {
 		return bad
 	}
@@ -52,7 +52,7 @@ func (s *Server) wouldRefuse(r *http.Request) (bad *refusal) {
 	if bad := checkID("room", id); bad != nil {
 		return bad
 	}
-	if bad := s.guard.mayEnter(ctx, v, id); bad != nil {
+	if _, bad := s.guard.mayEnter(ctx, &v, id); bad != nil {
 		return bad
 	}
 	if bad := s.enter(&v); bad != nil {

@@ -29,7 +29,7 @@ func (s *Server) private() bool { return !s.cfg.AutoJoin }
 func (s *Server) mayStillSay(ctx context.Context, from []room.Author, ok []bool) error {
 	for i, a := range from {
 		m, is := a.(inRoom)
-		if !is || !ok[i] { // a call was checked when it came
+		if !is || !ok[i] || a.(author).has().named { // a call was checked when it came
 			continue
 		}
 		user, id := m.who()
@@ -66,7 +66,7 @@ func (s *Server) expelOnce(ctx context.Context) error {
 	}
 	var all []inRoom
 	s.sessions.each(func(c *session) {
-		if m, is := c.runs.(inRoom); is {
+		if m, is := c.runs.(inRoom); is && c.has() != nil && !c.has().named {
 			all = append(all, m)
 		}
 	})

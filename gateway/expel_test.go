@@ -15,7 +15,7 @@ import (
 func newPrivate(t *testing.T, change func(*setup)) *Server {
 	t.Helper()
 	s := newServerV1(t, func(c *setup) {
-		c.AutoJoin, c.SelfJoin, c.Auth.Required = false, false, true
+		c.AutoJoin, c.SelfJoin, c.Auth.Mode = false, false, modeOf(true)
 		if change != nil {
 			change(c)
 		}
@@ -108,7 +108,7 @@ func TestExpel_LostStore(t *testing.T) {
 func TestPrivate_WithoutTokensWarns(t *testing.T) {
 	for _, required := range []bool{false, true} {
 		logged := &journal{}
-		s := newStopped(t, func(c *setup) { c.AutoJoin, c.Auth.Required = false, required })
+		s := newStopped(t, func(c *setup) { c.AutoJoin, c.Auth.Mode = false, modeOf(required) })
 		s.log = slog.New(slog.NewTextHandler(logged, nil))
 		if err := s.Start(); err != nil {
 			t.Fatal(err)
@@ -116,7 +116,7 @@ func TestPrivate_WithoutTokensWarns(t *testing.T) {
 		t.Cleanup(s.Close)
 		wantPollersRunning(t)
 		if got := strings.Contains(logged.String(), "rooms are not private"); got == required {
-			t.Errorf("auth.required %v: warned %v", required, got)
+			t.Errorf("tokens asked for: %v: warned %v", required, got)
 		}
 	}
 }

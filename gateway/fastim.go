@@ -11,6 +11,8 @@ import (
 	"unicode/utf16"
 
 	"barrage/codec"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
 	"barrage/room"
 	"barrage/web"
 )
@@ -48,9 +50,10 @@ func (f *fastIM) route(mux *http.ServeMux) {
 	}
 }
 
-// pathVisitor is who asks for one of FastIM's sockets: the path says it.
-func pathVisitor(r *http.Request) (v visitor, bad *refusal) {
+// visitor is who asks for one of FastIM's sockets: the path says it.
+func (f *fastIM) visitor(r *http.Request) (v visitor, bad *refusal) {
 	v = visitor{user: strings.Clone(r.PathValue("userId")), token: strings.Clone(r.PathValue("token"))}
+	f.srv.comesFrom(&v, r, r.PathValue("groupId"))
 	if bad := checkID("userId", v.user); bad != nil {
 		return v, bad
 	}
@@ -65,16 +68,13 @@ var tooMuch = codec.AppendFrame(nil, codec.OpText, "429")
 
 // chat serves GET /group/chat/{groupId}/{userId}/{token}.
 func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
-	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v *visitor) *refusal {
+	f.srv.admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *visitor) (bad *refusal) {
 		id := strings.Clone(r.PathValue("groupId"))
 		if bad := checkID("groupId", id); bad != nil {
 			return bad
 		}
-		if ok, bad := f.srv.guard.authorized(ctx, *v); bad != nil || !ok {
-			return f.reject(w, v, closeUnauthorized, bad)
-		}
-		if ok, bad := f.srv.guard.member(ctx, v.user, id); bad != nil || !ok {
-			return f.reject(w, v, closeForbidden, bad)
+		if v.rights, bad = f.srv.guard.mayEnter(ctx, v, id); bad != nil {
+			return f.reject(w, v, bad)
 		}
 		if bad := f.srv.enter(v); bad != nil {
 			return bad
@@ -89,14 +89,15 @@ func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
 
 // list serves GET /group/list/{userId}/{token}.
 func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
-	f.srv.admit(w, r, pathVisitor, writeRefusal, func(ctx context.Context, v *visitor) *refusal {
-		if ok, bad := f.srv.guard.authorized(ctx, *v); bad != nil || !ok {
-			return f.reject(w, v, closeUnauthorized, bad)
+	f.srv.admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *visitor) *refusal {
+		if bad := f.srv.guard.who(ctx, v, false); bad != nil {
+			return f.reject(w, v, bad)
 		}
+		v.rights = f.srv.guard.rightsIn(v, "")
 		if bad := f.srv.enter(v); bad != nil {
 			return bad
 		}
-		rooms, err := f.srv.lists.open(ctx, v.user)
+		rooms, err := f.srv.lists.open(ctx, v.user, v.pass)
 		if err != nil {
 			f.srv.log.Warn("cannot open a list", "user", v.user, "err", err)
 			return refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")
@@ -108,18 +109,19 @@ func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
 // reject ends a WebSocket right after the handshake, because only there FastIM
 // clients look for the reason; or refuses the handshake where that could not even be
 // decided.
-func (f *fastIM) reject(w http.ResponseWriter, v *visitor, why closeReason, undecided *refusal) *refusal {
-	if undecided != nil {
-		return undecided
+func (f *fastIM) reject(w http.ResponseWriter, v *visitor, bad *refusal) *refusal {
+	why := closeForbidden
+	switch bad.status {
+	case http.StatusUnauthorized:
+		why = closeUnauthorized
+	case http.StatusForbidden:
+	default:
+		return bad
 	}
 	// They wait for their answer to be read, and must not take the places of others.
 	if most := f.srv.sessions.most / rejectedShare; f.rejected.Add(1) > int64(max(most, 16)) {
 		f.rejected.Add(-1)
-		status := http.StatusForbidden
-		if why == closeUnauthorized {
-			status = http.StatusUnauthorized
-		}
-		return refuse(status, "%s", closings[why].text)
+		return refuse(bad.status, "%s", closings[why].text)
 	}
 	c := new(rejected)
 	c.fastIM = f
@@ -162,6 +164,9 @@ func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
 	if m.srv.ops.Take(&m.ops, m.srv.millis(), 1) > 0 {
 		return m.over(&m.srv.stats.rateLimited)
 	}
+	if !m.has().can.Has(pass.Send) {
+		return m.over(&m.srv.stats.forbidden)
+	}
 	// What is refused is counted by the room; FastIM clients have no word for it.
 	err := m.place.Room().Post(m, m.user, string(payload), time.Now())
 	if _, ok := errors.AsType[*room.TooFastError](err); ok && !m.bears(nuisanceRefusal) {
@@ -192,8 +197,8 @@ func (m *fastIMMember) over(count *atomic.Uint64) error {
 	return nil
 }
 
-func (m *fastIMMember) revoked() { goodbye(&m.session, notLoggedIn, closeUnauthorized) }
-func (m *fastIMMember) flooded() { goodbye(&m.session, tooMuch, closeTooMuch) }
+func (m *fastIMMember) revoked(chat.TokenState) { goodbye(&m.session, notLoggedIn, closeUnauthorized) }
+func (m *fastIMMember) flooded()                { goodbye(&m.session, tooMuch, closeTooMuch) }
 
 // Answered is never called: FastIM's messages have no ids.
 func (m *fastIMMember) Answered(room.Answer) {}
@@ -227,9 +232,9 @@ func (l *fastIMList) show(w http.ResponseWriter, v *visitor) *refusal {
 	return nil
 }
 
-func (l *fastIMList) revoked() { goodbye(&l.session, notLoggedIn, closeUnauthorized) }
-func (l *fastIMList) flooded() { goodbye(&l.session, tooMuch, closeTooMuch) }
-func (l *fastIMList) gone()    { l.srv.lists.remove(l.feed) }
+func (l *fastIMList) revoked(chat.TokenState) { goodbye(&l.session, notLoggedIn, closeUnauthorized) }
+func (l *fastIMList) flooded()                { goodbye(&l.session, tooMuch, closeTooMuch) }
+func (l *fastIMList) gone()                   { l.srv.lists.remove(l.feed) }
 
 // rejected is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
 type rejected struct {
@@ -240,6 +245,6 @@ type rejected struct {
 // rejectedShare is the part of the places that they may have: one in so many.
 const rejectedShare = 20
 
-func (*rejected) revoked() {} // it is being closed
-func (*rejected) flooded() {}
-func (r *rejected) gone()  { r.fastIM.rejected.Add(-1) }
+func (*rejected) revoked(chat.TokenState) {} // it is being closed
+func (*rejected) flooded()                {}
+func (r *rejected) gone()                 { r.fastIM.rejected.Add(-1) }

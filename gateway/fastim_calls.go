@@ -9,27 +9,29 @@ import (
 
 	"barrage/codec"
 	"barrage/gateway/door"
+	"barrage/gateway/pass"
 	"barrage/internal/chat"
 )
 
 // call is one API function: it gets who calls and its parameters.
-type call func(ctx context.Context, user string, p *params) envelope
+type call func(ctx context.Context, v *visitor, p *params) envelope
 
 // api serves one of FastIM's calls: parameters read, caller checked.
 func (f *fastIM) api(do call) http.HandlerFunc {
 	return f.open(func(ctx context.Context, r *http.Request, p *params) envelope {
-		user, token := r.Header.Get("userId"), r.Header.Get("token")
-		if checkID("userId", user) != nil || checkText("token", token, maxTokenBytes) != nil {
+		v := visitor{user: r.Header.Get("userId"), token: r.Header.Get("token")}
+		if checkID("userId", v.user) != nil || checkText("token", v.token, maxTokenBytes) != nil {
 			return envelope{codeNotLogin, textNotLoggedIn, nil}
 		}
-		ok, err := f.srv.store.CheckToken(ctx, user, token)
-		switch {
-		case err != nil:
-			return f.unavailable("check a token", err)
-		case !ok:
+		f.srv.comesFrom(&v, r, p.values.Get("groupId"))
+		switch bad := f.srv.guard.who(ctx, &v, true); {
+		case bad == nil:
+		case bad.status == http.StatusUnauthorized || bad.status == http.StatusForbidden:
 			return envelope{codeNotLogin, textNotLoggedIn, nil}
+		default:
+			return envelope{bad.status, bad.why, nil}
 		}
-		return do(ctx, user, p)
+		return do(ctx, &v, p)
 	})
 }
 
@@ -74,13 +76,13 @@ func (f *refusal) envelope(w http.ResponseWriter) {
 // scan is a call that reads or scans a history. It takes its place among those when the body is here and the caller has
 // been checked: a client that sends slowly holds none.
 func (f *fastIM) scan(do call) call {
-	return func(ctx context.Context, user string, p *params) envelope {
+	return func(ctx context.Context, v *visitor, p *params) envelope {
 		var no *door.Refused
 		if p.reading, no = f.srv.door.Scan(p.request); no != nil {
 			p.bad = turnedAway(no)
 			return envelope{}
 		}
-		return do(ctx, user, p)
+		return do(ctx, v, p)
 	}
 }
 
@@ -98,6 +100,9 @@ func (f *fastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 	if p.bad = turnedAway(f.srv.door.Login(r, user)); p.bad != nil {
 		return envelope{}
 	}
+	if !f.srv.cfg.Auth.givesTokens() {
+		return envelope{codeRefused, textLoginFailed, nil}
+	}
 	if ok, err := f.srv.guard.passwordOK(ctx, user, password); err != nil || !ok {
 		if err != nil {
 			f.srv.log.Warn("cannot ask auth.login_url", "user", user, "err", err)
@@ -112,12 +117,12 @@ func (f *fastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 }
 
 // joinGroup serves /user/joinGroup.
-func (f *fastIM) joinGroup(ctx context.Context, user string, p *params) envelope {
+func (f *fastIM) joinGroup(ctx context.Context, v *visitor, p *params) envelope {
 	group := p.id("groupId")
 	if p.bad != nil {
 		return envelope{}
 	}
-	if !f.srv.guard.mayJoin() {
+	if !f.srv.guard.mayJoin() || !f.srv.guard.rightsIn(v, group).can.Has(pass.Read) {
 		return envelope{codeRefused, textRefused, nil}
 	}
 	if !f.srv.hall.Live(group) {
@@ -127,7 +132,7 @@ func (f *fastIM) joinGroup(ctx context.Context, user string, p *params) envelope
 		}
 	}
 	f.srv.joins.settle(ctx)
-	added, err := f.srv.store.Join(ctx, user, group)
+	added, err := f.srv.store.Join(ctx, v.user, group)
 	switch {
 	case errors.Is(err, chat.ErrTooManyRooms):
 		return envelope{codeRefused, textTooManyRooms, nil}
@@ -140,9 +145,9 @@ func (f *fastIM) joinGroup(ctx context.Context, user string, p *params) envelope
 }
 
 // listGroup serves /user/listGroup.
-func (f *fastIM) listGroup(ctx context.Context, user string, _ *params) envelope {
+func (f *fastIM) listGroup(ctx context.Context, v *visitor, _ *params) envelope {
 	f.srv.joins.settle(ctx)
-	groups, err := f.srv.store.Rooms(ctx, user)
+	groups, err := f.srv.store.Rooms(ctx, v.user)
 	if err != nil {
 		return f.unavailable("list the groups", err)
 	}
@@ -150,15 +155,15 @@ func (f *fastIM) listGroup(ctx context.Context, user string, _ *params) envelope
 }
 
 // listMessage serves /group/listMessage in both its forms: a range, whatever else is there, or old messages.
-func (f *fastIM) listMessage(ctx context.Context, user string, p *params) envelope {
+func (f *fastIM) listMessage(ctx context.Context, v *visitor, p *params) envelope {
 	if (!p.has("startPage") || !p.has("endPage")) && (p.has("userId") || p.has("ts") || p.has("count")) {
-		return f.listOldMessage(ctx, user, p)
+		return f.listOldMessage(ctx, v, p)
 	}
 	group, start, stop := p.id("groupId"), p.integer("startPage"), p.integer("endPage")
 	if p.bad != nil {
 		return envelope{}
 	}
-	if no := f.outside(ctx, user, group); no != nil {
+	if no := f.outside(ctx, v, group, pass.Read); no != nil {
 		return *no
 	}
 	messages, err := f.srv.store.Range(ctx, group, start, stop)
@@ -184,12 +189,12 @@ func inAnswer(messages []string) []string {
 }
 
 // listOldMessage serves /group/listOldMessage.
-func (f *fastIM) listOldMessage(ctx context.Context, caller string, p *params) envelope {
+func (f *fastIM) listOldMessage(ctx context.Context, v *visitor, p *params) envelope {
 	group, user, ts, count := p.id("groupId"), p.id("userId"), p.integer("ts"), p.integer("count")
 	if p.bad != nil {
 		return envelope{}
 	}
-	if no := f.outside(ctx, caller, group); no != nil {
+	if no := f.outside(ctx, v, group, pass.Read); no != nil {
 		return *no
 	}
 	messages, found, err := f.srv.store.Before(ctx, group, user, ts, int(min(max(count, 1), maxCount)))
@@ -206,7 +211,7 @@ func (f *fastIM) listOldMessage(ctx context.Context, caller string, p *params) e
 const maxCount = 1000
 
 // delMessage serves /group/delMessage.
-func (f *fastIM) delMessage(ctx context.Context, user string, p *params) envelope {
+func (f *fastIM) delMessage(ctx context.Context, v *visitor, p *params) envelope {
 	group, ts := p.id("groupId"), p.integer("ts")
 	if p.bad != nil {
 		return envelope{}
@@ -217,12 +222,12 @@ func (f *fastIM) delMessage(ctx context.Context, user string, p *params) envelop
 	case age < -mostAhead:
 		return envelope{codeRefused, textNoMessage, nil}
 	}
-	if no := f.outside(ctx, user, group); no != nil {
+	if no := f.outside(ctx, v, group, pass.Recall); no != nil {
 		return *no
 	}
-	ev, err := f.srv.store.Recall(ctx, group, user, ts)
+	ev, err := f.srv.store.Recall(ctx, group, v.user, ts)
 	switch {
-	case errors.Is(err, chat.ErrNoMessage) && f.srv.recalledBefore(group, user, func(ev *chat.Event) bool { return codec.Timestamp(ev.Messages[0]) == ts }):
+	case errors.Is(err, chat.ErrNoMessage) && f.srv.recalledBefore(group, v.user, func(ev *chat.Event) bool { return codec.Timestamp(ev.Messages[0]) == ts }):
 		return envelope{codeOK, textRecalled, nil}
 	case errors.Is(err, chat.ErrNoMessage):
 		return envelope{codeRefused, textNoMessage, nil}
@@ -237,16 +242,17 @@ func (f *fastIM) delMessage(ctx context.Context, user string, p *params) envelop
 // of one user are moved on by a millisecond each. What lies further is not looked for.
 const mostAhead = 2 * time.Minute
 
-// outside is the answer to somebody who is not in the group; nil to those who are, and where everybody may be.
-func (f *fastIM) outside(ctx context.Context, user, group string) *envelope {
-	ok, bad := f.srv.guard.member(ctx, user, group)
+// outside is the answer to somebody who is not in the group, or may not do there what they want; nil to the others.
+func (f *fastIM) outside(ctx context.Context, v *visitor, group string, want pass.Can) *envelope {
+	_, bad := f.srv.guard.mayBeIn(ctx, v, group, want)
 	switch {
-	case bad != nil:
-		return &envelope{bad.status, bad.why, nil}
-	case !ok:
+	case bad == nil:
+		return nil
+	case bad.status == http.StatusForbidden:
 		return &envelope{codeRefused, textNotMember, nil}
+	default:
+		return &envelope{bad.status, bad.why, nil}
 	}
-	return nil
 }
 
 // notNil makes an empty list [] in JSON, not null, and leaves out what only native clients know.

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
 )
 
 // guard says who may do what, for both protocols; each says it in its own words.
@@ -15,19 +18,11 @@ type guard struct {
 	cfg   *Config
 	store Store
 	log   *slog.Logger
-}
-
-// authorized reports whether the token counts; without auth.required any does.
-func (g *guard) authorized(ctx context.Context, v visitor) (bool, *refusal) {
-	if !g.cfg.Auth.Required {
-		return true, nil
-	}
-	ok, err := g.store.CheckToken(ctx, v.user, v.token)
-	if err != nil {
-		g.log.Warn("cannot check a token", "user", v.user, "err", err)
-		return false, refuse(http.StatusServiceUnavailable, "cannot check the token now")
-	}
-	return ok, nil
+	jwt   *pass.JWT  // nil without AuthJWT
+	hook  *pass.Hook // nil without AuthHook
+	// defaultCan is what who shows a token may do where it names no rooms; guests are the rights of who shows none.
+	defaultCan pass.Can
+	guests     *rights
 }
 
 // member reports whether the user may be in the room. With room.auto_join everybody may, and a store that does not
@@ -46,9 +41,7 @@ func (g *guard) member(ctx context.Context, user, id string) (bool, *refusal) {
 
 // unproven reports whether nobody has checked who the visitor is, and their handshake therefore makes no member of a
 // room that room.auto_join would.
-func (g *guard) unproven(v visitor) bool {
-	return g.cfg.AutoJoin && !v.proven && !g.cfg.Auth.Required && !g.cfg.AnonymousJoin
-}
+func (g *guard) unproven(v visitor) bool { return g.cfg.AutoJoin && !v.proven && !g.cfg.AnonymousJoin }
 
 // mayJoin reports whether users may join rooms by themselves.
 func (g *guard) mayJoin() bool { return g.cfg.AutoJoin || g.cfg.SelfJoin }
@@ -75,33 +68,42 @@ func (g *guard) known(ctx context.Context, id string) *refusal {
 	return nil
 }
 
-// mayEnter is nil where the visitor may come into the room.
-func (g *guard) mayEnter(ctx context.Context, v visitor, id string) *refusal {
-	if bad := g.mayStay(ctx, v); bad != nil {
-		return bad
+// mayEnter finds out who the visitor is, and what they may do in the room; it refuses those who may not be in it.
+func (g *guard) mayEnter(ctx context.Context, v *visitor, id string) (*rights, *refusal) {
+	if bad := g.who(ctx, v, false); bad != nil {
+		return nil, bad
 	}
-	return g.mayBeIn(ctx, v.user, id)
+	return g.mayBeIn(ctx, v, id, pass.Read)
 }
 
-// mayStay is nil where the visitor's token counts.
-func (g *guard) mayStay(ctx context.Context, v visitor) *refusal {
-	ok, bad := g.authorized(ctx, v)
-	if bad == nil && !ok {
-		bad = invalidToken
+// mayBeIn are the rights of a visitor in the room who is known. It refuses those who may not do what they want, and who
+// are no members of it, nor become some by coming in.
+func (g *guard) mayBeIn(ctx context.Context, v *visitor, id string, want pass.Can) (*rights, *refusal) {
+	r := g.rightsIn(v, id)
+	if !r.can.Has(want) || g.cfg.GrantedRooms && !r.named {
+		return nil, refuse(http.StatusForbidden, "%s: room %q, %s", mayNot, id, strings.Join(want.Names(), ", "))
 	}
-	return bad
+	if r.named {
+		return r, nil
+	}
+	ok, bad := g.member(ctx, v.user, id)
+	if bad == nil && !ok {
+		bad = refuse(http.StatusForbidden, "user %q is not a member of room %q", v.user, id)
+	}
+	return r, bad
 }
 
-// invalidToken refuses somebody whose token does not count.
-var invalidToken = refuse(http.StatusUnauthorized, "the token is not valid: log in")
-
-// mayBeIn is nil where the user is a member of the room, or becomes one by coming in.
-func (g *guard) mayBeIn(ctx context.Context, user, id string) *refusal {
-	ok, bad := g.member(ctx, user, id)
-	if bad == nil && !ok {
-		bad = refuse(http.StatusForbidden, "user %q is not a member of room %q", user, id)
+// state is that of the rights' token. What need not be asked is right.
+func (g *guard) state(ctx context.Context, r *rights) (chat.TokenState, *refusal) {
+	if !r.asks {
+		return chat.TokenRight, nil
 	}
-	return bad
+	state, err := g.store.CheckToken(ctx, r.cred)
+	if err != nil {
+		g.log.Warn("cannot check a token", "user", r.cred.UserID, "err", err)
+		return chat.TokenWrong, refuse(http.StatusServiceUnavailable, "cannot check the token now")
+	}
+	return state, nil
 }
 
 // newToken makes a token that is the user's from now on.

@@ -182,7 +182,7 @@ func TestHandshake_RefusalsAreHTTPAnswers(t *testing.T) {
 	f(strings.Replace(good, "Host", "Origin: http://evil.example\r\nHost", 1), 403, `origin "http://evil.example" is not in cors.allowed_origins`)
 	f(strings.Replace(good, "/u/", "/%00/", 1), 400, `userId "\x00" has control characters or is not UTF-8`)
 	f(strings.Replace(good, "/r/", "/"+strings.Repeat("r", 129)+"/", 1), 400, "groupId has 129 bytes, at most 128 are allowed")
-	f(strings.Replace(good, "/any", "/"+strings.Repeat("t", 513), 1), 400, "token has 513 bytes, at most 512 are allowed")
+	f(strings.Replace(good, "/any", "/"+strings.Repeat("t", 4097), 1), 400, "token has 4097 bytes, at most 4096 are allowed")
 	storeOf(s).fail(failure("Read"), "Read")
 	f(good, 503, "cannot open the room now: its history cannot be read")
 	storeOf(s).fail(nil, "Read")

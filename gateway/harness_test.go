@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/redisx"
 	"barrage/room"
@@ -36,13 +37,7 @@ type setup struct {
 // the test ends. A panic that it survived fails the test.
 func newServer(tb testing.TB, change func(*setup)) *Server {
 	tb.Helper()
-	s := newStopped(tb, change)
-	if err := s.Start(); err != nil {
-		tb.Fatalf("Start: %v", err)
-	}
-	wantPollersRunning(tb)
-	tb.Cleanup(s.Close)
-	return s
+	return newLogged(tb, &journal{}, change)
 }
 
 // wantPollersRunning waits until nbio's pollers wait for events. One that is stopped
@@ -57,8 +52,25 @@ func wantPollersRunning(tb testing.TB) {
 	})
 }
 
+// newLogged is newServer with its log in the hands of the test.
+func newLogged(tb testing.TB, logged *journal, change func(*setup)) *Server {
+	tb.Helper()
+	s := newStoppedLogging(tb, logged, change)
+	if err := s.Start(); err != nil {
+		tb.Fatalf("Start: %v", err)
+	}
+	wantPollersRunning(tb)
+	tb.Cleanup(s.Close)
+	return s
+}
+
 // newStopped is newServer without the start.
 func newStopped(tb testing.TB, change func(*setup)) *Server {
+	tb.Helper()
+	return newStoppedLogging(tb, &journal{}, change)
+}
+
+func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Server {
 	tb.Helper()
 	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), sweepEvery: time.Second, recheckEvery: recheckEvery, history: 1000}
 	c.Server.Listen, c.Admin.Listen = "127.0.0.1:0", ""
@@ -69,7 +81,6 @@ func newStopped(tb testing.TB, change func(*setup)) *Server {
 	}
 	c.rooms.UserRate = c.Limits.User()
 	store := newFaultyStore(c.history)
-	logged := &journal{}
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	s.sweepEvery, s.tokens.every = c.sweepEvery, c.recheckEvery
 	store.Start(s)
@@ -160,7 +171,7 @@ func sessionOf(tb testing.TB, s *Server, user string) *session {
 // enterRoom makes a member of FastIM's chat that nobody is behind.
 func enterRoom(s *Server, user string, r *room.Room) *session {
 	m := new(fastIMMember)
-	m.init(s, &visitor{user: user}, m)
+	m.init(s, &visitor{user: user, rights: &rights{can: pass.Read | pass.Send, asks: true, cred: chat.Credential{UserID: user, Token: "t"}}}, m)
 	r.Enter(&m.place, m)
 	return &m.session
 }
@@ -285,14 +296,14 @@ func (f *faultyStore) SetToken(ctx context.Context, user, token string) error {
 	return f.Memory.SetToken(ctx, user, token)
 }
 
-func (f *faultyStore) CheckToken(ctx context.Context, user, token string) (bool, error) {
+func (f *faultyStore) CheckToken(ctx context.Context, cred chat.Credential) (chat.TokenState, error) {
 	if err := f.enter(ctx, "CheckToken"); err != nil {
-		return false, err
+		return chat.TokenWrong, err
 	}
-	return f.Memory.CheckToken(ctx, user, token)
+	return f.Memory.CheckToken(ctx, cred)
 }
 
-func (f *faultyStore) CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error) {
+func (f *faultyStore) CheckTokens(ctx context.Context, creds []chat.Credential) ([]chat.TokenState, error) {
 	if err := f.enter(ctx, "CheckTokens"); err != nil {
 		return nil, err
 	}
@@ -418,4 +429,12 @@ func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, known chat
 		return chat.Event{}, err
 	}
 	return f.Memory.RecallSeq(ctx, id, user, known, epoch, seq, notBefore)
+}
+
+// modeOf is auth.mode where tokens must be those of a login, or where any passes.
+func modeOf(required bool) []string {
+	if required {
+		return []string{AuthRedis}
+	}
+	return []string{AuthAny}
 }

@@ -7,12 +7,15 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
+
+	"barrage/codec"
 )
 
-// maxIDBytes bounds room and user ids, maxTokenBytes tokens and passwords.
+// maxIDBytes bounds room and user ids, maxTokenBytes tokens, maxPasswordBytes passwords.
 const (
-	maxIDBytes    = 128
-	maxTokenBytes = 512
+	maxIDBytes       = 128
+	maxTokenBytes    = codec.MaxToken
+	maxPasswordBytes = 512
 )
 
 // blanks are symbols that show nothing, or nothing of their own, and are no spaces to Unicode: BRAILLE PATTERN BLANK

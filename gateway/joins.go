@@ -58,7 +58,7 @@ func newJoins(s *Server) *joins {
 // join makes the user of v a member of the room, with room.auto_join, if come succeeds: who is refused leaves nothing
 // in the store. It is noted before, so that whoever has come finds it, see settle. It never blocks longer than come.
 func (j *joins) join(v visitor, id string, come func() *refusal) *refusal {
-	if !j.srv.cfg.AutoJoin {
+	if !j.srv.cfg.AutoJoin || v.guest { // a guest is nobody who could come again
 		return come()
 	}
 	noted := j.note()
@@ -190,7 +190,7 @@ func (j *joins) try(ctx context.Context, batch []*queuedJoin) error {
 			creds = append(creds, chat.Credential{UserID: m.UserID, Token: m.token})
 		}
 	}
-	var proven []bool
+	var proven []chat.TokenState
 	var err error
 	if len(creds) > 0 {
 		if proven, err = j.srv.store.CheckTokens(ctx, creds); err != nil {
@@ -200,8 +200,8 @@ func (j *joins) try(ctx context.Context, batch []*queuedJoin) error {
 	all := make([]chat.Membership, 0, len(batch))
 	for _, m := range batch {
 		if m.onlyIf {
-			ok := proven[0]
-			if proven = proven[1:]; !ok {
+			state := proven[0]
+			if proven = proven[1:]; state != chat.TokenRight {
 				continue
 			}
 		}

@@ -113,9 +113,9 @@ func TestJoins_WaveIsWrittenInBatches(t *testing.T) {
 	}
 }
 
-// CheckTokens finds none wrong.
-func (s *joinStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]bool, error) {
-	return make([]bool, len(creds)), nil
+// CheckTokens finds all wrong.
+func (s *joinStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]chat.TokenState, error) {
+	return make([]chat.TokenState, len(creds)), nil
 }
 
 // State is away while calls fail, if the test wants it said.
@@ -192,7 +192,7 @@ func TestJoins_Settle(t *testing.T) {
 
 // TestJoins_WhoIsRefusedLeavesNothing: a handshake writes a membership when it has succeeded, and not before.
 func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
-	s := newServer(t, func(c *setup) { c.Auth.Required = true })
+	s := newServer(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
 	token, err := s.guard.newToken(t.Context(), "known")
 	if err != nil {
 		t.Fatal(err)
@@ -342,7 +342,7 @@ func TestSweep_OpenSocketsKeepMemberships(t *testing.T) {
 			now := s.clock.now()
 			c.heard.Store(now)
 			c.pinged.Store(now)
-			s.inspect(c)
+			s.inspect(c, time.Now())
 		})
 		if second%64 == 0 {
 			eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })

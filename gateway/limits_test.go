@@ -132,7 +132,7 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 	const fit = atOnce * each // so that none is turned away because the server is slow to let others go
 	s := newServer(t, func(c *setup) {
 		c.Server.MaxConnections = fit
-		c.Auth.Required, c.AutoJoin = true, false
+		c.Auth.Mode, c.AutoJoin = modeOf(true), false
 		c.rooms.Linger = 0
 	})
 	store := storeOf(s)

@@ -20,7 +20,7 @@ import (
 // room notices nothing of it.
 func TestNative_CloseCodes(t *testing.T) { runCases(t, nativeCloses) }
 
-var nativeCloses = map[string]func(*testing.T){
+var nativeCloses = and(authCloses, map[string]func(*testing.T){
 	"1000": func(t *testing.T) { closesWith(t, 1000, "", masked(codec.OpClose, "\x03\xE8bye")) },
 	"1001": func(t *testing.T) { closesWith(t, 1001, "", masked(codec.OpClose, "\x03\xE9")) },
 	"1002": closedProtocolError,
@@ -30,11 +30,11 @@ var nativeCloses = map[string]func(*testing.T){
 	"1011": closedForABug,
 	"1012": closedForRestart,
 	"4400": closedForBadOps,
-	"4401": closedRevoked,
+	"4410": closedReplaced,
 	"4408": closedIdle,
 	"4409": closedStuck,
 	"4429": closedFlooded,
-}
+})
 
 const deflateOffer = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 
@@ -180,19 +180,28 @@ func closedForBadOps(t *testing.T) {
 	undisturbed()
 }
 
-// Whoever's token was replaced is closed at the next send or recall, which is not done.
+// Whoever's token was replaced, or is no more, is closed at the next send or recall, which is not done.
+func closedReplaced(t *testing.T) {
+	closedAtTheNextOp(t, 4410, closeReplaced, func(s *Server) error { return s.store.SetToken(t.Context(), "u", "newer") })
+}
+
 func closedRevoked(t *testing.T) {
+	closedAtTheNextOp(t, 4401, closeRevoked, func(s *Server) error { return s.store.RevokeUser(t.Context(), "u", time.Now()) })
+}
+
+func closedAtTheNextOp(t *testing.T, code codec.CloseCode, why closeReason, end func(*Server) error) {
+	t.Helper()
 	for _, op := range []string{`{"t":"send","id":"1","body":"x"}`, `{"t":"recall","seq":1}`} {
-		s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Required = true })
+		s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
 		publishMany(t, s, 1) // of u
 		witness, _ := dialV1(t, s, "r", "user_id=v&token=t", false)
 		n := joinV1(t, s, "u")
-		if err := s.store.SetToken(t.Context(), "u", "newer"); err != nil {
+		if err := end(s); err != nil {
 			t.Fatal(err)
 		}
 		n.send(op)
-		n.wantClose(4401)
-		wantCounted(t, s, closeRevoked)
+		n.wantClose(code)
+		wantCounted(t, s, why)
 		publishMany(t, s, 1)
 		if f, err := witness.next(); err != nil || f.T != "batch" || f.Seq != 2 {
 			t.Errorf("after %s the other member's next frame = %+v, %v; want message 2", op, f, err)

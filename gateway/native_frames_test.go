@@ -19,7 +19,7 @@ import (
 // and no other, is held by readV1.
 func TestNative_Frames(t *testing.T) { runCases(t, nativeFrames) }
 
-var nativeFrames = map[string]func(*testing.T){
+var nativeFrames = and(authOps, map[string]func(*testing.T){
 	"welcome":   frameWelcome,
 	"batch":     frameBatch,
 	"gap":       func(t *testing.T) { t.Run("lost", gapLost); t.Run("slow", gapSlow) },
@@ -30,7 +30,7 @@ var nativeFrames = map[string]func(*testing.T){
 	"reconnect": frameReconnect,
 	"epoch":     frameEpoch,
 	"pong":      frameAnswersInOrder,
-}
+})
 
 // joinV1 opens a native socket of room r for user.
 func joinV1(tb testing.TB, s *Server, user string) *native {

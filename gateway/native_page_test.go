@@ -87,6 +87,13 @@ func TestNative_EveryRowOfThePageHasItsCase(t *testing.T) {
 
 func names[V any](cases map[string]V) []string { return slices.Collect(maps.Keys(cases)) }
 
+// and is some cases and more.
+func and(some, more map[string]func(*testing.T)) map[string]func(*testing.T) {
+	all := maps.Clone(some)
+	maps.Copy(all, more)
+	return all
+}
+
 // runCases runs the case of each row, in order.
 func runCases(t *testing.T, cases map[string]func(*testing.T)) {
 	t.Helper()

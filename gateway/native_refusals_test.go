@@ -130,7 +130,7 @@ func (a asked) sameWhenAsked(s *Server, query, origin string) {
 }
 
 func TestNative_Connect(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { c.Auth.Required = true })
+	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
 	f := func(name, query, more, extensions string) {
 		t.Run(name, func(t *testing.T) {
 			c := dialTCP(t, s)
@@ -168,13 +168,14 @@ func TestNative_Connect(t *testing.T) {
 
 func TestNative_Refusals(t *testing.T) { runCases(t, nativeRefusals) }
 
-var nativeRefusals = map[string]func(*testing.T){
+var nativeRefusals = and(authRefusals, map[string]func(*testing.T){
 	"429 too_many_connections": refusedTooMany,
 	"429 rate_limited":         refusedTooFast,
 	"503 busy":                 refusedBusyNode,
 	"503 no_room":              refusedNoRoom,
 	"400 bad_request":          refusedBadRequest,
 	"401 unauthenticated":      refusedUnauthenticated,
+	"401 token_replaced":       refusedReplaced,
 	"403 forbidden":            refusedForbidden,
 	"403 origin_not_allowed":   refusedOrigin,
 	"404 no_such_room":         refusedNoSuchRoom,
@@ -182,7 +183,7 @@ var nativeRefusals = map[string]func(*testing.T){
 	"503 full":                 refusedFull,
 	"503 draining":             refusedDraining,
 	"503 unavailable":          refusedUnavailable,
-}
+})
 
 func refusedBadRequest(t *testing.T) {
 	s := newServerV1(t, nil)
@@ -192,12 +193,13 @@ func refusedBadRequest(t *testing.T) {
 	}
 	f(userAndToken, "", `Sec-WebSocket-Protocol "" does not offer barrage.v1`)
 	f(userAndToken, "Sec-WebSocket-Protocol: chat, barrage.v2, barrage.v10\r\n", "does not offer barrage.v1")
-	f("token=t", offerV1, "user_id is missing")
+	f("token=t", offerV1, "user_id is missing") // an opaque token names nobody
+	f("user_id=&token=t", offerV1, "user_id is missing")
 	f("user_id="+strings.Repeat("u", 129)+"&token=t", offerV1, "user_id has 129 bytes")
 	f("user_id=a%00&token=t", offerV1, "control characters")
 	f("user_id=a%ff&token=t", offerV1, "not UTF-8")
-	f("user_id=u&token="+strings.Repeat("t", 513), offerV1, "token has 513 bytes")
-	f("user_id=u", offerV1+"Authorization: Bearer "+strings.Repeat("t", 513)+"\r\n", "token has 513 bytes")
+	f("user_id=u&token="+strings.Repeat("t", 4097), offerV1, "token has 4097 bytes")
+	f("user_id=u", offerV1+"Authorization: Bearer "+strings.Repeat("t", 4097)+"\r\n", "token has 4097 bytes")
 	f("user_id=u&token=%0a", offerV1, "control characters")
 	for _, since := range []string{"x", "-1", "1.5", "1e3", "18446744073709551616", ""} {
 		f(userAndToken+"&epoch=e&since="+since, offerV1, "is not a sequence number")
@@ -223,7 +225,7 @@ func refusedBadRequest(t *testing.T) {
 }
 
 func refusedUnauthenticated(t *testing.T) {
-	open, strict := newServerV1(t, nil), newServerV1(t, func(c *setup) { c.Auth.Required = true })
+	open, strict := newServerV1(t, nil), newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
 	for _, s := range []*Server{open, strict} {
 		a := askV1(t, s, "user_id=u", offerV1)
 		a.want(401, "unauthenticated", "no token")
@@ -243,10 +245,18 @@ func refusedUnauthenticated(t *testing.T) {
 	f("user_id=u&token=wrong")
 	f("user_id=nobody&token=t")
 	f("user_id=u&token=tt")
-	if err := strict.store.SetToken(t.Context(), "u", "newer"); err != nil {
+	closed := newServerV1(t, func(c *setup) { c.Auth.Guests = GuestsOff })
+	askV1(t, closed, "", offerV1).want(401, "unauthenticated", "no token")
+}
+
+func refusedReplaced(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
+	if err := s.store.SetToken(t.Context(), "u", "newer"); err != nil {
 		t.Fatal(err)
 	}
-	f(userAndToken)
+	a := askV1(t, s, userAndToken, offerV1)
+	a.want(401, "token_replaced", "logged in elsewhere")
+	a.sameWhenAsked(s, userAndToken, "")
 }
 
 func refusedForbidden(t *testing.T) {
@@ -306,7 +316,7 @@ func refusedVersion(t *testing.T) {
 
 func refusedTooMany(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
-		c.Limits.Enabled, c.Limits.UserConnections, c.Auth.Required = true, 1, true
+		c.Limits.Enabled, c.Limits.UserConnections, c.Auth.Mode = true, 1, modeOf(true)
 	})
 	for range 5 { // who has a wrong token takes no place of the user's
 		stranger := dial(t, s, chatPath("r", "u"))
@@ -470,7 +480,7 @@ func refusedUnavailable(t *testing.T) {
 		}
 		wireV1(t, s, userAndToken, "", 0)
 	}
-	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Required = true })
+	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
 	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
 	f("Read", "cannot open the room now", nil)
 }

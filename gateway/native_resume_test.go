@@ -205,7 +205,7 @@ func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
 	big := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 1000; c.history = 2000 })
 	r := roomOf(t, big, "r")
 	for range 300 {
-		if err := r.Post(&waitingSend{user: "u", token: "t", done: make(chan room.Answer, 1)}, "u", body, time.Now()); err != nil {
+		if err := r.Post(&waitingSend{rights: anyone, done: make(chan room.Answer, 1)}, "u", body, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -57,6 +57,11 @@ type frameV1 struct {
 	Messages  []json.RawMessage `json:"messages"`
 	Heartbeat int64             `json:"heartbeat_ms"`
 	Limits    codec.Limits      `json:"limits"`
+	Guest     bool              `json:"guest"`
+	Can       []string          `json:"can"`
+	Role      string            `json:"role"`
+	EndsIn    int64             `json:"auth_expires_ms"`
+	Expires   int64             `json:"expires_ms"`
 	From      uint64            `json:"from"`
 	To        uint64            `json:"to"`
 	By        string            `json:"by"`
@@ -78,6 +83,7 @@ type messageV1 struct {
 	TS       int64           `json:"ts"`
 	ID       string          `json:"id"`
 	Ext      json.RawMessage `json:"ext"`
+	User     json.RawMessage `json:"user"`
 	Recalled bool            `json:"recalled"`
 }
 

@@ -33,7 +33,7 @@ func (s *session) bears(cost uint32) bool {
 // RateName is whom limits.user_rate knows, see room.Known: a user whose token was checked; else a name at an address,
 // or nobody where that is not known.
 func (s *session) RateName() string {
-	if s.srv.cfg.Auth.Required {
+	if s.srv.cfg.Auth.Required() && !s.has().guest {
 		return s.user
 	}
 	if guest := door.Ticket(s.ticket.Load()).Guest(); guest > 0 {

@@ -31,11 +31,11 @@ func limited(t *testing.T, change func(*door.Limits)) *Server {
 	})
 }
 
-// limitedUsers is limited with auth.required, for users whose token is "any".
+// limitedUsers is limited with auth.mode redis, for users whose token is "any".
 func limitedUsers(t *testing.T, change func(*door.Limits), users ...string) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
-		c.Limits.Enabled, c.Auth.Required = true, true
+		c.Limits.Enabled, c.Auth.Mode = true, modeOf(true)
 		change(&c.Limits)
 	})
 	for _, user := range users {

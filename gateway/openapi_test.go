@@ -236,7 +236,7 @@ const (
 // no other.
 func TestOpenAPI_EveryStatus(t *testing.T) {
 	open := newServerV1(t, nil)
-	strict := newServerV1(t, func(c *setup) { c.Auth.Required = true; c.AutoJoin = false; c.CORS.AllowedOrigins = nil })
+	strict := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis}; c.AutoJoin = false; c.CORS.AllowedOrigins = nil })
 	seen := map[string]map[int]bool{}
 	f := func(op string, status int, s *Server, method, path, user, body string, change ...func(*http.Request)) {
 		t.Helper()
@@ -377,6 +377,6 @@ func TestOpenAPI_Bounds(t *testing.T) {
 	f("kind of a send", schemas["Send"].Value.Properties["kind"].Value.MaxLength, codec.MaxKind)
 	f("messages of a page", schemas["History"].Value.Properties["messages"].Value.MaxItems, pageMost)
 	f("user_id", schemas["Login"].Value.Properties["user_id"].Value.MaxLength, maxIDBytes)
-	f("password", schemas["Login"].Value.Properties["password"].Value.MaxLength, maxTokenBytes)
+	f("password", schemas["Login"].Value.Properties["password"].Value.MaxLength, maxPasswordBytes)
 	f("room", doc.Components.Parameters["Room"].Value.Schema.Value.MaxLength, maxIDBytes)
 }

@@ -55,8 +55,8 @@ func (p *params) password(name string) string {
 	v := p.values.Get(name)
 	if !p.has(name) {
 		p.refuse("%s is missing", name)
-	} else if len(v) > maxTokenBytes {
-		p.refuse("%s has %d bytes, at most %d are allowed", name, len(v), maxTokenBytes)
+	} else if len(v) > maxPasswordBytes {
+		p.refuse("%s has %d bytes, at most %d are allowed", name, len(v), maxPasswordBytes)
 	}
 	return v
 }

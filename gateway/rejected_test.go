@@ -10,7 +10,7 @@ import (
 // places; those with a right token come in meanwhile.
 func TestRejected_TakeFewPlaces(t *testing.T) {
 	const places = 400
-	s := newServer(t, func(c *setup) { c.Server.MaxConnections, c.Auth.Required = places, true })
+	s := newServer(t, func(c *setup) { c.Server.MaxConnections, c.Auth.Mode = places, []string{AuthRedis} })
 	if err := storeOf(s).SetToken(t.Context(), "good", "t"); err != nil {
 		t.Fatal(err)
 	}

@@ -27,12 +27,15 @@ import (
 // Store is what the edge needs of the state that all nodes share. redisx satisfies it.
 type Store interface {
 	room.Store
-	// SetToken makes token the user's only valid one.
+	// SetToken makes token one of the user's; it may replace another one.
 	SetToken(ctx context.Context, user, token string) error
-	// CheckToken reports whether token is the user's, and prolongs its life if so.
-	CheckToken(ctx context.Context, user, token string) (bool, error)
+	// CheckToken is what the store knows of a token, and prolongs its life if it counts.
+	CheckToken(ctx context.Context, cred chat.Credential) (chat.TokenState, error)
 	// CheckTokens is CheckToken for many, prolonging nothing.
-	CheckTokens(ctx context.Context, creds []chat.Credential) ([]bool, error)
+	CheckTokens(ctx context.Context, creds []chat.Credential) ([]chat.TokenState, error)
+	// RevokeUser ends all tokens of a user that were made until then, RevokeToken a signed one by its name.
+	RevokeUser(ctx context.Context, user string, then time.Time) error
+	RevokeToken(ctx context.Context, id string, end time.Time) error
 	// JoinAll makes each user a member of the room beside it, but those who are in too many.
 	JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error)
 	// Join makes user a member of room; added is false where it was one already. An error
@@ -74,22 +77,22 @@ const apiTimeout = 5 * time.Second
 // in this order.
 type Server struct {
 	// Immutable after Start.
-	cfg     Config
-	store   Store
-	hall    *room.Hall
-	guard   guard
-	fastIM  fastIM
-	v1      v1
-	lists   *lists
-	joins   *joins
-	recalls *recalls
-	tokens  *tokenWatcher
-	door    *door.Door
-	plain   *door.Plain
-	spare   int       // descriptors of the reserve that requests may have
-	ops     pace.Rate // limits.message_rate
-	likes   pace.Rate // limits.like_rate
-	made    time.Time // see millis
+	cfg               Config
+	store             Store
+	hall              *room.Hall
+	guard             guard
+	fastIM            fastIM
+	v1                v1
+	lists             *lists
+	joins             *joins
+	recalls, arrivals errands
+	tokens            *tokenWatcher
+	door              *door.Door
+	plain             *door.Plain
+	spare             int       // descriptors of the reserve that requests may have
+	ops               pace.Rate // limits.message_rate
+	likes             pace.Rate // limits.like_rate
+	made              time.Time // see millis
 	// sweepEvery is one second; tests that make up the time set more before Start. now is time.Now, but for tests.
 	sweepEvery time.Duration
 	now        func() time.Time
@@ -123,9 +126,9 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 		s.likes = pace.PerSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
 	}
 	s.plain = s.door.NewPlain(s.mostPlain, func() time.Time { return s.now() })
-	s.lists, s.joins, s.recalls, s.tokens = newLists(s), newJoins(s), newRecalls(s), newTokenWatcher(s)
-	s.guard, s.v1 = guard{&s.cfg, store, log}, v1{s}
-	s.fastIM.srv = s
+	s.lists, s.joins, s.tokens = newLists(s), newJoins(s), newTokenWatcher(s)
+	s.recalls, s.arrivals = newErrands(), newErrands()
+	s.guard, s.v1.srv, s.fastIM.srv = newGuard(&s.cfg, store, log), s, s
 	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Authorize: s.authorizeSenders(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
 	return s
@@ -142,6 +145,10 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) start() error {
+	keepKeys, err := s.guard.load(s.now)
+	if err != nil {
+		return err
+	}
 	limit, err := openFilesLimit()
 	if err != nil {
 		return err
@@ -173,12 +180,16 @@ func (s *Server) start() error {
 	for range recallers {
 		s.workers.Go(func() { s.recalls.run(ctx) })
 	}
-	if s.cfg.Auth.Required {
+	for range arrivers {
+		s.workers.Go(func() { s.arrivals.run(ctx) })
+	}
+	if s.cfg.Auth.checks() {
 		s.workers.Go(func() { s.tokens.run(ctx) })
 	}
 	if s.private() {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
+	s.workers.Go(func() { keepKeys(ctx) })
 	s.lists.start(ctx, &s.workers)
 	s.public = s.httpServer(s.routes())
 	s.public.ConnState = s.plain.State
@@ -190,13 +201,13 @@ func (s *Server) start() error {
 		s.admin = s.httpServer(s.adminRoutes())
 		s.serve(s.admin, adminLn)
 	}
-	if s.cfg.Auth.Required && s.cfg.Auth.LoginURL == "" {
-		s.log.Warn("anybody can log in as anybody, and ends the token of that user: auth.required is on and auth.login_url is empty; " +
+	if s.cfg.Auth.Required() && s.cfg.Auth.givesTokens() && s.cfg.Auth.LoginURL == "" {
+		s.log.Warn("anybody can log in as anybody, and ends the token of that user: auth.mode has redis and auth.login_url is empty; " +
 			"set it to a hook that knows passwords, or to off where tokens are written to Redis by others")
 	}
-	if s.private() && !s.cfg.Auth.Required {
+	if s.private() && !s.cfg.Auth.Required() {
 		s.log.Warn("rooms are not private: room.auto_join is off, but nobody's token is checked, so anybody comes in under a member's name; " +
-			"turn auth.required on")
+			"take any out of auth.mode")
 	}
 	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.sessions.most, "open_files", limit)
 	return nil
@@ -401,10 +412,11 @@ func (s *Server) RoomEvent(id string, ev chat.Event) { s.hall.RoomEvent(id, ev) 
 // UserEvent tells that the set of the user's rooms changed. It never blocks.
 func (s *Server) UserEvent(user string) { s.lists.userChanged(user) }
 
-// TokensChanged tells whose tokens may have changed, nil = anybody's. It never blocks.
-func (s *Server) TokensChanged(users []string) {
-	if s.cfg.Auth.Required {
-		s.tokens.changed(users)
+// TokensChanged tells whose tokens may have changed, and which signed ones by their names; both nil = anybody's. It
+// never blocks.
+func (s *Server) TokensChanged(users, ids []string) {
+	if s.cfg.Auth.checks() {
+		s.tokens.changed(users, ids)
 	}
 }
 

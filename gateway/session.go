@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/pace"
 )
 
@@ -19,8 +20,8 @@ type purpose interface {
 	// drained hears that the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch
 	// it.
 	drained()
-	// revoked says goodbye to somebody whose token counts no more.
-	revoked()
+	// revoked says goodbye to somebody whose token counts no more; the state says why.
+	revoked(state chat.TokenState)
 	// flooded says goodbye to somebody who sends too much, see bears.
 	flooded()
 	// stays is called from time to time while the socket is open. It does not block.
@@ -37,14 +38,17 @@ type session struct {
 
 	// Immutable once the poller knows the connection.
 	srv     *Server
-	user    string
-	token   string
+	user    string // see rights
 	runs    purpose
 	deflate bool // what was agreed on at the handshake
 
 	// What a native socket has done; owned by the poller. They stand here because there is room for them.
 	bad   uint8  // ops in a row that could not be taken, and unjoined; or discarding
 	likes uint16 // see likesLeft; and discard
+
+	// rights are what the token gives. They are there before the poller knows the connection, but for who shows a token
+	// in their first frame: then user is set before, and whoever reads that looks here first.
+	rights atomic.Pointer[rights]
 
 	slot   int32        // place in sessions.list; guarded by that lock
 	reader codec.Reader // owned by the poller
@@ -61,7 +65,10 @@ type session struct {
 
 // init makes the session one of the visitor's, for what runs on it.
 func (s *session) init(srv *Server, v *visitor, runs purpose) {
-	s.srv, s.user, s.token, s.runs = srv, v.user, v.token, runs
+	s.srv, s.user, s.runs = srv, v.user, runs
+	if v.rights != nil {
+		s.rights.Store(v.rights)
+	}
 	s.ticket.Store(uint32(v.ticket))
 	now := srv.clock.now()
 	s.heard.Store(now)

@@ -6,6 +6,7 @@ import "sync/atomic"
 // All atomic.
 type counters struct {
 	bytesIn, messagesIn atomic.Uint64
+	forbidden           atomic.Uint64 // messages of FastIM's clients whose token does not grant send
 	rateLimited         atomic.Uint64 // messages and ops over limits.message_rate
 	binary              atomic.Uint64 // binary messages from FastIM sockets, which have none
 	ignored             atomic.Uint64 // messages from sessions that have no say, or that came while draining

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // closeGrace is how long in seconds a peer has to answer a close frame before the
@@ -37,7 +38,7 @@ func (s *Server) sweepOnce(now time.Time) {
 	s.hall.Tick(now)
 	s.plain.Sweep()
 	s.door.Report()
-	s.sessions.each(s.inspect)
+	s.sessions.each(func(c *session) { s.inspect(c, now) })
 }
 
 // seconds is d in clock seconds, at least 1.
@@ -50,9 +51,19 @@ const keepEvery = 12 * 3600
 // pingFrame is an empty ping.
 var pingFrame = codec.AppendFrame(nil, codec.OpPing, "")
 
-func (s *Server) inspect(c *session) {
+func (s *Server) inspect(c *session, at time.Time) {
 	now := s.clock.now()
 	if c.inspectClosing(now) {
+		return
+	}
+	switch r := c.has(); {
+	case r == nil:
+		if now-c.prolonged.Load() >= seconds(s.cfg.Auth.FirstFrame) {
+			c.closeWith(closeRevoked, closings[closeRevoked].code, "no token came")
+		}
+		return
+	case r.over(at):
+		c.runs.revoked(chat.TokenWrong)
 		return
 	}
 	if c.pending.Load() > 0 {

@@ -26,7 +26,7 @@ const (
 )
 
 // tokenWatcher ends the sessions whose tokens count no more, without waiting for them to say
-// something: where auth.required is on the store tells whose tokens may have changed, and
+// something: where tokens count the store tells whose tokens may have changed, and
 // one pass over all sessions finds theirs.
 type tokenWatcher struct {
 	// Immutable after Start.
@@ -36,28 +36,53 @@ type tokenWatcher struct {
 	kick  once.Signal // somebody is noted
 
 	// Owned by run: the sessions to check next, and their credentials; how many were checked in
-	// this pass, and those of them whose token is wrong.
+	// this pass, and those of them whose token counts no more.
 	batch   []*session
 	creds   []chat.Credential
 	checked int
-	wrong   []*session
+	ended   []endedToken
 
 	mu      sync.Mutex // guards the fields below
-	users   map[string]struct{}
-	all     bool   // everybody is noted
+	noted   noted
 	changes uint64 // how often the store told of a change
 }
 
-func newTokenWatcher(s *Server) *tokenWatcher {
-	return &tokenWatcher{srv: s, every: recheckEvery, kick: once.NewSignal(), users: map[string]struct{}{}}
+// noted is whose sessions are to be checked: of users, of signed tokens by their names, or all.
+type noted struct {
+	users, ids map[string]struct{}
+	all        bool
 }
 
-// changed is the store's call: the tokens of users, nil = of all, may have changed.
-func (r *tokenWatcher) changed(users []string) {
+func nobodyNoted() noted { return noted{users: map[string]struct{}{}, ids: map[string]struct{}{}} }
+
+// has reports whether a session with these rights is noted.
+func (n *noted) has(user string, r *rights) bool {
+	if !r.asks {
+		return false
+	}
+	if _, ok := n.users[user]; ok || n.all {
+		return true
+	}
+	_, ok := n.ids[r.cred.ID]
+	return ok
+}
+
+// endedToken is a session whose token counts no more, and why.
+type endedToken struct {
+	session *session
+	state   chat.TokenState
+}
+
+func newTokenWatcher(s *Server) *tokenWatcher {
+	return &tokenWatcher{srv: s, every: recheckEvery, kick: once.NewSignal(), noted: nobodyNoted()}
+}
+
+// changed is the store's call: the tokens of users may have changed, and signed ones by their names; both nil: all.
+func (r *tokenWatcher) changed(users, ids []string) {
 	r.mu.Lock()
 	r.changes++
 	r.mu.Unlock()
-	r.note(users)
+	r.note(users, ids)
 }
 
 // asOf says which of the store's words of changes have come. A handshake takes it before it
@@ -69,34 +94,39 @@ func (r *tokenWatcher) asOf() uint64 {
 }
 
 // entered is called when the visitor's session can be found. If a change was told since its
-// token was checked, a pass for that may not have seen the session.
+// token was checked, a pass for that may not have seen the session; nor was it checked at all if the store was away.
 func (r *tokenWatcher) entered(v visitor) {
-	if r.asOf() != v.asOf {
-		r.note([]string{v.user})
+	if r.asOf() != v.asOf || v.unsure {
+		r.note([]string{v.user}, nil)
 	}
 }
 
-// note has the next pass check the sessions of users, nil = all. It never blocks.
-func (r *tokenWatcher) note(users []string) {
+// note has the next pass check the sessions of users and of signed tokens, both nil = all. It never blocks.
+func (r *tokenWatcher) note(users, ids []string) {
 	r.mu.Lock()
+	n := &r.noted
 	for _, u := range users {
-		r.users[u] = struct{}{}
+		n.users[u] = struct{}{}
 	}
-	if users == nil || len(r.users) > mostNoted {
-		r.all = true
-		clear(r.users)
+	for _, id := range ids {
+		n.ids[id] = struct{}{}
+	}
+	if users == nil && ids == nil || len(n.users)+len(n.ids) > mostNoted {
+		n.all = true
+		clear(n.users)
+		clear(n.ids)
 	}
 	r.mu.Unlock()
 	r.kick.Set()
 }
 
 // take returns who is noted and begins anew.
-func (r *tokenWatcher) take() (users map[string]struct{}, all bool) {
+func (r *tokenWatcher) take() noted {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	users, all = r.users, r.all
-	r.users, r.all = map[string]struct{}{}, false
-	return users, all
+	n := r.noted
+	r.noted = nobodyNoted()
+	return n
 }
 
 // run makes a pass when somebody is noted, until ctx ends.
@@ -125,24 +155,25 @@ func (r *tokenWatcher) run(ctx context.Context) {
 // pass ends the sessions of who is noted that may not stay. After an error they are noted still.
 func (r *tokenWatcher) pass(ctx context.Context) error {
 	ended, err := r.find(ctx)
-	for _, c := range ended {
-		c.checked(ctx, false)
+	for _, e := range ended {
+		e.session.checked(ctx, e.state)
 	}
 	return err
 }
 
 // find is pass but for the ends.
-func (r *tokenWatcher) find(ctx context.Context) (ended []*session, err error) {
-	users, all := r.take()
-	if !all && len(users) == 0 {
+func (r *tokenWatcher) find(ctx context.Context) (ended []endedToken, err error) {
+	who := r.take()
+	if !who.all && len(who.users)+len(who.ids) == 0 {
 		return nil, nil
 	}
-	defer func() { r.checked, r.wrong = 0, nil }()
+	defer func() { r.checked, r.ended = 0, nil }()
 	r.srv.sessions.each(func(c *session) {
 		if err != nil {
 			return
 		}
-		if _, noted := users[c.user]; !noted && !all || c.ending() {
+		// Without rights it has yet to show a token; entered follows.
+		if rs := c.has(); rs == nil || !who.has(c.user, rs) || c.ending() {
 			return
 		}
 		r.batch = append(r.batch, c)
@@ -153,20 +184,26 @@ func (r *tokenWatcher) find(ctx context.Context) (ended []*session, err error) {
 	if err == nil {
 		err = r.check(ctx)
 	}
-	switch {
-	case err != nil && all:
-		r.note(nil)
-		return nil, err // what was found may be the beginning of a loss
-	case all && len(r.wrong) >= lostFrom && 2*len(r.wrong) > r.checked:
-		r.srv.log.Warn("the store has lost most tokens: sessions stay until they speak", "wrong", len(r.wrong), "of", r.checked)
-		return nil, nil
-	case err != nil:
-		r.note(slices.Collect(maps.Keys(users)))
+	wrong := 0
+	for _, e := range r.ended {
+		if e.state == chat.TokenWrong {
+			wrong++
+		}
 	}
-	return r.wrong, err
+	switch {
+	case err != nil && who.all:
+		r.note(nil, nil)
+		return nil, err // what was found may be the beginning of a loss
+	case who.all && wrong >= lostFrom && 2*wrong > r.checked:
+		r.srv.log.Warn("the store has lost most tokens: sessions stay until they speak", "wrong", wrong, "of", r.checked)
+		return slices.DeleteFunc(r.ended, func(e endedToken) bool { return e.state == chat.TokenWrong }), nil
+	case err != nil:
+		r.note(slices.AppendSeq([]string{}, maps.Keys(who.users)), slices.Collect(maps.Keys(who.ids)))
+	}
+	return r.ended, err
 }
 
-// check notes the sessions of the batch whose tokens are wrong, and empties it.
+// check notes the sessions of the batch whose tokens count no more, and empties it.
 func (r *tokenWatcher) check(ctx context.Context) error {
 	defer func() {
 		clear(r.batch) // those that are gone are not to be kept
@@ -177,18 +214,18 @@ func (r *tokenWatcher) check(ctx context.Context) error {
 		return nil
 	}
 	for _, c := range r.batch {
-		r.creds = append(r.creds, c.credential())
+		r.creds = append(r.creds, c.has().cred)
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	ok, err := r.srv.store.CheckTokens(ctx, r.creds)
+	states, err := r.srv.store.CheckTokens(ctx, r.creds)
 	if err != nil {
 		return err
 	}
 	r.checked += len(r.batch)
 	for i, c := range r.batch {
-		if !ok[i] {
-			r.wrong = append(r.wrong, c)
+		if states[i] != chat.TokenRight {
+			r.ended = append(r.ended, endedToken{c, states[i]})
 		}
 	}
 	return nil

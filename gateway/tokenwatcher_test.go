@@ -21,7 +21,7 @@ import (
 func newStrictServer(t *testing.T, manual bool) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
-		if c.Auth.Required = true; manual {
+		if c.Auth.Mode = []string{AuthRedis}; manual {
 			manualSweep(c)
 		}
 	})
@@ -64,8 +64,8 @@ func TestRecheck_ClosesTheRevoked(t *testing.T) {
 			t.Errorf("reason = %q", reason)
 		}
 	}
-	v1.wantClose(4401)
-	deflated.wantClose(4401)
+	v1.wantClose(4410)
+	deflated.wantClose(4410)
 	if took := time.Since(began); took > 2*time.Second { // a second, and one for a busy machine
 		t.Errorf("the revoked were closed after %v; want at most a second", took)
 	}
@@ -73,7 +73,7 @@ func TestRecheck_ClosesTheRevoked(t *testing.T) {
 	other.wantInfo("still here")
 	fresh.want("batch")
 	otherList.wantText()
-	if got := s.stats.closed[closeUnauthorized].Load() + s.stats.closed[closeRevoked].Load(); got != 4 {
+	if got := s.stats.closed[closeUnauthorized].Load() + s.stats.closed[closeReplaced].Load(); got != 4 {
 		t.Errorf("%d sockets were closed for their token; want 4", got)
 	}
 }
@@ -82,7 +82,7 @@ func TestRecheck_NotWithoutAuth(t *testing.T) {
 	s := newServer(t, manualSweep)
 	c := join(t, s, "r", "u")
 	s.setToken(t, "u", "new")
-	s.TokensChanged(nil)
+	s.TokensChanged(nil, nil)
 	s.recheck(t)
 	if n := storeOf(s).called("CheckTokens"); n != 0 {
 		t.Errorf("%d checks of tokens; want none", n)
@@ -102,7 +102,7 @@ func TestRecheck_TriesAgain(t *testing.T) {
 		storeOf(s).fail(errAway, "CheckTokens")
 		s.setToken(t, "u", "new")
 		if all {
-			s.TokensChanged(nil)
+			s.TokensChanged(nil, nil)
 		}
 		<-s.tokens.kick
 		if err := s.tokens.pass(t.Context()); err == nil {
@@ -158,20 +158,20 @@ func TestRecheck_HandshakeUnderWay(t *testing.T) {
 
 func TestRecheck_BoundsWhatItNotes(t *testing.T) {
 	r := newTokenWatcher(&Server{})
-	for i := range mostNoted {
-		r.changed([]string{fmt.Sprint(i)})
+	for i := range mostNoted / 2 {
+		r.changed([]string{fmt.Sprint(i)}, []string{fmt.Sprint(i)})
 	}
-	if users, all := r.take(); all || len(users) != mostNoted {
-		t.Errorf("%d users are noted, all: %v; want %d", len(users), all, mostNoted)
+	if n := r.take(); n.all || len(n.users)+len(n.ids) != mostNoted {
+		t.Errorf("%d users and %d tokens are noted, all: %v; want %d", len(n.users), len(n.ids), n.all, mostNoted)
 	}
-	for i := range mostNoted + 1 {
-		r.changed([]string{fmt.Sprint(i)})
+	for i := range mostNoted/2 + 1 {
+		r.changed([]string{fmt.Sprint(i)}, []string{fmt.Sprint(i)})
 	}
-	if users, all := r.take(); !all || len(users) != 0 {
-		t.Errorf("%d users are noted, all: %v; want all, without names", len(users), all)
+	if n := r.take(); !n.all || len(n.users)+len(n.ids) != 0 {
+		t.Errorf("%d users and %d tokens are noted, all: %v; want all, without names", len(n.users), len(n.ids), n.all)
 	}
-	if users, all := r.take(); all || len(users) != 0 {
-		t.Errorf("%d users are noted after that, all: %v; want none", len(users), all)
+	if n := r.take(); n.all || len(n.users)+len(n.ids) != 0 {
+		t.Errorf("%d users and %d tokens are noted after that, all: %v; want none", len(n.users), len(n.ids), n.all)
 	}
 }
 
@@ -184,17 +184,19 @@ type batchStore struct {
 	sizes []int
 }
 
-func (b *batchStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]bool, error) {
+func (b *batchStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]chat.TokenState, error) {
 	if b.busy.Add(1) != 1 {
 		panic("BUG: two batches at once")
 	}
 	defer b.busy.Add(-1)
 	b.sizes = append(b.sizes, len(creds))
-	ok := slices.Repeat([]bool{true}, len(creds))
+	states := slices.Repeat([]chat.TokenState{chat.TokenRight}, len(creds))
 	for i, c := range creds {
-		ok[i] = b.wrong == nil || !b.wrong(c.UserID)
+		if b.wrong != nil && b.wrong(c.UserID) {
+			states[i] = chat.TokenWrong
+		}
 	}
-	return ok, nil
+	return states, nil
 }
 
 // TestRecheck_LostTokens: a store that comes back without its tokens sends nobody away. But whose
@@ -216,7 +218,7 @@ func TestRecheck_LostTokens(t *testing.T) {
 				return err == nil && n < c.wrong
 			}
 			ended := func(changed []string) int {
-				s.TokensChanged(changed)
+				s.TokensChanged(changed, nil)
 				ended, err := s.tokens.find(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -226,7 +228,7 @@ func TestRecheck_LostTokens(t *testing.T) {
 			if got := ended(nil); got != c.want {
 				t.Errorf("%d of %d sessions are sent away; want %d", got, c.sessions, c.want)
 			}
-			if s.tokens.wrong != nil || s.tokens.checked != 0 {
+			if s.tokens.ended != nil || s.tokens.checked != 0 {
 				t.Error("sessions are kept after the pass")
 			}
 			if got := ended([]string{"user-0"}); got != 1 {
@@ -240,7 +242,7 @@ func TestRecheck_LostTokens(t *testing.T) {
 func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
 	tb.Helper()
 	cfg := DefaultConfig()
-	cfg.Auth.Required = true
+	cfg.Auth.Mode = []string{AuthRedis}
 	store := &batchStore{nullStore: nullStore{newFaultyStore(1000).Memory}}
 	s := New(cfg, room.DefaultConfig(), store, slog.New(slog.DiscardHandler))
 	store.Start(s)
@@ -259,13 +261,13 @@ func TestRecheck_AsksInBatches(t *testing.T) {
 	refused.init(s, &visitor{user: "refused"}, refused)
 	refused.closing = closeForbidden
 	s.sessions.list = append(s.sessions.list, &refused.session)
-	s.TokensChanged(nil)
+	s.TokensChanged(nil, nil)
 	s.recheck(t)
 	if want := []int{recheckBatch, recheckBatch, 7}; !slices.Equal(store.sizes, want) {
 		t.Errorf("batches of %v; want %v", store.sizes, want)
 	}
 	store.sizes = nil
-	s.TokensChanged([]string{"user-1", "nobody", "refused", "user-700"})
+	s.TokensChanged([]string{"user-1", "nobody", "refused", "user-700"}, nil)
 	s.recheck(t)
 	if want := []int{2}; !slices.Equal(store.sizes, want) {
 		t.Errorf("batches of %v; want %v", store.sizes, want)
@@ -288,7 +290,7 @@ func BenchmarkSweep_Crowd(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				s.sweepOnce(s.started)
-				s.TokensChanged(users)
+				s.TokensChanged(users, nil)
 				if err := s.tokens.pass(b.Context()); err != nil {
 					b.Fatal(err)
 				}

@@ -9,19 +9,31 @@ import (
 	"github.com/lesismal/nbio"
 
 	"barrage/gateway/door"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
 // visitor is who asks for a WebSocket.
 type visitor struct {
-	user   string
+	user   string // who they say they are; after guard.who who they are
 	token  string
 	key    string // Sec-WebSocket-Key
 	more   string // further header lines of the answer
 	asOf   uint64 // see tokenWatcher
 	ticket door.Ticket
-	// proven: the token was checked, whatever auth.required says.
+	// room, address and origin are where they want to go and where they come from, for the connect hook.
+	room, address, origin string
+
+	// What guard.who found out. pass is what the token says of them, nil where it is one of a login or nobody looked at
+	// it; cred is what the store is asked again. proven: the token was checked. guest: they have no user id of their
+	// own. unsure: the store could not say whether the token is revoked.
+	pass   *pass.Pass
+	cred   chat.Credential
 	proven bool
+	guest  bool
+	unsure bool
+	rights *rights // in the room they come into
 }
 
 // admit does what every WebSocket request goes through before it is known what it is
@@ -67,7 +79,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 
 // enter counts the connection as one of its user's; the token has been checked where tokens count.
 func (s *Server) enter(v *visitor) *refusal {
-	return turnedAway(s.door.Enter(&v.ticket, v.user, s.cfg.Auth.Required))
+	if v.guest {
+		return nil // nobody else has the name: their address alone is counted
+	}
+	return turnedAway(s.door.Enter(&v.ticket, v.user, v.proven))
 }
 
 // mayOpen is nil where the room is live, or may be made live for the request.
@@ -125,7 +140,8 @@ func (s *Server) identify(r *http.Request, who func(*http.Request) (visitor, *re
 	if !origins(s.cfg.CORS.AllowedOrigins).allow(r) {
 		return v, refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).as("origin_not_allowed")
 	}
-	if v, bad = who(r); bad == nil && s.draining.Load() {
+	v, bad = who(r)
+	if bad == nil && s.draining.Load() {
 		bad = leaving
 	}
 	return v, bad

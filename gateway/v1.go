@@ -11,11 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
 
 	"barrage/codec"
 	"barrage/gateway/door"
+	"barrage/gateway/pass"
 	"barrage/internal/chat"
 )
 
@@ -39,7 +41,10 @@ var openAPIText = sync.OnceValue(func() []byte {
 })
 
 // v1 is the protocol barrage.v1: its HTTP calls and its socket.
-type v1 struct{ srv *Server }
+type v1 struct {
+	srv     *Server
+	waiting atomic.Int64 // sockets that have yet to show a token
+}
 
 // operation is one thing that can be asked for under /v1.
 type operation struct {
@@ -164,20 +169,17 @@ func (n *v1) cannot(what string, err error) *refusal {
 	return refuse(http.StatusServiceUnavailable, "cannot %s now, try again", what)
 }
 
-// caller is who changes something: its token is checked whatever auth.required says.
-func (n *v1) caller(ctx context.Context, r *http.Request) (v visitor, bad *refusal) {
-	if v, bad = callerOf(r); bad != nil {
-		return v, bad
+// caller is who changes something in the room, and may do what they want there: whatever auth.mode says, somebody must
+// have given them their token.
+func (n *v1) caller(ctx context.Context, r *http.Request, id string, want pass.Can) (v visitor, rs *rights, bad *refusal) {
+	if v, bad = n.srv.callerOf(r); bad != nil {
+		return v, nil, bad
 	}
-	ok, err := n.srv.store.CheckToken(ctx, v.user, v.token)
-	switch {
-	case err != nil:
-		return v, n.cannot("check the token", err)
-	case !ok:
-		return v, invalidToken
+	if bad = n.srv.guard.who(ctx, &v, true); bad != nil {
+		return v, nil, bad
 	}
-	v.proven = true
-	return v, nil
+	rs, bad = n.srv.guard.mayBeIn(ctx, &v, id, want)
+	return v, rs, bad
 }
 
 // reader finds out which room is to be read and whether the caller may: everybody may,
@@ -187,20 +189,15 @@ func (n *v1) reader(ctx context.Context, r *http.Request) (id string, bad *refus
 	if bad := checkID("room", id); bad != nil {
 		return "", bad
 	}
-	if !n.srv.cfg.Auth.Required && n.srv.cfg.AutoJoin {
+	if !n.srv.cfg.Auth.Required() && n.srv.cfg.AutoJoin && !n.srv.cfg.GrantedRooms {
 		return id, nil
 	}
-	v, bad := callerOf(r)
+	v, bad := n.srv.callerOf(r)
 	if bad != nil {
 		return "", bad
 	}
-	if bad := n.srv.guard.mayStay(ctx, v); bad != nil {
-		return "", bad
-	}
-	if n.srv.cfg.AutoJoin {
-		return id, nil
-	}
-	return id, n.srv.guard.mayBeIn(ctx, v.user, id)
+	_, bad = n.srv.guard.mayEnter(ctx, &v, id)
+	return id, bad
 }
 
 // login serves POST /v1/login.
@@ -215,11 +212,14 @@ func (n *v1) login(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad := checkID("user_id", in.UserID); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := checkText("password", in.Password, maxTokenBytes); bad != nil {
+	if bad := checkText("password", in.Password, maxPasswordBytes); bad != nil {
 		return 0, nil, bad
 	}
 	if bad := turnedAway(n.srv.door.Login(r, in.UserID)); bad != nil {
 		return 0, nil, bad
+	}
+	if !n.srv.cfg.Auth.givesTokens() {
+		return 0, nil, refuse(http.StatusForbidden, "nobody logs in here: tokens are given elsewhere")
 	}
 	switch ok, err := n.srv.guard.passwordOK(ctx, in.UserID, in.Password); {
 	case err != nil:
@@ -344,10 +344,7 @@ func (n *v1) recall(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if len(epoch) > codec.MaxEpoch {
 		return 0, nil, refuse(http.StatusBadRequest, "epoch has %d bytes, at most %d are allowed", len(epoch), codec.MaxEpoch)
 	}
-	v, bad := n.caller(ctx, r)
-	if bad == nil {
-		bad = n.srv.guard.mayBeIn(ctx, v.user, id)
-	}
+	v, _, bad := n.caller(ctx, r, id, pass.Recall)
 	if bad != nil {
 		return 0, nil, bad
 	}

@@ -269,7 +269,7 @@ func TestV1_Room(t *testing.T) {
 // Who may do what, see openapi.yaml.
 func TestV1_Callers(t *testing.T) {
 	change := func(required, autoJoin bool) *Server {
-		s := newServerV1(t, func(c *setup) { c.Auth.Required, c.AutoJoin = required, autoJoin })
+		s := newServerV1(t, func(c *setup) { c.Auth.Mode, c.AutoJoin = modeOf(required), autoJoin })
 		if _, err := s.store.Join(t.Context(), "v", "r"); err != nil {
 			t.Fatal(err)
 		}
@@ -295,16 +295,16 @@ func TestV1_Callers(t *testing.T) {
 			}
 		}
 	}
-	f("open", open, "", "", 200, 400)
+	f("open", open, "", "", 200, 403) // a guest reads
 	f("open", open, "u", "", 200, 401)
 	f("open", open, "u", "wrong", 200, 401)
 	f("open", open, "u", "t", 200, 201)
 	f("open", open, "\x01", "t", 200, 400)
-	f("auth.required", strict, "", "", 400, 400)
-	f("auth.required", strict, "u", "", 401, 401)
-	f("auth.required", strict, "u", "wrong", 401, 401)
-	f("auth.required", strict, "u", "t", 200, 201)
-	f("no auto_join", closed, "", "", 400, 400)
+	f("auth.mode redis", strict, "", "", 200, 403)
+	f("auth.mode redis", strict, "u", "", 401, 401)
+	f("auth.mode redis", strict, "u", "wrong", 401, 401)
+	f("auth.mode redis", strict, "u", "t", 200, 201)
+	f("no auto_join", closed, "", "", 403, 403)
 	f("no auto_join", closed, "u", "t", 403, 403)
 	f("no auto_join", closed, "v", "wrong", 200, 401)
 	f("no auto_join", closed, "v", "t", 200, 201)
@@ -404,7 +404,7 @@ func TestV1_NothingThere(t *testing.T) {
 
 // A store that fails is our fault and passes: 503, and when to come back, twice.
 func TestV1_StoreAway(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { c.Auth.Required = true })
+	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
 	f := func(broken, method, path, body, want string) {
 		t.Helper()
 		storeOf(s).fail(failure(broken), broken)
@@ -419,7 +419,7 @@ func TestV1_StoreAway(t *testing.T) {
 	}
 	f("SetToken", http.MethodPost, "/v1/login", `{"user_id":"w","password":"p"}`, "cannot log in now, try again")
 	f("CheckToken", http.MethodPost, pathMessages, `{"id":"1"}`, "cannot check the token now, try again")
-	f("CheckToken", http.MethodGet, pathMessages, "", "cannot check the token now")
+	f("CheckToken", http.MethodGet, pathMessages, "", "cannot check the token now, try again")
 	f("Page", http.MethodGet, pathMessages, "", "cannot read the history now, try again")
 	f("Page", http.MethodGet, "/v1/rooms/never", "", "cannot open the room now, try again")
 	f("Report", http.MethodGet, pathRoom, "", "cannot read the room's counters now, try again")
@@ -461,7 +461,7 @@ func TestV1_SendUnconfirmed(t *testing.T) {
 
 // A token that is revoked between the call and the batch counts no more.
 func TestV1_SendRevoked(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Required = true })
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
 	goOn := storeOf(s).hold("CheckTokens")
 	defer goOn()
 	got := make(chan answerV1, 1)

@@ -12,20 +12,19 @@ import (
 	"unicode/utf8"
 
 	"barrage/codec"
+	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/room"
 )
 
 // waitingSend is the author of a message that came by HTTP.
 type waitingSend struct {
-	user, token string
-	rateName    string
-	done        chan room.Answer // capacity 1; sent once, by whoever takes the message to its end
+	rights   *rights
+	rateName string
+	done     chan room.Answer // capacity 1; sent once, by whoever takes the message to its end
 }
 
-func (w *waitingSend) credential() chat.Credential {
-	return chat.Credential{UserID: w.user, Token: w.token}
-}
+func (w *waitingSend) has() *rights { return w.rights }
 
 // RateName is as a session's; a name counts among calls, all together where their address is not known.
 func (w *waitingSend) RateName() string { return w.rateName }
@@ -36,8 +35,8 @@ func (w *waitingSend) Answered(a room.Answer) { w.done <- a }
 // codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
 const codeRevoked = "unauthenticated"
 
-func (w *waitingSend) checked(_ context.Context, ok bool) {
-	if !ok {
+func (w *waitingSend) checked(_ context.Context, state chat.TokenState) {
+	if state != chat.TokenRight {
 		w.done <- room.Answer{Code: codeRevoked}
 	}
 }
@@ -48,7 +47,7 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad := checkID("room", id); bad != nil {
 		return 0, nil, bad
 	}
-	v, bad := n.caller(ctx, r)
+	v, rs, bad := n.caller(ctx, r, id, pass.Send)
 	if bad != nil {
 		return 0, nil, bad
 	}
@@ -56,10 +55,12 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad != nil {
 		return 0, nil, bad
 	}
-	if bad := turnedAway(n.srv.door.Banned(r, v.user, n.srv.cfg.Auth.Required)); bad != nil {
-		return 0, nil, bad
+	if !rs.maySay(op.Kind) {
+		return 0, nil, refuse(http.StatusForbidden, "%s: a message of kind %q", mayNot, op.Kind)
 	}
-	if bad := n.srv.guard.mayBeIn(ctx, v.user, id); bad != nil {
+	op.User = rs.info
+	checked := n.srv.cfg.Auth.Required() && v.proven // else anybody logs in as anybody
+	if bad := turnedAway(n.srv.door.Banned(r, v.user, checked)); bad != nil {
 		return 0, nil, bad
 	}
 	if bad := n.srv.mayOpen(ctx, r, id); bad != nil {
@@ -71,10 +72,10 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	}
 	defer rm.Release()
 	name := v.user
-	if !n.srv.cfg.Auth.Required { // anybody logs in as anybody
+	if !checked {
 		name += "\x00 " + n.srv.door.AddrOf(r).String()
 	}
-	from := &waitingSend{user: v.user, token: v.token, rateName: name, done: make(chan room.Answer, 1)}
+	from := &waitingSend{rights: rs, rateName: name, done: make(chan room.Answer, 1)}
 	if bad := n.srv.joins.join(v, id, func() *refusal {
 		err := rm.PostNative(from, v.user, &op, time.Now())
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"barrage/codec"
+	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/room"
 )
@@ -35,7 +37,7 @@ const mostBadOps = 10
 
 // socket serves GET /v1/rooms/{room}/ws.
 func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
-	n.srv.admit(w, r, nativeVisitor, writeProblem, func(ctx context.Context, v *visitor) *refusal {
+	n.srv.admit(w, r, n.visitor, writeProblem, func(ctx context.Context, v *visitor) *refusal {
 		id := strings.Clone(r.PathValue("room"))
 		if bad := checkID("room", id); bad != nil {
 			return bad
@@ -44,28 +46,55 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 		if bad != nil {
 			return bad
 		}
-		if bad := n.srv.guard.mayEnter(ctx, *v, id); bad != nil {
-			return bad
+		a := arrival{visitor: *v, request: r, room: id, since: since, encoding: room.Native}
+		a.more = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
+		if n.srv.cfg.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
+			a.encoding = room.Deflated
+			a.more += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
 		}
-		if bad := n.srv.enter(v); bad != nil {
-			return bad
+		if a.token == "" && r.URL.Query().Get("auth") == "frame" {
+			return n.waitForToken(w, v, a)
 		}
-		rm, bad := n.srv.openRoom(ctx, r, id)
+		m := &nativeMember{member: member{session: session{deflate: a.encoding == room.Deflated}}}
+		welcome, bad := n.arrive(ctx, &a, m)
+		*v = a.visitor
 		if bad != nil {
 			return bad
 		}
-		encoding := room.Native
-		v.more = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
-		if n.srv.cfg.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
-			encoding = room.Deflated
-			v.more += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
-		}
-		var read chat.History
-		if rm.Lacks(since) {
-			read = n.missed(ctx, r, id, since)
-		}
-		return n.upgradeToNative(w, v, rm, encoding, since, read)
+		m.init(n.srv, v, m)
+		return m.enter(w, v, welcome)
 	})
+}
+
+// arrival is a client on its way into a room.
+type arrival struct {
+	visitor
+	request  *http.Request
+	room     string
+	since    room.Since
+	encoding room.Encoding
+}
+
+// arrive finds out who it is and puts m into the room, whose first frame it returns. Where nobody is refused, m.gone
+// takes it out again.
+func (n *v1) arrive(ctx context.Context, a *arrival, m *nativeMember) (welcome []byte, bad *refusal) {
+	v := &a.visitor
+	if v.rights, bad = n.srv.guard.mayEnter(ctx, v, a.room); bad != nil {
+		return nil, bad
+	}
+	if bad := n.srv.enter(v); bad != nil {
+		return nil, bad
+	}
+	rm, bad := n.srv.openRoom(ctx, a.request, a.room)
+	if bad != nil {
+		return nil, bad
+	}
+	var read chat.History
+	if rm.Lacks(a.since) {
+		read = n.missed(ctx, a.request, a.room, a.since)
+	}
+	in := rm.EnterNative(&m.place, m, a.encoding, a.since, read)
+	return codec.AppendFrame(nil, codec.OpText, n.welcome(*v, rm, in)), nil
 }
 
 // missed reads what a client that comes back lacks. Where that cannot be had now, the client is told that it could not
@@ -83,30 +112,65 @@ func (n *v1) missed(ctx context.Context, r *http.Request, id string, since room.
 	return read
 }
 
-// nativeVisitor is who asks for a native socket: the query says it, and the token may
-// stand in a header.
-func nativeVisitor(r *http.Request) (v visitor, bad *refusal) {
+// visitor is who asks for a native socket.
+func (n *v1) visitor(r *http.Request) (v visitor, bad *refusal) {
 	if !httpguts.HeaderValuesContainsToken(r.Header["Sec-Websocket-Protocol"], subprotocol) {
 		return v, refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Protocol %q does not offer %s", r.Header.Get("Sec-WebSocket-Protocol"), subprotocol)
 	}
-	return callerOf(r)
+	return n.srv.callerOf(r)
 }
 
-// callerOf reads who calls from the query and the header Authorization.
-func callerOf(r *http.Request) (v visitor, bad *refusal) {
+// callerOf reads who calls: the user id from the query, if it is there, and the token, if there is one, from the header
+// Authorization, from the sub-protocols or from the query. The first that has one counts.
+func (s *Server) callerOf(r *http.Request) (v visitor, bad *refusal) {
 	q := r.URL.Query()
 	v = visitor{user: strings.Clone(q.Get("user_id")), token: strings.Clone(q.Get("token"))}
+	s.comesFrom(&v, r, r.PathValue("room"))
+	if token := offeredToken(r.Header["Sec-Websocket-Protocol"]); token != "" {
+		v.token = token
+	}
 	scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1
 		v.token = strings.Clone(strings.TrimLeft(bearer, " "))
 	}
-	if bad := checkID("user_id", v.user); bad != nil {
-		return v, bad
+	if q.Has("user_id") {
+		if bad := checkID("user_id", v.user); bad != nil {
+			return v, bad
+		}
 	}
 	if v.token == "" {
-		return v, refuse(http.StatusUnauthorized, "no token: give token=… or the header Authorization: Bearer …")
+		return v, nil
 	}
 	return v, checkText("token", v.token, maxTokenBytes)
+}
+
+// comesFrom notes where a visitor comes from and wants to go, where the connect hook will be asked.
+func (s *Server) comesFrom(v *visitor, r *http.Request, room string) {
+	if s.guard.hook != nil {
+		v.room, v.address, v.origin = strings.Clone(room), s.door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
+	}
+}
+
+// bearerProtocol begins the sub-protocol in which a browser can show a token, as it cannot set a header.
+const bearerProtocol = "bearer."
+
+// offeredToken is the token among the sub-protocols that a client offers, in base64url; empty where there is none. What
+// is no base64url is a token that nobody takes.
+func offeredToken(headers []string) string {
+	for _, h := range headers {
+		for protocol := range strings.SplitSeq(h, ",") {
+			text, is := strings.CutPrefix(strings.Trim(protocol, " \t"), bearerProtocol)
+			if !is {
+				continue
+			}
+			token, err := base64.RawURLEncoding.DecodeString(text)
+			if err != nil || len(token) == 0 {
+				return text
+			}
+			return string(token)
+		}
+	}
+	return ""
 }
 
 // readSince reads where a client that comes back has got.
@@ -157,14 +221,6 @@ func suits(offer httphead.Option) bool {
 	return p.Parse(offer) == nil && (!p.ServerMaxWindowBits.Defined() || p.ServerMaxWindowBits == 15)
 }
 
-// upgradeToNative makes the request a native member of rm. It takes over the hold on rm.
-func (n *v1) upgradeToNative(w http.ResponseWriter, v *visitor, rm *room.Room, f room.Encoding, since room.Since, read chat.History) *refusal {
-	m := &nativeMember{member: member{session: session{deflate: f == room.Deflated}}}
-	m.init(n.srv, v, m)
-	a := rm.EnterNative(&m.place, m, f, since, read)
-	return m.enter(w, v, codec.AppendFrame(nil, codec.OpText, n.welcome(*v, rm, a)))
-}
-
 // welcome is the first frame's text.
 func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 	messages := make([]json.RawMessage, len(a.Messages))
@@ -191,6 +247,7 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 			RecallMS:      n.srv.cfg.RecallLimit.Milliseconds(),
 			RatePerSecond: rate, Burst: burst, MaxBodyRunes: n.maxRunes(),
 		},
+		Guest: v.guest, Can: v.rights.can.Names(), Role: v.rights.role, Expires: v.rights.expiresIn(time.Now()),
 	}
 	return welcome.Text()
 }
@@ -252,8 +309,16 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 		m.srv.stats.rateLimited.Add(1)
 		return m.tooFast(&op, wait)
 	}
+	if !m.mayDo(&op) {
+		if !m.bears(nuisanceRefusal) {
+			return errGone
+		}
+		m.refused(op.ID, codeForbidden, mayNot, 0)
+		return nil
+	}
 	switch op.T {
 	case codec.OpSend:
+		op.User = m.has().info
 		err := m.place.Room().PostNative(m, m.user, &op, time.Now())
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
 			return m.tooFast(&op, fast.Wait)
@@ -266,11 +331,33 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 		m.place.Room().Like(uint64(m.likesLeft(uint32(op.N))))
 	case codec.OpRecall:
 		here, known := m.place.Room().Place(&m.place)
-		m.srv.recalls.add(recall{from: m, id: op.ID, known: known, epoch: cmp.Or(op.Epoch, here), seq: op.Seq})
+		id, epoch, seq := op.ID, cmp.Or(op.Epoch, here), op.Seq
+		if !m.srv.recalls.add(func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
+			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
+		}
+	case codec.OpAuth:
+		m.refresh(&op)
 	case codec.OpAlive:
 		m.tell(codec.PongText(op.TS))
 	}
 	return nil
+}
+
+// codeForbidden is the answer to who may not do that, whenever they ask.
+const codeForbidden = "forbidden"
+
+// mayDo reports whether the token grants an op.
+func (m *nativeMember) mayDo(op *codec.Op) bool {
+	switch r := m.has(); op.T {
+	case codec.OpSend:
+		return r.maySay(op.Kind)
+	case codec.OpLike:
+		return r.can.Has(pass.Like)
+	case codec.OpRecall:
+		return r.can.Has(pass.Recall)
+	default:
+		return true
+	}
 }
 
 // tooFast refuses an op that comes too soon; errGone says that it was one too many.
@@ -290,7 +377,14 @@ func (m *nativeMember) refused(id, code, message string, retryMS int64) {
 	m.tell(codec.RefusedText(id, code, message, retryMS))
 }
 
-func (m *nativeMember) revoked() { m.close(closeRevoked) }
+func (m *nativeMember) revoked(state chat.TokenState) {
+	if state == chat.TokenReplaced {
+		m.close(closeReplaced)
+		return
+	}
+	m.close(closeRevoked)
+}
+
 func (m *nativeMember) flooded() { m.close(closeFlooded) }
 
 // likesLeft takes n likes as far as limits.like_rate lets them, and returns how many. What counts is session.likes: the
@@ -328,112 +422,4 @@ var answerTexts = map[string]string{
 	room.CodeStore:       "the store does not take the message",
 	room.CodeRateLimited: "too many at once",
 	room.CodeUnconfirmed: "the message may have been stored or not: send it again with the same id, it is stored once",
-}
-
-// recall is a message that its sender wants back.
-type recall struct {
-	from  *nativeMember
-	id    string        // what its sender calls the recall; may be empty
-	known chat.Position // of the room, when it was asked for
-	epoch string        // of seq; empty where the room never had a message
-	seq   uint64
-}
-
-// Bounds of the recalls on their way to the store.
-const (
-	// recallQueue is how many may wait; more are refused.
-	recallQueue = 1024
-	// recallers is how many are under way at once.
-	recallers = 4
-)
-
-// recalls takes messages back, away from the pollers.
-type recalls struct {
-	srv   *Server
-	queue chan recall // sent by pollers, received by run; never closed
-}
-
-func newRecalls(s *Server) *recalls {
-	return &recalls{srv: s, queue: make(chan recall, recallQueue)}
-}
-
-// add notes a recall. It never blocks.
-func (q *recalls) add(r recall) {
-	select {
-	case q.queue <- r:
-	default:
-		r.from.refused(r.id, room.CodeBusy, "too many recalls wait", 1000)
-	}
-}
-
-// run works until ctx ends.
-func (q *recalls) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case r := <-q.queue:
-			q.do(ctx, r)
-		}
-	}
-}
-
-func (q *recalls) do(ctx context.Context, r recall) {
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
-	m := r.from
-	right, bad := q.srv.guard.authorized(ctx, visitor{user: m.user, token: m.token})
-	if bad == nil && !right {
-		m.revoked()
-		return
-	}
-	if bad == nil {
-		bad = q.srv.v1.recallSeq(ctx, m.place.Room().ID(), m.user, r.known, r.epoch, r.seq)
-	}
-	switch {
-	case bad == nil && r.id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it
-		m.tell(codec.AckText(r.id, r.epoch, r.seq, 0))
-	case bad == nil:
-	case bad.status == http.StatusServiceUnavailable:
-		m.refused(r.id, bad.problemCode(), bad.why, answerRetry)
-	default:
-		m.refused(r.id, bad.problemCode(), bad.why, 0)
-	}
-}
-
-// recalled takes a message out of the room on this node, before its sender is answered. Beside original nodes
-// only the event does: equal messages are several there.
-func (s *Server) recalled(id string, ev chat.Event) {
-	if ev.Epoch != "" {
-		s.hall.Recalled(id, ev)
-	}
-}
-
-// recalledBefore reports whether this node remembers that user took a message back, of which the store knows nothing
-// any more; its members are told again.
-func (s *Server) recalledBefore(id, user string, is func(ev *chat.Event) bool) bool {
-	return s.hall.RecallAgain(id, func(ev *chat.Event) bool { return codec.Sender(ev.Messages[0]) == user && is(ev) })
-}
-
-// recallSeq takes message seq of user back; every member hears of it by the room's event.
-func (n *v1) recallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64) *refusal {
-	ev, err := n.srv.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-n.srv.cfg.RecallLimit).UnixMilli())
-	switch {
-	case err == nil:
-		n.srv.recalled(id, ev)
-		return nil
-	case (errors.Is(err, chat.ErrNoMessage) || errors.Is(err, chat.ErrOtherEpoch)) &&
-		n.srv.recalledBefore(id, user, func(ev *chat.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }):
-		return nil
-	case errors.Is(err, chat.ErrNoMessage):
-		return refuse(http.StatusNotFound, "there is no message %d", seq)
-	case errors.Is(err, chat.ErrNotYours):
-		return refuse(http.StatusForbidden, "message %d is not yours", seq)
-	case errors.Is(err, chat.ErrTooOld):
-		return refuse(http.StatusForbidden, "message %d is older than %v", seq, n.srv.cfg.RecallLimit).as("too_old")
-	case errors.Is(err, chat.ErrOtherEpoch):
-		return refuse(http.StatusConflict, "the room counts anew: message %d of epoch %q has another number now, or none", seq, epoch).as("other_epoch")
-	}
-	n.srv.log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
-	return refuse(http.StatusServiceUnavailable, "cannot take the message back now")
 }

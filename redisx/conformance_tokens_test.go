@@ -67,7 +67,8 @@ func testTokensPerUser(s *harness) {
 	s.wantToken(t, older, chat.TokenWrong)
 }
 
-// testRevoked: a user's tokens end, those of a login at once and signed ones by when they were made; one alone by its name.
+// testRevoked: a user's tokens end, those of a login at once and signed ones by when they were made. One alone ends by
+// its name.
 func testRevoked(s *harness) {
 	t := s.t
 	then := time.UnixMilli(1_790_000_000_000)
@@ -77,7 +78,8 @@ func testRevoked(s *harness) {
 	noError(t, s.SetToken(t.Context(), "u", "first"))
 	noError(t, s.SetToken(t.Context(), "u", "second"))
 	before := []chat.Credential{
-		{UserID: "u", Token: "second"}, signed("u", "j-1", then), signed("v", "j-1", then), signed("", "j-1", then),
+		{UserID: "u", Token: "second"},
+		signed("u", "j-1", then), signed("v", "j-1", then), signed("", "j-1", then),
 		signed("u", "", then.Add(-time.Hour)), signed("", "", then), signed("j-1", "", then),
 	}
 	for _, c := range before {

@@ -64,22 +64,31 @@ func (a *addresses) trusts(addr netip.Addr) bool {
 }
 
 // of is the client's address as limits count it: an IPv4 address, or the prefix of an IPv6 one. It is not valid where
-// no limit by address applies: the peer is private, and no proxy that is trusted, or one that names nobody. Headers
-// count if the peer is trusted: the last address in them that is not is the client's, since a trusted proxy noted it.
+// no limit by address applies.
 func (a *addresses) of(r *http.Request) netip.Prefix {
+	if addr, counts := a.client(r); counts {
+		return a.counted(addr)
+	}
+	return netip.Prefix{}
+}
+
+// client is where a request comes from. Limits by address do not apply where the peer is private, and no proxy that is
+// trusted, or one that names nobody. Headers count if the peer is trusted: the last address in them that is not is the
+// client's, since a trusted proxy noted it.
+func (a *addresses) client(r *http.Request) (addr netip.Addr, counts bool) {
 	peer := readAddr(r.RemoteAddr)
 	if !a.trusts(peer) {
 		if inHouse(peer) {
 			if r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
 				a.warn(notTrusted, peer)
 			}
-			return netip.Prefix{}
+			return peer, false
 		}
-		return a.counted(peer)
+		return peer, true
 	}
 	if strings.Join(r.Header.Values(a.header), "") == "" { // its clients are not one client
 		a.warn(namesNobody, peer)
-		return netip.Prefix{}
+		return peer, false
 	}
 	for _, hop := range slices.Backward(a.hops(r)) {
 		addr := readAddr(hop)
@@ -90,7 +99,7 @@ func (a *addresses) of(r *http.Request) netip.Prefix {
 			break
 		}
 	}
-	return a.counted(peer) // a client that hides behind nonsense shares its proxy's limits
+	return peer, true // a client that hides behind nonsense shares its proxy's limits
 }
 
 // Local serves who asks from a private network or this machine, and not for somebody else; others get 404.

@@ -247,6 +247,27 @@ func (d *Door) whoLocked(t Ticket, user string) (w who, ok bool) {
 	return w, t&known != 0 || t.id() > 0
 }
 
+// Forget ends what Enter counted for a connection that lives on.
+func (d *Door) Forget(t Ticket, user string) {
+	if !d.cfg.Enabled {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.uncountLocked(t, user)
+}
+
+// uncountLocked counts one connection of a user less, if Enter counted it. d.mu must be held.
+func (d *Door) uncountLocked(t Ticket, user string) {
+	if t&counted == 0 {
+		return
+	}
+	w, _ := d.whoLocked(t, user)
+	if d.users[w]--; d.users[w] <= 0 {
+		delete(d.users, w)
+	}
+}
+
 // Leave ends a connection that Knock counted, and Enter if it did.
 func (d *Door) Leave(t Ticket, user string) {
 	if !d.cfg.Enabled {
@@ -255,12 +276,7 @@ func (d *Door) Leave(t Ticket, user string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.freeLocked(t)
-	if t&counted != 0 {
-		w, _ := d.whoLocked(t, user)
-		if d.users[w]--; d.users[w] <= 0 {
-			delete(d.users, w)
-		}
-	}
+	d.uncountLocked(t, user)
 	g := d.at[t.id()]
 	d.useLocked(g, func() { g.connections-- })
 }
@@ -316,6 +332,12 @@ func (d *Door) Login(r *http.Request, user string) *Refused {
 		return d.refuseLocked(LoginRate, nil, wait, "user %q logs in too often", user)
 	}
 	return nil
+}
+
+// ClientOf is where a request comes from, as far as that is known.
+func (d *Door) ClientOf(r *http.Request) string {
+	addr, _ := d.addrs.client(r)
+	return addr.String()
 }
 
 // AddrOf is the address of a request as it is counted; not valid where it is not.

@@ -1,8 +1,15 @@
 // Package pass knows who may do what: it reads tokens and says what they grant. It knows no sockets and no store.
+//
+// Read first: [Pass] is what a token grants, [Refused] why there is none. [JWT] checks tokens: jwt.go has the order of
+// the checks, claims.go the claims, keys.go which key goes with which algorithm, jwks.go the keys of an issuer.
+//
+// One goroutine, [JWT.Run], fetches keys; it blocks on the network and on a timer. All else returns at once: a
+// handshake never waits for an issuer.
 package pass
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -50,11 +57,20 @@ func (c Can) Names() []string {
 	return names
 }
 
+// roles are what a token may make of its user, the lowest first. The role of servers is nothing that a token gives.
+var roles = [...]string{"viewer", "vip", "moderator", "owner"}
+
+// Roles are the roles that a token may give, the lowest first.
+func Roles() []string { return slices.Clone(roles[:]) }
+
 // Grant is what a token grants in some rooms.
 type Grant struct {
 	// Room is the id of one, or the beginning of many with a * at its end; * alone is all.
 	Room string
-	Can  Can
+	// Can is what is granted. It is empty where Default says that what holds for everybody is granted here, too.
+	Can     Can
+	Default bool
+	// Role is the user's in these rooms; empty leaves [Pass.Role].
 	Role string
 }
 
@@ -89,8 +105,8 @@ type Pass struct {
 // MaxInfo bounds Pass.Info in bytes.
 const MaxInfo = 1024
 
-// In is what the pass grants in a room, and the role there. otherwise is for passes that name no rooms. Grants add up;
-// of several that give a role, the last one counts.
+// In is what the pass grants in a room, and the role there. otherwise is for passes that name no rooms, and for grants
+// that say nothing else. Grants add up; of several that give a role, the last one counts.
 func (p *Pass) In(room string, otherwise Can) (can Can, role string) {
 	role = p.Role
 	if !p.Named {
@@ -99,6 +115,9 @@ func (p *Pass) In(room string, otherwise Can) (can Can, role string) {
 	for i := range p.Grants {
 		if g := &p.Grants[i]; g.covers(room) {
 			can |= g.Can
+			if g.Default {
+				can |= otherwise
+			}
 			if g.Role != "" {
 				role = g.Role
 			}
@@ -113,7 +132,7 @@ func (p *Pass) Names(room string) bool {
 }
 
 // Refused says why a token gets nobody in.
-type Refused struct {
+type Refused struct { //nolint:errname // the word that the door has for it, too
 	Code Code
 	// Why says it in words, with values, but for the token.
 	Why string
@@ -135,6 +154,18 @@ const (
 	Forbidden   Code = "forbidden"       // it is good, but not for this
 	Unavailable Code = "unavailable"     // nobody can say now
 )
+
+// Status is the code's HTTP status: 503 where trying again helps, 403 where the token is good, else 401.
+func (c Code) Status() int {
+	switch c {
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	case Forbidden:
+		return http.StatusForbidden
+	case Invalid, Expired, Revoked, Replaced:
+	}
+	return http.StatusUnauthorized
+}
 
 // Refuse makes a Refused.
 func Refuse(code Code, format string, args ...any) *Refused {

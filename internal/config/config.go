@@ -96,8 +96,9 @@ type LogConfig struct {
 
 // The values of room.open.
 const (
-	openAnyone = "anyone"
-	openKnown  = "known"
+	openAnyone  = "anyone"
+	openKnown   = "known"
+	openGranted = "granted"
 )
 
 // longestCall is what queue_age leaves for the last try of a batch.
@@ -174,8 +175,8 @@ func each(err error) []error {
 // Validate reports every value out of range, each with its key within the section.
 func (c RoomConfig) Validate() error {
 	var errs []error
-	if c.Open != openAnyone && c.Open != openKnown {
-		errs = append(errs, fmt.Errorf("open: %q is none of %s, %s", c.Open, openAnyone, openKnown))
+	if !slices.Contains([]string{openAnyone, openKnown, openGranted}, c.Open) {
+		errs = append(errs, fmt.Errorf("open: %q is none of %s, %s, %s", c.Open, openAnyone, openKnown, openGranted))
 	}
 	if c.RoomsPerUser < 1 || c.RoomsPerUser > 100_000 {
 		errs = append(errs, fmt.Errorf("rooms_per_user: %d is not within 1 and 100000", c.RoomsPerUser))
@@ -246,7 +247,8 @@ func (c Config) Gateway() gateway.Config {
 		List:          c.List,
 		Limits:        c.Limits,
 		CORS:          c.CORS,
-		KnownRooms:    c.Room.Open != openAnyone,
+		KnownRooms:    c.Room.Open != openAnyone && c.Room.Open != openGranted,
+		GrantedRooms:  c.Room.Open == openGranted,
 		AutoJoin:      c.Room.AutoJoin,
 		AnonymousJoin: c.Room.AnonymousJoin,
 		SelfJoin:      c.Room.SelfJoin,
@@ -284,13 +286,13 @@ func (c Config) Rooms() room.Config {
 func (c Config) StoreLimits() redisx.Limits {
 	return redisx.Limits{
 		HistoryMessages: c.History.MaxMessages, HistoryBytes: int(c.History.MaxBytes), HistoryTTL: c.History.TTL, UserRate: c.userRateOverNodes(),
-		RoomsPerUser: c.Room.RoomsPerUser, MembershipTTL: c.Room.MembershipTTL,
+		TokensPerUser: c.Auth.TokensPerUser, RoomsPerUser: c.Room.RoomsPerUser, MembershipTTL: c.Room.MembershipTTL,
 	}
 }
 
 // userRateOverNodes is limits.user_rate where a name is somebody's: else a stranger could use it up.
 func (c Config) userRateOverNodes() pace.Rate {
-	if !c.Auth.Required {
+	if !c.Auth.Required() {
 		return pace.Rate{}
 	}
 	return c.Limits.User()

@@ -30,11 +30,13 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 	}
 	if got, want := cfg.StoreLimits(), (redisx.Limits{
 		HistoryMessages: 10_000, HistoryBytes: 4 << 20, HistoryTTL: 168 * time.Hour, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
+		TokensPerUser: 1,
 	}); got != want {
 		t.Errorf("Default().StoreLimits() = %+v; want %+v", got, want)
 	}
-	if cfg.Auth.Required = true; cfg.StoreLimits().UserRate != five {
-		t.Errorf("with auth.required the store's rate of a user is %+v; want %+v", cfg.StoreLimits().UserRate, five)
+	cfg.Auth.Mode = []string{gateway.AuthRedis}
+	if cfg.StoreLimits().UserRate != five {
+		t.Errorf("with auth.mode redis the store's rate of a user is %+v; want %+v", cfg.StoreLimits().UserRate, five)
 	}
 }
 
@@ -91,7 +93,7 @@ admin.listen: "x" is not host:port (empty = no admin port)
 redis.mode: "clustr" is none of auto, standalone, sentinel, cluster
 redis.db: 2000 is not within 0 and 1023
 auth.login_url: "ftp://x" is not an http or https URL, nor off
-room.open: "everyone" is none of anyone, known
+room.open: "everyone" is none of anyone, known, granted
 room.rooms_per_user: 0 is not within 1 and 100000
 room.membership_ttl: 1h0m0s is below 48h, and not 0 (= for ever)
 room.linger: -1s is not within 0s and 24h

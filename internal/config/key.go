@@ -32,7 +32,8 @@ func settings(c *Config) []setting {
 
 // secret tells whether the value of key must never be shown.
 func secret(key string) bool {
-	return strings.HasPrefix(key, "redis.") && strings.HasSuffix(key, "password")
+	return strings.HasPrefix(key, "redis.") && strings.HasSuffix(key, "password") ||
+		strings.HasPrefix(key, "auth.") && strings.Contains(key, "_secret")
 }
 
 // variable is the environment variable of a key: BARRAGE_SERVER_LISTEN for server.listen.

@@ -224,10 +224,18 @@ func (l *loader) eachPair(path string, mapping *yaml.Node, known []string, visit
 	}
 }
 
+// renamed says of keys that were, and of their variables, what is now.
+var renamed = map[string]string{
+	"auth.required":         "auth.mode is now what it was: [redis] for true, [any] for false",
+	"BARRAGE_AUTH_REQUIRED": "BARRAGE_AUTH_MODE is now what it was: redis for true, any for false",
+}
+
 // unknown reports a misspelled name. Its value is not shown: it may be a secret.
 func (l *loader) unknown(name, kind, ending string, known []string, at Source) {
 	hint := ""
-	if slices.Contains(l.keys, name) {
+	if now := renamed[name]; now != "" {
+		hint = "; " + now
+	} else if slices.Contains(l.keys, name) {
 		section, key, _ := strings.Cut(name, ".")
 		hint = fmt.Sprintf("; write it in two lines, \"%s:\" and indented below \"%s:\"", section, key)
 	} else if meant := nearest(name, ending, known); meant != "" {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"barrage/gateway"
 )
 
 // wholeFile sets one value of each kind.
@@ -21,7 +23,7 @@ server:
 redis:
   password: from file
 auth:
-  required: true
+  mode: [redis]
 cors:
   allowed_origins: ["https://file.example"]
 `
@@ -40,7 +42,7 @@ func TestLoad_DefaultsThenFileThenEnvironment(t *testing.T) {
 	environ := []string{
 		"PATH=/bin", "BARRAGE=nothing", "barrage_server_listen=:3",
 		"BARRAGE_SERVER_LISTEN=:2", "BARRAGE_SERVER_MAX_CONNECTIONS=20", "BARRAGE_SERVER_SEND_BUFFER=16KiB",
-		"BARRAGE_SERVER_IDLE_TIMEOUT=2m", "BARRAGE_REDIS_PASSWORD=1234", "BARRAGE_AUTH_REQUIRED=false",
+		"BARRAGE_SERVER_IDLE_TIMEOUT=2m", "BARRAGE_REDIS_PASSWORD=1234", "BARRAGE_AUTH_MODE=jwt, redis", "BARRAGE_AUTH_JWT_SECRET=hunter2 hunter2 hunter2 hunter2 hunter2",
 		"BARRAGE_CORS_ALLOWED_ORIGINS=https://a.example, https://b.example",
 	}
 	fromDefaults := Default()
@@ -50,7 +52,7 @@ func TestLoad_DefaultsThenFileThenEnvironment(t *testing.T) {
 	fromFile.Server.SendBuffer = 8 << 10
 	fromFile.Server.IdleTimeout = 90 * time.Second
 	fromFile.Redis.Password = "from file"
-	fromFile.Auth.Required = true
+	fromFile.Auth.Mode = []string{gateway.AuthRedis}
 	fromFile.CORS.AllowedOrigins = []string{"https://file.example"}
 	fromEnvironment := Default()
 	fromEnvironment.Server.Listen = ":2"
@@ -58,6 +60,8 @@ func TestLoad_DefaultsThenFileThenEnvironment(t *testing.T) {
 	fromEnvironment.Server.SendBuffer = 16 << 10
 	fromEnvironment.Server.IdleTimeout = 2 * time.Minute
 	fromEnvironment.Redis.Password = "1234"
+	fromEnvironment.Auth.Mode = []string{gateway.AuthJWT, gateway.AuthRedis}
+	fromEnvironment.Auth.JWTSecret = "hunter2 hunter2 hunter2 hunter2 hunter2"
 	fromEnvironment.CORS.AllowedOrigins = []string{"https://a.example", "https://b.example"}
 
 	for _, c := range []struct {
@@ -148,7 +152,7 @@ redis:
   username: {a: b}
   db: 99999999999999999999
 auth:
-  required: maybe
+  tokens_per_user: maybe
   login_url: 2026-01-02
 room:
   auto_join: 1
@@ -166,7 +170,7 @@ server.drain_timeout: "10 s" is not a duration with its unit, as 30s or 2m (line
 redis.addrs: "127.0.0.1:6379" is not a list of texts, as [a, b] (line 12)
 redis.username: a section is not a text; put it in quotes (line 13)
 redis.db: 1e+20 is not a whole number (line 14)
-auth.required: "maybe" is not true or false (line 16)
+auth.tokens_per_user: "maybe" is not a whole number (line 16)
 auth.login_url: 2026-01-02 00:00:00 +0000 UTC is not a text; put it in quotes (line 17)
 room.auto_join: 1 is not true or false (line 19)
 room.linger: 1.5 is not a duration with its unit, as 30s or 2m (line 20)
@@ -221,7 +225,7 @@ func TestLoad_RefusesEnvironment(t *testing.T) {
 		"BARRAGE_SERVER_POLLERS=1.5",
 		"BARRAGE_SERVER_SEND_BUFFER=big",
 		"BARRAGE_SERVER_IDLE_TIMEOUT=75",
-		"BARRAGE_AUTH_REQUIRED=maybe",
+		"BARRAGE_ROOM_AUTO_JOIN=maybe",
 		"BARRAGE_REDIS_ADDRS=127.0.0.1:6379,",
 		"BARRAGE_LOG_LEVEL=trace",
 	})
@@ -233,7 +237,7 @@ server.max_connections: "abc" is not a whole number (BARRAGE_SERVER_MAX_CONNECTI
 server.pollers: "1.5" is not a whole number (BARRAGE_SERVER_POLLERS)
 server.send_buffer: "big" is not a size, as 64KiB or 2MiB (BARRAGE_SERVER_SEND_BUFFER)
 server.idle_timeout: "75" is not a duration with its unit, as 30s or 2m (BARRAGE_SERVER_IDLE_TIMEOUT)
-auth.required: "maybe" is not true or false (BARRAGE_AUTH_REQUIRED)
+room.auto_join: "maybe" is not true or false (BARRAGE_ROOM_AUTO_JOIN)
 server.listen: "x" is not host:port (BARRAGE_SERVER_LISTEN)
 redis.addrs[1]: "" is not host:port (BARRAGE_REDIS_ADDRS)
 log.level: "trace" is none of debug, info, warn, error (BARRAGE_LOG_LEVEL)`)

@@ -90,13 +90,13 @@ var loggedInCalls = map[string]params{
 
 func TestAPI_NeedsLogin(t *testing.T) {
 	t.Parallel()
-	for _, required := range []bool{false, true} {
-		t.Run(fmt.Sprintf("auth.required=%v", required), func(t *testing.T) {
+	for _, mode := range []string{"any", "redis"} {
+		t.Run("auth.mode="+mode, func(t *testing.T) {
 			t.Parallel()
 			for _, store := range stores {
 				t.Run(store, func(t *testing.T) {
 					t.Parallel()
-					n := startOn(t, store, fmt.Sprintf("auth.required=%v", required))
+					n := startOn(t, store, "auth.mode="+mode)
 					alice, bob := n.login(t, "alice"), n.login(t, "bob")
 					for name, as := range map[string]account{
 						"no headers":               nobody,

@@ -140,7 +140,7 @@ func TestChat_AuthRequired(t *testing.T) {
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
-			n := startOn(t, store, "auth.required=true", "list.update_interval=50ms")
+			n := startOn(t, store, "auth.mode=redis", "list.update_interval=50ms")
 			for _, c := range []struct {
 				name  string
 				token func(right, others account) string

@@ -22,7 +22,7 @@ func twoNodes(t *testing.T, server *redistest.Server, settings ...string) []*nod
 
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	nodes := twoNodes(t, redistest.Start(t), "auth.required=true", "list.update_interval=50ms")
+	nodes := twoNodes(t, redistest.Start(t), "auth.mode=redis", "list.update_interval=50ms")
 	one, two := nodes[0], nodes[1]
 	enter := func(t *testing.T, n *node, group string, a account) *client {
 		t.Helper()

@@ -139,7 +139,7 @@ func TestDrain_InTheMiddleOfABurst(t *testing.T) {
 // Who leaves in good order is counted no more at once, and what was liked last is not lost.
 func TestDrain_CountersOfOtherNodes(t *testing.T) {
 	t.Parallel()
-	nodes := twoNodes(t, redistest.Start(t), "auth.required=false")
+	nodes := twoNodes(t, redistest.Start(t), "auth.mode=any")
 	watcher := nodes[0].dialNative(t, "r", account{"stays", "any"})
 	other := nodes[1].dialNative(t, "r", account{"goes", "any"})
 	watcher.wantCounters(`"online":2,"likes":0`)

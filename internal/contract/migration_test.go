@@ -79,7 +79,7 @@ func TestMigration(t *testing.T) {
 	m.talk("before")
 
 	// 1. Side by side: bob moves with the token that he has, cat opens her list on both.
-	settings := append(beside(server.Addr), "auth.required=true")
+	settings := append(beside(server.Addr), "auth.mode=redis")
 	n := startNode(t, settings...)
 	m.leave("bob")
 	m.in["bob"] = n.userIn(t, bob)
@@ -127,7 +127,7 @@ func TestMigration(t *testing.T) {
 	m.wantAllOn(n, ann)
 
 	// 3. Interop off: one node beside the other, then alone.
-	plain := append(onRedis(server), "auth.required=true", "list.update_interval=50ms", "server.drain_spread=100ms")
+	plain := append(onRedis(server), "auth.mode=redis", "list.update_interval=50ms", "server.drain_spread=100ms")
 	next := startNode(t, plain...)
 	m.leave("ann")
 	m.in["ann"] = next.userIn(t, ann)

@@ -171,7 +171,7 @@ func oldMessage(group, user, info string, age time.Duration) string {
 func TestRedis_ReadsWhatFastIMWrote(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	n, redis := startNode(t, append(onRedis(server), "auth.required=true", "list.update_interval=50ms")...), dialRedis(t, server)
+	n, redis := startNode(t, append(onRedis(server), "auth.mode=redis", "list.update_interval=50ms")...), dialRedis(t, server)
 	a := account{"1", "7d793037a0760186574b0282f2f435e7"}
 	redis.do("SET", "login:1", fastIM(a.token), "EX", "60")
 	chat := func(t *testing.T, group string) *client {

@@ -72,7 +72,7 @@ func (s sockets) wantOpen(word string) {
 func TestRevoked(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	nodes := twoNodes(t, server, "auth.required=true", "list.update_interval=50ms")
+	nodes := twoNodes(t, server, "auth.mode=redis", "list.update_interval=50ms")
 	one, two := nodes[0], nodes[1]
 	redis := dialRedis(t, server)
 	for _, c := range []struct {
@@ -111,7 +111,7 @@ func TestRevoked(t *testing.T) {
 
 func TestRevoked_Memory(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, "auth.required=true", "list.update_interval=50ms")
+	n := startNode(t, "auth.mode=redis", "list.update_interval=50ms")
 	a, other := n.login(t, "a"), n.login(t, "other")
 	gone, stay := n.openAll(t, "r", a), n.openAll(t, "r", other)
 	start := time.Now()
@@ -143,7 +143,7 @@ func TestRevoked_WhileRedisIsAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr)
-	n := startNode(t, "redis.addrs="+proxy.Addr, "auth.required=true", "list.update_interval=50ms")
+	n := startNode(t, "redis.addrs="+proxy.Addr, "auth.mode=redis", "list.update_interval=50ms")
 	redis := dialRedis(t, server)
 	a, other := n.login(t, "a"), n.login(t, "other")
 	gone, stay := n.openAll(t, "r", a), n.openAll(t, "r", other)

@@ -225,7 +225,7 @@ func TestConnections(t *testing.T) {
 
 // TestNames: somebody without a right token takes the name of a person who has one.
 func TestNames(t *testing.T) {
-	n := startNode(t, "AUTH_REQUIRED=true", "LIMITS_IP_HANDSHAKES=0")
+	n := startNode(t, "AUTH_MODE=redis", "LIMITS_IP_HANDSHAKES=0")
 	token := login(t, n, "victim")
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
 	defer stop()

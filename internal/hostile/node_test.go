@@ -46,7 +46,7 @@ func onBoth(t *testing.T, attack func(t *testing.T, settings ...string)) {
 // openFiles is a setting of startNode: how many files the node may have open.
 const openFiles = "OPEN_FILES="
 
-// startNode runs a node with settings as "AUTH_REQUIRED=true" until the test ends.
+// startNode runs a node with settings as "AUTH_MODE=redis" until the test ends.
 func startNode(tb testing.TB, settings ...string) *node {
 	tb.Helper()
 	n := &node{tb: tb, cmd: exec.Command(program, "serve", "--config", os.DevNull)}

@@ -1,0 +1,333 @@
+package pass
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Bounds of claims, in bytes where nothing else is said. They keep what a token brings into logs, keys of Redis and
+// rules small; tokens of people have a few rooms and tags.
+const (
+	maxTokenID = 128
+	maxGrants  = 64 // grants
+	maxTags    = 16 // tags
+	maxTag     = 64
+)
+
+// maxDate is the last second that has four digits for its year, as RFC 3339 wants.
+const maxDate = 253402300799
+
+// maxShown bounds what an error shows of a claim, in characters.
+const maxShown = 64
+
+// payload is the claims as they came. The library decodes them before it checks the signature, so nothing is read here.
+type payload struct {
+	jwt.RegisteredClaims                 // the methods that the library wants; all empty, since it checks no claims here
+	raw                  json.RawMessage // nil where the payload is null
+}
+
+func (p *payload) UnmarshalJSON(raw []byte) error {
+	p.raw = bytes.Clone(raw)
+	return nil
+}
+
+// MarshalJSON is for [Sign].
+func (p *payload) MarshalJSON() ([]byte, error) { return p.raw, nil }
+
+// content is what a token's claims say.
+type content struct {
+	pass      Pass
+	notBefore time.Time
+	audience  []string
+	issuer    string
+}
+
+// fault is what is wrong with one value in the claims, and where it is: "rooms[2].can".
+type fault struct{ path, why string }
+
+func (f *fault) Error() string { return f.path + " " + f.why }
+
+// within puts a step before the place of a fault.
+func within(step string, err error) error {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return &fault{step + f.path, f.why}
+	}
+	return &fault{step, err.Error()}
+}
+
+// subject is an error of [members] as a sentence: about one member, or about the whole object.
+func subject(err error, member, whole string) error {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return &fault{member + " " + f.path[len("."):], f.why}
+	}
+	return fmt.Errorf("%s %w", whole, err)
+}
+
+// readClaims reads the claims of a token whose signature is good. Claims that are not ours are ignored (RFC 7519
+// section 4). A name that comes twice is refused: which one counts would depend on who reads it.
+func readClaims(raw []byte) (*content, error) {
+	if !utf8.Valid(raw) {
+		return nil, errors.New("its claims are not UTF-8")
+	}
+	c := &content{}
+	if err := members(raw, c.read); err != nil {
+		return nil, subject(err, "claim", "its payload")
+	}
+	if c.pass.Expires.IsZero() {
+		return nil, errors.New("claim exp is missing, and no token is good for ever")
+	}
+	return c, nil
+}
+
+// read reads one claim.
+func (c *content) read(name string, value json.RawMessage) (err error) {
+	p := &c.pass
+	switch name {
+	case "sub":
+		p.User, err = text(value)
+	case "exp":
+		p.Expires, err = date(value)
+	case "nbf":
+		c.notBefore, err = date(value)
+	case "iat":
+		p.Issued, err = date(value)
+	case "jti":
+		if p.ID, err = text(value); err == nil && p.ID != "" {
+			err = word(p.ID, maxTokenID)
+		}
+	case "iss":
+		c.issuer, err = text(value)
+	case "aud":
+		if value[0] == '"' {
+			c.audience = make([]string, 1)
+			c.audience[0], err = text(value)
+		} else {
+			c.audience, err = texts(value, "text or a list of texts")
+		}
+	case "info":
+		p.Info, err = info(value)
+	case "tags":
+		p.Tags, err = tags(value)
+	case "role":
+		p.Role, err = role(value)
+	case "rooms":
+		p.Grants, err = grants(value)
+		p.Named = true
+	}
+	return err
+}
+
+// members calls visit with each member of a JSON object, and says where an error of visit is. Names are compared as
+// they stand: encoding/json would take "EXP" for "exp".
+func members(raw []byte, visit func(name string, value json.RawMessage) error) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return want("a JSON object", raw)
+	}
+	seen := make(map[string]bool, 16)
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := token.(string) // the decoder takes nothing else here
+		if seen[name] {
+			return fmt.Errorf("has %s twice", shown([]byte(name)))
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
+		if err := visit(name, value); err != nil {
+			return within("."+shown([]byte(name)), err)
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+// want is the error of a value that has the wrong type.
+func want(what string, value json.RawMessage) error {
+	return fmt.Errorf("is %s, want %s", shown(value), what)
+}
+
+// shown is as much of a JSON value as an error shows.
+func shown(value []byte) string {
+	if value == nil {
+		return "null"
+	}
+	line := strings.Join(strings.Fields(string(value)), " ")
+	if utf8.RuneCountInString(line) <= maxShown && !strings.ContainsFunc(line, unprintable) {
+		return line
+	}
+	return fmt.Sprintf("%.*q…", maxShown, line)
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+
+func text(value json.RawMessage) (s string, err error) {
+	if value[0] != '"' { // null, too: it would leave s as it is
+		return "", want("text", value)
+	}
+	err = json.Unmarshal(value, &s)
+	return s, err
+}
+
+func texts(value json.RawMessage, what string) ([]string, error) {
+	raw, err := list(value, what)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]string, len(raw))
+	for i := range raw {
+		if all[i], err = text(raw[i]); err != nil {
+			return nil, want(what, value)
+		}
+	}
+	return all, nil
+}
+
+func list(value json.RawMessage, what string) (all []json.RawMessage, err error) {
+	if value[0] != '[' {
+		return nil, want(what, value)
+	}
+	err = json.Unmarshal(value, &all)
+	return all, err
+}
+
+// word refuses what nobody can read.
+func word(s string, most int) error {
+	switch {
+	case s == "":
+		return errors.New("is empty")
+	case len(s) > most:
+		return fmt.Errorf("has %d bytes, at most %d are allowed", len(s), most)
+	case strings.ContainsFunc(s, unprintable):
+		return fmt.Errorf("is %q: it has characters that cannot be printed", s)
+	}
+	return nil
+}
+
+// date reads a NumericDate (RFC 7519 section 2), fractions of a second cut off, as the library does.
+func date(value json.RawMessage) (time.Time, error) {
+	const what = "seconds since 1970"
+	if value[0] != '-' && (value[0] < '0' || value[0] > '9') {
+		return time.Time{}, want(what, value)
+	}
+	seconds, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || seconds < 0 || seconds > maxDate { // an error is a number too large
+		return time.Time{}, want(what+" before the year 10000", value)
+	}
+	return time.Unix(int64(seconds), 0), nil
+}
+
+// info is the public object about the user, without blanks between its parts. It is not escaped for HTML: it is JSON,
+// and whoever shows it as HTML has to escape it as the text of messages.
+func info(value json.RawMessage) (string, error) {
+	if value[0] != '{' {
+		return "", want("an object", value)
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, value); err != nil {
+		return "", err
+	}
+	if b.Len() > MaxInfo {
+		return "", fmt.Errorf("has %d bytes, at most %d are allowed", b.Len(), MaxInfo)
+	}
+	return b.String(), nil
+}
+
+func tags(value json.RawMessage) ([]string, error) {
+	all, err := texts(value, "a list of texts")
+	if err != nil {
+		return nil, err
+	}
+	if len(all) > maxTags {
+		return nil, fmt.Errorf("has %d tags, at most %d are allowed", len(all), maxTags)
+	}
+	for i, tag := range all {
+		if err := word(tag, maxTag); err != nil {
+			return nil, within(fmt.Sprintf("[%d]", i), err)
+		}
+	}
+	return all, nil
+}
+
+func role(value json.RawMessage) (string, error) {
+	s, err := text(value)
+	if err != nil || s == "" || slices.Contains(roles[:], s) {
+		return s, err
+	}
+	return "", fmt.Errorf("is %s, none of %s", shown(value), strings.Join(roles[:], ", "))
+}
+
+// grants reads the claim rooms. A list without entries is no room at all.
+func grants(value json.RawMessage) ([]Grant, error) {
+	raw, err := list(value, "a list of objects")
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > maxGrants {
+		return nil, fmt.Errorf("has %d grants, at most %d are allowed", len(raw), maxGrants)
+	}
+	all := make([]Grant, len(raw))
+	for i := range raw {
+		if all[i], err = grant(raw[i]); err != nil {
+			return nil, within(fmt.Sprintf("[%d]", i), err)
+		}
+	}
+	return all, nil
+}
+
+// grant reads one entry of the claim rooms. A member that it does not know is refused: it may be a misspelled "can",
+// or a restriction of a later version, and without it more would be granted than was meant.
+func grant(value json.RawMessage) (Grant, error) {
+	g := Grant{Default: true}
+	err := members(value, func(name string, value json.RawMessage) (err error) {
+		switch name {
+		case "id":
+			if g.Room, err = text(value); err == nil {
+				err = pattern(g.Room)
+			}
+		case "can":
+			var names []string
+			g.Default = false
+			if names, err = texts(value, "a list of texts"); err == nil {
+				if g.Can, err = ParseCan(names); err != nil {
+					err = fmt.Errorf("is %s: %w", shown(value), err)
+				}
+			}
+		case "role":
+			g.Role, err = role(value)
+		default:
+			err = errors.New("is unknown: a grant has id, can and role")
+		}
+		return err
+	})
+	if err == nil && g.Room == "" {
+		err = errors.New("has no id: name a room, or * for all of them")
+	}
+	return g, err
+}
+
+// pattern refuses ids of grants that can mean nothing, or something else than they seem to.
+func pattern(id string) error {
+	if id == "" {
+		return errors.New("is empty: name a room, or * for all of them")
+	}
+	if at := strings.IndexByte(id, '*'); at >= 0 && at != len(id)-1 {
+		return fmt.Errorf("is %.64q: a * may only stand at its end, once", id)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"time"
+
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+)
+
+// rights are what somebody may do in a room, and for how long. Nobody changes them; a new token brings others.
+type rights struct {
+	can   pass.Can
+	guest bool // the node has given the user id
+	// named: the token names the room, so that nobody need be a member who shows it.
+	named bool
+	// asks: the store is asked again and again whether cred still counts.
+	asks bool
+	cred chat.Credential
+	// ends is when the token's life is over, in Unix ms; 0: nobody knows.
+	ends int64
+	role string
+	info json.RawMessage // what everybody may see beside the user's messages; nil is none
+}
+
+// anyone are the rights where nobody is asked for a proof: everything but to keep order.
+var anyone = &rights{can: pass.Read | pass.Send | pass.Like | pass.Recall | pass.High}
+
+// mayNot is what those who may only read get for anything else.
+const mayNot = "the token does not grant this here"
+
+// expiresIn is in how many ms the token's life is over, 0 where nobody knows; 1 where it is over already.
+func (r *rights) expiresIn(now time.Time) int64 {
+	if r.ends == 0 {
+		return 0
+	}
+	return max(1, r.ends-now.UnixMilli())
+}
+
+// expiryGrace is how long a socket lives on behind its token's end: the client's answer to that may be on its way. It
+// is Centrifugo's.
+const expiryGrace = 25 * time.Second
+
+// over reports whether the token's life, and the grace behind it, are over.
+func (r *rights) over(now time.Time) bool {
+	return r.ends != 0 && now.UnixMilli() >= r.ends+expiryGrace.Milliseconds()
+}
+
+// highKinds are the kinds of messages that need pass.High.
+var highKinds = []string{"gift"}
+
+// maySay reports whether a message of the kind may be sent.
+func (r *rights) maySay(kind string) bool {
+	return r.can.Has(pass.Send) && (r.can.Has(pass.High) || !slices.Contains(highKinds, kind))
+}
+
+// rightsIn are the visitor's rights in a room; nobody is refused here.
+func (g *guard) rightsIn(v *visitor, room string) *rights {
+	switch {
+	case v.pass == nil && v.guest:
+		return g.guests
+	case v.pass == nil && !v.proven:
+		return anyone
+	}
+	r := &rights{can: g.defaultCan, guest: v.guest, asks: v.proven && !v.guest || v.cred.ID != "", cred: v.cred}
+	if v.guest {
+		r.can = g.guests.can
+	}
+	if p := v.pass; p != nil {
+		r.can, r.role = p.In(room, r.can)
+		r.named = p.Names(room)
+		if p.Info != "" {
+			r.info = json.RawMessage(p.Info)
+		}
+		if !p.Expires.IsZero() {
+			r.ends = max(1, p.Expires.UnixMilli())
+		}
+	}
+	return r
+}
+
+// issued is when a token was made, as the store wants it; one that does not say was made at the beginning of time.
+func issued(p *pass.Pass) int64 {
+	if p.Issued.IsZero() {
+		return math.MinInt64
+	}
+	return p.Issued.UnixMilli()
+}

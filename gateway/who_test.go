@@ -1,0 +1,288 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"barrage/gateway/pass"
+)
+
+// Guests read, are counted, and leave nothing in the store.
+func TestGuests(t *testing.T) {
+	s := newServerV1(t, func(c *setup) {
+		c.Auth.Mode, c.AnonymousJoin = []string{AuthRedis}, false
+		c.Limits.Enabled, c.Limits.UserConnections = true, 1
+	})
+	user := joinV1(t, s, "u")
+	first, w := dialV1(t, s, "r", "", false)
+	if !strings.HasPrefix(w.UserID, "g-") || len(w.UserID) != 14 || !w.Guest || fmt.Sprint(w.Can) != "[read]" || w.EndsIn != 0 {
+		t.Errorf("welcome = %+v; want a guest who may read", w)
+	}
+	before := callsOf(s)
+	for range 50 {
+		if _, again := dialV1(t, s, "r", "", false); again.UserID == w.UserID {
+			t.Fatalf("two guests are %s", w.UserID)
+		}
+	}
+	if got := callsOf(s); got != before {
+		t.Errorf("50 guests cost %d calls of the store; want none", got-before)
+	}
+	for _, op := range []string{`{"t":"send","id":"1","body":"x"}`, `{"t":"like","n":1}`, `{"t":"recall","seq":1}`} {
+		first.send(op)
+		if f := first.want("refused"); f.Code != "forbidden" || f.Message != mayNot {
+			t.Errorf("%s: %+v; want forbidden", op, f)
+		}
+	}
+	user.send(`{"t":"send","id":"1","body":"for all"}`)
+	if m := first.want("batch").messages(t)[0]; m.Body != "for all" {
+		t.Errorf("message = %+v", m)
+	}
+	eventually(t, func() error {
+		st, c, _ := s.hall.Standing("r")
+		return firstOf(differ("online", c.Online, 52), differ("seq", st.Seq, 1))
+	})
+	// HTTP alike.
+	callV1(t, s, http.MethodGet, pathMessages, "", "").wantCode(t, 200, "")
+	callV1(t, s, http.MethodPost, pathMessages, "", `{"id":"1","body":"x"}`).wantCode(t, 403, "forbidden")
+	// One who names themselves is no guest.
+	askV1(t, s, "user_id=g-me", offerV1).want(401, "unauthenticated", "no token")
+}
+
+// callsOf is how often a server has called its store so far.
+func callsOf(s *Server) uint64 { return storeOf(s).Memory.Stats().Calls }
+
+func TestGuests_MayChat(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.Auth.Mode, c.Auth.Guests = []string{AuthRedis}, GuestsChat })
+	n, w := dialV1(t, s, "r", "", false)
+	if fmt.Sprint(w.Can) != "[read send like]" {
+		t.Errorf("welcome = %+v", w)
+	}
+	n.send(`{"t":"send","id":"1","body":"x"}`)
+	if m := n.wantAll("ack", "batch")["batch"].messages(t)[0]; m.UserID != w.UserID {
+		t.Errorf("message = %+v; want the guest's", m)
+	}
+	n.send(`{"t":"recall","seq":1}`)
+	n.wantRefused("", "forbidden", mayNot, false)
+	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+	if rooms, err := s.store.Rooms(t.Context(), w.UserID); err != nil || len(rooms) > 0 {
+		t.Errorf("rooms of a guest = %q, %v; want none", rooms, err)
+	}
+	// A signed token without a user is a guest's, with what it grants.
+	s = newServerV1(t, func(c *setup) { signs(c); c.Auth.Guests = GuestsOff })
+	askV1(t, s, "", offerV1).want(401, "unauthenticated", "no token")
+	_, w = dialAs(t, s, signed(t, "", grants("r", "like")))
+	if !w.Guest || !strings.HasPrefix(w.UserID, "g-") || fmt.Sprint(w.Can) != "[read like]" || w.EndsIn == 0 {
+		t.Errorf("welcome = %+v; want a guest who may like", w)
+	}
+}
+
+// What a token does not grant is refused on every way, and what it grants is not.
+func TestGrants(t *testing.T) {
+	s := newServerV1(t, signs)
+	publishMany(t, s, 1) // of u
+	for _, c := range []struct {
+		name                          string
+		change                        func(*pass.Claims)
+		read, send, gift, recall      bool
+		fastIMWelcome, fastIMIsNoword bool
+	}{
+		{"nothing said", nil, true, true, false, true, true, false},
+		{"nothing here", grants("other", "read", "send"), false, false, false, false, false, false},
+		{"nothing anywhere", func(c *pass.Claims) { c.Rooms = []pass.RoomClaim{} }, false, false, false, false, false, false},
+		{"read", grants("r", "read"), true, false, false, false, true, true},
+		{"by beginning", grants("*", "send"), true, true, false, false, true, false},
+		{"recall", grants("r*", "recall"), true, false, false, true, true, true},
+		{"gifts", grants("r", "send", "high"), true, true, true, false, true, false},
+		{"in two", func(c *pass.Claims) { grants("r", "high")(c); grants("*", "send")(c) }, true, true, true, false, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			token := signed(t, "u", c.change)
+			status := func(what string, a answerV1, ok bool, good int) {
+				t.Helper()
+				if ok && a.status != good || !ok && (a.status != 403 || a.problem(t).Code != "forbidden") {
+					t.Errorf("%s: %d %s; want it done: %v", what, a.status, a.body, ok)
+				}
+			}
+			auth := with("Authorization", "Bearer "+token)
+			status("GET messages", callV1(t, s, http.MethodGet, pathMessages, "", "", auth), c.read, 200)
+			status("GET room", callV1(t, s, http.MethodGet, pathRoom+"?for=socket", "", "", auth), c.read, 200)
+			status("POST", callV1(t, s, http.MethodPost, pathMessages, "", `{"id":"`+c.name+`","body":"x"}`, auth), c.send, 201)
+			status("POST gift", callV1(t, s, http.MethodPost, pathMessages, "", `{"id":"g`+c.name+`","kind":"gift"}`, auth), c.gift, 201)
+			if a := callV1(t, s, http.MethodDelete, pathMessages+"/999", "", "", auth); (a.status == 404) != c.recall {
+				t.Errorf("DELETE: %d %s; want it looked for: %v", a.status, a.body, c.recall)
+			}
+			if c.read {
+				n, _ := dialAs(t, s, token)
+				n.send(`{"t":"recall","id":"x","seq":999}`)
+				for f := n.want("refused"); ; f = n.want("refused") {
+					if f.ID == "x" {
+						if (f.Code == "not_found") != c.recall {
+							t.Errorf("recall: %+v; want it looked for: %v", f, c.recall)
+						}
+						break
+					}
+				}
+			} else {
+				askV1(t, s, "token="+token, offerV1).want(403, "forbidden", mayNot)
+			}
+			fast := dial(t, s, "/group/chat/r/u/"+token)
+			if !c.fastIMWelcome {
+				fast.wantClosed(4403)
+				return
+			}
+			fast.wantWelcome()
+			before := s.stats.forbidden.Load()
+			fast.say("from FastIM")
+			if c.fastIMIsNoword {
+				eventually(t, func() error { return differ("forbidden", s.stats.forbidden.Load(), before+1) })
+			} else {
+				fast.wantInfo("from FastIM")
+			}
+		})
+	}
+}
+
+// With room.open: granted only who names the room comes in, and then needs no membership.
+func TestGrants_OpenRooms(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { signs(c); c.GrantedRooms = true })
+	askV1(t, s, "", offerV1).want(403, "forbidden", "")
+	askV1(t, s, "token="+signed(t, "u", nil), offerV1).want(403, "forbidden", "")
+	askV1(t, s, "token="+signed(t, "u", grants("other", "read")), offerV1).want(403, "forbidden", "")
+	dialAs(t, s, signed(t, "u", grants("r", "read")))
+	callV1(t, s, http.MethodGet, pathRoom, "", "").wantCode(t, 403, "forbidden")
+
+	private := newServerV1(t, func(c *setup) { signs(c); c.AutoJoin, c.SelfJoin = false, false })
+	askV1(t, private, "token="+signed(t, "u", nil), offerV1).want(403, "forbidden", "not a member")
+	n, _ := dialAs(t, private, signed(t, "u", grants("r*", "send")))
+	if err := private.expelOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n.send(`{"t":"send","id":"1","body":"x"}`)
+	n.wantAll("ack", "batch")
+}
+
+// A token travels in four ways, and the first one counts.
+func TestToken_Ways(t *testing.T) {
+	s := newServerV1(t, signs)
+	u, v, w := signed(t, "u", nil), signed(t, "v", nil), signed(t, "w", nil)
+	who := func(query, token string, header http.Header) string {
+		t.Helper()
+		protocols := []string{subprotocol}
+		if token != "" {
+			protocols = append(protocols, bearer(token))
+		}
+		conn, _, err := websocket.Dial(t.Context(), "ws://"+s.Addr().String()+v1Path("r", query), &websocket.DialOptions{ //nolint:bodyclose // coder/websocket closes it
+			Subprotocols: protocols, HTTPHeader: header,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.CloseNow() }()
+		n := &native{t, conn, nil}
+		return n.want("welcome").UserID
+	}
+	h := http.Header{"Authorization": {"Bearer " + u}}
+	for _, c := range []struct {
+		got, want string
+	}{{who("token="+w, v, h), "u"}, {who("token="+w, v, nil), "v"}, {who("token="+w, "", nil), "w"}} {
+		if c.got != c.want {
+			t.Errorf("the user is %q; want %q", c.got, c.want)
+		}
+	}
+	askV1(t, s, "", "Sec-WebSocket-Protocol: barrage.v1, bearer.!!\r\n").want(401, "unauthenticated", "")
+	askV1(t, s, "token="+signed(t, "a  b", nil), offerV1).want(401, "unauthenticated", "the token's user")
+	askV1(t, s, "user_id=x&token="+u, offerV1).want(403, "forbidden", `not that of user "x"`)
+}
+
+// A store that is away keeps nobody out who shows a signed token, and whoever's was revoked goes when it is back.
+func TestToken_StoreAway(t *testing.T) {
+	s := newServerV1(t, signs)
+	joinAs := func(user string) *native {
+		t.Helper()
+		n, _ := dialAs(t, s, signed(t, user, nil))
+		return n
+	}
+	joinAs("x")
+	if err := s.store.RevokeUser(t.Context(), "u", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	storeOf(s).fail(errAway, "CheckToken")
+	revoked, other := joinAs("u"), joinAs("v")
+	storeOf(s).fail(nil, "CheckToken")
+	s.recheck(t)
+	revoked.wantClose(4401)
+	other.send(`{"t":"ping","ts":1}`)
+	other.want("pong")
+}
+
+// Nothing of a token stands in the log, whatever happens to it, at debug.
+func TestToken_IsNotLogged(t *testing.T) {
+	logged := &journal{}
+	s := newLogged(t, logged, func(c *setup) { signs(c); c.Auth.Mode = []string{AuthJWT, AuthRedis} })
+	good, bad := signed(t, "u", nil), signed(t, "u", nil)+"x"
+	opaque := "an-opaque-token-nobody-knows"
+	s.setToken(t, "v", opaque)
+	tokens := []string{good, bad, opaque}
+	for _, broken := range []bool{false, true} {
+		if broken {
+			storeOf(s).fail(errAway, "CheckToken", "CheckTokens", "Read")
+		}
+		for _, token := range tokens {
+			for _, user := range []string{"", "user_id=u", "user_id=v", "user_id=%00"} {
+				c := dialTCP(t, s)
+				c.mustWrite(requestV1("r", user+"&token="+token, offerV1))
+				_ = c.conn.Close()
+				callV1(t, s, http.MethodPost, pathMessages, "v", `{"id":"1"}`, with("Authorization", "Bearer "+token))
+				callV1(t, s, http.MethodGet, pathRoom, "v", "", with("Authorization", "Bearer "+token))
+			}
+			n := firstFrame(t, s, "&user_id=v")
+			n.send(`{"t":"auth","token":"` + token + `"}`)
+			n.send(`{"t":"auth","token":"` + token + `"`)
+			_ = n.conn.CloseNow()
+		}
+	}
+	eventually(t, func() error { return differ("requests", s.requests.Load(), 0) })
+	for _, token := range tokens {
+		parts := append(strings.Split(token, "."), token, bearer(token))
+		for _, part := range parts {
+			if len(part) > 10 && strings.Contains(logged.String(), part) {
+				t.Errorf("the log has %q of a token:\n%s", part, logged)
+			}
+		}
+	}
+	if !strings.Contains(logged.String(), "cannot check a token") && !strings.Contains(logged.String(), "cannot look whether") {
+		t.Errorf("the log says nothing of what went wrong:\n%s", logged)
+	}
+}
+
+func BenchmarkHandshakeToken(b *testing.B) {
+	for name, change := range map[string]func(*setup){
+		"any": nil, "redis": func(c *setup) { c.Auth.Mode = []string{AuthRedis} }, "jwt": signs, "guest": nil,
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := newServer(b, change)
+			if err := s.store.SetToken(b.Context(), "u", "t"); err != nil {
+				b.Fatal(err)
+			}
+			v := visitor{user: "u", token: "t"}
+			switch name {
+			case "jwt":
+				v.token = signed(b, "u", nil)
+			case "guest":
+				v = visitor{}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				one := v
+				if _, bad := s.guard.mayEnter(b.Context(), &one, "r"); bad != nil {
+					b.Fatal(bad.why)
+				}
+			}
+		})
+	}
+}
