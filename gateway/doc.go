@@ -13,7 +13,9 @@
 //	sweep          1                 Start       Close              a timer
 //	joins          1                 Start       Close              the store, bounded by apiTimeout
 //	recalls        recallers         Start       Close              the store, bounded by apiTimeout
-//	token watcher  1 with auth       Start       Close              a timer; the store, bounded by apiTimeout
+//	arrivals       arrivers          Start       Close              the store and the connect hook, bounded by apiTimeout
+//	key refresher  1 with JWKS       Start       Close              a timer; the network, bounded by its own time
+//	token watcher  1 with tokens     Start       Close              a timer; the store, bounded by apiTimeout
 //	expel          1 if private      Start       Close              a timer; the store
 //	lists          1                 Start       Close              a timer, its kick
 //	list reloads   reloadWorkers     Start       Close              the store, bounded by apiTimeout
@@ -29,6 +31,7 @@
 // in a poller, onWritten under the connection's lock, onClose in the closer.
 //
 // Read first: [Server], then session.go and socket.go. fastim.go and v1.go are the two protocols: what they do with
-// requests, and what runs on their sockets. guard.go says who may do what, for both; package door
-// how much, and who may wait without asking for anything.
+// requests, and what runs on their sockets. who.go finds out who somebody is, rights.go what they may do, guard.go where
+// they may come in, for both; package pass reads tokens. Package door says how much, and who may wait without asking for
+// anything.
 package gateway
