@@ -19,6 +19,7 @@ import (
 	"barrage/bench/command"
 	"barrage/internal/cli"
 	"barrage/internal/config"
+	"barrage/internal/keycmd"
 	"barrage/internal/sparse"
 )
 
@@ -49,7 +50,7 @@ A first try needs no Redis and no file:
 
 and then a look at http://127.0.0.1:9000/test/websocket.`,
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), command.New(version, environ), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newAdmin(), command.New(version, environ), newVersion())
 	return root
 }
 
@@ -138,6 +139,18 @@ where each value comes from: default, file or environment. Secrets are shown as 
 	}
 	addConfigFlag(show, &printed)
 	cmd.AddCommand(check, show)
+	return cmd
+}
+
+func newAdmin() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "admin",
+		Short: "Manage the keys of the admin API",
+		Long:  "Manage what nodes are run with: the server keys that may call the admin API.",
+		Args:  cli.NoArguments,
+		RunE:  cli.ShowHelp,
+	}
+	cmd.AddCommand(keycmd.New())
 	return cmd
 }
 
