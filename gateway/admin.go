@@ -9,22 +9,101 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strconv"
+	"time"
+
+	"barrage/gateway/keys"
+	"barrage/internal/chat"
 )
 
-// adminRoutes are the admin port's: health, metrics, profiles. Never public.
-func (s *Server) adminRoutes() http.Handler {
+// adminRoutes are the admin port's: health, metrics, profiles, and calls for operators. Never public. all are the
+// server keys; nil has everybody do anything, who is on this machine.
+func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) })
-	mux.Handle("GET /metrics", s.metrics.handler())
-	mux.HandleFunc("GET /rooms", s.largestRooms)
-	mux.HandleFunc("PUT /v1/admin/rooms/{room}", s.registerRoom(true))
-	mux.HandleFunc("DELETE /v1/admin/rooms/{room}", s.registerRoom(false))
-	mux.HandleFunc("GET /v1/admin/rooms/{room}", s.ofRoom(s.knownRoom))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	for can, routes := range map[keys.Can]map[string]http.HandlerFunc{
+		keys.Ops: {
+			"GET /metrics":             s.metrics.handler().ServeHTTP,
+			"GET /rooms":               s.largestRooms,
+			"GET /debug/pprof/":        pprof.Index,
+			"GET /debug/pprof/profile": pprof.Profile,
+			"GET /debug/pprof/trace":   pprof.Trace,
+		},
+		keys.Rooms: {
+			"PUT /v1/admin/rooms/{room}":    s.registerRoom(true),
+			"DELETE /v1/admin/rooms/{room}": s.registerRoom(false),
+			"GET /v1/admin/rooms/{room}":    s.ofRoom(s.knownRoom),
+		},
+		keys.Moderate: {
+			"POST /v1/admin/users/{user}/revoke": s.revokeUser,
+			"POST /v1/admin/tokens/{id}/revoke":  s.revokeToken,
+		},
+	} {
+		for route, serve := range routes {
+			if all != nil {
+				serve = all.Need(can, serve).ServeHTTP
+			}
+			mux.HandleFunc(route, serve)
+		}
+	}
 	return mux
+}
+
+// loadKeys reads the server keys; nil where there is no file.
+func (s *Server) loadKeys() (*keys.Keys, error) {
+	if s.cfg.Admin.KeysFile == "" {
+		return nil, nil //nolint:nilnil // no keys are no error
+	}
+	all, warning, err := keys.Load(s.cfg.Admin.KeysFile)
+	if warning != "" {
+		s.log.Warn(warning)
+	}
+	return all, err
+}
+
+// revokeUser ends every token that a user has now.
+func (s *Server) revokeUser(w http.ResponseWriter, r *http.Request) {
+	user := r.PathValue("user")
+	bad := checkID("user", user)
+	s.revoke(w, r, bad, "user", user, func(ctx context.Context) error { return s.store.RevokeUser(ctx, user, s.now()) })
+}
+
+// revokeToken ends a signed token by its jti. ?until= is the token's own end in Unix seconds, behind which the store
+// need not remember it.
+func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) {
+	id, end := r.PathValue("id"), s.now().Add(chat.RevokedLife)
+	bad := checkText("id", id, maxIDBytes)
+	if text := r.URL.Query().Get("until"); text != "" {
+		until, err := strconv.ParseInt(text, 10, 64)
+		if err != nil && bad == nil {
+			bad = refuse(http.StatusBadRequest, "until %q is not a time in Unix seconds", text)
+		}
+		end = time.Unix(until, 0)
+	}
+	s.revoke(w, r, bad, "token", id, func(ctx context.Context) error { return s.store.RevokeToken(ctx, id, end) })
+}
+
+// revoke does it, unless bad says why not, and says so in the log.
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request, bad *refusal, what, name string, do func(context.Context) error) {
+	if bad == nil {
+		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+		defer cancel()
+		by := "this machine"
+		if key := keys.From(r.Context()); key != nil {
+			by = key.Name
+		}
+		if err := do(ctx); err != nil {
+			s.log.Warn("cannot revoke tokens", what, name, "by", by, "err", err)
+			bad = refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")
+		} else {
+			s.log.Info("tokens are revoked", what, name, "by", by)
+		}
+	}
+	if bad != nil {
+		writeProblem(w, bad)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 var errDraining = errors.New("the node is leaving")

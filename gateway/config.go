@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -97,6 +98,8 @@ const (
 type AdminConfig struct {
 	// Listen is host:port, never a public one; empty = no admin port.
 	Listen string `mapstructure:"listen"`
+	// KeysFile has the server keys that calls must show, see package keys; empty = none, on this machine alone.
+	KeysFile string `mapstructure:"keys_file"`
 }
 
 // ListConfig is the config section `list`: the socket with the user's rooms.
@@ -195,8 +198,13 @@ func (c AdminConfig) Validate() error {
 	if c.Listen == "" {
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
 		return fmt.Errorf("listen: %q is not host:port (empty = no admin port)", c.Listen)
+	}
+	if addr, err := netip.ParseAddr(host); c.KeysFile == "" && host != "localhost" && (err != nil || !addr.IsLoopback()) {
+		return fmt.Errorf("listen: %q can be reached from other machines, and nobody needs a key: "+
+			"make one (barrage admin key new NAME --can ops --file keys.yaml) and set keys_file", c.Listen)
 	}
 	return nil
 }

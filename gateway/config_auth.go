@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/gateway/pass"
+	"barrage/internal/signed"
 )
 
 // AuthConfig is the config section `auth`: who somebody is, and what they may do.
@@ -144,6 +145,11 @@ func (c AuthConfig) Validate() error {
 	if slices.Contains(c.Mode, AuthHook) {
 		errs = append(errs, c.hook().Validate())
 	}
+	if c.HookSecret != "" {
+		if _, err := signed.ParseSecret(c.HookSecret); err != nil {
+			bad("hook_secret: %w", err)
+		}
+	}
 	if c.ConnectTimeout < 10*time.Millisecond || c.ConnectTimeout > apiTimeout {
 		bad("connect_timeout: %v is not within 10ms and %v", c.ConnectTimeout, apiTimeout)
 	}
@@ -167,7 +173,7 @@ func newGuard(cfg *Config, store Store, log *slog.Logger) guard {
 	if !cfg.Auth.Required() {
 		can = anyone.can // else who proves who they are could do less than who does not
 	}
-	g := guard{cfg: cfg, store: store, log: log, defaultCan: can, guests: &rights{can: pass.Read, guest: true}}
+	g := guard{cfg: cfg, store: store, log: log, defaultCan: can, guests: &rights{can: pass.Read, guest: true}, logins: newLogins(&cfg.Auth)}
 	if cfg.Auth.Guests == GuestsChat {
 		g.guests.can |= pass.Send | pass.Like
 	}

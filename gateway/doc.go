@@ -27,11 +27,11 @@
 //	room's lock of a room -> lists.mu
 //	sessions.mu, tokenWatcher.mu, the locks of package door -> nothing
 //
-// nbio hides itself from the race detector, so what it calls is kept small: onData
-// in a poller, onWritten under the connection's lock, onClose in the closer.
+// nbio hides itself from the race detector, so what it calls is kept small: onData in a poller, onWritten under the
+// connection's lock, onClose in the closer.
 //
 // Read first: [Server], then session.go and socket.go. fastim.go and v1.go are the two protocols: what they do with
-// requests, and what runs on their sockets. who.go finds out who somebody is, rights.go what they may do, guard.go where
-// they may come in, for both; package pass reads tokens. Package door says how much, and who may wait without asking for
-// anything.
+// requests, and what runs on their sockets. who.go finds out who somebody is, rights.go what they may do, guard.go
+// where they may come in, for both; package pass reads tokens. Package door says how much, and who may wait without
+// asking for anything.
 package gateway

@@ -103,7 +103,7 @@ func (f *fastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 	if !f.srv.cfg.Auth.givesTokens() {
 		return envelope{codeRefused, textLoginFailed, nil}
 	}
-	if ok, err := f.srv.guard.passwordOK(ctx, user, password); err != nil || !ok {
+	if ok, err := f.srv.guard.logins.ok(ctx, user, password); err != nil || !ok {
 		if err != nil {
 			f.srv.log.Warn("cannot ask auth.login_url", "user", user, "err", err)
 		}

@@ -2,11 +2,8 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"barrage/gateway/pass"
@@ -23,6 +20,7 @@ type guard struct {
 	// defaultCan is what who shows a token may do where it names no rooms; guests are the rights of who shows none.
 	defaultCan pass.Can
 	guests     *rights
+	logins     logins
 }
 
 // member reports whether the user may be in the room. With room.auto_join everybody may, and a store that does not
@@ -104,39 +102,4 @@ func (g *guard) state(ctx context.Context, r *rights) (chat.TokenState, *refusal
 		return chat.TokenWrong, refuse(http.StatusServiceUnavailable, "cannot check the token now")
 	}
 	return state, nil
-}
-
-// newToken makes a token that is the user's from now on.
-func (g *guard) newToken(ctx context.Context, user string) (string, error) {
-	var raw [16]byte
-	_, _ = rand.Read(raw[:]) // never fails (crypto/rand)
-	token := hex.EncodeToString(raw[:])
-	return token, g.store.SetToken(ctx, user, token)
-}
-
-// hookClient follows no redirect: a hook that sends people to a login page says no.
-var hookClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
-// passwordOK asks the hook; without one any password passes.
-func (g *guard) passwordOK(ctx context.Context, user, password string) (bool, error) {
-	hook := g.cfg.Auth.LoginURL
-	switch hook {
-	case "":
-		return true, nil
-	case LoginOff:
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, g.cfg.Auth.LoginTimeout)
-	defer cancel()
-	form := url.Values{"userId": {user}, "password": {password}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, hook, strings.NewReader(form.Encode()))
-	if err != nil {
-		return false, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := hookClient.Do(req)
-	if err != nil {
-		return false, err
-	}
-	return resp.StatusCode == http.StatusOK, resp.Body.Close()
 }

@@ -42,8 +42,8 @@ func signs(c *setup) {
 	c.Auth.Mode, c.Auth.JWTSecret = []string{AuthJWT}, testSecret
 }
 
-// signed is a token for an hour, made a minute ago; change makes it another one.
-func signed(tb testing.TB, user string, change func(*pass.Claims)) string {
+// signedToken is a token for an hour, made a minute ago; change makes it another one.
+func signedToken(tb testing.TB, user string, change func(*pass.Claims)) string {
 	tb.Helper()
 	now := time.Now()
 	claims := pass.Claims{Subject: user, Issued: now.Add(-time.Minute).Unix(), Expires: now.Add(time.Hour).Unix()}
@@ -57,7 +57,7 @@ func signed(tb testing.TB, user string, change func(*pass.Claims)) string {
 	return token
 }
 
-// grants is a change of signed: what the token grants in a room.
+// grants is a change of signedToken: what the token grants in a room.
 func grants(room string, can ...string) func(*pass.Claims) {
 	return func(c *pass.Claims) { c.Rooms = append(c.Rooms, pass.RoomClaim{ID: room, Can: can}) }
 }
@@ -91,7 +91,7 @@ func dialProtocols(tb testing.TB, s *Server, query string, protocols ...string) 
 
 func refusedExpiredToken(t *testing.T) {
 	s := newServerV1(t, signs)
-	token := signed(t, "u", func(c *pass.Claims) { c.Expires = time.Now().Add(-time.Minute).Unix() })
+	token := signedToken(t, "u", func(c *pass.Claims) { c.Expires = time.Now().Add(-time.Minute).Unix() })
 	a := askV1(t, s, "token="+token, offerV1)
 	a.want(401, "token_expired", "")
 	a.sameWhenAsked(s, "token="+token, "")
@@ -100,8 +100,8 @@ func refusedExpiredToken(t *testing.T) {
 // Whoever's tokens were revoked comes in with a newer one, whoever's one token was, with any other.
 func refusedRevokedToken(t *testing.T) {
 	s := newServerV1(t, signs)
-	named := signed(t, "u", func(c *pass.Claims) { c.ID = "j-1" })
-	plain := signed(t, "u", nil)
+	named := signedToken(t, "u", func(c *pass.Claims) { c.ID = "j-1" })
+	plain := signedToken(t, "u", nil)
 	dialAs(t, s, named)
 	if err := s.store.RevokeToken(t.Context(), "j-1", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
@@ -114,14 +114,14 @@ func refusedRevokedToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	askV1(t, s, "token="+plain, offerV1).want(401, "token_revoked", "revoked")
-	dialAs(t, s, signed(t, "u", func(c *pass.Claims) { c.Issued = time.Now().Unix() }))
-	dialAs(t, s, signed(t, "v", nil))
+	dialAs(t, s, signedToken(t, "u", func(c *pass.Claims) { c.Issued = time.Now().Unix() }))
+	dialAs(t, s, signedToken(t, "v", nil))
 }
 
 // A token of a user's next session takes over where the socket is: what it grants counts from the answer on.
 func opAuth(t *testing.T) {
 	s := newServerV1(t, signs)
-	n, w := dialAs(t, s, signed(t, "u", grants("r", "read")))
+	n, w := dialAs(t, s, signedToken(t, "u", grants("r", "read")))
 	if w.UserID != "u" || w.Guest || fmt.Sprint(w.Can) != "[read]" || w.EndsIn < 3_590_000 || w.EndsIn > 3_600_000 {
 		t.Errorf("welcome = %+v; want u, who may read, for an hour", w)
 	}
@@ -136,15 +136,15 @@ func opAuth(t *testing.T) {
 		renew(id, token)
 		n.wantRefused(id, code, message, false)
 	}
-	refused("a-1", "forbidden", `not that of user "u"`, signed(t, "v", nil))
-	refused("a-2", "forbidden", `not that of user "u"`, signed(t, "", nil))
-	refused("a-3", "forbidden", mayNot, signed(t, "u", grants("other", "read")))
+	refused("a-1", "forbidden", `not that of user "u"`, signedToken(t, "v", nil))
+	refused("a-2", "forbidden", `not that of user "u"`, signedToken(t, "", nil))
+	refused("a-3", "forbidden", mayNot, signedToken(t, "u", grants("other", "read")))
 	refused("a-4", "unauthenticated", "", "nonsense")
-	refused("a-5", "token_expired", "", signed(t, "u", func(c *pass.Claims) { c.Expires = time.Now().Add(-time.Hour).Unix() }))
+	refused("a-5", "token_expired", "", signedToken(t, "u", func(c *pass.Claims) { c.Expires = time.Now().Add(-time.Hour).Unix() }))
 	if err := s.store.RevokeToken(t.Context(), "gone", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	refused("a-7", "token_revoked", "", signed(t, "u", func(c *pass.Claims) { c.ID = "gone" }))
+	refused("a-7", "token_revoked", "", signedToken(t, "u", func(c *pass.Claims) { c.ID = "gone" }))
 	n.send(`{"t":"auth","id":"a-8"}`)
 	n.wantRefused("a-8", badRequest, "token has 0 bytes", false)
 	n.send(`{"t":"auth","id":"a-9","token":"` + strings.Repeat("t", codec.MaxToken+1) + `"}`)
@@ -152,7 +152,7 @@ func opAuth(t *testing.T) {
 	n.send(`{"t":"send","id":"2","body":"x"}`)
 	n.wantRefused("2", "forbidden", mayNot, false) // the token of before counts on
 
-	renew("", signed(t, "u", func(c *pass.Claims) {
+	renew("", signedToken(t, "u", func(c *pass.Claims) {
 		grants("r", "send", "like", "high")(c)
 		c.Info = json.RawMessage(`{"name":"Ü"}`)
 	}))
@@ -186,12 +186,12 @@ func closedExpired(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { signs(c); c.Server.PingInterval, c.Server.IdleTimeout = time.Hour, 2*time.Hour })
 	end := time.Now().Add(time.Minute)
 	ending := func(c *pass.Claims) { c.Expires = end.Unix() }
-	n, _ := dialAs(t, s, signed(t, "u", ending))
-	stays, _ := dialAs(t, s, signed(t, "v", nil))
-	fast := dial(t, s, "/group/chat/r/w/"+signed(t, "w", ending))
+	n, _ := dialAs(t, s, signedToken(t, "u", ending))
+	stays, _ := dialAs(t, s, signedToken(t, "v", nil))
+	fast := dial(t, s, "/group/chat/r/w/"+signedToken(t, "w", ending))
 	fast.wantWelcome()
-	renewed, _ := dialAs(t, s, signed(t, "x", ending))
-	renewed.send(`{"t":"auth","token":"` + signed(t, "x", nil) + `"}`)
+	renewed, _ := dialAs(t, s, signedToken(t, "x", ending))
+	renewed.send(`{"t":"auth","token":"` + signedToken(t, "x", nil) + `"}`)
 	renewed.want("auth")
 	s.sweepOnce(end.Add(24 * time.Second))
 	wantSessions(t, s, 4)
@@ -224,7 +224,7 @@ func closedWithoutToken(t *testing.T) {
 func closedForbiddenRoom(t *testing.T) {
 	s := newServerV1(t, signs)
 	n := firstFrame(t, s, "")
-	n.send(`{"t":"auth","id":"a","token":"` + signed(t, "u", grants("other", "read")) + `"}`)
+	n.send(`{"t":"auth","id":"a","token":"` + signedToken(t, "u", grants("other", "read")) + `"}`)
 	n.wantRefused("a", "forbidden", mayNot, false)
 	n.wantClose(4403)
 }
@@ -245,12 +245,12 @@ func TestFirstFrame(t *testing.T) {
 		c.Auth.Mode, c.Auth.Guests = []string{AuthJWT, AuthRedis}, GuestsOff
 		c.Limits.Enabled, c.Limits.UserConnections = true, 1
 	})
-	other, _ := dialAs(t, s, signed(t, "v", nil))
+	other, _ := dialAs(t, s, signedToken(t, "v", nil))
 	n := firstFrame(t, s, "")
 	if got := s.hall.Stats().Members; got != 1 {
 		t.Errorf("%d members; want 1: who waits is none", got)
 	}
-	n.send(`{"t":"auth","token":"` + signed(t, "u", nil) + `"}`)
+	n.send(`{"t":"auth","token":"` + signedToken(t, "u", nil) + `"}`)
 	if w := n.want("welcome"); w.UserID != "u" || w.Guest || w.Room != "r" || w.Online != 2 || w.EndsIn == 0 {
 		t.Errorf("welcome = %+v; want u in room r, the second", w)
 	}
@@ -265,7 +265,7 @@ func TestFirstFrame(t *testing.T) {
 	})
 	// The user has one connection, as many as a user may.
 	twice := firstFrame(t, s, "")
-	twice.send(`{"t":"auth","token":"` + signed(t, "u", nil) + `"}`)
+	twice.send(`{"t":"auth","token":"` + signedToken(t, "u", nil) + `"}`)
 	twice.wantRefused("", "too_many_connections", "", true)
 	twice.wantClose(1013)
 	// Whoever is revoked goes, as everybody else.

@@ -266,6 +266,8 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	f("login", 200, open, post, "/v1/login", "", login)
 	f("login", 400, open, post, "/v1/login", "", `{`)
 	f("login", 401, hooked, post, "/v1/login", "", login)
+	elsewhere := newServerV1(t, signs)
+	f("login", 403, elsewhere, post, "/v1/login", "", login)
 	f("login", 413, open, post, "/v1/login", "", big)
 	f("login", 415, open, post, "/v1/login", "", login, text)
 	away("SetToken", func() { f("login", 503, open, post, "/v1/login", "", login) })

@@ -149,6 +149,10 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
+	serverKeys, err := s.loadKeys()
+	if err != nil {
+		return fmt.Errorf("cannot read admin.keys_file: %w", err)
+	}
 	limit, err := openFilesLimit()
 	if err != nil {
 		return err
@@ -198,9 +202,16 @@ func (s *Server) start() error {
 	}
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(s.adminRoutes())
+		s.admin = s.httpServer(s.adminRoutes(serverKeys))
 		s.serve(s.admin, adminLn)
 	}
+	s.warn()
+	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.sessions.most, "open_files", limit)
+	return nil
+}
+
+// warn says what of the settings leaves a door open.
+func (s *Server) warn() {
 	if s.cfg.Auth.Required() && s.cfg.Auth.givesTokens() && s.cfg.Auth.LoginURL == "" {
 		s.log.Warn("anybody can log in as anybody, and ends the token of that user: auth.mode has redis and auth.login_url is empty; " +
 			"set it to a hook that knows passwords, or to off where tokens are written to Redis by others")
@@ -209,8 +220,6 @@ func (s *Server) start() error {
 		s.log.Warn("rooms are not private: room.auto_join is off, but nobody's token is checked, so anybody comes in under a member's name; " +
 			"take any out of auth.mode")
 	}
-	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.sessions.most, "open_files", limit)
-	return nil
 }
 
 // mostPlain is how many connections may be no WebSockets now: what they have of the reserve, and the descriptors of

@@ -221,7 +221,7 @@ func (n *v1) login(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if !n.srv.cfg.Auth.givesTokens() {
 		return 0, nil, refuse(http.StatusForbidden, "nobody logs in here: tokens are given elsewhere")
 	}
-	switch ok, err := n.srv.guard.passwordOK(ctx, in.UserID, in.Password); {
+	switch ok, err := n.srv.guard.logins.ok(ctx, in.UserID, in.Password); {
 	case err != nil:
 		return 0, nil, n.cannot("ask auth.login_url", err)
 	case !ok:

@@ -75,7 +75,7 @@ func TestGuests_MayChat(t *testing.T) {
 	// A signed token without a user is a guest's, with what it grants.
 	s = newServerV1(t, func(c *setup) { signs(c); c.Auth.Guests = GuestsOff })
 	askV1(t, s, "", offerV1).want(401, "unauthenticated", "no token")
-	_, w = dialAs(t, s, signed(t, "", grants("r", "like")))
+	_, w = dialAs(t, s, signedToken(t, "", grants("r", "like")))
 	if !w.Guest || !strings.HasPrefix(w.UserID, "g-") || fmt.Sprint(w.Can) != "[read like]" || w.EndsIn == 0 {
 		t.Errorf("welcome = %+v; want a guest who may like", w)
 	}
@@ -101,7 +101,7 @@ func TestGrants(t *testing.T) {
 		{"in two", func(c *pass.Claims) { grants("r", "high")(c); grants("*", "send")(c) }, true, true, true, false, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			token := signed(t, "u", c.change)
+			token := signedToken(t, "u", c.change)
 			status := func(what string, a answerV1, ok bool, good int) {
 				t.Helper()
 				if ok && a.status != good || !ok && (a.status != 403 || a.problem(t).Code != "forbidden") {
@@ -151,14 +151,14 @@ func TestGrants(t *testing.T) {
 func TestGrants_OpenRooms(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { signs(c); c.GrantedRooms = true })
 	askV1(t, s, "", offerV1).want(403, "forbidden", "")
-	askV1(t, s, "token="+signed(t, "u", nil), offerV1).want(403, "forbidden", "")
-	askV1(t, s, "token="+signed(t, "u", grants("other", "read")), offerV1).want(403, "forbidden", "")
-	dialAs(t, s, signed(t, "u", grants("r", "read")))
+	askV1(t, s, "token="+signedToken(t, "u", nil), offerV1).want(403, "forbidden", "")
+	askV1(t, s, "token="+signedToken(t, "u", grants("other", "read")), offerV1).want(403, "forbidden", "")
+	dialAs(t, s, signedToken(t, "u", grants("r", "read")))
 	callV1(t, s, http.MethodGet, pathRoom, "", "").wantCode(t, 403, "forbidden")
 
 	private := newServerV1(t, func(c *setup) { signs(c); c.AutoJoin, c.SelfJoin = false, false })
-	askV1(t, private, "token="+signed(t, "u", nil), offerV1).want(403, "forbidden", "not a member")
-	n, _ := dialAs(t, private, signed(t, "u", grants("r*", "send")))
+	askV1(t, private, "token="+signedToken(t, "u", nil), offerV1).want(403, "forbidden", "not a member")
+	n, _ := dialAs(t, private, signedToken(t, "u", grants("r*", "send")))
 	if err := private.expelOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestGrants_OpenRooms(t *testing.T) {
 // A token travels in four ways, and the first one counts.
 func TestToken_Ways(t *testing.T) {
 	s := newServerV1(t, signs)
-	u, v, w := signed(t, "u", nil), signed(t, "v", nil), signed(t, "w", nil)
+	u, v, w := signedToken(t, "u", nil), signedToken(t, "v", nil), signedToken(t, "w", nil)
 	who := func(query, token string, header http.Header) string {
 		t.Helper()
 		protocols := []string{subprotocol}
@@ -195,7 +195,7 @@ func TestToken_Ways(t *testing.T) {
 		}
 	}
 	askV1(t, s, "", "Sec-WebSocket-Protocol: barrage.v1, bearer.!!\r\n").want(401, "unauthenticated", "")
-	askV1(t, s, "token="+signed(t, "a  b", nil), offerV1).want(401, "unauthenticated", "the token's user")
+	askV1(t, s, "token="+signedToken(t, "a  b", nil), offerV1).want(401, "unauthenticated", "the token's user")
 	askV1(t, s, "user_id=x&token="+u, offerV1).want(403, "forbidden", `not that of user "x"`)
 }
 
@@ -204,7 +204,7 @@ func TestToken_StoreAway(t *testing.T) {
 	s := newServerV1(t, signs)
 	joinAs := func(user string) *native {
 		t.Helper()
-		n, _ := dialAs(t, s, signed(t, user, nil))
+		n, _ := dialAs(t, s, signedToken(t, user, nil))
 		return n
 	}
 	joinAs("x")
@@ -224,7 +224,7 @@ func TestToken_StoreAway(t *testing.T) {
 func TestToken_IsNotLogged(t *testing.T) {
 	logged := &journal{}
 	s := newLogged(t, logged, func(c *setup) { signs(c); c.Auth.Mode = []string{AuthJWT, AuthRedis} })
-	good, bad := signed(t, "u", nil), signed(t, "u", nil)+"x"
+	good, bad := signedToken(t, "u", nil), signedToken(t, "u", nil)+"x"
 	opaque := "an-opaque-token-nobody-knows"
 	s.setToken(t, "v", opaque)
 	tokens := []string{good, bad, opaque}
@@ -272,7 +272,7 @@ func BenchmarkHandshakeToken(b *testing.B) {
 			v := visitor{user: "u", token: "t"}
 			switch name {
 			case "jwt":
-				v.token = signed(b, "u", nil)
+				v.token = signedToken(b, "u", nil)
 			case "guest":
 				v = visitor{}
 			}
