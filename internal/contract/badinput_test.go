@@ -64,7 +64,7 @@ func TestBadHandshake(t *testing.T) {
 		{"long group", "/g/bad/t", "/" + strings.Repeat("%E5%BC%B9", 43) + "/bad/t", 400, "128"},
 		{"long user", "/g/bad/t", "/g/" + strings.Repeat("x", 129) + "/t", 400, "128"},
 		{"long user of a list", "/group/chat/g/bad/t", "/group/list/" + strings.Repeat("x", 129) + "/t", 400, "128"},
-		{"long token", "/bad/t ", "/bad/" + strings.Repeat("x", 1000) + " ", 400, "token"},
+		{"long token", "/bad/t ", "/bad/" + strings.Repeat("x", 4097) + " ", 400, "token"},
 		{"NUL in the group", "/g/bad/t", "/g%00/bad/t", 400, "groupId"},
 		{"newline in the user", "/g/bad/t", "/g/bad%0A/t", 400, "userId"},
 		{"DEL in the user", "/g/bad/t", "/g/bad%7F/t", 400, "userId"},

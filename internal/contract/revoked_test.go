@@ -48,10 +48,10 @@ func (n *node) openAll(tb testing.TB, room string, a account) sockets {
 	return s
 }
 
-// wantRevoked wants all to end as their kinds do. Lists may have come before.
-func (s sockets) wantRevoked() {
+// wantRevoked wants all to end as their kinds do, native ones with code. Lists may have come before.
+func (s sockets) wantRevoked(code websocket.StatusCode) {
 	s.native.tb.Helper()
-	s.native.wantClose(4401)
+	s.native.wantClose(code)
 	s.chat.wantRefused()
 	for s.list.text() != "440" {
 	}
@@ -77,17 +77,18 @@ func TestRevoked(t *testing.T) {
 	redis := dialRedis(t, server)
 	for _, c := range []struct {
 		name   string
+		code   websocket.StatusCode
 		revoke func(t *testing.T, a account)
 	}{
-		{"login on the other node", func(t *testing.T, a account) {
+		{"login on the other node", 4410, func(t *testing.T, a account) {
 			t.Helper()
 			fresh := two.login(t, a.user)
 			two.openAll(t, "fresh", fresh).wantOpen("fresh")
 		}},
-		{"login on the node", func(t *testing.T, a account) { t.Helper(); one.login(t, a.user) }},
-		{"SET", func(_ *testing.T, a account) { redis.do("SET", "login:"+a.user, "foreign") }},
-		{"DEL", func(_ *testing.T, a account) { redis.do("DEL", "login:"+a.user) }},
-		{"end of its life", func(_ *testing.T, a account) { redis.do("PEXPIRE", "login:"+a.user, "1") }},
+		{"login on the node", 4410, func(t *testing.T, a account) { t.Helper(); one.login(t, a.user) }},
+		{"SET", 4401, func(_ *testing.T, a account) { redis.do("SET", "login:"+a.user, "foreign") }},
+		{"DEL", 4401, func(_ *testing.T, a account) { redis.do("DEL", "login:"+a.user) }},
+		{"end of its life", 4401, func(_ *testing.T, a account) { redis.do("PEXPIRE", "login:"+a.user, "1") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +98,7 @@ func TestRevoked(t *testing.T) {
 			start := time.Now()
 			c.revoke(t, a)
 			for _, s := range gone {
-				s.wantRevoked()
+				s.wantRevoked(c.code)
 			}
 			if took := time.Since(start); took > revocation {
 				t.Errorf("the sockets were closed after %v; want at most %v", took, revocation)
@@ -117,7 +118,7 @@ func TestRevoked_Memory(t *testing.T) {
 	start := time.Now()
 	a = n.login(t, "a")
 	fresh := n.openAll(t, "r", a)
-	gone.wantRevoked()
+	gone.wantRevoked(4410)
 	if took := time.Since(start); took > revocation {
 		t.Errorf("the sockets were closed after %v; want at most %v", took, revocation)
 	}
@@ -156,7 +157,7 @@ func TestRevoked_WhileRedisIsAway(t *testing.T) {
 	proxy.Cut(false)
 	n.wantReady(t)
 	start := time.Now()
-	gone.wantRevoked()
+	gone.wantRevoked(4410)
 	if took := time.Since(start); took > revocation {
 		t.Errorf("the sockets were closed %v after Redis was back; want at most %v", took, revocation)
 	}

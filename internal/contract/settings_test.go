@@ -30,7 +30,7 @@ func TestSettings_Defaults(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"server.listen":        `":9000"`,
-		"auth.mode":            "any",
+		"auth.mode":            `["any"]`,
 		"room.auto_join":       "true",
 		"history.ttl":          "168h",
 		"history.on_join":      "50",

@@ -1,0 +1,294 @@
+package contract
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"barrage/internal/redistest"
+)
+
+// Tokens that others sign, on real nodes.
+
+const jwtSecret = "a secret that only these tests know"
+
+// jwtOf is a token as docs/auth.md has a backend make it, by nothing but the standard library.
+func jwtOf(tb testing.TB, header, claims map[string]any) string {
+	tb.Helper()
+	part := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	signed := part(header) + "." + part(claims)
+	mac := hmac.New(sha256.New, []byte(jwtSecret))
+	mac.Write([]byte(signed))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// jwtFor is one of a user for an hour, made at a time.
+func jwtFor(tb testing.TB, user string, made time.Time) string {
+	tb.Helper()
+	return jwtOf(tb, map[string]any{"alg": "HS256"}, map[string]any{"sub": user, "iat": made.Unix(), "exp": made.Add(time.Hour).Unix()})
+}
+
+// dialToken opens a native socket of a room as browsers do and reads the first frame; status is that of a refusal.
+func (n *node) dialToken(ctx context.Context, room, token string) (conn *websocket.Conn, first string, status int, err error) {
+	conn, resp, err := websocket.Dial(ctx, "ws://"+n.addr+escaped("/v1/rooms", room, "ws"), &websocket.DialOptions{ //nolint:bodyclose // coder/websocket has read it
+		Subprotocols: []string{"barrage.v1", "bearer." + base64.RawURLEncoding.EncodeToString([]byte(token))},
+	})
+	if err != nil {
+		if resp != nil {
+			status = resp.StatusCode
+		}
+		return nil, "", status, err
+	}
+	_, text, err := conn.Read(ctx)
+	return conn, string(text), 101, err
+}
+
+// post calls the admin port.
+func (n *node) post(tb testing.TB, path string) {
+	tb.Helper()
+	resp, err := http.Post("http://"+n.admin+path, "", http.NoBody) //nolint:noctx // the client has a time of its own
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		tb.Fatalf("POST %s = %d; want 204", path, resp.StatusCode)
+	}
+}
+
+// While a crowd comes and goes on two nodes and renews its tokens, the tokens of every second user are revoked: on both
+// nodes their sockets end within a second, and none of them comes in again with an old token. The others notice nothing.
+func TestTokens_RevokedInAStorm(t *testing.T) {
+	t.Parallel()
+	const users = 60
+	nodes := twoNodes(t, redistest.Start(t), "auth.mode=jwt", "auth.jwt_secret="+jwtSecret)
+	made := time.Now().Add(-time.Minute)
+	var revokedAt [users]atomic.Int64 // Unix ms when the call for the user had returned; 0: not yet
+	var renewed, refused, ended atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	// life is one connection: it renews its token and goes after a while, or is ended.
+	life := func(u int, n *node, stays time.Duration) {
+		token := jwtFor(t, fmt.Sprint("user-", u), made)
+		began := time.Now()
+		conn, _, status, err := n.dialToken(ctx, "storm", token)
+		was := revokedAt[u].Load()
+		if err != nil {
+			switch {
+			case ctx.Err() != nil:
+			case status == http.StatusUnauthorized && was > 0:
+				refused.Add(1)
+			case status == http.StatusUnauthorized && u%2 == 0: // under way
+			default:
+				t.Errorf("user %d, revoked: %v: %v", u, was > 0, err)
+			}
+			return
+		}
+		defer func() { _ = conn.CloseNow() }()
+		if was > 0 && began.UnixMilli() > was+revocation.Milliseconds() {
+			t.Errorf("user %d came in %v after the tokens were revoked", u, began.Sub(time.UnixMilli(was)))
+		}
+		for _, op := range []string{fmt.Sprintf(`{"t":"auth","id":"a","token":%q}`, jwtFor(t, fmt.Sprint("user-", u), made.Add(time.Second))), `{"t":"ping","ts":1}`} {
+			_ = conn.Write(ctx, websocket.MessageText, []byte(op)) // Read says it
+		}
+		reading, cancel := context.WithTimeout(ctx, stays)
+		defer cancel()
+		for {
+			_, text, err := conn.Read(reading)
+			switch code := websocket.CloseStatus(err); {
+			case err == nil && strings.HasPrefix(string(text), `{"t":"auth","id":"a","expires_ms":3`):
+				renewed.Add(1)
+			case err == nil:
+			case code == 4401 && u%2 == 0:
+				ended.Add(1)
+				return
+			case reading.Err() != nil:
+				if was := revokedAt[u].Load(); was > 0 && time.Since(time.UnixMilli(was)) > revocation {
+					t.Errorf("user %d is still in %v after the tokens were revoked", u, time.Since(time.UnixMilli(was)))
+				}
+				return
+			default:
+				t.Errorf("user %d: %v", u, err)
+				return
+			}
+		}
+	}
+	var crowd sync.WaitGroup
+	for u := range users {
+		for i, n := range nodes {
+			crowd.Go(func() {
+				for k := 0; ctx.Err() == nil; k++ {
+					life(u, n, time.Duration(20+(7*u+13*i+31*k)%200)*time.Millisecond)
+				}
+			})
+		}
+	}
+	eventually(t, func() error {
+		if renewed.Load() < users {
+			return fmt.Errorf("%d tokens were renewed; want %d", renewed.Load(), users)
+		}
+		return nil
+	})
+	for u := 0; u < users; u += 2 {
+		nodes[u/2%2].post(t, "/v1/admin/users/"+url.PathEscape(fmt.Sprint("user-", u))+"/revoke")
+		revokedAt[u].Store(time.Now().UnixMilli())
+	}
+	eventually(t, func() error { // every one of them tries again on both nodes, many times
+		if refused.Load() < 10*users {
+			return fmt.Errorf("%d were refused; want %d", refused.Load(), 10*users)
+		}
+		return nil
+	})
+	stop()
+	crowd.Wait()
+	t.Logf("%d renewals, %d sockets ended, %d refused", renewed.Load(), ended.Load(), refused.Load())
+	// A token that is made later counts.
+	for _, n := range nodes {
+		conn, first, _, err := n.dialToken(t.Context(), "storm", jwtFor(t, "user-0", time.Now().Add(2*time.Second)))
+		if err != nil || !strings.Contains(first, `"user_id":"user-0"`) {
+			t.Errorf("with a new token: %s, %v; want a welcome", first, err)
+			continue
+		}
+		_ = conn.CloseNow()
+	}
+}
+
+// While the provider of keys does not answer and strangers come with tokens of keys that nobody has, who has a good token
+// comes in, and the provider is asked now and then.
+func TestTokens_RandomKeys(t *testing.T) {
+	t.Parallel()
+	provider, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	var silent sync.WaitGroup
+	silent.Go(func() { // ends with the listener
+		var all []net.Conn
+		for {
+			conn, err := provider.Accept()
+			if err != nil {
+				for _, c := range all {
+					_ = c.Close()
+				}
+				return
+			}
+			asked.Add(1)
+			all = append(all, conn)
+		}
+	})
+	defer silent.Wait()
+	defer func() { _ = provider.Close() }()
+	n := startNode(t, "auth.mode=jwt", "auth.jwt_secret="+jwtSecret, "auth.jwks_url=http://"+provider.Addr().String()+"/jwks.json")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var strangers sync.WaitGroup
+	var turnedAway atomic.Int64
+	for k := range 4 {
+		strangers.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				token := jwtOf(t, map[string]any{"alg": "RS256", "kid": fmt.Sprint(k, "-", i)}, map[string]any{"sub": "u"})
+				_, _, status, err := n.dialToken(ctx, "r", token)
+				switch {
+				case ctx.Err() != nil:
+				case status == http.StatusServiceUnavailable || status == http.StatusUnauthorized:
+					turnedAway.Add(1)
+				default:
+					t.Errorf("a token with an unknown key: %d, %v", status, err)
+					return
+				}
+			}
+		})
+	}
+	made := time.Now()
+	for i := 0; i < 300 || turnedAway.Load() < 1000; i++ {
+		conn, first, _, err := n.dialToken(t.Context(), "r", jwtFor(t, fmt.Sprint("legit-", i), made))
+		if err != nil || !strings.Contains(first, `"t":"welcome"`) {
+			t.Fatalf("legit client %d: %s, %v; want a welcome", i, first, err)
+		}
+		_ = conn.CloseNow()
+	}
+	stop()
+	strangers.Wait()
+	if got := asked.Load(); got < 1 || got > 5 {
+		t.Errorf("the provider was asked %d times; want once at the start, and seldom after that", got)
+	}
+	t.Logf("%d strangers were turned away, the provider was asked %d times", turnedAway.Load(), asked.Load())
+}
+
+// The Go program of docs/auth.md makes tokens that a node takes, with what they say.
+func TestTokens_GoExampleOfTheDocs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/auth.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile("(?s)```go\n(.*?)```").FindSubmatch(text)
+	if code == nil {
+		t.Fatal("docs/auth.md has no program in Go")
+	}
+	dir, err := os.MkdirTemp(".", ".example") // within the module, whose libraries it uses
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), code[1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	run := exec.CommandContext(t.Context(), "go", "run", "./"+dir, jwtSecret, "alice", "Alice")
+	run.Stderr = &stderr
+	token, err := run.Output()
+	if err != nil {
+		t.Fatalf("the program does not run: %v\n%s", err, &stderr)
+	}
+	n := startNode(t, "auth.mode=jwt", "auth.jwt_secret="+jwtSecret)
+	conn, first, _, err := n.dialToken(t.Context(), "live-7", strings.TrimSpace(string(token)))
+	if err != nil || !strings.Contains(first, `"user_id":"alice"`) || !strings.Contains(first, `"can":["read","send","like","recall"]`) {
+		t.Fatalf("first frame = %s, %v; want alice's welcome", first, err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"t":"send","id":"1","body":"hi"}`)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, frame, err := conn.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(frame), `"t":"batch"`) {
+			if !strings.Contains(string(frame), `"user":{"name":"Alice"}`) {
+				t.Errorf("batch = %s; want the sender's name in it", frame)
+			}
+			break
+		}
+	}
+	if _, _, status, err := n.dialToken(t.Context(), "other", strings.TrimSpace(string(token))); status != http.StatusForbidden {
+		t.Errorf("another room: %d, %v; want 403", status, errors.Unwrap(err))
+	}
+}
