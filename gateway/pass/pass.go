@@ -1,10 +1,12 @@
 // Package pass knows who may do what: it reads tokens and says what they grant. It knows no sockets and no store.
 //
 // Read first: [Pass] is what a token grants, [Refused] why there is none. [JWT] checks tokens: jwt.go has the order of
-// the checks, claims.go the claims, keys.go which key goes with which algorithm, jwks.go the keys of an issuer.
+// the checks, claims.go the claims, keys.go which key goes with which algorithm, jwks.go the keys of an issuer. [Hook]
+// asks a service of the operator: hook.go says when, hookcall.go how.
 //
-// One goroutine, [JWT.Run], fetches keys; it blocks on the network and on a timer. All else returns at once: a
-// handshake never waits for an issuer.
+// One goroutine, [JWT.Run], fetches keys; it blocks on the network and on a timer: a handshake never waits for an
+// issuer. [Hook.Check] does wait for its service. Each of its calls has a goroutine that ends with the call, at most
+// 64 of them; Close waits for them. All else returns at once.
 package pass
 
 import (
