@@ -145,7 +145,7 @@ func (c AuthConfig) Validate() error {
 	if slices.Contains(c.Mode, AuthHook) {
 		errs = append(errs, c.hook().Validate())
 	}
-	if c.HookSecret != "" {
+	if c.HookSecret != "" && !slices.Contains(c.Mode, AuthHook) {
 		if _, err := signed.ParseSecret(c.HookSecret); err != nil {
 			bad("hook_secret: %w", err)
 		}

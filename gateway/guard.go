@@ -20,7 +20,7 @@ type guard struct {
 	// defaultCan is what who shows a token may do where it names no rooms; guests are the rights of who shows none.
 	defaultCan pass.Can
 	guests     *rights
-	logins     logins
+	logins     *logins
 }
 
 // member reports whether the user may be in the room. With room.auto_join everybody may, and a store that does not

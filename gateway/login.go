@@ -48,8 +48,8 @@ type logins struct {
 	same    singleflight.Group
 }
 
-func newLogins(cfg *AuthConfig) logins {
-	l := logins{url: cfg.LoginURL, timeout: cfg.LoginTimeout, busy: make(chan struct{}, mostLogins), client: &http.Client{
+func newLogins(cfg *AuthConfig) *logins {
+	l := &logins{url: cfg.LoginURL, timeout: cfg.LoginTimeout, busy: make(chan struct{}, mostLogins), client: &http.Client{
 		// A hook that sends people to a login page says no.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"barrage/gateway/door"
+	"barrage/gateway/pass"
 	"barrage/room"
 )
 
@@ -47,8 +48,26 @@ func newMetrics(s *Server) *metrics {
 	for _, l := range door.AllLimits() {
 		m.labelled("barrage_limited_total", "Requests refused by a limit.", "limit", l.String(), func() float64 { return float64(s.door.Over(l)) })
 	}
+	m.registerHook(&s.guard)
 	m.registerRooms(s)
 	return m
+}
+
+// registerHook exports how often the connect hook was asked, or need not be.
+func (m *metrics) registerHook(g *guard) {
+	for outcome, of := range map[string]func(pass.HookStats) uint64{
+		"called": func(h pass.HookStats) uint64 { return h.Calls }, "refused": func(h pass.HookStats) uint64 { return h.Refused },
+		"failed": func(h pass.HookStats) uint64 { return h.Failures }, "cached": func(h pass.HookStats) uint64 { return h.Cached },
+		"shared": func(h pass.HookStats) uint64 { return h.Shared }, "busy": func(h pass.HookStats) uint64 { return h.Busy },
+	} {
+		m.labelled("barrage_connect_hook_total", "Checks of tokens by the connect hook: calls, and those refused and failed; "+
+			"and what needed none: cached, shared with another's, or turned away.", "outcome", outcome, func() float64 {
+			if g.hook == nil {
+				return 0
+			}
+			return float64(of(g.hook.Stats()))
+		})
+	}
 }
 
 // registerRooms exports the hall's figures. in = sent + skipped + left + what is on

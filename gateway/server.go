@@ -384,6 +384,9 @@ func (s *Server) close() {
 	s.hall.Report(ctx) // nobody is here any more: the other nodes need not wait until our word is too old
 	s.stop()
 	s.workers.Wait()
+	if s.guard.hook != nil {
+		s.guard.hook.Close()
+	}
 	s.hall.Close()
 }
 

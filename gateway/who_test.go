@@ -1,9 +1,13 @@
 package gateway
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -285,4 +289,66 @@ func BenchmarkHandshakeToken(b *testing.B) {
 			}
 		})
 	}
+}
+
+// With mode hook a service says who somebody is and what they may do, on every way, once for as long as its answer counts.
+func TestHook(t *testing.T) {
+	var asked atomic.Int32
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		var q pass.Asked
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+			t.Error(err)
+		}
+		switch q.Token {
+		case "alice's":
+			_, _ = fmt.Fprintf(w, `{"user_id":"alice","role":"vip","can":["send"],"info":{"room":%q,"address":%q},"expires_in_ms":600000}`, q.Room, q.Address)
+		case "guest's":
+			_, _ = io.WriteString(w, `{}`)
+		case "late":
+			w.WriteHeader(http.StatusBadGateway)
+		case "old":
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"error":{"code":"token_expired","message":"log in again"}}`)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(hook.Close)
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode, c.Auth.ConnectURL = []string{AuthHook}, hook.URL })
+	n, w := dialAs(t, s, "alice's")
+	if w.UserID != "alice" || w.Role != "vip" || fmt.Sprint(w.Can) != "[read send]" || w.EndsIn < 590_000 || w.EndsIn > 600_000 {
+		t.Errorf("welcome = %+v; want alice, vip, who may send, for ten minutes", w)
+	}
+	n.send(`{"t":"send","id":"1","body":"x"}`)
+	if m := n.wantAll("ack", "batch")["batch"].messages(t)[0]; string(m.User) != `{"room":"r","address":"127.0.0.1"}` {
+		t.Errorf("message = %+v; want what the hook was asked", m)
+	}
+	if _, again := dialAs(t, s, "alice's"); again.UserID != "alice" || asked.Load() != 1 {
+		t.Errorf("welcome = %+v, the hook was asked %d times; want once", again, asked.Load())
+	}
+	if _, w := dialAs(t, s, "guest's"); !w.Guest || fmt.Sprint(w.Can) != "[read]" {
+		t.Errorf("welcome = %+v; want a guest", w)
+	}
+	before := asked.Load()
+	if _, w := dialV1(t, s, "r", "", false); !w.Guest || asked.Load() != before {
+		t.Errorf("welcome = %+v; want a guest about whom nobody was asked", w)
+	}
+	askV1(t, s, "token=old", offerV1).want(401, "token_expired", "log in again")
+	callV1(t, s, http.MethodGet, pathRoom, "", "", with("Authorization", "Bearer late")).wantCode(t, 503, "unavailable")
+	askV1(t, s, "token=x", offerV1).want(403, "forbidden", "")
+	askV1(t, s, "user_id=bob&token=alice's", offerV1).want(403, "forbidden", "")
+	fast := dial(t, s, "/group/chat/r/alice/alice's")
+	fast.wantWelcome()
+	dial(t, s, "/group/chat/r/bob/alice's").wantClosed(4403)
+	auth := with("Authorization", "Bearer alice's")
+	callV1(t, s, http.MethodPost, pathMessages, "", `{"id":"2","body":"x"}`, auth).wantCode(t, 201, "")
+	callV1(t, s, http.MethodDelete, pathMessages+"/1", "", "", auth).wantCode(t, 403, "forbidden")
+	// A revocation counts for answers of before, and closes.
+	if err := s.store.RevokeUser(t.Context(), "alice", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	s.recheck(t)
+	n.want("batch") // of the call
+	n.wantClose(4401)
 }

@@ -82,7 +82,8 @@ func (n *node) post(tb testing.TB, path string) {
 }
 
 // While a crowd comes and goes on two nodes and renews its tokens, the tokens of every second user are revoked: on both
-// nodes their sockets end within a second, and none of them comes in again with an old token. The others notice nothing.
+// nodes their sockets end within a second, and none of them comes in again with an old token. The others notice
+// nothing.
 func TestTokens_RevokedInAStorm(t *testing.T) {
 	t.Parallel()
 	const users = 60
@@ -178,8 +179,8 @@ func TestTokens_RevokedInAStorm(t *testing.T) {
 	}
 }
 
-// While the provider of keys does not answer and strangers come with tokens of keys that nobody has, who has a good token
-// comes in, and the provider is asked now and then.
+// While the provider of keys does not answer and strangers come with tokens of keys that nobody has, who has a good
+// token comes in, and the provider is asked now and then.
 func TestTokens_RandomKeys(t *testing.T) {
 	t.Parallel()
 	provider, err := net.Listen("tcp", "127.0.0.1:0")
