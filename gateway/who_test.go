@@ -291,7 +291,8 @@ func BenchmarkHandshakeToken(b *testing.B) {
 	}
 }
 
-// With mode hook a service says who somebody is and what they may do, on every way, once for as long as its answer counts.
+// With mode hook a service says who somebody is and what they may do, on every way, once for as long as its answer
+// counts.
 func TestHook(t *testing.T) {
 	var asked atomic.Int32
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -253,16 +253,12 @@ func TestTokens_GoExampleOfTheDocs(t *testing.T) {
 	if code == nil {
 		t.Fatal("docs/auth.md has no program in Go")
 	}
-	dir, err := os.MkdirTemp(".", ".example") // within the module, whose libraries it uses
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), code[1], 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, code[1], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var stderr bytes.Buffer
-	run := exec.CommandContext(t.Context(), "go", "run", "./"+dir, jwtSecret, "alice", "Alice")
+	run := exec.CommandContext(t.Context(), "go", "run", file, jwtSecret, "alice", "Alice")
 	run.Stderr = &stderr
 	token, err := run.Output()
 	if err != nil {
