@@ -93,7 +93,7 @@ export class Api {
     if (signal.aborted) abort();
     url.searchParams.set("user_id", this.#userId);
     try {
-      const response = await this.#fetch(url.href, { headers: { Authorization: `Bearer ${token}` }, signal: timeout.signal });
+      const response = await this.#ask(url, token, timeout.signal);
       const body: unknown = await response.json().catch(() => undefined);
       if (!response.ok) throw this.#refused(response, body);
       return body;
@@ -104,6 +104,15 @@ export class Api {
     } finally {
       cancel();
       signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** #ask sends a request. What throws before it goes out is no network that fails: it would throw again. */
+  #ask(url: URL, token: string, signal: AbortSignal): Promise<Response> {
+    try {
+      return this.#fetch(url.href, { headers: { Authorization: `Bearer ${token}` }, signal });
+    } catch (err) {
+      throw new HttpError(0, "invalid", `cannot get ${url.pathname}: ${String(err)}`);
     }
   }
 

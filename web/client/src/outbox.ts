@@ -1,6 +1,7 @@
 // What the user wants said: sends and recalls that wait for their answer, over
 // reconnects, and likes that wait for their second.
 
+import { bytesOf } from "./check.js";
 import type { Env } from "./env.js";
 import { SendError, type ErrorCode } from "./errors.js";
 import { Pace } from "./pace.js";
@@ -229,9 +230,4 @@ export class Outbox {
     this.#pending.delete(pending.id);
     return pending;
   }
-}
-
-/** bytesOf returns the length of s in UTF-8. */
-export function bytesOf(s: string): number {
-  return new TextEncoder().encode(s).length;
 }

@@ -1,12 +1,14 @@
 import { Backoff, type Stop, type Wait } from "./backoff.js";
+import { flaw, invalid } from "./check.js";
 import { Connection, type Ended } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { realEnv, type Env } from "./env.js";
 import { BarrageError, ConnectionError, HttpError, SendError } from "./errors.js";
 import { Api } from "./http.js";
-import { bytesOf, Outbox, type Ask } from "./outbox.js";
+import { readOptions, type Settings } from "./options.js";
+import { Outbox, type Ask } from "./outbox.js";
 import { isLocal, recallOf, Stream } from "./stream.js";
-import type { Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason, WebSocketClass } from "./types.js";
+import type { Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason } from "./types.js";
 import type { Frame } from "./wire.js";
 
 /** maxSendTimeoutMs keeps a send's last try within the two minutes in which its id is known. */
@@ -33,7 +35,7 @@ const patienceMs = 3000;
 export class Room {
   readonly #env: Env;
   readonly #options: RoomOptions;
-  readonly #WebSocket: WebSocketClass;
+  readonly #settings: Settings;
   readonly #api: Api;
   readonly #events = new Emitter<RoomEvents>();
   readonly #backoff: Backoff;
@@ -64,18 +66,13 @@ export class Room {
   /** @internal Tests bring their own world. */
   constructor(options: RoomOptions, env: Env);
   constructor(options: RoomOptions, env: Env = realEnv) {
-    const WebSocket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
-    const url = options.url ?? globalThis.location?.origin;
-    if (!options.room || !options.userId) throw new BarrageError("invalid", "cannot make a Room: room and userId must not be empty");
-    const base = parseBase(url);
-    if (!base) throw new BarrageError("invalid", `cannot make a Room: url is ${JSON.stringify(url)}, want ws://host:port`);
-    if (!WebSocket) throw new BarrageError("invalid", "cannot make a Room: there is no WebSocket here, pass one in the options");
+    const settings = readOptions(options);
     this.#env = env;
     this.#options = options;
-    this.#WebSocket = WebSocket;
-    this.#api = new Api(env, options.fetch ?? ((...args) => fetch(...args)), base, options.room, options.userId);
-    this.#backoff = new Backoff(options.backoffBaseMs ?? 1000, options.backoffCapMs ?? 30_000, env.random);
-    this.#outbox = new Outbox(env, options.userId, (seq) => this.#stream.recalled(recallOf(seq)));
+    this.#settings = settings;
+    this.#api = new Api(env, settings.fetch, settings.base, settings.room, settings.userId);
+    this.#backoff = new Backoff(settings.backoffBaseMs, settings.backoffCapMs, env.random);
+    this.#outbox = new Outbox(env, settings.userId, (seq) => this.#stream.recalled(recallOf(seq)));
     this.#idPrefix = Math.floor(env.random() * 2 ** 52).toString(36);
     this.#stream = new Stream(
       {
@@ -91,7 +88,7 @@ export class Room {
         epoch: (epoch, seq) => this.#events.emit("epoch", { epoch, seq }),
         fetchBetween: (epoch, from, to, signal) => this.#fetchBetween(epoch, from, to, signal),
       },
-      options.gapLimit ?? 500,
+      settings.gapLimit,
     );
   }
 
@@ -154,14 +151,15 @@ export class Room {
   send(body: string, options: SendOptions = {}): Promise<Sent> {
     const { kind, ext, id = this.#newId() } = options;
     if (typeof body !== "string") return Promise.reject(new SendError(id, "invalid", `cannot send: the body is no string but ${typeof body}`));
-    if (id === "" || bytesOf(id) > maxIdBytes) return Promise.reject(new SendError(id, "invalid", `cannot send: the id must have 1 to ${maxIdBytes} bytes`));
+    const why = flaw(id, maxIdBytes);
+    if (why) return Promise.reject(new SendError(id, "invalid", `cannot send: the id ${why}`));
     if (id.startsWith("~")) return Promise.reject(new SendError(id, "invalid", `cannot send: ids that begin with "~" are the nodes' own`));
     return this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, options.timeoutMs);
   }
 
   /** like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when the room closes. */
   like(n = 1): void {
-    if (!Number.isSafeInteger(n) || n < 1) throw new BarrageError("invalid", `cannot like: n is ${n}, want a whole number from 1`);
+    if (!Number.isSafeInteger(n) || n < 1) throw invalid(`cannot like: n is ${n}, want a whole number from 1`);
     if (this.#state.name !== "closed") this.#outbox.like(n);
   }
 
@@ -187,7 +185,7 @@ export class Room {
     return `${this.#idPrefix}-${++this.#ids}`;
   }
 
-  #ask(id: string, ask: Ask, timeoutMs = this.#options.sendTimeoutMs ?? 30_000): Promise<Sent> {
+  #ask(id: string, ask: Ask, timeoutMs = this.#settings.sendTimeoutMs): Promise<Sent> {
     if (this.#state.name === "closed") return Promise.reject(new SendError(id, "closed", `cannot ${ask.t}: the room is closed`));
     return this.#outbox.ask(id, ask, Math.min(timeoutMs, maxSendTimeoutMs));
   }
@@ -219,7 +217,7 @@ export class Room {
 
   #open(url: string): void {
     try {
-      const connection: Connection = new Connection(this.#env, this.#WebSocket, url, {
+      const connection: Connection = new Connection(this.#env, this.#settings.WebSocket, url, {
         frame: (frame) => this.#take(connection, frame),
         ended: (ended) => void this.#ended(ended),
       });
@@ -301,6 +299,7 @@ export class Room {
       // where it can, with what a socket would be refused now.
       const refusal = attempt && (await this.#api.refusal(this.#token, attempt.signal));
       if (attempt !== this.#attempt) return;
+      if (refusal?.status === 0 && refusal.code === "invalid") return this.#follow({ stop: true, code: "invalid", message: refusal.message }, code);
       if (refusal && refusal.status > 0) {
         return this.#follow(this.#backoff.afterRefusal(refusal.status, refusal.code, refusal.message, refusal.retryAfterMs), code);
       }
@@ -375,15 +374,5 @@ export class Room {
       const cancel = this.#env.after(ms, resolve);
       signal.addEventListener("abort", () => (cancel(), resolve()), { once: true });
     });
-  }
-}
-
-/** parseBase reads the address of a server; undefined where it is none. */
-function parseBase(url: string | undefined): URL | undefined {
-  try {
-    const base = new URL(url ?? "");
-    return /^(ws|http)s?:$/.test(base.protocol) ? base : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -19,7 +19,7 @@ let inside = false;
 
 /** idOk says whether the server takes this as a room or a user. */
 function idOk(id: string): boolean {
-  return !/^\.*$/.test(id) && new TextEncoder().encode(id).length <= 64;
+  return !/^\.*$|\p{Cc}/u.test(id) && new TextEncoder().encode(id).length <= 64;
 }
 
 function enter(room: string, name: string, password: string): void {

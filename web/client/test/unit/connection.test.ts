@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { realEnv } from "../../src/env.js";
-import { Room, type Welcome } from "../../src/index.js";
+import { Room, type RoomOptions, type Welcome } from "../../src/index.js";
 import { World, type Json } from "../world.js";
 
 test("the handshake names room, user, token and subprotocol", async () => {
@@ -539,9 +539,16 @@ test("a listener is removed alone; one that throws stops nothing", async (t) => 
 
 test("options that make no sense are refused", () => {
   const good = { room: "42", userId: "u", token: "t", url: "ws://h", WebSocket: new World().server.WebSocket };
-  for (const bad of [{ room: "" }, { userId: "" }, { url: "h:9000" }, { url: "ftp://h" }, { url: "ws://h:port" }]) {
-    assert.throws(() => new Room({ ...good, ...bad }), { name: "BarrageError", code: "invalid" }, JSON.stringify(bad));
+  const bads: object[] = [
+    { room: "" }, { room: "a\ud800" }, { room: "a\n" }, { room: ".." }, { room: "." }, { room: "r".repeat(129) }, { room: 42 },
+    { userId: "" }, { userId: "\udc00" }, { userId: "弹".repeat(43) }, { userId: null },
+    { url: "h:9000" }, { url: "ftp://h" }, { url: "ws://h:port" }, { url: "ws://ann:secret@h" }, { url: 7 },
+    { backoffBaseMs: NaN }, { backoffBaseMs: 0 }, { backoffCapMs: -1 }, { sendTimeoutMs: "soon" }, { gapLimit: -1 }, { gapLimit: 0.5 }, { fetch: 1 },
+  ];
+  for (const bad of bads) {
+    assert.throws(() => new Room({ ...good, ...bad } as RoomOptions), { name: "BarrageError", code: "invalid", message: /^cannot make a Room: / }, JSON.stringify(bad));
   }
+  for (const ok of [{ room: "..." }, { room: "r".repeat(128) }, { userId: "\u{1F600} 弹" }, { gapLimit: Infinity }, { sendTimeoutMs: Infinity }]) new Room({ ...good, ...ok });
   const { url: _, ...nowhere } = good;
   assert.throws(() => new Room(nowhere), { code: "invalid" });
   assert.equal(new Room(good).state.name, "idle");
@@ -559,6 +566,21 @@ test("a WebSocket that cannot be made closes the room with the reason", async ()
   room.connect();
   await world.pass(10);
   assert.deepEqual([room.state.name, room.state.reason], ["closed", "invalid"]);
+  assert.equal(seen.take(), "error invalid");
+});
+
+test("a fetch that throws before it asks is said, and nothing is tried again: it is no network that fails", async () => {
+  const world = new World();
+  const { room, seen } = world.room({
+    fetch: () => {
+      throw new TypeError("no such thing");
+    },
+  });
+  await assert.rejects(room.messages(), { name: "HttpError", status: 0, code: "invalid", message: /no such thing/ });
+  world.server.refusals = ["cut"];
+  room.connect();
+  await world.pass(100_000);
+  assert.deepEqual([room.state.name, room.state.reason, world.server.lines.length, world.timers], ["closed", "invalid", 1, 0]);
   assert.equal(seen.take(), "error invalid");
 });
 

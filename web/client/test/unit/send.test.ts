@@ -256,6 +256,8 @@ test("what the protocol does not allow is refused here", async () => {
   await assert.rejects(room.send("a", { id: "" }), { code: "invalid" });
   await assert.rejects(room.send("a", { id: "弹".repeat(22) }), { code: "invalid" });
   await assert.rejects(room.send("a", { id: "~1" }), { code: "invalid" });
+  await assert.rejects(room.send("a", { id: "c-\ud800" }), { code: "invalid" }); // JSON would carry it as another id
+  await assert.rejects(room.send("a", { id: 5 as never }), { code: "invalid" });
   await assert.rejects(room.send("a", { ext: 1n }), { code: "invalid" });
   await assert.rejects(room.send("弹".repeat(334)), { code: "invalid", message: /1002 bytes, the room takes 1000/ });
   for (const n of [0, -1, 1.5, NaN]) assert.throws(() => room.like(n), { code: "invalid" });

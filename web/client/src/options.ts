@@ -1,0 +1,68 @@
+// The options of a Room, checked once. What is wrong is said where the Room is made: later
+// it would look like a network that fails.
+
+import { flaw, invalid } from "./check.js";
+import type { RoomOptions, WebSocketClass } from "./types.js";
+
+/** maxIdBytes bounds the ids of rooms and users (the server's). */
+const maxIdBytes = 128;
+
+/** Settings are the options with what they leave out. */
+export interface Settings {
+  readonly room: string;
+  readonly userId: string;
+  readonly base: URL;
+  readonly backoffBaseMs: number;
+  readonly backoffCapMs: number;
+  readonly sendTimeoutMs: number;
+  readonly gapLimit: number;
+  readonly WebSocket: WebSocketClass;
+  readonly fetch: typeof fetch;
+}
+
+/** readOptions throws a BarrageError with code "invalid" where the options make no sense. */
+export function readOptions(options: RoomOptions): Settings {
+  const { room, userId, fetch: fetcher = (...args) => fetch(...args) } = options;
+  checkId("room", room);
+  if (room === "." || room === "..") refuse(`room is "${room}", which no URL can name`);
+  checkId("userId", userId);
+  const base = readBase(options.url ?? globalThis.location?.origin);
+  const WebSocket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
+  if (!WebSocket) return refuse("there is no WebSocket here, pass one in the options");
+  if (typeof fetcher !== "function") refuse("fetch is no function");
+  const { gapLimit = 500 } = options;
+  if (gapLimit !== Infinity && !(Number.isSafeInteger(gapLimit) && gapLimit >= 0)) refuse(`gapLimit is ${String(gapLimit)}, want a whole number from 0`);
+  return {
+    room, userId, base, gapLimit, WebSocket, fetch: fetcher,
+    backoffBaseMs: positive("backoffBaseMs", options.backoffBaseMs ?? 1000),
+    backoffCapMs: positive("backoffCapMs", options.backoffCapMs ?? 30_000),
+    sendTimeoutMs: positive("sendTimeoutMs", options.sendTimeoutMs ?? 30_000),
+  };
+}
+
+function refuse(why: string): never {
+  throw invalid(`cannot make a Room: ${why}`);
+}
+
+function checkId(name: string, id: unknown): void {
+  const why = flaw(id, maxIdBytes);
+  if (why) refuse(`${name} ${why}`);
+}
+
+/** positive refuses what a timer takes for no time at all: the client would try again without a pause. */
+function positive(name: string, ms: number): number {
+  return typeof ms === "number" && ms > 0 ? ms : refuse(`${name} is ${String(ms)}, want more than 0 ms`);
+}
+
+/** readBase reads the address of a server. fetch takes none with a name and a password in it. */
+function readBase(url: unknown): URL {
+  let base: URL | undefined;
+  try {
+    base = new URL(url as string);
+  } catch {
+    // said below
+  }
+  if (!base || !/^(ws|http)s?:$/.test(base.protocol)) return refuse(`url is ${JSON.stringify(url)}, want ws://host:port`);
+  if (base.username || base.password) refuse("url has a user name or a password, which no request may have");
+  return base;
+}
