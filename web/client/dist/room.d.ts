@@ -8,7 +8,7 @@ export declare class Room {
     #private;
     /**
      * A Room does nothing before connect. The constructor throws a BarrageError with code
-     * "invalid" where the options make no sense.
+     * "invalid" where the options make no sense, "bad_token" where a token can be none.
      */
     constructor(options: RoomOptions);
     /** online is how many are in the room; 0 before the first welcome. */

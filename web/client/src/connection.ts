@@ -3,7 +3,7 @@
 
 import type { Env } from "./env.js";
 import type { WebSocketClass, WebSocketLike } from "./types.js";
-import { parseFrame, subprotocol, type Frame } from "./wire.js";
+import { parseFrame, type Frame } from "./wire.js";
 
 /** welcomeMs bounds the time from the start of a handshake to the welcome. */
 const welcomeMs = 15_000;
@@ -45,11 +45,11 @@ export class Connection {
   #cancel: () => void; // of the one timer: for the welcome, then the next ping, then its answer
 
   /** A Connection throws where the url is none. */
-  constructor(env: Env, WebSocket: WebSocketClass, url: string, host: ConnectionHost) {
+  constructor(env: Env, WebSocket: WebSocketClass, url: string, protocols: string[], host: ConnectionHost) {
     this.#env = env;
     this.#host = host;
     this.#heard = env.now();
-    this.#socket = new WebSocket(url, [subprotocol]);
+    this.#socket = new WebSocket(url, protocols);
     this.#cancel = env.after(welcomeMs, () => this.#end(0, true));
     this.#socket.onopen = () => {
       this.#opened = true;

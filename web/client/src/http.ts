@@ -3,6 +3,7 @@
 import type { Env } from "./env.js";
 import { HttpError } from "./errors.js";
 import type { Place } from "./stream.js";
+import { fitsHeader } from "./token.js";
 import type { Message } from "./types.js";
 import { isObject, readMessages, text } from "./wire.js";
 
@@ -39,8 +40,8 @@ export class Api {
   }
 
   /** socketUrl is where to connect, and from where to resume. */
-  socketUrl(token: string, resume: Place | undefined): string {
-    const url = this.#url("/ws", { user_id: this.#userId, token, ...resume });
+  socketUrl(resume: Place | undefined): string {
+    const url = this.#url("/ws", { user_id: this.#userId, ...resume });
     return url.href.replace(/^http/, "ws"); // not by url.protocol: some runtimes refuse to change it
   }
 
@@ -92,6 +93,7 @@ export class Api {
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
     url.searchParams.set("user_id", this.#userId);
+    if (!fitsHeader(token)) url.searchParams.set("token", token);
     try {
       const response = await this.#ask(url, token, timeout.signal);
       const body: unknown = await response.json().catch(() => undefined);
@@ -110,7 +112,7 @@ export class Api {
   /** #ask sends a request. What throws before it goes out is no network that fails: it would throw again. */
   #ask(url: URL, token: string, signal: AbortSignal): Promise<Response> {
     try {
-      return this.#fetch(url.href, { headers: { Authorization: `Bearer ${token}` }, signal });
+      return this.#fetch(url.href, { headers: fitsHeader(token) ? { Authorization: `Bearer ${token}` } : {}, signal });
     } catch (err) {
       throw new HttpError(0, "invalid", `cannot get ${url.pathname}: ${String(err)}`);
     }

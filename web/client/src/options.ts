@@ -2,6 +2,7 @@
 // it would look like a network that fails.
 
 import { flaw, invalid } from "./check.js";
+import { checkToken } from "./token.js";
 import type { RoomOptions, WebSocketClass } from "./types.js";
 
 /** maxIdBytes bounds the ids of rooms and users (the server's). */
@@ -20,12 +21,13 @@ export interface Settings {
   readonly fetch: typeof fetch;
 }
 
-/** readOptions throws a BarrageError with code "invalid" where the options make no sense. */
+/** readOptions throws a BarrageError with code "invalid" where the options make no sense, "bad_token" where a token can be none. */
 export function readOptions(options: RoomOptions): Settings {
   const { room, userId, fetch: fetcher = (...args) => fetch(...args) } = options;
   checkId("room", room);
   if (room === "." || room === "..") refuse(`room is "${room}", which no URL can name`);
   checkId("userId", userId);
+  if (typeof options.token !== "function") checkToken(options.token);
   const base = readBase(options.url ?? globalThis.location?.origin);
   const WebSocket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
   if (!WebSocket) return refuse("there is no WebSocket here, pass one in the options");

@@ -8,6 +8,7 @@ import { Api } from "./http.js";
 import { readOptions, type Settings } from "./options.js";
 import { Outbox, type Ask } from "./outbox.js";
 import { isLocal, recallOf, Stream } from "./stream.js";
+import { checkToken, protocolsFor } from "./token.js";
 import type { Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason } from "./types.js";
 import type { Frame } from "./wire.js";
 
@@ -60,7 +61,7 @@ export class Room {
 
   /**
    * A Room does nothing before connect. The constructor throws a BarrageError with code
-   * "invalid" where the options make no sense.
+   * "invalid" where the options make no sense, "bad_token" where a token can be none.
    */
   constructor(options: RoomOptions);
   /** @internal Tests bring their own world. */
@@ -177,7 +178,10 @@ export class Room {
    */
   async messages(before?: number, limit = 50): Promise<Message[]> {
     const signal = this.#attempt?.signal ?? new AbortController().signal;
-    const page = await this.#api.history(await this.#askToken(), before, limit, signal);
+    const token = await this.#askToken().catch((err: BarrageError) => {
+      throw new HttpError(0, err.code, err.message);
+    });
+    const page = await this.#api.history(token, before, limit, signal);
     return page.messages;
   }
 
@@ -190,9 +194,16 @@ export class Room {
     return this.#outbox.ask(id, ask, Math.min(timeoutMs, maxSendTimeoutMs));
   }
 
+  /** #askToken returns a token that was checked. What it throws is final where it is a ConnectionError. */
   async #askToken(): Promise<string> {
     const { token } = this.#options;
-    return typeof token === "function" ? token() : token;
+    let given: unknown;
+    try {
+      given = typeof token === "function" ? await token() : token;
+    } catch (err) {
+      throw new BarrageError("unauthenticated", `cannot get a token: ${String(err)}`);
+    }
+    return checkToken(given);
   }
 
   /** #begin makes a connection. */
@@ -203,21 +214,27 @@ export class Room {
     this.#setState({ name: "connecting", reason, closeCode: 0 });
     this.#askToken().then(
       (token) => {
-        if (attempt !== this.#attempt || this.#connection) return;
-        this.#token = token;
-        this.#open(this.#api.socketUrl(token, this.#stream.place));
+        if (attempt === this.#attempt && !this.#connection) this.#open(token);
       },
-      (err: unknown) => {
-        if (attempt !== this.#attempt) return;
-        this.#events.emit("error", new BarrageError("unauthenticated", `cannot get a token: ${String(err)}`));
-        this.#follow(this.#backoff.afterFailure("unauthenticated"), 0);
+      (err: BarrageError) => {
+        if (attempt === this.#attempt) this.#withoutToken(err);
       },
     );
   }
 
-  #open(url: string): void {
+  /** #withoutToken asks again later, where that may help. */
+  #withoutToken(err: BarrageError): void {
+    if (err instanceof ConnectionError) return this.#follow({ stop: true, code: err.code, message: err.message }, 0);
+    const attempt = this.#attempt;
+    this.#events.emit("error", err);
+    if (attempt === this.#attempt) this.#follow(this.#backoff.afterFailure("unauthenticated"), 0); // else a listener closed the room
+  }
+
+  #open(token: string): void {
+    this.#token = token;
     try {
-      const connection: Connection = new Connection(this.#env, this.#settings.WebSocket, url, {
+      const url = this.#api.socketUrl(this.#stream.place);
+      const connection: Connection = new Connection(this.#env, this.#settings.WebSocket, url, protocolsFor(token), {
         frame: (frame) => this.#take(connection, frame),
         ended: (ended) => void this.#ended(ended),
       });

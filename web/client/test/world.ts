@@ -144,6 +144,12 @@ export class FakeSocket implements WebSocketLike {
   open = false;
   #broken = false;
 
+  /** token is the one that the handshake shows; "" for none. */
+  get token(): string {
+    const bearer = this.protocols.find((p) => p.startsWith("bearer."));
+    return bearer ? Buffer.from(bearer.slice("bearer.".length), "base64url").toString() : "";
+  }
+
   constructor(server: FakeServer, url: string, readonly protocols: string[]) {
     this.server = server;
     this.url = new URL(url);
@@ -233,8 +239,9 @@ export class FakeServer {
   /** history is what HTTP and welcomes know; posted, by epoch, all that ever was. */
   history: Stored[] = [];
   readonly posted = new Map<string, Stored[]>([["e1", []]]);
-  /** requests are the HTTP requests, without the server's address. */
+  /** requests are the HTTP requests, without the server's address; authorizations, in the same order, their headers. */
   readonly requests: string[] = [];
+  readonly authorizations: Array<string | null> = [];
   /** refusals answer the next handshakes and what is asked about them; "cut" answers nothing. */
   refusals: Array<{ status: number; body?: Json; headers?: Record<string, string> } | "cut"> = [];
   /** onHttp, where set, answers instead; undefined = as usual. */
@@ -419,6 +426,7 @@ export class FakeServer {
     const url = new URL(String(input));
     if (url.pathname.endsWith("/messages")) url.searchParams.delete("user_id");
     const path = url.pathname + url.search;
+    this.authorizations.push(new Headers(init?.headers ?? {}).get("Authorization")); // throws at what is not Latin-1, as fetch does
     this.requests.push(path);
     const signal = init?.signal;
     const aborted = new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted"))));
