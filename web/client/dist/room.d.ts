@@ -1,4 +1,4 @@
-import type { Message, RoomEvents, RoomOptions, Sent, SendOptions, State } from "./types.js";
+import type { Can, Message, RoomEvents, RoomOptions, Sent, SendOptions, State } from "./types.js";
 /**
  * Room is one user's place in one live room. It connects, comes back by itself and
  * resumes where it was, hands on each message once and in order, and keeps what the
@@ -11,6 +11,10 @@ export declare class Room {
      * "invalid" where the options make no sense, "bad_token" where a token can be none.
      */
     constructor(options: RoomOptions);
+    /** userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it. */
+    get userId(): string;
+    /** can is what one may do here, as the server said last; nothing before the first welcome. */
+    get can(): readonly Can[];
     /** online is how many are in the room; 0 before the first welcome. */
     get online(): number;
     /** likes is how many the room has had; 0 before the first welcome. */

@@ -20,7 +20,7 @@ export interface History {
   readonly messages: Message[];
 }
 
-/** Api knows the addresses of one room, for one user. */
+/** Api knows the addresses of one room, for one user. A user or a token of "" is left out. */
 export class Api {
   readonly #env: Env;
   readonly #fetch: typeof fetch;
@@ -41,7 +41,7 @@ export class Api {
 
   /** socketUrl is where to connect, and from where to resume. */
   socketUrl(resume: Place | undefined): string {
-    const url = this.#url("/ws", { user_id: this.#userId, ...resume });
+    const url = this.#url("/ws", { user_id: this.#userId || undefined, ...resume });
     return url.href.replace(/^http/, "ws"); // not by url.protocol: some runtimes refuse to change it
   }
 
@@ -92,8 +92,8 @@ export class Api {
     const cancel = this.#env.after(requestMs, abort);
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
-    url.searchParams.set("user_id", this.#userId);
-    if (!fitsHeader(token)) url.searchParams.set("token", token);
+    if (this.#userId) url.searchParams.set("user_id", this.#userId);
+    if (token && !fitsHeader(token)) url.searchParams.set("token", token);
     try {
       const response = await this.#ask(url, token, timeout.signal);
       const body: unknown = await response.json().catch(() => undefined);

@@ -11,7 +11,10 @@ const maxIdBytes = 128;
 /** Settings are the options with what they leave out. */
 export interface Settings {
   readonly room: string;
+  /** userId is "" where the server shall say it. */
   readonly userId: string;
+  /** token is what the options have; "" for a guest's. */
+  readonly token: string | (() => string | Promise<string>);
   readonly base: URL;
   readonly backoffBaseMs: number;
   readonly backoffCapMs: number;
@@ -23,11 +26,11 @@ export interface Settings {
 
 /** readOptions throws a BarrageError with code "invalid" where the options make no sense, "bad_token" where a token can be none. */
 export function readOptions(options: RoomOptions): Settings {
-  const { room, userId, fetch: fetcher = (...args) => fetch(...args) } = options;
+  const { room, userId, token, fetch: fetcher = (...args) => fetch(...args) } = options;
   checkId("room", room);
   if (room === "." || room === "..") refuse(`room is "${room}", which no URL can name`);
-  checkId("userId", userId);
-  if (typeof options.token !== "function") checkToken(options.token);
+  if (userId !== undefined) checkId("userId", userId);
+  if (token !== undefined && typeof token !== "function") checkToken(token);
   const base = readBase(options.url ?? globalThis.location?.origin);
   const WebSocket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
   if (!WebSocket) return refuse("there is no WebSocket here, pass one in the options");
@@ -35,7 +38,7 @@ export function readOptions(options: RoomOptions): Settings {
   const { gapLimit = 500 } = options;
   if (gapLimit !== Infinity && !(Number.isSafeInteger(gapLimit) && gapLimit >= 0)) refuse(`gapLimit is ${String(gapLimit)}, want a whole number from 0`);
   return {
-    room, userId, base, gapLimit, WebSocket, fetch: fetcher,
+    room, userId: userId ?? "", token: token ?? "", base, gapLimit, WebSocket, fetch: fetcher,
     backoffBaseMs: positive("backoffBaseMs", options.backoffBaseMs ?? 1000),
     backoffCapMs: positive("backoffCapMs", options.backoffCapMs ?? 30_000),
     sendTimeoutMs: positive("sendTimeoutMs", options.sendTimeoutMs ?? 30_000),

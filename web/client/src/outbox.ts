@@ -5,7 +5,7 @@ import { bytesOf } from "./check.js";
 import type { Env } from "./env.js";
 import { SendError, type ErrorCode } from "./errors.js";
 import { Pace } from "./pace.js";
-import type { Limits, Message, Sent } from "./types.js";
+import type { Can, Limits, Message, Sent } from "./types.js";
 
 /** maxPending bounds the sends and recalls that wait for an answer. */
 const maxPending = 100;
@@ -50,7 +50,8 @@ interface Pending {
 /** Outbox keeps what is not answered yet. */
 export class Outbox {
   readonly #env: Env;
-  readonly #userId: string;
+  #userId: string; // "" = not known yet
+  #mayLike = true;
   readonly #pending = new Map<string, Pending>();
   readonly #gone: (seq: number) => void;
   #line: Line | undefined;
@@ -68,6 +69,20 @@ export class Outbox {
     this.#env = env;
     this.#userId = userId;
     this.#gone = gone;
+  }
+
+  /**
+   * welcomed says who the user is, and what they may do. What went out when they were somebody else, a guest who has
+   * another id now, does not go again: it may be there, and would be there twice.
+   */
+  welcomed(userId: string, can: readonly Can[]): void {
+    const before = this.#userId;
+    this.#userId = userId || before;
+    this.#mayLike = can.includes("like");
+    if (before === "" || before === this.#userId) return;
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.tries > 0) this.#reject(pending, "unconfirmed", `it went out as of ${before}, who is ${this.#userId} now`);
+    }
   }
 
   /** connected sends what waits, with the ids it had before. */
@@ -145,7 +160,7 @@ export class Outbox {
 
   /**
    * refused takes a refusal; false where nobody waits for it. One without an id is of the
-   * oldest recall: servers need not give the id of a recall back.
+   * oldest recall: servers need not give the id of a recall back. Or it is of a like.
    *
    * What went out before, on another connection, may be taken yet whatever a node says of
    * the second try. So that one is not the last, where the server says when to come again;
@@ -153,6 +168,7 @@ export class Outbox {
    * nothing has been done. What came too soon goes again by itself, if there is time for it.
    */
   refused(id: string, code: ErrorCode, message: string, retryAfterMs: number | undefined): boolean {
+    if (id === "" && code === "forbidden" && !this.#mayLike) return false;
     const pending = id === "" ? [...this.#pending.values()].find((p) => p.ask.t === "recall") : this.#pending.get(id);
     if (!pending) return false;
     const { t, seq } = pending.ask, now = this.#env.now();

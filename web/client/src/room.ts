@@ -9,7 +9,7 @@ import { readOptions, type Settings } from "./options.js";
 import { Outbox, type Ask } from "./outbox.js";
 import { isLocal, recallOf, Stream } from "./stream.js";
 import { checkToken, protocolsFor } from "./token.js";
-import type { Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason } from "./types.js";
+import type { Can, Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason } from "./types.js";
 import type { Frame } from "./wire.js";
 
 /** maxSendTimeoutMs keeps a send's last try within the two minutes in which its id is known. */
@@ -35,7 +35,6 @@ const patienceMs = 3000;
  */
 export class Room {
   readonly #env: Env;
-  readonly #options: RoomOptions;
   readonly #settings: Settings;
   readonly #api: Api;
   readonly #events = new Emitter<RoomEvents>();
@@ -45,6 +44,8 @@ export class Room {
   readonly #idPrefix: string;
   #ids = 0;
   #state: State = { name: "idle", reason: "new", closeCode: 0 };
+  #userId: string;
+  #can: readonly Can[] = [];
   #online = 0;
   #likes = 0;
 
@@ -69,8 +70,8 @@ export class Room {
   constructor(options: RoomOptions, env: Env = realEnv) {
     const settings = readOptions(options);
     this.#env = env;
-    this.#options = options;
     this.#settings = settings;
+    this.#userId = settings.userId;
     this.#api = new Api(env, settings.fetch, settings.base, settings.room, settings.userId);
     this.#backoff = new Backoff(settings.backoffBaseMs, settings.backoffCapMs, env.random);
     this.#outbox = new Outbox(env, settings.userId, (seq) => this.#stream.recalled(recallOf(seq)));
@@ -91,6 +92,16 @@ export class Room {
       },
       settings.gapLimit,
     );
+  }
+
+  /** userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it. */
+  get userId(): string {
+    return this.#userId;
+  }
+
+  /** can is what one may do here, as the server said last; nothing before the first welcome. */
+  get can(): readonly Can[] {
+    return this.#can;
   }
 
   /** online is how many are in the room; 0 before the first welcome. */
@@ -196,14 +207,14 @@ export class Room {
 
   /** #askToken returns a token that was checked. What it throws is final where it is a ConnectionError. */
   async #askToken(): Promise<string> {
-    const { token } = this.#options;
+    const { token } = this.#settings;
     let given: unknown;
     try {
       given = typeof token === "function" ? await token() : token;
     } catch (err) {
       throw new BarrageError("unauthenticated", `cannot get a token: ${String(err)}`);
     }
-    return checkToken(given);
+    return given === "" && token === "" ? "" : checkToken(given);
   }
 
   /** #begin makes a connection. */
@@ -282,6 +293,9 @@ export class Room {
 
   #welcome(connection: Connection, frame: Frame & { t: "welcome" }): void {
     const { welcome } = frame;
+    this.#userId = welcome.userId || this.#userId;
+    this.#can = welcome.can;
+    this.#outbox.welcomed(welcome.userId, welcome.can);
     this.#online = welcome.online;
     this.#likes = welcome.likes;
     connection.welcomed(frame.heartbeatMs);

@@ -16,6 +16,8 @@ export interface Message {
   readonly id: string;
   /** ext is any JSON its sender added; undefined where there was none. */
   readonly ext?: unknown;
+  /** user is what the sender's token says of them to everybody, a name perhaps; undefined where it says nothing. */
+  readonly user?: Readonly<Record<string, unknown>>;
   /** recalled is true in history when it was taken back; all but seq is empty then. */
   readonly recalled: boolean;
 }
@@ -26,10 +28,22 @@ export interface MessageInfo {
   readonly history: boolean;
 }
 
+/** Can is one thing that a user may do in a room. "high" is to send messages of kinds that are shown before others, as gifts. */
+export type Can = "read" | "send" | "like" | "recall" | "high" | "moderate" | (string & {});
+
 /** Welcome is what the server says first on each connection. */
 export interface Welcome {
   readonly room: string;
+  /** userId is who one is: the one that the token names, or the options, or that of a guest. */
   readonly userId: string;
+  /** guest is true for who came without a token. */
+  readonly guest: boolean;
+  /** can is what one may do here; the server refuses the rest with "forbidden". */
+  readonly can: readonly Can[];
+  /** role is what one is here; "" for nothing in particular. */
+  readonly role: string;
+  /** authExpiresMs is in how many ms the token ends; 0 where it does not, or nobody knows. */
+  readonly authExpiresMs: number;
   /** node is the server that has the connection. */
   readonly node: string;
   readonly epoch: string;
@@ -162,9 +176,10 @@ export interface RoomEvents {
 export interface RoomOptions {
   /** room is its id. */
   room: string;
-  userId: string;
-  /** token is that of the login, or a function that is asked for it before each connection. */
-  token: string | (() => string | Promise<string>);
+  /** userId may be left out where the token names the user, and by guests: Room.userId is who one is then. */
+  userId?: string;
+  /** token is that of the login, or a function that is asked for it before each connection. Without it one is a guest. */
+  token?: string | (() => string | Promise<string>);
   /** url is the server, "ws://host:9000" (http and https do too); by default the page's own. */
   url?: string;
   /** backoffBaseMs is the bound of the first wait; it doubles with each failure. Default 1,000. */

@@ -2,13 +2,16 @@
 // missing or of the wrong type becomes empty, what we do not know is left out, so that
 // a newer server does not break an older client.
 
-import type { Counters, Message, Recalled, SystemNotice, Welcome } from "./types.js";
+import type { Can, Counters, Message, Recalled, SystemNotice, Welcome } from "./types.js";
 
 /** subprotocol is asked for in the handshake. */
 export const subprotocol = "barrage.v1";
 
 /** recallMs is how long a message may be taken back where the server does not say. */
 const recallMs = 120_000;
+
+/** allCan is what everybody may do where the server does not say: older ones know no tokens that grant less. */
+const allCan: readonly Can[] = ["read", "send", "like", "recall"];
 
 /** Frame is one frame of the server. */
 export type Frame =
@@ -100,6 +103,10 @@ function readWelcome(raw: Raw): Welcome {
   return {
     room: text(raw["room"]),
     userId: text(raw["user_id"]),
+    guest: raw["guest"] === true,
+    can: readCan(raw["can"]) ?? allCan,
+    role: text(raw["role"]),
+    authExpiresMs: count(raw["auth_expires_ms"]),
     node: text(raw["node"]),
     epoch: text(raw["epoch"]),
     seq: count(raw["seq"]),
@@ -115,6 +122,11 @@ function readWelcome(raw: Raw): Welcome {
       burst: count(limits["burst"]),
     },
   };
+}
+
+/** readCan reads a list of names; undefined where it is none. */
+function readCan(raw: unknown): readonly Can[] | undefined {
+  return Array.isArray(raw) ? raw.filter((name) => typeof name === "string") : undefined;
 }
 
 /** readMessages reads messages, in order of seq; one without a seq is none. */
@@ -140,6 +152,7 @@ function readMessage(raw: Raw): Message {
     ts: count(raw["ts"]),
     id: text(raw["id"]),
     ...("ext" in raw ? { ext: raw["ext"] } : {}),
+    ...(isObject(raw["user"]) ? { user: raw["user"] } : {}),
     recalled: raw["recalled"] === true,
   };
 }

@@ -234,6 +234,9 @@ export class FakeServer {
   likes = 0;
   heartbeatMs = 25_000;
   onJoin = 50;
+  /** user is who the welcome says one is, and whose the sends are; auth is what it says of the token. */
+  user = "u";
+  auth: Json = {};
   limits: Json = { max_body_bytes: 1000, max_frame_bytes: 1500, recall_ms: 60_000, rate_per_second: 5, burst: 10 };
   wireMs = 1;
   /** history is what HTTP and welcomes know; posted, by epoch, all that ever was. */
@@ -286,7 +289,7 @@ export class FakeServer {
     const newest = [...here.map(shown), ...(away ? away.said.map((m) => ({ ...m, seq: 0 })) : [])].slice(-this.onJoin || Infinity);
     this.members.add(line);
     line.say({
-      t: "welcome", room: "42", user_id: "u", node: "n1", epoch: own, seq, online: this.online, likes: this.likes, total: seq,
+      t: "welcome", room: "42", user_id: this.user, ...this.auth, node: "n1", epoch: own, seq, online: this.online, likes: this.likes, total: seq,
       recovered, messages: recovered ? missed.map(shown) : newest, heartbeat_ms: this.heartbeatMs, limits: this.limits,
       recalled: this.recalls.slice(-64).map((m) => this.recallOf(m)),
     });
@@ -316,10 +319,10 @@ export class FakeServer {
         const id = frame["id"] as string;
         if (this.busy && !this.#acked.has(id)) return line.say({ t: "refused", id, code: "busy", message: "too many wait", retry_after_ms: 1000 });
         if (this.away) { // it is acknowledged when the store is back
-          if (!this.#acked.has(id) && !this.away.said.some((m) => m.id === id)) this.post(frame["body"] as string, { user: "u", id });
+          if (!this.#acked.has(id) && !this.away.said.some((m) => m.id === id)) this.post(frame["body"] as string, { user: this.user, id });
           return;
         }
-        const stored = this.#acked.get(id) ?? this.post(frame["body"] as string, { user: "u", id });
+        const stored = this.#acked.get(id) ?? this.post(frame["body"] as string, { user: this.user, id });
         this.#acked.set(id, stored);
         return line.say({ t: "ack", id, epoch: this.epoch, seq: stored.seq, ts: stored.ts });
       }

@@ -43,7 +43,7 @@ export class Demo implements Source {
     const now = Date.now();
     for (let i = 200; i > 0; i--) this.make(now - i * 7000);
     this.emit("welcome", {
-      room: "demo", userId: this.me, node: "demo", epoch: this.epoch, seq: this.seq, online: this.online, likes: this.likes, total: this.seq, recovered: false,
+      room: "demo", userId: this.me, guest: false, can: ["read", "send", "like", "recall"], role: "", authExpiresMs: 0, node: "demo", epoch: this.epoch, seq: this.seq, online: this.online, likes: this.likes, total: this.seq, recovered: false,
       limits: { maxBodyBytes: 2000, maxFrameBytes: 4000, recallMs: 120_000, ratePerSecond: 5, burst: 10 },
     });
     for (const m of this.recent.slice(-30)) this.emit("message", m, { history: true });

@@ -13,7 +13,7 @@ test("the handshake names room, user, token and subprotocol", async () => {
   assert.deepEqual(line.protocols, ["barrage.v1", "bearer.dA"]);
   assert.deepEqual(seen.states, ["connecting connect", "open welcome"]);
   assert.deepEqual(seen.all[0]!.args, [
-    { room: "42", userId: "u", node: "n1", epoch: "e1", seq: 0, online: 1, likes: 0, total: 0, recovered: false, limits: { maxBodyBytes: 1000, maxFrameBytes: 1500, recallMs: 60_000, ratePerSecond: 5, burst: 10 } },
+    { room: "42", userId: "u", guest: false, can: ["read", "send", "like", "recall"], role: "", authExpiresMs: 0, node: "n1", epoch: "e1", seq: 0, online: 1, likes: 0, total: 0, recovered: false, limits: { maxBodyBytes: 1000, maxFrameBytes: 1500, recallMs: 60_000, ratePerSecond: 5, burst: 10 } },
   ]);
   assert.deepEqual([room.online, room.likes, room.state.name], [1, 0, "open"]);
 });
