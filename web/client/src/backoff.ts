@@ -29,6 +29,7 @@ const stops: Record<number, [code: StateReason, message: string]> = {
   1009: ["too_big", "the server found a message too big"],
   4400: ["bad_request", "the server got too many bad requests"],
   4401: ["unauthenticated", "the token is not valid any more"],
+  4410: ["token_replaced", "the user has logged in elsewhere since"],
   4403: ["forbidden", "not a member of the room, kicked or banned"],
 };
 
@@ -50,8 +51,9 @@ export class Backoff {
     this.#failures = 0;
   }
 
-  /** afterClose decides about a connection that stood and was closed with code. */
-  afterClose(code: number): Stop | Wait {
+  /** afterClose decides about a connection that stood and was closed with code; over says that its token's life has ended. */
+  afterClose(code: number, over = false): Stop | Wait {
+    if (code === 4401 && over) return { stop: true, code: "token_expired", message: "the token's life is over" };
     const no = stops[code];
     if (no) return { stop: true, code: no[0], message: no[1] };
     if (code === 4429) return this.#wait("flooding", floodMs);

@@ -14,7 +14,10 @@ export type ErrorCode =
   | "bad_token" // what no server takes as a token: no text, too long, with control characters
   | "protocol" // the server sent what the protocol does not know
   | "bad_request"
-  | "unauthenticated"
+  | "unauthenticated" // the token is none of the server's, or there is none and guests are not let in
+  | "token_expired" // its life is over
+  | "token_revoked" // an operator took it back
+  | "token_replaced" // the user has logged in elsewhere since: whoever logs in again by itself ends that login
   | "forbidden"
   | "banned"
   | "origin_not_allowed"

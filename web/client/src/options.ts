@@ -3,7 +3,7 @@
 
 import { flaw, invalid } from "./check.js";
 import { checkToken } from "./token.js";
-import type { RoomOptions, WebSocketClass } from "./types.js";
+import type { GetToken, RoomOptions, WebSocketClass } from "./types.js";
 
 /** maxIdBytes bounds the ids of rooms and users (the server's). */
 const maxIdBytes = 128;
@@ -13,8 +13,8 @@ export interface Settings {
   readonly room: string;
   /** userId is "" where the server shall say it. */
   readonly userId: string;
-  /** token is what the options have; "" for a guest's. */
-  readonly token: string | (() => string | Promise<string>);
+  /** token is one, or who gives it; "" for a guest's. */
+  readonly token: string | GetToken;
   readonly base: URL;
   readonly backoffBaseMs: number;
   readonly backoffCapMs: number;
@@ -26,11 +26,10 @@ export interface Settings {
 
 /** readOptions throws a BarrageError with code "invalid" where the options make no sense, "bad_token" where a token can be none. */
 export function readOptions(options: RoomOptions): Settings {
-  const { room, userId, token, fetch: fetcher = (...args) => fetch(...args) } = options;
+  const { room, userId, fetch: fetcher = (...args) => fetch(...args) } = options;
   checkId("room", room);
   if (room === "." || room === "..") refuse(`room is "${room}", which no URL can name`);
   if (userId !== undefined) checkId("userId", userId);
-  if (token !== undefined && typeof token !== "function") checkToken(token);
   const base = readBase(options.url ?? globalThis.location?.origin);
   const WebSocket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
   if (!WebSocket) return refuse("there is no WebSocket here, pass one in the options");
@@ -38,7 +37,7 @@ export function readOptions(options: RoomOptions): Settings {
   const { gapLimit = 500 } = options;
   if (gapLimit !== Infinity && !(Number.isSafeInteger(gapLimit) && gapLimit >= 0)) refuse(`gapLimit is ${String(gapLimit)}, want a whole number from 0`);
   return {
-    room, userId: userId ?? "", token: token ?? "", base, gapLimit, WebSocket, fetch: fetcher,
+    room, userId: userId ?? "", token: readToken(options), base, gapLimit, WebSocket, fetch: fetcher,
     backoffBaseMs: positive("backoffBaseMs", options.backoffBaseMs ?? 1000),
     backoffCapMs: positive("backoffCapMs", options.backoffCapMs ?? 30_000),
     sendTimeoutMs: positive("sendTimeoutMs", options.sendTimeoutMs ?? 30_000),
@@ -52,6 +51,13 @@ function refuse(why: string): never {
 function checkId(name: string, id: unknown): void {
   const why = flaw(id, maxIdBytes);
   if (why) refuse(`${name} ${why}`);
+}
+
+function readToken({ token, getToken }: RoomOptions): string | GetToken {
+  if (getToken !== undefined && token !== undefined) refuse("token and getToken are both there, want one of them");
+  if (getToken !== undefined && typeof getToken !== "function") refuse("getToken is no function");
+  const given = getToken ?? token;
+  return given === undefined ? "" : typeof given === "function" ? given : checkToken(given);
 }
 
 /** positive refuses what a timer takes for no time at all: the client would try again without a pause. */

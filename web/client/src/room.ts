@@ -8,7 +8,8 @@ import { Api } from "./http.js";
 import { readOptions, type Settings } from "./options.js";
 import { Outbox, type Ask } from "./outbox.js";
 import { isLocal, recallOf, Stream } from "./stream.js";
-import { checkToken, protocolsFor } from "./token.js";
+import { protocolsFor } from "./token.js";
+import { Tokens } from "./tokens.js";
 import type { Can, Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason } from "./types.js";
 import type { Frame } from "./wire.js";
 
@@ -39,6 +40,7 @@ export class Room {
   readonly #api: Api;
   readonly #events = new Emitter<RoomEvents>();
   readonly #backoff: Backoff;
+  readonly #tokens: Tokens;
   readonly #stream: Stream;
   readonly #outbox: Outbox;
   readonly #idPrefix: string;
@@ -51,7 +53,6 @@ export class Room {
 
   // Of the connection of the moment.
   #attempt: AbortController | undefined; // aborted when the room is closed
-  #token = "";
   #connection: Connection | undefined;
   #cancelRetry = () => {};
   #firm = false; // the server named the wait
@@ -74,6 +75,7 @@ export class Room {
     this.#userId = settings.userId;
     this.#api = new Api(env, settings.fetch, settings.base, settings.room, settings.userId);
     this.#backoff = new Backoff(settings.backoffBaseMs, settings.backoffCapMs, env.random);
+    this.#tokens = new Tokens(env, settings.token);
     this.#outbox = new Outbox(env, settings.userId, (seq) => this.#stream.recalled(recallOf(seq)));
     this.#idPrefix = Math.floor(env.random() * 2 ** 52).toString(36);
     this.#stream = new Stream(
@@ -189,7 +191,8 @@ export class Room {
    */
   async messages(before?: number, limit = 50): Promise<Message[]> {
     const signal = this.#attempt?.signal ?? new AbortController().signal;
-    const token = await this.#askToken().catch((err: BarrageError) => {
+    const next = this.#connection ? Promise.resolve(this.#tokens.token) : this.#tokens.next();
+    const token = await next.catch((err: BarrageError) => {
       throw new HttpError(0, err.code, err.message);
     });
     const page = await this.#api.history(token, before, limit, signal);
@@ -205,25 +208,13 @@ export class Room {
     return this.#outbox.ask(id, ask, Math.min(timeoutMs, maxSendTimeoutMs));
   }
 
-  /** #askToken returns a token that was checked. What it throws is final where it is a ConnectionError. */
-  async #askToken(): Promise<string> {
-    const { token } = this.#settings;
-    let given: unknown;
-    try {
-      given = typeof token === "function" ? await token() : token;
-    } catch (err) {
-      throw new BarrageError("unauthenticated", `cannot get a token: ${String(err)}`);
-    }
-    return given === "" && token === "" ? "" : checkToken(given);
-  }
-
   /** #begin makes a connection. */
   #begin(reason: StateReason): void {
     this.#cancelRetry();
     this.#leaveAt = 0;
     const attempt = this.#attempt;
     this.#setState({ name: "connecting", reason, closeCode: 0 });
-    this.#askToken().then(
+    this.#tokens.next().then(
       (token) => {
         if (attempt === this.#attempt && !this.#connection) this.#open(token);
       },
@@ -242,7 +233,7 @@ export class Room {
   }
 
   #open(token: string): void {
-    this.#token = token;
+    this.#tokens.use(token);
     try {
       const url = this.#api.socketUrl(this.#stream.place);
       const connection: Connection = new Connection(this.#env, this.#settings.WebSocket, url, protocolsFor(token), {
@@ -295,6 +286,7 @@ export class Room {
     const { welcome } = frame;
     this.#userId = welcome.userId || this.#userId;
     this.#can = welcome.can;
+    this.#tokens.accepted(welcome.authExpiresMs);
     this.#outbox.welcomed(welcome.userId, welcome.can);
     this.#online = welcome.online;
     this.#likes = welcome.likes;
@@ -328,21 +320,22 @@ export class Room {
     if (!opened) {
       // A page cannot see with which status a handshake was refused: ask over HTTP,
       // where it can, with what a socket would be refused now.
-      const refusal = attempt && (await this.#api.refusal(this.#token, attempt.signal));
+      const refusal = attempt && (await this.#api.refusal(this.#tokens.token, attempt.signal));
       if (attempt !== this.#attempt) return;
       if (refusal?.status === 0 && refusal.code === "invalid") return this.#follow({ stop: true, code: "invalid", message: refusal.message }, code);
       if (refusal && refusal.status > 0) {
         return this.#follow(this.#backoff.afterRefusal(refusal.status, refusal.code, refusal.message, refusal.retryAfterMs), code);
       }
     }
-    const verdict = this.#backoff.afterClose(code);
+    const verdict = this.#backoff.afterClose(code, this.#tokens.over);
     const named = leaveAt - this.#env.now();
     if (!verdict.stop && leaveAt > 0) return this.#follow({ ...verdict, reason: "leaving", ms: Math.max(named, 0), firm: true }, code);
     this.#follow(verdict, code);
   }
 
-  /** #follow does what the back-off says. */
+  /** #follow does what the back-off says, unless another token may get us in. */
   #follow(verdict: Stop | Wait, closeCode: number): void {
+    if (verdict.stop && this.#tokens.refuse(verdict)) verdict = this.#backoff.afterFailure(verdict.code);
     if (verdict.stop) {
       this.#closeFor(verdict.code, closeCode, verdict.code, verdict.message);
       this.#events.emit("error", new ConnectionError(verdict.code, verdict.message, closeCode));
@@ -376,6 +369,7 @@ export class Room {
     this.#attempt = undefined;
     this.#offBack?.();
     this.#offBack = undefined;
+    this.#tokens.forget();
     this.#setState({ name: "closed", reason, closeCode });
     this.#outbox.fail(code, message);
   }
@@ -389,7 +383,7 @@ export class Room {
   async #fetchBetween(epoch: string, from: number, to: number, signal: AbortSignal): Promise<Message[]> {
     for (let tried = 1; ; tried++) {
       try {
-        return await this.#api.between(this.#token, epoch, from, to, signal);
+        return await this.#api.between(this.#tokens.token, epoch, from, to, signal);
       } catch (err) {
         const { status, retryAfterMs = 0 } = err as HttpError; // between throws no other
         const mayHelp = status === 0 || status === 429 || status >= 500;

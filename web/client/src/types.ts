@@ -172,14 +172,23 @@ export interface RoomEvents {
   error: [error: BarrageError];
 }
 
+/** GetToken gives a token that is good now: a new one, or one that it has kept. */
+export type GetToken = () => string | Promise<string>;
+
 /** RoomOptions say which room, as whom, and how patiently. */
 export interface RoomOptions {
   /** room is its id. */
   room: string;
   /** userId may be left out where the token names the user, and by guests: Room.userId is who one is then. */
   userId?: string;
-  /** token is that of the login, or a function that is asked for it before each connection. Without it one is a guest. */
-  token?: string | (() => string | Promise<string>);
+  /**
+   * getToken gives the token of the login. It is asked before a connection where the token of before is not known to
+   * be fresh, before a token's life ends, and once after a server has refused one. Where it rejects it is asked again
+   * later. Without it, and without token, one is a guest.
+   */
+  getToken?: GetToken;
+  /** token is one that stays, in place of getToken; or a function, which is the same as getToken. */
+  token?: string | GetToken;
   /** url is the server, "ws://host:9000" (http and https do too); by default the page's own. */
   url?: string;
   /** backoffBaseMs is the bound of the first wait; it doubles with each failure. Default 1,000. */

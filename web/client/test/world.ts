@@ -82,7 +82,7 @@ export class World implements Env {
 
   /** room makes a Room in this world, and a record of its events. */
   room(options: Partial<RoomOptions> = {}): { room: Room; seen: Seen } {
-    const room = new Room({ room: "42", userId: "u", token: "t", url: "ws://fake:9000", WebSocket: this.server.WebSocket, fetch: this.server.fetch, ...options }, this);
+    const room = new Room({ room: "42", userId: "u", ...("getToken" in options ? {} : { token: "t" }), url: "ws://fake:9000", WebSocket: this.server.WebSocket, fetch: this.server.fetch, ...options }, this);
     return { room, seen: new Seen(room) };
   }
 
@@ -247,6 +247,8 @@ export class FakeServer {
   readonly authorizations: Array<string | null> = [];
   /** refusals answer the next handshakes and what is asked about them; "cut" answers nothing. */
   refusals: Array<{ status: number; body?: Json; headers?: Record<string, string> } | "cut"> = [];
+  /** judge, where set, says with which code of 401 a token is refused; undefined lets it in. */
+  judge: ((token: string) => string | undefined) | undefined;
   /** onHttp, where set, answers instead; undefined = as usual. */
   onHttp: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   /** mute: what clients send is not answered. */
@@ -278,7 +280,7 @@ export class FakeServer {
   }
 
   handshake(line: FakeSocket): void {
-    if (this.refusals.length > 0) return line.end(1006);
+    if (this.refusals.length > 0 || this.judge?.(line.token)) return line.end(1006);
     line.accept();
     const q = line.url.searchParams, seq = Math.max(0, this.seq - this.behind), own = this.epoch, { away } = this;
     const here = away ? this.history.filter((m) => m.seq <= away.seq) : this.history.filter((m) => m.seq <= seq);
@@ -429,14 +431,15 @@ export class FakeServer {
     const url = new URL(String(input));
     if (url.pathname.endsWith("/messages")) url.searchParams.delete("user_id");
     const path = url.pathname + url.search;
-    this.authorizations.push(new Headers(init?.headers ?? {}).get("Authorization")); // throws at what is not Latin-1, as fetch does
+    const authorization = new Headers(init?.headers ?? {}).get("Authorization"); // throws at what is not Latin-1, as fetch does
+    this.authorizations.push(authorization);
     this.requests.push(path);
     const signal = init?.signal;
     const aborted = new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted"))));
-    return Promise.race([aborted, this.#answer(path, url)]);
+    return Promise.race([aborted, this.#answer(path, url, authorization?.slice("Bearer ".length) ?? url.searchParams.get("token") ?? "")]);
   };
 
-  async #answer(path: string, url: URL): Promise<Response> {
+  async #answer(path: string, url: URL, token: string): Promise<Response> {
     await new Promise<void>((resolve) => this.world.after(this.wireMs * 2, resolve));
     const own = await this.onHttp?.(path);
     if (own) return own;
@@ -444,6 +447,8 @@ export class FakeServer {
       const refusal = this.refusals.shift();
       if (refusal === "cut") throw new TypeError("fetch failed");
       if (refusal) return answer(refusal.status, refusal.body ?? {}, refusal.headers);
+      const code = this.judge?.(token);
+      if (code) return answer(401, { error: { code, message: `refused: ${code}` } });
       return answer(200, { online: this.online });
     }
     if (this.away) return answer(503, { error: { code: "unavailable", message: "the store is away" } });

@@ -154,12 +154,12 @@ test("the store away: chat goes on within the node, and nothing comes twice when
   for (const { seq } of [a!, b!]) assert.ok([0, 2, 3].includes(seq), `${seq} is the number of neither`);
 });
 
-test("a token that is not valid is said, not tried again; with a login it goes on", async (t) => {
+test("a token that is not valid is said, and another one asked for once; with a login it goes on", async (t) => {
   const { port } = await Gateway.start(t, { BARRAGE_AUTH_REQUIRED: "true" });
   let token = "forged";
   const ann = new Guest(t, port, { token: () => token });
   await eventually("ann is refused", () => ann.room.state.name === "closed");
-  assert.deepEqual(ann.log, ["connecting connect", "closed unauthenticated", "error unauthenticated"]);
+  assert.deepEqual(ann.log, ["connecting connect", "waiting unauthenticated", "connecting retry", "closed unauthenticated", "error unauthenticated"]);
   const login = await fetch(`http://127.0.0.1:${port}/v1/login`, { method: "POST", body: JSON.stringify({ user_id: "ann", password: "p" }), headers: { "Content-Type": "application/json" } });
   token = ((await login.json()) as { token: string }).token;
   ann.room.connect();

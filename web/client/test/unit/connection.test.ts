@@ -250,7 +250,7 @@ test("a server that cannot be reached is tried again", async () => {
 });
 
 for (const [code, reason] of [
-  [1002, "protocol"], [1003, "protocol"], [1007, "protocol"], [1009, "too_big"], [4400, "bad_request"], [4401, "unauthenticated"], [4403, "forbidden"],
+  [1002, "protocol"], [1003, "protocol"], [1007, "protocol"], [1009, "too_big"], [4400, "bad_request"], [4401, "unauthenticated"], [4403, "forbidden"], [4410, "token_replaced"],
 ] as const) {
   test(`close code ${code} stops`, async () => {
     const world = new World();
@@ -455,18 +455,6 @@ test("connect ends a wait", async () => {
   assert.equal(room.state.name, "open");
 });
 
-test("a token function is asked for each connection; one that fails is asked again", async () => {
-  const world = new World();
-  let asked = 0;
-  const { room, seen, line } = await world.joined({ token: async () => (++asked === 2 ? Promise.reject(new Error("login is down")) : `t${asked}`) });
-  assert.equal(line.token, "t1");
-  line.end(1006);
-  await world.pass(4000);
-  assert.equal(seen.take(), "error unauthenticated");
-  assert.equal(room.state.name, "open");
-  assert.equal(world.server.line.token, "t3");
-});
-
 test("nonsense is said, what is new is left out", async () => {
   const world = new World();
   const { room, seen, line } = await world.joined();
@@ -544,6 +532,7 @@ test("options that make no sense are refused", () => {
     { userId: "" }, { userId: "\udc00" }, { userId: "弹".repeat(43) }, { userId: null },
     { url: "h:9000" }, { url: "ftp://h" }, { url: "ws://h:port" }, { url: "ws://ann:secret@h" }, { url: 7 },
     { backoffBaseMs: NaN }, { backoffBaseMs: 0 }, { backoffCapMs: -1 }, { sendTimeoutMs: "soon" }, { gapLimit: -1 }, { gapLimit: 0.5 }, { fetch: 1 },
+    { getToken: () => "t" }, // beside a token
   ];
   for (const bad of bads) {
     assert.throws(() => new Room({ ...good, ...bad } as RoomOptions), { name: "BarrageError", code: "invalid", message: /^cannot make a Room: / }, JSON.stringify(bad));
@@ -551,6 +540,8 @@ test("options that make no sense are refused", () => {
   for (const ok of [{ room: "..." }, { room: "r".repeat(128) }, { userId: "\u{1F600} 弹" }, { gapLimit: Infinity }, { sendTimeoutMs: Infinity }]) new Room({ ...good, ...ok });
   const { url: _, ...nowhere } = good;
   assert.throws(() => new Room(nowhere), { code: "invalid" });
+  const { token: __, ...guest } = good;
+  assert.throws(() => new Room({ ...guest, getToken: "t" as never }), { code: "invalid" });
   assert.equal(new Room(good).state.name, "idle");
 });
 

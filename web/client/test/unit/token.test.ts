@@ -70,3 +70,162 @@ test("a listener that closes the room at an error of the token function has it c
   await world.pass(10);
   assert.deepEqual([room.state.name, room.state.reason, world.timers], ["closed", "close", 0]);
 });
+
+/** Giver is a getToken that counts, and gives t1, t2, … */
+class Giver {
+  asked = 0;
+  readonly give = (): string | Promise<string> => this.next(++this.asked);
+  next: (n: number) => string | Promise<string> = (n) => `t${n}`;
+}
+
+for (const name of ["getToken", "token"] as const) {
+  test(`${name}: a function is asked before each connection where nobody knows how long a token lives; one that rejects is asked again`, async () => {
+    const world = new World(), giver = new Giver();
+    giver.next = (n) => (n === 2 ? Promise.reject(new Error("login is down")) : `t${n}`);
+    const { room, seen, line } = await world.joined({ [name]: giver.give } as Partial<RoomOptions>);
+    assert.equal(line.token, "t1");
+    line.end(1006);
+    await world.pass(4000);
+    assert.equal(seen.take(), "error unauthenticated");
+    assert.deepEqual(seen.states.slice(2), ["waiting lost", "connecting retry", "waiting unauthenticated", "connecting retry", "open welcome"]);
+    assert.deepEqual([room.state.name, world.server.line.token], ["open", "t3"]);
+  });
+}
+
+test("a token that is known to be fresh is not asked for again, by sockets or by HTTP", async () => {
+  const world = new World(), giver = new Giver();
+  world.fixedRandom = 0.1; // short waits
+  world.server.auth = { auth_expires_ms: 100_000 };
+  const { room } = await world.joined({ getToken: giver.give });
+  for (let i = 0; i < 5; i++) {
+    world.server.line.end(1006);
+    const asked = room.messages();
+    await world.pass(4000);
+    await asked;
+  }
+  assert.deepEqual([giver.asked, room.state.name, new Set(world.server.lines.map((l) => l.token))], [1, "open", new Set(["t1"])]);
+  room.close();
+  room.connect();
+  await world.pass(10);
+  assert.equal(world.server.line.token, "t2", "after a close it begins anew");
+});
+
+const renewable = ["unauthenticated", "token_expired", "token_revoked"];
+
+for (const code of renewable) {
+  test(`refused with ${code}: a function is asked once for another token, and the room comes back after a wait`, async () => {
+    const world = new World(), giver = new Giver();
+    world.fixedRandom = 0.5;
+    world.server.judge = (token) => (token === "t1" ? code : undefined);
+    const { room, seen } = await world.joined({ getToken: giver.give });
+    assert.deepEqual([room.state.name, room.state.reason, room.state.retryInMs], ["waiting", code, 500]);
+    await world.pass(600);
+    assert.deepEqual([room.state.name, giver.asked, world.server.line.token], ["open", 2, "t2"]);
+    assert.equal(seen.take(), "");
+  });
+
+  test(`refused with ${code} twice in a row: closed, and nothing is asked again`, async () => {
+    const world = new World(), giver = new Giver();
+    world.server.judge = (token) => (token === "t1" ? "token_expired" : code);
+    const { room, seen } = await world.joined({ getToken: giver.give });
+    await world.pass(200_000);
+    assert.deepEqual([room.state.name, room.state.reason, giver.asked, world.server.lines.length, world.timers], ["closed", code, 2, 2, 0]);
+    assert.equal(seen.take(), `error ${code}`);
+    world.server.judge = undefined;
+    room.connect(); // the application has mended it
+    await world.pass(10);
+    assert.deepEqual([room.state.name, world.server.line.token], ["open", "t3"]);
+  });
+
+  test(`refused with ${code}, and the function has no other token: closed, and the server is not asked again`, async () => {
+    const world = new World(), giver = new Giver();
+    giver.next = () => "the same";
+    world.server.judge = () => code;
+    const { room, seen } = await world.joined({ getToken: giver.give });
+    await world.pass(200_000);
+    assert.deepEqual([room.state.name, room.state.reason, giver.asked, world.server.lines.length, world.timers], ["closed", code, 2, 1, 0]);
+    assert.equal(seen.take(), `error ${code}`);
+    world.server.judge = undefined;
+    room.connect();
+    await world.pass(10);
+    assert.equal(room.state.name, "open", "the same token may be good now");
+  });
+
+  test(`refused with ${code}, and there is no function: closed at once`, async () => {
+    const world = new World();
+    world.server.judge = () => code;
+    const { room, seen } = await world.joined();
+    await world.pass(200_000);
+    assert.deepEqual([room.state.name, room.state.reason, world.server.lines.length], ["closed", code, 1]);
+    assert.equal(seen.take(), `error ${code}`);
+  });
+}
+
+test("refused, and the function rejects for a while: it is asked until it gives a token", async () => {
+  const world = new World(), giver = new Giver();
+  giver.next = (n) => (n > 1 && n < 5 ? Promise.reject(new Error("login is down")) : `t${n}`);
+  world.server.judge = (token) => (token === "t1" ? "token_expired" : undefined);
+  const { room, seen } = await world.joined({ getToken: giver.give });
+  await world.pass(100_000);
+  assert.deepEqual([room.state.name, world.server.line.token], ["open", "t5"]);
+  assert.equal(seen.take(), "error unauthenticated, error unauthenticated, error unauthenticated");
+});
+
+test("close code 4401: a function is asked for another token; a refusal after a welcome is the first one again", async () => {
+  const world = new World(), giver = new Giver();
+  const { room, seen } = await world.joined({ getToken: giver.give });
+  for (let n = 2; n < 6; n++) {
+    world.server.post("live");
+    await world.pass(10);
+    world.server.line.end(4401);
+    assert.deepEqual([room.state.name, room.state.reason, room.state.closeCode], ["waiting", "unauthenticated", 4401]);
+    await world.pass(20_000);
+    assert.deepEqual([room.state.name, world.server.line.token], ["open", `t${n}`]);
+  }
+  assert.equal(seen.take(), "1, 2, 3, 4", "nothing is lost, nothing is an error");
+});
+
+test("close code 4401 when the token's life is over says so", async () => {
+  const world = new World();
+  world.server.auth = { auth_expires_ms: 60_000 };
+  const { room, seen, line } = await world.joined();
+  await world.pass(85_000);
+  line.end(4401);
+  assert.deepEqual([room.state.name, room.state.reason], ["closed", "token_expired"]);
+  assert.equal(seen.take(), "error token_expired");
+});
+
+test("replaced by a newer login, 4410 or 401: closed, and no token is asked for: that would end the newer login", async () => {
+  const world = new World(), giver = new Giver();
+  const { room, seen, line } = await world.joined({ getToken: giver.give });
+  line.end(4410);
+  await world.pass(200_000);
+  assert.deepEqual([room.state.name, room.state.reason, room.state.closeCode, giver.asked], ["closed", "token_replaced", 4410, 1]);
+  world.server.judge = () => "token_replaced";
+  room.connect();
+  await world.pass(200_000);
+  assert.deepEqual([room.state.name, room.state.reason, giver.asked, world.timers], ["closed", "token_replaced", 2, 0]);
+  assert.equal(seen.take(), "error token_replaced, error token_replaced");
+});
+
+test("a refusal that is not about the token asks for no other one", async () => {
+  const world = new World(), giver = new Giver();
+  world.server.refusals = [{ status: 403, body: { error: { code: "forbidden", message: "no" } } }];
+  const { room } = await world.joined({ getToken: giver.give });
+  await world.pass(100_000);
+  assert.deepEqual([room.state.reason, giver.asked], ["forbidden", 1]);
+});
+
+test("close while another token is asked for: nothing goes on", async () => {
+  const world = new World(), giver = new Giver();
+  let give = (_: string) => {};
+  giver.next = (n) => (n === 2 ? new Promise((resolve) => (give = resolve)) : `t${n}`);
+  world.server.judge = (token) => (token === "t1" ? "token_revoked" : undefined);
+  const { room } = await world.joined({ getToken: giver.give });
+  await world.pass(1100);
+  assert.deepEqual([room.state.name, giver.asked], ["connecting", 2]);
+  room.close();
+  give("late");
+  await world.pass(1000);
+  assert.deepEqual([room.state.name, world.server.lines.length, world.timers], ["closed", 1, 0]);
+});
