@@ -51,6 +51,12 @@ export interface Welcome {
     readonly recovered: boolean;
     readonly limits: Limits;
 }
+/** Auth is what a new token grants on a connection that stands. */
+export interface Auth {
+    readonly can: readonly Can[];
+    /** expiresMs is in how many ms it ends; 0 where it does not, or nobody knows. */
+    readonly expiresMs: number;
+}
 /** Limits are what the server takes from one client; 0 is no limit. */
 export interface Limits {
     readonly maxBodyBytes: number;
@@ -128,6 +134,8 @@ export interface State {
 export interface RoomEvents {
     /** welcome: connected; comes before the messages that the welcome brought. */
     welcome: [welcome: Welcome];
+    /** auth: the token was renewed. */
+    auth: [auth: Auth];
     /** message: once per message, never twice; within an epoch in order of seq. */
     message: [message: Message, info: MessageInfo];
     /** recalled: take it off the screen, if it is there. */

@@ -78,11 +78,16 @@ export class Outbox {
   welcomed(userId: string, can: readonly Can[]): void {
     const before = this.#userId;
     this.#userId = userId || before;
-    this.#mayLike = can.includes("like");
+    this.may(can);
     if (before === "" || before === this.#userId) return;
     for (const pending of [...this.#pending.values()]) {
       if (pending.tries > 0) this.#reject(pending, "unconfirmed", `it went out as of ${before}, who is ${this.#userId} now`);
     }
+  }
+
+  /** may says what the user may do. */
+  may(can: readonly Can[]): void {
+    this.#mayLike = can.includes("like");
   }
 
   /** connected sends what waits, with the ids it had before. */

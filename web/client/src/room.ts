@@ -7,6 +7,7 @@ import { BarrageError, ConnectionError, HttpError, SendError } from "./errors.js
 import { Api } from "./http.js";
 import { readOptions, type Settings } from "./options.js";
 import { Outbox, type Ask } from "./outbox.js";
+import { Refresh } from "./refresh.js";
 import { isLocal, recallOf, Stream } from "./stream.js";
 import { protocolsFor } from "./token.js";
 import { Tokens } from "./tokens.js";
@@ -41,6 +42,7 @@ export class Room {
   readonly #events = new Emitter<RoomEvents>();
   readonly #backoff: Backoff;
   readonly #tokens: Tokens;
+  readonly #refresh: Refresh;
   readonly #stream: Stream;
   readonly #outbox: Outbox;
   readonly #idPrefix: string;
@@ -74,10 +76,12 @@ export class Room {
     this.#settings = settings;
     this.#userId = settings.userId;
     this.#api = new Api(env, settings.fetch, settings.base, settings.room, settings.userId);
-    this.#backoff = new Backoff(settings.backoffBaseMs, settings.backoffCapMs, env.random);
+    const backoff = () => new Backoff(settings.backoffBaseMs, settings.backoffCapMs, env.random);
+    this.#backoff = backoff();
     this.#tokens = new Tokens(env, settings.token);
     this.#outbox = new Outbox(env, settings.userId, (seq) => this.#stream.recalled(recallOf(seq)));
     this.#idPrefix = Math.floor(env.random() * 2 ** 52).toString(36);
+    this.#refresh = new Refresh(env, this.#tokens, backoff(), this.#idPrefix, (err) => this.#notRenewed(err));
     this.#stream = new Stream(
       {
         message: (message, history) => {
@@ -253,6 +257,7 @@ export class Room {
       this.#events.emit("error", new BarrageError("protocol", "the server sent what is no JSON object"));
       return;
     }
+    this.#refresh.check(); // it may be long after: the machine was asleep
     switch (frame.t) {
       case "welcome":
         return this.#welcome(connection, frame);
@@ -266,7 +271,10 @@ export class Room {
         return this.#stream.placed(frame.epoch, frame.seq, frame.ts);
       case "ack":
         return this.#outbox.acked({ id: frame.id, epoch: frame.epoch, seq: frame.seq, ts: frame.ts });
+      case "auth":
+        return this.#renewed(frame);
       case "refused":
+        if (this.#refresh.refused(frame.id, frame.code, frame.message, frame.retryAfterMs)) return;
         if (!this.#outbox.refused(frame.id, frame.code, frame.message, frame.retryAfterMs)) {
           this.#events.emit("error", new BarrageError(frame.code, frame.message, frame.retryAfterMs));
         }
@@ -297,7 +305,23 @@ export class Room {
     if (this.#connection !== connection) return; // a listener closed the room
     this.#stream.welcome({ epoch: welcome.epoch, seq: welcome.seq, recovered: welcome.recovered, messages: frame.messages, recalled: frame.recalled });
     // Last: what the welcome showed to have been taken need not go again.
-    if (this.#connection === connection) this.#outbox.connected(connection, welcome.limits);
+    if (this.#connection !== connection) return;
+    this.#outbox.connected(connection, welcome.limits);
+    this.#refresh.connected(connection);
+  }
+
+  /** #renewed takes what the new token grants. */
+  #renewed({ id, expiresMs, can }: Frame & { t: "auth" }): void {
+    if (!this.#refresh.accepted(id, expiresMs)) return;
+    this.#can = can ?? this.#can;
+    this.#outbox.may(this.#can);
+    this.#events.emit("auth", { can: this.#can, expiresMs });
+  }
+
+  /** #notRenewed: the connection goes on with the token it has, unless that is no use. */
+  #notRenewed(err: BarrageError): void {
+    if (err instanceof ConnectionError || err.code === "token_replaced") return this.#follow({ stop: true, code: err.code, message: err.message }, 0);
+    this.#events.emit("error", err);
   }
 
   /** #leaveWithin goes to another node, after a random while, so that not all go at once. */
@@ -349,6 +373,7 @@ export class Room {
   /** #back: the page is visible again, or the network is back. */
   #back(): void {
     if (this.#state.name === "open") this.#connection?.check();
+    this.#refresh.check();
     if (this.#state.name === "waiting" && !this.#firm) this.#begin("connect");
   }
 
@@ -360,6 +385,7 @@ export class Room {
     this.#cancelLeave();
     this.#stream.disconnected();
     this.#outbox.disconnected();
+    this.#refresh.disconnected();
   }
 
   #closeFor(reason: StateReason, closeCode: number, code: string, message: string): void {

@@ -79,11 +79,19 @@ export class Tokens {
   /** accepted takes the server's word that the token of the moment is good, for lifeMs; 0 = for ever, or nobody knows. */
   accepted(lifeMs: number): void {
     this.#refused = undefined;
-    this.#endsAt = this.#renewAt = 0;
-    if (lifeMs === 0) return;
-    const now = this.#env.now(), share = renewShare + renewSpread * (2 * this.#env.random() - 1);
-    this.#endsAt = now + lifeMs;
-    this.#renewAt = now + Math.max(lifeMs * share, leastMs);
+    this.#endsAt = lifeMs > 0 ? this.#env.now() + lifeMs : 0;
+    this.#plan(lifeMs);
+  }
+
+  /** goOn has the token of the moment renewed later, while it lives: the application has no other one yet. */
+  goOn(): void {
+    this.#plan(this.#endsAt - this.#env.now());
+  }
+
+  /** #plan says when the next token is asked for, where the one of the moment has leftMs to live. */
+  #plan(leftMs: number): void {
+    const share = () => renewShare + renewSpread * (2 * this.#env.random() - 1);
+    this.#renewAt = leftMs > 0 ? this.#env.now() + Math.max(leftMs * share(), leastMs) : 0;
   }
 
   /** refuse takes a refusal of the token of the moment; true where the next one may help: once from welcome to welcome. */

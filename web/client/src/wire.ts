@@ -20,6 +20,7 @@ export type Frame =
   | { t: "gap"; from: number; to: number; reason: string }
   | { t: "ack"; id: string; epoch: string; seq: number; ts: number }
   | { t: "refused"; id: string; code: string; message: string; retryAfterMs: number | undefined }
+  | { t: "auth"; id: string; expiresMs: number; can: readonly Can[] | undefined }
   | { t: "counters"; counters: Counters }
   | { t: "recalled"; recalled: Recalled }
   | { t: "system"; notice: SystemNotice }
@@ -80,6 +81,8 @@ function readFrame(raw: Raw): Frame {
         message: text(raw["message"]),
         retryAfterMs: count(raw["retry_after_ms"]) || undefined, // 0: trying again is no use
       };
+    case "auth":
+      return { t: "auth", id: text(raw["id"]), expiresMs: count(raw["expires_ms"]), can: readCan(raw["can"]) };
     case "counters":
       return { t: "counters", counters: { online: count(raw["online"]), likes: count(raw["likes"]) } };
     case "recalled":

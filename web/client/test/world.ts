@@ -28,7 +28,7 @@ export class World implements Env {
 
   now = () => this.#now;
   after = (ms: number, f: () => void) => {
-    const timer = { at: this.#now + Math.max(ms, 0), order: this.#order++, f };
+    const timer = { at: this.#now + Math.min(Math.max(ms, 0), 2 ** 31 - 1), order: this.#order++, f };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((t) => t !== timer);
@@ -80,6 +80,12 @@ export class World implements Env {
     this.#now = end;
   }
 
+  /** sleep lets ms pass in which timers stand still. */
+  sleep(ms: number): void {
+    this.#now += ms;
+    for (const timer of this.#timers) timer.at += ms;
+  }
+
   /** room makes a Room in this world, and a record of its events. */
   room(options: Partial<RoomOptions> = {}): { room: Room; seen: Seen } {
     const room = new Room({ room: "42", userId: "u", ...("getToken" in options ? {} : { token: "t" }), url: "ws://fake:9000", WebSocket: this.server.WebSocket, fetch: this.server.fetch, ...options }, this);
@@ -93,6 +99,13 @@ export class World implements Env {
     await this.pass(10);
     return { room, seen, line: this.server.line };
   }
+}
+
+/** Giver is a getToken that counts, and gives t1, t2, … where next says nothing else. */
+export class Giver {
+  asked = 0;
+  next: (n: number) => string | Promise<string> = (n) => `t${n}`;
+  readonly give = () => this.next(++this.asked);
 }
 
 /** settled returns when all that is ready to happen has happened. */
@@ -118,6 +131,7 @@ export class Seen {
     record("gap", (g) => `gap ${g.from}-${g.to} ${g.reason}`);
     record("recalled", (r) => `recalled ${r.seq}`);
     record("epoch", (e) => `epoch ${e.epoch} ${e.seq}`);
+    record("auth", (a) => `auth ${a.expiresMs}`);
     record("counters", (c) => `counters ${c.online} ${c.likes}`);
     record("system", (s) => `system ${s.code}`);
     record("error", (e) => `error ${e.code}`);
@@ -249,6 +263,8 @@ export class FakeServer {
   refusals: Array<{ status: number; body?: Json; headers?: Record<string, string> } | "cut"> = [];
   /** judge, where set, says with which code of 401 a token is refused; undefined lets it in. */
   judge: ((token: string) => string | undefined) | undefined;
+  /** authRefusals answer the next tokens that are offered on a connection, without "t" and "id". */
+  authRefusals: Json[] = [];
   /** onHttp, where set, answers instead; undefined = as usual. */
   onHttp: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   /** mute: what clients send is not answered. */
@@ -308,6 +324,11 @@ export class FakeServer {
     switch (frame["t"]) {
       case "ping":
         return line.say({ t: "pong", ts: frame["ts"] });
+      case "auth": {
+        const refusal = this.authRefusals.shift();
+        if (refusal) return line.say({ t: "refused", id: frame["id"], message: "no", ...refusal });
+        return line.say({ t: "auth", id: frame["id"], expires_ms: this.auth["auth_expires_ms"] ?? 0, can: this.auth["can"] });
+      }
       case "like":
         this.likes += frame["n"] as number;
         return;

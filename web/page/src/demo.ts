@@ -19,7 +19,7 @@ export class Demo implements Source {
   readonly epoch = "demo";
   /** rate is messages a second. */
   rate: number;
-  private readonly listeners: Listeners = { welcome: [], message: [], recalled: [], gap: [], counters: [], system: [], epoch: [], state: [], error: [] };
+  private readonly listeners: Listeners = { welcome: [], auth: [], message: [], recalled: [], gap: [], counters: [], system: [], epoch: [], state: [], error: [] };
   private recent: Message[] = [];
   private seq = 0;
   private online = 1200;

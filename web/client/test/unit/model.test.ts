@@ -87,7 +87,9 @@ async function run(seed: number, steps: number): Promise<number> {
   server.onJoin = 1 + world.upTo(30);
   server.wireMs = 1 + world.upTo(50);
   server.heartbeatMs = 5000;
-  const { room } = world.room({ gapLimit: [0, 20, 500][world.upTo(3)]! });
+  server.auth = { auth_expires_ms: world.upTo(2) * (1 + world.upTo(20_000)) };
+  let tokens = 0;
+  const { room } = world.room({ gapLimit: [0, 20, 500][world.upTo(3)]!, getToken: () => `t${++tokens}` });
   const ledger = new Ledger(world);
   room.on("welcome", (w) => ledger.welcome(w));
   room.on("epoch", (e) => ledger.place(e.epoch, e.seq));
@@ -147,6 +149,8 @@ async function run(seed: number, steps: number): Promise<number> {
     }],
     [2, "busy", () => (server.busy = !server.busy)],
     [1, "leave", () => server.line.open && server.line.say({ t: "reconnect", after_ms: 2000 })],
+    [2, "token ends", () => server.line.end(4401)],
+    [2, "token refused", () => server.authRefusals.push({ code: ["unavailable", "token_expired"][world.upTo(2)], retry_after_ms: 200 })],
     [2, "reopen", () => (room.close(), room.connect())],
     [2, "back", () => void world.back()],
   ];

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Room, type RoomOptions } from "../../src/index.js";
-import { World } from "../world.js";
+import { Giver, World } from "../world.js";
 
 /** odd are tokens that a header or a URL would change, were they put there as they are. */
 const odd = ["令牌 \u{1F600}", "é", " a b ", "a+b/c=d&e?f#g", "a,b;c\"d", "x".repeat(4096), "弹".repeat(1365)];
@@ -70,13 +70,6 @@ test("a listener that closes the room at an error of the token function has it c
   await world.pass(10);
   assert.deepEqual([room.state.name, room.state.reason, world.timers], ["closed", "close", 0]);
 });
-
-/** Giver is a getToken that counts, and gives t1, t2, … */
-class Giver {
-  asked = 0;
-  readonly give = (): string | Promise<string> => this.next(++this.asked);
-  next: (n: number) => string | Promise<string> = (n) => `t${n}`;
-}
 
 for (const name of ["getToken", "token"] as const) {
   test(`${name}: a function is asked before each connection where nobody knows how long a token lives; one that rejects is asked again`, async () => {
