@@ -2,6 +2,7 @@
 
 import type { Message, Recalled } from "../../client/src/index.js";
 import { Heights } from "./heights.js";
+import { nameOf } from "./names.js";
 import { means } from "./recalls.js";
 import { t, type Text } from "./texts.js";
 import { fullTime, element, hueOf, initial, time } from "./dom.js";
@@ -229,9 +230,10 @@ export class Chat {
     if (message.kind === "system" && !message.userId) return element("li", "note said", message.body); // The room itself: whoever has a name is shown with it.
     const node = element("li", `message${mine ? " mine" : ""}${message.kind === "gift" ? " gift" : ""}`);
     node.style.setProperty("--hue", String(hueOf(message.userId)));
-    const face = element("span", "face", initial(message.userId));
+    const name = nameOf(message), face = element("span", "face", initial(name));
     face.ariaHidden = "true";
-    const text = element("p", "text"), who = element("b", "who", message.userId), clock = element("time", "", time(message.ts));
+    const text = element("p", "text"), who = element("b", "who", name), clock = element("time", "", time(message.ts));
+    if (name !== message.userId) who.title = message.userId; // Names may be alike, ids are not.
     clock.setAttribute("datetime", new Date(message.ts).toISOString());
     clock.title = fullTime(message.ts);
     text.append(who, element("span", "body", message.body), " ", clock);
@@ -277,6 +279,6 @@ export class Chat {
 function takenBackText(by: string, message: Message, mine: boolean): string {
   if (message.recalled) return t("recalled"); // History does not know whose it was.
   if (mine && (by === message.userId || !by)) return t("recalledMine");
-  const who = message.userId;
-  return !by || by === who ? t("recalledOther", { who }) : t("recalledBy", { by, who });
+  const who = nameOf(message);
+  return !by || by === message.userId ? t("recalledOther", { who }) : t("recalledBy", { by, who });
 }

@@ -6,6 +6,7 @@ import { Announcer } from "./announce.js";
 import { Chat } from "./chat.js";
 import { $, hueOf } from "./dom.js";
 import { Burst, Hearts } from "./hearts.js";
+import { nameOf } from "./names.js";
 import { Budget, Meter, shareOf } from "./pace.js";
 import { Sky } from "./sky.js";
 import type { Source } from "./source.js";
@@ -152,10 +153,11 @@ export class Session {
       this.listed.add();
       this.chat.add({ message: m });
     }
-    if (!mine) this.announcer.heard(m.userId, m.body);
+    const name = nameOf(m);
+    if (!mine) this.announcer.heard(name, m.body);
     if (!this.flies || this.still.matches || document.hidden) return;
     const look = mine ? "mine" : m.kind === "gift" ? "gift" : "plain";
-    this.sky.add({ message: m, text: m.kind === "gift" ? `${m.userId} ${m.body}` : m.body, look, hue: hueOf(m.userId) });
+    this.sky.add({ message: m, text: m.kind === "gift" ? `${name} ${m.body}` : m.body, look, hue: hueOf(m.userId) });
   }
 
   private counters({ online, likes }: Counters): void {

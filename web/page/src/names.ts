@@ -1,0 +1,16 @@
+// What people are called.
+
+import type { Message } from "../../client/src/index.js";
+
+const longest = 64; // Letters of a name that are shown.
+
+/** unruly are marks that turn the direction of whatever follows, also outside of the name, and what shows nothing. */
+const unruly = /[\p{Cc}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
+
+/** nameOf is the name that the sender's token gives them, or their id where it gives none. It is text, never HTML. */
+export function nameOf({ user, userId }: Pick<Message, "user" | "userId">): string {
+  const name = user?.["name"];
+  if (typeof name !== "string") return userId;
+  const shown = [...name.replace(/\s+/g, " ").replace(unruly, "").trim()].slice(0, longest).join("").trim();
+  return shown || userId;
+}
