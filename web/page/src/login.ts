@@ -1,4 +1,4 @@
-// Logging in. A login ends the one before, so all tabs of a user share the newest token.
+// Logging in by name. A login may end the one before, so all tabs of a user share the newest token.
 
 import { load, save } from "./prefs.js";
 
@@ -10,25 +10,50 @@ export class LoginError extends Error {
   }
 }
 
-/** Login knows one user's token. */
+/** Login knows one user's tokens. */
 export class Login {
-  private readonly key: string;
+  /** key is what the newest token is saved under. */
+  readonly key: string;
+  private used = ""; // Given last.
+  private spent = ""; // Of no use any more.
 
-  constructor(private readonly userId: string, private readonly password: string) {
+  constructor(readonly userId: string, private readonly password: string) {
     this.key = `token.${userId}`;
   }
 
-  /** token is the saved one, or that of a new login. */
+  /**
+   * token is the saved one, which another tab may have renewed, or that of a new login. Where the server takes no new
+   * login without a password it is the spent one again: whoever uses it hears what became of it.
+   */
   async token(): Promise<string> {
-    return load(this.key) || this.renew();
+    const newest = load(this.key) || this.used; // Some browsers keep nothing.
+    if (newest && newest !== this.spent) return (this.used = newest);
+    try {
+      return await this.renew();
+    } catch (err) {
+      if (err instanceof LoginError && err.refused && this.spent) return this.spent;
+      throw err;
+    }
   }
 
-  /** forget makes the next token a new one. */
+  /** spend makes the next token another one. */
+  spend(): void {
+    this.spent = this.used;
+  }
+
+  /** forget spends the token, and no tab begins with it again. */
   forget(): void {
-    save(this.key, "");
+    this.spend();
+    if (load(this.key) === this.spent) save(this.key, "");
   }
 
-  private async renew(): Promise<string> {
+  /** other says that another tab of this browser has a newer token than ours. */
+  get other(): boolean {
+    return !["", this.used].includes(load(this.key));
+  }
+
+  /** renew logs in anew. */
+  async renew(): Promise<string> {
     let response: Response;
     try {
       response = await fetch("/v1/login", {
@@ -40,9 +65,9 @@ export class Login {
     } catch {
       throw new LoginError(false);
     }
-    if (!response.ok) throw new LoginError(response.status < 500);
+    if (!response.ok) throw new LoginError(response.status < 500 && response.status !== 429);
     const { token } = (await response.json()) as { token: string };
     save(this.key, token);
-    return token;
+    return (this.used = token);
   }
 }

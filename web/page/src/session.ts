@@ -1,10 +1,11 @@
 // One stay in one room: what comes from the source goes to the list, the sky and the counters.
 
-import type { BarrageError, Counters, Message, State } from "../../client/src/index.js";
+import type { BarrageError, Can, Counters, Message, State } from "../../client/src/index.js";
 import { isLocal } from "../../client/src/stream.js";
 import { Announcer } from "./announce.js";
 import { Chat } from "./chat.js";
 import { $, hueOf } from "./dom.js";
+import { type Gate, gateOf } from "./gate.js";
 import { Burst, Hearts } from "./hearts.js";
 import { nameOf } from "./names.js";
 import { Budget, Meter, shareOf } from "./pace.js";
@@ -29,6 +30,9 @@ export class Session {
   private source: Source | undefined;
   private stop: (() => void)[] = [];
   private me = "";
+  private guest = false;
+  private can: readonly Can[] | undefined; // Not known before the welcome.
+  private gate: Gate | undefined;
 
   private state: State = { name: "idle", reason: "new", closeCode: 0 };
   private budget = new Budget(rowsPerSecond, 2 * rowsPerSecond);
@@ -51,11 +55,12 @@ export class Session {
   private flies = true;
   private noticeTimer = 0;
 
-  constructor() {
+  /** through is called by who wants to write, and may not: see Gate. */
+  constructor(through: (gate: Gate) => void) {
     this.chat = new Chat({
       log: $("log"), list: $("rows"), pill: $<HTMLButtonElement>("pill"),
       me: () => this.me,
-      mayRecall: (m) => Date.now() - this.skew - m.ts < this.recallMs,
+      mayRecall: (m) => this.may("recall") && Date.now() - this.skew - m.ts < this.recallMs,
       recall: (m) => void this.recall(m),
       older: () => void this.loadOlder(),
     });
@@ -64,6 +69,7 @@ export class Session {
       void this.say();
     };
     $("like").onclick = () => this.like();
+    $("gateOffer").onclick = () => { if (this.gate) through(this.gate); };
     $("now").onclick = () => this.source?.connect();
     new ResizeObserver(() => this.sky.resize()).observe($("sky"));
     setInterval(() => this.tick(), 1000);
@@ -71,11 +77,14 @@ export class Session {
     requestAnimationFrame((now) => this.frame(now));
   }
 
-  /** enter leaves the room of before, if any, and begins with this source. */
-  enter(source: Source, me: string): void {
+  /** enter leaves the room of before, if any, and begins with this source; me is "" for a guest, and where the server knows it. */
+  enter(source: Source, me: string, guest = false): void {
     this.leave();
     this.source = source;
     this.me = me;
+    this.guest = guest;
+    this.can = undefined;
+    this.showMe();
     this.listen(source);
     source.connect();
   }
@@ -94,6 +103,7 @@ export class Session {
   speak(): void {
     this.chat.redraw();
     this.showState();
+    this.showMe();
     this.showCounters();
     this.tick();
   }
@@ -110,7 +120,9 @@ export class Session {
         this.state = state;
         this.showState();
       }),
+      source.on("auth", ({ can }) => this.grant(this.me, this.guest, can)),
       source.on("welcome", (w) => {
+        this.grant(w.userId || this.me, w.guest, w.can);
         this.limit = w.limits.maxBodyBytes;
         this.recallMs = w.limits.recallMs;
         this.online = w.online;
@@ -127,6 +139,21 @@ export class Session {
       source.on("system", ({ message }) => this.notice(message)),
       source.on("epoch", ({ epoch }) => this.epoch(epoch)),
     ];
+  }
+
+  /** grant takes the server's word who one is, and what one may do. */
+  private grant(me: string, guest: boolean, can: readonly Can[]): void {
+    const recalled = this.may("recall"), before = this.me;
+    this.me = me;
+    this.guest = guest;
+    this.can = can;
+    if (before !== me || recalled !== this.may("recall")) this.chat.redraw(); // Which messages are one's own, and can be recalled.
+    this.showMe();
+    this.showState();
+  }
+
+  private may(what: Can): boolean {
+    return this.can?.includes(what) ?? true;
   }
 
   private empty(): void {
@@ -257,8 +284,32 @@ export class Session {
     const wait = name === "waiting" ? t("waiting", { n: seconds(retryAt) }) : sending ? t("sending") : name === "open" && n > 0 ? t("sayAgain", { n }) : "";
     $("wait").textContent = wait && ` · ${wait}`;
     const now = $("now"), focused = now === document.activeElement;
-    show(now, name === "waiting" ? t("now") : name === "closed" ? t("again") : "");
+    this.showGate();
+    show(now, name === "waiting" ? t("now") : name === "closed" && this.mayComeBack ? t("again") : "");
     if (focused && now.hidden) $("log").focus({ preventScroll: true }); // Else the focus is lost.
+  }
+
+  /** mayComeBack says that connecting again may help: where a login has ended it does not. */
+  private get mayComeBack(): boolean {
+    return !this.gate || this.gate.how === "door";
+  }
+
+  /** showGate lets who may write do so, and tells the others what they can do instead. */
+  private showGate(): void {
+    const composer = $("composer"), gate = $("gate"), like = $<HTMLButtonElement>("like");
+    const focused = [composer, gate, like].find((e) => e.contains(document.activeElement));
+    this.gate = this.source && gateOf(this.state, this.guest, this.can);
+    like.disabled = !this.may("like") || !this.mayComeBack || (this.guest && !this.can);
+    composer.hidden = this.gate !== undefined;
+    gate.hidden = !this.gate;
+    show($("gateWhy"), this.gate ? t(this.gate.why) : "");
+    show($("gateOffer"), this.gate ? t(this.gate.offer) : "");
+    if (focused === like && like.disabled) $("log").focus({ preventScroll: true }); // Else the focus is lost.
+    else if (focused?.hidden) $(this.gate ? "gateOffer" : "say").focus({ preventScroll: true });
+  }
+
+  private showMe(): void {
+    $("me").textContent = this.guest ? t("guest") : this.me;
   }
 
   private showCounters(): void {
