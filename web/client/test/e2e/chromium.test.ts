@@ -114,7 +114,7 @@ test("cut by force again and again: each message once, in order", async (t) => {
 });
 
 test("a refusal is told, though a page cannot see the status of a handshake", async (t) => {
-  const { port } = await Gateway.start(t, { BARRAGE_AUTH_REQUIRED: "true" });
+  const { port } = await Gateway.start(t, { BARRAGE_AUTH_MODE: "redis" });
   const page = await open(t, port, { token: "forged" });
   await page.waitForFunction(() => window.room.state.name === "closed");
   assert.deepEqual(await page.evaluate(() => window.log), ["connecting connect", "closed unauthenticated", "error unauthenticated"]);

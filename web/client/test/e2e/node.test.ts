@@ -155,7 +155,7 @@ test("the store away: chat goes on within the node, and nothing comes twice when
 });
 
 test("a token that is not valid is said, and another one asked for once; with a login it goes on", async (t) => {
-  const { port } = await Gateway.start(t, { BARRAGE_AUTH_REQUIRED: "true" });
+  const { port } = await Gateway.start(t, { BARRAGE_AUTH_MODE: "redis" });
   let token = "forged";
   const ann = new Guest(t, port, { token: () => token });
   await eventually("ann is refused", () => ann.room.state.name === "closed");
