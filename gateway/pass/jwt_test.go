@@ -435,6 +435,7 @@ func TestCode_Status(t *testing.T) {
 func TestLooks(t *testing.T) {
 	for token, want := range map[string]bool{
 		hs(with("")):                    true,
+		base("\r\n {\"alg\":1}") + "..": true,
 		base(`{"alg":"none"}`) + "..":   true,
 		base(`{"typ":"JWT"}`) + ".a.b":  false,
 		base(`{"alg":"HS256"}`) + ".a":  false,
