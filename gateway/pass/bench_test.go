@@ -14,7 +14,7 @@ import (
 var usual = with(fmt.Sprintf(`"iat":%d,"jti":"7f9c24e5c1b84e2e","info":{"name":"Alice","avatar":"https://cdn.test/a/1234567.png"},"role":"vip",
 	"rooms":[{"id":"live-*","can":["read","send","like"]},{"id":"live-1","can":["high"],"role":"moderator"},{"id":"lobby"}]`, noon))
 
-// BenchmarkCheck is what a handshake pays for its token: when it is seen for the first time, and when it is remembered.
+// BenchmarkCheck is the cost of a token at the handshake: the first time, and once it is remembered.
 func BenchmarkCheck(b *testing.B) {
 	j := newJWT(b, all(b), nil)
 	for _, c := range []struct {
@@ -49,8 +49,8 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkCheck_Refused is what a bad token costs the node: of a foreign secret, with a kid that the issuer does not
-// have, and at worst, without a kid where there are eight keys to try.
+// BenchmarkCheck_Refused is the cost of a bad token: signed with a foreign secret, with an unknown kid, and at worst
+// without a kid where eight keys must be tried.
 func BenchmarkCheck_Refused(b *testing.B) {
 	var keys []any
 	for range maxKeysTried {
@@ -74,7 +74,7 @@ func BenchmarkCheck_Refused(b *testing.B) {
 	}
 }
 
-// BenchmarkLooks is what every handshake with a token pays.
+// BenchmarkLooks is the cost for every handshake with a token.
 func BenchmarkLooks(b *testing.B) {
 	token := hs(usual)
 	for name, token := range map[string]string{"token=jwt": token, "token=fastim": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"} {

@@ -17,8 +17,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Bounds of claims, in bytes where nothing else is said. They keep what a token brings into logs, keys of Redis and
-// rules small; tokens of people have a few rooms and tags.
+// Bounds of claims, in bytes unless the comment names another unit. Claims end up in logs, in Redis keys and in rules
+// of rooms; usual tokens have a few rooms and tags.
 const (
 	maxTokenID = 128
 	maxGrants  = 64 // grants
@@ -29,7 +29,7 @@ const (
 // maxDate is the last second that has four digits for its year, as RFC 3339 wants.
 const maxDate = 253402300799
 
-// maxShown bounds what an error shows of a claim, in characters.
+// maxShown bounds the part of a claim that an error shows, in characters.
 const maxShown = 64
 
 // payload is the claims as they came. The library decodes them before it checks the signature, so nothing is read here.
@@ -46,7 +46,7 @@ func (p *payload) UnmarshalJSON(raw []byte) error {
 // MarshalJSON is for [Sign].
 func (p *payload) MarshalJSON() ([]byte, error) { return p.raw, nil }
 
-// content is what a token's claims say.
+// content is a token's claims once they are read.
 type content struct {
 	pass      Pass
 	notBefore time.Time
@@ -54,7 +54,7 @@ type content struct {
 	issuer    string
 }
 
-// fault is what is wrong with one value in the claims, and where it is: "rooms[2].can".
+// fault is an error in one value, with its place: "rooms[2].can".
 type fault struct{ path, why string }
 
 func (f *fault) Error() string { return f.path + " " + f.why }
@@ -76,14 +76,14 @@ func subject(err error, member, whole string) error {
 }
 
 // readClaims reads the claims of a token whose signature is good. Claims that are not ours are ignored (RFC 7519
-// section 4). A name that comes twice is refused: which one counts would depend on who reads it.
+// section 4). A repeated name is refused: parsers do not agree which value counts.
 func readClaims(raw []byte) (*content, error) {
 	c := &content{}
 	if err := members(raw, c.read); err != nil {
 		return nil, subject(err, "claim", "its payload")
 	}
 	if c.pass.Expires.IsZero() {
-		return nil, errors.New("claim exp is missing, and no token is good for ever")
+		return nil, errors.New("claim exp is missing, and every token must expire")
 	}
 	return c, nil
 }
@@ -209,7 +209,7 @@ func list(value json.RawMessage, what string) (all []json.RawMessage, err error)
 	return all, err
 }
 
-// word refuses what nobody can read.
+// word refuses empty, long and unprintable text.
 func word(s string, most int) error {
 	switch {
 	case s == "":
@@ -236,7 +236,7 @@ func date(value json.RawMessage) (time.Time, error) {
 }
 
 // info is the public object about the user, without blanks between its parts. It is not escaped for HTML: it is JSON,
-// and whoever shows it as HTML has to escape it as the text of messages.
+// and a page must escape it like the text of messages.
 func info(value json.RawMessage) (string, error) {
 	if value[0] != '{' {
 		return "", want("an object", value)

@@ -57,7 +57,7 @@ func (c JWTConfig) Validate() error {
 		case len(s.secret) < minSecret:
 			bad("%s: it has %d bytes, below the %d that HS256 wants (openssl rand -base64 48 makes a good one)", s.name, len(s.secret), minSecret)
 		case strings.Contains(s.secret, "-----BEGIN "):
-			bad("%s: it is a key in PEM, which everybody may know: set jwt_public_key_file to its file", s.name)
+			bad("%s: it is a PEM key, and public keys are no secrets: set jwt_public_key_file to its file", s.name)
 		}
 	}
 	if c.SecretPrevious != "" && c.Secret == "" {
@@ -100,7 +100,8 @@ func (c JWTConfig) accepted() []string {
 	return names
 }
 
-// safe reports whether nobody between here and the host can change what it answers.
+// safe reports whether answers from the URL cannot be changed on the way: TLS protects them, or they stay on this
+// machine.
 func safe(u *url.URL) bool {
 	if u.Scheme == "https" {
 		return true
@@ -113,7 +114,7 @@ func safe(u *url.URL) bool {
 func redacted(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
-		return "what is no URL"
+		return "(no URL)"
 	}
 	return u.Redacted()
 }

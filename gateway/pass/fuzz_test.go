@@ -12,7 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// library is the check of the library alone, by the keys of j: what it refuses, Check must not accept.
+// library checks a token by the library alone, with the keys of j. Check must not accept a token that it refuses.
 func library(j *JWT, token string) error {
 	_, err := jwt.Parse(
 		token, func(t *jwt.Token) (any, error) {
@@ -25,8 +25,8 @@ func library(j *JWT, token string) error {
 	return err
 }
 
-// FuzzCheck has tokens as they come, and headers and claims that are signed as they come: what is behind the signature
-// would be reached by nobody else.
+// FuzzCheck checks arbitrary tokens, and arbitrary headers and claims with a good signature: without one the fuzzer
+// would never reach the code behind it.
 func FuzzCheck(f *testing.F) {
 	cfg := all(f)
 	cfg.Audience, cfg.Issuer = "chat", "https://id.test"
@@ -80,7 +80,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// wantSane holds a pass against what the gateway relies on.
+// wantSane checks the bounds of a pass that the gateway relies on.
 func wantSane(t *testing.T, p *Pass, now time.Time) {
 	t.Helper()
 	if left := p.Expires.Sub(now); left <= -Leeway || left > MaxLife {
@@ -103,7 +103,7 @@ func wantSane(t *testing.T, p *Pass, now time.Time) {
 	}
 }
 
-// FuzzMembers holds the members of an object against what encoding/json's decoder finds.
+// FuzzMembers compares the members of an object with those that encoding/json's decoder finds.
 func FuzzMembers(f *testing.F) {
 	for _, object := range []string{
 		usual, `{}`, ` { } `, `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `{"":{"":[]}}`, `{"\ud800":"\ud800"}`, `{"a":"\\\"}","b":[{"c":"]"}]}`,

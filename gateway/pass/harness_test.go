@@ -147,7 +147,7 @@ func at(exp int, claims string) string {
 	return fmt.Sprintf(`{"exp":%d%s}`, noon+exp, claims)
 }
 
-// enters is what a token gets its user where somebody wants to read in a room.
+// enters is the answer to a user with the token that wants to read in a room.
 func enters(j *JWT, token, room string) (status int, code Code, why string) {
 	p, no := j.Check(token)
 	if no == nil {
@@ -159,7 +159,7 @@ func enters(j *JWT, token, room string) (status int, code Code, why string) {
 	return no.Code.Status(), no.Code, no.Why
 }
 
-// wantQuiet fails where a refusal shows what it must not, or says nothing.
+// wantQuiet fails if a refusal shows a part of the signature, or has the wrong form.
 func wantQuiet(t *testing.T, token, why string) {
 	t.Helper()
 	parts := strings.Split(token, ".")

@@ -24,7 +24,7 @@ import (
 // find it in time, and cost an issuer of 100 nodes a request in six seconds.
 const (
 	fetchEvery = 10 * time.Minute
-	// fetchAgain is the least time between two fetches that unknown kids make, whoever sends them and how many.
+	// fetchAgain is the least time between two fetches that unknown kids cause, however many tokens name them.
 	fetchAgain = 10 * time.Second
 	// fetchTimeout bounds one fetch with its redirects and its body.
 	fetchTimeout = 5 * time.Second
@@ -73,12 +73,12 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// run calls refresh until ctx ends. What fails is logged once, and once more when it is good again.
+// run calls refresh until ctx ends. It logs the first of several equal failures, and their end.
 func (f *fetcher) run(ctx context.Context, now func() time.Time, log *slog.Logger, refresh func(context.Context) error) {
 	var failure once.Failure
 	for pause := time.Duration(0); ; {
 		select {
-		case <-f.kick: // this fetch is what it asks for
+		case <-f.kick: // this fetch answers it
 		default:
 		}
 		began := now()
@@ -87,12 +87,12 @@ func (f *fetcher) run(ctx context.Context, now func() time.Time, log *slog.Logge
 			return
 		}
 		if failure.IsNew(err) {
-			log.Warn("cannot fetch the keys that check tokens: those that are known stay", "url", redacted(f.url), "err", err)
+			log.Warn("cannot fetch the issuer's keys: the known ones stay in use", "url", redacted(f.url), "err", err)
 		}
 		next := began.Add(fetchEvery)
 		if err == nil {
 			if pause > 0 {
-				log.Info("the keys that check tokens were fetched again", "url", redacted(f.url))
+				log.Info("the issuer's keys were fetched again", "url", redacted(f.url))
 			}
 			pause = 0
 		} else {
@@ -170,7 +170,7 @@ func (f *fetcher) get(ctx context.Context) ([]byte, error) {
 // compares texts.
 func lasting(err error) error {
 	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
-		return errors.New("the server's certificate is over, or not valid yet")
+		return errors.New("the server's certificate has expired or is not valid yet")
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		if e.Timeout() {
@@ -185,7 +185,7 @@ func lasting(err error) error {
 }
 
 // readKeySet reads the keys of a JWKS (RFC 7517) that can check signatures. Others are left out, as section 5 wants;
-// secrets (oct) among them, since whoever can read the set could sign with them.
+// secrets (oct) among them: a client that reads the set could sign with them.
 func readKeySet(answer []byte) ([]key, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -226,13 +226,13 @@ func readKey(raw json.RawMessage) (key, error) {
 	m.X5U, m.X5C, m.X5T, m.X5TS256 = "", nil, "", ""
 	switch {
 	case m.KTY == jwkset.KtyOct:
-		return key{}, errors.New("kty oct is a secret, which nobody publishes")
+		return key{}, errors.New("kty oct is a secret, and a published secret is none")
 	case m.USE != "" && m.USE != jwkset.UseSig:
 		return key{}, fmt.Errorf("use is %.64q, not sig", m.USE)
 	case len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
 		return key{}, fmt.Errorf("key_ops is %.64q, without verify", m.KEYOPS)
 	case m.ALG != "" && !slices.Contains(publicAlgorithms, string(m.ALG)):
-		return key{}, fmt.Errorf("alg is %.64q, none that is known here", m.ALG)
+		return key{}, fmt.Errorf("alg is %.64q, which is not supported", m.ALG)
 	}
 	parsed, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {

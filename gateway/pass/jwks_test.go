@@ -61,7 +61,7 @@ func TestRun_FetchesKeys(t *testing.T) {
 		synctest.Wait()
 		wantCode(t, j, june, "", "")
 		wantCode(t, j, may, "", "")
-		wantCode(t, j, es(pairs.p256(), "june"), Invalid, "its signature is of no key here")
+		wantCode(t, j, es(pairs.p256(), "june"), Invalid, "no known key has made its signature")
 		if n := server.calls.Load(); n != 2 {
 			t.Errorf("the issuer was asked %d times; want at the start and for june", n)
 		}
@@ -73,7 +73,7 @@ func TestRun_FetchesKeys(t *testing.T) {
 	})
 }
 
-// TestRun_KeepsPassedTokensWhereKeysAreTheSame: a fetch of what is known costs no signature again.
+// TestRun_KeepsPassedTokensWhereKeysAreTheSame: after a fetch of the same keys no signature is checked again.
 func TestRun_KeepsPassedTokensWhereKeysAreTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &issuer{answer: jwks(jwk(pairs.p256(), "may", nil))}
@@ -139,7 +139,7 @@ func TestRun_BacksOff(t *testing.T) {
 		synctest.Wait()
 		stop()
 		said := text.String()
-		if n := strings.Count(said, "cannot fetch the keys"); n != 1 || !strings.Contains(said, "err=\"connection refused\"") {
+		if n := strings.Count(said, "cannot fetch the issuer's keys"); n != 1 || !strings.Contains(said, "err=\"connection refused\"") {
 			t.Errorf("the log says %d times that keys cannot be fetched; want once, with the reason:\n%s", n, said)
 		}
 		if n := strings.Count(said, "fetched again"); n != 1 {
@@ -191,7 +191,7 @@ func TestRun_ReturnsWithoutAURL(t *testing.T) {
 	}
 }
 
-// TestRefresh_RefusesAnswers: what is no set of keys changes nothing.
+// TestRefresh_RefusesAnswers: an answer without usable keys changes nothing.
 func TestRefresh_RefusesAnswers(t *testing.T) {
 	key := jwk(pairs.p256(), "may", nil)
 	with := func(private any, more map[string]any) string { return jwks(jwk(private, "june", more)) }
@@ -270,7 +270,7 @@ func TestRefresh_RefusesAnswers(t *testing.T) {
 	})
 }
 
-// TestCheck_KeysOfAnIssuer is which of them are used for what.
+// TestCheck_KeysOfAnIssuer: use, alg, kid and type decide which key checks which token.
 func TestCheck_KeysOfAnIssuer(t *testing.T) {
 	server := &issuer{answer: jwks(
 		jwk(pairs.rsa(), "rsa", map[string]any{"alg": "RS512"}), jwk(pairs.p256(), "", nil), jwk(pairs.ed(), "ed", map[string]any{"use": "sig", "key_ops": []string{"verify"}}),
@@ -291,17 +291,17 @@ func TestCheck_KeysOfAnIssuer(t *testing.T) {
 		why         string
 	}{
 		{"a key with its alg", signed(jwt.SigningMethodRS512, pairs.rsa(), "rsa"), "", ""},
-		{"a key with another alg", signed(jwt.SigningMethodRS256, pairs.rsa(), "rsa"), Invalid, "no key here goes with alg: RS256"},
+		{"a key with another alg", signed(jwt.SigningMethodRS256, pairs.rsa(), "rsa"), Invalid, "no known key fits alg: RS256"},
 		{"a key without an alg", signed(jwt.SigningMethodEdDSA, pairs.ed(), "ed"), "", ""},
 		{"a key without a kid", signed(jwt.SigningMethodES256, pairs.p256(), "any"), "", ""},
 		{"no kid", mint(jwt.SigningMethodEdDSA, pairs.ed(), `{"alg":"EdDSA"}`, claims), "", ""},
 		{"an empty kid", signed(jwt.SigningMethodEdDSA, pairs.ed(), ""), "", ""},
-		{"the kid of another key", signed(jwt.SigningMethodEdDSA, pairs.ed(), "rsa"), Invalid, "no key here goes with alg: EdDSA and kid: \"rsa\""},
-		{"a secret of the set", signed(jwt.SigningMethodHS256, []byte(secret), "oct"), Invalid, "its signature is of no key here"},
+		{"the kid of another key", signed(jwt.SigningMethodEdDSA, pairs.ed(), "rsa"), Invalid, "no known key fits alg: EdDSA and kid: \"rsa\""},
+		{"a secret of the set", signed(jwt.SigningMethodHS256, []byte(secret), "oct"), Invalid, "no known key has made its signature"},
 		{"a secret of ours", signed(jwt.SigningMethodHS256, []byte(foreign), "oct"), "", ""},
 		{"a key to encrypt with", signed(jwt.SigningMethodRS512, pairs.otherRSA(), "enc"), Invalid, `the issuer has no key named "enc"`},
 		{"P-384 that is said to be for ES256", signed(jwt.SigningMethodES256, pairs.p256(), "p384"), "", ""}, // the key without a kid is tried
-		{"P-384 that is said to be for ES256, with its own", signed(jwt.SigningMethodES384, pairs.p384(), "p384"), Invalid, "no key here goes with"},
+		{"P-384 that is said to be for ES256, with its own", signed(jwt.SigningMethodES384, pairs.p384(), "p384"), Invalid, "no known key fits"},
 	} {
 		t.Run(c.name, func(t *testing.T) { wantCode(t, j, c.token, c.want, c.why) })
 	}
@@ -320,7 +320,7 @@ func TestNewJWT_WarnsWithoutAnAudience(t *testing.T) {
 	}
 }
 
-// TestRefresh_OverTheNetwork is what only a real server can do.
+// TestRefresh_OverTheNetwork needs a real server: TLS, redirects, answers without an end.
 func TestRefresh_OverTheNetwork(t *testing.T) {
 	keys := jwks(jwk(pairs.p256(), "may", nil))
 	var asked atomic.Int32 // how often somewhere was asked where nobody should

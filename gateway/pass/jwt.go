@@ -23,11 +23,11 @@ const MaxToken = 4096
 // Leeway is how far the clocks of issuer and node may be apart.
 const Leeway = 30 * time.Second
 
-// MaxLife is how far ahead exp may be. Revocations are kept as long; it is what RFC 6265bis gives cookies.
+// MaxLife is how far ahead exp may be: the 400 days that RFC 6265bis allows cookies. Revocations are kept as long.
 const MaxLife = 400 * 24 * time.Hour
 
 // maxPassed bounds the tokens that are remembered as good. One of three rooms takes 0.7 KB, the largest ones 6 KB: so
-// 7 MB for 10,000 people who come back after a restart of their proxy, and never more than 60 MB (BenchmarkPassed).
+// 7 MB for 10,000 people that reconnect at once, and never more than 60 MB (BenchmarkPassed).
 const maxPassed = 10_000
 
 // maxKeyID bounds a token's kid, in bytes: thumbprints have 43, names of issuers less than 100.
@@ -45,8 +45,8 @@ type JWT struct {
 	ring             atomic.Pointer[keyring]
 }
 
-// keyring is the keys that hold now, and the tokens they were found to have signed. It is replaced as a whole: a token
-// that is being checked with keys of yesterday is remembered beside those keys.
+// keyring is the keys that hold now, and the tokens they were found to have signed. It is replaced as a whole: a
+// token that was checked with old keys is remembered beside those keys, and forgotten with them.
 type keyring struct {
 	keys   []key
 	passed *lru.Cache[[sha256.Size]byte, *content]
@@ -54,8 +54,8 @@ type keyring struct {
 	fetched time.Time
 }
 
-// NewJWT reads the keys of the configuration. now is the time; log is told of keys that cannot be fetched. [JWT.Run]
-// must run for the keys of a JWKS URL.
+// NewJWT reads the keys of the configuration. now returns the time; failed fetches of keys are logged to log. The keys
+// of a JWKS URL are only fetched while [JWT.Run] runs.
 func NewJWT(cfg JWTConfig, now func() time.Time, log *slog.Logger) (*JWT, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func NewJWT(cfg JWTConfig, now func() time.Time, log *slog.Logger) (*JWT, error)
 	if cfg.JWKSURL != "" {
 		j.issuerKeys = newFetcher(cfg.JWKSURL)
 		if cfg.Audience == "" {
-			log.Warn("auth.jwks_url is set and auth.jwt_audience is not: what the issuer made for other services gets in", "url", redacted(cfg.JWKSURL))
+			log.Warn("auth.jwks_url is set and auth.jwt_audience is not: tokens that the issuer made for other services are accepted", "url", redacted(cfg.JWKSURL))
 		}
 	}
 	j.ring.Store(newKeyring(fixed, time.Time{}))
@@ -111,8 +111,8 @@ func Looks(token string) bool {
 	}) == nil && found
 }
 
-// Check says what a token grants, or why it grants nothing. It never waits for the network. The Pass is shared with
-// others who show the same token.
+// Check returns the pass of a token, or the reason to refuse it. It never waits for the network. Calls with the same
+// token share one Pass.
 func (j *JWT) Check(token string) (*Pass, *Refused) {
 	if len(token) > MaxToken {
 		return nil, refuse(Invalid, "it has %d bytes, at most %d are allowed", len(token), MaxToken)
@@ -147,7 +147,7 @@ var errKeyless = errors.New("no key goes with the token")
 // verify checks the form and the signature of a token, then reads its claims.
 func (j *JWT) verify(token string, ring *keyring, now time.Time) (*content, *Refused) {
 	if strings.ContainsAny(token, "\r\n") { // Go's decoder skips them: one token would have many spellings
-		return nil, refuse(Invalid, "there is a line break in it")
+		return nil, refuse(Invalid, "it contains a line break")
 	}
 	var body payload
 	var kid string
@@ -172,8 +172,8 @@ func (j *JWT) verify(token string, ring *keyring, now time.Time) (*content, *Ref
 	return c, nil
 }
 
-// readHeader refuses what changes the meaning of the parts, and names that come twice; it returns the name of the key.
-// Keys that a header brings along (jwk, jku, x5c, x5u) are not even looked at.
+// readHeader returns the name of the key. It refuses extensions, nested tokens and repeated names. Keys in the header
+// itself (jwk, jku, x5c, x5u) are ignored.
 func readHeader(token string) (kid string, no *Refused) {
 	segment, _, _ := strings.Cut(token, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(segment)
@@ -181,10 +181,10 @@ func readHeader(token string) (kid string, no *Refused) {
 		err = members(raw, func(name string, value json.RawMessage) (err error) {
 			switch name {
 			case "crit", "b64": // RFC 7515 section 4.1.11, RFC 7797
-				err = fmt.Errorf("is %s, and no extensions are known here", shown(value))
+				err = fmt.Errorf("is %s, and extensions are not supported", shown(value))
 			case "cty": // RFC 7519 section 5.2
 				if content, _ := text(value); strings.EqualFold(content, "JWT") {
-					err = errors.New("is JWT, and no token within a token is read")
+					err = errors.New("is JWT, and nested tokens are not supported")
 				}
 			case "kid":
 				if kid, err = text(value); err == nil && len(kid) > maxKeyID {
@@ -228,9 +228,9 @@ func (j *JWT) why(err error, token string, parsed *jwt.Token, kid string, ring *
 	}
 	switch {
 	case strings.Count(token, ".") == 4:
-		return refuse(Invalid, "it is encrypted (JWE), and only signed ones (JWS) are read")
+		return refuse(Invalid, "it is encrypted (JWE), and only signed tokens (JWS) are supported")
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return refuse(Invalid, "it is not three parts of base64url with dots between them, the first two of JSON")
+		return refuse(Invalid, "it is not three parts of base64url joined by dots, the first two of them JSON")
 	case parsed == nil || parsed.Method == nil || !slices.Contains(j.algorithms, parsed.Method.Alg()):
 		return refuse(Invalid, "its header has alg: %.64q, accepted are %s", algorithm(parsed), strings.Join(j.algorithms, ", "))
 	}
@@ -239,9 +239,9 @@ func (j *JWT) why(err error, token string, parsed *jwt.Token, kid string, ring *
 		return j.unknown(kid, ring.fetched, now)
 	}
 	if errors.Is(err, errKeyless) {
-		return refuse(Invalid, "no key here goes with alg: %s and kid: %.64q of its header", alg, kid)
+		return refuse(Invalid, "no known key fits alg: %s and kid: %.64q of its header", alg, kid)
 	}
-	return refuse(Invalid, "its signature is of no key here (alg: %s, kid: %.64q)", alg, kid)
+	return refuse(Invalid, "no known key has made its signature (alg: %s, kid: %.64q)", alg, kid)
 }
 
 func algorithm(t *jwt.Token) string {
@@ -319,7 +319,8 @@ func (j *JWT) Run(ctx context.Context) {
 	}
 }
 
-// Refresh fetches the keys of the JWKS URL once, for whoever does not [JWT.Run]. Where it fails the old keys stay.
+// Refresh fetches the keys of the JWKS URL once, for programs that do not use [JWT.Run]. After an error the old keys
+// stay in use.
 func (j *JWT) Refresh(ctx context.Context) error {
 	if j.issuerKeys == nil {
 		return nil
@@ -335,6 +336,6 @@ func (j *JWT) Refresh(ctx context.Context) error {
 		return nil
 	}
 	j.ring.Store(newKeyring(slices.Concat(j.fixed, keys), began))
-	j.log.Info("the issuer's keys are new", "url", redacted(j.issuerKeys.url), "keys", len(keys))
+	j.log.Info("the issuer's keys changed", "url", redacted(j.issuerKeys.url), "keys", len(keys))
 	return nil
 }

@@ -36,12 +36,12 @@ func TestJWTConfig_Validate(t *testing.T) {
 		{"nothing", JWTConfig{}, "jwt_secret: there is no key to check tokens with: set it, jwt_public_key_file or jwks_url"},
 		{"31 bytes", JWTConfig{Secret: long[:31], SecretPrevious: long[:1]}, "jwt_secret: it has 31 bytes, below the 32 that HS256 wants (openssl rand -base64 48 makes a good one)\n" +
 			"jwt_secret_previous: it has 1 bytes, below the 32 that HS256 wants (openssl rand -base64 48 makes a good one)"},
-		{"a public key as the secret", JWTConfig{Secret: string(encode(pairs.ed()))}, "jwt_secret: it is a key in PEM, which everybody may know: set jwt_public_key_file to its file"},
+		{"a public key as the secret", JWTConfig{Secret: string(encode(pairs.ed()))}, "jwt_secret: it is a PEM key, and public keys are no secrets: set jwt_public_key_file to its file"},
 		{"only the previous secret", JWTConfig{SecretPrevious: long, PublicKeyFile: "f"}, "jwt_secret_previous: it is set, and jwt_secret is not"},
 		{"http", JWTConfig{JWKSURL: "http://id.test/keys"}, `jwks_url: "http://id.test/keys" is neither https nor http on this machine`},
 		{"http to a name that begins like this machine's", JWTConfig{JWKSURL: "http://127.0.0.1.evil.test/"}, `jwks_url: "http://127.0.0.1.evil.test/" is neither https nor http on this machine`},
 		{"a password is not shown", JWTConfig{JWKSURL: "ftp://me:hunter2@id.test/"}, `jwks_url: "ftp://me:xxxxx@id.test/" is neither https nor http on this machine`},
-		{"no URL", JWTConfig{JWKSURL: "://\x00"}, `jwks_url: "what is no URL" is neither https nor http on this machine`},
+		{"no URL", JWTConfig{JWKSURL: "://\x00"}, `jwks_url: "(no URL)" is neither https nor http on this machine`},
 		{"no host", JWTConfig{JWKSURL: "https:///keys"}, `jwks_url: "https:///keys" is neither https nor http on this machine`},
 		{"none", JWTConfig{Secret: long, Algorithms: []string{"HS256", "none"}}, `jwt_algorithms[1]: "none" is none of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`},
 		{"no secret for HS256", JWTConfig{PublicKeyFile: "f", Algorithms: []string{"HS256"}}, "jwt_algorithms[0]: HS256 has no key: set jwt_secret"},
@@ -87,7 +87,7 @@ func TestNewJWT_ReadsPEM(t *testing.T) {
 			t.Errorf("%s: %v; want that it is good", name, no)
 		}
 	}
-	if !strings.Contains(log.String(), "certificate 2 is over since 2025-11-26T11:59:00Z") {
+	if !strings.Contains(log.String(), "certificate 2 expired at 2025-11-26T11:59:00Z") {
 		t.Errorf("the log has %q; want that the certificate is over", log.String())
 	}
 
@@ -137,7 +137,7 @@ func TestNewJWT_RefusesFiles(t *testing.T) {
 	}{
 		"empty":             {nil, nil, "there is no block BEGIN PUBLIC KEY or BEGIN CERTIFICATE in it"},
 		"no PEM":            {[]byte("hello"), nil, "there is no block"},
-		"a private key":     {private, nil, "block 1, PRIVATE KEY: a node needs no private key"},
+		"a private key":     {private, nil, "block 1, PRIVATE KEY: a node must not have the private key"},
 		"something else":    {[]byte("-----BEGIN X-----\n-----END X-----\n"), nil, "block 1, X: want PUBLIC KEY or CERTIFICATE"},
 		"no key in it":      {[]byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), nil, "block 1, PUBLIC KEY: asn1"},
 		"no certificate":    {[]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), nil, "block 1, CERTIFICATE: x509"},

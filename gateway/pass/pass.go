@@ -1,7 +1,7 @@
 // Package pass knows who may do what: it reads tokens and says what they grant. It knows no sockets and no store.
 //
-// Read first: [Pass] is what a token grants, [Refused] why there is none. [JWT] checks tokens: jwt.go has the order of
-// the checks, claims.go the claims, keys.go which key goes with which algorithm, jwks.go the keys of an issuer. [Hook]
+// Read first: [Pass] and [Refused] are the outcomes of a check, [JWT] and [Hook] make them. jwt.go has the order of the
+// checks, claims.go reads claims, keys.go matches keys and algorithms, jwks.go fetches the keys of an issuer. [Hook]
 // asks a service of the operator: hook.go says when, hookcall.go how.
 //
 // One goroutine, [JWT.Run], fetches keys; it blocks on the network and on a timer: a handshake never waits for an
@@ -59,7 +59,7 @@ func (c Can) Names() []string {
 	return names
 }
 
-// roles are what a token may make of its user, the lowest first. The role of servers is nothing that a token gives.
+// roles are what a token may make of its user, the lowest first. No token gives the role of servers.
 var roles = [...]string{"viewer", "vip", "moderator", "owner"}
 
 // Roles are the roles that a token may give, the lowest first.
@@ -69,8 +69,9 @@ func Roles() []string { return slices.Clone(roles[:]) }
 type Grant struct {
 	// Room is the id of one, or the beginning of many with a * at its end; * alone is all.
 	Room string
-	// Can is what is granted. It is empty where Default says that what holds for everybody is granted here, too.
-	Can     Can
+	// Can has the granted capabilities.
+	Can Can
+	// Default grants the node's default instead; Can is empty then.
 	Default bool
 	// Role is the user's in these rooms; empty leaves [Pass.Role].
 	Role string
@@ -107,8 +108,8 @@ type Pass struct {
 // MaxInfo bounds Pass.Info in bytes.
 const MaxInfo = 1024
 
-// In is what the pass grants in a room, and the role there. otherwise is for passes that name no rooms, and for grants
-// that say nothing else. Grants add up; of several that give a role, the last one counts.
+// In is what the pass grants in a room, and the role there. otherwise is the node's default: it holds for passes that
+// name no rooms, and for grants with Default. Grants add up; of several that give a role, the last one counts.
 func (p *Pass) In(room string, otherwise Can) (can Can, role string) {
 	role = p.Role
 	if !p.Named {

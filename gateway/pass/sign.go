@@ -7,7 +7,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Claims are what [Sign] puts into a token, and what [JWT.Check] reads in it. Dates are seconds since 1970, 0 is none.
+// Claims are the claims that [Sign] writes and [JWT.Check] reads. Dates are seconds since 1970; 0 leaves the claim out.
 type Claims struct {
 	// Subject is the user's id; empty makes a guest's token.
 	Subject   string `json:"sub,omitempty"`
@@ -22,14 +22,14 @@ type Claims struct {
 	Info json.RawMessage `json:"info,omitempty"`
 	Tags []string        `json:"tags,omitempty"`
 	Role string          `json:"role,omitempty"`
-	// Rooms are the only ones that are open to the user; nil leaves it to the node what is open.
+	// Rooms are the only ones open to the user; nil grants the node's default in every room.
 	Rooms []RoomClaim `json:"rooms,omitzero"`
 }
 
 // RoomClaim is an entry of the claim rooms, see [Grant].
 type RoomClaim struct {
 	ID string `json:"id"`
-	// Can has names of capabilities; nil grants what holds for everybody.
+	// Can has names of capabilities; nil grants the node's default.
 	Can  []string `json:"can,omitzero"`
 	Role string   `json:"role,omitempty"`
 }
