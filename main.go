@@ -17,10 +17,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"barrage/bench/command"
+	"barrage/gateway/pass"
 	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/internal/keycmd"
 	"barrage/internal/sparse"
+	"barrage/internal/token"
 )
 
 // version is set by the build of a release: -ldflags "-X main.version=v1.2.3".
@@ -50,7 +52,7 @@ A first try needs no Redis and no file:
 
 and then a look at http://127.0.0.1:9000/test/websocket.`,
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newAdmin(), command.New(version, environ), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(), command.New(version, environ), newVersion())
 	return root
 }
 
@@ -151,6 +153,22 @@ func newAdmin() *cobra.Command {
 		RunE:  cli.ShowHelp,
 	}
 	cmd.AddCommand(keycmd.New())
+	return cmd
+}
+
+// newToken has the commands for tokens, with the keys of the configuration.
+func newToken(environ []string) *cobra.Command {
+	var file string
+	cmd := token.New(func() (pass.JWTConfig, error) {
+		loaded, err := load(file, environ)
+		if err != nil {
+			return pass.JWTConfig{}, err
+		}
+		return loaded.cfg.Auth.JWT(), nil
+	})
+	for _, below := range cmd.Commands() {
+		addConfigFlag(below, &file)
+	}
 	return cmd
 }
 

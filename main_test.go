@@ -105,6 +105,16 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 			"a file that is not there", "", nil, "serve --config none.yaml",
 			result{cli.ExitFailure, "", "barrage: cannot use none.yaml:\n  cannot read the file: open none.yaml: no such file or directory\n"},
 		},
+		{
+			"a token without a secret", "", nil, "token new --guest",
+			result{cli.ExitFailure, "", "barrage: cannot sign a token: there is no secret; set auth.jwt_secret (BARRAGE_AUTH_JWT_SECRET), or name a file with --secret-file\n"},
+		},
+		{
+			"a secret that is too short", "",
+			[]string{"BARRAGE_AUTH_JWT_SECRET=hunter2"},
+			"token check x.y.z",
+			result{cli.ExitFailure, "", "barrage: cannot use the keys:\n  auth.jwt_secret: it has 7 bytes, below the 32 that HS256 wants (openssl rand -base64 48 makes a good one)\n"},
+		},
 		{"unknown command", "", nil, "srve", result{cli.ExitUsage, "", "barrage: cannot run \"barrage srve\": there is no such command; did you mean \"serve\"? (see barrage --help)\n"}},
 		{"unknown command below config", "", nil, "config chek", result{cli.ExitUsage, "", "barrage: cannot run \"barrage config chek\": there is no such command; did you mean \"check\"? (see barrage config --help)\n"}},
 		{"nothing like a command", "", nil, "zzzzzz", result{cli.ExitUsage, "", "barrage: cannot run \"barrage zzzzzz\": there is no such command (see barrage --help)\n"}},
@@ -358,5 +368,24 @@ func TestBinary_Bench(t *testing.T) {
 	stdout, _, code = run("bench find quiet --vary rate --from 5 --to 5 --p99 1ns --viewers 20 --rooms 2 --warmup 0s --duration 1s --quiet")
 	if code != cli.ExitFailure || !strings.Contains(stdout, "No level was good enough") {
 		t.Errorf("an objective that nobody meets: exit code %d, stdout %q", code, stdout)
+	}
+}
+
+// TestToken_UsesTheConfiguration: a token that the command makes is good for a node with the same file.
+func TestToken_UsesTheConfiguration(t *testing.T) {
+	const file = "auth:\n  jwt_secret: hunter2 hunter2 hunter2 hunter2 hunter2\n  jwt_audience: chat\n"
+	made := runLine(t, file, nil, nil, "token", "new", "--user", "alice")
+	token := strings.TrimSpace(made.stdout)
+	if made.code != 0 || token == "" {
+		t.Fatalf("token new: %+v; want a token", made)
+	}
+	if got := runLine(t, file, nil, nil, "token", "check", token); got.code != 0 || !strings.Contains(got.stdout, "alice") {
+		t.Errorf("token check: %+v; want that it is good", got)
+	}
+	if got := runLine(t, file, []string{"BARRAGE_AUTH_JWT_AUDIENCE=mail"}, nil, "token", "check", token); got.code != cli.ExitFailure || !strings.Contains(got.stderr, `want "mail" among them`) {
+		t.Errorf("token check with another audience: %+v; want that it is refused", got)
+	}
+	if got := runLine(t, "auth: 1\n", nil, nil, "token", "new", "--guest"); got.code != cli.ExitFailure || !strings.HasPrefix(got.stderr, "barrage: cannot use config.yaml:") {
+		t.Errorf("token new with a bad file: %+v; want its error", got)
 	}
 }
