@@ -31,6 +31,7 @@ class Made {
   closeWith: ((token: string) => number) | undefined;
   /** clock lets the test move the page's clock, which goes on by itself too. */
   clock = false;
+  private readonly waits: (() => void)[] = [];
   private socket: WebSocketRoute | undefined;
   private seq = 0;
 
@@ -46,9 +47,19 @@ class Made {
       const bearer = ws.protocols().find((p) => p.startsWith("bearer.")) ?? "", token = Buffer.from(bearer.slice(7), "base64url").toString();
       this.socket = ws;
       this.shown.push(token);
+      for (const look of this.waits) look();
       const code = this.closeWith?.(token) ?? 0;
       if (code) return void ws.close({ code });
       this.say({ t: "welcome", room: "r", user_id: this.user(token), node: "n", epoch: "e", seq: this.seq, online: 1, likes: 0, total: 0, recovered: false, messages: [], heartbeat_ms: 0, limits: {}, ...this.welcome(token) });
+    });
+  }
+
+  /** sockets waits until n have come: between two of them the page may be away for no time at all. */
+  sockets(n: number): Promise<void> {
+    return new Promise((done) => {
+      const look = () => { if (this.shown.length >= n) done(); };
+      this.waits.push(look);
+      look();
     });
   }
 
@@ -177,7 +188,7 @@ test("a token in the address logs in without a name, and leaves the address at o
 
   made.welcome = () => ({ auth_expires_ms: 1 });
   made.close(1012);
-  await page.waitForFunction(() => document.getElementById("state")!.dataset["state"] !== "open");
+  await made.sockets(3);
   await live(page);
   made.close(4401);
   await gate(page, "Your login has ended.");
@@ -199,7 +210,7 @@ test("a login that ends is renewed by itself, once", async () => {
   const { page, made } = await open("?room=r&name=Mia");
   await live(page);
   made.close(4401);
-  await page.waitForFunction(() => document.getElementById("state")!.dataset["state"] !== "open");
+  await made.sockets(2);
   await live(page);
   await writes(page);
   assert.deepEqual([made.shown, made.passwords], [["t1", "t2"], ["any", "any"]]);
@@ -278,13 +289,14 @@ test("tabs of one browser share the newest login: none stops, and none logs in f
   await live(first);
   await first.evaluate(() => localStorage.setItem("barrage.token.Mia", "newer"));
   made.close(4410);
-  await first.waitForFunction(() => document.getElementById("state")!.dataset["state"] !== "open").catch(() => {});
+  await made.sockets(2);
   await live(first);
   assert.deepEqual([made.shown, made.passwords.length], [["t1", "newer"], 1]);
   made.close(4410); // Before the other tab has saved its token.
   await gate(first, "You logged in somewhere else.");
   const second = await another(first.context(), "?room=other", new Made());
   await second.evaluate(() => localStorage.setItem("barrage.token.Mia", "newest"));
+  await made.sockets(3);
   await live(first);
   assert.deepEqual([made.shown, made.passwords.length], [["t1", "newer", "newest"], 1]);
   await first.context().close();
