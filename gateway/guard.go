@@ -38,8 +38,10 @@ func (g *guard) member(ctx context.Context, user, id string) (bool, *refusal) {
 }
 
 // unproven reports whether nobody has checked who the visitor is, and their handshake therefore makes no member of a
-// room that room.auto_join would.
-func (g *guard) unproven(v visitor) bool { return g.cfg.AutoJoin && !v.proven && !g.cfg.AnonymousJoin }
+// room that room.auto_join would. Guests never become members.
+func (g *guard) unproven(v visitor) bool {
+	return g.cfg.AutoJoin && !v.proven && !v.guest && !g.cfg.AnonymousJoin
+}
 
 // mayJoin reports whether users may join rooms by themselves.
 func (g *guard) mayJoin() bool { return g.cfg.AutoJoin || g.cfg.SelfJoin }

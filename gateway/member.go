@@ -21,7 +21,11 @@ func (m *member) speaks() {
 	}
 }
 
-func (m *member) stays() { m.srv.joins.keep(m.user) }
+func (m *member) stays() {
+	if !m.has().guest {
+		m.srv.joins.keep(m.user)
+	}
+}
 
 func (m *member) drained() { m.place.Room().Drained(&m.place) }
 

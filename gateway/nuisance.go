@@ -25,7 +25,11 @@ func (s *session) bears(cost uint32) bool {
 	if !s.srv.cfg.Limits.Enabled || nuisance.Take(&s.nuisance, s.srv.millis(), cost) == 0 {
 		return true
 	}
-	s.srv.door.Banish(door.Ticket(s.ticket.Load()), s.user)
+	user := ""
+	if s.has() != nil { // else it has yet to show who it is
+		user = s.user
+	}
+	s.srv.door.Banish(door.Ticket(s.ticket.Load()), user)
 	s.runs.flooded()
 	return false
 }

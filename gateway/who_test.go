@@ -61,7 +61,10 @@ func TestGuests(t *testing.T) {
 func callsOf(s *Server) uint64 { return storeOf(s).Memory.Stats().Calls }
 
 func TestGuests_MayChat(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { c.Auth.Mode, c.Auth.Guests = []string{AuthRedis}, GuestsChat })
+	s := newServerV1(t, func(c *setup) {
+		c.Auth.Mode, c.Auth.Guests, c.AnonymousJoin = []string{AuthRedis}, GuestsChat, false
+		manualSweep(c)
+	})
 	n, w := dialV1(t, s, "r", "", false)
 	if fmt.Sprint(w.Can) != "[read send like]" {
 		t.Errorf("welcome = %+v", w)
@@ -75,6 +78,11 @@ func TestGuests_MayChat(t *testing.T) {
 	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
 	if rooms, err := s.store.Rooms(t.Context(), w.UserID); err != nil || len(rooms) > 0 {
 		t.Errorf("rooms of a guest = %q, %v; want none", rooms, err)
+	}
+	before := callsOf(s)
+	s.sessions.each(func(c *session) { c.runs.stays() })
+	if waiting := s.joins.waiting.Load(); waiting != 0 || callsOf(s) != before {
+		t.Errorf("a guest who stays has %d memberships written", waiting)
 	}
 	// A signed token without a user is a guest's, with what it grants.
 	s = newServerV1(t, func(c *setup) { signs(c); c.Auth.Guests = GuestsOff })
