@@ -89,7 +89,9 @@ func wantLoadsAgain(t *testing.T, cfg Config) {
 	if err := Print(&out, cfg, nil); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := load(out.Bytes(), nil)
+	// A secret that is not shown is too short to be one.
+	shown := bytes.ReplaceAll(out.Bytes(), []byte(mask), []byte(strings.Repeat(mask, 20)))
+	got, _, err := load(shown, nil)
 	if err != nil {
 		t.Fatalf("cannot load what Print wrote: %v\n%s", err, &out)
 	}

@@ -157,7 +157,7 @@ func TestRevoked_WhileRedisIsAway(t *testing.T) {
 	proxy.Cut(false)
 	n.wantReady(t)
 	start := time.Now()
-	gone.wantRevoked(4410)
+	gone.wantRevoked(4401)
 	if took := time.Since(start); took > revocation {
 		t.Errorf("the sockets were closed %v after Redis was back; want at most %v", took, revocation)
 	}
