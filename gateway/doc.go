@@ -26,7 +26,7 @@
 //	socket.mu -> nbio's lock of the connection -> room's part lock
 //	socket.mu -> sessions.mu
 //	room's lock of a room -> lists.mu
-//	sessions.mu, tokenWatcher.mu, the locks of package door -> nothing
+//	sessions.mu, tokenWatcher.mu, errands.mu, the locks of package door -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: onData in a poller, onWritten under the
 // connection's lock, onClose in the closer.

@@ -1,11 +1,18 @@
 package gateway
 
-import "context"
+import (
+	"context"
+	"sync"
+
+	"barrage/gateway/door"
+)
 
 // Bounds of what sockets ask for and a poller cannot do, since it takes a call of the store or of a hook.
 const (
 	// errandQueue is how many of a kind may wait, some 100 bytes each; more are refused.
 	errandQueue = 1024
+	// errandShare is how many of one asker may: a sixteenth, as of the other queues that people share.
+	errandShare = errandQueue / 16
 	// recallers is how many recalls are under way at once. Each is a call of the store, and one that finds nothing near
 	// by scans a history.
 	recallers = 4
@@ -16,28 +23,74 @@ const (
 
 // errands are done away from the pollers, in the order they came. Each is a queue of its own: what is slow in one holds
 // nothing up in another.
-type errands chan func(context.Context) // sent by pollers, received by run; never closed
+type errands struct {
+	queue chan errand // sent by pollers, received by run; never closed
 
-func newErrands() errands { return make(errands, errandQueue) }
+	mu      sync.Mutex // guards the field below; a leaf
+	waiting map[asker]int
+}
 
-// add notes one; false where too many wait. It never blocks.
-func (e errands) add(do func(context.Context)) bool {
+// errand is what one asker wants done.
+type errand struct {
+	of asker
+	do func(context.Context)
+}
+
+// asker is whose errands count together: those of an address, or of a user where no address is counted.
+type asker struct {
+	address int
+	user    string
+}
+
+// asker is whose the session's errands are. It runs in the poller.
+func (s *session) asker() asker {
+	if guest := door.Ticket(s.ticket.Load()).Guest(); guest > 0 {
+		return asker{address: guest}
+	}
+	if s.has() == nil { // it has yet to show who it is
+		return asker{}
+	}
+	return asker{user: s.user}
+}
+
+func newErrands() *errands {
+	return &errands{queue: make(chan errand, errandQueue), waiting: map[asker]int{}}
+}
+
+// add notes one; false where too many wait, all together or of this asker. It never blocks.
+func (e *errands) add(of asker, do func(context.Context)) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.waiting[of] >= errandShare {
+		return false
+	}
 	select {
-	case e <- do:
+	case e.queue <- errand{of, do}:
+		e.waiting[of]++
 		return true
 	default:
 		return false
 	}
 }
 
+// taken counts one less that waits.
+func (e *errands) taken(of asker) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.waiting[of]--; e.waiting[of] == 0 {
+		delete(e.waiting, of)
+	}
+}
+
 // run works until ctx ends.
-func (e errands) run(ctx context.Context) {
+func (e *errands) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case do := <-e:
-			within(ctx, do)
+		case one := <-e.queue:
+			e.taken(one.of)
+			within(ctx, one.do)
 		}
 	}
 }

@@ -438,3 +438,10 @@ func modeOf(required bool) []string {
 	}
 	return []string{AuthAny}
 }
+
+// askers are those who wait.
+func (e *errands) askers() map[asker]int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.waiting)
+}

@@ -304,7 +304,7 @@ func TestFirstFrame_OtherFrames(t *testing.T) {
 	eventually(t, func() error { return differ("sessions", s.Sessions(), 0) })
 	goOn()
 	eventually(t, func() error {
-		return firstOf(differ("members", s.hall.Stats().Members, 0), differ("waiting", s.v1.waiting.Load(), 0), differ("errands", len(s.arrivals), 0))
+		return firstOf(differ("members", s.hall.Stats().Members, 0), differ("waiting", s.v1.waiting.Load(), 0), differ("errands", len(s.arrivals.queue), 0))
 	})
 	// Two frames at once: the second comes before the welcome.
 	goOn = storeOf(s).hold("CheckToken")

@@ -279,12 +279,25 @@ func refusedBusyRecall(t *testing.T) {
 		n.send(`{"t":"recall","seq":1}`)
 	}
 	eventually(t, func() error { return differ("recalls under way", storeOf(s).called("RecallSeq"), recallers) })
-	for range errandQueue + 1 {
+	// One user has a share of the queue, and leaves the others theirs.
+	for range errandShare + 1 {
 		n.send(`{"t":"recall","seq":1}`)
 	}
 	n.wantRefused("", "busy", "too many recalls wait", true)
+	for i := range errandQueue/errandShare - 1 {
+		m := joinV1(t, s, fmt.Sprint("v", i))
+		for range errandShare {
+			m.send(`{"t":"recall","seq":1}`)
+		}
+	}
+	eventually(t, func() error { return differ("recalls that wait", len(s.recalls.queue), errandQueue) })
+	other := joinV1(t, s, "w")
+	other.send(`{"t":"recall","id":"x","seq":1}`)
+	other.wantRefused("x", "busy", "too many recalls wait", true)
 	n.send(`{"t":"ping"}`)
 	n.want("pong") // whoever recalls does not block the poller
+	goOn()
+	eventually(t, func() error { return differ("askers who wait", len(s.recalls.askers()), 0) })
 }
 
 // Each op but ping counts, and the time to wait is exact.

@@ -85,7 +85,7 @@ type Server struct {
 	v1                v1
 	lists             *lists
 	joins             *joins
-	recalls, arrivals errands
+	recalls, arrivals *errands
 	tokens            *tokenWatcher
 	door              *door.Door
 	plain             *door.Plain

@@ -18,7 +18,7 @@ import (
 // refresh takes a new token of somebody who is in the room. It runs in the poller.
 func (m *nativeMember) refresh(op *codec.Op) {
 	id, token := op.ID, op.Token
-	if !m.srv.arrivals.add(func(ctx context.Context) { m.renew(ctx, id, token) }) {
+	if !m.srv.arrivals.add(m.asker(), func(ctx context.Context) { m.renew(ctx, id, token) }) {
 		m.refused(id, room.CodeBusy, "too many tokens wait to be checked", 1000)
 	}
 }
@@ -104,7 +104,7 @@ func (c *newcomer) message(code codec.Opcode, payload []byte) error {
 			break
 		}
 		c.state.Store(isAsked)
-		if !c.srv.arrivals.add(func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
+		if !c.srv.arrivals.add(c.asker(), func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
 			c.state.Store(waits)
 			c.refused(op.ID, room.CodeBusy, "too many tokens wait to be checked", 1000)
 		}

@@ -332,7 +332,7 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 	case codec.OpRecall:
 		here, known := m.place.Room().Place(&m.place)
 		id, epoch, seq := op.ID, cmp.Or(op.Epoch, here), op.Seq
-		if !m.srv.recalls.add(func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
+		if !m.srv.recalls.add(m.asker(), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
 			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
 		}
 	case codec.OpAuth:
