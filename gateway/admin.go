@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"barrage/gateway/keys"
+	"barrage/gateway/pass"
 	"barrage/internal/chat"
 )
 
@@ -75,23 +76,26 @@ func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) {
 	bad := checkText("id", id, maxIDBytes)
 	if text := r.URL.Query().Get("until"); text != "" {
 		until, err := strconv.ParseInt(text, 10, 64)
-		if err != nil && bad == nil {
+		if (err != nil || until < 0) && bad == nil {
 			bad = refuse(http.StatusBadRequest, "until %q is not a time in Unix seconds", text)
 		}
-		end = time.Unix(until, 0)
+		end = time.Unix(until, 0).Add(pass.Leeway + expiryGrace) // it is taken for a while behind its end
 	}
 	s.revoke(w, r, bad, "token", id, func(ctx context.Context) error { return s.store.RevokeToken(ctx, id, end) })
 }
 
 // revoke does it, unless bad says why not, and says so in the log.
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request, bad *refusal, what, name string, do func(context.Context) error) {
+	by, key := "this machine", keys.From(r.Context())
+	if key != nil {
+		by = key.Name
+	}
+	if bad == nil && key != nil && key.Rooms != "" {
+		bad = refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
+	}
 	if bad == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
 		defer cancel()
-		by := "this machine"
-		if key := keys.From(r.Context()); key != nil {
-			by = key.Name
-		}
 		if err := do(ctx); err != nil {
 			s.log.Warn("cannot revoke tokens", what, name, "by", by, "err", err)
 			bad = refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")

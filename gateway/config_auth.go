@@ -173,7 +173,7 @@ func newGuard(cfg *Config, store Store, log *slog.Logger) guard {
 	if !cfg.Auth.Required() {
 		can = anyone.can // else who proves who they are could do less than who does not
 	}
-	g := guard{cfg: cfg, store: store, log: log, defaultCan: can, guests: &rights{can: pass.Read, guest: true}, logins: newLogins(&cfg.Auth)}
+	g := guard{cfg: cfg, store: store, log: log, now: time.Now, defaultCan: can, guests: &rights{can: pass.Read, guest: true}, logins: newLogins(&cfg.Auth)}
 	if cfg.Auth.Guests == GuestsChat {
 		g.guests.can |= pass.Send | pass.Like
 	}
@@ -182,7 +182,7 @@ func newGuard(cfg *Config, store Store, log *slog.Logger) guard {
 
 // load reads what tokens are checked by. run is what keeps that up to date until its ctx ends.
 func (g *guard) load(now func() time.Time) (run func(context.Context), err error) {
-	run = func(context.Context) {}
+	run, g.now = func(context.Context) {}, now
 	if slices.Contains(g.cfg.Auth.Mode, AuthJWT) {
 		if g.jwt, err = pass.NewJWT(g.cfg.Auth.JWT(), now, g.log); err != nil {
 			return nil, err

@@ -13,7 +13,8 @@
 //	sweep          1                 Start       Close              a timer
 //	joins          1                 Start       Close              the store, bounded by apiTimeout
 //	recalls        recallers         Start       Close              the store, bounded by apiTimeout
-//	arrivals       arrivers          Start       Close              the store and the connect hook, bounded by apiTimeout
+//	arrivals       arrivers          Start       Close              the store, bounded by apiTimeout
+//	questions      askers            Start       Close              the connect hook, bounded by apiTimeout
 //	hook calls     64 at most        pass.Hook   their answers      the network, bounded by auth.connect_timeout
 //	key refresher  1 with JWKS       Start       Close              a timer; the network, bounded by its own time
 //	token watcher  1 with tokens     Start       Close              a timer; the store, bounded by apiTimeout

@@ -16,9 +16,10 @@ const (
 	// recallers is how many recalls are under way at once. Each is a call of the store, and one that finds nothing near
 	// by scans a history.
 	recallers = 4
-	// arrivers is how many tokens that came by a frame are looked at, at once: as many as the connect hook may be asked
-	// at a time would be 64, and a store answers in less than a ms.
-	arrivers = 32
+	// arrivers is how many tokens that came by a frame are looked at, at once: a store answers in less than a ms.
+	arrivers = 8
+	// askers is how many of those the connect hook is asked about, at once: half of what it may be asked.
+	askers = 32
 )
 
 // errands are done away from the pollers, in the order they came. Each is a queue of its own: what is slow in one holds

@@ -54,10 +54,10 @@ func (f *fastIM) route(mux *http.ServeMux) {
 func (f *fastIM) visitor(r *http.Request) (v visitor, bad *refusal) {
 	v = visitor{user: strings.Clone(r.PathValue("userId")), token: strings.Clone(r.PathValue("token"))}
 	f.srv.comesFrom(&v, r, r.PathValue("groupId"))
-	if bad := checkID("userId", v.user); bad != nil {
+	if bad := checkUser("userId", v.user); bad != nil {
 		return v, bad
 	}
-	return v, checkText("token", v.token, maxTokenBytes)
+	return v, checkToken(v.token)
 }
 
 // notLoggedIn is the frame of contract section 2, item 1.
@@ -97,7 +97,7 @@ func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
 		if bad := f.srv.enter(v); bad != nil {
 			return bad
 		}
-		rooms, err := f.srv.lists.open(ctx, v.user, v.pass)
+		rooms, err := f.srv.lists.open(ctx, v)
 		if err != nil {
 			f.srv.log.Warn("cannot open a list", "user", v.user, "err", err)
 			return refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")

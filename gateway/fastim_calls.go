@@ -20,7 +20,7 @@ type call func(ctx context.Context, v *visitor, p *params) envelope
 func (f *fastIM) api(do call) http.HandlerFunc {
 	return f.open(func(ctx context.Context, r *http.Request, p *params) envelope {
 		v := visitor{user: r.Header.Get("userId"), token: r.Header.Get("token")}
-		if checkID("userId", v.user) != nil || checkText("token", v.token, maxTokenBytes) != nil {
+		if checkUser("userId", v.user) != nil || checkToken(v.token) != nil {
 			return envelope{codeNotLogin, textNotLoggedIn, nil}
 		}
 		f.srv.comesFrom(&v, r, p.values.Get("groupId"))
@@ -94,6 +94,9 @@ func (f *fastIM) unavailable(what string, err error) envelope {
 // login serves /user/login.
 func (f *fastIM) login(ctx context.Context, r *http.Request, p *params) envelope {
 	user, password := p.id("userId"), p.password("password")
+	if bad := checkUser("userId", user); bad != nil && p.bad == nil {
+		p.bad = bad
+	}
 	if p.bad != nil {
 		return envelope{}
 	}
@@ -122,7 +125,7 @@ func (f *fastIM) joinGroup(ctx context.Context, v *visitor, p *params) envelope 
 	if p.bad != nil {
 		return envelope{}
 	}
-	if !f.srv.guard.mayJoin() || !f.srv.guard.rightsIn(v, group).can.Has(pass.Read) {
+	if !f.srv.guard.mayJoin() || !f.srv.guard.maySee(v, group) {
 		return envelope{codeRefused, textRefused, nil}
 	}
 	if !f.srv.hall.Live(group) {

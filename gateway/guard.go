@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
@@ -15,6 +16,7 @@ type guard struct {
 	cfg   *Config
 	store Store
 	log   *slog.Logger
+	now   func() time.Time
 	jwt   *pass.JWT  // nil without AuthJWT
 	hook  *pass.Hook // nil without AuthHook
 	// defaultCan is what who shows a token may do where it names no rooms; guests are the rights of who shows none.
@@ -80,17 +82,29 @@ func (g *guard) mayEnter(ctx context.Context, v *visitor, id string) (*rights, *
 // are no members of it, nor become some by coming in.
 func (g *guard) mayBeIn(ctx context.Context, v *visitor, id string, want pass.Can) (*rights, *refusal) {
 	r := g.rightsIn(v, id)
-	if !r.can.Has(want) || g.cfg.GrantedRooms && !r.named {
+	if !r.can.Has(want) || !g.opens(r) {
 		return nil, refuse(http.StatusForbidden, "%s: room %q, %s", mayNot, id, strings.Join(want.Names(), ", "))
 	}
 	if r.named {
 		return r, nil
+	}
+	if r.guest && !g.cfg.AutoJoin { // a guest is nobody's member: the store need not be asked
+		return nil, refuse(http.StatusForbidden, "room %q is for its members", id)
 	}
 	ok, bad := g.member(ctx, v.user, id)
 	if bad == nil && !ok {
 		bad = refuse(http.StatusForbidden, "user %q is not a member of room %q", v.user, id)
 	}
 	return r, bad
+}
+
+// opens reports whether the room of the rights opens to them, where room.open asks for that.
+func (g *guard) opens(r *rights) bool { return r.named || !g.cfg.GrantedRooms }
+
+// maySee reports whether the visitor may read the room, if they are a member of it where that counts.
+func (g *guard) maySee(v *visitor, id string) bool {
+	r := g.rightsIn(v, id)
+	return r.can.Has(pass.Read) && g.opens(r)
 }
 
 // state is that of the rights' token. What need not be asked is right.

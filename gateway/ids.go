@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -46,6 +47,30 @@ func checkID(name, id string) *refusal {
 		return refuse(http.StatusBadRequest, "%s %q has invisible or unassigned characters, or is not in Unicode's normal form NFC", name, id)
 	}
 	return nil
+}
+
+// guestID is the form of the ids that nodes make up for guests.
+var guestID = regexp.MustCompile(`^g-[a-z2-7]{12}$`)
+
+// checkUser refuses ids that are no user's: what checkID refuses, and those of guests, whom somebody could pose as.
+func checkUser(name, id string) *refusal {
+	if bad := checkID(name, id); bad != nil {
+		return bad
+	}
+	if guestID.MatchString(id) {
+		return refuse(http.StatusBadRequest, "%s %q has the form of a guest's, which a node makes up", name, id)
+	}
+	return nil
+}
+
+// checkToken refuses what can be no token. The answer does not show it.
+func checkToken(token string) *refusal {
+	switch bad := checkText("token", token, maxTokenBytes); {
+	case bad == nil || len(token) > maxTokenBytes || token == "":
+		return bad
+	default:
+		return refuse(http.StatusBadRequest, "token has control characters or is not UTF-8")
+	}
 }
 
 func isASCII(s string) bool {

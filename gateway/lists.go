@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"barrage/codec"
-	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/internal/once"
 	"barrage/room"
@@ -48,10 +47,10 @@ const reloadQueue = 1024
 
 // feed is one list socket's rooms.
 type feed struct {
-	user    string     // immutable
-	pass    *pass.Pass // immutable; nil: the user may read every room of theirs
-	session *session   // set before attach
-	sent    bool       // a list was sent; owned by run
+	user    string               // immutable
+	sees    func(id string) bool // immutable; whether the token lets the user read a room
+	session *session             // set before attach
+	sent    bool                 // a list was sent; owned by run
 
 	// Guarded by lists.mu.
 	rooms    map[string]*room.Room // each held and watched by this feed
@@ -300,8 +299,9 @@ func listText(rooms []*room.Room) (text []byte, spoken bool) {
 
 // open reads the user's rooms for a new list socket. It may block until ctx ends.
 // attach, or remove, follows.
-func (l *lists) open(ctx context.Context, user string, p *pass.Pass) (*feed, error) {
-	f := &feed{user: user, pass: p, rooms: map[string]*room.Room{}}
+func (l *lists) open(ctx context.Context, v *visitor) (*feed, error) {
+	user, who := v.user, *v
+	f := &feed{user: user, sees: func(id string) bool { return l.srv.guard.maySee(&who, id) }, rooms: map[string]*room.Room{}}
 	l.mu.Lock()
 	l.feeds[user] = append(l.feeds[user], f) // from now on changes are noticed
 	l.mu.Unlock()
@@ -371,15 +371,6 @@ func (l *lists) read(ctx context.Context, f *feed) error {
 	}
 	l.hide(f, func(id string) bool { return !wanted[id] })
 	return errors.Join(errs...)
-}
-
-// sees reports whether the token lets the user read the room.
-func (f *feed) sees(id string) bool {
-	if f.pass == nil {
-		return true
-	}
-	can, _ := f.pass.In(id, pass.Read)
-	return can.Has(pass.Read)
 }
 
 func (l *lists) shows(f *feed, id string) bool {

@@ -101,6 +101,9 @@ func (l *logins) ask(ctx context.Context, user, password string) (bool, error) {
 		l.secret.Sign(req.Header, signed.NewID(), time.Now(), body)
 	}
 	resp, err := l.client.Do(req)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return false, failed.Err // without the URL, which may have a key in its query
+	}
 	if err != nil {
 		return false, err
 	}

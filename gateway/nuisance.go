@@ -35,13 +35,18 @@ func (s *session) bears(cost uint32) bool {
 }
 
 // RateName is whom limits.user_rate knows, see room.Known: a user whose token was checked; else a name at an address,
-// or nobody where that is not known.
+// the guests of one together, or nobody where that is not known.
 func (s *session) RateName() string {
-	if s.srv.cfg.Auth.Required() && !s.has().guest {
+	guest := s.has().guest
+	if s.srv.cfg.Auth.Required() && !guest {
 		return s.user
 	}
-	if guest := door.Ticket(s.ticket.Load()).Guest(); guest > 0 {
-		return s.user + "\x00" + strconv.Itoa(guest)
+	if from := door.Ticket(s.ticket.Load()).Guest(); from > 0 {
+		name := s.user
+		if guest {
+			name = "" // all guests of an address are one
+		}
+		return name + "\x00" + strconv.Itoa(from)
 	}
 	return ""
 }

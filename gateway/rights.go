@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"barrage/gateway/pass"
@@ -53,7 +54,7 @@ var highKinds = []string{"gift"}
 
 // maySay reports whether a message of the kind may be sent.
 func (r *rights) maySay(kind string) bool {
-	return r.can.Has(pass.Send) && (r.can.Has(pass.High) || !slices.Contains(highKinds, kind))
+	return r.can.Has(pass.Send) && (r.can.Has(pass.High) || !slices.Contains(highKinds, strings.ToLower(kind)))
 }
 
 // rightsIn are the visitor's rights in a room; nobody is refused here.

@@ -77,22 +77,22 @@ const apiTimeout = 5 * time.Second
 // in this order.
 type Server struct {
 	// Immutable after Start.
-	cfg               Config
-	store             Store
-	hall              *room.Hall
-	guard             guard
-	fastIM            fastIM
-	v1                v1
-	lists             *lists
-	joins             *joins
-	recalls, arrivals *errands
-	tokens            *tokenWatcher
-	door              *door.Door
-	plain             *door.Plain
-	spare             int       // descriptors of the reserve that requests may have
-	ops               pace.Rate // limits.message_rate
-	likes             pace.Rate // limits.like_rate
-	made              time.Time // see millis
+	cfg                          Config
+	store                        Store
+	hall                         *room.Hall
+	guard                        guard
+	fastIM                       fastIM
+	v1                           v1
+	lists                        *lists
+	joins                        *joins
+	recalls, arrivals, questions *errands // see checks
+	tokens                       *tokenWatcher
+	door                         *door.Door
+	plain                        *door.Plain
+	spare                        int       // descriptors of the reserve that requests may have
+	ops                          pace.Rate // limits.message_rate
+	likes                        pace.Rate // limits.like_rate
+	made                         time.Time // see millis
 	// sweepEvery is one second; tests that make up the time set more before Start. now is time.Now, but for tests.
 	sweepEvery time.Duration
 	now        func() time.Time
@@ -127,7 +127,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	}
 	s.plain = s.door.NewPlain(s.mostPlain, func() time.Time { return s.now() })
 	s.lists, s.joins, s.tokens = newLists(s), newJoins(s), newTokenWatcher(s)
-	s.recalls, s.arrivals = newErrands(), newErrands()
+	s.recalls, s.arrivals, s.questions = newErrands(), newErrands(), newErrands()
 	s.guard, s.v1.srv, s.fastIM.srv = newGuard(&s.cfg, store, log), s, s
 	s.hall = room.New(rooms, room.Hooks{Clock: wallClock{}, Authorize: s.authorizeSenders(), OnChange: s.lists.roomChanged}, store, log)
 	s.metrics = newMetrics(s)
@@ -179,22 +179,7 @@ func (s *Server) start() error {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	s.started, s.stop = time.Now(), cancel
-	s.workers.Go(func() { s.sweep(ctx) })
-	s.workers.Go(func() { s.joins.run(ctx) })
-	for range recallers {
-		s.workers.Go(func() { s.recalls.run(ctx) })
-	}
-	for range arrivers {
-		s.workers.Go(func() { s.arrivals.run(ctx) })
-	}
-	if s.cfg.Auth.checks() {
-		s.workers.Go(func() { s.tokens.run(ctx) })
-	}
-	if s.private() {
-		s.workers.Go(func() { s.expel(ctx) })
-	}
-	s.workers.Go(func() { keepKeys(ctx) })
-	s.lists.start(ctx, &s.workers)
+	s.startWorkers(ctx, keepKeys)
 	s.public = s.httpServer(s.routes())
 	s.public.ConnState = s.plain.State
 	if s.cfg.Server.ProxyProtocol {
@@ -208,6 +193,29 @@ func (s *Server) start() error {
 	s.warn()
 	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.sessions.most, "open_files", limit)
 	return nil
+}
+
+// startWorkers starts what runs beside the listeners until ctx ends. keepKeys keeps the keys of tokens up to date.
+func (s *Server) startWorkers(ctx context.Context, keepKeys func(context.Context)) {
+	s.workers.Go(func() { s.sweep(ctx) })
+	s.workers.Go(func() { s.joins.run(ctx) })
+	for range recallers {
+		s.workers.Go(func() { s.recalls.run(ctx) })
+	}
+	for range arrivers {
+		s.workers.Go(func() { s.arrivals.run(ctx) })
+	}
+	for range askers {
+		s.workers.Go(func() { s.questions.run(ctx) })
+	}
+	if s.cfg.Auth.checks() {
+		s.workers.Go(func() { s.tokens.run(ctx) })
+	}
+	if s.private() {
+		s.workers.Go(func() { s.expel(ctx) })
+	}
+	s.workers.Go(func() { keepKeys(ctx) })
+	s.lists.start(ctx, &s.workers)
 }
 
 // warn says what of the settings leaves a door open.

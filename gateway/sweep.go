@@ -58,7 +58,7 @@ func (s *Server) inspect(c *session, at time.Time) {
 	}
 	switch r := c.has(); {
 	case r == nil:
-		if now-c.prolonged.Load() >= seconds(s.cfg.Auth.FirstFrame) {
+		if n, is := c.runs.(*newcomer); is && n.state.Load() == waits && now-c.prolonged.Load() >= seconds(s.cfg.Auth.FirstFrame) {
 			c.closeWith(closeRevoked, closings[closeRevoked].code, "no token came")
 		}
 		return

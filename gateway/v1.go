@@ -209,7 +209,7 @@ func (n *v1) login(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad := readJSON(r, &in); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := checkID("user_id", in.UserID); bad != nil {
+	if bad := checkUser("user_id", in.UserID); bad != nil {
 		return 0, nil, bad
 	}
 	if bad := checkText("password", in.Password, maxPasswordBytes); bad != nil {

@@ -18,9 +18,17 @@ import (
 // refresh takes a new token of somebody who is in the room. It runs in the poller.
 func (m *nativeMember) refresh(op *codec.Op) {
 	id, token := op.ID, op.Token
-	if !m.srv.arrivals.add(m.asker(), func(ctx context.Context) { m.renew(ctx, id, token) }) {
+	if !m.srv.checks(token).add(m.asker(), func(ctx context.Context) { m.renew(ctx, id, token) }) {
 		m.refused(id, room.CodeBusy, "too many tokens wait to be checked", 1000)
 	}
+}
+
+// checks are the errands that look at such a token: those that may wait for a hook hold up no others.
+func (s *Server) checks(token string) *errands {
+	if s.guard.hook != nil && (s.guard.jwt == nil || !pass.Looks(token)) {
+		return s.questions
+	}
+	return s.arrivals
 }
 
 // renew gives the member the rights of a new token, which must be of the same user. It runs as an errand.
@@ -104,7 +112,7 @@ func (c *newcomer) message(code codec.Opcode, payload []byte) error {
 			break
 		}
 		c.state.Store(isAsked)
-		if !c.srv.arrivals.add(c.asker(), func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
+		if !c.srv.checks(op.Token).add(c.asker(), func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
 			c.state.Store(waits)
 			c.refused(op.ID, room.CodeBusy, "too many tokens wait to be checked", 1000)
 		}
@@ -172,6 +180,8 @@ func (c *newcomer) turnAway(id string, bad *refusal) {
 		c.close(closeReplaced)
 	case bad.status == http.StatusUnauthorized:
 		c.close(closeRevoked)
+	case bad.status == http.StatusBadRequest:
+		c.close(closeBadOps)
 	case bad.retryMS() > 0:
 		c.close(closeBusy)
 	default:

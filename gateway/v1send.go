@@ -72,6 +72,9 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	}
 	defer rm.Release()
 	name := v.user
+	if v.guest {
+		name = "" // all guests of an address are one
+	}
 	if !checked {
 		name += "\x00 " + n.srv.door.AddrOf(r).String()
 	}

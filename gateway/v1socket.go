@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -115,7 +116,8 @@ func (n *v1) missed(ctx context.Context, r *http.Request, id string, since room.
 // visitor is who asks for a native socket.
 func (n *v1) visitor(r *http.Request) (v visitor, bad *refusal) {
 	if !httpguts.HeaderValuesContainsToken(r.Header["Sec-Websocket-Protocol"], subprotocol) {
-		return v, refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Protocol %q does not offer %s", r.Header.Get("Sec-WebSocket-Protocol"), subprotocol)
+		return v, refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Protocol %q does not offer %s",
+			bearerHidden.ReplaceAllString(r.Header.Get("Sec-WebSocket-Protocol"), bearerProtocol+"…"), subprotocol)
 	}
 	return n.srv.callerOf(r)
 }
@@ -134,14 +136,14 @@ func (s *Server) callerOf(r *http.Request) (v visitor, bad *refusal) {
 		v.token = strings.Clone(strings.TrimLeft(bearer, " "))
 	}
 	if q.Has("user_id") {
-		if bad := checkID("user_id", v.user); bad != nil {
+		if bad := checkUser("user_id", v.user); bad != nil {
 			return v, bad
 		}
 	}
 	if v.token == "" {
 		return v, nil
 	}
-	return v, checkText("token", v.token, maxTokenBytes)
+	return v, checkToken(v.token)
 }
 
 // comesFrom notes where a visitor comes from and wants to go, where the connect hook will be asked.
@@ -150,6 +152,9 @@ func (s *Server) comesFrom(v *visitor, r *http.Request, room string) {
 		v.room, v.address, v.origin = strings.Clone(room), s.door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
 	}
 }
+
+// bearerHidden finds the token among the sub-protocols, which no answer shows.
+var bearerHidden = regexp.MustCompile(`bearer\.[^,\s]*`)
 
 // bearerProtocol begins the sub-protocol in which a browser can show a token, as it cannot set a header.
 const bearerProtocol = "bearer."
@@ -336,6 +341,9 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
 		}
 	case codec.OpAuth:
+		if !m.bears(nuisanceRefusal) { // a token costs a call, good or bad
+			return errGone
+		}
 		m.refresh(&op)
 	case codec.OpAlive:
 		m.tell(codec.PongText(op.TS))
@@ -378,7 +386,7 @@ func (m *nativeMember) refused(id, code, message string, retryMS int64) {
 }
 
 func (m *nativeMember) revoked(state chat.TokenState) {
-	if state == chat.TokenReplaced {
+	if state == chat.TokenReplaced || state == chat.TokenOther { // it was right when the socket began
 		m.close(closeReplaced)
 		return
 	}

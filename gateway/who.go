@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"net/http"
 	"strings"
+	"time"
 
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
@@ -27,7 +28,11 @@ func (g *guard) who(ctx context.Context, v *visitor, strict bool) *refusal {
 		return g.guest(v)
 	}
 	no := refused(pass.Refuse(pass.Invalid, "the token is not valid: log in"))
+	isJWT := g.jwt != nil && pass.Looks(v.token) // judged as one, and by nothing else
 	for _, mode := range g.cfg.Auth.Mode {
+		if isJWT != (mode == AuthJWT) {
+			continue
+		}
 		if mode == AuthAny && strict {
 			mode = AuthRedis
 		}
@@ -35,7 +40,7 @@ func (g *guard) who(ctx context.Context, v *visitor, strict bool) *refusal {
 		var bad *refusal
 		switch mode {
 		case AuthJWT:
-			mine, bad = g.signed(ctx, v)
+			mine, bad = true, g.signed(ctx, v)
 		case AuthRedis:
 			mine, bad = g.given(ctx, v)
 		case AuthHook:
@@ -63,11 +68,14 @@ func (g *guard) guest(v *visitor) *refusal {
 }
 
 // needUser is nil where the visitor says who they are.
-func (g *guard) needUser(v *visitor) *refusal { return checkID("user_id", v.user) }
+func (g *guard) needUser(v *visitor) *refusal { return checkUser("user_id", v.user) }
 
 // given looks for the token among those that logins gave. mine is false where it is none of them: then bad is what is
 // known of it.
 func (g *guard) given(ctx context.Context, v *visitor) (mine bool, bad *refusal) {
+	if v.user == "" {
+		return false, refused(pass.Refuse(pass.Invalid, "the token is not valid by itself: user_id is missing"))
+	}
 	if bad := g.needUser(v); bad != nil {
 		return true, bad
 	}
@@ -84,16 +92,13 @@ func (g *guard) given(ctx context.Context, v *visitor) (mine bool, bad *refusal)
 	return true, nil
 }
 
-// signed checks a JWT. mine is false for a token of another form.
-func (g *guard) signed(ctx context.Context, v *visitor) (mine bool, bad *refusal) {
-	if !pass.Looks(v.token) {
-		return false, nil
-	}
+// signed checks a JWT.
+func (g *guard) signed(ctx context.Context, v *visitor) *refusal {
 	p, no := g.jwt.Check(v.token)
 	if no != nil {
-		return true, refused(no)
+		return refused(no)
 	}
-	return true, g.take(ctx, v, p)
+	return g.take(ctx, v, p)
 }
 
 // asked asks the connect hook.
@@ -102,8 +107,16 @@ func (g *guard) asked(ctx context.Context, v *visitor) *refusal {
 	if no != nil {
 		return refused(no)
 	}
+	if p.User != "" && checkUser("user_id", p.User) != nil {
+		g.log.Warn("the connect hook names a user who can be none", "user_id", p.User)
+		return refused(pass.Refuse(pass.Unavailable, "cannot check the token now: the answer makes no sense"))
+	}
 	return g.take(ctx, v, p)
 }
+
+// freshFor is how young a signed token is whose time of making, in whole seconds, may lie in the second of a revocation
+// though it was made after that.
+const freshFor = 2 * time.Second
 
 // take has the visitor be whom the pass names, unless it was revoked. A store that does not answer keeps nobody out who
 // shows a signed token: the token watcher looks again when it does.
@@ -113,11 +126,15 @@ func (g *guard) take(ctx context.Context, v *visitor, p *pass.Pass) *refusal {
 	}
 	v.pass, v.user, v.guest = p, p.User, p.User == ""
 	if !v.guest {
-		if bad := checkID("the token's user", v.user); bad != nil {
+		if bad := checkUser("the token's user", v.user); bad != nil {
 			return refuse(http.StatusUnauthorized, "%s", bad.why)
 		}
 	}
-	v.cred = chat.Credential{UserID: v.user, Signed: true, ID: p.ID, Issued: issued(p)}
+	now := g.now()
+	if !p.Expires.IsZero() && !now.Before(p.Expires.Add(expiryGrace)) { // else its socket would be closed at once
+		return refused(pass.Refuse(pass.Expired, "the token's life is over since %s", p.Expires.UTC().Format(time.RFC3339)))
+	}
+	v.cred = chat.Credential{UserID: v.user, Signed: true, ID: p.ID, Issued: min(issued(p), now.UnixMilli())}
 	if v.guest {
 		v.user = newGuestID()
 	}
@@ -131,10 +148,16 @@ func (g *guard) take(ctx context.Context, v *visitor, p *pass.Pass) *refusal {
 		v.unsure = true
 		return nil
 	}
-	if state != chat.TokenRight {
+	switch {
+	case state == chat.TokenRight:
+		return nil
+	case now.Sub(p.Issued) < freshFor:
+		return refused(&pass.Refused{
+			Code: pass.Unavailable, Why: "the user's tokens were revoked in the second in which this one was made: get another one", Wait: time.Second,
+		})
+	default:
 		return refusedFor(state)
 	}
-	return nil
 }
 
 // refused is what a token's refusal is for HTTP.

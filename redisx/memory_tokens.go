@@ -110,8 +110,11 @@ func (m *Memory) checkToken(c *chat.Credential, prolong bool) chat.TokenState {
 	}
 	u := m.user(c.UserID)
 	defer u.mu.Unlock()
-	now := m.now()
+	now, state := m.now(), chat.TokenWrong
 	for i, one := range u.tokens[c.UserID] {
+		if now.Before(one.expires) && i == 0 {
+			state = chat.TokenOther
+		}
 		switch {
 		case one.text != c.Token || !now.Before(one.expires):
 			continue
@@ -122,7 +125,7 @@ func (m *Memory) checkToken(c *chat.Credential, prolong bool) chat.TokenState {
 		}
 		return chat.TokenRight
 	}
-	return chat.TokenWrong
+	return state
 }
 
 func (m *Memory) signedState(c *chat.Credential) chat.TokenState {

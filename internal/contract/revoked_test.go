@@ -86,7 +86,7 @@ func TestRevoked(t *testing.T) {
 			two.openAll(t, "fresh", fresh).wantOpen("fresh")
 		}},
 		{"login on the node", 4410, func(t *testing.T, a account) { t.Helper(); one.login(t, a.user) }},
-		{"SET", 4401, func(_ *testing.T, a account) { redis.do("SET", "login:"+a.user, "foreign") }},
+		{"SET", 4410, func(_ *testing.T, a account) { redis.do("SET", "login:"+a.user, "foreign") }},
 		{"DEL", 4401, func(_ *testing.T, a account) { redis.do("DEL", "login:"+a.user) }},
 		{"end of its life", 4401, func(_ *testing.T, a account) { redis.do("PEXPIRE", "login:"+a.user, "1") }},
 	} {
@@ -157,7 +157,7 @@ func TestRevoked_WhileRedisIsAway(t *testing.T) {
 	proxy.Cut(false)
 	n.wantReady(t)
 	start := time.Now()
-	gone.wantRevoked(4401)
+	gone.wantRevoked(4410)
 	if took := time.Since(start); took > revocation {
 		t.Errorf("the sockets were closed %v after Redis was back; want at most %v", took, revocation)
 	}
