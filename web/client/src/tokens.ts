@@ -17,6 +17,12 @@ const renewSpread = 0.05;
 /** leastMs is how long a token is fresh at least: short lives must not become a loop. */
 const leastMs = 1000;
 
+/**
+ * giveMs is how long the application may take to give a token: above what its request takes on a slow network, below
+ * what people wait. Without a bound a function that never settles would have the room be connecting for ever.
+ */
+const giveMs = 30_000;
+
 /** Tokens knows the token of the moment, "" for none, and how to get the next one. */
 export class Tokens {
   readonly #env: Env;
@@ -24,6 +30,7 @@ export class Tokens {
   #token: string;
   #endsAt = 0; // in ms since 1970; 0 = never, or not known
   #renewAt = 0; // until when it is fresh; 0 = not known
+  readonly #asks = new Set<() => void>(); // each ends an ask that waits for the application
   #refused: { readonly token: string; readonly stop: Stop } | undefined; // since the last welcome
 
   constructor(env: Env, token: string | GetToken) {
@@ -59,13 +66,24 @@ export class Tokens {
     return token;
   }
 
-  /** ask asks the application. It rejects with a BarrageError; see next. */
+  /** ask asks the application. It rejects with a BarrageError; see next. What comes after giveMs counts for nothing. */
   async ask(): Promise<string> {
     let given: unknown;
+    let over = () => {};
+    const closed = new BarrageError("closed", "cannot get a token: the room was closed");
+    const none = new Promise<never>((_, reject) => {
+      const late = this.#env.after(giveMs, () => reject(new Error(`none came within ${giveMs / 1000} s`)));
+      const end = () => reject(closed);
+      this.#asks.add(end);
+      over = () => (late(), this.#asks.delete(end));
+    });
     try {
-      given = await this.#give?.();
+      given = await Promise.race([this.#give?.(), none]);
     } catch (err) {
+      if (err === closed) throw closed;
       throw new BarrageError("unauthenticated", `cannot get a token: ${String(err)}`);
+    } finally {
+      over();
     }
     return checkToken(given);
   }
@@ -102,8 +120,9 @@ export class Tokens {
     return true;
   }
 
-  /** forget has the next connection begin with a token that is asked for. */
+  /** forget has the next connection begin with a token that is asked for. What is asked for now is waited for no more. */
   forget(): void {
+    for (const end of this.#asks) end();
     this.#refused = undefined;
     this.#endsAt = this.#renewAt = 0;
   }

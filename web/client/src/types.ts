@@ -192,8 +192,8 @@ export interface RoomOptions {
   userId?: string;
   /**
    * getToken gives the token of the login. It is asked before a connection where the token of before is not known to
-   * be fresh, before a token's life ends, and once after a server has refused one. Where it rejects it is asked again
-   * later. Without it, token and userId one is a guest.
+   * be fresh, before a token's life ends, and once after a server has refused one. Where it rejects, or
+   * gives nothing within 30 s, it is asked again later. Without it, token and userId one is a guest.
    */
   getToken?: GetToken;
   /** token is one that stays, in place of getToken; or a function, which is the same as getToken. */

@@ -189,3 +189,11 @@ test("an answer that nobody waits for changes nothing, and what else is refused 
   assert.deepEqual([seen.take(), room.can], ["error bad_request", ["read", "send", "like", "recall"]]);
   assert.deepEqual(offered(line), []);
 });
+
+test("a function that never settles does not end renewals: after 30 s it is asked again", async () => {
+  const { world, giver, room, seen, line } = await lives(10 * minute);
+  giver.next = (n) => (n === 2 ? new Promise<string>(() => {}) : `t${n}`);
+  await world.pass(9 * minute + 31_000);
+  assert.deepEqual([giver.asked, offered(line), room.state.name], [3, ["t3"], "open"]);
+  assert.equal(seen.take(), `error unauthenticated, auth ${10 * minute}`);
+});

@@ -222,3 +222,34 @@ test("close while another token is asked for: nothing goes on", async () => {
   await world.pass(1000);
   assert.deepEqual([room.state.name, world.server.lines.length, world.timers], ["closed", 1, 0]);
 });
+
+test("a function that never settles: after 30 s it is as if it had rejected, and what comes later counts for nothing", async () => {
+  const world = new World(), giver = new Giver();
+  world.fixedRandom = 0.5; // a wait of 500 ms
+  let give = (_: string) => {};
+  giver.next = (n) => (n === 1 ? new Promise((resolve) => (give = resolve)) : `t${n}`);
+  const { room, seen } = await world.joined({ getToken: giver.give });
+  await world.pass(29_900);
+  assert.deepEqual([room.state.name, seen.take()], ["connecting", ""]);
+  await world.pass(200);
+  assert.deepEqual([room.state.name, room.state.reason, seen.take()], ["waiting", "unauthenticated", "error unauthenticated"]);
+  const [error] = seen.all.filter((s) => s.event === "error").at(-1)!.args;
+  assert.equal((error as Error).message, "cannot get a token: Error: none came within 30 s");
+  give("late");
+  await world.pass(1000);
+  assert.deepEqual([room.state.name, giver.asked, world.server.lines.map((l) => l.token)], ["open", 2, ["t2"]]);
+});
+
+test("a function that never settles: history rejects after 30 s, and at a close at once", async () => {
+  const world = new World();
+  const { room } = world.room({ getToken: () => new Promise<string>(() => {}) });
+  const failed = assert.rejects(room.messages(), { name: "HttpError", status: 0, code: "unauthenticated" });
+  await world.pass(30_100);
+  await failed;
+  room.connect();
+  const closed = assert.rejects(room.messages(), { name: "HttpError", status: 0, code: "closed" });
+  await world.pass(10);
+  room.close();
+  await closed;
+  assert.deepEqual([room.state.name, room.state.reason, world.timers, world.server.requests], ["closed", "close", 0, []]);
+});
