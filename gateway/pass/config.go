@@ -65,7 +65,7 @@ func (c JWTConfig) Validate() error {
 	}
 	if c.JWKSURL != "" {
 		if u, err := url.Parse(c.JWKSURL); err != nil || u.Host == "" || !safe(u) {
-			bad("jwks_url: %q is neither https nor http on this machine", redacted(c.JWKSURL))
+			bad("jwks_url: %q is neither https nor http on this machine", Redacted(c.JWKSURL))
 		}
 	}
 	for i, name := range c.Algorithms {
@@ -110,11 +110,37 @@ func safe(u *url.URL) bool {
 	return u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && addr.IsLoopback())
 }
 
-// redacted is a URL without its password, for the log.
-func redacted(text string) string {
+// hidden stands for what [Redacted] does not show, as in the output of `barrage config print`.
+const hidden = "***"
+
+// Redacted is a URL for logs and errors: without its password, without a user that has none, for that may be a key, and
+// without the values of its query. A URL that has nothing of these stays as it is.
+func Redacted(text string) string {
 	u, err := url.Parse(text)
-	if err != nil {
+	if err != nil || u.Host == "" && strings.Contains(text, "@") { // what comes before an @ may be a password
 		return "(no URL)"
 	}
-	return u.Redacted()
+	if u.User == nil && u.RawQuery == "" && u.Fragment == "" {
+		return text
+	}
+	who := ""
+	if u.User != nil {
+		who = hidden + "@"
+		if _, has := u.User.Password(); has {
+			who = url.User(u.User.Username()).String() + ":" + who
+		}
+	}
+	parts := strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' })
+	for i, part := range parts {
+		name, _, has := strings.Cut(part, "=")
+		if parts[i] = hidden; has {
+			parts[i] = name + "=" + hidden
+		}
+	}
+	u.User, u.RawQuery, u.Fragment, u.RawFragment = nil, strings.Join(parts, "&"), "", ""
+	shown := u.String()
+	if who != "" { // here, for [url.Userinfo] would escape the stars
+		shown = strings.Replace(shown, "//", "//"+who, 1)
+	}
+	return shown
 }

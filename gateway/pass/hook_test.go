@@ -364,7 +364,7 @@ func TestHookConfig_Validate(t *testing.T) {
 		{func(c *HookConfig) { c.Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }, ""},
 		{func(c *HookConfig) { c.URL = "" }, `connect_url: "" is not an http or https URL`},
 		{func(c *HookConfig) { c.URL = "example.com/connect" }, `connect_url: "example.com/connect" is not`},
-		{func(c *HookConfig) { c.URL = "ftp://user:hunter2@example.com" }, `connect_url: "ftp://user:xxxxx@example.com" is not`},
+		{func(c *HookConfig) { c.URL = "ftp://user:hunter2@example.com?key=hunter2" }, `connect_url: "ftp://user:***@example.com?key=***" is not`},
 		{func(c *HookConfig) { c.URL = "http://" }, "connect_url: "},
 		{func(c *HookConfig) { c.Secret = "hunter2" }, "hook_secret: it has 7 bytes, below 24"},
 		{func(c *HookConfig) { c.Secret = "whsec_hunter2" }, "hook_secret: it begins with whsec_, and base64 does not follow"},

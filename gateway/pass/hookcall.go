@@ -117,7 +117,7 @@ func (h *Hook) post(ctx context.Context, a Asked, now time.Time) (status int, an
 // comes once.
 func (h *Hook) down(err error) *hookError {
 	if e, ok := errors.AsType[*url.Error](err); ok { // it has the URL in it
-		err = e.Err
+		err = withoutLocation(e.Err)
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return &hookError{fmt.Sprintf("no answer within %v", h.cfg.Timeout), true}

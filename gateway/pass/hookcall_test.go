@@ -259,6 +259,19 @@ func TestHook_FollowsNoRedirect(t *testing.T) {
 	}
 }
 
+// TestHook_LogsNoURL: what the service answers may have keys in it, as the URL of the configuration has.
+func TestHook_LogsNoURL(t *testing.T) {
+	f := hookServer(t, HookConfig{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "https://me:hunter2@id.test:port/?key=hunter2")
+		w.WriteHeader(http.StatusFound)
+	})
+	_, no := f.Check(t.Context(), hookAsked)
+	wantRefused(t, no, Unavailable, "")
+	if log := f.log.String(); !strings.Contains(log, "a redirect to what is no URL") || strings.Contains(log, "hunter2") {
+		t.Errorf("it logs %s; want that the redirect cannot be read, without its URL", log)
+	}
+}
+
 func TestHook_ServiceThatIsSlow(t *testing.T) {
 	f := hookServer(t, HookConfig{Timeout: 20 * time.Millisecond}, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -26,6 +27,9 @@ const (
 	fetchEvery = 10 * time.Minute
 	// fetchAgain is the least time between two fetches that unknown kids cause, however many tokens name them.
 	fetchAgain = 10 * time.Second
+	// madeLeeway is how long after a token was made a fetch must have begun for its key to be in the answer: the clocks
+	// of issuer and node may differ by half of it ([Leeway]), and the issuer's servers take some time to agree.
+	madeLeeway = time.Minute
 	// fetchTimeout bounds one fetch with its redirects and its body.
 	fetchTimeout = 5 * time.Second
 	// fetchWait is when a client with an unknown key should come again. A fetch takes less than a second mostly.
@@ -62,13 +66,15 @@ func newFetcher(address string) *fetcher {
 	}
 }
 
-// checkRedirect keeps the keys from coming over a connection that anybody may change.
+// checkRedirect keeps the keys from coming over a connection that anybody may change, and the URL from being told to
+// the server that the redirect goes to: its query may have an API key.
 func checkRedirect(r *http.Request, via []*http.Request) error {
+	r.Header.Del("Referer")
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
 	if wasRemote := via[0].URL.Scheme == "https"; !safe(r.URL) || wasRemote && r.URL.Scheme != "https" {
-		return fmt.Errorf("a redirect to %s, which is not https", r.URL.Redacted())
+		return fmt.Errorf("a redirect to %s, which is not https", Redacted(r.URL.String()))
 	}
 	return nil
 }
@@ -87,12 +93,12 @@ func (f *fetcher) run(ctx context.Context, now func() time.Time, log *slog.Logge
 			return
 		}
 		if failure.IsNew(err) {
-			log.Warn("cannot fetch the issuer's keys: the known ones stay in use", "url", redacted(f.url), "err", err)
+			log.Warn("cannot fetch the issuer's keys: the known ones stay in use", "url", Redacted(f.url), "err", err)
 		}
 		next := began.Add(fetchEvery)
 		if err == nil {
 			if pause > 0 {
-				log.Info("the issuer's keys were fetched again", "url", redacted(f.url))
+				log.Info("the issuer's keys were fetched again", "url", Redacted(f.url))
 			}
 			pause = 0
 		} else {
@@ -144,7 +150,7 @@ func (f *fetcher) fetch(ctx context.Context) (keys []key, isNew bool, err error)
 func (f *fetcher) get(ctx context.Context) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, http.NoBody)
 	if err != nil {
-		return nil, err
+		return nil, errors.New("jwks_url is no URL") // the error has the URL in it
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	r.Header.Set("User-Agent", "barrage")
@@ -176,10 +182,19 @@ func lasting(err error) error {
 		if e.Timeout() {
 			return fmt.Errorf("no answer within %v", fetchTimeout)
 		}
-		err = e.Err
+		err = withoutLocation(e.Err)
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("%s: %w", e.Op, e.Err)
+	}
+	return err
+}
+
+// withoutLocation is an error of [http.Client.Do] without the URL of a redirect, where that cannot be read: it is in
+// the text of the error, and no type tells it from others.
+func withoutLocation(err error) error {
+	if strings.Contains(err.Error(), "Location header") {
+		return errors.New("a redirect to what is no URL")
 	}
 	return err
 }

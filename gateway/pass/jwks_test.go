@@ -95,6 +95,63 @@ func TestRun_KeepsPassedTokensWhereKeysAreTheSame(t *testing.T) {
 	})
 }
 
+// TestCheck_UnknownKeys: a token is refused for good only where its key should have been in the last answer.
+func TestCheck_UnknownKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &issuer{answer: jwks(jwk(pairs.p256(), "may", nil))}
+		j := withIssuer(t, server, JWTConfig{}, io.Discard)
+		june := func(claims string) string {
+			return mint(jwt.SigningMethodES256, pairs.otherP256(), `{"alg":"ES256","kid":"june"}`, fmt.Sprintf(`{"exp":%d%s}`, time.Now().Unix()+7200, claims))
+		}
+		made := func(ago time.Duration) string { return june(fmt.Sprintf(`,"iat":%d`, time.Now().Add(-ago).Unix())) }
+		defer running(t, j)()
+		synctest.Wait()
+		const absent, notYet, fetching = `the issuer has no key named "june"`, `the issuer has no key named "june" yet`, `the key "june" is not known yet`
+
+		// A fetch of a moment ago: june may have been published since.
+		time.Sleep(time.Second)
+		wantCode(t, j, june(""), Invalid, absent)
+		wantCode(t, j, june(`,"iat":"now"`), Invalid, absent)
+		wantCode(t, j, june(`,"iat":1,"iat":2`), Invalid, absent)
+		wantCode(t, j, made(time.Hour), Invalid, absent)
+		wantCode(t, j, made(madeLeeway+2*time.Second), Invalid, absent)
+		time.Sleep(fetchAgain)
+		synctest.Wait()
+		if n := server.calls.Load(); n != 1 {
+			t.Errorf("tokens that had to be there made it %d fetches; want none but the first", n)
+		}
+		j.issuerKeys.kick.Set()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		server.set(func(i *issuer) { i.answer = jwks(jwk(pairs.p256(), "may", nil), jwk(pairs.otherP256(), "june", nil)) })
+		token := made(0)
+		wantCode(t, j, token, Unavailable, notYet)
+		wantCode(t, j, made(madeLeeway), Unavailable, notYet)
+		time.Sleep(fetchAgain - time.Second)
+		synctest.Wait()
+		wantCode(t, j, token, "", "")
+
+		// An older fetch.
+		server.set(func(i *issuer) { i.answer = jwks(jwk(pairs.p256(), "may", nil)) })
+		time.Sleep(fetchEvery)
+		synctest.Wait()
+		time.Sleep(2 * time.Minute)
+		before := server.calls.Load()
+		wantCode(t, j, made(time.Hour), Invalid, absent)
+		synctest.Wait()
+		if n := server.calls.Load() - before; n != 1 {
+			t.Errorf("a key that should have been there made it fetch %d times; want once: a cache may have been old", n)
+		}
+		time.Sleep(fetchAgain)
+		wantCode(t, j, june(""), Unavailable, fetching)
+		synctest.Wait()
+		time.Sleep(fetchAgain)
+		wantCode(t, j, made(0), Unavailable, fetching)
+		synctest.Wait()
+		wantCode(t, j, made(0), Unavailable, notYet)
+	})
+}
+
 // TestRun_BacksOff: after failures it tries again after 1, 2, 4 s and so on up to a minute, keeps the keys, and says so
 // once.
 func TestRun_BacksOff(t *testing.T) {
@@ -333,11 +390,18 @@ func TestRefresh_OverTheNetwork(t *testing.T) {
 	redirect := func(path, to string) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) })
 	}
-	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, keys) })
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, r *http.Request) {
+		if from := r.Referer(); from != "" {
+			t.Errorf("a redirect tells where it comes from: %s; want that nobody learns the query", from)
+		}
+		_, _ = io.WriteString(w, keys)
+	})
 	redirect("/moved", "/keys")
 	redirect("/loop", "/loop")
 	redirect("/plain", plain.URL)
 	redirect("/file", "file:///etc/passwd")
+	redirect("/secret", "http://me:hunter2@id.test/?key=hunter2")
+	redirect("/unreadable", "https://me:hunter2@id.test:port/?key=hunter2")
 	mux.HandleFunc("/gigabyte", func(w http.ResponseWriter, r *http.Request) {
 		for chunk := make([]byte, 64<<10); r.Context().Err() == nil; { // it ends when the client hangs up
 			if _, err := w.Write(chunk); err != nil {
@@ -363,15 +427,17 @@ func TestRefresh_OverTheNetwork(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	for path, want := range map[string]string{
-		"/keys": "", "/moved": "",
-		"/loop":     "more than 3 redirects",
-		"/plain":    "which is not https",
-		"/file":     "a redirect to file:///etc/passwd, which is not https",
-		"/gigabyte": "the answer has more than 256 KiB",
-		"/header":   "exceeded",
-		"/none":     "the answer has status 404",
-		"/silent":   "no answer within",
-		"/drips":    "",
+		"/keys": "", "/moved?key=hunter2": "",
+		"/loop":       "more than 3 redirects",
+		"/plain":      "which is not https",
+		"/file":       "a redirect to file:///etc/passwd, which is not https",
+		"/secret":     "a redirect to http://me:***@id.test/?key=***, which is not https",
+		"/unreadable": "a redirect to what is no URL",
+		"/gigabyte":   "the answer has more than 256 KiB",
+		"/header":     "exceeded",
+		"/none":       "the answer has status 404",
+		"/silent":     "no answer within",
+		"/drips":      "",
 	} {
 		t.Run(path, func(t *testing.T) {
 			j := newJWT(t, JWTConfig{JWKSURL: server.URL + path}, nil)
@@ -386,6 +452,9 @@ func TestRefresh_OverTheNetwork(t *testing.T) {
 					t.Error("a body that never ends was taken")
 				}
 				return
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("Refresh = %v, which shows a secret", err)
 			}
 			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 				t.Errorf("Refresh = %v; want %q", err, want)

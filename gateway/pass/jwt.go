@@ -81,7 +81,7 @@ func NewJWT(cfg JWTConfig, now func() time.Time, log *slog.Logger) (*JWT, error)
 	if cfg.JWKSURL != "" {
 		j.issuerKeys = newFetcher(cfg.JWKSURL)
 		if cfg.Audience == "" {
-			log.Warn("auth.jwks_url is set and auth.jwt_audience is not: tokens that the issuer made for other services are accepted", "url", redacted(cfg.JWKSURL))
+			log.Warn("auth.jwks_url is set and auth.jwt_audience is not: tokens that the issuer made for other services are accepted", "url", Redacted(cfg.JWKSURL))
 		}
 	}
 	j.ring.Store(newKeyring(fixed, time.Time{}))
@@ -236,7 +236,7 @@ func (j *JWT) why(err error, token string, parsed *jwt.Token, kid string, ring *
 	}
 	alg := parsed.Method.Alg()
 	if j.issuerKeys != nil && !slices.Contains(secretAlgorithms, alg) && !ring.has(kid) {
-		return j.unknown(kid, ring.fetched, now)
+		return j.unknown(kid, madeAt(parsed), ring.fetched, now)
 	}
 	if errors.Is(err, errKeyless) {
 		return refuse(Invalid, "no known key fits alg: %s and kid: %.64q of its header", alg, kid)
@@ -251,16 +251,44 @@ func algorithm(t *jwt.Token) string {
 	return fmt.Sprint(t.Header["alg"])
 }
 
-// unknown refuses a token whose key may be one that the issuer has published since the last fetch.
-func (j *JWT) unknown(kid string, fetched, now time.Time) *Refused {
-	if !fetched.IsZero() && now.Sub(fetched) < fetchAgain {
-		return refuse(Invalid, "the issuer has no key named %.64q", kid)
-	}
-	j.issuerKeys.kick.Set()
+// unknown refuses a token whose key may be one that the issuer has published since the last fetch. A key is published
+// before tokens are made with it; so where that fetch began after the token was made there is none, and none to wait
+// for. When it was made the token says itself, unchecked: a lie only gets it another refusal. One that does not say is
+// held against a fetch of a moment ago.
+func (j *JWT) unknown(kid string, made, fetched, now time.Time) *Refused {
 	if fetched.IsZero() {
+		j.issuerKeys.kick.Set()
 		return unavailable("the issuer's keys have not been fetched yet")
 	}
+	recent := now.Sub(fetched) < fetchAgain
+	absent := recent
+	if !made.IsZero() {
+		absent = fetched.After(made.Add(madeLeeway))
+	}
+	if !absent || !recent { // also for one that is refused: a cache may have answered with an old set
+		j.issuerKeys.kick.Set()
+	}
+	switch {
+	case absent:
+		return refuse(Invalid, "the issuer has no key named %.64q", kid)
+	case recent:
+		return unavailable("the issuer has no key named %.64q yet", kid)
+	}
 	return unavailable("the key %.64q is not known yet, and the issuer's keys are being fetched", kid)
+}
+
+// madeAt is when a token was made, by its own word; zero: it does not say.
+func madeAt(t *jwt.Token) (made time.Time) {
+	err := members(t.Claims.(*payload).raw, func(name string, value json.RawMessage) (err error) {
+		if name == "iat" {
+			made, err = date(value)
+		}
+		return err
+	})
+	if err != nil {
+		return time.Time{}
+	}
+	return made
 }
 
 // unavailable is a Refused of a token that may be good once keys were fetched.
@@ -336,6 +364,6 @@ func (j *JWT) Refresh(ctx context.Context) error {
 		return nil
 	}
 	j.ring.Store(newKeyring(slices.Concat(j.fixed, keys), began))
-	j.log.Info("the issuer's keys changed", "url", redacted(j.issuerKeys.url), "keys", len(keys))
+	j.log.Info("the issuer's keys changed", "url", Redacted(j.issuerKeys.url), "keys", len(keys))
 	return nil
 }

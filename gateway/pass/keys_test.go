@@ -40,7 +40,7 @@ func TestJWTConfig_Validate(t *testing.T) {
 		{"only the previous secret", JWTConfig{SecretPrevious: long, PublicKeyFile: "f"}, "jwt_secret_previous: it is set, and jwt_secret is not"},
 		{"http", JWTConfig{JWKSURL: "http://id.test/keys"}, `jwks_url: "http://id.test/keys" is neither https nor http on this machine`},
 		{"http to a name that begins like this machine's", JWTConfig{JWKSURL: "http://127.0.0.1.evil.test/"}, `jwks_url: "http://127.0.0.1.evil.test/" is neither https nor http on this machine`},
-		{"a password is not shown", JWTConfig{JWKSURL: "ftp://me:hunter2@id.test/"}, `jwks_url: "ftp://me:xxxxx@id.test/" is neither https nor http on this machine`},
+		{"a password is not shown", JWTConfig{JWKSURL: "ftp://me:hunter2@id.test/"}, `jwks_url: "ftp://me:***@id.test/" is neither https nor http on this machine`},
 		{"no URL", JWTConfig{JWKSURL: "://\x00"}, `jwks_url: "(no URL)" is neither https nor http on this machine`},
 		{"no host", JWTConfig{JWKSURL: "https:///keys"}, `jwks_url: "https:///keys" is neither https nor http on this machine`},
 		{"none", JWTConfig{Secret: long, Algorithms: []string{"HS256", "none"}}, `jwt_algorithms[1]: "none" is none of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA`},
@@ -157,5 +157,35 @@ func TestNewJWT_RefusesFiles(t *testing.T) {
 	}
 	if _, err := NewJWT(JWTConfig{}, time.Now, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("without any key: no error; want one")
+	}
+}
+
+func TestRedacted(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                     "",
+		"off":                                  "off",
+		"https://id.test/keys":                 "https://id.test/keys",
+		"HTTPS://ID.test:8443":                 "HTTPS://ID.test:8443",
+		"https://id.test/keys?":                "https://id.test/keys?",
+		"https://me:hunter2@id.test/keys":      "https://me:***@id.test/keys",
+		"https://me:@id.test":                  "https://me:***@id.test",
+		"https://:hunter2@id.test":             "https://:***@id.test",
+		"https://m%2Fe:hunter2@[::1]:80/a%2Fb": "https://m%2Fe:***@[::1]:80/a%2Fb",
+		"https://hunter2@id.test/keys":         "https://***@id.test/keys",
+		"//me:hunter2@id.test/keys":            "//me:***@id.test/keys",
+		"https://id.test/keys?v=hunter2&api_key=hunter2=hunter2&b=": "https://id.test/keys?v=***&api_key=***&b=***",
+		"https://id.test/keys?a=hunter2;b=hunter2":                  "https://id.test/keys?a=***&b=***",
+		"https://id.test/keys?hunter2":                              "https://id.test/keys?***",
+		"https://id.test/keys#hunter2":                              "https://id.test/keys",
+		"https://me:hunter2@id.test?key=hunter2#hunter2":            "https://me:***@id.test?key=***",
+		"me:hunter2@id.test/keys":                                   "(no URL)",
+		"https:/me:hunter2@id.test/keys":                            "(no URL)",
+		"https://me:hunter2@":                                       "(no URL)",
+		"https://me:hunter2@id.test:port/":                          "(no URL)",
+		"my_name:hunter2":                                           "(no URL)",
+	} {
+		if got := Redacted(text); got != want {
+			t.Errorf("Redacted(%q) = %q; want %q", text, got, want)
+		}
 	}
 }
