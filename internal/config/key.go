@@ -36,6 +36,11 @@ func secret(key string) bool {
 		strings.HasPrefix(key, "auth.") && strings.Contains(key, "_secret")
 }
 
+// isURL tells whether the value of key is a URL, which may have a password or an API key in it.
+func isURL(key string) bool {
+	return strings.HasPrefix(key, "auth.") && strings.HasSuffix(key, "_url")
+}
+
 // variable is the environment variable of a key: BARRAGE_SERVER_LISTEN for server.listen.
 func variable(key string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))

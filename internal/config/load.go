@@ -319,6 +319,11 @@ func shown(key string, value any) string {
 		return fmt.Sprintf("%q", v)
 	case map[string]any:
 		return "a section"
+	case []any:
+		if isURL(key) {
+			return mask
+		}
+		return fmt.Sprint(v)
 	default:
 		return fmt.Sprint(v)
 	}

@@ -7,13 +7,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"barrage/gateway/pass"
 )
 
 // mask stands for a secret.
 const mask = "***"
 
 // Print writes cfg to w as a config file, in the order of config.yaml, each line with
-// its source as a comment. Secrets are masked. sources may be nil: all defaults.
+// its source as a comment. Secrets are masked, also
+// those within URLs. sources may be nil: all defaults.
 func Print(w io.Writer, cfg Config, sources Sources) error {
 	var out bytes.Buffer
 	last := ""
@@ -26,6 +29,9 @@ func Print(w io.Writer, cfg Config, sources Sources) error {
 		value := s.value.Interface()
 		if secret(s.key) && !s.value.IsZero() {
 			value = mask
+		}
+		if isURL(s.key) {
+			value = pass.Redacted(s.value.String())
 		}
 		fmt.Fprintf(&out, "  %s: %s # %v\n", key, written(value), sources[s.key])
 	}

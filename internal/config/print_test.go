@@ -43,6 +43,34 @@ func TestPrint_ShowsValuesAndSources(t *testing.T) {
 	wantLoadsAgain(t, cfg)
 }
 
+// TestPrint_HidesSecretsWithinURLs: passwords and the values of queries.
+func TestPrint_HidesSecretsWithinURLs(t *testing.T) {
+	cfg := Default()
+	cfg.Auth.LoginURL = "https://me:hunter2@app.example/login?key=hunter2"
+	cfg.Auth.ConnectURL = "https://app.example/connect?hunter2"
+	cfg.Auth.JWKSURL = "https://id.example/keys?tenant=hunter2&v=hunter2"
+	var out bytes.Buffer
+	if err := Print(&out, cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		`  login_url: "https://me:***@app.example/login?key=***" # default`,
+		`  connect_url: "https://app.example/connect?***" # default`,
+		`  jwks_url: "https://id.example/keys?tenant=***&v=***" # default`,
+	} {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("Print leaves out the line %q:\n%s", line, &out)
+		}
+	}
+	if strings.Contains(out.String(), "hunter2") {
+		t.Errorf("Print shows a secret:\n%s", &out)
+	}
+	cfg.Auth.LoginURL, cfg.Auth.ConnectURL, cfg.Auth.JWKSURL = "HTTPS://app.example:8443/a%2Fb", "http://[::1]/connect", "https://id.example/keys"
+	wantLoadsAgain(t, cfg)
+	_, _, err := load([]byte("auth:\n  login_url: [https://me:hunter2@app.example/]\n"), nil)
+	wantLines(t, err, "auth.login_url: *** is not a text; put it in quotes (line 2)")
+}
+
 func TestPrint_IsConfigFile(t *testing.T) {
 	wantLoadsAgain(t, Default())
 }
