@@ -20,6 +20,7 @@ import (
 func TestGuests(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		c.Auth.Mode, c.AnonymousJoin = []string{AuthRedis}, false
+		c.recheckEvery = time.Hour // of u's token
 		c.Limits.Enabled, c.Limits.UserConnections = true, 1
 	})
 	user := joinV1(t, s, "u")
@@ -27,6 +28,7 @@ func TestGuests(t *testing.T) {
 	if !strings.HasPrefix(w.UserID, "g-") || len(w.UserID) != 14 || !w.Guest || fmt.Sprint(w.Can) != "[read]" || w.EndsIn != 0 {
 		t.Errorf("welcome = %+v; want a guest who may read", w)
 	}
+	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) }) // u's
 	before := callsOf(s)
 	for range 50 {
 		if _, again := dialV1(t, s, "r", "", false); again.UserID == w.UserID {
