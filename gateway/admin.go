@@ -79,7 +79,7 @@ func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) {
 		if (err != nil || until < 0) && bad == nil {
 			bad = refuse(http.StatusBadRequest, "until %q is not a time in Unix seconds", text)
 		}
-		end = time.Unix(until, 0).Add(pass.Leeway + expiryGrace) // it is taken for a while behind its end
+		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + expiryGrace) // it is taken for a while behind its end
 	}
 	s.revoke(w, r, bad, "token", id, func(ctx context.Context) error { return s.store.RevokeToken(ctx, id, end) })
 }
@@ -90,7 +90,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request, bad *refusal, wh
 	if key != nil {
 		by = key.Name
 	}
-	if bad == nil && key != nil && key.Rooms != "" {
+	if bad == nil && key != nil && key.Rooms != "" && key.Rooms != "*" {
 		bad = refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
 	}
 	if bad == nil {

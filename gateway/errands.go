@@ -37,10 +37,12 @@ type errand struct {
 	do func(context.Context)
 }
 
-// asker is whose errands count together: those of an address, or of a user where no address is counted.
+// asker is whose errands count together: those of an address, or of a user where no address is counted; or of a socket
+// alone that has yet to show who it is, which has one at most.
 type asker struct {
 	address int
 	user    string
+	socket  *session
 }
 
 // asker is whose the session's errands are. It runs in the poller.
@@ -49,7 +51,7 @@ func (s *session) asker() asker {
 		return asker{address: guest}
 	}
 	if s.has() == nil { // it has yet to show who it is
-		return asker{}
+		return asker{socket: s}
 	}
 	return asker{user: s.user}
 }

@@ -145,6 +145,10 @@ func opAuth(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("a-7", "token_revoked", "", signedToken(t, "u", func(c *pass.Claims) { c.ID = "gone" }))
+	n.send(`{"t":"auth","id":"a-10","token":"SECRET\u0001"}`)
+	if f := n.want("refused"); f.Code != badRequest || strings.Contains(f.Message, "SECRET") {
+		t.Errorf("refused = %+v; want a bad request that does not show the token", f)
+	}
 	n.send(`{"t":"auth","id":"a-8"}`)
 	n.wantRefused("a-8", badRequest, "token has 0 bytes", false)
 	n.send(`{"t":"auth","id":"a-9","token":"` + strings.Repeat("t", codec.MaxToken+1) + `"}`)

@@ -205,8 +205,10 @@ func (s *Server) startWorkers(ctx context.Context, keepKeys func(context.Context
 	for range arrivers {
 		s.workers.Go(func() { s.arrivals.run(ctx) })
 	}
-	for range askers {
-		s.workers.Go(func() { s.questions.run(ctx) })
+	if s.guard.hook != nil {
+		for range askers {
+			s.workers.Go(func() { s.questions.run(ctx) })
+		}
 	}
 	if s.cfg.Auth.checks() {
 		s.workers.Go(func() { s.tokens.run(ctx) })

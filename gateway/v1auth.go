@@ -37,7 +37,7 @@ func (m *nativeMember) renew(ctx context.Context, id, token string) {
 	if was.guest {
 		v.user = ""
 	}
-	bad := checkText("token", token, maxTokenBytes)
+	bad := checkToken(token)
 	if bad == nil {
 		bad = m.srv.guard.who(ctx, &v, false)
 	}
@@ -128,7 +128,7 @@ func (c *newcomer) come(ctx context.Context, id, token string) {
 	a := c.at
 	a.token, a.asOf = token, c.srv.tokens.asOf()
 	a.ticket = door.Ticket(c.ticket.Load()).Without()
-	bad := checkText("token", token, maxTokenBytes)
+	bad := checkToken(token)
 	var welcome []byte
 	if bad == nil {
 		welcome, bad = c.srv.v1.arrive(ctx, a, &c.nativeMember)

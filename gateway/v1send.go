@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -76,7 +77,7 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 		name = "" // all guests of an address are one
 	}
 	if !checked {
-		name += "\x00 " + n.srv.door.AddrOf(r).String()
+		name += "\x00" + strconv.Itoa(n.srv.door.GuestOf(r))
 	}
 	from := &waitingSend{rights: rs, rateName: name, done: make(chan room.Answer, 1)}
 	if bad := n.srv.joins.join(v, id, func() *refusal {

@@ -154,7 +154,7 @@ func (s *Server) comesFrom(v *visitor, r *http.Request, room string) {
 }
 
 // bearerHidden finds the token among the sub-protocols, which no answer shows.
-var bearerHidden = regexp.MustCompile(`bearer\.[^,\s]*`)
+var bearerHidden = regexp.MustCompile(`(?i)bearer\.[^,\s]*`)
 
 // bearerProtocol begins the sub-protocol in which a browser can show a token, as it cannot set a header.
 const bearerProtocol = "bearer."

@@ -151,7 +151,7 @@ func (g *guard) take(ctx context.Context, v *visitor, p *pass.Pass) *refusal {
 	switch {
 	case state == chat.TokenRight:
 		return nil
-	case now.Sub(p.Issued) < freshFor:
+	case !now.Before(p.Issued) && now.Sub(p.Issued) < freshFor:
 		return refused(&pass.Refused{
 			Code: pass.Unavailable, Why: "the user's tokens were revoked in the second in which this one was made: get another one", Wait: time.Second,
 		})

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"barrage/gateway/door"
 	"barrage/gateway/keys"
 	"barrage/gateway/pass"
@@ -90,6 +92,20 @@ func TestGuests_ShareTheRateOfTheirAddress(t *testing.T) {
 	}
 	if got := status("203.0.113.8"); got != 201 {
 		t.Errorf("of another address: %d; want 201", got)
+	}
+	// A socket of the address is among them.
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+s.Addr().String()+v1Path("r", ""), &websocket.DialOptions{ //nolint:bodyclose // coder/websocket closes it
+		Subprotocols: []string{subprotocol}, HTTPHeader: http.Header{"X-Forwarded-For": {"203.0.113.7"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	n := &native{t, conn, nil}
+	n.want("welcome")
+	n.send(`{"t":"send","id":"s","body":"x"}`)
+	if f := n.want("refused"); f.Code != "rate_limited" {
+		t.Errorf("a socket of the address: %+v; want rate_limited", f)
 	}
 	first, second := new(nativeMember), new(nativeMember)
 	for i, m := range []*nativeMember{first, second} {
@@ -238,6 +254,7 @@ func TestToken_IsNotShown(t *testing.T) {
 		"line end":     requestV1("r", "", "Sec-WebSocket-Protocol: barrage.v1, "+bearer(token+"\n")+"\r\n"),
 		"delete":       requestV1("r", "token="+token+"%7f", offerV1),
 		"no protocol":  requestV1("r", "", "Sec-WebSocket-Protocol: "+bearer(token)+"\r\n"),
+		"capitals":     requestV1("r", "", "Sec-WebSocket-Protocol: B"+bearer(token)[1:]+"\r\n"),
 		"FastIM":       handshake("/group/chat/r/u/" + token + "%0a"),
 		"wrong header": requestV1("r", "", offerV1+"Authorization: Bearer "+token+"\u00ff\r\n"),
 	} {
@@ -248,7 +265,7 @@ func TestToken_IsNotShown(t *testing.T) {
 			t.Fatal(err)
 		}
 		for part := range strings.SplitSeq(token, ".") {
-			if strings.Contains(resp.body, part) || strings.Contains(resp.body, bearer(token)[:40]) {
+			if strings.Contains(resp.body, part) || strings.Contains(resp.body, bearer(token)[7:40]) {
 				t.Errorf("%s: the answer shows the token: %d %s", what, resp.status, resp.body)
 			}
 		}
@@ -290,6 +307,24 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 	s.sweepOnce(s.started.Add(6 * time.Second))
 	close(goOn)
 	for _, n := range waiting {
+		n.want("welcome")
+	}
+}
+
+// Whoever comes without an address that counts has a share of the checks of tokens of their own.
+func TestFirstFrame_ManyAtOnce(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
+	goOn := storeOf(s).hold("CheckToken")
+	defer goOn()
+	var all []*native
+	for range 2 * errandShare {
+		n := firstFrame(t, s, "&user_id=u")
+		n.send(`{"t":"auth","token":"t"}`)
+		all = append(all, n)
+	}
+	eventually(t, func() error { return differ("those who wait", len(s.arrivals.queue), 2*errandShare-arrivers) })
+	goOn()
+	for _, n := range all {
 		n.want("welcome")
 	}
 }

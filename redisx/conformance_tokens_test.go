@@ -31,15 +31,15 @@ func testTokensPerUser(s *harness) {
 		}
 		if s.tagged && (user == "u{}" || user == "br}ace") { // a cluster has no place for the earlier ones
 			s.wantToken(t, of("token 2"), chat.TokenRight)
-			s.wantToken(t, of("token 1"), chat.TokenOther)
+			s.wantToken(t, of("token 1"), chat.TokenWrong)
 			continue
 		}
 		s.wantToken(t, of("token 2"), chat.TokenRight)
 		s.wantToken(t, of("token 1"), chat.TokenRight)
 		s.wantToken(t, of("token 0"), chat.TokenReplaced)
-		s.wantToken(t, of("token"), chat.TokenOther)
-		s.wantToken(t, of("token 1 2"), chat.TokenOther)
-		s.wantToken(t, of(""), chat.TokenOther)
+		s.wantToken(t, of("token"), chat.TokenWrong)
+		s.wantToken(t, of("token 1 2"), chat.TokenWrong)
+		s.wantToken(t, of(""), chat.TokenWrong)
 		noError(t, s.SetToken(t.Context(), user, "token 0")) // back again
 		s.wantToken(t, of("token 0"), chat.TokenRight)
 		s.wantToken(t, of("token 2"), chat.TokenRight)
@@ -48,7 +48,7 @@ func testTokensPerUser(s *harness) {
 			noError(t, s.SetToken(t.Context(), user, fmt.Sprintf("more %d", i)))
 		}
 		s.wantToken(t, of("token 0"), chat.TokenReplaced)
-		s.wantToken(t, of("token 2"), chat.TokenOther)
+		s.wantToken(t, of("token 2"), chat.TokenWrong)
 	}
 	if s.pass == nil {
 		return

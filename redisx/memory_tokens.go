@@ -112,7 +112,7 @@ func (m *Memory) checkToken(c *chat.Credential, prolong bool) chat.TokenState {
 	defer u.mu.Unlock()
 	now, state := m.now(), chat.TokenWrong
 	for i, one := range u.tokens[c.UserID] {
-		if now.Before(one.expires) && i == 0 {
+		if now.Before(one.expires) && i == 0 && m.limits.tokens() == 1 {
 			state = chat.TokenOther
 		}
 		switch {

@@ -340,5 +340,15 @@ func (d *Door) ClientOf(r *http.Request) string {
 	return addr.String()
 }
 
-// AddrOf is the address of a request as it is counted; not valid where it is not.
-func (d *Door) AddrOf(r *http.Request) netip.Prefix { return d.addrs.of(r) }
+// GuestOf is as [Ticket.Guest] of a request.
+func (d *Door) GuestOf(r *http.Request) int {
+	if !d.cfg.Enabled {
+		return 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if g := d.guestLocked(d.addrs.of(r)); g != nil {
+		return int(g.id)
+	}
+	return 0
+}

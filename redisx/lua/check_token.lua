@@ -5,7 +5,7 @@
 --   never; how many tokens a user may have. Without the bound on what is left nodes that check in turn would write each
 --   time, and every write makes all nodes read again.
 -- It returns a chat.TokenState: 1 for a token that counts, 2 for one that was replaced; for any other one 4 where the
---   user has a token, else 0.
+--   user has a token and may have no more, else 0.
 local key, before = KEYS[1], KEYS[2]
 local text, quoted, life, least, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
@@ -14,7 +14,7 @@ if token == text or token == quoted then
   if redis.call('PTTL', key) < least then redis.call('PEXPIRE', key, life) end
   return 1
 end
-local none = token and 4 or 0
+local none = token and most == 1 and 4 or 0
 if not before then return none end
 local tokens, ends = earlier(before)
 for i = 1, #tokens do
