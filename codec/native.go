@@ -38,8 +38,6 @@ const (
 	MaxExt = 4 << 10
 	// MaxExtDepth is how many arrays and objects may stand in each other in a message's ext.
 	MaxExtDepth = 32
-	// MaxToken is how many bytes a token may have: a signed one with some dozens of grants.
-	MaxToken = 4 << 10
 	// MaxLikes is how many likes one op may carry.
 	MaxLikes = 100
 )
@@ -395,8 +393,8 @@ func (op *Op) check(maxBody int) error {
 			return fmt.Errorf("id has %d bytes, at most %d are allowed", len(op.ID), MaxSendID)
 		}
 	case OpAuth:
-		if op.Token == "" || len(op.Token) > MaxToken {
-			return fmt.Errorf("token has %d bytes, 1 to %d are allowed", len(op.Token), MaxToken)
+		if op.Token == "" || len(op.Token) > chat.MaxToken {
+			return fmt.Errorf("token has %d bytes, 1 to %d are allowed", len(op.Token), chat.MaxToken)
 		}
 		if len(op.ID) > MaxSendID {
 			return fmt.Errorf("id has %d bytes, at most %d are allowed", len(op.ID), MaxSendID)

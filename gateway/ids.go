@@ -9,13 +9,13 @@ import (
 
 	"golang.org/x/text/secure/precis"
 
-	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 // maxIDBytes bounds room and user ids, maxTokenBytes tokens, maxPasswordBytes passwords.
 const (
 	maxIDBytes       = 128
-	maxTokenBytes    = codec.MaxToken
+	maxTokenBytes    = chat.MaxToken
 	maxPasswordBytes = 512
 )
 

@@ -13,6 +13,7 @@ import (
 
 	"barrage/codec"
 	"barrage/gateway/pass"
+	"barrage/internal/chat"
 )
 
 // The rows of docs/protocol.md that are about tokens.
@@ -151,7 +152,7 @@ func opAuth(t *testing.T) {
 	}
 	n.send(`{"t":"auth","id":"a-8"}`)
 	n.wantRefused("a-8", badRequest, "token has 0 bytes", false)
-	n.send(`{"t":"auth","id":"a-9","token":"` + strings.Repeat("t", codec.MaxToken+1) + `"}`)
+	n.send(`{"t":"auth","id":"a-9","token":"` + strings.Repeat("t", chat.MaxToken+1) + `"}`)
 	n.wantRefused("a-9", badRequest, "token has 4097 bytes", false)
 	n.send(`{"t":"send","id":"2","body":"x"}`)
 	n.wantRefused("2", "forbidden", mayNot, false) // the token of before counts on

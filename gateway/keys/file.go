@@ -81,7 +81,7 @@ func (e Entry) key() (Key, error) {
 	case err != nil || len(sum) != sha256.Size:
 		return key, fmt.Errorf("sha256 has %d characters, want %d of 0-9 and a-f", len(e.SHA256), 2*sha256.Size)
 	case len(e.Can) == 0:
-		return key, fmt.Errorf("can is missing: name some of %s", strings.Join(canNames[:], ", "))
+		return key, fmt.Errorf("can is missing: name some of %s", canWords)
 	case len(e.Rooms) > maxRoomsBytes:
 		return key, fmt.Errorf("rooms has %d bytes, at most %d are allowed", len(e.Rooms), maxRoomsBytes)
 	case !utf8.ValidString(e.Rooms):

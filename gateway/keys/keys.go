@@ -9,9 +9,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
+
+	"barrage/internal/bits"
 )
 
 // Can is a set of what a key may do.
@@ -19,40 +20,26 @@ type Can uint8
 
 // What a key may do. The zero Can is nothing.
 const (
-	Publish  Can = 1 << iota // send messages as the server
-	Moderate                 // mute, ban, recall: keep order in rooms
-	Rooms                    // register rooms, and change their settings
-	Ops                      // nodes: drain, reload, log level
+	Publish  Can = 1 << iota // send messages as the server; no call asks for it yet
+	Moderate                 // revoke tokens
+	Rooms                    // register rooms, and look for them
+	Ops                      // metrics, profiles, the list of rooms
 )
 
-// canNames are the names of what Can has, by bit.
-var canNames = [...]string{"publish", "moderate", "rooms", "ops"}
+// canWords are the names of what Can has.
+var canWords = bits.Words{"publish", "moderate", "rooms", "ops"}
 
 // ParseCan reads names.
-func ParseCan(names []string) (c Can, err error) {
-	for _, name := range names {
-		bit := slices.Index(canNames[:], name)
-		if bit < 0 {
-			return 0, fmt.Errorf("%.64q is none of %s", name, strings.Join(canNames[:], ", "))
-		}
-		c |= 1 << bit
-	}
-	return c, nil
+func ParseCan(names []string) (Can, error) {
+	set, err := canWords.Parse(names)
+	return Can(set), err
 }
 
 // Has reports whether all of what is in it.
 func (c Can) Has(what Can) bool { return c&what == what }
 
 // Names are the names of what is in it, in order; never nil.
-func (c Can) Names() []string {
-	names := make([]string, 0, len(canNames))
-	for bit, name := range canNames {
-		if c.Has(1 << bit) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
+func (c Can) Names() []string { return canWords.Of(uint8(c)) }
 
 // String is the names, as "rooms, ops".
 func (c Can) String() string { return strings.Join(c.Names(), ", ") }

@@ -304,13 +304,8 @@ func grant(value json.RawMessage) (Grant, error) {
 				err = pattern(g.Room)
 			}
 		case "can":
-			var names []string
 			g.Default = false
-			if names, err = texts(value, "a list of texts"); err == nil {
-				if g.Can, err = ParseCan(names); err != nil {
-					err = fmt.Errorf("is %s: %w", shown(value), err)
-				}
-			}
+			g.Can, err = capabilities(value)
 		case "role":
 			g.Role, err = role(value)
 		default:
@@ -322,6 +317,18 @@ func grant(value json.RawMessage) (Grant, error) {
 		err = errors.New("has no id: name a room, or * for all of them")
 	}
 	return g, err
+}
+
+func capabilities(value json.RawMessage) (Can, error) {
+	names, err := texts(value, "a list of texts")
+	if err != nil {
+		return 0, err
+	}
+	can, err := ParseCan(names)
+	if err != nil {
+		return 0, fmt.Errorf("is %s: %w", shown(value), err)
+	}
+	return can, nil
 }
 
 // pattern refuses ids of grants that can mean nothing, or something else than they seem to.

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"barrage/internal/chat"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -83,7 +85,7 @@ func FuzzCheck(f *testing.F) {
 // wantSane checks the bounds of a pass that the gateway relies on.
 func wantSane(t *testing.T, p *Pass, now time.Time) {
 	t.Helper()
-	if left := p.Expires.Sub(now); left <= -Leeway || left > MaxLife {
+	if left := p.Expires.Sub(now); left <= -Leeway || left > chat.RevokedLife {
 		t.Errorf("it lives for %v", left)
 	}
 	if len(p.Info) > MaxInfo || p.Info != "" && (!json.Valid([]byte(p.Info)) || p.Info[0] != '{' || strings.ContainsAny(p.Info, "\r\n")) {

@@ -18,6 +18,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"barrage/internal/chat"
 	"barrage/internal/once"
 	"barrage/internal/signed"
 )
@@ -211,8 +212,8 @@ func (h *Hook) Check(ctx context.Context, a Asked) (*Pass, *Refused) {
 // validate refuses what no service needs to be asked about.
 func (a *Asked) validate() *Refused {
 	switch {
-	case len(a.Token) > MaxToken:
-		return Refuse(Invalid, "cannot accept the token: it has %d bytes, at most %d are allowed", len(a.Token), MaxToken)
+	case len(a.Token) > chat.MaxToken:
+		return Refuse(Invalid, "cannot accept the token: it has %d bytes, at most %d are allowed", len(a.Token), chat.MaxToken)
 	case !utf8.ValidString(a.Token): // JSON would make it another one
 		return Refuse(Invalid, "cannot accept the token: it is not UTF-8")
 	case !utf8.ValidString(a.User) || !utf8.ValidString(a.Room):

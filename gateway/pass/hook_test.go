@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"barrage/internal/chat"
 )
 
 func TestHook_WhatNobodyIsAskedAbout(t *testing.T) {
@@ -21,7 +23,7 @@ func TestHook_WhatNobodyIsAskedAbout(t *testing.T) {
 		code  Code
 		want  string
 	}{
-		{Asked{Token: strings.Repeat("x", MaxToken+1)}, Invalid, "it has 4097 bytes, at most 4096 are allowed"},
+		{Asked{Token: strings.Repeat("x", chat.MaxToken+1)}, Invalid, "it has 4097 bytes, at most 4096 are allowed"},
 		{Asked{Token: "\xff"}, Invalid, "it is not UTF-8"},
 		{Asked{User: "\xff"}, Invalid, `user "\xff" or room "" is not UTF-8`},
 		{Asked{Room: "\xff"}, Invalid, `room "\xff" is not UTF-8`},

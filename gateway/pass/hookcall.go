@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"barrage/internal/chat"
 	"barrage/internal/signed"
 )
 
@@ -190,23 +191,11 @@ func boolean(value json.RawMessage) (bool, error) {
 	return false, want("true or false", value)
 }
 
-func capabilities(value json.RawMessage) (Can, error) {
-	names, err := texts(value, "a list of texts")
-	if err != nil {
-		return 0, err
-	}
-	can, err := ParseCan(names)
-	if err != nil {
-		return 0, fmt.Errorf("is %s: %w", shown(value), err)
-	}
-	return can, nil
-}
-
 // milliseconds reads how long something lasts from now on.
 func milliseconds(value json.RawMessage) (time.Duration, error) {
 	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || n < 1 || n > MaxLife.Milliseconds() {
-		return 0, want(fmt.Sprintf("1 to %d, which is %d days", MaxLife.Milliseconds(), MaxLife/(24*time.Hour)), value)
+	if err != nil || n < 1 || n > chat.RevokedLife.Milliseconds() {
+		return 0, want(fmt.Sprintf("1 to %d, which is %d days", chat.RevokedLife.Milliseconds(), chat.RevokedLife/(24*time.Hour)), value)
 	}
 	return time.Duration(n) * time.Millisecond, nil
 }

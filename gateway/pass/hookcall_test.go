@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/chat"
 	"barrage/internal/signed"
 )
 
@@ -38,7 +39,7 @@ func TestHook_WhatAnAnswerGrants(t *testing.T) {
 		{"rooms, and what holds here", `{"can":["read"],"rooms":[{"id":"x"}],"user_id":"alice"}`, Pass{
 			Named: true, Grants: []Grant{{Room: "x", Default: true}, {Room: "live-1", Can: Read}},
 		}},
-		{"the longest life", `{"user_id":"alice","expires_in_ms":34560000000}`, Pass{Expires: hookTime.Add(MaxLife)}},
+		{"the longest life", `{"user_id":"alice","expires_in_ms":34560000000}`, Pass{Expires: hookTime.Add(chat.RevokedLife)}},
 		{"16 KiB", `{"user_id":"alice"}` + strings.Repeat(" ", 16<<10-19), Pass{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

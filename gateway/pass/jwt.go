@@ -13,18 +13,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"barrage/internal/chat"
+
 	"github.com/golang-jwt/jwt/v5"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// MaxToken bounds a token, in bytes: with 8 KB of request headers that proxies take by default, one fits into a header.
-const MaxToken = 4096
-
 // Leeway is how far the clocks of issuer and node may be apart.
 const Leeway = 30 * time.Second
-
-// MaxLife is how far ahead exp may be: the 400 days that RFC 6265bis allows cookies. Revocations are kept as long.
-const MaxLife = 400 * 24 * time.Hour
 
 // maxPassed bounds the tokens that are remembered as good. One of three rooms takes 0.7 KB, the largest ones 6 KB: so
 // 7 MB for 10,000 people that reconnect at once, and never more than 60 MB (BenchmarkPassed).
@@ -100,7 +96,7 @@ func newKeyring(keys []key, fetched time.Time) *keyring {
 // alg. It does not say whose it is.
 func Looks(token string) bool {
 	header, rest, _ := strings.Cut(token, ".")
-	if len(header) > MaxToken || strings.Count(rest, ".") != 1 { // as with opaque tokens
+	if len(header) > chat.MaxToken || strings.Count(rest, ".") != 1 { // as with opaque tokens
 		return false
 	}
 	found := false
@@ -114,8 +110,8 @@ func Looks(token string) bool {
 // Check returns the pass of a token, or the reason to refuse it. It never waits for the network. Calls with the same
 // token share one Pass.
 func (j *JWT) Check(token string) (*Pass, *Refused) {
-	if len(token) > MaxToken {
-		return nil, refuse(Invalid, "it has %d bytes, at most %d are allowed", len(token), MaxToken)
+	if len(token) > chat.MaxToken {
+		return nil, refuse(Invalid, "it has %d bytes, at most %d are allowed", len(token), chat.MaxToken)
 	}
 	ring, now := j.ring.Load(), j.now()
 	sum := sha256.Sum256([]byte(token))
@@ -315,8 +311,8 @@ func (c *content) inTime(now time.Time) *Refused {
 	switch {
 	case !now.Before(expires.Add(Leeway)):
 		return refuse(Expired, "claim exp is %s, which was %v ago", stamp(expires), now.Sub(expires).Round(time.Second))
-	case expires.Sub(now) > MaxLife:
-		return refuse(Invalid, "claim exp is %s, more than %d days ahead", stamp(expires), MaxLife/(24*time.Hour))
+	case expires.Sub(now) > chat.RevokedLife:
+		return refuse(Invalid, "claim exp is %s, more than %d days ahead", stamp(expires), chat.RevokedLife/(24*time.Hour))
 	case !c.notBefore.IsZero() && now.Before(c.notBefore.Add(-Leeway)):
 		return refuse(Invalid, "claim nbf is %s, which is in %v", stamp(c.notBefore), c.notBefore.Sub(now).Round(time.Second))
 	case !issued.IsZero() && now.Before(issued.Add(-Leeway)):

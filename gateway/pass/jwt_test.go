@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/chat"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -190,7 +192,7 @@ func TestCheck_Form(t *testing.T) {
 		invalid("four parts (no JWT)", token+".x", malformed),
 		invalid("five parts, JWE (no JWT)", header+".a.b.c.d", "it is encrypted"),
 		invalid("a thousand parts (no JWT)", strings.Repeat(".", 1000), malformed),
-		invalid("one byte too many (no JWT)", strings.Repeat("a", MaxToken+1), "it has 4097 bytes, at most 4096 are allowed"),
+		invalid("one byte too many (no JWT)", strings.Repeat("a", chat.MaxToken+1), "it has 4097 bytes, at most 4096 are allowed"),
 		invalid("a header that is too long (no JWT)", strings.Repeat("e", 1<<20)+"..", "1048578 bytes"),
 		invalid("the signature is cut", token[:len(token)-4], ""),
 		invalid("the signature is cut within a byte", token[:len(token)-1], ""),

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"barrage/internal/bits"
 )
 
 // Can is a set of what a user may do in a room.
@@ -30,34 +32,23 @@ const (
 	Moderate                 // keep order
 )
 
-// canNames are the names of what Can has, by bit.
-var canNames = [...]string{"read", "send", "like", "recall", "high", "moderate"}
+// canWords are the names of what Can has.
+var canWords = bits.Words{"read", "send", "like", "recall", "high", "moderate"}
 
 // ParseCan reads names. Whoever may do anything may read.
-func ParseCan(names []string) (c Can, err error) {
-	for _, name := range names {
-		bit := slices.Index(canNames[:], name)
-		if bit < 0 {
-			return 0, fmt.Errorf("%q is none of %s", name, strings.Join(canNames[:], ", "))
-		}
-		c |= Read | 1<<bit
+func ParseCan(names []string) (Can, error) {
+	set, err := canWords.Parse(names)
+	if set != 0 {
+		set |= uint8(Read)
 	}
-	return c, nil
+	return Can(set), err
 }
 
 // Has reports whether all of what is in it.
 func (c Can) Has(what Can) bool { return c&what == what }
 
 // Names are the names of what is in it, in order; never nil.
-func (c Can) Names() []string {
-	names := make([]string, 0, len(canNames))
-	for bit, name := range canNames {
-		if c.Has(1 << bit) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
+func (c Can) Names() []string { return canWords.Of(uint8(c)) }
 
 // roles are what a token may make of its user, the lowest first. No token gives the role of servers.
 var roles = [...]string{"viewer", "vip", "moderator", "owner"}

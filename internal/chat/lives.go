@@ -6,6 +6,9 @@ import "time"
 const (
 	// TokenLife is how long a token lives after it was set or last checked with success (contract section 4).
 	TokenLife = 24 * time.Hour
+	// MaxToken bounds a token, in bytes: with 8 KB of request headers that proxies take by default, one fits into a
+	// header. A signed one may have some dozens of grants.
+	MaxToken = 4096
 	// RevokedLife is how long the store knows that a user's tokens were revoked, and so the longest life that a signed
 	// token may have: what browsers allow cookies (RFC 6265bis section 5.5).
 	RevokedLife = 400 * 24 * time.Hour

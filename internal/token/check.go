@@ -17,11 +17,12 @@ import (
 	"golang.org/x/term"
 
 	"barrage/gateway/pass"
+	"barrage/internal/chat"
 	"barrage/internal/cli"
 )
 
 // maxInput bounds the input from stdin, in bytes: a token with blanks around it. The check refuses a longer one.
-const maxInput = 2 * pass.MaxToken
+const maxInput = 2 * chat.MaxToken
 
 func newCheck(settings Settings) *cobra.Command {
 	var asJSON bool

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"barrage/gateway/pass"
+	"barrage/internal/chat"
 	"barrage/internal/cli"
 )
 
@@ -68,7 +69,7 @@ Everyone who has the token is its user until it expires: keep its life short.`, 
 	flags.SortFlags = false
 	flags.StringVar(&o.user, "user", "", "id of the user")
 	flags.BoolVar(&o.guest, "guest", false, "make a guest's token, without a user id")
-	flags.DurationVar(&o.life, "life", defaultLife, "time until it expires, at most "+inWords(pass.MaxLife))
+	flags.DurationVar(&o.life, "life", defaultLife, "time until it expires, at most "+inWords(chat.RevokedLife))
 	flags.StringArrayVar(&o.rooms, "room", nil, "id of a room, or a prefix and *; can be repeated (default: every room)")
 	flags.StringSliceVar(&o.can, "can", nil, "rights in these rooms, as read,send (default: auth.default_can)")
 	flags.StringVar(&o.role, "role", "", "the user's role: "+strings.Join(pass.Roles(), ", "))
@@ -89,8 +90,8 @@ func (o *order) check(cmd *cobra.Command) error {
 		return cli.Misused(cmd, "cannot make one token for a guest and a user: leave out --guest or --user")
 	case !o.guest && o.user == "":
 		return cli.Misused(cmd, "cannot make a token without a user: give --user ID, or --guest")
-	case o.life < time.Second || o.life > pass.MaxLife:
-		return cli.Misused(cmd, fmt.Sprintf("cannot make a token with a life of %v: it is not within 1s and %s", o.life, inWords(pass.MaxLife)))
+	case o.life < time.Second || o.life > chat.RevokedLife:
+		return cli.Misused(cmd, fmt.Sprintf("cannot make a token with a life of %v: it is not within 1s and %s", o.life, inWords(chat.RevokedLife)))
 	case len(o.can) > 0 && len(o.rooms) == 0:
 		return cli.Misused(cmd, "cannot grant --can without a room: give --room ID, or --room '*' for all rooms")
 	}
