@@ -24,6 +24,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -32,6 +33,12 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// later moves the bubble's clock on, and returns when all that was due has been done. Nothing really waits.
+func later(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
 
 // noon is when tests take place, in seconds since 1970.
 const noon = 1_764_158_400

@@ -56,7 +56,7 @@ func TestRun_FetchesKeys(t *testing.T) {
 		wantCode(t, j, june, Invalid, `the issuer has no key named "june"`) // asked a moment ago
 
 		server.set(func(i *issuer) { i.answer = jwks(jwk(pairs.p256(), "may", nil), jwk(pairs.otherP256(), "june", nil)) })
-		time.Sleep(fetchAgain)
+		later(fetchAgain)
 		wantCode(t, j, june, Unavailable, `the key "june" is not known yet`)
 		synctest.Wait()
 		wantCode(t, j, june, "", "")
@@ -67,7 +67,7 @@ func TestRun_FetchesKeys(t *testing.T) {
 		}
 
 		server.set(func(i *issuer) { i.answer = jwks(jwk(pairs.otherP256(), "june", nil)) })
-		time.Sleep(fetchEvery + time.Nanosecond)
+		later(fetchEvery + time.Nanosecond)
 		wantCode(t, j, may, Invalid, `the issuer has no key named "may"`) // it had passed before
 		wantCode(t, j, june, "", "")
 	})
@@ -81,14 +81,12 @@ func TestRun_KeepsPassedTokensWhereKeysAreTheSame(t *testing.T) {
 		defer running(t, j)()
 		synctest.Wait()
 		wantCode(t, j, es(pairs.p256(), "may"), "", "")
-		time.Sleep(fetchEvery)
-		synctest.Wait()
+		later(fetchEvery)
 		if n := j.ring.Load().passed.Len(); n != 1 || server.calls.Load() != 2 {
 			t.Errorf("%d tokens are remembered after %d fetches; want 1 after 2", n, server.calls.Load())
 		}
 		server.set(func(i *issuer) { i.answer = jwks(jwk(pairs.p256(), "may", nil), jwk(pairs.ed(), "ed", nil)) })
-		time.Sleep(fetchEvery)
-		synctest.Wait()
+		later(fetchEvery)
 		if n := j.ring.Load().passed.Len(); n != 0 {
 			t.Errorf("%d tokens are remembered after new keys; want none", n)
 		}
@@ -109,43 +107,40 @@ func TestCheck_UnknownKeys(t *testing.T) {
 		const absent, notYet, fetching = `the issuer has no key named "june"`, `the issuer has no key named "june" yet`, `the key "june" is not known yet`
 
 		// A fetch of a moment ago: june may have been published since.
-		time.Sleep(time.Second)
+		later(time.Second)
 		wantCode(t, j, june(""), Invalid, absent)
 		wantCode(t, j, june(`,"iat":"now"`), Invalid, absent)
 		wantCode(t, j, june(`,"iat":1,"iat":2`), Invalid, absent)
 		wantCode(t, j, made(time.Hour), Invalid, absent)
 		wantCode(t, j, made(madeLeeway+2*time.Second), Invalid, absent)
-		time.Sleep(fetchAgain)
-		synctest.Wait()
+		later(fetchAgain)
 		if n := server.calls.Load(); n != 1 {
 			t.Errorf("tokens that had to be there made it %d fetches; want none but the first", n)
 		}
 		j.issuerKeys.kick.Set()
 		synctest.Wait()
-		time.Sleep(time.Second)
+		later(time.Second)
 		server.set(func(i *issuer) { i.answer = jwks(jwk(pairs.p256(), "may", nil), jwk(pairs.otherP256(), "june", nil)) })
 		token := made(0)
 		wantCode(t, j, token, Unavailable, notYet)
 		wantCode(t, j, made(madeLeeway), Unavailable, notYet)
-		time.Sleep(fetchAgain - time.Second)
-		synctest.Wait()
+		later(fetchAgain - time.Second)
 		wantCode(t, j, token, "", "")
 
 		// An older fetch.
 		server.set(func(i *issuer) { i.answer = jwks(jwk(pairs.p256(), "may", nil)) })
-		time.Sleep(fetchEvery)
-		synctest.Wait()
-		time.Sleep(2 * time.Minute)
+		later(fetchEvery)
+		later(2 * time.Minute)
 		before := server.calls.Load()
 		wantCode(t, j, made(time.Hour), Invalid, absent)
 		synctest.Wait()
 		if n := server.calls.Load() - before; n != 1 {
 			t.Errorf("a key that should have been there made it fetch %d times; want once: a cache may have been old", n)
 		}
-		time.Sleep(fetchAgain)
+		later(fetchAgain)
 		wantCode(t, j, june(""), Unavailable, fetching)
 		synctest.Wait()
-		time.Sleep(fetchAgain)
+		later(fetchAgain)
 		wantCode(t, j, made(0), Unavailable, fetching)
 		synctest.Wait()
 		wantCode(t, j, made(0), Unavailable, notYet)
@@ -162,18 +157,15 @@ func TestRun_BacksOff(t *testing.T) {
 		stop := running(t, j)
 		synctest.Wait()
 		server.set(func(i *issuer) { i.err = errAway })
-		time.Sleep(fetchEvery)
-		synctest.Wait()
+		later(fetchEvery)
 		for _, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60, 60} {
 			pause := time.Duration(seconds) * time.Second
 			before := server.calls.Load()
-			time.Sleep(pause - time.Nanosecond)
-			synctest.Wait()
+			later(pause - time.Nanosecond)
 			if n := server.calls.Load(); n != before {
 				t.Errorf("it tried before %v had passed", pause)
 			}
-			time.Sleep(time.Nanosecond)
-			synctest.Wait()
+			later(time.Nanosecond)
 			if n := server.calls.Load(); n != before+1 {
 				t.Errorf("after %v it tried %d times; want 1", pause, n-before)
 			}
@@ -184,7 +176,7 @@ func TestRun_BacksOff(t *testing.T) {
 		before := server.calls.Load()
 		for range 20 {
 			wantCode(t, j, es(pairs.otherP256(), "june"), Unavailable, "")
-			time.Sleep(time.Second)
+			later(time.Second)
 		}
 		synctest.Wait()
 		if n := server.calls.Load() - before; n != 2 {
@@ -192,8 +184,7 @@ func TestRun_BacksOff(t *testing.T) {
 		}
 
 		server.set(func(i *issuer) { i.err = nil })
-		time.Sleep(lastRetry)
-		synctest.Wait()
+		later(lastRetry)
 		stop()
 		said := text.String()
 		if n := strings.Count(said, "cannot fetch the issuer's keys"); n != 1 || !strings.Contains(said, "err=\"connection refused\"") {
@@ -213,7 +204,7 @@ func TestCheck_WaitsForNobody(t *testing.T) {
 		j := withIssuer(t, server, JWTConfig{Secret: secret}, io.Discard)
 		defer running(t, j)()
 		synctest.Wait()
-		time.Sleep(time.Minute)
+		later(time.Minute)
 		server.set(func(i *issuer) { i.hangs = true })
 		before, began := server.calls.Load(), time.Now()
 		random := es(pairs.p256(), "a kid of an attacker")
@@ -229,7 +220,7 @@ func TestCheck_WaitsForNobody(t *testing.T) {
 			if took := time.Since(began) - time.Duration(second)*time.Second; took != 0 {
 				t.Fatalf("1,000 checks took %v of the bubble's time; want none: nothing waits", took)
 			}
-			time.Sleep(time.Second)
+			later(time.Second)
 		}
 		if n := server.calls.Load() - before; n < 2 || n > 4 {
 			t.Errorf("30,000 tokens with unknown kids in 30 s asked the issuer %d times; want once in 10 s", n)
