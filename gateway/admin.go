@@ -33,11 +33,11 @@ func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
 		keys.Rooms: {
 			"PUT /v1/admin/rooms/{room}":    s.registerRoom(true),
 			"DELETE /v1/admin/rooms/{room}": s.registerRoom(false),
-			"GET /v1/admin/rooms/{room}":    s.ofRoom(s.knownRoom),
+			"GET /v1/admin/rooms/{room}":    ofRoom(s.knownRoom),
 		},
 		keys.Moderate: {
-			"POST /v1/admin/users/{user}/revoke": s.revokeUser,
-			"POST /v1/admin/tokens/{id}/revoke":  s.revokeToken,
+			"POST /v1/admin/users/{user}/revoke": administer(s.revokeUser),
+			"POST /v1/admin/tokens/{id}/revoke":  administer(s.revokeToken),
 		},
 	} {
 		for route, serve := range routes {
@@ -62,52 +62,59 @@ func (s *Server) loadKeys() (*keys.Keys, error) {
 	return all, err
 }
 
+// administer serves an operation of the admin port, which answers where it refuses nothing.
+func administer(do func(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+		defer cancel()
+		if bad := do(ctx, w, r); bad != nil {
+			writeProblem(w, bad)
+		}
+	}
+}
+
 // revokeUser ends every token that a user has now.
-func (s *Server) revokeUser(w http.ResponseWriter, r *http.Request) {
+func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
 	user := r.PathValue("user")
-	bad := checkID("user", user)
-	s.revoke(w, r, bad, "user", user, func(ctx context.Context) error { return s.store.RevokeUser(ctx, user, s.now()) })
+	if bad := checkID("user", user); bad != nil {
+		return bad
+	}
+	return s.revoke(ctx, w, "user", user, func() error { return s.store.RevokeUser(ctx, user, s.now()) })
 }
 
 // revokeToken ends a signed token by its jti. ?until= is the token's own end in Unix seconds, behind which the store
 // need not remember it.
-func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) {
+func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
 	id, end := r.PathValue("id"), s.now().Add(chat.RevokedLife)
-	bad := checkText("id", id, maxIDBytes)
+	if bad := checkText("id", id, maxIDBytes); bad != nil {
+		return bad
+	}
 	if text := r.URL.Query().Get("until"); text != "" {
 		until, err := strconv.ParseInt(text, 10, 64)
-		if (err != nil || until < 0) && bad == nil {
-			bad = refuse(http.StatusBadRequest, "until %q is not a time in Unix seconds", text)
+		if err != nil || until < 0 {
+			return refuse(http.StatusBadRequest, "until %q is not a time in Unix seconds", text)
 		}
 		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + expiryGrace) // it is taken for a while behind its end
 	}
-	s.revoke(w, r, bad, "token", id, func(ctx context.Context) error { return s.store.RevokeToken(ctx, id, end) })
+	return s.revoke(ctx, w, "token", id, func() error { return s.store.RevokeToken(ctx, id, end) })
 }
 
-// revoke does it, unless bad says why not, and says so in the log.
-func (s *Server) revoke(w http.ResponseWriter, r *http.Request, bad *refusal, what, name string, do func(context.Context) error) {
-	by, key := "this machine", keys.From(r.Context())
+// revoke does it where the key of the request may, and says so in the log.
+func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, what, name string, do func() error) *refusal {
+	by, key := "this machine", keys.From(ctx)
 	if key != nil {
 		by = key.Name
 	}
-	if bad == nil && key != nil && key.Rooms != "" && key.Rooms != "*" {
-		bad = refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
+	if key != nil && key.Rooms != "" && key.Rooms != "*" {
+		return refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
 	}
-	if bad == nil {
-		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
-		defer cancel()
-		if err := do(ctx); err != nil {
-			s.log.Warn("cannot revoke tokens", what, name, "by", by, "err", err)
-			bad = refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")
-		} else {
-			s.log.Info("tokens are revoked", what, name, "by", by)
-		}
+	if err := do(); err != nil {
+		s.log.Warn("cannot revoke tokens", what, name, "by", by, "err", err)
+		return refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")
 	}
-	if bad != nil {
-		writeProblem(w, bad)
-		return
-	}
+	s.log.Info("tokens are revoked", what, name, "by", by)
 	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 var errDraining = errors.New("the node is leaving")
@@ -136,25 +143,20 @@ func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.hall.Largest(limit)) // the client has gone: nobody is left to tell
 }
 
-// ofRoom serves an operation about a room, which answers where it refuses nothing.
-func (s *Server) ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *refusal) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+// ofRoom is administer for an operation about a room.
+func ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *refusal) http.HandlerFunc {
+	return administer(func(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
 		id := r.PathValue("room")
-		bad := checkID("room", id)
-		if bad == nil {
-			ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
-			defer cancel()
-			bad = do(ctx, w, id)
+		if bad := checkID("room", id); bad != nil {
+			return bad
 		}
-		if bad != nil {
-			writeProblem(w, bad)
-		}
-	}
+		return do(ctx, w, id)
+	})
 }
 
 // registerRoom has a room known before its first message, or ends that: see room.open.
 func (s *Server) registerRoom(on bool) http.HandlerFunc {
-	return s.ofRoom(func(ctx context.Context, w http.ResponseWriter, id string) *refusal {
+	return ofRoom(func(ctx context.Context, w http.ResponseWriter, id string) *refusal {
 		if err := s.store.RegisterRoom(ctx, id, on); err != nil {
 			s.log.Warn("cannot register a room", "room", id, "err", err)
 			return refuse(http.StatusServiceUnavailable, "cannot register the room now")

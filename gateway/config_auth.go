@@ -173,7 +173,7 @@ func newGuard(cfg *Config, store Store, log *slog.Logger) guard {
 	if !cfg.Auth.Required() {
 		can = anyone.can // else who proves who they are could do less than who does not
 	}
-	g := guard{cfg: cfg, store: store, log: log, now: time.Now, defaultCan: can, guests: &rights{can: pass.Read, guest: true}, logins: newLogins(&cfg.Auth)}
+	g := guard{cfg: cfg, store: store, log: log, defaultCan: can, guests: &rights{can: pass.Read, guest: true}, logins: newLogins(&cfg.Auth)}
 	if cfg.Auth.Guests == GuestsChat {
 		g.guests.can |= pass.Send | pass.Like
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"barrage/gateway/pass"
-	"barrage/internal/chat"
 )
 
 // guard says who may do what, for both protocols; each says it in its own words.
@@ -105,17 +104,4 @@ func (g *guard) opens(r *rights) bool { return r.named || !g.cfg.GrantedRooms }
 func (g *guard) maySee(v *visitor, id string) bool {
 	r := g.rightsIn(v, id)
 	return r.can.Has(pass.Read) && g.opens(r)
-}
-
-// state is that of the rights' token. What need not be asked is right.
-func (g *guard) state(ctx context.Context, r *rights) (chat.TokenState, *refusal) {
-	if !r.asks {
-		return chat.TokenRight, nil
-	}
-	state, err := g.store.CheckToken(ctx, r.cred)
-	if err != nil {
-		g.log.Warn("cannot check a token", "user", r.cred.UserID, "err", err)
-		return chat.TokenWrong, refuse(http.StatusServiceUnavailable, "cannot check the token now")
-	}
-	return state, nil
 }

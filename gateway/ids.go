@@ -12,10 +12,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// maxIDBytes bounds room and user ids, maxTokenBytes tokens, maxPasswordBytes passwords.
+// maxIDBytes bounds room and user ids, maxPasswordBytes passwords.
 const (
 	maxIDBytes       = 128
-	maxTokenBytes    = chat.MaxToken
 	maxPasswordBytes = 512
 )
 
@@ -65,8 +64,8 @@ func checkUser(name, id string) *refusal {
 
 // checkToken refuses what can be no token. The answer does not show it.
 func checkToken(token string) *refusal {
-	switch bad := checkText("token", token, maxTokenBytes); {
-	case bad == nil || len(token) > maxTokenBytes || token == "":
+	switch bad := checkText("token", token, chat.MaxToken); {
+	case bad == nil || len(token) > chat.MaxToken || token == "":
 		return bad
 	default:
 		return refuse(http.StatusBadRequest, "token has control characters or is not UTF-8")

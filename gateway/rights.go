@@ -65,7 +65,7 @@ func (g *guard) rightsIn(v *visitor, room string) *rights {
 	case v.pass == nil && !v.proven:
 		return anyone
 	}
-	r := &rights{can: g.defaultCan, guest: v.guest, asks: v.proven && !v.guest || v.cred.ID != "", cred: v.cred}
+	r := &rights{can: g.defaultCan, guest: v.guest, asks: v.proven || v.cred.ID != "", cred: v.cred}
 	if v.guest {
 		r.can = g.guests.can
 	}

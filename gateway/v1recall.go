@@ -14,10 +14,13 @@ import (
 // recall takes a message back. id is what its sender calls the recall, and may be empty; known is where the room stood
 // when it was asked for; epoch is that of seq, empty where the room never had a message. It runs as an errand.
 func (m *nativeMember) recall(ctx context.Context, id string, known chat.Position, epoch string, seq uint64) {
-	state, bad := m.srv.guard.state(ctx, m.has())
-	if bad == nil && state != chat.TokenRight {
-		m.revoked(state)
-		return
+	var bad *refusal
+	if r := m.has(); r.asks {
+		var state chat.TokenState
+		if state, bad = m.srv.guard.state(ctx, r.cred); bad == nil && state != chat.TokenRight {
+			m.revoked(state)
+			return
+		}
 	}
 	if bad == nil {
 		bad = m.srv.v1.recallSeq(ctx, m.place.Room().ID(), m.user, known, epoch, seq)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ func (g *guard) who(ctx context.Context, v *visitor, strict bool) *refusal {
 			continue
 		}
 		if mode == AuthAny && strict {
+			if slices.Contains(g.cfg.Auth.Mode, AuthRedis) {
+				continue // it was asked before
+			}
 			mode = AuthRedis
 		}
 		var mine bool
@@ -80,16 +84,25 @@ func (g *guard) given(ctx context.Context, v *visitor) (mine bool, bad *refusal)
 		return true, bad
 	}
 	v.cred = chat.Credential{UserID: v.user, Token: v.token}
-	state, err := g.store.CheckToken(ctx, v.cred)
+	state, bad := g.state(ctx, v.cred)
 	switch {
-	case err != nil:
-		g.log.Warn("cannot check a token", "user", v.user, "err", err)
-		return true, refuse(http.StatusServiceUnavailable, "cannot check the token now, try again")
+	case bad != nil:
+		return true, bad
 	case state != chat.TokenRight:
 		return false, refusedFor(state)
 	}
 	v.proven = true
 	return true, nil
+}
+
+// state is what the store knows of a token.
+func (g *guard) state(ctx context.Context, cred chat.Credential) (chat.TokenState, *refusal) {
+	state, err := g.store.CheckToken(ctx, cred)
+	if err != nil {
+		g.log.Warn("cannot check a token", "user", cred.UserID, "err", err)
+		return chat.TokenWrong, refuse(http.StatusServiceUnavailable, "cannot check the token now, try again")
+	}
+	return state, nil
 }
 
 // signed checks a JWT.
