@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"barrage/gateway/pass"
 	"barrage/internal/signed"
 )
 
@@ -41,21 +42,19 @@ var errManyLogins = fmt.Errorf("%d logins are being checked already", mostLogins
 type logins struct {
 	url     string // empty: any password passes; LoginOff: none
 	timeout time.Duration
-	signs   bool // by secret
-	secret  signed.Secret
+	secret  *signed.Secret // nil: calls are not signed
 	client  *http.Client
 	busy    chan struct{} // has a place for each call under way
 	same    singleflight.Group
 }
 
 func newLogins(cfg *AuthConfig) *logins {
-	l := &logins{url: cfg.LoginURL, timeout: cfg.LoginTimeout, busy: make(chan struct{}, mostLogins), client: &http.Client{
-		// A hook that sends people to a login page says no.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	l := &logins{
+		url: cfg.LoginURL, timeout: cfg.LoginTimeout, client: pass.NewHookClient(cfg.LoginTimeout), busy: make(chan struct{}, mostLogins),
+	}
 	if cfg.HookSecret != "" {
-		l.signs = true
-		l.secret, _ = signed.ParseSecret(cfg.HookSecret) // Validate has seen it
+		secret, _ := signed.ParseSecret(cfg.HookSecret) // Validate has seen it
+		l.secret = &secret
 	}
 	return l
 }
@@ -97,7 +96,7 @@ func (l *logins) ask(ctx context.Context, user, password string) (bool, error) {
 		return false, errors.New("auth.login_url is no URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if l.signs {
+	if l.secret != nil {
 		l.secret.Sign(req.Header, signed.NewID(), time.Now(), body)
 	}
 	resp, err := l.client.Do(req)

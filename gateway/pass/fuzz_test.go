@@ -9,9 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"barrage/internal/chat"
-
 	"github.com/golang-jwt/jwt/v5"
+
+	"barrage/internal/chat"
 )
 
 // library checks a token by the library alone, with the keys of j. Check must not accept a token that it refuses.

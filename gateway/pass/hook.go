@@ -133,7 +133,7 @@ type remembered struct {
 // NewHook makes a hook of a valid configuration. now is the time; log is told of questions without an answer.
 func NewHook(cfg HookConfig, now func() time.Time, log *slog.Logger) *Hook {
 	h := &Hook{
-		cfg: cfg, now: now, log: log, client: newHookClient(cfg.Timeout),
+		cfg: cfg, now: now, log: log, client: NewHookClient(cfg.Timeout),
 		slots: make(chan struct{}, maxHookCalls), refused: newMemory(maxHookRefusals),
 	}
 	h.base, h.stop = context.WithCancel(context.Background())

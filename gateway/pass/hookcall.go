@@ -39,8 +39,9 @@ type hookError struct {
 
 func (e *hookError) Error() string { return e.why }
 
-// newHookClient makes a client that follows no redirects: a service that sends people to a login page says no.
-func newHookClient(timeout time.Duration) *http.Client {
+// NewHookClient makes a client for hooks. It follows no redirects: a service that sends people to a login page says no.
+// timeout is that of its callers' contexts.
+func NewHookClient(timeout time.Duration) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone() // it has the proxy of the environment
 	// A dial goes on when its call has ended, so it has the same bound.
 	transport.DialContext = (&net.Dialer{Timeout: timeout}).DialContext

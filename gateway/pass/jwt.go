@@ -13,10 +13,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"barrage/internal/chat"
-
 	"github.com/golang-jwt/jwt/v5"
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"barrage/internal/chat"
 )
 
 // Leeway is how far the clocks of issuer and node may be apart.

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"barrage/internal/chat"
-
 	"github.com/golang-jwt/jwt/v5"
+
+	"barrage/internal/chat"
 )
 
 // attempt is a token, and the answer to it.

@@ -1,7 +1,6 @@
 package pass
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -11,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -120,17 +120,15 @@ func readPEM(file []byte, now time.Time) (keys []key, warnings []string, err err
 			break
 		}
 		number := len(keys) + 1
-		public, err := readBlock(block)
+		public, end, err := readBlock(block)
 		if err == nil {
 			err = isStrong(public)
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("block %d, %s: %w", number, block.Type, err)
 		}
-		if block.Type == "CERTIFICATE" {
-			if cert, err := x509.ParseCertificate(block.Bytes); err == nil && now.After(cert.NotAfter) {
-				warnings = append(warnings, fmt.Sprintf("certificate %d expired at %s", number, stamp(cert.NotAfter)))
-			}
+		if !end.IsZero() && now.After(end) {
+			warnings = append(warnings, fmt.Sprintf("certificate %d expired at %s", number, stamp(end)))
 		}
 		keys = append(keys, key{id: block.Headers["kid"], material: public})
 	}
@@ -140,20 +138,22 @@ func readPEM(file []byte, now time.Time) (keys []key, warnings []string, err err
 	return keys, warnings, nil
 }
 
-func readBlock(block *pem.Block) (any, error) {
+// readBlock reads a key, and of a certificate its end.
+func readBlock(block *pem.Block) (public any, end time.Time, err error) {
 	switch {
 	case block.Type == "PUBLIC KEY":
-		return x509.ParsePKIXPublicKey(block.Bytes)
+		public, err = x509.ParsePKIXPublicKey(block.Bytes)
+		return public, end, err
 	case block.Type == "CERTIFICATE":
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, err
+			return nil, end, err
 		}
-		return cert.PublicKey, nil
-	case bytes.HasSuffix([]byte(block.Type), []byte("PRIVATE KEY")):
-		return nil, errors.New("a node must not have the private key: extract the public one with openssl pkey -pubout")
+		return cert.PublicKey, cert.NotAfter, nil
+	case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+		return nil, end, errors.New("a node must not have the private key: extract the public one with openssl pkey -pubout")
 	}
-	return nil, errors.New("want PUBLIC KEY or CERTIFICATE")
+	return nil, end, errors.New("want PUBLIC KEY or CERTIFICATE")
 }
 
 // keyless are the algorithms that no key suits.

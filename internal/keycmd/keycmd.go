@@ -49,6 +49,9 @@ caller through a secret store. NAME identifies the caller in logs.
   rooms      register rooms, and change their settings
   ops        nodes: drain, reload, log level
 
+The calls of today are: to revoke tokens (moderate), to register rooms and look for them (rooms),
+and metrics, profiles and the list of rooms (ops). No call asks for publish yet.
+
 With --file the entry goes to the end of that file, which is made where there is none. Without
 it the entry is printed below the key, to be added to the file by hand.
 
