@@ -1,22 +1,14 @@
 // The page by itself, in a simulated room: layout, keyboard, storm.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { desktop, focused, frames, launch, Pages, phone, serve, shoot } from "./browser.js";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
+import { alone } from "./alone.js";
+import { desktop, focused, frames, phone, shoot } from "./browser.js";
 
-let browser: Browser, site: { url: string; stop: () => void }, pages: Pages;
-before(async () => {
-  [browser, site] = await Promise.all([launch(), serve()]);
-  pages = new Pages(browser);
-});
-after(async () => {
-  await browser.close();
-  site.stop();
-  assert.deepEqual(pages.errors, []);
-});
+const there = alone();
 
-const demo = (rate: number) => `${site.url}?demo=1&rate=${rate}`;
+const demo = (rate: number) => `${there.url}?demo=1&rate=${rate}`;
 const rows = (page: Page, n: number) => page.waitForFunction((n) => document.querySelectorAll("#rows .message").length > n, n);
 const scroll = (page: Page) => page.evaluate(() => {
   const log = document.getElementById("log")!;
@@ -49,7 +41,7 @@ async function fresh(page: Page, n: number): Promise<void> {
 
 for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) {
   test(`${name}: everything is on the screen, nothing sticks out, in light and in dark`, async () => {
-    const page = await pages.open(demo(5), device), { width, height } = device.viewport;
+    const page = await there.pages.open(demo(5), device), { width, height } = device.viewport;
     await rows(page, 5);
     for (const scheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme: scheme });
@@ -68,7 +60,7 @@ for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) 
 
 for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) {
   test(`${name}: a storm of 1,000 a second: it says what it leaves out, its elements stay few, and it still answers`, async () => {
-    const page = await pages.open(demo(1000), device);
+    const page = await there.pages.open(demo(1000), device);
     await page.waitForFunction(() => /^[89]\d\d|^1,\d{3}/.test(document.getElementById("sample")!.textContent!)); // Of late: the storm has been there for a while.
     await page.focus("#say");
     await page.keyboard.type("am I heard?");
@@ -85,7 +77,7 @@ for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) 
 }
 
 test("who reads further up is not moved, hears how much is new, and comes back", async () => {
-  const page = await pages.open(demo(20));
+  const page = await there.pages.open(demo(20));
   await rows(page, 20);
   await wheel(page, -400);
   const read = () => page.evaluate(() => {
@@ -104,7 +96,7 @@ test("who reads further up is not moved, hears how much is new, and comes back",
 });
 
 test("older messages come in above without moving what is read", async () => {
-  const page = await pages.open(demo(5));
+  const page = await there.pages.open(demo(5));
   await rows(page, 12);
   assert.ok((await wheel(page, -3000)) > 1000, "what was at the top is not far down now");
   const read = () => page.evaluate(() => document.elementFromPoint(innerWidth - 200, innerHeight / 2)!.closest("li")?.textContent);
@@ -120,7 +112,7 @@ test("older messages come in above without moving what is read", async () => {
 });
 
 test("by keyboard alone: everything can be reached and used, and the focus is never lost", async () => {
-  const page = await pages.open(demo(1));
+  const page = await there.pages.open(demo(1));
   assert.equal(await focused(page), "say");
   await page.keyboard.type("typed");
   await page.keyboard.press("Enter");
@@ -156,7 +148,7 @@ test("by keyboard alone: everything can be reached and used, and the focus is ne
 });
 
 test("every control has a name, in the language of the browser and in the other", async () => {
-  const page = await pages.open(demo(1), { ...desktop, locale: "zh-CN" });
+  const page = await there.pages.open(demo(1), { ...desktop, locale: "zh-CN" });
   assert.equal(await page.getAttribute("html", "lang"), "zh-CN");
   await page.locator("#state", { hasText: "直播中" }).waitFor();
   const names = () => page.evaluate(() => [...document.querySelectorAll<HTMLElement>("main button, header button, #log")].filter((e) => !e.hidden).map((e) => e.ariaLabel || e.textContent?.trim()));
@@ -171,7 +163,7 @@ test("every control has a name, in the language of the browser and in the other"
 });
 
 test("who wants no motion gets none: no comment flies, the picture stands still", async () => {
-  const page = await pages.open(demo(100), { ...desktop, reducedMotion: "reduce" });
+  const page = await there.pages.open(demo(100), { ...desktop, reducedMotion: "reduce" });
   await rows(page, 12);
   const look = () => page.evaluate(() => ["video", "sky"].map((id) => (document.getElementById(id) as HTMLCanvasElement).toDataURL()));
   const first = await look();
@@ -191,7 +183,7 @@ test("a screen reader finds its way, in both languages", async () => {
     ["en-US", { log: "Messages", say: "Your message", send: "Send", like: /^Like, [\d,]+ so far$/, fly: "Flying comments", theme: "Dark colours", video: /^A concert stage/, title: "Simulated room", state: "Live" }],
     ["zh-CN", { log: "消息", say: "你的消息", send: "发送", like: /^点赞，已有 [\d,]+ 个$/, fly: "弹幕", theme: "深色", video: /演唱会/, title: "模拟房间", state: "直播中" }],
   ] as const) {
-    const page = await pages.open(demo(5), { ...desktop, locale });
+    const page = await there.pages.open(demo(5), { ...desktop, locale });
     await rows(page, 12);
     await Promise.all([
       page.getByRole("banner").getByRole("heading", { level: 1, name: name.title }).waitFor(),
@@ -212,7 +204,7 @@ test("a screen reader finds its way, in both languages", async () => {
 
 test("a screen reader hears one sentence in four seconds of a storm, and each message of a calm room", async () => {
   for (const [rate, least, most, sentence] of [[1000, 2, 3, /^[\d,]+ new messages\. [^:]+: ./], [0.25, 1, 3, /^[^:]+: ./]] as const) {
-    const page = await pages.open(demo(rate), { ...desktop, reducedMotion: "reduce" }, (page) => page.clock.install());
+    const page = await there.pages.open(demo(rate), { ...desktop, reducedMotion: "reduce" }, (page) => page.clock.install());
     await page.clock.pauseAt(Date.now() + 60_000); // From here on the page has the time that we give it.
     await page.evaluate(() => {
       const heard = document.getElementById("heard")!, said: string[] = Object.assign(window, { said: [] }).said;
@@ -227,7 +219,7 @@ test("a screen reader hears one sentence in four seconds of a storm, and each me
 });
 
 test("the door asks for room and name, says what is wrong with them, and remembers them", async () => {
-  const page = await pages.open(site.url);
+  const page = await there.pages.open(there.url);
   await page.locator("#door[open]").waitFor();
   await page.keyboard.press("Escape");
   assert.ok(await page.locator("#door[open]").isVisible(), "Escape left the door open to nowhere");

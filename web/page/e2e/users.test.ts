@@ -1,20 +1,12 @@
 // Who one is to the page: a guest, a user, one whose login has ended or was replaced. The server is made up here.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, BrowserContextOptions, Page, WebSocketRoute } from "playwright-core";
-import { desktop, focused, launch, Pages, phone, serve, shoot } from "./browser.js";
+import { test } from "node:test";
+import type { BrowserContext, BrowserContextOptions, Page, WebSocketRoute } from "playwright-core";
+import { alone } from "./alone.js";
+import { desktop, focused, phone, shoot } from "./browser.js";
 
-let browser: Browser, site: { url: string; stop: () => void }, pages: Pages;
-before(async () => {
-  [browser, site] = await Promise.all([launch(), serve()]);
-  pages = new Pages(browser);
-});
-after(async () => {
-  await browser.close();
-  site.stop();
-  assert.deepEqual(pages.errors, []);
-});
+const there = alone();
 
 const chinese = { ...phone, locale: "zh-CN" } satisfies BrowserContextOptions;
 
@@ -80,7 +72,7 @@ class Made {
 async function open(address: string, device: BrowserContextOptions = desktop, prepare: (made: Made) => void = () => {}): Promise<{ page: Page; made: Made }> {
   const made = new Made();
   prepare(made);
-  const page = await pages.open(`${site.url}${address}`, device, async (page) => {
+  const page = await there.pages.open(`${there.url}${address}`, device, async (page) => {
     if (made.clock) await page.clock.install();
     await made.serve(page);
   });
@@ -91,7 +83,7 @@ async function open(address: string, device: BrowserContextOptions = desktop, pr
 async function another(context: BrowserContext, address: string, made: Made): Promise<Page> {
   const page = await context.newPage();
   await made.serve(page);
-  await page.goto(`${site.url}${address}`);
+  await page.goto(`${there.url}${address}`);
   return page;
 }
 

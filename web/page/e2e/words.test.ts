@@ -1,20 +1,12 @@
 // What the page makes of a server's words: codes, limits, who speaks. The server is made up here.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContextOptions, Page, WebSocketRoute } from "playwright-core";
-import { desktop, launch, Pages, phone, serve, shoot } from "./browser.js";
+import { test } from "node:test";
+import type { BrowserContextOptions, Page, WebSocketRoute } from "playwright-core";
+import { alone } from "./alone.js";
+import { desktop, phone, shoot } from "./browser.js";
 
-let browser: Browser, site: { url: string; stop: () => void }, pages: Pages;
-before(async () => {
-  [browser, site] = await Promise.all([launch(), serve()]);
-  pages = new Pages(browser);
-});
-after(async () => {
-  await browser.close();
-  site.stop();
-  assert.deepEqual(pages.errors, []);
-});
+const there = alone();
 
 const chinese = { ...phone, locale: "zh-CN" } satisfies BrowserContextOptions;
 
@@ -39,7 +31,7 @@ async function enter(limits: object, device: BrowserContextOptions, answer: (op:
     batch: (...messages) => say({ t: "batch", epoch: "e", seq: seq + 1, messages: messages.map((m) => ({ seq: ++seq, kind: "chat", user_id: "Eve", body: "hi", ts: Date.now(), id: `~${seq}`, ...m })) }),
     close: (code) => void socket!.close({ code }),
   };
-  line.page = await pages.open(`${site.url}?room=r&name=Mia`, device, async (page) => {
+  line.page = await there.pages.open(`${there.url}?room=r&name=Mia`, device, async (page) => {
     await page.route("**/v1/login", (route) => route.fulfill({ json: { token: "t", expires_in_ms: 1e9 } }));
     await page.route(/\/v1\/rooms\//, (route) => route.fulfill({ json: { epoch: "e", messages: [] } }));
     await page.routeWebSocket(/\/v1\/rooms\//, (ws) => {
