@@ -17,6 +17,8 @@ import (
 //	m2 <epoch> <seq> <total> <rev> <prev> <tip>\n<json>\n<json>...
 //	r2 <epoch> <seq> <total> <rev> <prev> <tip>\n<husk>
 //	c1 <online> <likes>
+//	x1 <prev> <version> <epoch> <seq>\n<fields>   rules, see rules.go; epoch and seq: cleared up to there
+//	n1\n<json>                                    a notice: a frame for native members
 //
 // A name that is empty is written as "-".
 // The scripts in redisx write the same form.
@@ -24,6 +26,8 @@ const (
 	headMessages = "m2"
 	headRecall   = "r2"
 	headCounters = "c1"
+	headRules    = "x1"
+	headNotice   = "n1"
 	noName       = "-"
 )
 
@@ -35,6 +39,12 @@ var ErrForeignEvent = errors.New("codec: not an event of this protocol")
 func AppendEvent(dst []byte, e *chat.Event) []byte {
 	if e.Kind == chat.EventCounters {
 		return appendNumbers(append(dst, headCounters...), e.Counters.Online, e.Counters.Likes)
+	}
+	if e.Kind == chat.EventRules {
+		return appendRules(dst, e.Rules)
+	}
+	if e.Kind == chat.EventNotice {
+		return append(append(append(dst, headNotice...), '\n'), e.Messages[0]...)
 	}
 	head := headMessages
 	if e.Kind == chat.EventRecall {
@@ -91,6 +101,16 @@ func ParseEvent(s string) (chat.Event, error) {
 		}
 		e.Kind = chat.EventCounters
 		ok = parseNumbers(f, &e.Counters.Online, &e.Counters.Likes)
+	case headRules:
+		e.Kind = chat.EventRules
+		if e.Rules, ok = parseRules(f, body); !ok || !hasBody {
+			return bad("x1 <prev> <version> <epoch> <seq>, then fields")
+		}
+	case headNotice:
+		if head != headNotice || !strings.HasPrefix(body, "{") || strings.Contains(body, "\n") {
+			return bad("n1, then one object")
+		}
+		e.Kind, e.Messages, ok = chat.EventNotice, []string{body}, true
 	default:
 		return e, ErrForeignEvent
 	}

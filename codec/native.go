@@ -166,6 +166,19 @@ func cutFields(s string) (user, info, x, ts string, ok bool) {
 	return user, info, x, ts, true
 }
 
+// DraftText is the kind and the body of a draft.
+func DraftText(d *chat.Draft) (kind, body string) {
+	_, info, x, _, ok := cutFields(d.Head)
+	if !ok || strict.UnmarshalFromString(info, &body) != nil {
+		return KindChat, ""
+	}
+	rest, named := strings.CutPrefix(x, `"kind":`)
+	if text, _, ok := cutString(rest); !named || !ok || strict.UnmarshalFromString(text, &kind) != nil {
+		return KindChat, body
+	}
+	return kind, body
+}
+
 // Sender is the user who sent a stored message, "" where that cannot be told.
 func Sender(stored string) string {
 	m, err := ParseMessage(stored)
@@ -221,22 +234,29 @@ func EpochText(epoch string, seq uint64, ts int64) string {
 	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d,"ts":%d}`, epoch, seq, ts)
 }
 
-// RecalledText says that the message with the [Husk] was taken back by its sender. seq is its number in
-// the reader's epoch, 0 where it has none there.
-func RecalledText(seq uint64, husk string) string {
-	return `{"t":"recalled",` + RecalledFields(seq, husk)[1:]
+// ModeratedMark begins the name of a recall that is not its sender's: a moderator took the message away, whose name
+// nobody is told.
+const ModeratedMark = "~"
+
+// RecalledText says that the message with the [Husk] was taken back. seq is its number in
+// the reader's epoch, 0 where it has none there. name is the recall's.
+func RecalledText(seq uint64, husk, name string) string {
+	return `{"t":"recalled",` + RecalledFields(seq, husk, name)[1:]
 }
 
 // RecalledFields is [RecalledText] without t, as it stands in a welcome.
-func RecalledFields(seq uint64, husk string) string {
-	user, id := `""`, `""`
+func RecalledFields(seq uint64, husk, name string) string {
+	user, by, id := `""`, `""`, `""`
 	if u, _, _, _, ok := cutStored(husk); ok {
-		user = u
+		user, by = u, u
+	}
+	if strings.HasPrefix(name, ModeratedMark) {
+		by = `""`
 	}
 	if _, named, ok := SendKey(husk); ok {
 		id = named
 	}
-	return `{"seq":` + strconv.FormatUint(seq, 10) + `,"by":` + user + `,"user_id":` + user + `,"id":` + id +
+	return `{"seq":` + strconv.FormatUint(seq, 10) + `,"by":` + by + `,"user_id":` + user + `,"id":` + id +
 		`,"ts":` + strconv.FormatInt(Timestamp(husk), 10) + `}`
 }
 

@@ -61,6 +61,15 @@ var conformance = map[string]func(s *harness){
 	"RecallLog":            testRecallLog,
 	"NewEpoch":             testNewEpoch,
 	"Tried":                testTried,
+	"Rules":                testRules,
+	"RulesBarrier":         testRulesBarrier,
+	"RulesRestored":        testRulesRestored,
+	"Clear":                testClear,
+	"Purge":                testPurge,
+	"RecallAnybody":        testRecallAnybody,
+	"Marks":                testMarks,
+	"Notices":              testNotices,
+	"ManyMeasures":         testManyMeasures,
 }
 
 func TestMemory_Conformance(t *testing.T) { testConformance(t, newMemory) }
@@ -82,6 +91,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "KnownRooms", "Batches", "Trim", "TrimBytes", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
+		"Rules", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices",
 	} {
 		t.Run(name, func(t *testing.T) {
 			empty()

@@ -20,7 +20,7 @@
 //	                             o sequence number at the epoch's begin,
 //	                             r number of the newest recalled message, l likes, n length of
 //	                             gml after our last write: any other means that others wrote,
-//	                             ub and ib newest bucket of gmu and of gmi that was written,
+//	                             x version of gmd, ub and ib newest bucket of gmu and of gmi that was written,
 //	                             "-" where they must be restored; HistoryTTL + 24 h
 //	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute;
 //	                             0xff node -> what publish.lua answered to the node's newest
@@ -28,6 +28,11 @@
 //	gmi:{room}:{bucket}  hash    user, NUL, a message's ID -> epoch, number and ts of the
 //	                             messages with an ID of these two minutes; 0xfe -> mark; 4 min
 //	gmx:{room}           hash    made: when somebody registered the room, Unix ms; for ever
+//	gmd:{room}           hash    the room's rules, see codec/rules.go; 400 days after the last change
+//	gmz:{room}           zset    marks of messages -> until when no other one with it is taken, Unix ms, see
+//	                             chat.Mark; as long as the last one lasts
+//	gma:{room}           list    the newest 1,000 entries of the log of moderation, oldest first, as JSON; 400 days
+//	                             after the last one
 //	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
 //	                             HistoryTTL + 24 h after the last one
 //	gmw:{room}           list    beside original nodes the newest 512 messages that were taken back;

@@ -102,6 +102,12 @@ func (k keys) recalls(room string) string { return "gmr:" + k.tag(room) }
 
 func (k keys) registered(room string) string { return "gmx:" + k.tag(room) }
 
+func (k keys) rules(room string) string { return "gmd:" + k.tag(room) }
+
+func (k keys) marks(room string) string { return "gmz:" + k.tag(room) }
+
+func (k keys) modLog(room string) string { return "gma:" + k.tag(room) }
+
 func (k keys) lately(room string) string { return "gmw:" + k.tag(room) }
 
 func (k keys) online(room string) string { return "gmo:" + k.tag(room) }

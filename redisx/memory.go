@@ -51,6 +51,7 @@ type roomShard struct {
 	mu         sync.Mutex // guards the fields below
 	rooms      map[string]*memoryRoom
 	registered map[string]struct{} // nil: none
+	rules      map[string]*memoryRules
 	subscribed map[string]struct{}
 	sweepAt    time.Time
 }

@@ -16,7 +16,7 @@ func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (chat.Ev
 	n := newNeedle(room, user, ts)
 	ev, err := m.recall(room, func(r *memoryRoom) (chat.Event, error) {
 		if index := r.find(n); index >= 0 {
-			return r.takeOut(index), nil
+			return r.takeOut(index, randomName()), nil
 		}
 		return r.logged(func(ev *chat.Event) bool { return n.in(ev.Messages[0]) })
 	})
@@ -28,7 +28,7 @@ func (m *Memory) Recall(_ context.Context, room, user string, ts int64) (chat.Ev
 
 // RecallSeq takes the message out of the history and tells the handler if it subscribed.
 func (m *Memory) RecallSeq(_ context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error) {
-	head := newNeedle(room, user, 0).head
+	head := headOf(room, user)
 	ev, err := m.recall(room, func(r *memoryRoom) (chat.Event, error) {
 		r.look(toStore(known))
 		return r.recallSeq(head, epoch, seq, notBefore)
@@ -86,12 +86,12 @@ func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) 
 	case codec.Timestamp(text) < notBefore:
 		return chat.Event{}, chat.ErrTooOld
 	}
-	return r.takeOut(index), nil
+	return r.takeOut(index, recallName(head)), nil
 }
 
-// takeOut puts a tombstone in the place of the message at index, logs the recall and returns
+// takeOut puts a tombstone in the place of the message at index, logs the recall under a name and returns
 // the event.
-func (r *memoryRoom) takeOut(index int) chat.Event {
+func (r *memoryRoom) takeOut(index int, name string) chat.Event {
 	text := r.at(index)
 	husk, ok := codec.Husk(text)
 	if !ok {
@@ -100,7 +100,7 @@ func (r *memoryRoom) takeOut(index int) chat.Event {
 	r.entries[index] = tombstone
 	r.bytes += len(tombstone) - len(text)
 	r.recalled = max(r.recalled, r.seqAt(index))
-	ev := r.change(chat.EventRecall, randomName())
+	ev := r.change(chat.EventRecall, name)
 	ev.Seq, ev.Messages = r.seqAt(index), []string{husk}
 	if len(r.recalls) == chat.RecallsKept {
 		r.recalls = append(r.recalls[:0], r.recalls[1:]...)

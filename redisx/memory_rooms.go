@@ -90,8 +90,12 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	case published && last.number == number && last.stored.Event.Epoch == r.epoch:
 		return last.stored, false, nil
 	}
+	if b.Rules != s.rulesVersionLocked(room, now) {
+		return chat.Stored{}, false, chat.ErrStale
+	}
 	search := published && last.number == number || !published && b.Try > 0
 	fresh, repeats := r.dedupe(b.Drafts, search, now)
+	fresh, stored.Refused = r.marked(b.Drafts, fresh, repeats, now)
 	if len(fresh) > 0 {
 		stored.Event = r.append(fresh, b.Tip(), &m.limits, now)
 		r.expires = now.Add(m.limits.HistoryTTL)
@@ -126,6 +130,40 @@ func (m *Memory) Report(_ context.Context, node string, reports []chat.Report) (
 	return standings, nil
 }
 
+// marked leaves those out of the fresh drafts that stumble over a mark, and those that repeat one of them.
+func (r *memoryRoom) marked(drafts, fresh []chat.Draft, repeats map[int]sentMessage, now time.Time) ([]chat.Draft, []chat.Refusal) {
+	if marks(drafts) == 0 {
+		return fresh, nil
+	}
+	r.marks.expire(now.UnixMilli())
+	var in []chat.Draft
+	var refused []chat.Refusal
+	again := map[string]chat.Refusal{}
+	for i := range drafts {
+		d, field := &drafts[i], sentField(&drafts[i])
+		if sent, repeated := repeats[i]; repeated {
+			if no, ok := again[field]; ok && sent == (sentMessage{}) {
+				no.Index = i
+				refused = append(refused, no)
+				delete(repeats, i)
+			}
+			continue
+		}
+		kind, wait := r.marks.stumbles(d, now.UnixMilli())
+		if wait == 0 {
+			r.marks.leave(d, now.UnixMilli())
+			in = append(in, *d)
+			continue
+		}
+		no := chat.Refusal{Index: i, Wait: wait, Mark: kind}
+		refused = append(refused, no)
+		if d.ID != "" {
+			again[field] = no
+		}
+	}
+	return in, refused
+}
+
 // report is what Report does for one room under its shard's lock.
 func (m *Memory) report(s *roomShard, node string, p chat.Report) (standing chat.Standing, wanted bool) {
 	s.mu.Lock()
@@ -135,7 +173,7 @@ func (m *Memory) report(s *roomShard, node string, p chat.Report) (standing chat
 	r := s.liveLocked(p.Room, now)
 	if r == nil {
 		if p.Online == 0 && p.Likes == 0 {
-			return chat.Standing{}, false
+			return chat.Standing{Rules: s.rulesVersionLocked(p.Room, now)}, false
 		}
 		r = new(memoryRoom)
 		s.rooms[p.Room] = r
@@ -147,7 +185,7 @@ func (m *Memory) report(s *roomShard, node string, p chat.Report) (standing chat
 	}
 	_, wanted = s.subscribed[p.Room]
 	standing = chat.Standing{Position: r.position(), Counters: r.counters()}
-	standing.Total = 0
+	standing.Total, standing.Rules = 0, s.rulesVersionLocked(p.Room, now)
 	return standing, wanted && changed
 }
 
@@ -310,6 +348,7 @@ type memoryRoom struct {
 	bytes   int
 	last    lastTS
 	sent    sentIDs
+	marks   markEnds
 }
 
 // memoryShare is how many of a room's members a node has, until expires.

@@ -26,7 +26,7 @@ func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.St
 	if r.keys.fastIM {
 		args = r.publishArgsFastIM(room, node, number, &b)
 	} else {
-		keys = append(keys, r.keys.recalls(room))
+		keys = append(keys, r.keys.recalls(room), r.keys.marks(room))
 		args = r.publishArgs(room, node, number, &b)
 	}
 	msg, err := r.runRoom(ctx, r.scripts.publish, room, keys, args...)
@@ -47,17 +47,34 @@ func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.St
 // publishArgs are the arguments of publish.lua.
 func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []string {
 	known := toStore(b.Known)
-	args := make([]string, 0, 11+4*len(b.Drafts))
+	args := make([]string, 0, 13+4*len(b.Drafts))
 	args = append(args,
 		r.keys.roomChannel(room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
-		strconv.FormatUint(number, 10), strconv.Itoa(b.Try), strconv.Itoa(len(b.Drafts)), setMarker, nodeField(node),
+		strconv.FormatUint(number, 10), strconv.Itoa(b.Try), strconv.Itoa(len(b.Drafts)),
+		b.Rules, strconv.Itoa(marks(b.Drafts)), setMarker, nodeField(node),
 	)
 	args = r.appendDrafts(args, b.Drafts)
 	if fields, ids := sentFields(b.Drafts); ids {
 		args = append(append(args, setMarker), fields...)
 	}
+	for i := range b.Drafts {
+		for _, m := range b.Drafts[i].Marks {
+			args = append(args, strconv.Itoa(i+1), markName(m), strconv.FormatInt(m.Life.Milliseconds(), 10))
+		}
+	}
 	return args
 }
+
+// marks is how many marks drafts have.
+func marks(drafts []chat.Draft) (n int) {
+	for i := range drafts {
+		n += len(drafts[i].Marks)
+	}
+	return n
+}
+
+// markName is how a mark stands in the store; its first byte is its kind.
+func markName(m chat.Mark) string { return string(m.Kind) + strings.ToValidUTF8(m.Name, "\ufffd") }
 
 // publishArgsFastIM are the arguments of publish_interop.lua.
 func (r *Redis) publishArgsFastIM(room, node string, number uint64, b *chat.Batch) []string {
@@ -88,8 +105,14 @@ func (r *Redis) appendDrafts(args []string, drafts []chat.Draft) []string {
 	return args
 }
 
+// stale is what publish.lua answers where the room has other rules than the node.
+const stale = "stale"
+
 // parseStored reads what publish.lua answered to a batch.
 func parseStored(answer, node string, number uint64, b *chat.Batch) (chat.Stored, error) {
+	if answer == stale {
+		return chat.Stored{}, chat.ErrStale
+	}
 	f := strings.Split(answer, " ")
 	of, try, _ := strings.Cut(f[0], ".") // beside original nodes there is no try
 	last, err := strconv.ParseUint(of, 10, 64)
@@ -181,8 +204,12 @@ func parseLeftOut(fields []string) (l leftOut, err error) {
 		index, err1 := strconv.Atoi(f[0])
 		ts, err2 := strconv.ParseInt(f[2], 10, 64) // or how long to wait
 		var err3 error
-		if f[1] == "!" {
-			l.refused = append(l.refused, chat.Refusal{Index: index, Wait: time.Duration(ts) * time.Millisecond})
+		if mark, refused := strings.CutPrefix(f[1], "!"); refused {
+			no := chat.Refusal{Index: index, Wait: time.Duration(ts) * time.Millisecond}
+			if mark != "" {
+				no.Mark = chat.MarkKind(mark[0])
+			}
+			l.refused = append(l.refused, no)
 		} else {
 			var seq uint64
 			seq, err3 = strconv.ParseUint(f[1], 10, 64)

@@ -47,8 +47,8 @@ func (r *Redis) RecallSeq(ctx context.Context, room, user string, known chat.Pos
 	if r.keys.fastIM {
 		return chat.Event{}, recallError(room, seq, fmt.Errorf("beside original FastIM nodes messages have no lasting numbers: %w", chat.ErrNoMessage))
 	}
-	n := newNeedle(room, user, 0)
-	args := append(r.recallArgs(room), epoch, strconv.FormatUint(seq, 10), strconv.FormatInt(notBefore, 10), n.head, n.quoted().head)
+	head := headOf(room, user)
+	args := roomArgs(recallName(head), r.keys.roomChannel(room), epoch, strconv.FormatUint(seq, 10), strconv.FormatInt(notBefore, 10), head, needle{head: head}.quoted().head)
 	args = append(args, knownArgs(toStore(known))...)
 	msg, err := r.runRoom(ctx, r.scripts.recallSeq, room, r.recallKeys(room), args...)
 	if err != nil {
@@ -72,6 +72,22 @@ func (r *Redis) RecallSeq(ctx context.Context, room, user string, known chat.Pos
 		}
 	}
 	return ev, recallError(room, seq, err)
+}
+
+// headOf is how the user's messages begin; empty for [chat.Anybody]: all begin so.
+func headOf(room, user string) string {
+	if user == chat.Anybody {
+		return ""
+	}
+	return newNeedle(room, user, 0).head
+}
+
+// recallName is a name for the recall of a message that begins with head: it tells whether its sender took it back.
+func recallName(head string) string {
+	if head == "" {
+		return moderatedName()
+	}
+	return randomName()
 }
 
 // recallKeys are the keys of the scripts that recall.

@@ -35,6 +35,9 @@ func (r *Redis) Report(ctx context.Context, node string, reports []chat.Report) 
 			err = fmt.Errorf("cannot report room %q (keys %q): %w", room, r.reportKeys(room), r.described(bad))
 			continue
 		}
+		if r.keys.fastIM {
+			s.Rules = "" // of a time when it was not
+		}
 		standings[i] = s
 	}
 	if failed > 1 {
@@ -44,7 +47,7 @@ func (r *Redis) Report(ctx context.Context, node string, reports []chat.Report) 
 }
 
 func (r *Redis) reportKeys(room string) []string {
-	return []string{r.keys.online(room), r.keys.meta(room), r.keys.history(room)}
+	return []string{r.keys.online(room), r.keys.meta(room), r.keys.history(room), r.keys.rules(room)}
 }
 
 func (r *Redis) reportExecs(node string, reports []chat.Report) []rueidis.LuaExec {
@@ -68,18 +71,19 @@ func parseStanding(res rueidis.RedisResult) (chat.Standing, error) {
 	if err != nil {
 		return chat.Standing{}, err
 	}
-	if len(f) < 6 {
+	if len(f) < 7 {
 		return chat.Standing{}, errBadAnswer
 	}
 	var s chat.Standing
-	var err1, err2, err3, err4, err5, err6 error
+	var err1, err2, err3, err4, err5, err6, err7 error
 	s.Epoch, err1 = f[0].ToString()
 	s.Seq, err2 = f[1].AsUint64()
 	s.Rev, err3 = f[2].AsUint64()
 	s.Tip, err4 = f[3].ToString()
 	s.Online, err5 = f[4].AsUint64()
 	s.Likes, err6 = f[5].AsUint64()
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	s.Rules, err7 = f[6].ToString()
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return chat.Standing{}, errors.Join(errBadAnswer, err)
 	}
 	return s, nil

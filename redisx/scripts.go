@@ -44,7 +44,8 @@ var (
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
 type roomScripts struct {
 	publish, read, since, before, page, rangeOf, recall *rueidis.Lua
-	recallSeq                                           *rueidis.Lua // nil beside original FastIM nodes
+	notify, writeLog                                    *rueidis.Lua
+	recallSeq, purge, readRules, changeRules            *rueidis.Lua // nil beside original FastIM nodes
 	report                                              batchScript
 }
 
@@ -59,17 +60,22 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		return rueidis.NewLuaScript(lua(settings, append([]string{room}, names...)...))
 	}
 	s := &roomScripts{
-		publish: script(publish),
-		read:    script(read...),
-		since:   script("lib_collect", "since"),
-		before:  script("lib_collect", "lib_find", "before"),
-		page:    script("page"),
-		rangeOf: script("range"),
-		recall:  script(recall...),
-		report:  newBatchScript(lua(settings, room, "report")),
+		publish:  script(publish),
+		read:     script(read...),
+		since:    script("lib_collect", "since"),
+		before:   script("lib_collect", "lib_find", "before"),
+		page:     script("page"),
+		rangeOf:  script("range"),
+		recall:   script(recall...),
+		report:   newBatchScript(lua(settings, room, "report")),
+		notify:   script("notify"),
+		writeLog: script("write_log"),
 	}
 	if !cfg.FastIMInterop {
 		s.recallSeq = script("lib_recall", "recall_seq")
+		s.purge = script("lib_recall", "purge")
+		s.readRules = script("read_rules")
+		s.changeRules = script("change_rules")
 	}
 	return s
 }
@@ -84,9 +90,11 @@ local timesBucket, idsBucket, reportLife = %s, %s, %s -- a bucket of last ts, on
 local answerBytes, pageBytes = %d, %d -- of messages in one answer of Since and Range, and of the others
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
+local rulesKept, rulesLife = %d, '%s' -- measures of a room; life of its rules, in ms
 `, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
 		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, pageBytes,
-		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept)
+		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,
+		chat.MaxMeasures, millis(chat.RulesLife))
 }
 
 // batchScript is a script that is run for many keys at a time.

@@ -100,6 +100,9 @@ type Store interface {
 	// the history. A draft can be found by its ID, or by its origin (chat.Draft.SetOrigin).
 	// The drafts that are there are repeats. A draft without either is stored again.
 	//
+	// A draft whose mark another one has left, which lasts still, is not stored. It is among Stored.Refused. Where
+	// b.Rules is not the version of the room's rules nothing is stored, and the error has chat.ErrStale in its chain.
+	//
 	// A node gives a batch up by publishing one with a higher number. The store then
 	// refuses the earlier batch, whenever it comes, while it knows the later one
 	// (chat.BatchLife). An error that is chat.ErrRefused says that trying again is no use.
@@ -163,13 +166,30 @@ type Store interface {
 	// in its chain. Beside original FastIM nodes the event has no numbers, and Messages has
 	// the text of the message.
 	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
-	// RecallSeq is Recall for message seq of an epoch, if it is the user's and not older than
-	// notBefore, in Unix ms. Else the error has chat.ErrNoMessage, chat.ErrNotYours,
+	// RecallSeq is Recall for message seq of an epoch, if it is the user's, or anybody's for chat.Anybody, and not
+	// older than notBefore, in Unix ms. Else the error has chat.ErrNoMessage, chat.ErrNotYours,
 	// chat.ErrTooOld or chat.ErrOtherEpoch in its chain. known is as in Publish. An empty
 	// epoch is the room's of now. A recall that is repeated is never too old, and its epoch may be over. Beside
 	// original FastIM nodes messages have no lasting numbers: the error there is always
 	// chat.ErrNoMessage.
 	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
+
+	// Rules returns a room's rules. They are the caller's. Beside original FastIM nodes there are none.
+	Rules(ctx context.Context, room string) (chat.Rules, error)
+	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it returns.
+	// Once it has returned, no Publish stores anything that was judged by the rules of before: it returns chat.ErrStale.
+	// Where c.Version is set the rules are replaced by what c says: they are restored, unless the store has as new ones;
+	// then the error has chat.ErrStale in its chain. Beside original FastIM nodes it has chat.ErrBeside.
+	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
+	// Purge takes the newest messages that user sent since a time, in Unix ms, out of the history, at most
+	// chat.RecallsKept. It logs a recall for each and sends every subscribed node an event for each, which it returns.
+	Purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error)
+	// Notify sends every subscribed node an event with a frame for native members, which changes nothing.
+	Notify(ctx context.Context, room, text string) error
+	// WriteLog appends an entry, a JSON object, to a room's log of moderation, which has the newest chat.LogKept.
+	// ReadLog returns the newest limit of them, the newest first.
+	WriteLog(ctx context.Context, room, entry string) error
+	ReadLog(ctx context.Context, room string, limit int) ([]string, error)
 
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:

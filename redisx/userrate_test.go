@@ -93,13 +93,13 @@ func TestRedis_UserRateOfOthers(t *testing.T) {
 	for _, c := range []struct {
 		got, want string
 	}{
-		{say(draft("u", "1", now), draft("u", "2", now), draft("u", "3", now), draft("u", "3", now), draft("v", "1", now)), "3 [] [{2 200ms} {3 200ms}]"},
+		{say(draft("u", "1", now), draft("u", "2", now), draft("u", "3", now), draft("u", "3", now), draft("v", "1", now)), "3 [] [{2 200ms 0} {3 200ms 0}]"},
 		{say(draft("u", "1", now), draft("u", "2", now+1)), "0 [{0 1 1700000000000} {1 2 1700000000001}] []"},
-		{say(draft("u", "3", now+199)), "0 [] [{0 1ms}]"},
+		{say(draft("u", "3", now+199)), "0 [] [{0 1ms 0}]"},
 		{say(draft("u", "3", now+200)), "1 [] []"},
 		{say(draft("x", "1", now+5), draft("x", "2", now+5)), "2 [] []"},
-		{say(draft("x", "3", now)), "0 [] [{0 205ms}]"}, // the clock of another node is 5 ms behind
-		{say(draft("w", "1", now+3_600_000), draft("w", "2", now+3_600_000), draft("w", "3", now+3_600_000)), "2 [] [{2 200ms}]"},
+		{say(draft("x", "3", now)), "0 [] [{0 205ms 0}]"}, // the clock of another node is 5 ms behind
+		{say(draft("w", "1", now+3_600_000), draft("w", "2", now+3_600_000), draft("w", "3", now+3_600_000)), "2 [] [{2 200ms 0}]"},
 		{say(draft("w", "4", now+300), draft("w", "5", now+300)), "2 [] []"},
 	} {
 		if c.got != c.want {

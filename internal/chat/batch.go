@@ -16,6 +16,9 @@ type Batch struct {
 	// Try counts the times that the batch was given to the store before and no answer came. From 1
 	// on the store looks more closely whether it has the drafts.
 	Try int
+	// Rules is the version of the rules that the drafts were judged by. A store that has another one
+	// stores nothing: see [ErrStale].
+	Rules string
 	// Drafts are the messages, oldest first.
 	Drafts []Draft
 }
@@ -45,6 +48,24 @@ type Stored struct {
 type Refusal struct {
 	Index int           // its place among the drafts
 	Wait  time.Duration // after which its sender may say it again
+	Mark  MarkKind      // of which mark it stumbled over; 0: its sender says too much
+}
+
+// MarkKind is what a [Mark] keeps apart.
+type MarkKind byte
+
+// The kinds of marks.
+const (
+	MarkUser MarkKind = 's' // a user's messages, in slow mode
+	MarkSame MarkKind = 'd' // the same text of one user
+	MarkText MarkKind = 'u' // the same text of anybody
+)
+
+// Mark is left in a room by a draft that is stored: while it lasts no other draft with the same mark is.
+type Mark struct {
+	Kind MarkKind
+	Name string        // what else it is known by: the user, or a digest of the text
+	Life time.Duration // at most six hours
 }
 
 // Repeat is a draft that was stored before.

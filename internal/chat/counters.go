@@ -26,4 +26,6 @@ type Standing struct {
 	Position
 	// Counters are the room's, the report included.
 	Counters
+	// Rules is the version of the room's rules, see [Rules].
+	Rules string
 }

@@ -18,3 +18,11 @@ var (
 	// ErrOtherEpoch: the number is of a count that the room has left.
 	ErrOtherEpoch = errors.New("the room counts anew")
 )
+
+// ErrStale is in the chain of a store's error when a batch was judged by other rules than the room has: nothing of it
+// was stored. The node reads the rules, judges again and publishes again.
+var ErrStale = errors.New("the room's rules are others")
+
+// ErrBeside is in the chain of a store's error where something cannot be had beside original FastIM nodes: they would
+// not keep to it.
+var ErrBeside = errors.New("not beside original FastIM nodes")

@@ -14,14 +14,19 @@ const (
 	// EventLook: something happened that only the history tells of. Nothing else is in the event, and it
 	// has no wire form.
 	EventLook
+	// EventRules: the room's rules changed, see Event.Rules.
+	EventRules
+	// EventNotice: native members are to be told something. It changes nothing and is never repeated. Messages has
+	// the frame.
+	EventNotice
 )
 
 // Event is what crosses Redis from the node where something happened to every node
 // that has members of the room. One batch of messages is one event.
 type Event struct {
 	Kind EventKind
-	// Epoch and Total are the room's after the event, see [Position]. Not in
-	// EventCounters.
+	// Epoch and Total are the room's after the event, see [Position]. Only in
+	// EventMessages and EventRecall.
 	Epoch string
 	Total uint64
 	// Seq is the number of the first of Messages, or of the recalled message.
@@ -36,6 +41,8 @@ type Event struct {
 	// Messages are plain JSON objects, oldest first. Shared by all who get the
 	// event; read-only, as strings are. A recall has one, the [Husk] of the message.
 	Messages []string
+	// Rules is what changed, only in EventRules. Read-only.
+	Rules *RulesChange
 }
 
 // Follows reports whether the event is the next change of a room that stands at p.

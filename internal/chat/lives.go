@@ -27,4 +27,9 @@ const (
 	// RecallsKept is how many recalls of a room the store and each node remember, for members that come back and for a
 	// store that loses some. A moderator who clears a room takes back some hundreds.
 	RecallsKept = 512
+	// RulesLife is how long rules, and the log of who changed them, live after the last change. A ban for good should
+	// outlive a season; what nobody has touched for so long is nobody's any more. As [RevokedLife].
+	RulesLife = RevokedLife
+	// LogKept is how many entries a room's log of moderation has at most.
+	LogKept = 1000
 )

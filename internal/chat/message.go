@@ -32,6 +32,8 @@ type Draft struct {
 	// Head is the message's JSON up to and including `"ts":`. It never holds a
 	// newline. Read-only once made.
 	Head string
+	// Marks keep it apart from others; nil: nothing does.
+	Marks []Mark
 }
 
 // SetOrigin gives a draft without an ID the id that its node knows it by, a word without

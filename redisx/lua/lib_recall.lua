@@ -25,6 +25,16 @@ local function x(text)
   return id and ',"x":{"id":' .. id .. '}' or ''
 end
 
+-- headOf is the beginning of a message up to its info, nil where its fields stand otherwise.
+local function headOf(text)
+  if text:byte(1) == 34 then text = cjson.decode(text) end
+  if text:sub(1, 11) ~= '{"groupId":' then return nil end
+  local _, at = cut(text, 12)
+  if not at or text:sub(at, at + 9) ~= ',"userId":' then return nil end
+  _, at = cut(text, at + 10)
+  return at and text:sub(1, at)
+end
+
 -- takeOut puts a tombstone in the place of the entry at distance d, so that the others keep their numbers. It logs
 -- and publishes the recall, and returns the payload: what codec.AppendEvent writes, with a codec.Husk. head is the
 -- beginning of the message up to its info, tail the end that has its ts, name the recall's name.

@@ -21,11 +21,11 @@ end
 -- not as long as its last own writer left it, and where the store has gone back: it has less than the node knows. Then
 -- began is true, and the caller must call begin. e is '' for a room without both that the node does not know.
 local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
-  local m = call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib', 'n')
+  local m = call('HMGET', meta, 'e', 's', 'b', 'v', 't', 'ub', 'ib', 'n', 'x')
   local len = call('LLEN', list)
   local room = {
     e = m[1] or '', s = tonumber(m[2]), b = tonumber(m[3]), v = tonumber(m[4]) or 0, t = m[5] or '',
-    ub = m[6], ib = m[7], n = tonumber(m[8] or nil), len = len, began = false,
+    ub = m[6], ib = m[7], n = tonumber(m[8] or nil), x = m[9] or '', len = len, began = false,
   }
   local old, n = room.e, room.n
   local counted = m[1] and room.s and room.b

@@ -1,22 +1,26 @@
 -- publish.lua stores a batch of drafts in a room and tells every node: Store.Publish. It follows lib_room.lua.
--- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls. A set's name is its
---   prefix and the number of a bucket of time. No key has the name of a prefix: while its slot moves to another node of
---   a cluster, Redis answers TRYAGAIN to that, instead of an error in the middle of the script.
+-- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls, marks. A set's name is
+--   its prefix and the number of a bucket of time. No key has the name of a prefix: while its slot moves to another
+--   node of a cluster, Redis answers TRYAGAIN to that, instead of an error in the middle of the script.
 -- ARGV: channel; a random name for a new epoch; the epoch, rev and tip that the node knows; the batch's number; how
---   often it was tried before; how many drafts; the marker; the node's field. Then for n drafts n users, n ts and n
---   heads. Where a draft has an id, the marker follows again, and n fields of ids, '' for a draft without one.
+--   often it was tried before; how many drafts; the version of the rules that they were judged by; how many marks; the
+--   marker; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id, the marker follows
+--   again, and n fields of ids, '' for a draft without one. Then for each mark the index of its draft from 1, its name
+--   and its life in ms.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
 -- It returns 'number.try epoch seq total rev prev moved', and for each draft that was not stored ' index seq ts', or
---   ' index ! ms' where its user says too much and may try again after so many ms. Indexes begin at 0. seq is the
---   number of the first message, 0 where none was stored. prev is the tip before the batch. moved has 'index:ts' of
---   each draft whose ts was moved on, with commas between; '-' stands for none. Where the node has published a later
---   batch, it returns what it returned for that.
-local list, meta, timesPrefix, idsPrefix, log = unpack(KEYS)
-local channel, random, knownEpoch, knownRev, knownTip, batch, try, drafts, marker, node = unpack(ARGV, 1, 10)
+--   ' index ! ms' where its user says too much and may try again after so many ms; behind the ! stands the first letter
+--   of the mark that it stumbled over, if it did. Indexes begin at 0. seq is the number of the first message, 0 where
+--   none was stored. prev is the tip before the batch. moved has 'index:ts' of each draft whose ts was moved on, with
+--   commas between; '-' stands for none. Where the node has published a later batch, it returns what it returned for
+--   that. It returns 'stale' where the room has other rules.
+local list, meta, timesPrefix, idsPrefix, log, marked = unpack(KEYS)
+local channel, random, knownEpoch, knownRev, knownTip, batch, try, drafts, rules, marks, marker, node = unpack(ARGV, 1, 12)
 local tried, number = try ~= '0', tonumber(batch)
 drafts = tonumber(drafts)
-local USER, TS, HEAD, ID = 10, 10 + drafts, 10 + 2 * drafts, 11 + 3 * drafts -- ARGV[USER + 1] is the first user
-local withIDs = ARGV[ID]
+local USER, TS, HEAD, ID = 12, 12 + drafts, 12 + 2 * drafts, 13 + 3 * drafts -- ARGV[USER + 1] is the first user
+local MARK = #ARGV - 3 * marks -- ARGV[MARK + 1] is the first mark's index
+local withIDs = MARK >= ID
 
 -- lost says whether the set of this bucket or of the previous one is missing, or lies in the future because the clock
 -- of Redis went back. written is the bucket that meta says was written last. The mark of a set is 1 where there was a
@@ -30,14 +34,15 @@ end
 
 -- 1. Look where the room stands.
 
-local clock = call('TIME')[1]
+local time = call('TIME')
+local clock = time[1]
 local bucket = math.floor(clock / timesBucket)
 local times = timesPrefix .. bucket
-local present = call('HMGET', times, unpack(ARGV, 9, USER + drafts)) -- marker, node, users
+local present = call('HMGET', times, unpack(ARGV, 11, USER + drafts)) -- marker, node, users
 local previous, known = {}, 1
 while present[known] do known = known + 1 end
 local complete = not tried and known > drafts + 2 -- then the previous set knows nothing newer
-if not complete then previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, 9, USER + drafts)) end
+if not complete then previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, 11, USER + drafts)) end
 local room = stand(list, meta, random, knownEpoch, tonumber(knownRev), knownTip)
 if room.e == '' then
   room.e, room.began = named(random, knownEpoch, ''), true
@@ -56,6 +61,7 @@ if timesLost then
 end
 local last = answer and tonumber(answer:match('^%d+')) or -1
 if last > number or last == number and answer:match('^%S+ (%S+)') == room.e then return answer end
+if room.x ~= rules then return 'stale' end
 -- Answers that were lost are not restored: then an older one does not say that there was no later one.
 search = last == number or tried and (last < 0 or timesLost or present[1] == 'r' or previous[1] == 'r')
 
@@ -202,13 +208,46 @@ local function look(user, i)
   lastTS[user] = math.max(last, newest and newest[user] or 0)
 end
 
+-- Marks: a draft with one that lasts still is refused.
+local lasts, marksOf, now = {}, {}, nil -- lasts: until when, by name; marksOf: the places of a draft's marks in ARGV
+if MARK < #ARGV then
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+  call('ZREMRANGEBYSCORE', marked, '-inf', now)
+  for m = MARK + 1, #ARGV, 3 do
+    local i, name = tonumber(ARGV[m]), ARGV[m + 1]
+    lasts[name] = tonumber(call('ZSCORE', marked, name) or 0)
+    marksOf[i] = marksOf[i] or {}
+    table.insert(marksOf[i], m)
+  end
+end
+
+-- stumbles returns how long draft i has to wait for a mark, and that mark's first letter.
+local function stumbles(i)
+  for _, m in ipairs(marksOf[i] or {}) do
+    local name = ARGV[m + 1]
+    if lasts[name] > now then return lasts[name] - now, name:sub(1, 1) end
+  end
+  return 0, ''
+end
+
+-- leave puts the marks of draft i, which is stored, in the room.
+local function leave(i)
+  for _, m in ipairs(marksOf[i] or {}) do
+    local name, life = ARGV[m + 1], tonumber(ARGV[m + 2])
+    lasts[name] = now + life
+    call('ZADD', marked, whole(lasts[name]), name)
+    if call('PTTL', marked) < life then call('PEXPIRE', marked, whole(life)) end
+  end
+end
+
 local set, msgs, moved, out, admitted = {}, {}, {}, 0, nil
 for place = 1, n do
   local i = kept and kept[place] or place
   local user, text = ARGV[USER + i], ARGV[TS + i]
-  local ts, wait = tonumber(text), 0
+  local ts, wait, mark = tonumber(text), 0, ''
   if not lastTS[user] then look(user, i) end
-  if userEvery > 0 then
+  if now then wait, mark = stumbles(i) end
+  if wait == 0 and userEvery > 0 then
     local ahead = (usedUp[user] or 0) - ts
     if ahead < 0 or ahead > 2 * userBurst then ahead = 0 end -- another node's clock is that much ahead: it does not count
     wait = ahead + userEvery - userBurst
@@ -219,8 +258,9 @@ for place = 1, n do
       admitted = {}
       for p = 1, out do admitted[p] = kept and kept[p] or p end
     end
-    was[i] = '! ! ' .. whole(wait)
+    was[i] = '! !' .. mark .. ' ' .. whole(wait)
   else
+    if now then leave(i) end
     if ts <= lastTS[user] then
       ts = lastTS[user] + 1
       text = whole(ts)

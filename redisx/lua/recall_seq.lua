@@ -2,8 +2,8 @@
 -- lib_recall.lua.
 -- KEYS: history, meta, log of recalls.
 -- ARGV: a random name for a new epoch; the recall's name; channel; the epoch, '' for that of now; the number; the
---   oldest ts that may be recalled; the head of the user's messages in both forms, the plain first; the epoch, rev
---   and tip that the node knows.
+--   oldest ts that may be recalled; the head of the user's messages in both forms, the plain first, both '' where it
+--   may be anybody's; the epoch, rev and tip that the node knows.
 -- It returns the payload that it published, or 0: no such message, 1: not the user's, 2: too old, 3: the
 --   epoch is over. A recall that the log has is published again.
 local list, meta, log = KEYS[1], KEYS[2], KEYS[3]
@@ -30,4 +30,6 @@ local ts = text and text:match('"ts\\?":(%d+)}"?$')
 if not ts then return 0 end
 if text:sub(1, #head) ~= head and text:sub(1, #quotedHead) ~= quotedHead then return 1 end
 if tonumber(ts) < notBefore then return 2 end
+if head == '' then head = headOf(text) end
+if not head then return 0 end
 return takeOut(list, meta, log, room, d, text, head, ',"ts":' .. ts .. '}', name, channel)

@@ -1,10 +1,10 @@
 -- report.lua takes what a node counts in a room: Store.Report. It follows a lib_room.
--- KEYS: reports of the nodes, meta, history.
+-- KEYS: reports of the nodes, meta, history, rules.
 -- ARGV: node; its members online; likes since its last report; channel; a random name for a new epoch; the epoch, rev
 --   and tip that the node knows.
 -- It writes the node's report, likes and a new epoch, and publishes counters that changed.
--- It returns {epoch, newest number, rev, tip, members online, likes}.
-local online, meta, list = KEYS[1], KEYS[2], KEYS[3]
+-- It returns {epoch, newest number, rev, tip, members online, likes, version of the rules}.
+local online, meta, list, rules = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local node, members, liked = ARGV[1], ARGV[2], ARGV[3]
 local channel, random, knownEpoch, knownRev, knownTip = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
 
@@ -39,4 +39,4 @@ end
 if sum ~= was or liked ~= '0' then
   call(command, channel, string.format('c1 %d %d', sum, likes))
 end
-return {room.e, room.s, room.v, room.t, sum, likes}
+return {room.e, room.s, room.v, room.t, sum, likes, call('HGET', rules, 'v') or ''}

@@ -1,0 +1,248 @@
+package chat
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Role is how far somebody is above others in a room. Nobody acts on an equal or a higher one.
+type Role uint8
+
+// The roles, the lowest first.
+const (
+	RoleViewer Role = iota
+	RoleVIP
+	RoleModerator
+	RoleOwner
+	// RoleServer is that of server keys; no token gives it.
+	RoleServer
+)
+
+var roleNames = [...]string{"viewer", "vip", "moderator", "owner", "server"}
+
+// String is the role's word.
+func (r Role) String() string { return roleNames[min(int(r), len(roleNames)-1)] }
+
+// ParseRole is the role that a word names; the empty word is a viewer's.
+func ParseRole(word string) (r Role, ok bool) {
+	i := slices.Index(roleNames[:], cmp.Or(word, roleNames[0]))
+	return Role(max(i, 0)), i >= 0
+}
+
+// Everywhere is the id of the room whose rules hold in all rooms. No client can name it: it has a control character.
+const Everywhere = "\x00everywhere"
+
+// Anybody stands for every user where a moderator takes messages away. No client can be called so.
+const Anybody = "\x00anybody"
+
+// Bounds of rules.
+const (
+	// MaxMeasures is how many measures a room has at most; where there are more, those go that end soonest. Nodes hold
+	// them in memory, some 200 B each.
+	MaxMeasures = 10_000
+	// MaxReason is how many characters a reason has at most.
+	MaxReason = 200
+	// ForGood is the end of what has none, in Unix ms: the year 9999, which every client can show.
+	ForGood int64 = 253402300799000
+)
+
+// What is a kind of [Measure].
+type What uint8
+
+// The kinds of measures.
+const (
+	// Mute: the user reads, and neither sends nor likes.
+	Mute What = iota + 1
+	// Shadow: what the user sends is acknowledged, and stored nowhere.
+	Shadow
+	// Kick: the user was thrown out, and does not come back before its end.
+	Kick
+	// Ban: the user does not come in.
+	Ban
+	// BanAddress: nobody comes in from there. Its target is a prefix, as "192.0.2.0/24".
+	BanAddress
+	// Appoint: the user has a role here, whatever their token says, if it is the higher one.
+	Appoint
+)
+
+var whatNames = [...]string{"", "mute", "shadow", "kick", "ban", "ban_address", "role"}
+
+// String is the kind's word.
+func (w What) String() string { return whatNames[min(int(w), len(whatNames)-1)] }
+
+// ParseWhat is the kind that a word names.
+func ParseWhat(word string) (w What, ok bool) {
+	i := slices.Index(whatNames[:], word)
+	return What(max(i, 0)), i > 0
+}
+
+// Measure is one thing that is in force about somebody in a room. A target has at most one of a kind.
+type Measure struct {
+	What   What
+	Target string // a user id, or a prefix of addresses
+	Until  int64  // when it ends, in Unix ms; at most [ForGood]
+	Reason string // for whom it concerns; may be empty
+	By     string // who took it: a user id, or the name of a server key
+	ByRole Role   // of whom took it, then: it holds for lower ones only
+	At     int64  // when, in Unix ms
+	Role   Role   // that Appoint gives
+}
+
+// Over reports whether a measure has ended at now, in Unix ms.
+func (m *Measure) Over(now int64) bool { return now >= m.Until }
+
+// measureKey is what a measure is known by.
+type measureKey struct {
+	what   What
+	target string
+}
+
+// Modes are what everybody in a room has to keep to. The zero value is no bound. Their JSON is what clients see.
+type Modes struct {
+	// SlowMS is how many ms lie between two messages of a user, over all nodes.
+	SlowMS int64 `json:"slow_ms"`
+	// Frozen: only moderators write.
+	Frozen bool `json:"frozen"`
+	// Who may write: [WhoAll], users with one of Tags, or moderators.
+	Who  Who      `json:"who"`
+	Tags []string `json:"tags"`
+	// FirstDelayMS is how many ms somebody must have been in the room before they write.
+	FirstDelayMS int64 `json:"first_delay_ms"`
+	// DupS is for how many s a user does not say the same again, UniqueS for how many s nobody does.
+	DupS    int64 `json:"dup_s"`
+	UniqueS int64 `json:"unique_s"`
+	// Links says who may send addresses of pages.
+	Links Links `json:"links"`
+	// EmoteOnly: only emoji and :names: are taken.
+	EmoteOnly bool `json:"emote_only"`
+	// MaxCaps is how many percent of the letters may be capitals, where there are eight at least; 0: any.
+	MaxCaps int64 `json:"max_caps"`
+}
+
+// Who says who may write; the empty value is everybody.
+type Who string
+
+// Who may write.
+const (
+	WhoAll    Who = "all"
+	WhoTagged Who = "tagged"
+	WhoMods   Who = "mods"
+)
+
+// Links says who may send links; the empty value is everybody.
+type Links string
+
+// Who may send links.
+const (
+	LinksAllow Links = "allow"
+	LinksMods  Links = "mods"
+	LinksDeny  Links = "deny"
+)
+
+// Place is a message's number in an epoch.
+type Place struct {
+	Epoch string
+	Seq   uint64
+}
+
+// Rules are what is in force in one room. The zero value: nothing. Not safe for concurrent use; its holder guards it.
+type Rules struct {
+	// Version names this state, as "<n>-<random>", where n grows with each change; empty where there never was one.
+	Version string
+	Modes   Modes
+	// Pinned is the message that stands above the others, as stored, with its number; no JSON: none.
+	Pinned Entry
+	// Cleared is where the history was cleared last: what is not behind it is shown to nobody. The zero value: never.
+	Cleared Place
+
+	measures map[measureKey]Measure
+}
+
+// RulesChange is a change of rules. What it does not name stays.
+type RulesChange struct {
+	// Prev and Version are the rules' before and after it. The store gives them.
+	Prev, Version string
+	// Modes are those that change: the JSON of a field of [Modes] under its name.
+	Modes map[string]string
+	// Set are measures that are taken, Lift such that end; of these only What and Target count.
+	Set, Lift []Measure
+	// Pin is the message to pin; without JSON none is pinned any more. nil: no change.
+	Pin *Entry
+	// Clear asks for the history to be cleared. Cleared is where that was; the store gives it.
+	Clear   bool
+	Cleared Place
+}
+
+// Take puts a measure in force, in the place of one of its kind and target.
+func (r *Rules) Take(m Measure) {
+	if r.measures == nil {
+		r.measures = map[measureKey]Measure{}
+	}
+	r.measures[measureKey{m.What, m.Target}] = m
+}
+
+// Lift ends a measure.
+func (r *Rules) Lift(what What, target string) { delete(r.measures, measureKey{what, target}) }
+
+// Find is the measure of a kind that is in force about a target at now, in Unix ms.
+func (r *Rules) Find(what What, target string, now int64) (m Measure, ok bool) {
+	m, ok = r.measures[measureKey{what, target}]
+	return m, ok && !m.Over(now)
+}
+
+// Against is like Find, for a user with a role: measures of equals and lower ones do not count. The role that somebody
+// was appointed to is theirs, too.
+func (r *Rules) Against(what What, user string, role Role, now int64) (m Measure, ok bool) {
+	m, ok = r.Find(what, user, now)
+	return m, ok && m.ByRole > r.RoleOf(user, role, now)
+}
+
+// RoleOf is a user's role here: the one of their token, or the one they were appointed to if that is higher.
+func (r *Rules) RoleOf(user string, token Role, now int64) Role {
+	if m, ok := r.Find(Appoint, user, now); ok {
+		return max(m.Role, token)
+	}
+	return token
+}
+
+// Measures are those in force at now, in Unix ms, by kind and target. The slice is the caller's.
+func (r *Rules) Measures(now int64) []Measure {
+	all := make([]Measure, 0, len(r.measures))
+	for _, m := range r.measures {
+		if !m.Over(now) {
+			all = append(all, m)
+		}
+	}
+	slices.SortFunc(all, func(a, b Measure) int {
+		return cmp.Or(cmp.Compare(a.What, b.What), strings.Compare(a.Target, b.Target))
+	})
+	return all
+}
+
+// Any reports whether there may be measures of a kind, over or not. It is cheap.
+func (r *Rules) Any(what What) bool {
+	for k := range r.measures {
+		if k.what == what {
+			return true
+		}
+	}
+	return false
+}
+
+// Empty reports whether there are no measures at all.
+func (r *Rules) Empty() bool { return len(r.measures) == 0 }
+
+// Newer reports whether a version of rules comes after another one.
+func Newer(version, other string) bool { return versionNumber(version) > versionNumber(other) }
+
+// versionNumber is the number that a version begins with, 0 where it has none.
+func versionNumber(version string) uint64 {
+	number, _, _ := strings.Cut(version, "-")
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

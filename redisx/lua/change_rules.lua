@@ -1,0 +1,62 @@
+-- change_rules.lua changes the rules of a room and tells every node: Store.ChangeRules. It follows lib_room.lua.
+-- KEYS: rules, meta, history.
+-- ARGV: channel; a random name; the version of rules that are restored, '' for a change; 1 where the history is to be
+--   cleared, else 0; the time in ms; the event's body; how many fields are set; these fields, each with its value; then
+--   the fields that go.
+-- It writes all keys. Where there would be too many measures, those go that are over, then those that end soonest.
+-- It returns the head of the payload that it published, a line as codec.AppendEvent writes it. Rules are not restored
+--   over others that are as new: then it returns nil.
+local rules, meta, list = KEYS[1], KEYS[2], KEYS[3]
+local channel, random, restored, clear, now, body = unpack(ARGV, 1, 6)
+local sets = 7 + 2 * ARGV[7] -- ARGV[sets + 1] is the first field that goes
+
+local old = call('HGET', rules, 'v') or ''
+local version = restored
+if restored == '' then
+  version = named(random, old, '')
+elseif generation(restored) <= generation(old) then
+  return nil
+else
+  call('DEL', rules)
+end
+
+-- 1. Clear the history: what comes next has the next number, and a total of its own.
+
+local cleared = '- 0'
+if clear == '1' then
+  local room = stand(list, meta, random, '', 0, '')
+  rest(meta, room)
+  if room.began then begin(meta, room) end
+  if room.e ~= '' then
+    call('DEL', list)
+    call('HSET', meta, 'b', whole(room.s), 'n', '0')
+    cleared = room.e .. ' ' .. whole(room.s)
+    call('HSET', rules, 'clear', cleared)
+  end
+end
+
+-- 2. Change the fields.
+
+for i = 8, sets, 2 do call('HSET', rules, ARGV[i], ARGV[i + 1]) end
+for i = sets + 1, #ARGV do call('HDEL', rules, ARGV[i]) end
+if call('HLEN', rules) > rulesKept then
+  local all, ends = call('HGETALL', rules), {}
+  for i = 1, #all, 2 do
+    if all[i]:sub(2, 2) == ':' and all[i]:sub(1, 1) ~= 'o' then
+      ends[#ends + 1] = {tonumber(all[i + 1]:match('^%d+')), all[i]}
+    end
+  end
+  table.sort(ends, function(a, b) return a[1] < b[1] end)
+  for i = 1, #ends do
+    if ends[i][1] > tonumber(now) and i > #ends - rulesKept then break end
+    call('HDEL', rules, ends[i][2])
+  end
+end
+call('HSET', rules, 'v', version)
+call('PEXPIRE', rules, rulesLife)
+call('HSET', meta, 'x', version)
+if call('PTTL', meta) < 0 then call('PEXPIRE', meta, metaLife) end
+
+local head = 'x1 ' .. (old == '' and '-' or old) .. ' ' .. version .. ' ' .. cleared
+call(command, channel, head .. '\n' .. body)
+return head

@@ -1,0 +1,225 @@
+package redisx
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// memoryRules are a room's rules and its log of moderation.
+type memoryRules struct {
+	rules   chat.Rules
+	log     []string // oldest first
+	expires time.Time
+}
+
+// rulesLocked are the room's rules, nil where it has none. s.mu must be held.
+func (s *roomShard) rulesLocked(room string, now time.Time) *memoryRules {
+	r := s.rules[room]
+	if r != nil && !now.Before(r.expires) {
+		delete(s.rules, room)
+		return nil
+	}
+	return r
+}
+
+// useRulesLocked are the room's rules, which are about to be changed. s.mu must be held.
+func (s *roomShard) useRulesLocked(room string, now time.Time) *memoryRules {
+	r := s.rulesLocked(room, now)
+	if r == nil {
+		if s.rules == nil {
+			s.rules = map[string]*memoryRules{}
+		}
+		r = new(memoryRules)
+		s.rules[room] = r
+	}
+	r.expires = now.Add(chat.RulesLife)
+	return r
+}
+
+// rulesVersionLocked is the version of the room's rules. s.mu must be held.
+func (s *roomShard) rulesVersionLocked(room string, now time.Time) string {
+	if r := s.rulesLocked(room, now); r != nil {
+		return r.rules.Version
+	}
+	return ""
+}
+
+// Rules returns a room's rules.
+func (m *Memory) Rules(_ context.Context, room string) (chat.Rules, error) {
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	var rules chat.Rules
+	if r := s.rulesLocked(room, m.now()); r != nil {
+		c := codec.AllRules(&r.rules)
+		codec.ApplyRules(&rules, &c)
+	}
+	return rules, nil
+}
+
+// ChangeRules does what the change says, and tells the handler if it subscribed.
+func (m *Memory) ChangeRules(_ context.Context, room string, c chat.RulesChange) (chat.Event, error) {
+	s := m.publishShard(room)
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	ev, wanted, err := m.changeRules(s, room, c)
+	if err != nil {
+		return chat.Event{}, fmt.Errorf("cannot change the rules of room %q: %w", room, err)
+	}
+	m.tell(room, wanted, ev)
+	return ev, nil
+}
+
+// tell tells the handler of events of a room, if they are wanted. The shard's publishing must be held.
+func (m *Memory) tell(room string, wanted bool, events ...chat.Event) {
+	if !wanted {
+		return
+	}
+	for _, ev := range events {
+		m.events.Add(1)
+		m.handler.RoomEvent(room, ev)
+	}
+}
+
+// changeRules is what ChangeRules does under the shard's lock.
+func (m *Memory) changeRules(s *roomShard, room string, c chat.RulesChange) (ev chat.Event, wanted bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := m.now()
+	if c.Version != "" && generation(c.Version) <= generation(s.rulesVersionLocked(room, now)) {
+		return chat.Event{}, false, chat.ErrStale
+	}
+	r := s.useRulesLocked(room, now)
+	c.Prev = r.rules.Version
+	if c.Version != "" { // restored
+		r.rules = chat.Rules{}
+	} else {
+		c.Version = newEpoch(c.Prev, "")
+	}
+	if live := s.liveLocked(room, now); c.Clear && live != nil && live.epoch != "" {
+		live.entries, live.bytes, live.base = nil, 0, live.seq
+		c.Cleared = chat.Place{Epoch: live.epoch, Seq: live.seq}
+	}
+	codec.ApplyRules(&r.rules, &c)
+	r.shorten(now.UnixMilli())
+	_, wanted = s.subscribed[room]
+	return chat.Event{Kind: chat.EventRules, Rules: &c}, wanted, nil
+}
+
+// shorten takes out measures that are too many: those that are over, then those that end soonest.
+func (r *memoryRules) shorten(now int64) {
+	all := r.rules.Measures(0)
+	if len(all) <= chat.MaxMeasures {
+		return
+	}
+	slices.SortFunc(all, func(a, b chat.Measure) int { return cmp.Compare(a.Until, b.Until) })
+	for i := range all {
+		if !all[i].Over(now) && i >= len(all)-chat.MaxMeasures {
+			return
+		}
+		r.rules.Lift(all[i].What, all[i].Target)
+	}
+}
+
+// Purge takes a user's newest messages out of the history, and tells the handler if it subscribed.
+func (m *Memory) Purge(_ context.Context, room, user string, since int64) ([]chat.Event, error) {
+	s := m.publishShard(room)
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	s.mu.Lock()
+	events := s.purgeLocked(room, newNeedle(room, user, 0).head, since, m.now())
+	_, wanted := s.subscribed[room]
+	s.mu.Unlock()
+	m.tell(room, wanted, events...)
+	return events, nil
+}
+
+// purgeLocked takes out the newest messages whose text begins with head. s.mu must be held.
+func (s *roomShard) purgeLocked(room, head string, since int64, now time.Time) (events []chat.Event) {
+	r := s.liveLocked(room, now)
+	if r == nil {
+		return nil
+	}
+	name := moderatedName()
+	for i := r.len() - 1; i >= 0 && len(events) < chat.RecallsKept; i-- {
+		if text := r.at(i); strings.HasPrefix(text, head) && codec.Timestamp(text) >= since {
+			events = append(events, r.takeOut(i, name+strconv.Itoa(len(events)+1)))
+		}
+	}
+	return events
+}
+
+// Notify tells the handler, if it subscribed, what native members of a room are to be told.
+func (m *Memory) Notify(_ context.Context, room, text string) error {
+	s := m.publishShard(room)
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	s.mu.Lock()
+	_, wanted := s.subscribed[room]
+	s.mu.Unlock()
+	m.tell(room, wanted, chat.Event{Kind: chat.EventNotice, Messages: []string{text}})
+	return nil
+}
+
+// WriteLog appends an entry to a room's log of moderation.
+func (m *Memory) WriteLog(_ context.Context, room, entry string) error {
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	r := s.useRulesLocked(room, m.now())
+	if len(r.log) == chat.LogKept {
+		r.log = append(r.log[:0], r.log[1:]...)
+	}
+	r.log = append(r.log, entry)
+	return nil
+}
+
+// ReadLog returns the newest limit entries of a room's log of moderation, the newest first.
+func (m *Memory) ReadLog(_ context.Context, room string, limit int) ([]string, error) {
+	s := m.shard(room)
+	defer s.mu.Unlock()
+	var entries []string
+	if r := s.rulesLocked(room, m.now()); r != nil {
+		entries = slices.Clone(r.log[max(0, len(r.log)-limit):])
+		slices.Reverse(entries)
+	}
+	return entries, nil
+}
+
+// markEnds are the marks that messages left, with the time in Unix ms when each ends.
+type markEnds map[string]int64
+
+// stumbles is the first of a draft's marks that lasts at now still, and for how long.
+func (k markEnds) stumbles(d *chat.Draft, now int64) (kind chat.MarkKind, wait time.Duration) {
+	for _, m := range d.Marks {
+		if left := k[markName(m)] - now; left > 0 {
+			return m.Kind, time.Duration(left) * time.Millisecond
+		}
+	}
+	return 0, 0
+}
+
+// leave puts a draft's marks in the room.
+func (k *markEnds) leave(d *chat.Draft, now int64) {
+	for _, m := range d.Marks {
+		if *k == nil {
+			*k = markEnds{}
+		}
+		(*k)[markName(m)] = now + m.Life.Milliseconds()
+	}
+}
+
+// expire drops those that have ended.
+func (k markEnds) expire(now int64) {
+	for name, until := range k {
+		if until <= now {
+			delete(k, name)
+		}
+	}
+}
