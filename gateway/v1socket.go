@@ -238,7 +238,7 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 		if ev.Epoch != a.Epoch {
 			seq = 0
 		}
-		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0]))
+		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0], ev.Tip))
 	}
 	rate, burst := n.srv.saidRate()
 	welcome := codec.Welcome{

@@ -16,20 +16,25 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 	}
 	r.mu.Lock()
 	defer r.unlock()
-	if ev.Kind == chat.EventCounters {
+	switch ev.Kind {
+	case chat.EventCounters:
 		r.standing = ev.Counters
 		r.counted++
-		return
-	}
-	r.heardAt = h.coarse.Load()
-	switch {
-	case ev.Kind == chat.EventLook:
+	case chat.EventRules:
+		r.changeRulesLocked(ev.Rules)
+	case chat.EventNotice:
+		r.nativesLocked(func(st *stream) { st.control(ev.Messages[0]) })
+	case chat.EventLook:
+		r.heardAt = h.coarse.Load()
 		h.elsewhere.suspect(id)
 		r.follower.look()
 		r.lagLocked()
-	case ev.Epoch == "":
-		r.arriveUnnumberedLocked(ev)
-	default:
+	case chat.EventMessages, chat.EventRecall:
+		r.heardAt = h.coarse.Load()
+		if ev.Epoch == "" {
+			r.arriveUnnumberedLocked(ev)
+			return
+		}
 		if ev.Kind == chat.EventMessages && chat.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
 			r.metLocked(ev.Epoch, entriesOf(&ev))
 			if r.follower.fits(&ev) != fitsNext && !r.hadLocked(&ev) {

@@ -37,6 +37,9 @@ func (r *Room) load(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err == nil {
+		err = r.readRules(hctx)
+	}
+	if err == nil {
 		err = r.fetch(hctx)
 	}
 	if err != nil && !errors.Is(err, chat.ErrRefused) {
@@ -52,6 +55,7 @@ func (r *Room) loadBlind() {
 	r.mu.Lock()
 	defer r.unlock()
 	r.follower.reading, r.follower.blindSince = blind, r.hall.cfg.Clock.Now().UnixMilli()
+	r.rules.stale = r.rules.stale || !r.rules.read
 	r.becomeCutLocked()
 	if !r.hall.away.Load() { // the store answers others, or Back has been here already
 		r.becomeReturningLocked()

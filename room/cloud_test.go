@@ -36,6 +36,8 @@ type cloudRoom struct {
 	last    map[string]lastBatch // by node
 	lastTS  map[string]int64     // by user
 	likes   uint64
+	rules   chat.Rules
+	marks   map[chat.Mark]bool
 	past    []*cloudRoom // as it was after each change, for going back
 }
 
@@ -62,6 +64,7 @@ func (c *cloud) room(id string) *cloudRoom {
 
 func (r *cloudRoom) clone() *cloudRoom {
 	k := *r
+	k.rules, k.marks = copyOf(&r.rules), maps.Clone(r.marks)
 	k.entries, k.recalls = slices.Clone(r.entries), slices.Clone(r.recalls)
 	k.sent, k.last, k.lastTS, k.past = maps.Clone(r.sent), maps.Clone(r.last), maps.Clone(r.lastTS), nil
 	return &k
@@ -140,6 +143,9 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 	if bad == nil && again && last.number == number && last.stored.Event.Epoch == r.Epoch {
 		return last.stored, false, nil
 	}
+	if !c.unnumbered && b.Rules != r.rules.Version {
+		return stored, false, chat.ErrStale
+	}
 	search := b.Try > 0 || again && bad == nil && last.number == number
 	if r.Epoch == "" {
 		r.Seq, r.base = 0, 0
@@ -161,6 +167,16 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 		if known {
 			stored.Repeats = append(stored.Repeats, chat.Repeat{Index: i, Seq: as.Seq, TS: as.TS})
 			continue
+		}
+		if at := slices.IndexFunc(d.Marks, func(m chat.Mark) bool { return r.marks[m] }); at >= 0 {
+			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: d.Marks[at].Life, Mark: d.Marks[at].Kind})
+			continue
+		}
+		for _, m := range d.Marks { // they last for ever here
+			if r.marks == nil {
+				r.marks = map[chat.Mark]bool{}
+			}
+			r.marks[m] = true
 		}
 		drafts = append(drafts, d)
 		if d.ID != "" {
@@ -512,7 +528,7 @@ func (s *fakeStore) Report(_ context.Context, _ string, reports []chat.Report) (
 			if s.unnumbered {
 				pos = s.read(rep.Room, rep.Known, 0, 0).Position
 			}
-			out = append(out, chat.Standing{Position: pos, Counters: chat.Counters{Online: rep.Online, Likes: r.likes}})
+			out = append(out, chat.Standing{Position: pos, Counters: chat.Counters{Online: rep.Online, Likes: r.likes}, Rules: r.rules.Version})
 		}
 		return "", nil, nil
 	})

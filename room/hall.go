@@ -35,6 +35,9 @@ type Store interface {
 	// Recall takes the message that user sent at ts back, and tells every node. Doing it again tells them
 	// again. The error is chat.ErrNoMessage where there is none.
 	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
+	// Rules reads the rules of a room, ChangeRules replaces or changes them: see redisx.Store.
+	Rules(ctx context.Context, room string) (chat.Rules, error)
+	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
 	// SubscribeRoom returns once the room's events reach [Hall.RoomEvent].
 	SubscribeRoom(ctx context.Context, room string) error
 	// UnsubscribeRoom ends that. It never blocks.
@@ -59,6 +62,8 @@ type Hooks struct {
 	// OnChange hears that a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)
+	// OnRules hears that a room has other rules. It is called with the room's lock held, as OnChange is.
+	OnRules func(r *Room)
 }
 
 const hallShards = 64 // power of two; spreads joins over locks

@@ -51,6 +51,8 @@ type Arrival struct {
 	Recovered bool
 	// Messages are oldest first.
 	Messages []chat.Entry
+	// Modes are the room's, as a JSON object.
+	Modes string
 	// Recalled are recalls of the last time, oldest first, where the member comes back: it may
 	// have missed them. Where Recovered is true there were no others; else there may have been, see recallBytes.
 	Recalled []chat.Event
@@ -95,7 +97,7 @@ func (r *Room) coversLocked(seq uint64) bool {
 func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read chat.History) Arrival {
 	r.mu.Lock()
 	defer r.unlock()
-	a := Arrival{Position: r.positionLocked()}
+	a := Arrival{Position: r.positionLocked(), Modes: r.modesLocked()}
 	r.enterLocked(m, s, f)
 	a.Counters = r.countersLocked()
 	st := r.streams[f]

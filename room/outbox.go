@@ -91,8 +91,10 @@ type post struct {
 type flight struct {
 	id         string // see chat.Batch
 	posts      []post
-	open       int   // how many have not ended
-	authorized bool  // Hooks.Authorize has let all of them in
+	open       int  // how many have not ended
+	authorized bool // Hooks.Authorize has let all of them in
+	judged     bool // by the rules below; else they have changed, or nobody has looked yet
+	rules      string
 	tries      int   // times that it was given to the store
 	since      int64 // hall.coarse when it was cut, or when the store came back
 }
@@ -128,7 +130,7 @@ type tally struct {
 	posts, bytes                               atomic.Int64
 	expired, localOnly, unconfirmed            atomic.Uint64
 	refusedUnauthorized, refusedStore, repeats atomic.Uint64
-	refusedRate                                atomic.Uint64
+	refusedRate, refusedRules                  atomic.Uint64
 }
 
 // size is how many posts have not ended.
@@ -303,11 +305,13 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 			continue
 		}
 		if len(refusals) > 0 && refusals[0].Index == i {
-			if o.flight.posts[i].heard && o.flight.posts[i].end == notYet {
-				o.tally.localOnly.Add(1)
+			if refusals[0].Mark == 0 {
+				o.tally.refusedRate.Add(1)
+				o.alone(i)
+				o.land(i, refused, Answer{Code: CodeRateLimited, Wait: refusals[0].Wait})
+			} else {
+				o.refuse(i, Answer{Code: markCode(refusals[0].Mark), Wait: refusals[0].Wait})
 			}
-			o.tally.refusedRate.Add(1)
-			o.land(i, refused, Answer{Code: CodeRateLimited, Wait: refusals[0].Wait})
 			refusals = refusals[1:]
 			continue
 		}
@@ -318,6 +322,28 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 		seq, next = seq+1, next+1
 	}
 	return again, true
+}
+
+// refuse ends post i of the flight: the room's rules forbid it.
+func (o *outbox) refuse(i int, a Answer) {
+	o.alone(i)
+	o.tally.refusedRules.Add(1)
+	o.land(i, refused, a)
+}
+
+// alone counts post i of the flight as heard by nobody else, if members here have heard it.
+func (o *outbox) alone(i int) {
+	if o.flight.posts[i].heard && o.flight.posts[i].end == notYet {
+		o.tally.localOnly.Add(1)
+	}
+}
+
+// compact takes out of the flight what has ended. Nobody may have it in his hands.
+func (o *outbox) compact() {
+	f := &o.flight
+	if f.open < len(f.posts) {
+		f.posts = slices.DeleteFunc(slices.Clone(f.posts), func(p post) bool { return p.end != notYet })
+	}
 }
 
 // met ends those of the flight's posts that came from the store as entries of an epoch: its answer was slow, or lost.

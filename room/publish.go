@@ -15,7 +15,8 @@ import (
 
 // Post sends a message of user to the room: it will reach the members by way of the
 // store, or at once while the store is away. now is the time of receipt. It never
-// blocks; full queues are answered with [ErrBusy], users who say too much with a [TooFastError].
+// blocks; full queues are answered with [ErrBusy], users who say too much with a [TooFastError], what the room's rules
+// forbid with a [RefusedError].
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	return r.post(from, codec.NewDraft(r.id, user, info, now.UnixMilli()), now)
 }
@@ -40,6 +41,17 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
 	if wait := r.pacedLocked(from, &d); wait > 0 {
 		h.stats.tally.refusedRate.Add(1)
 		return &TooFastError{wait}
+	}
+	switch no := r.judgeLocked(from, &d, now); {
+	case no.code != "":
+		h.stats.tally.refusedRules.Add(1)
+		return &RefusedError{no.code, no.wait}
+	case no.shadow:
+		h.stats.tally.refusedRules.Add(1)
+		if d.ID != "" {
+			r.outbox.answers = append(r.outbox.answers, answered{from, Answer{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}})
+		}
+		return nil
 	}
 	if d.ID == "" && !h.cfg.NoLocal {
 		d.SetOrigin(h.newOrigin())
@@ -98,12 +110,15 @@ func (r *Room) serve() {
 	here := !h.away.Load()
 	fetch, send := here && r.follower.wants() && r.outbox.heard == 0, here && r.outbox.flight.open > 0
 	r.outbox.sending = send
-	again := r.recalls.lost
+	again, rules := r.recalls.lost, here && r.rules.stale
 	if !here {
 		again = nil
 	}
 	r.unlock()
 
+	if rules {
+		r.refreshRules()
+	}
 	if fetch {
 		r.refresh()
 	}
@@ -130,7 +145,7 @@ func (h *Hall) newBatch() string {
 
 // hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
 func (r *Room) hasWorkLocked() bool {
-	return r.follower.wants() || r.outbox.size() > 0 || len(r.recalls.lost) > 0
+	return r.follower.wants() || r.outbox.size() > 0 || len(r.recalls.lost) > 0 || r.rules.stale
 }
 
 // enqueueLocked gives the room to a publisher, unless a call failed: then the next Tick
@@ -163,6 +178,9 @@ func (r *Room) send() {
 	// Only this publisher changes the flight's posts but for how they end and whom they are from.
 	r.mu.Lock()
 	f := &r.outbox.flight
+	if f.open > 0 && f.authorized {
+		r.judgeFlightLocked()
+	}
 	if f.open == 0 || !f.authorized { // nobody may send, all were met meanwhile, or it has to be asked again
 		r.unlock()
 		return
@@ -170,13 +188,19 @@ func (r *Room) send() {
 	if f.tries > 0 {
 		h.stats.retries.Add(1)
 	}
-	b := chat.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Drafts: make([]chat.Draft, len(f.posts))}
+	b := chat.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Rules: f.rules, Drafts: make([]chat.Draft, len(f.posts))}
 	for i := range f.posts {
 		b.Drafts[i] = f.posts[i].draft
 	}
 	f.tries++
 	r.unlock()
 	stored, err := h.store.Publish(ctx, r.id, b)
+	if errors.Is(err, chat.ErrStale) {
+		r.mu.Lock()
+		defer r.unlock()
+		r.outbox.flight.judged, r.rules.stale = false, true
+		return
+	}
 	if err != nil {
 		r.sendFailed("cannot publish a batch", err)
 		return
@@ -227,6 +251,18 @@ func (r *Room) sendFailed(what string, err error) {
 		r.failed = true
 	}
 	r.hall.log.Warn(what, "room", r.id, "messages", n, "err", err)
+}
+
+// refreshRules is one try to read the room's rules; Tick brings a failed one back.
+func (r *Room) refreshRules() {
+	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	defer cancel()
+	if err := r.readRules(ctx); err != nil {
+		r.hall.log.Warn("cannot read the rules of a room", "room", r.id, "err", err)
+		r.mu.Lock()
+		defer r.unlock()
+		r.failed = true
+	}
 }
 
 // refresh is one try to read what the room lacks; Tick brings a failed one back.

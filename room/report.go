@@ -60,6 +60,7 @@ type told struct {
 	likes   uint64        // that it has
 	pos     chat.Position // the room's before
 	counted uint64        // Room.counted before
+	rules   string        // the version of the room's rules before
 }
 
 // Report tells the store of each room whose members or likes changed, and of the others from time to
@@ -114,7 +115,7 @@ func (r *Room) takeReport() (rep chat.Report, before told, ok bool) {
 	}
 	rep = chat.Report{Room: r.id, Online: members, Likes: r.likes, Known: r.follower.pos}
 	r.told, r.toldAt, r.likes = members, now, 0
-	return rep, told{r, rep.Likes, r.follower.pos, r.counted}, true
+	return rep, told{r, rep.Likes, r.follower.pos, r.counted, r.rules.Version}, true
 }
 
 // reportFailed has the room reported again, a while later. Unless the store refused them its likes may
@@ -149,6 +150,9 @@ func (r *Room) stands(s chat.Standing, before told) {
 	defer r.mu.Unlock()
 	if r.counted == before.counted { // else an event came meanwhile, which may be newer
 		r.standing = s.Counters
+	}
+	if r.rules.read && s.Rules != before.rules && r.rules.Version == before.rules {
+		r.staleLocked()
 	}
 	f := &r.follower
 	if f.reading != following {

@@ -32,6 +32,7 @@ type Room struct {
 	recalls  recalls  // what was taken back lately
 	outbox   outbox   // what is on its way to the store
 	promised promises // only where nobody gives numbers
+	rules    rules
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 

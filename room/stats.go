@@ -41,6 +41,7 @@ type Stats struct {
 	RefusedUnauthorized uint64 // messages refused by Hooks.Authorize
 	RefusedStore        uint64 // messages the store did not take
 	RefusedRate         uint64 // messages of users who say too much
+	RefusedRules        uint64 // messages that rules forbid
 	RefusedOld          uint64 // messages given up after Config.QueueAge, that no member had
 
 	Local     uint64 // messages that members of this node had before the store, which was away
@@ -78,7 +79,7 @@ func (h *Hall) Stats() Stats {
 		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.tally.posts.Load(), Full: c.full.Load(),
 		LogBytes: h.budget.held.Load(),
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
-		RefusedUnauthorized: c.tally.refusedUnauthorized.Load(), RefusedStore: c.tally.refusedStore.Load(), RefusedRate: c.tally.refusedRate.Load(),
+		RefusedUnauthorized: c.tally.refusedUnauthorized.Load(), RefusedStore: c.tally.refusedStore.Load(), RefusedRate: c.tally.refusedRate.Load(), RefusedRules: c.tally.refusedRules.Load(),
 		Sent: c.sent.Load(), Skipped: c.skipped.Load(), Left: c.left.Load(),
 		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Welcomes: c.welcomes.Load(),
 		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),

@@ -201,7 +201,7 @@ func (s *stream) recalled(ev *chat.Event) {
 	if ev.Epoch != s.epoch { // they know it under another number: its key tells
 		seq = 0
 	}
-	text := codec.RecalledText(seq, ev.Messages[0])
+	text := codec.RecalledText(seq, ev.Messages[0], ev.Tip)
 	s.seqs.noteRecall(takeBack{s.log.count(), text})
 	s.control(text)
 }

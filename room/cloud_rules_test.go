@@ -1,0 +1,59 @@
+package room
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// This file is the rules of the cloud's rooms.
+
+// copyOf is the same rules once more.
+func copyOf(r *chat.Rules) (rules chat.Rules) {
+	all := codec.AllRules(r)
+	codec.ApplyRules(&rules, &all)
+	return rules
+}
+
+func (s *fakeStore) Rules(_ context.Context, room string) (rules chat.Rules, err error) {
+	err = s.call("Rules", func() (string, *chat.Event, error) {
+		rules = copyOf(&s.room(room).rules)
+		return "", nil, nil
+	})
+	return rules, err
+}
+
+func (s *fakeStore) ChangeRules(_ context.Context, room string, c chat.RulesChange) (ev chat.Event, err error) {
+	err = s.call("ChangeRules", func() (string, *chat.Event, error) {
+		r := s.room(room)
+		c.Prev = r.rules.Version
+		switch {
+		case c.Version == "":
+			s.names++
+			n, _, _ := strings.Cut(c.Prev, "-")
+			number, _ := strconv.Atoi(n)
+			c.Version = fmt.Sprintf("%d-%d", number+1, s.names)
+		case !chat.Newer(c.Version, c.Prev):
+			return room, nil, chat.ErrStale
+		}
+		if c.Clear {
+			c.Cleared = chat.Place{Epoch: r.Epoch, Seq: r.Seq}
+			r.entries, r.base = nil, r.Seq
+		}
+		codec.ApplyRules(&r.rules, &c)
+		ev = chat.Event{Kind: chat.EventRules, Rules: &c}
+		return room, &ev, nil
+	})
+	return ev, err
+}
+
+// moderate changes the rules of room 1, over this node.
+func (s *fakeStore) moderate(c chat.RulesChange) {
+	if ev, err := s.ChangeRules(context.Background(), "1", c); err == nil {
+		s.hall.RulesChanged("1", ev) // as the gateway does before it answers
+	}
+}

@@ -1,0 +1,402 @@
+package room
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// This file keeps order: a room's rules on this node, and who may say what by them. The store has the rules; a batch is
+// stored only where it was judged by those that the store has. So when a change of rules has returned, nothing gets in
+// that they forbid, on any node.
+
+// Why a message is refused by the rules of its room.
+const (
+	CodeMuted      = "muted"
+	CodeFrozen     = "frozen"
+	CodeRestricted = "restricted" // only users with a tag, or moderators, may write
+	CodeTooEarly   = "too_early"  // they have come in just now
+	CodeSlow       = "slow_mode"
+	CodeDuplicate  = "duplicate"
+	CodeLinks      = "links"
+	CodeEmoteOnly  = "emote_only"
+	CodeCaps       = "caps"
+)
+
+// RefusedError is returned by [Room.Post] when the room's rules forbid the message.
+type RefusedError struct {
+	Code string        // one of the codes above
+	Wait time.Duration // after which it may be taken; 0: nobody knows
+}
+
+func (e *RefusedError) Error() string { return "the room's rules forbid it: " + e.Code }
+
+// Voice is what rules ask about who writes. The zero value is a viewer who has been in the room for ever.
+type Voice struct {
+	Role chat.Role // of their token
+	Tags []string
+	// Since is when they came into the room; zero: long ago.
+	Since time.Time
+}
+
+// Voiced is an author who is more than a viewer.
+type Voiced interface {
+	Author
+	// Voice may not block.
+	Voice() Voice
+}
+
+// verdict is what rules say of a message.
+type verdict struct {
+	code   string // "": it is taken
+	wait   time.Duration
+	shadow bool // it is acknowledged, and no more
+}
+
+// rules are a room's rules on this node. The zero value: nobody has read them.
+type rules struct {
+	chat.Rules
+	read  bool // at least once
+	stale bool // the store has others
+	// modes is what native members are told of them; empty after a change.
+	modes string
+	// marks are those of messages that were heard while the store is away, with the time in Unix ms when each ends.
+	marks map[chat.Mark]int64
+}
+
+// unreadRules is the version of rules that nobody has read: no store has it.
+const unreadRules = "?"
+
+// version is what the store is told that messages were judged by.
+func (s *rules) version() string {
+	if !s.read {
+		return unreadRules
+	}
+	return s.Version
+}
+
+// judge says whether a message may be sent at now, in Unix ms.
+func (s *rules) judge(d *chat.Draft, v Voice, now int64) verdict {
+	if s.Version == "" {
+		return verdict{}
+	}
+	role := s.RoleOf(d.UserID, v.Role, now)
+	for _, what := range []chat.What{chat.Mute, chat.Ban, chat.Kick} {
+		if m, ok := s.Against(what, d.UserID, v.Role, now); ok {
+			return verdict{code: CodeMuted, wait: left(m.Until, now)}
+		}
+	}
+	if _, ok := s.Against(chat.Shadow, d.UserID, v.Role, now); ok {
+		return verdict{shadow: true}
+	}
+	if role >= chat.RoleModerator {
+		return verdict{}
+	}
+	m := &s.Modes
+	here := time.Duration(m.FirstDelayMS) * time.Millisecond
+	if !v.Since.IsZero() {
+		here = time.UnixMilli(now).Sub(v.Since)
+	}
+	switch {
+	case m.Frozen:
+		return verdict{code: CodeFrozen}
+	case m.Who == chat.WhoMods, m.Who == chat.WhoTagged && !slices.ContainsFunc(v.Tags, func(tag string) bool { return slices.Contains(m.Tags, tag) }):
+		return verdict{code: CodeRestricted}
+	case here < time.Duration(m.FirstDelayMS)*time.Millisecond:
+		return verdict{code: CodeTooEarly, wait: time.Duration(m.FirstDelayMS)*time.Millisecond - here}
+	case m.EmoteOnly || m.MaxCaps > 0 || m.Links == chat.LinksDeny || m.Links == chat.LinksMods:
+		kind, body := codec.DraftText(d)
+		return verdict{code: textCode(m, kind, body)}
+	}
+	return verdict{}
+}
+
+// left is how long it is until a time, 0 where that is so far that nobody waits for it.
+func left(until, now int64) time.Duration {
+	if until >= chat.ForGood {
+		return 0
+	}
+	return time.Duration(until-now) * time.Millisecond
+}
+
+// textCode is why a text is refused, "" where it is not.
+func textCode(m *chat.Modes, kind, body string) string {
+	switch {
+	case m.Links != "" && m.Links != chat.LinksAllow && hasLink(body):
+		return CodeLinks
+	case m.MaxCaps > 0 && shouts(body, m.MaxCaps):
+		return CodeCaps
+	case m.EmoteOnly && kind == codec.KindChat && !onlyEmotes(body):
+		return CodeEmoteOnly
+	}
+	return ""
+}
+
+// marksOf are the marks that a message leaves.
+func (s *rules) marksOf(d *chat.Draft, v Voice, now int64) (marks []chat.Mark) {
+	m := &s.Modes
+	if m.SlowMS == 0 && m.DupS == 0 && m.UniqueS == 0 || s.RoleOf(d.UserID, v.Role, now) >= chat.RoleModerator {
+		return nil
+	}
+	kind, body := codec.DraftText(d)
+	if slices.Contains(highKinds, strings.ToLower(kind)) {
+		return nil
+	}
+	if m.SlowMS > 0 {
+		marks = append(marks, chat.Mark{Kind: chat.MarkUser, Name: d.UserID, Life: time.Duration(m.SlowMS) * time.Millisecond})
+	}
+	text := strings.ToLower(strings.Join(strings.Fields(body), " "))
+	if m.DupS > 0 {
+		marks = append(marks, chat.Mark{Kind: chat.MarkSame, Name: digest(d.UserID + "\x00" + text), Life: time.Duration(m.DupS) * time.Second})
+	}
+	if m.UniqueS > 0 {
+		marks = append(marks, chat.Mark{Kind: chat.MarkText, Name: digest(text), Life: time.Duration(m.UniqueS) * time.Second})
+	}
+	return marks
+}
+
+// highKinds are kinds of messages that slow mode does not hold back: they were paid for.
+var highKinds = []string{"gift"}
+
+// digest stands for a text, on all nodes alike. 96 bits: nobody finds two texts for one by trying in six hours.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawStdEncoding.EncodeToString(sum[:12])
+}
+
+// hold keeps a message apart from others while the store, which does that for all nodes, is away.
+func (s *rules) hold(d *chat.Draft, v Voice, now int64) verdict {
+	marks := s.marksOf(d, v, now)
+	for _, m := range marks {
+		if until := s.marks[m]; until > now {
+			return verdict{code: markCode(m.Kind), wait: left(until, now)}
+		}
+	}
+	for _, m := range marks {
+		if s.marks == nil || len(s.marks) >= maxMarks {
+			s.marks = map[chat.Mark]int64{}
+		}
+		s.marks[m] = now + m.Life.Milliseconds()
+	}
+	return verdict{}
+}
+
+// maxMarks bounds rules.marks; more of them are forgotten: some 100 B each.
+const maxMarks = 4096
+
+// markCode is why a message is refused that stumbles over a mark.
+func markCode(kind chat.MarkKind) string {
+	switch kind {
+	case 0:
+		return CodeRateLimited
+	case chat.MarkUser:
+		return CodeSlow
+	default:
+		return CodeDuplicate
+	}
+}
+
+// voiceOf is what rules ask about an author.
+func voiceOf(from Author) Voice {
+	if v, ok := from.(Voiced); ok {
+		return v.Voice()
+	}
+	return Voice{}
+}
+
+// judgeLocked says whether a message may be posted now. r.mu must be held.
+func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) verdict {
+	if r.rules.Version == "" {
+		return verdict{}
+	}
+	v := voiceOf(from)
+	no := r.rules.judge(d, v, now.UnixMilli())
+	if no == (verdict{}) && r.writing == cut {
+		no = r.rules.hold(d, v, now.UnixMilli())
+	}
+	return no
+}
+
+// judgeFlightLocked judges what is about to go to the store by the rules of now, unless it may be there already. r.mu
+// must be held.
+func (r *Room) judgeFlightLocked() {
+	f, s := &r.outbox.flight, &r.rules
+	if f.judged {
+		return
+	}
+	f.judged, f.rules = true, s.version()
+	if s.Version == "" {
+		return
+	}
+	now := r.hall.cfg.Clock.Now().UnixMilli()
+	for i := 0; i < len(f.posts); i++ { // the last one to land takes the flight away
+		p := &f.posts[i]
+		if p.end != notYet {
+			continue
+		}
+		v := voiceOf(p.from)
+		switch no := s.judge(&p.draft, v, now); {
+		case no.code != "":
+			r.outbox.refuse(i, Answer{Code: no.code, Wait: no.wait})
+		case no.shadow:
+			r.outbox.refuse(i, Answer{TS: p.draft.TS})
+		default:
+			p.draft.Marks = s.marksOf(&p.draft, v, now)
+		}
+	}
+	r.outbox.compact()
+}
+
+// readRules is one try to read the room's rules; ok is false where the store does not answer. Where the store has gone
+// back behind what this node knows, it is given that.
+func (r *Room) readRules(ctx context.Context) (err error) {
+	r.mu.Lock()
+	r.rules.stale = false // what comes from now on may not be in the answer
+	r.unlock()
+	now, err := r.hall.store.Rules(ctx, r.id)
+	if err != nil {
+		r.mu.Lock()
+		defer r.unlock()
+		r.rules.stale = true
+		return err
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	if r.rules.read && chat.Newer(r.rules.Version, now.Version) {
+		restore := codec.AllRules(&r.rules.Rules)
+		r.mu.Unlock()
+		_, err = r.hall.store.ChangeRules(ctx, r.id, restore)
+		r.mu.Lock()
+		if errors.Is(err, chat.ErrStale) { // somebody else was faster
+			err = nil
+		}
+		r.rules.stale = true // and look what came of it
+		return err
+	}
+	r.takeRulesLocked(now)
+	return nil
+}
+
+// takeRulesLocked goes by other rules from now on. r.mu must be held.
+func (r *Room) takeRulesLocked(now chat.Rules) {
+	was := r.rules.Rules
+	r.rules.Rules, r.rules.read = now, true
+	if was.Version != now.Version {
+		r.newRulesLocked(was.Cleared, true)
+	}
+}
+
+// changeRulesLocked takes a change of rules that the store tells of. r.mu must be held.
+func (r *Room) changeRulesLocked(c *chat.RulesChange) {
+	s := &r.rules
+	switch {
+	case !s.read || s.stale, c.Version == s.Version, chat.Newer(s.Version, c.Version):
+		return // it is about to be read, or known
+	case c.Prev != s.Version:
+		r.staleLocked()
+		return
+	}
+	was := s.Cleared
+	codec.ApplyRules(&s.Rules, c)
+	r.newRulesLocked(was, len(c.Modes) > 0 || c.Pin != nil || c.Clear)
+}
+
+// newRulesLocked tells members of new rules; cleared is where the room was cleared before, told says that they see a
+// difference. r.mu must be held.
+func (r *Room) newRulesLocked(cleared chat.Place, told bool) {
+	s := &r.rules
+	s.modes = ""
+	if s.Cleared != cleared && s.Cleared.Epoch == r.follower.pos.Epoch {
+		r.clearLocked()
+	}
+	if told {
+		r.nativesLocked(func(st *stream) { st.control(codec.RoomText(r.modesLocked())) })
+	}
+	if r.hall.cfg.OnRules != nil {
+		r.hall.cfg.OnRules(r)
+	}
+}
+
+// clearLocked takes all up to the place where the room was cleared off the screens, and out of what newcomers are
+// given. r.mu must be held.
+func (r *Room) clearLocked() {
+	at := r.rules.Cleared
+	r.newest.entries = slices.DeleteFunc(r.newest.entries, func(e chat.Entry) bool { return e.Seq <= at.Seq })
+	if pos := &r.follower.pos; pos.Seq >= at.Seq {
+		pos.Total = pos.Seq - at.Seq
+	}
+	r.nativesLocked(func(st *stream) { st.control(codec.ClearedText(at)) })
+	r.changedLocked()
+}
+
+// staleLocked has a publisher read the rules. r.mu must be held.
+func (r *Room) staleLocked() {
+	r.rules.stale = true
+	r.enqueueLocked()
+}
+
+// modesLocked is what native members are told of the rules, as a JSON object. r.mu must be held.
+func (r *Room) modesLocked() string {
+	if r.rules.modes == "" {
+		r.rules.modes = codec.ModesObject(&r.rules.Rules)
+	}
+	return r.rules.modes
+}
+
+// RoleOf is the role of a user in this room, whose token gives them one.
+func (r *Room) RoleOf(user string, token chat.Role) chat.Role {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rules.Empty() {
+		return token
+	}
+	return r.rules.RoleOf(user, token, r.hall.cfg.Clock.Now().UnixMilli())
+}
+
+// Against is the measure of one of the kinds, the first one of these, that is in force here against a user with a
+// token's role.
+func (r *Room) Against(user string, token chat.Role, kinds ...chat.What) (m chat.Measure, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rules.Empty() {
+		return m, false
+	}
+	now := r.hall.cfg.Clock.Now().UnixMilli()
+	for _, what := range kinds {
+		if m, ok = r.rules.Against(what, user, token, now); ok {
+			return m, true
+		}
+	}
+	return chat.Measure{}, false
+}
+
+// Measures are all that are in force in the room. The slice is the caller's.
+func (r *Room) Measures() []chat.Measure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rules.Measures(r.hall.cfg.Clock.Now().UnixMilli())
+}
+
+// Modes are what clients are told of the room's rules, as a JSON object.
+func (r *Room) Modes() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.modesLocked()
+}
+
+// RulesChanged takes the store's answer to a change of rules that this node asked for: it goes by it before whoever
+// asked knows. It never blocks.
+func (h *Hall) RulesChanged(id string, ev chat.Event) {
+	if r := h.lookup(id); r != nil {
+		r.mu.Lock()
+		defer r.unlock()
+		r.changeRulesLocked(ev.Rules)
+	}
+}

@@ -1,0 +1,481 @@
+package room
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// This file is order in rooms: what their rules forbid is stored by no node.
+
+func muted(user string) chat.RulesChange {
+	return chat.RulesChange{Set: []chat.Measure{{What: chat.Mute, Target: user, Until: chat.ForGood, ByRole: chat.RoleModerator}}}
+}
+
+func unmuted(user string) chat.RulesChange {
+	return chat.RulesChange{Lift: []chat.Measure{{What: chat.Mute, Target: user}}}
+}
+
+func modes(fields ...string) chat.RulesChange {
+	c := chat.RulesChange{Modes: map[string]string{}}
+	for i := 0; i < len(fields); i += 2 {
+		c.Modes[fields[i]] = fields[i+1]
+	}
+	return c
+}
+
+// moderateElsewhere changes the rules of room 1 over the other node.
+func (f *fixture) moderateElsewhere(c chat.RulesChange) {
+	f.t.Helper()
+	if _, err := f.other.ChangeRules(f.t.Context(), "1", c); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// speaker is an author with a voice, who collects answers.
+type speaker struct {
+	mailbag
+	voice Voice
+}
+
+func (s *speaker) Voice() Voice { return s.voice }
+
+// says posts a body as a native client, and returns the code with which it is refused at once.
+func (f *fixture) says(r *Room, from Author, user, id, body string) string {
+	f.t.Helper()
+	f.now = f.now.Add(time.Millisecond)
+	err := r.PostNative(from, user, &codec.Op{ID: id, Body: body}, f.now)
+	if no, ok := errors.AsType[*RefusedError](err); ok {
+		return no.Code
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return ""
+}
+
+// TestRules_MutedElsewhere: a node that has not heard of it stores nothing of somebody who is muted, and says so; of
+// others it stores all.
+func TestRules_MutedElsewhere(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		breaks func(f *fixture)
+	}{
+		{"its event comes late", func(f *fixture) { f.store.set(func(s *fakeStore) { s.slow = true }) }},
+		{"its event is lost", func(f *fixture) { f.store.deafen() }},
+		{"all is well", func(*fixture) {}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, nil, Hooks{})
+			r := f.open("1")
+			f.join(r)
+			var got mailbag
+			f.sayHere(r, &got, "u", "1")
+			f.settle()
+			c.breaks(f)
+			f.sayHere(r, &got, "u", "2") // on its way when the mute comes
+			f.sayHere(r, &got, "v", "3")
+			f.moderateElsewhere(muted("u"))
+			f.settle()
+			code := f.says(r, &got, "u", "4", "late")
+			f.settle()
+			if got := fmt.Sprint(infosOf(f.store.stored())); got != "[u1 v3]" {
+				t.Errorf("stored %s; want what was said before, and by others", got)
+			}
+			if code != CodeMuted || !strings.Contains(fmt.Sprint(got), "2:muted:0:0") || len(got) != 3 {
+				t.Errorf("answers %q, then %q; want muted twice", got, code)
+			}
+			f.moderateElsewhere(unmuted("u"))
+			f.store.hurry()
+			f.store.hear()
+			f.tick(16 * time.Second) // its report tells
+			f.hall.Report(t.Context())
+			f.settle()
+			if code := f.says(r, &got, "u", "5", "back"); code != "" {
+				t.Errorf("who is not muted any more: %s", code)
+			}
+		})
+	}
+}
+
+// TestRules_AnEventIsLost: the next change shows that one is missing, and the rules are read at once.
+func TestRules_AnEventIsLost(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.store.deafen()
+	f.moderateElsewhere(muted("u"))
+	f.store.hear()
+	f.moderateElsewhere(muted("v"))
+	f.settle()
+	if got := f.says(r, nil, "u", "1", "hi") + f.says(r, nil, "v", "2", "hi"); got != CodeMuted+CodeMuted {
+		t.Errorf("two that are muted are answered %q; want muted twice", got)
+	}
+}
+
+func infosOf(entries []chat.Entry) (bodies []string) {
+	for _, e := range entries {
+		m, _ := codec.ParseMessage(e.JSON)
+		bodies = append(bodies, m.Info)
+	}
+	return bodies
+}
+
+// TestRules_StoredBefore: a message that was stored, whose answer was lost, and whose sender is muted since, is
+// acknowledged.
+func TestRules_StoredBefore(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	var got mailbag
+	f.store.deafen()
+	f.store.loseAnswers()
+	f.sayHere(r, &got, "u", "1")
+	f.settle()
+	f.store.answers()
+	f.moderateElsewhere(muted("u"))
+	f.tick(time.Second)
+	f.settle()
+	if len(got) != 1 || !strings.HasPrefix(got[0], "1::1:") {
+		t.Errorf("answers %q; want that message 1 is there", got)
+	}
+}
+
+// TestRules_WhileTheStoreIsAway: the last rules stand; what was said against newer ones is heard here, and stored
+// nowhere.
+func TestRules_WhileTheStoreIsAway(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.moderateElsewhere(muted("u"))
+	f.store.away()
+	f.hall.Away(errAway)
+	var got mailbag
+	if code := f.says(r, &got, "u", "1", "no"); code != CodeMuted {
+		t.Errorf("muted before the store went: %q", code)
+	}
+	f.sayHere(r, &got, "v", "2")
+	f.sayHere(r, &got, "w", "3")
+	f.settle()
+	f.moderateElsewhere(muted("v"))
+	f.back()
+	f.settle()
+	f.tick(time.Second)
+	f.settle()
+	if got := fmt.Sprint(infosOf(f.store.stored())); got != "[w3]" {
+		t.Errorf("stored %s; want w3", got)
+	}
+	wantInfos(t, m, "v2", "w3")
+	if s := f.hall.Stats(); s.LocalOnly != 1 || s.RefusedRules != 2 || s.Waiting != 0 || r.writing != linked {
+		t.Errorf("%d local only, %d refused by rules, %d wait, writing %d; want 1, 2, 0, linked", s.LocalOnly, s.RefusedRules, s.Waiting, r.writing)
+	}
+}
+
+// TestRules_NobodyHasReadThem: a room that was opened while the store was away knows nothing; when it is back nothing
+// is stored that is forbidden.
+func TestRules_NobodyHasReadThem(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	f.moderateElsewhere(muted("u"))
+	f.store.away()
+	f.hall.Away(errAway)
+	r := f.open("1")
+	var got mailbag
+	f.sayHere(r, &got, "u", "1")
+	f.sayHere(r, &got, "v", "2")
+	f.back()
+	f.settle()
+	if got := fmt.Sprint(infosOf(f.store.stored())); got != "[v2]" {
+		t.Errorf("stored %s; want v2", got)
+	}
+	if code := f.says(r, &got, "u", "3", "no"); code != CodeMuted {
+		t.Errorf("then: %q; want muted", code)
+	}
+}
+
+// TestRules_TheStoreLostThem: a node that knows newer rules than the store puts them back.
+func TestRules_TheStoreLostThem(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.native(r)
+	f.moderateElsewhere(muted("u"))
+	f.moderateElsewhere(modes("slow_ms", "5000"))
+	f.settle()
+	f.store.wipe()
+	f.sayHere(r, nil, "v", "1")
+	f.settle()
+	rules, err := f.store.Rules(t.Context(), "1")
+	if _, ok := rules.Find(chat.Mute, "u", 0); !ok || rules.Modes.SlowMS != 5000 || err != nil {
+		t.Errorf("the store has %+v; want the rules of before", rules)
+	}
+	if got := fmt.Sprint(infosOf(f.store.stored())); got != "[v1]" {
+		t.Errorf("stored %s; want v1", got)
+	}
+}
+
+// TestRules_MembersAreTold: native members hear of modes, pins and a cleared room; newcomers too.
+func TestRules_MembersAreTold(t *testing.T) {
+	told := 0
+	f := newFixture(t, nil, Hooks{OnRules: func(*Room) { told++ }})
+	r := f.open("1")
+	n, m := f.native(r), f.join(r)
+	f.post(r, "one")
+	f.settle()
+	f.moderateElsewhere(modes("slow_ms", "5000"))
+	f.moderateElsewhere(muted("u"))
+	f.settle()
+	f.moderateElsewhere(chat.RulesChange{Clear: true})
+	f.settle()
+	if code := f.says(r, nil, "v", "2", "two"); code != "" {
+		t.Fatal(code)
+	}
+	f.settle()
+	wantFrames(t, n, "1:one@e1/1", "room", "cleared", "room", "2:two@e1/2")
+	wantInfos(t, m, "one", "two")
+	_, a := f.joinNative(r, Since{}, chat.History{})
+	if len(a.Messages) != 1 || a.Total != 1 || !strings.Contains(a.Modes, `"slow_ms":5000`) || !strings.Contains(a.Modes, `"cleared":1`) {
+		t.Errorf("a newcomer is told %+v; want one message, and the modes", a)
+	}
+	if _, b := f.joinNative(r, f.since(1), chat.History{}); b.Recovered || len(b.Messages) != 1 {
+		t.Errorf("who comes back from before the room was cleared is told %+v; want the newest, not recovered", b)
+	}
+	if told != 3 {
+		t.Errorf("OnRules was called %d times; want 3", told)
+	}
+}
+
+// TestRules_Modes: what each mode forbids, and to whom.
+func TestRules_Modes(t *testing.T) {
+	mod := Voice{Role: chat.RoleModerator}
+	now := time.UnixMilli(1_648_368_380_132)
+	for _, c := range []struct {
+		name   string
+		change chat.RulesChange
+		voice  Voice
+		body   string
+		want   string
+	}{
+		{"nothing is in force", modes("slow_ms", "0"), Voice{}, "hi", ""},
+		{"frozen", modes("frozen", "true"), Voice{}, "hi", CodeFrozen},
+		{"frozen, a moderator", modes("frozen", "true"), mod, "hi", ""},
+		{"mods only", modes("who", `"mods"`), Voice{Role: chat.RoleVIP}, "hi", CodeRestricted},
+		{"tagged only, without a tag", modes("who", `"tagged"`, "tags", `["sub"]`), Voice{Tags: []string{"other"}}, "hi", CodeRestricted},
+		{"tagged only, with a tag", modes("who", `"tagged"`, "tags", `["sub"]`), Voice{Tags: []string{"other", "sub"}}, "hi", ""},
+		{"too early", modes("first_delay_ms", "5000"), Voice{Since: now.Add(-4 * time.Second)}, "hi", CodeTooEarly},
+		{"not too early any more", modes("first_delay_ms", "5000"), Voice{Since: now.Add(-5 * time.Second)}, "hi", ""},
+		{"a link", modes("links", `"deny"`), Voice{}, "see www.example", CodeLinks},
+		{"a link by its ending", modes("links", `"mods"`), Voice{}, "see Spam-Site.COM now", CodeLinks},
+		{"no link", modes("links", `"deny"`), Voice{}, "well.then, 3.5: fine... really", ""},
+		{"links are allowed", modes("links", `"allow"`), Voice{}, "https://x.example", ""},
+		{"capitals", modes("max_caps", "50"), Voice{}, "HELLO there YOU", CodeCaps},
+		{"few capitals", modes("max_caps", "50"), Voice{}, "Hello There You", ""},
+		{"a short shout", modes("max_caps", "50"), Voice{}, "GG WP", ""},
+		{"emotes", modes("emote_only", "true"), Voice{}, "😀 ❤️ 👩🏽‍🚒 🇫🇷 :gg_1:", ""},
+		{"emotes and a word", modes("emote_only", "true"), Voice{}, "😀 gg", CodeEmoteOnly},
+		{"no emote", modes("emote_only", "true"), Voice{}, " ", CodeEmoteOnly},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, nil, Hooks{})
+			r := f.open("1")
+			f.moderateElsewhere(c.change)
+			f.settle()
+			if got := f.says(r, &speaker{voice: c.voice}, "u", "1", c.body); got != c.want {
+				t.Errorf("%q is answered %q; want %q", c.body, got, c.want)
+			}
+		})
+	}
+}
+
+// TestRules_Measures: whom measures hit, and whom they do not.
+func TestRules_Measures(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	measure := func(what chat.What, user string, by chat.Role, until int64) {
+		f.moderateElsewhere(chat.RulesChange{Set: []chat.Measure{{What: what, Target: user, Until: until, ByRole: by}}})
+	}
+	end := f.now.Add(time.Minute).UnixMilli()
+	measure(chat.Mute, "m", chat.RoleModerator, end)
+	measure(chat.Shadow, "s", chat.RoleModerator, end)
+	measure(chat.Kick, "k", chat.RoleModerator, end)
+	measure(chat.Mute, "a", chat.RoleModerator, end)
+	f.moderateElsewhere(chat.RulesChange{Set: []chat.Measure{{What: chat.Appoint, Target: "a", Until: chat.ForGood, Role: chat.RoleModerator}}})
+	f.settle()
+	for _, c := range []struct {
+		user string
+		role chat.Role
+		want string
+	}{
+		{"m", chat.RoleViewer, CodeMuted},
+		{"m", chat.RoleVIP, CodeMuted},
+		{"m", chat.RoleModerator, ""}, // nobody acts on an equal
+		{"k", chat.RoleViewer, CodeMuted},
+		{"a", chat.RoleViewer, ""}, // whom the room has appointed
+		{"x", chat.RoleViewer, ""},
+	} {
+		if got := f.says(r, &speaker{voice: Voice{Role: c.role}}, c.user, c.user+c.role.String(), "hi"); got != c.want {
+			t.Errorf("%s, a %s, is answered %q; want %q", c.user, c.role, got, c.want)
+		}
+	}
+	var got mailbag
+	if code := f.says(r, &got, "s", "1", "hi"); code != "" || len(got) != 1 || !strings.HasPrefix(got[0], "1::0:") {
+		t.Errorf("who is shadowed is answered %q, then %q; want an ack without a number", code, got)
+	}
+	f.settle()
+	if n := len(f.store.stored()); n != 3 {
+		t.Errorf("%d messages are stored; want 3", n)
+	}
+	f.tick(time.Minute)
+	if code := f.says(r, nil, "m", "later", "hi"); code != "" {
+		t.Errorf("when the time is over: %q", code)
+	}
+	if _, ok := r.Against("k", chat.RoleViewer, chat.Ban, chat.Kick); ok {
+		t.Error("a kick lasts for longer than it said")
+	}
+}
+
+// TestRules_SlowMode: the store keeps messages apart for all nodes; while it is away, each node does.
+func TestRules_SlowMode(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.moderateElsewhere(modes("slow_ms", "5000", "unique_s", "60"))
+	f.settle()
+	var got mailbag
+	f.says(r, &got, "u", "1", "a")
+	f.says(r, &got, "u", "2", "b")
+	f.says(r, &got, "v", "3", " A ")
+	f.settle()
+	if len(got) != 3 || !strings.HasPrefix(got[1], "2:slow_mode") || !strings.HasPrefix(got[2], "3:duplicate") {
+		t.Errorf("answers %q; want one stored, slow_mode and duplicate", got)
+	}
+	if err := r.PostNative(&got, "w", &codec.Op{ID: "4", Body: "a", Kind: "gift"}, f.now); err != nil {
+		t.Error(err)
+	}
+	f.settle()
+	if len(got) != 4 || !strings.HasPrefix(got[3], "4::2:") {
+		t.Errorf("a gift is answered %q; want that it was stored", got)
+	}
+	f.store.away()
+	f.hall.Away(errAway)
+	if code := f.says(r, &got, "x", "5", "c") + f.says(r, &got, "x", "6", "d") + f.says(r, &got, "y", "7", "c"); code != CodeSlow+CodeDuplicate {
+		t.Errorf("while the store is away: %q; want one taken, slow_mode, duplicate", code)
+	}
+}
+
+// TestRules_CostNothingWhereThereAreNone: no call but the first, and no allocation beside what a message takes.
+func TestRules_CostNothingWhereThereAreNone(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	d := codec.NewDraft("1", "u", "hi", 5)
+	if n := testing.AllocsPerRun(100, func() { _ = r.judgeLocked(nil, &d, f.now) }); n != 0 {
+		t.Errorf("judging allocates %v times where there are no rules; want 0", n)
+	}
+	for range 10 {
+		f.post(r, "x")
+		f.settle()
+	}
+	if n := f.store.callsOf("Rules"); n != 1 {
+		t.Errorf("Rules was called %d times; want once", n)
+	}
+}
+
+// TestModel_Rules: three nodes, whose events are late or lost and whose answers are lost; moderators mute at random.
+// When a call has returned nothing of whom it mutes is stored, on any node; every sender has one answer.
+func TestModel_Rules(t *testing.T) {
+	const users, steps = 4, 400
+	for seed := range uint64(150) {
+		rnd := rand.New(rand.NewPCG(seed, 5))
+		c := newCloud()
+		var sites []*fixture
+		var rooms []*Room
+		answers := map[string][]string{}
+		for n := range 3 {
+			f := newFixture(t, func(cfg *Config) { cfg.Node = fmt.Sprint("n", n) }, Hooks{})
+			f.store = c.node()
+			f.hall.store, f.store.hall = f.store, f.hall
+			sites, rooms = append(sites, f), append(rooms, f.open("1"))
+			f.native(rooms[n])
+		}
+		muteds := map[string]int{} // by user: how many messages were stored when the call returned
+		said := 0
+		check := func() {
+			for user, at := range muteds {
+				for _, e := range c.room("1").entries[at:] {
+					if codec.Sender(e.JSON) == user {
+						t.Fatalf("seed %d: %s is stored behind the mute of %s", seed, e.JSON, user)
+					}
+				}
+			}
+		}
+		var collect authorFunc = func(a Answer) { answers[a.ID] = append(answers[a.ID], a.Code) }
+		for range steps {
+			n := rnd.IntN(3)
+			f, user := sites[n], fmt.Sprint("u", rnd.IntN(users))
+			switch k := rnd.IntN(20); {
+			case k < 6:
+				said++
+				id := fmt.Sprint(said)
+				if code := f.says(rooms[n], collect, user, id, user); code != "" {
+					answers[id] = append(answers[id], code)
+				}
+			case k == 6:
+				if ev, err := f.store.ChangeRules(t.Context(), "1", muted(user)); err == nil {
+					f.hall.RulesChanged("1", ev)
+					if _, ok := muteds[user]; !ok {
+						muteds[user] = len(c.room("1").entries)
+					}
+				}
+			case k == 7:
+				delete(muteds, user)
+				f.store.moderate(unmuted(user))
+			case k == 8:
+				f.store.deafen()
+			case k == 9:
+				f.store.hear()
+			case k == 10:
+				f.store.set(func(s *fakeStore) { s.loseAnswer = !s.loseAnswer })
+			case k == 11:
+				f.store.set(func(s *fakeStore) { s.slow = true })
+			case k == 12:
+				f.store.hurry()
+			case k == 13:
+				f.tick(time.Second)
+			case k == 14:
+				f.tick(16 * time.Second)
+				f.hall.Report(t.Context())
+			default:
+				f.step()
+			}
+			check()
+		}
+		for _, f := range sites {
+			f.store.answers()
+			f.store.hear()
+			f.store.hurry()
+			for range 3 {
+				f.tick(time.Second)
+				f.settle()
+			}
+			f.tick(16 * time.Second)
+			f.hall.Report(t.Context())
+			f.settle()
+		}
+		check()
+		for id := 1; id <= said; id++ {
+			if a := answers[fmt.Sprint(id)]; len(a) != 1 {
+				t.Fatalf("seed %d: message %d has the answers %q; want one", seed, id, a)
+			}
+		}
+		for n, r := range rooms {
+			if v := c.room("1").rules.Version; r.rules.Version != v {
+				t.Fatalf("seed %d: node %d goes by the rules %s; want %s", seed, n, r.rules.Version, v)
+			}
+		}
+	}
+}
+
+type authorFunc func(Answer)
+
+func (f authorFunc) Answered(a Answer) { f(a) }

@@ -1,0 +1,52 @@
+package room
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// This file is what modes ask of a text.
+
+// link finds what a client would make a link of: an address with a scheme, one that begins with www., or a name that
+// ends with one of the endings that spam uses most. A sentence without a space behind its full stop is none.
+var link = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://\S|\bwww\.\S|\b[a-z0-9-]{2,}\.(?:com|net|org|info|biz|xyz|top|shop|site|online|club|vip|live|link|app|io|gg|tv|me|cc|co|cn|ru|ly|be)\b`)
+
+// hasLink reports whether there is a link in a text.
+func hasLink(text string) bool { return strings.ContainsAny(text, ".:") && link.MatchString(text) }
+
+// fewLetters is how many letters a text has at least that can shout.
+const fewLetters = 8
+
+// shouts reports whether more than so many percent of a text's letters are capitals.
+func shouts(text string, percent int64) bool {
+	letters, capitals := int64(0), int64(0)
+	for _, c := range text {
+		switch {
+		case unicode.IsUpper(c):
+			letters, capitals = letters+1, capitals+1
+		case unicode.IsLower(c):
+			letters++
+		}
+	}
+	return letters >= fewLetters && capitals*100 > percent*letters
+}
+
+// emote is one that a client shows as a picture.
+var emote = regexp.MustCompile(`:[A-Za-z0-9_+-]{1,32}:`)
+
+// onlyEmotes reports whether a text has nothing but emoji, :names: and space, and one of them at least.
+func onlyEmotes(text string) bool {
+	rest := emote.ReplaceAllString(text, "")
+	emotes := len(rest) < len(text)
+	for _, c := range rest {
+		switch {
+		case unicode.IsSpace(c), c == 0x200d, unicode.Is(unicode.Variation_Selector, c), unicode.Is(unicode.Sk, c):
+		case unicode.Is(unicode.So, c), c >= 0x1f1e6 && c <= 0x1f1ff:
+			emotes = true
+		default:
+			return false
+		}
+	}
+	return emotes
+}
