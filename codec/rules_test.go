@@ -114,7 +114,7 @@ func TestModesObject_HasAllFields(t *testing.T) {
 			t.Fatal(err)
 		}
 		modes := got["modes"].(map[string]any)
-		for _, name := range strings.Fields("v slow_ms frozen who tags first_delay_ms dup_s unique_s links emote_only max_caps pinned cleared") {
+		for name := range strings.FieldsSeq("v slow_ms frozen who tags first_delay_ms dup_s unique_s links emote_only max_caps pinned cleared") {
 			if _, ok := modes[name]; !ok {
 				t.Errorf("%s is missing in %v", name, modes)
 			}
