@@ -62,8 +62,9 @@ type Hooks struct {
 	// OnChange hears that a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)
-	// OnRules hears that a room has other rules. It is called with the room's lock held, as OnChange is.
-	OnRules func(r *Room)
+	// OnRules hears that a room has other rules, and about whom measures were taken or lifted. It is called with the
+	// room's lock held, as OnChange is.
+	OnRules func(r *Room, targets []string)
 }
 
 const hallShards = 64 // power of two; spreads joins over locks

@@ -289,7 +289,7 @@ func (r *Room) takeRulesLocked(now chat.Rules) {
 	was := r.rules.Rules
 	r.rules.Rules, r.rules.read = now, true
 	if was.Version != now.Version {
-		r.newRulesLocked(was.Cleared, true)
+		r.newRulesLocked(was.Cleared, true, targets(now.Measures(0), was.Measures(0)))
 	}
 }
 
@@ -305,12 +305,21 @@ func (r *Room) changeRulesLocked(c *chat.RulesChange) {
 	}
 	was := s.Cleared
 	codec.ApplyRules(&s.Rules, c)
-	r.newRulesLocked(was, len(c.Modes) > 0 || c.Pin != nil || c.Clear)
+	r.newRulesLocked(was, len(c.Modes) > 0 || c.Pin != nil || c.Clear, targets(c.Set, c.Lift))
+}
+
+// targets are those of two lists of measures.
+func targets(one, other []chat.Measure) []string {
+	all := make([]string, 0, len(one)+len(other))
+	for _, m := range slices.Concat(one, other) {
+		all = append(all, m.Target)
+	}
+	return all
 }
 
 // newRulesLocked tells members of new rules; cleared is where the room was cleared before, told says that they see a
-// difference. r.mu must be held.
-func (r *Room) newRulesLocked(cleared chat.Place, told bool) {
+// difference, targets are of whom measures are new or gone. r.mu must be held.
+func (r *Room) newRulesLocked(cleared chat.Place, told bool, targets []string) {
 	s := &r.rules
 	s.modes = ""
 	if s.Cleared != cleared && s.Cleared.Epoch == r.follower.pos.Epoch {
@@ -320,7 +329,7 @@ func (r *Room) newRulesLocked(cleared chat.Place, told bool) {
 		r.nativesLocked(func(st *stream) { st.control(codec.RoomText(r.modesLocked())) })
 	}
 	if r.hall.cfg.OnRules != nil {
-		r.hall.cfg.OnRules(r)
+		r.hall.cfg.OnRules(r, targets)
 	}
 }
 

@@ -218,8 +218,8 @@ func TestRules_TheStoreLostThem(t *testing.T) {
 
 // TestRules_MembersAreTold: native members hear of modes, pins and a cleared room; newcomers too.
 func TestRules_MembersAreTold(t *testing.T) {
-	told := 0
-	f := newFixture(t, nil, Hooks{OnRules: func(*Room) { told++ }})
+	told, hit := 0, []string(nil)
+	f := newFixture(t, nil, Hooks{OnRules: func(_ *Room, targets []string) { told++; hit = append(hit, targets...) }})
 	r := f.open("1")
 	n, m := f.native(r), f.join(r)
 	f.post(r, "one")
@@ -242,8 +242,8 @@ func TestRules_MembersAreTold(t *testing.T) {
 	if _, b := f.joinNative(r, f.since(1), chat.History{}); b.Recovered || len(b.Messages) != 1 {
 		t.Errorf("who comes back from before the room was cleared is told %+v; want the newest, not recovered", b)
 	}
-	if told != 3 {
-		t.Errorf("OnRules was called %d times; want 3", told)
+	if told != 3 || fmt.Sprint(hit) != "[u]" {
+		t.Errorf("OnRules was called %d times, about %q; want 3 times, about u", told, hit)
 	}
 }
 

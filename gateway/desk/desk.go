@@ -1,0 +1,404 @@
+// Package desk is where order in rooms is kept from: it carries out what moderators want, whether they ask over their
+// socket, over HTTP or from the command line. It decides who may act on whom, changes the room's rules or takes
+// messages away in the store, has this node go by it before it answers, and writes the log. It knows no sockets.
+//
+// It has no goroutines and no locks of its own; its methods may be called concurrently and block on the store until
+// their context ends.
+package desk
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// Store is what the desk needs of the state that all nodes share. redisx satisfies it.
+type Store interface {
+	Rules(ctx context.Context, room string) (chat.Rules, error)
+	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
+	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
+	Purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error)
+	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
+	Notify(ctx context.Context, room, text string) error
+	WriteLog(ctx context.Context, room, entry string) error
+	ReadLog(ctx context.Context, room string, limit int) ([]string, error)
+}
+
+// Hall is what this node knows of rooms. room.Hall satisfies it.
+type Hall interface {
+	// Position is where a room stands, as far as this node knows.
+	Position(room string) chat.Position
+	// RulesChanged and Recalled have this node go by what the store answered.
+	RulesChanged(room string, ev chat.Event)
+	Recalled(room string, ev chat.Event)
+}
+
+// Desk carries out verbs. Make it with [New].
+type Desk struct {
+	store Store
+	hall  Hall
+	say   Say
+	now   func() time.Time
+	log   *slog.Logger
+}
+
+// Say sends a message of the room's own and returns when it is stored.
+type Say func(ctx context.Context, room, user string, op *codec.Op) error
+
+// New makes a desk. say carries announcements; now is the time.
+func New(store Store, hall Hall, say Say, now func() time.Time, log *slog.Logger) *Desk {
+	return &Desk{store, hall, say, now, log}
+}
+
+// Actor is who wants something done.
+type Actor struct {
+	Name string    // a user id, or the name of a server key
+	Role chat.Role // of their token; who may moderate by a capability alone has that of a moderator
+	Via  string    // socket, http or admin
+}
+
+// Done is what became of a verb.
+type Done struct {
+	Verb string `json:"verb"`
+	N    int    `json:"n"` // messages that were taken away
+	V    string `json:"v"` // the version of the rules, where they changed
+}
+
+// Entry is one entry of the log.
+type Entry struct {
+	ID     string          `json:"id"`
+	At     int64           `json:"at"` // Unix ms
+	By     string          `json:"by"`
+	Role   string          `json:"role"`
+	Via    string          `json:"via"`
+	Verb   string          `json:"verb"`
+	Target string          `json:"target,omitempty"`
+	Until  int64           `json:"until,omitempty"`
+	Reason string          `json:"reason,omitempty"`
+	Seq    uint64          `json:"seq,omitempty"`
+	N      int             `json:"n,omitempty"`
+	V      string          `json:"v,omitempty"`
+	Modes  json.RawMessage `json:"modes,omitempty"`
+	Body   string          `json:"body,omitempty"`
+}
+
+// Do carries out a verb in a room, [chat.Everywhere] for all of them. When it has returned without an error it holds on
+// every node.
+func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Refused) {
+	rules, err := d.store.Rules(ctx, room)
+	if err != nil {
+		return Done{}, d.cannot(v, err)
+	}
+	now := d.now()
+	rank := rules.RoleOf(a.Name, a.Role, now.UnixMilli())
+	if a.Via == ViaAdmin {
+		rank = chat.RoleServer
+	}
+	if no := mayAct(rank, v, &rules, now); no != nil {
+		return Done{}, no
+	}
+	if room == chat.Everywhere && measures[v.Verb] != chat.Ban {
+		return Done{}, bad("%s is for one room; everywhere there are ban and unban", v.Verb)
+	}
+	e := Entry{ID: rand.Text()[:12], At: now.UnixMilli(), By: a.Name, Role: rank.String(), Via: a.Via, Verb: v.Verb, Reason: v.Reason}
+	if v.Verb == "delete" {
+		if no := d.mayDelete(ctx, room, v, rank, &rules, &e); no != nil {
+			return Done{}, no
+		}
+	}
+	done, no := d.carryOut(ctx, room, v, rank, &e)
+	if no != nil {
+		return Done{}, no
+	}
+	e.N, e.V = done.N, done.V
+	d.note(ctx, room, &e)
+	return done, nil
+}
+
+// ViaAdmin is the way of server keys, whose role is above all others.
+const ViaAdmin = "admin"
+
+// mayAct says whether somebody of a rank may do what they want.
+func mayAct(rank chat.Role, v *Verb, rules *chat.Rules, now time.Time) *Refused {
+	no := func(format string, args ...any) *Refused {
+		return &Refused{http.StatusForbidden, "forbidden", fmt.Sprintf(format, args...)}
+	}
+	if rank < chat.RoleModerator {
+		return no("only moderators %s", v.Verb)
+	}
+	if v.UserID != "" {
+		if theirs := rules.RoleOf(v.UserID, chat.RoleViewer, now.UnixMilli()); theirs >= rank {
+			return no("%.64q is %s here, and nobody acts on an equal or higher role", v.UserID, theirs)
+		}
+	}
+	if v.Verb == "role" {
+		role, _ := chat.ParseRole(v.Role)
+		if rank < chat.RoleOwner || role >= rank {
+			return no("only owners give roles, and only lower ones than theirs")
+		}
+	}
+	return nil
+}
+
+// carryOut does what the verb says, and notes in e about what.
+func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Role, e *Entry) (Done, *Refused) {
+	switch v.Verb {
+	case "delete":
+		return d.remove(ctx, room, v, e)
+	case "purge":
+		return d.purge(ctx, room, v, e)
+	case "announce":
+		e.Body = v.Body
+		if err := d.say(ctx, room, e.By, &codec.Op{T: codec.OpSend, ID: "mod-" + e.ID, Kind: codec.KindSystem, Body: v.Body, Ext: v.Ext}); err != nil {
+			return Done{}, d.cannot(v, err)
+		}
+		return Done{Verb: v.Verb}, nil
+	}
+	c, no := d.change(ctx, room, v, rank, e)
+	if no != nil {
+		return Done{}, no
+	}
+	ev, err := d.store.ChangeRules(ctx, room, c)
+	if err != nil {
+		return Done{}, d.cannot(v, err)
+	}
+	d.hall.RulesChanged(room, ev)
+	done := Done{Verb: v.Verb, V: ev.Rules.Version}
+	if v.Verb == "ban" && v.Purge && v.UserID != "" && room != chat.Everywhere {
+		purged, no := d.purge(ctx, room, v, e)
+		done.N = purged.N
+		return done, no
+	}
+	return done, nil
+}
+
+// change is the change of rules that a verb means.
+func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role, e *Entry) (c chat.RulesChange, no *Refused) {
+	switch v.Verb {
+	case "clear":
+		c.Clear = true
+		return c, nil
+	case "unpin":
+		c.Pin = new(chat.Entry)
+		return c, nil
+	case "pin":
+		e.Seq = v.Seq
+		pinned, no := d.message(ctx, room, v)
+		if no == nil && len(pinned.JSON) > maxPinned {
+			no = bad("the message has %d bytes, at most %d can be pinned", len(pinned.JSON), maxPinned)
+		}
+		c.Pin = &pinned
+		return c, no
+	case "modes":
+		c.Modes = make(map[string]string, len(v.Modes))
+		for name, value := range v.Modes {
+			c.Modes[name] = string(value)
+		}
+		e.Modes, _ = json.Marshal(v.Modes) // it was JSON
+		return c, nil
+	}
+	m := chat.Measure{Reason: v.Reason, By: e.By, ByRole: rank, At: e.At, Until: v.until(time.UnixMilli(e.At))}
+	m.What, m.Target = v.target()
+	m.Role, _ = chat.ParseRole(v.Role)
+	e.Target = m.Target
+	if v.lifts() || m.What == chat.Appoint && m.Role == chat.RoleViewer {
+		c.Lift = []chat.Measure{m}
+		if m.What == chat.Ban { // also who was only kicked comes in again
+			c.Lift = append(c.Lift, chat.Measure{What: chat.Kick, Target: m.Target})
+		}
+		return c, nil
+	}
+	e.Until = m.Until
+	c.Set = []chat.Measure{m}
+	return c, nil
+}
+
+// maxPinned bounds a message that is pinned, in bytes: every newcomer is given it.
+const maxPinned = 16 << 10
+
+// message is the one that the verb means.
+func (d *Desk) message(ctx context.Context, room string, v *Verb) (chat.Entry, *Refused) {
+	h, err := d.store.Page(ctx, room, 0, v.Seq-1, 1)
+	if err != nil {
+		return chat.Entry{}, d.cannot(v, err)
+	}
+	if v.Epoch != "" && v.Epoch != h.Epoch {
+		return chat.Entry{}, refusal(chat.ErrOtherEpoch)
+	}
+	if len(h.Entries) == 0 || h.Entries[0].Seq != v.Seq || h.Entries[0].JSON == "" {
+		return chat.Entry{}, refusal(chat.ErrNoMessage)
+	}
+	return h.Entries[0], nil
+}
+
+// mayDelete says whether somebody of a rank may take a message away. One that is gone already anybody may name again.
+func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Role, rules *chat.Rules, e *Entry) *Refused {
+	m, no := d.message(ctx, room, v)
+	if no != nil {
+		if no.Status == http.StatusServiceUnavailable {
+			return no
+		}
+		return nil // the store knows better
+	}
+	if author := codec.Sender(m.JSON); author != e.By {
+		return mayAct(rank, &Verb{Verb: v.Verb, UserID: author}, rules, time.UnixMilli(e.At))
+	}
+	return nil
+}
+
+// remove takes one message away.
+func (d *Desk) remove(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
+	e.Seq = v.Seq
+	ev, err := d.store.RecallSeq(ctx, room, chat.Anybody, d.hall.Position(room), v.Epoch, v.Seq, 0)
+	if err != nil {
+		return Done{}, d.cannot(v, err)
+	}
+	d.hall.Recalled(room, ev)
+	e.Target = codec.Sender(ev.Messages[0])
+	return Done{Verb: v.Verb, N: 1}, nil
+}
+
+// purgeTurns bounds how often purge asks: 512 messages each, more than a history has at most by default.
+const purgeTurns = 40
+
+// purge takes a user's messages away.
+func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
+	e.Target = v.UserID
+	done := Done{Verb: v.Verb}
+	for range purgeTurns {
+		events, err := d.store.Purge(ctx, room, v.UserID, v.Since)
+		if err != nil {
+			return Done{}, d.cannot(v, err)
+		}
+		for _, ev := range events {
+			d.hall.Recalled(room, ev)
+		}
+		done.N += len(events)
+		if len(events) < chat.RecallsKept {
+			break
+		}
+	}
+	if err := d.store.Notify(ctx, room, codec.PurgedText(v.UserID, v.Since)); err != nil {
+		d.log.Warn("cannot tell a room of a purge; each of its messages was recalled", "room", room, "err", err)
+	}
+	return done, nil
+}
+
+// note writes the log. That it cannot is no reason to say that nothing was done.
+func (d *Desk) note(ctx context.Context, room string, e *Entry) {
+	text, err := json.Marshal(e)
+	if err == nil {
+		err = d.store.WriteLog(ctx, room, string(text))
+	}
+	if err != nil {
+		d.log.Warn("cannot write a room's log of moderation", "room", room, "err", err)
+	}
+	d.log.Info("moderation", "room", room, "entry", json.RawMessage(text))
+}
+
+// Log is the newest limit entries of a room's log, the newest first.
+func (d *Desk) Log(ctx context.Context, room string, limit int) ([]json.RawMessage, *Refused) {
+	texts, err := d.store.ReadLog(ctx, room, limit)
+	if err != nil {
+		return nil, d.cannot(&Verb{Verb: "read the log"}, err)
+	}
+	entries := make([]json.RawMessage, len(texts))
+	for i, text := range texts {
+		entries[i] = json.RawMessage(text)
+	}
+	return entries, nil
+}
+
+// Order is what is in force in a room, as moderators see it.
+type Order struct {
+	Modes json.RawMessage `json:"modes"`
+	Users []InForce       `json:"users"`
+}
+
+// InForce is one measure.
+type InForce struct {
+	UserID  string `json:"user_id,omitempty"`
+	Address string `json:"address,omitempty"`
+	What    string `json:"what"`
+	Until   int64  `json:"until"` // Unix ms
+	Reason  string `json:"reason"`
+	By      string `json:"by"`
+	At      int64  `json:"at"`
+	Role    string `json:"role,omitempty"`
+}
+
+// Order is what is in force in a room.
+func (d *Desk) Order(ctx context.Context, room string) (Order, *Refused) {
+	rules, err := d.store.Rules(ctx, room)
+	if err != nil {
+		return Order{}, d.cannot(&Verb{Verb: "read the rules"}, err)
+	}
+	all := rules.Measures(d.now().UnixMilli())
+	o := Order{Modes: json.RawMessage(codec.ModesObject(&rules)), Users: make([]InForce, len(all))}
+	for i, m := range all {
+		f := InForce{UserID: m.Target, What: m.What.String(), Until: m.Until, Reason: m.Reason, By: m.By, At: m.At}
+		if m.What == chat.BanAddress {
+			f.UserID, f.Address = "", m.Target
+		}
+		if m.What == chat.Appoint {
+			f.Role = m.Role.String()
+		}
+		o.Users[i] = f
+	}
+	return o, nil
+}
+
+// cannot is the refusal of what the store did not do.
+func (d *Desk) cannot(v *Verb, err error) *Refused {
+	if no := refusal(err); no != nil {
+		return no
+	}
+	d.log.Warn("cannot "+v.Verb, "err", err)
+	return &Refused{http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("cannot %s now: the store does not answer", v.Verb)}
+}
+
+// refusal is that of an error with which the store refuses something for good, nil for any other.
+func refusal(err error) *Refused {
+	switch {
+	case errors.Is(err, chat.ErrNoMessage):
+		return &Refused{http.StatusNotFound, "not_found", "there is no such message, or not any more"}
+	case errors.Is(err, chat.ErrOtherEpoch):
+		return &Refused{http.StatusConflict, "other_epoch", "the room counts anew: the number is another message's now, or none's"}
+	case errors.Is(err, chat.ErrBeside):
+		return &Refused{http.StatusNotImplemented, "not_supported", "beside original FastIM nodes nobody keeps order: they would not keep to it"}
+	}
+	return nil
+}
+
+// Shortest prefixes that can be banned: a provider's, not a continent's.
+const (
+	leastBits4 = 8
+	leastBits6 = 16
+)
+
+// parsePrefix reads an address or a prefix of addresses.
+func parsePrefix(text string) (netip.Prefix, bool) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return p, false
+		}
+		addr = addr.Unmap()
+		p = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	least := leastBits6
+	if p.Addr().Is4() {
+		least = leastBits4
+	}
+	return p.Masked(), p.Bits() >= least && !p.Addr().Is4In6()
+}

@@ -1,0 +1,280 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+	"barrage/redisx"
+)
+
+// fixture is a desk over a store in memory.
+type fixture struct {
+	*Desk
+	t     *testing.T
+	store *brokenStore
+	said  []string
+	hall  fakeHall
+}
+
+// brokenStore fails where it is told to.
+type brokenStore struct {
+	*redisx.Memory
+	fail error
+}
+
+func (s *brokenStore) Rules(ctx context.Context, room string) (chat.Rules, error) {
+	if s.fail != nil {
+		return chat.Rules{}, s.fail
+	}
+	return s.Memory.Rules(ctx, room)
+}
+
+// fakeHall notes what it is told.
+type fakeHall struct{ rules, recalls []chat.Event }
+
+func (*fakeHall) Position(string) chat.Position          { return chat.Position{} }
+func (h *fakeHall) RulesChanged(_ string, ev chat.Event) { h.rules = append(h.rules, ev) }
+func (h *fakeHall) Recalled(_ string, ev chat.Event)     { h.recalls = append(h.recalls, ev) }
+
+var day = time.UnixMilli(1_700_000_000_000)
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t}
+	limits := redisx.Limits{HistoryMessages: 5000, HistoryTTL: time.Hour}
+	f.store = &brokenStore{Memory: redisx.NewMemory(limits, func() time.Time { return day })}
+	say := func(_ context.Context, room, user string, op *codec.Op) error {
+		f.said = append(f.said, fmt.Sprint(room, " ", user, " ", op.Kind, " ", op.Body))
+		return nil
+	}
+	f.Desk = New(f.store, &f.hall, say, func() time.Time { return day }, slog.New(slog.DiscardHandler))
+	return f
+}
+
+// do carries out a verb as a user with a role, and returns the code with which it is refused.
+func (f *fixture) do(name string, role chat.Role, room, text string) (Done, string) {
+	f.t.Helper()
+	v, no := Parse([]byte(text))
+	var done Done
+	if no == nil {
+		done, no = f.Do(f.t.Context(), Actor{Name: name, Role: role, Via: "socket"}, room, &v)
+	}
+	if no != nil {
+		return done, no.Code
+	}
+	return done, ""
+}
+
+// must is do of what must go well.
+func (f *fixture) must(name string, role chat.Role, text string) Done {
+	f.t.Helper()
+	done, code := f.do(name, role, "r", text)
+	if code != "" {
+		f.t.Fatalf("%s by a %s: %s", text, role, code)
+	}
+	return done
+}
+
+// publish puts messages of users into the room.
+func (f *fixture) publish(users ...string) {
+	f.t.Helper()
+	r, err := f.store.Rules(f.t.Context(), "r")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for i, user := range users {
+		d := codec.NewDraft("r", user, fmt.Sprint(user, i), day.UnixMilli()+int64(i))
+		if _, err := f.store.Publish(f.t.Context(), "r", chat.Batch{ID: fmt.Sprintf("n.%d", f.store.Stats().Calls), Rules: r.Version, Drafts: []chat.Draft{d}}); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// order is what is in force, as "what target until role".
+func (f *fixture) order() string {
+	f.t.Helper()
+	o, no := f.Order(f.t.Context(), "r")
+	if no != nil {
+		f.t.Fatal(no)
+	}
+	var all []string
+	for _, m := range o.Users {
+		until := "ever"
+		if m.Until != chat.ForGood {
+			until = fmt.Sprint(m.Until - day.UnixMilli())
+		}
+		all = append(all, strings.TrimSpace(fmt.Sprint(m.What, " ", m.UserID+m.Address, " ", until, " ", m.Role)))
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestDesk_Measures(t *testing.T) {
+	f := newFixture(t)
+	const mod = chat.RoleModerator
+	f.must("m", mod, `{"verb":"mute","user_id":"a","for_ms":5000,"reason":"spam"}`)
+	f.must("m", mod, `{"verb":"mute","user_id":"a","for_ms":7000}`) // the later one counts
+	f.must("m", mod, `{"verb":"shadow","user_id":"b"}`)
+	f.must("m", mod, `{"verb":"kick","user_id":"c"}`)
+	f.must("m", mod, `{"verb":"ban","user_id":"d","for_ms":9007199254740991}`)
+	f.must("m", mod, `{"verb":"ban","address":"192.0.2.77/24"}`)
+	f.must("m", mod, `{"verb":"ban","address":"::ffff:198.51.100.7"}`)
+	f.must("o", chat.RoleOwner, `{"verb":"role","user_id":"e","role":"vip"}`)
+	want := "mute a 7000, shadow b ever, kick c 60000, ban d ever, ban_address 192.0.2.0/24 ever, ban_address 198.51.100.7/32 ever, role e ever vip"
+	if got := f.order(); got != want {
+		t.Errorf("in force: %s\nwant: %s", got, want)
+	}
+	if n := len(f.hall.rules); n != 8 {
+		t.Errorf("this node was told of %d changes; want 8", n)
+	}
+	for _, text := range []string{
+		`{"verb":"unmute","user_id":"a"}`, `{"verb":"unmute","user_id":"nobody"}`, `{"verb":"unshadow","user_id":"b"}`, `{"verb":"unban","user_id":"c"}`,
+		`{"verb":"unban","user_id":"d"}`, `{"verb":"unban","address":"192.0.2.0/24"}`, `{"verb":"unban","address":"198.51.100.7"}`,
+	} {
+		f.must("m", mod, text)
+	}
+	f.must("o", chat.RoleOwner, `{"verb":"role","user_id":"e","role":""}`)
+	if got := f.order(); got != "" {
+		t.Errorf("in force: %s; want nothing", got)
+	}
+}
+
+// TestDesk_NobodyActsOnTheirEquals: who may do what to whom.
+func TestDesk_NobodyActsOnTheirEquals(t *testing.T) {
+	f := newFixture(t)
+	f.must("o", chat.RoleOwner, `{"verb":"role","user_id":"m2","role":"moderator"}`)
+	f.publish("m2", "u", "m")
+	for _, c := range []struct {
+		name string
+		role chat.Role
+		text string
+		want string
+	}{
+		{"u", chat.RoleViewer, `{"verb":"mute","user_id":"x"}`, "forbidden"},
+		{"v", chat.RoleVIP, `{"verb":"clear"}`, "forbidden"},
+		{"m", chat.RoleModerator, `{"verb":"mute","user_id":"m2"}`, "forbidden"},
+		{"m", chat.RoleModerator, `{"verb":"delete","seq":1}`, "forbidden"},
+		{"m", chat.RoleModerator, `{"verb":"role","user_id":"x","role":"vip"}`, "forbidden"},
+		{"o", chat.RoleOwner, `{"verb":"role","user_id":"x","role":"owner"}`, "forbidden"},
+		{"m2", chat.RoleViewer, `{"verb":"mute","user_id":"x"}`, ""}, // the room has appointed them
+		{"m2", chat.RoleViewer, `{"verb":"delete","seq":1}`, ""},     // their own message
+		{"m", chat.RoleModerator, `{"verb":"delete","seq":2}`, ""},
+		{"o", chat.RoleOwner, `{"verb":"mute","user_id":"m2"}`, ""},
+		{"m", chat.RoleModerator, `{"verb":"delete","seq":9}`, "not_found"},
+		{"m", chat.RoleModerator, `{"verb":"delete","seq":3,"epoch":"9-x"}`, "other_epoch"},
+	} {
+		if _, got := f.do(c.name, c.role, "r", c.text); got != c.want {
+			t.Errorf("%s, a %s: %s is refused with %q; want %q", c.name, c.role, c.text, got, c.want)
+		}
+	}
+	v, _ := Parse([]byte(`{"verb":"role","user_id":"x","role":"owner"}`))
+	if _, no := f.Do(t.Context(), Actor{Name: "key", Via: ViaAdmin}, "r", &v); no != nil {
+		t.Errorf("a server key gives the role of owners: %v", no)
+	}
+	if _, got := f.do("m", chat.RoleOwner, chat.Everywhere, `{"verb":"mute","user_id":"x"}`); got != "bad_request" {
+		t.Errorf("a mute everywhere is refused with %q; want bad_request", got)
+	}
+	if _, got := f.do("m", chat.RoleOwner, chat.Everywhere, `{"verb":"ban","user_id":"x"}`); got != "" {
+		t.Errorf("a ban everywhere is refused with %q", got)
+	}
+}
+
+func TestDesk_Messages(t *testing.T) {
+	f := newFixture(t)
+	f.publish("a", "b", "a", "a")
+	if done := f.must("m", chat.RoleModerator, fmt.Sprintf(`{"verb":"purge","user_id":"a","since":%d}`, day.UnixMilli()+1)); done.N != 2 || len(f.hall.recalls) != 2 {
+		t.Errorf("purged %d, this node was told of %d; want 2 and 2", done.N, len(f.hall.recalls))
+	}
+	f.must("m", chat.RoleModerator, `{"verb":"pin","seq":2}`)
+	if _, code := f.do("m", chat.RoleModerator, "r", `{"verb":"pin","seq":3}`); code != "not_found" {
+		t.Errorf("pinning what is gone: %q; want not_found", code)
+	}
+	if done := f.must("m", chat.RoleModerator, `{"verb":"ban","user_id":"a","purge":true}`); done.N != 1 || done.V == "" {
+		t.Errorf("a ban that purges: %+v; want one message and a version", done)
+	}
+	f.must("m", chat.RoleModerator, `{"verb":"announce","body":"hello","ext":{"a":1}}`)
+	if fmt.Sprint(f.said) != "[r m system hello]" {
+		t.Errorf("said %q; want the announcement", f.said)
+	}
+	f.must("m", chat.RoleModerator, `{"verb":"modes","modes":{"slow_ms":5000,"links":"deny"}}`)
+	o, _ := f.Order(t.Context(), "r")
+	if s := string(o.Modes); !strings.Contains(s, `"slow_ms":5000`) || !strings.Contains(s, `"links":"deny"`) || !strings.Contains(s, `"body":"b1"`) {
+		t.Errorf("modes %s; want those that were set, and what is pinned", s)
+	}
+	f.must("m", chat.RoleModerator, `{"verb":"unpin"}`)
+	f.must("m", chat.RoleModerator, `{"verb":"clear"}`)
+	h, err := f.store.Page(t.Context(), "r", 0, 0, 10)
+	if err != nil || len(h.Entries) != 0 {
+		t.Errorf("a cleared room has %v, %v", h.Entries, err)
+	}
+}
+
+// TestDesk_Log: each verb that was carried out is an entry, with who and what and until when.
+func TestDesk_Log(t *testing.T) {
+	f := newFixture(t)
+	f.publish("a")
+	f.must("m", chat.RoleModerator, `{"verb":"mute","user_id":"a","for_ms":5000,"reason":"spam"}`)
+	f.must("m", chat.RoleModerator, `{"verb":"delete","seq":1,"reason":"rude"}`)
+	f.must("m", chat.RoleModerator, `{"verb":"modes","modes":{"frozen":true}}`)
+	_, _ = f.do("m", chat.RoleViewer, "r", `{"verb":"clear"}`) // refused: no entry
+	entries, no := f.Log(t.Context(), "r", 10)
+	if no != nil || len(entries) != 3 {
+		t.Fatalf("%d entries, %v; want 3", len(entries), no)
+	}
+	var got [3]Entry
+	for i := range entries {
+		if err := json.Unmarshal(entries[i], &got[i]); err != nil {
+			t.Fatal(err)
+		}
+		if e := got[i]; e.ID == "" || e.At != day.UnixMilli() || e.By != "m" || e.Role != "moderator" || e.Via != "socket" {
+			t.Errorf("entry %+v; want who, when and how", e)
+		}
+	}
+	if e := got[2]; e.Verb != "mute" || e.Target != "a" || e.Until != day.UnixMilli()+5000 || e.Reason != "spam" || e.V == "" {
+		t.Errorf("the mute's entry is %+v", e)
+	}
+	if e := got[1]; e.Verb != "delete" || e.Target != "a" || e.Seq != 1 || e.N != 1 || e.Reason != "rude" {
+		t.Errorf("the delete's entry is %+v", e)
+	}
+	if e := got[0]; e.Verb != "modes" || string(e.Modes) != `{"frozen":true}` {
+		t.Errorf("the entry of the modes is %+v", e)
+	}
+}
+
+func TestDesk_TheStoreDoesNotAnswer(t *testing.T) {
+	f := newFixture(t)
+	f.store.fail = errors.New("away")
+	if _, code := f.do("m", chat.RoleModerator, "r", `{"verb":"clear"}`); code != "unavailable" {
+		t.Errorf("refused with %q; want unavailable", code)
+	}
+}
+
+func TestParse_BadVerbs(t *testing.T) {
+	for _, text := range []string{
+		``, `[]`, `{`, `{"verb":1}`, `{"verb":""}`, `{"verb":"Mute","user_id":"a"}`, `{"verb":"mute"}`, `{"verb":"mute","address":"192.0.2.0/24"}`,
+		`{"verb":"ban","user_id":"a","address":"192.0.2.0/24"}`, `{"verb":"ban","address":"1.2.3"}`, `{"verb":"ban","address":"0.0.0.0/0"}`,
+		`{"verb":"ban","address":"::/0"}`, `{"verb":"ban","address":"::ffff:1.2.3.4/120"}`, `{"verb":"ban","address":"fe80::1%eth0"}`,
+		`{"verb":"mute","user_id":"a","for_ms":-1}`, `{"verb":"mute","user_id":"a","for_ms":1e3}`, `{"verb":"delete"}`, `{"verb":"pin","seq":-1}`,
+		`{"verb":"modes"}`, `{"verb":"modes","modes":{}}`, `{"verb":"modes","modes":{"slow":1}}`, `{"verb":"modes","modes":{"slow_ms":-1}}`,
+		`{"verb":"announce"}`, `{"verb":"announce","body":"` + strings.Repeat("x", maxBody+1) + `"}`, `{"verb":"announce","body":"x","ext":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`,
+		`{"verb":"role","user_id":"a","role":"server"}`, `{"verb":"role","user_id":"a","role":"king"}`, `{"verb":"clear","epoch":"` + strings.Repeat("x", 200) + `"}`,
+		`{"verb":"mute","user_id":"a","reason":"` + strings.Repeat("弹", chat.MaxReason+1) + `"}`,
+	} {
+		if v, no := Parse([]byte(text)); no == nil || no.Code != "bad_request" || len(no.Message) > 300 {
+			t.Errorf("Parse(%.80s) = %+v, %v; want a short bad_request", text, v, no)
+		}
+	}
+	for _, word := range Verbs() {
+		_, no := Parse(fmt.Appendf(nil, `{"verb":%q,"user_id":"a","seq":1,"modes":{"frozen":true},"body":"x"}`, word))
+		if no != nil {
+			t.Errorf("%s, which is one of the verbs: %v", word, no)
+		}
+	}
+}

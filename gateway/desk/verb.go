@@ -1,0 +1,181 @@
+package desk
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/bytedance/sonic"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// Verb is what a moderator wants done. Its JSON is the op of docs/protocol.md without t and id; a verb looks at its own
+// fields alone.
+type Verb struct {
+	Verb    string                     `json:"verb"`
+	UserID  string                     `json:"user_id"`
+	Address string                     `json:"address"` // a prefix, for ban and unban
+	ForMS   int64                      `json:"for_ms"`  // 0: for good
+	Reason  string                     `json:"reason"`
+	Purge   bool                       `json:"purge"` // ban: take the user's messages away as well
+	Seq     uint64                     `json:"seq"`
+	Epoch   string                     `json:"epoch"` // what Seq counts in; empty: the room's
+	Since   int64                      `json:"since"` // Unix ms
+	Modes   map[string]json.RawMessage `json:"modes"`
+	Body    string                     `json:"body"`
+	Ext     json.RawMessage            `json:"ext"`
+	Role    string                     `json:"role"`
+}
+
+// strict reads verbs as codec reads ops: texts are copied, names of fields count to the letter.
+var strict = sonic.Config{CopyString: true, ValidateString: true, CaseSensitive: true}.Froze()
+
+// Parse reads a verb and checks its fields.
+func Parse(text []byte) (Verb, *Refused) {
+	var v Verb
+	if err := strict.Unmarshal(text, &v); err != nil {
+		return Verb{}, bad(`it is no JSON object of the form {"verb":…}`)
+	}
+	return v, v.check()
+}
+
+// kickFor is how long a kick keeps somebody out who does not say: long enough that they notice.
+const kickFor = time.Minute
+
+// maxBody bounds an announcement, in bytes: it stands above a room.
+const maxBody = 4 << 10
+
+// measures are the kinds of measures that verbs take, and lift.
+var measures = map[string]chat.What{
+	"mute": chat.Mute, "unmute": chat.Mute, "shadow": chat.Shadow, "unshadow": chat.Shadow, "kick": chat.Kick, "ban": chat.Ban, "unban": chat.Ban,
+	"role": chat.Appoint,
+}
+
+// verbs are all of them, as errors name them.
+const verbs = "announce, ban, clear, delete, kick, modes, mute, pin, purge, role, shadow, unban, unmute, unpin, unshadow"
+
+// check checks the fields that the verb looks at, and puts in what may be left out.
+func (v *Verb) check() *Refused {
+	if utf8.RuneCountInString(v.Reason) > chat.MaxReason {
+		return bad("reason has %d characters, at most %d are allowed", utf8.RuneCountInString(v.Reason), chat.MaxReason)
+	}
+	if v.ForMS < 0 {
+		return bad("for_ms is %d, want 0 or more", v.ForMS)
+	}
+	if len(v.Epoch) > codec.MaxEpoch {
+		return bad("epoch has %d bytes, at most %d are allowed", len(v.Epoch), codec.MaxEpoch)
+	}
+	switch v.Verb {
+	case "mute", "unmute", "shadow", "unshadow", "kick", "ban", "unban", "purge", "role":
+		return v.checkTarget()
+	case "delete", "pin":
+		if v.Seq == 0 {
+			return bad("%s wants seq, a message's number", v.Verb)
+		}
+	case "modes":
+		return v.checkModes()
+	case "announce":
+		return v.checkBody()
+	case "clear", "unpin":
+	default:
+		return bad("verb is %.64q, not one of %s", v.Verb, verbs)
+	}
+	return nil
+}
+
+func (v *Verb) checkTarget() *Refused {
+	prefix := v.Address != ""
+	switch {
+	case prefix && v.Verb != "ban" && v.Verb != "unban":
+		return bad("%s is for a user, not for an address", v.Verb)
+	case prefix == (v.UserID != ""):
+		return bad("%s wants user_id, or address where it is a ban, and one of them", v.Verb)
+	}
+	if prefix {
+		p, ok := parsePrefix(v.Address)
+		if !ok {
+			return bad("address is %.64q, want an address or a prefix, as 192.0.2.7 or 192.0.2.0/24; at least /8, or /16 of IPv6", v.Address)
+		}
+		v.Address = p.String()
+	}
+	if v.Verb == "kick" && v.ForMS == 0 {
+		v.ForMS = kickFor.Milliseconds()
+	}
+	if v.Verb == "role" {
+		if r, ok := chat.ParseRole(v.Role); !ok || r == chat.RoleServer {
+			return bad("role is %.64q, not one of viewer, vip, moderator, owner", v.Role)
+		}
+	}
+	return nil
+}
+
+func (v *Verb) checkModes() *Refused {
+	if len(v.Modes) == 0 {
+		return bad("modes has no fields: nothing would change")
+	}
+	var m chat.Modes
+	for name, value := range v.Modes {
+		if err := codec.SetMode(&m, name, string(value)); err != nil {
+			return bad("%v", err)
+		}
+	}
+	return nil
+}
+
+func (v *Verb) checkBody() *Refused {
+	if v.Body == "" || len(v.Body) > maxBody {
+		return bad("body has %d bytes, 1 to %d are allowed", len(v.Body), maxBody)
+	}
+	if v.Ext == nil {
+		return nil
+	}
+	op := codec.Op{T: codec.OpSend, ID: "x", Ext: v.Ext}
+	if err := op.CheckSend(maxBody); err != nil {
+		return bad("%v", err)
+	}
+	v.Ext = op.Ext
+	return nil
+}
+
+// target is who, or where, a measure is about.
+func (v *Verb) target() (what chat.What, target string) {
+	if v.Address != "" {
+		return chat.BanAddress, v.Address
+	}
+	return measures[v.Verb], v.UserID
+}
+
+// until is when what begins now ends, in Unix ms.
+func (v *Verb) until(now time.Time) int64 {
+	if v.ForMS == 0 || v.ForMS > chat.ForGood-now.UnixMilli() {
+		return chat.ForGood
+	}
+	return now.UnixMilli() + v.ForMS
+}
+
+// Refused is why a verb was not carried out. Code is docs/protocol.md's, Status HTTP's.
+type Refused struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+// bad is what cannot be taken as it is.
+func bad(format string, args ...any) *Refused {
+	return &Refused{http.StatusBadRequest, "bad_request", fmt.Sprintf(format, args...)}
+}
+
+// lifts reports whether the verb ends a measure.
+func (v *Verb) lifts() bool { return strings.HasPrefix(v.Verb, "un") }
+
+// Verbs are the words of all verbs, sorted.
+func Verbs() []string {
+	words := strings.Split(verbs, ", ")
+	return slices.Sorted(slices.Values(words))
+}
