@@ -15,6 +15,7 @@ import (
 // raw newline. The digit is the form's version.
 //
 //	m2 <epoch> <seq> <total> <rev> <prev> <tip>\n<json>\n<json>...
+//	m3 <epoch> <seq> <total> <rev> <prev> <tip> <level> <offered> <shown>\n<json>...   m2 in a storm
 //	r2 <epoch> <seq> <total> <rev> <prev> <tip>\n<husk>
 //	c1 <online> <likes>
 //	x1 <prev> <version> <epoch> <seq>\n<fields>   rules, see rules.go; epoch and seq: cleared up to there
@@ -24,6 +25,7 @@ import (
 // The scripts in redisx write the same form.
 const (
 	headMessages = "m2"
+	headStorm    = "m3"
 	headRecall   = "r2"
 	headCounters = "c1"
 	headRules    = "x1"
@@ -47,13 +49,19 @@ func AppendEvent(dst []byte, e *chat.Event) []byte {
 		return append(append(append(dst, headNotice...), '\n'), e.Messages[0]...)
 	}
 	head := headMessages
-	if e.Kind == chat.EventRecall {
+	switch {
+	case e.Kind == chat.EventRecall:
 		head = headRecall
+	case e.Storm != chat.Storm{}:
+		head = headStorm
 	}
 	dst = append(append(append(dst, head...), ' '), e.Epoch...)
 	dst = appendNumbers(dst, e.Seq, e.Total, e.Rev)
 	for _, name := range []string{e.Prev, e.Tip} {
 		dst = append(append(dst, ' '), cmp.Or(name, noName)...)
+	}
+	if head == headStorm {
+		dst = appendNumbers(dst, uint64(e.Storm.Level), e.Storm.Offered, e.Storm.Shown)
 	}
 	for _, m := range e.Messages {
 		dst = append(append(dst, '\n'), m...)
@@ -79,16 +87,25 @@ func ParseEvent(s string) (chat.Event, error) {
 	}
 	var e chat.Event
 	var ok bool
+	storm := true
+	if kind == headStorm && len(f) == 9 {
+		var level uint64
+		storm = parseNumbers(f[6:], &level, &e.Storm.Offered, &e.Storm.Shown) && level <= chat.StormMost
+		e.Storm.Level = uint16(level)
+		kind, f = headMessages, f[:6]
+	}
 	switch kind {
+	case headStorm:
+		return bad("m3 <epoch> <seq> <total> <rev> <prev> <tip> <level> <offered> <shown>, then messages")
 	case headMessages, headRecall:
 		if len(f) != 6 || slices.Contains(f, "") || !hasBody || f[5] == noName {
 			return bad(kind + " <epoch> <seq> <total> <rev> <prev> <tip>, then messages")
 		}
-		e = chat.Event{Kind: chat.EventMessages, Epoch: f[0], Prev: f[4], Tip: f[5], Messages: strings.Split(body, "\n")}
+		e = chat.Event{Kind: chat.EventMessages, Storm: e.Storm, Epoch: f[0], Prev: f[4], Tip: f[5], Messages: strings.Split(body, "\n")}
 		if e.Prev == noName {
 			e.Prev = ""
 		}
-		ok = parseNumbers(f[1:4], &e.Seq, &e.Total, &e.Rev) && e.Seq > 0
+		ok = parseNumbers(f[1:4], &e.Seq, &e.Total, &e.Rev) && e.Seq > 0 && storm
 		if kind == headRecall {
 			e.Kind = chat.EventRecall
 			ok = ok && len(e.Messages) == 1

@@ -13,7 +13,7 @@ import (
 
 // sameEvent compares two events.
 func sameEvent(a, b chat.Event) bool {
-	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Seq == b.Seq && a.Total == b.Total && a.Rev == b.Rev && a.Prev == b.Prev && a.Tip == b.Tip && a.Counters == b.Counters && slices.Equal(a.Messages, b.Messages)
+	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Seq == b.Seq && a.Total == b.Total && a.Rev == b.Rev && a.Prev == b.Prev && a.Tip == b.Tip && a.Counters == b.Counters && a.Storm == b.Storm && slices.Equal(a.Messages, b.Messages)
 }
 
 func TestEvent_RoundTrip(t *testing.T) {
@@ -33,6 +33,8 @@ func TestEvent_RoundTrip(t *testing.T) {
 	f(chat.Event{Kind: chat.EventMessages, Epoch: "e", Seq: 1, Total: 1, Rev: 1, Tip: "n.1", Messages: []string{`{}`}}, "m2 e 1 1 1 - n.1\n{}")
 	f(chat.Event{Kind: chat.EventMessages, Epoch: "e", Seq: 1<<64 - 1, Total: 1<<64 - 1, Rev: 1<<64 - 1, Prev: "n.0", Tip: "n.1", Messages: []string{`{}`}},
 		"m2 e 18446744073709551615 18446744073709551615 18446744073709551615 n.0 n.1\n{}")
+	f(chat.Event{Kind: chat.EventMessages, Epoch: "e", Seq: 7, Total: 9, Rev: 3, Tip: "n.1", Storm: chat.Storm{Level: 256, Offered: 9, Shown: 2}, Messages: []string{`{}`}},
+		"m3 e 7 9 3 - n.1 256 9 2\n{}")
 	f(chat.Event{Kind: chat.EventRecall, Epoch: "e", Seq: 7, Total: 0, Rev: 2, Prev: "n.1", Tip: "x", Messages: []string{`{"a":1}`}}, "r2 e 7 0 2 n.1 x\n{\"a\":1}")
 	f(chat.Event{Kind: chat.EventRecall, Epoch: "e", Seq: 7, Total: 9, Tip: "x", Messages: []string{`{}`}}, "r2 e 7 9 0 - x\n{}") // repeated
 	f(chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 12, Likes: 0}}, "c1 12 0")
@@ -72,6 +74,8 @@ func TestParseEvent_BadHeader(t *testing.T) {
 	f("m2 e 1 1 1 - \n{}", form)
 	f("m2 e 1 1 1 - -\n{}", form)
 	f("m2 e 1 1 1  n.1\n{}", form) // no prev
+	f("m3 e 1 1 1 - n.1\n{}", form)
+	f("m3 e 1 1 1 - n.1 1 2\n{}", form)
 	f("m2 e 1 1 1 - n.1 1\n{}", form)
 	f("m2  1 1 1 - n.1\n{}", form) // no epoch
 	f("m2 e  1 1 - n.1\n{}", form) // no number
@@ -93,6 +97,8 @@ func TestParseEvent_BadHeader(t *testing.T) {
 	f("m2 e 1.5 1 1 - n.1\n{}", numbers)
 	f("m2 e 0 1 1 - n.1\n{}", numbers)
 	f("m2 e 1 1 0 - n.1\n{}", numbers) // a batch is a change
+	f("m3 e 1 1 1 - n.1 257 2 3\n{}", numbers)
+	f("m3 e 1 1 1 - n.1 1 x 3\n{}", numbers)
 	f("m2 e 18446744073709551616 1 1 - n.1\n{}", numbers)
 	f("m2 e 1 1 18446744073709551616 - n.1\n{}", numbers)
 	f("r2 e 0 1 1 - x\n{}", numbers)
@@ -106,7 +112,7 @@ func TestParseEvent_BadHeader(t *testing.T) {
 
 func TestParseEvent_Foreign(t *testing.T) {
 	for _, s := range []string{
-		"", "\n", " ", "m", "m1 e 1 1 n.1\n{}", "r1 e 1 1", "m3 e 1 1\n{}", "M2 e 1 1 1 - n\n{}", "r2x e 1 1 1 - n\n{}", " m2 e 1 1 1 - n\n{}",
+		"", "\n", " ", "m", "m1 e 1 1 n.1\n{}", "r1 e 1 1", "m4 e 1 1\n{}", "M2 e 1 1 1 - n\n{}", "r2x e 1 1 1 - n\n{}", " m2 e 1 1 1 - n\n{}",
 		`{"groupId":"1","userId":"3","info":"hello","ts":1648368380132}`,
 		`"{\"groupId\":\"1\",\"userId\":\"3\",\"info\":\"hello\",\"ts\":1648368380132}"`,
 	} {

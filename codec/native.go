@@ -265,6 +265,11 @@ func CountersText(c chat.Counters) string {
 	return fmt.Sprintf(`{"t":"counters","online":%d,"likes":%d}`, c.Online, c.Likes)
 }
 
+// StormText says how many of how many messages were shown in the last second, see [chat.Storm].
+func StormText(s chat.Storm) string {
+	return fmt.Sprintf(`{"t":"storm","shown":%d,"offered":%d,"level":%d,"ms":1000}`, s.Shown, s.Offered, s.Level)
+}
+
 // ReconnectText asks the client to come back after a random time up to afterMS.
 func ReconnectText(afterMS int64, reason string) string {
 	return fmt.Sprintf(`{"t":"reconnect","after_ms":%d,"reason":"%s"}`, afterMS, reason)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"barrage/internal/chat"
 	"barrage/internal/pace"
 )
 
@@ -150,6 +151,9 @@ type Limits struct {
 	// UserRate is how much a user may say in a room, over all nodes; what is more is among Stored.Refused. Only Redis
 	// holds it, and not beside original FastIM nodes: a node's rooms hold it for themselves.
 	UserRate pace.Rate
+	// Quota is how much a room takes, over all nodes; what is more is among Stored.Refused. Not beside original FastIM
+	// nodes.
+	Quota chat.Quota
 	// TokensPerUser is how many tokens a user may have at once, 1 or more; 0 is 1. More than that replace the oldest.
 	TokensPerUser int
 	// RoomsPerUser is how many rooms a user may join; 0 = any number.

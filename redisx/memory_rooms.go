@@ -95,9 +95,10 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	}
 	search := published && last.number == number || !published && b.Try > 0
 	fresh, repeats := r.dedupe(b.Drafts, search, now)
-	fresh, stored.Refused = r.marked(b.Drafts, fresh, repeats, now)
+	fresh, stored.Refused = r.admit(m.limits.Quota, b, fresh, repeats, now)
 	if len(fresh) > 0 {
 		stored.Event = r.append(fresh, b.Tip(), &m.limits, now)
+		stored.Event.Storm = r.quota.storm()
 		r.expires = now.Add(m.limits.HistoryTTL)
 		r.forget = r.expires.Add(metaGrace)
 		r.sent.remember(fresh, stored.Event)
@@ -130,17 +131,20 @@ func (m *Memory) Report(_ context.Context, node string, reports []chat.Report) (
 	return standings, nil
 }
 
-// marked leaves those out of the fresh drafts that stumble over a mark, and those that repeat one of them.
-func (r *memoryRoom) marked(drafts, fresh []chat.Draft, repeats map[int]sentMessage, now time.Time) ([]chat.Draft, []chat.Refusal) {
-	if marks(drafts) == 0 {
+// admit leaves those out of the fresh drafts that the room has no quota for, or that stumble over a mark, and those
+// that repeat one of them.
+func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repeats map[int]sentMessage, now time.Time) ([]chat.Draft, []chat.Refusal) {
+	shed := r.quota.judge(q, b, func(i int) bool { _, repeated := repeats[i]; return !repeated }, now)
+	if len(shed) == 0 && marks(b.Drafts) == 0 {
 		return fresh, nil
 	}
-	r.marks.expire(now.UnixMilli())
+	ms := now.UnixMilli()
+	r.marks.expire(ms)
 	var in []chat.Draft
 	var refused []chat.Refusal
 	again := map[string]chat.Refusal{}
-	for i := range drafts {
-		d, field := &drafts[i], sentField(&drafts[i])
+	for i := range b.Drafts {
+		d, field := &b.Drafts[i], sentField(&b.Drafts[i])
 		if sent, repeated := repeats[i]; repeated {
 			if no, ok := again[field]; ok && sent == (sentMessage{}) {
 				no.Index = i
@@ -149,13 +153,17 @@ func (r *memoryRoom) marked(drafts, fresh []chat.Draft, repeats map[int]sentMess
 			}
 			continue
 		}
-		kind, wait := r.marks.stumbles(d, now.UnixMilli())
-		if wait == 0 {
-			r.marks.leave(d, now.UnixMilli())
+		no := chat.Refusal{Index: i, Wait: shed[i], Mark: chat.MarkQuota}
+		if no.Wait == 0 {
+			if no.Mark, no.Wait = r.marks.stumbles(d, ms); no.Wait > 0 {
+				r.quota.give(q, d.Class)
+			}
+		}
+		if no.Wait == 0 {
+			r.marks.leave(d, ms)
 			in = append(in, *d)
 			continue
 		}
-		no := chat.Refusal{Index: i, Wait: wait, Mark: kind}
 		refused = append(refused, no)
 		if d.ID != "" {
 			again[field] = no
@@ -349,6 +357,7 @@ type memoryRoom struct {
 	last    lastTS
 	sent    sentIDs
 	marks   markEnds
+	quota   memoryQuota
 }
 
 // memoryShare is how many of a room's members a node has, until expires.

@@ -47,11 +47,11 @@ func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.St
 // publishArgs are the arguments of publish.lua.
 func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []string {
 	known := toStore(b.Known)
-	args := make([]string, 0, 13+4*len(b.Drafts))
+	args := make([]string, 0, 15+4*len(b.Drafts))
 	args = append(args,
 		r.keys.roomChannel(room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
 		strconv.FormatUint(number, 10), strconv.Itoa(b.Try), strconv.Itoa(len(b.Drafts)),
-		b.Rules, strconv.Itoa(marks(b.Drafts)), setMarker, nodeField(node),
+		b.Rules, strconv.Itoa(marks(b.Drafts)), classes(b.Drafts), fmt.Sprint(b.Dropped[0], " ", b.Dropped[1]), setMarker, nodeField(node),
 	)
 	args = r.appendDrafts(args, b.Drafts)
 	if fields, ids := sentFields(b.Drafts); ids {
@@ -63,6 +63,15 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []s
 		}
 	}
 	return args
+}
+
+// classes are the letters of the drafts' classes.
+func classes(drafts []chat.Draft) string {
+	letters := make([]byte, len(drafts))
+	for i := range drafts {
+		letters[i] = drafts[i].Class.Letter()
+	}
+	return string(letters)
 }
 
 // marks is how many marks drafts have.

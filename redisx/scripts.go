@@ -56,11 +56,15 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 	if cfg.FastIMInterop {
 		room, publish, read, recall = "lib_room_interop", "publish_interop", []string{"lib_collect", "read_interop"}, []string{"lib_find", "recall_interop"}
 	}
+	var quota []string
+	if !cfg.FastIMInterop {
+		quota = []string{"lib_quota"}
+	}
 	script := func(names ...string) *rueidis.Lua {
 		return rueidis.NewLuaScript(lua(settings, append([]string{room}, names...)...))
 	}
 	s := &roomScripts{
-		publish:  script(publish),
+		publish:  script(append(quota, publish)...),
 		read:     script(read...),
 		since:    script("lib_collect", "since"),
 		before:   script("lib_collect", "lib_find", "before"),
@@ -91,10 +95,11 @@ local answerBytes, pageBytes = %d, %d -- of messages in one answer of Since and 
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
 local rulesKept, rulesLife = %d, '%s' -- measures of a room; life of its rules, in ms
+local quotaEvery, quotaLow, quotaBurst = %s -- see quotaOf
 `, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
 		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, pageBytes,
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,
-		chat.MaxMeasures, millis(chat.RulesLife))
+		chat.MaxMeasures, millis(chat.RulesLife), quotaSettings(limits.Quota))
 }
 
 // batchScript is a script that is run for many keys at a time.

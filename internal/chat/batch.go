@@ -19,6 +19,8 @@ type Batch struct {
 	// Rules is the version of the rules that the drafts were judged by. A store that has another one
 	// stores nothing: see [ErrStale].
 	Rules string
+	// Dropped is how many messages of classes normal and low the node has left out since its last batch.
+	Dropped [2]uint64
 	// Drafts are the messages, oldest first.
 	Drafts []Draft
 }
@@ -59,6 +61,8 @@ const (
 	MarkUser MarkKind = 's' // a user's messages, in slow mode
 	MarkSame MarkKind = 'd' // the same text of one user
 	MarkText MarkKind = 'u' // the same text of anybody
+	// MarkQuota is no mark: the room has its [Quota].
+	MarkQuota MarkKind = 'q'
 )
 
 // Mark is left in a room by a draft that is stored: while it lasts no other draft with the same mark is.

@@ -41,6 +41,8 @@ type Event struct {
 	// Messages are plain JSON objects, oldest first. Shared by all who get the
 	// event; read-only, as strings are. A recall has one, the [Husk] of the message.
 	Messages []string
+	// Storm is how much the room has to leave out, only in EventMessages.
+	Storm Storm
 	// Rules is what changed, only in EventRules. Read-only.
 	Rules *RulesChange
 }

@@ -32,6 +32,8 @@ type Draft struct {
 	// Head is the message's JSON up to and including `"ts":`. It never holds a
 	// newline. Read-only once made.
 	Head string
+	// Class is how much it matters in a storm.
+	Class Class
 	// Marks keep it apart from others; nil: nothing does.
 	Marks []Mark
 }

@@ -4,21 +4,23 @@
 --   node of a cluster, Redis answers TRYAGAIN to that, instead of an error in the middle of the script.
 -- ARGV: channel; a random name for a new epoch; the epoch, rev and tip that the node knows; the batch's number; how
 --   often it was tried before; how many drafts; the version of the rules that they were judged by; how many marks; the
---   marker; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id, the marker follows
---   again, and n fields of ids, '' for a draft without one. Then for each mark the index of its draft from 1, its name
---   and its life in ms.
+--   letter of each draft's class; how many messages of classes normal and low the node has dropped, with a space
+--   between; the marker; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id, the
+--   marker follows again, and n fields of ids, '' for a draft without one. Then for each mark the index of its draft
+--   from 1, its name and its life in ms.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
 -- It returns 'number.try epoch seq total rev prev moved', and for each draft that was not stored ' index seq ts', or
 --   ' index ! ms' where its user says too much and may try again after so many ms; behind the ! stands the first letter
---   of the mark that it stumbled over, if it did. Indexes begin at 0. seq is the number of the first message, 0 where
---   none was stored. prev is the tip before the batch. moved has 'index:ts' of each draft whose ts was moved on, with
---   commas between; '-' stands for none. Where the node has published a later batch, it returns what it returned for
---   that. It returns 'stale' where the room has other rules.
+--   of the mark that it stumbled over, or q where the room has its quota. Indexes begin at 0. seq is the number of the
+--   first message, 0 where none was stored. prev is the tip before the batch. moved has 'index:ts' of each draft whose
+--   ts was moved on, with commas between; '-' stands for none. Where the node has published a later batch, it returns
+--   what it returned for that. It returns 'stale' where the room has other rules.
 local list, meta, timesPrefix, idsPrefix, log, marked = unpack(KEYS)
-local channel, random, knownEpoch, knownRev, knownTip, batch, try, drafts, rules, marks, marker, node = unpack(ARGV, 1, 12)
+local channel, random, knownEpoch, knownRev, knownTip, batch, try, drafts, rules, marks, classes, dropped = unpack(ARGV, 1, 12)
+local marker, node = ARGV[13], ARGV[14]
 local tried, number = try ~= '0', tonumber(batch)
 drafts = tonumber(drafts)
-local USER, TS, HEAD, ID = 12, 12 + drafts, 12 + 2 * drafts, 13 + 3 * drafts -- ARGV[USER + 1] is the first user
+local USER, TS, HEAD, ID = 14, 14 + drafts, 14 + 2 * drafts, 15 + 3 * drafts -- ARGV[USER + 1] is the first user
 local MARK = #ARGV - 3 * marks -- ARGV[MARK + 1] is the first mark's index
 local withIDs = MARK >= ID
 
@@ -38,11 +40,11 @@ local time = call('TIME')
 local clock = time[1]
 local bucket = math.floor(clock / timesBucket)
 local times = timesPrefix .. bucket
-local present = call('HMGET', times, unpack(ARGV, 11, USER + drafts)) -- marker, node, users
+local present = call('HMGET', times, unpack(ARGV, 13, USER + drafts)) -- marker, node, users
 local previous, known = {}, 1
 while present[known] do known = known + 1 end
 local complete = not tried and known > drafts + 2 -- then the previous set knows nothing newer
-if not complete then previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, 11, USER + drafts)) end
+if not complete then previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, 13, USER + drafts)) end
 local room = stand(list, meta, random, knownEpoch, tonumber(knownRev), knownTip)
 if room.e == '' then
   room.e, room.began = named(random, knownEpoch, ''), true
@@ -209,9 +211,9 @@ local function look(user, i)
 end
 
 -- Marks: a draft with one that lasts still is refused.
-local lasts, marksOf, now = {}, {}, nil -- lasts: until when, by name; marksOf: the places of a draft's marks in ARGV
+local lasts, marksOf, now = {}, {}, time[1] * 1000 + math.floor(time[2] / 1000)
+-- lasts: until when, by name; marksOf: the places of a draft's marks in ARGV
 if MARK < #ARGV then
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
   call('ZREMRANGEBYSCORE', marked, '-inf', now)
   for m = MARK + 1, #ARGV, 3 do
     local i, name = tonumber(ARGV[m]), ARGV[m + 1]
@@ -240,13 +242,21 @@ local function leave(i)
   end
 end
 
+-- The quota of the room: shed has how long each draft has to wait that it does not take.
+local shed, give, storm = {}, nil, ''
+if quotaEvery > 0 then shed, give, storm = judge(meta, now, classes, kept, drafts, dropped) end
+
 local set, msgs, moved, out, admitted = {}, {}, {}, 0, nil
 for place = 1, n do
   local i = kept and kept[place] or place
   local user, text = ARGV[USER + i], ARGV[TS + i]
   local ts, wait, mark = tonumber(text), 0, ''
   if not lastTS[user] then look(user, i) end
-  if now then wait, mark = stumbles(i) end
+  if shed[i] then
+    wait, mark = shed[i], 'q'
+  elseif MARK < #ARGV then
+    wait, mark = stumbles(i)
+  end
   if wait == 0 and userEvery > 0 then
     local ahead = (usedUp[user] or 0) - ts
     if ahead < 0 or ahead > 2 * userBurst then ahead = 0 end -- another node's clock is that much ahead: it does not count
@@ -254,13 +264,14 @@ for place = 1, n do
     if wait <= 0 then usedUp[user] = ts + ahead + userEvery end
   end
   if wait > 0 then
+    if give and not shed[i] then give(classes:sub(i, i)) end
     if not admitted then
       admitted = {}
       for p = 1, out do admitted[p] = kept and kept[p] or p end
     end
     was[i] = '! !' .. mark .. ' ' .. whole(wait)
   else
-    if now then leave(i) end
+    if MARK < #ARGV then leave(i) end
     if ts <= lastTS[user] then
       ts = lastTS[user] + 1
       text = whole(ts)
@@ -296,7 +307,8 @@ if n > 0 then
   call('HSET', meta, 's', newest, 'v', rev, 't', room.t)
   if room.n ~= left then call('HSET', meta, 'n', whole(left)) end
   if not present[1] then call('PEXPIRE', meta, metaLife) end -- once a bucket: it has a day more than the history
-  local head = 'm2 ' .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev .. ' ' .. room.t .. '\n'
+  local head = (storm == '' and 'm2 ' or 'm3 ') .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev
+    .. ' ' .. room.t .. storm .. '\n'
   call(command, channel, head .. table.concat(msgs, '\n'))
 else
   if room.began then begin(meta, room) end

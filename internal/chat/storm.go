@@ -1,0 +1,38 @@
+package chat
+
+// Class is how much a message matters where a room has too many. The zero value is that of most messages.
+type Class uint8
+
+// The classes.
+const (
+	ClassNormal Class = iota
+	// ClassLow goes first: who came in, who follows.
+	ClassLow
+	// ClassHigh was paid for, or is of a kind that few may send.
+	ClassHigh
+	// ClassSystem is never left out: the room itself, its moderators, servers.
+	ClassSystem
+)
+
+// Letter is how a class stands on the wire to the store.
+func (c Class) Letter() byte { return "nlhs"[min(c, ClassSystem)] }
+
+// Quota bounds what one room takes, over all nodes together. The zero value is no bound.
+type Quota struct {
+	// PerSecond is how many messages a second; 0: any number. Burst is how many at once.
+	PerSecond, Burst int
+	// Reserved is how many percent of both only classes above normal may use.
+	Reserved int
+}
+
+// Storm is how a room's last second was, where it was offered more than it takes. The zero value: it was not.
+type Storm struct {
+	// Level is how much is left out before it reaches the store: of 0 to 128 so many 128ths of what is low, of more than
+	// that all of it, and so many 128ths of what is normal.
+	Level uint16
+	// Offered is how many messages there were on all nodes in the last whole second, Shown how many of them were stored.
+	Offered, Shown uint64
+}
+
+// StormMost is the highest level.
+const StormMost = 256

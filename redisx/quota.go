@@ -1,0 +1,131 @@
+package redisx
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"barrage/internal/chat"
+)
+
+// This file is the quota of rooms, see chat.Quota. memoryQuota does what lua/lib_quota.lua does.
+
+const (
+	// cohortTime is after what time other users of a room in a storm have their turn; room.cohortTime is the same.
+	cohortTime = 10 * time.Second
+	// levelStep is by how much a level falls in a second: in eight seconds from all to nothing.
+	levelStep = 32
+)
+
+// quotaOf is for how many ms a message uses a quota up, and how many ms may be used up, low is for how
+// many ms one of class normal or low uses up its share. every is 0 where there is no quota.
+func quotaOf(q chat.Quota) (every, low, burst float64) {
+	if q.PerSecond <= 0 {
+		return 0, 0, 0
+	}
+	every = 1000 / float64(q.PerSecond)
+	low = every / (1 - float64(q.Reserved)/100)
+	return every, low, max(every*float64(q.Burst), low)
+}
+
+// quotaSettings are a quota as the scripts want it.
+func quotaSettings(q chat.Quota) string {
+	every, low, burst := quotaOf(q)
+	return fmt.Sprintf("%.6f, %.6f, %.6f", every, low, burst)
+}
+
+// memoryQuota is what a room has used of its quota. The zero value: nothing.
+type memoryQuota struct {
+	all, most              float64 // Unix ms until which the quota of all, and of normal and low messages, is used up
+	second                 int64   // that is counted below
+	offered                [4]uint64
+	taken                  uint64
+	level                  int
+	lastOffered, lastTaken uint64 // in the second before
+}
+
+// judge says which of the drafts that fresh has the room does not take, by index, and for how long they have to wait.
+func (m *memoryQuota) judge(q chat.Quota, b *chat.Batch, fresh func(i int) bool, now time.Time) map[int]time.Duration {
+	every, low, burst := quotaOf(q)
+	if every == 0 {
+		return nil
+	}
+	ms := now.UnixMilli()
+	m.turn(ms/1000, low)
+	m.offered[chat.ClassNormal] += b.Dropped[0]
+	m.offered[chat.ClassLow] += b.Dropped[1]
+	at := float64(ms)
+	m.all, m.most = max(m.all, at), max(m.most, at)
+	shed := map[int]time.Duration{}
+	for _, class := range []chat.Class{chat.ClassSystem, chat.ClassHigh, chat.ClassNormal, chat.ClassLow} {
+		bound := class == chat.ClassNormal || class == chat.ClassLow
+		for i := range b.Drafts {
+			if b.Drafts[i].Class != class || !fresh(i) {
+				continue
+			}
+			m.offered[class]++
+			if class != chat.ClassSystem && m.all+every-at > burst || bound && m.most+low-at > burst {
+				shed[i] = cohortTime - time.Duration(ms%cohortTime.Milliseconds())*time.Millisecond
+				continue
+			}
+			m.all += every
+			m.taken++
+			if bound {
+				m.most += low
+			}
+		}
+	}
+	return shed
+}
+
+// turn begins to count another second.
+func (m *memoryQuota) turn(second int64, low float64) {
+	passed := second - m.second
+	if passed == 0 {
+		return
+	}
+	level := 0
+	m.lastOffered, m.lastTaken = 0, 0
+	if passed == 1 {
+		level = levelOf(m.offered[chat.ClassNormal], m.offered[chat.ClassLow], 1000/low)
+		for _, n := range m.offered {
+			m.lastOffered += n
+		}
+		m.lastTaken = m.taken
+	}
+	m.level = max(level, m.level-levelStep*int(max(1, min(passed, 8))))
+	m.second, m.offered, m.taken = second, [4]uint64{}, 0
+}
+
+// levelOf is the level at which so many of what was offered a second would be taken, see chat.Storm.
+func levelOf(normal, low uint64, takes float64) int {
+	n, l := float64(normal), float64(low)
+	switch {
+	case n+l <= takes:
+		return 0
+	case n <= takes:
+		return int(math.Ceil(128 * (1 - (takes-n)/l)))
+	}
+	return min(chat.StormMost, 128+int(math.Ceil(128*(1-takes/n))))
+}
+
+// storm is what an event says.
+func (m *memoryQuota) storm() chat.Storm {
+	if m.level == 0 && m.lastOffered == m.lastTaken {
+		return chat.Storm{}
+	}
+	return chat.Storm{Level: uint16(m.level), Offered: m.lastOffered, Shown: m.lastTaken}
+}
+
+// give gives the place of a message back that was taken, and is refused for another reason.
+func (m *memoryQuota) give(q chat.Quota, class chat.Class) {
+	every, low, _ := quotaOf(q)
+	if every == 0 {
+		return
+	}
+	m.all -= every
+	m.taken--
+	if class == chat.ClassNormal || class == chat.ClassLow {
+		m.most -= low
+	}
+}

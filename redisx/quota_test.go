@@ -1,0 +1,181 @@
+package redisx_test
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+	"barrage/redisx"
+)
+
+// newStormy is each store with a quota, and a way to let a second go by.
+func newStormy(t *testing.T, q chat.Quota, test func(h *harness, wait func(d time.Duration))) {
+	t.Helper()
+	with := limits
+	with.Quota = q
+	t.Run("memory", func(t *testing.T) {
+		now := time.UnixMilli(1_700_000_000_000)
+		s := redisx.NewMemory(with, func() time.Time { return now })
+		h := &harness{Store: s, recorder: newRecorder(t)}
+		s.Start(h.recorder)
+		t.Cleanup(s.Close)
+		test(h, func(d time.Duration) { now = now.Add(d) })
+	})
+	t.Run("redis", func(t *testing.T) {
+		raw := newRaw(t, server.Addr)
+		raw.do("FLUSHALL")
+		cfg := redisx.DefaultConfig()
+		cfg.Addrs = []string{server.Addr}
+		cfg.Timeout = callTimeout
+		s := redisx.NewRedis(cfg, with, slog.New(slog.DiscardHandler))
+		t.Cleanup(s.Close)
+		h := &harness{Store: s, recorder: newRecorder(t)}
+		s.Start(h.recorder)
+		h.wantReady(t)
+		test(h, func(d time.Duration) {
+			// The clock is Redis' own: what was counted becomes older instead.
+			fields := raw.text("HGET", "gmm:r", "q")
+			var all, most float64
+			var second int64
+			var rest [6]int64
+			if _, err := fmt.Sscan(fields, &all, &most, &second, &rest[0], &rest[1], &rest[2], &rest[3], &rest[4], &rest[5]); err != nil {
+				t.Fatalf("q is %q: %v", fields, err)
+			}
+			var now, micros int64 // A second must not end before the next call.
+			eventually(t, "a second has begun", func() (bool, string) {
+				at := raw.strings("TIME")
+				_, err := fmt.Sscan(at[0]+" "+at[1], &now, &micros)
+				noError(t, err)
+				return micros < 600_000, at[1]
+			})
+			second = now
+			ms := float64(d.Milliseconds())
+			raw.do("HSET", "gmm:r", "q", fmt.Sprintf("%.3f %.3f %d %d %d %d %d %d %d", all-ms, most-ms, second-int64(d/time.Second), rest[0], rest[1], rest[2], rest[3], rest[4], rest[5]))
+		})
+	})
+}
+
+// stormBatch are so many drafts of each class, in the order of their classes' letters, the lowest first.
+func stormBatch(n *int, low, normal, high, system int) chat.Batch {
+	*n++
+	b := chat.Batch{ID: fmt.Sprint("n.", *n)}
+	for _, c := range []struct {
+		class chat.Class
+		count int
+	}{{chat.ClassLow, low}, {chat.ClassNormal, normal}, {chat.ClassHigh, high}, {chat.ClassSystem, system}} {
+		for i := range c.count {
+			d := codec.NewNativeDraft("r", fmt.Sprint(c.class), &codec.Op{ID: fmt.Sprint(*n, ".", c.class, ".", i), Body: "x"}, 1_700_000_000_000)
+			d.Class = c.class
+			b.Drafts = append(b.Drafts, d)
+		}
+	}
+	return b
+}
+
+// TestQuota_InClassOrder: what is above normal is taken first, whatever its place in the batch; a part is reserved for
+// it; what the room itself says is always taken. All who are refused may come back when others had their turn.
+func TestQuota_InClassOrder(t *testing.T) {
+	for _, c := range []struct {
+		name                      string
+		low, normal, high, system int
+		want                      string // taken of each
+	}{
+		{"few", 2, 3, 3, 0, "2 3 3 0"},
+		{"many low ones", 20, 3, 0, 0, "5 3 0 0"},
+		{"many normal ones", 5, 20, 0, 0, "0 8 0 0"},
+		{"a part is reserved", 0, 20, 5, 0, "0 5 5 0"},
+		{"high ones take all that there is", 3, 3, 20, 0, "0 0 10 0"},
+		{"system is never left out", 3, 3, 20, 15, "0 0 0 15"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			newStormy(t, chat.Quota{PerSecond: 10, Burst: 10, Reserved: 20}, func(s *harness, _ func(time.Duration)) {
+				n := 0
+				b := stormBatch(&n, c.low, c.normal, c.high, c.system)
+				got, err := s.Publish(t.Context(), "r", b)
+				noError(t, err)
+				taken := [4]int{}
+				for _, d := range b.Drafts {
+					taken[d.Class]++
+				}
+				for _, no := range got.Refused {
+					taken[b.Drafts[no.Index].Class]--
+					if no.Mark != chat.MarkQuota || no.Wait <= 0 || no.Wait > 10*time.Second {
+						t.Errorf("refused: %+v; want a wait of 10 s at most for the quota", no)
+					}
+				}
+				if have := fmt.Sprint(taken[chat.ClassLow], taken[chat.ClassNormal], taken[chat.ClassHigh], taken[chat.ClassSystem]); have != c.want {
+					t.Errorf("taken: %s; want %s", have, c.want)
+				}
+				if n := len(got.Event.Messages) + len(got.Refused); n != len(b.Drafts) {
+					t.Errorf("%d of %d drafts are answered", n, len(b.Drafts))
+				}
+			})
+		})
+	}
+}
+
+// TestQuota_Level: what was offered in a second decides how much is left out in the next one, on all nodes; it rises at
+// once, falls by steps, and counts what nodes have left out.
+func TestQuota_Level(t *testing.T) {
+	newStormy(t, chat.Quota{PerSecond: 10, Burst: 10}, func(s *harness, wait func(time.Duration)) {
+		n := 0
+		noError(t, s.SubscribeRoom(t.Context(), "r"))
+		publish := func(low, normal int, dropped ...uint64) chat.Storm {
+			t.Helper()
+			b := stormBatch(&n, low, normal, 0, 0)
+			copy(b.Dropped[:], dropped)
+			_, err := s.Publish(t.Context(), "r", b)
+			noError(t, err)
+			eventually(t, "its event has come", func() (bool, string) { return len(s.events("r")) == n, "" })
+			return s.events("r")[n-1].Storm
+		}
+		want := func(what string, got, want chat.Storm) {
+			t.Helper()
+			if got != want {
+				t.Errorf("%s: %+v; want %+v", what, got, want)
+			}
+		}
+		want("a room below its quota", publish(0, 10), chat.Storm{})
+		wait(time.Second)
+		publish(20, 5) // five low ones too
+		wait(time.Second)
+		want("low ones alone", publish(0, 5, 15, 5), chat.Storm{Level: 96, Offered: 25, Shown: 10})
+		wait(time.Second)
+		want("normal ones that nodes left out", publish(0, 1), chat.Storm{Level: 192, Offered: 25, Shown: 5})
+		wait(time.Second)
+		want("it falls", publish(0, 1), chat.Storm{Level: 160, Offered: 1, Shown: 1})
+		wait(4 * time.Second)
+		want("it falls while nothing comes", publish(0, 1), chat.Storm{Level: 32})
+		wait(time.Second)
+		want("it is over", publish(0, 1), chat.Storm{})
+	})
+}
+
+// TestQuota_GivesBack: a message that is refused for another reason has used nothing up.
+func TestQuota_GivesBack(t *testing.T) {
+	newStormy(t, chat.Quota{PerSecond: 10, Burst: 2}, func(s *harness, _ func(time.Duration)) {
+		n := 0
+		b := stormBatch(&n, 0, 2, 0, 0)
+		for i := range b.Drafts {
+			b.Drafts[i].Marks = []chat.Mark{{Kind: chat.MarkUser, Name: "u", Life: time.Hour}}
+		}
+		got, err := s.Publish(t.Context(), "r", b)
+		noError(t, err)
+		if len(got.Event.Messages) != 1 || len(got.Refused) != 1 || got.Refused[0].Mark != chat.MarkUser {
+			t.Fatalf("slow mode: %+v; want one stored, one refused", got)
+		}
+		got, err = s.Publish(t.Context(), "r", stormBatch(&n, 0, 2, 0, 0))
+		noError(t, err)
+		if len(got.Event.Messages) != 1 || len(got.Refused) != 1 || got.Refused[0].Mark != chat.MarkQuota {
+			t.Errorf("then: %+v; want one more stored", got)
+		}
+		got, err = s.Publish(t.Context(), "r", chat.Batch{ID: "n.9", Drafts: b.Drafts[:1]})
+		noError(t, err)
+		if len(got.Repeats) != 1 {
+			t.Errorf("what was stored, said again: %+v; want that it is there", got)
+		}
+	})
+}
