@@ -21,7 +21,8 @@
 //	                             r number of the newest recalled message, l likes, n length of
 //	                             gml after our last write: any other means that others wrote,
 //	                             x version of gmd, q what is used of the
-//	                             room's quota, see lua/lib_quota.lua, ub and ib newest bucket of gmu and of gmi that was written,
+//	                             room's quota, see lua/lib_quota.lua,
+//	                             ub and ib newest bucket of gmu and of gmi that was written,
 //	                             "-" where they must be restored; HistoryTTL + 24 h
 //	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute;
 //	                             0xff node -> what publish.lua answered to the node's newest

@@ -31,6 +31,9 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 		r.lagLocked()
 	case chat.EventMessages, chat.EventRecall:
 		r.heardAt = h.coarse.Load()
+		if ev.Kind == chat.EventMessages {
+			r.stormLocked(ev.Storm)
+		}
 		if ev.Epoch == "" {
 			r.arriveUnnumberedLocked(ev)
 			return

@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is the rules of the cloud's rooms.
+// This file is what moderators do in the cloud, and recalls.
 
 // copyOf is the same rules once more.
 func copyOf(r *chat.Rules) (rules chat.Rules) {
@@ -55,5 +55,12 @@ func (s *fakeStore) ChangeRules(_ context.Context, room string, c chat.RulesChan
 func (s *fakeStore) moderate(c chat.RulesChange) {
 	if ev, err := s.ChangeRules(context.Background(), "1", c); err == nil {
 		s.hall.RulesChanged("1", ev) // as the gateway does before it answers
+	}
+}
+
+// recall takes message seq back, over this node.
+func (s *fakeStore) recall(room string, seq uint64) {
+	if ev, err := s.recallThat(room, func(e chat.Entry) bool { return e.Seq == seq }); err == nil {
+		s.hall.Recalled(room, ev) // as the gateway does before it answers
 	}
 }

@@ -23,6 +23,8 @@ type cloud struct {
 	// unnumbered: original FastIM nodes write to the rooms as well.
 	unnumbered bool
 	drafts     [][]chat.Draft // of each batch that was stored
+	quota      int            // of drafts of a batch; 0: any number
+	storm      chat.Storm     // that events tell of
 }
 
 // cloudRoom is what the store has of one room.
@@ -168,6 +170,10 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 			stored.Repeats = append(stored.Repeats, chat.Repeat{Index: i, Seq: as.Seq, TS: as.TS})
 			continue
 		}
+		if c.quota > 0 && len(drafts) == c.quota {
+			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkQuota})
+			continue
+		}
 		if at := slices.IndexFunc(d.Marks, func(m chat.Mark) bool { return r.marks[m] }); at >= 0 {
 			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: d.Marks[at].Life, Mark: d.Marks[at].Kind})
 			continue
@@ -183,7 +189,7 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 			r.sent[d.UserID+" "+d.ID] = sentAs{r.Epoch, chat.Repeat{Seq: r.Seq + uint64(len(drafts)), TS: d.TS}}
 		}
 	}
-	ev := chat.Event{Kind: chat.EventMessages, Epoch: r.Epoch, Rev: r.Rev, Prev: r.Tip, Tip: r.Tip}
+	ev := chat.Event{Kind: chat.EventMessages, Storm: c.storm, Epoch: r.Epoch, Rev: r.Rev, Prev: r.Tip, Tip: r.Tip}
 	if len(drafts) > 0 {
 		c.drafts = append(c.drafts, drafts)
 		ev.Seq, ev.Rev, ev.Tip = r.Seq+1, r.Rev+1, b.Tip()
@@ -359,6 +365,7 @@ type fakeStore struct {
 	subscribed map[string]bool
 	between    func() // called once, when a call has done its work, before it answers
 	reported   map[string]uint64
+	onPublish  func(b chat.Batch)
 }
 
 // coming is an event on its way.
@@ -505,6 +512,9 @@ func (s *fakeStore) Publish(ctx context.Context, room string, b chat.Batch) (sto
 	err = s.call("Publish", func() (string, *chat.Event, error) {
 		var fresh bool
 		var err error
+		if s.onPublish != nil {
+			s.onPublish(b)
+		}
 		if stored, fresh, err = s.publish(room, b); !fresh {
 			return room, nil, err
 		}
@@ -573,13 +583,6 @@ func (s *fakeStore) recallThat(room string, is func(chat.Entry) bool) (ev chat.E
 		return room, &ev, nil
 	})
 	return ev, err
-}
-
-// recall takes message seq back, over this node.
-func (s *fakeStore) recall(room string, seq uint64) {
-	if ev, err := s.recallThat(room, func(e chat.Entry) bool { return e.Seq == seq }); err == nil {
-		s.hall.Recalled(room, ev) // as the gateway does before it answers
-	}
 }
 
 func (s *fakeStore) SubscribeRoom(_ context.Context, room string) error {

@@ -3,8 +3,12 @@ package room
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/internal/pace"
 	"barrage/internal/units"
 )
@@ -46,6 +50,8 @@ type Config struct {
 	Publishers int
 	// StoreTimeout bounds one call to the store.
 	StoreTimeout time.Duration
+	// Storm is what rooms do that are offered more than they take.
+	Storm StormConfig
 	// Fanout is how rooms write to sockets.
 	Fanout FanoutConfig
 }
@@ -87,8 +93,47 @@ func DefaultConfig() Config {
 		MaxRooms:      100_000,
 		Publishers:    32,
 		StoreTimeout:  3 * time.Second,
+		Storm:         DefaultStorm(),
 		Fanout:        DefaultFanout(),
 	}
+}
+
+// DefaultStorm is what config.yaml says in section `storm`.
+func DefaultStorm() StormConfig {
+	return StormConfig{RoomBurst: 400, Reserved: 20, HighKinds: []string{"gift"}, LowKinds: []string{"enter", "follow"}}
+}
+
+// Quota is what the store is to take of a room.
+func (c *StormConfig) Quota() chat.Quota {
+	return chat.Quota{PerSecond: c.RoomRate, Burst: c.RoomBurst, Reserved: c.Reserved}
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c StormConfig) Validate() error {
+	var errs []error
+	if c.RoomRate < 0 || c.RoomRate > 100_000 {
+		errs = append(errs, fmt.Errorf("room_rate: %d is not within 0 (= any number) and 100000", c.RoomRate))
+	}
+	if c.RoomBurst < 1 || c.RoomBurst > 1_000_000 {
+		errs = append(errs, fmt.Errorf("room_burst: %d is not within 1 and 1000000", c.RoomBurst))
+	}
+	if c.Reserved < 0 || c.Reserved > 90 {
+		errs = append(errs, fmt.Errorf("reserved: %d is not within 0 and 90 percent", c.Reserved))
+	}
+	for _, list := range []struct {
+		key   string
+		kinds []string
+	}{{"high_kinds", c.HighKinds}, {"low_kinds", c.LowKinds}} {
+		for _, kind := range list.kinds {
+			if kind != strings.ToLower(kind) || kind == "" || kind == codec.KindChat || kind == codec.KindSystem {
+				errs = append(errs, fmt.Errorf("%s: %q is no kind that can be ranked: write it in small letters; chat is normal, system is never left out", list.key, kind))
+			}
+			if list.key == "low_kinds" && slices.Contains(c.HighKinds, kind) {
+				errs = append(errs, fmt.Errorf("low_kinds: %q is among high_kinds, too", kind))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // DefaultFanout is what config.yaml says in section `fanout`.

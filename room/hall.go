@@ -288,6 +288,7 @@ func (h *Hall) Tick(now time.Time) {
 			}
 		}
 		r.tellCountersLocked()
+		r.tellStormLocked()
 		r.unlock()
 	})
 	h.due.Set()

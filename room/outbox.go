@@ -131,6 +131,7 @@ type tally struct {
 	expired, localOnly, unconfirmed            atomic.Uint64
 	refusedUnauthorized, refusedStore, repeats atomic.Uint64
 	refusedRate, refusedRules                  atomic.Uint64
+	shed                                       [stages][chat.ClassSystem]atomic.Uint64
 }
 
 // size is how many posts have not ended.
@@ -305,13 +306,7 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 			continue
 		}
 		if len(refusals) > 0 && refusals[0].Index == i {
-			if refusals[0].Mark == 0 {
-				o.tally.refusedRate.Add(1)
-				o.alone(i)
-				o.land(i, refused, Answer{Code: CodeRateLimited, Wait: refusals[0].Wait})
-			} else {
-				o.refuse(i, Answer{Code: markCode(refusals[0].Mark), Wait: refusals[0].Wait})
-			}
+			o.refuse(i, Answer{Code: markCode(refusals[0].Mark), Wait: refusals[0].Wait})
 			refusals = refusals[1:]
 			continue
 		}
@@ -324,10 +319,17 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 	return again, true
 }
 
-// refuse ends post i of the flight: the room's rules forbid it.
+// refuse ends post i of the flight: the room's rules forbid it, or its user says too much, or the room has too much.
 func (o *outbox) refuse(i int, a Answer) {
 	o.alone(i)
-	o.tally.refusedRules.Add(1)
+	switch class := o.flight.posts[i].draft.Class; {
+	case a.Code == CodeRateLimited:
+		o.tally.refusedRate.Add(1)
+	case a.Code != CodeShed:
+		o.tally.refusedRules.Add(1)
+	case class < chat.ClassSystem:
+		o.tally.shed[byQuota][class].Add(1)
+	}
 	o.land(i, refused, a)
 }
 

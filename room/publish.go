@@ -18,13 +18,17 @@ import (
 // blocks; full queues are answered with [ErrBusy], users who say too much with a [TooFastError], what the room's rules
 // forbid with a [RefusedError].
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
-	return r.post(from, codec.NewDraft(r.id, user, info, now.UnixMilli()), now)
+	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
+	d.Class = r.hall.classOf(codec.KindChat, voiceOf(from))
+	return r.post(from, d, now)
 }
 
 // PostNative is Post for a send of a native client; Author.Answered tells what became of it,
 // unless an error does.
 func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
-	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()), now)
+	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
+	d.Class = r.hall.classOf(op.Kind, voiceOf(from))
+	return r.post(from, d, now)
 }
 
 func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
@@ -52,6 +56,9 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
 			r.outbox.answers = append(r.outbox.answers, answered{from, Answer{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}})
 		}
 		return nil
+	}
+	if wait := r.shedLocked(&d, now); wait > 0 {
+		return &RefusedError{CodeShed, wait}
 	}
 	if d.ID == "" && !h.cfg.NoLocal {
 		d.SetOrigin(h.newOrigin())
@@ -188,11 +195,12 @@ func (r *Room) send() {
 	if f.tries > 0 {
 		h.stats.retries.Add(1)
 	}
-	b := chat.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Rules: f.rules, Drafts: make([]chat.Draft, len(f.posts))}
+	b := chat.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Rules: f.rules, Dropped: r.storm.dropped, Drafts: make([]chat.Draft, len(f.posts))}
 	for i := range f.posts {
 		b.Drafts[i] = f.posts[i].draft
 	}
 	f.tries++
+	r.storm.dropped = [2]uint64{} // what is lost with this try was not counted, and no harm
 	r.unlock()
 	stored, err := h.store.Publish(ctx, r.id, b)
 	if errors.Is(err, chat.ErrStale) {

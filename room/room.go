@@ -33,6 +33,7 @@ type Room struct {
 	outbox   outbox   // what is on its way to the store
 	promised promises // only where nobody gives numbers
 	rules    rules
+	storm    storm
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 

@@ -145,10 +145,10 @@ func (s *rules) marksOf(d *chat.Draft, v Voice, now int64) (marks []chat.Mark) {
 	if m.SlowMS == 0 && m.DupS == 0 && m.UniqueS == 0 || s.RoleOf(d.UserID, v.Role, now) >= chat.RoleModerator {
 		return nil
 	}
-	kind, body := codec.DraftText(d)
-	if slices.Contains(highKinds, strings.ToLower(kind)) {
-		return nil
+	if d.Class > chat.ClassLow {
+		return nil // it was paid for
 	}
+	_, body := codec.DraftText(d)
 	if m.SlowMS > 0 {
 		marks = append(marks, chat.Mark{Kind: chat.MarkUser, Name: d.UserID, Life: time.Duration(m.SlowMS) * time.Millisecond})
 	}
@@ -161,9 +161,6 @@ func (s *rules) marksOf(d *chat.Draft, v Voice, now int64) (marks []chat.Mark) {
 	}
 	return marks
 }
-
-// highKinds are kinds of messages that slow mode does not hold back: they were paid for.
-var highKinds = []string{"gift"}
 
 // digest stands for a text, on all nodes alike. 96 bits: nobody finds two texts for one by trying in six hours.
 func digest(text string) string {
@@ -198,6 +195,8 @@ func markCode(kind chat.MarkKind) string {
 		return CodeRateLimited
 	case chat.MarkUser:
 		return CodeSlow
+	case chat.MarkQuota:
+		return CodeShed
 	default:
 		return CodeDuplicate
 	}

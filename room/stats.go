@@ -42,6 +42,7 @@ type Stats struct {
 	RefusedStore        uint64 // messages the store did not take
 	RefusedRate         uint64 // messages of users who say too much
 	RefusedRules        uint64 // messages that rules forbid
+	Shed                Shed   // messages left out, because the room had too many
 	RefusedOld          uint64 // messages given up after Config.QueueAge, that no member had
 
 	Local     uint64 // messages that members of this node had before the store, which was away
@@ -75,7 +76,14 @@ type Stats struct {
 // Stats reads the figures. It is cheap.
 func (h *Hall) Stats() Stats {
 	c := &h.stats
+	var shed Shed
+	for s := range shed {
+		for class := range shed[s] {
+			shed[s][class] = c.tally.shed[s][class].Load()
+		}
+	}
 	return Stats{
+		Shed:  shed,
 		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.tally.posts.Load(), Full: c.full.Load(),
 		LogBytes: h.budget.held.Load(),
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),

@@ -36,6 +36,7 @@ type Config struct {
 	History HistoryConfig        `mapstructure:"history"`
 	List    gateway.ListConfig   `mapstructure:"list"`
 	Limits  door.Limits          `mapstructure:"limits"`
+	Storm   room.StormConfig     `mapstructure:"storm"`
 	Fanout  room.FanoutConfig    `mapstructure:"fanout"`
 	CORS    gateway.CORSConfig   `mapstructure:"cors"`
 	Log     LogConfig            `mapstructure:"log"`
@@ -134,6 +135,7 @@ func Default() Config {
 		},
 		List:   edge.List,
 		Limits: edge.Limits,
+		Storm:  rooms.Storm,
 		Fanout: rooms.Fanout,
 		CORS:   edge.CORS,
 		Log:    LogConfig{Level: "info", Format: "text"},
@@ -278,6 +280,7 @@ func (c Config) Rooms() room.Config {
 		UserRate:      c.Limits.User(),
 		Publishers:    c.Room.Publishers,
 		StoreTimeout:  c.Redis.Timeout + storeGrace,
+		Storm:         c.Storm,
 		Fanout:        c.Fanout,
 	}
 }
@@ -285,7 +288,7 @@ func (c Config) Rooms() room.Config {
 // StoreLimits is what the store takes of the configuration.
 func (c Config) StoreLimits() redisx.Limits {
 	return redisx.Limits{
-		HistoryMessages: c.History.MaxMessages, HistoryBytes: int(c.History.MaxBytes), HistoryTTL: c.History.TTL, UserRate: c.userRateOverNodes(),
+		HistoryMessages: c.History.MaxMessages, HistoryBytes: int(c.History.MaxBytes), HistoryTTL: c.History.TTL, UserRate: c.userRateOverNodes(), Quota: c.Storm.Quota(),
 		TokensPerUser: c.Auth.TokensPerUser, RoomsPerUser: c.Room.RoomsPerUser, MembershipTTL: c.Room.MembershipTTL,
 	}
 }

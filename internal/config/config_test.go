@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"barrage/gateway"
+	"barrage/internal/chat"
 	"barrage/internal/pace"
 	"barrage/redisx"
 	"barrage/room"
@@ -30,7 +31,7 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 	}
 	if got, want := cfg.StoreLimits(), (redisx.Limits{
 		HistoryMessages: 10_000, HistoryBytes: 4 << 20, HistoryTTL: 168 * time.Hour, RoomsPerUser: 500, MembershipTTL: 720 * time.Hour,
-		TokensPerUser: 1,
+		TokensPerUser: 1, Quota: chat.Quota{Burst: 400, Reserved: 20},
 	}); got != want {
 		t.Errorf("Default().StoreLimits() = %+v; want %+v", got, want)
 	}

@@ -1,0 +1,172 @@
+package room
+
+import (
+	"hash/fnv"
+	"slices"
+	"strings"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// This file is a room that is offered more than it takes. The store has the quota and says by a level how much is left
+// out before it is asked; who is left out is told when to say it again. A node whose own queue of the room does not
+// empty leaves out more, whatever the quota.
+
+// CodeShed is why a message is refused that the room has no place for.
+const CodeShed = "shed"
+
+// cohortTime is after what time other users have their turn. Whoever is left out gains nothing by saying it again
+// before, and what somebody says within that time stays whole. Ten turns a minute: nobody waits for long.
+const cohortTime = 10 * time.Second
+
+// Overload of a node: for how long the oldest message of a room may wait for the store before such of class low, and
+// of class normal, are left out. A batch takes some milliseconds, and below 100 where 5,000 messages a second are
+// offered on two cores; DAGOR, whose requests wait within one machine, takes 20 ms.
+const (
+	overloadLow    = 500 * time.Millisecond
+	overloadNormal = time.Second
+)
+
+// StormConfig is the config section `storm`.
+type StormConfig struct {
+	// RoomRate is how many messages a second a room takes, over all nodes; 0 = any number.
+	RoomRate int `mapstructure:"room_rate"`
+	// RoomBurst is how many it takes at once.
+	RoomBurst int `mapstructure:"room_burst"`
+	// Reserved is how many percent of both are for what is above normal; 0 to 90.
+	Reserved int `mapstructure:"reserved"`
+	// HighKinds are the kinds of messages that are above normal, LowKinds those that are left out first.
+	HighKinds []string `mapstructure:"high_kinds"`
+	LowKinds  []string `mapstructure:"low_kinds"`
+}
+
+// stage is where a message was left out.
+type stage uint8
+
+const (
+	byLevel    stage = iota // on this node, by the level that the store tells
+	byQuota                 // in the store
+	byOverload              // on this node: its queue of the room does not empty
+	stages
+)
+
+// Stages are the words of the stages, for metrics.
+var Stages = [stages]string{"level", "quota", "overload"}
+
+// Classes are the words of the classes that may be left out, by class.
+var Classes = [chat.ClassSystem]string{"normal", "low", "high"}
+
+// Shed are how many messages were left out, by stage and class.
+type Shed [stages][chat.ClassSystem]uint64
+
+// storm is how much a room has to leave out. The zero value: nothing.
+type storm struct {
+	chat.Storm
+	at      int64     // hall.coarse when the store told
+	told    bool      // members believe that there is a storm
+	dropped [2]uint64 // of classes normal and low, since the last batch
+}
+
+// classOf is how much a message matters. kind is its sender's, and needs no more than their token said.
+func (h *Hall) classOf(kind string, v Voice) chat.Class {
+	switch {
+	case v.Role >= chat.RoleModerator || kind == codec.KindSystem:
+		return chat.ClassSystem
+	case kind == codec.KindChat:
+		return chat.ClassNormal
+	case slices.Contains(h.cfg.Storm.HighKinds, strings.ToLower(kind)):
+		return chat.ClassHigh
+	case slices.Contains(h.cfg.Storm.LowKinds, strings.ToLower(kind)):
+		return chat.ClassLow
+	}
+	return chat.ClassNormal
+}
+
+// bounded reports whether a class may be left out before the store is asked.
+func bounded(c chat.Class) bool { return c == chat.ClassNormal || c == chat.ClassLow }
+
+// shedLocked says for how long a message has to wait that the room leaves out, 0 where it does not. While the store is
+// away nothing is: what waits then waits for that. r.mu must be held.
+func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
+	if r.writing != linked || !bounded(d.Class) {
+		return 0
+	}
+	ms := now.UnixMilli()
+	how := byLevel
+	if !r.storm.sheds(d, ms/cohortTime.Milliseconds()) {
+		if !r.overloadedLocked(d.Class, now) {
+			return 0
+		}
+		how = byOverload
+	}
+	r.storm.dropped[d.Class]++
+	r.hall.stats.tally.shed[how][d.Class].Add(1)
+	return cohortTime - time.Duration(ms%cohortTime.Milliseconds())*time.Millisecond
+}
+
+// sheds reports whether a message is left out by the level, in a turn.
+func (s *storm) sheds(d *chat.Draft, turn int64) bool {
+	share := min(int(s.Level), 128) // of 128
+	if d.Class == chat.ClassNormal {
+		share = int(s.Level) - 128
+	}
+	return share > 0 && cohort(d.UserID, turn) < share
+}
+
+// cohort is which of 128 parts of a room's users one belongs to in a turn, on all nodes. They go round by 21 parts a
+// turn: wherever more than a sixth is let in, everybody has a turn within a minute; 21 is odd, so that in the end
+// everybody has one.
+func cohort(user string, turn int64) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(user))
+	return int((int64(h.Sum32()%128) + 21*(turn%128)) % 128)
+}
+
+// overloadedLocked reports whether the room's queue does not empty on this node. r.mu must be held.
+func (r *Room) overloadedLocked(c chat.Class, now time.Time) bool {
+	oldest, ok := r.outbox.oldest()
+	if !ok {
+		return false
+	}
+	most := overloadNormal
+	if c == chat.ClassLow {
+		most = overloadLow
+	}
+	return r.hall.since(now)-oldest > most
+}
+
+// oldest is when the message came that waits for longest; ok is false where none does.
+func (o *outbox) oldest() (at time.Duration, ok bool) {
+	for _, posts := range [][]post{o.flight.posts, o.waiting} {
+		for i := range posts {
+			if posts[i].end == notYet {
+				return posts[i].at, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// stormLocked takes what an event says. r.mu must be held.
+func (r *Room) stormLocked(s chat.Storm) {
+	if s != r.storm.Storm || s != (chat.Storm{}) {
+		r.storm.Storm, r.storm.at = s, r.hall.coarse.Load()
+	}
+}
+
+// calm is after how many seconds without a word of the store a storm is over: it says so with each batch.
+const calm = 3
+
+// tellStormLocked tells native members how the last second was, and once that a storm is over. r.mu must be held.
+func (r *Room) tellStormLocked() {
+	s := &r.storm
+	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= calm {
+		s.Storm = chat.Storm{}
+	}
+	if now := s.Storm != (chat.Storm{}); now || s.told {
+		s.told = now
+		r.nativesLocked(func(st *stream) { st.control(codec.StormText(s.Storm)) })
+	}
+}
