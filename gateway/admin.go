@@ -79,13 +79,13 @@ func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.
 	if bad := checkID("user", user); bad != nil {
 		return bad
 	}
-	return s.revoke(ctx, w, "user", user, func() error { return s.store.RevokeUser(ctx, user, s.now()) })
+	return s.revoke(ctx, w, "user", user, func() error { return s.store.RevokeUser(ctx, user, s.edge.Times.Now()) })
 }
 
 // revokeToken ends a signed token by its jti. ?until= is the token's own end in Unix seconds, behind which the store
 // need not remember it.
 func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
-	id, end := r.PathValue("id"), s.now().Add(chat.RevokedLife)
+	id, end := r.PathValue("id"), s.edge.Times.Now().Add(chat.RevokedLife)
 	if bad := checkText("id", id, maxIDBytes); bad != nil {
 		return bad
 	}
@@ -121,7 +121,7 @@ var errDraining = errors.New("the node is leaving")
 
 // ready says whether new clients should be sent here: nil, or why not.
 func (s *Server) ready() error {
-	if s.draining.Load() {
+	if s.edge.draining.Load() {
 		return errDraining
 	}
 	return s.store.State()
@@ -140,7 +140,7 @@ func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
 		limit = n
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s.hall.Largest(limit)) // the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(limit)) // the client has gone: nobody is left to tell
 }
 
 // ofRoom is administer for an operation about a room.
@@ -168,13 +168,13 @@ func (s *Server) registerRoom(on bool) http.HandlerFunc {
 
 // knownRoom says of a room that is known whether it is live here.
 func (s *Server) knownRoom(ctx context.Context, w http.ResponseWriter, id string) *refusal {
-	if bad := s.guard.known(ctx, id); bad != nil {
+	if bad := s.edge.Guard.known(ctx, id); bad != nil {
 		return bad
 	}
 	writeJSON(w, http.StatusOK, struct {
 		Room string `json:"room"`
 		Live bool   `json:"live"`
-	}{id, s.hall.Live(id)})
+	}{id, s.edge.Hall.Live(id)})
 	return nil
 }
 

@@ -86,7 +86,7 @@ func TestHandshake_StoreAway(t *testing.T) {
 		if err == nil || err.Error() != "refused with 503: "+why {
 			t.Errorf("with a broken %s: %v; want 503 %s", broken, err, why)
 		}
-		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
+		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
 	}
 	f("CheckToken", "cannot check the token now, try again", func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
 	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
@@ -136,14 +136,14 @@ func TestGate_StoreAwayKeepsTheBatch(t *testing.T) {
 	storeOf(s).fail(nil, "CheckTokens")
 	a.say("heard")
 	eventually(t, func() error {
-		s.hall.Tick(time.Now())
-		return differ("messages waiting", s.hall.Stats().Waiting, 0)
+		s.edge.Hall.Tick(time.Now())
+		return differ("messages waiting", s.edge.Hall.Stats().Waiting, 0)
 	})
 	a.wantInfo("patient")
 	a.wantInfo("heard")
 	b.wantInfo("patient")
 	b.wantInfo("heard")
-	if h := s.hall.Stats(); h.RefusedUnauthorized != 0 || h.Waiting != 0 || s.Sessions() != 2 {
+	if h := s.edge.Hall.Stats(); h.RefusedUnauthorized != 0 || h.Waiting != 0 || s.Sessions() != 2 {
 		t.Errorf("stats %+v, %d sessions; want nobody refused", h, s.Sessions())
 	}
 }
@@ -157,7 +157,7 @@ func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
 	eventually(t, func() error { return differ("batches at the gate", storeOf(s).called("CheckTokens"), 1) })
 	a.say("last words")
 	b.say("next")
-	eventually(t, func() error { return differ("messages waiting", s.hall.Stats().Waiting, 3) })
+	eventually(t, func() error { return differ("messages waiting", s.edge.Hall.Stats().Waiting, 3) })
 	if err := s.store.SetToken(t.Context(), "a", "other"); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
 		t.Errorf("reason = %q", reason)
 	}
 	wantClosedFor(t, s, closeUnauthorized, 1)
-	if h := s.hall.Stats(); h.RefusedUnauthorized != 2 || h.Accepted != 1 {
+	if h := s.edge.Hall.Stats(); h.RefusedUnauthorized != 2 || h.Accepted != 1 {
 		t.Errorf("stats %+v; want two messages refused, one accepted", h)
 	}
 }
@@ -186,13 +186,13 @@ func TestGate_ProlongsTokens(t *testing.T) {
 		}
 	}
 	say(1) // at the handshake
-	s.clock.set(time.Hour - time.Second)
+	s.edge.clock.set(time.Hour - time.Second)
 	say(1)
-	s.clock.set(time.Hour)
+	s.edge.clock.set(time.Hour)
 	say(2)
 	say(2)
 	storeOf(s).fail(errAway, "CheckToken") // is no reason to refuse what was checked
-	s.clock.set(2 * time.Hour)
+	s.edge.clock.set(2 * time.Hour)
 	say(3)
 }
 

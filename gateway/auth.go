@@ -17,21 +17,21 @@ const prolongEvery = uint32(time.Hour / time.Second)
 // authorizeSenders checks the senders of each batch where tokens count, so that nothing is said with a revoked
 // token (contract section 2, item 5), even before the token watcher closes its socket; and where rooms are private, so
 // that nothing is said by who was removed. One round trip a batch, away from the pollers.
-func (s *Server) authorizeSenders() func(context.Context, []room.Author) ([]bool, error) {
-	if !s.cfg.Auth.checks() && !s.private() {
+func (e *Edge) authorizeSenders() func(context.Context, []room.Author) ([]bool, error) {
+	if !e.Config.Auth.checks() && !e.Private() {
 		return nil
 	}
 	return func(ctx context.Context, from []room.Author) ([]bool, error) {
-		ok, err := s.tokensOf(ctx, from)
-		if err == nil && s.private() {
-			err = s.mayStillSay(ctx, from, ok)
+		ok, err := e.tokensOf(ctx, from)
+		if err == nil && e.Private() {
+			err = e.mayStillSay(ctx, from, ok)
 		}
 		return ok, err
 	}
 }
 
 // tokensOf says of each author whether their token still counts, and tells them.
-func (s *Server) tokensOf(ctx context.Context, from []room.Author) ([]bool, error) {
+func (e *Edge) tokensOf(ctx context.Context, from []room.Author) ([]bool, error) {
 	ok := slices.Repeat([]bool{true}, len(from))
 	var creds []chat.Credential
 	var whose []int
@@ -43,7 +43,7 @@ func (s *Server) tokensOf(ctx context.Context, from []room.Author) ([]bool, erro
 	if len(creds) == 0 {
 		return ok, nil
 	}
-	states, err := s.store.CheckTokens(ctx, creds)
+	states, err := e.store.CheckTokens(ctx, creds)
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +66,14 @@ func (s *session) has() *rights { return s.rights.Load() }
 // checked ends a session whose token counts no more, and prolongs the others' from time
 // to time.
 func (s *session) checked(ctx context.Context, state chat.TokenState) {
-	now := s.srv.clock.now()
+	now := s.edge.clock.now()
 	switch {
 	case state != chat.TokenRight:
 		s.runs.revoked(state)
 	case now-s.prolonged.Load() >= prolongEvery:
 		s.prolonged.Store(now)
-		if _, err := s.srv.store.CheckToken(ctx, s.has().cred); err != nil {
-			s.srv.log.Warn("cannot prolong a token", "user", s.user, "err", err)
+		if _, err := s.edge.store.CheckToken(ctx, s.has().cred); err != nil {
+			s.edge.Log.Warn("cannot prolong a token", "user", s.user, "err", err)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func BenchmarkSession_Message(b *testing.B) {
 			edge.Limits.Enabled = false // else it is a flood
 			s := New(edge, cfg, store, slog.New(slog.DiscardHandler))
 			store.Start(s)
-			defer s.hall.Close()
+			defer s.edge.Hall.Close()
 			c := enterRoom(s, "user", roomOf(b, s, "room"))
 			data := masked(codec.OpText, strings.Repeat("x", size))
 			buf := slices.Clone(data)
@@ -46,7 +46,7 @@ func BenchmarkSession_Message(b *testing.B) {
 				copy(buf, data) // the reader unmasks in place
 				c.read(buf)
 			}
-			if got := s.stats.messagesIn.Load(); got < uint64(b.N) {
+			if got := s.edge.Stats.messagesIn.Load(); got < uint64(b.N) {
 				b.Fatalf("%d of %d messages arrived", got, b.N)
 			}
 		})

@@ -51,3 +51,7 @@ var closings = [closeReasons]struct {
 }
 
 func (r closeReason) String() string { return closings[r].label }
+
+// text and code are what goes over the wire.
+func (r closeReason) text() string          { return closings[r].text }
+func (r closeReason) code() codec.CloseCode { return closings[r].code }

@@ -15,10 +15,15 @@ import (
 
 // Config is what the edge of a node is told. Start from [DefaultConfig].
 type Config struct {
+	EdgeConfig
+	Admin AdminConfig
+	List  ListConfig
+}
+
+// EdgeConfig is what the edge and both protocols are told.
+type EdgeConfig struct {
 	Server ServerConfig
-	Admin  AdminConfig
 	Auth   AuthConfig
-	List   ListConfig
 	Limits door.Limits
 	CORS   CORSConfig
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
@@ -118,7 +123,11 @@ type CORSConfig struct {
 
 // DefaultConfig is what config.yaml says.
 func DefaultConfig() Config {
-	return Config{
+	return Config{EdgeConfig: defaultEdge(), Admin: AdminConfig{Listen: "127.0.0.1:9001"}, List: ListConfig{UpdateInterval: time.Second}}
+}
+
+func defaultEdge() EdgeConfig {
+	return EdgeConfig{
 		Server: ServerConfig{
 			Listen:            ":9000",
 			SendBuffer:        64 << 10,
@@ -132,10 +141,8 @@ func DefaultConfig() Config {
 			DrainSpread:       2 * time.Second,
 			DrainTimeout:      10 * time.Second,
 		},
-		Admin:        AdminConfig{Listen: "127.0.0.1:9001"},
 		Auth:         defaultAuth(),
 		Limits:       door.DefaultLimits(),
-		List:         ListConfig{UpdateInterval: time.Second},
 		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
 		AutoJoin:     true,
 		SelfJoin:     true,

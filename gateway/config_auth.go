@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -91,8 +89,8 @@ func (c *AuthConfig) checks() bool {
 	return slices.ContainsFunc(c.Mode, func(mode string) bool { return mode != AuthAny })
 }
 
-// givesTokens reports whether a login gives tokens that count here.
-func (c *AuthConfig) givesTokens() bool {
+// GivesTokens reports whether a login gives tokens that count here.
+func (c *AuthConfig) GivesTokens() bool {
 	return slices.Contains(c.Mode, AuthAny) || slices.Contains(c.Mode, AuthRedis)
 }
 
@@ -165,32 +163,4 @@ func (c AuthConfig) Validate() error {
 		bad("login_timeout: %v is not within 10ms and 1m", c.LoginTimeout)
 	}
 	return errors.Join(errs...)
-}
-
-// newGuard is for settings that are valid. What the guard needs of files and the network comes with load.
-func newGuard(cfg *Config, store Store, log *slog.Logger) guard {
-	can, _ := pass.ParseCan(cfg.Auth.DefaultCan) // Validate has seen it
-	if !cfg.Auth.Required() {
-		can = anyone.can // else who proves who they are could do less than who does not
-	}
-	g := guard{cfg: cfg, store: store, log: log, defaultCan: can, guests: &rights{can: pass.Read, guest: true}, logins: newLogins(&cfg.Auth)}
-	if cfg.Auth.Guests == GuestsChat {
-		g.guests.can |= pass.Send | pass.Like
-	}
-	return g
-}
-
-// load reads what tokens are checked by. run is what keeps that up to date until its ctx ends.
-func (g *guard) load(now func() time.Time) (run func(context.Context), err error) {
-	run, g.now = func(context.Context) {}, now
-	if slices.Contains(g.cfg.Auth.Mode, AuthJWT) {
-		if g.jwt, err = pass.NewJWT(g.cfg.Auth.JWT(), now, g.log); err != nil {
-			return nil, err
-		}
-		run = g.jwt.Run
-	}
-	if slices.Contains(g.cfg.Auth.Mode, AuthHook) {
-		g.hook = pass.NewHook(g.cfg.Auth.hook(), now, g.log)
-	}
-	return run, nil
 }

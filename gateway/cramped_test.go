@@ -42,7 +42,7 @@ func serveCramped() int {
 	store := newFaultyStore(1000)
 	s := New(cfg, room.DefaultConfig(), store, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	store.Start(s)
-	s.now = func() time.Time { return time.Time{} } // nobody waits for long: only peers that crowd have to go
+	s.edge.Times.Now = func() time.Time { return time.Time{} } // nobody waits for long: only peers that crowd have to go
 	if err := s.Start(); err != nil {
 		panic(err)
 	}

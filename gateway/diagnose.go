@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-
-	"barrage/gateway/door"
 )
 
 // This file tells pages why their sockets fail: a browser cannot read how a handshake was
@@ -20,10 +18,10 @@ func asksDiagnosis(r *http.Request) bool {
 // diagnose answers the question with the refusal that a handshake would get now; where
 // that would not come before the room's own, next answers. A page whose origin may not open
 // sockets may read the answer too, see cors, and learns no more than that here.
-func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
+func (n *v1) diagnose(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if asksDiagnosis(r) {
-			if bad := s.wouldRefuse(r); bad != nil {
+			if bad := n.wouldRefuse(r); bad != nil {
 				writeProblem(w, bad)
 				return
 			}
@@ -32,31 +30,19 @@ func (s *Server) diagnose(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// wouldRefuse does what admit does, and takes nothing.
-func (s *Server) wouldRefuse(r *http.Request) (bad *refusal) {
-	v, bad := s.identify(r, s.callerOf)
-	if bad != nil {
-		return bad
-	}
-	var no *door.Refused
-	if v.ticket, no = s.door.Knock(r); no != nil {
-		return turnedAway(no)
-	}
-	defer func() { s.door.Leave(v.ticket, v.user) }()
-	if s.sessions.held() >= s.sessions.most {
-		return s.full()
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
-	defer cancel()
-	id := r.PathValue("room")
-	if bad := checkID("room", id); bad != nil {
-		return bad
-	}
-	if _, bad := s.guard.mayEnter(ctx, &v, id); bad != nil {
-		return bad
-	}
-	if bad := s.enter(&v); bad != nil {
-		return bad
-	}
-	return s.mayOpen(ctx, r, id)
+// wouldRefuse is the refusal of a handshake for the room; nil where it would come in.
+func (n *v1) wouldRefuse(r *http.Request) *refusal {
+	return n.edge.WouldAdmit(r, n.callerOf, func(ctx context.Context, v *visitor) *refusal {
+		id := r.PathValue("room")
+		if bad := checkID("room", id); bad != nil {
+			return bad
+		}
+		if _, bad := n.edge.Guard.mayEnter(ctx, v, id); bad != nil {
+			return bad
+		}
+		if bad := n.edge.Enter(v); bad != nil {
+			return bad
+		}
+		return n.edge.MayOpen(ctx, r, id)
+	})
 }

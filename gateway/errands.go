@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"sync"
-
-	"barrage/gateway/door"
 )
 
 // Bounds of what sockets ask for and a poller cannot do, since it takes a call of the store or of a hook.
@@ -42,18 +40,18 @@ type errand struct {
 type asker struct {
 	address int
 	user    string
-	socket  *session
+	socket  *nativeMember
 }
 
-// asker is whose the session's errands are. It runs in the poller.
-func (s *session) asker() asker {
-	if guest := door.Ticket(s.ticket.Load()).Guest(); guest > 0 {
-		return asker{address: guest}
+// askerOf is whose the socket's errands are. It runs in the poller.
+func askerOf(m *nativeMember) asker {
+	if from := m.from(); from > 0 {
+		return asker{address: from}
 	}
-	if s.has() == nil { // it has yet to show who it is
-		return asker{socket: s}
+	if m.has() == nil { // it has yet to show who it is
+		return asker{socket: m}
 	}
-	return asker{user: s.user}
+	return asker{user: m.user}
 }
 
 func newErrands() *errands {

@@ -66,7 +66,7 @@ func TestExpel(t *testing.T) {
 	speaks.say("when removed")
 	closed(speaks)
 	eventually(t, func() error {
-		got := s.hall.Stats()
+		got := s.edge.Hall.Stats()
 		return errors.Join(differ("messages refused", got.RefusedUnauthorized, 1), differ("messages accepted", got.Accepted, 1))
 	})
 	storeOf(s).fail(errAway, "IsMember")

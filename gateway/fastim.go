@@ -19,10 +19,39 @@ import (
 
 // This file is FastIM's sockets; its HTTP calls are in fastim_calls.go.
 
-// fastIM is the protocol of FastIM: its HTTP calls and its two sockets.
+// FastIMStore is what FastIM's calls and lists need of the state that all nodes share.
+type FastIMStore interface {
+	// Join makes user a member of room; added is false where it was one already. An error
+	// with chat.ErrTooManyRooms in its chain says that the user is in too many.
+	Join(ctx context.Context, user, room string) (added bool, err error)
+	// IsMember reports whether user is a member of room.
+	IsMember(ctx context.Context, user, room string) (bool, error)
+	// Rooms lists the rooms that user is a member of.
+	Rooms(ctx context.Context, user string) ([]string, error)
+	// Range reads the history's entries from start to stop as LRANGE does.
+	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
+	// Before reads the count messages just before the one of user at ts.
+	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
+	// Recall takes a message of user back, see room.Store.
+	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
+	// SubscribeUser returns once changes of the user's rooms reach Lists.UserChanged.
+	SubscribeUser(ctx context.Context, user string) error
+	// UnsubscribeUser ends that. It never blocks.
+	UnsubscribeUser(user string)
+}
+
+// fastIM is the protocol of FastIM: its HTTP calls and its two sockets. Make it with newFastIM.
 type fastIM struct {
-	srv      *Server
-	rejected atomic.Int64 // sockets that are open only to be told why not
+	edge  *Edge
+	store FastIMStore
+	Lists *Lists
+	// rejected counts the sockets that are open only to be told why not.
+	rejected atomic.Int64
+}
+
+// newFastIM is for a node whose lists are sent at most every so often.
+func newFastIM(e *Edge, store FastIMStore, listEvery time.Duration) *fastIM {
+	return &fastIM{edge: e, store: store, Lists: newLists(e, store, listEvery)}
 }
 
 // route adds what FastIM serves.
@@ -38,11 +67,11 @@ func (f *fastIM) route(mux *http.ServeMux) {
 		"POST /group/delMessage":                     f.api(f.scan(f.delMessage)),
 	}
 	page := web.Page("test.html").ServeHTTP
-	switch f.srv.cfg.Server.TestPage {
+	switch f.edge.Config.Server.TestPage {
 	case TestPageAll:
 		served["GET /test/websocket"] = page
 	case TestPageLocal:
-		served["GET /test/websocket"] = f.srv.door.Local(page)
+		served["GET /test/websocket"] = f.edge.Door.Local(page)
 	}
 	for address, serve := range served {
 		mux.HandleFunc(address, serve)
@@ -52,8 +81,7 @@ func (f *fastIM) route(mux *http.ServeMux) {
 
 // visitor is who asks for one of FastIM's sockets: the path says it.
 func (f *fastIM) visitor(r *http.Request) (v visitor, bad *refusal) {
-	v = visitor{user: strings.Clone(r.PathValue("userId")), token: strings.Clone(r.PathValue("token"))}
-	f.srv.comesFrom(&v, r, r.PathValue("groupId"))
+	v = f.edge.visitor(r, strings.Clone(r.PathValue("userId")), strings.Clone(r.PathValue("token")), r.PathValue("groupId"))
 	if bad := checkUser("userId", v.user); bad != nil {
 		return v, bad
 	}
@@ -68,18 +96,18 @@ var tooMuch = codec.AppendFrame(nil, codec.OpText, "429")
 
 // chat serves GET /group/chat/{groupId}/{userId}/{token}.
 func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
-	f.srv.admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *visitor) (bad *refusal) {
+	f.edge.Admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *visitor) (bad *refusal) {
 		id := strings.Clone(r.PathValue("groupId"))
 		if bad := checkID("groupId", id); bad != nil {
 			return bad
 		}
-		if v.rights, bad = f.srv.guard.mayEnter(ctx, v, id); bad != nil {
+		if v.rights, bad = f.edge.Guard.mayEnter(ctx, v, id); bad != nil {
 			return f.reject(w, v, bad)
 		}
-		if bad := f.srv.enter(v); bad != nil {
+		if bad := f.edge.Enter(v); bad != nil {
 			return bad
 		}
-		rm, bad := f.srv.openRoom(ctx, r, id)
+		rm, bad := f.edge.OpenRoom(ctx, r, id)
 		if bad != nil {
 			return bad
 		}
@@ -89,20 +117,20 @@ func (f *fastIM) chat(w http.ResponseWriter, r *http.Request) {
 
 // list serves GET /group/list/{userId}/{token}.
 func (f *fastIM) list(w http.ResponseWriter, r *http.Request) {
-	f.srv.admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *visitor) *refusal {
-		if bad := f.srv.guard.who(ctx, v, false); bad != nil {
+	f.edge.Admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *visitor) *refusal {
+		if bad := f.edge.Guard.who(ctx, v, false); bad != nil {
 			return f.reject(w, v, bad)
 		}
-		v.rights = f.srv.guard.rightsIn(v, "")
-		if bad := f.srv.enter(v); bad != nil {
+		v.rights = f.edge.Guard.rightsIn(v, "")
+		if bad := f.edge.Enter(v); bad != nil {
 			return bad
 		}
-		rooms, err := f.srv.lists.open(ctx, v)
+		rooms, err := f.Lists.open(ctx, v)
 		if err != nil {
-			f.srv.log.Warn("cannot open a list", "user", v.user, "err", err)
+			f.edge.Log.Warn("cannot open a list", "user", v.user, "err", err)
 			return refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")
 		}
-		return newFastIMList(f.srv, v, rooms).show(w, v)
+		return newFastIMList(f, v, rooms).show(w, v)
 	})
 }
 
@@ -119,18 +147,18 @@ func (f *fastIM) reject(w http.ResponseWriter, v *visitor, bad *refusal) *refusa
 		return bad
 	}
 	// They wait for their answer to be read, and must not take the places of others.
-	if most := f.srv.sessions.most / rejectedShare; f.rejected.Add(1) > int64(max(most, 16)) {
+	if most := f.edge.Sessions.Few(); f.rejected.Add(1) > most {
 		f.rejected.Add(-1)
-		return refuse(bad.status, "%s", closings[why].text)
+		return refuse(bad.status, "%s", why.text())
 	}
 	c := new(rejected)
 	c.fastIM = f
-	c.init(f.srv, v, c)
+	c.init(f.edge, v, c)
 	var first []byte
 	if why == closeUnauthorized {
 		first = notLoggedIn
 	}
-	if bad := f.srv.takeOver(w, v, &c.session, first); bad != nil {
+	if bad := c.takeOver(w, v, first); bad != nil {
 		c.gone()
 		return bad
 	}
@@ -141,7 +169,7 @@ func (f *fastIM) reject(w http.ResponseWriter, v *visitor, bad *refusal) *refusa
 // upgradeToChat makes the request a member of rm. It takes over the hold on rm.
 func (f *fastIM) upgradeToChat(w http.ResponseWriter, v *visitor, rm *room.Room) *refusal {
 	m := new(fastIMMember)
-	m.init(f.srv, v, m)
+	m.init(f.edge, v, m)
 	return m.enter(w, v, rm.Enter(&m.place, m))
 }
 
@@ -155,17 +183,17 @@ const maxFastIMUnits = 8192
 // message says all text that comes in the room. Binary messages are ignored, as original nodes do.
 func (m *fastIMMember) message(op codec.Opcode, payload []byte) error {
 	if op == codec.OpBinary {
-		return m.over(&m.srv.stats.binary)
+		return m.over(&m.edge.Stats.binary)
 	}
 	if tooLong(payload) {
 		m.closeWith(closeProtocolError, codec.CloseTooBig, fmt.Sprintf("the message is longer than %d UTF-16 units", maxFastIMUnits))
 		return errGone
 	}
-	if m.srv.ops.Take(&m.ops, m.srv.millis(), 1) > 0 {
-		return m.over(&m.srv.stats.rateLimited)
+	if m.takeOp() > 0 {
+		return m.over(&m.edge.Stats.rateLimited)
 	}
 	if !m.has().can.Has(pass.Send) {
-		return m.over(&m.srv.stats.forbidden)
+		return m.over(&m.edge.Stats.forbidden)
 	}
 	// What is refused is counted by the room; FastIM clients have no word for it.
 	err := m.place.Room().Post(m, m.user, string(payload), time.Now())
@@ -212,38 +240,36 @@ func goodbye(s *session, text []byte, why closeReason) {
 // fastIMList is a socket of FastIM's list of rooms (contract section 3).
 type fastIMList struct {
 	deaf
-	feed *feed
+	lists *Lists
+	feed  *feed
 }
 
-func newFastIMList(s *Server, v *visitor, f *feed) *fastIMList {
-	l := &fastIMList{feed: f}
-	l.init(s, v, l)
-	f.session = &l.session
+func newFastIMList(f *fastIM, v *visitor, rooms *feed) *fastIMList {
+	l := &fastIMList{lists: f.Lists, feed: rooms}
+	l.init(f.edge, v, l)
+	rooms.session = &l.session
 	return l
 }
 
 // show takes over the connection and begins to send the list. On a refusal the feed is removed.
 func (l *fastIMList) show(w http.ResponseWriter, v *visitor) *refusal {
-	if bad := l.srv.takeOver(w, v, &l.session, nil); bad != nil {
+	if bad := l.takeOver(w, v, nil); bad != nil {
 		l.gone()
 		return bad
 	}
-	l.srv.lists.attach(l.feed)
+	l.lists.attach(l.feed)
 	return nil
 }
 
 func (l *fastIMList) revoked(chat.TokenState) { goodbye(&l.session, notLoggedIn, closeUnauthorized) }
 func (l *fastIMList) flooded()                { goodbye(&l.session, tooMuch, closeTooMuch) }
-func (l *fastIMList) gone()                   { l.srv.lists.remove(l.feed) }
+func (l *fastIMList) gone()                   { l.lists.remove(l.feed) }
 
 // rejected is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
 type rejected struct {
 	deaf
 	fastIM *fastIM
 }
-
-// rejectedShare is the part of the places that they may have: one in so many.
-const rejectedShare = 20
 
 func (*rejected) revoked(chat.TokenState) {} // it is being closed
 func (*rejected) flooded()                {}

@@ -19,12 +19,11 @@ type call func(ctx context.Context, v *visitor, p *params) envelope
 // api serves one of FastIM's calls: parameters read, caller checked.
 func (f *fastIM) api(do call) http.HandlerFunc {
 	return f.open(func(ctx context.Context, r *http.Request, p *params) envelope {
-		v := visitor{user: r.Header.Get("userId"), token: r.Header.Get("token")}
+		v := f.edge.visitor(r, r.Header.Get("userId"), r.Header.Get("token"), p.values.Get("groupId"))
 		if checkUser("userId", v.user) != nil || checkToken(v.token) != nil {
 			return envelope{codeNotLogin, textNotLoggedIn, nil}
 		}
-		f.srv.comesFrom(&v, r, p.values.Get("groupId"))
-		switch bad := f.srv.guard.who(ctx, &v, true); {
+		switch bad := f.edge.Guard.who(ctx, &v, true); {
 		case bad == nil:
 		case bad.status == http.StatusUnauthorized || bad.status == http.StatusForbidden:
 			return envelope{codeNotLogin, textNotLoggedIn, nil}
@@ -38,7 +37,7 @@ func (f *fastIM) api(do call) http.HandlerFunc {
 // open is api without the check of the caller.
 func (f *fastIM) open(do func(ctx context.Context, r *http.Request, p *params) envelope) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		bad := turnedAway(f.srv.door.Call(r))
+		bad := turnedAway(f.edge.Door.Call(r))
 		var p *params
 		if bad == nil {
 			p, bad = readParams(w, r)
@@ -78,7 +77,7 @@ func (f *refusal) envelope(w http.ResponseWriter) {
 func (f *fastIM) scan(do call) call {
 	return func(ctx context.Context, v *visitor, p *params) envelope {
 		var no *door.Refused
-		if p.reading, no = f.srv.door.Scan(p.request); no != nil {
+		if p.reading, no = f.edge.Door.Scan(p.request); no != nil {
 			p.bad = turnedAway(no)
 			return envelope{}
 		}
@@ -87,7 +86,7 @@ func (f *fastIM) scan(do call) call {
 }
 
 func (f *fastIM) unavailable(what string, err error) envelope {
-	f.srv.log.Warn("cannot "+what, "err", err)
+	f.edge.Log.Warn("cannot "+what, "err", err)
 	return envelope{http.StatusServiceUnavailable, "cannot " + what + " now, try again", nil}
 }
 
@@ -100,19 +99,19 @@ func (f *fastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 	if p.bad != nil {
 		return envelope{}
 	}
-	if p.bad = turnedAway(f.srv.door.Login(r, user)); p.bad != nil {
+	if p.bad = turnedAway(f.edge.Door.Login(r, user)); p.bad != nil {
 		return envelope{}
 	}
-	if !f.srv.cfg.Auth.givesTokens() {
+	if !f.edge.Config.Auth.GivesTokens() {
 		return envelope{codeRefused, textLoginFailed, nil}
 	}
-	if ok, err := f.srv.guard.logins.ok(ctx, user, password); err != nil || !ok {
+	if ok, err := f.edge.Guard.login(ctx, user, password); err != nil || !ok {
 		if err != nil {
-			f.srv.log.Warn("cannot ask auth.login_url", "user", user, "err", err)
+			f.edge.Log.Warn("cannot ask auth.login_url", "user", user, "err", err)
 		}
 		return envelope{codeRefused, textLoginFailed, nil}
 	}
-	token, err := f.srv.guard.newToken(ctx, user)
+	token, err := f.edge.Guard.newToken(ctx, user)
 	if err != nil {
 		return f.unavailable("log in", err)
 	}
@@ -125,17 +124,17 @@ func (f *fastIM) joinGroup(ctx context.Context, v *visitor, p *params) envelope 
 	if p.bad != nil {
 		return envelope{}
 	}
-	if !f.srv.guard.mayJoin() || !f.srv.guard.maySee(v, group) {
+	if !f.edge.Guard.mayJoin() || !f.edge.Guard.maySee(v, group) {
 		return envelope{codeRefused, textRefused, nil}
 	}
-	if !f.srv.hall.Live(group) {
-		if bad := f.srv.guard.exists(ctx, group); bad != nil {
+	if !f.edge.Hall.Live(group) {
+		if bad := f.edge.Guard.exists(ctx, group); bad != nil {
 			p.bad = bad
 			return envelope{}
 		}
 	}
-	f.srv.joins.settle(ctx)
-	added, err := f.srv.store.Join(ctx, v.user, group)
+	f.edge.Joins.settle(ctx)
+	added, err := f.store.Join(ctx, v.user, group)
 	switch {
 	case errors.Is(err, chat.ErrTooManyRooms):
 		return envelope{codeRefused, textTooManyRooms, nil}
@@ -149,8 +148,8 @@ func (f *fastIM) joinGroup(ctx context.Context, v *visitor, p *params) envelope 
 
 // listGroup serves /user/listGroup.
 func (f *fastIM) listGroup(ctx context.Context, v *visitor, _ *params) envelope {
-	f.srv.joins.settle(ctx)
-	groups, err := f.srv.store.Rooms(ctx, v.user)
+	f.edge.Joins.settle(ctx)
+	groups, err := f.store.Rooms(ctx, v.user)
 	if err != nil {
 		return f.unavailable("list the groups", err)
 	}
@@ -169,7 +168,7 @@ func (f *fastIM) listMessage(ctx context.Context, v *visitor, p *params) envelop
 	if no := f.outside(ctx, v, group, pass.Read); no != nil {
 		return *no
 	}
-	messages, err := f.srv.store.Range(ctx, group, start, stop)
+	messages, err := f.store.Range(ctx, group, start, stop)
 	if err != nil {
 		return f.unavailable("read the history", err)
 	}
@@ -200,7 +199,7 @@ func (f *fastIM) listOldMessage(ctx context.Context, v *visitor, p *params) enve
 	if no := f.outside(ctx, v, group, pass.Read); no != nil {
 		return *no
 	}
-	messages, found, err := f.srv.store.Before(ctx, group, user, ts, int(min(max(count, 1), maxCount)))
+	messages, found, err := f.store.Before(ctx, group, user, ts, int(min(max(count, 1), maxCount)))
 	switch {
 	case err != nil:
 		return f.unavailable("read the history", err)
@@ -220,7 +219,7 @@ func (f *fastIM) delMessage(ctx context.Context, v *visitor, p *params) envelope
 		return envelope{}
 	}
 	switch age := time.Since(time.UnixMilli(ts)); {
-	case age > f.srv.cfg.RecallLimit:
+	case age > f.edge.Config.RecallLimit:
 		return envelope{codeRefused, textTooOld, nil}
 	case age < -mostAhead:
 		return envelope{codeRefused, textNoMessage, nil}
@@ -228,16 +227,16 @@ func (f *fastIM) delMessage(ctx context.Context, v *visitor, p *params) envelope
 	if no := f.outside(ctx, v, group, pass.Recall); no != nil {
 		return *no
 	}
-	ev, err := f.srv.store.Recall(ctx, group, v.user, ts)
+	ev, err := f.store.Recall(ctx, group, v.user, ts)
 	switch {
-	case errors.Is(err, chat.ErrNoMessage) && f.srv.recalledBefore(group, v.user, func(ev *chat.Event) bool { return codec.Timestamp(ev.Messages[0]) == ts }):
+	case errors.Is(err, chat.ErrNoMessage) && f.edge.RecallAgain(group, v.user, func(ev *chat.Event) bool { return codec.Timestamp(ev.Messages[0]) == ts }):
 		return envelope{codeOK, textRecalled, nil}
 	case errors.Is(err, chat.ErrNoMessage):
 		return envelope{codeRefused, textNoMessage, nil}
 	case err != nil:
 		return f.unavailable("recall the message", err)
 	}
-	f.srv.recalled(group, ev)
+	f.edge.Recalled(group, ev)
 	return envelope{codeOK, textRecalled, nil}
 }
 
@@ -247,7 +246,7 @@ const mostAhead = 2 * time.Minute
 
 // outside is the answer to somebody who is not in the group, or may not do there what they want; nil to the others.
 func (f *fastIM) outside(ctx context.Context, v *visitor, group string, want pass.Can) *envelope {
-	_, bad := f.srv.guard.mayBeIn(ctx, v, group, want)
+	_, bad := f.edge.Guard.mayBeIn(ctx, v, group, want)
 	switch {
 	case bad == nil:
 		return nil

@@ -73,7 +73,7 @@ func BenchmarkFloor(b *testing.B) {
 	s := newServer(b, func(c *setup) { c.Server.MaxConnections, c.rooms.Fanout.Lanes = floorSockets, 1 })
 	startFloorReader(b, s.Addr().String())
 	var sockets []*session
-	s.sessions.each(func(c *session) { sockets = append(sockets, c) })
+	s.edge.Sessions.each(func(c *session) { sockets = append(sockets, c) })
 	if len(sockets) != floorSockets {
 		b.Fatalf("%d sockets; want %d", len(sockets), floorSockets)
 	}
@@ -135,19 +135,19 @@ func rawWrite(fd int, p []byte) {
 // laneSweeps posts messages one after the other, each when every member has the one before.
 func laneSweeps(b *testing.B, s *Server) {
 	b.Helper()
-	r, err := s.hall.Open(b.Context(), "floor-0")
+	r, err := s.edge.Hall.Open(b.Context(), "floor-0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer r.Release()
 	body := strings.Repeat("x", floorFrame-4-len(`{"groupId":"floor-0","userId":"u","info":"","ts":1648368380132}`))
 	for range floorSweeps {
-		want := s.hall.Stats().Sent + floorSockets
+		want := s.edge.Hall.Stats().Sent + floorSockets
 		if err := r.Post(nil, "u", body, time.Now()); err != nil {
 			b.Fatal(err)
 		}
 		eventually(b, func() error {
-			if sent := s.hall.Stats().Sent; sent < want {
+			if sent := s.edge.Hall.Stats().Sent; sent < want {
 				return errorf("%d sent; want %d", sent, want)
 			}
 			return nil

@@ -4,16 +4,17 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"barrage/gateway/pass"
 )
 
-// guard says who may do what, for both protocols; each says it in its own words.
-type guard struct {
-	cfg   *Config
-	store Store
+// Guard says who may do what, for both protocols; each says it in its own words.
+type Guard struct {
+	cfg   *EdgeConfig
+	store EdgeStore
 	log   *slog.Logger
 	now   func() time.Time
 	jwt   *pass.JWT  // nil without AuthJWT
@@ -24,9 +25,55 @@ type guard struct {
 	logins     *logins
 }
 
+// newGuard is for settings that are valid. What the guard needs of files and the network comes with load.
+func newGuard(cfg *EdgeConfig, store EdgeStore, log *slog.Logger) *Guard {
+	can, _ := pass.ParseCan(cfg.Auth.DefaultCan) // Validate has seen it
+	if !cfg.Auth.Required() {
+		can = anyone.can // else who proves who they are could do less than who does not
+	}
+	g := &Guard{cfg: cfg, store: store, log: log, defaultCan: can, guests: &rights{can: pass.Read, guest: true}, logins: newLogins(&cfg.Auth)}
+	if cfg.Auth.Guests == GuestsChat {
+		g.guests.can |= pass.Send | pass.Like
+	}
+	return g
+}
+
+// load reads what tokens are checked by.
+func (g *Guard) load(now func() time.Time) (err error) {
+	g.now = now
+	if slices.Contains(g.cfg.Auth.Mode, AuthJWT) {
+		if g.jwt, err = pass.NewJWT(g.cfg.Auth.JWT(), now, g.log); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(g.cfg.Auth.Mode, AuthHook) {
+		g.hook = pass.NewHook(g.cfg.Auth.hook(), now, g.log)
+	}
+	return nil
+}
+
+// keepKeys keeps the keys of signed tokens up to date until ctx ends.
+func (g *Guard) keepKeys(ctx context.Context) {
+	if g.jwt != nil {
+		g.jwt.Run(ctx)
+	}
+}
+
+// Close ends what the guard began. Nothing is asked of it any more.
+func (g *Guard) Close() {
+	if g.hook != nil {
+		g.hook.Close()
+	}
+}
+
+// asksHook reports whether the connect hook is asked about a token.
+func (g *Guard) asksHook(token string) bool {
+	return g.hook != nil && (g.jwt == nil || !pass.Looks(token))
+}
+
 // member reports whether the user may be in the room. With room.auto_join everybody may, and a store that does not
 // answer keeps nobody out: who then comes in becomes a member, see joins.
-func (g *guard) member(ctx context.Context, user, id string) (bool, *refusal) {
+func (g *Guard) member(ctx context.Context, user, id string) (bool, *refusal) {
 	if g.cfg.AutoJoin {
 		return true, nil
 	}
@@ -40,16 +87,16 @@ func (g *guard) member(ctx context.Context, user, id string) (bool, *refusal) {
 
 // unproven reports whether nobody has checked who the visitor is, and their handshake therefore makes no member of a
 // room that room.auto_join would. Guests never become members.
-func (g *guard) unproven(v visitor) bool {
+func (g *Guard) unproven(v visitor) bool {
 	return g.cfg.AutoJoin && !v.proven && !v.guest && !g.cfg.AnonymousJoin
 }
 
 // mayJoin reports whether users may join rooms by themselves.
-func (g *guard) mayJoin() bool { return g.cfg.AutoJoin || g.cfg.SelfJoin }
+func (g *Guard) mayJoin() bool { return g.cfg.AutoJoin || g.cfg.SelfJoin }
 
 // exists is nil where the room may be made live: with room.open: known only if somebody has registered it, or it has
 // had messages.
-func (g *guard) exists(ctx context.Context, id string) *refusal {
+func (g *Guard) exists(ctx context.Context, id string) *refusal {
 	if !g.cfg.KnownRooms {
 		return nil
 	}
@@ -57,7 +104,7 @@ func (g *guard) exists(ctx context.Context, id string) *refusal {
 }
 
 // known is nil where the room is known, see Store.KnownRoom.
-func (g *guard) known(ctx context.Context, id string) *refusal {
+func (g *Guard) known(ctx context.Context, id string) *refusal {
 	known, err := g.store.KnownRoom(ctx, id)
 	switch {
 	case err != nil:
@@ -70,7 +117,7 @@ func (g *guard) known(ctx context.Context, id string) *refusal {
 }
 
 // mayEnter finds out who the visitor is, and what they may do in the room; it refuses those who may not be in it.
-func (g *guard) mayEnter(ctx context.Context, v *visitor, id string) (*rights, *refusal) {
+func (g *Guard) mayEnter(ctx context.Context, v *visitor, id string) (*rights, *refusal) {
 	if bad := g.who(ctx, v, false); bad != nil {
 		return nil, bad
 	}
@@ -79,7 +126,7 @@ func (g *guard) mayEnter(ctx context.Context, v *visitor, id string) (*rights, *
 
 // mayBeIn are the rights of a visitor in the room who is known. It refuses those who may not do what they want, and who
 // are no members of it, nor become some by coming in.
-func (g *guard) mayBeIn(ctx context.Context, v *visitor, id string, want pass.Can) (*rights, *refusal) {
+func (g *Guard) mayBeIn(ctx context.Context, v *visitor, id string, want pass.Can) (*rights, *refusal) {
 	r := g.rightsIn(v, id)
 	if !r.can.Has(want) || !g.opens(r) {
 		return nil, refuse(http.StatusForbidden, "%s: room %q, %s", mayNot, id, strings.Join(want.Names(), ", "))
@@ -98,10 +145,10 @@ func (g *guard) mayBeIn(ctx context.Context, v *visitor, id string, want pass.Ca
 }
 
 // opens reports whether the room of the rights opens to them, where room.open asks for that.
-func (g *guard) opens(r *rights) bool { return r.named || !g.cfg.GrantedRooms }
+func (g *Guard) opens(r *rights) bool { return r.named || !g.cfg.GrantedRooms }
 
 // maySee reports whether the visitor may read the room, if they are a member of it where that counts.
-func (g *guard) maySee(v *visitor, id string) bool {
+func (g *Guard) maySee(v *visitor, id string) bool {
 	r := g.rightsIn(v, id)
 	return r.can.Has(pass.Read) && g.opens(r)
 }

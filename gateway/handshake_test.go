@@ -148,9 +148,9 @@ func TestHandshake_EarlyDataIsRefused(t *testing.T) {
 	c.wantEOF()
 	eventually(t, func() error { // the handler may still be at it
 		return firstOf(
-			differ("refused handshakes", s.stats.refusedHandshakes.Load(), 1),
-			differ("members", s.hall.Stats().Members, 0),
-			differ("places held", s.sessions.held(), 0),
+			differ("refused handshakes", s.edge.Stats.refusedHandshakes.Load(), 1),
+			differ("members", s.edge.Hall.Stats().Members, 0),
+			differ("places held", s.edge.Sessions.Held(), 0),
 		)
 	})
 }
@@ -186,7 +186,7 @@ func TestHandshake_RefusalsAreHTTPAnswers(t *testing.T) {
 	storeOf(s).fail(failure("Read"), "Read")
 	f(good, 503, "cannot open the room now: its history cannot be read")
 	storeOf(s).fail(nil, "Read")
-	if got := s.stats.refusedHandshakes.Load(); got != 6 { // counted before they are answered
+	if got := s.edge.Stats.refusedHandshakes.Load(); got != 6 { // counted before they are answered
 		t.Errorf("refused handshakes = %d; want 6", got)
 	}
 }

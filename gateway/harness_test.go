@@ -82,7 +82,7 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	c.rooms.UserRate = c.Limits.User()
 	store := newFaultyStore(c.history)
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	s.sweepEvery, s.tokens.every = c.sweepEvery, c.recheckEvery
+	s.edge.Times.Sweep, s.edge.Times.Recheck = c.sweepEvery, c.recheckEvery
 	store.Start(s)
 	tb.Cleanup(func() {
 		store.Close()
@@ -155,7 +155,7 @@ func sessionOf(tb testing.TB, s *Server, user string) *session {
 	tb.Helper()
 	var found *session
 	eventually(tb, func() error {
-		s.sessions.each(func(c *session) {
+		s.edge.Sessions.each(func(c *session) {
 			if c.user == user {
 				found = c
 			}
@@ -171,7 +171,7 @@ func sessionOf(tb testing.TB, s *Server, user string) *session {
 // enterRoom makes a member of FastIM's chat that nobody is behind.
 func enterRoom(s *Server, user string, r *room.Room) *session {
 	m := new(fastIMMember)
-	m.init(s, &visitor{user: user, rights: &rights{can: pass.Read | pass.Send, asks: true, cred: chat.Credential{UserID: user, Token: "t"}}}, m)
+	m.init(s.edge, &visitor{user: user, rights: &rights{can: pass.Read | pass.Send, asks: true, cred: chat.Credential{UserID: user, Token: "t"}}}, m)
 	r.Enter(&m.place, m)
 	return &m.session
 }
@@ -179,7 +179,7 @@ func enterRoom(s *Server, user string, r *room.Room) *session {
 // roomOf holds a room of the server until the test ends.
 func roomOf(tb testing.TB, s *Server, id string) *room.Room {
 	tb.Helper()
-	r, err := s.hall.Open(tb.Context(), id)
+	r, err := s.edge.Hall.Open(tb.Context(), id)
 	if err != nil {
 		tb.Fatalf("cannot open room %q: %v", id, err)
 	}

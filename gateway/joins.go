@@ -28,11 +28,11 @@ const (
 
 var errJoinQueueFull = errors.New("too many memberships wait for the store")
 
-// joins writes the memberships that room.auto_join makes, away from the handshakes: a
+// Joins writes the memberships that room.auto_join makes, away from the handshakes: a
 // join of a live room costs no call of the store, and an arrival wave one call for a
 // hundred users.
-type joins struct {
-	srv     *Server
+type Joins struct {
+	edge    *Edge
 	queue   chan *queuedJoin // sent by handshakes, received by run; never closed
 	waiting atomic.Int64     // not yet written or given up
 
@@ -51,14 +51,14 @@ type queuedJoin struct {
 	onlyIf bool   // the token is the user's
 }
 
-func newJoins(s *Server) *joins {
-	return &joins{srv: s, queue: make(chan *queuedJoin, joinQueue), open: map[uint64]int{}}
+func newJoins(e *Edge) *Joins {
+	return &Joins{edge: e, queue: make(chan *queuedJoin, joinQueue), open: map[uint64]int{}}
 }
 
 // join makes the user of v a member of the room, with room.auto_join, if come succeeds: who is refused leaves nothing
 // in the store. It is noted before, so that whoever has come finds it, see settle. It never blocks longer than come.
-func (j *joins) join(v visitor, id string, come func() *refusal) *refusal {
-	if !j.srv.cfg.AutoJoin || v.guest { // a guest is nobody who could come again
+func (j *Joins) join(v visitor, id string, come func() *refusal) *refusal {
+	if !j.edge.Config.AutoJoin || v.guest { // a guest is nobody who could come again
 		return come()
 	}
 	noted := j.note()
@@ -67,21 +67,21 @@ func (j *joins) join(v visitor, id string, come func() *refusal) *refusal {
 		j.done(noted)
 		return bad
 	}
-	j.put(&queuedJoin{Membership: chat.Membership{UserID: v.user, Room: id}, token: v.token, noted: noted, onlyIf: j.srv.guard.unproven(v)})
+	j.put(&queuedJoin{Membership: chat.Membership{UserID: v.user, Room: id}, token: v.token, noted: noted, onlyIf: j.edge.Guard.unproven(v)})
 	return nil
 }
 
 // speaks makes a user a member who has come in without a proof, and has said something.
-func (j *joins) speaks(user, id string) {
+func (j *Joins) speaks(user, id string) {
 	j.put(&queuedJoin{Membership: chat.Membership{UserID: user, Room: id}, noted: j.note()})
 }
 
 // keep has the user's memberships live on: somebody is here.
-func (j *joins) keep(user string) {
+func (j *Joins) keep(user string) {
 	j.put(&queuedJoin{Membership: chat.Membership{UserID: user}, noted: j.note()})
 }
 
-func (j *joins) note() (noted uint64) {
+func (j *Joins) note() (noted uint64) {
 	j.waiting.Add(1)
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -89,7 +89,7 @@ func (j *joins) note() (noted uint64) {
 	return j.now
 }
 
-func (j *joins) done(noted uint64) {
+func (j *Joins) done(noted uint64) {
 	j.mu.Lock()
 	if j.open[noted]--; j.open[noted] == 0 {
 		delete(j.open, noted)
@@ -99,7 +99,7 @@ func (j *joins) done(noted uint64) {
 }
 
 // put puts a membership that was noted into the queue. It never blocks.
-func (j *joins) put(m *queuedJoin) {
+func (j *Joins) put(m *queuedJoin) {
 	select {
 	case j.queue <- m:
 	default:
@@ -108,9 +108,12 @@ func (j *joins) put(m *queuedJoin) {
 	}
 }
 
+// Waiting is how many are not yet written or given up.
+func (j *Joins) Waiting() int64 { return j.waiting.Load() }
+
 // settle waits until what was noted so far is written, for at most joinSettle: who connected
 // and then asks for its rooms shall find them. Without a store there is nothing to wait for.
-func (j *joins) settle(ctx context.Context) {
+func (j *Joins) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, joinSettle)
 	defer cancel()
 	j.mu.Lock()
@@ -118,12 +121,12 @@ func (j *joins) settle(ctx context.Context) {
 	j.now++
 	j.mu.Unlock()
 	_ = waitUntil(ctx, func() bool { // Late is no error: the answer is that of a moment ago.
-		return j.written(upTo) || j.srv.store.State() != nil
+		return j.written(upTo) || j.edge.store.State() != nil
 	})
 }
 
 // written reports whether nothing is open that was noted in a generation or before.
-func (j *joins) written(upTo uint64) bool {
+func (j *Joins) written(upTo uint64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for noted := range j.open { // a few: one for each that waits
@@ -135,7 +138,7 @@ func (j *joins) written(upTo uint64) bool {
 }
 
 // run writes until ctx ends.
-func (j *joins) run(ctx context.Context) {
+func (j *Joins) run(ctx context.Context) {
 	batch := make([]*queuedJoin, 0, joinBatch)
 	for {
 		batch = batch[:0]
@@ -161,13 +164,13 @@ func (j *joins) run(ctx context.Context) {
 }
 
 // write tries a batch until it is written, or often enough.
-func (j *joins) write(ctx context.Context, batch []*queuedJoin) {
+func (j *Joins) write(ctx context.Context, batch []*queuedJoin) {
 	var err error
 	for tries := 0; tries < joinTries && ctx.Err() == nil; {
 		if err = j.try(ctx, batch); err == nil || errors.Is(err, chat.ErrRefused) {
 			break
 		}
-		if j.srv.store.State() == nil {
+		if j.edge.store.State() == nil {
 			tries++
 		}
 		select {
@@ -181,7 +184,7 @@ func (j *joins) write(ctx context.Context, batch []*queuedJoin) {
 }
 
 // try writes those of a batch whose tokens count, where that is asked for.
-func (j *joins) try(ctx context.Context, batch []*queuedJoin) error {
+func (j *Joins) try(ctx context.Context, batch []*queuedJoin) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	var creds []chat.Credential
@@ -193,7 +196,7 @@ func (j *joins) try(ctx context.Context, batch []*queuedJoin) error {
 	var proven []chat.TokenState
 	var err error
 	if len(creds) > 0 {
-		if proven, err = j.srv.store.CheckTokens(ctx, creds); err != nil {
+		if proven, err = j.edge.store.CheckTokens(ctx, creds); err != nil {
 			return err
 		}
 	}
@@ -207,15 +210,15 @@ func (j *joins) try(ctx context.Context, batch []*queuedJoin) error {
 		}
 		all = append(all, m.Membership)
 	}
-	refused, err := j.srv.store.JoinAll(ctx, all)
+	refused, err := j.edge.store.JoinAll(ctx, all)
 	if err == nil {
-		j.srv.stats.joinsTooMany.Add(uint64(refused))
+		j.edge.Stats.joinsTooMany.Add(uint64(refused))
 	}
 	return err
 }
 
 // failed counts n memberships that were not written.
-func (j *joins) failed(n int, err error) {
-	j.srv.stats.joinErrors.Add(uint64(n))
-	j.srv.log.Warn("cannot write memberships", "count", n, "err", err)
+func (j *Joins) failed(n int, err error) {
+	j.edge.Stats.joinErrors.Add(uint64(n))
+	j.edge.Log.Warn("cannot write memberships", "count", n, "err", err)
 }

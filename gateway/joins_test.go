@@ -18,7 +18,7 @@ import (
 
 // joinStore is a store that only takes memberships, when it is not away.
 type joinStore struct {
-	Store
+	EdgeStore
 	mu   sync.Mutex // guards the fields below
 	away int        // calls that fail before one works
 	says bool       // State says so
@@ -61,7 +61,7 @@ func TestJoins_OfALiveRoomCostNoCall(t *testing.T) {
 		dial(t, s, chatPath("r", fmt.Sprint("old", i))).wantText()
 		joinV1(t, s, fmt.Sprint("new", i))
 	}
-	eventually(t, func() error { return differ("memberships waiting", s.joins.waiting.Load(), 0) })
+	eventually(t, func() error { return differ("memberships waiting", s.edge.Joins.waiting.Load(), 0) })
 	after := storeOf(s).allCalls()
 	for call, n := range after {
 		if call != "JoinAll" && n != before[call] {
@@ -74,12 +74,12 @@ func TestJoins_OfALiveRoomCostNoCall(t *testing.T) {
 }
 
 // runJoins runs a joins over store until the test ends.
-func runJoins(t *testing.T, store *joinStore) *joins {
+func runJoins(t *testing.T, store *joinStore) *Joins {
 	t.Helper()
 	store.got = map[chat.Membership]int{}
-	srv := &Server{store: store, cfg: Config{AutoJoin: true, AnonymousJoin: true}, log: slog.New(slog.DiscardHandler)}
-	srv.guard.cfg = &srv.cfg
-	j := newJoins(srv)
+	e := &Edge{store: store, Config: EdgeConfig{AutoJoin: true, AnonymousJoin: true}, Log: slog.New(slog.DiscardHandler)}
+	e.Guard = &Guard{cfg: &e.Config}
+	j := newJoins(e)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { j.run(ctx) })
@@ -88,11 +88,11 @@ func runJoins(t *testing.T, store *joinStore) *joins {
 }
 
 // noteAndQueue is a join that succeeded.
-func (j *joins) noteAndQueue(m chat.Membership) {
+func (j *Joins) noteAndQueue(m chat.Membership) {
 	_ = j.join(visitor{user: m.UserID}, m.Room, func() *refusal { return nil }) // no refusal comes of none
 }
 
-func wantWritten(t *testing.T, j *joins) {
+func wantWritten(t *testing.T, j *Joins) {
 	t.Helper()
 	if err := waitUntil(t.Context(), func() bool { return j.waiting.Load() == 0 }); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestJoins_FailureIsTriedAgain(t *testing.T) {
 			j := runJoins(t, store)
 			j.noteAndQueue(chat.Membership{UserID: "u", Room: "1"})
 			wantWritten(t, j)
-			n, errs := store.got[chat.Membership{UserID: "u", Room: "1"}], j.srv.stats.joinErrors.Load()
+			n, errs := store.got[chat.Membership{UserID: "u", Room: "1"}], j.edge.Stats.joinErrors.Load()
 			if n != written || errs != uint64(1-written) {
 				t.Errorf("after %d calls the membership was written %d times, %d errors; want %d, %d", store.calls, n, errs, written, 1-written)
 			}
@@ -154,7 +154,7 @@ func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 	for i := range joinQueue + joinBatch + 10 {
 		j.noteAndQueue(chat.Membership{UserID: fmt.Sprint(i), Room: "1"})
 	}
-	dropped := j.srv.stats.joinErrors.Load()
+	dropped := j.edge.Stats.joinErrors.Load()
 	if dropped < 10 || dropped > joinBatch+10 {
 		t.Errorf("%d memberships were dropped; want those above the queue of %d", dropped, joinQueue)
 	}
@@ -193,7 +193,7 @@ func TestJoins_Settle(t *testing.T) {
 // TestJoins_WhoIsRefusedLeavesNothing: a handshake writes a membership when it has succeeded, and not before.
 func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
-	token, err := s.guard.newToken(t.Context(), "known")
+	token, err := s.edge.Guard.newToken(t.Context(), "known")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
 	// A client that does not wait for the answer is refused when its token was found right.
 	send(handshake("/group/chat/r/known/"+token) + "early")
 	eventually(t, func() error {
-		return firstOf(differ("joins waiting", s.joins.waiting.Load(), 0), differ("places held", s.sessions.held(), 0))
+		return firstOf(differ("joins waiting", s.edge.Joins.waiting.Load(), 0), differ("places held", s.edge.Sessions.Held(), 0))
 	})
 	for _, user := range []string{"nobody", "known"} {
 		if rooms, err := s.store.Rooms(t.Context(), user); err != nil || len(rooms) > 0 {
@@ -284,7 +284,7 @@ func TestJoins_Anonymous(t *testing.T) {
 	}
 	want := func(when string, rooms map[string]string) {
 		t.Helper()
-		eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+		eventually(t, func() error { return differ("joins waiting", s.edge.Joins.waiting.Load(), 0) })
 		for user, want := range rooms {
 			got, err := s.store.Rooms(t.Context(), user)
 			if err != nil || fmt.Sprint(got) != want {
@@ -324,7 +324,7 @@ func TestJoins_TooManyAreCounted(t *testing.T) {
 	j := runJoins(t, store)
 	j.noteAndQueue(chat.Membership{UserID: "u", Room: "1"})
 	wantWritten(t, j)
-	if got, errs := j.srv.stats.joinsTooMany.Load(), j.srv.stats.joinErrors.Load(); got != 1 || errs != 0 {
+	if got, errs := j.edge.Stats.joinsTooMany.Load(), j.edge.Stats.joinErrors.Load(); got != 1 || errs != 0 {
 		t.Errorf("memberships too many = %d, errors %d; want 1, 0", got, errs)
 	}
 }
@@ -335,20 +335,20 @@ func TestSweep_OpenSocketsKeepMemberships(t *testing.T) {
 	join(t, s, "r", "a")
 	dial(t, s, listPath("b"))
 	wantSessions(t, s, 2)
-	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.waiting.Load(), 0) })
 	for second := range uint32(keepEvery) {
-		s.clock.set(time.Duration(second) * time.Second)
-		s.sessions.each(func(c *session) {
-			now := s.clock.now()
+		s.edge.clock.set(time.Duration(second) * time.Second)
+		s.edge.Sessions.each(func(c *session) {
+			now := s.edge.clock.now()
 			c.heard.Store(now)
 			c.pinged.Store(now)
-			s.inspect(c, time.Now())
+			s.edge.inspect(c, time.Now())
 		})
 		if second%64 == 0 {
-			eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+			eventually(t, func() error { return differ("joins waiting", s.edge.Joins.waiting.Load(), 0) })
 		}
 	}
-	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.waiting.Load(), 0) })
 	if noted := storeOf(s).keptCalls(); noted != 2 {
 		t.Errorf("memberships were kept %d times in half a day; want once for each socket", noted)
 	}

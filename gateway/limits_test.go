@@ -55,7 +55,7 @@ func TestLimit_FullServerTurnsAway(t *testing.T) {
 	last := join(t, s, "r", "last")
 	wantFull(t, s, 3)
 	wantFull(t, s, 3)
-	if got := s.stats.full.Load(); got != 2 {
+	if got := s.edge.Stats.full.Load(); got != 2 {
 		t.Errorf("turned away = %d; want 2", got)
 	}
 	_ = last.conn.Close()
@@ -147,7 +147,7 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 	if _, err := store.Join(t.Context(), "member", "broken"); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.hall.Open(t.Context(), "r") // loaded before the store breaks
+	r, err := s.edge.Hall.Open(t.Context(), "r") // loaded before the store breaks
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,21 +172,21 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 	}
 	all.Wait()
 	wantSessions(t, s, 0)
-	eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
+	eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
 
 	members := make([]*client, fit)
 	for i := range members {
 		members[i] = dial(t, s, "/group/chat/r/member/good")
 	}
 	wantFull(t, s, fit)
-	eventually(t, func() error { return differ("members", s.hall.Stats().Members, int64(fit)) })
+	eventually(t, func() error { return differ("members", s.edge.Hall.Stats().Members, int64(fit)) })
 	for _, m := range members {
 		_ = m.conn.Close()
 	}
 	wantSessions(t, s, 0)
 	r.Release()
-	s.hall.Tick(time.Now())
-	if h := s.hall.Stats(); h.Members != 0 || h.Rooms != 0 {
+	s.edge.Hall.Tick(time.Now())
+	if h := s.edge.Hall.Stats(); h.Members != 0 || h.Rooms != 0 {
 		t.Errorf("%d members and %d rooms are left", h.Members, h.Rooms)
 	}
 }

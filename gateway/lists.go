@@ -20,18 +20,19 @@ import (
 // reloadWorkers is how many goroutines read changed room sets from the store.
 const reloadWorkers = 4
 
-// lists drives all room-list sockets (contract section 3). Rooms say when they
+// Lists drives all room-list sockets (contract section 3). Rooms say when they
 // change; at most once per list.update_interval a list that shows one is sent.
 //
 // A message in a busy room only marks the room; which lists show it is looked up
 // once per pass.
-type lists struct {
+type Lists struct {
 	// Immutable.
-	srv     *Server
+	edge    *Edge
+	store   FastIMStore
 	every   time.Duration
 	kick    once.Signal     // something changed
 	reloads chan *feed      // capacity reloadQueue; full: the next pass tries again. Never closed
-	ctx     context.Context // ends at Close; set by start
+	ctx     context.Context // ends at Close; set by Run
 
 	mu sync.Mutex // guards the fields below and those of feeds so marked
 	// feeds are all lists by user.
@@ -61,10 +62,11 @@ type feed struct {
 	removed  bool
 }
 
-func newLists(s *Server) *lists {
-	return &lists{
-		srv:     s,
-		every:   s.cfg.List.UpdateInterval,
+func newLists(e *Edge, store FastIMStore, every time.Duration) *Lists {
+	return &Lists{
+		edge:    e,
+		store:   store,
+		every:   every,
 		kick:    once.NewSignal(),
 		reloads: make(chan *feed, reloadQueue),
 		feeds:   map[string][]*feed{},
@@ -74,8 +76,8 @@ func newLists(s *Server) *lists {
 	}
 }
 
-// start runs the pass and the reloads until ctx ends.
-func (l *lists) start(ctx context.Context, wg *sync.WaitGroup) {
+// Run runs the pass and the reloads until ctx ends.
+func (l *Lists) Run(ctx context.Context, wg *sync.WaitGroup) {
 	l.ctx = ctx
 	wg.Go(func() { l.run(ctx) })
 	for range reloadWorkers {
@@ -94,7 +96,7 @@ func (l *lists) start(ctx context.Context, wg *sync.WaitGroup) {
 
 // run makes a pass when something changed, but not more often than twenty times an
 // interval: a room with a thousand messages a second must not cost a thousand.
-func (l *lists) run(ctx context.Context) {
+func (l *Lists) run(ctx context.Context) {
 	rest := max(l.every/20, time.Millisecond)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -120,16 +122,16 @@ func (l *lists) run(ctx context.Context) {
 	}
 }
 
-// roomChanged is the hall's call: a room that some list shows has changed.
-func (l *lists) roomChanged(r *room.Room) {
+// RoomChanged is the hall's call: a room that some list shows has changed.
+func (l *Lists) RoomChanged(r *room.Room) {
 	l.mu.Lock()
 	l.changed[r] = struct{}{}
 	l.mu.Unlock()
 	l.kick.Set()
 }
 
-// userChanged is the store's call: the set of the user's rooms has changed.
-func (l *lists) userChanged(user string) {
+// UserChanged is the store's call: the set of the user's rooms has changed.
+func (l *Lists) UserChanged(user string) {
 	l.mu.Lock()
 	for _, f := range l.feeds[user] {
 		l.staleLocked(f)
@@ -138,8 +140,8 @@ func (l *lists) userChanged(user string) {
 	l.kick.Set()
 }
 
-// resumed is the store's call: any user's set may have changed unheard.
-func (l *lists) resumed() {
+// Resumed is the store's call: any user's set may have changed unheard.
+func (l *Lists) Resumed() {
 	l.mu.Lock()
 	for _, fs := range l.feeds {
 		for _, f := range fs {
@@ -150,8 +152,8 @@ func (l *lists) resumed() {
 	l.kick.Set()
 }
 
-// recheck has the lists read again that show a room whose member their user is no more.
-func (l *lists) recheck(ctx context.Context) error {
+// Recheck has the lists read again that show a room whose member their user is no more.
+func (l *Lists) Recheck(ctx context.Context) error {
 	type shown struct {
 		f     *feed
 		rooms []string
@@ -170,12 +172,12 @@ func (l *lists) recheck(ctx context.Context) error {
 	l.mu.Unlock()
 	for _, x := range all {
 		for _, id := range x.rooms {
-			in, err := l.srv.store.IsMember(ctx, x.f.user, id)
+			in, err := l.store.IsMember(ctx, x.f.user, id)
 			if err != nil {
 				return err
 			}
 			if !in {
-				l.userChanged(x.f.user)
+				l.UserChanged(x.f.user)
 				break
 			}
 		}
@@ -183,13 +185,13 @@ func (l *lists) recheck(ctx context.Context) error {
 	return nil
 }
 
-func (l *lists) staleLocked(f *feed) {
+func (l *Lists) staleLocked(f *feed) {
 	f.stale = true
 	l.dirty[f] = struct{}{}
 }
 
 // pass sends every list that has changed and is due, and says when the next is.
-func (l *lists) pass(now time.Time) (next time.Time, waiting bool) {
+func (l *Lists) pass(now time.Time) (next time.Time, waiting bool) {
 	var send []*feed
 	l.mu.Lock()
 	for r := range l.changed {
@@ -207,7 +209,7 @@ func (l *lists) pass(now time.Time) (next time.Time, waiting bool) {
 		case f.stale && l.askReloadLocked(f):
 			delete(l.dirty, f)
 			continue
-		case f.stale || f.session.pending.Load() > 0: // a client that is behind gets only the newest list
+		case f.stale || f.session.behind(): // a client that is behind gets only the newest list
 			f.due = now.Add(l.every)
 		default:
 			delete(l.dirty, f)
@@ -227,7 +229,7 @@ func (l *lists) pass(now time.Time) (next time.Time, waiting bool) {
 }
 
 // askReloadLocked has a worker read the feed's set of rooms, if one has time.
-func (l *lists) askReloadLocked(f *feed) bool {
+func (l *Lists) askReloadLocked(f *feed) bool {
 	select {
 	case l.reloads <- f:
 		f.reading, f.stale = true, false
@@ -238,7 +240,7 @@ func (l *lists) askReloadLocked(f *feed) bool {
 }
 
 // send writes the list to its socket. Called by run only.
-func (l *lists) send(f *feed) {
+func (l *Lists) send(f *feed) {
 	l.mu.Lock()
 	rooms := slices.Collect(maps.Values(f.rooms))
 	l.mu.Unlock()
@@ -299,13 +301,13 @@ func listText(rooms []*room.Room) (text []byte, spoken bool) {
 
 // open reads the user's rooms for a new list socket. It may block until ctx ends.
 // attach, or remove, follows.
-func (l *lists) open(ctx context.Context, v *visitor) (*feed, error) {
+func (l *Lists) open(ctx context.Context, v *visitor) (*feed, error) {
 	user, who := v.user, *v
-	f := &feed{user: user, sees: func(id string) bool { return l.srv.guard.maySee(&who, id) }, rooms: map[string]*room.Room{}}
+	f := &feed{user: user, sees: func(id string) bool { return l.edge.Guard.maySee(&who, id) }, rooms: map[string]*room.Room{}}
 	l.mu.Lock()
 	l.feeds[user] = append(l.feeds[user], f) // from now on changes are noticed
 	l.mu.Unlock()
-	err := l.srv.store.SubscribeUser(ctx, user)
+	err := l.store.SubscribeUser(ctx, user)
 	if err == nil {
 		err = l.read(ctx, f)
 	}
@@ -317,7 +319,7 @@ func (l *lists) open(ctx context.Context, v *visitor) (*feed, error) {
 }
 
 // attach starts to send the list of an open feed, whose session is set now.
-func (l *lists) attach(f *feed) {
+func (l *Lists) attach(f *feed) {
 	l.mu.Lock()
 	f.attached = true
 	if !f.removed {
@@ -328,8 +330,8 @@ func (l *lists) attach(f *feed) {
 }
 
 // read brings the feed's rooms in line with the store.
-func (l *lists) read(ctx context.Context, f *feed) error {
-	ids, err := l.srv.store.Rooms(ctx, f.user)
+func (l *Lists) read(ctx context.Context, f *feed) error {
+	ids, err := l.store.Rooms(ctx, f.user)
 	if err != nil {
 		return err
 	}
@@ -343,8 +345,8 @@ func (l *lists) read(ctx context.Context, f *feed) error {
 		if l.shows(f, id) {
 			continue
 		}
-		if !l.srv.hall.Live(id) {
-			switch no := l.srv.guard.exists(ctx, id); {
+		if !l.edge.Hall.Live(id) {
+			switch no := l.edge.Guard.exists(ctx, id); {
 			case no == nil:
 			case no.status == http.StatusNotFound:
 				continue
@@ -353,10 +355,10 @@ func (l *lists) read(ctx context.Context, f *feed) error {
 				continue
 			}
 		}
-		r, err := l.srv.hall.Open(ctx, id)
+		r, err := l.edge.Hall.Open(ctx, id)
 		// The list of the other rooms need not wait for what never comes, nor for a place.
 		if errors.Is(err, chat.ErrRefused) || errors.Is(err, room.ErrTooManyRooms) {
-			l.srv.log.Warn("cannot show a room on a list", "user", f.user, "room", id, "err", err)
+			l.edge.Log.Warn("cannot show a room on a list", "user", f.user, "room", id, "err", err)
 			continue
 		}
 		if err != nil {
@@ -373,14 +375,14 @@ func (l *lists) read(ctx context.Context, f *feed) error {
 	return errors.Join(errs...)
 }
 
-func (l *lists) shows(f *feed, id string) bool {
+func (l *Lists) shows(f *feed, id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return f.rooms[id] != nil
 }
 
 // show puts an open room into the feed; false where the feed is gone.
-func (l *lists) show(f *feed, r *room.Room) bool {
+func (l *Lists) show(f *feed, r *room.Room) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f.removed || f.rooms[r.ID()] != nil {
@@ -392,7 +394,7 @@ func (l *lists) show(f *feed, r *room.Room) bool {
 }
 
 // hide takes the rooms that match out of the feed.
-func (l *lists) hide(f *feed, match func(id string) bool) {
+func (l *Lists) hide(f *feed, match func(id string) bool) {
 	var out []*room.Room
 	l.mu.Lock()
 	for id, r := range f.rooms {
@@ -414,12 +416,12 @@ func (l *lists) hide(f *feed, match func(id string) bool) {
 }
 
 // reload reads a feed's set of rooms again; a failure is tried again at a later pass.
-func (l *lists) reload(f *feed) {
+func (l *Lists) reload(f *feed) {
 	ctx, cancel := context.WithTimeout(l.ctx, apiTimeout)
 	defer cancel()
 	err := l.read(ctx, f)
 	if err != nil {
-		l.srv.log.Warn("cannot read a user's rooms", "user", f.user, "err", err)
+		l.edge.Log.Warn("cannot read a user's rooms", "user", f.user, "err", err)
 	}
 	l.mu.Lock()
 	f.reading = false
@@ -435,7 +437,7 @@ func (l *lists) reload(f *feed) {
 }
 
 // remove forgets a feed and lets its rooms go. A second call does nothing.
-func (l *lists) remove(f *feed) {
+func (l *Lists) remove(f *feed) {
 	l.mu.Lock()
 	if f.removed {
 		l.mu.Unlock()
@@ -446,7 +448,7 @@ func (l *lists) remove(f *feed) {
 	l.feeds[f.user] = slices.DeleteFunc(l.feeds[f.user], func(x *feed) bool { return x == f })
 	if len(l.feeds[f.user]) == 0 {
 		delete(l.feeds, f.user)
-		l.srv.store.UnsubscribeUser(f.user)
+		l.store.UnsubscribeUser(f.user)
 	}
 	l.mu.Unlock()
 	l.hide(f, func(string) bool { return true })

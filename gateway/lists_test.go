@@ -27,7 +27,7 @@ func newListServer(t *testing.T) *Server {
 	// Once the second kick finds room, run has made its first pass and taken the first
 	// kick: now it rests for minutes.
 	for range 2 {
-		s.lists.kick <- struct{}{}
+		s.fastIM.Lists.kick <- struct{}{}
 	}
 	return s
 }
@@ -66,10 +66,10 @@ func dialList(tb testing.TB, s *Server, user string) *client {
 func wantFeed(tb testing.TB, s *Server, user string, ok func(*feed) bool) {
 	tb.Helper()
 	eventually(tb, func() error {
-		s.lists.mu.Lock()
-		defer s.lists.mu.Unlock()
-		good := len(s.lists.feeds[user]) > 0
-		for _, f := range s.lists.feeds[user] {
+		s.fastIM.Lists.mu.Lock()
+		defer s.fastIM.Lists.mu.Unlock()
+		good := len(s.fastIM.Lists.feeds[user]) > 0
+		for _, f := range s.fastIM.Lists.feeds[user] {
 			good = good && ok(f)
 		}
 		return differ("feed is as wanted", good, true)
@@ -102,7 +102,7 @@ func (c *client) wantNothing() {
 // wantPass makes a pass and wants it to name the time of the next; zero: none.
 func wantPass(tb testing.TB, s *Server, now, next time.Time) {
 	tb.Helper()
-	got, waiting := s.lists.pass(now)
+	got, waiting := s.fastIM.Lists.pass(now)
 	if waiting != !next.IsZero() || waiting && !got.Equal(next) {
 		tb.Errorf("pass = %v, %v; want %v", got, waiting, next)
 	}
@@ -185,13 +185,13 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 	if c.pending.Load() == 0 {
 		t.Fatal("the whole list went out; want a client that is behind")
 	}
-	sent := s.stats.unicastBytes.Load()
+	sent := s.edge.Stats.unicastBytes.Load()
 	for i := range 5 {
 		publish(t, s, "r0", fmt.Sprint("news", i), int64(1000+i))
 		now = now.Add(time.Hour)
 		wantPass(t, s, now, now.Add(time.Hour))
 	}
-	if got := s.stats.unicastBytes.Load(); got != sent {
+	if got := s.edge.Stats.unicastBytes.Load(); got != sent {
 		t.Errorf("%d bytes were queued behind the first list", got-sent)
 	}
 	if first := slow.wantText(); strings.Contains(first, "news") || strings.Count(first, long) != rooms {
@@ -209,11 +209,11 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 // wantLet wants that nothing of rooms and users is held any more.
 func wantLet(tb testing.TB, s *Server) {
 	tb.Helper()
-	s.hall.Tick(time.Now())
-	l := s.lists
+	s.edge.Hall.Tick(time.Now())
+	l := s.fastIM.Lists
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := s.hall.Stats().Rooms; n != 0 {
+	if n := s.edge.Hall.Stats().Rooms; n != 0 {
 		tb.Errorf("%d rooms are live; want none", n)
 	}
 	if n := storeOf(s).Stats().Subscriptions; n != 0 {
@@ -228,12 +228,12 @@ func TestLists_ClosingLetsGo(t *testing.T) {
 	s := newListServer(t)
 	joinRooms(t, s, "u", "a", "b", "c")
 	first, second := dialList(t, s, "u"), dialList(t, s, "u")
-	if h, subs := s.hall.Stats(), storeOf(s).Stats().Subscriptions; h.Rooms != 3 || subs != 4 {
+	if h, subs := s.edge.Hall.Stats(), storeOf(s).Stats().Subscriptions; h.Rooms != 3 || subs != 4 {
 		t.Errorf("rooms %d, subscriptions %d; want 3 and, with the user, 4", h.Rooms, subs)
 	}
 	_ = first.conn.Close()
 	wantSessions(t, s, 1)
-	s.hall.Tick(time.Now())
+	s.edge.Hall.Tick(time.Now())
 	publish(t, s, "b", "still", 1)
 	wantPass(t, s, time.Now(), time.Time{})
 	second.wantList("b still 1 1", "a", "c") // what the two shared is still there
@@ -253,7 +253,7 @@ func TestLists_RefusedListLetsGo(t *testing.T) {
 			t.Errorf("with a broken %s: %v; want 503", broken, err)
 		}
 		storeOf(s).fail(nil, broken)
-		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
+		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
 		wantLet(t, s)
 	}
 }
@@ -298,7 +298,7 @@ func TestLists_KnownRooms(t *testing.T) {
 	}
 	storeOf(s).fail(nil, "KnownRoom")
 	dial(t, s, listPath("u")).wantList("real hi 1 1")
-	if s.hall.Live("ghost") {
+	if s.edge.Hall.Live("ghost") {
 		t.Error("a room that nobody knows is live")
 	}
 }
@@ -332,7 +332,7 @@ func TestLists_AreBoundedInBytes(t *testing.T) {
 func reload(tb testing.TB, s *Server, now time.Time) {
 	tb.Helper()
 	reads := storeOf(s).called("Rooms")
-	s.lists.pass(now)
+	s.fastIM.Lists.pass(now)
 	eventually(tb, func() error { return differ("reads of the user's rooms", storeOf(s).called("Rooms"), reads+1) })
 	wantFeed(tb, s, "u", func(f *feed) bool { return !f.reading })
 }
@@ -345,16 +345,16 @@ func TestLists_RoomGoes(t *testing.T) {
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
 	now := time.Now()
-	s.lists.pass(now)
+	s.fastIM.Lists.pass(now)
 	c.wantList("b two 2 1", "a one 1 1")
 	storeOf(s).forget("b")
 	s.UserEvent("u")
 	now = now.Add(time.Hour)
 	reload(t, s, now)
-	s.lists.pass(now)
+	s.fastIM.Lists.pass(now)
 	c.wantList("a one 1 1")
-	s.hall.Tick(time.Now())
-	if n := s.hall.Stats().Rooms; n != 1 {
+	s.edge.Hall.Tick(time.Now())
+	if n := s.edge.Hall.Stats().Rooms; n != 1 {
 		t.Errorf("%d rooms are live; want 1", n)
 	}
 }
@@ -369,17 +369,17 @@ func TestLists_UserEventReloads(t *testing.T) {
 	publish(t, s, "c", "three", 3)
 	c := dialList(t, s, "u")
 	now := time.Now()
-	s.lists.pass(now)
+	s.fastIM.Lists.pass(now)
 	c.wantList("a one 1 1")
 
 	joinRooms(t, s, "u", "b")
-	s.lists.pass(now.Add(time.Minute))
+	s.fastIM.Lists.pass(now.Add(time.Minute))
 	if n := storeOf(s).called("Rooms"); n != 1 {
 		t.Errorf("the rooms were read %d times within the interval; want once", n)
 	}
 	now = now.Add(time.Hour)
 	reload(t, s, now)
-	s.lists.pass(now)
+	s.fastIM.Lists.pass(now)
 	c.wantList("b two 2 1", "a one 1 1")
 
 	storeOf(s).UnsubscribeUser("u") // as a connection that was lost
@@ -389,7 +389,7 @@ func TestLists_UserEventReloads(t *testing.T) {
 	c.wantNothing()
 	s.Resumed()
 	reload(t, s, now)
-	s.lists.pass(now)
+	s.fastIM.Lists.pass(now)
 	c.wantList("c three 3 1", "b two 2 1", "a one 1 1")
 	c.wantNothing()
 }
@@ -400,7 +400,7 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	publish(t, s, "a", "one", 1)
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
-	s.lists.pass(time.Now().Add(-2 * time.Hour)) // so that the next list is due
+	s.fastIM.Lists.pass(time.Now().Add(-2 * time.Hour)) // so that the next list is due
 	c.wantList("a one 1 1")
 
 	storeOf(s).fail(errAway, "Rooms")
@@ -409,13 +409,13 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	for range 3 {
 		reload(t, s, due())
 		reads := storeOf(s).called("Rooms")
-		if _, waiting := s.lists.pass(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
+		if _, waiting := s.fastIM.Lists.pass(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
 			t.Error("the store is asked again before the interval is over")
 		}
 	}
 	c.wantNothing()
 	storeOf(s).fail(nil, "Rooms")
 	reload(t, s, due())
-	s.lists.pass(due())
+	s.fastIM.Lists.pass(due())
 	c.wantList("b two 2 1", "a one 1 1")
 }

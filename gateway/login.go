@@ -20,11 +20,16 @@ import (
 )
 
 // newToken makes a token that is the user's from now on.
-func (g *guard) newToken(ctx context.Context, user string) (string, error) {
+func (g *Guard) newToken(ctx context.Context, user string) (string, error) {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // never fails (crypto/rand)
 	token := hex.EncodeToString(raw[:])
 	return token, g.store.SetToken(ctx, user, token)
+}
+
+// login reports whether somebody may log in as the user: auth.login_url says so.
+func (g *Guard) login(ctx context.Context, user, password string) (bool, error) {
+	return g.logins.ok(ctx, user, password)
 }
 
 // Bounds of calls of auth.login_url.

@@ -17,13 +17,13 @@ type member struct {
 func (m *member) speaks() {
 	if m.bad&unjoined != 0 {
 		m.bad &^= unjoined
-		m.srv.joins.speaks(m.user, m.place.Room().ID())
+		m.edge.Joins.speaks(m.user, m.place.Room().ID())
 	}
 }
 
 func (m *member) stays() {
 	if !m.has().guest {
-		m.srv.joins.keep(m.user)
+		m.edge.Joins.keep(m.user)
 	}
 }
 
@@ -38,10 +38,10 @@ func (m *member) gone() {
 // enter takes over the connection of a member that is in its room already, and begins with welcome. On a refusal it
 // leaves.
 func (m *member) enter(w http.ResponseWriter, v *visitor, welcome []byte) *refusal {
-	if m.srv.guard.unproven(*v) {
+	if m.edge.Guard.unproven(*v) {
 		m.bad |= unjoined
 	}
-	bad := m.srv.joins.join(*v, m.place.Room().ID(), func() *refusal { return m.srv.takeOver(w, v, &m.session, welcome) })
+	bad := m.edge.Joins.join(*v, m.place.Room().ID(), func() *refusal { return m.takeOver(w, v, welcome) })
 	if bad != nil {
 		m.gone()
 		return bad
@@ -54,10 +54,10 @@ func (m *member) enter(w http.ResponseWriter, v *visitor, welcome []byte) *refus
 type deaf struct{ session }
 
 func (d *deaf) message(codec.Opcode, []byte) error { //nolint:unparam // see purpose
-	d.srv.stats.ignored.Add(1)
+	d.edge.Stats.ignored.Add(1)
 	return nil
 }
 
-func (d *deaf) stays() { d.srv.joins.keep(d.user) }
+func (d *deaf) stays() { d.edge.Joins.keep(d.user) }
 
 func (d *deaf) drained() {} // nobody waits: only members do

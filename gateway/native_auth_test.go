@@ -198,9 +198,9 @@ func closedExpired(t *testing.T) {
 	renewed, _ := dialAs(t, s, signedToken(t, "x", ending))
 	renewed.send(`{"t":"auth","token":"` + signedToken(t, "x", nil) + `"}`)
 	renewed.want("auth")
-	s.sweepOnce(end.Add(24 * time.Second))
+	s.edge.Sweep(end.Add(24 * time.Second))
 	wantSessions(t, s, 4)
-	s.sweepOnce(time.Unix(end.Unix(), 0).Add(25 * time.Second))
+	s.edge.Sweep(time.Unix(end.Unix(), 0).Add(25 * time.Second))
 	n.wantClose(4401)
 	fast.wantFrame(codec.OpText, "440")
 	fast.wantClosed(codec.CloseNormal)
@@ -220,9 +220,9 @@ func firstFrame(t *testing.T, s *Server, query string) *native {
 func closedWithoutToken(t *testing.T) {
 	s := newServerV1(t, signs)
 	n := firstFrame(t, s, "")
-	s.sweepOnce(s.started.Add(4 * time.Second))
+	s.edge.Sweep(s.edge.started.Add(4 * time.Second))
 	wantSessions(t, s, 1)
-	s.sweepOnce(s.started.Add(5 * time.Second))
+	s.edge.Sweep(s.edge.started.Add(5 * time.Second))
 	n.wantClose(4401)
 }
 
@@ -252,7 +252,7 @@ func TestFirstFrame(t *testing.T) {
 	})
 	other, _ := dialAs(t, s, signedToken(t, "v", nil))
 	n := firstFrame(t, s, "")
-	if got := s.hall.Stats().Members; got != 1 {
+	if got := s.edge.Hall.Stats().Members; got != 1 {
 		t.Errorf("%d members; want 1: who waits is none", got)
 	}
 	n.send(`{"t":"auth","token":"` + signedToken(t, "u", nil) + `"}`)
@@ -280,7 +280,7 @@ func TestFirstFrame(t *testing.T) {
 	s.recheck(t)
 	n.wantClose(4401)
 	eventually(t, func() error {
-		return firstOf(differ("members", s.hall.Stats().Members, 1), differ("waiting", s.v1.waiting.Load(), 0), differ("places", s.sessions.held(), 1))
+		return firstOf(differ("members", s.edge.Hall.Stats().Members, 1), differ("waiting", s.v1.waiting.Load(), 0), differ("places", s.edge.Sessions.Held(), 1))
 	})
 	again := firstFrame(t, s, "&user_id=u") // with a token that names nobody
 	again.send(`{"t":"auth","token":"t"}`)
@@ -309,7 +309,7 @@ func TestFirstFrame_OtherFrames(t *testing.T) {
 	eventually(t, func() error { return differ("sessions", s.Sessions(), 0) })
 	goOn()
 	eventually(t, func() error {
-		return firstOf(differ("members", s.hall.Stats().Members, 0), differ("waiting", s.v1.waiting.Load(), 0), differ("errands", len(s.arrivals.queue), 0))
+		return firstOf(differ("members", s.edge.Hall.Stats().Members, 0), differ("waiting", s.v1.waiting.Load(), 0), differ("errands", len(s.v1.arrivals.queue), 0))
 	})
 	// Two frames at once: the second comes before the welcome.
 	goOn = storeOf(s).hold("CheckToken")

@@ -59,7 +59,7 @@ func closesWith(t *testing.T, code codec.CloseCode, more string, b []byte) {
 // wantCounted waits until one session was closed for that reason: it is told first.
 func wantCounted(t *testing.T, s *Server, why closeReason) {
 	t.Helper()
-	eventually(t, func() error { return differ("closed for "+why.String(), s.stats.closed[why].Load(), 1) })
+	eventually(t, func() error { return differ("closed for "+why.String(), s.edge.Stats.closed[why].Load(), 1) })
 }
 
 // compressed is a text frame that says it is compressed; payload is what it carries.
@@ -131,7 +131,7 @@ func closedTooBig(t *testing.T) {
 // A bug in the handling of one socket closes it, and no other.
 func closedForABug(t *testing.T) {
 	s := newStopped(t, manualSweep)
-	s.log = slog.New(slog.DiscardHandler) // what it says would fail the test
+	s.edge.Log = slog.New(slog.DiscardHandler) // what it says would fail the test
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -83,8 +83,8 @@ func frameWelcome(t *testing.T) {
 	first, _ := dialV1(t, s, "r", "user_id=a&token=t", false)
 	countOther(t, s, 5, 7)
 	_, w := dialV1(t, s, "r", "user_id=弹&token=t", false)
-	if w.Room != "r" || w.UserID != "弹" || w.Node != s.hall.Node() || w.Epoch != pos.Epoch || w.Seq != 3 || w.Total != 3 {
-		t.Errorf("welcome = %+v; want room r, user 弹, node %s, %+v", w, s.hall.Node(), pos)
+	if w.Room != "r" || w.UserID != "弹" || w.Node != s.edge.Hall.Node() || w.Epoch != pos.Epoch || w.Seq != 3 || w.Total != 3 {
+		t.Errorf("welcome = %+v; want room r, user 弹, node %s, %+v", w, s.edge.Hall.Node(), pos)
 	}
 	limits := codec.Limits{MaxBodyBytes: 1500, MaxFrameBytes: 3000, RecallMS: 90_000}
 	if w.Online != 5 || w.Likes != 7 || w.Recovered || w.Heartbeat != 30_000 || w.Limits != limits {
@@ -188,7 +188,7 @@ func gapSlow(t *testing.T) {
 			}
 		}
 	}
-	if got := s.hall.Stats().Skipped; skipped == 0 || got != skipped {
+	if got := s.edge.Hall.Stats().Skipped; skipped == 0 || got != skipped {
 		t.Errorf("the gaps name %d messages, %d were skipped; want the same, and some", skipped, got)
 	}
 }
@@ -226,7 +226,7 @@ func frameCounters(t *testing.T) {
 	}
 	s.sweepAt(1)
 	roomOf(t, s, "r")
-	eventually(t, func() error { return differ("reports of this node", s.hall.Stats().Reports, 1) })
+	eventually(t, func() error { return differ("reports of this node", s.edge.Hall.Stats().Reports, 1) })
 	s.sweepAt(2) // the welcome has said so
 	countOther(t, s, 5, 7)
 	countOther(t, s, 6, 0)
@@ -252,7 +252,7 @@ func TestNative_CountersOfTheWelcomeAreNotRepeated(t *testing.T) {
 	if w.Online != 5 || w.Likes != 7 {
 		t.Errorf("welcome = %+v; want 5 online, 7 likes", w)
 	}
-	s.hall.Tick(time.Now())
+	s.edge.Hall.Tick(time.Now())
 	publishAll(t, s, "x")
 	if f, err := n.next(); err != nil || f.T != "batch" {
 		t.Errorf("next frame = %+v, %v; want the batch", f, err)
@@ -303,7 +303,7 @@ func frameEpoch(t *testing.T) {
 	s.Away(errAway)
 	n.send(`{"t":"send","id":"1","body":"among us"}`)
 	local := n.want("epoch")
-	if local.Epoch != "l-"+s.hall.Node()+"-1" || local.Seq != 0 {
+	if local.Epoch != "l-"+s.edge.Hall.Node()+"-1" || local.Seq != 0 {
 		t.Errorf("epoch = %+v; want a local one, from 0", local)
 	}
 	if b := n.want("batch"); b.Epoch != local.Epoch || b.Seq != 1 {

@@ -111,7 +111,7 @@ func opLike(t *testing.T) {
 	undisturbed()
 	r := roomOf(t, s, "r")
 	eventually(t, func() error {
-		s.hall.Tick(time.Now()) // lets this node report
+		s.edge.Hall.Tick(time.Now()) // lets this node report
 		return differ("counters", r.Counters(), chat.Counters{Online: 2, Likes: 101})
 	})
 }
@@ -290,14 +290,14 @@ func refusedBusyRecall(t *testing.T) {
 			m.send(`{"t":"recall","seq":1}`)
 		}
 	}
-	eventually(t, func() error { return differ("recalls that wait", len(s.recalls.queue), errandQueue) })
+	eventually(t, func() error { return differ("recalls that wait", len(s.v1.recalls.queue), errandQueue) })
 	other := joinV1(t, s, "w")
 	other.send(`{"t":"recall","id":"x","seq":1}`)
 	other.wantRefused("x", "busy", "too many recalls wait", true)
 	n.send(`{"t":"ping"}`)
 	n.want("pong") // whoever recalls does not block the poller
 	goOn()
-	eventually(t, func() error { return differ("askers who wait", len(s.recalls.askers()), 0) })
+	eventually(t, func() error { return differ("askers who wait", len(s.v1.recalls.askers()), 0) })
 }
 
 // Each op but ping counts, and the time to wait is exact.
@@ -326,7 +326,7 @@ func refusedExpired(t *testing.T) {
 	s.Away(errAway)
 	n.send(`{"t":"send","id":"1","body":"x"}`)
 	n.want("batch")
-	s.hall.Tick(time.Now().Add(time.Hour))
+	s.edge.Hall.Tick(time.Now().Add(time.Hour))
 	n.wantRefused("1", "expired", "waited too long", true)
 }
 
@@ -340,8 +340,8 @@ func refusedUnconfirmed(t *testing.T) {
 	n.send(send)
 	eventually(t, func() error { return differ("batches tried", storeOf(s).called("Publish"), 1) })
 	eventually(t, func() error {
-		s.hall.Tick(time.Now().Add(time.Hour))
-		return differ("messages that wait", s.hall.Stats().Waiting, 0)
+		s.edge.Hall.Tick(time.Now().Add(time.Hour))
+		return differ("messages that wait", s.edge.Hall.Stats().Waiting, 0)
 	})
 	n.wantRefused("1", "unconfirmed", "send it again with the same id", true)
 	storeOf(s).fail(nil, "Publish")
@@ -430,7 +430,7 @@ func TestNative_NothingIsDoneBehindTheClose(t *testing.T) {
 	f("ten bad ops", 4400, slices.Repeat(masked(codec.OpText, `{`), mostBadOps))
 	f("no mask", codec.CloseProtocolError, []byte{0x81, 0x00})
 	f("close", codec.CloseNormal, masked(codec.OpClose, "\x03\xE8"))
-	if got := s.stats.messagesIn.Load(); got != 1+mostBadOps {
+	if got := s.edge.Stats.messagesIn.Load(); got != 1+mostBadOps {
 		t.Errorf("%d messages were taken; want the bad ones alone", got)
 	}
 	if a := callV1(t, s, http.MethodGet, pathMessages, "", ""); !strings.Contains(a.body, `"messages":[]`) {
@@ -465,7 +465,7 @@ func TestNative_SameIDAgainIsAnsweredWithTheFirstAck(t *testing.T) {
 	other.send(`{"t":"send","id":"same","body":"another user's"}`)
 	witness.wantInfo("once")
 	witness.wantInfo("another user's")
-	if h := s.hall.Stats(); h.Repeats != 2 {
+	if h := s.edge.Hall.Stats(); h.Repeats != 2 {
 		t.Errorf("Repeats = %d; want 2", h.Repeats)
 	}
 }

@@ -219,7 +219,7 @@ func refusedBadRequest(t *testing.T) {
 	bad(strings.Replace(good, "Upgrade: websocket\r\n", "", 1), `header Upgrade is ""`)
 	bad(strings.Replace(good, exampleKey, "short", 1), `Sec-WebSocket-Key "short"`)
 	bad(strings.Replace(good, "Host", "Content-Length: 1\r\nHost", 1)+"x", "the request has a body")
-	if got := s.sessions.held(); got != 0 {
+	if got := s.edge.Sessions.Held(); got != 0 {
 		t.Errorf("%d places are held; want none", got)
 	}
 }
@@ -453,7 +453,7 @@ func refusedFull(t *testing.T) {
 
 func refusedDraining(t *testing.T) {
 	s := newServerV1(t, nil)
-	s.draining.Store(true)
+	s.edge.draining.Store(true)
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(503, "draining", "the node is leaving")
 	a.sameWhenAsked(s, userAndToken, "")
@@ -471,7 +471,7 @@ func refusedUnavailable(t *testing.T) {
 		a := askV1(t, s, userAndToken, offerV1)
 		a.want(503, "unavailable", message)
 		a.sameWhenAsked(s, userAndToken, "")
-		eventually(t, func() error { return differ("places held", s.sessions.held(), 0) })
+		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
 		storeOf(s).fail(nil, calls...)
 		if call == "IsMember" {
 			if _, err := s.store.Join(t.Context(), "u", "r"); err != nil {

@@ -167,7 +167,7 @@ func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.mustSend(codec.OpText, `{"t":"ping","ts":5}`)
-	eventually(t, func() error { return differ("messages received", s.stats.messagesIn.Load(), 1) })
+	eventually(t, func() error { return differ("messages received", s.edge.Stats.messagesIn.Load(), 1) })
 	for _, want := range []string{"welcome", "pong"} {
 		if f, err := c.nextV1(); err != nil || f.T != want || want == "welcome" && len(f.Messages) != 180 {
 			t.Fatalf("next frame = a %s with %d messages, %v; want a %s", f.T, len(f.Messages), err, want)
@@ -209,7 +209,7 @@ func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, func() error { return differ("messages waiting", big.hall.Stats().Waiting, 0) })
+	eventually(t, func() error { return differ("messages waiting", big.edge.Hall.Stats().Waiting, 0) })
 	pos, _, _ := r.Standing()
 	h, err := big.store.Since(t.Context(), "r", 0, 1)
 	if err != nil || len(h.Entries) != 1 {

@@ -105,7 +105,7 @@ func TestLimits_FastIMMessages(t *testing.T) {
 			break
 		}
 	}
-	if got := s.stats.rateLimited.Load(); got != 21 {
+	if got := s.edge.Stats.rateLimited.Load(); got != 21 {
 		t.Errorf("messages over the limit = %d; want 21", got)
 	}
 	bystander.say("still here")
@@ -161,7 +161,7 @@ func TestLimits_Likes(t *testing.T) {
 	}
 	n.send(`{"t":"ping","ts":1}`)
 	n.want("pong")
-	s.hall.Report(t.Context())
+	s.edge.Hall.Report(t.Context())
 	standings, err := s.store.Report(t.Context(), "test", []chat.Report{{Room: "r"}})
 	if err != nil {
 		t.Fatal(err)
@@ -194,10 +194,10 @@ func (n *native) try(op string) {
 
 // BenchmarkPace is what limits cost a message.
 func BenchmarkPace(b *testing.B) {
-	s := &Server{made: time.Now(), ops: pace.PerSecond(1000, 1<<30)}
+	e := &Edge{made: time.Now(), ops: pace.PerSecond(1000, 1<<30)}
 	var used pace.Used
 	for b.Loop() {
-		if s.ops.Take(&used, s.millis(), 1) != 0 {
+		if e.ops.Take(&used, e.millis(), 1) != 0 {
 			b.Fatal("refused")
 		}
 	}
@@ -242,7 +242,7 @@ func TestLimits_UserRate(t *testing.T) {
 	c, _ := dialV1(t, s, "r", "user_id=v&token=any", false)
 	c.send(`{"t":"send","id":"1","body":"of another user"}`)
 	bystander.wantInfo("of another user")
-	if got := s.hall.Stats().RefusedRate; got != 3 {
+	if got := s.edge.Hall.Stats().RefusedRate; got != 3 {
 		t.Errorf("%d refused; want 3", got)
 	}
 }
@@ -269,7 +269,7 @@ func TestLimits_UserRateOfNames(t *testing.T) {
 		}
 	}
 	say("203.0.113.66", "ack")
-	s.hall.Tick(time.Now()) // what is remembered of a name is not forgotten with its messages
+	s.edge.Hall.Tick(time.Now()) // what is remembered of a name is not forgotten with its messages
 	say("203.0.113.66", "ack")
 	for i, want := range []string{"refused", "ack", "ack", "refused"} {
 		say([]string{"203.0.113.66", "198.51.100.1", "198.51.100.1", "198.51.100.1"}[i], want)
@@ -323,7 +323,7 @@ func TestLimits_SlowBodiesHoldNoScan(t *testing.T) {
 		w.mustWrite("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngroupId")
 	}
 	eventually(t, func() error { return differ("requests under way", s.requests.Load(), 3) })
-	if n := s.door.Scans(); n != 0 {
+	if n := s.edge.Door.Scans(); n != 0 {
 		t.Errorf("%d of them hold a place; want none", n)
 	}
 }

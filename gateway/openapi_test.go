@@ -329,9 +329,9 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	f("connect", 429, busy, get, pathSocket, "u", "", upgrading, client)
 	f("getRoom", 200, busy, get, pathRoom, "", "", with("X-Forwarded-For", "203.0.113.8")) // another client
 
-	open.draining.Store(true)
+	open.edge.draining.Store(true)
 	f("connect", 503, open, get, pathSocket, "u", "", upgrading)
-	open.draining.Store(false)
+	open.edge.draining.Store(false)
 
 	doc, _ := described()
 	for _, item := range doc.Paths.Map() {

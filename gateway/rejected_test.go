@@ -9,7 +9,7 @@ import (
 // TestRejected_TakeFewPlaces: sockets that are open only to be told that their token is wrong have a twentieth of the
 // places; those with a right token come in meanwhile.
 func TestRejected_TakeFewPlaces(t *testing.T) {
-	const places = 400
+	const places, share = 400, 20
 	s := newServer(t, func(c *setup) { c.Server.MaxConnections, c.Auth.Mode = places, []string{AuthRedis} })
 	if err := storeOf(s).SetToken(t.Context(), "good", "t"); err != nil {
 		t.Fatal(err)
@@ -28,8 +28,8 @@ func TestRejected_TakeFewPlaces(t *testing.T) {
 			t.Fatalf("want 440 on a socket, or 401; got %v", err)
 		}
 	}
-	if told > places/rejectedShare || refused == 0 {
-		t.Errorf("%d were told on a socket, %d by a refusal; want at most %d on sockets", told, refused, places/rejectedShare)
+	if told > places/share || refused == 0 {
+		t.Errorf("%d were told on a socket, %d by a refusal; want at most %d on sockets", told, refused, places/share)
 	}
 	w, err := connect(s, "/group/chat/r/good/t")
 	if err != nil {

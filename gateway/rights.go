@@ -58,7 +58,7 @@ func (r *rights) maySay(kind string) bool {
 }
 
 // rightsIn are the visitor's rights in a room; nobody is refused here.
-func (g *guard) rightsIn(v *visitor, room string) *rights {
+func (g *Guard) rightsIn(v *visitor, room string) *rights {
 	switch {
 	case v.pass == nil && v.guest:
 		return g.guests

@@ -31,26 +31,32 @@ type purpose interface {
 	gone()
 }
 
+// Newcomer is a purpose whose session has yet to show a token, by a frame.
+type Newcomer interface {
+	// NoToken tells that it has had auth.first_frame for that.
+	NoToken()
+}
+
 // session is one WebSocket: its socket, who is at the other end, and what runs on it. It has no goroutine, timer or
 // queue of its own. Make it with init.
 type session struct {
 	socket
 
 	// Immutable once the poller knows the connection.
-	srv     *Server
+	edge    *Edge
 	user    string // see rights
 	runs    purpose
 	deflate bool // what was agreed on at the handshake
 
 	// What a native socket has done; owned by the poller. They stand here because there is room for them.
 	bad   uint8  // ops in a row that could not be taken, and unjoined; or discarding
-	likes uint16 // see likesLeft; and discard
+	likes uint16 // see takeLikes; and discard
+	slot  int32  // place in Sessions.list; guarded by that lock
 
 	// rights are what the token gives. They are there before the poller knows the connection, but for who shows a token
 	// in their first frame: then user is set before, and whoever reads that looks here first.
 	rights atomic.Pointer[rights]
 
-	slot   int32        // place in sessions.list; guarded by that lock
 	reader codec.Reader // owned by the poller
 
 	// Atomic; clock seconds.
@@ -64,13 +70,13 @@ type session struct {
 }
 
 // init makes the session one of the visitor's, for what runs on it.
-func (s *session) init(srv *Server, v *visitor, runs purpose) {
-	s.srv, s.user, s.runs = srv, v.user, runs
+func (s *session) init(e *Edge, v *visitor, runs purpose) {
+	s.edge, s.user, s.runs, s.deflate = e, v.user, runs, v.deflate
 	if v.rights != nil {
 		s.rights.Store(v.rights)
 	}
 	s.ticket.Store(uint32(v.ticket))
-	now := srv.clock.now()
+	now := e.clock.now()
 	s.heard.Store(now)
 	s.prolonged.Store(now)
 }
@@ -79,14 +85,14 @@ func (s *session) init(srv *Server, v *visitor, runs purpose) {
 // be changed. It runs in the poller: it does no I/O but non-blocking writes.
 func (s *session) read(b []byte) {
 	defer s.recoverBug()
-	now := s.srv.clock.now()
+	now := s.edge.clock.now()
 	s.heard.Store(now)
-	s.srv.stats.bytesIn.Add(uint64(len(b)))
+	s.edge.Stats.bytesIn.Add(uint64(len(b)))
 	if s.ending() { // the peer's answer to our close frame, or what it sent before that
 		s.discard(len(b))
 		return
 	}
-	err := s.reader.Feed(b, int(s.srv.cfg.Server.MaxMessageBytes), s)
+	err := s.reader.Feed(b, int(s.edge.Config.Server.MaxMessageBytes), s)
 	if violation, ok := err.(*codec.ProtocolError); ok { //nolint:errorlint // Feed returns it bare; this is the hot path's exit
 		s.closeWith(closeProtocolError, violation.Code, violation.Reason)
 	}
@@ -119,6 +125,15 @@ func (s *session) ending() bool {
 	return s.closing != closeNone
 }
 
+// badOp counts an op that could not be taken, and returns how many there were in a row; goodOp ends the row. Both run in
+// the poller.
+func (s *session) badOp() int {
+	s.bad++
+	return int(s.bad &^ unjoined)
+}
+
+func (s *session) goodOp() { s.bad &= unjoined }
+
 // errGone stops the frame reader: the session is closing.
 var errGone = errors.New("session is closing")
 
@@ -126,9 +141,9 @@ var errGone = errors.New("session is closing")
 func (s *session) Frame(op codec.Opcode, payload []byte) error {
 	switch op {
 	case codec.OpText, codec.OpBinary:
-		s.srv.stats.messagesIn.Add(1)
-		if s.srv.draining.Load() {
-			s.srv.stats.ignored.Add(1)
+		s.edge.Stats.messagesIn.Add(1)
+		if s.edge.draining.Load() {
+			s.edge.Stats.ignored.Add(1)
 			return nil
 		}
 		return s.runs.message(op, payload)
@@ -159,7 +174,7 @@ func (s *session) Deflates() bool { return s.deflate }
 // recoverBug keeps a bug in the handling of one socket from taking all others down.
 func (s *session) recoverBug() {
 	if bug := recover(); bug != nil {
-		s.srv.log.Error("BUG: panic while reading from a socket", slog.Any("panic", bug), slog.String("stack", string(debug.Stack())))
+		s.edge.Log.Error("BUG: panic while reading from a socket", slog.Any("panic", bug), slog.String("stack", string(debug.Stack())))
 		s.close(closeInternal)
 	}
 }

@@ -2,8 +2,8 @@ package gateway
 
 import "sync"
 
-// sessions is all WebSockets of the node, and those that were promised a place.
-type sessions struct {
+// Sessions is all WebSockets of the node, and those that were promised a place.
+type Sessions struct {
 	most int // immutable after Start
 
 	mu sync.Mutex // guards the fields below; a leaf
@@ -13,15 +13,22 @@ type sessions struct {
 	promised int
 }
 
-// open is how many there are.
-func (w *sessions) open() int {
+// Most is how many fit. Valid after Edge.Listen.
+func (w *Sessions) Most() int { return w.most }
+
+// Few is how many places those may have who are told by a socket why they do not come in, and as many again those who
+// have yet to show a token there: one in twenty.
+func (w *Sessions) Few() int64 { return int64(max(w.most/20, 16)) }
+
+// Open is how many there are.
+func (w *Sessions) Open() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.list)
 }
 
-// held is how many places are taken, by those who are there and by those to whom one was promised.
-func (w *sessions) held() int {
+// Held is how many places are taken, by those who are there and by those to whom one was promised.
+func (w *Sessions) Held() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.list) + w.promised
@@ -30,7 +37,7 @@ func (w *sessions) held() int {
 // each calls f for every session, without holding the lock. It goes from the end to
 // the front: a session that leaves meanwhile is replaced by the last one, which has
 // had its turn, so none is missed.
-func (w *sessions) each(f func(*session)) {
+func (w *Sessions) each(f func(*session)) {
 	var some [256]*session
 	w.mu.Lock()
 	to := len(w.list)
@@ -49,7 +56,7 @@ func (w *sessions) each(f func(*session)) {
 }
 
 // reserve promises a place for one more WebSocket; a false answer promises nothing.
-func (w *sessions) reserve() bool {
+func (w *Sessions) reserve() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.list)+w.promised >= w.most {
@@ -60,14 +67,14 @@ func (w *sessions) reserve() bool {
 }
 
 // unreserve takes a promise back that came to nothing.
-func (w *sessions) unreserve() {
+func (w *Sessions) unreserve() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.promised--
 }
 
 // add turns a promise into a session.
-func (w *sessions) add(c *session) {
+func (w *Sessions) add(c *session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.promised--
@@ -76,7 +83,7 @@ func (w *sessions) add(c *session) {
 }
 
 // remove takes a session out.
-func (w *sessions) remove(c *session) {
+func (w *Sessions) remove(c *session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := len(w.list) - 1

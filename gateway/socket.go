@@ -34,7 +34,7 @@ type socket struct {
 	// mu serialises the writers and guards the fields below.
 	mu      sync.Mutex
 	closing closeReason // not closeNone: nothing more is sent or read
-	shut    bool        // our half is shut down
+	shut    half        // what of it is shut down
 	rest    kibibytes   // of a cut frame or the welcome with which pending began
 	closeAt uint32      // when closing began, clock seconds
 
@@ -44,6 +44,15 @@ type socket struct {
 	// waiting: the member's lane wants to hear when pending is 0 again.
 	waiting atomic.Bool
 }
+
+// half is how much of a connection is shut down.
+type half uint8
+
+const (
+	isOpen half = iota
+	isShut      // our half
+	isGone      // nbio has closed it
+)
 
 // kibibytes are bytes in as few bits as a session has free.
 type kibibytes uint16
@@ -112,9 +121,12 @@ func (s *session) unicastLocked(p []byte) bool {
 	} else {
 		s.free()
 	}
-	s.srv.stats.unicastBytes.Add(uint64(len(p)))
+	s.edge.Stats.unicastBytes.Add(uint64(len(p)))
 	return true
 }
+
+// behind reports whether something waits for the peer to read.
+func (s *session) behind() bool { return s.pending.Load() > 0 }
 
 // writeNow takes p to the kernel as far as the kernel takes it now; it never blocks
 // and queues nothing. It is send(2) and not write(2), which does the same by a longer
@@ -147,7 +159,7 @@ func (s *socket) writeNow(p []byte) (int, error) {
 // it. s.mu must be held.
 func (s *session) queueLocked(p []byte) {
 	if s.pending.Add(int64(len(p))) == int64(len(p)) {
-		s.progress.Store(s.srv.clock.now())
+		s.progress.Store(s.edge.clock.now())
 	}
 	if _, err := s.nb.Write(p); err != nil {
 		s.killLocked()
@@ -157,7 +169,7 @@ func (s *session) queueLocked(p []byte) {
 // drained is nbio's word that n queued bytes went out. It runs under nbio's lock of
 // the connection: it may not touch the connection.
 func (s *session) drained(n int) {
-	s.progress.Store(s.srv.clock.now())
+	s.progress.Store(s.edge.clock.now())
 	if s.pending.Add(-int64(n)) > 0 {
 		return
 	}
@@ -174,7 +186,7 @@ func (s *session) holdLocked(bytes int) bool {
 	if t.Holds() {
 		return true
 	}
-	t, no := s.srv.door.Hold(t, bytes)
+	t, no := s.edge.Door.Hold(t, bytes)
 	s.ticket.Store(uint32(t))
 	return no == nil
 }
@@ -187,7 +199,7 @@ func (s *session) free() {
 			return
 		}
 		if s.ticket.CompareAndSwap(t, uint32(door.Ticket(t).Without())) {
-			s.srv.door.Free(door.Ticket(t))
+			s.edge.Door.Free(door.Ticket(t))
 			return
 		}
 	}
@@ -216,8 +228,8 @@ func (s *session) closeWith(why closeReason, code codec.CloseCode, text string) 
 func (s *session) endLocked(why closeReason) {
 	if s.closing == closeNone {
 		s.closing = why
-		s.closeAt = s.srv.clock.now()
-		s.srv.stats.closed[why].Add(1)
+		s.closeAt = s.edge.clock.now()
+		s.edge.Stats.closed[why].Add(1)
 	}
 }
 
@@ -225,8 +237,8 @@ func (s *session) endLocked(why closeReason) {
 // for a while: closing with unread input would reset the connection and could
 // destroy the close frame on its way. s.mu must be held.
 func (s *session) shutLocked() {
-	if !s.shut && s.pending.Load() == 0 {
-		s.shut = true
+	if s.shut == isOpen && s.pending.Load() == 0 {
+		s.shut = isShut
 		s.shutdown(syscall.SHUT_WR)
 	}
 }
@@ -241,7 +253,7 @@ func (s *session) kill(why closeReason) {
 
 func (s *session) killLocked() {
 	s.endLocked(closePeer)
-	s.shut = true
+	s.shut = max(s.shut, isShut)
 	s.shutdown(syscall.SHUT_RDWR)
 }
 

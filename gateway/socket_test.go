@@ -111,7 +111,7 @@ func TestSocket_SlowStreamIsWhole(t *testing.T) {
 		rest <- slow.wantStream(messages, pings, s)
 	}()
 	eventually(t, func() error {
-		h := s.hall.Stats()
+		h := s.edge.Hall.Stats()
 		return differ("copies sent or given up", h.Sent+h.Skipped, h.Offered)
 	})
 	fast.say("end")
@@ -142,7 +142,7 @@ func (c *client) wantStream(messages, pings int, s *Server) error {
 		case strings.Contains(f.payload, `"info":"end"`):
 			return firstOf(
 				differ("pongs", pongs, pings),
-				differ("copies skipped", s.hall.Stats().Skipped, uint64(messages-chat)),
+				differ("copies skipped", s.edge.Hall.Stats().Skipped, uint64(messages-chat)),
 				differ("skipped at all", runs > 0, true),
 			)
 		}
@@ -185,30 +185,30 @@ func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
 				}
 			}
 		}
-		s.sessions.each(func(c *session) {
+		s.edge.Sessions.each(func(c *session) {
 			if most, p := int64(largest+welcome+2*codec.FrameHeaderLen(largest)), c.pending.Load(); p < 0 || p > most {
 				t.Fatalf("%s has %d bytes waiting; want at most one message and the welcome, %d", c.user, p, most)
 			}
 		})
 	}
 	full := 0
-	s.sessions.each(func(c *session) {
+	s.edge.Sessions.each(func(c *session) {
 		if c.pending.Load() > 0 {
 			full++
 		}
 	})
-	h := s.hall.Stats()
+	h := s.edge.Hall.Stats()
 	if full != silent || h.Sent+h.Skipped+h.Left >= h.Offered {
 		t.Errorf("%d sockets are full; want %d, and copies on their way to them: %+v", full, silent, h)
 	}
-	s.sessions.each(func(c *session) {
+	s.edge.Sessions.each(func(c *session) {
 		if strings.HasPrefix(c.user, "silent") {
 			c.kill(closeRestart)
 		}
 	})
 	wantSessions(t, s, reading)
 	eventually(t, func() error {
-		h = s.hall.Stats()
+		h = s.edge.Hall.Stats()
 		return differ("copies that have met their end", h.Sent+h.Skipped+h.Left, h.Offered)
 	})
 	if h.Sent < reading*rounds*burst {
@@ -249,7 +249,7 @@ func TestSocket_CloseFrameArrivesBehindBacklog(t *testing.T) {
 		}
 	}
 	eventually(t, func() error { return differ("bytes waiting", c.pending.Load(), 0) })
-	s.sweepOnce(s.started) // shuts our half, now that all has gone out
+	s.edge.Sweep(s.edge.started) // shuts our half, now that all has gone out
 	slow.wantEOF()
 }
 
@@ -264,7 +264,7 @@ func TestSocket_UnreadPongsAreBounded(t *testing.T) {
 		slow.mustSend(codec.OpPing, ping(i))
 	}
 	c := sessionOf(t, s, "slow")
-	eventually(t, func() error { return differ("bytes read", s.stats.bytesIn.Load(), uint64(pings*(2+4+125))) })
+	eventually(t, func() error { return differ("bytes read", s.edge.Stats.bytesIn.Load(), uint64(pings*(2+4+125))) })
 	if p := c.pending.Load(); p > maxBacklog || p < maxBacklog-127 {
 		t.Errorf("%d bytes are waiting; want about %d", p, maxBacklog)
 	}

@@ -2,9 +2,9 @@ package gateway
 
 import "sync/atomic"
 
-// counters are the edge's figures since its start; those of rooms are in room.Stats.
+// Stats are the edge's figures since its start; those of rooms are in room.Stats.
 // All atomic.
-type counters struct {
+type Stats struct {
 	bytesIn, messagesIn atomic.Uint64
 	forbidden           atomic.Uint64 // messages of FastIM's clients whose token does not grant send
 	rateLimited         atomic.Uint64 // messages and ops over limits.message_rate

@@ -16,8 +16,8 @@ const closeGrace = 5
 // sweep is the one clock of all sessions: it pings the silent, closes the dead and
 // the stuck, tells the hall the time, and gives memory back when a wave is over. 500,000 stamps take it 0.4 ms
 // (measured).
-func (s *Server) sweep(ctx context.Context) {
-	t := time.NewTicker(s.sweepEvery)
+func (e *Edge) sweep(ctx context.Context) {
+	t := time.NewTicker(e.Times.Sweep)
 	defer t.Stop()
 	var w wave
 	for {
@@ -25,20 +25,21 @@ func (s *Server) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			s.sweepOnce(now)
-			if w.over(s.stats.handshakes.Load(), s.Sessions()) {
+			e.Sweep(now)
+			if w.over(e.Stats.handshakes.Load(), e.Sessions.Open()) {
 				trimMemory()
 			}
 		}
 	}
 }
 
-func (s *Server) sweepOnce(now time.Time) {
-	s.clock.set(now.Sub(s.started))
-	s.hall.Tick(now)
-	s.plain.Sweep()
-	s.door.Report()
-	s.sessions.each(func(c *session) { s.inspect(c, now) })
+// Sweep is one sweep at a time. One runs at once.
+func (e *Edge) Sweep(now time.Time) {
+	e.clock.set(now.Sub(e.started))
+	e.Hall.Tick(now)
+	e.Plain.Sweep()
+	e.Door.Report()
+	e.Sessions.each(func(c *session) { e.inspect(c, now) })
 }
 
 // seconds is d in clock seconds, at least 1.
@@ -51,15 +52,15 @@ const keepEvery = 12 * 3600
 // pingFrame is an empty ping.
 var pingFrame = codec.AppendFrame(nil, codec.OpPing, "")
 
-func (s *Server) inspect(c *session, at time.Time) {
-	now := s.clock.now()
+func (e *Edge) inspect(c *session, at time.Time) {
+	now := e.clock.now()
 	if c.inspectClosing(now) {
 		return
 	}
 	switch r := c.has(); {
 	case r == nil:
-		if n, is := c.runs.(*newcomer); is && n.state.Load() == waits && now-c.prolonged.Load() >= seconds(s.cfg.Auth.FirstFrame) {
-			c.closeWith(closeRevoked, closings[closeRevoked].code, "no token came")
+		if n, is := c.runs.(Newcomer); is && now-c.prolonged.Load() >= seconds(e.Config.Auth.FirstFrame) {
+			n.NoToken()
 		}
 		return
 	case r.over(at):
@@ -67,7 +68,7 @@ func (s *Server) inspect(c *session, at time.Time) {
 		return
 	}
 	if c.pending.Load() > 0 {
-		if now-c.progress.Load() >= seconds(s.cfg.StuckTimeout) {
+		if now-c.progress.Load() >= seconds(e.Config.StuckTimeout) {
 			c.close(closeStuck) // who reads on within closeGrace learns why
 		}
 		return // a peer that is being written to is alive
@@ -77,9 +78,9 @@ func (s *Server) inspect(c *session, at time.Time) {
 	}
 	silent := now - c.heard.Load()
 	switch {
-	case silent >= seconds(s.cfg.Server.IdleTimeout):
+	case silent >= seconds(e.Config.Server.IdleTimeout):
 		c.close(closeIdle)
-	case silent >= seconds(s.cfg.Server.PingInterval) && now-c.pinged.Load() >= seconds(s.cfg.Server.PingInterval):
+	case silent >= seconds(e.Config.Server.PingInterval) && now-c.pinged.Load() >= seconds(e.Config.Server.PingInterval):
 		c.pinged.Store(now)
 		c.unicast(pingFrame)
 	}

@@ -10,7 +10,7 @@ import (
 
 // sweepAt sweeps as if the server had been started so many seconds ago.
 func (s *Server) sweepAt(seconds int) {
-	s.sweepOnce(s.started.Add(time.Duration(seconds) * time.Second))
+	s.edge.Sweep(s.edge.started.Add(time.Duration(seconds) * time.Second))
 }
 
 // newSweptServer pings after 30 s, closes the silent after 75 s and the stuck after
@@ -32,7 +32,7 @@ func wantClosedFor(tb testing.TB, s *Server, why closeReason, want uint64) {
 		if r == why {
 			n = want
 		}
-		if got := s.stats.closed[r].Load(); got != n {
+		if got := s.edge.Stats.closed[r].Load(); got != n {
 			tb.Errorf("closed for %v: %d; want %d", r, got, n)
 		}
 	}
@@ -47,14 +47,14 @@ func TestSweep_PingsTheSilentThenClosesThem(t *testing.T) {
 	s.sweepAt(59)
 	s.sweepAt(60)
 	s.sweepAt(74)
-	before := s.stats.unicastBytes.Load()
+	before := s.edge.Stats.unicastBytes.Load()
 	s.sweepAt(75)
 	c.wantFrame(codec.OpPing, "") // at 30
 	c.wantFrame(codec.OpPing, "") // at 60
 	if reason := c.wantClosed(4408); reason == "" {
 		t.Error("the close has no reason")
 	}
-	if got := s.stats.unicastBytes.Load() - before; got > 127 {
+	if got := s.edge.Stats.unicastBytes.Load() - before; got > 127 {
 		t.Errorf("%d bytes were sent at 75 s; want one close frame", got)
 	}
 	wantClosedFor(t, s, closeIdle, 1)

@@ -25,15 +25,13 @@ const (
 	lostFrom = 100
 )
 
-// tokenWatcher ends the sessions whose tokens count no more, without waiting for them to say
+// TokenWatcher ends the sessions whose tokens count no more, without waiting for them to say
 // something: where tokens count the store tells whose tokens may have changed, and
 // one pass over all sessions finds theirs.
-type tokenWatcher struct {
+type TokenWatcher struct {
 	// Immutable after Start.
-	srv *Server
-	// every is recheckEvery; tests that make the passes themselves set more before Start.
-	every time.Duration
-	kick  once.Signal // somebody is noted
+	edge *Edge
+	kick once.Signal // somebody is noted
 
 	// Owned by run: the sessions to check next, and their credentials; how many were checked in
 	// this pass, and those of them whose token counts no more.
@@ -73,12 +71,20 @@ type endedToken struct {
 	state   chat.TokenState
 }
 
-func newTokenWatcher(s *Server) *tokenWatcher {
-	return &tokenWatcher{srv: s, every: recheckEvery, kick: once.NewSignal(), noted: nobodyNoted()}
+func newTokenWatcher(e *Edge) *TokenWatcher {
+	return &TokenWatcher{edge: e, kick: once.NewSignal(), noted: nobodyNoted()}
+}
+
+// TokensChanged is the store's call: the tokens of users may have changed, and signed ones by their names; both nil:
+// all. It never blocks.
+func (e *Edge) TokensChanged(users, ids []string) {
+	if e.Config.Auth.checks() {
+		e.Tokens.changed(users, ids)
+	}
 }
 
 // changed is the store's call: the tokens of users may have changed, and signed ones by their names; both nil: all.
-func (r *tokenWatcher) changed(users, ids []string) {
+func (r *TokenWatcher) changed(users, ids []string) {
 	r.mu.Lock()
 	r.changes++
 	r.mu.Unlock()
@@ -87,7 +93,7 @@ func (r *tokenWatcher) changed(users, ids []string) {
 
 // asOf says which of the store's words of changes have come. A handshake takes it before it
 // checks the token, see entered.
-func (r *tokenWatcher) asOf() uint64 {
+func (r *TokenWatcher) asOf() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changes
@@ -95,14 +101,14 @@ func (r *tokenWatcher) asOf() uint64 {
 
 // entered is called when the visitor's session can be found. If a change was told since its
 // token was checked, a pass for that may not have seen the session; nor was it checked at all if the store was away.
-func (r *tokenWatcher) entered(v visitor) {
+func (r *TokenWatcher) entered(v visitor) {
 	if r.asOf() != v.asOf || v.unsure {
 		r.note([]string{v.user}, nil)
 	}
 }
 
 // note has the next pass check the sessions of users and of signed tokens, both nil = all. It never blocks.
-func (r *tokenWatcher) note(users, ids []string) {
+func (r *TokenWatcher) note(users, ids []string) {
 	r.mu.Lock()
 	n := &r.noted
 	for _, u := range users {
@@ -121,7 +127,7 @@ func (r *tokenWatcher) note(users, ids []string) {
 }
 
 // take returns who is noted and begins anew.
-func (r *tokenWatcher) take() noted {
+func (r *TokenWatcher) take() noted {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := r.noted
@@ -130,8 +136,8 @@ func (r *tokenWatcher) take() noted {
 }
 
 // run makes a pass when somebody is noted, until ctx ends.
-func (r *tokenWatcher) run(ctx context.Context) {
-	timer := time.NewTimer(r.every)
+func (r *TokenWatcher) run(ctx context.Context) {
+	timer := time.NewTimer(r.edge.Times.Recheck)
 	defer timer.Stop()
 	for failure := (once.Failure{}); ; {
 		select {
@@ -146,14 +152,14 @@ func (r *tokenWatcher) run(ctx context.Context) {
 		}
 		err := r.pass(ctx)
 		if failure.IsNew(err) {
-			r.srv.log.Warn("cannot check tokens that may have changed; trying again", "err", err)
+			r.edge.Log.Warn("cannot check tokens that may have changed; trying again", "err", err)
 		}
-		timer.Reset(r.every)
+		timer.Reset(r.edge.Times.Recheck)
 	}
 }
 
 // pass ends the sessions of who is noted that may not stay. After an error they are noted still.
-func (r *tokenWatcher) pass(ctx context.Context) error {
+func (r *TokenWatcher) pass(ctx context.Context) error {
 	ended, err := r.find(ctx)
 	for _, e := range ended {
 		e.session.checked(ctx, e.state)
@@ -162,13 +168,13 @@ func (r *tokenWatcher) pass(ctx context.Context) error {
 }
 
 // find is pass but for the ends.
-func (r *tokenWatcher) find(ctx context.Context) (ended []endedToken, err error) {
+func (r *TokenWatcher) find(ctx context.Context) (ended []endedToken, err error) {
 	who := r.take()
 	if !who.all && len(who.users)+len(who.ids) == 0 {
 		return nil, nil
 	}
 	defer func() { r.checked, r.ended = 0, nil }()
-	r.srv.sessions.each(func(c *session) {
+	r.edge.Sessions.each(func(c *session) {
 		if err != nil {
 			return
 		}
@@ -195,7 +201,7 @@ func (r *tokenWatcher) find(ctx context.Context) (ended []endedToken, err error)
 		r.note(nil, nil)
 		return nil, err // what was found may be the beginning of a loss
 	case who.all && wrong >= lostFrom && 2*wrong > r.checked:
-		r.srv.log.Warn("the store has lost most tokens: sessions stay until they speak", "wrong", wrong, "of", r.checked)
+		r.edge.Log.Warn("the store has lost most tokens: sessions stay until they speak", "wrong", wrong, "of", r.checked)
 		return slices.DeleteFunc(r.ended, func(e endedToken) bool { return e.state == chat.TokenWrong }), nil
 	case err != nil:
 		r.note(slices.AppendSeq([]string{}, maps.Keys(who.users)), slices.Collect(maps.Keys(who.ids)))
@@ -204,7 +210,7 @@ func (r *tokenWatcher) find(ctx context.Context) (ended []endedToken, err error)
 }
 
 // check notes the sessions of the batch whose tokens count no more, and empties it.
-func (r *tokenWatcher) check(ctx context.Context) error {
+func (r *TokenWatcher) check(ctx context.Context) error {
 	defer func() {
 		clear(r.batch) // those that are gone are not to be kept
 		clear(r.creds)
@@ -218,7 +224,7 @@ func (r *tokenWatcher) check(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	states, err := r.srv.store.CheckTokens(ctx, r.creds)
+	states, err := r.edge.store.CheckTokens(ctx, r.creds)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (s *Server) setToken(tb testing.TB, user, token string) {
 // recheck makes a pass.
 func (s *Server) recheck(t *testing.T) {
 	t.Helper()
-	if err := s.tokens.pass(t.Context()); err != nil {
+	if err := s.edge.Tokens.pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -73,7 +73,7 @@ func TestRecheck_ClosesTheRevoked(t *testing.T) {
 	other.wantInfo("still here")
 	fresh.want("batch")
 	otherList.wantText()
-	if got := s.stats.closed[closeUnauthorized].Load() + s.stats.closed[closeReplaced].Load(); got != 4 {
+	if got := s.edge.Stats.closed[closeUnauthorized].Load() + s.edge.Stats.closed[closeReplaced].Load(); got != 4 {
 		t.Errorf("%d sockets were closed for their token; want 4", got)
 	}
 }
@@ -104,13 +104,13 @@ func TestRecheck_TriesAgain(t *testing.T) {
 		if all {
 			s.TokensChanged(nil, nil)
 		}
-		<-s.tokens.kick
-		if err := s.tokens.pass(t.Context()); err == nil {
+		<-s.edge.Tokens.kick
+		if err := s.edge.Tokens.pass(t.Context()); err == nil {
 			t.Error("a pass over a store that is away has no error")
 		}
 		wantClosedFor(t, s, closeUnauthorized, 0)
 		storeOf(s).fail(nil, "CheckTokens")
-		if len(s.tokens.kick) != 1 {
+		if len(s.edge.Tokens.kick) != 1 {
 			t.Error("after an error nothing asks for another pass")
 		}
 		s.recheck(t)
@@ -150,14 +150,14 @@ func TestRecheck_HandshakeUnderWay(t *testing.T) {
 	c.wantWelcome()
 	eventually(t, func() error {
 		s.recheck(t)
-		return differ("sessions closed", s.stats.closed[closeUnauthorized].Load(), 1)
+		return differ("sessions closed", s.edge.Stats.closed[closeUnauthorized].Load(), 1)
 	})
 	c.wantFrame(codec.OpText, "440")
 	c.wantClosed(codec.CloseNormal)
 }
 
 func TestRecheck_BoundsWhatItNotes(t *testing.T) {
-	r := newTokenWatcher(&Server{})
+	r := newTokenWatcher(&Edge{})
 	for i := range mostNoted / 2 {
 		r.changed([]string{fmt.Sprint(i)}, []string{fmt.Sprint(i)})
 	}
@@ -219,7 +219,7 @@ func TestRecheck_LostTokens(t *testing.T) {
 			}
 			ended := func(changed []string) int {
 				s.TokensChanged(changed, nil)
-				ended, err := s.tokens.find(t.Context())
+				ended, err := s.edge.Tokens.find(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -228,7 +228,7 @@ func TestRecheck_LostTokens(t *testing.T) {
 			if got := ended(nil); got != c.want {
 				t.Errorf("%d of %d sessions are sent away; want %d", got, c.sessions, c.want)
 			}
-			if s.tokens.ended != nil || s.tokens.checked != 0 {
+			if s.edge.Tokens.ended != nil || s.edge.Tokens.checked != 0 {
 				t.Error("sessions are kept after the pass")
 			}
 			if got := ended([]string{"user-0"}); got != 1 {
@@ -246,11 +246,11 @@ func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
 	store := &batchStore{nullStore: nullStore{newFaultyStore(1000).Memory}}
 	s := New(cfg, room.DefaultConfig(), store, slog.New(slog.DiscardHandler))
 	store.Start(s)
-	s.started = time.Now()
-	tb.Cleanup(s.hall.Close)
+	s.edge.started = time.Now()
+	tb.Cleanup(s.edge.Hall.Close)
 	r := roomOf(tb, s, "r")
 	for i := range sessions {
-		s.sessions.list = append(s.sessions.list, enterRoom(s, fmt.Sprint("user-", i), r))
+		s.edge.Sessions.list = append(s.edge.Sessions.list, enterRoom(s, fmt.Sprint("user-", i), r))
 	}
 	return s, store
 }
@@ -258,9 +258,9 @@ func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
 func TestRecheck_AsksInBatches(t *testing.T) {
 	s, store := newCrowd(t, 2*recheckBatch+7)
 	refused := new(rejected)
-	refused.init(s, &visitor{user: "refused"}, refused)
+	refused.init(s.edge, &visitor{user: "refused"}, refused)
 	refused.closing = closeForbidden
-	s.sessions.list = append(s.sessions.list, &refused.session)
+	s.edge.Sessions.list = append(s.edge.Sessions.list, &refused.session)
 	s.TokensChanged(nil, nil)
 	s.recheck(t)
 	if want := []int{recheckBatch, recheckBatch, 7}; !slices.Equal(store.sizes, want) {
@@ -272,7 +272,7 @@ func TestRecheck_AsksInBatches(t *testing.T) {
 	if want := []int{2}; !slices.Equal(store.sizes, want) {
 		t.Errorf("batches of %v; want %v", store.sizes, want)
 	}
-	if r := s.tokens; slices.ContainsFunc(r.batch[:cap(r.batch)], func(c *session) bool { return c != nil }) {
+	if r := s.edge.Tokens; slices.ContainsFunc(r.batch[:cap(r.batch)], func(c *session) bool { return c != nil }) {
 		t.Error("sessions are kept after the pass")
 	}
 }
@@ -289,9 +289,9 @@ func BenchmarkSweep_Crowd(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				s.sweepOnce(s.started)
+				s.edge.Sweep(s.edge.started)
 				s.TokensChanged(users, nil)
-				if err := s.tokens.pass(b.Context()); err != nil {
+				if err := s.edge.Tokens.pass(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}

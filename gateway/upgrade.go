@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/lesismal/nbio"
@@ -34,12 +35,14 @@ type visitor struct {
 	guest  bool
 	unsure bool
 	rights *rights // in the room they come into
+	// deflate: it was agreed on that messages may be deflated.
+	deflate bool
 }
 
-// admit does what every WebSocket request goes through before it is known what it is
+// Admit does what every WebSocket request goes through before it is known what it is
 // for; then come in. who reads the visitor from the request. A refusal that come returns is
 // the answer, which write gives.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Request) (visitor, *refusal),
+func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Request) (visitor, *refusal),
 	write func(http.ResponseWriter, *refusal), come func(context.Context, *visitor) *refusal,
 ) {
 	bad := func() *refusal {
@@ -47,69 +50,101 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, who func(*http.Re
 		if bad != nil {
 			return bad
 		}
-		v, bad := s.identify(r, who)
+		v, bad := e.identify(r, who)
 		if bad != nil {
 			return bad
 		}
-		v.key, v.asOf = key, s.tokens.asOf()
+		v.key, v.asOf = key, e.Tokens.asOf()
 		var no *door.Refused
-		if v.ticket, no = s.door.Knock(r); no != nil {
+		if v.ticket, no = e.Door.Knock(r); no != nil {
 			return turnedAway(no)
 		}
-		if !s.sessions.reserve() {
-			s.door.Leave(v.ticket, v.user)
-			s.stats.full.Add(1)
-			return s.full()
+		if !e.Sessions.reserve() {
+			e.Door.Leave(v.ticket, v.user)
+			e.Stats.full.Add(1)
+			return e.full()
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
 		defer cancel()
 		bad = come(ctx, &v)
 		if bad != nil {
-			s.sessions.unreserve()
-			s.door.Leave(v.ticket, v.user)
+			e.Sessions.unreserve()
+			e.Door.Leave(v.ticket, v.user)
 		}
 		return bad
 	}()
 	if bad != nil {
-		s.stats.refusedHandshakes.Add(1)
+		e.Stats.refusedHandshakes.Add(1)
 		w.Header().Set("Connection", "close") // no place for strangers who only knock
 		write(w, bad)
 	}
 }
 
-// enter counts the connection as one of its user's; the token has been checked where tokens count.
-func (s *Server) enter(v *visitor) *refusal {
+// WouldAdmit is the refusal that Admit would give, and takes nothing.
+func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (visitor, *refusal), come func(context.Context, *visitor) *refusal) *refusal {
+	v, bad := e.identify(r, who)
+	if bad != nil {
+		return bad
+	}
+	var no *door.Refused
+	if v.ticket, no = e.Door.Knock(r); no != nil {
+		return turnedAway(no)
+	}
+	defer func() { e.Door.Leave(v.ticket, v.user) }()
+	if e.Sessions.Held() >= e.Sessions.Most() {
+		return e.full()
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+	defer cancel()
+	return come(ctx, &v)
+}
+
+// visitor is somebody who shows a token, or none, and wants to go into the room. What outlives the request the caller
+// has copied; room is copied here.
+func (e *Edge) visitor(r *http.Request, user, token, room string) visitor {
+	v := visitor{user: user, token: token}
+	if e.Guard.hook != nil {
+		v.room, v.address, v.origin = strings.Clone(room), e.Door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
+	}
+	return v
+}
+
+// Enter counts the connection as one of its user's; the token has been checked where tokens count.
+func (e *Edge) Enter(v *visitor) *refusal {
 	if v.guest {
 		return nil // nobody else has the name: their address alone is counted
 	}
-	return turnedAway(s.door.Enter(&v.ticket, v.user, v.proven))
+	return turnedAway(e.Door.Enter(&v.ticket, v.user, v.proven))
 }
 
-// mayOpen is nil where the room is live, or may be made live for the request.
-func (s *Server) mayOpen(ctx context.Context, r *http.Request, id string) *refusal {
-	if s.hall.Live(id) {
+// Forget takes back what Enter counted, of a visitor who does not come in after all.
+func (e *Edge) Forget(v *visitor) { e.Door.Forget(v.ticket, v.user) }
+
+// MayOpen is nil where the room is live, or may be made live for the request.
+func (e *Edge) MayOpen(ctx context.Context, r *http.Request, id string) *refusal {
+	if e.Hall.Live(id) {
 		return nil
 	}
-	if bad := turnedAway(s.door.NewRoom(r)); bad != nil {
+	if bad := turnedAway(e.Door.NewRoom(r)); bad != nil {
 		return bad
 	}
-	if err := s.hall.Full(); err != nil {
+	if err := e.Hall.Full(); err != nil {
 		return noRoom(err)
 	}
-	return s.guard.exists(ctx, id)
+	return e.Guard.exists(ctx, id)
 }
 
-// openRoom opens a room for somebody who may come in.
-func (s *Server) openRoom(ctx context.Context, r *http.Request, id string) (*room.Room, *refusal) {
-	if bad := s.mayOpen(ctx, r, id); bad != nil {
+// OpenRoom opens a room for somebody who may come in.
+func (e *Edge) OpenRoom(ctx context.Context, r *http.Request, id string) (*room.Room, *refusal) {
+	if bad := e.MayOpen(ctx, r, id); bad != nil {
 		return nil, bad
 	}
-	rm, err := s.hall.Open(ctx, id)
+	rm, err := e.Hall.Open(ctx, id)
 	switch {
 	case errors.Is(err, room.ErrTooManyRooms):
 		return nil, noRoom(err)
 	case err != nil:
-		s.log.Warn("cannot open a room", "room", id, "err", err)
+		e.Log.Warn("cannot open a room", "room", id, "err", err)
 		return nil, refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
 	}
 	return rm, nil
@@ -136,12 +171,12 @@ func noRoom(err error) *refusal {
 }
 
 // identify is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.
-func (s *Server) identify(r *http.Request, who func(*http.Request) (visitor, *refusal)) (v visitor, bad *refusal) {
-	if !origins(s.cfg.CORS.AllowedOrigins).allow(r) {
+func (e *Edge) identify(r *http.Request, who func(*http.Request) (visitor, *refusal)) (v visitor, bad *refusal) {
+	if !origins(e.Config.CORS.AllowedOrigins).allow(r) {
 		return v, refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).as("origin_not_allowed")
 	}
 	v, bad = who(r)
-	if bad == nil && s.draining.Load() {
+	if bad == nil && e.draining.Load() {
 		bad = leaving
 	}
 	return v, bad
@@ -151,17 +186,18 @@ func (s *Server) identify(r *http.Request, who func(*http.Request) (visitor, *re
 var leaving = refuse(http.StatusServiceUnavailable, "the node is leaving, try again").as("draining")
 
 // full refuses one WebSocket too many.
-func (s *Server) full() *refusal {
-	return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", s.sessions.most).as("full")
+func (e *Edge) full() *refusal {
+	return refuse(http.StatusServiceUnavailable, "the node is full: %d connections", e.Sessions.most).as("full")
 }
 
 // takeOver takes the connection from net/http to the pollers and says 101, then
 // first, in one write. The session is complete before the poller knows it, so its
 // first message cannot come too early. On a refusal the session was never added;
 // once nil is returned, gone will be called.
-func (s *Server) takeOver(w http.ResponseWriter, v *visitor, c *session, first []byte) *refusal {
+func (c *session) takeOver(w http.ResponseWriter, v *visitor, first []byte) *refusal {
+	e := c.edge
 	var no *door.Refused
-	if v.ticket, no = s.door.Hold(v.ticket, len(first)); no != nil {
+	if v.ticket, no = e.Door.Hold(v.ticket, len(first)); no != nil {
 		return turnedAway(no)
 	}
 	c.ticket.Store(uint32(v.ticket))
@@ -182,7 +218,7 @@ func (s *Server) takeOver(w http.ResponseWriter, v *visitor, c *session, first [
 	}
 	nb, err := nbio.NBConn(conn) // duplicates the descriptor and closes conn
 	if err != nil {
-		s.log.Warn("cannot take a connection over", "err", err)
+		e.Log.Warn("cannot take a connection over", "err", err)
 		_ = conn.Close()
 		return answered
 	}
@@ -191,23 +227,47 @@ func (s *Server) takeOver(w http.ResponseWriter, v *visitor, c *session, first [
 	nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that c is complete
 	nb.SetSession(c)
 	nb.Unlock()
-	s.begin(c, append(switching(v.key, v.more), first...))
-	s.tokens.entered(*v)
-	if s.draining.Load() {
+	e.begin(c, append(switching(v.key, v.more), first...))
+	e.Tokens.entered(*v)
+	if e.draining.Load() {
 		c.close(closeRestart) // Drain may have been there before the session was
 	}
 	return nil
 }
 
+// shows has v be the session's user, who shows a token by a frame.
+func (c *session) shows(v *visitor, token string) {
+	v.token, v.asOf, v.ticket = token, c.edge.Tokens.asOf(), door.Ticket(c.ticket.Load()).Without()
+}
+
+// identify makes the session one of the visitor's, who has shown their token by a frame, and says first. It is false
+// where the connection was closed meanwhile.
+func (m *member) identify(v *visitor, first []byte) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.shut == isGone {
+		return false
+	}
+	m.user = v.user
+	for t := m.ticket.Load(); !m.ticket.CompareAndSwap(t, t|uint32(v.ticket)); t = m.ticket.Load() {
+	}
+	if m.edge.Guard.unproven(*v) {
+		m.bad |= unjoined
+	}
+	m.unicastLocked(first)
+	m.rights.Store(v.rights) // from here on others look at the rest
+	return true
+}
+
 // begin gives the session to its poller and says hello. Whoever finds it meanwhile, as
 // Drain may, or a client that does not wait for the 101, has to wait: the lock is held.
-func (s *Server) begin(c *session, hello []byte) {
+func (e *Edge) begin(c *session, hello []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.sessions.add(c)
-	s.stats.handshakes.Add(1)
-	if _, err := s.engine.AddConn(c.nb); err != nil {
-		s.log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone
+	e.Sessions.add(c)
+	e.Stats.handshakes.Add(1)
+	if _, err := e.engine.AddConn(c.nb); err != nil {
+		e.Log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone
 		return
 	}
 	c.unicastLocked(hello)

@@ -40,10 +40,46 @@ var openAPIText = sync.OnceValue(func() []byte {
 	return text
 })
 
-// v1 is the protocol barrage.v1: its HTTP calls and its socket.
+// V1Store is what barrage.v1 needs of the state that all nodes share.
+type V1Store interface {
+	// Report gives and takes counters, see room.Store.
+	Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error)
+	// Since reads the messages numbered above seq, at most limit, oldest first.
+	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
+	// RecallSeq takes message seq of epoch back, if it is user's and not older than notBefore, in
+	// Unix ms. Else the error has chat.ErrNoMessage, ErrNotYours, ErrTooOld or ErrOtherEpoch in its chain.
+	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
+	// Page reads at most limit messages in order: the oldest behind after, or the newest
+	// before before where that is not 0. Recalled ones are entries without JSON.
+	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
+}
+
+// v1 is the protocol barrage.v1: its HTTP calls and its socket. Make it with newV1.
 type v1 struct {
-	srv     *Server
-	waiting atomic.Int64 // sockets that have yet to show a token
+	edge  *Edge
+	store V1Store
+	// recalls, arrivals and questions are what sockets ask for, see checks.
+	recalls, arrivals, questions *errands
+	waiting                      atomic.Int64 // sockets that have yet to show a token
+}
+
+func newV1(e *Edge, store V1Store) *v1 {
+	return &v1{edge: e, store: store, recalls: newErrands(), arrivals: newErrands(), questions: newErrands()}
+}
+
+// Run does what sockets ask for, until ctx ends.
+func (n *v1) Run(ctx context.Context, workers *sync.WaitGroup) {
+	for range recallers {
+		workers.Go(func() { n.recalls.run(ctx) })
+	}
+	for range arrivers {
+		workers.Go(func() { n.arrivals.run(ctx) })
+	}
+	if n.edge.Guard.asksHook("") {
+		for range askers {
+			workers.Go(func() { n.questions.run(ctx) })
+		}
+	}
 }
 
 // operation is one thing that can be asked for under /v1.
@@ -56,7 +92,7 @@ func (n *v1) operations() []operation {
 	return []operation{
 		{http.MethodGet, "/v1/openapi.json", n.describe},
 		{http.MethodPost, "/v1/login", n.serve(n.login)},
-		{http.MethodGet, "/v1/rooms/{room}", n.srv.diagnose(n.serve(n.room))},
+		{http.MethodGet, "/v1/rooms/{room}", n.diagnose(n.serve(n.room))},
 		{http.MethodGet, "/v1/rooms/{room}/messages", n.scan(n.messages)},
 		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
 		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
@@ -120,7 +156,7 @@ func (n *v1) describe(w http.ResponseWriter, _ *http.Request) {
 type operate func(ctx context.Context, r *http.Request) (status int, answer any, bad *refusal)
 
 // scan serves an operation that reads or scans a history.
-func (n *v1) scan(do operate) http.HandlerFunc { return n.serveAs(do, n.srv.door.Scan) }
+func (n *v1) scan(do operate) http.HandlerFunc { return n.serveAs(do, n.edge.Door.Scan) }
 
 // serve serves one that does not.
 func (n *v1) serve(do operate) http.HandlerFunc {
@@ -129,11 +165,11 @@ func (n *v1) serve(do operate) http.HandlerFunc {
 
 func (n *v1) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door.Refused)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if n.srv.draining.Load() {
+		if n.edge.Draining() {
 			writeProblem(w, leaving)
 			return
 		}
-		if bad := turnedAway(n.srv.door.Call(r)); bad != nil {
+		if bad := turnedAway(n.edge.Door.Call(r)); bad != nil {
 			writeProblem(w, bad)
 			return
 		}
@@ -165,20 +201,20 @@ func (n *v1) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door.
 
 // cannot is the refusal of what the store did not do.
 func (n *v1) cannot(what string, err error) *refusal {
-	n.srv.log.Warn("cannot "+what, "err", err)
+	n.edge.Log.Warn("cannot "+what, "err", err)
 	return refuse(http.StatusServiceUnavailable, "cannot %s now, try again", what)
 }
 
 // caller is who changes something in the room, and may do what they want there: whatever auth.mode says, somebody must
 // have given them their token.
 func (n *v1) caller(ctx context.Context, r *http.Request, id string, want pass.Can) (v visitor, rs *rights, bad *refusal) {
-	if v, bad = n.srv.callerOf(r); bad != nil {
+	if v, bad = n.callerOf(r); bad != nil {
 		return v, nil, bad
 	}
-	if bad = n.srv.guard.who(ctx, &v, true); bad != nil {
+	if bad = n.edge.Guard.who(ctx, &v, true); bad != nil {
 		return v, nil, bad
 	}
-	rs, bad = n.srv.guard.mayBeIn(ctx, &v, id, want)
+	rs, bad = n.edge.Guard.mayBeIn(ctx, &v, id, want)
 	return v, rs, bad
 }
 
@@ -189,14 +225,14 @@ func (n *v1) reader(ctx context.Context, r *http.Request) (id string, bad *refus
 	if bad := checkID("room", id); bad != nil {
 		return "", bad
 	}
-	if !n.srv.cfg.Auth.Required() && n.srv.cfg.AutoJoin && !n.srv.cfg.GrantedRooms {
+	if !n.edge.Config.Auth.Required() && n.edge.Config.AutoJoin && !n.edge.Config.GrantedRooms {
 		return id, nil
 	}
-	v, bad := n.srv.callerOf(r)
+	v, bad := n.callerOf(r)
 	if bad != nil {
 		return "", bad
 	}
-	_, bad = n.srv.guard.mayEnter(ctx, &v, id)
+	_, bad = n.edge.Guard.mayEnter(ctx, &v, id)
 	return id, bad
 }
 
@@ -215,19 +251,19 @@ func (n *v1) login(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad := checkText("password", in.Password, maxPasswordBytes); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := turnedAway(n.srv.door.Login(r, in.UserID)); bad != nil {
+	if bad := turnedAway(n.edge.Door.Login(r, in.UserID)); bad != nil {
 		return 0, nil, bad
 	}
-	if !n.srv.cfg.Auth.givesTokens() {
+	if !n.edge.Config.Auth.GivesTokens() {
 		return 0, nil, refuse(http.StatusForbidden, "nobody logs in here: tokens are given elsewhere")
 	}
-	switch ok, err := n.srv.guard.logins.ok(ctx, in.UserID, in.Password); {
+	switch ok, err := n.edge.Guard.login(ctx, in.UserID, in.Password); {
 	case err != nil:
 		return 0, nil, n.cannot("ask auth.login_url", err)
 	case !ok:
 		return 0, nil, refuse(http.StatusUnauthorized, "the password is not right")
 	}
-	token, err := n.srv.guard.newToken(ctx, in.UserID)
+	token, err := n.edge.Guard.newToken(ctx, in.UserID)
 	if err != nil {
 		return 0, nil, n.cannot("log in", err)
 	}
@@ -248,13 +284,13 @@ func (n *v1) room(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad != nil {
 		return 0, nil, bad
 	}
-	pos, counters, members := n.srv.hall.Standing(id)
+	pos, counters, members := n.edge.Hall.Standing(id)
 	if members == 0 { // nobody here keeps them up to date, and a room that is only asked for is not opened
-		standings, err := n.srv.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
+		standings, err := n.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
 		if err != nil {
 			return 0, nil, n.cannot("read the room's counters", err)
 		}
-		h, err := n.srv.store.Page(ctx, id, math.MaxInt64, 0, 1) // one entry: no scan
+		h, err := n.store.Page(ctx, id, math.MaxInt64, 0, 1) // one entry: no scan
 		if err != nil {
 			return 0, nil, n.cannot("open the room", err)
 		}
@@ -287,7 +323,7 @@ func (n *v1) messages(ctx context.Context, r *http.Request) (int, any, *refusal)
 	if bad != nil {
 		return 0, nil, bad
 	}
-	h, err := n.srv.store.Page(ctx, id, before, after, limit)
+	h, err := n.store.Page(ctx, id, before, after, limit)
 	if err != nil {
 		return 0, nil, n.cannot("read the history", err)
 	}
@@ -348,5 +384,5 @@ func (n *v1) recall(ctx context.Context, r *http.Request) (int, any, *refusal) {
 	if bad != nil {
 		return 0, nil, bad
 	}
-	return http.StatusNoContent, nil, n.recallSeq(ctx, id, v.user, n.srv.hall.Position(id), epoch, seq)
+	return http.StatusNoContent, nil, n.recallSeq(ctx, id, v.user, n.edge.Hall.Position(id), epoch, seq)
 }

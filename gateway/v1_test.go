@@ -320,7 +320,7 @@ func TestV1_Callers(t *testing.T) {
 	}
 	before := storeOf(strict).called("JoinAll")
 	callV1(t, strict, http.MethodGet, "/v1/rooms/other", "u", "")
-	eventually(t, func() error { return differ("joins waiting", strict.joins.waiting.Load(), 0) })
+	eventually(t, func() error { return differ("joins waiting", strict.edge.Joins.waiting.Load(), 0) })
 	if ok, err := strict.store.IsMember(t.Context(), "u", "other"); ok || err != nil || storeOf(strict).called("JoinAll") != before {
 		t.Errorf("who read a room is its member: %v, %v", ok, err)
 	}
@@ -472,7 +472,7 @@ func TestV1_SendRevoked(t *testing.T) {
 	}
 	goOn()
 	(<-got).wantCode(t, 401, "unauthenticated")
-	if h := s.hall.Stats(); h.RefusedUnauthorized != 1 || h.Accepted != 0 {
+	if h := s.edge.Hall.Stats(); h.RefusedUnauthorized != 1 || h.Accepted != 0 {
 		t.Errorf("stats %+v; want one message refused", h)
 	}
 }
@@ -496,7 +496,7 @@ func TestV1_SendBusyAndRefused(t *testing.T) {
 
 func TestV1_Draining(t *testing.T) {
 	s := newServerV1(t, nil)
-	s.draining.Store(true)
+	s.edge.draining.Store(true)
 	for _, c := range [][3]string{
 		{http.MethodPost, "/v1/login", "{}"},
 		{http.MethodGet, pathRoom, ""},

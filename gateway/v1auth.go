@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"barrage/codec"
-	"barrage/gateway/door"
 	"barrage/gateway/pass"
 	"barrage/room"
 )
@@ -18,35 +17,36 @@ import (
 // refresh takes a new token of somebody who is in the room. It runs in the poller.
 func (m *nativeMember) refresh(op *codec.Op) {
 	id, token := op.ID, op.Token
-	if !m.srv.checks(token).add(m.asker(), func(ctx context.Context) { m.renew(ctx, id, token) }) {
+	if !m.v1.checks(token).add(askerOf(m), func(ctx context.Context) { m.renew(ctx, id, token) }) {
 		m.refused(id, room.CodeBusy, "too many tokens wait to be checked", 1000)
 	}
 }
 
 // checks are the errands that look at such a token: those that may wait for a hook hold up no others.
-func (s *Server) checks(token string) *errands {
-	if s.guard.hook != nil && (s.guard.jwt == nil || !pass.Looks(token)) {
-		return s.questions
+func (n *v1) checks(token string) *errands {
+	if n.edge.Guard.asksHook(token) {
+		return n.questions
 	}
-	return s.arrivals
+	return n.arrivals
 }
 
 // renew gives the member the rights of a new token, which must be of the same user. It runs as an errand.
 func (m *nativeMember) renew(ctx context.Context, id, token string) {
-	was, v := m.has(), visitor{user: m.user, token: token, asOf: m.srv.tokens.asOf(), room: m.place.Room().ID()}
-	if was.guest {
-		v.user = ""
+	was, v := m.has(), visitor{room: m.place.Room().ID()}
+	if !was.guest {
+		v.user = m.user
 	}
+	m.shows(&v, token)
 	bad := checkToken(token)
 	if bad == nil {
-		bad = m.srv.guard.who(ctx, &v, false)
+		bad = m.edge.Guard.who(ctx, &v, false)
 	}
 	if bad == nil && v.guest != was.guest {
 		bad = refuse(http.StatusForbidden, "the token is another user's")
 	}
 	var rs *rights
 	if bad == nil {
-		rs, bad = m.srv.guard.mayBeIn(ctx, &v, v.room, pass.Read)
+		rs, bad = m.edge.Guard.mayBeIn(ctx, &v, v.room, pass.Read)
 	}
 	if bad != nil {
 		m.refused(id, bad.problemCode(), bad.why, bad.retryMS())
@@ -54,7 +54,7 @@ func (m *nativeMember) renew(ctx context.Context, id, token string) {
 	}
 	m.rights.Store(rs)
 	m.tell(codec.AuthText(id, rs.expiresIn(time.Now()), rs.can.Names()))
-	m.srv.tokens.entered(v)
+	m.edge.Tokens.entered(v)
 }
 
 // retryMS is after how many ms an op that was refused may be said again; 0: never.
@@ -71,30 +71,24 @@ type newcomer struct {
 	nativeMember
 	at *arrival // until it is in; the poller's, or an errand's that it was given to
 
-	// state is changed with mu held, but by the poller from waits to isAsked.
-	state atomic.Uint32
+	// asked: an errand looks at its token.
+	asked atomic.Bool
 }
 
-// The states of a newcomer.
-const (
-	waits   = iota // for its first frame
-	isAsked        // an errand looks at its token
-	isIn           // in its room
-	isGone         // the connection was closed before that
-)
+// isIn reports whether it is in its room: then it has rights.
+func (c *newcomer) isIn() bool { return c.has() != nil }
 
 // waitForToken makes the request a socket that has yet to show its token. Such sockets take the places of others, so
 // they are few, and none stays long, see inspect.
 func (n *v1) waitForToken(w http.ResponseWriter, v *visitor, a arrival) *refusal {
-	if most := n.srv.sessions.most / rejectedShare; n.waiting.Add(1) > int64(max(most, 16)) {
+	if most := n.edge.Sessions.Few(); n.waiting.Add(1) > most {
 		n.waiting.Add(-1)
 		return refuse(http.StatusServiceUnavailable, "too many sockets have yet to show a token").as("busy")
 	}
-	c := &newcomer{at: &a}
-	c.deflate = a.encoding == room.Deflated
-	v.more = a.more
-	c.init(n.srv, v, c)
-	if bad := n.srv.takeOver(w, v, &c.session, nil); bad != nil {
+	c := &newcomer{nativeMember: nativeMember{v1: n}, at: &a}
+	v.more, v.deflate = a.more, a.deflate
+	c.init(n.edge, v, c)
+	if bad := c.takeOver(w, v, nil); bad != nil {
 		c.gone()
 		return bad
 	}
@@ -103,17 +97,13 @@ func (n *v1) waitForToken(w http.ResponseWriter, v *visitor, a arrival) *refusal
 
 // message takes the token, and when it is in, everything else.
 func (c *newcomer) message(code codec.Opcode, payload []byte) error {
-	switch c.state.Load() {
-	case isIn:
+	if c.isIn() {
 		return c.nativeMember.message(code, payload)
-	case waits:
-		op, err := codec.ParseOp(payload, c.srv.v1.maxBody())
-		if err != nil || op.T != codec.OpAuth || code != codec.OpText {
-			break
-		}
-		c.state.Store(isAsked)
-		if !c.srv.checks(op.Token).add(c.asker(), func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
-			c.state.Store(waits)
+	}
+	if op, err := codec.ParseOp(payload, c.v1.maxBody()); err == nil && op.T == codec.OpAuth && code == codec.OpText && !c.asked.Load() {
+		c.asked.Store(true)
+		if !c.v1.checks(op.Token).add(askerOf(&c.nativeMember), func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
+			c.asked.Store(false)
 			c.refused(op.ID, room.CodeBusy, "too many tokens wait to be checked", 1000)
 		}
 		return nil
@@ -123,49 +113,43 @@ func (c *newcomer) message(code codec.Opcode, payload []byte) error {
 	return errGone
 }
 
+// NoToken tells a client that it has shown no token for too long.
+func (c *newcomer) NoToken() {
+	if !c.asked.Load() {
+		c.closeWith(closeRevoked, closeRevoked.code(), "no token came")
+	}
+}
+
 // come looks at the token and lets the client into its room, or says why not. It runs as an errand.
 func (c *newcomer) come(ctx context.Context, id, token string) {
 	a := c.at
-	a.token, a.asOf = token, c.srv.tokens.asOf()
-	a.ticket = door.Ticket(c.ticket.Load()).Without()
+	c.shows(&a.visitor, token)
 	bad := checkToken(token)
 	var welcome []byte
 	if bad == nil {
-		welcome, bad = c.srv.v1.arrive(ctx, a, &c.nativeMember)
+		welcome, bad = c.v1.arrive(ctx, a, &c.nativeMember)
 	}
 	if bad == nil {
-		bad = c.srv.joins.join(a.visitor, a.room, func() *refusal { return c.begin(a, welcome) })
+		bad = c.edge.Joins.join(a.visitor, a.room, func() *refusal { return c.begin(a, welcome) })
 	}
 	if bad != nil {
-		c.srv.door.Forget(a.ticket, a.user)
+		c.edge.Forget(&a.visitor)
 		c.turnAway(id, bad)
 		return
 	}
 	c.place.Room().Attach(&c.place)
-	c.srv.tokens.entered(a.visitor)
+	c.edge.Tokens.entered(a.visitor)
 }
 
 // begin is the moment from which it is in, and says hello. Where the connection was closed meanwhile it leaves the
 // room.
 func (c *newcomer) begin(a *arrival, welcome []byte) *refusal {
-	c.mu.Lock()
-	if c.state.Load() == isGone {
-		c.mu.Unlock()
+	if !c.identify(&a.visitor, welcome) {
 		c.member.gone()
 		return answered
 	}
-	defer c.mu.Unlock()
-	c.user = a.user
-	for t := c.ticket.Load(); !c.ticket.CompareAndSwap(t, t|uint32(a.ticket)); t = c.ticket.Load() {
-	}
-	if c.srv.guard.unproven(a.visitor) {
-		c.bad |= unjoined
-	}
-	c.rights.Store(a.rights)
-	c.unicastLocked(welcome)
-	c.state.Store(isIn)
 	c.at = nil
-	c.srv.v1.waiting.Add(-1)
+	c.v1.waiting.Add(-1)
 	return nil
 }
 
@@ -190,24 +174,21 @@ func (c *newcomer) turnAway(id string, bad *refusal) {
 }
 
 func (c *newcomer) stays() {
-	if c.state.Load() == isIn {
+	if c.isIn() {
 		c.member.stays()
 	}
 }
 
 func (c *newcomer) drained() {
-	if c.state.Load() == isIn {
+	if c.isIn() {
 		c.member.drained()
 	}
 }
 
 func (c *newcomer) gone() {
-	c.mu.Lock()
-	was := c.state.Swap(isGone)
-	c.mu.Unlock()
-	if was == isIn {
+	if c.isIn() {
 		c.member.gone()
 		return
 	}
-	c.srv.v1.waiting.Add(-1)
+	c.v1.waiting.Add(-1)
 }

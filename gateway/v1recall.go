@@ -14,16 +14,13 @@ import (
 // recall takes a message back. id is what its sender calls the recall, and may be empty; known is where the room stood
 // when it was asked for; epoch is that of seq, empty where the room never had a message. It runs as an errand.
 func (m *nativeMember) recall(ctx context.Context, id string, known chat.Position, epoch string, seq uint64) {
-	var bad *refusal
-	if r := m.has(); r.asks {
-		var state chat.TokenState
-		if state, bad = m.srv.guard.state(ctx, r.cred); bad == nil && state != chat.TokenRight {
-			m.revoked(state)
-			return
-		}
+	state, bad := m.edge.Guard.stillCounts(ctx, m.has())
+	if bad == nil && state != chat.TokenRight {
+		m.revoked(state)
+		return
 	}
 	if bad == nil {
-		bad = m.srv.v1.recallSeq(ctx, m.place.Room().ID(), m.user, known, epoch, seq)
+		bad = m.v1.recallSeq(ctx, m.place.Room().ID(), m.user, known, epoch, seq)
 	}
 	switch {
 	case bad == nil && id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it
@@ -36,39 +33,25 @@ func (m *nativeMember) recall(ctx context.Context, id string, known chat.Positio
 	}
 }
 
-// recalled takes a message out of the room on this node, before its sender is answered. Beside original nodes
-// only the event does: equal messages are several there.
-func (s *Server) recalled(id string, ev chat.Event) {
-	if ev.Epoch != "" {
-		s.hall.Recalled(id, ev)
-	}
-}
-
-// recalledBefore reports whether this node remembers that user took a message back, of which the store knows nothing
-// any more; its members are told again.
-func (s *Server) recalledBefore(id, user string, is func(ev *chat.Event) bool) bool {
-	return s.hall.RecallAgain(id, func(ev *chat.Event) bool { return codec.Sender(ev.Messages[0]) == user && is(ev) })
-}
-
 // recallSeq takes message seq of user back; every member hears of it by the room's event.
 func (n *v1) recallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64) *refusal {
-	ev, err := n.srv.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-n.srv.cfg.RecallLimit).UnixMilli())
+	ev, err := n.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-n.edge.Config.RecallLimit).UnixMilli())
 	switch {
 	case err == nil:
-		n.srv.recalled(id, ev)
+		n.edge.Recalled(id, ev)
 		return nil
 	case (errors.Is(err, chat.ErrNoMessage) || errors.Is(err, chat.ErrOtherEpoch)) &&
-		n.srv.recalledBefore(id, user, func(ev *chat.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }):
+		n.edge.RecallAgain(id, user, func(ev *chat.Event) bool { return ev.Seq == seq && ev.Epoch == cmp.Or(epoch, known.Epoch) }):
 		return nil
 	case errors.Is(err, chat.ErrNoMessage):
 		return refuse(http.StatusNotFound, "there is no message %d", seq)
 	case errors.Is(err, chat.ErrNotYours):
 		return refuse(http.StatusForbidden, "message %d is not yours", seq)
 	case errors.Is(err, chat.ErrTooOld):
-		return refuse(http.StatusForbidden, "message %d is older than %v", seq, n.srv.cfg.RecallLimit).as("too_old")
+		return refuse(http.StatusForbidden, "message %d is older than %v", seq, n.edge.Config.RecallLimit).as("too_old")
 	case errors.Is(err, chat.ErrOtherEpoch):
 		return refuse(http.StatusConflict, "the room counts anew: message %d of epoch %q has another number now, or none", seq, epoch).as("other_epoch")
 	}
-	n.srv.log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
+	n.edge.Log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
 	return refuse(http.StatusServiceUnavailable, "cannot take the message back now")
 }

@@ -60,14 +60,14 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 		return 0, nil, refuse(http.StatusForbidden, "%s: a message of kind %q", mayNot, op.Kind)
 	}
 	op.User = rs.info
-	checked := n.srv.cfg.Auth.Required() && v.proven // else anybody logs in as anybody
-	if bad := turnedAway(n.srv.door.Banned(r, v.user, checked)); bad != nil {
+	checked := n.edge.Config.Auth.Required() && v.proven // else anybody logs in as anybody
+	if bad := turnedAway(n.edge.Door.Banned(r, v.user, checked)); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := n.srv.mayOpen(ctx, r, id); bad != nil {
+	if bad := n.edge.MayOpen(ctx, r, id); bad != nil {
 		return 0, nil, bad
 	}
-	rm, err := n.srv.hall.Open(ctx, id)
+	rm, err := n.edge.Hall.Open(ctx, id)
 	if err != nil {
 		return 0, nil, n.cannot("open the room", err)
 	}
@@ -77,10 +77,10 @@ func (n *v1) send(ctx context.Context, r *http.Request) (int, any, *refusal) {
 		name = "" // all guests of an address are one
 	}
 	if !checked {
-		name += "\x00" + strconv.Itoa(n.srv.door.GuestOf(r))
+		name += "\x00" + strconv.Itoa(n.edge.Door.GuestOf(r))
 	}
 	from := &waitingSend{rights: rs, rateName: name, done: make(chan room.Answer, 1)}
-	if bad := n.srv.joins.join(v, id, func() *refusal {
+	if bad := n.edge.Joins.join(v, id, func() *refusal {
 		err := rm.PostNative(from, v.user, &op, time.Now())
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
 			return refuse(http.StatusTooManyRequests, "%s", answerTexts[room.CodeRateLimited]).after(fast.Wait)

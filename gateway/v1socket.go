@@ -38,7 +38,7 @@ const mostBadOps = 10
 
 // socket serves GET /v1/rooms/{room}/ws.
 func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
-	n.srv.admit(w, r, n.visitor, writeProblem, func(ctx context.Context, v *visitor) *refusal {
+	n.edge.Admit(w, r, n.visitor, writeProblem, func(ctx context.Context, v *visitor) *refusal {
 		id := strings.Clone(r.PathValue("room"))
 		if bad := checkID("room", id); bad != nil {
 			return bad
@@ -47,22 +47,22 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 		if bad != nil {
 			return bad
 		}
-		a := arrival{visitor: *v, request: r, room: id, since: since, encoding: room.Native}
+		a := arrival{visitor: *v, request: r, room: id, since: since}
 		a.more = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
-		if n.srv.cfg.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
-			a.encoding = room.Deflated
+		if n.edge.Config.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
+			a.deflate = true
 			a.more += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
 		}
 		if a.token == "" && r.URL.Query().Get("auth") == "frame" {
 			return n.waitForToken(w, v, a)
 		}
-		m := &nativeMember{member: member{session: session{deflate: a.encoding == room.Deflated}}}
+		m := &nativeMember{v1: n}
 		welcome, bad := n.arrive(ctx, &a, m)
 		*v = a.visitor
 		if bad != nil {
 			return bad
 		}
-		m.init(n.srv, v, m)
+		m.init(n.edge, v, m)
 		return m.enter(w, v, welcome)
 	})
 }
@@ -70,23 +70,22 @@ func (n *v1) socket(w http.ResponseWriter, r *http.Request) {
 // arrival is a client on its way into a room.
 type arrival struct {
 	visitor
-	request  *http.Request
-	room     string
-	since    room.Since
-	encoding room.Encoding
+	request *http.Request
+	room    string
+	since   room.Since
 }
 
 // arrive finds out who it is and puts m into the room, whose first frame it returns. Where nobody is refused, m.gone
 // takes it out again.
 func (n *v1) arrive(ctx context.Context, a *arrival, m *nativeMember) (welcome []byte, bad *refusal) {
 	v := &a.visitor
-	if v.rights, bad = n.srv.guard.mayEnter(ctx, v, a.room); bad != nil {
+	if v.rights, bad = n.edge.Guard.mayEnter(ctx, v, a.room); bad != nil {
 		return nil, bad
 	}
-	if bad := n.srv.enter(v); bad != nil {
+	if bad := n.edge.Enter(v); bad != nil {
 		return nil, bad
 	}
-	rm, bad := n.srv.openRoom(ctx, a.request, a.room)
+	rm, bad := n.edge.OpenRoom(ctx, a.request, a.room)
 	if bad != nil {
 		return nil, bad
 	}
@@ -94,21 +93,25 @@ func (n *v1) arrive(ctx context.Context, a *arrival, m *nativeMember) (welcome [
 	if rm.Lacks(a.since) {
 		read = n.missed(ctx, a.request, a.room, a.since)
 	}
-	in := rm.EnterNative(&m.place, m, a.encoding, a.since, read)
+	encoding := room.Native
+	if v.deflate {
+		encoding = room.Deflated
+	}
+	in := rm.EnterNative(&m.place, m, encoding, a.since, read)
 	return codec.AppendFrame(nil, codec.OpText, n.welcome(*v, rm, in)), nil
 }
 
 // missed reads what a client that comes back lacks. Where that cannot be had now, the client is told that it could not
 // be resumed, and reads pages.
 func (n *v1) missed(ctx context.Context, r *http.Request, id string, since room.Since) (read chat.History) {
-	reading, no := n.srv.door.Scan(r)
+	reading, no := n.edge.Door.Scan(r)
 	if no != nil {
 		return read
 	}
 	defer reading.Sent()
-	read, err := n.srv.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1)
+	read, err := n.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1)
 	if err != nil {
-		n.srv.log.Warn("cannot read what a client missed", "room", id, "err", err)
+		n.edge.Log.Warn("cannot read what a client missed", "room", id, "err", err)
 	}
 	return read
 }
@@ -119,15 +122,14 @@ func (n *v1) visitor(r *http.Request) (v visitor, bad *refusal) {
 		return v, refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Protocol %q does not offer %s",
 			bearerHidden.ReplaceAllString(r.Header.Get("Sec-WebSocket-Protocol"), bearerProtocol+"…"), subprotocol)
 	}
-	return n.srv.callerOf(r)
+	return n.callerOf(r)
 }
 
 // callerOf reads who calls: the user id from the query, if it is there, and the token, if there is one, from the header
 // Authorization, from the sub-protocols or from the query. The first that has one counts.
-func (s *Server) callerOf(r *http.Request) (v visitor, bad *refusal) {
+func (n *v1) callerOf(r *http.Request) (v visitor, bad *refusal) {
 	q := r.URL.Query()
-	v = visitor{user: strings.Clone(q.Get("user_id")), token: strings.Clone(q.Get("token"))}
-	s.comesFrom(&v, r, r.PathValue("room"))
+	v = n.edge.visitor(r, strings.Clone(q.Get("user_id")), strings.Clone(q.Get("token")), r.PathValue("room"))
 	if token := offeredToken(r.Header["Sec-Websocket-Protocol"]); token != "" {
 		v.token = token
 	}
@@ -144,13 +146,6 @@ func (s *Server) callerOf(r *http.Request) (v visitor, bad *refusal) {
 		return v, nil
 	}
 	return v, checkToken(v.token)
-}
-
-// comesFrom notes where a visitor comes from and wants to go, where the connect hook will be asked.
-func (s *Server) comesFrom(v *visitor, r *http.Request, room string) {
-	if s.guard.hook != nil {
-		v.room, v.address, v.origin = strings.Clone(room), s.door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
-	}
 }
 
 // bearerHidden finds the token among the sub-protocols, which no answer shows.
@@ -240,16 +235,16 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 		}
 		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0], ev.Tip))
 	}
-	rate, burst := n.srv.saidRate()
+	rate, burst := n.edge.SaidRate()
 	welcome := codec.Welcome{
-		Room: rm.ID(), UserID: v.user, Node: n.srv.hall.Node(),
+		Room: rm.ID(), UserID: v.user, Node: n.edge.Hall.Node(),
 		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
 		Recovered: a.Recovered, Messages: messages, Recalled: recalled,
-		Heartbeat: n.srv.cfg.Server.PingInterval.Milliseconds(),
+		Heartbeat: n.edge.Config.Server.PingInterval.Milliseconds(),
 		Limits: codec.Limits{
 			MaxBodyBytes:  n.maxBody(),
-			MaxFrameBytes: int(n.srv.cfg.Server.MaxMessageBytes),
-			RecallMS:      n.srv.cfg.RecallLimit.Milliseconds(),
+			MaxFrameBytes: int(n.edge.Config.Server.MaxMessageBytes),
+			RecallMS:      n.edge.Config.RecallLimit.Milliseconds(),
 			RatePerSecond: rate, Burst: burst, MaxBodyRunes: n.maxRunes(),
 		},
 		Guest: v.guest, Can: v.rights.can.Names(), Role: v.rights.role, Expires: v.rights.expiresIn(time.Now()),
@@ -259,14 +254,14 @@ func (n *v1) welcome(v visitor, rm *room.Room, a room.Arrival) string {
 
 // maxBody is how many bytes the body of a native message may have: what is left of a
 // frame when the rest of the op is in it.
-func (n *v1) maxBody() int { return int(n.srv.cfg.Server.MaxMessageBytes) / 2 }
+func (n *v1) maxBody() int { return int(n.edge.Config.Server.MaxMessageBytes) / 2 }
 
 // maxRunes is how many characters a body may have; 0 = any number.
 func (n *v1) maxRunes() int {
-	if !n.srv.cfg.Limits.Enabled {
+	if !n.edge.Config.Limits.Enabled {
 		return 0
 	}
-	return n.srv.cfg.Limits.BodyRunes
+	return n.edge.Config.Limits.BodyRunes
 }
 
 // tooLong says why a body has too many characters; "" where it has not.
@@ -282,7 +277,10 @@ func (n *v1) tooLong(body string) string {
 }
 
 // nativeMember is a socket of barrage.v1.
-type nativeMember struct{ member }
+type nativeMember struct {
+	member
+	v1 *v1
+}
 
 // message takes an op; errGone says that it was one too many of those that cannot be taken.
 func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
@@ -290,8 +288,8 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 		m.closeWith(closeProtocolError, codec.CloseUnsupported, "only text messages are understood here")
 		return errGone
 	}
-	op, err := codec.ParseOp(payload, m.srv.v1.maxBody())
-	if why := m.srv.v1.tooLong(op.Body); err == nil && why != "" {
+	op, err := codec.ParseOp(payload, m.v1.maxBody())
+	if why := m.v1.tooLong(op.Body); err == nil && why != "" {
 		err = errors.New("cannot take the op: " + why)
 	}
 	if err != nil {
@@ -299,19 +297,19 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 			return errGone
 		}
 		m.refused(op.ID, "bad_request", err.Error(), 0)
-		if m.bad++; m.bad&^unjoined >= mostBadOps {
+		if m.badOp() >= mostBadOps {
 			m.close(closeBadOps)
 			return errGone
 		}
 		return nil
 	}
-	m.bad &= unjoined
+	m.goodOp()
 	if op.T == codec.OpAlive {
 		if !m.bears(nuisanceFrame) {
 			return errGone
 		}
-	} else if wait := m.srv.ops.Take(&m.ops, m.srv.millis(), 1); wait > 0 {
-		m.srv.stats.rateLimited.Add(1)
+	} else if wait := m.takeOp(); wait > 0 {
+		m.edge.Stats.rateLimited.Add(1)
 		return m.tooFast(&op, wait)
 	}
 	if !m.mayDo(&op) {
@@ -333,11 +331,11 @@ func (m *nativeMember) message(code codec.Opcode, payload []byte) error {
 		}
 		m.speaks()
 	case codec.OpLike:
-		m.place.Room().Like(uint64(m.likesLeft(uint32(op.N))))
+		m.place.Room().Like(uint64(m.takeLikes(uint32(op.N))))
 	case codec.OpRecall:
 		here, known := m.place.Room().Place(&m.place)
 		id, epoch, seq := op.ID, cmp.Or(op.Epoch, here), op.Seq
-		if !m.srv.recalls.add(m.asker(), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
+		if !m.v1.recalls.add(askerOf(m), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
 			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
 		}
 	case codec.OpAuth:
@@ -394,23 +392,6 @@ func (m *nativeMember) revoked(state chat.TokenState) {
 }
 
 func (m *nativeMember) flooded() { m.close(closeFlooded) }
-
-// likesLeft takes n likes as far as limits.like_rate lets them, and returns how many. What counts is session.likes: the
-// GCRA's arrival time in likes, not milliseconds, since 16 bits are enough for that.
-func (m *nativeMember) likesLeft(n uint32) uint32 {
-	every := m.srv.likes.Every
-	if every == 0 {
-		return n
-	}
-	now, burst := uint16(m.srv.millis()/every), uint16(m.srv.likes.Burst)
-	ahead := m.likes - now
-	if ahead > burst {
-		ahead = 0 // it is over: all of them are there again
-	}
-	n = min(n, uint32(burst-ahead))
-	m.likes = now + ahead + uint16(n)
-	return n
-}
 
 // Answered tells a native client what became of its message, see room.Author.
 func (m *nativeMember) Answered(a room.Answer) {

@@ -24,7 +24,7 @@ func newGuestID() string {
 
 // who finds out who the visitor is. strict has nobody pass for whom auth.mode says any: then the token must be one that
 // a login gave.
-func (g *guard) who(ctx context.Context, v *visitor, strict bool) *refusal {
+func (g *Guard) who(ctx context.Context, v *visitor, strict bool) *refusal {
 	if v.token == "" {
 		return g.guest(v)
 	}
@@ -63,7 +63,7 @@ func (g *guard) who(ctx context.Context, v *visitor, strict bool) *refusal {
 }
 
 // guest lets somebody in who shows no token.
-func (g *guard) guest(v *visitor) *refusal {
+func (g *Guard) guest(v *visitor) *refusal {
 	if v.user != "" || g.cfg.Auth.Guests == GuestsOff {
 		return refuse(http.StatusUnauthorized, "no token: give token=… or the header Authorization: Bearer …")
 	}
@@ -72,11 +72,11 @@ func (g *guard) guest(v *visitor) *refusal {
 }
 
 // needUser is nil where the visitor says who they are.
-func (g *guard) needUser(v *visitor) *refusal { return checkUser("user_id", v.user) }
+func (g *Guard) needUser(v *visitor) *refusal { return checkUser("user_id", v.user) }
 
 // given looks for the token among those that logins gave. mine is false where it is none of them: then bad is what is
 // known of it.
-func (g *guard) given(ctx context.Context, v *visitor) (mine bool, bad *refusal) {
+func (g *Guard) given(ctx context.Context, v *visitor) (mine bool, bad *refusal) {
 	if v.user == "" {
 		return false, refused(pass.Refuse(pass.Invalid, "the token is not valid by itself: user_id is missing"))
 	}
@@ -96,7 +96,7 @@ func (g *guard) given(ctx context.Context, v *visitor) (mine bool, bad *refusal)
 }
 
 // state is what the store knows of a token.
-func (g *guard) state(ctx context.Context, cred chat.Credential) (chat.TokenState, *refusal) {
+func (g *Guard) state(ctx context.Context, cred chat.Credential) (chat.TokenState, *refusal) {
 	state, err := g.store.CheckToken(ctx, cred)
 	if err != nil {
 		g.log.Warn("cannot check a token", "user", cred.UserID, "err", err)
@@ -105,8 +105,16 @@ func (g *guard) state(ctx context.Context, cred chat.Credential) (chat.TokenStat
 	return state, nil
 }
 
+// stillCounts is what the store knows now of the token that gave the rights.
+func (g *Guard) stillCounts(ctx context.Context, r *rights) (chat.TokenState, *refusal) {
+	if !r.asks {
+		return chat.TokenRight, nil
+	}
+	return g.state(ctx, r.cred)
+}
+
 // signed checks a JWT.
-func (g *guard) signed(ctx context.Context, v *visitor) *refusal {
+func (g *Guard) signed(ctx context.Context, v *visitor) *refusal {
 	p, no := g.jwt.Check(v.token)
 	if no != nil {
 		return refused(no)
@@ -115,7 +123,7 @@ func (g *guard) signed(ctx context.Context, v *visitor) *refusal {
 }
 
 // asked asks the connect hook.
-func (g *guard) asked(ctx context.Context, v *visitor) *refusal {
+func (g *Guard) asked(ctx context.Context, v *visitor) *refusal {
 	p, no := g.hook.Check(ctx, pass.Asked{Room: v.room, User: v.user, Token: v.token, Address: v.address, Origin: v.origin})
 	if no != nil {
 		return refused(no)
@@ -133,7 +141,7 @@ const freshFor = 2 * time.Second
 
 // take has the visitor be whom the pass names, unless it was revoked. A store that does not answer keeps nobody out who
 // shows a signed token: the token watcher looks again when it does.
-func (g *guard) take(ctx context.Context, v *visitor, p *pass.Pass) *refusal {
+func (g *Guard) take(ctx context.Context, v *visitor, p *pass.Pass) *refusal {
 	if v.user != "" && v.user != p.User {
 		return refuse(http.StatusForbidden, "the token is not that of user %q", v.user)
 	}

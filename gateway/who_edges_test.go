@@ -56,11 +56,11 @@ func TestGrants_NoWayRound(t *testing.T) {
 	}
 	dial(t, s, "/group/list/eve/"+eve)
 	wantSessions(t, s, 1)
-	s.lists.mu.Lock()
-	if shown := len(s.lists.feeds["eve"][0].rooms); shown != 0 {
+	s.fastIM.Lists.mu.Lock()
+	if shown := len(s.fastIM.Lists.feeds["eve"][0].rooms); shown != 0 {
 		t.Errorf("eve's list shows %d rooms; want none", shown)
 	}
-	s.lists.mu.Unlock()
+	s.fastIM.Lists.mu.Unlock()
 	if got := call("/user/joinGroup", "u", guest, group); !strings.Contains(got, `"code":200`) {
 		t.Errorf("joinGroup of who may = %s; want it done", got)
 	}
@@ -109,8 +109,8 @@ func TestGuests_ShareTheRateOfTheirAddress(t *testing.T) {
 	}
 	first, second := new(nativeMember), new(nativeMember)
 	for i, m := range []*nativeMember{first, second} {
-		v := visitor{user: fmt.Sprint("g-", i), guest: true, rights: s.guard.guests, ticket: door.Ticket(5)}
-		m.init(s, &v, m)
+		v := visitor{user: fmt.Sprint("g-", i), guest: true, rights: s.edge.Guard.guests, ticket: door.Ticket(5)}
+		m.init(s.edge, &v, m)
 	}
 	if a, b := first.RateName(), second.RateName(); a != b || a == "" {
 		t.Errorf("two guests of an address count as %q and %q; want the same", a, b)
@@ -154,7 +154,7 @@ func TestModes_Order(t *testing.T) {
 			case "forged":
 				v.token = signedToken(t, "u", nil) + "x"
 			}
-			bad := s.guard.who(t.Context(), &v, false)
+			bad := s.edge.Guard.who(t.Context(), &v, false)
 			got := v.user
 			if bad != nil {
 				got = fmt.Sprint(bad.status, " ", bad.problemCode())
@@ -184,21 +184,21 @@ func TestRevoked_InTheSameSecond(t *testing.T) {
 	s.recheck(t)
 	ahead.wantClose(4401)
 	fresh, old := visitor{token: at(now)}, visitor{token: at(now.Add(-time.Minute))}
-	s.guard.now = func() time.Time { return now }
-	if bad := s.guard.who(t.Context(), &fresh, false); bad == nil || bad.status != 503 || bad.wait != time.Second {
+	s.edge.Guard.now = func() time.Time { return now }
+	if bad := s.edge.Guard.who(t.Context(), &fresh, false); bad == nil || bad.status != 503 || bad.wait != time.Second {
 		t.Errorf("a token of that second: %+v; want 503, again in a second", bad)
 	}
-	s.guard.now = func() time.Time { return now.Add(freshFor + time.Second) }
-	if bad := s.guard.who(t.Context(), &fresh, false); bad == nil || bad.problemCode() != "token_revoked" {
+	s.edge.Guard.now = func() time.Time { return now.Add(freshFor + time.Second) }
+	if bad := s.edge.Guard.who(t.Context(), &fresh, false); bad == nil || bad.problemCode() != "token_revoked" {
 		t.Errorf("the same later: %+v; want token_revoked", bad)
 	}
-	if bad := s.guard.who(t.Context(), &old, false); bad == nil || bad.problemCode() != "token_revoked" {
+	if bad := s.edge.Guard.who(t.Context(), &old, false); bad == nil || bad.problemCode() != "token_revoked" {
 		t.Errorf("an older one: %+v; want token_revoked", bad)
 	}
 	// One whose socket would be closed at once does not come in.
 	late := visitor{token: signedToken(t, "v", func(c *pass.Claims) { c.Expires = now.Add(-27 * time.Second).Unix() })}
-	s.guard.now = func() time.Time { return now }
-	if bad := s.guard.who(t.Context(), &late, false); bad == nil || bad.problemCode() != "token_expired" {
+	s.edge.Guard.now = func() time.Time { return now }
+	if bad := s.edge.Guard.who(t.Context(), &late, false); bad == nil || bad.problemCode() != "token_expired" {
 		t.Errorf("a token that is over for 27 s: %+v; want token_expired", bad)
 	}
 }
@@ -304,7 +304,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 	n, _ := dialAs(t, s, signedToken(t, "u", nil))
 	n.send(`{"t":"auth","id":"a","token":"` + signedToken(t, "u", nil) + `"}`)
 	n.want("auth")
-	s.sweepOnce(s.started.Add(6 * time.Second))
+	s.edge.Sweep(s.edge.started.Add(6 * time.Second))
 	close(goOn)
 	for _, n := range waiting {
 		n.want("welcome")
@@ -322,7 +322,7 @@ func TestFirstFrame_ManyAtOnce(t *testing.T) {
 		n.send(`{"t":"auth","token":"t"}`)
 		all = append(all, n)
 	}
-	eventually(t, func() error { return differ("those who wait", len(s.arrivals.queue), 2*errandShare-arrivers) })
+	eventually(t, func() error { return differ("those who wait", len(s.v1.arrivals.queue), 2*errandShare-arrivers) })
 	goOn()
 	for _, n := range all {
 		n.want("welcome")
@@ -342,7 +342,7 @@ func TestReplaced_BesideFastIM(t *testing.T) {
 	n.wantClose(4410)
 	other.say("still here")
 	other.wantInfo("still here")
-	if bad := s.guard.who(context.Background(), &visitor{user: "u", token: "t"}, false); bad == nil || bad.problemCode() != "unauthenticated" {
+	if bad := s.edge.Guard.who(context.Background(), &visitor{user: "u", token: "t"}, false); bad == nil || bad.problemCode() != "unauthenticated" {
 		t.Errorf("a token that was never told of: %+v; want unauthenticated", bad)
 	}
 }

@@ -28,7 +28,7 @@ func TestGuests(t *testing.T) {
 	if !strings.HasPrefix(w.UserID, "g-") || len(w.UserID) != 14 || !w.Guest || fmt.Sprint(w.Can) != "[read]" || w.EndsIn != 0 {
 		t.Errorf("welcome = %+v; want a guest who may read", w)
 	}
-	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) }) // u's
+	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.waiting.Load(), 0) }) // u's
 	before := callsOf(s)
 	for range 50 {
 		if _, again := dialV1(t, s, "r", "", false); again.UserID == w.UserID {
@@ -49,7 +49,7 @@ func TestGuests(t *testing.T) {
 		t.Errorf("message = %+v", m)
 	}
 	eventually(t, func() error {
-		st, c, _ := s.hall.Standing("r")
+		st, c, _ := s.edge.Hall.Standing("r")
 		return firstOf(differ("online", c.Online, 52), differ("seq", st.Seq, 1))
 	})
 	// HTTP alike.
@@ -82,13 +82,13 @@ func TestGuests_MayChat(t *testing.T) {
 	}
 	n.send(`{"t":"recall","seq":1}`)
 	n.wantRefused("", "forbidden", mayNot, false)
-	eventually(t, func() error { return differ("joins waiting", s.joins.waiting.Load(), 0) })
+	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.waiting.Load(), 0) })
 	if rooms, err := s.store.Rooms(t.Context(), w.UserID); err != nil || len(rooms) > 0 {
 		t.Errorf("rooms of a guest = %q, %v; want none", rooms, err)
 	}
 	before := callsOf(s)
-	s.sessions.each(func(c *session) { c.runs.stays() })
-	if waiting := s.joins.waiting.Load(); waiting != 0 || callsOf(s) != before {
+	s.edge.Sessions.each(func(c *session) { c.runs.stays() })
+	if waiting := s.edge.Joins.waiting.Load(); waiting != 0 || callsOf(s) != before {
 		t.Errorf("a guest who stays has %d memberships written", waiting)
 	}
 	// A signed token without a user is a guest's, with what it grants.
@@ -155,10 +155,10 @@ func TestGrants(t *testing.T) {
 				return
 			}
 			fast.wantWelcome()
-			before := s.stats.forbidden.Load()
+			before := s.edge.Stats.forbidden.Load()
 			fast.say("from FastIM")
 			if c.fastIMIsNoword {
-				eventually(t, func() error { return differ("forbidden", s.stats.forbidden.Load(), before+1) })
+				eventually(t, func() error { return differ("forbidden", s.edge.Stats.forbidden.Load(), before+1) })
 			} else {
 				fast.wantInfo("from FastIM")
 			}
@@ -298,7 +298,7 @@ func BenchmarkHandshakeToken(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				one := v
-				if _, bad := s.guard.mayEnter(b.Context(), &one, "r"); bad != nil {
+				if _, bad := s.edge.Guard.mayEnter(b.Context(), &one, "r"); bad != nil {
 					b.Fatal(bad.why)
 				}
 			}

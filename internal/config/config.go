@@ -243,19 +243,21 @@ func (c LogConfig) Validate() error {
 // Gateway is what the edge takes of the configuration.
 func (c Config) Gateway() gateway.Config {
 	return gateway.Config{
-		Server:        c.Server,
-		Admin:         c.Admin,
-		Auth:          c.Auth,
-		List:          c.List,
-		Limits:        c.Limits,
-		CORS:          c.CORS,
-		KnownRooms:    c.Room.Open != openAnyone && c.Room.Open != openGranted,
-		GrantedRooms:  c.Room.Open == openGranted,
-		AutoJoin:      c.Room.AutoJoin,
-		AnonymousJoin: c.Room.AnonymousJoin,
-		SelfJoin:      c.Room.SelfJoin,
-		RecallLimit:   c.History.RecallLimit,
-		StuckTimeout:  c.Fanout.StuckTimeout,
+		EdgeConfig: gateway.EdgeConfig{
+			Server:        c.Server,
+			Auth:          c.Auth,
+			Limits:        c.Limits,
+			CORS:          c.CORS,
+			KnownRooms:    c.Room.Open != openAnyone && c.Room.Open != openGranted,
+			GrantedRooms:  c.Room.Open == openGranted,
+			AutoJoin:      c.Room.AutoJoin,
+			AnonymousJoin: c.Room.AnonymousJoin,
+			SelfJoin:      c.Room.SelfJoin,
+			RecallLimit:   c.History.RecallLimit,
+			StuckTimeout:  c.Fanout.StuckTimeout,
+		},
+		Admin: c.Admin,
+		List:  c.List,
 	}
 }
 
