@@ -11,8 +11,10 @@ import (
 	"strconv"
 	"time"
 
+	"barrage/gateway/edge"
 	"barrage/gateway/keys"
 	"barrage/gateway/pass"
+	v1 "barrage/gateway/v1"
 	"barrage/internal/chat"
 )
 
@@ -63,20 +65,20 @@ func (s *Server) loadKeys() (*keys.Keys, error) {
 }
 
 // administer serves an operation of the admin port, which answers where it refuses nothing.
-func administer(do func(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal) http.HandlerFunc {
+func administer(do func(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), apiTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), edge.APITimeout)
 		defer cancel()
 		if bad := do(ctx, w, r); bad != nil {
-			writeProblem(w, bad)
+			v1.WriteProblem(w, bad)
 		}
 	}
 }
 
 // revokeUser ends every token that a user has now.
-func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
+func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	user := r.PathValue("user")
-	if bad := checkID("user", user); bad != nil {
+	if bad := edge.CheckID("user", user); bad != nil {
 		return bad
 	}
 	return s.revoke(ctx, w, "user", user, func() error { return s.store.RevokeUser(ctx, user, s.edge.Times.Now()) })
@@ -84,33 +86,33 @@ func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.
 
 // revokeToken ends a signed token by its jti. ?until= is the token's own end in Unix seconds, behind which the store
 // need not remember it.
-func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
+func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	id, end := r.PathValue("id"), s.edge.Times.Now().Add(chat.RevokedLife)
-	if bad := checkText("id", id, maxIDBytes); bad != nil {
+	if bad := edge.CheckText("id", id, edge.MaxIDBytes); bad != nil {
 		return bad
 	}
 	if text := r.URL.Query().Get("until"); text != "" {
 		until, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || until < 0 {
-			return refuse(http.StatusBadRequest, "until %q is not a time in Unix seconds", text)
+			return edge.Refuse(http.StatusBadRequest, "until %q is not a time in Unix seconds", text)
 		}
-		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + expiryGrace) // it is taken for a while behind its end
+		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + edge.ExpiryGrace) // it is taken for a while behind its end
 	}
 	return s.revoke(ctx, w, "token", id, func() error { return s.store.RevokeToken(ctx, id, end) })
 }
 
 // revoke does it where the key of the request may, and says so in the log.
-func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, what, name string, do func() error) *refusal {
+func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, what, name string, do func() error) *edge.Refusal {
 	by, key := "this machine", keys.From(ctx)
 	if key != nil {
 		by = key.Name
 	}
 	if key != nil && key.Rooms != "" && key.Rooms != "*" {
-		return refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
+		return edge.Refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
 	}
 	if err := do(); err != nil {
 		s.log.Warn("cannot revoke tokens", what, name, "by", by, "err", err)
-		return refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")
+		return edge.Refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")
 	}
 	s.log.Info("tokens are revoked", what, name, "by", by)
 	w.WriteHeader(http.StatusNoContent)
@@ -121,7 +123,7 @@ var errDraining = errors.New("the node is leaving")
 
 // ready says whether new clients should be sent here: nil, or why not.
 func (s *Server) ready() error {
-	if s.edge.draining.Load() {
+	if s.edge.Draining() {
 		return errDraining
 	}
 	return s.store.State()
@@ -144,10 +146,10 @@ func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
 }
 
 // ofRoom is administer for an operation about a room.
-func ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *refusal) http.HandlerFunc {
-	return administer(func(ctx context.Context, w http.ResponseWriter, r *http.Request) *refusal {
+func ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *edge.Refusal) http.HandlerFunc {
+	return administer(func(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 		id := r.PathValue("room")
-		if bad := checkID("room", id); bad != nil {
+		if bad := edge.CheckID("room", id); bad != nil {
 			return bad
 		}
 		return do(ctx, w, id)
@@ -156,10 +158,10 @@ func ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *refu
 
 // registerRoom has a room known before its first message, or ends that: see room.open.
 func (s *Server) registerRoom(on bool) http.HandlerFunc {
-	return ofRoom(func(ctx context.Context, w http.ResponseWriter, id string) *refusal {
+	return ofRoom(func(ctx context.Context, w http.ResponseWriter, id string) *edge.Refusal {
 		if err := s.store.RegisterRoom(ctx, id, on); err != nil {
 			s.log.Warn("cannot register a room", "room", id, "err", err)
-			return refuse(http.StatusServiceUnavailable, "cannot register the room now")
+			return edge.Refuse(http.StatusServiceUnavailable, "cannot register the room now")
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -167,11 +169,11 @@ func (s *Server) registerRoom(on bool) http.HandlerFunc {
 }
 
 // knownRoom says of a room that is known whether it is live here.
-func (s *Server) knownRoom(ctx context.Context, w http.ResponseWriter, id string) *refusal {
-	if bad := s.edge.Guard.known(ctx, id); bad != nil {
+func (s *Server) knownRoom(ctx context.Context, w http.ResponseWriter, id string) *edge.Refusal {
+	if bad := s.edge.Guard.Known(ctx, id); bad != nil {
 		return bad
 	}
-	writeJSON(w, http.StatusOK, struct {
+	v1.WriteJSON(w, http.StatusOK, struct {
 		Room string `json:"room"`
 		Live bool   `json:"live"`
 	}{id, s.edge.Hall.Live(id)})

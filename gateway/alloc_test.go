@@ -16,7 +16,7 @@ func TestAlloc_WritesMakeNone(t *testing.T) {
 	p := codec.AppendFrame(nil, codec.OpText, "hello")
 	for what, write := range map[string]func(){
 		"Send":    func() { session.Send(p) },
-		"unicast": func() { session.unicast(p) },
+		"unicast": func() { session.Unicast(p) },
 	} {
 		if n := testing.AllocsPerRun(100, write); n != 0 {
 			t.Errorf("%s allocates %v times; want none", what, n)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // call makes an API call of user "u" with token "t".
@@ -88,7 +89,7 @@ func TestHandshake_StoreAway(t *testing.T) {
 		}
 		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
 	}
-	f("CheckToken", "cannot check the token now, try again", func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
+	f("CheckToken", "cannot check the token now, try again", func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
 	f("Read", "cannot open the room now: its history cannot be read", nil)
 }
@@ -115,7 +116,7 @@ func TestReady_SaysWhyNot(t *testing.T) {
 // newGatedServer checks tokens; a and b are logged in with "any".
 func newGatedServer(t *testing.T) *Server {
 	t.Helper()
-	s := newServer(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
+	s := newServer(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, user := range []string{"a", "b"} {
 		if err := s.store.SetToken(t.Context(), user, "any"); err != nil {
 			t.Fatal(err)
@@ -167,7 +168,7 @@ func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
 	if reason := a.wantClosed(codec.CloseNormal); reason != "not logged in" {
 		t.Errorf("reason = %q", reason)
 	}
-	wantClosedFor(t, s, closeUnauthorized, 1)
+	wantClosedFor(t, s, edge.CloseUnauthorized, 1)
 	if h := s.edge.Hall.Stats(); h.RefusedUnauthorized != 2 || h.Accepted != 1 {
 		t.Errorf("stats %+v; want two messages refused, one accepted", h)
 	}
@@ -186,13 +187,13 @@ func TestGate_ProlongsTokens(t *testing.T) {
 		}
 	}
 	say(1) // at the handshake
-	s.edge.clock.set(time.Hour - time.Second)
+	s.edge.ProbeClock(time.Hour - time.Second)
 	say(1)
-	s.edge.clock.set(time.Hour)
+	s.edge.ProbeClock(time.Hour)
 	say(2)
 	say(2)
 	storeOf(s).fail(errAway, "CheckToken") // is no reason to refuse what was checked
-	s.edge.clock.set(2 * time.Hour)
+	s.edge.ProbeClock(2 * time.Hour)
 	say(3)
 }
 

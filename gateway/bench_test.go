@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 	"barrage/internal/chat"
 	"barrage/redisx"
 	"barrage/room"
@@ -44,9 +45,9 @@ func BenchmarkSession_Message(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				copy(buf, data) // the reader unmasks in place
-				c.read(buf)
+				c.Read(buf)
 			}
-			if got := s.edge.Stats.messagesIn.Load(); got < uint64(b.N) {
+			if got := s.edge.Stats.MessagesIn.Load(); got < uint64(b.N) {
 				b.Fatalf("%d of %d messages arrived", got, b.N)
 			}
 		})
@@ -60,16 +61,16 @@ func BenchmarkSocket_Send(b *testing.B) {
 		p := codec.AppendFrame(nil, codec.OpText, strings.Repeat("x", size))
 		for _, how := range []struct {
 			name  string
-			write func(*session)
+			write func(edge.Probe)
 		}{
-			{"Send", func(c *session) {
+			{"Send", func(c edge.Probe) {
 				if n, full := c.Send(p); n < len(p) || full {
 					panic("a socket is full")
 				}
 			}},
-			{"nbio.Write", func(c *session) {
-				c.pending.Add(int64(len(p))) // as queueLocked does; drained takes it back
-				if _, err := c.nb.Write(p); err != nil || c.pending.Load() > 0 {
+			{"nbio.Write", func(c edge.Probe) {
+				c.Expect(len(p)) // as queueLocked does; drained takes it back
+				if _, err := c.Conn().Write(p); err != nil || c.Pending() > 0 {
 					panic("a socket is full")
 				}
 			}},
@@ -80,11 +81,11 @@ func BenchmarkSocket_Send(b *testing.B) {
 }
 
 // benchSweep measures write on one socket after the other.
-func benchSweep(b *testing.B, size int, write func(*session)) {
+func benchSweep(b *testing.B, size int, write func(edge.Probe)) {
 	b.Helper()
 	s := newServer(b, manualSweep)
 	var peers [64]*client
-	var sessions [64]*session
+	var sessions [64]edge.Probe
 	for i := range peers {
 		user := fmt.Sprint("u", i)
 		peers[i] = join(b, s, "r", user)

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // drain drains s in the background, for at most the given time.
@@ -26,7 +27,7 @@ func drain(tb testing.TB, s *Server, atMost time.Duration) <-chan error {
 		defer cancel()
 		done <- s.Drain(ctx)
 	}()
-	eventually(tb, func() error { return differ("draining", s.edge.draining.Load(), true) })
+	eventually(tb, func() error { return differ("draining", s.edge.Draining(), true) })
 	return done
 }
 
@@ -61,11 +62,11 @@ func TestDrain_DeliversThenCloses(t *testing.T) {
 	for i := range 10 {
 		members[0].say(fmt.Sprint("before ", i))
 	}
-	eventually(t, func() error { return differ("messages received", s.edge.Stats.messagesIn.Load(), 10) })
+	eventually(t, func() error { return differ("messages received", s.edge.Stats.MessagesIn.Load(), 10) })
 	done := drain(t, s, patience)
 
 	members[0].say("too late")
-	eventually(t, func() error { return differ("messages ignored", s.edge.Stats.ignored.Load(), 1) })
+	eventually(t, func() error { return differ("messages ignored", s.edge.Stats.Ignored.Load(), 1) })
 	wantNotReady(t, s)
 	if _, err := connect(s, chatPath("r", "late")); err == nil {
 		t.Error("a new client came in")
@@ -85,7 +86,7 @@ func TestDrain_DeliversThenCloses(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	wantClosedFor(t, s, closeRestart, 4)
+	wantClosedFor(t, s, edge.CloseRestart, 4)
 }
 
 // Memberships on their way are waited for, but keep nobody from being told.
@@ -118,7 +119,7 @@ func wantNotReady(t *testing.T, s *Server) {
 // A handshake on a connection that was there before is refused.
 func TestDrain_RefusesHandshakes(t *testing.T) {
 	s := newServer(t, nil)
-	s.edge.draining.Store(true) // as Drain does first; the port would be closed a moment later
+	s.edge.ProbeDraining(true) // as Drain does first; the port would be closed a moment later
 	_, err := connect(s, chatPath("r", "u"))
 	refused, ok := errors.AsType[*refusedError](err)
 	if !ok || refused.status != 503 || refused.body != "the node is leaving, try again" || refused.header.Get("Retry-After") == "" {
@@ -150,8 +151,8 @@ func TestDrain_HandshakesUnderWay(t *testing.T) {
 		t.Error(err)
 	}
 	all.Wait()
-	if s.Sessions() != 0 || s.edge.Sessions.promised != 0 {
-		t.Errorf("%d sessions and %d promises are left", s.Sessions(), s.edge.Sessions.promised)
+	if held := s.edge.Sessions.Held(); held != 0 {
+		t.Errorf("%d sessions and promises are left", held)
 	}
 }
 
@@ -210,7 +211,7 @@ func TestDrain_ManyClients(t *testing.T) {
 	}
 	t.Logf("%d clients have left after %v", clients, time.Since(begun))
 	all.Wait()
-	wantClosedFor(t, s, closeRestart, clients)
+	wantClosedFor(t, s, edge.CloseRestart, clients)
 }
 
 func TestClose_CutsEverything(t *testing.T) {

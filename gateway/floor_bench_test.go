@@ -18,6 +18,7 @@ import (
 
 	"barrage/bench/swarm"
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // floorEnv makes the test binary the reader of BenchmarkFloor: "address sockets".
@@ -72,8 +73,8 @@ func readFloor() int {
 func BenchmarkFloor(b *testing.B) {
 	s := newServer(b, func(c *setup) { c.Server.MaxConnections, c.rooms.Fanout.Lanes = floorSockets, 1 })
 	startFloorReader(b, s.Addr().String())
-	var sockets []*session
-	s.edge.Sessions.each(func(c *session) { sockets = append(sockets, c) })
+	var sockets []edge.Probe
+	eachSession(s, func(c edge.Probe) { sockets = append(sockets, c) })
 	if len(sockets) != floorSockets {
 		b.Fatalf("%d sockets; want %d", len(sockets), floorSockets)
 	}
@@ -86,8 +87,8 @@ func BenchmarkFloor(b *testing.B) {
 		ns    []float64
 	}{
 		{name: "c", write: nil},
-		{name: "raw", write: func() { sweepAll(sockets, func(s *session) { rawWrite(s.nb.Hash(), frame) }) }},
-		{name: "nbio", write: func() { sweepAll(sockets, func(s *session) { _, _ = s.nb.Write(frame) }) }},
+		{name: "raw", write: func() { sweepAll(sockets, func(s edge.Probe) { rawWrite(s.Conn().Hash(), frame) }) }},
+		{name: "nbio", write: func() { sweepAll(sockets, func(s edge.Probe) { _, _ = s.Conn().Write(frame) }) }},
 		{name: "lane", write: func() { laneSweeps(b, s) }},
 	}
 	for b.Loop() {
@@ -119,7 +120,7 @@ func BenchmarkFloor(b *testing.B) {
 	}
 }
 
-func sweepAll(sockets []*session, write func(*session)) {
+func sweepAll(sockets []edge.Probe, write func(edge.Probe)) {
 	for range floorSweeps {
 		for _, s := range sockets {
 			write(s)
@@ -202,7 +203,7 @@ type cWriter struct {
 	files   []*os.File
 }
 
-func newCWriter(b *testing.B, sockets []*session) *cWriter {
+func newCWriter(b *testing.B, sockets []edge.Probe) *cWriter {
 	b.Helper()
 	cc, err := exec.LookPath("gcc")
 	if err != nil {
@@ -214,7 +215,7 @@ func newCWriter(b *testing.B, sockets []*session) *cWriter {
 		b.Fatalf("gcc: %v\n%s", err, out)
 	}
 	for _, s := range sockets {
-		fd, err := syscall.Dup(s.nb.Hash())
+		fd, err := syscall.Dup(s.Conn().Hash())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"unicode/utf16"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // pairs is a listener whose connections are socket pairs: they reach the pollers as
@@ -98,11 +99,11 @@ func (a *answers) Frame(op codec.Opcode, payload []byte) error {
 		a.frames = append(a.frames, frame{codec.OpPong, string(payload)})
 	case op == codec.OpText && len(utf16.Encode([]rune(string(payload)))) > 8192:
 		a.close(codec.CloseTooBig, "the message is longer than 8192 UTF-16 units")
-		return errGone
+		return edge.ErrGone
 	case op == codec.OpClose:
 		code, _, err := codec.ParseClose(payload)
 		a.close(code, "")
-		return errors.Join(err, errGone)
+		return errors.Join(err, edge.ErrGone)
 	}
 	return nil
 }
@@ -191,7 +192,7 @@ func wantAnswers(t *testing.T, conn *net.UnixConn, frames []byte, maxMessage int
 		t.Fatal(err)
 	}
 	var head [len("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \r\n\r\n") + len(exampleAccept)]byte
-	if _, err := io.ReadFull(conn, head[:]); err != nil || string(head[:]) != string(switching(exampleKey, "")) {
+	if _, err := io.ReadFull(conn, head[:]); err != nil || string(head[:]) != switched {
 		t.Fatalf("answer to the handshake: %q, %v", head, err)
 	}
 	in := bufio.NewReader(bytes.NewReader(talk(t, conn, frames)))

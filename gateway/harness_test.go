@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/gateway/edge"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/redisx"
@@ -27,7 +29,7 @@ type setup struct {
 	Config
 	rooms room.Config
 	// sweepEvery is the time between two sweeps, recheckEvery that between two checks of
-	// tokens that may have changed; an hour leaves them to the test.
+	// tokens that may have changed, 0 as it is; an hour leaves them to the test.
 	sweepEvery, recheckEvery time.Duration
 	// history is how many messages of a room the store keeps.
 	history int
@@ -72,7 +74,7 @@ func newStopped(tb testing.TB, change func(*setup)) *Server {
 
 func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Server {
 	tb.Helper()
-	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), sweepEvery: time.Second, recheckEvery: recheckEvery, history: 1000}
+	c := setup{Config: DefaultConfig(), rooms: room.DefaultConfig(), history: 1000}
 	c.Server.Listen, c.Admin.Listen = "127.0.0.1:0", ""
 	c.Limits.Enabled = false // tests are faster than people
 	c.AnonymousJoin = true   // and name them freely
@@ -82,7 +84,8 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	c.rooms.UserRate = c.Limits.User()
 	store := newFaultyStore(c.history)
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	s.edge.Times.Sweep, s.edge.Times.Recheck = c.sweepEvery, c.recheckEvery
+	s.edge.Times.Sweep = cmp.Or(c.sweepEvery, s.edge.Times.Sweep)
+	s.edge.Times.Recheck = cmp.Or(c.recheckEvery, s.edge.Times.Recheck)
 	store.Start(s)
 	tb.Cleanup(func() {
 		store.Close()
@@ -150,17 +153,22 @@ func differ[T comparable](what string, got, want T) error {
 	return nil
 }
 
+// eachSession calls f for every session of the server.
+func eachSession(s *Server, f func(edge.Probe)) {
+	s.edge.Sessions.Each(func(c *edge.Session) { f(edge.Probe{Session: c}) })
+}
+
 // sessionOf is the server's end of the user's only connection.
-func sessionOf(tb testing.TB, s *Server, user string) *session {
+func sessionOf(tb testing.TB, s *Server, user string) edge.Probe {
 	tb.Helper()
-	var found *session
+	var found edge.Probe
 	eventually(tb, func() error {
-		s.edge.Sessions.each(func(c *session) {
-			if c.user == user {
+		eachSession(s, func(c edge.Probe) {
+			if c.User() == user {
 				found = c
 			}
 		})
-		if found == nil {
+		if found.Session == nil {
 			return errorf("user %q has no session", user)
 		}
 		return nil
@@ -169,11 +177,8 @@ func sessionOf(tb testing.TB, s *Server, user string) *session {
 }
 
 // enterRoom makes a member of FastIM's chat that nobody is behind.
-func enterRoom(s *Server, user string, r *room.Room) *session {
-	m := new(fastIMMember)
-	m.init(s.edge, &visitor{user: user, rights: &rights{can: pass.Read | pass.Send, asks: true, cred: chat.Credential{UserID: user, Token: "t"}}}, m)
-	r.Enter(&m.place, m)
-	return &m.session
+func enterRoom(s *Server, user string, r *room.Room) edge.Probe {
+	return s.fastIM.ProbeMember(&edge.Visitor{User: user, Rights: &edge.Rights{Can: pass.Read | pass.Send}}, r)
 }
 
 // roomOf holds a room of the server until the test ends.
@@ -434,14 +439,7 @@ func (f *faultyStore) RecallSeq(ctx context.Context, id, user string, known chat
 // modeOf is auth.mode where tokens must be those of a login, or where any passes.
 func modeOf(required bool) []string {
 	if required {
-		return []string{AuthRedis}
+		return []string{edge.AuthRedis}
 	}
-	return []string{AuthAny}
-}
-
-// askers are those who wait.
-func (e *errands) askers() map[asker]int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return maps.Clone(e.waiting)
+	return []string{edge.AuthAny}
 }

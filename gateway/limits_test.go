@@ -13,27 +13,6 @@ import (
 	"barrage/codec"
 )
 
-func TestConnectionLimit_FitsTheOpenFiles(t *testing.T) {
-	f := func(asked, openFiles, want int, why string) {
-		t.Helper()
-		got, err := connectionLimit(asked, openFiles)
-		if got != want || (err == nil) != (why == "") || err != nil && err.Error() != why {
-			t.Errorf("connectionLimit(%d, %d) = %d, %v; want %d, %s", asked, openFiles, got, err, want, why)
-		}
-	}
-	f(0, 1024, 960, "")
-	f(0, 1280, 1216, "")      // the reserve is 64
-	f(0, 100_000, 95_000, "") // the reserve is a twentieth
-	f(500, 1024, 500, "")     // less than fits
-	f(960, 1024, 960, "")     // just fits
-	f(0, 65, 1, "")           // the least that can serve
-	f(1_000_000, 1<<24, 1e6, "")
-	f(961, 1024, 0, "cannot hold server.max_connections 961: the limit of 1024 open files leaves room for 960; raise it (ulimit -n) or lower the setting")
-	f(2, 65, 0, "cannot hold server.max_connections 2: the limit of 65 open files leaves room for 1; raise it (ulimit -n) or lower the setting")
-	f(0, 64, 0, "cannot serve with 64 open files: raise the limit (ulimit -n) to 1024 or more")
-	f(10, 20, 0, "cannot serve with 20 open files: raise the limit (ulimit -n) to 1024 or more")
-}
-
 // wantFull wants a handshake to be turned away because the server is full.
 func wantFull(tb testing.TB, s *Server, connections int) {
 	tb.Helper()
@@ -55,7 +34,7 @@ func TestLimit_FullServerTurnsAway(t *testing.T) {
 	last := join(t, s, "r", "last")
 	wantFull(t, s, 3)
 	wantFull(t, s, 3)
-	if got := s.edge.Stats.full.Load(); got != 2 {
+	if got := s.edge.Stats.Full.Load(); got != 2 {
 		t.Errorf("turned away = %d; want 2", got)
 	}
 	_ = last.conn.Close()

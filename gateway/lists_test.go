@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/gateway/fastim"
 	"barrage/internal/chat"
 	"barrage/room"
 )
@@ -27,7 +28,7 @@ func newListServer(t *testing.T) *Server {
 	// Once the second kick finds room, run has made its first pass and taken the first
 	// kick: now it rests for minutes.
 	for range 2 {
-		s.fastIM.Lists.kick <- struct{}{}
+		s.fastIM.Lists.ProbeKick()
 	}
 	return s
 }
@@ -58,18 +59,17 @@ func joinRooms(tb testing.TB, s *Server, user string, ids ...string) {
 func dialList(tb testing.TB, s *Server, user string) *client {
 	tb.Helper()
 	c := dial(tb, s, listPath(user))
-	wantFeed(tb, s, user, func(f *feed) bool { return f.attached })
+	wantFeed(tb, s, user, func(f fastim.ProbeFeed) bool { return f.Attached })
 	return c
 }
 
 // wantFeed waits until the user has a feed, and ok says yes to each.
-func wantFeed(tb testing.TB, s *Server, user string, ok func(*feed) bool) {
+func wantFeed(tb testing.TB, s *Server, user string, ok func(fastim.ProbeFeed) bool) {
 	tb.Helper()
 	eventually(tb, func() error {
-		s.fastIM.Lists.mu.Lock()
-		defer s.fastIM.Lists.mu.Unlock()
-		good := len(s.fastIM.Lists.feeds[user]) > 0
-		for _, f := range s.fastIM.Lists.feeds[user] {
+		feeds := s.fastIM.Lists.ProbeFeeds(user)
+		good := len(feeds) > 0
+		for _, f := range feeds {
 			good = good && ok(f)
 		}
 		return differ("feed is as wanted", good, true)
@@ -102,7 +102,7 @@ func (c *client) wantNothing() {
 // wantPass makes a pass and wants it to name the time of the next; zero: none.
 func wantPass(tb testing.TB, s *Server, now, next time.Time) {
 	tb.Helper()
-	got, waiting := s.fastIM.Lists.pass(now)
+	got, waiting := s.fastIM.Lists.ProbePass(now)
 	if waiting != !next.IsZero() || waiting && !got.Equal(next) {
 		tb.Errorf("pass = %v, %v; want %v", got, waiting, next)
 	}
@@ -178,26 +178,26 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 		publish(t, s, fmt.Sprint("r", i), long, int64(i))
 	}
 	slow := dialSlow(t, s, listPath("slow"), smallWindow)
-	wantFeed(t, s, "slow", func(f *feed) bool { return f.attached })
+	wantFeed(t, s, "slow", func(f fastim.ProbeFeed) bool { return f.Attached })
 	now := time.Now()
 	wantPass(t, s, now, time.Time{})
 	c := sessionOf(t, s, "slow")
-	if c.pending.Load() == 0 {
+	if c.Pending() == 0 {
 		t.Fatal("the whole list went out; want a client that is behind")
 	}
-	sent := s.edge.Stats.unicastBytes.Load()
+	sent := s.edge.Stats.UnicastBytes.Load()
 	for i := range 5 {
 		publish(t, s, "r0", fmt.Sprint("news", i), int64(1000+i))
 		now = now.Add(time.Hour)
 		wantPass(t, s, now, now.Add(time.Hour))
 	}
-	if got := s.edge.Stats.unicastBytes.Load(); got != sent {
+	if got := s.edge.Stats.UnicastBytes.Load(); got != sent {
 		t.Errorf("%d bytes were queued behind the first list", got-sent)
 	}
 	if first := slow.wantText(); strings.Contains(first, "news") || strings.Count(first, long) != rooms {
 		t.Errorf("the first list is not the one that was begun: %.200s", first)
 	}
-	eventually(t, func() error { return differ("bytes waiting", c.pending.Load(), 0) })
+	eventually(t, func() error { return differ("bytes waiting", c.Pending(), 0) })
 	now = now.Add(time.Hour)
 	wantPass(t, s, now, time.Time{})
 	if last := slow.wantText(); !strings.HasPrefix(last, `[{"newMessage":{"groupId":"r0","userId":"u","info":"news4","ts":1004},"total":6}`) {
@@ -210,17 +210,14 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 func wantLet(tb testing.TB, s *Server) {
 	tb.Helper()
 	s.edge.Hall.Tick(time.Now())
-	l := s.fastIM.Lists
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if n := s.edge.Hall.Stats().Rooms; n != 0 {
 		tb.Errorf("%d rooms are live; want none", n)
 	}
 	if n := storeOf(s).Stats().Subscriptions; n != 0 {
 		tb.Errorf("%d subscriptions are left; want none", n)
 	}
-	if len(l.feeds)+len(l.shown)+len(l.dirty) != 0 {
-		tb.Errorf("feeds %v, rooms shown %v, dirty %v; want none", l.feeds, l.shown, l.dirty)
+	if feeds, shown, dirty := s.fastIM.Lists.ProbeHeld(); feeds+shown+dirty != 0 {
+		tb.Errorf("%d feeds, %d rooms shown, %d dirty; want none", feeds, shown, dirty)
 	}
 }
 
@@ -313,7 +310,7 @@ func TestLists_AreBoundedInBytes(t *testing.T) {
 		publish(t, s, id, large, int64(1000+i))
 		rooms = append(rooms, roomOf(t, s, id))
 	}
-	text, spoken := listText(rooms)
+	text, spoken := fastim.ProbeText(rooms)
 	if !spoken || len(text) > listBytes+40*40 {
 		t.Errorf("a list of %d bytes, spoken %v; want at most a MiB and the empty lines", len(text), spoken)
 	}
@@ -332,9 +329,9 @@ func TestLists_AreBoundedInBytes(t *testing.T) {
 func reload(tb testing.TB, s *Server, now time.Time) {
 	tb.Helper()
 	reads := storeOf(s).called("Rooms")
-	s.fastIM.Lists.pass(now)
+	s.fastIM.Lists.ProbePass(now)
 	eventually(tb, func() error { return differ("reads of the user's rooms", storeOf(s).called("Rooms"), reads+1) })
-	wantFeed(tb, s, "u", func(f *feed) bool { return !f.reading })
+	wantFeed(tb, s, "u", func(f fastim.ProbeFeed) bool { return !f.Reading })
 }
 
 // A room that is no longer the user's goes.
@@ -345,13 +342,13 @@ func TestLists_RoomGoes(t *testing.T) {
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
 	now := time.Now()
-	s.fastIM.Lists.pass(now)
+	s.fastIM.Lists.ProbePass(now)
 	c.wantList("b two 2 1", "a one 1 1")
 	storeOf(s).forget("b")
 	s.UserEvent("u")
 	now = now.Add(time.Hour)
 	reload(t, s, now)
-	s.fastIM.Lists.pass(now)
+	s.fastIM.Lists.ProbePass(now)
 	c.wantList("a one 1 1")
 	s.edge.Hall.Tick(time.Now())
 	if n := s.edge.Hall.Stats().Rooms; n != 1 {
@@ -369,17 +366,17 @@ func TestLists_UserEventReloads(t *testing.T) {
 	publish(t, s, "c", "three", 3)
 	c := dialList(t, s, "u")
 	now := time.Now()
-	s.fastIM.Lists.pass(now)
+	s.fastIM.Lists.ProbePass(now)
 	c.wantList("a one 1 1")
 
 	joinRooms(t, s, "u", "b")
-	s.fastIM.Lists.pass(now.Add(time.Minute))
+	s.fastIM.Lists.ProbePass(now.Add(time.Minute))
 	if n := storeOf(s).called("Rooms"); n != 1 {
 		t.Errorf("the rooms were read %d times within the interval; want once", n)
 	}
 	now = now.Add(time.Hour)
 	reload(t, s, now)
-	s.fastIM.Lists.pass(now)
+	s.fastIM.Lists.ProbePass(now)
 	c.wantList("b two 2 1", "a one 1 1")
 
 	storeOf(s).UnsubscribeUser("u") // as a connection that was lost
@@ -389,7 +386,7 @@ func TestLists_UserEventReloads(t *testing.T) {
 	c.wantNothing()
 	s.Resumed()
 	reload(t, s, now)
-	s.fastIM.Lists.pass(now)
+	s.fastIM.Lists.ProbePass(now)
 	c.wantList("c three 3 1", "b two 2 1", "a one 1 1")
 	c.wantNothing()
 }
@@ -400,7 +397,7 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	publish(t, s, "a", "one", 1)
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
-	s.fastIM.Lists.pass(time.Now().Add(-2 * time.Hour)) // so that the next list is due
+	s.fastIM.Lists.ProbePass(time.Now().Add(-2 * time.Hour)) // so that the next list is due
 	c.wantList("a one 1 1")
 
 	storeOf(s).fail(errAway, "Rooms")
@@ -409,13 +406,13 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	for range 3 {
 		reload(t, s, due())
 		reads := storeOf(s).called("Rooms")
-		if _, waiting := s.fastIM.Lists.pass(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
+		if _, waiting := s.fastIM.Lists.ProbePass(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
 			t.Error("the store is asked again before the interval is over")
 		}
 	}
 	c.wantNothing()
 	storeOf(s).fail(nil, "Rooms")
 	reload(t, s, due())
-	s.fastIM.Lists.pass(due())
+	s.fastIM.Lists.ProbePass(due())
 	c.wantList("b two 2 1", "a one 1 1")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"barrage/gateway/door"
+	"barrage/gateway/edge"
 	"barrage/gateway/pass"
 	"barrage/room"
 )
@@ -33,16 +34,16 @@ func newMetrics(s *Server) *metrics {
 	m.gauge("barrage_connections", "WebSockets open now.", func() float64 { return float64(s.Sessions()) })
 	m.gauge("barrage_connections_max", "WebSockets that fit.", func() float64 { return float64(s.edge.Sessions.Most()) })
 	m.gauge("barrage_ready", "1 when new clients should come here.", func() float64 { return truth(s.ready() == nil) })
-	m.count("barrage_received_messages_total", "Messages from clients.", &s.edge.Stats.messagesIn)
-	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.edge.Stats.bytesIn)
-	m.count("barrage_unicast_bytes_total", "Bytes for one client alone: welcomes, lists, pongs, closes.", &s.edge.Stats.unicastBytes)
-	m.count("barrage_handshakes_total", "WebSockets let in.", &s.edge.Stats.handshakes)
-	m.count("barrage_refused_handshakes_total", "WebSocket requests answered with an error.", &s.edge.Stats.refusedHandshakes)
-	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.edge.Stats.full)
-	m.count("barrage_memberships_refused_total", "Memberships of users who came into one room more than room.rooms_per_user.", &s.edge.Stats.joinsTooMany)
-	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.edge.Stats.joinErrors)
-	for r := closePeer; r < closeReasons; r++ {
-		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.edge.Stats.closed[r].Load()) })
+	m.count("barrage_received_messages_total", "Messages from clients.", &s.edge.Stats.MessagesIn)
+	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.edge.Stats.BytesIn)
+	m.count("barrage_unicast_bytes_total", "Bytes for one client alone: welcomes, lists, pongs, closes.", &s.edge.Stats.UnicastBytes)
+	m.count("barrage_handshakes_total", "WebSockets let in.", &s.edge.Stats.Handshakes)
+	m.count("barrage_refused_handshakes_total", "WebSocket requests answered with an error.", &s.edge.Stats.RefusedHandshakes)
+	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.edge.Stats.Full)
+	m.count("barrage_memberships_refused_total", "Memberships of users who came into one room more than room.rooms_per_user.", &s.edge.Stats.JoinsTooMany)
+	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.edge.Stats.JoinErrors)
+	for r := edge.ClosePeer; r < edge.CloseReasons; r++ {
+		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.edge.Stats.Closed[r].Load()) })
 	}
 	m.gauge("barrage_addresses", "Addresses of clients that are remembered for limits.", func() float64 { return float64(s.edge.Door.Addresses()) })
 	for _, l := range door.AllLimits() {
@@ -54,7 +55,7 @@ func newMetrics(s *Server) *metrics {
 }
 
 // registerHook exports how often the connect hook was asked, or need not be.
-func (m *metrics) registerHook(g *Guard) {
+func (m *metrics) registerHook(g *edge.Guard) {
 	for outcome, of := range map[string]func(pass.HookStats) uint64{
 		"called": func(h pass.HookStats) uint64 { return h.Calls }, "refused": func(h pass.HookStats) uint64 { return h.Refused },
 		"failed": func(h pass.HookStats) uint64 { return h.Failures }, "cached": func(h pass.HookStats) uint64 { return h.Cached },
@@ -62,10 +63,7 @@ func (m *metrics) registerHook(g *Guard) {
 	} {
 		m.labelled("barrage_connect_hook_total", "Checks of tokens by the connect hook: calls, and those refused and failed; "+
 			"and what needed none: cached, shared with another's, or turned away.", "outcome", outcome, func() float64 {
-			if g.hook == nil {
-				return 0
-			}
-			return float64(of(g.hook.Stats()))
+			return float64(of(g.HookStats()))
 		})
 	}
 }
@@ -98,10 +96,10 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_drifts_total", "Quiet rooms found to lack something, by asking the store.", "", "", func(h room.Stats) uint64 { return h.Drifts }},
 		{"barrage_reports_total", "Reports of rooms to the store: members and likes.", "", "", func(h room.Stats) uint64 { return h.Reports }},
 		{"barrage_report_errors_total", "Those that failed.", "", "", func(h room.Stats) uint64 { return h.ReportErrors }},
-		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "rate_limited", func(h room.Stats) uint64 { return s.edge.Stats.rateLimited.Load() + h.RefusedRate }},
-		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "forbidden", func(room.Stats) uint64 { return s.edge.Stats.forbidden.Load() }},
-		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "binary", func(room.Stats) uint64 { return s.edge.Stats.binary.Load() }},
-		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.edge.Stats.ignored.Load() }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "rate_limited", func(h room.Stats) uint64 { return s.edge.Stats.RateLimited.Load() + h.RefusedRate }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "forbidden", func(room.Stats) uint64 { return s.edge.Stats.Forbidden.Load() }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "binary", func(room.Stats) uint64 { return s.edge.Stats.Binary.Load() }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.edge.Stats.Ignored.Load() }},
 		{"barrage_offered_messages_total", "Copies for each member at the moment a message came: sent, dropped, or on their way.", "", "", func(h room.Stats) uint64 { return h.Offered }},
 		{"barrage_sent_messages_total", "Copies handed to sockets.", "", "", func(h room.Stats) uint64 { return h.Sent }},
 		{"barrage_sent_bytes_total", "Bytes of those copies, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},

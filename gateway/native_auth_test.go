@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
 )
@@ -40,7 +41,7 @@ const testSecret = "a secret that only the tests know"
 // signs has a server take tokens signed with testSecret, and nothing else.
 func signs(c *setup) {
 	manualSweep(c)
-	c.Auth.Mode, c.Auth.JWTSecret = []string{AuthJWT}, testSecret
+	c.Auth.Mode, c.Auth.JWTSecret = []string{edge.AuthJWT}, testSecret
 }
 
 // signedToken is a token for an hour, made a minute ago; change makes it another one.
@@ -127,7 +128,7 @@ func opAuth(t *testing.T) {
 		t.Errorf("welcome = %+v; want u, who may read, for an hour", w)
 	}
 	n.send(`{"t":"send","id":"1","body":"x"}`)
-	n.wantRefused("1", "forbidden", mayNot, false)
+	n.wantRefused("1", "forbidden", edge.MayNot, false)
 	renew := func(id, token string) {
 		t.Helper()
 		n.send(fmt.Sprintf(`{"t":"auth","id":%q,"token":%q}`, id, token))
@@ -139,7 +140,7 @@ func opAuth(t *testing.T) {
 	}
 	refused("a-1", "forbidden", `not that of user "u"`, signedToken(t, "v", nil))
 	refused("a-2", "forbidden", `not that of user "u"`, signedToken(t, "", nil))
-	refused("a-3", "forbidden", mayNot, signedToken(t, "u", grants("other", "read")))
+	refused("a-3", "forbidden", edge.MayNot, signedToken(t, "u", grants("other", "read")))
 	refused("a-4", "unauthenticated", "", "nonsense")
 	refused("a-5", "token_expired", "", signedToken(t, "u", func(c *pass.Claims) { c.Expires = time.Now().Add(-time.Hour).Unix() }))
 	if err := s.store.RevokeToken(t.Context(), "gone", time.Now().Add(time.Hour)); err != nil {
@@ -155,7 +156,7 @@ func opAuth(t *testing.T) {
 	n.send(`{"t":"auth","id":"a-9","token":"` + strings.Repeat("t", chat.MaxToken+1) + `"}`)
 	n.wantRefused("a-9", badRequest, "token has 4097 bytes", false)
 	n.send(`{"t":"send","id":"2","body":"x"}`)
-	n.wantRefused("2", "forbidden", mayNot, false) // the token of before counts on
+	n.wantRefused("2", "forbidden", edge.MayNot, false) // the token of before counts on
 
 	renew("", signedToken(t, "u", func(c *pass.Claims) {
 		grants("r", "send", "like", "high")(c)
@@ -170,11 +171,11 @@ func opAuth(t *testing.T) {
 		t.Errorf("message = %+v; want a gift, and what the token says of its sender", m)
 	}
 	n.send(`{"t":"recall","seq":1}`)
-	n.wantRefused("", "forbidden", mayNot, false)
+	n.wantRefused("", "forbidden", edge.MayNot, false)
 }
 
 func refusedReplacedAuth(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	n := joinV1(t, s, "u")
 	s.setToken(t, "u", "newer")
 	n.send(`{"t":"auth","id":"a","token":"t"}`)
@@ -208,7 +209,7 @@ func closedExpired(t *testing.T) {
 		m.send(`{"t":"ping","ts":5}`)
 		m.want("pong")
 	}
-	wantCounted(t, s, closeRevoked)
+	wantCounted(t, s, edge.CloseRevoked)
 }
 
 // firstFrame opens a socket that has yet to show its token.
@@ -220,9 +221,9 @@ func firstFrame(t *testing.T, s *Server, query string) *native {
 func closedWithoutToken(t *testing.T) {
 	s := newServerV1(t, signs)
 	n := firstFrame(t, s, "")
-	s.edge.Sweep(s.edge.started.Add(4 * time.Second))
+	s.edge.Sweep(s.edge.ProbeStarted().Add(4 * time.Second))
 	wantSessions(t, s, 1)
-	s.edge.Sweep(s.edge.started.Add(5 * time.Second))
+	s.edge.Sweep(s.edge.ProbeStarted().Add(5 * time.Second))
 	n.wantClose(4401)
 }
 
@@ -230,12 +231,12 @@ func closedForbiddenRoom(t *testing.T) {
 	s := newServerV1(t, signs)
 	n := firstFrame(t, s, "")
 	n.send(`{"t":"auth","id":"a","token":"` + signedToken(t, "u", grants("other", "read")) + `"}`)
-	n.wantRefused("a", "forbidden", mayNot, false)
+	n.wantRefused("a", "forbidden", edge.MayNot, false)
 	n.wantClose(4403)
 }
 
 func closedBusy(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	storeOf(s).fail(errAway, "CheckToken")
 	n := firstFrame(t, s, "&user_id=u")
 	n.send(`{"t":"auth","id":"a","token":"t"}`)
@@ -247,7 +248,7 @@ func closedBusy(t *testing.T) {
 func TestFirstFrame(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		signs(c)
-		c.Auth.Mode, c.Auth.Guests = []string{AuthJWT, AuthRedis}, GuestsOff
+		c.Auth.Mode, c.Auth.Guests = []string{edge.AuthJWT, edge.AuthRedis}, edge.GuestsOff
 		c.Limits.Enabled, c.Limits.UserConnections = true, 1
 	})
 	other, _ := dialAs(t, s, signedToken(t, "v", nil))
@@ -280,7 +281,7 @@ func TestFirstFrame(t *testing.T) {
 	s.recheck(t)
 	n.wantClose(4401)
 	eventually(t, func() error {
-		return firstOf(differ("members", s.edge.Hall.Stats().Members, 1), differ("waiting", s.v1.waiting.Load(), 0), differ("places", s.edge.Sessions.Held(), 1))
+		return firstOf(differ("members", s.edge.Hall.Stats().Members, 1), differ("waiting", s.v1.ProbeWaiting(), 0), differ("places", s.edge.Sessions.Held(), 1))
 	})
 	again := firstFrame(t, s, "&user_id=u") // with a token that names nobody
 	again.send(`{"t":"auth","token":"t"}`)
@@ -294,7 +295,7 @@ func TestFirstFrame(t *testing.T) {
 
 // Whoever says anything else first is closed, and whoever goes before the answer comes leaves nothing.
 func TestFirstFrame_OtherFrames(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, op := range []string{`{"t":"ping","ts":1}`, `{"t":"send","id":"1","body":"x"}`, `hello`, `{"t":"auth"}`} {
 		n := firstFrame(t, s, "&user_id=u")
 		n.send(op)
@@ -309,7 +310,7 @@ func TestFirstFrame_OtherFrames(t *testing.T) {
 	eventually(t, func() error { return differ("sessions", s.Sessions(), 0) })
 	goOn()
 	eventually(t, func() error {
-		return firstOf(differ("members", s.edge.Hall.Stats().Members, 0), differ("waiting", s.v1.waiting.Load(), 0), differ("errands", len(s.v1.arrivals.queue), 0))
+		return firstOf(differ("members", s.edge.Hall.Stats().Members, 0), differ("waiting", s.v1.ProbeWaiting(), 0), differ("errands", s.v1.ProbeArrivals(), 0))
 	})
 	// Two frames at once: the second comes before the welcome.
 	goOn = storeOf(s).hold("CheckToken")

@@ -14,6 +14,7 @@ import (
 	"github.com/gobwas/ws/wsflate"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // TestNative_CloseCodes has every code that a socket is closed with. Another member of the
@@ -57,9 +58,9 @@ func closesWith(t *testing.T, code codec.CloseCode, more string, b []byte) {
 }
 
 // wantCounted waits until one session was closed for that reason: it is told first.
-func wantCounted(t *testing.T, s *Server, why closeReason) {
+func wantCounted(t *testing.T, s *Server, why edge.CloseReason) {
 	t.Helper()
-	eventually(t, func() error { return differ("closed for "+why.String(), s.edge.Stats.closed[why].Load(), 1) })
+	eventually(t, func() error { return differ("closed for "+why.String(), s.edge.Stats.Closed[why].Load(), 1) })
 }
 
 // compressed is a text frame that says it is compressed; payload is what it carries.
@@ -139,7 +140,7 @@ func closedForABug(t *testing.T) {
 	wantPollersRunning(t)
 	n, undisturbed := watched(t, s, "user_id=a&token=t", false)
 	func() {
-		defer sessionOf(t, s, "a").recoverBug()
+		defer sessionOf(t, s, "a").Recover()()
 		panic("on purpose")
 	}()
 	n.wantClose(codec.CloseInternal)
@@ -176,23 +177,23 @@ func closedForBadOps(t *testing.T) {
 		n.wantRefused("", badRequest, "dance", false)
 	}
 	n.wantClose(4400)
-	wantCounted(t, s, closeBadOps)
+	wantCounted(t, s, edge.CloseBadOps)
 	undisturbed()
 }
 
 // Whoever's token was replaced, or is no more, is closed at the next send or recall, which is not done.
 func closedReplaced(t *testing.T) {
-	closedAtTheNextOp(t, 4410, closeReplaced, func(s *Server) error { return s.store.SetToken(t.Context(), "u", "newer") })
+	closedAtTheNextOp(t, 4410, edge.CloseReplaced, func(s *Server) error { return s.store.SetToken(t.Context(), "u", "newer") })
 }
 
 func closedRevoked(t *testing.T) {
-	closedAtTheNextOp(t, 4401, closeRevoked, func(s *Server) error { return s.store.RevokeUser(t.Context(), "u", time.Now()) })
+	closedAtTheNextOp(t, 4401, edge.CloseRevoked, func(s *Server) error { return s.store.RevokeUser(t.Context(), "u", time.Now()) })
 }
 
-func closedAtTheNextOp(t *testing.T, code codec.CloseCode, why closeReason, end func(*Server) error) {
+func closedAtTheNextOp(t *testing.T, code codec.CloseCode, why edge.CloseReason, end func(*Server) error) {
 	t.Helper()
 	for _, op := range []string{`{"t":"send","id":"1","body":"x"}`, `{"t":"recall","seq":1}`} {
-		s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
+		s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
 		publishMany(t, s, 1) // of u
 		witness, _ := dialV1(t, s, "r", "user_id=v&token=t", false)
 		n := joinV1(t, s, "u")
@@ -229,7 +230,7 @@ func closedIdle(t *testing.T) {
 		break
 	}
 	c.wantEOF()
-	wantClosedFor(t, s, closeIdle, 1)
+	wantClosedFor(t, s, edge.CloseIdle, 1)
 }
 
 func closedStuck(t *testing.T) {
@@ -241,7 +242,7 @@ func closedStuck(t *testing.T) {
 	talker.mustSend(codec.OpPing, "")
 	talker.wantFrame(codec.OpPong, "")
 	s.sweepAt(50)
-	wantClosedFor(t, s, closeStuck, 1)
+	wantClosedFor(t, s, edge.CloseStuck, 1)
 	for { // it reads on: whole frames, then why
 		_, err := stuck.nextV1()
 		if closed, ok := err.(closedError); ok && closed.code() == 4409 { //nolint:errorlint // text returns it bare

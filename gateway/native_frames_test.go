@@ -160,7 +160,7 @@ func gapSlow(t *testing.T) {
 	for behind := 0; behind < 40; said++ { // more than a log holds
 		talker.say(body(said))
 		_ = talker.wantText()
-		if c.pending.Load() > 0 {
+		if c.Pending() > 0 {
 			behind++
 		}
 	}

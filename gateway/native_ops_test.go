@@ -290,14 +290,21 @@ func refusedBusyRecall(t *testing.T) {
 			m.send(`{"t":"recall","seq":1}`)
 		}
 	}
-	eventually(t, func() error { return differ("recalls that wait", len(s.v1.recalls.queue), errandQueue) })
+	waiting := func() int {
+		queued, _ := s.v1.ProbeRecalls()
+		return queued
+	}
+	eventually(t, func() error { return differ("recalls that wait", waiting(), errandQueue) })
 	other := joinV1(t, s, "w")
 	other.send(`{"t":"recall","id":"x","seq":1}`)
 	other.wantRefused("x", "busy", "too many recalls wait", true)
 	n.send(`{"t":"ping"}`)
 	n.want("pong") // whoever recalls does not block the poller
 	goOn()
-	eventually(t, func() error { return differ("askers who wait", len(s.v1.recalls.askers()), 0) })
+	eventually(t, func() error {
+		_, askers := s.v1.ProbeRecalls()
+		return differ("askers who wait", askers, 0)
+	})
 }
 
 // Each op but ping counts, and the time to wait is exact.
@@ -430,7 +437,7 @@ func TestNative_NothingIsDoneBehindTheClose(t *testing.T) {
 	f("ten bad ops", 4400, slices.Repeat(masked(codec.OpText, `{`), mostBadOps))
 	f("no mask", codec.CloseProtocolError, []byte{0x81, 0x00})
 	f("close", codec.CloseNormal, masked(codec.OpClose, "\x03\xE8"))
-	if got := s.edge.Stats.messagesIn.Load(); got != 1+mostBadOps {
+	if got := s.edge.Stats.MessagesIn.Load(); got != 1+mostBadOps {
 		t.Errorf("%d messages were taken; want the bad ones alone", got)
 	}
 	if a := callV1(t, s, http.MethodGet, pathMessages, "", ""); !strings.Contains(a.body, `"messages":[]`) {

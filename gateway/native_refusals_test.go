@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"barrage/gateway/door"
+	"barrage/gateway/edge"
+	v1 "barrage/gateway/v1"
 )
 
 const offerV1 = "Sec-WebSocket-Protocol: barrage.v1\r\n"
@@ -130,7 +132,7 @@ func (a asked) sameWhenAsked(s *Server, query, origin string) {
 }
 
 func TestNative_Connect(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	f := func(name, query, more, extensions string) {
 		t.Run(name, func(t *testing.T) {
 			c := dialTCP(t, s)
@@ -225,7 +227,7 @@ func refusedBadRequest(t *testing.T) {
 }
 
 func refusedUnauthenticated(t *testing.T) {
-	open, strict := newServerV1(t, nil), newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
+	open, strict := newServerV1(t, nil), newServerV1(t, func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, s := range []*Server{open, strict} {
 		a := askV1(t, s, "user_id=u", offerV1)
 		a.want(401, "unauthenticated", "no token")
@@ -245,12 +247,12 @@ func refusedUnauthenticated(t *testing.T) {
 	f("user_id=u&token=wrong")
 	f("user_id=nobody&token=t")
 	f("user_id=u&token=tt")
-	closed := newServerV1(t, func(c *setup) { c.Auth.Guests = GuestsOff })
+	closed := newServerV1(t, func(c *setup) { c.Auth.Guests = edge.GuestsOff })
 	askV1(t, closed, "", offerV1).want(401, "unauthenticated", "no token")
 }
 
 func refusedReplaced(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	if err := s.store.SetToken(t.Context(), "u", "newer"); err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +333,7 @@ func refusedTooMany(t *testing.T) {
 	wireV1(t, s, "user_id=v&token=t", "", 0)
 	_ = first.conn.Close()
 	eventually(t, func() error {
-		return errors.Join(differ("rejected sockets", s.fastIM.rejected.Load(), 0), differ("sessions", s.Sessions(), 1))
+		return errors.Join(differ("rejected sockets", s.fastIM.ProbeRejected(), 0), differ("sessions", s.Sessions(), 1))
 	})
 	wireV1(t, s, userAndToken, "", 0)
 }
@@ -453,7 +455,7 @@ func refusedFull(t *testing.T) {
 
 func refusedDraining(t *testing.T) {
 	s := newServerV1(t, nil)
-	s.edge.draining.Store(true)
+	s.edge.ProbeDraining(true)
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(503, "draining", "the node is leaving")
 	a.sameWhenAsked(s, userAndToken, "")
@@ -480,7 +482,7 @@ func refusedUnavailable(t *testing.T) {
 		}
 		wireV1(t, s, userAndToken, "", 0)
 	}
-	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
+	f("CheckToken", "cannot check the token now", func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
 	f("Read", "cannot open the room now", nil)
 }
@@ -488,18 +490,6 @@ func refusedUnavailable(t *testing.T) {
 // 429 is not sent yet, but has its shape.
 func TestWriteProblem_TooManyRequests(t *testing.T) {
 	w := httptest.NewRecorder()
-	writeProblem(w, refuse(http.StatusTooManyRequests, "slower"))
+	v1.WriteProblem(w, edge.Refuse(http.StatusTooManyRequests, "slower"))
 	asked{t, &refusedError{status: w.Code, header: w.Header(), body: w.Body.String()}}.want(429, "rate_limited", "slower")
-}
-
-// Everything that refuses has a word for it.
-func TestProblemCode_EveryStatus(t *testing.T) {
-	for _, status := range []int{400, 401, 403, 404, 405, 413, 415, 426, 429, 500, 503} {
-		if got := refuse(status, "x").problemCode(); got == "" {
-			t.Errorf("status %d has no code", status)
-		}
-	}
-	if got := refuse(503, "x").as("full").problemCode(); got != "full" {
-		t.Errorf("code = %q; want the refusal's own", got)
-	}
 }

@@ -17,7 +17,6 @@ import (
 	"barrage/codec"
 	"barrage/gateway/door"
 	"barrage/internal/chat"
-	"barrage/internal/pace"
 )
 
 // limited is a server with limits, changed as the test says.
@@ -105,7 +104,7 @@ func TestLimits_FastIMMessages(t *testing.T) {
 			break
 		}
 	}
-	if got := s.edge.Stats.rateLimited.Load(); got != 21 {
+	if got := s.edge.Stats.RateLimited.Load(); got != 21 {
 		t.Errorf("messages over the limit = %d; want 21", got)
 	}
 	bystander.say("still here")
@@ -190,17 +189,6 @@ func (n *native) try(op string) {
 	ctx, cancel := context.WithTimeout(n.tb.Context(), patience)
 	defer cancel()
 	_ = n.conn.Write(ctx, websocket.MessageText, []byte(op))
-}
-
-// BenchmarkPace is what limits cost a message.
-func BenchmarkPace(b *testing.B) {
-	e := &Edge{made: time.Now(), ops: pace.PerSecond(1000, 1<<30)}
-	var used pace.Used
-	for b.Loop() {
-		if e.ops.Take(&used, e.millis(), 1) != 0 {
-			b.Fatal("refused")
-		}
-	}
 }
 
 // TestLimits_UserRate: many sockets of one user, of both kinds, and calls, say no more in a room than one may.

@@ -20,11 +20,13 @@ import (
 
 	"barrage/codec"
 	"barrage/gateway/door"
+	"barrage/gateway/edge"
+	v1 "barrage/gateway/v1"
 )
 
 // described is openapi.yaml as the node serves it, and whatever finds an operation in it.
 var described = sync.OnceValues(func() (*openapi3.T, routers.Router) {
-	doc, err := openapi3.NewLoader().LoadFromData(openAPIText())
+	doc, err := openapi3.NewLoader().LoadFromData(v1.ProbeDescription())
 	if err != nil {
 		panic(err)
 	}
@@ -184,15 +186,13 @@ func TestOpenAPI_IsValid(t *testing.T) {
 
 func TestOpenAPI_HasEveryRoute(t *testing.T) {
 	doc, _ := described()
-	var want, got []string
+	var want []string
 	for path, item := range doc.Paths.Map() {
 		for method := range item.Operations() {
 			want = append(want, method+" "+path)
 		}
 	}
-	for _, op := range newServer(t, nil).v1.operations() {
-		got = append(got, op.method+" "+op.path)
-	}
+	got := newServer(t, nil).v1.ProbeOperations()
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
@@ -236,7 +236,11 @@ const (
 // no other.
 func TestOpenAPI_EveryStatus(t *testing.T) {
 	open := newServerV1(t, nil)
-	strict := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis}; c.AutoJoin = false; c.CORS.AllowedOrigins = nil })
+	strict := newServerV1(t, func(c *setup) {
+		c.Auth.Mode = []string{edge.AuthRedis}
+		c.AutoJoin = false
+		c.CORS.AllowedOrigins = nil
+	})
 	seen := map[string]map[int]bool{}
 	f := func(op string, status int, s *Server, method, path, user, body string, change ...func(*http.Request)) {
 		t.Helper()
@@ -255,7 +259,7 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 		f()
 	}
 	const get, post = http.MethodGet, http.MethodPost
-	big := `{"id":"` + strings.Repeat("x", maxFormBytes) + `"}`
+	big := `{"id":"` + strings.Repeat("x", edge.MaxFormBytes) + `"}`
 	text := with("Content-Type", "text/plain")
 	wrong := with("Authorization", "Bearer wrong")
 
@@ -329,9 +333,9 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	f("connect", 429, busy, get, pathSocket, "u", "", upgrading, client)
 	f("getRoom", 200, busy, get, pathRoom, "", "", with("X-Forwarded-For", "203.0.113.8")) // another client
 
-	open.edge.draining.Store(true)
+	open.edge.ProbeDraining(true)
 	f("connect", 503, open, get, pathSocket, "u", "", upgrading)
-	open.edge.draining.Store(false)
+	open.edge.ProbeDraining(false)
 
 	doc, _ := described()
 	for _, item := range doc.Paths.Map() {
@@ -355,7 +359,7 @@ func TestOpenAPI_NamesEveryCode(t *testing.T) {
 	for _, code := range problem.Properties["code"].Value.Enum {
 		named = append(named, code.(string))
 	}
-	for _, code := range slices.Concat(slices.Collect(maps.Values(problemCodes)), slices.Collect(maps.Keys(answerTexts))) {
+	for _, code := range v1.ProbeCodes() {
 		if !slices.Contains(named, code) {
 			t.Errorf("openapi.yaml does not name the code %q", code)
 		}
@@ -378,7 +382,7 @@ func TestOpenAPI_Bounds(t *testing.T) {
 	}
 	f("kind of a send", schemas["Send"].Value.Properties["kind"].Value.MaxLength, codec.MaxKind)
 	f("messages of a page", schemas["History"].Value.Properties["messages"].Value.MaxItems, pageMost)
-	f("user_id", schemas["Login"].Value.Properties["user_id"].Value.MaxLength, maxIDBytes)
-	f("password", schemas["Login"].Value.Properties["password"].Value.MaxLength, maxPasswordBytes)
-	f("room", doc.Components.Parameters["Room"].Value.Schema.Value.MaxLength, maxIDBytes)
+	f("user_id", schemas["Login"].Value.Properties["user_id"].Value.MaxLength, edge.MaxIDBytes)
+	f("password", schemas["Login"].Value.Properties["password"].Value.MaxLength, edge.MaxPasswordBytes)
+	f("room", doc.Components.Parameters["Room"].Value.Schema.Value.MaxLength, edge.MaxIDBytes)
 }

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+
+	"barrage/gateway/edge"
 )
 
 // TestRejected_TakeFewPlaces: sockets that are open only to be told that their token is wrong have a twentieth of the
 // places; those with a right token come in meanwhile.
 func TestRejected_TakeFewPlaces(t *testing.T) {
 	const places, share = 400, 20
-	s := newServer(t, func(c *setup) { c.Server.MaxConnections, c.Auth.Mode = places, []string{AuthRedis} })
+	s := newServer(t, func(c *setup) { c.Server.MaxConnections, c.Auth.Mode = places, []string{edge.AuthRedis} })
 	if err := storeOf(s).SetToken(t.Context(), "good", "t"); err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +39,6 @@ func TestRejected_TakeFewPlaces(t *testing.T) {
 	}
 	_ = w.conn.Close()
 	eventually(t, func() error {
-		return differ("places held by them when their time is over", s.fastIM.rejected.Load(), 0)
+		return differ("places held by them when their time is over", s.fastIM.ProbeRejected(), 0)
 	})
 }

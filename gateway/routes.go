@@ -5,21 +5,23 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
+	"barrage/gateway/edge"
+	"barrage/gateway/fastim"
+	v1 "barrage/gateway/v1"
 	"barrage/web"
 )
 
 // routes are the public port's.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	s.fastIM.route(mux)
-	s.v1.route(mux)
+	s.fastIM.Route(mux)
+	s.v1.Route(mux)
 	mux.Handle("GET /{$}", web.Page("room.html"))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
-	return s.counted(answeredEarly(refuseEmptyIDs(origins(s.cfg.CORS.AllowedOrigins).cors(refuseUnclean(mux)))))
+	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(cors(edge.Origins(s.cfg.CORS.AllowedOrigins), v1.RefuseUnclean(mux)))))
 }
 
 // counted counts the requests being answered, for Drain.
@@ -65,40 +67,16 @@ func (b *bodyToEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuseEmptyIDs answers socket addresses with an empty part, which the mux would
-// redirect to an address that means something else. A slash behind all parts is none.
-func refuseEmptyIDs(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.EscapedPath()
-		for socket, ids := range map[string]int{"/group/chat/": 3, "/group/list/": 2} {
-			rest, ok := strings.CutPrefix(path, socket)
-			parts := strings.SplitN(rest, "/", ids+2)
-			if len(parts) == ids+1 && parts[ids] == "" {
-				parts = parts[:ids]
-			}
-			if ok && slices.Contains(parts, "") {
-				writeRefusal(w, refuse(http.StatusBadRequest, "cannot upgrade: groupId, userId and token must not be empty in %q", path))
-				return
-			}
-		}
-		if plain := strings.TrimLeft(path, "/"); (strings.HasPrefix(plain, "user/") || strings.HasPrefix(plain, "group/")) && strings.Contains(path, "//") {
-			writeRefusal(w, refuse(http.StatusBadRequest, "the address %q has empty parts", path))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 // cors lets pages of the allowed origins call the API, and those of others read that they
-// may not, see diagnose. It answers preflights.
-func (o origins) cors(next http.Handler) http.Handler {
+// may not, see v1.AsksDiagnosis. It answers preflights.
+func cors(o edge.Origins, next http.Handler) http.Handler {
 	all := slices.Contains(o, "*")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin, h := r.Header.Get("Origin"), w.Header()
 		if !all { // also without an origin: what is cached then is not for other pages
 			h.Add("Vary", "Origin")
 		}
-		if origin != "" && (o.allow(r) || asksDiagnosis(r)) {
+		if origin != "" && (o.Allow(r) || v1.AsksDiagnosis(r)) {
 			if all {
 				h.Set("Access-Control-Allow-Origin", "*")
 			} else {

@@ -11,6 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"barrage/gateway/edge"
+	"barrage/gateway/fastim"
+	v1 "barrage/gateway/v1"
 	"barrage/internal/chat"
 	"barrage/room"
 )
@@ -18,9 +21,9 @@ import (
 // Store is what the node needs of the state that all nodes share. redisx satisfies it.
 type Store interface {
 	room.Store
-	EdgeStore
-	FastIMStore
-	V1Store
+	edge.Store
+	fastim.Store
+	v1.Store
 	// RevokeUser ends all tokens of a user that were made until then, RevokeToken a signed one by its name.
 	RevokeUser(ctx context.Context, user string, then time.Time) error
 	RevokeToken(ctx context.Context, id string, end time.Time) error
@@ -35,9 +38,9 @@ type Server struct {
 	// Immutable after Start.
 	cfg     Config
 	store   Store
-	edge    *Edge
-	fastIM  *fastIM
-	v1      *v1
+	edge    *edge.Edge
+	fastIM  *fastim.FastIM
+	v1      *v1.API
 	log     *slog.Logger
 	metrics *metrics
 	public  *http.Server
@@ -54,8 +57,8 @@ type Server struct {
 // New makes the node over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, edge: newEdge(cfg.EdgeConfig, store, log)}
-	s.fastIM, s.v1 = newFastIM(s.edge, store, cfg.List.UpdateInterval), newV1(s.edge, store)
+	s := &Server{cfg: cfg, store: store, log: log, edge: edge.New(cfg.Config, store, log)}
+	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
 	s.edge.Hall = room.New(rooms, s.edge.Hooks(s.fastIM.Lists.RoomChanged), store, log)
 	s.metrics = newMetrics(s)
 	return s
@@ -169,12 +172,12 @@ func (s *Server) Drain(ctx context.Context) error {
 		h := s.edge.Hall.Stats()
 		errs = append(errs, fmt.Errorf("cannot wait longer for %d messages to reach the store and %d slow members to read theirs: %w", h.Waiting, h.Full, err))
 	}
-	if err := waitUntil(taken, func() bool { return s.edge.Joins.Waiting() == 0 }); err != nil {
+	if err := edge.WaitUntil(taken, func() bool { return s.edge.Joins.Waiting() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot write %d memberships: %w", s.edge.Joins.Waiting(), err))
 	}
 	s.edge.SendAway(taken)
 	errs = append(errs, s.edge.WaitEmpty(ctx))
-	if err := waitUntil(taken, func() bool { return s.requests.Load() == 0 }); err != nil {
+	if err := edge.WaitUntil(taken, func() bool { return s.requests.Load() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot wait longer for %d HTTP requests to end: %w", s.requests.Load(), err))
 	}
 	return errors.Join(errs...)

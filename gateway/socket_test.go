@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // tight makes pipes small, so that they are full soon.
@@ -68,7 +69,7 @@ func TestSocket_ShortWriteEndsBetweenFrames(t *testing.T) {
 		for range (n - len(first)) / 2 {
 			peer.wantText()
 		}
-		eventually(t, func() error { return differ("waiting for a drain", c.waiting.Load(), false) })
+		eventually(t, func() error { return differ("waiting for a drain", c.Waits(), false) })
 	}
 	if !cut {
 		t.Error("no write ended between two frames")
@@ -185,15 +186,15 @@ func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
 				}
 			}
 		}
-		s.edge.Sessions.each(func(c *session) {
-			if most, p := int64(largest+welcome+2*codec.FrameHeaderLen(largest)), c.pending.Load(); p < 0 || p > most {
-				t.Fatalf("%s has %d bytes waiting; want at most one message and the welcome, %d", c.user, p, most)
+		eachSession(s, func(c edge.Probe) {
+			if most, p := int64(largest+welcome+2*codec.FrameHeaderLen(largest)), c.Pending(); p < 0 || p > most {
+				t.Fatalf("%s has %d bytes waiting; want at most one message and the welcome, %d", c.User(), p, most)
 			}
 		})
 	}
 	full := 0
-	s.edge.Sessions.each(func(c *session) {
-		if c.pending.Load() > 0 {
+	eachSession(s, func(c edge.Probe) {
+		if c.Pending() > 0 {
 			full++
 		}
 	})
@@ -201,9 +202,9 @@ func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
 	if full != silent || h.Sent+h.Skipped+h.Left >= h.Offered {
 		t.Errorf("%d sockets are full; want %d, and copies on their way to them: %+v", full, silent, h)
 	}
-	s.edge.Sessions.each(func(c *session) {
-		if strings.HasPrefix(c.user, "silent") {
-			c.kill(closeRestart)
+	eachSession(s, func(c edge.Probe) {
+		if strings.HasPrefix(c.User(), "silent") {
+			c.Kill(edge.CloseRestart)
 		}
 	})
 	wantSessions(t, s, reading)
@@ -224,11 +225,11 @@ func TestSocket_CloseFrameArrivesBehindBacklog(t *testing.T) {
 	fast := join(t, s, "r", "fast")
 	c := sessionOf(t, s, "slow")
 	said := 0
-	for ; c.pending.Load() == 0; said++ {
+	for ; c.Pending() == 0; said++ {
 		fast.say(body(said))
 		_ = fast.wantText()
 	}
-	c.close(closeRestart)
+	c.Close(edge.CloseRestart)
 	fast.say(body(said)) // not for slow
 	_ = fast.wantText()
 
@@ -248,8 +249,8 @@ func TestSocket_CloseFrameArrivesBehindBacklog(t *testing.T) {
 			t.Fatalf("message %d, %v; want %d, below %d", i, err, next, said)
 		}
 	}
-	eventually(t, func() error { return differ("bytes waiting", c.pending.Load(), 0) })
-	s.edge.Sweep(s.edge.started) // shuts our half, now that all has gone out
+	eventually(t, func() error { return differ("bytes waiting", c.Pending(), 0) })
+	s.edge.Sweep(s.edge.ProbeStarted()) // shuts our half, now that all has gone out
 	slow.wantEOF()
 }
 
@@ -264,8 +265,8 @@ func TestSocket_UnreadPongsAreBounded(t *testing.T) {
 		slow.mustSend(codec.OpPing, ping(i))
 	}
 	c := sessionOf(t, s, "slow")
-	eventually(t, func() error { return differ("bytes read", s.edge.Stats.bytesIn.Load(), uint64(pings*(2+4+125))) })
-	if p := c.pending.Load(); p > maxBacklog || p < maxBacklog-127 {
+	eventually(t, func() error { return differ("bytes read", s.edge.Stats.BytesIn.Load(), uint64(pings*(2+4+125))) })
+	if p := c.Pending(); p > maxBacklog || p < maxBacklog-127 {
 		t.Errorf("%d bytes are waiting; want about %d", p, maxBacklog)
 	}
 	other.say("hello")
@@ -274,7 +275,7 @@ func TestSocket_UnreadPongsAreBounded(t *testing.T) {
 	slow.wantWelcome()
 	last, pongs := "", 0
 	for asked := false; ; {
-		if !asked && c.pending.Load() == 0 { // not before: it could be the one that finds no room
+		if !asked && c.Pending() == 0 { // not before: it could be the one that finds no room
 			slow.mustSend(codec.OpPing, "still here?")
 			asked = true
 		}
@@ -312,7 +313,7 @@ func TestSocket_AnswersWaitBehindALargeFrame(t *testing.T) {
 	}
 	pong := codec.AppendFrame(nil, codec.OpPong, []byte("answer"))
 	answers := 0
-	for c.unicast(pong) {
+	for c.Unicast(pong) {
 		answers++
 	}
 	if n := answers * len(pong); n < maxBacklog-len(pong) || n > 2*maxBacklog { // some more, as far as the kernel still takes

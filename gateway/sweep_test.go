@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // sweepAt sweeps as if the server had been started so many seconds ago.
 func (s *Server) sweepAt(seconds int) {
-	s.edge.Sweep(s.edge.started.Add(time.Duration(seconds) * time.Second))
+	s.edge.Sweep(s.edge.ProbeStarted().Add(time.Duration(seconds) * time.Second))
 }
 
 // newSweptServer pings after 30 s, closes the silent after 75 s and the stuck after
@@ -25,14 +26,14 @@ func newSweptServer(t *testing.T) *Server {
 	})
 }
 
-func wantClosedFor(tb testing.TB, s *Server, why closeReason, want uint64) {
+func wantClosedFor(tb testing.TB, s *Server, why edge.CloseReason, want uint64) {
 	tb.Helper()
-	for r := closePeer; r < closeReasons; r++ {
+	for r := edge.ClosePeer; r < edge.CloseReasons; r++ {
 		n := uint64(0)
 		if r == why {
 			n = want
 		}
-		if got := s.edge.Stats.closed[r].Load(); got != n {
+		if got := s.edge.Stats.Closed[r].Load(); got != n {
 			tb.Errorf("closed for %v: %d; want %d", r, got, n)
 		}
 	}
@@ -47,17 +48,17 @@ func TestSweep_PingsTheSilentThenClosesThem(t *testing.T) {
 	s.sweepAt(59)
 	s.sweepAt(60)
 	s.sweepAt(74)
-	before := s.edge.Stats.unicastBytes.Load()
+	before := s.edge.Stats.UnicastBytes.Load()
 	s.sweepAt(75)
 	c.wantFrame(codec.OpPing, "") // at 30
 	c.wantFrame(codec.OpPing, "") // at 60
 	if reason := c.wantClosed(4408); reason == "" {
 		t.Error("the close has no reason")
 	}
-	if got := s.edge.Stats.unicastBytes.Load() - before; got > 127 {
+	if got := s.edge.Stats.UnicastBytes.Load() - before; got > 127 {
 		t.Errorf("%d bytes were sent at 75 s; want one close frame", got)
 	}
-	wantClosedFor(t, s, closeIdle, 1)
+	wantClosedFor(t, s, edge.CloseIdle, 1)
 	_ = c.conn.Close()
 	wantSessions(t, s, 0)
 }
@@ -75,26 +76,26 @@ func TestSweep_ActivityResetsSilence(t *testing.T) {
 	s.sweepAt(29*6 + 30)
 	c.wantFrame(codec.OpPing, "")
 	c.mustSend(codec.OpPong, "") // is enough, too
-	eventually(t, func() error { return differ("heard", session.heard.Load(), 29*6+30) })
+	eventually(t, func() error { return differ("heard", session.Heard(), 29*6+30) })
 	s.sweepAt(29*6 + 30 + 74)
 	c.wantFrame(codec.OpPing, "")
 	s.sweepAt(29*6 + 30 + 75)
 	c.wantClosed(4408)
-	wantClosedFor(t, s, closeIdle, 1)
+	wantClosedFor(t, s, edge.CloseIdle, 1)
 }
 
 // fill says so much that c's socket takes no more, and enough beyond that to fill
 // what the kernel may still find room for.
-func fill(talker *client, c *session) {
+func fill(talker *client, c edge.Probe) {
 	talker.tb.Helper()
 	for i, more := 0, 16; more > 0; i++ {
 		talker.say(body(i))
 		_ = talker.wantText()
-		if c.pending.Load() > 0 {
+		if c.Pending() > 0 {
 			more--
 		}
 	}
-	eventually(talker.tb, func() error { return differ("socket full", c.pending.Load() > 0, true) })
+	eventually(talker.tb, func() error { return differ("socket full", c.Pending() > 0, true) })
 }
 
 // What the sweep goes by: when bytes began to wait, and when some last went out.
@@ -106,19 +107,19 @@ func TestSweep_ProgressIsStamped(t *testing.T) {
 	for at := 10; at <= 30; at += 10 { // the pipe is empty when the next round begins
 		s.sweepAt(at)
 		sent := sendUntilFull(c)
-		if c.pending.Load() == 0 || c.progress.Load() != uint32(at) {
-			t.Errorf("%d bytes wait since %d; want some since %d", c.pending.Load(), c.progress.Load(), at)
+		if c.Pending() == 0 || c.Progress() != uint32(at) {
+			t.Errorf("%d bytes wait since %d; want some since %d", c.Pending(), c.Progress(), at)
 		}
 		s.sweepAt(at + 5)
 		if _, err := io.CopyN(io.Discard, peer.in, int64(sent)); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, func() error { return differ("last progress", c.progress.Load(), uint32(at+5)) })
+		eventually(t, func() error { return differ("last progress", c.Progress(), uint32(at+5)) })
 	}
 }
 
 // sendUntilFull sends frames of 1 KiB until the socket takes no more.
-func sendUntilFull(c *session) (sent int) {
+func sendUntilFull(c edge.Probe) (sent int) {
 	p := codec.AppendFrame(nil, codec.OpText, make([]byte, 1<<10))
 	for {
 		n, full := c.Send(p)
@@ -148,14 +149,14 @@ func stickOne(t *testing.T) (s *Server, stuck, talker *client) {
 func TestSweep_CutsTheStuck(t *testing.T) {
 	s, stuck, talker := stickOne(t)
 	s.sweepAt(49)
-	wantClosedFor(t, s, closeStuck, 0)
+	wantClosedFor(t, s, edge.CloseStuck, 0)
 	talker.wantFrame(codec.OpPing, "")
 	s.sweepAt(50)
-	wantClosedFor(t, s, closeStuck, 1)
+	wantClosedFor(t, s, edge.CloseStuck, 1)
 	s.sweepAt(50 + closeGrace)
 	wantSessions(t, s, 1)
 	stuck.wantCut()
-	wantClosedFor(t, s, closeStuck, 1) // the end of the connection is not counted again
+	wantClosedFor(t, s, edge.CloseStuck, 1) // the end of the connection is not counted again
 }
 
 // One that reads on at the last moment is told why it was closed, behind whole frames.
@@ -189,7 +190,7 @@ func TestSweep_LeavesTheSlow(t *testing.T) {
 		fill(talker, c)
 		talker.mustSend(codec.OpPong, "") // stays lively
 		s.sweepAt(at)
-		for i := 0; c.progress.Load() != uint32(at); i += 2 { // two come for each that is read
+		for i := 0; c.Progress() != uint32(at); i += 2 { // two come for each that is read
 			for more := range 2 {
 				talker.say(body(i + more))
 				_ = talker.wantText()
@@ -197,7 +198,7 @@ func TestSweep_LeavesTheSlow(t *testing.T) {
 			_ = slow.wantText()
 		}
 	}
-	wantClosedFor(t, s, closeNone, 0)
+	wantClosedFor(t, s, edge.CloseNone, 0)
 }
 
 // Who does not answer a close frame is cut after closeGrace.
@@ -205,7 +206,7 @@ func TestSweep_CutsWhoDoesNotAnswerAClose(t *testing.T) {
 	s := newSweptServer(t)
 	c := join(t, s, "r", "u")
 	s.sweepAt(10)
-	sessionOf(t, s, "u").close(closeRestart)
+	sessionOf(t, s, "u").Close(edge.CloseRestart)
 	c.wantClosed(codec.CloseRestart)
 	s.sweepAt(10 + closeGrace - 1)
 	if n := s.Sessions(); n != 1 {
@@ -213,5 +214,5 @@ func TestSweep_CutsWhoDoesNotAnswerAClose(t *testing.T) {
 	}
 	s.sweepAt(10 + closeGrace)
 	wantSessions(t, s, 0)
-	wantClosedFor(t, s, closeRestart, 1)
+	wantClosedFor(t, s, edge.CloseRestart, 1)
 }

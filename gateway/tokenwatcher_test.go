@@ -1,19 +1,11 @@
 package gateway
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
-	"slices"
-	"strconv"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"barrage/codec"
-	"barrage/internal/chat"
-	"barrage/room"
+	"barrage/gateway/edge"
 )
 
 // newStrictServer checks tokens; u and v are logged in with "any" and "t". The rest says
@@ -21,7 +13,7 @@ import (
 func newStrictServer(t *testing.T, manual bool) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
-		if c.Auth.Mode = []string{AuthRedis}; manual {
+		if c.Auth.Mode = []string{edge.AuthRedis}; manual {
 			manualSweep(c)
 		}
 	})
@@ -41,7 +33,7 @@ func (s *Server) setToken(tb testing.TB, user, token string) {
 // recheck makes a pass.
 func (s *Server) recheck(t *testing.T) {
 	t.Helper()
-	if err := s.edge.Tokens.pass(t.Context()); err != nil {
+	if err := s.edge.Tokens.Pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -73,7 +65,7 @@ func TestRecheck_ClosesTheRevoked(t *testing.T) {
 	other.wantInfo("still here")
 	fresh.want("batch")
 	otherList.wantText()
-	if got := s.edge.Stats.closed[closeUnauthorized].Load() + s.edge.Stats.closed[closeReplaced].Load(); got != 4 {
+	if got := s.edge.Stats.Closed[edge.CloseUnauthorized].Load() + s.edge.Stats.Closed[edge.CloseReplaced].Load(); got != 4 {
 		t.Errorf("%d sockets were closed for their token; want 4", got)
 	}
 }
@@ -104,13 +96,13 @@ func TestRecheck_TriesAgain(t *testing.T) {
 		if all {
 			s.TokensChanged(nil, nil)
 		}
-		<-s.edge.Tokens.kick
-		if err := s.edge.Tokens.pass(t.Context()); err == nil {
+		eventually(t, func() error { return differ("asked for a pass", s.edge.Tokens.ProbeKicked(), true) })
+		if err := s.edge.Tokens.Pass(t.Context()); err == nil {
 			t.Error("a pass over a store that is away has no error")
 		}
-		wantClosedFor(t, s, closeUnauthorized, 0)
+		wantClosedFor(t, s, edge.CloseUnauthorized, 0)
 		storeOf(s).fail(nil, "CheckTokens")
-		if len(s.edge.Tokens.kick) != 1 {
+		if !s.edge.Tokens.ProbeKicked() {
 			t.Error("after an error nothing asks for another pass")
 		}
 		s.recheck(t)
@@ -150,151 +142,8 @@ func TestRecheck_HandshakeUnderWay(t *testing.T) {
 	c.wantWelcome()
 	eventually(t, func() error {
 		s.recheck(t)
-		return differ("sessions closed", s.edge.Stats.closed[closeUnauthorized].Load(), 1)
+		return differ("sessions closed", s.edge.Stats.Closed[edge.CloseUnauthorized].Load(), 1)
 	})
 	c.wantFrame(codec.OpText, "440")
 	c.wantClosed(codec.CloseNormal)
-}
-
-func TestRecheck_BoundsWhatItNotes(t *testing.T) {
-	r := newTokenWatcher(&Edge{})
-	for i := range mostNoted / 2 {
-		r.changed([]string{fmt.Sprint(i)}, []string{fmt.Sprint(i)})
-	}
-	if n := r.take(); n.all || len(n.users)+len(n.ids) != mostNoted {
-		t.Errorf("%d users and %d tokens are noted, all: %v; want %d", len(n.users), len(n.ids), n.all, mostNoted)
-	}
-	for i := range mostNoted/2 + 1 {
-		r.changed([]string{fmt.Sprint(i)}, []string{fmt.Sprint(i)})
-	}
-	if n := r.take(); !n.all || len(n.users)+len(n.ids) != 0 {
-		t.Errorf("%d users and %d tokens are noted, all: %v; want all, without names", len(n.users), len(n.ids), n.all)
-	}
-	if n := r.take(); n.all || len(n.users)+len(n.ids) != 0 {
-		t.Errorf("%d users and %d tokens are noted after that, all: %v; want none", len(n.users), len(n.ids), n.all)
-	}
-}
-
-// batchStore finds tokens right, unless wrong says otherwise, and keeps the sizes of what it
-// was asked.
-type batchStore struct {
-	nullStore
-	wrong func(user string) bool
-	busy  atomic.Int32
-	sizes []int
-}
-
-func (b *batchStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]chat.TokenState, error) {
-	if b.busy.Add(1) != 1 {
-		panic("BUG: two batches at once")
-	}
-	defer b.busy.Add(-1)
-	b.sizes = append(b.sizes, len(creds))
-	states := slices.Repeat([]chat.TokenState{chat.TokenRight}, len(creds))
-	for i, c := range creds {
-		if b.wrong != nil && b.wrong(c.UserID) {
-			states[i] = chat.TokenWrong
-		}
-	}
-	return states, nil
-}
-
-// TestRecheck_LostTokens: a store that comes back without its tokens sends nobody away. But whose
-// token alone is gone, or among a few, is.
-func TestRecheck_LostTokens(t *testing.T) {
-	for _, c := range []struct {
-		name            string
-		sessions, wrong int
-		want            int
-	}{
-		{"most of many", 1000, 501, 0},
-		{"half of many", 1000, 500, 500},
-		{"all of a few", lostFrom - 1, lostFrom - 1, lostFrom - 1},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s, store := newCrowd(t, c.sessions)
-			store.wrong = func(user string) bool {
-				n, err := strconv.Atoi(strings.TrimPrefix(user, "user-"))
-				return err == nil && n < c.wrong
-			}
-			ended := func(changed []string) int {
-				s.TokensChanged(changed, nil)
-				ended, err := s.edge.Tokens.find(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				return len(ended)
-			}
-			if got := ended(nil); got != c.want {
-				t.Errorf("%d of %d sessions are sent away; want %d", got, c.sessions, c.want)
-			}
-			if s.edge.Tokens.ended != nil || s.edge.Tokens.checked != 0 {
-				t.Error("sessions are kept after the pass")
-			}
-			if got := ended([]string{"user-0"}); got != 1 {
-				t.Errorf("%d are sent away when one user's token is gone; want 1", got)
-			}
-		})
-	}
-}
-
-// newCrowd is a server that is not started, with so many sessions that nobody is behind.
-func newCrowd(tb testing.TB, sessions int) (*Server, *batchStore) {
-	tb.Helper()
-	cfg := DefaultConfig()
-	cfg.Auth.Mode = []string{AuthRedis}
-	store := &batchStore{nullStore: nullStore{newFaultyStore(1000).Memory}}
-	s := New(cfg, room.DefaultConfig(), store, slog.New(slog.DiscardHandler))
-	store.Start(s)
-	s.edge.started = time.Now()
-	tb.Cleanup(s.edge.Hall.Close)
-	r := roomOf(tb, s, "r")
-	for i := range sessions {
-		s.edge.Sessions.list = append(s.edge.Sessions.list, enterRoom(s, fmt.Sprint("user-", i), r))
-	}
-	return s, store
-}
-
-func TestRecheck_AsksInBatches(t *testing.T) {
-	s, store := newCrowd(t, 2*recheckBatch+7)
-	refused := new(rejected)
-	refused.init(s.edge, &visitor{user: "refused"}, refused)
-	refused.closing = closeForbidden
-	s.edge.Sessions.list = append(s.edge.Sessions.list, &refused.session)
-	s.TokensChanged(nil, nil)
-	s.recheck(t)
-	if want := []int{recheckBatch, recheckBatch, 7}; !slices.Equal(store.sizes, want) {
-		t.Errorf("batches of %v; want %v", store.sizes, want)
-	}
-	store.sizes = nil
-	s.TokensChanged([]string{"user-1", "nobody", "refused", "user-700"}, nil)
-	s.recheck(t)
-	if want := []int{2}; !slices.Equal(store.sizes, want) {
-		t.Errorf("batches of %v; want %v", store.sizes, want)
-	}
-	if r := s.edge.Tokens; slices.ContainsFunc(r.batch[:cap(r.batch)], func(c *session) bool { return c != nil }) {
-		t.Error("sessions are kept after the pass")
-	}
-}
-
-// BenchmarkSweep_Crowd is one sweep over 100,000 sessions and the pass over changed tokens
-// behind it, of so many users.
-func BenchmarkSweep_Crowd(b *testing.B) {
-	for _, changed := range []int{0, 100, mostNoted} {
-		b.Run(fmt.Sprint("changed=", changed), func(b *testing.B) {
-			s, _ := newCrowd(b, 100_000)
-			users := make([]string, changed)
-			for i := range users {
-				users[i] = fmt.Sprint("user-", i*100_000/changed)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				s.edge.Sweep(s.edge.started)
-				s.TokensChanged(users, nil)
-				if err := s.edge.Tokens.pass(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

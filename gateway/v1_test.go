@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 	"barrage/internal/chat"
 )
 
@@ -320,7 +321,7 @@ func TestV1_Callers(t *testing.T) {
 	}
 	before := storeOf(strict).called("JoinAll")
 	callV1(t, strict, http.MethodGet, "/v1/rooms/other", "u", "")
-	eventually(t, func() error { return differ("joins waiting", strict.edge.Joins.waiting.Load(), 0) })
+	eventually(t, func() error { return differ("joins waiting", strict.edge.Joins.Waiting(), 0) })
 	if ok, err := strict.store.IsMember(t.Context(), "u", "other"); ok || err != nil || storeOf(strict).called("JoinAll") != before {
 		t.Errorf("who read a room is its member: %v, %v", ok, err)
 	}
@@ -343,7 +344,7 @@ func TestV1_BadBodies(t *testing.T) {
 	bad("{}", "id has 0 bytes, 1 to 64 are allowed")
 	bad("null", "id has 0 bytes")
 	bad(`{"id":"`+strings.Repeat("x", 65)+`"}`, "id has 65 bytes")
-	bad(`{"id":"1","body":"`+strings.Repeat("x", s.v1.maxBody()+1)+`"}`, fmt.Sprintf("body has %d bytes, at most %d", s.v1.maxBody()+1, s.v1.maxBody()))
+	bad(`{"id":"1","body":"`+strings.Repeat("x", s.v1.ProbeMaxBody()+1)+`"}`, fmt.Sprintf("body has %d bytes, at most %d", s.v1.ProbeMaxBody()+1, s.v1.ProbeMaxBody()))
 	bad(`{"id":"1","kind":"`+strings.Repeat("x", 33)+`"}`, "kind has 33 bytes")
 	bad(`{"id":"1","kind":"system"}`, `kind "system" is reserved for the server`)
 	bad(`{"id":"1","kind":"a\u0007"}`, "has characters other than")
@@ -404,7 +405,7 @@ func TestV1_NothingThere(t *testing.T) {
 
 // A store that fails is our fault and passes: 503, and when to come back, twice.
 func TestV1_StoreAway(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	f := func(broken, method, path, body, want string) {
 		t.Helper()
 		storeOf(s).fail(failure(broken), broken)
@@ -432,21 +433,21 @@ func TestV1_SendUnconfirmed(t *testing.T) {
 	s := newServerV1(t, manualSweep)
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
-	send := func(ctx context.Context) (int, any, *refusal) {
+	send := func(ctx context.Context) (int, any, *edge.Refusal) {
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, pathMessages+"?user_id=u&token=t", strings.NewReader(`{"id":"1"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.SetPathValue("room", "r")
-		return s.v1.send(ctx, r)
+		return s.v1.ProbeSend(ctx, r)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	result := make(chan *refusal, 1)
+	result := make(chan *edge.Refusal, 1)
 	go func() { // ends when ctx does; the test waits for the result
 		_, _, bad := send(ctx)
 		result <- bad
 	}()
 	eventually(t, func() error { return differ("batches on their way", storeOf(s).called("Publish"), 1) })
 	cancel()
-	if bad := <-result; bad == nil || bad.status != 503 || bad.problemCode() != "unconfirmed" || !strings.Contains(bad.why, "send it again with the same id") {
+	if bad := <-result; bad == nil || bad.Status != 503 || bad.Code != "unconfirmed" || !strings.Contains(bad.Why, "send it again with the same id") {
 		t.Errorf("without an answer: %+v; want 503 unconfirmed", bad)
 	}
 	goOn()
@@ -461,7 +462,7 @@ func TestV1_SendUnconfirmed(t *testing.T) {
 
 // A token that is revoked between the call and the batch counts no more.
 func TestV1_SendRevoked(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	goOn := storeOf(s).hold("CheckTokens")
 	defer goOn()
 	got := make(chan answerV1, 1)
@@ -496,7 +497,7 @@ func TestV1_SendBusyAndRefused(t *testing.T) {
 
 func TestV1_Draining(t *testing.T) {
 	s := newServerV1(t, nil)
-	s.edge.draining.Store(true)
+	s.edge.ProbeDraining(true)
 	for _, c := range [][3]string{
 		{http.MethodPost, "/v1/login", "{}"},
 		{http.MethodGet, pathRoom, ""},

@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 
 	"barrage/gateway/door"
+	"barrage/gateway/edge"
 	"barrage/gateway/keys"
 	"barrage/gateway/pass"
 )
@@ -56,11 +57,9 @@ func TestGrants_NoWayRound(t *testing.T) {
 	}
 	dial(t, s, "/group/list/eve/"+eve)
 	wantSessions(t, s, 1)
-	s.fastIM.Lists.mu.Lock()
-	if shown := len(s.fastIM.Lists.feeds["eve"][0].rooms); shown != 0 {
+	if shown := s.fastIM.Lists.ProbeFeeds("eve")[0].Rooms; shown != 0 {
 		t.Errorf("eve's list shows %d rooms; want none", shown)
 	}
-	s.fastIM.Lists.mu.Unlock()
 	if got := call("/user/joinGroup", "u", guest, group); !strings.Contains(got, `"code":200`) {
 		t.Errorf("joinGroup of who may = %s; want it done", got)
 	}
@@ -74,7 +73,7 @@ func TestGrants_NoWayRound(t *testing.T) {
 func TestGuests_ShareTheRateOfTheirAddress(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		manualSweep(c)
-		c.Auth.Mode, c.Auth.Guests = []string{AuthRedis}, GuestsChat
+		c.Auth.Mode, c.Auth.Guests = []string{edge.AuthRedis}, edge.GuestsChat
 		c.Server.TrustedProxies = []string{"127.0.0.0/8"}
 		c.Limits = door.DefaultLimits()
 		c.Limits.UserRate, c.Limits.UserBurst = 1, 3
@@ -106,14 +105,6 @@ func TestGuests_ShareTheRateOfTheirAddress(t *testing.T) {
 	n.send(`{"t":"send","id":"s","body":"x"}`)
 	if f := n.want("refused"); f.Code != "rate_limited" {
 		t.Errorf("a socket of the address: %+v; want rate_limited", f)
-	}
-	first, second := new(nativeMember), new(nativeMember)
-	for i, m := range []*nativeMember{first, second} {
-		v := visitor{user: fmt.Sprint("g-", i), guest: true, rights: s.edge.Guard.guests, ticket: door.Ticket(5)}
-		m.init(s.edge, &v, m)
-	}
-	if a, b := first.RateName(), second.RateName(); a != b || a == "" {
-		t.Errorf("two guests of an address count as %q and %q; want the same", a, b)
 	}
 }
 
@@ -147,17 +138,17 @@ func TestModes_Order(t *testing.T) {
 				signs(cfg)
 				cfg.Auth.Mode, cfg.Auth.ConnectURL = strings.Split(c.modes, ","), hook.URL
 			})
-			v := visitor{user: c.user, token: c.token}
+			v := edge.Visitor{User: c.user, Token: c.token}
 			switch c.token {
 			case "":
-				v.token = signedToken(t, "u", nil)
+				v.Token = signedToken(t, "u", nil)
 			case "forged":
-				v.token = signedToken(t, "u", nil) + "x"
+				v.Token = signedToken(t, "u", nil) + "x"
 			}
-			bad := s.edge.Guard.who(t.Context(), &v, false)
-			got := v.user
+			bad := s.edge.Guard.Who(t.Context(), &v, false)
+			got := v.User
 			if bad != nil {
-				got = fmt.Sprint(bad.status, " ", bad.problemCode())
+				got = fmt.Sprint(bad.Status, " ", bad.Code)
 			}
 			if got != c.want {
 				t.Errorf("the user is %q; want %q", got, c.want)
@@ -183,22 +174,22 @@ func TestRevoked_InTheSameSecond(t *testing.T) {
 	}
 	s.recheck(t)
 	ahead.wantClose(4401)
-	fresh, old := visitor{token: at(now)}, visitor{token: at(now.Add(-time.Minute))}
-	s.edge.Guard.now = func() time.Time { return now }
-	if bad := s.edge.Guard.who(t.Context(), &fresh, false); bad == nil || bad.status != 503 || bad.wait != time.Second {
+	fresh, old := edge.Visitor{Token: at(now)}, edge.Visitor{Token: at(now.Add(-time.Minute))}
+	s.edge.Guard.Now = func() time.Time { return now }
+	if bad := s.edge.Guard.Who(t.Context(), &fresh, false); bad == nil || bad.Status != 503 || bad.Wait != time.Second {
 		t.Errorf("a token of that second: %+v; want 503, again in a second", bad)
 	}
-	s.edge.Guard.now = func() time.Time { return now.Add(freshFor + time.Second) }
-	if bad := s.edge.Guard.who(t.Context(), &fresh, false); bad == nil || bad.problemCode() != "token_revoked" {
+	s.edge.Guard.Now = func() time.Time { return now.Add(freshFor + time.Second) }
+	if bad := s.edge.Guard.Who(t.Context(), &fresh, false); bad == nil || bad.Code != "token_revoked" {
 		t.Errorf("the same later: %+v; want token_revoked", bad)
 	}
-	if bad := s.edge.Guard.who(t.Context(), &old, false); bad == nil || bad.problemCode() != "token_revoked" {
+	if bad := s.edge.Guard.Who(t.Context(), &old, false); bad == nil || bad.Code != "token_revoked" {
 		t.Errorf("an older one: %+v; want token_revoked", bad)
 	}
 	// One whose socket would be closed at once does not come in.
-	late := visitor{token: signedToken(t, "v", func(c *pass.Claims) { c.Expires = now.Add(-27 * time.Second).Unix() })}
-	s.edge.Guard.now = func() time.Time { return now }
-	if bad := s.edge.Guard.who(t.Context(), &late, false); bad == nil || bad.problemCode() != "token_expired" {
+	late := edge.Visitor{Token: signedToken(t, "v", func(c *pass.Claims) { c.Expires = now.Add(-27 * time.Second).Unix() })}
+	s.edge.Guard.Now = func() time.Time { return now }
+	if bad := s.edge.Guard.Who(t.Context(), &late, false); bad == nil || bad.Code != "token_expired" {
 		t.Errorf("a token that is over for 27 s: %+v; want token_expired", bad)
 	}
 }
@@ -290,7 +281,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 	t.Cleanup(hook.Close)
 	s := newServerV1(t, func(c *setup) {
 		signs(c)
-		c.Auth.Mode, c.Auth.ConnectURL, c.Auth.ConnectTimeout = []string{AuthJWT, AuthHook}, hook.URL, apiTimeout
+		c.Auth.Mode, c.Auth.ConnectURL, c.Auth.ConnectTimeout = []string{edge.AuthJWT, edge.AuthHook}, hook.URL, edge.APITimeout
 	})
 	var waiting []*native
 	for i := range askers + 3 {
@@ -304,7 +295,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 	n, _ := dialAs(t, s, signedToken(t, "u", nil))
 	n.send(`{"t":"auth","id":"a","token":"` + signedToken(t, "u", nil) + `"}`)
 	n.want("auth")
-	s.edge.Sweep(s.edge.started.Add(6 * time.Second))
+	s.edge.Sweep(s.edge.ProbeStarted().Add(6 * time.Second))
 	close(goOn)
 	for _, n := range waiting {
 		n.want("welcome")
@@ -313,7 +304,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 
 // Whoever comes without an address that counts has a share of the checks of tokens of their own.
 func TestFirstFrame_ManyAtOnce(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	goOn := storeOf(s).hold("CheckToken")
 	defer goOn()
 	var all []*native
@@ -322,7 +313,7 @@ func TestFirstFrame_ManyAtOnce(t *testing.T) {
 		n.send(`{"t":"auth","token":"t"}`)
 		all = append(all, n)
 	}
-	eventually(t, func() error { return differ("those who wait", len(s.v1.arrivals.queue), 2*errandShare-arrivers) })
+	eventually(t, func() error { return differ("those who wait", s.v1.ProbeArrivals(), 2*errandShare-arrivers) })
 	goOn()
 	for _, n := range all {
 		n.want("welcome")
@@ -331,7 +322,7 @@ func TestFirstFrame_ManyAtOnce(t *testing.T) {
 
 // A login of an original FastIM node, which keeps no list of tokens, replaces ours all the same.
 func TestReplaced_BesideFastIM(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	n := joinV1(t, s, "u")
 	other := dial(t, s, chatPath("r", "v")[:len(chatPath("r", "v"))-len("any")]+"t")
 	other.wantWelcome()
@@ -342,7 +333,7 @@ func TestReplaced_BesideFastIM(t *testing.T) {
 	n.wantClose(4410)
 	other.say("still here")
 	other.wantInfo("still here")
-	if bad := s.edge.Guard.who(context.Background(), &visitor{user: "u", token: "t"}, false); bad == nil || bad.problemCode() != "unauthenticated" {
+	if bad := s.edge.Guard.Who(context.Background(), &edge.Visitor{User: "u", Token: "t"}, false); bad == nil || bad.Code != "unauthenticated" {
 		t.Errorf("a token that was never told of: %+v; want unauthenticated", bad)
 	}
 }

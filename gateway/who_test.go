@@ -13,13 +13,14 @@ import (
 
 	"github.com/coder/websocket"
 
+	"barrage/gateway/edge"
 	"barrage/gateway/pass"
 )
 
 // Guests read, are counted, and leave nothing in the store.
 func TestGuests(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
-		c.Auth.Mode, c.AnonymousJoin = []string{AuthRedis}, false
+		c.Auth.Mode, c.AnonymousJoin = []string{edge.AuthRedis}, false
 		c.recheckEvery = time.Hour // of u's token
 		c.Limits.Enabled, c.Limits.UserConnections = true, 1
 	})
@@ -28,7 +29,7 @@ func TestGuests(t *testing.T) {
 	if !strings.HasPrefix(w.UserID, "g-") || len(w.UserID) != 14 || !w.Guest || fmt.Sprint(w.Can) != "[read]" || w.EndsIn != 0 {
 		t.Errorf("welcome = %+v; want a guest who may read", w)
 	}
-	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.waiting.Load(), 0) }) // u's
+	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.Waiting(), 0) }) // u's
 	before := callsOf(s)
 	for range 50 {
 		if _, again := dialV1(t, s, "r", "", false); again.UserID == w.UserID {
@@ -40,7 +41,7 @@ func TestGuests(t *testing.T) {
 	}
 	for _, op := range []string{`{"t":"send","id":"1","body":"x"}`, `{"t":"like","n":1}`, `{"t":"recall","seq":1}`} {
 		first.send(op)
-		if f := first.want("refused"); f.Code != "forbidden" || f.Message != mayNot {
+		if f := first.want("refused"); f.Code != "forbidden" || f.Message != edge.MayNot {
 			t.Errorf("%s: %+v; want forbidden", op, f)
 		}
 	}
@@ -69,7 +70,7 @@ func callsOf(s *Server) (calls int) {
 
 func TestGuests_MayChat(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
-		c.Auth.Mode, c.Auth.Guests, c.AnonymousJoin = []string{AuthRedis}, GuestsChat, false
+		c.Auth.Mode, c.Auth.Guests, c.AnonymousJoin = []string{edge.AuthRedis}, edge.GuestsChat, false
 		manualSweep(c)
 	})
 	n, w := dialV1(t, s, "r", "", false)
@@ -81,18 +82,18 @@ func TestGuests_MayChat(t *testing.T) {
 		t.Errorf("message = %+v; want the guest's", m)
 	}
 	n.send(`{"t":"recall","seq":1}`)
-	n.wantRefused("", "forbidden", mayNot, false)
-	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.waiting.Load(), 0) })
+	n.wantRefused("", "forbidden", edge.MayNot, false)
+	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.Waiting(), 0) })
 	if rooms, err := s.store.Rooms(t.Context(), w.UserID); err != nil || len(rooms) > 0 {
 		t.Errorf("rooms of a guest = %q, %v; want none", rooms, err)
 	}
 	before := callsOf(s)
-	s.edge.Sessions.each(func(c *session) { c.runs.stays() })
-	if waiting := s.edge.Joins.waiting.Load(); waiting != 0 || callsOf(s) != before {
+	eachSession(s, func(c edge.Probe) { c.Stays() })
+	if waiting := s.edge.Joins.Waiting(); waiting != 0 || callsOf(s) != before {
 		t.Errorf("a guest who stays has %d memberships written", waiting)
 	}
 	// A signed token without a user is a guest's, with what it grants.
-	s = newServerV1(t, func(c *setup) { signs(c); c.Auth.Guests = GuestsOff })
+	s = newServerV1(t, func(c *setup) { signs(c); c.Auth.Guests = edge.GuestsOff })
 	askV1(t, s, "", offerV1).want(401, "unauthenticated", "no token")
 	_, w = dialAs(t, s, signedToken(t, "", grants("r", "like")))
 	if !w.Guest || !strings.HasPrefix(w.UserID, "g-") || fmt.Sprint(w.Can) != "[read like]" || w.EndsIn == 0 {
@@ -147,7 +148,7 @@ func TestGrants(t *testing.T) {
 					}
 				}
 			} else {
-				askV1(t, s, "token="+token, offerV1).want(403, "forbidden", mayNot)
+				askV1(t, s, "token="+token, offerV1).want(403, "forbidden", edge.MayNot)
 			}
 			fast := dial(t, s, "/group/chat/r/u/"+token)
 			if !c.fastIMWelcome {
@@ -155,10 +156,10 @@ func TestGrants(t *testing.T) {
 				return
 			}
 			fast.wantWelcome()
-			before := s.edge.Stats.forbidden.Load()
+			before := s.edge.Stats.Forbidden.Load()
 			fast.say("from FastIM")
 			if c.fastIMIsNoword {
-				eventually(t, func() error { return differ("forbidden", s.edge.Stats.forbidden.Load(), before+1) })
+				eventually(t, func() error { return differ("forbidden", s.edge.Stats.Forbidden.Load(), before+1) })
 			} else {
 				fast.wantInfo("from FastIM")
 			}
@@ -242,7 +243,7 @@ func TestToken_StoreAway(t *testing.T) {
 // Nothing of a token stands in the log, whatever happens to it, at debug.
 func TestToken_IsNotLogged(t *testing.T) {
 	logged := &journal{}
-	s := newLogged(t, logged, func(c *setup) { signs(c); c.Auth.Mode = []string{AuthJWT, AuthRedis} })
+	s := newLogged(t, logged, func(c *setup) { signs(c); c.Auth.Mode = []string{edge.AuthJWT, edge.AuthRedis} })
 	good, bad := signedToken(t, "u", nil), signedToken(t, "u", nil)+"x"
 	opaque := "an-opaque-token-nobody-knows"
 	s.setToken(t, "v", opaque)
@@ -281,25 +282,25 @@ func TestToken_IsNotLogged(t *testing.T) {
 
 func BenchmarkHandshakeToken(b *testing.B) {
 	for name, change := range map[string]func(*setup){
-		"any": nil, "redis": func(c *setup) { c.Auth.Mode = []string{AuthRedis} }, "jwt": signs, "guest": nil,
+		"any": nil, "redis": func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} }, "jwt": signs, "guest": nil,
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := newServer(b, change)
 			if err := s.store.SetToken(b.Context(), "u", "t"); err != nil {
 				b.Fatal(err)
 			}
-			v := visitor{user: "u", token: "t"}
+			v := edge.Visitor{User: "u", Token: "t"}
 			switch name {
 			case "jwt":
-				v.token = signedToken(b, "u", nil)
+				v.Token = signedToken(b, "u", nil)
 			case "guest":
-				v = visitor{}
+				v = edge.Visitor{}
 			}
 			b.ReportAllocs()
 			for b.Loop() {
 				one := v
-				if _, bad := s.edge.Guard.mayEnter(b.Context(), &one, "r"); bad != nil {
-					b.Fatal(bad.why)
+				if _, bad := s.edge.Guard.MayEnter(b.Context(), &one, "r"); bad != nil {
+					b.Fatal(bad.Why)
 				}
 			}
 		})
@@ -331,7 +332,7 @@ func TestHook(t *testing.T) {
 		}
 	}))
 	t.Cleanup(hook.Close)
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode, c.Auth.ConnectURL = []string{AuthHook}, hook.URL })
+	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode, c.Auth.ConnectURL = []string{edge.AuthHook}, hook.URL })
 	n, w := dialAs(t, s, "alice's")
 	if w.UserID != "alice" || w.Role != "vip" || fmt.Sprint(w.Can) != "[read send]" || w.EndsIn < 590_000 || w.EndsIn > 600_000 {
 		t.Errorf("welcome = %+v; want alice, vip, who may send, for ten minutes", w)

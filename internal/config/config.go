@@ -18,6 +18,8 @@ import (
 
 	"barrage/gateway"
 	"barrage/gateway/door"
+	"barrage/gateway/edge"
+	"barrage/gateway/fastim"
 	"barrage/internal/chat"
 	"barrage/internal/pace"
 	"barrage/internal/units"
@@ -28,18 +30,18 @@ import (
 // Config is every setting of a node, in the order of config.yaml. Start from
 // [Default] or [Load]; the zero value is not valid.
 type Config struct {
-	Server  gateway.ServerConfig `mapstructure:"server"`
-	Admin   gateway.AdminConfig  `mapstructure:"admin"`
-	Redis   redisx.Config        `mapstructure:"redis"`
-	Auth    gateway.AuthConfig   `mapstructure:"auth"`
-	Room    RoomConfig           `mapstructure:"room"`
-	History HistoryConfig        `mapstructure:"history"`
-	List    gateway.ListConfig   `mapstructure:"list"`
-	Limits  door.Limits          `mapstructure:"limits"`
-	Storm   room.StormConfig     `mapstructure:"storm"`
-	Fanout  room.FanoutConfig    `mapstructure:"fanout"`
-	CORS    gateway.CORSConfig   `mapstructure:"cors"`
-	Log     LogConfig            `mapstructure:"log"`
+	Server  edge.ServerConfig   `mapstructure:"server"`
+	Admin   gateway.AdminConfig `mapstructure:"admin"`
+	Redis   redisx.Config       `mapstructure:"redis"`
+	Auth    edge.AuthConfig     `mapstructure:"auth"`
+	Room    RoomConfig          `mapstructure:"room"`
+	History HistoryConfig       `mapstructure:"history"`
+	List    fastim.Config       `mapstructure:"list"`
+	Limits  door.Limits         `mapstructure:"limits"`
+	Storm   room.StormConfig    `mapstructure:"storm"`
+	Fanout  room.FanoutConfig   `mapstructure:"fanout"`
+	CORS    edge.CORSConfig     `mapstructure:"cors"`
+	Log     LogConfig           `mapstructure:"log"`
 }
 
 // RoomConfig is the config section `room`. [room.Config] says what the numbers cost.
@@ -107,17 +109,17 @@ const longestCall = 5 * time.Second
 
 // Default is what config.yaml says, put together from the defaults of the packages.
 func Default() Config {
-	edge, rooms := gateway.DefaultConfig(), room.DefaultConfig()
+	node, rooms := gateway.DefaultConfig(), room.DefaultConfig()
 	return Config{
-		Server: edge.Server,
-		Admin:  edge.Admin,
+		Server: node.Server,
+		Admin:  node.Admin,
 		Redis:  redisx.DefaultConfig(),
-		Auth:   edge.Auth,
+		Auth:   node.Auth,
 		Room: RoomConfig{
 			Open:          openAnyone,
-			AutoJoin:      edge.AutoJoin,
-			AnonymousJoin: edge.AnonymousJoin,
-			SelfJoin:      edge.SelfJoin,
+			AutoJoin:      node.AutoJoin,
+			AnonymousJoin: node.AnonymousJoin,
+			SelfJoin:      node.SelfJoin,
 			RoomsPerUser:  500,
 			MembershipTTL: 30 * 24 * time.Hour,
 			Linger:        rooms.Linger,
@@ -131,13 +133,13 @@ func Default() Config {
 			MaxMessages: 10_000,
 			MaxBytes:    4 << 20,
 			TTL:         7 * 24 * time.Hour,
-			RecallLimit: edge.RecallLimit,
+			RecallLimit: node.RecallLimit,
 		},
-		List:   edge.List,
-		Limits: edge.Limits,
+		List:   node.List,
+		Limits: node.Limits,
 		Storm:  rooms.Storm,
 		Fanout: rooms.Fanout,
-		CORS:   edge.CORS,
+		CORS:   node.CORS,
 		Log:    LogConfig{Level: "info", Format: "text"},
 	}
 }
@@ -243,7 +245,7 @@ func (c LogConfig) Validate() error {
 // Gateway is what the edge takes of the configuration.
 func (c Config) Gateway() gateway.Config {
 	return gateway.Config{
-		EdgeConfig: gateway.EdgeConfig{
+		Config: edge.Config{
 			Server:        c.Server,
 			Auth:          c.Auth,
 			Limits:        c.Limits,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"barrage/gateway"
+	"barrage/gateway/edge"
 	"barrage/internal/chat"
 	"barrage/internal/pace"
 	"barrage/redisx"
@@ -35,7 +36,7 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 	}); got != want {
 		t.Errorf("Default().StoreLimits() = %+v; want %+v", got, want)
 	}
-	cfg.Auth.Mode = []string{gateway.AuthRedis}
+	cfg.Auth.Mode = []string{edge.AuthRedis}
 	if cfg.StoreLimits().UserRate != five {
 		t.Errorf("with auth.mode redis the store's rate of a user is %+v; want %+v", cfg.StoreLimits().UserRate, five)
 	}

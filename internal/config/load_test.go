@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"barrage/gateway"
+	"barrage/gateway/edge"
 )
 
 // wholeFile sets one value of each kind.
@@ -52,7 +52,7 @@ func TestLoad_DefaultsThenFileThenEnvironment(t *testing.T) {
 	fromFile.Server.SendBuffer = 8 << 10
 	fromFile.Server.IdleTimeout = 90 * time.Second
 	fromFile.Redis.Password = "from file"
-	fromFile.Auth.Mode = []string{gateway.AuthRedis}
+	fromFile.Auth.Mode = []string{edge.AuthRedis}
 	fromFile.CORS.AllowedOrigins = []string{"https://file.example"}
 	fromEnvironment := Default()
 	fromEnvironment.Server.Listen = ":2"
@@ -60,7 +60,7 @@ func TestLoad_DefaultsThenFileThenEnvironment(t *testing.T) {
 	fromEnvironment.Server.SendBuffer = 16 << 10
 	fromEnvironment.Server.IdleTimeout = 2 * time.Minute
 	fromEnvironment.Redis.Password = "1234"
-	fromEnvironment.Auth.Mode = []string{gateway.AuthJWT, gateway.AuthRedis}
+	fromEnvironment.Auth.Mode = []string{edge.AuthJWT, edge.AuthRedis}
 	fromEnvironment.Auth.JWTSecret = "hunter2 hunter2 hunter2 hunter2 hunter2"
 	fromEnvironment.CORS.AllowedOrigins = []string{"https://a.example", "https://b.example"}
 

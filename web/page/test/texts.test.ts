@@ -47,7 +47,7 @@ test("every code of the protocol and of the client has words of its own, in both
     ...quoted("types.ts", /type StateReason =.*?\n\n/s).filter((reason) => !calm.includes(reason)),
   ]);
   for (const known of ["unavailable", "store_refused", "overflow", "network", "unconfirmed", "silent", "origin_not_allowed", "too_old", "no_such_room"]) assert.ok(codes.has(known), known);
-  const enumerated = /code:\s+description: For programs\.\s+enum: \[(.*?)\]/s.exec(readFileSync("../../gateway/openapi.yaml", "utf8"))![1]!.split(/,\s*/);
+  const enumerated = /code:\s+description: For programs\.\s+enum: \[(.*?)\]/s.exec(readFileSync("../../gateway/v1/openapi.yaml", "utf8"))![1]!.split(/,\s*/);
   assert.ok(enumerated.includes("internal"));
   for (const code of codes) assert.ok(isText(`why_${code}`), code);
   for (const key of Object.keys(texts.en)) {

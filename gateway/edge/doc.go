@@ -1,0 +1,33 @@
+// Package edge is what both protocols stand on: whose socket, on which poller? It admits handshakes (net/http) and owns
+// the sockets after them (nbio), the sessions on them, and the guard: who somebody is and what they may do. What is
+// said on a socket is a protocol's business, see [Purpose].
+//
+// A protocol's door to it: [Edge.Admit] lets a request in that the protocol has read; [Guard] says who that is;
+// [Edge.OpenRoom] opens their room; [Member.Enter], or [Session.TakeOver] without a room, takes the connection over,
+// with a Purpose. From then on the session calls the Purpose, which answers by Unicast and Close. Refusals are made
+// here, see [Refusal], and worded by the protocol.
+//
+// Goroutines; a connection has none of its own once its handshake is done:
+//
+//	name           how many          started by  ended by       may block on
+//	poller         Server.Pollers    Run         CutOff         epoll_wait(2); never on I/O or the store
+//	closer         0 or 1            nbio        empty list     locks only
+//	sweep          1                 Run         ctx            a timer
+//	joins          1                 Run         ctx            the store, bounded by APITimeout
+//	hook calls     64 at most        pass.Hook   their answers  the network, bounded by auth.connect_timeout
+//	key refresher  1 with JWKS       Run         ctx            a timer; the network, bounded by its own time
+//	token watcher  1 with tokens     Run         ctx            a timer; the store, bounded by APITimeout
+//
+// Locks, in the order they may be taken; locks of package room follow:
+//
+//	socket.mu -> nbio's lock of the connection -> room's part lock
+//	socket.mu -> Sessions.mu
+//	Sessions.mu, TokenWatcher.mu, Joins.mu, the locks of package door -> nothing
+//
+// nbio hides itself from the race detector, so what it calls is kept small: read in a poller, drained under the
+// connection's lock, Edge.gone in the closer.
+//
+// Read first: [Edge], then session.go and socket.go; upgrade.go for how a socket begins. who.go finds out who somebody
+// is, rights.go what they may do, guard.go where they may come in; package pass reads tokens. Package door says how
+// much, and who may wait without asking for anything.
+package edge

@@ -1,0 +1,215 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/lesismal/nbio"
+	"github.com/lesismal/nbio/logging"
+	"github.com/lesismal/nbio/mempool"
+
+	"barrage/gateway/door"
+	"barrage/internal/chat"
+	"barrage/internal/pace"
+	"barrage/room"
+)
+
+// APITimeout bounds what one HTTP call or handshake may wait for the store.
+const APITimeout = 5 * time.Second
+
+// Store is what the edge needs of the state that all nodes share.
+type Store interface {
+	// SetToken makes token one of the user's; it may replace another one.
+	SetToken(ctx context.Context, user, token string) error
+	// CheckToken is what the store knows of a token, and prolongs its life if it counts.
+	CheckToken(ctx context.Context, cred chat.Credential) (chat.TokenState, error)
+	// CheckTokens is CheckToken for many, prolonging nothing.
+	CheckTokens(ctx context.Context, creds []chat.Credential) ([]chat.TokenState, error)
+	// JoinAll makes each user a member of the room beside it, but those who are in too many.
+	JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error)
+	// IsMember reports whether user is a member of room.
+	IsMember(ctx context.Context, user, room string) (bool, error)
+	// KnownRoom reports whether a room is registered, or has had messages.
+	KnownRoom(ctx context.Context, room string) (bool, error)
+	// State is nil when the store can be used, else why not.
+	State() error
+}
+
+// Edge is what both protocols stand on: the public port's handshakes, the sockets after them, and who may come in.
+type Edge struct {
+	// Immutable after Listen.
+	Config Config
+	// Hall is the rooms. Who makes the edge sets it before Listen, see Hooks.
+	Hall   *room.Hall
+	Door   *door.Door
+	Plain  *door.Plain // connections of the public port that are no WebSockets
+	Guard  *Guard
+	Joins  *Joins
+	Tokens *TokenWatcher
+	Log    *slog.Logger
+	// Times are the real ones; tests set others before Listen.
+	Times Times
+
+	store     Store
+	openFiles int
+	spare     int       // descriptors of the reserve that requests may have
+	ops       pace.Rate // limits.message_rate
+	likes     pace.Rate // limits.like_rate
+	made      time.Time // see millis
+	engine    *nbio.Engine
+	started   time.Time
+
+	// Stats and Sessions may be used at any time.
+	Stats    Stats
+	Sessions Sessions
+	clock    clock
+	draining atomic.Bool
+}
+
+// Times is the time as an edge has it.
+type Times struct {
+	// Sweep is the time between two sweeps, Recheck the least time between two passes over changed tokens.
+	Sweep, Recheck time.Duration
+	// Now is the time of day by which tokens are judged.
+	Now func() time.Time
+}
+
+// New is an edge with settings that are valid. Then set Hall, and call Listen, Run; Leave, SendAway, WaitEmpty; CutOff.
+func New(cfg Config, store Store, log *slog.Logger) *Edge {
+	e := &Edge{
+		Config: cfg, Log: log, store: store, made: time.Now(),
+		Times: Times{Sweep: time.Second, Recheck: recheckEvery, Now: time.Now},
+	}
+	e.Door = door.New(door.Config{Limits: cfg.Limits, TrustedProxies: cfg.Server.TrustedProxies, ClientIPHeader: cfg.Server.ClientIPHeader}, e.millis, log)
+	if cfg.Limits.Enabled {
+		e.ops = pace.PerSecond(cfg.Limits.MessageRate, cfg.Limits.MessageBurst)
+		e.likes = pace.PerSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
+	}
+	e.Plain = e.Door.NewPlain(e.mostPlain, func() time.Time { return e.Times.Now() })
+	e.Joins, e.Tokens, e.Guard = newJoins(e), newTokenWatcher(e), newGuard(&e.Config, store, log)
+	return e
+}
+
+// Hooks is how rooms ask the edge; onChange is room.Hooks.OnChange.
+func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
+	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange}
+}
+
+// Listen reads what tokens are checked by, and opens the public port. Nobody is served before Run. Where there is an
+// error nothing is open.
+func (e *Edge) Listen() (net.Listener, error) {
+	if err := e.Guard.load(e.Times.Now); err != nil {
+		return nil, err
+	}
+	limit, err := openFilesLimit()
+	if err != nil {
+		return nil, err
+	}
+	if e.Sessions.most, err = connectionLimit(e.Config.Server.MaxConnections, limit); err != nil {
+		return nil, err
+	}
+	e.openFiles, e.spare = limit, reserve(limit)*3/4
+	ln, err := listen(e.Config.Server.Listen, int(e.Config.Server.SendBuffer))
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on server.listen %q: %w", e.Config.Server.Listen, err)
+	}
+	if e.Config.Server.ProxyProtocol {
+		ln = e.Door.Listen(ln, e.Config.Server.ReadHeaderTimeout)
+	}
+	return ln, nil
+}
+
+// Run starts the pollers, and what runs beside them until ctx ends.
+func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
+	e.startEngine()
+	e.started = time.Now()
+	workers.Go(func() { e.sweep(ctx) })
+	workers.Go(func() { e.Joins.run(ctx) })
+	if e.Config.Auth.checks() {
+		workers.Go(func() { e.Tokens.run(ctx) })
+	}
+	workers.Go(func() { e.Guard.keepKeys(ctx) })
+}
+
+// mostPlain is how many connections may be no WebSockets now: what they have of the reserve, and the descriptors of
+// places that nobody has. So a wave of newcomers finds them all, and who crowds a full node does not.
+func (e *Edge) mostPlain() int { return e.spare + e.Sessions.Most() - e.Sessions.Held() }
+
+// startEngine starts nbio's pollers. They only read: accepting is net/http's, and
+// handlers run inline, so nbio's executor, which has a bug that leaves one worker
+// for good, is not in the way.
+func (e *Edge) startEngine() {
+	quiet.Do(func() {
+		logging.SetLevel(logging.LevelNone)
+		mempool.DefaultMemPool = mempool.NewAligned() // the default hoards: one pool for 1 KiB to 1 GiB
+		nbio.MaxOpenFiles = e.openFiles               // an array of pointers of this size is made
+	})
+	pollers := e.Config.Server.Pollers
+	if pollers == 0 {
+		pollers = max(1, runtime.NumCPU()/2)
+	}
+	e.engine = nbio.NewEngine(nbio.Config{
+		Name:           "barrage",
+		NPoller:        pollers,
+		ReadBufferSize: 32 << 10, // one a poller; larger only helps clients that send that much at once
+	})
+	e.engine.OnData(func(c *nbio.Conn, b []byte) { c.Session().(*Session).read(b) })
+	e.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { c.Session().(*Session).drained(n) })
+	e.engine.OnClose(func(c *nbio.Conn, _ error) { e.gone(c.Session().(*Session)) })
+	if err := e.engine.Start(); err != nil { // it has no listener that could fail
+		panic("BUG: cannot start pollers: " + err.Error())
+	}
+}
+
+// quiet sets nbio's globals once; several servers live in one test process.
+var quiet sync.Once
+
+// gone takes out a session whose connection nbio has closed.
+func (e *Edge) gone(c *Session) {
+	c.mu.Lock()
+	c.endLocked(ClosePeer)
+	c.shut = isGone
+	c.mu.Unlock()
+	c.runs.Gone()
+	e.Sessions.remove(c)
+	e.Door.Leave(door.Ticket(c.ticket.Load()), c.user)
+}
+
+// OpenFiles is the process's limit of open files. Valid after Listen.
+func (e *Edge) OpenFiles() int { return e.openFiles }
+
+// openFilesLimit is the process's limit of open files. Go raises the soft limit to
+// the hard one at start.
+func openFilesLimit() (int, error) {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 0, fmt.Errorf("cannot read the limit of open files: %w", err)
+	}
+	return int(min(l.Max, 1<<24)), nil
+}
+
+// reserve is how many descriptors are not for WebSockets.
+func reserve(openFiles int) int { return max(64, openFiles/20) }
+
+// connectionLimit is how many WebSockets fit: what is asked for, or all that the
+// open-files limit allows. The reserve is for listeners, Redis, and requests that
+// are being answered, also with 503.
+func connectionLimit(asked, openFiles int) (int, error) {
+	fits := openFiles - reserve(openFiles)
+	switch {
+	case fits <= 0:
+		return 0, fmt.Errorf("cannot serve with %d open files: raise the limit (ulimit -n) to 1024 or more", openFiles)
+	case asked > fits:
+		return 0, fmt.Errorf("cannot hold server.max_connections %d: the limit of %d open files leaves room for %d; raise it (ulimit -n) or lower the setting", asked, openFiles, fits)
+	case asked == 0:
+		return fits, nil
+	}
+	return asked, nil
+}

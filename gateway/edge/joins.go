@@ -1,0 +1,224 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"barrage/internal/chat"
+)
+
+// Bounds of the memberships on their way to the store.
+const (
+	// joinQueue is how many may wait, 8 bytes each: an arrival wave of some seconds at the 7,000
+	// handshakes a second that a core makes. Full: the membership is dropped and counted.
+	joinQueue = 32_768
+	// joinBatch is how many go in one round trip; far from what fills a pipeline.
+	joinBatch = 100
+	// joinTries is how often a batch is tried, joinPause after the last time, by a store
+	// that says it can be used; while it says it cannot, the batch waits.
+	joinTries = 7
+	joinPause = 250 * time.Millisecond
+	// joinSettle is how long a call of the HTTP API waits for memberships that were noted
+	// before it. They are written within a round trip, unless there is an arrival wave.
+	joinSettle = time.Second
+)
+
+var errJoinQueueFull = errors.New("too many memberships wait for the store")
+
+// Joins writes the memberships that room.auto_join makes, away from the handshakes: a
+// join of a live room costs no call of the store, and an arrival wave one call for a
+// hundred users.
+type Joins struct {
+	edge    *Edge
+	queue   chan *queuedJoin // sent by handshakes, received by run; never closed
+	waiting atomic.Int64     // not yet written or given up
+
+	mu sync.Mutex // guards the fields below; a leaf
+	// now is the generation of memberships that are noted now, open how many of each are not written or given up. Who
+	// waits begins another one, and waits for those before it.
+	now  uint64
+	open map[uint64]int
+}
+
+// queuedJoin is a membership on its way. One without a room only keeps those that the user has.
+type queuedJoin struct {
+	chat.Membership
+	token  string
+	noted  uint64 // its generation
+	onlyIf bool   // the token is the user's
+}
+
+func newJoins(e *Edge) *Joins {
+	return &Joins{edge: e, queue: make(chan *queuedJoin, joinQueue), open: map[uint64]int{}}
+}
+
+// Join makes the user of v a member of the room, with room.auto_join, if come succeeds: who is refused leaves nothing
+// in the store. It is noted before, so that whoever has come finds it, see Settle. It never blocks longer than come.
+func (j *Joins) Join(v Visitor, id string, come func() *Refusal) *Refusal {
+	if !j.edge.Config.AutoJoin || v.Guest { // a guest is nobody who could come again
+		return come()
+	}
+	noted := j.note()
+	bad := come()
+	if bad != nil {
+		j.done(noted)
+		return bad
+	}
+	j.put(&queuedJoin{Membership: chat.Membership{UserID: v.User, Room: id}, token: v.Token, noted: noted, onlyIf: j.edge.Guard.unproven(v)})
+	return nil
+}
+
+// speaks makes a user a member who has come in without a proof, and has said something.
+func (j *Joins) speaks(user, id string) {
+	j.put(&queuedJoin{Membership: chat.Membership{UserID: user, Room: id}, noted: j.note()})
+}
+
+// keep has the user's memberships live on: somebody is here.
+func (j *Joins) keep(user string) {
+	j.put(&queuedJoin{Membership: chat.Membership{UserID: user}, noted: j.note()})
+}
+
+func (j *Joins) note() (noted uint64) {
+	j.waiting.Add(1)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open[j.now]++
+	return j.now
+}
+
+func (j *Joins) done(noted uint64) {
+	j.mu.Lock()
+	if j.open[noted]--; j.open[noted] == 0 {
+		delete(j.open, noted)
+	}
+	j.mu.Unlock()
+	j.waiting.Add(-1)
+}
+
+// put puts a membership that was noted into the queue. It never blocks.
+func (j *Joins) put(m *queuedJoin) {
+	select {
+	case j.queue <- m:
+	default:
+		j.failed(1, errJoinQueueFull)
+		j.done(m.noted)
+	}
+}
+
+// Waiting is how many are not yet written or given up.
+func (j *Joins) Waiting() int64 { return j.waiting.Load() }
+
+// Settle waits until what was noted so far is written, for at most joinSettle: who connected
+// and then asks for its rooms shall find them. Without a store there is nothing to wait for.
+func (j *Joins) Settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, joinSettle)
+	defer cancel()
+	j.mu.Lock()
+	upTo := j.now
+	j.now++
+	j.mu.Unlock()
+	_ = WaitUntil(ctx, func() bool { // Late is no error: the answer is that of a moment ago.
+		return j.written(upTo) || j.edge.store.State() != nil
+	})
+}
+
+// written reports whether nothing is open that was noted in a generation or before.
+func (j *Joins) written(upTo uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for noted := range j.open { // a few: one for each that waits
+		if noted <= upTo {
+			return false
+		}
+	}
+	return true
+}
+
+// run writes until ctx ends.
+func (j *Joins) run(ctx context.Context) {
+	batch := make([]*queuedJoin, 0, joinBatch)
+	for {
+		batch = batch[:0]
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-j.queue:
+			batch = append(batch, m)
+		}
+		for more := true; more && len(batch) < joinBatch; {
+			select {
+			case m := <-j.queue:
+				batch = append(batch, m)
+			default:
+				more = false
+			}
+		}
+		j.write(ctx, batch)
+		for _, m := range batch {
+			j.done(m.noted)
+		}
+	}
+}
+
+// write tries a batch until it is written, or often enough.
+func (j *Joins) write(ctx context.Context, batch []*queuedJoin) {
+	var err error
+	for tries := 0; tries < joinTries && ctx.Err() == nil; {
+		if err = j.try(ctx, batch); err == nil || errors.Is(err, chat.ErrRefused) {
+			break
+		}
+		if j.edge.store.State() == nil {
+			tries++
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(joinPause):
+		}
+	}
+	if err != nil {
+		j.failed(len(batch), err)
+	}
+}
+
+// try writes those of a batch whose tokens count, where that is asked for.
+func (j *Joins) try(ctx context.Context, batch []*queuedJoin) error {
+	ctx, cancel := context.WithTimeout(ctx, APITimeout)
+	defer cancel()
+	var creds []chat.Credential
+	for _, m := range batch {
+		if m.onlyIf {
+			creds = append(creds, chat.Credential{UserID: m.UserID, Token: m.token})
+		}
+	}
+	var proven []chat.TokenState
+	var err error
+	if len(creds) > 0 {
+		if proven, err = j.edge.store.CheckTokens(ctx, creds); err != nil {
+			return err
+		}
+	}
+	all := make([]chat.Membership, 0, len(batch))
+	for _, m := range batch {
+		if m.onlyIf {
+			state := proven[0]
+			if proven = proven[1:]; state != chat.TokenRight {
+				continue
+			}
+		}
+		all = append(all, m.Membership)
+	}
+	refused, err := j.edge.store.JoinAll(ctx, all)
+	if err == nil {
+		j.edge.Stats.JoinsTooMany.Add(uint64(refused))
+	}
+	return err
+}
+
+// failed counts n memberships that were not written.
+func (j *Joins) failed(n int, err error) {
+	j.edge.Stats.JoinErrors.Add(uint64(n))
+	j.edge.Log.Warn("cannot write memberships", "count", n, "err", err)
+}

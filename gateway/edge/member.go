@@ -1,0 +1,70 @@
+package edge
+
+import (
+	"net/http"
+
+	"barrage/codec"
+	"barrage/room"
+)
+
+// Member is a socket that is in a room, whatever it speaks.
+type Member struct {
+	Session
+	// Place is the member's in its room; entering it is the protocol's.
+	Place room.Member
+}
+
+// Speaks makes the user a member of the room who has come in without a proof of who they are. It runs in the poller.
+func (m *Member) Speaks() {
+	if m.bad&unjoined != 0 {
+		m.bad &^= unjoined
+		m.edge.Joins.speaks(m.user, m.Place.Room().ID())
+	}
+}
+
+// Stays has a user's memberships live on, see Purpose.
+func (m *Member) Stays() {
+	if !m.Rights().Guest {
+		m.edge.Joins.keep(m.user)
+	}
+}
+
+// Drained has the room write on, see Purpose.
+func (m *Member) Drained() { m.Place.Room().Drained(&m.Place) }
+
+// Gone leaves the room, see Purpose.
+func (m *Member) Gone() {
+	rm := m.Place.Room()
+	rm.Leave(&m.Place)
+	rm.Release()
+}
+
+// Enter takes over the connection of a member that is in its room already, and begins with welcome. On a refusal it
+// leaves.
+func (m *Member) Enter(w http.ResponseWriter, v *Visitor, welcome []byte) *Refusal {
+	if m.edge.Guard.unproven(*v) {
+		m.bad |= unjoined
+	}
+	bad := m.edge.Joins.Join(*v, m.Place.Room().ID(), func() *Refusal { return m.TakeOver(w, v, welcome) })
+	if bad != nil {
+		m.Gone()
+		return bad
+	}
+	m.Place.Room().Attach(&m.Place)
+	return nil
+}
+
+// Deaf is a socket that is not listened to.
+type Deaf struct{ Session }
+
+// Message counts what comes, see Purpose.
+func (d *Deaf) Message(codec.Opcode, []byte) error {
+	d.edge.Stats.Ignored.Add(1)
+	return nil
+}
+
+// Stays is as a Member's.
+func (d *Deaf) Stays() { d.edge.Joins.keep(d.user) }
+
+// Drained does nothing: only members wait.
+func (d *Deaf) Drained() {}

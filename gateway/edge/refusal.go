@@ -1,0 +1,80 @@
+package edge
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"barrage/gateway/door"
+)
+
+// Refusal is an HTTP answer to a request that will not become a WebSocket, or will not be done. Each protocol words it
+// in its own way.
+type Refusal struct {
+	Status int
+	// Code is the word for it that native clients get; empty: the status's own.
+	Code string
+	// Why is a sentence for people, in both protocols.
+	Why string
+	// Wait is after what time trying again makes sense; 0: a few seconds.
+	Wait time.Duration
+}
+
+// Answered is the refusal of a connection that net/http no longer answers for.
+var Answered = &Refusal{}
+
+// Refuse refuses with an HTTP status, and says why.
+func Refuse(status int, format string, args ...any) *Refusal {
+	return &Refusal{Status: status, Why: fmt.Sprintf(format, args...)}
+}
+
+// As gives the refusal a code.
+func (f *Refusal) As(code string) *Refusal {
+	f.Code = code
+	return f
+}
+
+// After says when to try again.
+func (f *Refusal) After(wait time.Duration) *Refusal {
+	f.Wait = wait
+	return f
+}
+
+// RetryAfter is when to come again: in 1 to 5 seconds, drawn anew each time, so that those who were turned away do not
+// all come back at once, and not before wait.
+func (f *Refusal) RetryAfter() string {
+	return strconv.Itoa(int((f.Wait+time.Second-1)/time.Second) + 1 + rand.IntN(5))
+}
+
+// RetryAfter is that of a refusal which names no time.
+func RetryAfter() string { return (&Refusal{}).RetryAfter() }
+
+// TurnedAway is the door's refusal as answers have it; nil of nil.
+func TurnedAway(no *door.Refused) *Refusal {
+	if no == nil {
+		return nil
+	}
+	switch no.Limit {
+	case door.Handshakes, door.Scans, door.Held:
+		return Refuse(http.StatusServiceUnavailable, "%s", no.Why).As("busy").After(no.Wait)
+	case door.UserConnections, door.IPConnections:
+		return Refuse(http.StatusTooManyRequests, "%s", no.Why).As("too_many_connections")
+	default:
+		return Refuse(http.StatusTooManyRequests, "%s", no.Why).After(no.Wait)
+	}
+}
+
+// noRoom refuses one more room than may be live.
+func noRoom(err error) *Refusal {
+	return Refuse(http.StatusServiceUnavailable, "%v", err).As("no_room")
+}
+
+// Leaving refuses what comes while the node drains.
+var Leaving = Refuse(http.StatusServiceUnavailable, "the node is leaving, try again").As("draining")
+
+// full refuses one WebSocket too many.
+func (e *Edge) full() *Refusal {
+	return Refuse(http.StatusServiceUnavailable, "the node is full: %d connections", e.Sessions.most).As("full")
+}

@@ -1,0 +1,91 @@
+package edge
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+)
+
+// Rights are what somebody may do in a room, and for how long. Nobody changes them; a new token brings others.
+type Rights struct {
+	Can   pass.Can
+	Guest bool // the node has given the user id
+	// named: the token names the room, so that nobody need be a member who shows it.
+	named bool
+	// asks: the store is asked again and again whether cred still counts.
+	asks bool
+	cred chat.Credential
+	// ends is when the token's life is over, in Unix ms; 0: nobody knows.
+	ends int64
+	Role string
+	Info json.RawMessage // what everybody may see beside the user's messages; nil is none
+}
+
+// anyone are the rights where nobody is asked for a proof: everything but to keep order.
+var anyone = &Rights{Can: pass.Read | pass.Send | pass.Like | pass.Recall | pass.High}
+
+// MayNot is what those who may only read get for anything else.
+const MayNot = "the token does not grant this here"
+
+// ExpiresIn is in how many ms the token's life is over, 0 where nobody knows; 1 where it is over already.
+func (r *Rights) ExpiresIn(now time.Time) int64 {
+	if r.ends == 0 {
+		return 0
+	}
+	return max(1, r.ends-now.UnixMilli())
+}
+
+// ExpiryGrace is how long a socket lives on behind its token's end: the client's answer to that may be on its way. It
+// is Centrifugo's.
+const ExpiryGrace = 25 * time.Second
+
+// over reports whether the token's life, and the grace behind it, are over.
+func (r *Rights) over(now time.Time) bool {
+	return r.ends != 0 && now.UnixMilli() >= r.ends+ExpiryGrace.Milliseconds()
+}
+
+// highKinds are the kinds of messages that need pass.High.
+var highKinds = []string{"gift"}
+
+// MaySay reports whether a message of the kind may be sent.
+func (r *Rights) MaySay(kind string) bool {
+	return r.Can.Has(pass.Send) && (r.Can.Has(pass.High) || !slices.Contains(highKinds, strings.ToLower(kind)))
+}
+
+// RightsIn are the visitor's rights in a room; nobody is refused here.
+func (g *Guard) RightsIn(v *Visitor, room string) *Rights {
+	switch {
+	case v.pass == nil && v.Guest:
+		return g.guests
+	case v.pass == nil && !v.Proven:
+		return anyone
+	}
+	r := &Rights{Can: g.defaultCan, Guest: v.Guest, asks: v.Proven || v.cred.ID != "", cred: v.cred}
+	if v.Guest {
+		r.Can = g.guests.Can
+	}
+	if p := v.pass; p != nil {
+		r.Can, r.Role = p.In(room, r.Can)
+		r.named = p.Names(room)
+		if p.Info != "" {
+			r.Info = json.RawMessage(p.Info)
+		}
+		if !p.Expires.IsZero() {
+			r.ends = max(1, p.Expires.UnixMilli())
+		}
+	}
+	return r
+}
+
+// issued is when a token was made, as the store wants it; one that does not say was made at the beginning of time.
+func issued(p *pass.Pass) int64 {
+	if p.Issued.IsZero() {
+		return math.MinInt64
+	}
+	return p.Issued.UnixMilli()
+}

@@ -1,0 +1,188 @@
+package edge
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"runtime/debug"
+	"sync/atomic"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+	"barrage/internal/pace"
+)
+
+// Purpose is what runs on a socket: chat or a list of FastIM, or barrage.v1. Each is a struct that begins with a
+// [Session], a [Member] or a [Deaf], and gives itself to Init.
+type Purpose interface {
+	// Message takes one message of the client's. It runs in the poller: it does no I/O but non-blocking writes. ErrGone
+	// says that nothing more is listened to.
+	Message(op codec.Opcode, payload []byte) error
+	// Drained hears that the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch
+	// it.
+	Drained()
+	// Revoked says goodbye to somebody whose token counts no more; the state says why.
+	Revoked(state chat.TokenState)
+	// Flooded says goodbye to somebody who sends too much, see Session.Bears.
+	Flooded()
+	// Stays is called from time to time while the socket is open. It does not block.
+	Stays()
+	// Gone gives back what the socket held. It is called once, when the connection has been closed, or was never taken
+	// over.
+	Gone()
+}
+
+// Newcomer is a purpose whose user shows a token by a frame: until Member.Identify the session has no rights.
+type Newcomer interface {
+	// NoToken tells again and again that no token was shown within auth.first_frame.
+	NoToken()
+}
+
+// Session is one WebSocket: its socket, who is at the other end, and what runs on it. It has no goroutine, timer or
+// queue of its own. Make it with Init.
+type Session struct {
+	socket
+
+	// Immutable once the poller knows the connection.
+	edge    *Edge
+	user    string // see rights
+	runs    Purpose
+	deflate bool // what was agreed on at the handshake
+
+	// What a native socket has done; owned by the poller. They stand here because there is room for them.
+	bad   uint8  // ops in a row that could not be taken, and unjoined; or discarding
+	likes uint16 // see TakeLikes; and discard
+	slot  int32  // place in Sessions.list; guarded by that lock
+
+	// rights are what the token gives. They are there before the poller knows the connection, but for who shows a token
+	// in their first frame: then user is set before, and whoever reads that looks here first.
+	rights atomic.Pointer[Rights]
+
+	reader codec.Reader // owned by the poller
+
+	// Atomic; clock seconds.
+	heard     atomic.Uint32 // last time a byte came
+	pinged    atomic.Uint32 // last time we pinged
+	prolonged atomic.Uint32 // last time the token's life was prolonged
+
+	nuisance pace.Used     // owned by the poller, see Bears
+	ops      pace.Used     // of limits.message_rate; owned by the poller
+	ticket   atomic.Uint32 // a door.Ticket: whose connection it is, and what it holds
+}
+
+// Init makes the session one of the visitor's, for what runs on it. Nobody else may know the session yet.
+func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
+	s.edge, s.user, s.runs, s.deflate = e, v.User, runs, v.Deflate
+	if v.Rights != nil {
+		s.rights.Store(v.Rights)
+	}
+	s.ticket.Store(uint32(v.ticket))
+	now := e.clock.now()
+	s.heard.Store(now)
+	s.prolonged.Store(now)
+}
+
+// User is whose session it is. Nobody but the poller may ask before the session has Rights.
+func (s *Session) User() string { return s.user }
+
+// SetRights gives the session the rights of a new token of the same user.
+func (s *Session) SetRights(r *Rights) { s.rights.Store(r) }
+
+// read takes what the poller read from the socket. b belongs to the poller, and may
+// be changed. It runs in the poller: it does no I/O but non-blocking writes.
+func (s *Session) read(b []byte) {
+	defer s.recoverBug()
+	now := s.edge.clock.now()
+	s.heard.Store(now)
+	s.edge.Stats.BytesIn.Add(uint64(len(b)))
+	if s.ending() { // the peer's answer to our close frame, or what it sent before that
+		s.discard(len(b))
+		return
+	}
+	err := s.reader.Feed(b, int(s.edge.Config.Server.MaxMessageBytes), s)
+	if violation, ok := err.(*codec.ProtocolError); ok { //nolint:errorlint // Feed returns it bare; this is the hot path's exit
+		s.CloseWith(CloseProtocolError, violation.Code, violation.Reason)
+	}
+}
+
+// mostDiscarded bounds what is read from a socket that is closing, in KiB: the rest of a message that was too long, and
+// what the buffers on the way hold.
+const mostDiscarded = 4096
+
+// discarding in Session.bad says that Session.likes counts KiB that were discarded.
+const discarding = math.MaxUint8
+
+// unjoined in Session.bad says that the user becomes a member of the room by what they say first, see Member.Speaks.
+const unjoined = 1 << 6
+
+// discard counts what a peer sends that was closed. One that does not stop is cut: reading the rest of its grace would
+// be at the cost of others.
+func (s *Session) discard(bytes int) {
+	if s.bad != discarding {
+		s.bad, s.likes = discarding, 0
+	}
+	if s.likes += uint16(toKibibytes(bytes)); s.likes > mostDiscarded {
+		s.kill(ClosePeer)
+	}
+}
+
+func (s *Session) ending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing != CloseNone
+}
+
+// BadOp counts an op that could not be taken, and returns how many there were in a row; GoodOp ends the row. Both run
+// in the poller.
+func (s *Session) BadOp() int {
+	s.bad++
+	return int(s.bad &^ unjoined)
+}
+
+// GoodOp is beside BadOp.
+func (s *Session) GoodOp() { s.bad &= unjoined }
+
+// ErrGone stops the frame reader: the session is closing.
+var ErrGone = errors.New("session is closing")
+
+// Frame takes one message or control frame, see codec.FrameHandler.
+func (s *Session) Frame(op codec.Opcode, payload []byte) error {
+	switch op {
+	case codec.OpText, codec.OpBinary:
+		s.edge.Stats.MessagesIn.Add(1)
+		if s.edge.draining.Load() {
+			s.edge.Stats.Ignored.Add(1)
+			return nil
+		}
+		return s.runs.Message(op, payload)
+	case codec.OpPing:
+		if !s.Bears(NuisanceFrame) {
+			return ErrGone
+		}
+		var buf [2 + 125]byte
+		s.Unicast(codec.AppendFrame(buf[:0], codec.OpPong, payload))
+	case codec.OpPong, codec.OpContinuation: // a pong only shows life; the reader joins fragments
+		if !s.Bears(NuisanceFrame) {
+			return ErrGone
+		}
+	case codec.OpClose:
+		code, _, err := codec.ParseClose(payload)
+		if err != nil {
+			return err
+		}
+		s.CloseWith(ClosePeer, code, "")
+		return ErrGone
+	}
+	return nil
+}
+
+// Deflates says what was agreed on at the handshake, see codec.FrameHandler.
+func (s *Session) Deflates() bool { return s.deflate }
+
+// recoverBug keeps a bug in the handling of one socket from taking all others down.
+func (s *Session) recoverBug() {
+	if bug := recover(); bug != nil {
+		s.edge.Log.Error("BUG: panic while reading from a socket", slog.Any("panic", bug), slog.String("stack", string(debug.Stack())))
+		s.Close(CloseInternal)
+	}
+}

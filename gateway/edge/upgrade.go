@@ -1,0 +1,255 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/lesismal/nbio"
+
+	"barrage/gateway/door"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+	"barrage/room"
+)
+
+// Visitor is who asks for a WebSocket, or calls. Make it with Edge.Visitor.
+type Visitor struct {
+	// User is who they say they are, empty where they do not say it; after Guard.Who it is who they are.
+	User  string
+	Token string // empty where they show none
+	// Room, address and origin are where they want to go and where they come from, for the connect hook.
+	Room, address, origin string
+
+	// More is further header lines of the answer, each with its end; Deflate says that one of them agrees to
+	// permessage-deflate. Both are the protocol's, before TakeOver.
+	More    string
+	Deflate bool
+
+	// What Guard.Who found out. Proven: the token was checked. Guest: they have no user id of their own. pass is what
+	// the token says of them, nil where it is one of a login or nobody looked at it; cred is what the store is asked
+	// again. unsure: the store could not say whether the token is revoked.
+	Proven bool
+	Guest  bool
+	pass   *pass.Pass
+	cred   chat.Credential
+	unsure bool
+	// Rights are theirs in the room that they come into; the protocol sets them, as Guard has them.
+	Rights *Rights
+
+	key    string // Sec-WebSocket-Key
+	asOf   uint64 // see TokenWatcher
+	ticket door.Ticket
+}
+
+// Admit does what every WebSocket request goes through before it is known what it is for; then the protocol lets the
+// visitor come in. who reads the visitor from the request. A refusal that come returns is the answer, which write
+// gives.
+func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Request) (Visitor, *Refusal),
+	write func(http.ResponseWriter, *Refusal), come func(context.Context, *Visitor) *Refusal,
+) {
+	bad := func() *Refusal {
+		key, bad := checkHandshake(r)
+		if bad != nil {
+			return bad
+		}
+		v, bad := e.identify(r, who)
+		if bad != nil {
+			return bad
+		}
+		v.key, v.asOf = key, e.Tokens.asOf()
+		var no *door.Refused
+		if v.ticket, no = e.Door.Knock(r); no != nil {
+			return TurnedAway(no)
+		}
+		if !e.Sessions.reserve() {
+			e.Door.Leave(v.ticket, v.User)
+			e.Stats.Full.Add(1)
+			return e.full()
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), APITimeout)
+		defer cancel()
+		bad = come(ctx, &v)
+		if bad != nil {
+			e.Sessions.unreserve()
+			e.Door.Leave(v.ticket, v.User)
+		}
+		return bad
+	}()
+	if bad != nil {
+		e.Stats.RefusedHandshakes.Add(1)
+		w.Header().Set("Connection", "close") // no place for strangers who only knock
+		write(w, bad)
+	}
+}
+
+// WouldAdmit is the refusal that Admit would give now, nil for none. It takes nothing, nor does come.
+func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (Visitor, *Refusal), come func(context.Context, *Visitor) *Refusal) *Refusal {
+	v, bad := e.identify(r, who)
+	if bad != nil {
+		return bad
+	}
+	var no *door.Refused
+	if v.ticket, no = e.Door.Knock(r); no != nil {
+		return TurnedAway(no)
+	}
+	defer func() { e.Door.Leave(v.ticket, v.User) }()
+	if e.Sessions.Held() >= e.Sessions.Most() {
+		return e.full()
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), APITimeout)
+	defer cancel()
+	return come(ctx, &v)
+}
+
+// Visitor is somebody who shows a token, or none, and wants to go into the room. The caller copies user and token where
+// they are to outlive the request.
+func (e *Edge) Visitor(r *http.Request, user, token, room string) Visitor {
+	v := Visitor{User: user, Token: token}
+	if e.Guard.hook != nil {
+		v.Room, v.address, v.origin = strings.Clone(room), e.Door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
+	}
+	return v
+}
+
+// Enter counts the connection as one of its user's; the token has been checked where tokens count.
+func (e *Edge) Enter(v *Visitor) *Refusal {
+	if v.Guest {
+		return nil // nobody else has the name: their address alone is counted
+	}
+	return TurnedAway(e.Door.Enter(&v.ticket, v.User, v.Proven))
+}
+
+// Forget takes back what Enter counted, of a visitor who does not come in after all.
+func (e *Edge) Forget(v *Visitor) { e.Door.Forget(v.ticket, v.User) }
+
+// MayOpen is nil where the room is live, or may be made live for the request.
+func (e *Edge) MayOpen(ctx context.Context, r *http.Request, id string) *Refusal {
+	if e.Hall.Live(id) {
+		return nil
+	}
+	if bad := TurnedAway(e.Door.NewRoom(r)); bad != nil {
+		return bad
+	}
+	if err := e.Hall.Full(); err != nil {
+		return noRoom(err)
+	}
+	return e.Guard.Exists(ctx, id)
+}
+
+// OpenRoom opens a room for somebody who may come in.
+func (e *Edge) OpenRoom(ctx context.Context, r *http.Request, id string) (*room.Room, *Refusal) {
+	if bad := e.MayOpen(ctx, r, id); bad != nil {
+		return nil, bad
+	}
+	rm, err := e.Hall.Open(ctx, id)
+	switch {
+	case errors.Is(err, room.ErrTooManyRooms):
+		return nil, noRoom(err)
+	case err != nil:
+		e.Log.Warn("cannot open a room", "room", id, "err", err)
+		return nil, Refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+	}
+	return rm, nil
+}
+
+// identify is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.
+func (e *Edge) identify(r *http.Request, who func(*http.Request) (Visitor, *Refusal)) (v Visitor, bad *Refusal) {
+	if !Origins(e.Config.CORS.AllowedOrigins).Allow(r) {
+		return v, Refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).As("origin_not_allowed")
+	}
+	v, bad = who(r)
+	if bad == nil && e.draining.Load() {
+		bad = Leaving
+	}
+	return v, bad
+}
+
+// TakeOver takes the connection from net/http to the pollers and says 101, then
+// first, in one write. The session is complete before the poller knows it, so its
+// first message cannot come too early. On a refusal the session was never added;
+// once nil is returned, Purpose.Gone will be called.
+func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Refusal {
+	e := s.edge
+	var no *door.Refused
+	if v.ticket, no = e.Door.Hold(v.ticket, len(first)); no != nil {
+		return TurnedAway(no)
+	}
+	s.ticket.Store(uint32(v.ticket))
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return Refuse(http.StatusInternalServerError, "cannot take the connection over: %v", err)
+	}
+	conn, clean := door.Unwrap(conn)
+	if buffered.Reader.Buffered() > 0 || !clean {
+		// RFC 6455 section 4.1: a client waits for the answer before it sends.
+		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+		_ = conn.Close()
+		return Answered
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		_ = conn.Close()
+		return Answered // the peer has gone
+	}
+	nb, err := nbio.NBConn(conn) // duplicates the descriptor and closes conn
+	if err != nil {
+		e.Log.Warn("cannot take a connection over", "err", err)
+		_ = conn.Close()
+		return Answered
+	}
+	dropAddrs(nb)
+	s.nb = nb
+	nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that s is complete
+	nb.SetSession(s)
+	nb.Unlock()
+	e.begin(s, append(switching(v.key, v.More), first...))
+	e.Tokens.Entered(*v)
+	if e.draining.Load() {
+		s.Close(CloseRestart) // Drain may have been there before the session was
+	}
+	return nil
+}
+
+// Shows has v be a visitor of the session, who shows a token by a frame. Guard says who that is.
+func (s *Session) Shows(v *Visitor, token string) {
+	v.Token, v.asOf, v.ticket = token, s.edge.Tokens.asOf(), door.Ticket(s.ticket.Load()).Without()
+}
+
+// Identify makes a [Newcomer] one of the visitor's, who has shown their token and is in the room, and says first. It is
+// false where the connection was closed meanwhile; who is told that leaves the room.
+func (m *Member) Identify(v *Visitor, first []byte) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.shut == isGone {
+		return false
+	}
+	m.user = v.User
+	for t := m.ticket.Load(); !m.ticket.CompareAndSwap(t, t|uint32(v.ticket)); t = m.ticket.Load() {
+	}
+	if m.edge.Guard.unproven(*v) {
+		m.bad |= unjoined
+	}
+	m.unicastLocked(first)
+	m.rights.Store(v.Rights) // from here on others look at the rest
+	return true
+}
+
+// begin gives the session to its poller and says hello. Whoever finds it meanwhile, as
+// Drain may, or a client that does not wait for the 101, has to wait: the lock is held.
+func (e *Edge) begin(c *Session, hello []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.Sessions.add(c)
+	e.Stats.Handshakes.Add(1)
+	if _, err := e.engine.AddConn(c.nb); err != nil {
+		e.Log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone
+		return
+	}
+	c.unicastLocked(hello)
+	c.rest = toKibibytes(int(c.pending.Load())) // it is no answer
+	if c.rest == 0 {
+		c.free()
+	}
+}

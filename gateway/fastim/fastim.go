@@ -1,0 +1,281 @@
+package fastim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode/utf16"
+
+	"barrage/codec"
+	"barrage/gateway/edge"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+	"barrage/room"
+	"barrage/web"
+)
+
+// This file is FastIM's sockets; its HTTP calls are in fastim_calls.go.
+
+// Store is what FastIM's calls and lists need of the state that all nodes share.
+type Store interface {
+	// Join makes user a member of room; added is false where it was one already. An error
+	// with chat.ErrTooManyRooms in its chain says that the user is in too many.
+	Join(ctx context.Context, user, room string) (added bool, err error)
+	// IsMember reports whether user is a member of room.
+	IsMember(ctx context.Context, user, room string) (bool, error)
+	// Rooms lists the rooms that user is a member of.
+	Rooms(ctx context.Context, user string) ([]string, error)
+	// Range reads the history's entries from start to stop as LRANGE does.
+	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
+	// Before reads the count messages just before the one of user at ts.
+	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
+	// Recall takes a message of user back, see room.Store.
+	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
+	// SubscribeUser returns once changes of the user's rooms reach Lists.UserChanged.
+	SubscribeUser(ctx context.Context, user string) error
+	// UnsubscribeUser ends that. It never blocks.
+	UnsubscribeUser(user string)
+}
+
+// FastIM is the protocol of FastIM: its HTTP calls and its two sockets. Make it with New.
+type FastIM struct {
+	edge  *edge.Edge
+	store Store
+	// Lists are the sockets of lists; who tells of changes of rooms and users calls them.
+	Lists *Lists
+	// rejected counts the sockets that are open only to be told why not.
+	rejected atomic.Int64
+}
+
+// New is the protocol of a node over its edge, whose Hall is set before the first request.
+func New(cfg Config, e *edge.Edge, store Store) *FastIM {
+	return &FastIM{edge: e, store: store, Lists: newLists(e, store, cfg.UpdateInterval)}
+}
+
+// Route adds what FastIM serves.
+func (f *FastIM) Route(mux *http.ServeMux) {
+	served := map[string]http.HandlerFunc{
+		"GET /group/chat/{groupId}/{userId}/{token}": f.chat,
+		"GET /group/list/{userId}/{token}":           f.list,
+		"POST /user/login":                           f.open(f.login),
+		"POST /user/joinGroup":                       f.api(f.joinGroup),
+		"POST /user/listGroup":                       f.api(f.listGroup),
+		"POST /group/listMessage":                    f.api(f.scan(f.listMessage)),
+		"POST /group/listOldMessage":                 f.api(f.scan(f.listOldMessage)),
+		"POST /group/delMessage":                     f.api(f.scan(f.delMessage)),
+	}
+	page := web.Page("test.html").ServeHTTP
+	switch f.edge.Config.Server.TestPage {
+	case edge.TestPageAll:
+		served["GET /test/websocket"] = page
+	case edge.TestPageLocal:
+		served["GET /test/websocket"] = f.edge.Door.Local(page)
+	}
+	for address, serve := range served {
+		mux.HandleFunc(address, serve)
+		mux.HandleFunc(address+"/{$}", serve) // original nodes take a slash at the end, too
+	}
+}
+
+// visitor is who asks for one of FastIM's sockets: the path says it.
+func (f *FastIM) visitor(r *http.Request) (v edge.Visitor, bad *edge.Refusal) {
+	v = f.edge.Visitor(r, strings.Clone(r.PathValue("userId")), strings.Clone(r.PathValue("token")), r.PathValue("groupId"))
+	if bad := edge.CheckUser("userId", v.User); bad != nil {
+		return v, bad
+	}
+	return v, edge.CheckToken(v.Token)
+}
+
+// notLoggedIn is the frame of contract section 2, item 1.
+var notLoggedIn = codec.AppendFrame(nil, codec.OpText, "440")
+
+// tooMuch is the frame of somebody who sends too much: 429, as 440 is.
+var tooMuch = codec.AppendFrame(nil, codec.OpText, "429")
+
+// chat serves GET /group/chat/{groupId}/{userId}/{token}.
+func (f *FastIM) chat(w http.ResponseWriter, r *http.Request) {
+	f.edge.Admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *edge.Visitor) (bad *edge.Refusal) {
+		id := strings.Clone(r.PathValue("groupId"))
+		if bad := edge.CheckID("groupId", id); bad != nil {
+			return bad
+		}
+		if v.Rights, bad = f.edge.Guard.MayEnter(ctx, v, id); bad != nil {
+			return f.reject(w, v, bad)
+		}
+		if bad := f.edge.Enter(v); bad != nil {
+			return bad
+		}
+		rm, bad := f.edge.OpenRoom(ctx, r, id)
+		if bad != nil {
+			return bad
+		}
+		return f.upgradeToChat(w, v, rm)
+	})
+}
+
+// list serves GET /group/list/{userId}/{token}.
+func (f *FastIM) list(w http.ResponseWriter, r *http.Request) {
+	f.edge.Admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *edge.Visitor) *edge.Refusal {
+		if bad := f.edge.Guard.Who(ctx, v, false); bad != nil {
+			return f.reject(w, v, bad)
+		}
+		v.Rights = f.edge.Guard.RightsIn(v, "")
+		if bad := f.edge.Enter(v); bad != nil {
+			return bad
+		}
+		rooms, err := f.Lists.open(ctx, v)
+		if err != nil {
+			f.edge.Log.Warn("cannot open a list", "user", v.User, "err", err)
+			return edge.Refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")
+		}
+		return newList(f, v, rooms).show(w, v)
+	})
+}
+
+// reject ends a WebSocket right after the handshake, because only there FastIM
+// clients look for the reason; or refuses the handshake where that could not even be
+// decided.
+func (f *FastIM) reject(w http.ResponseWriter, v *edge.Visitor, bad *edge.Refusal) *edge.Refusal {
+	why := edge.CloseForbidden
+	switch bad.Status {
+	case http.StatusUnauthorized:
+		why = edge.CloseUnauthorized
+	case http.StatusForbidden:
+	default:
+		return bad
+	}
+	// They wait for their answer to be read, and must not take the places of others.
+	if most := f.edge.Sessions.Few(); f.rejected.Add(1) > most {
+		f.rejected.Add(-1)
+		return edge.Refuse(bad.Status, "%s", why.Text())
+	}
+	c := new(rejected)
+	c.fastIM = f
+	c.Init(f.edge, v, c)
+	var first []byte
+	if why == edge.CloseUnauthorized {
+		first = notLoggedIn
+	}
+	if bad := c.TakeOver(w, v, first); bad != nil {
+		c.Gone()
+		return bad
+	}
+	c.Close(why)
+	return nil
+}
+
+// upgradeToChat makes the request a member of rm. It takes over the hold on rm.
+func (f *FastIM) upgradeToChat(w http.ResponseWriter, v *edge.Visitor, rm *room.Room) *edge.Refusal {
+	m := &member{fastIM: f}
+	m.Init(f.edge, v, m)
+	return m.Enter(w, v, rm.Enter(&m.Place, m))
+}
+
+// member is a socket of FastIM's chat (contract section 2).
+type member struct {
+	edge.Member
+	fastIM *FastIM
+}
+
+// maxFastIMUnits is how long a message of FastIM's clients may be, in UTF-16 code units: the text buffer of original
+// nodes.
+const maxFastIMUnits = 8192
+
+// Message says all text that comes in the room. Binary messages are ignored, as original nodes do.
+func (m *member) Message(op codec.Opcode, payload []byte) error {
+	if op == codec.OpBinary {
+		return m.over(&m.fastIM.edge.Stats.Binary)
+	}
+	if tooLong(payload) {
+		m.CloseWith(edge.CloseProtocolError, codec.CloseTooBig, fmt.Sprintf("the message is longer than %d UTF-16 units", maxFastIMUnits))
+		return edge.ErrGone
+	}
+	if m.TakeOp() > 0 {
+		return m.over(&m.fastIM.edge.Stats.RateLimited)
+	}
+	if !m.Rights().Can.Has(pass.Send) {
+		return m.over(&m.fastIM.edge.Stats.Forbidden)
+	}
+	// What is refused is counted by the room; FastIM clients have no word for it.
+	err := m.Place.Room().Post(m, m.User(), string(payload), time.Now())
+	if _, ok := errors.AsType[*room.TooFastError](err); ok && !m.Bears(edge.NuisanceRefusal) {
+		return edge.ErrGone
+	}
+	m.Speaks()
+	return nil
+}
+
+// tooLong reports whether text, which is UTF-8, has more than maxFastIMUnits.
+func tooLong(text []byte) bool {
+	if len(text) <= maxFastIMUnits {
+		return false // no unit takes less than a byte
+	}
+	units := 0
+	for _, c := range string(text) { // not copied
+		units += utf16.RuneLen(c)
+	}
+	return units > maxFastIMUnits
+}
+
+// over drops a message and counts it: FastIM's clients have no word for that. ErrGone says that it was one too many.
+func (m *member) over(count *atomic.Uint64) error {
+	count.Add(1)
+	if !m.Bears(edge.NuisanceRefusal) {
+		return edge.ErrGone
+	}
+	return nil
+}
+
+func (m *member) Revoked(chat.TokenState) { goodbye(&m.Session, notLoggedIn, edge.CloseUnauthorized) }
+func (m *member) Flooded()                { goodbye(&m.Session, tooMuch, edge.CloseTooMuch) }
+
+// Answered is never called: FastIM's messages have no ids.
+func (m *member) Answered(room.Answer) {}
+
+// goodbye says why in FastIM's way, by a text, before the socket is closed.
+func goodbye(s *edge.Session, text []byte, why edge.CloseReason) {
+	s.Unicast(text)
+	s.Close(why)
+}
+
+// list is a socket of FastIM's list of rooms (contract section 3).
+type list struct {
+	edge.Deaf
+	lists *Lists
+	feed  *feed
+}
+
+func newList(f *FastIM, v *edge.Visitor, rooms *feed) *list {
+	l := &list{lists: f.Lists, feed: rooms}
+	l.Init(f.edge, v, l)
+	rooms.session = &l.Session
+	return l
+}
+
+// show takes over the connection and begins to send the list. On a refusal the feed is removed.
+func (l *list) show(w http.ResponseWriter, v *edge.Visitor) *edge.Refusal {
+	if bad := l.TakeOver(w, v, nil); bad != nil {
+		l.Gone()
+		return bad
+	}
+	l.lists.attach(l.feed)
+	return nil
+}
+
+func (l *list) Revoked(chat.TokenState) { goodbye(&l.Session, notLoggedIn, edge.CloseUnauthorized) }
+func (l *list) Flooded()                { goodbye(&l.Session, tooMuch, edge.CloseTooMuch) }
+func (l *list) Gone()                   { l.lists.remove(l.feed) }
+
+// rejected is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
+type rejected struct {
+	edge.Deaf
+	fastIM *FastIM
+}
+
+func (*rejected) Revoked(chat.TokenState) {} // it is being closed
+func (*rejected) Flooded()                {}
+func (r *rejected) Gone()                 { r.fastIM.rejected.Add(-1) }

@@ -1,0 +1,456 @@
+package fastim
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"barrage/codec"
+	"barrage/gateway/edge"
+	"barrage/internal/chat"
+	"barrage/internal/once"
+	"barrage/room"
+)
+
+// reloadWorkers is how many goroutines read changed room sets from the store.
+const reloadWorkers = 4
+
+// Lists drives all room-list sockets (contract section 3). Rooms say when they
+// change; at most once per list.update_interval a list that shows one is sent.
+//
+// A message in a busy room only marks the room; which lists show it is looked up
+// once per pass.
+type Lists struct {
+	// Immutable.
+	edge    *edge.Edge
+	store   Store
+	every   time.Duration
+	kick    once.Signal     // something changed
+	reloads chan *feed      // capacity reloadQueue; full: the next pass tries again. Never closed
+	ctx     context.Context // ends at Close; set by Run
+
+	mu sync.Mutex // guards the fields below and those of feeds so marked
+	// feeds are all lists by user.
+	feeds map[string][]*feed
+	// shown are the lists that show a room.
+	shown   map[*room.Room][]*feed
+	changed map[*room.Room]struct{}
+	dirty   map[*feed]struct{} // must be sent, or reloaded, when due
+}
+
+// reloadQueue bounds the lists whose room set waits to be read.
+const reloadQueue = 1024
+
+// feed is one list socket's rooms.
+type feed struct {
+	user    string               // immutable
+	sees    func(id string) bool // immutable; whether the token lets the user read a room
+	session *edge.Session        // set before attach
+	sent    bool                 // a list was sent; owned by run
+
+	// Guarded by lists.mu.
+	rooms    map[string]*room.Room // each held and watched by this feed
+	due      time.Time             // not sent before
+	stale    bool                  // the set of rooms must be read again
+	reading  bool                  // a reload is under way
+	attached bool
+	removed  bool
+}
+
+func newLists(e *edge.Edge, store Store, every time.Duration) *Lists {
+	return &Lists{
+		edge:    e,
+		store:   store,
+		every:   every,
+		kick:    once.NewSignal(),
+		reloads: make(chan *feed, reloadQueue),
+		feeds:   map[string][]*feed{},
+		shown:   map[*room.Room][]*feed{},
+		changed: map[*room.Room]struct{}{},
+		dirty:   map[*feed]struct{}{},
+	}
+}
+
+// Run runs the pass and the reloads until ctx ends.
+func (l *Lists) Run(ctx context.Context, wg *sync.WaitGroup) {
+	l.ctx = ctx
+	wg.Go(func() { l.run(ctx) })
+	for range reloadWorkers {
+		wg.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case f := <-l.reloads:
+					l.reload(f)
+				}
+			}
+		})
+	}
+}
+
+// run makes a pass when something changed, but not more often than twenty times an
+// interval: a room with a thousand messages a second must not cost a thousand.
+func (l *Lists) run(ctx context.Context) {
+	rest := max(l.every/20, time.Millisecond)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var wait <-chan time.Time
+		if next, waiting := l.pass(time.Now()); waiting {
+			timer.Reset(max(time.Until(next), rest))
+			wait = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wait:
+			continue
+		case <-l.kick:
+		}
+		timer.Reset(rest)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// RoomChanged is the hall's call: a room that some list shows has changed.
+func (l *Lists) RoomChanged(r *room.Room) {
+	l.mu.Lock()
+	l.changed[r] = struct{}{}
+	l.mu.Unlock()
+	l.kick.Set()
+}
+
+// UserChanged is the store's call: the set of the user's rooms has changed.
+func (l *Lists) UserChanged(user string) {
+	l.mu.Lock()
+	for _, f := range l.feeds[user] {
+		l.staleLocked(f)
+	}
+	l.mu.Unlock()
+	l.kick.Set()
+}
+
+// Resumed is the store's call: any user's set may have changed unheard.
+func (l *Lists) Resumed() {
+	l.mu.Lock()
+	for _, fs := range l.feeds {
+		for _, f := range fs {
+			l.staleLocked(f)
+		}
+	}
+	l.mu.Unlock()
+	l.kick.Set()
+}
+
+// Recheck has the lists read again that show a room whose member their user is no more.
+func (l *Lists) Recheck(ctx context.Context) error {
+	type shown struct {
+		f     *feed
+		rooms []string
+	}
+	var all []shown
+	l.mu.Lock()
+	for _, feeds := range l.feeds {
+		for _, f := range feeds {
+			x := shown{f: f}
+			for id := range f.rooms {
+				x.rooms = append(x.rooms, id)
+			}
+			all = append(all, x)
+		}
+	}
+	l.mu.Unlock()
+	for _, x := range all {
+		for _, id := range x.rooms {
+			in, err := l.store.IsMember(ctx, x.f.user, id)
+			if err != nil {
+				return err
+			}
+			if !in {
+				l.UserChanged(x.f.user)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Lists) staleLocked(f *feed) {
+	f.stale = true
+	l.dirty[f] = struct{}{}
+}
+
+// pass sends every list that has changed and is due, and says when the next is.
+func (l *Lists) pass(now time.Time) (next time.Time, waiting bool) {
+	var send []*feed
+	l.mu.Lock()
+	for r := range l.changed {
+		for _, f := range l.shown[r] {
+			l.dirty[f] = struct{}{}
+		}
+	}
+	clear(l.changed)
+	for f := range l.dirty {
+		switch {
+		case !f.attached || f.reading: // attach, or the reload, comes back to it
+			delete(l.dirty, f)
+			continue
+		case now.Before(f.due):
+		case f.stale && l.askReloadLocked(f):
+			delete(l.dirty, f)
+			continue
+		case f.stale || f.session.Behind(): // a client that is behind gets only the newest list
+			f.due = now.Add(l.every)
+		default:
+			delete(l.dirty, f)
+			f.due = now.Add(l.every)
+			send = append(send, f)
+			continue
+		}
+		if !waiting || f.due.Before(next) {
+			next, waiting = f.due, true
+		}
+	}
+	l.mu.Unlock()
+	for _, f := range send {
+		l.send(f)
+	}
+	return next, waiting
+}
+
+// askReloadLocked has a worker read the feed's set of rooms, if one has time.
+func (l *Lists) askReloadLocked(f *feed) bool {
+	select {
+	case l.reloads <- f:
+		f.reading, f.stale = true, false
+		return true
+	default:
+		return false
+	}
+}
+
+// send writes the list to its socket. Called by run only.
+func (l *Lists) send(f *feed) {
+	l.mu.Lock()
+	rooms := slices.Collect(maps.Values(f.rooms))
+	l.mu.Unlock()
+	text, spoken := listText(rooms)
+	if !spoken && !f.sent {
+		return // contract section 3: the first list waits for the first message
+	}
+	f.sent = true
+	if f.session.Unicast(codec.AppendFrame(nil, codec.OpText, text)) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !f.removed {
+		l.dirty[f] = struct{}{}
+	}
+}
+
+// listBytes bounds a list; rooms behind it are shown without their message. 500 rooms of usual ones take 150 KB.
+const (
+	listBytes = 1 << 20
+	emptyLine = 60 // bytes of a line without its message, at most
+)
+
+// listText is the list of contract section 3: the room with the newest message
+// first, those without one at the end. spoken reports whether one has a message.
+func listText(rooms []*room.Room) (text []byte, spoken bool) {
+	type line struct {
+		id, json string
+		ts       int64
+		total    uint64
+	}
+	lines := make([]line, 0, len(rooms))
+	for _, r := range rooms {
+		x := line{id: r.ID()}
+		x.json, x.total = r.Newest()
+		x.ts = codec.Timestamp(x.json)
+		spoken = spoken || x.json != ""
+		lines = append(lines, x)
+	}
+	slices.SortFunc(lines, func(a, b line) int { return cmp.Or(cmp.Compare(b.ts, a.ts), cmp.Compare(a.id, b.id)) })
+	text = append(text, '[')
+	for i, x := range lines {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		if len(text)+len(x.json)+emptyLine*(len(lines)-i) > listBytes {
+			x.json = ""
+		}
+		text = append(text, `{"newMessage":`...)
+		text = append(text, cmp.Or(x.json, "null")...)
+		text = append(text, `,"total":`...)
+		text = strconv.AppendUint(text, x.total, 10)
+		text = append(text, '}')
+	}
+	return append(text, ']'), spoken
+}
+
+// open reads the user's rooms for a new list socket. It may block until ctx ends.
+// attach, or remove, follows.
+func (l *Lists) open(ctx context.Context, v *edge.Visitor) (*feed, error) {
+	user, who := v.User, *v
+	f := &feed{user: user, sees: func(id string) bool { return l.edge.Guard.MaySee(&who, id) }, rooms: map[string]*room.Room{}}
+	l.mu.Lock()
+	l.feeds[user] = append(l.feeds[user], f) // from now on changes are noticed
+	l.mu.Unlock()
+	err := l.store.SubscribeUser(ctx, user)
+	if err == nil {
+		err = l.read(ctx, f)
+	}
+	if err != nil {
+		l.remove(f)
+		return nil, err
+	}
+	return f, nil
+}
+
+// attach starts to send the list of an open feed, whose session is set now.
+func (l *Lists) attach(f *feed) {
+	l.mu.Lock()
+	f.attached = true
+	if !f.removed {
+		l.dirty[f] = struct{}{}
+	}
+	l.mu.Unlock()
+	l.kick.Set()
+}
+
+// read brings the feed's rooms in line with the store.
+func (l *Lists) read(ctx context.Context, f *feed) error {
+	ids, err := l.store.Rooms(ctx, f.user)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	wanted := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if !f.sees(id) {
+			continue
+		}
+		wanted[id] = true
+		if l.shows(f, id) {
+			continue
+		}
+		if !l.edge.Hall.Live(id) {
+			switch no := l.edge.Guard.Exists(ctx, id); {
+			case no == nil:
+			case no.Status == http.StatusNotFound:
+				continue
+			default:
+				errs = append(errs, errors.New(no.Why))
+				continue
+			}
+		}
+		r, err := l.edge.Hall.Open(ctx, id)
+		// The list of the other rooms need not wait for what never comes, nor for a place.
+		if errors.Is(err, chat.ErrRefused) || errors.Is(err, room.ErrTooManyRooms) {
+			l.edge.Log.Warn("cannot show a room on a list", "user", f.user, "room", id, "err", err)
+			continue
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		r.Watch()
+		if !l.show(f, r) {
+			r.Unwatch()
+			r.Release()
+		}
+	}
+	l.hide(f, func(id string) bool { return !wanted[id] })
+	return errors.Join(errs...)
+}
+
+func (l *Lists) shows(f *feed, id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return f.rooms[id] != nil
+}
+
+// show puts an open room into the feed; false where the feed is gone.
+func (l *Lists) show(f *feed, r *room.Room) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f.removed || f.rooms[r.ID()] != nil {
+		return false
+	}
+	f.rooms[r.ID()] = r
+	l.shown[r] = append(l.shown[r], f)
+	return true
+}
+
+// hide takes the rooms that match out of the feed.
+func (l *Lists) hide(f *feed, match func(id string) bool) {
+	var out []*room.Room
+	l.mu.Lock()
+	for id, r := range f.rooms {
+		if !match(id) {
+			continue
+		}
+		out = append(out, r)
+		delete(f.rooms, id)
+		l.shown[r] = slices.DeleteFunc(l.shown[r], func(x *feed) bool { return x == f })
+		if len(l.shown[r]) == 0 {
+			delete(l.shown, r)
+		}
+	}
+	l.mu.Unlock()
+	for _, r := range out { // without the lock: the hall's locks come before ours
+		r.Unwatch()
+		r.Release()
+	}
+}
+
+// reload reads a feed's set of rooms again; a failure is tried again at a later pass.
+func (l *Lists) reload(f *feed) {
+	ctx, cancel := context.WithTimeout(l.ctx, edge.APITimeout)
+	defer cancel()
+	err := l.read(ctx, f)
+	if err != nil {
+		l.edge.Log.Warn("cannot read a user's rooms", "user", f.user, "err", err)
+	}
+	l.mu.Lock()
+	f.reading = false
+	if !f.removed {
+		f.stale = f.stale || err != nil
+		if err != nil {
+			f.due = time.Now().Add(l.every)
+		}
+		l.dirty[f] = struct{}{}
+	}
+	l.mu.Unlock()
+	l.kick.Set()
+}
+
+// remove forgets a feed and lets its rooms go. A second call does nothing.
+func (l *Lists) remove(f *feed) {
+	l.mu.Lock()
+	if f.removed {
+		l.mu.Unlock()
+		return
+	}
+	f.removed = true
+	delete(l.dirty, f)
+	l.feeds[f.user] = slices.DeleteFunc(l.feeds[f.user], func(x *feed) bool { return x == f })
+	if len(l.feeds[f.user]) == 0 {
+		delete(l.feeds, f.user)
+		l.store.UnsubscribeUser(f.user)
+	}
+	l.mu.Unlock()
+	l.hide(f, func(string) bool { return true })
+}

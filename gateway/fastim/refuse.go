@@ -1,0 +1,58 @@
+package fastim
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"barrage/gateway/edge"
+)
+
+// writeRefusal answers a handshake in plain words.
+func writeRefusal(w http.ResponseWriter, f *edge.Refusal) {
+	h := w.Header()
+	switch f.Status {
+	case 0: // answered
+		return
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set("Retry-After", f.RetryAfter())
+	case http.StatusUpgradeRequired:
+		h.Set("Sec-WebSocket-Version", "13")
+		h.Set("Upgrade", "websocket")
+	}
+	http.Error(w, f.Why, f.Status)
+}
+
+// RefuseEmptyIDs answers socket addresses with an empty part, which the mux would
+// redirect to an address that means something else. A slash behind all parts is none.
+func RefuseEmptyIDs(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.EscapedPath()
+		for socket, ids := range map[string]int{"/group/chat/": 3, "/group/list/": 2} {
+			rest, ok := strings.CutPrefix(path, socket)
+			parts := strings.SplitN(rest, "/", ids+2)
+			if len(parts) == ids+1 && parts[ids] == "" {
+				parts = parts[:ids]
+			}
+			if ok && slices.Contains(parts, "") {
+				writeRefusal(w, edge.Refuse(http.StatusBadRequest, "cannot upgrade: groupId, userId and token must not be empty in %q", path))
+				return
+			}
+		}
+		if plain := strings.TrimLeft(path, "/"); (strings.HasPrefix(plain, "user/") || strings.HasPrefix(plain, "group/")) && strings.Contains(path, "//") {
+			writeRefusal(w, edge.Refuse(http.StatusBadRequest, "the address %q has empty parts", path))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// refuseCall answers a call that is refused.
+func refuseCall(w http.ResponseWriter, f *edge.Refusal) {
+	if f.Status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", f.RetryAfter())
+		w.Header().Set("Connection", "close") // without reading the rest of the request
+	}
+	e := envelope{f.Status, f.Why, nil}
+	e.send(w, e.encode())
+}

@@ -1,0 +1,186 @@
+package v1
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"barrage/codec"
+	"barrage/gateway/edge"
+	"barrage/gateway/pass"
+	"barrage/room"
+)
+
+// This file is tokens that come by a frame: new ones for who is in a room, and the first one of a socket that began
+// without.
+
+// refresh takes a new token of somebody who is in the room. It runs in the poller.
+func (m *member) refresh(op *codec.Op) {
+	id, token := op.ID, op.Token
+	if !m.v1.checks(token).add(askerOf(m), func(ctx context.Context) { m.renew(ctx, id, token) }) {
+		m.refused(id, room.CodeBusy, "too many tokens wait to be checked", 1000)
+	}
+}
+
+// checks are the errands that look at such a token: those that may wait for a hook hold up no others.
+func (n *API) checks(token string) *errands {
+	if n.edge.Guard.AsksHook(token) {
+		return n.questions
+	}
+	return n.arrivals
+}
+
+// renew gives the member the rights of a new token, which must be of the same user. It runs as an errand.
+func (m *member) renew(ctx context.Context, id, token string) {
+	was, v := m.Rights(), edge.Visitor{Room: m.Place.Room().ID()}
+	if !was.Guest {
+		v.User = m.User()
+	}
+	m.Shows(&v, token)
+	bad := edge.CheckToken(token)
+	if bad == nil {
+		bad = m.v1.edge.Guard.Who(ctx, &v, false)
+	}
+	if bad == nil && v.Guest != was.Guest {
+		bad = edge.Refuse(http.StatusForbidden, "the token is another user's")
+	}
+	var rs *edge.Rights
+	if bad == nil {
+		rs, bad = m.v1.edge.Guard.MayBeIn(ctx, &v, v.Room, pass.Read)
+	}
+	if bad != nil {
+		m.refused(id, codeOf(bad), bad.Why, retryMS(bad))
+		return
+	}
+	m.SetRights(rs)
+	m.tell(codec.AuthText(id, rs.ExpiresIn(time.Now()), rs.Can.Names()))
+	m.v1.edge.Tokens.Entered(v)
+}
+
+// newcomer is a native socket that shows its token in its first frame. It is in no room before that.
+type newcomer struct {
+	member
+	at *arrival // until it is in; the poller's, or an errand's that it was given to
+
+	// asked: an errand looks at its token.
+	asked atomic.Bool
+}
+
+// isIn reports whether it is in its room: then it has rights.
+func (c *newcomer) isIn() bool { return c.Rights() != nil }
+
+// waitForToken makes the request a socket that has yet to show its token. Such sockets take the places of others, so
+// they are few, and none stays long, see NoToken.
+func (n *API) waitForToken(w http.ResponseWriter, v *edge.Visitor, a arrival) *edge.Refusal {
+	if most := n.edge.Sessions.Few(); n.waiting.Add(1) > most {
+		n.waiting.Add(-1)
+		return edge.Refuse(http.StatusServiceUnavailable, "too many sockets have yet to show a token").As("busy")
+	}
+	c := &newcomer{member: member{v1: n}, at: &a}
+	v.More, v.Deflate = a.More, a.Deflate
+	c.Init(n.edge, v, c)
+	if bad := c.TakeOver(w, v, nil); bad != nil {
+		c.Gone()
+		return bad
+	}
+	return nil
+}
+
+// Message takes the token, and when it is in, everything else.
+func (c *newcomer) Message(code codec.Opcode, payload []byte) error {
+	if c.isIn() {
+		return c.member.Message(code, payload)
+	}
+	if op, err := codec.ParseOp(payload, c.v1.maxBody()); err == nil && op.T == codec.OpAuth && code == codec.OpText && !c.asked.Load() {
+		c.asked.Store(true)
+		if !c.v1.checks(op.Token).add(askerOf(&c.member), func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
+			c.asked.Store(false)
+			c.refused(op.ID, room.CodeBusy, "too many tokens wait to be checked", 1000)
+		}
+		return nil
+	}
+	c.refused("", "bad_request", `the first frame must be {"t":"auth","token":…}, and nothing else comes before the welcome`, 0)
+	c.Close(edge.CloseBadOps)
+	return edge.ErrGone
+}
+
+// NoToken tells a client that it has shown no token for too long.
+func (c *newcomer) NoToken() {
+	if !c.asked.Load() {
+		c.CloseWith(edge.CloseRevoked, edge.CloseRevoked.Code(), "no token came")
+	}
+}
+
+// come looks at the token and lets the client into its room, or says why not. It runs as an errand.
+func (c *newcomer) come(ctx context.Context, id, token string) {
+	a := c.at
+	c.Shows(&a.Visitor, token)
+	bad := edge.CheckToken(token)
+	var welcome []byte
+	if bad == nil {
+		welcome, bad = c.v1.arrive(ctx, a, &c.member)
+	}
+	if bad == nil {
+		bad = c.v1.edge.Joins.Join(a.Visitor, a.room, func() *edge.Refusal { return c.begin(a, welcome) })
+	}
+	if bad != nil {
+		c.v1.edge.Forget(&a.Visitor)
+		c.turnAway(id, bad)
+		return
+	}
+	c.Place.Room().Attach(&c.Place)
+	c.v1.edge.Tokens.Entered(a.Visitor)
+}
+
+// begin is the moment from which it is in, and says hello. Where the connection was closed meanwhile it leaves the
+// room.
+func (c *newcomer) begin(a *arrival, welcome []byte) *edge.Refusal {
+	if !c.Identify(&a.Visitor, welcome) {
+		c.Member.Gone()
+		return edge.Answered
+	}
+	c.at = nil
+	c.v1.waiting.Add(-1)
+	return nil
+}
+
+// turnAway says why it does not come in.
+func (c *newcomer) turnAway(id string, bad *edge.Refusal) {
+	if bad.Status == 0 {
+		return // it has gone
+	}
+	c.refused(id, codeOf(bad), bad.Why, retryMS(bad))
+	switch {
+	case bad.Code == string(pass.Replaced):
+		c.Close(edge.CloseReplaced)
+	case bad.Status == http.StatusUnauthorized:
+		c.Close(edge.CloseRevoked)
+	case bad.Status == http.StatusBadRequest:
+		c.Close(edge.CloseBadOps)
+	case retryMS(bad) > 0:
+		c.Close(edge.CloseBusy)
+	default:
+		c.Close(edge.CloseForbidden)
+	}
+}
+
+func (c *newcomer) Stays() {
+	if c.isIn() {
+		c.Member.Stays()
+	}
+}
+
+func (c *newcomer) Drained() {
+	if c.isIn() {
+		c.Member.Drained()
+	}
+}
+
+func (c *newcomer) Gone() {
+	if c.isIn() {
+		c.Member.Gone()
+		return
+	}
+	c.v1.waiting.Add(-1)
+}

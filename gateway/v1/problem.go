@@ -1,0 +1,87 @@
+package v1
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"barrage/gateway/edge"
+)
+
+// problemCodes are the words native clients get where a refusal has none of its own.
+var problemCodes = map[int]string{
+	http.StatusBadRequest:            "bad_request",
+	http.StatusUnauthorized:          "unauthenticated",
+	http.StatusForbidden:             "forbidden",
+	http.StatusNotFound:              "not_found",
+	http.StatusMethodNotAllowed:      "method_not_allowed",
+	http.StatusRequestEntityTooLarge: "too_large",
+	http.StatusUnsupportedMediaType:  "unsupported_media_type",
+	http.StatusUpgradeRequired:       "upgrade_required",
+	http.StatusTooManyRequests:       "rate_limited",
+	http.StatusInternalServerError:   "internal",
+	http.StatusServiceUnavailable:    "unavailable",
+}
+
+// codeOf is the word for a refusal.
+func codeOf(f *edge.Refusal) string {
+	if f.Code != "" {
+		return f.Code
+	}
+	return problemCodes[f.Status]
+}
+
+// retryMS is after how many ms an op that was refused may be said again; 0: never.
+func retryMS(f *edge.Refusal) int64 {
+	switch f.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		return max(f.Wait.Milliseconds(), answerRetry)
+	}
+	return 0
+}
+
+// WriteProblem answers a native client: {"error":{"code","message","retry_after_ms"}}.
+func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
+	if f.Status == 0 { // answered
+		return
+	}
+	type problem struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Retry   int    `json:"retry_after_ms,omitempty"`
+	}
+	p := problem{Code: codeOf(f), Message: f.Why}
+	h := w.Header()
+	switch f.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		after := f.RetryAfter()
+		h.Set("Retry-After", after)
+		seconds, _ := strconv.Atoi(after)
+		p.Retry = 1000 * seconds
+		h.Set("Connection", "close") // without reading the rest of the request
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2
+	case http.StatusUpgradeRequired:
+		h.Set("Sec-WebSocket-Version", "13")
+		h.Set("Upgrade", "websocket")
+	}
+	WriteJSON(w, f.Status, map[string]problem{"error": p})
+}
+
+// WriteJSON answers with v.
+func WriteJSON(w http.ResponseWriter, status int, v any) { sendJSON(w, status, encodeJSON(v)) }
+
+func encodeJSON(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic("BUG: cannot encode an answer: " + err.Error()) // net/http answers for this request alone
+	}
+	return append(body, '\n')
+}
+
+func sendJSON(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client has gone: nobody is left to tell
+}

@@ -1,0 +1,184 @@
+package v1
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"barrage/codec"
+	"barrage/gateway/edge"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+	"barrage/room"
+)
+
+// waitingSend is the author of a message that came by HTTP.
+type waitingSend struct {
+	rights   *edge.Rights
+	rateName string
+	done     chan room.Answer // capacity 1; sent once, by whoever takes the message to its end
+}
+
+func (w *waitingSend) Rights() *edge.Rights { return w.rights }
+
+// RateName is as a session's; a name counts among calls, all together where their address is not known.
+func (w *waitingSend) RateName() string { return w.rateName }
+
+// Answered ends the wait.
+func (w *waitingSend) Answered(a room.Answer) { w.done <- a }
+
+// codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
+const codeRevoked = "unauthenticated"
+
+func (w *waitingSend) Checked(_ context.Context, state chat.TokenState) {
+	if state != chat.TokenRight {
+		w.done <- room.Answer{Code: codeRevoked}
+	}
+}
+
+// send serves POST /v1/rooms/{room}/messages.
+func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	id := strings.Clone(r.PathValue("room"))
+	if bad := edge.CheckID("room", id); bad != nil {
+		return 0, nil, bad
+	}
+	v, rs, bad := n.caller(ctx, r, id, pass.Send)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	op, bad := n.readSend(r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	if !rs.MaySay(op.Kind) {
+		return 0, nil, edge.Refuse(http.StatusForbidden, "%s: a message of kind %q", edge.MayNot, op.Kind)
+	}
+	op.User = rs.Info
+	checked := n.edge.Config.Auth.Required() && v.Proven // else anybody logs in as anybody
+	if bad := edge.TurnedAway(n.edge.Door.Banned(r, v.User, checked)); bad != nil {
+		return 0, nil, bad
+	}
+	if bad := n.edge.MayOpen(ctx, r, id); bad != nil {
+		return 0, nil, bad
+	}
+	rm, err := n.edge.Hall.Open(ctx, id)
+	if err != nil {
+		return 0, nil, n.cannot("open the room", err)
+	}
+	defer rm.Release()
+	name := v.User
+	if v.Guest {
+		name = "" // all guests of an address are one
+	}
+	if !checked {
+		name += "\x00" + strconv.Itoa(n.edge.Door.GuestOf(r))
+	}
+	from := &waitingSend{rights: rs, rateName: name, done: make(chan room.Answer, 1)}
+	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
+		err := rm.PostNative(from, v.User, &op, time.Now())
+		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
+			return edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[room.CodeRateLimited]).After(fast.Wait)
+		}
+		if err != nil {
+			return edge.Refuse(http.StatusServiceUnavailable, "too many messages wait, try again").As(room.CodeBusy)
+		}
+		return nil
+	}); bad != nil {
+		return 0, nil, bad
+	}
+	select {
+	case a := <-from.done:
+		return sent(a)
+	case <-ctx.Done():
+		return sent(room.Answer{Code: room.CodeUnconfirmed})
+	}
+}
+
+// readSend reads a message and checks it as a socket's is.
+func (n *API) readSend(r *http.Request) (op codec.Op, bad *edge.Refusal) {
+	var in struct {
+		ID   string          `json:"id"`
+		Body string          `json:"body"`
+		Kind string          `json:"kind"`
+		Ext  json.RawMessage `json:"ext"`
+	}
+	if bad := readJSON(r, &in); bad != nil {
+		return op, bad
+	}
+	op = codec.Op{T: codec.OpSend, ID: in.ID, Body: in.Body, Kind: in.Kind, Ext: in.Ext}
+	if err := op.CheckSend(n.maxBody()); err != nil {
+		return op, edge.Refuse(http.StatusBadRequest, "cannot take the message: %v", err)
+	}
+	if why := n.tooLong(op.Body); why != "" {
+		return op, edge.Refuse(http.StatusBadRequest, "cannot take the message: %s", why)
+	}
+	return op, nil
+}
+
+// sent is what the sender is told.
+func sent(a room.Answer) (int, any, *edge.Refusal) {
+	switch a.Code {
+	case "":
+	case codeRevoked:
+		return 0, nil, edge.Refuse(http.StatusUnauthorized, "the token is not valid any more: log in")
+	case room.CodeRateLimited:
+		return 0, nil, edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[a.Code]).After(a.Wait)
+	default:
+		return 0, nil, edge.Refuse(http.StatusServiceUnavailable, "%s", answerTexts[a.Code]).As(a.Code)
+	}
+	type answer struct {
+		ID    string `json:"id"`
+		Epoch string `json:"epoch"`
+		Seq   uint64 `json:"seq"`
+		TS    int64  `json:"ts"`
+	}
+	return http.StatusCreated, answer{a.ID, a.Epoch, a.Seq, a.TS}, nil
+}
+
+// readJSON reads the body of a request. Fields that nobody asked for are passed over.
+func readJSON(r *http.Request, into any) *edge.Refusal {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return edge.Refuse(http.StatusUnsupportedMediaType, "Content-Type is %q, want application/json", r.Header.Get("Content-Type"))
+	}
+	body, err := io.ReadAll(r.Body)
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		return edge.Refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", tooBig.Limit)
+	}
+	if err != nil {
+		return edge.Refuse(http.StatusBadRequest, "cannot read the body: %v", err)
+	}
+	if !utf8.Valid(body) {
+		return edge.Refuse(http.StatusBadRequest, "the body is not UTF-8")
+	}
+	err = json.Unmarshal(body, into)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return edge.Refuse(http.StatusBadRequest, "the body is no JSON from byte %d on: %v", syntax.Offset, syntax)
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		where := "the body"
+		if wrong.Field != "" {
+			where = wrong.Field
+		}
+		return edge.Refuse(http.StatusBadRequest, "%s is a JSON %s up to byte %d, want %s", where, wrong.Value, wrong.Offset, jsonKind(wrong))
+	}
+	if err != nil {
+		return edge.Refuse(http.StatusBadRequest, "cannot read the body: %v", err)
+	}
+	return nil
+}
+
+// jsonKind is what should have stood there, in words of JSON.
+func jsonKind(wrong *json.UnmarshalTypeError) string {
+	if wrong.Field == "" {
+		return "an object"
+	}
+	return "a " + wrong.Type.String()
+}

@@ -1,0 +1,14 @@
+package v1
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// TestSession_IsSmall holds what a connection costs beyond nbio: its socket, its place
+// in the log, its ids and stamps.
+func TestSession_IsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(member{}); size > 208 { // a size class
+		t.Errorf("a native member has %d bytes; want at most 208", size)
+	}
+}

@@ -1,0 +1,415 @@
+package v1
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/httphead"
+	"github.com/gobwas/ws/wsflate"
+	"golang.org/x/net/http/httpguts"
+
+	"barrage/codec"
+	"barrage/gateway/edge"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+	"barrage/room"
+)
+
+// This file is the socket of barrage.v1 (docs/protocol.md).
+
+// subprotocol is what a native client must offer.
+const subprotocol = "barrage.v1"
+
+// deflateAnswer is what we agree to of permessage-deflate: no context is kept, so that a
+// batch is deflated once for a room and an idle member costs no memory for it.
+const deflateAnswer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+// mostBadOps is how many ops in a row may be bad before the socket is closed.
+const mostBadOps = 10
+
+// socket serves GET /v1/rooms/{room}/ws.
+func (n *API) socket(w http.ResponseWriter, r *http.Request) {
+	n.edge.Admit(w, r, n.visitor, WriteProblem, func(ctx context.Context, v *edge.Visitor) *edge.Refusal {
+		id := strings.Clone(r.PathValue("room"))
+		if bad := edge.CheckID("room", id); bad != nil {
+			return bad
+		}
+		since, bad := readSince(r)
+		if bad != nil {
+			return bad
+		}
+		a := arrival{Visitor: *v, request: r, room: id, since: since}
+		a.More = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
+		if n.edge.Config.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
+			a.Deflate = true
+			a.More += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
+		}
+		if a.Token == "" && r.URL.Query().Get("auth") == "frame" {
+			return n.waitForToken(w, v, a)
+		}
+		m := &member{v1: n}
+		welcome, bad := n.arrive(ctx, &a, m)
+		*v = a.Visitor
+		if bad != nil {
+			return bad
+		}
+		m.Init(n.edge, v, m)
+		return m.Enter(w, v, welcome)
+	})
+}
+
+// arrival is a client on its way into a room.
+type arrival struct {
+	edge.Visitor
+	request *http.Request
+	room    string
+	since   room.Since
+}
+
+// arrive finds out who it is and puts m into the room, whose first frame it returns. Where nobody is refused, m.Gone
+// takes it out again.
+func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte, bad *edge.Refusal) {
+	v := &a.Visitor
+	if v.Rights, bad = n.edge.Guard.MayEnter(ctx, v, a.room); bad != nil {
+		return nil, bad
+	}
+	if bad := n.edge.Enter(v); bad != nil {
+		return nil, bad
+	}
+	rm, bad := n.edge.OpenRoom(ctx, a.request, a.room)
+	if bad != nil {
+		return nil, bad
+	}
+	var read chat.History
+	if rm.Lacks(a.since) {
+		read = n.missed(ctx, a.request, a.room, a.since)
+	}
+	encoding := room.Native
+	if v.Deflate {
+		encoding = room.Deflated
+	}
+	in := rm.EnterNative(&m.Place, m, encoding, a.since, read)
+	return codec.AppendFrame(nil, codec.OpText, n.welcome(*v, rm, in)), nil
+}
+
+// missed reads what a client that comes back lacks. Where that cannot be had now, the client is told that it could not
+// be resumed, and reads pages.
+func (n *API) missed(ctx context.Context, r *http.Request, id string, since room.Since) (read chat.History) {
+	reading, no := n.edge.Door.Scan(r)
+	if no != nil {
+		return read
+	}
+	defer reading.Sent()
+	read, err := n.store.Since(ctx, id, max(since.Seq, 1)-1, room.MaxResume+1)
+	if err != nil {
+		n.edge.Log.Warn("cannot read what a client missed", "room", id, "err", err)
+	}
+	return read
+}
+
+// visitor is who asks for a native socket.
+func (n *API) visitor(r *http.Request) (v edge.Visitor, bad *edge.Refusal) {
+	if !httpguts.HeaderValuesContainsToken(r.Header["Sec-Websocket-Protocol"], subprotocol) {
+		return v, edge.Refuse(http.StatusBadRequest, "cannot upgrade: Sec-WebSocket-Protocol %q does not offer %s",
+			bearerHidden.ReplaceAllString(r.Header.Get("Sec-WebSocket-Protocol"), bearerProtocol+"…"), subprotocol)
+	}
+	return n.callerOf(r)
+}
+
+// callerOf reads who calls: the user id from the query, if it is there, and the token, if there is one, from the header
+// Authorization, from the sub-protocols or from the query. The first that has one counts.
+func (n *API) callerOf(r *http.Request) (v edge.Visitor, bad *edge.Refusal) {
+	q := r.URL.Query()
+	v = n.edge.Visitor(r, strings.Clone(q.Get("user_id")), strings.Clone(q.Get("token")), r.PathValue("room"))
+	if token := offeredToken(r.Header["Sec-Websocket-Protocol"]); token != "" {
+		v.Token = token
+	}
+	scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1
+		v.Token = strings.Clone(strings.TrimLeft(bearer, " "))
+	}
+	if q.Has("user_id") {
+		if bad := edge.CheckUser("user_id", v.User); bad != nil {
+			return v, bad
+		}
+	}
+	if v.Token == "" {
+		return v, nil
+	}
+	return v, edge.CheckToken(v.Token)
+}
+
+// bearerHidden finds the token among the sub-protocols, which no answer shows.
+var bearerHidden = regexp.MustCompile(`(?i)bearer\.[^,\s]*`)
+
+// bearerProtocol begins the sub-protocol in which a browser can show a token, as it cannot set a header.
+const bearerProtocol = "bearer."
+
+// offeredToken is the token among the sub-protocols that a client offers, in base64url; empty where there is none. What
+// is no base64url is a token that nobody takes.
+func offeredToken(headers []string) string {
+	for _, h := range headers {
+		for protocol := range strings.SplitSeq(h, ",") {
+			text, is := strings.CutPrefix(strings.Trim(protocol, " \t"), bearerProtocol)
+			if !is {
+				continue
+			}
+			token, err := base64.RawURLEncoding.DecodeString(text)
+			if err != nil || len(token) == 0 {
+				return text
+			}
+			return string(token)
+		}
+	}
+	return ""
+}
+
+// readSince reads where a client that comes back has got.
+func readSince(r *http.Request) (since room.Since, bad *edge.Refusal) {
+	q := r.URL.Query()
+	text := q.Get("since")
+	if since.Epoch = strings.Clone(q.Get("epoch")); since.Epoch == "" && text == "" {
+		return since, nil
+	}
+	seq, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || len(since.Epoch) > codec.MaxEpoch {
+		return since, edge.Refuse(http.StatusBadRequest, "since %q beside epoch %q is not a sequence number", text, since.Epoch)
+	}
+	since.Seq = seq
+	if stamp := q.Get("ts"); stamp != "" {
+		if since.TS, err = strconv.ParseInt(stamp, 10, 64); err != nil || since.TS < 0 {
+			return since, edge.Refuse(http.StatusBadRequest, "ts %q beside since %q is not a time in Unix milliseconds", stamp, text)
+		}
+	}
+	return since, nil
+}
+
+// offersDeflate reports whether one of the client's offers of permessage-deflate suits
+// us: we cannot deflate with a smaller window than our own (RFC 7692 section 7.1).
+func offersDeflate(headers []string) bool {
+	for _, h := range headers {
+		offers, ok := httphead.ParseOptions([]byte(h), nil)
+		if !ok {
+			return false
+		}
+		for _, o := range offers {
+			if string(o.Name) != "permessage-deflate" {
+				continue
+			}
+			if suits(o) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// suits reports whether we can do all that an offer of permessage-deflate asks for. A
+// parameter that is unknown, stands there twice or has no such value spoils it (RFC 7692
+// section 7.1). We deflate with a window of 15 bits and no other.
+func suits(offer httphead.Option) bool {
+	var p wsflate.Parameters
+	return p.Parse(offer) == nil && (!p.ServerMaxWindowBits.Defined() || p.ServerMaxWindowBits == 15)
+}
+
+// welcome is the first frame's text.
+func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Arrival) string {
+	messages := make([]json.RawMessage, len(a.Messages))
+	for i, e := range a.Messages {
+		messages[i] = codec.AppendNativeMessage(nil, e.Seq, e.JSON)
+	}
+	recalled := make([]json.RawMessage, len(a.Recalled))
+	for i, ev := range a.Recalled {
+		seq := ev.Seq
+		if ev.Epoch != a.Epoch {
+			seq = 0
+		}
+		recalled[i] = json.RawMessage(codec.RecalledFields(seq, ev.Messages[0], ev.Tip))
+	}
+	rate, burst := n.edge.SaidRate()
+	welcome := codec.Welcome{
+		Room: rm.ID(), UserID: v.User, Node: n.edge.Hall.Node(),
+		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
+		Recovered: a.Recovered, Messages: messages, Recalled: recalled,
+		Heartbeat: n.edge.Config.Server.PingInterval.Milliseconds(),
+		Limits: codec.Limits{
+			MaxBodyBytes:  n.maxBody(),
+			MaxFrameBytes: int(n.edge.Config.Server.MaxMessageBytes),
+			RecallMS:      n.edge.Config.RecallLimit.Milliseconds(),
+			RatePerSecond: rate, Burst: burst, MaxBodyRunes: n.maxRunes(),
+		},
+		Guest: v.Guest, Can: v.Rights.Can.Names(), Role: v.Rights.Role, Expires: v.Rights.ExpiresIn(time.Now()),
+	}
+	return welcome.Text()
+}
+
+// maxBody is how many bytes the body of a native message may have: what is left of a
+// frame when the rest of the op is in it.
+func (n *API) maxBody() int { return int(n.edge.Config.Server.MaxMessageBytes) / 2 }
+
+// maxRunes is how many characters a body may have; 0 = any number.
+func (n *API) maxRunes() int {
+	if !n.edge.Config.Limits.Enabled {
+		return 0
+	}
+	return n.edge.Config.Limits.BodyRunes
+}
+
+// tooLong says why a body has too many characters; "" where it has not.
+func (n *API) tooLong(body string) string {
+	most := n.maxRunes()
+	if most == 0 || len(body) <= most { // no character takes less than a byte
+		return ""
+	}
+	if runes := utf8.RuneCountInString(body); runes > most {
+		return fmt.Sprintf("body has %d characters, at most %d are allowed", runes, most)
+	}
+	return ""
+}
+
+// member is a socket of barrage.v1.
+type member struct {
+	edge.Member
+	v1 *API
+}
+
+// Message takes an op; ErrGone says that it was one too many of those that cannot be taken.
+func (m *member) Message(code codec.Opcode, payload []byte) error {
+	if code == codec.OpBinary {
+		m.CloseWith(edge.CloseProtocolError, codec.CloseUnsupported, "only text messages are understood here")
+		return edge.ErrGone
+	}
+	op, err := codec.ParseOp(payload, m.v1.maxBody())
+	if why := m.v1.tooLong(op.Body); err == nil && why != "" {
+		err = errors.New("cannot take the op: " + why)
+	}
+	if err != nil {
+		if !m.Bears(edge.NuisanceRefusal) {
+			return edge.ErrGone
+		}
+		m.refused(op.ID, "bad_request", err.Error(), 0)
+		if m.BadOp() >= mostBadOps {
+			m.Close(edge.CloseBadOps)
+			return edge.ErrGone
+		}
+		return nil
+	}
+	m.GoodOp()
+	if op.T == codec.OpAlive {
+		if !m.Bears(edge.NuisanceFrame) {
+			return edge.ErrGone
+		}
+	} else if wait := m.TakeOp(); wait > 0 {
+		m.v1.edge.Stats.RateLimited.Add(1)
+		return m.tooFast(&op, wait)
+	}
+	if !m.mayDo(&op) {
+		if !m.Bears(edge.NuisanceRefusal) {
+			return edge.ErrGone
+		}
+		m.refused(op.ID, codeForbidden, edge.MayNot, 0)
+		return nil
+	}
+	switch op.T {
+	case codec.OpSend:
+		op.User = m.Rights().Info
+		err := m.Place.Room().PostNative(m, m.User(), &op, time.Now())
+		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
+			return m.tooFast(&op, fast.Wait)
+		}
+		if err != nil {
+			m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
+		}
+		m.Speaks()
+	case codec.OpLike:
+		m.Place.Room().Like(uint64(m.TakeLikes(uint32(op.N))))
+	case codec.OpRecall:
+		here, known := m.Place.Room().Place(&m.Place)
+		id, epoch, seq := op.ID, cmp.Or(op.Epoch, here), op.Seq
+		if !m.v1.recalls.add(askerOf(m), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
+			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
+		}
+	case codec.OpAuth:
+		if !m.Bears(edge.NuisanceRefusal) { // a token costs a call, good or bad
+			return edge.ErrGone
+		}
+		m.refresh(&op)
+	case codec.OpAlive:
+		m.tell(codec.PongText(op.TS))
+	}
+	return nil
+}
+
+// codeForbidden is the answer to who may not do that, whenever they ask.
+const codeForbidden = "forbidden"
+
+// mayDo reports whether the token grants an op.
+func (m *member) mayDo(op *codec.Op) bool {
+	switch r := m.Rights(); op.T {
+	case codec.OpSend:
+		return r.MaySay(op.Kind)
+	case codec.OpLike:
+		return r.Can.Has(pass.Like)
+	case codec.OpRecall:
+		return r.Can.Has(pass.Recall)
+	default:
+		return true
+	}
+}
+
+// tooFast refuses an op that comes too soon; ErrGone says that it was one too many.
+func (m *member) tooFast(op *codec.Op, wait time.Duration) error {
+	if !m.Bears(edge.NuisanceRefusal) {
+		return edge.ErrGone
+	}
+	m.refused(op.ID, room.CodeRateLimited, answerTexts[room.CodeRateLimited], wait.Milliseconds())
+	return nil
+}
+
+// tell sends text to this member alone.
+func (m *member) tell(text string) { m.Unicast(codec.AppendFrame(nil, codec.OpText, text)) }
+
+// refused tells a native client that something was not done.
+func (m *member) refused(id, code, message string, retryMS int64) {
+	m.tell(codec.RefusedText(id, code, message, retryMS))
+}
+
+func (m *member) Revoked(state chat.TokenState) {
+	if state == chat.TokenReplaced || state == chat.TokenOther { // it was right when the socket began
+		m.Close(edge.CloseReplaced)
+		return
+	}
+	m.Close(edge.CloseRevoked)
+}
+
+func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
+
+// Answered tells a native client what became of its message, see room.Author.
+func (m *member) Answered(a room.Answer) {
+	if a.Code == "" {
+		m.tell(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
+	} else {
+		m.refused(a.ID, a.Code, answerTexts[a.Code], cmp.Or(a.Wait.Milliseconds(), answerRetry))
+	}
+}
+
+// answerRetry is when a client may ask again for what the store did not do, in
+// milliseconds.
+const answerRetry = 2000
+
+var answerTexts = map[string]string{
+	room.CodeExpired:     "the message waited too long for the store, and was not stored",
+	room.CodeStore:       "the store does not take the message",
+	room.CodeRateLimited: "too many at once",
+	room.CodeUnconfirmed: "the message may have been stored or not: send it again with the same id, it is stored once",
+}

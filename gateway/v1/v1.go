@@ -1,0 +1,390 @@
+package v1
+
+import (
+	"context"
+	_ "embed" // openapi.yaml
+	"encoding/json"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"go.yaml.in/yaml/v3"
+
+	"barrage/codec"
+	"barrage/gateway/door"
+	"barrage/gateway/edge"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+)
+
+// This file is the HTTP part of barrage.v1, which openapi.yaml describes: who may do what,
+// and what is read. Sending is in v1send.go.
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// openAPIText is the description as JSON.
+var openAPIText = sync.OnceValue(func() []byte {
+	var doc any
+	if err := yaml.Unmarshal(openAPI, &doc); err != nil {
+		panic("BUG: cannot read openapi.yaml: " + err.Error())
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		panic("BUG: cannot write openapi.yaml as JSON: " + err.Error())
+	}
+	return text
+})
+
+// Store is what barrage.v1 needs of the state that all nodes share.
+type Store interface {
+	// Report gives and takes counters, see room.Store.
+	Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error)
+	// Since reads the messages numbered above seq, at most limit, oldest first.
+	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
+	// RecallSeq takes message seq of epoch back, if it is user's and not older than notBefore, in
+	// Unix ms. Else the error has chat.ErrNoMessage, ErrNotYours, ErrTooOld or ErrOtherEpoch in its chain.
+	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
+	// Page reads at most limit messages in order: the oldest behind after, or the newest
+	// before before where that is not 0. Recalled ones are entries without JSON.
+	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
+}
+
+// API is the protocol barrage.v1: its HTTP calls and its socket. Make it with New.
+type API struct {
+	edge  *edge.Edge
+	store Store
+	// recalls, arrivals and questions are what sockets ask for, see errands and checks.
+	recalls, arrivals, questions *errands
+	waiting                      atomic.Int64 // sockets that have yet to show a token
+}
+
+// New is the protocol of a node over its edge, whose Hall is set before the first request.
+func New(e *edge.Edge, store Store) *API {
+	return &API{edge: e, store: store, recalls: newErrands(), arrivals: newErrands(), questions: newErrands()}
+}
+
+// Run does what sockets ask for, until ctx ends.
+func (n *API) Run(ctx context.Context, workers *sync.WaitGroup) {
+	for range recallers {
+		workers.Go(func() { n.recalls.run(ctx) })
+	}
+	for range arrivers {
+		workers.Go(func() { n.arrivals.run(ctx) })
+	}
+	if n.edge.Guard.AsksHook("") {
+		for range askers {
+			workers.Go(func() { n.questions.run(ctx) })
+		}
+	}
+}
+
+// operation is one thing that can be asked for under /v1.
+type operation struct {
+	method, path string
+	serve        http.HandlerFunc
+}
+
+func (n *API) operations() []operation {
+	return []operation{
+		{http.MethodGet, "/v1/openapi.json", n.describe},
+		{http.MethodPost, "/v1/login", n.serve(n.login)},
+		{http.MethodGet, "/v1/rooms/{room}", n.diagnose(n.serve(n.room))},
+		{http.MethodGet, "/v1/rooms/{room}/messages", n.scan(n.messages)},
+		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
+		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
+		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
+	}
+}
+
+// Route adds the operations, and answers of the same shape for whatever else is asked
+// for under /v1.
+func (n *API) Route(mux *http.ServeMux) {
+	methods := make(map[string][]string)
+	for _, op := range n.operations() {
+		mux.HandleFunc(op.method+" "+op.path, op.serve)
+		methods[op.path] = append(methods[op.path], op.method)
+	}
+	for path, allowed := range methods {
+		allow := strings.Join(allowed, ", ")
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", allow)
+			WriteProblem(w, edge.Refuse(http.StatusMethodNotAllowed, "cannot %s %s: the methods are %s", r.Method, r.URL.Path, allow))
+		})
+	}
+	mux.HandleFunc("/v1", nothingHere)
+	mux.HandleFunc("/v1/", nothingHere)
+}
+
+func nothingHere(w http.ResponseWriter, r *http.Request) {
+	WriteProblem(w, edge.Refuse(http.StatusNotFound, "there is nothing at %s", r.URL.Path))
+}
+
+// RefuseUnclean answers addresses under /v1 that the mux would redirect to others, which
+// mean something else: a room whose id is empty, or two dots.
+func RefuseUnclean(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := r.URL.EscapedPath(); strings.HasPrefix(p, "/v1/") && unclean(p) {
+			WriteProblem(w, edge.Refuse(http.StatusBadRequest, "the address %s has empty parts or dots: there is no such room", p))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unclean reports whether a part of an escaped path is empty, but for the last, or means
+// the same or the upper folder. A room may well have // in its id.
+func unclean(escaped string) bool {
+	parts := strings.Split(escaped, "/")[1:]
+	return slices.Contains(parts[:len(parts)-1], "") || slices.ContainsFunc(parts, func(part string) bool {
+		plain, err := url.PathUnescape(part)
+		return err != nil || plain == "." || plain == ".."
+	})
+}
+
+// describe serves GET /v1/openapi.json.
+func (n *API) describe(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-cache") // another node may be newer
+	_, _ = w.Write(openAPIText())               // the client has gone: nobody is left to tell
+}
+
+// operate does one operation: it returns what to answer with, nil for nothing.
+type operate func(ctx context.Context, r *http.Request) (status int, answer any, bad *edge.Refusal)
+
+// scan serves an operation that reads or scans a history.
+func (n *API) scan(do operate) http.HandlerFunc { return n.serveAs(do, n.edge.Door.Scan) }
+
+// serve serves one that does not.
+func (n *API) serve(do operate) http.HandlerFunc {
+	return n.serveAs(do, func(*http.Request) (*door.Reading, *door.Refused) { return nil, nil })
+}
+
+func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door.Refused)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if n.edge.Draining() {
+			WriteProblem(w, edge.Leaving)
+			return
+		}
+		if bad := edge.TurnedAway(n.edge.Door.Call(r)); bad != nil {
+			WriteProblem(w, bad)
+			return
+		}
+		reading, no := scan(r)
+		if no != nil {
+			WriteProblem(w, edge.TurnedAway(no))
+			return
+		}
+		defer reading.Sent()
+		r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
+		ctx, cancel := context.WithTimeout(r.Context(), edge.APITimeout)
+		defer cancel()
+		status, answer, bad := do(ctx, r)
+		var body []byte
+		if bad == nil && answer != nil {
+			body = encodeJSON(answer)
+			bad = edge.TurnedAway(reading.Done(len(body)))
+		}
+		switch {
+		case bad != nil:
+			WriteProblem(w, bad)
+		case answer == nil:
+			w.WriteHeader(status)
+		default:
+			sendJSON(w, status, body)
+		}
+	}
+}
+
+// cannot is the refusal of what the store did not do.
+func (n *API) cannot(what string, err error) *edge.Refusal {
+	n.edge.Log.Warn("cannot "+what, "err", err)
+	return edge.Refuse(http.StatusServiceUnavailable, "cannot %s now, try again", what)
+}
+
+// caller is who changes something in the room, and may do what they want there: whatever auth.mode says, somebody must
+// have given them their token.
+func (n *API) caller(ctx context.Context, r *http.Request, id string, want pass.Can) (v edge.Visitor, rs *edge.Rights, bad *edge.Refusal) {
+	if v, bad = n.callerOf(r); bad != nil {
+		return v, nil, bad
+	}
+	if bad = n.edge.Guard.Who(ctx, &v, true); bad != nil {
+		return v, nil, bad
+	}
+	rs, bad = n.edge.Guard.MayBeIn(ctx, &v, id, want)
+	return v, rs, bad
+}
+
+// reader finds out which room is to be read and whether the caller may: everybody may,
+// unless tokens or memberships count for sockets too. Who only reads becomes no member.
+func (n *API) reader(ctx context.Context, r *http.Request) (id string, bad *edge.Refusal) {
+	id = r.PathValue("room")
+	if bad := edge.CheckID("room", id); bad != nil {
+		return "", bad
+	}
+	if !n.edge.Config.Auth.Required() && n.edge.Config.AutoJoin && !n.edge.Config.GrantedRooms {
+		return id, nil
+	}
+	v, bad := n.callerOf(r)
+	if bad != nil {
+		return "", bad
+	}
+	_, bad = n.edge.Guard.MayEnter(ctx, &v, id)
+	return id, bad
+}
+
+// login serves POST /v1/login.
+func (n *API) login(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	var in struct {
+		UserID   string `json:"user_id"`
+		Password string `json:"password"`
+	}
+	if bad := readJSON(r, &in); bad != nil {
+		return 0, nil, bad
+	}
+	if bad := edge.CheckUser("user_id", in.UserID); bad != nil {
+		return 0, nil, bad
+	}
+	if bad := edge.CheckText("password", in.Password, edge.MaxPasswordBytes); bad != nil {
+		return 0, nil, bad
+	}
+	if bad := edge.TurnedAway(n.edge.Door.Login(r, in.UserID)); bad != nil {
+		return 0, nil, bad
+	}
+	if !n.edge.Config.Auth.GivesTokens() {
+		return 0, nil, edge.Refuse(http.StatusForbidden, "nobody logs in here: tokens are given elsewhere")
+	}
+	switch ok, err := n.edge.Guard.Login(ctx, in.UserID, in.Password); {
+	case err != nil:
+		return 0, nil, n.cannot("ask auth.login_url", err)
+	case !ok:
+		return 0, nil, edge.Refuse(http.StatusUnauthorized, "the password is not right")
+	}
+	token, err := n.edge.Guard.NewToken(ctx, in.UserID)
+	if err != nil {
+		return 0, nil, n.cannot("log in", err)
+	}
+	type answer struct {
+		Token   string `json:"token"`
+		Expires int64  `json:"expires_in_ms"`
+	}
+	return http.StatusOK, answer{token, chat.TokenLife.Milliseconds()}, nil
+}
+
+// onlooker is the name under which a node asks for the counters of rooms of which it has
+// no members. Nodes are called otherwise.
+const onlooker = "onlooker"
+
+// room serves GET /v1/rooms/{room}.
+func (n *API) room(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	id, bad := n.reader(ctx, r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	pos, counters, members := n.edge.Hall.Standing(id)
+	if members == 0 { // nobody here keeps them up to date, and a room that is only asked for is not opened
+		standings, err := n.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
+		if err != nil {
+			return 0, nil, n.cannot("read the room's counters", err)
+		}
+		h, err := n.store.Page(ctx, id, math.MaxInt64, 0, 1) // one entry: no scan
+		if err != nil {
+			return 0, nil, n.cannot("open the room", err)
+		}
+		pos, counters = h.Position, standings[0].Counters
+	}
+	type answer struct {
+		Room   string `json:"room"`
+		Online uint64 `json:"online"`
+		Likes  uint64 `json:"likes"`
+		Epoch  string `json:"epoch"`
+		Seq    uint64 `json:"seq"`
+		Total  uint64 `json:"total"`
+	}
+	return http.StatusOK, answer{id, counters.Online, counters.Likes, pos.Epoch, pos.Seq, pos.Total}, nil
+}
+
+// Bounds of a page of messages.
+const (
+	pageDefault = 50
+	pageMost    = 1000
+)
+
+// messages serves GET /v1/rooms/{room}/messages.
+func (n *API) messages(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	id, bad := n.reader(ctx, r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	before, after, limit, bad := readPage(r.URL.Query())
+	if bad != nil {
+		return 0, nil, bad
+	}
+	h, err := n.store.Page(ctx, id, before, after, limit)
+	if err != nil {
+		return 0, nil, n.cannot("read the history", err)
+	}
+	type answer struct {
+		Epoch    string            `json:"epoch"`
+		Seq      uint64            `json:"seq"`
+		Total    uint64            `json:"total"`
+		Messages []json.RawMessage `json:"messages"`
+	}
+	a := answer{h.Epoch, h.Seq, h.Total, make([]json.RawMessage, len(h.Entries))}
+	for i, e := range h.Entries {
+		if e.JSON == "" {
+			a.Messages[i] = codec.AppendRecalledMessage(nil, e.Seq)
+		} else {
+			a.Messages[i] = codec.AppendNativeMessage(nil, e.Seq, e.JSON)
+		}
+	}
+	return http.StatusOK, a, nil
+}
+
+// readPage reads which page is wanted; without before and after it is the newest.
+func readPage(q url.Values) (before, after uint64, limit int, bad *edge.Refusal) {
+	number := func(name string, absent, least, most uint64) uint64 {
+		if !q.Has(name) || bad != nil {
+			return absent
+		}
+		n, err := strconv.ParseUint(q.Get(name), 10, 64)
+		if err != nil || n < least || n > most {
+			bad = edge.Refuse(http.StatusBadRequest, "%s is %q, want a whole number from %d to %d", name, q.Get(name), least, most)
+		}
+		return n
+	}
+	newest := uint64(0)
+	if !q.Has("after") {
+		newest = math.MaxInt64
+	}
+	before = number("before", newest, 1, math.MaxInt64)
+	after = number("after", 0, 0, math.MaxInt64)
+	limit = int(number("limit", pageDefault, 1, pageMost))
+	return before, after, limit, bad
+}
+
+// recall serves DELETE /v1/rooms/{room}/messages/{seq}.
+func (n *API) recall(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	id := r.PathValue("room")
+	if bad := edge.CheckID("room", id); bad != nil {
+		return 0, nil, bad
+	}
+	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 63)
+	if err != nil || seq == 0 {
+		return 0, nil, edge.Refuse(http.StatusBadRequest, "%q is not the number of a message", r.PathValue("seq"))
+	}
+	epoch := r.URL.Query().Get("epoch")
+	if len(epoch) > codec.MaxEpoch {
+		return 0, nil, edge.Refuse(http.StatusBadRequest, "epoch has %d bytes, at most %d are allowed", len(epoch), codec.MaxEpoch)
+	}
+	v, _, bad := n.caller(ctx, r, id, pass.Recall)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	return http.StatusNoContent, nil, n.recallSeq(ctx, id, v.User, n.edge.Hall.Position(id), epoch, seq)
+}
