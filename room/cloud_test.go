@@ -365,7 +365,7 @@ type fakeStore struct {
 	subscribed map[string]bool
 	between    func() // called once, when a call has done its work, before it answers
 	reported   map[string]uint64
-	onPublish  func(b chat.Batch)
+	onPublish  func(b chat.Batch) // hears what the store is asked
 }
 
 // coming is an event on its way.
