@@ -331,6 +331,8 @@ type Welcome struct {
 	Can       []string          `json:"can"`             // what the client may do here
 	Role      string            `json:"role"`            // empty: none
 	Expires   int64             `json:"auth_expires_ms"` // in how many ms the token's life is over; 0: nobody knows
+	Modes     json.RawMessage   `json:"modes"`           // of the room
+	You       You               `json:"you"`             // what holds for the client
 }
 
 // Text is the JSON of w.
@@ -354,7 +356,7 @@ func quote(text string) string {
 
 // Op is what a native client asks for. T decides which fields count.
 type Op struct {
-	T    string          `json:"t"` // send, like, recall, auth or ping
+	T    string          `json:"t"` // send, like, recall, auth, mod or ping
 	ID   string          `json:"id"`
 	Body string          `json:"body"`
 	Kind string          `json:"kind"`
@@ -375,6 +377,7 @@ const (
 	OpLike   = "like"
 	OpRecall = "recall"
 	OpAuth   = "auth"
+	OpMod    = "mod"
 	OpAlive  = "ping"
 )
 
@@ -424,9 +427,13 @@ func (op *Op) check(maxBody int) error {
 		if len(op.ID) > MaxSendID {
 			return fmt.Errorf("id has %d bytes, at most %d are allowed", len(op.ID), MaxSendID)
 		}
+	case OpMod: // the verb is checked by whoever carries it out
+		if len(op.ID) > MaxSendID {
+			return fmt.Errorf("id has %d bytes, at most %d are allowed", len(op.ID), MaxSendID)
+		}
 	case OpAlive:
 	default:
-		return fmt.Errorf("t is %q, not one of send, like, recall, auth, ping", clip(op.T))
+		return fmt.Errorf("t is %q, not one of send, like, recall, auth, mod, ping", clip(op.T))
 	}
 	return nil
 }

@@ -40,6 +40,12 @@ func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
 		keys.Moderate: {
 			"POST /v1/admin/users/{user}/revoke": administer(s.revokeUser),
 			"POST /v1/admin/tokens/{id}/revoke":  administer(s.revokeToken),
+			"POST /v1/admin/rooms/{room}/mod":    administer(inRoom(s.moderate)),
+			"GET /v1/admin/rooms/{room}/mod":     administer(inRoom(s.order)),
+			"GET /v1/admin/rooms/{room}/mod/log": administer(inRoom(s.modLog)),
+			"POST /v1/admin/everywhere/mod":      administer(everywhere(s.moderate)),
+			"GET /v1/admin/everywhere/mod":       administer(everywhere(s.order)),
+			"GET /v1/admin/everywhere/mod/log":   administer(everywhere(s.modLog)),
 		},
 	} {
 		for route, serve := range routes {

@@ -97,6 +97,7 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_reports_total", "Reports of rooms to the store: members and likes.", "", "", func(h room.Stats) uint64 { return h.Reports }},
 		{"barrage_report_errors_total", "Those that failed.", "", "", func(h room.Stats) uint64 { return h.ReportErrors }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "rate_limited", func(h room.Stats) uint64 { return s.edge.Stats.RateLimited.Load() + h.RefusedRate }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "rules", func(h room.Stats) uint64 { return h.RefusedRules }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "forbidden", func(room.Stats) uint64 { return s.edge.Stats.Forbidden.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "binary", func(room.Stats) uint64 { return s.edge.Stats.Binary.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.edge.Stats.Ignored.Load() }},
@@ -114,6 +115,14 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_epochs_total", "Times a room's count started again.", "", "", func(h room.Stats) uint64 { return h.Epochs }},
 	} {
 		m.labelled(c.name, c.help, c.label, c.value, read(func(h room.Stats) float64 { return float64(c.read(h)) }))
+	}
+	for stage, how := range room.Stages {
+		for class, of := range room.Classes {
+			m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "barrage_shed_messages_total", Help: "Messages left out because their room had too many, by where and by class.",
+				ConstLabels: prometheus.Labels{"stage": how, "class": of},
+			}, read(func(h room.Stats) float64 { return float64(h.Shed[stage][class]) })))
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
 	v1 "barrage/gateway/v1"
@@ -24,6 +25,7 @@ type Store interface {
 	edge.Store
 	fastim.Store
 	v1.Store
+	desk.Store
 	// RevokeUser ends all tokens of a user that were made until then, RevokeToken a signed one by its name.
 	RevokeUser(ctx context.Context, user string, then time.Time) error
 	RevokeToken(ctx context.Context, id string, end time.Time) error
@@ -60,6 +62,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, edge: edge.New(cfg.Config, store, log)}
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
 	s.edge.Hall = room.New(rooms, s.edge.Hooks(s.fastIM.Lists.RoomChanged), store, log)
+	s.v1.NewDesk(store)
 	s.metrics = newMetrics(s)
 	return s
 }

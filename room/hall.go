@@ -224,6 +224,9 @@ func (r *Room) Release() {
 	}
 }
 
+// Lookup is the room if it is live, else nil. Who asks holds it no longer than a call takes.
+func (h *Hall) Lookup(id string) *Room { return h.lookup(id) }
+
 func (h *Hall) lookup(id string) *Room {
 	sh, _ := h.shard(id)
 	sh.mu.Lock()

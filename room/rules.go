@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -65,8 +66,10 @@ type rules struct {
 	chat.Rules
 	read  bool // at least once
 	stale bool // the store has others
-	// modes is what native members are told of them; empty after a change.
-	modes string
+	// modes is what native members are told of them; empty after a change. prefixes are the lengths of those that are
+	// banned; nil after a change.
+	modes    string
+	prefixes []int
 	// marks are those of messages that were heard while the store is away, with the time in Unix ms when each ends.
 	marks map[chat.Mark]int64
 }
@@ -320,7 +323,7 @@ func targets(one, other []chat.Measure) []string {
 // difference, targets are of whom measures are new or gone. r.mu must be held.
 func (r *Room) newRulesLocked(cleared chat.Place, told bool, targets []string) {
 	s := &r.rules
-	s.modes = ""
+	s.modes, s.prefixes = "", nil
 	if s.Cleared != cleared && s.Cleared.Epoch == r.follower.pos.Epoch {
 		r.clearLocked()
 	}
@@ -383,6 +386,77 @@ func (r *Room) Against(user string, token chat.Role, kinds ...chat.What) (m chat
 		}
 	}
 	return chat.Measure{}, false
+}
+
+// Bars is the measure that keeps a user with a token's role, or whoever comes from an address, out of the room, and ok
+// where there is one. from is the zero value where nobody knows it.
+func (r *Room) Bars(user string, token chat.Role, from netip.Prefix) (m chat.Measure, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rules.bars(user, token, from, r.hall.cfg.Clock.Now())
+}
+
+// Bars is [Room.Bars] for rules that no live room has.
+func Bars(of chat.Rules, user string, token chat.Role, from netip.Prefix, now time.Time) (m chat.Measure, ok bool) {
+	s := rules{Rules: of}
+	return s.bars(user, token, from, now)
+}
+
+func (s *rules) bars(user string, token chat.Role, from netip.Prefix, now time.Time) (m chat.Measure, ok bool) {
+	if s.Empty() {
+		return m, false
+	}
+	ms := now.UnixMilli()
+	for _, what := range []chat.What{chat.Ban, chat.Kick} {
+		if m, ok = s.Against(what, user, token, ms); ok {
+			return m, true
+		}
+	}
+	return s.barsAddress(from, s.RoleOf(user, token, ms), ms)
+}
+
+// Bans reports whether addresses are kept out of the room.
+func (r *Room) Bans() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.rules.lengths()) > 0
+}
+
+// barsAddress is the ban of the longest prefix of addresses that from is in, and that holds for a role.
+func (s *rules) barsAddress(from netip.Prefix, role chat.Role, now int64) (m chat.Measure, ok bool) {
+	if !from.IsValid() {
+		return m, false
+	}
+	addr := from.Addr().Unmap()
+	for _, bits := range s.lengths() {
+		if bits > from.Bits() {
+			continue // nobody knows whether it is in there
+		}
+		p, err := addr.Prefix(bits)
+		if err != nil {
+			continue // of the other kind of addresses
+		}
+		if m, ok = s.Find(chat.BanAddress, p.String(), now); ok && m.ByRole > role {
+			return m, true
+		}
+	}
+	return chat.Measure{}, false
+}
+
+// lengths are those of the prefixes that are banned, the longest first.
+func (s *rules) lengths() []int {
+	if s.prefixes != nil || s.Empty() {
+		return s.prefixes
+	}
+	s.prefixes = []int{}
+	for _, m := range s.Rules.Measures(0) {
+		if p, err := netip.ParsePrefix(m.Target); m.What == chat.BanAddress && err == nil && !slices.Contains(s.prefixes, p.Bits()) {
+			s.prefixes = append(s.prefixes, p.Bits())
+		}
+	}
+	slices.Sort(s.prefixes)
+	slices.Reverse(s.prefixes)
+	return s.prefixes
 }
 
 // Measures are all that are in force in the room. The slice is the caller's.

@@ -99,10 +99,7 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 		return Done{}, d.cannot(v, err)
 	}
 	now := d.now()
-	rank := rules.RoleOf(a.Name, a.Role, now.UnixMilli())
-	if a.Via == ViaAdmin {
-		rank = chat.RoleServer
-	}
+	rank := rank(a, &rules, now)
 	if no := mayAct(rank, v, &rules, now); no != nil {
 		return Done{}, no
 	}
@@ -126,6 +123,14 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 
 // ViaAdmin is the way of server keys, whose role is above all others.
 const ViaAdmin = "admin"
+
+// rank is how far somebody is above others in a room with these rules.
+func rank(a Actor, rules *chat.Rules, now time.Time) chat.Role {
+	if a.Via == ViaAdmin {
+		return chat.RoleServer
+	}
+	return rules.RoleOf(a.Name, a.Role, now.UnixMilli())
+}
 
 // mayAct says whether somebody of a rank may do what they want.
 func mayAct(rank chat.Role, v *Verb, rules *chat.Rules, now time.Time) *Refused {
@@ -305,8 +310,11 @@ func (d *Desk) note(ctx context.Context, room string, e *Entry) {
 	d.log.Info("moderation", "room", room, "entry", json.RawMessage(text))
 }
 
-// Log is the newest limit entries of a room's log, the newest first.
-func (d *Desk) Log(ctx context.Context, room string, limit int) ([]json.RawMessage, *Refused) {
+// Log is the newest limit entries of a room's log, the newest first, for whoever may moderate it.
+func (d *Desk) Log(ctx context.Context, a Actor, room string, limit int) ([]json.RawMessage, *Refused) {
+	if _, no := d.Order(ctx, a, room); no != nil {
+		return nil, no
+	}
 	texts, err := d.store.ReadLog(ctx, room, limit)
 	if err != nil {
 		return nil, d.cannot(&Verb{Verb: "read the log"}, err)
@@ -336,11 +344,15 @@ type InForce struct {
 	Role    string `json:"role,omitempty"`
 }
 
-// Order is what is in force in a room.
-func (d *Desk) Order(ctx context.Context, room string) (Order, *Refused) {
+// Order is what is in force in a room, for whoever may moderate it.
+func (d *Desk) Order(ctx context.Context, a Actor, room string) (Order, *Refused) {
+	v := &Verb{Verb: "read the rules"}
 	rules, err := d.store.Rules(ctx, room)
 	if err != nil {
-		return Order{}, d.cannot(&Verb{Verb: "read the rules"}, err)
+		return Order{}, d.cannot(v, err)
+	}
+	if no := mayAct(rank(a, &rules, d.now()), v, &rules, d.now()); no != nil {
+		return Order{}, no
 	}
 	all := rules.Measures(d.now().UnixMilli())
 	o := Order{Modes: json.RawMessage(codec.ModesObject(&rules)), Users: make([]InForce, len(all))}

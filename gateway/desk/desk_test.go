@@ -101,7 +101,7 @@ func (f *fixture) publish(users ...string) {
 // order is what is in force, as "what target until role".
 func (f *fixture) order() string {
 	f.t.Helper()
-	o, no := f.Order(f.t.Context(), "r")
+	o, no := f.Order(f.t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r")
 	if no != nil {
 		f.t.Fatal(no)
 	}
@@ -204,7 +204,13 @@ func TestDesk_Messages(t *testing.T) {
 		t.Errorf("said %q; want the announcement", f.said)
 	}
 	f.must("m", chat.RoleModerator, `{"verb":"modes","modes":{"slow_ms":5000,"links":"deny"}}`)
-	o, _ := f.Order(t.Context(), "r")
+	o, _ := f.Order(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r")
+	if _, no := f.Order(t.Context(), Actor{Name: "v", Role: chat.RoleVIP}, "r"); no == nil || no.Code != "forbidden" {
+		t.Errorf("a vip who wants to know what is in force: %v; want forbidden", no)
+	}
+	if _, no := f.Log(t.Context(), Actor{Name: "v"}, "r", 1); no == nil || no.Code != "forbidden" {
+		t.Errorf("a viewer who wants to read the log: %v; want forbidden", no)
+	}
 	if s := string(o.Modes); !strings.Contains(s, `"slow_ms":5000`) || !strings.Contains(s, `"links":"deny"`) || !strings.Contains(s, `"body":"b1"`) {
 		t.Errorf("modes %s; want those that were set, and what is pinned", s)
 	}
@@ -224,7 +230,7 @@ func TestDesk_Log(t *testing.T) {
 	f.must("m", chat.RoleModerator, `{"verb":"delete","seq":1,"reason":"rude"}`)
 	f.must("m", chat.RoleModerator, `{"verb":"modes","modes":{"frozen":true}}`)
 	_, _ = f.do("m", chat.RoleViewer, "r", `{"verb":"clear"}`) // refused: no entry
-	entries, no := f.Log(t.Context(), "r", 10)
+	entries, no := f.Log(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r", 10)
 	if no != nil || len(entries) != 3 {
 		t.Fatalf("%d entries, %v; want 3", len(entries), no)
 	}

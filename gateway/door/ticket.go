@@ -1,5 +1,7 @@
 package door
 
+import "net/netip"
+
 // Ticket is whose a connection is, and how much it holds; the zero value is nobody's.
 type Ticket uint32
 
@@ -15,6 +17,16 @@ func (t Ticket) id() uint32 { return uint32(t) & (1<<idBits - 1) }
 
 // Guest tells the address of the ticket from others that are here; 0 where none is counted.
 func (t Ticket) Guest() int { return int(t.id()) }
+
+// From is the address, or the prefix that counts as one, of a ticket's connection; ok is false where none is counted.
+func (d *Door) From(t Ticket) (from netip.Prefix, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if g := d.at[t.id()]; g != nil {
+		return g.addr, g.addr.IsValid()
+	}
+	return from, false
+}
 
 // Holds reports whether something is held.
 func (t Ticket) Holds() bool { return t&unitMask != 0 }

@@ -15,6 +15,7 @@ const (
 	CloseRevoked                   // the same, told to a native client
 	CloseReplaced                  // the user has logged in elsewhere: told to a native client, which stays away
 	CloseForbidden                 // the user is not a member of the room
+	CloseBarred                    // a measure keeps the user out
 	CloseBusy                      // a token that came by a frame cannot be checked now
 	CloseBadOps                    // a native client that does not speak its protocol
 	CloseFlooded                   // a native client that sends too much
@@ -45,6 +46,7 @@ var closings = [CloseReasons]struct {
 	CloseFlooded:       {"flooded", 4429, "too much was sent"},
 	CloseTooMuch:       {"flooded_fastim", codec.ClosePolicy, "too much was sent"},
 	CloseForbidden:     {"forbidden", 4403, "not a member of this room"},
+	CloseBarred:        {"barred", 4403, "banned"},
 	CloseIdle:          {"idle", 4408, "nothing heard for too long"},
 	CloseStuck:         {"stuck", 4409, "took no data for too long"},
 	CloseRestart:       {"restart", codec.CloseRestart, "node restarting, connect again"},

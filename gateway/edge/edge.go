@@ -53,6 +53,7 @@ type Edge struct {
 	Guard  *Guard
 	Joins  *Joins
 	Tokens *TokenWatcher
+	Order  *Order
 	Log    *slog.Logger
 	// Times are the real ones; tests set others before Listen.
 	Times Times
@@ -94,12 +95,13 @@ func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	}
 	e.Plain = e.Door.NewPlain(e.mostPlain, func() time.Time { return e.Times.Now() })
 	e.Joins, e.Tokens, e.Guard = newJoins(e), newTokenWatcher(e), newGuard(&e.Config, store, log)
+	e.Order = newOrder(e)
 	return e
 }
 
 // Hooks is how rooms ask the edge; onChange is room.Hooks.OnChange.
 func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
-	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange}
+	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.Order.note}
 }
 
 // Listen reads what tokens are checked by, and opens the public port. Nobody is served before Run. Where there is an
@@ -132,6 +134,7 @@ func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 	e.started = time.Now()
 	workers.Go(func() { e.sweep(ctx) })
 	workers.Go(func() { e.Joins.run(ctx) })
+	workers.Go(func() { e.Order.run(ctx) })
 	if e.Config.Auth.checks() {
 		workers.Go(func() { e.Tokens.run(ctx) })
 	}

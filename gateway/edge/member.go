@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -65,6 +66,12 @@ func (d *Deaf) Message(codec.Opcode, []byte) error {
 
 // Stays is as a Member's.
 func (d *Deaf) Stays() { d.edge.Joins.keep(d.user) }
+
+// Barred says goodbye, see Purpose.
+func (d *Deaf) Barred(chat.Measure) { d.Close(CloseForbidden) }
+
+// Judged does nothing: nothing is said here.
+func (d *Deaf) Judged() {}
 
 // Drained does nothing: only members wait.
 func (d *Deaf) Drained() {}

@@ -20,6 +20,8 @@ type Refusal struct {
 	Why string
 	// Wait is after what time trying again makes sense; 0: a few seconds.
 	Wait time.Duration
+	// Until is when what keeps somebody out ends, in Unix ms; 0 for other refusals.
+	Until int64
 }
 
 // Answered is the refusal of a connection that net/http no longer answers for.

@@ -23,6 +23,7 @@ type Rights struct {
 	// ends is when the token's life is over, in Unix ms; 0: nobody knows.
 	ends int64
 	Role string
+	Tags []string        // words about the user, for the rules of a room
 	Info json.RawMessage // what everybody may see beside the user's messages; nil is none
 }
 
@@ -71,7 +72,7 @@ func (g *Guard) RightsIn(v *Visitor, room string) *Rights {
 	}
 	if p := v.pass; p != nil {
 		r.Can, r.Role = p.In(room, r.Can)
-		r.named = p.Names(room)
+		r.named, r.Tags = p.Names(room), p.Tags
 		if p.Info != "" {
 			r.Info = json.RawMessage(p.Info)
 		}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"barrage/codec"
+	"barrage/gateway/door"
 	"barrage/internal/chat"
 	"barrage/internal/pace"
 )
@@ -25,6 +26,10 @@ type Purpose interface {
 	Revoked(state chat.TokenState)
 	// Flooded says goodbye to somebody who sends too much, see Session.Bears.
 	Flooded()
+	// Barred says goodbye to somebody whom a measure keeps out of the room.
+	Barred(m chat.Measure)
+	// Judged hears that measures about its user have changed, none of which keeps them out. It does not block.
+	Judged()
 	// Stays is called from time to time while the socket is open. It does not block.
 	Stays()
 	// Gone gives back what the socket held. It is called once, when the connection has been closed, or was never taken
@@ -65,6 +70,8 @@ type Session struct {
 	pinged    atomic.Uint32 // last time we pinged
 	prolonged atomic.Uint32 // last time the token's life was prolonged
 
+	since uint32 // when it came, in clock seconds; immutable after Init
+
 	nuisance pace.Used     // owned by the poller, see Bears
 	ops      pace.Used     // of limits.message_rate; owned by the poller
 	ticket   atomic.Uint32 // a door.Ticket: whose connection it is, and what it holds
@@ -78,12 +85,16 @@ func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
 	}
 	s.ticket.Store(uint32(v.ticket))
 	now := e.clock.now()
+	s.since = now
 	s.heard.Store(now)
 	s.prolonged.Store(now)
 }
 
 // User is whose session it is. Nobody but the poller may ask before the session has Rights.
 func (s *Session) User() string { return s.user }
+
+// Ticket is whose connection it is, see package door.
+func (s *Session) Ticket() door.Ticket { return door.Ticket(s.ticket.Load()) }
 
 // SetRights gives the session the rights of a new token of the same user.
 func (s *Session) SetRights(r *Rights) { s.rights.Store(r) }

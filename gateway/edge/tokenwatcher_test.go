@@ -106,6 +106,8 @@ type mute struct{ Member }
 func (*mute) Message(codec.Opcode, []byte) error { return nil }
 func (*mute) Revoked(chat.TokenState)            {}
 func (*mute) Flooded()                           {}
+func (*mute) Barred(chat.Measure)                {}
+func (*mute) Judged()                            {}
 func (*mute) Answered(room.Answer)               {}
 
 // hears is what the store tells: of rooms alone.

@@ -113,6 +113,10 @@ func (f *FastIM) chat(w http.ResponseWriter, r *http.Request) {
 		if bad != nil {
 			return bad
 		}
+		if bad := f.edge.Barred(r, v, rm); bad != nil {
+			rm.Release()
+			return f.reject(w, v, bad)
+		}
 		return f.upgradeToChat(w, v, rm)
 	})
 }
@@ -124,6 +128,9 @@ func (f *FastIM) list(w http.ResponseWriter, r *http.Request) {
 			return f.reject(w, v, bad)
 		}
 		v.Rights = f.edge.Guard.RightsIn(v, "")
+		if bad := f.edge.Barred(r, v, nil); bad != nil {
+			return f.reject(w, v, bad)
+		}
 		if bad := f.edge.Enter(v); bad != nil {
 			return bad
 		}
@@ -231,7 +238,14 @@ func (m *member) over(count *atomic.Uint64) error {
 }
 
 func (m *member) Revoked(chat.TokenState) { goodbye(&m.Session, notLoggedIn, edge.CloseUnauthorized) }
-func (m *member) Flooded()                { goodbye(&m.Session, tooMuch, edge.CloseTooMuch) }
+
+// Barred says goodbye as to somebody who is no member of the room: FastIM's clients know no more.
+func (m *member) Barred(chat.Measure) { m.Close(edge.CloseForbidden) }
+
+// Judged does nothing: FastIM's clients are not told of measures.
+func (m *member) Judged() {}
+
+func (m *member) Flooded() { goodbye(&m.Session, tooMuch, edge.CloseTooMuch) }
 
 // Answered is never called: FastIM's messages have no ids.
 func (m *member) Answered(room.Answer) {}

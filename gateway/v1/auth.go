@@ -171,6 +171,12 @@ func (c *newcomer) Stays() {
 	}
 }
 
+func (c *newcomer) Judged() {
+	if c.isIn() {
+		c.member.Judged()
+	}
+}
+
 func (c *newcomer) Drained() {
 	if c.isIn() {
 		c.Member.Drained()

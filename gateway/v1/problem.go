@@ -14,6 +14,8 @@ var problemCodes = map[int]string{
 	http.StatusUnauthorized:          "unauthenticated",
 	http.StatusForbidden:             "forbidden",
 	http.StatusNotFound:              "not_found",
+	http.StatusConflict:              "other_epoch",
+	http.StatusNotImplemented:        "not_supported",
 	http.StatusMethodNotAllowed:      "method_not_allowed",
 	http.StatusRequestEntityTooLarge: "too_large",
 	http.StatusUnsupportedMediaType:  "unsupported_media_type",
@@ -49,8 +51,9 @@ func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 		Retry   int    `json:"retry_after_ms,omitempty"`
+		Until   int64  `json:"until,omitempty"` // when a ban ends, Unix ms
 	}
-	p := problem{Code: codeOf(f), Message: f.Why}
+	p := problem{Code: codeOf(f), Message: f.Why, Until: f.Until}
 	h := w.Header()
 	switch f.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
@@ -59,6 +62,8 @@ func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 		seconds, _ := strconv.Atoi(after)
 		p.Retry = 1000 * seconds
 		h.Set("Connection", "close") // without reading the rest of the request
+	case http.StatusForbidden:
+		p.Retry = int(f.Wait.Milliseconds()) // until a ban ends
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 section 15.5.2
 	case http.StatusUpgradeRequired:

@@ -31,6 +31,11 @@ func (w *waitingSend) Rights() *edge.Rights { return w.rights }
 // RateName is as a session's; a name counts among calls, all together where their address is not known.
 func (w *waitingSend) RateName() string { return w.rateName }
 
+// Voice is that of the token, see room.Voiced.
+func (w *waitingSend) Voice() room.Voice {
+	return room.Voice{Role: w.rights.Rank(), Tags: w.rights.Tags}
+}
+
 // Answered ends the wait.
 func (w *waitingSend) Answered(a room.Answer) { w.done <- a }
 
@@ -65,6 +70,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if bad := edge.TurnedAway(n.edge.Door.Banned(r, v.User, checked)); bad != nil {
 		return 0, nil, bad
 	}
+	v.Rights = rs
 	if bad := n.edge.MayOpen(ctx, r, id); bad != nil {
 		return 0, nil, bad
 	}
@@ -73,6 +79,9 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		return 0, nil, n.cannot("open the room", err)
 	}
 	defer rm.Release()
+	if bad := n.edge.Barred(r, &v, rm); bad != nil {
+		return 0, nil, bad
+	}
 	name := v.User
 	if v.Guest {
 		name = "" // all guests of an address are one
@@ -85,6 +94,9 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		err := rm.PostNative(from, v.User, &op, time.Now())
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
 			return edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[room.CodeRateLimited]).After(fast.Wait)
+		}
+		if no, ok := errors.AsType[*room.RefusedError](err); ok {
+			return refusedByRules(no.Code, no.Wait)
 		}
 		if err != nil {
 			return edge.Refuse(http.StatusServiceUnavailable, "too many messages wait, try again").As(room.CodeBusy)
@@ -124,6 +136,9 @@ func (n *API) readSend(r *http.Request) (op codec.Op, bad *edge.Refusal) {
 
 // sent is what the sender is told.
 func sent(a room.Answer) (int, any, *edge.Refusal) {
+	if ruled(a.Code) {
+		return 0, nil, refusedByRules(a.Code, a.Wait)
+	}
 	switch a.Code {
 	case "":
 	case codeRevoked:

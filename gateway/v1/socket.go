@@ -90,6 +90,10 @@ func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte
 	if bad != nil {
 		return nil, bad
 	}
+	if bad := n.edge.Barred(a.request, v, rm); bad != nil {
+		rm.Release()
+		return nil, bad
+	}
 	var read chat.History
 	if rm.Lacks(a.since) {
 		read = n.missed(ctx, a.request, a.room, a.since)
@@ -249,7 +253,9 @@ func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Arrival) string {
 			RatePerSecond: rate, Burst: burst, MaxBodyRunes: n.maxRunes(),
 		},
 		Guest: v.Guest, Can: v.Rights.Can.Names(), Role: v.Rights.Role, Expires: v.Rights.ExpiresIn(time.Now()),
+		Modes: json.RawMessage(a.Modes), You: v.You(rm),
 	}
+	welcome.Can, welcome.You.Can = welcome.You.Can, nil
 	return welcome.Text()
 }
 
@@ -327,11 +333,17 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
 			return m.tooFast(&op, fast.Wait)
 		}
+		if no, ok := errors.AsType[*room.RefusedError](err); ok {
+			return m.ruledOut(op.ID, no)
+		}
 		if err != nil {
 			m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
 		}
 		m.Speaks()
 	case codec.OpLike:
+		if m.Muted() {
+			return m.ruledOut("", &room.RefusedError{Code: room.CodeMuted})
+		}
 		m.Place.Room().Like(uint64(m.TakeLikes(uint32(op.N))))
 	case codec.OpRecall:
 		here, known := m.Place.Room().Place(&m.Place)
@@ -344,6 +356,8 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 			return edge.ErrGone
 		}
 		m.refresh(&op)
+	case codec.OpMod:
+		return m.mod(&op, payload)
 	case codec.OpAlive:
 		m.tell(codec.PongText(op.TS))
 	}
@@ -376,6 +390,15 @@ func (m *member) tooFast(op *codec.Op, wait time.Duration) error {
 	return nil
 }
 
+// ruledOut refuses what the rules of the room forbid; ErrGone says that it was one too many.
+func (m *member) ruledOut(id string, no *room.RefusedError) error {
+	if !m.Bears(edge.NuisanceRefusal) {
+		return edge.ErrGone
+	}
+	m.refused(id, no.Code, ruleTexts[no.Code], no.Wait.Milliseconds())
+	return nil
+}
+
 // tell sends text to this member alone.
 func (m *member) tell(text string) { m.Unicast(codec.AppendFrame(nil, codec.OpText, text)) }
 
@@ -392,13 +415,31 @@ func (m *member) Revoked(state chat.TokenState) {
 	m.Close(edge.CloseRevoked)
 }
 
+// Barred says that a measure keeps the user out, and for how long.
+func (m *member) Barred(measure chat.Measure) {
+	why := "banned"
+	if measure.What == chat.Kick {
+		why = "kicked"
+	}
+	m.CloseWith(edge.CloseBarred, edge.CloseBarred.Code(), why)
+}
+
+// Judged tells what holds for the user now.
+func (m *member) Judged() {
+	you := m.You()
+	m.tell(you.Text())
+}
+
 func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 
 // Answered tells a native client what became of its message, see room.Author.
 func (m *member) Answered(a room.Answer) {
-	if a.Code == "" {
+	switch {
+	case a.Code == "":
 		m.tell(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
-	} else {
+	case ruled(a.Code):
+		m.refused(a.ID, a.Code, ruleTexts[a.Code], a.Wait.Milliseconds())
+	default:
 		m.refused(a.ID, a.Code, answerTexts[a.Code], cmp.Or(a.Wait.Milliseconds(), answerRetry))
 	}
 }

@@ -12,10 +12,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"barrage/codec"
+	"barrage/gateway/desk"
 	"barrage/gateway/door"
 	"barrage/gateway/edge"
 	"barrage/gateway/pass"
@@ -53,6 +55,8 @@ type Store interface {
 	// Page reads at most limit messages in order: the oldest behind after, or the newest
 	// before before where that is not 0. Recalled ones are entries without JSON.
 	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
+	// Rules reads the rules of a room.
+	Rules(ctx context.Context, room string) (chat.Rules, error)
 }
 
 // API is the protocol barrage.v1: its HTTP calls and its socket. Make it with New.
@@ -62,17 +66,28 @@ type API struct {
 	// recalls, arrivals and questions are what sockets ask for, see errands and checks.
 	recalls, arrivals, questions *errands
 	waiting                      atomic.Int64 // sockets that have yet to show a token
+	// verbs are what moderators want. Desk carries them out; who makes the node sets it before the first request.
+	verbs *errands
+	Desk  *desk.Desk
 }
 
 // New is the protocol of a node over its edge, whose Hall is set before the first request.
 func New(e *edge.Edge, store Store) *API {
-	return &API{edge: e, store: store, recalls: newErrands(), arrivals: newErrands(), questions: newErrands()}
+	return &API{edge: e, store: store, recalls: newErrands(), arrivals: newErrands(), questions: newErrands(), verbs: newErrands()}
+}
+
+// NewDesk makes the desk that carries out what moderators want.
+func (n *API) NewDesk(store desk.Store) {
+	n.Desk = desk.New(store, n.edge.Hall, n.say, func() time.Time { return n.edge.Times.Now() }, n.edge.Log)
 }
 
 // Run does what sockets ask for, until ctx ends.
 func (n *API) Run(ctx context.Context, workers *sync.WaitGroup) {
 	for range recallers {
 		workers.Go(func() { n.recalls.run(ctx) })
+	}
+	for range recallers {
+		workers.Go(func() { n.verbs.run(ctx) })
 	}
 	for range arrivers {
 		workers.Go(func() { n.arrivals.run(ctx) })
@@ -98,6 +113,9 @@ func (n *API) operations() []operation {
 		{http.MethodGet, "/v1/rooms/{room}/messages", n.scan(n.messages)},
 		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
 		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
+		{http.MethodPost, "/v1/rooms/{room}/mod", n.scan(n.moderate)},
+		{http.MethodGet, "/v1/rooms/{room}/mod", n.serve(n.order)},
+		{http.MethodGet, "/v1/rooms/{room}/mod/log", n.serve(n.modLog)},
 		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
 	}
 }

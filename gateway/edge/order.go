@@ -1,0 +1,215 @@
+package edge
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"barrage/codec"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+	"barrage/internal/once"
+	"barrage/room"
+)
+
+// Order holds sockets to the rules of their rooms: it closes those of users who may not be here any more, and tells the
+// others what holds for them. What they say, the rooms judge.
+type Order struct {
+	edge *Edge
+	due  once.Signal
+
+	mu sync.Mutex // guards the field below; a leaf
+	// changed are the users about whom measures have changed, by room; bounded by chat.MaxMeasures for each live room.
+	changed map[*room.Room]map[string]struct{}
+}
+
+func newOrder(e *Edge) *Order {
+	return &Order{edge: e, due: once.NewSignal(), changed: map[*room.Room]map[string]struct{}{}}
+}
+
+// note hears about whom measures have changed, see room.Hooks.OnRules. It never blocks.
+func (o *Order) note(r *room.Room, targets []string) {
+	if len(targets) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	users := o.changed[r]
+	if users == nil {
+		users = make(map[string]struct{}, len(targets))
+		o.changed[r] = users
+	}
+	for _, target := range targets {
+		users[target] = struct{}{}
+	}
+	o.due.Set()
+}
+
+// run opens the room whose rules hold in all others, and looks at the sockets of whom measures have changed, until ctx
+// ends.
+func (o *Order) run(ctx context.Context) {
+	everywhere, err := o.edge.Hall.Open(ctx, chat.Everywhere)
+	if err != nil { // the node ends, or the store refuses for good
+		o.edge.Log.Warn("bans that hold everywhere are not known here", "err", err)
+	} else {
+		defer everywhere.Release()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.due:
+			o.look()
+		}
+	}
+}
+
+// look looks at the sockets of whom measures have changed.
+func (o *Order) look() {
+	o.mu.Lock()
+	changed := o.changed
+	o.changed = map[*room.Room]map[string]struct{}{}
+	o.mu.Unlock()
+	prefixes := false
+	for r, users := range changed {
+		for user := range users {
+			if _, err := netip.ParsePrefix(user); err == nil && r.Bans() {
+				prefixes = true // of whoever comes from there
+			}
+		}
+	}
+	o.edge.Sessions.Each(func(s *Session) {
+		m, in := s.runs.(interface{ in() *room.Room })
+		if s.Rights() == nil { // it has yet to show who it is
+			return
+		}
+		var rm *room.Room
+		if in {
+			rm = m.in()
+		}
+		hit := prefixes
+		for r, users := range changed {
+			if _, is := users[s.user]; is && (r == rm || r.ID() == chat.Everywhere) {
+				hit = true
+			}
+		}
+		if hit {
+			o.judge(s, rm)
+		}
+	})
+}
+
+// judge closes a socket whose user may not be in the room any more, nil where it is in none, or tells what holds for
+// them now.
+func (o *Order) judge(s *Session, rm *room.Room) {
+	from, _ := o.edge.Door.From(s.Ticket())
+	if m, bad := o.bars(rm, s.user, s.Rights().Rank(), from); bad {
+		s.runs.Barred(m)
+		return
+	}
+	s.runs.Judged()
+}
+
+// bars is the measure that keeps a user with a role of their token, or whoever comes from an address, out of a room,
+// and ok where there is one. rm is nil for whoever goes into none: then only what holds everywhere counts.
+func (o *Order) bars(rm *room.Room, user string, role chat.Role, from netip.Prefix) (m chat.Measure, ok bool) {
+	if rm != nil {
+		if m, ok = rm.Bars(user, role, from); ok {
+			return m, true
+		}
+	}
+	if all := o.edge.Hall.Lookup(chat.Everywhere); all != nil {
+		return all.Bars(user, role, from)
+	}
+	return chat.Measure{}, false
+}
+
+// Barred refuses a visitor, whose rights are known, who may not be in a room; nil for whoever wants into none.
+func (e *Edge) Barred(r *http.Request, v *Visitor, rm *room.Room) *Refusal {
+	m, bad := e.Order.bars(rm, v.User, v.Rights.Rank(), e.from(r))
+	if !bad {
+		return nil
+	}
+	return barred(&m, e.Times.Now())
+}
+
+// BarredBy is Barred by the rules of a room that is not live, and by what holds everywhere.
+func (e *Edge) BarredBy(r *http.Request, v *Visitor, rules chat.Rules) *Refusal {
+	if m, bad := room.Bars(rules, v.User, v.Rights.Rank(), e.from(r), e.Times.Now()); bad {
+		return barred(&m, e.Times.Now())
+	}
+	return e.Barred(r, v, nil)
+}
+
+// from is where a request comes from; the zero value where nobody knows.
+func (e *Edge) from(r *http.Request) netip.Prefix {
+	addr, err := netip.ParseAddr(e.Door.ClientOf(r))
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(addr, addr.BitLen())
+}
+
+// barred is the refusal that a measure means.
+func barred(m *chat.Measure, now time.Time) *Refusal {
+	why, code := "you are banned", "banned"
+	if m.What == chat.Kick {
+		why, code = "you were thrown out", "kicked"
+	}
+	if m.Reason != "" {
+		why += ": " + m.Reason
+	}
+	no := Refuse(http.StatusForbidden, "%s", why).As(code)
+	no.Until = m.Until
+	if wait := time.UnixMilli(m.Until).Sub(now); wait < 24*time.Hour {
+		no.Wait = wait
+	}
+	return no
+}
+
+// Rank is the role of the token, at least that of a moderator where it grants keeping order.
+func (r *Rights) Rank() chat.Role {
+	role, _ := chat.ParseRole(r.Role)
+	if r.Can.Has(pass.Moderate) {
+		role = max(role, chat.RoleModerator)
+	}
+	return role
+}
+
+// in is the room that the member is in.
+func (m *Member) in() *room.Room { return m.Place.Room() }
+
+// Voice is what the rules of the room ask about the member, see room.Voiced.
+func (m *Member) Voice() room.Voice {
+	r := m.Rights()
+	return room.Voice{Role: r.Rank(), Tags: r.Tags, Since: m.edge.started.Add(time.Duration(m.since) * time.Second)}
+}
+
+// You is what holds for the member in its room.
+func (m *Member) You() codec.You { return you(m.Place.Room(), m.user, m.Rights()) }
+
+// You is what will hold for a visitor, whose rights are known, in a room.
+func (v *Visitor) You(rm *room.Room) codec.You { return you(rm, v.User, v.Rights) }
+
+func you(rm *room.Room, user string, r *Rights) codec.You {
+	role, can := rm.RoleOf(user, r.Rank()), r.Can
+	if role >= chat.RoleModerator {
+		can |= pass.Moderate
+	}
+	y := codec.You{Role: r.Role, Can: can.Names()}
+	if token, _ := chat.ParseRole(r.Role); role > max(token, chat.RoleViewer) && role != r.Rank() {
+		y.Role = role.String()
+	}
+	if m, ok := rm.Against(user, r.Rank(), chat.Mute); ok {
+		y.MutedUntil, y.Reason = m.Until, m.Reason
+	}
+	return y
+}
+
+// Muted reports whether the member may not send and like.
+func (m *Member) Muted() bool {
+	_, ok := m.Place.Room().Against(m.user, m.Rights().Rank(), chat.Mute)
+	return ok
+}

@@ -1,0 +1,214 @@
+package v1
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"barrage/codec"
+	"barrage/gateway/desk"
+	"barrage/gateway/edge"
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+	"barrage/room"
+)
+
+// This file is how moderators keep order: by an op of their socket, or by calls. Package desk does it.
+
+// say sends a message of the room's own, which is opened for it, and returns when it is stored, see desk.Say.
+func (n *API) say(ctx context.Context, id, user string, op *codec.Op) error {
+	rm, err := n.edge.Hall.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer rm.Release()
+	from := &herald{done: make(chan room.Answer, 1)}
+	if err := rm.PostNative(from, user, op, time.Now()); err != nil {
+		return err
+	}
+	select {
+	case a := <-from.done:
+		if a.Code != "" {
+			return errors.New("the room does not take it: " + a.Code)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// herald is the author of what the room itself says.
+type herald struct {
+	done chan room.Answer // capacity 1
+}
+
+// Answered ends the wait.
+func (h *herald) Answered(a room.Answer) { h.done <- a }
+
+// Voice is above all rules.
+func (h *herald) Voice() room.Voice { return room.Voice{Role: chat.RoleServer} }
+
+// RateName is nobody's.
+func (h *herald) RateName() string { return "" }
+
+// mod carries out the verb of an op. It runs in the poller.
+func (m *member) mod(op *codec.Op, payload []byte) error {
+	verb, no := desk.Parse(payload)
+	if no != nil {
+		if !m.Bears(edge.NuisanceRefusal) {
+			return edge.ErrGone
+		}
+		m.refused(op.ID, no.Code, no.Message, 0)
+		return nil
+	}
+	id := op.ID
+	if !m.v1.verbs.add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
+		m.refused(id, room.CodeBusy, "too many verbs wait", 1000)
+	}
+	return nil
+}
+
+// carryOut has the desk carry out a verb, and answers. It runs as an errand.
+func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
+	r := m.Rights()
+	state, bad := m.v1.edge.Guard.StillCounts(ctx, r)
+	if bad != nil {
+		m.refused(id, codeOf(bad), bad.Why, retryMS(bad))
+		return
+	}
+	if state != chat.TokenRight {
+		m.Revoked(state)
+		return
+	}
+	done, no := m.v1.Desk.Do(ctx, desk.Actor{Name: m.User(), Role: r.Rank(), Via: "socket"}, m.Place.Room().ID(), verb)
+	if no != nil {
+		retry := int64(0)
+		if no.Status == http.StatusServiceUnavailable {
+			retry = answerRetry
+		}
+		m.refused(id, no.Code, no.Message, retry)
+		return
+	}
+	m.tell(codec.DoneText(id, done.Verb, done.N))
+}
+
+// RefusedByDesk is the desk's refusal as calls have it; nil of nil.
+func RefusedByDesk(no *desk.Refused) *edge.Refusal {
+	if no == nil {
+		return nil
+	}
+	return edge.Refuse(no.Status, "%s", no.Message).As(no.Code)
+}
+
+// moderator is who calls about order in a room.
+func (n *API) moderator(ctx context.Context, r *http.Request) (id string, a desk.Actor, bad *edge.Refusal) {
+	id = strings.Clone(r.PathValue("room"))
+	if bad := edge.CheckID("room", id); bad != nil {
+		return id, a, bad
+	}
+	v, rs, bad := n.caller(ctx, r, id, pass.Read)
+	if bad != nil {
+		return id, a, bad
+	}
+	return id, desk.Actor{Name: v.User, Role: rs.Rank(), Via: "http"}, nil
+}
+
+// ReadVerb reads the verb of a call.
+func ReadVerb(r *http.Request) (verb desk.Verb, bad *edge.Refusal) {
+	var any json.RawMessage
+	if bad := readJSON(r, &any); bad != nil {
+		return verb, bad
+	}
+	verb, no := desk.Parse(any)
+	return verb, RefusedByDesk(no)
+}
+
+// moderate serves POST /v1/rooms/{room}/mod.
+func (n *API) moderate(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	id, a, bad := n.moderator(ctx, r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	verb, bad := ReadVerb(r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	done, no := n.Desk.Do(ctx, a, id, &verb)
+	if no != nil {
+		return 0, nil, RefusedByDesk(no)
+	}
+	return http.StatusOK, done, nil
+}
+
+// order serves GET /v1/rooms/{room}/mod.
+func (n *API) order(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	id, a, bad := n.moderator(ctx, r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	o, no := n.Desk.Order(ctx, a, id)
+	if no != nil {
+		return 0, nil, RefusedByDesk(no)
+	}
+	return http.StatusOK, o, nil
+}
+
+// modLog serves GET /v1/rooms/{room}/mod/log.
+func (n *API) modLog(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	id, a, bad := n.moderator(ctx, r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	limit, bad := ReadLimit(r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	entries, no := n.Desk.Log(ctx, a, id, limit)
+	if no != nil {
+		return 0, nil, RefusedByDesk(no)
+	}
+	return http.StatusOK, map[string]any{"entries": entries}, nil
+}
+
+// ReadLimit is how many entries of a log are asked for; 100 where nobody says.
+func ReadLimit(r *http.Request) (int, *edge.Refusal) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return 100, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > chat.LogKept {
+		return 0, edge.Refuse(http.StatusBadRequest, "limit is %q, want a whole number from 1 to %d", text, chat.LogKept)
+	}
+	return n, nil
+}
+
+// ruleTexts say why the rules of a room refuse a message, by code.
+var ruleTexts = map[string]string{
+	room.CodeMuted:      "you are muted",
+	room.CodeFrozen:     "nobody but moderators may write now",
+	room.CodeRestricted: "you are not among those who may write now",
+	room.CodeTooEarly:   "you have come in just now: wait a little before you write",
+	room.CodeSlow:       "the room is in slow mode: wait before you write again",
+	room.CodeDuplicate:  "the same was said just now",
+	room.CodeLinks:      "links are not allowed here now",
+	room.CodeEmoteOnly:  "only emotes are allowed here now",
+	room.CodeCaps:       "too many capital letters",
+	room.CodeShed:       "the room has too many messages: it is others' turn now",
+}
+
+// ruled reports whether a code is of the rules of a room, or of a storm; then the wait is exact.
+func ruled(code string) bool { return ruleTexts[code] != "" }
+
+// refusedByRules is the refusal of a call for a message that the rules forbid.
+func refusedByRules(code string, wait time.Duration) *edge.Refusal {
+	status := http.StatusForbidden
+	if wait > 0 {
+		status = http.StatusTooManyRequests
+	}
+	return edge.Refuse(status, "%s", ruleTexts[code]).As(code).After(wait)
+}
