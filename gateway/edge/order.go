@@ -184,7 +184,7 @@ func (m *Member) in() *room.Room { return m.Place.Room() }
 // Voice is what the rules of the room ask about the member, see room.Voiced.
 func (m *Member) Voice() room.Voice {
 	r := m.Rights()
-	return room.Voice{Role: r.Rank(), Tags: r.Tags, Since: m.edge.started.Add(time.Duration(m.since) * time.Second)}
+	return room.Voice{Role: r.Rank(), Tags: r.Tags, Since: m.edge.started.Add(time.Duration(m.began.Load()) * time.Second)}
 }
 
 // You is what holds for the member in its room.

@@ -70,8 +70,6 @@ type Session struct {
 	pinged    atomic.Uint32 // last time we pinged
 	prolonged atomic.Uint32 // last time the token's life was prolonged
 
-	since uint32 // when it came, in clock seconds; immutable after Init
-
 	nuisance pace.Used     // owned by the poller, see Bears
 	ops      pace.Used     // of limits.message_rate; owned by the poller
 	ticket   atomic.Uint32 // a door.Ticket: whose connection it is, and what it holds
@@ -85,7 +83,7 @@ func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
 	}
 	s.ticket.Store(uint32(v.ticket))
 	now := e.clock.now()
-	s.since = now
+	s.began.Store(now)
 	s.heard.Store(now)
 	s.prolonged.Store(now)
 }

@@ -36,11 +36,12 @@ type socket struct {
 	closing CloseReason // not CloseNone: nothing more is sent or read
 	shut    half        // what of it is shut down
 	rest    kibibytes   // of a cut frame or the welcome with which pending began
-	closeAt uint32      // when closing began, clock seconds
 
 	// Atomic; written by writers and by the poller.
 	pending  atomic.Int64  // bytes that nbio holds for us
 	progress atomic.Uint32 // when pending began, or last shrank; clock seconds
+	// began is when the connection came; from when it is closing on, when that began, which mu guards; clock seconds.
+	began atomic.Uint32
 	// waiting: the member's lane wants to hear when pending is 0 again.
 	waiting atomic.Bool
 }
@@ -228,7 +229,7 @@ func (s *Session) CloseWith(why CloseReason, code codec.CloseCode, text string) 
 func (s *Session) endLocked(why CloseReason) {
 	if s.closing == CloseNone {
 		s.closing = why
-		s.closeAt = s.edge.clock.now()
+		s.began.Store(s.edge.clock.now())
 		s.edge.Stats.Closed[why].Add(1)
 	}
 }

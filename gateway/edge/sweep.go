@@ -94,7 +94,7 @@ func (s *Session) inspectClosing(now uint32) bool {
 		return false
 	}
 	s.shutLocked()
-	if now-s.closeAt >= closeGrace {
+	if now-s.began.Load() >= closeGrace {
 		s.killLocked()
 	}
 	return true
