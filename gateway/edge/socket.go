@@ -36,12 +36,12 @@ type socket struct {
 	closing CloseReason // not CloseNone: nothing more is sent or read
 	shut    half        // what of it is shut down
 	rest    kibibytes   // of a cut frame or the welcome with which pending began
+	// began is when the connection came; from when it is closing on, when that began, which mu guards; clock seconds.
+	began atomic.Uint32
 
 	// Atomic; written by writers and by the poller.
 	pending  atomic.Int64  // bytes that nbio holds for us
 	progress atomic.Uint32 // when pending began, or last shrank; clock seconds
-	// began is when the connection came; from when it is closing on, when that began, which mu guards; clock seconds.
-	began atomic.Uint32
 	// waiting: the member's lane wants to hear when pending is 0 again.
 	waiting atomic.Bool
 }
