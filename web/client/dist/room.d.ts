@@ -1,4 +1,4 @@
-import type { Can, Message, RoomEvents, RoomOptions, Sent, SendOptions, State } from "./types.js";
+import type { Can, Done, Message, Moderation, Modes, RoomEvents, RoomOptions, Sent, SendOptions, State, You } from "./types.js";
 /**
  * Room is one user's place in one live room. It connects, comes back by itself and
  * resumes where it was, hands on each message once and in order, and keeps what the
@@ -15,6 +15,10 @@ export declare class Room {
     get userId(): string;
     /** can is what one may do here, as the server said last; nothing before the first welcome. */
     get can(): readonly Can[];
+    /** you is what holds for this user here, as the server said last: role, mute, and what one may do. */
+    get you(): You;
+    /** modes are the room's rules, as the server said last; before the first welcome those that let everything through. */
+    get modes(): Modes;
     /** online is how many are in the room; 0 before the first welcome. */
     get online(): number;
     /** likes is how many the room has had; 0 before the first welcome. */
@@ -50,6 +54,12 @@ export declare class Room {
      * where the room counts anew, so that the number may be another message's.
      */
     recall(seq: number, epoch?: string): Promise<void>;
+    /**
+     * moderate does what moderators do, and is done when the server has carried it out. Without a connection it waits for
+     * one. It rejects with a SendError as send does. Where the connection is lost before the answer comes the code is
+     * "unconfirmed": it may be done. Each verb but announce may then be repeated, since a second time changes nothing.
+     */
+    moderate(op: Moderation): Promise<Done>;
     /**
      * messages returns history, oldest first: at most limit messages, the newest before the
      * seq given, or the newest of all. It rejects with an HttpError.

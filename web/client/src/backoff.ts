@@ -1,5 +1,6 @@
 // When to connect again, and when not to.
 
+import type { HttpError } from "./errors.js";
 import type { StateReason } from "./types.js";
 
 /** Stop says that connecting again is useless until the application does something. */
@@ -7,6 +8,9 @@ export interface Stop {
   readonly stop: true;
   readonly code: StateReason;
   readonly message: string;
+  /** until is when a ban or a kick ends, and retryAfterMs how long that is; undefined where nobody said. */
+  readonly until?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** Wait says why and how long to wait. */
@@ -30,8 +34,19 @@ const stops: Record<number, [code: StateReason, message: string]> = {
   4400: ["bad_request", "the server got too many bad requests"],
   4401: ["unauthenticated", "the token is not valid any more"],
   4410: ["token_replaced", "the user has logged in elsewhere since"],
-  4403: ["forbidden", "not a member of the room, kicked or banned"],
+  4403: ["forbidden", "not a member of the room"],
 };
+
+/** sentOut are the texts of close 4403 that name a moderator's verdict, with what they mean. */
+const sentOut: Record<string, string> = {
+  banned: "banned from the room",
+  kicked: "sent out of the room",
+};
+
+/** isSentOut says that a moderator has closed the room for this user: the server knows until when. */
+export function isSentOut(code: string): boolean {
+  return Object.hasOwn(sentOut, code);
+}
 
 /** Backoff waits with full jitter: a random time up to a bound that doubles with each failure. */
 export class Backoff {
@@ -51,9 +66,10 @@ export class Backoff {
     this.#failures = 0;
   }
 
-  /** afterClose decides about a connection that stood and was closed with code; over says that its token's life has ended. */
-  afterClose(code: number, over = false): Stop | Wait {
+  /** afterClose decides about a connection that stood and was closed with code and reason; over says that its token's life has ended. */
+  afterClose(code: number, reason: string, over: boolean): Stop | Wait {
     if (code === 4401 && over) return { stop: true, code: "token_expired", message: "the token's life is over" };
+    if (code === 4403 && isSentOut(reason)) return { stop: true, code: reason, message: sentOut[reason]! };
     const no = stops[code];
     if (no) return { stop: true, code: no[0], message: no[1] };
     if (code === 4429) return this.#wait("flooding", floodMs);
@@ -61,8 +77,8 @@ export class Backoff {
   }
 
   /** afterRefusal decides about a handshake that was refused with an HTTP status. */
-  afterRefusal(status: number, code: StateReason, message: string, retryAfterMs: number | undefined): Stop | Wait {
-    if (status >= 400 && status < 500 && status !== 408 && status !== 429) return { stop: true, code, message };
+  afterRefusal({ status, code, message, retryAfterMs, until }: HttpError): Stop | Wait {
+    if (status >= 400 && status < 500 && status !== 408 && status !== 429) return { stop: true, code, message, until, retryAfterMs };
     return this.#wait(code, retryAfterMs);
   }
 

@@ -23,6 +23,8 @@ export interface Ended {
   readonly opened: boolean;
   /** code is the close code; 0 where we gave up ourselves. */
   readonly code: number;
+  /** reason is the text of the close; "" for none. */
+  readonly reason: string;
   /** silent is true where we gave up because nothing was heard. */
   readonly silent: boolean;
 }
@@ -50,7 +52,7 @@ export class Connection {
     this.#host = host;
     this.#heard = env.now();
     this.#socket = new WebSocket(url, protocols);
-    this.#cancel = env.after(welcomeMs, () => this.#end(0, true));
+    this.#cancel = env.after(welcomeMs, () => this.#end(0, "", true));
     this.#socket.onopen = () => {
       this.#opened = true;
     };
@@ -58,7 +60,7 @@ export class Connection {
       this.#heard = env.now();
       this.#host.frame(parseFrame((event as MessageEvent<unknown>).data));
     };
-    this.#socket.onclose = (event) => this.#end((event as CloseEvent).code, false);
+    this.#socket.onclose = ({ code, reason }: CloseEvent) => this.#end(code, reason, false);
     this.#socket.onerror = () => {}; // onclose follows, and knows more
   }
 
@@ -105,15 +107,15 @@ export class Connection {
     const asked = this.#env.now();
     this.send(JSON.stringify({ t: "ping", ts: asked }));
     this.#cancel = this.#env.after(pongMs, () => {
-      if (this.#heard < asked) this.#end(0, true);
+      if (this.#heard < asked) this.#end(0, "", true);
       else this.#rest();
     });
   }
 
-  #end(code: number, silent: boolean): void {
+  #end(code: number, reason: string, silent: boolean): void {
     this.#detach();
     if (silent) this.#socket.close(); // may take long to find out itself
-    this.#host.ended({ opened: this.#opened, code, silent });
+    this.#host.ended({ opened: this.#opened, code, reason, silent });
   }
 
   /** #detach hears no more, of the socket and of the clock. */

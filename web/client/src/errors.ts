@@ -19,7 +19,20 @@ export type ErrorCode =
   | "token_revoked" // an operator took it back
   | "token_replaced" // the user has logged in elsewhere since: whoever logs in again by itself ends that login
   | "forbidden"
-  | "banned"
+  | "banned" // a moderator has banned the user; a ConnectionError says until when
+  | "kicked" // a moderator has sent the user out for a while
+  | "muted" // the user reads, and may not write or like
+  | "frozen" // nobody writes but moderators
+  | "restricted" // only users with a tag of the room, or moderators, write
+  | "slow_mode" // the room takes a message of a user so often
+  | "too_early" // newcomers wait before their first message
+  | "duplicate" // the same text was sent a short time ago
+  | "links"
+  | "emote_only"
+  | "caps" // too many capital letters
+  | "blocked" // the word filter
+  | "held" // a moderator decides: the message comes later, or never
+  | "shed" // the room has too much to show
   | "origin_not_allowed"
   | "no_such_room"
   | "upgrade_required"
@@ -32,7 +45,7 @@ export type ErrorCode =
   | "busy"
   | "expired"
   | "store_refused"
-  | "unconfirmed" // it may have been stored; the client says it again until it knows, or the time is over
+  | "unconfirmed" // it may have been done; the client repeats a send until it knows or the time is over, and no moderate
   | "not_found"
   | "too_old"
   | "other_epoch"
@@ -55,12 +68,13 @@ export class BarrageError extends Error {
   }
 }
 
-/** SendError says why a send or a recall was not taken. */
+/** SendError says why a send, a recall or a moderate was not taken. */
 export class SendError extends BarrageError {
   override readonly name = "SendError";
   /**
    * id is that of the send. After code "timeout" or "closed" the message may still have
    * been taken: send it again with this id within two minutes and it stays one message.
+   * So it may where a room refuses a send that was cut before, as with "slow_mode".
    */
   readonly id: string;
 
@@ -75,10 +89,13 @@ export class HttpError extends BarrageError {
   override readonly name = "HttpError";
   /** status is the HTTP status; 0 when no answer came (code "network" or "timeout"). */
   readonly status: number;
+  /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors. For good it is forGood. */
+  readonly until: number | undefined;
 
-  constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number) {
+  constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number, until?: number) {
     super(code, message, retryAfterMs);
     this.status = status;
+    this.until = until;
   }
 }
 
@@ -87,9 +104,12 @@ export class ConnectionError extends BarrageError {
   override readonly name = "ConnectionError";
   /** closeCode is the WebSocket's close code; 0 when the server refused before there was one. */
   readonly closeCode: number;
+  /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where nobody said. For good it is forGood. */
+  readonly until: number | undefined;
 
-  constructor(code: ErrorCode, message: string, closeCode = 0) {
-    super(code, message);
+  constructor(code: ErrorCode, message: string, closeCode = 0, until?: number, retryAfterMs?: number) {
+    super(code, message, retryAfterMs);
     this.closeCode = closeCode;
+    this.until = until;
   }
 }

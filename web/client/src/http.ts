@@ -5,7 +5,7 @@ import { HttpError } from "./errors.js";
 import type { Place } from "./stream.js";
 import { fitsHeader } from "./token.js";
 import type { Message } from "./types.js";
-import { isObject, readMessages, text } from "./wire.js";
+import { count, isObject, readMessages, text } from "./wire.js";
 
 /** requestMs bounds a request. */
 const requestMs = 5000;
@@ -125,7 +125,7 @@ export class Api {
     const message = text(raw["message"]) || `the server answered with ${response.status}`;
     const named = raw["retry_after_ms"];
     const ms = typeof named === "number" && named > 0 ? named : retryAfter(response.headers.get("Retry-After"), this.#env.now());
-    return new HttpError(response.status, code, message, ms);
+    return new HttpError(response.status, code, message, ms, count(raw["until"]) || undefined);
   }
 }
 

@@ -1,11 +1,11 @@
 // What the user wants said: sends and recalls that wait for their answer, over
-// reconnects, and likes that wait for their second.
+// reconnects, what a moderator does, and likes that wait for their second.
 
 import { bytesOf } from "./check.js";
 import type { Env } from "./env.js";
 import { SendError, type ErrorCode } from "./errors.js";
 import { Pace } from "./pace.js";
-import type { Can, Limits, Message, Sent } from "./types.js";
+import type { Can, Done, Limits, Message, Sent } from "./types.js";
 
 /** maxPending bounds the sends and recalls that wait for an answer. */
 const maxPending = 100;
@@ -17,14 +17,26 @@ const likeMax = 100;
 /** againMs is when to say again what a server does not know of, where it names no time. */
 const againMs = 1000;
 
+/**
+ * verdicts are refusals by the rules of a room. None is of a recall, so one without an id is of a like. The time that
+ * one names is for a person: the client does not send again by itself what the room did not want.
+ */
+const verdicts: readonly string[] = [
+  "muted", "frozen", "slow_mode", "restricted", "too_early", "duplicate", "links", "emote_only", "caps", "blocked", "held", "shed",
+];
+
 /** Line is the connection of the moment; undefined while there is none. */
 export interface Line {
   send(data: string): void;
 }
 
+/** Answer is what an Ask gets: of a mod that it was done, of the others where the message is. */
+export type Answer = Sent | Done;
+
 /** Ask is a frame that is answered by its id. */
 export interface Ask {
-  readonly t: "send" | "recall";
+  readonly t: "send" | "recall" | "mod";
+  readonly verb?: string;
   readonly seq?: number;
   readonly epoch?: string;
   readonly body?: string;
@@ -36,9 +48,9 @@ interface Pending {
   readonly id: string;
   readonly ask: Ask;
   readonly data: string; // ask with its id, as JSON
-  readonly resolve: (sent: Sent) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (err: SendError) => void;
-  readonly promise: Promise<Sent>;
+  readonly promise: Promise<Answer>;
   readonly cancelTimeout: () => void;
   /** until is when it times out. */
   readonly until: number;
@@ -99,9 +111,15 @@ export class Outbox {
     this.#sendLikes();
   }
 
-  /** disconnected keeps everything for the next connection. */
+  /**
+   * disconnected keeps everything for the next connection, but what a moderator did that went out: it may be done, and a
+   * second announcement would be one more.
+   */
   disconnected(): void {
     this.#line = undefined;
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.ask.t === "mod" && pending.tries > 0) this.#reject(pending, "unconfirmed", "the connection was lost before the answer came");
+    }
     this.#due = [];
     this.#cancelPace?.();
     this.#cancelLike?.();
@@ -116,18 +134,18 @@ export class Outbox {
   }
 
   /** ask sends a frame. An id that waits already is the same frame. */
-  ask(id: string, ask: Ask, timeoutMs: number): Promise<Sent> {
+  ask(id: string, ask: Ask, timeoutMs: number): Promise<Answer> {
     const same = this.#pending.get(id);
     if (same) return same.promise;
-    if (this.#pending.size >= maxPending) return Promise.reject(new SendError(id, "overflow", `cannot ${ask.t}: ${maxPending} wait for an answer`));
+    if (this.#pending.size >= maxPending) return Promise.reject(new SendError(id, "overflow", `cannot ${nameOf(ask)}: ${maxPending} wait for an answer`));
     let data: string;
     try {
       data = JSON.stringify({ ...ask, id });
     } catch (err) {
-      return Promise.reject(new SendError(id, "invalid", `cannot ${ask.t}: ${String(err)}`));
+      return Promise.reject(new SendError(id, "invalid", `cannot ${nameOf(ask)}: ${String(err)}`));
     }
     let resolve!: Pending["resolve"], reject!: Pending["reject"];
-    const promise = new Promise<Sent>((res, rej) => {
+    const promise = new Promise<Answer>((res, rej) => {
       resolve = res;
       reject = rej;
     });
@@ -142,6 +160,12 @@ export class Outbox {
   like(n: number): void {
     this.#likes += n;
     this.#sendLikes();
+  }
+
+  /** done takes the server's word that what a moderator did was carried out. */
+  done(id: string, done: Done): void {
+    const pending = this.#pending.get(id);
+    if (pending?.ask.t === "mod") this.#settle(pending).resolve(done);
   }
 
   /** acked takes the server's word that a message is in the room's history, with or without its number, or was taken back. */
@@ -165,15 +189,17 @@ export class Outbox {
 
   /**
    * refused takes a refusal; false where nobody waits for it. One without an id is of the
-   * oldest recall: servers need not give the id of a recall back. Or it is of a like.
+   * oldest recall: servers need not give the id of a recall back. Or it is of a like, as where the user is muted.
    *
    * What went out before, on another connection, may be taken yet whatever a node says of
    * the second try. So that one is not the last, where the server says when to come again;
    * nor is any where it does not know itself. And a recall that went out before and finds
-   * nothing has been done. What came too soon goes again by itself, if there is time for it.
+   * nothing has been done. What came too soon goes again by itself, if there is time for it. What a room's rules
+   * refuse does not, nor does what a moderator did, but where it came too soon.
    */
   refused(id: string, code: ErrorCode, message: string, retryAfterMs: number | undefined): boolean {
-    if (id === "" && code === "forbidden" && !this.#mayLike) return false;
+    const verdict = verdicts.includes(code);
+    if (id === "" && (verdict || (code === "forbidden" && !this.#mayLike))) return false;
     const pending = id === "" ? [...this.#pending.values()].find((p) => p.ask.t === "recall") : this.#pending.get(id);
     if (!pending) return false;
     const { t, seq } = pending.ask, now = this.#env.now();
@@ -184,7 +210,7 @@ export class Outbox {
       return true;
     }
     const again = code === "unconfirmed" ? retryAfterMs ?? againMs : pending.tries > 1 ? retryAfterMs : undefined;
-    if (again !== undefined) {
+    if (again !== undefined && !verdict && t !== "mod") {
       pending.cancelRetry();
       pending.cancelRetry = this.#env.after(again, () => this.#transmit(pending));
     } else if (t === "recall" && seq !== undefined && pending.tries > 1 && code === "not_found") {
@@ -242,7 +268,7 @@ export class Outbox {
   }
 
   #reject(pending: Pending, code: ErrorCode, message: string, retryAfterMs?: number): void {
-    this.#settle(pending).reject(new SendError(pending.id, code, `cannot ${pending.ask.t}: ${message}`, retryAfterMs));
+    this.#settle(pending).reject(new SendError(pending.id, code, `cannot ${nameOf(pending.ask)}: ${message}`, retryAfterMs));
   }
 
   #settle(pending: Pending): Pending {
@@ -251,4 +277,9 @@ export class Outbox {
     this.#pending.delete(pending.id);
     return pending;
   }
+}
+
+/** nameOf is what an Ask does. */
+function nameOf({ t, verb = t }: Ask): string {
+  return verb;
 }

@@ -1,18 +1,19 @@
-import { Backoff, type Stop, type Wait } from "./backoff.js";
+import { Backoff, isSentOut, type Stop, type Wait } from "./backoff.js";
 import { flaw, invalid } from "./check.js";
 import { Connection, type Ended } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { realEnv, type Env } from "./env.js";
 import { BarrageError, ConnectionError, HttpError, SendError } from "./errors.js";
 import { Api } from "./http.js";
+import { flawOf } from "./moderation.js";
 import { readOptions, type Settings } from "./options.js";
-import { Outbox, type Ask } from "./outbox.js";
+import { Outbox, type Answer, type Ask } from "./outbox.js";
 import { Refresh } from "./refresh.js";
-import { isLocal, recallOf, Stream } from "./stream.js";
+import { isLocal, isPurged, recallOf, Stream } from "./stream.js";
 import { protocolsFor } from "./token.js";
 import { Tokens } from "./tokens.js";
-import type { Can, Message, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason } from "./types.js";
-import type { Frame } from "./wire.js";
+import type { Can, Done, Message, Moderation, Modes, Purged, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason, You } from "./types.js";
+import { moderationOf, readMessages, readModes, type Frame } from "./wire.js";
 
 /** maxSendTimeoutMs keeps a send's last try within the two minutes in which its id is known. */
 const maxSendTimeoutMs = 100_000;
@@ -49,7 +50,8 @@ export class Room {
   #ids = 0;
   #state: State = { name: "idle", reason: "new", closeCode: 0 };
   #userId: string;
-  #can: readonly Can[] = [];
+  #you: You = { role: "", mutedUntil: 0, reason: "", can: [] };
+  #modes: Modes = readModes(undefined);
   #online = 0;
   #likes = 0;
 
@@ -91,7 +93,13 @@ export class Room {
         recalled: (recalled) => {
           this.#outbox.recalled(recalled.seq, this.#stream.epoch);
           this.#events.emit("recalled", recalled);
+          this.#unpin((message) => this.#stream.wasRecalled(message));
         },
+        purged: (purged) => {
+          this.#events.emit("purged", purged);
+          this.#unpin((message) => isPurged(message, purged));
+        },
+        cleared: (cleared) => this.#events.emit("cleared", cleared),
         gap: (gap) => this.#events.emit("gap", gap),
         epoch: (epoch, seq) => this.#events.emit("epoch", { epoch, seq }),
         fetchBetween: (epoch, from, to, signal) => this.#fetchBetween(epoch, from, to, signal),
@@ -107,7 +115,17 @@ export class Room {
 
   /** can is what one may do here, as the server said last; nothing before the first welcome. */
   get can(): readonly Can[] {
-    return this.#can;
+    return this.#you.can;
+  }
+
+  /** you is what holds for this user here, as the server said last: role, mute, and what one may do. */
+  get you(): You {
+    return this.#you;
+  }
+
+  /** modes are the room's rules, as the server said last; before the first welcome those that let everything through. */
+  get modes(): Modes {
+    return this.#modes;
   }
 
   /** online is how many are in the room; 0 before the first welcome. */
@@ -172,7 +190,7 @@ export class Room {
     const why = flaw(id, maxIdBytes);
     if (why) return Promise.reject(new SendError(id, "invalid", `cannot send: the id ${why}`));
     if (id.startsWith("~")) return Promise.reject(new SendError(id, "invalid", `cannot send: ids that begin with "~" are the nodes' own`));
-    return this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, options.timeoutMs);
+    return this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, options.timeoutMs) as Promise<Sent>;
   }
 
   /** like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when the room closes. */
@@ -190,6 +208,18 @@ export class Room {
   }
 
   /**
+   * moderate does what moderators do, and is done when the server has carried it out. Without a connection it waits for
+   * one. It rejects with a SendError as send does. Where the connection is lost before the answer comes the code is
+   * "unconfirmed": it may be done. Each verb but announce may then be repeated, since a second time changes nothing.
+   */
+  async moderate(op: Moderation): Promise<Done> {
+    const id = this.#newId(), why = flawOf(op);
+    if (why) throw new SendError(id, "invalid", `cannot moderate: ${why}`);
+    const placed = (op.verb === "delete" || op.verb === "pin") && op.epoch === undefined ? { ...op, epoch: this.#stream.epoch } : op;
+    return (await this.#ask(id, moderationOf(placed) as unknown as Ask)) as Done;
+  }
+
+  /**
    * messages returns history, oldest first: at most limit messages, the newest before the
    * seq given, or the newest of all. It rejects with an HttpError.
    */
@@ -199,16 +229,19 @@ export class Room {
     const token = await next.catch((err: BarrageError) => {
       throw new HttpError(0, err.code, err.message);
     });
-    const page = await this.#api.history(token, before, limit, signal);
-    return page.messages;
+    const purges: Purged[] = []; // what was taken away on the way here may be in the answer
+    const off = this.on("purged", (purged) => purges.push(purged));
+    const { epoch, messages } = await this.#api.history(token, before, limit, signal).finally(off);
+    const gone = (m: Message) => this.#stream.wasRecalled(m) || purges.some((purged) => isPurged(m, purged));
+    return messages.filter(({ seq }) => !this.#stream.isCleared(epoch, seq)).map((m) => (gone(m) ? readMessages([{ seq: m.seq, recalled: true }])[0]! : m));
   }
 
   #newId(): string {
     return `${this.#idPrefix}-${++this.#ids}`;
   }
 
-  #ask(id: string, ask: Ask, timeoutMs = this.#settings.sendTimeoutMs): Promise<Sent> {
-    if (this.#state.name === "closed") return Promise.reject(new SendError(id, "closed", `cannot ${ask.t}: the room is closed`));
+  #ask(id: string, ask: Ask, timeoutMs = this.#settings.sendTimeoutMs): Promise<Answer> {
+    if (this.#state.name === "closed") return Promise.reject(new SendError(id, "closed", `cannot ${ask.verb ?? ask.t}: the room is closed`));
     return this.#outbox.ask(id, ask, Math.min(timeoutMs, maxSendTimeoutMs));
   }
 
@@ -285,15 +318,33 @@ export class Room {
         return this.#events.emit("counters", frame.counters);
       case "system":
         return this.#events.emit("system", frame.notice);
+      case "room":
+        this.#setModes(frame.modes);
+        this.#events.emit("room", this.#modes);
+        if (this.#connection === connection) this.#stream.clearedTo(frame.modes.cleared); // else a listener closed the room
+        return;
+      case "you":
+        this.#you = { ...frame.you, can: frame.can ?? this.can };
+        this.#outbox.may(this.can);
+        return this.#events.emit("you", this.#you);
+      case "purged":
+        return this.#stream.purged(frame.purged);
+      case "cleared":
+        return this.#stream.cleared(frame.cleared);
+      case "storm":
+        return this.#events.emit("storm", frame.storm);
+      case "done":
+        return this.#outbox.done(frame.id, { verb: frame.verb, n: frame.n });
       case "reconnect":
         return this.#leaveWithin(frame.afterMs);
     }
   }
 
   #welcome(connection: Connection, frame: Frame & { t: "welcome" }): void {
-    const { welcome } = frame;
+    this.#setModes(frame.welcome.modes);
+    const welcome = { ...frame.welcome, modes: this.#modes };
     this.#userId = welcome.userId || this.#userId;
-    this.#can = welcome.can;
+    this.#you = welcome.you;
     this.#tokens.accepted(welcome.authExpiresMs);
     this.#outbox.welcomed(welcome.userId, welcome.can);
     this.#online = welcome.online;
@@ -303,19 +354,31 @@ export class Room {
     this.#setState({ name: "open", reason: "welcome", closeCode: 0 });
     this.#events.emit("welcome", welcome);
     if (this.#connection !== connection) return; // a listener closed the room
-    this.#stream.welcome({ epoch: welcome.epoch, seq: welcome.seq, recovered: welcome.recovered, messages: frame.messages, recalled: frame.recalled });
+    this.#stream.welcome({ epoch: welcome.epoch, seq: welcome.seq, recovered: welcome.recovered, messages: frame.messages, recalled: frame.recalled, cleared: welcome.modes.cleared });
     // Last: what the welcome showed to have been taken need not go again.
     if (this.#connection !== connection) return;
     this.#outbox.connected(connection, welcome.limits);
     this.#refresh.connected(connection);
   }
 
+  /** #setModes takes the room's rules. They may be from before a message was taken back that stands in them. */
+  #setModes(modes: Modes): void {
+    this.#modes = modes.pinned && this.#stream.wasRecalled(modes.pinned) ? { ...modes, pinned: undefined } : modes;
+  }
+
+  /** #unpin takes the pinned message off where it is gone: the server says so too, but perhaps later. */
+  #unpin(gone: (message: Message) => boolean): void {
+    if (!this.#modes.pinned || !gone(this.#modes.pinned)) return;
+    this.#modes = { ...this.#modes, pinned: undefined };
+    this.#events.emit("room", this.#modes);
+  }
+
   /** #renewed takes what the new token grants. */
   #renewed({ id, expiresMs, can }: Frame & { t: "auth" }): void {
     if (!this.#refresh.accepted(id, expiresMs)) return;
-    this.#can = can ?? this.#can;
-    this.#outbox.may(this.#can);
-    this.#events.emit("auth", { can: this.#can, expiresMs });
+    this.#you = { ...this.#you, can: can ?? this.can };
+    this.#outbox.may(this.can);
+    this.#events.emit("auth", { can: this.can, expiresMs });
   }
 
   /** #notRenewed: the connection goes on with the token it has, unless that is no use. */
@@ -336,7 +399,7 @@ export class Room {
   }
 
   /** #ended decides what to do after a connection has ended by itself. */
-  async #ended({ opened, code, silent }: Ended): Promise<void> {
+  async #ended({ opened, code, reason, silent }: Ended): Promise<void> {
     const attempt = this.#attempt;
     const leaveAt = this.#leaveAt;
     this.#drop();
@@ -348,10 +411,15 @@ export class Room {
       if (attempt !== this.#attempt) return;
       if (refusal?.status === 0 && refusal.code === "invalid") return this.#follow({ stop: true, code: "invalid", message: refusal.message }, code);
       if (refusal && refusal.status > 0) {
-        return this.#follow(this.#backoff.afterRefusal(refusal.status, refusal.code, refusal.message, refusal.retryAfterMs), code);
+        return this.#follow(this.#backoff.afterRefusal(refusal), code);
       }
     }
-    const verdict = this.#backoff.afterClose(code, this.#tokens.over);
+    const verdict = this.#backoff.afterClose(code, reason, this.#tokens.over);
+    if (verdict.stop && isSentOut(verdict.code)) { // A close has no room for the time: what would refuse the next socket says it.
+      const refusal = attempt && (await this.#api.refusal(this.#tokens.token, attempt.signal));
+      if (attempt !== this.#attempt) return;
+      return this.#follow(refusal?.code === verdict.code ? this.#backoff.afterRefusal(refusal) : verdict, code);
+    }
     const named = leaveAt - this.#env.now();
     if (!verdict.stop && leaveAt > 0) return this.#follow({ ...verdict, reason: "leaving", ms: Math.max(named, 0), firm: true }, code);
     this.#follow(verdict, code);
@@ -361,8 +429,9 @@ export class Room {
   #follow(verdict: Stop | Wait, closeCode: number): void {
     if (verdict.stop && this.#tokens.refuse(verdict)) verdict = this.#backoff.afterFailure(verdict.code);
     if (verdict.stop) {
-      this.#closeFor(verdict.code, closeCode, verdict.code, verdict.message);
-      this.#events.emit("error", new ConnectionError(verdict.code, verdict.message, closeCode));
+      const { code, message, until, retryAfterMs } = verdict;
+      this.#closeFor(code, closeCode, code, message, until);
+      this.#events.emit("error", new ConnectionError(code, message, closeCode, until, retryAfterMs));
       return;
     }
     this.#firm = verdict.firm;
@@ -388,7 +457,7 @@ export class Room {
     this.#refresh.disconnected();
   }
 
-  #closeFor(reason: StateReason, closeCode: number, code: string, message: string): void {
+  #closeFor(reason: StateReason, closeCode: number, code: string, message: string, until?: number): void {
     this.#drop();
     this.#cancelRetry();
     this.#attempt?.abort();
@@ -396,7 +465,7 @@ export class Room {
     this.#offBack?.();
     this.#offBack = undefined;
     this.#tokens.forget();
-    this.#setState({ name: "closed", reason, closeCode });
+    this.#setState({ name: "closed", reason, closeCode, ...(until === undefined ? {} : { until }) });
     this.#outbox.fail(code, message);
   }
 

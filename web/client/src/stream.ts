@@ -4,12 +4,14 @@
 // fetched from history while newer things wait, and what cannot be had is named.
 
 import { Seen, type Known } from "./seen.js";
-import type { Gap, Message, Recalled } from "./types.js";
+import type { Cleared, Gap, Message, Purged, Recalled } from "./types.js";
 
 /** StreamHost is what a Stream talks to. */
 export interface StreamHost {
   message(message: Message, history: boolean): void;
   recalled(recalled: Recalled): void;
+  purged(purged: Purged): void;
+  cleared(cleared: Cleared): void;
   gap(gap: Gap): void;
   /** epoch: numbers go on from seq. */
   epoch(epoch: string, seq: number): void;
@@ -37,6 +39,8 @@ export interface Arrival {
   readonly messages: Message[];
   /** recalled are of late. */
   readonly recalled: Recalled[];
+  /** cleared is the number behind which history begins, in this epoch; 0 for all of it. */
+  readonly cleared: number;
 }
 
 /** Step is one thing to do, in order. */
@@ -46,6 +50,7 @@ type Step =
   | { do: "name"; to: number; reason: string } // not to be had
   | { do: "batch"; epoch: string; seq: number } // one of that epoch comes, behind seq
   | { do: "place"; epoch: string; seq: number; ts?: number }
+  | { do: "cleared"; seq: number }
   | { do: "prove"; epoch: string; seq: number; goOn: Step[]; rejoin: Step[] } // by the message seq, whether it is the same count
   | { do: "rejoin"; epoch: string; seq: number; messages: Message[]; fetched: boolean };
 
@@ -54,6 +59,9 @@ type Step =
  * is bounded and a slow history does not hold the room back: 2 s of 1,000 messages/s.
  */
 const maxWaiting = 2000;
+
+/** maxPurges bounds the purges that are kept during one fetch: it takes 12 s at most. */
+const maxPurges = 1000;
 
 /** isLocal says that an epoch is of one node whose store is away: it has no history. */
 export function isLocal(epoch: string): boolean {
@@ -79,6 +87,9 @@ export class Stream {
   #life = 0; // one more with each disconnection
   #steps: Step[] = [];
   #fetching: AbortController | undefined;
+  #cleared: Cleared = { epoch: "", seq: 0 };
+  #clearing: Step | undefined; // what waits before it is of other epochs than the one that was cleared, and older
+  #purges: Purged[] = []; // since the fetch began: what it finds, and what waits for it, may be from before
 
   constructor(host: StreamHost, gapLimit: number) {
     this.#host = host;
@@ -106,6 +117,8 @@ export class Stream {
     const { epoch, seq } = arrival;
     const messages = arrival.messages.filter((m) => m.seq <= seq || isLocal(epoch)); // newer ones come by themselves
     const life = this.#life;
+    this.#clear(epoch, arrival.cleared);
+    if (life !== this.#life) return;
     for (const recalled of arrival.recalled) {
       this.recalled(recalled);
       if (life !== this.#life) return; // a listener closed the room
@@ -113,15 +126,16 @@ export class Stream {
     const goOn: Step[] = [{ do: "batch", epoch, seq }, ...asSteps(messages), upTo(seq)];
     const rejoin: Step[] = [{ do: "rejoin", epoch, seq, messages, fetched: false }];
     if (!this.#goesOn(arrival)) this.#steps.push(...rejoin);
-    else if (arrival.recovered || this.#lastTs === 0 || messages.some((m) => m.seq === this.#last)) this.#steps.push(...goOn);
+    else if (arrival.recovered || this.#lastTs === 0 || this.isCleared(epoch, this.#last) || messages.some((m) => m.seq === this.#last)) this.#steps.push(...goOn);
     else this.#steps.push({ do: "prove", epoch, seq: this.#last, goOn, rejoin });
     this.#run();
   }
 
   /** #join takes the first welcome: what was said before its messages is not missing. */
-  #join({ epoch, seq, messages, recalled }: Arrival): void {
+  #join({ epoch, seq, messages, recalled, cleared }: Arrival): void {
     this.#joined = true;
     this.#epoch = epoch;
+    if (!isLocal(epoch)) this.#cleared = { epoch, seq: cleared };
     for (const r of recalled) this.#recalled.add(r); // nothing of it is on the screen
     const life = this.#life;
     for (const message of isLocal(epoch) ? messages.map(unnumbered) : messages) {
@@ -157,6 +171,65 @@ export class Stream {
     if (recalled.userId === "" || this.#recalled.add(recalled)) this.#host.recalled(recalled);
   }
 
+  /** wasRecalled says that a message was taken back, as far as that is remembered. */
+  wasRecalled(message: Message): boolean {
+    return this.#recalled.has(asRecall(message));
+  }
+
+  /** purged hands on that a user's messages were taken away. What waits here, or is on its way from history, is passed over. */
+  purged(purged: Purged): void {
+    for (const message of this.#steps.flatMap(messagesOf)) this.#purge(message, purged);
+    if (this.#fetching) this.#purges = [...this.#purges, purged].slice(-maxPurges);
+    this.#host.purged(purged);
+  }
+
+  #purge(message: Message, purged: Purged): void {
+    if (isPurged(message, purged) && !this.#seen.has(message)) this.#recalled.add(asRecall(message));
+  }
+
+  /** cleared hands on once that all up to a number was taken away. None of it is handed on any more, nor is it missing. */
+  cleared({ epoch, seq }: Cleared): void {
+    const known = this.#cleared;
+    if (seq === 0 || (epoch === known.epoch && seq <= known.seq)) return;
+    this.#cleared = { epoch, seq };
+    this.#clearing = this.#entry(epoch);
+    this.#host.cleared(this.#cleared);
+  }
+
+  /** #entry is the last step that waits and comes into an epoch from another one. */
+  #entry(epoch: string): Step | undefined {
+    let at = this.#epoch, entry: Step | undefined;
+    for (const step of this.#steps) {
+      if (!("epoch" in step)) continue;
+      if (step.epoch === epoch && at !== epoch) entry = step;
+      at = step.epoch;
+    }
+    return entry;
+  }
+
+  /** clearedTo takes the number of a room's rules. It counts in the epoch of those, which may still wait here. */
+  clearedTo(seq: number): void {
+    this.#steps.push({ do: "cleared", seq });
+    this.#run();
+  }
+
+  /** #clear takes such a number. A history that goes on in another epoch keeps it: then it is no news. */
+  #clear(epoch: string, seq: number): void {
+    if (isLocal(epoch)) return; // it counts in the store's epoch
+    if (seq > this.#cleared.seq) return this.cleared({ epoch, seq });
+    if (epoch !== this.#cleared.epoch) this.#cleared = { epoch, seq };
+  }
+
+  /** isCleared says that number seq of an epoch was cleared. */
+  isCleared(epoch: string, seq: number): boolean {
+    return seq > 0 && epoch === this.#cleared.epoch && seq <= this.#cleared.seq;
+  }
+
+  /** #floor is the number up to which nothing is missing, as it was cleared; before the entry to its epoch all was. */
+  get #floor(): number {
+    return this.#clearing ? Infinity : this.#epoch === this.#cleared.epoch ? this.#cleared.seq : 0;
+  }
+
   /**
    * placed takes word that numbers go on from seq in an epoch, and that nothing up to there is still to come. ts is that
    * of message seq, 0 where it is not known.
@@ -170,6 +243,8 @@ export class Stream {
   disconnected(): void {
     this.#fetching?.abort();
     this.#fetching = undefined;
+    this.#purges = [];
+    this.#clearing = undefined;
     this.#steps = [];
     this.#life++;
   }
@@ -185,6 +260,7 @@ export class Stream {
   }
 
   #take(step: Step): void {
+    if (step === this.#clearing) this.#clearing = undefined;
     switch (step.do) {
       case "message": {
         const { seq } = step.message;
@@ -196,10 +272,11 @@ export class Stream {
         if (step.from > this.#last + 1) return this.#fill(step.from - 1, "missed", step);
         return this.#fill(step.to, step.reason);
       case "name": {
-        const from = this.#last + 1;
-        if (step.to < from) return;
+        if (step.to <= this.#last) return;
+        const from = Math.max(this.#last, this.#floor) + 1;
         this.#moveTo(step.to); // first: a listener may ask
-        return this.#host.gap({ from, to: step.to, reason: step.reason });
+        if (from <= step.to) this.#host.gap({ from, to: step.to, reason: step.reason });
+        return;
       }
       case "batch":
         if (this.#epoch === "" && !isLocal(step.epoch)) this.#epoch = step.epoch; // an empty room has none
@@ -207,6 +284,9 @@ export class Stream {
         return this.#place(step.epoch, step.seq);
       case "place":
         return this.#place(step.epoch, step.seq, step.ts);
+      case "cleared":
+        if (!this.#clearing) this.#clear(this.#epoch, step.seq); // else a later one is known
+        return;
       case "prove":
         return this.#fetch(step.epoch, step.seq, step.seq, (found) => (found.some((m) => m.seq === step.seq && !m.recalled && !this.#seen.has(m)) ? step.rejoin : step.goOn));
       case "rejoin":
@@ -256,9 +336,10 @@ export class Stream {
   /** #fill fetches what is missing up to to, at most the newest gapLimit, and names the rest; then comes next. */
   #fill(to: number, reason: string, ...next: Step[]): void {
     if (to <= this.#last) return;
-    const nowhere = reason === "shed" || isLocal(this.#epoch); // nobody has these
+    const from = Math.max(this.#last + 1, this.#floor + 1, to - this.#gapLimit + 1);
+    const nowhere = reason === "shed" || isLocal(this.#epoch) || from > to; // nobody has these
     if (nowhere) return void this.#steps.unshift(name(to, reason), ...next);
-    this.#fetch(this.#epoch, Math.max(this.#last + 1, to - this.#gapLimit + 1), to, (found) => {
+    this.#fetch(this.#epoch, from, to, (found) => {
       const inside = asSteps(found.filter((m) => m.seq <= to));
       return [...inside.flatMap((step) => [name(step.message.seq - 1, reason), step]), name(to, reason), ...next];
     });
@@ -272,7 +353,9 @@ export class Stream {
     const done = (found: Message[]) => {
       if (this.#fetching !== fetching) return; // disconnected meanwhile
       this.#fetching = undefined;
-      this.#steps.unshift(...then(found));
+      const steps = then(found), messages = steps.flatMap(messagesOf);
+      for (const purged of this.#purges.splice(0)) for (const message of messages) this.#purge(message, purged);
+      this.#steps.unshift(...steps);
       this.#run();
     };
     this.#host.fetchBetween(epoch, Math.max(from, 1), to, fetching.signal).then(done, () => done([]));
@@ -282,7 +365,8 @@ export class Stream {
   #handOn(message: Message, history: boolean): void {
     if (message.seq > 0) [this.#last, this.#lastTs] = [message.seq, message.ts];
     if (message.recalled) return this.#host.recalled(recallOf(message.seq));
-    if (this.#recalled.has(asRecall(message)) || !this.#seen.add(message)) return;
+    if (this.wasRecalled(message) || !this.#seen.add(message)) return;
+    if (this.#clearing || this.isCleared(this.#epoch, message.seq)) return; // but it is known now: in another epoch it may have another number
     if (isLocal(this.#epoch)) this.#heard.add(message);
     this.#host.message(message, history);
   }
@@ -290,6 +374,18 @@ export class Stream {
   #moveTo(seq: number): void {
     if (seq !== this.#last) [this.#last, this.#lastTs] = [seq, 0];
   }
+}
+
+/** isPurged says that a message is one of those. */
+export function isPurged({ userId, ts }: Message, purged: Purged): boolean {
+  return userId !== "" && userId === purged.userId && ts >= purged.since;
+}
+
+/** messagesOf are those that a step may bring. */
+function messagesOf(step: Step): Message[] {
+  if (step.do === "message") return [step.message];
+  if (step.do === "prove") return [...step.goOn, ...step.rejoin].flatMap(messagesOf);
+  return step.do === "rejoin" ? step.messages : [];
 }
 
 /** MessageStep is a Step with a message. */

@@ -56,6 +56,92 @@ export interface Welcome {
   /** recovered is true when the connection was resumed with every message that was missed. */
   readonly recovered: boolean;
   readonly limits: Limits;
+  readonly modes: Modes;
+  readonly you: You;
+}
+
+/** Modes are the rules of a room, which its moderators set. A server that has none of them sends none: then all may write. */
+export interface Modes {
+  /** v names this state of the rules; "" where the server says none. */
+  readonly v: string;
+  /** slowMs is how long a user waits between two messages; 0 for no wait. */
+  readonly slowMs: number;
+  /** frozen: only moderators write. */
+  readonly frozen: boolean;
+  /** who may write: all, users with one of the tags, or moderators. */
+  readonly who: "all" | "tagged" | "mods" | (string & {});
+  readonly tags: readonly string[];
+  /** firstDelayMs is how long a newcomer waits before the first message. */
+  readonly firstDelayMs: number;
+  /** dupS is for how many seconds a user may not repeat a text; uniqueS for how many nobody may. */
+  readonly dupS: number;
+  readonly uniqueS: number;
+  /** links: who may send them. */
+  readonly links: "allow" | "mods" | "deny" | (string & {});
+  readonly emoteOnly: boolean;
+  /** maxCaps is how many per cent of a text may be capital letters; 0 for any. */
+  readonly maxCaps: number;
+  /** pinned is the message that stands above the others. A recall, a clear or a purge of it unpins it. */
+  readonly pinned: Message | undefined;
+  /** cleared is the number behind which history begins since a moderator cleared the room; 0 for never. */
+  readonly cleared: number;
+}
+
+/** You is what holds for this user in this room. */
+export interface You {
+  /** role is "", "vip", "moderator", "owner", or another one. */
+  readonly role: string;
+  /** mutedUntil is when a mute ends, in ms since 1970 by the server's clock; 0 for no mute, forGood for one that does not end. */
+  readonly mutedUntil: number;
+  /** reason is what the moderator gave; "" for none. */
+  readonly reason: string;
+  readonly can: readonly Can[];
+}
+
+/** Purged says that a moderator took away every message of userId whose ts is since or later. */
+export interface Purged {
+  readonly userId: string;
+  readonly since: number;
+}
+
+/** Cleared says that a moderator took away every message up to number seq of the epoch, and what came before that epoch. */
+export interface Cleared {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** Storm says how many of a room's messages the server shows while there are too many. It is over where shown is offered and level is 0. */
+export interface Storm {
+  readonly shown: number;
+  readonly offered: number;
+  /** level is how hard the server holds back, from 0 to 256. */
+  readonly level: number;
+  /** ms is the time in which these were offered, up to now. */
+  readonly ms: number;
+}
+
+/** Moderation is one thing that a moderator does. Nobody acts on a user of an equal or a higher role; only owners give roles. */
+export type Moderation = {
+  /** reason is of at most 200 characters, for the user and for the room's log. */
+  readonly reason?: string;
+} & (
+  | { readonly verb: "mute" | "shadow" | "kick"; readonly userId: string; readonly forMs?: number } // without forMs for good, a kick for a minute
+  | { readonly verb: "ban"; readonly userId: string; readonly forMs?: number; readonly purge?: boolean }
+  | { readonly verb: "unmute" | "unshadow" | "unban"; readonly userId: string }
+  | { readonly verb: "delete" | "pin"; readonly seq: number; readonly epoch?: string } // without an epoch in that of now
+  | { readonly verb: "purge"; readonly userId: string; readonly since?: number }
+  | { readonly verb: "clear" | "unpin" }
+  | { readonly verb: "modes"; readonly modes: Partial<Omit<Modes, "v" | "pinned" | "cleared">> } // the others stay
+  | { readonly verb: "announce"; readonly body: string; readonly ext?: unknown }
+  | { readonly verb: "role"; readonly userId: string; readonly role: "" | "vip" | "moderator" | "owner" }
+  | { readonly verb: "approve" | "deny"; readonly held: string }
+);
+
+/** Done says that a Moderation was carried out. */
+export interface Done {
+  readonly verb: string;
+  /** n is how many messages it took away; 0 where the verb takes none. */
+  readonly n: number;
 }
 
 /** Auth is what a new token grants on a connection that stands. */
@@ -97,7 +183,7 @@ export interface Gap {
 export interface Recalled {
   /** seq is its number in the epoch of now; 0 where it has none there. */
   readonly seq: number;
-  /** by is the user who took it back; "" where that is not known. */
+  /** by is the user who took it back; "" where a moderator did, or, without a userId, where nobody knows. */
   readonly by: string;
   /** userId is its sender; "" where seq alone is known. */
   readonly userId: string;
@@ -155,6 +241,8 @@ export interface State {
   readonly retryInMs?: number;
   /** retryAt is when that will be, in ms since 1970; only while "waiting". */
   readonly retryAt?: number;
+  /** until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the server said. */
+  readonly until?: number;
 }
 
 /** RoomEvents are the events of a Room and what their listeners are given. */
@@ -170,6 +258,16 @@ export interface RoomEvents {
   /** gap: these cannot be had, after history was asked; in order with the messages. */
   gap: [gap: Gap];
   counters: [counters: Counters];
+  /** room: its rules changed. A welcome brings them too, without this event. */
+  room: [modes: Modes];
+  /** you: what holds for this user changed. A welcome brings it too, without this event. */
+  you: [you: You];
+  /** purged: take these off the screen. A recalled event for each comes too, before or after. */
+  purged: [purged: Purged];
+  /** cleared: take these off the screen. */
+  cleared: [cleared: Cleared];
+  /** storm: about once a second while the server leaves messages out, and once when that is over. */
+  storm: [storm: Storm];
   system: [notice: SystemNotice];
   /**
    * epoch: numbers go on from elsewhere. Where the name is another one, forget the seqs of

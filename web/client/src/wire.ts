@@ -2,7 +2,7 @@
 // missing or of the wrong type becomes empty, what we do not know is left out, so that
 // a newer server does not break an older client.
 
-import type { Can, Counters, Message, Recalled, SystemNotice, Welcome } from "./types.js";
+import type { Can, Cleared, Counters, Message, Modes, Moderation, Purged, Recalled, Storm, SystemNotice, Welcome, You } from "./types.js";
 
 /** subprotocol is asked for in the handshake. */
 export const subprotocol = "barrage.v1";
@@ -23,6 +23,12 @@ export type Frame =
   | { t: "auth"; id: string; expiresMs: number; can: readonly Can[] | undefined }
   | { t: "counters"; counters: Counters }
   | { t: "recalled"; recalled: Recalled }
+  | { t: "room"; modes: Modes }
+  | { t: "you"; you: Omit<You, "can">; can: readonly Can[] | undefined }
+  | { t: "purged"; purged: Purged }
+  | { t: "cleared"; cleared: Cleared }
+  | { t: "storm"; storm: Storm }
+  | { t: "done"; id: string; verb: string; n: number }
   | { t: "system"; notice: SystemNotice }
   | { t: "reconnect"; afterMs: number }
   | { t: "epoch"; epoch: string; seq: number; ts: number }
@@ -87,6 +93,18 @@ function readFrame(raw: Raw): Frame {
       return { t: "counters", counters: { online: count(raw["online"]), likes: count(raw["likes"]) } };
     case "recalled":
       return { t: "recalled", recalled: readRecalled(raw) };
+    case "room":
+      return { t: "room", modes: readModes(raw["modes"]) };
+    case "you":
+      return { t: "you", you: readYou(raw), can: readCan(raw["can"]) };
+    case "purged":
+      return { t: "purged", purged: { userId: text(raw["user_id"]), since: count(raw["since"]) } };
+    case "cleared":
+      return { t: "cleared", cleared: { epoch: text(raw["epoch"]), seq: count(raw["seq"]) } };
+    case "storm":
+      return { t: "storm", storm: { shown: count(raw["shown"]), offered: count(raw["offered"]), level: count(raw["level"]), ms: count(raw["ms"]) } };
+    case "done":
+      return { t: "done", id: text(raw["id"]), verb: text(raw["verb"]), n: count(raw["n"]) };
     case "system":
       return { t: "system", notice: { code: text(raw["code"]), message: text(raw["message"]), data: raw["data"] } };
     case "reconnect":
@@ -103,12 +121,13 @@ function readFrame(raw: Raw): Frame {
 function readWelcome(raw: Raw): Welcome {
   const limits = isObject(raw["limits"]) ? raw["limits"] : {};
   const maxBodyBytes = count(limits["max_body_bytes"]);
+  const can = readCan(raw["can"]) ?? allCan, role = text(raw["role"]);
   return {
     room: text(raw["room"]),
     userId: text(raw["user_id"]),
     guest: raw["guest"] === true,
-    can: readCan(raw["can"]) ?? allCan,
-    role: text(raw["role"]),
+    can,
+    role,
     authExpiresMs: count(raw["auth_expires_ms"]),
     node: text(raw["node"]),
     epoch: text(raw["epoch"]),
@@ -124,7 +143,42 @@ function readWelcome(raw: Raw): Welcome {
       ratePerSecond: count(limits["rate_per_second"]),
       burst: count(limits["burst"]),
     },
+    modes: readModes(raw["modes"]),
+    you: { ...readYou(isObject(raw["you"]) ? raw["you"] : { role }), can },
   };
+}
+
+/** readModes reads a room's rules; of what is missing, and of all where raw is none, the one that lets everything through. */
+export function readModes(raw: unknown): Modes {
+  const modes = isObject(raw) ? raw : {};
+  return {
+    v: text(modes["v"]),
+    slowMs: count(modes["slow_ms"]),
+    frozen: modes["frozen"] === true,
+    who: text(modes["who"]) || "all",
+    tags: Array.isArray(modes["tags"]) ? modes["tags"].map(text) : [],
+    firstDelayMs: count(modes["first_delay_ms"]),
+    dupS: count(modes["dup_s"]),
+    uniqueS: count(modes["unique_s"]),
+    links: text(modes["links"]) || "allow",
+    emoteOnly: modes["emote_only"] === true,
+    maxCaps: count(modes["max_caps"]),
+    pinned: isObject(modes["pinned"]) ? readMessage(modes["pinned"]) : undefined,
+    cleared: count(modes["cleared"]),
+  };
+}
+
+function readYou(raw: Raw): Omit<You, "can"> {
+  return { role: text(raw["role"]), mutedUntil: count(raw["muted_until"]), reason: text(raw["reason"]) };
+}
+
+/** moderationOf is a Moderation as it travels, but for its id: names are written with underscores there. */
+export function moderationOf(op: Moderation): Raw {
+  return { ...snaked(op), ...("modes" in op ? { modes: snaked(op.modes) } : {}), t: "mod" };
+}
+
+function snaked(o: object): Raw {
+  return Object.fromEntries(Object.entries(o).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
 }
 
 /** readCan reads a list of names; undefined where it is none. */

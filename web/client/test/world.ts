@@ -134,6 +134,11 @@ export class Seen {
     record("auth", (a) => `auth ${a.expiresMs}`);
     record("counters", (c) => `counters ${c.online} ${c.likes}`);
     record("system", (s) => `system ${s.code}`);
+    record("room", (m) => `room ${m.v}${m.pinned ? ` pin ${m.pinned.seq}` : ""}`);
+    record("you", (y) => `you ${y.mutedUntil}`);
+    record("purged", (p) => `purged ${p.userId} ${p.since}`);
+    record("cleared", (c) => `cleared ${c.epoch} ${c.seq}`);
+    record("storm", (s) => `storm ${s.shown}/${s.offered}`);
     record("error", (e) => `error ${e.code}`);
     room.on("state", (s) => this.states.push(`${s.name} ${s.reason}`));
   }
@@ -188,13 +193,13 @@ export class FakeSocket implements WebSocketLike {
     for (const frame of frames) this.#travel(() => this.onmessage?.({ data: typeof frame === "string" ? frame : JSON.stringify(frame) }));
   }
 
-  /** end closes with code at once; what is on the wire is lost. 1006 is a cut. */
-  end(code: number): void {
+  /** end closes with code and reason at once; what is on the wire is lost. 1006 is a cut. */
+  end(code: number, reason = ""): void {
     if (this.#broken) return;
     this.#broken = true;
     this.open = false;
     this.server.left(this);
-    this.onclose?.({ code });
+    this.onclose?.({ code, reason });
   }
 
   /** die breaks the wire without a word to either end. */
@@ -251,6 +256,8 @@ export class FakeServer {
   /** user is who the welcome says one is, and whose the sends are; auth is what it says of the token. */
   user = "u";
   auth: Json = {};
+  /** rules are what the welcome says of modes and of you: nothing, as servers that know neither. */
+  rules: Json = {};
   limits: Json = { max_body_bytes: 1000, max_frame_bytes: 1500, recall_ms: 60_000, rate_per_second: 5, burst: 10 };
   wireMs = 1;
   /** history is what HTTP and welcomes know; posted, by epoch, all that ever was. */
@@ -269,6 +276,8 @@ export class FakeServer {
   onHttp: ((path: string) => Response | Promise<Response> | undefined) | undefined;
   /** mute: what clients send is not answered. */
   mute = false;
+  /** verdict, where set, answers sends and what a moderator does with this refusal, without "t" and "id". */
+  verdict: Json | undefined;
   /** busy: sends that were not taken before are refused, to be tried again after a second. */
   busy = false;
   /** behind is by how many messages the node that welcomes next is behind. */
@@ -276,6 +285,9 @@ export class FakeServer {
   /** recalls are those of late, lost what the store has lost. */
   readonly recalls: Stored[] = [];
   readonly lost = new Set<Stored>();
+  readonly cleared = new Set<Stored>();
+  /** purges are all that ever were: all that one means, and of these what history had. */
+  readonly purges: Array<{ since: number; all: Set<Stored>; theirs: Stored[] }> = [];
   away: Away | undefined;
   readonly #acked = new Map<string, Stored>();
   #ids = 0;
@@ -307,7 +319,7 @@ export class FakeServer {
     const newest = [...here.map(shown), ...(away ? away.said.map((m) => ({ ...m, seq: 0 })) : [])].slice(-this.onJoin || Infinity);
     this.members.add(line);
     line.say({
-      t: "welcome", room: "42", user_id: this.user, ...this.auth, node: "n1", epoch: own, seq, online: this.online, likes: this.likes, total: seq,
+      t: "welcome", room: "42", user_id: this.user, ...this.auth, ...this.rules, node: "n1", epoch: own, seq, online: this.online, likes: this.likes, total: seq,
       recovered, messages: recovered ? missed.map(shown) : newest, heartbeat_ms: this.heartbeatMs, limits: this.limits,
       recalled: this.recalls.slice(-64).map((m) => this.recallOf(m)),
     });
@@ -338,8 +350,11 @@ export class FakeServer {
         if (!mine || mine.recalled) return line.say({ t: "refused", id: frame["id"], code: "not_found", message: "no such message" });
         return this.recall(mine.seq);
       }
+      case "mod":
+        return line.say(this.verdict ? { t: "refused", id: frame["id"], message: "no", ...this.verdict } : { t: "done", id: frame["id"], verb: frame["verb"], n: 0 });
       case "send": {
         const id = frame["id"] as string;
+        if (this.verdict && !this.#acked.has(id)) return line.say({ t: "refused", id, message: "no", ...this.verdict });
         if (this.busy && !this.#acked.has(id)) return line.say({ t: "refused", id, code: "busy", message: "too many wait", retry_after_ms: 1000 });
         if (this.away) { // it is acknowledged when the store is back
           if (!this.#acked.has(id) && !this.away.said.some((m) => m.id === id)) this.post(frame["body"] as string, { user: this.user, id });
@@ -382,6 +397,33 @@ export class FakeServer {
     }
   }
 
+  /** purge takes a user's messages from since on away; those who are away hear it by the recalls alone. */
+  purge(user: string, since = 0, wordFirst = true): void {
+    const word = () => { for (const line of this.members) line.say({ t: "purged", user_id: user, since }); };
+    const all = [...this.posted.values()].flat().filter((m) => m.user_id === user && m.ts >= since), theirs = this.history.filter((m) => all.includes(m) && !m.recalled);
+    this.purges.push({ since, all: new Set(all), theirs });
+    if (wordFirst) word();
+    for (const m of theirs) this.recall(m.seq);
+    if (!wordFirst) word();
+  }
+
+  /** clear takes all away: history begins behind it, and numbers go on. */
+  clear(): void {
+    this.history = [];
+    this.#clearedTo(this.seq);
+    for (const all of this.posted.values()) for (const m of all) this.cleared.add(m);
+    for (const line of this.members) line.say({ t: "cleared", epoch: this.epoch, seq: this.seq }, { t: "room", modes: this.rules["modes"] });
+  }
+
+  /** taken says that a message was taken away: recalled, cleared or purged. */
+  taken(m: Stored): boolean {
+    return m.recalled === true || this.cleared.has(m) || this.purges.some(({ all }) => all.has(m));
+  }
+
+  #clearedTo(seq: number): void {
+    this.rules = { ...this.rules, modes: { ...(this.rules["modes"] as Json | undefined), cleared: seq } };
+  }
+
   /** recallOf says what was taken back: the number is that of the present epoch, 0 where it has none. */
   recallOf(m: Stored): Json {
     const { seq } = this.history.find((h) => h === m) ?? { seq: 0 };
@@ -409,6 +451,8 @@ export class FakeServer {
       if (this.#acked.get(m.id) === m) this.#acked.delete(m.id);
     }
     this.history = this.history.filter((m) => m.seq <= this.seq);
+    const { cleared = 0 } = (this.rules["modes"] ?? {}) as { cleared?: number };
+    if (cleared > this.seq) this.#clearedTo(this.seq);
     this.posted.set(epoch, this.posted.get(this.epoch)!.slice(0, this.seq));
     this.epoch = epoch;
   }

@@ -1,6 +1,7 @@
 // A simulated room, to look at the page without a server: /?demo=1.
 
 import type { Message, RoomEvents, Sent, State } from "../../client/src/index.js";
+import { readModes } from "../../client/src/wire.js";
 import type { Source } from "./source.js";
 
 const names = ["Mia", "阿杰", "Noah", "小雨", "Léa", "Kenji", "大橙子", "Oskar", "Priya", "柠檬不酸", "Zoë", "Tomás", "夜猫子", "Amara", "北极星", "Ivy", "老王", "さくら", "Jonas", "晚风"];
@@ -19,7 +20,7 @@ export class Demo implements Source {
   readonly epoch = "demo";
   /** rate is messages a second. */
   rate: number;
-  private readonly listeners: Listeners = { welcome: [], auth: [], message: [], recalled: [], gap: [], counters: [], system: [], epoch: [], state: [], error: [] };
+  private readonly listeners: Listeners = { welcome: [], auth: [], message: [], recalled: [], gap: [], counters: [], room: [], you: [], purged: [], cleared: [], storm: [], system: [], epoch: [], state: [], error: [] };
   private recent: Message[] = [];
   private seq = 0;
   private online = 1200;
@@ -40,11 +41,12 @@ export class Demo implements Source {
 
   connect(): void {
     this.emit("state", state("open", "welcome"));
-    const now = Date.now();
+    const now = Date.now(), can = ["read", "send", "like", "recall"];
     for (let i = 200; i > 0; i--) this.make(now - i * 7000);
     this.emit("welcome", {
-      room: "demo", userId: this.me, guest: false, can: ["read", "send", "like", "recall"], role: "", authExpiresMs: 0, node: "demo", epoch: this.epoch, seq: this.seq, online: this.online, likes: this.likes, total: this.seq, recovered: false,
+      room: "demo", userId: this.me, guest: false, can, role: "", authExpiresMs: 0, node: "demo", epoch: this.epoch, seq: this.seq, online: this.online, likes: this.likes, total: this.seq, recovered: false,
       limits: { maxBodyBytes: 2000, maxFrameBytes: 4000, recallMs: 120_000, ratePerSecond: 5, burst: 10 },
+      modes: readModes(undefined), you: { role: "", mutedUntil: 0, reason: "", can },
     });
     for (const m of this.recent.slice(-30)) this.emit("message", m, { history: true });
     this.last = this.counted = performance.now();

@@ -6,6 +6,9 @@ import { realEnv } from "../../src/env.js";
 import { Room, type RoomOptions, type Welcome } from "../../src/index.js";
 import { World, type Json } from "../world.js";
 
+/** open are the rules of a room whose server says nothing of rules. */
+const open = { v: "", slowMs: 0, frozen: false, who: "all", tags: [], firstDelayMs: 0, dupS: 0, uniqueS: 0, links: "allow", emoteOnly: false, maxCaps: 0, pinned: undefined, cleared: 0 };
+
 test("the handshake names room, user, token and subprotocol", async () => {
   const world = new World();
   const { room, seen, line } = await world.joined({ room: "a/b 弹", url: "wss://fake/edge?x=1" });
@@ -13,7 +16,7 @@ test("the handshake names room, user, token and subprotocol", async () => {
   assert.deepEqual(line.protocols, ["barrage.v1", "bearer.dA"]);
   assert.deepEqual(seen.states, ["connecting connect", "open welcome"]);
   assert.deepEqual(seen.all[0]!.args, [
-    { room: "42", userId: "u", guest: false, can: ["read", "send", "like", "recall"], role: "", authExpiresMs: 0, node: "n1", epoch: "e1", seq: 0, online: 1, likes: 0, total: 0, recovered: false, limits: { maxBodyBytes: 1000, maxFrameBytes: 1500, recallMs: 60_000, ratePerSecond: 5, burst: 10 } },
+    { room: "42", userId: "u", guest: false, can: ["read", "send", "like", "recall"], role: "", authExpiresMs: 0, node: "n1", epoch: "e1", seq: 0, online: 1, likes: 0, total: 0, recovered: false, limits: { maxBodyBytes: 1000, maxFrameBytes: 1500, recallMs: 60_000, ratePerSecond: 5, burst: 10 }, modes: open, you: { role: "", mutedUntil: 0, reason: "", can: ["read", "send", "like", "recall"] } },
   ]);
   assert.deepEqual([room.online, room.likes, room.state.name], [1, 0, "open"]);
 });

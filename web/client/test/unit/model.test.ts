@@ -41,7 +41,7 @@ class Ledger {
     if (from > to || from < this.next) this.trouble.push(`${what} ${from}-${to} in ${this.epoch}, want ${this.next}`);
     for (let seq = this.next || from; seq < from; seq++) {
       const passed = this.world.server.posted.get(this.epoch)![seq - 1];
-      if (!passed || !(passed.recalled || this.had.has(passed.id) || this.gone.has(passed.id))) this.trouble.push(`${what} ${from} in ${this.epoch}, and nothing of ${seq}`);
+      if (!passed || !(this.world.server.taken(passed) || this.had.has(passed.id) || this.gone.has(passed.id))) this.trouble.push(`${what} ${from} in ${this.epoch}, and nothing of ${seq}`);
     }
     this.next = to + 1;
     this.#gapLast = what === "gap";
@@ -56,7 +56,7 @@ class Ledger {
   message(m: Message): void {
     this.delivered++;
     this.#gapLast = false;
-    if (this.gone.has(m.id)) this.trouble.push(`message ${m.id} was taken back, and comes`);
+    if (this.gone.has(m.id) && !this.again(m.id)) this.trouble.push(`message ${m.id} was taken back, and comes`);
     if (this.had.has(m.id)) this.trouble.push(`message ${m.id} twice, in ${this.epoch} as ${m.seq}`);
     this.had.add(m.id);
     if (m.seq === 0) return;
@@ -73,10 +73,24 @@ class Ledger {
     for (const all of this.world.server.posted.values()) for (const m of all) this.named.add(m.id);
   }
 
+  purged(since: number): void {
+    for (const purge of this.world.server.purges) if (purge.since === since) for (const m of purge.theirs) this.gone.add(m.id);
+  }
+
+  cleared(epoch: string, seq: number): void {
+    for (const m of this.world.server.posted.get(epoch)!.slice(0, seq)) this.gone.add(m.id);
+  }
+
+  /** again says that a send whose message was taken away, and then lost by the store, was stored anew. */
+  again(id: string): boolean {
+    const { server } = this.world, stored = [...server.posted.values()].flat().filter((m) => m.id === id);
+    return new Set(stored).size > 1 && stored.some((m) => !server.taken(m));
+  }
+
   /** missing are the messages of the present count that were neither had nor named. */
   get missing(): string[] {
     const all = this.world.server.posted.get(this.world.server.epoch)!;
-    return all.filter((m) => !m.recalled && ![this.had, this.named, this.gone].some((ids) => ids.has(m.id))).map((m) => `${m.seq} ${m.id} ${m.body}`);
+    return all.filter((m) => !this.world.server.taken(m) && ![this.had, this.named, this.gone].some((ids) => ids.has(m.id))).map((m) => `${m.seq} ${m.id} ${m.body}`);
   }
 }
 
@@ -95,6 +109,8 @@ async function run(seed: number, steps: number): Promise<number> {
   room.on("epoch", (e) => ledger.place(e.epoch, e.seq));
   room.on("message", (m) => ledger.message(m));
   room.on("gap", (g) => ledger.gap(g.from, g.to));
+  room.on("purged", (p) => ledger.purged(p.since));
+  room.on("cleared", (c) => ledger.cleared(c.epoch, c.seq));
   room.on("recalled", (r) => {
     if (r.userId !== "") ledger.gone.add(r.id);
     else if (r.seq >= ledger.next) ledger.range("recalled", r.seq, r.seq); // by history, in place of the message
@@ -127,6 +143,11 @@ async function run(seed: number, steps: number): Promise<number> {
     }],
     [3, "trim", () => server.history.splice(0, world.upTo(server.history.length))],
     [3, "recall", () => !server.away && server.history.length > 0 && server.recall(server.history[world.upTo(server.history.length)]!.seq)],
+    [1, "purge", () => {
+      const since = Math.floor(world.now()) - world.upTo(5000);
+      if (!server.away && server.purges.every((purge) => purge.since !== since)) server.purge("v", since, world.upTo(2) === 0);
+    }],
+    [1, "clear", () => !server.away && server.clear()],
     [1, "lose all", () => {
       if (server.away) return;
       server.restartCounting(`e${server.posted.size + 1}`);

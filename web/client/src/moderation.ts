@@ -1,0 +1,30 @@
+// What a moderator asks for, checked before it goes out.
+
+import { flaw } from "./check.js";
+import type { Moderation } from "./types.js";
+
+/** forGood is the end of what does not end: of a ban or of a mute, in ms since 1970 (the protocol's). */
+export const forGood = 253_402_300_799_000;
+
+/** maxReason bounds a reason, in characters; maxIdBytes the id of a user (the server's). */
+const maxReason = 200;
+const maxIdBytes = 128;
+
+/** flawOf says what is wrong with a Moderation; "" for nothing. What a verb needs, and who may say it, the server knows. */
+export function flawOf(op: Moderation): string {
+  const { verb, reason } = op;
+  if (typeof verb !== "string" || !verb) return "there is no verb";
+  if (reason !== undefined && !(typeof reason === "string" && [...reason].length <= maxReason)) return `the reason is no text of at most ${maxReason} characters`;
+  if ("userId" in op) {
+    const why = flaw(op.userId, maxIdBytes);
+    if (why) return `userId ${why}`;
+  }
+  if ("seq" in op && !whole(op.seq, 1)) return `seq is ${String(op.seq)}, want a whole number from 1`;
+  if ("forMs" in op && op.forMs !== undefined && !whole(op.forMs, 0)) return `forMs is ${String(op.forMs)}, want a whole number from 0`;
+  if ("body" in op && typeof op.body !== "string") return `the body is no string but ${typeof op.body}`;
+  return "";
+}
+
+function whole(n: unknown, least: number): boolean {
+  return Number.isSafeInteger(n) && (n as number) >= least;
+}
