@@ -2,47 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BrowserContextOptions, Page, WebSocketRoute } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { alone } from "./alone.js";
 import { desktop, phone, shoot } from "./browser.js";
+import { type Line, lines, type Op } from "./line.js";
 
-const there = alone();
+const there = alone(), enter = lines(there);
 
 const chinese = { ...phone, locale: "zh-CN" } satisfies BrowserContextOptions;
-
-/** Line is the server's end of the page's socket. */
-interface Line {
-  page: Page;
-  /** say sends a frame. */
-  say: (frame: object) => void;
-  /** batch sends messages with these fields. */
-  batch: (...messages: object[]) => void;
-  close: (code: number) => void;
-}
-
-type Op = Record<string, unknown> & { t: string };
-
-/** enter opens a room whose server welcomes with these limits, and answers ops with what answer returns. */
-async function enter(limits: object, device: BrowserContextOptions, answer: (op: Op, line: Line) => void = () => {}): Promise<Line> {
-  let socket: WebSocketRoute | undefined, seq = 0;
-  const say = (frame: object) => socket!.send(JSON.stringify(frame));
-  const line: Line = {
-    page: undefined!, say,
-    batch: (...messages) => say({ t: "batch", epoch: "e", seq: seq + 1, messages: messages.map((m) => ({ seq: ++seq, kind: "chat", user_id: "Eve", body: "hi", ts: Date.now(), id: `~${seq}`, ...m })) }),
-    close: (code) => void socket!.close({ code }),
-  };
-  line.page = await there.pages.open(`${there.url}?room=r&name=Mia`, device, async (page) => {
-    await page.route("**/v1/login", (route) => route.fulfill({ json: { token: "t", expires_in_ms: 1e9 } }));
-    await page.route(/\/v1\/rooms\//, (route) => route.fulfill({ json: { epoch: "e", messages: [] } }));
-    await page.routeWebSocket(/\/v1\/rooms\//, (ws) => {
-      socket = ws;
-      ws.onMessage((data) => answer(JSON.parse(String(data)) as Op, line));
-      say({ t: "welcome", room: "r", user_id: "Mia", node: "n", epoch: "e", seq, online: 1, likes: 0, total: 0, recovered: false, messages: [], heartbeat_ms: 0, limits: { max_body_bytes: 4096, ...limits } });
-    });
-  });
-  await line.page.locator("#state[data-state=open]").waitFor();
-  return line;
-}
 
 async function say(page: Page, body: string): Promise<void> {
   await page.fill("#say", body);
