@@ -1,8 +1,8 @@
 // The chat list: it keeps the newest rows and draws only those that are seen.
 
-import type { Message, Recalled } from "../../client/src/index.js";
+import type { Cleared, Message, Recalled } from "../../client/src/index.js";
 import { Heights } from "./heights.js";
-import { nameOf } from "./names.js";
+import { badgeOf, nameOf } from "./names.js";
 import { means } from "./recalls.js";
 import { t, type Text } from "./texts.js";
 import { fullTime, element, hueOf, initial, time } from "./dom.js";
@@ -19,8 +19,8 @@ export interface Row {
   note?: Note;
   /** epoch that the message's seq counts in; the list sets it. */
   epoch?: string;
-  /** takenBack says who recalled the message. */
-  takenBack?: string;
+  /** takenBack is the recall of the message. */
+  takenBack?: Recalled;
 }
 
 const maxRows = 2000;
@@ -37,6 +37,9 @@ export interface ChatOptions {
   /** mayRecall says whether the message is young enough. */
   mayRecall: (message: Message) => boolean;
   recall: (message: Message) => void;
+  mayModerate: () => boolean;
+  /** moderate opens the menu of a message, whose number is of the epoch. */
+  moderate: (message: Message, epoch: string) => void;
   /** older is called when somebody scrolls to the top. */
   older: () => void;
 }
@@ -129,14 +132,33 @@ export class Chat {
   takeBack(recalled: Recalled): void {
     const row = this.rows.findLast(({ message, epoch }) => message && means(recalled, message, epoch === this.epoch));
     if (!row || row.takenBack !== undefined || row.message?.recalled) return;
-    row.takenBack = recalled.by;
+    row.takenBack = recalled;
     this.renew(row);
+  }
+
+  /** clearTo takes all rows up to a number away, with what stands between them. */
+  clearTo({ epoch, seq }: Cleared): void {
+    const of = (row: Row) => row.epoch === epoch && row.message !== undefined;
+    const later = this.rows.findIndex((row) => of(row) && row.message!.seq > seq), last = this.rows.findLastIndex(of);
+    const end = later >= 0 ? later : last >= 0 ? last + 1 : this.rows.length; // None is of that epoch: all are of former ones.
+    this.rows.splice(0, end);
+    this.shift -= this.heights.drop(end);
+    this.change();
+  }
+
+  /** drop takes rows away without moving what is read. */
+  drop(gone: (message: Message) => boolean): void {
+    const kept = this.rows.map(({ message }) => !message || !gone(message)), top = this.o.log.scrollTop + this.shift;
+    for (let i = 0; i < kept.length && this.heights.top(i) < top; i++) if (!kept[i]) this.shift -= this.heights.top(i + 1) - this.heights.top(i);
+    this.rows = this.rows.filter((_, i) => kept[i]);
+    this.heights.keep((i) => kept[i]!);
+    this.change();
   }
 
   /** refresh renews what changes with time: recall buttons. */
   refresh(): void {
     for (const [row, node] of this.drawn) {
-      if (node.querySelector("button") && !this.o.mayRecall(row.message!)) this.renew(row);
+      if (node.querySelector(".recall") && !this.o.mayRecall(row.message!)) this.renew(row);
     }
   }
 
@@ -226,8 +248,8 @@ export class Chat {
 
   private messageNode(row: Row, message: Message): HTMLElement {
     const mine = message.userId === this.o.me();
-    if (row.takenBack !== undefined || message.recalled) return element("li", "note", takenBackText(row.takenBack ?? "", message, mine));
-    if (message.kind === "system" && !message.userId) return element("li", "note said", message.body); // The room itself: whoever has a name is shown with it.
+    if (row.takenBack !== undefined || message.recalled) return element("li", "note", takenBackText(row.takenBack, message, mine));
+    if (isSaid(message)) return this.saidNode(row, message);
     const node = element("li", `message${mine ? " mine" : ""}${message.kind === "gift" ? " gift" : ""}`);
     node.style.setProperty("--hue", String(hueOf(message.userId)));
     const name = nameOf(message), face = element("span", "face", initial(name));
@@ -236,10 +258,31 @@ export class Chat {
     if (name !== message.userId) who.title = message.userId; // Names may be alike, ids are not.
     clock.setAttribute("datetime", new Date(message.ts).toISOString());
     clock.title = fullTime(message.ts);
-    text.append(who, element("span", "body", message.body), " ", clock);
+    const badge = badgeOf(message);
+    text.append(who, ...(badge ? [element("span", `badge ${badge}`, t(badge))] : []), element("span", "body", message.body), " ", clock);
     node.append(face, text);
-    if (mine && message.seq > 0 && row.epoch === this.epoch && this.o.mayRecall(message)) node.append(this.recallButton(message));
+    const tools = element("span", "acts");
+    if (mine && message.seq > 0 && row.epoch === this.epoch && this.o.mayRecall(message)) tools.append(this.recallButton(message));
+    if (this.o.mayModerate()) tools.append(this.menuButton(row, message));
+    if (tools.hasChildNodes()) node.append(tools);
     return node;
+  }
+
+  private saidNode(row: Row, message: Message): HTMLElement {
+    const node = element("li", "note said");
+    node.append(element("span", "", message.body));
+    if (this.o.mayModerate()) node.append(this.menuButton(row, message));
+    return node;
+  }
+
+  private menuButton(row: Row, message: Message): HTMLButtonElement {
+    const button = element("button", "menu") as HTMLButtonElement;
+    button.type = "button";
+    button.textContent = "⋯";
+    button.ariaHasPopup = "dialog";
+    button.ariaLabel = t("menuLabel", { who: message.userId ? nameOf(message) : t("roomSays"), body: message.body.slice(0, 40) });
+    button.onclick = () => this.o.moderate(message, row.epoch ?? "");
+    return button;
   }
 
   private recallButton(message: Message): HTMLButtonElement {
@@ -276,8 +319,14 @@ export class Chat {
   }
 }
 
-function takenBackText(by: string, message: Message, mine: boolean): string {
+/** isSaid says that the room itself says a message: whoever has a name is shown with it. */
+export function isSaid({ kind, userId }: Message): boolean {
+  return kind === "system" && !userId;
+}
+
+function takenBackText({ by, userId }: Pick<Recalled, "by" | "userId"> = { by: "", userId: "" }, message: Message, mine: boolean): string {
   if (message.recalled) return t("recalled"); // History does not know whose it was.
+  if (!by && userId) return mine ? t("removedMine") : t("removedOther", { who: nameOf(message) }); // A moderator did.
   if (mine && (by === message.userId || !by)) return t("recalledMine");
   const who = nameOf(message);
   return !by || by === message.userId ? t("recalledOther", { who }) : t("recalledBy", { by, who });

@@ -1,6 +1,6 @@
 // A simulated room, to look at the page without a server: /?demo=1.
 
-import type { Message, RoomEvents, Sent, State } from "../../client/src/index.js";
+import { BarrageError, type Done, type Message, type RoomEvents, type Sent, type State } from "../../client/src/index.js";
 import { readModes } from "../../client/src/wire.js";
 import type { Source } from "./source.js";
 
@@ -72,6 +72,10 @@ export class Demo implements Source {
     const message = this.recent.find((m) => m.seq === seq);
     if (message) this.emit("recalled", { seq, by: this.me, userId: this.me, id: message.id, ts: message.ts });
     return Promise.resolve();
+  }
+
+  moderate(): Promise<Done> {
+    return Promise.reject(new BarrageError("forbidden", "nobody moderates a simulated room"));
   }
 
   messages(before?: number, limit = 50): Promise<Message[]> {

@@ -3,12 +3,18 @@
 import type { Can, State } from "../../client/src/index.js";
 import type { Text } from "./texts.js";
 
-/** Gate says why one may not write, and offers a way to. */
+/** Gate says why one may not write, and offers a way to, where there is one. */
 export interface Gate {
   readonly why: Text;
-  readonly offer: Text;
-  /** how: by the door; with a password, as one is asked for again; or at once, as the same user. */
-  readonly how: "door" | "password" | "here";
+  readonly blanks?: Record<string, string>;
+  /** reason is what a moderator gave. */
+  readonly reason?: string;
+  /** wait is a text with the n seconds that are left. */
+  readonly wait?: Text;
+  readonly n?: number;
+  readonly offer?: Text;
+  /** how: by the door; with a password, as one is asked for again; at once, as the same user; or back into the room. */
+  readonly how?: "door" | "password" | "here" | "back";
 }
 
 const guest: Gate = { why: "gateGuest", offer: "logIn", how: "door" };

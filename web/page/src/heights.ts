@@ -40,6 +40,12 @@ export class Heights {
     return height;
   }
 
+  /** keep takes the rows away that are not wanted. */
+  keep(wanted: (i: number) => boolean): void {
+    this.sizes = this.sizes.filter((_, i) => wanted(i));
+    this.valid = 0;
+  }
+
   clear(): void {
     this.sizes = [];
     this.valid = 0;

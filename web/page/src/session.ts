@@ -1,18 +1,23 @@
 // One stay in one room: what comes from the source goes to the list, the sky and the counters.
 
-import type { BarrageError, Can, Counters, Message, State } from "../../client/src/index.js";
-import { isLocal } from "../../client/src/stream.js";
+import { type BarrageError, type Can, type Cleared, type Counters, forGood, type Message, type Moderation, type Modes, type Purged, type State, type Storm, type You } from "../../client/src/index.js";
+import { isLocal, isPurged } from "../../client/src/stream.js";
+import { readModes } from "../../client/src/wire.js";
 import { Announcer } from "./announce.js";
-import { Chat } from "./chat.js";
+import { Banner } from "./banner.js";
+import { Chat, isSaid } from "./chat.js";
+import { Desk } from "./desk.js";
 import { $, hueOf } from "./dom.js";
 import { type Gate, gateOf } from "./gate.js";
 import { Burst, Hearts } from "./hearts.js";
 import { nameOf } from "./names.js";
+import { holds, isMuted, isPause, lineOf, orderGateOf, type Pause } from "./order.js";
 import { Budget, Meter, shareOf } from "./pace.js";
+import { means } from "./recalls.js";
 import { Sky } from "./sky.js";
 import type { Source } from "./source.js";
 import { Stage } from "./stage.js";
-import { number, t } from "./texts.js";
+import { number, t, type Text } from "./texts.js";
 import { why, whyOf } from "./why.js";
 
 const rowsPerSecond = 30; // Nobody reads faster; more would only scroll past.
@@ -26,6 +31,8 @@ export class Session {
   private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly hearts = new Hearts($("hearts"), this.still);
   private readonly announcer = new Announcer($("heard"));
+  private readonly banner = new Banner();
+  private readonly desk = new Desk((op, name) => this.moderate(op, name));
   private burst = new Burst((n) => this.source?.like(n));
   private source: Source | undefined;
   private stop: (() => void)[] = [];
@@ -33,6 +40,11 @@ export class Session {
   private guest = false;
   private can: readonly Can[] | undefined; // Not known before the welcome.
   private gate: Gate | undefined;
+  private modes = readModes(undefined);
+  private you: You = { role: "", mutedUntil: 0, reason: "", can: [] };
+  private restricted = false; // The room has refused a message since only some may write.
+  private pause: Pause | undefined;
+  private storm: Storm | undefined;
 
   private state: State = { name: "idle", reason: "new", closeCode: 0 };
   private budget = new Budget(rowsPerSecond, 2 * rowsPerSecond);
@@ -62,6 +74,8 @@ export class Session {
       me: () => this.me,
       mayRecall: (m) => this.may("recall") && Date.now() - this.skew - m.ts < this.recallMs,
       recall: (m) => void this.recall(m),
+      mayModerate: () => this.mayModerate,
+      moderate: (m, epoch) => this.desk.about(m, epoch, this.me),
       older: () => void this.loadOlder(),
     });
     $<HTMLFormElement>("composer").onsubmit = (e) => {
@@ -69,7 +83,10 @@ export class Session {
       void this.say();
     };
     $("like").onclick = () => this.like();
-    $("gateOffer").onclick = () => { if (this.gate) through(this.gate); };
+    $("gateOffer").onclick = () => {
+      if (this.gate?.how === "back") this.source?.connect();
+      else if (this.gate) through(this.gate);
+    };
     $("now").onclick = () => this.source?.connect();
     new ResizeObserver(() => this.sky.resize()).observe($("sky"));
     setInterval(() => this.tick(), 1000);
@@ -84,6 +101,11 @@ export class Session {
     this.me = me;
     this.guest = guest;
     this.can = undefined;
+    this.rule(readModes(undefined));
+    this.you = { role: "", mutedUntil: 0, reason: "", can: [] };
+    this.restricted = false;
+    this.pause = undefined;
+    this.desk.show(false);
     this.showMe();
     this.listen(source);
     source.connect();
@@ -102,6 +124,7 @@ export class Session {
   /** speak shows all texts anew, in the language of now. */
   speak(): void {
     this.chat.redraw();
+    this.desk.speak();
     this.showState();
     this.showMe();
     this.showCounters();
@@ -118,11 +141,14 @@ export class Session {
     this.stop = [
       source.on("state", (state) => {
         this.state = state;
+        if (state.name !== "open") this.storm = undefined; // Its end would not be heard.
         this.showState();
       }),
       source.on("auth", ({ can }) => this.grant(this.me, this.guest, can)),
       source.on("welcome", (w) => {
-        this.grant(w.userId || this.me, w.guest, w.can);
+        this.grant(w.userId || this.me, w.guest, w.you.can);
+        this.you = w.you;
+        this.rule(w.modes);
         this.limit = w.limits.maxBodyBytes;
         this.recallMs = w.limits.recallMs;
         this.online = w.online;
@@ -133,8 +159,21 @@ export class Session {
       source.on("recalled", (recalled) => {
         this.chat.takeBack(recalled);
         this.sky.remove(recalled);
+        this.banner.drop((m) => means(recalled, m, true));
       }),
-      source.on("gap", ({ from, to }) => this.chat.addGap(from === 1 ? 0 : to - from + 1)), // From 1 on: also what is on the screen.
+      source.on("room", (modes) => this.rule(modes)),
+      source.on("you", (you) => {
+        this.you = you;
+        this.restricted = false;
+        this.grant(this.me, this.guest, you.can);
+      }),
+      source.on("purged", (purged) => this.purged(purged)),
+      source.on("cleared", (cleared) => this.cleared(cleared)),
+      source.on("storm", (storm) => { this.storm = storm.level > 0 || storm.shown < storm.offered ? storm : undefined; }),
+      source.on("gap", ({ from, to, reason }) => {
+        if (reason === "shed" && this.storm) return; // That is said above the list.
+        this.chat.addGap(from === 1 ? 0 : to - from + 1); // From 1 on: also what is on the screen.
+      }),
       source.on("counters", (c) => this.counters(c)),
       source.on("system", ({ message }) => this.notice(message)),
       source.on("epoch", ({ epoch }) => this.epoch(epoch)),
@@ -143,11 +182,12 @@ export class Session {
 
   /** grant takes the server's word who one is, and what one may do. */
   private grant(me: string, guest: boolean, can: readonly Can[]): void {
-    const recalled = this.may("recall"), before = this.me;
+    const recalled = this.may("recall"), moderated = this.mayModerate, before = this.me;
     this.me = me;
     this.guest = guest;
     this.can = can;
-    if (before !== me || recalled !== this.may("recall")) this.chat.redraw(); // Which messages are one's own, and can be recalled.
+    if (before !== me || recalled !== this.may("recall") || moderated !== this.mayModerate) this.chat.redraw(); // Which messages are one's own, and what can be done to them.
+    this.desk.show(this.mayModerate);
     this.showMe();
     this.showState();
   }
@@ -156,9 +196,51 @@ export class Session {
     return this.can?.includes(what) ?? true;
   }
 
+  private get mayModerate(): boolean {
+    return this.can?.includes("moderate") ?? false;
+  }
+
+  /** rule takes the room's rules. */
+  private rule(modes: Modes): void {
+    this.modes = modes;
+    this.restricted = false;
+    if (this.pause?.code === "slow_mode") this.pause = { ...this.pause, until: Math.min(this.pause.until, Date.now() + modes.slowMs) };
+    this.banner.pin(modes.pinned);
+    this.desk.set(modes);
+    this.showState();
+  }
+
+  private purged(purged: Purged): void {
+    const gone = (m: Message) => isPurged(m, purged);
+    this.chat.drop(gone);
+    this.sky.drop(gone);
+    this.banner.drop(gone);
+  }
+
+  private cleared(cleared: Cleared): void {
+    const gone = (m: Message) => m.seq <= cleared.seq;
+    this.chat.clearTo(cleared);
+    this.sky.drop(gone);
+    this.banner.drop(gone);
+    this.chat.add({ note: { note: "cleared", blanks: {} } });
+  }
+
+  /** moderate does what a moderator asks for, and says how that went. */
+  private async moderate(op: Moderation, name: Text): Promise<void> {
+    const source = this.source;
+    try {
+      const done = await source?.moderate(op);
+      if (source === this.source) this.notice(t(done?.n ? "didSome" : "did", { what: t(name), n: done?.n ?? 0 }));
+    } catch (err) {
+      if (source === this.source) this.notice(t("notDone", { what: t(name), why: whyOf(err, "mod") }));
+    }
+  }
+
   private empty(): void {
     this.chat.clear();
     this.sky.clear();
+    this.banner.hear(undefined);
+    this.storm = undefined;
     this.atBeginning = this.alone = false;
   }
 
@@ -171,19 +253,20 @@ export class Session {
 
   private message(m: Message, history: boolean): void {
     this.chat.count(this.source!.epoch); // An empty room had none.
-    const mine = m.userId === this.me, now = performance.now();
+    const mine = m.userId === this.me, said = isSaid(m), now = performance.now();
     if (history || m.recalled) return this.chat.add({ message: m });
     this.skew = Date.now() - m.ts;
     this.arrivals.add();
     this.chat.arrived(1);
-    if (mine || this.budget.take(now)) {
+    if (said) this.banner.hear(m);
+    if (mine || said || this.budget.take(now)) {
       this.listed.add();
       this.chat.add({ message: m });
     }
-    const name = nameOf(m);
+    const name = said ? t("roomSays") : nameOf(m);
     if (!mine) this.announcer.heard(name, m.body);
     if (!this.flies || this.still.matches || document.hidden) return;
-    const look = mine ? "mine" : m.kind === "gift" ? "gift" : "plain";
+    const look = mine ? "mine" : m.kind === "gift" || said ? "gift" : "plain";
     this.sky.add({ message: m, text: m.kind === "gift" ? `${name} ${m.body}` : m.body, look, hue: hueOf(m.userId) });
   }
 
@@ -214,7 +297,7 @@ export class Session {
 
   private async say(): Promise<void> {
     const field = $<HTMLInputElement>("say"), body = field.value.trim(), source = this.source;
-    if (!body || !source) return;
+    if (!body || !source || holds(this.pause, body, Date.now())) return;
     this.sayAgainAt = 0;
     if (this.limit && new TextEncoder().encode(body).length > this.limit) return this.notice(t("tooLong", { n: this.limit }));
     field.value = "";
@@ -222,14 +305,25 @@ export class Session {
     if (!this.sends++) this.sendingSince = performance.now();
     try {
       await source.send(body);
+      if (source === this.source && this.modes.slowMs && ["", "viewer"].includes(this.you.role)) this.pause = { code: "slow_mode", until: Date.now() + this.modes.slowMs, body };
     } catch (err) {
       if (source !== this.source) return;
-      this.notice(t("notSent", { why: whyOf(err, "send") }));
-      this.sayAgainAt = Date.now() + ((err as Partial<BarrageError>).retryAfterMs ?? 0);
-      field.value ||= body;
+      this.notSent(err as Partial<BarrageError>, body);
+      if ((err as Partial<BarrageError>).code !== "held") field.value ||= body; // A moderator has it.
     } finally {
       this.sends--;
+      this.showState();
     }
+  }
+
+  /** notSent says why a message was refused, and how long that lasts. */
+  private notSent(err: Partial<BarrageError>, body: string): void {
+    const { code = "", retryAfterMs = 0 } = err, now = Date.now();
+    this.notice(code === "held" ? t("held") : t("notSent", { why: whyOf(err, "send") }));
+    if (code === "muted") this.you = { ...this.you, mutedUntil: retryAfterMs ? now - this.skew + retryAfterMs : forGood };
+    else if (code === "restricted") this.restricted = true;
+    else if (isPause(code) && retryAfterMs) this.pause = { code, until: now + retryAfterMs, body };
+    else this.sayAgainAt = now + retryAfterMs;
   }
 
   private async recall(m: Message): Promise<void> {
@@ -270,6 +364,8 @@ export class Session {
     show($("sample"), share && this.flies ? t("sample", { rate: Math.round(rate), ...share }) : "");
     const part = rate > 5 ? shareOf(listed, rate) : undefined;
     show($("listSample"), part ? t("sampleList", { rate: Math.round(rate), ...part }) : "");
+    show($("storm"), this.storm ? t("storm", { shown: this.storm.shown, offered: this.storm.offered }) : "");
+    this.banner.tick();
     if (this.chat.short) void this.loadOlder(); // Nobody can scroll up in a list that does not fill its place.
     this.chat.refresh();
   }
@@ -285,27 +381,39 @@ export class Session {
     $("wait").textContent = wait && ` · ${wait}`;
     const now = $("now"), focused = now === document.activeElement;
     this.showGate();
+    this.showPause();
     show(now, name === "waiting" ? t("now") : name === "closed" && this.mayComeBack ? t("again") : "");
     if (focused && now.hidden) $("log").focus({ preventScroll: true }); // Else the focus is lost.
   }
 
   /** mayComeBack says that connecting again may help: where a login has ended it does not. */
   private get mayComeBack(): boolean {
-    return !this.gate || this.gate.how === "door";
+    return this.state.name !== "closed" || !this.gate || this.gate.how === "door";
+  }
+
+  /** showPause says below the field why to wait. */
+  private showPause(): void {
+    const now = Date.now(), line = this.source && lineOf(this.pause, this.modes.slowMs, now), body = $<HTMLInputElement>("say").value.trim();
+    show($("pause"), line ? t(line.text, { n: line.n }) : "");
+    $("send").ariaDisabled = String(holds(this.pause, body, now));
   }
 
   /** showGate lets who may write do so, and tells the others what they can do instead. */
   private showGate(): void {
     const composer = $("composer"), gate = $("gate"), like = $<HTMLButtonElement>("like");
     const focused = [composer, gate, like].find((e) => e.contains(document.activeElement));
-    this.gate = this.source && gateOf(this.state, this.guest, this.can);
-    like.disabled = !this.may("like") || !this.mayComeBack || (this.guest && !this.can);
+    const now = Date.now() - this.skew, { state, modes, you, restricted } = this;
+    const verdict = { state, modes, you: { ...you, can: this.can ?? [] }, restricted, now };
+    this.gate = this.source && (gateOf(state, this.guest, this.can) ?? orderGateOf(verdict));
+    like.disabled = !this.may("like") || !this.mayComeBack || (this.guest && !this.can) || isMuted(you, now);
     composer.hidden = this.gate !== undefined;
     gate.hidden = !this.gate;
-    show($("gateWhy"), this.gate ? t(this.gate.why) : "");
-    show($("gateOffer"), this.gate ? t(this.gate.offer) : "");
+    const { why, blanks, reason, wait, n = 0, offer } = this.gate ?? {};
+    show($("gateWhy"), why ? t(why, blanks) + (reason ? ` ${t("because", { reason })}` : "") : "");
+    show($("gateWait"), wait ? t(wait, { n }) : "");
+    show($("gateOffer"), offer ? t(offer) : "");
     if (focused === like && like.disabled) $("log").focus({ preventScroll: true }); // Else the focus is lost.
-    else if (focused?.hidden) $(this.gate ? "gateOffer" : "say").focus({ preventScroll: true });
+    else if (focused?.hidden || (focused === gate && $("gateOffer").hidden)) $(!this.gate ? "say" : offer ? "gateOffer" : "log").focus({ preventScroll: true });
   }
 
   private showMe(): void {

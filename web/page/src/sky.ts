@@ -88,9 +88,13 @@ export class Sky {
 
   /** remove takes a comment off; what flies is of the last seconds, so numbers are of the epoch of now. */
   remove(recalled: Recalled): void {
-    const gone = ({ comment }: { comment: Comment }) => means(recalled, comment.message, true);
-    this.waiting = this.waiting.filter((w) => !gone(w));
-    for (const flyer of this.flyers) if (gone(flyer)) flyer.sprite.width = 1;
+    this.drop((message) => means(recalled, message, true));
+  }
+
+  /** drop takes comments off whose messages are gone. */
+  drop(gone: (message: Message) => boolean): void {
+    this.waiting = this.waiting.filter((w) => !gone(w.comment.message));
+    for (const flyer of this.flyers) if (gone(flyer.comment.message)) flyer.sprite.width = 1;
   }
 
   /** clear takes all off. */

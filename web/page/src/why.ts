@@ -4,7 +4,7 @@ import { BarrageError } from "../../client/src/index.js";
 import { isText, t } from "./texts.js";
 
 /** Doing is what did not go; some codes mean something of their own there. */
-export type Doing = "send" | "recall" | "read" | "stay";
+export type Doing = "send" | "recall" | "mod" | "read" | "stay";
 
 /** why says what a code means; of one that we have no words for it says that, with the code. */
 export function why(code: string, doing: Doing): string {

@@ -8,7 +8,7 @@ test("Heights agrees with adding up, whatever is done to it", () => {
   let plain: number[] = [];
   const some = (n: number) => Math.floor(random() * n);
   for (let step = 0; step < 3000; step++) {
-    const what = some(5), n = some(8);
+    const what = some(6), n = some(8);
     if (what === 0) {
       heights.append(n);
       plain.push(...Array<number>(n).fill(40));
@@ -18,6 +18,10 @@ test("Heights agrees with adding up, whatever is done to it", () => {
     } else if (what === 2) {
       const gone = plain.splice(0, n).reduce((a, b) => a + b, 0);
       assert.equal(heights.drop(n), gone);
+    } else if (what === 3) {
+      const wanted = plain.map(() => some(4) > 0);
+      heights.keep((i) => wanted[i]!);
+      plain = plain.filter((_, i) => wanted[i]);
     } else if (plain.length) {
       const i = some(plain.length), height = some(90) + 1;
       assert.equal(heights.set(i, height), plain[i] !== height);

@@ -51,7 +51,7 @@ test("every code of the protocol and of the client has words of its own, in both
   assert.ok(enumerated.includes("internal"));
   for (const code of codes) assert.ok(isText(`why_${code}`), code);
   for (const key of Object.keys(texts.en)) {
-    const code = /^(?:why|send|recall)_(.*)$/.exec(key)?.[1];
+    const code = /^(?:why|send|recall|mod)_(.*)$/.exec(key)?.[1];
     assert.ok(!code || codes.has(code) || enumerated.includes(code), `nobody says ${code}`);
   }
   for (const [key, text] of Object.entries(texts.zh)) assert.ok(key === "language" || !/[a-z]/i.test(text.replace(/\{\w+\}/g, "")), `${key} is not in Chinese: ${text}`);
@@ -71,7 +71,7 @@ test("why knows what was done, and has words for codes that it does not know", (
 
 test("every text is used", () => {
   for (const key of Object.keys(texts.en)) {
-    const whole = /^(why|send|recall)_/.test(key) || ["idle", "connecting", "open"].includes(key); // Made from the client's codes.
+    const whole = /^(why|send|recall|mod)_/.test(key) || ["idle", "connecting", "open"].includes(key); // Made from the client's codes.
     assert.ok(whole || new RegExp(`(?<!\\$\\(|\\$<\\w+>\\(|id=)"${key}"`).test(sources), key);
   }
 });
