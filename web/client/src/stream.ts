@@ -325,7 +325,8 @@ export class Stream {
     if (local) { // their numbers, if any, are the store's: what lies before is named in those that we know
       const oldest = messages[0]?.seq ?? 0;
       const lacks = !joins && (oldest > 1 || (oldest === 0 && this.#epoch !== ""));
-      const to = lacks ? Math.max(oldest - 1, this.#last + 1) : 0;
+      const had = Math.max(this.#last, this.#floor); // Infinity where all of it was cleared
+      const to = lacks && had < Infinity ? Math.max(oldest - 1, had + 1) : 0;
       this.#steps.unshift(name(to), { do: "place", epoch, seq }, ...asSteps(news.map(unnumbered)));
     } else {
       const place: Step = { do: "place", epoch, seq: joins ? before : 0 };

@@ -380,6 +380,20 @@ test("a clear while local chat waits: it was handed to the store before, and doe
   assert.equal(seen.take(), "1, cleared e1 5, epoch l-1 0, epoch e1 5, 6");
 });
 
+test("behind a clear, local chat that was missed is named", async () => {
+  const world = new World();
+  world.server.onJoin = 2;
+  const { seen } = await world.joined();
+  for (let i = 0; i < 3; i++) world.server.store("old");
+  world.server.clear();
+  await world.pass(10);
+  world.server.goLocal("l-1");
+  world.server.line.end(1006);
+  for (let i = 0; i < 3; i++) world.server.post(`local ${i}`);
+  await world.pass(3000);
+  assert.equal(seen.take(), "cleared e1 3, room , gap 4-4 missed, epoch l-1 3, hlocal 1, hlocal 2");
+});
+
 test("the rules of before that wait bring back no earlier clear", async () => {
   const world = new World();
   const { seen, line } = await world.joined();
