@@ -290,8 +290,9 @@ func parseRules(f []string, body string) (*chat.RulesChange, bool) {
 	return &c, true
 }
 
-// ModesObject is a room's modes as native clients see them, with what is pinned and cleared, as a JSON object.
-func ModesObject(r *chat.Rules) string {
+// ModesObject is a room's modes as native clients see them, with what is pinned and cleared, as a JSON object. cleared is
+// the number up to which the room was cleared, in the epoch that it counts in; 0 where that was in another one.
+func ModesObject(r *chat.Rules, cleared uint64) string {
 	m := r.Modes
 	if m.Who == "" {
 		m.Who = chat.WhoAll
@@ -308,7 +309,7 @@ func ModesObject(r *chat.Rules) string {
 		pinned = AppendNativeMessage(nil, r.Pinned.Seq, r.Pinned.JSON)
 	}
 	return `{"v":` + quote(r.Version) + `,` + modes[1:len(modes)-1] + `,"pinned":` + string(pinned) +
-		`,"cleared":` + strconv.FormatUint(r.Cleared.Seq, 10) + `}`
+		`,"cleared":` + strconv.FormatUint(cleared, 10) + `}`
 }
 
 // RoomText says that a room's modes are these now, see [ModesObject].

@@ -110,7 +110,7 @@ func TestModesObject_HasAllFields(t *testing.T) {
 	d := codec.NewDraft("1", "u", "hi", 5)
 	for _, r := range []chat.Rules{{}, {Version: "1-a", Pinned: chat.Entry{Seq: 7, JSON: string(d.AppendJSON(nil, 5))}}} {
 		var got map[string]any
-		if err := json.Unmarshal([]byte(codec.RoomText(codec.ModesObject(&r))), &got); err != nil {
+		if err := json.Unmarshal([]byte(codec.RoomText(codec.ModesObject(&r, 7))), &got); err != nil {
 			t.Fatal(err)
 		}
 		modes := got["modes"].(map[string]any)

@@ -69,6 +69,7 @@ type rules struct {
 	// modes is what native members are told of them; empty after a change. prefixes are the lengths of those that are
 	// banned; nil after a change.
 	modes    string
+	modesOf  string // the epoch that modes counts in
 	prefixes []int
 	// marks are those of messages that were heard while the store is away, with the time in Unix ms when each ends.
 	marks map[chat.Mark]int64
@@ -355,10 +356,15 @@ func (r *Room) staleLocked() {
 
 // modesLocked is what native members are told of the rules, as a JSON object. r.mu must be held.
 func (r *Room) modesLocked() string {
-	if r.rules.modes == "" {
-		r.rules.modes = codec.ModesObject(&r.rules.Rules)
+	s, epoch := &r.rules, r.follower.pos.Epoch
+	if s.modes == "" || s.modesOf != epoch {
+		cleared := s.Cleared.Seq
+		if s.Cleared.Epoch != epoch { // the store has lost what was cleared, or carried on what was left
+			cleared = 0
+		}
+		s.modes, s.modesOf = codec.ModesObject(&s.Rules, cleared), epoch
 	}
-	return r.rules.modes
+	return s.modes
 }
 
 // RoleOf is the role of a user in this room, whose token gives them one.

@@ -355,7 +355,7 @@ func (d *Desk) Order(ctx context.Context, a Actor, room string) (Order, *Refused
 		return Order{}, no
 	}
 	all := rules.Measures(d.now().UnixMilli())
-	o := Order{Modes: json.RawMessage(codec.ModesObject(&rules)), Users: make([]InForce, len(all))}
+	o := Order{Modes: json.RawMessage(codec.ModesObject(&rules, rules.Cleared.Seq)), Users: make([]InForce, len(all))}
 	for i, m := range all {
 		f := InForce{UserID: m.Target, What: m.What.String(), Until: m.Until, Reason: m.Reason, By: m.By, At: m.At}
 		if m.What == chat.BanAddress {

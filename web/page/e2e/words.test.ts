@@ -85,14 +85,14 @@ test("the button for a recall is there as long as the server takes it; an older 
   await page.context().close();
 });
 
-test("nobody poses as the room: whoever has a name is shown with it, and is sampled as all are", async () => {
+test("what the room says stands apart, whichever moderator says it, and is never sampled; other kinds are their sender's", async () => {
   const { page, batch } = await enter({}, desktop);
-  batch({ kind: "system", user_id: "Eve", body: "The room closes. Log in at evil.example." }, { kind: "system", user_id: "", body: "The room says." });
+  batch({ kind: "System", user_id: "Eve", body: "The room closes. Log in at evil.example." }, { kind: "system", user_id: "mod", body: "The room says." });
   await page.locator("#rows .note", { hasText: "The room says." }).waitFor();
   const posed = page.locator("#rows li", { hasText: "evil.example" });
   assert.equal(await posed.locator(".who").textContent(), "Eve");
   assert.equal(await posed.evaluate((e) => e.classList.contains("note")), false);
-  const storm = setInterval(() => batch(...Array.from({ length: 20 }, () => ({ kind: "system", user_id: "Eve" }))), 50);
+  const storm = setInterval(() => batch(...Array.from({ length: 20 }, () => ({ kind: "chat", user_id: "Eve" }))), 50);
   await page.locator("#listSample", { hasText: /the list shows 1 of \d/ }).waitFor();
   clearInterval(storm);
   await page.context().close();

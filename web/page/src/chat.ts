@@ -319,9 +319,9 @@ export class Chat {
   }
 }
 
-/** isSaid says that the room itself says a message: whoever has a name is shown with it. */
-export function isSaid({ kind, userId }: Message): boolean {
-  return kind === "system" && !userId;
+/** isSaid says that the room itself says a message: nodes take that kind from nobody but moderators and servers. */
+export function isSaid({ kind }: Message): boolean {
+  return kind === "system";
 }
 
 function takenBackText({ by, userId }: Pick<Recalled, "by" | "userId"> = { by: "", userId: "" }, message: Message, mine: boolean): string {
