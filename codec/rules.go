@@ -290,8 +290,8 @@ func parseRules(f []string, body string) (*chat.RulesChange, bool) {
 	return &c, true
 }
 
-// ModesObject is a room's modes as native clients see them, with what is pinned and cleared, as a JSON object. cleared is
-// the number up to which the room was cleared, in the epoch that it counts in; 0 where that was in another one.
+// ModesObject is a room's modes as native clients see them, with what is pinned and cleared, as a JSON object. cleared
+// is the number up to which the room was cleared, in the epoch that it counts in; 0 where that was in another one.
 func ModesObject(r *chat.Rules, cleared uint64) string {
 	m := r.Modes
 	if m.Who == "" {

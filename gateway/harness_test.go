@@ -384,6 +384,13 @@ func (f *faultyStore) Recall(ctx context.Context, id, user string, ts int64) (ch
 	return f.Memory.Recall(ctx, id, user, ts)
 }
 
+func (f *faultyStore) ChangeRules(ctx context.Context, id string, c chat.RulesChange) (chat.Event, error) {
+	if err := f.enter(ctx, "ChangeRules"); err != nil {
+		return chat.Event{}, err
+	}
+	return f.Memory.ChangeRules(ctx, id, c)
+}
+
 func (f *faultyStore) Read(ctx context.Context, id string, known chat.Position, newest, most int) (chat.History, error) {
 	if err := f.enter(ctx, "Read"); err != nil {
 		return chat.History{}, err

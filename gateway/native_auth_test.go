@@ -27,7 +27,7 @@ var (
 		"unauthenticated": opAuth, "token_expired": opAuth, "token_revoked": opAuth, "token_replaced": refusedReplacedAuth,
 	}
 	authCloses = map[string]func(*testing.T){
-		"1013": closedBusy, "4403": closedForbiddenRoom,
+		"1013": closedBusy,
 		"4401": func(t *testing.T) {
 			t.Run("deleted", closedRevoked)
 			t.Run("expired", closedExpired)

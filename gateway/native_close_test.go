@@ -21,7 +21,7 @@ import (
 // room notices nothing of it.
 func TestNative_CloseCodes(t *testing.T) { runCases(t, nativeCloses) }
 
-var nativeCloses = and(authCloses, map[string]func(*testing.T){
+var nativeCloses = and(and(authCloses, modCloses), map[string]func(*testing.T){
 	"1000": func(t *testing.T) { closesWith(t, 1000, "", masked(codec.OpClose, "\x03\xE8bye")) },
 	"1001": func(t *testing.T) { closesWith(t, 1001, "", masked(codec.OpClose, "\x03\xE9")) },
 	"1002": closedProtocolError,

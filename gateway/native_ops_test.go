@@ -18,7 +18,7 @@ import (
 // TestNative_Ops has every op with its answer, and the bounds of its fields.
 func TestNative_Ops(t *testing.T) { runCases(t, nativeOps) }
 
-var nativeOps = and(authOps, map[string]func(*testing.T){"send": opSend, "like": opLike, "recall": opRecall, "ping": opPing})
+var nativeOps = and(and(authOps, modOps), map[string]func(*testing.T){"send": opSend, "like": opLike, "recall": opRecall, "ping": opPing})
 
 // wantRefused wants a refusal; retry says whether it may be tried again.
 func (n *native) wantRefused(id, code, message string, retry bool) {
@@ -169,7 +169,7 @@ func opPing(t *testing.T) {
 // TestNative_RefusedOps has every code that an op can be refused with.
 func TestNative_RefusedOps(t *testing.T) { runCases(t, nativeRefused) }
 
-var nativeRefused = and(authRefused, map[string]func(*testing.T){
+var nativeRefused = and(and(authRefused, modRefused), map[string]func(*testing.T){
 	"rate_limited":  refusedTooOften,
 	badRequest:      refusedBadOps,
 	room.CodeBusy:   func(t *testing.T) { t.Run("send", refusedBusySend); t.Run("recall", refusedBusyRecall) },
@@ -201,7 +201,7 @@ func refusedBadOps(t *testing.T) {
 	for _, t := range []string{`null`, `{}`, `{"t":""}`, `{"t":null}`, `{"T":"ping","ts":4}`} {
 		n.wantBad(t, "", `t is ""`)
 	}
-	n.wantBad(`{"t":"dance"}`, "", `t is "dance", not one of send, like, recall, auth, ping`)
+	n.wantBad(`{"t":"dance"}`, "", `t is "dance", not one of send, like, recall, auth, mod, ping`)
 	n.wantBad(`{"t":"welcome","id":"w"}`, "w", `t is "welcome"`)
 	n.wantBad(`{"t":7}`, "", "wrong type")
 	n.wantBad(`{"t":["ping"]}`, "", "wrong type")

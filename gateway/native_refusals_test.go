@@ -170,7 +170,7 @@ func TestNative_Connect(t *testing.T) {
 
 func TestNative_Refusals(t *testing.T) { runCases(t, nativeRefusals) }
 
-var nativeRefusals = and(authRefusals, map[string]func(*testing.T){
+var nativeRefusals = and(and(authRefusals, modRefusals), map[string]func(*testing.T){
 	"429 too_many_connections": refusedTooMany,
 	"429 rate_limited":         refusedTooFast,
 	"503 busy":                 refusedBusyNode,

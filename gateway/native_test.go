@@ -72,6 +72,18 @@ type frameV1 struct {
 	TS        int64             `json:"ts"`
 	AfterMS   int64             `json:"after_ms"`
 	Reason    string            `json:"reason"`
+
+	// Of order in rooms, see native_mod_test.go.
+	Modes      json.RawMessage `json:"modes"`
+	You        codec.You       `json:"you"`
+	MutedUntil int64           `json:"muted_until"`
+	Since      int64           `json:"since"`
+	Verb       string          `json:"verb"`
+	N          int             `json:"n"`
+	Shown      uint64          `json:"shown"`
+	Offered    uint64          `json:"offered"`
+	Level      int             `json:"level"`
+	MS         int64           `json:"ms"`
 }
 
 // messageV1 is one message.

@@ -22,6 +22,7 @@ import (
 	"barrage/gateway/door"
 	"barrage/gateway/edge"
 	v1 "barrage/gateway/v1"
+	"barrage/internal/chat"
 )
 
 // described is openapi.yaml as the node serves it, and whatever finds an operation in it.
@@ -327,11 +328,34 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	for op, call := range map[string][3]string{
 		"login": {post, "/v1/login", login}, "getRoom": {get, pathRoom}, "getMessages": {get, pathMessages},
 		"sendMessage": {post, pathMessages, `{"id":"1"}`}, "recallMessage": {http.MethodDelete, one},
+		"moderate": {post, "/v1/rooms/r/mod", `{"verb":"clear"}`}, "getOrder": {get, "/v1/rooms/r/mod"}, "getModLog": {get, "/v1/rooms/r/mod/log"},
 	} {
 		f(op, 429, busy, call[0], call[1], "u", call[2], client)
 	}
 	f("connect", 429, busy, get, pathSocket, "u", "", upgrading, client)
 	f("getRoom", 200, busy, get, pathRoom, "", "", with("X-Forwarded-For", "203.0.113.8")) // another client
+
+	const mod, modLog = "/v1/rooms/r/mod", "/v1/rooms/r/mod/log"
+	moderate(t, open, `{"verb":"role","user_id":"u","role":"moderator"}`)
+	f("moderate", 200, open, post, mod, "u", `{"verb":"mute","user_id":"x"}`)
+	f("moderate", 400, open, post, mod, "u", `{"verb":"dance"}`)
+	f("moderate", 401, open, post, mod, "u", `{"verb":"clear"}`, wrong)
+	f("moderate", 403, open, post, mod, "v", `{"verb":"clear"}`)
+	f("moderate", 404, open, post, mod, "u", `{"verb":"delete","seq":99}`)
+	f("moderate", 409, open, post, mod, "u", `{"verb":"delete","seq":99,"epoch":"0-other"}`)
+	f("moderate", 413, open, post, mod, "u", big)
+	f("moderate", 415, open, post, mod, "u", `{"verb":"clear"}`, text)
+	away("ChangeRules", func() { f("moderate", 503, open, post, mod, "u", `{"verb":"clear"}`) })
+	storeOf(open).fail(chat.ErrBeside, "ChangeRules")
+	f("moderate", 501, open, post, mod, "u", `{"verb":"clear"}`)
+	storeOf(open).fail(nil, "ChangeRules")
+	for op, path := range map[string]string{"getOrder": mod, "getModLog": modLog} {
+		f(op, 200, open, get, path, "u", "")
+		f(op, 400, open, get, strings.Replace(path, "/r/", "/"+strings.Repeat("x", 129)+"/", 1), "u", "")
+		f(op, 401, open, get, path, "u", "", wrong)
+		f(op, 403, open, get, path, "v", "")
+		away("CheckToken", func() { f(op, 503, open, get, path, "u", "") })
+	}
 
 	open.edge.ProbeDraining(true)
 	f("connect", 503, open, get, pathSocket, "u", "", upgrading)

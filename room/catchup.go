@@ -39,6 +39,12 @@ func (r *Room) load(ctx context.Context) error {
 	if err == nil {
 		err = r.readRules(hctx)
 	}
+	if err == nil && r.id == chat.Everywhere { // it has rules, and no messages
+		r.mu.Lock()
+		defer r.unlock()
+		r.follower.reading = following
+		return nil
+	}
 	if err == nil {
 		err = r.fetch(hctx)
 	}

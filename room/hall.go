@@ -186,13 +186,13 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	sh.mu.Lock()
 	r := sh.rooms[id]
 	if r == nil {
-		if err := h.Full(); err != nil {
+		if err := h.Full(); err != nil && id != chat.Everywhere {
 			sh.mu.Unlock()
 			return nil, fmt.Errorf("cannot open room %q: %w", id, err)
 		}
 		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}}
 		sh.rooms[id] = r
-		h.stats.rooms.Add(1)
+		h.countRoom(id, 1)
 	}
 	r.refs++
 	sh.mu.Unlock()
@@ -201,6 +201,13 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// countRoom counts a room that goes live, or goes, unless nobody can be in it.
+func (h *Hall) countRoom(id string, n int64) {
+	if id != chat.Everywhere {
+		h.stats.rooms.Add(n)
+	}
 }
 
 // keeps is how many of a room's newest messages it keeps at least. Beside original nodes they tell what members
@@ -266,7 +273,7 @@ func (h *Hall) Tick(now time.Time) {
 			if r.refs == 0 && coarse-r.emptySince >= linger && r.idle() {
 				delete(sh.rooms, id)
 				r.release()
-				h.stats.rooms.Add(-1)
+				h.countRoom(id, -1)
 				// Under the lock: an Open that comes right behind must find the
 				// subscription gone, so that its own is the later wish.
 				h.store.UnsubscribeRoom(id)

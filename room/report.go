@@ -106,7 +106,7 @@ func (r *Room) takeReport() (rep chat.Report, before told, ok bool) {
 	defer r.mu.Unlock()
 	now, members := r.hall.coarse.Load(), uint64(r.members)
 	changed := members != r.told || r.likes > 0
-	due := members > 0 && now-r.toldAt >= reportEvery
+	due := (members > 0 || r.id == chat.Everywhere) && now-r.toldAt >= reportEvery
 	if r.hall.cfg.NoLocal { // lists may show rooms without members
 		due = now-r.toldAt >= reportBeside
 	}

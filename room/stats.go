@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+
+	"barrage/internal/chat"
 )
 
 // copies are one room's messages times members. All atomic.
@@ -117,6 +119,9 @@ type Account struct {
 func (h *Hall) Largest(n int) []Account {
 	all := []Account{}
 	h.each(func(r *Room) {
+		if r.id == chat.Everywhere {
+			return
+		}
 		r.mu.Lock()
 		c := r.countersLocked()
 		s := Account{ID: r.id, Members: r.members, Online: c.Online, Likes: c.Likes, Local: r.isLocalLocked(), Total: r.totalLocked()}

@@ -134,6 +134,7 @@ func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 	e.started = time.Now()
 	workers.Go(func() { e.sweep(ctx) })
 	workers.Go(func() { e.Joins.run(ctx) })
+	e.Order.open(ctx)
 	workers.Go(func() { e.Order.run(ctx) })
 	if e.Config.Auth.checks() {
 		workers.Go(func() { e.Tokens.run(ctx) })

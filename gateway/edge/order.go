@@ -47,15 +47,16 @@ func (o *Order) note(r *room.Room, targets []string) {
 	o.due.Set()
 }
 
-// run opens the room whose rules hold in all others, and looks at the sockets of whom measures have changed, until ctx
-// ends.
-func (o *Order) run(ctx context.Context) {
-	everywhere, err := o.edge.Hall.Open(ctx, chat.Everywhere)
-	if err != nil { // the node ends, or the store refuses for good
+// open opens the room whose rules hold in all others, before anybody comes in. It waits for a store that does not
+// answer as for a call.
+func (o *Order) open(ctx context.Context) {
+	if _, err := o.edge.Hall.Open(ctx, chat.Everywhere); err != nil { // the store refuses for good
 		o.edge.Log.Warn("bans that hold everywhere are not known here", "err", err)
-	} else {
-		defer everywhere.Release()
 	}
+}
+
+// run looks at the sockets of whom measures have changed, until ctx ends.
+func (o *Order) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -52,6 +52,12 @@ func (h *herald) Answered(a room.Answer) { h.done <- a }
 // Voice is above all rules.
 func (h *herald) Voice() room.Voice { return room.Voice{Role: chat.RoleServer} }
 
+// Rights are those of nobody: no token says what the room says.
+func (h *herald) Rights() *edge.Rights { return &edge.Rights{} }
+
+// Checked is never told of a token.
+func (h *herald) Checked(context.Context, chat.TokenState) {}
+
 // RateName is nobody's.
 func (h *herald) RateName() string { return "" }
 
