@@ -124,29 +124,19 @@ func cohort(user string, turn int64) int {
 	return int((int64(h.Sum32()%128) + 21*(turn%128)) % 128)
 }
 
-// overloadedLocked reports whether the room's queue does not empty on this node. r.mu must be held.
+// overloadedLocked reports whether the room's queue does not empty on this node though the store answers. r.mu must be
+// held.
 func (r *Room) overloadedLocked(c chat.Class, now time.Time) bool {
-	oldest, ok := r.outbox.oldest()
-	if !ok {
+	o := &r.outbox
+	hangs := o.flight.open > 0 && o.flight.tries > 0 && r.hall.coarse.Load()-o.flight.since >= 1 // see waitedLocked
+	if len(o.waiting) == 0 || hangs {
 		return false
 	}
 	most := overloadNormal
 	if c == chat.ClassLow {
 		most = overloadLow
 	}
-	return r.hall.since(now)-oldest > most
-}
-
-// oldest is when the message came that waits for longest; ok is false where none does.
-func (o *outbox) oldest() (at time.Duration, ok bool) {
-	for _, posts := range [][]post{o.flight.posts, o.waiting} {
-		for i := range posts {
-			if posts[i].end == notYet {
-				return posts[i].at, true
-			}
-		}
-	}
-	return 0, false
+	return r.hall.since(now)-o.waiting[0].at > most
 }
 
 // stormLocked takes what an event says. r.mu must be held.

@@ -146,6 +146,13 @@ func TestStorm_Overload(t *testing.T) {
 			t.Errorf("low, normal and high are left out: %s; want %s", got, c.want)
 		}
 	}
+	f.store.hang()
+	f.work() // a batch is under way, and is not answered
+	f.offers(r, nil, "w", "gift")
+	f.tick(2 * time.Second)
+	if f.offers(r, nil, "w", "enter") {
+		t.Error("a message is left out because the store does not answer")
+	}
 	f.hall.Away(errAway)
 	if f.offers(r, nil, "w", "enter") {
 		t.Error("a message is left out because the store is away")
