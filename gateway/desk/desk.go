@@ -307,7 +307,8 @@ func (d *Desk) note(ctx context.Context, room string, e *Entry) {
 	if err != nil {
 		d.log.Warn("cannot write a room's log of moderation", "room", room, "err", err)
 	}
-	d.log.Info("moderation", "room", room, "entry", json.RawMessage(text))
+	d.log.Info("moderation", "room", room, "id", e.ID, "verb", e.Verb, "by", e.By, "role", e.Role, "via", e.Via,
+		"target", e.Target, "until", e.Until, "seq", e.Seq, "n", e.N, "version", e.V, "reason", e.Reason)
 }
 
 // Log is the newest limit entries of a room's log, the newest first, for whoever may moderate it.

@@ -132,7 +132,7 @@ func (n *node) wantExit(tb testing.TB, code int, within time.Duration) {
 	if got := n.cmd.ProcessState.ExitCode(); got != code {
 		tb.Errorf("exit code = %d; want %d", got, code)
 	}
-	if bad := regexp.MustCompile(`.*(panic|BUG|level=ERROR|DATA RACE).*`).FindString(n.output.String()); bad != "" {
+	if bad := regexp.MustCompile(`.*(panic|BUG:|level=ERROR|DATA RACE).*`).FindString(n.output.String()); bad != "" {
 		tb.Errorf("the node wrote %q", bad)
 	}
 }
