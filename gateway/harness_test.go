@@ -89,7 +89,7 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	store.Start(s)
 	tb.Cleanup(func() {
 		store.Close()
-		if text := logged.String(); strings.Contains(text, "BUG") || strings.Contains(text, "panic serving") {
+		if text := logged.String(); strings.Contains(text, "BUG:") || strings.Contains(text, "panic serving") {
 			tb.Error("the server met a bug")
 		}
 		if tb.Failed() {

@@ -79,7 +79,7 @@ func startNode(tb testing.TB, settings ...string) *node {
 	tb.Cleanup(func() {
 		_ = n.cmd.Process.Kill() // it may have ended
 		_ = n.cmd.Wait()
-		if text := n.log.String(); strings.Contains(text, "BUG") || strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
+		if text := n.log.String(); strings.Contains(text, "BUG:") || strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
 			tb.Errorf("the node met a bug:\n%s", text)
 		}
 	})
