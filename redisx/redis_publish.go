@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []s
 	args = append(args,
 		r.keys.roomChannel(room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
 		strconv.FormatUint(number, 10), strconv.Itoa(b.Try), strconv.Itoa(len(b.Drafts)),
-		b.Rules, strconv.Itoa(marks(b.Drafts)), classes(b.Drafts), fmt.Sprint(b.Dropped[0], " ", b.Dropped[1]), setMarker, nodeField(node),
+		b.Rules, strconv.Itoa(marks(b.Drafts)), classes(b.Drafts), dropped(b.Dropped), setMarker, nodeField(node),
 	)
 	args = r.appendDrafts(args, b.Drafts)
 	if fields, ids := sentFields(b.Drafts); ids {
@@ -65,8 +66,22 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []s
 	return args
 }
 
+// dropped is how many messages a node has left out.
+func dropped(n [2]uint64) string {
+	if n == [2]uint64{} {
+		return "0 0"
+	}
+	return strconv.FormatUint(n[chat.ClassNormal], 10) + " " + strconv.FormatUint(n[chat.ClassLow], 10)
+}
+
+// allNormal are the letters of a batch of normal drafts, as nearly all are.
+var allNormal = strings.Repeat(string(chat.ClassNormal.Letter()), MaxBatch)
+
 // classes are the letters of the drafts' classes.
 func classes(drafts []chat.Draft) string {
+	if !slices.ContainsFunc(drafts, func(d chat.Draft) bool { return d.Class != chat.ClassNormal }) {
+		return allNormal[:len(drafts)]
+	}
 	letters := make([]byte, len(drafts))
 	for i := range drafts {
 		letters[i] = drafts[i].Class.Letter()
