@@ -17,6 +17,7 @@ type Config struct {
 	Server ServerConfig
 	Auth   AuthConfig
 	Limits door.Limits
+	Filter FilterConfig
 	CORS   CORSConfig
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
@@ -116,6 +117,7 @@ func DefaultConfig() Config {
 		},
 		Auth:         defaultAuth(),
 		Limits:       door.DefaultLimits(),
+		Filter:       defaultFilter(),
 		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
 		AutoJoin:     true,
 		SelfJoin:     true,

@@ -54,6 +54,7 @@ type Edge struct {
 	Joins  *Joins
 	Tokens *TokenWatcher
 	Order  *Order
+	Words  *Words
 	Log    *slog.Logger
 	// Times are the real ones; tests set others before Listen.
 	Times Times
@@ -96,6 +97,7 @@ func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e.Plain = e.Door.NewPlain(e.mostPlain, func() time.Time { return e.Times.Now() })
 	e.Joins, e.Tokens, e.Guard = newJoins(e), newTokenWatcher(e), newGuard(&e.Config, store, log)
 	e.Order = newOrder(e)
+	e.Words = newWords(&e.Config.Filter, func() time.Time { return e.Times.Now() }, log)
 	return e
 }
 
@@ -104,10 +106,13 @@ func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
 	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.Order.note}
 }
 
-// Listen reads what tokens are checked by, and opens the public port. Nobody is served before Run. Where there is an
-// error nothing is open.
+// Listen reads what tokens and texts are checked by, and opens the public port. Nobody is served before Run. Where
+// there is an error nothing is open.
 func (e *Edge) Listen() (net.Listener, error) {
 	if err := e.Guard.load(e.Times.Now); err != nil {
+		return nil, err
+	}
+	if err := e.Words.load(); err != nil {
 		return nil, err
 	}
 	limit, err := openFilesLimit()

@@ -39,6 +39,7 @@ type Config struct {
 	List    fastim.Config       `mapstructure:"list"`
 	Limits  door.Limits         `mapstructure:"limits"`
 	Storm   room.StormConfig    `mapstructure:"storm"`
+	Filter  edge.FilterConfig   `mapstructure:"filter"`
 	Fanout  room.FanoutConfig   `mapstructure:"fanout"`
 	CORS    edge.CORSConfig     `mapstructure:"cors"`
 	Log     LogConfig           `mapstructure:"log"`
@@ -138,6 +139,7 @@ func Default() Config {
 		List:   node.List,
 		Limits: node.Limits,
 		Storm:  rooms.Storm,
+		Filter: node.Filter,
 		Fanout: rooms.Fanout,
 		CORS:   node.CORS,
 		Log:    LogConfig{Level: "info", Format: "text"},
@@ -249,6 +251,7 @@ func (c Config) Gateway() gateway.Config {
 			Server:        c.Server,
 			Auth:          c.Auth,
 			Limits:        c.Limits,
+			Filter:        c.Filter,
 			CORS:          c.CORS,
 			KnownRooms:    c.Room.Open != openAnyone && c.Room.Open != openGranted,
 			GrantedRooms:  c.Room.Open == openGranted,

@@ -84,6 +84,7 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 	cfg.List.UpdateInterval = 0
 	cfg.Limits.MessageRate, cfg.Limits.HTTPBurst, cfg.Limits.Rooms, cfg.Limits.IP6Prefix, cfg.Limits.Handshakes = -1, 0, -1, 0, 0.5
 	cfg.Server.TrustedProxies = []string{"10.0.0.0/8", "proxy"}
+	cfg.Filter = edge.FilterConfig{Files: []string{"a.txt", "", "a.txt"}, Action: "none"}
 	cfg.Fanout.Lanes = -1
 	cfg.CORS.AllowedOrigins = []string{"*", "x"}
 	cfg.Log = LogConfig{Level: "loud"}
@@ -113,6 +114,9 @@ limits.handshakes: 0.5 is not within 1 and 100000 a second, nor 0 (= no limit)
 limits.http_burst: 0 is not within 1 and 100000
 limits.rooms: -1 is not within 0 (= no limit) and 10000000
 limits.ip6_prefix: 0 is not within 1 and 128
+filter.files[1]: it is empty, want the path of a list
+filter.files[2]: "a.txt" stands there twice
+filter.action: "none" is none of block, hold, shadow, mask, flag
 fanout.lanes: -1 is not within 0 (= one per core) and 1024
 cors.allowed_origins[1]: "x" is not an origin as https://example.com, nor *
 log.level: "loud" is none of debug, info, warn, error

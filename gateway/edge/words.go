@@ -1,0 +1,114 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"barrage/gateway/filter"
+)
+
+// FilterConfig is the config section `filter`: words that messages may not have.
+type FilterConfig struct {
+	// Files are the paths of lists of terms, see package filter; at most filter.MaxBytes together.
+	Files []string `mapstructure:"files"`
+	// Action is that of terms whose line and heading name none, see filter.ParseAction.
+	Action string `mapstructure:"action"`
+}
+
+// defaultFilter is what config.yaml says in section `filter`.
+func defaultFilter() FilterConfig {
+	return FilterConfig{Files: []string{}, Action: filter.Block.String()}
+}
+
+// Validate reports every value out of range, each with its key within the section. It reads no file.
+func (c FilterConfig) Validate() error {
+	var errs []error
+	for i, path := range c.Files {
+		switch {
+		case path == "":
+			errs = append(errs, fmt.Errorf("files[%d]: it is empty, want the path of a list", i))
+		case slices.Contains(c.Files[:i], path):
+			errs = append(errs, fmt.Errorf("files[%d]: %q stands there twice", i, path))
+		}
+	}
+	if _, err := filter.ParseAction(c.Action); err != nil {
+		errs = append(errs, fmt.Errorf("action: %q is none of block, hold, shadow, mask, flag", c.Action))
+	}
+	return errors.Join(errs...)
+}
+
+// Words are what messages may not have: the lists of terms, and the filter made of them. Its methods may be called
+// concurrently.
+type Words struct {
+	cfg *FilterConfig
+	log *slog.Logger
+	now func() time.Time
+	// filter is nil where there are no lists: then nothing is looked at. A filter that is in use is never changed, only
+	// replaced.
+	filter atomic.Pointer[filter.Filter]
+	files  []list // immutable after load
+}
+
+// list is a list of terms as it was read.
+type list struct {
+	name string
+	text string
+	read time.Time
+}
+
+func newWords(cfg *FilterConfig, now func() time.Time, log *slog.Logger) *Words {
+	return &Words{cfg: cfg, log: log, now: now}
+}
+
+// load reads the lists of filter.files and makes the filter of them.
+func (w *Words) load() error {
+	for _, path := range w.cfg.Files {
+		text, err := readList(path)
+		if err != nil {
+			return fmt.Errorf("cannot read filter.files: %w", err)
+		}
+		w.files = append(w.files, list{name: path, text: text, read: w.now()})
+	}
+	made, err := w.build(w.files)
+	if err != nil {
+		return fmt.Errorf("cannot use filter.files: %w", err)
+	}
+	w.filter.Store(made)
+	if size := made.Size(); made != nil {
+		w.log.Info("word filter built", "lists", size.Lists, "terms", size.Terms, "regexps", size.Regexps, "bytes", size.Bytes)
+	}
+	return nil
+}
+
+// readList reads a file of terms, and no more of it than a filter takes.
+func readList(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	text, err := io.ReadAll(io.LimitReader(file, filter.MaxBytes+1))
+	if err == nil && len(text) > filter.MaxBytes {
+		err = fmt.Errorf("%s has more than %d bytes", path, filter.MaxBytes)
+	}
+	return string(text), err
+}
+
+// build makes a filter of lists, nil of none.
+func (w *Words) build(lists []list) (*filter.Filter, error) {
+	if len(lists) == 0 {
+		return nil, nil //nolint:nilnil // no filter is no error, and costs nothing
+	}
+	action, _ := filter.ParseAction(w.cfg.Action) // Validate has seen it
+	all := make([]filter.List, len(lists))
+	for i, l := range lists {
+		all[i] = filter.List{Name: l.name, Data: []byte(l.text), Action: action}
+	}
+	return filter.Build(all)
+}
