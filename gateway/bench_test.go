@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +29,23 @@ func (nullStore) Publish(_ context.Context, _ string, b chat.Batch) (chat.Stored
 // BenchmarkSession_Message is one chat message from the poller's buffer into the
 // room's outgoing batch. The publishers that take it from there run beside it, over a
 // store that forgets.
-func BenchmarkSession_Message(b *testing.B) {
+func BenchmarkSession_Message(b *testing.B) { benchMessage(b, nil) }
+
+// BenchmarkSession_FilteredMessage is that with 10,000 terms, none of which is in the message.
+func BenchmarkSession_FilteredMessage(b *testing.B) {
+	list := make([]byte, 0, 10_000*len("term00000\n"))
+	for i := range 10_000 {
+		list = fmt.Appendf(list, "term%05d\n", i)
+	}
+	path := filepath.Join(b.TempDir(), "words.txt")
+	if err := os.WriteFile(path, list, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	benchMessage(b, []string{path})
+}
+
+func benchMessage(b *testing.B, lists []string) {
+	b.Helper()
 	for _, size := range []int{20, 200, 2000} {
 		b.Run(fmt.Sprint("size=", size), func(b *testing.B) {
 			cfg := room.DefaultConfig()
@@ -35,11 +53,15 @@ func BenchmarkSession_Message(b *testing.B) {
 			store := nullStore{newFaultyStore(1000).Memory}
 			edge := DefaultConfig()
 			edge.Limits.Enabled = false // else it is a flood
+			edge.Filter.Files = lists
 			s := New(edge, cfg, store, slog.New(slog.DiscardHandler))
 			store.Start(s)
 			defer s.edge.Hall.Close()
+			if err := s.edge.Words.ProbeLoad(); err != nil {
+				b.Fatal(err)
+			}
 			c := enterRoom(s, "user", roomOf(b, s, "room"))
-			data := masked(codec.OpText, strings.Repeat("x", size))
+			data := masked(codec.OpText, strings.Repeat("well said, ", size/11+1)[:size])
 			buf := slices.Clone(data)
 			b.SetBytes(int64(size))
 			b.ReportAllocs()

@@ -10,6 +10,7 @@ import (
 
 	"barrage/gateway/door"
 	"barrage/gateway/edge"
+	"barrage/gateway/filter"
 	"barrage/gateway/pass"
 	"barrage/room"
 )
@@ -49,9 +50,18 @@ func newMetrics(s *Server) *metrics {
 	for _, l := range door.AllLimits() {
 		m.labelled("barrage_limited_total", "Requests refused by a limit.", "limit", l.String(), func() float64 { return float64(s.edge.Door.Over(l)) })
 	}
+	m.registerWords(s.edge.Words)
 	m.registerHook(s.edge.Guard)
 	m.registerRooms(s)
 	return m
+}
+
+// registerWords exports what the word filter finds.
+func (m *metrics) registerWords(w *edge.Words) {
+	for a := filter.Flag; a <= filter.Block; a++ {
+		m.labelled("barrage_filtered_messages_total", "Messages with terms of the word filter, by the strongest action.", "action", a.String(),
+			func() float64 { return float64(w.Found(a)) })
+	}
 }
 
 // registerHook exports how often the connect hook was asked, or need not be.
@@ -98,6 +108,7 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_report_errors_total", "Those that failed.", "", "", func(h room.Stats) uint64 { return h.ReportErrors }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "rate_limited", func(h room.Stats) uint64 { return s.edge.Stats.RateLimited.Load() + h.RefusedRate }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "rules", func(h room.Stats) uint64 { return h.RefusedRules }},
+		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "filter", func(room.Stats) uint64 { return s.edge.Words.Found(filter.Block) + s.edge.Words.Found(filter.Hold) }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "forbidden", func(room.Stats) uint64 { return s.edge.Stats.Forbidden.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "binary", func(room.Stats) uint64 { return s.edge.Stats.Binary.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.edge.Stats.Ignored.Load() }},

@@ -20,7 +20,7 @@ import (
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
 	d.Class = r.hall.classOf(codec.KindChat, voiceOf(from))
-	return r.post(from, d, now)
+	return r.post(from, d, now, false)
 }
 
 // PostNative is Post for a send of a native client; Author.Answered tells what became of it,
@@ -28,10 +28,16 @@ func (r *Room) Post(from Author, user, info string, now time.Time) error {
 func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
 	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
 	d.Class = r.hall.classOf(op.Kind, voiceOf(from))
-	return r.post(from, d, now)
+	return r.post(from, d, now, false)
 }
 
-func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
+// Shadow is PostNative for a message that its sender alone is to believe in: it is held against the same bounds and
+// rules, acknowledged without a number, and stored nowhere.
+func (r *Room) Shadow(from Author, user string, op *codec.Op, now time.Time) error {
+	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()), now, true)
+}
+
+func (r *Room) post(from Author, d chat.Draft, now time.Time, shadow bool) error {
 	h := r.hall
 	r.mu.Lock()
 	defer r.unlock()
@@ -50,7 +56,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time) error {
 	case no.code != "":
 		h.stats.tally.refusedRules.Add(1)
 		return &RefusedError{no.code, no.wait}
-	case no.shadow:
+	case no.shadow || shadow:
 		h.stats.tally.refusedRules.Add(1)
 		if d.ID != "" {
 			r.outbox.answers = append(r.outbox.answers, answered{from, Answer{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}})

@@ -10,6 +10,7 @@ import (
 
 	"barrage/codec"
 	"barrage/internal/chat"
+	"barrage/internal/pace"
 )
 
 // This file is order in rooms: what their rules forbid is stored by no node.
@@ -479,3 +480,33 @@ func TestModel_Rules(t *testing.T) {
 type authorFunc func(Answer)
 
 func (f authorFunc) Answered(a Answer) { f(a) }
+
+// TestRoom_Shadow: its sender is told that it was sent, nobody has it, and bounds and rules hold as for any other.
+func TestRoom_Shadow(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.UserRate = pace.PerSecond(1, 2) }, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	var got mailbag
+	shadow := func(user, id string) error {
+		return r.Shadow(&got, user, &codec.Op{ID: id, Body: "psst"}, f.now)
+	}
+	if err := shadow("u", "1"); err != nil || fmt.Sprint(got) != "[1::0:"+fmt.Sprint(f.now.UnixMilli())+"]" {
+		t.Errorf("Shadow: %v, answers %q; want an ack of 1 without a number", err, got)
+	}
+	if err := shadow("u", ""); err != nil || len(got) != 1 { // as FastIM's
+		t.Errorf("Shadow without an id: %v, answers %q; want none", err, got)
+	}
+	if _, ok := errors.AsType[*TooFastError](shadow("u", "3")); !ok {
+		t.Error("the third one at once is taken")
+	}
+	f.moderateElsewhere(muted("v"))
+	f.settle()
+	if no, ok := errors.AsType[*RefusedError](shadow("v", "4")); !ok || no.Code != CodeMuted {
+		t.Errorf("of somebody who is muted: %v; want %s", no, CodeMuted)
+	}
+	f.settle()
+	if stored := f.store.stored(); len(stored) != 0 || f.hall.Stats().Waiting != 0 || f.hall.Stats().RefusedRules != 3 {
+		t.Errorf("stored %v, %+v; want nothing, and three that rules forbid", stored, f.hall.Stats())
+	}
+	_ = m
+}

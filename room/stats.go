@@ -43,7 +43,7 @@ type Stats struct {
 	RefusedUnauthorized uint64 // messages refused by Hooks.Authorize
 	RefusedStore        uint64 // messages the store did not take
 	RefusedRate         uint64 // messages of users who say too much
-	RefusedRules        uint64 // messages that rules forbid
+	RefusedRules        uint64 // messages that rules forbid, and those of Room.Shadow
 	Shed                Shed   // messages left out, because the room had too many
 	RefusedOld          uint64 // messages given up after Config.QueueAge, that no member had
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"barrage/gateway/filter"
+	"barrage/internal/chat"
+	"barrage/room"
 )
 
 // FilterConfig is the config section `filter`: words that messages may not have.
@@ -53,7 +55,37 @@ type Words struct {
 	// replaced.
 	filter atomic.Pointer[filter.Filter]
 	files  []list // immutable after load
+	found  [filter.Block + 1]atomic.Uint64
 }
+
+// Why the word filter refuses a message.
+const (
+	CodeBlocked = "blocked"
+	CodeHeld    = "held" // it should wait for a moderator, and messages cannot wait yet
+)
+
+// Check says what becomes of a message of a user with these rights in a room, and its text, which is another one with
+// filter.Mask alone. It counts, and logs what moderators want to look at. Moderators say what they like. It never
+// blocks.
+func (w *Words) Check(rm *room.Room, user string, r *Rights, text string) (filter.Action, string) {
+	f := w.filter.Load()
+	if f == nil {
+		return filter.None, text
+	}
+	v := f.Check(text)
+	if v.Action == filter.None || rm.RoleOf(user, r.Rank()) >= chat.RoleModerator {
+		return filter.None, text
+	}
+	w.found[v.Action].Add(1)
+	if v.Action == filter.Flag {
+		w.log.Info("message flagged by the word filter", "room", rm.ID(), "user", user, "tags", v.Tags)
+	}
+	w.log.Debug("the word filter has found something", "action", v.Action, "room", rm.ID(), "user", user, "tags", v.Tags, "text", text)
+	return v.Action, v.Text
+}
+
+// Found is how many messages the filter had an action for.
+func (w *Words) Found(a filter.Action) uint64 { return w.found[a].Load() }
 
 // list is a list of terms as it was read.
 type list struct {

@@ -12,6 +12,7 @@ import (
 
 	"barrage/codec"
 	"barrage/gateway/edge"
+	"barrage/gateway/filter"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/room"
@@ -207,13 +208,25 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 	if !m.Rights().Can.Has(pass.Send) {
 		return m.over(&m.fastIM.edge.Stats.Forbidden)
 	}
-	// What is refused is counted by the room; FastIM clients have no word for it.
-	err := m.Place.Room().Post(m, m.User(), string(payload), time.Now())
+	// What is refused is counted; FastIM clients have no word for it.
+	action, text := m.fastIM.edge.Words.Check(m.Place.Room(), m.User(), m.Rights(), string(payload))
+	if action == filter.Block || action == filter.Hold {
+		return m.refused()
+	}
+	err := m.post(action, text)
 	if _, ok := errors.AsType[*room.TooFastError](err); ok && !m.Bears(edge.NuisanceRefusal) {
 		return edge.ErrGone
 	}
 	m.Speaks()
 	return nil
+}
+
+// post says text in the room, as the word filter has it.
+func (m *member) post(action filter.Action, text string) error {
+	if action == filter.Shadow {
+		return m.Place.Room().Shadow(m, m.User(), &codec.Op{Kind: codec.KindChat, Body: text}, time.Now())
+	}
+	return m.Place.Room().Post(m, m.User(), text, time.Now())
 }
 
 // tooLong reports whether text, which is UTF-8, has more than maxFastIMUnits.
@@ -231,6 +244,11 @@ func tooLong(text []byte) bool {
 // over drops a message and counts it: FastIM's clients have no word for that. ErrGone says that it was one too many.
 func (m *member) over(count *atomic.Uint64) error {
 	count.Add(1)
+	return m.refused()
+}
+
+// refused drops a message that was counted; ErrGone says that it was one too many.
+func (m *member) refused() error {
 	if !m.Bears(edge.NuisanceRefusal) {
 		return edge.ErrGone
 	}

@@ -193,7 +193,8 @@ func ReadLimit(r *http.Request) (int, *edge.Refusal) {
 	return n, nil
 }
 
-// ruleTexts say why the rules of a room refuse a message, by code.
+// ruleTexts say why the rules of a room, or the word filter, refuse a message, by code. None says which word it was:
+// else people would try until none is found.
 var ruleTexts = map[string]string{
 	room.CodeMuted:      "you are muted",
 	room.CodeFrozen:     "nobody but moderators may write now",
@@ -205,9 +206,11 @@ var ruleTexts = map[string]string{
 	room.CodeEmoteOnly:  "only emotes are allowed here now",
 	room.CodeCaps:       "too many capital letters",
 	room.CodeShed:       "the room has too many messages: it is others' turn now",
+	edge.CodeBlocked:    "there are words in it that are not allowed here",
+	edge.CodeHeld:       "a moderator would have to look at it first",
 }
 
-// ruled reports whether a code is of the rules of a room, or of a storm; then the wait is exact.
+// ruled reports whether a code is of the rules of a room, of a storm or of the word filter; then the wait is exact.
 func ruled(code string) bool { return ruleTexts[code] != "" }
 
 // refusedByRules is the refusal of a call for a message that the rules forbid.

@@ -14,6 +14,7 @@ import (
 
 	"barrage/codec"
 	"barrage/gateway/edge"
+	"barrage/gateway/filter"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
 	"barrage/room"
@@ -65,7 +66,6 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if !rs.MaySay(op.Kind) {
 		return 0, nil, edge.Refuse(http.StatusForbidden, "%s: a message of kind %q", edge.MayNot, op.Kind)
 	}
-	op.User = rs.Info
 	checked := n.edge.Config.Auth.Required() && v.Proven // else anybody logs in as anybody
 	if bad := edge.TurnedAway(n.edge.Door.Banned(r, v.User, checked)); bad != nil {
 		return 0, nil, bad
@@ -91,7 +91,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	}
 	from := &waitingSend{rights: rs, rateName: name, done: make(chan room.Answer, 1)}
 	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
-		err := rm.PostNative(from, v.User, &op, time.Now())
+		err := n.post(rm, from, v.User, rs, &op)
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
 			return edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[room.CodeRateLimited]).After(fast.Wait)
 		}
@@ -110,6 +110,23 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		return sent(a)
 	case <-ctx.Done():
 		return sent(room.Answer{Code: room.CodeUnconfirmed})
+	}
+}
+
+// post has the word filter look at a message of a user with these rights, and posts it to the room.
+func (n *API) post(rm *room.Room, from room.Author, user string, rs *edge.Rights, op *codec.Op) error {
+	op.User = rs.Info
+	action, body := n.edge.Words.Check(rm, user, rs, op.Body)
+	op.Body = body
+	switch action {
+	case filter.Block:
+		return &room.RefusedError{Code: edge.CodeBlocked}
+	case filter.Hold:
+		return &room.RefusedError{Code: edge.CodeHeld}
+	case filter.Shadow:
+		return rm.Shadow(from, user, op, time.Now())
+	default:
+		return rm.PostNative(from, user, op, time.Now())
 	}
 }
 

@@ -328,8 +328,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 	}
 	switch op.T {
 	case codec.OpSend:
-		op.User = m.Rights().Info
-		err := m.Place.Room().PostNative(m, m.User(), &op, time.Now())
+		err := m.v1.post(m.Place.Room(), m, m.User(), m.Rights(), &op)
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
 			return m.tooFast(&op, fast.Wait)
 		}
