@@ -46,6 +46,8 @@ func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
 			"POST /v1/admin/everywhere/mod":      administer(everywhere(s.moderate)),
 			"GET /v1/admin/everywhere/mod":       administer(everywhere(s.order)),
 			"GET /v1/admin/everywhere/mod/log":   administer(everywhere(s.modLog)),
+			"GET /v1/admin/filter":               administer(s.filterLists),
+			"POST /v1/admin/filter/test":         administer(s.filterTest),
 		},
 	} {
 		for route, serve := range routes {

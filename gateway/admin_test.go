@@ -37,9 +37,18 @@ func keysFile(t *testing.T) (path string, texts map[keys.Can]string) {
 
 func callAdmin(t *testing.T, s *Server, method, path, key string) (status int, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.AdminAddr().String()+path, http.NoBody)
+	return callAdminWith(t, s, method, path, key, "")
+}
+
+// callAdminWith is callAdmin with a body, JSON where it begins like that.
+func callAdminWith(t *testing.T, s *Server, method, path, key, text string) (status int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.AdminAddr().String()+path, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.HasPrefix(text, "{") {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
@@ -49,11 +58,11 @@ func callAdmin(t *testing.T, s *Server, method, path, key string) (status int, b
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, string(text)
+	return resp.StatusCode, string(answer)
 }
 
 // With a file of keys every call needs one that may do it, but those of who looks whether the node lives.
@@ -75,6 +84,8 @@ func TestAdmin_Keys(t *testing.T) {
 		{http.MethodDelete, "/v1/admin/rooms/r", keys.Rooms, 204},
 		{http.MethodPost, "/v1/admin/users/u/revoke", keys.Moderate, 204},
 		{http.MethodPost, "/v1/admin/tokens/j-1/revoke", keys.Moderate, 204},
+		{http.MethodGet, "/v1/admin/filter", keys.Moderate, 200},
+		{http.MethodPost, "/v1/admin/filter/test", keys.Moderate, 415}, // it has no body
 	} {
 		want := map[string]int{"": 401, "brg_wrong": 401}
 		for can, text := range texts {

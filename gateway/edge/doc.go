@@ -22,7 +22,7 @@
 //
 //	socket.mu -> nbio's lock of the connection -> room's part lock
 //	socket.mu -> Sessions.mu
-//	Sessions.mu, TokenWatcher.mu, Joins.mu, the locks of package door -> nothing
+//	Sessions.mu, TokenWatcher.mu, Joins.mu, Words.mu, the locks of package door -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: read in a poller, drained under the
 // connection's lock, Edge.gone in the closer.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,8 +55,18 @@ type Words struct {
 	// filter is nil where there are no lists: then nothing is looked at. A filter that is in use is never changed, only
 	// replaced.
 	filter atomic.Pointer[filter.Filter]
-	files  []list // immutable after load
+	files  []List // immutable after load
 	found  [filter.Block + 1]atomic.Uint64
+
+	mu    sync.Mutex // guards the field below; a leaf
+	inUse []List     // what the filter was made of
+}
+
+// List is a list of terms as it was read.
+type List struct {
+	Name string // the path of its file
+	Text string
+	Read time.Time
 }
 
 // Why the word filter refuses a message.
@@ -87,13 +98,6 @@ func (w *Words) Check(rm *room.Room, user string, r *Rights, text string) (filte
 // Found is how many messages the filter had an action for.
 func (w *Words) Found(a filter.Action) uint64 { return w.found[a].Load() }
 
-// list is a list of terms as it was read.
-type list struct {
-	name string
-	text string
-	read time.Time
-}
-
 func newWords(cfg *FilterConfig, now func() time.Time, log *slog.Logger) *Words {
 	return &Words{cfg: cfg, log: log, now: now}
 }
@@ -105,17 +109,35 @@ func (w *Words) load() error {
 		if err != nil {
 			return fmt.Errorf("cannot read filter.files: %w", err)
 		}
-		w.files = append(w.files, list{name: path, text: text, read: w.now()})
+		w.files = append(w.files, List{Name: path, Text: text, Read: w.now()})
 	}
-	made, err := w.build(w.files)
-	if err != nil {
+	if err := w.use(w.files); err != nil {
 		return fmt.Errorf("cannot use filter.files: %w", err)
 	}
+	return nil
+}
+
+// use has the filter be made of these lists. Where that cannot be, it stays as it is.
+func (w *Words) use(lists []List) error {
+	made, err := w.build(lists)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.filter.Store(made)
+	w.inUse = lists
 	if size := made.Size(); made != nil {
 		w.log.Info("word filter built", "lists", size.Lists, "terms", size.Terms, "regexps", size.Regexps, "bytes", size.Bytes)
 	}
 	return nil
+}
+
+// Lists are those that the filter was made of, which is nil of none. The slice belongs to Words.
+func (w *Words) Lists() (of *filter.Filter, lists []List) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.filter.Load(), w.inUse
 }
 
 // readList reads a file of terms, and no more of it than a filter takes.
@@ -133,14 +155,14 @@ func readList(path string) (string, error) {
 }
 
 // build makes a filter of lists, nil of none.
-func (w *Words) build(lists []list) (*filter.Filter, error) {
+func (w *Words) build(lists []List) (*filter.Filter, error) {
 	if len(lists) == 0 {
 		return nil, nil //nolint:nilnil // no filter is no error, and costs nothing
 	}
 	action, _ := filter.ParseAction(w.cfg.Action) // Validate has seen it
 	all := make([]filter.List, len(lists))
 	for i, l := range lists {
-		all[i] = filter.List{Name: l.name, Data: []byte(l.text), Action: action}
+		all[i] = filter.List{Name: l.Name, Data: []byte(l.Text), Action: action}
 	}
 	return filter.Build(all)
 }

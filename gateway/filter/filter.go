@@ -219,6 +219,35 @@ type Size struct {
 	Bytes int
 }
 
+// ListSize is how much a list holds.
+type ListSize struct {
+	Name string
+	// Terms, Allowed and Regexps are as in Size.
+	Terms, Allowed, Regexps int
+}
+
+// Lists says how much each list holds, in the order in which Build was given them; nil of nil.
+func (f *Filter) Lists() []ListSize {
+	if f == nil {
+		return nil
+	}
+	sizes := make([]ListSize, len(f.lists))
+	for i, name := range f.lists {
+		sizes[i].Name = name
+	}
+	for i := range f.rules {
+		switch r, size := &f.rules[i], &sizes[f.rules[i].list]; {
+		case r.action == None:
+			size.Allowed++
+		case strings.HasPrefix(r.text, "re:"):
+			size.Regexps++
+		default:
+			size.Terms++
+		}
+	}
+	return sizes
+}
+
 // Size says how large the filter is; that of nil is zero.
 func (f *Filter) Size() Size {
 	if f == nil {

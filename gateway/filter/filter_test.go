@@ -130,9 +130,18 @@ func TestFilter_OnlyRegexps(t *testing.T) {
 }
 
 func TestFilter_Size(t *testing.T) {
-	got := mustBuild(t, "a\nb\n!c\nre:d+\n", "e").Size()
+	f := mustBuild(t, "a\nb\n!c\nre:d+\n", "\\re:e")
+	got := f.Size()
 	if got.Lists != 2 || got.Terms != 3 || got.Allowed != 1 || got.Regexps != 1 || got.Bytes == 0 {
 		t.Errorf("Size = %+v, want 2 lists, 3 terms, 1 allowed, 1 regexp", got)
+	}
+	lists := f.Lists()
+	if len(lists) != 2 || lists[0].Name == "" || lists[0].Name == lists[1].Name {
+		t.Fatalf("Lists = %+v, want two with names of their own", lists)
+	}
+	lists[0].Name, lists[1].Name = "", ""
+	if want := []ListSize{{Terms: 2, Allowed: 1, Regexps: 1}, {Terms: 1}}; !reflect.DeepEqual(lists, want) {
+		t.Errorf("Lists = %+v, want %+v", lists, want)
 	}
 }
 

@@ -174,6 +174,9 @@ func sent(a room.Answer) (int, any, *edge.Refusal) {
 	return http.StatusCreated, answer{a.ID, a.Epoch, a.Seq, a.TS}, nil
 }
 
+// ReadJSON reads the body of a call of the admin port as those of clients are read.
+func ReadJSON(r *http.Request, into any) *edge.Refusal { return readJSON(r, into) }
+
 // readJSON reads the body of a request. Fields that nobody asked for are passed over.
 func readJSON(r *http.Request, into any) *edge.Refusal {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

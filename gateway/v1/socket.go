@@ -328,17 +328,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 	}
 	switch op.T {
 	case codec.OpSend:
-		err := m.v1.post(m.Place.Room(), m, m.User(), m.Rights(), &op)
-		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
-			return m.tooFast(&op, fast.Wait)
-		}
-		if no, ok := errors.AsType[*room.RefusedError](err); ok {
-			return m.ruledOut(op.ID, no)
-		}
-		if err != nil {
-			m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
-		}
-		m.Speaks()
+		return m.say(&op)
 	case codec.OpLike:
 		if m.Muted() {
 			return m.ruledOut("", &room.RefusedError{Code: room.CodeMuted})
@@ -360,6 +350,22 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 	case codec.OpAlive:
 		m.tell(codec.PongText(op.TS))
 	}
+	return nil
+}
+
+// say posts a message; ErrGone says that it was one too many of those that are refused.
+func (m *member) say(op *codec.Op) error {
+	err := m.v1.post(m.Place.Room(), m, m.User(), m.Rights(), op)
+	if fast, ok := errors.AsType[*room.TooFastError](err); ok {
+		return m.tooFast(op, fast.Wait)
+	}
+	if no, ok := errors.AsType[*room.RefusedError](err); ok {
+		return m.ruledOut(op.ID, no)
+	}
+	if err != nil {
+		m.refused(op.ID, room.CodeBusy, err.Error(), 1000)
+	}
+	m.Speaks()
 	return nil
 }
 
