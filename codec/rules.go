@@ -21,6 +21,7 @@ import (
 //	clear        <epoch> <seq>        where the history was cleared last
 //	pin          <seq> <json>         the pinned message
 //	o:<mode>     <json>               a field of chat.Modes
+//	terms:<name> <sha256>             a list of terms of the word filter; everywhere only
 //	m:<user>     <until> <json>       a measure; the letter is its kind: mute, shadow, kick, ban, address, role
 //
 // A value is never empty: an empty one takes the field out.
@@ -31,6 +32,7 @@ const (
 	RulesClear   = "clear"
 	rulesPin     = "pin"
 	modePrefix   = "o:"
+	termsPrefix  = "terms:" // its second letter is no colon, which measures alone have
 )
 
 var measureLetters = map[chat.What]string{
@@ -52,6 +54,9 @@ func RulesFields(c *chat.RulesChange) map[string]string {
 	fields := make(map[string]string, len(c.Modes)+len(c.Set)+len(c.Lift)+1)
 	for mode, value := range c.Modes {
 		fields[modePrefix+mode] = value
+	}
+	for name, sum := range c.Terms {
+		fields[termsPrefix+name] = sum
 	}
 	for i := range c.Lift {
 		fields[measureLetters[c.Lift[i].What]+c.Lift[i].Target] = ""
@@ -75,6 +80,7 @@ func AllRules(r *chat.Rules) chat.RulesChange {
 	if r.Pinned.JSON != "" {
 		c.Pin = &r.Pinned
 	}
+	c.Terms = maps.Clone(r.Terms)
 	return c
 }
 
@@ -139,6 +145,13 @@ func parseRulesField(c *chat.RulesChange, name, value string) error {
 		c.Modes[mode] = value
 		return nil
 	}
+	if list, ok := strings.CutPrefix(name, termsPrefix); ok {
+		if c.Terms == nil {
+			c.Terms = map[string]string{}
+		}
+		c.Terms[list] = value
+		return nil
+	}
 	for what, prefix := range measureLetters {
 		if target, ok := strings.CutPrefix(name, prefix); ok {
 			return parseMeasure(c, what, target, value)
@@ -172,6 +185,14 @@ func ApplyRules(r *chat.Rules, c *chat.RulesChange) {
 	r.Version = c.Version
 	for name, value := range c.Modes {
 		_ = SetMode(&r.Modes, name, value) // of a newer node
+	}
+	for name, sum := range c.Terms {
+		if r.Terms == nil {
+			r.Terms = map[string]string{}
+		}
+		if r.Terms[name] = sum; sum == "" {
+			delete(r.Terms, name)
+		}
 	}
 	for i := range c.Lift {
 		r.Lift(c.Lift[i].What, c.Lift[i].Target)

@@ -19,8 +19,9 @@ func TestRules_RoundTrip(t *testing.T) {
 			{What: chat.Mute, Target: "a:b\n\"", Until: chat.ForGood, Reason: "弹\n", By: "m", ByRole: chat.RoleOwner, At: 5},
 			{What: chat.Appoint, Target: "c", Until: 1, Role: chat.RoleModerator},
 		},
-		Lift: []chat.Measure{{What: chat.Ban, Target: "d"}},
-		Pin:  &chat.Entry{Seq: 3, JSON: `{"a":"\n"}`},
+		Lift:  []chat.Measure{{What: chat.Ban, Target: "d"}},
+		Pin:   &chat.Entry{Seq: 3, JSON: `{"a":"\n"}`},
+		Terms: map[string]string{"spam": "0a", "old": ""},
 	}
 	for _, change := range []chat.RulesChange{c, {Version: "1-a", Modes: map[string]string{}}, {Version: "1-a", Pin: &chat.Entry{}, Modes: map[string]string{}}} {
 		wire := string(codec.AppendEvent(nil, &chat.Event{Kind: chat.EventRules, Rules: &change}))
@@ -51,6 +52,7 @@ func TestRules_RoundTrip(t *testing.T) {
 // TestAllRules: rules, written whole and read back, are the same.
 func TestAllRules(t *testing.T) {
 	r := chat.Rules{
+		Terms:   map[string]string{"spam": "0a"},
 		Version: "2-a", Cleared: chat.Place{Epoch: "e", Seq: 3}, Pinned: chat.Entry{Seq: 1, JSON: "{}"},
 		Modes: chat.Modes{SlowMS: 5, Who: chat.WhoTagged, Tags: []string{"x"}, Links: chat.LinksMods, EmoteOnly: true, MaxCaps: 3, DupS: 1, UniqueS: 2, FirstDelayMS: 4, Frozen: true},
 	}

@@ -2,11 +2,16 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 
 	"barrage/gateway/edge"
 	"barrage/gateway/filter"
 	v1 "barrage/gateway/v1"
+	"barrage/internal/chat"
 )
 
 // This file is the word filter as operators see it: what it is made of, and why it finds something in a text.
@@ -14,6 +19,7 @@ import (
 // listInfo is a list of terms as the admin API shows it.
 type listInfo struct {
 	Name    string `json:"name"`
+	From    string `json:"from"` // file or store
 	Terms   int    `json:"terms"`
 	Allowed int    `json:"allowed"`
 	Regexps int    `json:"regexps"`
@@ -27,8 +33,11 @@ func (s *Server) filterLists(_ context.Context, w http.ResponseWriter, _ *http.R
 	sizes, size := made.Lists(), made.Size()
 	all := make([]listInfo, len(lists))
 	for i, l := range lists {
-		n := sizes[i]
-		all[i] = listInfo{l.Name, n.Terms, n.Allowed, n.Regexps, len(l.Text), l.Read.UnixMilli()}
+		n, from := sizes[i], "file"
+		if l.Stored {
+			from = "store"
+		}
+		all[i] = listInfo{l.Name, from, n.Terms, n.Allowed, n.Regexps, len(l.Text), l.Read.UnixMilli()}
 	}
 	v1.WriteJSON(w, http.StatusOK, struct {
 		Lists   []listInfo `json:"lists"`
@@ -86,6 +95,115 @@ func (s *Server) filterTest(_ context.Context, w http.ResponseWriter, r *http.Re
 		Hits   []hitInfo `json:"hits"`
 	}{verdict.Action.String(), text, orEmpty(verdict.Tags), hits})
 	return nil
+}
+
+// maxTerms bounds the text of a list in the store, in bytes.
+const maxTerms = 1 << 20
+
+// aboutList is a call about a list of the store.
+type aboutList func(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal
+
+// ofList is a call about the list of the address. It is about all rooms: a key that is for some of them may not.
+func ofList(do aboutList) func(context.Context, http.ResponseWriter, *http.Request) *edge.Refusal {
+	return everywhere(func(ctx context.Context, w http.ResponseWriter, r *http.Request, _ string) *edge.Refusal {
+		name := r.PathValue("name")
+		if bad := edge.CheckTermsName(name); bad != nil {
+			return bad
+		}
+		return do(ctx, w, r, name)
+	})
+}
+
+// putTerms serves PUT /v1/admin/filter/lists/{name}: the body is the list. It is written where a filter can be made of
+// it, and every node goes by it within a second.
+func (s *Server) putTerms(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTerms))
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		return edge.Refuse(http.StatusRequestEntityTooLarge, "the list has more than %d bytes", tooBig.Limit)
+	}
+	if err != nil {
+		return edge.Refuse(http.StatusBadRequest, "cannot read the body: %v", err)
+	}
+	if len(body) == 0 {
+		return edge.Refuse(http.StatusBadRequest, "the list is empty: DELETE takes it away")
+	}
+	text := string(body)
+	if err := s.edge.Words.Try(name, text); err != nil {
+		return edge.Refuse(http.StatusBadRequest, "%v", err)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(body))
+	if err = s.store.WriteTerms(ctx, name, text); err == nil { // before the rules say so
+		err = s.nameTerms(ctx, name, sum)
+	}
+	if err != nil {
+		return s.cannotTerms("write", name, err)
+	}
+	v1.WriteJSON(w, http.StatusOK, struct {
+		Name  string `json:"name"`
+		Bytes int    `json:"bytes"`
+		Sum   string `json:"sha256"`
+	}{name, len(body), sum})
+	return nil
+}
+
+// getTerms serves GET /v1/admin/filter/lists/{name}.
+func (s *Server) getTerms(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
+	text, err := s.store.ReadTerms(ctx, name)
+	switch {
+	case err != nil:
+		return s.cannotTerms("read", name, err)
+	case text == "":
+		return noTerms(name)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, text) // the client has gone: nobody is left to tell
+	return nil
+}
+
+// deleteTerms serves DELETE /v1/admin/filter/lists/{name}.
+func (s *Server) deleteTerms(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
+	rules, err := s.store.Rules(ctx, chat.Everywhere)
+	if err == nil && rules.Terms[name] == "" {
+		return noTerms(name)
+	}
+	if err == nil {
+		err = s.nameTerms(ctx, name, "") // before its text goes
+	}
+	if err == nil {
+		err = s.store.WriteTerms(ctx, name, "")
+	}
+	if err != nil {
+		return s.cannotTerms("take away", name, err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// nameTerms has the rules that hold everywhere name a list, or no longer where sum is empty, tells this node, and
+// writes the log.
+func (s *Server) nameTerms(ctx context.Context, name, sum string) error {
+	ev, err := s.store.ChangeRules(ctx, chat.Everywhere, chat.RulesChange{Terms: map[string]string{name: sum}})
+	if err != nil {
+		return err
+	}
+	s.edge.Hall.RulesChanged(chat.Everywhere, ev)
+	s.log.Info("a list of terms is another one", "list", name, "sha256", sum, "by", operator(ctx).Name)
+	return nil
+}
+
+// noTerms refuses what is about a list that is not there.
+func noTerms(name string) *edge.Refusal {
+	return edge.Refuse(http.StatusNotFound, "there is no list %q in the store", name)
+}
+
+// cannotTerms is the refusal of what the store did not do.
+func (s *Server) cannotTerms(do, name string, err error) *edge.Refusal {
+	if errors.Is(err, chat.ErrBeside) {
+		return edge.Refuse(http.StatusNotImplemented, "beside original FastIM nodes there are no lists in the store: use filter.files")
+	}
+	s.log.Warn("cannot "+do+" a list of terms", "list", name, "err", err)
+	return edge.Refuse(http.StatusServiceUnavailable, "cannot %s the list now: the store does not answer", do)
 }
 
 // orEmpty is a list that JSON writes as [] where it is empty.

@@ -79,7 +79,7 @@ func TestAdmin_FilterLists(t *testing.T) {
 		t.Fatalf("filter: %+v; want one list, 2 terms, 1 allowed, 1 regexp", got)
 	}
 	at := got.Lists[0].ReadAt
-	if want := (listInfo{name, 2, 1, 1, len(lines), at}); got.Lists[0] != want || at < begin || at > time.Now().UnixMilli() {
+	if want := (listInfo{name, "file", 2, 1, 1, len(lines), at}); got.Lists[0] != want || at < begin || at > time.Now().UnixMilli() {
 		t.Errorf("list: %+v; want %+v, read since %d", got.Lists[0], want, begin)
 	}
 	none := newServer(t, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })

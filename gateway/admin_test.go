@@ -86,6 +86,9 @@ func TestAdmin_Keys(t *testing.T) {
 		{http.MethodPost, "/v1/admin/tokens/j-1/revoke", keys.Moderate, 204},
 		{http.MethodGet, "/v1/admin/filter", keys.Moderate, 200},
 		{http.MethodPost, "/v1/admin/filter/test", keys.Moderate, 415}, // it has no body
+		{http.MethodGet, "/v1/admin/filter/lists/spam", keys.Moderate, 404},
+		{http.MethodPut, "/v1/admin/filter/lists/spam", keys.Moderate, 400},
+		{http.MethodDelete, "/v1/admin/filter/lists/spam", keys.Moderate, 404},
 	} {
 		want := map[string]int{"": 401, "brg_wrong": 401}
 		for can, text := range texts {

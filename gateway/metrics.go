@@ -58,6 +58,7 @@ func newMetrics(s *Server) *metrics {
 
 // registerWords exports what the word filter finds.
 func (m *metrics) registerWords(w *edge.Words) {
+	m.gauge("barrage_filter_stale", "1 while the word filter is not made of the lists that the store has.", func() float64 { return truth(w.Stale()) })
 	for a := filter.Flag; a <= filter.Block; a++ {
 		m.labelled("barrage_filtered_messages_total", "Messages with terms of the word filter, by the strongest action.", "action", a.String(),
 			func() float64 { return float64(w.Found(a)) })

@@ -31,6 +31,8 @@ type Store interface {
 	RevokeToken(ctx context.Context, id string, end time.Time) error
 	// RegisterRoom registers a room, or ends that.
 	RegisterRoom(ctx context.Context, room string, on bool) error
+	// WriteTerms keeps the text of a list of terms of the word filter, or takes it away where it is empty.
+	WriteTerms(ctx context.Context, name, text string) error
 	// Notes are what of this node's promises the store's settings do not keep, a sentence each.
 	Notes() []string
 }
@@ -132,7 +134,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: s.cfg.Server.ReadHeaderTimeout,
-		ReadTimeout:       10 * time.Second, // 64 KiB at most
+		ReadTimeout:       10 * time.Second, // 64 KiB at most, 1 MiB on the admin port
 		WriteTimeout:      30 * time.Second, // 1 MiB at most
 		IdleTimeout:       10 * time.Second, // the next request of a page comes soon; what waits longer holds a descriptor
 		MaxHeaderBytes:    int(s.cfg.Server.MaxHeaderBytes),

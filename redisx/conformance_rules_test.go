@@ -318,3 +318,41 @@ func TestRedis_RulesLoseAKey(t *testing.T) {
 	publish("n.2", version, chat.ErrStale)
 	publish("n.2", "", nil)
 }
+
+// testTerms keeps lists of terms apart by name, whatever is in them, and names them in rules.
+func testTerms(s *harness) {
+	t := s.t
+	read := func(name, want string) {
+		t.Helper()
+		got, err := s.ReadTerms(t.Context(), name)
+		wantEqual(t, "ReadTerms "+name, got, err, want)
+	}
+	read("a", "")
+	large := strings.Repeat("赌博 =mask\r\n", 60_000)
+	noError(t, s.WriteTerms(t.Context(), "a", large))
+	noError(t, s.WriteTerms(t.Context(), "b_2-c", "\x00\xff"))
+	read("a", large)
+	read("b_2-c", "\x00\xff")
+	noError(t, s.WriteTerms(t.Context(), "a", "x"))
+	read("a", "x")
+	for range 2 {
+		noError(t, s.WriteTerms(t.Context(), "a", ""))
+	}
+	read("a", "")
+	read("b_2-c", "\x00\xff")
+
+	s.change(chat.RulesChange{Terms: map[string]string{"a": "1", "b": "2"}})
+	s.change(chat.RulesChange{Terms: map[string]string{"a": "3", "b": "", "c": "4"}})
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	told := s.change(chat.RulesChange{Terms: map[string]string{"c": ""}})
+	wantEqual(t, "Terms", s.rules().Terms, nil, map[string]string{"a": "3"})
+	s.settle(t)
+	for _, ev := range s.events("r") {
+		wantEqual(t, "the event", ev.Rules.Terms, nil, told.Rules.Terms)
+	}
+	wantEqual(t, "events", len(s.events("r")), nil, 1)
+	if s.pass != nil { // lists live on, whoever keeps silent
+		s.pass(chat.RulesLife + time.Hour)
+		read("b_2-c", "\x00\xff")
+	}
+}

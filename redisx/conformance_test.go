@@ -62,6 +62,7 @@ var conformance = map[string]func(s *harness){
 	"NewEpoch":             testNewEpoch,
 	"Tried":                testTried,
 	"Rules":                testRules,
+	"Terms":                testTerms,
 	"RulesBarrier":         testRulesBarrier,
 	"RulesRestored":        testRulesRestored,
 	"Clear":                testClear,
@@ -91,7 +92,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "KnownRooms", "Batches", "Trim", "TrimBytes", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
-		"Rules", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices",
+		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices",
 	} {
 		t.Run(name, func(t *testing.T) {
 			empty()

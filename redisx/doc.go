@@ -31,6 +31,7 @@
 //	                             messages with an ID of these two minutes; 0xfe -> mark; 4 min
 //	gmx:{room}           hash    made: when somebody registered the room, Unix ms; for ever
 //	gmd:{room}           hash    the room's rules, see codec/rules.go; 400 days after the last change
+//	gmf:{name}           string  a list of terms of the word filter; gmd of chat.Everywhere names it; for ever
 //	gmz:{room}           zset    marks of messages -> until when no other one with it is taken, Unix ms, see
 //	                             chat.Mark; as long as the last one lasts
 //	gma:{room}           list    the newest 1,000 entries of the log of moderation, oldest first, as JSON; 400 days

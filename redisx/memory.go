@@ -36,6 +36,9 @@ type Memory struct {
 	rooms [memoryShards]roomShard
 	users [memoryShards]userShard
 
+	termsMu sync.Mutex        // guards the field below; a leaf
+	terms   map[string]string // texts by name; nil: none
+
 	// Atomic.
 	calls, failed, events atomic.Uint64
 	subscriptions         atomic.Int64

@@ -85,6 +85,12 @@ type Store interface {
 	RegisterRoom(ctx context.Context, room string, on bool) error
 	KnownRoom(ctx context.Context, room string) (bool, error)
 
+	// WriteTerms keeps the text of a list of terms of the word filter under its name, for all nodes, or takes it away
+	// where it is empty; ReadTerms is that text, empty where there is none. No node is told of it: the rules of
+	// chat.Everywhere do that. Beside original nodes there are no lists, and WriteTerms fails with chat.ErrBeside.
+	WriteTerms(ctx context.Context, name, text string) error
+	ReadTerms(ctx context.Context, name string) (text string, err error)
+
 	// Publish gives the drafts their sequence numbers and ts, appends them to the
 	// room's history and sends every subscribed node one event, in one atomic step. It takes
 	// 1 to MaxBatch drafts. Stored.Event is the event. Where no draft was stored, no node

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -463,6 +464,13 @@ func (s *rules) lengths() []int {
 	slices.Sort(s.prefixes)
 	slices.Reverse(s.prefixes)
 	return s.prefixes
+}
+
+// Terms are the lists of terms that the room's rules name, see chat.Rules. The map is the caller's.
+func (r *Room) Terms() map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.rules.Terms)
 }
 
 // Measures are all that are in force in the room. The slice is the caller's.

@@ -14,6 +14,7 @@
 //	closer         0 or 1            nbio        empty list     locks only
 //	sweep          1                 Run         ctx            a timer
 //	joins          1                 Run         ctx            the store, bounded by APITimeout
+//	words          1                 Run         ctx            the store, bounded by APITimeout; builds filters
 //	hook calls     64 at most        pass.Hook   their answers  the network, bounded by auth.connect_timeout
 //	key refresher  1 with JWKS       Run         ctx            a timer; the network, bounded by its own time
 //	token watcher  1 with tokens     Run         ctx            a timer; the store, bounded by APITimeout

@@ -38,6 +38,8 @@ type Store interface {
 	IsMember(ctx context.Context, user, room string) (bool, error)
 	// KnownRoom reports whether a room is registered, or has had messages.
 	KnownRoom(ctx context.Context, room string) (bool, error)
+	// ReadTerms is the text of a list of terms of the word filter, empty where there is none.
+	ReadTerms(ctx context.Context, name string) (string, error)
 	// State is nil when the store can be used, else why not.
 	State() error
 }
@@ -97,13 +99,21 @@ func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e.Plain = e.Door.NewPlain(e.mostPlain, func() time.Time { return e.Times.Now() })
 	e.Joins, e.Tokens, e.Guard = newJoins(e), newTokenWatcher(e), newGuard(&e.Config, store, log)
 	e.Order = newOrder(e)
-	e.Words = newWords(&e.Config.Filter, func() time.Time { return e.Times.Now() }, log)
+	e.Words = newWords(&e.Config.Filter, store, func() time.Time { return e.Times.Now() }, log)
 	return e
 }
 
 // Hooks is how rooms ask the edge; onChange is room.Hooks.OnChange.
 func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
-	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.Order.note}
+	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged}
+}
+
+// rulesChanged is room.Hooks.OnRules.
+func (e *Edge) rulesChanged(r *room.Room, targets []string) {
+	e.Order.note(r, targets)
+	if r.ID() == chat.Everywhere {
+		e.Words.note()
+	}
 }
 
 // Listen reads what tokens and texts are checked by, and opens the public port. Nobody is served before Run. Where
@@ -141,6 +151,7 @@ func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 	workers.Go(func() { e.Joins.run(ctx) })
 	e.Order.open(ctx)
 	workers.Go(func() { e.Order.run(ctx) })
+	workers.Go(func() { e.Words.run(ctx, e.terms) })
 	if e.Config.Auth.checks() {
 		workers.Go(func() { e.Tokens.run(ctx) })
 	}

@@ -13,6 +13,7 @@ import (
 
 	"barrage/gateway/filter"
 	"barrage/internal/chat"
+	"barrage/internal/once"
 	"barrage/room"
 )
 
@@ -49,14 +50,22 @@ func (c FilterConfig) Validate() error {
 // Words are what messages may not have: the lists of terms, and the filter made of them. Its methods may be called
 // concurrently.
 type Words struct {
-	cfg *FilterConfig
-	log *slog.Logger
-	now func() time.Time
+	cfg   *FilterConfig
+	store Store
+	log   *slog.Logger
+	now   func() time.Time
 	// filter is nil where there are no lists: then nothing is looked at. A filter that is in use is never changed, only
 	// replaced.
 	filter atomic.Pointer[filter.Filter]
 	files  []List // immutable after load
 	found  [filter.Block + 1]atomic.Uint64
+	due    once.Signal // set by note, received by run
+	stale  atomic.Bool // see Stale
+
+	// Run's own: the lists of the store, why no filter could be made of them, and what was logged.
+	stored  map[string]storedList
+	unbuilt error
+	failure once.Failure
 
 	mu    sync.Mutex // guards the field below; a leaf
 	inUse []List     // what the filter was made of
@@ -64,9 +73,11 @@ type Words struct {
 
 // List is a list of terms as it was read.
 type List struct {
-	Name string // the path of its file
-	Text string
-	Read time.Time
+	// Name is the path of its file, or what it is called in the store.
+	Name   string
+	Text   string
+	Read   time.Time
+	Stored bool // it is of the store
 }
 
 // Why the word filter refuses a message.
@@ -98,8 +109,8 @@ func (w *Words) Check(rm *room.Room, user string, r *Rights, text string) (filte
 // Found is how many messages the filter had an action for.
 func (w *Words) Found(a filter.Action) uint64 { return w.found[a].Load() }
 
-func newWords(cfg *FilterConfig, now func() time.Time, log *slog.Logger) *Words {
-	return &Words{cfg: cfg, log: log, now: now}
+func newWords(cfg *FilterConfig, store Store, now func() time.Time, log *slog.Logger) *Words {
+	return &Words{cfg: cfg, store: store, log: log, now: now, due: once.NewSignal()}
 }
 
 // load reads the lists of filter.files and makes the filter of them.

@@ -23,7 +23,7 @@ func wordsFile(t *testing.T, lines ...string) (path string) {
 
 func newTestWords(t *testing.T, cfg FilterConfig) *Words {
 	t.Helper()
-	return newWords(&cfg, time.Now, slog.New(slog.DiscardHandler))
+	return newWords(&cfg, nil, time.Now, slog.New(slog.DiscardHandler))
 }
 
 // Files make the filter, each term with its own action or that of the section.

@@ -156,6 +156,9 @@ type Rules struct {
 	Pinned Entry
 	// Cleared is where the history was cleared last: what is not behind it is shown to nobody. The zero value: never.
 	Cleared Place
+	// Terms are the lists of terms of the word filter by name, which the rules of [Everywhere] alone have: each as the
+	// SHA-256 of its text in hex, by which nodes see that it is another one. Nil or empty: none.
+	Terms map[string]string
 
 	measures map[measureKey]Measure
 }
@@ -173,6 +176,8 @@ type RulesChange struct {
 	// Clear asks for the history to be cleared. Cleared is where that was; the store gives it.
 	Clear   bool
 	Cleared Place
+	// Terms are lists of terms that are others now, as in [Rules]; an empty value says that the list is gone.
+	Terms map[string]string
 }
 
 // Take puts a measure in force, in the place of one of its kind and target.
