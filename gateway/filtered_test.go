@@ -105,6 +105,16 @@ func TestFilter_Native(t *testing.T) {
 	wantFound(t, s, 1, 1, 1, 1, 1)
 }
 
+// refusedByFilter has a message refused, and nobody else notices.
+func refusedByFilter(t *testing.T, body, code string) {
+	t.Helper()
+	s := newServer(t, func(c *setup) { manualSweep(c); filters(t)(c) })
+	n, undisturbed := watched(t, s, "user_id=a&token=t", true)
+	n.send(fmt.Sprintf(`{"t":"send","id":"1","body":%q}`, body))
+	n.wantRefused("1", code, "", false)
+	undisturbed()
+}
+
 // TestFilter_HTTP: each action over the call that sends.
 func TestFilter_HTTP(t *testing.T) {
 	s := newServerV1(t, filters(t))

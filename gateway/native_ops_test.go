@@ -183,6 +183,8 @@ var nativeRefused = and(and(authRefused, modRefused), map[string]func(*testing.T
 	},
 	"unavailable": func(t *testing.T) { refusedRecall(t, nil, "away", 1, "unavailable", "now", true) },
 	"other_epoch": refusedOtherEpoch,
+	"blocked":     func(t *testing.T) { refusedByFilter(t, "d4rn", "blocked") },
+	"held":        func(t *testing.T) { refusedByFilter(t, "oh RATS", "held") },
 })
 
 // What is no op, or not as it should be, is refused, and nobody else notices.

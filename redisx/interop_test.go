@@ -450,3 +450,13 @@ func TestRedis_Elsewhere(t *testing.T) {
 	s.publish(t, "mine", "u", 2) // the store goes on with its own database
 	wantEqual(t, "messages in database 0", raw.int("LLEN", "gml:mine"), nil, 2)
 }
+
+// Original nodes would not go by lists of terms, so there are none beside them.
+func TestInterop_NoTerms(t *testing.T) {
+	h, _ := newInterop(t)
+	if err := h.WriteTerms(t.Context(), "spam", "darn"); !errors.Is(err, chat.ErrBeside) {
+		t.Errorf("WriteTerms: %v; want %v", err, chat.ErrBeside)
+	}
+	text, err := h.ReadTerms(t.Context(), "spam")
+	wantEqual(t, "ReadTerms", text, err, "")
+}
