@@ -239,3 +239,40 @@ func TestFilter_BadListStopsTheStart(t *testing.T) {
 		t.Errorf("Start = %v; want that it cannot use %s:2", err, path)
 	}
 }
+
+// TestDocs_Filter: the list of docs/filter.md is one, and what its table says is found, is.
+func TestDocs_Filter(t *testing.T) {
+	page, err := os.ReadFile("../docs/filter.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(page), "```text\n")
+	list, _, _ = strings.Cut(list, "```\n")
+	f, err := filter.Build([]filter.List{{Name: "docs", Data: []byte(list)}})
+	if size := f.Size(); err != nil || size.Terms != 5 || size.Allowed != 1 || size.Regexps != 1 {
+		t.Errorf("the list of docs/filter.md: %+v, %v; want 5 terms, 1 allowed, 1 regexp", size, err)
+	}
+	_, rows, _ := strings.Cut(string(page), "| text | term | found |\n| --- | --- | --- |\n")
+	rows, _, _ = strings.Cut(rows, "\n\n")
+	checked := 0
+	for row := range strings.Lines(rows) {
+		cells := strings.Split(row, " | ")
+		var terms []string
+		for _, term := range quoted.FindAllStringSubmatch(cells[1], -1) {
+			terms = append(terms, term[1])
+		}
+		f, err := filter.Build([]filter.List{{Name: "docs", Data: []byte(strings.Join(terms, "\n"))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range quoted.FindAllStringSubmatch(cells[0], -1) {
+			if found, want := f.Check(text[1]).Action == filter.Block, strings.HasPrefix(cells[2], "yes"); found != want {
+				t.Errorf("%q in %q: %v; want %v", terms, text[1], found, want)
+			}
+			checked++
+		}
+	}
+	if checked < 20 {
+		t.Errorf("%d texts of docs/filter.md were checked", checked)
+	}
+}
