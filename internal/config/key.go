@@ -46,6 +46,9 @@ func variable(key string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
+// callers are the variables of those who call a node with "barrage admin": they mean nothing to the node.
+var callers = []string{"BARRAGE_ADMIN_SERVER", "BARRAGE_ADMIN_KEY"}
+
 // serviceLink matches the variables that Kubernetes puts into every container for
 // every service of the namespace, as BARRAGE_PORT=tcp://10.0.0.1:9000 for a service
 // named barrage: they are nobody's spelling mistake.

@@ -256,7 +256,7 @@ func (l *loader) readEnvironment(environ []string) {
 		name, value, _ := strings.Cut(entry, "=")
 		s, known := byVariable[name]
 		switch {
-		case value == "" || !strings.HasPrefix(name, prefix) || !known && serviceLink.MatchString(entry):
+		case value == "" || !strings.HasPrefix(name, prefix) || !known && serviceLink.MatchString(entry) || slices.Contains(callers, name):
 		case !known:
 			l.unknown(name, "environment variable", "_"+strings.TrimPrefix(name, prefix), variables, Source{})
 		case s.value.Kind() == reflect.Slice:
