@@ -18,6 +18,7 @@ import (
 
 	"barrage/bench/command"
 	"barrage/gateway/pass"
+	"barrage/internal/admincmd"
 	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/internal/keycmd"
@@ -52,7 +53,7 @@ A first try needs no Redis and no file:
 
 and then a look at http://127.0.0.1:9000/test/websocket.`,
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(), command.New(version, environ), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), newVersion())
 	return root
 }
 
@@ -144,15 +145,11 @@ where each value comes from: default, file or environment. Secrets are shown as 
 	return cmd
 }
 
-func newAdmin() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "admin",
-		Short: "Manage the keys of the admin API",
-		Long:  "Manage what nodes are run with: the server keys that may call the admin API.",
-		Args:  cli.NoArguments,
-		RunE:  cli.ShowHelp,
-	}
-	cmd.AddCommand(keycmd.New())
+// newAdmin has the commands that call the admin port, and those for server keys.
+func newAdmin(environ []string) *cobra.Command {
+	cmd, key := admincmd.New(environ), keycmd.New()
+	key.GroupID = admincmd.GroupSetup
+	cmd.AddCommand(key)
 	return cmd
 }
 

@@ -132,9 +132,10 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 
 func TestHelp_Teaches(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"", "Available Commands:\n  admin       Manage the keys of the admin API\n  bench       Put load on a node, or on any chat server, and measure it\n  config      Check or show the configuration"},
+		{"", "Available Commands:\n  admin       Keep order in rooms, and manage rooms, tokens and keys\n  bench       Put load on a node, or on any chat server, and measure it\n  config      Check or show the configuration"},
 		{"--help", "barrage serve"},
 		{"admin", "key         Make server keys, and say which one a key is"},
+		{"admin", "mute        Let somebody read, but not write or like"},
 		{"admin key new --help", "barrage admin key new oncall --can rooms,ops"},
 		{"config", "check       Report all that is wrong"},
 		{"help serve", "A second signal ends it at once"},

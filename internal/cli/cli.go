@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -107,4 +109,12 @@ func UntilSignal(parent context.Context, stderr io.Writer) (ctx context.Context,
 		close(stopped)
 		cancel()
 	}
+}
+
+// Plain is text of a stranger for a terminal: quoted if it has control characters or invisible ones.
+func Plain(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("%q", s)
+	}
+	return s
 }

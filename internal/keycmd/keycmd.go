@@ -45,12 +45,13 @@ caller through a secret store. NAME identifies the caller in logs.
 --can says what the key may do:
 
   publish    send messages as the server
-  moderate   mute, ban, recall: keep order in rooms
+  moderate   mute, ban, delete: keep order in rooms; with --rooms not in others, nor everywhere
   rooms      register rooms, and change their settings
   ops        nodes: drain, reload, log level
 
-The calls of today are: to revoke tokens (moderate), to register rooms and look for them (rooms),
-and metrics, profiles and the list of rooms (ops). No call asks for publish yet.
+The calls of today are: the verbs of moderators, what is in force, the log, and to revoke tokens
+(moderate); to register rooms and look for them (rooms); metrics, profiles and the list of rooms
+(ops). No call asks for publish yet. "barrage admin --help" lists the commands for them.
 
 With --file the entry goes to the end of that file, which is made where there is none. Without
 it the entry is printed below the key, to be added to the file by hand.

@@ -122,7 +122,7 @@ func TestHelp_Teaches(t *testing.T) {
 	}{
 		{nil, "check       Say which entry of a file a key is\n  new         Make a key and print it, this once"},
 		{[]string{"new", "--help"}, "barrage admin key new shop --can publish --rooms 'live-*' --file keys.yaml"},
-		{[]string{"new", "--help"}, "moderate   mute, ban, recall: keep order in rooms"},
+		{[]string{"new", "--help"}, "moderate   mute, ban, delete: keep order in rooms"},
 		{[]string{"check", "--help"}, "The exit code is 1 where it is none."},
 	} {
 		if code, stdout, stderr := run("", c.args...); code != 0 || stderr != "" || !strings.Contains(stdout, c.want) {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -120,23 +119,23 @@ func write(out io.Writer, p *pass.Pass, now time.Time) error {
 	if p.User == "" {
 		line("user", "none: a guest")
 	} else {
-		line("user", "%s", plain(p.User))
+		line("user", "%s", cli.Plain(p.User))
 	}
 	line("expires", "%s, in %s", p.Expires.UTC().Format(time.RFC3339), inWords(p.Expires.Sub(now)))
 	if !p.Issued.IsZero() {
 		line("issued", "%s", p.Issued.UTC().Format(time.RFC3339))
 	}
 	if p.ID != "" {
-		line("id", "%s", plain(p.ID))
+		line("id", "%s", cli.Plain(p.ID))
 	}
 	if p.Role != "" {
 		line("role", "%s", p.Role)
 	}
 	if len(p.Tags) > 0 {
-		line("tags", "%s", plain(strings.Join(p.Tags, ", ")))
+		line("tags", "%s", cli.Plain(strings.Join(p.Tags, ", ")))
 	}
 	if p.Info != "" {
-		line("info", "%s", plain(p.Info))
+		line("info", "%s", cli.Plain(p.Info))
 	}
 	switch {
 	case !p.Named:
@@ -152,17 +151,9 @@ func write(out io.Writer, p *pass.Pass, now time.Time) error {
 		if g.Role != "" {
 			text += ", as " + g.Role
 		}
-		line([]string{"rooms", ""}[min(i, 1)], "%s: %s", plain(g.Room), cmp.Or(text, "nothing"))
+		line([]string{"rooms", ""}[min(i, 1)], "%s: %s", cli.Plain(g.Room), cmp.Or(text, "nothing"))
 	}
 	return w.Flush()
-}
-
-// plain is text of a token for a terminal: quoted if it has control characters.
-func plain(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Sprintf("%q", s)
-	}
-	return s
 }
 
 // inWords is a duration in whole days, or as it stands where it is shorter than two.

@@ -1,0 +1,149 @@
+package admincmd
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"barrage/internal/cli"
+)
+
+// This file has the commands about the messages of a room.
+
+// messages are the commands about messages.
+func (p *program) messages() []*cobra.Command {
+	unpin := &cobra.Command{Use: "unpin ROOM", Short: "Take the pinned message down", Args: arguments("ROOM")}
+	return []*cobra.Command{
+		p.delete(), p.purge(), p.clear(), p.announce(), p.pin(),
+		p.remote(p.act(unpin, func(_ []string, a *action) error {
+			a.doing = "unpin"
+			a.done = func(int) string { return cli.Plain("no message is pinned in " + a.room) }
+			return nil
+		})),
+	}
+}
+
+// taken is "3 messages of bob are taken away"; of may be empty.
+func taken(n int, of string) string {
+	if of != "" {
+		of = " of " + of
+	}
+	if n == 1 {
+		return "1 message" + of + " is taken away"
+	}
+	return fmt.Sprintf("%d messages%s are taken away", n, of)
+}
+
+// addEpoch gives a command that names a message by its number the flag for what that counts in.
+func addEpoch(cmd *cobra.Command, epoch *string) {
+	cmd.Flags().StringVar(epoch, "epoch", "", "what SEQ counts in, as the message's welcome or batch had it (default: the room's of now)")
+}
+
+// readSeq reads a message's number.
+func readSeq(cmd *cobra.Command, text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n == 0 {
+		return 0, cli.Misused(cmd, fmt.Sprintf("cannot %s message %.64q: SEQ is its number in the room, from 1", cmd.Name(), text))
+	}
+	return n, nil
+}
+
+func (p *program) delete() *cobra.Command {
+	var epoch string
+	cmd := &cobra.Command{
+		Use:   "delete ROOM SEQ",
+		Short: "Take one message away",
+		Long: `Take one message away, however old it is. It leaves the history, and all who are in the room take it
+off their screens. SEQ is its number, "seq" in batches and in GET /v1/rooms/{room}/messages.`,
+		Example: "  barrage admin delete live-1 120",
+		Args:    arguments("ROOM", "SEQ"),
+	}
+	addEpoch(cmd, &epoch)
+	return p.remote(p.act(cmd, func(args []string, a *action) (err error) {
+		a.Seq, err = readSeq(cmd, args[1])
+		a.Epoch = epoch
+		a.doing = fmt.Sprintf("delete message %d", a.Seq)
+		a.done = func(int) string { return cli.Plain(fmt.Sprintf("message %d of %s is taken away", a.Seq, a.room)) }
+		return err
+	}))
+}
+
+func (p *program) purge() *cobra.Command {
+	var since span
+	cmd := &cobra.Command{
+		Use:   "purge ROOM USER",
+		Short: "Take all messages of somebody away",
+		Long: `Take the messages of a user in a room away: all that the history has, or those of the last --since by
+this machine's clock. Nobody can bring them back: the command asks first, see --yes.`,
+		Example: "  barrage admin purge live-1 bob --since 10m --yes",
+		Args:    arguments("ROOM", "USER"),
+	}
+	cmd.Flags().Var(&since, "since", "only those of the last, as 10m (default: all)")
+	return p.asking(p.act(cmd, func(args []string, a *action) error {
+		a.UserID = args[1]
+		which := "all messages"
+		if since > 0 {
+			a.Since = p.now().UnixMilli() - since.ms()
+			which = "the messages of the last " + since.String()
+		}
+		a.doing = fmt.Sprintf("purge %q", a.UserID)
+		a.question = fmt.Sprintf("Take %s of %q in room %q away for good?", which, a.UserID, a.room)
+		a.done = func(n int) string { return cli.Plain(taken(n, a.UserID+" in "+a.room)) }
+		return nil
+	}))
+}
+
+func (p *program) clear() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "clear ROOM",
+		Short: "Let the history begin anew",
+		Long: `Let the history of a room begin behind its last message: newcomers see nothing of before, and all who
+are in the room take it off their screens. Nobody can undo it: the command asks first, see --yes.`,
+		Example: "  barrage admin clear live-1 --yes",
+		Args:    arguments("ROOM"),
+	}
+	return p.asking(p.act(cmd, func(_ []string, a *action) error {
+		a.doing = "clear the history"
+		a.question = fmt.Sprintf("Clear the history of room %q, for everybody and for good?", a.room)
+		a.done = func(int) string { return cli.Plain("the history of " + a.room + " is cleared") }
+		return nil
+	}))
+}
+
+func (p *program) announce() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "announce ROOM TEXT",
+		Short: "Say something as the room itself",
+		Long: `Send a message of kind "system", which no user can send. No rule and no storm holds it back. Given
+twice, it is sent twice.`,
+		Example: "  barrage admin announce live-1 'The show begins in five minutes.'",
+		Args:    arguments("ROOM", "TEXT"),
+	}
+	return p.remote(p.act(cmd, func(args []string, a *action) error {
+		a.Body, a.twice = args[1], true
+		a.doing = "announce"
+		a.done = func(int) string { return cli.Plain("announced in " + a.room) }
+		return nil
+	}))
+}
+
+func (p *program) pin() *cobra.Command {
+	var epoch string
+	cmd := &cobra.Command{
+		Use:   "pin ROOM SEQ",
+		Short: "Show one message above the others",
+		Long: `Show one message above the others, to newcomers as well. It takes the place of the one that was
+pinned. A pinned message stays when the history forgets it.`,
+		Example: "  barrage admin pin live-1 120",
+		Args:    arguments("ROOM", "SEQ"),
+	}
+	addEpoch(cmd, &epoch)
+	return p.remote(p.act(cmd, func(args []string, a *action) (err error) {
+		a.Seq, err = readSeq(cmd, args[1])
+		a.Epoch = epoch
+		a.doing = fmt.Sprintf("pin message %d", a.Seq)
+		a.done = func(int) string { return cli.Plain(fmt.Sprintf("message %d is pinned in %s", a.Seq, a.room)) }
+		return err
+	}))
+}
