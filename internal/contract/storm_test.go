@@ -72,9 +72,9 @@ func (n *node) shed(tb testing.TB) (sum int) {
 	return sum
 }
 
-// TestStorm_TheSameSurvivorsEverywhere: three nodes are offered many times what a room takes. Viewers on all of them see
-// the same messages in the same order, all gifts are among them, every sender is answered, and the accounts sum. Viewers
-// are told how many of how many they see, and when it is over.
+// TestStorm_TheSameSurvivorsEverywhere: three nodes are offered many times what a room takes. Viewers on all of them
+// see the same messages in the same order, all gifts are among them, every sender is answered, and the accounts sum.
+// Viewers are told how many of how many they see, and when it is over.
 func TestStorm_TheSameSurvivorsEverywhere(t *testing.T) {
 	t.Parallel()
 	const senders, each = 60, 100
