@@ -6,6 +6,7 @@
 //
 //	name       how many            started by  ended by  may block on
 //	recalls    recallers           API.Run     ctx       the store, bounded by edge.APITimeout
+//	verbs      recallers           API.Run     ctx       the store, bounded by edge.APITimeout
 //	arrivals   arrivers            API.Run     ctx       the store, bounded by edge.APITimeout
 //	questions  askers with a hook  API.Run     ctx       the connect hook, bounded by edge.APITimeout
 //
