@@ -37,6 +37,9 @@ func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
 			"DELETE /v1/admin/rooms/{room}": s.registerRoom(false),
 			"GET /v1/admin/rooms/{room}":    ofRoom(s.knownRoom),
 		},
+		keys.Publish: {
+			"POST /v1/admin/rooms/{room}/messages": administer(inRoom(s.v1.Publish)),
+		},
 		keys.Moderate: {
 			"POST /v1/admin/users/{user}/revoke":   administer(s.revokeUser),
 			"POST /v1/admin/tokens/{id}/revoke":    administer(s.revokeToken),

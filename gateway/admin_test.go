@@ -84,6 +84,11 @@ func TestAdmin_Keys(t *testing.T) {
 		{http.MethodDelete, "/v1/admin/rooms/r", keys.Rooms, 204},
 		{http.MethodPost, "/v1/admin/users/u/revoke", keys.Moderate, 204},
 		{http.MethodPost, "/v1/admin/tokens/j-1/revoke", keys.Moderate, 204},
+		{http.MethodPost, "/v1/admin/rooms/r/messages", keys.Publish, 415}, // it has no body
+		{http.MethodPost, "/v1/admin/rooms/r/mod", keys.Moderate, 415},
+		{http.MethodGet, "/v1/admin/rooms/r/mod", keys.Moderate, 200},
+		{http.MethodGet, "/v1/admin/rooms/r/mod/log", keys.Moderate, 200},
+		{http.MethodPost, "/v1/admin/everywhere/mod", keys.Moderate, 415},
 		{http.MethodGet, "/v1/admin/filter", keys.Moderate, 200},
 		{http.MethodPost, "/v1/admin/filter/test", keys.Moderate, 415}, // it has no body
 		{http.MethodGet, "/v1/admin/filter/lists/spam", keys.Moderate, 404},

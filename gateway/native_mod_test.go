@@ -65,15 +65,15 @@ func moderateIn(tb testing.TB, s *Server, id, text string) desk.Done {
 // moderators have tokens of theirs, see dialMod.
 func moderators(c *setup) { signs(c); manualSweep(c) }
 
-// dialMod opens a native socket of room r for a moderator, dialUser for who is none.
+// dialMod opens a native socket of room r for a moderator, dialUser for u, who is none.
 func dialMod(tb testing.TB, s *Server, user string) (*native, frameV1) {
 	tb.Helper()
 	return dialAs(tb, s, signedToken(tb, user, grants("r", "read", "send", "like", "moderate")))
 }
 
-func dialUser(tb testing.TB, s *Server, user string) (*native, frameV1) {
+func dialUser(tb testing.TB, s *Server) (*native, frameV1) {
 	tb.Helper()
-	return dialAs(tb, s, signedToken(tb, user, grants("r", "read", "send", "like")))
+	return dialAs(tb, s, signedToken(tb, "u", grants("r", "read", "send", "like")))
 }
 
 // opMod has every verb over a socket: it is done, and told, or refused.
@@ -83,7 +83,7 @@ func opMod(t *testing.T) {
 	if fmt.Sprint(w.Can) != "[read send like moderate]" || w.You.MutedUntil != 0 || w.You.Can != nil || !strings.Contains(string(w.Modes), `"slow_ms":0`) {
 		t.Errorf("welcome: can %v, you %+v, modes %s; want a moderator, and no modes", w.Can, w.You, w.Modes)
 	}
-	u, _ := dialUser(t, s, "u")
+	u, _ := dialUser(t, s)
 	u.send(`{"t":"send","id":"1","body":"first"}`)
 	u.wantAll("ack", "batch")
 	m.want("batch")
@@ -173,7 +173,7 @@ func TestMod_BanEverywhere(t *testing.T) {
 		}
 		return nil
 	})
-	u, _ := dialUser(t, s, "u")
+	u, _ := dialUser(t, s)
 	moderateIn(t, s, chat.Everywhere, `{"verb":"ban","user_id":"u"}`)
 	moderateIn(t, s, chat.Everywhere, `{"verb":"ban","address":"198.51.100.0/24"}`)
 	u.wantClose(4403)
@@ -193,7 +193,7 @@ func TestMod_BanEverywhere(t *testing.T) {
 
 func refusedMuted(t *testing.T) {
 	s := newServerV1(t, moderators)
-	u, _ := dialUser(t, s, "u")
+	u, _ := dialUser(t, s)
 	moderate(t, s, `{"verb":"mute","user_id":"u","for_ms":60000}`)
 	u.want("you")
 	u.send(`{"t":"send","id":"1","body":"x"}`)
@@ -215,7 +215,7 @@ func refusedMuted(t *testing.T) {
 // refusedByModes has modes refuse the second message of a user; with an exact time where there is one.
 func refusedByModes(t *testing.T, modes, code, body string, timed bool) {
 	s := newServerV1(t, moderators)
-	u, _ := dialUser(t, s, "u")
+	u, _ := dialUser(t, s)
 	if code == "slow_mode" || code == "duplicate" {
 		moderate(t, s, `{"verb":"modes","modes":`+modes+`}`)
 		u.want("room")

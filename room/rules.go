@@ -456,7 +456,7 @@ func (s *rules) lengths() []int {
 		return s.prefixes
 	}
 	s.prefixes = []int{}
-	for _, m := range s.Rules.Measures(0) {
+	for _, m := range s.Measures(0) {
 		if p, err := netip.ParsePrefix(m.Target); m.What == chat.BanAddress && err == nil && !slices.Contains(s.prefixes, p.Bits()) {
 			s.prefixes = append(s.prefixes, p.Bits())
 		}

@@ -20,8 +20,8 @@ type Can uint8
 
 // What a key may do. The zero Can is nothing.
 const (
-	Publish  Can = 1 << iota // send messages as the server; no call asks for it yet
-	Moderate                 // revoke tokens
+	Publish  Can = 1 << iota // put messages into rooms, as the server
+	Moderate                 // keep order in rooms, revoke tokens
 	Rooms                    // register rooms, and look for them
 	Ops                      // metrics, profiles, the list of rooms
 )

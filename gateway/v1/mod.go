@@ -125,11 +125,11 @@ func (n *API) moderator(ctx context.Context, r *http.Request) (id string, a desk
 
 // ReadVerb reads the verb of a call.
 func ReadVerb(r *http.Request) (verb desk.Verb, bad *edge.Refusal) {
-	var any json.RawMessage
-	if bad := readJSON(r, &any); bad != nil {
+	var text json.RawMessage
+	if bad := readJSON(r, &text); bad != nil {
 		return verb, bad
 	}
-	verb, no := desk.Parse(any)
+	verb, no := desk.Parse(text)
 	return verb, RefusedByDesk(no)
 }
 

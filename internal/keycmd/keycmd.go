@@ -51,7 +51,8 @@ caller through a secret store. NAME identifies the caller in logs.
 
 The calls of today are: the verbs of moderators, what is in force, the log, and to revoke tokens
 (moderate); to register rooms and look for them (rooms); metrics, profiles and the list of rooms
-(ops). No call asks for publish yet. "barrage admin --help" lists the commands for them.
+(ops); "POST /v1/admin/rooms/{room}/messages" (publish). "barrage admin --help" lists the commands
+for them.
 
 With --file the entry goes to the end of that file, which is made where there is none. Without
 it the entry is printed below the key, to be added to the file by hand.
