@@ -92,7 +92,7 @@ const kickFor = time.Minute
 func (p *program) people() []*cobra.Command {
 	return []*cobra.Command{
 		p.measure("mute", "Let somebody read, but not write or like", `Let a user read, but neither write nor like. The user is told until when, and the reason.
-Nobody else is told. Only users of a lower role than the key's, which is above all, can be muted.`,
+Nobody else is told. A server key is above all roles, so moderators and owners can be muted, too.`,
 			"is muted"),
 		p.lift("unmute", "End a mute", "is not muted"),
 		p.measure("shadow", "Let somebody write for nobody", `Acknowledge what a user sends, and store it nowhere: nobody else gets it. The user is not told, but
