@@ -22,6 +22,7 @@ import (
 	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/internal/keycmd"
+	"barrage/internal/sizing"
 	"barrage/internal/sparse"
 	"barrage/internal/token"
 )
@@ -53,7 +54,7 @@ A first try needs no Redis and no file:
 
 and then a look at http://127.0.0.1:9000/test/websocket.`,
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), sizing.New(), newVersion())
 	return root
 }
 

@@ -135,6 +135,7 @@ func TestHelp_Teaches(t *testing.T) {
 		{"", "Available Commands:\n  admin       Keep order in rooms, and manage rooms, tokens and keys\n  bench       Put load on a node, or on any chat server, and measure it\n  config      Check or show the configuration"},
 		{"--help", "barrage serve"},
 		{"admin", "key         Make server keys, and say which one a key is"},
+		{"size --help", "barrage size --viewers 100000 --rate 20"},
 		{"admin", "mute        Let somebody read, but not write or like"},
 		{"admin key new --help", "barrage admin key new oncall --can rooms,ops"},
 		{"config", "check       Report all that is wrong"},
