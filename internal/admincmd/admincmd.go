@@ -36,7 +36,7 @@ func newAdmin(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "admin",
 		Short: "Keep order in rooms, and manage rooms, tokens and keys",
-		Long: `Keep order in rooms, and manage rooms, tokens and keys. Each command is one call of a node's
+		Long: `Keep order in rooms, and manage rooms, tokens, keys and the word filter. Each command is one call of a node's
 admin port. What one node has confirmed holds on all nodes.
 
 The node's address is --server, or BARRAGE_ADMIN_SERVER, or http://127.0.0.1:9001.
@@ -64,14 +64,14 @@ Commands that cannot be undone ask first. Scripts give --yes.`,
 		&cobra.Group{ID: groupMessages, Title: "Messages of a room:"},
 		&cobra.Group{ID: groupRules, Title: "Rules of a room:"},
 		&cobra.Group{ID: groupLook, Title: "What there is:"},
-		&cobra.Group{ID: GroupSetup, Title: "Rooms, tokens and keys:"},
+		&cobra.Group{ID: GroupSetup, Title: "Rooms, tokens, keys, and the word filter:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		groupPeople:   p.people(),
 		groupMessages: p.messages(),
 		groupRules:    p.rules(),
 		groupLook:     {p.order(), p.log(), p.rooms()},
-		GroupSetup:    {p.room(), p.revoke()},
+		GroupSetup:    {p.room(), p.revoke(), p.filter()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group
@@ -84,7 +84,7 @@ Commands that cannot be undone ask first. Scripts give --yes.`,
 // program is what all commands share: the world around them, and the flags of the one that runs.
 type program struct {
 	env      func(name string) string
-	terminal func(io.Reader) bool
+	terminal func(stream any) bool
 	now      func() time.Time
 
 	server, keyFile, context, output string
@@ -103,9 +103,9 @@ func lookup(environ []string) func(name string) string {
 	}
 }
 
-// isTerminal reports whether somebody can be asked.
-func isTerminal(stdin io.Reader) bool {
-	file, ok := stdin.(*os.File)
+// isTerminal reports whether a stream is a terminal, where somebody reads and can be asked.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 

@@ -81,7 +81,7 @@ var noon = time.UnixMilli(1_795_000_000_000)
 func (w world) run(args ...string) outcome {
 	var out, complaints bytes.Buffer
 	root := cli.Root(&cobra.Command{Use: "barrage"})
-	admin := newAdmin(&program{env: lookup(w.environ), terminal: func(io.Reader) bool { return w.terminal }, now: func() time.Time { return noon }})
+	admin := newAdmin(&program{env: lookup(w.environ), terminal: func(any) bool { return w.terminal }, now: func() time.Time { return noon }})
 	root.AddCommand(admin)
 	root.SetIn(strings.NewReader(w.stdin))
 	if w.stdout == nil {

@@ -59,8 +59,10 @@ type call struct {
 	method string
 	path   string // escaped
 	query  url.Values
-	body   any  // nil: none
-	twice  bool // made again, it is done twice
+	body   any    // nil: none
+	text   []byte // the body, where it is no JSON
+	asText bool   // the answer is a text; do makes {"text":…} of it
+	twice  bool   // made again, it is done twice
 }
 
 // do makes the call and returns the body of the answer. It makes it once: whoever gives the command again knows better
@@ -77,20 +79,20 @@ func (n *node) do(ctx context.Context, c call) (answer []byte, err error) {
 		}
 		return nil, errors.New(text)
 	}
-	var body io.Reader = http.NoBody
+	body, kind := c.text, "text/plain; charset=utf-8"
 	if c.body != nil {
-		text, err := json.Marshal(c.body)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(c.body); err != nil {
 			return fail(err.Error(), "")
 		}
-		body = bytes.NewReader(text)
+		kind = "application/json"
 	}
-	req, err := http.NewRequestWithContext(ctx, c.method, target, body)
+	req, err := http.NewRequestWithContext(ctx, c.method, target, bytes.NewReader(body))
 	if err != nil {
 		return fail(err.Error(), "")
 	}
-	if c.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", kind)
 	}
 	if n.key != "" {
 		req.Header.Set("Authorization", "Bearer "+n.key)
@@ -112,6 +114,8 @@ func (n *node) do(ctx context.Context, c call) (answer []byte, err error) {
 		return fail(fmt.Sprintf("the answer is above %d MiB", maxAnswerBytes>>20), notAdmin)
 	case resp.StatusCode == http.StatusNoContent:
 		return []byte("{}"), nil
+	case c.asText:
+		return json.Marshal(map[string]string{"text": string(answer)})
 	case !json.Valid(answer):
 		return fail(fmt.Sprintf("%d, and the answer is no JSON", resp.StatusCode), notAdmin)
 	}
