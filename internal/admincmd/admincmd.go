@@ -198,7 +198,15 @@ func modPath(room string) string {
 	if room == "" {
 		return "/v1/admin/everywhere/mod"
 	}
-	return "/v1/admin/rooms/" + url.PathEscape(room) + "/mod"
+	return "/v1/admin/rooms/" + segment(room) + "/mod"
+}
+
+// segment is a name as a part of a path. A room may be called "." or "..": unescaped they would be no names.
+func segment(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	return url.PathEscape(name)
 }
 
 // within is "in room "live-1"", or "everywhere".

@@ -137,6 +137,7 @@ func TestVerbs_WhatTheyAskAndSay(t *testing.T) {
 		{"pin r 120 --epoch 1-ABC", mod + `{"verb":"pin","seq":120,"epoch":"1-ABC"}`, "message 120 is pinned in r"},
 		{"unpin r", mod + `{"verb":"unpin"}`, "no message is pinned in r"},
 		{"mute a/b?c_d bob/../x", "POST /v1/admin/rooms/a%2Fb%3Fc%20d/mod " + `{"verb":"mute","user_id":"bob/../x"}`, "bob/../x is muted in a/b?c d for good"},
+		{"unpin ..", "POST /v1/admin/rooms/%2E%2E/mod " + `{"verb":"unpin"}`, "no message is pinned in .."},
 		{"mute r bob\x1b[2J", mod + `{"verb":"mute","user_id":"bob\u001b[2J"}`, `"bob\x1b[2J is muted in r for good"`},
 	} {
 		t.Run(c.line, func(t *testing.T) {

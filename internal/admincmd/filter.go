@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,7 +32,7 @@ all rooms where a list is read or changed.`,
 	return cmd
 }
 
-func listPath(name string) string { return "/v1/admin/filter/lists/" + url.PathEscape(name) }
+func listPath(name string) string { return "/v1/admin/filter/lists/" + segment(name) }
 
 func (p *program) filterLists() *cobra.Command {
 	return p.remote(&cobra.Command{

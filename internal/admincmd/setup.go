@@ -33,7 +33,7 @@ of no effect otherwise. A key needs "rooms" for these.`,
 	return cmd
 }
 
-func roomPath(id string) string { return "/v1/admin/rooms/" + url.PathEscape(id) }
+func roomPath(id string) string { return "/v1/admin/rooms/" + segment(id) }
 
 // say is a table of one line.
 func say(text string) func(io.Writer, []byte) error {
@@ -105,7 +105,7 @@ func (p *program) revokeUser() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := call{
 				doing: fmt.Sprintf("revoke the tokens of %q", args[0]), method: http.MethodPost,
-				path: "/v1/admin/users/" + url.PathEscape(args[0]) + "/revoke",
+				path: "/v1/admin/users/" + segment(args[0]) + "/revoke",
 			}
 			return p.run(cmd, c, say("the tokens that "+args[0]+" has now are revoked"))
 		},
@@ -123,7 +123,7 @@ func (p *program) revokeToken() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := call{
 				doing: fmt.Sprintf("revoke token %q", args[0]), method: http.MethodPost,
-				path: "/v1/admin/tokens/" + url.PathEscape(args[0]) + "/revoke",
+				path: "/v1/admin/tokens/" + segment(args[0]) + "/revoke",
 			}
 			if end != "" {
 				seconds, err := strconv.ParseInt(end, 10, 64)
