@@ -63,7 +63,7 @@ func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
 			mux.HandleFunc(route, serve)
 		}
 	}
-	return mux
+	return v1.RefuseUnclean(mux)
 }
 
 // loadKeys reads the server keys; nil where there is no file.

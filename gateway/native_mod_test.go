@@ -108,6 +108,9 @@ func opMod(t *testing.T) {
 		t.Errorf("the announcement is %+v", b)
 	}
 	u.want("batch")
+	m.send(`{"t":"mod","id":"p","verb":"unpin"}`)
+	m.wantAll("done", "room")
+	u.want("room")
 	m.send(`{"t":"mod","id":"d","verb":"delete","seq":1}`)
 	if got := m.wantAll("done", "recalled"); got["done"].N != 1 || got["recalled"].Seq != 1 || got["recalled"].By != "" || got["recalled"].UserID != "u" {
 		t.Errorf("delete: %+v; want message 1 of u taken away, by nobody who is named", got)
@@ -124,8 +127,8 @@ func opMod(t *testing.T) {
 		t.Errorf("you = %+v; want to be muted no more", you)
 	}
 	entries, no := s.v1.Desk.Log(t.Context(), desk.Actor{Via: desk.ViaAdmin}, "r", 10)
-	if no != nil || len(entries) != 5 || !strings.Contains(string(entries[1]), `"via":"socket"`) {
-		t.Errorf("the log is %s, %v; want five entries, over the socket", entries, no)
+	if no != nil || len(entries) != 6 || !strings.Contains(string(entries[1]), `"via":"socket"`) {
+		t.Errorf("the log is %s, %v; want six entries, over the socket", entries, no)
 	}
 }
 
@@ -368,6 +371,37 @@ func closedBarred(t *testing.T) {
 	undisturbed := joinV1(t, s, "v")
 	undisturbed.send(`{"t":"ping","ts":1}`)
 	undisturbed.want("pong")
+}
+
+// TestMod_WhoIsToldWhat: a shadow tells nobody, a ban of an address tells no other room, who is banned reads no
+// history, and over HTTP nobody has been in a room for long.
+func TestMod_WhoIsToldWhat(t *testing.T) {
+	s := newServerV1(t, moderators)
+	u, _ := dialUser(t, s)
+	moderate(t, s, `{"verb":"shadow","user_id":"u"}`)
+	moderateIn(t, s, "elsewhere", `{"verb":"ban","address":"203.0.113.0/24"}`)
+	roomOf(t, s, "elsewhere")
+	moderateIn(t, s, "elsewhere", `{"verb":"ban","address":"203.0.114.0/24"}`)
+	moderate(t, s, `{"verb":"unshadow","user_id":"u"}`)
+	moderate(t, s, `{"verb":"mute","user_id":"u"}`)
+	if you := u.want("you"); you.MutedUntil != chat.ForGood { // the first that they are told
+		t.Errorf("you = %+v; want the mute", you)
+	}
+	moderate(t, s, `{"verb":"unmute","user_id":"u"}`)
+	u.want("you")
+	moderate(t, s, `{"verb":"modes","modes":{"first_delay_ms":3600000}}`)
+	token := signedToken(t, "u", grants("r", "read", "send"))
+	call := func(method, path, body string) answerV1 {
+		t.Helper()
+		return callV1(t, s, method, path, "", body, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
+	}
+	call(http.MethodPost, pathMessages, `{"id":"1","body":"x"}`).wantCode(t, 429, "too_early")
+	if a := call(http.MethodGet, pathMessages, ""); a.status != 200 {
+		t.Errorf("the history: %d %s", a.status, a.body)
+	}
+	moderate(t, s, `{"verb":"ban","user_id":"u"}`)
+	call(http.MethodGet, pathMessages, "").wantCode(t, 403, "banned")
+	call(http.MethodGet, pathRoom, "").wantCode(t, 403, "banned")
 }
 
 // TestMod_OverHTTP: moderators have the same verbs as calls, and read what is in force and who did it.

@@ -123,12 +123,15 @@ func (r *Room) serve() {
 	here := !h.away.Load()
 	fetch, send := here && r.follower.wants() && r.outbox.heard == 0, here && r.outbox.flight.open > 0
 	r.outbox.sending = send
-	again, rules := r.recalls.lost, here && r.rules.stale
+	again, rules, unpin := r.recalls.lost, here && r.rules.stale, here && r.rules.unpin
 	if !here {
 		again = nil
 	}
 	r.unlock()
 
+	if unpin {
+		r.unpinStored()
+	}
 	if rules {
 		r.refreshRules()
 	}
@@ -158,7 +161,7 @@ func (h *Hall) newBatch() string {
 
 // hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
 func (r *Room) hasWorkLocked() bool {
-	return r.follower.wants() || r.outbox.size() > 0 || len(r.recalls.lost) > 0 || r.rules.stale
+	return r.follower.wants() || r.outbox.size() > 0 || len(r.recalls.lost) > 0 || r.rules.stale || r.rules.unpin
 }
 
 // enqueueLocked gives the room to a publisher, unless a call failed: then the next Tick
@@ -265,6 +268,24 @@ func (r *Room) sendFailed(what string, err error) {
 		r.failed = true
 	}
 	r.hall.log.Warn(what, "room", r.id, "messages", n, "err", err)
+}
+
+// unpinStored is one try to take a pinned message out of the store that was taken back; Tick brings a failed one back.
+func (r *Room) unpinStored() {
+	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	defer cancel()
+	ev, err := r.hall.store.ChangeRules(ctx, r.id, chat.RulesChange{Pin: new(chat.Entry)})
+	r.mu.Lock()
+	defer r.unlock()
+	switch {
+	case err == nil:
+		r.rules.unpin = false
+		r.changeRulesLocked(ev.Rules)
+	case errors.Is(err, chat.ErrRefused) || errors.Is(err, chat.ErrBeside):
+		r.rules.unpin = false
+	default:
+		r.failed = true
+	}
 }
 
 // refreshRules is one try to read the room's rules; Tick brings a failed one back.

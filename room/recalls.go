@@ -94,6 +94,7 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	if isNew := r.recalls.add(k, *ev, now, r.hall.keyOf); isNew || ev.Rev == 0 && !answer {
 		r.nativesLocked(func(st *stream) { st.recalled(ev) })
 	}
+	r.unpinLocked(k, ts, answer)
 	r.seen.forget(k, ts)
 	known := r.newest.remove(func(e chat.Entry) bool {
 		return r.hall.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts)

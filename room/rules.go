@@ -67,6 +67,9 @@ type rules struct {
 	chat.Rules
 	read  bool // at least once
 	stale bool // the store has others
+	// unpin: the store has a pinned message that was taken back. hidden is that message: nobody is shown it.
+	unpin  bool
+	hidden chat.Entry
 	// modes is what native members are told of them; empty after a change. prefixes are the lengths of those that are
 	// banned; nil after a change.
 	modes    string
@@ -316,7 +319,9 @@ func (r *Room) changeRulesLocked(c *chat.RulesChange) {
 func targets(one, other []chat.Measure) []string {
 	all := make([]string, 0, len(one)+len(other))
 	for _, m := range slices.Concat(one, other) {
-		all = append(all, m.Target)
+		if m.What != chat.Shadow { // or they would be told
+			all = append(all, m.Target)
+		}
 	}
 	return all
 }
@@ -349,6 +354,23 @@ func (r *Room) clearLocked() {
 	r.changedLocked()
 }
 
+// unpinLocked takes the pinned message off the screens that was taken back, and out of the store where this node asked
+// for the recall. r.mu must be held.
+func (r *Room) unpinLocked(k key, ts int64, asked bool) {
+	s := &r.rules
+	if s.Pinned.JSON == "" || r.hall.keyOf(s.Pinned.JSON) != k || !same(codec.Timestamp(s.Pinned.JSON), ts) {
+		return
+	}
+	if s.hidden != s.Pinned {
+		s.hidden, s.modes = s.Pinned, ""
+		r.nativesLocked(func(st *stream) { st.control(codec.RoomText(r.modesLocked())) })
+	}
+	if asked {
+		s.unpin = true
+		r.enqueueLocked()
+	}
+}
+
 // staleLocked has a publisher read the rules. r.mu must be held.
 func (r *Room) staleLocked() {
 	r.rules.stale = true
@@ -363,7 +385,11 @@ func (r *Room) modesLocked() string {
 		if s.Cleared.Epoch != epoch { // the store has lost what was cleared, or carried on what was left
 			cleared = 0
 		}
-		s.modes, s.modesOf = codec.ModesObject(&s.Rules, cleared), epoch
+		shown := s.Rules
+		if shown.Pinned == s.hidden {
+			shown.Pinned = chat.Entry{}
+		}
+		s.modes, s.modesOf = codec.ModesObject(&shown, cleared), epoch
 	}
 	return s.modes
 }
@@ -420,13 +446,6 @@ func (s *rules) bars(user string, token chat.Role, from netip.Prefix, now time.T
 		}
 	}
 	return s.barsAddress(from, s.RoleOf(user, token, ms), ms)
-}
-
-// Bans reports whether addresses are kept out of the room.
-func (r *Room) Bans() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.rules.lengths()) > 0
 }
 
 // barsAddress is the ban of the longest prefix of addresses that from is in, and that holds for a role.

@@ -248,6 +248,45 @@ func TestRules_MembersAreTold(t *testing.T) {
 	}
 }
 
+// TestRules_APinGoesWithItsMessage: whoever takes it back, on whichever node; the store knows, too.
+func TestRules_APinGoesWithItsMessage(t *testing.T) {
+	for _, here := range []bool{true, false} {
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		n := f.native(r)
+		f.post(r, "one")
+		f.post(r, "two")
+		f.settle()
+		all := f.store.stored()
+		f.moderateElsewhere(chat.RulesChange{Pin: &all[0]})
+		f.settle()
+		if here {
+			f.store.recall("1", 2) // another one
+			f.store.recall("1", 1)
+		} else {
+			f.store.deafen() // the node that took it back did the rest before
+			ev, err := f.other.recallThat("1", func(e chat.Entry) bool { return e.Seq == 1 })
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.store.hear()
+			f.hall.RoomEvent("1", ev)
+		}
+		f.settle()
+		if s := r.Modes(); !strings.Contains(s, `"pinned":null`) {
+			t.Errorf("taken back here %v: modes %s; want nothing pinned", here, s)
+		}
+		frames := n.texts(t)
+		if last := frames[len(frames)-1]; !strings.Contains(last, `"pinned":null`) && !strings.Contains(last, `"t":"recalled"`) {
+			t.Errorf("taken back here %v: members were told %s last; want that nothing is pinned", here, last)
+		}
+		rules, _ := f.store.Rules(t.Context(), "1")
+		if got := rules.Pinned.JSON != ""; got == here {
+			t.Errorf("taken back here %v: the store has it pinned: %v", here, got)
+		}
+	}
+}
+
 // TestRules_Modes: what each mode forbids, and to whom.
 func TestRules_Modes(t *testing.T) {
 	mod := Voice{Role: chat.RoleModerator}

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"barrage/codec"
@@ -37,6 +38,8 @@ type Store interface {
 type Hall interface {
 	// Position is where a room stands, as far as this node knows.
 	Position(room string) chat.Position
+	// Live reports whether this node has the room; then it takes a pin off that is recalled.
+	Live(room string) bool
 	// RulesChanged and Recalled have this node go by what the store answered.
 	RulesChanged(room string, ev chat.Event)
 	Recalled(room string, ev chat.Event)
@@ -190,7 +193,7 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role, e *Entry) (c chat.RulesChange, no *Refused) {
 	switch v.Verb {
 	case "clear":
-		c.Clear = true
+		c.Clear, c.Pin = true, new(chat.Entry) // what is pinned goes with the rest
 		return c, nil
 	case "unpin":
 		c.Pin = new(chat.Entry)
@@ -269,7 +272,26 @@ func (d *Desk) remove(ctx context.Context, room string, v *Verb, e *Entry) (Done
 	}
 	d.hall.Recalled(room, ev)
 	e.Target = codec.Sender(ev.Messages[0])
+	d.unpin(ctx, room, []chat.Event{ev})
 	return Done{Verb: v.Verb, N: 1}, nil
+}
+
+// unpin takes the pinned message off if it was recalled, in a room that no node may have live: a room does it by
+// itself.
+func (d *Desk) unpin(ctx context.Context, room string, recalls []chat.Event) {
+	if d.hall.Live(room) {
+		return
+	}
+	rules, err := d.store.Rules(ctx, room)
+	pinned := rules.Pinned.JSON
+	if err == nil && pinned != "" && slices.ContainsFunc(recalls, func(ev chat.Event) bool {
+		return codec.Sender(ev.Messages[0]) == codec.Sender(pinned) && codec.Timestamp(ev.Messages[0]) == codec.Timestamp(pinned)
+	}) {
+		_, err = d.store.ChangeRules(ctx, room, chat.RulesChange{Pin: new(chat.Entry)})
+	}
+	if err != nil {
+		d.log.Warn("cannot take a pin off whose message was taken away", "room", room, "err", err)
+	}
 }
 
 // purgeTurns bounds how often purge asks: 512 messages each, more than a history has at most by default.
@@ -287,6 +309,7 @@ func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done,
 		for _, ev := range events {
 			d.hall.Recalled(room, ev)
 		}
+		d.unpin(ctx, room, events)
 		done.N += len(events)
 		if len(events) < chat.RecallsKept {
 			break

@@ -40,6 +40,7 @@ func (s *brokenStore) Rules(ctx context.Context, room string) (chat.Rules, error
 // fakeHall notes what it is told.
 type fakeHall struct{ rules, recalls []chat.Event }
 
+func (*fakeHall) Live(string) bool                       { return false }
 func (*fakeHall) Position(string) chat.Position          { return chat.Position{} }
 func (h *fakeHall) RulesChanged(_ string, ev chat.Event) { h.rules = append(h.rules, ev) }
 func (h *fakeHall) Recalled(_ string, ev chat.Event)     { h.recalls = append(h.recalls, ev) }
@@ -213,6 +214,10 @@ func TestDesk_Messages(t *testing.T) {
 	}
 	if s := string(o.Modes); !strings.Contains(s, `"slow_ms":5000`) || !strings.Contains(s, `"links":"deny"`) || !strings.Contains(s, `"body":"b1"`) {
 		t.Errorf("modes %s; want those that were set, and what is pinned", s)
+	}
+	f.must("m", chat.RoleModerator, `{"verb":"delete","seq":2}`)
+	if o, _ := f.Order(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r"); !strings.Contains(string(o.Modes), `"pinned":null`) {
+		t.Errorf("modes %s; want nothing pinned: it was taken away", o.Modes)
 	}
 	f.must("m", chat.RoleModerator, `{"verb":"unpin"}`)
 	f.must("m", chat.RoleModerator, `{"verb":"clear"}`)

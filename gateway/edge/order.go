@@ -73,44 +73,45 @@ func (o *Order) look() {
 	changed := o.changed
 	o.changed = map[*room.Room]map[string]struct{}{}
 	o.mu.Unlock()
-	prefixes := false
+	from := map[*room.Room]bool{} // rooms that keep out, or kept out, who comes from somewhere
 	for r, users := range changed {
 		for user := range users {
-			if _, err := netip.ParsePrefix(user); err == nil && r.Bans() {
-				prefixes = true // of whoever comes from there
+			if _, err := netip.ParsePrefix(user); err == nil {
+				from[r] = true
 			}
 		}
 	}
 	o.edge.Sessions.Each(func(s *Session) {
-		m, in := s.runs.(interface{ in() *room.Room })
 		if s.Rights() == nil { // it has yet to show who it is
 			return
 		}
 		var rm *room.Room
-		if in {
+		if m, in := s.runs.(interface{ in() *room.Room }); in {
 			rm = m.in()
 		}
-		hit := prefixes
+		about, perhaps := false, false
 		for r, users := range changed {
-			if _, is := users[s.user]; is && (r == rm || r.ID() == chat.Everywhere) {
-				hit = true
+			if r != rm && r.ID() != chat.Everywhere {
+				continue
 			}
+			_, is := users[s.user]
+			about, perhaps = about || is, perhaps || from[r]
 		}
-		if hit {
-			o.judge(s, rm)
+		if about || perhaps {
+			o.judge(s, rm, about)
 		}
 	})
 }
 
 // judge closes a socket whose user may not be in the room any more, nil where it is in none, or tells what holds for
-// them now.
-func (o *Order) judge(s *Session, rm *room.Room) {
+// them now if it is about them.
+func (o *Order) judge(s *Session, rm *room.Room, about bool) {
 	from, _ := o.edge.Door.From(s.Ticket())
 	if m, bad := o.bars(rm, s.user, s.Rights().Rank(), from); bad {
 		s.runs.Barred(m)
-		return
+	} else if about {
+		s.runs.Judged()
 	}
-	s.runs.Judged()
 }
 
 // bars is the measure that keeps a user with a role of their token, or whoever comes from an address, out of a room,

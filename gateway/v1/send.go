@@ -24,6 +24,7 @@ import (
 type waitingSend struct {
 	rights   *edge.Rights
 	rateName string
+	came     time.Time
 	done     chan room.Answer // capacity 1; sent once, by whoever takes the message to its end
 }
 
@@ -32,9 +33,9 @@ func (w *waitingSend) Rights() *edge.Rights { return w.rights }
 // RateName is as a session's; a name counts among calls, all together where their address is not known.
 func (w *waitingSend) RateName() string { return w.rateName }
 
-// Voice is that of the token, see room.Voiced.
+// Voice is that of the token, see room.Voiced. Who calls has come in just now.
 func (w *waitingSend) Voice() room.Voice {
-	return room.Voice{Role: w.rights.Rank(), Tags: w.rights.Tags}
+	return room.Voice{Role: w.rights.Rank(), Tags: w.rights.Tags, Since: w.came}
 }
 
 // Answered ends the wait.
@@ -89,7 +90,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if !checked {
 		name += "\x00" + strconv.Itoa(n.edge.Door.GuestOf(r))
 	}
-	from := &waitingSend{rights: rs, rateName: name, done: make(chan room.Answer, 1)}
+	from := &waitingSend{rights: rs, rateName: name, came: time.Now(), done: make(chan room.Answer, 1)}
 	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
 		err := n.post(rm, from, v.User, rs, &op)
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {

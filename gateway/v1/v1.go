@@ -252,8 +252,10 @@ func (n *API) reader(ctx context.Context, r *http.Request) (id string, bad *edge
 	if bad != nil {
 		return "", bad
 	}
-	_, bad = n.edge.Guard.MayEnter(ctx, &v, id)
-	return id, bad
+	if v.Rights, bad = n.edge.Guard.MayEnter(ctx, &v, id); bad != nil {
+		return id, bad
+	}
+	return id, n.wouldBar(ctx, r, &v, id)
 }
 
 // login serves POST /v1/login.
