@@ -35,7 +35,8 @@ var (
 		"emote_only":    func(t *testing.T) { refusedByModes(t, `{"emote_only":true}`, "emote_only", "x", false) },
 		"caps":          func(t *testing.T) { refusedByModes(t, `{"max_caps":50}`, "caps", "LOUD AND LOUDER", false) },
 		"shed":          refusedShed,
-		"not_supported": refusedBeside,
+		"not_supported": func(t *testing.T) { refusedVerb(t, chat.ErrBeside, "not_supported", "beside original FastIM nodes") },
+		"full":          func(t *testing.T) { refusedVerb(t, chat.ErrFull, "full", "lift some") },
 	}
 	modFrames = map[string]func(*testing.T){
 		"room": frameRoom, "you": frameYou, "purged": framePurged, "cleared": frameCleared, "storm": frameStorm, "done": opMod,
@@ -202,7 +203,7 @@ func refusedMuted(t *testing.T) {
 	u.send(`{"t":"send","id":"1","body":"x"}`)
 	u.wantRefused("1", "muted", "you are muted", true)
 	u.send(`{"t":"like","n":1}`)
-	u.wantRefused("", "muted", "you are muted", false)
+	u.wantRefused("", "muted", "you are muted", true)
 	moderate(t, s, `{"verb":"mute","user_id":"u"}`)
 	u.want("you")
 	u.send(`{"t":"send","id":"1","body":"x"}`)
@@ -276,12 +277,12 @@ func frameStorm(t *testing.T) {
 	}
 }
 
-func refusedBeside(t *testing.T) {
+func refusedVerb(t *testing.T, err error, code, message string) {
 	s := newServerV1(t, moderators)
 	m, _ := dialMod(t, s, "m")
-	storeOf(s).fail(chat.ErrBeside, "ChangeRules")
+	storeOf(s).fail(err, "ChangeRules")
 	m.send(`{"t":"mod","id":"1","verb":"clear"}`)
-	m.wantRefused("1", "not_supported", "beside original FastIM nodes", false)
+	m.wantRefused("1", code, message, false)
 }
 
 func frameRoom(t *testing.T) {

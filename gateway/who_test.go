@@ -360,12 +360,12 @@ func TestHook(t *testing.T) {
 	dial(t, s, "/group/chat/r/bob/alice's").wantClosed(4403)
 	auth := with("Authorization", "Bearer alice's")
 	callV1(t, s, http.MethodPost, pathMessages, "", `{"id":"2","body":"x"}`, auth).wantCode(t, 201, "")
+	n.want("batch") // of the call
 	callV1(t, s, http.MethodDelete, pathMessages+"/1", "", "", auth).wantCode(t, 403, "forbidden")
 	// A revocation counts for answers of before, and closes.
 	if err := s.store.RevokeUser(t.Context(), "alice", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	s.recheck(t)
-	n.want("batch") // of the call
 	n.wantClose(4401)
 }

@@ -1,7 +1,6 @@
 package redisx
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -93,39 +92,44 @@ func (m *Memory) changeRules(s *roomShard, room string, c chat.RulesChange) (ev 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := m.now()
-	if c.Version != "" && generation(c.Version) <= generation(s.rulesVersionLocked(room, now)) {
+	if c.Version != "" && !chat.Conflict(c.Version, s.rulesVersionLocked(room, now)) {
 		return chat.Event{}, false, chat.ErrStale
 	}
 	r := s.useRulesLocked(room, now)
-	c.Prev = r.rules.Version
-	if c.Version != "" { // restored
-		r.rules = chat.Rules{}
-	} else {
-		c.Version = newEpoch(c.Prev, "")
+	if c.Version == "" && r.full(&c, now.UnixMilli()) {
+		return chat.Event{}, false, chat.ErrFull
 	}
+	c.Prev = r.rules.Version
+	c.Version = newEpoch(c.Prev, c.Version)
 	if live := s.liveLocked(room, now); c.Clear && live != nil && live.epoch != "" {
 		live.entries, live.bytes, live.base = nil, 0, live.seq
 		c.Cleared = chat.Place{Epoch: live.epoch, Seq: live.seq}
 	}
 	codec.ApplyRules(&r.rules, &c)
-	r.shorten(now.UnixMilli())
 	_, wanted = s.subscribed[room]
 	return chat.Event{Kind: chat.EventRules, Rules: &c}, wanted, nil
 }
 
-// shorten takes out measures that are too many: those that are over, then those that end soonest.
-func (r *memoryRules) shorten(now int64) {
-	all := r.rules.Measures(0)
-	if len(all) <= chat.MaxMeasures {
-		return
-	}
-	slices.SortFunc(all, func(a, b chat.Measure) int { return cmp.Compare(a.Until, b.Until) })
-	for i := range all {
-		if !all[i].Over(now) && i >= len(all)-chat.MaxMeasures {
-			return
+// full reports whether a change would make the measures too many. Those that are over at now go before.
+func (r *memoryRules) full(c *chat.RulesChange, now int64) bool {
+	all, more := r.rules.Measures(0), 0
+	for i := range c.Set {
+		if _, ok := r.rules.Find(c.Set[i].What, c.Set[i].Target, 0); !ok {
+			more++
 		}
-		r.rules.Lift(all[i].What, all[i].Target)
 	}
+	if more == 0 || len(all)+more <= chat.MaxMeasures {
+		return false
+	}
+	live := 0
+	for i := range all {
+		if all[i].Over(now) {
+			r.rules.Lift(all[i].What, all[i].Target)
+		} else {
+			live++
+		}
+	}
+	return live+more > chat.MaxMeasures
 }
 
 // Purge takes a user's newest messages out of the history, and tells the handler if it subscribed.
@@ -198,8 +202,9 @@ type markEnds map[string]int64
 // stumbles is the first of a draft's marks that lasts at now still, and for how long.
 func (k markEnds) stumbles(d *chat.Draft, now int64) (kind chat.MarkKind, wait time.Duration) {
 	for _, m := range d.Marks {
-		if left := k[markName(m)] - now; left > 0 {
-			return m.Kind, time.Duration(left) * time.Millisecond
+		left := time.Duration(k[markName(m)]-now) * time.Millisecond
+		if left > 0 && left <= m.Life {
+			return m.Kind, left
 		}
 	}
 	return 0, 0

@@ -80,6 +80,9 @@ func (r *Redis) changeRules(ctx context.Context, room string, c chat.RulesChange
 	if msg.IsNil() {
 		return chat.Event{}, chat.ErrStale
 	}
+	if msg.IsInt64() {
+		return chat.Event{}, chat.ErrFull
+	}
 	head, err := msg.ToString()
 	var ev chat.Event
 	if err == nil {

@@ -37,8 +37,13 @@ func (s *fakeStore) ChangeRules(_ context.Context, room string, c chat.RulesChan
 			n, _, _ := strings.Cut(c.Prev, "-")
 			number, _ := strconv.Atoi(n)
 			c.Version = fmt.Sprintf("%d-%d", number+1, s.names)
-		case !chat.Newer(c.Version, c.Prev):
+		case !chat.Conflict(c.Version, c.Prev):
 			return room, nil, chat.ErrStale
+		default: // restored
+			s.names++
+			number, _, _ := strings.Cut(c.Version, "-")
+			n, _ := strconv.Atoi(number)
+			c.Version = fmt.Sprintf("%d-%d", n+1, s.names)
 		}
 		if c.Clear {
 			c.Cleared = chat.Place{Epoch: r.Epoch, Seq: r.Seq}

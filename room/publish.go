@@ -82,7 +82,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, shadow bool) error
 // pacedLocked takes one message of Config.UserRate, or says how long its user has to wait. r.mu must be held.
 func (r *Room) pacedLocked(from Author, d *chat.Draft) (wait time.Duration) {
 	rate := r.hall.cfg.UserRate
-	if rate.Every == 0 {
+	if rate.Every == 0 || d.Class == chat.ClassSystem {
 		return 0
 	}
 	name := d.UserID

@@ -43,6 +43,7 @@ func (e *RefusedError) Error() string { return "the room's rules forbid it: " + 
 // Voice is what rules ask about who writes. The zero value is a viewer who has been in the room for ever.
 type Voice struct {
 	Role chat.Role // of their token
+	High bool      // they may send what is above normal, see StormConfig.HighKinds
 	Tags []string
 	// Since is when they came into the room; zero: long ago.
 	Since time.Time
@@ -67,6 +68,7 @@ type rules struct {
 	chat.Rules
 	read  bool // at least once
 	stale bool // the store has others
+	back  bool // the store has told of older ones: it has lost some
 	// unpin: the store has a pinned message that was taken back. hidden is that message: nobody is shown it.
 	unpin  bool
 	hidden chat.Entry
@@ -101,12 +103,18 @@ func (s *rules) judge(d *chat.Draft, v Voice, now int64) verdict {
 			return verdict{code: CodeMuted, wait: left(m.Until, now)}
 		}
 	}
-	if _, ok := s.Against(chat.Shadow, d.UserID, v.Role, now); ok {
-		return verdict{shadow: true}
-	}
 	if role >= chat.RoleModerator {
 		return verdict{}
 	}
+	if no := s.judgeModes(d, v, now); no.code != "" {
+		return no
+	}
+	_, shadow := s.Against(chat.Shadow, d.UserID, v.Role, now)
+	return verdict{shadow: shadow}
+}
+
+// judgeModes says whether the modes let a message pass.
+func (s *rules) judgeModes(d *chat.Draft, v Voice, now int64) verdict {
 	m := &s.Modes
 	here := time.Duration(m.FirstDelayMS) * time.Millisecond
 	if !v.Since.IsZero() {
@@ -276,8 +284,13 @@ func (r *Room) readRules(ctx context.Context) (err error) {
 	}
 	r.mu.Lock()
 	defer r.unlock()
-	if r.rules.read && chat.Newer(r.rules.Version, now.Version) {
+	back := r.rules.back && r.rules.Version != now.Version
+	r.rules.back = false
+	if r.rules.read && (back || chat.Conflict(r.rules.Version, now.Version)) {
 		restore := codec.AllRules(&r.rules.Rules)
+		if back && chat.Newer(now.Version, restore.Version) { // it has come further again
+			restore.Version = chat.Renumbered(restore.Version, now.Version)
+		}
 		r.mu.Unlock()
 		_, err = r.hall.store.ChangeRules(ctx, r.id, restore)
 		r.mu.Lock()
@@ -304,9 +317,13 @@ func (r *Room) takeRulesLocked(now chat.Rules) {
 func (r *Room) changeRulesLocked(c *chat.RulesChange) {
 	s := &r.rules
 	switch {
-	case !s.read || s.stale, c.Version == s.Version, chat.Newer(s.Version, c.Version):
+	case !s.read || c.Version == s.Version, s.stale && chat.Newer(c.Version, s.Version):
 		return // it is about to be read, or known
-	case c.Prev != s.Version:
+	case !chat.Newer(c.Version, s.Version): // the store has gone back, or this came late
+		s.back = true
+		r.staleLocked()
+		return
+	case c.Prev != s.Version: // one is missing
 		r.staleLocked()
 		return
 	}

@@ -76,7 +76,7 @@ func (h *Hall) classOf(kind string, v Voice) chat.Class {
 		return chat.ClassSystem
 	case kind == codec.KindChat:
 		return chat.ClassNormal
-	case slices.Contains(h.cfg.Storm.HighKinds, strings.ToLower(kind)):
+	case v.High && slices.Contains(h.cfg.Storm.HighKinds, strings.ToLower(kind)):
 		return chat.ClassHigh
 	case slices.Contains(h.cfg.Storm.LowKinds, strings.ToLower(kind)):
 		return chat.ClassLow
@@ -91,6 +91,10 @@ func bounded(c chat.Class) bool { return c == chat.ClassNormal || c == chat.Clas
 // away nothing is: what waits then waits for that. r.mu must be held.
 func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
 	if r.writing != linked || !bounded(d.Class) {
+		return 0
+	}
+	if !r.rules.Empty() && r.rules.RoleOf(d.UserID, chat.RoleViewer, now.UnixMilli()) >= chat.RoleModerator {
+		d.Class = chat.ClassSystem // whom the room has appointed
 		return 0
 	}
 	ms := now.UnixMilli()

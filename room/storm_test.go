@@ -22,6 +22,9 @@ func (f *fixture) storms(s chat.Storm) {
 // offers posts a message of a kind, and reports whether it is left out.
 func (f *fixture) offers(r *Room, from Author, user, kind string) (shed bool) {
 	f.t.Helper()
+	if from == nil {
+		from = &speaker{voice: Voice{High: true}}
+	}
 	f.others++
 	err := r.PostNative(from, user, &codec.Op{ID: fmt.Sprint("i", f.others), Body: "x", Kind: kind}, f.now)
 	no, ok := errors.AsType[*RefusedError](err)

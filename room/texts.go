@@ -4,16 +4,24 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // This file is what modes ask of a text.
 
 // link finds what a client would make a link of: an address with a scheme, one that begins with www., or a name that
 // ends with one of the endings that spam uses most. A sentence without a space behind its full stop is none.
-var link = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://\S|\bwww\.\S|\b[a-z0-9-]{2,}\.(?:com|net|org|info|biz|xyz|top|shop|site|online|club|vip|live|link|app|io|gg|tv|me|cc|co|cn|ru|ly|be)\b`)
+var link = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://\S|\bwww\.\S|\b[a-z0-9-]+\.(?:com|net|org|info|biz|xyz|top|shop|site|online|club|vip|live|link|app|dev|page|io|gg|tv|me|cc|co|cn|ru|ly|be)\b`)
 
-// hasLink reports whether there is a link in a text.
-func hasLink(text string) bool { return strings.ContainsAny(text, ".:") && link.MatchString(text) }
+// fullStops are what browsers take for the dot of a name, beside the wide one.
+var fullStops = strings.NewReplacer("。", ".", "｡", ".")
+
+// hasLink reports whether there is a link in a text, also in wide letters.
+func hasLink(text string) bool {
+	text = fullStops.Replace(norm.NFKC.String(text))
+	return strings.ContainsAny(text, ".:") && link.MatchString(text)
+}
 
 // fewLetters is how many letters a text has at least that can shout.
 const fewLetters = 8
@@ -33,7 +41,7 @@ func shouts(text string, percent int64) bool {
 }
 
 // emote is one that a client shows as a picture.
-var emote = regexp.MustCompile(`:[A-Za-z0-9_+-]{1,32}:`)
+var emote = regexp.MustCompile(`:[A-Za-z0-9_+-]{1,32}:|[0-9#*]\x{fe0f}?\x{20e3}|[‼⁉〰〽㊗㊙©®™]\x{fe0f}?|[\x{e0020}-\x{e007f}]`)
 
 // onlyEmotes reports whether a text has nothing but emoji, :names: and space, and one of them at least.
 func onlyEmotes(text string) bool {

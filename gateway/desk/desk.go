@@ -50,16 +50,18 @@ type Desk struct {
 	store Store
 	hall  Hall
 	say   Say
-	now   func() time.Time
-	log   *slog.Logger
+	// tokenRole is the highest role that a token gives a user in a room, of those whose sockets this node has.
+	tokenRole func(room, user string) chat.Role
+	now       func() time.Time
+	log       *slog.Logger
 }
 
 // Say sends a message of the room's own and returns when it is stored.
 type Say func(ctx context.Context, room, user string, op *codec.Op) error
 
-// New makes a desk. say carries announcements; now is the time.
-func New(store Store, hall Hall, say Say, now func() time.Time, log *slog.Logger) *Desk {
-	return &Desk{store, hall, say, now, log}
+// New makes a desk. say carries announcements; tokenRole is what a user's tokens say on this node; now is the time.
+func New(store Store, hall Hall, say Say, tokenRole func(room, user string) chat.Role, now func() time.Time, log *slog.Logger) *Desk {
+	return &Desk{store, hall, say, tokenRole, now, log}
 }
 
 // Actor is who wants something done.
@@ -103,7 +105,10 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 	}
 	now := d.now()
 	rank := rank(a, &rules, now)
-	if no := mayAct(rank, v, &rules, now); no != nil {
+	if no := mayAct(rank, v, d.roleOf(room, v.UserID, &rules, now)); no != nil {
+		return Done{}, no
+	}
+	if no := mayChange(rank, a.Name, v, &rules, now); no != nil {
 		return Done{}, no
 	}
 	if room == chat.Everywhere && measures[v.Verb] != chat.Ban {
@@ -116,13 +121,43 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 		}
 	}
 	done, no := d.carryOut(ctx, room, v, rank, &e)
-	if no != nil {
-		return Done{}, no
+	if no == nil || done.V != "" || done.N > 0 { // some of it was done
+		e.N, e.V = done.N, done.V
+		d.note(ctx, room, &e)
 	}
-	e.N, e.V = done.N, done.V
-	d.note(ctx, room, &e)
-	return done, nil
+	return done, no
 }
+
+// roleOf is the role of a user in a room, as far as anybody knows here: the one that the room has given them, or that
+// of the token of a socket that they have on this node.
+func (d *Desk) roleOf(room, user string, rules *chat.Rules, now time.Time) chat.Role {
+	if user == "" {
+		return chat.RoleViewer
+	}
+	return rules.RoleOf(user, d.tokenRole(room, user), now.UnixMilli())
+}
+
+// mayChange says whether somebody of a rank may end, or take the place of, what is in force already, and may do
+// anything at all where they are kept out themselves.
+func mayChange(rank chat.Role, by string, v *Verb, rules *chat.Rules, now time.Time) *Refused {
+	ms := now.UnixMilli()
+	for _, what := range []chat.What{chat.Ban, chat.Kick, chat.Mute} {
+		if m, ok := rules.Find(what, by, ms); ok && m.ByRole > rank {
+			return &Refused{http.StatusForbidden, "forbidden", "nobody keeps order who is kept from it: there is a " + what.String() + " about you"}
+		}
+	}
+	if _, is := measures[v.Verb]; !is {
+		return nil
+	}
+	what, target := v.target()
+	if m, ok := rules.Find(what, target, ms); ok && m.ByRole > rank {
+		return &Refused{http.StatusForbidden, "forbidden", fmt.Sprintf("%.64q has a %s from a higher role, which only that ends or changes", target, what)}
+	}
+	return nil
+}
+
+// serverMark begins the user ids of what server keys announce: no user's id begins so.
+const serverMark = "__"
 
 // ViaAdmin is the way of server keys, whose role is above all others.
 const ViaAdmin = "admin"
@@ -136,17 +171,15 @@ func rank(a Actor, rules *chat.Rules, now time.Time) chat.Role {
 }
 
 // mayAct says whether somebody of a rank may do what they want.
-func mayAct(rank chat.Role, v *Verb, rules *chat.Rules, now time.Time) *Refused {
+func mayAct(rank chat.Role, v *Verb, theirs chat.Role) *Refused {
 	no := func(format string, args ...any) *Refused {
 		return &Refused{http.StatusForbidden, "forbidden", fmt.Sprintf(format, args...)}
 	}
 	if rank < chat.RoleModerator {
 		return no("only moderators %s", v.Verb)
 	}
-	if v.UserID != "" {
-		if theirs := rules.RoleOf(v.UserID, chat.RoleViewer, now.UnixMilli()); theirs >= rank {
-			return no("%.64q is %s here, and nobody acts on an equal or higher role", v.UserID, theirs)
-		}
+	if v.UserID != "" && theirs >= rank {
+		return no("%.64q is %s here, and nobody acts on an equal or higher role", v.UserID, theirs)
 	}
 	if v.Verb == "role" {
 		role, _ := chat.ParseRole(v.Role)
@@ -166,7 +199,11 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 		return d.purge(ctx, room, v, e)
 	case "announce":
 		e.Body = v.Body
-		if err := d.say(ctx, room, e.By, &codec.Op{T: codec.OpSend, ID: "mod-" + e.ID, Kind: codec.KindSystem, Body: v.Body, Ext: v.Ext}); err != nil {
+		by := e.By
+		if e.Via == ViaAdmin { // a key may be called as a user is, who could take it back
+			by = serverMark + by
+		}
+		if err := d.say(ctx, room, by, &codec.Op{T: codec.OpSend, ID: "mod-" + e.ID, Kind: codec.KindSystem, Body: v.Body, Ext: v.Ext}); err != nil {
 			return Done{}, d.cannot(v, err)
 		}
 		return Done{Verb: v.Verb}, nil
@@ -184,7 +221,7 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 	if v.Verb == "ban" && v.Purge && v.UserID != "" && room != chat.Everywhere {
 		purged, no := d.purge(ctx, room, v, e)
 		done.N = purged.N
-		return done, no
+		return done, no // the ban holds, whatever became of the rest
 	}
 	return done, nil
 }
@@ -258,7 +295,7 @@ func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Ro
 		return nil // the store knows better
 	}
 	if author := codec.Sender(m.JSON); author != e.By {
-		return mayAct(rank, &Verb{Verb: v.Verb, UserID: author}, rules, time.UnixMilli(e.At))
+		return mayAct(rank, &Verb{Verb: v.Verb, UserID: author}, d.roleOf(room, author, rules, time.UnixMilli(e.At)))
 	}
 	return nil
 }
@@ -375,7 +412,12 @@ func (d *Desk) Order(ctx context.Context, a Actor, room string) (Order, *Refused
 	if err != nil {
 		return Order{}, d.cannot(v, err)
 	}
-	if no := mayAct(rank(a, &rules, d.now()), v, &rules, d.now()); no != nil {
+	r := rank(a, &rules, d.now())
+	no := mayAct(r, v, chat.RoleViewer)
+	if no == nil {
+		no = mayChange(r, a.Name, v, &rules, d.now())
+	}
+	if no != nil {
 		return Order{}, no
 	}
 	all := rules.Measures(d.now().UnixMilli())
@@ -399,7 +441,7 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 		return no
 	}
 	d.log.Warn("cannot "+v.Verb, "err", err)
-	return &Refused{http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("cannot %s now: the store does not answer", v.Verb)}
+	return &Refused{http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("cannot %s now: the store does not answer. It may have been done: say it again", v.Verb)}
 }
 
 // refusal is that of an error with which the store refuses something for good, nil for any other.
@@ -409,6 +451,8 @@ func refusal(err error) *Refused {
 		return &Refused{http.StatusNotFound, "not_found", "there is no such message, or not any more"}
 	case errors.Is(err, chat.ErrOtherEpoch):
 		return &Refused{http.StatusConflict, "other_epoch", "the room counts anew: the number is another message's now, or none's"}
+	case errors.Is(err, chat.ErrFull):
+		return &Refused{http.StatusConflict, "full", fmt.Sprintf("the room has %d measures that are not over, and takes no more: lift some", chat.MaxMeasures)}
 	case errors.Is(err, chat.ErrBeside):
 		return &Refused{http.StatusNotImplemented, "not_supported", "beside original FastIM nodes nobody keeps order: they would not keep to it"}
 	}

@@ -21,7 +21,9 @@ type fixture struct {
 	t     *testing.T
 	store *brokenStore
 	said  []string
-	hall  fakeHall
+	// tokens are the roles that tokens of users give.
+	tokens map[string]chat.Role
+	hall   fakeHall
 }
 
 // brokenStore fails where it is told to.
@@ -56,7 +58,7 @@ func newFixture(t *testing.T) *fixture {
 		f.said = append(f.said, fmt.Sprint(room, " ", user, " ", op.Kind, " ", op.Body))
 		return nil
 	}
-	f.Desk = New(f.store, &f.hall, say, func() time.Time { return day }, slog.New(slog.DiscardHandler))
+	f.Desk = New(f.store, &f.hall, say, func(_, user string) chat.Role { return f.tokens[user] }, func() time.Time { return day }, slog.New(slog.DiscardHandler))
 	return f
 }
 
@@ -187,6 +189,35 @@ func TestDesk_NobodyActsOnTheirEquals(t *testing.T) {
 	}
 }
 
+// TestDesk_NobodyEndsWhatAHigherRoleTook: nor takes its place; who is kept out by one keeps no order; what a token says
+// on this node counts as what the room says.
+func TestDesk_NobodyEndsWhatAHigherRoleTook(t *testing.T) {
+	f := newFixture(t)
+	f.tokens = map[string]chat.Role{"olga": chat.RoleOwner}
+	f.publish("olga")
+	f.must("o", chat.RoleOwner, `{"verb":"ban","user_id":"bob"}`)
+	f.must("o", chat.RoleOwner, `{"verb":"ban","user_id":"mo"}`)
+	f.must("o", chat.RoleOwner, `{"verb":"mute","user_id":"mu"}`)
+	for _, c := range []struct{ name, text string }{
+		{"m", `{"verb":"unban","user_id":"bob"}`},
+		{"m", `{"verb":"ban","user_id":"bob","for_ms":1}`},
+		{"mo", `{"verb":"unban","user_id":"mo"}`},
+		{"mo", `{"verb":"mute","user_id":"x"}`},
+		{"mu", `{"verb":"announce","body":"x"}`},
+		{"m", `{"verb":"ban","user_id":"olga","purge":true}`},
+		{"m", `{"verb":"delete","seq":1}`},
+	} {
+		if _, got := f.do(c.name, chat.RoleModerator, "r", c.text); got != "forbidden" {
+			t.Errorf("%s: %s is refused with %q; want forbidden", c.name, c.text, got)
+		}
+	}
+	if _, no := f.Order(t.Context(), Actor{Name: "mo", Role: chat.RoleModerator}, "r"); no == nil {
+		t.Error("who is banned reads what is in force")
+	}
+	f.must("m", chat.RoleModerator, `{"verb":"mute","user_id":"bob"}`) // another kind
+	f.must("o", chat.RoleOwner, `{"verb":"unban","user_id":"bob"}`)
+}
+
 func TestDesk_Messages(t *testing.T) {
 	f := newFixture(t)
 	f.publish("a", "b", "a", "a")
@@ -270,7 +301,7 @@ func TestDesk_TheStoreDoesNotAnswer(t *testing.T) {
 func TestParse_BadVerbs(t *testing.T) {
 	for _, text := range []string{
 		``, `[]`, `{`, `{"verb":1}`, `{"verb":""}`, `{"verb":"Mute","user_id":"a"}`, `{"verb":"mute"}`, `{"verb":"mute","address":"192.0.2.0/24"}`,
-		`{"verb":"ban","user_id":"a","address":"192.0.2.0/24"}`, `{"verb":"ban","address":"1.2.3"}`, `{"verb":"ban","address":"0.0.0.0/0"}`,
+		`{"verb":"ban","user_id":"a","address":"192.0.2.0/24"}`, `{"verb":"ban","user_id":"` + strings.Repeat("x", 129) + `"}`, `{"verb":"ban","user_id":"a\u0000"}`, `{"verb":"ban","address":"1.2.3"}`, `{"verb":"ban","address":"0.0.0.0/0"}`,
 		`{"verb":"ban","address":"::/0"}`, `{"verb":"ban","address":"::ffff:1.2.3.4/120"}`, `{"verb":"ban","address":"fe80::1%eth0"}`,
 		`{"verb":"mute","user_id":"a","for_ms":-1}`, `{"verb":"mute","user_id":"a","for_ms":1e3}`, `{"verb":"delete"}`, `{"verb":"pin","seq":-1}`,
 		`{"verb":"modes"}`, `{"verb":"modes","modes":{}}`, `{"verb":"modes","modes":{"slow":1}}`, `{"verb":"modes","modes":{"slow_ms":-1}}`,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/bytedance/sonic"
@@ -47,6 +48,9 @@ func Parse(text []byte) (Verb, *Refused) {
 
 // kickFor is how long a kick keeps somebody out who does not say: long enough that they notice.
 const kickFor = time.Minute
+
+// maxUser bounds a user id, in bytes: it is edge.MaxIDBytes.
+const maxUser = 128
 
 // maxBody bounds an announcement, in bytes: it stands above a room.
 const maxBody = 4 << 10
@@ -96,6 +100,9 @@ func (v *Verb) checkTarget() *Refused {
 		return bad("%s is for a user, not for an address", v.Verb)
 	case prefix == (v.UserID != ""):
 		return bad("%s wants user_id, or address where it is a ban, and one of them", v.Verb)
+	}
+	if len(v.UserID) > maxUser || strings.ContainsFunc(v.UserID, unicode.IsControl) {
+		return bad("user_id has %d bytes, at most %d and no control characters are allowed", len(v.UserID), maxUser)
 	}
 	if prefix {
 		p, ok := parsePrefix(v.Address)

@@ -171,6 +171,34 @@ func barred(m *chat.Measure, now time.Time) *Refusal {
 	return no
 }
 
+// TokenRole is the highest role that a token gives a user in a room, of those whose sockets are here.
+func (e *Edge) TokenRole(id, user string) (role chat.Role) {
+	e.Sessions.Each(func(s *Session) {
+		if r := s.Rights(); r != nil && s.user == user {
+			if m, in := s.runs.(interface{ in() *room.Room }); in && m.in().ID() == id {
+				role = max(role, r.Rank())
+			}
+		}
+	})
+	return role
+}
+
+// Again judges a session that has just come in: a measure that came while it did has not found it.
+func (o *Order) Again(s *Session) {
+	r := s.Rights()
+	if r == nil {
+		return
+	}
+	var rm *room.Room
+	if m, in := s.runs.(interface{ in() *room.Room }); in {
+		rm = m.in()
+	}
+	from, _ := o.edge.Door.From(s.Ticket())
+	if m, bad := o.bars(rm, s.user, r.Rank(), from); bad {
+		s.runs.Barred(m)
+	}
+}
+
 // Rank is the role of the token, at least that of a moderator where it grants keeping order.
 func (r *Rights) Rank() chat.Role {
 	role, _ := chat.ParseRole(r.Role)
@@ -186,7 +214,7 @@ func (m *Member) in() *room.Room { return m.Place.Room() }
 // Voice is what the rules of the room ask about the member, see room.Voiced.
 func (m *Member) Voice() room.Voice {
 	r := m.Rights()
-	return room.Voice{Role: r.Rank(), Tags: r.Tags, Since: m.edge.started.Add(time.Duration(m.began.Load()) * time.Second)}
+	return room.Voice{Role: r.Rank(), High: r.Can.Has(pass.High), Tags: r.Tags, Since: m.edge.started.Add(time.Duration(m.began.Load()) * time.Second)}
 }
 
 // You is what holds for the member in its room.
@@ -210,8 +238,11 @@ func you(rm *room.Room, user string, r *Rights) codec.You {
 	return y
 }
 
-// Muted reports whether the member may not send and like.
-func (m *Member) Muted() bool {
-	_, ok := m.Place.Room().Against(m.user, m.Rights().Rank(), chat.Mute)
-	return ok
+// Muted reports whether the member may not send and like, and for how long; 0 for good.
+func (m *Member) Muted() (left time.Duration, is bool) {
+	measure, ok := m.Place.Room().Against(m.user, m.Rights().Rank(), chat.Mute)
+	if ok && measure.Until < chat.ForGood {
+		left = max(time.Until(time.UnixMilli(measure.Until)), time.Millisecond)
+	}
+	return left, ok
 }

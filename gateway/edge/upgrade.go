@@ -209,6 +209,7 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	if e.draining.Load() {
 		s.Close(CloseRestart) // Drain may have been there before the session was
 	}
+	e.Order.Again(s)
 	return nil
 }
 

@@ -131,6 +131,7 @@ func (c *newcomer) come(ctx context.Context, id, token string) {
 	}
 	c.Place.Room().Attach(&c.Place)
 	c.v1.edge.Tokens.Entered(a.Visitor)
+	c.v1.edge.Order.Again(&c.Session)
 }
 
 // begin is the moment from which it is in, and says hello. Where the connection was closed meanwhile it leaves the
@@ -154,6 +155,8 @@ func (c *newcomer) turnAway(id string, bad *edge.Refusal) {
 	switch {
 	case bad.Code == string(pass.Replaced):
 		c.Close(edge.CloseReplaced)
+	case bad.Until != 0:
+		c.CloseWith(edge.CloseBarred, edge.CloseBarred.Code(), bad.Code)
 	case bad.Status == http.StatusUnauthorized:
 		c.Close(edge.CloseRevoked)
 	case bad.Status == http.StatusBadRequest:

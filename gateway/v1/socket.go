@@ -330,8 +330,8 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 	case codec.OpSend:
 		return m.say(&op)
 	case codec.OpLike:
-		if m.Muted() {
-			return m.ruledOut("", &room.RefusedError{Code: room.CodeMuted})
+		if left, muted := m.Muted(); muted {
+			return m.ruledOut("", &room.RefusedError{Code: room.CodeMuted, Wait: left})
 		}
 		m.Place.Room().Like(uint64(m.TakeLikes(uint32(op.N))))
 	case codec.OpRecall:

@@ -23,6 +23,9 @@ var (
 // was stored. The node reads the rules, judges again and publishes again.
 var ErrStale = errors.New("the room's rules are others")
 
+// ErrFull is in the chain of a store's error where a room has [MaxMeasures] and would have one more.
+var ErrFull = errors.New("the room has as many measures as it may have")
+
 // ErrBeside is in the chain of a store's error where something cannot be had beside original FastIM nodes: they would
 // not keep to it.
 var ErrBeside = errors.New("not beside original FastIM nodes")

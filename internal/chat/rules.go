@@ -2,6 +2,7 @@ package chat
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +40,8 @@ const Anybody = "\x00anybody"
 
 // Bounds of rules.
 const (
-	// MaxMeasures is how many measures a room has at most; where there are more, those go that end soonest. Nodes hold
-	// them in memory, some 200 B each.
+	// MaxMeasures is how many measures a room has at most, those that are over not counted. Nodes hold them in memory,
+	// some 200 B each.
 	MaxMeasures = 10_000
 	// MaxReason is how many characters a reason has at most.
 	MaxReason = 200
@@ -186,6 +187,9 @@ func (r *Rules) Take(m Measure) {
 		r.measures = map[measureKey]Measure{}
 	}
 	r.measures[measureKey{m.What, m.Target}] = m
+	if len(r.measures) > 2*MaxMeasures { // the store has dropped those that were over when this one was taken
+		maps.DeleteFunc(r.measures, func(_ measureKey, old Measure) bool { return old.Over(m.At) })
+	}
 }
 
 // Lift ends a measure.
@@ -238,6 +242,18 @@ func (r *Rules) Any(what What) bool {
 
 // Empty reports whether there are no measures at all.
 func (r *Rules) Empty() bool { return len(r.measures) == 0 }
+
+// Conflict reports whether a node that goes by rules of one version must give them to a store that has others: those of
+// the store are no newer, and not the same.
+func Conflict(version, stored string) bool {
+	return version != stored && versionNumber(version) >= versionNumber(stored) && version != ""
+}
+
+// Renumbered is a version with the number of another one.
+func Renumbered(version, other string) string {
+	_, name, _ := strings.Cut(version, "-")
+	return strconv.FormatUint(versionNumber(other), 10) + "-" + name
+}
 
 // Newer reports whether a version of rules comes after another one.
 func Newer(version, other string) bool { return versionNumber(version) > versionNumber(other) }

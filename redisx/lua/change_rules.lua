@@ -3,21 +3,27 @@
 -- ARGV: channel; a random name; the version of rules that are restored, '' for a change; 1 where the history is to be
 --   cleared, else 0; the time in ms; the event's body; how many fields are set; these fields, each with its value; then
 --   the fields that go.
--- It writes all keys. Where there would be too many measures, those go that are over, then those that end soonest.
--- It returns the head of the payload that it published, a line as codec.AppendEvent writes it. Rules are not restored
---   over others that are as new: then it returns nil.
+-- It writes all keys. Measures that are over go where there would be too many.
+-- It returns the head of the payload that it published, a line as codec.AppendEvent writes it; 0 where there would be
+--   too many measures still: then it writes nothing else. Rules are restored by adding them to those that are there,
+--   under a version that is newer than both, and not to rules that are newer or the same: then it returns nil.
 local rules, meta, list = KEYS[1], KEYS[2], KEYS[3]
 local channel, random, restored, clear, now, body = unpack(ARGV, 1, 6)
 local sets = 7 + 2 * ARGV[7] -- ARGV[sets + 1] is the first field that goes
 
 local old = call('HGET', rules, 'v') or ''
-local version = restored
-if restored == '' then
-  version = named(random, old, '')
-elseif generation(restored) <= generation(old) then
-  return nil
-else
-  call('DEL', rules)
+if restored ~= '' and (restored == old or generation(restored) < generation(old)) then return nil end
+local version = named(random, old, restored)
+
+local more = 0
+for i = 8, sets, 2 do more = more + 1 - call('HEXISTS', rules, ARGV[i]) end
+if more > 0 and call('HLEN', rules) + more > rulesKept then
+  local all = call('HGETALL', rules)
+  for i = 1, #all, 2 do
+    local ends = all[i]:sub(2, 2) == ':' and all[i]:sub(1, 1) ~= 'o' and tonumber(all[i + 1]:match('^%d+'))
+    if ends and ends <= tonumber(now) then call('HDEL', rules, all[i]) end
+  end
+  if restored == '' and call('HLEN', rules) + more > rulesKept then return 0 end
 end
 
 -- 1. Clear the history: what comes next has the next number, and a total of its own.
@@ -39,19 +45,6 @@ end
 
 for i = 8, sets, 2 do call('HSET', rules, ARGV[i], ARGV[i + 1]) end
 for i = sets + 1, #ARGV do call('HDEL', rules, ARGV[i]) end
-if call('HLEN', rules) > rulesKept then
-  local all, ends = call('HGETALL', rules), {}
-  for i = 1, #all, 2 do
-    if all[i]:sub(2, 2) == ':' and all[i]:sub(1, 1) ~= 'o' then
-      ends[#ends + 1] = {tonumber(all[i + 1]:match('^%d+')), all[i]}
-    end
-  end
-  table.sort(ends, function(a, b) return a[1] < b[1] end)
-  for i = 1, #ends do
-    if ends[i][1] > tonumber(now) and i > #ends - rulesKept then break end
-    call('HDEL', rules, ends[i][2])
-  end
-end
 call('HSET', rules, 'v', version)
 call('PEXPIRE', rules, rulesLife)
 call('HSET', meta, 'x', version)

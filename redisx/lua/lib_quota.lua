@@ -4,7 +4,8 @@
 -- and above; what was taken; the level; how many were offered and taken in the second before, as
 -- offered * 2^20 + taken.
 
-local cohort = 10000 -- ms after which other users have their turn, see room.stormLocked
+local cohort = 10000 -- ms after which other users have their turn, see room.shedLocked
+local clockStep = 2 * math.max(quotaBurst, cohort) -- nobody has used the quota up for longer than that
 
 -- levelOf is the level at which so many of what was offered a second would be taken, see chat.Storm.
 local function levelOf(normal, low)
@@ -33,6 +34,8 @@ local function judge(meta, now, classes, kept, drafts, dropped)
   local droppedNormal, droppedLow = dropped:match('^(%d+) (%d+)$')
   normal, low = normal + (droppedNormal or 0), low + (droppedLow or 0)
   local shed, wait = {}, cohort - now % cohort
+  if all - now > clockStep then all = now end -- the clock of Redis went back
+  if most - now > clockStep then most = now end
   all, most = math.max(all, now), math.max(most, now)
   for class in ('shnl'):gmatch('.') do
     for place = 1, kept and #kept or drafts do

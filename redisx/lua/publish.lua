@@ -226,8 +226,9 @@ end
 -- stumbles returns how long draft i has to wait for a mark, and that mark's first letter.
 local function stumbles(i)
   for _, m in ipairs(marksOf[i] or {}) do
-    local name = ARGV[m + 1]
-    if lasts[name] > now then return lasts[name] - now, name:sub(1, 1) end
+    local name, life = ARGV[m + 1], tonumber(ARGV[m + 2])
+    local left = lasts[name] - now
+    if left > 0 and left <= life then return left, name:sub(1, 1) end -- longer: the clock of Redis went back
   end
   return 0, ''
 end
@@ -257,7 +258,7 @@ for place = 1, n do
   elseif MARK < #ARGV then
     wait, mark = stumbles(i)
   end
-  if wait == 0 and userEvery > 0 then
+  if wait == 0 and userEvery > 0 and classes:sub(i, i) ~= 's' then
     local ahead = (usedUp[user] or 0) - ts
     if ahead < 0 or ahead > 2 * userBurst then ahead = 0 end -- another node's clock is that much ahead: it does not count
     wait = ahead + userEvery - userBurst
