@@ -21,9 +21,11 @@ const CodeShed = "shed"
 // before, and what somebody says within that time stays whole. Ten turns a minute: nobody waits for long.
 const cohortTime = 10 * time.Second
 
-// Overload of a node: for how long the oldest message of a room may wait for the store before such of class low, and
-// of class normal, are left out. A batch takes some milliseconds, and below 100 where 5,000 messages a second are
-// offered on two cores; DAGOR, whose requests wait within one machine, takes 20 ms.
+// Overload of a node: for how long the oldest message of a room may wait for the store before such of class low, and of
+// class normal, are left out, where the room's queue is a quarter, or half, full. A queue that only catches up with
+// what waited for the store, after a failover, is not so full (internal/faults). A batch takes some milliseconds, and
+// below 100 where 5,000 messages a second are offered on two cores; DAGOR, whose requests wait within one machine,
+// takes 20 ms.
 const (
 	overloadLow    = 500 * time.Millisecond
 	overloadNormal = time.Second
@@ -136,11 +138,11 @@ func (r *Room) overloadedLocked(c chat.Class, now time.Time) bool {
 	if len(o.waiting) == 0 || hangs {
 		return false
 	}
-	most := overloadNormal
+	most, share := overloadNormal, 2 // of the queue
 	if c == chat.ClassLow {
-		most = overloadLow
+		most, share = overloadLow, 4
 	}
-	return r.hall.since(now)-o.waiting[0].at > most
+	return o.size()*share >= r.hall.cfg.QueueMessages && r.hall.since(now)-o.waiting[0].at > most
 }
 
 // stormLocked takes what an event says. r.mu must be held.

@@ -136,7 +136,7 @@ func TestStorm_MembersAreTold(t *testing.T) {
 // TestStorm_Overload: a node whose queue of a room does not empty leaves out what is low, then what is normal; while
 // the store is away nothing.
 func TestStorm_Overload(t *testing.T) {
-	f := newFixture(t, nil, Hooks{})
+	f := newFixture(t, func(c *Config) { c.QueueMessages = 12 }, Hooks{})
 	r := f.open("1")
 	f.settle()
 	f.offers(r, nil, "u", "chat") // nobody carries it to the store

@@ -33,6 +33,7 @@ export type ErrorCode =
   | "blocked" // the word filter
   | "held" // a moderator decides: the message comes later, or never
   | "shed" // the room has too much to show
+  | "not_supported" // nobody keeps order beside original FastIM nodes
   | "origin_not_allowed"
   | "no_such_room"
   | "upgrade_required"
