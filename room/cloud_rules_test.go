@@ -14,6 +14,9 @@ import (
 
 // copyOf is the same rules once more.
 func copyOf(r *chat.Rules) (rules chat.Rules) {
+	if r.Version == "" {
+		return rules
+	}
 	all := codec.AllRules(r)
 	codec.ApplyRules(&rules, &all)
 	return rules
