@@ -269,8 +269,8 @@ func (r *Room) judgeFlightLocked() {
 	r.outbox.compact()
 }
 
-// readRules is one try to read the room's rules; ok is false where the store does not answer. Where the store has gone
-// back behind what this node knows, it is given that.
+// readRules is one try to read the room's rules; the error is that of a store that does not answer. Where the store has
+// gone back behind what this node knows, it is given that.
 func (r *Room) readRules(ctx context.Context) (err error) {
 	r.mu.Lock()
 	r.rules.stale = false // what comes from now on may not be in the answer

@@ -105,10 +105,7 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 	}
 	now := d.now()
 	rank := rank(a, &rules, now)
-	if no := mayAct(rank, v, d.roleOf(room, v.UserID, &rules, now)); no != nil {
-		return Done{}, no
-	}
-	if no := mayChange(rank, a.Name, v, &rules, now); no != nil {
+	if no := may(rank, a.Name, v, d.roleOf(room, v.UserID, &rules, now), &rules, now); no != nil {
 		return Done{}, no
 	}
 	if room == chat.Everywhere && measures[v.Verb] != chat.Ban {
@@ -137,13 +134,21 @@ func (d *Desk) roleOf(room, user string, rules *chat.Rules, now time.Time) chat.
 	return rules.RoleOf(user, d.tokenRole(room, user), now.UnixMilli())
 }
 
+// may says whether somebody of a rank may do what they want to a user with that role, by the rules of the room.
+func may(rank chat.Role, by string, v *Verb, theirs chat.Role, rules *chat.Rules, now time.Time) *Refused {
+	if no := mayAct(rank, v, theirs); no != nil {
+		return no
+	}
+	return mayChange(rank, by, v, rules, now)
+}
+
 // mayChange says whether somebody of a rank may end, or take the place of, what is in force already, and may do
 // anything at all where they are kept out themselves.
 func mayChange(rank chat.Role, by string, v *Verb, rules *chat.Rules, now time.Time) *Refused {
 	ms := now.UnixMilli()
 	for _, what := range []chat.What{chat.Ban, chat.Kick, chat.Mute} {
 		if m, ok := rules.Find(what, by, ms); ok && m.ByRole > rank {
-			return &Refused{http.StatusForbidden, "forbidden", "nobody keeps order who is kept from it: there is a " + what.String() + " about you"}
+			return forbidden("nobody keeps order who is kept from it: there is a %s about you", what)
 		}
 	}
 	if _, is := measures[v.Verb]; !is {
@@ -151,7 +156,7 @@ func mayChange(rank chat.Role, by string, v *Verb, rules *chat.Rules, now time.T
 	}
 	what, target := v.target()
 	if m, ok := rules.Find(what, target, ms); ok && m.ByRole > rank {
-		return &Refused{http.StatusForbidden, "forbidden", fmt.Sprintf("%.64q has a %s from a higher role, which only that ends or changes", target, what)}
+		return forbidden("%.64q has a %s from a higher role, which only that ends or changes", target, what)
 	}
 	return nil
 }
@@ -172,19 +177,16 @@ func rank(a Actor, rules *chat.Rules, now time.Time) chat.Role {
 
 // mayAct says whether somebody of a rank may do what they want.
 func mayAct(rank chat.Role, v *Verb, theirs chat.Role) *Refused {
-	no := func(format string, args ...any) *Refused {
-		return &Refused{http.StatusForbidden, "forbidden", fmt.Sprintf(format, args...)}
-	}
 	if rank < chat.RoleModerator {
-		return no("only moderators %s", v.Verb)
+		return forbidden("only moderators %s", v.Verb)
 	}
 	if v.UserID != "" && theirs >= rank {
-		return no("%.64q is %s here, and nobody acts on an equal or higher role", v.UserID, theirs)
+		return forbidden("%.64q is %s here, and nobody acts on an equal or higher role", v.UserID, theirs)
 	}
 	if v.Verb == "role" {
 		role, _ := chat.ParseRole(v.Role)
 		if rank < chat.RoleOwner || role >= rank {
-			return no("only owners give roles, and only lower ones than theirs")
+			return forbidden("only owners give roles, and only lower ones than theirs")
 		}
 	}
 	return nil
@@ -412,15 +414,11 @@ func (d *Desk) Order(ctx context.Context, a Actor, room string) (Order, *Refused
 	if err != nil {
 		return Order{}, d.cannot(v, err)
 	}
-	r := rank(a, &rules, d.now())
-	no := mayAct(r, v, chat.RoleViewer)
-	if no == nil {
-		no = mayChange(r, a.Name, v, &rules, d.now())
-	}
-	if no != nil {
+	now := d.now()
+	if no := may(rank(a, &rules, now), a.Name, v, chat.RoleViewer, &rules, now); no != nil {
 		return Order{}, no
 	}
-	all := rules.Measures(d.now().UnixMilli())
+	all := rules.Measures(now.UnixMilli())
 	o := Order{Modes: json.RawMessage(codec.ModesObject(&rules, rules.Cleared.Seq)), Users: make([]InForce, len(all))}
 	for i, m := range all {
 		f := InForce{UserID: m.Target, What: m.What.String(), Until: m.Until, Reason: m.Reason, By: m.By, At: m.At}

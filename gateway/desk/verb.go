@@ -178,6 +178,11 @@ func bad(format string, args ...any) *Refused {
 	return &Refused{http.StatusBadRequest, "bad_request", fmt.Sprintf(format, args...)}
 }
 
+// forbidden is the refusal of what somebody may not do.
+func forbidden(format string, args ...any) *Refused {
+	return &Refused{http.StatusForbidden, "forbidden", fmt.Sprintf(format, args...)}
+}
+
 // lifts reports whether the verb ends a measure.
 func (v *Verb) lifts() bool { return strings.HasPrefix(v.Verb, "un") }
 

@@ -85,10 +85,7 @@ func (o *Order) look() {
 		if s.Rights() == nil { // it has yet to show who it is
 			return
 		}
-		var rm *room.Room
-		if m, in := s.runs.(interface{ in() *room.Room }); in {
-			rm = m.in()
-		}
+		rm := s.room()
 		about, perhaps := false, false
 		for r, users := range changed {
 			if r != rm && r.ID() != chat.Everywhere {
@@ -174,10 +171,12 @@ func barred(m *chat.Measure, now time.Time) *Refusal {
 // TokenRole is the highest role that a token gives a user in a room, of those whose sockets are here.
 func (e *Edge) TokenRole(id, user string) (role chat.Role) {
 	e.Sessions.Each(func(s *Session) {
-		if r := s.Rights(); r != nil && s.user == user {
-			if m, in := s.runs.(interface{ in() *room.Room }); in && m.in().ID() == id {
-				role = max(role, r.Rank())
-			}
+		if s.user != user {
+			return
+		}
+		r, rm := s.Rights(), s.room()
+		if r != nil && rm != nil && rm.ID() == id {
+			role = max(role, r.Rank())
 		}
 	})
 	return role
@@ -185,18 +184,17 @@ func (e *Edge) TokenRole(id, user string) (role chat.Role) {
 
 // Again judges a session that has just come in: a measure that came while it did has not found it.
 func (o *Order) Again(s *Session) {
-	r := s.Rights()
-	if r == nil {
-		return
+	if s.Rights() != nil {
+		o.judge(s, s.room(), false)
 	}
-	var rm *room.Room
+}
+
+// room is the room that a session is in, nil of one that is in none.
+func (s *Session) room() *room.Room {
 	if m, in := s.runs.(interface{ in() *room.Room }); in {
-		rm = m.in()
+		return m.in()
 	}
-	from, _ := o.edge.Door.From(s.Ticket())
-	if m, bad := o.bars(rm, s.user, r.Rank(), from); bad {
-		s.runs.Barred(m)
-	}
+	return nil
 }
 
 // Rank is the role of the token, at least that of a moderator where it grants keeping order.

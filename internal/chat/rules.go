@@ -230,16 +230,6 @@ func (r *Rules) Measures(now int64) []Measure {
 	return all
 }
 
-// Any reports whether there may be measures of a kind, over or not. It is cheap.
-func (r *Rules) Any(what What) bool {
-	for k := range r.measures {
-		if k.what == what {
-			return true
-		}
-	}
-	return false
-}
-
 // Empty reports whether there are no measures at all.
 func (r *Rules) Empty() bool { return len(r.measures) == 0 }
 
