@@ -10,13 +10,6 @@ import (
 
 // This file is the quota of rooms, see chat.Quota. memoryQuota does what lua/lib_quota.lua does.
 
-const (
-	// cohortTime is after what time other users of a room in a storm have their turn; room.cohortTime is the same.
-	cohortTime = 10 * time.Second
-	// levelStep is by how much a level falls in a second: in eight seconds from all to nothing.
-	levelStep = 32
-)
-
 // quotaOf is for how many ms a message uses a quota up, and how many ms may be used up, low is for how
 // many ms one of class normal or low uses up its share. every is 0 where there is no quota.
 func quotaOf(q chat.Quota) (every, low, burst float64) {
@@ -31,7 +24,7 @@ func quotaOf(q chat.Quota) (every, low, burst float64) {
 // quotaSettings are a quota as the scripts want it.
 func quotaSettings(q chat.Quota) string {
 	every, low, burst := quotaOf(q)
-	return fmt.Sprintf("%.6f, %.6f, %.6f", every, low, burst)
+	return fmt.Sprintf("%.6f, %.6f, %.6f, %d, %d", every, low, burst, chat.TurnTime.Milliseconds(), chat.StormFalls)
 }
 
 // memoryQuota is what a room has used of its quota. The zero value: nothing.
@@ -55,7 +48,7 @@ func (m *memoryQuota) judge(q chat.Quota, b *chat.Batch, fresh func(i int) bool,
 	m.offered[chat.ClassNormal] += b.Dropped[0]
 	m.offered[chat.ClassLow] += b.Dropped[1]
 	at := float64(ms)
-	if step := 2 * max(burst, float64(cohortTime.Milliseconds())); m.all-at > step || m.most-at > step { // the clock went back
+	if step := 2 * max(burst, float64(chat.TurnTime.Milliseconds())); m.all-at > step || m.most-at > step { // the clock went back
 		m.all, m.most = at, at
 	}
 	m.all, m.most = max(m.all, at), max(m.most, at)
@@ -68,7 +61,7 @@ func (m *memoryQuota) judge(q chat.Quota, b *chat.Batch, fresh func(i int) bool,
 			}
 			m.offered[class]++
 			if class != chat.ClassSystem && m.all+every-at > burst || bound && m.most+low-at > burst {
-				shed[i] = cohortTime - time.Duration(ms%cohortTime.Milliseconds())*time.Millisecond
+				_, shed[i] = chat.Turn(now)
 				continue
 			}
 			m.all += every
@@ -96,7 +89,7 @@ func (m *memoryQuota) turn(second int64, low float64) {
 		}
 		m.lastTaken = m.taken
 	}
-	m.level = max(level, m.level-levelStep*int(max(1, min(passed, 8))))
+	m.level = max(level, m.level-chat.StormFalls*int(max(1, min(passed, 8))))
 	m.second, m.offered, m.taken = second, [4]uint64{}, 0
 }
 

@@ -17,10 +17,6 @@ import (
 // CodeShed is why a message is refused that the room has no place for.
 const CodeShed = "shed"
 
-// cohortTime is after what time other users have their turn. Whoever is left out gains nothing by saying it again
-// before, and what somebody says within that time stays whole. Ten turns a minute: nobody waits for long.
-const cohortTime = 10 * time.Second
-
 // Overload of a node: for how long the oldest message of a room may wait for the store before such of class low, and of
 // class normal, are left out, where the room's queue is a quarter, or half, full. A queue that only catches up with
 // what waited for the store, after a failover, is not so full (internal/faults). A batch takes some milliseconds, and
@@ -78,12 +74,17 @@ func (h *Hall) classOf(kind string, v Voice) chat.Class {
 		return chat.ClassSystem
 	case kind == codec.KindChat:
 		return chat.ClassNormal
-	case v.High && slices.Contains(h.cfg.Storm.HighKinds, strings.ToLower(kind)):
+	case v.High && h.High(kind):
 		return chat.ClassHigh
 	case slices.Contains(h.cfg.Storm.LowKinds, strings.ToLower(kind)):
 		return chat.ClassLow
 	}
 	return chat.ClassNormal
+}
+
+// High reports whether messages of a kind are above normal: not everybody may send them.
+func (h *Hall) High(kind string) bool {
+	return slices.Contains(h.cfg.Storm.HighKinds, strings.ToLower(kind))
 }
 
 // bounded reports whether a class may be left out before the store is asked.
@@ -99,9 +100,9 @@ func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
 		d.Class = chat.ClassSystem // whom the room has appointed
 		return 0
 	}
-	ms := now.UnixMilli()
 	how := byLevel
-	if !r.storm.sheds(d, ms/cohortTime.Milliseconds()) {
+	turn, left := chat.Turn(now)
+	if !r.storm.sheds(d, turn) {
 		if !r.overloadedLocked(d.Class, now) {
 			return 0
 		}
@@ -109,7 +110,7 @@ func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
 	}
 	r.storm.dropped[d.Class]++
 	r.hall.stats.tally.shed[how][d.Class].Add(1)
-	return cohortTime - time.Duration(ms%cohortTime.Milliseconds())*time.Millisecond
+	return left
 }
 
 // sheds reports whether a message is left out by the level, in a turn.

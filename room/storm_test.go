@@ -28,7 +28,7 @@ func (f *fixture) offers(r *Room, from Author, user, kind string) (shed bool) {
 	f.others++
 	err := r.PostNative(from, user, &codec.Op{ID: fmt.Sprint("i", f.others), Body: "x", Kind: kind}, f.now)
 	no, ok := errors.AsType[*RefusedError](err)
-	if err != nil && (!ok || no.Code != CodeShed || no.Wait <= 0 || no.Wait > cohortTime) {
+	if err != nil && (!ok || no.Code != CodeShed || no.Wait <= 0 || no.Wait > chat.TurnTime) {
 		f.t.Fatalf("refused: %v; want that it is left out, and for how long", err)
 	}
 	return ok
@@ -86,7 +86,7 @@ func TestStorm_Turns(t *testing.T) {
 			had[user] = had[user] || !first
 		}
 		f.settle()
-		f.now = f.now.Add(cohortTime)
+		f.now = f.now.Add(chat.TurnTime)
 	}
 	if len(had) != 50 {
 		t.Fatal("users are missing")

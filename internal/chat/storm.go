@@ -1,5 +1,7 @@
 package chat
 
+import "time"
+
 // Class is how much a message matters where a room has too many. The zero value is that of most messages.
 type Class uint8
 
@@ -34,5 +36,20 @@ type Storm struct {
 	Offered, Shown uint64
 }
 
-// StormMost is the highest level.
-const StormMost = 256
+// Bounds of storms.
+const (
+	// StormMost is the highest level.
+	StormMost = 256
+	// StormFalls is by how much a level falls in a second at most: in eight seconds from all to nothing.
+	StormFalls = 32
+	// TurnTime is after what time other users of a room in a storm have their turn. Whoever is left out gains nothing by
+	// saying it again before, and what somebody says within that time stays whole. A minute has six turns: nobody waits
+	// for long.
+	TurnTime = 10 * time.Second
+)
+
+// Turn is the number of the turn at a time, on all nodes the same, and how long it lasts from then on.
+func Turn(now time.Time) (n int64, left time.Duration) {
+	ms, turn := now.UnixMilli(), TurnTime.Milliseconds()
+	return ms / turn, time.Duration(turn-ms%turn) * time.Millisecond
+}

@@ -4,8 +4,7 @@
 -- and above; what was taken; the level; how many were offered and taken in the second before, as
 -- offered * 2^20 + taken.
 
-local cohort = 10000 -- ms after which other users have their turn, see room.shedLocked
-local clockStep = 2 * math.max(quotaBurst, cohort) -- nobody has used the quota up for longer than that
+local clockStep = 2 * math.max(quotaBurst, turnTime) -- nobody has used the quota up for longer than that
 
 -- levelOf is the level at which so many of what was offered a second would be taken, see chat.Storm.
 local function levelOf(normal, low)
@@ -26,14 +25,14 @@ local function judge(meta, now, classes, kept, drafts, dropped)
   local passed = math.floor(now / 1000) - second
   if passed ~= 0 then
     local was = passed == 1 and levelOf(normal, low) or 0
-    level = math.max(was, level - 32 * math.max(1, math.min(passed, 8)))
+    level = math.max(was, level - levelFalls * math.max(1, math.min(passed, 8)))
     last = passed == 1 and (normal + low + above) * 1048576 + taken or 0
     second, normal, low, above, taken = second + passed, 0, 0, 0, 0
   end
 
   local droppedNormal, droppedLow = dropped:match('^(%d+) (%d+)$')
   normal, low = normal + (droppedNormal or 0), low + (droppedLow or 0)
-  local shed, wait = {}, cohort - now % cohort
+  local shed, wait = {}, turnTime - now % turnTime
   if all - now > clockStep then all = now end -- the clock of Redis went back
   if most - now > clockStep then most = now end
   all, most = math.max(all, now), math.max(most, now)
