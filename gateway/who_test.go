@@ -101,6 +101,20 @@ func TestGuests_MayChat(t *testing.T) {
 	}
 }
 
+// The right high is for the kinds that the site says are above normal, however they are written.
+func TestGrants_HighKindsAreTheSites(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { signs(c); c.rooms.Storm.HighKinds = []string{"cheer"} })
+	auth := with("Authorization", "Bearer "+signedToken(t, "u", grants("r", "read", "send")))
+	for kind, want := range map[string]int{"cheer": 403, "Cheer": 403, "gift": 201} {
+		if a := callV1(t, s, http.MethodPost, pathMessages, "", `{"id":"`+kind+`","kind":"`+kind+`"}`, auth); a.status != want {
+			t.Errorf("POST of kind %s: %d %s; want %d", kind, a.status, a.body, want)
+		}
+	}
+	n, _ := dialAs(t, s, signedToken(t, "v", grants("r", "read", "send")))
+	n.send(`{"t":"send","id":"1","body":"x","kind":"cheer"}`)
+	n.wantRefused("1", "forbidden", edge.MayNot, false)
+}
+
 // What a token does not grant is refused on every way, and what it grants is not.
 func TestGrants(t *testing.T) {
 	s := newServerV1(t, signs)

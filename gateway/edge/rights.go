@@ -3,8 +3,6 @@ package edge
 import (
 	"encoding/json"
 	"math"
-	"slices"
-	"strings"
 	"time"
 
 	"barrage/gateway/pass"
@@ -50,12 +48,9 @@ func (r *Rights) over(now time.Time) bool {
 	return r.ends != 0 && now.UnixMilli() >= r.ends+ExpiryGrace.Milliseconds()
 }
 
-// highKinds are the kinds of messages that need pass.High.
-var highKinds = []string{"gift"}
-
-// MaySay reports whether a message of the kind may be sent.
-func (r *Rights) MaySay(kind string) bool {
-	return r.Can.Has(pass.Send) && (r.Can.Has(pass.High) || !slices.Contains(highKinds, strings.ToLower(kind)))
+// MaySay reports whether a message of a kind may be sent; high says that it is above normal, see room.Hall.High.
+func (r *Rights) MaySay(high bool) bool {
+	return r.Can.Has(pass.Send) && (r.Can.Has(pass.High) || !high)
 }
 
 // RightsIn are the visitor's rights in a room; nobody is refused here.

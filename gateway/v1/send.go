@@ -64,7 +64,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if bad != nil {
 		return 0, nil, bad
 	}
-	if !rs.MaySay(op.Kind) {
+	if !rs.MaySay(n.edge.Hall.High(op.Kind)) {
 		return 0, nil, edge.Refuse(http.StatusForbidden, "%s: a message of kind %q", edge.MayNot, op.Kind)
 	}
 	checked := n.edge.Config.Auth.Required() && v.Proven // else anybody logs in as anybody

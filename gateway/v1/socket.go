@@ -376,7 +376,7 @@ const codeForbidden = "forbidden"
 func (m *member) mayDo(op *codec.Op) bool {
 	switch r := m.Rights(); op.T {
 	case codec.OpSend:
-		return r.MaySay(op.Kind)
+		return r.MaySay(m.v1.edge.Hall.High(op.Kind))
 	case codec.OpLike:
 		return r.Can.Has(pass.Like)
 	case codec.OpRecall:
