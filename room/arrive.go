@@ -65,6 +65,9 @@ func (h *Hall) Resumed() {
 	h.each(func(r *Room) {
 		r.mu.Lock()
 		defer r.unlock()
+		if r.rules.read { // or they are about to be
+			r.staleLocked()
+		}
 		r.lagLocked()
 	})
 }

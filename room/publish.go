@@ -133,10 +133,10 @@ func (r *Room) serve() {
 		r.unpinStored()
 	}
 	if rules {
-		r.refreshRules()
+		r.refresh("the rules of a room", r.readRules)
 	}
 	if fetch {
-		r.refresh()
+		r.refresh("what a room missed", r.fetch)
 	}
 	if send {
 		r.send()
@@ -288,28 +288,20 @@ func (r *Room) unpinStored() {
 	}
 }
 
-// refreshRules is one try to read the room's rules; Tick brings a failed one back.
-func (r *Room) refreshRules() {
+// refresh is one try to read what the room lacks; Tick brings a failed one back. what is that, in words.
+func (r *Room) refresh(what string, read func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
 	defer cancel()
-	if err := r.readRules(ctx); err != nil {
-		r.hall.log.Warn("cannot read the rules of a room", "room", r.id, "err", err)
-		r.mu.Lock()
-		defer r.unlock()
-		r.failed = true
+	err := read(ctx)
+	if err == nil {
+		return
 	}
-}
-
-// refresh is one try to read what the room lacks; Tick brings a failed one back.
-func (r *Room) refresh() {
-	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
-	defer cancel()
-	if err := r.fetch(ctx); err != nil {
-		r.hall.log.Warn("cannot read what a room missed", "room", r.id, "err", err)
-		r.mu.Lock()
-		defer r.unlock()
-		r.failed = true
+	if r.hall.ctx.Err() == nil { // else the node leaves
+		r.hall.log.Warn("cannot read "+what, "room", r.id, "err", err)
 	}
+	r.mu.Lock()
+	defer r.unlock()
+	r.failed = true
 }
 
 // recallAgain takes back once more what the store shows again since it has gone back. husks are those of

@@ -117,6 +117,25 @@ func TestRules_AnEventIsLost(t *testing.T) {
 	}
 }
 
+// TestRules_TheLinkWasLost: rules that changed while nothing was heard are read as soon as the link is back.
+func TestRules_TheLinkWasLost(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	for _, c := range []struct {
+		change chat.RulesChange
+		want   string
+	}{{muted("u"), CodeMuted}, {unmuted("u"), ""}} {
+		f.store.deafen()
+		f.moderateElsewhere(c.change)
+		f.store.hear()
+		f.hall.Resumed()
+		f.settle()
+		if got := f.says(r, nil, "u", "1"+c.want, "hi"); got != c.want {
+			t.Errorf("%+v, then a message: %q; want %q", c.change, got, c.want)
+		}
+	}
+}
+
 func infosOf(entries []chat.Entry) (bodies []string) {
 	for _, e := range entries {
 		m, _ := codec.ParseMessage(e.JSON)
