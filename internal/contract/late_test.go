@@ -3,6 +3,8 @@ package contract
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,6 +64,31 @@ func (s *saying) verdict(t *testing.T, id string) (got string) {
 	return got
 }
 
+// stop has a node stand still until it gets SIGCONT. When it returns none of its threads runs.
+func (n *node) stop(t *testing.T) {
+	t.Helper()
+	if err := n.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", n.cmd.Process.Pid))
+		if err != nil || len(threads) == 0 {
+			return fmt.Errorf("no threads: %w", err)
+		}
+		for _, path := range threads {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			_, state, _ := strings.Cut(string(text), ") ") // behind the name, see proc_pid_stat(5)
+			if !strings.HasPrefix(state, "T") {
+				return fmt.Errorf("%s: state %.1s; want T", path, state)
+			}
+		}
+		return nil
+	})
+}
+
 // TestOrder_WhoeverWasAwayLetsNothingIn: a node that stood still, one that lost its link, and one that has just started
 // let nothing in of a user whom another node muted meanwhile, though that is the first thing they do.
 func TestOrder_WhoeverWasAwayLetsNothingIn(t *testing.T) {
@@ -96,9 +123,7 @@ func TestOrder_WhoeverWasAwayLetsNothingIn(t *testing.T) {
 	const rounds = 10
 	for i := range rounds {
 		id := fmt.Sprint("stopped-", i)
-		if err := late.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		late.stop(t)
 		if i%2 == 0 { // it lies there when the node goes on, or comes behind the event
 			u.send(t, id)
 		}

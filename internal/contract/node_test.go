@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"barrage/internal/built"
+	"barrage/internal/cli"
 	"barrage/internal/redistest"
 )
 
@@ -50,13 +51,21 @@ func startNode(tb testing.TB, settings ...string) *node {
 // launchNode is startNode without waiting until it is ready.
 func launchNode(tb testing.TB, settings ...string) *node {
 	tb.Helper()
-	n := &node{exited: make(chan struct{}), output: output{greeted: make(chan struct{})}}
+	n := &node{exited: make(chan struct{})}
+	out, write, err := os.Pipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
 	n.cmd = exec.Command(program, "serve")
 	n.cmd.Dir = tb.TempDir() // no config.yaml
 	n.cmd.Env = environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "limits.enabled=false", "room.anonymous_join=true"}, settings...))
 	n.cmd.Stdout, n.cmd.Stderr = &n.output, &n.output
+	n.cmd.ExtraFiles = []*os.File{write}
+	n.cmd.Env = append(n.cmd.Env, cli.ReadyVariable+"=3")                // the first of ExtraFiles
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
-	if err := n.cmd.Start(); err != nil {
+	err = n.cmd.Start()
+	_ = write.Close() // the process has its own
+	if err != nil {
 		tb.Fatalf("cannot start a node: %v", err)
 	}
 	go func() { // Ends with the process; the cleanup waits for it.
@@ -72,14 +81,15 @@ func launchNode(tb testing.TB, settings ...string) *node {
 			tb.Logf("output of the node at %s:\n%s", n.addr, n.output.String())
 		}
 	})
-	select {
-	case <-n.output.greeted:
-	case <-n.exited:
-		tb.Fatal("the node ended at once")
-	case <-time.After(patience):
-		tb.Fatal("the node did not say where it listens")
+	defer func() { _ = out.Close() }() // all that it brings was read
+	if err := out.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		tb.Fatal(err)
 	}
-	n.addr, n.admin = n.output.addresses()
+	ready, err := cli.ReadReady(out)
+	if err != nil {
+		tb.Fatalf("the node does not listen: %v", err)
+	}
+	n.addr, n.admin = ready.Public, ready.Admin
 	return n
 }
 
@@ -215,28 +225,17 @@ func eventually(tb testing.TB, check func() error) {
 	}
 }
 
-// greeting is what a node prints first on stdout.
-var greeting = regexp.MustCompile(`(?s)room +http://([^/\s]+)/.*metrics +http://([^/\s]+)/metrics`)
-
-// output is what a node prints. greeted is closed once the greeting has come.
+// output is what a node prints.
 type output struct {
-	greeted chan struct{}
-
-	mu   sync.Mutex // guards the fields below
+	mu   sync.Mutex // guards the field below
 	text strings.Builder
-	seen bool
 }
 
 // Write keeps p.
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.text.Write(p)
-	if !o.seen && greeting.MatchString(o.text.String()) {
-		o.seen = true
-		close(o.greeted)
-	}
-	return len(p), nil
+	return o.text.Write(p)
 }
 
 // String is all that was printed so far.
@@ -244,9 +243,4 @@ func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
-}
-
-func (o *output) addresses() (public, admin string) {
-	m := greeting.FindStringSubmatch(o.String())
-	return m[1], m[2]
 }
