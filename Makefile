@@ -15,7 +15,8 @@ run: build ## Run a node on :9000, no Redis needed; Ctrl-C ends it
 	@./$(BIN) serve
 
 build: ## Build bin/barrage
-	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) .
+	@[ -e $(BIN) ] || echo "building $(BIN) (takes some minutes the first time)"
+	@go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) .
 
 test: setup ## Install what the tests need, then run every check and every test
 	@.ci/test

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,8 @@ A first try needs no Redis and no file:
 
   barrage serve
 
-and then a look at http://127.0.0.1:9000/test/websocket.`,
+and then a look at http://127.0.0.1:9000/ in two windows of a browser.`,
+		Version: versionText(),
 	})
 	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), sizing.New(), newVersion())
 	return root
@@ -89,6 +91,9 @@ BARRAGE_READY_FD names.`,
 			}
 			log := newLogger(cmd.ErrOrStderr(), loaded.cfg.Log)
 			log.Info("configuration loaded", "file", cmp.Or(loaded.file, "none"), "from_environment", loaded.count("environment"))
+			if ignored := config.Ignored(environ); len(ignored) > 0 {
+				log.Warn("variables of the environment are no settings; \"barrage config print\" shows all there are", "ignored", strings.Join(ignored, " "))
+			}
 			ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 			defer stop()
 			return serve(ctx, loaded.cfg, log, listens)
@@ -120,7 +125,11 @@ that is wrong, one problem a line. The exit code is 0 where nothing is, else 1.`
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), loaded.summary())
+			lines := []string{loaded.summary()}
+			for _, name := range config.Ignored(environ) {
+				lines = append(lines, name+" is no setting, and was ignored")
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(lines, "\n"))
 			return err
 		},
 	}
@@ -176,14 +185,19 @@ func newVersion() *cobra.Command {
 		Short: "Show version, commit and platform",
 		Args:  cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				info = &debug.BuildInfo{}
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine(version, info))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText())
 			return err
 		},
 	}
+}
+
+// versionText is the versionLine of this program.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return versionLine(version, info)
 }
 
 // versionLine is "barrage v1.2.3 commit 0123456789ab go1.26.8 linux/amd64". The version
@@ -264,7 +278,18 @@ func newLogger(w io.Writer, cfg config.LogConfig) *slog.Logger {
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
+		options.ReplaceAttr = spelled
 		return slog.New(sparse.New(slog.NewJSONHandler(w, options), nil))
 	}
 	return slog.New(sparse.New(slog.NewTextHandler(w, options), nil))
+}
+
+// spelled has times and addresses stand in JSON as in text: "1.5s" and "192.0.2.1:80", not numbers and objects.
+func spelled(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case time.Time, error:
+	case fmt.Stringer:
+		a.Value = slog.StringValue(v.String())
+	}
+	return a
 }

@@ -19,7 +19,7 @@ type Config struct {
 
 // AdminConfig is the config section `admin`: health and metrics.
 type AdminConfig struct {
-	// Listen is host:port, never a public one; empty = no admin port.
+	// Listen is host:port, never a public one; empty or off = no admin port.
 	Listen string `mapstructure:"listen"`
 	// KeysFile has the server keys that calls must show, see package keys; empty = none, on this machine alone.
 	KeysFile string `mapstructure:"keys_file"`
@@ -30,14 +30,20 @@ func DefaultConfig() Config {
 	return Config{Config: edge.DefaultConfig(), Admin: AdminConfig{Listen: "127.0.0.1:9001"}, List: fastim.Config{UpdateInterval: time.Second}}
 }
 
+// adminOff is the address of no admin port: a variable of the environment that is empty counts as not set.
+const adminOff = "off"
+
+// On reports whether there is an admin port.
+func (c AdminConfig) On() bool { return c.Listen != "" && c.Listen != adminOff }
+
 // Validate reports every value out of range, each with its key within the section.
 func (c AdminConfig) Validate() error {
-	if c.Listen == "" {
+	if !c.On() {
 		return nil
 	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen: %q is not host:port (empty = no admin port)", c.Listen)
+		return fmt.Errorf("listen: %q is not host:port (off = no admin port)", c.Listen)
 	}
 	if addr, err := netip.ParseAddr(host); c.KeysFile == "" && host != "localhost" && (err != nil || !addr.IsLoopback()) {
 		return fmt.Errorf("listen: %q can be reached from other machines, and nobody needs a key: "+

@@ -89,10 +89,10 @@ func (s *Server) start() error {
 		return err
 	}
 	var adminLn net.Listener
-	if s.cfg.Admin.Listen != "" {
+	if s.cfg.Admin.On() {
 		if adminLn, err = net.Listen("tcp", s.cfg.Admin.Listen); err != nil {
 			_ = ln.Close()
-			return fmt.Errorf("cannot listen on admin.listen %q: %w", s.cfg.Admin.Listen, err)
+			return edge.CannotListen("admin.listen", s.cfg.Admin.Listen, err)
 		}
 		s.adminAt = adminLn.Addr()
 	}

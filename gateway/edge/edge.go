@@ -135,7 +135,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 	e.openFiles, e.spare = limit, reserve(limit)*3/4
 	ln, err := listen(e.Config.Server.Listen, int(e.Config.Server.SendBuffer))
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on server.listen %q: %w", e.Config.Server.Listen, err)
+		return nil, CannotListen("server.listen", e.Config.Server.Listen, err)
 	}
 	if e.Config.Server.ProxyProtocol {
 		ln = e.Door.Listen(ln, e.Config.Server.ReadHeaderTimeout)

@@ -92,7 +92,7 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 server.listen: "x" is not host:port
 server.pollers: 300 is not within 0 (= half of the cores) and 256
 server.trusted_proxies[1]: "proxy" is neither an address nor a prefix as 10.0.0.0/8
-admin.listen: "x" is not host:port (empty = no admin port)
+admin.listen: "x" is not host:port (off = no admin port)
 redis.mode: "clustr" is none of auto, standalone, sentinel, cluster
 redis.db: 2000 is not within 0 and 1023
 auth.login_url: "ftp://x" is not an http or https URL, nor off

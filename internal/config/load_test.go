@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -244,10 +245,28 @@ log.level: "trace" is none of debug, info, warn, error (BARRAGE_LOG_LEVEL)`)
 }
 
 func TestLoad_ReportsFileAndEnvironmentTogether(t *testing.T) {
-	_, err := Load(writeFile(t, "server: [\n"), []string{"BARRAGE_X=1"})
+	_, err := Load(writeFile(t, "server: [\n"), []string{"BARRAGE_ROOM_X=1"})
 	wantLines(t, err, `
 yaml: line 1: did not find expected node content
-BARRAGE_X: unknown environment variable`)
+BARRAGE_ROOM_X: unknown environment variable`)
+}
+
+// TestLoad_LeavesVariablesOfImages: what is like no setting is named, and no reason not to start.
+func TestLoad_LeavesVariablesOfImages(t *testing.T) {
+	environ := []string{"BARRAGE_VERSION=1.2", "BARRAGE_HOME=/opt/barrage", "BARRAGE_USER=", "BARRAGE_SERVER_LISTEN=:1", "BARRAGE_SERVER_LISTNE=:1", "PATH=/bin"}
+	ignored := Ignored(environ)
+	cfg, err := Load("", environ[:3])
+	if err != nil || !reflect.DeepEqual(cfg, Default()) || !slices.Equal(ignored, []string{"BARRAGE_VERSION", "BARRAGE_HOME"}) {
+		t.Errorf("Load = %+v, ignored %q, %v; want the defaults, and two that were ignored", cfg, ignored, err)
+	}
+}
+
+// TestLoad_RefusesMaskedSecrets: what "config print" shows is no configuration to start with.
+func TestLoad_RefusesMaskedSecrets(t *testing.T) {
+	_, err := Load(writeFile(t, "redis:\n  password: \"***\"\n"), []string{"BARRAGE_AUTH_JWT_SECRET=***"})
+	wantLines(t, err, `
+redis.password: it is ***, which "config print" writes in the place of a secret: put the secret there (line 2)
+auth.jwt_secret: it is ***, which "config print" writes in the place of a secret: put the secret there (BARRAGE_AUTH_JWT_SECRET)`)
 }
 
 // TestLoad_LeavesServiceLinks starts where Kubernetes has services named barrage and
