@@ -10,5 +10,5 @@
 //	arrivals   arrivers            API.Run     ctx       the store, bounded by edge.APITimeout
 //	questions  askers with a hook  API.Run     ctx       the connect hook, bounded by edge.APITimeout
 //
-// errands.mu is a leaf.
+// The lock of their queues is a leaf.
 package v1

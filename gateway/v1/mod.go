@@ -72,7 +72,7 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 		return nil
 	}
 	id := op.ID
-	if !m.v1.verbs.add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
+	if !m.v1.verbs.Add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
 		m.refused(id, room.CodeBusy, "too many verbs wait", 1000)
 	}
 	return nil

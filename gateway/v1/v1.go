@@ -22,6 +22,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
+	"barrage/internal/errands"
 )
 
 // This file is the HTTP part of barrage.v1, which openapi.yaml describes: who may do what,
@@ -63,11 +64,11 @@ type Store interface {
 type API struct {
 	edge  *edge.Edge
 	store Store
-	// recalls, arrivals and questions are what sockets ask for, see errands and checks.
-	recalls, arrivals, questions *errands
+	// recalls, arrivals and questions are what sockets ask for, see checks.
+	recalls, arrivals, questions *errands.Queue[asker]
 	waiting                      atomic.Int64 // sockets that have yet to show a token
 	// verbs are what moderators want. Desk carries them out; who makes the node sets it before the first request.
-	verbs *errands
+	verbs *errands.Queue[asker]
 	Desk  *desk.Desk
 }
 
@@ -79,24 +80,6 @@ func New(e *edge.Edge, store Store) *API {
 // NewDesk makes the desk that carries out what moderators want.
 func (n *API) NewDesk(store desk.Store) {
 	n.Desk = desk.New(store, n.edge.Hall, n.say, n.edge.TokenRole, func() time.Time { return n.edge.Times.Now() }, n.edge.Log)
-}
-
-// Run does what sockets ask for, until ctx ends.
-func (n *API) Run(ctx context.Context, workers *sync.WaitGroup) {
-	for range recallers {
-		workers.Go(func() { n.recalls.run(ctx) })
-	}
-	for range recallers {
-		workers.Go(func() { n.verbs.run(ctx) })
-	}
-	for range arrivers {
-		workers.Go(func() { n.arrivals.run(ctx) })
-	}
-	if n.edge.Guard.AsksHook("") {
-		for range askers {
-			workers.Go(func() { n.questions.run(ctx) })
-		}
-	}
 }
 
 // operation is one thing that can be asked for under /v1.
