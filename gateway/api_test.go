@@ -90,8 +90,8 @@ func TestHandshake_StoreAway(t *testing.T) {
 		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
 	}
 	f("CheckToken", "cannot check the token now, try again", func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
-	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
-	f("Read", "cannot open the room now: its history cannot be read", nil)
+	f("IsMember", "cannot check the membership now, try again", func(c *setup) { c.AutoJoin = false })
+	f("Read", "cannot open the room now, try again", nil)
 }
 
 func TestReady_SaysWhyNot(t *testing.T) {

@@ -249,7 +249,7 @@ func TestLists_RefusedListLetsGo(t *testing.T) {
 		storeOf(s).fail(errAway, broken)
 		_, err := connect(s, listPath("u"))
 		refused, ok := errors.AsType[*refusedError](err)
-		if !ok || refused.status != http.StatusServiceUnavailable || refused.body != "cannot read the user's rooms now" {
+		if !ok || refused.status != http.StatusServiceUnavailable || refused.body != "cannot read the user's rooms now, try again" {
 			t.Errorf("with a broken %s: %v; want 503", broken, err)
 		}
 		storeOf(s).fail(nil, broken)

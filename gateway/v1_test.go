@@ -425,7 +425,7 @@ func TestV1_StoreAway(t *testing.T) {
 	f("Page", http.MethodGet, "/v1/rooms/never", "", "cannot open the room now, try again")
 	f("Report", http.MethodGet, pathRoom, "", "cannot read the room's counters now, try again")
 	f("Read", http.MethodPost, "/v1/rooms/never2/messages", `{"id":"1"}`, "cannot open the room now, try again")
-	f("RecallSeq", http.MethodDelete, pathMessages+"/1", "", "cannot take the message back now")
+	f("RecallSeq", http.MethodDelete, pathMessages+"/1", "", "cannot take the message back now, try again")
 }
 
 // A message whose answer does not come in time may be sent again.

@@ -289,7 +289,7 @@ func TestToken_IsNotLogged(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(logged.String(), "cannot check a token") && !strings.Contains(logged.String(), "cannot look whether") {
+	if !strings.Contains(logged.String(), "cannot check the token") && !strings.Contains(logged.String(), "cannot look whether") {
 		t.Errorf("the log says nothing of what went wrong:\n%s", logged)
 	}
 }

@@ -149,8 +149,7 @@ func (e *Edge) OpenRoom(ctx context.Context, r *http.Request, id string) (*room.
 	case errors.Is(err, room.ErrTooManyRooms):
 		return nil, noRoom(err)
 	case err != nil:
-		e.Log.Warn("cannot open a room", "room", id, "err", err)
-		return nil, Refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+		return nil, Cannot(e.Log, "open the room", err, "room", id)
 	}
 	return rm, nil
 }

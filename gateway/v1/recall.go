@@ -27,10 +27,8 @@ func (m *member) recall(ctx context.Context, id string, known chat.Position, epo
 	case bad == nil && id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it
 		m.tell(codec.AckText(id, epoch, seq, 0))
 	case bad == nil:
-	case bad.Status == http.StatusServiceUnavailable:
-		m.refused(id, codeOf(bad), bad.Why, answerRetry)
 	default:
-		m.refused(id, codeOf(bad), bad.Why, 0)
+		m.refused(id, codeOf(bad), bad.Why, retryMS(bad))
 	}
 }
 
@@ -53,6 +51,5 @@ func (n *API) recallSeq(ctx context.Context, id, user string, known chat.Positio
 	case errors.Is(err, chat.ErrOtherEpoch):
 		return edge.Refuse(http.StatusConflict, "the room counts anew: message %d of epoch %q has another number now, or none", seq, epoch).As("other_epoch")
 	}
-	n.edge.Log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
-	return edge.Refuse(http.StatusServiceUnavailable, "cannot take the message back now")
+	return edge.Cannot(n.edge.Log, "take the message back", err, "room", id, "seq", seq)
 }

@@ -203,10 +203,7 @@ func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door
 }
 
 // cannot is the refusal of what the store did not do.
-func (n *API) cannot(what string, err error) *edge.Refusal {
-	n.edge.Log.Warn("cannot "+what, "err", err)
-	return edge.Refuse(http.StatusServiceUnavailable, "cannot %s now, try again", what)
-}
+func (n *API) cannot(do string, err error) *edge.Refusal { return edge.Cannot(n.edge.Log, do, err) }
 
 // caller is who changes something in the room, and may do what they want there: whatever auth.mode says, somebody must
 // have given them their token.
