@@ -15,10 +15,10 @@ import (
 const (
 	// memoryShards keeps rooms out of each other's way: two busy ones seldom share a lock.
 	memoryShards = 256
-	// sweepEvery is how often a shard that is written to looks for what has expired.
+	// expireEvery is how often a shard that is written to looks for what has expired.
 	// So what nobody touches goes too, without a goroutine; a shard that nobody writes
 	// to does not grow.
-	sweepEvery = time.Minute
+	expireEvery = time.Minute
 )
 
 // Memory is the [Store] of a single node. It does no I/O: no method blocks, no ctx is
@@ -56,7 +56,7 @@ type roomShard struct {
 	registered map[string]struct{} // nil: none
 	rules      map[string]*memoryRules
 	subscribed map[string]struct{}
-	sweepAt    time.Time
+	expireAt   time.Time
 }
 
 // userShard holds the users whose id falls to it.
@@ -66,9 +66,9 @@ type userShard struct {
 	revoked    map[string]memoryRevoked
 	joined     map[string]memoryJoined // by user
 	subscribed map[string]struct{}
-	sweepAt    time.Time // of tokens and revoked
-	// sweepRoomsAt is when joined is looked through again.
-	sweepRoomsAt time.Time
+	expireAt   time.Time // of tokens and revoked
+	// expireRoomsAt is when joined is looked through again.
+	expireRoomsAt time.Time
 }
 
 // memoryJoined is the rooms of a user, until expires unless that is zero.
@@ -125,12 +125,12 @@ func (m *Memory) user(user string) *userShard {
 	return u
 }
 
-// sweepRoomsLocked drops the rooms of users that have expired, now and then. u.mu must be held.
-func (u *userShard) sweepRoomsLocked(now time.Time) {
-	if now.Before(u.sweepRoomsAt) {
+// expireRoomsLocked drops the rooms of users that have expired, now and then. u.mu must be held.
+func (u *userShard) expireRoomsLocked(now time.Time) {
+	if now.Before(u.expireRoomsAt) {
 		return
 	}
-	u.sweepRoomsAt = now.Add(sweepEvery)
+	u.expireRoomsAt = now.Add(expireEvery)
 	maps.DeleteFunc(u.joined, func(_ string, j memoryJoined) bool { return !j.expires.IsZero() && !now.Before(j.expires) })
 }
 
@@ -158,7 +158,7 @@ func (m *Memory) join(user, room string) (added, watched bool, err error) {
 	u := m.user(user)
 	defer u.mu.Unlock()
 	now := m.now()
-	u.sweepRoomsLocked(now)
+	u.expireRoomsLocked(now)
 	rooms := u.joinedLocked(user, now)
 	at, ok := slices.BinarySearch(rooms, room)
 	if ok = ok || room == ""; ok && len(rooms) == 0 {

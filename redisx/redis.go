@@ -108,7 +108,7 @@ func (r *Redis) Start(h Handler) {
 	case <-patience.C:
 	}
 	r.announce(h)
-	r.subs.run(r.ctx, func(state error) { r.setHealth(partEvents, state) }, func(back bool) {
+	r.subs.run(r.ctx, func(state error) { r.setHealth(forEvents, state) }, func(back bool) {
 		if back {
 			r.reconnects.Add(1)
 		}

@@ -14,12 +14,12 @@ import (
 // errNoSlots is why not all events of a cluster can be had.
 var errNoSlots = errors.New("some slots have no master")
 
-// subscriber spreads the channels that are wanted over links. There is one link, any, for
+// subscriber spreads the channels that are wanted over links. There is one link, main, for
 // all that is published with PUBLISH; with sharded pub/sub there is one more for every
 // master of the cluster, which has the channels of the rooms in its slots.
 type subscriber struct {
 	// Immutable after newSubscriber.
-	any *link
+	main *link
 	// sharded is nil without sharded pub/sub.
 	sharded *sharding
 	// running waits for the links' goroutines.
@@ -75,7 +75,7 @@ type shard struct {
 
 func newSubscriber(one *link, s *sharding, running *sync.WaitGroup) *subscriber {
 	subs := &subscriber{
-		any:     one,
+		main:    one,
 		sharded: s,
 		running: running,
 		homes:   make(map[string]*link),
@@ -164,7 +164,7 @@ func (s *subscriber) count() int {
 func (s *subscriber) rebuilt() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.retired + s.any.rebuilt.Load()
+	n := s.retired + s.main.rebuilt.Load()
 	if s.sharded != nil {
 		for _, shard := range s.sharded.shards {
 			n += shard.link.rebuilt.Load()
@@ -176,7 +176,7 @@ func (s *subscriber) rebuilt() uint64 {
 // homeLocked is the link that channel belongs on. s.mu must be held.
 func (s *subscriber) homeLocked(channel string) *link {
 	if s.sharded == nil || !isRoomChannel(channel) {
-		return s.any
+		return s.main
 	}
 	if shard, ok := s.sharded.shards[s.sharded.table.master(s.sharded.slotOf(channel))]; ok {
 		return shard.link
@@ -187,7 +187,7 @@ func (s *subscriber) homeLocked(channel string) *link {
 // run keeps all links until ctx ends. It returns before they have ended.
 func (s *subscriber) run(ctx context.Context, report func(state error), resumed func(back bool)) {
 	s.report, s.resumed = report, resumed
-	s.runLink(ctx, s.any)
+	s.runLink(ctx, s.main)
 	if s.sharded != nil {
 		s.running.Go(func() { s.keepMap(ctx) }) // Ends with ctx.
 	}
