@@ -18,19 +18,19 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 	defer r.unlock()
 	switch ev.Kind {
 	case chat.EventCounters:
-		r.standing = ev.Counters
+		r.counters = ev.Counters
 		r.counted++
 	case chat.EventRules:
 		r.changeRulesLocked(ev.Rules)
 	case chat.EventNotice:
 		r.nativesLocked(func(st *stream) { st.control(ev.Messages[0]) })
 	case chat.EventLook:
-		r.heardAt = h.coarse.Load()
+		r.lastEvent = h.coarse.Load()
 		h.elsewhere.suspect(id)
 		r.follower.look()
 		r.lagLocked()
 	case chat.EventMessages, chat.EventRecall:
-		r.heardAt = h.coarse.Load()
+		r.lastEvent = h.coarse.Load()
 		if ev.Kind == chat.EventMessages {
 			r.stormLocked(ev.Storm)
 		}
@@ -74,7 +74,7 @@ func (h *Hall) Resumed() {
 
 // metLocked ends the posts that came from the store as entries of an epoch. r.mu must be held.
 func (r *Room) metLocked(epoch string, entries []chat.Entry) {
-	r.keepHeardLocked()
+	r.keepAheadLocked()
 	r.outbox.met(epoch, entries, r.hall.keyOf)
 }
 

@@ -84,7 +84,7 @@ func (r *Room) becomeReturningLocked() {
 
 // linkLocked ends the absence where it is over. r.mu must be held.
 func (r *Room) linkLocked() {
-	if r.writing == returning && r.outbox.heard == 0 && r.follower.reading == following {
+	if r.writing == returning && r.outbox.ahead == 0 && r.follower.reading == following {
 		r.writing, r.newest.ours = linked, nil
 		r.changedLocked()
 		r.tellPlaceLocked()
@@ -121,7 +121,7 @@ func (r *Room) hearLocked() {
 	entries := withoutNumbers(r.follower.early) // what tells of them may be lost with the store
 	r.stampedLocked(entries)
 	r.setEarlyLocked(nil)
-	entries = append(entries, r.outbox.hear(func(ts int64) int64 {
+	entries = append(entries, r.outbox.goAhead(func(ts int64) int64 {
 		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one
 		return r.localTS
 	})...)
@@ -130,15 +130,15 @@ func (r *Room) hearLocked() {
 	}
 }
 
-// keepHeardLocked notes again what members have heard of the flight: it may have waited for longer than seen remembers.
+// keepAheadLocked notes again what of the flight members have had: it may have waited for longer than seen remembers.
 // It comes before posts are ended by what the store has. r.mu must be held.
-func (r *Room) keepHeardLocked() {
-	if r.outbox.heard == 0 {
+func (r *Room) keepAheadLocked() {
+	if r.outbox.ahead == 0 {
 		return
 	}
 	now := r.hall.coarse.Load()
 	for _, p := range r.outbox.flight.posts {
-		if p.heard && p.end == notYet {
+		if p.ahead && p.end == notYet {
 			r.seen.note(p.key, p.draft.TS, now) // also where it is known: it must outlive what comes next
 		}
 	}

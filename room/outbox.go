@@ -82,7 +82,7 @@ type post struct {
 	key   key
 	from  Author
 	at    time.Duration // when it came, as the hall counts time
-	heard bool          // the members of this node had it first
+	ahead bool          // the members of this node had it first
 	asked bool          // from is whom Hooks.Authorize is asked about
 	end   end
 }
@@ -109,8 +109,8 @@ type outbox struct {
 	flight flight
 	// sending: a publisher has flight in its hands.
 	sending bool
-	// heard is how many posts that have not ended members of this node had first.
-	heard int
+	// ahead is how many posts that have not ended members of this node had first.
+	ahead int
 	// writers are the users who have posts that have not ended, or have said something lately; bytes is how large those
 	// posts are.
 	writers map[string]writer
@@ -253,8 +253,8 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	w := o.writers[p.draft.UserID]
 	w.posts--
 	o.setWriter(p.draft.UserID, w)
-	if p.heard {
-		o.heard--
+	if p.ahead {
+		o.ahead--
 	}
 	if p.draft.ID != "" && p.from != nil {
 		a.ID = p.draft.ID
@@ -333,9 +333,9 @@ func (o *outbox) refuse(i int, a Answer) {
 	o.land(i, refused, a)
 }
 
-// alone counts post i of the flight as heard by nobody else, if members here have heard it.
+// alone counts post i of the flight as had by nobody else, if members here have had it.
 func (o *outbox) alone(i int) {
-	if o.flight.posts[i].heard && o.flight.posts[i].end == notYet {
+	if o.flight.posts[i].ahead && o.flight.posts[i].end == notYet {
 		o.tally.localOnly.Add(1)
 	}
 }
@@ -371,11 +371,11 @@ func (o *outbox) met(epoch string, entries []chat.Entry, keyOf func(string) key)
 // expire gives up what came before oldest, but for a flight that a publisher has in its hands. It
 // returns how many posts that were, and how many of them the store may have.
 func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
-	heard := o.heard
+	ahead := o.ahead
 	if f := &o.flight; f.open > 0 && !o.sending && f.posts[0].at < oldest {
 		if f.tries > 0 {
 			doubtful = o.finishFlight(unconfirmed, Answer{Code: CodeUnconfirmed})
-			heard = o.heard // members here had some of these, others may yet
+			ahead = o.ahead // members here had some of these, others may yet
 		} else {
 			n = o.finishFlight(expired, Answer{Code: CodeExpired})
 		}
@@ -390,8 +390,8 @@ func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	}
 	n += late
 	o.tally.unconfirmed.Add(uint64(doubtful))
-	o.tally.localOnly.Add(uint64(heard - o.heard))
-	o.tally.expired.Add(uint64(n - (heard - o.heard)))
+	o.tally.localOnly.Add(uint64(ahead - o.ahead))
+	o.tally.expired.Add(uint64(n - (ahead - o.ahead)))
 	return n + doubtful, doubtful
 }
 
@@ -428,17 +428,17 @@ func (o *outbox) admit(ok []bool) {
 	}
 }
 
-// hear marks all that waits as heard, and returns what was not before, oldest first. A batch that may
+// goAhead marks all that waits as ahead of the store, and returns what was not before, oldest first. A batch that may
 // be under way stays as it is; else a post keeps the timestamp that stamp gives it.
-func (o *outbox) hear(stamp func(ts int64) int64) (entries []chat.Entry) {
+func (o *outbox) goAhead(stamp func(ts int64) int64) (entries []chat.Entry) {
 	for _, posts := range [][]post{o.flight.posts, o.waiting} {
 		for i := range posts {
 			p := &posts[i]
-			if p.heard || p.end != notYet {
+			if p.ahead || p.end != notYet {
 				continue
 			}
-			p.heard = true
-			o.heard++
+			p.ahead = true
+			o.ahead++
 			ts := stamp(p.draft.TS)
 			if o.flight.tries == 0 || i >= len(o.flight.posts) || p != &o.flight.posts[i] {
 				p.draft.TS = ts

@@ -121,7 +121,7 @@ func (r *Room) serve() {
 	// What members have heard goes to the store before its history is read: so the count that
 	// they are led back to has it.
 	here := !h.away.Load()
-	fetch, send := here && r.follower.wants() && r.outbox.heard == 0, here && r.outbox.flight.open > 0
+	fetch, send := here && r.follower.wants() && r.outbox.ahead == 0, here && r.outbox.flight.open > 0
 	r.outbox.sending = send
 	again, rules, unpin := r.recalls.lost, here && r.rules.stale, here && r.rules.unpin
 	if !here {
@@ -225,7 +225,7 @@ func (r *Room) send() {
 	r.mu.Lock()
 	defer r.unlock()
 	r.reachedLocked()
-	r.keepHeardLocked()
+	r.keepAheadLocked()
 	if again, ok := r.outbox.answer(b.ID, &stored, r.knownLocked()); ok && stored.Event.Epoch != chat.Unnumbered {
 		r.repeatedLocked(again, &stored.Event)
 		if len(stored.Event.Messages) > 0 {

@@ -37,9 +37,9 @@ type Room struct {
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 
-	queued  bool  // stands in hall.publishers, or a publisher serves it
-	failed  bool  // a call to the store failed; the next Tick tries again
-	heardAt int64 // hall.coarse when the last event came
+	queued    bool  // stands in hall.publishers, or a publisher serves it
+	failed    bool  // a call to the store failed; the next Tick tries again
+	lastEvent int64 // hall.coarse when the last event came
 
 	// While the store is away, see away.go.
 	writing  writing
@@ -48,12 +48,12 @@ type Room struct {
 	localTS  int64  // the newest timestamp of those
 
 	// What all nodes count, see report.go.
-	likes  uint64 // not reported yet
-	told   uint64 // members, as last reported
-	toldAt int64  // hall.coarse then
+	likes           uint64 // not reported yet
+	reportedMembers uint64
+	reportedAt      int64 // hall.coarse then
 	// reportFrom is from when on, in Unix seconds, it is reported again after a failure.
 	reportFrom int64
-	standing   chat.Counters // as last heard
+	counters   chat.Counters // as the store said last
 	counted    uint64        // events of them
 
 	streams [encodings]*stream // nil: no member has had that encoding yet
@@ -152,7 +152,7 @@ func (r *Room) countLeft(n uint64) {
 
 // totalLocked is how many messages the room ever had, with those that the store does not
 // have yet. r.mu must be held.
-func (r *Room) totalLocked() uint64 { return r.follower.pos.Total + uint64(r.outbox.heard) }
+func (r *Room) totalLocked() uint64 { return r.follower.pos.Total + uint64(r.outbox.ahead) }
 
 // fanOutLocked puts messages into the logs of the streams that have members, and wakes
 // the lanes. r.mu must be held.

@@ -22,7 +22,7 @@ func (h *Hall) Standing(id string) (pos chat.Position, counters chat.Counters, m
 // countersLocked are the room's, with at least those members that are here: the store may not have heard of
 // all of them. r.mu must be held.
 func (r *Room) countersLocked() chat.Counters {
-	c := r.standing
+	c := r.counters
 	c.Online = max(c.Online, uint64(r.members))
 	return c
 }

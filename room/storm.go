@@ -62,9 +62,9 @@ type Shed [stages][chat.ClassSystem]uint64
 // storm is how much a room has to leave out. The zero value: nothing.
 type storm struct {
 	chat.Storm
-	at      int64     // hall.coarse when the store told
-	told    bool      // members believe that there is a storm
-	dropped [2]uint64 // of classes normal and low, since the last batch
+	at        int64     // hall.coarse when the store told
+	announced bool      // members believe that there is a storm
+	dropped   [2]uint64 // of classes normal and low, since the last batch
 }
 
 // classOf is how much a message matters. kind is its sender's, and needs no more than their token said.
@@ -162,8 +162,8 @@ func (r *Room) tellStormLocked() {
 	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= calm {
 		s.Storm = chat.Storm{}
 	}
-	if now := s.Storm != (chat.Storm{}); now || s.told {
-		s.told = now
+	if now := s.Storm != (chat.Storm{}); now || s.announced {
+		s.announced = now
 		r.nativesLocked(func(st *stream) { st.control(codec.StormText(s.Storm)) })
 	}
 }
