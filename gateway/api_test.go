@@ -116,7 +116,7 @@ func TestReady_SaysWhyNot(t *testing.T) {
 // newGatedServer checks tokens; a and b are logged in with "any".
 func newGatedServer(t *testing.T) *Server {
 	t.Helper()
-	s := newServer(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+	s := newServer(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, user := range []string{"a", "b"} {
 		if err := s.store.SetToken(t.Context(), user, "any"); err != nil {
 			t.Fatal(err)

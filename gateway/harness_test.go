@@ -28,9 +28,9 @@ const patience = 10 * time.Second
 type setup struct {
 	Config
 	rooms room.Config
-	// sweepEvery is the time between two sweeps, recheckEvery that between two checks of
+	// checkEvery is the time between two session checks, recheckEvery that between two checks of
 	// tokens that may have changed, 0 as it is; an hour leaves them to the test.
-	sweepEvery, recheckEvery time.Duration
+	checkEvery, recheckEvery time.Duration
 	// history is how many messages of a room the store keeps.
 	history int
 }
@@ -84,7 +84,7 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	c.rooms.UserRate = c.Limits.User()
 	store := newFaultyStore(c.history)
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	s.edge.Times.Sweep = cmp.Or(c.sweepEvery, s.edge.Times.Sweep)
+	s.edge.Times.Check = cmp.Or(c.checkEvery, s.edge.Times.Check)
 	s.edge.Times.Recheck = cmp.Or(c.recheckEvery, s.edge.Times.Recheck)
 	store.Start(s)
 	tb.Cleanup(func() {
@@ -99,8 +99,8 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	return s
 }
 
-// manualSweep leaves the sweep and the check of changed tokens to the test.
-func manualSweep(c *setup) { c.sweepEvery, c.recheckEvery = time.Hour, time.Hour }
+// manualCheck leaves the session check and the check of changed tokens to the test.
+func manualCheck(c *setup) { c.checkEvery, c.recheckEvery = time.Hour, time.Hour }
 
 // journal keeps what a server logs.
 type journal struct {

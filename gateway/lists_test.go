@@ -21,7 +21,7 @@ func newListServer(t *testing.T) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
 		tight(c)
-		manualSweep(c)
+		manualCheck(c)
 		c.List.UpdateInterval = time.Hour
 		c.rooms.Linger = 0
 	})
@@ -273,7 +273,7 @@ func TestLists_RoomThatIsRefusedIsLeftOut(t *testing.T) {
 // TestLists_RoomWithoutAPlaceIsLeftOut: where as many rooms are live as may be, the user's live ones are shown.
 func TestLists_RoomWithoutAPlaceIsLeftOut(t *testing.T) {
 	s := newServer(t, func(c *setup) {
-		manualSweep(c)
+		manualCheck(c)
 		c.rooms.MaxRooms = 1
 	})
 	joinRooms(t, s, "u", "a", "b")
@@ -286,7 +286,7 @@ func TestLists_RoomWithoutAPlaceIsLeftOut(t *testing.T) {
 // the list is not had, rather than without them.
 func TestLists_KnownRooms(t *testing.T) {
 	s := newServer(t, func(c *setup) {
-		manualSweep(c)
+		manualCheck(c)
 		c.KnownRooms = true
 	})
 	joinRooms(t, s, "u", "ghost", "real")

@@ -33,7 +33,7 @@ func adminPost(t *testing.T, s *Server, path, body string) (status int, answer s
 
 // TestPublish: servers put messages of any user and kind into a room, past its rules and storms, once each.
 func TestPublish(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Admin.Listen = "127.0.0.1:0" })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Admin.Listen = "127.0.0.1:0" })
 	n := joinV1(t, s, "w")
 	moderate(t, s, `{"verb":"modes","modes":{"frozen":true,"slow_ms":60000}}`)
 	n.want("room")

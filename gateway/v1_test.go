@@ -430,7 +430,7 @@ func TestV1_StoreAway(t *testing.T) {
 
 // A message whose answer does not come in time may be sent again.
 func TestV1_SendUnconfirmed(t *testing.T) {
-	s := newServerV1(t, manualSweep)
+	s := newServerV1(t, manualCheck)
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
 	send := func(ctx context.Context) (int, any, *edge.Refusal) {
@@ -462,7 +462,7 @@ func TestV1_SendUnconfirmed(t *testing.T) {
 
 // A token that is revoked between the call and the batch counts no more.
 func TestV1_SendRevoked(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	goOn := storeOf(s).hold("CheckTokens")
 	defer goOn()
 	got := make(chan answerV1, 1)
@@ -479,7 +479,7 @@ func TestV1_SendRevoked(t *testing.T) {
 }
 
 func TestV1_SendBusyAndRefused(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.QueueMessages = 1 })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.QueueMessages = 1 })
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
 	first := make(chan answerV1, 1)

@@ -12,7 +12,7 @@
 //	name           how many          started by  ended by       may block on
 //	poller         Server.Pollers    Run         CutOff         epoll_wait(2); never on I/O or the store
 //	closer         0 or 1            nbio        empty list     locks only
-//	sweep          1                 Run         ctx            a timer
+//	session check  1                 Run         ctx            a timer
 //	joins          1                 Run         ctx            the store, bounded by APITimeout
 //	words          1                 Run         ctx            the store, bounded by APITimeout; builds filters
 //	order          1                 Run         ctx            locks only

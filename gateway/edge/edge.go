@@ -79,8 +79,8 @@ type Edge struct {
 
 // Times is the time as an edge has it.
 type Times struct {
-	// Sweep is the time between two sweeps, Recheck the least time between two passes over changed tokens.
-	Sweep, Recheck time.Duration
+	// Check is the time between two session checks, Recheck the least time between two passes over changed tokens.
+	Check, Recheck time.Duration
 	// Now is the time of day by which tokens are judged.
 	Now func() time.Time
 }
@@ -89,7 +89,7 @@ type Times struct {
 func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e := &Edge{
 		Config: cfg, Log: log, store: store, made: time.Now(),
-		Times: Times{Sweep: time.Second, Recheck: recheckEvery, Now: time.Now},
+		Times: Times{Check: time.Second, Recheck: recheckEvery, Now: time.Now},
 	}
 	e.Door = door.New(door.Config{Limits: cfg.Limits, TrustedProxies: cfg.Server.TrustedProxies, ClientIPHeader: cfg.Server.ClientIPHeader}, e.millis, log)
 	if cfg.Limits.Enabled {
@@ -147,7 +147,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 	e.startEngine()
 	e.started = time.Now()
-	workers.Go(func() { e.sweep(ctx) })
+	workers.Go(func() { e.checkSessions(ctx) })
 	workers.Go(func() { e.Joins.run(ctx) })
 	e.Order.open(ctx)
 	workers.Go(func() { e.Order.run(ctx) })

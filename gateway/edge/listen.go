@@ -25,7 +25,7 @@ func CannotListen(key, addr string, err error) error {
 
 // listen opens the public port. SO_SNDBUF is set on the listener, because accepted
 // sockets inherit it and each then costs no call; left to itself the kernel lets one
-// reader who does not read hold 4 MB. Keep-alive is off: the sweep finds dead peers.
+// reader who does not read hold 4 MB. Keep-alive is off: the session check finds dead peers.
 func listen(addr string, sendBuffer int) (net.Listener, error) {
 	lc := net.ListenConfig{
 		KeepAlive: -1,

@@ -60,8 +60,8 @@ func Cannot(log *slog.Logger, do string, err error, attrs ...any) *Refusal {
 	return Refuse(http.StatusServiceUnavailable, "cannot %s now, try again", do)
 }
 
-// TurnedAway is the door's refusal as answers have it; nil of nil.
-func TurnedAway(no *door.Refused) *Refusal {
+// RefusedByDoor is the door's refusal as answers have it; nil of nil.
+func RefusedByDoor(no *door.Refused) *Refusal {
 	if no == nil {
 		return nil
 	}

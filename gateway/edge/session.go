@@ -66,7 +66,7 @@ type Session struct {
 	reader codec.Reader // owned by the poller
 
 	// Atomic; clock seconds.
-	heard     atomic.Uint32 // last time a byte came
+	received  atomic.Uint32 // last time a byte came
 	pinged    atomic.Uint32 // last time we pinged
 	prolonged atomic.Uint32 // last time the token's life was prolonged
 
@@ -84,7 +84,7 @@ func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
 	s.ticket.Store(uint32(v.ticket))
 	now := e.clock.now()
 	s.began.Store(now)
-	s.heard.Store(now)
+	s.received.Store(now)
 	s.prolonged.Store(now)
 }
 
@@ -102,7 +102,7 @@ func (s *Session) SetRights(r *Rights) { s.rights.Store(r) }
 func (s *Session) read(b []byte) {
 	defer s.recoverBug()
 	now := s.edge.clock.now()
-	s.heard.Store(now)
+	s.received.Store(now)
 	s.edge.Stats.BytesIn.Add(uint64(len(b)))
 	if s.ending() { // the peer's answer to our close frame, or what it sent before that
 		s.discard(len(b))

@@ -38,7 +38,7 @@ func (f *FastIM) api(do call) http.HandlerFunc {
 // open is api without the check of the caller.
 func (f *FastIM) open(do func(ctx context.Context, r *http.Request, p *params) envelope) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		bad := edge.TurnedAway(f.edge.Door.Call(r))
+		bad := edge.RefusedByDoor(f.edge.Door.Call(r))
 		var p *params
 		if bad == nil {
 			p, bad = readParams(w, r)
@@ -53,7 +53,7 @@ func (f *FastIM) open(do func(ctx context.Context, r *http.Request, p *params) e
 		body := answer.encode()
 		defer p.reading.Sent()
 		if no := p.reading.Done(len(body)); no != nil && p.bad == nil {
-			p.bad = edge.TurnedAway(no)
+			p.bad = edge.RefusedByDoor(no)
 		}
 		if p.bad != nil { // do asked for what is not there; its answer means nothing
 			refuseCall(w, p.bad)
@@ -69,7 +69,7 @@ func (f *FastIM) scan(do call) call {
 	return func(ctx context.Context, v *edge.Visitor, p *params) envelope {
 		var no *door.Refused
 		if p.reading, no = f.edge.Door.Scan(p.request); no != nil {
-			p.bad = edge.TurnedAway(no)
+			p.bad = edge.RefusedByDoor(no)
 			return envelope{}
 		}
 		return do(ctx, v, p)
@@ -91,7 +91,7 @@ func (f *FastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 	if p.bad != nil {
 		return envelope{}
 	}
-	if p.bad = edge.TurnedAway(f.edge.Door.Login(r, user)); p.bad != nil {
+	if p.bad = edge.RefusedByDoor(f.edge.Door.Login(r, user)); p.bad != nil {
 		return envelope{}
 	}
 	if !f.edge.Config.Auth.GivesTokens() {

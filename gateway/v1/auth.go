@@ -95,7 +95,7 @@ func (c *newcomer) Message(code codec.Opcode, payload []byte) error {
 	}
 	if op, err := codec.ParseOp(payload, c.v1.maxBody()); err == nil && op.T == codec.OpAuth && code == codec.OpText && !c.asked.Load() {
 		c.asked.Store(true)
-		if !c.v1.checks(op.Token).Add(askerOf(&c.member), func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
+		if !c.v1.checks(op.Token).Add(askerOf(&c.member), func(ctx context.Context) { c.admit(ctx, op.ID, op.Token) }) {
 			c.asked.Store(false)
 			c.refused(op.ID, room.CodeBusy, "too many tokens wait to be checked", 1000)
 		}
@@ -113,8 +113,8 @@ func (c *newcomer) NoToken() {
 	}
 }
 
-// come looks at the token and lets the client into its room, or says why not. It runs as an errand.
-func (c *newcomer) come(ctx context.Context, id, token string) {
+// admit looks at the token and lets the client into its room, or says why not. It runs as an errand.
+func (c *newcomer) admit(ctx context.Context, id, token string) {
 	a := c.at
 	c.Shows(&a.Visitor, token)
 	bad := edge.CheckToken(token)
@@ -127,7 +127,7 @@ func (c *newcomer) come(ctx context.Context, id, token string) {
 	}
 	if bad != nil {
 		c.v1.edge.Forget(&a.Visitor)
-		c.turnAway(id, bad)
+		c.reject(id, bad)
 		return
 	}
 	c.Place.Room().Attach(&c.Place)
@@ -147,8 +147,8 @@ func (c *newcomer) begin(a *arrival, welcome []byte) *edge.Refusal {
 	return nil
 }
 
-// turnAway says why it does not come in.
-func (c *newcomer) turnAway(id string, bad *edge.Refusal) {
+// reject says why it does not come in.
+func (c *newcomer) reject(id string, bad *edge.Refusal) {
 	if bad.Status == 0 {
 		return // it has gone
 	}

@@ -172,13 +172,13 @@ func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door
 			WriteProblem(w, edge.Leaving)
 			return
 		}
-		if bad := edge.TurnedAway(n.edge.Door.Call(r)); bad != nil {
+		if bad := edge.RefusedByDoor(n.edge.Door.Call(r)); bad != nil {
 			WriteProblem(w, bad)
 			return
 		}
 		reading, no := scan(r)
 		if no != nil {
-			WriteProblem(w, edge.TurnedAway(no))
+			WriteProblem(w, edge.RefusedByDoor(no))
 			return
 		}
 		defer reading.Sent()
@@ -189,7 +189,7 @@ func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door
 		var body []byte
 		if bad == nil && answer != nil {
 			body = encodeJSON(answer)
-			bad = edge.TurnedAway(reading.Done(len(body)))
+			bad = edge.RefusedByDoor(reading.Done(len(body)))
 		}
 		switch {
 		case bad != nil:
@@ -253,7 +253,7 @@ func (n *API) login(ctx context.Context, r *http.Request) (int, any, *edge.Refus
 	if bad := edge.CheckText("password", in.Password, edge.MaxPasswordBytes); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := edge.TurnedAway(n.edge.Door.Login(r, in.UserID)); bad != nil {
+	if bad := edge.RefusedByDoor(n.edge.Door.Login(r, in.UserID)); bad != nil {
 		return 0, nil, bad
 	}
 	if !n.edge.Config.Auth.GivesTokens() {
