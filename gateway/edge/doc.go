@@ -29,7 +29,7 @@
 // nbio hides itself from the race detector, so what it calls is kept small: read in a poller, drained under the
 // connection's lock, Edge.gone in the closer.
 //
-// Read first: [Edge], then session.go and socket.go; upgrade.go for how a socket begins. who.go finds out who somebody
-// is, rights.go what they may do, guard.go where they may come in; package pass reads tokens. Package door says how
-// much, and who may wait without asking for anything.
+// Read first: [Edge], then session.go and frame.go for what comes in, socket.go for what goes out; upgrade.go for how a
+// socket begins. who.go finds out who somebody is, rights.go what they may do, guard.go where they may come in; package
+// pass reads tokens. Package door says how much, and who may wait without asking for anything.
 package edge
