@@ -1,12 +1,10 @@
-// Package room is the core: who hears what. It knows rooms, members, the messages
-// on their way to the store, and the log of framed bytes that every member of a
-// room shares. It knows no sockets, no Redis and no clock: time and I/O come in as
-// arguments and interfaces.
+// Package room is the core: it decides which member receives what. It knows rooms, members, the messages on their way
+// to the store, and the log of framed bytes that every member of a room shares. It knows no sockets, no Redis and no
+// clock: time and I/O come in as arguments and interfaces.
 //
-// A message's way through it: [Room.Post] puts a draft into the room's outbox; a
-// publisher carries batches of them to the [Store], and tells every node, this one by the
-// answer, what came of it; [Room] gives its members what is new to them: it frames each message once
-// into its log and marks its parts dirty; a lane visits each dirty part and gives every member
+// A message's way through it: [Room.Post] puts a draft into the room's outbox. A publisher carries batches to the
+// [Store], which publishes them to every node; this one gets the answer as well. [Room] gives its members what is new
+// to them: it frames each message once into its log and wakes its parts. A lane visits each part and gives every member
 // log[cursor:head] in one write.
 //
 // Three types that know no room hold what has to be known of a message on its way:

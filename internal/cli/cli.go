@@ -1,5 +1,5 @@
-// Package cli is what the commands of barrage share: how they are run, what they answer to a command line that makes
-// no sense, how a signal ends them, and how a started process says where it listens.
+// Package cli is what the commands of barrage share. It runs them, refuses a command line that makes no sense, and ends
+// them at a signal. A started process says by it where it listens.
 package cli
 
 import (
