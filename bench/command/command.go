@@ -163,7 +163,7 @@ func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out outpu
 	}
 	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
-	defer out.tidy()
+	defer out.cleanUp()
 	tell, done, err := out.begin(cmd)
 	if err != nil {
 		return err
@@ -224,7 +224,7 @@ func (o *output) begin(cmd *cobra.Command) (tell bench.Progress, done func(), er
 	if o.html == "-" {
 		return nil, nil, cli.Misused(cmd, "cannot write a report to standard output: --html is the name of a file")
 	}
-	if err := o.claim(); err != nil {
+	if err := o.create(); err != nil {
 		return nil, nil, fmt.Errorf("cannot write results: %w", err)
 	}
 	if o.quiet {
@@ -241,8 +241,8 @@ func (o *output) begin(cmd *cobra.Command) (tell bench.Progress, done func(), er
 	return tell, done, nil
 }
 
-// claim opens the files that results will go to, and notes what it makes.
-func (o *output) claim() error {
+// create opens the files that results will go to, and notes what it makes.
+func (o *output) create() error {
 	for dir := o.dir; dir != "" && missing(dir); dir = filepath.Dir(dir) {
 		o.made = append([]string{dir}, o.made...)
 	}
@@ -272,8 +272,8 @@ func missing(name string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// tidy takes away what begin made and nothing was written to.
-func (o *output) tidy() {
+// cleanUp takes away what begin made and nothing was written to.
+func (o *output) cleanUp() {
 	for _, name := range slices.Backward(o.made) {
 		if info, err := os.Stat(name); err == nil && (info.IsDir() || info.Size() == 0) {
 			_ = os.Remove(name) // A directory with something in it stays.

@@ -69,7 +69,7 @@ results.json (for compare).`,
 func runSuite(cmd *cobra.Command, suite []bench.Scenario, t bench.Target, out output) error {
 	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
-	defer out.tidy()
+	defer out.cleanUp()
 	tell, done, err := out.begin(cmd)
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func scenarioOf(cmd *cobra.Command, args []string, name string) (bench.Scenario,
 func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error {
 	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
-	defer out.tidy()
+	defer out.cleanUp()
 	tell, done, err := out.begin(cmd)
 	if err != nil {
 		return err
@@ -260,7 +260,7 @@ memory are measured too.`,
 func runPeers(cmd *cobra.Command, s bench.Scenario, targets []bench.Target, rounds int, out output) error {
 	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 	defer stop()
-	defer out.tidy()
+	defer out.cleanUp()
 	tell, done, err := out.begin(cmd)
 	if err != nil {
 		return err
