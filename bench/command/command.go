@@ -3,6 +3,7 @@ package command
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -161,21 +162,16 @@ func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out outpu
 	if err := checkScenario(cmd, s, t); err != nil {
 		return err
 	}
-	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
-	defer stop()
-	defer out.cleanUp()
-	tell, done, err := out.begin(cmd)
-	if err != nil {
-		return err
-	}
-	r, err := bench.Run(ctx, s, t, tell)
-	done()
-	if err != nil {
-		return err
-	}
-	results := []bench.Result{r}
-	err = out.show(cmd, s.Name, results, func(w io.Writer) error { return report.Table(w, results[0]) })
-	return errors.Join(err, unfinished(results))
+	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
+		r, err := bench.Run(ctx, s, t, tell)
+		done()
+		if err != nil {
+			return err
+		}
+		results := []bench.Result{r}
+		err = out.show(cmd, s.Name, results, func(w io.Writer) error { return report.Table(w, r) })
+		return errors.Join(err, unfinished(results))
+	})
 }
 
 // checkScenario tells a command line that makes no sense from a machine that is too small.
@@ -216,6 +212,18 @@ func (o *output) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.html, "html", "", "write a report with plots to this file; it needs no network")
 	f.BoolVar(&o.benchstat, "benchstat", false, "print lines for benchstat instead of the table")
 	f.BoolVar(&o.quiet, "quiet", false, "show no progress")
+}
+
+// measuring calls do with what begin gives, until a signal comes, and takes away what nothing was written to.
+func (o *output) measuring(cmd *cobra.Command, do func(ctx context.Context, tell bench.Progress, done func()) error) error {
+	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	defer o.cleanUp()
+	tell, done, err := o.begin(cmd)
+	if err != nil {
+		return err
+	}
+	return do(ctx, tell, done)
 }
 
 // begin makes sure that results can be written before an hour is spent on them, and gives
