@@ -235,7 +235,7 @@ func load(file string, environ []string) (loaded, error) {
 			file = defaultFile
 		}
 	}
-	cfg, sources, err := config.LoadSources(file, environ)
+	cfg, sources, err := config.Load(file, environ)
 	if err != nil {
 		problems := strings.ReplaceAll("\n"+err.Error(), "\n", "\n  ")
 		return loaded{}, fmt.Errorf("cannot use %s:%s", cmp.Or(file, "the environment"), problems)

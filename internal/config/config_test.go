@@ -141,9 +141,9 @@ func TestConfig_TwoPortsMayBothBeChosenBySystem(t *testing.T) {
 // a comment above it.
 func TestConfigFile_IsTheManual(t *testing.T) {
 	const path = "../../config.yaml"
-	cfg, sources, err := LoadSources(path, nil)
+	cfg, sources, err := Load(path, nil)
 	if err != nil {
-		t.Fatalf("LoadSources(%s) = %v", path, err)
+		t.Fatalf("Load(%s) = %v", path, err)
 	}
 	file, err := os.ReadFile(path)
 	if err != nil {

@@ -53,21 +53,15 @@ func (s Source) suffix() string {
 // A key that is not in it has its default.
 type Sources map[string]Source
 
-// Load reads the configuration of a node: the defaults, changed by the YAML file at
-// path, changed by the environment.
+// Load reads the configuration of a node: the defaults, changed by the YAML file at path, changed by the environment.
+// It also tells where each value comes from, for [Print].
 //
 // An empty path means no file. environ is in the form of [os.Environ]; the variable of
 // server.listen is BARRAGE_SERVER_LISTEN, lists are comma-separated, an empty variable
 // counts as not set. The error joins all that is wrong, one problem a line, each with
 // its key, its value and the line or the variable it comes from. It never holds a
 // secret.
-func Load(path string, environ []string) (Config, error) {
-	cfg, _, err := LoadSources(path, environ)
-	return cfg, err
-}
-
-// LoadSources is [Load] that also tells where each value comes from, for [Print].
-func LoadSources(path string, environ []string) (Config, Sources, error) {
+func Load(path string, environ []string) (Config, Sources, error) {
 	if path == "" {
 		return load(nil, environ)
 	}
@@ -78,7 +72,7 @@ func LoadSources(path string, environ []string) (Config, Sources, error) {
 	return load(file, environ)
 }
 
-// load is [LoadSources] of a file's content.
+// load is [Load] of a file's content.
 func load(file []byte, environ []string) (Config, Sources, error) {
 	cfg := Default()
 	l := newLoader(&cfg)
