@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -167,7 +168,7 @@ func keyOf(json string) msgKey {
 	if !ok { // beside original nodes
 		return msgKey{"", json}
 	}
-	return msgKey{user, id}
+	return msgKey{strings.Trim(user, `"`), strings.Trim(id, `"`)} // nothing in them is escaped here
 }
 
 // meet learns what a message is called.
