@@ -96,6 +96,7 @@ type outcome struct {
 	posted, again, acknowledged, unconfirmed, refused, localOnly, lost int
 	delivered, duplicates, missing                                     int
 	recovery                                                           time.Duration
+	slowest                                                            time.Duration // acknowledgement
 }
 
 // verdict is verify under way.
