@@ -393,15 +393,15 @@ func (c *Crew) conclude(ctx context.Context) error {
 	return c.wait(ctx, func(h *hand) bool { return h.done != nil && h.dead == nil })
 }
 
-// messages is how many each room had, or -1 where the worker that knew is dead.
-func (c *Crew) messages() []int64 {
+// messages is what each room had; the worker that knew may be dead.
+func (c *Crew) messages() []roomReport {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	rooms := make([]int64, len(c.plan.Rooms))
+	rooms := make([]roomReport, len(c.plan.Rooms))
 	for room := range rooms {
 		said := c.hands[room%len(c.hands)].said
 		if said == nil {
-			rooms[room] = -1
+			rooms[room].Messages = -1
 			continue
 		}
 		rooms[room] = said.Rooms[room]
@@ -438,6 +438,7 @@ func (c *Crew) Outcome(ctx context.Context) (Outcome, error) {
 		sightings = append(sightings, h.done.Sightings...)
 	}
 	out.Disagree = disagree(sightings)
+	out.compare(sightings)
 	return out, nil
 }
 

@@ -118,7 +118,7 @@ func (l *loop) call(c call) {
 	l.pending++
 	l.unheard++
 	l.coming = append(l.coming, call{v.began, i})
-	t := &l.targets[int(i)%len(l.targets)]
+	t := &l.targets[v.seat.target]
 	var from unix.Sockaddr
 	if len(l.sources) > 0 {
 		from = l.sources[int(i)/len(l.targets)%len(l.sources)]
@@ -135,7 +135,7 @@ func (l *loop) call(c call) {
 	}
 	err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &ev))
 	if err == nil && made {
-		err = l.ask(i, v)
+		err = l.ask(v)
 	}
 	if err != nil {
 		l.drop(i, v, err)
@@ -152,7 +152,7 @@ func (l *loop) connected(i int32, v *viewer) {
 		err = os.NewSyscallError("connect", unix.Errno(errno))
 	default:
 		if err = l.listen(i, v, unix.EPOLLIN); err == nil {
-			err = l.ask(i, v)
+			err = l.ask(v)
 		}
 	}
 	if err != nil {
@@ -167,7 +167,7 @@ func (l *loop) listen(i int32, v *viewer, events uint32) error {
 }
 
 // ask sends the handshake.
-func (l *loop) ask(i int32, v *viewer) error {
+func (l *loop) ask(v *viewer) error {
 	v.stage = asking
 	path := l.dialect.path(l.plan.roomID(v.seat.room), l.plan.userID(*v.seat))
 	offer := ""
@@ -177,7 +177,7 @@ func (l *loop) ask(i int32, v *viewer) error {
 	if l.plan.Deflate {
 		offer += "\r\nSec-WebSocket-Extensions: " + deflateOffer
 	}
-	_, err := write(int(v.fd), []byte("GET "+path+" HTTP/1.1\r\nHost: "+l.targets[int(i)%len(l.targets)].name+
+	_, err := write(int(v.fd), []byte("GET "+path+" HTTP/1.1\r\nHost: "+l.targets[v.seat.target].name+
 		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+key+offer+"\r\n\r\n"))
 	return os.NewSyscallError("write", err)
 }

@@ -37,6 +37,9 @@ type rules struct {
 	copies func(room, v, k int) []int
 	// refuse says which handshakes, counted from 0, are answered with 503.
 	refuse func(n int) bool
+	// judge says what becomes of a message of a room, by the client's number; nil takes all. Only barrage.v1 has
+	// answers.
+	judge func(room int, number uint64) verdict
 	// delay is how long every message stays at the server.
 	delay time.Duration
 	// crumbs sends every frame in many small writes.
@@ -70,9 +73,18 @@ type crooked struct {
 	closed     bool
 }
 
+// verdict is what a server does with a message.
+type verdict struct {
+	code    string // it is refused with it; "": it is acknowledged
+	silent  bool   // its sender is not answered
+	again   string // and then answered a second time: refused with it, or "ack"
+	deliver bool   // it is given to viewers, whatever its sender was told
+}
+
 // hall is one room.
 type hall struct {
 	number   int // the client's
+	answered []said
 	messages []said
 	ends     []*end
 	spoken   int // ends that spoke
@@ -85,6 +97,8 @@ type said struct {
 	body   string
 	from   *end
 	number uint64
+	gift   bool
+	told   verdict
 	dueAt  time.Time
 	readAt time.Time
 }
@@ -364,7 +378,7 @@ func (s *crooked) hear(e *end, room, text string) {
 		s.op(e, room, text)
 		return
 	}
-	s.say(e, room, text)
+	s.say(e, room, text, false)
 }
 
 // command is one line of the Centrifugo protocol.
@@ -400,16 +414,16 @@ func (s *crooked) command(e *end, line string) {
 		reply(`{"id":%d,"subscribe":{}}`, c.ID)
 		s.join(c.Subscribe.Channel, e)
 	case c.Publish != nil:
-		s.say(e, c.Publish.Channel, string(c.Publish.Data))
+		s.say(e, c.Publish.Channel, string(c.Publish.Data), false)
 		reply(`{"id":%d,"publish":{}}`, c.ID)
 	default:
 		s.tb.Errorf("a client sent the command %q", line)
 	}
 }
 
-// say takes one message for a room.
-func (s *crooked) say(e *end, room, body string) {
-	m := said{body: body, from: e, readAt: time.Now()}
+// say takes one message for a room, and says what becomes of it.
+func (s *crooked) say(e *end, room, body string, gift bool) verdict {
+	m := said{body: body, from: e, gift: gift, told: verdict{deliver: true}, readAt: time.Now()}
 	if f := bodyForm.FindStringSubmatch(body); f != nil {
 		us, _ := strconv.ParseInt(f[1], 10, 64)
 		m.number, _ = strconv.ParseUint(f[2], 10, 64)
@@ -424,8 +438,12 @@ func (s *crooked) say(e *end, room, body string) {
 		if !s.closed {
 			s.tb.Errorf("a client spoke in room %q, where nobody is", room)
 		}
-		return
+		return m.told
 	}
+	if s.rules.judge != nil {
+		m.told = s.rules.judge(h.number, m.number)
+	}
+	h.answered = append(h.answered, m)
 	if !e.spoke {
 		e.spoke = true
 		if s.dialect == "centrifugo" {
@@ -433,7 +451,10 @@ func (s *crooked) say(e *end, room, body string) {
 		}
 		h.spoken++
 	}
-	h.in <- m
+	if m.told.deliver {
+		h.in <- m
+	}
+	return m.told
 }
 
 // renumber gives a viewer its number, where the dialect does not tell it: those who

@@ -43,6 +43,7 @@ type loop struct {
 	seats           []seat
 	slow            []int32    // viewers that are slow
 	mouths          [][]*mouth // by room
+	speakers        []int32    // viewers that have one
 	orders          chan order // from the reader of in, which closes it
 	wake            int        // an eventfd: there are orders
 	out             *json.Encoder
@@ -52,8 +53,9 @@ type loop struct {
 	events   []unix.EpollEvent
 	buf      []byte
 	frame    []byte
-	carry    map[int32][]byte // what has come of something cut, by viewer
-	inflater *inflater        // for all viewers; nil where the plan does not deflate
+	carry    map[int32][]byte    // what has come of something cut, by viewer
+	verdicts map[int32]*verdicts // by room
+	inflater *inflater           // for all viewers; nil where the plan does not deflate
 
 	queue     []call // viewers that are to connect, by time; those before next did
 	next      int
@@ -79,9 +81,9 @@ type loop struct {
 	measuring        edge
 	sender           *sender
 	stopped          bool
-	said             bool    // and reported
-	rooms            []int64 // how many messages each had in all; nil: not known yet
-	done             bool    // and reported
+	said             bool         // and reported
+	rooms            []roomReport // what each had in all; nil: not known yet
+	done             bool         // and reported
 
 	outcome Outcome
 	second  second
@@ -129,7 +131,7 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 		plan: p, worker: o.Worker, workers: o.Workers, dialect: d, manner: d.manner(), out: out,
 		atOnce: max(handshakesAtOnce/o.Workers, 16),
 		orders: make(chan order, 8), // more than a crew ever sends
-		events: make([]unix.EpollEvent, 1024), buf: make([]byte, readSize), carry: map[int32][]byte{},
+		events: make([]unix.EpollEvent, 1024), buf: make([]byte, readSize), carry: map[int32][]byte{}, verdicts: map[int32]*verdicts{},
 		mouths: make([][]*mouth, len(p.Rooms)), outcome: newOutcome(),
 		epoll: -1, wake: -1,
 	}
@@ -167,6 +169,7 @@ func (l *loop) sit(i int32) {
 	if s.mouth >= 0 {
 		v.mouth = &mouth{fd: -1}
 		l.mouths[s.room] = append(l.mouths[s.room], v.mouth)
+		l.speakers = append(l.speakers, i)
 	}
 	if s.sample {
 		v.sample = newSample(l.plan, s.room)
@@ -281,6 +284,9 @@ func (l *loop) obey() bool {
 				l.stop()
 			case o.Ended != nil:
 				l.rooms = o.Ended.Rooms
+				for i := range l.viewers {
+					l.judge(&l.viewers[i])
+				}
 				// What was written last, maybe long after it was due, is still on its way.
 				if least := time.Now().Add(haste); l.deadline.Before(least) {
 					l.deadline = least

@@ -13,6 +13,7 @@ type seat struct {
 	turn   int32 // in its wave, over all rooms and processes
 	back   int32 // turn among those that are cut off and return, or -1
 	mouth  int32 // which sender of its room it is, or -1
+	target int32 // where it connects: an index of the plan's
 	slow   bool
 	late   bool
 	sample bool
@@ -122,7 +123,22 @@ func (p *Plan) seats(worker, workers int) []seat {
 			mine = append(mine, s)
 		}
 	}
+	p.direct(mine, worker)
 	return mine
+}
+
+// direct has the seats of a worker go round the targets, and those that are samples by themselves, so that some look
+// at each target.
+func (p *Plan) direct(mine []seat, worker int) {
+	next := [2]int{worker, worker}
+	for i := range mine {
+		n := &next[0]
+		if mine[i].sample {
+			n = &next[1]
+		}
+		mine[i].target = int32(*n % max(len(p.Targets), 1))
+		*n++
+	}
 }
 
 // roomID and userID are unique to the run, as Prefix is.

@@ -30,13 +30,29 @@ type mouth struct {
 	cut int
 	// after is a control frame that goes behind the message that was cut.
 	after []byte
+	// owed is how many messages that fd took were not answered yet.
+	owed int
 }
 
 // open lets messages go to fd, from the beginning of the first that was not taken whole.
 func (m *mouth) open(fd int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.fd, m.opened, m.cut, m.after = fd, time.Now(), 0, nil
+	m.fd, m.opened, m.cut, m.after, m.owed = fd, time.Now(), 0, nil, 0
+}
+
+// settle notes that a message was answered.
+func (m *mouth) settle() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.owed--
+}
+
+// owes reports whether messages were not answered yet.
+func (m *mouth) owes() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owed > 0
 }
 
 // shut keeps messages back, for good where the viewer is gone.
@@ -70,13 +86,14 @@ type sender struct {
 	measure time.Duration
 
 	// Atomic; written by run, read by the loop.
-	offered, sent                 atomic.Uint64
+	offered, sent, gifts          atomic.Uint64
 	offeredMeasured, sentMeasured atomic.Uint64
 
 	// Owned by run until done is closed.
 	todo   *schedule
 	stuck  []*mouth // those with messages waiting
 	byRoom []uint64 // messages written whole
+	giving []uint64 // gifts among them, by room
 	late   *hdrhistogram.Histogram
 	body   []byte
 	frame  []byte
@@ -91,7 +108,7 @@ func startSender(p *Plan, d dialect, worker, workers int, mouths [][]*mouth, at 
 	ctx, stop := context.WithCancel(context.Background())
 	s := &sender{
 		plan: p, dialect: d, at: at, end: at.Add(p.Warmup + p.Duration + p.Patience), mouths: mouths, measure: p.Warmup,
-		todo: p.schedule(worker, workers), byRoom: make([]uint64, len(p.Rooms)),
+		todo: p.schedule(worker, workers), byRoom: make([]uint64, len(p.Rooms)), giving: make([]uint64, len(p.Rooms)),
 		late: newHistogram(), stop: stop, done: make(chan struct{}),
 	}
 	go s.run(ctx)
@@ -188,7 +205,7 @@ func (s *sender) flushLocked(o *mouth) bool {
 		m := o.waiting[0]
 		due := s.at.Add(m.due)
 		s.body = appendBody(s.body[:0], due.UnixMicro(), m.number, s.plan.Body)
-		s.frame = appendFrame(s.frame[:0], codec.OpText, s.dialect.say(nil, s.plan.roomID(int32(m.room)), s.body))
+		s.frame = appendFrame(s.frame[:0], codec.OpText, s.dialect.say(nil, s.plan.roomID(int32(m.room)), s.body, s.plan.gift(m.number)))
 		n, err := write(o.fd, s.frame[o.cut:])
 		if err != nil {
 			return false // full; what else is wrong the loop finds out
@@ -197,6 +214,7 @@ func (s *sender) flushLocked(o *mouth) bool {
 			return false
 		}
 		o.cut = 0
+		o.owed++
 		o.waiting = o.waiting[1:]
 		if o.opened.After(due) {
 			due = o.opened // it was away when it should have spoken: nobody lagged behind
@@ -214,6 +232,10 @@ func (s *sender) flushLocked(o *mouth) bool {
 func (s *sender) count(m message, late time.Duration) {
 	s.byRoom[m.room]++
 	s.sent.Add(1)
+	if s.plan.gift(m.number) {
+		s.giving[m.room]++
+		s.gifts.Add(1)
+	}
 	if m.due >= s.measure {
 		s.sentMeasured.Add(1)
 		record(s.late, late)

@@ -253,6 +253,8 @@ func (e ear) welcome(total uint64, known bool) { e.l.welcomed(e.i, e.v, total, k
 
 func (e ear) reply(payload string) { e.l.send(e.v, codec.OpText, []byte(payload)) }
 
+func (e ear) answered(number uint64, code string) { e.l.answered(e.v, number, code) }
+
 // message counts a copy and, in a sampled viewer, checks it.
 func (e ear) message(text []byte) {
 	e.l.heard(e.v, 1)
