@@ -71,6 +71,11 @@ var conformance = map[string]func(s *harness){
 	"Marks":                testMarks,
 	"Notices":              testNotices,
 	"ManyMeasures":         testManyMeasures,
+	"Feed":                 testFeed,
+	"FeedEpochs":           testFeedEpochs,
+	"Rosters":              testRosters,
+	"RosterTakenOver":      testRosterTakenOver,
+	"NewsBounded":          testNewsBounded,
 }
 
 func TestMemory_Conformance(t *testing.T) { testConformance(t, newMemory) }
@@ -92,7 +97,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "KnownRooms", "Batches", "Trim", "TrimBytes", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
-		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices",
+		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices", "FeedEpochs", "Rosters", "NewsBounded",
 	} {
 		t.Run(name, func(t *testing.T) {
 			empty()

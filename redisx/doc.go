@@ -36,6 +36,12 @@
 //	                             chat.Mark; as long as the last one lasts
 //	gma:{room}           list    the newest 1,000 entries of the log of moderation, oldest first, as JSON; 400 days
 //	                             after the last one
+//	gmk:{room}           list    the newest 1,000 news of the room for a backend, oldest first, see lua/feed_add.lua;
+//	                             HistoryTTL + 24 h after the last one
+//	gmc:{room}:{to}      string  how far backend to has been told of the room: epoch, seq, rev, news, note;
+//	                             HistoryTTL + 24 h
+//	gme:{{roster}}       zset    rooms with something to tell -> when somebody should look at them, Unix ms; with
+//	                             :lease the node that does, 15 s; with :birth when it was made, Unix ms; for ever
 //	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
 //	                             HistoryTTL + 24 h after the last one
 //	gmw:{room}           list    beside original nodes the newest 512 messages that were taken back;

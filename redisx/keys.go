@@ -108,6 +108,11 @@ func (k keys) marks(room string) string { return "gmz:" + k.tag(room) }
 
 func (k keys) modLog(room string) string { return "gma:" + k.tag(room) }
 
+// bookmark is the key of how far a backend has been told of a room.
+func (k keys) bookmark(room, to string) string { return "gmc:" + k.tag(room) + ":" + to }
+
+func (k keys) news(room string) string { return "gmk:" + k.tag(room) }
+
 func (k keys) terms(name string) string { return "gmf:" + name }
 
 func (k keys) lately(room string) string { return "gmw:" + k.tag(room) }

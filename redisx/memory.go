@@ -39,6 +39,9 @@ type Memory struct {
 	termsMu sync.Mutex        // guards the field below; a leaf
 	terms   map[string]string // texts by name; nil: none
 
+	feedsMu sync.Mutex               // guards the field below, and what it holds; a leaf
+	rosters map[string]*memoryRoster // by name; nil: none
+
 	// Atomic.
 	calls, failed, events atomic.Uint64
 	subscriptions         atomic.Int64
@@ -55,6 +58,7 @@ type roomShard struct {
 	rooms      map[string]*memoryRoom
 	registered map[string]struct{} // nil: none
 	rules      map[string]*memoryRules
+	news       map[string]*memoryNews
 	subscribed map[string]struct{}
 	expireAt   time.Time
 }

@@ -46,6 +46,9 @@ func (s *roomShard) expireLocked(now time.Time) {
 	for room := range s.rooms {
 		s.liveLocked(room, now)
 	}
+	for room := range s.news {
+		s.newsLocked(room, 0, now)
+	}
 }
 
 // Publish appends the drafts to the history and tells the handler if it subscribed.

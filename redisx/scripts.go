@@ -46,6 +46,7 @@ type roomScripts struct {
 	publish, read, since, before, page, rangeOf, recall *rueidis.Lua
 	notify, writeLog                                    *rueidis.Lua
 	recallSeq, purge, readRules, changeRules            *rueidis.Lua // nil beside original FastIM nodes
+	feedRead, feedMove, feedAdd                         *rueidis.Lua // nil beside original FastIM nodes
 	report                                              batchScript
 }
 
@@ -80,6 +81,7 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		s.purge = script("lib_recall", "purge")
 		s.readRules = script("read_rules")
 		s.changeRules = script("change_rules")
+		s.feedRead, s.feedMove, s.feedAdd = script("feed_read"), script("feed_move"), script("feed_add")
 	}
 	return s
 }

@@ -197,6 +197,23 @@ type Store interface {
 	WriteLog(ctx context.Context, room, entry string) error
 	ReadLog(ctx context.Context, room string, limit int) ([]string, error)
 
+	// ReadFeed returns what there is to tell a backend of a room behind its bookmark, which to names; at most limit
+	// messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark from was,
+	// nil where there is none; the error has chat.ErrStale in its chain where another node has moved it. A bookmark lives
+	// a day longer than a history. AddNews adds a JSON object to the room's news. Beside original FastIM nodes the
+	// errors of these, and of those below, have chat.ErrBeside in their chain.
+	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
+	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
+	AddNews(ctx context.Context, room, text string) error
+	// TakeFeeds takes up to limit rooms of a roster that are due, if no other node has taken some within
+	// chat.FeedLease. Others leave them alone for chat.FeedHold. birth is when the roster was made as far as the node
+	// knows, 0 where it does not: it is the answer's where the store has lost it. MarkFeeds has rooms be due now, DoneFeeds
+	// gives them back: one that was marked meanwhile stays due. LeaveFeeds has another node take over at once.
+	TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error)
+	MarkFeeds(ctx context.Context, roster string, rooms []string) error
+	DoneFeeds(ctx context.Context, roster string, rooms []chat.Due) error
+	LeaveFeeds(ctx context.Context, roster, node string) error
+
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:
 	// events come as soon as they can. Subscribing twice is subscribing once.

@@ -65,6 +65,9 @@ type Hooks struct {
 	// OnRules hears that a room has other rules, and about whom measures were taken or lifted. It is called with the
 	// room's lock held, as OnChange is.
 	OnRules func(r *Room, targets []string)
+	// OnNews hears that the store may have something new of a room: messages of this node, or that its first member here
+	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.
+	OnNews func(room string)
 }
 
 const hallShards = 64 // power of two; spreads joins over locks

@@ -127,6 +127,9 @@ func (r *Room) send() {
 	r.storm.dropped = [2]uint64{} // what is lost with this try was not counted, and no harm
 	r.unlock()
 	stored, err := h.store.Publish(ctx, r.id, b)
+	if h.cfg.OnNews != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
+		h.cfg.OnNews(r.id)
+	}
 	if errors.Is(err, chat.ErrStale) {
 		r.mu.Lock()
 		defer r.unlock()

@@ -61,6 +61,7 @@ type reported struct {
 	pos     chat.Position // the room's before
 	counted uint64        // Room.counted before
 	rules   string        // the version of the room's rules before
+	open    bool          // it has members
 }
 
 // Report tells the store of each room whose members or likes changed, and of the others from time to
@@ -115,7 +116,7 @@ func (r *Room) takeReport() (rep chat.Report, before reported, ok bool) {
 	}
 	rep = chat.Report{Room: r.id, Online: members, Likes: r.likes, Known: r.follower.pos}
 	r.reportedMembers, r.reportedAt, r.likes = members, now, 0
-	return rep, reported{r, rep.Likes, r.follower.pos, r.counted, r.rules.Version}, true
+	return rep, reported{r, rep.Likes, r.follower.pos, r.counted, r.rules.Version, members > 0}, true
 }
 
 // reportFailed has the room reported again, a while later. Unless the store refused them its likes may
@@ -151,6 +152,10 @@ func (r *Room) stands(s chat.Standing, before reported) {
 	if r.counted == before.counted { // else an event came meanwhile, which may be newer
 		r.counters = s.Counters
 	}
+	if r.open != before.open && r.hall.cfg.OnNews != nil {
+		r.hall.cfg.OnNews(r.id)
+	}
+	r.open = before.open
 	if r.rules.read && s.Rules != before.rules && r.rules.Version == before.rules {
 		r.staleLocked()
 	}
