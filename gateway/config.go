@@ -8,13 +8,15 @@ import (
 
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
+	"barrage/gateway/webhooks"
 )
 
 // Config is what the edge of a node is told. Start from [DefaultConfig].
 type Config struct {
 	edge.Config
-	Admin AdminConfig
-	List  fastim.Config
+	Admin    AdminConfig
+	List     fastim.Config
+	Webhooks webhooks.Config
 }
 
 // AdminConfig is the config section `admin`: health and metrics.
@@ -27,7 +29,7 @@ type AdminConfig struct {
 
 // DefaultConfig is what config.yaml says.
 func DefaultConfig() Config {
-	return Config{Config: edge.DefaultConfig(), Admin: AdminConfig{Listen: "127.0.0.1:9001"}, List: fastim.Config{UpdateInterval: time.Second}}
+	return Config{Config: edge.DefaultConfig(), Admin: AdminConfig{Listen: "127.0.0.1:9001"}, List: fastim.Config{UpdateInterval: time.Second}, Webhooks: webhooks.DefaultConfig()}
 }
 
 // adminOff is the address of no admin port: a variable of the environment that is empty counts as not set.

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +17,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
 	v1 "barrage/gateway/v1"
+	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
 	"barrage/room"
 )
@@ -26,6 +29,7 @@ type Store interface {
 	fastim.Store
 	v1.Store
 	desk.Store
+	webhooks.Store
 	// RevokeUser ends all tokens of a user that were made until then, RevokeToken a signed one by its name.
 	RevokeUser(ctx context.Context, user string, then time.Time) error
 	RevokeToken(ctx context.Context, id string, end time.Time) error
@@ -45,6 +49,7 @@ type Server struct {
 	edge    *edge.Edge
 	fastIM  *fastim.FastIM
 	v1      *v1.API
+	hooks   *webhooks.Sender // nil: no service is told
 	log     *slog.Logger
 	metrics *metrics
 	public  *http.Server
@@ -63,7 +68,12 @@ type Server struct {
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, edge: edge.New(cfg.Config, store, log)}
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
-	s.edge.Hall = room.New(rooms, s.edge.Hooks(s.fastIM.Lists.RoomChanged), store, log)
+	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
+	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
+	if s.hooks = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.hooks != nil {
+		ask.OnNews = s.hooks.Mark
+	}
+	s.edge.Hall = room.New(rooms, ask, store, log)
 	s.v1.NewDesk(store)
 	s.metrics = newMetrics(s)
 	return s
@@ -103,6 +113,7 @@ func (s *Server) start() error {
 	s.edge.Run(ctx, &s.workers)
 	s.fastIM.Lists.Run(ctx, &s.workers)
 	s.v1.Run(ctx, &s.workers)
+	s.hooks.Run(ctx, &s.workers)
 	if s.edge.Private() {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
@@ -202,6 +213,7 @@ func (s *Server) close() {
 	defer cancel()
 	s.edge.CutOff(ctx)
 	s.edge.Hall.Report(ctx) // nobody is here any more: the other nodes need not wait until our word is too old
+	s.hooks.Leave()
 	s.stop()
 	s.workers.Wait()
 	s.edge.Guard.Close()

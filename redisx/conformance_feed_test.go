@@ -31,7 +31,7 @@ func testFeed(s *harness) {
 	msgs := s.publish(t, "r", "u", 10, 20, 30)
 	f = s.feed(2)
 	wantEqual(t, "Entries", f.Entries, nil, []chat.Entry{{Seq: 1, JSON: msgs[0]}, {Seq: 2, JSON: msgs[1]}})
-	if f.Marked || f.Epoch == "" || f.Seq != 3 || f.Rev != 1 || f.From != 0 || f.First != 1 {
+	if f.Marked || f.Epoch == "" || f.Seq != 3 || f.Rev != 1 || f.From != 0 || f.To != 2 || f.First != 1 || f.Total != 3 {
 		t.Errorf("the feed is %+v", f)
 	}
 	epoch := f.Epoch
@@ -73,7 +73,7 @@ func testFeed(s *harness) {
 	for i := range historyMessages + 5 { // the history forgets
 		s.publish(t, "r", "v", int64(100+i))
 	}
-	if f = s.feed(1); f.From != 3 || f.First != 9 || f.Entries[0].Seq != 9 {
+	if f = s.feed(1); f.From != 3 || f.To != 9 || f.First != 9 || f.Entries[0].Seq != 9 {
 		t.Errorf("From, First = %d, %d, the first entry is %d; want 3, 9 and 9", f.From, f.First, f.Entries[0].Seq)
 	}
 	s.pass(s.limitOfReports())

@@ -119,7 +119,7 @@ func (r *Redis) readFeed(ctx context.Context, room, to string, limit int) (chat.
 		return chat.Feed{}, err
 	}
 	f, err := msg.ToArray()
-	if err != nil || len(f) != 13 {
+	if err != nil || len(f) != 14 {
 		return chat.Feed{}, errors.Join(errBadAnswer, err)
 	}
 	feed, err := r.parseFeed(f)
@@ -145,7 +145,7 @@ func (r *Redis) parseFeed(f []rueidis.RedisMessage) (feed chat.Feed, err error) 
 	epoch, err2 := f[1].ToString()
 	storm, err3 := f[9].ToString()
 	err = errors.Join(err1, err2, err3)
-	feed.Position = chat.Position{Epoch: epoch, Seq: number(2), Rev: number(3)}
+	feed.Position = chat.Position{Epoch: epoch, Seq: number(2), Rev: number(3), Total: number(13)}
 	feed.Begun, feed.From, feed.First, feed.Online, feed.Now = number(4), number(5), number(6), number(7), int64(number(8))
 	if mark != "" {
 		feed.Marked = true
@@ -170,9 +170,10 @@ func (r *Redis) parseFeed(f []rueidis.RedisMessage) (feed chat.Feed, err error) 
 		n.Text = text
 		feed.News, err = append(feed.News, n), errors.Join(err, bad1, bad2)
 	}
-	at := max(feed.From+1, feed.First)
-	for i, text := range texts(12) {
-		feed.Entries = r.appendEntry(feed.Entries, at+uint64(i), text)
+	feed.To = max(feed.From, feed.First-1)
+	for _, text := range texts(12) {
+		feed.To++
+		feed.Entries = r.appendEntry(feed.Entries, feed.To, text)
 	}
 	return feed, err
 }

@@ -152,7 +152,8 @@ func (m *Memory) ReadFeed(_ context.Context, room, to string, limit int) (chat.F
 
 // feed adds what the room has behind the bookmark, as feed_read.lua does.
 func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
-	feed.Position, feed.Begun = chat.Position{Epoch: r.epoch, Seq: r.seq, Rev: r.rev}, r.begun
+	feed.Position, feed.Begun = r.position(), r.begun
+	feed.Tip = ""
 	feed.First = r.seq - uint64(r.len()) + 1
 	was := feed.Bookmark
 	feed.From = feed.First - 1
@@ -164,11 +165,13 @@ func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
 		feed.From = min(was.Seq, r.begun)
 	}
 	fits := budget{left: feedBytes}
-	for seq := max(feed.From+1, feed.First); seq <= r.seq && len(feed.Entries) < limit; seq++ {
-		e := chat.Entry{Seq: seq, JSON: r.at(r.indexOf(seq))}
+	feed.To = max(feed.From, feed.First-1)
+	for feed.To < r.seq && len(feed.Entries) < limit {
+		e := chat.Entry{Seq: feed.To + 1, JSON: r.at(r.indexOf(feed.To + 1))}
 		if !fits.takes(e.JSON) {
 			break
 		}
+		feed.To++
 		if e.JSON == tombstone {
 			e.JSON = ""
 		}

@@ -51,6 +51,7 @@ type Room struct {
 	likes           uint64 // not reported yet
 	reportedMembers uint64
 	reportedAt      int64 // hall.coarse then
+	open            bool  // it had members then, as the store took it
 	// reportFrom is from when on, in Unix seconds, it is reported again after a failure.
 	reportFrom int64
 	counters   chat.Counters // as the store said last

@@ -24,16 +24,16 @@ type News struct {
 
 // Feed is what there is to tell of a room behind a bookmark, read in one step.
 type Feed struct {
-	// Position is where the room stands; Total is not read. Begun is as in [History].
+	// Position is where the room stands, without Tip; Begun is as in [History].
 	Position
 	Begun uint64
 	// Bookmark is where the backend stands; Marked is false where it was never told of the room.
 	Bookmark Bookmark
 	Marked   bool
-	// Entries are the oldest messages behind number From, those that were recalled without JSON. First is the number of
-	// the oldest message that the history has, or will have: what is between From and First is lost.
-	Entries     []Entry
-	From, First uint64
+	// Entries are the oldest messages behind number From, up to To, those that were recalled without JSON. First is the
+	// number of the oldest message that the history has, or will have: what is between From and First is lost.
+	Entries         []Entry
+	From, To, First uint64
 	// Recalls are those of this epoch behind the bookmark, of the newest [RecallsKept]; News are the oldest behind it.
 	Recalls []Event
 	News    []News

@@ -3,7 +3,8 @@
 -- ARGV: a random name for a new epoch; how many of each kind at most; how many bytes of messages.
 -- It writes nothing but a new epoch.
 -- It returns {bookmark, epoch, newest number, rev, number at the epoch's begin, number that the messages are behind,
---   number of the oldest message, members online, Unix ms, what events say of a storm, {recalls}, {news}, {messages}}.
+--   number of the oldest message, members online, Unix ms, what events say of a storm, {recalls}, {news}, {messages},
+--   total}.
 local list, meta, log, online, bookmark, news = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local random, limit, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
@@ -63,4 +64,4 @@ if #q == 9 and seconds - q[3] < 3 and (q[8] > 0 or math.floor(q[9] / 1048576) ~=
   storm = string.format('%d %d %d', q[8], math.floor(q[9] / 1048576), q[9] % 1048576)
 end
 return {was, room.e, whole(room.s), whole(room.v), whole(room.o), whole(from), whole(first), members, whole(now), storm,
-  recalls, fresh, messages}
+  recalls, fresh, messages, room.len == 0 and '0' or whole(room.s - room.b)}
