@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/keys"
 	"barrage/gateway/pass"
@@ -95,7 +96,7 @@ func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.
 	if bad := edge.CheckID("user", user); bad != nil {
 		return bad
 	}
-	return s.revoke(ctx, w, "user", user, func() error { return s.store.RevokeUser(ctx, user, s.edge.Times.Now()) })
+	return s.revoke(ctx, w, desk.Entry{Verb: "revoke", Target: user}, func() error { return s.store.RevokeUser(ctx, user, s.edge.Times.Now()) })
 }
 
 // revokeToken ends a signed token by its jti. ?until= is the token's own end in Unix seconds, behind which the store
@@ -112,23 +113,19 @@ func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http
 		}
 		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + edge.ExpiryGrace) // it is taken for a while behind its end
 	}
-	return s.revoke(ctx, w, "token", id, func() error { return s.store.RevokeToken(ctx, id, end) })
+	return s.revoke(ctx, w, desk.Entry{Verb: "revoke_token", Target: id}, func() error { return s.store.RevokeToken(ctx, id, end) })
 }
 
 // revoke does it where the key of the request may, and says so in the log.
-func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, what, name string, do func() error) *edge.Refusal {
-	by, key := "this machine", keys.From(ctx)
-	if key != nil {
-		by = key.Name
-	}
-	if key != nil && key.Rooms != "" && key.Rooms != "*" {
+func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, e desk.Entry, do func() error) *edge.Refusal {
+	if key := keys.From(ctx); key != nil && key.Rooms != "" && key.Rooms != "*" {
 		return edge.Refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
 	}
 	if err := do(); err != nil {
-		s.log.Warn("cannot revoke tokens", what, name, "by", by, "err", err)
+		s.log.Warn("cannot revoke tokens", "verb", e.Verb, "target", e.Target, "by", operator(ctx).Name, "err", err)
 		return edge.Refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")
 	}
-	s.log.Info("tokens are revoked", what, name, "by", by)
+	s.v1.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -177,6 +174,11 @@ func (s *Server) registerRoom(on bool) http.HandlerFunc {
 			s.log.Warn("cannot register a room", "room", id, "err", err)
 			return edge.Refuse(http.StatusServiceUnavailable, "cannot register the room now")
 		}
+		verb := "register"
+		if !on {
+			verb = "unregister"
+		}
+		s.v1.Desk.Note(ctx, operator(ctx), id, desk.Entry{Verb: verb})
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})

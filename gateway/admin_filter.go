@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/filter"
 	v1 "barrage/gateway/v1"
@@ -188,7 +189,11 @@ func (s *Server) nameTerms(ctx context.Context, name, sum string) error {
 		return err
 	}
 	s.edge.Hall.RulesChanged(chat.Everywhere, ev)
-	s.log.Info("a list of terms is another one", "list", name, "sha256", sum, "by", operator(ctx).Name)
+	e := desk.Entry{Verb: "put_terms", Target: name, Sum: sum, V: ev.Rules.Version}
+	if sum == "" {
+		e.Verb = "delete_terms"
+	}
+	s.v1.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	return nil
 }
 

@@ -25,6 +25,9 @@ type AdminConfig struct {
 	Listen string `mapstructure:"listen"`
 	// KeysFile has the server keys that calls must show, see package keys; empty = none, on this machine alone.
 	KeysFile string `mapstructure:"keys_file"`
+	// AuditFile gets a JSON line for everything that moderators and operators do; "-" is the standard output; empty =
+	// none.
+	AuditFile string `mapstructure:"audit_file"`
 }
 
 // DefaultConfig is what config.yaml says.

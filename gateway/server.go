@@ -50,6 +50,7 @@ type Server struct {
 	fastIM  *fastim.FastIM
 	v1      *v1.API
 	hooks   *webhooks.Sender // nil: no service is told
+	audit   audit
 	log     *slog.Logger
 	metrics *metrics
 	public  *http.Server
@@ -66,7 +67,7 @@ type Server struct {
 // New makes the node over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, edge: edge.New(cfg.Config, store, log)}
+	s := &Server{cfg: cfg, store: store, log: log, edge: edge.New(cfg.Config, store, log), audit: audit{path: cfg.Admin.AuditFile}}
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
 	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
 	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
@@ -75,6 +76,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	}
 	s.edge.Hall = room.New(rooms, ask, store, log)
 	s.v1.NewDesk(store)
+	s.v1.Desk.Told = s.moderated
 	s.metrics = newMetrics(s)
 	return s
 }
@@ -93,6 +95,9 @@ func (s *Server) start() error {
 	serverKeys, err := s.loadKeys()
 	if err != nil {
 		return fmt.Errorf("cannot read admin.keys_file: %w", err)
+	}
+	if err := s.audit.check(); err != nil {
+		return err
 	}
 	ln, err := s.edge.Listen()
 	if err != nil {

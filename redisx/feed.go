@@ -43,7 +43,7 @@ func (r *Redis) ofRoster(ctx context.Context, what string, script *rueidis.Lua, 
 func (r *Redis) TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error) {
 	keys := rosterKeys(roster)
 	msg, err := r.ofRoster(ctx, "take rooms of a roster", feedTakeScript, keys, node, millis(chat.FeedLease), strconv.Itoa(limit),
-		millis(chat.FeedHold), strconv.FormatInt(birth, 10))
+		strconv.FormatInt(birth, 10))
 	if err != nil {
 		return chat.Roster{}, err
 	}

@@ -56,7 +56,7 @@ func (m *Memory) TakeFeeds(_ context.Context, roster, node string, limit int, _ 
 		taken.Oldest = due[0].At
 	}
 	taken.Rooms = due[:min(limit, len(due))]
-	until := now.Add(chat.FeedHold).UnixMilli()
+	until := now.Add(chat.FeedLease).UnixMilli()
 	for i := range taken.Rooms {
 		taken.Rooms[i].At = until
 		t.due[taken.Rooms[i].Room] = until

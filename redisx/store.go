@@ -205,8 +205,8 @@ type Store interface {
 	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
 	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
 	AddNews(ctx context.Context, room, text string) error
-	// TakeFeeds takes up to limit rooms of a roster that are due, if no other node has taken some within
-	// chat.FeedLease. Others leave them alone for chat.FeedHold. birth is when the roster was made as far as the node
+	// TakeFeeds takes up to limit rooms of a roster that are due, if no other node has taken any, or looked, within
+	// chat.FeedLease. They are the node's for as long. birth is when the roster was made as far as the node
 	// knows, 0 where it does not: it is the answer's where the store has lost it. MarkFeeds has rooms be due now, DoneFeeds
 	// gives them back: one that was marked meanwhile stays due. LeaveFeeds has another node take over at once.
 	TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error)

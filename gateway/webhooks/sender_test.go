@@ -427,7 +427,7 @@ func TestSender_TakesOver(t *testing.T) {
 		first := len(w.service.calls)
 		w.sender = w.newSender("two", nil)
 		w.run()
-		time.Sleep(chat.FeedLease + chat.FeedHold + 2*time.Second)
+		time.Sleep(chat.FeedLease + 2*time.Second)
 		w.say("a", "three")
 		time.Sleep(2 * time.Second)
 		got := slices.Compact(shown(w.service.all())) // the second one may have come twice

@@ -67,11 +67,10 @@ type Roster struct {
 
 // What two packages must agree on about feeds.
 const (
-	// FeedLease is how long a node is the only one that tells what a roster has, after it took rooms last. It is more
-	// than the longest call of a backend, so nobody else takes over meanwhile; a node that dies is replaced after it.
+	// FeedLease is how long a node is the only one that tells what a roster has, after it looked at the roster last, and
+	// how long rooms that it took are its own. It is more than the longest call of a backend, so nobody else takes over
+	// meanwhile; a node that dies is replaced after it.
 	FeedLease = 15 * time.Second
-	// FeedHold is how long a room stays with the node that took it.
-	FeedHold = time.Minute
 	// NewsKept is how many news of a room there are at most: as many as moderators can look up, see [LogKept].
 	NewsKept = LogKept
 )
