@@ -11,11 +11,11 @@ func (l *loop) finish() {
 	if gone && l.sender != nil {
 		l.sender.stop()
 	}
-	if !l.said && l.hushed() && (!l.owed() || l.now.After(l.deadline)) {
-		l.said = true
-		l.report(report{Said: &saidReport{Rooms: l.uttered()}})
+	if !l.reportedSent && l.hushed() && (!l.owed() || l.now.After(l.deadline)) {
+		l.reportedSent = true
+		l.report(report{Sent: &sentReport{Rooms: l.uttered()}})
 	}
-	if l.said && l.rooms != nil && (gone || l.complete()) {
+	if l.reportedSent && l.rooms != nil && (gone || l.complete()) {
 		l.done = true
 		l.reportDone()
 	}

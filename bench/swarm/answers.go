@@ -25,8 +25,8 @@ type verdicts struct {
 // what was refused: that message counts as not answered, which is what viewers are held to.
 func (l *loop) answered(v *viewer, number uint64, code string) {
 	room := v.seat.room
-	if v.mouth == nil || l.sender == nil || l.said || number >= l.sender.offered.Load() ||
-		number%uint64(len(l.mouths[room])) != uint64(v.seat.mouth) {
+	if v.speaker == nil || l.sender == nil || l.reportedSent || number >= l.sender.offered.Load() ||
+		number%uint64(len(l.speakers[room])) != uint64(v.seat.speaker) {
 		return
 	}
 	r := l.verdicts[room]
@@ -37,7 +37,7 @@ func (l *loop) answered(v *viewer, number uint64, code string) {
 	if !r.known.add(number) {
 		return
 	}
-	v.mouth.settle()
+	v.speaker.settle()
 	gift := l.plan.gift(number)
 	if code == "" {
 		l.outcome.Acked++
@@ -79,8 +79,8 @@ func (l *loop) owed() bool {
 	if !l.manner.accounts {
 		return false
 	}
-	for _, i := range l.speakers {
-		if v := &l.viewers[i]; v.stage >= watching && v.mouth.owes() {
+	for _, i := range l.speaking {
+		if v := &l.viewers[i]; v.stage >= watching && v.speaker.owes() {
 			return true
 		}
 	}

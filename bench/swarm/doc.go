@@ -33,10 +33,10 @@
 //	name    how many     started by   ended by              owns, may block on
 //	loop    1 a worker   Work         its orders' end       viewers, epoll; epoll_wait, out
 //	orders  1 a worker   Work         its orders' end       nothing; in
-//	sender  1 a worker   the loop     all said, end, stop   the schedule; nanosleep, mouth.mu
+//	sender  1 a worker   the loop     all said, end, stop   the schedule; nanosleep, speaker.mu
 //	hear    1 a worker   Start        the worker's end      nothing; the worker's reports
 //	tick    1            Start        Close                 nothing; Ticks
 //
-// A worker's loop and sender share the sockets of those who speak (mouth.mu) and a few
+// A worker's loop and sender share the sockets of those who speak (speaker.mu) and a few
 // atomic counters. Nothing else is locked in a worker; a crew has one mutex.
 package swarm

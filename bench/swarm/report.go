@@ -9,7 +9,7 @@ import (
 
 // What a crew and its workers say to each other: one JSON object a line. A crew sends
 // orders, in this order, those in brackets where it needs them: a plan, connect, [load],
-// [stop], ended. Workers answer connect by a wave, load and stop by said, ended by done;
+// [stop], ended. Workers answer connect by a wave, load and stop by sent, ended by done;
 // and send a beat every second.
 
 // order is what a crew tells a worker. One of its parts is set.
@@ -49,7 +49,7 @@ type roomReport struct {
 type report struct {
 	Beat *beat       `json:"beat,omitempty"`
 	Wave *wave       `json:"wave,omitempty"`
-	Said *saidReport `json:"said,omitempty"`
+	Sent *sentReport `json:"sent,omitempty"`
 	Done *done       `json:"done,omitempty"`
 	// Error ends the worker.
 	Error string `json:"error,omitempty"`
@@ -82,8 +82,8 @@ type wave struct {
 	LastIn    time.Time `json:"last_in"`
 }
 
-// saidReport is what a worker wrote, by room.
-type saidReport struct {
+// sentReport is what a worker wrote, by room.
+type sentReport struct {
 	Rooms map[int]roomReport `json:"rooms"`
 }
 

@@ -147,7 +147,7 @@ func TestSeats_PartsMakeTheWhole(t *testing.T) {
 					t.Fatalf("seat %d of room %d is taken twice", s.number, s.room)
 				}
 				seen[id{s.room, s.number}] = true
-				if s.mouth >= 0 && (int(s.room)%workers != w || s.slow || s.late) {
+				if s.speaker >= 0 && (int(s.room)%workers != w || s.slow || s.late) {
 					t.Errorf("seat %+v speaks in worker %d of %d", s, w, workers)
 				}
 				if s.sample {

@@ -15,9 +15,9 @@ import (
 	"barrage/codec"
 )
 
-// mouth is a viewer's socket as its sender sees it. The loop opens and closes it under
+// speaker is a viewer's socket as its sender sees it. The loop opens and closes it under
 // mu, so that a message never lands on a descriptor that means somebody else.
-type mouth struct {
+type speaker struct {
 	mu sync.Mutex // guards the fields below
 	// fd takes messages, since opened; -1 while the viewer is away.
 	fd     int
@@ -35,35 +35,35 @@ type mouth struct {
 }
 
 // open lets messages go to fd, from the beginning of the first that was not taken whole.
-func (m *mouth) open(fd int) {
+func (m *speaker) open(fd int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fd, m.opened, m.cut, m.after, m.owed = fd, time.Now(), 0, nil, 0
 }
 
 // settle notes that a message was answered.
-func (m *mouth) settle() {
+func (m *speaker) settle() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.owed--
 }
 
 // owes reports whether messages were not answered yet.
-func (m *mouth) owes() bool {
+func (m *speaker) owes() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.owed > 0
 }
 
 // shut keeps messages back, for good where the viewer is gone.
-func (m *mouth) shut(gone bool) {
+func (m *speaker) shut(gone bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fd, m.gone = -1, gone
 }
 
 // control sends a control frame without cutting a message in two.
-func (m *mouth) control(frame []byte) {
+func (m *speaker) control(frame []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -78,12 +78,12 @@ func (m *mouth) control(frame []byte) {
 // sender says a worker's messages when they are due, whatever the server does.
 type sender struct {
 	// Immutable after newSender.
-	plan    *Plan
-	dialect dialect
-	at      time.Time
-	end     time.Time  // when Patience is over
-	mouths  [][]*mouth // by room
-	measure time.Duration
+	plan     *Plan
+	dialect  dialect
+	at       time.Time
+	end      time.Time    // when Patience is over
+	speakers [][]*speaker // by room
+	measure  time.Duration
 
 	// Atomic; written by run, read by the loop.
 	offered, sent, gifts          atomic.Uint64
@@ -91,9 +91,9 @@ type sender struct {
 
 	// Owned by run until done is closed.
 	todo   *schedule
-	stuck  []*mouth // those with messages waiting
-	byRoom []uint64 // messages written whole
-	giving []uint64 // gifts among them, by room
+	stuck  []*speaker // those with messages waiting
+	byRoom []uint64   // messages written whole
+	giving []uint64   // gifts among them, by room
 	late   *hdrhistogram.Histogram
 	body   []byte
 	frame  []byte
@@ -104,10 +104,10 @@ type sender struct {
 
 // startSender begins to say what the schedule of the worker has, counted from at, in a
 // goroutine that ends when all is said, when Patience is over, or by stop.
-func startSender(p *Plan, d dialect, worker, workers int, mouths [][]*mouth, at time.Time) *sender {
+func startSender(p *Plan, d dialect, worker, workers int, speakers [][]*speaker, at time.Time) *sender {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &sender{
-		plan: p, dialect: d, at: at, end: at.Add(p.Warmup + p.Duration + p.Patience), mouths: mouths, measure: p.Warmup,
+		plan: p, dialect: d, at: at, end: at.Add(p.Warmup + p.Duration + p.Patience), speakers: speakers, measure: p.Warmup,
 		todo: p.schedule(worker, workers), byRoom: make([]uint64, len(p.Rooms)), giving: make([]uint64, len(p.Rooms)),
 		late: newHistogram(), stop: stop, done: make(chan struct{}),
 	}
@@ -176,8 +176,8 @@ func (s *sender) say(m message) {
 	if m.due >= s.measure {
 		s.offeredMeasured.Add(1)
 	}
-	mouths := s.mouths[m.room]
-	o := mouths[m.number%uint64(len(mouths))]
+	speakers := s.speakers[m.room]
+	o := speakers[m.number%uint64(len(speakers))]
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.gone {
@@ -190,13 +190,13 @@ func (s *sender) say(m message) {
 }
 
 // flush writes what waits and reports whether nothing is left.
-func (s *sender) flush(o *mouth) bool {
+func (s *sender) flush(o *speaker) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return s.flushLocked(o)
 }
 
-func (s *sender) flushLocked(o *mouth) bool {
+func (s *sender) flushLocked(o *speaker) bool {
 	if o.gone {
 		o.waiting = nil
 		return true
