@@ -132,7 +132,7 @@ func TestGate_StoreAwayKeepsTheBatch(t *testing.T) {
 	storeOf(s).fail(errAway, "CheckTokens")
 	a.say("patient")
 	eventually(t, func() error {
-		return differ("the gate was asked", storeOf(s).called("CheckTokens") > 0, true)
+		return differ("the senders were checked", storeOf(s).called("CheckTokens") > 0, true)
 	})
 	storeOf(s).fail(nil, "CheckTokens")
 	a.say("heard")
@@ -155,7 +155,7 @@ func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
 	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
 	goOn := storeOf(s).hold("CheckTokens")
 	a.say("opens a batch of its own")
-	eventually(t, func() error { return differ("batches at the gate", storeOf(s).called("CheckTokens"), 1) })
+	eventually(t, func() error { return differ("batches whose senders are checked", storeOf(s).called("CheckTokens"), 1) })
 	a.say("last words")
 	b.say("next")
 	eventually(t, func() error { return differ("messages waiting", s.edge.Hall.Stats().Waiting, 3) })

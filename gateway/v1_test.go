@@ -467,7 +467,7 @@ func TestV1_SendRevoked(t *testing.T) {
 	defer goOn()
 	got := make(chan answerV1, 1)
 	go func() { got <- callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1"}`) }() // ends with the answer, which the test waits for
-	eventually(t, func() error { return differ("batches at the gate", storeOf(s).called("CheckTokens"), 1) })
+	eventually(t, func() error { return differ("batches whose senders are checked", storeOf(s).called("CheckTokens"), 1) })
 	if err := s.store.SetToken(t.Context(), "u", "other"); err != nil {
 		t.Fatal(err)
 	}

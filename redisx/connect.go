@@ -183,14 +183,14 @@ func (r *Redis) newSharding() *sharding {
 		return newLink(kind, probe, r.cfg.Timeout)
 	}
 	return &sharding{
-		node:    r.node,
-		timeout: r.cfg.Timeout,
-		slotOf:  r.slotOf,
-		open:    open,
-		probe:   func(ctx context.Context, l *link) error { return r.probe(ctx, l, "SPUBLISH") },
-		read:    r.readSlots,
-		wake:    once.NewSignal(),
-		limbo:   newLink(linkKind{}, probeOf(r.node, "limbo"), r.cfg.Timeout),
-		shards:  make(map[string]shard),
+		node:       r.node,
+		timeout:    r.cfg.Timeout,
+		slotOf:     r.slotOf,
+		open:       open,
+		probe:      func(ctx context.Context, l *link) error { return r.probe(ctx, l, "SPUBLISH") },
+		read:       r.readSlots,
+		wake:       once.NewSignal(),
+		unassigned: newLink(linkKind{}, probeOf(r.node, "unassigned"), r.cfg.Timeout),
+		shards:     make(map[string]shard),
 	}
 }

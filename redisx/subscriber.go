@@ -59,8 +59,8 @@ type sharding struct {
 	read func(context.Context) (slotTable, error)
 	// wake asks for another look at the slots. One is enough.
 	wake once.Signal
-	// limbo has the channels whose master is not known. It has no connection.
-	limbo *link
+	// unassigned has the channels whose master is not known. It has no connection.
+	unassigned *link
 
 	// Guarded by subscriber.mu.
 	table  slotTable
@@ -82,7 +82,7 @@ func newSubscriber(one *link, s *sharding, running *sync.WaitGroup) *subscriber 
 		faults:  map[*link]error{one: errNotYet},
 	}
 	if s != nil {
-		subs.faults[s.limbo] = errNotYet
+		subs.faults[s.unassigned] = errNotYet
 	}
 	return subs
 }
@@ -181,7 +181,7 @@ func (s *subscriber) homeLocked(channel string) *link {
 	if shard, ok := s.sharded.shards[s.sharded.table.master(s.sharded.slotOf(channel))]; ok {
 		return shard.link
 	}
-	return s.sharded.limbo
+	return s.sharded.unassigned
 }
 
 // run keeps all links until ctx ends. It returns before they have ended.
@@ -298,9 +298,9 @@ func (s *subscriber) remap(ctx context.Context, table slotTable) {
 			delete(s.sharded.shards, addr)
 			delete(s.faults, shard.link)
 		}
-		s.faults[s.sharded.limbo] = nil
+		s.faults[s.sharded.unassigned] = nil
 		if table.holes() {
-			s.faults[s.sharded.limbo] = errNoSlots
+			s.faults[s.sharded.unassigned] = errNoSlots
 		}
 	})
 }

@@ -246,7 +246,7 @@ func TestRoom_GateRefusesSingleMessages(t *testing.T) {
 	f.settle()
 	wantInfos(t, m, "0", "2")
 	if asked != 1 {
-		t.Errorf("the gate was asked %d times for one batch; want once", asked)
+		t.Errorf("the senders were checked %d times for one batch; want once", asked)
 	}
 	if s := f.hall.Stats(); s.RefusedUnauthorized != 2 {
 		t.Errorf("RefusedUnauthorized = %d; want 2", s.RefusedUnauthorized)
