@@ -193,7 +193,7 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 			sh.mu.Unlock()
 			return nil, fmt.Errorf("cannot open room %q: %w", id, err)
 		}
-		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}}
+		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}, pulse: pulse{at: h.coarse.Load()}}
 		sh.rooms[id] = r
 		h.countRoom(id, 1)
 	}
@@ -300,6 +300,7 @@ func (h *Hall) Tick(now time.Time) {
 				r.enqueueLocked()
 			}
 		}
+		r.pulse.beat(coarse)
 		r.tellCountersLocked()
 		r.tellStormLocked()
 		r.unlock()

@@ -34,6 +34,7 @@ type Room struct {
 	promised promises // only where nobody gives numbers
 	rules    rules
 	storm    storm
+	pulse    pulse
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 
@@ -170,6 +171,7 @@ func (r *Room) fanOutLocked(messages []chat.Entry) {
 			st.wake()
 		}
 	}
+	r.pulse.came += uint32(len(messages))
 	offered := uint64(len(messages)) * uint64(r.members)
 	r.copies.offered.Add(offered)
 	r.hall.stats.offered.Add(offered)
