@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"barrage/bench/command"
+	"barrage/gateway"
 	"barrage/gateway/pass"
 	"barrage/internal/admincmd"
 	"barrage/internal/cli"
@@ -39,7 +40,7 @@ func main() {
 }
 
 // serveFunc runs a node until ctx ends, drains it and returns. It reports where the node listens.
-type serveFunc func(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli.Reporter) error
+type serveFunc func(ctx context.Context, cfg config.Config, running gateway.Running, log *slog.Logger, listens cli.Reporter) error
 
 // newRoot is the command barrage with all commands below it.
 func newRoot(environ []string, serve serveFunc) *cobra.Command {
@@ -89,14 +90,14 @@ BARRAGE_READY_FD names.`,
 			if err != nil {
 				return err
 			}
-			log := newLogger(cmd.ErrOrStderr(), loaded.cfg.Log)
+			log, level := newLogger(cmd.ErrOrStderr(), loaded.cfg.Log)
 			log.Info("configuration loaded", "file", cmp.Or(loaded.file, "none"), "from_environment", loaded.count("environment"))
 			if ignored := config.Ignored(environ); len(ignored) > 0 {
 				log.Warn("variables of the environment are no settings; \"barrage config print\" shows all there are", "ignored", strings.Join(ignored, " "))
 			}
 			ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 			defer stop()
-			return serve(ctx, loaded.cfg, log, listens)
+			return serve(ctx, loaded.cfg, loaded.running(level), log, listens)
 		},
 	}
 	addConfigFlag(cmd, &file)
@@ -203,6 +204,19 @@ func versionText() string {
 // versionLine is "barrage v1.2.3 commit 0123456789ab go1.26.8 linux/amd64". The version
 // of the release goes before the module's; a commit with changes on top is marked.
 func versionLine(release string, info *debug.BuildInfo) string {
+	return fmt.Sprintf("barrage %s %s %s/%s", shortVersion(release, info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// buildInfo is what the program knows of its build.
+func buildInfo() *debug.BuildInfo {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info
+	}
+	return &debug.BuildInfo{}
+}
+
+// shortVersion is "v1.2.3 commit 0123456789ab".
+func shortVersion(release string, info *debug.BuildInfo) string {
 	commit, dirty := "unknown", ""
 	for _, s := range info.Settings {
 		switch {
@@ -212,8 +226,7 @@ func versionLine(release string, info *debug.BuildInfo) string {
 			dirty = "+changes"
 		}
 	}
-	return fmt.Sprintf("barrage %s commit %s%s %s %s/%s",
-		cmp.Or(release, info.Main.Version, "(devel)"), commit, dirty, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("%s commit %s%s", cmp.Or(release, info.Main.Version, "(devel)"), commit, dirty)
 }
 
 func addConfigFlag(cmd *cobra.Command, file *string) {
@@ -270,18 +283,23 @@ func (l loaded) summary() string {
 	return text
 }
 
-// newLogger writes to w as the validated section says.
-func newLogger(w io.Writer, cfg config.LogConfig) *slog.Logger {
-	var level slog.Level
+// running is what a node with this configuration tells operators of itself.
+func (l loaded) running(level *slog.LevelVar) gateway.Running {
+	return gateway.Running{Version: shortVersion(version, buildInfo()), Settings: config.Shown(l.cfg, l.sources), Level: level}
+}
+
+// newLogger writes to w as the validated section says, from the level that level has.
+func newLogger(w io.Writer, cfg config.LogConfig) (log *slog.Logger, level *slog.LevelVar) {
+	level = new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
 		panic(fmt.Sprintf("BUG: log.level %q passed validation: %v", cfg.Level, err))
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
 		options.ReplaceAttr = spelled
-		return slog.New(sparse.New(slog.NewJSONHandler(w, options), nil))
+		return slog.New(sparse.New(slog.NewJSONHandler(w, options), nil)), level
 	}
-	return slog.New(sparse.New(slog.NewTextHandler(w, options), nil))
+	return slog.New(sparse.New(slog.NewTextHandler(w, options), nil)), level
 }
 
 // spelled has times and addresses stand in JSON as in text: "1.5s" and "192.0.2.1:80", not numbers and objects.

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"barrage/bench"
+	"barrage/gateway"
 	"barrage/internal/cli"
 	"barrage/internal/config"
 )
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	if behaviour == "" {
 		os.Exit(m.Run())
 	}
-	serve := func(ctx context.Context, _ config.Config, log *slog.Logger, _ cli.Reporter) error {
+	serve := func(ctx context.Context, _ config.Config, _ gateway.Running, log *slog.Logger, _ cli.Reporter) error {
 		log.Info("serving")
 		<-ctx.Done()
 		log.Info("draining")
@@ -172,7 +173,7 @@ func TestConfigPrint_ShowsEffectiveValues(t *testing.T) {
 
 func TestServe_TakesConfigAndLogger(t *testing.T) {
 	var cfg config.Config
-	serve := func(_ context.Context, c config.Config, log *slog.Logger, _ cli.Reporter) error {
+	serve := func(_ context.Context, c config.Config, _ gateway.Running, log *slog.Logger, _ cli.Reporter) error {
 		cfg = c
 		log.Info("hidden")
 		log.Warn("shown", "addr", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, "took", 1500*time.Millisecond, "err", errors.New("why"), "n", 3)
@@ -195,7 +196,7 @@ func TestServe_TakesConfigAndLogger(t *testing.T) {
 }
 
 func TestServe_LogsWhatItReads(t *testing.T) {
-	serve := func(context.Context, config.Config, *slog.Logger, cli.Reporter) error { return nil }
+	serve := func(context.Context, config.Config, gateway.Running, *slog.Logger, cli.Reporter) error { return nil }
 	for _, c := range []struct {
 		file    string
 		environ []string
@@ -211,7 +212,7 @@ func TestServe_LogsWhatItReads(t *testing.T) {
 }
 
 func TestServe_ErrorIsPrintedOnceWithoutUsage(t *testing.T) {
-	serve := func(context.Context, config.Config, *slog.Logger, cli.Reporter) error {
+	serve := func(context.Context, config.Config, gateway.Running, *slog.Logger, cli.Reporter) error {
 		return errors.New("cannot listen")
 	}
 	got := runLine(t, "log: {level: error}", nil, serve, "serve")

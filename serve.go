@@ -32,7 +32,7 @@ var (
 const gcPercent = 50
 
 // serve is a [serveFunc].
-func serve(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli.Reporter) error {
+func serve(ctx context.Context, cfg config.Config, running gateway.Running, log *slog.Logger, listens cli.Reporter) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -45,7 +45,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli
 		shared := redisx.NewRedis(cfg.Redis, cfg.StoreLimits(), log)
 		store, rooms.Node = shared, shared.Node()
 	}
-	node := gateway.New(cfg.Gateway(), rooms, store, log)
+	of := cfg.Gateway()
+	of.Running = running
+	node := gateway.New(of, rooms, store, log)
 	registerStore(node.Registry(), store)
 	store.Start(node)
 	defer store.Close()

@@ -19,29 +19,42 @@ import (
 	"barrage/internal/chat"
 )
 
-// adminRoutes are the admin port's: health, metrics, profiles, and calls for operators. Never public. all are the
-// server keys; nil has everybody do anything, who is on this machine.
-func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) })
-	for can, routes := range map[keys.Can]map[string]http.HandlerFunc{
+// adminOperations are what can be asked for on the admin port, method and path, by what a key must be able to do for
+// it; 0: no key is needed.
+func (s *Server) adminOperations() map[keys.Can]map[string]http.HandlerFunc {
+	return map[keys.Can]map[string]http.HandlerFunc{
+		0: {
+			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) },
+			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) },
+			"GET /v1/admin/openapi.yaml": describeAdmin,
+		},
 		keys.Ops: {
 			"GET /metrics":             s.metrics.handler().ServeHTTP,
 			"GET /rooms":               s.largestRooms,
 			"GET /debug/pprof/":        pprof.Index,
 			"GET /debug/pprof/profile": pprof.Profile,
 			"GET /debug/pprof/trace":   pprof.Trace,
+
+			"GET /v1/admin/nodes":                  administer(s.nodes),
+			"GET /v1/admin/nodes/{node}":           administer(s.node),
+			"POST /v1/admin/nodes/{node}/drain":    administer(s.drain(true)),
+			"POST /v1/admin/nodes/{node}/undrain":  administer(s.drain(false)),
+			"GET /v1/admin/nodes/{node}/log-level": administer(s.readLevel),
+			"PUT /v1/admin/nodes/{node}/log-level": administer(s.setLevel),
+			"GET /v1/admin/nodes/{node}/config":    administer(s.config),
+			"GET /v1/admin/rooms":                  administer(s.roomsEverywhere),
 		},
 		keys.Rooms: {
-			"PUT /v1/admin/rooms/{room}":    s.registerRoom(true),
-			"DELETE /v1/admin/rooms/{room}": s.registerRoom(false),
-			"GET /v1/admin/rooms/{room}":    ofRoom(s.knownRoom),
+			"GET /v1/admin/rooms/{room}":        administer(inRoom(s.roomEverywhere)),
+			"PUT /v1/admin/rooms/{room}":        s.registerRoom(true),
+			"DELETE /v1/admin/rooms/{room}":     s.registerRoom(false),
+			"GET /v1/admin/rooms/{room}/export": s.export,
 		},
 		keys.Publish: {
 			"POST /v1/admin/rooms/{room}/messages": administer(inRoom(s.v1.Publish)),
 		},
 		keys.Moderate: {
+			"GET /v1/admin/users/{user}":           administer(everywhere(s.userEverywhere)),
 			"POST /v1/admin/users/{user}/revoke":   administer(s.revokeUser),
 			"POST /v1/admin/tokens/{id}/revoke":    administer(s.revokeToken),
 			"POST /v1/admin/rooms/{room}/mod":      administer(inRoom(s.moderate)),
@@ -56,9 +69,16 @@ func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
 			"GET /v1/admin/filter/lists/{name}":    administer(ofList(s.getTerms)),
 			"DELETE /v1/admin/filter/lists/{name}": administer(ofList(s.deleteTerms)),
 		},
-	} {
+	}
+}
+
+// adminRoutes are the admin port's: health, metrics, profiles, and calls for operators. Never public. all are the
+// server keys; nil has everybody do anything, who is on this machine.
+func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
+	mux := http.NewServeMux()
+	for can, routes := range s.adminOperations() {
 		for route, serve := range routes {
-			if all != nil {
+			if all != nil && can != 0 {
 				serve = all.Need(can, serve).ServeHTTP
 			}
 			mux.HandleFunc(route, serve)
@@ -153,7 +173,7 @@ func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
 		limit = n
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(limit)) // the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(limit, "members", "")) // the client has gone: nobody is left to tell
 }
 
 // ofRoom is administer for an operation about a room.
@@ -182,18 +202,6 @@ func (s *Server) registerRoom(on bool) http.HandlerFunc {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})
-}
-
-// knownRoom says of a room that is known whether it is live here.
-func (s *Server) knownRoom(ctx context.Context, w http.ResponseWriter, id string) *edge.Refusal {
-	if bad := s.edge.Guard.Known(ctx, id); bad != nil {
-		return bad
-	}
-	v1.WriteJSON(w, http.StatusOK, struct {
-		Room string `json:"room"`
-		Live bool   `json:"live"`
-	}{id, s.edge.Hall.Live(id)})
-	return nil
 }
 
 func answer(w http.ResponseWriter, err error, notes []string) {

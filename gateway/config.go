@@ -17,6 +17,8 @@ type Config struct {
 	Admin    AdminConfig
 	List     fastim.Config
 	Webhooks webhooks.Config
+	// Running is what the node knows of its own process.
+	Running Running
 }
 
 // AdminConfig is the config section `admin`: health and metrics.

@@ -16,6 +16,7 @@ import (
 	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
+	"barrage/gateway/fleet"
 	v1 "barrage/gateway/v1"
 	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
@@ -30,6 +31,7 @@ type Store interface {
 	v1.Store
 	desk.Store
 	webhooks.Store
+	fleet.Store
 	// RevokeUser ends all tokens of a user that were made until then, RevokeToken a signed one by its name.
 	RevokeUser(ctx context.Context, user string, then time.Time) error
 	RevokeToken(ctx context.Context, id string, end time.Time) error
@@ -53,14 +55,19 @@ type Server struct {
 	audit   audit
 	log     *slog.Logger
 	metrics *metrics
+	fleet   *fleet.Fleet
+	started time.Time
 	public  *http.Server
 	admin   *http.Server
 	addr    net.Addr
 	adminAt net.Addr
+	ctx     context.Context // ends at Close
 	stop    context.CancelFunc
 	workers sync.WaitGroup // accept loops, and all that edge and protocols run
 
+	speeds   speeds
 	requests atomic.Int64 // HTTP requests and handshakes being answered
+	exports  atomic.Int64 // of rooms, under way
 	closing  sync.Once
 }
 
@@ -77,6 +84,8 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s.edge.Hall = room.New(rooms, ask, store, log)
 	s.v1.NewDesk(store)
 	s.v1.Desk.Told = s.moderated
+	s.fleet = fleet.New(s.edge.Hall.Node(), store, s.self, s.tick, log)
+	s.join()
 	s.metrics = newMetrics(s)
 	return s
 }
@@ -114,11 +123,12 @@ func (s *Server) start() error {
 	s.addr = ln.Addr()
 
 	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
+	s.ctx, s.stop, s.started = ctx, cancel, time.Now()
 	s.edge.Run(ctx, &s.workers)
 	s.fastIM.Lists.Run(ctx, &s.workers)
 	s.v1.Run(ctx, &s.workers)
 	s.hooks.Run(ctx, &s.workers)
+	s.fleet.Run(ctx, &s.workers)
 	if s.edge.Private() {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
@@ -221,6 +231,7 @@ func (s *Server) close() {
 	s.hooks.Leave()
 	s.stop()
 	s.workers.Wait()
+	_ = s.fleet.Leave(ctx) // else the other nodes take it for alive for half a minute
 	s.edge.Guard.Close()
 	s.edge.Hall.Close()
 }
@@ -228,7 +239,7 @@ func (s *Server) close() {
 // Sessions is how many WebSockets are open.
 func (s *Server) Sessions() int { return s.edge.Sessions.Open() }
 
-// Away, Back, RoomEvent, UserEvent, TokensChanged and Resumed are the store's calls (redisx.Handler).
+// Away, Back, RoomEvent, UserEvent, TokensChanged, Asked and Resumed are the store's calls (redisx.Handler).
 
 // Away tells that calls to the store fail from now on. Connections stay, newcomers are let
 // in.
@@ -253,6 +264,9 @@ func (s *Server) UserEvent(user string) { s.fastIM.Lists.UserChanged(user) }
 func (s *Server) TokensChanged(users, ids []string) {
 	s.edge.TokensChanged(users, ids)
 }
+
+// Asked brings what another node asks. It never blocks.
+func (s *Server) Asked(question string) { s.fleet.Asked(question) }
 
 // Resumed tells that events of any room and user may have been missed.
 func (s *Server) Resumed() {

@@ -24,6 +24,8 @@ var conformance = map[string]func(s *harness){
 	"MembershipBound":      testMembershipBound,
 	"AnswersAreBounded":    testAnswersAreBounded,
 	"UserEvents":           testUserEvents,
+	"Beats":                testBeats,
+	"Questions":            testQuestions,
 	"PublishAndRead":       testPublishAndRead,
 	"EmptyRoom":            testEmptyRoom,
 	"KnownRooms":           testKnownRooms,
@@ -98,6 +100,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
 		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices", "FeedEpochs", "Rosters", "NewsBounded",
+		"Beats", "Questions",
 	} {
 		t.Run(name, func(t *testing.T) {
 			empty()

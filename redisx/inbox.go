@@ -94,6 +94,11 @@ func (in *inbox) put(m rueidis.PubSubMessage) {
 
 // deliver hands one message to h.
 func (in *inbox) deliver(m rueidis.PubSubMessage, h Handler) {
+	if m.Channel == askChannel {
+		in.events.Add(1)
+		h.Asked(m.Message)
+		return
+	}
 	if !in.wanted(m.Channel) {
 		return
 	}

@@ -115,6 +115,12 @@ func (k keys) news(room string) string { return "gmk:" + k.tag(room) }
 
 func (k keys) terms(name string) string { return "gmf:" + name }
 
+// beatKeys are the keys of what nodes say of themselves, in one slot.
+var beatKeys = []string{"gmh:{nodes}", "gmh:{nodes}:at"}
+
+// answersKey is the key of the answers to a question to all nodes.
+func answersKey(id string) string { return "gmq:" + id }
+
 func (k keys) lately(room string) string { return "gmw:" + k.tag(room) }
 
 func (k keys) online(room string) string { return "gmo:" + k.tag(room) }

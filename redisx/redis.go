@@ -74,6 +74,7 @@ func NewRedis(cfg Config, limits Limits, log *slog.Logger) *Redis {
 		sharded = r.newSharding()
 	}
 	r.subs = newSubscriber(newLink(r.linkKind(r.dialAny), probeOf(r.node, ""), cfg.Timeout), sharded, &r.running)
+	r.subs.main.add(askChannel, false)
 	r.inbox = newInbox(r.keys, r.subs.wanted)
 	return r
 }

@@ -39,6 +39,7 @@ var (
 	checkTokenScript = newBatchScript(lua("", "lib_tokens", "check_token"))
 	joinScript       = newBatchScript(lua("", "lib_rooms", "join"))
 	useRoomsScript   = newBatchScript(lua("", "lib_rooms", "use_rooms"))
+	beatScript       = rueidis.NewLuaScript(lua("", "beat"))
 )
 
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.

@@ -182,10 +182,11 @@ type Store interface {
 
 	// Rules returns a room's rules. They are the caller's. Beside original FastIM nodes there are none.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
-	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it returns.
-	// Once it has returned, no Publish stores anything that was judged by the rules of before: it returns chat.ErrStale.
-	// Where c.Version is set the rules are replaced by what c says: they are restored, unless the store has as new ones;
-	// then the error has chat.ErrStale in its chain. Beside original FastIM nodes it has chat.ErrBeside.
+	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it
+	// returns. Once it has returned, no Publish stores anything that was judged by the rules of before: it returns
+	// chat.ErrStale. Where c.Version is set the rules are replaced by what c says: they are restored, unless the
+	// store has as new ones; then the error has chat.ErrStale in its chain. Beside original FastIM nodes it has
+	// chat.ErrBeside.
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
 	// Purge takes the newest messages that user sent since a time, in Unix ms, out of the history, at most
 	// chat.RecallsKept. It logs a recall for each and sends every subscribed node an event for each, which it returns.
@@ -213,6 +214,15 @@ type Store interface {
 	MarkFeeds(ctx context.Context, roster string, rooms []string) error
 	DoneFeeds(ctx context.Context, roster string, rooms []chat.Due) error
 	LeaveFeeds(ctx context.Context, roster, node string) error
+	// Beat keeps what node says of itself for chat.BeatLife, for all nodes to read; "" takes it away. Beats are what
+	// all nodes that live say, in no order.
+	Beat(ctx context.Context, node, text string) error
+	Beats(ctx context.Context) ([]string, error)
+	// Ask has every node that can be reached hear a question, by Handler.Asked; this one, too. Answer adds an answer to
+	// the question of a name, for chat.AnswersLife after the last one; Answers are those so far, the first one first.
+	Ask(ctx context.Context, question string) error
+	Answer(ctx context.Context, id, answer string) error
+	Answers(ctx context.Context, id string) ([]string, error)
 
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:
@@ -253,6 +263,8 @@ type Handler interface {
 	// once more. A token whose life is over may be told late: when the store removes it. The
 	// slices are the handler's.
 	TokensChanged(users, ids []string)
+	// Asked brings a question that a node asked of all. Nobody hears a question again that was missed.
+	Asked(question string)
 	// Resumed says that events were missed, and that this is over: the subscriptions
 	// were lost, or could not be made at first, and are all back; or events came
 	// faster than they were handled, some were dropped, and the rest has been handled.

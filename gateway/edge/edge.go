@@ -74,7 +74,8 @@ type Edge struct {
 	Stats    Stats
 	Sessions Sessions
 	clock    clock
-	draining atomic.Bool
+	leaving  atomic.Bool
+	aside    aside
 }
 
 // Times is the time as an edge has it.

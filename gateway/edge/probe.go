@@ -57,7 +57,7 @@ func (e *Edge) ProbeClock(since time.Duration) { e.clock.set(since) }
 func (e *Edge) ProbeStarted() time.Time { return e.started }
 
 // ProbeDraining sets whether the node leaves.
-func (e *Edge) ProbeDraining(leaves bool) { e.draining.Store(leaves) }
+func (e *Edge) ProbeDraining(leaves bool) { e.leaving.Store(leaves) }
 
 // ProbeLoad reads the lists of filter.files, as Edge.Listen does.
 func (w *Words) ProbeLoad() error { return w.load() }

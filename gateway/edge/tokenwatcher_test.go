@@ -117,6 +117,7 @@ func (hears) Away(error)                           {}
 func (hears) Back()                                {}
 func (h hears) RoomEvent(id string, ev chat.Event) { h.Hall.RoomEvent(id, ev) }
 func (hears) UserEvent(string)                     {}
+func (hears) Asked(string)                         {}
 func (hears) TokensChanged([]string, []string)     {}
 func (hears) Resumed()                             {}
 

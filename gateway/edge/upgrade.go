@@ -160,7 +160,7 @@ func (e *Edge) identify(r *http.Request, who func(*http.Request) (Visitor, *Refu
 		return v, Refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).As("origin_not_allowed")
 	}
 	v, bad = who(r)
-	if bad == nil && e.draining.Load() {
+	if bad == nil && e.Draining() {
 		bad = Leaving
 	}
 	return v, bad
@@ -205,7 +205,7 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	nb.Unlock()
 	e.begin(s, append(switching(v.key, v.More), first...))
 	e.Tokens.Entered(*v)
-	if e.draining.Load() {
+	if e.Draining() {
 		s.Close(CloseRestart) // Drain may have been there before the session was
 	}
 	e.Order.Again(s)

@@ -168,7 +168,7 @@ func (n *API) serve(do operate) http.HandlerFunc {
 
 func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door.Refused)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if n.edge.Draining() {
+		if n.edge.Leaving() {
 			WriteProblem(w, edge.Leaving)
 			return
 		}
@@ -286,17 +286,9 @@ func (n *API) room(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if bad != nil {
 		return 0, nil, bad
 	}
-	pos, counters, members := n.edge.Hall.Standing(id)
-	if members == 0 { // nobody here keeps them up to date, and a room that is only asked for is not opened
-		standings, err := n.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
-		if err != nil {
-			return 0, nil, n.cannot("read the room's counters", err)
-		}
-		h, err := n.store.Page(ctx, id, math.MaxInt64, 0, 1) // one entry: no scan
-		if err != nil {
-			return 0, nil, n.cannot("open the room", err)
-		}
-		pos, counters = h.Position, standings[0].Counters
+	pos, counters, bad := n.Standing(ctx, id)
+	if bad != nil {
+		return 0, nil, bad
 	}
 	type answer struct {
 		Room   string `json:"room"`
@@ -307,6 +299,24 @@ func (n *API) room(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		Total  uint64 `json:"total"`
 	}
 	return http.StatusOK, answer{id, counters.Online, counters.Likes, pos.Epoch, pos.Seq, pos.Total}, nil
+}
+
+// Standing is where a room stands and what it counts, whether it is live here or not.
+func (n *API) Standing(ctx context.Context, id string) (pos chat.Position, counters chat.Counters, bad *edge.Refusal) {
+	pos, counters, members := n.edge.Hall.Standing(id)
+	if members > 0 {
+		return pos, counters, nil
+	}
+	// Nobody here keeps them up to date, and a room that is only asked for is not opened.
+	standings, err := n.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
+	if err != nil {
+		return pos, counters, n.cannot("read the room's counters", err)
+	}
+	h, err := n.store.Page(ctx, id, math.MaxInt64, 0, 1) // one entry: no scan
+	if err != nil {
+		return pos, counters, n.cannot("open the room", err)
+	}
+	return h.Position, standings[0].Counters, nil
 }
 
 // Bounds of a page of messages.
