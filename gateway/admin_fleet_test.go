@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"barrage/codec"
 	"barrage/gateway/fleet"
 	"barrage/room"
 )

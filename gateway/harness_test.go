@@ -391,6 +391,32 @@ func (f *faultyStore) ChangeRules(ctx context.Context, id string, c chat.RulesCh
 	return f.Memory.ChangeRules(ctx, id, c)
 }
 
+func (f *faultyStore) Rules(ctx context.Context, id string) (chat.Rules, error) {
+	if err := f.enter(ctx, "Rules"); err != nil {
+		return chat.Rules{}, err
+	}
+	return f.Memory.Rules(ctx, id)
+}
+
+func (f *faultyStore) ReadLog(ctx context.Context, id string, limit int) ([]string, error) {
+	if err := f.enter(ctx, "ReadLog"); err != nil {
+		return nil, err
+	}
+	return f.Memory.ReadLog(ctx, id, limit)
+}
+
+func (f *faultyStore) RegisterRoom(ctx context.Context, id string, on bool) error {
+	return firstOf(f.enter(ctx, "RegisterRoom"), f.Memory.RegisterRoom(ctx, id, on))
+}
+
+func (f *faultyStore) RevokeUser(ctx context.Context, user string, then time.Time) error {
+	return firstOf(f.enter(ctx, "RevokeUser"), f.Memory.RevokeUser(ctx, user, then))
+}
+
+func (f *faultyStore) RevokeToken(ctx context.Context, id string, end time.Time) error {
+	return firstOf(f.enter(ctx, "RevokeToken"), f.Memory.RevokeToken(ctx, id, end))
+}
+
 func (f *faultyStore) Read(ctx context.Context, id string, known chat.Position, newest, most int) (chat.History, error) {
 	if err := f.enter(ctx, "Read"); err != nil {
 		return chat.History{}, err

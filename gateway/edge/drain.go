@@ -82,12 +82,13 @@ func (e *Edge) closeEvenly(ctx context.Context, spread time.Duration) (left []*S
 	e.Sessions.Each(func(c *Session) { left = append(left, c) }) // TakeOver closes those that come later
 	t := time.NewTicker(drainStep)
 	defer t.Stop()
-	for steps := int(spread/drainStep) + 1; ctx.Err() == nil; steps-- {
-		some := (len(left) + steps - 1) / max(steps, 1)
-		for _, c := range left[:some] {
+	all, steps := left, int(spread/drainStep)+1
+	for step := 1; ctx.Err() == nil; step++ {
+		due := min((len(all)*step+steps-1)/steps, len(all)) // by the end of this step
+		for _, c := range all[len(all)-len(left) : due] {
 			c.Close(CloseRestart)
 		}
-		if left = left[some:]; len(left) == 0 {
+		if left = all[due:]; len(left) == 0 {
 			return nil
 		}
 		select {

@@ -100,14 +100,15 @@ func (p *RefusedError) Error() string { return p.Why }
 // Fleet is a node among the others. Its methods may be called concurrently.
 type Fleet struct {
 	// Immutable after Run.
-	node    string
-	store   Store
-	self    func() Node
-	tick    func()
-	answers map[string]Answerer
-	log     *slog.Logger
-	now     func() time.Time
-	queue   chan question // never closed
+	node     string
+	store    Store
+	self     func() Node
+	tick     func()
+	answers  map[string]Answerer
+	log      *slog.Logger
+	now      func() time.Time
+	patience time.Duration
+	queue    chan question // never closed
 
 	failure once.Failure // of beats; the beat's own
 	dropped atomic.Uint64
@@ -133,7 +134,7 @@ type answer struct {
 // second. Neither may block.
 func New(node string, store Store, self func() Node, tick func(), log *slog.Logger) *Fleet {
 	f := &Fleet{
-		node: node, store: store, self: self, tick: tick, log: log, now: time.Now,
+		node: node, store: store, self: self, tick: tick, log: log, now: time.Now, patience: Patience,
 		answers: map[string]Answerer{}, queue: make(chan question, mostQuestions),
 	}
 	f.On(AboutNode, func(context.Context, json.RawMessage) (any, error) { return f.Self(), nil })
@@ -292,7 +293,7 @@ func One[T any](ctx context.Context, f *Fleet, node, topic string, args any) (T,
 	case len(answers) == 0 && len(silent) == 0:
 		return body, &RefusedError{http.StatusNotFound, fmt.Sprintf("there is no node %q: GET /v1/admin/nodes lists them", node)}
 	case len(answers) == 0:
-		return body, &RefusedError{http.StatusServiceUnavailable, fmt.Sprintf("node %s has not answered within %v: it may do it all the same, or it has died", node, Patience)}
+		return body, &RefusedError{http.StatusServiceUnavailable, fmt.Sprintf("node %s has not answered within %v: it may do it all the same, or it has died", node, f.patience)}
 	case answers[0].Problem != nil:
 		return body, answers[0].Problem
 	}
@@ -330,7 +331,7 @@ func (f *Fleet) ask(ctx context.Context, to, topic string, args any) (answers []
 	if err := f.store.Ask(ctx, encode(q)); err != nil {
 		return answers, nil, err
 	}
-	waited, stop := context.WithTimeout(ctx, Patience)
+	waited, stop := context.WithTimeout(ctx, f.patience)
 	defer stop()
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
