@@ -142,8 +142,7 @@ func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, e desk.Entry
 		return edge.Refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
 	}
 	if err := do(); err != nil {
-		s.log.Warn("cannot revoke tokens", "verb", e.Verb, "target", e.Target, "by", operator(ctx).Name, "err", err)
-		return edge.Refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")
+		return edge.Cannot(s.log, "revoke tokens", err, "verb", e.Verb, "target", e.Target, "by", operator(ctx).Name)
 	}
 	s.v1.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	w.WriteHeader(http.StatusNoContent)
@@ -191,8 +190,7 @@ func ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *edge
 func (s *Server) registerRoom(on bool) http.HandlerFunc {
 	return ofRoom(func(ctx context.Context, w http.ResponseWriter, id string) *edge.Refusal {
 		if err := s.store.RegisterRoom(ctx, id, on); err != nil {
-			s.log.Warn("cannot register a room", "room", id, "err", err)
-			return edge.Refuse(http.StatusServiceUnavailable, "cannot register the room now")
+			return edge.Cannot(s.log, "register the room", err, "room", id)
 		}
 		verb := "register"
 		if !on {

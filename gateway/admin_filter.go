@@ -207,8 +207,7 @@ func (s *Server) cannotTerms(do, name string, err error) *edge.Refusal {
 	if errors.Is(err, chat.ErrBeside) {
 		return edge.Refuse(http.StatusNotImplemented, "beside original FastIM nodes there are no lists in the store: use filter.files")
 	}
-	s.log.Warn("cannot "+do+" a list of terms", "list", name, "err", err)
-	return edge.Refuse(http.StatusServiceUnavailable, "cannot %s the list now: the store does not answer", do)
+	return edge.Cannot(s.log, do+" the list of terms", err, "list", name)
 }
 
 // orEmpty is a list that JSON writes as [] where it is empty.

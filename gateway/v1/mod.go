@@ -92,11 +92,7 @@ func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
 	}
 	done, no := m.v1.Desk.Do(ctx, desk.Actor{Name: m.User(), Role: r.Rank(), Via: "socket"}, m.Place.Room().ID(), verb)
 	if no != nil {
-		retry := int64(0)
-		if no.Status == http.StatusServiceUnavailable {
-			retry = answerRetry
-		}
-		m.refused(id, no.Code, no.Message, retry)
+		m.refused(id, no.Code, no.Message, retryMS(RefusedByDesk(no)))
 		return
 	}
 	m.tell(codec.DoneText(id, done.Verb, done.N))
