@@ -147,7 +147,7 @@ func (r *Redis) linkKind(dial func() (rueidis.DedicatedClient, func(), error)) l
 }
 
 // dialAny acquires a connection to the one Redis there is, or to any node of a cluster:
-// each hears of all that is published.
+// each gets all that is published.
 func (r *Redis) dialAny() (rueidis.DedicatedClient, func(), error) {
 	if !r.client.contact.Load() {
 		return nil, nil, errNotYet

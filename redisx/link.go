@@ -95,7 +95,7 @@ type subscription struct {
 	settled chan struct{}
 }
 
-// newLink is a link that is heard on the probe of the given name, see keys.probe.
+// newLink is a link whose probes return under the given name, see keys.probe.
 func newLink(kind linkKind, probe string, timeout time.Duration) *link {
 	l := &link{
 		kind:     kind,
@@ -109,7 +109,7 @@ func newLink(kind linkKind, probe string, timeout time.Duration) *link {
 	return l
 }
 
-// probeName is the name of the probes that are heard on this link.
+// probeName is the name of the probes that return on this link.
 func (l *link) probeName() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

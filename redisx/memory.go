@@ -50,7 +50,7 @@ type Memory struct {
 
 // roomShard holds the rooms whose id falls to it.
 type roomShard struct {
-	// publishing is held from before a change until the handler has heard of it, so
+	// publishing is held from before a change until the handler has it, so
 	// that events are in order. Lock order: publishing -> mu. The handler is called
 	// without mu, so it may wait for others that read or subscribe.
 	publishing sync.Mutex

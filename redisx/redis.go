@@ -115,7 +115,7 @@ func (r *Redis) Start(h Handler) {
 		}
 		h.Resumed()
 	})
-	if r.keys.tagged && !r.cfg.ShardedPubSub { // Else the subscriber hears of it.
+	if r.keys.tagged && !r.cfg.ShardedPubSub { // Else the subscriber finds out.
 		r.running.Go(func() { r.watchMasters(h.Resumed) })
 	}
 }

@@ -238,7 +238,7 @@ type Store interface {
 	UnsubscribeUser(user string)
 }
 
-// Handler hears from a [Store] what other parts of the system must know. Its methods
+// Handler gets from a [Store] what other packages must know. Its methods
 // are called from many goroutines; they must not block and must not call the store.
 type Handler interface {
 	// Away says that the store takes no calls from now on, and why: they fail at once.

@@ -134,7 +134,7 @@ func (s *subscriber) unwant(channels ...string) {
 	}
 }
 
-// wanted reports whether anybody wants to hear of channel.
+// wanted reports whether anybody wants the events of channel.
 func (s *subscriber) wanted(channel string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

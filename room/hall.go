@@ -57,13 +57,13 @@ type Hooks struct {
 	// Authorize is asked before a batch goes to the store: it returns for each author
 	// whether the message may go in. It may block until ctx ends; an error refuses
 	// the whole batch for now: it is asked again. It deals with the refused authors itself.
-	// What is heard while the store is away is heard before Authorize is asked.
+	// What members get while the store is away they get before Authorize is asked.
 	Authorize func(ctx context.Context, from []Author) ([]bool, error)
-	// OnChange hears that a watched room has new messages or lost one. It is called
+	// OnChange is called when a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)
-	// OnRules hears that a room has other rules, and about whom measures were taken or lifted. It is called with the
-	// room's lock held, as OnChange is.
+	// OnRules is called when a room has other rules, with those about whom measures were taken or lifted. It is called
+	// with the room's lock held, as OnChange is.
 	OnRules func(r *Room, targets []string)
 	// OnNews hears that the store may have something new of a room: messages of this node, or that its first member here
 	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.

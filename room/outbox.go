@@ -56,7 +56,7 @@ type Answer struct {
 	Wait time.Duration
 }
 
-// answered is an answer and who is to hear it.
+// answered is an answer and who is to get it.
 type answered struct {
 	author Author
 	answer Answer

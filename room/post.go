@@ -66,7 +66,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, shadow bool) error
 	}
 	r.outbox.add(post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now)})
 	if r.writing == cut {
-		r.hearLocked()
+		r.goAheadLocked()
 	}
 	if !h.away.Load() {
 		r.enqueueLocked()

@@ -33,7 +33,7 @@ func (r *Room) serve() {
 	r.mu.Lock()
 	r.expireLocked(h.cfg.Clock.Now())
 	r.outbox.cut(h.coarse.Load(), h.cfg.Authorize == nil, h.newBatch)
-	// What members have heard goes to the store before its history is read: so the count that
+	// What members have had goes to the store before its history is read: so the count that
 	// they are led back to has it.
 	here := !h.away.Load()
 	fetch, send := here && r.follower.wants() && r.outbox.ahead == 0, here && r.outbox.flight.open > 0

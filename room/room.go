@@ -234,9 +234,9 @@ func (r *Room) Unwatch() {
 	r.watched--
 }
 
-// newest holds the newest messages of a room in order, those that the store has and those that were heard before it has
-// them: of each at least most where there are so many, at most twice that. The rest is a reserve for recalls. Of large
-// ones it has fewer: what a welcome takes, and at most some keptBytes.
+// newest holds the newest messages of a room in order, those that the store has and those that members had before it
+// has them: of each at least most where there are so many, at most twice that. The rest is a reserve for recalls. Of
+// large ones it has fewer: what a welcome takes, and at most some keptBytes.
 type newest struct {
 	entries []chat.Entry // that the store has
 	ours    []chat.Entry // that it does not have
@@ -300,7 +300,7 @@ func (n *newest) behind(seq uint64) []chat.Entry {
 	return slices.Clone(n.entries[i:])
 }
 
-// stored moves a message that was heard to those that the store has.
+// stored moves a message that members had to those that the store has.
 func (n *newest) stored(e chat.Entry, is func(chat.Entry) bool) {
 	n.ours = slices.DeleteFunc(n.ours, is)
 	n.push(e)

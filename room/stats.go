@@ -32,7 +32,7 @@ type Stats struct {
 
 	LogBytes int64 // held by the logs of all rooms now
 
-	Accepted            uint64 // messages that came from the store and were not heard before, each room's once
+	Accepted            uint64 // messages that came from the store and were not given before, each room's once
 	RefusedBusy         uint64 // messages refused because the room's queue was full
 	RefusedUnauthorized uint64 // messages refused by Hooks.Authorize
 	RefusedStore        uint64 // messages the store did not take

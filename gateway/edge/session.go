@@ -18,7 +18,7 @@ type Purpose interface {
 	// Message takes one message of the client's. It runs in the poller: it does no I/O but non-blocking writes. ErrGone
 	// says that nothing more is listened to.
 	Message(op codec.Opcode, payload []byte) error
-	// Drained hears that the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch
+	// Drained is called when the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch
 	// it.
 	Drained()
 	// Revoked says goodbye to somebody whose token counts no more; the state says why.
@@ -27,7 +27,7 @@ type Purpose interface {
 	Flooded()
 	// Barred says goodbye to somebody whom a measure keeps out of the room.
 	Barred(m chat.Measure)
-	// Judged hears that measures about its user have changed, none of which keeps them out. It does not block.
+	// Judged is called when measures about its user have changed, none of which keeps them out. It does not block.
 	Judged()
 	// Stays is called from time to time while the socket is open. It does not block.
 	Stays()

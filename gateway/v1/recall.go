@@ -32,7 +32,7 @@ func (m *member) recall(ctx context.Context, id string, known chat.Position, epo
 	}
 }
 
-// recallSeq takes message seq of user back; every member hears of it by the room's event.
+// recallSeq takes message seq of user back; every member gets it by the room's event.
 func (n *API) recallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64) *edge.Refusal {
 	ev, err := n.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-n.edge.Config.RecallLimit).UnixMilli())
 	switch {

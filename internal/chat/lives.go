@@ -19,7 +19,7 @@ const (
 	// given up before.
 	BatchLife = 30 * time.Second
 	// ReportEvery is how often a node reports a room with members although nothing changed. It is also how soon a room
-	// in which nothing is heard finds out that it lacks the last message. 10,000 rooms are 667 scripts a second.
+	// to which nothing comes finds out that it lacks the last message. 10,000 rooms are 667 scripts a second.
 	ReportEvery = 15 * time.Second
 	// ReportLife is how long a node's report of a room counts: one may be late by 10 s. A node that died is counted for
 	// [ReportEvery] more at most, until another one's report finds its own too old.
