@@ -94,8 +94,8 @@ func (n *native) wantAcks(count int) {
 	}
 }
 
-// TestWebhooks_WholeNode: what happens in a room reaches the service: members, messages, recalls, verbs; a node without a
-// service keeps nothing.
+// TestWebhooks_WholeNode: what happens in a room reaches the service: members, messages, recalls, verbs; a node without
+// a service keeps nothing.
 func TestWebhooks_WholeNode(t *testing.T) {
 	var mu sync.Mutex
 	var got []string

@@ -371,8 +371,8 @@ func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done,
 	return done, nil
 }
 
-// Note writes into the log what an operator did that is no verb, as revoking tokens; room is [chat.Everywhere] where it is
-// about none. e says what; the desk adds who and when.
+// Note writes into the log what an operator did that is no verb, as revoking tokens; room is [chat.Everywhere] where it
+// is about none. e says what; the desk adds who and when.
 func (d *Desk) Note(ctx context.Context, a Actor, room string, e Entry) {
 	e.ID, e.At, e.By, e.Role, e.Via = rand.Text()[:12], d.now().UnixMilli(), a.Name, a.Role.String(), a.Via
 	d.note(ctx, room, &e)

@@ -136,8 +136,8 @@ func (s *Sender) Run(ctx context.Context, workers *sync.WaitGroup) {
 const leaveFor = 3 * time.Second
 
 // Leave tells the service what waits in the rosters that this node has, as far as it takes that within [leaveFor], and
-// leaves them to other nodes. It comes after Run and returns when that is done. What the service was not told stays where
-// it is: another node tells it, or this one when it is back; a store in memory goes with its node.
+// leaves them to other nodes. It comes after Run and returns when that is done. What the service was not told stays
+// where it is: another node tells it, or this one when it is back; a store in memory goes with its node.
 func (s *Sender) Leave() {
 	if s == nil {
 		return

@@ -304,8 +304,8 @@ func TestSender_Batches(t *testing.T) {
 	})
 }
 
-// TestSender_Retries: the same batch comes again, later and later, up to once an hour; what the history forgot meanwhile
-// is named.
+// TestSender_Retries: the same batch comes again, later and later, up to once an hour; what the history forgot
+// meanwhile is named.
 func TestSender_Retries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5, nil)
@@ -438,8 +438,8 @@ func TestSender_TakesOver(t *testing.T) {
 	})
 }
 
-// TestSender_Leaves: a node that leaves tells what waits, and has the next one go on at once; with a service that hangs it
-// takes three seconds at most.
+// TestSender_Leaves: a node that leaves tells what waits, and has the next one go on at once; with a service that hangs
+// it takes three seconds at most.
 func TestSender_Leaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
