@@ -19,9 +19,12 @@ import (
 	"barrage/internal/chat"
 )
 
-// adminOperations are what can be asked for on the admin port, method and path, by what a key must be able to do for
+// adminPort serves what operators ask a node for.
+type adminPort struct{ *Server }
+
+// operations are what can be asked for on the admin port, method and path, by what a key must be able to do for
 // it; 0: no key is needed.
-func (s *Server) adminOperations() map[keys.Can]map[string]http.HandlerFunc {
+func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 	return map[keys.Can]map[string]http.HandlerFunc{
 		0: {
 			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) },
@@ -72,11 +75,11 @@ func (s *Server) adminOperations() map[keys.Can]map[string]http.HandlerFunc {
 	}
 }
 
-// adminRoutes are the admin port's: health, metrics, profiles, and calls for operators. Never public. all are the
+// routes are the admin port's: health, metrics, profiles, and calls for operators. Never public. all are the
 // server keys; nil has everybody do anything, who is on this machine.
-func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
+func (s adminPort) routes(all *keys.Keys) http.Handler {
 	mux := http.NewServeMux()
-	for can, routes := range s.adminOperations() {
+	for can, routes := range s.operations() {
 		for route, serve := range routes {
 			if all != nil && can != 0 {
 				serve = all.Need(can, serve).ServeHTTP
@@ -111,7 +114,7 @@ func administer(do func(ctx context.Context, w http.ResponseWriter, r *http.Requ
 }
 
 // revokeUser ends every token that a user has now.
-func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	user := r.PathValue("user")
 	if bad := edge.CheckID("user", user); bad != nil {
 		return bad
@@ -121,7 +124,7 @@ func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.
 
 // revokeToken ends a signed token by its jti. ?until= is the token's own end in Unix seconds, behind which the store
 // need not remember it.
-func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	id, end := r.PathValue("id"), s.edge.Times.Now().Add(chat.RevokedLife)
 	if bad := edge.CheckText("id", id, edge.MaxIDBytes); bad != nil {
 		return bad
@@ -137,7 +140,7 @@ func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http
 }
 
 // revoke does it where the key of the request may, and says so in the log.
-func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, e desk.Entry, do func() error) *edge.Refusal {
+func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.Entry, do func() error) *edge.Refusal {
 	if key := keys.From(ctx); key != nil && key.Rooms != "" && key.Rooms != "*" {
 		return edge.Refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
 	}
@@ -161,7 +164,7 @@ func (s *Server) ready() error {
 
 // largestRooms lists the rooms with the most members, ?limit=50 of them, with their
 // accounts.
-func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
+func (s adminPort) largestRooms(w http.ResponseWriter, r *http.Request) {
 	limit := 50
 	if text := r.URL.Query().Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -187,7 +190,7 @@ func ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *edge
 }
 
 // registerRoom has a room known before its first message, or ends that: see room.open.
-func (s *Server) registerRoom(on bool) http.HandlerFunc {
+func (s adminPort) registerRoom(on bool) http.HandlerFunc {
 	return ofRoom(func(ctx context.Context, w http.ResponseWriter, id string) *edge.Refusal {
 		if err := s.store.RegisterRoom(ctx, id, on); err != nil {
 			return edge.Cannot(s.log, "register the room", err, "room", id)

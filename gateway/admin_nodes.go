@@ -31,7 +31,7 @@ const fastRate = 1000
 const mostSpread = time.Hour
 
 // join has the node answer what others ask.
-func (s *Server) join() {
+func (s adminPort) join() {
 	s.fleet.On(askDrain, s.answerDrain)
 	s.fleet.On(askLevel, s.answerLevel)
 	s.fleet.On(askConfig, func(context.Context, json.RawMessage) (any, error) {
@@ -53,7 +53,7 @@ type nodeConfig struct {
 }
 
 // nodes serves GET /v1/admin/nodes.
-func (s *Server) nodes(ctx context.Context, w http.ResponseWriter, _ *http.Request) *edge.Refusal {
+func (s adminPort) nodes(ctx context.Context, w http.ResponseWriter, _ *http.Request) *edge.Refusal {
 	all, part := s.fleet.Nodes(ctx)
 	if all == nil {
 		all = []fleet.Node{}
@@ -68,7 +68,7 @@ func (s *Server) nodes(ctx context.Context, w http.ResponseWriter, _ *http.Reque
 }
 
 // askOne serves a call about the node of the address: it answers as that node does.
-func askOne[T any](s *Server, w http.ResponseWriter, r *http.Request, topic string, args any) *edge.Refusal {
+func askOne[T any](s adminPort, w http.ResponseWriter, r *http.Request, topic string, args any) *edge.Refusal {
 	node := r.PathValue("node")
 	if bad := edge.CheckID("node", node); bad != nil {
 		return bad
@@ -82,12 +82,12 @@ func askOne[T any](s *Server, w http.ResponseWriter, r *http.Request, topic stri
 }
 
 // node serves GET /v1/admin/nodes/{node}.
-func (s *Server) node(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) node(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	return askOne[fleet.Node](s, w, r, fleet.AboutNode, nil)
 }
 
 // config serves GET /v1/admin/nodes/{node}/config.
-func (s *Server) config(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) config(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	return askOne[nodeConfig](s, w, r, askConfig, nil)
 }
 
@@ -99,7 +99,7 @@ type drainOrder struct {
 }
 
 // drain serves POST /v1/admin/nodes/{node}/drain and …/undrain.
-func (s *Server) drain(aside bool) func(context.Context, http.ResponseWriter, *http.Request) *edge.Refusal {
+func (s adminPort) drain(aside bool) func(context.Context, http.ResponseWriter, *http.Request) *edge.Refusal {
 	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 		order := drainOrder{Aside: aside, By: operator(ctx).Name}
 		if text := r.URL.Query().Get("over"); text != "" && aside {
@@ -115,7 +115,7 @@ func (s *Server) drain(aside bool) func(context.Context, http.ResponseWriter, *h
 }
 
 // answerDrain steps aside, or back, and answers as the node is then.
-func (s *Server) answerDrain(ctx context.Context, args json.RawMessage) (any, error) {
+func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, error) {
 	var order drainOrder
 	if err := json.Unmarshal(args, &order); err != nil {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
@@ -149,12 +149,12 @@ type levelOrder struct {
 }
 
 // readLevel serves GET /v1/admin/nodes/{node}/log-level.
-func (s *Server) readLevel(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) readLevel(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	return askOne[levelOrder](s, w, r, askLevel, levelOrder{})
 }
 
 // setLevel serves PUT /v1/admin/nodes/{node}/log-level.
-func (s *Server) setLevel(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) setLevel(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
 	order := levelOrder{By: operator(ctx).Name}
 	if bad := v1.ReadJSON(r, &order); bad != nil {
@@ -170,7 +170,7 @@ func (s *Server) setLevel(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // answerLevel logs from another level on, and answers which one it is.
-func (s *Server) answerLevel(_ context.Context, args json.RawMessage) (any, error) {
+func (s adminPort) answerLevel(_ context.Context, args json.RawMessage) (any, error) {
 	var order levelOrder
 	if err := json.Unmarshal(args, &order); err != nil {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}

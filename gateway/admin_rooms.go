@@ -70,7 +70,7 @@ func (i *roomInfo) account() room.Account {
 }
 
 // roomsEverywhere serves GET /v1/admin/rooms.
-func (s *Server) roomsEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) roomsEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	q := r.URL.Query()
 	which := whichRooms{q.Get("sort"), q.Get("after"), roomsDefault}
 	if which.Sort == "" {
@@ -129,7 +129,7 @@ func merged(replies []fleet.Reply[[]room.Account], which whichRooms) []roomInfo 
 }
 
 // answerRooms is what this node counts of its rooms.
-func (s *Server) answerRooms(_ context.Context, args json.RawMessage) (any, error) {
+func (s adminPort) answerRooms(_ context.Context, args json.RawMessage) (any, error) {
 	var which whichRooms
 	if err := json.Unmarshal(args, &which); err != nil || !room.SortAccounts(nil, which.Sort) || which.Limit < 1 {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: "this node's version cannot list rooms so"}
@@ -138,7 +138,7 @@ func (s *Server) answerRooms(_ context.Context, args json.RawMessage) (any, erro
 }
 
 // answerRoom is what this node counts of one room, nil where it is not live here.
-func (s *Server) answerRoom(_ context.Context, args json.RawMessage) (any, error) {
+func (s adminPort) answerRoom(_ context.Context, args json.RawMessage) (any, error) {
 	var id string
 	if err := json.Unmarshal(args, &id); err != nil {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
@@ -156,7 +156,7 @@ type nodeAccount struct {
 }
 
 // roomEverywhere serves GET /v1/admin/rooms/{room}, of a room that is known.
-func (s *Server) roomEverywhere(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
+func (s adminPort) roomEverywhere(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
 	if bad := s.edge.Guard.Known(ctx, id); bad != nil {
 		return bad
 	}
@@ -210,7 +210,7 @@ const (
 
 // export serves GET /v1/admin/rooms/{room}/export: the history, the oldest message first, a line of JSON each. An
 // answer that is cut off by an error breaks off without its end.
-func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("room")
 	if bad := edge.CheckID("room", id); bad != nil {
 		v1.WriteProblem(w, bad)
@@ -260,7 +260,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 }
 
 // exportPage reads the messages behind a number.
-func (s *Server) exportPage(ctx context.Context, id string, after uint64) (page chat.History, bad *edge.Refusal) {
+func (s adminPort) exportPage(ctx context.Context, id string, after uint64) (page chat.History, bad *edge.Refusal) {
 	ctx, cancel := context.WithTimeout(ctx, edge.APITimeout)
 	defer cancel()
 	h, err := s.store.Page(ctx, id, 0, after, exportPage)

@@ -28,7 +28,7 @@ type userSockets struct {
 }
 
 // answerUser are a user's sockets on this node.
-func (s *Server) answerUser(_ context.Context, args json.RawMessage) (any, error) {
+func (s adminPort) answerUser(_ context.Context, args json.RawMessage) (any, error) {
 	var user string
 	if err := json.Unmarshal(args, &user); err != nil {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
@@ -52,7 +52,7 @@ type inForceIn struct {
 
 // userEverywhere serves GET /v1/admin/users/{user}: sockets by node, memberships, and the measures in force
 // everywhere and in the rooms where the user is now.
-func (s *Server) userEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request, _ string) *edge.Refusal {
+func (s adminPort) userEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request, _ string) *edge.Refusal {
 	user := r.PathValue("user")
 	if bad := edge.CheckID("user", user); bad != nil {
 		return bad
@@ -91,7 +91,7 @@ func (s *Server) userEverywhere(ctx context.Context, w http.ResponseWriter, r *h
 }
 
 // measuresOf are those about a user that are in force everywhere, and in rooms.
-func (s *Server) measuresOf(ctx context.Context, user string, rooms []string) ([]inForceIn, *edge.Refusal) {
+func (s adminPort) measuresOf(ctx context.Context, user string, rooms []string) ([]inForceIn, *edge.Refusal) {
 	all := []inForceIn{}
 	for _, id := range append([]string{chat.Everywhere}, rooms...) {
 		order, no := s.v1.Desk.Order(ctx, operator(ctx), id)

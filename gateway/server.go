@@ -85,7 +85,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s.v1.NewDesk(store)
 	s.v1.Desk.Told = s.moderated
 	s.fleet = fleet.New(s.edge.Hall.Node(), store, s.self, s.tick, log)
-	s.join()
+	adminPort{s}.join()
 	s.metrics = newMetrics(s)
 	return s
 }
@@ -136,7 +136,7 @@ func (s *Server) start() error {
 	s.public.ConnState = s.edge.Plain.State
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(s.adminRoutes(serverKeys))
+		s.admin = s.httpServer(adminPort{s}.routes(serverKeys))
 		s.serve(s.admin, adminLn)
 	}
 	s.warn()
