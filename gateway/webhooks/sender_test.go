@@ -304,8 +304,8 @@ func TestSender_Batches(t *testing.T) {
 	})
 }
 
-// TestSender_Retries: the same batch comes again, later and later, up to once an hour; what the history forgot
-// meanwhile is named.
+// TestSender_Retries: the same batch comes again, later and later, up to once an hour; what the history forgot is
+// named.
 func TestSender_Retries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5, nil)
