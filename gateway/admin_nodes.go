@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"time"
 
+	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/fleet"
 	v1 "barrage/gateway/v1"
+	"barrage/internal/chat"
 )
 
 // This file is the nodes as operators see and order them. Whatever is about a node is about any: it is asked through
@@ -125,14 +127,15 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 	}
 	if !order.Aside {
 		s.edge.StepBack()
-		s.log.Info("the node takes clients again", "by", order.By)
+		s.noteNode(ctx, order.By, "undrain")
 	} else {
 		over := s.cfg.Server.DrainSpread
 		if order.OverMS != nil {
 			over = time.Duration(*order.OverMS) * time.Millisecond
 		}
 		n := s.Sessions()
-		s.log.Info("the node sends its clients away and stays", "connections", n, "over", over, "by", order.By)
+		s.log.Info("the node sends its clients away and stays", "connections", n, "over", over)
+		s.noteNode(ctx, order.By, "drain")
 		if float64(n) > fastRate*over.Seconds() && n > fastRate {
 			s.log.Warn("clients are sent away faster than other nodes may take them: drain over a longer time", "connections", n, "over", over)
 		}
@@ -140,6 +143,11 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 	}
 	_ = s.fleet.Tell(ctx) // else with the next beat
 	return s.fleet.Self(), nil
+}
+
+// noteNode writes into the log of all rooms what an operator had this node do.
+func (s *Server) noteNode(ctx context.Context, by, verb string) {
+	s.v1.Desk.Note(ctx, desk.Actor{Name: by, Role: chat.RoleServer, Via: desk.ViaAdmin}, chat.Everywhere, desk.Entry{Verb: verb, Target: s.edge.Hall.Node()})
 }
 
 // levelOrder is a level to log from on; empty: as it is.
@@ -170,7 +178,7 @@ func (s adminPort) setLevel(ctx context.Context, w http.ResponseWriter, r *http.
 }
 
 // answerLevel logs from another level on, and answers which one it is.
-func (s adminPort) answerLevel(_ context.Context, args json.RawMessage) (any, error) {
+func (s adminPort) answerLevel(ctx context.Context, args json.RawMessage) (any, error) {
 	var order levelOrder
 	if err := json.Unmarshal(args, &order); err != nil {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
@@ -182,6 +190,7 @@ func (s adminPort) answerLevel(_ context.Context, args json.RawMessage) (any, er
 		if order.Level == name {
 			s.log.Warn("another level is logged from now on", "level", name, "was", s.logLevel(), "by", order.By)
 			s.cfg.Running.Level.Set(level)
+			s.noteNode(ctx, order.By, "log_level "+name)
 		}
 	}
 	return levelOrder{Level: s.logLevel()}, nil

@@ -150,7 +150,7 @@ func TestWebhooks_WholeNode(t *testing.T) {
 	m.send(`{"t":"mod","id":"1","verb":"delete","seq":2}`)
 	m.send(`{"t":"mod","id":"2","verb":"mute","user_id":"u"}`)
 	for _, line := range []string{
-		"r room.opened", "r message one", "r message two", "r recall", "r recall moderated", "r moderation delete u", "r moderation mute u",
+		"r room_opened", "r message one", "r message two", "r recall", "r recall moderated", "r moderation delete u", "r moderation mute u",
 	} {
 		said(line)
 	}

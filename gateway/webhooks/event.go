@@ -211,7 +211,7 @@ func (d *digest) opens() {
 	if !d.note.open {
 		d.note.open = true
 		d.note.opened++
-		d.add(GroupRooms, &event{Type: "room.opened"}, "opened:%d", d.note.opened)
+		d.add(GroupRooms, &event{Type: "room_opened"}, "opened:%d", d.note.opened)
 	}
 }
 
@@ -316,9 +316,9 @@ func (d *digest) news() {
 func (d *digest) storms() {
 	now := d.feed.Storm
 	if is := now != (chat.Storm{}); is != d.note.storm {
-		word := "storm.ended"
+		word := "storm_ended"
 		if is {
-			word = "storm.began"
+			word = "storm_began"
 			d.note.storms++
 		}
 		d.note.storm = is
@@ -335,7 +335,7 @@ func (d *digest) closes() {
 	}
 	if d.feed.Now-d.note.empty >= closeAfter.Milliseconds() && !d.piece.more {
 		d.note.open, d.note.empty = false, 0
-		d.add(GroupRooms, &event{Type: "room.closed"}, "closed:%d", d.note.opened)
+		d.add(GroupRooms, &event{Type: "room_closed"}, "closed:%d", d.note.opened)
 	}
 }
 

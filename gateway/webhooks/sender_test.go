@@ -227,8 +227,8 @@ func TestSender_InOrder(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		w.report("a", 0)
 		time.Sleep(2 * time.Minute)
-		w.want("a room.opened", "a message 1 one", "a message 2 two", "a message 3 three",
-			"a message 4 four", "a recall 2 u false", "a moderation", "a room.closed")
+		w.want("a room_opened", "a message 1 one", "a message 2 two", "a message 3 three",
+			"a message 4 four", "a recall 2 u false", "a moderation", "a room_closed")
 		events := w.service.all()
 		ids := map[string]bool{}
 		for _, e := range events {
@@ -498,7 +498,7 @@ func TestSender_Storm(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		events := w.service.all()
-		if got := shown(events); !slices.Equal(got, []string{"a storm.began", "a storm.ended"}) || events[0].Storm.Level == 0 || events[0].Storm.Offered == 0 {
+		if got := shown(events); !slices.Equal(got, []string{"a storm_began", "a storm_ended"}) || events[0].Storm.Level == 0 || events[0].Storm.Offered == 0 {
 			t.Errorf("the service was told %q, %+v", got, events)
 		}
 		w.end()

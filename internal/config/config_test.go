@@ -213,3 +213,15 @@ func wantLines(t *testing.T, err error, want string) {
 		}
 	}
 }
+
+// TestValidate_WebhooksBesideOriginalNodes: their messages have no numbers that a backend could go by.
+func TestValidate_WebhooksBesideOriginalNodes(t *testing.T) {
+	cfg := Default()
+	cfg.Webhooks.URL, cfg.Webhooks.Secret = "https://backend.example/", "a secret of 24 bytes or more"
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("Validate() = %v", err)
+	}
+	cfg.Redis.Addrs, cfg.Redis.FastIMInterop = []string{"127.0.0.1:6379"}, true
+	wantLines(t, cfg.Validate(), "webhooks.url: beside original FastIM nodes nobody is told: messages have no numbers there; "+
+		"leave it empty, or set redis.fastim_interop to false")
+}

@@ -264,13 +264,13 @@ func TestWebhooks_ANodeDies(t *testing.T) {
 	t.Logf("%d of %d messages in %d calls; %d came again; the last one %v after the node died", told, all, b.calls, b.again, time.Since(killed).Round(100*time.Millisecond))
 	b.mu.Unlock()
 	for _, room := range rooms {
-		if n := b.counted(room, "room.opened"); n != 1 {
+		if n := b.counted(room, "room_opened"); n != 1 {
 			t.Errorf("%s opened %d times; want once", room, n)
 		}
 	}
 	within(t, 2*time.Minute, func() error { // also of the room whose node died
 		for _, room := range rooms {
-			if n := b.counted(room, "room.closed"); n != 1 {
+			if n := b.counted(room, "room_closed"); n != 1 {
 				return fmt.Errorf("%s closed %d times; want once", room, n)
 			}
 		}
