@@ -57,7 +57,7 @@ A first try needs no Redis and no file:
 and then a look at http://127.0.0.1:9000/ in two windows of a browser.`,
 		Version: versionText(),
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), sizing.New(), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), sizing.New(), newVersion())
 	return root
 }
 
