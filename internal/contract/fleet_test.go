@@ -171,8 +171,8 @@ func (t *terminal) text() string {
 	return t.seen.String()
 }
 
-// At a terminal "barrage top" draws the rooms and nodes again and again, takes keys and sizes, and leaves the screen as it
-// was.
+// At a terminal "barrage top" draws the rooms and nodes again and again, takes keys and sizes, and leaves the screen
+// as it was.
 func TestTop_AtATerminal(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
