@@ -23,6 +23,7 @@ import (
 	"barrage/internal/admincmd"
 	"barrage/internal/cli"
 	"barrage/internal/config"
+	"barrage/internal/doctor"
 	"barrage/internal/keycmd"
 	"barrage/internal/sizing"
 	"barrage/internal/sparse"
@@ -57,7 +58,7 @@ A first try needs no Redis and no file:
 and then a look at http://127.0.0.1:9000/ in two windows of a browser.`,
 		Version: versionText(),
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), sizing.New(), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), newDoctor(environ), sizing.New(), newVersion())
 	return root
 }
 
@@ -161,6 +162,20 @@ func newAdmin(environ []string) *cobra.Command {
 	cmd, key := admincmd.New(environ), keycmd.New()
 	key.GroupID = admincmd.GroupSetup
 	cmd.AddCommand(key)
+	return cmd
+}
+
+// newDoctor looks at what a node with the configuration would meet.
+func newDoctor(environ []string) *cobra.Command {
+	var file string
+	cmd := doctor.New(func() (config.Config, string, error) {
+		loaded, err := load(file, environ)
+		if err != nil {
+			return config.Config{}, "", err
+		}
+		return loaded.cfg, loaded.summary(), nil
+	}, environ)
+	addConfigFlag(cmd, &file)
 	return cmd
 }
 

@@ -136,10 +136,15 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 
 func TestHelp_Teaches(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"", "Available Commands:\n  admin       Keep order in rooms, and manage rooms, tokens and keys\n  bench       Put load on a node, or on any chat server, and measure it\n  completion  Generate the autocompletion script for the specified shell\n  config      Check or show the configuration"},
+		{"", "Available Commands:\n  admin       Keep order in rooms, and manage nodes, rooms, tokens and keys\n  bench       Put load on a node, or on any chat server, and measure it\n  completion  Generate the autocompletion script for the specified shell\n  config      Check or show the configuration"},
 		{"--help", "barrage serve"},
 		{"admin", "key         Make server keys, and say which one a key is"},
 		{"size --help", "barrage size --viewers 100000 --rate 20"},
+		{"", "doctor      Check this machine, the configuration and Redis"},
+		{"", "top         Watch the nodes and the busiest rooms, live"},
+		{"doctor --help", "exit code is 1 where something fails"},
+		{"top --help", "barrage top --once --output json"},
+		{"admin", "drain       Send the clients of a node to the others"},
 		{"admin", "mute        Let somebody read, but not write or like"},
 		{"admin key new --help", "barrage admin key new oncall --can rooms,ops"},
 		{"config", "check       Report all that is wrong"},

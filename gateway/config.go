@@ -32,6 +32,19 @@ type AdminConfig struct {
 	AuditFile string `mapstructure:"audit_file"`
 }
 
+// Warnings are what of the settings leaves a door open, a sentence each.
+func (c *Config) Warnings() (all []string) {
+	if c.Auth.Required() && c.Auth.GivesTokens() && c.Auth.LoginURL == "" {
+		all = append(all, "anybody can log in as anybody, and ends the token of that user: auth.mode has redis and auth.login_url is empty; "+
+			"set it to a hook that knows passwords, or to off where tokens are written to Redis by others")
+	}
+	if !c.AutoJoin && !c.Auth.Required() {
+		all = append(all, "rooms are not private: room.auto_join is off, but nobody's token is checked, so anybody comes in under a member's name; "+
+			"take any out of auth.mode")
+	}
+	return all
+}
+
 // DefaultConfig is what config.yaml says.
 func DefaultConfig() Config {
 	return Config{Config: edge.DefaultConfig(), Admin: AdminConfig{Listen: "127.0.0.1:9001"}, List: fastim.Config{UpdateInterval: time.Second}, Webhooks: webhooks.DefaultConfig()}

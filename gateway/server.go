@@ -139,21 +139,11 @@ func (s *Server) start() error {
 		s.admin = s.httpServer(adminPort{s}.routes(serverKeys))
 		s.serve(s.admin, adminLn)
 	}
-	s.warn()
+	for _, warning := range s.cfg.Warnings() {
+		s.log.Warn(warning)
+	}
 	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.edge.Sessions.Most(), "open_files", s.edge.OpenFiles())
 	return nil
-}
-
-// warn says what of the settings leaves a door open.
-func (s *Server) warn() {
-	if s.cfg.Auth.Required() && s.cfg.Auth.GivesTokens() && s.cfg.Auth.LoginURL == "" {
-		s.log.Warn("anybody can log in as anybody, and ends the token of that user: auth.mode has redis and auth.login_url is empty; " +
-			"set it to a hook that knows passwords, or to off where tokens are written to Redis by others")
-	}
-	if s.edge.Private() && !s.cfg.Auth.Required() {
-		s.log.Warn("rooms are not private: room.auto_join is off, but nobody's token is checked, so anybody comes in under a member's name; " +
-			"take any out of auth.mode")
-	}
 }
 
 func (s *Server) httpServer(h http.Handler) *http.Server {

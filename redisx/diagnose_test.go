@@ -180,3 +180,19 @@ func TestDiagnose_TriesEveryCommand(t *testing.T) {
 		t.Errorf("allowed.lua does not try %q", missing)
 	}
 }
+
+// A cluster and sentinels are looked at as nodes use them.
+func TestDiagnose_Topologies(t *testing.T) {
+	cluster := redistest.StartCluster(t)
+	found := diagnose(t, cluster.Nodes[0].Addr, func(c *redisx.Config) { c.Mode = "cluster" })
+	wantDiagnosis(t, found, "redis cluster", "ok", "3 masters have all slots")
+	wantDiagnosis(t, found, "redis acl", "ok", "")
+	wantDiagnosis(t, found, "redis failover", "warn", "1 replicas")
+	wantDiagnosis(t, diagnose(t, cluster.Nodes[0].Addr, nil), "redis version", "fail", "set redis.mode to cluster")
+	sentinels := redistest.StartSentinels(t)
+	found = diagnose(t, "", func(c *redisx.Config) { c.Addrs, c.SentinelMaster = sentinels.Addrs(), redistest.MasterName })
+	wantDiagnosis(t, found, "redis", "ok", "sentinels")
+	wantDiagnosis(t, found, "redis acl", "ok", "")
+	found = diagnose(t, "", func(c *redisx.Config) { c.Addrs, c.SentinelMaster = sentinels.Addrs(), "nobody" })
+	wantDiagnosis(t, found, "redis", "fail", "do not know redis.sentinel_master")
+}

@@ -126,11 +126,11 @@ func (e *Edge) Listen() (net.Listener, error) {
 	if err := e.Words.load(); err != nil {
 		return nil, err
 	}
-	limit, err := openFilesLimit()
+	limit, err := OpenFilesLimit()
 	if err != nil {
 		return nil, err
 	}
-	if e.Sessions.most, err = connectionLimit(e.Config.Server.MaxConnections, limit); err != nil {
+	if e.Sessions.most, err = ConnectionLimit(e.Config.Server.MaxConnections, limit); err != nil {
 		return nil, err
 	}
 	e.openFiles, e.spare = limit, reserve(limit)*3/4
@@ -206,9 +206,9 @@ func (e *Edge) gone(c *Session) {
 // OpenFiles is the process's limit of open files. Valid after Listen.
 func (e *Edge) OpenFiles() int { return e.openFiles }
 
-// openFilesLimit is the process's limit of open files. Go raises the soft limit to
+// OpenFilesLimit is the process's limit of open files. Go raises the soft limit to
 // the hard one at start.
-func openFilesLimit() (int, error) {
+func OpenFilesLimit() (int, error) {
 	var l syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 0, fmt.Errorf("cannot read the limit of open files: %w", err)
@@ -219,10 +219,10 @@ func openFilesLimit() (int, error) {
 // reserve is how many descriptors are not for WebSockets.
 func reserve(openFiles int) int { return max(64, openFiles/20) }
 
-// connectionLimit is how many WebSockets fit: what is asked for, or all that the
+// ConnectionLimit is how many WebSockets fit: what is asked for, or all that the
 // open-files limit allows. The reserve is for listeners, Redis, and requests that
 // are being answered, also with 503.
-func connectionLimit(asked, openFiles int) (int, error) {
+func ConnectionLimit(asked, openFiles int) (int, error) {
 	fits := openFiles - reserve(openFiles)
 	switch {
 	case fits <= 0:
