@@ -115,6 +115,11 @@ func TestRoom_UserRate(t *testing.T) {
 	if got := len(r.outbox.writers); got != 0 {
 		t.Errorf("%d users are remembered a second later; want none", got)
 	}
+	for i := range 4 { // what the room itself says has none
+		if err := r.PostNative(nil, "u", &codec.Op{ID: fmt.Sprint(i), Kind: codec.KindSystem, Body: "x"}, f.now); err != nil {
+			t.Errorf("message %d of the room itself: %v", i, err)
+		}
+	}
 }
 
 // TestRoom_QueueIsSharedByRooms: rooms that are flooded do not take the others' part of the node's queue.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -250,6 +251,31 @@ func TestRoom_GateRefusesSingleMessages(t *testing.T) {
 	}
 	if s := f.hall.Stats(); s.RefusedUnauthorized != 2 {
 		t.Errorf("RefusedUnauthorized = %d; want 2", s.RefusedUnauthorized)
+	}
+}
+
+// TestRoom_GateThatFailsIsAskedAgain: once a second, with the same messages.
+func TestRoom_GateThatFailsIsAskedAgain(t *testing.T) {
+	asked, fail := 0, errAway
+	f := newFixture(t, nil, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
+		asked++
+		return slices.Repeat([]bool{true}, len(from)), fail
+	}})
+	r := f.open("1")
+	m := f.join(r)
+	if err := r.Post(named("good"), "u", "0", f.now); err != nil {
+		t.Fatal(err)
+	}
+	f.settle()
+	f.settle()
+	if wantInfos(t, m); asked != 1 {
+		t.Errorf("a gate that failed was asked %d times within a second; want once", asked)
+	}
+	fail = nil
+	f.tick(time.Second)
+	f.settle()
+	if wantInfos(t, m, "0"); asked != 2 {
+		t.Errorf("the gate was asked %d times; want once more", asked)
 	}
 }
 
