@@ -16,7 +16,7 @@ import (
 func TestAudit(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "audit.jsonl")
 	s := newServer(t, func(c *setup) { moderators(c); c.Admin.Listen, c.Admin.AuditFile = "127.0.0.1:0", file })
-	m, _ := dialMod(t, s, "m")
+	m, _ := dialMod(t, s, "mo")
 	m.send(`{"t":"mod","id":"1","verb":"mute","user_id":"u","for_ms":60000,"reason":"spam"}`)
 	m.wantAll("done")
 	m.send(`{"t":"mod","id":"2","verb":"role","user_id":"u","role":"vip"}`) // refused: no line
@@ -39,7 +39,7 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	want := []struct{ room, verb, target, by, via, role, gives string }{
-		{"r", "mute", "u", "m", "socket", "moderator", ""},
+		{"r", "mute", "u", "mo", "socket", "moderator", ""},
 		{"r", "role", "u", "this machine", "admin", "server", "vip"},
 		{"", "ban", "192.0.2.0/24", "this machine", "admin", "server", ""},
 		{"", "revoke", "u", "this machine", "admin", "server", ""},

@@ -41,6 +41,7 @@ type Memory struct {
 
 	feedsMu sync.Mutex               // guards the field below, and what it holds; a leaf
 	rosters map[string]*memoryRoster // by name; nil: none
+
 	fleet memoryFleet
 
 	// Atomic.

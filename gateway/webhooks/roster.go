@@ -16,6 +16,8 @@ import (
 const (
 	// lookFor is the time between two looks at a roster that has nothing, or that another node has.
 	lookFor = time.Second
+	// renewEvery is the time between two looks that only renew the lease: a third of it.
+	renewEvery = chat.FeedLease / 3
 	// mostRooms is how many rooms are taken at once: a hundred quiet ones fill a batch.
 	mostRooms = mostEvents
 	// readers is how many of them are read at a time.
@@ -120,7 +122,7 @@ func (r *roster) turn(ctx context.Context) time.Duration {
 		return lookFor
 	}
 	if wait := r.batch.again.Sub(r.sender.now()); wait > 0 {
-		return min(wait, lookFor)
+		return min(wait, renewEvery)
 	}
 	if !r.send(ctx) {
 		return lookFor
@@ -238,7 +240,7 @@ func (r *roster) send(ctx context.Context) bool {
 		return true
 	}
 	s.counts.failed.Add(1)
-	if now := s.now(); now.Sub(b.made) < giveUpAfter {
+	if now := s.now(); now.Sub(b.made) < s.giveUp {
 		refused, _ := errors.AsType[*refusal](err)
 		b.again = now.Add(waitFor(b.tries, refused.after))
 		return false
@@ -265,7 +267,7 @@ func (r *roster) say(err error, b *batch) {
 func (r *roster) giveUp(ctx context.Context, b *batch, err error) {
 	s := r.sender
 	s.counts.lostGivenUp.Add(uint64(b.events))
-	s.log.Error("gave up a batch that webhooks.url did not take", "id", b.id, "events", b.events, "tries", b.tries, "after", giveUpAfter, "err", err)
+	s.log.Error("gave up a batch that webhooks.url did not take", "id", b.id, "events", b.events, "tries", b.tries, "after", s.giveUp, "err", err)
 	r.owed = r.owed[b.owed:]
 	for _, p := range b.pieces {
 		e := event{

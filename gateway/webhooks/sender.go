@@ -56,6 +56,8 @@ type Sender struct {
 	now    func() time.Time
 	log    *slog.Logger
 	all    [rosters]*roster
+	// giveUp is giveUpAfter; tests have less time.
+	giveUp time.Duration
 
 	leaving chan struct{}  // closed by Leave
 	brought chan struct{}  // closed when the last marks are in the store, or the context ended
@@ -101,7 +103,7 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 	s := &Sender{
 		cfg: cfg, groups: map[string]bool{}, to: cfg.name(), secret: secret, client: pass.NewHookClient(cfg.Timeout), store: store, node: node, now: now, log: log,
 		leaving: make(chan struct{}), brought: make(chan struct{}), due: once.NewSignal(), marks: map[string]struct{}{},
-		away: map[string]*once.Failure{},
+		away: map[string]*once.Failure{}, giveUp: giveUpAfter,
 	}
 	for _, group := range cfg.Events {
 		s.groups[group] = true

@@ -152,6 +152,7 @@ func newWorld(t *testing.T, most int, change func(*Config)) *world {
 	w.store = redisx.NewMemory(redisx.Limits{HistoryMessages: most, HistoryTTL: 48 * time.Hour, Quota: chat.Quota{PerSecond: 1000, Burst: 2000}}, time.Now)
 	w.store.Start(nobody{})
 	w.sender = w.newSender("one", change)
+	w.sender.giveUp = 5 * time.Hour // a day has too many turns
 	w.run()
 	return w
 }
@@ -309,7 +310,7 @@ func TestSender_Batches(t *testing.T) {
 func TestSender_Retries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5, nil)
-		const failures = 14
+		const failures = 12
 		w.service.answer = func(n int) (*http.Response, error) {
 			if n < failures {
 				return status(http.StatusInternalServerError)
@@ -321,7 +322,7 @@ func TestSender_Retries(t *testing.T) {
 		for i := range 8 {
 			w.say("a", fmt.Sprint(i+2))
 		}
-		time.Sleep(12 * time.Hour)
+		time.Sleep(6 * time.Hour)
 		w.want(append(slices.Repeat([]string{"a message 1 one"}, failures+1),
 			"a lost 3 messages 2-4 history", "a message 5 5", "a message 6 6", "a message 7 7", "a message 8 8", "a message 9 9")...)
 		for i := 1; i <= failures; i++ {
@@ -370,7 +371,7 @@ func TestSender_AsksLater(t *testing.T) {
 				return status(http.StatusOK)
 			}
 			w.say("a", "one")
-			time.Sleep(2 * time.Hour)
+			time.Sleep(80 * time.Minute)
 			w.want("a message 1 one", "a message 1 one")
 			if wait := w.service.calls[1].at.Sub(w.service.calls[0].at); wait < c.wait-time.Second || wait > c.wait*5/4+time.Second {
 				t.Errorf("the next try comes after %v; want %v", wait, c.wait)
@@ -380,7 +381,7 @@ func TestSender_AsksLater(t *testing.T) {
 	}
 }
 
-// TestSender_GivesUp: a batch that the service never takes keeps the others for a day, and is named.
+// TestSender_GivesUp: a batch that the service never takes keeps the others for a while, and is named.
 func TestSender_GivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
@@ -399,7 +400,7 @@ func TestSender_GivesUp(t *testing.T) {
 		w.say("a", "one", "two")
 		time.Sleep(10 * time.Second)
 		w.say("a", "three")
-		time.Sleep(26 * time.Hour)
+		time.Sleep(7 * time.Hour)
 		lines := shown(w.service.all())
 		if got := lines[len(lines)-2:]; !slices.Equal(got, []string{"a lost 2 messages 1-2 given_up", "a message 3 three"}) {
 			t.Errorf("in the end the service was told %q", got)
