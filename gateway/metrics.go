@@ -98,7 +98,7 @@ func (m *metrics) registerWebhooks(s *Server) {
 	count("barrage_webhook_retries_total", "Calls of webhooks.url with a batch that it had not taken before.", "", "", func(w webhooks.Stats) uint64 { return w.Retried })
 	for reason, read := range map[string]func(webhooks.Stats) uint64{
 		"history": func(w webhooks.Stats) uint64 { return w.LostHistory }, "given_up": func(w webhooks.Stats) uint64 { return w.LostGivenUp },
-		"store": func(w webhooks.Stats) uint64 { return w.LostStore },
+		"store": func(w webhooks.Stats) uint64 { return w.LostStore }, "broken": func(w webhooks.Stats) uint64 { return w.LostBroken },
 	} {
 		count("barrage_webhook_lost_events_total", "Events that webhooks.url will never be told, by reason.", "reason", reason, read)
 	}

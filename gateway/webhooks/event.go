@@ -46,7 +46,8 @@ type storm struct {
 
 // lost is what the service will not be told.
 type lost struct {
-	// What is messages or news; Count is how many, From and To are the numbers of messages, both inclusive.
+	// What is messages, news, or events of any kind; Count is how many, From and To are the numbers of messages among
+	// them, both inclusive; 0: there are none.
 	What  string `json:"what"`
 	Count uint64 `json:"count"`
 	From  uint64 `json:"from,omitempty"`
@@ -58,7 +59,6 @@ type lost struct {
 const (
 	lostHistory = "history" // the history, or the news, has no longer what the service did not take in time
 	lostGivenUp = "given_up"
-	lostStore   = "store" // the store did not take what happened
 )
 
 // note is what a bookmark notes besides, see chat.Bookmark.
@@ -115,10 +115,10 @@ type piece struct {
 	now    chat.Bookmark
 	events []json.RawMessage
 	bytes  int
-	// more says that there is more to tell; lost counts what will never be told.
-	more bool
-	lost uint64
-	from uint64 // number of the first message, 0 where there is none
+	// more says that there is more to tell; lost counts what the history has lost, broken messages that are no JSON.
+	more         bool
+	lost, broken uint64
+	from         uint64 // number of the first message, 0 where there is none
 }
 
 // moved reports whether the bookmark is another one.
@@ -249,14 +249,18 @@ func (d *digest) messages() {
 		if e.JSON == "" || !f.Marked && codec.Timestamp(e.JSON) < d.birth {
 			continue
 		}
+		if d.left--; !d.cfg[GroupMessages] {
+			continue
+		}
+		message := json.RawMessage(codec.AppendNativeMessage(nil, e.Seq, e.JSON))
+		if !json.Valid(message) { // somebody else wrote to the history; members see it as it is
+			d.piece.broken++
+			continue
+		}
 		if d.piece.from == 0 {
 			d.piece.from = e.Seq
 		}
-		if d.left--; d.cfg[GroupMessages] {
-			d.add(GroupMessages, &event{
-				Type: "message", At: codec.Timestamp(e.JSON), Epoch: f.Epoch, Message: codec.AppendNativeMessage(nil, e.Seq, e.JSON),
-			}, "%s:%d", f.Epoch, e.Seq)
-		}
+		d.add(GroupMessages, &event{Type: "message", At: codec.Timestamp(e.JSON), Epoch: f.Epoch, Message: message}, "%s:%d", f.Epoch, e.Seq)
 	}
 	d.piece.now.Epoch, d.piece.now.Seq = f.Epoch, f.To
 	d.piece.more = f.To < f.Seq

@@ -272,10 +272,10 @@ func (r *roster) giveUp(ctx context.Context, b *batch, err error) {
 	for _, p := range b.pieces {
 		e := event{
 			Type: "lost", ID: roomName(p.due.Room) + ":" + b.id, At: s.now().UnixMilli(), Epoch: p.now.Epoch,
-			Lost: &lost{What: "messages", Count: uint64(len(p.events)), From: p.from, Why: lostGivenUp},
+			Lost: &lost{What: "events", Count: uint64(len(p.events)), From: p.from, Why: lostGivenUp},
 		}
-		if e.Lost.What = "news"; p.from > 0 {
-			e.Lost.What, e.Lost.To = "messages", p.now.Seq
+		if p.from > 0 {
+			e.Lost.To = p.now.Seq
 		}
 		if p.due.Room != chat.Everywhere {
 			e.Room = p.due.Room
@@ -309,6 +309,7 @@ func (r *roster) finish(ctx context.Context, pieces []piece) {
 		}
 		if moved[i] = s.did("note what webhooks.url has been told", err); moved[i] {
 			s.counts.lostHistory.Add(p.lost)
+			s.counts.lostBroken.Add(p.broken)
 		}
 	})
 	done := make([]piece, 0, len(pieces))

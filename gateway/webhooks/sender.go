@@ -73,7 +73,7 @@ type Sender struct {
 	failure once.Failure             // of the service
 	away    map[string]*once.Failure // of the store, by what it does not do
 
-	counts struct{ sent, calls, failed, retried, lostHistory, lostGivenUp, lostStore atomic.Uint64 }
+	counts struct{ sent, calls, failed, retried, lostHistory, lostGivenUp, lostStore, lostBroken atomic.Uint64 }
 }
 
 // Stats counts, since the start.
@@ -83,7 +83,7 @@ type Stats struct {
 	Failed  uint64
 	Retried uint64 // calls that were not the first with their batch
 	// Lost are events that the service will never be told, by why.
-	LostHistory, LostGivenUp, LostStore uint64
+	LostHistory, LostGivenUp, LostStore, LostBroken uint64
 	// Waiting is how many rooms have something to tell, of the rosters that this node has; Oldest is for how long the
 	// first of them has waited; Rosters is how many they are.
 	Waiting, Rosters int
@@ -164,7 +164,7 @@ func (s *Sender) Stats() Stats {
 	c := &s.counts
 	all := Stats{
 		Sent: c.sent.Load(), Calls: c.calls.Load(), Failed: c.failed.Load(), Retried: c.retried.Load(),
-		LostHistory: c.lostHistory.Load(), LostGivenUp: c.lostGivenUp.Load(), LostStore: c.lostStore.Load(),
+		LostHistory: c.lostHistory.Load(), LostGivenUp: c.lostGivenUp.Load(), LostStore: c.lostStore.Load(), LostBroken: c.lostBroken.Load(),
 	}
 	now := s.now().UnixMilli()
 	for _, r := range s.all {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -402,7 +404,7 @@ func TestSender_GivesUp(t *testing.T) {
 		w.say("a", "three")
 		time.Sleep(7 * time.Hour)
 		lines := shown(w.service.all())
-		if got := lines[len(lines)-2:]; !slices.Equal(got, []string{"a lost 2 messages 1-2 given_up", "a message 3 three"}) {
+		if got := lines[len(lines)-2:]; !slices.Equal(got, []string{"a lost 2 events 1-2 given_up", "a message 3 three"}) {
 			t.Errorf("in the end the service was told %q", got)
 		}
 		if s := w.sender.Stats(); s.LostGivenUp != 2 || s.Sent != 2 {
@@ -504,6 +506,128 @@ func TestSender_Storm(t *testing.T) {
 		}
 		w.end()
 	})
+}
+
+// TestSender_OneNodeTells: of three nodes each roster has one; what any of them marks is told once.
+func TestSender_OneNodeTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		first := w.sender
+		ctx, stop := context.WithCancel(context.Background())
+		others := []*Sender{w.newSender("two", nil), w.newSender("three", nil)}
+		for _, s := range others {
+			s.Run(ctx, &w.workers)
+		}
+		var want []string
+		for i := range 20 {
+			w.say("a", fmt.Sprint(i))
+			others[i%2].Mark("a")
+			want = append(want, fmt.Sprintf("a message %d %d", i+1, i))
+			time.Sleep(300 * time.Millisecond)
+		}
+		time.Sleep(3 * time.Second)
+		w.want(want...)
+		sum := first.Stats().Rosters
+		for _, s := range others {
+			sum += s.Stats().Rosters
+			s.Leave()
+		}
+		if sum != rosters {
+			t.Errorf("three nodes have %d rosters; want %d", sum, rosters)
+		}
+		stop()
+		w.end()
+	})
+}
+
+// awayStore is a store that does not answer for a while.
+type awayStore struct {
+	*redisx.Memory
+	away atomic.Bool
+}
+
+var errAway = errors.New("the store is away")
+
+// MarkFeeds, TakeFeeds, MoveFeed and AddNews fail while the store is away.
+func (s *awayStore) MarkFeeds(ctx context.Context, roster string, rooms []string) error {
+	if s.away.Load() {
+		return errAway
+	}
+	return s.Memory.MarkFeeds(ctx, roster, rooms)
+}
+
+func (s *awayStore) TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error) {
+	if s.away.Load() {
+		return chat.Roster{}, errAway
+	}
+	return s.Memory.TakeFeeds(ctx, roster, node, limit, birth)
+}
+
+func (s *awayStore) MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error {
+	if s.away.Load() {
+		return errAway
+	}
+	return s.Memory.MoveFeed(ctx, room, to, was, now)
+}
+
+func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
+	if s.away.Load() {
+		return errAway
+	}
+	return s.Memory.AddNews(ctx, room, text)
+}
+
+// TestSender_StoreAway: marks wait for the store, what it did not take of verbs is counted, and what was told when it
+// went away is told again, under the same id.
+func TestSender_StoreAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		w.end()
+		store := &awayStore{Memory: w.store}
+		w.sender = w.newSender("one", nil)
+		w.sender.store = store
+		w.run()
+		w.say("a", "one")
+		w.service.answer = func(n int) (*http.Response, error) {
+			store.away.Store(n == 0)
+			return status(http.StatusOK)
+		}
+		time.Sleep(2 * time.Second)
+		if !store.away.Load() {
+			t.Fatal("nothing was told")
+		}
+		w.say("b", "two")
+		w.sender.Tell(t.Context(), "b", GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+		time.Sleep(time.Minute)
+		store.away.Store(false)
+		time.Sleep(20 * time.Second)
+		lines := shown(w.service.all())
+		slices.Sort(lines)
+		if want := []string{"a message 1 one", "a message 1 one", "b message 1 two"}; !slices.Equal(lines, want) {
+			t.Errorf("the service was told %q; want %q", lines, want)
+		}
+		if events := w.service.all(); events[0].ID != events[len(events)-1].ID && events[0].ID != events[1].ID {
+			t.Errorf("what came again has another id: %+v", events)
+		}
+		if s := w.sender.Stats(); s.LostStore != 1 {
+			t.Errorf("Stats = %+v; want one event that the store did not take", s)
+		}
+		if n := strings.Count(w.log.String(), "cannot note which rooms"); n != 1 {
+			t.Errorf("the log says %d times that rooms cannot be noted; want once:\n%s", n, w.log)
+		}
+		w.end()
+	})
+}
+
+// TestSender_Broken: what somebody else wrote into a history and is no JSON harms nobody.
+func TestSender_Broken(t *testing.T) {
+	feed := chat.Feed{Marked: true, Position: chat.Position{Epoch: "1-x", Seq: 2, Total: 2}, First: 1, To: 2, Entries: []chat.Entry{
+		{Seq: 1, JSON: `{"groupId":"a","userId":"u","info":"x","x":{bad},"ts":5}`}, {Seq: 2, JSON: `{"groupId":"a","userId":"u","info":"ok","ts":6}`},
+	}, Bookmark: chat.Bookmark{Epoch: "1-x"}}
+	p := digested(map[string]bool{GroupMessages: true}, chat.Due{Room: "a"}, &feed, 0)
+	if len(p.events) != 1 || p.broken != 1 || p.now.Seq != 2 {
+		t.Errorf("%d events, %d broken, up to %d; want one each, up to 2: %s", len(p.events), p.broken, p.now.Seq, p.events)
+	}
 }
 
 // TestSender_NilCostsNothing: where nobody is told nothing is done, and a mark allocates nothing.

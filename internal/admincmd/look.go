@@ -250,6 +250,7 @@ type entry struct {
 	Until  int64                      `json:"until"`
 	Reason string                     `json:"reason"`
 	Seq    uint64                     `json:"seq"`
+	Gives  string                     `json:"gives"`
 	N      int                        `json:"n"`
 	Modes  map[string]json.RawMessage `json:"modes"`
 	Body   string                     `json:"body"`
@@ -265,6 +266,9 @@ func (e *entry) details() string {
 	}
 	if e.Seq > 0 {
 		add(fmt.Sprint("message ", e.Seq))
+	}
+	if e.Gives != "" {
+		add("is " + e.Gives)
 	}
 	if e.N > 0 {
 		add(taken(e.N, ""))
