@@ -254,8 +254,8 @@ func TestRoom_GateRefusesSingleMessages(t *testing.T) {
 	}
 }
 
-// TestRoom_GateThatFailsIsAskedAgain: once a second, with the same messages.
-func TestRoom_GateThatFailsIsAskedAgain(t *testing.T) {
+// TestRoom_AuthorizeThatFailsIsAskedAgain: once a second, with the same messages.
+func TestRoom_AuthorizeThatFailsIsAskedAgain(t *testing.T) {
 	asked, fail := 0, errAway
 	f := newFixture(t, nil, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
 		asked++
@@ -269,13 +269,13 @@ func TestRoom_GateThatFailsIsAskedAgain(t *testing.T) {
 	f.settle()
 	f.settle()
 	if wantInfos(t, m); asked != 1 {
-		t.Errorf("a gate that failed was asked %d times within a second; want once", asked)
+		t.Errorf("it failed and was asked %d times within a second; want once", asked)
 	}
 	fail = nil
 	f.tick(time.Second)
 	f.settle()
 	if wantInfos(t, m, "0"); asked != 2 {
-		t.Errorf("the gate was asked %d times; want once more", asked)
+		t.Errorf("it was asked %d times; want once more", asked)
 	}
 }
 
