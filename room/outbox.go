@@ -149,10 +149,14 @@ func (o *outbox) add(p post) {
 	o.tally.bytes.Add(size)
 }
 
-// fairShare is the part of a queue that one user, or one room, may have where it is half full: one in so many. So who
-// floods is who is refused. Queues below smallQueue and smallBytes are not shared: a part of them is nothing.
+// A queue is shared, so that who floods is who is refused. A user may have one in fairShare of a room's where that is
+// half full, and a room one in fairShare of the node's where that is a quarter full: rooms are fewer, and larger. The
+// last quarter is for those who are quiet: for users who have nothing waiting, so that a thousand fill it together, and
+// for rooms that have less than one in quietShare, 64 KiB of 64 MiB, which is some hundred messages. Queues below
+// smallQueue and smallBytes are not shared: a part of them is nothing.
 const (
 	fairShare  = 16
+	quietShare = 1024
 	smallQueue = 256
 	smallBytes = 1 << 20
 )
@@ -164,9 +168,17 @@ func (o *outbox) takes(user string, most int, mostBytes int64) bool {
 	if n >= most || all >= mostBytes {
 		return false
 	}
-	crowded := most >= smallQueue && 2*n >= most && o.writers[user].posts >= most/fairShare
-	crowding := mostBytes >= smallBytes && 2*all >= mostBytes && o.bytes >= mostBytes/fairShare
+	crowded := most >= smallQueue && 2*n >= most && int64(o.writers[user].posts) >= share(int64(n), int64(most), 1)
+	crowding := mostBytes >= smallBytes && 4*all >= mostBytes && o.bytes >= share(all, mostBytes, mostBytes/quietShare)
 	return !crowded && !crowding
+}
+
+// share is what one may have of a queue that has all of most; quiet is what one may have of its last quarter.
+func share(all, most, quiet int64) int64 {
+	if 4*all >= 3*most {
+		return quiet
+	}
+	return most / fairShare
 }
 
 // paced takes one message of a user's rate at ts in Unix ms, or says how long to wait until it could.
