@@ -3,6 +3,7 @@ package room
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -467,5 +468,59 @@ func TestRules_CostNothingWhereThereAreNone(t *testing.T) {
 	}
 	if n := f.store.callsOf("Rules"); n != 1 {
 		t.Errorf("Rules was called %d times; want once", n)
+	}
+}
+
+// BenchmarkRules_Memory is what a node keeps of a room's rules: of modes as a lively show has them, and of ten users
+// who are muted besides. A room without rules is the measure.
+func BenchmarkRules_Memory(b *testing.B) {
+	const rooms = 10_000
+	lively := func(i int) chat.RulesChange {
+		c := modes("slow_ms", "3000", "links", `"mods"`, "dup_s", "30", "who", `"tagged"`, "tags", `["fan","vip"]`, "max_caps", "70")
+		c.Version = fmt.Sprintf("1-%010d", i)
+		return c
+	}
+	heap := func() float64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(i int) chat.RulesChange
+	}{{"modes", lively}, {"mutes=10", func(i int) chat.RulesChange {
+		c := lively(i)
+		for k := range 10 {
+			c.Set = append(c.Set, chat.Measure{
+				What: chat.Mute, Target: fmt.Sprintf("user-%06d-%d", i, k), Until: chat.ForGood, At: 1_700_000_000_000,
+				By: "moderator-1", ByRole: chat.RoleModerator, Reason: "spam",
+			})
+		}
+		return c
+	}}} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				f := newFixture(b, nil, Hooks{})
+				empty := heap()
+				all := make([]*Room, rooms)
+				for i := range all {
+					all[i] = f.open(fmt.Sprint("room-", i))
+					f.settle()
+				}
+				without := heap()
+				for i, r := range all {
+					change := c.change(i)
+					f.hall.RoomEvent(r.ID(), chat.Event{Kind: chat.EventRules, Rules: &change})
+					f.settle()
+					if r.rules.Version != change.Version || r.rules.Modes.SlowMS != 3000 {
+						b.Fatalf("%s has the rules %+v", r.ID(), r.rules.Rules)
+					}
+				}
+				b.ReportMetric((heap()-without)/rooms, "B/room")
+				b.ReportMetric((without-empty)/rooms, "B/room-without")
+				runtime.KeepAlive(all)
+			}
+		})
 	}
 }
