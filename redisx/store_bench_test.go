@@ -31,9 +31,16 @@ func (deaf) Asked(string)                     {}
 func (deaf) TokensChanged([]string, []string) {}
 func (deaf) Resumed()                         {}
 
-func BenchmarkMemory_Publish(b *testing.B) { benchmarkPublish(b, benchMemory(), false, 1, 50) }
+// The ids of messages that are published.
+const (
+	bare   = iota // none, as beside original FastIM nodes
+	origin        // the node's, as of FastIM's clients
+	once          // the sender's, as of native clients: stored once
+)
 
-func BenchmarkMemory_PublishOnce(b *testing.B) { benchmarkPublish(b, benchMemory(), true, 1, 50) }
+func BenchmarkMemory_Publish(b *testing.B) { benchmarkPublish(b, benchMemory(), bare, 1, 50) }
+
+func BenchmarkMemory_PublishOnce(b *testing.B) { benchmarkPublish(b, benchMemory(), once, 1, 50) }
 
 func BenchmarkMemory_Read(b *testing.B) { benchmarkRead(b, benchMemory()) }
 
@@ -41,9 +48,13 @@ func BenchmarkMemory_Range(b *testing.B) { benchmarkRange(b, benchMemory()) }
 
 func BenchmarkMemory_Report(b *testing.B) { benchmarkReport(b, benchMemory()) }
 
-func BenchmarkRedis_Publish(b *testing.B) { benchmarkPublish(b, benchRedis(b), false, 1, 5, 50) }
+func BenchmarkRedis_Publish(b *testing.B) { benchmarkPublish(b, benchRedis(b), bare, 1, 5, 50) }
 
-func BenchmarkRedis_PublishOnce(b *testing.B) { benchmarkPublish(b, benchRedis(b), true, 1, 5, 50) }
+func BenchmarkRedis_PublishOrigin(b *testing.B) {
+	benchmarkPublish(b, benchRedis(b), origin, 1, 5, 50)
+}
+
+func BenchmarkRedis_PublishOnce(b *testing.B) { benchmarkPublish(b, benchRedis(b), once, 1, 5, 50) }
 
 func BenchmarkRedis_Read(b *testing.B) { benchmarkRead(b, benchRedis(b)) }
 
@@ -107,9 +118,8 @@ func measureRedis(b *testing.B, s redisx.Store) (done func(n int, unit string)) 
 	}
 }
 
-// benchmarkPublish has one room per goroutine, as one call per room is in flight. With ids
-// each message has one of its own.
-func benchmarkPublish(b *testing.B, s redisx.Store, ids bool, sizes ...int) {
+// benchmarkPublish has one room per goroutine, as one call per room is in flight.
+func benchmarkPublish(b *testing.B, s redisx.Store, ids int, sizes ...int) {
 	b.Helper()
 	for _, size := range sizes {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
@@ -143,18 +153,26 @@ func benchmarkPublish(b *testing.B, s redisx.Store, ids bool, sizes ...int) {
 }
 
 // publishBatches publishes while pb says so, and returns how long each batch took.
-func publishBatches(b *testing.B, s redisx.Store, room string, size int, ids bool, pb *testing.PB) (took []time.Duration) {
+func publishBatches(b *testing.B, s redisx.Store, room string, size, ids int, pb *testing.PB) (took []time.Duration) {
 	b.Helper()
 	batch := make([]chat.Draft, size)
 	for i := range batch {
 		batch[i] = codec.NewDraft(room, fmt.Sprintf("user-%d", i), "hello, this is a message of the usual length", 1_700_000_000_000)
+	}
+	heads := make([]string, size)
+	for i := range batch {
+		heads[i] = batch[i].Head
 	}
 	node := fmt.Sprintf("node-%d.", time.Now().UnixNano())
 	var known chat.Position
 	for n := 0; pb.Next(); n++ {
 		for i := range batch {
 			batch[i].TS++
-			if ids {
+			switch ids {
+			case origin:
+				batch[i].Head = heads[i]
+				batch[i].SetOrigin(codec.OriginMark + strconv.Itoa(10_000_000+n))
+			case once:
 				batch[i].ID = node + strconv.Itoa(n)
 			}
 		}
