@@ -83,11 +83,12 @@ func (m *memoryQuota) begin(second int64, low float64) {
 	level := 0
 	m.lastOffered, m.lastTaken = 0, 0
 	if passed == 1 {
-		level = levelOf(m.offered[chat.ClassNormal], m.offered[chat.ClassLow], 1000/low)
 		for _, n := range m.offered {
 			m.lastOffered += n
 		}
-		m.lastTaken = m.taken
+		if m.lastTaken = m.taken; m.lastTaken < m.lastOffered { // else the burst had room for all of it
+			level = levelOf(m.offered[chat.ClassNormal], m.offered[chat.ClassLow], 1000/low)
+		}
 	}
 	m.level = max(level, m.level-chat.StormFalls*int(max(1, min(passed, 8))))
 	m.second, m.offered, m.taken = second, [4]uint64{}, 0

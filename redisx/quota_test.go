@@ -154,6 +154,22 @@ func TestQuota_Level(t *testing.T) {
 	})
 }
 
+// TestQuota_ABurstIsNoStorm: where the burst has room for all of a second nodes leave out nothing in the next one.
+func TestQuota_ABurstIsNoStorm(t *testing.T) {
+	newStormy(t, chat.Quota{PerSecond: 10, Burst: 20}, func(s *harness, wait func(time.Duration)) {
+		n := 0
+		noError(t, s.SubscribeRoom(t.Context(), "r"))
+		for _, offered := range []int{15, 10} {
+			got, err := s.Publish(t.Context(), "r", stormBatch(&n, 0, offered, 0, 0))
+			noError(t, err)
+			if len(got.Refused) != 0 || got.Event.Storm != (chat.Storm{}) {
+				t.Errorf("of %d messages %d are refused, %+v; want all taken, and no storm", offered, len(got.Refused), got.Event.Storm)
+			}
+			wait(time.Second)
+		}
+	})
+}
+
 // TestQuota_GivesBack: a message that is refused for another reason has used nothing up.
 func TestQuota_GivesBack(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 10, Burst: 2}, func(s *harness, _ func(time.Duration)) {

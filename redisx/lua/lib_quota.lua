@@ -24,9 +24,10 @@ local function judge(meta, now, classes, kept, drafts, dropped)
 
   local passed = math.floor(now / 1000) - second
   if passed ~= 0 then
-    local was = passed == 1 and levelOf(normal, low) or 0
+    local offered = normal + low + above
+    local was = passed == 1 and taken < offered and levelOf(normal, low) or 0 -- else the burst had room for all of it
     level = math.max(was, level - levelFalls * math.max(1, math.min(passed, 8)))
-    last = passed == 1 and (normal + low + above) * 1048576 + taken or 0
+    last = passed == 1 and offered * 1048576 + taken or 0
     second, normal, low, above, taken = second + passed, 0, 0, 0, 0
   end
 
