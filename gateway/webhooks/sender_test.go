@@ -586,12 +586,12 @@ func TestSender_StoreAway(t *testing.T) {
 		store := &awayStore{Memory: w.store}
 		w.sender = w.newSender("one", nil)
 		w.sender.store = store
-		w.run()
-		w.say("a", "one")
 		w.service.answer = func(n int) (*http.Response, error) {
 			store.away.Store(n == 0)
 			return status(http.StatusOK)
 		}
+		w.run()
+		w.say("a", "one")
 		time.Sleep(2 * time.Second)
 		if !store.away.Load() {
 			t.Fatal("nothing was told")
