@@ -64,14 +64,14 @@ func TestRedis_DeadNodesAreForgotten(t *testing.T) {
 	for _, node := range []string{"dead", "b"} {
 		noError(t, s.Beat(t.Context(), node, node))
 	}
-	raw.do("ZINCRBY", "gmh:{nodes}:at", fmt.Sprint(-chat.BeatLife.Milliseconds()-1000), "dead")
+	raw.do("ZINCRBY", "gmg:{nodes}:at", fmt.Sprint(-chat.BeatLife.Milliseconds()-1000), "dead")
 	noError(t, s.Beat(t.Context(), "b", "b"))
-	for _, kept := range [][]string{raw.strings("HKEYS", "gmh:{nodes}"), raw.strings("ZRANGE", "gmh:{nodes}:at", "0", "-1")} {
+	for _, kept := range [][]string{raw.strings("HKEYS", "gmg:{nodes}"), raw.strings("ZRANGE", "gmg:{nodes}:at", "0", "-1")} {
 		if !slices.Equal(kept, []string{"b"}) {
 			t.Errorf("Redis has the nodes %q; want b", kept)
 		}
 	}
-	if life := raw.int("PTTL", "gmh:{nodes}"); life <= 0 || life > chat.BeatLife.Milliseconds() {
+	if life := raw.int("PTTL", "gmg:{nodes}"); life <= 0 || life > chat.BeatLife.Milliseconds() {
 		t.Errorf("what nodes say lives for %d ms; want at most %v", life, chat.BeatLife)
 	}
 }

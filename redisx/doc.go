@@ -48,8 +48,8 @@
 //	                             4 min after the last one
 //	gmo:{room}           hash    node -> its members online, Unix s of that report;
 //	                             chat.ReportLife
-//	gmh:{nodes}          hash    node -> what it says of itself, see Store.Beat; chat.BeatLife
-//	gmh:{nodes}:at       zset    node -> when it said it, Unix ms; as long
+//	gmg:{nodes}          hash    node -> what it says of itself, see Store.Beat; chat.BeatLife
+//	gmg:{nodes}:at       zset    node -> when it said it, Unix ms; as long
 //	gmq:{question}       list    what nodes answered to a question; chat.AnswersLife
 //	mq:{room}            channel events of the room, see chat.Event
 //	uq:{user}            channel the set of the user's rooms changed; the payload says nothing

@@ -116,7 +116,7 @@ func (k keys) news(room string) string { return "gmk:" + k.tag(room) }
 func (k keys) terms(name string) string { return "gmf:" + name }
 
 // beatKeys are the keys of what nodes say of themselves, in one slot.
-var beatKeys = []string{"gmh:{nodes}", "gmh:{nodes}:at"}
+var beatKeys = []string{"gmg:{nodes}", "gmg:{nodes}:at"}
 
 // answersKey is the key of the answers to a question to all nodes.
 func answersKey(id string) string { return "gmq:" + id }
