@@ -16,6 +16,7 @@
 //	joins          1                 Run         ctx            the store, bounded by APITimeout
 //	words          1                 Run         ctx            the store, bounded by APITimeout; builds filters
 //	order          1                 Run         ctx            locks only
+//	step aside     0 or 1            StepAside   its work, ctx  a timer
 //	hook calls     64 at most        pass.Hook   their answers  the network, bounded by auth.connect_timeout
 //	key refresher  1 with JWKS       Run         ctx            a timer; the network, bounded by its own time
 //	token watcher  1 with tokens     Run         ctx            a timer; the store, bounded by APITimeout
@@ -24,7 +25,7 @@
 //
 //	socket.mu -> nbio's lock of the connection -> room's part lock
 //	socket.mu -> Sessions.mu
-//	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, the locks of package door -> nothing
+//	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, aside.mu, the locks of package door -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: read in a poller, drained under the
 // connection's lock, Edge.gone in the closer.

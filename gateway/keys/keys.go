@@ -22,8 +22,8 @@ type Can uint8
 const (
 	Publish  Can = 1 << iota // put messages into rooms, as the server
 	Moderate                 // keep order in rooms, revoke tokens
-	Rooms                    // register rooms, and look for them
-	Ops                      // metrics, profiles, the list of rooms
+	Rooms                    // register rooms, look at them, and export their history
+	Ops                      // metrics, profiles, nodes, the list of rooms
 )
 
 // canWords are the names of what Can has.

@@ -412,7 +412,7 @@ func writeRooms(out io.Writer, answer []byte) error {
 		if _, err := fmt.Fprintln(out, "no rooms are live"); err != nil {
 			return err
 		}
-		return all.part.write(out)
+		return all.write(out)
 	}
 	g := newGrid(out, "ROOM", "ONLINE", "MSG/S", "LEVEL", "MESSAGES", "LIKES", "SENT", "SKIPPED", "NODES", "LOCAL")
 	for _, r := range all.Rooms {
@@ -427,7 +427,7 @@ func writeRooms(out io.Writer, answer []byte) error {
 			return err
 		}
 	}
-	return all.part.write(out)
+	return all.write(out)
 }
 
 func yesNo(is bool) string {

@@ -97,7 +97,7 @@ func (p *program) writeNodes(out io.Writer, answer []byte) error {
 	if err := g.w.Flush(); err != nil {
 		return err
 	}
-	return all.part.write(out)
+	return all.write(out)
 }
 
 // perSecond is a rate in few characters.

@@ -220,7 +220,7 @@ func writeUser(out io.Writer, answer []byte) error {
 	}
 	if len(u.Measures) == 0 {
 		_, _ = fmt.Fprintln(out, "nothing is in force about them")
-		return u.part.write(out)
+		return u.write(out)
 	}
 	_, _ = fmt.Fprintln(out)
 	g := newGrid(out, "IN FORCE", "ROOM", "UNTIL", "BY", "REASON")
@@ -230,7 +230,7 @@ func writeUser(out io.Writer, answer []byte) error {
 	if err := g.w.Flush(); err != nil {
 		return err
 	}
-	return u.part.write(out)
+	return u.write(out)
 }
 
 func (p *program) revoke() *cobra.Command {

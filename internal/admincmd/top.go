@@ -145,7 +145,7 @@ func (p *program) printLooks(ctx context.Context, from *node, out io.Writer, l *
 		case p.output == outputJSON:
 			err = json.NewEncoder(out).Encode(&b.raw)
 		default:
-			_, err = io.WriteString(out, strings.Join(p.lines(&b, l.by, 0, len(b.Nodes.Nodes)+len(b.Rooms.Rooms)+9), "\n")+"\n")
+			_, err = io.WriteString(out, strings.Join(p.lines(&b, l.by, len(b.Nodes.Nodes)+len(b.Rooms.Rooms)+9), "\n")+"\n")
 		}
 		if err != nil || l.once {
 			return err
@@ -310,7 +310,7 @@ func (s *screen) lines(columns, rows int) []string {
 		all = append(all, "asking "+cli.Plain(s.server)+" …")
 	}
 	if s.seen {
-		all = append(all, s.p.lines(&s.last, s.by, columns, rows-1-len(all))...)
+		all = append(all, s.p.lines(&s.last, s.by, rows-1-len(all))...)
 	}
 	all = all[:min(len(all), max(rows-1, 1))]
 	if rows > 1 {
@@ -322,8 +322,8 @@ func (s *screen) lines(columns, rows int) []string {
 	return all
 }
 
-// lines are a look in at most so many rows; nodes have a third of them at most. columns is 0 where nothing is cut.
-func (p *program) lines(b *board, by string, columns, rows int) []string {
+// lines are a look in at most so many rows; nodes have a third of them at most.
+func (p *program) lines(b *board, by string, rows int) []string {
 	var connections, draining int
 	var received, sent float64
 	for _, n := range b.Nodes.Nodes {
@@ -340,7 +340,7 @@ func (p *program) lines(b *board, by string, columns, rows int) []string {
 	}
 	all := []string{fmt.Sprintf("%s   connections %d   in %s/s   sent %s/s", head, connections, perSecond(received), perSecond(sent))}
 	var notes bytes.Buffer
-	_ = b.Nodes.part.write(&notes) // a buffer takes all
+	_ = b.Nodes.write(&notes) // a buffer takes all
 	if notes.Len() > 0 {
 		all = append(all, strings.Split(strings.TrimSpace(notes.String()), "\n")...)
 	}

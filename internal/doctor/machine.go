@@ -54,7 +54,7 @@ func (h *host) numbers(sysctl string) (all []int64) {
 	if !ok {
 		return nil
 	}
-	for _, field := range strings.Fields(text) {
+	for field := range strings.FieldsSeq(text) {
 		n, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
 			return nil
