@@ -16,6 +16,7 @@ import (
 
 	"barrage/codec"
 	"barrage/gateway/door"
+	"barrage/gateway/fastim"
 	"barrage/internal/chat"
 )
 
@@ -340,6 +341,31 @@ func TestLimits_NamesOfStrangers(t *testing.T) {
 			t.Errorf("connection %d: %v, %v; want %d", i, got, err, want)
 		}
 	}
+}
+
+// TestLimits_RoomsOfLists: lists of one address make no more rooms live than it may, and show the others.
+func TestLimits_RoomsOfLists(t *testing.T) {
+	s := behindProxy(t, func(c *setup) { c.Limits.Rooms, c.Limits.NewRoomsBurst, c.Limits.NewRooms = 60, 2, 0.001 })
+	for _, user := range []string{"one", "two"} {
+		for i := range 10 {
+			joinRooms(t, s, user, fmt.Sprint(user, i))
+		}
+	}
+	joinRooms(t, s, "two", "live")
+	publish(t, s, "live", "hi", 1)
+	roomOf(t, s, "live")
+	for _, user := range []string{"one", "two"} {
+		w := dialTCP(t, s)
+		w.mustWrite(strings.Replace(handshake(listPath(user)), "Upgrade: ", fromAddr("203.0.113.66")+"Upgrade: ", 1))
+		if err := w.upgraded(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rooms := s.edge.Hall.Stats().Rooms; rooms != 1+60/20 {
+		t.Errorf("%d rooms are live; want one that was, and 3 of lists", rooms)
+	}
+	wantFeed(t, s, "one", func(f fastim.ProbeFeed) bool { return f.Rooms == 3 })
+	wantFeed(t, s, "two", func(f fastim.ProbeFeed) bool { return f.Rooms == 1 })
 }
 
 // TestLimits_RefusedAreClosed: who is refused is not read on, and has no connection any more: handshakes and calls.

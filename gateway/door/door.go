@@ -39,6 +39,9 @@ const (
 	// mostNotes bounds what waits for Report, noteEvery is the time in ms between two notes about one address.
 	mostNotes = 10
 	noteEvery = 60_000
+	// roomsOfLists is the part of limits.rooms that lists of one address may make live at once, one in so many: people
+	// come with hundreds of rooms each, all at once where a node is new.
+	roomsOfLists = 20
 	// nearly is the part of limits.ip_connections above which an address is noted.
 	nearly = 0.8
 )
@@ -58,6 +61,7 @@ const (
 	Handshakes Limit = iota
 	IPHandshakes
 	IPConnections
+	IPMessages
 	UserConnections
 	NewRooms
 	HTTPRate
@@ -71,7 +75,7 @@ const (
 )
 
 var limitNames = [limits]string{
-	"handshakes", "ip_handshakes", "ip_connections", "user_connections", "new_rooms", "http_rate", "login_rate", "ip_scans",
+	"handshakes", "ip_handshakes", "ip_connections", "ip_message_rate", "user_connections", "new_rooms", "http_rate", "login_rate", "ip_scans",
 	"scans", "ip_held", "held", "flooding",
 }
 
@@ -100,7 +104,7 @@ type Door struct {
 	addrs *addresses
 	now   func() uint32
 	log   *slog.Logger
-	rates struct{ ipHandshakes, newRooms, http, login pace.Rate }
+	rates struct{ ipHandshakes, messages, newRooms, listRooms, http, login pace.Rate }
 	// handshakes are all of the node's. Rates of more than some hundred a second are too coarse in milliseconds.
 	handshakes *rate.Limiter
 
@@ -143,7 +147,11 @@ func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 		d.handshakes = rate.NewLimiter(rate.Limit(c.Handshakes), c.HandshakesBurst)
 	}
 	d.rates.ipHandshakes = pace.PerSecond(c.IPHandshakes, c.IPHandshakesBurst)
+	d.rates.messages = pace.PerSecond(c.IPMessageRate, c.IPMessageBurst)
 	d.rates.newRooms = pace.PerSecond(c.NewRooms, c.NewRoomsBurst)
+	if c.Rooms > 0 {
+		d.rates.listRooms = pace.PerSecond(c.NewRooms, max(c.NewRoomsBurst, c.Rooms/roomsOfLists))
+	}
 	d.rates.http = pace.PerSecond(c.HTTPRate, c.HTTPBurst)
 	d.rates.login = pace.PerSecond(c.LoginRate, c.LoginBurst)
 	return d
@@ -289,6 +297,33 @@ func (d *Door) Call(r *http.Request) *Refused {
 // NewRoom lets a request make one more room live.
 func (d *Door) NewRoom(r *http.Request) *Refused {
 	return d.take(NewRooms, r, d.rates.newRooms, func(g *guest) *pace.Used { return &g.newRooms }, "too many new rooms were opened from %v")
+}
+
+// ListRoom lets a list of the ticket's holder make one more room live.
+func (d *Door) ListRoom(t Ticket) bool {
+	return d.takeOf(t, NewRooms, d.rates.listRooms, func(g *guest) *pace.Used { return &g.listRooms }) == 0
+}
+
+// Say takes one message of all that the ticket's address may send, or says how long to wait until it could.
+func (d *Door) Say(t Ticket) (wait time.Duration) {
+	return d.takeOf(t, IPMessages, d.rates.messages, func(g *guest) *pace.Used { return &g.messages })
+}
+
+// takeOf takes one unit of what the ticket's address may have.
+func (d *Door) takeOf(t Ticket, l Limit, rate pace.Rate, of func(*guest) *pace.Used) (wait time.Duration) {
+	if t.id() == 0 || !d.cfg.Enabled {
+		return 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g := d.at[t.id()]
+	if g == nil { // it has gone
+		return 0
+	}
+	if wait = rate.Take(of(g), d.now(), 1); wait > 0 {
+		_ = d.refuseLocked(l, g, wait, "too much is asked for from %v", g.addr)
+	}
+	return wait
 }
 
 func (d *Door) take(l Limit, r *http.Request, rate pace.Rate, of func(*guest) *pace.Used, why string) *Refused {

@@ -454,6 +454,52 @@ func TestDoor_ManyWhoAreHere(t *testing.T) {
 	}
 }
 
+// TestDoor_OfAnAddress: what the sockets of an address ask for together has rates; lists may have more rooms at once
+// than sockets, and who is not counted has what they like.
+func TestDoor_OfAnAddress(t *testing.T) {
+	k := newKnocker(func(c *Limits) {
+		c.IPMessageRate, c.IPMessageBurst = 10, 5
+		c.NewRooms, c.NewRoomsBurst, c.Rooms = 1, 2, 200
+	})
+	one, _ := k.Knock(from("203.0.113.1"))
+	two, _ := k.Knock(from("203.0.113.1"))
+	other, _ := k.Knock(from("203.0.113.2"))
+	for what, c := range map[string]struct {
+		take         func(Ticket) bool
+		burst, later int
+		limit        Limit
+	}{
+		"messages":       {func(t Ticket) bool { return k.Say(t) == 0 }, 5, 10, IPMessages},
+		"rooms of lists": {k.ListRoom, 10, 1, NewRooms},
+	} {
+		count := func() (taken int) {
+			for range 50 {
+				for _, t := range []Ticket{one, two} {
+					if c.take(t) {
+						taken++
+					}
+				}
+				k.now += 20
+			}
+			return taken
+		}
+		if got := count(); got > c.burst+c.later || got < c.burst+c.later-1 {
+			t.Errorf("%s: %d of 100 within a second; want %d at once and %d later", what, got, c.burst, c.later)
+		}
+		if k.Over(c.limit) == 0 || !c.take(other) {
+			t.Errorf("%s: %d were refused, and another address is too", what, k.Over(c.limit))
+		}
+		for range 100 {
+			if !c.take(0) {
+				t.Fatalf("%s: who has no address that counts is refused", what)
+			}
+		}
+	}
+	if wait := k.Say(one); wait > 100*time.Millisecond {
+		t.Errorf("the wait for a message is %v; want at most 100 ms", wait)
+	}
+}
+
 // BenchmarkDoor is what limits cost a handshake.
 func BenchmarkDoor(b *testing.B) {
 	k := newKnocker(func(c *Limits) { c.IPHandshakes, c.UserConnections = 0, 0 })

@@ -15,6 +15,9 @@ type Limits struct {
 	// MessageRate and MessageBurst bound what one connection sends: messages, likes and recalls.
 	MessageRate  float64 `mapstructure:"message_rate"`
 	MessageBurst int     `mapstructure:"message_burst"`
+	// IPMessageRate and IPMessageBurst bound what all connections of one address send together.
+	IPMessageRate  float64 `mapstructure:"ip_message_rate"`
+	IPMessageBurst int     `mapstructure:"ip_message_burst"`
 	// UserRate and UserBurst bound what one user says in a room, over all nodes.
 	UserRate  float64 `mapstructure:"user_rate"`
 	UserBurst int     `mapstructure:"user_burst"`
@@ -52,6 +55,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Enabled:     true,
 		MessageRate: 5, MessageBurst: 20,
+		IPMessageRate: 100, IPMessageBurst: 1000,
 		UserRate: 5, UserBurst: 20,
 		LikeRate:        100,
 		UserConnections: 20,
@@ -70,7 +74,7 @@ func DefaultLimits() Limits {
 func (c Limits) Validate() error {
 	var errs []error
 	for key, value := range map[string]float64{
-		"message_rate": c.MessageRate, "user_rate": c.UserRate, "like_rate": c.LikeRate, "ip_handshakes": c.IPHandshakes, "new_rooms": c.NewRooms,
+		"message_rate": c.MessageRate, "ip_message_rate": c.IPMessageRate, "user_rate": c.UserRate, "like_rate": c.LikeRate, "ip_handshakes": c.IPHandshakes, "new_rooms": c.NewRooms,
 		"http_rate": c.HTTPRate, "login_rate": c.LoginRate,
 	} {
 		if value < 0 || value > 1000 || value > 0 && value < 0.001 {
@@ -81,7 +85,7 @@ func (c Limits) Validate() error {
 		errs = append(errs, fmt.Errorf("handshakes: %v is not within 1 and 100000 a second, nor 0 (= no limit)", c.Handshakes))
 	}
 	for key, value := range map[string]int{
-		"message_burst": c.MessageBurst, "user_burst": c.UserBurst, "ip_handshakes_burst": c.IPHandshakesBurst, "handshakes_burst": c.HandshakesBurst,
+		"message_burst": c.MessageBurst, "ip_message_burst": c.IPMessageBurst, "user_burst": c.UserBurst, "ip_handshakes_burst": c.IPHandshakesBurst, "handshakes_burst": c.HandshakesBurst,
 		"new_rooms_burst": c.NewRoomsBurst, "http_burst": c.HTTPBurst, "login_burst": c.LoginBurst,
 	} {
 		if value < 1 || value > 100_000 {

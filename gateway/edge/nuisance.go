@@ -37,9 +37,22 @@ func (s *Session) Bears(cost uint32) bool {
 // From is the number of the address that the session is from, 0 where its address is not counted, see door.Ticket.
 func (s *Session) From() int { return door.Ticket(s.ticket.Load()).Guest() }
 
-// TakeOp takes one message of limits.message_rate, and returns after what time there is one where there is none now. It
-// runs in the poller.
-func (s *Session) TakeOp() (wait time.Duration) { return s.edge.ops.Take(&s.ops, s.edge.millis(), 1) }
+// quietFor is how long, in ms, somebody has said nothing whom limits.ip_message_rate does not hold: neighbours who flood
+// shall not keep people silent. People in a lively room say something each minute.
+const quietFor = 10_000
+
+// TakeOp takes one message of limits.message_rate and ip_message_rate, and returns after what time there is one where
+// there is none now. It runs in the poller.
+func (s *Session) TakeOp() (wait time.Duration) {
+	now, last := s.edge.millis(), uint32(s.ops)
+	if s.edge.ops.Every == 0 {
+		s.ops = pace.Used(now)
+	}
+	if wait = s.edge.ops.Take(&s.ops, now, 1); wait > 0 || int32(now-last) > quietFor {
+		return wait
+	}
+	return s.edge.Door.Say(s.Ticket())
+}
 
 // TakeLikes takes n likes as far as limits.like_rate lets them, and returns how many. What counts is Session.likes: the
 // GCRA's arrival time in likes, not milliseconds, since 16 bits are enough for that. It runs in the poller.

@@ -3,20 +3,62 @@ package edge
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"testing"
 	"time"
 
 	"barrage/gateway/door"
-	"barrage/internal/pace"
 )
 
 // BenchmarkPace is what limits cost a message.
 func BenchmarkPace(b *testing.B) {
-	e := &Edge{made: time.Now(), ops: pace.PerSecond(1000, 1<<30)}
-	var used pace.Used
+	cfg := DefaultConfig()
+	cfg.Limits.MessageRate, cfg.Limits.MessageBurst, cfg.Limits.IPMessageRate, cfg.Limits.IPMessageBurst = 1000, 1<<20, 1000, 1<<20
+	s := sayer(b, &cfg)
 	for b.Loop() {
-		if e.ops.Take(&used, e.millis(), 1) != 0 {
-			b.Fatal("refused")
+		if s.TakeOp() != 0 {
+			s.ops = 0 // a burst is used up
+		}
+	}
+}
+
+// sayer is a session from an address of the internet.
+func sayer(tb testing.TB, cfg *Config) *mute {
+	tb.Helper()
+	cfg.Server.TrustedProxies = []string{"127.0.0.1"}
+	e := New(*cfg, nil, slog.New(slog.DiscardHandler))
+	ticket, no := e.Door.Knock(&http.Request{RemoteAddr: "203.0.113.1:1", Header: http.Header{}})
+	if no != nil {
+		tb.Fatal(no)
+	}
+	m := new(mute)
+	m.Init(e, &Visitor{User: "u", ticket: ticket}, m)
+	return m
+}
+
+// TestTakeOp_OfAnAddress: what an address sends has a rate, also where a connection has none; who was quiet for a while
+// is heard all the same.
+func TestTakeOp_OfAnAddress(t *testing.T) {
+	for _, rate := range []float64{0, 1000} {
+		cfg := DefaultConfig()
+		cfg.Limits.MessageRate, cfg.Limits.MessageBurst, cfg.Limits.IPMessageRate, cfg.Limits.IPMessageBurst = rate, 1000, 0.1, 20
+		s := sayer(t, &cfg)
+		taken := 0
+		for range 50 {
+			if s.TakeOp() == 0 {
+				taken++
+			}
+		}
+		if taken != 20 {
+			t.Errorf("%d of 50 are taken at %v a second; want the address's burst, 20", taken, rate)
+		}
+		s.edge.made = s.edge.made.Add(-(quietFor + 100) * time.Millisecond)
+		if wait := s.TakeOp(); wait != 0 {
+			t.Errorf("who was quiet for 10 s has to wait for %v", wait)
+		}
+		first, second := s.TakeOp(), s.TakeOp() // one came back meanwhile
+		if first != 0 || second == 0 {
+			t.Errorf("then, of two more, the waits are %v and %v; want the second to wait", first, second)
 		}
 	}
 }

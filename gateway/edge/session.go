@@ -70,7 +70,7 @@ type Session struct {
 	prolonged atomic.Uint32 // last time the token's life was prolonged
 
 	nuisance pace.Used     // owned by the poller, see Bears
-	ops      pace.Used     // of limits.message_rate; owned by the poller
+	ops      pace.Used     // of limits.message_rate, the time of the last op where that is off; owned by the poller
 	ticket   atomic.Uint32 // a door.Ticket: whose connection it is, and what it holds
 }
 

@@ -139,6 +139,9 @@ func (e *Edge) MayOpen(ctx context.Context, r *http.Request, id string) *Refusal
 	return e.Guard.Exists(ctx, id)
 }
 
+// MayList reports whether a list of the visitor's may make one more room live.
+func (e *Edge) MayList(v *Visitor) bool { return e.Door.ListRoom(v.ticket) }
+
 // OpenRoom opens a room for somebody who may come in.
 func (e *Edge) OpenRoom(ctx context.Context, r *http.Request, id string) (*room.Room, *Refusal) {
 	if bad := e.MayOpen(ctx, r, id); bad != nil {

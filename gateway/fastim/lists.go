@@ -51,6 +51,7 @@ const reloadQueue = 1024
 type feed struct {
 	user    string               // immutable
 	sees    func(id string) bool // immutable; whether the token lets the user read a room
+	opens   func() bool          // immutable; whether the user's address may have one more room made live
 	session *edge.Session        // set before attach
 	sent    bool                 // a list was sent; owned by run
 
@@ -290,7 +291,11 @@ func listText(rooms []*room.Room) (text []byte, spoken bool) {
 // attach, or remove, follows.
 func (l *Lists) open(ctx context.Context, v *edge.Visitor) (*feed, error) {
 	user, who := v.User, *v
-	f := &feed{user: user, sees: func(id string) bool { return l.edge.Guard.MaySee(&who, id) }, rooms: map[string]*room.Room{}}
+	f := &feed{
+		user: user, rooms: map[string]*room.Room{},
+		sees:  func(id string) bool { return l.edge.Guard.MaySee(&who, id) },
+		opens: func() bool { return l.edge.MayList(&who) },
+	}
 	l.mu.Lock()
 	l.feeds[user] = append(l.feeds[user], f) // from now on changes are noticed
 	l.mu.Unlock()
@@ -333,6 +338,10 @@ func (l *Lists) read(ctx context.Context, f *feed) error {
 			continue
 		}
 		if !l.edge.Hall.Live(id) {
+			if !f.opens() {
+				l.edge.Log.Warn("cannot show a room on a list: lists of the user's address have made too many live", "user", f.user, "room", id)
+				continue
+			}
 			switch no := l.edge.Guard.Exists(ctx, id); {
 			case no == nil:
 			case no.Status == http.StatusNotFound:

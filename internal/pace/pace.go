@@ -9,12 +9,14 @@ import (
 // Rate is a limit: Burst units at once, and one more each Every milliseconds. The zero value is no limit.
 type Rate struct{ Every, Burst uint32 }
 
-// PerSecond is the rate of so many units a second; 0 = no limit. Rates are exact to a millisecond a unit.
+// PerSecond is the rate of so many units a second; 0 = no limit. Rates are exact to a millisecond a unit. A burst is at
+// most what comes in 24 days, see Used.
 func PerSecond(units float64, burst int) Rate {
 	if units <= 0 {
 		return Rate{}
 	}
-	return Rate{Every: uint32(max(1, math.Round(1000/units))), Burst: uint32(max(1, burst))}
+	every := int64(max(1, math.Round(1000/units)))
+	return Rate{Every: uint32(every), Burst: uint32(max(1, min(int64(burst), math.MaxInt32/every)))}
 }
 
 // Used is how far a rate is used up: the theoretical arrival time of GCRA, in milliseconds of any clock that goes on by

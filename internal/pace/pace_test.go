@@ -38,6 +38,19 @@ func TestRate_TakesBurstThenRate(t *testing.T) {
 	}
 }
 
+// TestRate_LongBursts: what cannot be told from a time that is over is no burst.
+func TestRate_LongBursts(t *testing.T) {
+	r := PerSecond(0.001, 100_000)
+	var used Used
+	taken := 0
+	for taken < 100_000 && r.Take(&used, 5, 1) == 0 {
+		taken++
+	}
+	if taken < 2000 || taken > 2147 {
+		t.Errorf("%d units are taken at once; want what 24 days bring, 2147", taken)
+	}
+}
+
 // TestRate_NeverMoreThanItsRate: however the units are spread, within any time there are never more than the burst and
 // what the rate gives, and a refused unit comes in after the wait that it was told.
 func TestRate_NeverMoreThanItsRate(t *testing.T) {
