@@ -136,7 +136,7 @@ func (s *Server) start() error {
 	s.public.ConnState = s.edge.Plain.State
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(adminPort{s}.routes(serverKeys))
+		s.admin = s.httpServer(guardAdmin(adminPort{s}.routes(serverKeys), serverKeys == nil))
 		s.serve(s.admin, adminLn)
 	}
 	for _, warning := range s.cfg.Warnings() {

@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// TestAdminGuard: pages of other sites ask nothing of the admin port, by whatever name; programs ask all.
+func TestAdminGuard(t *testing.T) {
+	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	open, keyed := guardAdmin(ok, true), guardAdmin(ok, false)
+	for what, c := range map[string]struct {
+		method, host, header, value string
+		open, keyed                 int
+	}{
+		"a program":                         {"POST", "127.0.0.1:9001", "", "", 200, 200},
+		"a program, by IPv6":                {"POST", "[::1]:9001", "", "", 200, 200},
+		"a program, without a port":         {"GET", "[::1]", "", "", 200, 200},
+		"a tunnel":                          {"POST", "localhost:9001", "", "", 200, 200},
+		"a program, by a name":              {"GET", "admin.example", "", "", 403, 200},
+		"a page that has its name led here": {"GET", "evil.example:9001", "Sec-Fetch-Site", "same-origin", 403, 200},
+		"a page elsewhere":                  {"POST", "127.0.0.1:9001", "Sec-Fetch-Site", "cross-site", 403, 403},
+		"an image of a page elsewhere":      {"GET", "127.0.0.1:9001", "Sec-Fetch-Site", "cross-site", 403, 403},
+		"a page on another port here":       {"GET", "localhost:9001", "Sec-Fetch-Site", "same-site", 403, 403},
+		"a page elsewhere, old browser":     {"POST", "127.0.0.1:9001", "Origin", "https://evil.example", 403, 403},
+		"an address that is typed in":       {"GET", "127.0.0.1:9001", "Sec-Fetch-Site", "none", 200, 200},
+	} {
+		r := httptest.NewRequest(c.method, "/v1/admin/nodes/n/drain", http.NoBody)
+		r.Host = c.host
+		if c.header != "" {
+			r.Header.Set(c.header, c.value)
+		}
+		for i, guard := range []http.Handler{open, keyed} {
+			want := []int{c.open, c.keyed}[i]
+			w := httptest.NewRecorder()
+			guard.ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("%s = %d; want %d", what, w.Code, want)
+			}
+		}
+	}
+}
