@@ -22,6 +22,7 @@ type Visitor struct {
 	Token string // empty where they show none
 	// Room, address and origin are where they want to go and where they come from, for the connect hook.
 	Room, address, origin string
+	from                  int // the address as limits count it, 0 where they do not
 
 	// More is further header lines of the answer, each with its end; Deflate says that one of them agrees to
 	// permessage-deflate. Both are the protocol's, before TakeOver.
@@ -110,6 +111,7 @@ func (e *Edge) Visitor(r *http.Request, user, token, room string) Visitor {
 	v := Visitor{User: user, Token: token}
 	if e.Guard.hook != nil {
 		v.Room, v.address, v.origin = strings.Clone(room), e.Door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
+		v.from = e.Door.GuestOf(r)
 	}
 	return v
 }

@@ -123,7 +123,7 @@ func (g *Guard) signed(ctx context.Context, v *Visitor) *Refusal {
 
 // asked asks the connect hook.
 func (g *Guard) asked(ctx context.Context, v *Visitor) *Refusal {
-	p, no := g.hook.Check(ctx, pass.Asked{Room: v.Room, User: v.User, Token: v.Token, Address: v.address, Origin: v.origin})
+	p, no := g.hook.Check(ctx, pass.Asked{Room: v.Room, User: v.User, Token: v.Token, Address: v.address, Origin: v.origin, From: v.from})
 	if no != nil {
 		return refused(no)
 	}

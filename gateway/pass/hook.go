@@ -58,6 +58,9 @@ const (
 	// maxHookCalls bounds the questions under way. At 50 ms an answer they are 1,280 a second, the rate at which a node
 	// takes handshakes; a slower service is not helped by more of them, and each holds a connection.
 	maxHookCalls = 64
+	// maxHookCallsOf bounds those from one address: whoever guesses tokens leaves a slow service time for others. An
+	// address makes 20 handshakes a second, which are 8 at once of 400 ms.
+	maxHookCallsOf = 8
 	// maxHookPasses bounds the good answers that are kept: 5 MB with 510 B for one with info, and never above 150 MB.
 	maxHookPasses = 10_000
 	// maxHookRefusals bounds the refusals that are kept, each of less than 1 KB: those of a second.
@@ -91,7 +94,8 @@ type Hook struct {
 
 	counts struct{ calls, refused, failures, cached, shared, busy atomic.Uint64 }
 
-	mu      sync.Mutex   // guards the field below; a leaf
+	mu      sync.Mutex   // guards the fields below; a leaf
+	of      map[int]int  // questions under way by Asked.From
 	failure once.Failure // the last one that was logged
 }
 
@@ -103,6 +107,8 @@ type Asked struct {
 	Token   string `json:"token"`
 	Address string `json:"address"` // of the client
 	Origin  string `json:"origin"`  // of the page that opens the socket; empty outside of browsers
+	// From tells the client's address from others, 0 where addresses do not count. The service does not get it.
+	From int `json:"-"`
 }
 
 // HookStats counts, since the start.
@@ -134,7 +140,7 @@ type remembered struct {
 func NewHook(cfg HookConfig, now func() time.Time, log *slog.Logger) *Hook {
 	h := &Hook{
 		cfg: cfg, now: now, log: log, client: NewHookClient(cfg.Timeout),
-		slots: make(chan struct{}, maxHookCalls), refused: newMemory(maxHookRefusals),
+		slots: make(chan struct{}, maxHookCalls), of: map[int]int{}, refused: newMemory(maxHookRefusals),
 	}
 	h.base, h.stop = context.WithCancel(context.Background())
 	if cfg.Secret != "" {
@@ -272,6 +278,11 @@ func (h *Hook) remember(key hookKey, v verdict) {
 
 // ask asks the service where that makes sense, and remembers its answer.
 func (h *Hook) ask(a Asked, key hookKey) verdict {
+	if !h.begins(a.From) {
+		h.counts.busy.Add(1)
+		return verdict{no: hookUnavailable("%d others from the same address are being checked", maxHookCallsOf)}
+	}
+	defer h.ends(a.From)
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
@@ -298,6 +309,26 @@ func (h *Hook) ask(a Asked, key hookKey) verdict {
 	}
 	h.remember(key, v)
 	return v
+}
+
+// begins counts a question that is under way from somewhere; false where there are too many.
+func (h *Hook) begins(from int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if from > 0 && h.of[from] >= maxHookCallsOf {
+		return false
+	}
+	h.of[from]++
+	return true
+}
+
+// ends counts one less.
+func (h *Hook) ends(from int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.of[from]--; h.of[from] == 0 {
+		delete(h.of, from)
+	}
 }
 
 // report logs what went wrong with a call, once until something else happens.

@@ -130,6 +130,43 @@ func TestHook_NotTheSameQuestion(t *testing.T) {
 	check(true, Asked{Room: "r", Address: "2", Origin: "x"})
 }
 
+// TestHook_CallsOfAnAddress: who guesses tokens while the service is slow leaves others their turn.
+func TestHook_CallsOfAnAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		f := newHook(t, HookConfig{}, hookAnswers(func(*http.Request) (*http.Response, error) {
+			<-answer
+			return hookAnswer(http.StatusOK, `{}`), nil
+		}))
+		var waiting sync.WaitGroup
+		ask := func(from, i int) {
+			waiting.Go(func() {
+				if _, no := f.Check(t.Context(), Asked{Token: fmt.Sprint("token", i), From: from}); no != nil {
+					t.Error(no)
+				}
+			})
+		}
+		for i := range 8 {
+			ask(1, i)
+			ask(0, 10+i) // from nowhere that counts
+		}
+		synctest.Wait()
+		_, no := f.Check(t.Context(), Asked{Token: "guessed", From: 1})
+		wantRefused(t, no, Unavailable, "8 others from the same address")
+		ask(2, 30)
+		ask(0, 31)
+		synctest.Wait()
+		close(answer)
+		waiting.Wait()
+		ask(1, 40)
+		waiting.Wait()
+		if f.mu.Lock(); len(f.of) != 0 {
+			t.Errorf("when nobody waits, %v are counted", f.of)
+		}
+		f.mu.Unlock()
+	})
+}
+
 func TestHook_AtMost64Calls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
