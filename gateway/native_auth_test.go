@@ -322,6 +322,24 @@ func TestFirstFrame_OtherFrames(t *testing.T) {
 	n.wantClose(4400)
 }
 
+// TestFirstFrame_FewOfAnAddress: who opens them and shows no token leaves places for those from elsewhere.
+func TestFirstFrame_FewOfAnAddress(t *testing.T) {
+	s := behindProxy(t, func(c *setup) { manualCheck(c); c.Server.MaxConnections = 100 })
+	open := func(addr string, want int) {
+		t.Helper()
+		w := dialTCP(t, s)
+		w.mustWrite(requestV1("r", "auth=frame&user_id=u", offerV1+fromAddr(addr)))
+		if got, err := w.response(); err != nil || got.status != want {
+			t.Errorf("a socket of %s: %v, %v; want %d", addr, got, err, want)
+		}
+	}
+	for range 8 {
+		open("203.0.113.66", 101)
+	}
+	open("203.0.113.66", 503)
+	open("198.51.100.1", 101)
+}
+
 // Sockets without a token are a twentieth of the places, and sixteen at least.
 func TestFirstFrame_Few(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Server.MaxConnections = 100 })

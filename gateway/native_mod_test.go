@@ -88,8 +88,12 @@ func opMod(t *testing.T) {
 	u.send(`{"t":"send","id":"1","body":"first"}`)
 	u.wantAll("ack", "batch")
 	m.want("batch")
+	read := storeOf(s).called("Rules")
 	u.send(`{"t":"mod","id":"x","verb":"clear"}`)
-	u.wantRefused("x", "forbidden", "only moderators", false)
+	u.wantRefused("x", "forbidden", "only moderators clear", false)
+	if storeOf(s).called("Rules") != read {
+		t.Error("the rules of a room are read for somebody who is no moderator")
+	}
 	m.send(`{"t":"mod","id":"x","verb":"mute","user_id":"u","for_ms":-1}`)
 	m.wantRefused("x", badRequest, "for_ms is -1", false)
 	m.send(`{"t":"mod","id":"x","verb":"dance"}`)

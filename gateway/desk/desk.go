@@ -112,7 +112,11 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 	}
 	now := d.now()
 	rank := rank(a, &rules, now)
-	if no := may(rank, a.Name, v, d.roleOf(room, v.UserID, &rules, now), &rules, now); no != nil {
+	theirs := chat.RoleViewer
+	if rank >= chat.RoleModerator { // the sockets of the node are gone through for it
+		theirs = d.roleOf(room, v.UserID, &rules, now)
+	}
+	if no := may(rank, a.Name, v, theirs, &rules, now); no != nil {
 		return Done{}, no
 	}
 	if room == chat.Everywhere && measures[v.Verb] != chat.Ban {
@@ -183,10 +187,13 @@ func rank(a Actor, rules *chat.Rules, now time.Time) chat.Role {
 	return rules.RoleOf(a.Name, a.Role, now.UnixMilli())
 }
 
+// OnlyModerators is the refusal of a verb to whoever is none.
+func OnlyModerators(verb string) string { return "only moderators " + verb }
+
 // mayAct says whether somebody of a rank may do what they want.
 func mayAct(rank chat.Role, v *Verb, theirs chat.Role) *Refused {
 	if rank < chat.RoleModerator {
-		return forbidden("only moderators %s", v.Verb)
+		return forbidden("%s", OnlyModerators(v.Verb))
 	}
 	if v.UserID != "" && theirs >= rank {
 		return forbidden("%.64q is %s here, and nobody acts on an equal or higher role", v.UserID, theirs)

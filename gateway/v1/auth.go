@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,44 @@ func (m *member) renew(ctx context.Context, id, token string) {
 	m.v1.edge.Tokens.Entered(v)
 }
 
+// waiters are the newcomers who have yet to show a token. The zero value has none.
+type waiters struct {
+	mu  sync.Mutex // guards the fields below; a leaf
+	all int
+	of  map[int]int // by address, where that is counted
+}
+
+// Of the newcomers of a node, one address may have one in waitersShare, but always waitersLeast.
+const (
+	waitersShare = 4
+	waitersLeast = 8
+)
+
+// add counts one more from an address, 0 for one that is not counted; false where most wait, or too many from there.
+func (w *waiters) add(from int, most int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all >= int(most) || from > 0 && w.of[from] >= max(int(most)/waitersShare, waitersLeast) {
+		return false
+	}
+	if w.of == nil {
+		w.of = map[int]int{}
+	}
+	w.all++
+	w.of[from]++
+	return true
+}
+
+// remove counts one less.
+func (w *waiters) remove(from int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all--
+	if w.of[from]--; w.of[from] == 0 {
+		delete(w.of, from)
+	}
+}
+
 // newcomer is a native socket that shows its token in its first frame. It is in no room before that.
 type newcomer struct {
 	member
@@ -74,13 +113,12 @@ func (c *newcomer) isIn() bool { return c.Rights() != nil }
 // waitForToken makes the request a socket that has yet to show its token. Such sockets take the places of others, so
 // they are few, and none stays long, see NoToken.
 func (n *API) waitForToken(w http.ResponseWriter, v *edge.Visitor, a arrival) *edge.Refusal {
-	if most := n.edge.Sessions.Few(); n.waiting.Add(1) > most {
-		n.waiting.Add(-1)
-		return edge.Refuse(http.StatusServiceUnavailable, "too many sockets have yet to show a token").As("busy")
-	}
 	c := &newcomer{member: member{v1: n}, at: &a}
 	v.More, v.Deflate = a.More, a.Deflate
 	c.Init(n.edge, v, c)
+	if !n.waiting.add(c.From(), n.edge.Sessions.Few()) {
+		return edge.Refuse(http.StatusServiceUnavailable, "too many sockets have yet to show a token").As("busy")
+	}
 	if bad := c.TakeOver(w, v, nil); bad != nil {
 		c.Gone()
 		return bad
@@ -97,6 +135,9 @@ func (c *newcomer) Message(code codec.Opcode, payload []byte) error {
 		c.asked.Store(true)
 		if !c.v1.checks(op.Token).Add(askerOf(&c.member), func(ctx context.Context) { c.admit(ctx, op.ID, op.Token) }) {
 			c.asked.Store(false)
+			if !c.Bears(edge.NuisanceRefusal) {
+				return edge.ErrGone
+			}
 			c.refused(op.ID, room.CodeBusy, "too many tokens wait to be checked", 1000)
 		}
 		return nil
@@ -143,7 +184,7 @@ func (c *newcomer) begin(a *arrival, welcome []byte) *edge.Refusal {
 		return edge.Answered
 	}
 	c.at = nil
-	c.v1.waiting.Add(-1)
+	c.v1.waiting.remove(c.From())
 	return nil
 }
 
@@ -192,5 +233,5 @@ func (c *newcomer) Gone() {
 		c.Member.Gone()
 		return
 	}
-	c.v1.waiting.Add(-1)
+	c.v1.waiting.remove(c.From())
 }

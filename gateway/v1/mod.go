@@ -71,6 +71,14 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 		m.refused(op.ID, no.Code, no.Message, 0)
 		return nil
 	}
+	// The desk asks the store, which reads all rules of the room for it: not for whoever is no moderator here.
+	if m.Place.Room().RoleOf(m.User(), m.Rights().Rank()) < chat.RoleModerator {
+		if !m.Bears(edge.NuisanceRefusal) {
+			return edge.ErrGone
+		}
+		m.refused(op.ID, codeForbidden, desk.OnlyModerators(verb.Verb), 0)
+		return nil
+	}
 	id := op.ID
 	if !m.v1.verbs.Add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
 		m.refused(id, room.CodeBusy, "too many verbs wait", 1000)

@@ -13,7 +13,11 @@ import (
 // Nothing else uses it: lint forbids the names.
 
 // ProbeWaiting is how many sockets have yet to show a token.
-func (n *API) ProbeWaiting() int64 { return n.waiting.Load() }
+func (n *API) ProbeWaiting() int64 {
+	n.waiting.mu.Lock()
+	defer n.waiting.mu.Unlock()
+	return int64(n.waiting.all)
+}
 
 // ProbeRecalls is how many recalls wait, and of how many askers; ProbeArrivals how many tokens that came by a frame.
 func (n *API) ProbeRecalls() (queued, askers int) { return n.recalls.Waiting() }

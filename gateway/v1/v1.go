@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -66,7 +65,7 @@ type API struct {
 	store Store
 	// recalls, arrivals and questions are what sockets ask for, see checks.
 	recalls, arrivals, questions *errands.Queue[asker]
-	waiting                      atomic.Int64 // sockets that have yet to show a token
+	waiting                      waiters // sockets that have yet to show a token
 	// verbs are what moderators want. Desk carries them out; who makes the node sets it before the first request.
 	verbs *errands.Queue[asker]
 	Desk  *desk.Desk
@@ -97,8 +96,8 @@ func (n *API) operations() []operation {
 		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
 		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
 		{http.MethodPost, "/v1/rooms/{room}/mod", n.scan(n.moderate)},
-		{http.MethodGet, "/v1/rooms/{room}/mod", n.serve(n.order)},
-		{http.MethodGet, "/v1/rooms/{room}/mod/log", n.serve(n.modLog)},
+		{http.MethodGet, "/v1/rooms/{room}/mod", n.scan(n.order)},
+		{http.MethodGet, "/v1/rooms/{room}/mod/log", n.scan(n.modLog)},
 		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
 	}
 }
