@@ -37,8 +37,8 @@ func (s *Session) Bears(cost uint32) bool {
 // From is the number of the address that the session is from, 0 where its address is not counted, see door.Ticket.
 func (s *Session) From() int { return door.Ticket(s.ticket.Load()).Guest() }
 
-// quietFor is how long, in ms, somebody has said nothing whom limits.ip_message_rate does not hold: neighbours who flood
-// shall not keep people silent. People in a lively room say something each minute.
+// quietFor is how long, in ms, somebody has said nothing whom limits.ip_message_rate does not hold: neighbours who
+// flood shall not keep people silent. People in a lively room say something each minute.
 const quietFor = 10_000
 
 // TakeOp takes one message of limits.message_rate and ip_message_rate, and returns after what time there is one where
