@@ -402,3 +402,31 @@ func TestExact_ResumeWhileAnEventIsOnItsWay(t *testing.T) {
 	}
 	wantFrames(t, m, "7:m7@e1/7")
 }
+
+// TestExact_RecalledWhileTheHistoryWasRead: from the answer to a recall on nobody is given the message.
+func TestExact_RecalledWhileTheHistoryWasRead(t *testing.T) {
+	for gone := uint64(1); gone <= 3; gone++ { // the place itself, the next message, another one
+		f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
+		r := f.open("1")
+		for i := 1; i <= 8; i++ {
+			f.post(r, fmt.Sprint("m", i))
+		}
+		f.settle()
+		since := f.since(1)
+		r.newest.entries = r.newest.entries[len(r.newest.entries)-2:]
+		if !r.Lacks(since) {
+			t.Fatal("the room has it all: the test shows nothing")
+		}
+		read, _ := f.store.Since(t.Context(), "1", since.Seq-1, MaxResume+1)
+		f.store.recall("1", gone)
+		_, a := f.joinNative(r, since, read)
+		for _, e := range a.Messages {
+			if e.Seq == gone {
+				t.Errorf("message %d was taken back and is in the welcome", gone)
+			}
+		}
+		if !a.Recovered || len(a.Recalled) != 1 {
+			t.Errorf("message %d taken back: recovered %v, %d recalls", gone, a.Recovered, len(a.Recalled))
+		}
+	}
+}

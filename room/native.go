@@ -158,6 +158,9 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 		proved = codec.Timestamp(all[0].JSON) == since.TS // else another message has its number: the store has gone back
 		all = all[1:]
 	}
+	if len(read.Entries) > 0 { // some may have been taken back since the history was read
+		all = slices.DeleteFunc(slices.Clone(all), func(e chat.Entry) bool { return r.wasRecalledLocked(e.JSON) })
+	}
 	return all, proved && bytesOf(all) <= resumeBytes
 }
 
