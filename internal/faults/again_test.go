@@ -105,7 +105,7 @@ func TestAgain(t *testing.T) {
 		t.Parallel()
 		cluster := redistest.StartCluster(t, keepsAll...)
 		for _, n := range cluster.Nodes {
-			command(t, n, "CONFIG", "SET", "cluster-node-timeout", "15000") // Nobody takes over.
+			command(t, n, "CONFIG", "SET", "cluster-node-timeout", "60000") // Nobody takes over.
 		}
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: inCluster(cluster, false)})
 		s.flow(lot)

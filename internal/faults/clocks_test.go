@@ -1,6 +1,8 @@
 package faults
 
 import (
+	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,10 +28,40 @@ func TestClocks(t *testing.T) {
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr), recalls: true})
 		for _, ahead := range []time.Duration{time.Hour, 0, -time.Hour, 0} {
 			s.recallSome()
-			set(ahead)
+			s.hold(func() {
+				set(ahead)
+				eventually(t, "the clock is set", func() (bool, string) {
+					msg := command(t, server, "TIME")
+					now, err := msg.AsStrSlice()
+					if err != nil {
+						return false, err.Error()
+					}
+					seconds, err := strconv.ParseInt(now[0], 10, 64)
+					return err == nil && time.Until(time.Unix(seconds, 0)).Round(time.Minute) == ahead, now[0]
+				})
+			})
 		}
 		s.over()
 		s.recallSome()
 		s.finish(39, "recalls; Redis' clock set an hour ahead, back, an hour behind and back")
 	})
+}
+
+// hold does something while no speaker says anything, and each knows an answer to all that it has said.
+func (s *site) hold(do func()) {
+	s.t.Helper()
+	release := make(chan struct{})
+	defer close(release)
+	for _, p := range s.speakers {
+		held := make(chan struct{})
+		p.orders <- func() { close(held); <-release }
+		<-held
+	}
+	for _, p := range s.speakers {
+		eventually(s.t, p.name+" has an answer to everything", func() (bool, string) {
+			open := p.unanswered()
+			return open == 0, fmt.Sprint(open)
+		})
+	}
+	do()
 }

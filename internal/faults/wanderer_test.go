@@ -74,7 +74,7 @@ func (w *wanderer) leave() {
 	once := map[string]*shown{}
 	for _, s := range m.order {
 		if was := once[s.id]; was != nil {
-			w.bad = append(w.bad, fmt.Sprintf("%s twice, as %d of %s and %d of %s; last came back as %+v", s.id, was.seq, was.epoch, s.seq, s.epoch, w.backs[len(w.backs)-1]))
+			w.bad = append(w.bad, fmt.Sprintf("%s twice, as %d of %s and %d of %s; came back %+v", s.id, was.seq, was.epoch, s.seq, s.epoch, w.backs))
 		}
 		w.had[s.id], once[s.id] = true, s
 	}
