@@ -18,7 +18,7 @@ type weights struct {
 	name  string
 	steps int
 	// What people do.
-	post, native, again, recall, join int
+	post, native, again, recall, join, roam, doze int // roam: leave with a place, or come back with it; doze: stop reading
 	// What befalls links: a store that does not answer, loses answers, hangs, is deaf or slow, or is said to be away.
 	fail, lose, hang, deaf, slow, back, tick, resumed, between int
 	// What befalls the data: they go back, a key is lost, or all.
@@ -26,11 +26,11 @@ type weights struct {
 }
 
 var allWeights = []weights{
-	{name: "away", steps: 200, post: 30, native: 10, join: 10, fail: 10, lose: 10, deaf: 10, slow: 6, back: 15, tick: 10, resumed: 8, between: 5},
-	{name: "hung", steps: 200, post: 10, native: 20, again: 25, fail: 8, lose: 8, hang: 15, deaf: 6, slow: 6, back: 10, tick: 20, resumed: 3, between: 5},
-	{name: "recalled", steps: 200, post: 20, native: 20, recall: 20, join: 5, fail: 8, lose: 8, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5},
-	{name: "lost", steps: 200, post: 20, native: 20, recall: 8, join: 5, fail: 6, lose: 6, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, goBack: 6, loseKey: 6, wipe: 1},
-	{name: "all", steps: 300, post: 15, native: 15, again: 15, recall: 8, join: 3, fail: 6, lose: 6, hang: 8, deaf: 8, slow: 8, back: 15, tick: 12, resumed: 5, between: 5, goBack: 4, loseKey: 4, wipe: 1},
+	{name: "away", steps: 200, post: 30, native: 10, join: 10, fail: 10, lose: 10, deaf: 10, slow: 6, back: 15, tick: 10, resumed: 8, between: 5, roam: 6, doze: 3},
+	{name: "hung", steps: 200, post: 10, native: 20, again: 25, fail: 8, lose: 8, hang: 15, deaf: 6, slow: 6, back: 10, tick: 20, resumed: 3, between: 5, roam: 4, doze: 3},
+	{name: "recalled", steps: 200, post: 20, native: 20, recall: 20, join: 5, fail: 8, lose: 8, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, roam: 6, doze: 3},
+	{name: "lost", steps: 200, post: 20, native: 20, recall: 8, join: 5, fail: 6, lose: 6, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, goBack: 6, loseKey: 6, wipe: 1, roam: 10, doze: 3},
+	{name: "all", steps: 300, post: 15, native: 15, again: 15, recall: 8, join: 3, fail: 6, lose: 6, hang: 8, deaf: 8, slow: 8, back: 15, tick: 12, resumed: 5, between: 5, goBack: 4, loseKey: 4, wipe: 1, roam: 8, doze: 4},
 }
 
 // TestModel_Away lets a store fail in every way while three nodes talk through it, in random order, and holds
@@ -75,6 +75,9 @@ type world struct {
 	// logLost: the log of recalls was lost. A tombstone may be anybody's then, and what may have been taken back is not
 	// shown.
 	logLost bool
+	roamers []*roamer
+	// tiny: logs keep some 20 messages. Who does not read skips, and so may others where much comes at once.
+	tiny bool
 }
 
 type worldNode struct {
@@ -82,6 +85,8 @@ type worldNode struct {
 	room         *Room
 	elders, late []*member
 	natives      []*member
+	slow         *member // of natives: it does not read while dozes
+	dozes        bool
 }
 
 func runWorld(t *testing.T, w weights, seed uint64) {
@@ -91,19 +96,34 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 		answers: map[string]Answer{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{}, twice: map[string]bool{},
 		husks: map[string]string{}, forgotten: map[string]bool{},
 	}
+	x.tiny = seed%5 == 0
 	if seed%2 == 1 {
 		x.fill(x.rnd.IntN(130))
 	}
 	for i := range 3 {
-		f := newFixture(t, func(c *Config) { c.Node, c.QueueAge, c.OnJoin = fmt.Sprint("n", i), 5*time.Second, 100 }, Hooks{})
+		f := newFixture(t, func(c *Config) {
+			if x.tiny {
+				c.Fanout.LogBytes, c.Fanout.WriteBytes = 2<<10, 1<<10
+			}
+			c.Node, c.QueueAge, c.OnJoin = fmt.Sprint("n", i), 5*time.Second, 100
+		}, Hooks{})
 		f.store = x.cloud.node()
 		f.hall.store, f.store.hall = f.store, f.hall
 		n := &worldNode{fixture: f, room: f.open("1")}
-		n.elders, n.natives = []*member{f.join(n.room)}, []*member{f.native(n.room)}
+		n.elders, n.natives = []*member{f.join(n.room)}, []*member{f.native(n.room), f.native(n.room)}
+		n.slow = n.natives[1]
 		x.nodes = append(x.nodes, n)
+	}
+	for range 2 {
+		m := &roamer{world: x, had: map[string]bool{}}
+		m.roam()
+		x.roamers = append(x.roamers, m)
 	}
 	for range w.steps {
 		x.step()
+		for _, n := range x.nodes {
+			n.sweep()
+		}
 		x.checkStates()
 	}
 	x.rest()
@@ -128,7 +148,7 @@ func (x *world) fill(messages int) {
 // pick is one of what is in the list, by its weight.
 func (x *world) pick() int {
 	w := &x.w
-	list := []int{w.post, w.native, w.again, w.recall, w.join, w.fail, w.lose, w.hang, w.deaf, w.back, w.tick, w.resumed, w.between, w.goBack, w.loseKey, w.wipe, w.slow}
+	list := []int{w.post, w.native, w.again, w.recall, w.join, w.fail, w.lose, w.hang, w.deaf, w.back, w.tick, w.resumed, w.between, w.goBack, w.loseKey, w.wipe, w.slow, w.roam, w.doze}
 	sum := 60 // to go on by a step
 	for _, n := range list {
 		sum += n
@@ -224,6 +244,10 @@ func (x *world) step() {
 		} else {
 			n.store.set(func(s *fakeStore) { s.slow = true })
 		}
+	case 17:
+		x.roamers[x.rnd.IntN(len(x.roamers))].roam()
+	case 18:
+		x.doze(n)
 	default:
 		for range x.rnd.IntN(6) {
 			n.step()
@@ -286,6 +310,7 @@ func (x *world) rest() {
 			}
 		}
 	}
+	x.wake()
 	for _, n := range x.nodes {
 		n.store.hear()
 		n.store.hurry()

@@ -296,6 +296,9 @@ func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	if k := n.findLocked(from - 1); from > 0 && k >= 0 {
 		told, next = n.runs[k].epoch, n.runs[k].at(from-1)+1
 	}
+	if k := n.findLocked(from); told != "" && k >= 0 && n.runs[k].index == from { // it may have been told to go on elsewhere
+		texts = append(texts, codec.EpochText(told, next-1, 0))
+	}
 	lost := next // the first number of the gap that is not told yet, which ends before next
 	goTo := func(epoch string, seq uint64) {
 		if epoch == told && seq >= next {
