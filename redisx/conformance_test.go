@@ -67,6 +67,11 @@ var conformance = map[string]func(s *harness){
 	"RulesRestored":        testRulesRestored,
 	"Clear":                testClear,
 	"Purge":                testPurge,
+	"Held":                 testHeld,
+	"HeldAmong":            testHeldAmong,
+	"HeldOnce":             testHeldOnce,
+	"HeldBounds":           testHeldBounds,
+	"HeldLife":             testHeldLife,
 	"RecallAnybody":        testRecallAnybody,
 	"Marks":                testMarks,
 	"Notices":              testNotices,
@@ -93,6 +98,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
 		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices",
+		"Held", "HeldAmong", "HeldOnce", "HeldBounds",
 	} {
 		t.Run(name, func(t *testing.T) {
 			empty()

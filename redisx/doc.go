@@ -36,6 +36,7 @@
 //	                             chat.Mark; as long as the last one lasts
 //	gma:{room}           list    the newest 1,000 entries of the log of moderation, oldest first, as JSON; 400 days
 //	                             after the last one
+//	gmh:{room}           list    messages that wait for a moderator, oldest first, see codec/held.go; an hour
 //	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
 //	                             HistoryTTL + 24 h after the last one
 //	gmw:{room}           list    beside original nodes the newest 512 messages that were taken back;

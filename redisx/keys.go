@@ -108,6 +108,8 @@ func (k keys) marks(room string) string { return "gmz:" + k.tag(room) }
 
 func (k keys) modLog(room string) string { return "gma:" + k.tag(room) }
 
+func (k keys) held(room string) string { return "gmh:" + k.tag(room) }
+
 func (k keys) terms(name string) string { return "gmf:" + name }
 
 func (k keys) lately(room string) string { return "gmw:" + k.tag(room) }

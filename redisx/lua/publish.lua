@@ -1,13 +1,16 @@
 -- publish.lua stores a batch of drafts in a room and tells every node: Store.Publish. It follows lib_room.lua.
--- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls, marks. A set's name is
---   its prefix and the number of a bucket of time. No key has the name of a prefix: while its slot moves to another
---   node of a cluster, Redis answers TRYAGAIN to that, instead of an error in the middle of the script.
+-- It follows lib_held.lua as well where drafts were held.
+-- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls, marks; held messages
+--   where drafts were held. A set's name is its prefix and the number of a bucket of time. No key has the name of a
+--   prefix: while its slot moves to another node of a cluster, Redis answers TRYAGAIN to that, instead of an error in
+--   the middle of the script.
 -- ARGV: channel; a random name for a new epoch; the epoch, rev and tip that the node knows; the batch's number; how
 --   often it was tried before; how many drafts; the version of the rules that they were judged by; how many marks; the
 --   letter of each draft's class; how many messages of classes normal and low the node has dropped, with a space
 --   between; the marker; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id, the
 --   marker follows again, and n fields of ids, '' for a draft without one. Then for each mark the index of its draft
---   from 1, its name and its life in ms.
+--   from 1, its name and its life in ms. A draft that was held has one more with the name h and the id, which it needs
+--   to be held still, and takes off.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
 -- It returns 'number.try epoch seq total rev prev moved', and for each draft that was not stored ' index seq ts', or
 --   ' index ! ms' where its user says too much and may try again after so many ms; behind the ! stands the first letter
@@ -211,20 +214,25 @@ local function look(user, i)
 end
 
 -- Marks: a draft with one that lasts still is refused.
-local lasts, marksOf, now = {}, {}, time[1] * 1000 + math.floor(time[2] / 1000)
--- lasts: until when, by name; marksOf: the places of a draft's marks in ARGV
+local lasts, marksOf, freed, now = {}, {}, {}, time[1] * 1000 + math.floor(time[2] / 1000)
+-- lasts: until when, by name; marksOf: the places of a draft's marks in ARGV; freed: false for a draft that is not held
 if MARK < #ARGV then
   call('ZREMRANGEBYSCORE', marked, '-inf', now)
   for m = MARK + 1, #ARGV, 3 do
     local i, name = tonumber(ARGV[m]), ARGV[m + 1]
-    lasts[name] = tonumber(call('ZSCORE', marked, name) or 0)
-    marksOf[i] = marksOf[i] or {}
-    table.insert(marksOf[i], m)
+    if name:sub(1, 1) == 'h' then
+      freed[i] = release(KEYS[7], channel, name:sub(2), 'approved') ~= nil
+    else
+      lasts[name] = tonumber(call('ZSCORE', marked, name) or 0)
+      marksOf[i] = marksOf[i] or {}
+      table.insert(marksOf[i], m)
+    end
   end
 end
 
 -- stumbles returns how long draft i has to wait for a mark, and that mark's first letter.
 local function stumbles(i)
+  if freed[i] == false then return 1, 'h' end
   for _, m in ipairs(marksOf[i] or {}) do
     local name, life = ARGV[m + 1], tonumber(ARGV[m + 2])
     local left = lasts[name] - now
