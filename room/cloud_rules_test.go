@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,6 +65,25 @@ func (s *fakeStore) moderate(c chat.RulesChange) {
 	if ev, err := s.ChangeRules(context.Background(), "1", c); err == nil {
 		s.hall.RulesChanged("1", ev) // as the gateway does before it answers
 	}
+}
+
+func (s *fakeStore) Hold(_ context.Context, room string, all []chat.Held) (dropped int, err error) {
+	err = s.call("Hold", func() (string, *chat.Event, error) {
+		r := s.room(room)
+		for _, h := range all {
+			if !slices.ContainsFunc(r.held, func(other chat.Held) bool { return other.ID == h.ID }) {
+				r.held = append(r.held, h)
+			}
+		}
+		return "", nil, nil
+	})
+	return 0, err
+}
+
+// held are the messages that wait in room 1.
+func (s *fakeStore) held() (all []chat.Held) {
+	s.set(func(s *fakeStore) { all = slices.Clone(s.room("1").held) })
+	return all
 }
 
 // recall takes message seq back, over this node.

@@ -40,6 +40,7 @@ type cloudRoom struct {
 	likes   uint64
 	rules   chat.Rules
 	marks   map[chat.Mark]bool
+	held    []chat.Held
 	past    []*cloudRoom // as it was after each change, for going back
 }
 
@@ -66,7 +67,7 @@ func (c *cloud) room(id string) *cloudRoom {
 
 func (r *cloudRoom) clone() *cloudRoom {
 	k := *r
-	k.rules, k.marks = copyOf(&r.rules), maps.Clone(r.marks)
+	k.rules, k.marks, k.held = copyOf(&r.rules), maps.Clone(r.marks), slices.Clone(r.held)
 	k.entries, k.recalls = slices.Clone(r.entries), slices.Clone(r.recalls)
 	k.sent, k.last, k.lastTS, k.past = maps.Clone(r.sent), maps.Clone(r.last), maps.Clone(r.lastTS), nil
 	return &k
@@ -158,6 +159,8 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 	}
 	var drafts []chat.Draft
 	for i, d := range b.Drafts {
+		waits := len(r.held)
+		r.held = slices.DeleteFunc(r.held, func(h chat.Held) bool { return h.ID == d.Held })
 		as, known := r.sent[d.UserID+" "+d.ID]
 		known = known && d.ID != ""
 		if !known && search || known && as.epoch != r.Epoch {
@@ -168,6 +171,10 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 		}
 		if known {
 			stored.Repeats = append(stored.Repeats, chat.Repeat{Index: i, Seq: as.Seq, TS: as.TS})
+			continue
+		}
+		if d.Held != "" && len(r.held) == waits {
+			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkHeld})
 			continue
 		}
 		if c.quota > 0 && len(drafts) == c.quota {

@@ -38,6 +38,9 @@ type Store interface {
 	// Rules reads the rules of a room, ChangeRules replaces or changes them: see redisx.Store.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
+	// Hold has messages wait for a moderator; dropped is how many others had to go for them. chat.ErrBeside in the chain of
+	// the error says that there are no moderators.
+	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)
 	// SubscribeRoom returns once the room's events reach [Hall.RoomEvent].
 	SubscribeRoom(ctx context.Context, room string) error
 	// UnsubscribeRoom ends that. It never blocks.
@@ -65,6 +68,9 @@ type Hooks struct {
 	// OnRules hears that a room has other rules, and about whom measures were taken or lifted. It is called with the
 	// room's lock held, as OnChange is.
 	OnRules func(r *Room, targets []string)
+	// OnHeld hears that a message waits for a moderator, or does no more. It is called with the room's lock held, as
+	// OnChange is.
+	OnHeld func(r *Room, h *chat.Held, state chat.HeldState)
 }
 
 const hallShards = 64 // power of two; spreads joins over locks

@@ -83,6 +83,8 @@ type post struct {
 	from  Author
 	at    time.Duration // when it came, as the hall counts time
 	heard bool          // the members of this node had it first
+	quiet bool          // they do not, whatever happens
+	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
 	asked bool          // from is whom Hooks.Authorize is asked about
 	end   end
 }
@@ -256,7 +258,7 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	if p.heard {
 		o.heard--
 	}
-	if p.draft.ID != "" && p.from != nil {
+	if (p.draft.ID != "" || p.draft.Held != "") && p.from != nil {
 		a.ID = p.draft.ID
 		o.answers = append(o.answers, answered{p.from, a})
 	}
@@ -428,13 +430,13 @@ func (o *outbox) admit(ok []bool) {
 	}
 }
 
-// hear marks all that waits as heard, and returns what was not before, oldest first. A batch that may
+// hear marks all that waits as heard, but what is quiet, and returns what was not before, oldest first. A batch that may
 // be under way stays as it is; else a post keeps the timestamp that stamp gives it.
 func (o *outbox) hear(stamp func(ts int64) int64) (entries []chat.Entry) {
 	for _, posts := range [][]post{o.flight.posts, o.waiting} {
 		for i := range posts {
 			p := &posts[i]
-			if p.heard || p.end != notYet {
+			if p.heard || p.quiet || p.end != notYet {
 				continue
 			}
 			p.heard = true

@@ -45,6 +45,8 @@ type Voice struct {
 	Role chat.Role // of their token
 	High bool      // they may send what is above normal, see StormConfig.HighKinds
 	Tags []string
+	// Approved: a moderator has approved what they write, so the room's modes do not count. What holds against them does.
+	Approved bool
 	// Since is when they came into the room; zero: long ago.
 	Since time.Time
 }
@@ -103,13 +105,16 @@ func (s *rules) judge(d *chat.Draft, v Voice, now int64) verdict {
 			return verdict{code: CodeMuted, wait: left(m.Until, now)}
 		}
 	}
-	if role >= chat.RoleModerator {
+	m, shadow := s.Against(chat.Shadow, d.UserID, v.Role, now)
+	if v.Approved && shadow {
+		return verdict{code: CodeMuted, wait: left(m.Until, now)}
+	}
+	if role >= chat.RoleModerator || v.Approved {
 		return verdict{}
 	}
 	if no := s.judgeModes(d, v, now); no.code != "" {
 		return no
 	}
-	_, shadow := s.Against(chat.Shadow, d.UserID, v.Role, now)
 	return verdict{shadow: shadow}
 }
 
@@ -213,6 +218,8 @@ func markCode(kind chat.MarkKind) string {
 		return CodeSlow
 	case chat.MarkQuota:
 		return CodeShed
+	case chat.MarkHeld:
+		return CodeDecided
 	default:
 		return CodeDuplicate
 	}
