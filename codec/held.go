@@ -56,22 +56,24 @@ func HeldDraft(h *chat.Held, ts int64) (chat.Draft, error) {
 	return d, nil
 }
 
-// HeldInfo is what moderators see of a held message, and senders of their own without Message.
+// HeldInfo is what moderators see of a message that waits for them; of one that waits no more they and its sender see
+// [HeldInfo.Decided].
 type HeldInfo struct {
 	Held   string         `json:"held"`
 	State  chat.HeldState `json:"state"`
 	UserID string         `json:"user_id"`
 	ID     string         `json:"id"` // the message's
-	Why    chat.HeldWhy   `json:"why,omitempty"`
-	// Until is when it waits no more, in Unix ms; 0, left out: it does not wait.
-	Until   int64           `json:"until,omitempty"`
-	Message json.RawMessage `json:"message,omitempty"`
+	Why    chat.HeldWhy   `json:"why"`
+	// Until is when it waits no more, in Unix ms; 0: it does not wait.
+	Until int64 `json:"until"`
+	// Messages is the message, as in a batch, with the number 0; empty: it does not wait.
+	Messages []json.RawMessage `json:"messages"`
 }
 
 // ShowHeld is what moderators see of a held message in a state.
 func ShowHeld(h *chat.Held, state chat.HeldState) HeldInfo {
 	info := HeldInfo{Held: h.ID, State: state, Why: h.Why, Until: h.At + chat.HeldLife.Milliseconds()}
-	info.Message = AppendNativeMessage(nil, 0, h.JSON)
+	info.Messages = []json.RawMessage{AppendNativeMessage(nil, 0, h.JSON)}
 	if user, id, ok := SendKey(h.JSON); ok {
 		_ = strict.UnmarshalFromString(user, &info.UserID) // it was cut as a string
 		_ = strict.UnmarshalFromString(id, &info.ID)
@@ -81,7 +83,8 @@ func ShowHeld(h *chat.Held, state chat.HeldState) HeldInfo {
 
 // Decided is what remains to be told of a held message that waits no more.
 func (i HeldInfo) Decided() HeldInfo {
-	return HeldInfo{Held: i.Held, State: i.State, UserID: i.UserID, ID: i.ID}
+	i.Until, i.Messages = 0, []json.RawMessage{}
+	return i
 }
 
 // Text is the frame that tells it.

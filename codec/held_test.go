@@ -43,12 +43,12 @@ func TestHeld_Frames(t *testing.T) {
 	d := codec.NewNativeDraft("1", "bob", &codec.Op{ID: "c-1", Body: "hi", Kind: "chat"}, 5)
 	info := codec.ShowHeld(&chat.Held{ID: "h", At: 1000, Why: chat.HeldByReview, JSON: string(d.AppendJSON(nil, 7))}, chat.HeldWaiting)
 	const waiting = `{"t":"held","held":"h","state":"waiting","user_id":"bob","id":"c-1","why":"review","until":3601000,` +
-		`"message":{"seq":0,"kind":"chat","user_id":"bob","body":"hi","ts":7,"id":"c-1"}}`
+		`"messages":[{"seq":0,"kind":"chat","user_id":"bob","body":"hi","ts":7,"id":"c-1"}]}`
 	if got := info.Text(); got != waiting {
 		t.Errorf("the frame for moderators is %s; want %s", got, waiting)
 	}
 	info.State = chat.HeldDenied
-	if got, want := info.Decided().Text(), `{"t":"held","held":"h","state":"denied","user_id":"bob","id":"c-1"}`; got != want {
+	if got, want := info.Decided().Text(), `{"t":"held","held":"h","state":"denied","user_id":"bob","id":"c-1","why":"review","until":0,"messages":[]}`; got != want {
 		t.Errorf("the frame for the sender is %s; want %s", got, want)
 	}
 }

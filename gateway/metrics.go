@@ -43,6 +43,7 @@ func newMetrics(s *Server) *metrics {
 	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.edge.Stats.Full)
 	m.count("barrage_memberships_refused_total", "Memberships of users who came into one room more than room.rooms_per_user.", &s.edge.Stats.JoinsTooMany)
 	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.edge.Stats.JoinErrors)
+	m.count("barrage_held_untold_total", "Held messages of which moderators were not told: too many came at once.", &s.edge.Stats.HeldUntold)
 	for r := edge.ClosePeer; r < edge.CloseReasons; r++ {
 		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.edge.Stats.Closed[r].Load()) })
 	}
@@ -113,6 +114,8 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "forbidden", func(room.Stats) uint64 { return s.edge.Stats.Forbidden.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "binary", func(room.Stats) uint64 { return s.edge.Stats.Binary.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.edge.Stats.Ignored.Load() }},
+		{"barrage_held_messages_total", "Messages that were given to the store to wait for a moderator.", "", "", func(h room.Stats) uint64 { return h.Held }},
+		{"barrage_held_dropped_total", "Messages that had to go for those before a moderator decided.", "", "", func(h room.Stats) uint64 { return h.HeldDropped }},
 		{"barrage_offered_messages_total", "Copies for each member at the moment a message came: sent, dropped, or on their way.", "", "", func(h room.Stats) uint64 { return h.Offered }},
 		{"barrage_sent_messages_total", "Copies handed to sockets.", "", "", func(h room.Stats) uint64 { return h.Sent }},
 		{"barrage_sent_bytes_total", "Bytes of those copies, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},

@@ -255,35 +255,6 @@ func (c *cloud) read(id string, known chat.Position, newest, most int) chat.Hist
 	return h
 }
 
-// recall is Store.Recall.
-func (c *cloud) recall(id string, is func(chat.Entry) bool) (chat.Event, error) {
-	r := c.room(id)
-	c.look(r, chat.Position{})
-	for i, e := range r.entries {
-		if e.JSON == "" || !is(e) {
-			continue
-		}
-		husk, _ := codec.Husk(e.JSON)
-		c.names++
-		r.entries[i].JSON = ""
-		ev := chat.Event{
-			Kind: chat.EventRecall, Epoch: r.Epoch, Seq: e.Seq, Total: r.position().Total,
-			Rev: r.Rev + 1, Prev: r.Tip, Tip: fmt.Sprint("recall", c.names), Messages: []string{husk},
-		}
-		r.Rev, r.Tip = ev.Rev, ev.Tip
-		r.recalls = append(r.recalls, ev)
-		r.remember()
-		return ev, nil
-	}
-	for _, ev := range slices.Backward(r.recalls) {
-		if is(chat.Entry{Seq: ev.Seq, JSON: ev.Messages[0]}) {
-			ev.Rev, ev.Prev = 0, ""
-			return ev, nil
-		}
-	}
-	return chat.Event{}, chat.ErrNoMessage
-}
-
 // Verbs. The caller holds c.mu, see fakeStore.set.
 
 // wipe: all data is lost.

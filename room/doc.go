@@ -17,10 +17,9 @@
 //
 // arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
 // while the store cannot be reached. publish.go carries batches; recalls.go takes messages back;
-// held.go has them wait for a moderator, rules.go judges messages by the rules of their room, storm.go leaves out what is too much;
-// report.go counts, and finds out about rooms that lack something; elsewhere.go finds a room's history in
-// another database; unnumbered.go is rooms that original
-// FastIM nodes write to as well.
+// held.go has them wait for a moderator, rules.go judges messages by the rules of their room, storm.go leaves out what
+// is too much; report.go counts, and finds out about rooms that lack something; elsewhere.go finds a room's history in
+// another database; unnumbered.go is rooms that original FastIM nodes write to as well.
 //
 // What always holds (away_check_test.go holds it):
 //

@@ -14,10 +14,11 @@ import (
 
 // This file is messages that wait for a moderator: on their way to where they wait, and back into the room.
 
+// The codes of answers to messages that are looked at.
 const (
-	// CodeBlocked: something in it is not allowed here.
+	// CodeBlocked says that something in it is not allowed here.
 	CodeBlocked = "blocked"
-	// CodeHeld: it waits for a moderator.
+	// CodeHeld says that it waits for a moderator.
 	CodeHeld = "held"
 	// CodeDecided is the answer to who approves a message: others have decided about it, or it has waited for too long.
 	CodeDecided = "decided"
@@ -31,8 +32,8 @@ func (r *Room) Hold(from Author, user string, op *codec.Op, now time.Time) error
 	return r.post(from, d, now, held)
 }
 
-// PostApproved posts a message that waits for a moderator, as its sender's. from, who approves it, is told what became of
-// it, also where it has no id, and is Voiced as [Voice.Approved]. It is stored by one of all who do so at once.
+// PostApproved posts a message that waits for a moderator, as its sender's. from, who approves it, is told what became
+// of it, also where it has no id, and is Voiced as [Voice.Approved]. It is stored by one of all who do so at once.
 func (r *Room) PostApproved(from Author, h *chat.Held, now time.Time) error {
 	d, err := codec.HeldDraft(h, now.UnixMilli())
 	if err != nil {

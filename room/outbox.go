@@ -430,8 +430,8 @@ func (o *outbox) admit(ok []bool) {
 	}
 }
 
-// hear marks all that waits as heard, but what is quiet, and returns what was not before, oldest first. A batch that may
-// be under way stays as it is; else a post keeps the timestamp that stamp gives it.
+// hear marks all that waits as heard, but what is quiet, and returns what was not before, oldest first. A batch that
+// may be under way stays as it is; else a post keeps the timestamp that stamp gives it.
 func (o *outbox) hear(stamp func(ts int64) int64) (entries []chat.Entry) {
 	for _, posts := range [][]post{o.flight.posts, o.waiting} {
 		for i := range posts {

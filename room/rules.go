@@ -428,6 +428,22 @@ func (r *Room) RoleOf(user string, token chat.Role) chat.Role {
 	return r.rules.RoleOf(user, token, r.hall.cfg.Clock.Now().UnixMilli())
 }
 
+// Appointed are the users to whom the room gives a role of at least least; nil of none.
+func (r *Room) Appointed(least chat.Role) (users map[string]struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rules.Empty() {
+		return nil
+	}
+	users = map[string]struct{}{}
+	for _, m := range r.rules.Measures(r.hall.cfg.Clock.Now().UnixMilli()) {
+		if m.What == chat.Appoint && m.Role >= least {
+			users[m.Target] = struct{}{}
+		}
+	}
+	return users
+}
+
 // Against is the measure of one of the kinds, the first one of these, that is in force here against a user with a
 // token's role.
 func (r *Room) Against(user string, token chat.Role, kinds ...chat.What) (m chat.Measure, ok bool) {
