@@ -70,7 +70,7 @@ Commands that cannot be undone ask first. Scripts give --yes.`,
 		groupPeople:   p.people(),
 		groupMessages: p.messages(),
 		groupRules:    p.rules(),
-		groupLook:     {p.order(), p.log(), p.rooms()},
+		groupLook:     {p.order(), p.log(), p.held(), p.rooms()},
 		GroupSetup:    {p.room(), p.revoke(), p.filter()},
 	} {
 		for _, c := range commands {

@@ -369,7 +369,7 @@ func TestHelp_Teaches(t *testing.T) {
 		{"", "People in a room:\n  ban "},
 		{"", "Messages of a room:\n  announce "},
 		{"", "Rules of a room:\n  freeze "},
-		{"", "What there is:\n  log "},
+		{"", "What there is:\n  held "},
 		{"", "BARRAGE_ADMIN_KEY"},
 		{"ban --help", "barrage admin ban live-1 --address 192.0.2.0/24 --for 1h"},
 		{"modes --help", "who=tagged"},

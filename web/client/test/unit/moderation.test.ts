@@ -56,6 +56,30 @@ test("a storm is told", async () => {
   assert.deepEqual(seen.all.at(-1), { event: "storm", args: [{ shown: 12, offered: 150, level: 200, ms: 1000 }] });
 });
 
+test("what waits for a moderator is told, and read; what is nonsense is no message", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  const raw = { held: "4e0740-1", state: "waiting", user_id: "v", id: "c-1", why: "filter", until: 9, messages: [{ seq: 0, kind: "chat", user_id: "v", body: "rats", ts: 5, id: "c-1" }] };
+  const held = { held: "4e0740-1", state: "waiting", userId: "v", id: "c-1", why: "filter", until: 9, message: { seq: 0, kind: "chat", userId: "v", body: "rats", ts: 5, id: "c-1", recalled: false } };
+  line.say({ t: "held", ...raw });
+  await world.pass(10);
+  assert.deepEqual(seen.all.at(-1), { event: "held", args: [held] });
+  line.say({ t: "held", ...raw, state: "denied", until: 0, messages: [] });
+  await world.pass(10);
+  assert.deepEqual(seen.all.at(-1), { event: "held", args: [{ ...held, state: "denied", until: 0, message: undefined }] });
+  line.say({ t: "held", messages: "x" });
+  await world.pass(10);
+  assert.equal(room.state.name, "open");
+  world.server.onHttp = (path) => (path.startsWith("/v1/rooms/42/mod/held") ? answer(200, { held: [raw] }) : undefined);
+  const asked = room.held();
+  await world.pass(100);
+  assert.deepEqual(await asked, [held]);
+  world.server.onHttp = () => answer(200, { held: "nonsense" });
+  const nonsense = room.held();
+  await world.pass(100);
+  assert.deepEqual(await nonsense, []);
+});
+
 test("each verb travels as the protocol writes it, and is settled by its answer", async () => {
   const world = new World();
   const { room, line } = await world.joined();
@@ -70,6 +94,7 @@ test("each verb travels as the protocol writes it, and is settled by its answer"
     [{ verb: "modes", modes: { slowMs: 5000, emoteOnly: false, who: "mods" } }, { modes: { slow_ms: 5000, emote_only: false, who: "mods" } }],
     [{ verb: "announce", body: "hello", ext: { aB: 1 } }, { body: "hello", ext: { aB: 1 } }],
     [{ verb: "clear" }, {}],
+    [{ verb: "approve", held: "4e0740-1" }, { held: "4e0740-1" }],
   ];
   for (const [op, fields] of ops) {
     const done = room.moderate(op);
