@@ -62,6 +62,10 @@ type Hooks struct {
 	// the whole batch for now: it is asked again. It deals with the refused authors itself.
 	// What is heard while the store is away is heard before Authorize is asked.
 	Authorize func(ctx context.Context, from []Author) ([]bool, error)
+	// Review says what becomes of messages in rooms that want them reviewed, see chat.Modes; nil: none are. Somebody has
+	// come in just now for NewFor.
+	Review Reviewer
+	NewFor time.Duration
 	// OnChange hears that a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)
@@ -86,6 +90,7 @@ type Hall struct {
 	log        *slog.Logger
 	lanes      []*lane
 	publishers *queue[*Room]
+	reviews    *queue[*Room]   // whose flights wait for a reviewer
 	ctx        context.Context // ends at Close; parent of every call to the store
 	cancel     context.CancelFunc
 	seed       maphash.Seed
@@ -95,7 +100,7 @@ type Hall struct {
 
 	budget    budget
 	reporting reporting
-	workers   sync.WaitGroup // lanes, publishers, reporter
+	workers   sync.WaitGroup // lanes, publishers, reviewers, reporter
 	away      atomic.Bool    // the store takes no calls
 	elsewhere elsewhere
 	batches   atomic.Uint64 // batches made for the store
@@ -122,12 +127,17 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	for range cfg.Publishers {
 		h.workers.Go(h.publish) // ends when Close closes the publishers' queue
 	}
+	if hooks.Review != nil {
+		for range reviewers {
+			h.workers.Go(h.reviewEach) // ends when Close closes the queue of reviews
+		}
+	}
 	return h
 }
 
 // newHall is New without the goroutines; tests step them by hand.
 func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
-	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed(), due: once.NewSignal()}
+	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), reviews: newQueue[*Room](), seed: maphash.MakeSeed(), due: once.NewSignal()}
 	h.cfg.Config, h.cfg.Hooks = cfg, hooks
 	if cfg.Node == "" {
 		h.cfg.Node = rand.Text()[:12]
@@ -156,6 +166,7 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 func (h *Hall) Close() {
 	h.cancel()
 	h.publishers.close()
+	h.reviews.close()
 	for _, l := range h.lanes {
 		l.queue.close()
 	}
@@ -326,7 +337,7 @@ func (r *Room) release() {
 func (r *Room) idle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.queued && !r.hasWorkLocked()
+	return !r.queued && r.outbox.size() == 0 && !r.hasWorkLocked()
 }
 
 // flushEvery is how often Flush looks.

@@ -85,8 +85,10 @@ type post struct {
 	heard bool          // the members of this node had it first
 	quiet bool          // they do not, whatever happens
 	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
-	asked bool          // from is whom Hooks.Authorize is asked about
-	end   end
+	// reviewed: what the review has said is done.
+	reviewed bool
+	asked    bool // from is whom Hooks.Authorize is asked about
+	end      end
 }
 
 // flight is one batch.
@@ -111,6 +113,8 @@ type outbox struct {
 	flight flight
 	// sending: a publisher has flight in its hands.
 	sending bool
+	// reviewing: it is under review; then no publisher takes it.
+	reviewing bool
 	// heard is how many posts that have not ended members of this node had first.
 	heard int
 	// writers are the users who have posts that have not ended, or have said something lately; bytes is how large those
@@ -370,11 +374,11 @@ func (o *outbox) met(epoch string, entries []chat.Entry, keyOf func(string) key)
 	}
 }
 
-// expire gives up what came before oldest, but for a flight that a publisher has in its hands. It
+// expire gives up what came before oldest, but for a flight that a publisher or a reviewer has in its hands. It
 // returns how many posts that were, and how many of them the store may have.
 func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	heard := o.heard
-	if f := &o.flight; f.open > 0 && !o.sending && f.posts[0].at < oldest {
+	if f := &o.flight; f.open > 0 && !o.sending && !o.reviewing && f.posts[0].at < oldest {
 		if f.tries > 0 {
 			doubtful = o.finishFlight(unconfirmed, Answer{Code: CodeUnconfirmed})
 			heard = o.heard // members here had some of these, others may yet

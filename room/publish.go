@@ -78,7 +78,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	if d.ID == "" && !h.cfg.NoLocal {
 		d.SetOrigin(h.newOrigin())
 	}
-	p := post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now), quiet: how == held || d.Held != ""}
+	p := post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now), quiet: how == held || d.Held != "" || r.reviewsLocked()}
 	if how == held {
 		p.hold = chat.HeldByFilter
 	}
@@ -86,7 +86,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	if r.writing == cut {
 		r.hearLocked()
 	}
-	if !h.away.Load() {
+	if !h.away.Load() && !r.lingersLocked() {
 		r.enqueueLocked()
 	}
 	return nil
@@ -134,7 +134,7 @@ func (r *Room) serve() {
 	// What members have heard goes to the store before its history is read: so the count that
 	// they are led back to has it.
 	here := !h.away.Load()
-	fetch, send := here && r.follower.wants() && r.outbox.heard == 0, here && r.outbox.flight.open > 0
+	fetch, send := here && r.follower.wants() && r.outbox.heard == 0, here && r.outbox.flight.open > 0 && !r.outbox.reviewing
 	r.outbox.sending = send
 	again, rules, unpin := r.recalls.lost, here && r.rules.stale, here && r.rules.unpin
 	if !here {
@@ -174,7 +174,9 @@ func (h *Hall) newBatch() string {
 
 // hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
 func (r *Room) hasWorkLocked() bool {
-	return r.follower.wants() || r.outbox.size() > 0 || len(r.recalls.lost) > 0 || r.rules.stale || r.rules.unpin
+	o := &r.outbox
+	lacks := r.follower.wants() && (o.heard == 0 || !o.reviewing) // see serve
+	return lacks || o.size() > 0 && !o.reviewing || len(r.recalls.lost) > 0 || r.rules.stale || r.rules.unpin
 }
 
 // enqueueLocked gives the room to a publisher, unless a call failed: then the next Tick
@@ -207,10 +209,12 @@ func (r *Room) send() {
 	// Only this publisher changes the flight's posts but for how they end and whom they are from.
 	r.mu.Lock()
 	f := &r.outbox.flight
-	if f.open > 0 && f.authorized {
-		r.judgeFlightLocked()
-	}
+	fresh := f.open > 0 && f.authorized && r.judgeFlightLocked()
 	if f.open == 0 || !f.authorized { // nobody may send, all were met meanwhile, or it has to be asked again
+		r.unlock()
+		return
+	}
+	if fresh && r.askReviewLocked() { // else the store may have it already
 		r.unlock()
 		return
 	}

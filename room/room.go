@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"barrage/codec"
 	"barrage/internal/chat"
@@ -37,9 +38,11 @@ type Room struct {
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 
-	queued  bool  // stands in hall.publishers, or a publisher serves it
-	failed  bool  // a call to the store failed; the next Tick tries again
-	heardAt int64 // hall.coarse when the last event came
+	queued  bool          // stands in hall.publishers, or a publisher serves it
+	failed  bool          // a call to the store failed; the next Tick tries again
+	lingers bool          // reviewLinger goes by before a publisher serves it
+	askedAt time.Duration // when its flight went under review, as the hall counts time
+	heardAt int64         // hall.coarse when the last event came
 
 	// While the store is away, see away.go.
 	writing  writing

@@ -246,16 +246,16 @@ func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) verdict {
 	return no
 }
 
-// judgeFlightLocked judges what is about to go to the store by the rules of now, unless it may be there already. r.mu
-// must be held.
-func (r *Room) judgeFlightLocked() {
+// judgeFlightLocked judges what is about to go to the store by the rules of now, unless it may be there already: then it
+// returns false. r.mu must be held.
+func (r *Room) judgeFlightLocked() (fresh bool) {
 	f, s := &r.outbox.flight, &r.rules
 	if f.judged {
-		return
+		return false
 	}
 	f.judged, f.rules = true, s.version()
 	if s.Version == "" {
-		return
+		return true
 	}
 	now := r.hall.cfg.Clock.Now().UnixMilli()
 	for i := 0; i < len(f.posts); i++ { // the last one to land takes the flight away
@@ -274,6 +274,7 @@ func (r *Room) judgeFlightLocked() {
 		}
 	}
 	r.outbox.compact()
+	return true
 }
 
 // readRules is one try to read the room's rules; the error is that of a store that does not answer. Where the store has
