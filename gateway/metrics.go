@@ -12,6 +12,8 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/filter"
 	"barrage/gateway/pass"
+	"barrage/gateway/review"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -53,6 +55,7 @@ func newMetrics(s *Server) *metrics {
 	}
 	m.registerWords(s.edge.Words)
 	m.registerHook(s.edge.Guard)
+	m.registerReview(s.edge.Review)
 	m.registerRooms(s)
 	return m
 }
@@ -78,6 +81,28 @@ func (m *metrics) registerHook(g *edge.Guard) {
 			return float64(of(g.HookStats()))
 		})
 	}
+}
+
+// registerReview exports how questions of the review hook ended, and what became of messages; h is nil where there is
+// no hook.
+func (m *metrics) registerReview(h *review.Hook) {
+	add := func(name, help, label, value string, f func() float64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: name, Help: help, ConstLabels: prometheus.Labels{"hook": "review", label: value},
+		}, f))
+	}
+	if h == nil {
+		return
+	}
+	for r := range review.Results {
+		add("barrage_hook_questions_total", "Questions to hooks about messages, by how they ended; busy and broken were not asked.", "result", review.ResultNames[r],
+			func() float64 { return float64(h.Questions(r)) })
+	}
+	const help = "Messages that hooks decided about, by verdict; fallback: those of questions without an answer."
+	for v := chat.VerdictAllow; v <= chat.VerdictMask; v++ {
+		add("barrage_hook_messages_total", help, "verdict", v.String(), func() float64 { return float64(h.Verdicts(v)) })
+	}
+	add("barrage_hook_messages_total", help, "verdict", "fallback", func() float64 { return float64(h.Fallen()) })
 }
 
 // registerRooms exports the hall's figures. in = sent + skipped + left + what is on

@@ -206,6 +206,9 @@ func (s *Server) close() {
 	s.workers.Wait()
 	s.edge.Guard.Close()
 	s.edge.Hall.Close()
+	if s.edge.Review != nil {
+		s.edge.Review.Close()
+	}
 }
 
 // Sessions is how many WebSockets are open.

@@ -56,7 +56,7 @@ func testHeld(s *harness) {
 	}
 	s.approve("n.1", one, "stored 1")
 	s.approve("n.1", one, "stored 1") // its answer was lost
-	s.approve("n.2", one, "repeated 1")
+	s.approve("n.2", one, "refused h")
 	s.approve("n.3", two, "refused h")
 	wantEqual(t, "what waits still", s.heldIDs(), nil, three.ID)
 	wantEqual(t, "messages", len(s.newest(t, "r", 10).Entries), nil, 1)

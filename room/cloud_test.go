@@ -161,6 +161,10 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 	for i, d := range b.Drafts {
 		waits := len(r.held)
 		r.held = slices.DeleteFunc(r.held, func(h chat.Held) bool { return h.ID == d.Held })
+		if d.Held != "" && len(r.held) == waits {
+			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkHeld})
+			continue
+		}
 		as, known := r.sent[d.UserID+" "+d.ID]
 		known = known && d.ID != ""
 		if !known && search || known && as.epoch != r.Epoch {
@@ -171,10 +175,6 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 		}
 		if known {
 			stored.Repeats = append(stored.Repeats, chat.Repeat{Index: i, Seq: as.Seq, TS: as.TS})
-			continue
-		}
-		if d.Held != "" && len(r.held) == waits {
-			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkHeld})
 			continue
 		}
 		if c.quota > 0 && len(drafts) == c.quota {

@@ -65,7 +65,7 @@ func TestHeld(t *testing.T) {
 	}
 	f.settle()
 	wantInfos(t, m, "u1", "u3", "u2", "v")
-	want := fmt.Sprintf("[2::3:%[1]d 2::3:%[1]d :decided:0:0 2::3:%[1]d :decided:0:0 ::4:%[1]d]", ts)
+	want := fmt.Sprintf("[2::3:%[1]d 2:decided:0:0 2:decided:0:0 :decided:0:0 :decided:0:0 ::4:%[1]d]", ts)
 	if slices.Sort(by.mailbag); fmt.Sprint(by.mailbag) != sortedWords(want) {
 		t.Errorf("answers to who approves: %q; want %s", by.mailbag, sortedWords(want))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -367,5 +368,43 @@ func TestModel_Review(t *testing.T) {
 				t.Fatalf("seed %d: %s is stored", seed, e.JSON)
 			}
 		}
+	}
+}
+
+// TestReview_CostsNothing: a room without reviews allocates for a message what it does on a node without a hook.
+func TestReview_CostsNothing(t *testing.T) {
+	cost := func(review Reviewer) float64 {
+		f := newFixture(t, nil, Hooks{Review: review, NewFor: time.Minute})
+		r := f.open("1")
+		f.moderateElsewhere(modes("slow_ms", "0"))
+		f.settle()
+		least := math.Inf(1) // what grows now and then is not the message's
+		for range 5 {
+			least = min(least, testing.AllocsPerRun(100, func() {
+				f.post(r, "x")
+				f.settle()
+			}))
+		}
+		return least
+	}
+	without, with := cost(nil), cost(new(asked).review)
+	if with > without {
+		t.Errorf("%v allocations a message with a hook, %v without one; want the same", with, without)
+	}
+}
+
+func BenchmarkPost_Review(b *testing.B) {
+	for name, review := range map[string]Reviewer{"no hook": nil, "a hook, and no reviews": new(asked).review} {
+		b.Run(name, func(b *testing.B) {
+			f := newFixture(b, func(c *Config) { c.QueueMessages = 1 << 30 }, Hooks{Review: review})
+			r := f.open("1")
+			b.ReportAllocs()
+			for b.Loop() {
+				f.post(r, "x")
+				if r.outbox.size() == batchMessages {
+					f.settle()
+				}
+			}
+		})
 	}
 }

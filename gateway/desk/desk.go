@@ -54,6 +54,8 @@ type Desk struct {
 	say   Say
 	// approve stores held messages.
 	approve Approve
+	// Reviews: this node can have messages reviewed. Who makes the desk sets it before the first verb.
+	Reviews bool
 	// tokenRole is the highest role that a token gives a user in a room, of those whose sockets this node has.
 	tokenRole func(room, user string) chat.Role
 	now       func() time.Time
@@ -66,7 +68,7 @@ type Say func(ctx context.Context, room, user string, op *codec.Op) error
 // New makes a desk. say carries announcements, approve held messages; tokenRole is what a user's tokens say on this
 // node; now is the time.
 func New(store Store, hall Hall, say Say, approve Approve, tokenRole func(room, user string) chat.Role, now func() time.Time, log *slog.Logger) *Desk {
-	return &Desk{store, hall, say, approve, tokenRole, now, log}
+	return &Desk{store: store, hall: hall, say: say, approve: approve, tokenRole: tokenRole, now: now, log: log}
 }
 
 // Actor is who wants something done.
@@ -256,6 +258,9 @@ func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role,
 		c.Pin = &pinned
 		return c, no
 	case "modes":
+		if r := string(v.Modes["review"]); r != "" && r != `"off"` && !d.Reviews {
+			return c, bad("review is %s, and this node has nobody to ask: set hook.review_url on all nodes", r)
+		}
 		c.Modes = make(map[string]string, len(v.Modes))
 		for name, value := range v.Modes {
 			c.Modes[name] = string(value)

@@ -40,6 +40,7 @@ type Config struct {
 	Limits  door.Limits         `mapstructure:"limits"`
 	Storm   room.StormConfig    `mapstructure:"storm"`
 	Filter  edge.FilterConfig   `mapstructure:"filter"`
+	Hook    edge.HookConfig     `mapstructure:"hook"`
 	Fanout  room.FanoutConfig   `mapstructure:"fanout"`
 	CORS    edge.CORSConfig     `mapstructure:"cors"`
 	Log     LogConfig           `mapstructure:"log"`
@@ -140,6 +141,7 @@ func Default() Config {
 		Limits: node.Limits,
 		Storm:  rooms.Storm,
 		Filter: node.Filter,
+		Hook:   node.Hook,
 		Fanout: rooms.Fanout,
 		CORS:   node.CORS,
 		Log:    LogConfig{Level: "info", Format: "text"},
@@ -252,6 +254,7 @@ func (c Config) Gateway() gateway.Config {
 			Auth:          c.Auth,
 			Limits:        c.Limits,
 			Filter:        c.Filter,
+			Hook:          c.Hook,
 			CORS:          c.CORS,
 			KnownRooms:    c.Room.Open != openAnyone && c.Room.Open != openGranted,
 			GrantedRooms:  c.Room.Open == openGranted,

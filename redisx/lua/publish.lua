@@ -183,6 +183,12 @@ if timesLost or idsLost or search or stale then
   end
 end
 
+-- A draft that was held is taken off where it waits, and refused where it does not wait any more.
+for m = MARK + 1, #ARGV, 3 do
+  local i, name = tonumber(ARGV[m]), ARGV[m + 1]
+  if name:sub(1, 1) == 'h' and not release(KEYS[7], channel, name:sub(2), 'approved') then was[i] = '! !h 1' end
+end
+
 local kept -- the indexes of the drafts to store; nil: all
 if next(was) then
   kept = {}
@@ -214,15 +220,13 @@ local function look(user, i)
 end
 
 -- Marks: a draft with one that lasts still is refused.
-local lasts, marksOf, freed, now = {}, {}, {}, time[1] * 1000 + math.floor(time[2] / 1000)
--- lasts: until when, by name; marksOf: the places of a draft's marks in ARGV; freed: false for a draft that is not held
+local lasts, marksOf, now = {}, {}, time[1] * 1000 + math.floor(time[2] / 1000)
+-- lasts: until when, by name; marksOf: the places of a draft's marks in ARGV
 if MARK < #ARGV then
   call('ZREMRANGEBYSCORE', marked, '-inf', now)
   for m = MARK + 1, #ARGV, 3 do
     local i, name = tonumber(ARGV[m]), ARGV[m + 1]
-    if name:sub(1, 1) == 'h' then
-      freed[i] = release(KEYS[7], channel, name:sub(2), 'approved') ~= nil
-    else
+    if name:sub(1, 1) ~= 'h' then
       lasts[name] = tonumber(call('ZSCORE', marked, name) or 0)
       marksOf[i] = marksOf[i] or {}
       table.insert(marksOf[i], m)
@@ -232,7 +236,6 @@ end
 
 -- stumbles returns how long draft i has to wait for a mark, and that mark's first letter.
 local function stumbles(i)
-  if freed[i] == false then return 1, 'h' end
   for _, m in ipairs(marksOf[i] or {}) do
     local name, life = ARGV[m + 1], tonumber(ARGV[m + 2])
     local left = lasts[name] - now

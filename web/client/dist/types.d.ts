@@ -74,6 +74,8 @@ export interface Modes {
     readonly emoteOnly: boolean;
     /** maxCaps is how many per cent of a text may be capital letters; 0 for any. */
     readonly maxCaps: number;
+    /** review says whose messages a service looks at before the room has them; moderators' never. */
+    readonly review: "off" | "all" | "new_users" | (string & {});
     /** pinned is the message that stands above the others. A recall, a clear or a purge of it unpins it. */
     readonly pinned: Message | undefined;
     /** cleared is the number behind which history begins since a moderator cleared the room; 0 for never. */

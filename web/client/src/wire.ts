@@ -184,6 +184,7 @@ export function readModes(raw: unknown): Modes {
     links: text(modes["links"]) || "allow",
     emoteOnly: modes["emote_only"] === true,
     maxCaps: count(modes["max_caps"]),
+    review: text(modes["review"]) || "off",
     pinned: isObject(modes["pinned"]) ? readMessage(modes["pinned"]) : undefined,
     cleared: count(modes["cleared"]),
   };
