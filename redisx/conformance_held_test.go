@@ -71,8 +71,8 @@ func testHeld(s *harness) {
 		}
 	}
 	want := []string{
-		"waiting " + one.ID, "waiting " + two.ID, "waiting " + three.ID, "denied " + two.ID, "approved " + one.ID,
-		s.newest(t, "r", 10).Entries[0].JSON,
+		"waiting " + one.ID, "waiting " + two.ID, "waiting " + three.ID, "denied " + two.ID,
+		s.newest(t, "r", 10).Entries[0].JSON, "approved " + one.ID,
 	}
 	wantEqual(t, "events", strings.Join(got, "\n"), nil, strings.Join(want, "\n"))
 }

@@ -2,4 +2,6 @@
 -- KEYS: held messages, history, for its slot.
 -- ARGV: channel; the id.
 -- It returns its entry, nil where none waits.
-return release(KEYS[1], ARGV[1], ARGV[2], 'denied')
+local entry = find(KEYS[1], ARGV[2])
+if entry then leaves(KEYS[1], ARGV[1], entry, 'denied') end
+return entry

@@ -22,12 +22,9 @@ local function leaves(key, channel, entry, state)
   call(command, channel, 'h1 ' .. state .. '\n' .. entry)
 end
 
--- release is leaves for the entry with an id, which it returns; nil where none waits.
-local function release(key, channel, id, state)
+-- find returns the entry with an id, nil where none waits.
+local function find(key, id)
   for _, entry in ipairs((waiting(key))) do
-    if idOf(entry) == id then
-      leaves(key, channel, entry, state)
-      return entry
-    end
+    if idOf(entry) == id then return entry end
   end
 end

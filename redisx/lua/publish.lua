@@ -183,10 +183,15 @@ if timesLost or idsLost or search or stale then
   end
 end
 
--- A draft that was held is taken off where it waits, and refused where it does not wait any more.
+-- A draft that was held is refused where it does not wait any more. approved are the entries of the others.
+local approved
 for m = MARK + 1, #ARGV, 3 do
   local i, name = tonumber(ARGV[m]), ARGV[m + 1]
-  if name:sub(1, 1) == 'h' and not release(KEYS[7], channel, name:sub(2), 'approved') then was[i] = '! !h 1' end
+  if name:sub(1, 1) == 'h' then
+    approved = approved or {}
+    local entry = find(KEYS[7], name:sub(2))
+    if entry and not approved[entry] then approved[entry] = true else was[i] = '! !h 1' end
+  end
 end
 
 local kept -- the indexes of the drafts to store; nil: all
@@ -293,7 +298,7 @@ for place = 1, n do
     out = out + 1
     if admitted then admitted[out] = i end
     set[2 * out - 1], set[2 * out] = user, text
-    if userEvery > 0 and usedUp[user] - ts > userEvery then
+    if userEvery > 0 and usedUp[user] and usedUp[user] - ts > userEvery then
       set[2 * out] = text .. ' ' .. whole(usedUp[user] - ts)
     end
     msgs[out] = ARGV[HEAD + i] .. text .. '}'
@@ -327,6 +332,8 @@ else
   rev = whole(room.v)
   if room.len > 0 then total = whole(room.s - room.b) end
 end
+
+for entry in pairs(approved or {}) do leaves(KEYS[7], channel, entry, 'approved') end
 
 -- 6. Note what was stored, and answer.
 
