@@ -190,8 +190,8 @@ func WithBody(d *chat.Draft, body string) chat.Draft {
 	return other
 }
 
-// AppendReviewMessage appends a draft as the service that reviews it is shown it: as native clients will see it, but for
-// its number.
+// AppendReviewMessage appends a draft as the service that reviews it is shown it: as native clients will see it, but
+// for its number.
 func AppendReviewMessage(dst []byte, d *chat.Draft) []byte {
 	const seq = `{"seq":0,`
 	from := len(dst)

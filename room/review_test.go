@@ -259,9 +259,9 @@ func TestReview_HoldsNobodyUp(t *testing.T) {
 	})
 }
 
-// TestModel_Review: three nodes with reviews, whose events are late or lost and whose answers are lost; moderators mute,
-// and turn reviews on and off, at random. Every sender has one answer, the messages of each are in order on each node,
-// nothing of the muted is stored behind the mute, and nothing that was denied while reviews were on all the time.
+// TestModel_Review: three nodes with reviews, whose events are late or lost and whose answers are lost; moderators
+// mute, and turn reviews on and off, at random. Every sender has one answer, the messages of each are in order on each
+// node, nothing of the muted is stored behind the mute, and nothing that was denied while reviews were on all the time.
 func TestModel_Review(t *testing.T) {
 	const users, steps = 4, 300
 	for seed := range uint64(40) {

@@ -246,8 +246,8 @@ func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) verdict {
 	return no
 }
 
-// judgeFlightLocked judges what is about to go to the store by the rules of now, unless it may be there already: then it
-// returns false. r.mu must be held.
+// judgeFlightLocked judges what is about to go to the store by the rules of now, unless it may be there already: then
+// it returns false. r.mu must be held.
 func (r *Room) judgeFlightLocked() (fresh bool) {
 	f, s := &r.outbox.flight, &r.rules
 	if f.judged {
