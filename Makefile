@@ -6,6 +6,11 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
+# Packages under test at a time. They wait more than they work: two cores are half idle with two, full with four.
+ATONCE   ?= 4
+# What has benchmarks. Run once they are no measurement: packages need not wait for each other, as -bench has them do.
+BENCHES   = $(addprefix ./,$(sort $(dir $(shell git grep -l 'func Benchmark' -- '*_test.go'))))
+
 .PHONY: help run build test go check race web client page lint fmt bench attacks fuzz clean setup
 
 help: ## Show what can be made
@@ -15,20 +20,21 @@ run: build ## Run a node on :9000, no Redis needed; Ctrl-C ends it
 	@./$(BIN) serve
 
 build: ## Build bin/barrage
-	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) .
+	@[ -e $(BIN) ] || echo "building $(BIN) (takes some minutes the first time)"
+	@go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) .
 
 test: setup ## Install what the tests need, then run every check and every test
 	@.ci/test
 
 check: lint go ## All of the Go code: lint, then what go does
 
-go: ## Tidy, benchmarks once, tests with the race detector
+go: ## Tidy, benchmarks once, tests with the race detector (lint has vetted them)
 	@go mod tidy -diff
-	@go test -run '^$$' -bench . -benchtime 1x ./... > .bench.out || (cat .bench.out; exit 1)
+	@go test -vet=off -run '^$$' $(BENCHES) -args -test.bench=. -test.benchtime=1x > .bench.out || (cat .bench.out; exit 1)
 	@$(MAKE) --no-print-directory race
 
 race: ## Tests only, shuffled, with the race detector
-	@go test -race -shuffle=on ./...
+	@go test -race -shuffle=on -vet=off -p $(ATONCE) ./...
 
 web: client page ## Check and test what is in web/, in Node and in Chromium
 
@@ -42,6 +48,7 @@ lint: $(LINT) ## Lint, format and the width of comments, without changing anythi
 	@$(LINT) run ./...
 	@$(LINT) fmt --diff ./...
 	@.ci/columns
+	@.ci/sentences
 
 fmt: $(LINT) ## Format the code
 	@$(LINT) fmt ./...

@@ -13,14 +13,17 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"barrage/bench/command"
+	"barrage/gateway"
 	"barrage/gateway/pass"
 	"barrage/internal/admincmd"
 	"barrage/internal/cli"
 	"barrage/internal/config"
+	"barrage/internal/doctor"
 	"barrage/internal/keycmd"
 	"barrage/internal/sizing"
 	"barrage/internal/sparse"
@@ -38,7 +41,7 @@ func main() {
 }
 
 // serveFunc runs a node until ctx ends, drains it and returns. It reports where the node listens.
-type serveFunc func(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli.Reporter) error
+type serveFunc func(ctx context.Context, cfg config.Config, running gateway.Running, log *slog.Logger, listens cli.Reporter) error
 
 // newRoot is the command barrage with all commands below it.
 func newRoot(environ []string, serve serveFunc) *cobra.Command {
@@ -52,9 +55,10 @@ A first try needs no Redis and no file:
 
   barrage serve
 
-and then a look at http://127.0.0.1:9000/test/websocket.`,
+and then a look at http://127.0.0.1:9000/ in two windows of a browser.`,
+		Version: versionText(),
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), sizing.New(), newVersion())
+	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), newDoctor(environ), sizing.New(), newVersion())
 	return root
 }
 
@@ -87,11 +91,14 @@ BARRAGE_READY_FD names.`,
 			if err != nil {
 				return err
 			}
-			log := newLogger(cmd.ErrOrStderr(), loaded.cfg.Log)
+			log, level := newLogger(cmd.ErrOrStderr(), loaded.cfg.Log)
 			log.Info("configuration loaded", "file", cmp.Or(loaded.file, "none"), "from_environment", loaded.count("environment"))
+			if ignored := config.Ignored(environ); len(ignored) > 0 {
+				log.Warn("variables of the environment are no settings; \"barrage config print\" shows all there are", "ignored", strings.Join(ignored, " "))
+			}
 			ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 			defer stop()
-			return serve(ctx, loaded.cfg, log, listens)
+			return serve(ctx, loaded.cfg, loaded.running(level), log, listens)
 		},
 	}
 	addConfigFlag(cmd, &file)
@@ -120,7 +127,11 @@ that is wrong, one problem a line. The exit code is 0 where nothing is, else 1.`
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), loaded.summary())
+			lines := []string{loaded.summary()}
+			for _, name := range config.Ignored(environ) {
+				lines = append(lines, name+" is no setting, and was ignored")
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(lines, "\n"))
 			return err
 		},
 	}
@@ -154,6 +165,20 @@ func newAdmin(environ []string) *cobra.Command {
 	return cmd
 }
 
+// newDoctor looks at what a node with the configuration would meet.
+func newDoctor(environ []string) *cobra.Command {
+	var file string
+	cmd := doctor.New(func() (config.Config, string, error) {
+		loaded, err := load(file, environ)
+		if err != nil {
+			return config.Config{}, "", err
+		}
+		return loaded.cfg, loaded.summary(), nil
+	}, environ)
+	addConfigFlag(cmd, &file)
+	return cmd
+}
+
 // newToken has the commands for tokens, with the keys of the configuration.
 func newToken(environ []string) *cobra.Command {
 	var file string
@@ -176,19 +201,37 @@ func newVersion() *cobra.Command {
 		Short: "Show version, commit and platform",
 		Args:  cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				info = &debug.BuildInfo{}
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine(version, info))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionText())
 			return err
 		},
 	}
 }
 
+// versionText is the versionLine of this program.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return versionLine(version, info)
+}
+
 // versionLine is "barrage v1.2.3 commit 0123456789ab go1.26.8 linux/amd64". The version
 // of the release goes before the module's; a commit with changes on top is marked.
 func versionLine(release string, info *debug.BuildInfo) string {
+	return fmt.Sprintf("barrage %s %s %s/%s", shortVersion(release, info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// buildInfo is what the program knows of its build.
+func buildInfo() *debug.BuildInfo {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info
+	}
+	return &debug.BuildInfo{}
+}
+
+// shortVersion is "v1.2.3 commit 0123456789ab".
+func shortVersion(release string, info *debug.BuildInfo) string {
 	commit, dirty := "unknown", ""
 	for _, s := range info.Settings {
 		switch {
@@ -198,8 +241,7 @@ func versionLine(release string, info *debug.BuildInfo) string {
 			dirty = "+changes"
 		}
 	}
-	return fmt.Sprintf("barrage %s commit %s%s %s %s/%s",
-		cmp.Or(release, info.Main.Version, "(devel)"), commit, dirty, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("%s commit %s%s", cmp.Or(release, info.Main.Version, "(devel)"), commit, dirty)
 }
 
 func addConfigFlag(cmd *cobra.Command, file *string) {
@@ -221,7 +263,7 @@ func load(file string, environ []string) (loaded, error) {
 			file = defaultFile
 		}
 	}
-	cfg, sources, err := config.LoadSources(file, environ)
+	cfg, sources, err := config.Load(file, environ)
 	if err != nil {
 		problems := strings.ReplaceAll("\n"+err.Error(), "\n", "\n  ")
 		return loaded{}, fmt.Errorf("cannot use %s:%s", cmp.Or(file, "the environment"), problems)
@@ -256,15 +298,31 @@ func (l loaded) summary() string {
 	return text
 }
 
-// newLogger writes to w as the validated section says.
-func newLogger(w io.Writer, cfg config.LogConfig) *slog.Logger {
-	var level slog.Level
+// running is what a node with this configuration tells operators of itself.
+func (l loaded) running(level *slog.LevelVar) gateway.Running {
+	return gateway.Running{Version: shortVersion(version, buildInfo()), Settings: config.Shown(l.cfg, l.sources), Level: level}
+}
+
+// newLogger writes to w as the validated section says, from the level that level has.
+func newLogger(w io.Writer, cfg config.LogConfig) (log *slog.Logger, level *slog.LevelVar) {
+	level = new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
 		panic(fmt.Sprintf("BUG: log.level %q passed validation: %v", cfg.Level, err))
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
-		return slog.New(sparse.New(slog.NewJSONHandler(w, options), nil))
+		options.ReplaceAttr = spelled
+		return slog.New(sparse.New(slog.NewJSONHandler(w, options), nil)), level
 	}
-	return slog.New(sparse.New(slog.NewTextHandler(w, options), nil))
+	return slog.New(sparse.New(slog.NewTextHandler(w, options), nil)), level
+}
+
+// spelled has times and addresses stand in JSON as in text: "1.5s" and "192.0.2.1:80", not numbers and objects.
+func spelled(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case time.Time, error:
+	case fmt.Stringer:
+		a.Value = slog.StringValue(v.String())
+	}
+	return a
 }

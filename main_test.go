@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"barrage/bench"
+	"barrage/gateway"
 	"barrage/internal/cli"
 	"barrage/internal/config"
 )
@@ -34,7 +36,7 @@ func TestMain(m *testing.M) {
 	if behaviour == "" {
 		os.Exit(m.Run())
 	}
-	serve := func(ctx context.Context, _ config.Config, log *slog.Logger, _ cli.Reporter) error {
+	serve := func(ctx context.Context, _ config.Config, _ gateway.Running, log *slog.Logger, _ cli.Reporter) error {
 		log.Info("serving")
 		<-ctx.Done()
 		log.Info("draining")
@@ -119,6 +121,8 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 		{"unknown command below config", "", nil, "config chek", result{cli.ExitUsage, "", "barrage: cannot run \"barrage config chek\": there is no such command; did you mean \"check\"? (see barrage config --help)\n"}},
 		{"nothing like a command", "", nil, "zzzzzz", result{cli.ExitUsage, "", "barrage: cannot run \"barrage zzzzzz\": there is no such command (see barrage --help)\n"}},
 		{"argument too many", "", nil, "serve now", result{cli.ExitUsage, "", "barrage: cannot run \"barrage serve now\": serve takes no arguments (see barrage serve --help)\n"}},
+		{"help of an unknown command", "", nil, "help srve", result{cli.ExitUsage, "", "barrage: cannot run \"barrage srve\": there is no such command; did you mean \"serve\"? (see barrage --help)\n"}},
+		{"variables of an image", "", []string{"BARRAGE_VERSION=1.2"}, "config check", result{0, "defaults: ok\nBARRAGE_VERSION is no setting, and was ignored\n", ""}},
 		{"unknown flag", "", nil, "serve --confg x", result{cli.ExitUsage, "", "barrage: cannot read the command line: unknown flag: --confg (see barrage serve --help)\n"}},
 		{"flag without a value", "", nil, "config check --config", result{cli.ExitUsage, "", "barrage: cannot read the command line: flag needs an argument: --config (see barrage config check --help)\n"}},
 	} {
@@ -132,10 +136,15 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 
 func TestHelp_Teaches(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"", "Available Commands:\n  admin       Keep order in rooms, and manage rooms, tokens and keys\n  bench       Put load on a node, or on any chat server, and measure it\n  config      Check or show the configuration"},
+		{"", "Available Commands:\n  admin       Keep order in rooms, and manage nodes, rooms, tokens and keys\n  bench       Put load on a node, or on any chat server, and measure it\n  completion  Generate the autocompletion script for the specified shell\n  config      Check or show the configuration"},
 		{"--help", "barrage serve"},
 		{"admin", "key         Make server keys, and say which one a key is"},
 		{"size --help", "barrage size --viewers 100000 --rate 20"},
+		{"", "doctor      Check this machine, the configuration and Redis"},
+		{"", "top         Watch the nodes and the busiest rooms, live"},
+		{"doctor --help", "exit code is 1 where something fails"},
+		{"top --help", "barrage top --once --output json"},
+		{"admin", "drain       Send the clients of a node to the others"},
 		{"admin", "mute        Let somebody read, but not write or like"},
 		{"admin key new --help", "barrage admin key new oncall --can rooms,ops"},
 		{"config", "check       Report all that is wrong"},
@@ -145,6 +154,8 @@ func TestHelp_Teaches(t *testing.T) {
 		{"config check --help", "barrage config check --config /etc/barrage.yaml"},
 		{"config print --help", "grep environment"},
 		{"version --help", "Show version, commit and platform"},
+		{"--version", "barrage (devel) commit"},
+		{"completion bash", "__start_barrage"},
 	} {
 		got := runLine(t, "", nil, nil, strings.Fields(c.args)...)
 		if got.code != 0 || got.stderr != "" || !strings.Contains(got.stdout, c.want) {
@@ -167,16 +178,22 @@ func TestConfigPrint_ShowsEffectiveValues(t *testing.T) {
 
 func TestServe_TakesConfigAndLogger(t *testing.T) {
 	var cfg config.Config
-	serve := func(_ context.Context, c config.Config, log *slog.Logger, _ cli.Reporter) error {
+	serve := func(_ context.Context, c config.Config, _ gateway.Running, log *slog.Logger, _ cli.Reporter) error {
 		cfg = c
 		log.Info("hidden")
-		log.Warn("shown")
+		log.Warn("shown", "addr", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, "took", 1500*time.Millisecond, "err", errors.New("why"), "n", 3)
 		return nil
 	}
 	got := runLine(t, "log:\n  level: warn\n  format: json\n", []string{"BARRAGE_SERVER_LISTEN=:1"}, serve, "serve")
-	var line struct{ Msg string }
-	if err := json.Unmarshal([]byte(got.stderr), &line); err != nil || line.Msg != "shown" {
-		t.Errorf("stderr = %q; want one JSON line with the message shown", got.stderr)
+	var line struct {
+		Time            time.Time
+		Msg, Level      string
+		Addr, Took, Err string
+		N               int
+	}
+	if err := json.Unmarshal([]byte(got.stderr), &line); err != nil || line.Msg != "shown" || line.Level != "WARN" || line.Time.IsZero() ||
+		line.Addr != "127.0.0.1:80" || line.Took != "1.5s" || line.Err != "why" || line.N != 3 {
+		t.Errorf("stderr = %q; want one JSON line with the message shown, and values as people read them", got.stderr)
 	}
 	if got.code != 0 || got.stdout != "" || cfg.Server.Listen != ":1" || cfg.Log.Format != "json" {
 		t.Errorf("barrage serve = %+v with %+v; want the loaded configuration", got, cfg)
@@ -184,7 +201,7 @@ func TestServe_TakesConfigAndLogger(t *testing.T) {
 }
 
 func TestServe_LogsWhatItReads(t *testing.T) {
-	serve := func(context.Context, config.Config, *slog.Logger, cli.Reporter) error { return nil }
+	serve := func(context.Context, config.Config, gateway.Running, *slog.Logger, cli.Reporter) error { return nil }
 	for _, c := range []struct {
 		file    string
 		environ []string
@@ -200,7 +217,7 @@ func TestServe_LogsWhatItReads(t *testing.T) {
 }
 
 func TestServe_ErrorIsPrintedOnceWithoutUsage(t *testing.T) {
-	serve := func(context.Context, config.Config, *slog.Logger, cli.Reporter) error {
+	serve := func(context.Context, config.Config, gateway.Running, *slog.Logger, cli.Reporter) error {
 		return errors.New("cannot listen")
 	}
 	got := runLine(t, "log: {level: error}", nil, serve, "serve")

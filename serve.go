@@ -32,7 +32,7 @@ var (
 const gcPercent = 50
 
 // serve is a [serveFunc].
-func serve(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli.Reporter) error {
+func serve(ctx context.Context, cfg config.Config, running gateway.Running, log *slog.Logger, listens cli.Reporter) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -45,7 +45,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli
 		shared := redisx.NewRedis(cfg.Redis, cfg.StoreLimits(), log)
 		store, rooms.Node = shared, shared.Node()
 	}
-	node := gateway.New(cfg.Gateway(), rooms, store, log)
+	of := cfg.Gateway()
+	of.Running = running
+	node := gateway.New(of, rooms, store, log)
 	registerStore(node.Registry(), store)
 	store.Start(node)
 	defer store.Close()
@@ -53,7 +55,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli
 		return err
 	}
 	defer node.Close()
-	greet(os.Stdout, node.Addr(), node.AdminAddr())
+	greet(os.Stdout, node.Addr(), node.AdminAddr(), cfg.Redis.Addrs)
 	if err := listens.Tell(node.Addr(), node.AdminAddr()); err != nil {
 		return err
 	}
@@ -68,14 +70,19 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, listens cli
 	return nil
 }
 
-// greet says what to open in a browser.
-func greet(w io.Writer, public, admin net.Addr) {
+// greet says what to open in a browser, and where the rooms are kept.
+func greet(w io.Writer, public, admin net.Addr, redis []string) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n  room      http://%s/\n  sockets   http://%[1]s/test/websocket\n", cli.Reachable(public))
+	fmt.Fprintf(&b, "\n  room      http://%s/\n  crowd     http://%[1]s/?demo=1\n  sockets   http://%[1]s/test/websocket\n", cli.Reachable(public))
 	if admin != nil {
 		fmt.Fprintf(&b, "  metrics   http://%s/metrics\n", cli.Reachable(admin))
 	}
-	fmt.Fprintf(&b, "\n  Ctrl-C ends it.\n\n")
+	if len(redis) == 0 {
+		fmt.Fprintf(&b, "  rooms     in memory: gone when this ends; BARRAGE_REDIS_ADDRS=host:6379 keeps and shares them\n")
+	} else {
+		fmt.Fprintf(&b, "  rooms     in Redis at %s\n", strings.Join(redis, ", "))
+	}
+	fmt.Fprintf(&b, "\n  Another port: BARRAGE_SERVER_LISTEN=:8000. Ctrl-C ends it.\n\n")
 	_, _ = io.WriteString(w, b.String()) // a closed terminal is no reason to stop
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -113,6 +114,9 @@ func (s Scenario) Fit(l Limits, own bool) (procs int, warning string, err error)
 		problems = append(problems, fmt.Sprintf("%d viewers in %s: %d fit the limit of %d open files; use --procs %d or leave it away",
 			viewers, count(s.Procs, "process", "processes"), s.Procs*fits, l.OpenFiles, needed))
 	}
+	if speak := s.speakers(max(s.Procs, needed)); speak > fits {
+		problems = append(problems, fmt.Sprintf("%d senders in one process, which has those of a room: %d fit the limit of %d open files; use fewer --senders, or more --procs for more rooms", speak, fits, l.OpenFiles))
+	}
 	if perNode := nodeFits(l.OpenFiles); own && s.connections() > s.Nodes*perNode {
 		problems = append(problems, fmt.Sprintf("%d viewers on %s: %d fit the limit of %d open files; use --nodes %d, or name nodes that run elsewhere with --target",
 			s.connections(), count(s.Nodes, "node", "nodes"), s.Nodes*perNode, l.OpenFiles, (s.connections()+perNode-1)/max(perNode, 1)))
@@ -128,6 +132,17 @@ func (s Scenario) Fit(l Limits, own bool) (procs int, warning string, err error)
 		warning = fmt.Sprintf("%d viewers may need %d MiB of memory, and %d MiB are free", s.connections(), need>>20, l.Memory>>20)
 	}
 	return max(s.Procs, needed), warning, nil
+}
+
+// speakers is how many senders the process has that has most of them: those of a room are in one.
+func (s Scenario) speakers(procs int) int {
+	each := make([]int, procs)
+	for k, room := range s.rooms() {
+		if room.Rate > 0 || k == 0 && s.Burst.Messages > 0 {
+			each[k%procs] += min(s.Senders, room.Viewers-room.Slow)
+		}
+	}
+	return slices.Max(each)
 }
 
 // count is "1 process", "2 processes".

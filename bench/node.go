@@ -31,7 +31,7 @@ type Node struct {
 // (BARRAGE_...=value), and waits until it is ready. Without BARRAGE_REDIS_ADDRS it keeps
 // everything in memory. Stop it.
 func StartNode(ctx context.Context, env ...string) (*Node, error) {
-	n, err := startNode(ctx, append([]string{"BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0", "BARRAGE_LOG_LEVEL=warn", "BARRAGE_LIMITS_ENABLED=false"}, env...),
+	n, err := startNode(ctx, append([]string{"BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0", "BARRAGE_LOG_LEVEL=warn"}, env...),
 		"serve", "--config", os.DevNull)
 	if err != nil {
 		return nil, err

@@ -31,8 +31,9 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 			SlowEnded: o.SlowEnded, PerSecond: rate(float64(o.FirstMade), o.FirstWave),
 		},
 		Messages: Messages{
-			Offered: o.Offered, Sent: o.Sent, Expected: o.Expected, Delivered: o.Delivered, Lost: o.Lost,
-			Doubled: o.Doubled, OutOfOrder: o.OutOfOrder, Disagree: o.Disagree, Sampled: r.sampled(), Uncounted: o.Uncounted,
+			Offered: o.Offered, Sent: o.Sent, Answers: Answers{Acked: o.Acked, Refused: o.Refused, Unanswered: o.Unanswered},
+			Expected: o.Expected, Delivered: o.Delivered, Lost: o.Lost, Doubled: o.Doubled, Wrong: o.Wrong,
+			OutOfOrder: o.OutOfOrder, Disagree: o.Disagree, Gifts: o.Gifts, Sampled: r.sampled(), Uncounted: o.Uncounted,
 			PerSecond: rate(float64(o.Measured.Copies), o.Measured.Elapsed), Bytes: o.Bytes,
 		},
 		Latency: quantiles(o.Latency), Connect: quantiles(o.Connect), Welcome: quantiles(o.Welcome),
@@ -45,7 +46,11 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 	if cut != nil {
 		res.Partial = cut.Error()
 	}
+	if len(o.Targets) > 1 {
+		res.Messages.Seen = o.Targets
+	}
 	res.Server = r.server(o)
+	res.Redis = r.redisUsed(o)
 	if begin, end, ok := r.window(); ok {
 		res.Client.MachineBusy = begin.machine.busy(end.machine)
 	}
@@ -95,7 +100,15 @@ func (r *run) server(o swarm.Outcome) Server {
 	}
 	s := Server{
 		Nodes: len(r.servers), ResidentBefore: r.before.Resident, ResidentFull: r.full.Resident,
-		ResidentMost: r.most, ResidentEnd: r.last.Resident, Writes: max(r.written, 0), // A node that ended counts no more.
+		ResidentMost: r.most, ResidentEnd: r.last.Resident, Writes: max(r.counted.writes, 0), // A node that ended counts no more.
+	}
+	for reason, n := range r.counted.dropped {
+		if n >= 1 {
+			if s.Dropped == nil {
+				s.Dropped = map[string]uint64{}
+			}
+			s.Dropped[reason] = uint64(n)
+		}
 	}
 	if o.FirstMade > 0 {
 		if r.Rest > 0 { // Otherwise it would be about what handshakes left behind.
@@ -112,6 +125,19 @@ func (r *run) server(o swarm.Outcome) Server {
 	return s
 }
 
+// redisUsed is what Redis used; r.mu is held.
+func (r *run) redisUsed(o swarm.Outcome) Redis {
+	begin, end, ok := r.window()
+	if !ok || !begin.redis.known || !end.redis.known {
+		return Redis{}
+	}
+	cpu, messages := end.redis.cpu-begin.redis.cpu, float64(max(o.Measured.Sent, 1))
+	return Redis{
+		Cores:         rate(cpu.Seconds(), end.at.Sub(begin.at)),
+		CPUPerMessage: cpu.Seconds() * 1e6 / messages, BytesPerMessage: (end.redis.bytes - begin.redis.bytes) / messages,
+	}
+}
+
 // warn adds what a reader must know before believing the figures.
 func (r *run) warn(res *Result) {
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
@@ -125,6 +151,9 @@ func (r *run) warn(res *Result) {
 		warn("CPU and memory of the servers are those up to the time they could be read: %v", r.unread)
 	case len(r.servers) == 0:
 		warn("CPU and memory of the servers are not known: name --metrics or --pid")
+	}
+	if r.redisUnread != nil {
+		warn("CPU and traffic of Redis are not known: %v", r.redisUnread)
 	}
 	c := res.Client
 	switch res.limit() {

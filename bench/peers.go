@@ -72,6 +72,7 @@ func median(rounds []Result) Result {
 	fields(func(r *Result) any { return &r.Connect })
 	fields(func(r *Result) any { return &r.Welcome })
 	fields(func(r *Result) any { return &r.Server })
+	fields(func(r *Result) any { return &r.Redis })
 	fields(func(r *Result) any { return &r.Client })
 	early := ""
 	for i := range rounds {
@@ -91,6 +92,8 @@ func median(rounds []Result) Result {
 		m.Client.Died = max(m.Client.Died, r.Client.Died)
 		m.Messages.Lost = max(m.Messages.Lost, r.Messages.Lost)
 		m.Messages.Doubled = max(m.Messages.Doubled, r.Messages.Doubled)
+		m.Messages.Wrong = max(m.Messages.Wrong, r.Messages.Wrong)
+		m.Messages.Gifts.Lost = max(m.Messages.Gifts.Lost, r.Messages.Gifts.Lost)
 		m.Messages.OutOfOrder = max(m.Messages.OutOfOrder, r.Messages.OutOfOrder)
 		m.Messages.Disagree = max(m.Messages.Disagree, r.Messages.Disagree)
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -32,7 +33,7 @@ func TestMedians_FiguresAndFaults(t *testing.T) {
 	}
 	for i := range want {
 		g, w := got[i], want[i]
-		if g.Peer != w.Peer || g.Latency != w.Latency || g.Server != w.Server || g.Messages != w.Messages || g.Partial != w.Partial || !slices.Equal(g.Warnings, w.Warnings) {
+		if g.Peer != w.Peer || g.Latency != w.Latency || !reflect.DeepEqual(g.Server, w.Server) || !reflect.DeepEqual(g.Messages, w.Messages) || g.Partial != w.Partial || !slices.Equal(g.Warnings, w.Warnings) {
 			t.Errorf("Medians()[%d] = %+v; want %+v", i, g, w)
 		}
 	}

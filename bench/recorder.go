@@ -14,6 +14,7 @@ type reading struct {
 	at time.Time
 	Usage
 	machine machineTime
+	redis   redisUsage
 }
 
 // phase is a part of a run, from at on, for total or as long as it takes.
@@ -38,6 +39,10 @@ type recorder struct {
 	// servers can be read; unread is why the last one could not.
 	servers []server
 	unread  error
+	// redis is where that which joins them is, host:port; empty: there is none. redisUnread is
+	// why it could not be read last.
+	redis       string
+	redisUnread error
 	// entered has the usage when a phase of the load began, last is the latest one.
 	entered map[string]reading
 	last    reading
@@ -115,13 +120,19 @@ func (r *recorder) usage(ctx context.Context) reading {
 		sum.CPU += u.CPU
 		sum.Resident += u.Resident
 	}
+	var redis redisUsage
+	var redisFailed error
+	if r.redis != "" {
+		redis, redisFailed = readRedis(ctx, r.redis)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.redisUnread = redisFailed
 	if failed != nil {
 		r.unread = failed
 		return r.last // A server that ended has used what it had used.
 	}
-	r.last = reading{time.Now(), sum, readMachineTime()}
+	r.last = reading{time.Now(), sum, readMachineTime(), redis}
 	r.most = max(r.most, sum.Resident)
 	return r.last
 }
@@ -153,10 +164,15 @@ func cores(a, b reading) float64 {
 	return float64(b.CPU-a.CPU) / float64(took)
 }
 
-// writes is how many writes to sockets all servers have counted.
-func (r *recorder) writes(ctx context.Context) (sum float64) {
+// counts is what all servers have counted.
+func (r *recorder) counts(ctx context.Context) counts {
+	sum := counts{dropped: map[string]float64{}}
 	for _, s := range r.servers {
-		sum += s.writes(ctx)
+		c := s.counts(ctx)
+		sum.writes += c.writes
+		for reason, n := range c.dropped {
+			sum.dropped[reason] += n
+		}
 	}
 	return sum
 }

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -80,6 +82,20 @@ func (r *redis) start(ctx context.Context, program string) error {
 
 // ping reports why no Redis answers at addr. One that wants a password answers, too.
 func ping(ctx context.Context, addr string) error {
+	return askRedis(ctx, addr, "PING", func(answer *bufio.Reader) error {
+		line, err := answer.ReadString('\n')
+		switch {
+		case err != nil:
+			return fmt.Errorf("no answer to PING: %w", err)
+		case !strings.HasPrefix(line, "+PONG") && !strings.HasPrefix(line, "-"):
+			return fmt.Errorf("it answers PING by %.80q", line)
+		}
+		return nil
+	})
+}
+
+// askRedis sends one command of one word and has its answer read.
+func askRedis(ctx context.Context, addr, command string, read func(*bufio.Reader) error) error {
 	conn, err := (&net.Dialer{Timeout: dialPatience}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -88,17 +104,72 @@ func ping(ctx context.Context, addr string) error {
 	if err := conn.SetDeadline(time.Now().Add(dialPatience)); err != nil {
 		return err
 	}
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+	if _, err := conn.Write([]byte(command + "\r\n")); err != nil {
 		return err
 	}
-	answer, err := bufio.NewReader(conn).ReadString('\n')
-	switch {
-	case err != nil:
-		return fmt.Errorf("no answer to PING: %w", err)
-	case !strings.HasPrefix(answer, "+PONG") && !strings.HasPrefix(answer, "-"):
-		return fmt.Errorf("it answers PING by %.80q", answer)
+	return read(bufio.NewReader(conn))
+}
+
+// redisUsage is what a Redis has used since its start.
+type redisUsage struct {
+	known bool
+	cpu   time.Duration // user and system time
+	bytes float64       // read from clients and written to them
+}
+
+// longestInfo bounds the answer to INFO in bytes, which has some 6,000.
+const longestInfo = 1 << 20
+
+// readRedis asks the Redis at addr, which wants no password.
+func readRedis(ctx context.Context, addr string) (redisUsage, error) {
+	var u redisUsage
+	err := askRedis(ctx, addr, "INFO", func(answer *bufio.Reader) error {
+		head, err := answer.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		size, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(head, "$")))
+		if err != nil || size < 0 || size > longestInfo {
+			return fmt.Errorf("it answers INFO by %.80q", head)
+		}
+		text := make([]byte, size)
+		if _, err := io.ReadFull(answer, text); err != nil {
+			return err
+		}
+		u, err = parseInfo(string(text))
+		return err
+	})
+	if err != nil {
+		return redisUsage{}, fmt.Errorf("cannot read the usage of Redis at %s: %w", addr, err)
 	}
-	return nil
+	return u, nil
+}
+
+// parseInfo finds the usage in what INFO says.
+func parseInfo(text string) (redisUsage, error) {
+	figures := map[string]float64{}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			figures[name] = n
+		}
+	}
+	sum := func(names ...string) (all float64, err error) {
+		for _, name := range names {
+			n, ok := figures[name]
+			if !ok {
+				return 0, fmt.Errorf("INFO does not have %s", name)
+			}
+			all += n
+		}
+		return all, nil
+	}
+	cpu, err := sum("used_cpu_user", "used_cpu_sys")
+	if err != nil {
+		return redisUsage{}, err
+	}
+	traffic, err := sum("total_net_input_bytes", "total_net_output_bytes")
+	return redisUsage{err == nil, time.Duration(cpu * float64(time.Second)), traffic}, err
 }
 
 // why says how it ended, once it has.

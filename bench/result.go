@@ -1,6 +1,10 @@
 package bench
 
-import "time"
+import (
+	"time"
+
+	"barrage/bench/swarm"
+)
 
 // Result is what came of one scenario, in the form that --json writes, reports show and
 // compare reads. Times are in milliseconds, sizes in bytes, CPU in seconds or
@@ -40,7 +44,9 @@ type Result struct {
 	Connect Quantiles `json:"connect_ms"`
 	Welcome Quantiles `json:"welcome_ms"`
 	Server  Server    `json:"server"`
-	Client  Client    `json:"client"`
+	// Redis joins the nodes; zero: none was started or named with --redis, or it could not be read.
+	Redis  Redis  `json:"redis,omitzero"`
+	Client Client `json:"client"`
 	// Series has one point a second from the first connection to the end.
 	Series []Point `json:"series"`
 }
@@ -82,8 +88,10 @@ type Messages struct {
 	// Offered messages were due; Sent ones were written to a socket whole.
 	Offered uint64 `json:"offered"`
 	Sent    uint64 `json:"sent"`
-	// Expected copies: messages sent times viewers that were there for them, without
-	// slow viewers and those that were cut off.
+	// Answers is what senders were told; zero: the dialect does not tell them.
+	Answers Answers `json:"answers,omitzero"`
+	// Expected copies: messages sent, and not refused, times viewers that were there for
+	// them, without slow viewers and those that were cut off.
 	Expected uint64 `json:"expected"`
 	// Delivered copies of those expected; Lost are those that did not come. Both are
 	// counted viewer by viewer: one that lacks three and one that has three too many
@@ -93,10 +101,18 @@ type Messages struct {
 	// Doubled copies came more than once: by count in viewers that only count, by
 	// number in sampled ones.
 	Doubled uint64 `json:"doubled"`
+	// Wrong copies, in sampled viewers, were of messages that were refused. In viewers that
+	// only count they are among those doubled.
+	Wrong uint64 `json:"wrong,omitempty"`
 	// OutOfOrder copies, in sampled viewers, came after a later one of the same sender.
 	OutOfOrder uint64 `json:"out_of_order"`
 	// Disagree is how many sampled viewers saw the same messages of their room in another order than most who saw them.
 	Disagree int `json:"disagree"`
+	// Gifts are the messages that were gifts; zero: there were none.
+	Gifts swarm.Gifts `json:"gifts,omitzero"`
+	// Seen is what viewers of each node, or target, saw, in the order in which they were
+	// started, or named; empty: there was one.
+	Seen []swarm.Seen `json:"seen,omitempty"`
 	// Sampled is how many viewers were to look at order and numbers; 0: an older program
 	// wrote this.
 	Sampled int `json:"sampled"`
@@ -112,6 +128,26 @@ type Messages struct {
 	// BytesPerCopy is how many of them came for each copy while it was measured; 0: no copy
 	// came, or an older program wrote this.
 	BytesPerCopy float64 `json:"bytes_per_copy"`
+}
+
+// Answers is what became of each message that was sent, as its sender was told.
+type Answers struct {
+	Acked uint64 `json:"acked"`
+	// Refused is by the server's code; what has too many codes is together as "other".
+	Refused map[string]uint64 `json:"refused,omitempty"`
+	// Unanswered is the rest of those sent: no answer came, or its connection ended before.
+	Unanswered uint64 `json:"unanswered,omitempty"`
+}
+
+// Known tells whether senders are told.
+func (a *Answers) Known() bool { return a.Acked+a.Unanswered > 0 || len(a.Refused) > 0 }
+
+// TurnedAway is how many messages were refused.
+func (a *Answers) TurnedAway() (sum uint64) {
+	for _, n := range a.Refused {
+		sum += n
+	}
+	return sum
 }
 
 // Quantiles is one distribution. Count 0: nothing was measured.
@@ -151,8 +187,22 @@ type Server struct {
 	Slope float64 `json:"resident_slope"`
 	// Writes is how many writes to sockets the nodes counted; 0: unknown.
 	Writes float64 `json:"writes"`
+	// Dropped is how many messages the nodes counted that went nowhere, by their reason, as
+	// "shed"; empty: none, or unknown.
+	Dropped map[string]uint64 `json:"dropped,omitempty"`
 	// HandshakeCPU is microseconds of CPU for one connection of the first wave.
 	HandshakeCPU float64 `json:"handshake_cpu_us"`
+}
+
+// Redis is what the Redis that joins the nodes used while it was measured.
+type Redis struct {
+	// Cores is CPU seconds a second, user and system time.
+	Cores float64 `json:"cores"`
+	// CPUPerMessage is microseconds for each message sent.
+	CPUPerMessage float64 `json:"cpu_us_per_message"`
+	// BytesPerMessage is what it read and wrote for each message sent, its replicas and
+	// this program's own questions included.
+	BytesPerMessage float64 `json:"bytes_per_message"`
 }
 
 // Client is what the load itself used.

@@ -63,7 +63,7 @@ type run struct {
 
 	before, full reading       // at rest: without the viewers, with them
 	handshakes   time.Duration // CPU of the servers while the first wave connected
-	written      float64       // writes to sockets while messages came
+	counted      counts        // by the servers, while messages came
 }
 
 func runWith(ctx context.Context, s Scenario, t Target, tell Progress, launch swarm.Launch) (Result, error) {
@@ -81,7 +81,7 @@ func runWith(ctx context.Context, s Scenario, t Target, tell Progress, launch sw
 		return Result{}, cause(ctx, err)
 	}
 	defer c.close()
-	r.servers, r.addrs = c.servers, c.addrs
+	r.servers, r.addrs, r.redis = c.servers, c.addrs, c.joined
 	return r.measure(ctx)
 }
 
@@ -119,7 +119,7 @@ func (r *run) plan() swarm.Plan {
 	return swarm.Plan{
 		Dialect: r.dialect(), Deflate: r.Deflate, Targets: r.addrs, Path: r.Path, Token: r.Token,
 		Prefix: "bench-" + strings.ToLower(rand.Text()[:8]) + "-",
-		Rooms:  r.rooms(), Ramp: r.Ramp, Body: r.Body, Senders: r.Senders, Sample: r.sampled(),
+		Rooms:  r.rooms(), Ramp: r.Ramp, Body: r.Body, Gifts: r.Gifts, Senders: r.Senders, Sample: r.sampled(),
 		Warmup: time.Duration(r.Warmup), Duration: time.Duration(r.Duration),
 		Burst:     swarm.Burst{Every: time.Duration(r.Burst.Every), Messages: r.Burst.Messages, Over: time.Duration(r.Burst.Over)},
 		SlowBytes: r.Slow.BytesPerSecond,
@@ -184,9 +184,9 @@ func (r *run) phases(ctx context.Context, crew *swarm.Crew) error {
 		ahead = append([]phase{{"warmup", at, begin.Sub(at)}}, ahead...)
 	}
 	r.expect(ahead...)
-	r.written = -r.writes(lasting)
+	counted := r.counts(lasting)
 	err = crew.Load(ctx, at)
-	r.written += r.writes(lasting)
+	r.counted = r.counts(lasting).since(counted)
 	return cause(ctx, err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -186,7 +187,7 @@ func TestRun_NamedTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantWhole(t, r)
-	if r.Peer != "theirs" || r.Server != (Server{}) || !strings.Contains(strings.Join(r.Warnings, "\n"), "name --metrics or --pid") {
+	if r.Peer != "theirs" || !reflect.DeepEqual(r.Server, Server{}) || !strings.Contains(strings.Join(r.Warnings, "\n"), "name --metrics or --pid") {
 		t.Errorf("server %+v of %s, warnings %q; want nothing known and a word about it", r.Server, r.Peer, r.Warnings)
 	}
 	if to := r.Target; !slices.Equal(to.Addrs, target.Addrs) || to.Token == "secret" || r.Messages.Sampled != 5 {

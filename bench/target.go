@@ -108,9 +108,15 @@ func (t Target) peer() string {
 // dialect is what the servers speak.
 func (t Target) dialect() string { return cmp.Or(t.Dialect, "fastim") }
 
-// Suits reports whether t can be asked for what s wants: whatever it is, but compression,
-// which only the native dialect has.
+// Suits reports whether t can be asked for what s wants: whatever it is, but compression
+// and gifts, which only the native dialect has, and limits, which only nodes of our own can keep.
 func (t Target) Suits(s Scenario) error {
+	if s.Gifts > 0 && t.dialect() != "native" {
+		return fmt.Errorf("cannot run scenario %q with gifts on %s: it speaks %s, and only the native dialect has kinds of messages; use --dialect native", s.Name, t.peer(), t.dialect())
+	}
+	if s.Limits && (t.named() || t.Hub) {
+		return fmt.Errorf("cannot run scenario %q with limits on %s: only nodes that are started here can be told; set \"limits\" in its config", s.Name, t.peer())
+	}
 	if s.Deflate && t.dialect() != "native" {
 		return fmt.Errorf("cannot run scenario %q with deflate on %s: it speaks %s, and only the native dialect has compressed batches; use --dialect native", s.Name, t.peer(), t.dialect())
 	}
@@ -126,6 +132,7 @@ type cluster struct {
 	servers []server
 	nodes   []*Node // ours
 	redis   *redis  // ours; nil: none
+	joined  string  // host:port of the Redis that joins our nodes; empty: none
 	watches sync.WaitGroup
 }
 
@@ -165,7 +172,7 @@ func (t Target) known() []server {
 }
 
 func (c *cluster) start(ctx context.Context, t Target, s Scenario, died func(error)) error {
-	env := s.Env
+	env := append([]string{fmt.Sprint("BARRAGE_LIMITS_ENABLED=", s.Limits)}, s.Env...)
 	switch {
 	case t.Hub: // It knows of no Redis.
 	case t.Redis != "":
@@ -182,6 +189,7 @@ func (c *cluster) start(ctx context.Context, t Target, s Scenario, died func(err
 			died(fmt.Errorf("redis-server ended: %w", r.why()))
 		})
 	}
+	c.joined = t.Redis
 	if t.Redis != "" {
 		env = append([]string{"BARRAGE_REDIS_ADDRS=" + t.Redis}, env...)
 	}

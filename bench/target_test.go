@@ -26,6 +26,24 @@ func TestTarget_ValidateBad(t *testing.T) {
 	}
 }
 
+// TestTarget_Suits: what only some targets can be asked for.
+func TestTarget_Suits(t *testing.T) {
+	f := func(target Target, s Scenario, want string) {
+		t.Helper()
+		s.Name = "storm"
+		switch err := target.Suits(s); {
+		case want == "" && err != nil:
+			t.Errorf("Suits of %+v, %+v = %v; want nil", target, s, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("Suits of %+v, %+v = %v; want %s", target, s, err, want)
+		}
+	}
+	f(Target{}, Scenario{Gifts: 0.1}, "it speaks fastim, and only the native dialect has kinds of messages; use --dialect native")
+	f(Target{Dialect: "native"}, Scenario{Gifts: 0.1, Limits: true}, "")
+	f(Target{Addrs: []string{"x:1"}}, Scenario{Limits: true}, "only nodes that are started here can be told")
+	f(Target{Hub: true}, Scenario{Limits: true}, "only nodes that are started here can be told")
+}
+
 func TestTarget_PeerIsItsAddresses(t *testing.T) {
 	f := func(target Target, want string) {
 		t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -43,16 +44,40 @@ func (s server) usage(ctx context.Context) (Usage, error) {
 	return Usage{CPU: time.Duration(cpu * float64(time.Second)), Resident: int64(resident)}, nil
 }
 
-// writes is how many writes to sockets the server has counted; 0: it does not.
-func (s server) writes(ctx context.Context) float64 {
+// counts is what servers have counted of their work, up to now. The zero value: nothing, or they do not.
+type counts struct {
+	writes  float64            // to sockets
+	dropped map[string]float64 // messages that went nowhere, by reason
+}
+
+// since is what was counted after before.
+func (c counts) since(before counts) counts {
+	c.writes -= before.writes
+	for reason, n := range before.dropped {
+		c.dropped[reason] -= n
+	}
+	return c
+}
+
+// counts asks the metrics.
+func (s server) counts(ctx context.Context) counts {
 	if s.metrics == "" {
-		return 0
+		return counts{}
 	}
 	figures, err := readMetrics(ctx, s.metrics)
 	if err != nil {
-		return 0 // Unknown; usage tells what is wrong.
+		return counts{} // Unknown; usage tells what is wrong.
 	}
-	return figures["barrage_writes_total"]
+	c := counts{writes: figures["barrage_writes_total"], dropped: map[string]float64{}}
+	for name, n := range figures {
+		if reason, ok := strings.CutPrefix(name, "barrage_dropped_messages_total "); ok {
+			c.dropped[reason] += n
+		}
+		if strings.HasPrefix(name, "barrage_shed_messages_total ") {
+			c.dropped["shed"] += n
+		}
+	}
+	return c
 }
 
 // processUsage reads /proc.
@@ -97,7 +122,7 @@ func (t machineTime) busy(u machineTime) float64 {
 // metricsPatience bounds one reading of metrics: a server under load answers late.
 const metricsPatience = 5 * time.Second
 
-// readMetrics reads the figures at addr by name, those without labels.
+// readMetrics reads the figures at addr by name, which the values of their labels follow, a space before each.
 func readMetrics(ctx context.Context, addr string) (map[string]float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, metricsPatience)
 	defer cancel()
@@ -121,9 +146,11 @@ func readMetrics(ctx context.Context, addr string) (map[string]float64, error) {
 	figures := map[string]float64{}
 	for name, family := range families {
 		for _, m := range family.GetMetric() {
-			if len(m.GetLabel()) == 0 {
-				figures[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue() // it is one of them
+			key := []string{name}
+			for _, label := range m.GetLabel() {
+				key = append(key, label.GetValue())
 			}
+			figures[strings.Join(key, " ")] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue() // it is one of them
 		}
 	}
 	return figures, nil

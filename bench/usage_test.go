@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,7 +33,9 @@ func TestServer_UsageOfAProcess(t *testing.T) {
 
 func TestServer_UsageFromMetrics(t *testing.T) {
 	text := "# HELP process_cpu_seconds_total x\n# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 12.5\n" +
-		"process_resident_memory_bytes 3.4e+07\nbarrage_writes_total 99\nx{a=\"b c\"} 1\n"
+		"process_resident_memory_bytes 3.4e+07\nbarrage_writes_total 99\nx{a=\"b c\"} 1\n" +
+		"barrage_dropped_messages_total{reason=\"rate_limited\"} 3\nbarrage_dropped_messages_total{reason=\"filter\"} 0\n" +
+		"barrage_shed_messages_total{stage=\"level\",class=\"low\"} 20\nbarrage_shed_messages_total{stage=\"quota\",class=\"low\"} 7\n"
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/metrics" {
 			http.NotFound(w, r)
@@ -46,15 +49,19 @@ func TestServer_UsageFromMetrics(t *testing.T) {
 	if want := (Usage{CPU: 12500 * time.Millisecond, Resident: 34e6}); u != want || err != nil {
 		t.Errorf("usage = %+v, %v; want %+v", u, err, want)
 	}
-	if w := s.writes(t.Context()); w != 99 {
-		t.Errorf("writes = %v; want 99", w)
+	c := s.counts(t.Context())
+	if want := map[string]float64{"rate_limited": 3, "filter": 0, "shed": 27}; c.writes != 99 || !maps.Equal(c.dropped, want) {
+		t.Errorf("counts = %+v; want 99 writes and %v", c, want)
+	}
+	if left := c.since(counts{writes: 90, dropped: map[string]float64{"shed": 7}}); left.writes != 9 || left.dropped["shed"] != 20 || left.dropped["rate_limited"] != 3 {
+		t.Errorf("counted since then: %+v; want 9 writes, 20 shed, 3 rate_limited", left)
 	}
 	text = "other 1\n"
 	if _, err := s.usage(t.Context()); err == nil || !strings.Contains(err.Error(), "are not both there") {
 		t.Errorf("usage of foreign metrics: %v", err)
 	}
-	if w := s.writes(t.Context()); w != 0 {
-		t.Errorf("writes of foreign metrics = %v; want 0", w)
+	if c := s.counts(t.Context()); c.writes != 0 || len(c.dropped) > 0 {
+		t.Errorf("counts of foreign metrics = %+v; want none", c)
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 // Bounds of a scenario's figures; the reasons stand with the errors.
 const (
 	leastBody, mostBody = 40, 4096
-	mostSenders         = 8
+	mostSenders         = 20_000 // what a process holds
+	defaultSenders      = 8
 	defaultBody         = 60
 	defaultSample       = 200
 	mostRate            = 1_000_000_000 // a second: times are in nanoseconds
@@ -22,7 +23,7 @@ func (s Scenario) Filled() Scenario {
 	for _, f := range []struct {
 		field *int
 		is    int
-	}{{&s.Rooms, 1}, {&s.Body, defaultBody}, {&s.Senders, mostSenders}, {&s.Sample, defaultSample}, {&s.Nodes, 1}} {
+	}{{&s.Rooms, 1}, {&s.Body, defaultBody}, {&s.Senders, defaultSenders}, {&s.Sample, defaultSample}, {&s.Nodes, 1}} {
 		if *f.field == 0 {
 			*f.field = f.is
 		}
@@ -47,6 +48,7 @@ func (s Scenario) Validate() error {
 	check(isRate(s.Ramp), "ramp: %v viewers a second is not within 0 and %d", s.Ramp, mostRate)
 	check(isRate(s.Rate), "rate: %v messages a second is not within 0 and %d", s.Rate, mostRate)
 	check(s.Body >= leastBody && s.Body <= mostBody, "body: %d bytes is not within %d (time and number of a message) and %d", s.Body, leastBody, mostBody)
+	check(s.Gifts >= 0 && s.Gifts <= 1, "gifts: %v is not within 0 and 1", s.Gifts)
 	check(s.Senders >= 1 && s.Senders <= mostSenders, "senders: %d is not within 1 and %d", s.Senders, mostSenders)
 	check(s.Sample > 0, "sample: %d; someone must measure latency", s.Sample)
 	check(s.Procs >= 0, "procs: %d is negative", s.Procs)

@@ -31,7 +31,8 @@ func TestScenario_ValidateBad(t *testing.T) {
 	f(func(s *Scenario) { s.Return.Rate = math.NaN() }, "return.rate: NaN viewers a second is not within 0 and 1000000000")
 	f(func(s *Scenario) { s.Procs = 11 }, "procs: 11 for 10 viewers; each process has at least one")
 	f(func(s *Scenario) { s.Body = 39 }, "body: 39 bytes is not within 40 (time and number of a message) and 4096")
-	f(func(s *Scenario) { s.Senders = 9 }, "senders: 9 is not within 1 and 8")
+	f(func(s *Scenario) { s.Senders = 20_001 }, "senders: 20001 is not within 1 and 20000")
+	f(func(s *Scenario) { s.Gifts = 1.01 }, "gifts: 1.01 is not within 0 and 1")
 	f(func(s *Scenario) { s.Slow.Share = 1.5 }, "slow.share: 1.5 is not within 0 and 1")
 	f(func(s *Scenario) { s.Return.Share = -0.1 }, "return.share: -0.1 is not within 0 and 1")
 	f(func(s *Scenario) { s.Duration = 0 }, "duration: 0s leaves no time for messages, arrivals and returns")
@@ -66,6 +67,8 @@ func TestScenario_Fit(t *testing.T) {
 	f(Scenario{Viewers: 30_000, Arrival: Arrival{Viewers: 30_000}, Procs: 3, Nodes: 3}, true,
 		"60000 viewers in 3 processes: 59700 fit the limit of 20000 open files; use --procs 4 or leave it away; "+
 			"60000 viewers on 3 nodes: 57000 fit the limit of 20000 open files; use --nodes 4, or name nodes that run elsewhere with --target")
+	f(Scenario{Viewers: 30_000, Rooms: 3, Senders: 10_000, Rate: 1}, false,
+		"20000 senders in one process, which has those of a room: 19900 fit the limit of 20000 open files; use fewer --senders, or more --procs for more rooms")
 	limits.OpenFiles = 50
 	if _, _, err := (Scenario{Name: "x", Viewers: 1}).Fit(limits, false); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
 		t.Errorf("Fit with 50 open files = %v; want a word about ulimit", err)

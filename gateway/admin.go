@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/keys"
 	"barrage/gateway/pass"
@@ -18,29 +19,45 @@ import (
 	"barrage/internal/chat"
 )
 
-// adminRoutes are the admin port's: health, metrics, profiles, and calls for operators. Never public. all are the
-// server keys; nil has everybody do anything, who is on this machine.
-func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) })
-	for can, routes := range map[keys.Can]map[string]http.HandlerFunc{
+// adminPort serves what operators ask a node for.
+type adminPort struct{ *Server }
+
+// operations are what can be asked for on the admin port, method and path, by what a key must be able to do for
+// it; 0: no key is needed.
+func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
+	return map[keys.Can]map[string]http.HandlerFunc{
+		0: {
+			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) },
+			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) },
+			"GET /v1/admin/openapi.yaml": describeAdmin,
+		},
 		keys.Ops: {
 			"GET /metrics":             s.metrics.handler().ServeHTTP,
 			"GET /rooms":               s.largestRooms,
 			"GET /debug/pprof/":        pprof.Index,
 			"GET /debug/pprof/profile": pprof.Profile,
 			"GET /debug/pprof/trace":   pprof.Trace,
+
+			"GET /v1/admin/nodes":                  administer(s.nodes),
+			"GET /v1/admin/nodes/{node}":           administer(s.node),
+			"POST /v1/admin/nodes/{node}/drain":    administer(s.drain(true)),
+			"POST /v1/admin/nodes/{node}/undrain":  administer(s.drain(false)),
+			"GET /v1/admin/nodes/{node}/log-level": administer(s.readLevel),
+			"PUT /v1/admin/nodes/{node}/log-level": administer(s.setLevel),
+			"GET /v1/admin/nodes/{node}/config":    administer(s.config),
+			"GET /v1/admin/rooms":                  administer(s.roomsEverywhere),
 		},
 		keys.Rooms: {
-			"PUT /v1/admin/rooms/{room}":    s.registerRoom(true),
-			"DELETE /v1/admin/rooms/{room}": s.registerRoom(false),
-			"GET /v1/admin/rooms/{room}":    ofRoom(s.knownRoom),
+			"GET /v1/admin/rooms/{room}":        administer(inRoom(s.roomEverywhere)),
+			"PUT /v1/admin/rooms/{room}":        s.registerRoom(true),
+			"DELETE /v1/admin/rooms/{room}":     s.registerRoom(false),
+			"GET /v1/admin/rooms/{room}/export": s.export,
 		},
 		keys.Publish: {
 			"POST /v1/admin/rooms/{room}/messages": administer(inRoom(s.v1.Publish)),
 		},
 		keys.Moderate: {
+			"GET /v1/admin/users/{user}":           administer(everywhere(s.userEverywhere)),
 			"POST /v1/admin/users/{user}/revoke":   administer(s.revokeUser),
 			"POST /v1/admin/tokens/{id}/revoke":    administer(s.revokeToken),
 			"POST /v1/admin/rooms/{room}/mod":      administer(inRoom(s.moderate)),
@@ -56,9 +73,16 @@ func (s *Server) adminRoutes(all *keys.Keys) http.Handler {
 			"GET /v1/admin/filter/lists/{name}":    administer(ofList(s.getTerms)),
 			"DELETE /v1/admin/filter/lists/{name}": administer(ofList(s.deleteTerms)),
 		},
-	} {
+	}
+}
+
+// routes are the admin port's: health, metrics, profiles, and calls for operators. Never public. all are the
+// server keys; nil has everybody do anything, who is on this machine.
+func (s adminPort) routes(all *keys.Keys) http.Handler {
+	mux := http.NewServeMux()
+	for can, routes := range s.operations() {
 		for route, serve := range routes {
-			if all != nil {
+			if all != nil && can != 0 {
 				serve = all.Need(can, serve).ServeHTTP
 			}
 			mux.HandleFunc(route, serve)
@@ -91,17 +115,17 @@ func administer(do func(ctx context.Context, w http.ResponseWriter, r *http.Requ
 }
 
 // revokeUser ends every token that a user has now.
-func (s *Server) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) revokeUser(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	user := r.PathValue("user")
 	if bad := edge.CheckID("user", user); bad != nil {
 		return bad
 	}
-	return s.revoke(ctx, w, "user", user, func() error { return s.store.RevokeUser(ctx, user, s.edge.Times.Now()) })
+	return s.revoke(ctx, w, desk.Entry{Verb: "revoke", Target: user}, func() error { return s.store.RevokeUser(ctx, user, s.edge.Times.Now()) })
 }
 
 // revokeToken ends a signed token by its jti. ?until= is the token's own end in Unix seconds, behind which the store
 // need not remember it.
-func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	id, end := r.PathValue("id"), s.edge.Times.Now().Add(chat.RevokedLife)
 	if bad := edge.CheckText("id", id, edge.MaxIDBytes); bad != nil {
 		return bad
@@ -113,23 +137,18 @@ func (s *Server) revokeToken(ctx context.Context, w http.ResponseWriter, r *http
 		}
 		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + edge.ExpiryGrace) // it is taken for a while behind its end
 	}
-	return s.revoke(ctx, w, "token", id, func() error { return s.store.RevokeToken(ctx, id, end) })
+	return s.revoke(ctx, w, desk.Entry{Verb: "revoke_token", Target: id}, func() error { return s.store.RevokeToken(ctx, id, end) })
 }
 
 // revoke does it where the key of the request may, and says so in the log.
-func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, what, name string, do func() error) *edge.Refusal {
-	by, key := "this machine", keys.From(ctx)
-	if key != nil {
-		by = key.Name
-	}
-	if key != nil && key.Rooms != "" && key.Rooms != "*" {
+func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.Entry, do func() error) *edge.Refusal {
+	if key := keys.From(ctx); key != nil && key.Rooms != "" && key.Rooms != "*" {
 		return edge.Refuse(http.StatusForbidden, "key %q is for rooms %q, and a token may be for others", key.Name, key.Rooms)
 	}
 	if err := do(); err != nil {
-		s.log.Warn("cannot revoke tokens", what, name, "by", by, "err", err)
-		return edge.Refuse(http.StatusServiceUnavailable, "cannot revoke now, try again")
+		return edge.Cannot(s.log, "revoke tokens", err, "verb", e.Verb, "target", e.Target, "by", operator(ctx).Name)
 	}
-	s.log.Info("tokens are revoked", what, name, "by", by)
+	s.v1.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -146,7 +165,7 @@ func (s *Server) ready() error {
 
 // largestRooms lists the rooms with the most members, ?limit=50 of them, with their
 // accounts.
-func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
+func (s adminPort) largestRooms(w http.ResponseWriter, r *http.Request) {
 	limit := 50
 	if text := r.URL.Query().Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -157,7 +176,7 @@ func (s *Server) largestRooms(w http.ResponseWriter, r *http.Request) {
 		limit = n
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(limit)) // the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(limit, "members", "")) // the client has gone: nobody is left to tell
 }
 
 // ofRoom is administer for an operation about a room.
@@ -172,27 +191,19 @@ func ofRoom(do func(ctx context.Context, w http.ResponseWriter, id string) *edge
 }
 
 // registerRoom has a room known before its first message, or ends that: see room.open.
-func (s *Server) registerRoom(on bool) http.HandlerFunc {
+func (s adminPort) registerRoom(on bool) http.HandlerFunc {
 	return ofRoom(func(ctx context.Context, w http.ResponseWriter, id string) *edge.Refusal {
 		if err := s.store.RegisterRoom(ctx, id, on); err != nil {
-			s.log.Warn("cannot register a room", "room", id, "err", err)
-			return edge.Refuse(http.StatusServiceUnavailable, "cannot register the room now")
+			return edge.Cannot(s.log, "register the room", err, "room", id)
 		}
+		verb := "register"
+		if !on {
+			verb = "unregister"
+		}
+		s.v1.Desk.Note(ctx, operator(ctx), id, desk.Entry{Verb: verb})
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})
-}
-
-// knownRoom says of a room that is known whether it is live here.
-func (s *Server) knownRoom(ctx context.Context, w http.ResponseWriter, id string) *edge.Refusal {
-	if bad := s.edge.Guard.Known(ctx, id); bad != nil {
-		return bad
-	}
-	v1.WriteJSON(w, http.StatusOK, struct {
-		Room string `json:"room"`
-		Live bool   `json:"live"`
-	}{id, s.edge.Hall.Live(id)})
-	return nil
 }
 
 func answer(w http.ResponseWriter, err error, notes []string) {

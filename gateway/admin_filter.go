@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/filter"
 	v1 "barrage/gateway/v1"
@@ -28,7 +29,7 @@ type listInfo struct {
 }
 
 // filterLists serves GET /v1/admin/filter.
-func (s *Server) filterLists(_ context.Context, w http.ResponseWriter, _ *http.Request) *edge.Refusal {
+func (s adminPort) filterLists(_ context.Context, w http.ResponseWriter, _ *http.Request) *edge.Refusal {
 	made, lists := s.edge.Words.Lists()
 	sizes, size := made.Lists(), made.Size()
 	all := make([]listInfo, len(lists))
@@ -66,7 +67,7 @@ type hitInfo struct {
 const mostHits = 1000
 
 // filterTest serves POST /v1/admin/filter/test: what becomes of a text, and why.
-func (s *Server) filterTest(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
+func (s adminPort) filterTest(_ context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
 	var in struct {
 		Text *string `json:"text"`
@@ -116,7 +117,7 @@ func ofList(do aboutList) func(context.Context, http.ResponseWriter, *http.Reque
 
 // putTerms serves PUT /v1/admin/filter/lists/{name}: the body is the list. It is written where a filter can be made of
 // it, and every node goes by it within a second.
-func (s *Server) putTerms(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal {
+func (s adminPort) putTerms(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTerms))
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		return edge.Refuse(http.StatusRequestEntityTooLarge, "the list has more than %d bytes", tooBig.Limit)
@@ -147,7 +148,7 @@ func (s *Server) putTerms(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // getTerms serves GET /v1/admin/filter/lists/{name}.
-func (s *Server) getTerms(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
+func (s adminPort) getTerms(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
 	text, err := s.store.ReadTerms(ctx, name)
 	switch {
 	case err != nil:
@@ -162,7 +163,7 @@ func (s *Server) getTerms(ctx context.Context, w http.ResponseWriter, _ *http.Re
 }
 
 // deleteTerms serves DELETE /v1/admin/filter/lists/{name}.
-func (s *Server) deleteTerms(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
+func (s adminPort) deleteTerms(ctx context.Context, w http.ResponseWriter, _ *http.Request, name string) *edge.Refusal {
 	rules, err := s.store.Rules(ctx, chat.Everywhere)
 	if err == nil && rules.Terms[name] == "" {
 		return noTerms(name)
@@ -182,13 +183,17 @@ func (s *Server) deleteTerms(ctx context.Context, w http.ResponseWriter, _ *http
 
 // nameTerms has the rules that hold everywhere name a list, or no longer where sum is empty, tells this node, and
 // writes the log.
-func (s *Server) nameTerms(ctx context.Context, name, sum string) error {
+func (s adminPort) nameTerms(ctx context.Context, name, sum string) error {
 	ev, err := s.store.ChangeRules(ctx, chat.Everywhere, chat.RulesChange{Terms: map[string]string{name: sum}})
 	if err != nil {
 		return err
 	}
 	s.edge.Hall.RulesChanged(chat.Everywhere, ev)
-	s.log.Info("a list of terms is another one", "list", name, "sha256", sum, "by", operator(ctx).Name)
+	e := desk.Entry{Verb: "put_terms", Target: name, Sum: sum, V: ev.Rules.Version}
+	if sum == "" {
+		e.Verb = "delete_terms"
+	}
+	s.v1.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	return nil
 }
 
@@ -198,12 +203,11 @@ func noTerms(name string) *edge.Refusal {
 }
 
 // cannotTerms is the refusal of what the store did not do.
-func (s *Server) cannotTerms(do, name string, err error) *edge.Refusal {
+func (s adminPort) cannotTerms(do, name string, err error) *edge.Refusal {
 	if errors.Is(err, chat.ErrBeside) {
 		return edge.Refuse(http.StatusNotImplemented, "beside original FastIM nodes there are no lists in the store: use filter.files")
 	}
-	s.log.Warn("cannot "+do+" a list of terms", "list", name, "err", err)
-	return edge.Refuse(http.StatusServiceUnavailable, "cannot %s the list now: the store does not answer", do)
+	return edge.Cannot(s.log, do+" the list of terms", err, "list", name)
 }
 
 // orEmpty is a list that JSON writes as [] where it is empty.

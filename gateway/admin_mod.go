@@ -47,7 +47,7 @@ func operator(ctx context.Context) desk.Actor {
 }
 
 // moderate carries out a verb.
-func (s *Server) moderate(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
+func (s adminPort) moderate(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
 	r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
 	verb, bad := v1.ReadVerb(r)
 	if bad != nil {
@@ -61,7 +61,7 @@ func (s *Server) moderate(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // order says what is in force.
-func (s *Server) order(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
+func (s adminPort) order(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
 	o, no := s.v1.Desk.Order(ctx, operator(ctx), id)
 	if no == nil {
 		v1.WriteJSON(w, http.StatusOK, o)
@@ -70,7 +70,7 @@ func (s *Server) order(ctx context.Context, w http.ResponseWriter, _ *http.Reque
 }
 
 // modLog says who changed it.
-func (s *Server) modLog(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
+func (s adminPort) modLog(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
 	limit, bad := v1.ReadLimit(r)
 	if bad != nil {
 		return bad

@@ -10,7 +10,7 @@ import (
 
 // What happens for each member of each batch makes no garbage.
 func TestAlloc_WritesMakeNone(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	c := join(t, s, "r", "u")
 	session := sessionOf(t, s, "u")
 	p := codec.AppendFrame(nil, codec.OpText, "hello")

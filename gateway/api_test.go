@@ -90,8 +90,8 @@ func TestHandshake_StoreAway(t *testing.T) {
 		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
 	}
 	f("CheckToken", "cannot check the token now, try again", func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
-	f("IsMember", "cannot check the membership now", func(c *setup) { c.AutoJoin = false })
-	f("Read", "cannot open the room now: its history cannot be read", nil)
+	f("IsMember", "cannot check the membership now, try again", func(c *setup) { c.AutoJoin = false })
+	f("Read", "cannot open the room now, try again", nil)
 }
 
 func TestReady_SaysWhyNot(t *testing.T) {
@@ -116,7 +116,7 @@ func TestReady_SaysWhyNot(t *testing.T) {
 // newGatedServer checks tokens; a and b are logged in with "any".
 func newGatedServer(t *testing.T) *Server {
 	t.Helper()
-	s := newServer(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+	s := newServer(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, user := range []string{"a", "b"} {
 		if err := s.store.SetToken(t.Context(), user, "any"); err != nil {
 			t.Fatal(err)
@@ -132,7 +132,7 @@ func TestGate_StoreAwayKeepsTheBatch(t *testing.T) {
 	storeOf(s).fail(errAway, "CheckTokens")
 	a.say("patient")
 	eventually(t, func() error {
-		return differ("the gate was asked", storeOf(s).called("CheckTokens") > 0, true)
+		return differ("the senders were checked", storeOf(s).called("CheckTokens") > 0, true)
 	})
 	storeOf(s).fail(nil, "CheckTokens")
 	a.say("heard")
@@ -155,7 +155,7 @@ func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
 	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
 	goOn := storeOf(s).hold("CheckTokens")
 	a.say("opens a batch of its own")
-	eventually(t, func() error { return differ("batches at the gate", storeOf(s).called("CheckTokens"), 1) })
+	eventually(t, func() error { return differ("batches whose senders are checked", storeOf(s).called("CheckTokens"), 1) })
 	a.say("last words")
 	b.say("next")
 	eventually(t, func() error { return differ("messages waiting", s.edge.Hall.Stats().Waiting, 3) })

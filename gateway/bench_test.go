@@ -105,7 +105,7 @@ func BenchmarkSocket_Send(b *testing.B) {
 // benchSweep measures write on one socket after the other.
 func benchSweep(b *testing.B, size int, write func(edge.Probe)) {
 	b.Helper()
-	s := newServer(b, manualSweep)
+	s := newServer(b, manualCheck)
 	var peers [64]*client
 	var sessions [64]edge.Probe
 	for i := range peers {

@@ -7,12 +7,14 @@
 //	door    who comes in from where, and how much
 //	pass    what a token grants
 //	keys    who may do what on the admin port
+//	desk    what moderators want
+//	hooks   package webhooks: what a service of the operator is told
 //
 // fastim and v1 know the edge and not each other; the edge knows neither. What a room says to whom is package room's
 // business; what the bytes mean, package codec's.
 //
-// Goroutines of this package; those of edge, fastim and v1 stand in their comments. All end with the context that Start
-// makes and Close ends, and Close waits for them:
+// Goroutines of this package; those of edge, fastim, v1 and webhooks stand in their comments. All end with the context
+// that Start makes and Close ends, and Close waits for them:
 //
 //	name           how many       started by  ended by  may block on
 //	accept         1 per port     Start       Drain     accept(2)

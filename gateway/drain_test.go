@@ -43,9 +43,9 @@ func (w *wire) leave(code codec.CloseCode) error {
 	return w.conn.Close()
 }
 
-func (c *client) wantLeave(code codec.CloseCode) {
+func (c *client) wantLeave() {
 	c.tb.Helper()
-	if err := c.leave(code); err != nil {
+	if err := c.leave(codec.CloseRestart); err != nil {
 		c.tb.Error(err)
 	}
 }
@@ -96,7 +96,7 @@ func TestDrain_MembershipsHang(t *testing.T) {
 	defer goOn()
 	c := join(t, s, "r", "u")
 	done := drain(t, s, 400*time.Millisecond)
-	c.wantLeave(codec.CloseRestart)
+	c.wantLeave()
 	err, want := <-done, "cannot write 1 memberships: context deadline exceeded"
 	if err == nil || err.Error() != want {
 		t.Errorf("Drain = %v; want %s", err, want)
@@ -165,7 +165,7 @@ func TestDrain_HTTPHangs(t *testing.T) {
 	silent := dialTCP(t, s)
 	eventually(t, func() error { return differ("requests being answered", s.requests.Load(), 1) })
 	done := drain(t, s, time.Second)
-	member.wantLeave(codec.CloseRestart)
+	member.wantLeave()
 	wantSessions(t, s, 0)
 	err, want := <-done, "cannot wait longer for 1 HTTP requests to end: context deadline exceeded"
 	if err == nil || err.Error() != want {
@@ -247,6 +247,7 @@ func TestStart_TakenPort(t *testing.T) {
 		}
 	}
 	f(func(c *setup) { c.Server.Listen = addr }, fmt.Sprintf("cannot listen on server.listen %q: ", addr))
-	f(func(c *setup) { c.Admin.Listen = addr }, fmt.Sprintf("cannot listen on admin.listen %q: ", addr))
+	f(func(c *setup) { c.Admin.Listen = addr }, fmt.Sprintf("cannot listen on admin.listen %[1]q: listen tcp %[1]s: bind: address already in use; "+
+		"another process has that port: end it, or choose another one, as BARRAGE_ADMIN_LISTEN=127.0.0.1:0 does", addr))
 	f(func(c *setup) { c.Server.MaxConnections = 9_999_999 }, "cannot hold server.max_connections 9999999: ")
 }

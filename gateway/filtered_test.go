@@ -108,7 +108,7 @@ func TestFilter_Native(t *testing.T) {
 // refusedByFilter has a message refused, and nobody else notices.
 func refusedByFilter(t *testing.T, body, code string) {
 	t.Helper()
-	s := newServer(t, func(c *setup) { manualSweep(c); filters(t)(c) })
+	s := newServer(t, func(c *setup) { manualCheck(c); filters(t)(c) })
 	n, undisturbed := watched(t, s, "user_id=a&token=t", true)
 	n.send(fmt.Sprintf(`{"t":"send","id":"1","body":%q}`, body))
 	n.wantRefused("1", code, "", false)

@@ -54,7 +54,7 @@ func TestHandshake_RefusalsAreHTTPAnswers(t *testing.T) {
 	f(strings.Replace(good, "/r/", "/"+strings.Repeat("r", 129)+"/", 1), 400, "groupId has 129 bytes, at most 128 are allowed")
 	f(strings.Replace(good, "/any", "/"+strings.Repeat("t", 4097), 1), 400, "token has 4097 bytes, at most 4096 are allowed")
 	storeOf(s).fail(failure("Read"), "Read")
-	f(good, 503, "cannot open the room now: its history cannot be read")
+	f(good, 503, "cannot open the room now, try again")
 	storeOf(s).fail(nil, "Read")
 	if got := s.edge.Stats.RefusedHandshakes.Load(); got != 6 { // counted before they are answered
 		t.Errorf("refused handshakes = %d; want 6", got)

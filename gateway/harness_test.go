@@ -28,9 +28,9 @@ const patience = 10 * time.Second
 type setup struct {
 	Config
 	rooms room.Config
-	// sweepEvery is the time between two sweeps, recheckEvery that between two checks of
+	// checkEvery is the time between two session checks, recheckEvery that between two checks of
 	// tokens that may have changed, 0 as it is; an hour leaves them to the test.
-	sweepEvery, recheckEvery time.Duration
+	checkEvery, recheckEvery time.Duration
 	// history is how many messages of a room the store keeps.
 	history int
 }
@@ -84,7 +84,7 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	c.rooms.UserRate = c.Limits.User()
 	store := newFaultyStore(c.history)
 	s := New(c.Config, c.rooms, store, slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	s.edge.Times.Sweep = cmp.Or(c.sweepEvery, s.edge.Times.Sweep)
+	s.edge.Times.Check = cmp.Or(c.checkEvery, s.edge.Times.Check)
 	s.edge.Times.Recheck = cmp.Or(c.recheckEvery, s.edge.Times.Recheck)
 	store.Start(s)
 	tb.Cleanup(func() {
@@ -99,8 +99,8 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	return s
 }
 
-// manualSweep leaves the sweep and the check of changed tokens to the test.
-func manualSweep(c *setup) { c.sweepEvery, c.recheckEvery = time.Hour, time.Hour }
+// manualCheck leaves the session check and the check of changed tokens to the test.
+func manualCheck(c *setup) { c.checkEvery, c.recheckEvery = time.Hour, time.Hour }
 
 // journal keeps what a server logs.
 type journal struct {
@@ -403,6 +403,32 @@ func (f *faultyStore) Held(ctx context.Context, id string) ([]chat.Held, error) 
 		return nil, err
 	}
 	return f.Memory.Held(ctx, id)
+}
+
+func (f *faultyStore) Rules(ctx context.Context, id string) (chat.Rules, error) {
+	if err := f.enter(ctx, "Rules"); err != nil {
+		return chat.Rules{}, err
+	}
+	return f.Memory.Rules(ctx, id)
+}
+
+func (f *faultyStore) ReadLog(ctx context.Context, id string, limit int) ([]string, error) {
+	if err := f.enter(ctx, "ReadLog"); err != nil {
+		return nil, err
+	}
+	return f.Memory.ReadLog(ctx, id, limit)
+}
+
+func (f *faultyStore) RegisterRoom(ctx context.Context, id string, on bool) error {
+	return firstOf(f.enter(ctx, "RegisterRoom"), f.Memory.RegisterRoom(ctx, id, on))
+}
+
+func (f *faultyStore) RevokeUser(ctx context.Context, user string, then time.Time) error {
+	return firstOf(f.enter(ctx, "RevokeUser"), f.Memory.RevokeUser(ctx, user, then))
+}
+
+func (f *faultyStore) RevokeToken(ctx context.Context, id string, end time.Time) error {
+	return firstOf(f.enter(ctx, "RevokeToken"), f.Memory.RevokeToken(ctx, id, end))
 }
 
 func (f *faultyStore) Read(ctx context.Context, id string, known chat.Position, newest, most int) (chat.History, error) {

@@ -122,12 +122,12 @@ func TestHeld_FastIM(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Held) != 1 || got.Held[0].UserID != "a" || !strings.HasPrefix(got.Held[0].ID, "~") {
 		t.Fatalf("%s waits (%v); want what a has sent", body, err)
 	}
-	status, body := adminPost(t, s, "/v1/admin/rooms/r/mod", `{"verb":"approve","held":"`+got.Held[0].Held+`"}`)
+	status, body := callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/mod", "", `{"verb":"approve","held":"`+got.Held[0].Held+`"}`)
 	if status != http.StatusOK {
 		t.Fatalf("approve: %d %s", status, body)
 	}
 	c.wantInfo("rats")
-	status, body = adminPost(t, s, "/v1/admin/rooms/r/mod", `{"verb":"approve","held":"`+got.Held[0].Held+`"}`)
+	status, body = callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/mod", "", `{"verb":"approve","held":"`+got.Held[0].Held+`"}`)
 	if status != http.StatusNotFound || !strings.Contains(body, `"not_found"`) {
 		t.Errorf("approving once more: %d %s; want not_found", status, body)
 	}

@@ -14,7 +14,7 @@ import (
 
 // TestJoins_OfALiveRoomCostNoCall but those that write the memberships, behind them.
 func TestJoins_OfALiveRoomCostNoCall(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	talker := join(t, s, "r", "talker")
 	talker.say("hi")
 	talker.wantInfo("hi")
@@ -121,9 +121,9 @@ func TestJoins_Anonymous(t *testing.T) {
 	}
 }
 
-// TestSweep_OpenSocketsKeepMemberships: twice a day each open socket is a use of its user's rooms.
-func TestSweep_OpenSocketsKeepMemberships(t *testing.T) {
-	s := newServer(t, manualSweep)
+// TestSessionCheck_OpenSocketsKeepMemberships: twice a day each open socket is a use of its user's rooms.
+func TestSessionCheck_OpenSocketsKeepMemberships(t *testing.T) {
+	s := newServer(t, manualCheck)
 	join(t, s, "r", "a")
 	dial(t, s, listPath("b"))
 	wantSessions(t, s, 2)

@@ -21,7 +21,7 @@ func newListServer(t *testing.T) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
 		tight(c)
-		manualSweep(c)
+		manualCheck(c)
 		c.List.UpdateInterval = time.Hour
 		c.rooms.Linger = 0
 	})
@@ -249,7 +249,7 @@ func TestLists_RefusedListLetsGo(t *testing.T) {
 		storeOf(s).fail(errAway, broken)
 		_, err := connect(s, listPath("u"))
 		refused, ok := errors.AsType[*refusedError](err)
-		if !ok || refused.status != http.StatusServiceUnavailable || refused.body != "cannot read the user's rooms now" {
+		if !ok || refused.status != http.StatusServiceUnavailable || refused.body != "cannot read the user's rooms now, try again" {
 			t.Errorf("with a broken %s: %v; want 503", broken, err)
 		}
 		storeOf(s).fail(nil, broken)
@@ -273,7 +273,7 @@ func TestLists_RoomThatIsRefusedIsLeftOut(t *testing.T) {
 // TestLists_RoomWithoutAPlaceIsLeftOut: where as many rooms are live as may be, the user's live ones are shown.
 func TestLists_RoomWithoutAPlaceIsLeftOut(t *testing.T) {
 	s := newServer(t, func(c *setup) {
-		manualSweep(c)
+		manualCheck(c)
 		c.rooms.MaxRooms = 1
 	})
 	joinRooms(t, s, "u", "a", "b")
@@ -286,7 +286,7 @@ func TestLists_RoomWithoutAPlaceIsLeftOut(t *testing.T) {
 // the list is not had, rather than without them.
 func TestLists_KnownRooms(t *testing.T) {
 	s := newServer(t, func(c *setup) {
-		manualSweep(c)
+		manualCheck(c)
 		c.KnownRooms = true
 	})
 	joinRooms(t, s, "u", "ghost", "real")

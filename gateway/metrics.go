@@ -13,6 +13,7 @@ import (
 	"barrage/gateway/filter"
 	"barrage/gateway/pass"
 	"barrage/gateway/review"
+	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
 	"barrage/room"
 )
@@ -56,6 +57,7 @@ func newMetrics(s *Server) *metrics {
 	m.registerWords(s.edge.Words)
 	m.registerHook(s.edge.Guard)
 	m.registerReview(s.edge.Review)
+	m.registerWebhooks(s)
 	m.registerRooms(s)
 	return m
 }
@@ -103,6 +105,32 @@ func (m *metrics) registerReview(h *review.Hook) {
 		add("barrage_hook_messages_total", help, "verdict", v.String(), func() float64 { return float64(h.Verdicts(v)) })
 	}
 	add("barrage_hook_messages_total", help, "verdict", "fallback", func() float64 { return float64(h.Fallen()) })
+}
+
+// registerWebhooks exports what webhooks.url was told.
+func (m *metrics) registerWebhooks(s *Server) {
+	if s.hooks == nil {
+		return
+	}
+	count := func(name, help, label, value string, read func(webhooks.Stats) uint64) {
+		m.labelled(name, help, label, value, func() float64 { return float64(read(s.hooks.Stats())) })
+	}
+	count("barrage_webhook_events_total", "Events that webhooks.url has taken.", "", "", func(w webhooks.Stats) uint64 { return w.Sent })
+	for outcome, read := range map[string]func(webhooks.Stats) uint64{
+		"taken": func(w webhooks.Stats) uint64 { return w.Calls - w.Failed }, "failed": func(w webhooks.Stats) uint64 { return w.Failed },
+	} {
+		count("barrage_webhook_calls_total", "Calls of webhooks.url, by what became of them.", "outcome", outcome, read)
+	}
+	count("barrage_webhook_retries_total", "Calls of webhooks.url with a batch that it had not taken before.", "", "", func(w webhooks.Stats) uint64 { return w.Retried })
+	for reason, read := range map[string]func(webhooks.Stats) uint64{
+		"history": func(w webhooks.Stats) uint64 { return w.LostHistory }, "given_up": func(w webhooks.Stats) uint64 { return w.LostGivenUp },
+		"store": func(w webhooks.Stats) uint64 { return w.LostStore }, "broken": func(w webhooks.Stats) uint64 { return w.LostBroken },
+	} {
+		count("barrage_webhook_lost_events_total", "Events that webhooks.url will never be told, by reason.", "reason", reason, read)
+	}
+	m.gauge("barrage_webhook_rosters", "Rosters of rooms that this node tells webhooks.url of, of 4 over all nodes.", func() float64 { return float64(s.hooks.Stats().Rosters) })
+	m.gauge("barrage_webhook_waiting_rooms", "Rooms in them with something to tell.", func() float64 { return float64(s.hooks.Stats().Waiting) })
+	m.gauge("barrage_webhook_oldest_seconds", "For how long the first of these rooms has waited.", func() float64 { return s.hooks.Stats().Oldest.Seconds() })
 }
 
 // registerRooms exports the hall's figures. in = sent + skipped + left + what is on

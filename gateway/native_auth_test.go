@@ -40,7 +40,7 @@ const testSecret = "a secret that only the tests know"
 
 // signs has a server take tokens signed with testSecret, and nothing else.
 func signs(c *setup) {
-	manualSweep(c)
+	manualCheck(c)
 	c.Auth.Mode, c.Auth.JWTSecret = []string{edge.AuthJWT}, testSecret
 }
 
@@ -175,7 +175,7 @@ func opAuth(t *testing.T) {
 }
 
 func refusedReplacedAuth(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	n := joinV1(t, s, "u")
 	s.setToken(t, "u", "newer")
 	n.send(`{"t":"auth","id":"a","token":"t"}`)
@@ -199,9 +199,9 @@ func closedExpired(t *testing.T) {
 	renewed, _ := dialAs(t, s, signedToken(t, "x", ending))
 	renewed.send(`{"t":"auth","token":"` + signedToken(t, "x", nil) + `"}`)
 	renewed.want("auth")
-	s.edge.Sweep(end.Add(24 * time.Second))
+	s.edge.CheckSessions(end.Add(24 * time.Second))
 	wantSessions(t, s, 4)
-	s.edge.Sweep(time.Unix(end.Unix(), 0).Add(25 * time.Second))
+	s.edge.CheckSessions(time.Unix(end.Unix(), 0).Add(25 * time.Second))
 	n.wantClose(4401)
 	fast.wantFrame(codec.OpText, "440")
 	fast.wantClosed(codec.CloseNormal)
@@ -221,9 +221,9 @@ func firstFrame(t *testing.T, s *Server, query string) *native {
 func closedWithoutToken(t *testing.T) {
 	s := newServerV1(t, signs)
 	n := firstFrame(t, s, "")
-	s.edge.Sweep(s.edge.ProbeStarted().Add(4 * time.Second))
+	s.edge.CheckSessions(s.edge.ProbeStarted().Add(4 * time.Second))
 	wantSessions(t, s, 1)
-	s.edge.Sweep(s.edge.ProbeStarted().Add(5 * time.Second))
+	s.edge.CheckSessions(s.edge.ProbeStarted().Add(5 * time.Second))
 	n.wantClose(4401)
 }
 
@@ -295,7 +295,7 @@ func TestFirstFrame(t *testing.T) {
 
 // Whoever says anything else first is closed, and whoever goes before the answer comes leaves nothing.
 func TestFirstFrame_OtherFrames(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, op := range []string{`{"t":"ping","ts":1}`, `{"t":"send","id":"1","body":"x"}`, `hello`, `{"t":"auth"}`} {
 		n := firstFrame(t, s, "&user_id=u")
 		n.send(op)
@@ -324,7 +324,7 @@ func TestFirstFrame_OtherFrames(t *testing.T) {
 
 // Sockets without a token are a twentieth of the places, and sixteen at least.
 func TestFirstFrame_Few(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Server.MaxConnections = 100 })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Server.MaxConnections = 100 })
 	for range 16 {
 		firstFrame(t, s, "&user_id=u")
 	}

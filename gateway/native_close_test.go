@@ -42,7 +42,7 @@ const deflateOffer = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 // closesWith sends b, in one write and then byte by byte, and wants to be closed with code.
 func closesWith(t *testing.T, code codec.CloseCode, more string, b []byte) {
 	t.Helper()
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	_, undisturbed := watched(t, s, "user_id=a&token=t", false)
 	for _, size := range []int{len(b), 1} {
 		c := wireV1(t, s, "user_id=b&token=t", more, 0)
@@ -131,7 +131,7 @@ func closedTooBig(t *testing.T) {
 
 // A bug in the handling of one socket closes it, and no other.
 func closedForABug(t *testing.T) {
-	s := newStopped(t, manualSweep)
+	s := newStopped(t, manualCheck)
 	s.edge.Log = slog.New(slog.DiscardHandler) // what it says would fail the test
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func closedForRestart(t *testing.T) {
 }
 
 func closedForBadOps(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n, undisturbed := watched(t, s, "user_id=a&token=t", false)
 	for range mostBadOps {
 		n.send(`{"t":"dance"}`)
@@ -193,7 +193,7 @@ func closedRevoked(t *testing.T) {
 func closedAtTheNextOp(t *testing.T, code codec.CloseCode, why edge.CloseReason, end func(*Server) error) {
 	t.Helper()
 	for _, op := range []string{`{"t":"send","id":"1","body":"x"}`, `{"t":"recall","seq":1}`} {
-		s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+		s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 		publishMany(t, s, 1) // of u
 		witness, _ := dialV1(t, s, "r", "user_id=v&token=t", false)
 		n := joinV1(t, s, "u")
@@ -213,9 +213,9 @@ func closedAtTheNextOp(t *testing.T, code codec.CloseCode, why edge.CloseReason,
 func closedIdle(t *testing.T) {
 	s := newSweptServer(t)
 	c := wireV1(t, s, "user_id=a&token=t", "", 0)
-	s.sweepAt(30)
+	s.checkAt(30)
 	c.wantFrame(codec.OpPing, "")
-	s.sweepAt(75)
+	s.checkAt(75)
 	for { // counters may stand before it
 		f, err := c.next()
 		if err != nil {
@@ -237,11 +237,11 @@ func closedStuck(t *testing.T) {
 	s := newSweptServer(t)
 	stuck := wireV1(t, s, "user_id=stuck&token=t", "", smallWindow)
 	talker := join(t, s, "r", "talker")
-	s.sweepAt(10)
+	s.checkAt(10)
 	fill(talker, sessionOf(t, s, "stuck"))
 	talker.mustSend(codec.OpPing, "")
 	talker.wantFrame(codec.OpPong, "")
-	s.sweepAt(50)
+	s.checkAt(50)
 	wantClosedFor(t, s, edge.CloseStuck, 1)
 	for { // it reads on: whole frames, then why
 		_, err := stuck.nextV1()

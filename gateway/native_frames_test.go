@@ -76,7 +76,7 @@ func countOther(tb testing.TB, s *Server, online, likes uint64) {
 
 func frameWelcome(t *testing.T) {
 	s := newServer(t, func(c *setup) {
-		manualSweep(c)
+		manualCheck(c)
 		c.rooms.OnJoin, c.Server.MaxMessageBytes, c.RecallLimit = 2, 3000, 90*time.Second
 	})
 	pos := publishMany(t, s, 3)
@@ -113,7 +113,7 @@ func TestNative_LimitsAreThoseOfThePage(t *testing.T) {
 }
 
 func frameBatch(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n := joinV1(t, s, "a")
 	pos := publishAll(t, s, "one", "two", "three")
 	b := n.want("batch")
@@ -128,7 +128,7 @@ func frameBatch(t *testing.T) {
 
 // What the history has lost before this node could read it.
 func gapLost(t *testing.T) {
-	s := newServer(t, func(c *setup) { manualSweep(c); c.history = 10 })
+	s := newServer(t, func(c *setup) { manualCheck(c); c.history = 10 })
 	n := joinV1(t, s, "a")
 	publishMany(t, s, 1)
 	n.want("batch")
@@ -152,7 +152,7 @@ func gapLost(t *testing.T) {
 
 // Who is too slow is told of each number that it does not get.
 func gapSlow(t *testing.T) {
-	s := newServer(t, func(c *setup) { tight(c); manualSweep(c) })
+	s := newServer(t, func(c *setup) { tight(c); manualCheck(c) })
 	slow := wireV1(t, s, "user_id=slow&token=t", "", smallWindow)
 	talker := join(t, s, "r", "talker")
 	c := sessionOf(t, s, "slow")
@@ -195,7 +195,7 @@ func gapSlow(t *testing.T) {
 
 // An ack says that the message is in the history, and not before it is.
 func frameAck(t *testing.T) {
-	s := newServerV1(t, manualSweep)
+	s := newServerV1(t, manualCheck)
 	n := joinV1(t, s, "u")
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
@@ -210,9 +210,9 @@ func frameAck(t *testing.T) {
 	}
 }
 
-// Counters come when they changed, at most one frame a second: the sweep is the second.
+// Counters come when they changed, at most one frame a second: the session check is the second.
 func frameCounters(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n, w := dialV1(t, s, "r", "user_id=a&token=t", false)
 	if w.Online != 1 {
 		t.Errorf("the first member's welcome says %d online; want 1", w.Online)
@@ -224,28 +224,28 @@ func frameCounters(t *testing.T) {
 			t.Errorf("next frame = %s, %v; want %s", got, err, want)
 		}
 	}
-	s.sweepAt(1)
+	s.checkAt(1)
 	roomOf(t, s, "r")
 	eventually(t, func() error { return differ("this node has reported", s.edge.Hall.Stats().Reports > 0, true) })
-	s.sweepAt(2) // the welcome has said so
+	s.checkAt(2) // the welcome has said so
 	countOther(t, s, 5, 7)
 	countOther(t, s, 6, 0)
-	s.sweepAt(3)
+	s.checkAt(3)
 	wantNext("counters 7 7 []") // one of both
-	s.sweepAt(4)
-	s.sweepAt(5)
+	s.checkAt(4)
+	s.checkAt(5)
 	publishAll(t, s, "x")
 	wantNext("batch 0 0 [1]") // nothing changed
 	countOther(t, s, 5, 0)
 	publishAll(t, s, "y")
 	wantNext("batch 0 0 [2]") // the second is not over
-	s.sweepAt(6)
+	s.checkAt(6)
 	wantNext("counters 6 7 []")
 }
 
 // The first of a room is not told again what its welcome said.
 func TestNative_CountersOfTheWelcomeAreNotRepeated(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	roomOf(t, s, "r")
 	countOther(t, s, 5, 7)
 	n, w := dialV1(t, s, "r", "user_id=a&token=t", false)
@@ -260,7 +260,7 @@ func TestNative_CountersOfTheWelcomeAreNotRepeated(t *testing.T) {
 }
 
 func frameRecalled(t *testing.T) {
-	s := newServer(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 1 }) // the node remembers two
+	s := newServer(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = 1 }) // the node remembers two
 	both := []*native{joinV1(t, s, "u"), joinV1(t, s, "v")}
 	publishMany(t, s, 5)
 	for _, n := range both {
@@ -296,7 +296,7 @@ func frameReconnect(t *testing.T) {
 
 // While the store is away a node has an epoch of its own, and acks wait.
 func frameEpoch(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n := joinV1(t, s, "u")
 	pos := publishMany(t, s, 3)
 	n.want("batch")

@@ -60,7 +60,7 @@ func watched(t *testing.T, s *Server, query string, deflate bool) (actor *native
 }
 
 func opSend(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n := joinV1(t, s, "a")
 	f := func(what, op string, want messageV1, ext string) {
 		t.Helper()
@@ -96,7 +96,7 @@ func opSend(t *testing.T) {
 }
 
 func opLike(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n, undisturbed := watched(t, s, "user_id=a&token=t", false)
 	for _, like := range []string{"1", "100"} {
 		n.send(`{"t":"like","n":` + like + `}`)
@@ -117,7 +117,7 @@ func opLike(t *testing.T) {
 }
 
 func opRecall(t *testing.T) {
-	s := newServerV1(t, manualSweep)
+	s := newServerV1(t, manualCheck)
 	n, undisturbed := watched(t, s, "user_id=u&token=t", false)
 	undisturbed() // message 1, of u
 	n.want("batch")
@@ -189,7 +189,7 @@ var nativeRefused = and(and(authRefused, modRefused), map[string]func(*testing.T
 
 // What is no op, or not as it should be, is refused, and nobody else notices.
 func refusedBadOps(t *testing.T) {
-	s := newServer(t, func(c *setup) { manualSweep(c); c.Server.MaxMessageBytes = 64 << 10 })
+	s := newServer(t, func(c *setup) { manualCheck(c); c.Server.MaxMessageBytes = 64 << 10 })
 	n, undisturbed := watched(t, s, "user_id=a&token=t", true)
 	long := func(n int) string { return strings.Repeat("x", n) }
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
@@ -237,7 +237,7 @@ func refusedBadOps(t *testing.T) {
 func TestNative_Megabyte(t *testing.T) {
 	op := func(n int) string { return `{"t":"send","id":"big","body":"` + strings.Repeat("x", n) + `"}` }
 	t.Run("below max_message_bytes", func(t *testing.T) {
-		s := newServerV1(t, func(c *setup) { manualSweep(c); c.Server.MaxMessageBytes = 1 << 20 })
+		s := newServerV1(t, func(c *setup) { manualCheck(c); c.Server.MaxMessageBytes = 1 << 20 })
 		n, undisturbed := watched(t, s, "user_id=u&token=t", false)
 		n.wantBad(op(1_000_000), "big", "body has 1000000 bytes, at most 524288")
 		undisturbed()
@@ -249,7 +249,7 @@ func TestNative_Megabyte(t *testing.T) {
 	})
 	t.Run("above max_message_bytes", func(t *testing.T) {
 		for _, deflate := range []bool{false, true} {
-			s := newServer(t, manualSweep)
+			s := newServer(t, manualCheck)
 			n, undisturbed := watched(t, s, "user_id=u&token=t", deflate)
 			n.send(op(1 << 20))
 			n.wantClose(codec.CloseTooBig)
@@ -259,7 +259,7 @@ func TestNative_Megabyte(t *testing.T) {
 }
 
 func refusedBusySend(t *testing.T) {
-	s := newServer(t, func(c *setup) { manualSweep(c); c.rooms.QueueMessages = 1 })
+	s := newServer(t, func(c *setup) { manualCheck(c); c.rooms.QueueMessages = 1 })
 	n := joinV1(t, s, "u")
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
@@ -273,7 +273,7 @@ func refusedBusySend(t *testing.T) {
 }
 
 func refusedBusyRecall(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n := joinV1(t, s, "u")
 	goOn := storeOf(s).hold("RecallSeq")
 	defer goOn()
@@ -330,7 +330,7 @@ func refusedTooOften(t *testing.T) {
 
 // A message that waited too long for the store was heard here alone.
 func refusedExpired(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n := joinV1(t, s, "u")
 	s.Away(errAway)
 	n.send(`{"t":"send","id":"1","body":"x"}`)
@@ -342,7 +342,7 @@ func refusedExpired(t *testing.T) {
 // A message that was given to a store that did not answer may be there or not. Said again
 // it is there.
 func refusedUnconfirmed(t *testing.T) {
-	s := newServerV1(t, manualSweep)
+	s := newServerV1(t, manualCheck)
 	n := joinV1(t, s, "u")
 	storeOf(s).fail(errAway, "Publish")
 	const send = `{"t":"send","id":"1","body":"x"}`
@@ -361,7 +361,7 @@ func refusedUnconfirmed(t *testing.T) {
 }
 
 func refusedByStore(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	n, undisturbed := watched(t, s, "user_id=u&token=t", false)
 	storeOf(s).fail(fmt.Errorf("no memory left: %w", chat.ErrRefused), "Publish")
 	n.send(`{"t":"send","id":"1","body":"x"}`)
@@ -418,7 +418,7 @@ func TestNative_NineBadOpsAndAGoodOne(t *testing.T) {
 // What the client sent behind the op for which it was closed is not done, though it came
 // in the same packet.
 func TestNative_NothingIsDoneBehindTheClose(t *testing.T) {
-	s := newServerV1(t, manualSweep)
+	s := newServerV1(t, manualCheck)
 	const send = `{"t":"send","id":"late","body":"too late"}`
 	f := func(what string, code codec.CloseCode, bad []byte) {
 		t.Helper()

@@ -31,7 +31,7 @@ func place(tb testing.TB, s *Server, epoch string, seq uint64) string {
 // and what it gets.
 func TestNative_Resume(t *testing.T) {
 	const onJoin = 2
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = onJoin; c.history = 2000 })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = onJoin; c.history = 2000 })
 	epoch := publishMany(t, s, 1500).Epoch
 	resume := func(t *testing.T, s *Server, query string) frameV1 {
 		t.Helper()
@@ -122,7 +122,7 @@ func TestNative_Resume(t *testing.T) {
 		}
 	})
 	t.Run("history trimmed", func(t *testing.T) {
-		s := newServer(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = onJoin; c.history = 100 })
+		s := newServer(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = onJoin; c.history = 100 })
 		epoch := publishMany(t, s, 300).Epoch
 		at := func(seq uint64) string { return place(t, s, epoch, seq) }
 		if w := resume(t, s, at(201)); !w.Recovered || len(w.Messages) != 99 {
@@ -139,7 +139,7 @@ func TestNative_Resume(t *testing.T) {
 
 // What comes after the welcome begins right behind it.
 func TestNative_ResumedGoesOn(t *testing.T) {
-	s := newServer(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 2 })
+	s := newServer(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = 2 })
 	stays := joinV1(t, s, "a")
 	epoch := publishMany(t, s, 30).Epoch
 	stays.want("batch")
@@ -154,7 +154,7 @@ func TestNative_ResumedGoesOn(t *testing.T) {
 
 // Who has much to catch up with is answered all the same, behind the welcome.
 func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
-	s := newServer(t, func(c *setup) { manualSweep(c); tight(c); c.rooms.OnJoin = 1 })
+	s := newServer(t, func(c *setup) { manualCheck(c); tight(c); c.rooms.OnJoin = 1 })
 	pos := publishAll(t, s, slices.Repeat([]string{strings.Repeat("x", 4000)}, 180)...)
 	w, err := dialWire(s, smallWindow)
 	if err != nil {
@@ -178,7 +178,7 @@ func TestNative_AnswersWaitBehindALargeWelcome(t *testing.T) {
 // TestNative_ResumeIsBoundedInBytes: who missed more than 768 KiB is not resumed, so that a few that come back do not
 // take a node's memory; they page through the history.
 func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 2; c.history = 2000 })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = 2; c.history = 2000 })
 	body := strings.Repeat("x", 8000)
 	epoch := ""
 	for i := range 300 { // 2.4 MB
@@ -202,7 +202,7 @@ func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
 		t.Errorf("1.6 MB missed: recovered %v, %d messages; want the newest 2", w.Recovered, len(w.Messages))
 	}
 	// Also where the room has them at hand.
-	big := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.OnJoin = 1000; c.history = 2000 })
+	big := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = 1000; c.history = 2000 })
 	r := roomOf(t, big, "r")
 	for range 300 {
 		if err := r.Post(nobody{}, "u", body, time.Now()); err != nil {

@@ -273,7 +273,7 @@ func TestLimits_UserRateOfNames(t *testing.T) {
 // TestLimits_ClosedSocketThatWritesOnIsCut: a client that was closed and does not stop is cut before its grace is over:
 // what it sends is read at the cost of others.
 func TestLimits_ClosedSocketThatWritesOnIsCut(t *testing.T) {
-	s := newServer(t, func(c *setup) { manualSweep(c); c.Limits.Enabled = true }) // no grace ends by itself
+	s := newServer(t, func(c *setup) { manualCheck(c); c.Limits.Enabled = true }) // no grace ends by itself
 	c := dial(t, s, chatPath("r", "flood"))
 	pings := strings.Repeat(string(masked(codec.OpPing, "")), 1000)
 	var err error

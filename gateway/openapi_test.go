@@ -95,6 +95,12 @@ func roundTrip(tb testing.TB, req *http.Request) answerV1 {
 func (a *answerV1) wantDescribed(tb testing.TB, req *http.Request, sent string) {
 	tb.Helper()
 	doc, router := described()
+	a.wantDescribedBy(tb, doc, router, req, sent)
+}
+
+// wantDescribedBy is wantDescribed for any description.
+func (a *answerV1) wantDescribedBy(tb testing.TB, doc *openapi3.T, router routers.Router, req *http.Request, sent string) {
+	tb.Helper()
 	seen := req.Clone(context.Background())
 	seen.Body = io.NopCloser(strings.NewReader(sent))
 	route, params, err := router.FindRoute(seen)
@@ -161,6 +167,13 @@ func (a answerV1) decode(tb testing.TB, into any) {
 
 func TestOpenAPI_IsValid(t *testing.T) {
 	doc, _ := described()
+	wantValid(t, doc, "/v1/openapi.json")
+}
+
+// wantValid wants a description that is valid, and says what everything is, with examples of all answers but those of
+// one path.
+func wantValid(t *testing.T, doc *openapi3.T, without string) {
+	t.Helper()
 	if err := doc.Validate(t.Context(), openapi3.IsOpenAPI31OrLater(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaDefaultsValidation()); err != nil {
 		t.Error(err)
 	}
@@ -176,7 +189,7 @@ func TestOpenAPI_IsValid(t *testing.T) {
 			}
 			for status, r := range op.Responses.Map() {
 				for kind, media := range r.Value.Content {
-					if len(media.Examples) == 0 && path != "/v1/openapi.json" {
+					if len(media.Examples) == 0 && path != without {
 						t.Errorf("%s %s: answer %s of %s lacks an example", method, path, status, kind)
 					}
 				}
@@ -187,17 +200,26 @@ func TestOpenAPI_IsValid(t *testing.T) {
 
 func TestOpenAPI_HasEveryRoute(t *testing.T) {
 	doc, _ := described()
-	var want []string
+	wantSame(t, newServer(t, nil).v1.ProbeOperations(), operationsOf(doc))
+}
+
+// operationsOf are the method and the path of each operation.
+func operationsOf(doc *openapi3.T) (all []string) {
 	for path, item := range doc.Paths.Map() {
 		for method := range item.Operations() {
-			want = append(want, method+" "+path)
+			all = append(all, method+" "+path)
 		}
 	}
-	got := newServer(t, nil).v1.ProbeOperations()
+	return all
+}
+
+// wantSame holds the operations of a port against those of its description.
+func wantSame(t *testing.T, got, want []string) {
+	t.Helper()
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Errorf("operations = %q; openapi.yaml has %q", got, want)
+		t.Errorf("operations = %q; the description has %q", got, want)
 	}
 }
 
@@ -370,6 +392,12 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	open.edge.ProbeDraining(false)
 
 	doc, _ := described()
+	wantEveryStatus(t, doc, seen)
+}
+
+// wantEveryStatus wants each status of each operation that a description names, and no other.
+func wantEveryStatus(t *testing.T, doc *openapi3.T, seen map[string]map[int]bool) {
+	t.Helper()
 	for _, item := range doc.Paths.Map() {
 		for _, op := range item.Operations() {
 			var got []string
@@ -378,7 +406,7 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 			}
 			slices.Sort(got)
 			if want := slices.Sorted(maps.Keys(op.Responses.Map())); !slices.Equal(got, want) {
-				t.Errorf("%s answered with %q; openapi.yaml has %q", op.OperationID, got, want)
+				t.Errorf("%s answered with %q; the description has %q", op.OperationID, got, want)
 			}
 		}
 	}

@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,35 +10,15 @@ import (
 	v1 "barrage/gateway/v1"
 )
 
-// adminPost calls the admin port with a body.
-func adminPost(t *testing.T, s *Server, path, body string) (status int, answer string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.AdminAddr().String()+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
-}
-
 // TestPublish: servers put messages of any user and kind into a room, past its rules and storms, once each.
 func TestPublish(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Admin.Listen = "127.0.0.1:0" })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Admin.Listen = "127.0.0.1:0" })
 	n := joinV1(t, s, "w")
 	moderate(t, s, `{"verb":"modes","modes":{"frozen":true,"slow_ms":60000}}`)
 	n.want("room")
 	publish := func(messages string) []v1.Published {
 		t.Helper()
-		status, body := adminPost(t, s, "/v1/admin/rooms/r/messages", `{"messages":[`+messages+`]}`)
+		status, body := callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/messages", "", `{"messages":[`+messages+`]}`)
 		var got struct {
 			Messages []v1.Published `json:"messages"`
 		}
@@ -87,7 +66,7 @@ func TestPublish(t *testing.T) {
 		`{"messages":[{"id":"1","user_id":"u","user":{"a":"` + strings.Repeat("x", 1100) + `"}}]}`:  "user is no object",
 		`{`: "no JSON",
 	} {
-		if status, answer := adminPost(t, s, "/v1/admin/rooms/r/messages", body); status != 400 || !strings.Contains(answer, why) {
+		if status, answer := callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/messages", "", body); status != 400 || !strings.Contains(answer, why) {
 			t.Errorf("%.80s: %d %s; want 400 with %q", body, status, answer, why)
 		}
 	}
@@ -109,7 +88,7 @@ func TestAdmin_Mod(t *testing.T) {
 		{"/v1/admin/everywhere/mod", `{"verb":"ban","user_id":"u"}`, 200, `"verb":"ban"`},
 		{"/v1/admin/everywhere/mod", `{"verb":"mute","user_id":"u"}`, 400, "for one room"},
 	} {
-		if status, body := adminPost(t, s, c.path, c.body); status != c.status || !strings.Contains(body, c.want) {
+		if status, body := callAdminWith(t, s, http.MethodPost, c.path, "", c.body); status != c.status || !strings.Contains(body, c.want) {
 			t.Errorf("POST %s %s: %d %s; want %d with %s", c.path, c.body, status, body, c.status, c.want)
 		}
 	}

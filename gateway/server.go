@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +16,9 @@ import (
 	"barrage/gateway/desk"
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
+	"barrage/gateway/fleet"
 	v1 "barrage/gateway/v1"
+	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
 	"barrage/room"
 )
@@ -26,6 +30,8 @@ type Store interface {
 	fastim.Store
 	v1.Store
 	desk.Store
+	webhooks.Store
+	fleet.Store
 	// RevokeUser ends all tokens of a user that were made until then, RevokeToken a signed one by its name.
 	RevokeUser(ctx context.Context, user string, then time.Time) error
 	RevokeToken(ctx context.Context, id string, end time.Time) error
@@ -45,26 +51,41 @@ type Server struct {
 	edge    *edge.Edge
 	fastIM  *fastim.FastIM
 	v1      *v1.API
+	hooks   *webhooks.Sender // nil: no service is told
+	audit   audit
 	log     *slog.Logger
 	metrics *metrics
+	fleet   *fleet.Fleet
+	started time.Time
 	public  *http.Server
 	admin   *http.Server
 	addr    net.Addr
 	adminAt net.Addr
+	ctx     context.Context // ends at Close
 	stop    context.CancelFunc
 	workers sync.WaitGroup // accept loops, and all that edge and protocols run
 
+	speeds   speeds
 	requests atomic.Int64 // HTTP requests and handshakes being answered
+	exports  atomic.Int64 // of rooms, under way
 	closing  sync.Once
 }
 
 // New makes the node over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, edge: edge.New(cfg.Config, store, log)}
+	s := &Server{cfg: cfg, store: store, log: log, edge: edge.New(cfg.Config, store, log), audit: audit{path: cfg.Admin.AuditFile}}
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
-	s.edge.Hall = room.New(rooms, s.edge.Hooks(s.fastIM.Lists.RoomChanged), store, log)
+	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
+	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
+	if s.hooks = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.hooks != nil {
+		ask.OnNews = s.hooks.Mark
+	}
+	s.edge.Hall = room.New(rooms, ask, store, log)
 	s.v1.NewDesk(store)
+	s.v1.Desk.Told = s.moderated
+	s.fleet = fleet.New(s.edge.Hall.Node(), store, s.self, s.tick, log)
+	adminPort{s}.join()
 	s.metrics = newMetrics(s)
 	return s
 }
@@ -84,25 +105,30 @@ func (s *Server) start() error {
 	if err != nil {
 		return fmt.Errorf("cannot read admin.keys_file: %w", err)
 	}
+	if err := s.audit.check(); err != nil {
+		return err
+	}
 	ln, err := s.edge.Listen()
 	if err != nil {
 		return err
 	}
 	var adminLn net.Listener
-	if s.cfg.Admin.Listen != "" {
+	if s.cfg.Admin.On() {
 		if adminLn, err = net.Listen("tcp", s.cfg.Admin.Listen); err != nil {
 			_ = ln.Close()
-			return fmt.Errorf("cannot listen on admin.listen %q: %w", s.cfg.Admin.Listen, err)
+			return edge.CannotListen("admin.listen", s.cfg.Admin.Listen, err)
 		}
 		s.adminAt = adminLn.Addr()
 	}
 	s.addr = ln.Addr()
 
 	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
+	s.ctx, s.stop, s.started = ctx, cancel, time.Now()
 	s.edge.Run(ctx, &s.workers)
 	s.fastIM.Lists.Run(ctx, &s.workers)
 	s.v1.Run(ctx, &s.workers)
+	s.hooks.Run(ctx, &s.workers)
+	s.fleet.Run(ctx, &s.workers)
 	if s.edge.Private() {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
@@ -110,24 +136,14 @@ func (s *Server) start() error {
 	s.public.ConnState = s.edge.Plain.State
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(s.adminRoutes(serverKeys))
+		s.admin = s.httpServer(adminPort{s}.routes(serverKeys))
 		s.serve(s.admin, adminLn)
 	}
-	s.warn()
+	for _, warning := range s.cfg.Warnings() {
+		s.log.Warn(warning)
+	}
 	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.edge.Sessions.Most(), "open_files", s.edge.OpenFiles())
 	return nil
-}
-
-// warn says what of the settings leaves a door open.
-func (s *Server) warn() {
-	if s.cfg.Auth.Required() && s.cfg.Auth.GivesTokens() && s.cfg.Auth.LoginURL == "" {
-		s.log.Warn("anybody can log in as anybody, and ends the token of that user: auth.mode has redis and auth.login_url is empty; " +
-			"set it to a hook that knows passwords, or to off where tokens are written to Redis by others")
-	}
-	if s.edge.Private() && !s.cfg.Auth.Required() {
-		s.log.Warn("rooms are not private: room.auto_join is off, but nobody's token is checked, so anybody comes in under a member's name; " +
-			"take any out of auth.mode")
-	}
 }
 
 func (s *Server) httpServer(h http.Handler) *http.Server {
@@ -202,8 +218,10 @@ func (s *Server) close() {
 	defer cancel()
 	s.edge.CutOff(ctx)
 	s.edge.Hall.Report(ctx) // nobody is here any more: the other nodes need not wait until our word is too old
+	s.hooks.Leave()
 	s.stop()
 	s.workers.Wait()
+	_ = s.fleet.Leave(ctx) // else the other nodes take it for alive for half a minute
 	s.edge.Guard.Close()
 	s.edge.Hall.Close()
 	if s.edge.Review != nil {
@@ -214,7 +232,7 @@ func (s *Server) close() {
 // Sessions is how many WebSockets are open.
 func (s *Server) Sessions() int { return s.edge.Sessions.Open() }
 
-// Away, Back, RoomEvent, UserEvent, TokensChanged and Resumed are the store's calls (redisx.Handler).
+// Away, Back, RoomEvent, UserEvent, TokensChanged, Asked and Resumed are the store's calls (redisx.Handler).
 
 // Away tells that calls to the store fail from now on. Connections stay, newcomers are let
 // in.
@@ -239,6 +257,9 @@ func (s *Server) UserEvent(user string) { s.fastIM.Lists.UserChanged(user) }
 func (s *Server) TokensChanged(users, ids []string) {
 	s.edge.TokensChanged(users, ids)
 }
+
+// Asked brings what another node asks. It never blocks.
+func (s *Server) Asked(question string) { s.fleet.Asked(question) }
 
 // Resumed tells that events of any room and user may have been missed.
 func (s *Server) Resumed() {

@@ -220,7 +220,7 @@ func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
 // A full pipe is no reason not to be told: what was begun is finished, then comes the
 // close frame, then the end.
 func TestSocket_CloseFrameArrivesBehindBacklog(t *testing.T) {
-	s := newServer(t, func(c *setup) { tight(c); manualSweep(c) })
+	s := newServer(t, func(c *setup) { tight(c); manualCheck(c) })
 	slow := dialSlow(t, s, chatPath("r", "slow"), smallWindow)
 	fast := join(t, s, "r", "fast")
 	c := sessionOf(t, s, "slow")
@@ -250,7 +250,7 @@ func TestSocket_CloseFrameArrivesBehindBacklog(t *testing.T) {
 		}
 	}
 	eventually(t, func() error { return differ("bytes waiting", c.Pending(), 0) })
-	s.edge.Sweep(s.edge.ProbeStarted()) // shuts our half, now that all has gone out
+	s.edge.CheckSessions(s.edge.ProbeStarted()) // shuts our half, now that all has gone out
 	slow.wantEOF()
 }
 

@@ -14,7 +14,7 @@ func newStrictServer(t *testing.T, manual bool) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) {
 		if c.Auth.Mode = []string{edge.AuthRedis}; manual {
-			manualSweep(c)
+			manualCheck(c)
 		}
 	})
 	for _, user := range []string{"u", "v"} {
@@ -71,7 +71,7 @@ func TestRecheck_ClosesTheRevoked(t *testing.T) {
 }
 
 func TestRecheck_NotWithoutAuth(t *testing.T) {
-	s := newServer(t, manualSweep)
+	s := newServer(t, manualCheck)
 	c := join(t, s, "r", "u")
 	s.setToken(t, "u", "new")
 	s.TokensChanged(nil, nil)

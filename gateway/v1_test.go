@@ -425,12 +425,12 @@ func TestV1_StoreAway(t *testing.T) {
 	f("Page", http.MethodGet, "/v1/rooms/never", "", "cannot open the room now, try again")
 	f("Report", http.MethodGet, pathRoom, "", "cannot read the room's counters now, try again")
 	f("Read", http.MethodPost, "/v1/rooms/never2/messages", `{"id":"1"}`, "cannot open the room now, try again")
-	f("RecallSeq", http.MethodDelete, pathMessages+"/1", "", "cannot take the message back now")
+	f("RecallSeq", http.MethodDelete, pathMessages+"/1", "", "cannot take the message back now, try again")
 }
 
 // A message whose answer does not come in time may be sent again.
 func TestV1_SendUnconfirmed(t *testing.T) {
-	s := newServerV1(t, manualSweep)
+	s := newServerV1(t, manualCheck)
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
 	send := func(ctx context.Context) (int, any, *edge.Refusal) {
@@ -462,12 +462,12 @@ func TestV1_SendUnconfirmed(t *testing.T) {
 
 // A token that is revoked between the call and the batch counts no more.
 func TestV1_SendRevoked(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	goOn := storeOf(s).hold("CheckTokens")
 	defer goOn()
 	got := make(chan answerV1, 1)
 	go func() { got <- callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1"}`) }() // ends with the answer, which the test waits for
-	eventually(t, func() error { return differ("batches at the gate", storeOf(s).called("CheckTokens"), 1) })
+	eventually(t, func() error { return differ("batches whose senders are checked", storeOf(s).called("CheckTokens"), 1) })
 	if err := s.store.SetToken(t.Context(), "u", "other"); err != nil {
 		t.Fatal(err)
 	}
@@ -479,7 +479,7 @@ func TestV1_SendRevoked(t *testing.T) {
 }
 
 func TestV1_SendBusyAndRefused(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.rooms.QueueMessages = 1 })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.QueueMessages = 1 })
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
 	first := make(chan answerV1, 1)

@@ -72,7 +72,7 @@ func TestGrants_NoWayRound(t *testing.T) {
 // All guests of an address share one rate, on sockets and by HTTP.
 func TestGuests_ShareTheRateOfTheirAddress(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
-		manualSweep(c)
+		manualCheck(c)
 		c.Auth.Mode, c.Auth.Guests = []string{edge.AuthRedis}, edge.GuestsChat
 		c.Server.TrustedProxies = []string{"127.0.0.0/8"}
 		c.Limits = door.DefaultLimits()
@@ -295,7 +295,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 	n, _ := dialAs(t, s, signedToken(t, "u", nil))
 	n.send(`{"t":"auth","id":"a","token":"` + signedToken(t, "u", nil) + `"}`)
 	n.want("auth")
-	s.edge.Sweep(s.edge.ProbeStarted().Add(6 * time.Second))
+	s.edge.CheckSessions(s.edge.ProbeStarted().Add(6 * time.Second))
 	close(goOn)
 	for _, n := range waiting {
 		n.want("welcome")
@@ -304,7 +304,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 
 // Whoever comes without an address that counts has a share of the checks of tokens of their own.
 func TestFirstFrame_ManyAtOnce(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	goOn := storeOf(s).hold("CheckToken")
 	defer goOn()
 	var all []*native
@@ -322,7 +322,7 @@ func TestFirstFrame_ManyAtOnce(t *testing.T) {
 
 // A login of an original FastIM node, which keeps no list of tokens, replaces ours all the same.
 func TestReplaced_BesideFastIM(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode = []string{edge.AuthRedis} })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	n := joinV1(t, s, "u")
 	other := dial(t, s, chatPath("r", "v")[:len(chatPath("r", "v"))-len("any")]+"t")
 	other.wantWelcome()

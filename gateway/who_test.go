@@ -71,7 +71,7 @@ func callsOf(s *Server) (calls int) {
 func TestGuests_MayChat(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		c.Auth.Mode, c.Auth.Guests, c.AnonymousJoin = []string{edge.AuthRedis}, edge.GuestsChat, false
-		manualSweep(c)
+		manualCheck(c)
 	})
 	n, w := dialV1(t, s, "r", "", false)
 	if fmt.Sprint(w.Can) != "[read send like]" {
@@ -289,7 +289,7 @@ func TestToken_IsNotLogged(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(logged.String(), "cannot check a token") && !strings.Contains(logged.String(), "cannot look whether") {
+	if !strings.Contains(logged.String(), "cannot check the token") && !strings.Contains(logged.String(), "cannot look whether") {
 		t.Errorf("the log says nothing of what went wrong:\n%s", logged)
 	}
 }
@@ -346,7 +346,7 @@ func TestHook(t *testing.T) {
 		}
 	}))
 	t.Cleanup(hook.Close)
-	s := newServerV1(t, func(c *setup) { manualSweep(c); c.Auth.Mode, c.Auth.ConnectURL = []string{edge.AuthHook}, hook.URL })
+	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode, c.Auth.ConnectURL = []string{edge.AuthHook}, hook.URL })
 	n, w := dialAs(t, s, "alice's")
 	if w.UserID != "alice" || w.Role != "vip" || fmt.Sprint(w.Can) != "[read send]" || w.EndsIn < 590_000 || w.EndsIn > 600_000 {
 		t.Errorf("welcome = %+v; want alice, vip, who may send, for ten minutes", w)

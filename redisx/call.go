@@ -51,7 +51,7 @@ func (r *Redis) counted(msg rueidis.RedisMessage, err error) (rueidis.RedisMessa
 // cannot be reached it fails at once: a caller could only wait for rueidis to dial, and
 // does so without regard to its ctx.
 func (r *Redis) callAt(ctx context.Context, g *limiter, f func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
-	if err := r.health.fault(partCommands); err != nil {
+	if err := r.health.fault(forCommands); err != nil {
 		return rueidis.RedisMessage{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)

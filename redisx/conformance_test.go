@@ -24,6 +24,8 @@ var conformance = map[string]func(s *harness){
 	"MembershipBound":      testMembershipBound,
 	"AnswersAreBounded":    testAnswersAreBounded,
 	"UserEvents":           testUserEvents,
+	"Beats":                testBeats,
+	"Questions":            testQuestions,
 	"PublishAndRead":       testPublishAndRead,
 	"EmptyRoom":            testEmptyRoom,
 	"KnownRooms":           testKnownRooms,
@@ -76,6 +78,11 @@ var conformance = map[string]func(s *harness){
 	"Marks":                testMarks,
 	"Notices":              testNotices,
 	"ManyMeasures":         testManyMeasures,
+	"Feed":                 testFeed,
+	"FeedEpochs":           testFeedEpochs,
+	"Rosters":              testRosters,
+	"RosterTakenOver":      testRosterTakenOver,
+	"NewsBounded":          testNewsBounded,
 }
 
 func TestMemory_Conformance(t *testing.T) { testConformance(t, newMemory) }
@@ -97,7 +104,8 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "KnownRooms", "Batches", "Trim", "TrimBytes", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
-		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices",
+		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices", "FeedEpochs", "Rosters", "NewsBounded",
+		"Beats", "Questions",
 		"Held", "HeldAmong", "HeldOnce", "HeldBounds",
 	} {
 		t.Run(name, func(t *testing.T) {

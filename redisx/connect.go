@@ -147,7 +147,7 @@ func (r *Redis) linkKind(dial func() (rueidis.DedicatedClient, func(), error)) l
 }
 
 // dialAny acquires a connection to the one Redis there is, or to any node of a cluster:
-// each hears of all that is published.
+// each gets all that is published.
 func (r *Redis) dialAny() (rueidis.DedicatedClient, func(), error) {
 	if !r.client.contact.Load() {
 		return nil, nil, errNotYet
@@ -183,14 +183,14 @@ func (r *Redis) newSharding() *sharding {
 		return newLink(kind, probe, r.cfg.Timeout)
 	}
 	return &sharding{
-		node:    r.node,
-		timeout: r.cfg.Timeout,
-		slotOf:  r.slotOf,
-		open:    open,
-		probe:   func(ctx context.Context, l *link) error { return r.probe(ctx, l, "SPUBLISH") },
-		read:    r.readSlots,
-		wake:    once.NewSignal(),
-		limbo:   newLink(linkKind{}, probeOf(r.node, "limbo"), r.cfg.Timeout),
-		shards:  make(map[string]shard),
+		node:       r.node,
+		timeout:    r.cfg.Timeout,
+		slotOf:     r.slotOf,
+		open:       open,
+		probe:      func(ctx context.Context, l *link) error { return r.probe(ctx, l, "SPUBLISH") },
+		read:       r.readSlots,
+		wake:       once.NewSignal(),
+		unassigned: newLink(linkKind{}, probeOf(r.node, "unassigned"), r.cfg.Timeout),
+		shards:     make(map[string]shard),
 	}
 }

@@ -37,14 +37,24 @@
 //	gma:{room}           list    the newest 1,000 entries of the log of moderation, oldest first, as JSON; 400 days
 //	                             after the last one
 //	gmh:{room}           list    messages that wait for a moderator, oldest first, see codec/held.go; an hour
+//	gmk:{room}           list    the newest 1,000 news of the room for a backend, oldest first, see lua/feed_add.lua;
+//	                             HistoryTTL + 24 h after the last one
+//	gmc:{room}:{to}      string  how far backend to has been told of the room: epoch, seq, rev, news, note;
+//	                             HistoryTTL + 24 h
+//	gme:{{roster}}       zset    rooms with something to tell -> when somebody should look at them, Unix ms; with
+//	                             :lease the node that does, 15 s; with :birth when it was made, Unix ms; for ever
 //	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
 //	                             HistoryTTL + 24 h after the last one
 //	gmw:{room}           list    beside original nodes the newest 512 messages that were taken back;
 //	                             4 min after the last one
 //	gmo:{room}           hash    node -> its members online, Unix s of that report;
 //	                             chat.ReportLife
+//	gmh:{nodes}          hash    node -> what it says of itself, see Store.Beat; chat.BeatLife
+//	gmh:{nodes}:at       zset    node -> when it said it, Unix ms; as long
+//	gmq:{question}       list    what nodes answered to a question; chat.AnswersLife
 //	mq:{room}            channel events of the room, see chat.Event
 //	uq:{user}            channel the set of the user's rooms changed; the payload says nothing
+//	uq:NUL nodes         channel questions to all nodes, see Store.Ask
 //	mq:NUL node:{node}   channel probes of a node, see below; gmn: with the same name is a key
 //	                             that probes would set, if anything were ever there
 //	mr:{room}            channel recalls and counters beside original nodes, see interop.go
@@ -65,21 +75,19 @@
 // is late cannot begin another one. A room of which nothing is left gets a later epoch than the
 // node knows at once: what was lost may be restored. See epoch.go.
 //
-// Redis can also lose single keys. A list without its meta gets a new count and a new
-// epoch. A mark in each set of last ts or of ids, and ub and ib in the meta, show publish.lua
-// that a set is missing, or lies in the future because the clock of Redis went back. It
-// restores the set from the history and the log of recalls. It also looks there for the
-// drafts of a batch that was tried before, where it does not have the first answer. A room
-// that loses its list and another key at once may store a message again, and so may one that
-// loses its ids and its log of recalls, if the message was taken back.
+// Redis can also lose single keys. A list without its meta gets a new count and a new epoch. Each set of last ts or of
+// ids has a mark, and the meta has ub and ib. They show publish.lua that a set is missing, or lies in the future
+// because the clock of Redis went back. The script restores the set from the history and the log of recalls. It also
+// looks there for the drafts of a batch that was tried before, where it does not have the first answer. A room that
+// loses its list and another key at once may store a message again. So may one that loses its ids and its log of
+// recalls, if the message was taken back.
 //
 // # What nodes know without asking
 //
-// Redis tells each node when a token or a set of rooms has changed that the node has read
-// (CLIENT TRACKING OPTIN). Until then the node goes by what it has read, without a call; no
-// is looked up again. The Handler hears of changed tokens, too: of all where a connection is
-// lost, for what a node knows goes with the connection it was read on. While Redis is away
-// all calls fail, these too: who was let in before is the caller's to judge.
+// Redis tells each node when a token or a set of rooms has changed that the node has read (CLIENT TRACKING OPTIN).
+// Until then the node goes by what it has read, without a call; no is looked up again. The Handler gets changed tokens,
+// too. Where a connection is lost these are all, for what a node knows goes with the connection it was read on. While
+// Redis is away all calls fail, these too: who was let in before is the caller's to judge.
 //
 // In a cluster braces stand around the id of a room, so that all keys of a room are in one
 // slot; a room that begins with "}" cannot be had there. [ACL] is what the user must be
@@ -87,23 +95,20 @@
 //
 // # Connections
 //
-// A node has one connection for commands to Redis, or one to each node of a cluster, and
-// links, which are connections for events: one, to any node; with sharded pub/sub, where
-// events stay on the master that has the room's slot, one more to every master. Channels
-// follow their slots (a room's channel is in the slot of its keys, because only there may the
-// script that changes these publish on it; so a link subscribes with one command for each
-// slot, up to 500 of them pipelined, see link.go): a server that gives a slot away ends the subscriptions and from then
-// on answers MOVED, and where a link breaks its master may be another one; both have the
-// slots looked up and the channels moved, and the rooms hear Resumed.
+// A node has one connection for commands to Redis, or one to each node of a cluster. Links are connections for events.
+// One goes to any node. With sharded pub/sub events stay on the master that has the room's slot, so one more link goes
+// to every master. Channels follow their slots: a room's channel is in the slot of its keys, because only there may the
+// script that changes these publish on it. So a link subscribes with one command for each slot, up to 500 of them
+// pipelined, see link.go. A server that gives a slot away ends the subscriptions and from then on answers MOVED. Where
+// a link breaks its master may be another one. Both have the slots looked up and the channels moved, and the rooms get
+// Resumed.
 //
-// A probe is a script that sets a key if it is there, which it never is, and publishes on the
-// node's own channel. Four times a second one goes through each link. Its answer proves that
-// Redis takes writes: a replica, a full disk, a full memory, a master without its replicas
-// do not. Its coming back proves that events come: a link is ready, and Resumed is called,
-// only after that, and one that hears nothing for 3 s while Redis takes its probes is torn
-// down and made again. So State is nil while all of that works. In a cluster the probe that
-// decides about commands goes to one master, by the node's name: while that one is away the
-// node holds back all its calls, though others might be answered.
+// A probe is a script that sets a key if it is there, which it never is, and publishes on the node's own channel. Four
+// times a second one goes through each link. Its answer proves that Redis takes writes: a replica, a full disk, a full
+// memory, a master without its replicas do not. Its return proves that events come: only after that is a link ready,
+// and Resumed called. A link that receives nothing for 3 s while Redis takes its probes is torn down and made again. So
+// State is nil while all of that works. In a cluster the probe that decides about commands goes to one master, by the
+// node's name. While that one is away the node holds back all its calls, though others might be answered.
 //
 // rueidis lets a caller wait without regard to its ctx where a connection's ring is full
 // and while it dials. Hence limiters (limiter.go), which let in fewer calls than a ring holds, and

@@ -274,6 +274,7 @@ type recorder struct {
 	users   []string
 	tokens  [][]string // One for each TokensChanged.
 	ids     []string   // Of all TokensChanged.
+	asked   []string
 	resumed int
 	away    []error // One for each Away that no Back followed.
 	// aways and backs count the calls.
@@ -311,6 +312,19 @@ func (r *recorder) TokensChanged(users, ids []string) {
 	defer r.mu.Unlock()
 	r.tokens = append(r.tokens, users)
 	r.ids = append(r.ids, ids...)
+}
+
+func (r *recorder) Asked(question string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, question)
+}
+
+// questions are those that were heard.
+func (r *recorder) questions() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.asked)
 }
 
 // tokensTold is how often TokensChanged was called.

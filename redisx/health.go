@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// part is one of the two kinds of connections to Redis.
-type part int
+// use is what one of the two kinds of connections to Redis is for.
+type use int
 
 const (
-	partCommands part = iota
-	partEvents
-	partCount
+	forCommands use = iota
+	forEvents
+	uses
 )
 
 // health joins what is known of both kinds into one answer and logs when that
@@ -24,31 +24,31 @@ type health struct {
 
 	mu sync.Mutex // guards the fields below
 	// faults hold why a connection cannot be used; nil = it can.
-	faults [partCount]error
-	// said is whether the state was logged at all, saidUp what was said last.
-	said, saidUp bool
+	faults [uses]error
+	// logged is whether the state was logged at all, loggedUp whether it was the good one last.
+	logged, loggedUp bool
 }
 
 // newHealth begins with nothing known: neither can be used yet.
 func newHealth(log *slog.Logger, addr string, notYet error) *health {
 	h := &health{log: log, addr: addr}
-	for p := range h.faults {
-		h.faults[p] = notYet
+	for u := range h.faults {
+		h.faults[u] = notYet
 	}
 	return h
 }
 
-// set notes that p works, or why not.
-func (h *health) set(p part, fault error) {
+// set notes that the connection for u works, or why not.
+func (h *health) set(u use, fault error) {
 	h.mu.Lock()
-	h.faults[p] = fault
+	h.faults[u] = fault
 	state := h.stateLocked()
 	up := state == nil
 	// Good news waits for all connections, bad news for nobody; that there is none yet is
 	// no news.
-	say := up != h.saidUp || !h.said && fault != nil && !errors.Is(fault, errNotYet)
+	say := up != h.loggedUp || !h.logged && fault != nil && !errors.Is(fault, errNotYet)
 	if say {
-		h.said, h.saidUp = true, up
+		h.logged, h.loggedUp = true, up
 	}
 	h.mu.Unlock()
 	switch {
@@ -59,11 +59,11 @@ func (h *health) set(p part, fault error) {
 	}
 }
 
-// fault is why p cannot be used, or nil.
-func (h *health) fault(p part) error {
+// fault is why the connection for u cannot be used, or nil.
+func (h *health) fault(u use) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.faults[p]
+	return h.faults[u]
 }
 
 // state is why Redis cannot be used, or nil.

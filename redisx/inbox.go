@@ -78,7 +78,7 @@ func (in *inbox) work(ctx context.Context, w inboxWorker, h Handler) {
 	}
 }
 
-// put never blocks. What finds no place is dropped and counted; the handler hears of it
+// put never blocks. What finds no place is dropped and counted; the handler is told
 // from the worker.
 func (in *inbox) put(m rueidis.PubSubMessage) {
 	_, id, _ := strings.Cut(m.Channel, ":") // A room may have two channels.
@@ -94,6 +94,11 @@ func (in *inbox) put(m rueidis.PubSubMessage) {
 
 // deliver hands one message to h.
 func (in *inbox) deliver(m rueidis.PubSubMessage, h Handler) {
+	if m.Channel == askChannel {
+		in.events.Add(1)
+		h.Asked(m.Message)
+		return
+	}
 	if !in.wanted(m.Channel) {
 		return
 	}

@@ -130,6 +130,7 @@ func (c *collector) RoomEvent(room string, ev chat.Event) { c.hear(fmt.Sprint(ro
 
 func (c *collector) UserEvent(user string) { c.hear(user) }
 
+func (c *collector) Asked(question string)             { c.hear("asked " + question) }
 func (c *collector) TokensChanged(users, ids []string) { c.hear(fmt.Sprint("tokens of ", users)) }
 
 func (c *collector) Resumed() { c.hear("resumed") }

@@ -110,7 +110,18 @@ func (k keys) modLog(room string) string { return "gma:" + k.tag(room) }
 
 func (k keys) held(room string) string { return "gmh:" + k.tag(room) }
 
+// bookmark is the key of how far a backend has been told of a room.
+func (k keys) bookmark(room, to string) string { return "gmc:" + k.tag(room) + ":" + to }
+
+func (k keys) news(room string) string { return "gmk:" + k.tag(room) }
+
 func (k keys) terms(name string) string { return "gmf:" + name }
+
+// beatKeys are the keys of what nodes say of themselves, in one slot.
+var beatKeys = []string{"gmh:{nodes}", "gmh:{nodes}:at"}
+
+// answersKey is the key of the answers to a question to all nodes.
+func answersKey(id string) string { return "gmq:" + id }
 
 func (k keys) lately(room string) string { return "gmw:" + k.tag(room) }
 

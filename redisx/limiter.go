@@ -64,7 +64,7 @@ func (g limiters) answered(marks []uint64) {
 }
 
 // limiter lets in a number of calls at a time. A call that gave up waiting still holds its
-// place in the ring until Redis answers, which nobody hears. But answers come in the
+// place in the ring until Redis answers, which nobody notices. But answers come in the
 // order of the calls on each connection: once every connection has answered a question
 // that was asked later, or has broken, so are all calls that were given up before.
 type limiter struct {

@@ -51,12 +51,12 @@ type link struct {
 	ask once.Signal
 
 	// Atomic.
-	// unheard counts the probes that Redis has taken since the last event came.
-	unheard atomic.Int32
-	// heard and taken: on this connection a probe has come back, and one was taken since
+	// unreturned counts the probes that Redis has taken since the last event.
+	unreturned atomic.Int32
+	// returned and taken: on this connection a probe has come back, and one was taken since
 	// it is there.
-	heard, taken atomic.Bool
-	rebuilt      atomic.Uint64
+	returned, taken atomic.Bool
+	rebuilt         atomic.Uint64
 
 	mu sync.Mutex // guards the fields below
 	// channels has those that are wanted and those still to be unsubscribed.
@@ -95,7 +95,7 @@ type subscription struct {
 	settled chan struct{}
 }
 
-// newLink is a link that is heard on the probe of the given name, see keys.probe.
+// newLink is a link whose probes return under the given name, see keys.probe.
 func newLink(kind linkKind, probe string, timeout time.Duration) *link {
 	l := &link{
 		kind:     kind,
@@ -109,7 +109,7 @@ func newLink(kind linkKind, probe string, timeout time.Duration) *link {
 	return l
 }
 
-// probeName is the name of the probes that are heard on this link.
+// probeName is the name of the probes that return on this link.
 func (l *link) probeName() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,7 +126,7 @@ func (l *link) setProbe(name string) {
 	if old != "" {
 		l.drop(probeChannel(old), false)
 	}
-	l.unheard.Store(0)
+	l.unreturned.Store(0)
 }
 
 // add asks for channel. late says that events of it may have been missed.
@@ -253,8 +253,8 @@ func (l *link) session(ctx context.Context, news linkNews) error {
 	defer release()
 	defer conn.Close() // A connection with subscriptions must not go back to the pool.
 	defer l.forget()
-	l.unheard.Store(0)
-	l.heard.Store(false)
+	l.unreturned.Store(0)
+	l.returned.Store(false)
 	lost := conn.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: l.onMessage, OnSubscription: l.onSubscription})
 	asked, ready, missed := false, false, false
 	for {
@@ -268,7 +268,7 @@ func (l *link) session(ctx context.Context, news linkNews) error {
 		case !asked:
 			asked = true
 			l.ask.Set()
-		case l.heard.Load() && l.taken.Load():
+		case l.returned.Load() && l.taken.Load():
 			ready = true
 			news.state(nil)
 		}
@@ -276,7 +276,7 @@ func (l *link) session(ctx context.Context, news linkNews) error {
 			missed = false
 			news.late()
 		}
-		if l.unheard.Load() >= deafProbes {
+		if l.unreturned.Load() >= deafProbes {
 			l.rebuilt.Add(1)
 			return errDeaf
 		}
@@ -293,20 +293,20 @@ func (l *link) session(ctx context.Context, news linkNews) error {
 // tookProbe notes that Redis has taken a probe for this link.
 func (l *link) tookProbe() {
 	l.taken.Store(true)
-	l.unheard.Add(1)
+	l.unreturned.Add(1)
 	l.nudge()
 }
 
 // onMessage runs on the connection's reader: it never blocks.
 func (l *link) onMessage(m rueidis.PubSubMessage) {
-	if l.unheard.Load() != 0 {
-		l.unheard.Store(0)
+	if l.unreturned.Load() != 0 {
+		l.unreturned.Store(0)
 	}
 	if !strings.HasPrefix(m.Channel, l.kind.probes) {
 		l.kind.deliver(m)
 		return
 	}
-	if !l.heard.Swap(true) {
+	if !l.returned.Swap(true) {
 		l.nudge()
 	}
 }

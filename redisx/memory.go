@@ -15,10 +15,10 @@ import (
 const (
 	// memoryShards keeps rooms out of each other's way: two busy ones seldom share a lock.
 	memoryShards = 256
-	// sweepEvery is how often a shard that is written to looks for what has expired.
+	// expireEvery is how often a shard that is written to looks for what has expired.
 	// So what nobody touches goes too, without a goroutine; a shard that nobody writes
 	// to does not grow.
-	sweepEvery = time.Minute
+	expireEvery = time.Minute
 )
 
 // Memory is the [Store] of a single node. It does no I/O: no method blocks, no ctx is
@@ -39,6 +39,11 @@ type Memory struct {
 	termsMu sync.Mutex        // guards the field below; a leaf
 	terms   map[string]string // texts by name; nil: none
 
+	feedsMu sync.Mutex               // guards the field below, and what it holds; a leaf
+	rosters map[string]*memoryRoster // by name; nil: none
+
+	fleet memoryFleet
+
 	// Atomic.
 	calls, failed, events atomic.Uint64
 	subscriptions         atomic.Int64
@@ -46,7 +51,7 @@ type Memory struct {
 
 // roomShard holds the rooms whose id falls to it.
 type roomShard struct {
-	// publishing is held from before a change until the handler has heard of it, so
+	// publishing is held from before a change until the handler has it, so
 	// that events are in order. Lock order: publishing -> mu. The handler is called
 	// without mu, so it may wait for others that read or subscribe.
 	publishing sync.Mutex
@@ -55,8 +60,9 @@ type roomShard struct {
 	rooms      map[string]*memoryRoom
 	registered map[string]struct{} // nil: none
 	rules      map[string]*memoryRules
+	news       map[string]*memoryNews
 	subscribed map[string]struct{}
-	sweepAt    time.Time
+	expireAt   time.Time
 }
 
 // userShard holds the users whose id falls to it.
@@ -66,9 +72,9 @@ type userShard struct {
 	revoked    map[string]memoryRevoked
 	joined     map[string]memoryJoined // by user
 	subscribed map[string]struct{}
-	sweepAt    time.Time // of tokens and revoked
-	// sweepRoomsAt is when joined is looked through again.
-	sweepRoomsAt time.Time
+	expireAt   time.Time // of tokens and revoked
+	// expireRoomsAt is when joined is looked through again.
+	expireRoomsAt time.Time
 }
 
 // memoryJoined is the rooms of a user, until expires unless that is zero.
@@ -125,12 +131,12 @@ func (m *Memory) user(user string) *userShard {
 	return u
 }
 
-// sweepRoomsLocked drops the rooms of users that have expired, now and then. u.mu must be held.
-func (u *userShard) sweepRoomsLocked(now time.Time) {
-	if now.Before(u.sweepRoomsAt) {
+// expireRoomsLocked drops the rooms of users that have expired, now and then. u.mu must be held.
+func (u *userShard) expireRoomsLocked(now time.Time) {
+	if now.Before(u.expireRoomsAt) {
 		return
 	}
-	u.sweepRoomsAt = now.Add(sweepEvery)
+	u.expireRoomsAt = now.Add(expireEvery)
 	maps.DeleteFunc(u.joined, func(_ string, j memoryJoined) bool { return !j.expires.IsZero() && !now.Before(j.expires) })
 }
 
@@ -158,7 +164,7 @@ func (m *Memory) join(user, room string) (added, watched bool, err error) {
 	u := m.user(user)
 	defer u.mu.Unlock()
 	now := m.now()
-	u.sweepRoomsLocked(now)
+	u.expireRoomsLocked(now)
 	rooms := u.joinedLocked(user, now)
 	at, ok := slices.BinarySearch(rooms, room)
 	if ok = ok || room == ""; ok && len(rooms) == 0 {

@@ -37,14 +37,17 @@ func (s *roomShard) liveLocked(room string, now time.Time) *memoryRoom {
 	return r
 }
 
-// sweepLocked drops what has expired in all rooms, now and then. s.mu must be held.
-func (s *roomShard) sweepLocked(now time.Time) {
-	if now.Before(s.sweepAt) {
+// expireLocked drops what has expired in all rooms, now and then. s.mu must be held.
+func (s *roomShard) expireLocked(now time.Time) {
+	if now.Before(s.expireAt) {
 		return
 	}
-	s.sweepAt = now.Add(sweepEvery)
+	s.expireAt = now.Add(expireEvery)
 	for room := range s.rooms {
 		s.liveLocked(room, now)
+	}
+	for room := range s.news {
+		s.newsLocked(room, 0, now)
 	}
 }
 
@@ -74,7 +77,7 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := m.now()
-	s.sweepLocked(now)
+	s.expireLocked(now)
 	r := s.liveLocked(room, now)
 	if r == nil {
 		r = new(memoryRoom)
@@ -182,7 +185,7 @@ func (m *Memory) report(s *roomShard, node string, p chat.Report) (standing chat
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := m.now()
-	s.sweepLocked(now)
+	s.expireLocked(now)
 	r := s.liveLocked(p.Room, now)
 	if r == nil {
 		if p.Online == 0 && p.Likes == 0 {

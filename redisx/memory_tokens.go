@@ -37,7 +37,7 @@ func nameOf(id string) string { return "\x00" + id }
 func (m *Memory) SetToken(_ context.Context, user, token string) error {
 	u := m.user(user)
 	now := m.now()
-	users := u.sweepLocked(now)
+	users := u.expireLocked(now)
 	all := slices.DeleteFunc(u.tokens[user].alive(now), func(one memoryToken) bool { return one.text == token })
 	all = slices.Insert(all, 0, memoryToken{token, now.Add(chat.TokenLife)})
 	u.tokens[user] = all[:min(len(all), m.limits.tokens()+replacedKept)]
@@ -52,12 +52,12 @@ func (m *Memory) tokensChanged(users, ids []string) {
 	}
 }
 
-// sweepLocked drops now and then what has expired, and says whose tokens. u.mu must be held.
-func (u *userShard) sweepLocked(now time.Time) (users []string) {
-	if now.Before(u.sweepAt) {
+// expireLocked drops now and then what has expired, and says whose tokens. u.mu must be held.
+func (u *userShard) expireLocked(now time.Time) (users []string) {
+	if now.Before(u.expireAt) {
 		return nil
 	}
-	u.sweepAt = now.Add(sweepEvery)
+	u.expireAt = now.Add(expireEvery)
 	for user, all := range u.tokens {
 		left := all.alive(now)
 		if len(left) < len(all) {

@@ -14,8 +14,8 @@ const notesEvery = 240
 
 // notes say what of the promises in ARCHITECTURE.md the settings of Redis do not keep.
 type notes struct {
-	mu   sync.Mutex // guards the field below
-	said []string
+	mu     sync.Mutex // guards the field below
+	broken []string
 }
 
 // Notes are what of this node's promises the settings of Redis do not keep, a sentence each. None: they
@@ -23,7 +23,7 @@ type notes struct {
 func (r *Redis) Notes() []string {
 	r.notes.mu.Lock()
 	defer r.notes.mu.Unlock()
-	return slices.Clone(r.notes.said)
+	return slices.Clone(r.notes.broken)
 }
 
 // Notes are none: nothing is lost but with the node.
@@ -35,8 +35,8 @@ func (r *Redis) lookAtSettings(ctx context.Context) {
 	defer cancel()
 	found := r.brokenPromises(ctx)
 	r.notes.mu.Lock()
-	was := r.notes.said
-	r.notes.said = found
+	was := r.notes.broken
+	r.notes.broken = found
 	r.notes.mu.Unlock()
 	for _, note := range found {
 		if !slices.Contains(was, note) {
@@ -47,7 +47,7 @@ func (r *Redis) lookAtSettings(ctx context.Context) {
 
 // brokenPromises asks Redis, or in a cluster the master that probes go to. What the user may not ask is left out.
 func (r *Redis) brokenPromises(ctx context.Context) (found []string) {
-	slot := probeKey(r.subs.any.probeName())
+	slot := probeKey(r.subs.main.probeName())
 	info := func(section string) string {
 		text, _ := r.client.Do(ctx, r.client.B().Info().Section(section).Build().SetSlot(slot)).ToString() // "": it may not be asked
 		return text

@@ -24,7 +24,7 @@ func quotaOf(q chat.Quota) (every, low, burst float64) {
 // quotaSettings are a quota as the scripts want it.
 func quotaSettings(q chat.Quota) string {
 	every, low, burst := quotaOf(q)
-	return fmt.Sprintf("%.6f, %.6f, %.6f, %d, %d", every, low, burst, chat.TurnTime.Milliseconds(), chat.StormFalls)
+	return fmt.Sprintf("%.6f, %.6f, %.6f, %d, %d", every, low, burst, chat.ShiftTime.Milliseconds(), chat.StormFalls)
 }
 
 // memoryQuota is what a room has used of its quota. The zero value: nothing.
@@ -44,11 +44,11 @@ func (m *memoryQuota) judge(q chat.Quota, b *chat.Batch, fresh func(i int) bool,
 		return nil
 	}
 	ms := now.UnixMilli()
-	m.turn(ms/1000, low)
+	m.begin(ms/1000, low)
 	m.offered[chat.ClassNormal] += b.Dropped[0]
 	m.offered[chat.ClassLow] += b.Dropped[1]
 	at := float64(ms)
-	if step := 2 * max(burst, float64(chat.TurnTime.Milliseconds())); m.all-at > step || m.most-at > step { // the clock went back
+	if step := 2 * max(burst, float64(chat.ShiftTime.Milliseconds())); m.all-at > step || m.most-at > step { // the clock went back
 		m.all, m.most = at, at
 	}
 	m.all, m.most = max(m.all, at), max(m.most, at)
@@ -61,7 +61,7 @@ func (m *memoryQuota) judge(q chat.Quota, b *chat.Batch, fresh func(i int) bool,
 			}
 			m.offered[class]++
 			if class != chat.ClassSystem && m.all+every-at > burst || bound && m.most+low-at > burst {
-				_, shed[i] = chat.Turn(now)
+				_, shed[i] = chat.Shift(now)
 				continue
 			}
 			m.all += every
@@ -74,8 +74,8 @@ func (m *memoryQuota) judge(q chat.Quota, b *chat.Batch, fresh func(i int) bool,
 	return shed
 }
 
-// turn begins to count another second.
-func (m *memoryQuota) turn(second int64, low float64) {
+// begin begins to count another second.
+func (m *memoryQuota) begin(second int64, low float64) {
 	passed := second - m.second
 	if passed == 0 {
 		return

@@ -74,6 +74,7 @@ func NewRedis(cfg Config, limits Limits, log *slog.Logger) *Redis {
 		sharded = r.newSharding()
 	}
 	r.subs = newSubscriber(newLink(r.linkKind(r.dialAny), probeOf(r.node, ""), cfg.Timeout), sharded, &r.running)
+	r.subs.main.add(askChannel, false)
 	r.inbox = newInbox(r.keys, r.subs.wanted)
 	return r
 }
@@ -108,13 +109,13 @@ func (r *Redis) Start(h Handler) {
 	case <-patience.C:
 	}
 	r.announce(h)
-	r.subs.run(r.ctx, func(state error) { r.setHealth(partEvents, state) }, func(back bool) {
+	r.subs.run(r.ctx, func(state error) { r.setHealth(forEvents, state) }, func(back bool) {
 		if back {
 			r.reconnects.Add(1)
 		}
 		h.Resumed()
 	})
-	if r.keys.tagged && !r.cfg.ShardedPubSub { // Else the subscriber hears of it.
+	if r.keys.tagged && !r.cfg.ShardedPubSub { // Else the subscriber finds out.
 		r.running.Go(func() { r.watchMasters(h.Resumed) })
 	}
 }

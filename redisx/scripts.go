@@ -39,6 +39,7 @@ var (
 	checkTokenScript = newBatchScript(lua("", "lib_tokens", "check_token"))
 	joinScript       = newBatchScript(lua("", "lib_rooms", "join"))
 	useRoomsScript   = newBatchScript(lua("", "lib_rooms", "use_rooms"))
+	beatScript       = rueidis.NewLuaScript(lua("", "beat"))
 )
 
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
@@ -48,6 +49,7 @@ type roomScripts struct {
 	hold, held, deny                                    *rueidis.Lua // nil beside original FastIM nodes
 	approve                                             *rueidis.Lua // publish for batches with held drafts; nil there
 	recallSeq, purge, readRules, changeRules            *rueidis.Lua // nil beside original FastIM nodes
+	feedRead, feedMove, feedAdd                         *rueidis.Lua // nil beside original FastIM nodes
 	report                                              batchScript
 }
 
@@ -84,6 +86,7 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		s.changeRules = script("change_rules")
 		s.hold, s.held, s.deny = script("lib_held", "hold"), script("lib_held", "held"), script("lib_held", "deny")
 		s.approve = script("lib_quota", "lib_held", publish)
+		s.feedRead, s.feedMove, s.feedAdd = script("feed_read"), script("feed_move"), script("feed_add")
 	}
 	return s
 }
@@ -99,7 +102,7 @@ local answerBytes, pageBytes = %d, %d -- of messages in one answer of Since and 
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
 local rulesKept, rulesLife, heldLife = %d, '%s', %s -- measures of a room; life of its rules, of a held message, in ms
-local quotaEvery, quotaLow, quotaBurst, turnTime, levelFalls = %s -- see quotaOf, chat.TurnTime, chat.StormFalls
+local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls = %s -- see quotaOf, chat.ShiftTime, chat.StormFalls
 `, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
 		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, pageBytes,
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,

@@ -183,10 +183,11 @@ type Store interface {
 
 	// Rules returns a room's rules. They are the caller's. Beside original FastIM nodes there are none.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
-	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it returns.
-	// Once it has returned, no Publish stores anything that was judged by the rules of before: it returns chat.ErrStale.
-	// Where c.Version is set the rules are replaced by what c says: they are restored, unless the store has as new ones;
-	// then the error has chat.ErrStale in its chain. Beside original FastIM nodes it has chat.ErrBeside.
+	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it
+	// returns. Once it has returned, no Publish stores anything that was judged by the rules of before: it returns
+	// chat.ErrStale. Where c.Version is set the rules are replaced by what c says: they are restored, unless the
+	// store has as new ones; then the error has chat.ErrStale in its chain. Beside original FastIM nodes it has
+	// chat.ErrBeside.
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
 	// Purge takes the newest messages that user sent since a time, in Unix ms, out of the history, at most
 	// chat.RecallsKept. It logs a recall for each and sends every subscribed node an event for each, which it returns.
@@ -207,6 +208,32 @@ type Store interface {
 	WriteLog(ctx context.Context, room, entry string) error
 	ReadLog(ctx context.Context, room string, limit int) ([]string, error)
 
+	// ReadFeed returns what there is to tell a backend of a room behind its bookmark, which to names; at most limit
+	// messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark from was,
+	// nil where there is none; the error has chat.ErrStale in its chain where another node has moved it. A bookmark lives
+	// a day longer than a history. AddNews adds a JSON object to the room's news. Beside original FastIM nodes the
+	// errors of these, and of those below, have chat.ErrBeside in their chain.
+	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
+	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
+	AddNews(ctx context.Context, room, text string) error
+	// TakeFeeds takes up to limit rooms of a roster that are due, if no other node has taken any, or looked, within
+	// chat.FeedLease. They are the node's for as long. birth is when the roster was made as far as the node
+	// knows, 0 where it does not: it is the answer's where the store has lost it. MarkFeeds has rooms be due now, DoneFeeds
+	// gives them back: one that was marked meanwhile stays due. LeaveFeeds has another node take over at once.
+	TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error)
+	MarkFeeds(ctx context.Context, roster string, rooms []string) error
+	DoneFeeds(ctx context.Context, roster string, rooms []chat.Due) error
+	LeaveFeeds(ctx context.Context, roster, node string) error
+	// Beat keeps what node says of itself for chat.BeatLife, for all nodes to read; "" takes it away. Beats are what
+	// all nodes that live say, in no order.
+	Beat(ctx context.Context, node, text string) error
+	Beats(ctx context.Context) ([]string, error)
+	// Ask has every node that can be reached hear a question, by Handler.Asked; this one, too. Answer adds an answer to
+	// the question of a name, for chat.AnswersLife after the last one; Answers are those so far, the first one first.
+	Ask(ctx context.Context, question string) error
+	Answer(ctx context.Context, id, answer string) error
+	Answers(ctx context.Context, id string) ([]string, error)
+
 	// SubscribeRoom returns once every event published from now on will be delivered.
 	// If ctx ends first it returns an error, but the wish stands until UnsubscribeRoom:
 	// events come as soon as they can. Subscribing twice is subscribing once.
@@ -221,7 +248,7 @@ type Store interface {
 	UnsubscribeUser(user string)
 }
 
-// Handler hears from a [Store] what other parts of the system must know. Its methods
+// Handler gets from a [Store] what other packages must know. Its methods
 // are called from many goroutines; they must not block and must not call the store.
 type Handler interface {
 	// Away says that the store takes no calls from now on, and why: they fail at once.
@@ -246,6 +273,8 @@ type Handler interface {
 	// once more. A token whose life is over may be told late: when the store removes it. The
 	// slices are the handler's.
 	TokensChanged(users, ids []string)
+	// Asked brings a question that a node asked of all. Nobody hears a question again that was missed.
+	Asked(question string)
 	// Resumed says that events were missed, and that this is over: the subscriptions
 	// were lost, or could not be made at first, and are all back; or events came
 	// faster than they were handled, some were dropped, and the rest has been handled.

@@ -27,6 +27,7 @@ func (deaf) Away(error)                       {}
 func (deaf) Back()                            {}
 func (deaf) RoomEvent(string, chat.Event)     {}
 func (deaf) UserEvent(string)                 {}
+func (deaf) Asked(string)                     {}
 func (deaf) TokensChanged([]string, []string) {}
 func (deaf) Resumed()                         {}
 

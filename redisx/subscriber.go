@@ -14,12 +14,12 @@ import (
 // errNoSlots is why not all events of a cluster can be had.
 var errNoSlots = errors.New("some slots have no master")
 
-// subscriber spreads the channels that are wanted over links. There is one link, any, for
+// subscriber spreads the channels that are wanted over links. There is one link, main, for
 // all that is published with PUBLISH; with sharded pub/sub there is one more for every
 // master of the cluster, which has the channels of the rooms in its slots.
 type subscriber struct {
 	// Immutable after newSubscriber.
-	any *link
+	main *link
 	// sharded is nil without sharded pub/sub.
 	sharded *sharding
 	// running waits for the links' goroutines.
@@ -59,8 +59,8 @@ type sharding struct {
 	read func(context.Context) (slotTable, error)
 	// wake asks for another look at the slots. One is enough.
 	wake once.Signal
-	// limbo has the channels whose master is not known. It has no connection.
-	limbo *link
+	// unassigned has the channels whose master is not known. It has no connection.
+	unassigned *link
 
 	// Guarded by subscriber.mu.
 	table  slotTable
@@ -75,14 +75,14 @@ type shard struct {
 
 func newSubscriber(one *link, s *sharding, running *sync.WaitGroup) *subscriber {
 	subs := &subscriber{
-		any:     one,
+		main:    one,
 		sharded: s,
 		running: running,
 		homes:   make(map[string]*link),
 		faults:  map[*link]error{one: errNotYet},
 	}
 	if s != nil {
-		subs.faults[s.limbo] = errNotYet
+		subs.faults[s.unassigned] = errNotYet
 	}
 	return subs
 }
@@ -134,7 +134,7 @@ func (s *subscriber) unwant(channels ...string) {
 	}
 }
 
-// wanted reports whether anybody wants to hear of channel.
+// wanted reports whether anybody wants the events of channel.
 func (s *subscriber) wanted(channel string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,7 +164,7 @@ func (s *subscriber) count() int {
 func (s *subscriber) rebuilt() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.retired + s.any.rebuilt.Load()
+	n := s.retired + s.main.rebuilt.Load()
 	if s.sharded != nil {
 		for _, shard := range s.sharded.shards {
 			n += shard.link.rebuilt.Load()
@@ -176,18 +176,18 @@ func (s *subscriber) rebuilt() uint64 {
 // homeLocked is the link that channel belongs on. s.mu must be held.
 func (s *subscriber) homeLocked(channel string) *link {
 	if s.sharded == nil || !isRoomChannel(channel) {
-		return s.any
+		return s.main
 	}
 	if shard, ok := s.sharded.shards[s.sharded.table.master(s.sharded.slotOf(channel))]; ok {
 		return shard.link
 	}
-	return s.sharded.limbo
+	return s.sharded.unassigned
 }
 
 // run keeps all links until ctx ends. It returns before they have ended.
 func (s *subscriber) run(ctx context.Context, report func(state error), resumed func(back bool)) {
 	s.report, s.resumed = report, resumed
-	s.runLink(ctx, s.any)
+	s.runLink(ctx, s.main)
 	if s.sharded != nil {
 		s.running.Go(func() { s.keepMap(ctx) }) // Ends with ctx.
 	}
@@ -298,9 +298,9 @@ func (s *subscriber) remap(ctx context.Context, table slotTable) {
 			delete(s.sharded.shards, addr)
 			delete(s.faults, shard.link)
 		}
-		s.faults[s.sharded.limbo] = nil
+		s.faults[s.sharded.unassigned] = nil
 		if table.holes() {
-			s.faults[s.sharded.limbo] = errNoSlots
+			s.faults[s.sharded.unassigned] = errNoSlots
 		}
 	})
 }

@@ -50,7 +50,7 @@ func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 		err = results[0].Error()
 	}
 	if err == nil {
-		err = r.heardOf(ctx, r.keys.token(user))
+		err = r.awaitForgotten(ctx, r.keys.token(user))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot set token at key %q: %w", r.keys.token(user), r.described(err))
@@ -58,8 +58,8 @@ func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 	return nil
 }
 
-// heardOf returns when this node has forgotten what it knew of a key that it changed before.
-func (r *Redis) heardOf(ctx context.Context, key string) error {
+// awaitForgotten returns when this node has forgotten what it knew of a key that it changed before.
+func (r *Redis) awaitForgotten(ctx context.Context, key string) error {
 	_, err := r.do(ctx, r.client.B().Exists().Key(key).Build())
 	return err
 }
@@ -72,7 +72,7 @@ func (r *Redis) RevokeUser(ctx context.Context, user string, then time.Time) err
 		_, err = r.do(ctx, r.client.B().Del().Key(r.tokenKeys(user)...).Build())
 	}
 	if err == nil {
-		err = errors.Join(r.heardOf(ctx, mark), r.heardOf(ctx, r.keys.token(user)))
+		err = errors.Join(r.awaitForgotten(ctx, mark), r.awaitForgotten(ctx, r.keys.token(user)))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot revoke the tokens of user %q: %w", user, err)
@@ -88,7 +88,7 @@ func (r *Redis) RevokeToken(ctx context.Context, id string, end time.Time) error
 	}
 	_, err := r.do(ctx, r.client.B().Set().Key(key).Value("1").Px(life).Build())
 	if err == nil {
-		err = r.heardOf(ctx, key)
+		err = r.awaitForgotten(ctx, key)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot revoke the token at key %q: %w", key, err)
@@ -116,7 +116,7 @@ func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong 
 	states := make([]chat.TokenState, len(creds))
 	var cmds []rueidis.CacheableTTL
 	for i := range creds {
-		for _, key := range r.toldBy(&creds[i]) {
+		for _, key := range r.watchedKeys(&creds[i]) {
 			cmds = append(cmds, rueidis.CT(r.client.B().Get().Key(key).Cache(), knownFor))
 		}
 	}
@@ -132,7 +132,7 @@ func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong 
 	}
 	var unsure []int
 	for i := range creds {
-		keys := len(r.toldBy(&creds[i]))
+		keys := len(r.watchedKeys(&creds[i]))
 		mine := values[:keys]
 		values = values[keys:]
 		if creds[i].Signed {
@@ -154,8 +154,8 @@ func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong 
 	return states, nil
 }
 
-// toldBy are the keys that tell of a credential.
-func (r *Redis) toldBy(c *chat.Credential) (keys []string) {
+// watchedKeys are the keys whose changes may end a credential.
+func (r *Redis) watchedKeys(c *chat.Credential) (keys []string) {
 	if !c.Signed {
 		return []string{r.keys.token(c.UserID)}
 	}
@@ -168,7 +168,7 @@ func (r *Redis) toldBy(c *chat.Credential) (keys []string) {
 	return keys
 }
 
-// signedState is what the values of toldBy say of a signed token.
+// signedState is what the values of watchedKeys say of a signed token.
 func signedState(c *chat.Credential, values []rueidis.RedisResult) chat.TokenState {
 	if c.UserID != "" {
 		then, err := values[0].AsInt64()

@@ -31,7 +31,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 		err := r.look()
 		closing := r.ctx.Err() != nil
 		if !closing {
-			r.setHealth(partCommands, err)
+			r.setHealth(forCommands, err)
 		}
 		if first {
 			close(looked) // Start announces.
@@ -43,7 +43,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 			r.announce(h)
 		}
 		if err == nil {
-			r.subs.any.tookProbe()
+			r.subs.main.tookProbe()
 			settings--
 		} else {
 			settings = 0 // it may be another one when it is back
@@ -55,7 +55,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 		select {
 		case <-r.ctx.Done():
 			return
-		case <-r.subs.any.ask:
+		case <-r.subs.main.ask:
 		case <-ticker.C:
 		}
 	}
@@ -65,7 +65,7 @@ func (r *Redis) watch(h Handler, looked chan<- struct{}) {
 func (r *Redis) announce(h Handler) {
 	r.announcing.Lock()
 	defer r.announcing.Unlock()
-	fault := r.health.fault(partCommands)
+	fault := r.health.fault(forCommands)
 	switch {
 	case fault != nil && !r.away:
 		h.Away(fault)
@@ -76,11 +76,11 @@ func (r *Redis) announce(h Handler) {
 }
 
 // setHealth notes err of rueidis, nil = fine.
-func (r *Redis) setHealth(p part, err error) {
+func (r *Redis) setHealth(u use, err error) {
 	if err != nil {
 		err = r.explain(err)
 	}
-	r.health.set(p, err)
+	r.health.set(u, err)
 }
 
 // look makes the first contact if there was none, and sends a probe. It returns why
@@ -96,12 +96,12 @@ func (r *Redis) look() error {
 	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Timeout)
 	defer cancel()
 	marks := r.limiters.marks()
-	if r.health.fault(partCommands) != nil {
+	if r.health.fault(forCommands) != nil {
 		if err := r.inspect(ctx); err != nil {
 			return err
 		}
 	}
-	err := r.probe(ctx, r.subs.any, "PUBLISH")
+	err := r.probe(ctx, r.subs.main, "PUBLISH")
 	if !gaveUp(ctx, err) && r.otherNodesAnswer(ctx) {
 		r.limiters.answered(marks)
 	}
@@ -144,7 +144,7 @@ const oldest = 7
 // inspect asks Redis whether it is what it must be. Where the ACL user may not ask, it is.
 func (r *Redis) inspect(ctx context.Context) error {
 	// To the master that probes go to: it must be there, others may be down.
-	ask := r.client.B().Info().Section("server").Build().SetSlot(probeKey(r.subs.any.probeName()))
+	ask := r.client.B().Info().Section("server").Build().SetSlot(probeKey(r.subs.main.probeName()))
 	text, err := r.client.Do(ctx, ask).ToString()
 	if said, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(said.Error(), "NOPERM") {
 		return nil

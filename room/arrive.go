@@ -18,7 +18,7 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 	defer r.unlock()
 	switch ev.Kind {
 	case chat.EventCounters:
-		r.standing = ev.Counters
+		r.counters = ev.Counters
 		r.counted++
 	case chat.EventRules:
 		r.changeRulesLocked(ev.Rules)
@@ -29,12 +29,12 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 			h.cfg.OnHeld(r, &ev.Held, ev.HeldState)
 		}
 	case chat.EventLook:
-		r.heardAt = h.coarse.Load()
+		r.lastEvent = h.coarse.Load()
 		h.elsewhere.suspect(id)
 		r.follower.look()
 		r.lagLocked()
 	case chat.EventMessages, chat.EventRecall:
-		r.heardAt = h.coarse.Load()
+		r.lastEvent = h.coarse.Load()
 		if ev.Kind == chat.EventMessages {
 			r.stormLocked(ev.Storm)
 		}
@@ -56,6 +56,9 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 // Recalled takes the store's answer to a recall that this node asked for: its members know before whoever
 // asked. It never blocks.
 func (h *Hall) Recalled(id string, ev chat.Event) {
+	if h.cfg.OnNews != nil {
+		h.cfg.OnNews(id)
+	}
 	if r := h.lookup(id); r != nil {
 		r.mu.Lock()
 		defer r.unlock()
@@ -78,7 +81,7 @@ func (h *Hall) Resumed() {
 
 // metLocked ends the posts that came from the store as entries of an epoch. r.mu must be held.
 func (r *Room) metLocked(epoch string, entries []chat.Entry) {
-	r.keepHeardLocked()
+	r.keepAheadLocked()
 	r.outbox.met(epoch, entries, r.hall.keyOf)
 }
 

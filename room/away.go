@@ -2,28 +2,28 @@ package room
 
 import "time"
 
-// While the store is away, chat goes on among the members of this node: a message is heard
-// at once and waits for the store all the same. When the store is back, what was heard
-// goes there first; then the room reads the history and gives its members what came from
-// other nodes meanwhile. Nobody gets a message twice: it is known by its key.
+// While the store is away, chat goes on among the members of this node: they get a message at once, ahead of the store,
+// and it waits for the store all the same. When the store is back, what is ahead goes there first. Then the room reads
+// the history and gives its members what came from other nodes meanwhile. Nobody gets a message twice: it is known by
+// its key.
 //
-// Members of one node hear such messages before those that other nodes sent meanwhile,
-// others behind them: the one order of a room is suspended while the store is away.
+// Members of one node get such messages before those that other nodes sent meanwhile, others behind them. The one order
+// of a room is suspended while the store is away.
 
 // writing is where a room's messages go.
 //
 //	linked ── the store is away, or a batch is 5 s under way ──► cut
 //	cut ── the store takes calls, or answered ──► returning
-//	returning ── no heard message waits, and the history was read ──► linked
+//	returning ── no message is ahead, and the history was read ──► linked
 //	returning ── the store is away again ──► cut
 type writing uint8
 
 const (
-	// linked: to the store, which brings them to the members. No message that waits was heard (I4).
+	// linked: to the store, which brings them to the members. No message that waits is ahead (I4).
 	linked writing = iota
 	// cut: to the members of this node, and into the outbox.
 	cut
-	// returning: to the store, behind those that were heard.
+	// returning: to the store, behind those that are ahead of it.
 	returning
 )
 
@@ -59,7 +59,7 @@ func (h *Hall) Back() {
 	})
 }
 
-// becomeCutLocked has the members hear what waits, and what comes from now on. r.mu must be held.
+// becomeCutLocked gives the members what waits, and what comes from now on. r.mu must be held.
 func (r *Room) becomeCutLocked() {
 	if r.hall.cfg.NoLocal {
 		return
@@ -70,10 +70,10 @@ func (r *Room) becomeCutLocked() {
 		r.localTS = 0
 	}
 	r.writing = cut
-	r.hearLocked()
+	r.goAheadLocked()
 }
 
-// becomeReturningLocked ends that the members hear what comes, and has the history read. r.mu must be
+// becomeReturningLocked ends that members get what comes ahead of the store, and has the history read. r.mu must be
 // held.
 func (r *Room) becomeReturningLocked() {
 	if r.writing == cut {
@@ -84,7 +84,7 @@ func (r *Room) becomeReturningLocked() {
 
 // linkLocked ends the absence where it is over. r.mu must be held.
 func (r *Room) linkLocked() {
-	if r.writing == returning && r.outbox.heard == 0 && r.follower.reading == following {
+	if r.writing == returning && r.outbox.ahead == 0 && r.follower.reading == following {
 		r.writing, r.newest.ours = linked, nil
 		r.changedLocked()
 		r.tellPlaceLocked()
@@ -116,12 +116,12 @@ func (r *Room) reachedLocked() {
 	}
 }
 
-// hearLocked gives the members all that waits for the store. r.mu must be held.
-func (r *Room) hearLocked() {
+// goAheadLocked gives the members all that waits for the store. r.mu must be held.
+func (r *Room) goAheadLocked() {
 	entries := withoutNumbers(r.follower.early) // what tells of them may be lost with the store
 	r.stampedLocked(entries)
 	r.setEarlyLocked(nil)
-	entries = append(entries, r.outbox.hear(func(ts int64) int64 {
+	entries = append(entries, r.outbox.goAhead(func(ts int64) int64 {
 		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one
 		return r.localTS
 	})...)
@@ -130,15 +130,15 @@ func (r *Room) hearLocked() {
 	}
 }
 
-// keepHeardLocked notes again what members have heard of the flight: it may have waited for longer than seen remembers.
+// keepAheadLocked notes again what of the flight members have had: it may have waited for longer than seen remembers.
 // It comes before posts are ended by what the store has. r.mu must be held.
-func (r *Room) keepHeardLocked() {
-	if r.outbox.heard == 0 {
+func (r *Room) keepAheadLocked() {
+	if r.outbox.ahead == 0 {
 		return
 	}
 	now := r.hall.coarse.Load()
 	for _, p := range r.outbox.flight.posts {
-		if p.heard && p.end == notYet {
+		if p.ahead && p.end == notYet {
 			r.seen.note(p.key, p.draft.TS, now) // also where it is known: it must outlive what comes next
 		}
 	}

@@ -21,7 +21,7 @@ func (x *world) checkStates() {
 			for _, p := range posts {
 				if p.end == notYet {
 					open++
-					if p.heard {
+					if p.ahead {
 						heard++
 					}
 				}
@@ -33,8 +33,8 @@ func (x *world) checkStates() {
 		if r.writing == linked && heard > 0 {
 			x.t.Errorf("I4: %d messages that wait were heard while linked", heard)
 		}
-		if heard != r.outbox.heard || open != r.outbox.size() {
-			x.t.Errorf("the outbox says that %d of %d were heard; it is %d of %d", r.outbox.heard, r.outbox.size(), heard, open)
+		if heard != r.outbox.ahead || open != r.outbox.size() {
+			x.t.Errorf("the outbox says that %d of %d were heard; it is %d of %d", r.outbox.ahead, r.outbox.size(), heard, open)
 		}
 	}
 }
@@ -77,9 +77,9 @@ func (x *world) check() {
 
 func (x *world) checkNode(i int, n *worldNode, history []string) {
 	r, s := n.room, n.hall.Stats()
-	if s.Waiting != 0 || n.hall.stats.tally.bytes.Load() != 0 || n.hall.stats.awaiting.Load() != 0 || r.outbox.heard != 0 || r.writing != linked || r.follower.reading != following {
+	if s.Waiting != 0 || n.hall.stats.tally.bytes.Load() != 0 || n.hall.stats.awaiting.Load() != 0 || r.outbox.ahead != 0 || r.writing != linked || r.follower.reading != following {
 		x.t.Errorf("n%d at rest: %d wait (%d bytes), %d rooms await theirs, heard %d, writing %d, reading %d", i, s.Waiting,
-			n.hall.stats.tally.bytes.Load(), n.hall.stats.awaiting.Load(), r.outbox.heard, r.writing, r.follower.reading)
+			n.hall.stats.tally.bytes.Load(), n.hall.stats.awaiting.Load(), r.outbox.ahead, r.writing, r.follower.reading)
 	}
 	if pos := x.cloud.room("1").position(); !pos.Same(r.follower.pos) {
 		x.t.Errorf("n%d stands at %+v; the store at %+v", i, r.follower.pos, pos)

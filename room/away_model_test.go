@@ -209,7 +209,7 @@ func (x *world) step() {
 		})
 	case 13:
 		x.lose()
-		n.store.set(func(s *fakeStore) { s.goBackAny("1", func(k int) int { return max(0, k-1-x.rnd.IntN(8)) }) })
+		n.store.set(func(s *fakeStore) { s.goBackAny("1", func(k int) int { return max(0, k-1-x.rnd.IntN(x.far())) }) })
 	case 14:
 		x.lose()
 		key := x.rnd.IntN(keyCount)
@@ -310,4 +310,12 @@ func (x *world) rest() {
 		x.tick(driftAfter*time.Second + chat.ReportEvery)
 	}
 	settle()
+}
+
+// far is how many changes the data go back at most: a few most of the time, as a replica does, or to any that was.
+func (x *world) far() int {
+	if x.rnd.IntN(3) > 0 {
+		return 8
+	}
+	return 1000
 }

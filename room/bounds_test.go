@@ -81,6 +81,39 @@ func TestRoom_QueueIsSharedByUsers(t *testing.T) {
 	}
 }
 
+// TestRoom_WhoIsQuietIsHeard: however many flood, in whatever order, there is a place for who has nothing in the queue.
+func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
+	for _, floods := range []int{1, 16, 60, 300} {
+		f := newFixture(t, func(c *Config) { c.QueueMessages = 4096 }, Hooks{})
+		r := f.open("1")
+		posts := 0
+		say := func(user, times int) {
+			for range times {
+				if r.Post(nil, fmt.Sprint("flood", user), "", f.now) == nil {
+					posts++
+				}
+			}
+		}
+		for user := range floods { // one after the other
+			say(user, max(300, 4096/(user+1)))
+		}
+		for range 20 { // in turn
+			for user := range floods {
+				say(user, 1)
+			}
+		}
+		if posts < 2048 {
+			t.Errorf("%d who flood have %d messages in the queue; want at least half of it", floods, posts)
+		}
+		for i := range 50 {
+			if err := r.Post(nil, fmt.Sprint("quiet", i), "", f.now); err != nil {
+				t.Errorf("beside %d who flood, with %d messages, the %d. who is quiet: %v", floods, posts, i+1, err)
+				break
+			}
+		}
+	}
+}
+
 // TestRoom_UserRate: what a user says in a room has a rate, whichever socket it comes from, and what is remembered of
 // users goes when it is over.
 func TestRoom_UserRate(t *testing.T) {
@@ -115,6 +148,11 @@ func TestRoom_UserRate(t *testing.T) {
 	if got := len(r.outbox.writers); got != 0 {
 		t.Errorf("%d users are remembered a second later; want none", got)
 	}
+	for i := range 4 { // what the room itself says has none
+		if err := r.PostNative(nil, "u", &codec.Op{ID: fmt.Sprint(i), Kind: codec.KindSystem, Body: "x"}, f.now); err != nil {
+			t.Errorf("message %d of the room itself: %v", i, err)
+		}
+	}
 }
 
 // TestRoom_QueueIsSharedByRooms: rooms that are flooded do not take the others' part of the node's queue.
@@ -136,6 +174,19 @@ func TestRoom_QueueIsSharedByRooms(t *testing.T) {
 	for i := range 50 {
 		if err := legit.Post(nil, "u", body, f.now); err != nil {
 			t.Fatalf("message %d of another room: %v", i, err)
+		}
+	}
+	for room := range 100 {
+		r := f.open(fmt.Sprint("more", room))
+		for user := range 10 {
+			for range 10 {
+				_ = r.Post(nil, fmt.Sprint(user), body, f.now) // many are refused
+			}
+		}
+	}
+	for room := range 5 {
+		if err := f.open(fmt.Sprint("quiet", room)).Post(nil, "u", body, f.now); err != nil {
+			t.Errorf("beside 100 rooms more, in a quiet one: %v", err)
 		}
 	}
 }

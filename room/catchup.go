@@ -174,8 +174,12 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	for _, e := range now.Entries[:had] {
 		if e.JSON != "" {
 			k, ts := r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)
-			if f.reading == unread {
+			switch {
+			case f.reading == unread:
 				r.seen.begins(k, ts)
+			case (f.reading == following || f.reading == behind) && !r.hadMessageLocked(e.JSON):
+				r.seen.note(k, ts, foundOlder)
+				continue
 			}
 			r.seen.keep(k, ts)
 		}
@@ -333,7 +337,11 @@ func (r *Room) hadUpToLocked(now *chat.History) int {
 			return e.JSON != "" && r.seen.wasOldest(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON))
 		})
 		return upTo(max(before, 0), func(e chat.Entry) bool {
-			return e.Seq > now.Begun || e.JSON != "" && (r.hadMessageLocked(e.JSON) || !r.seen.older(codec.Timestamp(e.JSON)))
+			if e.JSON == "" || e.Seq > now.Begun {
+				return e.Seq > now.Begun
+			}
+			k, ts := r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)
+			return !r.seen.foundOlder(k) && (r.hadMessageLocked(e.JSON) || !r.seen.older(ts))
 		})
 	}
 }

@@ -1,12 +1,10 @@
-// Package room is the core: who hears what. It knows rooms, members, the messages
-// on their way to the store, and the log of framed bytes that every member of a
-// room shares. It knows no sockets, no Redis and no clock: time and I/O come in as
-// arguments and interfaces.
+// Package room is the core: it decides which member receives what. It knows rooms, members, the messages on their way
+// to the store, and the log of framed bytes that every member of a room shares. It knows no sockets, no Redis and no
+// clock: time and I/O come in as arguments and interfaces.
 //
-// A message's way through it: [Room.Post] puts a draft into the room's outbox; a
-// publisher carries batches of them to the [Store], and tells every node, this one by the
-// answer, what came of it; [Room] gives its members what is new to them: it frames each message once
-// into its log and marks its parts dirty; a lane visits each dirty part and gives every member
+// A message's way through it: [Room.Post] puts a draft into the room's outbox. A publisher carries batches to the
+// [Store], which publishes them to every node; this one gets the answer as well. [Room] gives its members what is new
+// to them: it frames each message once into its log and wakes its parts. A lane visits each part and gives every member
 // log[cursor:head] in one write.
 //
 // Three types that know no room hold what has to be known of a message on its way:
@@ -16,17 +14,18 @@
 //	seen      which messages the members have had, by one key each (seen.go)
 //
 // arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
-// while the store cannot be reached. publish.go carries batches; recalls.go takes messages back;
-// held.go has them wait for a moderator, rules.go judges messages by the rules of their room, storm.go leaves out what
-// is too much; report.go counts, and finds out about rooms that lack something; elsewhere.go finds a room's history in
-// another database; unnumbered.go is rooms that original FastIM nodes write to as well.
+// while the store cannot be reached. post.go takes messages in, publish.go carries batches, recalls.go takes messages
+// back. rules.go judges messages by the rules of their room, held.go has them wait for a moderator, review.go has a
+// service look at them, storm.go leaves out what is too much. report.go counts,
+// and finds out about rooms that lack something. elsewhere.go finds a room's history in another database, and
+// unnumbered.go is rooms that original FastIM nodes write to as well.
 //
 // What always holds (away_check_test.go holds it):
 //
 //	I1  A message is fanned out exactly when seen.add says that it is new, by Room.giveLocked.
 //	I2  A post leaves the outbox once, by one of five ends.
 //	I3  An event is held only while its room does not follow.
-//	I4  While a room is linked no message that waits was heard.
+//	I4  While a room is linked no message that waits is ahead of the store.
 //	I5  Numbers say order and gaps, never which message it is.
 //
 // Goroutines, all started by [New] and stopped by [Hall.Close]:

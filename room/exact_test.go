@@ -376,3 +376,29 @@ func TestExact_LostBeforeItWasTriedAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestExact_ResumeWhileAnEventIsOnItsWay: the history that was read is farther than the room. What comes by itself is
+// not in the welcome as well.
+func TestExact_ResumeWhileAnEventIsOnItsWay(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
+	r := f.open("1")
+	for i := 1; i <= 6; i++ {
+		f.post(r, fmt.Sprint("m", i))
+	}
+	f.settle()
+	since := f.since(1)
+	r.newest.entries = r.newest.entries[3:]
+	if !r.Lacks(since) {
+		t.Fatal("the room has it all: the test shows nothing")
+	}
+	f.store.set(func(s *fakeStore) { s.slow = true })
+	f.publishFrom("1", "u", "m7")
+	read, _ := f.store.Since(t.Context(), "1", since.Seq-1, MaxResume+1)
+	m, a := f.joinNative(r, since, read)
+	f.store.hurry()
+	f.settle()
+	if n := len(a.Messages); !a.Recovered || a.Seq != 6 || n != 5 || a.Messages[n-1].Seq != 6 {
+		t.Errorf("recovered %v at %d with %v; want 2 to 6", a.Recovered, a.Seq, a.Messages)
+	}
+	wantFrames(t, m, "7:m7@e1/7")
+}

@@ -60,21 +60,24 @@ type Hooks struct {
 	// Authorize is asked before a batch goes to the store: it returns for each author
 	// whether the message may go in. It may block until ctx ends; an error refuses
 	// the whole batch for now: it is asked again. It deals with the refused authors itself.
-	// What is heard while the store is away is heard before Authorize is asked.
+	// What members get while the store is away they get before Authorize is asked.
 	Authorize func(ctx context.Context, from []Author) ([]bool, error)
 	// Review says what becomes of messages in rooms that want them reviewed, see chat.Modes; nil: none are. Somebody has
 	// come in just now for NewFor.
 	Review Reviewer
 	NewFor time.Duration
-	// OnChange hears that a watched room has new messages or lost one. It is called
+	// OnChange is called when a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)
-	// OnRules hears that a room has other rules, and about whom measures were taken or lifted. It is called with the
-	// room's lock held, as OnChange is.
+	// OnRules is called when a room has other rules, with those about whom measures were taken or lifted. It is called
+	// with the room's lock held, as OnChange is.
 	OnRules func(r *Room, targets []string)
 	// OnHeld hears that a message waits for a moderator, or does no more. It is called with the room's lock held, as
 	// OnChange is.
 	OnHeld func(r *Room, h *chat.Held, state chat.HeldState)
+	// OnNews hears that the store may have something new of a room: messages of this node, or that its first member here
+	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.
+	OnNews func(room string)
 }
 
 const hallShards = 64 // power of two; spreads joins over locks
@@ -207,7 +210,7 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 			sh.mu.Unlock()
 			return nil, fmt.Errorf("cannot open room %q: %w", id, err)
 		}
-		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}}
+		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}, pulse: pulse{at: h.coarse.Load()}}
 		sh.rooms[id] = r
 		h.countRoom(id, 1)
 	}
@@ -314,6 +317,7 @@ func (h *Hall) Tick(now time.Time) {
 				r.enqueueLocked()
 			}
 		}
+		r.pulse.beat(coarse)
 		r.tellCountersLocked()
 		r.tellStormLocked()
 		r.unlock()

@@ -109,7 +109,7 @@ func (p *part) enqueueLocked() {
 // visit does one turn of a part: its mail, then up to sweepBudget writes of its sweep.
 func (l *lane) visit(p *part) {
 	p.mu.Lock()
-	letters := p.mail
+	inbox := p.mail
 	p.mail, p.spare = p.spare[:0], nil
 	p.queued = false
 	resting := p.resting
@@ -117,12 +117,12 @@ func (l *lane) visit(p *part) {
 
 	began := l.clock.Now()
 	t := turn{part: p, most: l.most, budget: sweepBudget}
-	for i, x := range letters {
+	for i, x := range inbox {
 		t.read(x)
-		letters[i] = mail{}
+		inbox[i] = mail{}
 	}
-	if cap(letters) <= 1024 { // a burst's buffer is not kept
-		p.spare = letters[:0]
+	if cap(inbox) <= 1024 { // a burst's buffer is not kept
+		p.spare = inbox[:0]
 	}
 	more := resting && p.unswept() // it may have come just before the rest began
 	if !resting {

@@ -53,6 +53,19 @@ func TestLog_ViewsAreTheStream(t *testing.T) {
 	}
 }
 
+// TestLog_ViewIsAsLongAsItMayBe: a view that ends with the last byte that fits is not cut a frame earlier.
+func TestLog_ViewIsAsLongAsItMayBe(t *testing.T) {
+	l := log{budget: &budget{most: 1 << 40}, most: 1 << 30}
+	for range 3 {
+		l.append("12345678", 0) // 10 bytes, framed
+	}
+	for most, want := range map[int]int{9: 10, 10: 10, 19: 10, 20: 20, 29: 20, 30: 30, 31: 30} {
+		if v, ok := l.at(cursor{}, most); !ok || len(v.b) != want {
+			t.Errorf("a view of at most %d bytes has %d; want %d", most, len(v.b), want)
+		}
+	}
+}
+
 func TestLog_IsBoundedFromTheFarEnd(t *testing.T) {
 	l := log{budget: &budget{most: 1 << 40}, most: 256 << 10}
 	start := l.headNow()

@@ -179,3 +179,71 @@ func TestLoss_AckNamesTheEpochOfItsNumber(t *testing.T) {
 		t.Errorf("the last frame is %s; want message 6 of e2", fr[len(fr)-1].brief())
 	}
 }
+
+// TestLoss_TwiceInARow: the store goes back, to before the members came in, and in the second place to data that are
+// newer again. What lies between was there before the members, and is no news to them. What was taken back meanwhile
+// is taken back again.
+func TestLoss_TwiceInARow(t *testing.T) {
+	for _, old := range []int{5, 10, 60, 300} {
+		step := 1 + old/10
+		for first := 1; first < old; first += step {
+			for second := first; second <= old+5; second += step {
+				testTwiceInARow(t, old, first, second)
+			}
+		}
+	}
+}
+
+// testTwiceInARow has so many messages before a member comes in, and goes back to two of them.
+func testTwiceInARow(t *testing.T, old, first, second int) {
+	t.Helper()
+	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Hooks{})
+	for i := range old {
+		f.publishFrom("1", "u", fmt.Sprint("old", i+1))
+	}
+	r := f.open("1")
+	m := f.join(r)
+	var want []string
+	say := func(body string) {
+		f.post(r, body)
+		f.settle()
+		want = append(want, body)
+	}
+	for i := range 5 {
+		say(fmt.Sprint("new", i+1))
+	}
+	backTo := func(change int) {
+		f.store.set(func(s *fakeStore) { s.goBackAny("1", func(int) int { return change - 1 }) })
+	}
+	backTo(first)
+	say("between")
+	f.store.recall("1", uint64(first))
+	backTo(second)
+	say("last")
+	wantInfos(t, m, want...)
+	for _, e := range f.store.stored() {
+		if infos(t, []string{e.JSON})[0] == fmt.Sprint("old", first) {
+			t.Errorf("back from %d to %d and to %d: message %d was taken back and is there", old+5, first, second, first)
+		}
+	}
+	if t.Failed() {
+		t.Fatalf("back from %d to %d and to %d", old+5, first, second)
+	}
+}
+
+// TestLoss_GapIsToldAtOnce: no message comes behind it.
+func TestLoss_GapIsToldAtOnce(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.post(r, "a")
+	f.settle()
+	f.store.deafen()
+	f.publishFrom("1", "u", "b")
+	f.publishFrom("1", "u", "c")
+	f.store.lose(keyList)
+	f.store.hear()
+	f.hall.Resumed()
+	f.settle()
+	wantFrames(t, m, "1:a@e1/1", "gap 2-3 lost")
+}

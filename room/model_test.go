@@ -109,7 +109,7 @@ func runModel(t *testing.T, seed uint64) {
 	for _, m := range here {
 		m.checkOrder(t, posted)
 	}
-	one := f.hall.Largest(10)[0]
+	one := f.hall.Largest(10, "members", "")[0]
 	if s := f.hall.Stats(); one.Offered != s.Offered || one.Sent != s.Sent || one.Skipped != s.Skipped || one.Left != s.Left || one.Members != len(here) {
 		t.Errorf("the only room's account %+v is not the hall's %+v", one, s)
 	}

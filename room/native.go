@@ -145,8 +145,9 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 			return nil, false
 		}
 		all = slices.Concat(read.Entries, r.newest.behind(read.Entries[n-1].Seq))
+		all = slices.DeleteFunc(all, func(e chat.Entry) bool { return e.Seq > pos.Seq }) // they come by themselves
 	}
-	if all[0].Seq > since.Seq+1 {
+	if len(all) == 0 || all[0].Seq > since.Seq+1 {
 		return nil, false // what came behind it is not there any more, or was taken back: nobody knows
 	}
 	for len(all) > 0 && all[0].Seq < since.Seq {

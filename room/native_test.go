@@ -381,16 +381,16 @@ func TestNative_TriedAgainIsHeardOnce(t *testing.T) {
 	say("u", "2")
 	say("v", "2")
 	f.settle()
-	if r.outbox.heard != 3 { // what waits does not wait twice
-		t.Errorf("%d messages are ahead of the store; want 3", r.outbox.heard)
+	if r.outbox.ahead != 3 { // what waits does not wait twice
+		t.Errorf("%d messages are ahead of the store; want 3", r.outbox.ahead)
 	}
 	wantFrames(t, m, "1:u1@e1/1", "epoch l-n1-1/0", "1:u2,2:v2@l-n1-1/1")
 	wantInfos(t, old, "u1", "u2", "v2")
 	f.store.hear()
 	f.back()
 	f.settle()
-	if s := f.hall.Stats(); s.Waiting != 0 || r.outbox.heard != 0 || r.writing != linked {
-		t.Errorf("at rest %d messages wait, heard %d, writing %v", s.Waiting, r.outbox.heard, r.writing)
+	if s := f.hall.Stats(); s.Waiting != 0 || r.outbox.ahead != 0 || r.writing != linked {
+		t.Errorf("at rest %d messages wait, heard %d, writing %v", s.Waiting, r.outbox.ahead, r.writing)
 	}
 }
 

@@ -56,7 +56,7 @@ type Answer struct {
 	Wait time.Duration
 }
 
-// answered is an answer and who is to hear it.
+// answered is an answer and who is to get it.
 type answered struct {
 	author Author
 	answer Answer
@@ -82,7 +82,7 @@ type post struct {
 	key   key
 	from  Author
 	at    time.Duration // when it came, as the hall counts time
-	heard bool          // the members of this node had it first
+	ahead bool          // the members of this node had it first
 	quiet bool          // they do not, whatever happens
 	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
 	// reviewed: what the review has said is done.
@@ -115,8 +115,8 @@ type outbox struct {
 	sending bool
 	// reviewing: it is under review; then no publisher takes it.
 	reviewing bool
-	// heard is how many posts that have not ended members of this node had first.
-	heard int
+	// ahead is how many posts that have not ended members of this node had first.
+	ahead int
 	// writers are the users who have posts that have not ended, or have said something lately; bytes is how large those
 	// posts are.
 	writers map[string]writer
@@ -155,10 +155,14 @@ func (o *outbox) add(p post) {
 	o.tally.bytes.Add(size)
 }
 
-// fairShare is the part of a queue that one user, or one room, may have where it is half full: one in so many. So who
-// floods is who is refused. Queues below smallQueue and smallBytes are not shared: a part of them is nothing.
+// A queue is shared, so that who floods is who is refused. A user may have one in fairShare of a room's where that is
+// half full, and a room one in fairShare of the node's where that is a quarter full: rooms are fewer, and larger. The
+// last quarter is for those who are quiet: for users who have nothing waiting, so that a thousand fill it together, and
+// for rooms that have less than one in quietShare, 64 KiB of 64 MiB, which is some hundred messages. Queues below
+// smallQueue and smallBytes are not shared: a part of them is nothing.
 const (
 	fairShare  = 16
+	quietShare = 1024
 	smallQueue = 256
 	smallBytes = 1 << 20
 )
@@ -170,9 +174,17 @@ func (o *outbox) takes(user string, most int, mostBytes int64) bool {
 	if n >= most || all >= mostBytes {
 		return false
 	}
-	crowded := most >= smallQueue && 2*n >= most && o.writers[user].posts >= most/fairShare
-	crowding := mostBytes >= smallBytes && 2*all >= mostBytes && o.bytes >= mostBytes/fairShare
+	crowded := most >= smallQueue && 2*n >= most && int64(o.writers[user].posts) >= share(int64(n), int64(most), 1)
+	crowding := mostBytes >= smallBytes && 4*all >= mostBytes && o.bytes >= share(all, mostBytes, mostBytes/quietShare)
 	return !crowded && !crowding
+}
+
+// share is what one may have of a queue that has all of most; quiet is what one may have of its last quarter.
+func share(all, most, quiet int64) int64 {
+	if 4*all >= 3*most {
+		return quiet
+	}
+	return most / fairShare
 }
 
 // paced takes one message of a user's rate at ts in Unix ms, or says how long to wait until it could.
@@ -259,8 +271,8 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	w := o.writers[p.draft.UserID]
 	w.posts--
 	o.setWriter(p.draft.UserID, w)
-	if p.heard {
-		o.heard--
+	if p.ahead {
+		o.ahead--
 	}
 	if (p.draft.ID != "" || p.draft.Held != "") && p.from != nil {
 		a.ID = p.draft.ID
@@ -339,9 +351,9 @@ func (o *outbox) refuse(i int, a Answer) {
 	o.land(i, refused, a)
 }
 
-// alone counts post i of the flight as heard by nobody else, if members here have heard it.
+// alone counts post i of the flight as had by nobody else, if members here have had it.
 func (o *outbox) alone(i int) {
-	if o.flight.posts[i].heard && o.flight.posts[i].end == notYet {
+	if o.flight.posts[i].ahead && o.flight.posts[i].end == notYet {
 		o.tally.localOnly.Add(1)
 	}
 }
@@ -377,11 +389,11 @@ func (o *outbox) met(epoch string, entries []chat.Entry, keyOf func(string) key)
 // expire gives up what came before oldest, but for a flight that a publisher or a reviewer has in its hands. It
 // returns how many posts that were, and how many of them the store may have.
 func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
-	heard := o.heard
+	ahead := o.ahead
 	if f := &o.flight; f.open > 0 && !o.sending && !o.reviewing && f.posts[0].at < oldest {
 		if f.tries > 0 {
 			doubtful = o.finishFlight(unconfirmed, Answer{Code: CodeUnconfirmed})
-			heard = o.heard // members here had some of these, others may yet
+			ahead = o.ahead // members here had some of these, others may yet
 		} else {
 			n = o.finishFlight(expired, Answer{Code: CodeExpired})
 		}
@@ -396,8 +408,8 @@ func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	}
 	n += late
 	o.tally.unconfirmed.Add(uint64(doubtful))
-	o.tally.localOnly.Add(uint64(heard - o.heard))
-	o.tally.expired.Add(uint64(n - (heard - o.heard)))
+	o.tally.localOnly.Add(uint64(ahead - o.ahead))
+	o.tally.expired.Add(uint64(n - (ahead - o.ahead)))
 	return n + doubtful, doubtful
 }
 
@@ -434,17 +446,17 @@ func (o *outbox) admit(ok []bool) {
 	}
 }
 
-// hear marks all that waits as heard, but what is quiet, and returns what was not before, oldest first. A batch that
-// may be under way stays as it is; else a post keeps the timestamp that stamp gives it.
-func (o *outbox) hear(stamp func(ts int64) int64) (entries []chat.Entry) {
+// goAhead marks all that waits as ahead of the store, but what is quiet, and returns what was not before, oldest first.
+// A batch that may be under way stays as it is; else a post keeps the timestamp that stamp gives it.
+func (o *outbox) goAhead(stamp func(ts int64) int64) (entries []chat.Entry) {
 	for _, posts := range [][]post{o.flight.posts, o.waiting} {
 		for i := range posts {
 			p := &posts[i]
-			if p.heard || p.quiet || p.end != notYet {
+			if p.ahead || p.quiet || p.end != notYet {
 				continue
 			}
-			p.heard = true
-			o.heard++
+			p.ahead = true
+			o.ahead++
 			ts := stamp(p.draft.TS)
 			if o.flight.tries == 0 || i >= len(o.flight.posts) || p != &o.flight.posts[i] {
 				p.draft.TS = ts

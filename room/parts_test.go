@@ -192,7 +192,7 @@ func TestOutbox_Refused(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c")
 	o.cut(0, true, func() string { return "n.1" })
-	o.flight.posts[1].heard, o.heard = true, 1
+	o.flight.posts[1].ahead, o.ahead = true, 1
 	stored := chat.Stored{
 		Event:   chat.Event{Seq: 7, Messages: []string{`{"ts":20}`, `{"ts":22}`}},
 		Refused: []chat.Refusal{{Index: 1, Wait: 300 * time.Millisecond}},
@@ -201,8 +201,8 @@ func TestOutbox_Refused(t *testing.T) {
 	if wait := o.answers[1].answer.Wait; wait != 300*time.Millisecond {
 		t.Errorf("b may come again after %v; want 300ms", wait)
 	}
-	if got := o.told(&b); got != "[a::7:20 b:rate_limited:0:0 c::8:22]" || o.size() != 0 || o.heard != 0 {
-		t.Errorf("answered: %s, %d left, %d heard; want b refused, and nothing left", got, o.size(), o.heard)
+	if got := o.told(&b); got != "[a::7:20 b:rate_limited:0:0 c::8:22]" || o.size() != 0 || o.ahead != 0 {
+		t.Errorf("answered: %s, %d left, %d ahead; want b refused, and nothing left", got, o.size(), o.ahead)
 	}
 	if o.tally.refusedRate.Load() != 1 || o.tally.localOnly.Load() != 1 {
 		t.Errorf("counted %d refused, %d that only members here had; want 1 and 1", o.tally.refusedRate.Load(), o.tally.localOnly.Load())
@@ -251,7 +251,7 @@ func TestOutbox_Expire(t *testing.T) {
 		for i := range o.waiting {
 			o.waiting[i].at = time.Duration(10*i) * time.Second
 		}
-		o.hear(func(ts int64) int64 { return ts })
+		o.goAhead(func(ts int64) int64 { return ts })
 		o.sending = true
 		if n, _ := o.expire(5 * time.Second); n != 1 || o.flight.open != 1 {
 			t.Errorf("tried %v: %d given up while a publisher has the batch; want b alone", tried, n)
@@ -262,8 +262,8 @@ func TestOutbox_Expire(t *testing.T) {
 		if tried {
 			want = "[b:expired:0:0 a:unconfirmed:0:0]"
 		}
-		if got := o.told(&b); got != want || n != 1 || doubtful == 1 != tried || o.heard != 1 || o.size() != 1 {
-			t.Errorf("tried %v: %s, %d given up, %d of them doubtful, %d heard wait; want %s", tried, got, n, doubtful, o.heard, want)
+		if got := o.told(&b); got != want || n != 1 || doubtful == 1 != tried || o.ahead != 1 || o.size() != 1 {
+			t.Errorf("tried %v: %s, %d given up, %d of them doubtful, %d ahead wait; want %s", tried, got, n, doubtful, o.ahead, want)
 		}
 		if only, unsure := o.tally.localOnly.Load(), o.tally.unconfirmed.Load(); only+unsure != 2 || unsure == 1 != tried {
 			t.Errorf("tried %v: %d heard here only, %d unconfirmed", tried, only, unsure)
@@ -280,7 +280,7 @@ func TestOutbox_GateAndRefusal(t *testing.T) {
 	}
 	o.admit([]bool{true, false, true})
 	if got := o.told(&b); got != "[]" || o.flight.open != 2 || !o.flight.authorized || o.tally.refusedUnauthorized.Load() != 1 {
-		t.Errorf("the gate: answers %s, %d open; want none, it has told them, and 2", got, o.flight.open)
+		t.Errorf("the check: answers %s, %d open; want none, it has told them, and 2", got, o.flight.open)
 	}
 	if n := o.finishFlight(refused, Answer{Code: CodeStore}); n != 2 || o.told(&b) != "[a:store_refused:0:0 c:store_refused:0:0]" || o.size() != 0 {
 		t.Errorf("%d refused, %d left; want 2 and 0", n, o.size())
@@ -295,16 +295,16 @@ func TestOutbox_HearMarksOnce(t *testing.T) {
 	d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "c"}, 5)
 	o.add(post{draft: d})
 	stamp := int64(100)
-	entries := o.hear(func(int64) int64 { stamp++; return stamp })
-	if len(entries) != 3 || o.heard != 3 || o.flight.posts[0].draft.TS != 0 || o.waiting[0].draft.TS != 103 {
+	entries := o.goAhead(func(int64) int64 { stamp++; return stamp })
+	if len(entries) != 3 || o.ahead != 3 || o.flight.posts[0].draft.TS != 0 || o.waiting[0].draft.TS != 103 {
 		t.Errorf("%d heard, ts %d and %d; want 3, the batch under way unchanged, 103", len(entries), o.flight.posts[0].draft.TS, o.waiting[0].draft.TS)
 	}
-	if again := o.hear(func(ts int64) int64 { return ts }); again != nil || o.heard != 3 {
-		t.Errorf("heard %d again, %d in all", len(again), o.heard)
+	if again := o.goAhead(func(ts int64) int64 { return ts }); again != nil || o.ahead != 3 {
+		t.Errorf("ahead %d again, %d in all", len(again), o.ahead)
 	}
 	o.finishFlight(refused, Answer{})
-	if o.heard != 1 {
-		t.Errorf("%d heard wait; want 1", o.heard)
+	if o.ahead != 1 {
+		t.Errorf("%d ahead wait; want 1", o.ahead)
 	}
 }
 

@@ -13,104 +13,6 @@ import (
 // This file is the publishers: they carry batches to the store, read what rooms lack, and repeat recalls
 // that the store has lost.
 
-// Post sends a message of user to the room: it will reach the members by way of the
-// store, or at once while the store is away. now is the time of receipt. It never
-// blocks; full queues are answered with [ErrBusy], users who say too much with a [TooFastError], what the room's rules
-// forbid with a [RefusedError].
-func (r *Room) Post(from Author, user, info string, now time.Time) error {
-	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
-	d.Class = r.hall.classOf(codec.KindChat, voiceOf(from))
-	return r.post(from, d, now, said)
-}
-
-// PostNative is Post for a send of a native client; Author.Answered tells what became of it,
-// unless an error does.
-func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
-	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
-	d.Class = r.hall.classOf(op.Kind, voiceOf(from))
-	return r.post(from, d, now, said)
-}
-
-// Shadow is PostNative for a message that its sender alone is to believe in: it is held against the same bounds and
-// rules, acknowledged without a number, and stored nowhere.
-func (r *Room) Shadow(from Author, user string, op *codec.Op, now time.Time) error {
-	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()), now, shadowed)
-}
-
-// way is what is to become of a message.
-type way uint8
-
-const (
-	said     way = iota
-	shadowed     // its sender alone believes in it
-	held         // it waits for a moderator
-)
-
-func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
-	h := r.hall
-	r.mu.Lock()
-	defer r.unlock()
-	if (r.writing != linked || h.away.Load()) && d.Held == "" && r.outbox.takeOver(from, &d) {
-		return nil
-	}
-	if !r.outbox.takes(d.UserID, h.cfg.QueueMessages, int64(h.cfg.QueueBytes)) {
-		h.stats.refusedBusy.Add(1)
-		return ErrBusy
-	}
-	if wait := r.pacedLocked(from, &d); wait > 0 {
-		h.stats.tally.refusedRate.Add(1)
-		return &TooFastError{wait}
-	}
-	switch no := r.judgeLocked(from, &d, now); {
-	case no.code != "":
-		h.stats.tally.refusedRules.Add(1)
-		return &RefusedError{no.code, no.wait}
-	case no.shadow || how == shadowed:
-		h.stats.tally.refusedRules.Add(1)
-		if d.ID != "" {
-			r.outbox.answers = append(r.outbox.answers, answered{from, Answer{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}})
-		}
-		return nil
-	}
-	if wait := r.shedLocked(&d, now); wait > 0 {
-		return &RefusedError{CodeShed, wait}
-	}
-	if d.ID == "" && !h.cfg.NoLocal {
-		d.SetOrigin(h.newOrigin())
-	}
-	p := post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now), quiet: how == held || d.Held != "" || r.reviewsLocked()}
-	if how == held {
-		p.hold = chat.HeldByFilter
-	}
-	r.outbox.add(p)
-	if r.writing == cut {
-		r.hearLocked()
-	}
-	if !h.away.Load() && !r.lingersLocked() {
-		r.enqueueLocked()
-	}
-	return nil
-}
-
-// pacedLocked takes one message of Config.UserRate, or says how long its user has to wait. r.mu must be held.
-func (r *Room) pacedLocked(from Author, d *chat.Draft) (wait time.Duration) {
-	rate := r.hall.cfg.UserRate
-	if rate.Every == 0 || d.Class == chat.ClassSystem {
-		return 0
-	}
-	name := d.UserID
-	if known, ok := from.(Known); ok {
-		name = known.RateName()
-	}
-	return r.outbox.paced(name, d.TS, rate)
-}
-
-// newOrigin is the id of a message whose sender gave none. No other message in any room has it: the
-// hall's name is 40 random bits, and it counts.
-func (h *Hall) newOrigin() string {
-	return codec.OriginMark + h.name + strconv.FormatUint(h.origins.Add(1), 36)
-}
-
 // publish is a publisher: it serves one room at a time, so that at most one batch
 // of a room is on its way and whatever arrives meanwhile is the next batch. An idle
 // room pays one round trip, a hot room's batches grow by themselves.
@@ -131,10 +33,10 @@ func (r *Room) serve() {
 	r.mu.Lock()
 	r.expireLocked(h.cfg.Clock.Now())
 	r.outbox.cut(h.coarse.Load(), h.cfg.Authorize == nil, h.newBatch)
-	// What members have heard goes to the store before its history is read: so the count that
+	// What members have had goes to the store before its history is read: so the count that
 	// they are led back to has it.
 	here := !h.away.Load()
-	fetch, send := here && r.follower.wants() && r.outbox.heard == 0, here && r.outbox.flight.open > 0 && !r.outbox.reviewing
+	fetch, send := here && r.follower.wants() && r.outbox.ahead == 0, here && r.outbox.flight.open > 0 && !r.outbox.reviewing
 	r.outbox.sending = send
 	again, rules, unpin := r.recalls.lost, here && r.rules.stale, here && r.rules.unpin
 	if !here {
@@ -175,7 +77,7 @@ func (h *Hall) newBatch() string {
 // hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
 func (r *Room) hasWorkLocked() bool {
 	o := &r.outbox
-	lacks := r.follower.wants() && (o.heard == 0 || !o.reviewing) // see serve
+	lacks := r.follower.wants() && (o.ahead == 0 || !o.reviewing) // see serve
 	return lacks || o.size() > 0 && !o.reviewing || len(r.recalls.lost) > 0 || r.rules.stale || r.rules.unpin
 }
 
@@ -234,6 +136,9 @@ func (r *Room) send() {
 	r.storm.dropped = [2]uint64{} // what is lost with this try was not counted, and no harm
 	r.unlock()
 	stored, err := h.store.Publish(ctx, r.id, b)
+	if h.cfg.OnNews != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
+		h.cfg.OnNews(r.id)
+	}
 	if errors.Is(err, chat.ErrStale) {
 		r.mu.Lock()
 		defer r.unlock()
@@ -247,7 +152,7 @@ func (r *Room) send() {
 	r.mu.Lock()
 	defer r.unlock()
 	r.reachedLocked()
-	r.keepHeardLocked()
+	r.keepAheadLocked()
 	if again, ok := r.outbox.answer(b.ID, &stored, r.knownLocked()); ok && stored.Event.Epoch != chat.Unnumbered {
 		r.repeatedLocked(again, &stored.Event)
 		if len(stored.Event.Messages) > 0 {

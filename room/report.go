@@ -54,13 +54,14 @@ func (h *Hall) reportEach() {
 	}
 }
 
-// told is one room's report under way.
-type told struct {
+// reported is one room's report under way.
+type reported struct {
 	room    *Room
 	likes   uint64        // that it has
 	pos     chat.Position // the room's before
 	counted uint64        // Room.counted before
 	rules   string        // the version of the room's rules before
+	open    bool          // it has members
 }
 
 // Report tells the store of each room whose members or likes changed, and of the others from time to
@@ -72,20 +73,20 @@ func (h *Hall) Report(ctx context.Context) {
 	if h.away.Load() {
 		return
 	}
-	var rooms []told
+	var rooms []reported
 	var reports []chat.Report
 	h.each(func(r *Room) {
 		if rep, before, ok := r.takeReport(); ok {
 			rooms, reports = append(rooms, before), append(reports, rep)
 		}
 	})
-	for part := range slices.Chunk(reports, reportBatch) {
-		partCtx, cancel := context.WithTimeout(ctx, h.cfg.StoreTimeout)
-		standings, err := h.store.Report(partCtx, h.cfg.Node, part)
+	for some := range slices.Chunk(reports, reportBatch) {
+		callCtx, cancel := context.WithTimeout(ctx, h.cfg.StoreTimeout)
+		standings, err := h.store.Report(callCtx, h.cfg.Node, some)
 		cancel()
-		h.stats.reports.Add(uint64(len(part)))
+		h.stats.reports.Add(uint64(len(some)))
 		failed := 0
-		for i, t := range rooms[:len(part)] {
+		for i, t := range rooms[:len(some)] {
 			if err == nil || i < len(standings) && standings[i] != (chat.Standing{}) {
 				t.room.stands(standings[i], t)
 			} else {
@@ -94,36 +95,36 @@ func (h *Hall) Report(ctx context.Context) {
 			}
 		}
 		h.stats.reportErrors.Add(uint64(failed))
-		h.reporting.sayLocked(h.log, failed, err)
-		rooms = rooms[len(part):]
+		h.reporting.logLocked(h.log, failed, err)
+		rooms = rooms[len(some):]
 	}
 }
 
 // takeReport is what there is to tell of the room, and where it stands; ok is false where
 // there is nothing.
-func (r *Room) takeReport() (rep chat.Report, before told, ok bool) {
+func (r *Room) takeReport() (rep chat.Report, before reported, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, members := r.hall.coarse.Load(), uint64(r.members)
-	changed := members != r.told || r.likes > 0
-	due := (members > 0 || r.id == chat.Everywhere) && now-r.toldAt >= reportEvery
+	changed := members != r.reportedMembers || r.likes > 0
+	due := (members > 0 || r.id == chat.Everywhere) && now-r.reportedAt >= reportEvery
 	if r.hall.cfg.NoLocal { // lists may show rooms without members
-		due = now-r.toldAt >= reportBeside
+		due = now-r.reportedAt >= reportBeside
 	}
 	if r.follower.reading == unread || now < r.reportFrom || !changed && !due {
 		return rep, before, false
 	}
 	rep = chat.Report{Room: r.id, Online: members, Likes: r.likes, Known: r.follower.pos}
-	r.told, r.toldAt, r.likes = members, now, 0
-	return rep, told{r, rep.Likes, r.follower.pos, r.counted, r.rules.Version}, true
+	r.reportedMembers, r.reportedAt, r.likes = members, now, 0
+	return rep, reported{r, rep.Likes, r.follower.pos, r.counted, r.rules.Version, members > 0}, true
 }
 
 // reportFailed has the room reported again, a while later. Unless the store refused them its likes may
 // have been counted, so they are not: a lost answer costs at most a second's likes of one room.
-func (r *Room) reportFailed(t told, refused bool) {
+func (r *Room) reportFailed(t reported, refused bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.toldAt, r.reportFrom = 0, r.hall.coarse.Load()+reportAgain
+	r.reportedAt, r.reportFrom = 0, r.hall.coarse.Load()+reportAgain
 	if refused {
 		r.likes += t.likes
 	}
@@ -135,8 +136,8 @@ type reporting struct {
 	failure once.Failure
 }
 
-// sayLocked logs err unless it is what was said last. mu must be held.
-func (r *reporting) sayLocked(log *slog.Logger, failed int, err error) {
+// logLocked logs err unless it was the last one logged. mu must be held.
+func (r *reporting) logLocked(log *slog.Logger, failed int, err error) {
 	if r.failure.IsNew(err) {
 		log.Warn("cannot report rooms; trying again", "rooms", failed, "every", reportAgain*time.Second, "err", err)
 	}
@@ -145,12 +146,16 @@ func (r *reporting) sayLocked(log *slog.Logger, failed int, err error) {
 // stands takes the store's answer. Where a room stands elsewhere than the store says,
 // although nothing came for a while and nothing has moved it since before it was asked,
 // something was lost on the way.
-func (r *Room) stands(s chat.Standing, before told) {
+func (r *Room) stands(s chat.Standing, before reported) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.counted == before.counted { // else an event came meanwhile, which may be newer
-		r.standing = s.Counters
+		r.counters = s.Counters
 	}
+	if r.open != before.open && r.hall.cfg.OnNews != nil {
+		r.hall.cfg.OnNews(r.id)
+	}
+	r.open = before.open
 	if r.rules.read && s.Rules != before.rules && r.rules.Version == before.rules {
 		r.staleLocked()
 	}
@@ -158,7 +163,7 @@ func (r *Room) stands(s chat.Standing, before told) {
 	if f.reading != following {
 		return
 	}
-	quiet := f.pos.Same(before.pos) && r.hall.coarse.Load()-r.heardAt >= driftAfter
+	quiet := f.pos.Same(before.pos) && r.hall.coarse.Load()-r.lastEvent >= driftAfter
 	// Beside original nodes a message is in the history before its event comes: a shorter one has lost some.
 	shorter := s.Epoch == chat.Unnumbered && s.Seq < min(before.pos.Seq, f.pos.Seq)
 	if s.Epoch != before.pos.Epoch && before.pos.Epoch != "" || shorter {

@@ -35,14 +35,16 @@ type Room struct {
 	promised promises // only where nobody gives numbers
 	rules    rules
 	storm    storm
+	pulse    pulse
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 
-	queued  bool          // stands in hall.publishers, or a publisher serves it
-	failed  bool          // a call to the store failed; the next Tick tries again
-	lingers bool          // reviewLinger goes by before a publisher serves it
-	askedAt time.Duration // when its flight went under review, as the hall counts time
-	heardAt int64         // hall.coarse when the last event came
+	queued    bool  // stands in hall.publishers, or a publisher serves it
+	failed    bool  // a call to the store failed; the next Tick tries again
+	lastEvent int64 // hall.coarse when the last event came
+	lingers   bool  // reviewLinger goes by before a publisher serves it
+	// askedAt is when its flight went under review, as the hall counts time.
+	askedAt time.Duration
 
 	// While the store is away, see away.go.
 	writing  writing
@@ -51,12 +53,13 @@ type Room struct {
 	localTS  int64  // the newest timestamp of those
 
 	// What all nodes count, see report.go.
-	likes  uint64 // not reported yet
-	told   uint64 // members, as last reported
-	toldAt int64  // hall.coarse then
+	likes           uint64 // not reported yet
+	reportedMembers uint64
+	reportedAt      int64 // hall.coarse then
+	open            bool  // it had members then, as the store took it
 	// reportFrom is from when on, in Unix seconds, it is reported again after a failure.
 	reportFrom int64
-	standing   chat.Counters // as last heard
+	counters   chat.Counters // as the store said last
 	counted    uint64        // events of them
 
 	streams [encodings]*stream // nil: no member has had that encoding yet
@@ -155,7 +158,7 @@ func (r *Room) countLeft(n uint64) {
 
 // totalLocked is how many messages the room ever had, with those that the store does not
 // have yet. r.mu must be held.
-func (r *Room) totalLocked() uint64 { return r.follower.pos.Total + uint64(r.outbox.heard) }
+func (r *Room) totalLocked() uint64 { return r.follower.pos.Total + uint64(r.outbox.ahead) }
 
 // fanOutLocked puts messages into the logs of the streams that have members, and wakes
 // the lanes. r.mu must be held.
@@ -172,6 +175,7 @@ func (r *Room) fanOutLocked(messages []chat.Entry) {
 			st.wake()
 		}
 	}
+	r.pulse.came += uint32(len(messages))
 	offered := uint64(len(messages)) * uint64(r.members)
 	r.copies.offered.Add(offered)
 	r.hall.stats.offered.Add(offered)
@@ -234,9 +238,9 @@ func (r *Room) Unwatch() {
 	r.watched--
 }
 
-// newest holds the newest messages of a room in order, those that the store has and those that were heard before it has
-// them: of each at least most where there are so many, at most twice that. The rest is a reserve for recalls. Of large
-// ones it has fewer: what a welcome takes, and at most some keptBytes.
+// newest holds the newest messages of a room in order, those that the store has and those that members had before it
+// has them: of each at least most where there are so many, at most twice that. The rest is a reserve for recalls. Of
+// large ones it has fewer: what a welcome takes, and at most some keptBytes.
 type newest struct {
 	entries []chat.Entry // that the store has
 	ours    []chat.Entry // that it does not have
@@ -300,7 +304,7 @@ func (n *newest) behind(seq uint64) []chat.Entry {
 	return slices.Clone(n.entries[i:])
 }
 
-// stored moves a message that was heard to those that the store has.
+// stored moves a message that members had to those that the store has.
 func (n *newest) stored(e chat.Entry, is func(chat.Entry) bool) {
 	n.ours = slices.DeleteFunc(n.ours, is)
 	n.push(e)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -246,10 +247,35 @@ func TestRoom_GateRefusesSingleMessages(t *testing.T) {
 	f.settle()
 	wantInfos(t, m, "0", "2")
 	if asked != 1 {
-		t.Errorf("the gate was asked %d times for one batch; want once", asked)
+		t.Errorf("the senders were checked %d times for one batch; want once", asked)
 	}
 	if s := f.hall.Stats(); s.RefusedUnauthorized != 2 {
 		t.Errorf("RefusedUnauthorized = %d; want 2", s.RefusedUnauthorized)
+	}
+}
+
+// TestRoom_AuthorizeThatFailsIsAskedAgain: once a second, with the same messages.
+func TestRoom_AuthorizeThatFailsIsAskedAgain(t *testing.T) {
+	asked, fail := 0, errAway
+	f := newFixture(t, nil, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
+		asked++
+		return slices.Repeat([]bool{true}, len(from)), fail
+	}})
+	r := f.open("1")
+	m := f.join(r)
+	if err := r.Post(named("good"), "u", "0", f.now); err != nil {
+		t.Fatal(err)
+	}
+	f.settle()
+	f.settle()
+	if wantInfos(t, m); asked != 1 {
+		t.Errorf("it failed and was asked %d times within a second; want once", asked)
+	}
+	fail = nil
+	f.tick(time.Second)
+	f.settle()
+	if wantInfos(t, m, "0"); asked != 2 {
+		t.Errorf("it was asked %d times; want once more", asked)
 	}
 }
 

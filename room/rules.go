@@ -79,7 +79,7 @@ type rules struct {
 	modes    string
 	modesOf  string // the epoch that modes counts in
 	prefixes []int
-	// marks are those of messages that were heard while the store is away, with the time in Unix ms when each ends.
+	// marks are those of messages that members got while the store is away, with the time in Unix ms when each ends.
 	marks map[chat.Mark]int64
 }
 

@@ -74,6 +74,7 @@ func (s *seen) add(k key, ts, at, now int64) (isNew bool) {
 const (
 	readLate       = -1 // it was sent before it was read; nobody knows when
 	recalledBefore = -2 // it was taken back before they had it
+	foundOlder     = -3 // a new epoch had it in front of all that they have had
 )
 
 // note notes a message that is not to be given to anybody any more; at is 0 where it was there before the members.
@@ -87,9 +88,19 @@ func (s *seen) note(k key, ts, at int64) {
 	s.now.of[k] = sight{ts, at}
 	// What comes live may be stamped by any clock, or say that an old message was taken back: it does not tell how
 	// far back the members' knowledge goes. The first of a generation must do, where nothing better comes.
-	if at == 0 || at != recalledBefore && s.now.floor == math.MaxInt64 {
+	if at == 0 || at > recalledBefore && s.now.floor == math.MaxInt64 {
 		s.now.floor = min(s.now.floor, ts)
 	}
+}
+
+// foundOlder reports whether a message is known only as one that was in front of all that members have had: another
+// one behind it is no news for that.
+func (s *seen) foundOlder(k key) bool {
+	was, ok := s.now.of[k]
+	if !ok {
+		was = s.before.of[k]
+	}
+	return was.at == foundOlder
 }
 
 // keep notes a message that was there before the members, or that they have had: then it stays noted as it was.

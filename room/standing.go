@@ -19,10 +19,10 @@ func (h *Hall) Standing(id string) (pos chat.Position, counters chat.Counters, m
 	return pos, counters, 0
 }
 
-// countersLocked are the room's, with at least those members that are here: the store may not have heard of
+// countersLocked are the room's, with at least those members that are here: the store may not know
 // all of them. r.mu must be held.
 func (r *Room) countersLocked() chat.Counters {
-	c := r.standing
+	c := r.counters
 	c.Online = max(c.Online, uint64(r.members))
 	return c
 }

@@ -1,12 +1,6 @@
 package room
 
-import (
-	"cmp"
-	"slices"
-	"sync/atomic"
-
-	"barrage/internal/chat"
-)
+import "sync/atomic"
 
 // copies are one room's messages times members. All atomic.
 type copies struct{ offered, sent, skipped, left atomic.Uint64 }
@@ -39,7 +33,7 @@ type Stats struct {
 
 	LogBytes int64 // held by the logs of all rooms now
 
-	Accepted            uint64 // messages that came from the store and were not heard before, each room's once
+	Accepted            uint64 // messages that came from the store and were not given before, each room's once
 	RefusedBusy         uint64 // messages refused because the room's queue was full
 	RefusedUnauthorized uint64 // messages refused by Hooks.Authorize
 	RefusedStore        uint64 // messages the store did not take
@@ -102,39 +96,4 @@ func (h *Hall) Stats() Stats {
 		Retries: c.retries.Load(), Repeats: c.tally.repeats.Load(),
 		Drifts: c.drifts.Load(), Reports: c.reports.Load(), ReportErrors: c.reportErrors.Load(),
 	}
-}
-
-// Account is one room's figures at one moment, in copies since it went live here:
-// Offered = Sent + Skipped + Left + what is still on its way.
-type Account struct {
-	ID      string `json:"id"`
-	Members int    `json:"members"` // on this node
-	Online  uint64 `json:"online"`  // members on all nodes
-	Likes   uint64 `json:"likes"`   // ever, on all nodes
-	Local   bool   `json:"local"`   // has messages, or members, that the store does not know of
-	Total   uint64 `json:"total"`   // messages ever, on all nodes
-	Offered uint64 `json:"offered"`
-	Sent    uint64 `json:"sent"`
-	Skipped uint64 `json:"skipped"`
-	Left    uint64 `json:"left"`
-}
-
-// Largest returns the figures of the rooms with the most members, at most n.
-func (h *Hall) Largest(n int) []Account {
-	all := []Account{}
-	h.each(func(r *Room) {
-		if r.id == chat.Everywhere {
-			return
-		}
-		r.mu.Lock()
-		c := r.countersLocked()
-		s := Account{ID: r.id, Members: r.members, Online: c.Online, Likes: c.Likes, Local: r.isLocalLocked(), Total: r.totalLocked()}
-		r.mu.Unlock()
-		s.Offered, s.Sent, s.Skipped, s.Left = r.copies.offered.Load(), r.copies.sent.Load(), r.copies.skipped.Load(), r.copies.left.Load()
-		all = append(all, s)
-	})
-	slices.SortFunc(all, func(a, b Account) int {
-		return cmp.Or(cmp.Compare(b.Members, a.Members), cmp.Compare(a.ID, b.ID))
-	})
-	return all[:min(n, len(all))]
 }

@@ -62,9 +62,9 @@ type Shed [stages][chat.ClassSystem]uint64
 // storm is how much a room has to leave out. The zero value: nothing.
 type storm struct {
 	chat.Storm
-	at      int64     // hall.coarse when the store told
-	told    bool      // members believe that there is a storm
-	dropped [2]uint64 // of classes normal and low, since the last batch
+	at        int64     // hall.coarse when the store told
+	announced bool      // members believe that there is a storm
+	dropped   [2]uint64 // of classes normal and low, since the last batch
 }
 
 // classOf is how much a message matters. kind is its sender's, and needs no more than their token said.
@@ -101,8 +101,8 @@ func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
 		return 0
 	}
 	how := byLevel
-	turn, left := chat.Turn(now)
-	if !r.storm.sheds(d, turn) {
+	shift, left := chat.Shift(now)
+	if !r.storm.sheds(d, shift) {
 		if !r.overloadedLocked(d.Class, now) {
 			return 0
 		}
@@ -113,22 +113,22 @@ func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
 	return left
 }
 
-// sheds reports whether a message is left out by the level, in a turn.
-func (s *storm) sheds(d *chat.Draft, turn int64) bool {
+// sheds reports whether a message is left out by the level, in a shift.
+func (s *storm) sheds(d *chat.Draft, shift int64) bool {
 	share := min(int(s.Level), 128) // of 128
 	if d.Class == chat.ClassNormal {
 		share = int(s.Level) - 128
 	}
-	return share > 0 && cohort(d.UserID, turn) < share
+	return share > 0 && cohort(d.UserID, shift) < share
 }
 
-// cohort is which of 128 parts of a room's users one belongs to in a turn, on all nodes. They go round by 21 parts a
-// turn: wherever more than a sixth is let in, everybody has a turn within a minute; 21 is odd, so that in the end
-// everybody has one.
-func cohort(user string, turn int64) int {
+// cohort is which of 128 groups of a room's users one belongs to in a shift, on all nodes. They go round by 21 a shift.
+// So wherever more than a sixth is let in, everybody has a turn within a minute. 21 is odd, so in the end everybody has
+// one.
+func cohort(user string, shift int64) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(user))
-	return int((int64(h.Sum32()%128) + 21*(turn%128)) % 128)
+	return int((int64(h.Sum32()%128) + 21*(shift%128)) % 128)
 }
 
 // overloadedLocked reports whether the room's queue does not empty on this node though the store answers. r.mu must be
@@ -162,8 +162,8 @@ func (r *Room) tellStormLocked() {
 	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= calm {
 		s.Storm = chat.Storm{}
 	}
-	if now := s.Storm != (chat.Storm{}); now || s.told {
-		s.told = now
+	if now := s.Storm != (chat.Storm{}); now || s.announced {
+		s.announced = now
 		r.nativesLocked(func(st *stream) { st.control(codec.StormText(s.Storm)) })
 	}
 }

@@ -28,7 +28,7 @@ func (f *fixture) offers(r *Room, from Author, user, kind string) (shed bool) {
 	f.others++
 	err := r.PostNative(from, user, &codec.Op{ID: fmt.Sprint("i", f.others), Body: "x", Kind: kind}, f.now)
 	no, ok := errors.AsType[*RefusedError](err)
-	if err != nil && (!ok || no.Code != CodeShed || no.Wait <= 0 || no.Wait > chat.TurnTime) {
+	if err != nil && (!ok || no.Code != CodeShed || no.Wait <= 0 || no.Wait > chat.ShiftTime) {
 		f.t.Fatalf("refused: %v; want that it is left out, and for how long", err)
 	}
 	return ok
@@ -69,8 +69,8 @@ func TestStorm_Level(t *testing.T) {
 	}
 }
 
-// TestStorm_Turns: within a turn the same users are left out, again and again; over a minute everybody has one.
-func TestStorm_Turns(t *testing.T) {
+// TestStorm_Shifts: within a shift the same users are left out, again and again; over a minute everybody has one.
+func TestStorm_Shifts(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.storms(chat.Storm{Level: 192, Offered: 9, Shown: 3})
@@ -81,12 +81,12 @@ func TestStorm_Turns(t *testing.T) {
 			first := f.offers(r, nil, user, "chat")
 			f.now = f.now.Add(time.Millisecond)
 			if again := f.offers(r, nil, user, "chat"); again != first {
-				t.Fatalf("%s is left out %v, then %v in the same turn", user, first, again)
+				t.Fatalf("%s is left out %v, then %v in the same shift", user, first, again)
 			}
 			had[user] = had[user] || !first
 		}
 		f.settle()
-		f.now = f.now.Add(chat.TurnTime)
+		f.now = f.now.Add(chat.ShiftTime)
 	}
 	if len(had) != 50 {
 		t.Fatal("users are missing")

@@ -157,7 +157,7 @@ func (s *stream) lose(epoch string, from, to uint64) {
 
 // gap names what lies between as lost, up to message to. room.mu must be held.
 func (s *stream) gap(to uint64) {
-	s.log.control(codec.GapText(s.next, to, codec.GapLost), s.room.hall.coarse.Load())
+	s.control(codec.GapText(s.next, to, codec.GapLost))
 	s.next = to + 1
 }
 

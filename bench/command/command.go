@@ -3,6 +3,7 @@ package command
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -161,21 +162,16 @@ func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out outpu
 	if err := checkScenario(cmd, s, t); err != nil {
 		return err
 	}
-	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
-	defer stop()
-	defer out.tidy()
-	tell, done, err := out.begin(cmd)
-	if err != nil {
-		return err
-	}
-	r, err := bench.Run(ctx, s, t, tell)
-	done()
-	if err != nil {
-		return err
-	}
-	results := []bench.Result{r}
-	err = out.show(cmd, s.Name, results, func(w io.Writer) error { return report.Table(w, results[0]) })
-	return errors.Join(err, unfinished(results))
+	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
+		r, err := bench.Run(ctx, s, t, tell)
+		done()
+		if err != nil {
+			return err
+		}
+		results := []bench.Result{r}
+		err = out.show(cmd, s.Name, results, func(w io.Writer) error { return report.Table(w, r) })
+		return errors.Join(err, unfinished(results))
+	})
 }
 
 // checkScenario tells a command line that makes no sense from a machine that is too small.
@@ -218,13 +214,25 @@ func (o *output) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.quiet, "quiet", false, "show no progress")
 }
 
+// measuring calls do with what begin gives, until a signal comes, and takes away what nothing was written to.
+func (o *output) measuring(cmd *cobra.Command, do func(ctx context.Context, tell bench.Progress, done func()) error) error {
+	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
+	defer stop()
+	defer o.cleanUp()
+	tell, done, err := o.begin(cmd)
+	if err != nil {
+		return err
+	}
+	return do(ctx, tell, done)
+}
+
 // begin makes sure that results can be written before an hour is spent on them, and gives
 // a live line on standard error where that is a terminal. done takes it away.
 func (o *output) begin(cmd *cobra.Command) (tell bench.Progress, done func(), err error) {
 	if o.html == "-" {
 		return nil, nil, cli.Misused(cmd, "cannot write a report to standard output: --html is the name of a file")
 	}
-	if err := o.claim(); err != nil {
+	if err := o.create(); err != nil {
 		return nil, nil, fmt.Errorf("cannot write results: %w", err)
 	}
 	if o.quiet {
@@ -241,8 +249,8 @@ func (o *output) begin(cmd *cobra.Command) (tell bench.Progress, done func(), er
 	return tell, done, nil
 }
 
-// claim opens the files that results will go to, and notes what it makes.
-func (o *output) claim() error {
+// create opens the files that results will go to, and notes what it makes.
+func (o *output) create() error {
 	for dir := o.dir; dir != "" && missing(dir); dir = filepath.Dir(dir) {
 		o.made = append([]string{dir}, o.made...)
 	}
@@ -272,8 +280,8 @@ func missing(name string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// tidy takes away what begin made and nothing was written to.
-func (o *output) tidy() {
+// cleanUp takes away what begin made and nothing was written to.
+func (o *output) cleanUp() {
 	for _, name := range slices.Backward(o.made) {
 		if info, err := os.Stat(name); err == nil && (info.IsDir() || info.Size() == 0) {
 			_ = os.Remove(name) // A directory with something in it stays.

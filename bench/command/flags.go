@@ -31,7 +31,8 @@ func addScenarioFlags(f *pflag.FlagSet, s *bench.Scenario) {
 	number(&s.Rate, "rate", "messages a second, over all rooms")
 	whole(&s.Body, "body", "bytes of a message's body, 40 to 4096; 0 = 60")
 	f.BoolVar(&s.Deflate, "deflate", s.Deflate, "viewers take compressed batches (permessage-deflate); it needs --dialect native")
-	whole(&s.Senders, "senders", "viewers of a room that speak, 1 to 8; 0 = 8")
+	number(&s.Gifts, "gifts", "share of messages that are gifts, 0 to 1; it needs --dialect native")
+	whole(&s.Senders, "senders", "viewers of a room that speak in turn, 1 to 20000; 0 = 8")
 	duration(&s.Warmup, "warmup", "how long messages come before anything is measured")
 	duration(&s.Duration, "duration", "how long messages come while it is measured; 0s = only connect")
 	duration(&s.Rest, "rest", "the longest wait for memory to settle before it is read")
@@ -49,6 +50,7 @@ func addScenarioFlags(f *pflag.FlagSet, s *bench.Scenario) {
 	whole(&s.Sample, "sample", "viewers that check order, doubles and latency; 0 = 200")
 	whole(&s.Procs, "procs", "processes the load comes from, at most one a viewer; 0 = as many as open files ask for")
 	whole(&s.Nodes, "nodes", "nodes to start, joined by a redis-server if several; 0 = 1")
+	f.BoolVar(&s.Limits, "limits", s.Limits, "those nodes keep their limits on what a client may send; without it they have none")
 	f.StringArrayVar(&s.Env, "env", s.Env, "setting of those nodes, as BARRAGE_SERVER_POLLERS=1 (can be repeated)")
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -67,36 +68,31 @@ results.json (for compare).`,
 // runSuite runs scenarios until all are done or a signal comes. One that cannot run does
 // not stop the others.
 func runSuite(cmd *cobra.Command, suite []bench.Scenario, t bench.Target, out output) error {
-	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
-	defer stop()
-	defer out.tidy()
-	tell, done, err := out.begin(cmd)
-	if err != nil {
-		return err
-	}
-	var results []bench.Result
-	var failed error
-	for _, s := range suite {
-		if ctx.Err() != nil {
-			failed = errors.Join(failed, errors.New("cannot run the rest of the suite: interrupted"))
-			break
+	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
+		var results []bench.Result
+		var failed error
+		for _, s := range suite {
+			if ctx.Err() != nil {
+				failed = errors.Join(failed, errors.New("cannot run the rest of the suite: interrupted"))
+				break
+			}
+			r, err := bench.Run(ctx, s, t, tell)
+			if err != nil {
+				failed = errors.Join(failed, fmt.Errorf("cannot measure %s: %w", s.Name, err))
+				continue
+			}
+			results = append(results, r)
 		}
-		r, err := bench.Run(ctx, s, t, tell)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("cannot measure %s: %w", s.Name, err))
-			continue
+		done()
+		if len(results) == 0 {
+			return failed
 		}
-		results = append(results, r)
-	}
-	done()
-	if len(results) == 0 {
-		return failed
-	}
-	err = out.show(cmd, "suite", results, func(w io.Writer) error { return report.Summary(w, results) })
-	if err == nil {
-		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\nresults: %s\n", out.html, out.json)
-	}
-	return errors.Join(err, failed, unfinished(results))
+		err := out.show(cmd, "suite", results, func(w io.Writer) error { return report.Summary(w, results) })
+		if err == nil {
+			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\nresults: %s\n", out.html, out.json)
+		}
+		return errors.Join(err, failed, unfinished(results))
+	})
 }
 
 func (p program) find() *cobra.Command {
@@ -174,30 +170,25 @@ func scenarioOf(cmd *cobra.Command, args []string, name string) (bench.Scenario,
 
 // runFind searches and shows every step.
 func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error {
-	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
-	defer stop()
-	defer out.tidy()
-	tell, done, err := out.begin(cmd)
-	if err != nil {
-		return err
-	}
-	var steps []bench.Step
-	good, failed := h.Run(ctx, t, tell, func(s bench.Step) { steps = append(steps, s) })
-	done()
-	found := h.Find(steps)
-	out.find = &found
-	if len(steps) == 0 {
-		return cmp.Or(failed, errors.New("cannot find a good level: none was tried"))
-	}
-	results := make([]bench.Result, len(steps))
-	for i, s := range steps {
-		results[i] = s.Result
-	}
-	failed = errors.Join(failed, out.show(cmd, "find "+h.Scenario.Name, results, func(w io.Writer) error { return report.Steps(w, steps) }))
-	if failed == nil && good == 0 {
-		failed = fmt.Errorf("cannot find a good level: %s %v broke already: %s", h.Vary, steps[0].Level, steps[0].Broke)
-	}
-	return failed
+	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
+		var steps []bench.Step
+		good, failed := h.Run(ctx, t, tell, func(s bench.Step) { steps = append(steps, s) })
+		done()
+		found := h.Find(steps)
+		out.find = &found
+		if len(steps) == 0 {
+			return cmp.Or(failed, errors.New("cannot find a good level: none was tried"))
+		}
+		results := make([]bench.Result, len(steps))
+		for i, s := range steps {
+			results[i] = s.Result
+		}
+		failed = errors.Join(failed, out.show(cmd, "find "+h.Scenario.Name, results, func(w io.Writer) error { return report.Steps(w, steps) }))
+		if failed == nil && good == 0 {
+			failed = fmt.Errorf("cannot find a good level: %s %v broke already: %s", h.Vary, steps[0].Level, steps[0].Broke)
+		}
+		return failed
+	})
 }
 
 func (p program) peers() *cobra.Command {
@@ -258,20 +249,15 @@ memory are measured too.`,
 
 // runPeers measures targets in rounds and shows the medians; files get every round.
 func runPeers(cmd *cobra.Command, s bench.Scenario, targets []bench.Target, rounds int, out output) error {
-	ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
-	defer stop()
-	defer out.tidy()
-	tell, done, err := out.begin(cmd)
-	if err != nil {
-		return err
-	}
-	results, failed := bench.Rounds(ctx, s, targets, rounds, tell)
-	done()
-	if len(results) == 0 {
-		return failed
-	}
-	err = out.show(cmd, "peers "+s.Name, results, func(w io.Writer) error { return report.Peers(w, bench.Medians(results)) })
-	return errors.Join(err, failed, unfinished(results))
+	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
+		results, failed := bench.Rounds(ctx, s, targets, rounds, tell)
+		done()
+		if len(results) == 0 {
+			return failed
+		}
+		err := out.show(cmd, "peers "+s.Name, results, func(w io.Writer) error { return report.Peers(w, bench.Medians(results)) })
+		return errors.Join(err, failed, unfinished(results))
+	})
 }
 
 func (p program) compare() *cobra.Command {

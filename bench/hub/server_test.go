@@ -215,15 +215,21 @@ func choke(tb testing.TB, addr string, fast member) (said int) {
 	tb.Helper()
 	fast.conn.SetReadLimit(1 << 20)
 	body := strings.Repeat("x", 60<<10)
+	// Large messages fill the kernel's buffers, which take some megabytes. Then the writer is stuck, and small ones fill
+	// the queue before it gives up after writeWait, however busy the machine is.
 	for metric(tb, addr, "hub_slow_clients_closed_total") == 0 {
-		if said > 2000 { // the kernel's buffers take some megabytes, the queue 256 messages
+		if said > 20_000 {
 			tb.Fatalf("the slow client is still there after %d messages", said)
 		}
-		for range 50 {
+		for range 10 {
 			fast.say(body)
 			fast.wantInfo(body)
-			said++
 		}
+		for range queueMessages {
+			fast.say("x")
+			fast.wantInfo("x")
+		}
+		said += 10 + queueMessages
 	}
 	return said
 }

@@ -2,9 +2,8 @@
 // [Summary], [Peers], [Steps], [Compare]), to benchstat ([Benchstat]) and in a browser
 // ([HTML]). It computes nothing that is not in a [bench.Result] and changes none.
 //
-// All ways to show a figure begin with one list of them (figure.go), so that a figure
-// has the same name and unit everywhere, and what a run was worth is said in the same
-// words (verdict.go).
+// All ways to show a figure begin with one list of them (figure.go). So a figure has the same name and unit everywhere,
+// and a verdict of a run the same words (verdict.go).
 //
 // The HTML report draws with uPlot 1.6.32 (assets/, MIT, 51 KB of script): a series of
 // an hour zooms smoothly, and the report of one run has about 110 KB. go-echarts brings

@@ -1,6 +1,9 @@
 package report
 
-import "barrage/bench"
+import (
+	"barrage/bench"
+	"barrage/bench/swarm"
+)
 
 // figure is one number of a result.
 type figure struct {
@@ -33,10 +36,22 @@ var figures = concat(
 		{"messages", "due but not sent", count, -1, true, "unsent", messages(func(m *bench.Messages) float64 {
 			return float64(m.Offered - min(m.Sent, m.Offered))
 		})},
+		{"messages", "acknowledged", count, 0, false, "", answers(func(a *bench.Answers) uint64 { return a.Acked })},
+		{"messages", "refused", count, -1, false, "refused-msgs", answers(func(a *bench.Answers) uint64 { return a.TurnedAway() })},
+		{"messages", "not answered", count, -1, true, "unanswered", answers(func(a *bench.Answers) uint64 { return a.Unanswered })},
+		{"messages", "left out without a word", count, -1, false, "dropped-msgs", func(r *bench.Result) (float64, bool) {
+			return float64(untold(r)), untold(r) > 0
+		}},
+		{"gifts", "sent", count, 0, false, "", gifts(func(g *swarm.Gifts) uint64 { return g.Sent })},
+		{"gifts", "refused", count, -1, false, "refused-gifts", gifts(func(g *swarm.Gifts) uint64 { return g.Refused })},
+		{"gifts", "copies lost", count, -1, true, "lost-gifts", gifts(func(g *swarm.Gifts) uint64 { return g.Lost })},
 		{"copies", "expected", count, 0, false, "", messages(func(m *bench.Messages) float64 { return float64(m.Expected) })},
 		{"copies", "delivered", count, 0, false, "", messages(func(m *bench.Messages) float64 { return float64(m.Delivered) })},
 		{"copies", "lost", count, -1, true, "lost", messages(func(m *bench.Messages) float64 { return float64(m.Lost) })},
 		{"copies", "doubled", count, -1, true, "doubled", messages(func(m *bench.Messages) float64 { return float64(m.Doubled) })},
+		{"copies", "of refused messages", count, -1, true, "wrong", func(r *bench.Result) (float64, bool) {
+			return float64(r.Messages.Wrong), r.Messages.Answers.Known()
+		}},
 		{"copies", "out of order", count, -1, true, "disordered", messages(func(m *bench.Messages) float64 { return float64(m.OutOfOrder) })},
 		{"copies", "not counted", count, 0, false, "", messages(func(m *bench.Messages) float64 { return float64(m.Uncounted) })},
 		{"copies", "throughput", perSecond, 1, false, "copies/s", messages(func(m *bench.Messages) float64 { return m.PerSecond })},
@@ -65,6 +80,9 @@ var figures = concat(
 		{"server", "copies a write", mean, 0, false, "", func(r *bench.Result) (float64, bool) {
 			return float64(r.Messages.Delivered+r.Messages.Uncounted) / max(r.Server.Writes, 1), r.Server.Writes > 0
 		}},
+		{"Redis", "CPU", cores, -1, false, "redis-cores", redis(func(s *bench.Redis) float64 { return s.Cores })},
+		{"Redis", "CPU a message", micros, -1, false, "redis-us/msg", redis(func(s *bench.Redis) float64 { return s.CPUPerMessage })},
+		{"Redis", "traffic a message", bytes, -1, false, "redis-B/msg", redis(func(s *bench.Redis) float64 { return s.BytesPerMessage })},
 		{"memory", "before", bytes, 0, false, "", server(func(s *bench.Server) float64 { return float64(s.ResidentBefore) })},
 		{"memory", "all connected", bytes, -1, false, "", server(func(s *bench.Server) float64 { return float64(s.ResidentFull) })},
 		{"memory", "most", bytes, -1, false, "rss-B", server(func(s *bench.Server) float64 { return float64(s.ResidentMost) })},
@@ -114,6 +132,39 @@ func messagesOf(of func(*bench.Result) float64) func(*bench.Result) (float64, bo
 
 func messages(of func(*bench.Messages) float64) func(*bench.Result) (float64, bool) {
 	return messagesOf(func(r *bench.Result) float64 { return of(&r.Messages) })
+}
+
+// answers is of figures that mean nothing where senders are not told.
+func answers(of func(*bench.Answers) uint64) func(*bench.Result) (float64, bool) {
+	return func(r *bench.Result) (float64, bool) {
+		return float64(of(&r.Messages.Answers)), r.Messages.Answers.Known()
+	}
+}
+
+// gifts is of figures that mean nothing where no gift was sent.
+func gifts(of func(*swarm.Gifts) uint64) func(*bench.Result) (float64, bool) {
+	return func(r *bench.Result) (float64, bool) {
+		return float64(of(&r.Messages.Gifts)), r.Messages.Gifts.Sent > 0
+	}
+}
+
+// redis is of figures that are unknown without a Redis that could be read.
+func redis(of func(*bench.Redis) float64) func(*bench.Result) (float64, bool) {
+	return func(r *bench.Result) (float64, bool) {
+		v := of(&r.Redis)
+		return v, v != 0 && r.Messages.Offered > 0
+	}
+}
+
+// untold is how many messages the servers left out whose senders were not told.
+func untold(r *bench.Result) (sum uint64) {
+	if r.Messages.Answers.Known() {
+		return 0
+	}
+	for _, n := range r.Server.Dropped {
+		sum += n
+	}
+	return sum
 }
 
 // server is of figures that are unknown without access to the nodes; there, 0 is a

@@ -44,10 +44,10 @@ type page struct {
 	Script  template.JS
 	License string
 	// Machine is where all results come from; empty: they differ, and each says its own.
-	Machine []string
-	Rows    []summaryRow
-	Parts   []part
-	Data    data
+	Machine  []string
+	Rows     []summaryRow
+	Chapters []chapter
+	Data     data
 }
 
 // data is what report.js draws.
@@ -67,8 +67,8 @@ type summaryRow struct {
 // cell is a named text.
 type cell struct{ Name, Text string }
 
-// part is the results of one scenario.
-type part struct {
+// chapter is the results of one scenario.
+type chapter struct {
 	ID, Name, Question string
 	Settings, Command  []string
 	// Chart is the distribution's; nil: no latency was measured.
@@ -149,8 +149,8 @@ func oneMachine(results []bench.Result) bool {
 func (p *page) addPart(results []*bench.Result) {
 	s := &results[0].Scenario
 	labels := labelsOf(results)
-	t := part{
-		ID: fmt.Sprintf("s%d", len(p.Parts)+1), Name: s.Name, Question: s.Question,
+	t := chapter{
+		ID: fmt.Sprintf("s%d", len(p.Chapters)+1), Name: s.Name, Question: s.Question,
 		Settings: settings(s, servers(results[0])), Command: command(results),
 	}
 	if severalPeers(results) {
@@ -169,7 +169,7 @@ func (p *page) addPart(results []*bench.Result) {
 			p.Began = r.Began
 		}
 	}
-	p.Parts = append(p.Parts, t)
+	p.Chapters = append(p.Chapters, t)
 }
 
 // peerTables compares the peers of each load, by medians where they ran several times.

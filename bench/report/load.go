@@ -118,6 +118,9 @@ func settings(s *bench.Scenario, on string) []string {
 	if s.Rate > 0 || s.Burst.Messages > 0 {
 		out = append(out, fmt.Sprintf("%s messages/s of %s for %s", short(s.Rate), bytes.text(float64(s.Body)), span(s.Duration)))
 	}
+	if s.Gifts > 0 {
+		out = append(out, percent(s.Gifts)+" of them gifts")
+	}
 	if s.Deflate {
 		out = append(out, "batches deflated")
 	}

@@ -1,10 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"barrage/bench"
+	"barrage/bench/swarm"
 )
 
 // mood is how good a finding is; the larger, the worse.
@@ -68,13 +72,83 @@ func findings(r *bench.Result) []finding {
 		}
 		say(good, "All %s that were expected came: 0 lost, 0 doubled, 0 out of order (order: in %s).", plural(m.Expected, "copy"), sampled)
 	}
+	tellAnswers(r, say)
+	if r.Peer == "barrage" && len(r.Target.Addrs) == 0 && !slices.ContainsFunc(r.Scenario.Env, aboutLimits) {
+		with := "no limits"
+		if r.Scenario.Limits {
+			with = "their usual limits"
+		}
+		say(plain, "The nodes had %s on what a client may send.", with)
+	}
 	if m.Uncounted > 0 {
 		say(plain, "%s more went to viewers of which nobody knows exactly what they should have got: slow, cut off, late, or of a client process that died.", plural(m.Uncounted, "copy"))
 	}
 	if c.SlowEnded > 0 {
 		say(plain, "%s cut off.", plural(c.SlowEnded, "slow viewer"))
 	}
+	slices.SortStableFunc(out, func(a, b finding) int { return cmp.Compare(b.Mood, a.Mood) })
 	return out
+}
+
+// tellAnswers says what senders were told, whether all nodes showed the same, and what became of gifts.
+func tellAnswers(r *bench.Result, say func(m mood, format string, args ...any)) {
+	m := &r.Messages
+	if !alike(m.Seen) {
+		say(problem, "Viewers did not see the same on all nodes: %s.", seenBy(m.Seen))
+	}
+	if g := m.Gifts; g.Lost > 0 {
+		say(problem, "Of %s of gifts at viewers who looked, %s lost.", plural(g.Expected, "copy"), number(g.Lost))
+	}
+	if n := m.Answers.Unanswered; n > 0 {
+		say(warning, "Of %s that were sent, %s neither acknowledged nor refused: no answer came, or its connection ended before. Viewers should have them.",
+			plural(m.Sent, "message"), number(n))
+	}
+	if n := untold(r); n > 0 {
+		say(warning, "The servers left out %s (%s), for which the dialect has no word: their copies are among those lost.",
+			plural(n, "message"), byReason(r.Server.Dropped))
+	}
+	if len(m.Seen) > 1 && m.Expected > 0 && alike(m.Seen) && m.Seen[0].Sampled > 0 {
+		say(good, "Viewers saw the same on all nodes, in one order: %s.", seenBy(m.Seen))
+	}
+	if g := m.Gifts; g.Sent > 0 && g.Lost == 0 {
+		say(good, "Of %s, %s refused; of their %s at viewers who looked, 0 lost.", plural(g.Sent, "gift"), number(g.Refused), plural(g.Expected, "copy"))
+	}
+	if n := m.Answers.TurnedAway(); n > 0 {
+		say(plain, "Of %s that were sent, %s refused: %s. No viewer should have those, and latency is of the others.",
+			plural(m.Sent, "message"), number(n), byReason(m.Answers.Refused))
+	}
+}
+
+// byReason lists counts by their names, the largest first.
+func byReason(counts map[string]uint64) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = number(counts[name]) + " " + name
+	}
+	return strings.Join(names, ", ")
+}
+
+// aboutLimits reports whether a setting of a node's environment is one of its limits.
+func aboutLimits(setting string) bool { return strings.HasPrefix(setting, "BARRAGE_LIMITS_") }
+
+// alike reports whether all viewers that looked saw the same.
+func alike(seen []swarm.Seen) bool {
+	return !slices.ContainsFunc(seen, func(s swarm.Seen) bool { return s.Alike < s.Sampled })
+}
+
+// seenBy says what viewers of each node saw.
+func seenBy(seen []swarm.Seen) string {
+	var parts []string
+	for i, s := range seen {
+		part := fmt.Sprintf("node %d: %s to %s", i+1, plural(s.Delivered, "copy"), plural(s.Viewers, "viewer"))
+		if s.Viewers > 0 && s.Delivered%uint64(s.Viewers) == 0 {
+			part = fmt.Sprintf("node %d: %s to each of %s", i+1, plural(s.Delivered/uint64(s.Viewers), "copy"), plural(s.Viewers, "viewer"))
+		}
+		parts = append(parts, fmt.Sprintf("%s, of whom %s looked and %s saw the same", part, number(s.Sampled), number(s.Alike)))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // faults are what went wrong with copies: "12 lost".
@@ -87,6 +161,7 @@ func faults(r *bench.Result) (out []string) {
 	}
 	add(m.Lost, "lost")
 	add(m.Doubled, "doubled")
+	add(m.Wrong, "of refused messages")
 	add(m.OutOfOrder, "out of order")
 	if m.Disagree > 0 {
 		out = append(out, plural(m.Disagree, "viewer")+" saw another order")
@@ -116,8 +191,11 @@ func verdict(r *bench.Result) (string, mood) {
 	if n := r.Messages.Offered - min(r.Messages.Sent, r.Messages.Offered); n > 0 {
 		add(problem, "%s not sent", number(n))
 	}
+	if !alike(r.Messages.Seen) {
+		add(problem, "nodes differ")
+	}
 	if n := r.Connections.Failed; n > 0 {
-		add(problem, "%s refused", number(n))
+		add(problem, "%s refused", plural(n, "viewer"))
 	}
 	if n := r.Connections.Broken; n > 0 {
 		add(problem, "%s cut off", number(n))
@@ -130,6 +208,12 @@ func verdict(r *bench.Result) (string, mood) {
 		add(good, "all came")
 	default:
 		add(good, "all stayed")
+	}
+	if n := r.Messages.Answers.TurnedAway(); n > 0 {
+		add(plain, "%s refused", plural(n, "message"))
+	}
+	if n := r.Messages.Answers.Unanswered; n > 0 {
+		add(warning, "%s not answered", number(n))
 	}
 	if n := len(r.Warnings); n > 0 {
 		add(warning, "%s", plural(n, "warning"))

@@ -11,22 +11,33 @@ func (l *loop) finish() {
 	if gone && l.sender != nil {
 		l.sender.stop()
 	}
-	if !l.said && l.hushed() {
-		l.said = true
-		r := saidReport{Rooms: map[int]int64{}}
-		if l.sender != nil {
-			for room, n := range l.sender.byRoom {
-				if n > 0 {
-					r.Rooms[room] = int64(n)
-				}
-			}
-		}
-		l.report(report{Said: &r})
+	if !l.reportedSent && l.hushed() && (!l.owed() || l.now.After(l.deadline)) {
+		l.reportedSent = true
+		l.report(report{Sent: &sentReport{Rooms: l.uttered()}})
 	}
-	if l.said && l.rooms != nil && (gone || l.complete()) {
+	if l.reportedSent && l.rooms != nil && (gone || l.complete()) {
 		l.done = true
 		l.reportDone()
 	}
+}
+
+// uttered is what was said in the rooms whose senders are here.
+func (l *loop) uttered() map[int]roomReport {
+	rooms := map[int]roomReport{}
+	if l.sender == nil {
+		return rooms
+	}
+	for room, n := range l.sender.byRoom {
+		if n == 0 {
+			continue
+		}
+		r := roomReport{Messages: int64(n), Gifts: int64(l.sender.giving[room])}
+		if v := l.verdicts[int32(room)]; v != nil && v.turnedAway > 0 {
+			r.Messages, r.Gifts, r.Refused = r.Messages-v.turnedAway, r.Gifts-v.gifts, v.refused
+		}
+		rooms[room] = r
+	}
+	return rooms
 }
 
 // hushed reports whether the sender has ended.
@@ -71,17 +82,17 @@ func (l *loop) complete() bool {
 
 // expected is how many copies a viewer should have; exact says whether that is known.
 func (l *loop) expected(v *viewer) (n uint64, exact bool) {
-	all := l.rooms[v.seat.room]
+	all := l.rooms[v.seat.room].Messages
 	if v.stage != watching || v.seat.slow || !v.exact || all < 0 {
 		return 0, false
 	}
 	return uint64(all) - min(v.before, uint64(all)), true
 }
 
-// distinct is how many copies a viewer has, without those that it knows to be doubles.
+// distinct is how many copies a viewer has, without those that it knows to be doubles, or of refused messages.
 func (v *viewer) distinct() uint64 {
 	if v.sample != nil {
-		return v.got - v.sample.doubled
+		return v.got - v.sample.doubled - v.sample.wrong
 	}
 	return v.got
 }
@@ -93,6 +104,14 @@ func (l *loop) retire(v *viewer) {
 	v.got = 0
 	if v.sample != nil {
 		v.sample = newSample(l.plan, v.seat.room)
+		l.judge(v)
+	}
+}
+
+// judge tells a sampled viewer which messages were refused, once that is known.
+func (l *loop) judge(v *viewer) {
+	if l.rooms != nil && v.sample != nil {
+		v.sample.judge(&l.rooms[v.seat.room].Refused)
 	}
 }
 
@@ -101,6 +120,7 @@ func (l *loop) reckon(v *viewer) {
 	if v.sample != nil {
 		l.outcome.Doubled += v.sample.doubled
 		l.outcome.OutOfOrder += v.sample.outOfOrder
+		l.outcome.Wrong += v.sample.wrong
 	}
 }
 
@@ -114,24 +134,37 @@ func (l *loop) reportDone() {
 		o.Offered, o.Sent = s.offered.Load(), s.sent.Load()
 		o.Measured.Offered, o.Measured.Sent = s.offeredMeasured.Load(), s.sentMeasured.Load()
 		o.Late = s.late
+		o.Gifts.Sent = s.gifts.Load()
+		if l.manner.accounts {
+			o.Unanswered = o.Sent - o.Acked - o.turnedAway()
+		}
 	}
+	o.Targets = make([]Seen, len(l.plan.Targets))
 	for i := range l.viewers {
 		v := &l.viewers[i]
 		if v.stage != watching && v.stage != leaving {
 			continue
 		}
-		has := v.distinct()
+		has, whole := v.distinct(), false
 		if n, exact := l.expected(v); exact {
 			o.Expected += n
 			o.Delivered += min(has, n)
 			o.Lost += n - min(has, n)
 			o.Doubled += has - min(has, n)
+			seen := &o.Targets[v.seat.target]
+			seen.Viewers++
+			seen.Delivered += min(has, n)
+			seen.Lost += n - min(has, n)
+			whole = v.before == 0
 		} else {
 			o.Uncounted += has
 		}
 		l.reckon(v)
 		if s := v.sample; s != nil {
-			r.Sightings = append(r.Sightings, sighting{v.seat.room, s.found, s.set, s.order})
+			r.Sightings = append(r.Sightings, sighting{v.seat.room, s.found, s.set, s.order, int(v.seat.target), whole})
+			if whole {
+				o.Gifts.account(l.rooms[v.seat.room].Gifts, s)
+			}
 		}
 	}
 	r.Outcome = *o

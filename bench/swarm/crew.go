@@ -44,7 +44,7 @@ type hand struct {
 
 	// Guarded by Crew.mu.
 	wave *wave
-	said *saidReport
+	sent *sentReport
 	done *done
 	dead error
 	// known is what its beats have told.
@@ -166,8 +166,8 @@ func (c *Crew) take(h *hand, r report) {
 		c.takeBeatLocked(h, r.Beat)
 	case r.Wave != nil:
 		h.wave = r.Wave
-	case r.Said != nil:
-		h.said = r.Said
+	case r.Sent != nil:
+		h.sent = r.Sent
 	case r.Done != nil:
 		d := r.Done
 		d.Outcome.Latency, d.Outcome.Connect = d.Latency.Histogram, d.Connect.Histogram
@@ -386,25 +386,25 @@ func (c *Crew) Load(ctx context.Context, at time.Time) error {
 // conclude waits until all is said, tells the workers how much that was, and waits for
 // what they make of it.
 func (c *Crew) conclude(ctx context.Context) error {
-	if err := c.wait(ctx, func(h *hand) bool { return h.said != nil && h.dead == nil }); err != nil {
+	if err := c.wait(ctx, func(h *hand) bool { return h.sent != nil && h.dead == nil }); err != nil {
 		return err
 	}
 	c.orderAll(order{Ended: &endedMessage{Rooms: c.messages()}})
 	return c.wait(ctx, func(h *hand) bool { return h.done != nil && h.dead == nil })
 }
 
-// messages is how many each room had, or -1 where the worker that knew is dead.
-func (c *Crew) messages() []int64 {
+// messages is what each room had; the worker that knew may be dead.
+func (c *Crew) messages() []roomReport {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	rooms := make([]int64, len(c.plan.Rooms))
+	rooms := make([]roomReport, len(c.plan.Rooms))
 	for room := range rooms {
-		said := c.hands[room%len(c.hands)].said
-		if said == nil {
-			rooms[room] = -1
+		sent := c.hands[room%len(c.hands)].sent
+		if sent == nil {
+			rooms[room].Messages = -1
 			continue
 		}
-		rooms[room] = said.Rooms[room]
+		rooms[room] = sent.Rooms[room]
 	}
 	return rooms
 }
@@ -416,7 +416,7 @@ func (c *Crew) Outcome(ctx context.Context) (Outcome, error) {
 	settled := func(h *hand) bool { return h.done != nil || h.dead != nil }
 	if !c.all(settled) {
 		c.orderAll(order{Stop: &momentOrder{At: time.Now()}})
-		if err := c.wait(ctx, func(h *hand) bool { return h.said != nil || h.dead != nil }); err != nil {
+		if err := c.wait(ctx, func(h *hand) bool { return h.sent != nil || h.dead != nil }); err != nil {
 			return Outcome{}, fmt.Errorf("cannot learn the outcome: %w", err)
 		}
 		c.orderAll(order{Ended: &endedMessage{Rooms: c.messages()}})
@@ -438,6 +438,7 @@ func (c *Crew) Outcome(ctx context.Context) (Outcome, error) {
 		sightings = append(sightings, h.done.Sightings...)
 	}
 	out.Disagree = disagree(sightings)
+	out.compare(sightings)
 	return out, nil
 }
 

@@ -19,8 +19,9 @@ type dialect interface {
 	path(room, user string) string
 	// hello appends the frames that a viewer sends first.
 	hello(dst []byte, room string) []byte
-	// say appends the payload of a text frame that says body in room.
-	say(dst []byte, room string, body []byte) []byte
+	// say appends the payload of a text frame that says body in room; gift has it be one, in dialects whose manner has
+	// gifts.
+	say(dst []byte, room string, body []byte, gift bool) []byte
 	// read goes through one text payload and tells ear what is in it. Its error says
 	// what the server did wrong or refused.
 	read(payload []byte, ear listener) error
@@ -35,6 +36,8 @@ type listener interface {
 	welcome(total uint64, known bool)
 	// message gets one message, and what stands around its body.
 	message(text []byte)
+	// answered says that message number of this viewer was taken, or refused with a code.
+	answered(number uint64, code string)
 	// reply answers the server with a text frame.
 	reply(payload string)
 }
@@ -53,6 +56,10 @@ type manner struct {
 	pong string
 	// answers: what a sender says is answered, so senders have to read everything.
 	answers bool
+	// accounts: read calls answered for each message, so that refused ones are told from lost ones.
+	accounts bool
+	// gifts: a message can be one.
+	gifts bool
 	// mark stands right before a body, with the body's "b ".
 	mark []byte
 	// protocol is offered as Sec-WebSocket-Protocol; empty: none is.
@@ -68,6 +75,9 @@ func CheckDialect(name string) error {
 func newDialect(p *Plan) (dialect, error) {
 	if p.Deflate && p.Dialect != "native" {
 		return nil, fmt.Errorf("cannot deflate in dialect %q: only native agrees on permessage-deflate", p.Dialect)
+	}
+	if p.Gifts > 0 && p.Dialect != "native" {
+		return nil, fmt.Errorf("cannot send gifts in dialect %q: only native has kinds of messages", p.Dialect)
 	}
 	switch p.Dialect {
 	case "fastim":
@@ -96,8 +106,8 @@ type fastim struct{ token string }
 func (f fastim) path(room, user string) string {
 	return "/group/chat/" + url.PathEscape(room) + "/" + url.PathEscape(user) + "/" + url.PathEscape(f.token)
 }
-func (fastim) hello(dst []byte, _ string) []byte            { return dst }
-func (fastim) say(dst []byte, _ string, body []byte) []byte { return append(dst, body...) }
+func (fastim) hello(dst []byte, _ string) []byte                    { return dst }
+func (fastim) say(dst []byte, _ string, body []byte, _ bool) []byte { return append(dst, body...) }
 
 func (fastim) manner() manner {
 	return manner{greets: true, tail: 64, mark: []byte(`"info":"b `)}
@@ -131,15 +141,22 @@ func (native) hello(dst []byte, _ string) []byte { return dst }
 
 // say gives each message an id of its own: what its body begins with, which says when
 // it was due and its number.
-func (native) say(dst []byte, _ string, body []byte) []byte {
-	dst = append(dst, `{"t":"send","id":"`...)
+func (native) say(dst []byte, _ string, body []byte, gift bool) []byte {
+	dst = append(dst, `{"t":"send",`...)
+	if gift {
+		dst = append(dst, `"kind":"gift",`...)
+	}
+	dst = append(dst, `"id":"`...)
 	dst = append(dst, body[:bytes.LastIndexByte(body, ' ')]...)
 	dst = append(append(dst, `","body":"`...), body...)
 	return append(dst, `"}`...)
 }
 
 func (native) manner() manner {
-	return manner{greets: true, needle: nativeMessage, answers: true, mark: []byte(`"body":"b `), protocol: "barrage.v1"}
+	return manner{
+		greets: true, needle: nativeMessage, answers: true, accounts: true, gifts: true,
+		mark: []byte(`"body":"b `), protocol: "barrage.v1",
+	}
 }
 
 // nativeMessage begins each message of a batch.
@@ -150,14 +167,11 @@ func (native) read(payload []byte, ear listener) error {
 		T, ID, Code, Message string
 		Total                uint64
 	}
-	switch {
-	case bytes.HasPrefix(payload, []byte(`{"t":"batch"`)):
+	if bytes.HasPrefix(payload, []byte(`{"t":"batch"`)) {
 		_, messages, _ := bytes.Cut(payload, []byte(nativeMessage))
 		for text := range bytes.SplitSeq(messages, []byte(nativeMessage)) {
 			ear.message(text)
 		}
-		return nil
-	case ear.welcomed() && bytes.HasPrefix(payload, []byte(`{"t":"ack"`)):
 		return nil
 	}
 	if err := json.Unmarshal(payload, &head); err != nil {
@@ -168,8 +182,18 @@ func (native) read(payload []byte, ear listener) error {
 		return fmt.Errorf("the server's first message is no welcome but %.80q", payload)
 	case !ear.welcomed():
 		ear.welcome(head.Total, true)
-	case head.T == "refused":
-		return fmt.Errorf("the server refused message %q: %s (%s)", head.ID, head.Message, head.Code)
+	case head.T == "ack", head.T == "refused":
+		_, number, ours := parseBody([]byte(head.ID+" "), []byte("b "))
+		switch {
+		case !ours && head.T == "refused":
+			return fmt.Errorf("the server refused %q, which is no message: %s (%s)", head.ID, head.Message, head.Code)
+		case !ours:
+			return fmt.Errorf("the server acknowledged %q, which is no message", head.ID)
+		case head.T == "refused":
+			ear.answered(number, cmp.Or(head.Code, "unknown"))
+		default:
+			ear.answered(number, "")
+		}
 	}
 	return nil
 }
@@ -181,9 +205,9 @@ type raw string
 func (r raw) path(room, user string) string {
 	return strings.NewReplacer("{room}", url.PathEscape(room), "{user}", url.PathEscape(user)).Replace(string(r))
 }
-func (raw) hello(dst []byte, _ string) []byte            { return dst }
-func (raw) say(dst []byte, _ string, body []byte) []byte { return append(dst, body...) }
-func (raw) manner() manner                               { return manner{mark: []byte("b ")} }
+func (raw) hello(dst []byte, _ string) []byte                    { return dst }
+func (raw) say(dst []byte, _ string, body []byte, _ bool) []byte { return append(dst, body...) }
+func (raw) manner() manner                                       { return manner{mark: []byte("b ")} }
 
 func (raw) read(payload []byte, ear listener) error {
 	ear.message(payload)
@@ -209,7 +233,7 @@ func (c centrifugo) hello(dst []byte, room string) []byte {
 
 // say gives every message the same id: commands are answered in order, and an answer
 // matters only when it is an error.
-func (centrifugo) say(dst []byte, room string, body []byte) []byte {
+func (centrifugo) say(dst []byte, room string, body []byte, _ bool) []byte {
 	dst = append(dst, `{"id":3,"publish":{"channel":`...)
 	dst = strconv.AppendQuote(dst, room)
 	dst = append(append(dst, `,"data":"`...), body...)

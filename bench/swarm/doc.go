@@ -14,6 +14,13 @@
 // each message's number and due time besides. Deflated messages are inflated once for all
 // viewers of a worker and known again by all of their bytes, so counts stay exact.
 //
+// # Refusals
+//
+// Where the dialect answers senders (native), each message is acknowledged, refused with a code, or not answered within
+// Patience, and the first answer counts. What was refused is expected at no viewer. Sampled viewers know by its number
+// what was refused and came all the same; one that only counts has that among its doubles. Numbers are remembered up
+// to 2^20 behind the highest one of a room. Elsewhere a message that the server left out is lost.
+//
 // # Time
 //
 // Messages are due at times that follow from the plan, whatever the server does, and
@@ -26,10 +33,10 @@
 //	name    how many     started by   ended by              owns, may block on
 //	loop    1 a worker   Work         its orders' end       viewers, epoll; epoll_wait, out
 //	orders  1 a worker   Work         its orders' end       nothing; in
-//	sender  1 a worker   the loop     all said, end, stop   the schedule; nanosleep, mouth.mu
+//	sender  1 a worker   the loop     all said, end, stop   the schedule; nanosleep, speaker.mu
 //	hear    1 a worker   Start        the worker's end      nothing; the worker's reports
 //	tick    1            Start        Close                 nothing; Ticks
 //
-// A worker's loop and sender share the sockets of those who speak (mouth.mu) and a few
+// A worker's loop and sender share the sockets of those who speak (speaker.mu) and a few
 // atomic counters. Nothing else is locked in a worker; a crew has one mutex.
 package swarm

@@ -78,7 +78,7 @@ func (l *loop) sortQueue() {
 // callQueued connects those whose time has come, as far as the server answers.
 func (l *loop) callQueued() {
 	now := l.now.UnixNano()
-	for l.next < len(l.queue) && l.queue[l.next].at <= now && l.unheard < l.atOnce {
+	for l.next < len(l.queue) && l.queue[l.next].at <= now && l.unanswered < l.atOnce {
 		c := l.queue[l.next]
 		l.next++
 		if l.viewers[c.i].stage == leaving {
@@ -116,14 +116,14 @@ func (l *loop) call(c call) {
 	v.due, v.began, v.got, v.scan = c.at, l.now.UnixNano(), 0, scanner{deflates: l.plan.Deflate}
 	v.stage = connecting
 	l.pending++
-	l.unheard++
+	l.unanswered++
 	l.coming = append(l.coming, call{v.began, i})
-	t := &l.targets[int(i)%len(l.targets)]
+	t := &l.targets[v.seat.target]
 	var from unix.Sockaddr
 	if len(l.sources) > 0 {
 		from = l.sources[int(i)/len(l.targets)%len(l.sources)]
 	}
-	fd, made, err := connect(t, from, v.seat.slow, v.mouth != nil)
+	fd, made, err := connect(t, from, v.seat.slow, v.speaker != nil)
 	if err != nil {
 		l.drop(i, v, err)
 		return
@@ -135,7 +135,7 @@ func (l *loop) call(c call) {
 	}
 	err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &ev))
 	if err == nil && made {
-		err = l.ask(i, v)
+		err = l.ask(v)
 	}
 	if err != nil {
 		l.drop(i, v, err)
@@ -152,7 +152,7 @@ func (l *loop) connected(i int32, v *viewer) {
 		err = os.NewSyscallError("connect", unix.Errno(errno))
 	default:
 		if err = l.listen(i, v, unix.EPOLLIN); err == nil {
-			err = l.ask(i, v)
+			err = l.ask(v)
 		}
 	}
 	if err != nil {
@@ -167,7 +167,7 @@ func (l *loop) listen(i int32, v *viewer, events uint32) error {
 }
 
 // ask sends the handshake.
-func (l *loop) ask(i int32, v *viewer) error {
+func (l *loop) ask(v *viewer) error {
 	v.stage = asking
 	path := l.dialect.path(l.plan.roomID(v.seat.room), l.plan.userID(*v.seat))
 	offer := ""
@@ -177,7 +177,7 @@ func (l *loop) ask(i int32, v *viewer) error {
 	if l.plan.Deflate {
 		offer += "\r\nSec-WebSocket-Extensions: " + deflateOffer
 	}
-	_, err := write(int(v.fd), []byte("GET "+path+" HTTP/1.1\r\nHost: "+l.targets[int(i)%len(l.targets)].name+
+	_, err := write(int(v.fd), []byte("GET "+path+" HTTP/1.1\r\nHost: "+l.targets[v.seat.target].name+
 		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+key+offer+"\r\n\r\n"))
 	return os.NewSyscallError("write", err)
 }
@@ -203,7 +203,7 @@ func (l *loop) answer(i int32, v *viewer, b []byte) ([]byte, error) {
 		return nil, errors.New("the server does not agree on permessage-deflate without context takeover")
 	}
 	delete(l.carry, i)
-	l.unheard--
+	l.unanswered--
 	v.stage = greeting
 	record(l.outcome.Connect, l.since(v.due))
 	if hello := l.dialect.hello(nil, l.plan.roomID(v.seat.room)); len(hello) > 0 {
@@ -235,8 +235,8 @@ func (l *loop) welcomed(i int32, v *viewer, total uint64, known bool) {
 	if l.manner.greets {
 		record(l.outcome.Welcome, l.since(v.due))
 	}
-	if v.mouth != nil {
-		v.mouth.open(int(v.fd))
+	if v.speaker != nil {
+		v.speaker.open(int(v.fd))
 	}
 	if v.seat.slow {
 		if err := l.listen(i, v, unix.EPOLLRDHUP); err != nil {
@@ -269,12 +269,12 @@ func (l *loop) cutOff() {
 		if v.seat.back < 0 || v.stage != watching {
 			continue
 		}
-		if v.mouth == nil {
+		if v.speaker == nil {
 			l.drop(int32(i), v, nil)
 			continue
 		}
 		// What a sender has said must not get lost with it.
-		v.mouth.shut(false)
+		v.speaker.shut(false)
 		_ = unix.Shutdown(int(v.fd), unix.SHUT_WR)
 		v.stage = leaving
 		l.enter(v, -1)
@@ -296,7 +296,7 @@ func (l *loop) drop(i int32, v *viewer, why error) {
 	case connecting, asking, greeting:
 		l.pending--
 		if was != greeting {
-			l.unheard--
+			l.unanswered--
 		}
 		l.outcome.Failed++
 		l.second.failed++
@@ -308,8 +308,8 @@ func (l *loop) drop(i int32, v *viewer, why error) {
 	default:
 		l.retire(v)
 	}
-	if v.mouth != nil {
-		v.mouth.shut(v.seat.back < 0 || !l.loadAt.IsZero() && v.due >= l.measureAt.UnixNano())
+	if v.speaker != nil {
+		v.speaker.shut(v.seat.back < 0 || !l.loadAt.IsZero() && v.due >= l.measureAt.UnixNano())
 	}
 	if v.fd >= 0 {
 		_ = unix.Close(int(v.fd))

@@ -1,7 +1,9 @@
 package swarm_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"barrage/bench/swarm"
@@ -12,12 +14,17 @@ type figures struct {
 	Sent, Expected, Delivered, Lost, Doubled, Uncounted, OutOfOrder uint64
 	Disagree                                                        int
 	Latencies                                                       int64
+
+	Acked, Unanswered, Wrong uint64
+	Refused                  string // by code
+	Gifts                    swarm.Gifts
 }
 
 func figuresOf(o swarm.Outcome) figures {
 	return figures{
 		o.Sent, o.Expected, o.Delivered, o.Lost, o.Doubled, o.Uncounted, o.OutOfOrder,
 		o.Disagree, o.Latency.TotalCount(),
+		o.Acked, o.Unanswered, o.Wrong, fmt.Sprint(o.Refused), o.Gifts,
 	}
 }
 
@@ -39,8 +46,9 @@ func (s *crooked) figures(eyeOf func(v int) eye, measured time.Time) figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var f figures
+	refused := map[string]uint64{}
 	for _, h := range s.halls {
-		f.Sent += uint64(len(h.messages))
+		gifts := f.answers(s, h, refused)
 		var seen [][]int // by sampled viewers that stayed
 		for _, e := range h.byNumber() {
 			look := eyeOf(e.viewer)
@@ -58,18 +66,95 @@ func (s *crooked) figures(eyeOf func(v int) eye, measured time.Time) figures {
 				f.Uncounted += uint64(len(copies))
 				continue
 			}
-			due := len(h.messages) - e.from
+			due := h.taken() - e.from
+			if look == numbers {
+				copies = f.accepted(h, copies)
+				if e.from == 0 {
+					f.Gifts.Expected += gifts
+					f.Gifts.Lost += gifts - h.gifts(copies)
+				}
+			}
 			f.Expected += uint64(due)
 			f.Delivered += uint64(min(len(copies), due))
 			f.Lost += uint64(due - min(len(copies), due))
 			f.Doubled += uint64(len(copies) - min(len(copies), due))
 			if look == numbers {
-				seen = append(seen, copies)
+				seen = append(seen, firsts(e.sent))
 			}
 		}
 		f.Disagree += disagreeing(seen)
 	}
+	f.Refused = fmt.Sprint(refused)
 	return f
+}
+
+// answers adds what senders of a room were told, and returns how many gifts were not refused.
+func (f *figures) answers(s *crooked, h *hall, refused map[string]uint64) (gifts uint64) {
+	for _, m := range h.answered {
+		f.Sent++
+		if m.gift {
+			f.Gifts.Sent++
+		}
+		switch told := m.told; {
+		case s.dialect != "native":
+		case told.silent && told.again == "":
+			f.Unanswered++
+		case m.refused() != "":
+			refused[m.refused()]++
+			if m.gift {
+				f.Gifts.Refused++
+			}
+		default:
+			f.Acked++
+			if m.gift {
+				f.Gifts.Acked++
+			}
+		}
+		if m.gift && m.refused() == "" {
+			gifts++
+		}
+	}
+	return gifts
+}
+
+// refused is the code that a message was refused with, by the first answer to it; "" is none.
+func (m said) refused() string {
+	if m.told.silent {
+		return strings.TrimPrefix(m.told.again, "ack")
+	}
+	return m.told.code
+}
+
+// taken is how many messages of a room were not refused.
+func (h *hall) taken() (n int) {
+	for _, m := range h.answered {
+		if m.refused() == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// accepted is copies without those of messages that were refused, which are wrong.
+func (f *figures) accepted(h *hall, copies []int) (rest []int) {
+	for _, k := range copies {
+		if h.messages[k].refused() != "" {
+			f.Wrong++
+		} else {
+			rest = append(rest, k)
+		}
+	}
+	return rest
+}
+
+// gifts is how many of copies are gifts.
+func (h *hall) gifts(copies []int) (n uint64) {
+	for _, k := range copies {
+		if h.messages[k].gift {
+			n++
+		}
+	}
+	return n
 }
 
 // judge looks at the copies, without doubles, that one viewer was sent.

@@ -43,22 +43,34 @@ func (h *hall) batch(numbers []int) string {
 
 // op takes one op of a viewer.
 func (s *crooked) op(e *end, room, text string) {
-	var op struct{ T, ID, Body string }
+	var op struct{ T, ID, Body, Kind string }
 	if err := json.Unmarshal([]byte(text), &op); err != nil || op.T != "send" || op.ID == "" {
 		s.tb.Errorf("a client sent the op %q: %v", text, err)
 		return
 	}
-	s.say(e, room, op.Body)
+	told := s.say(e, room, op.Body, op.Kind == "gift")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sendLocked(e, fmt.Sprintf(`{"t":"ack","id":%q,"seq":1,"ts":1648368380132}`, op.ID))
+	answer := func(code string) {
+		if code == "" {
+			s.sendLocked(e, fmt.Sprintf(`{"t":"ack","id":%q,"seq":1,"ts":1648368380132}`, op.ID))
+			return
+		}
+		s.sendLocked(e, fmt.Sprintf(`{"t":"refused","id":%q,"code":%q,"message":"no","retry_after_ms":1}`, op.ID, code))
+	}
+	if !told.silent {
+		answer(told.code)
+	}
+	if told.again != "" {
+		answer(strings.TrimPrefix(told.again, "ack"))
+	}
 }
 
 // textFrame frames a text for e. Where the server deflates, batches and welcomes are
 // deflated, but for each eighth text: a real server leaves short ones plain. mu is held.
 func (s *crooked) textFrame(e *end, text string) ws.Frame {
 	f := ws.NewTextFrame([]byte(text))
-	if e.texts++; s.deflate && e.texts%8 != 0 && !strings.HasPrefix(text, `{"t":"ack"`) {
+	if e.texts++; s.deflate && e.texts%8 != 0 && !strings.HasPrefix(text, `{"t":"ack"`) && !strings.HasPrefix(text, `{"t":"refused"`) {
 		f = ws.NewTextFrame(s.deflater.deflate(text))
 		f.Header.Rsv = ws.Rsv(true, false, false)
 	}

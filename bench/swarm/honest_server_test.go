@@ -37,6 +37,9 @@ type rules struct {
 	copies func(room, v, k int) []int
 	// refuse says which handshakes, counted from 0, are answered with 503.
 	refuse func(n int) bool
+	// judge says what becomes of a message of a room, by the client's number; nil takes all. Only barrage.v1 has
+	// answers.
+	judge func(room int, number uint64) verdict
 	// delay is how long every message stays at the server.
 	delay time.Duration
 	// crumbs sends every frame in many small writes.
@@ -57,6 +60,7 @@ type crooked struct {
 	ln      net.Listener
 	running sync.WaitGroup // every goroutine of the server
 	wrote   atomic.Uint64  // bytes to all viewers
+	queued  atomic.Int64   // frames that are not written yet
 
 	mu         sync.Mutex // guards the fields below and those of halls and ends
 	halls      map[string]*hall
@@ -70,9 +74,18 @@ type crooked struct {
 	closed     bool
 }
 
+// verdict is what a server does with a message.
+type verdict struct {
+	code    string // it is refused with it; "": it is acknowledged
+	silent  bool   // its sender is not answered
+	again   string // and then answered a second time: refused with it, or "ack"
+	deliver bool   // it is given to viewers, whatever its sender was told
+}
+
 // hall is one room.
 type hall struct {
 	number   int // the client's
+	answered []said
 	messages []said
 	ends     []*end
 	spoken   int // ends that spoke
@@ -85,6 +98,8 @@ type said struct {
 	body   string
 	from   *end
 	number uint64
+	gift   bool
+	told   verdict
 	dueAt  time.Time
 	readAt time.Time
 }
@@ -193,7 +208,7 @@ func (s *crooked) serve(conn net.Conn) {
 		s.mu.Unlock()
 		<-written
 	}()
-	if s.dialect != "centrifugo" {
+	if s.dialect == "fastim" || s.dialect == "native" {
 		s.join(room, e)
 	}
 	for {
@@ -242,24 +257,32 @@ func (s *crooked) shakeHands(e *end, in *bufio.Reader, refuse bool) (room string
 		s.refused++
 		s.mu.Unlock()
 	}
-	var path string
 	up := ws.Upgrader{OnRequest: func(uri []byte) error {
-		path = string(uri)
 		if refuse {
 			return ws.RejectConnectionError(ws.RejectionStatus(http.StatusServiceUnavailable))
 		}
-		return nil
+		room, err = s.roomOf(e, string(uri))
+		return err
 	}}
-	if s.dialect == "native" {
+	switch s.dialect {
+	case "native":
 		s.agree(&up)
+	case "raw": // whose viewers are in with the answer
+		up.OnBeforeUpgrade = func() (ws.HandshakeHeader, error) {
+			s.join(room, e)
+			return nil, nil
+		}
 	}
-	if _, err := up.Upgrade(struct {
+	_, err = up.Upgrade(struct {
 		io.Reader
 		io.Writer
-	}{in, e.conn}); err != nil {
-		return "", err
-	}
-	u, err := url.Parse(path)
+	}{in, e.conn})
+	return room, err
+}
+
+// roomOf reads where a viewer wants to go, and which one it is.
+func (s *crooked) roomOf(e *end, uri string) (room string, err error) {
+	u, err := url.Parse(uri)
 	if err != nil {
 		return "", err
 	}
@@ -277,7 +300,7 @@ func (s *crooked) shakeHands(e *end, in *bufio.Reader, refuse bool) (room string
 		e.viewer = numberIn(u.Query().Get("user_id"))
 		return parts[2], nil
 	}
-	s.tb.Errorf("a client of dialect %s asked for %q", s.dialect, path)
+	s.tb.Errorf("a client of dialect %s asked for %q", s.dialect, uri)
 	return "", io.EOF
 }
 
@@ -297,7 +320,6 @@ func (s *crooked) write(e *end) {
 			// Orderly, and one way: what was written before still arrives, and what a speaker
 			// says until it finds out is heard, as it counts it.
 			_ = e.conn.(counted).Conn.(*net.TCPConn).CloseWrite()
-			continue
 		}
 		for at := 0; at < len(frame); {
 			end := len(frame)
@@ -310,13 +332,34 @@ func (s *crooked) write(e *end) {
 			}
 			at += n
 		}
+		s.queued.Add(-1)
 	}
+}
+
+// queue has a frame written to a viewer, or its connection closed by nil. s.mu is held.
+func (s *crooked) queue(e *end, frame []byte) {
+	s.queued.Add(1)
+	e.out <- frame
+}
+
+// said reports whether so many messages were said, and all of their copies are written.
+func (s *crooked) said(messages int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.halls {
+		messages -= len(h.messages)
+	}
+	return messages == 0 && s.queued.Load() == 0
 }
 
 // join puts a viewer into a room.
 func (s *crooked) join(room string, e *end) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.joinLocked(room, e)
+}
+
+func (s *crooked) joinLocked(room string, e *end) {
 	if s.closed {
 		return
 	}
@@ -345,7 +388,7 @@ func (s *crooked) join(room string, e *end) {
 // sendLocked queues one text frame. mu is held.
 func (s *crooked) sendLocked(e *end, text string) {
 	if !e.gone {
-		e.out <- ws.MustCompileFrame(s.textFrame(e, text))
+		s.queue(e, ws.MustCompileFrame(s.textFrame(e, text)))
 	}
 }
 
@@ -364,7 +407,7 @@ func (s *crooked) hear(e *end, room, text string) {
 		s.op(e, room, text)
 		return
 	}
-	s.say(e, room, text)
+	s.say(e, room, text, false)
 }
 
 // command is one line of the Centrifugo protocol.
@@ -397,19 +440,21 @@ func (s *crooked) command(e *end, line string) {
 	case c.Connect != nil:
 		reply(`{"id":%d,"connect":{"client":"065b1dfa-a69f-4991-9f62-2d9761b15c80","ping":25,"pong":true}}`, c.ID)
 	case c.Subscribe != nil:
-		reply(`{"id":%d,"subscribe":{}}`, c.ID)
-		s.join(c.Subscribe.Channel, e)
+		s.mu.Lock() // whoever hears that it is in has all that comes after
+		defer s.mu.Unlock()
+		s.sendLocked(e, fmt.Sprintf(`{"id":%d,"subscribe":{}}`, c.ID))
+		s.joinLocked(c.Subscribe.Channel, e)
 	case c.Publish != nil:
-		s.say(e, c.Publish.Channel, string(c.Publish.Data))
+		s.say(e, c.Publish.Channel, string(c.Publish.Data), false)
 		reply(`{"id":%d,"publish":{}}`, c.ID)
 	default:
 		s.tb.Errorf("a client sent the command %q", line)
 	}
 }
 
-// say takes one message for a room.
-func (s *crooked) say(e *end, room, body string) {
-	m := said{body: body, from: e, readAt: time.Now()}
+// say takes one message for a room, and says what becomes of it.
+func (s *crooked) say(e *end, room, body string, gift bool) verdict {
+	m := said{body: body, from: e, gift: gift, told: verdict{deliver: true}, readAt: time.Now()}
 	if f := bodyForm.FindStringSubmatch(body); f != nil {
 		us, _ := strconv.ParseInt(f[1], 10, 64)
 		m.number, _ = strconv.ParseUint(f[2], 10, 64)
@@ -424,8 +469,12 @@ func (s *crooked) say(e *end, room, body string) {
 		if !s.closed {
 			s.tb.Errorf("a client spoke in room %q, where nobody is", room)
 		}
-		return
+		return m.told
 	}
+	if s.rules.judge != nil {
+		m.told = s.rules.judge(h.number, m.number)
+	}
+	h.answered = append(h.answered, m)
 	if !e.spoke {
 		e.spoke = true
 		if s.dialect == "centrifugo" {
@@ -433,7 +482,10 @@ func (s *crooked) say(e *end, room, body string) {
 		}
 		h.spoken++
 	}
-	h.in <- m
+	if m.told.deliver {
+		h.in <- m
+	}
+	return m.told
 }
 
 // renumber gives a viewer its number, where the dialect does not tell it: those who
@@ -493,14 +545,14 @@ func (s *crooked) sendCopiesLocked(h *hall, e *end, numbers []int) {
 		case k == hangUp:
 			flush()
 			e.cut, e.gone = true, true
-			e.out <- nil
+			s.queue(e, nil)
 		case k == ping && s.dialect == "centrifugo":
 			s.pings++
 			lines = append(lines, `{}`)
 		case k == ping:
 			flush()
 			s.pings++
-			e.out <- ws.MustCompileFrame(ws.NewPingFrame([]byte("still there?")))
+			s.queue(e, ws.MustCompileFrame(ws.NewPingFrame([]byte("still there?"))))
 		default:
 			e.sent = append(e.sent, k)
 			e.late = append(e.late, time.Since(h.messages[k].dueAt))

@@ -23,7 +23,7 @@ const (
 	// counts as over: copies too many come last.
 	settle = 200 * time.Millisecond
 	// haste is how long what is under way may take to come once a load was stopped, and at
-	// least once all is said.
+	// least once all is sent.
 	haste = 2 * time.Second
 	// slowTurns is how many times a second some of the slow viewers read; each of them
 	// once.
@@ -41,10 +41,11 @@ type loop struct {
 	sources         []unix.Sockaddr
 	atOnce          int // handshakes without an answer
 	seats           []seat
-	slow            []int32    // viewers that are slow
-	mouths          [][]*mouth // by room
-	orders          chan order // from the reader of in, which closes it
-	wake            int        // an eventfd: there are orders
+	slow            []int32      // viewers that are slow
+	speakers        [][]*speaker // by room
+	speaking        []int32      // viewers that have one
+	orders          chan order   // from the reader of in, which closes it
+	wake            int          // an eventfd: there are orders
 	out             *json.Encoder
 	epoll           int
 	viewers         []viewer
@@ -52,15 +53,16 @@ type loop struct {
 	events   []unix.EpollEvent
 	buf      []byte
 	frame    []byte
-	carry    map[int32][]byte // what has come of something cut, by viewer
-	inflater *inflater        // for all viewers; nil where the plan does not deflate
+	carry    map[int32][]byte    // what has come of something cut, by viewer
+	verdicts map[int32]*verdicts // by room
+	inflater *inflater           // for all viewers; nil where the plan does not deflate
 
-	queue     []call // viewers that are to connect, by time; those before next did
-	next      int
-	returning []call // whose last words are still on their way
-	coming    []call // on their way in, oldest first; some have arrived
-	pending   int    // how many of them have not
-	unheard   int    // handshakes without an answer
+	queue      []call // viewers that are to connect, by time; those before next did
+	next       int
+	returning  []call // whose last words are still on their way
+	coming     []call // on their way in, oldest first; some have arrived
+	pending    int    // how many of them have not
+	unanswered int    // handshakes without an answer
 
 	now        time.Time
 	quietSince time.Time // when the last copy came
@@ -79,9 +81,9 @@ type loop struct {
 	measuring        edge
 	sender           *sender
 	stopped          bool
-	said             bool    // and reported
-	rooms            []int64 // how many messages each had in all; nil: not known yet
-	done             bool    // and reported
+	reportedSent     bool         // all that was sent
+	rooms            []roomReport // what each had in all; nil: not known yet
+	done             bool         // and reported
 
 	outcome Outcome
 	second  second
@@ -129,8 +131,8 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 		plan: p, worker: o.Worker, workers: o.Workers, dialect: d, manner: d.manner(), out: out,
 		atOnce: max(handshakesAtOnce/o.Workers, 16),
 		orders: make(chan order, 8), // more than a crew ever sends
-		events: make([]unix.EpollEvent, 1024), buf: make([]byte, readSize), carry: map[int32][]byte{},
-		mouths: make([][]*mouth, len(p.Rooms)), outcome: newOutcome(),
+		events: make([]unix.EpollEvent, 1024), buf: make([]byte, readSize), carry: map[int32][]byte{}, verdicts: map[int32]*verdicts{},
+		speakers: make([][]*speaker, len(p.Rooms)), outcome: newOutcome(),
 		epoll: -1, wake: -1,
 	}
 	l.second.latencies = newHistogram()
@@ -164,9 +166,10 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 func (l *loop) sit(i int32) {
 	s, v := &l.seats[i], &l.viewers[i]
 	v.seat, v.fd = s, -1
-	if s.mouth >= 0 {
-		v.mouth = &mouth{fd: -1}
-		l.mouths[s.room] = append(l.mouths[s.room], v.mouth)
+	if s.speaker >= 0 {
+		v.speaker = &speaker{fd: -1}
+		l.speakers[s.room] = append(l.speakers[s.room], v.speaker)
+		l.speaking = append(l.speaking, i)
 	}
 	if s.sample {
 		v.sample = newSample(l.plan, s.room)
@@ -234,7 +237,7 @@ func (l *loop) patience() int {
 			wait = max(d, 0)
 		}
 	}
-	if l.next < len(l.queue) && l.unheard < l.atOnce {
+	if l.next < len(l.queue) && l.unanswered < l.atOnce {
 		sooner(time.Unix(0, l.queue[l.next].at))
 	}
 	sooner(l.second.next)
@@ -281,6 +284,9 @@ func (l *loop) obey() bool {
 				l.stop()
 			case o.Ended != nil:
 				l.rooms = o.Ended.Rooms
+				for i := range l.viewers {
+					l.judge(&l.viewers[i])
+				}
 				// What was written last, maybe long after it was due, is still on its way.
 				if least := time.Now().Add(haste); l.deadline.Before(least) {
 					l.deadline = least
@@ -306,7 +312,7 @@ func (l *loop) load(at time.Time) {
 	l.endAt = l.measureAt.Add(p.Duration)
 	l.deadline = l.endAt.Add(p.Patience)
 	l.callLater()
-	l.sender = startSender(p, l.dialect, l.worker, l.workers, l.mouths, at)
+	l.sender = startSender(p, l.dialect, l.worker, l.workers, l.speakers, at)
 }
 
 // stop ends the load before its time.

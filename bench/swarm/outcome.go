@@ -34,7 +34,13 @@ type Outcome struct {
 	// Offered messages were due, Sent ones were written whole.
 	Offered uint64 `json:"offered"`
 	Sent    uint64 `json:"sent"`
-	// Expected copies are counted viewer by viewer: the messages of its room less those
+	// Where the dialect answers senders, Acked messages were taken and Refused ones were not, by code; Unanswered is
+	// the rest of those sent, whose answer did not come, or was cut off with its connection. There are few codes: those
+	// of a server that has too many are counted together as "other".
+	Acked      uint64            `json:"acked,omitempty"`
+	Refused    map[string]uint64 `json:"refused,omitempty"`
+	Unanswered uint64            `json:"unanswered,omitempty"`
+	// Expected copies are counted viewer by viewer: the messages of its room that were sent and not refused, less those
 	// before it came. Left out are slow viewers, those that broke, the time before a
 	// viewer was cut off and, in dialects that do not say how many messages there were
 	// before, viewers that came while messages did: what they read is Uncounted.
@@ -42,6 +48,9 @@ type Outcome struct {
 	Delivered uint64 `json:"delivered"`
 	Lost      uint64 `json:"lost"`
 	Doubled   uint64 `json:"doubled"`
+	// Wrong copies came to sampled viewers that stayed, of messages that were refused. A viewer that only counts has
+	// them among Doubled.
+	Wrong     uint64 `json:"wrong,omitempty"`
 	Uncounted uint64 `json:"uncounted"`
 	// OutOfOrder copies came to a sampled viewer after a later one of the same sender.
 	OutOfOrder uint64 `json:"out_of_order"`
@@ -49,6 +58,10 @@ type Outcome struct {
 	Disagree int `json:"disagree"`
 	// Bytes is what all viewers read, over the whole time.
 	Bytes uint64 `json:"bytes"`
+	// Gifts are the messages that were gifts.
+	Gifts Gifts `json:"gifts,omitzero"`
+	// Targets has what viewers saw on each target, in the plan's order; nil: no worker came to its end.
+	Targets []Seen `json:"targets,omitempty"`
 
 	Measured Measured `json:"measured"`
 
@@ -61,6 +74,34 @@ type Outcome struct {
 	Welcome *hdrhistogram.Histogram `json:"-"`
 	// Late is how long after it was due a message was written whole; of the measured part.
 	Late *hdrhistogram.Histogram `json:"-"`
+}
+
+// Gifts counts the messages that are gifts, and their copies at sampled viewers that were there for all of them.
+type Gifts struct {
+	Sent    uint64 `json:"sent"`
+	Acked   uint64 `json:"acked"`
+	Refused uint64 `json:"refused"`
+	// Expected copies are those of gifts that were not refused; Lost ones did not come.
+	Expected uint64 `json:"expected"`
+	Lost     uint64 `json:"lost"`
+}
+
+// account adds what one sampled viewer has of all gifts of its room.
+func (g *Gifts) account(all int64, s *sample) {
+	expected := uint64(max(all, 0))
+	g.Expected += expected
+	g.Lost += expected - min(s.gifts-s.wrongGifts, expected)
+}
+
+// Seen is what viewers of one target saw: those whose number of copies is known.
+type Seen struct {
+	Viewers   int    `json:"viewers"`
+	Delivered uint64 `json:"delivered"`
+	Lost      uint64 `json:"lost"`
+	// Sampled viewers were there for all messages. Alike is how many of them saw the very messages, in the very order,
+	// that most such viewers of their room saw, on whatever target.
+	Sampled int `json:"sampled"`
+	Alike   int `json:"alike"`
 }
 
 // Measured is what happened in the measured part of a load.
@@ -107,6 +148,14 @@ func (o *Outcome) add(p Outcome) {
 	o.Uncounted += p.Uncounted
 	o.OutOfOrder += p.OutOfOrder
 	o.Bytes += p.Bytes
+	o.Acked += p.Acked
+	o.Unanswered += p.Unanswered
+	o.Wrong += p.Wrong
+	for code, n := range p.Refused {
+		o.refuse(code, n)
+	}
+	o.Gifts.add(p.Gifts)
+	o.addTargets(p.Targets)
 	m, n := &o.Measured, p.Measured
 	m.Elapsed = max(m.Elapsed, n.Elapsed)
 	m.Offered += n.Offered
@@ -128,8 +177,7 @@ func (o *Outcome) add(p Outcome) {
 func disagree(all []sighting) int {
 	alike := map[sighting]map[uint64]int{} // how many of each order
 	for _, s := range all {
-		key := s
-		key.Order = 0
+		key := sighting{Room: s.Room, Found: s.Found, Set: s.Set}
 		if alike[key] == nil {
 			alike[key] = map[uint64]int{}
 		}
@@ -145,4 +193,52 @@ func disagree(all []sighting) int {
 		count -= most
 	}
 	return count
+}
+
+// add merges what another worker knows.
+func (g *Gifts) add(h Gifts) {
+	g.Sent += h.Sent
+	g.Acked += h.Acked
+	g.Refused += h.Refused
+	g.Expected += h.Expected
+	g.Lost += h.Lost
+}
+
+// addTargets merges what another worker's viewers saw.
+func (o *Outcome) addTargets(all []Seen) {
+	if len(o.Targets) < len(all) {
+		o.Targets = make([]Seen, len(all)) // of others nothing is known yet
+	}
+	for i, s := range all {
+		t := &o.Targets[i]
+		t.Viewers += s.Viewers
+		t.Delivered += s.Delivered
+		t.Lost += s.Lost
+	}
+}
+
+// compare finds out which sampled viewers that were there for all messages saw the same as most in their room.
+func (o *Outcome) compare(all []sighting) {
+	look := func(s sighting) sighting { return sighting{s.Room, s.Found, s.Set, s.Order, 0, true} }
+	many, usual := map[sighting]int{}, map[int32]sighting{}
+	for _, s := range all {
+		if !s.Whole {
+			continue
+		}
+		key := look(s)
+		many[key]++
+		if most, ok := usual[s.Room]; !ok || many[key] > many[most] {
+			usual[s.Room] = key
+		}
+	}
+	for _, s := range all {
+		if !s.Whole {
+			continue
+		}
+		t := &o.Targets[s.Target]
+		t.Sampled++
+		if look(s) == usual[s.Room] {
+			t.Alike++
+		}
+	}
 }

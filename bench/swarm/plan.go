@@ -1,6 +1,9 @@
 package swarm
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Plan is a whole load, the same for all processes of a crew; each takes its part of it
 // by its number, so nobody has to tell anybody who does what.
@@ -27,6 +30,8 @@ type Plan struct {
 	Ramp float64 `json:"ramp"`
 	// Body is how many bytes a message's body has.
 	Body int `json:"body"`
+	// Gifts is the share of messages that are gifts, evenly spread, 0 to 1; above 0 the dialect must be "native".
+	Gifts float64 `json:"gifts,omitempty"`
 	// Senders is the most viewers of a room that speak.
 	Senders int `json:"senders"`
 	// Sample is how many viewers check everything, over all processes.
@@ -75,4 +80,9 @@ type Return struct {
 	Share float64       `json:"share"`
 	After time.Duration `json:"after"`
 	Rate  float64       `json:"rate"`
+}
+
+// gift reports whether a message of a room is one, by its number.
+func (p *Plan) gift(number uint64) bool {
+	return p.Gifts > 0 && math.Floor(float64(number+1)*p.Gifts) > math.Floor(float64(number)*p.Gifts)
 }

@@ -9,7 +9,7 @@ import (
 
 // What a crew and its workers say to each other: one JSON object a line. A crew sends
 // orders, in this order, those in brackets where it needs them: a plan, connect, [load],
-// [stop], ended. Workers answer connect by a wave, load and stop by said, ended by done;
+// [stop], ended. Workers answer connect by a wave, load and stop by sent, ended by done;
 // and send a beat every second.
 
 // order is what a crew tells a worker. One of its parts is set.
@@ -32,16 +32,24 @@ type momentOrder struct {
 	At time.Time `json:"at"`
 }
 
-// endedMessage tells how many messages each room had in all, or -1 where nobody knows.
+// endedMessage tells what each room had in all.
 type endedMessage struct {
-	Rooms []int64 `json:"rooms"`
+	Rooms []roomReport `json:"rooms"`
+}
+
+// roomReport is what a room had in all: messages that were written and not refused, and which were refused. Messages
+// is -1 where nobody knows.
+type roomReport struct {
+	Messages int64   `json:"messages"`
+	Gifts    int64   `json:"gifts,omitempty"` // among the messages
+	Refused  numbers `json:"refused,omitzero"`
 }
 
 // report is what a worker tells its crew. One of its parts is set.
 type report struct {
 	Beat *beat       `json:"beat,omitempty"`
 	Wave *wave       `json:"wave,omitempty"`
-	Said *saidReport `json:"said,omitempty"`
+	Sent *sentReport `json:"sent,omitempty"`
 	Done *done       `json:"done,omitempty"`
 	// Error ends the worker.
 	Error string `json:"error,omitempty"`
@@ -74,9 +82,9 @@ type wave struct {
 	LastIn    time.Time `json:"last_in"`
 }
 
-// saidReport is how many messages a worker wrote, by room.
-type saidReport struct {
-	Rooms map[int]int64 `json:"rooms"`
+// sentReport is what a worker wrote, by room.
+type sentReport struct {
+	Rooms map[int]roomReport `json:"rooms"`
 }
 
 // done is everything that a worker knows at the end.
@@ -97,6 +105,9 @@ type sighting struct {
 	Found uint64 `json:"found"`
 	Set   uint64 `json:"set"`
 	Order uint64 `json:"order"`
+	// Target is where it was connected; Whole says that it was there for all messages.
+	Target int  `json:"target,omitempty"`
+	Whole  bool `json:"whole,omitempty"`
 }
 
 // longest is what histograms can hold; what takes longer counts as this.

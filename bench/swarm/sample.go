@@ -2,50 +2,56 @@ package swarm
 
 // sample is what a viewer knows that reads everything.
 type sample struct {
-	seen  []uint64 // bits by number, a ring of len(seen)*64 numbers that ends at high
-	high  uint64   // highest number seen, plus 1
+	plan  *Plan
+	seen  numbers
 	last  []uint64 // highest number seen of each sender, plus 1
 	found uint64   // different messages seen
+	gifts uint64   // those of them that are gifts
 	// Counted copies.
 	doubled, outOfOrder uint64
+	// refused has the room's messages that were, nil while nobody knows them. wrong were seen all the same, wrongGifts
+	// are the gifts among them.
+	refused           *numbers
+	wrong, wrongGifts uint64
 	// set and order are hashes of the messages seen, without and with their order.
 	set, order uint64
 }
 
-// mostRemembered bounds the numbers that a sample tells doubles by: 128 KiB of bits. A
-// copy that comes further behind passes for a double.
-const mostRemembered = 1 << 20
-
 // newSample prepares a sample of a room of the plan.
 func newSample(p *Plan, room int32) *sample {
-	messages := p.Rooms[room].Rate * (p.Warmup + p.Duration).Seconds()
-	if p.Burst.Every > 0 && room == 0 {
-		messages += float64(p.Burst.Messages) * float64(p.Duration/p.Burst.Every)
+	return &sample{plan: p, seen: newNumbers(p, room), last: make([]uint64, max(p.senders(int(room)), 1))}
+}
+
+// judge tells the sample which messages of its room were refused.
+func (s *sample) judge(refused *numbers) {
+	s.refused = refused
+	for number := range refused.all() {
+		if s.seen.has(number) {
+			s.fault(number)
+		}
 	}
-	size := 64
-	for float64(size) < messages && size < mostRemembered {
-		size *= 2
+}
+
+// fault counts a message that was refused and came all the same.
+func (s *sample) fault(number uint64) {
+	s.wrong++
+	if s.plan.gift(number) {
+		s.wrongGifts++
 	}
-	return &sample{seen: make([]uint64, size/64), last: make([]uint64, max(p.senders(int(room)), 1))}
 }
 
 // note takes one message and reports whether it is new.
 func (s *sample) note(number uint64) bool {
-	size := uint64(len(s.seen)) * 64
-	if number >= s.high {
-		if number-s.high >= size {
-			clear(s.seen)
-		} else {
-			for n := s.high; n <= number; n++ {
-				s.seen[n%size/64] &^= 1 << (n % 64)
-			}
-		}
-		s.high = number + 1
-	} else if s.high-number > size || s.seen[number%size/64]&(1<<(number%64)) != 0 {
+	if !s.seen.add(number) {
 		s.doubled++
 		return false
 	}
-	s.seen[number%size/64] |= 1 << (number % 64)
+	if s.plan.gift(number) {
+		s.gifts++
+	}
+	if s.refused.has(number) {
+		s.fault(number)
+	}
 	// What one sender says is in order; between two there is none but the room's.
 	last := &s.last[number%uint64(len(s.last))]
 	if number < *last {

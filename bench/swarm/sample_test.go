@@ -31,7 +31,7 @@ func TestSample_FindsDoublesAndDisorder(t *testing.T) {
 // and what is further behind passes for a double.
 func TestSample_RemembersARing(t *testing.T) {
 	s := newSample(samplePlan(), 0)
-	size := uint64(len(s.seen) * 64)
+	size := uint64(len(s.seen.Bits) * 64)
 	for n := range 3 * size {
 		if !s.note(n) {
 			t.Fatalf("message %d passed for a double", n)
@@ -53,7 +53,7 @@ func TestDisagree_ComparesOnlyWhatIsAlike(t *testing.T) {
 		for _, n := range numbers {
 			s.note(n)
 		}
-		return sighting{room, s.found, s.set, s.order}
+		return sighting{room, s.found, s.set, s.order, 0, true}
 	}
 	all := []sighting{
 		see(0, 0, 1, 2), see(0, 0, 1, 2),

@@ -147,7 +147,7 @@ func TestSeats_PartsMakeTheWhole(t *testing.T) {
 					t.Fatalf("seat %d of room %d is taken twice", s.number, s.room)
 				}
 				seen[id{s.room, s.number}] = true
-				if s.mouth >= 0 && (int(s.room)%workers != w || s.slow || s.late) {
+				if s.speaker >= 0 && (int(s.room)%workers != w || s.slow || s.late) {
 					t.Errorf("seat %+v speaks in worker %d of %d", s, w, workers)
 				}
 				if s.sample {
@@ -171,6 +171,27 @@ func TestSeats_PartsMakeTheWhole(t *testing.T) {
 		}
 		if len(seen) != p.Viewers() || samples != 50 || back != first*3/10 {
 			t.Errorf("%d workers: %d seats, %d samples, %d return; want %d, 50, %d", workers, len(seen), samples, back, p.Viewers(), first*3/10)
+		}
+	}
+}
+
+// TestSeats_SamplesLookAtEachTarget: viewers go round the targets, and so do samples, whatever the numbers of both.
+func TestSeats_SamplesLookAtEachTarget(t *testing.T) {
+	for _, targets := range []int{1, 2, 3, 4, 7} {
+		p := Plan{Targets: make([]string, targets), Rooms: []Room{{Viewers: 1500, Rate: 1}}, Senders: 1500, Sample: 200}
+		for _, workers := range []int{1, 2, 3} {
+			all, samples := make([]int, targets), make([]int, targets)
+			for w := range workers {
+				for _, s := range p.seats(w, workers) {
+					all[s.target]++
+					if s.sample {
+						samples[s.target]++
+					}
+				}
+			}
+			if slices.Max(all)-slices.Min(all) > 2*workers || slices.Max(samples)-slices.Min(samples) > workers {
+				t.Errorf("%d workers, %d targets: they have %v viewers and %v samples", workers, targets, all, samples)
+			}
 		}
 	}
 }

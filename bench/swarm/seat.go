@@ -8,14 +8,15 @@ import (
 
 // seat is the place of one viewer in a plan.
 type seat struct {
-	room   int32
-	number int32 // in its room; the first wave before those who come late
-	turn   int32 // in its wave, over all rooms and processes
-	back   int32 // turn among those that are cut off and return, or -1
-	mouth  int32 // which sender of its room it is, or -1
-	slow   bool
-	late   bool
-	sample bool
+	room    int32
+	number  int32 // in its room; the first wave before those who come late
+	turn    int32 // in its wave, over all rooms and processes
+	back    int32 // turn among those that are cut off and return, or -1
+	speaker int32 // which sender of its room it is, or -1
+	target  int32 // where it connects: an index of the plan's
+	slow    bool
+	late    bool
+	sample  bool
 }
 
 // senders is how many viewers of a room speak: its first ones.
@@ -48,10 +49,10 @@ func (p *Plan) all() iter.Seq[seat] {
 		for i, r := range p.Rooms {
 			senders := p.senders(i)
 			for n := range r.Viewers + r.Late {
-				s := seat{room: int32(i), number: int32(n), back: -1, mouth: -1, late: n >= r.Viewers}
+				s := seat{room: int32(i), number: int32(n), back: -1, speaker: -1, late: n >= r.Viewers}
 				s.slow = !s.late && n >= r.Viewers-r.Slow
 				if n < senders {
-					s.mouth = int32(n)
+					s.speaker = int32(n)
 				}
 				if s.late {
 					s.turn = int32(late)
@@ -92,7 +93,7 @@ func (p *Plan) seats(worker, workers int) []seat {
 	samples := 0
 	bound := func(s seat) int {
 		switch {
-		case s.mouth >= 0:
+		case s.speaker >= 0:
 			return int(s.room) % workers
 		case s.sample:
 			samples++
@@ -122,7 +123,22 @@ func (p *Plan) seats(worker, workers int) []seat {
 			mine = append(mine, s)
 		}
 	}
+	p.direct(mine, worker)
 	return mine
+}
+
+// direct has the seats of a worker go round the targets, and those that are samples by themselves, so that some look
+// at each target.
+func (p *Plan) direct(mine []seat, worker int) {
+	next := [2]int{worker, worker}
+	for i := range mine {
+		n := &next[0]
+		if mine[i].sample {
+			n = &next[1]
+		}
+		mine[i].target = int32(*n % max(len(p.Targets), 1))
+		*n++
+	}
 }
 
 // roomID and userID are unique to the run, as Prefix is.

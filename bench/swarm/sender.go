@@ -15,9 +15,9 @@ import (
 	"barrage/codec"
 )
 
-// mouth is a viewer's socket as its sender sees it. The loop opens and closes it under
+// speaker is a viewer's socket as its sender sees it. The loop opens and closes it under
 // mu, so that a message never lands on a descriptor that means somebody else.
-type mouth struct {
+type speaker struct {
 	mu sync.Mutex // guards the fields below
 	// fd takes messages, since opened; -1 while the viewer is away.
 	fd     int
@@ -30,24 +30,40 @@ type mouth struct {
 	cut int
 	// after is a control frame that goes behind the message that was cut.
 	after []byte
+	// owed is how many messages that fd took were not answered yet.
+	owed int
 }
 
 // open lets messages go to fd, from the beginning of the first that was not taken whole.
-func (m *mouth) open(fd int) {
+func (m *speaker) open(fd int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.fd, m.opened, m.cut, m.after = fd, time.Now(), 0, nil
+	m.fd, m.opened, m.cut, m.after, m.owed = fd, time.Now(), 0, nil, 0
+}
+
+// settle notes that a message was answered.
+func (m *speaker) settle() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.owed--
+}
+
+// owes reports whether messages were not answered yet.
+func (m *speaker) owes() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owed > 0
 }
 
 // shut keeps messages back, for good where the viewer is gone.
-func (m *mouth) shut(gone bool) {
+func (m *speaker) shut(gone bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fd, m.gone = -1, gone
 }
 
 // control sends a control frame without cutting a message in two.
-func (m *mouth) control(frame []byte) {
+func (m *speaker) control(frame []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -62,21 +78,22 @@ func (m *mouth) control(frame []byte) {
 // sender says a worker's messages when they are due, whatever the server does.
 type sender struct {
 	// Immutable after newSender.
-	plan    *Plan
-	dialect dialect
-	at      time.Time
-	end     time.Time  // when Patience is over
-	mouths  [][]*mouth // by room
-	measure time.Duration
+	plan     *Plan
+	dialect  dialect
+	at       time.Time
+	end      time.Time    // when Patience is over
+	speakers [][]*speaker // by room
+	measure  time.Duration
 
 	// Atomic; written by run, read by the loop.
-	offered, sent                 atomic.Uint64
+	offered, sent, gifts          atomic.Uint64
 	offeredMeasured, sentMeasured atomic.Uint64
 
 	// Owned by run until done is closed.
 	todo   *schedule
-	stuck  []*mouth // those with messages waiting
-	byRoom []uint64 // messages written whole
+	stuck  []*speaker // those with messages waiting
+	byRoom []uint64   // messages written whole
+	giving []uint64   // gifts among them, by room
 	late   *hdrhistogram.Histogram
 	body   []byte
 	frame  []byte
@@ -87,11 +104,11 @@ type sender struct {
 
 // startSender begins to say what the schedule of the worker has, counted from at, in a
 // goroutine that ends when all is said, when Patience is over, or by stop.
-func startSender(p *Plan, d dialect, worker, workers int, mouths [][]*mouth, at time.Time) *sender {
+func startSender(p *Plan, d dialect, worker, workers int, speakers [][]*speaker, at time.Time) *sender {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &sender{
-		plan: p, dialect: d, at: at, end: at.Add(p.Warmup + p.Duration + p.Patience), mouths: mouths, measure: p.Warmup,
-		todo: p.schedule(worker, workers), byRoom: make([]uint64, len(p.Rooms)),
+		plan: p, dialect: d, at: at, end: at.Add(p.Warmup + p.Duration + p.Patience), speakers: speakers, measure: p.Warmup,
+		todo: p.schedule(worker, workers), byRoom: make([]uint64, len(p.Rooms)), giving: make([]uint64, len(p.Rooms)),
 		late: newHistogram(), stop: stop, done: make(chan struct{}),
 	}
 	go s.run(ctx)
@@ -159,8 +176,8 @@ func (s *sender) say(m message) {
 	if m.due >= s.measure {
 		s.offeredMeasured.Add(1)
 	}
-	mouths := s.mouths[m.room]
-	o := mouths[m.number%uint64(len(mouths))]
+	speakers := s.speakers[m.room]
+	o := speakers[m.number%uint64(len(speakers))]
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.gone {
@@ -173,13 +190,13 @@ func (s *sender) say(m message) {
 }
 
 // flush writes what waits and reports whether nothing is left.
-func (s *sender) flush(o *mouth) bool {
+func (s *sender) flush(o *speaker) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return s.flushLocked(o)
 }
 
-func (s *sender) flushLocked(o *mouth) bool {
+func (s *sender) flushLocked(o *speaker) bool {
 	if o.gone {
 		o.waiting = nil
 		return true
@@ -188,7 +205,7 @@ func (s *sender) flushLocked(o *mouth) bool {
 		m := o.waiting[0]
 		due := s.at.Add(m.due)
 		s.body = appendBody(s.body[:0], due.UnixMicro(), m.number, s.plan.Body)
-		s.frame = appendFrame(s.frame[:0], codec.OpText, s.dialect.say(nil, s.plan.roomID(int32(m.room)), s.body))
+		s.frame = appendFrame(s.frame[:0], codec.OpText, s.dialect.say(nil, s.plan.roomID(int32(m.room)), s.body, s.plan.gift(m.number)))
 		n, err := write(o.fd, s.frame[o.cut:])
 		if err != nil {
 			return false // full; what else is wrong the loop finds out
@@ -197,6 +214,7 @@ func (s *sender) flushLocked(o *mouth) bool {
 			return false
 		}
 		o.cut = 0
+		o.owed++
 		o.waiting = o.waiting[1:]
 		if o.opened.After(due) {
 			due = o.opened // it was away when it should have spoken: nobody lagged behind
@@ -214,6 +232,10 @@ func (s *sender) flushLocked(o *mouth) bool {
 func (s *sender) count(m message, late time.Duration) {
 	s.byRoom[m.room]++
 	s.sent.Add(1)
+	if s.plan.gift(m.number) {
+		s.giving[m.room]++
+		s.gifts.Add(1)
+	}
 	if m.due >= s.measure {
 		s.sentMeasured.Add(1)
 		record(s.late, late)

@@ -10,7 +10,7 @@ import (
 func TestSender_MoreIsDueThanCanBeSaid(t *testing.T) {
 	const part = 50 * time.Millisecond
 	p := &Plan{Rooms: []Room{{Viewers: 1, Rate: 1e8}}, Senders: 1, Body: 60, Warmup: part, Duration: part, Patience: part}
-	s := startSender(p, raw("/"), 0, 1, [][]*mouth{{{fd: -1}}}, time.Now())
+	s := startSender(p, raw("/"), 0, 1, [][]*speaker{{{fd: -1}}}, time.Now())
 	<-s.done
 	if offered, measured := s.offered.Load(), s.offeredMeasured.Load(); offered != 10_000_000 || measured != 5_000_000 {
 		t.Errorf("%d messages were due, %d of them measured; want 10,000,000 and half of them", offered, measured)
@@ -25,7 +25,7 @@ func TestSender_MoreIsDueThanCanBeSaid(t *testing.T) {
 func TestSender_StopOffersWhatIsOverdue(t *testing.T) {
 	p := &Plan{Rooms: []Room{{Viewers: 1, Rate: 1e6}}, Senders: 1, Body: 60, Duration: time.Hour, Patience: time.Minute}
 	at := time.Now().Add(-time.Minute)
-	s := startSender(p, raw("/"), 0, 1, [][]*mouth{{{fd: -1}}}, at)
+	s := startSender(p, raw("/"), 0, 1, [][]*speaker{{{fd: -1}}}, at)
 	s.stop()
 	<-s.done
 	if offered, most := s.offered.Load(), uint64(time.Since(at).Microseconds())+1; offered < 60_000_000 || offered > most {

@@ -35,13 +35,13 @@ type viewer struct {
 	due             int64  // Unix ns of when it was to connect
 	began           int64  // Unix ns of when it did
 	seat            *seat
-	mouth           *mouth  // nil: it does not speak
-	sample          *sample // nil: it only counts
+	speaker         *speaker // nil: it does not speak
+	sample          *sample  // nil: it only counts
 }
 
 // reads reports whether the viewer reads everything.
 func (l *loop) reads(v *viewer) bool {
-	return v.sample != nil || v.mouth != nil && l.manner.answers
+	return v.sample != nil || v.speaker != nil && l.manner.answers
 }
 
 // ready takes what is there for a viewer.
@@ -101,7 +101,7 @@ func (l *loop) take(i int32, v *viewer, b []byte) error {
 	for len(b) > 0 {
 		if frames && v.stage >= watching {
 			n, rest := v.scan.skip(b)
-			l.heard(v, n)
+			l.received(v, n)
 			if b = rest; len(b) == 0 {
 				return nil
 			}
@@ -128,8 +128,8 @@ func (l *loop) take(i int32, v *viewer, b []byte) error {
 	return nil
 }
 
-// heard counts copies.
-func (l *loop) heard(v *viewer, copies int) {
+// received counts copies.
+func (l *loop) received(v *viewer, copies int) {
 	if copies == 0 {
 		return
 	}
@@ -144,11 +144,11 @@ func (l *loop) heard(v *viewer, copies int) {
 func (l *loop) count(v *viewer, payload []byte, whole bool) {
 	if l.manner.needle == "" {
 		if whole {
-			l.heard(v, 1)
+			l.received(v, 1)
 		}
 		return
 	}
-	l.heard(v, l.manner.needle.count(&v.matched, payload))
+	l.received(v, l.manner.needle.count(&v.matched, payload))
 	if l.manner.ping.count(&v.pinged, payload) > 0 {
 		l.send(v, codec.OpText, []byte(l.manner.pong))
 	}
@@ -168,7 +168,7 @@ func (l *loop) deflated(i int32, v *viewer, piece []byte, whole bool) error {
 		return err
 	}
 	if v.stage >= watching && !l.reads(v) {
-		l.heard(v, got.messages)
+		l.received(v, got.messages)
 		return nil
 	}
 	l.beginPayload(v)
@@ -233,8 +233,8 @@ func (l *loop) control(i int32, v *viewer, payload []byte, whole bool) error {
 // that it does not has other worries than a pong.
 func (l *loop) send(v *viewer, op codec.Opcode, payload []byte) {
 	l.frame = appendFrame(l.frame[:0], op, payload)
-	if v.mouth != nil && v.stage == watching {
-		v.mouth.control(l.frame)
+	if v.speaker != nil && v.stage == watching {
+		v.speaker.control(l.frame)
 		return
 	}
 	_, _ = write(int(v.fd), l.frame)
@@ -253,9 +253,11 @@ func (e ear) welcome(total uint64, known bool) { e.l.welcomed(e.i, e.v, total, k
 
 func (e ear) reply(payload string) { e.l.send(e.v, codec.OpText, []byte(payload)) }
 
+func (e ear) answered(number uint64, code string) { e.l.answered(e.v, number, code) }
+
 // message counts a copy and, in a sampled viewer, checks it.
 func (e ear) message(text []byte) {
-	e.l.heard(e.v, 1)
+	e.l.received(e.v, 1)
 	s := e.v.sample
 	if s == nil || e.v.stage != watching {
 		return

@@ -60,6 +60,9 @@ type Desk struct {
 	tokenRole func(room, user string) chat.Role
 	now       func() time.Time
 	log       *slog.Logger
+	// Told hears of each entry of a room's log, whether the store has it or not; nil: nobody does. Who makes the node sets
+	// it before the first verb. It may block until ctx ends.
+	Told func(ctx context.Context, room string, e *Entry)
 }
 
 // Say sends a message of the room's own and returns when it is stored.
@@ -90,18 +93,22 @@ type Entry struct {
 	ID     string          `json:"id"`
 	At     int64           `json:"at"` // Unix ms
 	By     string          `json:"by"`
-	Role   string          `json:"role"`
+	Role   string          `json:"role"` // theirs
 	Via    string          `json:"via"`
 	Verb   string          `json:"verb"`
 	Target string          `json:"target,omitempty"`
 	Until  int64           `json:"until,omitempty"`
 	Reason string          `json:"reason,omitempty"`
 	Seq    uint64          `json:"seq,omitempty"`
+	Epoch  string          `json:"epoch,omitempty"` // that Seq was said to count in
+	Since  int64           `json:"since,omitempty"` // of a purge
+	Gives  string          `json:"gives,omitempty"` // the role that Target has from now on
 	N      int             `json:"n,omitempty"`
 	V      string          `json:"v,omitempty"`
 	Modes  json.RawMessage `json:"modes,omitempty"`
 	Body   string          `json:"body,omitempty"`
 	Held   string          `json:"held,omitempty"`
+	Sum    string          `json:"sha256,omitempty"` // of a list of terms
 }
 
 // Do carries out a verb in a room, [chat.Everywhere] for all of them. When it has returned without an error it holds on
@@ -120,6 +127,7 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 		return Done{}, bad("%s is for one room; everywhere there are ban and unban", v.Verb)
 	}
 	e := Entry{ID: rand.Text()[:12], At: now.UnixMilli(), By: a.Name, Role: rank.String(), Via: a.Via, Verb: v.Verb, Reason: v.Reason}
+	e.Epoch, e.Since = v.Epoch, v.Since
 	if v.Verb == "delete" {
 		if no := d.mayDelete(ctx, room, v, rank, &rules, &e); no != nil {
 			return Done{}, no
@@ -272,6 +280,9 @@ func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role,
 	m.What, m.Target = v.target()
 	m.Role, _ = chat.ParseRole(v.Role)
 	e.Target = m.Target
+	if m.What == chat.Appoint {
+		e.Gives = m.Role.String()
+	}
 	if v.lifts() || m.What == chat.Appoint && m.Role == chat.RoleViewer {
 		c.Lift = []chat.Measure{m}
 		if m.What == chat.Ban { // also who was only kicked comes in again
@@ -375,6 +386,13 @@ func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done,
 	return done, nil
 }
 
+// Note writes into the log what an operator did that is no verb, as revoking tokens; room is [chat.Everywhere] where it
+// is about none. e says what; the desk adds who and when.
+func (d *Desk) Note(ctx context.Context, a Actor, room string, e Entry) {
+	e.ID, e.At, e.By, e.Role, e.Via = rand.Text()[:12], d.now().UnixMilli(), a.Name, a.Role.String(), a.Via
+	d.note(ctx, room, &e)
+}
+
 // note writes the log. That it cannot is no reason to say that nothing was done.
 func (d *Desk) note(ctx context.Context, room string, e *Entry) {
 	text, err := json.Marshal(e)
@@ -386,6 +404,9 @@ func (d *Desk) note(ctx context.Context, room string, e *Entry) {
 	}
 	d.log.Info("moderation", "room", room, "id", e.ID, "verb", e.Verb, "by", e.By, "role", e.Role, "via", e.Via,
 		"target", e.Target, "until", e.Until, "seq", e.Seq, "n", e.N, "version", e.V, "reason", e.Reason)
+	if d.Told != nil {
+		d.Told(ctx, room, e)
+	}
 }
 
 // Log is the newest limit entries of a room's log, the newest first, for whoever may moderate it.

@@ -170,9 +170,9 @@ func (p *Plain) closeLocked(gone []net.Conn, e *list.Element) []net.Conn {
 	return append(gone, c.conn)
 }
 
-// Sweep closes those that must go. It is also called once a second, because without a descriptor left no connection
-// comes that would have it look.
-func (p *Plain) Sweep() {
+// CloseStale closes those that must go. It is also called once a second: without a descriptor left no connection comes
+// that would have it look.
+func (p *Plain) CloseStale() {
 	p.mu.Lock()
 	gone := p.staleLocked()
 	p.mu.Unlock()

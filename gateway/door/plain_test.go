@@ -65,10 +65,10 @@ func TestPlain_SilentOnesGo(t *testing.T) {
 	}
 	c.want("a wave")
 	c.now = c.now.Add(silentFor - 1)
-	c.Sweep()
+	c.CloseStale()
 	c.want("a moment before")
 	c.now = c.now.Add(1)
-	c.Sweep()
+	c.CloseStale()
 	c.want("when it is over, down to the bound", first, 2, 3, 4, 5, 6, 7, 8, 9)
 	c.State(c.conns[10], http.StateActive)
 	c.State(c.conns[10], http.StateIdle) // silent again, from now on
@@ -77,7 +77,7 @@ func TestPlain_SilentOnesGo(t *testing.T) {
 	c.State(c.conns[busy], http.StateHijacked)
 	c.come("")
 	c.now = c.now.Add(time.Hour)
-	c.Sweep()
+	c.CloseStale()
 	c.want("a WebSocket is none")
 }
 
@@ -89,16 +89,16 @@ func TestPlain_ActiveOnesGo(t *testing.T) {
 	c.come("", http.StateActive)
 	c.come("", http.StateActive)
 	c.now = c.now.Add(silentFor)
-	c.Sweep()
+	c.CloseStale()
 	c.want("who is silent on a connection that was used", idle)
 	c.now = c.now.Add(activeFor - silentFor - 1)
-	c.Sweep()
+	c.CloseStale()
 	c.want("those at work, a moment before")
 	c.now = c.now.Add(1)
-	c.Sweep()
+	c.CloseStale()
 	c.want("those at work, down to the bound", slow)
 	c.now = c.now.Add(time.Hour)
-	c.Sweep()
+	c.CloseStale()
 	c.want("within the bound")
 }
 

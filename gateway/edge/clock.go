@@ -7,7 +7,7 @@ import (
 
 // clock is the coarse time that sessions stamp: seconds since the server was made,
 // 32 bits instead of 64 in each of hundreds of thousands of sessions, and a load
-// instead of a system call for each message. The sweep advances it.
+// instead of a system call for each message. The session check advances it.
 type clock struct{ seconds atomic.Uint32 }
 
 func (c *clock) now() uint32 { return c.seconds.Load() }

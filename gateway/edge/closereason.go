@@ -20,7 +20,7 @@ const (
 	CloseBadOps                    // a native client that does not speak its protocol
 	CloseFlooded                   // a native client that sends too much
 	CloseTooMuch                   // a FastIM client that does; `429` was sent before
-	CloseIdle                      // nothing heard for server.idle_timeout
+	CloseIdle                      // nothing received for server.idle_timeout
 	CloseStuck                     // took no byte for fanout.stuck_timeout
 	CloseRestart                   // the node is leaving
 	CloseInternal                  // a bug of ours; the log has it

@@ -76,13 +76,14 @@ type Edge struct {
 	Stats    Stats
 	Sessions Sessions
 	clock    clock
-	draining atomic.Bool
+	leaving  atomic.Bool
+	aside    aside
 }
 
 // Times is the time as an edge has it.
 type Times struct {
-	// Sweep is the time between two sweeps, Recheck the least time between two passes over changed tokens.
-	Sweep, Recheck time.Duration
+	// Check is the time between two session checks, Recheck the least time between two passes over changed tokens.
+	Check, Recheck time.Duration
 	// Now is the time of day by which tokens are judged.
 	Now func() time.Time
 }
@@ -91,7 +92,7 @@ type Times struct {
 func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e := &Edge{
 		Config: cfg, Log: log, store: store, made: time.Now(),
-		Times: Times{Sweep: time.Second, Recheck: recheckEvery, Now: time.Now},
+		Times: Times{Check: time.Second, Recheck: recheckEvery, Now: time.Now},
 	}
 	e.Door = door.New(door.Config{Limits: cfg.Limits, TrustedProxies: cfg.Server.TrustedProxies, ClientIPHeader: cfg.Server.ClientIPHeader}, e.millis, log)
 	if cfg.Limits.Enabled {
@@ -128,17 +129,17 @@ func (e *Edge) Listen() (net.Listener, error) {
 	if err := e.Words.load(); err != nil {
 		return nil, err
 	}
-	limit, err := openFilesLimit()
+	limit, err := OpenFilesLimit()
 	if err != nil {
 		return nil, err
 	}
-	if e.Sessions.most, err = connectionLimit(e.Config.Server.MaxConnections, limit); err != nil {
+	if e.Sessions.most, err = ConnectionLimit(e.Config.Server.MaxConnections, limit); err != nil {
 		return nil, err
 	}
 	e.openFiles, e.spare = limit, reserve(limit)*3/4
 	ln, err := listen(e.Config.Server.Listen, int(e.Config.Server.SendBuffer))
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on server.listen %q: %w", e.Config.Server.Listen, err)
+		return nil, CannotListen("server.listen", e.Config.Server.Listen, err)
 	}
 	if e.Config.Server.ProxyProtocol {
 		ln = e.Door.Listen(ln, e.Config.Server.ReadHeaderTimeout)
@@ -150,7 +151,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 	e.startEngine()
 	e.started = time.Now()
-	workers.Go(func() { e.sweep(ctx) })
+	workers.Go(func() { e.checkSessions(ctx) })
 	workers.Go(func() { e.Joins.run(ctx) })
 	e.Order.open(ctx)
 	workers.Go(func() { e.Order.run(ctx) })
@@ -208,9 +209,9 @@ func (e *Edge) gone(c *Session) {
 // OpenFiles is the process's limit of open files. Valid after Listen.
 func (e *Edge) OpenFiles() int { return e.openFiles }
 
-// openFilesLimit is the process's limit of open files. Go raises the soft limit to
+// OpenFilesLimit is the process's limit of open files. Go raises the soft limit to
 // the hard one at start.
-func openFilesLimit() (int, error) {
+func OpenFilesLimit() (int, error) {
 	var l syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 0, fmt.Errorf("cannot read the limit of open files: %w", err)
@@ -221,10 +222,10 @@ func openFilesLimit() (int, error) {
 // reserve is how many descriptors are not for WebSockets.
 func reserve(openFiles int) int { return max(64, openFiles/20) }
 
-// connectionLimit is how many WebSockets fit: what is asked for, or all that the
+// ConnectionLimit is how many WebSockets fit: what is asked for, or all that the
 // open-files limit allows. The reserve is for listeners, Redis, and requests that
 // are being answered, also with 503.
-func connectionLimit(asked, openFiles int) (int, error) {
+func ConnectionLimit(asked, openFiles int) (int, error) {
 	fits := openFiles - reserve(openFiles)
 	switch {
 	case fits <= 0:

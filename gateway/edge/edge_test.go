@@ -7,9 +7,9 @@ import (
 func TestConnectionLimit_FitsTheOpenFiles(t *testing.T) {
 	f := func(asked, openFiles, want int, why string) {
 		t.Helper()
-		got, err := connectionLimit(asked, openFiles)
+		got, err := ConnectionLimit(asked, openFiles)
 		if got != want || (err == nil) != (why == "") || err != nil && err.Error() != why {
-			t.Errorf("connectionLimit(%d, %d) = %d, %v; want %d, %s", asked, openFiles, got, err, want, why)
+			t.Errorf("ConnectionLimit(%d, %d) = %d, %v; want %d, %s", asked, openFiles, got, err, want, why)
 		}
 	}
 	f(0, 1024, 960, "")

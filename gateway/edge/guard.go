@@ -88,8 +88,7 @@ func (g *Guard) member(ctx context.Context, user, id string) (bool, *Refusal) {
 	}
 	ok, err := g.store.IsMember(ctx, user, id)
 	if err != nil {
-		g.log.Warn("cannot check a membership", "user", user, "room", id, "err", err)
-		return false, Refuse(http.StatusServiceUnavailable, "cannot check the membership now")
+		return false, Cannot(g.log, "check the membership", err, "user", user, "room", id)
 	}
 	return ok, nil
 }
@@ -117,8 +116,7 @@ func (g *Guard) Known(ctx context.Context, id string) *Refusal {
 	known, err := g.store.KnownRoom(ctx, id)
 	switch {
 	case err != nil:
-		g.log.Warn("cannot look for a room", "room", id, "err", err)
-		return Refuse(http.StatusServiceUnavailable, "cannot look for the room now")
+		return Cannot(g.log, "look for the room", err, "room", id)
 	case !known:
 		return Refuse(http.StatusNotFound, "there is no room %q", id).As("no_such_room")
 	}

@@ -55,14 +55,14 @@ func newJoins(e *Edge) *Joins {
 	return &Joins{edge: e, queue: make(chan *queuedJoin, joinQueue), open: map[uint64]int{}}
 }
 
-// Join makes the user of v a member of the room, with room.auto_join, if come succeeds: who is refused leaves nothing
-// in the store. It is noted before, so that whoever has come finds it, see Settle. It never blocks longer than come.
-func (j *Joins) Join(v Visitor, id string, come func() *Refusal) *Refusal {
+// Join makes the user of v a member of the room, with room.auto_join, if enter succeeds: who is refused leaves nothing
+// in the store. It is noted before, so that whoever has come finds it, see Settle. It never blocks longer than enter.
+func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
 	if !j.edge.Config.AutoJoin || v.Guest { // a guest is nobody who could come again
-		return come()
+		return enter()
 	}
 	noted := j.note()
-	bad := come()
+	bad := enter()
 	if bad != nil {
 		j.done(noted)
 		return bad

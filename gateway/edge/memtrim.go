@@ -11,18 +11,18 @@ import "runtime/debug"
 const (
 	// waveSize is how many handshakes are worth it.
 	waveSize = 1000
-	// waveQuiet is how many sweeps, one a second, a wave is over before it is.
+	// waveQuiet is for how many session checks, one a second, a wave is over before it is.
 	waveQuiet = 5
-	// waveShare: a sweep in which fewer than one in waveShare connections were new is
+	// waveShare: a check in which fewer than one in waveShare connections were new is
 	// quiet. A steady coming and going reuses what it leaves.
 	waveShare = 500
 )
 
-// wave follows the handshakes from sweep to sweep. The zero value is ready.
+// wave follows the handshakes from session check to session check. The zero value is ready.
 type wave struct {
-	seen  uint64 // handshakes up to the last sweep
+	seen  uint64 // handshakes up to the last check
 	owed  uint64 // handshakes since memory was given back
-	quiet int    // sweeps since the last that was not
+	quiet int    // checks since the last that was not
 }
 
 // over reports whether a wave is over, once for each; handshakes is how many there

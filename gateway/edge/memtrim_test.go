@@ -5,7 +5,7 @@ import "testing"
 func TestWave_IsOverOnceAndOnlyWhenItIs(t *testing.T) {
 	var w wave
 	handshakes, open := uint64(0), 0
-	sweeps := func(n, each int) (over int) {
+	checks := func(n, each int) (over int) {
 		for range n {
 			handshakes += uint64(each)
 			open += each
@@ -15,25 +15,25 @@ func TestWave_IsOverOnceAndOnlyWhenItIs(t *testing.T) {
 		}
 		return over
 	}
-	if got := sweeps(100, 0); got != 0 {
+	if got := checks(100, 0); got != 0 {
 		t.Errorf("without a handshake %d waves were over", got)
 	}
-	if got := sweeps(20, 5000); got != 0 {
+	if got := checks(20, 5000); got != 0 {
 		t.Errorf("in the middle of a wave it was over %d times", got)
 	}
-	if got := sweeps(waveQuiet-1, 100); got != 0 { // 100 of 100,000 are next to nothing
-		t.Errorf("the wave was over before it was quiet for %d sweeps", waveQuiet)
+	if got := checks(waveQuiet-1, 100); got != 0 { // 100 of 100,000 are next to nothing
+		t.Errorf("the wave was over before it was quiet for %d checks", waveQuiet)
 	}
-	if got := sweeps(100, 0); got != 1 {
+	if got := checks(100, 0); got != 1 {
 		t.Errorf("a wave was over %d times; want once", got)
 	}
-	if got := sweeps(waveSize/100, 99); got != 0 {
+	if got := checks(waveSize/100, 99); got != 0 {
 		t.Errorf("%d new among 100,000 gave memory back %d times; want not yet", waveSize/100*99, got)
 	}
-	if got := sweeps(1, 99); got != 1 {
+	if got := checks(1, 99); got != 1 {
 		t.Errorf("a trickle of %d gave memory back %d times; want once", waveSize/100*99+99, got)
 	}
-	if got := sweeps(2, 500) + sweeps(waveQuiet, 0); got != 1 {
+	if got := checks(2, 500) + checks(waveQuiet, 0); got != 1 {
 		t.Errorf("a small wave was over %d times; want once", got)
 	}
 }

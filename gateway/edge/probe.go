@@ -25,7 +25,7 @@ func (p Probe) Waits() bool { return p.waiting.Load() }
 func (p Probe) Progress() uint32 { return p.progress.Load() }
 
 // Heard is beside Progress.
-func (p Probe) Heard() uint32 { return p.heard.Load() }
+func (p Probe) Heard() uint32 { return p.received.Load() }
 
 // Conn is nbio's connection.
 func (p Probe) Conn() *nbio.Conn { return p.nb }
@@ -39,25 +39,25 @@ func (p Probe) Kill(why CloseReason) { p.kill(why) }
 // Recover is to be deferred where the session's code panics.
 func (p Probe) Recover() func() { return p.recoverBug }
 
-// Stays is what the sweep calls twice a day.
+// Stays is what the session check calls twice a day.
 func (p Probe) Stays() { p.runs.Stays() }
 
-// Lively has the sweep inspect the session, from which something was heard at that second.
+// Lively has the check inspect the session, from which something came at that second.
 func (p Probe) Lively(second uint32) {
 	p.edge.clock.set(time.Duration(second) * time.Second)
-	p.heard.Store(second)
+	p.received.Store(second)
 	p.pinged.Store(second)
 	p.edge.inspect(p.Session, time.Now())
 }
 
-// ProbeClock sets the clock of the sweep to so long after the start, which ProbeStarted is.
+// ProbeClock sets the clock of the session check to so long after the start, which ProbeStarted is.
 func (e *Edge) ProbeClock(since time.Duration) { e.clock.set(since) }
 
 // ProbeStarted is beside ProbeClock.
 func (e *Edge) ProbeStarted() time.Time { return e.started }
 
 // ProbeDraining sets whether the node leaves.
-func (e *Edge) ProbeDraining(leaves bool) { e.draining.Store(leaves) }
+func (e *Edge) ProbeDraining(leaves bool) { e.leaving.Store(leaves) }
 
 // ProbeLoad reads the lists of filter.files, as Edge.Listen does.
 func (w *Words) ProbeLoad() error { return w.load() }

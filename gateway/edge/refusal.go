@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -53,8 +54,14 @@ func (f *Refusal) RetryAfter() string {
 // RetryAfter is that of a refusal which names no time.
 func RetryAfter() string { return (&Refusal{}).RetryAfter() }
 
-// TurnedAway is the door's refusal as answers have it; nil of nil.
-func TurnedAway(no *door.Refused) *Refusal {
+// Cannot refuses what the store, or another service, did not do, and logs why; attrs are slog's. Trying again may help.
+func Cannot(log *slog.Logger, do string, err error, attrs ...any) *Refusal {
+	log.Warn("cannot "+do, append(attrs, "err", err)...)
+	return Refuse(http.StatusServiceUnavailable, "cannot %s now, try again", do)
+}
+
+// RefusedByDoor is the door's refusal as answers have it; nil of nil.
+func RefusedByDoor(no *door.Refused) *Refusal {
 	if no == nil {
 		return nil
 	}

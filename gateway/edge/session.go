@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"errors"
 	"log/slog"
 	"math"
 	"runtime/debug"
@@ -19,7 +18,7 @@ type Purpose interface {
 	// Message takes one message of the client's. It runs in the poller: it does no I/O but non-blocking writes. ErrGone
 	// says that nothing more is listened to.
 	Message(op codec.Opcode, payload []byte) error
-	// Drained hears that the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch
+	// Drained is called when the socket takes bytes again. It runs under nbio's lock of the connection: it may not touch
 	// it.
 	Drained()
 	// Revoked says goodbye to somebody whose token counts no more; the state says why.
@@ -28,7 +27,7 @@ type Purpose interface {
 	Flooded()
 	// Barred says goodbye to somebody whom a measure keeps out of the room.
 	Barred(m chat.Measure)
-	// Judged hears that measures about its user have changed, none of which keeps them out. It does not block.
+	// Judged is called when measures about its user have changed, none of which keeps them out. It does not block.
 	Judged()
 	// Stays is called from time to time while the socket is open. It does not block.
 	Stays()
@@ -66,7 +65,7 @@ type Session struct {
 	reader codec.Reader // owned by the poller
 
 	// Atomic; clock seconds.
-	heard     atomic.Uint32 // last time a byte came
+	received  atomic.Uint32 // last time a byte came
 	pinged    atomic.Uint32 // last time we pinged
 	prolonged atomic.Uint32 // last time the token's life was prolonged
 
@@ -84,7 +83,7 @@ func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
 	s.ticket.Store(uint32(v.ticket))
 	now := e.clock.now()
 	s.began.Store(now)
-	s.heard.Store(now)
+	s.received.Store(now)
 	s.prolonged.Store(now)
 }
 
@@ -102,7 +101,7 @@ func (s *Session) SetRights(r *Rights) { s.rights.Store(r) }
 func (s *Session) read(b []byte) {
 	defer s.recoverBug()
 	now := s.edge.clock.now()
-	s.heard.Store(now)
+	s.received.Store(now)
 	s.edge.Stats.BytesIn.Add(uint64(len(b)))
 	if s.ending() { // the peer's answer to our close frame, or what it sent before that
 		s.discard(len(b))
@@ -140,53 +139,6 @@ func (s *Session) ending() bool {
 	defer s.mu.Unlock()
 	return s.closing != CloseNone
 }
-
-// BadOp counts an op that could not be taken, and returns how many there were in a row; GoodOp ends the row. Both run
-// in the poller.
-func (s *Session) BadOp() int {
-	s.bad++
-	return int(s.bad &^ unjoined)
-}
-
-// GoodOp is beside BadOp.
-func (s *Session) GoodOp() { s.bad &= unjoined }
-
-// ErrGone stops the frame reader: the session is closing.
-var ErrGone = errors.New("session is closing")
-
-// Frame takes one message or control frame, see codec.FrameHandler.
-func (s *Session) Frame(op codec.Opcode, payload []byte) error {
-	switch op {
-	case codec.OpText, codec.OpBinary:
-		s.edge.Stats.MessagesIn.Add(1)
-		if s.edge.draining.Load() {
-			s.edge.Stats.Ignored.Add(1)
-			return nil
-		}
-		return s.runs.Message(op, payload)
-	case codec.OpPing:
-		if !s.Bears(NuisanceFrame) {
-			return ErrGone
-		}
-		var buf [2 + 125]byte
-		s.Unicast(codec.AppendFrame(buf[:0], codec.OpPong, payload))
-	case codec.OpPong, codec.OpContinuation: // a pong only shows life; the reader joins fragments
-		if !s.Bears(NuisanceFrame) {
-			return ErrGone
-		}
-	case codec.OpClose:
-		code, _, err := codec.ParseClose(payload)
-		if err != nil {
-			return err
-		}
-		s.CloseWith(ClosePeer, code, "")
-		return ErrGone
-	}
-	return nil
-}
-
-// Deflates says what was agreed on at the handshake, see codec.FrameHandler.
-func (s *Session) Deflates() bool { return s.deflate }
 
 // recoverBug keeps a bug in the handling of one socket from taking all others down.
 func (s *Session) recoverBug() {

@@ -206,7 +206,7 @@ func (s *Session) free() {
 	}
 }
 
-// Close says goodbye and shuts our half; the peer's answer, or the sweep, ends the
+// Close says goodbye and shuts our half; the peer's answer, or the session check, ends the
 // connection. Further calls do nothing.
 func (s *Session) Close(why CloseReason) {
 	s.CloseWith(why, closings[why].code, closings[why].text)

@@ -13,9 +13,9 @@ import (
 )
 
 // This file is the lists of terms that stand in the store: operators change them, and every node goes by them within a
-// second. The rules of chat.Everywhere name them, so that a node hears of a change, and finds out by itself where it
-// has not heard. What stands in the store then counts, whatever the rules say that it is: of two who write a list at
-// once all nodes have the same.
+// second. The rules of chat.Everywhere name them, so that a node learns of a change by an event, or by itself where it
+// missed one. What stands in the store then counts, whatever the rules say that it is: of two who write a list at once
+// all nodes have the same.
 
 // readTermsAgain is after what time the store is asked again that did not answer.
 const readTermsAgain = time.Second
@@ -41,7 +41,7 @@ type storedList struct {
 	sum string // what the rules named when it was read
 }
 
-// note hears that the rules which hold everywhere are others. It never blocks.
+// note is called when the rules which hold everywhere are others. It never blocks.
 func (w *Words) note() { w.due.Set() }
 
 // run keeps the filter as the store has the lists, until ctx ends. named are those that the rules name; ok is false

@@ -117,6 +117,7 @@ func (hears) Away(error)                           {}
 func (hears) Back()                                {}
 func (h hears) RoomEvent(id string, ev chat.Event) { h.Hall.RoomEvent(id, ev) }
 func (hears) UserEvent(string)                     {}
+func (hears) Asked(string)                         {}
 func (hears) TokensChanged([]string, []string)     {}
 func (hears) Resumed()                             {}
 
@@ -177,9 +178,9 @@ func TestRecheck_AsksInBatches(t *testing.T) {
 	}
 }
 
-// BenchmarkSweep_Crowd is one sweep over 100,000 sessions and the pass over changed tokens
+// BenchmarkSessionCheck_Crowd is one check of 100,000 sessions and the pass over changed tokens
 // behind it, of so many users.
-func BenchmarkSweep_Crowd(b *testing.B) {
+func BenchmarkSessionCheck_Crowd(b *testing.B) {
 	for _, changed := range []int{0, 100, mostNoted} {
 		b.Run(fmt.Sprint("changed=", changed), func(b *testing.B) {
 			e, _ := newCrowd(b, 100_000)
@@ -189,7 +190,7 @@ func BenchmarkSweep_Crowd(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				e.Sweep(e.started)
+				e.CheckSessions(e.started)
 				e.TokensChanged(users, nil)
 				if err := e.Tokens.Pass(b.Context()); err != nil {
 					b.Fatal(err)

@@ -45,10 +45,10 @@ type Visitor struct {
 }
 
 // Admit does what every WebSocket request goes through before it is known what it is for; then the protocol lets the
-// visitor come in. who reads the visitor from the request. A refusal that come returns is the answer, which write
+// visitor come in. who reads the visitor from the request. A refusal that enter returns is the answer, which write
 // gives.
 func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Request) (Visitor, *Refusal),
-	write func(http.ResponseWriter, *Refusal), come func(context.Context, *Visitor) *Refusal,
+	write func(http.ResponseWriter, *Refusal), enter func(context.Context, *Visitor) *Refusal,
 ) {
 	bad := func() *Refusal {
 		key, bad := checkHandshake(r)
@@ -62,7 +62,7 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 		v.key, v.asOf = key, e.Tokens.asOf()
 		var no *door.Refused
 		if v.ticket, no = e.Door.Knock(r); no != nil {
-			return TurnedAway(no)
+			return RefusedByDoor(no)
 		}
 		if !e.Sessions.reserve() {
 			e.Door.Leave(v.ticket, v.User)
@@ -71,7 +71,7 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), APITimeout)
 		defer cancel()
-		bad = come(ctx, &v)
+		bad = enter(ctx, &v)
 		if bad != nil {
 			e.Sessions.unreserve()
 			e.Door.Leave(v.ticket, v.User)
@@ -85,15 +85,15 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 	}
 }
 
-// WouldAdmit is the refusal that Admit would give now, nil for none. It takes nothing, nor does come.
-func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (Visitor, *Refusal), come func(context.Context, *Visitor) *Refusal) *Refusal {
+// WouldAdmit is the refusal that Admit would give now, nil for none. It takes nothing, nor does enter.
+func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (Visitor, *Refusal), enter func(context.Context, *Visitor) *Refusal) *Refusal {
 	v, bad := e.identify(r, who)
 	if bad != nil {
 		return bad
 	}
 	var no *door.Refused
 	if v.ticket, no = e.Door.Knock(r); no != nil {
-		return TurnedAway(no)
+		return RefusedByDoor(no)
 	}
 	defer func() { e.Door.Leave(v.ticket, v.User) }()
 	if e.Sessions.Held() >= e.Sessions.Most() {
@@ -101,7 +101,7 @@ func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (Visitor, *Re
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), APITimeout)
 	defer cancel()
-	return come(ctx, &v)
+	return enter(ctx, &v)
 }
 
 // Visitor is somebody who shows a token, or none, and wants to go into the room. The caller copies user and token where
@@ -119,7 +119,7 @@ func (e *Edge) Enter(v *Visitor) *Refusal {
 	if v.Guest {
 		return nil // nobody else has the name: their address alone is counted
 	}
-	return TurnedAway(e.Door.Enter(&v.ticket, v.User, v.Proven))
+	return RefusedByDoor(e.Door.Enter(&v.ticket, v.User, v.Proven))
 }
 
 // Forget takes back what Enter counted, of a visitor who does not come in after all.
@@ -130,7 +130,7 @@ func (e *Edge) MayOpen(ctx context.Context, r *http.Request, id string) *Refusal
 	if e.Hall.Live(id) {
 		return nil
 	}
-	if bad := TurnedAway(e.Door.NewRoom(r)); bad != nil {
+	if bad := RefusedByDoor(e.Door.NewRoom(r)); bad != nil {
 		return bad
 	}
 	if err := e.Hall.Full(); err != nil {
@@ -149,8 +149,7 @@ func (e *Edge) OpenRoom(ctx context.Context, r *http.Request, id string) (*room.
 	case errors.Is(err, room.ErrTooManyRooms):
 		return nil, noRoom(err)
 	case err != nil:
-		e.Log.Warn("cannot open a room", "room", id, "err", err)
-		return nil, Refuse(http.StatusServiceUnavailable, "cannot open the room now: its history cannot be read")
+		return nil, Cannot(e.Log, "open the room", err, "room", id)
 	}
 	return rm, nil
 }
@@ -161,7 +160,7 @@ func (e *Edge) identify(r *http.Request, who func(*http.Request) (Visitor, *Refu
 		return v, Refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).As("origin_not_allowed")
 	}
 	v, bad = who(r)
-	if bad == nil && e.draining.Load() {
+	if bad == nil && e.Draining() {
 		bad = Leaving
 	}
 	return v, bad
@@ -175,7 +174,7 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	e := s.edge
 	var no *door.Refused
 	if v.ticket, no = e.Door.Hold(v.ticket, len(first)); no != nil {
-		return TurnedAway(no)
+		return RefusedByDoor(no)
 	}
 	s.ticket.Store(uint32(v.ticket))
 	conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -206,7 +205,7 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	nb.Unlock()
 	e.begin(s, append(switching(v.key, v.More), first...))
 	e.Tokens.Entered(*v)
-	if e.draining.Load() {
+	if e.Draining() {
 		s.Close(CloseRestart) // Drain may have been there before the session was
 	}
 	e.Order.Again(s)

@@ -99,8 +99,7 @@ func (g *Guard) given(ctx context.Context, v *Visitor) (mine bool, bad *Refusal)
 func (g *Guard) state(ctx context.Context, cred chat.Credential) (chat.TokenState, *Refusal) {
 	state, err := g.store.CheckToken(ctx, cred)
 	if err != nil {
-		g.log.Warn("cannot check a token", "user", cred.UserID, "err", err)
-		return chat.TokenWrong, Refuse(http.StatusServiceUnavailable, "cannot check the token now, try again")
+		return chat.TokenWrong, Cannot(g.log, "check the token", err, "user", cred.UserID)
 	}
 	return state, nil
 }

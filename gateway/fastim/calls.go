@@ -38,7 +38,7 @@ func (f *FastIM) api(do call) http.HandlerFunc {
 // open is api without the check of the caller.
 func (f *FastIM) open(do func(ctx context.Context, r *http.Request, p *params) envelope) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		bad := edge.TurnedAway(f.edge.Door.Call(r))
+		bad := edge.RefusedByDoor(f.edge.Door.Call(r))
 		var p *params
 		if bad == nil {
 			p, bad = readParams(w, r)
@@ -53,7 +53,7 @@ func (f *FastIM) open(do func(ctx context.Context, r *http.Request, p *params) e
 		body := answer.encode()
 		defer p.reading.Sent()
 		if no := p.reading.Done(len(body)); no != nil && p.bad == nil {
-			p.bad = edge.TurnedAway(no)
+			p.bad = edge.RefusedByDoor(no)
 		}
 		if p.bad != nil { // do asked for what is not there; its answer means nothing
 			refuseCall(w, p.bad)
@@ -69,16 +69,17 @@ func (f *FastIM) scan(do call) call {
 	return func(ctx context.Context, v *edge.Visitor, p *params) envelope {
 		var no *door.Refused
 		if p.reading, no = f.edge.Door.Scan(p.request); no != nil {
-			p.bad = edge.TurnedAway(no)
+			p.bad = edge.RefusedByDoor(no)
 			return envelope{}
 		}
 		return do(ctx, v, p)
 	}
 }
 
-func (f *FastIM) unavailable(what string, err error) envelope {
-	f.edge.Log.Warn("cannot "+what, "err", err)
-	return envelope{http.StatusServiceUnavailable, "cannot " + what + " now, try again", nil}
+// cannot is the answer to what the store did not do.
+func (f *FastIM) cannot(do string, err error) envelope {
+	bad := edge.Cannot(f.edge.Log, do, err)
+	return envelope{bad.Status, bad.Why, nil}
 }
 
 // login serves /user/login.
@@ -90,7 +91,7 @@ func (f *FastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 	if p.bad != nil {
 		return envelope{}
 	}
-	if p.bad = edge.TurnedAway(f.edge.Door.Login(r, user)); p.bad != nil {
+	if p.bad = edge.RefusedByDoor(f.edge.Door.Login(r, user)); p.bad != nil {
 		return envelope{}
 	}
 	if !f.edge.Config.Auth.GivesTokens() {
@@ -104,7 +105,7 @@ func (f *FastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 	}
 	token, err := f.edge.Guard.NewToken(ctx, user)
 	if err != nil {
-		return f.unavailable("log in", err)
+		return f.cannot("log in", err)
 	}
 	return envelope{codeOK, token, "user_info"}
 }
@@ -130,7 +131,7 @@ func (f *FastIM) joinGroup(ctx context.Context, v *edge.Visitor, p *params) enve
 	case errors.Is(err, chat.ErrTooManyRooms):
 		return envelope{codeRefused, textTooManyRooms, nil}
 	case err != nil:
-		return f.unavailable("join the group", err)
+		return f.cannot("join the group", err)
 	case !added:
 		return envelope{codeRefused, textRefused, nil}
 	}
@@ -142,7 +143,7 @@ func (f *FastIM) listGroup(ctx context.Context, v *edge.Visitor, _ *params) enve
 	f.edge.Joins.Settle(ctx)
 	groups, err := f.store.Rooms(ctx, v.User)
 	if err != nil {
-		return f.unavailable("list the groups", err)
+		return f.cannot("list the groups", err)
 	}
 	return envelope{codeOK, textOK, notNil(groups)}
 }
@@ -161,7 +162,7 @@ func (f *FastIM) listMessage(ctx context.Context, v *edge.Visitor, p *params) en
 	}
 	messages, err := f.store.Range(ctx, group, start, stop)
 	if err != nil {
-		return f.unavailable("read the history", err)
+		return f.cannot("read the history", err)
 	}
 	return envelope{codeOK, textOK, notNil(inAnswer(messages))}
 }
@@ -193,7 +194,7 @@ func (f *FastIM) listOldMessage(ctx context.Context, v *edge.Visitor, p *params)
 	messages, found, err := f.store.Before(ctx, group, user, ts, int(min(max(count, 1), maxCount)))
 	switch {
 	case err != nil:
-		return f.unavailable("read the history", err)
+		return f.cannot("read the history", err)
 	case !found:
 		return envelope{codeOK, textFetched, nil}
 	}
@@ -225,7 +226,7 @@ func (f *FastIM) delMessage(ctx context.Context, v *edge.Visitor, p *params) env
 	case errors.Is(err, chat.ErrNoMessage):
 		return envelope{codeRefused, textNoMessage, nil}
 	case err != nil:
-		return f.unavailable("recall the message", err)
+		return f.cannot("recall the message", err)
 	}
 	f.edge.Recalled(group, ev)
 	return envelope{codeOK, textRecalled, nil}

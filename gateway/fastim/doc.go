@@ -10,5 +10,5 @@
 // Locks, in the order they may be taken:
 //
 //	room's lock of a room -> Lists.mu
-//	Lists.mu -> nothing
+//	Lists.mu -> the lock of their reloads, a leaf
 package fastim

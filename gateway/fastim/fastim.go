@@ -137,8 +137,7 @@ func (f *FastIM) list(w http.ResponseWriter, r *http.Request) {
 		}
 		rooms, err := f.Lists.open(ctx, v)
 		if err != nil {
-			f.edge.Log.Warn("cannot open a list", "user", v.User, "err", err)
-			return edge.Refuse(http.StatusServiceUnavailable, "cannot read the user's rooms now")
+			return edge.Cannot(f.edge.Log, "read the user's rooms", err, "user", v.User)
 		}
 		return newList(f, v, rooms).show(w, v)
 	})

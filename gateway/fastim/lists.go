@@ -14,6 +14,7 @@ import (
 	"barrage/codec"
 	"barrage/gateway/edge"
 	"barrage/internal/chat"
+	"barrage/internal/errands"
 	"barrage/internal/once"
 	"barrage/room"
 )
@@ -31,9 +32,8 @@ type Lists struct {
 	edge    *edge.Edge
 	store   Store
 	every   time.Duration
-	kick    once.Signal     // something changed
-	reloads chan *feed      // capacity reloadQueue; full: the next pass tries again. Never closed
-	ctx     context.Context // ends at Close; set by Run
+	kick    once.Signal           // something changed
+	reloads *errands.Queue[*feed] // full: the next pass tries again
 
 	mu sync.Mutex // guards the fields below and those of feeds so marked
 	// feeds are all lists by user.
@@ -69,7 +69,7 @@ func newLists(e *edge.Edge, store Store, every time.Duration) *Lists {
 		store:   store,
 		every:   every,
 		kick:    once.NewSignal(),
-		reloads: make(chan *feed, reloadQueue),
+		reloads: errands.New[*feed](reloadQueue, 1),
 		feeds:   map[string][]*feed{},
 		shown:   map[*room.Room][]*feed{},
 		changed: map[*room.Room]struct{}{},
@@ -79,20 +79,8 @@ func newLists(e *edge.Edge, store Store, every time.Duration) *Lists {
 
 // Run runs the pass and the reloads until ctx ends.
 func (l *Lists) Run(ctx context.Context, wg *sync.WaitGroup) {
-	l.ctx = ctx
 	wg.Go(func() { l.run(ctx) })
-	for range reloadWorkers {
-		wg.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case f := <-l.reloads:
-					l.reload(f)
-				}
-			}
-		})
-	}
+	l.reloads.Run(ctx, wg, reloadWorkers, edge.APITimeout)
 }
 
 // run makes a pass when something changed, but not more often than twenty times an
@@ -231,13 +219,11 @@ func (l *Lists) pass(now time.Time) (next time.Time, waiting bool) {
 
 // askReloadLocked has a worker read the feed's set of rooms, if one has time.
 func (l *Lists) askReloadLocked(f *feed) bool {
-	select {
-	case l.reloads <- f:
-		f.reading, f.stale = true, false
-		return true
-	default:
+	if !l.reloads.Add(f, func(ctx context.Context) { l.reload(ctx, f) }) {
 		return false
 	}
+	f.reading, f.stale = true, false
+	return true
 }
 
 // send writes the list to its socket. Called by run only.
@@ -417,9 +403,7 @@ func (l *Lists) hide(f *feed, match func(id string) bool) {
 }
 
 // reload reads a feed's set of rooms again; a failure is tried again at a later pass.
-func (l *Lists) reload(f *feed) {
-	ctx, cancel := context.WithTimeout(l.ctx, edge.APITimeout)
-	defer cancel()
+func (l *Lists) reload(ctx context.Context, f *feed) {
 	err := l.read(ctx, f)
 	if err != nil {
 		l.edge.Log.Warn("cannot read a user's rooms", "user", f.user, "err", err)

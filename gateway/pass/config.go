@@ -64,7 +64,7 @@ func (c JWTConfig) Validate() error {
 		bad("jwt_secret_previous: it is set, and jwt_secret is not")
 	}
 	if c.JWKSURL != "" {
-		if u, err := url.Parse(c.JWKSURL); err != nil || u.Host == "" || !Safe(u) {
+		if u, err := url.Parse(c.JWKSURL); err != nil || u.Host == "" || !SafeURL(u) {
 			bad("jwks_url: %q is neither https nor http on this machine", Redacted(c.JWKSURL))
 		}
 	}
@@ -100,9 +100,9 @@ func (c JWTConfig) accepted() []string {
 	return names
 }
 
-// Safe reports whether answers from the URL cannot be changed on the way: TLS protects them, or they stay on this
+// SafeURL reports whether answers from the URL cannot be changed on the way: TLS protects them, or they stay on this
 // machine.
-func Safe(u *url.URL) bool {
+func SafeURL(u *url.URL) bool {
 	if u.Scheme == "https" {
 		return true
 	}

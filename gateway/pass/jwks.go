@@ -73,7 +73,7 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
 	}
-	if wasRemote := via[0].URL.Scheme == "https"; !Safe(r.URL) || wasRemote && r.URL.Scheme != "https" {
+	if wasRemote := via[0].URL.Scheme == "https"; !SafeURL(r.URL) || wasRemote && r.URL.Scheme != "https" {
 		return fmt.Errorf("a redirect to %s, which is not https", Redacted(r.URL.String()))
 	}
 	return nil

@@ -45,7 +45,7 @@ type Config struct {
 // Validate reports what is wrong with the URL and the secret, each with its key within the section.
 func (c Config) Validate() error {
 	var errs []error
-	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || !pass.Safe(u) {
+	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || !pass.SafeURL(u) {
 		errs = append(errs, fmt.Errorf("review_url: %q is neither https nor http on this machine", pass.Redacted(c.URL)))
 	}
 	if c.Secret != "" {

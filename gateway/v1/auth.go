@@ -9,6 +9,7 @@ import (
 	"barrage/codec"
 	"barrage/gateway/edge"
 	"barrage/gateway/pass"
+	"barrage/internal/errands"
 	"barrage/room"
 )
 
@@ -18,13 +19,13 @@ import (
 // refresh takes a new token of somebody who is in the room. It runs in the poller.
 func (m *member) refresh(op *codec.Op) {
 	id, token := op.ID, op.Token
-	if !m.v1.checks(token).add(askerOf(m), func(ctx context.Context) { m.renew(ctx, id, token) }) {
+	if !m.v1.checks(token).Add(askerOf(m), func(ctx context.Context) { m.renew(ctx, id, token) }) {
 		m.refused(id, room.CodeBusy, "too many tokens wait to be checked", 1000)
 	}
 }
 
 // checks are the errands that look at such a token: those that may wait for a hook hold up no others.
-func (n *API) checks(token string) *errands {
+func (n *API) checks(token string) *errands.Queue[asker] {
 	if n.edge.Guard.AsksHook(token) {
 		return n.questions
 	}
@@ -94,7 +95,7 @@ func (c *newcomer) Message(code codec.Opcode, payload []byte) error {
 	}
 	if op, err := codec.ParseOp(payload, c.v1.maxBody()); err == nil && op.T == codec.OpAuth && code == codec.OpText && !c.asked.Load() {
 		c.asked.Store(true)
-		if !c.v1.checks(op.Token).add(askerOf(&c.member), func(ctx context.Context) { c.come(ctx, op.ID, op.Token) }) {
+		if !c.v1.checks(op.Token).Add(askerOf(&c.member), func(ctx context.Context) { c.admit(ctx, op.ID, op.Token) }) {
 			c.asked.Store(false)
 			c.refused(op.ID, room.CodeBusy, "too many tokens wait to be checked", 1000)
 		}
@@ -112,8 +113,8 @@ func (c *newcomer) NoToken() {
 	}
 }
 
-// come looks at the token and lets the client into its room, or says why not. It runs as an errand.
-func (c *newcomer) come(ctx context.Context, id, token string) {
+// admit looks at the token and lets the client into its room, or says why not. It runs as an errand.
+func (c *newcomer) admit(ctx context.Context, id, token string) {
 	a := c.at
 	c.Shows(&a.Visitor, token)
 	bad := edge.CheckToken(token)
@@ -126,7 +127,7 @@ func (c *newcomer) come(ctx context.Context, id, token string) {
 	}
 	if bad != nil {
 		c.v1.edge.Forget(&a.Visitor)
-		c.turnAway(id, bad)
+		c.reject(id, bad)
 		return
 	}
 	c.Place.Room().Attach(&c.Place)
@@ -146,8 +147,8 @@ func (c *newcomer) begin(a *arrival, welcome []byte) *edge.Refusal {
 	return nil
 }
 
-// turnAway says why it does not come in.
-func (c *newcomer) turnAway(id string, bad *edge.Refusal) {
+// reject says why it does not come in.
+func (c *newcomer) reject(id string, bad *edge.Refusal) {
 	if bad.Status == 0 {
 		return // it has gone
 	}

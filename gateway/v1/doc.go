@@ -1,5 +1,5 @@
-// Package v1 is the protocol barrage.v1, which docs/protocol.md and openapi.yaml describe: its socket (socket.go;
-// auth.go for tokens that come by a frame) and its calls (v1.go, send.go, recall.go). problem.go has its words for
+// Package v1 is the protocol barrage.v1, which docs/protocol.md and openapi.yaml describe. socket.go is its socket,
+// auth.go the tokens that come by a frame. v1.go, send.go and recall.go are its calls. problem.go has its words for
 // refusals.
 //
 // Goroutines do what sockets ask for and a poller cannot, see errands.go:
@@ -10,5 +10,5 @@
 //	arrivals   arrivers            API.Run     ctx       the store, bounded by edge.APITimeout
 //	questions  askers with a hook  API.Run     ctx       the connect hook, bounded by edge.APITimeout
 //
-// errands.mu is a leaf.
+// The lock of their queues is a leaf.
 package v1

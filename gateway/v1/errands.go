@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"barrage/gateway/edge"
+	"barrage/internal/errands"
 )
 
 // Bounds of what sockets ask for and a poller cannot do, since it takes a call of the store or of a hook.
@@ -21,21 +22,6 @@ const (
 	// askers is how many of those the connect hook is asked about, at once: half of what it may be asked.
 	askers = 32
 )
-
-// errands are done away from the pollers, in the order they came. Each is a queue of its own: what is slow in one holds
-// nothing up in another.
-type errands struct {
-	queue chan errand // sent by pollers, received by run; never closed
-
-	mu      sync.Mutex // guards the field below; a leaf
-	waiting map[asker]int
-}
-
-// errand is what one asker wants done.
-type errand struct {
-	of asker
-	do func(context.Context)
-}
 
 // asker is whose errands count together: those of an address, or of a user where no address is counted; or of a socket
 // alone that has yet to show who it is, which has one at most.
@@ -56,51 +42,15 @@ func askerOf(m *member) asker {
 	return asker{user: m.User()}
 }
 
-func newErrands() *errands {
-	return &errands{queue: make(chan errand, errandQueue), waiting: map[asker]int{}}
-}
+// A queue for each kind of errand: what is slow in one holds nothing up in another.
+func newErrands() *errands.Queue[asker] { return errands.New[asker](errandQueue, errandShare) }
 
-// add notes one; false where too many wait, all together or of this asker. It never blocks.
-func (e *errands) add(of asker, do func(context.Context)) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.waiting[of] >= errandShare {
-		return false
+// Run does what sockets ask for, until ctx ends.
+func (n *API) Run(ctx context.Context, workers *sync.WaitGroup) {
+	n.recalls.Run(ctx, workers, recallers, edge.APITimeout)
+	n.verbs.Run(ctx, workers, recallers, edge.APITimeout)
+	n.arrivals.Run(ctx, workers, arrivers, edge.APITimeout)
+	if n.edge.Guard.AsksHook("") {
+		n.questions.Run(ctx, workers, askers, edge.APITimeout)
 	}
-	select {
-	case e.queue <- errand{of, do}:
-		e.waiting[of]++
-		return true
-	default:
-		return false
-	}
-}
-
-// taken counts one less that waits.
-func (e *errands) taken(of asker) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.waiting[of]--; e.waiting[of] == 0 {
-		delete(e.waiting, of)
-	}
-}
-
-// run works until ctx ends.
-func (e *errands) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case one := <-e.queue:
-			e.taken(one.of)
-			within(ctx, one.do)
-		}
-	}
-}
-
-// within does one errand within APITimeout.
-func within(ctx context.Context, do func(context.Context)) {
-	ctx, cancel := context.WithTimeout(ctx, edge.APITimeout)
-	defer cancel()
-	do(ctx)
 }

@@ -115,7 +115,7 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 		return nil
 	}
 	id := op.ID
-	if !m.v1.verbs.add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
+	if !m.v1.verbs.Add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
 		m.refused(id, room.CodeBusy, "too many verbs wait", 1000)
 	}
 	return nil
@@ -135,11 +135,7 @@ func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
 	}
 	done, no := m.v1.Desk.Do(ctx, desk.Actor{Name: m.User(), Role: r.Rank(), Via: "socket"}, m.Place.Room().ID(), verb)
 	if no != nil {
-		retry := int64(0)
-		if no.Status == http.StatusServiceUnavailable {
-			retry = answerRetry
-		}
-		m.refused(id, no.Code, no.Message, retry)
+		m.refused(id, no.Code, no.Message, retryMS(RefusedByDesk(no)))
 		return
 	}
 	m.tell(codec.DoneText(id, done.Verb, done.N))

@@ -16,14 +16,13 @@ import (
 func (n *API) ProbeWaiting() int64 { return n.waiting.Load() }
 
 // ProbeRecalls is how many recalls wait, and of how many askers; ProbeArrivals how many tokens that came by a frame.
-func (n *API) ProbeRecalls() (queued, askers int) {
-	n.recalls.mu.Lock()
-	defer n.recalls.mu.Unlock()
-	return len(n.recalls.queue), len(n.recalls.waiting)
-}
+func (n *API) ProbeRecalls() (queued, askers int) { return n.recalls.Waiting() }
 
 // ProbeArrivals is beside ProbeRecalls.
-func (n *API) ProbeArrivals() int { return len(n.arrivals.queue) }
+func (n *API) ProbeArrivals() int {
+	waiting, _ := n.arrivals.Waiting()
+	return waiting
+}
 
 // ProbeSend does the operation sendMessage.
 func (n *API) ProbeSend(ctx context.Context, r *http.Request) (status int, answer any, bad *edge.Refusal) {

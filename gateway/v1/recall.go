@@ -27,14 +27,12 @@ func (m *member) recall(ctx context.Context, id string, known chat.Position, epo
 	case bad == nil && id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it
 		m.tell(codec.AckText(id, epoch, seq, 0))
 	case bad == nil:
-	case bad.Status == http.StatusServiceUnavailable:
-		m.refused(id, codeOf(bad), bad.Why, answerRetry)
 	default:
-		m.refused(id, codeOf(bad), bad.Why, 0)
+		m.refused(id, codeOf(bad), bad.Why, retryMS(bad))
 	}
 }
 
-// recallSeq takes message seq of user back; every member hears of it by the room's event.
+// recallSeq takes message seq of user back; every member gets it by the room's event.
 func (n *API) recallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64) *edge.Refusal {
 	ev, err := n.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-n.edge.Config.RecallLimit).UnixMilli())
 	switch {
@@ -53,6 +51,5 @@ func (n *API) recallSeq(ctx context.Context, id, user string, known chat.Positio
 	case errors.Is(err, chat.ErrOtherEpoch):
 		return edge.Refuse(http.StatusConflict, "the room counts anew: message %d of epoch %q has another number now, or none", seq, epoch).As("other_epoch")
 	}
-	n.edge.Log.Warn("cannot recall a message", "room", id, "seq", seq, "err", err)
-	return edge.Refuse(http.StatusServiceUnavailable, "cannot take the message back now")
+	return edge.Cannot(n.edge.Log, "take the message back", err, "room", id, "seq", seq)
 }

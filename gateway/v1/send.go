@@ -68,7 +68,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		return 0, nil, edge.Refuse(http.StatusForbidden, "%s: a message of kind %q", edge.MayNot, op.Kind)
 	}
 	checked := n.edge.Config.Auth.Required() && v.Proven // else anybody logs in as anybody
-	if bad := edge.TurnedAway(n.edge.Door.Banned(r, v.User, checked)); bad != nil {
+	if bad := edge.RefusedByDoor(n.edge.Door.Banned(r, v.User, checked)); bad != nil {
 		return 0, nil, bad
 	}
 	v.Rights = rs

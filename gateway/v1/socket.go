@@ -337,7 +337,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 	case codec.OpRecall:
 		here, known := m.Place.Room().Place(&m.Place)
 		id, epoch, seq := op.ID, cmp.Or(op.Epoch, here), op.Seq
-		if !m.v1.recalls.add(askerOf(m), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
+		if !m.v1.recalls.Add(askerOf(m), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
 			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
 		}
 	case codec.OpAuth:

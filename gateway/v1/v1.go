@@ -22,6 +22,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
+	"barrage/internal/errands"
 )
 
 // This file is the HTTP part of barrage.v1, which openapi.yaml describes: who may do what,
@@ -63,11 +64,11 @@ type Store interface {
 type API struct {
 	edge  *edge.Edge
 	store Store
-	// recalls, arrivals and questions are what sockets ask for, see errands and checks.
-	recalls, arrivals, questions *errands
+	// recalls, arrivals and questions are what sockets ask for, see checks.
+	recalls, arrivals, questions *errands.Queue[asker]
 	waiting                      atomic.Int64 // sockets that have yet to show a token
 	// verbs are what moderators want. Desk carries them out; who makes the node sets it before the first request.
-	verbs *errands
+	verbs *errands.Queue[asker]
 	Desk  *desk.Desk
 }
 
@@ -80,24 +81,6 @@ func New(e *edge.Edge, store Store) *API {
 func (n *API) NewDesk(store desk.Store) {
 	n.Desk = desk.New(store, n.edge.Hall, n.say, n.approve, n.edge.TokenRole, func() time.Time { return n.edge.Times.Now() }, n.edge.Log)
 	n.Desk.Reviews = n.edge.Review != nil
-}
-
-// Run does what sockets ask for, until ctx ends.
-func (n *API) Run(ctx context.Context, workers *sync.WaitGroup) {
-	for range recallers {
-		workers.Go(func() { n.recalls.run(ctx) })
-	}
-	for range recallers {
-		workers.Go(func() { n.verbs.run(ctx) })
-	}
-	for range arrivers {
-		workers.Go(func() { n.arrivals.run(ctx) })
-	}
-	if n.edge.Guard.AsksHook("") {
-		for range askers {
-			workers.Go(func() { n.questions.run(ctx) })
-		}
-	}
 }
 
 // operation is one thing that can be asked for under /v1.
@@ -187,17 +170,17 @@ func (n *API) serve(do operate) http.HandlerFunc {
 
 func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door.Refused)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if n.edge.Draining() {
+		if n.edge.Leaving() {
 			WriteProblem(w, edge.Leaving)
 			return
 		}
-		if bad := edge.TurnedAway(n.edge.Door.Call(r)); bad != nil {
+		if bad := edge.RefusedByDoor(n.edge.Door.Call(r)); bad != nil {
 			WriteProblem(w, bad)
 			return
 		}
 		reading, no := scan(r)
 		if no != nil {
-			WriteProblem(w, edge.TurnedAway(no))
+			WriteProblem(w, edge.RefusedByDoor(no))
 			return
 		}
 		defer reading.Sent()
@@ -208,7 +191,7 @@ func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door
 		var body []byte
 		if bad == nil && answer != nil {
 			body = encodeJSON(answer)
-			bad = edge.TurnedAway(reading.Done(len(body)))
+			bad = edge.RefusedByDoor(reading.Done(len(body)))
 		}
 		switch {
 		case bad != nil:
@@ -222,10 +205,7 @@ func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door
 }
 
 // cannot is the refusal of what the store did not do.
-func (n *API) cannot(what string, err error) *edge.Refusal {
-	n.edge.Log.Warn("cannot "+what, "err", err)
-	return edge.Refuse(http.StatusServiceUnavailable, "cannot %s now, try again", what)
-}
+func (n *API) cannot(do string, err error) *edge.Refusal { return edge.Cannot(n.edge.Log, do, err) }
 
 // caller is who changes something in the room, and may do what they want there: whatever auth.mode says, somebody must
 // have given them their token.
@@ -275,7 +255,7 @@ func (n *API) login(ctx context.Context, r *http.Request) (int, any, *edge.Refus
 	if bad := edge.CheckText("password", in.Password, edge.MaxPasswordBytes); bad != nil {
 		return 0, nil, bad
 	}
-	if bad := edge.TurnedAway(n.edge.Door.Login(r, in.UserID)); bad != nil {
+	if bad := edge.RefusedByDoor(n.edge.Door.Login(r, in.UserID)); bad != nil {
 		return 0, nil, bad
 	}
 	if !n.edge.Config.Auth.GivesTokens() {
@@ -308,17 +288,9 @@ func (n *API) room(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if bad != nil {
 		return 0, nil, bad
 	}
-	pos, counters, members := n.edge.Hall.Standing(id)
-	if members == 0 { // nobody here keeps them up to date, and a room that is only asked for is not opened
-		standings, err := n.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
-		if err != nil {
-			return 0, nil, n.cannot("read the room's counters", err)
-		}
-		h, err := n.store.Page(ctx, id, math.MaxInt64, 0, 1) // one entry: no scan
-		if err != nil {
-			return 0, nil, n.cannot("open the room", err)
-		}
-		pos, counters = h.Position, standings[0].Counters
+	pos, counters, bad := n.Standing(ctx, id)
+	if bad != nil {
+		return 0, nil, bad
 	}
 	type answer struct {
 		Room   string `json:"room"`
@@ -329,6 +301,24 @@ func (n *API) room(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		Total  uint64 `json:"total"`
 	}
 	return http.StatusOK, answer{id, counters.Online, counters.Likes, pos.Epoch, pos.Seq, pos.Total}, nil
+}
+
+// Standing is where a room stands and what it counts, whether it is live here or not.
+func (n *API) Standing(ctx context.Context, id string) (pos chat.Position, counters chat.Counters, bad *edge.Refusal) {
+	pos, counters, members := n.edge.Hall.Standing(id)
+	if members > 0 {
+		return pos, counters, nil
+	}
+	// Nobody here keeps them up to date, and a room that is only asked for is not opened.
+	standings, err := n.store.Report(ctx, onlooker, []chat.Report{{Room: id}})
+	if err != nil {
+		return pos, counters, n.cannot("read the room's counters", err)
+	}
+	h, err := n.store.Page(ctx, id, math.MaxInt64, 0, 1) // one entry: no scan
+	if err != nil {
+		return pos, counters, n.cannot("open the room", err)
+	}
+	return h.Position, standings[0].Counters, nil
 }
 
 // Bounds of a page of messages.

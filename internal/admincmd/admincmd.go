@@ -24,6 +24,7 @@ const (
 	groupMessages = "messages"
 	groupRules    = "rules"
 	groupLook     = "look"
+	groupNodes    = "nodes"
 	GroupSetup    = "setup"
 )
 
@@ -35,8 +36,8 @@ func New(environ []string) *cobra.Command {
 func newAdmin(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "admin",
-		Short: "Keep order in rooms, and manage rooms, tokens and keys",
-		Long: `Keep order in rooms, and manage rooms, tokens, keys and the word filter. Each command is one call of a node's
+		Short: "Keep order in rooms, and manage nodes, rooms, tokens and keys",
+		Long: `Keep order in rooms, and manage nodes, rooms, tokens, keys and the word filter. Each command is one call of a node's
 admin port. What one node has confirmed holds on all nodes.
 
 The node's address is --server, or BARRAGE_ADMIN_SERVER, or http://127.0.0.1:9001.
@@ -64,13 +65,15 @@ Commands that cannot be undone ask first. Scripts give --yes.`,
 		&cobra.Group{ID: groupMessages, Title: "Messages of a room:"},
 		&cobra.Group{ID: groupRules, Title: "Rules of a room:"},
 		&cobra.Group{ID: groupLook, Title: "What there is:"},
+		&cobra.Group{ID: groupNodes, Title: "Nodes:"},
 		&cobra.Group{ID: GroupSetup, Title: "Rooms, tokens, keys, and the word filter:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		groupPeople:   p.people(),
 		groupMessages: p.messages(),
 		groupRules:    p.rules(),
-		groupLook:     {p.order(), p.log(), p.held(), p.rooms()},
+		groupLook:     {p.order(), p.log(), p.held(), p.rooms(), p.export(), p.user()},
+		groupNodes:    p.fleet(),
 		GroupSetup:    {p.room(), p.revoke(), p.filter()},
 	} {
 		for _, c := range commands {

@@ -236,25 +236,91 @@ func TestLog_IsATable(t *testing.T) {
 }
 
 func TestRooms_IsATable(t *testing.T) {
-	p := newPort(t, http.StatusOK, `[{"id":"live-1","members":3,"online":5,"likes":7,"local":false,"total":9,"offered":20,"sent":18,"skipped":2,"left":0},
-{"id":"\u0000everywhere"},{"id":"x","members":1,"local":true}]`)
-	want := "ROOM    HERE  ONLINE  MESSAGES  LIKES  SENT  SKIPPED  LOCAL\n" +
-		"live-1  3     5       9         7      18    2        no\n" +
-		"x       1     0       0         0      0     0        yes\n"
-	if got := before(p).run("rooms", "--limit", "3"); got != (outcome{0, want, ""}) || p.said() != "GET /rooms?limit=3" {
+	p := newPort(t, http.StatusOK, `{"rooms":[{"room":"live-1","members":4,"online":5,"rate":12.5,"level":160,"likes":7,"local":false,"total":9,"sent":18,"skipped":2,"nodes":["a","b"]},
+{"room":"x","online":1,"local":true,"nodes":["a"]}],"next":"x","silent":["c"],"note":"of this node alone: why"}`)
+	want := "ROOM    ONLINE  MSG/S  LEVEL  MESSAGES  LIKES  SENT  SKIPPED  NODES  LOCAL\n" +
+		"live-1  5       12.5   160    9         7      18    2        2      no\n" +
+		"x       1       0      0      0         0      0     0        1      yes\n" +
+		"more behind --after x\nof this node alone: why\nwithout an answer of c\n"
+	got := before(p).run("rooms", "--limit", "3", "--sort", "id", "--after", "k")
+	if got != (outcome{0, want, ""}) || p.said() != "GET /v1/admin/rooms?after=k&limit=3&sort=id" {
 		t.Errorf("%+v\nwant %s\nand asked %s", got, want, p.said())
 	}
-	if got := before(newPort(t, http.StatusOK, "[]")).run("rooms"); got != (outcome{0, "no rooms are live on this node\n", ""}) {
+	if got := before(newPort(t, http.StatusOK, "{}")).run("rooms"); got != (outcome{0, "no rooms are live\n", ""}) {
 		t.Errorf("without rooms: %+v", got)
 	}
-	for answer, want := range map[string]string{
-		`{"room":"r","live":true}`:  "r is known, and live on this node\n",
-		`{"room":"r","live":false}`: "r is known, and not live on this node\n",
+}
+
+// someNode is a node as the admin port answers.
+const someNode = `{"node":"N1","host":"edge-1","address":"[::]:9000","admin":"127.0.0.1:9001","version":"v1 commit x","config":"0f1e","started":1794996400000,` +
+	`"at":1795000000000,"state":"draining","why":"","connections":1,"max_connections":100,"rooms":2,"members":1,"received_per_s":0.5,"sent_per_s":123456,"log_level":"info"}`
+
+// What is shown of nodes, rooms and users is a table, and asks for what the command says.
+func TestNodesAndUsers_AreTables(t *testing.T) {
+	for _, c := range []struct{ line, answer, call, says string }{
+		{
+			"nodes", `{"nodes":[` + someNode + `],"self":"N1","silent":[]}`, "GET /v1/admin/nodes",
+			"NODE  HOST    ADDRESS    STATE     CONNECTIONS  ROOMS  IN/S  SENT/S  UP    CONFIG  VERSION\n" +
+				"N1    edge-1  [::]:9000  draining  1            2      0.5   123k    1h0m  0f1e    v1 commit x\n",
+		},
+		{
+			"node self", someNode, "GET /v1/admin/nodes/self",
+			"node         N1\nhost         edge-1\nlistens on   [::]:9000\nadmin port   127.0.0.1:9001\nstate        draining\n" +
+				"connections  1 of 100\nrooms        2\nmembers      1\nmessages in  0.5 a second\ncopies sent  123k a second\n" +
+				"started      2026-11-18T10:06:40Z\nlog level    info\nconfig       0f1e\nversion      v1 commit x\n",
+		},
+		{"drain N1 --over 60s --yes", someNode, "POST /v1/admin/nodes/N1/drain?over=1m0s", "node N1 is draining, and has 1 connection\n"},
+		{"drain N1 --yes", someNode, "POST /v1/admin/nodes/N1/drain", "node N1 is draining, and has 1 connection\n"},
+		{"undrain self", `{"node":"N1","state":"ready"}`, "POST /v1/admin/nodes/self/undrain", "node N1 is ready, and has 0 connections\n"},
+		{"log-level self", `{"level":"info"}`, "GET /v1/admin/nodes/self/log-level", "info\n"},
+		{"log-level self debug", `{"level":"debug"}`, "PUT /v1/admin/nodes/self/log-level " + `{"level":"debug"}`, "debug\n"},
+		{
+			"config self --changed", `{"hash":"0f1e","settings":[{"key":"a.b","value":"1","from":"default"},{"key":"redis.password","value":"***","from":"file"}]}`,
+			"GET /v1/admin/nodes/self/config", "SETTING         VALUE  FROM\nredis.password  ***    file\nhash 0f1e\n",
+		},
+		{
+			"room show r", `{"room":"r","live":true,"online":5,"total":9,"seq":12,"rate":3,"likes":7,"level":160,"wanted":900,"shown":200,"modes":{"v":"1","slow_ms":5000},"measures":2,` +
+				`"accounts":[{"node":"N1","members":4,"sent":18,"skipped":2,"left":1}],"silent":[]}`, "GET /v1/admin/rooms/r",
+			"room      r\nonline    5\nmessages  9, the newest is 12, 3 a second\nlikes     7\nstorm     level 160 of 256, 200 of 900 messages shown in the last second\n" +
+				"modes     slow_ms=5000\npinned    none\nin force  2 measures about users, see barrage admin order\n\n" +
+				"NODE  MEMBERS  SENT  SKIPPED  LEFT  LOCAL\nN1    4        18    2        1     no\n",
+		},
+		{"room show r", `{"room":"r"}`, "GET /v1/admin/rooms/r", "room      r\nonline    0\nmessages  0, the newest is 0, 0 a second\nlikes     0\nmodes     none\npinned    none\n" +
+			"in force  0 measures about users, see barrage admin order\nit is live on no node\n"},
+		{
+			"user bob", `{"user":"bob","nodes":[{"node":"N1","n":2,"sockets":[{"room":"r","since":1795000000000,"address":"192.0.2.1/32","role":"viewer","can":["read","send"]}]}],` +
+				`"rooms":["q","r"],"measures":[{"room":"","what":"ban","until":253402300799000,"reason":"spam","by":"oncall"},{"room":"r","what":"role","role":"vip","until":1795000000000,"by":"x"}],"silent":[]}`,
+			"GET /v1/admin/users/bob",
+			"rooms  q, r\n\nNODE  ROOM  SINCE                 FROM          ROLE    MAY\nN1    r     2026-11-18T11:06:40Z  192.0.2.1/32  viewer  read, send\n" +
+				"and 1 more on N1\n\n" +
+				"IN FORCE  ROOM        UNTIL                 BY      REASON\nban       everywhere  for good              oncall  spam\nrole vip  r           2026-11-18T11:06:40Z  x       -\n",
+		},
+		{"user bob", `{"user":"bob"}`, "GET /v1/admin/users/bob", "rooms  none\nno sockets are open\nnothing is in force about them\n"},
 	} {
-		p := newPort(t, http.StatusOK, answer)
-		if got := before(p).run("room", "show", "r"); got != (outcome{0, want, ""}) || p.said() != "GET /v1/admin/rooms/r" {
-			t.Errorf("%+v, asked %s; want %s", got, p.said(), want)
+		p := newPort(t, http.StatusOK, c.answer)
+		if got := before(p).run(strings.Fields(c.line)...); got != (outcome{0, c.says, ""}) || p.said() != c.call {
+			t.Errorf("%s: %d %s%s\nwant %s\nand asked %s; want %s", c.line, got.code, got.stdout, got.stderr, c.says, p.said(), c.call)
 		}
+	}
+	if got := (world{}).run("drain", "self"); got.code != cli.ExitUsage || !strings.Contains(got.stderr, "give --yes") {
+		t.Errorf("drain without a question: %+v", got)
+	}
+}
+
+// An export is written as it comes, and one that breaks off is a failure.
+func TestExport_IsWrittenThrough(t *testing.T) {
+	const lines = `{"seq":7}` + "\n" + `{"seq":8}` + "\n"
+	p := newPort(t, http.StatusOK, lines)
+	p.header.Set("Content-Type", "application/x-ndjson")
+	if got := before(p).run("export", "r", "--after", "6"); got != (outcome{0, lines, ""}) || p.said() != "GET /v1/admin/rooms/r/export?after=6" {
+		t.Errorf("%+v, asked %s; want the lines", got, p.said())
+	}
+	p.header.Set("Content-Length", "99")
+	if got := before(p).run("export", "r"); got.code != cli.ExitFailure || got.stdout != lines || !strings.Contains(got.stderr, "the answer broke off") || !strings.Contains(got.stderr, "--after") {
+		t.Errorf("an answer that breaks off: %+v", got)
+	}
+	if got := before(newPort(t, http.StatusOK, "<html>")).run("export", "r"); got.code != cli.ExitFailure || !strings.Contains(got.stderr, "not lines of JSON") {
+		t.Errorf("another port: %+v", got)
 	}
 }
 
@@ -327,7 +393,8 @@ func TestCommandLines_ThatMakeNoSense(t *testing.T) {
 		{"order r --everywhere", "takes no arguments"},
 		{"order r --limit 0", "--limit is 1 to 10000"},
 		{"log r --limit 1001", "--limit is 1 to 1000"},
-		{"rooms --limit 10001", "--limit is 1 to 10000"},
+		{"rooms --limit 1001", "--limit is 1 to 1000"},
+		{"rooms --sort beauty", "--sort is one of online, rate, level, sent, id"},
 		{"rooms live-1", "rooms takes no arguments"},
 		{"rooms --output yaml", "--output is table or json"},
 		{"revoke token a --until tomorrow", "want Unix seconds, or a time as"},
@@ -350,14 +417,14 @@ type closed struct{}
 func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestOutput_ThatNobodyReadsIsAFailure(t *testing.T) {
-	for line, answer := range map[string]string{"order r": someOrder, "log r": `{"entries":[{}]}`, "rooms": "[{}]", "mute r bob": "{}", "room show r": "{}", "mute r b --output json": "{}"} {
+	for line, answer := range map[string]string{"order r": someOrder, "log r": `{"entries":[{}]}`, "rooms": "{}", "nodes": "{}", "user u": "{}", "config self": "{}", "mute r bob": "{}", "room show r": "{}", "mute r b --output json": "{}"} {
 		w := before(newPort(t, http.StatusOK, answer))
 		w.stdout = closed{}
 		if got := w.run(strings.Fields(line)...); got.code != cli.ExitFailure {
 			t.Errorf("%s: %+v; want exit code 1", line, got)
 		}
 	}
-	for _, line := range []string{"order r", "log r", "rooms", "mute r bob", "room show r"} {
+	for _, line := range []string{"order r", "log r", "rooms", "mute r bob", "room show r", "nodes", "node self", "drain self --yes", "log-level self", "config self", "user u"} {
 		if got := before(newPort(t, http.StatusOK, `"x"`)).run(strings.Fields(line)...); got.code != cli.ExitFailure || !strings.Contains(got.stderr, "cannot read the answer") {
 			t.Errorf("%s, answered by a text: %+v", line, got)
 		}
@@ -369,7 +436,8 @@ func TestHelp_Teaches(t *testing.T) {
 		{"", "People in a room:\n  ban "},
 		{"", "Messages of a room:\n  announce "},
 		{"", "Rules of a room:\n  freeze "},
-		{"", "What there is:\n  held "},
+		{"", "What there is:\n  export "},
+		{"", "Nodes:\n  config "},
 		{"", "BARRAGE_ADMIN_KEY"},
 		{"ban --help", "barrage admin ban live-1 --address 192.0.2.0/24 --for 1h"},
 		{"modes --help", "who=tagged"},

@@ -65,31 +65,37 @@ type call struct {
 	twice  bool   // made again, it is done twice
 }
 
-// do makes the call and returns the body of the answer. It makes it once: whoever gives the command again knows better
-// than a program whether that is right.
-func (n *node) do(ctx context.Context, c call) (answer []byte, err error) {
-	target := n.server + c.path
+// failed is why a call came to nothing, and what to do next; that may be empty.
+func (n *node) failed(c *call, what, next string) error {
+	text := fmt.Sprintf("cannot %s: %s %s: %s", c.doing, c.method, n.target(c), what)
+	if next != "" {
+		text += "\n  " + next
+	}
+	return errors.New(text)
+}
+
+// target is the address of a call.
+func (n *node) target(c *call) string {
 	if len(c.query) > 0 {
-		target += "?" + c.query.Encode()
+		return n.server + c.path + "?" + c.query.Encode()
 	}
-	fail := func(what, next string) ([]byte, error) {
-		text := fmt.Sprintf("cannot %s: %s %s: %s", c.doing, c.method, target, what)
-		if next != "" {
-			text += "\n  " + next
-		}
-		return nil, errors.New(text)
-	}
+	return n.server + c.path
+}
+
+// open makes the call, which the node has taken. The caller closes the body. It makes it once: whoever gives the
+// command again knows better than a program whether that is right.
+func (n *node) open(ctx context.Context, c *call) (*http.Response, error) {
 	body, kind := c.text, "text/plain; charset=utf-8"
 	if c.body != nil {
 		var err error
 		if body, err = json.Marshal(c.body); err != nil {
-			return fail(err.Error(), "")
+			return nil, n.failed(c, err.Error(), "")
 		}
 		kind = "application/json"
 	}
-	req, err := http.NewRequestWithContext(ctx, c.method, target, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, c.method, n.target(c), bytes.NewReader(body))
 	if err != nil {
-		return fail(err.Error(), "")
+		return nil, n.failed(c, err.Error(), "")
 	}
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", kind)
@@ -99,27 +105,53 @@ func (n *node) do(ctx context.Context, c call) (answer []byte, err error) {
 	}
 	resp, err := n.http.Do(req)
 	if err != nil {
-		return fail(unwrapped(err), nextAfter(err, &c))
+		return nil, n.failed(c, unwrapped(err), nextAfter(err, c))
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		defer func() { _ = resp.Body.Close() }() // it was read
+		r := readRefusal(resp)
+		return nil, n.failed(c, r.String(), r.next(n.key != "", c))
+	}
+	return resp, nil
+}
+
+// do makes the call and returns the body of the answer.
+func (n *node) do(ctx context.Context, c call) (answer []byte, err error) {
+	resp, err := n.open(ctx, &c)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read, or is of no use
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		r := readRefusal(resp)
-		return fail(r.String(), r.next(n.key != "", &c))
-	}
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes+1))
 	switch {
 	case err != nil:
-		return fail("the answer broke off: "+unwrapped(err), nextAfter(err, &c))
+		return nil, n.failed(&c, "the answer broke off: "+unwrapped(err), nextAfter(err, &c))
 	case len(answer) > maxAnswerBytes:
-		return fail(fmt.Sprintf("the answer is above %d MiB", maxAnswerBytes>>20), notAdmin)
+		return nil, n.failed(&c, fmt.Sprintf("the answer is above %d MiB", maxAnswerBytes>>20), notAdmin)
 	case resp.StatusCode == http.StatusNoContent:
 		return []byte("{}"), nil
 	case c.asText:
 		return json.Marshal(map[string]string{"text": string(answer)})
 	case !json.Valid(answer):
-		return fail(fmt.Sprintf("%d, and the answer is no JSON", resp.StatusCode), notAdmin)
+		return nil, n.failed(&c, fmt.Sprintf("%d, and the answer is no JSON", resp.StatusCode), notAdmin)
 	}
 	return answer, nil
+}
+
+// copy makes the call and writes the answer, however long it is.
+func (n *node) copy(ctx context.Context, c call, to io.Writer) error {
+	resp, err := n.open(ctx, &c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read, or is of no use
+	if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); kind != "application/x-ndjson" {
+		return n.failed(&c, fmt.Sprintf("the answer is %.64q, not lines of JSON", kind), notAdmin)
+	}
+	if _, err := io.Copy(to, resp.Body); err != nil {
+		return n.failed(&c, "the answer broke off: "+unwrapped(err), "What was written is good as far as it goes. Go on with --after and the number of its last message.")
+	}
+	return nil
 }
 
 // unwrapped is an error without the method and the address that net/http puts in front.

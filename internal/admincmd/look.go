@@ -250,6 +250,7 @@ type entry struct {
 	Until  int64                      `json:"until"`
 	Reason string                     `json:"reason"`
 	Seq    uint64                     `json:"seq"`
+	Gives  string                     `json:"gives"`
 	N      int                        `json:"n"`
 	Modes  map[string]json.RawMessage `json:"modes"`
 	Body   string                     `json:"body"`
@@ -265,6 +266,9 @@ func (e *entry) details() string {
 	}
 	if e.Seq > 0 {
 		add(fmt.Sprint("message ", e.Seq))
+	}
+	if e.Gives != "" {
+		add("is " + e.Gives)
 	}
 	if e.N > 0 {
 		add(taken(e.N, ""))
@@ -322,63 +326,113 @@ func writeLog(out io.Writer, answer []byte) error {
 	return g.w.Flush()
 }
 
-// account is one of GET /rooms.
-type account struct {
-	ID      string `json:"id"`
-	Members int    `json:"members"`
-	Online  uint64 `json:"online"`
-	Likes   uint64 `json:"likes"`
-	Local   bool   `json:"local"`
-	Total   uint64 `json:"total"`
-	Sent    uint64 `json:"sent"`
-	Skipped uint64 `json:"skipped"`
+// roomInfo is a room as the admin port has it.
+type roomInfo struct {
+	Room    string   `json:"room"`
+	Online  uint64   `json:"online"`
+	Members int      `json:"members"`
+	Likes   uint64   `json:"likes"`
+	Total   uint64   `json:"total"`
+	Rate    float64  `json:"rate"`
+	Level   uint16   `json:"level"`
+	Wanted  uint64   `json:"wanted"`
+	Shown   uint64   `json:"shown"`
+	Sent    uint64   `json:"sent"`
+	Skipped uint64   `json:"skipped"`
+	Left    uint64   `json:"left"`
+	Local   bool     `json:"local"`
+	Nodes   []string `json:"nodes"`
+}
+
+// roomList is the answer of GET /v1/admin/rooms.
+type roomList struct {
+	Rooms []roomInfo `json:"rooms"`
+	Next  string     `json:"next"`
+	part
 }
 
 // maxRooms bounds --limit of rooms, as the node does.
-const maxRooms = 10_000
+const maxRooms = 1000
+
+// sorts are by what rooms can be sorted.
+var sorts = []string{"online", "rate", "level", "sent", "id"}
+
+// addSort gives a command the order of the rooms it shows.
+func addSort(cmd *cobra.Command, by *string) {
+	cmd.Flags().StringVar(by, "sort", sorts[0], "by what, the largest first: "+strings.Join(sorts, ", "))
+}
+
+// wantSort refuses an order that there is none of.
+func wantSort(cmd *cobra.Command, by string) error {
+	if !slices.Contains(sorts, by) {
+		return cli.Misused(cmd, fmt.Sprintf("cannot sort by %.64q: --sort is one of %s", by, strings.Join(sorts, ", ")))
+	}
+	return nil
+}
 
 func (p *program) rooms() *cobra.Command {
 	var limit int
+	var by, after string
 	cmd := &cobra.Command{
 		Use:   "rooms",
-		Short: "Show the largest rooms that are live on the node",
-		Long: `Show the rooms that are live on the node, those with the most members there first. HERE are members
-on this node, ONLINE on all nodes; MESSAGES and LIKES are of all time; SENT are copies to members of
-this node, SKIPPED those that slow members went without. LOCAL rooms have messages, or members, that
-the store does not know of. A key needs "ops" for it.`,
-		Example: "  barrage admin rooms --limit 10",
-		Args:    cli.NoArguments,
+		Short: "Show the largest rooms that are live on any node",
+		Long: `Show the rooms that are live, over all nodes. ONLINE are members, MSG/S messages a second, LEVEL is how much of
+256 a storm leaves out, MESSAGES and LIKES are of all time; SENT are copies to members since the room
+went live, SKIPPED those that slow members went without. LOCAL rooms have messages, or members, that
+the store does not know of. A key needs "ops" for it. --sort id pages through all, see --after.`,
+		Example: `  barrage admin rooms --limit 10 --sort rate
+  barrage admin rooms --sort id --after live-100`,
+		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := wantLimit(cmd, limit, maxRooms); err != nil {
 				return err
 			}
-			c := call{doing: "list rooms", method: http.MethodGet, path: "/rooms", query: url.Values{"limit": {strconv.Itoa(limit)}}}
-			return p.run(cmd, c, writeRooms)
+			if err := wantSort(cmd, by); err != nil {
+				return err
+			}
+			q := url.Values{"limit": {strconv.Itoa(limit)}, "sort": {by}}
+			if after != "" {
+				q.Set("after", after)
+			}
+			return p.run(cmd, call{doing: "list rooms", method: http.MethodGet, path: "/v1/admin/rooms", query: q}, writeRooms)
 		},
 	}
 	addLimit(cmd, &limit, 20, "the most rooms")
+	addSort(cmd, &by)
+	cmd.Flags().StringVar(&after, "after", "", "with --sort id: only rooms behind this one")
 	return p.remote(cmd)
 }
 
 func writeRooms(out io.Writer, answer []byte) error {
-	var all []account
+	var all roomList
 	if err := json.Unmarshal(answer, &all); err != nil {
 		return fmt.Errorf("cannot read the answer: %w", err)
 	}
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(out, "no rooms are live on this node")
+	if len(all.Rooms) == 0 {
+		if _, err := fmt.Fprintln(out, "no rooms are live"); err != nil {
+			return err
+		}
+		return all.part.write(out)
+	}
+	g := newGrid(out, "ROOM", "ONLINE", "MSG/S", "LEVEL", "MESSAGES", "LIKES", "SENT", "SKIPPED", "NODES", "LOCAL")
+	for _, r := range all.Rooms {
+		g.row(r.Room, fmt.Sprint(r.Online), perSecond(r.Rate), fmt.Sprint(r.Level), fmt.Sprint(r.Total), fmt.Sprint(r.Likes),
+			fmt.Sprint(r.Sent), fmt.Sprint(r.Skipped), fmt.Sprint(len(r.Nodes)), yesNo(r.Local))
+	}
+	if err := g.w.Flush(); err != nil {
 		return err
 	}
-	g := newGrid(out, "ROOM", "HERE", "ONLINE", "MESSAGES", "LIKES", "SENT", "SKIPPED", "LOCAL")
-	for _, r := range all {
-		if r.ID == chat.Everywhere { // nobody is in it
-			continue
+	if all.Next != "" {
+		if _, err := fmt.Fprintln(out, cli.Plain("more behind --after "+all.Next)); err != nil {
+			return err
 		}
-		local := "no"
-		if r.Local {
-			local = "yes"
-		}
-		g.row(r.ID, fmt.Sprint(r.Members), fmt.Sprint(r.Online), fmt.Sprint(r.Total), fmt.Sprint(r.Likes), fmt.Sprint(r.Sent), fmt.Sprint(r.Skipped), local)
 	}
-	return g.w.Flush()
+	return all.part.write(out)
+}
+
+func yesNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
 }

@@ -37,7 +37,7 @@ func TestRefusals_NameTheCallAndWhatToDo(t *testing.T) {
 		},
 		{
 			"a key that may not", 403, problem("forbidden", `key "shop" may not do this`), true, "rooms",
-			"cannot list rooms: GET %s/rooms?limit=20: 403 forbidden: key \"shop\" may not do this\n  Use a key that may do this (barrage admin key new --help).\n",
+			"cannot list rooms: GET %s/v1/admin/rooms?limit=20&sort=online: 403 forbidden: key \"shop\" may not do this\n  Use a key that may do this (barrage admin key new --help).\n",
 		},
 		{
 			"a mistake", 400, problem("bad_request", "role is \"king\", not one of viewer, vip, moderator, owner"), false, "role r bob king",
@@ -49,11 +49,11 @@ func TestRefusals_NameTheCallAndWhatToDo(t *testing.T) {
 		},
 		{
 			"another port", 404, "404 page not found\n", false, "rooms",
-			"cannot list rooms: GET %s/rooms?limit=20: 404: 404 page not found\n  " + notAdmin + "\n",
+			"cannot list rooms: GET %s/v1/admin/rooms?limit=20&sort=online: 404: 404 page not found\n  " + notAdmin + "\n",
 		},
 		{
 			"a redirect", 302, "", true, "rooms",
-			"cannot list rooms: GET %s/rooms?limit=20: 302: Found\n  " + notAdmin + "\n",
+			"cannot list rooms: GET %s/v1/admin/rooms?limit=20&sort=online: 302: Found\n  " + notAdmin + "\n",
 		},
 		{
 			"another epoch", 409, problem("other_epoch", "the room counts anew"), false, "pin r 7 --epoch 1-A",
@@ -75,7 +75,7 @@ func TestRefusals_NameTheCallAndWhatToDo(t *testing.T) {
 			"a text for a terminal", 500, "\x1b[2Jboom\nmore", false, "clear r --yes",
 			"cannot clear the history in room \"r\": POST %s/v1/admin/rooms/r/mod: 500: \"\\x1b[2Jboom\"\n",
 		},
-		{"no JSON", 200, "<html>", false, "rooms", "cannot list rooms: GET %s/rooms?limit=20: 200, and the answer is no JSON\n  " + notAdmin + "\n"},
+		{"no JSON", 200, "<html>", false, "rooms", "cannot list rooms: GET %s/v1/admin/rooms?limit=20&sort=online: 200, and the answer is no JSON\n  " + notAdmin + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPort(t, c.status, c.answer)
@@ -153,7 +153,7 @@ func TestKeys_WhereTheyComeFrom(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p := newPort(t, http.StatusOK, "[]")
+	p := newPort(t, http.StatusOK, "{}")
 	write := func(name, text string, mode os.FileMode) string {
 		t.Helper()
 		path := filepath.Join(dir, name)
@@ -188,7 +188,7 @@ func TestKeys_WhereTheyComeFrom(t *testing.T) {
 		{elsewhere, "--server " + p.url, "Bearer brg_env", ""},
 	} {
 		got := world{environ: c.environ}.run(append([]string{"rooms"}, strings.Fields(c.flags)...)...)
-		if got != (outcome{0, "no rooms are live on this node\n", c.stderr}) || p.auth != c.auth {
+		if got != (outcome{0, "no rooms are live\n", c.stderr}) || p.auth != c.auth {
 			t.Errorf("%q %s: %+v, with %q; want %q", c.environ, c.flags, got, p.auth, c.auth)
 		}
 	}

@@ -1,12 +1,14 @@
 package admincmd
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +21,7 @@ import (
 func (p *program) room() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "room",
-		Short: "Register a room, end that, or look for one",
+		Short: "Register a room, end that, or show one",
 		Long: `With room.open: known only rooms open that are registered or have had messages. Registering a room is
 of no effect otherwise. A key needs "rooms" for these.`,
 		Args: cli.NoArguments,
@@ -59,28 +61,176 @@ func (p *program) registration(name, short, method, is string) *cobra.Command {
 func (p *program) show() *cobra.Command {
 	return p.remote(&cobra.Command{
 		Use:   "show ROOM",
-		Short: "Say whether a room is known, and live on the node",
-		Long: `Say whether a room is known: registered, or with messages. The exit code is 1 where it is not.
-A room is live on a node while it has members there, and for a while after that.`,
+		Short: "Show a room over all nodes: who, how much, which modes",
+		Long: `Show a room over all nodes: members, messages and likes, messages a second, how much a storm leaves out,
+and its modes. The exit code is 1 where the room is not known: neither registered nor with messages.`,
 		Example: "  barrage admin room show live-1",
 		Args:    arguments("ROOM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := call{doing: fmt.Sprintf("show room %q", args[0]), method: http.MethodGet, path: roomPath(args[0])}
-			return p.run(cmd, c, func(out io.Writer, answer []byte) error {
-				var known struct {
-					Live bool `json:"live"`
-				}
-				if err := json.Unmarshal(answer, &known); err != nil {
-					return fmt.Errorf("cannot read the answer: %w", err)
-				}
-				is := " is known, and not live on this node"
-				if known.Live {
-					is = " is known, and live on this node"
-				}
-				return say(args[0]+is)(out, nil)
-			})
+			return p.run(cmd, c, writeRoom)
 		},
 	})
+}
+
+func writeRoom(out io.Writer, answer []byte) error {
+	var r struct {
+		roomInfo
+		inForce
+		Live     bool   `json:"live"`
+		Epoch    string `json:"epoch"`
+		Seq      uint64 `json:"seq"`
+		Measures int    `json:"measures"`
+		Accounts []struct {
+			Node string `json:"node"`
+			roomInfo
+		} `json:"accounts"`
+		part
+	}
+	if err := json.Unmarshal(answer, &r); err != nil {
+		return fmt.Errorf("cannot read the answer: %w", err)
+	}
+	g := newGrid(out)
+	g.row("room", r.Room)
+	g.row("online", fmt.Sprint(r.Online))
+	g.row("messages", fmt.Sprintf("%d, the newest is %d, %s a second", r.Total, r.Seq, perSecond(r.Rate)))
+	g.row("likes", fmt.Sprint(r.Likes))
+	if r.Wanted > 0 {
+		g.row("storm", fmt.Sprintf("level %d of 256, %d of %d messages shown in the last second", r.Level, r.Shown, r.Wanted))
+	}
+	g.row("modes", cmp.Or(pairs(r.set()), "none"))
+	g.row("pinned", cmp.Or(pinnedText(r.Modes["pinned"]), "none"))
+	g.row("in force", fmt.Sprintf("%d measures about users, see barrage admin order", r.Measures))
+	if err := g.w.Flush(); err != nil {
+		return err
+	}
+	if len(r.Accounts) == 0 {
+		if _, err := fmt.Fprintln(out, "it is live on no node"); err != nil {
+			return err
+		}
+		return r.part.write(out)
+	}
+	_, _ = fmt.Fprintln(out) // the table has the error
+	per := newGrid(out, "NODE", "MEMBERS", "SENT", "SKIPPED", "LEFT", "LOCAL")
+	for _, a := range r.Accounts {
+		per.row(a.Node, fmt.Sprint(a.Members), fmt.Sprint(a.Sent), fmt.Sprint(a.Skipped), fmt.Sprint(a.Left), yesNo(a.Local))
+	}
+	if err := per.w.Flush(); err != nil {
+		return err
+	}
+	return r.part.write(out)
+}
+
+func (p *program) export() *cobra.Command {
+	var after uint64
+	cmd := &cobra.Command{
+		Use:   "export ROOM",
+		Short: "Write the history of a room, a line of JSON a message",
+		Long: `Write the messages that the history of a room has, the oldest first, a line of JSON each. The exit code
+is 1 where the end is missing: go on with --after and the last number. A key needs "rooms" for it.`,
+		Example: `  barrage admin export live-1 >live-1.ndjson
+  barrage admin export live-1 | jq 'select(.user_id == "bob")'`,
+		Args: arguments("ROOM"),
+	}
+	cmd.Flags().Uint64Var(&after, "after", 0, "only messages with a greater number")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c := call{doing: fmt.Sprintf("export room %q", args[0]), method: http.MethodGet, path: roomPath(args[0]) + "/export"}
+		if after > 0 {
+			c.query = url.Values{"after": {strconv.FormatUint(after, 10)}}
+		}
+		node, err := p.connect(cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
+		defer stop()
+		return node.copy(ctx, c, cmd.OutOrStdout())
+	}
+	p.remote(cmd)
+	_ = cmd.Flags().MarkHidden("output") // it is always the same
+	return cmd
+}
+
+func (p *program) user() *cobra.Command {
+	return p.remote(&cobra.Command{
+		Use:   "user USER",
+		Short: "Show a user: sockets on all nodes, rooms, what is in force",
+		Long: `Show where a user is now, on which node, from where, since when; of which rooms they are a member; and which
+mutes, bans and roles are in force everywhere and in the rooms where they are. A key needs "moderate"
+for it, in all rooms.`,
+		Example: "  barrage admin user bob",
+		Args:    arguments("USER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c := call{doing: fmt.Sprintf("show user %q", args[0]), method: http.MethodGet, path: "/v1/admin/users/" + segment(args[0])}
+			return p.run(cmd, c, writeUser)
+		},
+	})
+}
+
+func writeUser(out io.Writer, answer []byte) error {
+	var u struct {
+		User  string `json:"user"`
+		Nodes []struct {
+			Node    string `json:"node"`
+			N       int    `json:"n"`
+			Sockets []struct {
+				Room    string   `json:"room"`
+				Since   int64    `json:"since"`
+				Address string   `json:"address"`
+				Role    string   `json:"role"`
+				Guest   bool     `json:"guest"`
+				Can     []string `json:"can"`
+			} `json:"sockets"`
+		} `json:"nodes"`
+		Rooms    []string `json:"rooms"`
+		Measures []struct {
+			Room   string `json:"room"`
+			What   string `json:"what"`
+			Until  int64  `json:"until"`
+			Reason string `json:"reason"`
+			By     string `json:"by"`
+			Role   string `json:"role"`
+		} `json:"measures"`
+		part
+	}
+	if err := json.Unmarshal(answer, &u); err != nil {
+		return fmt.Errorf("cannot read the answer: %w", err)
+	}
+	if _, err := fmt.Fprintf(out, "rooms  %s\n", cli.Plain(cmp.Or(strings.Join(u.Rooms, ", "), "none"))); err != nil {
+		return err
+	}
+	if len(u.Nodes) == 0 {
+		_, _ = fmt.Fprintln(out, "no sockets are open") // what follows has the error
+	} else {
+		_, _ = fmt.Fprintln(out)
+		g := newGrid(out, "NODE", "ROOM", "SINCE", "FROM", "ROLE", "MAY")
+		for _, n := range u.Nodes {
+			for _, k := range n.Sockets {
+				g.row(n.Node, k.Room, at(k.Since), k.Address, k.Role, strings.Join(k.Can, ", "))
+			}
+		}
+		if err := g.w.Flush(); err != nil {
+			return err
+		}
+		for _, n := range u.Nodes {
+			if more := n.N - len(n.Sockets); more > 0 {
+				_, _ = fmt.Fprintln(out, cli.Plain(fmt.Sprintf("and %d more on %s", more, n.Node))) // what follows has the error
+			}
+		}
+	}
+	if len(u.Measures) == 0 {
+		_, _ = fmt.Fprintln(out, "nothing is in force about them")
+		return u.part.write(out)
+	}
+	_, _ = fmt.Fprintln(out)
+	g := newGrid(out, "IN FORCE", "ROOM", "UNTIL", "BY", "REASON")
+	for _, m := range u.Measures {
+		g.row(strings.TrimSpace(m.What+" "+m.Role), cmp.Or(m.Room, "everywhere"), until(m.Until), m.By, m.Reason)
+	}
+	if err := g.w.Flush(); err != nil {
+		return err
+	}
+	return u.part.write(out)
 }
 
 func (p *program) revoke() *cobra.Command {

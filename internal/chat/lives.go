@@ -19,7 +19,7 @@ const (
 	// given up before.
 	BatchLife = 30 * time.Second
 	// ReportEvery is how often a node reports a room with members although nothing changed. It is also how soon a room
-	// in which nothing is heard finds out that it lacks the last message. 10,000 rooms are 667 scripts a second.
+	// to which nothing comes finds out that it lacks the last message. 10,000 rooms are 667 scripts a second.
 	ReportEvery = 15 * time.Second
 	// ReportLife is how long a node's report of a room counts: one may be late by 10 s. A node that died is counted for
 	// [ReportEvery] more at most, until another one's report finds its own too old.
@@ -30,6 +30,13 @@ const (
 	// RulesLife is how long rules, and the log of who changed them, live after the last change. A ban for good should
 	// outlive a season; what nobody has touched for so long is nobody's any more. As [RevokedLife].
 	RulesLife = RevokedLife
+	// BeatEvery is how often a node says that it lives, and what it does; BeatLife is how long that counts: two may be
+	// lost. A node that died is taken for alive for so long.
+	BeatEvery = 10 * time.Second
+	BeatLife  = 3 * BeatEvery
+	// AnswersLife is how long answers of nodes to a question of another are kept: much longer than anybody waits for
+	// them.
+	AnswersLife = 10 * time.Second
 	// LogKept is how many entries a room's log of moderation has at most.
 	LogKept = 1000
 )

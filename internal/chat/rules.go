@@ -73,12 +73,6 @@ var whatNames = [...]string{"", "mute", "shadow", "kick", "ban", "ban_address", 
 // String is the kind's word.
 func (w What) String() string { return whatNames[min(int(w), len(whatNames)-1)] }
 
-// ParseWhat is the kind that a word names.
-func ParseWhat(word string) (w What, ok bool) {
-	i := slices.Index(whatNames[:], word)
-	return What(max(i, 0)), i > 0
-}
-
 // Measure is one thing that is in force about somebody in a room. A target has at most one of a kind.
 type Measure struct {
 	What   What

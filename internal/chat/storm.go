@@ -42,14 +42,14 @@ const (
 	StormMost = 256
 	// StormFalls is by how much a level falls in a second at most: in eight seconds from all to nothing.
 	StormFalls = 32
-	// TurnTime is after what time other users of a room in a storm have their turn. Whoever is left out gains nothing by
-	// saying it again before, and what somebody says within that time stays whole. A minute has six turns: nobody waits
+	// ShiftTime is after what time other users of a room in a storm have their turn. Whoever is left out gains nothing by
+	// saying it again before, and what somebody says within that time stays whole. A minute has six shifts: nobody waits
 	// for long.
-	TurnTime = 10 * time.Second
+	ShiftTime = 10 * time.Second
 )
 
-// Turn is the number of the turn at a time, on all nodes the same, and how long it lasts from then on.
-func Turn(now time.Time) (n int64, left time.Duration) {
-	ms, turn := now.UnixMilli(), TurnTime.Milliseconds()
-	return ms / turn, time.Duration(turn-ms%turn) * time.Millisecond
+// Shift is the number of the shift at a time, on all nodes the same, and how long it lasts from then on.
+func Shift(now time.Time) (n int64, left time.Duration) {
+	ms, shift := now.UnixMilli(), ShiftTime.Milliseconds()
+	return ms / shift, time.Duration(shift-ms%shift) * time.Millisecond
 }

@@ -1,5 +1,5 @@
-// Package cli is what the commands of barrage share: how they are run, what they answer to a command line that makes
-// no sense, how a signal ends them, and how a started process says where it listens.
+// Package cli is what the commands of barrage share. It runs them, refuses a command line that makes no sense, and ends
+// them at a signal. A started process says by it where it listens.
 package cli
 
 import (
@@ -22,15 +22,43 @@ const (
 	ExitUsage   = 2 // the command line makes no sense
 )
 
-// Root makes cmd the program: [Run] prints its errors, and it has no commands of cobra's.
+// Root makes cmd the program: [Run] prints its errors.
 func Root(cmd *cobra.Command) *cobra.Command {
 	cmd.Args, cmd.RunE = NoArguments, ShowHelp
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	cmd.CompletionOptions = cobra.CompletionOptions{DisableDefaultCmd: true}
+	cmd.SetVersionTemplate("{{.Version}}\n")
+	cmd.SetHelpCommand(newHelp(cmd))
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return Misused(cmd, fmt.Sprintf("cannot read the command line: %v", err))
 	})
 	return cmd
+}
+
+// newHelp is the command that shows the help of another one. Cobra's own takes a name that there is not for a success.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Show the help of a command",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			var names []cobra.Completion
+			if cmd, rest, err := root.Find(args); err == nil && len(rest) == 0 {
+				for _, below := range cmd.Commands() {
+					names = append(names, below.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err == nil && len(rest) == 0 {
+				return cmd.Help()
+			}
+			if err != nil { // nothing below the root has that name
+				cmd, rest = root, args
+			}
+			return NoArguments(cmd, rest)
+		},
+	}
 }
 
 // Run runs one command line of the program root and returns the exit code. An error is printed here and nowhere

@@ -20,6 +20,7 @@ import (
 	"barrage/gateway/door"
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
+	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
 	"barrage/internal/pace"
 	"barrage/internal/units"
@@ -30,20 +31,21 @@ import (
 // Config is every setting of a node, in the order of config.yaml. Start from
 // [Default] or [Load]; the zero value is not valid.
 type Config struct {
-	Server  edge.ServerConfig   `mapstructure:"server"`
-	Admin   gateway.AdminConfig `mapstructure:"admin"`
-	Redis   redisx.Config       `mapstructure:"redis"`
-	Auth    edge.AuthConfig     `mapstructure:"auth"`
-	Room    RoomConfig          `mapstructure:"room"`
-	History HistoryConfig       `mapstructure:"history"`
-	List    fastim.Config       `mapstructure:"list"`
-	Limits  door.Limits         `mapstructure:"limits"`
-	Storm   room.StormConfig    `mapstructure:"storm"`
-	Filter  edge.FilterConfig   `mapstructure:"filter"`
-	Hook    edge.HookConfig     `mapstructure:"hook"`
-	Fanout  room.FanoutConfig   `mapstructure:"fanout"`
-	CORS    edge.CORSConfig     `mapstructure:"cors"`
-	Log     LogConfig           `mapstructure:"log"`
+	Server   edge.ServerConfig   `mapstructure:"server"`
+	Admin    gateway.AdminConfig `mapstructure:"admin"`
+	Redis    redisx.Config       `mapstructure:"redis"`
+	Auth     edge.AuthConfig     `mapstructure:"auth"`
+	Room     RoomConfig          `mapstructure:"room"`
+	History  HistoryConfig       `mapstructure:"history"`
+	List     fastim.Config       `mapstructure:"list"`
+	Limits   door.Limits         `mapstructure:"limits"`
+	Storm    room.StormConfig    `mapstructure:"storm"`
+	Filter   edge.FilterConfig   `mapstructure:"filter"`
+	Hook     edge.HookConfig     `mapstructure:"hook"`
+	Webhooks webhooks.Config     `mapstructure:"webhooks"`
+	Fanout   room.FanoutConfig   `mapstructure:"fanout"`
+	CORS     edge.CORSConfig     `mapstructure:"cors"`
+	Log      LogConfig           `mapstructure:"log"`
 }
 
 // RoomConfig is the config section `room`. [room.Config] says what the numbers cost.
@@ -137,14 +139,15 @@ func Default() Config {
 			TTL:         7 * 24 * time.Hour,
 			RecallLimit: node.RecallLimit,
 		},
-		List:   node.List,
-		Limits: node.Limits,
-		Storm:  rooms.Storm,
-		Filter: node.Filter,
-		Hook:   node.Hook,
-		Fanout: rooms.Fanout,
-		CORS:   node.CORS,
-		Log:    LogConfig{Level: "info", Format: "text"},
+		List:     node.List,
+		Limits:   node.Limits,
+		Storm:    rooms.Storm,
+		Filter:   node.Filter,
+		Hook:     node.Hook,
+		Webhooks: node.Webhooks,
+		Fanout:   rooms.Fanout,
+		CORS:     node.CORS,
+		Log:      LogConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -161,6 +164,10 @@ func (c Config) Validate() error {
 	}
 	if _, port, _ := net.SplitHostPort(c.Admin.Listen); c.Admin.Listen == c.Server.Listen && port != "0" {
 		problems = append(problems, fmt.Errorf("admin.listen: %q is server.listen too; give it a port of its own", c.Admin.Listen))
+	}
+	if c.Webhooks.URL != "" && c.Redis.FastIMInterop {
+		problems = append(problems, errors.New("webhooks.url: beside original FastIM nodes nobody is told: messages have no numbers there; "+
+			"leave it empty, or set redis.fastim_interop to false"))
 	}
 	return errors.Join(problems...)
 }
@@ -264,8 +271,9 @@ func (c Config) Gateway() gateway.Config {
 			RecallLimit:   c.History.RecallLimit,
 			StuckTimeout:  c.Fanout.StuckTimeout,
 		},
-		Admin: c.Admin,
-		List:  c.List,
+		Admin:    c.Admin,
+		List:     c.List,
+		Webhooks: c.Webhooks,
 	}
 }
 

@@ -93,7 +93,7 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 server.listen: "x" is not host:port
 server.pollers: 300 is not within 0 (= half of the cores) and 256
 server.trusted_proxies[1]: "proxy" is neither an address nor a prefix as 10.0.0.0/8
-admin.listen: "x" is not host:port (empty = no admin port)
+admin.listen: "x" is not host:port (off = no admin port)
 redis.mode: "clustr" is none of auto, standalone, sentinel, cluster
 redis.db: 2000 is not within 0 and 1023
 auth.login_url: "ftp://x" is not an http or https URL, nor off
@@ -147,9 +147,9 @@ func TestConfig_TwoPortsMayBothBeChosenBySystem(t *testing.T) {
 // a comment above it.
 func TestConfigFile_IsTheManual(t *testing.T) {
 	const path = "../../config.yaml"
-	cfg, sources, err := LoadSources(path, nil)
+	cfg, sources, err := Load(path, nil)
 	if err != nil {
-		t.Fatalf("LoadSources(%s) = %v", path, err)
+		t.Fatalf("Load(%s) = %v", path, err)
 	}
 	file, err := os.ReadFile(path)
 	if err != nil {
@@ -218,4 +218,16 @@ func wantLines(t *testing.T, err error, want string) {
 			t.Errorf("problem %d:\n got %s\nwant %s", i+1, g, w)
 		}
 	}
+}
+
+// TestValidate_WebhooksBesideOriginalNodes: their messages have no numbers that a backend could go by.
+func TestValidate_WebhooksBesideOriginalNodes(t *testing.T) {
+	cfg := Default()
+	cfg.Webhooks.URL, cfg.Webhooks.Secret = "https://backend.example/", "a secret of 24 bytes or more"
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("Validate() = %v", err)
+	}
+	cfg.Redis.Addrs, cfg.Redis.FastIMInterop = []string{"127.0.0.1:6379"}, true
+	wantLines(t, cfg.Validate(), "webhooks.url: beside original FastIM nodes nobody is told: messages have no numbers there; "+
+		"leave it empty, or set redis.fastim_interop to false")
 }

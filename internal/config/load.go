@@ -53,21 +53,15 @@ func (s Source) suffix() string {
 // A key that is not in it has its default.
 type Sources map[string]Source
 
-// Load reads the configuration of a node: the defaults, changed by the YAML file at
-// path, changed by the environment.
+// Load reads the configuration of a node: the defaults, changed by the YAML file at path, changed by the environment.
+// It also tells where each value comes from, for [Print].
 //
 // An empty path means no file. environ is in the form of [os.Environ]; the variable of
 // server.listen is BARRAGE_SERVER_LISTEN, lists are comma-separated, an empty variable
 // counts as not set. The error joins all that is wrong, one problem a line, each with
 // its key, its value and the line or the variable it comes from. It never holds a
 // secret.
-func Load(path string, environ []string) (Config, error) {
-	cfg, _, err := LoadSources(path, environ)
-	return cfg, err
-}
-
-// LoadSources is [Load] that also tells where each value comes from, for [Print].
-func LoadSources(path string, environ []string) (Config, Sources, error) {
+func Load(path string, environ []string) (Config, Sources, error) {
 	if path == "" {
 		return load(nil, environ)
 	}
@@ -78,18 +72,10 @@ func LoadSources(path string, environ []string) (Config, Sources, error) {
 	return load(file, environ)
 }
 
-// load is [LoadSources] of a file's content.
+// load is [Load] of a file's content.
 func load(file []byte, environ []string) (Config, Sources, error) {
 	cfg := Default()
-	l := loader{settings: settings(&cfg), layers: viper.New(), sources: Sources{}}
-	for _, s := range l.settings {
-		section, _, _ := strings.Cut(s.key, ".")
-		if !slices.Contains(l.sections, section) {
-			l.sections = append(l.sections, section)
-		}
-		l.keys = append(l.keys, s.key)
-		l.layers.SetDefault(s.key, s.value.Interface())
-	}
+	l := newLoader(&cfg)
 	l.readFile(file)
 	l.readEnvironment(environ)
 	for _, s := range l.settings {
@@ -106,6 +92,15 @@ func load(file []byte, environ []string) (Config, Sources, error) {
 	return cfg, l.sources, nil
 }
 
+// Ignored are the variables of an environment that look like ours and like none of the settings: [Load] leaves them
+// aside. Images and charts set such, as BARRAGE_VERSION.
+func Ignored(environ []string) []string {
+	cfg := Default()
+	l := newLoader(&cfg)
+	l.readEnvironment(environ)
+	return l.ignored
+}
+
 // loader gathers values and problems during one [Load]. viper keeps the layers and
 // their order; shape and type of each value are checked here, for viper would stop at
 // the first problem, take null for "not set" and forget the case and the line of a key.
@@ -116,6 +111,21 @@ type loader struct {
 	layers   *viper.Viper
 	sources  Sources
 	problems []error
+	ignored  []string // variables of the environment
+}
+
+// newLoader is a loader of the settings of cfg, which has the defaults.
+func newLoader(cfg *Config) *loader {
+	l := &loader{settings: settings(cfg), layers: viper.New(), sources: Sources{}}
+	for _, s := range l.settings {
+		section, _, _ := strings.Cut(s.key, ".")
+		if !slices.Contains(l.sections, section) {
+			l.sections = append(l.sections, section)
+		}
+		l.keys = append(l.keys, s.key)
+		l.layers.SetDefault(s.key, s.value.Interface())
+	}
+	return l
 }
 
 func (l *loader) problem(format string, args ...any) {
@@ -257,6 +267,8 @@ func (l *loader) readEnvironment(environ []string) {
 		s, known := byVariable[name]
 		switch {
 		case value == "" || !strings.HasPrefix(name, prefix) || !known && serviceLink.MatchString(entry) || slices.Contains(callers, name):
+		case !known && !l.meant(name, variables):
+			l.ignored = append(l.ignored, name)
 		case !known:
 			l.unknown(name, "environment variable", "_"+strings.TrimPrefix(name, prefix), variables, Source{})
 		case s.value.Kind() == reflect.Slice:
@@ -273,6 +285,12 @@ func (l *loader) readEnvironment(environ []string) {
 	}
 }
 
+// meant reports whether an unknown variable is one of ours, misspelt: it has the name of a section, or is like another.
+func (l *loader) meant(name string, variables []string) bool {
+	return nearest(name, "_"+strings.TrimPrefix(name, prefix), variables) != "" ||
+		slices.ContainsFunc(l.sections, func(section string) bool { return strings.HasPrefix(name, variable(section)+"_") })
+}
+
 // decode gives a setting the value of its highest layer. A value of the wrong type is a
 // problem and leaves the default.
 func (l *loader) decode(s setting) {
@@ -286,6 +304,10 @@ func (l *loader) decode(s setting) {
 	})
 	if err == nil {
 		err = decoder.Decode(value)
+	}
+	if err == nil && secret(s.key) && result.Elem().String() == mask {
+		l.problem("%s: it is %s, which \"config print\" writes in the place of a secret: put the secret there%s", s.key, mask, source.suffix())
+		return
 	}
 	if err == nil {
 		s.value.Set(result.Elem())

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -76,7 +77,7 @@ func TestLoad_DefaultsThenFileThenEnvironment(t *testing.T) {
 		{"an empty variable is not set", file, []string{"BARRAGE_SERVER_LISTEN=", "BARRAGE_NO_SUCH="}, fromFile},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Load(c.path, c.environ)
+			got, _, err := Load(c.path, c.environ)
 			if err != nil {
 				t.Fatalf("Load = %v", err)
 			}
@@ -216,7 +217,7 @@ line 4: this is no key with a value; write "key: value", with a space`},
 }
 
 func TestLoad_RefusesEnvironment(t *testing.T) {
-	_, err := Load("", []string{
+	_, _, err := Load("", []string{
 		"BARRAGE_SERVER_LISTEN=x",
 		"BARRAGE_SERVER_LISTNE=:1",
 		"BARRAGE_LISTEN=:1",
@@ -244,16 +245,34 @@ log.level: "trace" is none of debug, info, warn, error (BARRAGE_LOG_LEVEL)`)
 }
 
 func TestLoad_ReportsFileAndEnvironmentTogether(t *testing.T) {
-	_, err := Load(writeFile(t, "server: [\n"), []string{"BARRAGE_X=1"})
+	_, _, err := Load(writeFile(t, "server: [\n"), []string{"BARRAGE_ROOM_X=1"})
 	wantLines(t, err, `
 yaml: line 1: did not find expected node content
-BARRAGE_X: unknown environment variable`)
+BARRAGE_ROOM_X: unknown environment variable`)
+}
+
+// TestLoad_LeavesVariablesOfImages: what is like no setting is named, and no reason not to start.
+func TestLoad_LeavesVariablesOfImages(t *testing.T) {
+	environ := []string{"BARRAGE_VERSION=1.2", "BARRAGE_HOME=/opt/barrage", "BARRAGE_USER=", "BARRAGE_SERVER_LISTEN=:1", "BARRAGE_SERVER_LISTNE=:1", "PATH=/bin"}
+	ignored := Ignored(environ)
+	cfg, _, err := Load("", environ[:3])
+	if err != nil || !reflect.DeepEqual(cfg, Default()) || !slices.Equal(ignored, []string{"BARRAGE_VERSION", "BARRAGE_HOME"}) {
+		t.Errorf("Load = %+v, ignored %q, %v; want the defaults, and two that were ignored", cfg, ignored, err)
+	}
+}
+
+// TestLoad_RefusesMaskedSecrets: what "config print" shows is no configuration to start with.
+func TestLoad_RefusesMaskedSecrets(t *testing.T) {
+	_, _, err := Load(writeFile(t, "redis:\n  password: \"***\"\n"), []string{"BARRAGE_AUTH_JWT_SECRET=***"})
+	wantLines(t, err, `
+redis.password: it is ***, which "config print" writes in the place of a secret: put the secret there (line 2)
+auth.jwt_secret: it is ***, which "config print" writes in the place of a secret: put the secret there (BARRAGE_AUTH_JWT_SECRET)`)
 }
 
 // TestLoad_LeavesServiceLinks starts where Kubernetes has services named barrage and
 // barrage-redis.
 func TestLoad_LeavesServiceLinks(t *testing.T) {
-	cfg, err := Load("", []string{
+	cfg, _, err := Load("", []string{
 		"BARRAGE_SERVICE_HOST=10.0.0.1", "BARRAGE_SERVICE_PORT=9000", "BARRAGE_SERVICE_PORT_HTTP=9000",
 		"BARRAGE_PORT=tcp://10.0.0.1:9000", "BARRAGE_PORT_9000_TCP=tcp://10.0.0.1:9000", "BARRAGE_PORT_9000_TCP_ADDR=10.0.0.1",
 		"BARRAGE_REDIS_SERVICE_HOST=10.0.0.2", "BARRAGE_REDIS_PORT=tcp://10.0.0.2:6379",
@@ -265,7 +284,7 @@ func TestLoad_LeavesServiceLinks(t *testing.T) {
 
 // TestLoad_LeavesVariablesOfCallers: a node starts from the shell of an operator, too.
 func TestLoad_LeavesVariablesOfCallers(t *testing.T) {
-	cfg, err := Load("", []string{"BARRAGE_ADMIN_SERVER=http://127.0.0.1:9001", "BARRAGE_ADMIN_KEY=brg_secret"})
+	cfg, _, err := Load("", []string{"BARRAGE_ADMIN_SERVER=http://127.0.0.1:9001", "BARRAGE_ADMIN_KEY=brg_secret"})
 	if err != nil || !reflect.DeepEqual(cfg, Default()) {
 		t.Errorf("Load = %+v, %v; want the defaults", cfg, err)
 	}
@@ -273,7 +292,7 @@ func TestLoad_LeavesVariablesOfCallers(t *testing.T) {
 
 func TestLoad_RefusesMissingFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.yaml")
-	_, err := Load(path, nil)
+	_, _, err := Load(path, nil)
 	wantLines(t, err, fmt.Sprintf("cannot read the file: open %s: no such file or directory", path))
 }
 
@@ -319,7 +338,7 @@ func TestLoad_Concurrent(t *testing.T) {
 		group.Go(func() { // Ended by its last turn; waited for below.
 			for range 50 {
 				want := fmt.Sprintf(":%d", 8000+i)
-				cfg, err := Load(path, []string{"BARRAGE_SERVER_LISTEN=" + want})
+				cfg, _, err := Load(path, []string{"BARRAGE_SERVER_LISTEN=" + want})
 				if err != nil || cfg.Server.Listen != want {
 					t.Errorf("Load = %q, %v; want %q", cfg.Server.Listen, err, want)
 				}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"barrage/gateway"
 	"barrage/gateway/pass"
 )
 
@@ -20,12 +21,21 @@ const mask = "***"
 func Print(w io.Writer, cfg Config, sources Sources) error {
 	var out bytes.Buffer
 	last := ""
-	for _, s := range settings(&cfg) {
-		section, key, _ := strings.Cut(s.key, ".")
+	for _, s := range Shown(cfg, sources) {
+		section, key, _ := strings.Cut(s.Key, ".")
 		if section != last {
 			fmt.Fprintf(&out, "%s:\n", section)
 			last = section
 		}
+		fmt.Fprintf(&out, "  %s: %s # %v\n", key, s.Value, s.From)
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// Shown are the settings as operators may see them, in the order of config.yaml. Secrets are masked, as [Print] does.
+func Shown(cfg Config, sources Sources) (all []gateway.Setting) {
+	for _, s := range settings(&cfg) {
 		value := s.value.Interface()
 		if secret(s.key) && !s.value.IsZero() {
 			value = mask
@@ -33,10 +43,9 @@ func Print(w io.Writer, cfg Config, sources Sources) error {
 		if isURL(s.key) {
 			value = pass.Redacted(s.value.String())
 		}
-		fmt.Fprintf(&out, "  %s: %s # %v\n", key, written(value), sources[s.key])
+		all = append(all, gateway.Setting{Key: s.key, Value: written(value), From: sources[s.key].String()})
 	}
-	_, err := w.Write(out.Bytes())
-	return err
+	return all
 }
 
 // written is a value as config.yaml has it.

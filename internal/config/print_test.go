@@ -49,6 +49,7 @@ func TestPrint_HidesSecretsWithinURLs(t *testing.T) {
 	cfg.Auth.LoginURL = "https://me:hunter2@app.example/login?key=hunter2"
 	cfg.Auth.ConnectURL = "https://app.example/connect?hunter2"
 	cfg.Auth.JWKSURL = "https://id.example/keys?tenant=hunter2&v=hunter2"
+	cfg.Webhooks.URL, cfg.Webhooks.Secret = "https://me:hunter2@app.example/hooks?hunter2", "hunter2hunter2hunter2hunter2"
 	var out bytes.Buffer
 	if err := Print(&out, cfg, nil); err != nil {
 		t.Fatal(err)
@@ -57,6 +58,8 @@ func TestPrint_HidesSecretsWithinURLs(t *testing.T) {
 		`  login_url: "https://me:***@app.example/login?key=***" # default`,
 		`  connect_url: "https://app.example/connect?***" # default`,
 		`  jwks_url: "https://id.example/keys?tenant=***&v=***" # default`,
+		`  url: "https://me:***@app.example/hooks?***" # default`,
+		`  secret: "***" # default`,
 	} {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("Print leaves out the line %q:\n%s", line, &out)
@@ -65,6 +68,7 @@ func TestPrint_HidesSecretsWithinURLs(t *testing.T) {
 	if strings.Contains(out.String(), "hunter2") {
 		t.Errorf("Print shows a secret:\n%s", &out)
 	}
+	cfg.Webhooks = Default().Webhooks
 	cfg.Auth.LoginURL, cfg.Auth.ConnectURL, cfg.Auth.JWKSURL = "HTTPS://app.example:8443/a%2Fb", "http://[::1]/connect", "https://id.example/keys"
 	wantLoadsAgain(t, cfg)
 	_, _, err := load([]byte("auth:\n  login_url: [https://me:hunter2@app.example/]\n"), nil)

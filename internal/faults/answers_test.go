@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"barrage/room"
 )
@@ -175,9 +176,16 @@ func (v *verdict) checkAnswers() {
 			}
 			switch t.answer.Code {
 			case "":
+				if took := t.answered.Sub(tries[0].at); !acknowledged {
+					v.slowest = max(v.slowest, took)
+				}
 				acknowledged = true
-				if kept && !v.plan.redisLoses && t.answer.Seq != uint64(at)+1 {
-					v.t.Errorf("%s was acknowledged as %d; it is %d%s", id, t.answer.Seq, at+1, told(tries))
+				r := roomOf(id)
+				if kept && t.answer.Epoch == v.epochs[r] && (t.answer.Seq > 0 || !v.plan.redisLoses) && t.answer.Seq != uint64(at)+v.first[r] {
+					v.t.Errorf("%s was acknowledged as %d; it is %d%s", id, t.answer.Seq, uint64(at)+v.first[r], told(tries))
+				}
+				if kept && !v.plan.redisLoses && t.answer.Epoch != v.epochs[r] {
+					v.t.Errorf("%s was acknowledged in %s; its epoch is %s%s", id, t.answer.Epoch, v.epochs[r], told(tries))
 				}
 			case room.CodeUnconfirmed:
 				v.unconfirmed++
@@ -191,6 +199,32 @@ func (v *verdict) checkAnswers() {
 			v.t.Errorf("%s was refused for good and is stored", v.about(id))
 		}
 	}
+}
+
+// roomOf is the index of the room that the message called id was said in.
+func roomOf(id string) (r int) {
+	_, rest, _ := strings.Cut(id, "-")
+	if _, err := fmt.Sscanf(rest, "%d-", &r); err != nil {
+		panic(fmt.Sprintf("BUG: %q is no id of a message: %v", id, err))
+	}
+	return r
+}
+
+// awaitAcknowledged waits until some messages that were said on a node from then on are acknowledged.
+func (s *site) awaitAcknowledged(n *node, then time.Time) {
+	s.t.Helper()
+	const some = 10
+	eventually(s.t, "messages said on "+n.name+" are acknowledged", func() (bool, string) {
+		count := 0
+		for _, tries := range s.tries() {
+			for _, t := range tries {
+				if t.conn.node == n && t.at.After(then) && t.answer != nil && t.answer.Code == "" {
+					count++
+				}
+			}
+		}
+		return count >= some, fmt.Sprint(count)
+	})
 }
 
 // refusedForGood reports whether no try of a message can have been stored.

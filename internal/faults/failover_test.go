@@ -13,11 +13,7 @@ func TestFailover(t *testing.T) {
 	t.Run("sentinel failover", func(t *testing.T) {
 		t.Parallel()
 		group := redistest.StartSentinels(t)
-		s := openSite(t, plan{nodes: nodes, rooms: rooms, redisLoses: true, redis: func(int) redisx.Config {
-			cfg := redisx.DefaultConfig()
-			cfg.Addrs, cfg.SentinelMaster = group.Addrs(), redistest.MasterName
-			return cfg
-		}})
+		s := openSite(t, plan{nodes: nodes, rooms: rooms, redisLoses: true, redis: sentinels(group)})
 		s.flow(lot)
 		group.Master.Kill(t)
 		s.over()

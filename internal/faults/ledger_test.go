@@ -132,4 +132,5 @@ func (h handler) RoomEvent(id string, ev chat.Event) {
 func (handler) UserEvent(string) {}
 
 // TokensChanged does nothing: nobody's token is checked here.
+func (handler) Asked(string)                     {}
 func (handler) TokensChanged([]string, []string) {}

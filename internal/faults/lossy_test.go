@@ -39,16 +39,26 @@ func TestLossy(t *testing.T) {
 	t.Run("keys lost", func(t *testing.T) {
 		t.Parallel()
 		server := redistest.Start(t)
-		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr), redisLoses: true})
+		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr), redisLoses: true, recalls: true})
 		for _, kind := range []string{"gml", "gmm", "gmu", "gmi", "gmo", "gmr"} {
+			s.recallSome()
+			for _, p := range s.speakers {
+				p.deafen()
+			}
+			for _, p := range s.speakers {
+				p.awaitUnheard(rooms)
+			}
 			for r := range rooms {
 				s.flow(lot / 8)
 				s.loseKeys(server, kind, r)
 			}
+			for _, p := range s.speakers { // and says again what was stored
+				p.steer(s.next(p.at()), false)
+			}
 			s.joinLate()
 		}
 		s.over()
-		s.finish(27, "every key of every room deleted in turn, as eviction does")
+		s.finish(27, "recalls; every key of every room deleted in turn, as eviction does")
 	})
 	t.Run("lagging replica behind a slow link", func(t *testing.T) {
 		t.Parallel()

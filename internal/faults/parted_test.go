@@ -44,7 +44,12 @@ func TestParted(t *testing.T) {
 		p := redistest.StartProxy(t, server.Addr)
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: detour(0, p.Addr, server.Addr)})
 		s.flow(lot)
+		s.speakers[0].steer(s.nodes[0], false)
 		p.Deafen(true)
+		s.awaitAcknowledged(s.nodes[0], time.Now()) // by the answer: no event comes, and 15 s are not over
+		if err := s.nodes[0].store.State(); err != nil {
+			t.Errorf("the node has found out already: %v", err)
+		}
 		eventually(t, "the node finds out that it hears nothing", func() (bool, string) { return s.nodes[0].store.State() != nil, "" })
 		p.Deafen(false)
 		s.over()

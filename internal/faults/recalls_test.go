@@ -2,12 +2,10 @@ package faults
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
-	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"barrage/codec"
 	"barrage/internal/chat"
 	"barrage/internal/redistest"
-	"barrage/redisx"
 	"barrage/room"
 )
 
@@ -83,7 +80,12 @@ func TestRecalls(t *testing.T) {
 		s.recallSome()
 		goOn := s.pauseRecalls()
 		s.awaitHeard()
+		s.joinLate()
+		for _, w := range s.wanderers {
+			w.leave()
+		}
 		server.Restart(t) // with what was saved
+		s.awaitOvertaken(map[int]bool{0: true, 1: true, 2: true, 3: true})
 		s.joinLate()
 		goOn()
 		s.over()
@@ -108,12 +110,9 @@ func TestRecalls(t *testing.T) {
 	t.Run("sentinel failover", func(t *testing.T) {
 		t.Parallel()
 		group := redistest.StartSentinels(t)
-		behind := func(int) redisx.Config {
-			cfg := redisx.DefaultConfig()
-			cfg.Addrs, cfg.SentinelMaster = group.Addrs(), redistest.MasterName
-			return cfg
-		}
-		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: behind, redisLoses: true, recalls: true, recallsLost: true})
+		s := openSite(t, plan{
+			nodes: nodes, rooms: rooms, redis: sentinels(group), redisLoses: true, recalls: true, recallsLost: true,
+		})
 		s.recallSome()
 		group.Master.Kill(t)
 		s.over()
@@ -167,7 +166,7 @@ func keyOf(json string) msgKey {
 	if !ok { // beside original nodes
 		return msgKey{"", json}
 	}
-	return msgKey{user, id}
+	return msgKey{strings.Trim(user, `"`), strings.Trim(id, `"`)} // nothing in them is escaped here
 }
 
 // meet learns what a message is called.
@@ -290,7 +289,9 @@ func (s *site) stopRecalls() {
 // pauseRecalls has no message taken back until goOn is called.
 func (s *site) pauseRecalls() (goOn func()) {
 	s.undone.pausing.Lock()
-	return s.undone.pausing.Unlock
+	goOn = sync.OnceFunc(s.undone.pausing.Unlock)
+	s.t.Cleanup(goOn) // the recallers must end, also where the test fails meanwhile
+	return goOn
 }
 
 // recallSome waits until traffic has gone on and some messages more were taken back.
@@ -343,18 +344,19 @@ func (c *recaller) step(r int) {
 	}
 	id := roomID(m.room)
 	u.try(m.key)
-	ctx, cancel := context.WithTimeout(context.Background(), recallWithin)
-	defer cancel()
-	ev, err := c.node.store.Recall(ctx, id, m.key.user, m.ts)
+	ev, err := c.recall(m)
 	switch {
-	case errors.Is(err, chat.ErrNoMessage): // it is not there yet, or was lost
+	case errors.Is(err, chat.ErrNoMessage), errors.Is(err, chat.ErrOtherEpoch): // it is not there yet, or was lost
 		c.again = nil
 	case err != nil:
 		c.again = m
+	case keyOf(ev.Messages[0]) != m.key:
+		c.node.site.t.Errorf("%+v was to be taken back; it was %+v", m, keyOf(ev.Messages[0]))
 	default:
 		c.node.hall.Recalled(id, ev)
 		u.answer(id, &ev)
 		u.hear(c.node, &ev)
+		c.node.wantGone(m)
 		if c.done++; c.again == nil && c.done%recallAgain == 0 {
 			c.again = m
 		} else {
@@ -363,155 +365,27 @@ func (c *recaller) step(r int) {
 	}
 }
 
-// onlooker is a native member of one room on one node, which keeps a screen.
-type onlooker struct {
-	room.Member
-
-	// Immutable.
-	node  *node
-	room  int
-	elder bool
-
-	mu sync.Mutex // guards the fields below
-	// epoch and last are where it stands.
-	epoch  string
-	last   uint64
-	screen map[msgKey]*shown
-	order  []*shown // all that was ever shown, oldest first
-	gaps   []gap
-	bad    []string // what frames had wrong
+// recall asks for one recall: in turn as FastIM clients do, by timestamp, and as those of barrage.v1 do, by number.
+func (c *recaller) recall(m *shown) (chat.Event, error) {
+	id := roomID(m.room)
+	ctx, cancel := context.WithTimeout(context.Background(), recallWithin)
+	defer cancel()
+	if c.done%2 == 0 || strings.HasPrefix(m.epoch, "l-") { // local numbers are nobody else's
+		return c.node.store.Recall(ctx, id, m.key.user, m.ts)
+	}
+	return c.node.store.RecallSeq(ctx, id, m.key.user, c.node.hall.Position(id), m.epoch, m.seq, 0)
 }
 
-// shown is a message on a screen.
-type shown struct {
-	room int
-	key  msgKey
-	id   string
-	ts   int64
-}
-
-// gap is numbers that a onlooker was told it will not get.
-type gap struct {
-	epoch    string
-	from, to uint64
-}
-
-var _ room.Socket = (*onlooker)(nil)
-
-// nativeFrame is any frame that a room's stream has.
-type nativeFrame struct {
-	T        string          `json:"t"`
-	Epoch    string          `json:"epoch"`
-	Seq      uint64          `json:"seq"`
-	From     uint64          `json:"from"`
-	To       uint64          `json:"to"`
-	UserID   string          `json:"user_id"`
-	ID       string          `json:"id"`
-	Messages []nativeMessage `json:"messages"`
-}
-
-type nativeMessage struct {
-	Seq    uint64 `json:"seq"`
-	UserID string `json:"user_id"`
-	ID     string `json:"id"`
-	Body   string `json:"body"`
-	TS     int64  `json:"ts"`
-}
-
-// view brings a native member into the room with index r.
-func (n *node) view(r int, elder bool) *onlooker {
-	m := &onlooker{node: n, room: r, elder: elder, screen: map[msgKey]*shown{}}
-	a := n.rooms[r].EnterNative(&m.Member, m, room.Native, room.Since{}, chat.History{})
-	m.mu.Lock()
-	m.epoch, m.last = a.Epoch, a.Seq
+// wantGone: from the answer to a recall on, nobody who comes in is given the message there.
+func (n *node) wantGone(m *shown) {
+	var native onlooker
+	a := n.rooms[m.room].EnterNative(&native.Member, &native, room.Native, room.Since{}, chat.History{})
+	defer n.rooms[m.room].Leave(&native.Member)
 	for _, msg := range welcomed(a) {
-		m.showLocked(msg)
-	}
-	m.mu.Unlock()
-	n.rooms[r].Attach(&m.Member)
-	return m
-}
-
-// welcomed are the messages of an arrival.
-func welcomed(a room.Arrival) (all []nativeMessage) {
-	for _, e := range a.Messages {
-		var msg nativeMessage
-		if err := json.Unmarshal(codec.AppendNativeMessage(nil, e.Seq, e.JSON), &msg); err != nil {
-			panic(fmt.Sprintf("BUG: a welcome has %q: %v", e.JSON, err))
-		}
-		all = append(all, msg)
-	}
-	return all
-}
-
-// Send takes all frames, as a fast socket does.
-func (m *onlooker) Send(p []byte) (int, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	eachFrame(p, m.readLocked)
-	return len(p), false
-}
-
-// readLocked does what a client does with a frame: numbers go on, or the frame says why not. m.mu must be held.
-func (m *onlooker) readLocked(text string) {
-	var f nativeFrame
-	if err := json.Unmarshal([]byte(text), &f); err != nil {
-		m.bad = append(m.bad, fmt.Sprintf("%s: %v", text, err))
-		return
-	}
-	switch f.T {
-	case "epoch":
-		m.epoch, m.last = f.Epoch, f.Seq
-	case "gap":
-		if f.From != m.last+1 {
-			m.bad = append(m.bad, fmt.Sprintf("%s where %d of %s was due", text, m.last+1, m.epoch))
-		}
-		m.gaps = append(m.gaps, gap{m.epoch, f.From, f.To})
-		m.last = f.To
-	case "recalled":
-		delete(m.screen, msgKey{f.UserID, f.ID})
-	case "batch":
-		if m.epoch == "" { // a room without messages has none
-			m.epoch = f.Epoch
-		}
-		if f.Epoch != m.epoch {
-			m.bad = append(m.bad, fmt.Sprintf("a batch of %s while in %s", f.Epoch, m.epoch))
-		}
-		for _, msg := range f.Messages {
-			if msg.Seq != m.last+1 {
-				m.bad = append(m.bad, fmt.Sprintf("message %d of %s where %d was due", msg.Seq, m.epoch, m.last+1))
-			}
-			m.last = msg.Seq
-			m.showLocked(msg)
+		if (msgKey{msg.UserID, msg.ID}) == m.key {
+			n.site.t.Errorf("%s: the welcome of %s has %s, the recall of which was answered", n.name, roomID(m.room), m.id)
 		}
 	}
-}
-
-// showLocked puts a message on the screen. m.mu must be held.
-func (m *onlooker) showLocked(msg nativeMessage) {
-	s := &shown{room: m.room, key: msgKey{msg.UserID, msg.ID}, id: idOf(msg.Body), ts: msg.TS}
-	m.node.site.undone.name(s.key, s.id)
-	m.screen[s.key] = s
-	m.order = append(m.order, s)
-}
-
-// pick is one of the newest messages on the screen; nil where it is empty.
-func (m *onlooker) pick() *shown {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var newest []*shown
-	for _, s := range slices.Backward(m.order) {
-		if m.screen[s.key] == s {
-			newest = append(newest, s)
-		}
-		if len(newest) == recallNewest {
-			break
-		}
-	}
-	if len(newest) == 0 {
-		return nil
-	}
-	return newest[rand.IntN(len(newest))]
 }
 
 // checkRecalls: what was answered to be taken back is on no screen, not in the history and in no welcome.
@@ -529,6 +403,9 @@ func (v *verdict) checkRecalls() {
 		if !m.node.dead.Load() {
 			v.checkViewer(m, u)
 		}
+	}
+	for _, w := range v.wanderers {
+		v.checkWanderer(w, u)
 	}
 	for _, n := range v.alive() {
 		for r := range n.rooms {

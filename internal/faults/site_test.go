@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,8 @@ type plan struct {
 	redis func(node int) redisx.Config
 	// change is given the settings of the node with this index; nil: they stay.
 	change func(node int, cfg *room.Config)
+	// ahead is how far the clock of the node with this index is ahead; nil: none is.
+	ahead func(node int) time.Duration
 	// redisLoses: the fault makes Redis lose what it had acknowledged.
 	redisLoses bool
 	// recalls: every node has native members too, and messages are taken back while they talk.
@@ -65,6 +68,8 @@ type site struct {
 	// recallers are one on each node, onlookers the native members, both where the plan has recalls.
 	recallers []*recaller
 	onlookers []*onlooker
+	// wanderers are native, too: one a room, who leave and come back with their place.
+	wanderers []*wanderer
 	undone    *undone
 	// padding is how many bytes longer than needed each paddedEvery-th message is. Atomic.
 	padding atomic.Int64
@@ -75,6 +80,7 @@ type node struct {
 	site    *site
 	name    string
 	index   int
+	clock   clock
 	store   *redisx.Redis
 	hall    *room.Hall
 	rooms   []*room.Room
@@ -138,6 +144,7 @@ func openSite(t *testing.T, p plan) *site {
 	}
 	if p.recalls {
 		s.startRecalls()
+		s.startWanderers()
 	}
 	return s
 }
@@ -146,6 +153,9 @@ func openSite(t *testing.T, p plan) *site {
 func (s *site) openNode(i int) *node {
 	s.t.Helper()
 	n := &node{site: s, name: fmt.Sprintf("n%d", i), index: i, recovered: make([]atomic.Int64, s.plan.rooms)}
+	if s.plan.ahead != nil {
+		n.clock.ahead = s.plan.ahead(i)
+	}
 	log := slog.New(slog.NewTextHandler(s.logs, nil)).With("node", n.name)
 	cfg := room.DefaultConfig()
 	cfg.Node = n.name
@@ -153,9 +163,9 @@ func (s *site) openNode(i int) *node {
 	if s.plan.change != nil {
 		s.plan.change(i, &cfg)
 	}
-	limits := redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: time.Hour}
+	limits := redisx.Limits{HistoryMessages: historyMessages, HistoryTTL: 24 * time.Hour}
 	n.store = redisx.NewRedis(s.plan.redis(i), limits, log)
-	n.hall = room.New(cfg, room.Hooks{Clock: clock{}}, recorder{n.store, n}, log)
+	n.hall = room.New(cfg, room.Hooks{Clock: n.clock}, recorder{n.store, n}, log)
 	n.store.Start(handler{n.hall, n})
 	eventually(s.t, n.name+" can use Redis", func() (bool, string) {
 		err := n.store.State()
@@ -202,7 +212,7 @@ func (n *node) join(r int) *member {
 	return m
 }
 
-// joinLate brings one more member into the first room on every node that lives.
+// joinLate brings one more member into the first room on every node that lives. Wanderers leave, or come back.
 func (s *site) joinLate() {
 	s.t.Helper()
 	for _, n := range s.alive() {
@@ -211,6 +221,7 @@ func (s *site) joinLate() {
 			s.onlookers = append(s.onlookers, n.view(0, false))
 		}
 	}
+	s.wander()
 }
 
 // alive are the nodes that were not killed.
@@ -239,8 +250,12 @@ func (s *site) next(n *node) *node {
 // wherever they began.
 func (n *node) heardOf(msg chat.Message, now time.Time) {
 	n.heard.Add(1)
-	healed, others := n.healed.Load(), msg.UserID != n.name && !strings.HasPrefix(msg.UserID, "s")
-	if healed > 0 && msg.TS > healed && others {
+	healed := n.healed.Load()
+	if healed == 0 || msg.UserID == n.name || strings.HasPrefix(msg.UserID, "s") {
+		return
+	}
+	from := slices.IndexFunc(n.site.nodes, func(o *node) bool { return o.name == msg.UserID })
+	if msg.TS-n.site.nodes[from].clock.ahead.Milliseconds() > healed {
 		n.recovered[roomIndex(msg.GroupID)].CompareAndSwap(0, now.UnixNano())
 	}
 }
@@ -253,8 +268,8 @@ func (n *node) tick(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
-			n.hall.Tick(now)
+		case <-ticker.C:
+			n.hall.Tick(n.clock.Now())
 		}
 	}
 }
@@ -315,11 +330,13 @@ func (n *node) close() {
 	})
 }
 
-// clock is the machine's.
-type clock struct{}
+// clock is the machine's, set ahead by so much.
+type clock struct{ ahead time.Duration }
 
-func (clock) Now() time.Time { return time.Now() }
+// Now is what it says.
+func (c clock) Now() time.Time { return time.Now().Add(c.ahead) }
 
+// AfterFunc is elapsed time, which is the same for all.
 func (clock) AfterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }
 
 // writeEvery is how often one of a node's two writers posts.
@@ -349,7 +366,7 @@ func (n *node) write(ctx context.Context) {
 		}
 		r := i % len(n.rooms)
 		id := fmt.Sprintf("%s-%d-%d", n.name, r, i/len(n.rooms))
-		switch err := n.rooms[r].Post(nil, n.name, id+n.site.pad(i), time.Now()); {
+		switch err := n.rooms[r].Post(nil, n.name, id+n.site.pad(i), n.clock.Now()); {
 		case err == nil:
 			n.posted = append(n.posted, id)
 		case errors.Is(err, room.ErrBusy):

@@ -70,7 +70,8 @@ type try struct {
 	at   time.Time
 	busy bool // Room.PostNative refused it
 	// answer is what Answered was told, of whom the speaker may not have heard; nil: nothing.
-	answer *room.Answer
+	answer   *room.Answer
+	answered time.Time // when that was
 }
 
 // newSpeaker is a speaker that begins at n. Its user is no node's name.
@@ -130,7 +131,7 @@ func (p *speaker) say(m *saying) {
 	m.tries = append(m.tries, t)
 	p.mu.Unlock()
 	op := &codec.Op{T: codec.OpSend, ID: m.id, Body: m.body, Kind: codec.KindChat}
-	err := t.conn.node.rooms[m.room].PostNative(t.conn, p.name, op, t.at)
+	err := t.conn.node.rooms[m.room].PostNative(t.conn, p.name, op, t.conn.node.clock.Now())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -207,7 +208,7 @@ func (c *conn) Answered(a room.Answer) {
 		p.site.t.Errorf("%s was answered %+v; the last try over that connection was %+v", a.ID, a, t)
 		return
 	}
-	t.answer = &a
+	t.answer, t.answered = &a, time.Now()
 	if c != p.conn || c.deaf {
 		return
 	}

@@ -83,7 +83,7 @@ func (n *node) differs(r int, h chat.History) string {
 	if json != want || total != h.Total {
 		return fmt.Sprintf("%s: %s ends in %q of %d; want %q of %d", n.name, roomID(r), json, total, want, h.Total)
 	}
-	for _, a := range n.hall.Largest(len(n.rooms)) {
+	for _, a := range n.hall.Largest(len(n.rooms), "members", "") {
 		if a.Local {
 			return fmt.Sprintf("%s: %s is still local", n.name, a.ID)
 		}
@@ -96,6 +96,7 @@ type outcome struct {
 	posted, again, acknowledged, unconfirmed, refused, localOnly, lost int
 	delivered, duplicates, missing                                     int
 	recovery                                                           time.Duration
+	slowest                                                            time.Duration // acknowledgement
 }
 
 // verdict is verify under way.

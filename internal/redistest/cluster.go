@@ -98,6 +98,17 @@ func awaitCopy(tb testing.TB, s *Server) {
 	})
 }
 
+// StopReplication has replica hear nothing of master any more, for good: it keeps what it has, and may still take over.
+func StopReplication(tb testing.TB, master, replica *Server) {
+	tb.Helper()
+	replica.mustDo(tb, "CONFIG", "SET", "masteruser", "nobody")
+	replica.mustDo(tb, "CONFIG", "SET", "masterauth", "x")
+	master.mustDo(tb, "CLIENT", "KILL", "TYPE", "replica")
+	await(tb, "the replica hears nothing", func() bool {
+		return strings.Contains(replica.text(tb, "INFO", "replication"), "master_link_status:down")
+	})
+}
+
 // Cluster is a cluster of masters and one replica of each. Use [StartCluster].
 type Cluster struct {
 	// Nodes are all its servers: first the masters, as they were at the start, in the

@@ -38,6 +38,8 @@ type Server struct {
 	dir  string
 	// sentinel is what is in the file of a sentinel, which must have one; else empty.
 	sentinel string
+	// env is more than the environment of the test.
+	env []string
 	// secure is what to dial with; nil without TLS.
 	secure *tls.Config
 
@@ -115,6 +117,7 @@ func (s *Server) start() error {
 	}
 	p := &process{exited: make(chan struct{})}
 	p.cmd = exec.Command("redis-server", args...)
+	p.cmd.Env = append(os.Environ(), s.env...)
 	p.cmd.Stdout = &p.output
 	p.cmd.Stderr = &p.output
 	// A test that dies cannot stop its server. The signal comes when the thread ends

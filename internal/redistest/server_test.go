@@ -3,7 +3,24 @@ package redistest
 import (
 	"strings"
 	"testing"
+	"time"
 )
+
+func TestStartClocked(t *testing.T) {
+	s, set := StartClocked(t)
+	ahead := func() time.Duration {
+		answer := s.mustDo(t, "EVAL", "return redis.call('TIME')[1]", "0")
+		seconds, err := answer.AsInt64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Until(time.Unix(seconds, 0)).Round(time.Minute)
+	}
+	for _, want := range []time.Duration{0, time.Hour, -time.Hour, 0} {
+		set(want)
+		await(t, "the clock is set", func() bool { return ahead() == want })
+	}
+}
 
 func TestServer_Life(t *testing.T) {
 	s := Start(t)

@@ -4,7 +4,7 @@
 -- and above; what was taken; the level; how many were offered and taken in the second before, as
 -- offered * 2^20 + taken.
 
-local clockStep = 2 * math.max(quotaBurst, turnTime) -- nobody has used the quota up for longer than that
+local clockStep = 2 * math.max(quotaBurst, shiftTime) -- nobody has used the quota up for longer than that
 
 -- levelOf is the level at which so many of what was offered a second would be taken, see chat.Storm.
 local function levelOf(normal, low)
@@ -32,7 +32,7 @@ local function judge(meta, now, classes, kept, drafts, dropped)
 
   local droppedNormal, droppedLow = dropped:match('^(%d+) (%d+)$')
   normal, low = normal + (droppedNormal or 0), low + (droppedLow or 0)
-  local shed, wait = {}, turnTime - now % turnTime
+  local shed, wait = {}, shiftTime - now % shiftTime
   if all - now > clockStep then all = now end -- the clock of Redis went back
   if most - now > clockStep then most = now end
   all, most = math.max(all, now), math.max(most, now)

@@ -8,8 +8,8 @@ local list, meta = KEYS[1], KEYS[2]
 local random = ARGV[1]
 local before, after, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
--- turned is a page with its entries in the other order.
-local function turned(page)
+-- reversed is a page with its entries in the other order.
+local function reversed(page)
   local back = {unpack(page, 1, 5)}
   for i = #page - 1, 6, -2 do
     back[#back + 1] = page[i]
@@ -40,11 +40,11 @@ while near <= far and (last - first) * step >= 0 do
     local text = texts[high - d + 1]
     bytes = bytes - #text
     if bytes < 0 and #page > 5 then
-      return before > 0 and turned(page) or page
+      return before > 0 and reversed(page) or page
     end
     page[#page + 1] = room.s - d + 1
     page[#page + 1] = text
   end
   first = upTo + step
 end
-return before > 0 and turned(page) or page
+return before > 0 and reversed(page) or page

@@ -1,7 +1,7 @@
 // The comments that fly over the stage: one canvas, each comment painted once and then moved.
 
 import type { Message, Recalled } from "../../client/src/index.js";
-import { type Flight, Lanes, leftOf } from "./lanes.js";
+import { type Flight, Tracks, leftOf } from "./tracks.js";
 import { Meter, type Share, shareOf } from "./pace.js";
 import { means } from "./recalls.js";
 
@@ -29,27 +29,27 @@ interface Flyer {
 /** Density is how the sky is filled: the busier the room, the smaller and the faster. */
 interface Density {
   readonly font: number;
-  readonly lane: number;
+  readonly track: number;
   readonly speed: number;
 }
 
 const densities: readonly Density[] = [
-  { font: 22, lane: 36, speed: 1 },
-  { font: 18, lane: 28, speed: 1.35 },
-  { font: 15, lane: 20, speed: 1.8 },
-  { font: 15, lane: 20, speed: 2.6 },
+  { font: 22, track: 36, speed: 1 },
+  { font: 18, track: 28, speed: 1.35 },
+  { font: 15, track: 20, speed: 1.8 },
+  { font: 15, track: 20, speed: 2.6 },
 ];
 
 const family = 'system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
-const gap = 12; // px between two comments of a lane.
-const maxLetters = 60; // Longer ones are cut: they would own their lane for long.
-const maxWaiting = 120; // Comments that wait for a lane.
+const gap = 12; // px between two comments of a track.
+const maxLetters = 60; // Longer ones are cut: they would own their track for long.
+const maxWaiting = 120; // Comments that wait for a track.
 const patience = 900; // ms that a comment waits: later it would be old news.
 const ownPatience = 8000; // One's own waits longer: its author looks for it.
 
 /** Sky draws comments on its canvas. Only call it from animation frames and events. */
 export class Sky {
-  private readonly lanes = new Lanes(gap);
+  private readonly tracks = new Tracks(gap);
   private readonly context: CanvasRenderingContext2D;
   private flyers: Flyer[] = [];
   private waiting: Waiting[] = [];
@@ -74,10 +74,10 @@ export class Sky {
     this.height = clientHeight;
     this.canvas.width = Math.round(clientWidth * this.scale);
     this.canvas.height = Math.round(clientHeight * this.scale);
-    this.lanes.resize(clientWidth, clientHeight - 8);
+    this.tracks.resize(clientWidth, clientHeight - 8);
   }
 
-  /** add lets a comment fly as soon as there is a lane; when too many wait, the oldest do not. */
+  /** add lets a comment fly as soon as there is a track; when too many wait, the oldest do not. */
   add(comment: Comment): void {
     this.offered.add();
     this.waiting.push({ comment, since: performance.now() });
@@ -101,7 +101,7 @@ export class Sky {
   clear(): void {
     this.waiting = [];
     this.flyers = [];
-    this.lanes.clear();
+    this.tracks.clear();
   }
 
   /** share says which part of the comments flies, as of late; call it about once a second. */
@@ -129,7 +129,7 @@ export class Sky {
     this.flyers.length = kept;
   }
 
-  /** launch gives lanes to those who wait, a few per frame: a batch must not fly as a column. */
+  /** launch gives tracks to those who wait, a few per frame: a batch must not fly as a column. */
   private launch(now: number): void {
     this.waiting = this.waiting.filter((w) => now - w.since < (w.comment.look === "mine" ? ownPatience : patience));
     if (!this.waiting.length || !this.width) return;
@@ -153,12 +153,12 @@ export class Sky {
     return 0.05 + this.width / 12_000;
   }
 
-  private fly(comment: Comment, { font, lane, speed }: Density, now: number): boolean {
+  private fly(comment: Comment, { font, track, speed }: Density, now: number): boolean {
     const text = cut(comment.text);
     this.context.font = `600 ${font}px ${family}`;
     const width = Math.ceil(this.context.measureText(text).width) + padding(comment, font) * 2;
     const longer = 1 + 0.3 * Math.min(1, width / this.width); // A long one would stay for too long.
-    const flight = this.lanes.place({ width, height: lane }, this.base * speed * longer, now, Math.random() * 60);
+    const flight = this.tracks.place({ width, height: track }, this.base * speed * longer, now, Math.random() * 60);
     if (!flight) return false;
     this.ems += (width / font - this.ems) * 0.02;
     this.shown.add();
@@ -169,9 +169,9 @@ export class Sky {
   /** density is the loosest that has room for what comes. */
   private density(now: number): Density {
     const perSecond = this.offered.perSecond(now);
-    const fits = densities.find(({ font, lane, speed }) => {
-      const each = (this.ems * font + gap) / (this.base * speed * 1000); // Seconds that one blocks its lane.
-      return perSecond < 0.75 * Math.floor(this.height / lane) / each;
+    const fits = densities.find(({ font, track, speed }) => {
+      const each = (this.ems * font + gap) / (this.base * speed * 1000); // Seconds that one blocks its track.
+      return perSecond < 0.75 * Math.floor(this.height / track) / each;
     });
     return fits ?? densities[densities.length - 1]!;
   }

@@ -378,13 +378,19 @@ test("a clear while history is fetched: what the answer brings of before does no
   assert.equal(seen.take(), "cleared e1 3, 4");
 });
 
-test("a clear of the epoch that waits: what waits of the one before does not come, and nothing of it is missing", async () => {
+/** waiting is a room that has message 1, and lacks the next three: what comes waits for history, which never answers. */
+async function waiting() {
   const world = new World();
-  const { seen, line } = await world.joined();
+  const joined = await world.joined();
   world.server.post("first");
   await world.pass(10);
   for (let i = 0; i < 3; i++) world.server.store("old");
-  world.server.onHttp = () => new Promise(() => {}); // what waits, waits for this
+  world.server.onHttp = () => new Promise(() => {});
+  return { world, ...joined };
+}
+
+test("a clear of the epoch that waits: what waits of the one before does not come, and nothing of it is missing", async () => {
+  const { world, seen, line } = await waiting();
   line.say(world.server.batch(4, 4), { t: "epoch", epoch: "e2", seq: 4 }, { t: "cleared", epoch: "e2", seq: 5 });
   line.say({ t: "batch", epoch: "e2", seq: 5, messages: [{ seq: 5, user_id: "v", body: "old", id: "~5" }, { seq: 6, user_id: "v", body: "new", id: "~6" }] });
   await world.pass(12_000);
@@ -392,12 +398,7 @@ test("a clear of the epoch that waits: what waits of the one before does not com
 });
 
 test("a clear while local chat waits: it was handed to the store before, and does not come", async () => {
-  const world = new World();
-  const { seen, line } = await world.joined();
-  world.server.post("first");
-  await world.pass(10);
-  for (let i = 0; i < 3; i++) world.server.store("old");
-  world.server.onHttp = () => new Promise(() => {});
+  const { world, seen, line } = await waiting();
   const said = (epoch: string, seq: number) => ({ t: "batch", epoch, seq, messages: [{ seq, user_id: "v", body: "hi", id: `~${epoch}-${seq}` }] });
   line.say(world.server.batch(4, 4), { t: "epoch", epoch: "l-1", seq: 0 }, said("l-1", 1), { t: "epoch", epoch: "e1", seq: 5 });
   line.say({ t: "cleared", epoch: "e1", seq: 5 }, said("e1", 6));
@@ -420,12 +421,7 @@ test("behind a clear, local chat that was missed is named", async () => {
 });
 
 test("the rules of before that wait bring back no earlier clear", async () => {
-  const world = new World();
-  const { seen, line } = await world.joined();
-  world.server.post("first");
-  await world.pass(10);
-  for (let i = 0; i < 3; i++) world.server.store("old");
-  world.server.onHttp = () => new Promise(() => {});
+  const { world, seen, line } = await waiting();
   line.say(world.server.batch(4, 4), { t: "cleared", epoch: "e1", seq: 3 }, { t: "room", modes: { v: "2", cleared: 3 } });
   line.say({ t: "epoch", epoch: "e2", seq: 1 }, { t: "cleared", epoch: "e2", seq: 2 });
   line.say({ t: "batch", epoch: "e2", seq: 2, messages: [{ seq: 2, user_id: "v", body: "old", id: "~8" }, { seq: 3, user_id: "v", body: "new", id: "~9" }] });

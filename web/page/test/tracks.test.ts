@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Flight, Lanes, leftOf } from "../src/lanes.js";
+import { type Flight, Tracks, leftOf } from "../src/tracks.js";
 import { seeded } from "./random.js";
 
 const gap = 12;
@@ -22,14 +22,14 @@ function overlap(flights: readonly Flight[], now: number): [Flight, Flight] | un
 
 for (const seed of [1, 2, 3]) {
   test(`no two comments ever touch: heights, speeds and the sky itself change (seed ${seed})`, () => {
-    const random = seeded(seed), lanes = new Lanes(gap);
+    const random = seeded(seed), tracks = new Tracks(gap);
     let flights: Flight[] = [], placed = 0;
-    lanes.resize(900, 500);
+    tracks.resize(900, 500);
     for (let now = 0; now < 60_000; now += 50) {
-      if (random() < 0.01) lanes.resize(300 + random() * 1000, 150 + random() * 600);
+      if (random() < 0.01) tracks.resize(300 + random() * 1000, 150 + random() * 600);
       for (let n = random() * 11; n > 1; n--) { // About 100 a second.
         const height = [20, 28, 36][Math.floor(random() * 3)]!, size = { width: 20 + random() ** 3 * 700, height };
-        const flight = lanes.place(size, 0.05 + random() * 0.25, now, random() * 60);
+        const flight = tracks.place(size, 0.05 + random() * 0.25, now, random() * 60);
         if (!flight) continue;
         flights.push(flight);
         placed++;
@@ -41,39 +41,39 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-test("at 100 comments a second, 97 of 100 find a lane of a desktop's stage at once", () => {
-  const random = seeded(7), lanes = new Lanes(gap);
-  lanes.resize(920, 690);
+test("at 100 comments a second, 97 of 100 find a track of a desktop's stage at once", () => {
+  const random = seeded(7), tracks = new Tracks(gap);
+  tracks.resize(920, 690);
   let left = 0;
   for (let i = 0; i < 6000; i++) {
     const width = 30 + random() * 100;
-    if (!lanes.place({ width, height: 20 }, 0.127 * 2.6 * (1 + 0.3 * width / 920), i * 10, random() * 60)) left++;
+    if (!tracks.place({ width, height: 20 }, 0.127 * 2.6 * (1 + 0.3 * width / 920), i * 10, random() * 60)) left++;
   }
-  assert.ok(left < 180, `${left} of 6,000 found no lane`);
+  assert.ok(left < 180, `${left} of 6,000 found no track`);
 });
 
 test("a faster comment waits until it cannot catch the slower one", () => {
-  const lanes = new Lanes(gap);
-  lanes.resize(1000, 20);
+  const tracks = new Tracks(gap);
+  tracks.resize(1000, 20);
   const size = { width: 100, height: 20 };
-  assert.ok(lanes.place(size, 0.1, 0)); // Gone after 11 s.
-  assert.equal(lanes.place(size, 0.2, 5000), undefined); // Would be at 0 after 10 s: too early.
-  assert.ok(lanes.place(size, 0.2, 6200));
+  assert.ok(tracks.place(size, 0.1, 0)); // Gone after 11 s.
+  assert.equal(tracks.place(size, 0.2, 5000), undefined); // Would be at 0 after 10 s: too early.
+  assert.ok(tracks.place(size, 0.2, 6200));
 });
 
 test("a comment waits until the one before has come in whole, and the gap behind it", () => {
-  const lanes = new Lanes(gap), size = { width: 100, height: 20 };
-  lanes.resize(1000, 20);
-  assert.ok(lanes.place(size, 0.1, 0));
-  assert.equal(lanes.place(size, 0.1, 1119), undefined);
-  assert.ok(lanes.place(size, 0.1, 1121));
+  const tracks = new Tracks(gap), size = { width: 100, height: 20 };
+  tracks.resize(1000, 20);
+  assert.ok(tracks.place(size, 0.1, 0));
+  assert.equal(tracks.place(size, 0.1, 1119), undefined);
+  assert.ok(tracks.place(size, 0.1, 1121));
 });
 
-test("the topmost lane comes first, and a comment higher than the sky has none", () => {
-  const lanes = new Lanes(gap), size = { width: 100, height: 20 };
-  lanes.resize(1000, 60);
-  assert.deepEqual([0, 1, 2, 3].map(() => lanes.place(size, 0.1, 0)?.top), [0, 20, 40, undefined]);
-  assert.equal(lanes.place({ width: 100, height: 64 }, 0.1, 1e6), undefined);
-  lanes.clear();
-  assert.equal(lanes.place(size, 0.1, 0)?.top, 0);
+test("the topmost track comes first, and a comment higher than the sky has none", () => {
+  const tracks = new Tracks(gap), size = { width: 100, height: 20 };
+  tracks.resize(1000, 60);
+  assert.deepEqual([0, 1, 2, 3].map(() => tracks.place(size, 0.1, 0)?.top), [0, 20, 40, undefined]);
+  assert.equal(tracks.place({ width: 100, height: 64 }, 0.1, 1e6), undefined);
+  tracks.clear();
+  assert.equal(tracks.place(size, 0.1, 0)?.top, 0);
 });

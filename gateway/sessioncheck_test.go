@@ -9,9 +9,9 @@ import (
 	"barrage/gateway/edge"
 )
 
-// sweepAt sweeps as if the server had been started so many seconds ago.
-func (s *Server) sweepAt(seconds int) {
-	s.edge.Sweep(s.edge.ProbeStarted().Add(time.Duration(seconds) * time.Second))
+// checkAt has the sessions checked as if the server had been started so many seconds ago.
+func (s *Server) checkAt(seconds int) {
+	s.edge.CheckSessions(s.edge.ProbeStarted().Add(time.Duration(seconds) * time.Second))
 }
 
 // newSweptServer pings after 30 s, closes the silent after 75 s and the stuck after
@@ -19,7 +19,7 @@ func (s *Server) sweepAt(seconds int) {
 func newSweptServer(t *testing.T) *Server {
 	t.Helper()
 	return newServer(t, func(c *setup) {
-		manualSweep(c)
+		manualCheck(c)
 		tight(c)
 		c.Server.PingInterval, c.Server.IdleTimeout, c.StuckTimeout = 30*time.Second, 75*time.Second, 40*time.Second
 		c.rooms.Fanout.StuckTimeout = c.StuckTimeout
@@ -39,17 +39,17 @@ func wantClosedFor(tb testing.TB, s *Server, why edge.CloseReason, want uint64) 
 	}
 }
 
-func TestSweep_PingsTheSilentThenClosesThem(t *testing.T) {
+func TestSessionCheck_PingsTheSilentThenClosesThem(t *testing.T) {
 	s := newSweptServer(t)
 	c := join(t, s, "r", "u")
-	s.sweepAt(29)
-	s.sweepAt(30)
-	s.sweepAt(31)
-	s.sweepAt(59)
-	s.sweepAt(60)
-	s.sweepAt(74)
+	s.checkAt(29)
+	s.checkAt(30)
+	s.checkAt(31)
+	s.checkAt(59)
+	s.checkAt(60)
+	s.checkAt(74)
 	before := s.edge.Stats.UnicastBytes.Load()
-	s.sweepAt(75)
+	s.checkAt(75)
 	c.wantFrame(codec.OpPing, "") // at 30
 	c.wantFrame(codec.OpPing, "") // at 60
 	if reason := c.wantClosed(4408); reason == "" {
@@ -64,22 +64,22 @@ func TestSweep_PingsTheSilentThenClosesThem(t *testing.T) {
 }
 
 // Whatever comes in shows life: the count begins anew.
-func TestSweep_ActivityResetsSilence(t *testing.T) {
+func TestSessionCheck_ActivityResetsSilence(t *testing.T) {
 	s := newSweptServer(t)
 	c := join(t, s, "r", "u")
 	session := sessionOf(t, s, "u")
 	for at := 29; at <= 29*6; at += 29 { // never 30 s of silence
-		s.sweepAt(at)
+		s.checkAt(at)
 		c.say("hello")
 		c.wantInfo("hello") // no ping before it
 	}
-	s.sweepAt(29*6 + 30)
+	s.checkAt(29*6 + 30)
 	c.wantFrame(codec.OpPing, "")
 	c.mustSend(codec.OpPong, "") // is enough, too
 	eventually(t, func() error { return differ("heard", session.Heard(), 29*6+30) })
-	s.sweepAt(29*6 + 30 + 74)
+	s.checkAt(29*6 + 30 + 74)
 	c.wantFrame(codec.OpPing, "")
-	s.sweepAt(29*6 + 30 + 75)
+	s.checkAt(29*6 + 30 + 75)
 	c.wantClosed(4408)
 	wantClosedFor(t, s, edge.CloseIdle, 1)
 }
@@ -98,19 +98,19 @@ func fill(talker *client, c edge.Probe) {
 	eventually(talker.tb, func() error { return differ("socket full", c.Pending() > 0, true) })
 }
 
-// What the sweep goes by: when bytes began to wait, and when some last went out.
-func TestSweep_ProgressIsStamped(t *testing.T) {
+// What the session check goes by: when bytes began to wait, and when some last went out.
+func TestSessionCheck_ProgressIsStamped(t *testing.T) {
 	s := newSweptServer(t)
 	peer := dialSlow(t, s, chatPath("r", "u"), smallWindow)
 	peer.wantWelcome()
 	c := sessionOf(t, s, "u")
 	for at := 10; at <= 30; at += 10 { // the pipe is empty when the next round begins
-		s.sweepAt(at)
+		s.checkAt(at)
 		sent := sendUntilFull(c)
 		if c.Pending() == 0 || c.Progress() != uint32(at) {
 			t.Errorf("%d bytes wait since %d; want some since %d", c.Pending(), c.Progress(), at)
 		}
-		s.sweepAt(at + 5)
+		s.checkAt(at + 5)
 		if _, err := io.CopyN(io.Discard, peer.in, int64(sent)); err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func stickOne(t *testing.T) (s *Server, stuck, talker *client) {
 	stuck = dialSlow(t, s, chatPath("r", "stuck"), smallWindow)
 	talker = join(t, s, "r", "talker")
 	c := sessionOf(t, s, "stuck")
-	s.sweepAt(10)
+	s.checkAt(10)
 	fill(talker, c)
 	talker.mustSend(codec.OpPing, "")
 	talker.wantFrame(codec.OpPong, "")
@@ -146,23 +146,23 @@ func stickOne(t *testing.T) (s *Server, stuck, talker *client) {
 
 // A socket that takes no byte is closed; it would not take the word either, so it is cut
 // a little later.
-func TestSweep_CutsTheStuck(t *testing.T) {
+func TestSessionCheck_CutsTheStuck(t *testing.T) {
 	s, stuck, talker := stickOne(t)
-	s.sweepAt(49)
+	s.checkAt(49)
 	wantClosedFor(t, s, edge.CloseStuck, 0)
 	talker.wantFrame(codec.OpPing, "")
-	s.sweepAt(50)
+	s.checkAt(50)
 	wantClosedFor(t, s, edge.CloseStuck, 1)
-	s.sweepAt(50 + closeGrace)
+	s.checkAt(50 + closeGrace)
 	wantSessions(t, s, 1)
 	stuck.wantCut()
 	wantClosedFor(t, s, edge.CloseStuck, 1) // the end of the connection is not counted again
 }
 
 // One that reads on at the last moment is told why it was closed, behind whole frames.
-func TestSweep_StuckThatReadsOnLearnsWhy(t *testing.T) {
+func TestSessionCheck_StuckThatReadsOnLearnsWhy(t *testing.T) {
 	s, stuck, _ := stickOne(t)
-	s.sweepAt(50)
+	s.checkAt(50)
 	for {
 		f, err := stuck.next()
 		if err != nil {
@@ -180,7 +180,7 @@ func TestSweep_StuckThatReadsOnLearnsWhy(t *testing.T) {
 
 // A socket that takes some bytes now and then is slow, not stuck; nor is it idle,
 // though nothing is heard from it.
-func TestSweep_LeavesTheSlow(t *testing.T) {
+func TestSessionCheck_LeavesTheSlow(t *testing.T) {
 	s := newSweptServer(t)
 	slow := dialSlow(t, s, chatPath("r", "slow"), smallWindow)
 	talker := join(t, s, "r", "talker")
@@ -189,7 +189,7 @@ func TestSweep_LeavesTheSlow(t *testing.T) {
 	for at := 39; at <= 39*4; at += 39 {
 		fill(talker, c)
 		talker.mustSend(codec.OpPong, "") // stays lively
-		s.sweepAt(at)
+		s.checkAt(at)
 		for i := 0; c.Progress() != uint32(at); i += 2 { // two come for each that is read
 			for more := range 2 {
 				talker.say(body(i + more))
@@ -202,17 +202,17 @@ func TestSweep_LeavesTheSlow(t *testing.T) {
 }
 
 // Who does not answer a close frame is cut after closeGrace.
-func TestSweep_CutsWhoDoesNotAnswerAClose(t *testing.T) {
+func TestSessionCheck_CutsWhoDoesNotAnswerAClose(t *testing.T) {
 	s := newSweptServer(t)
 	c := join(t, s, "r", "u")
-	s.sweepAt(10)
+	s.checkAt(10)
 	sessionOf(t, s, "u").Close(edge.CloseRestart)
 	c.wantClosed(codec.CloseRestart)
-	s.sweepAt(10 + closeGrace - 1)
+	s.checkAt(10 + closeGrace - 1)
 	if n := s.Sessions(); n != 1 {
 		t.Errorf("sessions = %d before closeGrace is over; want 1", n)
 	}
-	s.sweepAt(10 + closeGrace)
+	s.checkAt(10 + closeGrace)
 	wantSessions(t, s, 0)
 	wantClosedFor(t, s, edge.CloseRestart, 1)
 }

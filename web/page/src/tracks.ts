@@ -1,4 +1,4 @@
-// Which lane a comment flies in: no comment ever touches another.
+// Which track a comment flies in: no comment ever touches another.
 
 /** Flight is one comment's way across the sky, from right to left. Lengths in px, times in ms. */
 export interface Flight {
@@ -17,27 +17,27 @@ export function leftOf(flight: Flight, now: number): number {
   return flight.from - flight.speed * (now - flight.at);
 }
 
-/** Tracks are thin rows of the sky; a comment takes as many as it is high. */
-const trackHeight = 4;
+/** Strips are thin rows of the sky; a comment takes as many as it is high: a track. */
+const stripHeight = 4;
 
 /**
- * Lanes gives out the sky. Comments may differ in height and in speed, and the sky may
- * change its size while they fly: each track knows its last comment, and the next one
+ * Tracks gives out the sky. Comments may differ in height and in speed, and the sky may
+ * change its size while they fly: each strip knows its last comment, and the next one
  * must stay behind that one until it has left. Whoever is further ahead is faster
- * gone, so the last is all that a track needs to know.
+ * gone, so the last is all that a strip needs to know.
  */
-export class Lanes {
+export class Tracks {
   private last: (Flight | undefined)[] = [];
   private width = 0;
-  private tracks = 0; // Of the sky as it is; `last` also remembers those of a higher one.
+  private strips = 0; // Of the sky as it is; `last` also remembers those of a higher one.
 
-  /** gap is the least distance between two comments of a lane, in px. */
+  /** gap is the least distance between two comments of a track, in px. */
   constructor(private readonly gap: number) {}
 
   /** resize sets the size of the sky in px; what flies already flies on. */
   resize(width: number, height: number): void {
     this.width = width;
-    this.tracks = Math.floor(height / trackHeight);
+    this.strips = Math.floor(height / stripHeight);
   }
 
   /** clear empties the sky. */
@@ -45,24 +45,24 @@ export class Lanes {
     this.last.fill(undefined);
   }
 
-  /** place takes the topmost free lane for a comment that starts `late` px outside; undefined where all are taken. */
+  /** place takes the topmost free track for a comment that starts `late` px outside; undefined where all are taken. */
   place(size: { width: number; height: number }, speed: number, now: number, late = 0): Flight | undefined {
-    const tracks = Math.ceil(size.height / trackHeight), from = this.width + late;
-    for (let first = 0; first + tracks <= this.tracks; first += tracks) {
-      const taken = this.firstTaken(first, tracks, from, speed, now);
+    const strips = Math.ceil(size.height / stripHeight), from = this.width + late;
+    for (let first = 0; first + strips <= this.strips; first += strips) {
+      const taken = this.firstTaken(first, strips, from, speed, now);
       if (taken >= 0) continue;
-      const flight = { ...size, speed, from, at: now, top: first * trackHeight };
-      for (let i = first; i < first + tracks; i++) this.last[i] = flight;
+      const flight = { ...size, speed, from, at: now, top: first * stripHeight };
+      for (let i = first; i < first + strips; i++) this.last[i] = flight;
       return flight;
     }
     return undefined;
   }
 
-  private firstTaken(first: number, tracks: number, from: number, speed: number, now: number): number {
+  private firstTaken(first: number, strips: number, from: number, speed: number, now: number): number {
     let known: Flight | undefined;
-    for (let i = first; i < first + tracks; i++) {
+    for (let i = first; i < first + strips; i++) {
       const ahead = this.last[i];
-      if (ahead === known || !ahead) continue; // Most tracks of a lane have the same.
+      if (ahead === known || !ahead) continue; // Most strips of a track have the same.
       if (!this.staysBehind(ahead, from, speed, now)) return i;
       known = ahead;
     }

@@ -1,0 +1,88 @@
+package swarm
+
+// This file is what senders are told of their messages, in dialects that tell them (manner.accounts): each was taken,
+// or refused with a code. What was refused is expected at no viewer.
+
+const (
+	// mostCodes bounds how many codes of refusals are counted apart; those of further ones are otherCode.
+	mostCodes = 32
+	// mostCode bounds a code in bytes, because the server chooses it.
+	mostCode = 64
+	// otherCode counts the rest.
+	otherCode = "other"
+)
+
+// verdicts is what was said of the messages of one room.
+type verdicts struct {
+	known   numbers // answered
+	refused numbers
+	// Counted messages: those refused, and the gifts among them.
+	turnedAway, gifts int64
+}
+
+// answered takes the answer to a message of a viewer; an empty code says that it was taken. One that was answered
+// before, that is another sender's, or was not offered yet, is passed over. So is what comes once the crew was told
+// what was refused: that message counts as not answered, which is what viewers are held to.
+func (l *loop) answered(v *viewer, number uint64, code string) {
+	room := v.seat.room
+	if v.speaker == nil || l.sender == nil || l.reportedSent || number >= l.sender.offered.Load() ||
+		number%uint64(len(l.speakers[room])) != uint64(v.seat.speaker) {
+		return
+	}
+	r := l.verdicts[room]
+	if r == nil {
+		r = &verdicts{known: newNumbers(l.plan, room), refused: newNumbers(l.plan, room)}
+		l.verdicts[room] = r
+	}
+	if !r.known.add(number) {
+		return
+	}
+	v.speaker.settle()
+	gift := l.plan.gift(number)
+	if code == "" {
+		l.outcome.Acked++
+		if gift {
+			l.outcome.Gifts.Acked++
+		}
+		return
+	}
+	r.refused.add(number)
+	r.turnedAway++
+	if gift {
+		r.gifts++
+		l.outcome.Gifts.Refused++
+	}
+	l.outcome.refuse(code, 1)
+}
+
+// refuse counts n refusals with a code.
+func (o *Outcome) refuse(code string, n uint64) {
+	if _, known := o.Refused[code]; !known && len(o.Refused) >= mostCodes-1 || len(code) > mostCode {
+		code = otherCode
+	}
+	if o.Refused == nil {
+		o.Refused = map[string]uint64{}
+	}
+	o.Refused[code] += n
+}
+
+// turnedAway is how many messages were refused.
+func (o *Outcome) turnedAway() (sum uint64) {
+	for _, n := range o.Refused {
+		sum += n
+	}
+	return sum
+}
+
+// owed reports whether an answer to something said may still come.
+func (l *loop) owed() bool {
+	if !l.manner.accounts {
+		return false
+	}
+	for _, i := range l.speaking {
+		if v := &l.viewers[i]; v.stage >= watching && v.speaker.owes() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,52 @@
+package swarm
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestNumbers_All: what was put in comes out, and what the ring has forgotten does not.
+func TestNumbers_All(t *testing.T) {
+	for _, put := range [][]uint64{nil, {0}, {63}, {1000, 1023, 1024, 5}, {1 << 40, 1<<40 - 3, 1<<40 + 1}, {7, 2000, 977}} {
+		s := newNumbers(samplePlan(), 0)
+		want := map[uint64]bool{}
+		for _, n := range put {
+			if s.add(n) == want[n] {
+				t.Errorf("add(%d) of %v says that it was there", n, put)
+			}
+			want[n] = true
+		}
+		for n := range want {
+			if s.High-n > s.size() {
+				delete(want, n)
+			}
+			if s.has(n) != want[n] {
+				t.Errorf("has(%d) of %v = %v", n, put, s.has(n))
+			}
+		}
+		if got := slices.Sorted(s.all()); !slices.Equal(got, slices.Sorted(maps.Keys(want))) {
+			t.Errorf("all() of %v = %v", put, got)
+		}
+	}
+	if (*numbers)(nil).has(0) || new(numbers).has(0) {
+		t.Error("nothing has a number")
+	}
+}
+
+// TestOutcome_RefusedIsBounded: a server that makes up codes does not fill the memory, and the sum is exact.
+func TestOutcome_RefusedIsBounded(t *testing.T) {
+	o, p := newOutcome(), newOutcome()
+	for i := range 1000 {
+		o.refuse(fmt.Sprint("code", i), 1)
+		p.refuse(fmt.Sprint("code", i+500), 2)
+	}
+	p.refuse(strings.Repeat("x", 1000), 5)
+	o.refuse("code1", 3)
+	o.add(p)
+	if len(o.Refused) != mostCodes || o.turnedAway() != 1000+2000+5+3 || o.Refused["code1"] != 4 {
+		t.Errorf("%d codes, %d refused, %d of code1; want %d, 3008 and 4", len(o.Refused), o.turnedAway(), o.Refused["code1"], mostCodes)
+	}
+}

@@ -1,0 +1,262 @@
+package gateway
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/gateway/fleet"
+	"barrage/room"
+)
+
+// newAdmin has an admin port and settings that can be shown.
+func newAdmin(t *testing.T, change func(*setup)) *Server {
+	t.Helper()
+	return newServer(t, func(c *setup) {
+		c.Admin.Listen = "127.0.0.1:0"
+		c.Running = Running{Version: "v1", Settings: []Setting{{"server.listen", `":9000"`, "file"}, {"redis.password", "***", "environment"}}, Level: new(slog.LevelVar)}
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+// getAdmin decodes the answer of a call that must go well.
+func getAdmin[T any](t *testing.T, s *Server, method, path, body string) (answer T) {
+	t.Helper()
+	status, text := callAdminWith(t, s, method, path, "", body)
+	if status != http.StatusOK {
+		t.Fatalf("%s %s: %d %s; want 200", method, path, status, text)
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		t.Fatalf("%s %s: %s: %v", method, path, text, err)
+	}
+	return answer
+}
+
+// A drained node is not ready, takes nobody, and sends all away who are there, who may speak until then. Undrained it
+// takes clients again, and keeps those it still has.
+func TestAdmin_DrainAndUndrain(t *testing.T) {
+	s := newAdmin(t, nil)
+	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
+	n := getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/drain?over=1h", "")
+	if n.State != fleet.Draining || n.Connections != 2 || n.Node != s.edge.Hall.Node() {
+		t.Errorf("the node is %+v; want it draining, with 2 connections", n)
+	}
+	wantNotReady(t, s)
+	if _, err := connect(s, chatPath("r", "late")); err == nil {
+		t.Error("a new client came in")
+	}
+	a.wantLeave() // one at once, the other one within the hour
+	b.say("still here")
+	b.wantInfo("still here")
+	n = getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/"+n.Node+"/drain?over=0s", "") // it drains already
+	if n.State != fleet.Draining {
+		t.Errorf("the node is %+v; want it draining", n)
+	}
+	n = getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", "")
+	if n.State != fleet.Ready {
+		t.Errorf("the node is %+v; want it ready", n)
+	}
+	if err := s.ready(); err != nil {
+		t.Errorf("ready = %v; want nil", err)
+	}
+	join(t, s, "r", "c").say("back")
+	b.wantInfo("back")
+	getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", "") // it is already
+	getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/drain?over=0s", "")
+	b.wantLeave()
+	s.edge.Leave()
+	if status, body := callAdmin(t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", ""); status != http.StatusConflict {
+		t.Errorf("undrain of a node that leaves: %d %s; want 409", status, body)
+	}
+}
+
+// What is logged can be changed while the node runs.
+func TestAdmin_LogLevel(t *testing.T) {
+	s := newAdmin(t, nil)
+	const path = "/v1/admin/nodes/self/log-level"
+	for _, level := range []string{"debug", "error", "info"} {
+		if got := getAdmin[levelOrder](t, s, http.MethodPut, path, `{"level":"`+level+`"}`); got.Level != level {
+			t.Errorf("PUT = %+v; want %s", got, level)
+		}
+		if got := getAdmin[levelOrder](t, s, http.MethodGet, path, ""); got.Level != level || s.cfg.Running.Level.Level().String() != strings.ToUpper(level) {
+			t.Errorf("GET = %+v, it is %v; want %s", got, s.cfg.Running.Level, level)
+		}
+	}
+	if got := getAdmin[fleet.Node](t, s, http.MethodGet, "/v1/admin/nodes/self", ""); got.LogLevel != "info" || got.Version != "v1" {
+		t.Errorf("the node is %+v; want the level it logs", got)
+	}
+}
+
+// Settings are shown as they are given; the hash changes with each value, and not with where it comes from.
+func TestAdmin_Config(t *testing.T) {
+	s := newAdmin(t, nil)
+	got := getAdmin[nodeConfig](t, s, http.MethodGet, "/v1/admin/nodes/self/config", "")
+	if len(got.Settings) != 2 || got.Settings[1].Value != "***" || got.Hash != s.self().Config || len(got.Hash) != 12 {
+		t.Errorf("config = %+v; want the settings and their hash", got)
+	}
+	hash := func(all ...Setting) string { return (&Running{Settings: all}).hash() }
+	if one := hash(Setting{"a", "1", "file"}); one != hash(Setting{"a", "1", "default"}) || one == hash(Setting{"a", "2", "file"}) {
+		t.Error("the hash is not that of keys and values")
+	}
+}
+
+// The list of rooms is sorted, bounded, and can be paged through.
+func TestAdmin_Rooms(t *testing.T) {
+	s := newAdmin(t, nil)
+	for i, id := range []string{"b", "a", "c"} {
+		for j := range i + 1 {
+			join(t, s, id, fmt.Sprint("u", j))
+		}
+	}
+	join(t, s, "c", "u9").say("hi")
+	type list struct {
+		Rooms []roomInfo
+		Next  string
+		fleet.Part
+	}
+	for query, want := range map[string]string{
+		"": "c4 a2 b1", "?sort=online&limit=1": "c4", "?sort=id&limit=2": "a2 b1 next b", "?sort=id&after=b": "c4", "?sort=members": "c4 a2 b1",
+	} {
+		var rooms []string
+		got := getAdmin[list](t, s, http.MethodGet, "/v1/admin/rooms"+query, "")
+		for _, r := range got.Rooms {
+			rooms = append(rooms, fmt.Sprint(r.Room, r.Online))
+		}
+		if got.Next != "" {
+			rooms = append(rooms, "next", got.Next)
+		}
+		if text := strings.Join(rooms, " "); text != want || len(got.Nodes) != 1 || len(got.Silent) != 0 {
+			t.Errorf("rooms%s = %s of %+v; want %s of one node", query, text, got.Part, want)
+		}
+	}
+	eventually(t, func() error {
+		got := getAdmin[struct {
+			accountInfo
+			Seq      uint64
+			Live     bool
+			Accounts []nodeAccount
+			Modes    struct{ V string }
+		}](t, s, http.MethodGet, "/v1/admin/rooms/c", "")
+		if got.Seq != 1 || got.Total != 1 || got.Online != 4 || !got.Live || len(got.Accounts) != 1 || got.Sent != 4 || got.Accounts[0].Members != 4 {
+			return errorf("room c is %+v; want one message sent to four", got)
+		}
+		return nil
+	})
+}
+
+// What nodes say of a room is put together: what is the room's is not added up.
+func TestAdmin_RoomsMerged(t *testing.T) {
+	s := newAdmin(t, nil)
+	rm := roomOf(t, s, "r")
+	one, two := rm.Account(), rm.Account()
+	one.Online, two.Online, one.Members, two.Members, one.Sent, two.Sent, two.Rate = 10, 11, 4, 6, 100, 200, 5
+	got := merged([]fleet.Reply[[]room.Account]{{Node: "a", Body: []room.Account{one}}, {Node: "b", Body: []room.Account{two}}}, whichRooms{Sort: "rate", Limit: 9})
+	if len(got) != 1 || got[0].Online != 11 || got[0].Members != 10 || got[0].Sent != 300 || got[0].Rate != 5 || fmt.Sprint(got[0].Nodes) != "[a b]" {
+		t.Errorf("merged = %+v; want one room of two nodes", got)
+	}
+}
+
+// An export has every message, the recalled ones as stubs, in order, and goes on behind any.
+func TestAdmin_Export(t *testing.T) {
+	s := newAdmin(t, func(c *setup) { c.history = 5000 })
+	const n = 2500
+	for from := 0; from < n; from += 100 {
+		var all []string
+		for i := range 100 {
+			all = append(all, fmt.Sprintf(`{"id":"m-%d","body":"%d","user_id":"u"}`, from+i, from+i))
+		}
+		if status, body := callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/messages", "", `{"messages":[`+strings.Join(all, ",")+`]}`); status != 200 {
+			t.Fatalf("publish: %d %s", status, body)
+		}
+	}
+	moderate(t, s, `{"verb":"delete","seq":7}`)
+	status, text := callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/r/export", "")
+	lines := bufio.NewScanner(strings.NewReader(text))
+	seq := uint64(0)
+	for lines.Scan() {
+		var m struct {
+			Seq      uint64 `json:"seq"`
+			Recalled bool   `json:"recalled"`
+			Body     string `json:"body"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
+			t.Fatalf("line %q: %v", lines.Text(), err)
+		}
+		if seq++; m.Seq != seq || m.Recalled != (seq == 7) || m.Recalled == (m.Body == fmt.Sprint(seq-1)) {
+			t.Fatalf("line %q; want message %d", lines.Text(), seq)
+		}
+	}
+	if status != 200 || seq != n {
+		t.Errorf("export = %d with %d messages; want 200 with %d", status, seq, n)
+	}
+	if status, text = callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/r/export?after=2499", ""); status != 200 || strings.Count(text, "\n") != 1 {
+		t.Errorf("export behind 2499 = %d %q; want one message", status, text)
+	}
+	if status, text = callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/nothing/export", ""); status != 200 || text != "" {
+		t.Errorf("export of a room without messages = %d %q; want nothing", status, text)
+	}
+	s.exports.Add(mostExports)
+	if status, text = callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/r/export", ""); status != 503 {
+		t.Errorf("one export too many = %d %q; want 503", status, text)
+	}
+}
+
+// A user is shown with their sockets, their rooms, and what is in force about them everywhere and where they are.
+func TestAdmin_User(t *testing.T) {
+	s := newAdmin(t, nil)
+	join(t, s, "r", "u")
+	join(t, s, "q", "u")
+	join(t, s, "r", "other")
+	moderate(t, s, `{"verb":"mute","user_id":"u","reason":"calm down"}`)
+	if status, body := callAdminWith(t, s, http.MethodPost, "/v1/admin/everywhere/mod", "", `{"verb":"ban","user_id":"other"}`); status != 200 {
+		t.Fatalf("ban: %d %s", status, body)
+	}
+	type user struct {
+		Nodes    []userOnNode
+		Rooms    []string
+		Measures []inForceIn
+	}
+	eventually(t, func() error {
+		got := getAdmin[user](t, s, http.MethodGet, "/v1/admin/users/u", "")
+		if len(got.Nodes) != 1 || got.Nodes[0].N != 2 || len(got.Nodes[0].Sockets) != 2 || fmt.Sprint(got.Rooms) != "[q r]" {
+			return errorf("u is %+v; want two sockets, and the rooms q and r", got)
+		}
+		if len(got.Measures) != 1 || got.Measures[0].Room != "r" || got.Measures[0].What != "mute" || got.Measures[0].Reason != "calm down" {
+			return errorf("measures = %+v; want the mute in r", got.Measures)
+		}
+		if k := got.Nodes[0].Sockets[0]; time.Since(time.UnixMilli(k.Since)) > time.Minute || k.Role != "viewer" || k.Guest {
+			return errorf("socket = %+v; want a viewer's of now", k)
+		}
+		return nil
+	})
+	if got := getAdmin[user](t, s, http.MethodGet, "/v1/admin/users/other", ""); len(got.Measures) != 1 || got.Measures[0].Room != "" || got.Measures[0].What != "ban" {
+		t.Errorf("other is %+v; want the ban everywhere", got)
+	}
+	if some, n := s.edge.SocketsOf("u", 1); len(some) != 1 || n != 2 {
+		t.Errorf("SocketsOf = %+v, %d; want one of two", some, n)
+	}
+}
+
+// A node that has left is not among the others any more.
+func TestAdmin_LeftNodeIsGone(t *testing.T) {
+	s := newStopped(t, nil)
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wantPollersRunning(t)
+	eventually(t, func() error {
+		beats, err := s.store.Beats(t.Context())
+		return firstOf(err, differ("nodes that live", len(beats), 1))
+	})
+	s.Close()
+	if beats, err := s.store.Beats(t.Context()); len(beats) != 0 || err != nil {
+		t.Errorf("nodes that live: %q, %v; want none", beats, err)
+	}
+}

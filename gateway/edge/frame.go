@@ -1,0 +1,56 @@
+package edge
+
+import (
+	"errors"
+
+	"barrage/codec"
+)
+
+// This file is what a session does with the frames that codec.Reader has read for it. It runs in the poller.
+
+// ErrGone stops the frame reader: the session is closing.
+var ErrGone = errors.New("session is closing")
+
+// Frame takes one message or control frame, see codec.FrameHandler.
+func (s *Session) Frame(op codec.Opcode, payload []byte) error {
+	switch op {
+	case codec.OpText, codec.OpBinary:
+		s.edge.Stats.MessagesIn.Add(1)
+		if s.edge.leaving.Load() {
+			s.edge.Stats.Ignored.Add(1)
+			return nil
+		}
+		return s.runs.Message(op, payload)
+	case codec.OpPing:
+		if !s.Bears(NuisanceFrame) {
+			return ErrGone
+		}
+		var buf [2 + 125]byte
+		s.Unicast(codec.AppendFrame(buf[:0], codec.OpPong, payload))
+	case codec.OpPong, codec.OpContinuation: // a pong only shows life; the reader joins fragments
+		if !s.Bears(NuisanceFrame) {
+			return ErrGone
+		}
+	case codec.OpClose:
+		code, _, err := codec.ParseClose(payload)
+		if err != nil {
+			return err
+		}
+		s.CloseWith(ClosePeer, code, "")
+		return ErrGone
+	}
+	return nil
+}
+
+// Deflates says what was agreed on at the handshake, see codec.FrameHandler.
+func (s *Session) Deflates() bool { return s.deflate }
+
+// BadOp counts an op that could not be taken, and returns how many there were in a row; GoodOp ends the row. Both run
+// in the poller.
+func (s *Session) BadOp() int {
+	s.bad++
+	return int(s.bad &^ unjoined)
+}
+
+// GoodOp is beside BadOp.
+func (s *Session) GoodOp() { s.bad &= unjoined }

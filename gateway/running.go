@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"barrage/gateway/edge"
+	"barrage/gateway/fleet"
+)
+
+// This file is what a node says of itself to operators and to the other nodes.
+
+// Running is what a node knows of its own process. The zero value is that of one whose settings nobody may see.
+type Running struct {
+	// Version is of the program, as "barrage version" has it.
+	Version string
+	// Settings are all settings in the order of config.yaml, without their secrets.
+	Settings []Setting
+	// Level is the least level that is logged; nil: nobody can change it.
+	Level *slog.LevelVar
+}
+
+// Setting is one setting as operators see it.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"` // as config.yaml has it; *** in the place of a secret
+	From  string `json:"from"`  // default, file, or environment
+}
+
+// hash is the same for the same settings, wherever they come from. It tells nothing of secrets.
+func (r *Running) hash() string {
+	h := sha256.New()
+	for _, s := range r.Settings {
+		h.Write([]byte(s.Key + "=" + s.Value + "\n"))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6])
+}
+
+// speeds are what the node does a second, of late.
+type speeds struct {
+	mu             sync.Mutex // guards the fields below; a leaf
+	at             time.Time
+	received, sent uint64  // at that time
+	in, out        float64 // a second
+}
+
+// note counts on. What is two seconds old counts half.
+func (s *speeds) note(now time.Time, received, sent uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	took := now.Sub(s.at).Seconds()
+	if !s.at.IsZero() && took > 0 {
+		const keep = 0.7
+		s.in = s.in*keep + float64(received-s.received)/took*(1-keep)
+		s.out = s.out*keep + float64(sent-s.sent)/took*(1-keep)
+	}
+	s.at, s.received, s.sent = now, received, sent
+}
+
+// of is what was counted, in tenths a second.
+func (s *speeds) of() (in, out float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return math.Round(10*s.in) / 10, math.Round(10*s.out) / 10
+}
+
+// tick notes what the node has done.
+func (s *Server) tick() {
+	s.speeds.note(time.Now(), s.edge.Stats.MessagesIn.Load(), s.edge.Hall.Stats().Sent)
+}
+
+// self is what the node says of itself.
+func (s *Server) self() fleet.Node {
+	h := s.edge.Hall.Stats()
+	n := fleet.Node{
+		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: s.cfg.Running.hash(), Started: s.started.UnixMilli(),
+		State: fleet.Ready, Connections: s.Sessions(), MaxConnections: s.edge.Sessions.Most(), Rooms: h.Rooms, Members: h.Members,
+		LogLevel: s.logLevel(),
+	}
+	n.Host, _ = os.Hostname() // empty: nobody knows it
+	if s.adminAt != nil {
+		n.Admin = s.adminAt.String()
+	}
+	n.Received, n.Sent = s.speeds.of()
+	switch err := s.ready(); {
+	case s.edge.Draining():
+		n.State = fleet.Draining
+	case err != nil:
+		n.State, n.Why = fleet.Unready, err.Error()
+	}
+	return n
+}
+
+// levels are the names of what log.level can be.
+var levels = map[slog.Level]string{slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warn", slog.LevelError: "error"}
+
+// logLevel is the least level that is logged; empty where nobody knows.
+func (s *Server) logLevel() string {
+	if s.cfg.Running.Level == nil {
+		return ""
+	}
+	return levels[s.cfg.Running.Level.Level()]
+}
+
+// fleetRefusal is the refusal that a node's is.
+func fleetRefusal(err error) *edge.Refusal {
+	if p, ok := errors.AsType[*fleet.RefusedError](err); ok {
+		return edge.Refuse(p.Status, "%s", p.Why)
+	}
+	return edge.Refuse(http.StatusInternalServerError, "%v", err)
+}

@@ -1,0 +1,102 @@
+package webhooks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const (
+	// firstWait and lastWait bound how long a roster waits before it posts again what the service did not take. A
+	// service that restarts is back within seconds; to one that is away for days a call an hour costs nothing.
+	firstWait = 5 * time.Second
+	lastWait  = time.Hour
+	// giveUpAfter is when a batch is given up that the service refuses, so that one that it cannot read does not keep
+	// all others from it. It is how long the schedule of Standard Webhooks goes on, about.
+	giveUpAfter = 24 * time.Hour
+	// maxAnswer bounds what is read of an answer, in bytes, so that its connection can be used again.
+	maxAnswer = 4 << 10
+)
+
+// refusal is why the service did not take a batch. Its text is the same for the same reason.
+type refusal struct {
+	why string
+	// after is when the service wants the next call, at the earliest; 0: it did not say.
+	after time.Duration
+}
+
+func (r *refusal) Error() string { return r.why }
+
+// post sends a batch. The error is a *refusal; nil says that the service has taken it.
+func (s *Sender) post(ctx context.Context, b *batch) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(b.body))
+	if err != nil {
+		panic("BUG: webhooks.url passed validation") // the error has the URL in it, with its password
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "barrage")
+	// Not sent: it lets net/http post again where a kept connection turns out to be closed.
+	r.Header["Idempotency-Key"] = []string{}
+	s.secret.Sign(r.Header, b.id, s.now(), b.body)
+	res, err := s.client.Do(r)
+	if err != nil {
+		return s.unanswered(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer) // the status says all
+	switch {
+	case res.StatusCode >= 200 && res.StatusCode < 300:
+		return nil
+	case res.StatusCode == http.StatusGone:
+		return &refusal{"its answer has status 410: it wants no more; it is asked again once an hour until webhooks.url changes", lastWait}
+	default:
+		return &refusal{fmt.Sprintf("its answer has status %d, want one of 200 to 299", res.StatusCode), s.retryAfter(res.Header)}
+	}
+}
+
+// unanswered is the refusal of a service that does not answer, without what changes from one call to the next.
+func (s *Sender) unanswered(err error) *refusal {
+	if e, ok := errors.AsType[*url.Error](err); ok { // it has the URL in it
+		err = e.Err
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return &refusal{why: fmt.Sprintf("no answer within %v", s.cfg.Timeout)}
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok { // it has the local port in it
+		return &refusal{why: fmt.Sprintf("%s: %v", e.Op, e.Err)}
+	}
+	return &refusal{why: err.Error()}
+}
+
+// retryAfter is how long a service wants to be left alone, 0 where it does not say; it says it in seconds or as a date.
+func (s *Sender) retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(lastWait/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(at.Sub(s.now()), 0), lastWait)
+	}
+	return 0
+}
+
+// waitFor is how long to wait after so many tries: twice as long each time, and up to a quarter more, so that the
+// rosters of a service that comes back do not all call at once.
+func waitFor(tries int, after time.Duration) time.Duration {
+	wait := lastWait
+	if shift := tries - 1; shift < 10 {
+		wait = min(firstWait<<shift, lastWait)
+	}
+	wait = max(wait, after)
+	return min(wait+rand.N(wait/4), lastWait)
+}

@@ -1,0 +1,134 @@
+package webhooks
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"barrage/internal/signed"
+)
+
+// TestPost_Bad has services of every bad kind, over a real connection: each call ends in time, with a bound on what is
+// read, and says why.
+func TestPost_Bad(t *testing.T) {
+	const timeout = 300 * time.Millisecond
+	ended := make(chan struct{})
+	var read atomic.Int64 // bytes that a service got rid of
+	var asked atomic.Int64
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer elsewhere.Close()
+	flood := func(w http.ResponseWriter, code int) {
+		w.WriteHeader(code)
+		for range 160 { // 10 MB
+			n, err := io.WriteString(w, strings.Repeat("x", 64<<10))
+			read.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	}
+	hangUp := func(w http.ResponseWriter) {
+		c, _, _ := w.(http.Hijacker).Hijack()
+		_ = c.(*net.TCPConn).SetLinger(0)
+		_ = c.Close()
+	}
+	for name, c := range map[string]struct {
+		serve http.HandlerFunc
+		want  string // a part of the error; empty: taken
+		after time.Duration
+	}{
+		"good": {func(http.ResponseWriter, *http.Request) {}, "", 0},
+		"500":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "status 500", 0},
+		"410":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, "status 410", time.Hour},
+		"304":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, "status 304", 0},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}, "status 307", 0},
+		"429": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) }, "status 429", 7 * time.Second},
+		"odd Retry-After": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "soon")
+			w.WriteHeader(429)
+		}, "status 429", 0},
+		"hangs": {func(_ http.ResponseWriter, r *http.Request) { hold(r, ended) }, "no answer within 300ms", 0},
+		"hangs in its answer": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(200)
+			w.(http.Flusher).Flush()
+			hold(r, ended)
+		}, "", 0},
+		"closes":        {func(w http.ResponseWriter, _ *http.Request) { hangUp(w) }, "read: connection reset by peer", 0},
+		"large":         {func(w http.ResponseWriter, _ *http.Request) { flood(w, 200) }, "", 0},
+		"large refusal": {func(w http.ResponseWriter, _ *http.Request) { flood(w, 500) }, "status 500", 0},
+		"large header": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X", strings.Repeat("x", 1<<20))
+			w.WriteHeader(200)
+		}, "header", 0},
+		"no HTTP at all": {func(w http.ResponseWriter, _ *http.Request) { speak(w, "SSH-2.0-OpenSSH_9\r\n") }, "malformed HTTP", 0},
+	} {
+		srv := httptest.NewServer(c.serve)
+		cfg := DefaultConfig()
+		cfg.URL, cfg.Secret, cfg.Timeout = srv.URL, secret, timeout
+		s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
+		for range 2 { // also over a connection that was kept
+			start := time.Now()
+			err := s.post(t.Context(), &batch{id: signed.NewID(), body: []byte(`{}`)})
+			if d := time.Since(start); d > timeout+2*time.Second {
+				t.Errorf("%s: the call took %v; want %v at most", name, d, timeout)
+			}
+			refused, _ := errors.AsType[*refusal](err)
+			switch {
+			case c.want == "" && err != nil:
+				t.Errorf("%s: %v; want it taken", name, err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || refused.after != c.after):
+				t.Errorf("%s: %v, %+v; want %q, after %v", name, err, refused, c.want, c.after)
+			case err != nil && strings.Contains(err.Error(), strings.TrimPrefix(srv.URL, "http://127.0.0.1:")):
+				t.Errorf("%s: %v has a port in it: it would be logged again and again", name, err)
+			}
+		}
+		s.client.CloseIdleConnections()
+		srv.CloseClientConnections()
+		srv.Close()
+	}
+	close(ended)
+	if asked.Load() > 0 {
+		t.Error("a redirect was followed")
+	}
+	if n := read.Load(); n > 32<<20 { // two buffers of the kernel, each of four times
+		t.Errorf("%d bytes of answers were read", n)
+	}
+
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := "http://" + ln.Addr().String()
+	_ = ln.Close()
+	cfg := DefaultConfig()
+	cfg.URL, cfg.Secret = dead, secret
+	s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
+	if err := s.post(t.Context(), &batch{body: []byte(`{}`)}); err == nil || err.Error() != "dial: connect: connection refused" {
+		t.Errorf("a dead service: %v", err)
+	}
+}
+
+// hold answers when the caller or the test has ended.
+func hold(r *http.Request, ended chan struct{}) {
+	_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the caller has gone
+	select {
+	case <-r.Context().Done():
+	case <-ended:
+	}
+}
+
+// speak says something that is no answer.
+func speak(w http.ResponseWriter, text string) {
+	c, _, _ := w.(http.Hijacker).Hijack()
+	_, _ = io.WriteString(c, text)
+	_ = c.Close()
+}

@@ -1,0 +1,289 @@
+package webhooks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"barrage/gateway/pass"
+	"barrage/internal/chat"
+	"barrage/internal/once"
+	"barrage/internal/signed"
+)
+
+// Store is what the sender needs of the state that all nodes share. redisx satisfies it, and says more.
+type Store interface {
+	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
+	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
+	AddNews(ctx context.Context, room, text string) error
+	TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error)
+	MarkFeeds(ctx context.Context, roster string, rooms []string) error
+	DoneFeeds(ctx context.Context, roster string, rooms []chat.Due) error
+	LeaveFeeds(ctx context.Context, roster, node string) error
+}
+
+const (
+	// rosters is how many rosters there are, over all nodes: that many calls are under way at most. With a service that
+	// answers in 20 ms they are 20,000 events a second. Nodes of one cluster must agree on it.
+	rosters = 4
+	// markEvery is how long marks are gathered: one call of the store brings all rooms of that time.
+	markEvery = 200 * time.Millisecond
+	// markMost bounds the rooms of one call of the store.
+	markMost = 1000
+	// mostMarked bounds the rooms whose marks wait while the store is away: as many as may be live. Beyond it a room is
+	// looked at when it has something new again, and nothing of it is lost.
+	mostMarked = 100_000
+)
+
+// Sender tells the service. Make it with [New]; a nil Sender tells nobody. Its methods may be called concurrently.
+type Sender struct {
+	// Immutable after New.
+	cfg    Config
+	groups map[string]bool
+	to     string // what the service is known by in the store
+	secret signed.Secret
+	client *http.Client
+	store  Store
+	node   string
+	now    func() time.Time
+	log    *slog.Logger
+	all    [rosters]*roster
+	// giveUp is giveUpAfter; tests have less time.
+	giveUp time.Duration
+
+	leaving chan struct{}  // closed by Leave
+	brought chan struct{}  // closed when the last marks are in the store, or the context ended
+	gone    sync.WaitGroup // the goroutines
+	leave   sync.Once
+	due     once.Signal // marks wait
+	// last ends leaveFor after Leave was called; hurry ends it. Immutable after Run.
+	last  context.Context
+	hurry context.CancelFunc
+
+	mu      sync.Mutex // guards the fields below; a leaf
+	marks   map[string]struct{}
+	failure once.Failure             // of the service
+	away    map[string]*once.Failure // of the store, by what it does not do
+
+	counts struct{ sent, calls, failed, retried, lostHistory, lostGivenUp, lostStore, lostBroken atomic.Uint64 }
+}
+
+// Stats counts, since the start.
+type Stats struct {
+	Sent    uint64 // events that the service has taken
+	Calls   uint64 // calls, of which Failed were not taken
+	Failed  uint64
+	Retried uint64 // calls that were not the first with their batch
+	// Lost are events that the service will never be told, by why.
+	LostHistory, LostGivenUp, LostStore, LostBroken uint64
+	// Waiting is how many rooms have something to tell, of the rosters that this node has; Oldest is for how long the
+	// first of them has waited; Rosters is how many they are.
+	Waiting, Rosters int
+	Oldest           time.Duration
+}
+
+// New makes a sender of a valid configuration; nil where there is no service. node is this node's name among those that
+// run, now is the time.
+func New(cfg Config, store Store, node string, now func() time.Time, log *slog.Logger) *Sender {
+	if cfg.URL == "" {
+		return nil
+	}
+	secret, err := signed.ParseSecret(cfg.Secret)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: webhooks.secret passed validation: %v", err))
+	}
+	s := &Sender{
+		cfg: cfg, groups: map[string]bool{}, to: cfg.name(), secret: secret, client: pass.NewHookClient(cfg.Timeout), store: store, node: node, now: now, log: log,
+		leaving: make(chan struct{}), brought: make(chan struct{}), due: once.NewSignal(), marks: map[string]struct{}{},
+		away: map[string]*once.Failure{}, giveUp: giveUpAfter,
+	}
+	for _, group := range cfg.Events {
+		s.groups[group] = true
+	}
+	for i := range s.all {
+		s.all[i] = &roster{sender: s, name: fmt.Sprintf("%s.%d", s.to, i)}
+	}
+	return s
+}
+
+// Run tells the service until ctx ends, or until Leave, by goroutines of workers.
+func (s *Sender) Run(ctx context.Context, workers *sync.WaitGroup) {
+	if s == nil {
+		return
+	}
+	s.last, s.hurry = context.WithCancel(ctx)
+	start := func(f func()) {
+		s.gone.Add(1)
+		workers.Go(func() {
+			defer s.gone.Done()
+			f()
+		})
+	}
+	start(func() { s.mark(ctx) })
+	for _, r := range s.all {
+		start(func() { r.run(ctx) })
+	}
+}
+
+// leaveFor is how long Leave goes on telling the service, and no call of it longer. Another node goes on at once; to a
+// store in memory what is left by then is lost.
+const leaveFor = 3 * time.Second
+
+// Leave tells the service what waits in the rosters that this node has, as far as it takes that within [leaveFor], and
+// leaves them to other nodes. It comes after Run and returns when that is done. What the service was not told stays
+// where it is: another node tells it, or this one when it is back; a store in memory goes with its node.
+func (s *Sender) Leave() {
+	if s == nil {
+		return
+	}
+	s.leave.Do(func() {
+		close(s.leaving)
+		defer time.AfterFunc(leaveFor, s.hurry).Stop()
+		s.gone.Wait()
+		s.hurry()
+		s.client.CloseIdleConnections()
+		if n := s.Stats().Waiting; n > 0 {
+			s.log.Warn("left before webhooks.url was told of all; the next node that has the store goes on", "rooms", n)
+		}
+	})
+}
+
+// Stats counts, since the start.
+func (s *Sender) Stats() Stats {
+	if s == nil {
+		return Stats{}
+	}
+	c := &s.counts
+	all := Stats{
+		Sent: c.sent.Load(), Calls: c.calls.Load(), Failed: c.failed.Load(), Retried: c.retried.Load(),
+		LostHistory: c.lostHistory.Load(), LostGivenUp: c.lostGivenUp.Load(), LostStore: c.lostStore.Load(), LostBroken: c.lostBroken.Load(),
+	}
+	now := s.now().UnixMilli()
+	for _, r := range s.all {
+		if !r.mine.Load() {
+			continue
+		}
+		all.Rosters++
+		all.Waiting += int(r.waiting.Load())
+		if oldest := r.oldest.Load(); oldest > 0 {
+			all.Oldest = max(all.Oldest, time.Duration(now-oldest)*time.Millisecond)
+		}
+	}
+	return all
+}
+
+// Mark notes that a room may have something new in the store. It never blocks.
+func (s *Sender) Mark(room string) {
+	if s == nil || !s.cfg.wants(room) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.marks[room]; !there && len(s.marks) >= mostMarked {
+		return
+	}
+	s.marks[room] = struct{}{}
+	s.due.Set()
+}
+
+// Tell has the service told of something that is in no history: group is its group, kind the event's type, id its name
+// in the room, at its time in Unix ms, and detail a JSON object that stands in the event under the group's name. It
+// returns when the store has it; what the store does not take is counted as lost.
+func (s *Sender) Tell(ctx context.Context, room, group, kind, id string, at int64, detail json.RawMessage) {
+	if s == nil || !s.groups[group] || !s.cfg.wants(room) {
+		return
+	}
+	e := &event{Type: kind, ID: roomName(room) + ":" + id, At: at}
+	if room != chat.Everywhere {
+		e.Room = room
+	}
+	switch group {
+	case GroupModeration:
+		e.Moderation = detail
+	case GroupHeld:
+		e.Held = detail
+	}
+	if err := s.store.AddNews(ctx, room, string(encode(e))); err != nil {
+		s.counts.lostStore.Add(1)
+		s.log.Warn("cannot have webhooks.url told of an event: it is lost", "room", room, "type", kind, "id", e.ID, "err", err)
+		return
+	}
+	s.Mark(room)
+}
+
+// mark brings marks to the store.
+func (s *Sender) mark(ctx context.Context) {
+	defer close(s.brought)
+	for leaving := false; !leaving && ctx.Err() == nil; {
+		select {
+		case <-ctx.Done():
+		case <-s.leaving:
+			leaving = true
+		case <-s.due:
+		}
+		if !s.bring(ctx) {
+			s.due.Set()
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.leaving:
+		case <-time.After(markEvery):
+		}
+	}
+}
+
+// bring takes what is marked to the store, and reports whether all is there. What the store does not take stays.
+func (s *Sender) bring(ctx context.Context) bool {
+	s.mu.Lock()
+	marks := s.marks
+	s.marks = make(map[string]struct{})
+	s.mu.Unlock()
+	var rooms [rosters][]string
+	for room := range marks {
+		i := rosterOf(room)
+		rooms[i] = append(rooms[i], room)
+	}
+	all := true
+	for i, r := range s.all {
+		for part := range slices.Chunk(rooms[i], markMost) {
+			if !s.did("note which rooms webhooks.url is to be told of", s.store.MarkFeeds(ctx, r.name, part)) {
+				all = false
+				for _, room := range part {
+					s.Mark(room)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// rosterOf is the roster that a room is in, on all nodes the same.
+func rosterOf(room string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(room))
+	return h.Sum32() % rosters
+}
+
+// did reports whether the store did something, and logs once until it does again that it did not.
+func (s *Sender) did(what string, err error) bool {
+	s.mu.Lock()
+	f := s.away[what]
+	if f == nil {
+		f = new(once.Failure)
+		s.away[what] = f
+	}
+	isNew := f.IsNew(err)
+	s.mu.Unlock()
+	if isNew && !errors.Is(err, context.Canceled) {
+		s.log.Warn("cannot "+what+"; trying again", "err", err)
+	}
+	return err == nil
+}

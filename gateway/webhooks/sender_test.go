@@ -1,0 +1,688 @@
+package webhooks
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+	"barrage/redisx"
+)
+
+const (
+	key    = "0123456789abcdef0123456789abcdef"
+	secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+)
+
+// wantSigned checks a signature as the specification says, without the code that made it.
+func wantSigned(t *testing.T, h http.Header, body []byte) {
+	t.Helper()
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(h.Get("webhook-id") + "." + h.Get("webhook-timestamp") + "."))
+	mac.Write(body)
+	if want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)); h.Get("webhook-signature") != want {
+		t.Errorf("webhook-signature = %q; want %q", h.Get("webhook-signature"), want)
+	}
+}
+
+// call is one that the service has got.
+type call struct {
+	id   string
+	at   time.Time
+	body string
+}
+
+// got is an event as a service reads it.
+type got struct {
+	Type, ID, Room, Epoch string
+	At                    int64
+	Message               struct {
+		Seq          uint64
+		Body         string
+		UserID, Kind string
+	}
+	Recall     recall
+	Moderation map[string]any
+	Held       map[string]any
+	Storm      storm
+	Lost       lost
+}
+
+func (c *call) events(t *testing.T) []got {
+	t.Helper()
+	var body struct {
+		Type, Timestamp string
+		Data            struct{ Events []got }
+	}
+	if err := json.Unmarshal([]byte(c.body), &body); err != nil || body.Type != "barrage.events" || body.Timestamp == "" {
+		t.Fatalf("the body is %.300s, %v", c.body, err)
+	}
+	return body.Data.Events
+}
+
+// service is a backend without a network: it answers by a function.
+type service struct {
+	t      *testing.T
+	mu     sync.Mutex // guards the field below
+	calls  []call
+	answer func(n int) (*http.Response, error) // n calls before; nil: 200
+}
+
+// RoundTrip answers a call.
+func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, _ := io.ReadAll(r.Body)
+	wantSigned(s.t, r.Header, body)
+	s.mu.Lock()
+	n := len(s.calls)
+	s.calls = append(s.calls, call{r.Header.Get("webhook-id"), time.Now(), string(body)})
+	s.mu.Unlock()
+	if s.answer != nil {
+		return s.answer(n)
+	}
+	return status(http.StatusOK)
+}
+
+func status(code int, header ...string) (*http.Response, error) {
+	h := http.Header{}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	return &http.Response{StatusCode: code, Header: h, Body: io.NopCloser(strings.NewReader(""))}, nil
+}
+
+// all are the events of all calls, in order.
+func (s *service) all() (events []got) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.calls {
+		events = append(events, s.calls[i].events(s.t)...)
+	}
+	return events
+}
+
+// shown are events in short.
+func shown(events []got) (lines []string) {
+	for _, e := range events {
+		line := e.Room + " " + e.Type
+		switch e.Type {
+		case "message":
+			line += fmt.Sprintf(" %d %s", e.Message.Seq, e.Message.Body)
+		case "recall":
+			line += fmt.Sprintf(" %d %s %v", e.Recall.Seq, e.Recall.UserID, e.Recall.Moderated)
+		case "lost":
+			line += fmt.Sprintf(" %d %s %d-%d %s", e.Lost.Count, e.Lost.What, e.Lost.From, e.Lost.To, e.Lost.Why)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// world is a sender over a store in memory, within a bubble.
+type world struct {
+	t       *testing.T
+	store   *redisx.Memory
+	sender  *Sender
+	service *service
+	log     *bytes.Buffer
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+	batches int
+}
+
+type nobody struct{ redisx.Handler }
+
+// newWorld is a world whose history has most messages; change changes the configuration.
+func newWorld(t *testing.T, most int, change func(*Config)) *world {
+	t.Helper()
+	w := &world{t: t, service: &service{t: t}, log: new(bytes.Buffer)}
+	w.store = redisx.NewMemory(redisx.Limits{HistoryMessages: most, HistoryTTL: 48 * time.Hour, Quota: chat.Quota{PerSecond: 1000, Burst: 2000}}, time.Now)
+	w.store.Start(nobody{})
+	w.sender = w.newSender("one", change)
+	w.sender.giveUp = 5 * time.Hour // a day has too many turns
+	w.run()
+	return w
+}
+
+func (w *world) newSender(node string, change func(*Config)) *Sender {
+	cfg := DefaultConfig()
+	cfg.URL, cfg.Secret = "https://backend.example/hooks", secret
+	if change != nil {
+		change(&cfg)
+	}
+	if err := cfg.Validate(); err != nil {
+		w.t.Fatal(err)
+	}
+	s := New(cfg, w.store, node, time.Now, slog.New(slog.NewTextHandler(w.log, nil)))
+	s.client.Transport = w.service
+	return s
+}
+
+func (w *world) run() {
+	ctx, stop := context.WithCancel(context.Background())
+	w.stop = stop
+	w.sender.Run(ctx, &w.workers)
+}
+
+// end ends the sender as a node does that leaves.
+func (w *world) end() {
+	w.sender.Leave()
+	w.stop()
+	w.workers.Wait()
+}
+
+// say stores messages in a room, and marks it.
+func (w *world) say(room string, bodies ...string) {
+	w.t.Helper()
+	w.batches++
+	b := chat.Batch{ID: fmt.Sprintf("n.%d", w.batches)}
+	for _, body := range bodies {
+		b.Drafts = append(b.Drafts, codec.NewDraft(room, "u", body, time.Now().UnixMilli()))
+	}
+	if _, err := w.store.Publish(w.t.Context(), room, b); err != nil {
+		w.t.Fatal(err)
+	}
+	w.sender.Mark(room)
+}
+
+func (w *world) report(room string, online uint64) {
+	w.t.Helper()
+	if _, err := w.store.Report(w.t.Context(), "n", []chat.Report{{Room: room, Online: online}}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.sender.Mark(room)
+}
+
+func (w *world) want(lines ...string) {
+	w.t.Helper()
+	if got := shown(w.service.all()); !slices.Equal(got, lines) {
+		w.t.Errorf("the service was told\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(lines, "\n  "))
+	}
+}
+
+// TestSender_InOrder: rooms open, speak, take back, are moderated, and close; the service is told of each, once.
+func TestSender_InOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		w.report("a", 2)
+		w.say("a", "one", "two", "three")
+		time.Sleep(5 * time.Second)
+		w.say("a", "four")
+		if _, err := w.store.RecallSeq(t.Context(), "a", "u", chat.Position{}, "", 2, 0); err != nil {
+			t.Fatal(err)
+		}
+		w.sender.Tell(t.Context(), "a", GroupModeration, "moderation", "m1", time.Now().UnixMilli(), json.RawMessage(`{"verb":"mute","target":"u"}`))
+		time.Sleep(5 * time.Second)
+		w.report("a", 0)
+		time.Sleep(2 * time.Minute)
+		w.want("a room_opened", "a message 1 one", "a message 2 two", "a message 3 three",
+			"a message 4 four", "a recall 2 u false", "a moderation", "a room_closed")
+		events := w.service.all()
+		ids := map[string]bool{}
+		for _, e := range events {
+			ids[e.ID] = true
+		}
+		if len(ids) != len(events) {
+			t.Errorf("%d ids for %d events: %v", len(ids), len(events), ids)
+		}
+		if e := events[6]; e.Moderation["verb"] != "mute" || e.ID != "a:m1" {
+			t.Errorf("the verb is %+v", e)
+		}
+		if s := w.sender.Stats(); s.Sent != 8 || s.Failed+s.LostHistory+s.LostStore+s.LostGivenUp != 0 || s.Waiting != 0 || s.Oldest != 0 || s.Rosters != rosters {
+			t.Errorf("Stats = %+v", s)
+		}
+		w.end()
+	})
+}
+
+// TestSender_Wanted: only the rooms and groups that the service wants.
+func TestSender_Wanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, func(c *Config) { c.Rooms, c.Events = []string{"live-*", "main"}, []string{"moderation"} })
+		for _, room := range []string{"live-1", "main", "other", "mains"} {
+			w.report(room, 1)
+			w.say(room, "x")
+			w.sender.Tell(t.Context(), room, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+			w.sender.Tell(t.Context(), room, GroupHeld, "held", "h", time.Now().UnixMilli(), json.RawMessage(`{}`))
+			time.Sleep(2 * time.Second)
+		}
+		w.sender.Tell(t.Context(), chat.Everywhere, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+		time.Sleep(2 * time.Second)
+		w.want("live-1 moderation", "main moderation", " moderation")
+		w.end()
+	})
+}
+
+// TestSender_Batches: many events go in calls of a hundred at most, each room in its order.
+func TestSender_Batches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1000, nil)
+		want := map[string]int{}
+		for i := range 30 {
+			room := fmt.Sprintf("r%d", i)
+			for range 20 {
+				w.say(room, "x", "y")
+			}
+			want[room] = 40
+		}
+		w.say("busy", slices.Repeat([]string{"z"}, 950)...)
+		want["busy"] = 950
+		time.Sleep(20 * time.Second)
+		last := map[string]uint64{}
+		for _, e := range w.service.all() {
+			if e.Message.Seq != last[e.Room]+1 {
+				t.Fatalf("in %s number %d comes after %d", e.Room, e.Message.Seq, last[e.Room])
+			}
+			last[e.Room]++
+		}
+		for room, n := range want {
+			if last[room] != uint64(n) {
+				t.Errorf("%s: %d of %d messages", room, last[room], n)
+			}
+		}
+		for _, c := range w.service.calls {
+			if n := len(c.events(t)); n > mostEvents {
+				t.Errorf("a call brings %d events; want at most %d", n, mostEvents)
+			}
+		}
+		if n := len(w.service.calls); n > 40 {
+			t.Errorf("%d calls for 2,150 events; want some 25", n)
+		}
+		w.end()
+	})
+}
+
+// TestSender_Retries: the same batch comes again, later and later, up to once an hour; what the history forgot is
+// named.
+func TestSender_Retries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5, nil)
+		const failures = 12
+		w.service.answer = func(n int) (*http.Response, error) {
+			if n < failures {
+				return status(http.StatusInternalServerError)
+			}
+			return status(http.StatusNoContent)
+		}
+		w.say("a", "one")
+		time.Sleep(3 * time.Second)
+		for i := range 8 {
+			w.say("a", fmt.Sprint(i+2))
+		}
+		time.Sleep(6 * time.Hour)
+		w.want(append(slices.Repeat([]string{"a message 1 one"}, failures+1),
+			"a lost 3 messages 2-4 history", "a message 5 5", "a message 6 6", "a message 7 7", "a message 8 8", "a message 9 9")...)
+		for i := 1; i <= failures; i++ {
+			before, c := w.service.calls[i-1], w.service.calls[i]
+			if c.id != before.id || c.body != before.body {
+				t.Errorf("try %d has another id or body", i)
+			}
+			wait, least := c.at.Sub(before.at), min(firstWait<<(i-1), lastWait)
+			if wait < least || wait > min(least*5/4, lastWait)+time.Second {
+				t.Errorf("try %d comes after %v; want %v to a quarter more", i, wait, least)
+			}
+		}
+		if s := w.sender.Stats(); s.Failed != failures || s.Retried != failures || s.Sent != 7 || s.LostHistory != 3 {
+			t.Errorf("Stats = %+v", s)
+		}
+		if n := strings.Count(w.log.String(), "does not take a batch"); n != 1 || !strings.Contains(w.log.String(), "takes batches again") {
+			t.Errorf("the log says %d times what is wrong; want once, and when it is over:\n%s", n, w.log)
+		}
+		w.end()
+	})
+}
+
+// TestSender_AsksLater: Retry-After, and 410.
+func TestSender_AsksLater(t *testing.T) {
+	for _, c := range []struct {
+		answer func() (*http.Response, error)
+		wait   time.Duration
+	}{
+		{func() (*http.Response, error) { return status(http.StatusTooManyRequests, "Retry-After", "90") }, 90 * time.Second},
+		{func() (*http.Response, error) { return status(http.StatusTooManyRequests, "Retry-After", "1") }, firstWait},
+		{func() (*http.Response, error) {
+			return status(http.StatusServiceUnavailable, "Retry-After", time.Now().Add(2*time.Minute).UTC().Format(http.TimeFormat))
+		}, 2 * time.Minute},
+		{func() (*http.Response, error) {
+			return status(http.StatusServiceUnavailable, "Retry-After", "99999999999")
+		}, time.Hour},
+		{func() (*http.Response, error) { return status(http.StatusGone) }, time.Hour},
+		{func() (*http.Response, error) { return status(http.StatusFound, "Location", "https://evil.example/") }, firstWait},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 100, nil)
+			w.service.answer = func(n int) (*http.Response, error) {
+				if n == 0 {
+					return c.answer()
+				}
+				return status(http.StatusOK)
+			}
+			w.say("a", "one")
+			time.Sleep(80 * time.Minute)
+			w.want("a message 1 one", "a message 1 one")
+			if wait := w.service.calls[1].at.Sub(w.service.calls[0].at); wait < c.wait-time.Second || wait > c.wait*5/4+time.Second {
+				t.Errorf("the next try comes after %v; want %v", wait, c.wait)
+			}
+			w.end()
+		})
+	}
+}
+
+// TestSender_GivesUp: a batch that the service never takes keeps the others for a while, and is named.
+func TestSender_GivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		var poison string
+		w.service.answer = func(n int) (*http.Response, error) {
+			w.service.mu.Lock()
+			defer w.service.mu.Unlock()
+			if poison == "" {
+				poison = w.service.calls[n].id
+			}
+			if w.service.calls[n].id == poison {
+				return status(http.StatusBadRequest)
+			}
+			return status(http.StatusOK)
+		}
+		w.say("a", "one", "two")
+		time.Sleep(10 * time.Second)
+		w.say("a", "three")
+		time.Sleep(7 * time.Hour)
+		lines := shown(w.service.all())
+		if got := lines[len(lines)-2:]; !slices.Equal(got, []string{"a lost 2 events 1-2 given_up", "a message 3 three"}) {
+			t.Errorf("in the end the service was told %q", got)
+		}
+		if s := w.sender.Stats(); s.LostGivenUp != 2 || s.Sent != 2 {
+			t.Errorf("Stats = %+v", s)
+		}
+		if !strings.Contains(w.log.String(), "gave up a batch") {
+			t.Errorf("the log says nothing:\n%s", w.log)
+		}
+		w.end()
+	})
+}
+
+// TestSender_TakesOver: a node that dies is replaced after its lease, and the next one goes on from the bookmarks.
+func TestSender_TakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		w.say("a", "one")
+		time.Sleep(3 * time.Second)
+		w.say("a", "two") // and dies with it
+		time.Sleep(markEvery + time.Millisecond)
+		w.stop()
+		w.workers.Wait()
+		first := len(w.service.calls)
+		w.sender = w.newSender("two", nil)
+		w.run()
+		time.Sleep(chat.FeedLease + 2*time.Second)
+		w.say("a", "three")
+		time.Sleep(2 * time.Second)
+		got := slices.Compact(shown(w.service.all())) // the second one may have come twice
+		if want := []string{"a message 1 one", "a message 2 two", "a message 3 three"}; !slices.Equal(got, want) || len(w.service.calls) == first {
+			t.Errorf("the service was told %q; want %q", got, want)
+		}
+		w.end()
+	})
+}
+
+// TestSender_Leaves: a node that leaves tells what waits, and has the next one go on at once; with a service that hangs
+// it takes three seconds at most.
+func TestSender_Leaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		w.say("a", "one")
+		w.end()
+		w.want("a message 1 one")
+
+		w.sender = w.newSender("two", nil)
+		w.run()
+		time.Sleep(2 * time.Second)
+		if n := w.sender.Stats().Rosters; n != rosters {
+			t.Errorf("the next node has %d rosters; want all at once", n)
+		}
+		w.service.answer = func(int) (*http.Response, error) { return hang() }
+		w.say("a", "two")
+		start := time.Now()
+		w.end()
+		if d := time.Since(start); d > leaveFor+time.Second {
+			t.Errorf("leaving took %v; want %v at most", d, leaveFor)
+		}
+	})
+}
+
+// hang is an answer that never comes; the fake transport goes by no context.
+func hang() (*http.Response, error) {
+	time.Sleep(2 * time.Second)
+	return nil, context.DeadlineExceeded
+}
+
+// TestSender_Birth: a service that is new is not told of what was before.
+func TestSender_Birth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		w.end()
+		w.say("a", "old")
+		w.sender = w.newSender("one", func(c *Config) { c.URL = "https://other.example/hooks" })
+		time.Sleep(time.Second)
+		w.run()
+		time.Sleep(2 * time.Second)
+		w.say("a", "new")
+		time.Sleep(2 * time.Second)
+		w.want("a message 2 new")
+		w.end()
+	})
+}
+
+// TestSender_Storm: it begins and ends, once each.
+func TestSender_Storm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10, func(c *Config) { c.Events = []string{GroupStorm} })
+		for range 4 {
+			for range 4 {
+				w.say("a", slices.Repeat([]string{"x"}, 900)...)
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		events := w.service.all()
+		if got := shown(events); !slices.Equal(got, []string{"a storm_began", "a storm_ended"}) || events[0].Storm.Level == 0 || events[0].Storm.Offered == 0 {
+			t.Errorf("the service was told %q, %+v", got, events)
+		}
+		w.end()
+	})
+}
+
+// TestSender_OneNodeTells: of three nodes each roster has one; what any of them marks is told once.
+func TestSender_OneNodeTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		first := w.sender
+		ctx, stop := context.WithCancel(context.Background())
+		others := []*Sender{w.newSender("two", nil), w.newSender("three", nil)}
+		for _, s := range others {
+			s.Run(ctx, &w.workers)
+		}
+		var want []string
+		for i := range 20 {
+			w.say("a", fmt.Sprint(i))
+			others[i%2].Mark("a")
+			want = append(want, fmt.Sprintf("a message %d %d", i+1, i))
+			time.Sleep(300 * time.Millisecond)
+		}
+		time.Sleep(3 * time.Second)
+		w.want(want...)
+		sum := first.Stats().Rosters
+		for _, s := range others {
+			sum += s.Stats().Rosters
+			s.Leave()
+		}
+		if sum != rosters {
+			t.Errorf("three nodes have %d rosters; want %d", sum, rosters)
+		}
+		stop()
+		w.end()
+	})
+}
+
+// awayStore is a store that does not answer for a while.
+type awayStore struct {
+	*redisx.Memory
+	away atomic.Bool
+}
+
+var errAway = errors.New("the store is away")
+
+// MarkFeeds, TakeFeeds, MoveFeed and AddNews fail while the store is away.
+func (s *awayStore) MarkFeeds(ctx context.Context, roster string, rooms []string) error {
+	if s.away.Load() {
+		return errAway
+	}
+	return s.Memory.MarkFeeds(ctx, roster, rooms)
+}
+
+func (s *awayStore) TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error) {
+	if s.away.Load() {
+		return chat.Roster{}, errAway
+	}
+	return s.Memory.TakeFeeds(ctx, roster, node, limit, birth)
+}
+
+func (s *awayStore) MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error {
+	if s.away.Load() {
+		return errAway
+	}
+	return s.Memory.MoveFeed(ctx, room, to, was, now)
+}
+
+func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
+	if s.away.Load() {
+		return errAway
+	}
+	return s.Memory.AddNews(ctx, room, text)
+}
+
+// TestSender_StoreAway: marks wait for the store, what it did not take of verbs is counted, and what was told when it
+// went away is told again, under the same id.
+func TestSender_StoreAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100, nil)
+		w.end()
+		store := &awayStore{Memory: w.store}
+		w.sender = w.newSender("one", nil)
+		w.sender.store = store
+		w.run()
+		w.say("a", "one")
+		w.service.answer = func(n int) (*http.Response, error) {
+			store.away.Store(n == 0)
+			return status(http.StatusOK)
+		}
+		time.Sleep(2 * time.Second)
+		if !store.away.Load() {
+			t.Fatal("nothing was told")
+		}
+		w.say("b", "two")
+		w.sender.Tell(t.Context(), "b", GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+		time.Sleep(time.Minute)
+		store.away.Store(false)
+		time.Sleep(20 * time.Second)
+		lines := shown(w.service.all())
+		slices.Sort(lines)
+		if want := []string{"a message 1 one", "a message 1 one", "b message 1 two"}; !slices.Equal(lines, want) {
+			t.Errorf("the service was told %q; want %q", lines, want)
+		}
+		if events := w.service.all(); events[0].ID != events[len(events)-1].ID && events[0].ID != events[1].ID {
+			t.Errorf("what came again has another id: %+v", events)
+		}
+		if s := w.sender.Stats(); s.LostStore != 1 {
+			t.Errorf("Stats = %+v; want one event that the store did not take", s)
+		}
+		if n := strings.Count(w.log.String(), "cannot note which rooms"); n != 1 {
+			t.Errorf("the log says %d times that rooms cannot be noted; want once:\n%s", n, w.log)
+		}
+		w.end()
+	})
+}
+
+// TestSender_Broken: what somebody else wrote into a history and is no JSON harms nobody.
+func TestSender_Broken(t *testing.T) {
+	feed := chat.Feed{Marked: true, Position: chat.Position{Epoch: "1-x", Seq: 2, Total: 2}, First: 1, To: 2, Entries: []chat.Entry{
+		{Seq: 1, JSON: `{"groupId":"a","userId":"u","info":"x","x":{bad},"ts":5}`}, {Seq: 2, JSON: `{"groupId":"a","userId":"u","info":"ok","ts":6}`},
+	}, Bookmark: chat.Bookmark{Epoch: "1-x"}}
+	p := digested(map[string]bool{GroupMessages: true}, chat.Due{Room: "a"}, &feed, 0)
+	if len(p.events) != 1 || p.broken != 1 || p.now.Seq != 2 {
+		t.Errorf("%d events, %d broken, up to %d; want one each, up to 2: %s", len(p.events), p.broken, p.now.Seq, p.events)
+	}
+}
+
+// TestSender_NilCostsNothing: where nobody is told nothing is done, and a mark allocates nothing.
+func TestSender_NilCostsNothing(t *testing.T) {
+	s := New(DefaultConfig(), nil, "one", time.Now, slog.New(slog.DiscardHandler))
+	if s != nil {
+		t.Fatal("there is a sender without a URL")
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		s.Mark("a")
+		s.Tell(t.Context(), "a", GroupHeld, "held", "x", 1, nil)
+	}); n != 0 {
+		t.Errorf("%v allocations; want none", n)
+	}
+	s.Leave()
+}
+
+// TestSender_MarkAllocatesNothing: nor where a service is told, but for a room that is marked first.
+func TestSender_MarkAllocatesNothing(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.URL, cfg.Secret = "https://backend.example/", secret
+	s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
+	s.Mark("a")
+	if n := testing.AllocsPerRun(100, func() { s.Mark("a") }); n != 0 {
+		t.Errorf("%v allocations a mark; want none", n)
+	}
+}
+
+func TestConfig_Bad(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"http":       {func(c *Config) { c.URL = "http://backend.example/x?key=abc" }, `url: "http://backend.example/x?key=***" is neither https nor http on this machine`},
+		"no URL":     {func(c *Config) { c.URL = "backend" }, `url: "backend" is neither https nor http on this machine`},
+		"no secret":  {func(c *Config) { c.Secret = "" }, "secret: it is empty, and the service could not tell who calls (openssl rand -base64 32 makes a good one)"},
+		"short":      {func(c *Config) { c.Secret = "abc" }, "secret: it has 3 bytes, below 24 (openssl rand -base64 32 makes a good one)"},
+		"no events":  {func(c *Config) { c.Events = nil }, "events: it is empty, want some of rooms, messages, moderation, held, storm"},
+		"what event": {func(c *Config) { c.Events = []string{"rooms", "joins"} }, `events[1]: "joins" is none of rooms, messages, moderation, held, storm`},
+		"no rooms":   {func(c *Config) { c.Rooms = nil }, `rooms: it has 0 entries, want 1 to 1000; "*" is every room`},
+		"star":       {func(c *Config) { c.Rooms = []string{"a*b"} }, `rooms[0]: "a*b" is no room, nor the beginning of some with one * at its end`},
+		"timeout":    {func(c *Config) { c.Timeout = time.Minute }, "timeout: 1m0s is not within 100ms and 10s"},
+	} {
+		cfg := DefaultConfig()
+		cfg.URL, cfg.Secret = "https://backend.example/", secret
+		c.change(&cfg)
+		if err := cfg.Validate(); err == nil || err.Error() != c.want {
+			t.Errorf("%s: Validate() = %v; want %s", name, err, c.want)
+		}
+	}
+	for _, url := range []string{"", "http://127.0.0.1:8000/x", "http://localhost/x", "http://[::1]/", "https://backend.example/"} {
+		cfg := DefaultConfig()
+		cfg.URL, cfg.Secret = url, secret
+		if err := cfg.Validate(); err != nil {
+			t.Errorf("%q: Validate() = %v", url, err)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package redisx_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"barrage/internal/chat"
+)
+
+// wantBeats holds what nodes say of themselves against what they should.
+func (h *harness) wantBeats(t *testing.T, want ...string) {
+	t.Helper()
+	got, err := h.Beats(t.Context())
+	slices.Sort(got)
+	wantEqual(t, "Beats", append([]string{}, got...), err, append([]string{}, want...))
+}
+
+// testBeats: what a node says last counts, until it takes it back or says nothing for a while.
+func testBeats(s *harness) {
+	t := s.t
+	s.wantBeats(t)
+	noError(t, s.Beat(t.Context(), "a", "a 1"))
+	noError(t, s.Beat(t.Context(), "b", "b 1"))
+	noError(t, s.Beat(t.Context(), "a", "a 2"))
+	s.wantBeats(t, "a 2", "b 1")
+	noError(t, s.Beat(t.Context(), "b", ""))
+	noError(t, s.Beat(t.Context(), "nobody", ""))
+	s.wantBeats(t, "a 2")
+	if s.pass == nil {
+		return
+	}
+	s.pass(chat.BeatLife + time.Second)
+	s.wantBeats(t)
+}
+
+// testQuestions: every node hears a question, and whoever knows its name reads all answers.
+func testQuestions(s *harness) {
+	t := s.t
+	eventually(t, "a question is heard", func() (bool, string) { // Its channel may be subscribed to a moment late.
+		noError(t, s.Ask(t.Context(), "who?"))
+		return slices.Contains(s.questions(), "who?"), fmt.Sprint(s.questions())
+	})
+	got, err := s.Answers(t.Context(), "q")
+	wantEqual(t, "Answers", append([]string{}, got...), err, []string{})
+	noError(t, s.Answer(t.Context(), "q", "I"))
+	noError(t, s.Answer(t.Context(), "q", "I, too"))
+	noError(t, s.Answer(t.Context(), "other", "not I"))
+	got, err = s.Answers(t.Context(), "q")
+	wantEqual(t, "Answers", got, err, []string{"I", "I, too"})
+	if s.pass == nil {
+		return
+	}
+	s.pass(chat.AnswersLife + time.Second)
+	got, err = s.Answers(t.Context(), "q")
+	wantEqual(t, "Answers", append([]string{}, got...), err, []string{})
+}
+
+// A node that died is forgotten as soon as another one says something.
+func TestRedis_DeadNodesAreForgotten(t *testing.T) {
+	s := newRedis(t)
+	raw := newRaw(t, server.Addr)
+	for _, node := range []string{"dead", "b"} {
+		noError(t, s.Beat(t.Context(), node, node))
+	}
+	raw.do("ZINCRBY", "gmh:{nodes}:at", fmt.Sprint(-chat.BeatLife.Milliseconds()-1000), "dead")
+	noError(t, s.Beat(t.Context(), "b", "b"))
+	for _, kept := range [][]string{raw.strings("HKEYS", "gmh:{nodes}"), raw.strings("ZRANGE", "gmh:{nodes}:at", "0", "-1")} {
+		if !slices.Equal(kept, []string{"b"}) {
+			t.Errorf("Redis has the nodes %q; want b", kept)
+		}
+	}
+	if life := raw.int("PTTL", "gmh:{nodes}"); life <= 0 || life > chat.BeatLife.Milliseconds() {
+		t.Errorf("what nodes say lives for %d ms; want at most %v", life, chat.BeatLife)
+	}
+}

@@ -1,0 +1,22 @@
+-- beat.lua keeps what a node says of itself, and forgets nodes that said nothing for a life: Store.Beat, Store.Beats.
+-- KEYS: what each node says, a hash; when it said it, a zset.
+-- ARGV: the life in ms; the node, "" to look only; what it says, "" to be forgotten.
+-- It returns what all nodes say; nothing to a node that says something.
+local says, times = KEYS[1], KEYS[2]
+local life, node, text = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local dead = redis.call('ZRANGEBYSCORE', times, '-inf', now - life)
+if node ~= '' and text == '' then dead[#dead + 1] = node end
+for _, gone in ipairs(dead) do
+  redis.call('ZREM', times, gone)
+  redis.call('HDEL', says, gone)
+end
+if node == '' then return redis.call('HVALS', says) end
+if text ~= '' then
+  redis.call('ZADD', times, now, node)
+  redis.call('HSET', says, node, text)
+end
+redis.call('PEXPIRE', times, life)
+redis.call('PEXPIRE', says, life)

@@ -1,0 +1,67 @@
+-- feed_read.lua returns what there is to tell of a room behind a bookmark: Store.ReadFeed. It follows lib_room.lua.
+-- KEYS: history, meta, log of recalls, reports of the nodes, bookmark, news.
+-- ARGV: a random name for a new epoch; how many of each kind at most; how many bytes of messages.
+-- It writes nothing but a new epoch.
+-- It returns {bookmark, epoch, newest number, rev, number at the epoch's begin, number that the messages are behind,
+--   number of the oldest message, members online, Unix ms, what events say of a storm, {recalls}, {news}, {messages},
+--   total}.
+local list, meta, log, online, bookmark, news = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local random, limit, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local room = stand(list, meta, random, '', 0, '')
+rest(meta, room)
+if room.began then begin(meta, room) end
+local time = call('TIME')
+local seconds, now = tonumber(time[1]), time[1] * 1000 + math.floor(time[2] / 1000)
+
+local was = call('GET', bookmark) or ''
+local epoch, seq, rev, noted = was:match('^(%S+) (%d+) (%d+) (%d+)')
+seq, rev, noted = tonumber(seq or 0), tonumber(rev or 0), tonumber(noted or 0)
+
+-- In the epoch that follows the bookmark's the numbers up to its begin are those of before. Further on nobody knows.
+local first = room.s - room.len + 1
+local from = first - 1
+if epoch == room.e then
+  from = math.min(seq, room.s)
+elseif epoch and generation(room.e) == generation(epoch) + 1 then
+  from = math.min(seq, room.o)
+end
+if epoch ~= room.e then rev = 0 end
+
+local messages = {}
+local far = math.min(room.len, room.s - from) -- distance from the end, 1 for the newest
+if far > 0 then
+  for _, text in ipairs(call('LRANGE', list, -far, -math.max(far - limit + 1, 1))) do
+    bytes = bytes - #text
+    if bytes < 0 and #messages > 0 then break end
+    messages[#messages + 1] = text
+  end
+end
+
+local recalls, changes = {}, epoch and math.min(recallsKept, room.v - rev) or 0
+for _, payload in ipairs(changes > 0 and call('LRANGE', log, -changes, -1) or {}) do
+  local of, at = payload:match('^r2 (%S+) %d+ %d+ (%d+) ')
+  if of == room.e and tonumber(at) > rev and #recalls < limit then recalls[#recalls + 1] = payload end
+end
+
+local fresh = {}
+local newest = call('LINDEX', news, -1)
+if newest then
+  local behind = math.min(call('LLEN', news), tonumber(newest:match('^%d+')) - noted)
+  if behind > 0 then fresh = call('LRANGE', news, -behind, -math.max(behind - limit + 1, 1)) end
+end
+
+local members, shares = 0, call('HGETALL', online)
+for i = 1, #shares, 2 do
+  local share, at = shares[i + 1]:match('^(%d+) (%d+)$')
+  if share and seconds - at < reportLife then members = members + share end
+end
+
+-- The quota's level, and what was offered and taken, see lib_quota.lua; a storm of which nothing came for 3 s is over.
+local storm, q = '', {}
+for number in (call('HGET', meta, 'q') or ''):gmatch('%S+') do q[#q + 1] = tonumber(number) end
+if #q == 9 and seconds - q[3] < 3 and (q[8] > 0 or math.floor(q[9] / 1048576) ~= q[9] % 1048576) then
+  storm = string.format('%d %d %d', q[8], math.floor(q[9] / 1048576), q[9] % 1048576)
+end
+return {was, room.e, whole(room.s), whole(room.v), whole(room.o), whole(from), whole(first), members, whole(now), storm,
+  recalls, fresh, messages, room.len == 0 and '0' or whole(room.s - room.b)}
