@@ -20,6 +20,7 @@ import (
 //	c1 <online> <likes>
 //	x1 <prev> <version> <epoch> <seq>\n<fields>   rules, see rules.go; epoch and seq: cleared up to there
 //	n1\n<json>                                    a notice: a frame for native members
+//	h1 <state>\n<entry>                           a message that waits for a moderator, or does no more, see held.go
 //
 // A name that is empty is written as "-".
 // The scripts in redisx write the same form.
@@ -30,6 +31,7 @@ const (
 	headCounters = "c1"
 	headRules    = "x1"
 	headNotice   = "n1"
+	headHeld     = "h1"
 	noName       = "-"
 )
 
@@ -47,6 +49,9 @@ func AppendEvent(dst []byte, e *chat.Event) []byte {
 	}
 	if e.Kind == chat.EventNotice {
 		return append(append(append(dst, headNotice...), '\n'), e.Messages[0]...)
+	}
+	if e.Kind == chat.EventHeld {
+		return append(append(append(append(append(dst, headHeld...), ' '), e.HeldState...), '\n'), HeldEntry(&e.Held)...)
 	}
 	head := headMessages
 	switch {
@@ -128,6 +133,12 @@ func ParseEvent(s string) (chat.Event, error) {
 			return bad("n1, then one object")
 		}
 		e.Kind, e.Messages, ok = chat.EventNotice, []string{body}, true
+	case headHeld:
+		held, err := ParseHeld(body)
+		if err != nil || rest == "" {
+			return bad("h1 <state>, then an entry")
+		}
+		e.Kind, e.Held, e.HeldState, ok = chat.EventHeld, held, chat.HeldState(rest), true
 	default:
 		return e, ErrForeignEvent
 	}

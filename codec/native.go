@@ -179,6 +179,26 @@ func DraftText(d *chat.Draft) (kind, body string) {
 	return kind, body
 }
 
+// WithBody is a draft with another body, but the same in everything else.
+func WithBody(d *chat.Draft, body string) chat.Draft {
+	const info = `,"info":`
+	other := *d
+	head, rest, _ := strings.Cut(d.Head, info) // quotes within a text are escaped
+	if _, tail, ok := cutString(rest); ok {
+		other.Head = head + info + quote(body) + tail
+	}
+	return other
+}
+
+// AppendReviewMessage appends a draft as the service that reviews it is shown it: as native clients will see it, but
+// for its number.
+func AppendReviewMessage(dst []byte, d *chat.Draft) []byte {
+	const seq = `{"seq":0,`
+	from := len(dst)
+	dst = AppendNativeMessage(dst, 0, string(d.AppendJSON(nil, d.TS)))
+	return append(dst[:from+1], dst[from+len(seq):]...)
+}
+
 // Sender is the user who sent a stored message, "" where that cannot be told.
 func Sender(stored string) string {
 	m, err := ParseMessage(stored)

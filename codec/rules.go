@@ -217,7 +217,7 @@ const (
 )
 
 // errNoMode says that there is no such mode.
-var errNoMode = errors.New("there is no such mode: they are slow_ms, frozen, who, tags, first_delay_ms, dup_s, unique_s, links, emote_only, max_caps")
+var errNoMode = errors.New("there is no such mode: they are slow_ms, frozen, who, tags, first_delay_ms, dup_s, unique_s, links, emote_only, max_caps, review")
 
 // SetMode sets one field of modes to a JSON value, if that is within its bounds.
 func SetMode(m *chat.Modes, name, value string) error {
@@ -264,6 +264,9 @@ func SetMode(m *chat.Modes, name, value string) error {
 		err = strict.UnmarshalFromString(value, &set.EmoteOnly)
 	case "max_caps":
 		number(&set.MaxCaps, 100)
+	case "review":
+		err = strict.UnmarshalFromString(value, &set.Review)
+		word(string(set.Review), "off all new_users")
 	default:
 		return errNoMode
 	}
@@ -320,6 +323,9 @@ func ModesObject(r *chat.Rules, cleared uint64) string {
 	}
 	if m.Links == "" {
 		m.Links = chat.LinksAllow
+	}
+	if m.Review == "" {
+		m.Review = chat.ReviewOff
 	}
 	if m.Tags == nil {
 		m.Tags = []string{}

@@ -63,6 +63,7 @@ func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 			"POST /v1/admin/rooms/{room}/mod":      administer(inRoom(s.moderate)),
 			"GET /v1/admin/rooms/{room}/mod":       administer(inRoom(s.order)),
 			"GET /v1/admin/rooms/{room}/mod/log":   administer(inRoom(s.modLog)),
+			"GET /v1/admin/rooms/{room}/mod/held":  administer(inRoom(s.held)),
 			"POST /v1/admin/everywhere/mod":        administer(everywhere(s.moderate)),
 			"GET /v1/admin/everywhere/mod":         administer(everywhere(s.order)),
 			"GET /v1/admin/everywhere/mod/log":     administer(everywhere(s.modLog)),

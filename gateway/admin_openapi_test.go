@@ -12,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
+	"barrage/codec"
 	"barrage/internal/chat"
 )
 
@@ -89,6 +90,7 @@ func adminCases() []adminCase {
 		{op: "moderate", method: post, path: pathMod, body: mute, good: 200, long: "/v1/admin/rooms/" + long + "/mod", store: "ChangeRules", beside: "ChangeRules"},
 		{op: "getOrder", method: get, path: pathMod, good: 200, long: "/v1/admin/rooms/" + long + "/mod", store: "Rules"},
 		{op: "getModLog", method: get, path: pathMod + "/log", good: 200, long: pathMod + "/log?limit=0", store: "ReadLog"},
+		{op: "getHeld", method: get, path: pathMod + "/held", good: 200, long: "/v1/admin/rooms/" + long + "/mod/held", store: "Held", beside: "Held"},
 		{op: "moderateEverywhere", method: post, path: pathAllMod, body: ban, good: 200, store: "ChangeRules", beside: "ChangeRules"},
 		{op: "getOrderEverywhere", method: get, path: pathAllMod, good: 200, store: "Rules"},
 		{op: "getModLogEverywhere", method: get, path: pathAllMod + "/log", good: 200, long: pathAllMod + "/log?limit=0", store: "ReadLog"},
@@ -158,6 +160,10 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 		for _, op := range item.Operations() {
 			tags[op.OperationID] = op.Tags[0]
 		}
+	}
+	message := codec.NewNativeDraft("r", "3", &codec.Op{ID: "c-1", Body: "hi", Kind: "chat"}, 1)
+	if _, err := s.store.Hold(t.Context(), "r", []chat.Held{{ID: "4e0740-91be", Why: chat.HeldByFilter, JSON: string(message.AppendJSON(nil, 1))}}); err != nil {
+		t.Fatal(err)
 	}
 	for _, k := range adminCases() {
 		if k.store != "" {

@@ -162,7 +162,7 @@ func TestFilter_FastIM(t *testing.T) {
 		`barrage_filtered_messages_total{action="block"} 1`, `barrage_filtered_messages_total{action="hold"} 1`,
 		`barrage_filtered_messages_total{action="shadow"} 1`, `barrage_filtered_messages_total{action="mask"} 1`,
 		`barrage_filtered_messages_total{action="flag"} 1`, `barrage_dropped_messages_total{reason="filter"} 2`,
-		`barrage_dropped_messages_total{reason="rules"} 1`,
+		`barrage_dropped_messages_total{reason="rules"} 2`, `barrage_held_messages_total 1`,
 	} {
 		if !strings.Contains(metrics, want+"\n") {
 			t.Errorf("no %s among the metrics", want)

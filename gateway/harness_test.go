@@ -391,6 +391,20 @@ func (f *faultyStore) ChangeRules(ctx context.Context, id string, c chat.RulesCh
 	return f.Memory.ChangeRules(ctx, id, c)
 }
 
+func (f *faultyStore) Hold(ctx context.Context, id string, all []chat.Held) (int, error) {
+	if err := f.enter(ctx, "Hold"); err != nil {
+		return 0, err
+	}
+	return f.Memory.Hold(ctx, id, all)
+}
+
+func (f *faultyStore) Held(ctx context.Context, id string) ([]chat.Held, error) {
+	if err := f.enter(ctx, "Held"); err != nil {
+		return nil, err
+	}
+	return f.Memory.Held(ctx, id)
+}
+
 func (f *faultyStore) Rules(ctx context.Context, id string) (chat.Rules, error) {
 	if err := f.enter(ctx, "Rules"); err != nil {
 		return chat.Rules{}, err

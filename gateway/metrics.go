@@ -12,7 +12,9 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/filter"
 	"barrage/gateway/pass"
+	"barrage/gateway/review"
 	"barrage/gateway/webhooks"
+	"barrage/internal/chat"
 	"barrage/room"
 )
 
@@ -44,6 +46,7 @@ func newMetrics(s *Server) *metrics {
 	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.edge.Stats.Full)
 	m.count("barrage_memberships_refused_total", "Memberships of users who came into one room more than room.rooms_per_user.", &s.edge.Stats.JoinsTooMany)
 	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.edge.Stats.JoinErrors)
+	m.count("barrage_held_untold_total", "Held messages of which moderators were not told: too many came at once.", &s.edge.Stats.HeldUntold)
 	for r := edge.ClosePeer; r < edge.CloseReasons; r++ {
 		m.labelled("barrage_closed_total", "WebSockets closed, by reason.", "reason", r.String(), func() float64 { return float64(s.edge.Stats.Closed[r].Load()) })
 	}
@@ -53,6 +56,7 @@ func newMetrics(s *Server) *metrics {
 	}
 	m.registerWords(s.edge.Words)
 	m.registerHook(s.edge.Guard)
+	m.registerReview(s.edge.Review)
 	m.registerWebhooks(s)
 	m.registerRooms(s)
 	return m
@@ -79,6 +83,28 @@ func (m *metrics) registerHook(g *edge.Guard) {
 			return float64(of(g.HookStats()))
 		})
 	}
+}
+
+// registerReview exports how questions of the review hook ended, and what became of messages; h is nil where there is
+// no hook.
+func (m *metrics) registerReview(h *review.Hook) {
+	add := func(name, help, label, value string, f func() float64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: name, Help: help, ConstLabels: prometheus.Labels{"hook": "review", label: value},
+		}, f))
+	}
+	if h == nil {
+		return
+	}
+	for r := range review.Results {
+		add("barrage_hook_questions_total", "Questions to hooks about messages, by how they ended; busy and broken were not asked.", "result", review.ResultNames[r],
+			func() float64 { return float64(h.Questions(r)) })
+	}
+	const help = "Messages that hooks decided about, by verdict; fallback: those of questions without an answer."
+	for v := chat.VerdictAllow; v <= chat.VerdictMask; v++ {
+		add("barrage_hook_messages_total", help, "verdict", v.String(), func() float64 { return float64(h.Verdicts(v)) })
+	}
+	add("barrage_hook_messages_total", help, "verdict", "fallback", func() float64 { return float64(h.Fallen()) })
 }
 
 // registerWebhooks exports what webhooks.url was told.
@@ -141,6 +167,8 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "forbidden", func(room.Stats) uint64 { return s.edge.Stats.Forbidden.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "binary", func(room.Stats) uint64 { return s.edge.Stats.Binary.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.edge.Stats.Ignored.Load() }},
+		{"barrage_held_messages_total", "Messages that were given to the store to wait for a moderator.", "", "", func(h room.Stats) uint64 { return h.Held }},
+		{"barrage_held_dropped_total", "Messages that had to go for those before a moderator decided.", "", "", func(h room.Stats) uint64 { return h.HeldDropped }},
 		{"barrage_offered_messages_total", "Copies for each member at the moment a message came: sent, dropped, or on their way.", "", "", func(h room.Stats) uint64 { return h.Offered }},
 		{"barrage_sent_messages_total", "Copies handed to sockets.", "", "", func(h room.Stats) uint64 { return h.Sent }},
 		{"barrage_sent_bytes_total", "Bytes of those copies, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},

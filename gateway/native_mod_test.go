@@ -39,7 +39,7 @@ var (
 		"full":          func(t *testing.T) { refusedVerb(t, chat.ErrFull, "full", "lift some") },
 	}
 	modFrames = map[string]func(*testing.T){
-		"room": frameRoom, "you": frameYou, "purged": framePurged, "cleared": frameCleared, "storm": frameStorm, "done": opMod,
+		"room": frameRoom, "you": frameYou, "purged": framePurged, "cleared": frameCleared, "storm": frameStorm, "done": opMod, "held": frameHeld,
 	}
 	modCloses = map[string]func(*testing.T){"4403": func(t *testing.T) { t.Run("room", closedForbiddenRoom); t.Run("barred", closedBarred) }}
 )
@@ -97,7 +97,7 @@ func opMod(t *testing.T) {
 	m.send(`{"t":"mod","id":"x","verb":"mute","user_id":"u","for_ms":-1}`)
 	m.wantRefused("x", badRequest, "for_ms is -1", false)
 	m.send(`{"t":"mod","id":"x","verb":"dance"}`)
-	m.wantRefused("x", badRequest, "not one of announce, ban", false)
+	m.wantRefused("x", badRequest, "not one of announce, approve, ban", false)
 	m.send(`{"t":"mod","id":"x","verb":"delete","seq":9}`)
 	m.wantRefused("x", "not_found", "no such message", false)
 	m.send(`{"t":"mod","id":"x","verb":"delete","seq":1,"epoch":"0-other"}`)

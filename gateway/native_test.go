@@ -84,6 +84,10 @@ type frameV1 struct {
 	Offered    uint64          `json:"offered"`
 	Level      int             `json:"level"`
 	MS         int64           `json:"ms"`
+	Held       string          `json:"held"`
+	State      string          `json:"state"`
+	Why        string          `json:"why"`
+	Until      int64           `json:"until"`
 }
 
 // messageV1 is one message.

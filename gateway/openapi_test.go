@@ -351,13 +351,14 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 		"login": {post, "/v1/login", login}, "getRoom": {get, pathRoom}, "getMessages": {get, pathMessages},
 		"sendMessage": {post, pathMessages, `{"id":"1"}`}, "recallMessage": {http.MethodDelete, one},
 		"moderate": {post, "/v1/rooms/r/mod", `{"verb":"clear"}`}, "getOrder": {get, "/v1/rooms/r/mod"}, "getModLog": {get, "/v1/rooms/r/mod/log"},
+		"getHeld": {get, "/v1/rooms/r/mod/held"},
 	} {
 		f(op, 429, busy, call[0], call[1], "u", call[2], client)
 	}
 	f("connect", 429, busy, get, pathSocket, "u", "", upgrading, client)
 	f("getRoom", 200, busy, get, pathRoom, "", "", with("X-Forwarded-For", "203.0.113.8")) // another client
 
-	const mod, modLog = "/v1/rooms/r/mod", "/v1/rooms/r/mod/log"
+	const mod, modLog, waits = "/v1/rooms/r/mod", "/v1/rooms/r/mod/log", "/v1/rooms/r/mod/held"
 	moderate(t, open, `{"verb":"role","user_id":"u","role":"moderator"}`)
 	f("moderate", 200, open, post, mod, "u", `{"verb":"mute","user_id":"x"}`)
 	f("moderate", 400, open, post, mod, "u", `{"verb":"dance"}`)
@@ -371,7 +372,14 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 	storeOf(open).fail(chat.ErrBeside, "ChangeRules")
 	f("moderate", 501, open, post, mod, "u", `{"verb":"clear"}`)
 	storeOf(open).fail(nil, "ChangeRules")
-	for op, path := range map[string]string{"getOrder": mod, "getModLog": modLog} {
+	message := codec.NewNativeDraft("r", "3", &codec.Op{ID: "c-1", Body: "hi", Kind: "chat"}, 1)
+	if _, err := open.store.Hold(t.Context(), "r", []chat.Held{{ID: "4e0740-91be", Why: chat.HeldByFilter, JSON: string(message.AppendJSON(nil, 1))}}); err != nil {
+		t.Fatal(err)
+	}
+	storeOf(open).fail(chat.ErrBeside, "Held")
+	f("getHeld", 501, open, get, waits, "u", "")
+	storeOf(open).fail(nil, "Held")
+	for op, path := range map[string]string{"getOrder": mod, "getModLog": modLog, "getHeld": waits} {
 		f(op, 200, open, get, path, "u", "")
 		f(op, 400, open, get, strings.Replace(path, "/r/", "/"+strings.Repeat("x", 129)+"/", 1), "u", "")
 		f(op, 401, open, get, path, "u", "", wrong)

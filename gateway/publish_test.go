@@ -93,7 +93,7 @@ func TestAdmin_Mod(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"/v1/admin/rooms/r/mod": `"what":"mute"`, "/v1/admin/rooms/r/mod/log": `"via":"admin"`,
+		"/v1/admin/rooms/r/mod": `"what":"mute"`, "/v1/admin/rooms/r/mod/log": `"via":"admin"`, "/v1/admin/rooms/r/mod/held": `"held":[]`,
 		"/v1/admin/everywhere/mod": `"what":"ban"`, "/v1/admin/everywhere/mod/log": `"target":"u"`,
 	} {
 		if status, body := callAdmin(t, s, http.MethodGet, path, ""); status != 200 || !strings.Contains(body, want) {

@@ -224,6 +224,9 @@ func (s *Server) close() {
 	_ = s.fleet.Leave(ctx) // else the other nodes take it for alive for half a minute
 	s.edge.Guard.Close()
 	s.edge.Hall.Close()
+	if s.edge.Review != nil {
+		s.edge.Review.Close()
+	}
 }
 
 // Sessions is how many WebSockets are open.

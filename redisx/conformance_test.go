@@ -69,6 +69,11 @@ var conformance = map[string]func(s *harness){
 	"RulesRestored":        testRulesRestored,
 	"Clear":                testClear,
 	"Purge":                testPurge,
+	"Held":                 testHeld,
+	"HeldAmong":            testHeldAmong,
+	"HeldOnce":             testHeldOnce,
+	"HeldBounds":           testHeldBounds,
+	"HeldLife":             testHeldLife,
 	"RecallAnybody":        testRecallAnybody,
 	"Marks":                testMarks,
 	"Notices":              testNotices,
@@ -101,6 +106,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
 		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices", "FeedEpochs", "Rosters", "NewsBounded",
 		"Beats", "Questions",
+		"Held", "HeldAmong", "HeldOnce", "HeldBounds",
 	} {
 		t.Run(name, func(t *testing.T) {
 			empty()

@@ -36,6 +36,7 @@
 //	                             chat.Mark; as long as the last one lasts
 //	gma:{room}           list    the newest 1,000 entries of the log of moderation, oldest first, as JSON; 400 days
 //	                             after the last one
+//	gmh:{room}           list    messages that wait for a moderator, oldest first, see codec/held.go; an hour
 //	gmk:{room}           list    the newest 1,000 news of the room for a backend, oldest first, see lua/feed_add.lua;
 //	                             HistoryTTL + 24 h after the last one
 //	gmc:{room}:{to}      string  how far backend to has been told of the room: epoch, seq, rev, news, note;

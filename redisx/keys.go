@@ -108,6 +108,8 @@ func (k keys) marks(room string) string { return "gmz:" + k.tag(room) }
 
 func (k keys) modLog(room string) string { return "gma:" + k.tag(room) }
 
+func (k keys) held(room string) string { return "gmh:" + k.tag(room) }
+
 // bookmark is the key of how far a backend has been told of a room.
 func (k keys) bookmark(room, to string) string { return "gmc:" + k.tag(room) + ":" + to }
 

@@ -56,24 +56,23 @@ func (m *Memory) Publish(_ context.Context, room string, b chat.Batch) (chat.Sto
 	s := m.publishShard(room)
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
-	stored, wanted, err := m.append(s, room, &b)
+	stored, approved, wanted, err := m.append(s, room, &b)
 	if err != nil {
 		m.failed.Add(1)
 		return chat.Stored{}, err
 	}
-	if wanted {
-		m.events.Add(1)
-		m.handler.RoomEvent(room, stored.Event)
-	}
+	m.tell(room, wanted, stored.Event)
+	m.tell(room, len(approved) > 0, approved...)
 	return stored, nil
 }
 
 // append is what Publish does under the shard's lock. wanted is false where the event is for
-// nobody: the batch was there before, or all its drafts were, or nobody subscribed.
-func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.Stored, wanted bool, err error) {
+// nobody: the batch was there before, or all its drafts were, or nobody subscribed. approved are events of drafts that
+// waited for a moderator, for whoever subscribed.
+func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.Stored, approved []chat.Event, wanted bool, err error) {
 	node, number, err := checkBatch(room, b)
 	if err != nil {
-		return chat.Stored{}, false, err
+		return chat.Stored{}, nil, false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,16 +88,17 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	last, published := r.batches[node]
 	switch {
 	case published && last.number > number:
-		return chat.Stored{}, false, fmt.Errorf("cannot publish %d messages to room %q: %w", len(b.Drafts), room, overtaken(node, number, last.number))
+		return chat.Stored{}, nil, false, fmt.Errorf("cannot publish %d messages to room %q: %w", len(b.Drafts), room, overtaken(node, number, last.number))
 	case published && last.number == number && last.stored.Event.Epoch == r.epoch:
-		return last.stored, false, nil
+		return last.stored, nil, false, nil
 	}
 	if b.Rules != s.rulesVersionLocked(room, now) {
-		return chat.Stored{}, false, chat.ErrStale
+		return chat.Stored{}, nil, false, chat.ErrStale
 	}
 	search := published && last.number == number || !published && b.Try > 0
 	fresh, repeats := r.dedupe(b.Drafts, search, now)
-	fresh, stored.Refused = r.admit(m.limits.Quota, b, fresh, repeats, now)
+	approved, gone := s.approveLocked(room, b.Drafts, now)
+	fresh, stored.Refused = r.admit(m.limits.Quota, b, fresh, repeats, gone, now)
 	if len(fresh) > 0 {
 		stored.Event = r.append(fresh, b.Tip(), &m.limits, now)
 		stored.Event.Storm = r.quota.storm()
@@ -115,7 +115,7 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 		r.batches = make(map[string]memoryBatch)
 	}
 	r.batches[node] = memoryBatch{number: number, stored: stored, expires: now.Add(chat.BatchLife)}
-	return stored, wanted, nil
+	return stored, approved, wanted, nil
 }
 
 // Report tells the handler of what changed, where it subscribed.
@@ -135,9 +135,9 @@ func (m *Memory) Report(_ context.Context, node string, reports []chat.Report) (
 }
 
 // admit leaves those out of the fresh drafts that the room has no quota for, or that stumble over a mark, and those
-// that repeat one of them.
-func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repeats map[int]sentMessage, now time.Time) ([]chat.Draft, []chat.Refusal) {
-	shed := r.quota.judge(q, b, func(i int) bool { _, repeated := repeats[i]; return !repeated }, now)
+// that repeat one of them. gone are indexes of drafts that are held no more.
+func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repeats map[int]sentMessage, gone []int, now time.Time) ([]chat.Draft, []chat.Refusal) {
+	shed := r.quota.judge(q, b, func(i int) bool { _, repeated := repeats[i]; return !repeated && !slices.Contains(gone, i) }, now)
 	if len(shed) == 0 && marks(b.Drafts) == 0 {
 		return fresh, nil
 	}
@@ -148,6 +148,11 @@ func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repe
 	again := map[string]chat.Refusal{}
 	for i := range b.Drafts {
 		d, field := &b.Drafts[i], sentField(&b.Drafts[i])
+		if slices.Contains(gone, i) {
+			refused = append(refused, chat.Refusal{Index: i, Wait: time.Millisecond, Mark: chat.MarkHeld})
+			delete(repeats, i)
+			continue
+		}
 		if sent, repeated := repeats[i]; repeated {
 			if no, ok := again[field]; ok && sent == (sentMessage{}) {
 				no.Index = i

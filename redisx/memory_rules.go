@@ -12,10 +12,11 @@ import (
 	"barrage/internal/chat"
 )
 
-// memoryRules are a room's rules and its log of moderation.
+// memoryRules are a room's rules, its log of moderation, and the messages that wait for a moderator.
 type memoryRules struct {
 	rules   chat.Rules
-	log     []string // oldest first
+	log     []string    // oldest first
+	held    []chat.Held // that wait for a moderator, the oldest first
 	expires time.Time
 }
 

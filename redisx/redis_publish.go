@@ -30,7 +30,11 @@ func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.St
 		keys = append(keys, r.keys.recalls(room), r.keys.marks(room))
 		args = r.publishArgs(room, node, number, &b)
 	}
-	msg, err := r.runRoom(ctx, r.scripts.publish, room, keys, args...)
+	script := r.scripts.publish
+	if r.scripts.approve != nil && slices.ContainsFunc(b.Drafts, func(d chat.Draft) bool { return d.Held != "" }) {
+		script, keys = r.scripts.approve, append(keys, r.keys.held(room))
+	}
+	msg, err := r.runRoom(ctx, script, room, keys, args...)
 	var text string
 	if err == nil {
 		text, err = msg.ToString()
@@ -62,6 +66,9 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []s
 		for _, m := range b.Drafts[i].Marks {
 			args = append(args, strconv.Itoa(i+1), markName(m), strconv.FormatInt(m.Life.Milliseconds(), 10))
 		}
+		if held := b.Drafts[i].Held; held != "" {
+			args = append(args, strconv.Itoa(i+1), string(chat.MarkHeld)+held, "0")
+		}
 	}
 	return args
 }
@@ -89,10 +96,13 @@ func classes(drafts []chat.Draft) string {
 	return string(letters)
 }
 
-// marks is how many marks drafts have.
+// marks is how many marks drafts have; one that was held has one more.
 func marks(drafts []chat.Draft) (n int) {
 	for i := range drafts {
 		n += len(drafts[i].Marks)
+		if drafts[i].Held != "" {
+			n++
+		}
 	}
 	return n
 }

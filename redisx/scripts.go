@@ -46,6 +46,8 @@ var (
 type roomScripts struct {
 	publish, read, since, before, page, rangeOf, recall *rueidis.Lua
 	notify, writeLog                                    *rueidis.Lua
+	hold, held, deny                                    *rueidis.Lua // nil beside original FastIM nodes
+	approve                                             *rueidis.Lua // publish for batches with held drafts; nil there
 	recallSeq, purge, readRules, changeRules            *rueidis.Lua // nil beside original FastIM nodes
 	feedRead, feedMove, feedAdd                         *rueidis.Lua // nil beside original FastIM nodes
 	report                                              batchScript
@@ -82,6 +84,8 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		s.purge = script("lib_recall", "purge")
 		s.readRules = script("read_rules")
 		s.changeRules = script("change_rules")
+		s.hold, s.held, s.deny = script("lib_held", "hold"), script("lib_held", "held"), script("lib_held", "deny")
+		s.approve = script("lib_quota", "lib_held", publish)
 		s.feedRead, s.feedMove, s.feedAdd = script("feed_read"), script("feed_move"), script("feed_add")
 	}
 	return s
@@ -97,12 +101,12 @@ local timesBucket, idsBucket, reportLife = %s, %s, %s -- a bucket of last ts, on
 local answerBytes, pageBytes = %d, %d -- of messages in one answer of Since and Range, and of the others
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
-local rulesKept, rulesLife = %d, '%s' -- measures of a room; life of its rules, in ms
+local rulesKept, rulesLife, heldLife = %d, '%s', %s -- measures of a room; life of its rules, of a held message, in ms
 local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls = %s -- see quotaOf, chat.ShiftTime, chat.StormFalls
 `, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
 		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, pageBytes,
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,
-		chat.MaxMeasures, millis(chat.RulesLife), quotaSettings(limits.Quota))
+		chat.MaxMeasures, millis(chat.RulesLife), millis(chat.HeldLife), quotaSettings(limits.Quota))
 }
 
 // batchScript is a script that is run for many keys at a time.

@@ -106,7 +106,8 @@ type Store interface {
 	// the history. A draft can be found by its ID, or by its origin (chat.Draft.SetOrigin).
 	// The drafts that are there are repeats. A draft without either is stored again.
 	//
-	// A draft whose mark another one has left, which lasts still, is not stored. It is among Stored.Refused. Where
+	// A draft whose mark another one has left, which lasts still, is not stored, nor is one whose Held does not wait (see
+	// Hold). It is among Stored.Refused. Where
 	// b.Rules is not the version of the room's rules nothing is stored, and the error has chat.ErrStale in its chain.
 	//
 	// A node gives a batch up by publishing one with a higher number. The store then
@@ -191,6 +192,15 @@ type Store interface {
 	// Purge takes the newest messages that user sent since a time, in Unix ms, out of the history, at most
 	// chat.RecallsKept. It logs a recall for each and sends every subscribed node an event for each, which it returns.
 	Purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error)
+	// Hold has messages wait for a moderator; each id has at least chat.HeldUser bytes and no space. Those that wait
+	// already under their ids do so once. Where there are too many the oldest go; dropped says how many. Every subscribed
+	// node gets an event for each that comes and goes. Held are those that wait, the oldest first. Deny takes one away and
+	// sends every subscribed node an event; where none waits under the id, the error has chat.ErrNoMessage in its chain.
+	// Publish of a draft with Held stores it and takes it off in one atomic step. Beside original FastIM nodes nobody
+	// decides about messages: the error of all three has chat.ErrBeside in its chain.
+	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)
+	Held(ctx context.Context, room string) ([]chat.Held, error)
+	Deny(ctx context.Context, room, id string) (chat.Held, error)
 	// Notify sends every subscribed node an event with a frame for native members, which changes nothing.
 	Notify(ctx context.Context, room, text string) error
 	// WriteLog appends an entry, a JSON object, to a room's log of moderation, which has the newest chat.LogKept.

@@ -134,3 +134,21 @@ func TestRedis_UserRateCostsNothingAtRest(t *testing.T) {
 		t.Errorf("of the hasty: %q; want %q: three messages use up 600 ms", got["hasty"], want)
 	}
 }
+
+// TestRedis_UserRate_System: what is of class system has no rate, also of a user who has said nothing before: a held
+// message is stored and waits no more, an announcement is stored.
+func TestRedis_UserRate_System(t *testing.T) {
+	node, _ := newPaced(t, pace.Rate{Every: 200, Burst: 2})
+	s := node()
+	held := heldOf("bob", 1)
+	_, err := s.Hold(t.Context(), "r", []chat.Held{held})
+	noError(t, err)
+	s.approve("n.1", held, "stored 1")
+	said := drafts("r", "__key", 10, 10, 10, 10, 10)
+	for i := range said {
+		said[i].Class = chat.ClassSystem
+	}
+	stored, err := s.Publish(t.Context(), "r", chat.Batch{ID: "n.2", Drafts: said})
+	wantEqual(t, "announcements", len(stored.Event.Messages), err, len(said))
+	wantEqual(t, "what waits", s.heldIDs(), nil, "")
+}

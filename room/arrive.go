@@ -24,6 +24,10 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 		r.changeRulesLocked(ev.Rules)
 	case chat.EventNotice:
 		r.nativesLocked(func(st *stream) { st.control(ev.Messages[0]) })
+	case chat.EventHeld:
+		if h.cfg.OnHeld != nil {
+			h.cfg.OnHeld(r, &ev.Held, ev.HeldState)
+		}
 	case chat.EventLook:
 		r.lastEvent = h.coarse.Load()
 		h.elsewhere.suspect(id)

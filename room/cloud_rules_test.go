@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,9 +67,57 @@ func (s *fakeStore) moderate(c chat.RulesChange) {
 	}
 }
 
+func (s *fakeStore) Hold(_ context.Context, room string, all []chat.Held) (dropped int, err error) {
+	err = s.call("Hold", func() (string, *chat.Event, error) {
+		r := s.room(room)
+		for _, h := range all {
+			if !slices.ContainsFunc(r.held, func(other chat.Held) bool { return other.ID == h.ID }) {
+				r.held = append(r.held, h)
+			}
+		}
+		return "", nil, nil
+	})
+	return 0, err
+}
+
+// held are the messages that wait in room 1.
+func (s *fakeStore) held() (all []chat.Held) {
+	s.set(func(s *fakeStore) { all = slices.Clone(s.room("1").held) })
+	return all
+}
+
 // recall takes message seq back, over this node.
 func (s *fakeStore) recall(room string, seq uint64) {
 	if ev, err := s.recallThat(room, func(e chat.Entry) bool { return e.Seq == seq }); err == nil {
 		s.hall.Recalled(room, ev) // as the gateway does before it answers
 	}
+}
+
+// recall is Store.Recall.
+func (c *cloud) recall(id string, is func(chat.Entry) bool) (chat.Event, error) {
+	r := c.room(id)
+	c.look(r, chat.Position{})
+	for i, e := range r.entries {
+		if e.JSON == "" || !is(e) {
+			continue
+		}
+		husk, _ := codec.Husk(e.JSON)
+		c.names++
+		r.entries[i].JSON = ""
+		ev := chat.Event{
+			Kind: chat.EventRecall, Epoch: r.Epoch, Seq: e.Seq, Total: r.position().Total,
+			Rev: r.Rev + 1, Prev: r.Tip, Tip: fmt.Sprint("recall", c.names), Messages: []string{husk},
+		}
+		r.Rev, r.Tip = ev.Rev, ev.Tip
+		r.recalls = append(r.recalls, ev)
+		r.remember()
+		return ev, nil
+	}
+	for _, ev := range slices.Backward(r.recalls) {
+		if is(chat.Entry{Seq: ev.Seq, JSON: ev.Messages[0]}) {
+			ev.Rev, ev.Prev = 0, ""
+			return ev, nil
+		}
+	}
+	return chat.Event{}, chat.ErrNoMessage
 }

@@ -40,6 +40,7 @@ type cloudRoom struct {
 	likes   uint64
 	rules   chat.Rules
 	marks   map[chat.Mark]bool
+	held    []chat.Held
 	past    []*cloudRoom // as it was after each change, for going back
 }
 
@@ -66,7 +67,7 @@ func (c *cloud) room(id string) *cloudRoom {
 
 func (r *cloudRoom) clone() *cloudRoom {
 	k := *r
-	k.rules, k.marks = copyOf(&r.rules), maps.Clone(r.marks)
+	k.rules, k.marks, k.held = copyOf(&r.rules), maps.Clone(r.marks), slices.Clone(r.held)
 	k.entries, k.recalls = slices.Clone(r.entries), slices.Clone(r.recalls)
 	k.sent, k.last, k.lastTS, k.past = maps.Clone(r.sent), maps.Clone(r.last), maps.Clone(r.lastTS), nil
 	return &k
@@ -158,6 +159,12 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 	}
 	var drafts []chat.Draft
 	for i, d := range b.Drafts {
+		waits := len(r.held)
+		r.held = slices.DeleteFunc(r.held, func(h chat.Held) bool { return h.ID == d.Held })
+		if d.Held != "" && len(r.held) == waits {
+			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkHeld})
+			continue
+		}
 		as, known := r.sent[d.UserID+" "+d.ID]
 		known = known && d.ID != ""
 		if !known && search || known && as.epoch != r.Epoch {
@@ -246,35 +253,6 @@ func (c *cloud) read(id string, known chat.Position, newest, most int) chat.Hist
 		}
 	}
 	return h
-}
-
-// recall is Store.Recall.
-func (c *cloud) recall(id string, is func(chat.Entry) bool) (chat.Event, error) {
-	r := c.room(id)
-	c.look(r, chat.Position{})
-	for i, e := range r.entries {
-		if e.JSON == "" || !is(e) {
-			continue
-		}
-		husk, _ := codec.Husk(e.JSON)
-		c.names++
-		r.entries[i].JSON = ""
-		ev := chat.Event{
-			Kind: chat.EventRecall, Epoch: r.Epoch, Seq: e.Seq, Total: r.position().Total,
-			Rev: r.Rev + 1, Prev: r.Tip, Tip: fmt.Sprint("recall", c.names), Messages: []string{husk},
-		}
-		r.Rev, r.Tip = ev.Rev, ev.Tip
-		r.recalls = append(r.recalls, ev)
-		r.remember()
-		return ev, nil
-	}
-	for _, ev := range slices.Backward(r.recalls) {
-		if is(chat.Entry{Seq: ev.Seq, JSON: ev.Messages[0]}) {
-			ev.Rev, ev.Prev = 0, ""
-			return ev, nil
-		}
-	}
-	return chat.Event{}, chat.ErrNoMessage
 }
 
 // Verbs. The caller holds c.mu, see fakeStore.set.

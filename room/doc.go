@@ -15,7 +15,8 @@
 //
 // arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
 // while the store cannot be reached. post.go takes messages in, publish.go carries batches, recalls.go takes messages
-// back. rules.go judges messages by the rules of their room, storm.go leaves out what is too much. report.go counts,
+// back. rules.go judges messages by the rules of their room, held.go has them wait for a moderator, review.go has a
+// service look at them, storm.go leaves out what is too much. report.go counts,
 // and finds out about rooms that lack something. elsewhere.go finds a room's history in another database, and
 // unnumbered.go is rooms that original FastIM nodes write to as well.
 //
@@ -32,10 +33,11 @@
 //	name       how many           owns                          may block on
 //	lane       Fanout.Lanes       members of its parts          its queue; Socket.Send never blocks
 //	publisher  Config.Publishers  the room it serves just now   the store (bounded by StoreTimeout), its queue
+//	reviewer   16 with a Review   the flight it asks about       Hooks.Review, its queue
 //	reporter   1                  nothing                       the store (bounded by StoreTimeout), Hall.due
 //
-// and one that Hooks.Clock starts at the end of a part's rest, which marks the part and
-// ends; after Close it does no harm.
+// and those that Hooks.Clock starts: at the end of a part's rest, which marks the part, and when the first message of a
+// batch has waited for others, which has its room served; they end, and after Close do no harm.
 //
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
 //

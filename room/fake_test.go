@@ -157,6 +157,11 @@ func (f *fixture) work() bool {
 		r.serve()
 		return true
 	}
+	if waiting(f.hall.reviews) > 0 {
+		r, _ := f.hall.reviews.pop()
+		r.review()
+		return true
+	}
 	for _, l := range f.hall.lanes {
 		if waiting(l.queue) > 0 {
 			p, _ := l.queue.pop()

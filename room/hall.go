@@ -38,6 +38,9 @@ type Store interface {
 	// Rules reads the rules of a room, ChangeRules replaces or changes them: see redisx.Store.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
+	// Hold has messages wait for a moderator; dropped is how many others had to go for them. chat.ErrBeside in the chain of
+	// the error says that there are no moderators.
+	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)
 	// SubscribeRoom returns once the room's events reach [Hall.RoomEvent].
 	SubscribeRoom(ctx context.Context, room string) error
 	// UnsubscribeRoom ends that. It never blocks.
@@ -59,12 +62,19 @@ type Hooks struct {
 	// the whole batch for now: it is asked again. It deals with the refused authors itself.
 	// What members get while the store is away they get before Authorize is asked.
 	Authorize func(ctx context.Context, from []Author) ([]bool, error)
+	// Review says what becomes of messages in rooms that want them reviewed, see chat.Modes; nil: none are. Somebody has
+	// come in just now for NewFor.
+	Review Reviewer
+	NewFor time.Duration
 	// OnChange is called when a watched room has new messages or lost one. It is called
 	// with the room's lock held: it must not block or call the room.
 	OnChange func(r *Room)
 	// OnRules is called when a room has other rules, with those about whom measures were taken or lifted. It is called
 	// with the room's lock held, as OnChange is.
 	OnRules func(r *Room, targets []string)
+	// OnHeld hears that a message waits for a moderator, or does no more. It is called with the room's lock held, as
+	// OnChange is.
+	OnHeld func(r *Room, h *chat.Held, state chat.HeldState)
 	// OnNews hears that the store may have something new of a room: messages of this node, or that its first member here
 	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.
 	OnNews func(room string)
@@ -83,6 +93,7 @@ type Hall struct {
 	log        *slog.Logger
 	lanes      []*lane
 	publishers *queue[*Room]
+	reviews    *queue[*Room]   // whose flights wait for a reviewer
 	ctx        context.Context // ends at Close; parent of every call to the store
 	cancel     context.CancelFunc
 	seed       maphash.Seed
@@ -92,7 +103,7 @@ type Hall struct {
 
 	budget    budget
 	reporting reporting
-	workers   sync.WaitGroup // lanes, publishers, reporter
+	workers   sync.WaitGroup // lanes, publishers, reviewers, reporter
 	away      atomic.Bool    // the store takes no calls
 	elsewhere elsewhere
 	batches   atomic.Uint64 // batches made for the store
@@ -119,12 +130,17 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	for range cfg.Publishers {
 		h.workers.Go(h.publish) // ends when Close closes the publishers' queue
 	}
+	if hooks.Review != nil {
+		for range reviewers {
+			h.workers.Go(h.reviewEach) // ends when Close closes the queue of reviews
+		}
+	}
 	return h
 }
 
 // newHall is New without the goroutines; tests step them by hand.
 func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
-	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), seed: maphash.MakeSeed(), due: once.NewSignal()}
+	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), reviews: newQueue[*Room](), seed: maphash.MakeSeed(), due: once.NewSignal()}
 	h.cfg.Config, h.cfg.Hooks = cfg, hooks
 	if cfg.Node == "" {
 		h.cfg.Node = rand.Text()[:12]
@@ -153,6 +169,7 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 func (h *Hall) Close() {
 	h.cancel()
 	h.publishers.close()
+	h.reviews.close()
 	for _, l := range h.lanes {
 		l.queue.close()
 	}
@@ -324,7 +341,7 @@ func (r *Room) release() {
 func (r *Room) idle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.queued && !r.hasWorkLocked()
+	return !r.queued && r.outbox.size() == 0 && !r.hasWorkLocked()
 }
 
 // flushEvery is how often Flush looks.

@@ -83,8 +83,12 @@ type post struct {
 	from  Author
 	at    time.Duration // when it came, as the hall counts time
 	ahead bool          // the members of this node had it first
-	asked bool          // from is whom Hooks.Authorize is asked about
-	end   end
+	quiet bool          // they do not, whatever happens
+	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
+	// reviewed: what the review has said is done.
+	reviewed bool
+	asked    bool // from is whom Hooks.Authorize is asked about
+	end      end
 }
 
 // flight is one batch.
@@ -109,6 +113,8 @@ type outbox struct {
 	flight flight
 	// sending: a publisher has flight in its hands.
 	sending bool
+	// reviewing: it is under review; then no publisher takes it.
+	reviewing bool
 	// ahead is how many posts that have not ended members of this node had first.
 	ahead int
 	// writers are the users who have posts that have not ended, or have said something lately; bytes is how large those
@@ -268,7 +274,7 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	if p.ahead {
 		o.ahead--
 	}
-	if p.draft.ID != "" && p.from != nil {
+	if (p.draft.ID != "" || p.draft.Held != "") && p.from != nil {
 		a.ID = p.draft.ID
 		o.answers = append(o.answers, answered{p.from, a})
 	}
@@ -380,11 +386,11 @@ func (o *outbox) met(epoch string, entries []chat.Entry, keyOf func(string) key)
 	}
 }
 
-// expire gives up what came before oldest, but for a flight that a publisher has in its hands. It
+// expire gives up what came before oldest, but for a flight that a publisher or a reviewer has in its hands. It
 // returns how many posts that were, and how many of them the store may have.
 func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	ahead := o.ahead
-	if f := &o.flight; f.open > 0 && !o.sending && f.posts[0].at < oldest {
+	if f := &o.flight; f.open > 0 && !o.sending && !o.reviewing && f.posts[0].at < oldest {
 		if f.tries > 0 {
 			doubtful = o.finishFlight(unconfirmed, Answer{Code: CodeUnconfirmed})
 			ahead = o.ahead // members here had some of these, others may yet
@@ -440,13 +446,13 @@ func (o *outbox) admit(ok []bool) {
 	}
 }
 
-// goAhead marks all that waits as ahead of the store, and returns what was not before, oldest first. A batch that may
-// be under way stays as it is; else a post keeps the timestamp that stamp gives it.
+// goAhead marks all that waits as ahead of the store, but what is quiet, and returns what was not before, oldest first.
+// A batch that may be under way stays as it is; else a post keeps the timestamp that stamp gives it.
 func (o *outbox) goAhead(stamp func(ts int64) int64) (entries []chat.Entry) {
 	for _, posts := range [][]post{o.flight.posts, o.waiting} {
 		for i := range posts {
 			p := &posts[i]
-			if p.ahead || p.end != notYet {
+			if p.ahead || p.quiet || p.end != notYet {
 				continue
 			}
 			p.ahead = true

@@ -15,7 +15,7 @@ import (
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
 	d.Class = r.hall.classOf(codec.KindChat, voiceOf(from))
-	return r.post(from, d, now, false)
+	return r.post(from, d, now, said)
 }
 
 // PostNative is Post for a send of a native client; Author.Answered tells what became of it,
@@ -23,20 +23,29 @@ func (r *Room) Post(from Author, user, info string, now time.Time) error {
 func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
 	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
 	d.Class = r.hall.classOf(op.Kind, voiceOf(from))
-	return r.post(from, d, now, false)
+	return r.post(from, d, now, said)
 }
 
 // Shadow is PostNative for a message that its sender alone is to believe in: it is held against the same bounds and
 // rules, acknowledged without a number, and stored nowhere.
 func (r *Room) Shadow(from Author, user string, op *codec.Op, now time.Time) error {
-	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()), now, true)
+	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()), now, shadowed)
 }
 
-func (r *Room) post(from Author, d chat.Draft, now time.Time, shadow bool) error {
+// way is what is to become of a message.
+type way uint8
+
+const (
+	said     way = iota
+	shadowed     // its sender alone believes in it
+	held         // it waits for a moderator
+)
+
+func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	h := r.hall
 	r.mu.Lock()
 	defer r.unlock()
-	if (r.writing != linked || h.away.Load()) && r.outbox.takeOver(from, &d) {
+	if (r.writing != linked || h.away.Load()) && d.Held == "" && r.outbox.takeOver(from, &d) {
 		return nil
 	}
 	if !r.outbox.takes(d.UserID, h.cfg.QueueMessages, int64(h.cfg.QueueBytes)) {
@@ -51,7 +60,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, shadow bool) error
 	case no.code != "":
 		h.stats.tally.refusedRules.Add(1)
 		return &RefusedError{no.code, no.wait}
-	case no.shadow || shadow:
+	case no.shadow || how == shadowed:
 		h.stats.tally.refusedRules.Add(1)
 		if d.ID != "" {
 			r.outbox.answers = append(r.outbox.answers, answered{from, Answer{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}})
@@ -64,11 +73,15 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, shadow bool) error
 	if d.ID == "" && !h.cfg.NoLocal {
 		d.SetOrigin(h.newOrigin())
 	}
-	r.outbox.add(post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now)})
+	p := post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now), quiet: how == held || d.Held != "" || r.reviewsLocked()}
+	if how == held {
+		p.hold = chat.HeldByFilter
+	}
+	r.outbox.add(p)
 	if r.writing == cut {
 		r.goAheadLocked()
 	}
-	if !h.away.Load() {
+	if !h.away.Load() && !r.lingersLocked() {
 		r.enqueueLocked()
 	}
 	return nil

@@ -36,7 +36,7 @@ func (r *Room) serve() {
 	// What members have had goes to the store before its history is read: so the count that
 	// they are led back to has it.
 	here := !h.away.Load()
-	fetch, send := here && r.follower.wants() && r.outbox.ahead == 0, here && r.outbox.flight.open > 0
+	fetch, send := here && r.follower.wants() && r.outbox.ahead == 0, here && r.outbox.flight.open > 0 && !r.outbox.reviewing
 	r.outbox.sending = send
 	again, rules, unpin := r.recalls.lost, here && r.rules.stale, here && r.rules.unpin
 	if !here {
@@ -76,7 +76,9 @@ func (h *Hall) newBatch() string {
 
 // hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
 func (r *Room) hasWorkLocked() bool {
-	return r.follower.wants() || r.outbox.size() > 0 || len(r.recalls.lost) > 0 || r.rules.stale || r.rules.unpin
+	o := &r.outbox
+	lacks := r.follower.wants() && (o.ahead == 0 || !o.reviewing) // see serve
+	return lacks || o.size() > 0 && !o.reviewing || len(r.recalls.lost) > 0 || r.rules.stale || r.rules.unpin
 }
 
 // enqueueLocked gives the room to a publisher, unless a call failed: then the next Tick
@@ -109,11 +111,18 @@ func (r *Room) send() {
 	// Only this publisher changes the flight's posts but for how they end and whom they are from.
 	r.mu.Lock()
 	f := &r.outbox.flight
-	if f.open > 0 && f.authorized {
-		r.judgeFlightLocked()
-	}
+	fresh := f.open > 0 && f.authorized && r.judgeFlightLocked()
 	if f.open == 0 || !f.authorized { // nobody may send, all were met meanwhile, or it has to be asked again
 		r.unlock()
+		return
+	}
+	if fresh && r.askReviewLocked() { // else the store may have it already
+		r.unlock()
+		return
+	}
+	if all, places := r.outbox.toHold(); len(all) > 0 {
+		r.unlock()
+		r.holdFlight(ctx, all, places) // the others have the next turn
 		return
 	}
 	if f.tries > 0 {

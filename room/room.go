@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"barrage/codec"
 	"barrage/internal/chat"
@@ -41,6 +42,9 @@ type Room struct {
 	queued    bool  // stands in hall.publishers, or a publisher serves it
 	failed    bool  // a call to the store failed; the next Tick tries again
 	lastEvent int64 // hall.coarse when the last event came
+	lingers   bool  // reviewLinger goes by before a publisher serves it
+	// askedAt is when its flight went under review, as the hall counts time.
+	askedAt time.Duration
 
 	// While the store is away, see away.go.
 	writing  writing

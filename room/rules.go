@@ -45,6 +45,8 @@ type Voice struct {
 	Role chat.Role // of their token
 	High bool      // they may send what is above normal, see StormConfig.HighKinds
 	Tags []string
+	// Approved: a moderator has approved what they write, so the room's modes do not count. What holds against them does.
+	Approved bool
 	// Since is when they came into the room; zero: long ago.
 	Since time.Time
 }
@@ -103,13 +105,16 @@ func (s *rules) judge(d *chat.Draft, v Voice, now int64) verdict {
 			return verdict{code: CodeMuted, wait: left(m.Until, now)}
 		}
 	}
-	if role >= chat.RoleModerator {
+	m, shadow := s.Against(chat.Shadow, d.UserID, v.Role, now)
+	if v.Approved && shadow {
+		return verdict{code: CodeMuted, wait: left(m.Until, now)}
+	}
+	if role >= chat.RoleModerator || v.Approved {
 		return verdict{}
 	}
 	if no := s.judgeModes(d, v, now); no.code != "" {
 		return no
 	}
-	_, shadow := s.Against(chat.Shadow, d.UserID, v.Role, now)
 	return verdict{shadow: shadow}
 }
 
@@ -213,6 +218,8 @@ func markCode(kind chat.MarkKind) string {
 		return CodeSlow
 	case chat.MarkQuota:
 		return CodeShed
+	case chat.MarkHeld:
+		return CodeDecided
 	default:
 		return CodeDuplicate
 	}
@@ -239,16 +246,16 @@ func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) verdict {
 	return no
 }
 
-// judgeFlightLocked judges what is about to go to the store by the rules of now, unless it may be there already. r.mu
-// must be held.
-func (r *Room) judgeFlightLocked() {
+// judgeFlightLocked judges what is about to go to the store by the rules of now, unless it may be there already: then
+// it returns false. r.mu must be held.
+func (r *Room) judgeFlightLocked() (fresh bool) {
 	f, s := &r.outbox.flight, &r.rules
 	if f.judged {
-		return
+		return false
 	}
 	f.judged, f.rules = true, s.version()
 	if s.Version == "" {
-		return
+		return true
 	}
 	now := r.hall.cfg.Clock.Now().UnixMilli()
 	for i := 0; i < len(f.posts); i++ { // the last one to land takes the flight away
@@ -267,6 +274,7 @@ func (r *Room) judgeFlightLocked() {
 		}
 	}
 	r.outbox.compact()
+	return true
 }
 
 // readRules is one try to read the room's rules; the error is that of a store that does not answer. Where the store has
@@ -419,6 +427,22 @@ func (r *Room) RoleOf(user string, token chat.Role) chat.Role {
 		return token
 	}
 	return r.rules.RoleOf(user, token, r.hall.cfg.Clock.Now().UnixMilli())
+}
+
+// Appointed are the users to whom the room gives a role of at least least; nil of none.
+func (r *Room) Appointed(least chat.Role) (users map[string]struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rules.Empty() {
+		return nil
+	}
+	users = map[string]struct{}{}
+	for _, m := range r.rules.Measures(r.hall.cfg.Clock.Now().UnixMilli()) {
+		if m.What == chat.Appoint && m.Role >= least {
+			users[m.Target] = struct{}{}
+		}
+	}
+	return users
 }
 
 // Against is the measure of one of the kinds, the first one of these, that is in force here against a user with a

@@ -20,6 +20,7 @@ type counters struct {
 	welcomes                               atomic.Uint64
 	gaps, fetches, fetchErrors, missed     atomic.Uint64
 	epochs                                 atomic.Uint64
+	held, heldDropped                      atomic.Uint64
 }
 
 // Stats are a hall's figures at one moment. Those that count up begin at 0 when the
@@ -39,6 +40,8 @@ type Stats struct {
 	RefusedRate         uint64 // messages of users who say too much
 	RefusedRules        uint64 // messages that rules forbid, and those of Room.Shadow
 	Shed                Shed   // messages left out, because the room had too many
+	Held                uint64 // messages that were given to the store to wait for a moderator
+	HeldDropped         uint64 // messages that had to go for those
 	RefusedOld          uint64 // messages given up after Config.QueueAge, that no member had
 
 	Local     uint64 // messages that members of this node had before the store, which was away
@@ -89,6 +92,7 @@ func (h *Hall) Stats() Stats {
 		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),
 		Missed: c.missed.Load(), Epochs: c.epochs.Load(),
 		RefusedOld: c.tally.expired.Load(), Local: c.local.Load(), LocalOnly: c.tally.localOnly.Load(), Unconfirmed: c.tally.unconfirmed.Load(),
+		Held: c.held.Load(), HeldDropped: c.heldDropped.Load(),
 		Retries: c.retries.Load(), Repeats: c.tally.repeats.Load(),
 		Drifts: c.drifts.Load(), Reports: c.reports.Load(), ReportErrors: c.reportErrors.Load(),
 	}

@@ -29,6 +29,8 @@ type Store interface {
 	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
 	Purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error)
 	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
+	Held(ctx context.Context, room string) ([]chat.Held, error)
+	Deny(ctx context.Context, room, id string) (chat.Held, error)
 	Notify(ctx context.Context, room, text string) error
 	WriteLog(ctx context.Context, room, entry string) error
 	ReadLog(ctx context.Context, room string, limit int) ([]string, error)
@@ -50,6 +52,10 @@ type Desk struct {
 	store Store
 	hall  Hall
 	say   Say
+	// approve stores held messages.
+	approve Approve
+	// Reviews: this node can have messages reviewed. Who makes the desk sets it before the first verb.
+	Reviews bool
 	// tokenRole is the highest role that a token gives a user in a room, of those whose sockets this node has.
 	tokenRole func(room, user string) chat.Role
 	now       func() time.Time
@@ -62,9 +68,10 @@ type Desk struct {
 // Say sends a message of the room's own and returns when it is stored.
 type Say func(ctx context.Context, room, user string, op *codec.Op) error
 
-// New makes a desk. say carries announcements; tokenRole is what a user's tokens say on this node; now is the time.
-func New(store Store, hall Hall, say Say, tokenRole func(room, user string) chat.Role, now func() time.Time, log *slog.Logger) *Desk {
-	return &Desk{store: store, hall: hall, say: say, tokenRole: tokenRole, now: now, log: log}
+// New makes a desk. say carries announcements, approve held messages; tokenRole is what a user's tokens say on this
+// node; now is the time.
+func New(store Store, hall Hall, say Say, approve Approve, tokenRole func(room, user string) chat.Role, now func() time.Time, log *slog.Logger) *Desk {
+	return &Desk{store: store, hall: hall, say: say, approve: approve, tokenRole: tokenRole, now: now, log: log}
 }
 
 // Actor is who wants something done.
@@ -100,6 +107,7 @@ type Entry struct {
 	V      string          `json:"v,omitempty"`
 	Modes  json.RawMessage `json:"modes,omitempty"`
 	Body   string          `json:"body,omitempty"`
+	Held   string          `json:"held,omitempty"`
 	Sum    string          `json:"sha256,omitempty"` // of a list of terms
 }
 
@@ -214,6 +222,10 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 		return d.remove(ctx, room, v, e)
 	case "purge":
 		return d.purge(ctx, room, v, e)
+	case "approve":
+		return d.release(ctx, room, v, e)
+	case "deny":
+		return d.deny(ctx, room, v, e)
 	case "announce":
 		e.Body = v.Body
 		by := e.By
@@ -261,6 +273,9 @@ func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role,
 		c.Pin = &pinned
 		return c, no
 	case "modes":
+		if r := string(v.Modes["review"]); r != "" && r != `"off"` && !d.Reviews {
+			return c, bad("review is %s, and this node has nobody to ask: set hook.review_url on all nodes", r)
+		}
 		c.Modes = make(map[string]string, len(v.Modes))
 		for name, value := range v.Modes {
 			c.Modes[name] = string(value)
@@ -464,6 +479,9 @@ func (d *Desk) Order(ctx context.Context, a Actor, room string) (Order, *Refused
 // cannot is the refusal of what the store did not do.
 func (d *Desk) cannot(v *Verb, err error) *Refused {
 	if no := refusal(err); no != nil {
+		if v.Held != "" && errors.Is(err, chat.ErrNoMessage) {
+			no = notWaiting
+		}
 		return no
 	}
 	d.log.Warn("cannot "+v.Verb, "err", err)
@@ -473,6 +491,8 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 // refusal is that of an error with which the store refuses something for good, nil for any other.
 func refusal(err error) *Refused {
 	switch {
+	case errors.Is(err, ErrUnheard):
+		return unheard
 	case errors.Is(err, chat.ErrNoMessage):
 		return &Refused{http.StatusNotFound, "not_found", "there is no such message, or not any more"}
 	case errors.Is(err, chat.ErrOtherEpoch):

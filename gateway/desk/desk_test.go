@@ -24,6 +24,8 @@ type fixture struct {
 	// tokens are the roles that tokens of users give.
 	tokens map[string]chat.Role
 	hall   fakeHall
+	// batches counts those of approve.
+	batches int
 }
 
 // brokenStore fails where it is told to.
@@ -58,8 +60,26 @@ func newFixture(t *testing.T) *fixture {
 		f.said = append(f.said, fmt.Sprint(room, " ", user, " ", op.Kind, " ", op.Body))
 		return nil
 	}
-	f.Desk = New(f.store, &f.hall, say, func(_, user string) chat.Role { return f.tokens[user] }, func() time.Time { return day }, slog.New(slog.DiscardHandler))
+	f.Desk = New(f.store, &f.hall, say, f.approve, func(_, user string) chat.Role { return f.tokens[user] }, func() time.Time { return day }, slog.New(slog.DiscardHandler))
 	return f
+}
+
+// approve stores a held message as a room does.
+func (f *fixture) approve(ctx context.Context, room string, h *chat.Held) error {
+	d, err := codec.HeldDraft(h, day.UnixMilli())
+	if err != nil {
+		return err
+	}
+	rules, _ := f.store.Rules(ctx, room)
+	if _, muted := rules.Find(chat.Mute, d.UserID, day.UnixMilli()); muted {
+		return ErrUnheard
+	}
+	f.batches++
+	stored, err := f.store.Publish(ctx, room, chat.Batch{ID: fmt.Sprintf("a.%d", f.batches), Rules: rules.Version, Drafts: []chat.Draft{d}})
+	if err == nil && len(stored.Refused) > 0 {
+		err = chat.ErrNoMessage
+	}
+	return err
 }
 
 // do carries out a verb as a user with a role, and returns the code with which it is refused.
@@ -314,7 +334,7 @@ func TestParse_BadVerbs(t *testing.T) {
 		}
 	}
 	for _, word := range Verbs() {
-		_, no := Parse(fmt.Appendf(nil, `{"verb":%q,"user_id":"a","seq":1,"modes":{"frozen":true},"body":"x"}`, word))
+		_, no := Parse(fmt.Appendf(nil, `{"verb":%q,"user_id":"a","seq":1,"modes":{"frozen":true},"body":"x","held":"h"}`, word))
 		if no != nil {
 			t.Errorf("%s, which is one of the verbs: %v", word, no)
 		}

@@ -32,6 +32,7 @@ type Verb struct {
 	Body    string                     `json:"body"`
 	Ext     json.RawMessage            `json:"ext"`
 	Role    string                     `json:"role"`
+	Held    string                     `json:"held"`
 }
 
 // strict reads verbs as codec reads ops: texts are copied, names of fields count to the letter.
@@ -62,7 +63,7 @@ var measures = map[string]chat.What{
 }
 
 // verbs are all of them, as errors name them.
-const verbs = "announce, ban, clear, delete, kick, modes, mute, pin, purge, role, shadow, unban, unmute, unpin, unshadow"
+const verbs = "announce, approve, ban, clear, delete, deny, kick, modes, mute, pin, purge, role, shadow, unban, unmute, unpin, unshadow"
 
 // check checks the fields that the verb looks at, and puts in what may be left out.
 func (v *Verb) check() *Refused {
@@ -81,6 +82,10 @@ func (v *Verb) check() *Refused {
 	case "delete", "pin":
 		if v.Seq == 0 {
 			return bad("%s wants seq, a message's number", v.Verb)
+		}
+	case "approve", "deny":
+		if v.Held == "" || len(v.Held) > maxHeld || strings.ContainsFunc(v.Held, func(c rune) bool { return c <= ' ' || c > '~' }) {
+			return bad("%s wants held, the id of a message that waits, of at most %d bytes", v.Verb, maxHeld)
 		}
 	case "modes":
 		return v.checkModes()

@@ -18,6 +18,7 @@ type Config struct {
 	Auth   AuthConfig
 	Limits door.Limits
 	Filter FilterConfig
+	Hook   HookConfig
 	CORS   CORSConfig
 	// AutoJoin makes everyone who connects to a room a member of it. Off: a user who
 	// is not a member is closed with 4403.
@@ -118,6 +119,7 @@ func DefaultConfig() Config {
 		Auth:         defaultAuth(),
 		Limits:       door.DefaultLimits(),
 		Filter:       defaultFilter(),
+		Hook:         defaultHook(),
 		CORS:         CORSConfig{AllowedOrigins: []string{"*"}},
 		AutoJoin:     true,
 		SelfJoin:     true,

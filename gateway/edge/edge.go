@@ -16,6 +16,7 @@ import (
 	"github.com/lesismal/nbio/mempool"
 
 	"barrage/gateway/door"
+	"barrage/gateway/review"
 	"barrage/internal/chat"
 	"barrage/internal/pace"
 	"barrage/room"
@@ -57,6 +58,7 @@ type Edge struct {
 	Tokens *TokenWatcher
 	Order  *Order
 	Words  *Words
+	Review *review.Hook // nil: nobody is asked about messages
 	Log    *slog.Logger
 	// Times are the real ones; tests set others before Listen.
 	Times Times
@@ -100,13 +102,14 @@ func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e.Plain = e.Door.NewPlain(e.mostPlain, func() time.Time { return e.Times.Now() })
 	e.Joins, e.Tokens, e.Guard = newJoins(e), newTokenWatcher(e), newGuard(&e.Config, store, log)
 	e.Order = newOrder(e)
+	e.Review = newReview(e)
 	e.Words = newWords(&e.Config.Filter, store, func() time.Time { return e.Times.Now() }, log)
 	return e
 }
 
 // Hooks is how rooms ask the edge; onChange is room.Hooks.OnChange.
 func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
-	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged}
+	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heard, Review: e.reviewer(), NewFor: e.Config.Hook.ReviewNewFor}
 }
 
 // rulesChanged is room.Hooks.OnRules.

@@ -15,14 +15,16 @@ import (
 )
 
 // Order holds sockets to the rules of their rooms: it closes those of users who may not be here any more, and tells the
-// others what holds for them. What they say, the rooms judge.
+// others what holds for them. What they say, the rooms judge. It tells moderators of messages that wait for them, too.
 type Order struct {
 	edge *Edge
 	due  once.Signal
 
-	mu sync.Mutex // guards the field below; a leaf
+	mu sync.Mutex // guards the fields below; a leaf
 	// changed are the users about whom measures have changed, by room; bounded by chat.MaxMeasures for each live room.
 	changed map[*room.Room]map[string]struct{}
+	// held is what nobody was told yet, oldest first; at most mostHeld.
+	held []heldNews
 }
 
 func newOrder(e *Edge) *Order {
@@ -63,6 +65,7 @@ func (o *Order) run(ctx context.Context) {
 			return
 		case <-o.due:
 			o.look()
+			o.tellHeld()
 		}
 	}
 }
@@ -71,8 +74,13 @@ func (o *Order) run(ctx context.Context) {
 func (o *Order) look() {
 	o.mu.Lock()
 	changed := o.changed
-	o.changed = map[*room.Room]map[string]struct{}{}
+	if len(changed) > 0 {
+		o.changed = map[*room.Room]map[string]struct{}{}
+	}
 	o.mu.Unlock()
+	if len(changed) == 0 {
+		return
+	}
 	from := map[*room.Room]bool{} // rooms that keep out, or kept out, who comes from somewhere
 	for r, users := range changed {
 		for user := range users {

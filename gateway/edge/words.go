@@ -80,12 +80,6 @@ type List struct {
 	Stored bool // it is of the store
 }
 
-// Why the word filter refuses a message.
-const (
-	CodeBlocked = "blocked"
-	CodeHeld    = "held" // it should wait for a moderator, and messages cannot wait yet
-)
-
 // Check says what becomes of a message of a user with these rights in a room, and its text, which is another one with
 // filter.Mask alone. It counts, and logs what moderators want to look at. Moderators say what they like. It never
 // blocks.

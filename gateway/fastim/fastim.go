@@ -209,10 +209,13 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 	}
 	// What is refused is counted; FastIM clients have no word for it.
 	action, text := m.fastIM.edge.Words.Check(m.Place.Room(), m.User(), m.Rights(), string(payload))
-	if action == filter.Block || action == filter.Hold {
+	if action == filter.Block {
 		return m.refused()
 	}
 	err := m.post(action, text)
+	if action == filter.Hold && err == nil {
+		return m.refused() // moderators have enough to do
+	}
 	if _, ok := errors.AsType[*room.TooFastError](err); ok && !m.Bears(edge.NuisanceRefusal) {
 		return edge.ErrGone
 	}
@@ -222,8 +225,12 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 
 // post says text in the room, as the word filter has it.
 func (m *member) post(action filter.Action, text string) error {
-	if action == filter.Shadow {
+	switch action {
+	case filter.Shadow:
 		return m.Place.Room().Shadow(m, m.User(), &codec.Op{Kind: codec.KindChat, Body: text}, time.Now())
+	case filter.Hold:
+		return m.Place.Room().Hold(m, m.User(), &codec.Op{Kind: codec.KindChat, Body: text}, time.Now())
+	case filter.None, filter.Flag, filter.Mask, filter.Block:
 	}
 	return m.Place.Room().Post(m, m.User(), text, time.Now())
 }

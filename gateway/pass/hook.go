@@ -18,6 +18,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"barrage/internal/breaker"
 	"barrage/internal/chat"
 	"barrage/internal/once"
 	"barrage/internal/signed"
@@ -88,7 +89,7 @@ type Hook struct {
 	slots   chan struct{}
 	closed  sync.Once
 	flights singleflight.Group
-	breaker breaker
+	breaker breaker.Breaker
 	passes  *lru.Cache[hookKey, remembered] // nil: good answers are not kept
 	refused *lru.Cache[hookKey, remembered]
 
@@ -293,7 +294,7 @@ func (h *Hook) ask(a Asked, key hookKey) verdict {
 	if v, ok := h.recall(key); ok { // answered between the look before and this one
 		return v
 	}
-	if !h.breaker.allow(h.now()) {
+	if !h.breaker.Allow(h.now()) {
 		h.counts.busy.Add(1)
 		return verdict{no: hookUnavailable("the service that knows it does not answer")}
 	}
@@ -334,7 +335,7 @@ func (h *Hook) ends(from int) {
 // report logs what went wrong with a call, once until something else happens.
 func (h *Hook) report(a Asked, err error) {
 	failed, _ := errors.AsType[*hookError](err)
-	if again := h.breaker.done(h.now(), failed != nil && failed.down); again {
+	if again := h.breaker.Done(h.now(), failed != nil && failed.down); again {
 		h.log.Info("the connect hook answers again")
 	}
 	h.mu.Lock()

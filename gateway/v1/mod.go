@@ -41,6 +41,49 @@ func (n *API) say(ctx context.Context, id, user string, op *codec.Op) error {
 	}
 }
 
+// approve stores a held message in its room, which is opened for it, see desk.Approve.
+func (n *API) approve(ctx context.Context, id string, h *chat.Held) error {
+	rm, err := n.edge.Hall.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer rm.Release()
+	from := &approver{herald{done: make(chan room.Answer, 1)}}
+	err = rm.PostApproved(from, h, time.Now())
+	if no, ok := errors.AsType[*room.RefusedError](err); ok {
+		return notApproved(no.Code)
+	}
+	if err != nil {
+		return err
+	}
+	select {
+	case a := <-from.done:
+		return notApproved(a.Code)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// notApproved is why the room does not take a held message, by the code of its answer; nil where it does.
+func notApproved(code string) error {
+	switch code {
+	case "":
+		return nil
+	case room.CodeMuted:
+		return desk.ErrUnheard
+	case room.CodeDecided:
+		return chat.ErrNoMessage
+	default:
+		return errors.New("the room does not take it: " + code)
+	}
+}
+
+// approver is the author of a held message, as far as the room's rules ask: a moderator stands for what it says.
+type approver struct{ herald }
+
+// Voice is a viewer's whose message was approved.
+func (*approver) Voice() room.Voice { return room.Voice{Approved: true} }
+
 // herald is the author of what the room itself says.
 type herald struct {
 	done chan room.Answer // capacity 1
@@ -184,6 +227,19 @@ func (n *API) modLog(ctx context.Context, r *http.Request) (int, any, *edge.Refu
 	return http.StatusOK, map[string]any{"entries": entries}, nil
 }
 
+// held serves GET /v1/rooms/{room}/mod/held.
+func (n *API) held(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
+	id, a, bad := n.moderator(ctx, r)
+	if bad != nil {
+		return 0, nil, bad
+	}
+	all, no := n.Desk.Held(ctx, a, id)
+	if no != nil {
+		return 0, nil, RefusedByDesk(no)
+	}
+	return http.StatusOK, map[string]any{"held": all}, nil
+}
+
 // ReadLimit is how many entries of a log are asked for; 100 where nobody says.
 func ReadLimit(r *http.Request) (int, *edge.Refusal) {
 	text := r.URL.Query().Get("limit")
@@ -210,8 +266,8 @@ var ruleTexts = map[string]string{
 	room.CodeEmoteOnly:  "only emotes are allowed here now",
 	room.CodeCaps:       "too many capital letters",
 	room.CodeShed:       "the room has too many messages: it is others' turn now",
-	edge.CodeBlocked:    "there are words in it that are not allowed here",
-	edge.CodeHeld:       "a moderator would have to look at it first",
+	room.CodeBlocked:    "there is something in it that is not allowed here",
+	room.CodeHeld:       "it waits for a moderator",
 }
 
 // ruled reports whether a code is of the rules of a room, of a storm or of the word filter; then the wait is exact.

@@ -92,7 +92,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	}
 	from := &waitingSend{rights: rs, rateName: name, came: time.Now(), done: make(chan room.Answer, 1)}
 	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
-		err := n.post(rm, from, v.User, rs, &op)
+		_, err := n.post(rm, from, v.User, rs, &op)
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
 			return edge.Refuse(http.StatusTooManyRequests, "%s", answerTexts[room.CodeRateLimited]).After(fast.Wait)
 		}
@@ -114,20 +114,21 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	}
 }
 
-// post has the word filter look at a message of a user with these rights, and posts it to the room.
-func (n *API) post(rm *room.Room, from room.Author, user string, rs *edge.Rights, op *codec.Op) error {
+// post has the word filter look at a message of a user with these rights, and posts it to the room. held says that it
+// waits for a moderator then.
+func (n *API) post(rm *room.Room, from room.Author, user string, rs *edge.Rights, op *codec.Op) (held bool, err error) {
 	op.User = rs.Info
 	action, body := n.edge.Words.Check(rm, user, rs, op.Body)
 	op.Body = body
 	switch action {
 	case filter.Block:
-		return &room.RefusedError{Code: edge.CodeBlocked}
+		return false, &room.RefusedError{Code: room.CodeBlocked}
 	case filter.Hold:
-		return &room.RefusedError{Code: edge.CodeHeld}
+		return true, rm.Hold(from, user, op, time.Now())
 	case filter.Shadow:
-		return rm.Shadow(from, user, op, time.Now())
+		return false, rm.Shadow(from, user, op, time.Now())
 	default:
-		return rm.PostNative(from, user, op, time.Now())
+		return false, rm.PostNative(from, user, op, time.Now())
 	}
 }
 

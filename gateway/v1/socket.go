@@ -355,7 +355,10 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 
 // say posts a message; ErrGone says that it was one too many of those that are refused.
 func (m *member) say(op *codec.Op) error {
-	err := m.v1.post(m.Place.Room(), m, m.User(), m.Rights(), op)
+	held, err := m.v1.post(m.Place.Room(), m, m.User(), m.Rights(), op)
+	if held && err == nil && !m.Bears(edge.NuisanceRefusal) { // it will be refused, and moderators have enough to do
+		return edge.ErrGone
+	}
 	if fast, ok := errors.AsType[*room.TooFastError](err); ok {
 		return m.tooFast(op, fast.Wait)
 	}
@@ -434,6 +437,9 @@ func (m *member) Judged() {
 	you := m.You()
 	m.tell(you.Text())
 }
+
+// Held tells of a message that waits for a moderator, or does no more.
+func (m *member) Held(frame string) { m.tell(frame) }
 
 func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 

@@ -78,7 +78,8 @@ func New(e *edge.Edge, store Store) *API {
 
 // NewDesk makes the desk that carries out what moderators want.
 func (n *API) NewDesk(store desk.Store) {
-	n.Desk = desk.New(store, n.edge.Hall, n.say, n.edge.TokenRole, func() time.Time { return n.edge.Times.Now() }, n.edge.Log)
+	n.Desk = desk.New(store, n.edge.Hall, n.say, n.approve, n.edge.TokenRole, func() time.Time { return n.edge.Times.Now() }, n.edge.Log)
+	n.Desk.Reviews = n.edge.Review != nil
 }
 
 // operation is one thing that can be asked for under /v1.
@@ -98,6 +99,7 @@ func (n *API) operations() []operation {
 		{http.MethodPost, "/v1/rooms/{room}/mod", n.scan(n.moderate)},
 		{http.MethodGet, "/v1/rooms/{room}/mod", n.scan(n.order)},
 		{http.MethodGet, "/v1/rooms/{room}/mod/log", n.scan(n.modLog)},
+		{http.MethodGet, "/v1/rooms/{room}/mod/held", n.scan(n.held)},
 		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
 	}
 }

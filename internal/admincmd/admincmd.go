@@ -72,7 +72,7 @@ Commands that cannot be undone ask first. Scripts give --yes.`,
 		groupPeople:   p.people(),
 		groupMessages: p.messages(),
 		groupRules:    p.rules(),
-		groupLook:     {p.order(), p.log(), p.rooms(), p.export(), p.user()},
+		groupLook:     {p.order(), p.log(), p.held(), p.rooms(), p.export(), p.user()},
 		groupNodes:    p.fleet(),
 		GroupSetup:    {p.room(), p.revoke(), p.filter()},
 	} {

@@ -206,7 +206,7 @@ func (o *inForce) set() map[string]json.RawMessage {
 	set := map[string]json.RawMessage{}
 	for name, value := range o.Modes {
 		switch string(value) {
-		case "0", "false", `""`, "[]", "null", `"all"`, `"allow"`:
+		case "0", "false", `""`, "[]", "null", `"all"`, `"allow"`, `"off"`:
 		default:
 			if name != "v" && name != "pinned" && name != "cleared" {
 				set[name] = value

@@ -15,7 +15,7 @@ import (
 func (p *program) messages() []*cobra.Command {
 	unpin := &cobra.Command{Use: "unpin ROOM", Short: "Take the pinned message down", Args: arguments("ROOM")}
 	return []*cobra.Command{
-		p.delete(), p.purge(), p.clear(), p.announce(), p.pin(),
+		p.delete(), p.purge(), p.clear(), p.announce(), p.pin(), p.approve(), p.deny(),
 		p.remote(p.act(unpin, func(_ []string, a *action) error {
 			a.doing = "unpin"
 			a.done = func(int) string { return cli.Plain("no message is pinned in " + a.room) }

@@ -44,6 +44,7 @@ func (p *program) modes() *cobra.Command {
   links=mods          who sends links: allow (all), mods, deny (nobody)
   emote_only=on       only emoji and :names: are taken
   max_caps=70         so many percent of the letters may be capitals; 0: any
+  review=new_users    whose messages the review hook looks at: off, all, new_users
 
 Times are at most 6h.`,
 		Example: `  barrage admin modes live-1 slow_ms=5s links=mods

@@ -28,6 +28,7 @@ type verb struct {
 	Modes   map[string]json.RawMessage `json:"modes,omitempty"`
 	Body    string                     `json:"body,omitempty"`
 	Role    string                     `json:"role,omitempty"`
+	Held    string                     `json:"held,omitempty"`
 }
 
 // action is a verb that a command has carried out.

@@ -63,6 +63,8 @@ const (
 	MarkText MarkKind = 'u' // the same text of anybody
 	// MarkQuota is no mark: the room has its [Quota].
 	MarkQuota MarkKind = 'q'
+	// MarkHeld is no mark: the draft's Held waits no more.
+	MarkHeld MarkKind = 'h'
 )
 
 // Mark is left in a room by a draft that is stored: while it lasts no other draft with the same mark is.

@@ -19,6 +19,8 @@ const (
 	// EventNotice: native members are to be told something. It changes nothing and is never repeated. Messages has
 	// the frame.
 	EventNotice
+	// EventHeld: a message waits for a moderator, or does no more, see Event.Held. It changes nothing in the history.
+	EventHeld
 )
 
 // Event is what crosses Redis from the node where something happened to every node
@@ -45,6 +47,9 @@ type Event struct {
 	Storm Storm
 	// Rules is what changed, only in EventRules. Read-only.
 	Rules *RulesChange
+	// Held is the message, and HeldState what became of it, only in EventHeld.
+	Held      Held
+	HeldState HeldState
 }
 
 // Follows reports whether the event is the next change of a room that stands at p.

@@ -36,6 +36,9 @@ type Draft struct {
 	Class Class
 	// Marks keep it apart from others; nil: nothing does.
 	Marks []Mark
+	// Held is the id under which it waits for a moderator, who has approved it; empty: it does not. It is stored only while
+	// it waits, and waits no more when it is stored. Its Class is [ClassSystem].
+	Held string
 }
 
 // SetOrigin gives a draft without an ID the id that its node knows it by, a word without

@@ -114,6 +114,8 @@ type Modes struct {
 	EmoteOnly bool `json:"emote_only"`
 	// MaxCaps is how many percent of the letters may be capitals, where there are eight at least; 0: any.
 	MaxCaps int64 `json:"max_caps"`
+	// Review says whose messages a service looks at before they are stored.
+	Review Review `json:"review"`
 }
 
 // Who says who may write; the empty value is everybody.

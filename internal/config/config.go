@@ -41,6 +41,7 @@ type Config struct {
 	Limits   door.Limits         `mapstructure:"limits"`
 	Storm    room.StormConfig    `mapstructure:"storm"`
 	Filter   edge.FilterConfig   `mapstructure:"filter"`
+	Hook     edge.HookConfig     `mapstructure:"hook"`
 	Webhooks webhooks.Config     `mapstructure:"webhooks"`
 	Fanout   room.FanoutConfig   `mapstructure:"fanout"`
 	CORS     edge.CORSConfig     `mapstructure:"cors"`
@@ -142,6 +143,7 @@ func Default() Config {
 		Limits:   node.Limits,
 		Storm:    rooms.Storm,
 		Filter:   node.Filter,
+		Hook:     node.Hook,
 		Webhooks: node.Webhooks,
 		Fanout:   rooms.Fanout,
 		CORS:     node.CORS,
@@ -259,6 +261,7 @@ func (c Config) Gateway() gateway.Config {
 			Auth:          c.Auth,
 			Limits:        c.Limits,
 			Filter:        c.Filter,
+			Hook:          c.Hook,
 			CORS:          c.CORS,
 			KnownRooms:    c.Room.Open != openAnyone && c.Room.Open != openGranted,
 			GrantedRooms:  c.Room.Open == openGranted,

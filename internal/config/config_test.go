@@ -85,6 +85,7 @@ func TestConfig_ValidateReportsEveryProblemWithItsKey(t *testing.T) {
 	cfg.Limits.MessageRate, cfg.Limits.HTTPBurst, cfg.Limits.Rooms, cfg.Limits.IP6Prefix, cfg.Limits.Handshakes = -1, 0, -1, 0, 0.5
 	cfg.Server.TrustedProxies = []string{"10.0.0.0/8", "proxy"}
 	cfg.Filter = edge.FilterConfig{Files: []string{"a.txt", "", "a.txt"}, Action: "none"}
+	cfg.Hook = edge.HookConfig{ReviewURL: "http://example.com", ReviewFallback: "mask", Secret: "short"}
 	cfg.Fanout.Lanes = -1
 	cfg.CORS.AllowedOrigins = []string{"*", "x"}
 	cfg.Log = LogConfig{Level: "loud"}
@@ -117,6 +118,11 @@ limits.ip6_prefix: 0 is not within 1 and 128
 filter.files[1]: it is empty, want the path of a list
 filter.files[2]: "a.txt" stands there twice
 filter.action: "none" is none of block, hold, shadow, mask, flag
+hook.review_url: "http://example.com" is neither https nor http on this machine
+hook.secret: it has 5 bytes, below 24 (openssl rand -base64 32 makes a good one)
+hook.review_timeout: 0s is not within 10ms and 2s
+hook.review_fallback: "mask" is none of allow, deny, hold
+hook.review_new_for: 0s is not within 1s and 24h
 fanout.lanes: -1 is not within 0 (= one per core) and 1024
 cors.allowed_origins[1]: "x" is not an origin as https://example.com, nor *
 log.level: "loud" is none of debug, info, warn, error

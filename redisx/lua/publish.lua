@@ -1,13 +1,16 @@
 -- publish.lua stores a batch of drafts in a room and tells every node: Store.Publish. It follows lib_room.lua.
--- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls, marks. A set's name is
---   its prefix and the number of a bucket of time. No key has the name of a prefix: while its slot moves to another
---   node of a cluster, Redis answers TRYAGAIN to that, instead of an error in the middle of the script.
+-- It follows lib_held.lua as well where drafts were held.
+-- KEYS: history, meta, prefix of the sets of last ts, prefix of the sets of ids, log of recalls, marks; held messages
+--   where drafts were held. A set's name is its prefix and the number of a bucket of time. No key has the name of a
+--   prefix: while its slot moves to another node of a cluster, Redis answers TRYAGAIN to that, instead of an error in
+--   the middle of the script.
 -- ARGV: channel; a random name for a new epoch; the epoch, rev and tip that the node knows; the batch's number; how
 --   often it was tried before; how many drafts; the version of the rules that they were judged by; how many marks; the
 --   letter of each draft's class; how many messages of classes normal and low the node has dropped, with a space
 --   between; the marker; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id, the
 --   marker follows again, and n fields of ids, '' for a draft without one. Then for each mark the index of its draft
---   from 1, its name and its life in ms.
+--   from 1, its name and its life in ms. A draft that was held has one more with the name h and the id, which it needs
+--   to be held still, and takes off.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
 -- It returns 'number.try epoch seq total rev prev moved', and for each draft that was not stored ' index seq ts', or
 --   ' index ! ms' where its user says too much and may try again after so many ms; behind the ! stands the first letter
@@ -180,6 +183,17 @@ if timesLost or idsLost or search or stale then
   end
 end
 
+-- A draft that was held is refused where it does not wait any more. approved are the entries of the others.
+local approved
+for m = MARK + 1, #ARGV, 3 do
+  local i, name = tonumber(ARGV[m]), ARGV[m + 1]
+  if name:sub(1, 1) == 'h' then
+    approved = approved or {}
+    local entry = find(KEYS[7], name:sub(2))
+    if entry and not approved[entry] then approved[entry] = true else was[i] = '! !h 1' end
+  end
+end
+
 local kept -- the indexes of the drafts to store; nil: all
 if next(was) then
   kept = {}
@@ -217,9 +231,11 @@ if MARK < #ARGV then
   call('ZREMRANGEBYSCORE', marked, '-inf', now)
   for m = MARK + 1, #ARGV, 3 do
     local i, name = tonumber(ARGV[m]), ARGV[m + 1]
-    lasts[name] = tonumber(call('ZSCORE', marked, name) or 0)
-    marksOf[i] = marksOf[i] or {}
-    table.insert(marksOf[i], m)
+    if name:sub(1, 1) ~= 'h' then
+      lasts[name] = tonumber(call('ZSCORE', marked, name) or 0)
+      marksOf[i] = marksOf[i] or {}
+      table.insert(marksOf[i], m)
+    end
   end
 end
 
@@ -282,7 +298,7 @@ for place = 1, n do
     out = out + 1
     if admitted then admitted[out] = i end
     set[2 * out - 1], set[2 * out] = user, text
-    if userEvery > 0 and usedUp[user] - ts > userEvery then
+    if userEvery > 0 and usedUp[user] and usedUp[user] - ts > userEvery then
       set[2 * out] = text .. ' ' .. whole(usedUp[user] - ts)
     end
     msgs[out] = ARGV[HEAD + i] .. text .. '}'
@@ -316,6 +332,8 @@ else
   rev = whole(room.v)
   if room.len > 0 then total = whole(room.s - room.b) end
 end
+
+for entry in pairs(approved or {}) do leaves(KEYS[7], channel, entry, 'approved') end
 
 -- 6. Note what was stored, and answer.
 

@@ -1,4 +1,4 @@
-import type { Can, Done, Message, Moderation, Modes, RoomEvents, RoomOptions, Sent, SendOptions, State, You } from "./types.js";
+import type { Can, Done, Held, Message, Moderation, Modes, RoomEvents, RoomOptions, Sent, SendOptions, State, You } from "./types.js";
 /**
  * Room is one user's place in one live room. It connects, comes back by itself and
  * resumes where it was, hands on each message once and in order, and keeps what the
@@ -65,4 +65,6 @@ export declare class Room {
      * seq given, or the newest of all. It rejects with an HttpError.
      */
     messages(before?: number, limit?: number): Promise<Message[]>;
+    /** held returns what waits for a moderator, the oldest first; moderators alone may ask. It rejects with an HttpError. */
+    held(): Promise<Held[]>;
 }

@@ -4,8 +4,8 @@ import type { Env } from "./env.js";
 import { HttpError } from "./errors.js";
 import type { Place } from "./stream.js";
 import { fitsHeader } from "./token.js";
-import type { Message } from "./types.js";
-import { count, isObject, readMessages, text } from "./wire.js";
+import type { Held, Message } from "./types.js";
+import { count, isObject, readHeldList, readMessages, text } from "./wire.js";
 
 /** requestMs bounds a request. */
 const requestMs = 5000;
@@ -78,6 +78,11 @@ export class Api {
       before = oldest.seq;
     }
     return found;
+  }
+
+  /** held returns what waits for a moderator, the oldest first. */
+  async held(token: string, signal: AbortSignal): Promise<Held[]> {
+    return readHeldList(await this.#get(this.#url("/mod/held", {}), token, signal));
   }
 
   #url(path: string, query: Record<string, string | number | undefined>): URL {

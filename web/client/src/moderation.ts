@@ -21,6 +21,7 @@ export function flawOf(op: Moderation): string {
   }
   if ("seq" in op && !whole(op.seq, 1)) return `seq is ${String(op.seq)}, want a whole number from 1`;
   if ("forMs" in op && op.forMs !== undefined && !whole(op.forMs, 0)) return `forMs is ${String(op.forMs)}, want a whole number from 0`;
+  if ("held" in op && (typeof op.held !== "string" || !op.held)) return "held is no name of a message that waits";
   if ("body" in op && typeof op.body !== "string") return `the body is no string but ${typeof op.body}`;
   return "";
 }

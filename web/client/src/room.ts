@@ -12,7 +12,7 @@ import { Refresh } from "./refresh.js";
 import { isLocal, isPurged, recallOf, Stream } from "./stream.js";
 import { protocolsFor } from "./token.js";
 import { Tokens } from "./tokens.js";
-import type { Can, Done, Message, Moderation, Modes, Purged, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason, You } from "./types.js";
+import type { Can, Done, Held, Message, Moderation, Modes, Purged, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason, You } from "./types.js";
 import { moderationOf, readMessages, readModes, type Frame } from "./wire.js";
 
 /** maxSendTimeoutMs keeps a send's last try within the two minutes in which its id is known. */
@@ -224,16 +224,28 @@ export class Room {
    * seq given, or the newest of all. It rejects with an HttpError.
    */
   async messages(before?: number, limit = 50): Promise<Message[]> {
-    const signal = this.#attempt?.signal ?? new AbortController().signal;
-    const next = this.#connection ? Promise.resolve(this.#tokens.token) : this.#tokens.next();
-    const token = await next.catch((err: BarrageError) => {
-      throw new HttpError(0, err.code, err.message);
-    });
+    const { token, signal } = await this.#caller();
     const purges: Purged[] = []; // what was taken away on the way here may be in the answer
     const off = this.on("purged", (purged) => purges.push(purged));
     const { epoch, messages } = await this.#api.history(token, before, limit, signal).finally(off);
     const gone = (m: Message) => this.#stream.wasRecalled(m) || purges.some((purged) => isPurged(m, purged));
     return messages.filter(({ seq }) => !this.#stream.isCleared(epoch, seq)).map((m) => (gone(m) ? readMessages([{ seq: m.seq, recalled: true }])[0]! : m));
+  }
+
+  /** held returns what waits for a moderator, the oldest first; moderators alone may ask. It rejects with an HttpError. */
+  async held(): Promise<Held[]> {
+    const { token, signal } = await this.#caller();
+    return this.#api.held(token, signal);
+  }
+
+  /** #caller is with what to ask over HTTP. */
+  async #caller(): Promise<{ token: string; signal: AbortSignal }> {
+    const signal = this.#attempt?.signal ?? new AbortController().signal;
+    const next = this.#connection ? Promise.resolve(this.#tokens.token) : this.#tokens.next();
+    const token = await next.catch((err: BarrageError) => {
+      throw new HttpError(0, err.code, err.message);
+    });
+    return { token, signal };
   }
 
   #newId(): string {
@@ -333,6 +345,8 @@ export class Room {
         return this.#stream.cleared(frame.cleared);
       case "storm":
         return this.#events.emit("storm", frame.storm);
+      case "held":
+        return this.#events.emit("held", frame.held);
       case "done":
         return this.#outbox.done(frame.id, { verb: frame.verb, n: frame.n });
       case "reconnect":

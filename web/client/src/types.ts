@@ -81,6 +81,8 @@ export interface Modes {
   readonly emoteOnly: boolean;
   /** maxCaps is how many per cent of a text may be capital letters; 0 for any. */
   readonly maxCaps: number;
+  /** review says whose messages a service looks at before the room has them; moderators' never. */
+  readonly review: "off" | "all" | "new_users" | (string & {});
   /** pinned is the message that stands above the others. A recall, a clear or a purge of it unpins it. */
   readonly pinned: Message | undefined;
   /** cleared is the number behind which history begins since a moderator cleared the room; 0 for never. */
@@ -136,6 +138,23 @@ export type Moderation = {
   | { readonly verb: "role"; readonly userId: string; readonly role: "" | "vip" | "moderator" | "owner" }
   | { readonly verb: "approve" | "deny"; readonly held: string }
 );
+
+/** Held is a message that waits for a moderator, or does no more. Moderators hear of all, a sender of what became of theirs. */
+export interface Held {
+  /** held is its name for approve and deny. */
+  readonly held: string;
+  /** state: "dropped" says that too many wait. Nobody is told that its time is over. */
+  readonly state: "waiting" | "approved" | "denied" | "dropped" | (string & {});
+  readonly userId: string;
+  /** id is the message's, that of the send. */
+  readonly id: string;
+  /** why is who has stopped it. */
+  readonly why: "filter" | "review" | (string & {});
+  /** until is when it waits no more, in ms since 1970 by the server's clock; 0 for one that does not wait. */
+  readonly until: number;
+  /** message is what waits, without a number; undefined where it does not wait any more. */
+  readonly message: Message | undefined;
+}
 
 /** Done says that a Moderation was carried out. */
 export interface Done {
@@ -268,6 +287,8 @@ export interface RoomEvents {
   cleared: [cleared: Cleared];
   /** storm: about once a second while the server leaves messages out, and once when that is over. */
   storm: [storm: Storm];
+  /** held: a message waits for a moderator, or does no more. See Room.held for those of before. */
+  held: [held: Held];
   system: [notice: SystemNotice];
   /**
    * epoch: numbers go on from elsewhere. Where the name is another one, forget the seqs of

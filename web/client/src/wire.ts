@@ -2,7 +2,7 @@
 // missing or of the wrong type becomes empty, what we do not know is left out, so that
 // a newer server does not break an older client.
 
-import type { Can, Cleared, Counters, Message, Modes, Moderation, Purged, Recalled, Storm, SystemNotice, Welcome, You } from "./types.js";
+import type { Can, Cleared, Counters, Held, Message, Modes, Moderation, Purged, Recalled, Storm, SystemNotice, Welcome, You } from "./types.js";
 
 /** subprotocol is asked for in the handshake. */
 export const subprotocol = "barrage.v1";
@@ -28,6 +28,7 @@ export type Frame =
   | { t: "purged"; purged: Purged }
   | { t: "cleared"; cleared: Cleared }
   | { t: "storm"; storm: Storm }
+  | { t: "held"; held: Held }
   | { t: "done"; id: string; verb: string; n: number }
   | { t: "system"; notice: SystemNotice }
   | { t: "reconnect"; afterMs: number }
@@ -103,6 +104,8 @@ function readFrame(raw: Raw): Frame {
       return { t: "cleared", cleared: { epoch: text(raw["epoch"]), seq: count(raw["seq"]) } };
     case "storm":
       return { t: "storm", storm: { shown: count(raw["shown"]), offered: count(raw["offered"]), level: count(raw["level"]), ms: count(raw["ms"]) } };
+    case "held":
+      return { t: "held", held: readHeld(raw) };
     case "done":
       return { t: "done", id: text(raw["id"]), verb: text(raw["verb"]), n: count(raw["n"]) };
     case "system":
@@ -116,6 +119,24 @@ function readFrame(raw: Raw): Frame {
     default:
       return { t: "" };
   }
+}
+
+function readHeld(raw: Raw): Held {
+  const [message] = objects(raw["messages"]).map(readMessage);
+  return {
+    held: text(raw["held"]),
+    state: text(raw["state"]),
+    userId: text(raw["user_id"]),
+    id: text(raw["id"]),
+    why: text(raw["why"]),
+    until: count(raw["until"]),
+    message,
+  };
+}
+
+/** readHeldList reads what waits for a moderator. */
+export function readHeldList(raw: unknown): Held[] {
+  return isObject(raw) ? objects(raw["held"]).map(readHeld) : [];
 }
 
 function readWelcome(raw: Raw): Welcome {
@@ -163,6 +184,7 @@ export function readModes(raw: unknown): Modes {
     links: text(modes["links"]) || "allow",
     emoteOnly: modes["emote_only"] === true,
     maxCaps: count(modes["max_caps"]),
+    review: text(modes["review"]) || "off",
     pinned: isObject(modes["pinned"]) ? readMessage(modes["pinned"]) : undefined,
     cleared: count(modes["cleared"]),
   };

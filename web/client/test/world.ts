@@ -138,6 +138,7 @@ export class Seen {
     record("you", (y) => `you ${y.mutedUntil}`);
     record("purged", (p) => `purged ${p.userId} ${p.since}`);
     record("cleared", (c) => `cleared ${c.epoch} ${c.seq}`);
+    record("held", (h) => `held ${h.held} ${h.state}`);
     record("storm", (s) => `storm ${s.shown}/${s.offered}`);
     record("error", (e) => `error ${e.code}`);
     room.on("state", (s) => this.states.push(`${s.name} ${s.reason}`));

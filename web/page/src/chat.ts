@@ -21,6 +21,8 @@ export interface Row {
   epoch?: string;
   /** takenBack is the recall of the message. */
   takenBack?: Recalled;
+  /** waits is why a message of one's own is not in the room. */
+  waits?: Text;
 }
 
 const maxRows = 2000;
@@ -67,7 +69,7 @@ export class Chat {
 
   /** firstSeq is that of the oldest message kept; undefined where there is none, or it is of another epoch; 0 where it has none. */
   get firstSeq(): number | undefined {
-    const first = this.rows.find((row) => row.message);
+    const first = this.rows.find((row) => row.message && !row.waits);
     return first?.epoch === this.epoch ? first.message?.seq : undefined;
   }
 
@@ -133,6 +135,15 @@ export class Chat {
     const row = this.rows.findLast(({ message, epoch }) => message && means(recalled, message, epoch === this.epoch));
     if (!row || row.takenBack !== undefined || row.message?.recalled) return;
     row.takenBack = recalled;
+    this.renew(row);
+  }
+
+  /** decided says what became of one's own message that waited for a moderator; undefined: it is in the room. */
+  decided(id: string, waits: Text | undefined): void {
+    const row = this.rows.findLast((row) => row.waits && row.message!.id === id);
+    if (!row) return;
+    if (!waits) return this.drop((message) => message === row.message);
+    row.waits = waits;
     this.renew(row);
   }
 
@@ -260,10 +271,14 @@ export class Chat {
     clock.title = fullTime(message.ts);
     const badge = badgeOf(message);
     text.append(who, ...(badge ? [element("span", `badge ${badge}`, t(badge))] : []), element("span", "body", message.body), " ", clock);
+    if (row.waits) {
+      node.classList.add("waits");
+      text.append(" ", element("em", "", t(row.waits)));
+    }
     node.append(face, text);
     const tools = element("span", "acts");
     if (mine && message.seq > 0 && row.epoch === this.epoch && this.o.mayRecall(message)) tools.append(this.recallButton(message));
-    if (this.o.mayModerate()) tools.append(this.menuButton(row, message));
+    if (this.o.mayModerate() && !row.waits) tools.append(this.menuButton(row, message));
     if (tools.hasChildNodes()) node.append(tools);
     return node;
   }

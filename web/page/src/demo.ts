@@ -1,6 +1,6 @@
 // A simulated room, to look at the page without a server: /?demo=1.
 
-import { BarrageError, type Done, type Message, type RoomEvents, type Sent, type State } from "../../client/src/index.js";
+import { BarrageError, type Done, type Held, type Message, type RoomEvents, type Sent, type State } from "../../client/src/index.js";
 import { readModes } from "../../client/src/wire.js";
 import type { Source } from "./source.js";
 
@@ -20,7 +20,7 @@ export class Demo implements Source {
   readonly epoch = "demo";
   /** rate is messages a second. */
   rate: number;
-  private readonly listeners: Listeners = { welcome: [], auth: [], message: [], recalled: [], gap: [], counters: [], room: [], you: [], purged: [], cleared: [], storm: [], system: [], epoch: [], state: [], error: [] };
+  private readonly listeners: Listeners = { welcome: [], auth: [], message: [], recalled: [], gap: [], counters: [], room: [], you: [], purged: [], cleared: [], storm: [], held: [], system: [], epoch: [], state: [], error: [] };
   private recent: Message[] = [];
   private seq = 0;
   private online = 1200;
@@ -76,6 +76,10 @@ export class Demo implements Source {
 
   moderate(): Promise<Done> {
     return Promise.reject(new BarrageError("forbidden", "nobody moderates a simulated room"));
+  }
+
+  held(): Promise<Held[]> {
+    return Promise.resolve([]);
   }
 
   messages(before?: number, limit = 50): Promise<Message[]> {

@@ -1,6 +1,6 @@
 // One stay in one room: what comes from the source goes to the list, the sky and the counters.
 
-import { type BarrageError, type Can, type Cleared, type Counters, forGood, type Message, type Moderation, type Modes, type Purged, type State, type Storm, type You } from "../../client/src/index.js";
+import { type BarrageError, type Can, type Cleared, type Counters, forGood, type Held, type Message, type Moderation, type Modes, type Purged, SendError, type State, type Storm, type You } from "../../client/src/index.js";
 import { isLocal, isPurged } from "../../client/src/stream.js";
 import { readModes } from "../../client/src/wire.js";
 import { Announcer } from "./announce.js";
@@ -10,6 +10,7 @@ import { Desk } from "./desk.js";
 import { $, hueOf } from "./dom.js";
 import { type Gate, gateOf } from "./gate.js";
 import { Burst, Hearts } from "./hearts.js";
+import { HeldList } from "./held.js";
 import { nameOf } from "./names.js";
 import { holds, isMuted, isPause, lineOf, orderGateOf, type Pause } from "./order.js";
 import { Budget, Meter, shareOf } from "./pace.js";
@@ -33,6 +34,7 @@ export class Session {
   private readonly announcer = new Announcer($("heard"));
   private readonly banner = new Banner();
   private readonly desk = new Desk((op, name) => this.moderate(op, name));
+  private readonly heldList = new HeldList((op, name) => this.moderate(op, name));
   private burst = new Burst((n) => this.source?.like(n));
   private source: Source | undefined;
   private stop: (() => void)[] = [];
@@ -125,6 +127,7 @@ export class Session {
   speak(): void {
     this.chat.redraw();
     this.desk.speak();
+    this.heldList.speak();
     this.showState();
     this.showMe();
     this.showCounters();
@@ -154,6 +157,7 @@ export class Session {
         this.online = w.online;
         this.likes = this.counted = w.likes;
         this.showCounters();
+        void this.loadHeld();
       }),
       source.on("message", (m, { history }) => this.message(m, history)),
       source.on("recalled", (recalled) => {
@@ -165,10 +169,13 @@ export class Session {
       source.on("you", (you) => {
         this.you = you;
         this.restricted = false;
+        const moderated = this.mayModerate;
         this.grant(this.me, this.guest, you.can);
+        if (!moderated) void this.loadHeld();
       }),
       source.on("purged", (purged) => this.purged(purged)),
       source.on("cleared", (cleared) => this.cleared(cleared)),
+      source.on("held", (held) => this.held(held)),
       source.on("storm", (storm) => { this.storm = storm.level > 0 || storm.shown < storm.offered ? storm : undefined; }),
       source.on("gap", ({ from, to, reason }) => {
         if (reason === "shed" && this.storm) return; // That is said above the list.
@@ -188,6 +195,7 @@ export class Session {
     this.can = can;
     if (before !== me || recalled !== this.may("recall") || moderated !== this.mayModerate) this.chat.redraw(); // Which messages are one's own, and what can be done to them.
     this.desk.show(this.mayModerate);
+    if (!this.mayModerate) this.heldList.clear();
     this.showMe();
     this.showState();
   }
@@ -230,14 +238,38 @@ export class Session {
     const source = this.source;
     try {
       const done = await source?.moderate(op);
+      if ("held" in op) this.heldList.drop(op.held);
       if (source === this.source) this.notice(t(done?.n ? "didSome" : "did", { what: t(name), n: done?.n ?? 0 }));
     } catch (err) {
+      if ("held" in op && err instanceof SendError && err.code === "not_found") this.heldList.drop(op.held);
       if (source === this.source) this.notice(t("notDone", { what: t(name), why: whyOf(err, "mod") }));
+    }
+  }
+
+  /** held takes what waits for a moderator, or what became of it. */
+  private held(held: Held): void {
+    if (this.mayModerate) this.heldList.take(held);
+    const ends: Record<string, Text> = { denied: "heldDenied", dropped: "heldDropped" };
+    if (held.userId === this.me && held.state !== "waiting") this.chat.decided(held.id, ends[held.state]);
+  }
+
+  /** loadHeld reads what waits already. */
+  private async loadHeld(): Promise<void> {
+    const source = this.source;
+    this.heldList.clear(); // First: what comes meanwhile stays.
+    if (!source || !this.mayModerate) return;
+    try {
+      const all = await source.held();
+      if (source !== this.source || !this.mayModerate) return;
+      for (const held of all) this.heldList.take(held);
+    } catch (err) {
+      if (source === this.source) this.notice(t("noHeld", { why: whyOf(err, "read") }));
     }
   }
 
   private empty(): void {
     this.chat.clear();
+    this.heldList.clear();
     this.sky.clear();
     this.banner.hear(undefined);
     this.storm = undefined;
@@ -309,7 +341,9 @@ export class Session {
     } catch (err) {
       if (source !== this.source) return;
       this.notSent(err as Partial<BarrageError>, body);
-      if ((err as Partial<BarrageError>).code !== "held") field.value ||= body; // A moderator has it.
+      if (err instanceof SendError && err.code === "held") { // A moderator has it.
+        this.chat.add({ waits: "heldMine", message: { seq: 0, kind: "chat", userId: this.me, body, ts: Date.now() - this.skew, id: err.id, recalled: false } });
+      } else field.value ||= body;
     } finally {
       this.sends--;
       this.showState();
@@ -366,6 +400,7 @@ export class Session {
     show($("listSample"), part ? t("sampleList", { rate: Math.round(rate), ...part }) : "");
     show($("storm"), this.storm ? t("storm", { shown: this.storm.shown, offered: this.storm.offered }) : "");
     this.banner.tick();
+    this.heldList.tick(Date.now() - this.skew);
     if (this.chat.short) void this.loadOlder(); // Nobody can scroll up in a list that does not fill its place.
     this.chat.refresh();
   }

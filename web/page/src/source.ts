@@ -3,4 +3,4 @@
 import type { Room } from "../../client/src/index.js";
 
 /** Source is the part of a Room that the page uses: the client's, or a simulated one. */
-export type Source = Pick<Room, "epoch" | "on" | "connect" | "close" | "send" | "like" | "recall" | "moderate" | "messages">;
+export type Source = Pick<Room, "epoch" | "on" | "connect" | "close" | "send" | "like" | "recall" | "moderate" | "held" | "messages">;

@@ -13,12 +13,12 @@ const until = 1_700_000_600_000;
 test("a room's rules and what holds for the user come with the welcome, change by frames, and are readable", async () => {
   const world = new World();
   const pinned = { seq: 3, kind: "chat", user_id: "v", body: "read me", ts: 5, id: "c-3" };
-  const modes = { v: "3-A", slow_ms: 5000, frozen: true, who: "tagged", tags: ["fan"], first_delay_ms: 7, dup_s: 8, unique_s: 9, links: "mods", emote_only: true, max_caps: 50, pinned, cleared: 0 };
+  const modes = { v: "3-A", slow_ms: 5000, frozen: true, who: "tagged", tags: ["fan"], first_delay_ms: 7, dup_s: 8, unique_s: 9, links: "mods", emote_only: true, max_caps: 50, review: "new_users", pinned, cleared: 0 };
   world.server.rules = { modes, you: { role: "vip", muted_until: forGood, reason: "spam" } };
   world.server.auth = { can: ["read", "moderate"], role: "vip" };
   const { room, seen, line } = await world.joined();
   const message = { seq: 3, kind: "chat", userId: "v", body: "read me", ts: 5, id: "c-3", recalled: false };
-  assert.deepEqual(room.modes, { v: "3-A", slowMs: 5000, frozen: true, who: "tagged", tags: ["fan"], firstDelayMs: 7, dupS: 8, uniqueS: 9, links: "mods", emoteOnly: true, maxCaps: 50, pinned: message, cleared: 0 });
+  assert.deepEqual(room.modes, { v: "3-A", slowMs: 5000, frozen: true, who: "tagged", tags: ["fan"], firstDelayMs: 7, dupS: 8, uniqueS: 9, links: "mods", emoteOnly: true, maxCaps: 50, review: "new_users", pinned: message, cleared: 0 });
   assert.deepEqual(room.you, { role: "vip", mutedUntil: forGood, reason: "spam", can: ["read", "moderate"] });
   assert.equal(seen.take(), "", "the welcome has it");
   line.say({ t: "room", modes: { ...modes, v: "4-B", frozen: false, pinned: null } }, { t: "you", role: "", muted_until: 0, reason: "", can: ["read", "send"] });
@@ -44,7 +44,7 @@ test("rules that are nonsense let everything through, and unknown words are pass
   const { room, line } = await world.joined();
   line.say({ t: "room", modes: { slow_ms: "5", frozen: 1, who: "vips", tags: "x", pinned: [], cleared: -1, max_caps: 0.5 } }, { t: "purged" }, { t: "cleared" }, { t: "done", id: "?" });
   await world.pass(10);
-  assert.deepEqual({ ...room.modes }, { v: "", slowMs: 0, frozen: false, who: "vips", tags: [], firstDelayMs: 0, dupS: 0, uniqueS: 0, links: "allow", emoteOnly: false, maxCaps: 0, pinned: undefined, cleared: 0 });
+  assert.deepEqual({ ...room.modes }, { v: "", slowMs: 0, frozen: false, who: "vips", tags: [], firstDelayMs: 0, dupS: 0, uniqueS: 0, links: "allow", emoteOnly: false, maxCaps: 0, review: "off", pinned: undefined, cleared: 0 });
   assert.equal(room.state.name, "open");
 });
 
@@ -54,6 +54,30 @@ test("a storm is told", async () => {
   line.say({ t: "storm", shown: 12, offered: 150, level: 200, ms: 1000 });
   await world.pass(10);
   assert.deepEqual(seen.all.at(-1), { event: "storm", args: [{ shown: 12, offered: 150, level: 200, ms: 1000 }] });
+});
+
+test("what waits for a moderator is told, and read; what is nonsense is no message", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  const raw = { held: "4e0740-1", state: "waiting", user_id: "v", id: "c-1", why: "filter", until: 9, messages: [{ seq: 0, kind: "chat", user_id: "v", body: "rats", ts: 5, id: "c-1" }] };
+  const held = { held: "4e0740-1", state: "waiting", userId: "v", id: "c-1", why: "filter", until: 9, message: { seq: 0, kind: "chat", userId: "v", body: "rats", ts: 5, id: "c-1", recalled: false } };
+  line.say({ t: "held", ...raw });
+  await world.pass(10);
+  assert.deepEqual(seen.all.at(-1), { event: "held", args: [held] });
+  line.say({ t: "held", ...raw, state: "denied", until: 0, messages: [] });
+  await world.pass(10);
+  assert.deepEqual(seen.all.at(-1), { event: "held", args: [{ ...held, state: "denied", until: 0, message: undefined }] });
+  line.say({ t: "held", messages: "x" });
+  await world.pass(10);
+  assert.equal(room.state.name, "open");
+  world.server.onHttp = (path) => (path.startsWith("/v1/rooms/42/mod/held") ? answer(200, { held: [raw] }) : undefined);
+  const asked = room.held();
+  await world.pass(100);
+  assert.deepEqual(await asked, [held]);
+  world.server.onHttp = () => answer(200, { held: "nonsense" });
+  const nonsense = room.held();
+  await world.pass(100);
+  assert.deepEqual(await nonsense, []);
 });
 
 test("each verb travels as the protocol writes it, and is settled by its answer", async () => {
@@ -70,6 +94,7 @@ test("each verb travels as the protocol writes it, and is settled by its answer"
     [{ verb: "modes", modes: { slowMs: 5000, emoteOnly: false, who: "mods" } }, { modes: { slow_ms: 5000, emote_only: false, who: "mods" } }],
     [{ verb: "announce", body: "hello", ext: { aB: 1 } }, { body: "hello", ext: { aB: 1 } }],
     [{ verb: "clear" }, {}],
+    [{ verb: "approve", held: "4e0740-1" }, { held: "4e0740-1" }],
   ];
   for (const [op, fields] of ops) {
     const done = room.moderate(op);

@@ -1,4 +1,5 @@
-package pass
+// Package breaker keeps calls from services that do not answer.
+package breaker
 
 import (
 	"sync"
@@ -13,17 +14,17 @@ const (
 	breakFor = time.Second
 )
 
-// breaker keeps calls from a service that does not answer: they would cost a wait each, and keep it from recovering.
+// Breaker keeps calls from a service that does not answer: they would cost a wait each, and keep it from recovering.
 // Its methods may be called concurrently. The zero value lets calls through.
-type breaker struct {
+type Breaker struct {
 	mu       sync.Mutex // guards the fields below; a leaf
 	failures int        // in a row
 	until    time.Time  // with breakAfter failures no call is made before it
 	trying   bool       // one is under way that finds out whether the service is back
 }
 
-// allow reports whether a call may be made now. The caller says by done how it ended.
-func (b *breaker) allow(now time.Time) bool {
+// Allow reports whether a call may be made now. The caller says by Done how it ended.
+func (b *Breaker) Allow(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.failures < breakAfter {
@@ -36,9 +37,9 @@ func (b *breaker) allow(now time.Time) bool {
 	return true
 }
 
-// done notes the end of a call; down says that the service did not answer. again is true for the first answer after no
+// Done notes the end of a call; down says that the service did not answer. again is true for the first answer after no
 // calls were made.
-func (b *breaker) done(now time.Time, down bool) (again bool) {
+func (b *Breaker) Done(now time.Time, down bool) (again bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
@@ -50,4 +51,11 @@ func (b *breaker) done(now time.Time, down bool) (again bool) {
 	b.failures++
 	b.until = now.Add(breakFor)
 	return false
+}
+
+// Failures is how many calls in a row the service did not answer.
+func (b *Breaker) Failures() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failures
 }

@@ -1,0 +1,91 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// This file is messages that wait for a moderator: what waits, and the verbs approve and deny.
+
+// Approve stores a held message in its room, as its sender's, and returns when that is done; by then others have not.
+// The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrUnheard] where its sender may not be
+// heard.
+type Approve func(ctx context.Context, room string, h *chat.Held) error
+
+// ErrUnheard says that the sender of a held message is muted, shadowed, thrown out or banned.
+var ErrUnheard = errors.New("desk: its sender may not be heard")
+
+// maxHeld bounds the id of a held message, in bytes; ours have 23.
+const maxHeld = 64
+
+// Held are the messages of a room that wait for a moderator, the oldest first, for whoever may moderate it.
+func (d *Desk) Held(ctx context.Context, a Actor, room string) ([]codec.HeldInfo, *Refused) {
+	if _, no := d.Order(ctx, a, room); no != nil {
+		return nil, no
+	}
+	all, err := d.store.Held(ctx, room)
+	if err != nil {
+		return nil, d.cannot(&Verb{Verb: "read the held messages"}, err)
+	}
+	infos := make([]codec.HeldInfo, len(all))
+	for i := range all {
+		infos[i] = codec.ShowHeld(&all[i], chat.HeldWaiting)
+	}
+	return infos, nil
+}
+
+// release stores the held message that the verb names.
+func (d *Desk) release(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
+	all, err := d.store.Held(ctx, room)
+	if err != nil {
+		return Done{}, d.cannot(v, err)
+	}
+	i := slices.IndexFunc(all, func(h chat.Held) bool { return h.ID == v.Held })
+	if i < 0 {
+		return Done{}, d.cannot(v, chat.ErrNoMessage)
+	}
+	e.about(&all[i])
+	everywhere, err := d.store.Rules(ctx, chat.Everywhere) // the room judges by its own
+	if err == nil {
+		if _, banned := everywhere.Against(chat.Ban, e.Target, d.tokenRole(room, e.Target), e.At); banned {
+			err = ErrUnheard
+		}
+	}
+	if err == nil {
+		err = d.approve(ctx, room, &all[i])
+	}
+	if err != nil {
+		return Done{}, d.cannot(v, err)
+	}
+	return Done{Verb: v.Verb}, nil
+}
+
+// deny takes the held message away that the verb names.
+func (d *Desk) deny(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
+	held, err := d.store.Deny(ctx, room, v.Held)
+	if err != nil {
+		return Done{}, d.cannot(v, err)
+	}
+	e.about(&held)
+	return Done{Verb: v.Verb}, nil
+}
+
+// about notes which held message it is, and what it says: where it was denied nobody else knows that any more.
+func (e *Entry) about(h *chat.Held) {
+	e.Held = h.ID
+	if m, err := codec.ParseMessage(h.JSON); err == nil {
+		text := []rune(m.Info)
+		e.Target, e.Body = m.UserID, string(text[:min(len(text), chat.MaxReason)])
+	}
+}
+
+// Why a held message is not approved or denied.
+var (
+	notWaiting = &Refused{http.StatusNotFound, "not_found", "no such message waits for a moderator: others have decided about it, or it has waited for too long"}
+	unheard    = &Refused{http.StatusConflict, "muted", "its sender is muted, shadowed, thrown out or banned: end that first, or deny the message"}
+)

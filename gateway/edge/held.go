@@ -1,0 +1,87 @@
+package edge
+
+import (
+	"barrage/codec"
+	"barrage/internal/chat"
+	"barrage/room"
+)
+
+// This file is how sockets are told of messages that wait for a moderator.
+
+// mostHeld bounds what Order has to tell, in messages of at most server.max_message_bytes each: those of five full
+// rooms at once. The oldest go unsaid; moderators find them when they ask what waits.
+const mostHeld = 5 * chat.HeldKept
+
+// heldNews is a message that waits for a moderator, or does no more.
+type heldNews struct {
+	room  *room.Room
+	held  chat.Held
+	state chat.HeldState
+}
+
+// moderated is a purpose whose user can be told of such messages.
+type moderated interface {
+	in() *room.Room
+	// Held gets the frame. It does not block.
+	Held(frame string)
+}
+
+// heard is room.Hooks.OnHeld. It never blocks.
+func (o *Order) heard(r *room.Room, h *chat.Held, state chat.HeldState) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.held) == mostHeld {
+		o.held = append(o.held[:0], o.held[1:]...)
+		o.edge.Stats.HeldUntold.Add(1)
+	}
+	o.held = append(o.held, heldNews{r, *h, state})
+	o.due.Set()
+}
+
+// heldFrames are what is told of one message.
+type heldFrames struct {
+	author             string // who may know that it is theirs; empty: it waits, which its sender knows by the refusal
+	moderators, theirs string
+}
+
+// tellHeld tells moderators, and senders of what waits no more, in one pass over all sessions.
+func (o *Order) tellHeld() {
+	o.mu.Lock()
+	news := o.held
+	o.held = nil
+	o.mu.Unlock()
+	if len(news) == 0 {
+		return
+	}
+	frames, appointed := map[*room.Room][]heldFrames{}, map[*room.Room]map[string]struct{}{}
+	for i := range news {
+		n := &news[i]
+		info := codec.ShowHeld(&n.held, n.state)
+		f := heldFrames{moderators: info.Text()}
+		if n.state != chat.HeldWaiting {
+			f.author, f.theirs = info.UserID, info.Decided().Text()
+			f.moderators = f.theirs
+		}
+		if frames[n.room] == nil {
+			appointed[n.room] = n.room.Appointed(chat.RoleModerator)
+		}
+		frames[n.room] = append(frames[n.room], f)
+	}
+	o.edge.Sessions.Each(func(s *Session) {
+		m, ok := s.runs.(moderated)
+		rights := s.Rights()
+		if !ok || rights == nil || frames[m.in()] == nil {
+			return
+		}
+		_, is := appointed[m.in()][s.user]
+		is = is || rights.Rank() >= chat.RoleModerator
+		for _, f := range frames[m.in()] {
+			switch {
+			case is:
+				m.Held(f.moderators)
+			case f.author != "" && f.author == s.user:
+				m.Held(f.theirs)
+			}
+		}
+	})
+}

@@ -1,0 +1,77 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"barrage/gateway/review"
+	"barrage/internal/chat"
+	"barrage/room"
+)
+
+// HookConfig is the config section `hook`: what is asked about messages.
+type HookConfig struct {
+	// ReviewURL is the hook that is asked about messages in rooms that want that; empty: none.
+	ReviewURL string `mapstructure:"review_url"`
+	// ReviewTimeout bounds one question, and the wait for its turn.
+	ReviewTimeout time.Duration `mapstructure:"review_timeout"`
+	// ReviewFallback is what becomes of messages that the hook says nothing about: allow, deny or hold.
+	ReviewFallback string `mapstructure:"review_fallback"`
+	// ReviewNewFor is for how long somebody who has come in is new, with the mode review: new_users.
+	ReviewNewFor time.Duration `mapstructure:"review_new_for"`
+	// Secret signs the questions; empty = they are not signed.
+	Secret string `mapstructure:"secret"`
+}
+
+// defaultHook is what config.yaml says in section `hook`.
+func defaultHook() HookConfig {
+	return HookConfig{ReviewTimeout: 200 * time.Millisecond, ReviewFallback: chat.VerdictAllow.String(), ReviewNewFor: 10 * time.Minute}
+}
+
+// Validate reports every value out of range, each with its key within the section.
+func (c HookConfig) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.ReviewURL != "" || c.Secret != "" {
+		switch joined, ok := (review.Config{URL: c.ReviewURL, Secret: c.Secret}).Validate().(interface{ Unwrap() []error }); {
+		case c.ReviewURL == "":
+			bad("secret: it is set, and review_url is not")
+		case ok:
+			errs = append(errs, joined.Unwrap()...)
+		}
+	}
+	if c.ReviewTimeout < 10*time.Millisecond || c.ReviewTimeout > 2*time.Second {
+		bad("review_timeout: %v is not within 10ms and 2s", c.ReviewTimeout)
+	}
+	if v, ok := chat.ParseVerdict(c.ReviewFallback); !ok || v == chat.VerdictMask {
+		bad("review_fallback: %q is none of allow, deny, hold", c.ReviewFallback)
+	}
+	if c.ReviewNewFor < time.Second || c.ReviewNewFor > 24*time.Hour {
+		bad("review_new_for: %v is not within 1s and 24h", c.ReviewNewFor)
+	}
+	return errors.Join(errs...)
+}
+
+// newReview is the hook that is asked about messages; nil where there is none.
+func newReview(e *Edge) *review.Hook {
+	c := e.Config.Hook
+	if c.ReviewURL == "" {
+		return nil
+	}
+	fallback, _ := chat.ParseVerdict(c.ReviewFallback) // Validate has seen it
+	return review.New(review.Config{
+		URL: c.ReviewURL, Secret: c.Secret, Timeout: c.ReviewTimeout, Fallback: fallback, MaxBody: int(e.Config.Server.MaxMessageBytes) / 2,
+	}, func() time.Time { return e.Times.Now() }, e.Log)
+}
+
+// reviewer is room.Hooks.Review.
+func (e *Edge) reviewer() room.Reviewer {
+	if e.Review == nil {
+		return nil
+	}
+	return func(ctx context.Context, id string, waited time.Duration, drafts []chat.Draft) []chat.Reviewed {
+		return e.Review.Ask(ctx, id, waited, drafts)
+	}
+}
