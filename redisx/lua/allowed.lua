@@ -44,6 +44,8 @@ if #ARGV > 0 then
   try('LREM', key, 0, 'b')
   try('ZADD', key, 1, 'm')
   try('ZSCORE', key, 'm')
+  try('ZCOUNT', key, 0, 1)
+  try('ZRANGE', key, 0, 0)
   try('ZRANGEBYSCORE', key, 0, 1)
   try('ZREMRANGEBYSCORE', key, 2, 3)
   try('ZREM', key, 'm')
