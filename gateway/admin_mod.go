@@ -83,7 +83,7 @@ func (s adminPort) modLog(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // held says which messages wait for a moderator.
-func (s *Server) held(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
+func (s adminPort) held(ctx context.Context, w http.ResponseWriter, _ *http.Request, id string) *edge.Refusal {
 	all, no := s.v1.Desk.Held(ctx, operator(ctx), id)
 	if no == nil {
 		v1.WriteJSON(w, http.StatusOK, map[string]any{"held": all})

@@ -146,7 +146,7 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 }
 
 // noteNode writes into the log of all rooms what an operator had this node do.
-func (s *Server) noteNode(ctx context.Context, by, verb string) {
+func (s adminPort) noteNode(ctx context.Context, by, verb string) {
 	s.v1.Desk.Note(ctx, desk.Actor{Name: by, Role: chat.RoleServer, Via: desk.ViaAdmin}, chat.Everywhere, desk.Entry{Verb: verb, Target: s.edge.Hall.Node()})
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 
+	"barrage/codec"
 	"barrage/gateway/desk"
 	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
@@ -71,6 +72,18 @@ func (a *audit) write(line []byte) error {
 type audited struct {
 	Room string `json:"room,omitempty"` // empty: it holds in all rooms
 	*desk.Entry
+}
+
+// waits is room.Hooks.OnHold.
+func (s *Server) waits(ctx context.Context, room string, all []chat.Held) {
+	for _, h := range all {
+		h.At = s.edge.Times.Now().UnixMilli() // the store's own is not known here
+		text, err := json.Marshal(codec.ShowHeld(&h, chat.HeldWaiting))
+		if err != nil {
+			panic("BUG: cannot encode a held message: " + err.Error()) // it was JSON
+		}
+		s.hooks.Tell(ctx, room, webhooks.GroupHeld, "held", h.ID, h.At, text)
+	}
 }
 
 // moderated is desk.Told.

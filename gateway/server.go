@@ -79,7 +79,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
 	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
 	if s.hooks = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.hooks != nil {
-		ask.OnNews = s.hooks.Mark
+		ask.OnNews, ask.OnHold = s.hooks.Mark, s.waits
 	}
 	s.edge.Hall = room.New(rooms, ask, store, log)
 	s.v1.NewDesk(store)

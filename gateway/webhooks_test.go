@@ -109,6 +109,11 @@ func TestWebhooks_WholeNode(t *testing.T) {
 						Moderated bool
 					}
 					Moderation struct{ Verb, By, Target string }
+					Held       struct {
+						State, Why string
+						UserID     string `json:"user_id"`
+						Messages   []struct{ Body string }
+					}
 				}
 			}
 		}
@@ -120,11 +125,15 @@ func TestWebhooks_WholeNode(t *testing.T) {
 		for _, e := range body.Data.Events {
 			got = append(got, strings.TrimRight(fmt.Sprintf("%s %s %s%s%s %s", e.Room, e.Type, e.Message.Body, e.Moderation.Verb,
 				map[bool]string{true: "moderated"}[e.Recall.Moderated], e.Moderation.Target), " "))
+			if h := e.Held; h.State != "" {
+				got = append(got, fmt.Sprintf("%s %s %s %s %+v", e.Room, h.State, h.Why, h.UserID, h.Messages))
+			}
 		}
 	}))
 	t.Cleanup(srv.Close)
 	s := newServer(t, func(c *setup) {
 		signs(c)
+		filters(t)(c)
 		c.checkEvery = 0 // members are reported
 		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Rooms = srv.URL, hookKey, []string{"r"}
 	})
@@ -149,8 +158,10 @@ func TestWebhooks_WholeNode(t *testing.T) {
 	u.send(`{"t":"recall","id":"x","seq":1}`)
 	m.send(`{"t":"mod","id":"1","verb":"delete","seq":2}`)
 	m.send(`{"t":"mod","id":"2","verb":"mute","user_id":"u"}`)
+	u.send(`{"t":"send","id":"h","body":"oh RATS"}`)
+	said("r waiting filter u [{Body:oh RATS}]")
 	for _, line := range []string{
-		"r room_opened", "r message one", "r message two", "r recall", "r recall moderated", "r moderation delete u", "r moderation mute u",
+		"r held", "r room_opened", "r message one", "r message two", "r recall", "r recall moderated", "r moderation delete u", "r moderation mute u",
 	} {
 		said(line)
 	}

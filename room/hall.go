@@ -75,6 +75,8 @@ type Hooks struct {
 	// OnHeld hears that a message waits for a moderator, or does no more. It is called with the room's lock held, as
 	// OnChange is.
 	OnHeld func(r *Room, h *chat.Held, state chat.HeldState)
+	// OnHold hears of messages that this node has had wait for a moderator. It may block until ctx ends.
+	OnHold func(ctx context.Context, room string, all []chat.Held)
 	// OnNews hears that the store may have something new of a room: messages of this node, or that its first member here
 	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.
 	OnNews func(room string)
