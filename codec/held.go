@@ -40,7 +40,8 @@ func ParseHeld(entry string) (chat.Held, error) {
 func HeldDraft(h *chat.Held, ts int64) (chat.Draft, error) {
 	user, _, _, _, ok := cutStored(h.JSON)
 	at := strings.LastIndex(h.JSON, `"ts":`)
-	d := chat.Draft{TS: ts, Held: h.ID, Class: chat.ClassSystem}
+	d := chat.Draft{TS: ts, Class: chat.ClassSystem}
+	d.SetHeld(h.ID)
 	if !ok || strict.UnmarshalFromString(user, &d.UserID) != nil {
 		return chat.Draft{}, fmt.Errorf("cannot read held message %s: %w", h.ID, errNotMessage)
 	}

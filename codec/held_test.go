@@ -25,7 +25,7 @@ func TestHeld(t *testing.T) {
 			t.Errorf("the event came back as %+v, %v; want %+v", got, err, want)
 		}
 		again, err := codec.HeldDraft(&want.Held, 9)
-		if err != nil || again.UserID != d.UserID || again.ID != d.ID || again.TS != 9 || again.Held != want.Held.ID {
+		if err != nil || again.UserID != d.UserID || again.ID != d.ID || again.TS != 9 || again.Held() != want.Held.ID {
 			t.Errorf("the draft came back as %+v, %v; want %+v", again, err, d)
 		}
 		if d.ID != "" && again.Head != d.Head {

@@ -101,7 +101,7 @@ func testHeldAmong(s *harness) {
 	noError(t, err)
 	said, err := codec.HeldDraft(&there, 10)
 	noError(t, err)
-	said.Held = ""
+	said.SetHeld("")
 	batch := func(id string, d ...chat.Draft) chat.Stored {
 		t.Helper()
 		stored, err := s.Publish(t.Context(), "r", chat.Batch{ID: id, Drafts: d})
@@ -112,9 +112,11 @@ func testHeldAmong(s *harness) {
 	approved, err := codec.HeldDraft(&held, 20)
 	noError(t, err)
 	gone, again := approved, said
-	gone.ID, gone.Held, again.Held = "c-9", "0badca-fe", there.ID
+	gone.ID = "c-9"
+	gone.SetHeld("0badca-fe")
+	again.SetHeld(there.ID)
 	marked := drafts("r", "u", 10)[0]
-	marked.Marks = []chat.Mark{{Kind: chat.MarkUser, Name: "u", Life: time.Minute}}
+	marked.SetMarks([]chat.Mark{{Kind: chat.MarkUser, Name: "u", Life: time.Minute}})
 	got := batch("n.2", marked, approved, gone, again, drafts("r", "v", 10)[0])
 	wantEqual(t, "stored", len(got.Event.Messages), nil, 3)
 	wantEqual(t, "refused", fmt.Sprint(got.Refused), nil, fmt.Sprint([]chat.Refusal{{Index: 2, Wait: time.Millisecond, Mark: chat.MarkHeld}}))

@@ -225,7 +225,7 @@ func testMarks(s *harness) {
 	draft := func(id, user string, names ...string) chat.Draft {
 		d := sends(user, 10, id)[0]
 		for _, name := range names {
-			d.Marks = append(d.Marks, chat.Mark{Kind: chat.MarkKind(name[0]), Name: name[1:], Life: time.Hour})
+			d.SetMarks(append(d.Marks(), chat.Mark{Kind: chat.MarkKind(name[0]), Name: name[1:], Life: time.Hour}))
 		}
 		return d
 	}

@@ -42,10 +42,10 @@ func (s *roomShard) releaseLocked(room, id string, now time.Time) (held chat.Hel
 func (s *roomShard) approveLocked(room string, drafts []chat.Draft, now time.Time) (approved []chat.Event, gone []int) {
 	_, wanted := s.subscribed[room]
 	for i := range drafts {
-		if drafts[i].Held == "" {
+		if drafts[i].Held() == "" {
 			continue
 		}
-		held, ok := s.releaseLocked(room, drafts[i].Held, now)
+		held, ok := s.releaseLocked(room, drafts[i].Held(), now)
 		switch {
 		case !ok:
 			gone = append(gone, i)

@@ -202,7 +202,7 @@ type markEnds map[string]int64
 
 // stumbles is the first of a draft's marks that lasts at now still, and for how long.
 func (k markEnds) stumbles(d *chat.Draft, now int64) (kind chat.MarkKind, wait time.Duration) {
-	for _, m := range d.Marks {
+	for _, m := range d.Marks() {
 		left := time.Duration(k[markName(m)]-now) * time.Millisecond
 		if left > 0 && left <= m.Life {
 			return m.Kind, left
@@ -213,7 +213,7 @@ func (k markEnds) stumbles(d *chat.Draft, now int64) (kind chat.MarkKind, wait t
 
 // leave puts a draft's marks in the room.
 func (k *markEnds) leave(d *chat.Draft, now int64) {
-	for _, m := range d.Marks {
+	for _, m := range d.Marks() {
 		if *k == nil {
 			*k = markEnds{}
 		}

@@ -176,7 +176,7 @@ func TestQuota_GivesBack(t *testing.T) {
 		n := 0
 		b := stormBatch(&n, 0, 2, 0, 0)
 		for i := range b.Drafts {
-			b.Drafts[i].Marks = []chat.Mark{{Kind: chat.MarkUser, Name: "u", Life: time.Hour}}
+			b.Drafts[i].SetMarks([]chat.Mark{{Kind: chat.MarkUser, Name: "u", Life: time.Hour}})
 		}
 		got, err := s.Publish(t.Context(), "r", b)
 		noError(t, err)

@@ -31,7 +31,7 @@ func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.St
 		args = r.publishArgs(room, node, number, &b)
 	}
 	script := r.scripts.publish
-	if r.scripts.approve != nil && slices.ContainsFunc(b.Drafts, func(d chat.Draft) bool { return d.Held != "" }) {
+	if r.scripts.approve != nil && slices.ContainsFunc(b.Drafts, func(d chat.Draft) bool { return d.Held() != "" }) {
 		script, keys = r.scripts.approve, append(keys, r.keys.held(room))
 	}
 	msg, err := r.runRoom(ctx, script, room, keys, args...)
@@ -63,10 +63,10 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []s
 		args = append(append(args, setMarker), fields...)
 	}
 	for i := range b.Drafts {
-		for _, m := range b.Drafts[i].Marks {
+		for _, m := range b.Drafts[i].Marks() {
 			args = append(args, strconv.Itoa(i+1), markName(m), strconv.FormatInt(m.Life.Milliseconds(), 10))
 		}
-		if held := b.Drafts[i].Held; held != "" {
+		if held := b.Drafts[i].Held(); held != "" {
 			args = append(args, strconv.Itoa(i+1), string(chat.MarkHeld)+held, "0")
 		}
 	}
@@ -99,8 +99,8 @@ func classes(drafts []chat.Draft) string {
 // marks is how many marks drafts have; one that was held has one more.
 func marks(drafts []chat.Draft) (n int) {
 	for i := range drafts {
-		n += len(drafts[i].Marks)
-		if drafts[i].Held != "" {
+		n += len(drafts[i].Marks())
+		if drafts[i].Held() != "" {
 			n++
 		}
 	}

@@ -160,8 +160,8 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 	var drafts []chat.Draft
 	for i, d := range b.Drafts {
 		waits := len(r.held)
-		r.held = slices.DeleteFunc(r.held, func(h chat.Held) bool { return h.ID == d.Held })
-		if d.Held != "" && len(r.held) == waits {
+		r.held = slices.DeleteFunc(r.held, func(h chat.Held) bool { return h.ID == d.Held() })
+		if d.Held() != "" && len(r.held) == waits {
 			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkHeld})
 			continue
 		}
@@ -181,11 +181,11 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkQuota})
 			continue
 		}
-		if at := slices.IndexFunc(d.Marks, func(m chat.Mark) bool { return r.marks[m] }); at >= 0 {
-			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: d.Marks[at].Life, Mark: d.Marks[at].Kind})
+		if at := slices.IndexFunc(d.Marks(), func(m chat.Mark) bool { return r.marks[m] }); at >= 0 {
+			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: d.Marks()[at].Life, Mark: d.Marks()[at].Kind})
 			continue
 		}
-		for _, m := range d.Marks { // they last for ever here
+		for _, m := range d.Marks() { // they last for ever here
 			if r.marks == nil {
 				r.marks = map[chat.Mark]bool{}
 			}

@@ -82,9 +82,9 @@ type post struct {
 	key   key
 	from  Author
 	at    time.Duration // when it came, as the hall counts time
+	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
 	ahead bool          // the members of this node had it first
 	quiet bool          // they do not, whatever happens
-	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
 	// reviewed: what the review has said is done.
 	reviewed bool
 	asked    bool // from is whom Hooks.Authorize is asked about
@@ -274,7 +274,7 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	if p.ahead {
 		o.ahead--
 	}
-	if (p.draft.ID != "" || p.draft.Held != "") && p.from != nil {
+	if (p.draft.ID != "" || p.draft.Held() != "") && p.from != nil {
 		a.ID = p.draft.ID
 		o.answers = append(o.answers, answered{p.from, a})
 	}

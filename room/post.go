@@ -45,7 +45,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	h := r.hall
 	r.mu.Lock()
 	defer r.unlock()
-	if (r.writing != linked || h.away.Load()) && d.Held == "" && r.outbox.takeOver(from, &d) {
+	if (r.writing != linked || h.away.Load()) && d.Held() == "" && r.outbox.takeOver(from, &d) {
 		return nil
 	}
 	if !r.outbox.takes(d.UserID, h.cfg.QueueMessages, int64(h.cfg.QueueBytes)) {
@@ -73,7 +73,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	if d.ID == "" && !h.cfg.NoLocal {
 		d.SetOrigin(h.newOrigin())
 	}
-	p := post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now), quiet: how == held || d.Held != "" || r.reviewsLocked()}
+	p := post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now), quiet: how == held || d.Held() != "" || r.reviewsLocked()}
 	if how == held {
 		p.hold = chat.HeldByFilter
 	}

@@ -70,7 +70,7 @@ func (r *Room) toReviewLocked() (places []int) {
 	now := r.hall.cfg.Clock.Now()
 	for i := range r.outbox.flight.posts {
 		p := &r.outbox.flight.posts[i]
-		if p.end != notYet || p.reviewed || p.hold != "" || p.draft.Held != "" {
+		if p.end != notYet || p.reviewed || p.hold != "" || p.draft.Held() != "" {
 			continue
 		}
 		v := voiceOf(p.from)

@@ -270,7 +270,7 @@ func (r *Room) judgeFlightLocked() (fresh bool) {
 		case no.shadow:
 			r.outbox.refuse(i, Answer{TS: p.draft.TS})
 		default:
-			p.draft.Marks = s.marksOf(&p.draft, v, now)
+			p.draft.SetMarks(s.marksOf(&p.draft, v, now))
 		}
 	}
 	r.outbox.compact()
