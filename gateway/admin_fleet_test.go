@@ -115,7 +115,9 @@ func TestAdmin_Rooms(t *testing.T) {
 			join(t, s, id, fmt.Sprint("u", j))
 		}
 	}
-	join(t, s, "c", "u9").say("hi")
+	c := join(t, s, "c", "u9")
+	c.say("hi")
+	c.wantInfo("hi") // the room is known
 	type list struct {
 		Rooms []roomInfo
 		Next  string
