@@ -296,10 +296,10 @@ func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	if k := n.findLocked(from - 1); from > 0 && k >= 0 {
 		told, next = n.runs[k].epoch, n.runs[k].at(from-1)+1
 	}
-	if k := n.findLocked(from); told != "" && k >= 0 && n.runs[k].index == from { // it may have been told to go on elsewhere
-		texts = append(texts, codec.EpochText(told, next-1, 0))
-	}
-	lost := next // the first number of the gap that is not told yet, which ends before next
+	known, place := told != "", codec.EpochText(told, next-1, 0)
+	k := n.findLocked(from)
+	elsewhere := k >= 0 && n.runs[k].index == from // it may have been told to go on there
+	lost := next                                   // the first number of the gap that is not told yet, which ends before next
 	goTo := func(epoch string, seq uint64) {
 		if epoch == told && seq >= next {
 			next = seq
@@ -324,6 +324,9 @@ func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	}
 	if lost < next {
 		texts = append(texts, codec.GapText(lost, next-1, codec.GapSlow))
+	}
+	if known && (elsewhere || len(texts) > 1) { // of several it may take some, and be told all again
+		texts = slices.Insert(texts, 0, place)
 	}
 	return texts
 }
