@@ -34,6 +34,8 @@ const (
 	mostHeld       = 680
 	mostHeldOfAddr = 42
 	heldUnit       = 192 << 10
+	// unitsOfAnswer is what a usual large answer holds, a page of 256 KiB: without place for that nothing is read.
+	unitsOfAnswer = 2
 	// mostUnits is what one ticket can hold: more than any frame has.
 	mostUnits = 7
 	// mostNotes bounds what waits for Report, noteEvery is the time in ms between two notes about one address.

@@ -332,9 +332,17 @@ func TestDoor_Holds(t *testing.T) {
 			t.Errorf("after two were read, or have gone: %+v", no)
 		}
 	}
+	k.Free(held[2])
+	held[2] = held[2].Without()
 	reading, no := k.Scan(from("203.0.113.1"))
 	if no != nil {
 		t.Fatal(no)
+	}
+	if no := hold("203.0.113.1"); no != nil {
+		t.Errorf("while it is read: %+v", no)
+	}
+	if _, no := k.Scan(from("203.0.113.1")); no == nil || no.Limit != IPHeld {
+		t.Errorf("a call whose answer has no place: %+v; want ip_held, before anything is read", no)
 	}
 	if no := reading.Done(mib); no == nil || no.Limit != IPHeld {
 		t.Errorf("the answer to a call: %+v; want ip_held", no)

@@ -31,6 +31,15 @@ func unitsOf(bytes int) int {
 }
 
 func (d *Door) holdLocked(g *guest, units int) *Refused {
+	no := d.fitsLocked(g, units)
+	if no == nil {
+		d.changeHeldLocked(g, units)
+	}
+	return no
+}
+
+// fitsLocked is nil where there is room for so many units. d.mu must be held.
+func (d *Door) fitsLocked(g *guest, units int) *Refused {
 	if g != nil && g.held+units > mostHeldOfAddr {
 		return d.refuseLocked(IPHeld, g, time.Second, "%v has yet to read what it asked for", g.addr)
 	}
@@ -41,7 +50,6 @@ func (d *Door) holdLocked(g *guest, units int) *Refused {
 	if d.held+units > most {
 		return d.refuseLocked(Held, nil, time.Second, "too many clients have yet to read what they asked for, try again")
 	}
-	d.changeHeldLocked(g, units)
 	return nil
 }
 
@@ -86,6 +94,9 @@ func (d *Door) Scan(r *http.Request) (*Reading, *Refused) {
 		return nil, d.refuseLocked(IPScans, g, time.Second, "%d reads of histories are under way from %v", g.scans, addr)
 	case d.scans >= mostScans:
 		return nil, d.refuseLocked(Scans, nil, 0, "%d reads of histories are under way, try again", d.scans)
+	}
+	if no := d.fitsLocked(g, unitsOfAnswer); no != nil { // before the history is read, which is what costs
+		return nil, no
 	}
 	d.changeScansLocked(g, 1)
 	return &Reading{door: d, guest: g}, nil

@@ -1,9 +1,11 @@
 package v1
 
 import (
+	"bytes"
 	"context"
 	_ "embed" // openapi.yaml
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
@@ -340,21 +342,27 @@ func (n *API) messages(ctx context.Context, r *http.Request) (int, any, *edge.Re
 	if err != nil {
 		return 0, nil, n.cannot("read the history", err)
 	}
-	type answer struct {
-		Epoch    string            `json:"epoch"`
-		Seq      uint64            `json:"seq"`
-		Total    uint64            `json:"total"`
-		Messages []json.RawMessage `json:"messages"`
+	return http.StatusOK, pageText(&h), nil
+}
+
+// pageText is a page of a history as an answer.
+func pageText(h *chat.History) encoded {
+	size := 128
+	for _, e := range h.Entries {
+		size += len(e.JSON) + 64
 	}
-	a := answer{h.Epoch, h.Seq, h.Total, make([]json.RawMessage, len(h.Entries))}
+	text := fmt.Appendf(make(encoded, 0, size), `{"epoch":%s,"seq":%d,"total":%d,"messages":[`, bytes.TrimSpace(encodeJSON(h.Epoch)), h.Seq, h.Total)
 	for i, e := range h.Entries {
+		if i > 0 {
+			text = append(text, ',')
+		}
 		if e.JSON == "" {
-			a.Messages[i] = codec.AppendRecalledMessage(nil, e.Seq)
+			text = codec.AppendRecalledMessage(text, e.Seq)
 		} else {
-			a.Messages[i] = codec.AppendNativeMessage(nil, e.Seq, e.JSON)
+			text = codec.AppendNativeMessage(text, e.Seq, e.JSON)
 		}
 	}
-	return http.StatusOK, a, nil
+	return append(text, "]}"...)
 }
 
 // readPage reads which page is wanted; without before and after it is the newest.
