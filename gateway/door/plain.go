@@ -88,12 +88,37 @@ func (p *Plain) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// Met is the word of a listener of Door.Listen that the client of a connection is known.
+func (p *Plain) Met(conn net.Conn) {
+	p.know(conn)
+	closeAll(p.crowdedBy(conn))
+}
+
+// know counts a connection as its client's.
+func (p *Plain) know(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.conns[conn]
+	if c == nil || c.in == nil {
+		return
+	}
+	in := c.in
+	p.dropLocked(c)
+	c.peer = p.clientOf(conn)
+	p.waitLocked(c, in)
+}
+
 // peerOf is whose connection it is; the zero Addr for a trusted proxy's, and where it cannot be known. A connection
-// with the PROXY protocol is its balancer's: nobody waits for its first bytes here.
+// with the PROXY protocol is its balancer's until Met: nobody waits for its first bytes here.
 func (p *Plain) peerOf(conn net.Conn) netip.Addr {
 	if _, ok := conn.(*proxied); ok {
 		return netip.Addr{}
 	}
+	return p.clientOf(conn)
+}
+
+// clientOf is peerOf of a connection whose client is known.
+func (p *Plain) clientOf(conn net.Conn) netip.Addr {
 	addr := readAddr(conn.RemoteAddr().String())
 	if p.addrs.trusts(addr) {
 		return netip.Addr{}

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -140,6 +141,37 @@ func TestPlain_CrowdingPeer(t *testing.T) {
 	}
 	if len(c.peers)+len(c.Plain.conns)+c.openLocked() != 0 {
 		t.Errorf("when all have gone, %d peers, %d connections are remembered", len(c.peers), len(c.Plain.conns))
+	}
+}
+
+// TestPlain_ClientsOfABalancer: behind a balancer with the PROXY protocol, too, who opens more than a share makes
+// room by itself, once it is known who that is.
+func TestPlain_ClientsOfABalancer(t *testing.T) {
+	d := New(Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}}, func() uint32 { return 0 }, slog.New(slog.DiscardHandler))
+	p := d.NewPlain(func() int { return 30 }, time.Now)
+	gone := map[string]int{}
+	come := func(client string) {
+		t.Helper()
+		balancer := &memoryConn{}
+		balancer.in.Reset([]byte("PROXY TCP4 " + client + " 127.0.0.1 4711 9000\r\nG"))
+		conn, err := d.Listen(oneListener{conn: &closing{balancer, func() { gone[client]++ }, nil}}, time.Second, p.Met).Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.State(conn, http.StateNew)
+		if n, err := conn.Read(make([]byte, 10)); n != 1 || err != nil {
+			t.Fatalf("%d bytes behind the address, %v; want 1", n, err)
+		}
+	}
+	for range 2 {
+		come("198.51.100.1")
+	}
+	for range 40 {
+		come("203.0.113.66")
+	}
+	come("198.51.100.2")
+	if len(gone) != 1 || gone["203.0.113.66"] != 12 {
+		t.Errorf("gone are %v; want 12 of the one who crowds, and nobody else's", gone)
 	}
 }
 

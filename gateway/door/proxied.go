@@ -12,10 +12,10 @@ import (
 
 // Listen is a listener whose connections from trusted peers tell the client's address in their first bytes, as
 // balancers for TCP send them: the PROXY protocol, versions 1 and 2. They have wait for it. What others send is not
-// read as such.
-func (d *Door) Listen(ln net.Listener, wait time.Duration) net.Listener {
+// read as such. met hears of each one when that is read, on the goroutine that reads.
+func (d *Door) Listen(ln net.Listener, wait time.Duration, met func(net.Conn)) net.Listener {
 	var once sync.Once
-	return proxyListener{ln, d.addrs, wait, func(peer net.Addr, err error) {
+	return proxyListener{ln, d.addrs, wait, met, func(peer net.Addr, err error) {
 		once.Do(func() {
 			d.log.Warn("cannot read who is behind a trusted proxy: it must send the PROXY protocol, or leave server.trusted_proxies, "+
 				"or turn server.proxy_protocol off", "peer", peer, "err", err)
@@ -27,6 +27,7 @@ type proxyListener struct {
 	net.Listener
 	addrs *addresses
 	wait  time.Duration // for the first bytes
+	met   func(net.Conn)
 	warn  func(peer net.Addr, err error)
 }
 
@@ -37,17 +38,25 @@ func (l proxyListener) Accept() (net.Conn, error) {
 		return conn, err
 	}
 	must, wait := proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(l.wait)
-	return &proxied{proxyproto.NewConn(conn, must, wait), l.warn}, nil
+	p := &proxied{Conn: proxyproto.NewConn(conn, must, wait), warn: l.warn}
+	p.met = sync.OnceFunc(func() {
+		if p.ProxyHeader() != nil {
+			l.met(p)
+		}
+	})
+	return p, nil
 }
 
 // proxied is a connection from a trusted proxy. Its RemoteAddr is the client's, once that was read.
 type proxied struct {
 	*proxyproto.Conn
 	warn func(peer net.Addr, err error)
+	met  func() // waits for the first bytes
 }
 
 // Read reads what follows the address. Without one it fails.
 func (p *proxied) Read(b []byte) (n int, err error) {
+	p.met()
 	n, err = p.Conn.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) && p.ProxyHeader() == nil {
 		p.warn(p.Raw().RemoteAddr(), err)

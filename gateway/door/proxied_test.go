@@ -47,7 +47,7 @@ func FuzzProxied(f *testing.F) {
 	f.Fuzz(func(t *testing.T, head []byte) {
 		c := &memoryConn{}
 		c.in.Reset(append(bytes.Clone(head), rest...))
-		conn, err := proxyListener{oneListener{conn: c}, addrs, time.Second, func(net.Addr, error) {}}.Accept()
+		conn, err := proxyListener{oneListener{conn: c}, addrs, time.Second, func(net.Conn) {}, func(net.Addr, error) {}}.Accept()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -142,7 +142,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 		return nil, CannotListen("server.listen", e.Config.Server.Listen, err)
 	}
 	if e.Config.Server.ProxyProtocol {
-		ln = e.Door.Listen(ln, e.Config.Server.ReadHeaderTimeout)
+		ln = e.Door.Listen(ln, e.Config.Server.ReadHeaderTimeout, e.Plain.Met)
 	}
 	return e.Door.Pace(ln), nil
 }
