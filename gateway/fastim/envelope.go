@@ -3,7 +3,7 @@ package fastim
 import (
 	"net/http"
 
-	"github.com/bytedance/sonic"
+	"github.com/bytedance/sonic/encoder"
 
 	"barrage/gateway/edge"
 )
@@ -37,8 +37,14 @@ type envelope struct {
 
 // encode is e as it is sent.
 func (e envelope) encode() []byte {
-	body, err := sonic.Marshal(&e)
-	if err != nil {
+	size := 128
+	if messages, ok := e.Data.([]string); ok { // a history's MiB would be copied again and again while it grows
+		for _, m := range messages {
+			size += len(m)*5/4 + 3 // with the backslashes of a text in a text
+		}
+	}
+	body := make([]byte, 0, size)
+	if err := encoder.EncodeInto(&body, &e, 0); err != nil {
 		panic("BUG: cannot encode an answer: " + err.Error()) // net/http answers for this request alone
 	}
 	return body
