@@ -161,11 +161,16 @@ func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 
 // refuseLocked refuses what is over a limit. g is whose it is, nil for nobody's. d.mu must be held.
 func (d *Door) refuseLocked(l Limit, g *guest, wait time.Duration, format string, args ...any) *Refused {
+	d.overLocked(l, g)
+	return &Refused{l, wait, fmt.Sprintf(format, args...)}
+}
+
+// overLocked counts what is over a limit. g is whose it is, nil for nobody's. d.mu must be held.
+func (d *Door) overLocked(l Limit, g *guest) {
 	d.over[l].Add(1)
 	if g != nil {
 		d.noteLocked(g, "an address is over a limit", "limit", l.String(), "connections", g.connections)
 	}
-	return &Refused{l, wait, fmt.Sprintf(format, args...)}
 }
 
 // Over is how often somebody was refused for a limit.
@@ -323,7 +328,7 @@ func (d *Door) takeOf(t Ticket, l Limit, rate pace.Rate, of func(*guest) *pace.U
 		return 0
 	}
 	if wait = rate.Take(of(g), d.now(), 1); wait > 0 {
-		_ = d.refuseLocked(l, g, wait, "too much is asked for from %v", g.addr)
+		d.overLocked(l, g)
 	}
 	return wait
 }
