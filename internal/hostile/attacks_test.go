@@ -124,6 +124,59 @@ func TestNativeOps(t *testing.T) {
 	})
 }
 
+// TestVerbs: people who are no moderators want somebody muted.
+func TestVerbs(t *testing.T) {
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, settings...)
+		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
+			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(masked(1, `{"t":"mod","id":"1","verb":"mute","user_id":"person1"}`), 100)))
+		n.wantCut()
+	})
+}
+
+// TestFirstFrames: sockets that have yet to show a token, and show a wrong one again and again.
+func TestFirstFrames(t *testing.T) {
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, append(settings, "SERVER_MAX_CONNECTIONS=400")...)
+		during(t, n, flood(n, 40, func(int) string { return "/v1/rooms/legit/ws?auth=frame&user_id=person1" },
+			"Sec-WebSocket-Protocol: barrage.v1\r\n", strings.Repeat(masked(1, `{"t":"auth","token":""}`), 100)))
+	})
+}
+
+// TestWithinRates: hundreds of sockets of five addresses, each of which says no more than it may.
+func TestWithinRates(t *testing.T) {
+	onBoth(t, func(t *testing.T, settings ...string) {
+		n := startNode(t, settings...)
+		during(t, n, func(ctx context.Context) {
+			var all sync.WaitGroup
+			for i := range 700 {
+				all.Go(func() {
+					from := fmt.Sprintf("X-Forwarded-For: 203.0.113.%d\r\n", 1+i%5)
+					c, err := n.shake(ctx, fmt.Sprint("/group/chat/other", i%10, "/enemy", i, "/any"), from)
+					if err != nil {
+						return
+					}
+					defer func() { _ = c.Close() }()
+					stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+					defer stop()
+					go func() { _, _ = io.Copy(io.Discard, c) }() // ends with c
+					tick := time.NewTicker(time.Second / 5)
+					defer tick.Stop()
+					for err == nil {
+						select {
+						case <-ctx.Done():
+							return
+						case <-tick.C:
+							_, err = io.WriteString(c, masked(1, strings.Repeat("x", 120)))
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+	})
+}
+
 // TestMessages: two sockets with empty texts in the room of the others.
 func TestMessages(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {

@@ -4,6 +4,6 @@
 // address of the internet. Ten people chat in a room, each as often as the limits let them. Then an attacker does its
 // worst from another address. No message of theirs may be lost, newcomers come in, and the node does not grow.
 //
-// With -table FILE (make attacks) the people may not wait much longer than before either, and the run writes what it
-// measured as the table of docs/security.md.
+// With -table FILE (make attacks) the attacker has a core of its own, the people may not wait much longer than before
+// either, and the run writes what it measured as the table of docs/security.md.
 package hostile

@@ -16,6 +16,9 @@ var table = flag.String("table", "", "add a row for each attack to this file, an
 var attacks = map[string]string{
 	"Pings":                   "20 sockets that send pings",
 	"NativeOps":               "8 native sockets: nine ops that cannot be read, a ping, recalls, again and again",
+	"Verbs":                   "8 native sockets that want people muted, and are no moderators",
+	"FirstFrames":             "40 sockets that have yet to show a token, where 20 may, and show none",
+	"WithinRates":             "700 sockets of five addresses, each within its rate",
 	"Messages":                "2 sockets with empty texts in the same room",
 	"OtherRooms":              "8 sockets, each in a room of its own",
 	"RoomsOpened":             "rooms that nobody knows, asked for and entered",
@@ -31,7 +34,7 @@ var attacks = map[string]string{
 }
 
 // row adds what an attack did to the table.
-func row(t *testing.T, calm, hostile figures, grown int64) {
+func row(t *testing.T, calm, hostile figures, grown int64, busy float64) {
 	t.Helper()
 	if *table == "" {
 		return
@@ -49,8 +52,8 @@ func row(t *testing.T, calm, hostile figures, grown int64) {
 	if redis {
 		what += "; with Redis"
 	}
-	_, err = fmt.Fprintf(f, "| %s | %d of %d | %v | %v | %d MiB |\n", what, hostile.lost, hostile.sent,
-		calm.p99.Round(100*time.Microsecond), hostile.p99.Round(100*time.Microsecond), max(grown, 0)>>20)
+	_, err = fmt.Fprintf(f, "| %s | %d of %d | %v | %v | %.0f %% | %d MiB |\n", what, hostile.Lost, hostile.Sent,
+		calm.P99.Round(100*time.Microsecond), hostile.P99.Round(100*time.Microsecond), 100*busy, max(grown, 0)>>20)
 	if err != nil {
 		t.Error(err)
 	}
