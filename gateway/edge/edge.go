@@ -144,7 +144,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 	if e.Config.Server.ProxyProtocol {
 		ln = e.Door.Listen(ln, e.Config.Server.ReadHeaderTimeout, e.Plain.Met)
 	}
-	return e.Door.Pace(ln), nil
+	return ln, nil
 }
 
 // Run starts the pollers, and what runs beside them until ctx ends.
