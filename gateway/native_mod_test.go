@@ -394,12 +394,17 @@ func TestMod_WhoIsToldWhat(t *testing.T) {
 	}
 	moderate(t, s, `{"verb":"unmute","user_id":"u"}`)
 	u.want("you")
-	moderate(t, s, `{"verb":"modes","modes":{"first_delay_ms":3600000}}`)
 	token := signedToken(t, "u", grants("r", "read", "send"))
 	call := func(method, path, body string) answerV1 {
 		t.Helper()
 		return callV1(t, s, method, path, "", body, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
 	}
+	for i := range 20 { // the room has rules, and none about them
+		if a := call(http.MethodPost, pathMessages, fmt.Sprintf(`{"id":"early-%d","body":"x"}`, i)); a.status != 201 {
+			t.Fatalf("POST: %d %s; want it stored", a.status, a.body)
+		}
+	}
+	moderate(t, s, `{"verb":"modes","modes":{"first_delay_ms":3600000}}`)
 	call(http.MethodPost, pathMessages, `{"id":"1","body":"x"}`).wantCode(t, 429, "too_early")
 	if a := call(http.MethodGet, pathMessages, ""); a.status != 200 {
 		t.Errorf("the history: %d %s", a.status, a.body)

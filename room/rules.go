@@ -121,17 +121,17 @@ func (s *rules) judge(d *chat.Draft, v Voice, now int64) verdict {
 // judgeModes says whether the modes let a message pass.
 func (s *rules) judgeModes(d *chat.Draft, v Voice, now int64) verdict {
 	m := &s.Modes
-	here := time.Duration(m.FirstDelayMS) * time.Millisecond
-	if !v.Since.IsZero() {
-		here = time.UnixMilli(now).Sub(v.Since)
+	early := time.Duration(0) // for how long they have yet to be here
+	if m.FirstDelayMS > 0 && !v.Since.IsZero() {
+		early = time.Duration(m.FirstDelayMS-max(0, now-v.Since.UnixMilli())) * time.Millisecond
 	}
 	switch {
 	case m.Frozen:
 		return verdict{code: CodeFrozen}
 	case m.Who == chat.WhoMods, m.Who == chat.WhoTagged && !slices.ContainsFunc(v.Tags, func(tag string) bool { return slices.Contains(m.Tags, tag) }):
 		return verdict{code: CodeRestricted}
-	case here < time.Duration(m.FirstDelayMS)*time.Millisecond:
-		return verdict{code: CodeTooEarly, wait: time.Duration(m.FirstDelayMS)*time.Millisecond - here}
+	case early > 0:
+		return verdict{code: CodeTooEarly, wait: early}
 	case m.EmoteOnly || m.MaxCaps > 0 || m.Links == chat.LinksDeny || m.Links == chat.LinksMods:
 		kind, body := codec.DraftText(d)
 		return verdict{code: textCode(m, kind, body)}

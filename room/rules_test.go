@@ -350,6 +350,7 @@ func TestRules_Modes(t *testing.T) {
 		{"tagged only, without a tag", modes("who", `"tagged"`, "tags", `["sub"]`), Voice{Tags: []string{"other"}}, "hi", CodeRestricted},
 		{"tagged only, with a tag", modes("who", `"tagged"`, "tags", `["sub"]`), Voice{Tags: []string{"other", "sub"}}, "hi", ""},
 		{"too early", modes("first_delay_ms", "5000"), Voice{Since: now.Add(-4 * time.Second)}, "hi", CodeTooEarly},
+		{"in a room with a rule, within the millisecond they came in", modes("slow_ms", "5000"), Voice{Since: now.Add(2*time.Millisecond - 1)}, "hi", ""},
 		{"not too early any more", modes("first_delay_ms", "5000"), Voice{Since: now.Add(-5 * time.Second)}, "hi", ""},
 		{"a link", modes("links", `"deny"`), Voice{}, "see www.example", CodeLinks},
 		{"a link by its ending", modes("links", `"mods"`), Voice{}, "see Spam-Site.COM now", CodeLinks},
