@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +242,15 @@ func TestAdmin_User(t *testing.T) {
 	if got := getAdmin[user](t, s, http.MethodGet, "/v1/admin/users/other", ""); len(got.Measures) != 1 || got.Measures[0].Room != "" || got.Measures[0].What != "ban" {
 		t.Errorf("other is %+v; want the ban everywhere", got)
 	}
+	moderate(t, s, `{"verb":"ban","user_id":"u"}`) // whose sockets are closed then
+	eventually(t, func() error {
+		got := getAdmin[user](t, s, http.MethodGet, "/v1/admin/users/u", "")
+		if !slices.ContainsFunc(got.Measures, func(m inForceIn) bool { return m.Room == "r" && m.What == "ban" }) || len(got.Nodes) != 1 || got.Nodes[0].N != 1 {
+			return errorf("u is %+v; want the ban in r, and one socket", got)
+		}
+		return nil
+	})
+	join(t, s, "r2", "u")
 	if some, n := s.edge.SocketsOf("u", 1); len(some) != 1 || n != 2 {
 		t.Errorf("SocketsOf = %+v, %d; want one of two", some, n)
 	}

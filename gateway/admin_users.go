@@ -51,7 +51,7 @@ type inForceIn struct {
 }
 
 // userEverywhere serves GET /v1/admin/users/{user}: sockets by node, memberships, and the measures in force
-// everywhere and in the rooms where the user is now.
+// everywhere, in the rooms where the user is now, and in those of which they are a member; mostRooms in all.
 func (s adminPort) userEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request, _ string) *edge.Refusal {
 	user := r.PathValue("user")
 	if bad := edge.CheckID("user", user); bad != nil {
@@ -75,6 +75,11 @@ func (s adminPort) userEverywhere(ctx context.Context, w http.ResponseWriter, r 
 		}
 	}
 	slices.Sort(in)
+	for _, id := range rooms { // who is banned from one has no socket there
+		if !slices.Contains(in, id) {
+			in = append(in, id)
+		}
+	}
 	measures, bad := s.measuresOf(ctx, user, in[:min(len(in), mostRooms)])
 	if bad != nil {
 		return bad

@@ -110,6 +110,24 @@ func TestHeld_OfTheMuted(t *testing.T) {
 	v.wantAll("held", "batch")
 }
 
+// TestHeld_GoWithTheRest: what is taken away of a user, or of all, takes what waits of them with it.
+func TestHeld_GoWithTheRest(t *testing.T) {
+	for verb, left := range map[string]int{
+		`{"verb":"purge","user_id":"u"}`: 1, `{"verb":"ban","user_id":"u","purge":true}`: 1, `{"verb":"ban","user_id":"u"}`: 2, `{"verb":"clear"}`: 0,
+	} {
+		s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
+		for _, user := range []string{"u", "v"} {
+			n, _ := dialAs(t, s, signedToken(t, user, grants("r", "read", "send")))
+			n.send(`{"t":"send","id":"1","body":"rats"}`)
+			n.wantRefused("1", "held", "waits for a moderator", false)
+		}
+		moderate(t, s, verb)
+		if all, err := s.store.Held(t.Context(), "r"); err != nil || len(all) != left {
+			t.Errorf("after %s %d messages wait, %v; want %d", verb, len(all), err, left)
+		}
+	}
+}
+
 // TestHeld_FastIM: what FastIM's clients send waits as well; they are told of nothing, and get it when it is approved.
 func TestHeld_FastIM(t *testing.T) {
 	s := newServer(t, func(c *setup) { filters(t)(c); c.Admin.Listen = "127.0.0.1:0" })

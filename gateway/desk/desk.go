@@ -247,6 +247,9 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 	}
 	d.hall.RulesChanged(room, ev)
 	done := Done{Verb: v.Verb, V: ev.Rules.Version}
+	if v.Verb == "clear" {
+		return done, d.denyAll(ctx, room, v, func(codec.HeldInfo, int64) bool { return true })
+	}
 	if v.Verb == "ban" && v.Purge && v.UserID != "" && room != chat.Everywhere {
 		purged, no := d.purge(ctx, room, v, e)
 		done.N = purged.N
@@ -386,6 +389,9 @@ func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done,
 		if len(events) < chat.RecallsKept {
 			break
 		}
+	}
+	if no := d.denyAll(ctx, room, v, func(info codec.HeldInfo, at int64) bool { return info.UserID == v.UserID && at >= v.Since }); no != nil {
+		return done, no
 	}
 	if err := d.store.Notify(ctx, room, codec.PurgedText(v.UserID, v.Since)); err != nil {
 		d.log.Warn("cannot tell a room of a purge; each of its messages was recalled", "room", room, "err", err)

@@ -75,6 +75,26 @@ func (d *Desk) deny(ctx context.Context, room string, v *Verb, e *Entry) (Done, 
 	return Done{Verb: v.Verb}, nil
 }
 
+// denyAll denies what waits for a moderator and goes with what the verb takes away. which says what does; at is when it
+// was held, in Unix ms.
+func (d *Desk) denyAll(ctx context.Context, room string, v *Verb, which func(info codec.HeldInfo, at int64) bool) *Refused {
+	all, err := d.store.Held(ctx, room)
+	if errors.Is(err, chat.ErrBeside) { // nothing can wait there
+		return nil
+	}
+	for i := range all {
+		if err == nil && which(codec.ShowHeld(&all[i], chat.HeldWaiting), all[i].At) {
+			if _, err = d.store.Deny(ctx, room, all[i].ID); errors.Is(err, chat.ErrNoMessage) { // others have decided
+				err = nil
+			}
+		}
+	}
+	if err != nil {
+		return d.cannot(v, err)
+	}
+	return nil
+}
+
 // about notes which held message it is, and what it says: where it was denied nobody else knows that any more.
 func (e *Entry) about(h *chat.Held) {
 	e.Held = h.ID

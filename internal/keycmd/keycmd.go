@@ -47,12 +47,10 @@ caller through a secret store. NAME identifies the caller in logs.
   publish    send messages as the server
   moderate   mute, ban, delete: keep order in rooms; with --rooms not in others, nor everywhere
   rooms      register rooms, and change their settings
-  ops        nodes: drain, reload, log level
+  ops        nodes, users and rooms of all nodes; drain, log level, configuration, export
 
-The calls of today are: the verbs of moderators, what is in force, the log, and to revoke tokens
-(moderate); to register rooms and look for them (rooms); metrics, profiles and the list of rooms
-(ops); "POST /v1/admin/rooms/{room}/messages" (publish). "barrage admin --help" lists the commands
-for them.
+GET /v1/admin/openapi.yaml says of each call which of these it needs; "barrage admin --help"
+lists the commands for them.
 
 With --file the entry goes to the end of that file, which is made where there is none. Without
 it the entry is printed below the key, to be added to the file by hand.
