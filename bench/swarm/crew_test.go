@@ -34,6 +34,7 @@ type parlourRoom struct {
 	total  int
 	guests []*websocket.Conn // nil: gone
 	users  map[string]*websocket.Conn
+	read   map[string]chan struct{} // by user: closed once all of their newest connection was read
 }
 
 func newParlour(t *testing.T, hook func(guest, number int) int) *parlour {
@@ -55,7 +56,15 @@ func (p *parlour) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { _ = conn.CloseNow() }()
-	guest := p.enter(r.Context(), r.PathValue("room"), r.PathValue("user"), conn)
+	guest, before, read := p.enter(r.Context(), r.PathValue("room"), r.PathValue("user"), conn)
+	defer close(read)
+	if before != nil { // who comes back may have messages on the connection that they left
+		select {
+		case <-before:
+		case <-r.Context().Done():
+			return
+		}
+	}
 	for {
 		_, body, err := conn.Read(r.Context())
 		if err != nil {
@@ -68,18 +77,22 @@ func (p *parlour) serve(w http.ResponseWriter, r *http.Request) {
 	p.rooms[r.PathValue("room")].guests[guest] = nil
 }
 
-func (p *parlour) enter(ctx context.Context, name, user string, conn *websocket.Conn) int {
+// enter lets somebody in. before is closed once their connection before was read, nil where there was none; read is the
+// caller's to close.
+func (p *parlour) enter(ctx context.Context, name, user string, conn *websocket.Conn) (guest int, before, read chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	room := p.rooms[name]
 	if room == nil {
-		room = &parlourRoom{users: map[string]*websocket.Conn{}}
+		room = &parlourRoom{users: map[string]*websocket.Conn{}, read: map[string]chan struct{}{}}
 		p.rooms[name] = room
 	}
 	_ = conn.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"list":[],"total":%d}`, room.total))
 	room.guests = append(room.guests, conn)
 	room.users[user] = conn
-	return len(room.guests) - 1
+	before, read = room.read[user], make(chan struct{})
+	room.read[user] = read
+	return len(room.guests) - 1, before, read
 }
 
 func (p *parlour) say(ctx context.Context, name, body string) {
