@@ -155,11 +155,11 @@ func TestWebhooks_WholeNode(t *testing.T) {
 		})
 	}
 	said("r message three")
+	u.send(`{"t":"send","id":"h","body":"oh RATS"}`)
+	said("r waiting filter u [{Body:oh RATS}]")
 	u.send(`{"t":"recall","id":"x","seq":1}`)
 	m.send(`{"t":"mod","id":"1","verb":"delete","seq":2}`)
 	m.send(`{"t":"mod","id":"2","verb":"mute","user_id":"u"}`)
-	u.send(`{"t":"send","id":"h","body":"oh RATS"}`)
-	said("r waiting filter u [{Body:oh RATS}]")
 	for _, line := range []string{
 		"r held", "r room_opened", "r message one", "r message two", "r recall", "r recall moderated", "r moderation delete u", "r moderation mute u",
 	} {
