@@ -378,9 +378,9 @@ func TestReview_CostsNothing(t *testing.T) {
 		r := f.open("1")
 		f.moderateElsewhere(modes("slow_ms", "0"))
 		f.settle()
-		least := math.Inf(1) // what grows now and then is not the message's
-		for range 5 {
-			least = min(least, testing.AllocsPerRun(100, func() {
+		least := math.Inf(1) // what grows now and then, or a pool drops as it does under -race, is not the message's
+		for range 50 {
+			least = min(least, testing.AllocsPerRun(10, func() {
 				f.post(r, "x")
 				f.settle()
 			}))
