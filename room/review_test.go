@@ -373,7 +373,7 @@ func TestModel_Review(t *testing.T) {
 
 // TestReview_CostsNothing: a room without reviews allocates for a message what it does on a node without a hook.
 func TestReview_CostsNothing(t *testing.T) {
-	const rounds, messages = 4, 100
+	const rounds, messages = 12, 50
 	allocated := func(review Reviewer) uint64 {
 		f := newFixture(t, nil, Hooks{Review: review, NewFor: time.Minute})
 		r := f.open("1")
@@ -392,8 +392,8 @@ func TestReview_CostsNothing(t *testing.T) {
 	for range rounds {
 		without, with = without+allocated(nil), with+allocated(new(asked).review)
 	}
-	// Under the race detector pools drop what they hold at random: half an allocation a message is nobody's.
-	if float64(with) > float64(without)+rounds*messages/2 {
+	// Under the race detector pools drop what they hold at random: less than one allocation a message is nobody's.
+	if with > without+rounds*messages*3/4 {
 		t.Errorf("%d allocations of %d messages with a hook, %d without one; want the same", with, rounds*messages, without)
 	}
 }
