@@ -213,7 +213,7 @@ func roomOf(id string) (r int) {
 // awaitAcknowledged waits until some messages that were said on a node from then on are acknowledged.
 func (s *site) awaitAcknowledged(n *node, then time.Time) {
 	s.t.Helper()
-	const some = 10
+	const some = 3 // the node finds out after 3 s, and takes no answers then
 	eventually(s.t, "messages said on "+n.name+" are acknowledged", func() (bool, string) {
 		count := 0
 		for _, tries := range s.tries() {
