@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"barrage/internal/child"
 	"barrage/internal/cli"
 )
 
@@ -24,7 +25,7 @@ type Node struct {
 
 	cmd    *exec.Cmd
 	stderr tail
-	ended  chan struct{} // closed once the process has ended and was waited for
+	ended  <-chan struct{} // closed once the process has ended and was waited for
 }
 
 // StartNode runs this very program as a node on free ports, with further settings from env
@@ -93,7 +94,7 @@ func startNode(ctx context.Context, env []string, args ...string) (*Node, error)
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program: %w", err)
 	}
-	n := &Node{cmd: command(self, args...), ended: make(chan struct{})}
+	n := &Node{cmd: command(self, args...)}
 	n.cmd.Stderr = &n.stderr
 	out, write, err := os.Pipe()
 	if err != nil {
@@ -102,16 +103,12 @@ func startNode(ctx context.Context, env []string, args ...string) (*Node, error)
 	const fd = 3 // the first of ExtraFiles
 	n.cmd.ExtraFiles = []*os.File{write}
 	n.cmd.Env = append(append(os.Environ(), env...), fmt.Sprint(cli.ReadyVariable, "=", fd))
-	err = n.cmd.Start()
+	n.ended, err = child.Start(n.cmd)
 	_ = write.Close() // The process has its own.
 	if err != nil {
 		_ = out.Close()
 		return nil, fmt.Errorf("cannot start a node: %w", err)
 	}
-	go func() { // Ends with the process; Stop waits for it.
-		defer close(n.ended)
-		_ = n.cmd.Wait() // ProcessState tells.
-	}()
 	defer context.AfterFunc(ctx, func() { _ = n.cmd.Process.Kill() })() // while it starts; then Stop does
 	ready, err := cli.ReadReady(out)
 	_ = out.Close()
@@ -123,11 +120,10 @@ func startNode(ctx context.Context, env []string, args ...string) (*Node, error)
 	return n, nil
 }
 
-// command is a child that Ctrl-C does not reach, because we still need it then, and that
-// does not outlive us.
+// command is a child that Ctrl-C does not reach, because we still need it then.
 func command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 

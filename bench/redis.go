@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"barrage/internal/child"
 )
 
 // startPatience bounds the time until what we started can be used.
@@ -22,7 +24,7 @@ type redis struct {
 	addr  string // host:port
 	dir   string
 	cmd   *exec.Cmd
-	ended chan struct{} // closed once it has ended and was waited for
+	ended <-chan struct{} // closed once it has ended and was waited for
 }
 
 // startRedis runs redis-server from PATH on a free port. Stop it.
@@ -35,7 +37,7 @@ func startRedis(ctx context.Context) (*redis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start redis-server: %w", err)
 	}
-	r := &redis{dir: dir, ended: make(chan struct{})}
+	r := &redis{dir: dir}
 	if err := r.start(ctx, program); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("cannot start redis-server: %w", err)
@@ -56,13 +58,9 @@ func (r *redis) start(ctx context.Context, program string) error {
 	var said tail
 	r.cmd = command(program, "--bind", "127.0.0.1", "--port", port, "--dir", r.dir, "--save", "", "--appendonly", "no")
 	r.cmd.Stdout, r.cmd.Stderr = &said, &said
-	if err := r.cmd.Start(); err != nil {
+	if r.ended, err = child.Start(r.cmd); err != nil {
 		return err
 	}
-	go func() { // Ends with the process; stop waits for it.
-		defer close(r.ended)
-		_ = r.cmd.Wait() // That it was killed is no news.
-	}()
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	again := time.NewTicker(5 * time.Millisecond)

@@ -78,7 +78,6 @@ func startCramped(tb testing.TB, openFiles int, environ ...string) *cramped {
 	cmd := exec.Command(program, "-test.run=^$")
 	cmd.Env = append(append(os.Environ(), fmt.Sprintf("%s=%d", crampedEnv, openFiles)), environ...)
 	cmd.Stderr = log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		tb.Fatal(err)

@@ -176,7 +176,6 @@ func startFloorReader(b *testing.B, addr string) {
 	cmd := exec.Command(program, "-test.run=^$")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", floorEnv, addr, floorSockets))
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"barrage/internal/built"
+	"barrage/internal/child"
 	"barrage/internal/cli"
 	"barrage/internal/redistest"
 )
@@ -31,9 +32,9 @@ func TestMain(m *testing.M) { os.Exit(built.Run(m, &program)) }
 type node struct {
 	// Immutable after startNode.
 	cmd    *exec.Cmd
-	addr   string        // host:port, public
-	admin  string        // host:port, admin
-	exited chan struct{} // closed once the process was waited for
+	addr   string          // host:port, public
+	admin  string          // host:port, admin
+	exited <-chan struct{} // closed once the process was waited for
 	output output
 
 	expected bool // wantExit has judged the end
@@ -51,7 +52,7 @@ func startNode(tb testing.TB, settings ...string) *node {
 // launchNode is startNode without waiting until it is ready.
 func launchNode(tb testing.TB, settings ...string) *node {
 	tb.Helper()
-	n := &node{exited: make(chan struct{})}
+	n := &node{}
 	out, write, err := os.Pipe()
 	if err != nil {
 		tb.Fatal(err)
@@ -61,17 +62,12 @@ func launchNode(tb testing.TB, settings ...string) *node {
 	n.cmd.Env = environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "limits.enabled=false", "room.anonymous_join=true"}, settings...))
 	n.cmd.Stdout, n.cmd.Stderr = &n.output, &n.output
 	n.cmd.ExtraFiles = []*os.File{write}
-	n.cmd.Env = append(n.cmd.Env, cli.ReadyVariable+"=3")                // the first of ExtraFiles
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
-	err = n.cmd.Start()
-	_ = write.Close() // the process has its own
+	n.cmd.Env = append(n.cmd.Env, cli.ReadyVariable+"=3") // the first of ExtraFiles
+	n.exited, err = child.Start(n.cmd)                    // a test that dies cannot stop it
+	_ = write.Close()                                     // the process has its own
 	if err != nil {
 		tb.Fatalf("cannot start a node: %v", err)
 	}
-	go func() { // Ends with the process; the cleanup waits for it.
-		defer close(n.exited)
-		_ = n.cmd.Wait() // wantExit looks at the state
-	}()
 	tb.Cleanup(func() {
 		if !n.expected {
 			n.signal(tb)

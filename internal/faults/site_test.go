@@ -308,7 +308,7 @@ func (s *site) recovery() time.Duration {
 	for _, n := range s.alive() {
 		for i := range n.recovered {
 			eventually(s.t, "new messages of other nodes reach "+n.name+" in "+roomID(i), func() (bool, string) {
-				return n.recovered[i].Load() > 0, fmt.Sprint(n.store.State())
+				return n.recovered[i].Load() > 0, fmt.Sprint(n.store.State(), ", nobody posts: ", s.behind(), ", ", n.hall.Stats())
 			})
 			took := time.Unix(0, n.recovered[i].Load()).Sub(time.UnixMilli(n.healed.Load()))
 			longest = max(longest, took)

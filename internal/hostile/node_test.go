@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"barrage/internal/built"
+	"barrage/internal/child"
 	"barrage/internal/cli"
 	"barrage/internal/redistest"
 )
@@ -90,15 +91,15 @@ func startNode(tb testing.TB, settings ...string) *node {
 		}
 	}
 	n.cmd.Stderr = &n.log
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true} // a test that dies cannot stop it
-	err = n.cmd.Start()
-	_ = in.Close() // the process has its own
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	ended, err := child.Start(n.cmd) // a test that dies cannot stop it
+	_ = in.Close()                   // the process has its own
 	if err != nil {
 		tb.Fatalf("cannot start a node: %v", err)
 	}
 	tb.Cleanup(func() {
 		_ = n.cmd.Process.Kill() // it may have ended
-		_ = n.cmd.Wait()
+		<-ended
 		if text := n.log.String(); strings.Contains(text, "BUG:") || strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
 			tb.Errorf("the node met a bug:\n%s", text)
 		}
@@ -106,7 +107,7 @@ func startNode(tb testing.TB, settings ...string) *node {
 	ready, err := cli.ReadReady(out)
 	_ = out.Close()
 	if err != nil {
-		_ = n.cmd.Wait()
+		<-ended
 		tb.Fatalf("%v:\n%s", err, n.log.String())
 	}
 	n.public = ready.Public

@@ -12,12 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"barrage/internal/child"
 )
 
 const (
@@ -51,7 +52,7 @@ type Server struct {
 type process struct {
 	cmd *exec.Cmd
 	// exited is closed once the program has ended and was waited for.
-	exited chan struct{}
+	exited <-chan struct{}
 	output output
 }
 
@@ -115,26 +116,12 @@ func (s *Server) start() error {
 	if err != nil {
 		return fmt.Errorf("cannot start redis-server: %w", err)
 	}
-	p := &process{exited: make(chan struct{})}
+	p := &process{}
 	p.cmd = exec.Command("redis-server", args...)
 	p.cmd.Env = append(os.Environ(), s.env...)
 	p.cmd.Stdout = &p.output
 	p.cmd.Stderr = &p.output
-	// A test that dies cannot stop its server. The signal comes when the thread ends
-	// that started the program, so that one must stay.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() { // Ends with the program; kill waits for it.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		defer close(p.exited)
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait() // That it was killed is no news.
-		}
-	}()
-	if err := <-started; err != nil {
+	if p.exited, err = child.Start(p.cmd); err != nil { // a test that dies cannot stop its server
 		return fmt.Errorf("cannot start redis-server: %w", err)
 	}
 	s.process = p
