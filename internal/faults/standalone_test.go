@@ -104,9 +104,7 @@ func TestStandalone(t *testing.T) {
 	t.Run("output buffer overrun", func(t *testing.T) {
 		t.Parallel()
 		server := redistest.Start(t, "--client-output-buffer-limit", "pubsub 16kb 8kb 1")
-		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr), change: func(_ int, cfg *room.Config) {
-			cfg.Fanout.LogBytes = 64 << 20 // so that nobody skips what comes at once
-		}})
+		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr)})
 		s.flow(lot)
 		s.padding.Store(20 << 10)
 		s.flow(2 * lot)
