@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"barrage/gateway/desk"
@@ -18,6 +19,9 @@ import (
 	v1 "barrage/gateway/v1"
 	"barrage/internal/chat"
 )
+
+// adminPath begins the addresses of calls that operators make; what else is on the admin port is for machines.
+const adminPath = "/v1/admin/"
 
 // adminPort serves what operators ask a node for.
 type adminPort struct{ *Server }
@@ -89,6 +93,29 @@ func (s adminPort) routes(all *keys.Keys) http.Handler {
 		}
 	}
 	return v1.RefuseUnclean(mux)
+}
+
+// publicRoutes are what of that is served on the public port, where admin.public says so: the calls under /v1/admin/,
+// each with a key that may do it. Who shows none counts against limits.http_rate.
+func (s adminPort) publicRoutes(all *keys.Keys) http.Handler {
+	mux := http.NewServeMux()
+	for can, routes := range s.operations() {
+		for route, serve := range routes {
+			if strings.Contains(route, " "+adminPath) {
+				mux.Handle(route, all.Need(can, serve))
+			}
+		}
+	}
+	keyed := guardAdmin(mux, false)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := all.Of(r); !ok {
+			if bad := edge.RefusedByDoor(s.edge.Door.Call(r)); bad != nil {
+				v1.WriteProblem(w, bad)
+				return
+			}
+		}
+		keyed.ServeHTTP(w, r)
+	})
 }
 
 // loadKeys reads the server keys; nil where there is no file.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -27,6 +28,8 @@ type AdminConfig struct {
 	Listen string `mapstructure:"listen"`
 	// KeysFile has the server keys that calls must show, see package keys; empty = none, on this machine alone.
 	KeysFile string `mapstructure:"keys_file"`
+	// Public serves the calls under /v1/admin/ on the public port as well, each with a key.
+	Public bool `mapstructure:"public"`
 	// AuditFile gets a JSON line for everything that moderators and operators do; "-" is the standard output; empty =
 	// none.
 	AuditFile string `mapstructure:"audit_file"`
@@ -58,9 +61,18 @@ func (c AdminConfig) On() bool { return c.Listen != "" && c.Listen != adminOff }
 
 // Validate reports every value out of range, each with its key within the section.
 func (c AdminConfig) Validate() error {
-	if !c.On() {
-		return nil
+	var errs []error
+	if c.Public && c.KeysFile == "" {
+		errs = append(errs, errors.New("public: strangers could order this node about, since nobody needs a key: "+
+			"make one (barrage admin key new NAME --can moderate --file keys.yaml) and set keys_file"))
 	}
+	if c.On() {
+		errs = append(errs, c.validateListen())
+	}
+	return errors.Join(errs...)
+}
+
+func (c AdminConfig) validateListen() error {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %q is not host:port (off = no admin port)", c.Listen)

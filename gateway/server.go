@@ -132,7 +132,7 @@ func (s *Server) start() error {
 	if s.edge.Private() {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
-	s.public = s.httpServer(s.routes())
+	s.public = s.httpServer(s.routes(serverKeys))
 	s.public.ConnState = s.edge.Plain.State
 	s.serve(s.public, ln)
 	if adminLn != nil {

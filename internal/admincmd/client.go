@@ -167,11 +167,14 @@ func unwrapped(err error) string {
 
 // What to do next.
 const (
-	notAdmin = "Is --server the admin port of a node (admin.listen), and the node as new as this command?"
+	notAdmin = "Is --server the admin port of a node (admin.listen), or the public one with admin.public, and the node as new as this command?"
 	notThere = "Does the node run, is its admin port on (admin.listen), and is --server or BARRAGE_ADMIN_SERVER its address?"
 	again    = "It may be done all the same. Give the command again: doing it twice changes nothing."
 	lookOnce = "It may be done all the same. Look at the room's log before you give the command again: it would be done twice."
 )
+
+// nothingHere begins what a public port says of calls that it does not know.
+const nothingHere = "there is nothing at /v1/admin/"
 
 // nextAfter says what to do where no whole answer came.
 func nextAfter(err error, c *call) string {
@@ -233,7 +236,7 @@ func (r refusal) next(hasKey bool, c *call) string {
 		return "The node does not know this key. Its admin.keys_file is read at its start (barrage admin key check --help)."
 	case r.status == http.StatusForbidden && hasKey:
 		return "Use a key that may do this (barrage admin key new --help)."
-	case r.status == http.StatusNotFound && r.code == "", r.status == http.StatusMethodNotAllowed, r.status >= 300 && r.status < 400:
+	case r.status == http.StatusNotFound && (r.code == "" || strings.HasPrefix(r.message, nothingHere)), r.status == http.StatusMethodNotAllowed, r.status >= 300 && r.status < 400:
 		return notAdmin
 	case r.code == "other_epoch":
 		return "Take the number and the epoch from a message of now."

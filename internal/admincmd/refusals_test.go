@@ -75,6 +75,10 @@ func TestRefusals_NameTheCallAndWhatToDo(t *testing.T) {
 			"a text for a terminal", 500, "\x1b[2Jboom\nmore", false, "clear r --yes",
 			"cannot clear the history in room \"r\": POST %s/v1/admin/rooms/r/mod: 500: \"\\x1b[2Jboom\"\n",
 		},
+		{
+			"a public port", 404, `{"error":{"code":"not_found","message":"there is nothing at /v1/admin/rooms"}}`, true, "rooms",
+			"cannot list rooms: GET %s/v1/admin/rooms?limit=20&sort=online: 404 not_found: there is nothing at /v1/admin/rooms\n  " + notAdmin + "\n",
+		},
 		{"no JSON", 200, "<html>", false, "rooms", "cannot list rooms: GET %s/v1/admin/rooms?limit=20&sort=online: 200, and the answer is no JSON\n  " + notAdmin + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -53,7 +53,7 @@ func settings(cfg *config.Config) (found []Finding) {
 		found = append(found, Finding{"logins", Warn, what, strings.ToUpper(do[:1]) + do[1:] + "."})
 	}
 	found = append(found, proxies(cfg, open))
-	if cfg.Admin.On() {
+	if cfg.Admin.On() || cfg.Admin.Public {
 		found = append(found, adminKeys(cfg))
 	}
 	check("limits", !cfg.Limits.Enabled && open == everybody, Warn, fmt.Sprintf("enabled %v", cfg.Limits.Enabled),
@@ -96,6 +96,9 @@ func adminKeys(cfg *config.Config) Finding {
 		f.State, f.Value, f.Do = Warn, warning, "Let the node's user alone read it: chmod 600 "+cfg.Admin.KeysFile+"."
 	default:
 		f.Value = fmt.Sprintf("%s, %d keys", cfg.Admin.Listen, all.Len())
+		if cfg.Admin.Public {
+			f.Value += ", also on " + cfg.Server.Listen
+		}
 	}
 	return f
 }
