@@ -182,13 +182,51 @@ func testHeldBounds(s *harness) {
 	wantEqual(t, "how many wait", strings.Count(s.heldIDs(), " ")+1, nil, chat.HeldKept)
 	large := heldOf("max", 1)
 	large.JSON = strings.Replace(large.JSON, "hi", strings.Repeat("x", chat.HeldBytes-200), 1)
-	if n := hold(large); n < chat.HeldKept-10 {
-		t.Errorf("a message of nearly all bytes dropped %d; want nearly all", n)
+	ids = s.heldIDs()
+	wantEqual(t, "dropped for one of nearly all bytes", hold(large), nil, 1)
+	wantEqual(t, "what waits beside that", s.heldIDs(), nil, ids)
+	for id := range strings.FieldsSeq(s.heldIDs()) {
+		_, err := s.Deny(t.Context(), "r", id)
+		noError(t, err)
 	}
 	larger := heldOf("max", 2)
 	larger.JSON = strings.Replace(larger.JSON, "hi", strings.Repeat("x", 2*chat.HeldBytes), 1)
 	hold(larger)
-	wantEqual(t, "one that is too large", s.heldIDs(), nil, larger.ID)
+	wantEqual(t, "one that is too large, alone", s.heldIDs(), nil, larger.ID)
+}
+
+// testHeldShares has a dozen users fill all places, in number and in bytes: what others wait for stays.
+func testHeldShares(s *harness) {
+	t := s.t
+	hold := func(all ...chat.Held) {
+		t.Helper()
+		_, err := s.Hold(t.Context(), "r", all)
+		noError(t, err)
+	}
+	quiet := []chat.Held{heldOf("one", 1), heldOf("two", 1), heldOf("one", 2)}
+	hold(quiet...)
+	for n := range chat.HeldOfUser {
+		for user := range 12 {
+			hold(heldOf(fmt.Sprint("loud", user), n))
+		}
+	}
+	hold(heldOf("three", 1))
+	ids := s.heldIDs()
+	for _, held := range append(quiet, heldOf("three", 1)) {
+		if !strings.Contains(ids, held.ID) {
+			t.Errorf("%s waits no more; want that the loud ones made room for it", held.ID)
+		}
+	}
+	wantEqual(t, "how many wait", strings.Count(ids, " ")+1, nil, chat.HeldKept)
+	const large = 5
+	for n := range large {
+		one := heldOf("large", n)
+		one.JSON = strings.Replace(one.JSON, "hi", strings.Repeat("x", chat.HeldBytes/4), 1)
+		hold(one)
+	}
+	ids = s.heldIDs()
+	wantEqual(t, "large ones that wait", strings.Count(ids, heldOf("large", 0).ID[:chat.HeldUser]), nil, 3)
+	wantEqual(t, "how many wait beside them", strings.Count(ids, " ")+1, nil, chat.HeldKept)
 }
 
 // testHeldLife has messages wait for an hour.

@@ -73,6 +73,7 @@ var conformance = map[string]func(s *harness){
 	"HeldAmong":            testHeldAmong,
 	"HeldOnce":             testHeldOnce,
 	"HeldBounds":           testHeldBounds,
+	"HeldShares":           testHeldShares,
 	"HeldLife":             testHeldLife,
 	"RecallAnybody":        testRecallAnybody,
 	"Marks":                testMarks,

@@ -89,30 +89,41 @@ func (m *Memory) Hold(_ context.Context, room string, all []chat.Held) (dropped 
 	return dropped, nil
 }
 
-// crowded takes out what is too much, once a message of user was added.
+// crowded takes out what is too much, once a message of user was added: see hold.lua.
 func (r *memoryRules) crowded(user string) (gone []chat.Held) {
-	drop := func(i int) {
+	own, size, bytes := map[string]int{}, map[string]int{}, 0
+	count := func(h *chat.Held, sign int) {
+		n := sign * len(codec.HeldEntry(h))
+		own[h.ID[:chat.HeldUser]] += sign
+		size[h.ID[:chat.HeldUser]] += n
+		bytes += n
+	}
+	for i := range r.held {
+		count(&r.held[i], 1)
+	}
+	drop := func(user string) {
+		i := slices.IndexFunc(r.held, func(h chat.Held) bool { return h.ID[:chat.HeldUser] == user })
 		gone = append(gone, r.held[i])
+		count(&r.held[i], -1)
 		r.held = slices.Delete(r.held, i, i+1)
 	}
-	first, own := -1, 0
-	for i, h := range r.held {
-		if h.ID[:chat.HeldUser] == user {
-			if own++; first < 0 {
-				first = i
+	largest := func(counted map[string]int) string {
+		first := r.held[0].ID[:chat.HeldUser]
+		for _, h := range r.held {
+			if user := h.ID[:chat.HeldUser]; counted[user] > counted[first] {
+				first = user
 			}
 		}
+		return first
 	}
-	if own > chat.HeldOfUser {
-		drop(first)
+	if own[user] > chat.HeldOfUser {
+		drop(user)
 	}
-	bytes := 0
-	for i := range r.held {
-		bytes += len(codec.HeldEntry(&r.held[i]))
+	for len(r.held) > 1 && bytes > chat.HeldBytes {
+		drop(largest(size))
 	}
-	for len(r.held) > 1 && (len(r.held) > chat.HeldKept || bytes > chat.HeldBytes) {
-		bytes -= len(codec.HeldEntry(&r.held[0]))
-		drop(0)
+	for len(r.held) > chat.HeldKept {
+		drop(largest(own))
 	}
 	return gone
 }

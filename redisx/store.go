@@ -193,11 +193,11 @@ type Store interface {
 	// chat.RecallsKept. It logs a recall for each and sends every subscribed node an event for each, which it returns.
 	Purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error)
 	// Hold has messages wait for a moderator; each id has at least chat.HeldUser bytes and no space. Those that wait
-	// already under their ids do so once. Where there are too many the oldest go; dropped says how many. Every subscribed
-	// node gets an event for each that comes and goes. Held are those that wait, the oldest first. Deny takes one away and
-	// sends every subscribed node an event; where none waits under the id, the error has chat.ErrNoMessage in its chain.
-	// Publish of a draft with Held stores it and takes it off in one atomic step. Beside original FastIM nodes nobody
-	// decides about messages: the error of all three has chat.ErrBeside in its chain.
+	// already under their ids do so once. Where there are too many the oldest go of whoever has the most; dropped says how
+	// many. Every subscribed node gets an event for each that comes and goes. Held are those that wait, the oldest first.
+	// Deny takes one away and sends every subscribed node an event; where none waits under the id, the error has
+	// chat.ErrNoMessage in its chain. Publish of a draft with Held stores it and takes it off in one atomic step. Beside
+	// original FastIM nodes nobody decides about messages: the error of all three has chat.ErrBeside in its chain.
 	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)
 	Held(ctx context.Context, room string) ([]chat.Held, error)
 	Deny(ctx context.Context, room, id string) (chat.Held, error)

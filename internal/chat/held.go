@@ -38,10 +38,10 @@ const (
 const (
 	// HeldKept is how many messages wait in a room at most, and HeldBytes how large they are together: one answer has all
 	// of them, and they keep Redis busy for as long as a page of history does, which has the same bound. One is always
-	// kept. The oldest go first.
+	// kept. Where there are too many the oldest go of whoever has the most.
 	HeldKept  = 200
 	HeldBytes = 256 << 10
-	// HeldOfUser is how many of them are one user's: ten who send nothing else do not take the places of all others.
+	// HeldOfUser is how many of them are one user's: a moderator learns no more of somebody from another twenty.
 	HeldOfUser = 20
 	// HeldLife is how long one waits. What somebody said an hour ago answers nobody.
 	HeldLife = time.Hour
