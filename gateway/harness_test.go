@@ -391,6 +391,13 @@ func (f *faultyStore) ChangeRules(ctx context.Context, id string, c chat.RulesCh
 	return f.Memory.ChangeRules(ctx, id, c)
 }
 
+func (f *faultyStore) Screen(ctx context.Context, id, batch string, drafts []chat.Draft) ([]chat.Screened, error) {
+	if err := f.enter(ctx, "Screen"); err != nil {
+		return nil, err
+	}
+	return f.Memory.Screen(ctx, id, batch, drafts)
+}
+
 func (f *faultyStore) Hold(ctx context.Context, id string, all []chat.Held) (int, error) {
 	if err := f.enter(ctx, "Hold"); err != nil {
 		return 0, err

@@ -155,7 +155,7 @@ func TestHeld_FastIM(t *testing.T) {
 // TestHeld_Beside: beside original FastIM nodes there are no moderators: what they would look at is refused for good.
 func TestHeld_Beside(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
-	storeOf(s).fail(chat.ErrBeside, "Hold", "Held")
+	storeOf(s).fail(chat.ErrBeside, "Screen", "Hold", "Held")
 	u, _ := dialUser(t, s)
 	u.send(`{"t":"send","id":"1","body":"rats"}`)
 	u.wantRefused("1", "blocked", "not allowed here", false)

@@ -374,3 +374,53 @@ func testTerms(s *harness) {
 		read("b_2-c", "\x00\xff")
 	}
 }
+
+// testScreen asks about drafts that somebody is to look at: what the room has, what marks keep apart, and the same once
+// more, as where the answer was lost.
+func testScreen(s *harness) {
+	t := s.t
+	draft := func(id, user string, names ...string) chat.Draft {
+		d := sends(user, 10, id)[0]
+		for _, name := range names {
+			d.SetMarks(append(d.Marks(), chat.Mark{Kind: chat.MarkKind(name[0]), Name: name[1:], Life: time.Hour}))
+		}
+		return d
+	}
+	screen := func(batch string, d ...chat.Draft) string {
+		t.Helper()
+		all, err := s.Screen(t.Context(), "r", batch, d)
+		noError(t, err)
+		var words []string
+		for _, said := range all {
+			switch {
+			case said.Wait > time.Hour || said.Wait < 0 || (said.Wait == 0) != (said.Mark == 0):
+				t.Errorf("the wait is %v for %q; want at most an hour, with a mark", said.Wait, said.Mark)
+			case said.Wait > 0:
+				words = append(words, string(said.Mark))
+			case said.TS != 0:
+				words = append(words, fmt.Sprint(said.Seq, "@", said.TS, " ", said.Epoch != ""))
+			default:
+				words = append(words, "look")
+			}
+		}
+		return strings.Join(words, ", ")
+	}
+	wantEqual(t, "a room that nobody has written to", screen("n.1", draft("1", "u", "su")), nil, "look")
+	wantEqual(t, "the same try", screen("n.1", draft("1", "u", "su")), nil, "look")
+	wantEqual(t, "another batch", screen("n.2", draft("1", "u", "su"), draft("2", "v", "sv")), nil, "s, look")
+	stored, err := s.put(t.Context(), "r", "n.3", []chat.Draft{draft("3", "u", "su"), draft("4", "w")})
+	noError(t, err)
+	wantEqual(t, "stored over the marks", fmt.Sprint(len(stored.Event.Messages), stored.Refused[0].Index), nil, "1 0")
+	wantEqual(t, "what the room has", screen("n.4", draft("5", "w"), draft("4", "w", "sw", "su"), draft("6", "w", "sw")), nil, "look, 1@10 true, look")
+	all, err := s.Screen(t.Context(), "r", "n.5", []chat.Draft{draft("4", "w")})
+	noError(t, err)
+	wantEqual(t, "the epoch", all[0].Epoch, nil, s.newest(t, "r", 1).Epoch)
+	nameless := drafts("r", "x", 10)[0]
+	nameless.SetOrigin("~a")
+	nameless.SetMarks([]chat.Mark{{Kind: chat.MarkUser, Name: "x", Life: time.Hour}})
+	wantEqual(t, "without an id", screen("n.6", nameless), nil, "look")
+	wantEqual(t, "without an id, the same try", screen("n.6", nameless), nil, "look")
+	wantEqual(t, "without an id, another batch", screen("n.7", nameless), nil, "s")
+	s.pass(time.Hour + time.Second)
+	wantEqual(t, "an hour later", screen("n.8", draft("1", "u", "su"), draft("4", "w")), nil, "look, look")
+}

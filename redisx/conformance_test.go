@@ -77,6 +77,7 @@ var conformance = map[string]func(s *harness){
 	"HeldLife":             testHeldLife,
 	"RecallAnybody":        testRecallAnybody,
 	"Marks":                testMarks,
+	"Screen":               testScreen,
 	"Notices":              testNotices,
 	"ManyMeasures":         testManyMeasures,
 	"Feed":                 testFeed,

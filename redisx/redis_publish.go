@@ -62,11 +62,16 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []s
 	if fields, ids := sentFields(b.Drafts); ids {
 		args = append(append(args, setMarker), fields...)
 	}
-	for i := range b.Drafts {
-		for _, m := range b.Drafts[i].Marks() {
+	return appendMarks(args, b.Drafts)
+}
+
+// appendMarks appends for each mark of drafts the index of its draft from 1, its name and its life in ms.
+func appendMarks(args []string, drafts []chat.Draft) []string {
+	for i := range drafts {
+		for _, m := range drafts[i].Marks() {
 			args = append(args, strconv.Itoa(i+1), markName(m), strconv.FormatInt(m.Life.Milliseconds(), 10))
 		}
-		if held := b.Drafts[i].Held(); held != "" {
+		if held := drafts[i].Held(); held != "" {
 			args = append(args, strconv.Itoa(i+1), string(chat.MarkHeld)+held, "0")
 		}
 	}

@@ -46,7 +46,7 @@ var (
 type roomScripts struct {
 	publish, read, since, before, page, rangeOf, recall *rueidis.Lua
 	notify, writeLog                                    *rueidis.Lua
-	hold, held, deny                                    *rueidis.Lua // nil beside original FastIM nodes
+	screen, hold, held, deny                            *rueidis.Lua // nil beside original FastIM nodes
 	approve                                             *rueidis.Lua // publish for batches with held drafts; nil there
 	recallSeq, purge, readRules, changeRules            *rueidis.Lua // nil beside original FastIM nodes
 	feedRead, feedMove, feedAdd                         *rueidis.Lua // nil beside original FastIM nodes
@@ -84,6 +84,7 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		s.purge = script("lib_recall", "purge")
 		s.readRules = script("read_rules")
 		s.changeRules = script("change_rules")
+		s.screen = script("screen")
 		s.hold, s.held, s.deny = script("lib_held", "hold"), script("lib_held", "held"), script("lib_held", "deny")
 		s.approve = script("lib_quota", "lib_held", publish)
 		s.feedRead, s.feedMove, s.feedAdd = script("feed_read"), script("feed_move"), script("feed_add")

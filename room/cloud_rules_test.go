@@ -67,6 +67,41 @@ func (s *fakeStore) moderate(c chat.RulesChange) {
 	}
 }
 
+func (s *fakeStore) Screen(_ context.Context, room, batch string, drafts []chat.Draft) (all []chat.Screened, err error) {
+	err = s.call("Screen", func() (string, *chat.Event, error) {
+		r := s.room(room)
+		all = make([]chat.Screened, len(drafts))
+		for i := range drafts {
+			d := &drafts[i]
+			s.screened = append(s.screened, string(d.AppendJSON(nil, 0)))
+			as, known := r.sent[d.UserID+" "+d.ID]
+			try := chat.Mark{Kind: 't', Name: batch + d.UserID + d.ID}
+			at := slices.IndexFunc(d.Marks(), func(m chat.Mark) bool { return r.marks[m] })
+			switch {
+			case d.ID != "" && known:
+				all[i] = chat.Screened{Epoch: as.epoch, Seq: as.Seq, TS: as.TS}
+			case r.marks[try]:
+			case at >= 0:
+				all[i] = chat.Screened{Mark: d.Marks()[at].Kind, Wait: d.Marks()[at].Life}
+			default:
+				r.mark(append(d.Marks(), try)...)
+			}
+		}
+		return "", nil, nil
+	})
+	return all, err
+}
+
+// mark leaves marks, which last for ever here.
+func (r *cloudRoom) mark(marks ...chat.Mark) {
+	for _, m := range marks {
+		if r.marks == nil {
+			r.marks = map[chat.Mark]bool{}
+		}
+		r.marks[m] = true
+	}
+}
+
 func (s *fakeStore) Hold(_ context.Context, room string, all []chat.Held) (dropped int, err error) {
 	err = s.call("Hold", func() (string, *chat.Event, error) {
 		r := s.room(room)

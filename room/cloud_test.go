@@ -23,6 +23,7 @@ type cloud struct {
 	// unnumbered: original FastIM nodes write to the rooms as well.
 	unnumbered bool
 	drafts     [][]chat.Draft // of each batch that was stored
+	screened   []string       // what Screen was asked about
 	quota      int            // of drafts of a batch; 0: any number
 	storm      chat.Storm     // that events tell of
 }
@@ -185,12 +186,7 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: d.Marks()[at].Life, Mark: d.Marks()[at].Kind})
 			continue
 		}
-		for _, m := range d.Marks() { // they last for ever here
-			if r.marks == nil {
-				r.marks = map[chat.Mark]bool{}
-			}
-			r.marks[m] = true
-		}
+		r.mark(d.Marks()...)
 		drafts = append(drafts, d)
 		if d.ID != "" {
 			r.sent[d.UserID+" "+d.ID] = sentAs{r.Epoch, chat.Repeat{Seq: r.Seq + uint64(len(drafts)), TS: d.TS}}

@@ -38,6 +38,9 @@ type Store interface {
 	// Rules reads the rules of a room, ChangeRules replaces or changes them: see redisx.Store.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
+	// Screen says whether drafts of a batch that somebody is to look at are in the room, or have to wait, and leaves their
+	// marks: see redisx.Store.
+	Screen(ctx context.Context, room, batch string, drafts []chat.Draft) ([]chat.Screened, error)
 	// Hold has messages wait for a moderator; dropped is how many others had to go for them. chat.ErrBeside in the chain of
 	// the error says that there are no moderators.
 	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)

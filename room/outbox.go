@@ -85,7 +85,9 @@ type post struct {
 	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
 	ahead bool          // the members of this node had it first
 	quiet bool          // they do not, whatever happens
-	// reviewed: what the review has said is done.
+	// screened: the store has let it through to whoever is to look at it, and has its marks. reviewed: what the review has
+	// said is done.
+	screened bool
 	reviewed bool
 	asked    bool // from is whom Hooks.Authorize is asked about
 	end      end

@@ -116,6 +116,12 @@ func (r *Room) send() {
 		r.unlock()
 		return
 	}
+	if fresh {
+		if places := r.toScreenLocked(); len(places) > 0 {
+			r.screen(ctx, places) // which unlocks
+			return
+		}
+	}
 	if fresh && r.askReviewLocked() { // else the store may have it already
 		r.unlock()
 		return
@@ -125,15 +131,7 @@ func (r *Room) send() {
 		r.holdFlight(ctx, all, places) // the others have the next turn
 		return
 	}
-	if f.tries > 0 {
-		h.stats.retries.Add(1)
-	}
-	b := chat.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Rules: f.rules, Dropped: r.storm.dropped, Drafts: make([]chat.Draft, len(f.posts))}
-	for i := range f.posts {
-		b.Drafts[i] = f.posts[i].draft
-	}
-	f.tries++
-	r.storm.dropped = [2]uint64{} // what is lost with this try was not counted, and no harm
+	b := r.tryLocked()
 	r.unlock()
 	stored, err := h.store.Publish(ctx, r.id, b)
 	if h.cfg.OnNews != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
@@ -160,6 +158,21 @@ func (r *Room) send() {
 		}
 	}
 	r.linkLocked()
+}
+
+// tryLocked is the flight as the next try takes it to the store. r.mu must be held.
+func (r *Room) tryLocked() chat.Batch {
+	f := &r.outbox.flight
+	if f.tries > 0 {
+		r.hall.stats.retries.Add(1)
+	}
+	b := chat.Batch{ID: f.id, Known: r.follower.farthest(), Try: f.tries, Rules: f.rules, Dropped: r.storm.dropped, Drafts: make([]chat.Draft, len(f.posts))}
+	for i := range f.posts {
+		b.Drafts[i] = f.posts[i].draft
+	}
+	f.tries++
+	r.storm.dropped = [2]uint64{} // what is lost with this try was not counted, and no harm
+	return b
 }
 
 // authorize asks Hooks.Authorize about the flight, unless it was asked before, and drops the

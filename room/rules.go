@@ -269,7 +269,7 @@ func (r *Room) judgeFlightLocked() (fresh bool) {
 			r.outbox.refuse(i, Answer{Code: no.code, Wait: no.wait})
 		case no.shadow:
 			r.outbox.refuse(i, Answer{TS: p.draft.TS})
-		default:
+		case !p.screened:
 			p.draft.SetMarks(s.marksOf(&p.draft, v, now))
 		}
 	}

@@ -74,6 +74,18 @@ type Mark struct {
 	Life time.Duration // at most six hours
 }
 
+// Screened is what the store says of a draft that somebody is to look at before it is stored. The zero value: look.
+type Screened struct {
+	// TS is not 0 where the room has the message, which its sender had published with the same ID: its timestamp in Unix
+	// ms. Seq is its number in Epoch, the room's of now; 0 where it has none there.
+	TS    int64
+	Seq   uint64
+	Epoch string
+	// Wait is not 0 where the draft stumbles over a mark: after what time its sender may say it again.
+	Wait time.Duration
+	Mark MarkKind
+}
+
 // Repeat is a draft that was stored before.
 type Repeat struct {
 	// Index is its place among the drafts.
