@@ -83,6 +83,8 @@ type Hooks struct {
 	// OnNews hears that the store may have something new of a room: messages of this node, or that its first member here
 	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.
 	OnNews func(room string)
+	// Timings hear how long things took.
+	Timings Timings
 }
 
 const hallShards = 64 // power of two; spreads joins over locks
@@ -161,7 +163,7 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 		lanes = runtime.GOMAXPROCS(0)
 	}
 	for range lanes {
-		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes), interval: cfg.Fanout.Interval, clock: hooks.Clock})
+		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes), interval: cfg.Fanout.Interval, clock: hooks.Clock, hall: h})
 	}
 	for i := range h.shards {
 		h.shards[i].rooms = map[string]*Room{}

@@ -23,6 +23,7 @@ type part struct {
 	queued  bool   // stands in lane.queue
 	resting bool   // no sweep before rested
 	wanted  bool   // the log grew while the part rested
+	oldest  int64  // when the oldest message came that no sweep has begun with, in Unix ms; 0 as came
 
 	// Guarded by room.mu.
 	size int // members entered and not left
@@ -33,6 +34,7 @@ type part struct {
 	goal    uint64        // where the log's head stood when the sweep began, in bytes
 	swept   uint64        // every member that is not full has got this far, in bytes
 	behind  bool          // a member has more to get than one write carries
+	came    int64         // when the oldest message of this sweep came, in Unix ms; 0: there is none, or nobody asks
 	spent   time.Duration // what this sweep has taken so far
 	spare   []mail        // the other half of the mail double buffer
 }
@@ -46,6 +48,12 @@ type lane struct {
 	// pending counts the parts that are queued, visited, or wanted while they rest.
 	// Atomic; read by Hall.Flush.
 	pending atomic.Int64
+
+	hall *Hall
+	// unsampled is how many writes there are until the next sample; owned by the lane.
+	unsampled uint64
+	probe     part         // stands in queue while probed is not 0, see Hall.CheckLanes; has nothing in it
+	probed    atomic.Int64 // when it was put there, as the hall counts time
 }
 
 func (l *lane) run() {
@@ -53,6 +61,10 @@ func (l *lane) run() {
 		p, ok := l.queue.pop()
 		if !ok {
 			return
+		}
+		if p == &l.probe {
+			l.hall.answerProbe(l)
+			continue
 		}
 		l.visit(p)
 		l.pending.Add(-1)
@@ -65,10 +77,14 @@ func (p *part) postLocked(x mail) {
 	p.enqueueLocked()
 }
 
-// wake has the part's lane look at the log, once the part has rested.
-func (p *part) wake() {
+// wake has the part's lane look at the log, once the part has rested. came is when the oldest of the messages came that
+// are new there, in Unix ms; 0: there are none, or nobody asks.
+func (p *part) wake(came int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.oldest == 0 {
+		p.oldest = came
+	}
 	switch {
 	case !p.resting:
 		p.enqueueLocked()
@@ -113,6 +129,9 @@ func (l *lane) visit(p *part) {
 	p.mail, p.spare = p.spare[:0], nil
 	p.queued = false
 	resting := p.resting
+	if p.pos == 0 && !resting { // a sweep begins
+		p.came, p.oldest = p.oldest, 0
+	}
 	p.mu.Unlock()
 
 	began := l.clock.Now()
@@ -127,13 +146,15 @@ func (l *lane) visit(p *part) {
 	more := resting && p.unswept() // it may have come just before the rest began
 	if !resting {
 		more = t.sweep()
-		p.spent += l.clock.Now().Sub(began)
+		now := l.clock.Now()
+		p.spent += now.Sub(began)
+		l.sample(now, p.came, t.writes)
 		if p.pos == 0 { // the sweep is complete
 			l.pace(p)
 		}
 	}
 	if more {
-		p.wake()
+		p.wake(0)
 	}
 	t.account()
 }

@@ -33,6 +33,11 @@ func (r *Room) unlock() {
 	for _, a := range answers {
 		a.author.Answered(a.answer)
 	}
+	if acked := r.hall.cfg.Timings.Acked; acked != nil {
+		if i := slices.IndexFunc(answers, func(a answered) bool { return a.answer.Code == "" }); i >= 0 {
+			acked(r.hall.since(r.hall.cfg.Clock.Now()) - answers[i].at)
+		}
+	}
 }
 
 // localEpoch names the count of messages that members had before the store. r.mu must be

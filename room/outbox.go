@@ -60,6 +60,7 @@ type Answer struct {
 type answered struct {
 	author Author
 	answer Answer
+	at     time.Duration // when what it answers came, as the hall counts time
 }
 
 // end is how a post left the outbox. There are no others (I2).
@@ -278,7 +279,7 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	}
 	if (p.draft.ID != "" || p.draft.Held() != "") && p.from != nil {
 		a.ID = p.draft.ID
-		o.answers = append(o.answers, answered{p.from, a})
+		o.answers = append(o.answers, answered{p.from, a, p.at})
 	}
 }
 

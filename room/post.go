@@ -63,7 +63,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	case no.shadow || how == shadowed:
 		h.stats.tally.refusedRules.Add(1)
 		if d.ID != "" {
-			r.outbox.answers = append(r.outbox.answers, answered{from, Answer{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}})
+			r.outbox.answers = append(r.outbox.answers, answered{from, Answer{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}, h.since(now)})
 		}
 		return nil
 	}

@@ -132,6 +132,7 @@ func (r *Room) send() {
 		return
 	}
 	b := r.tryLocked()
+	came := f.posts[0].at
 	r.unlock()
 	stored, err := h.store.Publish(ctx, r.id, b)
 	if h.cfg.OnNews != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
@@ -146,6 +147,9 @@ func (r *Room) send() {
 	if err != nil {
 		r.sendFailed("cannot publish a batch", err)
 		return
+	}
+	if h.cfg.Timings.Stored != nil {
+		h.cfg.Timings.Stored(h.since(h.cfg.Clock.Now()) - came)
 	}
 	r.mu.Lock()
 	defer r.unlock()

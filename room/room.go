@@ -169,10 +169,11 @@ func (r *Room) fanOutLocked(messages []chat.Entry) {
 	for _, e := range messages {
 		r.newest.push(e)
 	}
+	came := r.hall.cameAt(messages)
 	for _, st := range r.streams {
 		if st != nil && st.members > 0 {
 			st.append(messages)
-			st.wake()
+			st.wake(came)
 		}
 	}
 	r.pulse.came += uint32(len(messages))

@@ -183,14 +183,14 @@ func (s *stream) land() {
 // held.
 func (s *stream) control(text string) {
 	s.log.control(text, s.room.hall.coarse.Load())
-	s.wake()
+	s.wake(0)
 }
 
-// wake has the lanes look at the log. room.mu must be held.
-func (s *stream) wake() {
+// wake has the lanes look at the log, see part.wake. room.mu must be held.
+func (s *stream) wake(came int64) {
 	for _, p := range s.parts {
 		if p != nil && p.size > 0 {
-			p.wake()
+			p.wake(came)
 		}
 	}
 }
