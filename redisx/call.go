@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -14,7 +16,8 @@ import (
 
 // do runs one command, see callAt.
 func (r *Redis) do(ctx context.Context, cmd rueidis.Completed) (rueidis.RedisMessage, error) {
-	return r.counted(r.callAt(ctx, r.limiters.at(cmd.Slot()), func(ctx context.Context) rueidis.RedisResult {
+	op := strings.ToLower(cmd.Commands()[0])
+	return r.counted(r.callAt(ctx, op, r.limiters.at(cmd.Slot()), func(ctx context.Context) rueidis.RedisResult {
 		return r.client.Do(ctx, cmd)
 	}))
 }
@@ -29,11 +32,11 @@ func (r *Redis) doStrings(ctx context.Context, cmd rueidis.Completed) ([]string,
 }
 
 // run runs one script, see callAt. In a cluster all its keys must be in one slot.
-func (r *Redis) run(ctx context.Context, script *rueidis.Lua, keys []string, args ...string) (rueidis.RedisMessage, error) {
+func (r *Redis) run(ctx context.Context, script *script, keys []string, args ...string) (rueidis.RedisMessage, error) {
 	if err := r.keys.checkKey(keys[0]); err != nil {
 		return r.counted(rueidis.RedisMessage{}, err)
 	}
-	return r.counted(r.callAt(ctx, r.limiters.at(r.slotOf(keys[0])), func(ctx context.Context) rueidis.RedisResult {
+	return r.counted(r.callAt(ctx, script.name, r.limiters.at(r.slotOf(keys[0])), func(ctx context.Context) rueidis.RedisResult {
 		return script.Exec(ctx, r.client, keys, args)
 	}))
 }
@@ -49,10 +52,13 @@ func (r *Redis) counted(msg rueidis.RedisMessage, err error) (rueidis.RedisMessa
 
 // callAt makes one call to Redis, bounded in time and, by its limiter, in number. While Redis
 // cannot be reached it fails at once: a caller could only wait for rueidis to dial, and
-// does so without regard to its ctx.
-func (r *Redis) callAt(ctx context.Context, g *limiter, f func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
+// does so without regard to its ctx. op is what OnCall knows the call by; empty: it hears nothing.
+func (r *Redis) callAt(ctx context.Context, op string, g *limiter, f func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
 	if err := r.health.fault(forCommands); err != nil {
 		return rueidis.RedisMessage{}, err
+	}
+	if r.OnCall != nil && op != "" {
+		defer func(began time.Time) { r.OnCall(op, time.Since(began)) }(time.Now())
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()

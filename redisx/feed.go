@@ -17,10 +17,10 @@ import (
 
 // The scripts of rosters, which are in no room's slot.
 var (
-	feedTakeScript  = rueidis.NewLuaScript(lua("", "feed_take"))
-	feedMarkScript  = rueidis.NewLuaScript(lua("", "feed_mark"))
-	feedDoneScript  = rueidis.NewLuaScript(lua("", "feed_done"))
-	feedLeaveScript = rueidis.NewLuaScript(lua("", "feed_leave"))
+	feedTakeScript  = newScript("", "feed_take")
+	feedMarkScript  = newScript("", "feed_mark")
+	feedDoneScript  = newScript("", "feed_done")
+	feedLeaveScript = newScript("", "feed_leave")
 )
 
 // rosterKeys are the roster, its lease and its birth, in one slot.
@@ -29,7 +29,7 @@ func rosterKeys(roster string) []string {
 }
 
 // ofRoster runs a script about a roster.
-func (r *Redis) ofRoster(ctx context.Context, what string, script *rueidis.Lua, keys []string, args ...string) (msg rueidis.RedisMessage, err error) {
+func (r *Redis) ofRoster(ctx context.Context, what string, script *script, keys []string, args ...string) (msg rueidis.RedisMessage, err error) {
 	if err = chat.ErrBeside; !r.keys.fastIM {
 		msg, err = r.run(ctx, script, keys, args...)
 	}

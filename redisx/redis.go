@@ -36,6 +36,9 @@ type Redis struct {
 	// ctx ends when Close begins.
 	ctx  context.Context
 	stop context.CancelFunc
+	// OnCall hears how long calls took that Redis could be asked, with the wait for their turn: op is the name of a
+	// script or command, one of some 40. Set it before Start; nil: nobody hears. It may not block.
+	OnCall func(op string, took time.Duration)
 
 	// handler is set by Start, before the first contact.
 	handler Handler

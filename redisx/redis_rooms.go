@@ -20,7 +20,7 @@ import (
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // runRoom runs one script about a room, see run.
-func (r *Redis) runRoom(ctx context.Context, script *rueidis.Lua, room string, keys []string, args ...string) (rueidis.RedisMessage, error) {
+func (r *Redis) runRoom(ctx context.Context, script *script, room string, keys []string, args ...string) (rueidis.RedisMessage, error) {
 	if err := r.keys.check(room); err != nil {
 		return rueidis.RedisMessage{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -17,8 +18,10 @@ import (
 // known runs commands whose answers the node remembers: it asks Redis for those it does
 // not know, and Redis tells it when one of them is true no longer. Only that is a call.
 func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results []rueidis.RedisResult, err error) {
+	var began time.Time // zero: Redis was not asked
 	limiter := r.limiterOf(len(cmds), func(i int) uint16 { return cmds[i].Cmd.Slot() })
-	_, err = r.callAt(ctx, limiter, func(ctx context.Context) rueidis.RedisResult {
+	_, err = r.callAt(ctx, "", limiter, func(ctx context.Context) rueidis.RedisResult {
+		began = time.Now()
 		results = r.client.DoMultiCache(ctx, cmds...)
 		return r.firstFault(results)
 	})
@@ -27,6 +30,9 @@ func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results
 	}
 	if err != nil || slices.ContainsFunc(results, func(res rueidis.RedisResult) bool { return !res.IsCacheHit() }) {
 		r.calls.Add(1)
+		if r.OnCall != nil && !began.IsZero() {
+			r.OnCall("known", time.Since(began))
+		}
 	}
 	return results, err
 }
@@ -35,7 +41,7 @@ func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results
 // is in their results.
 func (r *Redis) runMulti(ctx context.Context, script batchScript, execs []rueidis.LuaExec) (results []rueidis.RedisResult, err error) {
 	limiter := r.limiterOf(len(execs), func(i int) uint16 { return r.slotOf(execs[i].Keys[0]) })
-	_, err = r.counted(r.callAt(ctx, limiter, func(ctx context.Context) rueidis.RedisResult {
+	_, err = r.counted(r.callAt(ctx, script.name, limiter, func(ctx context.Context) rueidis.RedisResult {
 		results = script.exec(ctx, r.client, execs)
 		return r.firstFault(results)
 	}))

@@ -35,21 +35,34 @@ func lua(settings string, names ...string) string {
 }
 
 var (
-	setTokenScript   = newBatchScript(lua("", "lib_tokens", "set_token"))
-	checkTokenScript = newBatchScript(lua("", "lib_tokens", "check_token"))
-	joinScript       = newBatchScript(lua("", "lib_rooms", "join"))
-	useRoomsScript   = newBatchScript(lua("", "lib_rooms", "use_rooms"))
-	beatScript       = rueidis.NewLuaScript(lua("", "beat"))
+	setTokenScript   = newBatchScript("", "lib_tokens", "set_token")
+	checkTokenScript = newBatchScript("", "lib_tokens", "check_token")
+	joinScript       = newBatchScript("", "lib_rooms", "join")
+	useRoomsScript   = newBatchScript("", "lib_rooms", "use_rooms")
+	beatScript       = newScript("", "beat")
 )
+
+// scriptName is that of the script's own file, which comes last; beside original FastIM nodes it is the same.
+func scriptName(names []string) string { return strings.TrimSuffix(names[len(names)-1], "_interop") }
+
+// script is one that is run by itself; name is what OnCall knows it by.
+type script struct {
+	*rueidis.Lua
+	name string
+}
+
+func newScript(settings string, names ...string) *script {
+	return &script{rueidis.NewLuaScript(lua(settings, names...)), scriptName(names)}
+}
 
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
 type roomScripts struct {
-	publish, read, since, before, page, rangeOf, recall *rueidis.Lua
-	notify, writeLog                                    *rueidis.Lua
-	screen, hold, held, deny                            *rueidis.Lua // nil beside original FastIM nodes
-	approve                                             *rueidis.Lua // publish for batches with held drafts; nil there
-	recallSeq, purge, readRules, changeRules            *rueidis.Lua // nil beside original FastIM nodes
-	feedRead, feedMove, feedAdd                         *rueidis.Lua // nil beside original FastIM nodes
+	publish, read, since, before, page, rangeOf, recall *script
+	notify, writeLog                                    *script
+	screen, hold, held, deny                            *script // nil beside original FastIM nodes
+	approve                                             *script // publish for batches with held drafts; nil there
+	recallSeq, purge, readRules, changeRules            *script // nil beside original FastIM nodes
+	feedRead, feedMove, feedAdd                         *script // nil beside original FastIM nodes
 	report                                              batchScript
 }
 
@@ -64,8 +77,8 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 	if !cfg.FastIMInterop {
 		quota = []string{"lib_quota"}
 	}
-	script := func(names ...string) *rueidis.Lua {
-		return rueidis.NewLuaScript(lua(settings, append([]string{room}, names...)...))
+	script := func(names ...string) *script {
+		return newScript(settings, append([]string{room}, names...)...)
 	}
 	s := &roomScripts{
 		publish:  script(append(quota, publish)...),
@@ -75,7 +88,7 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		page:     script("page"),
 		rangeOf:  script("range"),
 		recall:   script(recall...),
-		report:   newBatchScript(lua(settings, room, "report")),
+		report:   newBatchScript(settings, room, "report"),
 		notify:   script("notify"),
 		writeLog: script("write_log"),
 	}
@@ -111,11 +124,12 @@ local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls = %s -- see quotaO
 }
 
 // batchScript is a script that is run for many keys at a time.
-type batchScript struct{ text, sha string }
+type batchScript struct{ name, text, sha string }
 
-func newBatchScript(text string) batchScript {
+func newBatchScript(settings string, names ...string) batchScript {
+	text := lua(settings, names...)
 	sum := sha1.Sum([]byte(text)) // The name Redis knows a script by; no secret.
-	return batchScript{text, hex.EncodeToString(sum[:])}
+	return batchScript{scriptName(names), text, hex.EncodeToString(sum[:])}
 }
 
 // exec runs the script once for each of execs, in one round trip; in two where Redis does

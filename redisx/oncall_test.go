@@ -1,0 +1,40 @@
+package redisx_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestRedis_OnCall has scripts and commands heard of by name, and nothing while Redis cannot be asked.
+func TestRedis_OnCall(t *testing.T) {
+	newRaw(t, server.Addr).do("FLUSHALL")
+	store := openRedis(t, server.Addr)
+	var mu sync.Mutex // guards the field below
+	heard := map[string]int{}
+	store.OnCall = func(op string, took time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard[op]++
+		if took <= 0 || took > callTimeout {
+			t.Errorf("%s took %v; want more than 0, %v at most", op, took, callTimeout)
+		}
+	}
+	h := &harness{now: time.Now, Store: store, recorder: newRecorder(t)}
+	h.Start(h.recorder)
+	h.wantReady(t)
+	noError(t, h.SetToken(t.Context(), "u", "token"))
+	h.publish(t, "r", "u", 7)
+	_, err := h.KnownRoom(t.Context(), "r")
+	noError(t, err)
+	mu.Lock()
+	defer mu.Unlock()
+	for _, op := range []string{"set_token", "publish"} {
+		if heard[op] != 1 {
+			t.Errorf("%s was heard of %d times; want 1, of %v", op, heard[op], heard)
+		}
+	}
+	if heard["exists"] == 0 {
+		t.Errorf("the command exists was not heard of; want it, of %v", heard)
+	}
+}
