@@ -37,17 +37,19 @@ func serve(ctx context.Context, cfg config.Config, running gateway.Running, log 
 		debug.SetGCPercent(gcPercent)
 	}
 	var store redisx.Store
+	var node *gateway.Server // set before the store starts, and so before its first call
 	rooms := cfg.Rooms()
 	if len(cfg.Redis.Addrs) == 0 {
 		log.Info("no redis.addrs: everything stays in this node's memory")
 		store = redisx.NewMemory(cfg.StoreLimits(), time.Now)
 	} else {
 		shared := redisx.NewRedis(cfg.Redis, cfg.StoreLimits(), log)
+		shared.OnCall = func(op string, took time.Duration) { node.StoreCall(op, took) }
 		store, rooms.Node = shared, shared.Node()
 	}
 	of := cfg.Gateway()
 	of.Running = running
-	node := gateway.New(of, rooms, store, log)
+	node = gateway.New(of, rooms, store, log)
 	registerStore(node.Registry(), store)
 	store.Start(node)
 	defer store.Close()

@@ -88,6 +88,7 @@ func (s *Server) waits(ctx context.Context, room string, all []chat.Held) {
 
 // moderated is desk.Told.
 func (s *Server) moderated(ctx context.Context, room string, e *desk.Entry) {
+	s.metrics.moderated.WithLabelValues(e.Verb, e.Via).Inc()
 	text, err := json.Marshal(e)
 	if err != nil {
 		panic("BUG: cannot encode an entry: " + err.Error()) // the desk has done so

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"net/http"
+	"runtime"
+	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +24,9 @@ import (
 // figures live where they arise, and are read when somebody looks.
 type metrics struct {
 	registry *prometheus.Registry
+	timings  *timings
+	// refused and moderated count where words say what: those of a refusal, a verb and its way.
+	refused, moderated *prometheus.CounterVec
 }
 
 // Registry is where further parts of the node register their metrics.
@@ -31,10 +36,31 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-func newMetrics(s *Server) *metrics {
+// newMetrics has what is counted and measured as it happens. Then come register and listen, when there is a node.
+func newMetrics() *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
+	m.timings = newTimings(m.registry)
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		m.registry.MustRegister(v)
+		return v
+	}
+	m.refused = vec("barrage_refused_handshakes_total", "WebSocket requests answered with an error, by the code that native clients get.", "reason")
+	m.moderated = vec("barrage_moderation_total", "What moderators and operators did on this node, by verb and way: socket, http or admin.", "verb", "via")
+	return m
+}
+
+// listen has the node tell what it does.
+func (m *metrics) listen(s *Server) {
+	s.edge.OnRefused = func(why string) { m.refused.WithLabelValues(why).Inc() }
+	m.timings.listen(s)
+}
+
+// register has the node's figures read.
+func (m *metrics) register(s *Server) {
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
+	m.registerBuild(s.cfg.Running)
 	m.gauge("barrage_connections", "WebSockets open now.", func() float64 { return float64(s.Sessions()) })
 	m.gauge("barrage_connections_max", "WebSockets that fit.", func() float64 { return float64(s.edge.Sessions.Most()) })
 	m.gauge("barrage_ready", "1 when new clients should come here.", func() float64 { return truth(s.ready() == nil) })
@@ -42,7 +68,6 @@ func newMetrics(s *Server) *metrics {
 	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.edge.Stats.BytesIn)
 	m.count("barrage_unicast_bytes_total", "Bytes for one client alone: welcomes, lists, pongs, closes.", &s.edge.Stats.UnicastBytes)
 	m.count("barrage_handshakes_total", "WebSockets let in.", &s.edge.Stats.Handshakes)
-	m.count("barrage_refused_handshakes_total", "WebSocket requests answered with an error.", &s.edge.Stats.RefusedHandshakes)
 	m.count("barrage_full_total", "WebSocket requests turned away for server.max_connections.", &s.edge.Stats.Full)
 	m.count("barrage_memberships_refused_total", "Memberships of users who came into one room more than room.rooms_per_user.", &s.edge.Stats.JoinsTooMany)
 	m.count("barrage_membership_errors_total", "Memberships that could not be written at a join.", &s.edge.Stats.JoinErrors)
@@ -59,7 +84,17 @@ func newMetrics(s *Server) *metrics {
 	m.registerReview(s.edge.Review)
 	m.registerWebhooks(s)
 	m.registerRooms(s)
-	return m
+}
+
+// registerBuild says what program runs.
+func (m *metrics) registerBuild(r Running) {
+	version, commit, _ := strings.Cut(r.Version, " commit ")
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "barrage_build_info", Help: "1; its labels say which program runs.",
+		ConstLabels: prometheus.Labels{"version": version, "commit": commit, "goversion": runtime.Version()},
+	})
+	info.Set(1)
+	m.registry.MustRegister(info)
 }
 
 // registerWords exports what the word filter finds.

@@ -74,9 +74,10 @@ type Server struct {
 // New makes the node over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, edge: edge.New(cfg.Config, store, log), audit: audit{path: cfg.Admin.AuditFile}}
+	s := &Server{cfg: cfg, store: store, log: log, metrics: newMetrics(), edge: edge.New(cfg.Config, store, log), audit: audit{path: cfg.Admin.AuditFile}}
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
 	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
+	ask.Timings = s.metrics.timings.rooms()
 	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
 	if s.hooks = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.hooks != nil {
 		ask.OnNews, ask.OnHold = s.hooks.Mark, s.waits
@@ -86,7 +87,8 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s.v1.Desk.Told = s.moderated
 	s.fleet = fleet.New(s.edge.Hall.Node(), store, s.self, s.tick, log)
 	adminPort{s}.join()
-	s.metrics = newMetrics(s)
+	s.metrics.register(s)
+	s.metrics.listen(s)
 	return s
 }
 

@@ -60,6 +60,10 @@ type Edge struct {
 	Words  *Words
 	Review *review.Hook // nil: nobody is asked about messages
 	Log    *slog.Logger
+	// OnHandshake hears how long it took to let somebody in, OnRefused why somebody was not, in one word of some 30. Who
+	// makes the edge sets them before Listen; nil: nobody hears. They may not block.
+	OnHandshake func(took time.Duration)
+	OnRefused   func(why string)
 	// Times are the real ones; tests set others before Listen.
 	Times Times
 
@@ -77,7 +81,9 @@ type Edge struct {
 	Sessions Sessions
 	clock    clock
 	leaving  atomic.Bool
-	aside    aside
+	// delivered is when the lanes were last found to deliver, in nanoseconds since made.
+	delivered atomic.Int64
+	aside     aside
 }
 
 // Times is the time as an edge has it.

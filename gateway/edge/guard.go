@@ -17,9 +17,12 @@ type Guard struct {
 	store Store
 	log   *slog.Logger
 	// Now is Edge.Times.Now; tests set another after Listen.
-	Now  func() time.Time
-	jwt  *pass.JWT  // nil without AuthJWT
-	hook *pass.Hook // nil without AuthHook
+	Now func() time.Time
+	// OnHook hears how long each call of a hook took: connect or login. Who makes the edge sets it before Listen; nil:
+	// nobody hears.
+	OnHook func(hook string, took time.Duration)
+	jwt    *pass.JWT  // nil without AuthJWT
+	hook   *pass.Hook // nil without AuthHook
 	// defaultCan is what who shows a token may do where it names no rooms; guests are the rights of who shows none.
 	defaultCan pass.Can
 	guests     *Rights
@@ -49,6 +52,12 @@ func (g *Guard) load(now func() time.Time) (err error) {
 	}
 	if slices.Contains(g.cfg.Auth.Mode, AuthHook) {
 		g.hook = pass.NewHook(g.cfg.Auth.hook(), now, g.log)
+	}
+	if g.OnHook != nil {
+		g.logins.client.OnCall = func(took time.Duration) { g.OnHook("login", took) }
+		if g.hook != nil {
+			g.hook.OnCall(func(took time.Duration) { g.OnHook("connect", took) })
+		}
 	}
 	return nil
 }

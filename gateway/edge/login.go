@@ -48,7 +48,7 @@ type logins struct {
 	url     string // empty: any password passes; LoginOff: none
 	timeout time.Duration
 	secret  *signed.Secret // nil: calls are not signed
-	client  *http.Client
+	client  *pass.HookClient
 	busy    chan struct{} // has a place for each call under way
 	same    singleflight.Group
 }

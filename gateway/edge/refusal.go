@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -32,6 +33,26 @@ var Answered = &Refusal{}
 func Refuse(status int, format string, args ...any) *Refusal {
 	return &Refusal{Status: status, Why: fmt.Sprintf(format, args...)}
 }
+
+// StatusWords are the words for refusals that have no code. Nobody changes them.
+var StatusWords = map[int]string{
+	http.StatusBadRequest:            "bad_request",
+	http.StatusUnauthorized:          "unauthenticated",
+	http.StatusForbidden:             "forbidden",
+	http.StatusNotFound:              "not_found",
+	http.StatusConflict:              "other_epoch",
+	http.StatusNotImplemented:        "not_supported",
+	http.StatusMethodNotAllowed:      "method_not_allowed",
+	http.StatusRequestEntityTooLarge: "too_large",
+	http.StatusUnsupportedMediaType:  "unsupported_media_type",
+	http.StatusUpgradeRequired:       "upgrade_required",
+	http.StatusTooManyRequests:       "rate_limited",
+	http.StatusInternalServerError:   "internal",
+	http.StatusServiceUnavailable:    "unavailable",
+}
+
+// Word is the refusal in one word: its code, or its status's. That of a connection that broke is broken.
+func (f *Refusal) Word() string { return cmp.Or(f.Code, StatusWords[f.Status], "broken") }
 
 // As gives the refusal a code.
 func (f *Refusal) As(code string) *Refusal {

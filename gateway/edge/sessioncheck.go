@@ -26,11 +26,30 @@ func (e *Edge) checkSessions(ctx context.Context) {
 			return
 		case now := <-t.C:
 			e.CheckSessions(now)
+			e.probe(now)
 			if w.over(e.Stats.Handshakes.Load(), e.Sessions.Open()) {
 				trimMemory()
 			}
 		}
 	}
+}
+
+// stuckAfter is after how long a lane that has not come to its probe is one that hangs: no sweep takes so long, nor
+// does a machine that is busy, and it is five looks of the check.
+const stuckAfter = 5 * time.Second
+
+// probe looks whether the lanes deliver.
+func (e *Edge) probe(now time.Time) {
+	if stuck := e.Hall.CheckLanes(now); stuck < stuckAfter {
+		e.delivered.Store(int64(now.Sub(e.made)))
+	} else if stuck < stuckAfter+e.Times.Check {
+		e.Log.Error("a lane delivers nothing: see the goroutines of /debug/pprof", "for", stuck)
+	}
+}
+
+// SinceDelivery is how long ago the node was last found to deliver: its check of sessions ran, and so did all lanes.
+func (e *Edge) SinceDelivery() time.Duration {
+	return time.Since(e.made) - time.Duration(e.delivered.Load())
 }
 
 // CheckSessions is one such check. One runs at a time.

@@ -51,6 +51,7 @@ type Visitor struct {
 func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Request) (Visitor, *Refusal),
 	write func(http.ResponseWriter, *Refusal), enter func(context.Context, *Visitor) *Refusal,
 ) {
+	began := time.Now()
 	bad := func() *Refusal {
 		key, bad := checkHandshake(r)
 		if bad != nil {
@@ -79,8 +80,14 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 		}
 		return bad
 	}()
+	if bad == nil && e.OnHandshake != nil {
+		e.OnHandshake(time.Since(began))
+	}
 	if bad != nil {
 		e.Stats.RefusedHandshakes.Add(1)
+		if e.OnRefused != nil {
+			e.OnRefused(bad.Word())
+		}
 		w.Header().Set("Connection", "close") // no place for strangers who only knock
 		write(w, bad)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -81,7 +80,7 @@ type Hook struct {
 	secret *signed.Secret // nil: questions are not signed
 	now    func() time.Time
 	log    *slog.Logger
-	client *http.Client
+	client *HookClient
 	base   context.Context // ended by Close
 	stop   context.CancelFunc
 
@@ -164,6 +163,9 @@ func newMemory(entries int) *lru.Cache[hookKey, remembered] {
 	}
 	return memory
 }
+
+// OnCall has f hear how long each question took, see [HookClient]. Call it before Check.
+func (h *Hook) OnCall(f func(took time.Duration)) { h.client.OnCall = f }
 
 // Close ends the questions under way and waits for them. Later checks are answered with [Unavailable].
 func (h *Hook) Close() {

@@ -39,19 +39,35 @@ type hookError struct {
 
 func (e *hookError) Error() string { return e.why }
 
+// HookClient calls a service of the operator. Make it with [NewHookClient].
+type HookClient struct {
+	http.Client
+	// OnCall hears how long each call took, until the service began to answer or did not. Set it before the first one;
+	// nil: nobody hears. It may not block.
+	OnCall func(took time.Duration)
+}
+
+// Do is http.Client's.
+func (c *HookClient) Do(r *http.Request) (*http.Response, error) {
+	if c.OnCall != nil {
+		defer func(began time.Time) { c.OnCall(time.Since(began)) }(time.Now())
+	}
+	return c.Client.Do(r)
+}
+
 // NewHookClient makes a client for hooks. It follows no redirects: a service that sends people to a login page says no.
 // timeout is that of its callers' contexts.
-func NewHookClient(timeout time.Duration) *http.Client {
+func NewHookClient(timeout time.Duration) *HookClient {
 	transport := http.DefaultTransport.(*http.Transport).Clone() // it has the proxy of the environment
 	// A dial goes on when its call has ended, so it has the same bound.
 	transport.DialContext = (&net.Dialer{Timeout: timeout}).DialContext
 	transport.MaxIdleConnsPerHost = maxHookCalls
 	transport.MaxResponseHeaderBytes = maxAnswerHeader
 	transport.DisableCompression = true // small answers become large ones
-	return &http.Client{
+	return &HookClient{Client: http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	}}
 }
 
 // call asks the service. The error is a *hookError, and has nothing of the token in it.

@@ -89,7 +89,7 @@ type Hook struct {
 	secret *signed.Secret // nil: questions are not signed
 	now    func() time.Time
 	log    *slog.Logger
-	client *http.Client
+	client *pass.HookClient
 
 	breaker  breaker.Breaker
 	results  [Results]atomic.Uint64
@@ -112,6 +112,9 @@ func New(cfg Config, now func() time.Time, log *slog.Logger) *Hook {
 	}
 	return h
 }
+
+// OnCall has f hear how long each question took, see [pass.HookClient]. Call it before Ask.
+func (h *Hook) OnCall(f func(took time.Duration)) { h.client.OnCall = f }
 
 // Close ends idle connections.
 func (h *Hook) Close() { h.client.CloseIdleConnections() }

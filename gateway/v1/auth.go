@@ -52,7 +52,7 @@ func (m *member) renew(ctx context.Context, id, token string) {
 		rs, bad = m.v1.edge.Guard.MayBeIn(ctx, &v, v.Room, pass.Read)
 	}
 	if bad != nil {
-		m.refused(id, codeOf(bad), bad.Why, retryMS(bad))
+		m.refused(id, bad.Word(), bad.Why, retryMS(bad))
 		return
 	}
 	m.SetRights(rs)
@@ -193,7 +193,7 @@ func (c *newcomer) reject(id string, bad *edge.Refusal) {
 	if bad.Status == 0 {
 		return // it has gone
 	}
-	c.refused(id, codeOf(bad), bad.Why, retryMS(bad))
+	c.refused(id, bad.Word(), bad.Why, retryMS(bad))
 	switch {
 	case bad.Code == string(pass.Replaced):
 		c.Close(edge.CloseReplaced)

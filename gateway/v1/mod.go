@@ -134,7 +134,7 @@ func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
 	r := m.Rights()
 	state, bad := m.v1.edge.Guard.StillCounts(ctx, r)
 	if bad != nil {
-		m.refused(id, codeOf(bad), bad.Why, retryMS(bad))
+		m.refused(id, bad.Word(), bad.Why, retryMS(bad))
 		return
 	}
 	if state != chat.TokenRight {

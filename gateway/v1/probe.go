@@ -49,5 +49,5 @@ func ProbeDescription() []byte { return openAPIText() }
 
 // ProbeCodes are the words for what is refused.
 func ProbeCodes() []string {
-	return slices.Concat(slices.Collect(maps.Values(problemCodes)), slices.Collect(maps.Keys(answerTexts)))
+	return slices.Concat(slices.Collect(maps.Values(edge.StatusWords)), slices.Collect(maps.Keys(answerTexts)))
 }

@@ -8,31 +8,6 @@ import (
 	"barrage/gateway/edge"
 )
 
-// problemCodes are the words native clients get where a refusal has none of its own.
-var problemCodes = map[int]string{
-	http.StatusBadRequest:            "bad_request",
-	http.StatusUnauthorized:          "unauthenticated",
-	http.StatusForbidden:             "forbidden",
-	http.StatusNotFound:              "not_found",
-	http.StatusConflict:              "other_epoch",
-	http.StatusNotImplemented:        "not_supported",
-	http.StatusMethodNotAllowed:      "method_not_allowed",
-	http.StatusRequestEntityTooLarge: "too_large",
-	http.StatusUnsupportedMediaType:  "unsupported_media_type",
-	http.StatusUpgradeRequired:       "upgrade_required",
-	http.StatusTooManyRequests:       "rate_limited",
-	http.StatusInternalServerError:   "internal",
-	http.StatusServiceUnavailable:    "unavailable",
-}
-
-// codeOf is the word for a refusal.
-func codeOf(f *edge.Refusal) string {
-	if f.Code != "" {
-		return f.Code
-	}
-	return problemCodes[f.Status]
-}
-
 // retryMS is after how many ms an op that was refused may be said again; 0: never.
 func retryMS(f *edge.Refusal) int64 {
 	switch f.Status {
@@ -53,7 +28,7 @@ func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 		Retry   int    `json:"retry_after_ms,omitempty"`
 		Until   int64  `json:"until,omitempty"` // when a ban ends, Unix ms
 	}
-	p := problem{Code: codeOf(f), Message: f.Why, Until: f.Until}
+	p := problem{Code: f.Word(), Message: f.Why, Until: f.Until}
 	h := w.Header()
 	switch f.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:

@@ -28,7 +28,7 @@ func (m *member) recall(ctx context.Context, id string, known chat.Position, epo
 		m.tell(codec.AckText(id, epoch, seq, 0))
 	case bad == nil:
 	default:
-		m.refused(id, codeOf(bad), bad.Why, retryMS(bad))
+		m.refused(id, bad.Word(), bad.Why, retryMS(bad))
 	}
 }
 

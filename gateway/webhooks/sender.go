@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -50,7 +49,7 @@ type Sender struct {
 	groups map[string]bool
 	to     string // what the service is known by in the store
 	secret signed.Secret
-	client *http.Client
+	client *pass.HookClient
 	store  Store
 	node   string
 	now    func() time.Time
@@ -113,6 +112,9 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 	}
 	return s
 }
+
+// OnCall has f hear how long each call took, see [pass.HookClient]. Call it before Run.
+func (s *Sender) OnCall(f func(took time.Duration)) { s.client.OnCall = f }
 
 // Run tells the service until ctx ends, or until Leave, by goroutines of workers.
 func (s *Sender) Run(ctx context.Context, workers *sync.WaitGroup) {

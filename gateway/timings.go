@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"barrage/room"
+)
+
+// timings are the histograms of a node. Each is native, for a Prometheus that scrapes those, and has buckets, for all
+// others. None has a label of which strangers choose the value: rooms and users stand in /rooms.
+type timings struct {
+	delivery, hook, store *prometheus.HistogramVec
+	ack, handshake, lag   prometheus.Observer
+}
+
+// buckets are in seconds, from what Redis needs for a command to what nobody waits for.
+var buckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// newTimings registers the histograms.
+func newTimings(reg prometheus.Registerer) *timings {
+	vec := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: name, Help: help, Buckets: buckets,
+			// Neighbours differ by 10 % at most. 160 buckets, what OpenTelemetry takes, reach from 1 µs to 4 s so; where
+			// there are more, they are made wider, or after an hour begun anew.
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
+		}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	t := &timings{
+		delivery: vec("barrage_delivery_seconds", "Time from receiving a message until the store had it (stored; of each batch, what waited longest), "+
+			"and until it was written to a member's socket (socket; one write in 256).", "stage"),
+		store: vec("barrage_store_seconds", "Time of calls to Redis, with the wait for their turn, by script or command.", "op"),
+		hook:  vec("barrage_hook_seconds", "Time until services of yours answered, or did not.", "hook"),
+		ack: vec("barrage_ack_seconds", "Time from receiving a message until its sender was told its number; of those told at a time, "+
+			"what waited longest.").WithLabelValues(),
+		handshake: vec("barrage_handshake_seconds", "Time from the request for a WebSocket until its client was in, of those let in.").WithLabelValues(),
+		lag:       vec("barrage_lane_lag_seconds", "Time until a lane came to what was given to it, looked at once a second.").WithLabelValues(),
+	}
+	for _, stage := range []string{"stored", "socket"} {
+		t.delivery.WithLabelValues(stage)
+	}
+	return t
+}
+
+// of is a function that tells one of a histogram.
+func of(v *prometheus.HistogramVec, label string) func(time.Duration) {
+	return told(v.WithLabelValues(label))
+}
+
+// told is a function that tells a histogram.
+func told(o prometheus.Observer) func(time.Duration) {
+	return func(took time.Duration) { o.Observe(took.Seconds()) }
+}
+
+// rooms are what the hall is to tell.
+func (t *timings) rooms() room.Timings {
+	return room.Timings{Stored: of(t.delivery, "stored"), Acked: told(t.ack), Written: of(t.delivery, "socket"), Lag: told(t.lag)}
+}
+
+// listen has the node's hooks and handshakes tell how long they take.
+func (t *timings) listen(s *Server) {
+	s.edge.OnHandshake = told(t.handshake)
+	s.edge.Guard.OnHook = func(hook string, took time.Duration) { t.hook.WithLabelValues(hook).Observe(took.Seconds()) }
+	if s.edge.Review != nil {
+		s.edge.Review.OnCall(of(t.hook, "review"))
+	}
+	if s.hooks != nil {
+		s.hooks.OnCall(of(t.hook, "webhook"))
+	}
+}
+
+// StoreCall notes how long a call of the store took; op is its name, one of some 40.
+func (s *Server) StoreCall(op string, took time.Duration) {
+	s.metrics.timings.store.WithLabelValues(op).Observe(took.Seconds())
+}
