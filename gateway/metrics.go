@@ -62,7 +62,7 @@ func (m *metrics) register(s *Server) {
 
 	m.registerBuild(s.cfg.Running)
 	m.gauge("barrage_connections", "WebSockets open now.", func() float64 { return float64(s.Sessions()) })
-	m.gauge("barrage_connections_max", "WebSockets that fit.", func() float64 { return float64(s.edge.Sessions.Most()) })
+	m.gauge("barrage_connections_max", "WebSockets that fit: server.max_connections, or what the limit of open files leaves room for.", func() float64 { return float64(s.edge.Sessions.Most()) })
 	m.gauge("barrage_ready", "1 when new clients should come here.", func() float64 { return truth(s.ready() == nil) })
 	m.count("barrage_received_messages_total", "Messages from clients.", &s.edge.Stats.MessagesIn)
 	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.edge.Stats.BytesIn)
@@ -164,8 +164,8 @@ func (m *metrics) registerWebhooks(s *Server) {
 		count("barrage_webhook_lost_events_total", "Events that webhooks.url will never be told, by reason.", "reason", reason, read)
 	}
 	m.gauge("barrage_webhook_rosters", "Rosters of rooms that this node tells webhooks.url of, of 4 over all nodes.", func() float64 { return float64(s.hooks.Stats().Rosters) })
-	m.gauge("barrage_webhook_waiting_rooms", "Rooms in them with something to tell.", func() float64 { return float64(s.hooks.Stats().Waiting) })
-	m.gauge("barrage_webhook_oldest_seconds", "For how long the first of these rooms has waited.", func() float64 { return s.hooks.Stats().Oldest.Seconds() })
+	m.gauge("barrage_webhook_waiting_rooms", "Rooms with something to tell webhooks.url, of the rosters that this node has.", func() float64 { return float64(s.hooks.Stats().Waiting) })
+	m.gauge("barrage_webhook_oldest_seconds", "For how long the first room with something to tell webhooks.url has waited.", func() float64 { return s.hooks.Stats().Oldest.Seconds() })
 }
 
 // registerRooms exports the hall's figures. in = sent + skipped + left + what is on
@@ -189,13 +189,13 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "store", func(h room.Stats) uint64 { return h.RefusedStore }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "too_old", func(h room.Stats) uint64 { return h.RefusedOld }},
 		{"barrage_local_messages_total", "Messages that members of this node had while the store was away.", "", "", func(h room.Stats) uint64 { return h.Local }},
-		{"barrage_local_only_messages_total", "Those of them that never reached the store.", "", "", func(h room.Stats) uint64 { return h.LocalOnly }},
+		{"barrage_local_only_messages_total", "Messages that members of this node had while the store was away, and that never reached it.", "", "", func(h room.Stats) uint64 { return h.LocalOnly }},
 		{"barrage_unconfirmed_messages_total", "Messages given up after the store was asked: it may have them or not.", "", "", func(h room.Stats) uint64 { return h.Unconfirmed }},
 		{"barrage_publish_retries_total", "Batches that were given to the store again.", "", "", func(h room.Stats) uint64 { return h.Retries }},
 		{"barrage_repeated_messages_total", "Messages that their sender sent again, answered and not stored again.", "", "", func(h room.Stats) uint64 { return h.Repeats }},
 		{"barrage_drifts_total", "Quiet rooms found to lack something, by asking the store.", "", "", func(h room.Stats) uint64 { return h.Drifts }},
 		{"barrage_reports_total", "Reports of rooms to the store: members and likes.", "", "", func(h room.Stats) uint64 { return h.Reports }},
-		{"barrage_report_errors_total", "Those that failed.", "", "", func(h room.Stats) uint64 { return h.ReportErrors }},
+		{"barrage_report_errors_total", "Reports of rooms to the store that failed.", "", "", func(h room.Stats) uint64 { return h.ReportErrors }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "rate_limited", func(h room.Stats) uint64 { return s.edge.Stats.RateLimited.Load() + h.RefusedRate }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "rules", func(h room.Stats) uint64 { return h.RefusedRules }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "filter", func(room.Stats) uint64 { return s.edge.Words.Found(filter.Block) + s.edge.Words.Found(filter.Hold) }},
@@ -203,18 +203,18 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "binary", func(room.Stats) uint64 { return s.edge.Stats.Binary.Load() }},
 		{"barrage_dropped_messages_total", "Messages from clients that went nowhere, by reason.", "reason", "not_listening", func(room.Stats) uint64 { return s.edge.Stats.Ignored.Load() }},
 		{"barrage_held_messages_total", "Messages that were given to the store to wait for a moderator.", "", "", func(h room.Stats) uint64 { return h.Held }},
-		{"barrage_held_dropped_total", "Messages that had to go for those before a moderator decided.", "", "", func(h room.Stats) uint64 { return h.HeldDropped }},
-		{"barrage_offered_messages_total", "Copies for each member at the moment a message came: sent, dropped, or on their way.", "", "", func(h room.Stats) uint64 { return h.Offered }},
-		{"barrage_sent_messages_total", "Copies handed to sockets.", "", "", func(h room.Stats) uint64 { return h.Sent }},
-		{"barrage_sent_bytes_total", "Bytes of those copies, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},
-		{"barrage_writes_total", "Writes that carried those copies.", "", "", func(h room.Stats) uint64 { return h.Writes }},
-		{"barrage_dropped_copies_total", "Copies that were not sent, by reason.", "reason", "slow", func(h room.Stats) uint64 { return h.Skipped }},
-		{"barrage_dropped_copies_total", "Copies that were not sent, by reason.", "reason", "left", func(h room.Stats) uint64 { return h.Left }},
+		{"barrage_held_dropped_total", "Held messages that had to go for newer ones before a moderator decided.", "", "", func(h room.Stats) uint64 { return h.HeldDropped }},
+		{"barrage_offered_messages_total", "Copies of messages, one for each member at the moment a message came: sent, dropped, or on their way.", "", "", func(h room.Stats) uint64 { return h.Offered }},
+		{"barrage_sent_messages_total", "Copies of messages that were handed to sockets, one for each member.", "", "", func(h room.Stats) uint64 { return h.Sent }},
+		{"barrage_sent_bytes_total", "Bytes of the copies of messages that were handed to sockets, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},
+		{"barrage_writes_total", "Writes that carried copies of messages to sockets.", "", "", func(h room.Stats) uint64 { return h.Writes }},
+		{"barrage_dropped_copies_total", "Copies of messages that were not sent, by reason.", "reason", "slow", func(h room.Stats) uint64 { return h.Skipped }},
+		{"barrage_dropped_copies_total", "Copies of messages that were not sent, by reason.", "reason", "left", func(h room.Stats) uint64 { return h.Left }},
 		{"barrage_welcomes_built_total", "First frames built; members share them.", "", "", func(h room.Stats) uint64 { return h.Welcomes }},
-		{"barrage_gaps_total", "Holes noticed in what the store sent.", "", "", func(h room.Stats) uint64 { return h.Gaps }},
+		{"barrage_gaps_total", "Holes noticed in the events that came from the store.", "", "", func(h room.Stats) uint64 { return h.Gaps }},
 		{"barrage_history_reads_total", "Reads of history to load a room or to catch up.", "", "", func(h room.Stats) uint64 { return h.Fetches }},
-		{"barrage_history_read_errors_total", "Those that failed.", "", "", func(h room.Stats) uint64 { return h.FetchErrors }},
-		{"barrage_missed_messages_total", "Messages that could not be read any more.", "", "", func(h room.Stats) uint64 { return h.Missed }},
+		{"barrage_history_read_errors_total", "Reads of history that failed.", "", "", func(h room.Stats) uint64 { return h.FetchErrors }},
+		{"barrage_missed_messages_total", "Messages that were missed, and could not be read from the history any more.", "", "", func(h room.Stats) uint64 { return h.Missed }},
 		{"barrage_epochs_total", "Times a room's count started again.", "", "", func(h room.Stats) uint64 { return h.Epochs }},
 	} {
 		m.labelled(c.name, c.help, c.label, c.value, read(func(h room.Stats) float64 { return float64(c.read(h)) }))

@@ -47,7 +47,7 @@ func TestTimings(t *testing.T) {
 	}
 }
 
-// TestTimings_WrittenByWrites has a sweep of 1,000 members heard of once in 256 writes, each time with its oldest message.
+// TestTimings_WrittenByWrites has a sweep of 1,000 members heard of once in 256 writes, with its oldest message.
 func TestTimings_WrittenByWrites(t *testing.T) {
 	var written heard
 	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{Timings: Timings{Written: written.add}})
