@@ -32,6 +32,7 @@ var conformance = map[string]func(s *harness){
 	"Batches":              testBatches,
 	"Trim":                 testTrim,
 	"TrimBytes":            testTrimBytes,
+	"Reload":               testReload,
 	"HistoryExpires":       testHistoryExpires,
 	"PublishProlongs":      testPublishProlongs,
 	"UniqueTS":             testUniqueTS,
@@ -103,7 +104,7 @@ func testConformance(t *testing.T, newStore func(t *testing.T) *harness) {
 func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, empty func()) {
 	t.Helper()
 	for _, name := range []string{
-		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "KnownRooms", "Batches", "Trim", "TrimBytes", "UniqueTS",
+		"Tokens", "UserEvents", "PublishAndRead", "EmptyRoom", "KnownRooms", "Batches", "Trim", "TrimBytes", "Reload", "UniqueTS",
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
 		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices", "FeedEpochs", "Rosters", "NewsBounded",

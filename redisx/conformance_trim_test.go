@@ -24,6 +24,33 @@ func testTrim(s *harness) {
 	wantEqual(t, "Range", msgs, err, kept)
 }
 
+// testReload: other limits hold from the next batch on, and numbers go on.
+func testReload(s *harness) {
+	t := s.t
+	var all []string
+	say := func(messages, keeps int) {
+		t.Helper()
+		for range messages {
+			all = append(all, s.publish(t, "r", "u", int64(len(all)+1))...)
+		}
+		n := len(all)
+		wantHistory(t, s.newest(t, "r", n), uint64(n), uint64(n), uint64(n-keeps+1), all[n-keeps:]...)
+	}
+	say(historyMessages, historyMessages)
+	changed := limits
+	changed.HistoryMessages, changed.RoomsPerUser = 3, 1
+	s.Reload(changed)
+	say(1, 3)
+	for i, want := range []bool{true, false} {
+		_, err := s.Join(t.Context(), "v", fmt.Sprint("r", i))
+		if (err == nil) != want {
+			t.Errorf("Join of room %d of 1: %v", i+1, err)
+		}
+	}
+	s.Reload(limits)
+	say(historyMessages-3, historyMessages)
+}
+
 // testTrimBytes: of large messages fewer stay, the newest always; what follows goes on counting.
 func testTrimBytes(s *harness) {
 	t := s.t

@@ -114,7 +114,7 @@ func (r *Redis) readFeed(ctx context.Context, room, to string, limit int) (chat.
 	if r.keys.fastIM {
 		return chat.Feed{}, chat.ErrBeside
 	}
-	msg, err := r.runRoom(ctx, r.scripts.feedRead, room, r.feedKeys(room, to), roomArgs(strconv.Itoa(limit), strconv.Itoa(feedBytes))...)
+	msg, err := r.runRoom(ctx, r.scripts().feedRead, room, r.feedKeys(room, to), roomArgs(strconv.Itoa(limit), strconv.Itoa(feedBytes))...)
 	if err != nil {
 		return chat.Feed{}, err
 	}
@@ -211,7 +211,7 @@ func (r *Redis) MoveFeed(ctx context.Context, room, to string, was *chat.Bookmar
 	}
 	if !r.keys.fastIM {
 		var msg rueidis.RedisMessage
-		if msg, err = r.runRoom(ctx, r.scripts.feedMove, room, []string{key}, text, bookmarkText(now)); err == nil {
+		if msg, err = r.runRoom(ctx, r.scripts().feedMove, room, []string{key}, text, bookmarkText(now)); err == nil {
 			var moved int64
 			if moved, err = msg.AsInt64(); err == nil && moved == 0 {
 				err = chat.ErrStale
@@ -228,7 +228,7 @@ func (r *Redis) MoveFeed(ctx context.Context, room, to string, was *chat.Bookmar
 func (r *Redis) AddNews(ctx context.Context, room, text string) error {
 	key, err := r.keys.news(room), chat.ErrBeside
 	if !r.keys.fastIM {
-		_, err = r.runRoom(ctx, r.scripts.feedAdd, room, []string{key}, text, strconv.Itoa(chat.NewsKept))
+		_, err = r.runRoom(ctx, r.scripts().feedAdd, room, []string{key}, text, strconv.Itoa(chat.NewsKept))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot add to the news of room %q (key %q): %w", room, key, err)

@@ -56,7 +56,7 @@ func (r *Redis) Ask(ctx context.Context, question string) error {
 // Answer adds an answer to a question.
 func (r *Redis) Answer(ctx context.Context, id, answer string) error {
 	key := answersKey(id)
-	_, err := r.run(ctx, r.scripts.writeLog, []string{key}, answer, strconv.Itoa(maxAnswers), millis(chat.AnswersLife))
+	_, err := r.run(ctx, r.scripts().writeLog, []string{key}, answer, strconv.Itoa(maxAnswers), millis(chat.AnswersLife))
 	if err != nil {
 		return fmt.Errorf("cannot answer another node (key %q): %w", key, err)
 	}

@@ -26,9 +26,10 @@ const (
 // [NewMemory].
 type Memory struct {
 	// Immutable after NewMemory.
-	limits Limits
-	now    func() time.Time
-	seed   maphash.Seed
+	now  func() time.Time
+	seed maphash.Seed
+
+	limits atomic.Pointer[Limits] // see Reload
 
 	// handler is set by Start, before anything can be subscribed; nil before that.
 	handler Handler
@@ -85,13 +86,17 @@ type memoryJoined struct {
 
 var _ Store = (*Memory)(nil)
 
+// Reload is [Store.Reload].
+func (m *Memory) Reload(limits Limits) { m.limits.Store(&limits) }
+
 // NewMemory makes an empty store. now is the clock that tells what has expired; nil is
 // time.Now.
 func NewMemory(limits Limits, now func() time.Time) *Memory {
 	if now == nil {
 		now = time.Now
 	}
-	m := &Memory{limits: limits, now: now, seed: maphash.MakeSeed()}
+	m := &Memory{now: now, seed: maphash.MakeSeed()}
+	m.Reload(limits)
 	for i := range memoryShards {
 		m.rooms[i].rooms = make(map[string]*memoryRoom)
 		m.rooms[i].subscribed = make(map[string]struct{})
@@ -170,8 +175,8 @@ func (m *Memory) join(user, room string) (added, watched bool, err error) {
 	if ok = ok || room == ""; ok && len(rooms) == 0 {
 		return false, false, nil
 	}
-	if most := m.limits.RoomsPerUser; !ok && most > 0 && len(rooms) >= most {
-		return false, false, m.limits.tooMany(user, room)
+	if most := m.limits.Load().RoomsPerUser; !ok && most > 0 && len(rooms) >= most {
+		return false, false, m.limits.Load().tooMany(user, room)
 	}
 	if !ok {
 		rooms = slices.Insert(rooms, at, room)
@@ -194,7 +199,7 @@ func (u *userShard) joinedLocked(user string, now time.Time) []string {
 // useLocked keeps rooms as the user's, whose life begins anew. u.mu must be held.
 func (m *Memory) useLocked(u *userShard, user string, rooms []string, now time.Time) {
 	j := memoryJoined{rooms: rooms}
-	if life := m.limits.MembershipTTL; life > 0 {
+	if life := m.limits.Load().MembershipTTL; life > 0 {
 		j.expires = now.Add(life)
 	}
 	u.joined[user] = j

@@ -203,7 +203,7 @@ const stormOver = 3
 func (m *Memory) MoveFeed(_ context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error {
 	s := m.shard(room)
 	defer s.mu.Unlock()
-	n := s.newsLocked(room, m.limits.HistoryTTL+metaGrace, m.now())
+	n := s.newsLocked(room, m.limits.Load().HistoryTTL+metaGrace, m.now())
 	if at, ok := n.bookmarks[to]; ok != (was != nil) || ok && at != *was {
 		return fmt.Errorf("cannot move the bookmark of room %q: %w", room, chat.ErrStale)
 	}
@@ -216,7 +216,7 @@ func (m *Memory) AddNews(_ context.Context, room, text string) error {
 	s := m.shard(room)
 	defer s.mu.Unlock()
 	now := m.now()
-	n := s.newsLocked(room, m.limits.HistoryTTL+metaGrace, now)
+	n := s.newsLocked(room, m.limits.Load().HistoryTTL+metaGrace, now)
 	e := chat.News{Number: uint64(now.UnixMicro()), Begun: uint64(now.UnixMicro()), Text: text}
 	if last := len(n.news) - 1; last >= 0 {
 		e.Number, e.Begun = n.news[last].Number+1, n.news[last].Begun

@@ -98,11 +98,11 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	search := published && last.number == number || !published && b.Try > 0
 	fresh, repeats := r.dedupe(b.Drafts, search, now)
 	approved, gone := s.approveLocked(room, b.Drafts, now)
-	fresh, stored.Refused = r.admit(m.limits.Quota, b, fresh, repeats, gone, now)
+	fresh, stored.Refused = r.admit(m.limits.Load().Quota, b, fresh, repeats, gone, now)
 	if len(fresh) > 0 {
-		stored.Event = r.append(fresh, b.Tip(), &m.limits, now)
+		stored.Event = r.append(fresh, b.Tip(), m.limits.Load(), now)
 		stored.Event.Storm = r.quota.storm()
-		r.expires = now.Add(m.limits.HistoryTTL)
+		r.expires = now.Add(m.limits.Load().HistoryTTL)
 		r.forget = r.expires.Add(metaGrace)
 		r.sent.remember(fresh, stored.Event)
 		_, wanted = s.subscribed[room]
@@ -197,7 +197,7 @@ func (m *Memory) report(s *roomShard, node string, p chat.Report) (standing chat
 	r.look(toStore(p.Known))
 	changed := r.report(node, p, now)
 	if p.Likes > 0 {
-		r.forget = now.Add(m.limits.HistoryTTL + metaGrace)
+		r.forget = now.Add(m.limits.Load().HistoryTTL + metaGrace)
 	}
 	_, wanted = s.subscribed[p.Room]
 	standing = chat.Standing{Position: r.position(), Counters: r.counters()}

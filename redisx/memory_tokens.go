@@ -40,7 +40,7 @@ func (m *Memory) SetToken(_ context.Context, user, token string) error {
 	users := u.expireLocked(now)
 	all := slices.DeleteFunc(u.tokens[user].alive(now), func(one memoryToken) bool { return one.text == token })
 	all = slices.Insert(all, 0, memoryToken{token, now.Add(chat.TokenLife)})
-	u.tokens[user] = all[:min(len(all), m.limits.tokens()+replacedKept)]
+	u.tokens[user] = all[:min(len(all), m.limits.Load().tokens()+replacedKept)]
 	u.mu.Unlock()
 	m.tokensChanged(append(users, user), nil)
 	return nil
@@ -112,13 +112,13 @@ func (m *Memory) checkToken(c *chat.Credential, prolong bool) chat.TokenState {
 	defer u.mu.Unlock()
 	now, state := m.now(), chat.TokenWrong
 	for i, one := range u.tokens[c.UserID] {
-		if now.Before(one.expires) && i == 0 && m.limits.tokens() == 1 {
+		if now.Before(one.expires) && i == 0 && m.limits.Load().tokens() == 1 {
 			state = chat.TokenOther
 		}
 		switch {
 		case one.text != c.Token || !now.Before(one.expires):
 			continue
-		case i >= m.limits.tokens():
+		case i >= m.limits.Load().tokens():
 			return chat.TokenReplaced
 		case prolong && one.expires.Sub(now) < prolongBelow:
 			u.tokens[c.UserID][i].expires = now.Add(chat.TokenLife)

@@ -20,10 +20,8 @@ const ACL = "~login:* ~ugs:* ~gm* &mq:* &uq:* &mr:* +@read +@write +@scripting +
 // Redis is the [Store] that many nodes share. Use [NewRedis].
 type Redis struct {
 	// Immutable after NewRedis.
-	cfg     Config
-	limits  Limits
-	keys    keys
-	scripts *roomScripts
+	cfg  Config
+	keys keys
 	// node is the node's name, where stands in errors behind the word Redis.
 	node, where string
 	client      *swap
@@ -40,6 +38,9 @@ type Redis struct {
 	// script or command, one of some 40. Set it before Start; nil: nobody hears. It may not block.
 	OnCall func(op string, took time.Duration)
 
+	// bounds are what Reload replaces.
+	bounds atomic.Pointer[bounds]
+
 	// handler is set by Start, before the first contact.
 	handler Handler
 
@@ -55,20 +56,39 @@ type Redis struct {
 
 var _ Store = (*Redis)(nil)
 
+// bounds are limits, and the scripts about rooms that keep to them.
+type bounds struct {
+	Limits
+
+	scripts *roomScripts
+}
+
+// Reload is [Store.Reload]. Redis keeps other scripts then beside those of before, 60 KB in all, until it restarts.
+func (r *Redis) Reload(limits Limits) {
+	if old := r.bounds.Load(); old == nil || old.Limits != limits {
+		r.bounds.Store(&bounds{limits, newRoomScripts(r.cfg, limits)})
+	}
+}
+
+// limits are those of now.
+func (r *Redis) limits() *Limits { return &r.bounds.Load().Limits }
+
+// scripts are those about rooms, which keep to the limits of now.
+func (r *Redis) scripts() *roomScripts { return r.bounds.Load().scripts }
+
 // NewRedis makes the store in the Redis that cfg describes. It neither fails nor blocks:
 // Start makes the first contact. cfg must be valid and name an address.
 func NewRedis(cfg Config, limits Limits, log *slog.Logger) *Redis {
 	cluster := cfg.Topology() == modeCluster
 	r := &Redis{
 		cfg:      cfg,
-		limits:   limits,
 		keys:     keys{tagged: cluster, fastIM: cfg.FastIMInterop},
-		scripts:  newRoomScripts(cfg, limits),
 		node:     rand.Text()[:12],
 		where:    cfg.where(),
 		client:   newSwap(),
 		limiters: newLimiters(cluster),
 	}
+	r.Reload(limits)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.log = log
 	r.health = newHealth(log, strings.Join(cfg.Addrs, ","), r.explain(errNotYet))

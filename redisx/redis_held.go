@@ -20,7 +20,7 @@ func (r *Redis) Hold(ctx context.Context, room string, all []chat.Held) (dropped
 		for i := range all {
 			args = append(args, all[i].ID, string(all[i].Why), strings.ToValidUTF8(all[i].JSON, "\ufffd"))
 		}
-		msg, bad := r.runRoom(ctx, r.scripts.hold, room, []string{r.keys.held(room), r.keys.history(room)}, args...)
+		msg, bad := r.runRoom(ctx, r.scripts().hold, room, []string{r.keys.held(room), r.keys.history(room)}, args...)
 		var n int64
 		if err = bad; err == nil {
 			n, err = msg.AsInt64()
@@ -46,7 +46,7 @@ func (r *Redis) Held(ctx context.Context, room string) ([]chat.Held, error) {
 	var all []chat.Held
 	err := r.besideOthers()
 	if err == nil {
-		msg, bad := r.runRoom(ctx, r.scripts.held, room, []string{r.keys.held(room)})
+		msg, bad := r.runRoom(ctx, r.scripts().held, room, []string{r.keys.held(room)})
 		var entries []string
 		if err = bad; err == nil {
 			entries, err = msg.AsStrSlice()
@@ -71,7 +71,7 @@ func (r *Redis) Deny(ctx context.Context, room, id string) (chat.Held, error) {
 	var held chat.Held
 	err := r.besideOthers()
 	if err == nil {
-		msg, bad := r.runRoom(ctx, r.scripts.deny, room, []string{r.keys.held(room), r.keys.history(room)}, r.keys.roomChannel(room), id)
+		msg, bad := r.runRoom(ctx, r.scripts().deny, room, []string{r.keys.held(room), r.keys.history(room)}, r.keys.roomChannel(room), id)
 		switch {
 		case bad != nil:
 			err = bad

@@ -30,9 +30,10 @@ func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.St
 		keys = append(keys, r.keys.recalls(room), r.keys.marks(room))
 		args = r.publishArgs(room, node, number, &b)
 	}
-	script := r.scripts.publish
-	if r.scripts.approve != nil && slices.ContainsFunc(b.Drafts, func(d chat.Draft) bool { return d.Held() != "" }) {
-		script, keys = r.scripts.approve, append(keys, r.keys.held(room))
+	scripts := r.scripts()
+	script := scripts.publish
+	if scripts.approve != nil && slices.ContainsFunc(b.Drafts, func(d chat.Draft) bool { return d.Held() != "" }) {
+		script, keys = scripts.approve, append(keys, r.keys.held(room))
 	}
 	msg, err := r.runRoom(ctx, script, room, keys, args...)
 	var text string

@@ -19,7 +19,7 @@ func (r *Redis) Recall(ctx context.Context, room, user string, ts int64) (chat.E
 	} else {
 		args = append(r.recallArgs(room), args...)
 	}
-	msg, err := r.runRoom(ctx, r.scripts.recall, room, keys, args...)
+	msg, err := r.runRoom(ctx, r.scripts().recall, room, keys, args...)
 	var ev chat.Event
 	switch {
 	case err != nil:
@@ -50,7 +50,7 @@ func (r *Redis) RecallSeq(ctx context.Context, room, user string, known chat.Pos
 	head := headOf(room, user)
 	args := roomArgs(recallName(head), r.keys.roomChannel(room), epoch, strconv.FormatUint(seq, 10), strconv.FormatInt(notBefore, 10), head, needle{head: head}.quoted().head)
 	args = append(args, knownArgs(toStore(known))...)
-	msg, err := r.runRoom(ctx, r.scripts.recallSeq, room, r.recallKeys(room), args...)
+	msg, err := r.runRoom(ctx, r.scripts().recallSeq, room, r.recallKeys(room), args...)
 	if err != nil {
 		return chat.Event{}, recallError(room, seq, err)
 	}

@@ -21,7 +21,7 @@ func (r *Redis) Report(ctx context.Context, node string, reports []chat.Report) 
 			return nil, fmt.Errorf("cannot report: %w", err)
 		}
 	}
-	results, err := r.runMulti(ctx, r.scripts.report, r.reportExecs(node, reports))
+	results, err := r.runMulti(ctx, r.scripts().report, r.reportExecs(node, reports))
 	if results == nil {
 		return nil, fmt.Errorf("cannot report %d rooms: %w", len(reports), err)
 	}

@@ -59,13 +59,13 @@ func (r *Redis) Read(ctx context.Context, room string, known chat.Position, newe
 	known = toStore(known)
 	seq, wanted, limit := strconv.FormatUint(known.Seq, 10), strconv.Itoa(newest), strconv.Itoa(most)
 	if r.keys.fastIM {
-		page, err := r.runRoom(ctx, r.scripts.read, room, r.roomKeys(room), seq, wanted, limit)
+		page, err := r.runRoom(ctx, r.scripts().read, room, r.roomKeys(room), seq, wanted, limit)
 		h, err := r.readPage(room, page, err)
 		slices.Reverse(h.Entries)
 		return h, err
 	}
 	args := append(roomArgs(knownArgs(known)...), seq, wanted, limit)
-	answer, err := r.runRoom(ctx, r.scripts.read, room, append(r.roomKeys(room), r.keys.recalls(room)), args...)
+	answer, err := r.runRoom(ctx, r.scripts().read, room, append(r.roomKeys(room), r.keys.recalls(room)), args...)
 	var h chat.History
 	if err == nil {
 		h, err = r.parseHistory(answer)
@@ -124,14 +124,14 @@ func (r *Redis) appendEntry(entries []chat.Entry, seq uint64, text string) []cha
 
 // Since returns the oldest limit messages with a number above seq and the position.
 func (r *Redis) Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error) {
-	page, err := r.runRoom(ctx, r.scripts.since, room, r.roomKeys(room), roomArgs(strconv.FormatUint(seq, 10), strconv.Itoa(limit))...)
+	page, err := r.runRoom(ctx, r.scripts().since, room, r.roomKeys(room), roomArgs(strconv.FormatUint(seq, 10), strconv.Itoa(limit))...)
 	return r.readPage(room, page, err)
 }
 
 // Range returns the messages at the indexes start to stop.
 func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]string, error) {
 	args := roomArgs(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10))
-	page, err := r.runRoom(ctx, r.scripts.rangeOf, room, r.roomKeys(room), args...)
+	page, err := r.runRoom(ctx, r.scripts().rangeOf, room, r.roomKeys(room), args...)
 	if err != nil {
 		return nil, r.historyError(room, err)
 	}
@@ -154,7 +154,7 @@ func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]st
 // Before returns the newest count messages older than the one that user sent at ts.
 func (r *Redis) Before(ctx context.Context, room, user string, ts int64, count int) ([]string, bool, error) {
 	args := append(roomArgs(strconv.Itoa(count)), needleArgs(room, user, ts)...)
-	page, err := r.runRoom(ctx, r.scripts.before, room, r.roomKeys(room), args...)
+	page, err := r.runRoom(ctx, r.scripts().before, room, r.roomKeys(room), args...)
 	if err == nil && page.IsNil() {
 		return nil, false, nil
 	}

@@ -19,7 +19,7 @@ func (r *Redis) Rules(ctx context.Context, room string) (chat.Rules, error) {
 	if r.keys.fastIM {
 		return chat.Rules{}, nil
 	}
-	msg, err := r.runRoom(ctx, r.scripts.readRules, room, []string{r.keys.rules(room), r.keys.meta(room)})
+	msg, err := r.runRoom(ctx, r.scripts().readRules, room, []string{r.keys.rules(room), r.keys.meta(room)})
 	var rules chat.Rules
 	if err == nil {
 		var fields map[string]string
@@ -73,7 +73,7 @@ func (r *Redis) changeRules(ctx context.Context, room string, c chat.RulesChange
 		set = append(set, codec.RulesClear, c.Cleared.Epoch+" "+strconv.FormatUint(c.Cleared.Seq, 10))
 	}
 	args = append(append(append(args, strconv.Itoa(len(set)/2)), set...), gone...)
-	msg, err := r.runRoom(ctx, r.scripts.changeRules, room, []string{r.keys.rules(room), r.keys.meta(room), r.keys.history(room)}, args...)
+	msg, err := r.runRoom(ctx, r.scripts().changeRules, room, []string{r.keys.rules(room), r.keys.meta(room), r.keys.history(room)}, args...)
 	if err != nil {
 		return chat.Event{}, err
 	}
@@ -109,7 +109,7 @@ func (r *Redis) purge(ctx context.Context, room, user string, since int64) ([]ch
 	}
 	n := newNeedle(room, user, 0)
 	args := roomArgs(moderatedName(), r.keys.roomChannel(room), strconv.FormatInt(since, 10), n.head, n.quoted().head)
-	msg, err := r.runRoom(ctx, r.scripts.purge, room, r.recallKeys(room), args...)
+	msg, err := r.runRoom(ctx, r.scripts().purge, room, r.recallKeys(room), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (r *Redis) Notify(ctx context.Context, room, text string) error {
 	var err error
 	if !r.keys.fastIM { // no native members there
 		payload := string(codec.AppendEvent(nil, &chat.Event{Kind: chat.EventNotice, Messages: []string{text}}))
-		_, err = r.runRoom(ctx, r.scripts.notify, room, []string{r.keys.history(room)}, r.keys.quietChannel(room), payload)
+		_, err = r.runRoom(ctx, r.scripts().notify, room, []string{r.keys.history(room)}, r.keys.quietChannel(room), payload)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot tell room %q: %w", room, err)
@@ -145,7 +145,7 @@ func (r *Redis) Notify(ctx context.Context, room, text string) error {
 // WriteLog appends an entry, a JSON object, to a room's log of moderation.
 func (r *Redis) WriteLog(ctx context.Context, room, entry string) error {
 	key := r.keys.modLog(room)
-	_, err := r.runRoom(ctx, r.scripts.writeLog, room, []string{key}, entry, strconv.Itoa(chat.LogKept), millis(chat.RulesLife))
+	_, err := r.runRoom(ctx, r.scripts().writeLog, room, []string{key}, entry, strconv.Itoa(chat.LogKept), millis(chat.RulesLife))
 	if err != nil {
 		return fmt.Errorf("cannot write the log of room %q (key %q): %w", room, key, err)
 	}

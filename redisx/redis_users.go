@@ -82,7 +82,7 @@ func (r *Redis) firstFault(results []rueidis.RedisResult) rueidis.RedisResult {
 func (r *Redis) Join(ctx context.Context, user, room string) (bool, error) {
 	answer, err := r.join(ctx, []chat.Membership{{UserID: user, Room: room}})
 	if err == nil && answer[0] == tooManyRooms {
-		err = r.limits.tooMany(user, room)
+		err = r.limits().tooMany(user, room)
 	}
 	return err == nil && answer[0] == roomAdded, err
 }
@@ -114,7 +114,7 @@ func (r *Redis) JoinAll(ctx context.Context, all []chat.Membership) (refused int
 
 // join returns what join.lua answers for each of all; nothing after an error.
 func (r *Redis) join(ctx context.Context, all []chat.Membership) ([]int64, error) {
-	most := strconv.Itoa(r.limits.RoomsPerUser)
+	most := strconv.Itoa(r.limits().RoomsPerUser)
 	execs := make([]rueidis.LuaExec, len(all))
 	for i, m := range all {
 		room, other := "", ""
@@ -144,7 +144,7 @@ func (r *Redis) roomsLife() []string {
 	if r.keys.fastIM {
 		return []string{"0", "0"} // Original nodes would not prolong it.
 	}
-	return []string{millis(r.limits.MembershipTTL), millis(r.limits.prolongRooms())}
+	return []string{millis(r.limits().MembershipTTL), millis(r.limits().prolongRooms())}
 }
 
 // useRooms prolongs the life of the rooms at key. The next use does it where it fails.

@@ -40,6 +40,9 @@ type Store interface {
 	// Close stops everything the store started and waits for it. Call it once; no
 	// other method may be called afterwards.
 	Close()
+	// Reload has other limits hold from now on. It neither fails nor blocks. Where a batch is tried again meanwhile, the
+	// try goes by the new ones.
+	Reload(limits Limits)
 	// State says whether the store can be used now: nil, or the reason why not. It
 	// never blocks.
 	State() error

@@ -44,7 +44,7 @@ func (r *Redis) SetToken(ctx context.Context, user, token string) error {
 	value, _ := r.written(token)
 	results, err := r.runMulti(ctx, setTokenScript, []rueidis.LuaExec{{
 		Keys: r.tokenKeys(user),
-		Args: []string{value, millis(chat.TokenLife), strconv.Itoa(r.limits.tokens()), strconv.Itoa(replacedKept)},
+		Args: []string{value, millis(chat.TokenLife), strconv.Itoa(r.limits().tokens()), strconv.Itoa(replacedKept)},
 	}})
 	if err == nil {
 		err = results[0].Error()
@@ -196,7 +196,7 @@ func (r *Redis) askTokens(ctx context.Context, creds []chat.Credential, which []
 	for i, c := range which {
 		execs[i] = rueidis.LuaExec{
 			Keys: r.tokenKeys(creds[c].UserID),
-			Args: []string{creds[c].Token, quoted(creds[c].Token), millis(chat.TokenLife), below, strconv.Itoa(r.limits.tokens())},
+			Args: []string{creds[c].Token, quoted(creds[c].Token), millis(chat.TokenLife), below, strconv.Itoa(r.limits().tokens())},
 		}
 	}
 	results, err := r.runMulti(ctx, checkTokenScript, execs)
