@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // addresses tells who is at the other end of a request, also behind proxies.
@@ -27,16 +26,10 @@ const (
 		"have it send X-Forwarded-For, or set server.client_ip_header or server.proxy_protocol to what it sends"
 )
 
-// newAddresses is for settings that are valid; warn is called once with each reason.
+// newAddresses is for settings that are valid.
 func newAddresses(cfg *Config, warn func(why string, peer netip.Addr)) *addresses {
-	a := &addresses{header: cmp.Or(cfg.ClientIPHeader, "X-Forwarded-For"), bits6: cfg.Limits.IP6Prefix}
+	a := &addresses{header: cmp.Or(cfg.ClientIPHeader, "X-Forwarded-For"), bits6: cfg.Limits.IP6Prefix, warn: warn}
 	a.trusted, _ = ParsePrefixes(cfg.TrustedProxies) // Validate has seen them
-	var warned sync.Map
-	a.warn = func(why string, peer netip.Addr) {
-		if _, again := warned.LoadOrStore(why, true); !again {
-			warn(why, peer)
-		}
-	}
 	return a
 }
 
@@ -105,7 +98,7 @@ func (a *addresses) client(r *http.Request) (addr netip.Addr, counts bool) {
 // Local serves who asks from a private network or this machine, and not for somebody else; others get 404.
 func (d *Door) Local(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		for _, header := range []string{d.addrs.header, "X-Forwarded-For", "Forwarded"} {
+		for _, header := range []string{d.set.Load().header, "X-Forwarded-For", "Forwarded"} {
 			if len(r.Header.Values(header)) > 0 {
 				http.NotFound(w, r)
 				return

@@ -40,12 +40,13 @@ func (d *Door) Banish(t Ticket, user string) {
 
 // Banned refuses the call of a user who flooded. checked is as with Enter.
 func (d *Door) Banned(r *http.Request, user string, checked bool) *Refused {
-	if !d.cfg.Enabled {
+	s := d.set.Load()
+	if !s.Enabled {
 		return nil
 	}
 	who := who{user: user}
 	if !checked {
-		if who.addr = d.addrs.of(r); !who.addr.IsValid() {
+		if who.addr = s.of(r); !who.addr.IsValid() {
 			return nil
 		}
 	}

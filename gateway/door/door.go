@@ -102,13 +102,11 @@ type Refused struct {
 // Door counts who comes in. Its methods may be called concurrently. Make it with [New].
 type Door struct {
 	// Immutable.
-	cfg   *Limits
-	addrs *addresses
-	now   func() uint32
-	log   *slog.Logger
-	rates struct{ ipHandshakes, messages, newRooms, listRooms, http, login pace.Rate }
-	// handshakes are all of the node's. Rates of more than some hundred a second are too coarse in milliseconds.
-	handshakes *rate.Limiter
+	now  func() uint32
+	log  *slog.Logger
+	warn func(why string, peer netip.Addr) // says each reason once
+
+	set atomic.Pointer[settings] // see Reload
 
 	over [limits]atomic.Uint64 // how often somebody was refused for it
 
@@ -135,28 +133,55 @@ type who struct {
 	addr netip.Prefix
 }
 
+// settings are what Reload replaces. Nobody changes them.
+type settings struct {
+	Limits
+	*addresses
+
+	rates struct{ ipHandshakes, messages, newRooms, listRooms, http, login pace.Rate }
+	// handshakes are all of the node's. Rates of more than some hundred a second are too coarse in milliseconds.
+	handshakes *rate.Limiter
+}
+
 // New is for settings that are valid. now is a clock in ms that wraps around; log is told of addresses that are over
 // their limits, and of proxies that hide them.
 func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 	d := &Door{
-		cfg: &cfg.Limits, now: now, log: log,
+		now: now, log: log,
 		users: map[who]int{}, from: map[netip.Prefix]*guest{}, at: []*guest{nil}, logins: map[who]pace.Used{}, bans: map[who]ban{},
 	}
-	d.addrs = newAddresses(&cfg, func(why string, peer netip.Addr) { log.Warn(why, "peer", peer) })
-	c := d.cfg
-	d.handshakes = rate.NewLimiter(rate.Inf, 0)
-	if c.Handshakes > 0 {
-		d.handshakes = rate.NewLimiter(rate.Limit(c.Handshakes), c.HandshakesBurst)
+	var warned sync.Map
+	d.warn = func(why string, peer netip.Addr) {
+		if _, again := warned.LoadOrStore(why, true); !again {
+			log.Warn(why, "peer", peer)
+		}
 	}
-	d.rates.ipHandshakes = pace.PerSecond(c.IPHandshakes, c.IPHandshakesBurst)
-	d.rates.messages = pace.PerSecond(c.IPMessageRate, c.IPMessageBurst)
-	d.rates.newRooms = pace.PerSecond(c.NewRooms, c.NewRoomsBurst)
-	if c.Rooms > 0 {
-		d.rates.listRooms = pace.PerSecond(c.NewRooms, max(c.NewRoomsBurst, c.Rooms/roomsOfLists))
-	}
-	d.rates.http = pace.PerSecond(c.HTTPRate, c.HTTPBurst)
-	d.rates.login = pace.PerSecond(c.LoginRate, c.LoginBurst)
+	d.Reload(cfg)
 	return d
+}
+
+// Reload has other settings hold from now on, which are valid. Who is here stays, also above a limit that is lower now,
+// and stays counted; who came while limits were off is not.
+func (d *Door) Reload(cfg Config) {
+	s := &settings{Limits: cfg.Limits, addresses: newAddresses(&cfg, d.warn)}
+	c := &s.Limits
+	switch old := d.set.Load(); {
+	case old != nil && old.Handshakes == c.Handshakes && old.HandshakesBurst == c.HandshakesBurst:
+		s.handshakes = old.handshakes // what is used up stays so
+	case c.Handshakes > 0:
+		s.handshakes = rate.NewLimiter(rate.Limit(c.Handshakes), c.HandshakesBurst)
+	default:
+		s.handshakes = rate.NewLimiter(rate.Inf, 0)
+	}
+	s.rates.ipHandshakes = pace.PerSecond(c.IPHandshakes, c.IPHandshakesBurst)
+	s.rates.messages = pace.PerSecond(c.IPMessageRate, c.IPMessageBurst)
+	s.rates.newRooms = pace.PerSecond(c.NewRooms, c.NewRoomsBurst)
+	if c.Rooms > 0 {
+		s.rates.listRooms = pace.PerSecond(c.NewRooms, max(c.NewRoomsBurst, c.Rooms/roomsOfLists))
+	}
+	s.rates.http = pace.PerSecond(c.HTTPRate, c.HTTPBurst)
+	s.rates.login = pace.PerSecond(c.LoginRate, c.LoginBurst)
+	d.set.Store(s)
 }
 
 // refuseLocked refuses what is over a limit. g is whose it is, nil for nobody's. d.mu must be held.
@@ -193,24 +218,25 @@ func (d *Door) Scans() int {
 // Knock lets a request for a WebSocket come in as far as the checks of its token, and counts it as a connection of its
 // address from now on.
 func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
-	if !d.cfg.Enabled {
+	s := d.set.Load()
+	if !s.Enabled {
 		return 0, nil
 	}
-	addr := d.addrs.of(r)
+	addr := s.of(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	g := d.guestLocked(addr)
 	if g != nil {
-		if wait := d.rates.ipHandshakes.Take(&g.handshakes, d.now(), 1); wait > 0 {
+		if wait := s.rates.ipHandshakes.Take(&g.handshakes, d.now(), 1); wait > 0 {
 			return 0, d.refuseLocked(IPHandshakes, g, wait, "too many connections were opened from %v", addr)
 		}
-		if most := d.cfg.IPConnections; most > 0 && g.connections >= most {
+		if most := s.IPConnections; most > 0 && g.connections >= most {
 			return 0, d.refuseLocked(IPConnections, g, 0, "%v has %d connections, as many as it may", addr, most)
 		}
 	}
 	// Last: what one address asks for in vain must not use up what all may.
 	now := time.UnixMilli(int64(d.now()))
-	if all := d.handshakes.ReserveN(now, 1); all.DelayFrom(now) > 0 {
+	if all := s.handshakes.ReserveN(now, 1); all.DelayFrom(now) > 0 {
 		wait := all.DelayFrom(now)
 		all.CancelAt(now)
 		return 0, d.refuseLocked(Handshakes, nil, wait, "too many clients come at once")
@@ -219,7 +245,7 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 		return 0, nil
 	}
 	d.useLocked(g, func() { g.connections++ })
-	if most := d.cfg.IPConnections; most > 0 && float64(g.connections) > nearly*float64(most) {
+	if most := s.IPConnections; most > 0 && float64(g.connections) > nearly*float64(most) {
 		d.noteLocked(g, "an address has nearly as many connections as it may", "connections", g.connections, "limit", most)
 	}
 	return Ticket(g.id), nil
@@ -229,7 +255,8 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 // that somebody has checked who it is. Else the user counts at the address only, and where that is not counted not at
 // all: nobody can use up what another may have by taking their name.
 func (d *Door) Enter(t *Ticket, user string, checked bool) *Refused {
-	if !d.cfg.Enabled {
+	s := d.set.Load()
+	if !s.Enabled {
 		return nil
 	}
 	d.mu.Lock()
@@ -245,7 +272,7 @@ func (d *Door) Enter(t *Ticket, user string, checked bool) *Refused {
 	if no := d.bannedLocked(who); no != nil {
 		return no
 	}
-	if most := d.cfg.UserConnections; most > 0 && d.users[who] >= most {
+	if most := s.UserConnections; most > 0 && d.users[who] >= most {
 		return d.refuseLocked(UserConnections, nil, 0, "user %q has %d connections, as many as a user may have", user, most)
 	}
 	d.users[who]++
@@ -264,7 +291,7 @@ func (d *Door) whoLocked(t Ticket, user string) (w who, ok bool) {
 
 // Forget ends what Enter counted for a connection that lives on.
 func (d *Door) Forget(t Ticket, user string) {
-	if !d.cfg.Enabled {
+	if t == 0 {
 		return
 	}
 	d.mu.Lock()
@@ -285,7 +312,7 @@ func (d *Door) uncountLocked(t Ticket, user string) {
 
 // Leave ends a connection that Knock counted, and Enter if it did.
 func (d *Door) Leave(t Ticket, user string) {
-	if !d.cfg.Enabled {
+	if t == 0 {
 		return
 	}
 	d.mu.Lock()
@@ -298,27 +325,30 @@ func (d *Door) Leave(t Ticket, user string) {
 
 // Call lets a request of the HTTP API in.
 func (d *Door) Call(r *http.Request) *Refused {
-	return d.take(HTTPRate, r, d.rates.http, func(g *guest) *pace.Used { return &g.http }, "too many requests came from %v")
+	s := d.set.Load()
+	return d.take(s, HTTPRate, r, s.rates.http, func(g *guest) *pace.Used { return &g.http }, "too many requests came from %v")
 }
 
 // NewRoom lets a request make one more room live.
 func (d *Door) NewRoom(r *http.Request) *Refused {
-	return d.take(NewRooms, r, d.rates.newRooms, func(g *guest) *pace.Used { return &g.newRooms }, "too many new rooms were opened from %v")
+	s := d.set.Load()
+	return d.take(s, NewRooms, r, s.rates.newRooms, func(g *guest) *pace.Used { return &g.newRooms }, "too many new rooms were opened from %v")
 }
 
 // ListRoom lets a list of the ticket's holder make one more room live.
 func (d *Door) ListRoom(t Ticket) bool {
-	return d.takeOf(t, NewRooms, d.rates.listRooms, func(g *guest) *pace.Used { return &g.listRooms }) == 0
+	return d.takeOf(t, NewRooms, func(s *settings) pace.Rate { return s.rates.listRooms }, func(g *guest) *pace.Used { return &g.listRooms }) == 0
 }
 
 // Say takes one message of all that the ticket's address may send, or says how long to wait until it could.
 func (d *Door) Say(t Ticket) (wait time.Duration) {
-	return d.takeOf(t, IPMessages, d.rates.messages, func(g *guest) *pace.Used { return &g.messages })
+	return d.takeOf(t, IPMessages, func(s *settings) pace.Rate { return s.rates.messages }, func(g *guest) *pace.Used { return &g.messages })
 }
 
 // takeOf takes one unit of what the ticket's address may have.
-func (d *Door) takeOf(t Ticket, l Limit, rate pace.Rate, of func(*guest) *pace.Used) (wait time.Duration) {
-	if t.id() == 0 || !d.cfg.Enabled {
+func (d *Door) takeOf(t Ticket, l Limit, rate func(*settings) pace.Rate, of func(*guest) *pace.Used) (wait time.Duration) {
+	s := d.set.Load()
+	if t.id() == 0 || !s.Enabled {
 		return 0
 	}
 	d.mu.Lock()
@@ -327,17 +357,17 @@ func (d *Door) takeOf(t Ticket, l Limit, rate pace.Rate, of func(*guest) *pace.U
 	if g == nil { // it has gone
 		return 0
 	}
-	if wait = rate.Take(of(g), d.now(), 1); wait > 0 {
+	if wait = rate(s).Take(of(g), d.now(), 1); wait > 0 {
 		d.overLocked(l, g)
 	}
 	return wait
 }
 
-func (d *Door) take(l Limit, r *http.Request, rate pace.Rate, of func(*guest) *pace.Used, why string) *Refused {
-	if !d.cfg.Enabled {
+func (d *Door) take(s *settings, l Limit, r *http.Request, rate pace.Rate, of func(*guest) *pace.Used, why string) *Refused {
+	if !s.Enabled {
 		return nil
 	}
-	addr := d.addrs.of(r)
+	addr := s.of(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if g := d.guestLocked(addr); g != nil {
@@ -350,16 +380,17 @@ func (d *Door) take(l Limit, r *http.Request, rate pace.Rate, of func(*guest) *p
 
 // Login lets a user try to log in from where the request comes: who tries from elsewhere does not keep them out.
 func (d *Door) Login(r *http.Request, user string) *Refused {
-	if !d.cfg.Enabled {
+	s := d.set.Load()
+	if !s.Enabled {
 		return nil
 	}
-	who := who{user, d.addrs.of(r)}
+	who := who{user, s.of(r)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
 	if len(d.logins) >= mostGuests {
 		for who, u := range d.logins {
-			if d.rates.login.Ahead(u, now) == 0 {
+			if s.rates.login.Ahead(u, now) == 0 {
 				delete(d.logins, who)
 			}
 		}
@@ -368,7 +399,7 @@ func (d *Door) Login(r *http.Request, user string) *Refused {
 		}
 	}
 	u := d.logins[who]
-	wait := d.rates.login.Take(&u, now, 1)
+	wait := s.rates.login.Take(&u, now, 1)
 	d.logins[who] = u
 	if wait > 0 {
 		return d.refuseLocked(LoginRate, nil, wait, "user %q logs in too often", user)
@@ -378,18 +409,19 @@ func (d *Door) Login(r *http.Request, user string) *Refused {
 
 // ClientOf is where a request comes from, as far as that is known.
 func (d *Door) ClientOf(r *http.Request) string {
-	addr, _ := d.addrs.client(r)
+	addr, _ := d.set.Load().client(r)
 	return addr.String()
 }
 
 // GuestOf is as [Ticket.Guest] of a request.
 func (d *Door) GuestOf(r *http.Request) int {
-	if !d.cfg.Enabled {
+	s := d.set.Load()
+	if !s.Enabled {
 		return 0
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if g := d.guestLocked(d.addrs.of(r)); g != nil {
+	if g := d.guestLocked(s.of(r)); g != nil {
 		return int(g.id)
 	}
 	return 0

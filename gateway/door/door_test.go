@@ -511,7 +511,7 @@ func TestDoor_OfAnAddress(t *testing.T) {
 // BenchmarkDoor is what limits cost a handshake.
 func BenchmarkDoor(b *testing.B) {
 	k := newKnocker(func(c *Limits) { c.IPHandshakes, c.UserConnections = 0, 0 })
-	k.handshakes.SetLimit(rate.Inf)
+	k.set.Load().handshakes.SetLimit(rate.Inf)
 	r := from("203.0.113.1")
 	for b.Loop() {
 		t, no := k.Knock(r)

@@ -44,7 +44,7 @@ func (d *Door) guestLocked(addr netip.Prefix) *guest {
 // forgetLocked makes room for other addresses: those without connections go, first the ones that have nothing used up.
 // d.mu must be held.
 func (d *Door) forgetLocked() {
-	now := d.now()
+	now, rates := d.now(), &d.set.Load().rates
 	drop := func(which func(*guest) bool) {
 		for addr, g := range d.from {
 			if g.away() && which(g) {
@@ -56,8 +56,8 @@ func (d *Door) forgetLocked() {
 		}
 	}
 	drop(func(g *guest) bool {
-		return d.rates.ipHandshakes.Ahead(g.handshakes, now)+d.rates.messages.Ahead(g.messages, now)+d.rates.newRooms.Ahead(g.newRooms, now)+
-			d.rates.listRooms.Ahead(g.listRooms, now)+d.rates.http.Ahead(g.http, now) == 0
+		return rates.ipHandshakes.Ahead(g.handshakes, now)+rates.messages.Ahead(g.messages, now)+rates.newRooms.Ahead(g.newRooms, now)+
+			rates.listRooms.Ahead(g.listRooms, now)+rates.http.Ahead(g.http, now) == 0
 	})
 	if d.idle >= mostGuests/2 { // else it would soon be looked through again
 		drop(func(*guest) bool { return true })

@@ -11,7 +11,7 @@ import (
 // connection's from now on, until Free or Leave; it must hold nothing before.
 func (d *Door) Hold(t Ticket, bytes int) (Ticket, *Refused) {
 	units := min(unitsOf(bytes), mostUnits)
-	if !d.cfg.Enabled || units == 0 {
+	if !d.set.Load().Enabled || units == 0 {
 		return t, nil
 	}
 	d.mu.Lock()
@@ -82,10 +82,11 @@ type Reading struct {
 
 // Scan lets a request read or scan a history; the caller calls Done when that is done, and Sent when the answer is.
 func (d *Door) Scan(r *http.Request) (*Reading, *Refused) {
-	if !d.cfg.Enabled {
+	s := d.set.Load()
+	if !s.Enabled {
 		return nil, nil
 	}
-	addr := d.addrs.of(r)
+	addr := s.of(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	g := d.guestLocked(addr)

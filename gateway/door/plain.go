@@ -25,9 +25,9 @@ const fairPlain = 12
 // they go leaves the others theirs; proxies that are trusted bring many clients, and are no such peer.
 type Plain struct {
 	// Immutable.
-	most  func() int
-	now   func() time.Time
-	addrs *addresses
+	most func() int
+	now  func() time.Time
+	door *Door
 
 	mu    sync.Mutex // guards the fields below; a leaf
 	conns map[net.Conn]*plainConn
@@ -50,7 +50,7 @@ type plainConn struct {
 // NewPlain allows as many connections as most says at the time. now is time.Now.
 func (d *Door) NewPlain(most func() int, now func() time.Time) *Plain {
 	return &Plain{
-		most: most, now: now, addrs: d.addrs,
+		most: most, now: now, door: d,
 		conns: map[net.Conn]*plainConn{}, peers: map[netip.Addr]*list.List{}, silent: list.New(), active: list.New(),
 	}
 }
@@ -120,10 +120,11 @@ func (p *Plain) peerOf(conn net.Conn) netip.Addr {
 // clientOf is peerOf of a connection whose client is known.
 func (p *Plain) clientOf(conn net.Conn) netip.Addr {
 	addr := readAddr(conn.RemoteAddr().String())
-	if p.addrs.trusts(addr) {
+	s := p.door.set.Load()
+	if s.trusts(addr) {
 		return netip.Addr{}
 	}
-	return p.addrs.counted(addr).Addr() // of IPv6 the first of its prefix
+	return s.counted(addr).Addr() // of IPv6 the first of its prefix
 }
 
 // waitLocked has the connection wait in a list from now on. p.mu must be held.

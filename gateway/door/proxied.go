@@ -15,7 +15,7 @@ import (
 // read as such. met hears of each one when that is read, on the goroutine that reads.
 func (d *Door) Listen(ln net.Listener, wait time.Duration, met func(net.Conn)) net.Listener {
 	var once sync.Once
-	return proxyListener{ln, d.addrs, wait, met, func(peer net.Addr, err error) {
+	return proxyListener{ln, d, wait, met, func(peer net.Addr, err error) {
 		once.Do(func() {
 			d.log.Warn("cannot read who is behind a trusted proxy: it must send the PROXY protocol, or leave server.trusted_proxies, "+
 				"or turn server.proxy_protocol off", "peer", peer, "err", err)
@@ -25,16 +25,16 @@ func (d *Door) Listen(ln net.Listener, wait time.Duration, met func(net.Conn)) n
 
 type proxyListener struct {
 	net.Listener
-	addrs *addresses
-	wait  time.Duration // for the first bytes
-	met   func(net.Conn)
-	warn  func(peer net.Addr, err error)
+	door *Door
+	wait time.Duration // for the first bytes
+	met  func(net.Conn)
+	warn func(peer net.Addr, err error)
 }
 
 // Accept does not wait for the first bytes: that is done by whoever reads.
 func (l proxyListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	if err != nil || !l.addrs.trusts(readAddr(conn.RemoteAddr().String())) {
+	if err != nil || !l.door.set.Load().trusts(readAddr(conn.RemoteAddr().String())) {
 		return conn, err
 	}
 	must, wait := proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(l.wait)

@@ -3,6 +3,7 @@ package door
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -39,7 +40,7 @@ func (l oneListener) Accept() (net.Conn, error) { return l.conn, nil }
 func FuzzProxied(f *testing.F) {
 	cfg := Config{Limits: DefaultLimits()}
 	cfg.TrustedProxies = []string{"10.0.0.0/8"}
-	addrs := newAddresses(&cfg, func(string, netip.Addr) {})
+	d := New(cfg, func() uint32 { return 1 }, slog.New(slog.DiscardHandler))
 	for _, head := range []string{"PROXY TCP4 203.0.113.1 127.0.0.1 4711 9000\r\n", signature + "\x21\x11\x00\x0c\xcb\x00\x71\x01\x7f\x00\x00\x01\x12\x67\x23\x28", signature + "\x20\x00\x00\x00", "PROXY UNKNOWN\r\n", "PROXY TCP6 ::1 ::1 1 2\r\n", "GET / HTTP/1.1\r\n", ""} {
 		f.Add([]byte(head))
 	}
@@ -47,7 +48,7 @@ func FuzzProxied(f *testing.F) {
 	f.Fuzz(func(t *testing.T, head []byte) {
 		c := &memoryConn{}
 		c.in.Reset(append(bytes.Clone(head), rest...))
-		conn, err := proxyListener{oneListener{conn: c}, addrs, time.Second, func(net.Conn) {}, func(net.Addr, error) {}}.Accept()
+		conn, err := proxyListener{oneListener{conn: c}, d, time.Second, func(net.Conn) {}, func(net.Addr, error) {}}.Accept()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +60,7 @@ func FuzzProxied(f *testing.F) {
 		if err == nil && len(got) == len(head)+len(rest) {
 			t.Errorf("%q is taken for a connection without an address; want the end", head)
 		}
-		addr := addrs.of(&http.Request{RemoteAddr: peer.String(), Header: http.Header{}})
+		addr := d.set.Load().of(&http.Request{RemoteAddr: peer.String(), Header: http.Header{}})
 		if addr.IsValid() && (addr != addr.Masked() || addr.Addr().Zone() != "") {
 			t.Errorf("%q: %v", head, addr)
 		}
