@@ -25,8 +25,8 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 	case chat.EventNotice:
 		r.nativesLocked(func(st *stream) { st.control(ev.Messages[0]) })
 	case chat.EventHeld:
-		if h.cfg.OnHeld != nil {
-			h.cfg.OnHeld(r, &ev.Held, ev.HeldState)
+		if h.cfg().OnHeld != nil {
+			h.cfg().OnHeld(r, &ev.Held, ev.HeldState)
 		}
 	case chat.EventLook:
 		r.lastEvent = h.coarse.Load()
@@ -56,8 +56,8 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 // Recalled takes the store's answer to a recall that this node asked for: its members know before whoever
 // asked. It never blocks.
 func (h *Hall) Recalled(id string, ev chat.Event) {
-	if h.cfg.OnNews != nil {
-		h.cfg.OnNews(id)
+	if h.cfg().OnNews != nil {
+		h.cfg().OnNews(id)
 	}
 	if r := h.lookup(id); r != nil {
 		r.mu.Lock()

@@ -30,7 +30,7 @@ const (
 // Away tells the hall that calls to the store fail from now on.
 func (h *Hall) Away(reason error) {
 	what := "the store is away: chat goes on within this node"
-	if h.cfg.NoLocal {
+	if h.cfg().NoLocal {
 		what = "the store is away: chat waits for it"
 	}
 	h.log.Warn(what, "err", reason)
@@ -61,7 +61,7 @@ func (h *Hall) Back() {
 
 // becomeCutLocked gives the members what waits, and what comes from now on. r.mu must be held.
 func (r *Room) becomeCutLocked() {
-	if r.hall.cfg.NoLocal {
+	if r.hall.cfg().NoLocal {
 		return
 	}
 	if r.writing == linked {
@@ -101,7 +101,7 @@ const aloneAfter = 5
 // r.mu must be held.
 func (r *Room) waitedLocked() {
 	f := &r.outbox.flight
-	if r.writing == cut || r.hall.cfg.NoLocal || r.hall.away.Load() || f.open == 0 || r.hall.coarse.Load()-f.since < aloneAfter {
+	if r.writing == cut || r.hall.cfg().NoLocal || r.hall.away.Load() || f.open == 0 || r.hall.coarse.Load()-f.since < aloneAfter {
 		return
 	}
 	r.hall.log.Warn("the store does not take a room's messages: its chat goes on within this node", "room", r.id)

@@ -97,9 +97,9 @@ func (x *world) checkNode(i int, n *worldNode, history []string) {
 	for _, m := range n.elders {
 		had := infos(x.t, m.texts(x.t))
 		x.checkHad(fmt.Sprintf("n%d's member", i), had, history)
-		x.checkOwn(n.hall.cfg.Node, had)
+		x.checkOwn(n.hall.node, had)
 		if s.Unconfirmed == 0 { // else what was given up, and never heard, may come late
-			x.checkOrder(n.hall.cfg.Node, had, history)
+			x.checkOrder(n.hall.node, had, history)
 		}
 	}
 	for _, m := range n.late {
@@ -171,7 +171,7 @@ func (x *world) checkQuiet() {
 				}
 			}
 			if pos := n.room.follower.pos; epoch != "" && (epoch != pos.Epoch || seq != pos.Seq) {
-				x.t.Errorf("native %d of %s is left at %s/%d; the room is at %s/%d", k, n.hall.cfg.Node, epoch, seq, pos.Epoch, pos.Seq)
+				x.t.Errorf("native %d of %s is left at %s/%d; the room is at %s/%d", k, n.hall.node, epoch, seq, pos.Epoch, pos.Seq)
 			}
 		}
 	}

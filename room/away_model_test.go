@@ -172,8 +172,8 @@ func (x *world) step() {
 	case 0:
 		body := fmt.Sprint("p", x.posted)
 		x.posted++
-		x.by[body] = n.hall.cfg.Node
-		if n.room.Post(nil, n.hall.cfg.Node, body, x.now) != nil {
+		x.by[body] = n.hall.node
+		if n.room.Post(nil, n.hall.node, body, x.now) != nil {
 			x.refused[body] = true
 		}
 	case 1:
@@ -261,8 +261,8 @@ func (x *world) say(n *worldNode, id string) {
 	if n.room.PostNative(hear, "u", &codec.Op{ID: id, Body: id}, x.now) == nil {
 		_, answered := x.answers[id]
 		delete(x.answers, id)
-		x.twice[id] = x.twice[id] || answered || x.by[id] != "" && x.by[id] != n.hall.cfg.Node
-		x.by[id] = n.hall.cfg.Node
+		x.twice[id] = x.twice[id] || answered || x.by[id] != "" && x.by[id] != n.hall.node
+		x.by[id] = n.hall.node
 	}
 }
 

@@ -27,7 +27,7 @@ func (r *Room) load(ctx context.Context) error {
 		return nil
 	}
 	// The hall's context, not the caller's: others wait for this load too.
-	hctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	hctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
 	defer cancel()
 	if r.hall.away.Load() {
 		cancel() // wait for nothing; the wish to hear of the room stands all the same
@@ -60,7 +60,7 @@ func (r *Room) load(ctx context.Context) error {
 func (r *Room) loadBlind() {
 	r.mu.Lock()
 	defer r.unlock()
-	r.follower.reading, r.follower.blindSince = blind, r.hall.cfg.Clock.Now().UnixMilli()
+	r.follower.reading, r.follower.blindSince = blind, r.hall.cfg().Clock.Now().UnixMilli()
 	r.rules.stale = r.rules.stale || !r.rules.read
 	r.becomeCutLocked()
 	if !r.hall.away.Load() { // the store answers others, or Back has been here already
@@ -149,7 +149,7 @@ func (r *Room) read(ctx context.Context, known chat.Position, fromNothing bool) 
 	switch {
 	case fromNothing:
 		newest = maxFetch
-	case r.hall.cfg.NoLocal:
+	case r.hall.cfg().NoLocal:
 		newest *= 2 // all that members are known to have had, see missing
 	}
 	return r.hall.store.Read(ctx, r.id, known, newest, max(maxFetch, newest))

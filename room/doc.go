@@ -33,7 +33,7 @@
 //	name       how many           owns                          may block on
 //	lane       Fanout.Lanes       members of its parts          its queue; Socket.Send never blocks
 //	publisher  Config.Publishers  the room it serves just now   the store (bounded by StoreTimeout), its queue
-//	reviewer   16 with a Review   the flight it asks about       Hooks.Review, its queue
+//	reviewer   16 since a Review  the flight it asks about       Hooks.Review, its queue
 //	reporter   1                  nothing                       the store (bounded by StoreTimeout), Hall.due
 //
 // and those that Hooks.Clock starts: at the end of a part's rest, which marks the part, and when the first message of a

@@ -51,11 +51,11 @@ func (h *Hall) lookElsewhere(ctx context.Context) {
 	if !ok {
 		return
 	}
-	room := h.elsewhere.due(h.cfg.Clock.Now())
+	room := h.elsewhere.due(h.cfg().Clock.Now())
 	if room == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.StoreTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.cfg().StoreTimeout)
 	defer cancel()
 	databases, err := store.Elsewhere(ctx, room)
 	if err != nil || len(databases) == 0 {

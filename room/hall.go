@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -92,10 +93,7 @@ const hallShards = 64 // power of two; spreads joins over locks
 // Hall is all rooms that are live on a node. Its methods may be called concurrently.
 type Hall struct {
 	// Immutable after New.
-	cfg struct {
-		Config
-		Hooks
-	}
+	node       string
 	store      Store
 	log        *slog.Logger
 	lanes      []*lane
@@ -110,8 +108,10 @@ type Hall struct {
 
 	budget    budget
 	reporting reporting
-	workers   sync.WaitGroup // lanes, publishers, reviewers, reporter
-	away      atomic.Bool    // the store takes no calls
+	set       atomic.Pointer[settings] // see Reload
+	reviewing sync.Once                // starts the reviewers
+	workers   sync.WaitGroup           // lanes, publishers, reviewers, reporter
+	away      atomic.Bool              // the store takes no calls
 	elsewhere elsewhere
 	batches   atomic.Uint64 // batches made for the store
 	origins   atomic.Uint64 // ids made for messages without one
@@ -120,6 +120,46 @@ type Hall struct {
 	stats     counters
 
 	shards [hallShards]hallShard
+}
+
+// settings are what Reload replaces. Nobody changes them.
+type settings struct {
+	Config
+	Hooks
+}
+
+// cfg is what holds now.
+func (h *Hall) cfg() *settings { return h.set.Load() }
+
+// Reload has other settings hold from now on: OnJoin, Linger, QueueMessages, QueueBytes, QueueAge, UserRate, MaxRooms,
+// Storm and Fanout.StuckTimeout of a valid Config, and Review and NewFor of [Hooks]. All else stays as it was for New.
+// Messages that wait stay, also above a bound that is lower now. Where OnJoin is higher, a live room has as many once
+// so many came. It must not run beside Close.
+func (h *Hall) Reload(cfg Config, review Reviewer, newFor time.Duration) {
+	s := *h.cfg()
+	s.OnJoin, s.Linger, s.UserRate, s.MaxRooms, s.Storm = cfg.OnJoin, cfg.Linger, cfg.UserRate, cfg.MaxRooms, cfg.Storm
+	s.QueueMessages, s.QueueBytes, s.QueueAge = cfg.QueueMessages, cfg.QueueBytes, cfg.QueueAge
+	s.Fanout.StuckTimeout = cfg.Fanout.StuckTimeout
+	s.Review, s.NewFor = review, newFor
+	h.set.Store(&s)
+	h.startReviewers()
+	h.each(func(r *Room) { // one that is opened meanwhile has it already: each takes the lock that Open holds
+		r.mu.Lock()
+		r.newest.most, r.welcome = h.keeps(), nil
+		r.unlock()
+	})
+}
+
+// startReviewers starts those who ask, where somebody is asked and they do not run yet.
+func (h *Hall) startReviewers() {
+	if h.cfg().Review == nil {
+		return
+	}
+	h.reviewing.Do(func() {
+		for range reviewers {
+			h.workers.Go(h.reviewEach) // ends when Close closes the queue of reviews
+		}
+	})
 }
 
 type hallShard struct {
@@ -137,21 +177,15 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	for range cfg.Publishers {
 		h.workers.Go(h.publish) // ends when Close closes the publishers' queue
 	}
-	if hooks.Review != nil {
-		for range reviewers {
-			h.workers.Go(h.reviewEach) // ends when Close closes the queue of reviews
-		}
-	}
+	h.startReviewers()
 	return h
 }
 
 // newHall is New without the goroutines; tests step them by hand.
 func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), reviews: newQueue[*Room](), seed: maphash.MakeSeed(), due: once.NewSignal()}
-	h.cfg.Config, h.cfg.Hooks = cfg, hooks
-	if cfg.Node == "" {
-		h.cfg.Node = rand.Text()[:12]
-	}
+	h.set.Store(&settings{cfg, hooks})
+	h.node = cmp.Or(cfg.Node, rand.Text()[:12])
 	h.budget.most = int64(cfg.Fanout.TotalLogBytes)
 	h.name = rand.Text()[:8]
 	h.started = hooks.Clock.Now()
@@ -184,7 +218,7 @@ func (h *Hall) Close() {
 }
 
 // Node is this node's name, see Config.Node.
-func (h *Hall) Node() string { return h.cfg.Node }
+func (h *Hall) Node() string { return h.node }
 
 func (h *Hall) shard(id string) (*hallShard, uint64) {
 	sum := maphash.String(h.seed, id)
@@ -196,7 +230,7 @@ var ErrTooManyRooms = errors.New("as many rooms are live as may be")
 
 // Full is an error with ErrTooManyRooms in its chain where no further room can be opened, else nil.
 func (h *Hall) Full() error {
-	if most := h.cfg.MaxRooms; most > 0 && h.stats.rooms.Load() >= int64(most) {
+	if most := h.cfg().MaxRooms; most > 0 && h.stats.rooms.Load() >= int64(most) {
 		return fmt.Errorf("%w, %d", ErrTooManyRooms, most)
 	}
 	return nil
@@ -240,10 +274,10 @@ func (h *Hall) countRoom(id string, n int64) {
 // keeps is how many of a room's newest messages it keeps at least. Beside original nodes they tell what members
 // have had: when a link is back, events come before the room knows that others were lost, 250 ms at most.
 func (h *Hall) keeps() int {
-	if h.cfg.NoLocal {
-		return max(h.cfg.OnJoin, 256)
+	if h.cfg().NoLocal {
+		return max(h.cfg().OnJoin, 256)
 	}
-	return max(h.cfg.OnJoin, 1)
+	return max(h.cfg().OnJoin, 1)
 }
 
 // Release gives back what Open gave. A room that nobody holds goes after
@@ -291,8 +325,8 @@ func (h *Hall) each(f func(*Room)) {
 func (h *Hall) Tick(now time.Time) {
 	coarse := h.coarseTime(now)
 	h.coarse.Store(coarse)
-	old := coarse - int64(h.cfg.Fanout.StuckTimeout/time.Second)
-	linger := int64(h.cfg.Linger / time.Second)
+	old := coarse - int64(h.cfg().Fanout.StuckTimeout/time.Second)
+	linger := int64(h.cfg().Linger / time.Second)
 	for i := range h.shards {
 		sh := &h.shards[i]
 		sh.mu.Lock()
@@ -316,7 +350,7 @@ func (h *Hall) Tick(now time.Time) {
 			}
 		}
 		r.expireLocked(now)
-		r.outbox.forget(now.UnixMilli(), h.cfg.UserRate)
+		r.outbox.forget(now.UnixMilli(), h.cfg().UserRate)
 		r.waitedLocked()
 		if r.failed {
 			r.failed = false

@@ -79,8 +79,8 @@ func (r *Room) holdFlight(ctx context.Context, all []chat.Held, places []int) {
 		r.sendFailed("cannot have messages wait for a moderator", err)
 		return
 	}
-	if h.cfg.OnHold != nil && code == CodeHeld {
-		h.cfg.OnHold(ctx, r.id, all)
+	if h.cfg().OnHold != nil && code == CodeHeld {
+		h.cfg().OnHold(ctx, r.id, all)
 	}
 	r.mu.Lock()
 	defer r.unlock()

@@ -43,7 +43,7 @@ func (r *Room) unlock() {
 // localEpoch names the count of messages that members had before the store. r.mu must be
 // held.
 func (r *Room) localEpoch() string {
-	return "l-" + r.hall.cfg.Node + "-" + strconv.Itoa(r.locals)
+	return "l-" + r.hall.node + "-" + strconv.Itoa(r.locals)
 }
 
 // Arrival is what a native member is told first.
@@ -115,7 +115,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 		a.Recalled, told = newestRecalls(r.recalls.events.inOrder())
 	}
 	if a.Messages, a.Recovered = r.resumeLocked(since, read); !a.Recovered || !told {
-		a.Messages, a.Recovered = r.newest.last(r.hall.cfg.OnJoin), false
+		a.Messages, a.Recovered = r.newest.last(r.hall.cfg().OnJoin), false
 	}
 	a.Messages = append([]chat.Entry(nil), a.Messages...)
 	return a

@@ -48,7 +48,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	if (r.writing != linked || h.away.Load()) && d.Held() == "" && r.outbox.takeOver(from, &d) {
 		return nil
 	}
-	if !r.outbox.takes(d.UserID, h.cfg.QueueMessages, int64(h.cfg.QueueBytes)) {
+	if !r.outbox.takes(d.UserID, h.cfg().QueueMessages, int64(h.cfg().QueueBytes)) {
 		h.stats.refusedBusy.Add(1)
 		return ErrBusy
 	}
@@ -70,7 +70,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	if wait := r.shedLocked(&d, now); wait > 0 {
 		return &RefusedError{CodeShed, wait}
 	}
-	if d.ID == "" && !h.cfg.NoLocal {
+	if d.ID == "" && !h.cfg().NoLocal {
 		d.SetOrigin(h.newOrigin())
 	}
 	p := post{draft: d, from: from, key: h.keyOfDraft(&d), at: h.since(now), quiet: how == held || d.Held() != "" || r.reviewsLocked()}
@@ -89,7 +89,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 
 // pacedLocked takes one message of Config.UserRate, or says how long its user has to wait. r.mu must be held.
 func (r *Room) pacedLocked(from Author, d *chat.Draft) (wait time.Duration) {
-	rate := r.hall.cfg.UserRate
+	rate := r.hall.cfg().UserRate
 	if rate.Every == 0 || d.Class == chat.ClassSystem {
 		return 0
 	}

@@ -31,8 +31,8 @@ func (h *Hall) publish() {
 func (r *Room) serve() {
 	h := r.hall
 	r.mu.Lock()
-	r.expireLocked(h.cfg.Clock.Now())
-	r.outbox.cut(h.coarse.Load(), h.cfg.Authorize == nil, h.newBatch)
+	r.expireLocked(h.cfg().Clock.Now())
+	r.outbox.cut(h.coarse.Load(), h.cfg().Authorize == nil, h.newBatch)
 	// What members have had goes to the store before its history is read: so the count that
 	// they are led back to has it.
 	here := !h.away.Load()
@@ -71,7 +71,7 @@ func (r *Room) serve() {
 // newBatch is the id of the next batch. It counts over all rooms: a room that goes and comes again must
 // not use an id twice.
 func (h *Hall) newBatch() string {
-	return h.cfg.Node + "." + strconv.FormatUint(h.batches.Add(1), 10)
+	return h.node + "." + strconv.FormatUint(h.batches.Add(1), 10)
 }
 
 // hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
@@ -93,7 +93,7 @@ func (r *Room) enqueueLocked() {
 // expireLocked gives up what has waited longer than Config.QueueAge. r.mu must be held.
 func (r *Room) expireLocked(now time.Time) {
 	h := r.hall
-	if n, doubtful := r.outbox.expire(h.since(now) - h.cfg.QueueAge); n > 0 {
+	if n, doubtful := r.outbox.expire(h.since(now) - h.cfg().QueueAge); n > 0 {
 		r.changedLocked()
 		h.log.Warn("gave up messages that waited too long for the store", "room", r.id, "messages", n, "unconfirmed", doubtful)
 	}
@@ -102,7 +102,7 @@ func (r *Room) expireLocked(now time.Time) {
 // send is one try to authorize the flight and take it to the store.
 func (r *Room) send() {
 	h := r.hall
-	ctx, cancel := context.WithTimeout(h.ctx, h.cfg.StoreTimeout)
+	ctx, cancel := context.WithTimeout(h.ctx, h.cfg().StoreTimeout)
 	defer cancel()
 	if err := r.authorize(ctx); err != nil {
 		r.sendFailed("cannot check the senders of a batch", err)
@@ -135,8 +135,8 @@ func (r *Room) send() {
 	came := f.posts[0].at
 	r.unlock()
 	stored, err := h.store.Publish(ctx, r.id, b)
-	if h.cfg.OnNews != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
-		h.cfg.OnNews(r.id)
+	if h.cfg().OnNews != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
+		h.cfg().OnNews(r.id)
 	}
 	if errors.Is(err, chat.ErrStale) {
 		r.mu.Lock()
@@ -188,7 +188,7 @@ func (r *Room) authorize(ctx context.Context) error {
 	if len(from) == 0 { // asked before, or it was met just now
 		return nil
 	}
-	ok, err := r.hall.cfg.Authorize(ctx, from)
+	ok, err := r.hall.cfg().Authorize(ctx, from)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (r *Room) sendFailed(what string, err error) {
 
 // unpinStored is one try to take a pinned message out of the store that was taken back; Tick brings a failed one back.
 func (r *Room) unpinStored() {
-	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
 	defer cancel()
 	ev, err := r.hall.store.ChangeRules(ctx, r.id, chat.RulesChange{Pin: new(chat.Entry)})
 	r.mu.Lock()
@@ -234,7 +234,7 @@ func (r *Room) unpinStored() {
 
 // refresh is one try to read what the room lacks; Tick brings a failed one back. what is that, in words.
 func (r *Room) refresh(what string, read func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
 	defer cancel()
 	err := read(ctx)
 	if err == nil {
@@ -251,7 +251,7 @@ func (r *Room) refresh(what string, read func(context.Context) error) {
 // recallAgain takes back once more what the store shows again since it has gone back. husks are those of
 // the messages.
 func (r *Room) recallAgain(husks []string) {
-	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg.StoreTimeout)
+	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
 	defer cancel()
 	for _, husk := range husks {
 		ev, err := r.hall.store.Recall(ctx, r.id, codec.Sender(husk), codec.Timestamp(husk))

@@ -81,8 +81,8 @@ func (h *Hall) Report(ctx context.Context) {
 		}
 	})
 	for some := range slices.Chunk(reports, reportBatch) {
-		callCtx, cancel := context.WithTimeout(ctx, h.cfg.StoreTimeout)
-		standings, err := h.store.Report(callCtx, h.cfg.Node, some)
+		callCtx, cancel := context.WithTimeout(ctx, h.cfg().StoreTimeout)
+		standings, err := h.store.Report(callCtx, h.node, some)
 		cancel()
 		h.stats.reports.Add(uint64(len(some)))
 		failed := 0
@@ -108,7 +108,7 @@ func (r *Room) takeReport() (rep chat.Report, before reported, ok bool) {
 	now, members := r.hall.coarse.Load(), uint64(r.members)
 	changed := members != r.reportedMembers || r.likes > 0
 	due := (members > 0 || r.id == chat.Everywhere) && now-r.reportedAt >= reportEvery
-	if r.hall.cfg.NoLocal { // lists may show rooms without members
+	if r.hall.cfg().NoLocal { // lists may show rooms without members
 		due = now-r.reportedAt >= reportBeside
 	}
 	if r.follower.reading == unread || now < r.reportFrom || !changed && !due {
@@ -152,8 +152,8 @@ func (r *Room) stands(s chat.Standing, before reported) {
 	if r.counted == before.counted { // else an event came meanwhile, which may be newer
 		r.counters = s.Counters
 	}
-	if r.open != before.open && r.hall.cfg.OnNews != nil {
-		r.hall.cfg.OnNews(r.id)
+	if r.open != before.open && r.hall.cfg().OnNews != nil {
+		r.hall.cfg().OnNews(r.id)
 	}
 	r.open = before.open
 	if r.rules.read && s.Rules != before.rules && r.rules.Version == before.rules {

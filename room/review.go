@@ -28,7 +28,7 @@ type Reviewer func(ctx context.Context, room string, waited time.Duration, draft
 
 // reviewsLocked reports whether the room wants messages reviewed. r.mu must be held.
 func (r *Room) reviewsLocked() bool {
-	return r.hall.cfg.Review != nil && (r.rules.Modes.Review == chat.ReviewAll || r.rules.Modes.Review == chat.ReviewNew)
+	return r.hall.cfg().Review != nil && (r.rules.Modes.Review == chat.ReviewAll || r.rules.Modes.Review == chat.ReviewNew)
 }
 
 // lingersLocked reports whether a message that has just come need not be served yet: others may come, or their batch is
@@ -42,7 +42,7 @@ func (r *Room) lingersLocked() bool {
 	}
 	if !r.lingers {
 		r.lingers = true
-		r.hall.cfg.Clock.AfterFunc(reviewLinger, r.lingered)
+		r.hall.cfg().Clock.AfterFunc(reviewLinger, r.lingered)
 	}
 	return true
 }
@@ -67,14 +67,14 @@ func (r *Room) toReviewLocked() (places []int) {
 	if !r.reviewsLocked() {
 		return nil
 	}
-	now := r.hall.cfg.Clock.Now()
+	now := r.hall.cfg().Clock.Now()
 	for i := range r.outbox.flight.posts {
 		p := &r.outbox.flight.posts[i]
 		if p.end != notYet || p.reviewed || p.hold != "" || p.draft.Held() != "" {
 			continue
 		}
 		v := voiceOf(p.from)
-		isNew := !v.Since.IsZero() && now.Sub(v.Since) < r.hall.cfg.NewFor
+		isNew := !v.Since.IsZero() && now.Sub(v.Since) < r.hall.cfg().NewFor
 		if r.rules.RoleOf(p.draft.UserID, v.Role, now.UnixMilli()) < chat.RoleModerator && (isNew || r.rules.Modes.Review == chat.ReviewAll) {
 			places = append(places, i)
 		}
@@ -87,7 +87,7 @@ func (r *Room) askReviewLocked() bool {
 	if len(r.toReviewLocked()) == 0 {
 		return false
 	}
-	r.outbox.reviewing, r.askedAt = true, r.hall.since(r.hall.cfg.Clock.Now())
+	r.outbox.reviewing, r.askedAt = true, r.hall.since(r.hall.cfg().Clock.Now())
 	r.hall.reviews.push(r)
 	return true
 }
@@ -107,16 +107,19 @@ func (h *Hall) reviewEach() {
 func (r *Room) review() {
 	h := r.hall
 	r.mu.Lock()
-	id, places := r.outbox.flight.id, r.toReviewLocked()
+	review, id, places := h.cfg().Review, r.outbox.flight.id, r.toReviewLocked()
+	if review == nil { // nobody is asked any more
+		places = nil
+	}
 	drafts := make([]chat.Draft, len(places))
 	for k, i := range places {
 		drafts[k] = r.outbox.flight.posts[i].draft
 	}
-	waited := h.since(h.cfg.Clock.Now()) - r.askedAt
+	waited := h.since(h.cfg().Clock.Now()) - r.askedAt
 	r.mu.Unlock()
 	var said []chat.Reviewed
 	if len(drafts) > 0 { // else the room has other rules by now, or its event was here first
-		said = h.cfg.Review(h.ctx, r.id, waited, drafts)
+		said = review(h.ctx, r.id, waited, drafts)
 	}
 	r.mu.Lock()
 	defer r.unlock()

@@ -186,8 +186,8 @@ func (r *Room) fanOutLocked(messages []chat.Entry) {
 // changedLocked forgets what was made of the old state. r.mu must be held.
 func (r *Room) changedLocked() {
 	r.welcome = nil
-	if r.watched > 0 && r.hall.cfg.OnChange != nil {
-		r.hall.cfg.OnChange(r)
+	if r.watched > 0 && r.hall.cfg().OnChange != nil {
+		r.hall.cfg().OnChange(r)
 	}
 }
 
@@ -198,7 +198,7 @@ func (r *Room) welcomeLocked() []byte {
 		return r.welcome
 	}
 	r.hall.stats.welcomes.Add(1)
-	list := r.newest.last(r.hall.cfg.OnJoin)
+	list := r.newest.last(r.hall.cfg().OnJoin)
 	var b strings.Builder
 	b.WriteString(`{"list":[`)
 	for i, e := range list {

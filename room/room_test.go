@@ -428,7 +428,7 @@ func TestHall_LogsOfQuietRoomsAreDropped(t *testing.T) {
 	if r.streams[FastIM].log.held == 0 {
 		t.Fatal("the log holds nothing after a message")
 	}
-	f.hall.Tick(f.now.Add(f.hall.cfg.Fanout.StuckTimeout + 2*time.Second))
+	f.hall.Tick(f.now.Add(f.hall.cfg().Fanout.StuckTimeout + 2*time.Second))
 	if r.streams[FastIM].log.held != 0 {
 		t.Errorf("the log of a quiet room still holds %d bytes", r.streams[FastIM].log.held)
 	}

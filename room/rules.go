@@ -257,7 +257,7 @@ func (r *Room) judgeFlightLocked() (fresh bool) {
 	if s.Version == "" {
 		return true
 	}
-	now := r.hall.cfg.Clock.Now().UnixMilli()
+	now := r.hall.cfg().Clock.Now().UnixMilli()
 	for i := 0; i < len(f.posts); i++ { // the last one to land takes the flight away
 		p := &f.posts[i]
 		if p.end != notYet {
@@ -362,8 +362,8 @@ func (r *Room) newRulesLocked(cleared chat.Place, told bool, targets []string) {
 	if told {
 		r.nativesLocked(func(st *stream) { st.control(codec.RoomText(r.modesLocked())) })
 	}
-	if r.hall.cfg.OnRules != nil {
-		r.hall.cfg.OnRules(r, targets)
+	if r.hall.cfg().OnRules != nil {
+		r.hall.cfg().OnRules(r, targets)
 	}
 }
 
@@ -426,7 +426,7 @@ func (r *Room) RoleOf(user string, token chat.Role) chat.Role {
 	if r.rules.Empty() {
 		return token
 	}
-	return r.rules.RoleOf(user, token, r.hall.cfg.Clock.Now().UnixMilli())
+	return r.rules.RoleOf(user, token, r.hall.cfg().Clock.Now().UnixMilli())
 }
 
 // Appointed are the users to whom the room gives a role of at least least; nil of none.
@@ -437,7 +437,7 @@ func (r *Room) Appointed(least chat.Role) (users map[string]struct{}) {
 		return nil
 	}
 	users = map[string]struct{}{}
-	for _, m := range r.rules.Measures(r.hall.cfg.Clock.Now().UnixMilli()) {
+	for _, m := range r.rules.Measures(r.hall.cfg().Clock.Now().UnixMilli()) {
 		if m.What == chat.Appoint && m.Role >= least {
 			users[m.Target] = struct{}{}
 		}
@@ -453,7 +453,7 @@ func (r *Room) Against(user string, token chat.Role, kinds ...chat.What) (m chat
 	if r.rules.Empty() {
 		return m, false
 	}
-	now := r.hall.cfg.Clock.Now().UnixMilli()
+	now := r.hall.cfg().Clock.Now().UnixMilli()
 	for _, what := range kinds {
 		if m, ok = r.rules.Against(what, user, token, now); ok {
 			return m, true
@@ -467,7 +467,7 @@ func (r *Room) Against(user string, token chat.Role, kinds ...chat.What) (m chat
 func (r *Room) Bars(user string, token chat.Role, from netip.Prefix) (m chat.Measure, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.rules.bars(user, token, from, r.hall.cfg.Clock.Now())
+	return r.rules.bars(user, token, from, r.hall.cfg().Clock.Now())
 }
 
 // Bars is [Room.Bars] for rules that no live room has.
@@ -537,7 +537,7 @@ func (r *Room) Terms() map[string]string {
 func (r *Room) Measures() []chat.Measure {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.rules.Measures(r.hall.cfg.Clock.Now().UnixMilli())
+	return r.rules.Measures(r.hall.cfg().Clock.Now().UnixMilli())
 }
 
 // Modes are what clients are told of the room's rules, as a JSON object.

@@ -76,7 +76,7 @@ func (h *Hall) classOf(kind string, v Voice) chat.Class {
 		return chat.ClassNormal
 	case v.High && h.High(kind):
 		return chat.ClassHigh
-	case slices.Contains(h.cfg.Storm.LowKinds, strings.ToLower(kind)):
+	case slices.Contains(h.cfg().Storm.LowKinds, strings.ToLower(kind)):
 		return chat.ClassLow
 	}
 	return chat.ClassNormal
@@ -84,7 +84,7 @@ func (h *Hall) classOf(kind string, v Voice) chat.Class {
 
 // High reports whether messages of a kind are above normal: not everybody may send them.
 func (h *Hall) High(kind string) bool {
-	return slices.Contains(h.cfg.Storm.HighKinds, strings.ToLower(kind))
+	return slices.Contains(h.cfg().Storm.HighKinds, strings.ToLower(kind))
 }
 
 // bounded reports whether a class may be left out before the store is asked.
@@ -143,7 +143,7 @@ func (r *Room) overloadedLocked(c chat.Class, now time.Time) bool {
 	if c == chat.ClassLow {
 		most, share = overloadLow, 4
 	}
-	return o.size()*share >= r.hall.cfg.QueueMessages && r.hall.since(now)-o.waiting[0].at > most
+	return o.size()*share >= r.hall.cfg().QueueMessages && r.hall.since(now)-o.waiting[0].at > most
 }
 
 // stormLocked takes what an event says. r.mu must be held.

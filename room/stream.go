@@ -51,7 +51,7 @@ type stream struct {
 
 func newStream(r *Room, f Encoding) *stream {
 	s := &stream{room: r, encoding: f, parts: make([]*part, len(r.hall.lanes))}
-	s.log = log{budget: &r.hall.budget, most: int(r.hall.cfg.Fanout.LogBytes), frame: frames[f]}
+	s.log = log{budget: &r.hall.budget, most: int(r.hall.cfg().Fanout.LogBytes), frame: frames[f]}
 	return s
 }
 
