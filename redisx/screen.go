@@ -26,7 +26,7 @@ func (r *Redis) Screen(ctx context.Context, room, batch string, drafts []chat.Dr
 	err := r.besideOthers()
 	var all []chat.Screened
 	if err == nil {
-		msg, bad := r.runRoom(ctx, r.scripts.screen, room, []string{r.keys.history(room), r.keys.meta(room), r.keys.sentPrefix(room), r.keys.marks(room)},
+		msg, bad := r.runRoom(ctx, r.scripts().screen, room, []string{r.keys.history(room), r.keys.meta(room), r.keys.sentPrefix(room), r.keys.marks(room)},
 			screenArgs(batch, drafts)...)
 		var answers []string
 		if err = bad; err == nil {

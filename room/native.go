@@ -33,9 +33,9 @@ func (r *Room) unlock() {
 	for _, a := range answers {
 		a.author.Answered(a.answer)
 	}
-	if acked := r.hall.cfg.Timings.Acked; acked != nil {
+	if acked := r.hall.cfg().Timings.Acked; acked != nil {
 		if i := slices.IndexFunc(answers, func(a answered) bool { return a.answer.Code == "" }); i >= 0 {
-			acked(r.hall.since(r.hall.cfg.Clock.Now()) - answers[i].at)
+			acked(r.hall.since(r.hall.cfg().Clock.Now()) - answers[i].at)
 		}
 	}
 }

@@ -148,8 +148,8 @@ func (r *Room) send() {
 		r.sendFailed("cannot publish a batch", err)
 		return
 	}
-	if h.cfg.Timings.Stored != nil {
-		h.cfg.Timings.Stored(h.since(h.cfg.Clock.Now()) - came)
+	if h.cfg().Timings.Stored != nil {
+		h.cfg().Timings.Stored(h.since(h.cfg().Clock.Now()) - came)
 	}
 	r.mu.Lock()
 	defer r.unlock()

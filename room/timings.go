@@ -29,7 +29,7 @@ const writesPerSample = 256
 
 // cameAt is when the first of messages was received by a node, in Unix ms; 0 where nobody asks.
 func (h *Hall) cameAt(messages []chat.Entry) int64 {
-	if h.cfg.Timings.Written == nil {
+	if h.cfg().Timings.Written == nil {
 		return 0
 	}
 	return codec.Timestamp(messages[0].JSON)
@@ -46,7 +46,7 @@ func (l *lane) sample(now time.Time, came int64, writes uint64) {
 		return
 	}
 	l.unsampled = writesPerSample
-	l.hall.cfg.Timings.Written(max(0, now.Sub(time.UnixMilli(came)))) // another node's clock may be ahead
+	l.hall.cfg().Timings.Written(max(0, now.Sub(time.UnixMilli(came)))) // another node's clock may be ahead
 }
 
 // CheckLanes gives each lane something to come to, unless it has not come to the last one yet, and returns how long the
@@ -65,8 +65,8 @@ func (h *Hall) CheckLanes(now time.Time) (stuck time.Duration) {
 
 // answerProbe notes that the lane has come to its probe.
 func (h *Hall) answerProbe(l *lane) {
-	took := h.since(h.cfg.Clock.Now()) - time.Duration(l.probed.Swap(0))
-	if h.cfg.Timings.Lag != nil {
-		h.cfg.Timings.Lag(took)
+	took := h.since(h.cfg().Clock.Now()) - time.Duration(l.probed.Swap(0))
+	if h.cfg().Timings.Lag != nil {
+		h.cfg().Timings.Lag(took)
 	}
 }
