@@ -11,7 +11,7 @@ ATONCE   ?= 4
 # What has benchmarks. Run once they are no measurement: packages need not wait for each other, as -bench has them do.
 BENCHES   = $(addprefix ./,$(sort $(dir $(shell git grep -l 'func Benchmark' -- '*_test.go'))))
 
-.PHONY: help run build test go check race web client page lint fmt bench attacks fuzz clean setup
+.PHONY: help run build test go check race faults web client page lint fmt bench attacks fuzz clean setup
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,15 +26,18 @@ build: ## Build bin/barrage
 test: setup ## Install what the tests need, then run every check and every test
 	@.ci/test
 
-check: lint go ## All of the Go code: lint, then what go does
+check: lint go faults ## All of the Go code: lint, then what go and faults do
 
-go: ## Tidy, benchmarks once, tests with the race detector (lint has vetted them)
+go: ## Tidy, benchmarks once, tests with the race detector but for faults (lint has vetted them)
 	@go mod tidy -diff
 	@go test -vet=off -run '^$$' $(BENCHES) -args -test.bench=. -test.benchtime=1x > .bench.out || (cat .bench.out; exit 1)
 	@$(MAKE) --no-print-directory race
 
 race: ## Tests only, shuffled, with the race detector
-	@go test -race -shuffle=on -vet=off -p $(ATONCE) ./...
+	@go test -race -shuffle=on -vet=off -p $(ATONCE) $$(go list ./... | grep -v /internal/faults)
+
+faults: ## Tests of what breaks Redis, shuffled, with the race detector
+	@go test -race -shuffle=on -vet=off ./internal/faults
 
 web: client page ## Check and test what is in web/, in Node and in Chromium
 
