@@ -363,7 +363,9 @@ type You struct {
 // Text is the frame that tells it.
 func (y *You) Text() string { return `{"t":"you",` + object(y)[1:] }
 
-// DoneText says that a verb was carried out, and how many messages it took away.
-func DoneText(id, verb string, n int) string {
-	return `{"t":"done","id":` + quote(id) + `,"verb":"` + verb + `","n":` + strconv.Itoa(n) + `}`
+// DoneText says that a verb was carried out, and how many messages it took away. seq is the number of the message that
+// was approved, else 0; before says that it was in the room already.
+func DoneText(id, verb string, n int, seq uint64, before bool) string {
+	return `{"t":"done","id":` + quote(id) + `,"verb":"` + verb + `","n":` + strconv.Itoa(n) +
+		`,"seq":` + strconv.FormatUint(seq, 10) + `,"before":` + strconv.FormatBool(before) + `}`
 }

@@ -71,6 +71,9 @@ func frameHeld(t *testing.T) {
 	if got := u.wantAll("held", "batch"); got["held"].State != "approved" || got["held"].Held != two.Held || len(got["held"].Messages) != 0 {
 		t.Errorf("the sender is told %+v; want that %s is approved", got["held"], two.Held)
 	}
+	if got := approved["done"]; got.Seq != 1 || got.Before {
+		t.Errorf("approving is answered %+v; want message 1", got)
+	}
 	other.want("batch")
 	m.send(`{"t":"mod","id":"d","verb":"deny","held":"` + one.Held + `"}`)
 	if got := m.wantAll("held", "done"); got["held"].State != "denied" || got["done"].Verb != "deny" {
@@ -150,6 +153,38 @@ func TestHeld_FastIM(t *testing.T) {
 		t.Errorf("approving once more: %d %s; want not_found", status, body)
 	}
 	wantKept(t, s, "fine", "rats")
+}
+
+// TestHeld_SentOtherwise: a moderator who approves what its sender has sent again since, when nobody held it, is told
+// which message that is; it is stored once, and waits no more.
+func TestHeld_SentOtherwise(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
+	u, _ := dialUser(t, s)
+	u.send(`{"t":"send","id":"1","body":"rats"}`)
+	u.wantRefused("1", "held", "waits for a moderator", false)
+	u.send(`{"t":"send","id":"0","body":"hello"}`)
+	u.wantAll("ack", "batch")
+	u.send(`{"t":"send","id":"1","body":"fine"}`)
+	if got := u.wantAll("ack", "batch")["ack"]; got.Seq != 2 {
+		t.Errorf("sent again, as something nobody holds: %+v; want message 2", got)
+	}
+	held := heldOver(t, s).Held
+	if len(held) != 1 {
+		t.Fatalf("%+v wait; want one", held)
+	}
+	m, _ := dialMod(t, s, "m")
+	m.send(`{"t":"mod","id":"a","verb":"approve","held":"` + held[0].Held + `"}`)
+	if got := m.wantAll("held", "done"); got["done"].Seq != 2 || !got["done"].Before || got["held"].State != "approved" {
+		t.Errorf("approving is answered %+v; want that it is message 2 already", got)
+	}
+	wantKept(t, s, "hello", "fine")
+	if got := heldOver(t, s).Held; len(got) != 0 {
+		t.Errorf("%+v wait; want nothing", got)
+	}
+	entries, err := s.store.ReadLog(t.Context(), "r", 1)
+	if err != nil || !strings.Contains(entries[0], `"verb":"approve"`) || !strings.Contains(entries[0], `"seq":2`) {
+		t.Errorf("the log has %q, %v; want that message 2 was approved", entries, err)
+	}
 }
 
 // TestHeld_Beside: beside original FastIM nodes there are no moderators: what they would look at is refused for good.

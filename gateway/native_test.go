@@ -80,6 +80,7 @@ type frameV1 struct {
 	Since      int64           `json:"since"`
 	Verb       string          `json:"verb"`
 	N          int             `json:"n"`
+	Before     bool            `json:"before"`
 	Shown      uint64          `json:"shown"`
 	Offered    uint64          `json:"offered"`
 	Level      int             `json:"level"`

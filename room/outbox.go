@@ -52,6 +52,8 @@ type Answer struct {
 	Epoch string
 	Seq   uint64
 	TS    int64
+	// Before: the store had it already, from its sender, by another try than this.
+	Before bool
 	// Wait is after what time trying again makes sense, with CodeRateLimited.
 	Wait time.Duration
 }
@@ -322,7 +324,7 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 			if p.end == notYet && (mine || repeats[0].Seq > 0 && (stored.Event.Epoch != at.Epoch || repeats[0].Seq > at.Seq)) {
 				again = append(again, chat.Entry{Seq: repeats[0].Seq, JSON: string(p.draft.AppendJSON(nil, repeats[0].TS))})
 			}
-			o.land(i, repeated, Answer{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS})
+			o.land(i, repeated, Answer{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS, Before: !mine})
 			repeats = repeats[1:]
 			continue
 		}

@@ -73,7 +73,7 @@ func (o *outbox) screened(i int, said chat.Screened) {
 	switch {
 	case said.TS > 0:
 		o.tally.repeats.Add(1)
-		o.land(i, repeated, Answer{Epoch: said.Epoch, Seq: said.Seq, TS: said.TS})
+		o.land(i, repeated, Answer{Epoch: said.Epoch, Seq: said.Seq, TS: said.TS, Before: true})
 	case said.Wait > 0:
 		o.refuse(i, Answer{Code: markCode(said.Mark), Wait: said.Wait})
 	}

@@ -86,6 +86,9 @@ type Done struct {
 	Verb string `json:"verb"`
 	N    int    `json:"n"` // messages that were taken away
 	V    string `json:"v"` // the version of the rules, where they changed
+	// Seq is the number of the message that was approved, 0 of another verb. Before: it was in the room already.
+	Seq    uint64 `json:"seq,omitempty"`
+	Before bool   `json:"before,omitempty"`
 }
 
 // Entry is one entry of the log.

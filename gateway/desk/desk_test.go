@@ -65,21 +65,25 @@ func newFixture(t *testing.T) *fixture {
 }
 
 // approve stores a held message as a room does.
-func (f *fixture) approve(ctx context.Context, room string, h *chat.Held) error {
+func (f *fixture) approve(ctx context.Context, room string, h *chat.Held) (at Approved, err error) {
 	d, err := codec.HeldDraft(h, day.UnixMilli())
 	if err != nil {
-		return err
+		return at, err
 	}
 	rules, _ := f.store.Rules(ctx, room)
 	if _, muted := rules.Find(chat.Mute, d.UserID, day.UnixMilli()); muted {
-		return ErrUnheard
+		return at, ErrUnheard
 	}
 	f.batches++
 	stored, err := f.store.Publish(ctx, room, chat.Batch{ID: fmt.Sprintf("a.%d", f.batches), Rules: rules.Version, Drafts: []chat.Draft{d}})
 	if err == nil && len(stored.Refused) > 0 {
 		err = chat.ErrNoMessage
 	}
-	return err
+	at.Place, at.Before = chat.Place{Epoch: stored.Event.Epoch, Seq: stored.Event.Seq}, len(stored.Repeats) > 0
+	if at.Before {
+		at.Place.Seq = stored.Repeats[0].Seq
+	}
+	return at, err
 }
 
 // do carries out a verb as a user with a role, and returns the code with which it is refused.

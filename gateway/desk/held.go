@@ -12,10 +12,17 @@ import (
 
 // This file is messages that wait for a moderator: what waits, and the verbs approve and deny.
 
-// Approve stores a held message in its room, as its sender's, and returns when that is done; by then others have not.
-// The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrUnheard] where its sender may not be
-// heard.
-type Approve func(ctx context.Context, room string, h *chat.Held) error
+// Approve stores a held message in its room, as its sender's, and returns where it is when that is done; by then others
+// have not. The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrUnheard] where its sender may
+// not be heard.
+type Approve func(ctx context.Context, room string, h *chat.Held) (Approved, error)
+
+// Approved is where an approved message is.
+type Approved struct {
+	Place chat.Place // Seq is 0 where it has no number any more
+	// Before: it was there already, since its sender had sent it again and nobody held it then.
+	Before bool
+}
 
 // ErrUnheard says that the sender of a held message is muted, shadowed, thrown out or banned.
 var ErrUnheard = errors.New("desk: its sender may not be heard")
@@ -56,13 +63,15 @@ func (d *Desk) release(ctx context.Context, room string, v *Verb, e *Entry) (Don
 			err = ErrUnheard
 		}
 	}
+	var now Approved
 	if err == nil {
-		err = d.approve(ctx, room, &all[i])
+		now, err = d.approve(ctx, room, &all[i])
 	}
 	if err != nil {
 		return Done{}, d.cannot(v, err)
 	}
-	return Done{Verb: v.Verb}, nil
+	e.Seq, e.Epoch = now.Place.Seq, now.Place.Epoch
+	return Done{Verb: v.Verb, Seq: now.Place.Seq, Before: now.Before}, nil
 }
 
 // deny takes the held message away that the verb names.

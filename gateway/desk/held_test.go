@@ -64,9 +64,9 @@ func TestHeld(t *testing.T) {
 		if err := json.Unmarshal(text, &e); err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprint(e.Verb, " ", e.Target, " ", e.Held, " ", len([]rune(e.Body)), " ", e.By, " ", e.Reason))
+		got = append(got, fmt.Sprint(e.Verb, " ", e.Target, " ", e.Held, " ", len([]rune(e.Body)), " ", e.By, " ", e.Reason, e.Seq))
 	}
-	want := []string{"deny bob " + ids[2] + " 200 m ", "deny bob " + ids[1] + " 3 m ", "approve bob " + ids[0] + " 3 m fine"}
+	want := []string{"deny bob " + ids[2] + " 200 m 0", "deny bob " + ids[1] + " 3 m 0", "approve bob " + ids[0] + " 3 m fine1"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("the log has %q; want %q", got, want)
 	}

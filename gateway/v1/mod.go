@@ -42,25 +42,25 @@ func (n *API) say(ctx context.Context, id, user string, op *codec.Op) error {
 }
 
 // approve stores a held message in its room, which is opened for it, see desk.Approve.
-func (n *API) approve(ctx context.Context, id string, h *chat.Held) error {
+func (n *API) approve(ctx context.Context, id string, h *chat.Held) (desk.Approved, error) {
 	rm, err := n.edge.Hall.Open(ctx, id)
 	if err != nil {
-		return err
+		return desk.Approved{}, err
 	}
 	defer rm.Release()
 	from := &approver{herald{done: make(chan room.Answer, 1)}}
 	err = rm.PostApproved(from, h, time.Now())
 	if no, ok := errors.AsType[*room.RefusedError](err); ok {
-		return notApproved(no.Code)
+		err = notApproved(no.Code)
 	}
 	if err != nil {
-		return err
+		return desk.Approved{}, err
 	}
 	select {
 	case a := <-from.done:
-		return notApproved(a.Code)
+		return desk.Approved{Place: chat.Place{Epoch: a.Epoch, Seq: a.Seq}, Before: a.Before}, notApproved(a.Code)
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return desk.Approved{}, context.Cause(ctx)
 	}
 }
 
@@ -146,7 +146,7 @@ func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
 		m.refused(id, no.Code, no.Message, retryMS(RefusedByDesk(no)))
 		return
 	}
-	m.tell(codec.DoneText(id, done.Verb, done.N))
+	m.tell(codec.DoneText(id, done.Verb, done.N, done.Seq, done.Before))
 }
 
 // RefusedByDesk is the desk's refusal as calls have it; nil of nil.

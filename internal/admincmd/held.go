@@ -69,11 +69,22 @@ func (p *program) approve() *cobra.Command {
 		Short: "Send a message that waits for a moderator",
 		Long: `Send a message that waits for a moderator, as its sender's, with the next number. HELD is what "barrage
 admin held" shows. The room's modes do not count. Where its sender is muted or banned by now, it is
-refused, and waits on.`,
+refused, and waits on. Where its sender has sent it again, and nobody held it then, the command says
+which message it is.`,
 		Example: "  barrage admin approve live-1 4e0740-91be04d2a7c35e18",
 		Args:    arguments("ROOM", "HELD"),
 	}
-	return p.decide(cmd, "is sent")
+	return p.decide(cmd, func(r result) string {
+		switch {
+		case r.Before && r.Seq > 0:
+			return fmt.Sprintf("is in the room already, as message %d", r.Seq)
+		case r.Before:
+			return "is in the room already"
+		case r.Seq == 0: // an older node does not say
+			return "is sent"
+		}
+		return fmt.Sprintf("is sent, as message %d", r.Seq)
+	})
 }
 
 func (p *program) deny() *cobra.Command {
@@ -84,15 +95,15 @@ func (p *program) deny() *cobra.Command {
 		Example: "  barrage admin deny live-1 4e0740-91be04d2a7c35e18 --reason spam",
 		Args:    arguments("ROOM", "HELD"),
 	}
-	return p.decide(cmd, "is denied")
+	return p.decide(cmd, func(result) string { return "is denied" })
 }
 
-// decide is a command about one message that waits.
-func (p *program) decide(cmd *cobra.Command, is string) *cobra.Command {
+// decide is a command about one message that waits; is says what it is then.
+func (p *program) decide(cmd *cobra.Command, is func(r result) string) *cobra.Command {
 	return p.remote(p.act(cmd, func(args []string, a *action) error {
 		a.Held = args[1]
 		a.doing = fmt.Sprintf("%s %q", cmd.Name(), a.Held)
-		a.done = func(int) string { return cli.Plain(fmt.Sprintf("%s of %s %s", a.Held, a.room, is)) }
+		a.done = func(r result) string { return cli.Plain(fmt.Sprintf("%s of %s %s", a.Held, a.room, is(r))) }
 		return nil
 	}))
 }

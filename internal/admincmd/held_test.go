@@ -22,11 +22,18 @@ func TestHeld_IsATable(t *testing.T) {
 
 // TestDecide sends the verbs approve and deny.
 func TestDecide(t *testing.T) {
-	p := newPort(t, http.StatusOK, `{"verb":"approve","n":0,"v":""}`)
-	if got := before(p).run("approve", "r", "4e0740-91"); got != (outcome{0, "4e0740-91 of r is sent\n", ""}) || p.said() != `POST /v1/admin/rooms/r/mod {"verb":"approve","held":"4e0740-91"}` {
-		t.Errorf("%+v, asked %s", got, p.said())
+	for answer, is := range map[string]string{
+		`{"verb":"approve","n":0,"v":""}`:                         "is sent",
+		`{"verb":"approve","n":0,"v":"","seq":7}`:                 "is sent, as message 7",
+		`{"verb":"approve","n":0,"v":"","seq":7,"before":true}`:   "is in the room already, as message 7",
+		`{"verb":"approve","n":0,"v":"","before":true,"new":"x"}`: "is in the room already",
+	} {
+		p := newPort(t, http.StatusOK, answer)
+		if got := before(p).run("approve", "r", "4e0740-91"); got != (outcome{0, "4e0740-91 of r " + is + "\n", ""}) || p.said() != `POST /v1/admin/rooms/r/mod {"verb":"approve","held":"4e0740-91"}` {
+			t.Errorf("%s: %+v, asked %s", answer, got, p.said())
+		}
 	}
-	p = newPort(t, http.StatusOK, `{"verb":"deny","n":0,"v":""}`)
+	p := newPort(t, http.StatusOK, `{"verb":"deny","n":0,"v":""}`)
 	if got := before(p).run("deny", "r", "4e0740-91", "--reason", "spam"); got != (outcome{0, "4e0740-91 of r is denied\n", ""}) || p.said() != `POST /v1/admin/rooms/r/mod {"verb":"deny","reason":"spam","held":"4e0740-91"}` {
 		t.Errorf("%+v, asked %s", got, p.said())
 	}

@@ -18,7 +18,7 @@ func (p *program) messages() []*cobra.Command {
 		p.delete(), p.purge(), p.clear(), p.announce(), p.pin(), p.approve(), p.deny(),
 		p.remote(p.act(unpin, func(_ []string, a *action) error {
 			a.doing = "unpin"
-			a.done = func(int) string { return cli.Plain("no message is pinned in " + a.room) }
+			a.done = func(result) string { return cli.Plain("no message is pinned in " + a.room) }
 			return nil
 		})),
 	}
@@ -64,7 +64,7 @@ off their screens. SEQ is its number, "seq" in batches and in GET /v1/rooms/{roo
 		a.Seq, err = readSeq(cmd, args[1])
 		a.Epoch = epoch
 		a.doing = fmt.Sprintf("delete message %d", a.Seq)
-		a.done = func(int) string { return cli.Plain(fmt.Sprintf("message %d of %s is taken away", a.Seq, a.room)) }
+		a.done = func(result) string { return cli.Plain(fmt.Sprintf("message %d of %s is taken away", a.Seq, a.room)) }
 		return err
 	}))
 }
@@ -89,7 +89,7 @@ this machine's clock. Nobody can bring them back: the command asks first, see --
 		}
 		a.doing = fmt.Sprintf("purge %q", a.UserID)
 		a.question = fmt.Sprintf("Take %s of %q in room %q away for good?", which, a.UserID, a.room)
-		a.done = func(n int) string { return cli.Plain(taken(n, a.UserID+" in "+a.room)) }
+		a.done = func(r result) string { return cli.Plain(taken(r.N, a.UserID+" in "+a.room)) }
 		return nil
 	}))
 }
@@ -106,7 +106,7 @@ are in the room take it off their screens. Nobody can undo it: the command asks 
 	return p.asking(p.act(cmd, func(_ []string, a *action) error {
 		a.doing = "clear the history"
 		a.question = fmt.Sprintf("Clear the history of room %q, for everybody and for good?", a.room)
-		a.done = func(int) string { return cli.Plain("the history of " + a.room + " is cleared") }
+		a.done = func(result) string { return cli.Plain("the history of " + a.room + " is cleared") }
 		return nil
 	}))
 }
@@ -123,7 +123,7 @@ twice, it is sent twice.`,
 	return p.remote(p.act(cmd, func(args []string, a *action) error {
 		a.Body, a.twice = args[1], true
 		a.doing = "announce"
-		a.done = func(int) string { return cli.Plain("announced in " + a.room) }
+		a.done = func(result) string { return cli.Plain("announced in " + a.room) }
 		return nil
 	}))
 }
@@ -143,7 +143,7 @@ pinned. A pinned message stays when the history forgets it.`,
 		a.Seq, err = readSeq(cmd, args[1])
 		a.Epoch = epoch
 		a.doing = fmt.Sprintf("pin message %d", a.Seq)
-		a.done = func(int) string { return cli.Plain(fmt.Sprintf("message %d is pinned in %s", a.Seq, a.room)) }
+		a.done = func(result) string { return cli.Plain(fmt.Sprintf("message %d is pinned in %s", a.Seq, a.room)) }
 		return err
 	}))
 }

@@ -71,7 +71,7 @@ Times are at most 6h.`,
 			a.Modes[name] = value
 		}
 		a.doing = "change the modes"
-		a.done = func(int) string { return cli.Plain(fmt.Sprintf("%s goes by %s", a.room, pairs(a.Modes))) }
+		a.done = func(result) string { return cli.Plain(fmt.Sprintf("%s goes by %s", a.room, pairs(a.Modes))) }
 		return nil
 	}))
 }
@@ -144,7 +144,7 @@ func (p *program) freeze(name, short string, on bool, is string) *cobra.Command 
 	return p.remote(p.act(cmd, func(_ []string, a *action) error {
 		a.Verb, a.Modes = verbModes, map[string]json.RawMessage{"frozen": json.RawMessage(strconv.FormatBool(on))}
 		a.doing = name
-		a.done = func(int) string { return cli.Plain(a.room + " " + is) }
+		a.done = func(result) string { return cli.Plain(a.room + " " + is) }
 		return nil
 	}))
 }
@@ -172,7 +172,7 @@ is told exactly when to go on. Moderators, and messages that were paid for (stor
 		}
 		a.Verb, a.Modes = verbModes, map[string]json.RawMessage{"slow_ms": value}
 		a.doing = "slow"
-		a.done = func(int) string {
+		a.done = func(result) string {
 			if args[1] == "off" {
 				return cli.Plain(a.room + " is not in slow mode")
 			}

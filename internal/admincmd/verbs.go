@@ -38,8 +38,15 @@ type action struct {
 	doing    string // for errors, as `mute "bob"`; where it is done is put behind it
 	question string // that is asked first; empty: none
 	twice    bool   // given again, it is done twice
-	// done says what is in force then; n is how many messages were taken away.
-	done func(n int) string
+	// done says what is in force then.
+	done func(r result) string
+}
+
+// result is the answer of a node to a verb.
+type result struct {
+	N      int    `json:"n"`      // messages that were taken away
+	Seq    uint64 `json:"seq"`    // of a message that was approved
+	Before bool   `json:"before"` // it was in the room already
 }
 
 // carryOut has a node do it, and says what is in force.
@@ -50,13 +57,11 @@ func (p *program) carryOut(cmd *cobra.Command, a *action) error {
 	}
 	c := call{doing: doing, method: http.MethodPost, path: modPath(a.room), body: a.verb, twice: a.twice}
 	return p.run(cmd, c, func(out io.Writer, answer []byte) error {
-		var done struct {
-			N int `json:"n"`
-		}
-		if err := json.Unmarshal(answer, &done); err != nil {
+		var r result
+		if err := json.Unmarshal(answer, &r); err != nil {
 			return fmt.Errorf("cannot read the answer: %w", err)
 		}
-		_, err := fmt.Fprintln(out, a.done(done.N))
+		_, err := fmt.Fprintln(out, a.done(r))
 		return err
 	})
 }
@@ -118,7 +123,9 @@ func (p *program) measure(name, short, long, is string) *cobra.Command {
 	return p.remote(p.act(cmd, func(args []string, a *action) error {
 		a.UserID, a.ForMS = args[1], last.ms()
 		a.doing = fmt.Sprintf("%s %q", name, a.UserID)
-		a.done = func(int) string { return cli.Plain(fmt.Sprintf("%s %s in %s %s", a.UserID, is, a.room, lasting(last))) }
+		a.done = func(result) string {
+			return cli.Plain(fmt.Sprintf("%s %s in %s %s", a.UserID, is, a.room, lasting(last)))
+		}
 		return nil
 	}))
 }
@@ -129,7 +136,7 @@ func (p *program) lift(name, short, is string) *cobra.Command {
 	return p.remote(p.act(cmd, func(args []string, a *action) error {
 		a.UserID = args[1]
 		a.doing = fmt.Sprintf("%s %q", name, a.UserID)
-		a.done = func(int) string { return cli.Plain(fmt.Sprintf("%s %s in %s", a.UserID, is, a.room)) }
+		a.done = func(result) string { return cli.Plain(fmt.Sprintf("%s %s in %s", a.UserID, is, a.room)) }
 		return nil
 	}))
 }
@@ -148,7 +155,9 @@ before the time is over.`,
 	return p.remote(p.act(cmd, func(args []string, a *action) error {
 		a.UserID, a.ForMS = args[1], last.ms()
 		a.doing = fmt.Sprintf("kick %q", a.UserID)
-		a.done = func(int) string { return cli.Plain(fmt.Sprintf("%s is out of %s %s", a.UserID, a.room, lasting(last))) }
+		a.done = func(result) string {
+			return cli.Plain(fmt.Sprintf("%s is out of %s %s", a.UserID, a.room, lasting(last)))
+		}
 		return nil
 	}))
 }
@@ -234,10 +243,10 @@ The command asks before it bans everywhere, or purges: see --yes.`,
 		case b.everywhere:
 			a.question = fmt.Sprintf("Ban %q from every room, and close their sockets?", target)
 		}
-		a.done = func(n int) string {
+		a.done = func(r result) string {
 			text := fmt.Sprintf("%s is banned %s %s", target, from(a.room), lasting(last))
 			if purge {
-				text += ", and " + taken(n, "")
+				text += ", and " + taken(r.N, "")
 			}
 			return cli.Plain(text)
 		}
@@ -265,7 +274,7 @@ The command asks before it ends a ban everywhere: see --yes.`,
 		if b.everywhere {
 			a.question = fmt.Sprintf("End the ban of %q that holds in every room?", target)
 		}
-		a.done = func(int) string { return cli.Plain(fmt.Sprintf("%s is not banned %s", target, from(a.room))) }
+		a.done = func(result) string { return cli.Plain(fmt.Sprintf("%s is not banned %s", target, from(a.room))) }
 		return nil
 	}))
 }
@@ -287,7 +296,7 @@ equal or a higher role. Names must be checked for that (auth.mode without any).`
 	return p.remote(p.act(cmd, func(args []string, a *action) error {
 		a.UserID, a.Role, a.ForMS = args[1], args[2], last.ms()
 		a.doing = fmt.Sprintf("make %q %q", a.UserID, a.Role)
-		a.done = func(int) string {
+		a.done = func(result) string {
 			text := fmt.Sprintf("%s is %s in %s", a.UserID, a.Role, a.room)
 			if a.Role != "viewer" {
 				text += " " + lasting(last)

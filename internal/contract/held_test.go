@@ -57,7 +57,7 @@ func TestHeld_ThreeNodes(t *testing.T) {
 		all.Go(func() {
 			stdout, stderr, code := operator{n: nodes[i%3]}.run(t, "approve", "live", one)
 			switch {
-			case code == 0 && stdout == one+" of live is sent\n":
+			case code == 0 && stdout == one+" of live is sent, as message 1\n":
 				sent.Add(1)
 			case code != 1 || !strings.Contains(stderr, "others have decided about it"):
 				t.Errorf("approve: %d, %q, %q", code, stdout, stderr)

@@ -348,7 +348,7 @@ export class Room {
       case "held":
         return this.#events.emit("held", frame.held);
       case "done":
-        return this.#outbox.done(frame.id, { verb: frame.verb, n: frame.n });
+        return this.#outbox.done(frame.id, { verb: frame.verb, n: frame.n, seq: frame.seq, before: frame.before });
       case "reconnect":
         return this.#leaveWithin(frame.afterMs);
     }

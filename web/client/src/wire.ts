@@ -29,7 +29,7 @@ export type Frame =
   | { t: "cleared"; cleared: Cleared }
   | { t: "storm"; storm: Storm }
   | { t: "held"; held: Held }
-  | { t: "done"; id: string; verb: string; n: number }
+  | { t: "done"; id: string; verb: string; n: number; seq: number; before: boolean }
   | { t: "system"; notice: SystemNotice }
   | { t: "reconnect"; afterMs: number }
   | { t: "epoch"; epoch: string; seq: number; ts: number }
@@ -107,7 +107,7 @@ function readFrame(raw: Raw): Frame {
     case "held":
       return { t: "held", held: readHeld(raw) };
     case "done":
-      return { t: "done", id: text(raw["id"]), verb: text(raw["verb"]), n: count(raw["n"]) };
+      return { t: "done", id: text(raw["id"]), verb: text(raw["verb"]), n: count(raw["n"]), seq: count(raw["seq"]), before: raw["before"] === true };
     case "system":
       return { t: "system", notice: { code: text(raw["code"]), message: text(raw["message"]), data: raw["data"] } };
     case "reconnect":

@@ -99,7 +99,7 @@ test("each verb travels as the protocol writes it, and is settled by its answer"
   for (const [op, fields] of ops) {
     const done = room.moderate(op);
     await world.pass(1000);
-    assert.deepEqual(await done, { verb: op.verb, n: 0 });
+    assert.deepEqual(await done, { verb: op.verb, n: 0, seq: 0, before: false });
     const { id, ...frame } = of(line.got, "mod").at(-1)!;
     assert.deepEqual(frame, { t: "mod", verb: op.verb, ...fields });
     assert.equal(typeof id, "string");
@@ -112,16 +112,19 @@ test("what a verb took away is counted, and a refusal has the server's code; nei
   const { room, seen, line } = await world.joined();
   world.server.mute = true;
   const purge = room.moderate({ verb: "purge", userId: "v" });
+  const approve = room.moderate({ verb: "approve", held: "81b637-8d77601e4d79b653" });
   const refused = assert.rejects(room.moderate({ verb: "ban", userId: "w" }), { name: "SendError", code: "forbidden", message: "cannot ban: w is an owner" });
   const away = assert.rejects(room.moderate({ verb: "clear" }), { code: "unavailable", retryAfterMs: 500 });
   await world.pass(10);
-  const [first, second, third] = of(line.got, "mod").map((f) => f["id"]);
-  line.say({ t: "done", id: first, verb: "purge", n: 17 }, { t: "refused", id: second, code: "forbidden", message: "w is an owner", retry_after_ms: 0 });
+  const [first, approved, second, third] = of(line.got, "mod").map((f) => f["id"]);
+  line.say({ t: "done", id: first, verb: "purge", n: 17 }, { t: "done", id: approved, verb: "approve", n: 0, seq: 7, before: true });
+  line.say({ t: "refused", id: second, code: "forbidden", message: "w is an owner", retry_after_ms: 0 });
   line.say({ t: "refused", id: third, code: "unavailable", message: "the store does not answer", retry_after_ms: 500 });
   await world.pass(5000);
-  assert.deepEqual(await purge, { verb: "purge", n: 17 });
+  assert.deepEqual(await purge, { verb: "purge", n: 17, seq: 0, before: false });
+  assert.deepEqual(await approve, { verb: "approve", n: 0, seq: 7, before: true });
   await Promise.all([refused, away]);
-  assert.equal(of(line.got, "mod").length, 3);
+  assert.equal(of(line.got, "mod").length, 4);
   assert.equal(seen.take(), "");
 });
 
@@ -133,7 +136,7 @@ test("a verb that comes too soon goes again when the server says", async () => {
   await world.pass(10);
   world.server.verdict = undefined;
   await world.pass(1600);
-  assert.deepEqual(await done, { verb: "unpin", n: 0 });
+  assert.deepEqual(await done, { verb: "unpin", n: 0, seq: 0, before: false });
   assert.equal(of(line.got, "mod").length, 2);
 });
 
@@ -150,7 +153,7 @@ test("a verb whose answer is cut off is unconfirmed, and does not go again; one 
   const waits = room.moderate({ verb: "unmute", userId: "v" });
   world.server.mute = false;
   await world.pass(3000);
-  assert.deepEqual(await waits, { verb: "unmute", n: 0 });
+  assert.deepEqual(await waits, { verb: "unmute", n: 0, seq: 0, before: false });
   assert.deepEqual(of(world.server.line.got, "mod").map((f) => f["verb"]), ["unmute"]);
 });
 
