@@ -71,13 +71,13 @@ func (s adminPort) order(ctx context.Context, w http.ResponseWriter, _ *http.Req
 
 // modLog says who changed it.
 func (s adminPort) modLog(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
-	limit, bad := v1.ReadLimit(r)
+	page, bad := v1.ReadLogPage(r)
 	if bad != nil {
 		return bad
 	}
-	entries, no := s.v1.Desk.Log(ctx, operator(ctx), id, limit)
+	log, no := s.v1.Desk.Log(ctx, operator(ctx), id, page)
 	if no == nil {
-		v1.WriteJSON(w, http.StatusOK, map[string]any{"entries": entries})
+		v1.WriteJSON(w, http.StatusOK, log)
 	}
 	return v1.RefusedByDesk(no)
 }

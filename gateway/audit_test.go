@@ -70,7 +70,7 @@ func TestAudit(t *testing.T) {
 		if room == "" {
 			room = chat.Everywhere
 		}
-		kept, err := s.store.ReadLog(t.Context(), room, 100)
+		kept, err := s.store.ReadLog(t.Context(), room, "", 100)
 		if err != nil || !strings.Contains(strings.Join(kept, "\n"), `"id":"`+got.ID+`"`) {
 			t.Errorf("the log of %q has no %s, %v:\n%q", room, got.ID, err, kept)
 		}

@@ -419,11 +419,11 @@ func (f *faultyStore) Rules(ctx context.Context, id string) (chat.Rules, error) 
 	return f.Memory.Rules(ctx, id)
 }
 
-func (f *faultyStore) ReadLog(ctx context.Context, id string, limit int) ([]string, error) {
+func (f *faultyStore) ReadLog(ctx context.Context, id, before string, limit int) ([]string, error) {
 	if err := f.enter(ctx, "ReadLog"); err != nil {
 		return nil, err
 	}
-	return f.Memory.ReadLog(ctx, id, limit)
+	return f.Memory.ReadLog(ctx, id, before, limit)
 }
 
 func (f *faultyStore) RegisterRoom(ctx context.Context, id string, on bool) error {

@@ -181,7 +181,7 @@ func TestHeld_SentOtherwise(t *testing.T) {
 	if got := heldOver(t, s).Held; len(got) != 0 {
 		t.Errorf("%+v wait; want nothing", got)
 	}
-	entries, err := s.store.ReadLog(t.Context(), "r", 1)
+	entries, err := s.store.ReadLog(t.Context(), "r", "", 1)
 	if err != nil || !strings.Contains(entries[0], `"verb":"approve"`) || !strings.Contains(entries[0], `"seq":2`) {
 		t.Errorf("the log has %q, %v; want that message 2 was approved", entries, err)
 	}

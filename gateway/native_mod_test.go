@@ -131,9 +131,9 @@ func opMod(t *testing.T) {
 	if you := u.want("you"); you.MutedUntil != 0 {
 		t.Errorf("you = %+v; want to be muted no more", you)
 	}
-	entries, no := s.v1.Desk.Log(t.Context(), desk.Actor{Via: desk.ViaAdmin}, "r", 10)
-	if no != nil || len(entries) != 6 || !strings.Contains(string(entries[1]), `"via":"socket"`) {
-		t.Errorf("the log is %s, %v; want six entries, over the socket", entries, no)
+	log, no := s.v1.Desk.Log(t.Context(), desk.Actor{Via: desk.ViaAdmin}, "r", desk.LogPage{Limit: 10})
+	if no != nil || len(log.Entries) != 6 || !strings.Contains(string(log.Entries[1]), `"via":"socket"`) {
+		t.Errorf("the log is %s, %v; want six entries, over the socket", log.Entries, no)
 	}
 }
 
@@ -431,7 +431,17 @@ func TestMod_OverHTTP(t *testing.T) {
 	if a := call(http.MethodGet, "/v1/rooms/r/mod/log?limit=5", ""); a.status != 200 || !strings.Contains(a.body, `"via":"http"`) {
 		t.Errorf("the log: %d %s", a.status, a.body)
 	}
-	call(http.MethodGet, "/v1/rooms/r/mod/log?limit=0", "").wantCode(t, 400, "bad_request")
+	first := call(http.MethodGet, "/v1/rooms/r/mod/log?limit=1", "")
+	var page desk.Log
+	if err := json.Unmarshal([]byte(first.body), &page); err != nil || page.Next == "" {
+		t.Fatalf("one entry of the log: %d %s; want where the next page begins", first.status, first.body)
+	}
+	if a := call(http.MethodGet, "/v1/rooms/r/mod/log?before="+page.Next, ""); a.status != 200 || !strings.Contains(a.body, `"entries":[]`) {
+		t.Errorf("older ones: %d %s; want none", a.status, a.body)
+	}
+	for _, query := range []string{"limit=0", "before=%22", "before=" + strings.Repeat("a", 65)} {
+		call(http.MethodGet, "/v1/rooms/r/mod/log?"+query, "").wantCode(t, 400, "bad_request")
+	}
 	call(http.MethodPost, "/v1/rooms/r/mod", `{"verb":"dance"}`).wantCode(t, 400, "bad_request")
 	call(http.MethodPost, "/v1/rooms/r/mod", `{"verb":"delete","seq":7}`).wantCode(t, 404, "not_found")
 	call(http.MethodPost, "/v1/rooms/r/mod", `{"verb":"delete","seq":7,"epoch":"0-x"}`).wantCode(t, 404, "not_found") // no epoch yet

@@ -258,15 +258,24 @@ func testNotices(s *harness) {
 	s.settle(t)
 	s.wantEvents(t, "r", chat.Event{Kind: chat.EventNotice, Messages: []string{`{"t":"x"}`}})
 	wantEqual(t, "the position", s.newest(t, "r", 1).Position, nil, chat.Position{})
-	entries, err := s.ReadLog(t.Context(), "r", 10)
+	entries, err := s.ReadLog(t.Context(), "r", "", 10)
 	wantEqual(t, "an empty log", len(entries), err, 0)
 	for i := range chat.LogKept + 2 {
 		noError(t, s.WriteLog(t.Context(), "r", fmt.Sprintf(`{"n":%d}`, i)))
 	}
-	entries, err = s.ReadLog(t.Context(), "r", 2)
+	entries, err = s.ReadLog(t.Context(), "r", "", 2)
 	wantEqual(t, "the newest of the log", entries, err, []string{fmt.Sprintf(`{"n":%d}`, chat.LogKept+1), fmt.Sprintf(`{"n":%d}`, chat.LogKept)})
-	entries, err = s.ReadLog(t.Context(), "r", 2*chat.LogKept)
+	entries, err = s.ReadLog(t.Context(), "r", "", 2*chat.LogKept)
 	wantEqual(t, "entries of the log", len(entries), err, chat.LogKept)
+	for _, id := range []string{"a", "ab", "b", "c"} {
+		noError(t, s.WriteLog(t.Context(), "r", `{"id":"`+id+`","n":0}`))
+	}
+	entries, err = s.ReadLog(t.Context(), "r", "b", 2)
+	wantEqual(t, "those before b", entries, err, []string{`{"id":"ab","n":0}`, `{"id":"a","n":0}`})
+	entries, err = s.ReadLog(t.Context(), "r", "a", 1)
+	wantEqual(t, "the one before a", entries, err, []string{fmt.Sprintf(`{"n":%d}`, chat.LogKept+1)})
+	entries, err = s.ReadLog(t.Context(), "r", "x", 2)
+	wantEqual(t, "those before one that is not there", len(entries), err, 0)
 }
 
 // testManyMeasures fills a room: those that are over make room for others, and then nobody is taken out for another.

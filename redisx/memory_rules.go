@@ -185,15 +185,21 @@ func (m *Memory) WriteLog(_ context.Context, room, entry string) error {
 	return nil
 }
 
-// ReadLog returns the newest limit entries of a room's log of moderation, the newest first.
-func (m *Memory) ReadLog(_ context.Context, room string, limit int) ([]string, error) {
+// ReadLog returns at most limit entries of a room's log of moderation, the newest first: those older than the one with
+// an id, or the newest.
+func (m *Memory) ReadLog(_ context.Context, room, before string, limit int) ([]string, error) {
 	s := m.shard(room)
 	defer s.mu.Unlock()
-	var entries []string
-	if r := s.rulesLocked(room, m.now()); r != nil {
-		entries = slices.Clone(r.log[max(0, len(r.log)-limit):])
-		slices.Reverse(entries)
+	r := s.rulesLocked(room, m.now())
+	if r == nil {
+		return nil, nil
 	}
+	last := len(r.log)
+	if begin := beginOf(before); begin != "" {
+		last = max(0, slices.IndexFunc(r.log, func(entry string) bool { return strings.HasPrefix(entry, begin) }))
+	}
+	entries := slices.Clone(r.log[max(0, last-limit):last])
+	slices.Reverse(entries)
 	return entries, nil
 }
 

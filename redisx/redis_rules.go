@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -152,20 +151,25 @@ func (r *Redis) WriteLog(ctx context.Context, room, entry string) error {
 	return nil
 }
 
-// ReadLog returns the newest limit entries of a room's log of moderation, the newest first.
-func (r *Redis) ReadLog(ctx context.Context, room string, limit int) ([]string, error) {
-	err := r.keys.check(room)
+// ReadLog returns at most limit entries of a room's log of moderation, the newest first: those older than the one with
+// an id, or the newest.
+func (r *Redis) ReadLog(ctx context.Context, room, before string, limit int) ([]string, error) {
 	key := r.keys.modLog(room)
+	msg, err := r.runRoom(ctx, r.scripts().readLog, room, []string{key}, strconv.Itoa(limit), beginOf(before))
 	var entries []string
 	if err == nil {
-		msg, bad := r.do(ctx, r.client.B().Lrange().Key(key).Start(-int64(limit)).Stop(-1).Build())
-		if err = bad; err == nil {
-			entries, err = msg.AsStrSlice()
-		}
+		entries, err = msg.AsStrSlice()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the log of room %q (key %q): %w", room, key, err)
 	}
-	slices.Reverse(entries)
 	return entries, nil
+}
+
+// beginOf is what the JSON of an entry with an id begins with, see desk.Entry; empty without an id.
+func beginOf(id string) string {
+	if id == "" {
+		return ""
+	}
+	return `{"id":"` + id + `",`
 }

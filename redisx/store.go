@@ -212,9 +212,10 @@ type Store interface {
 	// Notify sends every subscribed node an event with a frame for native members, which changes nothing.
 	Notify(ctx context.Context, room, text string) error
 	// WriteLog appends an entry, a JSON object, to a room's log of moderation, which has the newest chat.LogKept.
-	// ReadLog returns the newest limit of them, the newest first.
+	// ReadLog returns at most limit of them, the newest first: those older than the entry whose JSON begins with that id,
+	// or the newest where before is empty. None are older than an entry that is not there: the oldest go first.
 	WriteLog(ctx context.Context, room, entry string) error
-	ReadLog(ctx context.Context, room string, limit int) ([]string, error)
+	ReadLog(ctx context.Context, room, before string, limit int) ([]string, error)
 
 	// ReadFeed returns what there is to tell a backend of a room behind its bookmark, which to names; at most limit
 	// messages, recalls and news each, and 64 KiB of messages, but one at least. MoveFeed moves the bookmark from was,

@@ -33,7 +33,7 @@ type Store interface {
 	Deny(ctx context.Context, room, id string) (chat.Held, error)
 	Notify(ctx context.Context, room, text string) error
 	WriteLog(ctx context.Context, room, entry string) error
-	ReadLog(ctx context.Context, room string, limit int) ([]string, error)
+	ReadLog(ctx context.Context, room, before string, limit int) ([]string, error)
 }
 
 // Hall is what this node knows of rooms. room.Hall satisfies it.
@@ -425,20 +425,42 @@ func (d *Desk) note(ctx context.Context, room string, e *Entry) {
 	}
 }
 
-// Log is the newest limit entries of a room's log, the newest first, for whoever may moderate it.
-func (d *Desk) Log(ctx context.Context, a Actor, room string, limit int) ([]json.RawMessage, *Refused) {
+// LogPage is which entries of a log are wanted.
+type LogPage struct {
+	Limit  int    // how many at most; 1 to chat.LogKept
+	Before string // older than the one with this id, of at most MaxEntryID bytes of letters and digits; empty: the newest
+}
+
+// Log is a part of a room's log, as its reader has it.
+type Log struct {
+	Entries []json.RawMessage `json:"entries"` // the newest first
+	// Next is the Before of the next page; empty where there is none.
+	Next string `json:"next,omitempty"`
+}
+
+// MaxEntryID bounds the id of an entry, in bytes; ours have 12.
+const MaxEntryID = 64
+
+// Log is a page of a room's log, for whoever may moderate it.
+func (d *Desk) Log(ctx context.Context, a Actor, room string, page LogPage) (Log, *Refused) {
 	if _, no := d.Order(ctx, a, room); no != nil {
-		return nil, no
+		return Log{}, no
 	}
-	texts, err := d.store.ReadLog(ctx, room, limit)
+	texts, err := d.store.ReadLog(ctx, room, page.Before, page.Limit)
 	if err != nil {
-		return nil, d.cannot(&Verb{Verb: "read the log"}, err)
+		return Log{}, d.cannot(&Verb{Verb: "read the log"}, err)
 	}
-	entries := make([]json.RawMessage, len(texts))
+	log := Log{Entries: make([]json.RawMessage, len(texts))}
 	for i, text := range texts {
-		entries[i] = json.RawMessage(text)
+		log.Entries[i] = json.RawMessage(text)
 	}
-	return entries, nil
+	if len(texts) == page.Limit {
+		var last Entry
+		if err := json.Unmarshal(log.Entries[page.Limit-1], &last); err == nil { // else somebody else wrote it
+			log.Next = last.ID
+		}
+	}
+	return log, nil
 }
 
 // Order is what is in force in a room, as moderators see it.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -264,7 +265,7 @@ func TestDesk_Messages(t *testing.T) {
 	if _, no := f.Order(t.Context(), Actor{Name: "v", Role: chat.RoleVIP}, "r"); no == nil || no.Code != "forbidden" {
 		t.Errorf("a vip who wants to know what is in force: %v; want forbidden", no)
 	}
-	if _, no := f.Log(t.Context(), Actor{Name: "v"}, "r", 1); no == nil || no.Code != "forbidden" {
+	if _, no := f.Log(t.Context(), Actor{Name: "v"}, "r", LogPage{Limit: 1}); no == nil || no.Code != "forbidden" {
 		t.Errorf("a viewer who wants to read the log: %v; want forbidden", no)
 	}
 	if s := string(o.Modes); !strings.Contains(s, `"slow_ms":5000`) || !strings.Contains(s, `"links":"deny"`) || !strings.Contains(s, `"body":"b1"`) {
@@ -290,9 +291,16 @@ func TestDesk_Log(t *testing.T) {
 	f.must("m", chat.RoleModerator, `{"verb":"delete","seq":1,"reason":"rude"}`)
 	f.must("m", chat.RoleModerator, `{"verb":"modes","modes":{"frozen":true}}`)
 	_, _ = f.do("m", chat.RoleViewer, "r", `{"verb":"clear"}`) // refused: no entry
-	entries, no := f.Log(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r", 10)
-	if no != nil || len(entries) != 3 {
-		t.Fatalf("%d entries, %v; want 3", len(entries), no)
+	m := Actor{Name: "m", Role: chat.RoleModerator}
+	log, no := f.Log(t.Context(), m, "r", LogPage{Limit: 10})
+	entries := log.Entries
+	if no != nil || len(entries) != 3 || log.Next != "" {
+		t.Fatalf("%d entries, next %q, %v; want 3, and no more", len(entries), log.Next, no)
+	}
+	newest, no1 := f.Log(t.Context(), m, "r", LogPage{Limit: 2})
+	oldest, no2 := f.Log(t.Context(), m, "r", LogPage{Limit: 2, Before: newest.Next})
+	if no1 != nil || no2 != nil || !reflect.DeepEqual(append(newest.Entries, oldest.Entries...), entries) || oldest.Next != "" {
+		t.Errorf("in two pages %+v, %+v, %v, %v; want all of %s", newest, oldest, no1, no2, entries)
 	}
 	var got [3]Entry
 	for i := range entries {

@@ -55,11 +55,11 @@ func TestHeld(t *testing.T) {
 	f.must("m", chat.RoleModerator, `{"verb":"deny","held":"`+ids[2]+`"}`)
 
 	var got []string
-	entries, no := f.Log(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r", 10)
+	log, no := f.Log(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r", LogPage{Limit: 10})
 	if no != nil {
 		t.Fatal(no)
 	}
-	for _, text := range entries {
+	for _, text := range log.Entries {
 		var e Entry
 		if err := json.Unmarshal(text, &e); err != nil {
 			t.Fatal(err)

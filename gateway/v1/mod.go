@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"barrage/codec"
 	"barrage/gateway/desk"
@@ -216,15 +217,15 @@ func (n *API) modLog(ctx context.Context, r *http.Request) (int, any, *edge.Refu
 	if bad != nil {
 		return 0, nil, bad
 	}
-	limit, bad := ReadLimit(r)
+	page, bad := ReadLogPage(r)
 	if bad != nil {
 		return 0, nil, bad
 	}
-	entries, no := n.Desk.Log(ctx, a, id, limit)
+	log, no := n.Desk.Log(ctx, a, id, page)
 	if no != nil {
 		return 0, nil, RefusedByDesk(no)
 	}
-	return http.StatusOK, map[string]any{"entries": entries}, nil
+	return http.StatusOK, log, nil
 }
 
 // held serves GET /v1/rooms/{room}/mod/held.
@@ -240,17 +241,21 @@ func (n *API) held(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	return http.StatusOK, map[string]any{"held": all}, nil
 }
 
-// ReadLimit is how many entries of a log are asked for; 100 where nobody says.
-func ReadLimit(r *http.Request) (int, *edge.Refusal) {
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return 100, nil
+// ReadLogPage is which entries of a log are asked for; the newest 100 where nobody says.
+func ReadLogPage(r *http.Request) (page desk.LogPage, bad *edge.Refusal) {
+	q := r.URL.Query()
+	page = desk.LogPage{Limit: 100, Before: q.Get("before")}
+	if len(page.Before) > desk.MaxEntryID || strings.ContainsFunc(page.Before, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
+		return page, edge.Refuse(http.StatusBadRequest, "before is %.64q, want the id of an entry", page.Before)
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > chat.LogKept {
-		return 0, edge.Refuse(http.StatusBadRequest, "limit is %q, want a whole number from 1 to %d", text, chat.LogKept)
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > chat.LogKept {
+			return page, edge.Refuse(http.StatusBadRequest, "limit is %.64q, want a whole number from 1 to %d", text, chat.LogKept)
+		}
+		page.Limit = n
 	}
-	return n, nil
+	return page, nil
 }
 
 // ruleTexts say why the rules of a room, or the word filter, refuse a message, by code. None says which word it was:

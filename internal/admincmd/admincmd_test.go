@@ -229,6 +229,10 @@ func TestLog_IsATable(t *testing.T) {
 	if got := before(p).run("log", "r", "--limit", "4"); got != (outcome{0, want, ""}) || p.said() != "GET /v1/admin/rooms/r/mod/log?limit=4" {
 		t.Errorf("%+v\nwant %s\nand asked %s", got, want, p.said())
 	}
+	paged := newPort(t, http.StatusOK, `{"entries":[{"id":"C","at":1795729496300,"by":"x","role":"owner","via":"http","verb":"unpin"}],"next":"C"}`)
+	if got := before(paged).run("log", "r", "--before", "F"); !strings.HasSuffix(got.stdout, "\nolder ones: --before C\n") || paged.said() != "GET /v1/admin/rooms/r/mod/log?before=F&limit=50" {
+		t.Errorf("a page: %+v, asked %s", got, paged.said())
+	}
 	empty := newPort(t, http.StatusOK, `{"entries":[]}`)
 	if got := before(empty).run("log", "--everywhere"); got != (outcome{0, "the log is empty\n", ""}) || empty.said() != "GET /v1/admin/everywhere/mod/log?limit=50" {
 		t.Errorf("%+v, asked %s", got, empty.said())

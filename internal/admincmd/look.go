@@ -282,13 +282,16 @@ func (e *entry) details() string {
 func (p *program) log() *cobra.Command {
 	var l looking
 	var limit int
+	var before string
 	cmd := &cobra.Command{
 		Use:   "log ROOM | --everywhere",
 		Short: "Show who did what, the newest first",
 		Long: `Show the log of moderation of a room, the newest entry first: when, who, with which role and by which
 way (socket, http, admin), what, to whom. A room keeps 1000 entries. --everywhere shows the log of
-bans in all rooms. --output json has the id of each entry and the version of the rules.`,
+bans in all rooms. --output json has the id of each entry and the version of the rules; --before pages
+through all.`,
 		Example: `  barrage admin log live-1 --limit 20
+  barrage admin log live-1 --before 3XZ4M5N6P7Q8
   barrage admin log live-1 --limit 1000 --output json | jq '.entries[] | select(.by == "carol")'`,
 		Args: l.read,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -300,10 +303,14 @@ bans in all rooms. --output json has the id of each entry and the version of the
 				doing: "read the log " + within(room), method: http.MethodGet, path: modPath(room) + "/log",
 				query: url.Values{"limit": {strconv.Itoa(limit)}},
 			}
+			if before != "" {
+				c.query.Set("before", before)
+			}
 			return p.run(cmd, c, writeLog)
 		},
 	}
 	addLimit(cmd, &limit, 50, "the most entries")
+	cmd.Flags().StringVar(&before, "before", "", "only entries older than the one with this id")
 	l.addFlags(cmd)
 	return p.remote(cmd)
 }
@@ -311,6 +318,7 @@ bans in all rooms. --output json has the id of each entry and the version of the
 func writeLog(out io.Writer, answer []byte) error {
 	var log struct {
 		Entries []entry `json:"entries"`
+		Next    string  `json:"next"`
 	}
 	if err := json.Unmarshal(answer, &log); err != nil {
 		return fmt.Errorf("cannot read the answer: %w", err)
@@ -323,7 +331,11 @@ func writeLog(out io.Writer, answer []byte) error {
 	for _, e := range log.Entries {
 		g.row(at(e.At), e.By, e.Role+", "+e.Via, e.Verb, e.Target, until(e.Until), e.details())
 	}
-	return g.w.Flush()
+	if err := g.w.Flush(); err != nil || log.Next == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(out, cli.Plain("older ones: --before "+log.Next))
+	return err
 }
 
 // roomInfo is a room as the admin port has it.
