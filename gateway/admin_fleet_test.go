@@ -202,6 +202,10 @@ func TestAdmin_Export(t *testing.T) {
 	if status, text = callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/r/export?after=2499", ""); status != 200 || strings.Count(text, "\n") != 1 {
 		t.Errorf("export behind 2499 = %d %q; want one message", status, text)
 	}
+	if status, text = callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/nothing/export", ""); status != 404 || !strings.Contains(text, "no_such_room") {
+		t.Errorf("export of a room that nobody knows = %d %q; want 404", status, text)
+	}
+	callAdmin(t, s, http.MethodPut, "/v1/admin/rooms/nothing", "")
 	if status, text = callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/nothing/export", ""); status != 200 || text != "" {
 		t.Errorf("export of a room without messages = %d %q; want nothing", status, text)
 	}

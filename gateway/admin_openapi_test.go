@@ -193,6 +193,7 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 	}
 	c.refusedNodes(s)
 	c.call(s, "getRoom", 404, get, "/v1/admin/rooms/nothing", "", "")
+	c.call(s, "exportRoom", 404, get, "/v1/admin/rooms/nothing/export", "", "")
 	c.call(s, "moderate", 404, post, pathMod, "", `{"verb":"delete","seq":99}`)
 	c.call(s, "moderate", 409, post, pathMod, "", `{"verb":"delete","seq":99,"epoch":"0-other"}`)
 	c.call(s, "moderateEverywhere", 400, post, pathAllMod, "", `{"verb":"clear"}`)

@@ -208,8 +208,8 @@ const (
 	exportPatience = 30 * time.Second
 )
 
-// export serves GET /v1/admin/rooms/{room}/export: the history, the oldest message first, a line of JSON each. An
-// answer that is cut off by an error breaks off without its end.
+// export serves GET /v1/admin/rooms/{room}/export, of a room that is known: the history, the oldest message first, a
+// line of JSON each. An answer that is cut off by an error breaks off without its end.
 func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("room")
 	if bad := edge.CheckID("room", id); bad != nil {
@@ -234,6 +234,9 @@ func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
 	begun := false
 	for {
 		page, bad := s.exportPage(r.Context(), id, after)
+		if bad == nil && !begun && len(page.Entries) == 0 { // without messages of a room that nobody knows it is a mistake
+			bad = s.edge.Guard.Known(r.Context(), id)
+		}
 		if bad != nil && begun {
 			panic(http.ErrAbortHandler) // the client sees that the end is missing
 		}

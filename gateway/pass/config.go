@@ -115,12 +115,20 @@ const hidden = "***"
 
 // Redacted is a URL for logs and errors: without its password, without a user that has none, for that may be a key, and
 // without the values of its query. A URL that has nothing of these stays as it is.
-func Redacted(text string) string {
+func Redacted(text string) string { return redacted(text, false) }
+
+// RedactedHook is Redacted for the URL of a service that is called, whose path may be the key to it: it has none.
+func RedactedHook(text string) string { return redacted(text, true) }
+
+func redacted(text string, hook bool) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" && strings.Contains(text, "@") { // what comes before an @ may be a password
 		return "(no URL)"
 	}
-	if u.User == nil && u.RawQuery == "" && u.Fragment == "" {
+	if hook = hook && u.Host != "" && strings.Trim(u.Path, "/") != ""; hook {
+		u.Path, u.RawPath = "/"+hidden, "/"+hidden // url.URL would escape the stars of a Path alone
+	}
+	if !hook && u.User == nil && u.RawQuery == "" && u.Fragment == "" {
 		return text
 	}
 	who := ""

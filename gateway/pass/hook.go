@@ -44,7 +44,7 @@ func (c HookConfig) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		bad("connect_url: %q is not an http or https URL", Redacted(c.URL))
+		bad("connect_url: %q is not an http or https URL", RedactedHook(c.URL))
 	}
 	if c.Secret != "" {
 		if _, err := signed.ParseSecret(c.Secret); err != nil {

@@ -188,4 +188,17 @@ func TestRedacted(t *testing.T) {
 			t.Errorf("Redacted(%q) = %q; want %q", text, got, want)
 		}
 	}
+	for text, want := range map[string]string{
+		"":                         "",
+		"off":                      "off",
+		"https://app.test":         "https://app.test",
+		"https://app.test/":        "https://app.test/",
+		"https://app.test/hunter2": "https://app.test/***",
+		"https://me:hunter2@app.test:8443/a/hunter2/?key=hunter2": "https://me:***@app.test:8443/***?key=***",
+		"https://app.test/a%2Fhunter2#hunter2":                    "https://app.test/***",
+	} {
+		if got := RedactedHook(text); got != want {
+			t.Errorf("RedactedHook(%q) = %q; want %q", text, got, want)
+		}
+	}
 }

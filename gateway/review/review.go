@@ -46,7 +46,7 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || !pass.SafeURL(u) {
-		errs = append(errs, fmt.Errorf("review_url: %q is neither https nor http on this machine", pass.Redacted(c.URL)))
+		errs = append(errs, fmt.Errorf("review_url: %q is neither https nor http on this machine", pass.RedactedHook(c.URL)))
 	}
 	if c.Secret != "" {
 		if _, err := signed.ParseSecret(c.Secret); err != nil {

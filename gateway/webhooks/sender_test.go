@@ -464,7 +464,7 @@ func TestConfig_Bad(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"http":       {func(c *Config) { c.URL = "http://backend.example/x?key=abc" }, `url: "http://backend.example/x?key=***" is neither https nor http on this machine`},
+		"http":       {func(c *Config) { c.URL = "http://backend.example/x?key=abc" }, `url: "http://backend.example/***?key=***" is neither https nor http on this machine`},
 		"no URL":     {func(c *Config) { c.URL = "backend" }, `url: "backend" is neither https nor http on this machine`},
 		"no secret":  {func(c *Config) { c.Secret = "" }, "secret: it is empty, and the service could not tell who calls (openssl rand -base64 32 makes a good one)"},
 		"short":      {func(c *Config) { c.Secret = "abc" }, "secret: it has 3 bytes, below 24 (openssl rand -base64 32 makes a good one)"},

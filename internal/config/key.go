@@ -41,6 +41,9 @@ func isURL(key string) bool {
 	return strings.HasPrefix(key, "auth.") && strings.HasSuffix(key, "_url") || key == "webhooks.url" || key == "hook.review_url"
 }
 
+// isHook tells whether that is the URL of a service that the node calls: its path may be a key, too.
+func isHook(key string) bool { return isURL(key) && key != "auth.jwks_url" }
+
 // variable is the environment variable of a key: BARRAGE_SERVER_LISTEN for server.listen.
 func variable(key string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))

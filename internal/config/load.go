@@ -305,8 +305,8 @@ func (l *loader) decode(s setting) {
 	if err == nil {
 		err = decoder.Decode(value)
 	}
-	if err == nil && secret(s.key) && result.Elem().String() == mask {
-		l.problem("%s: it is %s, which \"config print\" writes in the place of a secret: put the secret there%s", s.key, mask, source.suffix())
+	if err == nil && (secret(s.key) && result.Elem().String() == mask || isURL(s.key) && strings.Contains(result.Elem().String(), mask)) {
+		l.problem("%s: it has %s, which \"config print\" writes in the place of a secret: put the secret there%s", s.key, mask, source.suffix())
 		return
 	}
 	if err == nil {

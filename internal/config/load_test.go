@@ -265,8 +265,8 @@ func TestLoad_LeavesVariablesOfImages(t *testing.T) {
 func TestLoad_RefusesMaskedSecrets(t *testing.T) {
 	_, _, err := Load(writeFile(t, "redis:\n  password: \"***\"\n"), []string{"BARRAGE_AUTH_JWT_SECRET=***"})
 	wantLines(t, err, `
-redis.password: it is ***, which "config print" writes in the place of a secret: put the secret there (line 2)
-auth.jwt_secret: it is ***, which "config print" writes in the place of a secret: put the secret there (BARRAGE_AUTH_JWT_SECRET)`)
+redis.password: it has ***, which "config print" writes in the place of a secret: put the secret there (line 2)
+auth.jwt_secret: it has ***, which "config print" writes in the place of a secret: put the secret there (BARRAGE_AUTH_JWT_SECRET)`)
 }
 
 // TestLoad_LeavesServiceLinks starts where Kubernetes has services named barrage and

@@ -40,7 +40,10 @@ func Shown(cfg Config, sources Sources) (all []gateway.Setting) {
 		if secret(s.key) && !s.value.IsZero() {
 			value = mask
 		}
-		if isURL(s.key) {
+		switch {
+		case isHook(s.key):
+			value = pass.RedactedHook(s.value.String())
+		case isURL(s.key):
 			value = pass.Redacted(s.value.String())
 		}
 		all = append(all, gateway.Setting{Key: s.key, Value: written(value), From: sources[s.key].String()})

@@ -43,7 +43,7 @@ func TestPrint_ShowsValuesAndSources(t *testing.T) {
 	wantLoadsAgain(t, cfg)
 }
 
-// TestPrint_HidesSecretsWithinURLs: passwords and the values of queries.
+// TestPrint_HidesSecretsWithinURLs: passwords and the values of queries, and the paths of hooks.
 func TestPrint_HidesSecretsWithinURLs(t *testing.T) {
 	cfg := Default()
 	cfg.Auth.LoginURL = "https://me:hunter2@app.example/login?key=hunter2"
@@ -55,10 +55,10 @@ func TestPrint_HidesSecretsWithinURLs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
-		`  login_url: "https://me:***@app.example/login?key=***" # default`,
-		`  connect_url: "https://app.example/connect?***" # default`,
+		`  login_url: "https://me:***@app.example/***?key=***" # default`,
+		`  connect_url: "https://app.example/***?***" # default`,
 		`  jwks_url: "https://id.example/keys?tenant=***&v=***" # default`,
-		`  url: "https://me:***@app.example/hooks?***" # default`,
+		`  url: "https://me:***@app.example/***?***" # default`,
 		`  secret: "***" # default`,
 	} {
 		if !strings.Contains(out.String(), line) {
@@ -69,8 +69,13 @@ func TestPrint_HidesSecretsWithinURLs(t *testing.T) {
 		t.Errorf("Print shows a secret:\n%s", &out)
 	}
 	cfg.Webhooks = Default().Webhooks
-	cfg.Auth.LoginURL, cfg.Auth.ConnectURL, cfg.Auth.JWKSURL = "HTTPS://app.example:8443/a%2Fb", "http://[::1]/connect", "https://id.example/keys"
+	cfg.Auth.LoginURL, cfg.Auth.ConnectURL, cfg.Auth.JWKSURL = "HTTPS://app.example:8443/", "http://[::1]", "https://id.example/keys"
 	wantLoadsAgain(t, cfg)
+	for _, line := range []string{"login_url: https://app.example/***", "jwks_url: https://id.example/keys?v=***", "connect_url: https://me:***@app.example/"} {
+		if _, _, err := load([]byte("auth:\n  "+line+"\n"), nil); err == nil || !strings.Contains(err.Error(), "put the secret there") {
+			t.Errorf("%s: %v; want what to put there", line, err)
+		}
+	}
 	_, _, err := load([]byte("auth:\n  login_url: [https://me:hunter2@app.example/]\n"), nil)
 	wantLines(t, err, "auth.login_url: *** is not a text; put it in quotes (line 2)")
 }
