@@ -122,6 +122,15 @@ func (w *Words) load() error {
 	return nil
 }
 
+// LoadFilter reads filter.files as a node does at its start, and says how large the filter is.
+func LoadFilter(cfg FilterConfig) (filter.Size, error) {
+	w := newWords(&cfg, nil, time.Now, slog.New(slog.DiscardHandler))
+	if err := w.load(); err != nil {
+		return filter.Size{}, err
+	}
+	return w.filter.Load().Size(), nil
+}
+
 // use has the filter be made of these lists. Where that cannot be, it stays as it is.
 func (w *Words) use(lists []List) error {
 	made, err := w.build(lists)

@@ -1,6 +1,6 @@
-// Package doctor has the command "barrage doctor": it looks at this machine, the configuration and Redis as a node
-// would meet them, and says how to mend what is not as it should be. It changes nothing, and asks no node. Begin with
-// [New].
+// Package doctor has the command "barrage doctor": it looks at this machine, the configuration, Redis, and the services
+// that are called, as a node would meet them, and says how to mend what is not as it should be. It changes nothing, and
+// asks no node. Begin with [New].
 package doctor
 
 import (
@@ -46,7 +46,7 @@ const redisPatience = 20 * time.Second
 
 // New is the command "doctor". environ is in the form of [os.Environ].
 func New(load Loader, environ []string) *cobra.Command {
-	return newDoctor(load, host{root: "/", environ: environ, openFiles: openFiles})
+	return newDoctor(load, host{root: "/", environ: environ, openFiles: openFiles, listens: listens})
 }
 
 func newDoctor(load Loader, h host) *cobra.Command {
@@ -55,8 +55,9 @@ func newDoctor(load Loader, h host) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check this machine, the configuration and Redis, and say how to mend them",
 		Long: `Check this machine, the configuration and Redis as a node would meet them: open files, kernel settings,
-memory, open doors, and whether Redis is reached, is the right one, allows what is needed and keeps what
-it is given. Each finding is ok, warn or fail, and says what to do. Nothing is changed.
+memory, open doors, ports, lists of the word filter, whether Redis is reached, is the right one, allows
+what is needed and keeps what it is given. Services that the node calls are asked for their headers
+(HEAD). Each finding is ok, warn or fail, and says what to do. Nothing is changed.
 
 The configuration is read as "barrage serve" reads it. Run it where the node runs, as its user: limits are
 those of this process. The exit code is 1 where something fails.`,
@@ -92,6 +93,7 @@ func examine(ctx context.Context, load Loader, h *host) []Finding {
 	}
 	found := []Finding{{Check: "config", State: OK, Value: from}}
 	found = append(found, settings(&cfg)...)
+	found = append(found, h.start(ctx, &cfg)...)
 	found = append(found, h.machine(&cfg)...)
 	if len(cfg.Redis.Addrs) == 0 {
 		return append(found, Finding{"redis", Warn, "none: everything stays in the node's memory", "Set redis.addrs for more than one node, or to keep messages when the node stops."})

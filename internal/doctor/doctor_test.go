@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +22,7 @@ import (
 // newHost is a machine with these files, a limit of open files and these variables.
 func newHost(t *testing.T, files map[string]string, limit int, environ ...string) host {
 	t.Helper()
-	h := host{root: t.TempDir(), environ: environ, openFiles: func() (int, error) { return limit, nil }}
+	h := host{root: t.TempDir(), environ: environ, openFiles: func() (int, error) { return limit, nil }, listens: func(string) error { return nil }}
 	for name, text := range files {
 		path := filepath.Join(h.root, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text+"\n"), 0o600)); err != nil {
@@ -131,6 +134,84 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// Ports that are taken, files that cannot be read or written, and services that do not answer are found, each with what
+// to do; nothing is made on the way.
+func TestStart(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name, text string) string {
+		t.Helper()
+		at := filepath.Join(dir, name)
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	terms, bad, there, away := path("terms.txt", "rats =hold\nre:a+b\n"), path("bad.txt", "fine\nre:(\n"), path("audit.jsonl", ""), filepath.Join(dir, "new.jsonl")
+	var methods []string
+	answers := func(status int) string {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			methods = append(methods, r.Method)
+			w.Header().Set("Location", "http://192.0.2.1/")
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(s.Close)
+		return s.URL + "/hunter2"
+	}
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	h := newHost(t, nil, 100_000)
+	h.listens = listens
+	for _, c := range []struct {
+		change func(c *config.Config)
+		check  string
+		state  State
+		value  string
+		do     string
+	}{
+		{func(*config.Config) {}, "server.listen", OK, "127.0.0.1:0 is free", ""},
+		{func(c *config.Config) { c.Server.Listen = taken.Addr().String() }, "server.listen", Warn, "is taken", "set server.listen to another port"},
+		{func(c *config.Config) { c.Server.Listen = "192.0.2.1:9000" }, "server.listen", Fail, "cannot assign requested address", "This machine has no such address"},
+		{func(c *config.Config) { c.Admin.Listen = taken.Addr().String() }, "admin.listen", Warn, "is taken", "set admin.listen to another port"},
+		{func(c *config.Config) { c.Filter.Files = []string{terms} }, "filter.files", OK, "1 lists, 1 terms, 1 regular expressions", ""},
+		{func(c *config.Config) { c.Filter.Files = []string{terms, bad} }, "filter.files", Fail, "bad.txt", "Mend that line"},
+		{func(c *config.Config) { c.Filter.Files = []string{filepath.Join(dir, "none.txt")} }, "filter.files", Fail, "no such file", "does not start"},
+		{func(c *config.Config) { c.Admin.AuditFile = "-" }, "admin.audit_file", OK, "standard output", ""},
+		{func(c *config.Config) { c.Admin.AuditFile = there }, "admin.audit_file", OK, there, ""},
+		{func(c *config.Config) { c.Admin.AuditFile = away }, "admin.audit_file", OK, "not there yet", ""},
+		{func(c *config.Config) { c.Admin.AuditFile = dir }, "admin.audit_file", Fail, "is a directory", "does not start"},
+		{func(c *config.Config) { c.Admin.AuditFile = filepath.Join(dir, "none", "a") }, "admin.audit_file", Fail, "cannot make a file", "another path"},
+		{func(c *config.Config) { c.Auth.ConnectURL = answers(405) }, "auth.connect_url", OK, "/*** answers", ""},
+		{func(c *config.Config) { c.Webhooks.URL = answers(302) }, "webhooks.url", OK, "answers", ""},
+		{func(c *config.Config) { c.Hook.ReviewURL = answers(502) }, "hook.review_url", Warn, "answers with 502", "hook.review_fallback"},
+		{func(c *config.Config) { c.Auth.ConnectURL = closed.URL + "/hunter2" }, "auth.connect_url", Fail, "connection refused", "mend auth.connect_url"},
+		{func(c *config.Config) { c.Auth.JWKSURL = closed.URL }, "auth.jwks_url", Fail, "connection refused", "its keys"},
+		{func(c *config.Config) { c.Webhooks.URL = closed.URL }, "webhooks.url", Warn, "connection refused", "waits in Redis"},
+		{func(c *config.Config) { c.Auth.LoginURL = "off" }, "auth.login_url", "", "", ""},
+	} {
+		cfg := config.Default()
+		cfg.Server.Listen, cfg.Admin.Listen = "127.0.0.1:0", "off"
+		c.change(&cfg)
+		found := h.start(t.Context(), &cfg)
+		want(t, of(t, found, c.check), c.state, c.value, c.do)
+		for _, f := range found {
+			if strings.Contains(f.Value, "hunter2") {
+				t.Errorf("%+v shows the path of a hook", f)
+			}
+		}
+	}
+	if _, err := os.Stat(away); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file of the audit: %v; want that nobody has made it", err)
+	}
+	if strings.Join(methods, " ") != "HEAD HEAD HEAD" {
+		t.Errorf("the services were asked with %q; want HEAD, and no redirect followed", methods)
+	}
+}
+
 // run runs "barrage doctor" with a configuration on a machine that is well.
 func run(t *testing.T, load Loader, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
@@ -156,12 +237,14 @@ ok    auth.mode        jwt on :9000
 ok    trusted proxies  none: clients are who connects
 ok    admin port       127.0.0.1:9001, no keys: whoever is on this machine may do anything
 ok    limits           enabled true
+ok    server.listen    :9000 is free
+ok    admin.listen     127.0.0.1:9001 is free
 ok    open files       100000, which leaves room for 95000 connections
 ok    memory           no bound by a cgroup
 warn  redis            none: everything stays in the node's memory
       → Set redis.addrs for more than one node, or to keep messages when the node stops.
 
-7 ok, 1 to look at, 0 fail
+9 ok, 1 to look at, 0 fail
 `
 
 // It prints what it found, and fails where something fails.

@@ -21,6 +21,7 @@ type host struct {
 	root      string // of /proc and /sys
 	environ   []string
 	openFiles func() (int, error)
+	listens   func(addr string) error // an error: a node could not listen there
 }
 
 func openFiles() (int, error) { return edge.OpenFilesLimit() }

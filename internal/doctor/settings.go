@@ -50,7 +50,7 @@ func settings(cfg *config.Config) (found []Finding) {
 	node := cfg.Gateway()
 	for _, warning := range node.Warnings() {
 		what, do, _ := strings.Cut(warning, "; ")
-		found = append(found, Finding{"logins", Warn, what, strings.ToUpper(do[:1]) + do[1:] + "."})
+		found = append(found, Finding{"logins", Warn, what, sentence(do)})
 	}
 	found = append(found, proxies(cfg, open))
 	if cfg.Admin.On() || cfg.Admin.Public {
