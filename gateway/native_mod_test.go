@@ -21,8 +21,8 @@ import (
 var (
 	modOps      = map[string]func(*testing.T){"mod": opMod}
 	modRefusals = map[string]func(*testing.T){
-		"403 banned": func(t *testing.T) { refusedBarred(t, `{"verb":"ban","user_id":"b"}`, "banned") },
-		"403 kicked": func(t *testing.T) { refusedBarred(t, `{"verb":"kick","user_id":"b"}`, "kicked") },
+		"403 banned": func(t *testing.T) { refusedBarred(t, `{"verb":"ban","user_id":"b","reason":"spam"}`, "banned") },
+		"403 kicked": func(t *testing.T) { refusedBarred(t, `{"verb":"kick","user_id":"b","reason":"spam"}`, "kicked") },
 	}
 	modRefused = map[string]func(*testing.T){
 		"muted":         refusedMuted,
@@ -147,13 +147,17 @@ func refusedBarred(t *testing.T, verb, code string) {
 	a := askV1(t, s, query, offerV1)
 	var got struct {
 		Error struct {
-			Code  string `json:"code"`
-			Until int64  `json:"until"`
-			Retry int64  `json:"retry_after_ms"`
+			Code   string `json:"code"`
+			Until  int64  `json:"until"`
+			Retry  int64  `json:"retry_after_ms"`
+			Reason string `json:"reason"`
 		} `json:"error"`
 	}
 	if err := json.Unmarshal([]byte(a.answer.body), &got); err != nil || a.answer.status != 403 || got.Error.Code != code {
 		t.Fatalf("answer = %d %s; want 403 %s", a.answer.status, a.answer.body, code)
+	}
+	if got.Error.Reason != "spam" {
+		t.Errorf("answer = %s; want the moderator's reason", a.answer.body)
 	}
 	for_ := got.Error.Until - time.Now().UnixMilli()
 	if good := code == "banned" && got.Error.Until == chat.ForGood && got.Error.Retry == 0 || code == "kicked" && for_ > 50_000 && got.Error.Retry > 50_000; !good {

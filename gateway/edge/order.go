@@ -169,7 +169,7 @@ func barred(m *chat.Measure, now time.Time) *Refusal {
 		why += ": " + m.Reason
 	}
 	no := Refuse(http.StatusForbidden, "%s", why).As(code)
-	no.Until = m.Until
+	no.Until, no.Reason = m.Until, m.Reason
 	if wait := time.UnixMilli(m.Until).Sub(now); wait < 24*time.Hour {
 		no.Wait = wait
 	}

@@ -22,8 +22,10 @@ type Refusal struct {
 	Why string
 	// Wait is after what time trying again makes sense; 0: a few seconds.
 	Wait time.Duration
-	// Until is when what keeps somebody out ends, in Unix ms; 0 for other refusals.
-	Until int64
+	// Until is when what keeps somebody out ends, in Unix ms; 0 for other refusals. Reason is the moderator's, which Why
+	// has, too; may be empty.
+	Until  int64
+	Reason string
 }
 
 // Answered is the refusal of a connection that net/http no longer answers for.

@@ -17,7 +17,7 @@ func retryMS(f *edge.Refusal) int64 {
 	return 0
 }
 
-// WriteProblem answers a native client: {"error":{"code","message","retry_after_ms"}}.
+// WriteProblem answers a native client: {"error":{"code","message","retry_after_ms","until","reason"}}.
 func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 	if f.Status == 0 { // answered
 		return
@@ -26,9 +26,10 @@ func WriteProblem(w http.ResponseWriter, f *edge.Refusal) {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 		Retry   int    `json:"retry_after_ms,omitempty"`
-		Until   int64  `json:"until,omitempty"` // when a ban ends, Unix ms
+		Until   int64  `json:"until,omitempty"`  // when a ban ends, Unix ms
+		Reason  string `json:"reason,omitempty"` // what the moderator said about it
 	}
-	p := problem{Code: f.Word(), Message: f.Why, Until: f.Until}
+	p := problem{Code: f.Word(), Message: f.Why, Until: f.Until, Reason: f.Reason}
 	h := w.Header()
 	switch f.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:

@@ -30,7 +30,9 @@ export declare class HttpError extends BarrageError {
     readonly status: number;
     /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors. For good it is forGood. */
     readonly until: number | undefined;
-    constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number, until?: number);
+    /** because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's text. */
+    readonly because: string | undefined;
+    constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number, until?: number, because?: string);
 }
 /** ConnectionError says why the room closed for good. */
 export declare class ConnectionError extends BarrageError {
@@ -39,5 +41,7 @@ export declare class ConnectionError extends BarrageError {
     readonly closeCode: number;
     /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where nobody said. For good it is forGood. */
     readonly until: number | undefined;
-    constructor(code: ErrorCode, message: string, closeCode?: number, until?: number, retryAfterMs?: number);
+    /** because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's text. */
+    readonly because: string | undefined;
+    constructor(code: ErrorCode, message: string, closeCode?: number, until?: number, retryAfterMs?: number, because?: string);
 }

@@ -257,6 +257,8 @@ export interface State {
     readonly retryAt?: number;
     /** until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the server said. */
     readonly until?: number;
+    /** because is what the moderator said about it; only beside until, where something was said. A stranger's text. */
+    readonly because?: string;
 }
 /** RoomEvents are the events of a Room and what their listeners are given. */
 export interface RoomEvents {

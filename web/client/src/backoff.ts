@@ -11,6 +11,8 @@ export interface Stop {
   /** until is when a ban or a kick ends, and retryAfterMs how long that is; undefined where nobody said. */
   readonly until?: number | undefined;
   readonly retryAfterMs?: number | undefined;
+  /** because is what the moderator said about it; undefined where nobody said. */
+  readonly because?: string | undefined;
 }
 
 /** Wait says why and how long to wait. */
@@ -77,8 +79,8 @@ export class Backoff {
   }
 
   /** afterRefusal decides about a handshake that was refused with an HTTP status. */
-  afterRefusal({ status, code, message, retryAfterMs, until }: HttpError): Stop | Wait {
-    if (status >= 400 && status < 500 && status !== 408 && status !== 429) return { stop: true, code, message, until, retryAfterMs };
+  afterRefusal({ status, code, message, retryAfterMs, until, because }: HttpError): Stop | Wait {
+    if (status >= 400 && status < 500 && status !== 408 && status !== 429) return { stop: true, code, message, until, retryAfterMs, because };
     return this.#wait(code, retryAfterMs);
   }
 

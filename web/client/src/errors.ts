@@ -92,11 +92,14 @@ export class HttpError extends BarrageError {
   readonly status: number;
   /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors. For good it is forGood. */
   readonly until: number | undefined;
+  /** because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's text. */
+  readonly because: string | undefined;
 
-  constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number, until?: number) {
+  constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number, until?: number, because?: string) {
     super(code, message, retryAfterMs);
     this.status = status;
     this.until = until;
+    this.because = because;
   }
 }
 
@@ -108,9 +111,13 @@ export class ConnectionError extends BarrageError {
   /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where nobody said. For good it is forGood. */
   readonly until: number | undefined;
 
-  constructor(code: ErrorCode, message: string, closeCode = 0, until?: number, retryAfterMs?: number) {
+  /** because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's text. */
+  readonly because: string | undefined;
+
+  constructor(code: ErrorCode, message: string, closeCode = 0, until?: number, retryAfterMs?: number, because?: string) {
     super(code, message, retryAfterMs);
     this.closeCode = closeCode;
     this.until = until;
+    this.because = because;
   }
 }

@@ -130,7 +130,7 @@ export class Api {
     const message = text(raw["message"]) || `the server answered with ${response.status}`;
     const named = raw["retry_after_ms"];
     const ms = typeof named === "number" && named > 0 ? named : retryAfter(response.headers.get("Retry-After"), this.#env.now());
-    return new HttpError(response.status, code, message, ms, count(raw["until"]) || undefined);
+    return new HttpError(response.status, code, message, ms, count(raw["until"]) || undefined, text(raw["reason"]) || undefined);
   }
 }
 

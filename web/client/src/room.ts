@@ -443,9 +443,9 @@ export class Room {
   #follow(verdict: Stop | Wait, closeCode: number): void {
     if (verdict.stop && this.#tokens.refuse(verdict)) verdict = this.#backoff.afterFailure(verdict.code);
     if (verdict.stop) {
-      const { code, message, until, retryAfterMs } = verdict;
-      this.#closeFor(code, closeCode, code, message, until);
-      this.#events.emit("error", new ConnectionError(code, message, closeCode, until, retryAfterMs));
+      const { code, message, until, retryAfterMs, because } = verdict;
+      this.#closeFor(code, closeCode, code, message, verdict);
+      this.#events.emit("error", new ConnectionError(code, message, closeCode, until, retryAfterMs, because));
       return;
     }
     this.#firm = verdict.firm;
@@ -471,7 +471,8 @@ export class Room {
     this.#refresh.disconnected();
   }
 
-  #closeFor(reason: StateReason, closeCode: number, code: string, message: string, until?: number): void {
+  #closeFor(reason: StateReason, closeCode: number, code: string, message: string, end: Partial<Stop> = {}): void {
+    const { until, because } = end;
     this.#drop();
     this.#cancelRetry();
     this.#attempt?.abort();
@@ -479,7 +480,7 @@ export class Room {
     this.#offBack?.();
     this.#offBack = undefined;
     this.#tokens.forget();
-    this.#setState({ name: "closed", reason, closeCode, ...(until === undefined ? {} : { until }) });
+    this.#setState({ name: "closed", reason, closeCode, ...(until === undefined ? {} : { until }), ...(because === undefined ? {} : { because }) });
     this.#outbox.fail(code, message);
   }
 

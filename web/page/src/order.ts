@@ -7,7 +7,7 @@ import type { Text } from "./texts.js";
 
 /** Verdict is what is known of a user in a room; now is the server's time. */
 export interface Verdict {
-  readonly state: Pick<State, "name" | "reason" | "until">;
+  readonly state: Pick<State, "name" | "reason" | "until" | "because">;
   readonly modes: Pick<Modes, "frozen" | "who">;
   readonly you: Pick<You, "mutedUntil" | "reason" | "can">;
   /** restricted: the room has refused a message as only some may write. Which of them one is nobody else says. */
@@ -35,9 +35,9 @@ export function isMuted({ mutedUntil }: Pick<You, "mutedUntil">, now: number): b
 export function orderGateOf({ state, modes, you, restricted, now }: Verdict): Gate | undefined {
   if (state.name === "closed") {
     if (!Object.hasOwn(sentOut, state.reason)) return undefined;
-    const { until = 0 } = state;
+    const { until = 0, because = "" } = state;
     if (until <= now && (until > 0 || state.reason === "kicked")) return { why: sentOut[state.reason]![0], offer: "again", how: "back" };
-    return spanned(sentOut[state.reason]!, until, now, "comeBack");
+    return { ...spanned(sentOut[state.reason]!, until, now, "comeBack"), ...(because ? { reason: because } : {}) };
   }
   if (isMuted(you, now)) return { ...spanned(muted, you.mutedUntil, now, "sayAgain"), reason: you.reason };
   if (you.can.includes("moderate")) return undefined;

@@ -39,6 +39,7 @@ export class Session {
   private source: Source | undefined;
   private stop: (() => void)[] = [];
   private me = "";
+  private info: Message["user"]; // What the server says of me beside my messages, once it has.
   private guest = false;
   private can: readonly Can[] | undefined; // Not known before the welcome.
   private gate: Gate | undefined;
@@ -101,6 +102,7 @@ export class Session {
     this.leave();
     this.source = source;
     this.me = me;
+    this.info = undefined;
     this.guest = guest;
     this.can = undefined;
     this.rule(readModes(undefined));
@@ -239,7 +241,8 @@ export class Session {
     try {
       const done = await source?.moderate(op);
       if ("held" in op) this.heldList.drop(op.held);
-      if (source === this.source) this.notice(t(done?.n ? "didSome" : "did", { what: t(name), n: done?.n ?? 0 }));
+      if (source !== this.source || !done) return;
+      this.notice(t(done.before ? "didBefore" : done.n === 1 ? "didSome_one" : done.n ? "didSome" : "did", { what: t(name), n: done.n }));
     } catch (err) {
       if ("held" in op && err instanceof SendError && err.code === "not_found") this.heldList.drop(op.held);
       if (source === this.source) this.notice(t("notDone", { what: t(name), why: whyOf(err, "mod") }));
@@ -286,6 +289,7 @@ export class Session {
   private message(m: Message, history: boolean): void {
     this.chat.count(this.source!.epoch); // An empty room had none.
     const mine = m.userId === this.me, said = isSaid(m), now = performance.now();
+    if (mine) this.info = m.user ?? this.info;
     if (history || m.recalled) return this.chat.add({ message: m });
     this.skew = Date.now() - m.ts;
     this.arrivals.add();
@@ -342,7 +346,7 @@ export class Session {
       if (source !== this.source) return;
       this.notSent(err as Partial<BarrageError>, body);
       if (err instanceof SendError && err.code === "held") { // A moderator has it.
-        this.chat.add({ waits: "heldMine", message: { seq: 0, kind: "chat", userId: this.me, body, ts: Date.now() - this.skew, id: err.id, recalled: false } });
+        this.chat.add({ waits: "heldMine", message: { seq: 0, kind: "chat", userId: this.me, body, ts: Date.now() - this.skew, id: err.id, recalled: false, ...(this.info ? { user: this.info } : {}) } });
       } else field.value ||= body;
     } finally {
       this.sends--;

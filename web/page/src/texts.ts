@@ -188,6 +188,8 @@ const en = {
   actPurge: "Remove all of theirs",
   did: "Done: {what}",
   didSome: "Done: {what}, {n} messages",
+  didSome_one: "Done: {what}, 1 message",
+  didBefore: "It is in the room already: its sender has sent it again",
   notDone: "Not done: {what}, {why}",
   you: "you",
 
@@ -386,6 +388,8 @@ const zh: Record<Text, string> = {
   actPurge: "删除其全部消息",
   did: "已完成：{what}",
   didSome: "已完成：{what}，共 {n} 条",
+  didSome_one: "已完成：{what}，共 1 条",
+  didBefore: "对方已重新发送，消息已在房间里",
   notDone: "未完成：{what}，{why}",
   you: "你",
 

@@ -55,6 +55,8 @@ test("a ban says until when, and offers to come back when it is over", () => {
   assert.deepEqual(gate(closed("banned")), { why: "gateBanned" });
   assert.deepEqual(gate(closed("banned", forGood)), { why: "gateBannedForGood" });
   assert.equal(gate(closed("banned", now + hour))!.why, "gateBannedUntil");
+  const spam = { state: { ...closed("banned", forGood).state!, because: "spam" } };
+  assert.deepEqual(gate(spam), { why: "gateBannedForGood", reason: "spam" });
   assert.deepEqual(gate(closed("banned", now - 1)), { why: "gateBanned", offer: "again", how: "back" });
 });
 

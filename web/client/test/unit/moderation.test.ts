@@ -237,17 +237,17 @@ test("a refused like of who is muted is an error, and no recall's", async () => 
 for (const code of ["banned", "kicked"]) {
   test(`who is ${code} before a connection stays out, and knows until when`, async () => {
     const world = new World();
-    world.server.refusals = [{ status: 403, body: { error: { code, message: `you are ${code}`, retry_after_ms: 600_000, until } } }];
+    world.server.refusals = [{ status: 403, body: { error: { code, message: `you are ${code}: spam`, retry_after_ms: 600_000, until, reason: "spam" } } }];
     const { room, seen } = world.room();
     const waits = assert.rejects(room.send("hi"), { code });
     room.connect();
     await world.pass(60_000);
     await waits;
     assert.equal(world.server.lines.length, 1);
-    assert.deepEqual(room.state, { name: "closed", reason: code, closeCode: 1006, until });
+    assert.deepEqual(room.state, { name: "closed", reason: code, closeCode: 1006, until, because: "spam" });
     const err = seen.all.at(-1)!.args[0] as ConnectionError;
     assert.ok(err instanceof ConnectionError);
-    assert.deepEqual([err.code, err.until, err.retryAfterMs], [code, until, 600_000]);
+    assert.deepEqual([err.code, err.until, err.retryAfterMs, err.because], [code, until, 600_000, "spam"]);
   });
 
   test(`who is ${code} while connected stays out, and asks until when`, async () => {
