@@ -198,6 +198,10 @@ func TestOrder_IsATable(t *testing.T) {
 		"192.0.2.0/24  ban_address  for good              shop   2026-11-26T21:44:56Z  -\n",
 		"dave          role vip     for good              shop   2026-11-26T21:44:56Z  " + `"\u202etxt"` + "\n",
 	}
+	reviewed := newPort(t, http.StatusOK, `{"modes":{"v":"1-A","who":"all","links":"allow","review":"all","dup_s":0,"pinned":null},"users":[]}`)
+	if got := before(reviewed).run("order", "r"); !strings.HasPrefix(got.stdout, "modes   review=all\n") {
+		t.Errorf("a room with reviews: %+v; want them shown", got)
+	}
 	for _, c := range []struct{ line, call, says string }{
 		{"order r", "GET /v1/admin/rooms/r/mod", orderTop + "\n" + strings.Join(rows, "")},
 		{"order r --limit 1", "GET /v1/admin/rooms/r/mod", orderTop + "\n" + narrow + "and 2 more: see --limit, or --output json for all\n"},

@@ -205,16 +205,17 @@ func more(out io.Writer, n int) error {
 func (o *inForce) set() map[string]json.RawMessage {
 	set := map[string]json.RawMessage{}
 	for name, value := range o.Modes {
-		switch string(value) {
-		case "0", "false", `""`, "[]", "null", `"all"`, `"allow"`, `"off"`:
-		default:
-			if name != "v" && name != "pinned" && name != "cleared" {
-				set[name] = value
-			}
+		switch text := string(value); {
+		case name == "v", name == "pinned", name == "cleared", text == usual[name]:
+		case text != "0" && text != "false" && text != `""` && text != "[]" && text != "null":
+			set[name] = value
 		}
 	}
 	return set
 }
+
+// usual are the words of modes in a room without any.
+var usual = map[string]string{"who": `"all"`, "links": `"allow"`, "review": `"off"`}
 
 // pinnedText is a pinned message in short; empty where there is none.
 func pinnedText(text json.RawMessage) string {
