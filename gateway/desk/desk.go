@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"barrage/codec"
@@ -448,7 +449,7 @@ func (d *Desk) Log(ctx context.Context, a Actor, room string, page LogPage) (Log
 	}
 	texts, err := d.store.ReadLog(ctx, room, page.Before, page.Limit)
 	if err != nil {
-		return Log{}, d.cannot(&Verb{Verb: "read the log"}, err)
+		return Log{}, d.cannot(&Verb{Verb: reads + "the log"}, err)
 	}
 	log := Log{Entries: make([]json.RawMessage, len(texts))}
 	for i, text := range texts {
@@ -483,7 +484,7 @@ type InForce struct {
 
 // Order is what is in force in a room, for whoever may moderate it.
 func (d *Desk) Order(ctx context.Context, a Actor, room string) (Order, *Refused) {
-	v := &Verb{Verb: "read the rules"}
+	v := &Verb{Verb: reads + "the rules"}
 	rules, err := d.store.Rules(ctx, room)
 	if err != nil {
 		return Order{}, d.cannot(v, err)
@@ -507,6 +508,9 @@ func (d *Desk) Order(ctx context.Context, a Actor, room string) (Order, *Refused
 	return o, nil
 }
 
+// reads begins what is called a verb here and only looks.
+const reads = "read "
+
 // cannot is the refusal of what the store did not do.
 func (d *Desk) cannot(v *Verb, err error) *Refused {
 	if no := refusal(err); no != nil {
@@ -516,6 +520,9 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 		return no
 	}
 	d.log.Warn("cannot "+v.Verb, "err", err)
+	if strings.HasPrefix(v.Verb, reads) {
+		return &Refused{http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("cannot %s now, try again", v.Verb)}
+	}
 	return &Refused{http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("cannot %s now: the store does not answer. It may have been done: say it again", v.Verb)}
 }
 

@@ -328,6 +328,15 @@ func TestDesk_TheStoreDoesNotAnswer(t *testing.T) {
 	if _, code := f.do("m", chat.RoleModerator, "r", `{"verb":"clear"}`); code != "unavailable" {
 		t.Errorf("refused with %q; want unavailable", code)
 	}
+	m := Actor{Name: "m", Role: chat.RoleModerator}
+	_, noOrder := f.Order(t.Context(), m, "r")
+	_, noLog := f.Log(t.Context(), m, "r", LogPage{Limit: 1})
+	_, noHeld := f.Held(t.Context(), m, "r")
+	for _, no := range []*Refused{noOrder, noLog, noHeld} {
+		if no == nil || no.Code != "unavailable" || no.Message != "cannot read the rules now, try again" {
+			t.Errorf("who only looks is refused with %+v; want no word of what may have been done", no)
+		}
+	}
 }
 
 func TestParse_BadVerbs(t *testing.T) {

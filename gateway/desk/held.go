@@ -37,7 +37,7 @@ func (d *Desk) Held(ctx context.Context, a Actor, room string) ([]codec.HeldInfo
 	}
 	all, err := d.store.Held(ctx, room)
 	if err != nil {
-		return nil, d.cannot(&Verb{Verb: "read the held messages"}, err)
+		return nil, d.cannot(&Verb{Verb: reads + "the held messages"}, err)
 	}
 	infos := make([]codec.HeldInfo, len(all))
 	for i := range all {
