@@ -214,10 +214,12 @@ const (
 	MaxModeTime = 6 * 60 * 60 * 1000
 	maxTags     = 16
 	maxTagBytes = 64
+	// maxLevel bounds min_level: sites count to a hundred, and some to many more.
+	maxLevel = 1_000_000
 )
 
 // errNoMode says that there is no such mode.
-var errNoMode = errors.New("there is no such mode: they are slow_ms, frozen, who, tags, first_delay_ms, dup_s, unique_s, links, emote_only, max_caps, review")
+var errNoMode = errors.New("there is no such mode: they are slow_ms, frozen, who, tags, min_level, first_delay_ms, dup_s, unique_s, links, emote_only, max_caps, review")
 
 // SetMode sets one field of modes to a JSON value, if that is within its bounds.
 func SetMode(m *chat.Modes, name, value string) error {
@@ -251,6 +253,8 @@ func SetMode(m *chat.Modes, name, value string) error {
 				err = fmt.Errorf("one has %d bytes, 1 to %d are allowed", len(tag), maxTagBytes)
 			}
 		}
+	case "min_level":
+		number(&set.MinLevel, maxLevel)
 	case "first_delay_ms":
 		number(&set.FirstDelayMS, MaxModeTime)
 	case "dup_s":

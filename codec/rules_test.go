@@ -54,7 +54,7 @@ func TestAllRules(t *testing.T) {
 	r := chat.Rules{
 		Terms:   map[string]string{"spam": "0a"},
 		Version: "2-a", Cleared: chat.Place{Epoch: "e", Seq: 3}, Pinned: chat.Entry{Seq: 1, JSON: "{}"},
-		Modes: chat.Modes{SlowMS: 5, Who: chat.WhoTagged, Tags: []string{"x"}, Links: chat.LinksMods, EmoteOnly: true, MaxCaps: 3, DupS: 1, UniqueS: 2, FirstDelayMS: 4, Frozen: true},
+		Modes: chat.Modes{SlowMS: 5, Who: chat.WhoTagged, Tags: []string{"x"}, MinLevel: 7, Links: chat.LinksMods, EmoteOnly: true, MaxCaps: 3, DupS: 1, UniqueS: 2, FirstDelayMS: 4, Frozen: true},
 	}
 	r.Take(chat.Measure{What: chat.Kick, Target: "u", Until: 5})
 	all := codec.AllRules(&r)
@@ -80,6 +80,8 @@ func TestSetMode_Bounds(t *testing.T) {
 		{"dup_s", "21601", false},
 		{"unique_s", "21601", false},
 		{"first_delay_ms", "21600001", false},
+		{"min_level", "1000000", true},
+		{"min_level", "-1", false},
 		{"max_caps", "100", true},
 		{"max_caps", "101", false},
 		{"frozen", "true", true},
@@ -116,7 +118,7 @@ func TestModesObject_HasAllFields(t *testing.T) {
 			t.Fatal(err)
 		}
 		modes := got["modes"].(map[string]any)
-		for name := range strings.FieldsSeq("v slow_ms frozen who tags first_delay_ms dup_s unique_s links emote_only max_caps pinned cleared") {
+		for name := range strings.FieldsSeq("v slow_ms frozen who tags min_level first_delay_ms dup_s unique_s links emote_only max_caps pinned cleared") {
 			if _, ok := modes[name]; !ok {
 				t.Errorf("%s is missing in %v", name, modes)
 			}

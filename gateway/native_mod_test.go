@@ -171,6 +171,30 @@ func refusedBarred(t *testing.T, verb, code string) {
 	dialV1(t, s, "r", query, false)
 }
 
+// TestMod_MinLevel: in a room of a level those write whose token says that they have it, and moderators.
+func TestMod_MinLevel(t *testing.T) {
+	s := newServerV1(t, moderators)
+	moderate(t, s, `{"verb":"modes","modes":{"min_level":5}}`)
+	for user, level := range map[string]int{"none": 0, "low": 4, "high": 5} {
+		n, w := dialAs(t, s, signedToken(t, user, func(c *pass.Claims) {
+			grants("r", "send")(c)
+			c.Info = json.RawMessage(fmt.Sprintf(`{"name":"x","level":%d}`, level))
+		}))
+		if !strings.Contains(string(w.Modes), `"min_level":5`) {
+			t.Errorf("%s is welcomed with %s; want the level", user, w.Modes)
+		}
+		n.send(`{"t":"send","id":"1","body":"hi"}`)
+		if level < 5 {
+			n.wantRefused("1", "restricted", "not among those", false)
+		} else {
+			n.wantAll("ack", "batch")
+		}
+	}
+	m, _ := dialMod(t, s, "m")
+	m.send(`{"t":"send","id":"1","body":"hi"}`)
+	m.wantAll("ack", "batch")
+}
+
 // TestMod_BanEverywhere: no room lets them in, by user and by address; a moderator of the room comes in all the same.
 func TestMod_BanEverywhere(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); c.Server.TrustedProxies = []string{"127.0.0.0/8"} })

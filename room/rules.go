@@ -23,7 +23,7 @@ import (
 const (
 	CodeMuted      = "muted"
 	CodeFrozen     = "frozen"
-	CodeRestricted = "restricted" // only users with a tag, or moderators, may write
+	CodeRestricted = "restricted" // only users with a tag or of a level, or moderators, may write
 	CodeTooEarly   = "too_early"  // they have come in just now
 	CodeSlow       = "slow_mode"
 	CodeDuplicate  = "duplicate"
@@ -45,6 +45,8 @@ type Voice struct {
 	Role chat.Role // of their token
 	High bool      // they may send what is above normal, see StormConfig.HighKinds
 	Tags []string
+	// Level is the user's, from 1; 0 where their token says none.
+	Level int64
 	// Approved: a moderator has approved what they write, so the room's modes do not count. What holds against them does.
 	Approved bool
 	// Since is when they came into the room; zero: long ago.
@@ -129,6 +131,8 @@ func (s *rules) judgeModes(d *chat.Draft, v Voice, now int64) verdict {
 	case m.Frozen:
 		return verdict{code: CodeFrozen}
 	case m.Who == chat.WhoMods, m.Who == chat.WhoTagged && !slices.ContainsFunc(v.Tags, func(tag string) bool { return slices.Contains(m.Tags, tag) }):
+		return verdict{code: CodeRestricted}
+	case v.Level < m.MinLevel:
 		return verdict{code: CodeRestricted}
 	case early > 0:
 		return verdict{code: CodeTooEarly, wait: early}

@@ -220,7 +220,7 @@ func (m *Member) in() *room.Room { return m.Place.Room() }
 // Voice is what the rules of the room ask about the member, see room.Voiced.
 func (m *Member) Voice() room.Voice {
 	r := m.Rights()
-	return room.Voice{Role: r.Rank(), High: r.Can.Has(pass.High), Tags: r.Tags, Since: m.edge.started.Add(time.Duration(m.began.Load()) * time.Second)}
+	return room.Voice{Role: r.Rank(), High: r.Can.Has(pass.High), Tags: r.Tags, Level: r.Level, Since: m.edge.started.Add(time.Duration(m.began.Load()) * time.Second)}
 }
 
 // You is what holds for the member in its room.

@@ -21,8 +21,10 @@ type Rights struct {
 	// ends is when the token's life is over, in Unix ms; 0: nobody knows.
 	ends int64
 	Role string
-	Tags []string        // words about the user, for the rules of a room
-	Info json.RawMessage // what everybody may see beside the user's messages; nil is none
+	Tags []string // words about the user, for the rules of a room
+	// Level is that of pass.Pass.
+	Level int64
+	Info  json.RawMessage // what everybody may see beside the user's messages; nil is none
 }
 
 // anyone are the rights where nobody is asked for a proof: everything but to keep order.
@@ -67,7 +69,7 @@ func (g *Guard) RightsIn(v *Visitor, room string) *Rights {
 	}
 	if p := v.pass; p != nil {
 		r.Can, r.Role = p.In(room, r.Can)
-		r.named, r.Tags = p.Names(room), p.Tags
+		r.named, r.Tags, r.Level = p.Names(room), p.Tags, p.Level
 		if p.Info != "" {
 			r.Info = json.RawMessage(p.Info)
 		}

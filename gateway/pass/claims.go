@@ -114,7 +114,7 @@ func (c *content) read(name string, value json.RawMessage) (err error) {
 			c.audience, err = texts(value, "text or a list of texts")
 		}
 	case "info":
-		p.Info, err = info(value)
+		p.Info, p.Level, err = info(value)
 	case "tags":
 		p.Tags, err = tags(value)
 	case "role":
@@ -237,18 +237,29 @@ func date(value json.RawMessage) (time.Time, error) {
 
 // info is the public object about the user, without blanks between its parts. It is not escaped for HTML: it is JSON,
 // and a page must escape it like the text of messages.
-func info(value json.RawMessage) (string, error) {
+// info reads what everybody may see of a user, and their level in it. The level is whatever the site has there: what is
+// no whole number above 0 is none.
+func info(value json.RawMessage) (text string, level int64, err error) {
 	if value[0] != '{' {
-		return "", want("an object", value)
+		return "", 0, want("an object", value)
 	}
 	var b bytes.Buffer
 	if err := json.Compact(&b, value); err != nil {
-		return "", err
+		return "", 0, err
 	}
 	if b.Len() > MaxInfo {
-		return "", fmt.Errorf("has %d bytes, at most %d are allowed", b.Len(), MaxInfo)
+		return "", 0, fmt.Errorf("has %d bytes, at most %d are allowed", b.Len(), MaxInfo)
 	}
-	return b.String(), nil
+	text = b.String()
+	if strings.Contains(text, `"level"`) {
+		err = members(b.Bytes(), func(name string, value json.RawMessage) error {
+			if n, bad := strconv.ParseInt(string(value), 10, 64); name == "level" && bad == nil {
+				level = max(0, n)
+			}
+			return nil
+		})
+	}
+	return text, level, err
 }
 
 func tags(value json.RawMessage) ([]string, error) {

@@ -167,7 +167,7 @@ func readAnswer(raw []byte, a Asked, now time.Time) (verdict, error) {
 		case "tags":
 			p.Tags, err = tags(value)
 		case "info":
-			p.Info, err = info(value)
+			p.Info, p.Level, err = info(value)
 		case "can":
 			can = &Grant{Room: a.Room}
 			can.Can, err = capabilities(value)

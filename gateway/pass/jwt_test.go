@@ -401,6 +401,20 @@ func TestCheck_Rooms(t *testing.T) {
 	})
 }
 
+// The level in a user's info is a whole number, or none: whatever else a site has there keeps nobody out.
+func TestCheck_Level(t *testing.T) {
+	j := newJWT(t, JWTConfig{Secret: secret}, nil)
+	for info, want := range map[string]int64{
+		`{"level":7}`: 7, `{ "name":"A", "level" : 12 }`: 12, `{}`: 0, `{"name":"level"}`: 0, `{"Level":7}`: 0, `{"x":{"level":7}}`: 0,
+		`{"level":"7"}`: 0, `{"level":7.5}`: 0, `{"level":-7}`: 0, `{"level":null}`: 0, `{"level":99999999999999999999}`: 0, `{"level":{"n":7}}`: 0,
+	} {
+		p, no := j.Check(hs(fmt.Sprintf(`{"sub":"alice","exp":%d,"info":%s}`, noon+60, info)))
+		if no != nil || p.Level != want {
+			t.Errorf("info %s: %+v, %v; want level %d", info, p, no, want)
+		}
+	}
+}
+
 func TestCheck_WhatAPassSays(t *testing.T) {
 	j := newJWT(t, JWTConfig{Secret: secret}, nil)
 	p, no := j.Check(hs(fmt.Sprintf(`{"sub":"alice","exp":%d,"iat":%d,"nbf":%[2]d,"jti":"t1","info": {"name": "Alice", "n": 1.50},

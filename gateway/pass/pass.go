@@ -86,6 +86,8 @@ type Pass struct {
 	Issued, Expires time.Time
 	// Info is JSON that everybody may see beside the user's messages, an object of at most [MaxInfo] bytes; empty is none.
 	Info string
+	// Level is the whole number that Info has under level, from 1; 0 where it has none. Rules of a room ask for it.
+	Level int64
 	// Role is the user's, where no grant says another.
 	Role string
 	// Tags are words about the user, for the rules of a room.

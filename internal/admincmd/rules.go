@@ -38,6 +38,7 @@ func (p *program) modes() *cobra.Command {
   frozen=on           only moderators write
   who=tagged          who writes: all, tagged (users with one of tags), mods
   tags=staff,press    the tags of tokens that who=tagged takes; empty: none
+  min_level=5         only users write whose token has at least that as level in its info; 0: all
   first_delay_ms=30s  who has come in waits that long before writing
   dup_s=30s           a user does not say the same again in that time
   unique_s=10s        nobody says the same again in that time

@@ -103,6 +103,8 @@ type Modes struct {
 	// Who may write: [WhoAll], users with one of Tags, or moderators.
 	Who  Who      `json:"who"`
 	Tags []string `json:"tags"`
+	// MinLevel is of which level somebody must be to write, by their token; 0: of any.
+	MinLevel int64 `json:"min_level"`
 	// FirstDelayMS is how many ms somebody must have been in the room before they write.
 	FirstDelayMS int64 `json:"first_delay_ms"`
 	// DupS is for how many s a user does not say the same again, UniqueS for how many s nobody does.

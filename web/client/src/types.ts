@@ -79,6 +79,8 @@ export interface Modes {
   /** links: who may send them. */
   readonly links: "allow" | "mods" | "deny" | (string & {});
   readonly emoteOnly: boolean;
+  /** minLevel is of which level a user must be to write, by the level in the info of their token; 0 for any. */
+  readonly minLevel: number;
   /** maxCaps is how many per cent of a text may be capital letters; 0 for any. */
   readonly maxCaps: number;
   /** review says whose messages a service looks at before the room has them; moderators' never. */

@@ -183,6 +183,7 @@ export function readModes(raw: unknown): Modes {
     uniqueS: count(modes["unique_s"]),
     links: text(modes["links"]) || "allow",
     emoteOnly: modes["emote_only"] === true,
+    minLevel: count(modes["min_level"]),
     maxCaps: count(modes["max_caps"]),
     review: text(modes["review"]) || "off",
     pinned: isObject(modes["pinned"]) ? readMessage(modes["pinned"]) : undefined,

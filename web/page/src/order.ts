@@ -8,7 +8,7 @@ import type { Text } from "./texts.js";
 /** Verdict is what is known of a user in a room; now is the server's time. */
 export interface Verdict {
   readonly state: Pick<State, "name" | "reason" | "until" | "because">;
-  readonly modes: Pick<Modes, "frozen" | "who">;
+  readonly modes: Pick<Modes, "frozen" | "who"> & Partial<Pick<Modes, "minLevel">>;
   readonly you: Pick<You, "mutedUntil" | "reason" | "can">;
   /** restricted: the room has refused a message as only some may write. Which of them one is nobody else says. */
   readonly restricted: boolean;
@@ -43,7 +43,9 @@ export function orderGateOf({ state, modes, you, restricted, now }: Verdict): Ga
   if (you.can.includes("moderate")) return undefined;
   if (modes.frozen) return { why: "gateFrozen" };
   if (modes.who === "mods") return { why: "gateMods" };
-  return restricted ? { why: "gateTagged" } : undefined;
+  if (!restricted) return undefined;
+  const { who, minLevel = 0 } = modes;
+  return who === "all" && minLevel > 0 ? { why: "gateLevel", blanks: { n: String(minLevel) } } : { why: "gateTagged" };
 }
 
 function spanned([plain, some, ever]: Spans, until: number, now: number, wait: Text): Gate {

@@ -49,6 +49,7 @@ test("a room of tagged users lets one try, since nobody says who they are, and i
   const modes = { frozen: false, who: "tagged" };
   assert.equal(gate({ modes }), undefined);
   assert.equal(gate({ modes, restricted: true })!.why, "gateTagged");
+  assert.deepEqual(gate({ modes: { frozen: false, who: "all", minLevel: 5 }, restricted: true }), { why: "gateLevel", blanks: { n: "5" } });
 });
 
 test("a ban says until when, and offers to come back when it is over", () => {

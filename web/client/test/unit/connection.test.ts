@@ -7,7 +7,7 @@ import { Room, type RoomOptions, type Welcome } from "../../src/index.js";
 import { World, type Json } from "../world.js";
 
 /** open are the rules of a room whose server says nothing of rules. */
-const open = { v: "", slowMs: 0, frozen: false, who: "all", tags: [], firstDelayMs: 0, dupS: 0, uniqueS: 0, links: "allow", emoteOnly: false, maxCaps: 0, review: "off", pinned: undefined, cleared: 0 };
+const open = { v: "", slowMs: 0, frozen: false, who: "all", tags: [], firstDelayMs: 0, dupS: 0, uniqueS: 0, links: "allow", emoteOnly: false, maxCaps: 0, minLevel: 0, review: "off", pinned: undefined, cleared: 0 };
 
 test("the handshake names room, user, token and subprotocol", async () => {
   const world = new World();

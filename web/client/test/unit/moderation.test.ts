@@ -13,12 +13,12 @@ const until = 1_700_000_600_000;
 test("a room's rules and what holds for the user come with the welcome, change by frames, and are readable", async () => {
   const world = new World();
   const pinned = { seq: 3, kind: "chat", user_id: "v", body: "read me", ts: 5, id: "c-3" };
-  const modes = { v: "3-A", slow_ms: 5000, frozen: true, who: "tagged", tags: ["fan"], first_delay_ms: 7, dup_s: 8, unique_s: 9, links: "mods", emote_only: true, max_caps: 50, review: "new_users", pinned, cleared: 0 };
+  const modes = { v: "3-A", slow_ms: 5000, frozen: true, who: "tagged", tags: ["fan"], first_delay_ms: 7, dup_s: 8, unique_s: 9, links: "mods", emote_only: true, max_caps: 50, min_level: 5, review: "new_users", pinned, cleared: 0 };
   world.server.rules = { modes, you: { role: "vip", muted_until: forGood, reason: "spam" } };
   world.server.auth = { can: ["read", "moderate"], role: "vip" };
   const { room, seen, line } = await world.joined();
   const message = { seq: 3, kind: "chat", userId: "v", body: "read me", ts: 5, id: "c-3", recalled: false };
-  assert.deepEqual(room.modes, { v: "3-A", slowMs: 5000, frozen: true, who: "tagged", tags: ["fan"], firstDelayMs: 7, dupS: 8, uniqueS: 9, links: "mods", emoteOnly: true, maxCaps: 50, review: "new_users", pinned: message, cleared: 0 });
+  assert.deepEqual(room.modes, { v: "3-A", slowMs: 5000, frozen: true, who: "tagged", tags: ["fan"], firstDelayMs: 7, dupS: 8, uniqueS: 9, links: "mods", emoteOnly: true, maxCaps: 50, minLevel: 5, review: "new_users", pinned: message, cleared: 0 });
   assert.deepEqual(room.you, { role: "vip", mutedUntil: forGood, reason: "spam", can: ["read", "moderate"] });
   assert.equal(seen.take(), "", "the welcome has it");
   line.say({ t: "room", modes: { ...modes, v: "4-B", frozen: false, pinned: null } }, { t: "you", role: "", muted_until: 0, reason: "", can: ["read", "send"] });
@@ -44,7 +44,7 @@ test("rules that are nonsense let everything through, and unknown words are pass
   const { room, line } = await world.joined();
   line.say({ t: "room", modes: { slow_ms: "5", frozen: 1, who: "vips", tags: "x", pinned: [], cleared: -1, max_caps: 0.5 } }, { t: "purged" }, { t: "cleared" }, { t: "done", id: "?" });
   await world.pass(10);
-  assert.deepEqual({ ...room.modes }, { v: "", slowMs: 0, frozen: false, who: "vips", tags: [], firstDelayMs: 0, dupS: 0, uniqueS: 0, links: "allow", emoteOnly: false, maxCaps: 0, review: "off", pinned: undefined, cleared: 0 });
+  assert.deepEqual({ ...room.modes }, { v: "", slowMs: 0, frozen: false, who: "vips", tags: [], firstDelayMs: 0, dupS: 0, uniqueS: 0, links: "allow", emoteOnly: false, maxCaps: 0, minLevel: 0, review: "off", pinned: undefined, cleared: 0 });
   assert.equal(room.state.name, "open");
 });
 
