@@ -86,6 +86,8 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s.v1.NewDesk(store)
 	s.v1.Desk.Told = s.moderated
 	s.fleet = fleet.New(s.edge.Hall.Node(), store, s.self, s.tick, log)
+	s.fleet.On(askRole, s.answerRole)
+	s.v1.Desk.RoleElsewhere = s.roleElsewhere
 	adminPort{s}.join()
 	s.metrics.register(s)
 	s.metrics.listen(s)

@@ -59,8 +59,12 @@ type Desk struct {
 	Reviews bool
 	// tokenRole is the highest role that a token gives a user in a room, of those whose sockets this node has.
 	tokenRole func(room, user string) chat.Role
-	now       func() time.Time
-	log       *slog.Logger
+	// RoleElsewhere is the same of all nodes; nil: there are no others. It may block until ctx ends. Who makes the node
+	// sets it before the first verb.
+	RoleElsewhere func(ctx context.Context, room, user string) chat.Role
+
+	now func() time.Time
+	log *slog.Logger
 	// Told hears of each entry of a room's log, whether the store has it or not; nil: nobody does. Who makes the node sets
 	// it before the first verb. It may block until ctx ends.
 	Told func(ctx context.Context, room string, e *Entry)
@@ -126,7 +130,7 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 	rank := rank(a, &rules, now)
 	theirs := chat.RoleViewer
 	if rank >= chat.RoleModerator { // the sockets of the node are gone through for it
-		theirs = d.roleOf(room, v.UserID, &rules, now)
+		theirs = d.roleOf(ctx, room, v.UserID, rank, &rules, now)
 	}
 	if no := may(rank, a.Name, v, theirs, &rules, now); no != nil {
 		return Done{}, no
@@ -149,13 +153,18 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 	return done, no
 }
 
-// roleOf is the role of a user in a room, as far as anybody knows here: the one that the room has given them, or that
-// of the token of a socket that they have on this node.
-func (d *Desk) roleOf(room, user string, rules *chat.Rules, now time.Time) chat.Role {
-	if user == "" {
+// roleOf is the role of a user in a room, on whom somebody of a rank wants to act: the one that the room has given
+// them, or that of the token of a socket that they have. Other nodes are asked where it may matter: no socket has the
+// role of a server.
+func (d *Desk) roleOf(ctx context.Context, room, user string, rank chat.Role, rules *chat.Rules, now time.Time) chat.Role {
+	if user == "" || rank == chat.RoleServer {
 		return chat.RoleViewer
 	}
-	return rules.RoleOf(user, d.tokenRole(room, user), now.UnixMilli())
+	role := rules.RoleOf(user, d.tokenRole(room, user), now.UnixMilli())
+	if role < rank && d.RoleElsewhere != nil {
+		role = max(role, d.RoleElsewhere(ctx, room, user))
+	}
+	return role
 }
 
 // may says whether somebody of a rank may do what they want to a user with that role, by the rules of the room.
@@ -337,7 +346,7 @@ func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Ro
 		return nil // the store knows better
 	}
 	if author := codec.Sender(m.JSON); author != e.By {
-		return mayAct(rank, &Verb{Verb: v.Verb, UserID: author}, d.roleOf(room, author, rules, time.UnixMilli(e.At)))
+		return mayAct(rank, &Verb{Verb: v.Verb, UserID: author}, d.roleOf(ctx, room, author, rank, rules, time.UnixMilli(e.At)))
 	}
 	return nil
 }

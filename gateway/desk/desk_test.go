@@ -322,6 +322,35 @@ func TestDesk_Log(t *testing.T) {
 	}
 }
 
+// TestDesk_RolesElsewhere: what other nodes know of a user's role counts, and is asked for where it may matter alone.
+func TestDesk_RolesElsewhere(t *testing.T) {
+	f := newFixture(t)
+	f.publish("o")
+	var asked []string
+	f.RoleElsewhere = func(_ context.Context, room, user string) chat.Role {
+		asked = append(asked, room+" "+user)
+		return map[string]chat.Role{"o": chat.RoleOwner, "v": chat.RoleVIP}[user]
+	}
+	for _, verb := range []string{`{"verb":"mute","user_id":"o"}`, `{"verb":"purge","user_id":"o"}`, `{"verb":"delete","seq":1}`} {
+		if _, code := f.do("m", chat.RoleModerator, "r", verb); code != "forbidden" {
+			t.Errorf("%s is answered %q; want forbidden", verb, code)
+		}
+	}
+	f.must("m", chat.RoleModerator, `{"verb":"mute","user_id":"v"}`)
+	if fmt.Sprint(asked) != "[r o r o r o r v]" {
+		t.Errorf("asked about %q; want each of them", asked)
+	}
+	asked = nil
+	f.tokens = map[string]chat.Role{"here": chat.RoleModerator}
+	_, _ = f.do("m", chat.RoleModerator, "r", `{"verb":"mute","user_id":"here"}`) // known already
+	_, _ = f.do("x", chat.RoleViewer, "r", `{"verb":"mute","user_id":"o"}`)       // no moderator
+	f.must("m", chat.RoleModerator, `{"verb":"modes","modes":{"frozen":true}}`)
+	v, _ := Parse([]byte(`{"verb":"mute","user_id":"o"}`))
+	if _, no := f.Do(t.Context(), Actor{Name: "key", Via: ViaAdmin}, "r", &v); no != nil || len(asked) > 0 {
+		t.Errorf("a server key: %v, asked about %q; want it done, and nobody asked", no, asked)
+	}
+}
+
 func TestDesk_TheStoreDoesNotAnswer(t *testing.T) {
 	f := newFixture(t)
 	f.store.fail = errors.New("away")

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -232,4 +233,35 @@ func TestOrder_MuteIsABarrier(t *testing.T) {
 		t.Errorf("%d mutes, %d refused, %d acknowledged and %d stored; want many, some, and all that was acknowledged", len(spans), c.refused.Load(), total, len(history))
 	}
 	t.Logf("%d mutes that were lifted again, %d messages stored, %d acknowledged, %d refused", len(spans), len(history), total, c.refused.Load())
+}
+
+// TestOrder_RolesOnOtherNodes: a moderator acts on nobody whose token gives an equal or higher role, though another
+// node alone knows that, and takes none of their messages away.
+func TestOrder_RolesOnOtherNodes(t *testing.T) {
+	t.Parallel()
+	settings := append(onRedis(redistest.Start(t)), "auth.mode=jwt", "auth.jwt_secret="+jwtSecret)
+	one, other := startNode(t, settings...), startNode(t, settings...)
+	enter := func(n *node, user, role string) *client {
+		now := time.Now()
+		token := jwtOf(t, map[string]any{"alg": "HS256"}, map[string]any{"sub": user, "role": role, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()})
+		return n.dialNative(t, "live", account{user, token})
+	}
+	mod, owner, viewer := enter(one, "mod", "moderator"), enter(other, "owner", "owner"), enter(other, "viewer", "")
+	owner.say(`{"t":"send","id":"1","body":"mine"}`)
+	owner.wantFrame(`{"t":"ack","id":"1"`)
+	mod.wantFrame(`"body":"mine"`)
+	for i, verb := range []string{
+		`"verb":"mute","user_id":"owner"`, `"verb":"kick","user_id":"owner"`, `"verb":"ban","user_id":"owner"`, `"verb":"purge","user_id":"owner"`, `"verb":"delete","seq":1`,
+	} {
+		id := fmt.Sprint("no-", i)
+		mod.say(`{"t":"mod","id":"` + id + `",` + verb + `}`)
+		if frame := mod.wantFrames(`"id":"` + id + `"`)[0]; !strings.Contains(frame, `"code":"forbidden"`) {
+			t.Errorf("%s is answered %s; want forbidden", verb, frame)
+		}
+	}
+	mod.say(`{"t":"mod","id":"yes","verb":"mute","user_id":"viewer"}`)
+	mod.wantFrame(`{"t":"done","id":"yes"`)
+	viewer.wantFrame(`{"t":"you","role":"","muted_until":`)
+	owner.say(`{"t":"send","id":"2","body":"still here"}`)
+	owner.wantFrame(`{"t":"ack","id":"2"`)
 }
