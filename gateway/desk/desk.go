@@ -70,8 +70,8 @@ type Desk struct {
 	Told func(ctx context.Context, room string, e *Entry)
 }
 
-// Say sends a message of the room's own and returns when it is stored.
-type Say func(ctx context.Context, room, user string, op *codec.Op) error
+// Say sends a message of the room's own and returns where it is when it is stored.
+type Say func(ctx context.Context, room, user string, op *codec.Op) (Placed, error)
 
 // New makes a desk. say carries announcements, approve held messages; tokenRole is what a user's tokens say on this
 // node; now is the time.
@@ -91,7 +91,8 @@ type Done struct {
 	Verb string `json:"verb"`
 	N    int    `json:"n"` // messages that were taken away
 	V    string `json:"v"` // the version of the rules, where they changed
-	// Seq is the number of the message that was approved, 0 of another verb. Before: it was in the room already.
+	// Seq is the number of the message that was approved or announced, 0 of another verb. Before: it was in the room
+	// already.
 	Seq    uint64 `json:"seq,omitempty"`
 	Before bool   `json:"before,omitempty"`
 }
@@ -146,7 +147,8 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 		}
 	}
 	done, no := d.carryOut(ctx, room, v, rank, &e)
-	if no == nil || done.V != "" || done.N > 0 { // some of it was done
+	again := v.Verb == "announce" && done.Before
+	if (no == nil || done.V != "" || done.N > 0) && !again { // some of it was done
 		e.N, e.V = done.N, done.V
 		d.note(ctx, room, &e)
 	}
@@ -245,10 +247,12 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 		if e.Via == ViaAdmin { // a key may be called as a user is, who could take it back
 			by = serverMark + by
 		}
-		if err := d.say(ctx, room, by, &codec.Op{T: codec.OpSend, ID: "mod-" + e.ID, Kind: codec.KindSystem, Body: v.Body, Ext: v.Ext}); err != nil {
+		at, err := d.say(ctx, room, by, &codec.Op{T: codec.OpSend, ID: v.announcement(e.ID), Kind: codec.KindSystem, Body: v.Body, Ext: v.Ext})
+		if err != nil {
 			return Done{}, d.cannot(v, err)
 		}
-		return Done{Verb: v.Verb}, nil
+		e.Seq, e.Epoch = at.Place.Seq, at.Place.Epoch
+		return Done{Verb: v.Verb, Seq: at.Place.Seq, Before: at.Before}, nil
 	}
 	c, no := d.change(ctx, room, v, rank, e)
 	if no != nil {

@@ -57,16 +57,20 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{t: t}
 	limits := redisx.Limits{HistoryMessages: 5000, HistoryTTL: time.Hour}
 	f.store = &brokenStore{Memory: redisx.NewMemory(limits, func() time.Time { return day })}
-	say := func(_ context.Context, room, user string, op *codec.Op) error {
-		f.said = append(f.said, fmt.Sprint(room, " ", user, " ", op.Kind, " ", op.Body))
-		return nil
+	ids := map[string]bool{}
+	say := func(_ context.Context, room, user string, op *codec.Op) (at Placed, err error) {
+		at.Before, at.Place.Seq = ids[user+op.ID], 7
+		if ids[user+op.ID] = true; !at.Before {
+			f.said = append(f.said, fmt.Sprint(room, " ", user, " ", op.Kind, " ", op.Body))
+		}
+		return at, nil
 	}
 	f.Desk = New(f.store, &f.hall, say, f.approve, func(_, user string) chat.Role { return f.tokens[user] }, func() time.Time { return day }, slog.New(slog.DiscardHandler))
 	return f
 }
 
 // approve stores a held message as a room does.
-func (f *fixture) approve(ctx context.Context, room string, h *chat.Held) (at Approved, err error) {
+func (f *fixture) approve(ctx context.Context, room string, h *chat.Held) (at Placed, err error) {
 	d, err := codec.HeldDraft(h, day.UnixMilli())
 	if err != nil {
 		return at, err
@@ -319,6 +323,26 @@ func TestDesk_Log(t *testing.T) {
 	}
 	if e := got[0]; e.Verb != "modes" || string(e.Modes) != `{"frozen":true}` {
 		t.Errorf("the entry of the modes is %+v", e)
+	}
+}
+
+// TestDesk_AnnouncedOnce: an announcement with an id that is given again is the same one, and one entry of the log; of
+// another moderator it is another one.
+func TestDesk_AnnouncedOnce(t *testing.T) {
+	f := newFixture(t)
+	const named = `{"verb":"announce","id":"a-1","body":"hello"}`
+	if done := f.must("m", chat.RoleModerator, named); done.Seq != 7 || done.Before {
+		t.Errorf("announced: %+v; want message 7", done)
+	}
+	if done := f.must("m", chat.RoleModerator, named); !done.Before {
+		t.Errorf("announced again: %+v; want that it was there", done)
+	}
+	f.must("n", chat.RoleModerator, named)
+	f.must("m", chat.RoleModerator, `{"verb":"announce","body":"hello"}`)
+	f.must("m", chat.RoleModerator, `{"verb":"announce","body":"hello"}`)
+	log, no := f.Log(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r", LogPage{Limit: 10})
+	if no != nil || len(log.Entries) != 4 || len(f.said) != 4 || !strings.Contains(string(log.Entries[0]), `"seq":7`) {
+		t.Errorf("said %q, the log has %s, %v; want four of each, with their numbers", f.said, log.Entries, no)
 	}
 }
 

@@ -15,12 +15,13 @@ import (
 // Approve stores a held message in its room, as its sender's, and returns where it is when that is done; by then others
 // have not. The error has chat.ErrNoMessage in its chain where it waits no more, and [ErrUnheard] where its sender may
 // not be heard.
-type Approve func(ctx context.Context, room string, h *chat.Held) (Approved, error)
+type Approve func(ctx context.Context, room string, h *chat.Held) (Placed, error)
 
-// Approved is where an approved message is.
-type Approved struct {
+// Placed is where a message is.
+type Placed struct {
 	Place chat.Place // Seq is 0 where it has no number any more
-	// Before: it was there already, since its sender had sent it again and nobody held it then.
+	// Before: it was there already, under the same id: its sender had sent it again and nobody held it then, or it was
+	// announced before.
 	Before bool
 }
 
@@ -63,7 +64,7 @@ func (d *Desk) release(ctx context.Context, room string, v *Verb, e *Entry) (Don
 			err = ErrUnheard
 		}
 	}
-	var now Approved
+	var now Placed
 	if err == nil {
 		now, err = d.approve(ctx, room, &all[i])
 	}

@@ -1,6 +1,8 @@
 package desk
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,9 +18,12 @@ import (
 	"barrage/internal/chat"
 )
 
-// Verb is what a moderator wants done. Its JSON is the op of docs/protocol.md without t and id; a verb looks at its own
-// fields alone.
+// Verb is what a moderator wants done. Its JSON is the op of docs/protocol.md without t; a verb looks at its own fields
+// alone.
 type Verb struct {
+	// ID names the announcement: given again by the same moderator within chat.IDLife it is the same one. Empty: it is
+	// another one each time.
+	ID      string                     `json:"id"`
 	Verb    string                     `json:"verb"`
 	UserID  string                     `json:"user_id"`
 	Address string                     `json:"address"` // a prefix, for ban and unban
@@ -53,6 +58,9 @@ const kickFor = time.Minute
 // maxUser bounds a user id, in bytes: it is edge.MaxIDBytes.
 const maxUser = 128
 
+// maxID bounds the id of an op, in bytes, as docs/protocol.md has it.
+const maxID = 64
+
 // maxBody bounds an announcement, in bytes: it stands above a room.
 const maxBody = 4 << 10
 
@@ -72,6 +80,9 @@ func (v *Verb) check() *Refused {
 	}
 	if v.ForMS < 0 {
 		return bad("for_ms is %d, want 0 or more", v.ForMS)
+	}
+	if len(v.ID) > maxID {
+		return bad("id has %d bytes, at most %d are allowed", len(v.ID), maxID)
 	}
 	if len(v.Epoch) > codec.MaxEpoch {
 		return bad("epoch has %d bytes, at most %d are allowed", len(v.Epoch), codec.MaxEpoch)
@@ -138,6 +149,15 @@ func (v *Verb) checkModes() *Refused {
 		}
 	}
 	return nil
+}
+
+// announcement is the id of the message that the verb sends; entry is that of its entry in the log.
+func (v *Verb) announcement(entry string) string {
+	if v.ID == "" {
+		return "mod-" + entry
+	}
+	sum := sha256.Sum256([]byte(v.ID)) // as long as it is, the room takes it
+	return "mod-" + hex.EncodeToString(sum[:12])
 }
 
 func (v *Verb) checkBody() *Refused {

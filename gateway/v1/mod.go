@@ -21,32 +21,29 @@ import (
 // This file is how moderators keep order: by an op of their socket, or by calls. Package desk does it.
 
 // say sends a message of the room's own, which is opened for it, and returns when it is stored, see desk.Say.
-func (n *API) say(ctx context.Context, id, user string, op *codec.Op) error {
+func (n *API) say(ctx context.Context, id, user string, op *codec.Op) (desk.Placed, error) {
 	rm, err := n.edge.Hall.Open(ctx, id)
 	if err != nil {
-		return err
+		return desk.Placed{}, err
 	}
 	defer rm.Release()
 	from := &herald{done: make(chan room.Answer, 1)}
 	if err := rm.PostNative(from, user, op, time.Now()); err != nil {
-		return err
+		return desk.Placed{}, err
 	}
-	select {
-	case a := <-from.done:
-		if a.Code != "" {
-			return errors.New("the room does not take it: " + a.Code)
+	return from.placed(ctx, func(code string) error {
+		if code != "" {
+			return errors.New("the room does not take it: " + code)
 		}
 		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	})
 }
 
 // approve stores a held message in its room, which is opened for it, see desk.Approve.
-func (n *API) approve(ctx context.Context, id string, h *chat.Held) (desk.Approved, error) {
+func (n *API) approve(ctx context.Context, id string, h *chat.Held) (desk.Placed, error) {
 	rm, err := n.edge.Hall.Open(ctx, id)
 	if err != nil {
-		return desk.Approved{}, err
+		return desk.Placed{}, err
 	}
 	defer rm.Release()
 	from := &approver{herald{done: make(chan room.Answer, 1)}}
@@ -55,14 +52,9 @@ func (n *API) approve(ctx context.Context, id string, h *chat.Held) (desk.Approv
 		err = notApproved(no.Code)
 	}
 	if err != nil {
-		return desk.Approved{}, err
+		return desk.Placed{}, err
 	}
-	select {
-	case a := <-from.done:
-		return desk.Approved{Place: chat.Place{Epoch: a.Epoch, Seq: a.Seq}, Before: a.Before}, notApproved(a.Code)
-	case <-ctx.Done():
-		return desk.Approved{}, context.Cause(ctx)
-	}
+	return from.placed(ctx, notApproved)
 }
 
 // notApproved is why the room does not take a held message, by the code of its answer; nil where it does.
@@ -92,6 +84,16 @@ type herald struct {
 
 // Answered ends the wait.
 func (h *herald) Answered(a room.Answer) { h.done <- a }
+
+// placed waits until the message is stored; why is the error of an answer's code, nil of none.
+func (h *herald) placed(ctx context.Context, why func(code string) error) (desk.Placed, error) {
+	select {
+	case a := <-h.done:
+		return desk.Placed{Place: chat.Place{Epoch: a.Epoch, Seq: a.Seq}, Before: a.Before}, why(a.Code)
+	case <-ctx.Done():
+		return desk.Placed{}, context.Cause(ctx)
+	}
+}
 
 // Voice is above all rules.
 func (h *herald) Voice() room.Voice { return room.Voice{Role: chat.RoleServer} }

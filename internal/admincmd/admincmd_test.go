@@ -134,6 +134,7 @@ func TestVerbs_WhatTheyAskAndSay(t *testing.T) {
 		{"slow r 5s", mod + `{"verb":"modes","modes":{"slow_ms":5000}}`, "r is in slow mode: each user writes once in 5s"},
 		{"slow r off --reason calm", mod + `{"verb":"modes","reason":"calm","modes":{"slow_ms":0}}`, "r is not in slow mode"},
 		{"announce r The_show_begins.", mod + `{"verb":"announce","body":"The show begins."}`, "announced in r"},
+		{"announce r Hi --id show-42", mod + `{"id":"show-42","verb":"announce","body":"Hi"}`, "announced in r"},
 		{"pin r 120 --epoch 1-ABC", mod + `{"verb":"pin","seq":120,"epoch":"1-ABC"}`, "message 120 is pinned in r"},
 		{"unpin r", mod + `{"verb":"unpin"}`, "no message is pinned in r"},
 		{"mute a/b?c_d bob/../x", "POST /v1/admin/rooms/a%2Fb%3Fc%20d/mod " + `{"verb":"mute","user_id":"bob/../x"}`, "bob/../x is muted in a/b?c d for good"},
@@ -216,6 +217,29 @@ func TestOrder_IsATable(t *testing.T) {
 	p := newPort(t, http.StatusOK, `{"modes":{"v":"","slow_ms":0,"who":"all","links":"allow","pinned":null,"cleared":0},"users":[]}`)
 	if got, want := before(p).run("order", "r"), (outcome{0, "modes   none\npinned  none\n\nnothing is in force about anybody\n", ""}); got != want {
 		t.Errorf("without rules: %+v; want %+v", got, want)
+	}
+}
+
+// TestPublish puts a message into a room, and says why the room does not take it.
+func TestPublish(t *testing.T) {
+	line := []string{"publish", "a/b", "a rose", "--user", "bob", "--kind", "gift", "--id", "o-1"}
+	for answer, want := range map[string]outcome{
+		`{"messages":[{"id":"o-1","epoch":"1-A","seq":7,"ts":5}]}`: {0, "published in a/b, as message 7\n", ""},
+		`{"messages":[{"id":"o-1","epoch":"1-A","ts":5}]}`:         {0, "published in a/b\n", ""},
+		`{"messages":[{"id":"o-1","code":"busy"}]}`:                {1, "", "barrage: cannot publish in room \"a/b\": busy\n"},
+	} {
+		p := newPort(t, http.StatusOK, answer)
+		const asked = `POST /v1/admin/rooms/a%2Fb/messages {"messages":[{"id":"o-1","user_id":"bob","kind":"gift","body":"a rose"}]}`
+		if got := before(p).run(line...); got != want || p.said() != asked {
+			t.Errorf("%+v, asked %s; want %+v", got, p.said(), want)
+		}
+	}
+	p := newPort(t, http.StatusOK, `{"messages":[{"seq":1}]}`)
+	if got := before(p).run("publish", "r", "x", "--user", "bob"); got.code != 0 || !strings.Contains(p.said(), `"id":"cli-`) {
+		t.Errorf("without an id: %+v, asked %s; want one of its own", got, p.said())
+	}
+	if got := before(p).run("publish", "r", "x"); got.code != 2 || !strings.Contains(got.stderr, "--user is missing") {
+		t.Errorf("without a user: %+v", got)
 	}
 }
 

@@ -1,7 +1,11 @@
 package admincmd
 
 import (
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -15,7 +19,7 @@ import (
 func (p *program) messages() []*cobra.Command {
 	unpin := &cobra.Command{Use: "unpin ROOM", Short: "Take the pinned message down", Args: arguments("ROOM")}
 	return []*cobra.Command{
-		p.delete(), p.purge(), p.clear(), p.announce(), p.pin(), p.approve(), p.deny(),
+		p.delete(), p.purge(), p.clear(), p.announce(), p.publish(), p.pin(), p.approve(), p.deny(),
 		p.remote(p.act(unpin, func(_ []string, a *action) error {
 			a.doing = "unpin"
 			a.done = func(result) string { return cli.Plain("no message is pinned in " + a.room) }
@@ -112,20 +116,91 @@ are in the room take it off their screens. Nobody can undo it: the command asks 
 }
 
 func (p *program) announce() *cobra.Command {
+	var id string
 	cmd := &cobra.Command{
 		Use:   "announce ROOM TEXT",
 		Short: "Say something as the room itself",
 		Long: `Send a message of kind "system", which no user can send. No rule and no storm holds it back. Given
-twice, it is sent twice.`,
-		Example: "  barrage admin announce live-1 'The show begins in five minutes.'",
-		Args:    arguments("ROOM", "TEXT"),
+twice, it is sent twice; with the same --id within two minutes it is sent once.`,
+		Example: `  barrage admin announce live-1 'The show begins in five minutes.'
+  barrage admin announce live-1 'The show begins.' --id show-42`,
+		Args: arguments("ROOM", "TEXT"),
 	}
+	cmd.Flags().StringVar(&id, "id", "", "a name for it, of at most 64 bytes, by which it is sent once")
 	return p.remote(p.act(cmd, func(args []string, a *action) error {
-		a.Body, a.twice = args[1], true
+		a.Body, a.ID, a.twice = args[1], id, id == ""
 		a.doing = "announce"
-		a.done = func(result) string { return cli.Plain("announced in " + a.room) }
+		a.done = func(r result) string {
+			if r.Before {
+				return cli.Plain("announced in " + a.room + " before")
+			}
+			return cli.Plain("announced in " + a.room)
+		}
 		return nil
 	}))
+}
+
+// published is the answer to a message that was put into a room.
+type published struct {
+	Messages []struct {
+		Seq  uint64 `json:"seq"`
+		Code string `json:"code"`
+	} `json:"messages"`
+}
+
+func (p *program) publish() *cobra.Command {
+	type message struct {
+		ID     string `json:"id"`
+		UserID string `json:"user_id"`
+		Kind   string `json:"kind,omitempty"`
+		Body   string `json:"body"`
+	}
+	var m message
+	cmd := &cobra.Command{
+		Use:   "publish ROOM TEXT --user USER",
+		Short: "Put a message of a user into a room, as a server",
+		Long: `Put a message of a user into a room, as a server: no rules hold, and nothing is left out in a storm.
+With the same --id within two minutes it is stored once. A key needs "publish" for it. A call of
+the API takes 100 messages, with ext and user.`,
+		Example: `  barrage admin publish live-1 'a rose for Ann' --user bob --kind gift --id order-4711`,
+		Args:    arguments("ROOM", "TEXT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if m.UserID == "" {
+				return cli.Misused(cmd, "cannot publish: --user is missing, whose message it is")
+			}
+			one, room := m, args[0]
+			one.Body = args[1]
+			if one.ID == "" {
+				one.ID = "cli-" + rand.Text()[:12]
+			}
+			c := call{
+				doing: "publish " + within(room), method: http.MethodPost, path: roomPath(room) + "/messages",
+				body: map[string][]message{"messages": {one}}, twice: m.ID == "",
+			}
+			return p.run(cmd, c, func(out io.Writer, answer []byte) error { return writePublished(out, room, answer) })
+		},
+	}
+	cmd.Flags().StringVar(&m.UserID, "user", "", "whose message it is")
+	cmd.Flags().StringVar(&m.Kind, "kind", "", `its kind, "system" too (default chat)`)
+	cmd.Flags().StringVar(&m.ID, "id", "", "a name for it, of at most 64 bytes, by which it is stored once")
+	return p.remote(cmd)
+}
+
+func writePublished(out io.Writer, room string, answer []byte) error {
+	var all published
+	if err := json.Unmarshal(answer, &all); err != nil || len(all.Messages) != 1 {
+		return fmt.Errorf("cannot read the answer: it has %d messages, want one: %w", len(all.Messages), err)
+	}
+	switch m := all.Messages[0]; {
+	case m.Code != "":
+		return fmt.Errorf("cannot publish %s: %s", within(room), cli.Plain(m.Code))
+	case m.Seq == 0:
+		_, err := fmt.Fprintln(out, cli.Plain("published in "+room))
+		return err
+	default:
+		_, err := fmt.Fprintln(out, cli.Plain(fmt.Sprintf("published in %s, as message %d", room, m.Seq)))
+		return err
+	}
 }
 
 func (p *program) pin() *cobra.Command {

@@ -16,6 +16,7 @@ import (
 
 // verb is what the node carries out: the body of POST …/mod.
 type verb struct {
+	ID      string                     `json:"id,omitempty"`
 	Verb    string                     `json:"verb"`
 	UserID  string                     `json:"user_id,omitempty"`
 	Address string                     `json:"address,omitempty"`

@@ -163,9 +163,9 @@ export interface Done {
   readonly verb: string;
   /** n is how many messages it took away; 0 where the verb takes none. */
   readonly n: number;
-  /** seq is the number of the message that was approved; 0 of another verb, or where it has none any more. */
+  /** seq is the number of the message that was approved or announced; 0 of another verb, or where it has none any more. */
   readonly seq: number;
-  /** before says that it was in the room already: its sender had sent it again, and nobody held it then. */
+  /** before says that it was in the room already: its sender had sent it again, or it was announced before. */
   readonly before: boolean;
 }
 
