@@ -114,7 +114,7 @@ func (m *memoryQuota) storm() chat.Storm {
 	return chat.Storm{Level: uint16(m.level), Offered: m.lastOffered, Shown: m.lastTaken}
 }
 
-// give gives the place of a message back that was taken, and is refused for another reason.
+// give gives the place of a message back that was taken, and is refused for another reason: it was not offered, either.
 func (m *memoryQuota) give(q chat.Quota, class chat.Class) {
 	every, low, _ := quotaOf(q)
 	if every == 0 {
@@ -122,6 +122,7 @@ func (m *memoryQuota) give(q chat.Quota, class chat.Class) {
 	}
 	m.all -= every
 	m.taken--
+	m.offered[class]--
 	if class == chat.ClassNormal || class == chat.ClassLow {
 		m.most -= low
 	}

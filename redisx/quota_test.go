@@ -170,6 +170,28 @@ func TestQuota_ABurstIsNoStorm(t *testing.T) {
 	})
 }
 
+// TestQuota_RefusedIsNoStorm: what slow mode refuses was not offered to the room: nobody is told of a storm, and
+// nothing else is left out for it.
+func TestQuota_RefusedIsNoStorm(t *testing.T) {
+	newStormy(t, chat.Quota{PerSecond: 10, Burst: 100}, func(s *harness, wait func(time.Duration)) {
+		n := 0
+		for range 2 {
+			b := stormBatch(&n, 0, 30, 10, 0)
+			for i := range b.Drafts {
+				b.Drafts[i].SetMarks([]chat.Mark{{Kind: chat.MarkUser, Name: "u", Life: time.Hour}})
+			}
+			_, err := s.Publish(t.Context(), "r", b)
+			noError(t, err)
+			wait(time.Second)
+			got, err := s.Publish(t.Context(), "r", stormBatch(&n, 0, 1, 0, 0))
+			noError(t, err)
+			if got.Event.Storm != (chat.Storm{}) || len(got.Event.Messages) != 1 {
+				t.Errorf("after 40 messages that slow mode refused: %+v; want one stored, and no storm", got.Event)
+			}
+		}
+	})
+}
+
 // TestQuota_GivesBack: a message that is refused for another reason has used nothing up.
 func TestQuota_GivesBack(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 10, Burst: 2}, func(s *harness, _ func(time.Duration)) {

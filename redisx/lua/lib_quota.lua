@@ -15,7 +15,8 @@ local function levelOf(normal, low)
 end
 
 -- judge says of the drafts at kept, nil for all, which are not taken: how many ms each has to wait. It returns a
--- function that gives the place of a taken draft of a class back, and what an event says of the storm, '' for none.
+-- function for a taken draft of a class that is refused for another reason, as by slow mode: its place is given back,
+-- and the room was not offered it. It also returns what an event says of the storm, '' for none.
 local function judge(meta, now, classes, kept, drafts, dropped)
   local q = {}
   for number in (call('HGET', meta, 'q') or ''):gmatch('%S+') do q[#q + 1] = tonumber(number) end
@@ -58,6 +59,7 @@ local function judge(meta, now, classes, kept, drafts, dropped)
   end
   local function give(class)
     all, taken = all - quotaEvery, taken - 1
+    if class == 'n' then normal = normal - 1 elseif class == 'l' then low = low - 1 else above = above - 1 end
     if class == 'n' or class == 'l' then most = most - quotaLow end
     keep()
   end
