@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"barrage/bench"
-	"barrage/gateway"
+	"barrage/internal/built"
 	"barrage/internal/cli"
 	"barrage/internal/config"
 )
@@ -34,9 +34,9 @@ const asNode = "TEST_AS_NODE"
 func TestMain(m *testing.M) {
 	behaviour := os.Getenv(asNode)
 	if behaviour == "" {
-		os.Exit(m.Run())
+		os.Exit(built.Run(m, &program))
 	}
-	serve := func(ctx context.Context, _ config.Config, _ gateway.Running, log *slog.Logger, _ cli.Reporter) error {
+	serve := func(ctx context.Context, _ *setup, log *slog.Logger, _ cli.Reporter) error {
 		log.Info("serving")
 		<-ctx.Done()
 		log.Info("draining")
@@ -47,6 +47,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(cli.Run(newRoot(nil, serve), []string{"serve"}, os.Stdout, os.Stderr))
 }
+
+// program is where this program was built, for tests that run it.
+var program string
 
 // result is what one command line did.
 type result struct {
@@ -178,8 +181,8 @@ func TestConfigPrint_ShowsEffectiveValues(t *testing.T) {
 
 func TestServe_TakesConfigAndLogger(t *testing.T) {
 	var cfg config.Config
-	serve := func(_ context.Context, c config.Config, _ gateway.Running, log *slog.Logger, _ cli.Reporter) error {
-		cfg = c
+	serve := func(_ context.Context, s *setup, log *slog.Logger, _ cli.Reporter) error {
+		cfg = s.cfg
 		log.Info("hidden")
 		log.Warn("shown", "addr", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, "took", 1500*time.Millisecond, "err", errors.New("why"), "n", 3)
 		return nil
@@ -201,7 +204,7 @@ func TestServe_TakesConfigAndLogger(t *testing.T) {
 }
 
 func TestServe_LogsWhatItReads(t *testing.T) {
-	serve := func(context.Context, config.Config, gateway.Running, *slog.Logger, cli.Reporter) error { return nil }
+	serve := func(context.Context, *setup, *slog.Logger, cli.Reporter) error { return nil }
 	for _, c := range []struct {
 		file    string
 		environ []string
@@ -217,7 +220,7 @@ func TestServe_LogsWhatItReads(t *testing.T) {
 }
 
 func TestServe_ErrorIsPrintedOnceWithoutUsage(t *testing.T) {
-	serve := func(context.Context, config.Config, gateway.Running, *slog.Logger, cli.Reporter) error {
+	serve := func(context.Context, *setup, *slog.Logger, cli.Reporter) error {
 		return errors.New("cannot listen")
 	}
 	got := runLine(t, "log: {level: error}", nil, serve, "serve")
@@ -338,11 +341,7 @@ func TestBinary_ExitCodes(t *testing.T) {
 
 // TestBinary_Bench measures a real node with the program that users have.
 func TestBinary_Bench(t *testing.T) {
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "barrage")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
+	dir, binary := t.TempDir(), program
 	run := func(args string) (stdout, stderr string, code int) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), binary, strings.Fields(args)...)

@@ -7,15 +7,16 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"barrage/gateway"
 	"barrage/internal/cli"
-	"barrage/internal/config"
 	"barrage/redisx"
 )
 
@@ -32,7 +33,11 @@ var (
 const gcPercent = 50
 
 // serve is a [serveFunc].
-func serve(ctx context.Context, cfg config.Config, running gateway.Running, log *slog.Logger, listens cli.Reporter) error {
+func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Reporter) error {
+	cfg := setup.cfg
+	signals := make(chan os.Signal, 1) // sent by the runtime, never closed; one that waits says all
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -47,8 +52,9 @@ func serve(ctx context.Context, cfg config.Config, running gateway.Running, log 
 		shared.OnCall = func(op string, took time.Duration) { node.StoreCall(op, took) }
 		store, rooms.Node = shared, shared.Node()
 	}
+	setup.store = store
 	of := cfg.Gateway()
-	of.Running = running
+	of.Running = setup.running()
 	node = gateway.New(of, rooms, store, log)
 	registerStore(node.Registry(), store)
 	store.Start(node)
@@ -61,10 +67,10 @@ func serve(ctx context.Context, cfg config.Config, running gateway.Running, log 
 	if err := listens.Tell(node.Addr(), node.AdminAddr()); err != nil {
 		return err
 	}
-
-	<-ctx.Done()
-	log.Info("draining", "connections", node.Sessions(), "at_most", cfg.Server.DrainTimeout)
-	leave, cancel := context.WithTimeout(context.Background(), cfg.Server.DrainTimeout)
+	setup.reloads(ctx, node, signals)
+	most := node.DrainTimeout()
+	log.Info("draining", "connections", node.Sessions(), "at_most", most)
+	leave, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	if err := node.Drain(leave); err != nil {
 		log.Warn("left before all was done", "err", err)

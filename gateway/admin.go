@@ -49,6 +49,7 @@ func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 			"GET /v1/admin/nodes/{node}/log-level": administer(s.readLevel),
 			"PUT /v1/admin/nodes/{node}/log-level": administer(s.setLevel),
 			"GET /v1/admin/nodes/{node}/config":    administer(s.config),
+			"POST /v1/admin/nodes/{node}/reload":   administer(s.reloadNode),
 			"GET /v1/admin/rooms":                  administer(s.roomsEverywhere),
 		},
 		keys.Rooms: {

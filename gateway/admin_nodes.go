@@ -21,6 +21,7 @@ const (
 	askDrain  = "drain"
 	askLevel  = "log level"
 	askConfig = "config"
+	askReload = "reload"
 	askRooms  = "rooms"
 	askRoom   = "room"
 	askUser   = "user"
@@ -37,11 +38,13 @@ func (s adminPort) join() {
 	s.fleet.On(askDrain, s.answerDrain)
 	s.fleet.On(askLevel, s.answerLevel)
 	s.fleet.On(askConfig, func(context.Context, json.RawMessage) (any, error) {
-		if s.cfg.Running.Settings == nil {
+		settings := s.settings()
+		if settings == nil {
 			return nil, &fleet.RefusedError{Status: http.StatusNotImplemented, Why: "this node does not show its settings"}
 		}
-		return nodeConfig{s.edge.Hall.Node(), s.cfg.Running.hash(), s.cfg.Running.Settings}, nil
+		return nodeConfig{s.edge.Hall.Node(), hash(settings), settings}, nil
 	})
+	s.fleet.On(askReload, s.answerReload)
 	s.fleet.On(askRooms, s.answerRooms)
 	s.fleet.On(askRoom, s.answerRoom)
 	s.fleet.On(askUser, s.answerUser)
@@ -129,7 +132,7 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 		s.edge.StepBack()
 		s.noteNode(ctx, order.By, "undrain")
 	} else {
-		over := s.cfg.Server.DrainSpread
+		over := s.edge.Config().Server.DrainSpread
 		if order.OverMS != nil {
 			over = time.Duration(*order.OverMS) * time.Millisecond
 		}

@@ -81,6 +81,7 @@ func adminCases() []adminCase {
 		{op: "getLogLevel", method: get, path: pathNode + "/log-level", good: 200, long: "/v1/admin/nodes/" + long + "/log-level"},
 		{op: "setLogLevel", method: put, path: pathNode + "/log-level", body: level, good: 200, long: "/v1/admin/nodes/" + long + "/log-level"},
 		{op: "getConfig", method: get, path: pathNode + "/config", good: 200, long: "/v1/admin/nodes/" + long + "/config"},
+		{op: "reload", method: post, path: pathNode + "/reload", good: 200, long: "/v1/admin/nodes/" + long + "/reload"},
 		{op: "listRooms", method: get, path: "/v1/admin/rooms", good: 200, long: "/v1/admin/rooms?sort=beauty"},
 		{op: "listRooms", method: get, path: "/v1/admin/rooms?sort=id", good: 200, long: "/v1/admin/rooms?after=x"},
 		{op: "registerRoom", method: put, path: "/v1/admin/rooms/r", good: 204, long: "/v1/admin/rooms/" + long, store: "RegisterRoom"},
@@ -205,6 +206,10 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 		c.call(s, "publish", 503, post, "/v1/admin/rooms/unread/messages", "", `{"messages":[{"id":"1","body":"hi","user_id":"u"}]}`)
 	})
 	c.call(s, "publish", 400, post, "/v1/admin/rooms/r/messages", "", `{"messages":[]}`)
+	refused := newAdmin(t, func(c *setup) {
+		c.Running.Load = func() (Next, error) { return Next{}, &RestartError{[]string{"server.listen"}} }
+	})
+	c.call(refused, "reload", 409, post, pathNode+"/reload", "", "")
 	s.edge.Leave()
 	c.call(s, "ready", 503, get, "/readyz", "", "")
 	for _, op := range []string{"drain", "undrain"} {
@@ -228,7 +233,7 @@ func (c *adminCaller) refusedNodes(s *Server) {
 		}
 		c.call(s, k.op, 404, k.method, "/v1/admin/nodes/nobody"+rest, "", k.body)
 		c.call(s, k.op, 503, k.method, "/v1/admin/nodes/dead"+rest, "", k.body)
-		if strings.HasSuffix(k.op, "LogLevel") || k.op == "getConfig" {
+		if strings.HasSuffix(k.op, "LogLevel") || k.op == "getConfig" || k.op == "reload" {
 			c.call(bare, k.op, 501, k.method, k.path, "", k.body)
 		}
 	}

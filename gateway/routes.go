@@ -25,7 +25,7 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	mux.Handle("GET /{$}", web.Page("room.html"))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
-	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(cors(edge.Origins(s.cfg.CORS.AllowedOrigins), v1.RefuseUnclean(mux)))))
+	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(cors(func() edge.Origins { return s.edge.Config().CORS.AllowedOrigins }, v1.RefuseUnclean(mux)))))
 }
 
 // counted counts the requests being answered, for Drain.
@@ -73,10 +73,10 @@ func (b *bodyToEnd) Read(p []byte) (int, error) {
 
 // cors lets pages of the allowed origins call the API, and those of others read that they
 // may not, see v1.AsksDiagnosis. It answers preflights.
-func cors(o edge.Origins, next http.Handler) http.Handler {
-	all := slices.Contains(o, "*")
+func cors(allowed func() edge.Origins, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin, h := r.Header.Get("Origin"), w.Header()
+		origin, h, o := r.Header.Get("Origin"), w.Header(), allowed()
+		all := slices.Contains(o, "*")
 		if !all { // also without an origin: what is cached then is not for other pages
 			h.Add("Vary", "Origin")
 		}

@@ -25,6 +25,8 @@ type Running struct {
 	Settings []Setting
 	// Level is the least level that is logged; nil: nobody can change it.
 	Level *slog.LevelVar
+	// Load reads the configuration anew, see [Server.Reload]; nil: it cannot be read.
+	Load func() (Next, error)
 }
 
 // Setting is one setting as operators see it.
@@ -35,9 +37,9 @@ type Setting struct {
 }
 
 // hash is the same for the same settings, wherever they come from. It tells nothing of secrets.
-func (r *Running) hash() string {
+func hash(settings []Setting) string {
 	h := sha256.New()
-	for _, s := range r.Settings {
+	for _, s := range settings {
 		h.Write([]byte(s.Key + "=" + s.Value + "\n"))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6])
@@ -80,7 +82,7 @@ func (s *Server) tick() {
 func (s *Server) self() fleet.Node {
 	h := s.edge.Hall.Stats()
 	n := fleet.Node{
-		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: s.cfg.Running.hash(), Started: s.started.UnixMilli(),
+		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: hash(s.settings()), Started: s.started.UnixMilli(),
 		State: fleet.Ready, Connections: s.Sessions(), MaxConnections: s.edge.Sessions.Most(), Rooms: h.Rooms, Members: h.Members,
 		LogLevel: s.logLevel(),
 	}
@@ -112,7 +114,11 @@ func (s *Server) logLevel() string {
 // fleetRefusal is the refusal that a node's is.
 func fleetRefusal(err error) *edge.Refusal {
 	if p, ok := errors.AsType[*fleet.RefusedError](err); ok {
-		return edge.Refuse(p.Status, "%s", p.Why)
+		bad := edge.Refuse(p.Status, "%s", p.Why)
+		if p.Status == http.StatusConflict {
+			bad = bad.As("conflict") // other_epoch is of rooms
+		}
+		return bad
 	}
 	return edge.Refuse(http.StatusInternalServerError, "%v", err)
 }

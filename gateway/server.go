@@ -17,6 +17,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
 	"barrage/gateway/fleet"
+	"barrage/gateway/keys"
 	v1 "barrage/gateway/v1"
 	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
@@ -48,6 +49,7 @@ type Server struct {
 	// Immutable after Start.
 	cfg     Config
 	store   Store
+	keys    *keys.Keys // server keys; nil: none are needed
 	edge    *edge.Edge
 	fastIM  *fastim.FastIM
 	v1      *v1.API
@@ -69,6 +71,7 @@ type Server struct {
 	requests atomic.Int64 // HTTP requests and handshakes being answered
 	exports  atomic.Int64 // of rooms, under way
 	closing  sync.Once
+	reload   reloads
 }
 
 // New makes the node over store. cfg and rooms must be valid. The caller passes the
@@ -89,6 +92,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	adminPort{s}.join()
 	s.metrics.register(s)
 	s.metrics.listen(s)
+	s.show(cfg.Running.Settings)
 	return s
 }
 
@@ -103,8 +107,8 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) start() error {
-	serverKeys, err := s.loadKeys()
-	if err != nil {
+	var err error
+	if s.keys, err = s.loadKeys(); err != nil {
 		return fmt.Errorf("cannot read admin.keys_file: %w", err)
 	}
 	if err := s.audit.check(); err != nil {
@@ -134,11 +138,11 @@ func (s *Server) start() error {
 	if s.edge.Private() {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
-	s.public = s.httpServer(s.routes(serverKeys))
+	s.public = s.httpServer(s.routes(s.keys))
 	s.public.ConnState = s.edge.Plain.State
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(guardAdmin(adminPort{s}.routes(serverKeys), serverKeys == nil))
+		s.admin = s.httpServer(guardAdmin(adminPort{s}.routes(s.keys), s.keys == nil))
 		s.serve(s.admin, adminLn)
 	}
 	for _, warning := range s.cfg.Warnings() {
@@ -224,12 +228,18 @@ func (s *Server) close() {
 	s.stop()
 	s.workers.Wait()
 	_ = s.fleet.Leave(ctx) // else the other nodes take it for alive for half a minute
+	s.reload.mu.Lock()     // the last one is over
+	defer s.reload.mu.Unlock()
+	s.reload.over = true
 	s.edge.Guard.Close()
 	s.edge.Hall.Close()
-	if s.edge.Review != nil {
-		s.edge.Review.Close()
+	if review := s.edge.Review(); review != nil {
+		review.Close()
 	}
 }
+
+// DrainTimeout is server.drain_timeout as it is now.
+func (s *Server) DrainTimeout() time.Duration { return s.edge.Config().Server.DrainTimeout }
 
 // Sessions is how many WebSockets are open.
 func (s *Server) Sessions() int { return s.edge.Sessions.Open() }

@@ -65,9 +65,6 @@ func (t *timings) rooms() room.Timings {
 func (t *timings) listen(s *Server) {
 	s.edge.OnHandshake = told(t.handshake)
 	s.edge.Guard.OnHook = func(hook string, took time.Duration) { t.hook.WithLabelValues(hook).Observe(took.Seconds()) }
-	if s.edge.Review != nil {
-		s.edge.Review.OnCall(of(t.hook, "review"))
-	}
 	if s.hooks != nil {
 		s.hooks.OnCall(of(t.hook, "webhook"))
 	}

@@ -64,7 +64,7 @@ const writtenPatience = time.Second
 // SendAway closes every socket with 1012, evenly over server.drain_spread, so that the
 // other nodes do not get all clients at once. When ctx ends it closes the rest at once.
 func (e *Edge) SendAway(ctx context.Context) {
-	spread := min(e.Config.Server.DrainSpread, e.Config.Server.DrainTimeout/2)
+	spread := min(e.Config().Server.DrainSpread, e.Config().Server.DrainTimeout/2)
 	e.announce(ctx, spread)
 	for _, c := range e.closeEvenly(ctx, spread) {
 		c.Close(CloseRestart)

@@ -1,6 +1,7 @@
 package admincmd
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func nodePath(node, rest string) string { return "/v1/admin/nodes/" + segment(no
 
 // fleet are the commands about nodes.
 func (p *program) fleet() []*cobra.Command {
-	return []*cobra.Command{p.nodes(), p.node(), p.drain(), p.undrain(), p.logLevel(), p.config()}
+	return []*cobra.Command{p.nodes(), p.node(), p.drain(), p.undrain(), p.logLevel(), p.config(), p.reload()}
 }
 
 func (p *program) nodes() *cobra.Command {
@@ -248,6 +249,78 @@ func (p *program) logLevel() *cobra.Command {
 	})
 }
 
+func (p *program) reload() *cobra.Command {
+	return p.remote(&cobra.Command{
+		Use:   "reload [NODE]",
+		Short: "Have a node read its configuration anew",
+		Long: `Have a node read its config file anew, and the files that it names: lists of terms, public keys, server keys. Where
+anything is wrong, or only a new start changes it, the node says so and changes nothing. "barrage config check --against"
+says before what would come of it. NODE is a name that "nodes" shows; without it, it is the node that is asked.
+A node does the same at SIGHUP.`,
+		Example: `  barrage admin reload
+  barrage admin reload 7QJ5M2WD3K8A`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return arguments("NODE")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			node := "self"
+			if len(args) > 0 {
+				node = args[0]
+			}
+			c := call{doing: fmt.Sprintf("reload node %q", node), method: http.MethodPost, path: nodePath(node, "/reload")}
+			return p.run(cmd, c, func(out io.Writer, answer []byte) error {
+				var is struct {
+					Node    string   `json:"node"`
+					Hash    string   `json:"hash"`
+					Changed []string `json:"changed"`
+				}
+				if err := json.Unmarshal(answer, &is); err != nil {
+					return fmt.Errorf("cannot read the answer: %w", err)
+				}
+				changed := "no setting changed"
+				if len(is.Changed) > 0 {
+					changed = "changed " + strings.Join(is.Changed, ", ")
+				}
+				return say(fmt.Sprintf("node %s has read its configuration: %s; hash %s", is.Node, changed, is.Hash))(out, nil)
+			})
+		},
+	})
+}
+
+// Setting is a setting that a node runs with.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"` // as config.yaml has it; *** in the place of a secret
+	From  string `json:"from"`  // default, file, or environment
+}
+
+// Settings asks the node whose admin port is at server for its name and its settings. The key is that of the
+// environment.
+func Settings(ctx context.Context, environ []string, server string) (node string, settings []Setting, err error) {
+	p := &program{env: lookup(environ), server: server, output: outputJSON}
+	n, err := p.connect(io.Discard)
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := n.do(ctx, call{doing: "read the settings of the node at " + n.server, method: http.MethodGet, path: nodePath("self", "/config")})
+	if err != nil {
+		return "", nil, err
+	}
+	var all struct {
+		Node     string    `json:"node"`
+		Settings []Setting `json:"settings"`
+	}
+	if err := json.Unmarshal(answer, &all); err != nil {
+		return "", nil, fmt.Errorf("cannot read the answer: %w", err)
+	}
+	return all.Node, all.Settings, nil
+}
+
 func (p *program) config() *cobra.Command {
 	var changed bool
 	cmd := &cobra.Command{
@@ -263,12 +336,8 @@ not in the hash.`,
 		c := call{doing: fmt.Sprintf("read the settings of node %q", args[0]), method: http.MethodGet, path: nodePath(args[0], "/config")}
 		return p.run(cmd, c, func(out io.Writer, answer []byte) error {
 			var all struct {
-				Hash     string `json:"hash"`
-				Settings []struct {
-					Key   string `json:"key"`
-					Value string `json:"value"`
-					From  string `json:"from"`
-				} `json:"settings"`
+				Hash     string    `json:"hash"`
+				Settings []Setting `json:"settings"`
 			}
 			if err := json.Unmarshal(answer, &all); err != nil {
 				return fmt.Errorf("cannot read the answer: %w", err)

@@ -46,29 +46,33 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 // given would be a setting without effect.
 func TestConfig_PartsTakeEverySetting(t *testing.T) {
 	ofMain := func(key string) bool { // What main hands over by itself.
-		return strings.HasPrefix(key, "redis.") || strings.HasPrefix(key, "log.")
+		return strings.HasPrefix(key, "redis.") || strings.HasPrefix(key, "log.") || strings.HasPrefix(key, "config.")
 	}
 	plain := Default()
 	for i, s := range settings(&plain) {
 		changed := Default()
-		value := settings(&changed)[i].value
-		switch value.Kind() {
-		case reflect.Bool:
-			value.SetBool(!value.Bool())
-		case reflect.Int, reflect.Int64:
-			value.SetInt(value.Int() + 1)
-		case reflect.Float64:
-			value.SetFloat(value.Float() + 1)
-		case reflect.String:
-			value.SetString(value.String() + "x")
-		default:
-			value.Set(reflect.ValueOf([]string{"x"}))
-		}
+		change(settings(&changed)[i].value)
 		same := reflect.DeepEqual(changed.Gateway(), plain.Gateway()) &&
 			reflect.DeepEqual(changed.Rooms(), plain.Rooms()) && changed.StoreLimits() == plain.StoreLimits()
 		if same && !ofMain(s.key) {
 			t.Errorf("%s: changed, and Gateway, Rooms and Limits are as before", s.key)
 		}
+	}
+}
+
+// change gives a setting another value.
+func change(value reflect.Value) {
+	switch value.Kind() {
+	case reflect.Bool:
+		value.SetBool(!value.Bool())
+	case reflect.Int, reflect.Int64:
+		value.SetInt(value.Int() + 1)
+	case reflect.Float64:
+		value.SetFloat(value.Float() + 1)
+	case reflect.String:
+		value.SetString(value.String() + "x")
+	default:
+		value.Set(reflect.ValueOf([]string{"x"}))
 	}
 }
 

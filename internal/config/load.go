@@ -27,11 +27,14 @@ type Source struct {
 	Variable string
 }
 
+// fromEnvironment is the String of a Source that is a variable.
+const fromEnvironment = "environment"
+
 // String is default, file or environment.
 func (s Source) String() string {
 	switch {
 	case s.Variable != "":
-		return "environment"
+		return fromEnvironment
 	case s.Line != 0:
 		return "file"
 	}
