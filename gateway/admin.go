@@ -50,6 +50,7 @@ func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 			"PUT /v1/admin/nodes/{node}/log-level": administer(s.setLevel),
 			"GET /v1/admin/nodes/{node}/config":    administer(s.config),
 			"POST /v1/admin/nodes/{node}/reload":   administer(s.reloadNode),
+			"POST /v1/admin/nodes/rebalance":       administer(s.rebalance),
 			"GET /v1/admin/rooms":                  administer(s.roomsEverywhere),
 		},
 		keys.Rooms: {
@@ -185,7 +186,7 @@ var errDraining = errors.New("the node is leaving")
 
 // ready says whether new clients should be sent here: nil, or why not.
 func (s *Server) ready() error {
-	if s.edge.Draining() {
+	if s.edge.Draining() || s.edge.Lame() {
 		return errDraining
 	}
 	return s.store.State()

@@ -82,6 +82,7 @@ func adminCases() []adminCase {
 		{op: "setLogLevel", method: put, path: pathNode + "/log-level", body: level, good: 200, long: "/v1/admin/nodes/" + long + "/log-level"},
 		{op: "getConfig", method: get, path: pathNode + "/config", good: 200, long: "/v1/admin/nodes/" + long + "/config"},
 		{op: "reload", method: post, path: pathNode + "/reload", good: 200, long: "/v1/admin/nodes/" + long + "/reload"},
+		{op: "rebalance", method: post, path: "/v1/admin/nodes/rebalance?rate=5/s&over=1.5", good: 200, long: "/v1/admin/nodes/rebalance?over=0.5"},
 		{op: "listRooms", method: get, path: "/v1/admin/rooms", good: 200, long: "/v1/admin/rooms?sort=beauty"},
 		{op: "listRooms", method: get, path: "/v1/admin/rooms?sort=id", good: 200, long: "/v1/admin/rooms?after=x"},
 		{op: "registerRoom", method: put, path: "/v1/admin/rooms/r", good: 204, long: "/v1/admin/rooms/" + long, store: "RegisterRoom"},
@@ -206,6 +207,10 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 		c.call(s, "publish", 503, post, "/v1/admin/rooms/unread/messages", "", `{"messages":[{"id":"1","body":"hi","user_id":"u"}]}`)
 	})
 	c.call(s, "publish", 400, post, "/v1/admin/rooms/r/messages", "", `{"messages":[]}`)
+	if _, err := s.store.TakeTurn(t.Context(), "other", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	c.call(s, "rebalance", 409, post, "/v1/admin/nodes/rebalance", "", "")
 	refused := newAdmin(t, func(c *setup) {
 		c.Running.Load = func() (Next, error) { return Next{}, &RestartError{[]string{"server.listen"}} }
 	})

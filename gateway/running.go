@@ -92,7 +92,7 @@ func (s *Server) self() fleet.Node {
 	}
 	n.Received, n.Sent = s.speeds.of()
 	switch err := s.ready(); {
-	case s.edge.Draining():
+	case s.edge.Draining(), s.edge.Lame():
 		n.State = fleet.Draining
 	case err != nil:
 		n.State, n.Why = fleet.Unready, err.Error()

@@ -180,11 +180,13 @@ func (s *Server) Addr() net.Addr { return s.addr }
 // AdminAddr is where the admin port listens; nil without one. Valid after Start.
 func (s *Server) AdminAddr() net.Addr { return s.adminAt }
 
-// Drain leaves in good order, within ctx: readiness off, no new connections, what
-// was taken is answered, every socket is closed with 1012. No step keeps the next from
-// its turn: answering gets half of the time at most. Whatever is left when ctx ends is
-// cut off by Close.
+// Drain leaves in good order, within ctx: readiness off; for server.lame_duck no more than that, nor until no other
+// node sends its clients away, if there is time for that; no new connections, what was taken is answered, every socket
+// is closed with 1012. No step keeps the next from its turn: answering gets half of the time at most. Whatever is left
+// when ctx ends is cut off by Close.
 func (s *Server) Drain(ctx context.Context) error {
+	s.beLame(ctx)
+	defer s.fleet.EndTurn(ctx)
 	s.edge.Leave()
 	taken, cancel := ctx, context.CancelFunc(func() {})
 	if end, ok := ctx.Deadline(); ok {
@@ -235,6 +237,36 @@ func (s *Server) close() {
 	s.edge.Hall.Close()
 	if review := s.edge.Review(); review != nil {
 		review.Close()
+	}
+}
+
+// beLame is not ready any more, and waits for server.lame_duck and for the node's turn.
+func (s *Server) beLame(ctx context.Context) {
+	s.edge.BeLame()
+	if s.store.State() == nil {
+		_ = s.fleet.Tell(ctx) // else with the next beat
+	}
+	cfg := s.edge.Config().Server
+	wait := time.NewTimer(cfg.LameDuck)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wait.C:
+	}
+	s.edge.WarnOfPace(cfg.Spread(), "set server.drain_spread, and server.drain_timeout to twice as much")
+	if s.Sessions() == 0 || s.store.State() != nil { // nobody to send away, or nobody to ask
+		return
+	}
+	turn, cancel := ctx, context.CancelFunc(func() {})
+	if end, ok := ctx.Deadline(); ok { // half of what is then left is for sending away
+		turn, cancel = context.WithDeadline(ctx, end.Add(-2*cfg.Spread()))
+	}
+	defer cancel()
+	switch holder, err := s.fleet.AwaitTurn(turn); {
+	case err != nil:
+		s.log.Warn("cannot ask whether other nodes leave, too", "err", err)
+	case holder != s.edge.Hall.Node():
+		s.log.Warn("two nodes send their clients away at once: there was no time to wait for the other one", "other", holder)
 	}
 }
 

@@ -78,6 +78,9 @@ type ServerConfig struct {
 	// other nodes get all clients at once. Too high: leaving takes that long. Never more
 	// than half of DrainTimeout.
 	DrainSpread time.Duration `mapstructure:"drain_spread"`
+	// LameDuck is how long a leaving node is not ready, and takes clients all the same, before it closes its port and sends
+	// them away: for balancers that learn of it late. Never more than half of DrainTimeout.
+	LameDuck time.Duration `mapstructure:"lame_duck"`
 	// TestPage is who is served FastIM's page for trying both sockets by hand, at /test/websocket: [TestPageLocal],
 	// [TestPageAll] or [TestPageNone].
 	TestPage string `mapstructure:"test_page"`
@@ -128,6 +131,9 @@ func DefaultConfig() Config {
 	}
 }
 
+// Spread is DrainSpread as far as DrainTimeout has room for it.
+func (c *ServerConfig) Spread() time.Duration { return min(c.DrainSpread, c.DrainTimeout/2) }
+
 // Validate reports every value out of range, each with its key within the section.
 func (c ServerConfig) Validate() error {
 	var errs []error
@@ -173,6 +179,9 @@ func (c ServerConfig) Validate() error {
 	}
 	if c.DrainSpread < 0 || c.DrainSpread > time.Hour {
 		bad("drain_spread: %v is not within 0 (= all at once) and 1h", c.DrainSpread)
+	}
+	if c.LameDuck < 0 || c.LameDuck > c.DrainTimeout/2 {
+		bad("lame_duck: %v is not within 0 (= none) and half of drain_timeout (%v)", c.LameDuck, c.DrainTimeout)
 	}
 	return errors.Join(errs...)
 }

@@ -77,10 +77,13 @@ type Edge struct {
 	Stats    Stats
 	Sessions Sessions
 	clock    clock
+	lame     atomic.Bool
 	leaving  atomic.Bool
 	// delivered is when the lanes were last found to deliver, in nanoseconds since made.
 	delivered atomic.Int64
 	aside     aside
+
+	rebalancing atomic.Bool // see SendSome
 }
 
 // Times is the time as an edge has it.

@@ -438,8 +438,8 @@ func (m *member) Judged() {
 	m.tell(you.Text())
 }
 
-// Held tells of a message that waits for a moderator, or does no more.
-func (m *member) Held(frame string) { m.tell(frame) }
+// Tell sends a frame that the edge has made: a message waits for a moderator, the client is to come back elsewhere.
+func (m *member) Tell(frame string) { m.tell(frame) }
 
 func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 
