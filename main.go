@@ -9,9 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,7 +66,7 @@ and then a look at http://127.0.0.1:9000/ in two windows of a browser.`,
 }
 
 func newServe(environ []string, serve serveFunc) *cobra.Command {
-	var file string
+	var file, listen string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a node until SIGINT or SIGTERM",
@@ -73,20 +76,27 @@ stops. That takes up to server.drain_timeout. A second signal ends it at once.
 SIGHUP has it read its configuration anew, see "barrage config check --help".
 
 Everything is set in the config file; the environment beats the file:
-BARRAGE_SERVER_LISTEN is the variable of server.listen.
+BARRAGE_SERVER_LISTEN is the variable of server.listen. --listen beats both.
 
 A program that starts a node learns where it listens from one line of JSON,
 {"public":"127.0.0.1:9000","admin":"127.0.0.1:9001"}, on the file descriptor that
 BARRAGE_READY_FD names.`,
 		Example: `  barrage serve                                  # ./config.yaml, or else the defaults
   barrage serve --config /etc/barrage.yaml
-  BARRAGE_SERVER_LISTEN=:8000 barrage serve
+  barrage serve --listen :8000
   BARRAGE_REDIS_ADDRS=127.0.0.1:6379 BARRAGE_REDIS_PASSWORD=... barrage serve`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			listens, environ, err := cli.NewReporter(environ)
 			if err != nil {
 				return err
+			}
+			if listen != "" {
+				at, err := listenAt(listen)
+				if err != nil {
+					return cli.Misused(cmd, err.Error())
+				}
+				environ = append(slices.Clone(environ), "BARRAGE_SERVER_LISTEN="+at)
 			}
 			read := func() (loaded, error) { return load(file, environ) }
 			loaded, err := read()
@@ -104,7 +114,19 @@ BARRAGE_READY_FD names.`,
 		},
 	}
 	addConfigFlag(cmd, &file)
+	cmd.Flags().StringVar(&listen, "listen", "", "host:port of the public port, or the port alone, instead of server.listen")
 	return cmd
+}
+
+// listenAt is host:port; a port alone is one of every interface.
+func listenAt(text string) (string, error) {
+	if _, err := strconv.ParseUint(text, 10, 16); err == nil {
+		text = ":" + text
+	}
+	if _, port, err := net.SplitHostPort(text); err != nil || port == "" {
+		return "", fmt.Errorf("cannot listen on %q: want host:port or a port, as 127.0.0.1:8000 or 8000", text)
+	}
+	return text, nil
 }
 
 func newConfig(environ []string) *cobra.Command {
@@ -120,7 +142,8 @@ func newConfig(environ []string) *cobra.Command {
 		Use:   "check",
 		Short: "Report all that is wrong, exit 1 if anything is",
 		Long: `Check the config file and the environment as a node would at its start, and report all
-that is wrong, one problem a line. The exit code is 0 where nothing is, else 1.
+that is wrong, one problem a line; the files that they name are read, too: certificates, keys,
+lists of terms. The exit code is 0 where nothing is, else 1.
 
 --against names the admin port of a running node, and tells what a reload of that node would
 change; what the node's own environment sets stays. The exit code is 1 where the node would refuse
@@ -133,6 +156,9 @@ it, because only a new start changes a setting. The node's key is BARRAGE_ADMIN_
 			loaded, err := load(checked, environ)
 			if err != nil {
 				return err
+			}
+			if err := loaded.cfg.CheckFiles(); err != nil {
+				return fmt.Errorf("cannot use the files that %s names:%s", cmp.Or(loaded.file, "the environment"), indented(err))
 			}
 			lines := []string{loaded.summary()}
 			for _, name := range config.Ignored(environ) {
@@ -316,11 +342,13 @@ func load(file string, environ []string) (loaded, error) {
 	}
 	cfg, sources, err := config.Load(file, environ)
 	if err != nil {
-		problems := strings.ReplaceAll("\n"+err.Error(), "\n", "\n  ")
-		return loaded{}, fmt.Errorf("cannot use %s:%s", cmp.Or(file, "the environment"), problems)
+		return loaded{}, fmt.Errorf("cannot use %s:%s", cmp.Or(file, "the environment"), indented(err))
 	}
 	return loaded{cfg, sources, file}, nil
 }
+
+// indented is each line of an error in a line of its own.
+func indented(err error) string { return strings.ReplaceAll("\n"+err.Error(), "\n", "\n  ") }
 
 // count is how many values come from one source, as "environment".
 func (l loaded) count(source string) int {

@@ -127,6 +127,21 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 		{"help of an unknown command", "", nil, "help srve", result{cli.ExitUsage, "", "barrage: cannot run \"barrage srve\": there is no such command; did you mean \"serve\"? (see barrage --help)\n"}},
 		{"variables of an image", "", []string{"BARRAGE_VERSION=1.2"}, "config check", result{0, "defaults: ok\nBARRAGE_VERSION is no setting, and was ignored\n", ""}},
 		{"unknown flag", "", nil, "serve --confg x", result{cli.ExitUsage, "", "barrage: cannot read the command line: unknown flag: --confg (see barrage serve --help)\n"}},
+		{
+			"a TLS file that is not there", "redis:\n  addrs: [\"127.0.0.1:1\"]\n  tls: true\n  tls_ca_file: none.pem\nfilter:\n  files: [none.txt]\n", nil, "config check",
+			result{cli.ExitFailure, "", `barrage: cannot use the files that config.yaml names:
+  redis.tls_ca_file: open none.pem: no such file or directory
+  cannot read filter.files: open none.txt: no such file or directory
+`},
+		},
+		{
+			"keys that are not there", "auth:\n  mode: [jwt]\n  jwt_public_key_file: none.pem\nadmin:\n  keys_file: none.yaml\n", nil, "config check",
+			result{cli.ExitFailure, "", `barrage: cannot use the files that config.yaml names:
+  auth.jwt_public_key_file: cannot read the keys: open none.pem: no such file or directory
+  admin.keys_file: cannot use the keys of none.yaml: open: no such file or directory
+`},
+		},
+		{"an address that is none", "", nil, "serve --listen localhost", result{cli.ExitUsage, "", "barrage: cannot listen on \"localhost\": want host:port or a port, as 127.0.0.1:8000 or 8000 (see barrage serve --help)\n"}},
 		{"flag without a value", "", nil, "config check --config", result{cli.ExitUsage, "", "barrage: cannot read the command line: flag needs an argument: --config (see barrage config check --help)\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -152,7 +167,7 @@ func TestHelp_Teaches(t *testing.T) {
 		{"admin key new --help", "barrage admin key new oncall --can rooms,ops"},
 		{"config", "check       Report all that is wrong"},
 		{"help serve", "A second signal ends it at once"},
-		{"serve --help", "BARRAGE_SERVER_LISTEN=:8000 barrage serve"},
+		{"serve --help", "barrage serve --listen :8000"},
 		{"serve --help", "BARRAGE_READY_FD"},
 		{"config check --help", "barrage config check --config /etc/barrage.yaml"},
 		{"config print --help", "grep environment"},
@@ -200,6 +215,20 @@ func TestServe_TakesConfigAndLogger(t *testing.T) {
 	}
 	if got.code != 0 || got.stdout != "" || cfg.Server.Listen != ":1" || cfg.Log.Format != "json" {
 		t.Errorf("barrage serve = %+v with %+v; want the loaded configuration", got, cfg)
+	}
+}
+
+func TestServe_ListensWhereTheFlagSays(t *testing.T) {
+	for flag, want := range map[string]string{":8000": ":8000", "8000": ":8000", "[::1]:0": "[::1]:0"} {
+		var at string
+		serve := func(_ context.Context, s *setup, _ *slog.Logger, _ cli.Reporter) error {
+			again, err := s.read() // as a reload does
+			at = again.cfg.Server.Listen
+			return err
+		}
+		if got := runLine(t, "server:\n  listen: \":1\"\n", []string{"BARRAGE_SERVER_LISTEN=:2"}, serve, "serve", "--listen", flag); got.code != 0 || at != want {
+			t.Errorf("barrage serve --listen %s = %+v, at %q; want %q", flag, got, at, want)
+		}
 	}
 }
 

@@ -90,7 +90,7 @@ func greet(w io.Writer, public, admin net.Addr, redis []string) {
 	} else {
 		fmt.Fprintf(&b, "  rooms     in Redis at %s\n", strings.Join(redis, ", "))
 	}
-	fmt.Fprintf(&b, "\n  Another port: BARRAGE_SERVER_LISTEN=:8000. Ctrl-C ends it.\n\n")
+	fmt.Fprintf(&b, "\n  Another port: barrage serve --listen :8000. Ctrl-C ends it.\n\n")
 	_, _ = io.WriteString(w, b.String()) // a closed terminal is no reason to stop
 }
 

@@ -107,6 +107,12 @@ func (c Config) options(name string) (rueidis.ClientOption, error) {
 	return o, nil
 }
 
+// CheckFiles reads the files that the configuration names; the error has the key of the first that is no use.
+func (c Config) CheckFiles() error {
+	_, err := c.tls()
+	return err
+}
+
 // tls is nil without TLS.
 func (c Config) tls() (*tls.Config, error) {
 	if !c.TLS {

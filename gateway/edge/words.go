@@ -136,6 +136,11 @@ func (w *Words) Reload(cfg FilterConfig) error {
 	return nil
 }
 
+// CheckWords reads the files of a valid section, and says why no filter can be made of them; nil where one can.
+func CheckWords(cfg FilterConfig) error {
+	return newWords(nil, time.Now, slog.New(slog.DiscardHandler)).Reload(cfg)
+}
+
 // listsOf are the lists of files, and those of the store behind them by their names.
 func listsOf(files []List, stored map[string]storedList) []List {
 	lists := slices.Clone(files)
