@@ -83,7 +83,7 @@ func greet(w io.Writer, public, admin net.Addr, redis []string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  room      http://%s/\n  crowd     http://%[1]s/?demo=1\n  sockets   http://%[1]s/test/websocket\n", cli.Reachable(public))
 	if admin != nil {
-		fmt.Fprintf(&b, "  metrics   http://%s/metrics\n", cli.Reachable(admin))
+		fmt.Fprintf(&b, "  operate   http://%s/\n", cli.Reachable(admin))
 	}
 	if len(redis) == 0 {
 		fmt.Fprintf(&b, "  rooms     in memory: gone when this ends; BARRAGE_REDIS_ADDRS=host:6379 keeps and shares them\n")

@@ -31,6 +31,7 @@ type adminPort struct{ *Server }
 func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 	return map[keys.Can]map[string]http.HandlerFunc{
 		0: {
+			"GET /{$}":                   s.index,
 			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) },
 			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) },
 			"GET /v1/admin/openapi.yaml": describeAdmin,
