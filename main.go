@@ -4,6 +4,7 @@ package main
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ import (
 	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/internal/doctor"
+	"barrage/internal/initcmd"
 	"barrage/internal/keycmd"
 	"barrage/internal/sizing"
 	"barrage/internal/sparse"
@@ -35,6 +37,11 @@ import (
 
 // version is set by the build of a release: -ldflags "-X main.version=v1.2.3".
 var version string
+
+// configYAML is every setting with its default.
+//
+//go:embed config.yaml
+var configYAML []byte
 
 // defaultFile is read when --config is not given and it exists.
 const defaultFile = "config.yaml"
@@ -58,10 +65,11 @@ A first try needs no Redis and no file:
 
   barrage serve
 
-and then a look at http://127.0.0.1:9000/ in two windows of a browser.`,
+and then a look at http://127.0.0.1:9000/ in two windows of a browser. "barrage init" writes the files
+of a node of your own.`,
 		Version: versionText(),
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), newDoctor(environ), sizing.New(), newVersion())
+	root.AddCommand(newServe(environ, serve), initcmd.New(configYAML), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), newDoctor(environ), sizing.New(), newVersion())
 	return root
 }
 
