@@ -394,9 +394,9 @@ func TestBinary_Bench(t *testing.T) {
 	if page, err := os.ReadFile(filepath.Join(dir, "r.html")); err != nil || !strings.Contains(string(page), "barrage bench quiet") {
 		t.Errorf("r.html: %v, %.200q", err, page)
 	}
-	stdout, stderr, code = run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --benchstat --quiet")
-	if code != 0 || stderr != "" || !strings.Contains(stdout, "Benchmark") {
-		t.Errorf("exit code %d, stdout %q, stderr %q; want benchmark lines and nothing else", code, stdout, stderr)
+	stdout, stderr, code = run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --benchstat --quiet --fail-if p50<1h --fail-if lost>0")
+	if code != cli.ExitFailure || !strings.HasPrefix(stderr, "barrage: cannot call that good enough: p50<1h: it is ") || strings.Contains(stderr, "lost") || !strings.Contains(stdout, "Benchmark") {
+		t.Errorf("exit code %d, stdout %q, stderr %q; want benchmark lines, and the objective that is missed", code, stdout, stderr)
 	}
 	// Bodies of 300 bytes make each batch worth deflating.
 	stdout, stderr, code = run("bench quiet --dialect native --deflate --body 300 --viewers 20 --rooms 2 --warmup 0s --duration 1s --json - --quiet")

@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,7 +108,15 @@ func checkTarget(cmd *cobra.Command, t bench.Target) error {
 	if err := t.Validate(); err != nil {
 		return cli.Misused(cmd, err.Error())
 	}
+	if err := checkBeside(cmd); err != nil {
+		return err
+	}
 	if len(t.Addrs) > 0 {
+		for _, name := range []string{"nodes", "env", "redis"} {
+			if cmd.Flags().Changed(name) {
+				return cli.Misused(cmd, fmt.Sprintf("cannot use --%s with --target: it is about nodes that are started here", name))
+			}
+		}
 		return nil
 	}
 	ours := t.Dialect == "fastim" || t.Dialect == "native"
@@ -117,6 +126,68 @@ func checkTarget(cmd *cobra.Command, t bench.Target) error {
 		}
 	}
 	return nil
+}
+
+// beside are flags that say nothing without another one, unless the scenario has a value of it.
+var beside = map[string][]string{
+	"burst-messages":  {"burst-every", "burst-over"},
+	"slow-share":      {"slow-bytes-per-second"},
+	"arrival-viewers": {"arrival-rate", "arrival-after"},
+	"return-share":    {"return-after", "return-rate"},
+}
+
+// checkBeside refuses flags that would change nothing.
+func checkBeside(cmd *cobra.Command) error {
+	for _, name := range slices.Sorted(maps.Keys(beside)) {
+		needed := cmd.Flags().Lookup(name)
+		if needed == nil || needed.Value.String() != "0" || cmd.Name() == "run" { // the file may say it
+			continue
+		}
+		for _, flag := range beside[name] {
+			if cmd.Flags().Changed(flag) {
+				return cli.Misused(cmd, fmt.Sprintf("cannot use --%s without --%s: it would change nothing", flag, name))
+			}
+		}
+	}
+	return nil
+}
+
+// objectives are those of --fail-if.
+type objectives []string
+
+func (o *objectives) addFlag(f *pflag.FlagSet) {
+	f.StringArrayVar((*[]string)(o), "fail-if", nil, "exit with 1 where a result is so, as 'p99>200ms', 'lost>0', 'lost>0.1%' or 'copies/s<100000' (can be repeated); figures: "+
+		strings.Join(bench.ObjectiveFigures(), ", "))
+}
+
+// check refuses objectives that make no sense.
+func (o objectives) check(cmd *cobra.Command) error {
+	for _, text := range o {
+		if _, err := bench.ParseObjective(text); err != nil {
+			return cli.Misused(cmd, err.Error())
+		}
+	}
+	return nil
+}
+
+// missed is an error that names the objectives which results miss; check has seen them.
+func (o objectives) missed(results []bench.Result) error {
+	var all []string
+	for _, text := range o {
+		objective, err := bench.ParseObjective(text)
+		if err != nil {
+			return err
+		}
+		for i := range results {
+			if why := objective.Missed(&results[i]); why != "" {
+				all = append(all, why)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("cannot call that good enough: %s", strings.Join(all, "; "))
 }
 
 // share is a flag's value between 0 and 1, written "10%" or "0.1".
