@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"time"
 
@@ -96,13 +95,6 @@ const (
 	TestPageNone  = "none"
 )
 
-// CORSConfig is the config section `cors`.
-type CORSConfig struct {
-	// AllowedOrigins are the origins (scheme://host[:port]) whose pages may call the
-	// HTTP API and open sockets; "*" = all.
-	AllowedOrigins []string `mapstructure:"allowed_origins"`
-}
-
 // DefaultConfig is what config.yaml says.
 func DefaultConfig() Config {
 	return Config{
@@ -182,20 +174,6 @@ func (c ServerConfig) Validate() error {
 	}
 	if c.LameDuck < 0 || c.LameDuck > c.DrainTimeout/2 {
 		bad("lame_duck: %v is not within 0 (= none) and half of drain_timeout (%v)", c.LameDuck, c.DrainTimeout)
-	}
-	return errors.Join(errs...)
-}
-
-// Validate reports every value out of range, each with its key within the section.
-func (c CORSConfig) Validate() error {
-	var errs []error
-	for i, o := range c.AllowedOrigins {
-		if o == "*" {
-			continue
-		}
-		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
-			errs = append(errs, fmt.Errorf("allowed_origins[%d]: %q is not an origin as https://example.com, nor *", i, o))
-		}
 	}
 	return errors.Join(errs...)
 }

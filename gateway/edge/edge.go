@@ -84,6 +84,7 @@ type Edge struct {
 	aside     aside
 
 	rebalancing atomic.Bool // see SendSome
+	hinted      sync.Map    // what Hint has said
 }
 
 // Times is the time as an edge has it.
@@ -206,6 +207,21 @@ func (e *Edge) gone(c *Session) {
 	c.runs.Gone()
 	e.Sessions.remove(c)
 	e.Door.Leave(door.Ticket(c.ticket.Load()), c.user)
+}
+
+// mostHinted bounds what a hint shows of a stranger's request, in bytes.
+const mostHinted = 200
+
+// Hint logs, once, what operators may have to mend, and of what request that was said: names and values.
+func (e *Edge) Hint(text string, of ...string) {
+	if _, again := e.hinted.LoadOrStore(text, true); again {
+		return
+	}
+	attrs := make([]any, len(of))
+	for i, s := range of {
+		attrs[i] = s[:min(len(s), mostHinted)]
+	}
+	e.Log.Warn(text, attrs...)
 }
 
 // OpenFiles is the process's limit of open files. Valid after Listen.

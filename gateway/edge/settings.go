@@ -18,10 +18,13 @@ type settings struct {
 	ops    pace.Rate    // limits.message_rate
 	likes  pace.Rate    // limits.like_rate
 	review *review.Hook // nil: nobody is asked about messages
+	// origins are those of cors.allowed_origins.
+	origins Origins
 }
 
 func (e *Edge) newSettings(cfg Config) *settings {
 	s := &settings{Config: cfg}
+	s.origins, _ = ParseOrigins(cfg.CORS.AllowedOrigins) // Validate has seen them
 	if cfg.Limits.Enabled {
 		s.ops = pace.PerSecond(cfg.Limits.MessageRate, cfg.Limits.MessageBurst)
 		s.likes = pace.PerSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
@@ -38,6 +41,9 @@ func (e *Edge) newSettings(cfg Config) *settings {
 func (c *Config) door() door.Config {
 	return door.Config{Limits: c.Limits, TrustedProxies: c.Server.TrustedProxies, ClientIPHeader: c.Server.ClientIPHeader}
 }
+
+// AnyOrigin reports whether pages of every site may talk to us.
+func (e *Edge) AnyOrigin() bool { return e.set.Load().origins.Any }
 
 // Config is what holds now; nobody changes it. Who looks twice may see two, see Reload.
 func (e *Edge) Config() *Config { return &e.set.Load().Config }

@@ -128,7 +128,7 @@ hook.review_timeout: 0s is not within 10ms and 2s
 hook.review_fallback: "mask" is none of allow, deny, hold
 hook.review_new_for: 0s is not within 1s and 24h
 fanout.lanes: -1 is not within 0 (= one per core) and 1024
-cors.allowed_origins[1]: "x" is not an origin as https://example.com, nor *
+cors.allowed_origins[1]: "x" is no origin, as https://example.com, https://*.example.com, *, null or file://
 log.level: "loud" is none of debug, info, warn, error
 log.format: "" is none of text, json
 admin.listen: "x" is server.listen too; give it a port of its own`)
