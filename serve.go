@@ -16,7 +16,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"barrage/gateway"
+	"barrage/internal/cgroup"
 	"barrage/internal/cli"
+	"barrage/internal/doctor"
 	"barrage/redisx"
 )
 
@@ -41,6 +43,12 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	if bound := cgroup.Memory("/"); bound > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		share := bound / 100 * cgroup.Share
+		debug.SetMemoryLimit(share)
+		log.Info("Go keeps to its share of the cgroup's memory: GOMEMLIMIT is not set", "cgroup_bytes", bound, "go_bytes", share)
+	}
+	warnOfMachine(log, doctor.Machine(&cfg, os.Environ()))
 	var store redisx.Store
 	var node *gateway.Server // set before the store starts, and so before its first call
 	rooms := cfg.Rooms()
@@ -76,6 +84,19 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 		log.Warn("left before all was done", "err", err)
 	}
 	return nil
+}
+
+// warnOfMachine says in one line what of the kernel's settings does not suit many clients.
+func warnOfMachine(log *slog.Logger, found []doctor.Finding) {
+	var attrs []any
+	for _, f := range found {
+		if f.State != doctor.OK {
+			attrs = append(attrs, f.Check, f.Value)
+		}
+	}
+	if len(attrs) > 0 {
+		log.Warn("this machine is not set up for many clients: \"barrage doctor\" says how to mend each", attrs...)
+	}
 }
 
 // greet says what to open in a browser, and where the rooms are kept.
