@@ -418,6 +418,48 @@ func TestBinary_Bench(t *testing.T) {
 	}
 }
 
+// TestBinary_BenchInARoom: the load goes into a room that others know and speak in; what was said there before, and
+// what they say, is neither lost nor doubled.
+func TestBinary_BenchInARoom(t *testing.T) {
+	n := startNode(t, "server:\n  listen: 127.0.0.1:0\nadmin:\n  listen: 127.0.0.1:0\nlimits:\n  enabled: false\nroom:\n  anonymous_join: true\n")
+	told := 0
+	say := func() {
+		told++
+		n.run(0, "admin", "announce", "live-1", fmt.Sprint("of others ", told))
+	}
+	for range 5 {
+		say()
+	}
+	for _, dialect := range []string{"fastim", "native"} {
+		over := make(chan string)
+		go func() {
+			cmd := exec.CommandContext(t.Context(), n.binary, "bench", "quiet", "--target", n.ready.Public, "--dialect", dialect, "--room", "live-1",
+				"--rooms", "1", "--viewers", "20", "--rate", "50", "--warmup", "0s", "--duration", "2s", "--json", "-", "--quiet")
+			cmd.Dir = n.dir
+			out, _ := cmd.Output() // what it says tells
+			over <- string(out)
+		}()
+		var out string
+		for before := told; out == ""; {
+			select {
+			case out = <-over:
+				if told == before {
+					t.Fatal("nobody else has spoken meanwhile")
+				}
+			default:
+				say()
+			}
+		}
+		var file struct{ Results []bench.Result }
+		if err := json.Unmarshal([]byte(out), &file); err != nil || len(file.Results) != 1 {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if m := file.Results[0].Messages; m.Sent != 100 || m.Expected != 2000 || m.Delivered != 2000 || m.Lost+m.Doubled+m.OutOfOrder != 0 || m.Others == 0 || m.Uncounted != 0 {
+			t.Errorf("%s: %+v; want 100 messages to 20 viewers each, and those of others", dialect, m)
+		}
+	}
+}
+
 // TestToken_UsesTheConfiguration: a token that the command makes is good for a node with the same file.
 func TestToken_UsesTheConfiguration(t *testing.T) {
 	const file = "auth:\n  jwt_secret: hunter2 hunter2 hunter2 hunter2 hunter2\n  jwt_audience: chat\n"

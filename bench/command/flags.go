@@ -82,6 +82,7 @@ func addTargetFlags(f *pflag.FlagSet, t *bench.Target) {
 	f.StringVar(&t.Peer, "peer-name", "", "what results call the targets; compare pairs by it. Without it: their addresses")
 	f.StringVar(&t.Token, "token", "", "token that all viewers show the targets, whose user ids are made up; without it \"t\", and none in centrifugo")
 	f.StringVar(&t.Path, "path", "", "address of a room's socket where the dialect leaves it open; {room} and {user} are put in")
+	f.StringVar(&t.Room, "room", "", "id of a room on the targets that all viewers go into, others may be in it; without it rooms get ids that nobody knows")
 	f.StringSliceVar(&t.Metrics, "metrics", nil, "host:port,... of the targets' Prometheus /metrics, for their CPU and memory")
 	f.IntSliceVar(&t.PIDs, "pid", nil, "process ids of targets on this machine, for their CPU and memory")
 	f.StringVar(&t.Redis, "redis", "", "host:port of the Redis (without TLS) that joins the nodes that are started here; without it one is started")
@@ -120,7 +121,7 @@ func checkTarget(cmd *cobra.Command, t bench.Target) error {
 		return nil
 	}
 	ours := t.Dialect == "fastim" || t.Dialect == "native"
-	for _, name := range []string{"dialect", "peer-name", "token", "path", "metrics", "pid"} {
+	for _, name := range []string{"dialect", "peer-name", "token", "path", "room", "metrics", "pid"} {
 		if cmd.Flags().Changed(name) && (name != "dialect" || !ours) {
 			return cli.Misused(cmd, fmt.Sprintf("cannot use --%s without --target: it describes servers that run already", name))
 		}

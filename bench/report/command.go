@@ -72,6 +72,7 @@ func targetFlags(r *bench.Result) (words []string) {
 		{"metrics", strings.Join(t.Metrics, ",")},
 		{"pid", strings.Join(numbers(t.PIDs), ",")},
 		{"path", t.Path},
+		{"room", t.Room},
 		{"token", t.Token},
 		{"redis", t.Redis},
 		{"dialect", dialect},
