@@ -43,7 +43,7 @@ func (r *Redis) connect() (rueidis.Client, error) {
 	if err != nil {
 		return nil, &unfitError{err.Error()}
 	}
-	var try attempt
+	try := attempt{tls: r.cfg.tls}
 	option.DialCtxFn = try.dial
 	option.OnInvalidations = r.knownChanged
 	client, err := rueidis.NewClient(option)
