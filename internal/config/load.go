@@ -291,7 +291,10 @@ func (l *loader) readEnvironment(environ []string) {
 // meant reports whether an unknown variable is one of ours, misspelt: it has the name of a section, or is like another.
 func (l *loader) meant(name string, variables []string) bool {
 	return nearest(name, "_"+strings.TrimPrefix(name, prefix), variables) != "" ||
-		slices.ContainsFunc(l.sections, func(section string) bool { return strings.HasPrefix(name, variable(section)+"_") })
+		slices.ContainsFunc(l.sections, func(section string) bool {
+			// Of the section config others have names, too: BARRAGE_CONFIG_FILE is an image's.
+			return section != "config" && strings.HasPrefix(name, variable(section)+"_")
+		})
 }
 
 // decode gives a setting the value of its highest layer. A value of the wrong type is a
