@@ -42,6 +42,13 @@ func (s *fakeStore) TakeTurn(_ context.Context, node string, life time.Duration)
 	return s.turn, nil
 }
 
+// turns is how often the turn was taken, and whose it is.
+func (s *fakeStore) turns() (taken int, holder string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken, s.turn
+}
+
 func (s *fakeStore) lock() (unlock func(), err error) {
 	s.mu.Lock()
 	return s.mu.Unlock, s.away

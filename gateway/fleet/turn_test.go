@@ -27,11 +27,11 @@ func TestTurn(t *testing.T) {
 		holds("b does not get it", b, take, "a")
 		b.EndTurn(t.Context())
 		holds("b has none to give back", b, look, "a")
-		before := s.taken
+		before, _ := s.turns()
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if s.taken != before+3 {
-			t.Errorf("in 30 s a has taken its turn %d times; want with each beat", s.taken-before)
+		if taken, _ := s.turns(); taken != before+3 {
+			t.Errorf("in 30 s a has taken its turn %d times; want with each beat", taken-before)
 		}
 
 		// b waits until a has ended, or for as long as it likes.
@@ -44,10 +44,10 @@ func TestTurn(t *testing.T) {
 		if took := time.Since(began); took < 5*time.Second || took > 5*time.Second+2*turnEvery {
 			t.Errorf("b has waited %v; want 5 s", took)
 		}
-		before = s.taken
+		before, _ = s.turns()
 		a.keepTurn(t.Context()) // it is a's no more
-		if s.turn != "b" || s.taken != before {
-			t.Errorf("it is the turn of %q; want b's", s.turn)
+		if taken, holder := s.turns(); holder != "b" || taken != before {
+			t.Errorf("it is the turn of %q; want b's", holder)
 		}
 		s.fail(errors.New("away"))
 		if _, err := a.AwaitTurn(t.Context()); err == nil {
