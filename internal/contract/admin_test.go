@@ -112,12 +112,12 @@ func TestAdmin(t *testing.T) {
 					_ = m.conn.CloseNow() // The node may be faster.
 				}
 				n.wantMetrics(t, map[string]float64{
-					"barrage_connections":                           0,
-					"barrage_members":                               0,
-					"barrage_refused_handshakes_total":              1,
-					`barrage_closed_total{reason="peer"}`:           3,
-					`barrage_closed_total{reason="protocol_error"}`: 1,
-					`barrage_closed_total{reason="stuck"}`:          0,
+					"barrage_connections": 0,
+					"barrage_members":     0,
+					`barrage_refused_handshakes_total{reason="bad_request"}`: 1,
+					`barrage_closed_total{reason="peer"}`:                    3,
+					`barrage_closed_total{reason="protocol_error"}`:          1,
+					`barrage_closed_total{reason="stuck"}`:                   0,
 				})
 			})
 			t.Run("nothing of it on the public port", func(t *testing.T) {
