@@ -95,8 +95,8 @@ func TestBinary_Reload(t *testing.T) {
 	n.write(strings.Replace(ports, ":0", ":1", 1) + "room:\n  linger: 1s\n")
 	said(1, "only a new start changes\n  server.listen: \"127.0.0.1:0\" -> \"127.0.0.1:1\"\n", check...)
 	said(1, "409 conflict: cannot reload: only a new start changes server.listen; nothing was changed", "admin", "reload")
-	n.write(ports + "room:\n  linger: 1\n")
-	said(1, "room.linger: 1 is not a duration with its unit", "admin", "reload")
+	n.write(ports + "room:\n  linger: 1\nlog:\n  level: x\n")
+	said(1, "cannot reload: cannot use config.yaml: room.linger: 1 is not a duration with its unit, as 30s or 2m (line 6); log.level: ", "admin", "reload")
 	said(0, "limits.message_rate   7", "admin", "config", "self", "--changed")
 
 	n.write(ports + "cors:\n  allowed_origins: []\n")

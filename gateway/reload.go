@@ -135,6 +135,9 @@ func (s adminPort) reloadNode(ctx context.Context, w http.ResponseWriter, r *htt
 // maxWhy bounds the text of a refused reload, in bytes: a file may have a thousand mistakes.
 const maxWhy = 4 << 10
 
+// oneLine has the problems of a configuration, which stand in lines of their own, follow each other.
+var oneLine = strings.NewReplacer(":\n  ", ": ", "\n  ", "; ", "\n", "; ")
+
 // answerReload reads the configuration anew.
 func (s adminPort) answerReload(ctx context.Context, args json.RawMessage) (any, error) {
 	var order reloadOrder
@@ -146,8 +149,8 @@ func (s adminPort) answerReload(ctx context.Context, args json.RawMessage) (any,
 		return nil, refused
 	}
 	if err != nil {
-		why := strings.ReplaceAll("cannot reload: "+err.Error(), "\n", " ")
-		return nil, &fleet.RefusedError{Status: http.StatusConflict, Why: why[:min(len(why), maxWhy)]}
+		why := oneLine.Replace("cannot reload: " + err.Error())
+		return nil, &fleet.RefusedError{Status: http.StatusConflict, Why: strings.ToValidUTF8(why[:min(len(why), maxWhy)], "")}
 	}
 	if changed == nil {
 		changed = []string{}
