@@ -196,11 +196,10 @@ func tool(tb testing.TB, names ...string) string {
 }
 
 // run runs a program to its end, and fails the test where its exit code is not 0.
-func run(tb testing.TB, name string, args ...string) string {
+func run(tb testing.TB, name string, args ...string) {
 	tb.Helper()
 	out, err := exec.CommandContext(tb.Context(), name, args...).CombinedOutput()
 	if err != nil {
 		tb.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
-	return string(out)
 }
