@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"barrage/internal/cgroup"
 	"barrage/internal/cli"
 	"barrage/internal/doctor"
+	"barrage/internal/systemd"
 	"barrage/redisx"
 )
 
@@ -63,6 +65,10 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 	setup.store = store
 	of := cfg.Gateway()
 	of.Running = setup.running()
+	var err error
+	if of.Running.Listener, err = systemd.Listener(); err != nil {
+		return err
+	}
 	node = gateway.New(of, rooms, store, log)
 	registerStore(node.Registry(), store)
 	store.Start(node)
@@ -75,8 +81,14 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 	if err := listens.Tell(node.Addr(), node.AdminAddr()); err != nil {
 		return err
 	}
+	var watched sync.WaitGroup
+	alive, end := context.WithCancel(context.Background()) // also while it drains
+	defer watched.Wait()
+	defer end()
+	systemd.Ready(alive, &watched, node.SinceDelivery, log)
 	setup.reloads(ctx, node, signals)
 	most := node.DrainTimeout()
+	systemd.Leaving(most, log)
 	log.Info("draining", "connections", node.Sessions(), "at_most", most)
 	leave, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()

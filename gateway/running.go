@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -27,6 +28,8 @@ type Running struct {
 	Level *slog.LevelVar
 	// Load reads the configuration anew, see [Server.Reload]; nil: it cannot be read.
 	Load func() (Next, error)
+	// Listener is the public port where systemd has opened it; nil: server.listen is opened.
+	Listener net.Listener
 }
 
 // Setting is one setting as operators see it.

@@ -78,6 +78,7 @@ type Server struct {
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, metrics: newMetrics(), edge: edge.New(cfg.Config, store, log), audit: audit{path: cfg.Admin.AuditFile}}
+	s.edge.Inherited = cfg.Running.Listener
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
 	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
 	ask.Timings = s.metrics.timings.rooms()
@@ -179,6 +180,9 @@ func (s *Server) Addr() net.Addr { return s.addr }
 
 // AdminAddr is where the admin port listens; nil without one. Valid after Start.
 func (s *Server) AdminAddr() net.Addr { return s.adminAt }
+
+// SinceDelivery is how long ago the node was last found to deliver, by a look once a second: see edge.SinceDelivery.
+func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 
 // Drain leaves in good order, within ctx: readiness off; for server.lame_duck no more than that, nor until no other
 // node sends its clients away, if there is time for that; no new connections, what was taken is answered, every socket

@@ -46,7 +46,9 @@ type Store interface {
 // Edge is what both protocols stand on: the public port's handshakes, the sockets after them, and who may come in.
 type Edge struct {
 	// Immutable after Listen.
-
+	// Inherited is the public port where somebody else has opened it, as systemd does; nil: server.listen is opened. Who
+	// makes the edge sets it before Listen.
+	Inherited net.Listener
 	// Hall is the rooms. Who makes the edge sets it before Listen, see Hooks.
 	Hall   *room.Hall
 	Door   *door.Door
@@ -140,7 +142,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 		return nil, err
 	}
 	e.openFiles, e.spare = limit, reserve(limit)*3/4
-	ln, err := listen(e.Config().Server.Listen, int(e.Config().Server.SendBuffer))
+	ln, err := e.listen()
 	if err != nil {
 		return nil, CannotListen("server.listen", e.Config().Server.Listen, err)
 	}
