@@ -32,7 +32,7 @@ func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 	return map[keys.Can]map[string]http.HandlerFunc{
 		0: {
 			"GET /{$}":                   s.index,
-			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) },
+			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, alive(s.SinceDelivery()), nil) },
 			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) },
 			"GET /v1/admin/openapi.yaml": describeAdmin,
 		},
@@ -180,6 +180,18 @@ func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.Ent
 	}
 	s.v1.Desk.Note(ctx, operator(ctx), chat.Everywhere, e)
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deadAfter is after how long without a delivery a node is to be started again: six looks of the check that finds a
+// lane stuck, and what systemd's unit has.
+const deadAfter = 30 * time.Second
+
+// alive says whether the process does its work, whatever its surroundings do: nil, or why not.
+func alive(since time.Duration) error {
+	if since >= deadAfter {
+		return fmt.Errorf("nothing was delivered for %v: a lane or the clock stands still", since.Round(time.Second))
+	}
 	return nil
 }
 

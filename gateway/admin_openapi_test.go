@@ -219,6 +219,12 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 	c.call(refused, "reload", 409, post, pathNode+"/reload", "", "")
 	s.edge.Leave()
 	c.call(s, "ready", 503, get, "/readyz", "", "")
+	still := newServer(t, func(c *setup) {
+		manualCheck(c)
+		c.Admin.Listen = "127.0.0.1:0"
+	})
+	still.edge.ProbeStill(deadAfter)
+	c.call(still, "live", 503, get, "/healthz", "", "")
 	for _, op := range []string{"drain", "undrain"} {
 		c.call(s, op+"Node", 409, post, pathNode+"/"+op, "", "")
 	}

@@ -197,3 +197,12 @@ func TestAdmin_Index(t *testing.T) {
 		t.Errorf("GET /nothing = %d; want 404", status)
 	}
 }
+
+// TestAlive has a node be dead that has delivered nothing for 30 s.
+func TestAlive(t *testing.T) {
+	for since, dead := range map[time.Duration]bool{0: false, deadAfter - 1: false, deadAfter: true} {
+		if err := alive(since); (err != nil) != dead {
+			t.Errorf("%v without a delivery: %v; want that it is dead: %v", since, err, dead)
+		}
+	}
+}

@@ -68,3 +68,6 @@ func (r *TokenWatcher) ProbeKicked() bool {
 		return false
 	}
 }
+
+// ProbeStill has the edge believe that it has delivered nothing for so long, until its next check of sessions.
+func (e *Edge) ProbeStill(since time.Duration) { e.delivered.Store(int64(time.Since(e.made) - since)) }
