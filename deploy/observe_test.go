@@ -3,12 +3,15 @@ package deploy
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
@@ -234,4 +237,118 @@ func TestObserve_ScrapeReadByPrometheus(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
+}
+
+// TestObserve_Prometheus has Prometheus itself scrape a node as prometheus.yaml says, with classic histograms and with
+// native ones, load the alerts, and answer what each panel asks.
+func TestObserve_Prometheus(t *testing.T) {
+	program := tool(t, "prometheus")
+	n := startBusy(t)
+	for form, flags := range map[string][]string{"classic": nil, "native": {"--enable-feature=native-histograms"}} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			ws := n.join(t, "r", "alice")
+			addr := startPrometheus(t, program, n.admin, flags...)
+			for i := range 3 { // between scrapes: rates need what grows
+				wantScrapes(t, addr, i+1)
+				say(t, ws, fmt.Sprintf(`{"t":"send","id":"%s-%d","body":"hello"}`, form, i), `"t":"ack"`)
+			}
+			wantScrapes(t, addr, 5)
+			for _, p := range readPanels(t) {
+				for _, target := range p.Targets {
+					expr := strings.NewReplacer("$__rate_interval", "10s", "$job", "barrage", "$instance", ".*").Replace(target.Expr)
+					series, err := ask(t, addr, expr)
+					if err != nil {
+						t.Errorf("panel %q: %v", p.Title, err)
+					}
+					// What the node has done within those seconds.
+					if moved := regexp.MustCompile("delivery|ack|store|lane_lag").MatchString(expr) && strings.Contains(expr, "histogram_quantile"); moved && series == 0 {
+						t.Errorf("panel %q shows nothing of %s histograms: %s", p.Title, form, expr)
+					}
+				}
+			}
+			var rules struct {
+				Data struct {
+					Groups []struct{ Rules []struct{ Health string } }
+				}
+			}
+			_, text := get(t, "http://"+addr+"/api/v1/rules")
+			noError(t, json.Unmarshal([]byte(text), &rules))
+			if got, want := len(rules.Data.Groups[0].Rules), len(readAlerts(t)); got != want {
+				t.Errorf("Prometheus has %d rules; want %d", got, want)
+			}
+			for _, r := range rules.Data.Groups[0].Rules {
+				if r.Health == "err" {
+					t.Errorf("a rule cannot be evaluated: %s", text)
+				}
+			}
+		})
+	}
+}
+
+// startPrometheus runs Prometheus as prometheus.yaml says, once a second, until the test ends.
+func startPrometheus(t *testing.T, program, admin string, flags ...string) (addr string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"prometheus.yaml", "alerts.yaml"} {
+		text, err := os.ReadFile("prometheus/" + name)
+		noError(t, err)
+		whole := strings.NewReplacer("127.0.0.1:9001", admin, "15s", "1s").Replace(string(text))
+		noError(t, os.WriteFile(filepath.Join(dir, name), []byte(whole), 0o600))
+	}
+	addr = freeAddr(t)
+	args := append([]string{"--config.file=" + dir + "/prometheus.yaml", "--storage.tsdb.path=" + dir + "/data", "--web.listen-address=" + addr}, flags...)
+	cmd := exec.Command(program, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var log strings.Builder
+	cmd.Stderr = &log
+	noError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("prometheus: %.4000s", log.String())
+		}
+	})
+	return addr
+}
+
+// wantScrapes waits until Prometheus has scraped the node so often.
+func wantScrapes(t *testing.T, addr string, times int) {
+	t.Helper()
+	eventually(t, func() error {
+		series, err := ask(t, addr, fmt.Sprintf(`count_over_time(barrage_ready{job="barrage"}[1m]) >= %d`, times))
+		if err == nil && series == 0 {
+			err = fmt.Errorf("the node was not scraped %d times", times)
+		}
+		return err
+	})
+}
+
+// ask is how many series Prometheus answers a question with that have a number.
+func ask(t *testing.T, addr, expr string) (series int, err error) {
+	t.Helper()
+	resp, err := http.Get("http://" + addr + "/api/v1/query?query=" + url.QueryEscape(expr)) //nolint:noctx // it is bounded by eventually
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct {
+		Error string
+		Data  struct {
+			Result []struct{ Value [2]any }
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return 0, err
+	}
+	if answer.Error != "" {
+		return 0, fmt.Errorf("%s: %s", answer.Error, expr)
+	}
+	for _, r := range answer.Data.Result {
+		if r.Value[1] != "NaN" {
+			series++
+		}
+	}
+	return series, nil
 }
