@@ -64,8 +64,8 @@ func (h *Hall) CheckLanes(now time.Time) (stuck time.Duration) {
 	return stuck
 }
 
-// answerProbe notes that the lane has come to its probe, and has it sample its next write: so there is one a second, also
-// where there are few.
+// answerProbe notes that the lane has come to its probe, and has it sample its next write: so there is one a second,
+// also where there are few.
 func (h *Hall) answerProbe(l *lane) {
 	l.unsampled = 0
 	took := h.since(h.cfg().Clock.Now()) - time.Duration(l.probed.Swap(0))
