@@ -315,6 +315,9 @@ func (v *viewer) take(f *frame, now time.Time) {
 		if m.Seq > v.seq {
 			v.seq, v.ts = m.Seq, m.TS
 		}
+		if f.T == "welcome" && !f.Recovered && v.times[m.Body] > 0 { // the newest, seen or not
+			continue
+		}
 		if v.times[m.Body]++; v.times[m.Body] > 1 {
 			continue
 		}

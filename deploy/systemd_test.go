@@ -3,11 +3,13 @@ package deploy
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -98,11 +100,17 @@ func TestSystemd_Socket(t *testing.T) {
 	(&node{addr: addr}).join(t, "r", "alice")
 }
 
-// freeAddr is host:port that nobody listens on.
+// freeAddr is host:port that nobody listens on, on no address of this machine: some programs want them all. It is below
+// the ports that the kernel gives to those who dial, of whom there are many here.
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	noError(tb, err)
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	for range 100 {
+		port := strconv.Itoa(12_000 + rand.IntN(20_000))
+		if ln, err := net.Listen("tcp", ":"+port); err == nil {
+			_ = ln.Close()
+			return net.JoinHostPort("127.0.0.1", port)
+		}
+	}
+	tb.Fatal("there is no free port between 12000 and 32000")
+	return ""
 }
