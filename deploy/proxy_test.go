@@ -415,7 +415,7 @@ func TestProxy_RollingRestart(t *testing.T) {
 			if *viewers <= 100 { // most of the time they wait; with more each has the machine to itself
 				t.Parallel()
 			}
-			s := startSite(t, &p, nil)
+			s := startSite(t, &p, nil, "server.lame_duck=1s") // so long HAProxy and Caddy take to ask
 			ctx, stop := context.WithCancel(t.Context())
 			var crowd sync.WaitGroup
 			defer crowd.Wait()

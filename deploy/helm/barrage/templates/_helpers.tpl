@@ -38,12 +38,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- toYaml (mustMergeOverwrite (deepCopy .Values.config) $ours) -}}
 {{- end -}}
 
-{{/* What of it a node takes only at its start: its checksum restarts pods. */}}
+{{/* What of it a node takes only at its start, as config.yaml says: its checksum restarts pods. */}}
 {{- define "barrage.fixed" -}}
-{{- $fixed := omit .Values.config "limits" "storm" "filter" "hook" "cors" "log" -}}
-{{- range $section, $keys := dict "server" (list "drain_timeout" "drain_spread" "ping_interval" "idle_timeout") "room" (list "linger" "queue_messages" "queue_bytes" "queue_age") "history" (list "on_join") -}}
-{{- $one := get $.Values.config $section | default dict -}}
-{{- range $keys -}}{{- $one = omit $one . -}}{{- end -}}
+{{- $keys := dict "server" (list "listen" "max_connections" "pollers" "send_buffer" "read_header_timeout" "proxy_protocol" "max_header_bytes" "test_page") "auth" (list "mode") "room" (list "auto_join" "publishers") "fanout" (list "lanes" "interval" "log_bytes" "total_log_bytes" "write_bytes") "log" (list "format") -}}
+{{- $fixed := pick .Values.config "admin" "redis" "list" "webhooks" "config" -}}
+{{- range $section, $names := $keys -}}
+{{- $one := dict -}}
+{{- range $names -}}
+{{- if hasKey (get $.Values.config $section | default dict) . -}}{{- $one = set $one . (get (get $.Values.config $section) .) -}}{{- end -}}
+{{- end -}}
 {{- $fixed = set $fixed $section $one -}}
 {{- end -}}
 {{- toYaml $fixed -}}
