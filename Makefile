@@ -6,12 +6,14 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
+# Where "make package" puts what it makes.
+PACKAGES ?= bin
 # Packages under test at a time. They wait more than they work: two cores are half idle with two, full with four.
 ATONCE   ?= 4
 # What has benchmarks. Run once they are no measurement: packages need not wait for each other, as -bench has them do.
 BENCHES   = $(addprefix ./,$(sort $(dir $(shell git grep -l 'func Benchmark' -- '*_test.go'))))
 
-.PHONY: help run build test go check race faults web client page lint fmt bench attacks fuzz clean setup
+.PHONY: help run build package test go check race faults deploy web client page lint fmt bench attacks fuzz clean setup
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -22,6 +24,13 @@ run: build ## Run a node on :9000, no Redis needed; Ctrl-C ends it
 build: ## Build bin/barrage
 	@[ -e $(BIN) ] || echo "building $(BIN) (takes some minutes the first time)"
 	@go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) .
+
+package: ## Build the packages for Debian and for Red Hat into bin/
+	@mkdir -p $(PACKAGES)
+	@$(MAKE) --no-print-directory build BIN=$(PACKAGES)/barrage
+	@for form in deb rpm; do \
+	  PACKAGES=$(PACKAGES) ARCH=$(shell go env GOARCH) VERSION=$(if $(filter v%,$(VERSION)),$(VERSION),v0.0.0-git-$(VERSION)) go tool -modfile=deploy/check/go.mod nfpm package -f deploy/package/nfpm.yaml -p $$form -t $(PACKAGES)/ || exit 1; \
+	done
 
 test: setup ## Install what the tests need, then run every check and every test
 	@.ci/test
@@ -49,12 +58,16 @@ client page: build ## Check and test one part of web/
 lint: $(LINT) ## Lint, format and the width of comments, without changing anything
 	@$(LINT) config verify
 	@$(LINT) run ./...
+	@cd deploy/check && $(LINT) run -c ../../.golangci.yml ./...
 	@$(LINT) fmt --diff ./...
 	@.ci/columns
 	@.ci/sentences
 
 fmt: $(LINT) ## Format the code
 	@$(LINT) fmt ./...
+
+deploy: ## Check the packages, the image and the chart (deploy/check, a module of its own)
+	@cd deploy/check && go mod tidy -diff && go vet ./... && go test -shuffle=on ./...
 
 bench: build ## Benchmarks (BENCH=regexp), then the memory of 10,000 idle connections
 	@go test -run "^$$" -bench "$(BENCH)" -benchmem ./...

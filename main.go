@@ -4,14 +4,18 @@ package main
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +28,7 @@ import (
 	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/internal/doctor"
+	"barrage/internal/initcmd"
 	"barrage/internal/keycmd"
 	"barrage/internal/sizing"
 	"barrage/internal/sparse"
@@ -33,6 +38,11 @@ import (
 // version is set by the build of a release: -ldflags "-X main.version=v1.2.3".
 var version string
 
+// configYAML is every setting with its default.
+//
+//go:embed config.yaml
+var configYAML []byte
+
 // defaultFile is read when --config is not given and it exists.
 const defaultFile = "config.yaml"
 
@@ -41,7 +51,7 @@ func main() {
 }
 
 // serveFunc runs a node until ctx ends, drains it and returns. It reports where the node listens.
-type serveFunc func(ctx context.Context, cfg config.Config, running gateway.Running, log *slog.Logger, listens cli.Reporter) error
+type serveFunc func(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Reporter) error
 
 // newRoot is the command barrage with all commands below it.
 func newRoot(environ []string, serve serveFunc) *cobra.Command {
@@ -55,31 +65,33 @@ A first try needs no Redis and no file:
 
   barrage serve
 
-and then a look at http://127.0.0.1:9000/ in two windows of a browser.`,
+and then a look at http://127.0.0.1:9000/ in two windows of a browser. "barrage init" writes the files
+of a node of your own.`,
 		Version: versionText(),
 	})
-	root.AddCommand(newServe(environ, serve), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), newDoctor(environ), sizing.New(), newVersion())
+	root.AddCommand(newServe(environ, serve), initcmd.New(configYAML), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), newDoctor(environ), sizing.New(), newVersion())
 	return root
 }
 
 func newServe(environ []string, serve serveFunc) *cobra.Command {
-	var file string
+	var file, listen string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a node until SIGINT or SIGTERM",
 		Long: `Run a node. SIGINT (Ctrl-C) or SIGTERM ends it gently: it takes no more clients, delivers
 what it was given, closes its clients' sockets with code 1012 (restarting, come back) and
 stops. That takes up to server.drain_timeout. A second signal ends it at once.
+SIGHUP has it read its configuration anew, see "barrage config check --help".
 
 Everything is set in the config file; the environment beats the file:
-BARRAGE_SERVER_LISTEN is the variable of server.listen.
+BARRAGE_SERVER_LISTEN is the variable of server.listen. --listen beats both.
 
 A program that starts a node learns where it listens from one line of JSON,
 {"public":"127.0.0.1:9000","admin":"127.0.0.1:9001"}, on the file descriptor that
 BARRAGE_READY_FD names.`,
 		Example: `  barrage serve                                  # ./config.yaml, or else the defaults
   barrage serve --config /etc/barrage.yaml
-  BARRAGE_SERVER_LISTEN=:8000 barrage serve
+  barrage serve --listen :8000
   BARRAGE_REDIS_ADDRS=127.0.0.1:6379 BARRAGE_REDIS_PASSWORD=... barrage serve`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -87,7 +99,15 @@ BARRAGE_READY_FD names.`,
 			if err != nil {
 				return err
 			}
-			loaded, err := load(file, environ)
+			if listen != "" {
+				at, err := listenAt(listen)
+				if err != nil {
+					return cli.Misused(cmd, err.Error())
+				}
+				environ = append(slices.Clone(environ), "BARRAGE_SERVER_LISTEN="+at)
+			}
+			read := func() (loaded, error) { return load(file, environ) }
+			loaded, err := read()
 			if err != nil {
 				return err
 			}
@@ -98,11 +118,23 @@ BARRAGE_READY_FD names.`,
 			}
 			ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 			defer stop()
-			return serve(ctx, loaded.cfg, loaded.running(level), log, listens)
+			return serve(ctx, &setup{loaded: loaded, read: read, level: level}, log, listens)
 		},
 	}
 	addConfigFlag(cmd, &file)
+	cmd.Flags().StringVar(&listen, "listen", "", "host:port of the public port, or the port alone, instead of server.listen")
 	return cmd
+}
+
+// listenAt is host:port; a port alone is one of every interface.
+func listenAt(text string) (string, error) {
+	if _, err := strconv.ParseUint(text, 10, 16); err == nil {
+		text = ":" + text
+	}
+	if _, port, err := net.SplitHostPort(text); err != nil || port == "" {
+		return "", fmt.Errorf("cannot listen on %q: want host:port or a port, as 127.0.0.1:8000 or 8000", text)
+	}
+	return text, nil
 }
 
 func newConfig(environ []string) *cobra.Command {
@@ -113,29 +145,47 @@ func newConfig(environ []string) *cobra.Command {
 		Args:  cli.NoArguments,
 		RunE:  cli.ShowHelp,
 	}
-	var checked, printed string
+	var checked, printed, against string
 	check := &cobra.Command{
 		Use:   "check",
 		Short: "Report all that is wrong, exit 1 if anything is",
 		Long: `Check the config file and the environment as a node would at its start, and report all
-that is wrong, one problem a line. The exit code is 0 where nothing is, else 1.`,
+that is wrong, one problem a line; the files that they name are read, too: certificates, keys,
+lists of terms. The exit code is 0 where nothing is, else 1.
+
+--against names the admin port of a running node, and tells what a reload of that node would
+change; what the node's own environment sets stays. The exit code is 1 where the node would refuse
+it, because only a new start changes a setting. The node's key is BARRAGE_ADMIN_KEY.`,
 		Example: `  barrage config check
-  barrage config check --config /etc/barrage.yaml && systemctl restart barrage`,
+  barrage config check --config /etc/barrage.yaml && systemctl restart barrage
+  barrage config check --against 127.0.0.1:9001 && systemctl reload barrage`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := load(checked, environ)
 			if err != nil {
 				return err
 			}
+			if err := loaded.cfg.CheckFiles(); err != nil {
+				return fmt.Errorf("cannot use the files that %s names:%s", cmp.Or(loaded.file, "the environment"), indented(err))
+			}
 			lines := []string{loaded.summary()}
 			for _, name := range config.Ignored(environ) {
 				lines = append(lines, name+" is no setting, and was ignored")
 			}
+			var refused error
+			if against != "" {
+				var more []string
+				if more, refused = compare(cmd.Context(), environ, against, loaded); more == nil {
+					return refused
+				}
+				lines = append(lines, more...)
+			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(lines, "\n"))
-			return err
+			return cmp.Or(refused, err)
 		},
 	}
 	addConfigFlag(check, &checked)
+	check.Flags().StringVar(&against, "against", "", "admin port of a running node, as 127.0.0.1:9001: what would a reload change there?")
 	show := &cobra.Command{
 		Use:   "print",
 		Short: "Show each value and where it comes from",
@@ -155,6 +205,41 @@ where each value comes from: default, file or environment. Secrets are shown as 
 	addConfigFlag(show, &printed)
 	cmd.AddCommand(check, show)
 	return cmd
+}
+
+// compare says what a reload of the node whose admin port is at server would change, where its configuration is this
+// one. The error says why it would be refused; lines are nil where nobody knows.
+func compare(ctx context.Context, environ []string, server string, l loaded) (lines []string, err error) {
+	node, has, err := admincmd.Settings(ctx, environ, server)
+	if err != nil {
+		return nil, err
+	}
+	its := make([]gateway.Setting, len(has))
+	for i, s := range has {
+		its[i] = gateway.Setting(s)
+	}
+	changes, refused, unseen := config.Against(its, config.Shown(l.cfg, l.sources))
+	list := func(title string, all []config.Difference) {
+		lines = append(lines, title)
+		for _, d := range all {
+			lines = append(lines, fmt.Sprintf("  %s: %s -> %s", d.Key, cli.Plain(d.Has), d.Wants))
+		}
+	}
+	lines = []string{}
+	switch {
+	case len(changes) > 0:
+		list("a reload of node "+cli.Plain(node)+" would change", changes)
+	case len(refused) == 0:
+		lines = append(lines, "node "+cli.Plain(node)+" has these settings")
+	}
+	if len(refused) > 0 {
+		list("only a new start changes", refused)
+		err = fmt.Errorf("cannot reload node %s: %d of the settings need a new start", cli.Plain(node), len(refused))
+	}
+	if len(unseen) > 0 {
+		lines = append(lines, "secrets are not compared: "+strings.Join(unseen, ", "))
+	}
+	return lines, err
 }
 
 // newAdmin has the commands that call the admin port, and those for server keys.
@@ -265,11 +350,13 @@ func load(file string, environ []string) (loaded, error) {
 	}
 	cfg, sources, err := config.Load(file, environ)
 	if err != nil {
-		problems := strings.ReplaceAll("\n"+err.Error(), "\n", "\n  ")
-		return loaded{}, fmt.Errorf("cannot use %s:%s", cmp.Or(file, "the environment"), problems)
+		return loaded{}, fmt.Errorf("cannot use %s:%s", cmp.Or(file, "the environment"), indented(err))
 	}
 	return loaded{cfg, sources, file}, nil
 }
+
+// indented is each line of an error in a line of its own.
+func indented(err error) string { return strings.ReplaceAll("\n"+err.Error(), "\n", "\n  ") }
 
 // count is how many values come from one source, as "environment".
 func (l loaded) count(source string) int {
@@ -296,11 +383,6 @@ func (l loaded) summary() string {
 		text += fmt.Sprintf(", %d from the environment", n)
 	}
 	return text
-}
-
-// running is what a node with this configuration tells operators of itself.
-func (l loaded) running(level *slog.LevelVar) gateway.Running {
-	return gateway.Running{Version: shortVersion(version, buildInfo()), Settings: config.Shown(l.cfg, l.sources), Level: level}
 }
 
 // newLogger writes to w as the validated section says, from the level that level has.

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"barrage/bench"
-	"barrage/gateway"
+	"barrage/internal/built"
 	"barrage/internal/cli"
 	"barrage/internal/config"
 )
@@ -34,9 +34,9 @@ const asNode = "TEST_AS_NODE"
 func TestMain(m *testing.M) {
 	behaviour := os.Getenv(asNode)
 	if behaviour == "" {
-		os.Exit(m.Run())
+		os.Exit(built.Run(m, &program))
 	}
-	serve := func(ctx context.Context, _ config.Config, _ gateway.Running, log *slog.Logger, _ cli.Reporter) error {
+	serve := func(ctx context.Context, _ *setup, log *slog.Logger, _ cli.Reporter) error {
 		log.Info("serving")
 		<-ctx.Done()
 		log.Info("draining")
@@ -47,6 +47,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(cli.Run(newRoot(nil, serve), []string{"serve"}, os.Stdout, os.Stderr))
 }
+
+// program is where this program was built, for tests that run it.
+var program string
 
 // result is what one command line did.
 type result struct {
@@ -124,6 +127,21 @@ func TestCommands_WhatTheySayAndExitWith(t *testing.T) {
 		{"help of an unknown command", "", nil, "help srve", result{cli.ExitUsage, "", "barrage: cannot run \"barrage srve\": there is no such command; did you mean \"serve\"? (see barrage --help)\n"}},
 		{"variables of an image", "", []string{"BARRAGE_VERSION=1.2"}, "config check", result{0, "defaults: ok\nBARRAGE_VERSION is no setting, and was ignored\n", ""}},
 		{"unknown flag", "", nil, "serve --confg x", result{cli.ExitUsage, "", "barrage: cannot read the command line: unknown flag: --confg (see barrage serve --help)\n"}},
+		{
+			"a TLS file that is not there", "redis:\n  addrs: [\"127.0.0.1:1\"]\n  tls: true\n  tls_ca_file: none.pem\nfilter:\n  files: [none.txt]\n", nil, "config check",
+			result{cli.ExitFailure, "", `barrage: cannot use the files that config.yaml names:
+  redis.tls_ca_file: open none.pem: no such file or directory
+  cannot read filter.files: open none.txt: no such file or directory
+`},
+		},
+		{
+			"keys that are not there", "auth:\n  mode: [jwt]\n  jwt_public_key_file: none.pem\nadmin:\n  keys_file: none.yaml\n", nil, "config check",
+			result{cli.ExitFailure, "", `barrage: cannot use the files that config.yaml names:
+  auth.jwt_public_key_file: cannot read the keys: open none.pem: no such file or directory
+  admin.keys_file: cannot use the keys of none.yaml: open: no such file or directory
+`},
+		},
+		{"an address that is none", "", nil, "serve --listen localhost", result{cli.ExitUsage, "", "barrage: cannot listen on \"localhost\": want host:port or a port, as 127.0.0.1:8000 or 8000 (see barrage serve --help)\n"}},
 		{"flag without a value", "", nil, "config check --config", result{cli.ExitUsage, "", "barrage: cannot read the command line: flag needs an argument: --config (see barrage config check --help)\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,7 +167,7 @@ func TestHelp_Teaches(t *testing.T) {
 		{"admin key new --help", "barrage admin key new oncall --can rooms,ops"},
 		{"config", "check       Report all that is wrong"},
 		{"help serve", "A second signal ends it at once"},
-		{"serve --help", "BARRAGE_SERVER_LISTEN=:8000 barrage serve"},
+		{"serve --help", "barrage serve --listen :8000"},
 		{"serve --help", "BARRAGE_READY_FD"},
 		{"config check --help", "barrage config check --config /etc/barrage.yaml"},
 		{"config print --help", "grep environment"},
@@ -178,8 +196,8 @@ func TestConfigPrint_ShowsEffectiveValues(t *testing.T) {
 
 func TestServe_TakesConfigAndLogger(t *testing.T) {
 	var cfg config.Config
-	serve := func(_ context.Context, c config.Config, _ gateway.Running, log *slog.Logger, _ cli.Reporter) error {
-		cfg = c
+	serve := func(_ context.Context, s *setup, log *slog.Logger, _ cli.Reporter) error {
+		cfg = s.cfg
 		log.Info("hidden")
 		log.Warn("shown", "addr", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, "took", 1500*time.Millisecond, "err", errors.New("why"), "n", 3)
 		return nil
@@ -200,8 +218,22 @@ func TestServe_TakesConfigAndLogger(t *testing.T) {
 	}
 }
 
+func TestServe_ListensWhereTheFlagSays(t *testing.T) {
+	for flag, want := range map[string]string{":8000": ":8000", "8000": ":8000", "[::1]:0": "[::1]:0"} {
+		var at string
+		serve := func(_ context.Context, s *setup, _ *slog.Logger, _ cli.Reporter) error {
+			again, err := s.read() // as a reload does
+			at = again.cfg.Server.Listen
+			return err
+		}
+		if got := runLine(t, "server:\n  listen: \":1\"\n", []string{"BARRAGE_SERVER_LISTEN=:2"}, serve, "serve", "--listen", flag); got.code != 0 || at != want {
+			t.Errorf("barrage serve --listen %s = %+v, at %q; want %q", flag, got, at, want)
+		}
+	}
+}
+
 func TestServe_LogsWhatItReads(t *testing.T) {
-	serve := func(context.Context, config.Config, gateway.Running, *slog.Logger, cli.Reporter) error { return nil }
+	serve := func(context.Context, *setup, *slog.Logger, cli.Reporter) error { return nil }
 	for _, c := range []struct {
 		file    string
 		environ []string
@@ -217,7 +249,7 @@ func TestServe_LogsWhatItReads(t *testing.T) {
 }
 
 func TestServe_ErrorIsPrintedOnceWithoutUsage(t *testing.T) {
-	serve := func(context.Context, config.Config, gateway.Running, *slog.Logger, cli.Reporter) error {
+	serve := func(context.Context, *setup, *slog.Logger, cli.Reporter) error {
 		return errors.New("cannot listen")
 	}
 	got := runLine(t, "log: {level: error}", nil, serve, "serve")
@@ -338,11 +370,7 @@ func TestBinary_ExitCodes(t *testing.T) {
 
 // TestBinary_Bench measures a real node with the program that users have.
 func TestBinary_Bench(t *testing.T) {
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "barrage")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
+	dir, binary := t.TempDir(), program
 	run := func(args string) (stdout, stderr string, code int) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), binary, strings.Fields(args)...)
@@ -366,9 +394,9 @@ func TestBinary_Bench(t *testing.T) {
 	if page, err := os.ReadFile(filepath.Join(dir, "r.html")); err != nil || !strings.Contains(string(page), "barrage bench quiet") {
 		t.Errorf("r.html: %v, %.200q", err, page)
 	}
-	stdout, stderr, code = run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --benchstat --quiet")
-	if code != 0 || stderr != "" || !strings.Contains(stdout, "Benchmark") {
-		t.Errorf("exit code %d, stdout %q, stderr %q; want benchmark lines and nothing else", code, stdout, stderr)
+	stdout, stderr, code = run("bench quiet --viewers 20 --rooms 2 --warmup 0s --duration 1s --benchstat --quiet --fail-if p50<1h --fail-if lost>0")
+	if code != cli.ExitFailure || !strings.HasPrefix(stderr, "barrage: cannot call that good enough: p50<1h: it is ") || strings.Contains(stderr, "lost") || !strings.Contains(stdout, "Benchmark") {
+		t.Errorf("exit code %d, stdout %q, stderr %q; want benchmark lines, and the objective that is missed", code, stdout, stderr)
 	}
 	// Bodies of 300 bytes make each batch worth deflating.
 	stdout, stderr, code = run("bench quiet --dialect native --deflate --body 300 --viewers 20 --rooms 2 --warmup 0s --duration 1s --json - --quiet")
@@ -387,6 +415,48 @@ func TestBinary_Bench(t *testing.T) {
 	stdout, _, code = run("bench find quiet --vary rate --from 5 --to 5 --p99 1ns --viewers 20 --rooms 2 --warmup 0s --duration 1s --quiet")
 	if code != cli.ExitFailure || !strings.Contains(stdout, "No level was good enough") {
 		t.Errorf("an objective that nobody meets: exit code %d, stdout %q", code, stdout)
+	}
+}
+
+// TestBinary_BenchInARoom: the load goes into a room that others know and speak in; what was said there before, and
+// what they say, is neither lost nor doubled.
+func TestBinary_BenchInARoom(t *testing.T) {
+	n := startNode(t, "server:\n  listen: 127.0.0.1:0\nadmin:\n  listen: 127.0.0.1:0\nlimits:\n  enabled: false\nroom:\n  anonymous_join: true\n")
+	told := 0
+	say := func() {
+		told++
+		n.run(0, "admin", "announce", "live-1", fmt.Sprint("of others ", told))
+	}
+	for range 5 {
+		say()
+	}
+	for _, dialect := range []string{"fastim", "native"} {
+		over := make(chan string)
+		go func() {
+			cmd := exec.CommandContext(t.Context(), n.binary, "bench", "quiet", "--target", n.ready.Public, "--dialect", dialect, "--room", "live-1",
+				"--rooms", "1", "--viewers", "20", "--rate", "50", "--warmup", "0s", "--duration", "2s", "--json", "-", "--quiet")
+			cmd.Dir = n.dir
+			out, _ := cmd.Output() // what it says tells
+			over <- string(out)
+		}()
+		var out string
+		for before := told; out == ""; {
+			select {
+			case out = <-over:
+				if told == before {
+					t.Fatal("nobody else has spoken meanwhile")
+				}
+			default:
+				say()
+			}
+		}
+		var file struct{ Results []bench.Result }
+		if err := json.Unmarshal([]byte(out), &file); err != nil || len(file.Results) != 1 {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if m := file.Results[0].Messages; m.Sent != 100 || m.Expected != 2000 || m.Delivered != 2000 || m.Lost+m.Doubled+m.OutOfOrder != 0 || m.Others == 0 || m.Uncounted != 0 {
+			t.Errorf("%s: %+v; want 100 messages to 20 viewers each, and those of others", dialect, m)
+		}
 	}
 }
 

@@ -7,15 +7,20 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"barrage/gateway"
+	"barrage/internal/cgroup"
 	"barrage/internal/cli"
-	"barrage/internal/config"
+	"barrage/internal/doctor"
+	"barrage/internal/systemd"
 	"barrage/redisx"
 )
 
@@ -32,10 +37,20 @@ var (
 const gcPercent = 50
 
 // serve is a [serveFunc].
-func serve(ctx context.Context, cfg config.Config, running gateway.Running, log *slog.Logger, listens cli.Reporter) error {
+func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Reporter) error {
+	cfg := setup.cfg
+	signals := make(chan os.Signal, 1) // sent by the runtime, never closed; one that waits says all
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	if bound := cgroup.Memory("/"); bound > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		share := bound / 100 * cgroup.Share
+		debug.SetMemoryLimit(share)
+		log.Info("Go keeps to its share of the cgroup's memory: GOMEMLIMIT is not set", "cgroup_bytes", bound, "go_bytes", share)
+	}
+	warnOfMachine(log, doctor.Machine(&cfg, os.Environ()))
 	var store redisx.Store
 	var node *gateway.Server // set before the store starts, and so before its first call
 	rooms := cfg.Rooms()
@@ -47,8 +62,13 @@ func serve(ctx context.Context, cfg config.Config, running gateway.Running, log 
 		shared.OnCall = func(op string, took time.Duration) { node.StoreCall(op, took) }
 		store, rooms.Node = shared, shared.Node()
 	}
+	setup.store = store
 	of := cfg.Gateway()
-	of.Running = running
+	of.Running = setup.running()
+	var err error
+	if of.Running.Listener, err = systemd.Listener(); err != nil {
+		return err
+	}
 	node = gateway.New(of, rooms, store, log)
 	registerStore(node.Registry(), store)
 	store.Start(node)
@@ -61,10 +81,16 @@ func serve(ctx context.Context, cfg config.Config, running gateway.Running, log 
 	if err := listens.Tell(node.Addr(), node.AdminAddr()); err != nil {
 		return err
 	}
-
-	<-ctx.Done()
-	log.Info("draining", "connections", node.Sessions(), "at_most", cfg.Server.DrainTimeout)
-	leave, cancel := context.WithTimeout(context.Background(), cfg.Server.DrainTimeout)
+	var watched sync.WaitGroup
+	alive, end := context.WithCancel(context.Background()) // also while it drains
+	defer watched.Wait()
+	defer end()
+	systemd.Ready(alive, &watched, node.SinceDelivery, log)
+	setup.reloads(ctx, node, signals)
+	most := node.DrainTimeout()
+	systemd.Leaving(most, log)
+	log.Info("draining", "connections", node.Sessions(), "at_most", most)
+	leave, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	if err := node.Drain(leave); err != nil {
 		log.Warn("left before all was done", "err", err)
@@ -72,19 +98,32 @@ func serve(ctx context.Context, cfg config.Config, running gateway.Running, log 
 	return nil
 }
 
+// warnOfMachine says in one line what of the kernel's settings does not suit many clients.
+func warnOfMachine(log *slog.Logger, found []doctor.Finding) {
+	var attrs []any
+	for _, f := range found {
+		if f.State != doctor.OK {
+			attrs = append(attrs, f.Check, f.Value)
+		}
+	}
+	if len(attrs) > 0 {
+		log.Warn("this machine is not set up for many clients: \"barrage doctor\" says how to mend each", attrs...)
+	}
+}
+
 // greet says what to open in a browser, and where the rooms are kept.
 func greet(w io.Writer, public, admin net.Addr, redis []string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  room      http://%s/\n  crowd     http://%[1]s/?demo=1\n  sockets   http://%[1]s/test/websocket\n", cli.Reachable(public))
 	if admin != nil {
-		fmt.Fprintf(&b, "  metrics   http://%s/metrics\n", cli.Reachable(admin))
+		fmt.Fprintf(&b, "  operate   http://%s/\n", cli.Reachable(admin))
 	}
 	if len(redis) == 0 {
 		fmt.Fprintf(&b, "  rooms     in memory: gone when this ends; BARRAGE_REDIS_ADDRS=host:6379 keeps and shares them\n")
 	} else {
 		fmt.Fprintf(&b, "  rooms     in Redis at %s\n", strings.Join(redis, ", "))
 	}
-	fmt.Fprintf(&b, "\n  Another port: BARRAGE_SERVER_LISTEN=:8000. Ctrl-C ends it.\n\n")
+	fmt.Fprintf(&b, "\n  Another port: barrage serve --listen :8000. Ctrl-C ends it.\n\n")
 	_, _ = io.WriteString(w, b.String()) // a closed terminal is no reason to stop
 }
 

@@ -33,7 +33,7 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 		Messages: Messages{
 			Offered: o.Offered, Sent: o.Sent, Answers: Answers{Acked: o.Acked, Refused: o.Refused, Unanswered: o.Unanswered},
 			Expected: o.Expected, Delivered: o.Delivered, Lost: o.Lost, Doubled: o.Doubled, Wrong: o.Wrong,
-			OutOfOrder: o.OutOfOrder, Disagree: o.Disagree, Gifts: o.Gifts, Sampled: r.sampled(), Uncounted: o.Uncounted,
+			OutOfOrder: o.OutOfOrder, Disagree: o.Disagree, Gifts: o.Gifts, Sampled: r.sampled(), Uncounted: o.Uncounted, Others: o.Others,
 			PerSecond: rate(float64(o.Measured.Copies), o.Measured.Elapsed), Bytes: o.Bytes,
 		},
 		Latency: quantiles(o.Latency), Connect: quantiles(o.Connect), Welcome: quantiles(o.Welcome),

@@ -117,9 +117,12 @@ type Messages struct {
 	// wrote this.
 	Sampled int `json:"sampled"`
 	// Uncounted copies came to viewers of which nobody can say exactly what they should have
-	// got: those that are slow, were cut off or came late, and those of a process of the
-	// client that died.
+	// got: those that are slow, were cut off or came late, those that only count in a room where
+	// others spoke, and those of a process of the client that died.
 	Uncounted uint64 `json:"uncounted"`
+	// Others is how many messages others said in the rooms, as far as sampled viewers have read them. They are no
+	// copies; those of their rooms at viewers that only count are uncounted.
+	Others uint64 `json:"others,omitempty"`
 	// PerSecond is how many copies came a second, to all viewers, while it was measured.
 	PerSecond float64 `json:"copies_per_second"`
 	// Bytes is what all viewers read from their sockets: frames with their headers, as

@@ -114,10 +114,19 @@ func (s Scenario) early() int {
 	return min(earlyMost*max(s.Nodes, 1), s.Viewers)
 }
 
+// sampled is how many viewers check everything: all in a room that others may speak in.
+func (r *run) sampled() int {
+	s := r.Scenario
+	if r.Room != "" {
+		s.Sample = s.Viewers + s.Arrival.Viewers
+	}
+	return s.sampled()
+}
+
 // plan is the load for the crew. Rooms and users have names that no run had before.
 func (r *run) plan() swarm.Plan {
 	return swarm.Plan{
-		Dialect: r.dialect(), Deflate: r.Deflate, Targets: r.addrs, Path: r.Path, Token: r.Token,
+		Dialect: r.dialect(), Deflate: r.Deflate, Targets: r.addrs, Path: r.Path, Token: r.Token, Room: r.Room,
 		Prefix: "bench-" + strings.ToLower(rand.Text()[:8]) + "-",
 		Rooms:  r.rooms(), Ramp: r.Ramp, Body: r.Body, Gifts: r.Gifts, Senders: r.Senders, Sample: r.sampled(),
 		Warmup: time.Duration(r.Warmup), Duration: time.Duration(r.Duration),

@@ -43,6 +43,9 @@ type Target struct {
 	// Path is the address of a room's socket where the dialect leaves it open; {room} and
 	// {user} are put in.
 	Path string `json:"path,omitempty"`
+	// Room is the id of a room on the servers that all viewers go into, which others may be in; empty: rooms that nobody
+	// knows. The dialect must say whose a message is: "fastim" or "native".
+	Room string `json:"room,omitempty"`
 	// Metrics are host:port of Prometheus' /metrics of the servers, PIDs their processes on
 	// this machine; the first of both are one server's, and so on. Without either, CPU and
 	// memory are not known.
@@ -113,6 +116,12 @@ func (t Target) dialect() string { return cmp.Or(t.Dialect, "fastim") }
 func (t Target) Suits(s Scenario) error {
 	if s.Gifts > 0 && t.dialect() != "native" {
 		return fmt.Errorf("cannot run scenario %q with gifts on %s: it speaks %s, and only the native dialect has kinds of messages; use --dialect native", s.Name, t.peer(), t.dialect())
+	}
+	if t.Room != "" && t.dialect() != "fastim" && t.dialect() != "native" {
+		return fmt.Errorf("cannot run scenario %q in room %q on %s: it speaks %s, which does not say whose a message is; use --dialect fastim or native", s.Name, t.Room, t.peer(), t.dialect())
+	}
+	if t.Room != "" && s.Rooms > 1 {
+		return fmt.Errorf("cannot run scenario %q in room %q: it has %d rooms; use --rooms 1", s.Name, t.Room, s.Rooms)
 	}
 	if s.Limits && (t.named() || t.Hub) {
 		return fmt.Errorf("cannot run scenario %q with limits on %s: only nodes that are started here can be told; set \"limits\" in its config", s.Name, t.peer())

@@ -31,7 +31,8 @@ type adminPort struct{ *Server }
 func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 	return map[keys.Can]map[string]http.HandlerFunc{
 		0: {
-			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, nil) },
+			"GET /{$}":                   s.index,
+			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, alive(s.SinceDelivery()), nil) },
 			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) },
 			"GET /v1/admin/openapi.yaml": describeAdmin,
 		},
@@ -49,6 +50,8 @@ func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 			"GET /v1/admin/nodes/{node}/log-level": administer(s.readLevel),
 			"PUT /v1/admin/nodes/{node}/log-level": administer(s.setLevel),
 			"GET /v1/admin/nodes/{node}/config":    administer(s.config),
+			"POST /v1/admin/nodes/{node}/reload":   administer(s.reloadNode),
+			"POST /v1/admin/nodes/rebalance":       administer(s.rebalance),
 			"GET /v1/admin/rooms":                  administer(s.roomsEverywhere),
 		},
 		keys.Rooms: {
@@ -180,11 +183,23 @@ func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.Ent
 	return nil
 }
 
+// deadAfter is after how long without a delivery a node is to be started again: six looks of the check that finds a
+// lane stuck, and what systemd's unit has.
+const deadAfter = 30 * time.Second
+
+// alive says whether the process does its work, whatever its surroundings do: nil, or why not.
+func alive(since time.Duration) error {
+	if since >= deadAfter {
+		return fmt.Errorf("nothing was delivered for %v: a lane or the clock stands still", since.Round(time.Second))
+	}
+	return nil
+}
+
 var errDraining = errors.New("the node is leaving")
 
 // ready says whether new clients should be sent here: nil, or why not.
 func (s *Server) ready() error {
-	if s.edge.Draining() {
+	if s.edge.Draining() || s.edge.Lame() {
 		return errDraining
 	}
 	return s.store.State()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -21,13 +22,11 @@ const (
 	askDrain  = "drain"
 	askLevel  = "log level"
 	askConfig = "config"
+	askReload = "reload"
 	askRooms  = "rooms"
 	askRoom   = "room"
 	askUser   = "user"
 )
-
-// fastRate is how many clients a second the other nodes are warned of: half of limits.handshakes.
-const fastRate = 1000
 
 // mostSpread is the longest time over which clients are sent away, as server.drain_spread has it.
 const mostSpread = time.Hour
@@ -37,11 +36,14 @@ func (s adminPort) join() {
 	s.fleet.On(askDrain, s.answerDrain)
 	s.fleet.On(askLevel, s.answerLevel)
 	s.fleet.On(askConfig, func(context.Context, json.RawMessage) (any, error) {
-		if s.cfg.Running.Settings == nil {
+		settings := s.settings()
+		if settings == nil {
 			return nil, &fleet.RefusedError{Status: http.StatusNotImplemented, Why: "this node does not show its settings"}
 		}
-		return nodeConfig{s.edge.Hall.Node(), s.cfg.Running.hash(), s.cfg.Running.Settings}, nil
+		return nodeConfig{s.edge.Hall.Node(), hash(settings), settings}, nil
 	})
+	s.fleet.On(askReload, s.answerReload)
+	s.fleet.On(askRebalance, s.answerRebalance)
 	s.fleet.On(askRooms, s.answerRooms)
 	s.fleet.On(askRoom, s.answerRoom)
 	s.fleet.On(askUser, s.answerUser)
@@ -96,14 +98,15 @@ func (s adminPort) config(_ context.Context, w http.ResponseWriter, r *http.Requ
 // drainOrder has a node step aside, or back.
 type drainOrder struct {
 	Aside  bool   `json:"aside"`
-	OverMS *int64 `json:"over_ms"` // nil: server.drain_spread
+	OverMS *int64 `json:"over_ms"`         // nil: server.drain_spread
+	Force  bool   `json:"force,omitempty"` // also while another node does
 	By     string `json:"by"`
 }
 
 // drain serves POST /v1/admin/nodes/{node}/drain and …/undrain.
 func (s adminPort) drain(aside bool) func(context.Context, http.ResponseWriter, *http.Request) *edge.Refusal {
 	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
-		order := drainOrder{Aside: aside, By: operator(ctx).Name}
+		order := drainOrder{Aside: aside, Force: r.URL.Query().Get("force") == "true", By: operator(ctx).Name}
 		if text := r.URL.Query().Get("over"); text != "" && aside {
 			over, err := time.ParseDuration(text)
 			if err != nil || over < 0 || over > mostSpread {
@@ -129,20 +132,41 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 		s.edge.StepBack()
 		s.noteNode(ctx, order.By, "undrain")
 	} else {
-		over := s.cfg.Server.DrainSpread
+		over := s.edge.Config().Server.DrainSpread
 		if order.OverMS != nil {
 			over = time.Duration(*order.OverMS) * time.Millisecond
 		}
-		n := s.Sessions()
-		s.log.Info("the node sends its clients away and stays", "connections", n, "over", over)
-		s.noteNode(ctx, order.By, "drain")
-		if float64(n) > fastRate*over.Seconds() && n > fastRate {
-			s.log.Warn("clients are sent away faster than other nodes may take them: drain over a longer time", "connections", n, "over", over)
+		if bad := s.mayDrain(ctx, order.Force); bad != nil {
+			return nil, bad
 		}
-		s.edge.StepAside(s.ctx, &s.workers, over)
+		s.log.Info("the node sends its clients away and stays", "connections", s.Sessions(), "over", over)
+		s.noteNode(ctx, order.By, "drain")
+		s.edge.WarnOfPace(over, "drain over a longer time")
+		s.edge.StepAside(s.ctx, &s.workers, over, func() { s.fleet.EndTurn(context.WithoutCancel(s.ctx)) })
 	}
 	_ = s.fleet.Tell(ctx) // else with the next beat
 	return s.fleet.Self(), nil
+}
+
+// mayDrain takes the node's turn to send its clients away. A store that is away keeps nobody from that: nobody else can
+// ask for a turn, either.
+func (s adminPort) mayDrain(ctx context.Context, force bool) error {
+	if s.edge.Draining() {
+		return nil // it does already
+	}
+	holder, err := s.fleet.TakeTurn(ctx)
+	switch {
+	case err != nil:
+		s.log.Warn("cannot ask whether other nodes send their clients away, too", "err", err)
+	case holder != s.edge.Hall.Node() && !force:
+		return otherTurn(holder)
+	}
+	return nil
+}
+
+// otherTurn refuses what would have two nodes send their clients away at once.
+func otherTurn(holder string) error {
+	return &fleet.RefusedError{Status: http.StatusConflict, Why: fmt.Sprintf("node %s sends its clients away now: wait until it has, or say force", holder)}
 }
 
 // noteNode writes into the log of all rooms what an operator had this node do.

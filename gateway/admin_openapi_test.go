@@ -19,6 +19,7 @@ import (
 // describedAdmin is admin.openapi.yaml, and whatever finds an operation in it.
 var describedAdmin = sync.OnceValues(func() (*openapi3.T, routers.Router) {
 	openapi3filter.RegisterBodyDecoder("application/x-ndjson", openapi3filter.PlainBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder)
 	doc, err := openapi3.NewLoader().LoadFromData(adminDescription)
 	if err != nil {
 		panic(err)
@@ -40,7 +41,7 @@ func TestAdminOpenAPI_HasEveryRoute(t *testing.T) {
 	for _, routes := range (adminPort{newServer(t, nil)}).operations() {
 		for route := range routes {
 			if !strings.Contains(route, "/debug/pprof/") { // Go's own
-				got = append(got, route)
+				got = append(got, strings.TrimSuffix(route, "{$}"))
 			}
 		}
 	}
@@ -69,6 +70,7 @@ func adminCases() []adminCase {
 	long := strings.Repeat("x", 129)
 	const level, mute, ban = `{"level":"info"}`, `{"verb":"mute","user_id":"x"}`, `{"verb":"ban","user_id":"x"}`
 	return []adminCase{
+		{op: "index", method: get, path: "/", good: 200},
 		{op: "live", method: get, path: "/healthz", good: 200},
 		{op: "ready", method: get, path: "/readyz", good: 200},
 		{op: "describeAdmin", method: get, path: "/v1/admin/openapi.yaml", good: 200},
@@ -81,6 +83,8 @@ func adminCases() []adminCase {
 		{op: "getLogLevel", method: get, path: pathNode + "/log-level", good: 200, long: "/v1/admin/nodes/" + long + "/log-level"},
 		{op: "setLogLevel", method: put, path: pathNode + "/log-level", body: level, good: 200, long: "/v1/admin/nodes/" + long + "/log-level"},
 		{op: "getConfig", method: get, path: pathNode + "/config", good: 200, long: "/v1/admin/nodes/" + long + "/config"},
+		{op: "reload", method: post, path: pathNode + "/reload", good: 200, long: "/v1/admin/nodes/" + long + "/reload"},
+		{op: "rebalance", method: post, path: "/v1/admin/nodes/rebalance?rate=5/s&over=1.5", good: 200, long: "/v1/admin/nodes/rebalance?over=0.5"},
 		{op: "listRooms", method: get, path: "/v1/admin/rooms", good: 200, long: "/v1/admin/rooms?sort=beauty"},
 		{op: "listRooms", method: get, path: "/v1/admin/rooms?sort=id", good: 200, long: "/v1/admin/rooms?after=x"},
 		{op: "registerRoom", method: put, path: "/v1/admin/rooms/r", good: 204, long: "/v1/admin/rooms/" + long, store: "RegisterRoom"},
@@ -206,8 +210,22 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 		c.call(s, "publish", 503, post, "/v1/admin/rooms/unread/messages", "", `{"messages":[{"id":"1","body":"hi","user_id":"u"}]}`)
 	})
 	c.call(s, "publish", 400, post, "/v1/admin/rooms/r/messages", "", `{"messages":[]}`)
+	if _, err := s.store.TakeTurn(t.Context(), "other", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	c.call(s, "rebalance", 409, post, "/v1/admin/nodes/rebalance", "", "")
+	refused := newAdmin(t, func(c *setup) {
+		c.Running.Load = func() (Next, error) { return Next{}, &RestartError{[]string{"server.listen"}} }
+	})
+	c.call(refused, "reload", 409, post, pathNode+"/reload", "", "")
 	s.edge.Leave()
 	c.call(s, "ready", 503, get, "/readyz", "", "")
+	still := newServer(t, func(c *setup) {
+		manualCheck(c)
+		c.Admin.Listen = "127.0.0.1:0"
+	})
+	still.edge.ProbeStill(deadAfter)
+	c.call(still, "live", 503, get, "/healthz", "", "")
 	for _, op := range []string{"drain", "undrain"} {
 		c.call(s, op+"Node", 409, post, pathNode+"/"+op, "", "")
 	}
@@ -229,7 +247,7 @@ func (c *adminCaller) refusedNodes(s *Server) {
 		}
 		c.call(s, k.op, 404, k.method, "/v1/admin/nodes/nobody"+rest, "", k.body)
 		c.call(s, k.op, 503, k.method, "/v1/admin/nodes/dead"+rest, "", k.body)
-		if strings.HasSuffix(k.op, "LogLevel") || k.op == "getConfig" {
+		if strings.HasSuffix(k.op, "LogLevel") || k.op == "getConfig" || k.op == "reload" {
 			c.call(bare, k.op, 501, k.method, k.path, "", k.body)
 		}
 	}

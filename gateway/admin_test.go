@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +168,41 @@ func TestAdmin_Revoke(t *testing.T) {
 	state, err := s.store.CheckToken(context.Background(), chat.Credential{Signed: true, ID: "j/1 ü", Issued: time.Now().UnixMilli()})
 	if state != chat.TokenRevoked || err != nil {
 		t.Errorf("the token is %v, %v; want revoked", state, err)
+	}
+}
+
+// The page of the admin port has links that lead somewhere, from wherever it stands; with keys it says nothing of the
+// node but that it is ready.
+func TestAdmin_Index(t *testing.T) {
+	s := newAdmin(t, nil)
+	status, page := callAdminWith(t, s, http.MethodGet, "/", "", "")
+	if status != http.StatusOK || !strings.Contains(page, s.edge.Hall.Node()) || !strings.Contains(page, "0 connections") {
+		t.Errorf("GET / = %d %s; want the node", status, page)
+	}
+	links := regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(page, -1)
+	for _, link := range links {
+		if status, body := callAdminWith(t, s, http.MethodGet, "/"+link[1], "", ""); status != http.StatusOK || strings.HasPrefix(link[1], "/") {
+			t.Errorf("the link %s: %d %.100s", link[1], status, body)
+		}
+	}
+	if len(links) != 9 {
+		t.Errorf("%d links; want 9", len(links))
+	}
+	path, _ := keysFile(t)
+	s = newAdmin(t, func(c *setup) { c.Admin.KeysFile = path })
+	if status, page := callAdminWith(t, s, http.MethodGet, "/", "", ""); status != http.StatusOK || strings.Contains(page, "connections") || !strings.Contains(page, "barrage admin") {
+		t.Errorf("GET / with keys = %d %s; want no more than that it is ready", status, page)
+	}
+	if status, _ := callAdminWith(t, s, http.MethodGet, "/nothing", "", ""); status != http.StatusNotFound {
+		t.Errorf("GET /nothing = %d; want 404", status)
+	}
+}
+
+// TestAlive has a node be dead that has delivered nothing for 30 s.
+func TestAlive(t *testing.T) {
+	for since, dead := range map[time.Duration]bool{0: false, deadAfter - 1: false, deadAfter: true} {
+		if err := alive(since); (err != nil) != dead {
+			t.Errorf("%v without a delivery: %v; want that it is dead: %v", since, err, dead)
+		}
 	}
 }

@@ -58,7 +58,7 @@ func benchMessage(b *testing.B, lists []string) {
 			s := New(edge, cfg, store, slog.New(slog.DiscardHandler))
 			store.Start(s)
 			defer s.edge.Hall.Close()
-			if err := s.edge.Words.ProbeLoad(); err != nil {
+			if err := s.edge.Words.Reload(s.edge.Config().Filter); err != nil {
 				b.Fatal(err)
 			}
 			c := enterRoom(s, "user", roomOf(b, s, "room"))

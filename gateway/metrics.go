@@ -82,6 +82,7 @@ func (m *metrics) register(s *Server) {
 	m.registerWords(s.edge.Words)
 	m.registerHook(s.edge.Guard)
 	m.registerReview(s.edge.Review)
+	m.registerReloads(&s.reload)
 	m.registerWebhooks(s)
 	m.registerRooms(s)
 }
@@ -120,26 +121,37 @@ func (m *metrics) registerHook(g *edge.Guard) {
 	}
 }
 
-// registerReview exports how questions of the review hook ended, and what became of messages; h is nil where there is
-// no hook.
-func (m *metrics) registerReview(h *review.Hook) {
-	add := func(name, help, label, value string, f func() float64) {
+// registerReloads exports how often the configuration was read anew, and a hash of the one that holds.
+func (m *metrics) registerReloads(r *reloads) {
+	const help = "Times the configuration was read anew, by what came of it; refused: the one of before holds."
+	for result, c := range map[string]*atomic.Uint64{"taken": &r.taken, "refused": &r.refused} {
+		m.labelled("barrage_config_reloads_total", help, "result", result, func() float64 { return float64(c.Load()) })
+	}
+	m.registry.MustRegister(&r.hash)
+}
+
+// registerReview exports how questions of the review hook ended, and what became of messages. Where there is no hook,
+// these are none; where it is another one since a reload, they begin anew.
+func (m *metrics) registerReview(hook func() *review.Hook) {
+	add := func(name, help, label, value string, read func(*review.Hook) uint64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: name, Help: help, ConstLabels: prometheus.Labels{"hook": "review", label: value},
-		}, f))
-	}
-	if h == nil {
-		return
+		}, func() float64 {
+			if h := hook(); h != nil {
+				return float64(read(h))
+			}
+			return 0
+		}))
 	}
 	for r := range review.Results {
 		add("barrage_hook_questions_total", "Questions to hooks about messages, by how they ended; busy and broken were not asked.", "result", review.ResultNames[r],
-			func() float64 { return float64(h.Questions(r)) })
+			func(h *review.Hook) uint64 { return h.Questions(r) })
 	}
 	const help = "Messages that hooks decided about, by verdict; fallback: those of questions without an answer."
 	for v := chat.VerdictAllow; v <= chat.VerdictMask; v++ {
-		add("barrage_hook_messages_total", help, "verdict", v.String(), func() float64 { return float64(h.Verdicts(v)) })
+		add("barrage_hook_messages_total", help, "verdict", v.String(), func(h *review.Hook) uint64 { return h.Verdicts(v) })
 	}
-	add("barrage_hook_messages_total", help, "verdict", "fallback", func() float64 { return float64(h.Fallen()) })
+	add("barrage_hook_messages_total", help, "verdict", "fallback", (*review.Hook).Fallen)
 }
 
 // registerWebhooks exports what webhooks.url was told.

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"time"
 
-	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
 	"barrage/gateway/keys"
 	v1 "barrage/gateway/v1"
@@ -25,7 +23,19 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	mux.Handle("GET /{$}", web.Page("room.html"))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
-	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(cors(edge.Origins(s.cfg.CORS.AllowedOrigins), v1.RefuseUnclean(mux)))))
+	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(s.known(mux))))))
+}
+
+// known hints at a proxy that rewrites paths where a WebSocket is asked for at an address that there is not.
+func (s *Server) known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Sec-Websocket-Key"]) > 0 {
+			if _, pattern := mux.Handler(r); pattern == "" {
+				s.edge.HintPath(r)
+			}
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // counted counts the requests being answered, for Drain.
@@ -73,14 +83,13 @@ func (b *bodyToEnd) Read(p []byte) (int, error) {
 
 // cors lets pages of the allowed origins call the API, and those of others read that they
 // may not, see v1.AsksDiagnosis. It answers preflights.
-func cors(o edge.Origins, next http.Handler) http.Handler {
-	all := slices.Contains(o, "*")
+func (s *Server) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin, h := r.Header.Get("Origin"), w.Header()
+		origin, h, all := r.Header.Get("Origin"), w.Header(), s.edge.AnyOrigin()
 		if !all { // also without an origin: what is cached then is not for other pages
 			h.Add("Vary", "Origin")
 		}
-		if origin != "" && (o.Allow(r) || v1.AsksDiagnosis(r)) {
+		if origin != "" && (s.edge.Allows(r) || v1.AsksDiagnosis(r)) {
 			if all {
 				h.Set("Access-Control-Allow-Origin", "*")
 			} else {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -25,6 +26,10 @@ type Running struct {
 	Settings []Setting
 	// Level is the least level that is logged; nil: nobody can change it.
 	Level *slog.LevelVar
+	// Load reads the configuration anew, see [Server.Reload]; nil: it cannot be read.
+	Load func() (Next, error)
+	// Listener is the public port where systemd has opened it; nil: server.listen is opened.
+	Listener net.Listener
 }
 
 // Setting is one setting as operators see it.
@@ -35,9 +40,9 @@ type Setting struct {
 }
 
 // hash is the same for the same settings, wherever they come from. It tells nothing of secrets.
-func (r *Running) hash() string {
+func hash(settings []Setting) string {
 	h := sha256.New()
-	for _, s := range r.Settings {
+	for _, s := range settings {
 		h.Write([]byte(s.Key + "=" + s.Value + "\n"))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6])
@@ -80,7 +85,7 @@ func (s *Server) tick() {
 func (s *Server) self() fleet.Node {
 	h := s.edge.Hall.Stats()
 	n := fleet.Node{
-		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: s.cfg.Running.hash(), Started: s.started.UnixMilli(),
+		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: hash(s.settings()), Started: s.started.UnixMilli(),
 		State: fleet.Ready, Connections: s.Sessions(), MaxConnections: s.edge.Sessions.Most(), Rooms: h.Rooms, Members: h.Members,
 		LogLevel: s.logLevel(),
 	}
@@ -90,7 +95,7 @@ func (s *Server) self() fleet.Node {
 	}
 	n.Received, n.Sent = s.speeds.of()
 	switch err := s.ready(); {
-	case s.edge.Draining():
+	case s.edge.Draining(), s.edge.Lame():
 		n.State = fleet.Draining
 	case err != nil:
 		n.State, n.Why = fleet.Unready, err.Error()
@@ -112,7 +117,11 @@ func (s *Server) logLevel() string {
 // fleetRefusal is the refusal that a node's is.
 func fleetRefusal(err error) *edge.Refusal {
 	if p, ok := errors.AsType[*fleet.RefusedError](err); ok {
-		return edge.Refuse(p.Status, "%s", p.Why)
+		bad := edge.Refuse(p.Status, "%s", p.Why)
+		if p.Status == http.StatusConflict {
+			bad = bad.As("conflict") // other_epoch is of rooms
+		}
+		return bad
 	}
 	return edge.Refuse(http.StatusInternalServerError, "%v", err)
 }

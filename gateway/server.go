@@ -17,6 +17,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
 	"barrage/gateway/fleet"
+	"barrage/gateway/keys"
 	v1 "barrage/gateway/v1"
 	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
@@ -48,6 +49,7 @@ type Server struct {
 	// Immutable after Start.
 	cfg     Config
 	store   Store
+	keys    *keys.Keys // server keys; nil: none are needed
 	edge    *edge.Edge
 	fastIM  *fastim.FastIM
 	v1      *v1.API
@@ -69,12 +71,14 @@ type Server struct {
 	requests atomic.Int64 // HTTP requests and handshakes being answered
 	exports  atomic.Int64 // of rooms, under way
 	closing  sync.Once
+	reload   reloads
 }
 
 // New makes the node over store. cfg and rooms must be valid. The caller passes the
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, metrics: newMetrics(), edge: edge.New(cfg.Config, store, log), audit: audit{path: cfg.Admin.AuditFile}}
+	s.edge.Inherited = cfg.Running.Listener
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
 	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
 	ask.Timings = s.metrics.timings.rooms()
@@ -91,6 +95,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	adminPort{s}.join()
 	s.metrics.register(s)
 	s.metrics.listen(s)
+	s.show(cfg.Running.Settings)
 	return s
 }
 
@@ -105,8 +110,8 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) start() error {
-	serverKeys, err := s.loadKeys()
-	if err != nil {
+	var err error
+	if s.keys, err = s.loadKeys(); err != nil {
 		return fmt.Errorf("cannot read admin.keys_file: %w", err)
 	}
 	if err := s.audit.check(); err != nil {
@@ -136,11 +141,11 @@ func (s *Server) start() error {
 	if s.edge.Private() {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
-	s.public = s.httpServer(s.routes(serverKeys))
+	s.public = s.httpServer(s.routes(s.keys))
 	s.public.ConnState = s.edge.Plain.State
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(guardAdmin(adminPort{s}.routes(serverKeys), serverKeys == nil))
+		s.admin = s.httpServer(guardAdmin(adminPort{s}.routes(s.keys), s.keys == nil))
 		s.serve(s.admin, adminLn)
 	}
 	for _, warning := range s.cfg.Warnings() {
@@ -178,11 +183,16 @@ func (s *Server) Addr() net.Addr { return s.addr }
 // AdminAddr is where the admin port listens; nil without one. Valid after Start.
 func (s *Server) AdminAddr() net.Addr { return s.adminAt }
 
-// Drain leaves in good order, within ctx: readiness off, no new connections, what
-// was taken is answered, every socket is closed with 1012. No step keeps the next from
-// its turn: answering gets half of the time at most. Whatever is left when ctx ends is
-// cut off by Close.
+// SinceDelivery is how long ago the node was last found to deliver, by a look once a second: see edge.SinceDelivery.
+func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
+
+// Drain leaves in good order, within ctx: readiness off; for server.lame_duck no more than that, nor until no other
+// node sends its clients away, if there is time for that; no new connections, what was taken is answered, every socket
+// is closed with 1012. No step keeps the next from its turn: answering gets half of the time at most. Whatever is left
+// when ctx ends is cut off by Close.
 func (s *Server) Drain(ctx context.Context) error {
+	s.beLame(ctx)
+	defer s.fleet.EndTurn(ctx)
 	s.edge.Leave()
 	taken, cancel := ctx, context.CancelFunc(func() {})
 	if end, ok := ctx.Deadline(); ok {
@@ -226,12 +236,48 @@ func (s *Server) close() {
 	s.stop()
 	s.workers.Wait()
 	_ = s.fleet.Leave(ctx) // else the other nodes take it for alive for half a minute
+	s.reload.mu.Lock()     // the last one is over
+	defer s.reload.mu.Unlock()
+	s.reload.over = true
 	s.edge.Guard.Close()
 	s.edge.Hall.Close()
-	if s.edge.Review != nil {
-		s.edge.Review.Close()
+	if review := s.edge.Review(); review != nil {
+		review.Close()
 	}
 }
+
+// beLame is not ready any more, and waits for server.lame_duck and for the node's turn.
+func (s *Server) beLame(ctx context.Context) {
+	s.edge.BeLame()
+	if s.store.State() == nil {
+		_ = s.fleet.Tell(ctx) // else with the next beat
+	}
+	cfg := s.edge.Config().Server
+	wait := time.NewTimer(cfg.LameDuck)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wait.C:
+	}
+	s.edge.WarnOfPace(cfg.Spread(), "set server.drain_spread, and server.drain_timeout to twice as much")
+	if s.Sessions() == 0 || s.store.State() != nil { // nobody to send away, or nobody to ask
+		return
+	}
+	turn, cancel := ctx, context.CancelFunc(func() {})
+	if end, ok := ctx.Deadline(); ok { // half of what is then left is for sending away
+		turn, cancel = context.WithDeadline(ctx, end.Add(-2*cfg.Spread()))
+	}
+	defer cancel()
+	switch holder, err := s.fleet.AwaitTurn(turn); {
+	case err != nil:
+		s.log.Warn("cannot ask whether other nodes leave, too", "err", err)
+	case holder != s.edge.Hall.Node():
+		s.log.Warn("two nodes send their clients away at once: there was no time to wait for the other one", "other", holder)
+	}
+}
+
+// DrainTimeout is server.drain_timeout as it is now.
+func (s *Server) DrainTimeout() time.Duration { return s.edge.Config().Server.DrainTimeout }
 
 // Sessions is how many WebSockets are open.
 func (s *Server) Sessions() int { return s.edge.Sessions.Open() }

@@ -32,7 +32,7 @@ func newTimings(reg prometheus.Registerer) *timings {
 	}
 	t := &timings{
 		delivery: vec("barrage_delivery_seconds", "Time from receiving a message until the store had it (stored; of each batch, what waited longest), "+
-			"and until it was written to a member's socket (socket; one write in 256).", "stage"),
+			"and until it was written to a member's socket (socket; one write in 256, and one a second).", "stage"),
 		store: vec("barrage_store_seconds", "Time of calls to Redis, with the wait for their turn, by script or command.", "op"),
 		hook:  vec("barrage_hook_seconds", "Time until services of yours answered, or did not.", "hook"),
 		ack: vec("barrage_ack_seconds", "Time from receiving a message until its sender was told its number; of those told at a time, "+
@@ -65,9 +65,6 @@ func (t *timings) rooms() room.Timings {
 func (t *timings) listen(s *Server) {
 	s.edge.OnHandshake = told(t.handshake)
 	s.edge.Guard.OnHook = func(hook string, took time.Duration) { t.hook.WithLabelValues(hook).Observe(took.Seconds()) }
-	if s.edge.Review != nil {
-		s.edge.Review.OnCall(of(t.hook, "review"))
-	}
 	if s.hooks != nil {
 		s.hooks.OnCall(of(t.hook, "webhook"))
 	}

@@ -11,6 +11,9 @@ import (
 // attempt keeps the connections of a client that is being made. Where rueidis fails to
 // make one for a cluster, it leaves those open that it was still dialing.
 type attempt struct {
+	// tls reads the files of TLS anew: certificates are renewed while a node runs.
+	tls func() (*tls.Config, error)
+
 	mu sync.Mutex // guards the fields below
 	// over: the attempt has ended, with a client if made.
 	over, made bool
@@ -24,6 +27,9 @@ func (a *attempt) dial(ctx context.Context, addr string, dialer *net.Dialer, sec
 	if secure == nil {
 		conn, err = dialer.DialContext(ctx, "tcp", addr)
 	} else {
+		if renewed, err := a.tls(); err == nil { // else what was read before: somebody may be writing them
+			secure = renewed
+		}
 		conn, err = (&tls.Dialer{NetDialer: dialer, Config: secure}).DialContext(ctx, "tcp", addr)
 		if _, ok := errors.AsType[*net.OpError](err); !ok && errors.Is(err, context.DeadlineExceeded) {
 			err = &unfitError{"no answer to TLS in time: if it does not speak TLS, see redis.tls"}

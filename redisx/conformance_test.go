@@ -26,6 +26,7 @@ var conformance = map[string]func(s *harness){
 	"UserEvents":           testUserEvents,
 	"Beats":                testBeats,
 	"Questions":            testQuestions,
+	"Turns":                testTurns,
 	"PublishAndRead":       testPublishAndRead,
 	"EmptyRoom":            testEmptyRoom,
 	"KnownRooms":           testKnownRooms,
@@ -108,7 +109,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
 		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "RecallAnybody", "Notices", "FeedEpochs", "Rosters", "NewsBounded",
-		"Beats", "Questions",
+		"Beats", "Questions", "Turns",
 		"Held", "HeldAmong", "HeldOnce", "HeldBounds",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func (r *Redis) connect() (rueidis.Client, error) {
 	if err != nil {
 		return nil, &unfitError{err.Error()}
 	}
-	var try attempt
+	try := attempt{tls: r.cfg.tls}
 	option.DialCtxFn = try.dial
 	option.OnInvalidations = r.knownChanged
 	client, err := rueidis.NewClient(option)
@@ -105,6 +105,12 @@ func (c Config) options(name string) (rueidis.ClientOption, error) {
 		o.ClusterOption = rueidis.ClusterOption{ShardsRefreshInterval: topologyEvery, MaxMovedRedirections: 8}
 	}
 	return o, nil
+}
+
+// CheckFiles reads the files that the configuration names; the error has the key of the first that is no use.
+func (c Config) CheckFiles() error {
+	_, err := c.tls()
+	return err
 }
 
 // tls is nil without TLS.

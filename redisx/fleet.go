@@ -45,6 +45,18 @@ func (r *Redis) Beats(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
+// TakeTurn is [Store.TakeTurn].
+func (r *Redis) TakeTurn(ctx context.Context, node string, life time.Duration) (holder string, err error) {
+	msg, err := r.run(ctx, turnScript, []string{turnKey}, node, millis(life))
+	if err == nil {
+		holder, err = msg.ToString()
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot take turns with other nodes (key %q): %w", turnKey, err)
+	}
+	return holder, nil
+}
+
 // Ask has every node hear a question.
 func (r *Redis) Ask(ctx context.Context, question string) error {
 	if _, err := r.do(ctx, r.client.B().Publish().Channel(askChannel).Message(question).Build()); err != nil {
@@ -78,6 +90,7 @@ type memoryFleet struct {
 	mu      sync.Mutex // guards the fields below; a leaf
 	beats   map[string]memoryBeat
 	answers map[string]memoryAnswers
+	turn    memoryBeat // its text is whose turn it is
 }
 
 type memoryBeat struct {
@@ -120,6 +133,24 @@ func (m *Memory) Beats(context.Context) ([]string, error) {
 		all = append(all, f.beats[node].text)
 	}
 	return all, nil
+}
+
+// TakeTurn is [Store.TakeTurn].
+func (m *Memory) TakeTurn(_ context.Context, node string, life time.Duration) (holder string, err error) {
+	m.calls.Add(1)
+	f, now := &m.fleet, m.now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !now.Before(f.turn.expires) {
+		f.turn.text = ""
+	}
+	if node == "" || f.turn.text != "" && f.turn.text != node {
+		return f.turn.text, nil
+	}
+	if f.turn = (memoryBeat{node, now.Add(life)}); life == 0 {
+		f.turn.text = ""
+	}
+	return f.turn.text, nil
 }
 
 // Ask has the node hear a question.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -293,6 +295,33 @@ func (h *harness) wantFlowEnds(t *testing.T, room string) (sent uint64) {
 		return len(got) > before && slices.Equal(got[len(got)-1].Messages, text), fmt.Sprint(before)
 	})
 	return sent
+}
+
+// TestRedis_TLSFilesAreReadAnew: a node goes on by itself when certificates are renewed in their files.
+func TestRedis_TLSFilesAreReadAnew(t *testing.T) {
+	own := redistest.StartTLS(t, true)
+	dir := t.TempDir()
+	renew := func() {
+		t.Helper()
+		for to, from := range map[string]string{"cert.pem": own.CertFile, "key.pem": own.KeyFile} {
+			text, err := os.ReadFile(from)
+			noError(t, err)
+			noError(t, os.WriteFile(filepath.Join(dir, to), text, 0o600))
+		}
+	}
+	renew()
+	h := newConfigured(t, func(c *redisx.Config) {
+		c.Addrs, c.TLS, c.TLSCAFile = []string{own.Addr}, true, filepath.Join(dir, "cert.pem")
+		c.TLSCertFile, c.TLSKeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	})
+	h.wantAll(t, "r")
+	own.Renew(t)
+	if _, err := h.Rooms(t.Context(), "u"); err == nil {
+		t.Error("a call was answered by a server that the node cannot trust yet")
+	}
+	renew()
+	h.wantReady(t)
+	h.wantAllSoon(t, "r")
 }
 
 func TestRedis_TLS(t *testing.T) {

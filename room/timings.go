@@ -17,7 +17,8 @@ type Timings struct {
 	// one that waited longest.
 	Acked func(time.Duration)
 	// Written hears how long it took from receiving a message, here or on another node by that one's clock, until it
-	// was written to a member's socket: of one write in writesPerSample, the oldest message of its sweep.
+	// was written to a member's socket: of one write in writesPerSample, and of one a second at least, the oldest message
+	// of its sweep.
 	Written func(time.Duration)
 	// Lag hears how long a lane took to come to what was given to it, see Hall.CheckLanes.
 	Lag func(time.Duration)
@@ -63,8 +64,10 @@ func (h *Hall) CheckLanes(now time.Time) (stuck time.Duration) {
 	return stuck
 }
 
-// answerProbe notes that the lane has come to its probe.
+// answerProbe notes that the lane has come to its probe, and has it sample its next write: so there is one a second,
+// also where there are few.
 func (h *Hall) answerProbe(l *lane) {
+	l.unsampled = 0
 	took := h.since(h.cfg().Clock.Now()) - time.Duration(l.probed.Swap(0))
 	if h.cfg().Timings.Lag != nil {
 		h.cfg().Timings.Lag(took)

@@ -45,6 +45,14 @@ func TestTimings(t *testing.T) {
 	if len(stored) != 4 || len(written) != 1 {
 		t.Errorf("after 3 batches more stored heard %d times, written %d; want 4, and 1 for %d writes", len(stored), len(written), writesPerSample)
 	}
+	for _, l := range f.hall.lanes { // a second later
+		f.hall.answerProbe(l)
+	}
+	say("c")
+	f.settle()
+	if len(written) != 2 {
+		t.Errorf("a second later written heard %d times; want 2", len(written))
+	}
 }
 
 // TestTimings_WrittenByWrites has a sweep of 1,000 members heard of once in 256 writes, with its oldest message.

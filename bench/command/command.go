@@ -50,11 +50,12 @@ host:port and speak plain WebSocket: TLS is ended before Barrage, so name the se
 the proxy that ends it.
 
 The exit code is 0 where all was measured; 1 where something ended early, viewers could not
-connect or were cut off (but slow ones), something was worse or an objective was missed; 2
-where the command line makes no sense.`,
+connect or were cut off (but slow ones), something was worse or an objective was missed
+(--fail-if); 2 where the command line makes no sense.`,
 		Example: `  barrage bench storm                               # one hot room on a node of its own
   barrage bench storm --viewers 10000 --rate 1000 --html storm.html
   barrage bench storm --dialect native --deflate    # the native protocol, compressed
+  barrage bench storm --fail-if 'p99>200ms' --fail-if 'lost>0'
   barrage bench storm --target 10.0.0.5:9000 --metrics 10.0.0.5:9001
   barrage bench suite --quick                       # everything, in three minutes
   barrage bench find storm --vary rate --p99 300ms  # where does it break?
@@ -85,6 +86,7 @@ func (p program) scenario(name string) *cobra.Command {
 	comment, _ := bench.Source(name) // Named has read it.
 	var t bench.Target
 	out := output{version: p.version}
+	var must objectives
 	cmd := &cobra.Command{
 		Use:     name,
 		GroupID: "scenarios",
@@ -94,11 +96,12 @@ func (p program) scenario(name string) *cobra.Command {
   barrage bench %[1]s --viewers %[2]d --json %[1]s.json --html %[1]s.html
   barrage bench %[1]s --target 127.0.0.1:9000 --metrics 127.0.0.1:9001`, name, s.Viewers/2),
 		Args: cli.NoArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runScenario(cmd, s, t, out) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runScenario(cmd, s, t, out, must) },
 	}
 	cmd.Flags().SortFlags = false
 	addScenarioFlags(cmd.Flags(), &s)
 	addTargetFlags(cmd.Flags(), &t)
+	must.addFlag(cmd.Flags())
 	out.addFlags(cmd.Flags())
 	return cmd
 }
@@ -119,6 +122,7 @@ func explanation(text []byte) string {
 func (p program) run() *cobra.Command {
 	var flags bench.Scenario
 	var t bench.Target
+	var must objectives
 	out := output{version: p.version}
 	cmd := &cobra.Command{
 		Use:   "run FILE.yaml",
@@ -136,12 +140,13 @@ files in bench/scenarios; flags beat the file. A field that does not exist is an
 			if err := override(cmd, &s); err != nil {
 				return err
 			}
-			return runScenario(cmd, s, t, out)
+			return runScenario(cmd, s, t, out, must)
 		},
 	}
 	cmd.Flags().SortFlags = false
 	addScenarioFlags(cmd.Flags(), &flags)
 	addTargetFlags(cmd.Flags(), &t)
+	must.addFlag(cmd.Flags())
 	out.addFlags(cmd.Flags())
 	return cmd
 }
@@ -155,11 +160,8 @@ func oneFile(cmd *cobra.Command, args []string) error {
 }
 
 // runScenario runs s once and shows the result.
-func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out output) error {
-	if err := checkTarget(cmd, t); err != nil {
-		return err
-	}
-	if err := checkScenario(cmd, s, t); err != nil {
+func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out output, must objectives) error {
+	if err := cmp.Or(checkTarget(cmd, t), must.check(cmd), checkScenario(cmd, s, t)); err != nil {
 		return err
 	}
 	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
@@ -170,7 +172,7 @@ func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out outpu
 		}
 		results := []bench.Result{r}
 		err = out.show(cmd, s.Name, results, func(w io.Writer) error { return report.Table(w, r) })
-		return errors.Join(err, unfinished(results))
+		return errors.Join(err, unfinished(results), must.missed(results))
 	})
 }
 
@@ -229,6 +231,9 @@ func (o *output) measuring(cmd *cobra.Command, do func(ctx context.Context, tell
 // begin makes sure that results can be written before an hour is spent on them, and gives
 // a live line on standard error where that is a terminal. done takes it away.
 func (o *output) begin(cmd *cobra.Command) (tell bench.Progress, done func(), err error) {
+	if o.json == "-" && o.benchstat {
+		return nil, nil, cli.Misused(cmd, "cannot print JSON and lines for benchstat at once: give --json a file, or leave --benchstat away")
+	}
 	if o.html == "-" {
 		return nil, nil, cli.Misused(cmd, "cannot write a report to standard output: --html is the name of a file")
 	}

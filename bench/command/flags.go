@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,6 +82,7 @@ func addTargetFlags(f *pflag.FlagSet, t *bench.Target) {
 	f.StringVar(&t.Peer, "peer-name", "", "what results call the targets; compare pairs by it. Without it: their addresses")
 	f.StringVar(&t.Token, "token", "", "token that all viewers show the targets, whose user ids are made up; without it \"t\", and none in centrifugo")
 	f.StringVar(&t.Path, "path", "", "address of a room's socket where the dialect leaves it open; {room} and {user} are put in")
+	f.StringVar(&t.Room, "room", "", "id of a room on the targets that all viewers go into, others may be in it; without it rooms get ids that nobody knows")
 	f.StringSliceVar(&t.Metrics, "metrics", nil, "host:port,... of the targets' Prometheus /metrics, for their CPU and memory")
 	f.IntSliceVar(&t.PIDs, "pid", nil, "process ids of targets on this machine, for their CPU and memory")
 	f.StringVar(&t.Redis, "redis", "", "host:port of the Redis (without TLS) that joins the nodes that are started here; without it one is started")
@@ -107,16 +109,86 @@ func checkTarget(cmd *cobra.Command, t bench.Target) error {
 	if err := t.Validate(); err != nil {
 		return cli.Misused(cmd, err.Error())
 	}
+	if err := checkBeside(cmd); err != nil {
+		return err
+	}
 	if len(t.Addrs) > 0 {
+		for _, name := range []string{"nodes", "env", "redis"} {
+			if cmd.Flags().Changed(name) {
+				return cli.Misused(cmd, fmt.Sprintf("cannot use --%s with --target: it is about nodes that are started here", name))
+			}
+		}
 		return nil
 	}
 	ours := t.Dialect == "fastim" || t.Dialect == "native"
-	for _, name := range []string{"dialect", "peer-name", "token", "path", "metrics", "pid"} {
+	for _, name := range []string{"dialect", "peer-name", "token", "path", "room", "metrics", "pid"} {
 		if cmd.Flags().Changed(name) && (name != "dialect" || !ours) {
 			return cli.Misused(cmd, fmt.Sprintf("cannot use --%s without --target: it describes servers that run already", name))
 		}
 	}
 	return nil
+}
+
+// beside are flags that say nothing without another one, unless the scenario has a value of it.
+var beside = map[string][]string{
+	"burst-messages":  {"burst-every", "burst-over"},
+	"slow-share":      {"slow-bytes-per-second"},
+	"arrival-viewers": {"arrival-rate", "arrival-after"},
+	"return-share":    {"return-after", "return-rate"},
+}
+
+// checkBeside refuses flags that would change nothing.
+func checkBeside(cmd *cobra.Command) error {
+	for _, name := range slices.Sorted(maps.Keys(beside)) {
+		needed := cmd.Flags().Lookup(name)
+		if needed == nil || needed.Value.String() != "0" || cmd.Name() == "run" { // the file may say it
+			continue
+		}
+		for _, flag := range beside[name] {
+			if cmd.Flags().Changed(flag) {
+				return cli.Misused(cmd, fmt.Sprintf("cannot use --%s without --%s: it would change nothing", flag, name))
+			}
+		}
+	}
+	return nil
+}
+
+// objectives are those of --fail-if.
+type objectives []string
+
+func (o *objectives) addFlag(f *pflag.FlagSet) {
+	f.StringArrayVar((*[]string)(o), "fail-if", nil, "exit with 1 where a result is so, as 'p99>200ms', 'lost>0', 'lost>0.1%' or 'copies/s<100000' (can be repeated); figures: "+
+		strings.Join(bench.ObjectiveFigures(), ", "))
+}
+
+// check refuses objectives that make no sense.
+func (o objectives) check(cmd *cobra.Command) error {
+	for _, text := range o {
+		if _, err := bench.ParseObjective(text); err != nil {
+			return cli.Misused(cmd, err.Error())
+		}
+	}
+	return nil
+}
+
+// missed is an error that names the objectives which results miss; check has seen them.
+func (o objectives) missed(results []bench.Result) error {
+	var all []string
+	for _, text := range o {
+		objective, err := bench.ParseObjective(text)
+		if err != nil {
+			return err
+		}
+		for i := range results {
+			if why := objective.Missed(&results[i]); why != "" {
+				all = append(all, why)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("cannot call that good enough: %s", strings.Join(all, "; "))
 }
 
 // share is a flag's value between 0 and 1, written "10%" or "0.1".

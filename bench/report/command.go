@@ -32,9 +32,25 @@ func command(results []*bench.Result) []string {
 		words = append(words, f.flag())
 	}
 	if peers {
+		if n := rounds(results); n != usualRounds {
+			words = append(words, fmt.Sprintf("--rounds %d", n))
+		}
 		return append(words, peerFlags(results)...)
 	}
 	return append(words, targetFlags(r)...)
+}
+
+// usualRounds is how often "barrage bench peers" measures each peer where nobody says how often.
+const usualRounds = 3
+
+// rounds is how often the first peer was measured.
+func rounds(results []*bench.Result) (n int) {
+	for _, r := range results {
+		if r.Peer == results[0].Peer {
+			n++
+		}
+	}
+	return n
 }
 
 // targetFlags name where the load of r went, unless that were nodes of its own without
@@ -56,6 +72,7 @@ func targetFlags(r *bench.Result) (words []string) {
 		{"metrics", strings.Join(t.Metrics, ",")},
 		{"pid", strings.Join(numbers(t.PIDs), ",")},
 		{"path", t.Path},
+		{"room", t.Room},
 		{"token", t.Token},
 		{"redis", t.Redis},
 		{"dialect", dialect},

@@ -317,12 +317,12 @@ func TestCommand(t *testing.T) {
 		}
 	}
 	f("storm", false, "barrage bench storm", func(*bench.Scenario) {})
-	f("storm", true, "barrage bench peers storm --viewers 10", func(s *bench.Scenario) { s.Viewers = 10 })
+	f("storm", true, "barrage bench peers storm --viewers 10 --rounds 1", func(s *bench.Scenario) { s.Viewers = 10 })
 	f("gift", false, "barrage bench gift --rate 0 --duration 1m30s --burst-messages 7", func(s *bench.Scenario) {
 		s.Rate, s.Duration, s.Burst.Messages = 0, second(90), 7
 	})
 	f("storm", false, "barrage bench storm --rate 2000000", func(s *bench.Scenario) { s.Rate = 2e6 })
-	f("own", true, "barrage bench peers own.yaml --viewers 10 --rate 0.5", func(*bench.Scenario) {})
+	f("own", true, "barrage bench peers own.yaml --viewers 10 --rate 0.5 --rounds 1", func(*bench.Scenario) {})
 	f("my 'own", false, `barrage bench run 'my '\''own.yaml' --viewers 10 --rate 0.5 --env 'A=$(reboot)'`, func(s *bench.Scenario) {
 		s.Env = []string{"A=$(reboot)"}
 	})
@@ -353,7 +353,7 @@ func TestCommand_RunsAgainstTheSameServers(t *testing.T) {
 	f("storm --redis x:6379 --dialect native", &bench.Result{Peer: "barrage", Dialect: "native", Target: bench.Target{Redis: "x:6379"}})
 	fastim := bench.Result{Peer: "fastim", Dialect: "fastim", Target: bench.Target{Addrs: []string{"y:1"}, PIDs: []int{7}}}
 	raw := bench.Result{Peer: "mine", Dialect: "raw", Target: bench.Target{Addrs: []string{"z:1"}, Metrics: []string{"z:2"}, Path: "/{room}"}}
-	f("peers storm --peer fastim=fastim@y:1,pid=7 --peer 'mine=raw@z:1,metrics=z:2,path=/{room}'",
+	f("peers storm --rounds 1 --peer fastim=fastim@y:1,pid=7 --peer 'mine=raw@z:1,metrics=z:2,path=/{room}'",
 		&bench.Result{Peer: "barrage", Dialect: "fastim"}, &bench.Result{Peer: "hub", Dialect: "fastim", Target: bench.Target{Hub: true}}, &fastim, &raw, &fastim)
 }
 

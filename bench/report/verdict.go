@@ -80,8 +80,11 @@ func findings(r *bench.Result) []finding {
 		}
 		say(plain, "The nodes had %s on what a client may send.", with)
 	}
+	if m.Others > 0 {
+		say(plain, "Others said %s in the rooms, which count for nothing.", plural(m.Others, "message"))
+	}
 	if m.Uncounted > 0 {
-		say(plain, "%s more went to viewers of which nobody knows exactly what they should have got: slow, cut off, late, or of a client process that died.", plural(m.Uncounted, "copy"))
+		say(plain, "%s more went to viewers of which nobody knows exactly what they should have got: slow, cut off, late, in a room where others spoke, or of a client process that died.", plural(m.Uncounted, "copy"))
 	}
 	if c.SlowEnded > 0 {
 		say(plain, "%s cut off.", plural(c.SlowEnded, "slow viewer"))

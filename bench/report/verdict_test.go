@@ -44,7 +44,7 @@ func TestFindings_WhoIsMissing(t *testing.T) {
 	}, "Incomplete: The run ended before its time: node 1 ended. The figures hold up to that moment.",
 		"Problem: 2 connections cut off, the last one: reset.")
 	f(func(r *bench.Result) { r.Connections.SlowEnded, r.Messages.Uncounted = 5, 7 }, everybody,
-		"Note: 7 copies more went to viewers of which nobody knows exactly what they should have got: slow, cut off, late, or of a client process that died.",
+		"Note: 7 copies more went to viewers of which nobody knows exactly what they should have got: slow, cut off, late, in a room where others spoke, or of a client process that died.",
 		"Note: 5 slow viewers cut off.")
 }
 

@@ -102,8 +102,9 @@ func (l *loop) retire(v *viewer) {
 	l.outcome.Uncounted += v.distinct()
 	l.reckon(v)
 	v.got = 0
-	if v.sample != nil {
+	if s := v.sample; s != nil {
 		v.sample = newSample(l.plan, v.seat.room)
+		v.sample.others = s.others
 		l.judge(v)
 	}
 }
@@ -124,6 +125,19 @@ func (l *loop) reckon(v *viewer) {
 	}
 }
 
+// othersIn is how many messages of others came in each room, as far as somebody here has read them. A viewer that only
+// counts cannot tell them from ours.
+func (l *loop) othersIn() map[int32]uint64 {
+	in := map[int32]uint64{}
+	for i := range l.viewers {
+		if s := l.viewers[i].sample; s != nil && s.others > 0 {
+			room := l.viewers[i].seat.room
+			in[room] = max(in[room], s.others)
+		}
+	}
+	return in
+}
+
 // reportDone adds it all up.
 func (l *loop) reportDone() {
 	l.measured()
@@ -140,13 +154,17 @@ func (l *loop) reportDone() {
 		}
 	}
 	o.Targets = make([]Seen, len(l.plan.Targets))
+	others := l.othersIn()
+	for _, n := range others {
+		o.Others += n
+	}
 	for i := range l.viewers {
 		v := &l.viewers[i]
 		if v.stage != watching && v.stage != leaving {
 			continue
 		}
 		has, whole := v.distinct(), false
-		if n, exact := l.expected(v); exact {
+		if n, exact := l.expected(v); exact && (v.sample != nil || others[v.seat.room] == 0) {
 			o.Expected += n
 			o.Delivered += min(has, n)
 			o.Lost += n - min(has, n)

@@ -223,6 +223,9 @@ func (l *loop) since(ns int64) time.Duration { return time.Duration(time.Now().U
 // welcomed lets a viewer in. total is how many messages its room had before, where known.
 func (l *loop) welcomed(i int32, v *viewer, total uint64, known bool) {
 	v.stage, v.before, v.exact = watching, total, known || l.loadAt.IsZero()
+	if l.plan.Room != "" { // its count is of all that was ever said there
+		v.before, v.exact = 0, l.loadAt.IsZero()
+	}
 	l.beginPayload(v)
 	l.pending--
 	l.enter(v, 1)

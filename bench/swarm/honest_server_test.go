@@ -25,8 +25,9 @@ import (
 
 // What a rule may ask for instead of a message.
 const (
-	hangUp = -1 - iota // close the viewer's connection, after what was sent before
-	ping               // send a ping of the dialect
+	hangUp   = -1 - iota // close the viewer's connection, after what was sent before
+	ping                 // send a ping of the dialect
+	stranger             // somebody else says something
 )
 
 // rules are what a crooked server does wrong. The zero value does nothing wrong.
@@ -546,6 +547,14 @@ func (s *crooked) sendCopiesLocked(h *hall, e *end, numbers []int) {
 			flush()
 			e.cut, e.gone = true, true
 			s.queue(e, nil)
+		case k == stranger:
+			flush()
+			s.sendLocked(e, map[string]string{
+				"fastim":     `{"groupId":"r","userId":"else","info":"b of somebody else","ts":1648368380132}`,
+				"raw":        "hello",
+				"native":     `{"t":"batch","epoch":"e","seq":0,"messages":[{"seq":0,"kind":"chat","user_id":"else","body":"b of somebody else","ts":1,"id":"x"}]}`,
+				"centrifugo": `{"push":{"channel":"r","pub":{"data":"hello"}}}`,
+			}[s.dialect])
 		case k == ping && s.dialect == "centrifugo":
 			s.pings++
 			lines = append(lines, `{}`)

@@ -240,6 +240,39 @@ func TestHonest_NothingIsFoundWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
+// What others say in a room is neither doubled nor makes up for what is lost: viewers that look tell it from ours, and
+// of the others nobody says what they should have.
+func TestHonest_Others(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []string{"fastim", "native", "native+deflate", "raw", "centrifugo"} {
+		for _, samples := range []int{12, 2} {
+			t.Run(fmt.Sprintf("%s/samples=%d", dialect, samples), func(t *testing.T) {
+				t.Parallel()
+				s := newCrooked(t, dialect, rules{copies: func(_, _, k int) []int {
+					if last(k, 10) {
+						return []int{stranger, k, stranger}
+					}
+					return []int{k}
+				}})
+				p := storm(s)
+				p.Sample = samples
+				out, _, err := run(t, p, 1)
+				if err != nil {
+					t.Errorf("Connect: %v", err)
+				}
+				strangers := out.Sent / 10 * 2
+				if out.Lost+out.Doubled+out.OutOfOrder != 0 || out.Disagree != 0 || out.Others != strangers || strangers == 0 {
+					t.Errorf("lost %d, doubled %d, of others %d; want no fault, and %d of others", out.Lost, out.Doubled, out.Others, strangers)
+				}
+				uncounted := uint64(12-samples) * (out.Sent + strangers)
+				if out.Expected != uint64(samples)*out.Sent || out.Delivered != out.Expected || out.Uncounted != uncounted {
+					t.Errorf("expected %d, delivered %d, uncounted %d; want %d of those who look, and %d", out.Expected, out.Delivered, out.Uncounted, uint64(samples)*out.Sent, uncounted)
+				}
+			})
+		}
+	}
+}
+
 func TestHonest_Refused(t *testing.T) {
 	t.Parallel()
 	s := newCrooked(t, "fastim", rules{refuse: func(n int) bool { return n == 0 || n == 5 || n == 11 }})

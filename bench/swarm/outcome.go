@@ -52,6 +52,9 @@ type Outcome struct {
 	// them among Doubled.
 	Wrong     uint64 `json:"wrong,omitempty"`
 	Uncounted uint64 `json:"uncounted"`
+	// Others is how many messages in its rooms were said by others, as far as sampled viewers of one worker have read
+	// them. Copies of such a room at viewers that only count are Uncounted.
+	Others uint64 `json:"others,omitempty"`
 	// OutOfOrder copies came to a sampled viewer after a later one of the same sender.
 	OutOfOrder uint64 `json:"out_of_order"`
 	// Disagree is how many sampled viewers saw the same messages of their room in another order than most who saw them.
@@ -146,6 +149,7 @@ func (o *Outcome) add(p Outcome) {
 	o.Lost += p.Lost
 	o.Doubled += p.Doubled
 	o.Uncounted += p.Uncounted
+	o.Others = max(o.Others, p.Others)
 	o.OutOfOrder += p.OutOfOrder
 	o.Bytes += p.Bytes
 	o.Acked += p.Acked

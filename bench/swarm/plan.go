@@ -21,6 +21,9 @@ type Plan struct {
 	// Token is what every viewer shows to be let in, but in the dialect "raw"; empty is "t",
 	// and none in "centrifugo".
 	Token string `json:"token,omitempty"`
+	// Room is the id of the one room, which others may know and be in; empty: rooms get ids that nobody knows. What was
+	// said there before counts for nothing, and Sample should be all viewers, since others may speak.
+	Room string `json:"room,omitempty"`
 	// Prefix begins every room and user id: unique to the run, so that rooms are empty.
 	Prefix string `json:"prefix"`
 	// Rooms has the rooms, largest first.

@@ -9,6 +9,7 @@ type sample struct {
 	gifts uint64   // those of them that are gifts
 	// Counted copies.
 	doubled, outOfOrder uint64
+	others              uint64 // messages that others said in the room
 	// refused has the room's messages that were, nil while nobody knows them. wrong were seen all the same, wrongGifts
 	// are the gifts among them.
 	refused           *numbers

@@ -142,8 +142,13 @@ func (p *Plan) direct(mine []seat, worker int) {
 }
 
 // roomID and userID are unique to the run, as Prefix is.
-func (p *Plan) roomID(room int32) string { return p.Prefix + "-" + strconv.Itoa(int(room)) }
+func (p *Plan) roomID(room int32) string {
+	if p.Room != "" {
+		return p.Room
+	}
+	return p.Prefix + "-" + strconv.Itoa(int(room))
+}
 
 func (p *Plan) userID(s seat) string {
-	return p.roomID(s.room) + "-" + strconv.Itoa(int(s.number))
+	return p.Prefix + "-" + strconv.Itoa(int(s.room)) + "-" + strconv.Itoa(int(s.number))
 }

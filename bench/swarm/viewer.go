@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -255,18 +256,26 @@ func (e ear) reply(payload string) { e.l.send(e.v, codec.OpText, []byte(payload)
 
 func (e ear) answered(number uint64, code string) { e.l.answered(e.v, number, code) }
 
-// message counts a copy and, in a sampled viewer, checks it.
+// message counts a copy and, in a sampled viewer, checks it. What others say there is no copy.
 func (e ear) message(text []byte) {
-	e.l.received(e.v, 1)
 	s := e.v.sample
 	if s == nil || e.v.stage != watching {
+		e.l.received(e.v, 1)
 		return
 	}
 	due, number, ok := parseBody(text, e.l.manner.mark)
-	if !ok {
+	if !ok || !e.l.ours(text) {
+		s.others++
 		return
 	}
+	e.l.received(e.v, 1)
 	if s.note(number) && !e.l.loadAt.IsZero() && due >= e.l.measureAt.UnixMicro() {
 		e.l.latency(time.Duration(time.Now().UnixMicro()-due) * time.Microsecond)
 	}
+}
+
+// ours reports whether one of our users has said a message, which has a body as ours have: in a room that others know,
+// they may measure it, too.
+func (l *loop) ours(text []byte) bool {
+	return l.plan.Room == "" || bytes.Contains(text, []byte(l.plan.Prefix))
 }

@@ -55,8 +55,9 @@ type Desk struct {
 	say   Say
 	// approve stores held messages.
 	approve Approve
-	// Reviews: this node can have messages reviewed. Who makes the desk sets it before the first verb.
-	Reviews bool
+	// Reviews reports whether this node can have messages reviewed now. Who makes the desk sets it before the first verb;
+	// nil: it cannot.
+	Reviews func() bool
 	// tokenRole is the highest role that a token gives a user in a room, of those whose sockets this node has.
 	tokenRole func(room, user string) chat.Role
 	// RoleElsewhere is the same of all nodes; nil: there are no others. It may block until ctx ends. Who makes the node
@@ -293,7 +294,7 @@ func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role,
 		c.Pin = &pinned
 		return c, no
 	case "modes":
-		if r := string(v.Modes["review"]); r != "" && r != `"off"` && !d.Reviews {
+		if r := string(v.Modes["review"]); r != "" && r != `"off"` && (d.Reviews == nil || !d.Reviews()) {
 			return c, bad("review is %s, and this node has nobody to ask: set hook.review_url on all nodes", r)
 		}
 		c.Modes = make(map[string]string, len(v.Modes))

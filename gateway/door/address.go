@@ -95,6 +95,16 @@ func (a *addresses) client(r *http.Request) (addr netip.Addr, counts bool) {
 	return peer, true // a client that hides behind nonsense shares its proxy's limits
 }
 
+// Proxied reports whether a request comes from a proxy that is trusted, or else from a private network or this machine,
+// where proxies are.
+func (d *Door) Proxied(r *http.Request) (trusted, inside bool) {
+	peer := readAddr(r.RemoteAddr)
+	if d.set.Load().trusts(peer) {
+		return true, false
+	}
+	return false, inHouse(peer)
+}
+
 // Local serves who asks from a private network or this machine, and not for somebody else; others get 404.
 func (d *Door) Local(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

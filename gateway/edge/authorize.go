@@ -18,7 +18,7 @@ const prolongEvery = uint32(time.Hour / time.Second)
 // token (contract section 2, item 5), even before the token watcher closes its socket; and where rooms are private, so
 // that nothing is said by who was removed. One round trip a batch, away from the pollers.
 func (e *Edge) authorizeSenders() func(context.Context, []room.Author) ([]bool, error) {
-	if !e.Config.Auth.checks() && !e.Private() {
+	if !e.Config().Auth.checks() && !e.Private() {
 		return nil
 	}
 	return func(ctx context.Context, from []room.Author) ([]bool, error) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"time"
 
@@ -78,6 +77,9 @@ type ServerConfig struct {
 	// other nodes get all clients at once. Too high: leaving takes that long. Never more
 	// than half of DrainTimeout.
 	DrainSpread time.Duration `mapstructure:"drain_spread"`
+	// LameDuck is how long a leaving node is not ready, and takes clients all the same, before it closes its port and sends
+	// them away: for balancers that learn of it late. Never more than half of DrainTimeout.
+	LameDuck time.Duration `mapstructure:"lame_duck"`
 	// TestPage is who is served FastIM's page for trying both sockets by hand, at /test/websocket: [TestPageLocal],
 	// [TestPageAll] or [TestPageNone].
 	TestPage string `mapstructure:"test_page"`
@@ -92,13 +94,6 @@ const (
 	TestPageAll   = "all"
 	TestPageNone  = "none"
 )
-
-// CORSConfig is the config section `cors`.
-type CORSConfig struct {
-	// AllowedOrigins are the origins (scheme://host[:port]) whose pages may call the
-	// HTTP API and open sockets; "*" = all.
-	AllowedOrigins []string `mapstructure:"allowed_origins"`
-}
 
 // DefaultConfig is what config.yaml says.
 func DefaultConfig() Config {
@@ -127,6 +122,9 @@ func DefaultConfig() Config {
 		StuckTimeout: 30 * time.Second,
 	}
 }
+
+// Spread is DrainSpread as far as DrainTimeout has room for it.
+func (c *ServerConfig) Spread() time.Duration { return min(c.DrainSpread, c.DrainTimeout/2) }
 
 // Validate reports every value out of range, each with its key within the section.
 func (c ServerConfig) Validate() error {
@@ -174,19 +172,8 @@ func (c ServerConfig) Validate() error {
 	if c.DrainSpread < 0 || c.DrainSpread > time.Hour {
 		bad("drain_spread: %v is not within 0 (= all at once) and 1h", c.DrainSpread)
 	}
-	return errors.Join(errs...)
-}
-
-// Validate reports every value out of range, each with its key within the section.
-func (c CORSConfig) Validate() error {
-	var errs []error
-	for i, o := range c.AllowedOrigins {
-		if o == "*" {
-			continue
-		}
-		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
-			errs = append(errs, fmt.Errorf("allowed_origins[%d]: %q is not an origin as https://example.com, nor *", i, o))
-		}
+	if c.LameDuck < 0 || c.LameDuck > c.DrainTimeout/2 {
+		bad("lame_duck: %v is not within 0 (= none) and half of drain_timeout (%v)", c.LameDuck, c.DrainTimeout)
 	}
 	return errors.Join(errs...)
 }

@@ -17,7 +17,9 @@
 //	words          1                 Run         ctx            the store, bounded by APITimeout; builds filters
 //	order          1                 Run         ctx            locks only
 //	step aside     0 or 1            StepAside   its work, ctx  a timer
+//	rebalance      0 or 1            SendSome    its work, ctx  a timer
 //	hook calls     64 at most        pass.Hook   their answers  the network, bounded by auth.connect_timeout
+//	retired hook   1 a Reload        Reload      its calls      the answers to them, bounded by auth.connect_timeout
 //	key refresher  1 with JWKS       Run         ctx            a timer; the network, bounded by its own time
 //	token watcher  1 with tokens     Run         ctx            a timer; the store, bounded by APITimeout
 //
@@ -25,6 +27,7 @@
 //
 //	socket.mu -> nbio's lock of the connection -> room's part lock
 //	socket.mu -> Sessions.mu
+//	Words.building -> Words.mu
 //	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, aside.mu, the locks of package door -> nothing
 //
 // nbio hides itself from the race detector, so what it calls is kept small: read in a poller, drained under the

@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +14,12 @@ import (
 
 // Draining reports whether nobody comes in any more: the node leaves, or steps aside.
 func (e *Edge) Draining() bool { return e.leaving.Load() || e.aside.on.Load() }
+
+// Lame reports whether new clients should go elsewhere, and are taken all the same.
+func (e *Edge) Lame() bool { return e.lame.Load() }
+
+// BeLame has the node say so from now on: see Lame.
+func (e *Edge) BeLame() { e.lame.Store(true) }
 
 // Leaving reports whether the node leaves for good: nothing that clients say is taken.
 func (e *Edge) Leaving() bool { return e.leaving.Load() }
@@ -27,8 +35,9 @@ type aside struct {
 }
 
 // StepAside has nobody come in any more, and closes every socket with 1012 over a time, until ctx ends or StepBack.
-// What clients say meanwhile is taken. It does not wait, and does nothing where that is so already.
-func (e *Edge) StepAside(ctx context.Context, workers *sync.WaitGroup, over time.Duration) {
+// What clients say meanwhile is taken. It does not wait, calls done when nobody is sent away any more, and does nothing
+// where the node has stepped aside already.
+func (e *Edge) StepAside(ctx context.Context, workers *sync.WaitGroup, over time.Duration, done func()) {
 	a := &e.aside
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -37,6 +46,7 @@ func (e *Edge) StepAside(ctx context.Context, workers *sync.WaitGroup, over time
 	}
 	ctx, a.no = context.WithCancel(ctx)
 	workers.Go(func() {
+		defer done()
 		written, cancel := context.WithTimeout(ctx, writtenPatience)
 		e.announce(written, over)
 		cancel()
@@ -64,7 +74,7 @@ const writtenPatience = time.Second
 // SendAway closes every socket with 1012, evenly over server.drain_spread, so that the
 // other nodes do not get all clients at once. When ctx ends it closes the rest at once.
 func (e *Edge) SendAway(ctx context.Context) {
-	spread := min(e.Config.Server.DrainSpread, e.Config.Server.DrainTimeout/2)
+	spread := e.Config().Server.Spread()
 	e.announce(ctx, spread)
 	for _, c := range e.closeEvenly(ctx, spread) {
 		c.Close(CloseRestart)
@@ -75,6 +85,65 @@ func (e *Edge) SendAway(ctx context.Context) {
 func (e *Edge) announce(ctx context.Context, within time.Duration) {
 	e.Hall.Announce(codec.ReconnectText(within.Milliseconds(), "the node is leaving"))
 	_ = WaitUntil(ctx, e.Hall.Written) // else the close would overtake it
+}
+
+// fastRate is how many clients a second other nodes are warned of: limits.handshakes of one that takes them all.
+const fastRate = 2000
+
+// WarnOfPace says so where clients are sent away faster than other nodes may take them.
+func (e *Edge) WarnOfPace(over time.Duration, longer string) {
+	if n := e.Sessions.Open(); n > fastRate && float64(n) > fastRate*over.Seconds() {
+		e.Log.Warn("clients are sent away faster than other nodes may take them: "+longer, "connections", n, "over", over,
+			"want", (time.Duration(n) * time.Second / fastRate).Round(time.Second))
+	}
+}
+
+// SendSome has so many clients come back elsewhere, the youngest first, so many a second, until ctx ends or the node
+// leaves. Native clients are told so, and resume. It does not wait, and does nothing where that is under way already.
+func (e *Edge) SendSome(ctx context.Context, workers *sync.WaitGroup, count int, perSecond float64) (begun bool) {
+	if e.Draining() || !e.rebalancing.CompareAndSwap(false, true) {
+		return false
+	}
+	workers.Go(func() {
+		defer e.rebalancing.Store(false)
+		e.sendEvenly(ctx, e.youngest(count), perSecond)
+	})
+	return true
+}
+
+// youngest are those sessions that came last.
+func (e *Edge) youngest(count int) []*Session {
+	type aged struct {
+		*Session
+		began uint32
+	}
+	var all []aged
+	e.Sessions.Each(func(s *Session) { all = append(all, aged{s, s.began.Load()}) })
+	slices.SortFunc(all, func(a, b aged) int { return cmp.Compare(b.began, a.began) })
+	some := make([]*Session, 0, min(count, len(all)))
+	for _, s := range all[:cap(some)] {
+		some = append(some, s.Session)
+	}
+	return some
+}
+
+// sendEvenly closes sockets with 1012, so many a second.
+func (e *Edge) sendEvenly(ctx context.Context, some []*Session, perSecond float64) {
+	t := time.NewTicker(drainStep)
+	defer t.Stop()
+	for budget := 1.0; len(some) > 0 && ctx.Err() == nil && !e.Draining(); budget += perSecond * drainStep.Seconds() {
+		for ; budget >= 1 && len(some) > 0; budget-- {
+			if m, native := some[0].runs.(teller); native && some[0].Rights() != nil {
+				m.Tell(codec.ReconnectText(0, "other nodes have fewer clients"))
+			}
+			some[0].Close(CloseRestart)
+			some = some[1:]
+		}
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+	}
 }
 
 // closeEvenly closes every socket with 1012, evenly over a time. When ctx ends it returns those that are left.

@@ -16,9 +16,7 @@ import (
 	"github.com/lesismal/nbio/mempool"
 
 	"barrage/gateway/door"
-	"barrage/gateway/review"
 	"barrage/internal/chat"
-	"barrage/internal/pace"
 	"barrage/room"
 )
 
@@ -48,7 +46,9 @@ type Store interface {
 // Edge is what both protocols stand on: the public port's handshakes, the sockets after them, and who may come in.
 type Edge struct {
 	// Immutable after Listen.
-	Config Config
+	// Inherited is the public port where somebody else has opened it, as systemd does; nil: server.listen is opened. Who
+	// makes the edge sets it before Listen.
+	Inherited net.Listener
 	// Hall is the rooms. Who makes the edge sets it before Listen, see Hooks.
 	Hall   *room.Hall
 	Door   *door.Door
@@ -58,7 +58,6 @@ type Edge struct {
 	Tokens *TokenWatcher
 	Order  *Order
 	Words  *Words
-	Review *review.Hook // nil: nobody is asked about messages
 	Log    *slog.Logger
 	// OnHandshake hears how long it took to let somebody in, OnRefused why somebody was not, in one word of some 30. Who
 	// makes the edge sets them before Listen; nil: nobody hears. They may not block.
@@ -70,20 +69,24 @@ type Edge struct {
 	store     Store
 	openFiles int
 	spare     int       // descriptors of the reserve that requests may have
-	ops       pace.Rate // limits.message_rate
-	likes     pace.Rate // limits.like_rate
 	made      time.Time // see millis
 	engine    *nbio.Engine
 	started   time.Time
+
+	set atomic.Pointer[settings] // see Reload
 
 	// Stats and Sessions may be used at any time.
 	Stats    Stats
 	Sessions Sessions
 	clock    clock
+	lame     atomic.Bool
 	leaving  atomic.Bool
 	// delivered is when the lanes were last found to deliver, in nanoseconds since made.
 	delivered atomic.Int64
 	aside     aside
+
+	rebalancing atomic.Bool // see SendSome
+	hinted      sync.Map    // what Hint has said
 }
 
 // Times is the time as an edge has it.
@@ -97,25 +100,21 @@ type Times struct {
 // New is an edge with settings that are valid. Then set Hall, and call Listen, Run; Leave, SendAway, WaitEmpty; CutOff.
 func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e := &Edge{
-		Config: cfg, Log: log, store: store, made: time.Now(),
+		Log: log, store: store, made: time.Now(),
 		Times: Times{Check: time.Second, Recheck: recheckEvery, Now: time.Now},
 	}
-	e.Door = door.New(door.Config{Limits: cfg.Limits, TrustedProxies: cfg.Server.TrustedProxies, ClientIPHeader: cfg.Server.ClientIPHeader}, e.millis, log)
-	if cfg.Limits.Enabled {
-		e.ops = pace.PerSecond(cfg.Limits.MessageRate, cfg.Limits.MessageBurst)
-		e.likes = pace.PerSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
-	}
+	e.set.Store(e.newSettings(cfg))
+	e.Door = door.New(cfg.door(), e.millis, log)
 	e.Plain = e.Door.NewPlain(e.mostPlain, func() time.Time { return e.Times.Now() })
-	e.Joins, e.Tokens, e.Guard = newJoins(e), newTokenWatcher(e), newGuard(&e.Config, store, log)
+	e.Joins, e.Tokens, e.Guard = newJoins(e), newTokenWatcher(e), newGuard(e.Config(), store, log)
 	e.Order = newOrder(e)
-	e.Review = newReview(e)
-	e.Words = newWords(&e.Config.Filter, store, func() time.Time { return e.Times.Now() }, log)
+	e.Words = newWords(store, func() time.Time { return e.Times.Now() }, log)
 	return e
 }
 
 // Hooks is how rooms ask the edge; onChange is room.Hooks.OnChange.
 func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
-	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heard, Review: e.reviewer(), NewFor: e.Config.Hook.ReviewNewFor}
+	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heard, Review: e.Reviewer(), NewFor: e.Config().Hook.ReviewNewFor}
 }
 
 // rulesChanged is room.Hooks.OnRules.
@@ -132,23 +131,23 @@ func (e *Edge) Listen() (net.Listener, error) {
 	if err := e.Guard.load(e.Times.Now); err != nil {
 		return nil, err
 	}
-	if err := e.Words.load(); err != nil {
+	if err := e.Words.Reload(e.Config().Filter); err != nil {
 		return nil, err
 	}
 	limit, err := OpenFilesLimit()
 	if err != nil {
 		return nil, err
 	}
-	if e.Sessions.most, err = ConnectionLimit(e.Config.Server.MaxConnections, limit); err != nil {
+	if e.Sessions.most, err = ConnectionLimit(e.Config().Server.MaxConnections, limit); err != nil {
 		return nil, err
 	}
 	e.openFiles, e.spare = limit, reserve(limit)*3/4
-	ln, err := listen(e.Config.Server.Listen, int(e.Config.Server.SendBuffer))
+	ln, err := e.listen()
 	if err != nil {
-		return nil, CannotListen("server.listen", e.Config.Server.Listen, err)
+		return nil, CannotListen("server.listen", e.Config().Server.Listen, err)
 	}
-	if e.Config.Server.ProxyProtocol {
-		ln = e.Door.Listen(ln, e.Config.Server.ReadHeaderTimeout, e.Plain.Met)
+	if e.Config().Server.ProxyProtocol {
+		ln = e.Door.Listen(ln, e.Config().Server.ReadHeaderTimeout, e.Plain.Met)
 	}
 	return ln, nil
 }
@@ -162,7 +161,7 @@ func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 	e.Order.open(ctx)
 	workers.Go(func() { e.Order.run(ctx) })
 	workers.Go(func() { e.Words.run(ctx, e.terms) })
-	if e.Config.Auth.checks() {
+	if e.Config().Auth.checks() {
 		workers.Go(func() { e.Tokens.run(ctx) })
 	}
 	workers.Go(func() { e.Guard.keepKeys(ctx) })
@@ -181,7 +180,7 @@ func (e *Edge) startEngine() {
 		mempool.DefaultMemPool = mempool.NewAligned() // the default hoards: one pool for 1 KiB to 1 GiB
 		nbio.MaxOpenFiles = e.openFiles               // an array of pointers of this size is made
 	})
-	pollers := e.Config.Server.Pollers
+	pollers := e.Config().Server.Pollers
 	if pollers == 0 {
 		pollers = max(1, runtime.NumCPU()/2)
 	}
@@ -210,6 +209,21 @@ func (e *Edge) gone(c *Session) {
 	c.runs.Gone()
 	e.Sessions.remove(c)
 	e.Door.Leave(door.Ticket(c.ticket.Load()), c.user)
+}
+
+// mostHinted bounds what a hint shows of a stranger's request, in bytes.
+const mostHinted = 200
+
+// Hint logs, once, what operators may have to mend, and of what request that was said: names and values.
+func (e *Edge) Hint(text string, of ...string) {
+	if _, again := e.hinted.LoadOrStore(text, true); again {
+		return
+	}
+	attrs := make([]any, len(of))
+	for i, s := range of {
+		attrs[i] = s[:min(len(s), mostHinted)]
+	}
+	e.Log.Warn(text, attrs...)
 }
 
 // OpenFiles is the process's limit of open files. Valid after Listen.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"barrage/gateway/pass"
@@ -13,86 +15,139 @@ import (
 
 // Guard says who somebody is and what they may do, for both protocols; each says it in its own words.
 type Guard struct {
-	cfg   *Config
 	store Store
 	log   *slog.Logger
 	// Now is Edge.Times.Now; tests set another after Listen.
 	Now func() time.Time
-	// OnHook hears how long each call of a hook took: connect or login. Who makes the edge sets it before Listen; nil:
-	// nobody hears.
+	// OnHook hears how long each call of a hook took: connect, login or review. Who makes the edge sets it before Listen;
+	// nil: nobody hears.
 	OnHook func(hook string, took time.Duration)
-	jwt    *pass.JWT  // nil without AuthJWT
-	hook   *pass.Hook // nil without AuthHook
+
+	set     atomic.Pointer[checks]
+	retired sync.WaitGroup // hooks that were replaced, and answer those who have asked
+}
+
+// checks are what the guard goes by. Nobody changes them: Reload replaces them as a whole.
+type checks struct {
+	*Config
+
+	jwt  *pass.JWT  // nil without AuthJWT
+	hook *pass.Hook // nil without AuthHook
 	// defaultCan is what who shows a token may do where it names no rooms; guests are the rights of who shows none.
 	defaultCan pass.Can
 	guests     *Rights
 	logins     *logins
+	replaced   context.Context // ends when others hold
+	replace    context.CancelFunc
 }
 
 // newGuard is for settings that are valid. What the guard needs of files and the network comes with load.
 func newGuard(cfg *Config, store Store, log *slog.Logger) *Guard {
+	g := &Guard{store: store, log: log}
+	g.set.Store(newChecks(cfg))
+	return g
+}
+
+// newChecks are those that need no files and no services.
+func newChecks(cfg *Config) *checks {
 	can, _ := pass.ParseCan(cfg.Auth.DefaultCan) // Validate has seen it
 	if !cfg.Auth.Required() {
 		can = anyone.Can // else who proves who they are could do less than who does not
 	}
-	g := &Guard{cfg: cfg, store: store, log: log, defaultCan: can, guests: &Rights{Can: pass.Read, Guest: true}, logins: newLogins(&cfg.Auth)}
+	c := &checks{Config: cfg, defaultCan: can, guests: &Rights{Can: pass.Read, Guest: true}, logins: newLogins(&cfg.Auth)}
 	if cfg.Auth.Guests == GuestsChat {
-		g.guests.Can |= pass.Send | pass.Like
+		c.guests.Can |= pass.Send | pass.Like
 	}
-	return g
+	c.replaced, c.replace = context.WithCancel(context.Background())
+	return c
 }
 
 // load reads what tokens are checked by.
-func (g *Guard) load(now func() time.Time) (err error) {
+func (g *Guard) load(now func() time.Time) error {
 	g.Now = now
-	if slices.Contains(g.cfg.Auth.Mode, AuthJWT) {
-		if g.jwt, err = pass.NewJWT(g.cfg.Auth.JWT(), now, g.log); err != nil {
-			return err
-		}
+	c, err := g.prepare(g.set.Load().Config)
+	if err == nil {
+		g.use(c)
 	}
-	if slices.Contains(g.cfg.Auth.Mode, AuthHook) {
-		g.hook = pass.NewHook(g.cfg.Auth.hook(), now, g.log)
+	return err
+}
+
+// prepare makes the checks of settings that are valid, and reads the files that they name. Of the checks that hold now
+// it takes over what stays the same: keys of issuers, and answers of the connect hook.
+func (g *Guard) prepare(cfg *Config) (c *checks, err error) {
+	old := g.set.Load()
+	c = newChecks(cfg)
+	if slices.Contains(cfg.Auth.Mode, AuthJWT) {
+		if c.jwt, err = pass.NewJWT(cfg.Auth.JWT(), g.Now, g.log); err != nil {
+			return nil, err
+		}
+		c.jwt.Inherit(old.jwt)
+	}
+	if slices.Contains(cfg.Auth.Mode, AuthHook) {
+		if c.hook = old.hook; c.hook == nil || old.Auth.hook() != cfg.Auth.hook() {
+			c.hook = pass.NewHook(cfg.Auth.hook(), g.Now, g.log)
+		}
 	}
 	if g.OnHook != nil {
-		g.logins.client.OnCall = func(took time.Duration) { g.OnHook("login", took) }
-		if g.hook != nil {
-			g.hook.OnCall(func(took time.Duration) { g.OnHook("connect", took) })
+		c.logins.client.OnCall = func(took time.Duration) { g.OnHook("login", took) }
+		if c.hook != nil && c.hook != old.hook {
+			c.hook.OnCall(func(took time.Duration) { g.OnHook("connect", took) })
 		}
 	}
-	return nil
+	return c, nil
+}
+
+// use has the checks hold from now on.
+func (g *Guard) use(c *checks) {
+	old := g.set.Swap(c)
+	old.replace()
+	old.logins.client.CloseIdleConnections()
+	if old.hook != nil && old.hook != c.hook {
+		g.retired.Go(old.hook.Finish)
+	}
 }
 
 // keepKeys keeps the keys of signed tokens up to date until ctx ends.
 func (g *Guard) keepKeys(ctx context.Context) {
-	if g.jwt != nil {
-		g.jwt.Run(ctx)
+	for ctx.Err() == nil {
+		c := g.set.Load()
+		until, stop := context.WithCancel(ctx)
+		undo := context.AfterFunc(c.replaced, stop)
+		if c.jwt != nil {
+			c.jwt.Run(until)
+		}
+		<-until.Done()
+		undo()
+		stop()
 	}
 }
 
 // Close ends what the guard began. Nothing is asked of it any more.
 func (g *Guard) Close() {
-	if g.hook != nil {
-		g.hook.Close()
+	if hook := g.set.Load().hook; hook != nil {
+		hook.Close()
 	}
+	g.retired.Wait()
 }
 
 // HookStats are the figures of the connect hook; none where there is none.
 func (g *Guard) HookStats() (s pass.HookStats) {
-	if g.hook != nil {
-		s = g.hook.Stats()
+	if hook := g.set.Load().hook; hook != nil {
+		s = hook.Stats()
 	}
 	return s
 }
 
 // AsksHook reports whether the connect hook is asked about a token.
 func (g *Guard) AsksHook(token string) bool {
-	return g.hook != nil && (g.jwt == nil || !pass.Looks(token))
+	c := g.set.Load()
+	return c.hook != nil && (c.jwt == nil || !pass.Looks(token))
 }
 
 // member reports whether the user may be in the room. With room.auto_join everybody may, and a store that does not
 // answer keeps nobody out: who then comes in becomes a member, see Joins.
 func (g *Guard) member(ctx context.Context, user, id string) (bool, *Refusal) {
-	if g.cfg.AutoJoin {
+	if g.set.Load().AutoJoin {
 		return true, nil
 	}
 	ok, err := g.store.IsMember(ctx, user, id)
@@ -105,16 +160,20 @@ func (g *Guard) member(ctx context.Context, user, id string) (bool, *Refusal) {
 // unproven reports whether nobody has checked who the visitor is, and their handshake therefore makes no member of a
 // room that room.auto_join would. Guests never become members.
 func (g *Guard) unproven(v Visitor) bool {
-	return g.cfg.AutoJoin && !v.Proven && !v.Guest && !g.cfg.AnonymousJoin
+	c := g.set.Load()
+	return c.AutoJoin && !v.Proven && !v.Guest && !c.AnonymousJoin
 }
 
 // MayJoin reports whether users may join rooms by themselves.
-func (g *Guard) MayJoin() bool { return g.cfg.AutoJoin || g.cfg.SelfJoin }
+func (g *Guard) MayJoin() bool {
+	c := g.set.Load()
+	return c.AutoJoin || c.SelfJoin
+}
 
 // Exists is nil where the room may be made live: with room.open: known only if somebody has registered it, or it has
 // had messages.
 func (g *Guard) Exists(ctx context.Context, id string) *Refusal {
-	if !g.cfg.KnownRooms {
+	if !g.set.Load().KnownRooms {
 		return nil
 	}
 	return g.Known(ctx, id)
@@ -150,7 +209,7 @@ func (g *Guard) MayBeIn(ctx context.Context, v *Visitor, id string, want pass.Ca
 	if r.named {
 		return r, nil
 	}
-	if r.Guest && !g.cfg.AutoJoin { // a guest is nobody's member: the store need not be asked
+	if r.Guest && !g.set.Load().AutoJoin { // a guest is nobody's member: the store need not be asked
 		return nil, Refuse(http.StatusForbidden, "room %q is for its members", id)
 	}
 	ok, bad := g.member(ctx, v.User, id)
@@ -161,7 +220,7 @@ func (g *Guard) MayBeIn(ctx context.Context, v *Visitor, id string, want pass.Ca
 }
 
 // opens reports whether the room of the rights opens to them, where room.open asks for that.
-func (g *Guard) opens(r *Rights) bool { return r.named || !g.cfg.GrantedRooms }
+func (g *Guard) opens(r *Rights) bool { return r.named || !g.set.Load().GrantedRooms }
 
 // MaySee reports whether the visitor may read the room, if they are a member of it where that counts.
 func (g *Guard) MaySee(v *Visitor, id string) bool {

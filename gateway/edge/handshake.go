@@ -4,12 +4,26 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
+
+// hintUpgrade says once that a proxy in front takes away what makes a WebSocket: the key came through.
+func (e *Edge) hintUpgrade(r *http.Request) {
+	if len(r.Header["Sec-Websocket-Key"]) > 0 && (!r.ProtoAtLeast(1, 1) || r.Header.Get("Upgrade") == "" || r.Header.Get("Connection") == "") {
+		e.Hint("a proxy in front takes the header Upgrade away, so no WebSocket can be opened: have it pass Upgrade and Connection on by "+
+			"HTTP/1.1 (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade)", "path", r.URL.Path)
+	}
+}
+
+// HintPath says once that a WebSocket was asked for where there is none.
+func (e *Edge) HintPath(r *http.Request) {
+	if len(r.Header["Sec-Websocket-Key"]) > 0 {
+		e.Hint("a WebSocket was asked for at an address that there is not: if a proxy in front rewrites paths, have it leave them as they "+
+			"came (nginx: proxy_pass http://up, without a slash or path behind it)", "path", r.URL.Path)
+	}
+}
 
 // checkHandshake holds a request against RFC 6455 section 4.2.1 and returns the
 // client's key.
@@ -45,18 +59,4 @@ func switching(key, more string) []byte {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
 		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n" + more + "\r\n")
-}
-
-// Origins are those of cors.allowed_origins.
-type Origins []string
-
-// Allow reports whether a page of the request's origin may talk to us. A request
-// without an origin does not come from a page of another site.
-func (o Origins) Allow(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(o, "*") || slices.Contains(o, origin) {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(u.Host, r.Host) // our own pages
 }

@@ -19,11 +19,11 @@ type heldNews struct {
 	state chat.HeldState
 }
 
-// moderated is a purpose whose user can be told of such messages.
-type moderated interface {
+// teller is a native member.
+type teller interface {
 	in() *room.Room
-	// Held gets the frame. It does not block.
-	Held(frame string)
+	// Tell sends a text frame. It does not block.
+	Tell(frame string)
 }
 
 // heard is room.Hooks.OnHeld. It never blocks.
@@ -68,7 +68,7 @@ func (o *Order) tellHeld() {
 		frames[n.room] = append(frames[n.room], f)
 	}
 	o.edge.Sessions.Each(func(s *Session) {
-		m, ok := s.runs.(moderated)
+		m, ok := s.runs.(teller)
 		rights := s.Rights()
 		if !ok || rights == nil || frames[m.in()] == nil {
 			return
@@ -78,9 +78,9 @@ func (o *Order) tellHeld() {
 		for _, f := range frames[m.in()] {
 			switch {
 			case is:
-				m.Held(f.moderators)
+				m.Tell(f.moderators)
 			case f.author != "" && f.author == s.user:
-				m.Held(f.theirs)
+				m.Tell(f.theirs)
 			}
 		}
 	})

@@ -58,7 +58,7 @@ func newJoins(e *Edge) *Joins {
 // Join makes the user of v a member of the room, with room.auto_join, if enter succeeds: who is refused leaves nothing
 // in the store. It is noted before, so that whoever has come finds it, see Settle. It never blocks longer than enter.
 func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
-	if !j.edge.Config.AutoJoin || v.Guest { // a guest is nobody who could come again
+	if !j.edge.Config().AutoJoin || v.Guest { // a guest is nobody who could come again
 		return enter()
 	}
 	noted := j.note()

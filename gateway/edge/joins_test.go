@@ -50,8 +50,9 @@ func (s *joinStore) JoinAll(_ context.Context, all []chat.Membership) (int, erro
 func runJoins(t *testing.T, store *joinStore) *Joins {
 	t.Helper()
 	store.got = map[chat.Membership]int{}
-	e := &Edge{store: store, Config: Config{AutoJoin: true, AnonymousJoin: true}, Log: slog.New(slog.DiscardHandler)}
-	e.Guard = &Guard{cfg: &e.Config}
+	e := &Edge{store: store, Log: slog.New(slog.DiscardHandler)}
+	e.set.Store(&settings{Config: Config{AutoJoin: true, AnonymousJoin: true}})
+	e.Guard = newGuard(e.Config(), store, e.Log)
 	j := newJoins(e)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup

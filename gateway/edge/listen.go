@@ -23,21 +23,42 @@ func CannotListen(key, addr string, err error) error {
 	return fmt.Errorf("cannot listen on %s %q: %w%s", key, addr, err, hint)
 }
 
-// listen opens the public port. SO_SNDBUF is set on the listener, because accepted
+// listen opens the public port, or takes the one that is open.
+func (e *Edge) listen() (net.Listener, error) {
+	sendBuffer := int(e.Config().Server.SendBuffer)
+	if e.Inherited != nil {
+		return e.Inherited, boundSends(e.Inherited, sendBuffer)
+	}
+	return listen(e.Config().Server.Listen, sendBuffer)
+}
+
+// listen opens a port. SO_SNDBUF is set on the listener, because accepted
 // sockets inherit it and each then costs no call; left to itself the kernel lets one
 // reader who does not read hold 4 MB. Keep-alive is off: the session check finds dead peers.
 func listen(addr string, sendBuffer int) (net.Listener, error) {
 	lc := net.ListenConfig{
 		KeepAlive: -1,
-		Control: func(_, _ string, rc syscall.RawConn) error {
-			var set error
-			if err := rc.Control(func(fd uintptr) {
-				set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer)
-			}); err != nil {
-				return err
-			}
-			return set
-		},
+		Control:   func(_, _ string, rc syscall.RawConn) error { return setSendBuffer(rc, sendBuffer) },
 	}
 	return lc.Listen(context.Background(), "tcp", addr)
+}
+
+// boundSends does to a port that is open already what listen does. Keep-alive stays on, which Go decides when it opens
+// one: three system calls a connection.
+func boundSends(ln net.Listener, sendBuffer int) error {
+	l, ok := ln.(*net.TCPListener)
+	if !ok {
+		return fmt.Errorf("it is %s, want TCP", ln.Addr().Network())
+	}
+	rc, err := l.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return setSendBuffer(rc, sendBuffer)
+}
+
+func setSendBuffer(rc syscall.RawConn, bytes int) error {
+	var set error
+	err := rc.Control(func(fd uintptr) { set = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, bytes) })
+	return errors.Join(err, set)
 }

@@ -29,7 +29,7 @@ func (g *Guard) NewToken(ctx context.Context, user string) (string, error) {
 
 // Login reports whether somebody may log in as the user: auth.login_url says so.
 func (g *Guard) Login(ctx context.Context, user, password string) (bool, error) {
-	return g.logins.ok(ctx, user, password)
+	return g.set.Load().logins.ok(ctx, user, password)
 }
 
 // Bounds of calls of auth.login_url.

@@ -22,7 +22,7 @@ var nuisance = pace.Rate{Every: 50, Burst: 200}
 
 // Bears reports whether the session may be a nuisance once more; else it is closed.
 func (s *Session) Bears(cost uint32) bool {
-	if !s.edge.Config.Limits.Enabled || nuisance.Take(&s.nuisance, s.edge.millis(), cost) == 0 {
+	if !s.edge.Config().Limits.Enabled || nuisance.Take(&s.nuisance, s.edge.millis(), cost) == 0 {
 		return true
 	}
 	user := ""
@@ -44,11 +44,11 @@ const quietFor = 10_000
 // TakeOp takes one message of limits.message_rate and ip_message_rate, and returns after what time there is one where
 // there is none now. It runs in the poller.
 func (s *Session) TakeOp() (wait time.Duration) {
-	now, last := s.edge.millis(), uint32(s.ops)
-	if s.edge.ops.Every == 0 {
+	rate, now, last := s.edge.set.Load().ops, s.edge.millis(), uint32(s.ops)
+	if rate.Every == 0 {
 		s.ops = pace.Used(now)
 	}
-	if wait = s.edge.ops.Take(&s.ops, now, 1); wait > 0 || int32(now-last) > quietFor {
+	if wait = rate.Take(&s.ops, now, 1); wait > 0 || int32(now-last) > quietFor {
 		return wait
 	}
 	return s.edge.Door.Say(s.Ticket())
@@ -57,11 +57,11 @@ func (s *Session) TakeOp() (wait time.Duration) {
 // TakeLikes takes n likes as far as limits.like_rate lets them, and returns how many. What counts is Session.likes: the
 // GCRA's arrival time in likes, not milliseconds, since 16 bits are enough for that. It runs in the poller.
 func (s *Session) TakeLikes(n uint32) uint32 {
-	every := s.edge.likes.Every
-	if every == 0 {
+	rate := s.edge.set.Load().likes
+	if rate.Every == 0 {
 		return n
 	}
-	now, burst := uint16(s.edge.millis()/every), uint16(s.edge.likes.Burst)
+	now, burst := uint16(s.edge.millis()/rate.Every), uint16(rate.Burst)
 	ahead := s.likes - now
 	if ahead > burst {
 		ahead = 0 // it is over: all of them are there again
@@ -75,7 +75,7 @@ func (s *Session) TakeLikes(n uint32) uint32 {
 // the guests of one together, or nobody where that is not known.
 func (s *Session) RateName() string {
 	guest := s.Rights().Guest
-	if s.edge.Config.Auth.Required() && !guest {
+	if s.edge.Config().Auth.Required() && !guest {
 		return s.user
 	}
 	if from := s.From(); from > 0 {
@@ -91,7 +91,8 @@ func (s *Session) RateName() string {
 // SaidRate is the rate that welcomes say: the lower one of limits.message_rate and limits.user_rate, in whole ops a
 // second, 1 where it is less; 0 = no limit.
 func (e *Edge) SaidRate() (perSecond, burst int) {
-	r, user := e.ops, e.Config.Limits.User()
+	set := e.set.Load()
+	r, user := set.ops, set.Limits.User()
 	if user.Every > r.Every {
 		r = user
 	}

@@ -71,7 +71,7 @@ func TestRateName_OfGuests(t *testing.T) {
 	var names []string
 	for i := range 2 {
 		m := new(mute)
-		m.Init(e, &Visitor{User: fmt.Sprint("g-", i), Guest: true, Rights: e.Guard.guests, ticket: door.Ticket(5)}, m)
+		m.Init(e, &Visitor{User: fmt.Sprint("g-", i), Guest: true, Rights: e.Guard.set.Load().guests, ticket: door.Ticket(5)}, m)
 		names = append(names, m.RateName())
 	}
 	if names[0] != names[1] || names[0] == "" {

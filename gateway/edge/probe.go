@@ -59,9 +59,6 @@ func (e *Edge) ProbeStarted() time.Time { return e.started }
 // ProbeDraining sets whether the node leaves.
 func (e *Edge) ProbeDraining(leaves bool) { e.leaving.Store(leaves) }
 
-// ProbeLoad reads the lists of filter.files, as Edge.Listen does.
-func (w *Words) ProbeLoad() error { return w.load() }
-
 // ProbeKicked reports whether somebody asks for a pass, and takes that back.
 func (r *TokenWatcher) ProbeKicked() bool {
 	select {
@@ -71,3 +68,6 @@ func (r *TokenWatcher) ProbeKicked() bool {
 		return false
 	}
 }
+
+// ProbeStill has the edge believe that it has delivered nothing for so long, until its next check of sessions.
+func (e *Edge) ProbeStill(since time.Duration) { e.delivered.Store(int64(time.Since(e.made) - since)) }

@@ -18,7 +18,7 @@ func (m *Member) who() (user, id string) { return m.user, m.Place.Room().ID() }
 func (m *Member) expelled() { m.Close(CloseForbidden) }
 
 // Private reports whether only members may be in a room.
-func (e *Edge) Private() bool { return !e.Config.AutoJoin }
+func (e *Edge) Private() bool { return !e.Config().AutoJoin }
 
 // mayStillSay drops those from ok whose author is a member of the room no more, and ends them.
 func (e *Edge) mayStillSay(ctx context.Context, from []room.Author, ok []bool) error {

@@ -1,14 +1,12 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"barrage/gateway/review"
 	"barrage/internal/chat"
-	"barrage/room"
 )
 
 // HookConfig is the config section `hook`: what is asked about messages.
@@ -55,23 +53,19 @@ func (c HookConfig) Validate() error {
 }
 
 // newReview is the hook that is asked about messages; nil where there is none.
-func newReview(e *Edge) *review.Hook {
-	c := e.Config.Hook
+func newReview(e *Edge, cfg *Config) *review.Hook {
+	c := cfg.Hook
 	if c.ReviewURL == "" {
 		return nil
 	}
 	fallback, _ := chat.ParseVerdict(c.ReviewFallback) // Validate has seen it
-	return review.New(review.Config{
-		URL: c.ReviewURL, Secret: c.Secret, Timeout: c.ReviewTimeout, Fallback: fallback, MaxBody: int(e.Config.Server.MaxMessageBytes) / 2,
+	hook := review.New(review.Config{
+		URL: c.ReviewURL, Secret: c.Secret, Timeout: c.ReviewTimeout, Fallback: fallback, MaxBody: int(cfg.Server.MaxMessageBytes) / 2,
 	}, func() time.Time { return e.Times.Now() }, e.Log)
-}
-
-// reviewer is room.Hooks.Review.
-func (e *Edge) reviewer() room.Reviewer {
-	if e.Review == nil {
-		return nil
-	}
-	return func(ctx context.Context, id string, waited time.Duration, drafts []chat.Draft) []chat.Reviewed {
-		return e.Review.Ask(ctx, id, waited, drafts)
-	}
+	hook.OnCall(func(took time.Duration) {
+		if told := e.Guard.OnHook; told != nil {
+			told("review", took)
+		}
+	})
+	return hook
 }

@@ -57,15 +57,16 @@ func (r *Rights) MaySay(high bool) bool {
 
 // RightsIn are the visitor's rights in a room; nobody is refused here.
 func (g *Guard) RightsIn(v *Visitor, room string) *Rights {
+	c := g.set.Load()
 	switch {
 	case v.pass == nil && v.Guest:
-		return g.guests
+		return c.guests
 	case v.pass == nil && !v.Proven:
 		return anyone
 	}
-	r := &Rights{Can: g.defaultCan, Guest: v.Guest, asks: v.Proven || v.cred.ID != "", cred: v.cred}
+	r := &Rights{Can: c.defaultCan, Guest: v.Guest, asks: v.Proven || v.cred.ID != "", cred: v.cred}
 	if v.Guest {
-		r.Can = g.guests.Can
+		r.Can = c.guests.Can
 	}
 	if p := v.pass; p != nil {
 		r.Can, r.Role = p.In(room, r.Can)

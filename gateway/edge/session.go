@@ -107,7 +107,7 @@ func (s *Session) read(b []byte) {
 		s.discard(len(b))
 		return
 	}
-	err := s.reader.Feed(b, int(s.edge.Config.Server.MaxMessageBytes), s)
+	err := s.reader.Feed(b, int(s.edge.Config().Server.MaxMessageBytes), s)
 	if violation, ok := err.(*codec.ProtocolError); ok { //nolint:errorlint // Feed returns it bare; this is the hot path's exit
 		s.CloseWith(CloseProtocolError, violation.Code, violation.Reason)
 	}

@@ -78,7 +78,7 @@ func (e *Edge) inspect(c *Session, at time.Time) {
 	}
 	switch r := c.Rights(); {
 	case r == nil:
-		if n, is := c.runs.(Newcomer); is && now-c.prolonged.Load() >= seconds(e.Config.Auth.FirstFrame) {
+		if n, is := c.runs.(Newcomer); is && now-c.prolonged.Load() >= seconds(e.Config().Auth.FirstFrame) {
 			n.NoToken()
 		}
 		return
@@ -87,7 +87,7 @@ func (e *Edge) inspect(c *Session, at time.Time) {
 		return
 	}
 	if c.pending.Load() > 0 {
-		if now-c.progress.Load() >= seconds(e.Config.StuckTimeout) {
+		if now-c.progress.Load() >= seconds(e.Config().StuckTimeout) {
 			c.Close(CloseStuck) // who reads on within closeGrace learns why
 		}
 		return // a peer that is being written to is alive
@@ -97,9 +97,9 @@ func (e *Edge) inspect(c *Session, at time.Time) {
 	}
 	silent := now - c.received.Load()
 	switch {
-	case silent >= seconds(e.Config.Server.IdleTimeout):
+	case silent >= seconds(e.Config().Server.IdleTimeout):
 		c.Close(CloseIdle)
-	case silent >= seconds(e.Config.Server.PingInterval) && now-c.pinged.Load() >= seconds(e.Config.Server.PingInterval):
+	case silent >= seconds(e.Config().Server.PingInterval) && now-c.pinged.Load() >= seconds(e.Config().Server.PingInterval):
 		c.pinged.Store(now)
 		c.Unicast(pingFrame)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -98,15 +96,12 @@ func (w *Words) follow(ctx context.Context, named map[string]string) error {
 		}
 		now[name] = l
 	}
-	if !changed {
-		return w.unbuilt
+	w.building.Lock()
+	defer w.building.Unlock()
+	if changed {
+		w.stored = now
+		w.unbuilt = w.use(w.action, listsOf(w.files, now))
 	}
-	w.stored = now
-	lists := slices.Clone(w.files)
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		lists = append(lists, now[name].List)
-	}
-	w.unbuilt = w.use(lists)
 	return w.unbuilt
 }
 
@@ -137,7 +132,10 @@ func (w *Words) Try(name, text string) error {
 	if stored > maxStored {
 		return fmt.Errorf("cannot take the list %q: there are %d already, which is as many as there may be", name, maxStored)
 	}
-	_, err := w.build(append(with, List{Name: name, Text: text}))
+	w.building.Lock()
+	action := w.action
+	w.building.Unlock()
+	_, err := build(action, append(with, List{Name: name, Text: text}))
 	return err
 }
 

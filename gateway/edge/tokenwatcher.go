@@ -78,7 +78,7 @@ func newTokenWatcher(e *Edge) *TokenWatcher {
 // TokensChanged is the store's call: the tokens of users may have changed, and signed ones by their names; both nil:
 // all. It never blocks.
 func (e *Edge) TokensChanged(users, ids []string) {
-	if e.Config.Auth.checks() {
+	if e.Config().Auth.checks() {
 		e.Tokens.changed(users, ids)
 	}
 }

@@ -55,6 +55,7 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 	bad := func() *Refusal {
 		key, bad := checkHandshake(r)
 		if bad != nil {
+			e.hintUpgrade(r)
 			return bad
 		}
 		v, bad := e.identify(r, who)
@@ -116,7 +117,7 @@ func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (Visitor, *Re
 // they are to outlive the request.
 func (e *Edge) Visitor(r *http.Request, user, token, room string) Visitor {
 	v := Visitor{User: user, Token: token}
-	if e.Guard.hook != nil {
+	if e.Guard.set.Load().hook != nil {
 		v.Room, v.address, v.origin = strings.Clone(room), e.Door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
 		v.from = e.Door.GuestOf(r)
 	}
@@ -168,8 +169,8 @@ func (e *Edge) OpenRoom(ctx context.Context, r *http.Request, id string) (*room.
 
 // identify is who asks for a WebSocket, unless nobody of that page gets one, or nobody at all.
 func (e *Edge) identify(r *http.Request, who func(*http.Request) (Visitor, *Refusal)) (v Visitor, bad *Refusal) {
-	if !Origins(e.Config.CORS.AllowedOrigins).Allow(r) {
-		return v, Refuse(http.StatusForbidden, "origin %q is not in cors.allowed_origins", r.Header.Get("Origin")).As("origin_not_allowed")
+	if !e.Allows(r) {
+		return v, e.refuseOrigin(r)
 	}
 	v, bad = who(r)
 	if bad == nil && e.Draining() {

@@ -28,14 +28,15 @@ func (g *Guard) Who(ctx context.Context, v *Visitor, strict bool) *Refusal {
 	if v.Token == "" {
 		return g.guest(v)
 	}
+	c := g.set.Load()
 	no := refused(pass.Refuse(pass.Invalid, "the token is not valid: log in"))
-	isJWT := g.jwt != nil && pass.Looks(v.Token) // judged as one, and by nothing else
-	for _, mode := range g.cfg.Auth.Mode {
+	isJWT := c.jwt != nil && pass.Looks(v.Token) // judged as one, and by nothing else
+	for _, mode := range c.Auth.Mode {
 		if isJWT != (mode == AuthJWT) {
 			continue
 		}
 		if mode == AuthAny && strict {
-			if slices.Contains(g.cfg.Auth.Mode, AuthRedis) {
+			if slices.Contains(c.Auth.Mode, AuthRedis) {
 				continue // it was asked before
 			}
 			mode = AuthRedis
@@ -44,11 +45,11 @@ func (g *Guard) Who(ctx context.Context, v *Visitor, strict bool) *Refusal {
 		var bad *Refusal
 		switch mode {
 		case AuthJWT:
-			mine, bad = true, g.signed(ctx, v)
+			mine, bad = true, g.signed(ctx, v, c.jwt)
 		case AuthRedis:
 			mine, bad = g.given(ctx, v)
 		case AuthHook:
-			mine, bad = true, g.asked(ctx, v)
+			mine, bad = true, g.asked(ctx, v, c.hook)
 		case AuthAny:
 			mine, bad = true, g.needUser(v)
 		}
@@ -64,7 +65,7 @@ func (g *Guard) Who(ctx context.Context, v *Visitor, strict bool) *Refusal {
 
 // guest lets somebody in who shows no token.
 func (g *Guard) guest(v *Visitor) *Refusal {
-	if v.User != "" || g.cfg.Auth.Guests == GuestsOff {
+	if v.User != "" || g.set.Load().Auth.Guests == GuestsOff {
 		return Refuse(http.StatusUnauthorized, "no token: give token=… or the header Authorization: Bearer …")
 	}
 	v.User, v.Guest = newGuestID(), true
@@ -113,8 +114,8 @@ func (g *Guard) StillCounts(ctx context.Context, r *Rights) (chat.TokenState, *R
 }
 
 // signed checks a JWT.
-func (g *Guard) signed(ctx context.Context, v *Visitor) *Refusal {
-	p, no := g.jwt.Check(v.Token)
+func (g *Guard) signed(ctx context.Context, v *Visitor, jwt *pass.JWT) *Refusal {
+	p, no := jwt.Check(v.Token)
 	if no != nil {
 		return refused(no)
 	}
@@ -122,8 +123,8 @@ func (g *Guard) signed(ctx context.Context, v *Visitor) *Refusal {
 }
 
 // asked asks the connect hook.
-func (g *Guard) asked(ctx context.Context, v *Visitor) *Refusal {
-	p, no := g.hook.Check(ctx, pass.Asked{Room: v.Room, User: v.User, Token: v.Token, Address: v.address, Origin: v.origin, From: v.from})
+func (g *Guard) asked(ctx context.Context, v *Visitor, hook *pass.Hook) *Refusal {
+	p, no := hook.Check(ctx, pass.Asked{Room: v.Room, User: v.User, Token: v.Token, Address: v.address, Origin: v.origin, From: v.from})
 	if no != nil {
 		return refused(no)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -50,22 +51,25 @@ func (c FilterConfig) Validate() error {
 // Words are what messages may not have: the lists of terms, and the filter made of them. Its methods may be called
 // concurrently.
 type Words struct {
-	cfg   *FilterConfig
 	store Store
 	log   *slog.Logger
 	now   func() time.Time
 	// filter is nil where there are no lists: then nothing is looked at. A filter that is in use is never changed, only
 	// replaced.
 	filter atomic.Pointer[filter.Filter]
-	files  []List // immutable after load
 	found  [filter.Block + 1]atomic.Uint64
 	due    once.Signal // set by note, received by run
 	stale  atomic.Bool // see Stale
 
-	// Run's own: the lists of the store, why no filter could be made of them, and what was logged.
-	stored  map[string]storedList
-	unbuilt error
-	failure once.Failure
+	failure once.Failure // the last one that was logged; run's own
+
+	// building guards the fields below, and is held while a filter is made of them: building -> mu. Only run changes
+	// stored, which it may read without.
+	building sync.Mutex
+	action   filter.Action         // of terms that name none
+	files    []List                // of filter.files
+	stored   map[string]storedList // of the store
+	unbuilt  error                 // why no filter could be made of both
 
 	mu    sync.Mutex // guards the field below; a leaf
 	inUse []List     // what the filter was made of
@@ -103,37 +107,57 @@ func (w *Words) Check(rm *room.Room, user string, r *Rights, text string) (filte
 // Found is how many messages the filter had an action for.
 func (w *Words) Found(a filter.Action) uint64 { return w.found[a].Load() }
 
-func newWords(cfg *FilterConfig, store Store, now func() time.Time, log *slog.Logger) *Words {
-	return &Words{cfg: cfg, store: store, log: log, now: now, due: once.NewSignal()}
+func newWords(store Store, now func() time.Time, log *slog.Logger) *Words {
+	return &Words{store: store, log: log, now: now, due: once.NewSignal()}
 }
 
-// load reads the lists of filter.files and makes the filter of them.
-func (w *Words) load() error {
-	for _, path := range w.cfg.Files {
+// Reload reads the lists of a valid section, and makes the filter of them and those of the store. Where that cannot be,
+// all stays as it is.
+func (w *Words) Reload(cfg FilterConfig) error {
+	action, _ := filter.ParseAction(cfg.Action) // Validate has seen it
+	var files []List
+	for _, path := range cfg.Files {
 		text, err := readList(path)
 		if err != nil {
 			return fmt.Errorf("cannot read filter.files: %w", err)
 		}
-		w.files = append(w.files, List{Name: path, Text: text, Read: w.now()})
+		files = append(files, List{Name: path, Text: text, Read: w.now()})
 	}
-	if err := w.use(w.files); err != nil {
+	w.building.Lock()
+	defer w.building.Unlock()
+	if action == w.action && slices.EqualFunc(files, w.files, func(a, b List) bool { return a.Name == b.Name && a.Text == b.Text }) {
+		return nil
+	}
+	if err := w.use(action, listsOf(files, w.stored)); err != nil {
 		return fmt.Errorf("cannot use filter.files: %w", err)
 	}
+	w.action, w.files, w.unbuilt = action, files, nil
+	w.note() // it may be stale no more
 	return nil
 }
 
-// LoadFilter reads filter.files as a node does at its start, and says how large the filter is.
+// LoadFilter reads the files of a valid section as a node does, and says how large the filter is, or why none can be
+// made of them.
 func LoadFilter(cfg FilterConfig) (filter.Size, error) {
-	w := newWords(&cfg, nil, time.Now, slog.New(slog.DiscardHandler))
-	if err := w.load(); err != nil {
+	w := newWords(nil, time.Now, slog.New(slog.DiscardHandler))
+	if err := w.Reload(cfg); err != nil {
 		return filter.Size{}, err
 	}
 	return w.filter.Load().Size(), nil
 }
 
-// use has the filter be made of these lists. Where that cannot be, it stays as it is.
-func (w *Words) use(lists []List) error {
-	made, err := w.build(lists)
+// listsOf are the lists of files, and those of the store behind them by their names.
+func listsOf(files []List, stored map[string]storedList) []List {
+	lists := slices.Clone(files)
+	for _, name := range slices.Sorted(maps.Keys(stored)) {
+		lists = append(lists, stored[name].List)
+	}
+	return lists
+}
+
+// use has the filter be made of these lists. Where that cannot be, it stays as it is. w.building must be held.
+func (w *Words) use(action filter.Action, lists []List) error {
+	made, err := build(action, lists)
 	if err != nil {
 		return err
 	}
@@ -168,12 +192,11 @@ func readList(path string) (string, error) {
 	return string(text), err
 }
 
-// build makes a filter of lists, nil of none.
-func (w *Words) build(lists []List) (*filter.Filter, error) {
+// build makes a filter of lists, nil of none. action is that of terms that name none.
+func build(action filter.Action, lists []List) (*filter.Filter, error) {
 	if len(lists) == 0 {
 		return nil, nil //nolint:nilnil // no filter is no error, and costs nothing
 	}
-	action, _ := filter.ParseAction(w.cfg.Action) // Validate has seen it
 	all := make([]filter.List, len(lists))
 	for i, l := range lists {
 		all[i] = filter.List{Name: l.Name, Data: []byte(l.Text), Action: action}

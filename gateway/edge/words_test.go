@@ -21,16 +21,18 @@ func wordsFile(t *testing.T, lines ...string) (path string) {
 	return path
 }
 
-func newTestWords(t *testing.T, cfg FilterConfig) *Words {
+// newTestWords are those of a section, with why they cannot be.
+func newTestWords(t *testing.T, cfg FilterConfig) (*Words, error) {
 	t.Helper()
-	return newWords(&cfg, nil, time.Now, slog.New(slog.DiscardHandler))
+	w := newWords(nil, time.Now, slog.New(slog.DiscardHandler))
+	return w, w.Reload(cfg)
 }
 
 // Files make the filter, each term with its own action or that of the section.
 func TestWords_Files(t *testing.T) {
 	one, other := wordsFile(t, "# A comment.", "darn", "heck =flag"), wordsFile(t, "gosh")
-	w := newTestWords(t, FilterConfig{Files: []string{one, other}, Action: "mask"})
-	if err := w.load(); err != nil {
+	w, err := newTestWords(t, FilterConfig{Files: []string{one, other}, Action: "mask"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	f := w.filter.Load()
@@ -46,8 +48,7 @@ func TestWords_Files(t *testing.T) {
 
 // Without lists there is no filter at all.
 func TestWords_NoFiles(t *testing.T) {
-	w := newTestWords(t, defaultFilter())
-	if err := w.load(); err != nil || w.filter.Load() != nil {
+	if w, err := newTestWords(t, defaultFilter()); err != nil || w.filter.Load() != nil {
 		t.Errorf("without files: %v, filter %v; want neither", err, w.filter.Load())
 	}
 }
@@ -64,8 +65,7 @@ func TestWords_BadFiles(t *testing.T) {
 		{filepath.Join(t.TempDir(), "none.txt"), []string{"cannot read filter.files: ", "none.txt"}},
 		{t.TempDir(), []string{"cannot read filter.files: ", "is a directory"}},
 	} {
-		w := newTestWords(t, FilterConfig{Files: []string{c.file}, Action: "block"})
-		err := w.load()
+		w, err := newTestWords(t, FilterConfig{Files: []string{c.file}, Action: "block"})
 		if err == nil || w.filter.Load() != nil {
 			t.Errorf("%s: %v, filter %v; want an error and no filter", c.file, err, w.filter.Load())
 			continue
@@ -75,5 +75,48 @@ func TestWords_BadFiles(t *testing.T) {
 				t.Errorf("%s: %v; want %q in it", c.file, err, want)
 			}
 		}
+	}
+}
+
+// Files are read anew: what is no use leaves all as it is, also the files that were good.
+func TestWords_Reload(t *testing.T) {
+	path := wordsFile(t, "darn")
+	cfg := FilterConfig{Files: []string{path}, Action: "block"}
+	w, err := newTestWords(t, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(text string, want filter.Action) {
+		t.Helper()
+		if got := w.filter.Load().Check(text).Action; got != want {
+			t.Errorf("%q is %v; want %v", text, got, want)
+		}
+	}
+	write("heck\ngosh =explode\n")
+	if err := w.Reload(cfg); err == nil || !strings.Contains(err.Error(), "gosh") && !strings.Contains(err.Error(), "explode") {
+		t.Errorf("Reload of a line that is no term = %v", err)
+	}
+	want("darn", filter.Block)
+	want("heck", filter.None)
+
+	// The store's lists stay beside those of files.
+	w.stored = map[string]storedList{"more": {List: List{Name: "more", Text: "drat", Stored: true}}}
+	write("heck\n")
+	cfg.Action = "mask"
+	if err := w.Reload(cfg); err != nil {
+		t.Fatal(err)
+	}
+	want("darn", filter.None)
+	want("heck", filter.Mask)
+	want("drat", filter.Mask)
+	before := w.filter.Load()
+	if err := w.Reload(cfg); err != nil || w.filter.Load() != before {
+		t.Errorf("the same again: %v, and another filter; want the one there is", err)
 	}
 }

@@ -94,7 +94,7 @@ func (f *FastIM) login(ctx context.Context, r *http.Request, p *params) envelope
 	if p.bad = edge.RefusedByDoor(f.edge.Door.Login(r, user)); p.bad != nil {
 		return envelope{}
 	}
-	if !f.edge.Config.Auth.GivesTokens() {
+	if !f.edge.Config().Auth.GivesTokens() {
 		return envelope{codeRefused, textLoginFailed, nil}
 	}
 	if ok, err := f.edge.Guard.Login(ctx, user, password); err != nil || !ok {
@@ -211,7 +211,7 @@ func (f *FastIM) delMessage(ctx context.Context, v *edge.Visitor, p *params) env
 		return envelope{}
 	}
 	switch age := time.Since(time.UnixMilli(ts)); {
-	case age > f.edge.Config.RecallLimit:
+	case age > f.edge.Config().RecallLimit:
 		return envelope{codeRefused, textTooOld, nil}
 	case age < -mostAhead:
 		return envelope{codeRefused, textNoMessage, nil}

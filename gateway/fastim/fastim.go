@@ -70,7 +70,7 @@ func (f *FastIM) Route(mux *http.ServeMux) {
 		"POST /group/delMessage":                     f.api(f.scan(f.delMessage)),
 	}
 	page := web.Page("test.html").ServeHTTP
-	switch f.edge.Config.Server.TestPage {
+	switch f.edge.Config().Server.TestPage {
 	case edge.TestPageAll:
 		served["GET /test/websocket"] = page
 	case edge.TestPageLocal:

@@ -33,6 +33,7 @@ import (
 type Store interface {
 	Beat(ctx context.Context, node, text string) error
 	Beats(ctx context.Context) ([]string, error)
+	TakeTurn(ctx context.Context, node string, life time.Duration) (holder string, err error)
 	Ask(ctx context.Context, question string) error
 	Answer(ctx context.Context, id, answer string) error
 	Answers(ctx context.Context, id string) ([]string, error)
@@ -112,6 +113,9 @@ type Fleet struct {
 
 	failure once.Failure // of beats; the beat's own
 	dropped atomic.Uint64
+
+	turnMu sync.Mutex // guards the field below, and is held for calls about it; a leaf
+	turn   bool       // it is this node's turn, see TakeTurn
 }
 
 // question is what a node asks.
@@ -170,6 +174,7 @@ func (f *Fleet) beat(ctx context.Context) {
 	for seconds := 0; ; seconds++ {
 		f.tick()
 		if seconds%int(chat.BeatEvery/time.Second) == 0 {
+			f.keepTurn(ctx)
 			if err := f.Tell(ctx); ctx.Err() == nil && f.failure.IsNew(err) {
 				f.log.Warn("cannot tell other nodes that this one lives; trying again", "every", chat.BeatEvery, "err", err)
 			}

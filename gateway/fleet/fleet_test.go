@@ -24,6 +24,29 @@ type fakeStore struct {
 	beats   map[string]string
 	answers map[string][]string
 	away    error
+	turn    string
+	taken   int // calls of TakeTurn that took it
+}
+
+func (s *fakeStore) TakeTurn(_ context.Context, node string, life time.Duration) (string, error) {
+	unlock, err := s.lock()
+	defer unlock()
+	if err != nil || node == "" || s.turn != "" && s.turn != node {
+		return s.turn, err
+	}
+	if s.turn = node; life == 0 {
+		s.turn = ""
+	} else {
+		s.taken++
+	}
+	return s.turn, nil
+}
+
+// turns is how often the turn was taken, and whose it is.
+func (s *fakeStore) turns() (taken int, holder string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken, s.turn
 }
 
 func (s *fakeStore) lock() (unlock func(), err error) {

@@ -106,6 +106,9 @@ func Load(path string) (k *Keys, warning string, err error) {
 	return k, warning, nil
 }
 
+// Adopt has these be the keys from now on that from has.
+func (k *Keys) Adopt(from *Keys) { k.all.Store(from.all.Load()) }
+
 // Reload reads the file again. Where it fails, the keys stay as they are. The results are those of [Load].
 func (k *Keys) Reload() (warning string, err error) {
 	file, mode, err := read(k.path)

@@ -178,6 +178,17 @@ func (h *Hook) Close() {
 	})
 }
 
+// Finish is Close that lets the questions under way be answered first.
+func (h *Hook) Finish() {
+	h.closed.Do(func() {
+		for range maxHookCalls {
+			h.slots <- struct{}{}
+		}
+		h.stop()
+		h.client.CloseIdleConnections()
+	})
+}
+
 // Stats counts, since the start.
 func (h *Hook) Stats() HookStats {
 	return HookStats{

@@ -503,3 +503,25 @@ func TestLasting(t *testing.T) {
 		t.Errorf("lasting = %v; want the same error", err)
 	}
 }
+
+// TestInherit: whoever has a reload has the keys that were fetched before, and no others.
+func TestInherit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &issuer{answer: jwks(jwk(pairs.p256(), "may", nil))}
+		old := withIssuer(t, server, JWTConfig{Secret: secret}, io.Discard)
+		may, ours := es(pairs.p256(), "may"), hs(fmt.Sprintf(`{"exp":%d}`, time.Now().Unix()+9))
+		stop := running(t, old)
+		synctest.Wait()
+		stop()
+		j := withIssuer(t, server, JWTConfig{}, io.Discard)
+		j.Inherit(nil)
+		wantCode(t, j, may, Unavailable, "have not been fetched yet")
+		j.Inherit(old)
+		wantCode(t, j, may, "", "")
+		wantCode(t, j, ours, Invalid, "its header has alg")
+		other := withIssuer(t, server, JWTConfig{}, io.Discard)
+		other.issuerKeys.url += "/other"
+		other.Inherit(old)
+		wantCode(t, other, may, Unavailable, "have not been fetched yet")
+	})
+}

@@ -84,6 +84,16 @@ func NewJWT(cfg JWTConfig, now func() time.Time, log *slog.Logger) (*JWT, error)
 	return j, nil
 }
 
+// Inherit has the keys of an issuer stay in use that another JWT with the same JWKS URL has fetched; nil has none. It
+// comes before Run.
+func (j *JWT) Inherit(from *JWT) {
+	if from == nil || from.issuerKeys == nil || j.issuerKeys == nil || from.issuerKeys.url != j.issuerKeys.url {
+		return
+	}
+	ring := from.ring.Load()
+	j.ring.Store(newKeyring(slices.Concat(j.fixed, ring.keys[len(from.fixed):]), ring.fetched))
+}
+
 func newKeyring(keys []key, fetched time.Time) *keyring {
 	passed, err := lru.New[[sha256.Size]byte, *content](maxPassed)
 	if err != nil {

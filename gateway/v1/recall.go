@@ -34,7 +34,7 @@ func (m *member) recall(ctx context.Context, id string, known chat.Position, epo
 
 // recallSeq takes message seq of user back; every member gets it by the room's event.
 func (n *API) recallSeq(ctx context.Context, id, user string, known chat.Position, epoch string, seq uint64) *edge.Refusal {
-	ev, err := n.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-n.edge.Config.RecallLimit).UnixMilli())
+	ev, err := n.store.RecallSeq(ctx, id, user, known, epoch, seq, time.Now().Add(-n.edge.Config().RecallLimit).UnixMilli())
 	switch {
 	case err == nil:
 		n.edge.Recalled(id, ev)
@@ -47,7 +47,7 @@ func (n *API) recallSeq(ctx context.Context, id, user string, known chat.Positio
 	case errors.Is(err, chat.ErrNotYours):
 		return edge.Refuse(http.StatusForbidden, "message %d is not yours", seq)
 	case errors.Is(err, chat.ErrTooOld):
-		return edge.Refuse(http.StatusForbidden, "message %d is older than %v", seq, n.edge.Config.RecallLimit).As("too_old")
+		return edge.Refuse(http.StatusForbidden, "message %d is older than %v", seq, n.edge.Config().RecallLimit).As("too_old")
 	case errors.Is(err, chat.ErrOtherEpoch):
 		return edge.Refuse(http.StatusConflict, "the room counts anew: message %d of epoch %q has another number now, or none", seq, epoch).As("other_epoch")
 	}

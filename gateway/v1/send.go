@@ -67,7 +67,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if !rs.MaySay(n.edge.Hall.High(op.Kind)) {
 		return 0, nil, edge.Refuse(http.StatusForbidden, "%s: a message of kind %q", edge.MayNot, op.Kind)
 	}
-	checked := n.edge.Config.Auth.Required() && v.Proven // else anybody logs in as anybody
+	checked := n.edge.Config().Auth.Required() && v.Proven // else anybody logs in as anybody
 	if bad := edge.RefusedByDoor(n.edge.Door.Banned(r, v.User, checked)); bad != nil {
 		return 0, nil, bad
 	}

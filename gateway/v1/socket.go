@@ -50,7 +50,7 @@ func (n *API) socket(w http.ResponseWriter, r *http.Request) {
 		}
 		a := arrival{Visitor: *v, request: r, room: id, since: since}
 		a.More = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
-		if n.edge.Config.Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
+		if n.edge.Config().Server.Deflate && offersDeflate(r.Header["Sec-Websocket-Extensions"]) {
 			a.Deflate = true
 			a.More += "Sec-WebSocket-Extensions: " + deflateAnswer + "\r\n"
 		}
@@ -245,11 +245,11 @@ func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Arrival) string {
 		Room: rm.ID(), UserID: v.User, Node: n.edge.Hall.Node(),
 		Epoch: a.Epoch, Seq: a.Seq, Online: a.Online, Likes: a.Likes, Total: a.Total,
 		Recovered: a.Recovered, Messages: messages, Recalled: recalled,
-		Heartbeat: n.edge.Config.Server.PingInterval.Milliseconds(),
+		Heartbeat: n.edge.Config().Server.PingInterval.Milliseconds(),
 		Limits: codec.Limits{
 			MaxBodyBytes:  n.maxBody(),
-			MaxFrameBytes: int(n.edge.Config.Server.MaxMessageBytes),
-			RecallMS:      n.edge.Config.RecallLimit.Milliseconds(),
+			MaxFrameBytes: int(n.edge.Config().Server.MaxMessageBytes),
+			RecallMS:      n.edge.Config().RecallLimit.Milliseconds(),
 			RatePerSecond: rate, Burst: burst, MaxBodyRunes: n.maxRunes(),
 		},
 		Guest: v.Guest, Can: v.Rights.Can.Names(), Role: v.Rights.Role, Expires: v.Rights.ExpiresIn(time.Now()),
@@ -261,14 +261,14 @@ func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Arrival) string {
 
 // maxBody is how many bytes the body of a native message may have: what is left of a
 // frame when the rest of the op is in it.
-func (n *API) maxBody() int { return int(n.edge.Config.Server.MaxMessageBytes) / 2 }
+func (n *API) maxBody() int { return int(n.edge.Config().Server.MaxMessageBytes) / 2 }
 
 // maxRunes is how many characters a body may have; 0 = any number.
 func (n *API) maxRunes() int {
-	if !n.edge.Config.Limits.Enabled {
+	if !n.edge.Config().Limits.Enabled {
 		return 0
 	}
-	return n.edge.Config.Limits.BodyRunes
+	return n.edge.Config().Limits.BodyRunes
 }
 
 // tooLong says why a body has too many characters; "" where it has not.
@@ -438,8 +438,8 @@ func (m *member) Judged() {
 	m.tell(you.Text())
 }
 
-// Held tells of a message that waits for a moderator, or does no more.
-func (m *member) Held(frame string) { m.tell(frame) }
+// Tell sends a frame that the edge has made: a message waits for a moderator, the client is to come back elsewhere.
+func (m *member) Tell(frame string) { m.tell(frame) }
 
 func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 

@@ -81,7 +81,7 @@ func New(e *edge.Edge, store Store) *API {
 // NewDesk makes the desk that carries out what moderators want.
 func (n *API) NewDesk(store desk.Store) {
 	n.Desk = desk.New(store, n.edge.Hall, n.say, n.approve, n.edge.TokenRole, func() time.Time { return n.edge.Times.Now() }, n.edge.Log)
-	n.Desk.Reviews = n.edge.Review != nil
+	n.Desk.Reviews = func() bool { return n.edge.Review() != nil }
 }
 
 // operation is one thing that can be asked for under /v1.
@@ -228,7 +228,7 @@ func (n *API) reader(ctx context.Context, r *http.Request) (id string, bad *edge
 	if bad := edge.CheckID("room", id); bad != nil {
 		return "", bad
 	}
-	if !n.edge.Config.Auth.Required() && n.edge.Config.AutoJoin && !n.edge.Config.GrantedRooms {
+	if !n.edge.Config().Auth.Required() && n.edge.Config().AutoJoin && !n.edge.Config().GrantedRooms {
 		return id, nil
 	}
 	v, bad := n.callerOf(r)
@@ -259,7 +259,7 @@ func (n *API) login(ctx context.Context, r *http.Request) (int, any, *edge.Refus
 	if bad := edge.RefusedByDoor(n.edge.Door.Login(r, in.UserID)); bad != nil {
 		return 0, nil, bad
 	}
-	if !n.edge.Config.Auth.GivesTokens() {
+	if !n.edge.Config().Auth.GivesTokens() {
 		return 0, nil, edge.Refuse(http.StatusForbidden, "nobody logs in here: tokens are given elsewhere")
 	}
 	switch ok, err := n.edge.Guard.Login(ctx, in.UserID, in.Password); {

@@ -233,7 +233,7 @@ func (r refusal) next(hasKey bool, c *call) string {
 	case r.status == http.StatusUnauthorized && !hasKey:
 		return "Set BARRAGE_ADMIN_KEY, or --key-file, to a key that the node's admin.keys_file has (barrage admin key --help)."
 	case r.status == http.StatusUnauthorized:
-		return "The node does not know this key. Its admin.keys_file is read at its start (barrage admin key check --help)."
+		return "The node does not know this key. Its admin.keys_file is read at its start, and at each reload (barrage admin key check --help)."
 	case r.status == http.StatusForbidden && hasKey:
 		return "Use a key that may do this (barrage admin key new --help)."
 	case r.status == http.StatusNotFound && (r.code == "" || strings.HasPrefix(r.message, nothingHere)), r.status == http.StatusMethodNotAllowed, r.status >= 300 && r.status < 400:

@@ -1,6 +1,7 @@
 package admincmd
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func nodePath(node, rest string) string { return "/v1/admin/nodes/" + segment(no
 
 // fleet are the commands about nodes.
 func (p *program) fleet() []*cobra.Command {
-	return []*cobra.Command{p.nodes(), p.node(), p.drain(), p.undrain(), p.logLevel(), p.config()}
+	return []*cobra.Command{p.nodes(), p.node(), p.drain(), p.undrain(), p.logLevel(), p.config(), p.reload(), p.rebalance()}
 }
 
 func (p *program) nodes() *cobra.Command {
@@ -166,25 +167,31 @@ func (p *program) node() *cobra.Command {
 
 func (p *program) drain() *cobra.Command {
 	var over span
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "drain NODE",
 		Short: "Send the clients of a node to the others",
 		Long: `Have a node take no clients any more, and close its sockets over a time: clients come back elsewhere.
 Its /readyz says so to balancers. The process stays; "undrain" has it take clients again. The command
-asks first, see --yes. NODE is a name that "nodes" shows, or self.`,
+asks first, see --yes. NODE is a name that "nodes" shows, or self. One node drains at a time.`,
 		Example: `  barrage admin drain self --over 60s --yes
   barrage admin drain 7QJ5M2WD3K8A`,
 		Args: arguments("NODE"),
 	}
 	cmd.Flags().Var(&over, "over", "the time over which sockets are closed, as 60s (default: the node's server.drain_spread)")
+	cmd.Flags().BoolVar(&force, "force", false, "also while another node sends its clients away")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		doing := fmt.Sprintf("drain node %q", args[0])
 		if err := p.confirm(cmd, doing, fmt.Sprintf("Send all clients of node %q away?", args[0])); err != nil {
 			return err
 		}
 		c := call{doing: doing, method: http.MethodPost, path: nodePath(args[0], "/drain")}
+		c.query = url.Values{}
 		if over > 0 {
-			c.query = url.Values{"over": {time.Duration(over).String()}}
+			c.query.Set("over", time.Duration(over).String())
+		}
+		if force {
+			c.query.Set("force", "true")
 		}
 		return p.run(cmd, c, writeState)
 	}
@@ -248,6 +255,131 @@ func (p *program) logLevel() *cobra.Command {
 	})
 }
 
+func (p *program) rebalance() *cobra.Command {
+	var rate, over string
+	var dry bool
+	cmd := &cobra.Command{
+		Use:   "rebalance",
+		Short: "Have nodes with more clients than others send some away",
+		Long: `Have each node that has more than --over times the mean close the sockets above that, the youngest first, --rate of
+them. Clients come back where the balancer has them, and resume. After a scale-up nothing moves by itself. A balancer
+with least_conn brings them to the nodes that have few. The command asks first, see --yes and --dry-run.`,
+		Example: `  barrage admin rebalance --dry-run
+  barrage admin rebalance --rate 500/s --over 1.2 --yes`,
+		Args: cli.NoArguments,
+	}
+	cmd.Flags().StringVar(&rate, "rate", "200/s", "sockets that each node closes a second, up to 2000/s")
+	cmd.Flags().StringVar(&over, "over", "1.1", "above how many times the mean a node has too many clients")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show how many clients each node would send away")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c := call{doing: "rebalance nodes", method: http.MethodPost, path: "/v1/admin/nodes/rebalance", query: url.Values{"rate": {rate}, "over": {over}}}
+		if dry {
+			c.query.Set("dry", "true")
+		} else if err := p.confirm(cmd, c.doing, "Have nodes with many clients send some of them away?"); err != nil {
+			return err
+		}
+		return p.run(cmd, c, func(out io.Writer, answer []byte) error {
+			var is struct {
+				Mean  float64 `json:"mean"`
+				Nodes []struct {
+					Node        string `json:"node"`
+					Connections int    `json:"connections"`
+					Moves       int    `json:"moves"`
+					Note        string `json:"note"`
+				} `json:"nodes"`
+				part
+			}
+			if err := json.Unmarshal(answer, &is); err != nil {
+				return fmt.Errorf("cannot read the answer: %w", err)
+			}
+			g := newGrid(out, "NODE", "CONNECTIONS", "SENDS AWAY", "NOTE")
+			for _, n := range is.Nodes {
+				g.row(n.Node, fmt.Sprint(n.Connections), fmt.Sprint(n.Moves), n.Note)
+			}
+			if err := g.w.Flush(); err != nil {
+				return err
+			}
+			if err := say(fmt.Sprintf("mean %v connections", is.Mean))(out, nil); err != nil {
+				return err
+			}
+			return is.write(out)
+		})
+	}
+	return p.asking(cmd)
+}
+
+func (p *program) reload() *cobra.Command {
+	return p.remote(&cobra.Command{
+		Use:   "reload [NODE]",
+		Short: "Have a node read its configuration anew",
+		Long: `Have a node read its config file anew, and the files that it names: lists of terms, public keys, server keys. Where
+anything is wrong, or only a new start changes it, the node says so and changes nothing. "barrage config check --against"
+says before what would come of it. NODE is a name that "nodes" shows; without it, it is the node that is asked.
+A node does the same at SIGHUP.`,
+		Example: `  barrage admin reload
+  barrage admin reload 7QJ5M2WD3K8A`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return arguments("NODE")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			node := "self"
+			if len(args) > 0 {
+				node = args[0]
+			}
+			c := call{doing: fmt.Sprintf("reload node %q", node), method: http.MethodPost, path: nodePath(node, "/reload")}
+			return p.run(cmd, c, func(out io.Writer, answer []byte) error {
+				var is struct {
+					Node    string   `json:"node"`
+					Hash    string   `json:"hash"`
+					Changed []string `json:"changed"`
+				}
+				if err := json.Unmarshal(answer, &is); err != nil {
+					return fmt.Errorf("cannot read the answer: %w", err)
+				}
+				changed := "no setting changed"
+				if len(is.Changed) > 0 {
+					changed = "changed " + strings.Join(is.Changed, ", ")
+				}
+				return say(fmt.Sprintf("node %s has read its configuration: %s; hash %s", is.Node, changed, is.Hash))(out, nil)
+			})
+		},
+	})
+}
+
+// Setting is a setting that a node runs with.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"` // as config.yaml has it; *** in the place of a secret
+	From  string `json:"from"`  // default, file, or environment
+}
+
+// Settings asks the node whose admin port is at server for its name and its settings. The key is that of the
+// environment.
+func Settings(ctx context.Context, environ []string, server string) (node string, settings []Setting, err error) {
+	p := &program{env: lookup(environ), server: server, output: outputJSON}
+	n, err := p.connect(io.Discard)
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := n.do(ctx, call{doing: "read the settings of the node at " + n.server, method: http.MethodGet, path: nodePath("self", "/config")})
+	if err != nil {
+		return "", nil, err
+	}
+	var all struct {
+		Node     string    `json:"node"`
+		Settings []Setting `json:"settings"`
+	}
+	if err := json.Unmarshal(answer, &all); err != nil {
+		return "", nil, fmt.Errorf("cannot read the answer: %w", err)
+	}
+	return all.Node, all.Settings, nil
+}
+
 func (p *program) config() *cobra.Command {
 	var changed bool
 	cmd := &cobra.Command{
@@ -263,12 +395,8 @@ not in the hash.`,
 		c := call{doing: fmt.Sprintf("read the settings of node %q", args[0]), method: http.MethodGet, path: nodePath(args[0], "/config")}
 		return p.run(cmd, c, func(out io.Writer, answer []byte) error {
 			var all struct {
-				Hash     string `json:"hash"`
-				Settings []struct {
-					Key   string `json:"key"`
-					Value string `json:"value"`
-					From  string `json:"from"`
-				} `json:"settings"`
+				Hash     string    `json:"hash"`
+				Settings []Setting `json:"settings"`
 			}
 			if err := json.Unmarshal(answer, &all); err != nil {
 				return fmt.Errorf("cannot read the answer: %w", err)

@@ -33,7 +33,7 @@ func TestRefusals_NameTheCallAndWhatToDo(t *testing.T) {
 		},
 		{
 			"a wrong key", 401, problem("unauthenticated", "the key is missing or unknown"), true, "order --everywhere",
-			"cannot read the rules everywhere: GET %s/v1/admin/everywhere/mod: 401 unauthenticated: the key is missing or unknown\n  The node does not know this key. Its admin.keys_file is read at its start (barrage admin key check --help).\n",
+			"cannot read the rules everywhere: GET %s/v1/admin/everywhere/mod: 401 unauthenticated: the key is missing or unknown\n  The node does not know this key. Its admin.keys_file is read at its start, and at each reload (barrage admin key check --help).\n",
 		},
 		{
 			"a key that may not", 403, problem("forbidden", `key "shop" may not do this`), true, "rooms",

@@ -46,6 +46,7 @@ type Config struct {
 	Fanout   room.FanoutConfig   `mapstructure:"fanout"`
 	CORS     edge.CORSConfig     `mapstructure:"cors"`
 	Log      LogConfig           `mapstructure:"log"`
+	Reload   ReloadConfig        `mapstructure:"config"`
 }
 
 // RoomConfig is the config section `room`. [room.Config] says what the numbers cost.

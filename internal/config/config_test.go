@@ -46,29 +46,33 @@ func TestDefault_IsValidAndIsThePackagesDefaults(t *testing.T) {
 // given would be a setting without effect.
 func TestConfig_PartsTakeEverySetting(t *testing.T) {
 	ofMain := func(key string) bool { // What main hands over by itself.
-		return strings.HasPrefix(key, "redis.") || strings.HasPrefix(key, "log.")
+		return strings.HasPrefix(key, "redis.") || strings.HasPrefix(key, "log.") || strings.HasPrefix(key, "config.")
 	}
 	plain := Default()
 	for i, s := range settings(&plain) {
 		changed := Default()
-		value := settings(&changed)[i].value
-		switch value.Kind() {
-		case reflect.Bool:
-			value.SetBool(!value.Bool())
-		case reflect.Int, reflect.Int64:
-			value.SetInt(value.Int() + 1)
-		case reflect.Float64:
-			value.SetFloat(value.Float() + 1)
-		case reflect.String:
-			value.SetString(value.String() + "x")
-		default:
-			value.Set(reflect.ValueOf([]string{"x"}))
-		}
+		change(settings(&changed)[i].value)
 		same := reflect.DeepEqual(changed.Gateway(), plain.Gateway()) &&
 			reflect.DeepEqual(changed.Rooms(), plain.Rooms()) && changed.StoreLimits() == plain.StoreLimits()
 		if same && !ofMain(s.key) {
 			t.Errorf("%s: changed, and Gateway, Rooms and Limits are as before", s.key)
 		}
+	}
+}
+
+// change gives a setting another value.
+func change(value reflect.Value) {
+	switch value.Kind() {
+	case reflect.Bool:
+		value.SetBool(!value.Bool())
+	case reflect.Int, reflect.Int64:
+		value.SetInt(value.Int() + 1)
+	case reflect.Float64:
+		value.SetFloat(value.Float() + 1)
+	case reflect.String:
+		value.SetString(value.String() + "x")
+	default:
+		value.Set(reflect.ValueOf([]string{"x"}))
 	}
 }
 
@@ -124,7 +128,7 @@ hook.review_timeout: 0s is not within 10ms and 2s
 hook.review_fallback: "mask" is none of allow, deny, hold
 hook.review_new_for: 0s is not within 1s and 24h
 fanout.lanes: -1 is not within 0 (= one per core) and 1024
-cors.allowed_origins[1]: "x" is not an origin as https://example.com, nor *
+cors.allowed_origins[1]: "x" is no origin, as https://example.com, https://*.example.com, *, null or file://
 log.level: "loud" is none of debug, info, warn, error
 log.format: "" is none of text, json
 admin.listen: "x" is server.listen too; give it a port of its own`)

@@ -27,11 +27,14 @@ type Source struct {
 	Variable string
 }
 
+// fromEnvironment is the String of a Source that is a variable.
+const fromEnvironment = "environment"
+
 // String is default, file or environment.
 func (s Source) String() string {
 	switch {
 	case s.Variable != "":
-		return "environment"
+		return fromEnvironment
 	case s.Line != 0:
 		return "file"
 	}
@@ -288,7 +291,10 @@ func (l *loader) readEnvironment(environ []string) {
 // meant reports whether an unknown variable is one of ours, misspelt: it has the name of a section, or is like another.
 func (l *loader) meant(name string, variables []string) bool {
 	return nearest(name, "_"+strings.TrimPrefix(name, prefix), variables) != "" ||
-		slices.ContainsFunc(l.sections, func(section string) bool { return strings.HasPrefix(name, variable(section)+"_") })
+		slices.ContainsFunc(l.sections, func(section string) bool {
+			// Of the section config others have names, too: BARRAGE_CONFIG_FILE is an image's.
+			return section != "config" && strings.HasPrefix(name, variable(section)+"_")
+		})
 }
 
 // decode gives a setting the value of its highest layer. A value of the wrong type is a

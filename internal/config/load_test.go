@@ -253,11 +253,11 @@ BARRAGE_ROOM_X: unknown environment variable`)
 
 // TestLoad_LeavesVariablesOfImages: what is like no setting is named, and no reason not to start.
 func TestLoad_LeavesVariablesOfImages(t *testing.T) {
-	environ := []string{"BARRAGE_VERSION=1.2", "BARRAGE_HOME=/opt/barrage", "BARRAGE_USER=", "BARRAGE_SERVER_LISTEN=:1", "BARRAGE_SERVER_LISTNE=:1", "PATH=/bin"}
+	environ := []string{"BARRAGE_VERSION=1.2", "BARRAGE_HOME=/opt/barrage", "BARRAGE_CONFIG_FILE=/x", "BARRAGE_USER=", "BARRAGE_CONFIG_WACH=true", "BARRAGE_SERVER_LISTEN=:1", "BARRAGE_SERVER_LISTNE=:1", "PATH=/bin"}
 	ignored := Ignored(environ)
-	cfg, _, err := Load("", environ[:3])
-	if err != nil || !reflect.DeepEqual(cfg, Default()) || !slices.Equal(ignored, []string{"BARRAGE_VERSION", "BARRAGE_HOME"}) {
-		t.Errorf("Load = %+v, ignored %q, %v; want the defaults, and two that were ignored", cfg, ignored, err)
+	cfg, _, err := Load("", environ[:4])
+	if err != nil || !reflect.DeepEqual(cfg, Default()) || !slices.Equal(ignored, []string{"BARRAGE_VERSION", "BARRAGE_HOME", "BARRAGE_CONFIG_FILE"}) {
+		t.Errorf("Load = %+v, ignored %q, %v; want the defaults, and three that were ignored", cfg, ignored, err)
 	}
 }
 

@@ -123,6 +123,54 @@ func TestFleet_OneNodeAnswersForAll(t *testing.T) {
 	}
 }
 
+// The node with too many clients sends the surplus away; one node drains at a time, also where a node is stopped.
+func TestFleet_RebalanceAndTurns(t *testing.T) {
+	t.Parallel()
+	nodes := twoNodes(t, redistest.Start(t))
+	one, two := nodes[0], nodes[1]
+	op := operator{n: two}
+	says := func(part string, args ...string) {
+		t.Helper()
+		if stdout, stderr, code := op.run(t, args...); code != 0 || !strings.Contains(stdout, part) {
+			t.Fatalf("barrage admin %q: exit code %d, %q, %q; want %q", args, code, stdout, stderr, part)
+		}
+	}
+	for i := range 20 {
+		one.dialNative(t, "live", account{user: fmt.Sprint("u", i), token: "t"})
+	}
+	eventually(t, func() error {
+		if all := nodesOf(t, op); len(all) != 2 || all[one.addr].Connections != 20 {
+			return fmt.Errorf("nodes = %+v; want 20 clients on the first one", all)
+		}
+		return nil
+	})
+	all := nodesOf(t, op)
+	says("mean 10 connections", "rebalance", "--dry-run")
+	says(all[one.addr].Node+"  20           9", "rebalance", "--rate", "1000/s", "--yes")
+	eventually(t, func() error {
+		if n := nodesOf(t, op)[one.addr].Connections; n != 11 {
+			return fmt.Errorf("the first node has %d clients; want 11, a tenth above the mean", n)
+		}
+		return nil
+	})
+
+	says("is draining", "drain", all[one.addr].Node, "--over", "1h", "--yes")
+	two.dialNative(t, "live", account{user: "last", token: "t"})
+	if _, stderr, code := op.run(t, "drain", "self", "--yes"); code != 1 || !strings.Contains(stderr, "409 conflict: node "+all[one.addr].Node+" sends its clients away now") {
+		t.Errorf("a second drain: exit code %d, %q; want that the other node has its turn", code, stderr)
+	}
+	if _, stderr, code := op.run(t, "rebalance", "--yes"); code != 1 || !strings.Contains(stderr, "409 conflict") {
+		t.Errorf("a rebalance: exit code %d, %q; want that a node drains", code, stderr)
+	}
+	says("is ready", "undrain", all[one.addr].Node)
+	eventually(t, func() error {
+		if _, stderr, code := op.run(t, "drain", "self", "--over", "1ms", "--yes"); code != 0 {
+			return fmt.Errorf("drain: exit code %d, %q; want it done", code, stderr)
+		}
+		return nil
+	})
+}
+
 // terminal is the far end of a pseudo terminal: what somebody sees and types.
 type terminal struct {
 	*os.File

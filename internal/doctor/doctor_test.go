@@ -89,7 +89,9 @@ func TestMachine(t *testing.T) {
 	want(t, of(t, found, "net.netfilter.nf_conntrack_max"), Warn, "65536", "=237500")
 	want(t, of(t, found, "net.ipv4.tcp_mem"), Warn, "11.72MiB at most", "190000 sockets")
 	want(t, of(t, found, "net.ipv4.ip_local_port_range"), Warn, "32768 to 60999", "1024 65535")
-	want(t, of(t, found, "memory"), Warn, "GOMEMLIMIT is not set", "GOMEMLIMIT=870MiB")
+	want(t, of(t, found, "memory"), OK, "1GiB by the cgroup, of which Go takes 870.4MiB: GOMEMLIMIT is not set", "")
+	bad.environ = []string{"GOMEMLIMIT=off"}
+	want(t, bad.memory(), Warn, "GOMEMLIMIT is off", "GOMEMLIMIT=870MiB")
 	bad.environ = []string{"GOMEMLIMIT=2GiB"}
 	want(t, bad.memory(), Warn, "GOMEMLIMIT is 2GiB", "GOMEMLIMIT=870MiB")
 

@@ -11,6 +11,7 @@ import (
 
 	"barrage/gateway/door"
 	"barrage/gateway/edge"
+	"barrage/internal/cgroup"
 	"barrage/internal/config"
 )
 
@@ -36,8 +37,6 @@ const (
 	socketMemory = 4 << 10
 	// clientPorts is how many connections one address has to another one: fewer than a full node's.
 	clientPorts = 28_000
-	// memoryShare is what Go may have of the memory of a cgroup, in percent: the rest is the kernel's and the stacks'.
-	memoryShare = 85
 )
 
 // page is what tcp_mem counts in, in bytes.
@@ -63,6 +62,13 @@ func (h *host) numbers(sysctl string) (all []int64) {
 		all = append(all, n)
 	}
 	return all
+}
+
+// Machine looks at what this machine's kernel gives a node with the configuration, which is valid. environ is in the
+// form of [os.Environ].
+func Machine(cfg *config.Config, environ []string) []Finding {
+	h := &host{root: "/", environ: environ, openFiles: openFiles}
+	return h.machine(cfg)
 }
 
 // machine looks at the kernel's settings.
@@ -138,7 +144,7 @@ func (h *host) ports(cfg *config.Config) (f Finding, matters bool) {
 // memory looks whether Go knows of the bound that a cgroup has.
 func (h *host) memory() Finding {
 	f := Finding{Check: "memory", State: OK, Value: "no bound by a cgroup"}
-	limit := h.cgroupMemory()
+	limit := cgroup.Memory(h.root)
 	text := ""
 	for _, entry := range h.environ {
 		if value, ok := strings.CutPrefix(entry, "GOMEMLIMIT="); ok {
@@ -151,38 +157,20 @@ func (h *host) memory() Finding {
 		}
 		return f
 	}
-	share := limit / 100 * memoryShare
-	f.Do = fmt.Sprintf("Set GOMEMLIMIT=%dMiB, %d %% of that: else the kernel kills the node before Go gives memory back.", share>>20, memoryShare)
+	share := limit / 100 * cgroup.Share
+	f.Do = fmt.Sprintf("Set GOMEMLIMIT=%dMiB, %d %% of that: else the kernel kills the node before Go gives memory back.", share>>20, cgroup.Share)
 	goes, err := units.RAMInBytes(strings.TrimSuffix(strings.Replace(text, "iB", "B", 1), "B"))
 	switch {
-	case text == "" || text == "off":
-		f.State, f.Value = Warn, fmt.Sprintf("%s by the cgroup, and GOMEMLIMIT is not set", size(limit))
+	case text == "":
+		f.Do, f.Value = "", fmt.Sprintf("%s by the cgroup, of which Go takes %s: GOMEMLIMIT is not set", size(limit), size(share))
+	case text == "off":
+		f.State, f.Value = Warn, fmt.Sprintf("%s by the cgroup, and GOMEMLIMIT is off", size(limit))
 	case err != nil || goes > limit:
 		f.State, f.Value = Warn, fmt.Sprintf("%s by the cgroup, and GOMEMLIMIT is %s", size(limit), text)
 	default:
 		f.Do, f.Value = "", fmt.Sprintf("%s by the cgroup, GOMEMLIMIT %s", size(limit), text)
 	}
 	return f
-}
-
-// cgroupMemory is the least bound of this process's cgroups (version 2), in bytes; 0: there is none.
-func (h *host) cgroupMemory() (least int64) {
-	text, _ := h.read("proc/self/cgroup")
-	_, path, ok := strings.Cut(text, "0::")
-	if !ok {
-		return 0
-	}
-	path, _, _ = strings.Cut(path, "\n")
-	for path = filepath.Clean("/" + path); ; path = filepath.Dir(path) {
-		if bound, ok := h.read(filepath.Join("sys/fs/cgroup", path, "memory.max")); ok && bound != "max" {
-			if n, err := strconv.ParseInt(bound, 10, 64); err == nil && (least == 0 || n < least) {
-				least = n
-			}
-		}
-		if path == "/" {
-			return least
-		}
-	}
 }
 
 // size is bytes for people.

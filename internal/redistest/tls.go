@@ -29,7 +29,7 @@ type TLSServer struct {
 func StartTLS(tb testing.TB, wantCert bool) *TLSServer {
 	tb.Helper()
 	s := &TLSServer{}
-	s.CertFile, s.KeyFile = writeCert(tb)
+	s.CertFile, s.KeyFile = writeCert(tb, tb.TempDir())
 	clients := "no"
 	if wantCert {
 		clients = "yes"
@@ -48,8 +48,21 @@ func StartTLS(tb testing.TB, wantCert bool) *TLSServer {
 	return s
 }
 
-// writeCert makes a certificate for 127.0.0.1 and writes it to files.
-func writeCert(tb testing.TB) (certFile, keyFile string) {
+// Renew gives the server, which it starts again, another certificate in the files of the one that it has.
+func (s *TLSServer) Renew(tb testing.TB) {
+	tb.Helper()
+	writeCert(tb, filepath.Dir(s.CertFile))
+	cert, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.Kill(tb)
+	s.secure = &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}}
+	s.Restart(tb)
+}
+
+// writeCert makes a certificate for 127.0.0.1 and writes it to files of a directory.
+func writeCert(tb testing.TB, dir string) (certFile, keyFile string) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -73,7 +86,6 @@ func writeCert(tb testing.TB) (certFile, keyFile string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	dir := tb.TempDir()
 	write := func(name, kind string, der []byte) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {

@@ -2,7 +2,7 @@
  * ErrorCode says what went wrong, for programs: first the codes of the client itself, then
  * those of the protocol. A server may send others, which are passed on as they are.
  */
-export type ErrorCode = "closed" | "timeout" | "overflow" | "invalid" | "network" | "bad_token" | "protocol" | "bad_request" | "unauthenticated" | "token_expired" | "token_revoked" | "token_replaced" | "forbidden" | "banned" | "kicked" | "muted" | "frozen" | "restricted" | "slow_mode" | "too_early" | "duplicate" | "links" | "emote_only" | "caps" | "blocked" | "held" | "shed" | "not_supported" | "origin_not_allowed" | "no_such_room" | "upgrade_required" | "rate_limited" | "full" | "no_room" | "too_many_connections" | "draining" | "unavailable" | "busy" | "expired" | "store_refused" | "unconfirmed" | "not_found" | "too_old" | "other_epoch" | "too_big" | "refused" | (string & {});
+export type ErrorCode = "closed" | "timeout" | "overflow" | "invalid" | "network" | "other_room" | "bad_token" | "protocol" | "bad_request" | "unauthenticated" | "token_expired" | "token_revoked" | "token_replaced" | "forbidden" | "banned" | "kicked" | "muted" | "frozen" | "restricted" | "slow_mode" | "too_early" | "duplicate" | "links" | "emote_only" | "caps" | "blocked" | "held" | "shed" | "not_supported" | "origin_not_allowed" | "no_such_room" | "upgrade_required" | "rate_limited" | "full" | "no_room" | "too_many_connections" | "draining" | "unavailable" | "busy" | "expired" | "store_refused" | "unconfirmed" | "not_found" | "too_old" | "other_epoch" | "too_big" | "refused" | (string & {});
 /** BarrageError is the base of all errors of this client. */
 export declare class BarrageError extends Error {
     readonly name: string;

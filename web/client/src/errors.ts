@@ -11,6 +11,7 @@ export type ErrorCode =
   | "overflow" // too many sends wait for an answer
   | "invalid" // an argument that the protocol does not allow
   | "network" // the HTTP request did not get through
+  | "other_room" // the server let us into another room, or as another user, than was asked for
   | "bad_token" // what no server takes as a token: no text, too long, with control characters
   | "protocol" // the server sent what the protocol does not know
   | "bad_request"

@@ -12,7 +12,7 @@ import { Refresh } from "./refresh.js";
 import { isLocal, isPurged, recallOf, Stream } from "./stream.js";
 import { protocolsFor } from "./token.js";
 import { Tokens } from "./tokens.js";
-import type { Can, Done, Held, Message, Moderation, Modes, Purged, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason, You } from "./types.js";
+import type { Can, Done, Held, Message, Moderation, Modes, Purged, RoomEvents, RoomOptions, Sent, SendOptions, State, StateReason, You, Welcome } from "./types.js";
 import { moderationOf, readMessages, readModes, type Frame } from "./wire.js";
 
 /** maxSendTimeoutMs keeps a send's last try within the two minutes in which its id is known. */
@@ -354,7 +354,18 @@ export class Room {
     }
   }
 
+  /** #elsewhere says where the server has let us in, where that is not what we asked for; "" where it is, or the server does not say. */
+  #elsewhere({ room, userId }: Welcome): string {
+    const { room: wanted, userId: user } = this.#settings;
+    const why = "something on the way rewrites addresses: a proxy is to leave paths as they came";
+    if (room !== "" && room !== wanted) return `asked for room "${wanted}", and the server let us into "${room}"; ${why}`;
+    if (user !== "" && userId !== "" && userId !== user) return `came as user "${user}", and the server takes us for "${userId}"; ${why}`;
+    return "";
+  }
+
   #welcome(connection: Connection, frame: Frame & { t: "welcome" }): void {
+    const elsewhere = this.#elsewhere(frame.welcome);
+    if (elsewhere) return this.#follow({ stop: true, code: "other_room", message: elsewhere }, 0);
     this.#setModes(frame.welcome.modes);
     const welcome = { ...frame.welcome, modes: this.#modes };
     this.#userId = welcome.userId || this.#userId;

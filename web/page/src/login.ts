@@ -1,5 +1,6 @@
 // Logging in by name. A login may end the one before, so all tabs of a user share the newest token.
 
+import { home } from "./home.js";
 import { load, save } from "./prefs.js";
 
 /** LoginError says why a login failed. */
@@ -56,7 +57,7 @@ export class Login {
   async renew(): Promise<string> {
     let response: Response;
     try {
-      response = await fetch("/v1/login", {
+      response = await fetch(new URL("v1/login", home()), {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ user_id: this.userId, password: this.password || "any" }), // Where no hook decides, any password passes.

@@ -4,6 +4,7 @@ import { Room } from "../../client/src/index.js";
 import { Demo } from "./demo.js";
 import { $ } from "./dom.js";
 import type { Gate } from "./gate.js";
+import { home } from "./home.js";
 import { Login, LoginError } from "./login.js";
 import { load, save } from "./prefs.js";
 import { Session } from "./session.js";
@@ -37,7 +38,7 @@ function enter(room: string, by: Login | string): void {
   const login = by instanceof Login ? by : undefined, name = login?.userId ?? "", token = login ? "" : String(by);
   let source: Room;
   try {
-    source = login ? asUser(room, login) : new Room({ room, ...(token ? { token } : {}) });
+    source = login ? asUser(room, login) : new Room({ url: home(), room, ...(token ? { token } : {}) });
   } catch (err) { // What stands in an address may be no token at all.
     return open(t("loginFailed", { why: whyOf(err, "stay") }));
   }
@@ -66,7 +67,7 @@ function asUser(room: string, login: Login): Room {
       throw err;
     });
   };
-  const source = new Room({ room, userId: login.userId, getToken: token });
+  const source = new Room({ url: home(), room, userId: login.userId, getToken: token });
   source.on("state", ({ name, reason }) => {
     if (name === "waiting" && ["token_expired", "token_revoked", "unauthenticated"].includes(reason)) login.forget();
     if (name === "closed" && reason === "token_replaced") queueMicrotask(goOn);

@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 import { Login, LoginError } from "../src/login.js";
 
 const kept = new Map<string, string>();
-let logins = 0, answer: () => Response | Promise<Response>;
+let logins = 0, asked = "", answer: () => Response | Promise<Response>;
 
 beforeEach(() => {
   kept.clear();
@@ -13,7 +13,8 @@ beforeEach(() => {
   answer = () => new Response(JSON.stringify({ token: `t${logins}` }));
   Object.assign(globalThis, {
     localStorage: { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value), removeItem: (key: string) => kept.delete(key) },
-    fetch: async () => (logins++, answer()),
+    location: new URL("https://example.com/live/chat/?room=r"),
+    fetch: async (url: URL) => (logins++, asked = url.href, answer()),
   });
 });
 
@@ -22,6 +23,7 @@ const saved = () => kept.get("barrage.token.ann");
 test("the first token is that of a login, then the saved one, which all tabs use", async () => {
   const here = new Login("ann", ""), there = new Login("ann", "");
   assert.deepEqual([await here.token(), await here.token(), await there.token(), saved(), logins], ["t1", "t1", "t1", "t1", 1]);
+  assert.equal(asked, "https://example.com/live/chat/v1/login", "below the path where the page stands");
 });
 
 test("a spent token is followed by another tab's, or else by that of a new login", async () => {

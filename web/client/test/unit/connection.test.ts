@@ -11,12 +11,13 @@ const open = { v: "", slowMs: 0, frozen: false, who: "all", tags: [], firstDelay
 
 test("the handshake names room, user, token and subprotocol", async () => {
   const world = new World();
+  world.server.rules = { room: "a/b 弹" };
   const { room, seen, line } = await world.joined({ room: "a/b 弹", url: "wss://fake/edge?x=1" });
   assert.equal(line.url.href, "wss://fake/edge/v1/rooms/a%2Fb%20%E5%BC%B9/ws?user_id=u");
   assert.deepEqual(line.protocols, ["barrage.v1", "bearer.dA"]);
   assert.deepEqual(seen.states, ["connecting connect", "open welcome"]);
   assert.deepEqual(seen.all[0]!.args, [
-    { room: "42", userId: "u", guest: false, can: ["read", "send", "like", "recall"], role: "", authExpiresMs: 0, node: "n1", epoch: "e1", seq: 0, online: 1, likes: 0, total: 0, recovered: false, limits: { maxBodyBytes: 1000, maxFrameBytes: 1500, recallMs: 60_000, ratePerSecond: 5, burst: 10 }, modes: open, you: { role: "", mutedUntil: 0, reason: "", can: ["read", "send", "like", "recall"] } },
+    { room: "a/b 弹", userId: "u", guest: false, can: ["read", "send", "like", "recall"], role: "", authExpiresMs: 0, node: "n1", epoch: "e1", seq: 0, online: 1, likes: 0, total: 0, recovered: false, limits: { maxBodyBytes: 1000, maxFrameBytes: 1500, recallMs: 60_000, ratePerSecond: 5, burst: 10 }, modes: open, you: { role: "", mutedUntil: 0, reason: "", can: ["read", "send", "like", "recall"] } },
   ]);
   assert.deepEqual([room.online, room.likes, room.state.name], [1, 0, "open"]);
 });
@@ -584,4 +585,23 @@ test("a wait longer than a timer can is not none", async () => {
   await new Promise<void>((done) => void realEnv.after(5, done)); // a timer of 1 ms is over by then
   assert.equal(over, false);
   cancel();
+});
+
+test("a server that lets us into another room, or takes us for another user, is left for good", async () => {
+  for (const [welcome, why] of [
+    [{ room: "43", user_id: "u" }, /asked for room "42", and the server let us into "43"/],
+    [{ room: "42", user_id: "v" }, /came as user "u", and the server takes us for "v"/],
+  ] as const) {
+    const world = new World();
+    const { room, seen } = world.room();
+    const errors: string[] = [];
+    room.on("error", (err) => errors.push(err.message));
+    room.on("message", () => assert.fail("a message of another room"));
+    world.server.rules = { ...welcome };
+    room.connect();
+    await world.pass(100_000);
+    assert.deepEqual([room.state.name, room.state.reason, world.server.lines.length], ["closed", "other_room", 1]);
+    assert.match(errors.join(), why);
+    assert.ok(!seen.all.some((s) => s.event === "welcome"));
+  }
 });

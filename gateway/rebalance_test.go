@@ -1,0 +1,147 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/gateway/fleet"
+)
+
+// Each ready node sends away what it has above so many times the mean, and no more than that.
+func TestSurplus(t *testing.T) {
+	ready := func(connections ...int) (all []fleet.Node) {
+		for i, n := range connections {
+			all = append(all, fleet.Node{Node: fmt.Sprint(i), State: fleet.Ready, Connections: n})
+		}
+		return all
+	}
+	f := func(all []fleet.Node, over, mean float64, want ...int) {
+		t.Helper()
+		got := surplus(all, over)
+		var moves []int
+		for _, n := range got.Nodes {
+			moves = append(moves, n.Moves)
+		}
+		if !slices.Equal(moves, want) || got.Mean != mean {
+			t.Errorf("of %+v over %v: mean %v, moves %v; want %v, %v", all, over, got.Mean, moves, mean, want)
+		}
+	}
+	f(nil, 1.1, 0)
+	f(ready(1000, 0), 1.1, 500, 450, 0)
+	f(ready(105, 95), 1.1, 100, 0, 0)
+	f(ready(3, 0, 0), 1, 1, 2, 0, 0)
+	f(ready(10, 11), 1, 10.5, 0, 0) // half a client cannot move
+	f(append(ready(1000, 0), fleet.Node{Node: "x", State: fleet.Draining, Connections: 5000}), 1.1, 500, 450, 0)
+}
+
+// The youngest go first, at their rate, native ones with the word to come back; what was said to them arrives before.
+func TestAdmin_Rebalance(t *testing.T) {
+	s := newAdmin(t, manualCheck)
+	var natives []*native
+	for i := range 4 {
+		s.edge.ProbeClock(time.Duration(i) * time.Second)
+		natives = append(natives, joinV1(t, s, fmt.Sprint("u", i)))
+	}
+	old := join(t, s, "r", "fastim") // and the youngest
+	got := getAdmin[rebalanced](t, s, http.MethodPost, "/v1/admin/nodes/rebalance", "")
+	if len(got.Nodes) != 1 || got.Nodes[0].Connections != 5 || got.Nodes[0].Moves != 0 || got.Mean != 5 {
+		t.Fatalf("rebalance of one node = %+v; want nobody moved", got)
+	}
+	if !s.edge.SendSome(s.ctx, &s.workers, 3, 1000) {
+		t.Fatal("nobody is sent away")
+	}
+	old.wantLeave()
+	for _, n := range natives[2:] {
+		if f := n.want("reconnect"); f.AfterMS != 0 || f.Reason == "" {
+			t.Errorf("reconnect = %+v; want at once, and why", f)
+		}
+		n.wantClose(codec.CloseRestart)
+	}
+	eventually(t, func() error { return differ("connections", s.Sessions(), 2) })
+	natives[0].send(`{"t":"send","id":"1","body":"still here"}`)
+	natives[0].wantAll("ack", "batch")
+	natives[1].want("batch")
+
+	// One at a time; and none while the node leaves.
+	if eventually(t, func() error {
+		if !s.edge.SendSome(s.ctx, &s.workers, 2, 0.01) {
+			return errorf("the last one is not over")
+		}
+		return nil
+	}); s.edge.SendSome(s.ctx, &s.workers, 1, 1) {
+		t.Error("two rebalances run at once")
+	}
+	natives[1].want("reconnect") // the first one at once
+	s.edge.StepAside(s.ctx, &s.workers, 0, func() {})
+	natives[0].want("reconnect")
+	if s.edge.SendSome(s.ctx, &s.workers, 1, 1) {
+		t.Error("a node that leaves rebalances")
+	}
+}
+
+// While another node sends its clients away this one does not, unless it is forced to; what it takes it gives back.
+func TestAdmin_DrainsOneAtATime(t *testing.T) {
+	s := newAdmin(t, nil)
+	join(t, s, "r", "a")
+	if _, err := s.store.TakeTurn(t.Context(), "other", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	const path = "/v1/admin/nodes/self/drain?over=0s"
+	if status, text := callAdminWith(t, s, http.MethodPost, path, "", ""); status != 409 || !strings.Contains(text, "node other sends its clients away now") {
+		t.Errorf("drain: %d %s; want that the other node does", status, text)
+	}
+	if err := s.ready(); err != nil {
+		t.Errorf("a refused drain has the node not ready: %v", err)
+	}
+	getAdmin[fleet.Node](t, s, http.MethodPost, path+"&force=true", "")
+	getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", "")
+	if _, err := s.store.TakeTurn(t.Context(), "other", 0); err != nil {
+		t.Fatal(err)
+	}
+	join(t, s, "r", "b")
+	getAdmin[fleet.Node](t, s, http.MethodPost, path, "")
+	eventually(t, func() error {
+		holder, err := s.fleet.Turn(t.Context())
+		return firstOf(err, differ("whose turn it is", holder, ""), differ("connections", s.Sessions(), 0))
+	})
+	if s.edge.Draining() != true {
+		t.Error("the node takes clients again by itself")
+	}
+}
+
+// A node that leaves is not ready, takes clients for server.lame_duck, and lets another one finish first.
+func TestDrain_LameDuckThenItsTurn(t *testing.T) {
+	s := newServer(t, func(c *setup) { c.Server.LameDuck = 50 * time.Millisecond })
+	a := join(t, s, "r", "a")
+	if _, err := s.store.TakeTurn(t.Context(), "other", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Drain(t.Context()) }()
+	eventually(t, func() error { return differ("lame", s.edge.Lame(), true) })
+	if s.ready() == nil || s.self().State != fleet.Draining {
+		t.Errorf("ready = %v, state %s; want a node that leaves", s.ready(), s.self().State)
+	}
+	b := join(t, s, "r", "b") // as long as the other node has its turn
+	b.say("one")
+	a.wantInfo("one")
+	if s.edge.Draining() {
+		t.Fatal("the node has not let the other one finish")
+	}
+	if _, err := s.store.TakeTurn(t.Context(), "other", 0); err != nil {
+		t.Fatal(err)
+	}
+	a.wantLeave()
+	b.wantLeave()
+	if err := <-done; err != nil {
+		t.Errorf("Drain: %v", err)
+	}
+	if holder, err := s.fleet.Turn(t.Context()); holder != "" || err != nil {
+		t.Errorf("after the drain it is the turn of %q, %v; want nobody's", holder, err)
+	}
+}
