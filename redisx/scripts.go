@@ -58,7 +58,7 @@ func newScript(settings string, names ...string) *script {
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
 type roomScripts struct {
 	publish, read, since, before, page, rangeOf, recall *script
-	notify, writeLog                                    *script
+	writeLog                                            *script
 	screen, hold, held, deny                            *script // nil beside original FastIM nodes
 	approve                                             *script // publish for batches with held drafts; nil there
 	recallSeq, purge, readRules, changeRules            *script // nil beside original FastIM nodes
@@ -89,7 +89,6 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		rangeOf:  script("range"),
 		recall:   script(recall...),
 		report:   newBatchScript(settings, room, "report"),
-		notify:   script("notify"),
 		writeLog: script("write_log"),
 	}
 	if !cfg.FastIMInterop {

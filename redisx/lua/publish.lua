@@ -50,7 +50,7 @@ local complete = not tried and known > drafts + 2 -- then the previous set knows
 if not complete then previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, 13, USER + drafts)) end
 local room = stand(list, meta, random, knownEpoch, tonumber(knownRev), knownTip)
 if room.e == '' then
-  room.e, room.began = named(random, knownEpoch, ''), true
+  room.e, room.p, room.began = named(random, knownEpoch, ''), '', true
 end
 local timesLost = lost(room.ub, bucket, present[1], complete or previous[1])
 
@@ -323,7 +323,10 @@ if n > 0 then
   total = room.b == 0 and newest or whole(room.s + n - room.b)
   call('HSET', meta, 's', newest, 'v', rev, 't', room.t)
   if room.n ~= left then call('HSET', meta, 'n', whole(left)) end
-  if not present[1] then call('PEXPIRE', meta, metaLife) end -- once a bucket: it has a day more than the history
+  if not present[1] then -- once a bucket: they have a day more than the history
+    call('PEXPIRE', meta, metaLife)
+    call('PEXPIRE', log, metaLife)
+  end
   local head = (storm == '' and 'm2 ' or 'm3 ') .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev
     .. ' ' .. room.t .. storm .. '\n'
   call(command, channel, head .. table.concat(msgs, '\n'))
