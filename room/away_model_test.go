@@ -318,6 +318,9 @@ func (x *world) purge(n *worldNode, p chat.Purge) {
 	for id := range x.answers { // what was lost goes with the rest
 		x.tried[id] = true
 	}
+	for body := range x.by { // should a store go back to data with it, then it is from before the clear
+		x.unsure[body] = x.unsure[body] || p.User == ""
+	}
 	if err != nil {
 		return
 	}

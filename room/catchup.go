@@ -395,7 +395,7 @@ func (r *Room) forgotLocked(sameCount bool, now *chat.History) {
 			return
 		}
 	}
-	r.nativesLocked(func(st *stream) { st.taken(codec.ClearedText(hide)) })
+	r.nativesLocked(func(st *stream) { st.cleared(hide) })
 }
 
 // isClear reports whether an event says that a room was cleared.

@@ -47,7 +47,7 @@ func (c *recalls) add(k key, ev chat.Event, now chat.Position, keyOf func(string
 
 // knows reports whether a purge is among events.
 func (c *recalls) knows(purge *chat.Event) bool {
-	return slices.ContainsFunc(c.purges, func(was *chat.Event) bool { return *was.Purge == *purge.Purge || was.Tip == purge.Tip })
+	return slices.ContainsFunc(c.purges, func(was *chat.Event) bool { return sameTaking(was, purge) })
 }
 
 // drop forgets the oldest of events.
@@ -167,7 +167,7 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 		taken = func(e chat.Entry) bool { return r.hall.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts) }
 	} else {
 		if ev.Purge.User == "" && ev.Epoch == r.follower.pos.Epoch {
-			r.clearedLocked(ev.Seq)
+			r.clearedLocked(max(r.recalls.cleared, ev.Seq)) // an earlier one may be told again
 		}
 		epoch := r.follower.pos.Epoch
 		taken = func(e chat.Entry) bool {
@@ -189,9 +189,9 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 func (r *Room) tellClearedLocked(at chat.Place) {
 	r.nativesLocked(func(st *stream) {
 		if here := st.epoch; here == r.localEpoch() {
-			st.taken(codec.ClearedText(chat.Place{Epoch: here, Seq: st.next - 1}))
+			st.cleared(chat.Place{Epoch: here, Seq: st.next - 1})
 		} else {
-			st.taken(codec.ClearedText(at))
+			st.cleared(at)
 		}
 	})
 }
@@ -224,7 +224,7 @@ func (r *Room) recallLostLocked(ev *chat.Event) {
 // sameTaking reports whether two events take the same away.
 func sameTaking(a, b *chat.Event) bool {
 	if a.Kind == chat.EventPurge && b.Kind == chat.EventPurge {
-		return *a.Purge == *b.Purge
+		return isClear(*a) && isClear(*b) && a.Purge.UpTo == b.Purge.UpTo || *a.Purge == *b.Purge
 	}
 	return a.Kind == b.Kind && a.Messages[0] == b.Messages[0]
 }

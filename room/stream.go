@@ -210,7 +210,14 @@ func (s *stream) recalled(ev *chat.Event) {
 
 // taken gives native members a frame that says what was taken away; who skips gets it again. room.mu must be held.
 func (s *stream) taken(text string) {
-	s.seqs.noteRecall(takeBack{s.log.count(), text})
+	s.seqs.noteRecall(takeBack{s.log.count(), text, false})
+	s.control(text)
+}
+
+// cleared has native members show nothing of up to a place. room.mu must be held.
+func (s *stream) cleared(at chat.Place) {
+	text := codec.ClearedText(at)
+	s.seqs.noteRecall(takeBack{s.log.count(), text, true})
 	s.control(text)
 }
 
@@ -243,6 +250,7 @@ type seqMap struct {
 type takeBack struct {
 	index uint64
 	text  string
+	all   bool // that was before
 }
 
 // noteRecall remembers what was taken away.
@@ -254,20 +262,19 @@ func (n *seqMap) noteRecall(t takeBack) {
 	}
 }
 
-// recalledBetween is what was told of between the messages at index from and to. Where that was too much, the member is
-// told to show nothing of what it had before.
+// recalledBetween is what was told of between the messages at index from and to. Where all was taken away, or that was
+// too much, the member is told to show nothing of what it had before, by its own place.
 func (n *seqMap) recalledBetween(from, to uint64) (all []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if from < n.dropped && from > 0 {
-		if k := n.findLocked(from - 1); k >= 0 {
-			all = append(all, codec.ClearedText(chat.Place{Epoch: n.runs[k].epoch, Seq: n.runs[k].at(from - 1)}))
-		}
-	}
+	clears := from < n.dropped
 	for _, t := range n.recalls.inOrder() {
 		if from <= t.index && t.index <= to {
-			all = append(all, t.text)
+			all, clears = append(all, t.text), clears || t.all
 		}
+	}
+	if k := n.findLocked(from - 1); clears && from > 0 && k >= 0 {
+		all = slices.Insert(all, 0, codec.ClearedText(chat.Place{Epoch: n.runs[k].epoch, Seq: n.runs[k].at(from - 1)}))
 	}
 	return all
 }

@@ -205,7 +205,7 @@ func TestForgotten_WhoSkips(t *testing.T) {
 	var n seqMap
 	n.note("e1", 0, 11)
 	for i := range chat.RecallsKept + 1 {
-		n.noteRecall(takeBack{uint64(5 + i), fmt.Sprint("recall ", i)})
+		n.noteRecall(takeBack{uint64(5 + i), fmt.Sprint("recall ", i), false})
 	}
 	want := codec.ClearedText(chat.Place{Epoch: "e1", Seq: 15})
 	if got := n.recalledBetween(5, 2000); len(got) != chat.RecallsKept+1 || got[0] != want || got[1] != "recall 1" {
