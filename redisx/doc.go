@@ -14,7 +14,7 @@
 //	gmb:{user}           string  Unix ms: the user's signed tokens that were made until then are revoked; 400 days
 //	gmj:{token's jti}    string  this signed token is revoked; until it ends
 //	ugs:{user}           set     rooms the user joined, MembershipTTL since the last use
-//	gml:{room}           list    messages as JSON, oldest first, HistoryTTL
+//	gml:{room}           list    messages as JSON, oldest first, HistoryTTL, and up to 30 s more
 //	gmm:{room}           hash    e epoch, s newest sequence number, b base of the total,
 //	                             v rev and t tip: number and name of the epoch's newest change,
 //	                             o sequence number at the epoch's begin,

@@ -1,4 +1,5 @@
--- feed_read.lua returns what there is to tell of a room behind a bookmark: Store.ReadFeed. It follows lib_room.lua.
+-- feed_read.lua returns what there is to tell of a room behind a bookmark: Store.ReadFeed. It follows lib_room.lua and
+-- lib_log.lua.
 -- KEYS: history, meta, log of recalls, reports of the nodes, bookmark, news.
 -- ARGV: a random name for a new epoch; how many of each kind at most; how many bytes of messages.
 -- It writes nothing but a new epoch.

@@ -36,8 +36,8 @@ local function headOf(text)
 end
 
 -- change counts, logs and publishes a recall or a purge, and returns the payload: what codec.AppendEvent writes. head
--- is its first word, seq its number, name its name. Meta has the newest one, and how many there ever were, see logged
--- in lib_room.lua.
+-- is its first word, seq its number, name its name. Meta has the newest one, and how many there ever were, see
+-- lib_log.lua.
 local function change(meta, log, room, channel, head, seq, name, body)
   local rev = whole(room.v + 1)
   local payload = string.format('%s %s %d %d %s %s %s\n', head, room.e, seq, room.s - room.b, rev,

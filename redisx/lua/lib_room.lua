@@ -97,10 +97,3 @@ local function begin(meta, room)
   end
   call('PEXPIRE', meta, metaLife)
 end
-
--- logged takes the field k of meta apart: epoch, rev and name of the newest recall or purge, and how many there ever
--- were. The log of recalls has all that there were if it has so many entries; where k was lost nobody knows.
-local function logged(room)
-  local epoch, rev, name, all = room.k:match('^(%S+) (%d+) (%S+) (%d+)$')
-  return epoch, tonumber(rev), name, tonumber(all)
-end

@@ -312,7 +312,6 @@ local prev, first, total, rev = room.t == '' and '-' or room.t, '0', '0', nil
 if n > 0 then
   local len = call('RPUSH', list, unpack(msgs))
   local left = shorten(list, len, room.s, n)
-  call('PEXPIRE', list, listLife)
   if room.began then begin(meta, room) end
   if len == n then -- the history had expired: a new life, a new total
     room.b = room.s
@@ -321,15 +320,19 @@ if n > 0 then
   first, rev, room.t = whole(room.s + 1), whole(room.v + 1), node:sub(2) .. '.' .. batch .. '.' .. try
   local newest = n == 1 and first or whole(room.s + n)
   total = room.b == 0 and newest or whole(room.s + n - room.b)
-  call('HSET', meta, 's', newest, 'v', rev, 't', room.t)
-  if room.n ~= left then call('HSET', meta, 'n', whole(left)) end
-  if not present[1] then -- once a bucket: they have a day more than the history
+  if room.n == left then
+    call('HSET', meta, 's', newest, 'v', rev, 't', room.t)
+  else
+    call('HSET', meta, 's', newest, 'v', rev, 't', room.t, 'n', whole(left))
+  end
+  if not present[1] or len == n then -- once a bucket, which the history has more; the others have a day more
+    call('PEXPIRE', list, listLife)
     call('PEXPIRE', meta, metaLife)
     call('PEXPIRE', log, metaLife)
   end
   local head = (storm == '' and 'm2 ' or 'm3 ') .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev
     .. ' ' .. room.t .. storm .. '\n'
-  call(command, channel, head .. table.concat(msgs, '\n'))
+  call(command, channel, head .. (n == 1 and msgs[1] or table.concat(msgs, '\n')))
 else
   if room.began then begin(meta, room) end
   rev = whole(room.v)

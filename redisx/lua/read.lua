@@ -1,4 +1,4 @@
--- read.lua returns what a node lacks of a room: Store.Read. It follows lib_room.lua.
+-- read.lua returns what a node lacks of a room: Store.Read. It follows lib_room.lua and lib_log.lua.
 -- KEYS: history, meta, log of recalls.
 -- ARGV: a random name for a new epoch; the epoch, rev, tip and number that the node knows; how many
 --   of the newest messages it wants; how many it takes at most.
