@@ -318,8 +318,10 @@ func (x *world) purge(n *worldNode, p chat.Purge) {
 	for id := range x.answers { // what was lost goes with the rest
 		x.tried[id] = true
 	}
-	for body := range x.by { // should a store go back to data with it, then it is from before the clear
-		x.unsure[body] = x.unsure[body] || p.User == ""
+	if p.User == "" { // what is lost goes with the rest, also where a store goes back to data with it
+		for body := range x.by {
+			x.tried[body], x.unsure[body] = true, true
+		}
 	}
 	if err != nil {
 		return

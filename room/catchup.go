@@ -283,7 +283,7 @@ func (r *Room) earlyLocked() (entries []chat.Entry) {
 	for i := range r.follower.early {
 		ev := &r.follower.early[i]
 		for _, e := range entriesOf(ev) {
-			if r.takenLocked(e, ev.Epoch) == nil {
+			if r.takenLocked(e, ev.Epoch) == nil && !r.recalls.clearedSince(codec.Timestamp(e.JSON), ev.Epoch) {
 				entries = append(entries, chat.Entry{JSON: e.JSON})
 			}
 		}

@@ -224,7 +224,11 @@ func (r *Room) recallLostLocked(ev *chat.Event) {
 // sameTaking reports whether two events take the same away.
 func sameTaking(a, b *chat.Event) bool {
 	if a.Kind == chat.EventPurge && b.Kind == chat.EventPurge {
-		return isClear(*a) && isClear(*b) && a.Purge.UpTo == b.Purge.UpTo || *a.Purge == *b.Purge
+		p, q := a.Purge, b.Purge
+		if p.User == "" {
+			return q.User == "" && p.UpTo == q.UpTo
+		}
+		return p.User == q.User && p.Since == q.Since && p.Until == q.Until // made again it has another place
 	}
 	return a.Kind == b.Kind && a.Messages[0] == b.Messages[0]
 }

@@ -159,6 +159,7 @@ func (s *stream) lose(epoch string, from, to uint64) {
 func (s *stream) gap(to uint64) {
 	s.control(codec.GapText(s.next, to, codec.GapLost))
 	s.next = to + 1
+	s.seqs.note(s.epoch, s.log.count(), s.next) // who skips before a message comes would not know
 }
 
 // place is move for a room in which nothing comes: its newest message is seq of epoch, and members have
