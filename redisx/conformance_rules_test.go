@@ -235,6 +235,9 @@ func testPurge(s *harness) {
 	if n != 0 || lost.Rev != rev+1 || lost.Purge.Until != 7 {
 		t.Errorf("what nobody has: %+v, %d; want a purge all the same", lost, n)
 	}
+	if _, err := s.Publish(t.Context(), "r", chat.Batch{ID: "other.1", Try: 1, Drafts: sends("v", 70, "x")}); err != nil {
+		t.Errorf("a batch that is looked for behind a purge: %v", err)
+	}
 	if _, _, err := s.Purge(t.Context(), "nowhere", chat.Position{}, chat.Purge{User: "u"}); !errors.Is(err, chat.ErrNoMessage) {
 		t.Errorf("in a room without messages: %v; want %v", err, chat.ErrNoMessage)
 	}
