@@ -1,6 +1,7 @@
 package redisx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,7 +149,7 @@ func (r *memoryRoom) clear(p chat.Purge, now time.Time) (ev chat.Event, n int) {
 	if p.UpTo != (chat.Place{}) {
 		upTo = min(upTo, p.UpTo.Seq)
 	}
-	p.UpTo, p.Until = chat.Place{Epoch: r.epoch, Seq: max(upTo, r.cleared)}, now.UnixMilli()
+	p.UpTo, p.Until = chat.Place{Epoch: r.epoch, Seq: max(upTo, r.cleared)}, cmp.Or(p.Until, now.UnixMilli())
 	if upTo <= r.cleared && r.cleared > 0 {
 		return chat.Event{Kind: chat.EventPurge, Epoch: r.epoch, Seq: r.cleared, Total: r.position().Total, Tip: moderatedName(), Purge: &p}, 0
 	}

@@ -372,12 +372,21 @@ func (x *world) lose() {
 			}
 		}
 	}
+	room, waits := x.cloud.room("1"), x.waiting()
+	for _, n := range x.nodes {
+		if len(n.store.jam) > 0 { // calls that hang may store anything once more
+			clear(x.purged)
+			clear(x.cleared)
+		}
+	}
 	for body, as := range x.purged {
 		for _, n := range x.nodes {
 			x.forgotten[body] = x.forgotten[body] || !as.known(n)
 		}
+		if waits[body] { // it may be stored once more, later
+			delete(x.purged, body)
+		}
 	}
-	room, waits := x.cloud.room("1"), x.waiting()
 	for body, upTo := range x.cleared {
 		for _, n := range x.nodes {
 			knows := room.cleared >= upTo && n.room.recalls.cleared >= upTo && n.room.follower.pos.Epoch == room.Epoch

@@ -426,7 +426,8 @@ func (r *Room) carryClearLocked(now *chat.History) {
 		case now.Epoch == at.Epoch && now.Rev < at.Rev: // a later one came while the history was read
 			return
 		case now.Before == at.Epoch && now.Cleared < lost:
-			r.recallLostLocked(&chat.Event{Kind: chat.EventPurge, Purge: &chat.Purge{UpTo: chat.Place{Epoch: now.Epoch, Seq: lost}}})
+			again := &chat.Purge{Until: r.recalls.clearedAt(), UpTo: chat.Place{Epoch: now.Epoch, Seq: lost}}
+			r.recallLostLocked(&chat.Event{Kind: chat.EventPurge, Purge: again})
 			for i := range now.Entries {
 				if now.Entries[i].Seq <= lost {
 					now.Entries[i].JSON = ""

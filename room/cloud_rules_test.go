@@ -201,7 +201,9 @@ func (c *cloud) purge(id string, known chat.Position, p chat.Purge) (ev chat.Eve
 	}
 	p.Until, p.UpTo = newest, chat.Place{Epoch: r.Epoch, Seq: upTo}
 	if p.User == "" {
-		p.Until = c.clock
+		if p.Until = asked; asked == 0 {
+			p.Until = c.clock
+		}
 		before := len(r.entries)
 		r.entries = slices.DeleteFunc(slices.Clone(r.entries), func(e chat.Entry) bool { return e.Seq <= upTo })
 		n, r.base, r.cleared = before-len(r.entries), max(r.base, upTo), upTo

@@ -99,6 +99,16 @@ func (c *recalls) purge(e chat.Entry, epoch string) *chat.Event {
 	return nil
 }
 
+// clearedAt is when the room was cleared last, in Unix ms, as far as events know; 0 where they do not.
+func (c *recalls) clearedAt() (at int64) {
+	for _, ev := range c.purges {
+		if isClear(*ev) {
+			at = max(at, ev.Purge.Until)
+		}
+	}
+	return at
+}
+
 // clearedSince reports whether the room was cleared in another epoch than that of a lost message, and later.
 func (c *recalls) clearedSince(ts int64, epoch string) bool {
 	return slices.ContainsFunc(c.purges, func(ev *chat.Event) bool { return isClear(*ev) && ev.Epoch != epoch && ts <= ev.Purge.Until })

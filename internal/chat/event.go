@@ -59,7 +59,7 @@ type Purge struct {
 	// User is whose they are; empty: everybody's.
 	User string
 	// Since and Until are the least and the greatest timestamp of a user's messages, in Unix ms. Asked of the store
-	// Until may be 0: those that are there now. Where all go, Until is when that was.
+	// Until may be 0: those that are there now. Where all go, Until is when that was; asked with 0 it is now.
 	Since, Until int64
 	// UpTo is where the room stood: messages behind it came later. Of all messages those up to there are taken. Asked of
 	// the store it may be the zero value: where it stands.

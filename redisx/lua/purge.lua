@@ -4,7 +4,7 @@
 -- ARGV: a random name for a new epoch; the purge's name; channel; the epoch, rev and tip that the node knows; the user
 --   id, '' for all; the head of the user's messages in both forms, the plain one first; the least and the greatest ts
 --   that goes, '' for the greatest that the user can have; the epoch and number up to which all go, '' for the newest;
---   the body of the event up to the greatest ts, which is the time of now where all go.
+--   the body of the event up to the greatest ts, which is when it was where all go.
 -- It returns the payload that it published, and how many messages it took; nil where the room never had a message, or
 --   has another epoch. A purge that is repeated takes nothing, and is published again.
 local list, meta, log, timesPrefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -24,7 +24,7 @@ local len, payload = room.len, nil
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if user == '' then
-  body = body .. whole(now) .. '}'
+  body = body .. whole(most or now) .. '}'
   upTo = math.min(upTo or room.s, room.s)
   if upTo <= room.c and room.c > 0 then
     payload = string.format('p1 %s %d %d 0 - %s\n', room.e, room.c, room.s - room.b, name) .. body
