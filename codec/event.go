@@ -17,9 +17,9 @@ import (
 //	m2 <epoch> <seq> <total> <rev> <prev> <tip>\n<json>\n<json>...
 //	m3 <epoch> <seq> <total> <rev> <prev> <tip> <level> <offered> <shown>\n<json>...   m2 in a storm
 //	r2 <epoch> <seq> <total> <rev> <prev> <tip>\n<husk>
+//	p1 <epoch> <seq> <total> <rev> <prev> <tip>\n<purge>   a purge, up to message seq
 //	c1 <online> <likes>
-//	x1 <prev> <version> <epoch> <seq>\n<fields>   rules, see rules.go; epoch and seq: cleared up to there
-//	n1\n<json>                                    a notice: a frame for native members
+//	x2 <prev> <version>\n<fields>                 rules, see rules.go
 //	h1 <state>\n<entry>                           a message that waits for a moderator, or does no more, see held.go
 //
 // A name that is empty is written as "-".
@@ -29,8 +29,8 @@ const (
 	headStorm    = "m3"
 	headRecall   = "r2"
 	headCounters = "c1"
-	headRules    = "x1"
-	headNotice   = "n1"
+	headPurge    = "p1"
+	headRules    = "x2"
 	headHeld     = "h1"
 	noName       = "-"
 )
@@ -47,9 +47,6 @@ func AppendEvent(dst []byte, e *chat.Event) []byte {
 	if e.Kind == chat.EventRules {
 		return appendRules(dst, e.Rules)
 	}
-	if e.Kind == chat.EventNotice {
-		return append(append(append(dst, headNotice...), '\n'), e.Messages[0]...)
-	}
 	if e.Kind == chat.EventHeld {
 		return append(append(append(append(append(dst, headHeld...), ' '), e.HeldState...), '\n'), HeldEntry(&e.Held)...)
 	}
@@ -57,6 +54,8 @@ func AppendEvent(dst []byte, e *chat.Event) []byte {
 	switch {
 	case e.Kind == chat.EventRecall:
 		head = headRecall
+	case e.Kind == chat.EventPurge:
+		head = headPurge
 	case e.Storm != chat.Storm{}:
 		head = headStorm
 	}
@@ -71,7 +70,37 @@ func AppendEvent(dst []byte, e *chat.Event) []byte {
 	for _, m := range e.Messages {
 		dst = append(append(dst, '\n'), m...)
 	}
+	if e.Kind == chat.EventPurge {
+		dst = appendPurge(append(dst, '\n'), e.Purge)
+	}
 	return dst
+}
+
+// purgeBody is what an event says of a purge beside its header.
+type purgeBody struct {
+	User  string `json:"userId"`
+	Since int64  `json:"since"`
+	Until int64  `json:"until"`
+}
+
+// PurgeBegin is the body of the event of a purge up to the number of Until; a brace ends it behind that.
+func PurgeBegin(p *chat.Purge) string {
+	return `{"userId":` + quote(p.User) + `,"since":` + strconv.FormatInt(p.Since, 10) + `,"until":`
+}
+
+func appendPurge(dst []byte, p *chat.Purge) []byte {
+	return append(strconv.AppendInt(append(dst, PurgeBegin(p)...), p.Until, 10), '}')
+}
+
+// parsePurge reads the body of a purge whose header is e's.
+func parsePurge(e *chat.Event, body string) bool {
+	var b purgeBody
+	if strict.UnmarshalFromString(body, &b) != nil {
+		return false
+	}
+	e.Kind, e.Messages = chat.EventPurge, nil
+	e.Purge = &chat.Purge{User: b.User, Since: b.Since, Until: b.Until, UpTo: chat.Place{Epoch: e.Epoch, Seq: e.Seq}}
+	return true
 }
 
 func appendNumbers(dst []byte, numbers ...uint64) []byte {
@@ -102,7 +131,7 @@ func ParseEvent(s string) (chat.Event, error) {
 	switch kind {
 	case headStorm:
 		return bad("m3 <epoch> <seq> <total> <rev> <prev> <tip> <level> <offered> <shown>, then messages")
-	case headMessages, headRecall:
+	case headMessages, headRecall, headPurge:
 		if len(f) != 6 || slices.Contains(f, "") || !hasBody || f[5] == noName {
 			return bad(kind + " <epoch> <seq> <total> <rev> <prev> <tip>, then messages")
 		}
@@ -110,11 +139,14 @@ func ParseEvent(s string) (chat.Event, error) {
 		if e.Prev == noName {
 			e.Prev = ""
 		}
-		ok = parseNumbers(f[1:4], &e.Seq, &e.Total, &e.Rev) && e.Seq > 0 && storm
-		if kind == headRecall {
+		ok = parseNumbers(f[1:4], &e.Seq, &e.Total, &e.Rev) && (e.Seq > 0 || kind == headPurge) && storm
+		switch kind {
+		case headRecall:
 			e.Kind = chat.EventRecall
 			ok = ok && len(e.Messages) == 1
-		} else {
+		case headPurge:
+			ok = ok && parsePurge(&e, body)
+		default:
 			ok = ok && e.Rev > 0
 		}
 	case headCounters:
@@ -126,13 +158,8 @@ func ParseEvent(s string) (chat.Event, error) {
 	case headRules:
 		e.Kind = chat.EventRules
 		if e.Rules, ok = parseRules(f, body); !ok || !hasBody {
-			return bad("x1 <prev> <version> <epoch> <seq>, then fields")
+			return bad("x2 <prev> <version>, then fields")
 		}
-	case headNotice:
-		if head != headNotice || !strings.HasPrefix(body, "{") || strings.Contains(body, "\n") {
-			return bad("n1, then one object")
-		}
-		e.Kind, e.Messages, ok = chat.EventNotice, []string{body}, true
 	case headHeld:
 		held, err := ParseHeld(body)
 		if err != nil || rest == "" {

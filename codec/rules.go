@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +17,7 @@ import (
 // This file is the wire form of a room's rules: fields of a hash in the store, which are the body of an event too.
 //
 //	v            <n>-<random>         the version
-//	clear        <epoch> <seq>        where the history was cleared last
+//	clear        <epoch> <seq>        where the history was cleared last; only in what is read, no field of the hash
 //	pin          <seq> <json>         the pinned message
 //	o:<mode>     <json>               a field of chat.Modes
 //	terms:<name> <sha256>             a list of terms of the word filter; everywhere only
@@ -29,7 +28,7 @@ import (
 // The fields of rules that are no measures and no modes.
 const (
 	RulesVersion = "v"
-	RulesClear   = "clear"
+	rulesClear   = "clear"
 	rulesPin     = "pin"
 	modePrefix   = "o:"
 	termsPrefix  = "terms:" // its second letter is no colon, which measures alone have
@@ -76,7 +75,7 @@ func RulesFields(c *chat.RulesChange) map[string]string {
 
 // AllRules is the change that makes rules out of none.
 func AllRules(r *chat.Rules) chat.RulesChange {
-	c := chat.RulesChange{Version: r.Version, Modes: ModeFields(&r.Modes), Set: r.Measures(0), Cleared: r.Cleared}
+	c := chat.RulesChange{Version: r.Version, Modes: ModeFields(&r.Modes), Set: r.Measures(0)}
 	if r.Pinned.JSON != "" {
 		c.Pin = &r.Pinned
 	}
@@ -123,7 +122,7 @@ func parseRulesField(c *chat.RulesChange, name, value string) error {
 	case RulesVersion:
 		c.Version = value
 		return nil
-	case RulesClear:
+	case rulesClear:
 		epoch, seq, _ := strings.Cut(value, " ")
 		n, err := strconv.ParseUint(seq, 10, 64)
 		c.Cleared = chat.Place{Epoch: epoch, Seq: n}
@@ -284,13 +283,12 @@ func SetMode(m *chat.Modes, name, value string) error {
 // appendRules appends the wire form of a change of rules.
 func appendRules(dst []byte, c *chat.RulesChange) []byte {
 	dst = append(dst, headRules...)
-	for _, word := range []string{c.Prev, c.Version, c.Cleared.Epoch} {
+	for _, word := range []string{c.Prev, c.Version} {
 		if word == "" {
 			word = noName
 		}
 		dst = append(append(dst, ' '), word...)
 	}
-	dst = appendNumbers(dst, c.Cleared.Seq)
 	return append(append(dst, '\n'), RulesBody(c)...)
 }
 
@@ -300,20 +298,16 @@ func RulesBody(c *chat.RulesChange) string { return object(RulesFields(c)) }
 // parseRules reads the header's fields and the body of a change of rules.
 func parseRules(f []string, body string) (*chat.RulesChange, bool) {
 	var fields map[string]string
-	if len(f) != 4 || slices.Contains(f, "") || f[1] == noName || strict.UnmarshalFromString(body, &fields) != nil {
+	if len(f) != 2 || slices.Contains(f, "") || f[1] == noName || strict.UnmarshalFromString(body, &fields) != nil {
 		return nil, false
 	}
 	c, err := ParseRulesChange(fields)
-	seq, bad := strconv.ParseUint(f[3], 10, 64)
-	if err != nil || bad != nil || seq > math.MaxInt64 {
+	if err != nil {
 		return nil, false
 	}
 	c.Version = f[1]
 	if f[0] != noName {
 		c.Prev = f[0]
-	}
-	if f[2] != noName {
-		c.Cleared, c.Clear = chat.Place{Epoch: f[2], Seq: seq}, true
 	}
 	return &c, true
 }
@@ -351,9 +345,10 @@ func ClearedText(p chat.Place) string {
 	return `{"t":"cleared","epoch":` + quote(p.Epoch) + `,"seq":` + strconv.FormatUint(p.Seq, 10) + `}`
 }
 
-// PurgedText says that no message of a user is shown any more that is as young as since, in Unix ms.
-func PurgedText(user string, since int64) string {
-	return `{"t":"purged","user_id":` + quote(user) + `,"since":` + strconv.FormatInt(since, 10) + `}`
+// PurgedText says what is not shown any more since a purge of a user's messages.
+func PurgedText(p *chat.Purge) string {
+	return `{"t":"purged","user_id":` + quote(p.User) + `,"since":` + strconv.FormatInt(p.Since, 10) +
+		`,"until":` + strconv.FormatInt(p.Until, 10) + `}`
 }
 
 // You is what holds for one user in a room.

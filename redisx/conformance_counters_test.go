@@ -140,6 +140,19 @@ func (h *harness) report(node string, online, likes uint64) chat.Standing {
 	return standings[0]
 }
 
+// testLikesKnown: likes that the store has lost it takes from a node that knows them; nobody counts twice.
+func testLikesKnown(s *harness) {
+	t := s.t
+	likes := func(node string, liked, known uint64) uint64 {
+		t.Helper()
+		got, err := s.Report(t.Context(), node, []chat.Report{{Room: "r", Online: 1, Likes: liked, KnownLikes: known}})
+		noError(t, err)
+		return got[0].Likes
+	}
+	wantEqual(t, "the first likes", likes("a", 3, 0), nil, 3)
+	wantEqual(t, "with others that nodes know", []uint64{likes("a", 0, 500), likes("b", 2, 500), likes("a", 1, 500)}, nil, []uint64{500, 502, 503})
+}
+
 // counters are an event's and a standing's.
 func counters(online, likes uint64) chat.Counters {
 	return chat.Counters{Online: online, Likes: likes}

@@ -31,11 +31,11 @@ func testFeed(s *harness) {
 	msgs := s.publish(t, "r", "u", 10, 20, 30)
 	f = s.feed(2)
 	wantEqual(t, "Entries", f.Entries, nil, []chat.Entry{{Seq: 1, JSON: msgs[0]}, {Seq: 2, JSON: msgs[1]}})
-	if f.Marked || f.Epoch == "" || f.Seq != 3 || f.Rev != 1 || f.From != 0 || f.To != 2 || f.First != 1 || f.Total != 3 {
+	if f.Marked || f.Epoch == "" || f.Seq != 3 || f.Newest != "" || f.From != 0 || f.To != 2 || f.First != 1 || f.Total != 3 {
 		t.Errorf("the feed is %+v", f)
 	}
 	epoch := f.Epoch
-	at := chat.Bookmark{Epoch: epoch, Seq: 2, Rev: 1, Note: "a note"}
+	at := chat.Bookmark{Epoch: epoch, Seq: 2, Note: "a note"}
 	noError(t, s.MoveFeed(t.Context(), "r", "to", nil, at))
 	if err := s.MoveFeed(t.Context(), "r", "to", nil, chat.Bookmark{}); !errors.Is(err, chat.ErrStale) {
 		t.Errorf("a bookmark that another node has moved: %v; want chat.ErrStale", err)
@@ -55,8 +55,8 @@ func testFeed(s *harness) {
 	s.report("n", 7, 0)
 	f = s.feed(10)
 	wantEqual(t, "Entries", f.Entries, nil, []chat.Entry{{Seq: 3}})
-	if len(f.Recalls) != 2 || f.Recalls[0].Seq != 3 || f.Recalls[1].Rev != 3 || f.Rev != 3 {
-		t.Errorf("Recalls = %+v of rev %d; want both", f.Recalls, f.Rev)
+	if len(f.Recalls) != 2 || f.Recalls[0].Seq != 3 || f.Recalls[1].Rev != 3 || f.Newest != f.Recalls[1].Tip || f.Forgot {
+		t.Errorf("Recalls = %+v, the newest %s; want both", f.Recalls, f.Newest)
 	}
 	if len(f.News) != 2 || f.News[0].Text != `{"a":1}` || f.News[1].Number != f.News[0].Number+1 || f.News[1].Begun != f.News[0].Number || f.News[0].Begun != f.News[0].Number {
 		t.Errorf("News = %+v", f.News)
@@ -64,7 +64,7 @@ func testFeed(s *harness) {
 	if f.Online != 7 {
 		t.Errorf("Online = %d; want 7", f.Online)
 	}
-	next := chat.Bookmark{Epoch: epoch, Seq: 3, Rev: f.Recalls[0].Rev, News: f.News[0].Number}
+	next := chat.Bookmark{Epoch: epoch, Seq: 3, Recall: f.Recalls[0].Tip, News: f.News[0].Number}
 	noError(t, s.MoveFeed(t.Context(), "r", "to", &at, next))
 	if f = s.feed(10); len(f.Entries) != 0 || len(f.Recalls) != 1 || len(f.News) != 1 {
 		t.Errorf("behind the bookmark there is %+v; want the second recall and the second news", f)
@@ -90,15 +90,19 @@ func testFeedEpochs(s *harness) {
 	t := s.t
 	s.publish(t, "r", "u", 10, 20, 30)
 	old := s.feed(10)
-	at := chat.Bookmark{Epoch: old.Epoch, Seq: 2, Rev: 1}
+	at := chat.Bookmark{Epoch: old.Epoch, Seq: 2}
 	noError(t, s.MoveFeed(t.Context(), "r", "to", nil, at))
+	s.wantRecall(t, "r", "u", 10, true) // which is not told before the epoch is over
 	back := func(known chat.Position) chat.Feed {
 		t.Helper()
 		h, err := s.Read(t.Context(), "r", known, 1, 1)
 		noError(t, err)
 		f := s.feed(10)
-		if f.Epoch != h.Epoch || f.Epoch == known.Epoch || f.Begun != 3 {
+		if f.Epoch != h.Epoch || f.Epoch == known.Epoch || h.Begun != 3 || f.Before != known.Epoch {
 			t.Fatalf("the feed is %+v; want a new epoch that begins at 3", f)
+		}
+		if len(f.Recalls) != 1 || f.Recalls[0].Seq != 1 || f.Forgot {
+			t.Errorf("in another epoch the recalls are %+v, forgot %v; want the one that was not told", f.Recalls, f.Forgot)
 		}
 		return f
 	}
@@ -109,6 +113,30 @@ func testFeedEpochs(s *harness) {
 	f = back(chat.Position{Epoch: f.Epoch, Seq: 9, Rev: 9, Tip: "x"})
 	if f.From != 0 || len(f.Entries) != 3 {
 		t.Errorf("two epochs later it goes on with %+v; want all", f.Entries)
+	}
+}
+
+// testFeedForgotten: recalls that the log has no more are said to be missing.
+func testFeedForgotten(s *harness) {
+	t := s.t
+	s.publish(t, "r", "u", 1)
+	take := func(ts int64) string {
+		t.Helper()
+		ev, _, err := s.Purge(t.Context(), "r", chat.Position{}, chat.Purge{User: "u", Since: ts, Until: ts})
+		noError(t, err)
+		return ev.Tip
+	}
+	at := chat.Bookmark{Epoch: s.feed(1).Epoch, Seq: 1, Recall: take(1)}
+	noError(t, s.MoveFeed(t.Context(), "r", "to", nil, at))
+	for i := range int64(chat.RecallsKept - 1) {
+		take(i + 2)
+	}
+	if f := s.feed(3); f.Forgot || len(f.Recalls) != 3 || f.Recalls[0].Purge.Until != 2 {
+		t.Errorf("with the last one told in the log: %+v, forgot %v; want what follows it", f.Recalls, f.Forgot)
+	}
+	take(999)
+	if f := s.feed(3); !f.Forgot || len(f.Recalls) != 3 || f.Recalls[0].Purge.Until != 2 {
+		t.Errorf("with the last one told not in the log: %+v, forgot %v; want all that there is", f.Recalls, f.Forgot)
 	}
 }
 

@@ -132,61 +132,157 @@ func testRulesRestored(s *harness) {
 	}
 }
 
-// testClear empties the history: numbers go on, the total begins anew, and no epoch does.
+// clears clears room r up to a place, all of it at the zero value, and returns how many messages went.
+func (h *harness) clears(upTo chat.Place) (chat.Event, int) {
+	h.t.Helper()
+	ev, n, err := h.Purge(h.t.Context(), "r", chat.Position{}, chat.Purge{UpTo: upTo})
+	noError(h.t, err)
+	return ev, n
+}
+
+// testClear empties the history: numbers go on, the total begins anew, and no epoch does. It is a change of the room.
 func testClear(s *harness) {
 	t := s.t
-	s.change(chat.RulesChange{Clear: true}) // A room that never had a message.
-	wantEqual(t, "Cleared of nothing", s.rules().Cleared, nil, chat.Place{})
-	version := s.rules().Version
+	if _, _, err := s.Purge(t.Context(), "r", chat.Position{}, chat.Purge{}); !errors.Is(err, chat.ErrNoMessage) {
+		t.Errorf("clearing a room that never had a message: %v; want %v", err, chat.ErrNoMessage)
+	}
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	put := func(batch string, d []chat.Draft) chat.Stored {
 		t.Helper()
-		got, err := s.Publish(t.Context(), "r", chat.Batch{ID: batch, Rules: version, Drafts: d})
+		got, err := s.Publish(t.Context(), "r", chat.Batch{ID: batch, Drafts: d})
 		noError(t, err)
 		return got
 	}
 	put("n.1", sends("u", 10, "1", "2", "3"))
 	before := s.newest(t, "r", 10)
-	version = s.change(chat.RulesChange{Clear: true}).Rules.Version
-	wantEqual(t, "Cleared", s.rules().Cleared, nil, chat.Place{Epoch: before.Epoch, Seq: 3})
+	cleared, n := s.clears(chat.Place{})
+	place := chat.Place{Epoch: before.Epoch, Seq: 3}
+	wantEqual(t, "taken", n, nil, 3)
+	wantEqual(t, "Cleared of the rules", s.rules().Cleared, nil, place)
+	wantEqual(t, "what the event says", cleared.Purge.UpTo, nil, place)
 	h := s.newest(t, "r", 10)
 	wantEqual(t, "the history", len(h.Entries), nil, 0)
-	want := before.Position
-	want.Total = 0
-	wantEqual(t, "the position", h.Position, nil, want)
+	wantEqual(t, "the position", h.Position, nil, cleared.After(before.Position))
+	wantEqual(t, "the total", h.Total, nil, 0)
+	wantEqual(t, "Cleared", h.Cleared, nil, 3)
+	wantEqual(t, "Recalls", h.Recalls, nil, []chat.Event{cleared})
 	wantEqual(t, "what is said again", len(put("n.2", sends("u", 12, "1")).Repeats), nil, 1)
 	got := put("n.3", sends("u", 20, "4", "5"))
 	wantEqual(t, "the next message's number and total", []uint64{got.Event.Seq, got.Event.Total}, nil, []uint64{4, 2})
 	wantEqual(t, "the epoch", got.Event.Epoch, nil, before.Epoch)
-	wantEqual(t, "the change before", got.Event.Prev, nil, before.Tip)
+	wantEqual(t, "the change before", got.Event.Prev, nil, cleared.Tip)
 	wantEqual(t, "what is there", len(s.newest(t, "r", 10).Entries), nil, 2)
+	s.settle(t)
+	end := s.follow(t, "r", chat.Position{})
+	wantEqual(t, "where events lead", end, nil, s.newest(t, "r", 1).Position)
+
+	if again, n := s.clears(chat.Place{Epoch: before.Epoch, Seq: 2}); again.Rev != 0 || again.Seq != 3 || n != 0 {
+		t.Errorf("cleared again: %+v, %d; want the same place, and no change", again, n)
+	}
+	_, n = s.clears(chat.Place{Epoch: before.Epoch, Seq: 4})
+	at := s.newest(t, "r", 10)
+	if n != 1 || len(at.Entries) != 1 || at.Entries[0].Seq != 5 || at.Total != 1 || at.Cleared != 4 {
+		t.Errorf("cleared up to 4: took %d, there is %+v; want message 5 alone", n, at)
+	}
+	if _, _, err := s.Purge(t.Context(), "r", chat.Position{}, chat.Purge{UpTo: chat.Place{Epoch: "other", Seq: 5}}); !errors.Is(err, chat.ErrNoMessage) {
+		t.Errorf("clearing another epoch: %v; want %v", err, chat.ErrNoMessage)
+	}
+	next, err := s.Read(t.Context(), "r", chat.Position{Epoch: at.Epoch, Seq: 9, Rev: 90, Tip: "x"}, 1, 1)
+	noError(t, err)
+	if next.Epoch == at.Epoch || next.Before != at.Epoch || next.Cleared != 4 || next.Begun != 5 {
+		t.Errorf("in the next epoch the room is %+v; want it cleared up to 4", next)
+	}
 }
 
-// testPurge takes a user's messages away, each by a recall.
+// testPurge takes a user's messages away at once, also such that nobody has: what they say next is younger.
 func testPurge(s *harness) {
 	t := s.t
+	purge := func(p chat.Purge) (chat.Event, int) {
+		t.Helper()
+		ev, n, err := s.Purge(t.Context(), "r", chat.Position{}, p)
+		noError(t, err)
+		return ev, n
+	}
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	all := append(s.publish(t, "r", "u", 10, 20, 30), s.publish(t, "r", "uu", 40)...)
 	all = append(all, s.publish(t, "r", "u", 50)...)
-	events, err := s.Purge(t.Context(), "r", "u", 20)
-	noError(t, err)
+	ev, n := purge(chat.Purge{User: "u", Since: 20})
 	at := s.newest(t, "r", 10)
+	wantEqual(t, "taken", n, nil, 3)
 	wantEqual(t, "what is left", at.Entries, nil, []chat.Entry{{Seq: 1, JSON: all[0]}, {Seq: 4, JSON: all[3]}})
-	var seqs []uint64
-	for _, ev := range events {
-		seqs = append(seqs, ev.Seq)
-		if !strings.HasPrefix(ev.Tip, codec.ModeratedMark) {
-			t.Errorf("the recall of message %d is called %s, as its sender's", ev.Seq, ev.Tip)
+	if !strings.HasPrefix(ev.Tip, codec.ModeratedMark) || ev.Purge.User != "u" || ev.Purge.Since != 20 || ev.Purge.Until < 50 || ev.Purge.UpTo.Seq != 5 {
+		t.Errorf("the purge is %+v, %+v", ev, ev.Purge)
+	}
+	wantEqual(t, "Recalls", at.Recalls, nil, []chat.Event{ev})
+	s.settle(t)
+	wantEqual(t, "where events lead", s.follow(t, "r", chat.Position{}), nil, at.Position)
+	s.publish(t, "r", "u", 60)
+	said := s.newest(t, "r", 1).Entries[0]
+	if ts := codec.Timestamp(said.JSON); ts <= ev.Purge.Until || ev.Purge.Takes("u", ts, ev.Epoch, said.Seq) {
+		t.Errorf("what the user says next has the timestamp %d; want one behind %d", ts, ev.Purge.Until)
+	}
+	_, n = purge(chat.Purge{User: "u", Since: codec.Timestamp(said.JSON), Until: codec.Timestamp(said.JSON)})
+	wantEqual(t, "one message by its timestamp", n, nil, 1)
+
+	rev := s.newest(t, "r", 1).Rev
+	for i := range 2 { // a node makes it again, and so does another
+		again, n := purge(chat.Purge{User: "u", Since: 20, Until: ev.Purge.Until})
+		if n != 0 || again.Rev != 0 || *again.Purge != *ev.Purge || s.newest(t, "r", 1).Rev != rev {
+			t.Errorf("made again, time %d: %+v, %d; want the first one, and no change", i, again, n)
 		}
 	}
-	wantEqual(t, "recalled", seqs, nil, []uint64{5, 3, 2})
-	s.settle(t)
-	end := s.follow(t, "r", chat.Position{})
-	wantEqual(t, "where events lead", end, nil, at.Position)
-	wantEqual(t, "recalls by Read", at.Recalls, nil, events)
-	events, err = s.Purge(t.Context(), "r", "u", 20)
-	wantEqual(t, "recalls of what is gone", len(events), err, 0)
-	events, err = s.Purge(t.Context(), "nowhere", "u", 0)
-	wantEqual(t, "recalls in a room without messages", len(events), err, 0)
+	lost, n := purge(chat.Purge{User: "nobody", Since: 7, Until: 7})
+	if n != 0 || lost.Rev != rev+1 || lost.Purge.Until != 7 {
+		t.Errorf("what nobody has: %+v, %d; want a purge all the same", lost, n)
+	}
+	if _, err := s.Publish(t.Context(), "r", chat.Batch{ID: "other.1", Try: 1, Drafts: sends("v", 70, "x")}); err != nil {
+		t.Errorf("a batch that is looked for behind a purge: %v", err)
+	}
+	if _, _, err := s.Purge(t.Context(), "nowhere", chat.Position{}, chat.Purge{User: "u"}); !errors.Is(err, chat.ErrNoMessage) {
+		t.Errorf("in a room without messages: %v; want %v", err, chat.ErrNoMessage)
+	}
+}
+
+// testPurgeIsOne: a purge is one change and one entry of the log, whatever it takes.
+func testPurgeIsOne(s *harness) {
+	t := s.t
+	const many = historyMessages - 1
+	var ts []int64
+	for i := range many {
+		ts = append(ts, int64(i+1))
+	}
+	s.publish(t, "r", "u", ts...)
+	before := s.newest(t, "r", 1).Position
+	_, n, err := s.Purge(t.Context(), "r", before, chat.Purge{User: "u"})
+	wantEqual(t, "taken", n, err, many)
+	h, err := s.Read(t.Context(), "r", before, 1, 1)
+	noError(t, err)
+	if len(h.Recalls) != 1 || h.Forgot || h.Rev != before.Rev+1 {
+		t.Errorf("a node that stood at %+v is told %+v, forgot %v; want one purge", before, h.Recalls, h.Forgot)
+	}
+}
+
+// testRecallsForgotten: a node that has missed more recalls than the log keeps is told so, and others are not.
+func testRecallsForgotten(s *harness) {
+	t := s.t
+	s.publish(t, "r", "u", 1)
+	before := s.newest(t, "r", 1).Position
+	var late chat.Position
+	for i := range chat.RecallsKept + 1 {
+		if i == 1 {
+			late = s.newest(t, "r", 1).Position
+		}
+		_, _, err := s.Purge(t.Context(), "r", before, chat.Purge{User: "u", Since: int64(i + 1), Until: int64(i + 1)})
+		noError(t, err)
+	}
+	for _, c := range []struct {
+		known chat.Position
+		want  bool
+	}{{before, true}, {late, false}, {s.newest(t, "r", 1).Position, false}, {chat.Position{}, true}} {
+		if h, err := s.Read(t.Context(), "r", c.known, 1, 1); err != nil || h.Forgot != c.want {
+			t.Errorf("a node that stands at %+v: forgot %v, %v; want %v", c.known, h.Forgot, err, c.want)
+		}
+	}
 }
 
 // testRecallAnybody has a moderator take a message away, whoever wrote it.
@@ -250,14 +346,9 @@ func testMarks(s *harness) {
 	}
 }
 
-// testNotices has what is told without being a change, and the log.
-func testNotices(s *harness) {
+// testModLog has the log of moderation.
+func testModLog(s *harness) {
 	t := s.t
-	noError(t, s.SubscribeRoom(t.Context(), "r"))
-	noError(t, s.Notify(t.Context(), "r", `{"t":"x"}`))
-	s.settle(t)
-	s.wantEvents(t, "r", chat.Event{Kind: chat.EventNotice, Messages: []string{`{"t":"x"}`}})
-	wantEqual(t, "the position", s.newest(t, "r", 1).Position, nil, chat.Position{})
 	entries, err := s.ReadLog(t.Context(), "r", "", 10)
 	wantEqual(t, "an empty log", len(entries), err, 0)
 	for i := range chat.LogKept + 2 {
@@ -339,9 +430,34 @@ func TestRedis_RulesLoseAKey(t *testing.T) {
 	publish("n.1", version, nil)
 	publish("n.2", "", chat.ErrStale)
 	raw.do("DEL", "gmd:r")
-	wantEqual(t, "Rules that were lost", s.rules().Version, nil, "")
-	publish("n.2", version, chat.ErrStale)
-	publish("n.2", "", nil)
+	noError(t, s.SubscribeRoom(t.Context(), "r"))
+	s.settle(t)
+	if _, err := s.Rules(t.Context(), "r"); !errors.Is(err, chat.ErrRulesLost) {
+		t.Errorf("Rules that were lost just now: %v; want %v", err, chat.ErrRulesLost)
+	}
+	s.settle(t)
+	told := s.events("r")
+	if n := len(told); n == 0 || told[n-1].Kind != chat.EventRules || chat.Newer(told[n-1].Rules.Version, version) {
+		t.Errorf("nodes are told %+v; want an event of older rules", told)
+	}
+	publish("n.2", "", chat.ErrStale) // nobody who does not know them stores anything
+	publish("n.2", version, nil)
+	restore := chat.RulesChange{Version: version, Set: []chat.Measure{mute("u", 100)}}
+	if _, err := s.ChangeRules(t.Context(), "r", restore); err != nil {
+		t.Errorf("restoring rules that were lost: %v", err)
+	}
+	if r := s.rules(); len(r.Measures(0)) != 1 {
+		t.Errorf("restored: %+v; want the one measure", r)
+	}
+
+	raw.do("DEL", "gmd:r")
+	if _, err := s.Rules(t.Context(), "r"); !errors.Is(err, chat.ErrRulesLost) {
+		t.Errorf("Rules that were lost again: %v; want %v", err, chat.ErrRulesLost)
+	}
+	raw.do("HINCRBY", "gmm:r", "y", "-4") // as if nobody had brought them back for as many seconds
+	wantEqual(t, "Rules that nobody knows", s.rules().Version, nil, "")
+	publish("n.3", version, chat.ErrStale)
+	publish("n.3", "", nil)
 }
 
 // testTerms keeps lists of terms apart by name, whatever is in them, and names them in rules.

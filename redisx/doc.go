@@ -14,13 +14,18 @@
 //	gmb:{user}           string  Unix ms: the user's signed tokens that were made until then are revoked; 400 days
 //	gmj:{token's jti}    string  this signed token is revoked; until it ends
 //	ugs:{user}           set     rooms the user joined, MembershipTTL since the last use
-//	gml:{room}           list    messages as JSON, oldest first, HistoryTTL
+//	gml:{room}           list    messages as JSON, oldest first, HistoryTTL, and up to 30 s more
 //	gmm:{room}           hash    e epoch, s newest sequence number, b base of the total,
 //	                             v rev and t tip: number and name of the epoch's newest change,
 //	                             o sequence number at the epoch's begin,
+//	                             p epoch before, if messages up to o have its numbers,
+//	                             c number up to which the room was cleared,
+//	                             k epoch, rev and name of the newest entry of gmr, and how
+//	                             many there ever were,
 //	                             r number of the newest recalled message, l likes, n length of
 //	                             gml after our last write: any other means that others wrote,
-//	                             x version of gmd, q what is used of the
+//	                             x version of gmd, y Unix s since when gmd is missed,
+//	                             q what is used of the
 //	                             room's quota, see lua/lib_quota.lua,
 //	                             ub and ib newest bucket of gmu and of gmi that was written,
 //	                             "-" where they must be restored; HistoryTTL + 24 h
@@ -39,12 +44,12 @@
 //	gmh:{room}           list    messages that wait for a moderator, oldest first, see codec/held.go; an hour
 //	gmk:{room}           list    the newest 1,000 news of the room for a backend, oldest first, see lua/feed_add.lua;
 //	                             HistoryTTL + 24 h after the last one
-//	gmc:{room}:{to}      string  how far backend to has been told of the room: epoch, seq, rev, news, note;
+//	gmc:{room}:{to}      string  how far backend to has been told of the room: epoch, seq, recall, news, note;
 //	                             HistoryTTL + 24 h
 //	gme:{{roster}}       zset    rooms with something to tell -> when somebody should look at them, Unix ms; with
 //	                             :lease the node that does, 15 s; with :birth when it was made, Unix ms; for ever
-//	gmr:{room}           list    the newest 512 recalls as their events, oldest first;
-//	                             HistoryTTL + 24 h after the last one
+//	gmr:{room}           list    the newest 512 recalls and purges as their events, oldest first; as
+//	                             long as gmm
 //	gmw:{room}           list    beside original nodes the newest 512 messages that were taken back;
 //	                             4 min after the last one
 //	gmo:{room}           hash    node -> its members online, Unix s of that report;
@@ -67,7 +72,7 @@
 // # Going back and losses
 //
 // A Redis can go back: a replica that lagged becomes the master, or a dump is restored. The
-// numbers then repeat. So every change of a room, a stored batch or a recall, has a number
+// numbers then repeat. So every change of a room, a stored batch, a recall or a purge, has a number
 // (rev) and a name (tip). Nodes send the position they know with publish, read and report.
 // The scripts compare it with the meta first, see stand in lua/lib_room.lua. Where the node
 // knows more, they begin a new epoch. The history that is left keeps its numbers, and o tells

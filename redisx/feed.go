@@ -1,6 +1,7 @@
 package redisx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,7 @@ func (r *Redis) readFeed(ctx context.Context, room, to string, limit int) (chat.
 		return chat.Feed{}, err
 	}
 	f, err := msg.ToArray()
-	if err != nil || len(f) != 14 {
+	if err != nil || len(f) != 15 {
 		return chat.Feed{}, errors.Join(errBadAnswer, err)
 	}
 	feed, err := r.parseFeed(f)
@@ -143,10 +144,13 @@ func (r *Redis) parseFeed(f []rueidis.RedisMessage) (feed chat.Feed, err error) 
 	}
 	mark, err1 := f[0].ToString()
 	epoch, err2 := f[1].ToString()
-	storm, err3 := f[9].ToString()
-	err = errors.Join(err1, err2, err3)
-	feed.Position = chat.Position{Epoch: epoch, Seq: number(2), Rev: number(3), Total: number(13)}
-	feed.Begun, feed.From, feed.First, feed.Online, feed.Now = number(4), number(5), number(6), number(7), int64(number(8))
+	before, err3 := f[3].ToString()
+	storm, err4 := f[8].ToString()
+	newest, err5 := f[13].ToString()
+	err = errors.Join(err1, err2, err3, err4, err5)
+	feed.Position, feed.Before = chat.Position{Epoch: epoch, Seq: number(2), Total: number(12)}, before
+	feed.From, feed.First, feed.Online, feed.Now = number(4), number(5), number(6), int64(number(7))
+	feed.Newest, feed.Forgot = noName(newest), number(14) == 1
 	if mark != "" {
 		feed.Marked = true
 		err = errors.Join(err, parseBookmark(mark, &feed.Bookmark))
@@ -156,11 +160,11 @@ func (r *Redis) parseFeed(f []rueidis.RedisMessage) (feed chat.Feed, err error) 
 		_, bad := fmt.Sscan(storm, &level, &feed.Storm.Offered, &feed.Storm.Shown)
 		feed.Storm.Level, err = uint16(level), errors.Join(err, bad)
 	}
-	for _, payload := range texts(10) {
+	for _, payload := range texts(9) {
 		ev, bad := codec.ParseEvent(payload)
 		feed.Recalls, err = append(feed.Recalls, ev), errors.Join(err, bad)
 	}
-	for _, entry := range texts(11) {
+	for _, entry := range texts(10) {
 		var n chat.News
 		number, rest, _ := strings.Cut(entry, " ")
 		begun, text, _ := strings.Cut(rest, " ")
@@ -171,20 +175,25 @@ func (r *Redis) parseFeed(f []rueidis.RedisMessage) (feed chat.Feed, err error) 
 		feed.News, err = append(feed.News, n), errors.Join(err, bad1, bad2)
 	}
 	feed.To = max(feed.From, feed.First-1)
-	for _, text := range texts(12) {
+	for _, text := range texts(11) {
 		feed.To++
 		feed.Entries = r.appendEntry(feed.Entries, feed.To, text)
 	}
 	return feed, err
 }
 
-// bookmarkText is how a bookmark stands in Redis: epoch, seq, rev, news, note. No room has an epoch "-".
+// bookmarkText is how a bookmark stands in Redis: epoch, seq, recall, news, note. No room has an epoch "-", and no
+// recall is called so.
 func bookmarkText(b chat.Bookmark) string {
-	epoch := b.Epoch
-	if epoch == "" {
-		epoch = "-"
+	return fmt.Sprintf("%s %d %s %d %s", cmp.Or(b.Epoch, "-"), b.Seq, cmp.Or(b.Recall, "-"), b.News, b.Note)
+}
+
+// noName is a name, empty where "-" stands for it.
+func noName(name string) string {
+	if name == "-" {
+		return ""
 	}
-	return fmt.Sprintf("%s %d %d %d %s", epoch, b.Seq, b.Rev, b.News, b.Note)
+	return name
 }
 
 func parseBookmark(text string, b *chat.Bookmark) error {
@@ -192,15 +201,12 @@ func parseBookmark(text string, b *chat.Bookmark) error {
 	if len(f) != 5 {
 		return fmt.Errorf("the bookmark %.64q has %d parts, want 5", text, len(f))
 	}
-	if b.Epoch = f[0]; b.Epoch == "-" {
-		b.Epoch = ""
-	}
-	var err1, err2, err3 error
+	b.Epoch, b.Recall = noName(f[0]), noName(f[2])
+	var err1, err2 error
 	b.Seq, err1 = strconv.ParseUint(f[1], 10, 64)
-	b.Rev, err2 = strconv.ParseUint(f[2], 10, 64)
-	b.News, err3 = strconv.ParseUint(f[3], 10, 64)
+	b.News, err2 = strconv.ParseUint(f[3], 10, 64)
 	b.Note = f[4]
-	return errors.Join(err1, err2, err3)
+	return errors.Join(err1, err2)
 }
 
 // MoveFeed moves a bookmark.

@@ -2,6 +2,7 @@ package redisx_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -126,4 +127,55 @@ func TestRedis_RefusedLeavesNothing(t *testing.T) {
 		t.Errorf("Publish: error %v; want %v", err, chat.ErrRefused)
 	}
 	wantEqual(t, "keys", raw.strings("KEYS", "*"), nil, []string{"gmm:r"})
+}
+
+// TestRedis_FeedAfterTheCountIsLost: the numbers are others then, so nothing that was not told is passed over for them.
+func TestRedis_FeedAfterTheCountIsLost(t *testing.T) {
+	s, raw := newRedis(t), newRaw(t, server.Addr)
+	for i := range historyMessages + 20 {
+		s.publish(t, "r", "u", int64(i+1))
+	}
+	known := s.newest(t, "r", 1).Position
+	at := chat.Bookmark{Epoch: known.Epoch, Seq: historyMessages + 10} // 10 are not told
+	noError(t, s.MoveFeed(t.Context(), "r", "to", nil, at))
+	raw.do("DEL", "gmm:r")
+	_, err := s.Read(t.Context(), "r", known, 1, 1) // a node notices, and the epoch is the next one
+	noError(t, err)
+	f := s.feed(100)
+	if f.Before != "" || f.From != 0 || len(f.Entries) != historyMessages {
+		t.Errorf("behind %+v there are %d messages from %d on, of the numbers of %q; want all that is there", at, len(f.Entries), f.From, f.Before)
+	}
+}
+
+// TestRedis_LogOfRecallsLost: a node that lacks one of those is told that it does, and others are not.
+func TestRedis_LogOfRecallsLost(t *testing.T) {
+	s, raw := newRedis(t), newRaw(t, server.Addr)
+	s.publish(t, "r", "u", 1, 2, 3)
+	before := s.newest(t, "r", 1).Position
+	s.wantRecall(t, "r", "u", 1, true)
+	after := s.newest(t, "r", 1).Position
+	noError(t, s.MoveFeed(t.Context(), "r", "to", nil, chat.Bookmark{Epoch: before.Epoch, Seq: 3}))
+	forgot := func(known chat.Position, want bool) {
+		t.Helper()
+		h, err := s.Read(t.Context(), "r", known, 1, 1)
+		wantEqual(t, fmt.Sprintf("forgot what %+v lacks", known), h.Forgot, err, want)
+	}
+	raw.do("DEL", "gmr:r")
+	forgot(before, true)
+	forgot(after, false)
+	wantEqual(t, "forgot what nobody was told", s.feed(9).Forgot, nil, true)
+	s.wantRecall(t, "r", "u", 2, true)
+	forgot(after, false)
+	wantEqual(t, "forgot what nobody was told, with another recall in the log", s.feed(9).Forgot, nil, true)
+}
+
+// TestRedis_LikesOfALostCount come back by the first node that reports.
+func TestRedis_LikesOfALostCount(t *testing.T) {
+	s, raw := newRedis(t), newRaw(t, server.Addr)
+	s.publish(t, "r", "u", 1)
+	s.report("n", 1, 500)
+	raw.do("DEL", "gmm:r")
+	got, err := s.Report(t.Context(), "n", []chat.Report{{Room: "r", Online: 1, Likes: 2, KnownLikes: 500}})
+	noError(t, err)
+	wantEqual(t, "likes", got[0].Likes, nil, 502)
 }

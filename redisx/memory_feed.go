@@ -152,8 +152,8 @@ func (m *Memory) ReadFeed(_ context.Context, room, to string, limit int) (chat.F
 
 // feed adds what the room has behind the bookmark, as feed_read.lua does.
 func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
-	feed.Position, feed.Begun = r.position(), r.begun
-	feed.Tip = ""
+	feed.Position, feed.Before = r.position(), r.before
+	feed.Rev, feed.Tip = 0, ""
 	feed.First = r.seq - uint64(r.len()) + 1
 	was := feed.Bookmark
 	feed.From = feed.First - 1
@@ -161,7 +161,7 @@ func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
 	case !feed.Marked:
 	case was.Epoch == r.epoch:
 		feed.From = min(was.Seq, r.seq)
-	case generation(r.epoch) == generation(was.Epoch)+1:
+	case was.Epoch == r.before:
 		feed.From = min(was.Seq, r.begun)
 	}
 	fits := budget{left: feedBytes}
@@ -177,13 +177,12 @@ func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
 		}
 		feed.Entries = append(feed.Entries, e)
 	}
-	rev := was.Rev
-	if was.Epoch != r.epoch {
-		rev = 0
-	}
-	for _, ev := range r.recalls {
-		if feed.Marked && ev.Epoch == r.epoch && ev.Rev > rev && len(feed.Recalls) < limit {
-			feed.Recalls = append(feed.Recalls, ev)
+	if n := len(r.recalls); n > 0 {
+		feed.Newest = r.recalls[n-1].Tip
+		told := 1 + slices.IndexFunc(r.recalls, func(ev chat.Event) bool { return ev.Tip == was.Recall })
+		if feed.Marked {
+			feed.Forgot = told == 0 && n < r.taken
+			feed.Recalls = slices.Clone(r.recalls[told:min(n, told+limit)])
 		}
 	}
 	for _, share := range r.online {

@@ -215,22 +215,25 @@ func (m *Memory) Read(_ context.Context, room string, known chat.Position, newes
 		return chat.History{}, nil
 	}
 	r.look(known)
-	h := chat.History{Position: r.position(), Begun: r.begun}
+	h := chat.History{Position: r.position(), Begun: r.begun, Before: r.before, Cleared: r.cleared}
+	had := 0    // of recalls, the oldest ones
 	unread := 0 // How many of the newest entries known does not have.
 	switch {
 	case known.Epoch != r.epoch:
 		if known.Epoch != "" {
 			newest = most
 		}
-		h.Recalls = slices.Clone(r.recalls)
+		h.Forgot = len(r.recalls) < r.taken && !slices.ContainsFunc(r.recalls, func(ev chat.Event) bool {
+			return ev.Epoch == known.Epoch && ev.Rev <= known.Rev+1 || generation(ev.Epoch) < generation(known.Epoch)
+		})
 	default:
 		unread = int(min(r.seq-min(known.Seq, r.seq), uint64(r.len())))
-		for _, ev := range r.recalls {
-			if ev.Epoch == r.epoch && ev.Rev > known.Rev {
-				h.Recalls = append(h.Recalls, ev)
-			}
+		for had < len(r.recalls) && (r.recalls[had].Epoch != r.epoch || r.recalls[had].Rev <= known.Rev) {
+			had++
 		}
+		h.Forgot = had == 0 && len(r.recalls) < r.taken && r.recalls[0].Rev > known.Rev+1
 	}
+	h.Recalls = slices.Clone(r.recalls[had:])
 	messages := 0
 	for i := r.len() - 1; i >= 0 && messages < most && (r.len()-1-i < unread || messages < newest); i-- {
 		e := chat.Entry{Seq: r.seqAt(i), JSON: r.at(i)}
@@ -343,14 +346,18 @@ type memoryRoom struct {
 	// life of the history. Invariant: len() <= seq - base.
 	seq, base uint64
 	// rev counts the changes in this epoch, tip is the name of the newest; begun is the number
-	// that the room had reached when the epoch began.
-	rev, begun uint64
-	tip        string
+	// that the room had reached when the epoch began, before the epoch of before.
+	rev, begun  uint64
+	tip, before string
+	// cleared is the number up to which it was cleared.
+	cleared uint64
 	// recalled is the number of the newest message that was recalled: no tombstone has a higher one. 0 before the first
 	// recall.
 	recalled uint64
-	// recalls has the newest chat.RecallsKept recalls, oldest first.
+	// recalls has the newest chat.RecallsKept recalls and purges, oldest first.
 	recalls []chat.Event
+	// taken is how many of these there ever were.
+	taken int
 	// likes is how many it was given.
 	likes uint64
 	// expires is when the history goes, forget when the count and the likes do.
@@ -394,7 +401,7 @@ func (r *memoryRoom) expire(now time.Time) bool {
 		return false
 	}
 	r.epoch, r.seq, r.base, r.recalled, r.likes = "", 0, 0, 0, 0
-	r.rev, r.tip, r.begun, r.recalls = 0, "", 0, nil
+	r.rev, r.tip, r.begun, r.before, r.cleared, r.recalls, r.taken = 0, "", 0, "", 0, nil, 0
 	for _, share := range r.online {
 		if now.Before(share.expires) {
 			return false
@@ -414,7 +421,7 @@ func (r *memoryRoom) report(node string, p chat.Report, now time.Time) (changed 
 		}
 		r.online[node] = memoryShare{p.Online, now.Add(chat.ReportLife)}
 	}
-	r.likes += p.Likes
+	r.likes = max(r.likes, p.KnownLikes) + p.Likes
 	return r.counters() != was
 }
 
@@ -493,6 +500,7 @@ func (r *memoryRoom) newest(end, limit int) []chat.Entry {
 // that is a node that has known another store.
 func (r *memoryRoom) look(known chat.Position) {
 	if r.epoch != "" && goneBack(r.position(), known) {
+		r.before, r.cleared = r.epoch, min(r.cleared, r.seq)
 		r.epoch, r.rev, r.tip, r.begun = newEpoch(r.epoch, known.Epoch), 0, "", r.seq
 	}
 }
@@ -564,9 +572,14 @@ func (l *lastTS) next(user string, ts int64) int64 {
 	} else if last, ok := l.earlier[user]; ok {
 		ts = max(ts, last+1)
 	}
+	l.note(user, ts)
+	return ts
+}
+
+// note says that user's next message has a greater ts.
+func (l *lastTS) note(user string, ts int64) {
 	if l.now == nil {
 		l.now = make(map[string]int64)
 	}
 	l.now[user] = ts
-	return ts
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -61,6 +60,9 @@ func (m *Memory) Rules(_ context.Context, room string) (chat.Rules, error) {
 		c := codec.AllRules(&r.rules)
 		codec.ApplyRules(&rules, &c)
 	}
+	if live := s.liveLocked(room, m.now()); live != nil && live.cleared > 0 {
+		rules.Cleared = chat.Place{Epoch: live.epoch, Seq: live.cleared}
+	}
 	return rules, nil
 }
 
@@ -102,10 +104,6 @@ func (m *Memory) changeRules(s *roomShard, room string, c chat.RulesChange) (ev 
 	}
 	c.Prev = r.rules.Version
 	c.Version = newEpoch(c.Prev, c.Version)
-	if live := s.liveLocked(room, now); c.Clear && live != nil && live.epoch != "" {
-		live.entries, live.bytes, live.base = nil, 0, live.seq
-		c.Cleared = chat.Place{Epoch: live.epoch, Seq: live.seq}
-	}
 	codec.ApplyRules(&r.rules, &c)
 	_, wanted = s.subscribed[room]
 	return chat.Event{Kind: chat.EventRules, Rules: &c}, wanted, nil
@@ -131,46 +129,6 @@ func (r *memoryRules) full(c *chat.RulesChange, now int64) bool {
 		}
 	}
 	return live+more > chat.MaxMeasures
-}
-
-// Purge takes a user's newest messages out of the history, and tells the handler if it subscribed.
-func (m *Memory) Purge(_ context.Context, room, user string, since int64) ([]chat.Event, error) {
-	s := m.publishShard(room)
-	s.publishing.Lock()
-	defer s.publishing.Unlock()
-	s.mu.Lock()
-	events := s.purgeLocked(room, newNeedle(room, user, 0).head, since, m.now())
-	_, wanted := s.subscribed[room]
-	s.mu.Unlock()
-	m.tell(room, wanted, events...)
-	return events, nil
-}
-
-// purgeLocked takes out the newest messages whose text begins with head. s.mu must be held.
-func (s *roomShard) purgeLocked(room, head string, since int64, now time.Time) (events []chat.Event) {
-	r := s.liveLocked(room, now)
-	if r == nil {
-		return nil
-	}
-	name := moderatedName()
-	for i := r.len() - 1; i >= 0 && len(events) < chat.RecallsKept; i-- {
-		if text := r.at(i); strings.HasPrefix(text, head) && codec.Timestamp(text) >= since {
-			events = append(events, r.takeOut(i, name+strconv.Itoa(len(events)+1)))
-		}
-	}
-	return events
-}
-
-// Notify tells the handler, if it subscribed, what native members of a room are to be told.
-func (m *Memory) Notify(_ context.Context, room, text string) error {
-	s := m.publishShard(room)
-	s.publishing.Lock()
-	defer s.publishing.Unlock()
-	s.mu.Lock()
-	_, wanted := s.subscribed[room]
-	s.mu.Unlock()
-	m.tell(room, wanted, chat.Event{Kind: chat.EventNotice, Messages: []string{text}})
-	return nil
 }
 
 // WriteLog appends an entry to a room's log of moderation.

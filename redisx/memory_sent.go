@@ -125,6 +125,9 @@ func (r *memoryRoom) repeats(drafts []chat.Draft, all map[int]sentMessage) []cha
 func (r *memoryRoom) index() map[string]sentMessage {
 	index := make(map[string]sentMessage)
 	for _, ev := range r.recalls {
+		if ev.Kind != chat.EventRecall { // a purge names no messages
+			continue
+		}
 		sent := sentMessage{r.epoch, 0, codec.Timestamp(ev.Messages[0])}
 		if ev.Epoch == r.epoch {
 			sent.seq = ev.Seq

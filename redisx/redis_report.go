@@ -57,7 +57,7 @@ func (r *Redis) reportExecs(node string, reports []chat.Report) []rueidis.LuaExe
 		execs[i] = rueidis.LuaExec{
 			Keys: r.reportKeys(p.Room),
 			Args: []string{
-				node, strconv.FormatUint(p.Online, 10), strconv.FormatUint(p.Likes, 10),
+				node, strconv.FormatUint(p.Online, 10), strconv.FormatUint(p.Likes, 10), strconv.FormatUint(p.KnownLikes, 10),
 				r.keys.quietChannel(p.Room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
 			},
 		}

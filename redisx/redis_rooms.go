@@ -84,17 +84,21 @@ func knownArgs(known chat.Position) []string {
 // parseHistory reads what read.lua returned.
 func (r *Redis) parseHistory(answer rueidis.RedisMessage) (chat.History, error) {
 	fields, err := answer.ToArray()
-	if err != nil || len(fields) != positionFields+3 {
+	if err != nil || len(fields) != positionFields+6 {
 		return chat.History{}, errors.Join(errBadAnswer, err)
 	}
 	pos, err1 := parsePosition(fields)
-	begun, err2 := fields[positionFields].AsUint64()
-	recalls, err3 := fields[positionFields+1].AsStrSlice()
-	texts, err4 := fields[positionFields+2].AsStrSlice()
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	f := fields[positionFields:]
+	begun, err2 := f[0].AsUint64()
+	before, err3 := f[1].ToString()
+	cleared, err4 := f[2].AsUint64()
+	forgot, err5 := f[3].AsInt64()
+	recalls, err6 := f[4].AsStrSlice()
+	texts, err7 := f[5].AsStrSlice()
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return chat.History{}, errors.Join(errBadAnswer, err)
 	}
-	h := chat.History{Position: pos, Begun: begun}
+	h := chat.History{Position: pos, Begun: begun, Before: before, Cleared: cleared, Forgot: forgot == 1}
 	for _, payload := range recalls {
 		ev, err := codec.ParseEvent(payload)
 		if err != nil {

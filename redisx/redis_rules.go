@@ -18,8 +18,11 @@ func (r *Redis) Rules(ctx context.Context, room string) (chat.Rules, error) {
 	if r.keys.fastIM {
 		return chat.Rules{}, nil
 	}
-	msg, err := r.runRoom(ctx, r.scripts().readRules, room, []string{r.keys.rules(room), r.keys.meta(room)})
+	msg, err := r.runRoom(ctx, r.scripts().readRules, room, []string{r.keys.rules(room), r.keys.meta(room)}, r.keys.roomChannel(room), seconds(lostRulesWait))
 	var rules chat.Rules
+	if err == nil && msg.IsString() {
+		err = chat.ErrRulesLost
+	}
 	if err == nil {
 		var fields map[string]string
 		if fields, err = msg.AsStrMap(); err == nil {
@@ -55,11 +58,8 @@ func (r *Redis) changeRules(ctx context.Context, room string, c chat.RulesChange
 	if r.keys.fastIM {
 		return chat.Event{}, chat.ErrBeside
 	}
-	clears, body := "0", codec.RulesBody(&c)
-	if c.Clear {
-		clears = "1"
-	}
-	args := []string{r.keys.roomChannel(room), randomName(), c.Version, clears, strconv.FormatInt(time.Now().UnixMilli(), 10), body}
+	body := codec.RulesBody(&c)
+	args := []string{r.keys.roomChannel(room), randomName(), c.Version, strconv.FormatInt(time.Now().UnixMilli(), 10), body}
 	var set, gone []string
 	for field, value := range codec.RulesFields(&c) {
 		if value == "" {
@@ -68,11 +68,8 @@ func (r *Redis) changeRules(ctx context.Context, room string, c chat.RulesChange
 			set = append(set, field, value)
 		}
 	}
-	if c.Version != "" && c.Cleared != (chat.Place{}) { // restored
-		set = append(set, codec.RulesClear, c.Cleared.Epoch+" "+strconv.FormatUint(c.Cleared.Seq, 10))
-	}
 	args = append(append(append(args, strconv.Itoa(len(set)/2)), set...), gone...)
-	msg, err := r.runRoom(ctx, r.scripts().changeRules, room, []string{r.keys.rules(room), r.keys.meta(room), r.keys.history(room)}, args...)
+	msg, err := r.runRoom(ctx, r.scripts().changeRules, room, []string{r.keys.rules(room), r.keys.meta(room)}, args...)
 	if err != nil {
 		return chat.Event{}, err
 	}
@@ -93,53 +90,54 @@ func (r *Redis) changeRules(ctx context.Context, room string, c chat.RulesChange
 	return ev, nil
 }
 
-// Purge takes a user's newest messages out of the history, and tells every node.
-func (r *Redis) Purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error) {
-	events, err := r.purge(ctx, room, user, since)
+// Purge takes messages of a user, or all, out of the history, and tells every node.
+func (r *Redis) Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (chat.Event, int, error) {
+	ev, n, err := r.purge(ctx, room, known, p)
 	if err != nil {
-		return nil, fmt.Errorf("cannot take the messages of %q out of room %q: %w", user, room, err)
+		return chat.Event{}, 0, fmt.Errorf("cannot take messages of %q out of room %q: %w", p.User, room, err)
 	}
-	return events, nil
+	return ev, n, nil
 }
 
-func (r *Redis) purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error) {
+func (r *Redis) purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (chat.Event, int, error) {
 	if r.keys.fastIM {
-		return nil, chat.ErrBeside
+		return chat.Event{}, 0, chat.ErrBeside
 	}
-	n := newNeedle(room, user, 0)
-	args := roomArgs(moderatedName(), r.keys.roomChannel(room), strconv.FormatInt(since, 10), n.head, n.quoted().head)
-	msg, err := r.runRoom(ctx, r.scripts().purge, room, r.recallKeys(room), args...)
+	var head, quotedHead, until, upTo string
+	if p.User != "" {
+		n := newNeedle(room, p.User, 0)
+		head, quotedHead = n.head, n.quoted().head
+	}
+	if p.Until != 0 {
+		until = strconv.FormatInt(p.Until, 10)
+	}
+	if p.UpTo != (chat.Place{}) {
+		upTo = strconv.FormatUint(p.UpTo.Seq, 10)
+	}
+	args := append(roomArgs(moderatedName(), r.keys.roomChannel(room)), knownArgs(toStore(known))...)
+	args = append(args, p.User, head, quotedHead, strconv.FormatInt(p.Since, 10), until, p.UpTo.Epoch, upTo, codec.PurgeBegin(&p))
+	msg, err := r.runRoom(ctx, r.scripts().purge, room, append(r.recallKeys(room), r.keys.lastTSPrefix(room)), args...)
 	if err != nil {
-		return nil, err
+		return chat.Event{}, 0, err
 	}
-	payloads, err := msg.ToArray()
-	if err != nil {
-		return nil, errors.Join(errBadAnswer, err)
+	if msg.IsNil() {
+		return chat.Event{}, 0, chat.ErrNoMessage
 	}
-	events := make([]chat.Event, len(payloads))
-	for i, p := range payloads {
-		if events[i], err = r.parseRecall(p); err != nil {
-			return nil, err
-		}
+	f, err := msg.ToArray()
+	if err != nil || len(f) != 2 {
+		return chat.Event{}, 0, errors.Join(errBadAnswer, err)
 	}
-	return events, nil
+	ev, err := r.parseRecall(f[0])
+	n, bad := f[1].AsInt64()
+	return ev, int(n), errors.Join(err, bad)
 }
+
+// lostRulesWait is for how long rules that were lost are waited for, from when somebody missed them: a node that has
+// them brings them back within some milliseconds, and tries again a second later.
+const lostRulesWait = 3 * time.Second
 
 // moderatedName is a name for a recall that is not its sender's.
 func moderatedName() string { return codec.ModeratedMark + randomName() }
-
-// Notify tells native members of a room on every node something that is no change.
-func (r *Redis) Notify(ctx context.Context, room, text string) error {
-	var err error
-	if !r.keys.fastIM { // no native members there
-		payload := string(codec.AppendEvent(nil, &chat.Event{Kind: chat.EventNotice, Messages: []string{text}}))
-		_, err = r.runRoom(ctx, r.scripts().notify, room, []string{r.keys.history(room)}, r.keys.quietChannel(room), payload)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot tell room %q: %w", room, err)
-	}
-	return nil
-}
 
 // WriteLog appends an entry, a JSON object, to a room's log of moderation.
 func (r *Redis) WriteLog(ctx context.Context, room, entry string) error {

@@ -59,7 +59,7 @@ func newScript(settings string, names ...string) *script {
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
 type roomScripts struct {
 	publish, read, since, before, page, rangeOf, recall *script
-	notify, writeLog, readLog                           *script
+	writeLog, readLog                                   *script
 	screen, hold, held, deny                            *script // nil beside original FastIM nodes
 	approve                                             *script // publish for batches with held drafts; nil there
 	recallSeq, purge, readRules, changeRules            *script // nil beside original FastIM nodes
@@ -70,12 +70,12 @@ type roomScripts struct {
 // newRoomScripts makes the scripts of a store. Rooms in the form of original FastIM nodes have others, see interop.go.
 func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 	settings := roomSettings(cfg, limits)
-	room, publish, read, recall := "lib_room", "publish", []string{"read"}, []string{"lib_find", "lib_recall", "recall"}
+	room, publish, read, recall := "lib_room", "publish", []string{"lib_log", "read"}, []string{"lib_find", "lib_recall", "recall"}
 	if cfg.FastIMInterop {
 		room, publish, read, recall = "lib_room_interop", "publish_interop", []string{"lib_collect", "read_interop"}, []string{"lib_find", "recall_interop"}
 	}
 	var quota []string
-	if !cfg.FastIMInterop {
+	if !cfg.FastIMInterop && limits.Quota.PerSecond > 0 { // each message would pay for it
 		quota = []string{"lib_quota"}
 	}
 	script := func(names ...string) *script {
@@ -90,7 +90,6 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		rangeOf:  script("range"),
 		recall:   script(recall...),
 		report:   newBatchScript(settings, room, "report"),
-		notify:   script("notify"),
 		writeLog: script("write_log"),
 		readLog:  script("read_log"),
 	}
@@ -101,8 +100,8 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 		s.changeRules = script("change_rules")
 		s.screen = script("screen")
 		s.hold, s.held, s.deny = script("lib_held", "hold"), script("lib_held", "held"), script("lib_held", "deny")
-		s.approve = script("lib_quota", "lib_held", publish)
-		s.feedRead, s.feedMove, s.feedAdd = script("feed_read"), script("feed_move"), script("feed_add")
+		s.approve = script(append(quota, "lib_held", publish)...)
+		s.feedRead, s.feedMove, s.feedAdd = script("lib_log", "feed_read"), script("feed_move"), script("feed_add")
 	}
 	return s
 }
@@ -112,14 +111,14 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 func roomSettings(cfg Config, limits Limits) string {
 	return fmt.Sprintf(`local call, command = redis.call, '%s' -- command publishes to the channel of a room
 local most, mostBytes = %d, %d -- entries and bytes of a history; 0: any number
-local listLife, metaLife = '%s', '%s' -- of a history and of meta, in ms
+local listLife, metaLife = '%s', '%s' -- of a history and of meta, in ms, from a message on that begins a bucket
 local timesBucket, idsBucket, reportLife = %s, %s, %s -- a bucket of last ts, one of ids, a node's report, in s
 local answerBytes, pageBytes = %d, %d -- of messages in one answer of Since and Range, and of the others
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
 local rulesKept, rulesLife, heldLife = %d, '%s', %s -- measures of a room; life of its rules, of a held message, in ms
 local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls = %s -- see quotaOf, chat.ShiftTime, chat.StormFalls
-`, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL), millis(limits.HistoryTTL+metaGrace),
+`, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL+tsBucket), millis(limits.HistoryTTL+metaGrace),
 		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, pageBytes,
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,
 		chat.MaxMeasures, millis(chat.RulesLife), millis(chat.HeldLife), quotaSettings(limits.Quota))

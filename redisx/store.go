@@ -140,9 +140,9 @@ type Store interface {
 	// never more than most messages. Recalled messages between them are entries without
 	// JSON, and do not count.
 	//
-	// Recalls are the logged ones that known does not have: those after known.Rev, or all of
-	// them where known is zero or of another epoch. The log has the newest 512. Total is 0
-	// where the history has expired. The position is zero where the room has neither history
+	// Recalls are the logged recalls and purges that known does not have: those after known.Rev, or
+	// all of them where known is zero or of another epoch. The log has the newest 512; Forgot says that known lacks
+	// others. Total is 0 where the history has expired. The position is zero where the room has neither history
 	// nor count.
 	//
 	// Beside original FastIM nodes there are no recalls. The entries are the newest ones, as many as newest says
@@ -184,7 +184,9 @@ type Store interface {
 	// chat.ErrNoMessage.
 	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
 
-	// Rules returns a room's rules. They are the caller's. Beside original FastIM nodes there are none.
+	// Rules returns a room's rules. They are the caller's. Where the store has lost them the error has
+	// chat.ErrRulesLost in its chain for a few seconds; every subscribed node gets an event of older rules then, and
+	// Publish takes nothing that was judged without them. Beside original FastIM nodes there are none.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	// ChangeRules changes a room's rules in one atomic step and sends every subscribed node an event, which it
 	// returns. Once it has returned, no Publish stores anything that was judged by the rules of before: it returns
@@ -192,9 +194,13 @@ type Store interface {
 	// store has as new ones; then the error has chat.ErrStale in its chain. Beside original FastIM nodes it has
 	// chat.ErrBeside.
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
-	// Purge takes the newest messages that user sent since a time, in Unix ms, out of the history, at most
-	// chat.RecallsKept. It logs a recall for each and sends every subscribed node an event for each, which it returns.
-	Purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error)
+	// Purge takes the messages out of the history that p names, in one atomic step, logs that beside the recalls, and
+	// sends every subscribed node an event, which it returns with how many messages it took. It does so also where
+	// there are none: members may have some that were lost. What the user says next has a greater timestamp than
+	// p.Until. A purge with an Until that is logged already, and takes nothing, is told again with Rev 0, and so is one of
+	// all that were cleared before. known is as in Publish. The error has chat.ErrNoMessage in its chain where the room
+	// never had a message, or has another epoch than p.UpTo; beside original FastIM nodes it has chat.ErrBeside.
+	Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error)
 	// Screen says of drafts that somebody is to look at before they are stored what Publish would say of them now: whether
 	// the room has them, or their marks keep them apart from others. It leaves the marks of those that Publish would store,
 	// so they must have none any more when they are published. The same drafts of a batch may be asked about again, since
@@ -209,8 +215,6 @@ type Store interface {
 	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)
 	Held(ctx context.Context, room string) ([]chat.Held, error)
 	Deny(ctx context.Context, room, id string) (chat.Held, error)
-	// Notify sends every subscribed node an event with a frame for native members, which changes nothing.
-	Notify(ctx context.Context, room, text string) error
 	// WriteLog appends an entry, a JSON object, to a room's log of moderation, which has the newest chat.LogKept.
 	// ReadLog returns at most limit of them, the newest first: those older than the entry whose JSON begins with that id,
 	// or the newest where before is empty. None are older than an entry that is not there: the oldest go first.

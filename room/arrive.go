@@ -18,12 +18,10 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 	defer r.unlock()
 	switch ev.Kind {
 	case chat.EventCounters:
-		r.counters = ev.Counters
+		r.countLocked(ev.Counters)
 		r.counted++
 	case chat.EventRules:
 		r.changeRulesLocked(ev.Rules)
-	case chat.EventNotice:
-		r.nativesLocked(func(st *stream) { st.control(ev.Messages[0]) })
 	case chat.EventHeld:
 		if h.cfg().OnHeld != nil {
 			h.cfg().OnHeld(r, &ev.Held, ev.HeldState)
@@ -33,7 +31,7 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 		h.elsewhere.suspect(id)
 		r.follower.look()
 		r.lagLocked()
-	case chat.EventMessages, chat.EventRecall:
+	case chat.EventMessages, chat.EventRecall, chat.EventPurge:
 		r.lastEvent = h.coarse.Load()
 		if ev.Kind == chat.EventMessages {
 			r.stormLocked(ev.Storm)
@@ -106,7 +104,7 @@ func entriesOf(ev *chat.Event) []chat.Entry {
 // what this node asked for. A message that does not follow waits for the history; that of an answer does
 // not, since its event comes too. A recall is done at once, wherever the room stands. r.mu must be held.
 func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
-	if ev.Kind == chat.EventRecall {
+	if ev.Recalls() {
 		r.recallLocked(ev, r.follower.pos, answer)
 	}
 	switch r.follower.fits(ev) {
@@ -169,7 +167,7 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 		if e.JSON != "" {
 			isNew = r.seen.add(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), at, now)
 		}
-		if isNew {
+		if isNew && (e.Seq == 0 || r.recalls.purge(e, r.follower.pos.Epoch) == nil) {
 			continue
 		}
 		flush(i)
@@ -177,12 +175,12 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 		if e.Seq == 0 {
 			continue // its sender came back and said it again
 		}
-		switch {
-		case e.JSON == "":
-		case r.wasRecalledLocked(e.JSON):
-			r.recallLostLocked(e.JSON) // the store lost both, and its sender's node has brought it back
-		default:
-			r.storedLocked(e)
+		if e.JSON != "" {
+			if taken := r.takenLocked(e, r.follower.pos.Epoch); taken != nil {
+				r.recallLostLocked(taken) // the store lost both, and its sender's node has brought it back
+			} else {
+				r.storedLocked(e)
+			}
 		}
 		r.nativesLocked(func(st *stream) { st.pass(r.follower.pos.Epoch, e.Seq) })
 	}

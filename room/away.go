@@ -118,7 +118,7 @@ func (r *Room) reachedLocked() {
 
 // goAheadLocked gives the members all that waits for the store. r.mu must be held.
 func (r *Room) goAheadLocked() {
-	entries := withoutNumbers(r.follower.early) // what tells of them may be lost with the store
+	entries := r.earlyLocked() // what tells of them may be lost with the store
 	r.stampedLocked(entries)
 	r.setEarlyLocked(nil)
 	entries = append(entries, r.outbox.goAhead(func(ts int64) int64 {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ type weights struct {
 	name  string
 	steps int
 	// What people do.
-	post, native, again, recall, join, roam, doze int // roam: leave with a place, or come back with it; doze: stop reading
+	post, native, again, recall, purge, clear, join, roam, doze int // roam: leave with a place, or come back with it; doze: stop reading
 	// What befalls links: a store that does not answer, loses answers, hangs, is deaf or slow, or is said to be away.
 	fail, lose, hang, deaf, slow, back, tick, resumed, between int
 	// What befalls the data: they go back, a key is lost, or all.
@@ -28,9 +29,9 @@ type weights struct {
 var allWeights = []weights{
 	{name: "away", steps: 200, post: 30, native: 10, join: 10, fail: 10, lose: 10, deaf: 10, slow: 6, back: 15, tick: 10, resumed: 8, between: 5, roam: 6, doze: 3},
 	{name: "hung", steps: 200, post: 10, native: 20, again: 25, fail: 8, lose: 8, hang: 15, deaf: 6, slow: 6, back: 10, tick: 20, resumed: 3, between: 5, roam: 4, doze: 3},
-	{name: "recalled", steps: 200, post: 20, native: 20, recall: 20, join: 5, fail: 8, lose: 8, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, roam: 6, doze: 3},
-	{name: "lost", steps: 200, post: 20, native: 20, recall: 8, join: 5, fail: 6, lose: 6, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, goBack: 6, loseKey: 6, wipe: 1, roam: 10, doze: 3},
-	{name: "all", steps: 300, post: 15, native: 15, again: 15, recall: 8, join: 3, fail: 6, lose: 6, hang: 8, deaf: 8, slow: 8, back: 15, tick: 12, resumed: 5, between: 5, goBack: 4, loseKey: 4, wipe: 1, roam: 8, doze: 4},
+	{name: "recalled", steps: 200, post: 20, native: 20, recall: 20, purge: 4, clear: 2, join: 5, fail: 8, lose: 8, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, roam: 6, doze: 3},
+	{name: "lost", steps: 200, post: 20, native: 20, recall: 8, purge: 4, clear: 2, join: 5, fail: 6, lose: 6, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, goBack: 6, loseKey: 6, wipe: 1, roam: 10, doze: 3},
+	{name: "all", steps: 300, post: 15, native: 15, again: 15, recall: 8, purge: 3, clear: 2, join: 3, fail: 6, lose: 6, hang: 8, deaf: 8, slow: 8, back: 15, tick: 12, resumed: 5, between: 5, goBack: 4, loseKey: 4, wipe: 1, roam: 8, doze: 4},
 }
 
 // TestModel_Away lets a store fail in every way while three nodes talk through it, in random order, and holds
@@ -70,6 +71,13 @@ type world struct {
 	twice    map[string]bool   // bodies that were posted on several nodes, or again after an answer
 	losses   int               // times that the store lost something
 	husks    map[string]string // of recalled
+	// purged are bodies that a moderator took away with others of their user. cleared are those that were cleared, with
+	// the number up to which they were.
+	purged  map[string]purgedAs
+	cleared map[string]uint64
+	// unsure are bodies that waited for the store when a moderator took others away: it says by the timestamp whether they
+	// are among those, and a store that has lost some may give them another one.
+	unsure map[string]bool
 	// forgotten are recalls that the store lost before all nodes knew of them.
 	forgotten map[string]bool
 	// logLost: the log of recalls was lost. A tombstone may be anybody's then, and what may have been taken back is not
@@ -94,7 +102,7 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 	x := &world{
 		t: t, w: w, rnd: rand.New(rand.NewPCG(seed, 13)), cloud: newCloud(), now: time.UnixMilli(1_648_368_380_132),
 		answers: map[string]Answer{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{}, twice: map[string]bool{},
-		husks: map[string]string{}, forgotten: map[string]bool{},
+		husks: map[string]string{}, forgotten: map[string]bool{}, purged: map[string]purgedAs{}, cleared: map[string]uint64{}, unsure: map[string]bool{},
 	}
 	x.tiny = seed%5 == 0
 	if seed%2 == 1 {
@@ -148,7 +156,7 @@ func (x *world) fill(messages int) {
 // pick is one of what is in the list, by its weight.
 func (x *world) pick() int {
 	w := &x.w
-	list := []int{w.post, w.native, w.again, w.recall, w.join, w.fail, w.lose, w.hang, w.deaf, w.back, w.tick, w.resumed, w.between, w.goBack, w.loseKey, w.wipe, w.slow, w.roam, w.doze}
+	list := []int{w.post, w.native, w.again, w.recall, w.join, w.fail, w.lose, w.hang, w.deaf, w.back, w.tick, w.resumed, w.between, w.goBack, w.loseKey, w.wipe, w.slow, w.roam, w.doze, w.purge, w.clear}
 	sum := 60 // to go on by a step
 	for _, n := range list {
 		sum += n
@@ -168,6 +176,7 @@ func (x *world) step() {
 	for _, o := range x.nodes {
 		o.now = x.now
 	}
+	x.cloud.clock = x.now.UnixMilli()
 	switch x.pick() {
 	case 0:
 		body := fmt.Sprint("p", x.posted)
@@ -229,7 +238,11 @@ func (x *world) step() {
 		})
 	case 13:
 		x.lose()
-		n.store.set(func(s *fakeStore) { s.goBackAny("1", func(k int) int { return max(0, k-1-x.rnd.IntN(x.far())) }) })
+		was := x.cloud.room("1").Epoch
+		n.store.set(func(s *fakeStore) { s.goBackAny(func(k int) int { return max(0, k-1-x.rnd.IntN(x.far())) }) })
+		if x.cloud.room("1").Epoch != was { // to data of before another loss: nobody's numbers tell what was cleared
+			clear(x.cleared)
+		}
 	case 14:
 		x.lose()
 		key := x.rnd.IntN(keyCount)
@@ -248,6 +261,11 @@ func (x *world) step() {
 		x.roamers[x.rnd.IntN(len(x.roamers))].roam()
 	case 18:
 		x.doze(n)
+	case 19:
+		users := []string{"n0", "n1", "n2", "u"}
+		x.purge(n, chat.Purge{User: users[x.rnd.IntN(len(users))], Since: x.now.UnixMilli() - int64(x.rnd.IntN(60))})
+	case 20:
+		x.purge(n, chat.Purge{})
 	default:
 		for range x.rnd.IntN(6) {
 			n.step()
@@ -261,6 +279,8 @@ func (x *world) say(n *worldNode, id string) {
 	if n.room.PostNative(hear, "u", &codec.Op{ID: id, Body: id}, x.now) == nil {
 		_, answered := x.answers[id]
 		delete(x.answers, id)
+		delete(x.purged, id) // it is another message, or may be
+		delete(x.cleared, id)
 		x.twice[id] = x.twice[id] || answered || x.by[id] != "" && x.by[id] != n.hall.node
 		x.by[id] = n.hall.node
 	}
@@ -282,6 +302,66 @@ func (x *world) recall(n *worldNode) {
 	}
 }
 
+// purge takes messages of a user, or all, away, as the gateway does.
+func (x *world) purge(n *worldNode, p chat.Purge) {
+	stored := n.store.stored()
+	waits := x.waiting()
+	ev, _, err := n.store.Purge(x.t.Context(), "1", n.hall.Position("1"), p)
+	for _, e := range stored { // it may have been done, whatever the answer
+		if p.User == "" || p.User == codec.Sender(e.JSON) {
+			x.tried[infos(x.t, []string{e.JSON})[0]] = true
+		}
+	}
+	for body := range waits {
+		x.tried[body], x.unsure[body] = true, true
+	}
+	for id := range x.answers { // what was lost goes with the rest
+		x.tried[id] = true
+	}
+	if p.User == "" { // what is lost goes with the rest, also where a store goes back to data with it
+		for body := range x.by {
+			x.tried[body], x.unsure[body] = true, true
+		}
+	}
+	if err != nil {
+		return
+	}
+	n.hall.Recalled("1", ev)
+	for _, e := range stored {
+		body := infos(x.t, []string{e.JSON})[0]
+		switch {
+		case waits[body] || !ev.Purge.Takes(codec.Sender(e.JSON), codec.Timestamp(e.JSON), ev.Epoch, e.Seq):
+		case p.User == "":
+			x.cleared[body] = ev.Seq
+		default:
+			x.purged[body] = purgedAs{*ev.Purge}
+		}
+	}
+}
+
+// purgedAs is the purge that took a message.
+type purgedAs struct{ chat.Purge }
+
+// known reports whether a node knows of it.
+func (p purgedAs) known(n *worldNode) bool {
+	return slices.ContainsFunc(n.room.recalls.purges, func(was *chat.Event) bool {
+		return was.Purge.User == p.User && was.Purge.Since == p.Since && was.Purge.Until == p.Until
+	})
+}
+
+// waiting are the bodies that wait for the store on any node: they may come yet, or once more.
+func (x *world) waiting() map[string]bool {
+	all := map[string]bool{}
+	for _, n := range x.nodes {
+		for _, posts := range [][]post{n.room.outbox.flight.posts, n.room.outbox.waiting} {
+			for i := range posts {
+				all[infos(x.t, []string{string(posts[i].draft.AppendJSON(nil, 1))})[0]] = true
+			}
+		}
+	}
+	return all
+}
+
 // lose notes that the store is about to lose something: the recalls that not all nodes know of may be among that.
 func (x *world) lose() {
 	x.losses++
@@ -289,6 +369,29 @@ func (x *world) lose() {
 		for _, n := range x.nodes {
 			if !n.room.recalls.has(n.hall.keyOf(husk), codec.Timestamp(husk)) {
 				x.forgotten[body] = true
+			}
+		}
+	}
+	room, waits := x.cloud.room("1"), x.waiting()
+	for _, n := range x.nodes {
+		if len(n.store.jam) > 0 { // calls that hang may store anything once more
+			clear(x.purged)
+			clear(x.cleared)
+		}
+	}
+	for body, as := range x.purged {
+		for _, n := range x.nodes {
+			x.forgotten[body] = x.forgotten[body] || !as.known(n)
+		}
+		if waits[body] { // it may be stored once more, later
+			delete(x.purged, body)
+		}
+	}
+	for body, upTo := range x.cleared {
+		for _, n := range x.nodes {
+			knows := room.cleared >= upTo && n.room.recalls.cleared >= upTo && n.room.follower.pos.Epoch == room.Epoch
+			if !knows || waits[body] {
+				delete(x.cleared, body)
 			}
 		}
 	}

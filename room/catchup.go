@@ -38,6 +38,9 @@ func (r *Room) load(ctx context.Context) error {
 	}
 	if err == nil {
 		err = r.readRules(hctx)
+		if errors.Is(err, chat.ErrRulesLost) {
+			err = nil // nothing is stored that was judged without them
+		}
 	}
 	if err == nil && r.id == chat.Everywhere { // it has rules, and no messages
 		r.mu.Lock()
@@ -139,7 +142,9 @@ func (r *Room) explainedLocked(seq uint64, now *chat.History) bool {
 		return true
 	}
 	k := r.hall.keyOf(e.JSON)
-	return !slices.ContainsFunc(now.Recalls, func(ev chat.Event) bool { return ev.Seq == seq && r.hall.keyOf(ev.Messages[0]) != k })
+	return !slices.ContainsFunc(now.Recalls, func(ev chat.Event) bool {
+		return ev.Kind == chat.EventRecall && ev.Seq == seq && r.hall.keyOf(ev.Messages[0]) != k
+	})
 }
 
 // read reads the history. fromNothing says that members wait who know no place in it: all may be news.
@@ -163,9 +168,11 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	for i := range now.Recalls {
 		r.recallLocked(&now.Recalls[i], now.Position, false)
 	}
+	r.forgotLocked(sameCount, now)
 	r.dropRecalledLocked(sameCount, now)
-	if f.reading == unread && slices.ContainsFunc(now.Entries, func(e chat.Entry) bool { return e.JSON == "" && !r.recalls.number(e.Seq) }) {
-		r.recalls.dropped = now.Position // the log of recalls is lost, or has not so many
+	r.carryClearLocked(now)
+	if !sameCount {
+		r.purgesLostLocked(now)
 	}
 	if f.reading == unread && len(now.Entries) < r.newest.most { // it is all there is
 		r.seen.begin()
@@ -260,7 +267,8 @@ func (r *Room) lostLocked(over []chat.Event, now *chat.History) (lost []chat.Ent
 			inReach := whole || e.Seq >= first || over[i].Seq == 0 || !sameNumbers && e.Seq > now.Begun
 			// A tombstone under its number is its own, unless the recall that is known of that number is of another
 			// message.
-			recalled := sameNumbers && tombs[e.Seq] && !r.recalls.number(e.Seq) || r.wasRecalledLocked(e.JSON)
+			recalled := sameNumbers && tombs[e.Seq] && !r.recalls.number(e.Seq) || r.takenLocked(e, over[i].Epoch) != nil ||
+				r.recalls.clearedSince(codec.Timestamp(e.JSON), over[i].Epoch)
 			if inReach && !recalled && !kept[r.hall.keyOf(e.JSON)] {
 				lost = append(lost, chat.Entry{JSON: e.JSON})
 			}
@@ -269,12 +277,14 @@ func (r *Room) lostLocked(over []chat.Event, now *chat.History) (lost []chat.Ent
 	return lost
 }
 
-// withoutNumbers is the messages of events whose numbers are no use to the members.
-func withoutNumbers(events []chat.Event) (entries []chat.Entry) {
-	for i := range events {
-		for _, m := range events[i].Messages {
-			if events[i].Kind == chat.EventMessages {
-				entries = append(entries, chat.Entry{JSON: m})
+// earlyLocked is the messages of the answers that did not follow, less what was taken away since. Their numbers are no
+// use to the members. r.mu must be held.
+func (r *Room) earlyLocked() (entries []chat.Entry) {
+	for i := range r.follower.early {
+		ev := &r.follower.early[i]
+		for _, e := range entriesOf(ev) {
+			if r.takenLocked(e, ev.Epoch) == nil && !r.recalls.clearedSince(codec.Timestamp(e.JSON), ev.Epoch) {
+				entries = append(entries, chat.Entry{JSON: e.JSON})
 			}
 		}
 	}
@@ -356,24 +366,77 @@ func (r *Room) dropRecalledLocked(sameCount bool, now *chat.History) {
 			}
 			continue
 		}
-		if r.wasRecalledLocked(e.JSON) {
-			r.recallLostLocked(e.JSON)
+		if taken := r.takenLocked(e, now.Epoch); taken != nil {
+			r.recallLostLocked(taken)
 			now.Entries[i].JSON = ""
 		}
 	}
 }
 
-// wasRecalledLocked reports whether this node knows that a message was taken back lately. r.mu must be held.
-func (r *Room) wasRecalledLocked(json string) bool {
-	return len(r.recalls.ts) > 0 && r.recalls.has(r.hall.keyOf(json), codec.Timestamp(json))
+// forgotLocked has members show nothing of what they have had, where they may have missed that some of it was taken
+// away, but for what can be compared with the history. r.mu must be held.
+func (r *Room) forgotLocked(sameCount bool, now *chat.History) {
+	if !now.Forgot {
+		return
+	}
+	missed := now.Position
+	if len(now.Recalls) >= chat.RecallsKept { // the log is full: what came before it
+		missed = placeOf(&now.Recalls[0], now.Position)
+	}
+	r.recalls.forget(missed)
+	at := r.follower.pos
+	if r.follower.reading == unread || at.Epoch == "" {
+		return
+	}
+	hide := chat.Place{Epoch: at.Epoch, Seq: at.Seq}
+	if known := r.newest.entries; sameCount && len(known) > 0 && len(now.Entries) > 0 {
+		hide.Seq = min(hide.Seq, max(known[0].Seq, now.Entries[0].Seq)-1)
+		if hide.Seq < now.First() {
+			return
+		}
+	}
+	r.nativesLocked(func(st *stream) { st.cleared(hide) })
 }
 
-// recallLostLocked has a publisher take back once more what the store shows again. r.mu must be held.
-func (r *Room) recallLostLocked(json string) {
-	if husk, ok := codec.Husk(json); ok && !slices.Contains(r.recalls.lost, husk) {
-		r.recalls.lost = append(r.recalls.lost, husk)
-		r.enqueueLocked()
+// isClear reports whether an event says that a room was cleared.
+func isClear(ev chat.Event) bool { return ev.Kind == chat.EventPurge && ev.Purge.User == "" }
+
+// purgesLostLocked has those purges made once more that the history that was read does not know: it begins a new epoch,
+// and may show again what they took. r.mu must be held.
+func (r *Room) purgesLostLocked(now *chat.History) {
+	for _, ev := range r.recalls.purges {
+		if !isClear(*ev) && !slices.ContainsFunc(now.Recalls, func(logged chat.Event) bool { return sameTaking(&logged, ev) }) {
+			r.recallLostLocked(ev)
+		}
 	}
+}
+
+// carryClearLocked notes up to where the room is cleared by the history that was read. Where the members' numbers hold
+// there, they are told of a clear that only this number tells of, and one that the store has lost is made again. r.mu
+// must be held.
+func (r *Room) carryClearLocked(now *chat.History) {
+	at, was := r.follower.pos, r.recalls.cleared
+	if known := r.follower.reading == following || r.follower.reading == behind; known && at.Epoch != "" {
+		switch lost := min(was, now.Begun); {
+		case now.Cleared > was && (now.Epoch == at.Epoch || now.Before == at.Epoch):
+			if now.Forgot || slices.ContainsFunc(now.Recalls, isClear) {
+				break // they were told already
+			}
+			r.tellClearedLocked(chat.Place{Epoch: at.Epoch, Seq: now.Cleared})
+		case now.Epoch == at.Epoch && now.Rev < at.Rev: // a later one came while the history was read
+			return
+		case now.Before == at.Epoch && now.Cleared < lost:
+			again := &chat.Purge{Until: r.recalls.clearedAt(), UpTo: chat.Place{Epoch: now.Epoch, Seq: lost}}
+			r.recallLostLocked(&chat.Event{Kind: chat.EventPurge, Purge: again})
+			for i := range now.Entries {
+				if now.Entries[i].Seq <= lost {
+					now.Entries[i].JSON = ""
+				}
+			}
+			now.Cleared = lost
+		}
+	}
+	r.clearedLocked(now.Cleared)
 }
 
 // missedRecallLocked takes message seq back, of which only the gap in the history tells. r.mu must be held.

@@ -25,7 +25,11 @@ func copyOf(r *chat.Rules) (rules chat.Rules) {
 
 func (s *fakeStore) Rules(_ context.Context, room string) (rules chat.Rules, err error) {
 	err = s.call("Rules", func() (string, *chat.Event, error) {
-		rules = copyOf(&s.room(room).rules)
+		r := s.room(room)
+		if r.rulesLost != "" {
+			return room, &chat.Event{Kind: chat.EventRules, Rules: &chat.RulesChange{Version: "0-lost"}}, chat.ErrRulesLost
+		}
+		rules = copyOf(&r.rules)
 		return "", nil, nil
 	})
 	return rules, err
@@ -49,10 +53,7 @@ func (s *fakeStore) ChangeRules(_ context.Context, room string, c chat.RulesChan
 			n, _ := strconv.Atoi(number)
 			c.Version = fmt.Sprintf("%d-%d", n+1, s.names)
 		}
-		if c.Clear {
-			c.Cleared = chat.Place{Epoch: r.Epoch, Seq: r.Seq}
-			r.entries, r.base = nil, r.Seq
-		}
+		r.rulesLost = ""
 		codec.ApplyRules(&r.rules, &c)
 		ev = chat.Event{Kind: chat.EventRules, Rules: &c}
 		return room, &ev, nil
@@ -143,16 +144,89 @@ func (c *cloud) recall(id string, is func(chat.Entry) bool) (chat.Event, error) 
 			Kind: chat.EventRecall, Epoch: r.Epoch, Seq: e.Seq, Total: r.position().Total,
 			Rev: r.Rev + 1, Prev: r.Tip, Tip: fmt.Sprint("recall", c.names), Messages: []string{husk},
 		}
-		r.Rev, r.Tip = ev.Rev, ev.Tip
-		r.recalls = append(r.recalls, ev)
-		r.remember()
+		r.log(ev)
 		return ev, nil
 	}
 	for _, ev := range slices.Backward(r.recalls) {
-		if is(chat.Entry{Seq: ev.Seq, JSON: ev.Messages[0]}) {
+		if ev.Kind == chat.EventRecall && is(chat.Entry{Seq: ev.Seq, JSON: ev.Messages[0]}) {
 			ev.Rev, ev.Prev = 0, ""
 			return ev, nil
 		}
 	}
 	return chat.Event{}, chat.ErrNoMessage
+}
+
+// log is what the script does with a recall or a purge.
+func (r *cloudRoom) log(ev chat.Event) {
+	r.Rev, r.Tip = ev.Rev, ev.Tip
+	r.recalls = append(r.recalls, ev)
+	r.recalls = r.recalls[max(0, len(r.recalls)-chat.RecallsKept):]
+	r.newestTaking = ev
+	r.taken++
+	r.remember()
+}
+
+func (s *fakeStore) Purge(_ context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error) {
+	err = s.call("Purge", func() (string, *chat.Event, error) {
+		var err error
+		if ev, n, err = s.purge(room, known, p); err != nil {
+			return room, nil, err
+		}
+		return room, &ev, nil
+	})
+	return ev, n, err
+}
+
+// purge is Store.Purge.
+func (c *cloud) purge(id string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error) {
+	r := c.room(id)
+	c.look(r, known)
+	if r.Epoch == "" || p.UpTo != (chat.Place{}) && p.UpTo.Epoch != r.Epoch {
+		return ev, 0, chat.ErrNoMessage
+	}
+	upTo := r.Seq
+	if p.UpTo != (chat.Place{}) {
+		upTo = min(upTo, p.UpTo.Seq)
+	}
+	c.names++
+	name := fmt.Sprint(codec.ModeratedMark, "purge", c.names)
+	again := chat.Event{Kind: chat.EventPurge, Epoch: r.Epoch, Seq: r.cleared, Total: r.position().Total, Tip: name}
+	if p.User == "" && upTo <= r.cleared && r.cleared > 0 {
+		again.Purge = &chat.Purge{Until: c.clock, UpTo: chat.Place{Epoch: r.Epoch, Seq: r.cleared}}
+		return again, 0, nil
+	}
+	asked, newest := p.Until, max(r.lastTS[p.User], c.clock)
+	if asked != 0 {
+		newest = asked
+	}
+	p.Until, p.UpTo = newest, chat.Place{Epoch: r.Epoch, Seq: upTo}
+	if p.User == "" {
+		if p.Until = asked; asked == 0 {
+			p.Until = c.clock
+		}
+		before := len(r.entries)
+		r.entries = slices.DeleteFunc(slices.Clone(r.entries), func(e chat.Entry) bool { return e.Seq <= upTo })
+		n, r.base, r.cleared = before-len(r.entries), max(r.base, upTo), upTo
+	} else {
+		for i, e := range r.entries {
+			if e.JSON != "" && p.Takes(codec.Sender(e.JSON), codec.Timestamp(e.JSON), r.Epoch, e.Seq) {
+				r.entries[i].JSON = ""
+				n++
+			}
+		}
+		if asked == 0 {
+			r.lastTS[p.User] = p.Until
+		}
+		for _, was := range r.recalls {
+			if n == 0 && asked != 0 && was.Kind == chat.EventPurge && was.Purge.User == p.User && was.Purge.Since == p.Since && was.Purge.Until == asked {
+				was.Rev, was.Prev = 0, ""
+				return was, 0, nil
+			}
+		}
+	}
+	ev = chat.Event{
+		Kind: chat.EventPurge, Epoch: r.Epoch, Seq: upTo, Total: r.Seq - r.base, Rev: r.Rev + 1, Prev: r.Tip, Tip: name, Purge: &p,
+	}
+	r.log(ev)
+	return ev, n, nil
 }

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -26,23 +27,31 @@ type cloud struct {
 	screened   []string       // what Screen was asked about
 	quota      int            // of drafts of a batch; 0: any number
 	storm      chat.Storm     // that events tell of
+	clock      int64          // Unix ms: a purge takes what is as old
 }
 
 // cloudRoom is what the store has of one room.
 type cloudRoom struct {
 	chat.Position
 	begun   uint64
+	before  string // epoch
+	cleared uint64
 	base    uint64
-	entries []chat.Entry // without JSON: taken back
-	recalls []chat.Event
-	sent    map[string]sentAs    // by user and id
-	last    map[string]lastBatch // by node
-	lastTS  map[string]int64     // by user
-	likes   uint64
-	rules   chat.Rules
-	marks   map[chat.Mark]bool
-	held    []chat.Held
-	past    []*cloudRoom // as it was after each change, for going back
+	// newestTaking is the last one of recalls, whatever became of those.
+	newestTaking chat.Event
+	taken        int          // how many of recalls there ever were
+	entries      []chat.Entry // without JSON: taken back
+	recalls      []chat.Event
+	sent         map[string]sentAs    // by user and id
+	last         map[string]lastBatch // by node
+	lastTS       map[string]int64     // by user
+	likes        uint64
+	rules        chat.Rules
+	// rulesLost is the version of rules that were lost just now: none but who goes by these publishes.
+	rulesLost string
+	marks     map[chat.Mark]bool
+	held      []chat.Held
+	past      []*cloudRoom // as it was after each change, for going back
 }
 
 type sentAs struct {
@@ -93,7 +102,7 @@ func (c *cloud) look(r *cloudRoom, known chat.Position) {
 		known.Epoch != "" && known.Epoch != r.Epoch && genOf(known.Epoch) >= genOf(r.Epoch)
 	switch {
 	case r.Epoch == "" && len(r.entries) > 0: // the count was lost, the list was not
-		r.Seq, r.base = uint64(len(r.entries)), 0
+		r.Seq, r.base, r.before, r.cleared = uint64(len(r.entries)), 0, "", 0
 		for i := range r.entries {
 			r.entries[i].Seq = uint64(i + 1)
 		}
@@ -106,6 +115,7 @@ func (c *cloud) look(r *cloudRoom, known chat.Position) {
 // begin names a new epoch.
 func (c *cloud) begin(r *cloudRoom, known chat.Position) {
 	gen := max(genOf(known.Epoch), genOf(r.Epoch)) + 1
+	r.before, r.cleared = r.Epoch, min(r.cleared, r.Seq)
 	r.Epoch = fmt.Sprintf("e%d", gen)
 	if c.used[r.Epoch] { // by a count that was left
 		c.names++
@@ -147,7 +157,7 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 	if bad == nil && again && last.number == number && last.stored.Event.Epoch == r.Epoch {
 		return last.stored, false, nil
 	}
-	if !c.unnumbered && b.Rules != r.rules.Version {
+	if !c.unnumbered && b.Rules != cmp.Or(r.rulesLost, r.rules.Version) {
 		return stored, false, chat.ErrStale
 	}
 	search := b.Try > 0 || again && bad == nil && last.number == number
@@ -227,7 +237,7 @@ func (c *cloud) read(id string, known chat.Position, newest, most int) chat.Hist
 		return h
 	}
 	c.look(r, known)
-	h := chat.History{Position: r.position(), Begun: r.begun}
+	h := chat.History{Position: r.position(), Begun: r.begun, Before: r.before, Cleared: r.cleared}
 	live := 0
 	for i, e := range slices.Backward(r.entries) {
 		want := newest
@@ -243,11 +253,16 @@ func (c *cloud) read(id string, known chat.Position, newest, most int) chat.Hist
 		}
 	}
 	slices.Reverse(h.Entries)
+	met := false
 	for _, ev := range r.recalls {
-		if known.Epoch != r.Epoch || ev.Epoch != r.Epoch || ev.Rev > known.Rev {
+		had := ev.Epoch == known.Epoch && ev.Rev <= known.Rev || genOf(ev.Epoch) < genOf(known.Epoch)
+		met = met || had || ev.Epoch == known.Epoch && ev.Rev == known.Rev+1
+		if known.Epoch != r.Epoch || !had {
 			h.Recalls = append(h.Recalls, ev)
 		}
 	}
+	lacks := known.Epoch != r.Epoch || r.newestTaking.Epoch == r.Epoch && r.newestTaking.Rev > known.Rev
+	h.Forgot = lacks && !met && len(r.recalls) < r.taken
 	return h
 }
 
@@ -274,9 +289,9 @@ func (c *cloud) goBack(id string, seq uint64) {
 	panic(fmt.Sprintf("BUG: room %s was never at %d", id, seq))
 }
 
-// goBackAny goes back to some change before.
-func (c *cloud) goBackAny(id string, pick func(n int) int) {
-	r := c.room(id)
+// goBackAny has room 1 go back to some change before.
+func (c *cloud) goBackAny(pick func(n int) int) {
+	r := c.room("1")
 	if len(r.past) == 0 {
 		return
 	}
@@ -302,7 +317,7 @@ func (c *cloud) loseKey(id string, key int) {
 	case keyList:
 		r.entries = nil
 	case keyMeta:
-		r.Position, r.begun, r.base = chat.Position{}, 0, 0
+		r.Position, r.begun, r.base, r.before, r.cleared, r.newestTaking, r.taken = chat.Position{}, 0, 0, "", 0, chat.Event{}, len(r.recalls)
 	case keyIDs: // the script looks into the history instead
 		for _, d := range r.entries {
 			_ = d
@@ -507,7 +522,7 @@ func (s *fakeStore) Report(_ context.Context, _ string, reports []chat.Report) (
 			r := s.room(rep.Room)
 			s.look(r, rep.Known)
 			s.reported[rep.Room] = rep.Online
-			r.likes += rep.Likes
+			r.likes = max(r.likes, rep.KnownLikes) + rep.Likes
 			pos := r.position()
 			if s.unnumbered {
 				pos = s.read(rep.Room, rep.Known, 0, 0).Position

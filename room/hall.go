@@ -36,6 +36,8 @@ type Store interface {
 	// Recall takes the message that user sent at ts back, and tells every node. Doing it again tells them
 	// again. The error is chat.ErrNoMessage where there is none.
 	Recall(ctx context.Context, room, user string, ts int64) (chat.Event, error)
+	// Purge takes the messages away that p names, and tells every node: see redisx.Store. n is how many there were.
+	Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error)
 	// Rules reads the rules of a room, ChangeRules replaces or changes them: see redisx.Store.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)

@@ -59,8 +59,10 @@ type Arrival struct {
 	// Modes are the room's, as a JSON object.
 	Modes string
 	// Recalled are recalls of the last time, oldest first, where the member comes back: it may
-	// have missed them. Where Recovered is true there were no others; else there may have been, see recallBytes.
+	// have missed them. Taken are frames that tell it of what else was taken away: they follow the welcome. Where
+	// there may have been more than these say, it is told to show nothing of before.
 	Recalled []chat.Event
+	Taken    []string
 }
 
 // Since is where a member that comes back has got. The zero value: it begins.
@@ -89,7 +91,7 @@ func (r *Room) Lacks(since Since) bool {
 func (r *Room) resumesLocked(since Since) bool {
 	pos := r.follower.pos
 	return !r.isLocalLocked() && since.Epoch != "" && since.Epoch == pos.Epoch && since.Seq <= pos.Seq &&
-		(since.TS != 0 || since.Seq == 0) && !r.recalls.forgotten(pos.Epoch, since.Seq)
+		(since.TS != 0 || since.Seq == 0) && !r.recalls.lacks(since, pos.Epoch)
 }
 
 // coversLocked reports whether newest has all from message seq on. r.mu must be held.
@@ -112,7 +114,20 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 	a.Epoch, a.Seq = st.epoch, st.next-1 // the next frame goes on from here
 	told := true
 	if since.Epoch != "" {
-		a.Recalled, told = newestRecalls(r.recalls.events.inOrder())
+		var events []chat.Event
+		if events, told = newestRecalls(r.recalls.events.inOrder()); !told || r.recalls.lacks(since, r.follower.pos.Epoch) {
+			a.Taken = []string{codec.ClearedText(chat.Place{Epoch: since.Epoch, Seq: since.Seq})}
+		}
+		for _, ev := range events {
+			switch {
+			case ev.Kind == chat.EventRecall:
+				a.Recalled = append(a.Recalled, ev)
+			case !isClear(ev):
+				a.Taken = append(a.Taken, codec.PurgedText(ev.Purge))
+			case ev.Epoch != a.Epoch: // else the modes say so
+				a.Taken = append(a.Taken, codec.ClearedText(ev.Purge.UpTo))
+			}
+		}
 	}
 	if a.Messages, a.Recovered = r.resumeLocked(since, read); !a.Recovered || !told {
 		a.Messages, a.Recovered = r.newest.last(r.hall.cfg().OnJoin), false
@@ -125,12 +140,20 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 func newestRecalls(events []chat.Event) (newest []chat.Event, all bool) {
 	from, size := len(events), 0
 	for from > 0 {
-		if size += len(events[from-1].Messages[0]); size > recallBytes {
+		if size += takingBytes(&events[from-1]); size > recallBytes {
 			break
 		}
 		from--
 	}
 	return events[from:], from == 0
+}
+
+// takingBytes is about how large an event is as JSON that takes messages away.
+func takingBytes(ev *chat.Event) int {
+	if ev.Kind == chat.EventPurge {
+		return len(codec.PurgedText(ev.Purge))
+	}
+	return len(ev.Messages[0])
 }
 
 // resumeLocked is all that came behind since; ok is false where that cannot be told. r.mu
@@ -164,7 +187,7 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 		all = all[1:]
 	}
 	if len(read.Entries) > 0 { // some may have been taken back since the history was read
-		all = slices.DeleteFunc(slices.Clone(all), func(e chat.Entry) bool { return r.wasRecalledLocked(e.JSON) })
+		all = slices.DeleteFunc(slices.Clone(all), func(e chat.Entry) bool { return r.takenLocked(e, pos.Epoch) != nil })
 	}
 	return all, proved && bytesOf(all) <= resumeBytes
 }

@@ -338,7 +338,7 @@ func TestRecalls_AreBoundedAndKnown(t *testing.T) {
 	for i := range chat.RecallsKept + 3 {
 		husk := fmt.Sprintf(`{"n":"%d","ts":%d}`, i, i)
 		keys[husk] = key(i)
-		ev := chat.Event{Epoch: "e", Seq: uint64(i), Total: uint64(10 + i), Messages: []string{husk}}
+		ev := chat.Event{Kind: chat.EventRecall, Epoch: "e", Seq: uint64(i), Total: uint64(10 + i), Messages: []string{husk}}
 		now := chat.Position{Epoch: "e", Seq: 1010, Total: 1000} // the numbers are 10 ahead of the totals
 		if !c.add(key(i), ev, now, keyOf) || c.add(key(i), ev, now, keyOf) {
 			t.Fatalf("recall %d is not new once", i)
@@ -347,8 +347,11 @@ func TestRecalls_AreBoundedAndKnown(t *testing.T) {
 	if len(c.ts) != chat.RecallsKept || c.has(2, 2) || !c.has(3, 3) || c.has(3, 3+1000*sameFor+1) || len(c.events.inOrder()) != chat.RecallsKept {
 		t.Errorf("%d are remembered; want the last %d", len(c.ts), chat.RecallsKept)
 	}
-	if !c.forgotten("e", 22) || c.forgotten("e", 23) || c.forgotten("other", 1) {
+	if !c.lacks(Since{Epoch: "e", Seq: 22}, "e") || c.lacks(Since{Epoch: "e", Seq: 23}, "e") || c.lacks(Since{Epoch: "other", Seq: 1}, "other") {
 		t.Errorf("dropped up to %+v; want what came up to message 22 of e", c.dropped)
+	}
+	if !c.lacks(Since{Epoch: "before", Seq: 100}, "e") {
+		t.Error("who comes from an earlier epoch is not told that recalls were dropped")
 	}
 	if c.names("e", 2, 2) || !c.names("e", 3, 3) || c.names("e", 3, 4) || c.names("other", 3, 3) {
 		t.Error("recalls are not found by number, epoch and ts")
@@ -370,7 +373,7 @@ func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
 	}
 	f.store.recall("1", 1) // said again: all are told again
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.goBackAny("1", func(int) int { return 1 }) }) // behind b
+	f.store.set(func(s *fakeStore) { s.goBackAny(func(int) int { return 1 }) }) // behind b
 	f.publishUnheard("c")
 	f.hall.Resumed()
 	f.settle()

@@ -248,15 +248,14 @@ func (r *Room) refresh(what string, read func(context.Context) error) {
 	r.failed = true
 }
 
-// recallAgain takes back once more what the store shows again since it has gone back. husks are those of
-// the messages.
-func (r *Room) recallAgain(husks []string) {
+// recallAgain makes recalls and purges once more that the store has lost since it has gone back.
+func (r *Room) recallAgain(lost []chat.Event) {
 	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
 	defer cancel()
-	for _, husk := range husks {
-		ev, err := r.hall.store.Recall(ctx, r.id, codec.Sender(husk), codec.Timestamp(husk))
+	for i := range lost {
+		ev, err := r.takeAgain(ctx, &lost[i])
 		if err != nil && !errors.Is(err, chat.ErrNoMessage) && !errors.Is(err, chat.ErrRefused) {
-			r.hall.log.Warn("cannot take back what the store shows again", "room", r.id, "err", err)
+			r.hall.log.Warn("cannot take away what the store shows again", "room", r.id, "err", err)
 			r.mu.Lock()
 			defer r.unlock()
 			r.failed = true
@@ -269,4 +268,20 @@ func (r *Room) recallAgain(husks []string) {
 		}
 		r.unlock()
 	}
+}
+
+// takeAgain asks the store for a recall or a purge that it has lost.
+func (r *Room) takeAgain(ctx context.Context, lost *chat.Event) (ev chat.Event, err error) {
+	if lost.Kind == chat.EventRecall {
+		return r.hall.store.Recall(ctx, r.id, codec.Sender(lost.Messages[0]), codec.Timestamp(lost.Messages[0]))
+	}
+	r.mu.Lock()
+	known := r.knownLocked()
+	r.unlock()
+	p := *lost.Purge
+	if p.User != "" { // what it takes has other numbers now
+		p.UpTo = chat.Place{}
+	}
+	ev, _, err = r.hall.store.Purge(ctx, r.id, known, p)
+	return ev, err
 }

@@ -7,64 +7,133 @@ import (
 	"barrage/internal/chat"
 )
 
-// recalls is what was taken back lately, oldest first. The zero value is empty.
+// recalls is what was taken away lately, by recalls, purges and clears. The zero value is empty.
 type recalls struct {
-	events ring[chat.Event] // bounded by chat.RecallsKept; each has the husk of its message
-	// dropped is the epoch and the number that the room had reached when the newest recall came that events has no
-	// more.
+	events ring[chat.Event] // oldest first, bounded by chat.RecallsKept; each recall has the husk of its message
+	purges []*chat.Event    // those of events that are no recalls, oldest first
+	// dropped is the epoch and the number that the room had reached when the newest one came that events has no more, or
+	// never had.
 	dropped chat.Position
-	ts      map[key]int64 // of the messages that events name
-	// lost are husks of messages that the store shows again since it has gone back: a publisher takes
-	// them back once more. Bounded by chat.RecallsKept: each is among events.
-	lost []string
+	ts      map[key]int64 // of the messages that recalls name
+	cleared uint64        // the number up to which the room is cleared, in the follower's epoch
+	// lost are recalls and purges that the store does not know any more: a publisher makes them once more. Bounded by
+	// chat.RecallsKept: each is among events.
+	lost []chat.Event
 }
 
-// add notes a recall, and reports whether it is new. now is where the room stands.
+// add notes what was taken away, and reports whether it is new; k is the key of a recalled message. now is where the
+// room stands.
 func (c *recalls) add(k key, ev chat.Event, now chat.Position, keyOf func(string) key) (isNew bool) {
-	ts := codec.Timestamp(ev.Messages[0])
-	if c.has(k, ts) {
+	if ev.Kind == chat.EventPurge {
+		if c.knows(&ev) {
+			return false
+		}
+	} else if c.has(k, codec.Timestamp(ev.Messages[0])) {
 		return false
+	}
+	if old, full := c.events.put(ev, chat.RecallsKept); full {
+		c.drop(&old, now, keyOf)
+	}
+	if ev.Kind == chat.EventPurge {
+		c.purges = append(c.purges, &ev)
+		return true
 	}
 	if c.ts == nil {
 		c.ts = map[key]int64{}
 	}
-	if old, full := c.events.put(ev, chat.RecallsKept); full {
-		// Its total was the room's then. Should that have begun anew since, then this is too much, and no harm.
-		at := chat.Position{Epoch: old.Epoch, Seq: old.Total + now.First() - 1}
-		if at.Epoch != c.dropped.Epoch || at.Seq > c.dropped.Seq {
-			c.dropped = at
-		}
-		if was := keyOf(old.Messages[0]); c.ts[was] == codec.Timestamp(old.Messages[0]) { // else a newer use of its id
-			delete(c.ts, was)
-		}
-	}
-	c.ts[k] = ts
+	c.ts[k] = codec.Timestamp(ev.Messages[0])
 	return true
 }
 
-// has reports whether the message was taken back lately.
+// knows reports whether a purge is among events.
+func (c *recalls) knows(purge *chat.Event) bool {
+	return slices.ContainsFunc(c.purges, func(was *chat.Event) bool { return sameTaking(was, purge) })
+}
+
+// drop forgets the oldest of events.
+func (c *recalls) drop(old *chat.Event, now chat.Position, keyOf func(string) key) {
+	c.forget(placeOf(old, now))
+	if old.Kind == chat.EventPurge {
+		c.purges = slices.Delete(c.purges, 0, 1)
+		return
+	}
+	if was := keyOf(old.Messages[0]); c.ts[was] == codec.Timestamp(old.Messages[0]) { // else a newer use of its id
+		delete(c.ts, was)
+	}
+}
+
+// placeOf is where the room stood when something was taken away. Total was the room's then: should that have begun anew
+// since, then it is too much, and no harm.
+func placeOf(ev *chat.Event, now chat.Position) chat.Position {
+	at := chat.Position{Epoch: ev.Epoch, Seq: ev.Total + now.First() - 1}
+	if ev.Kind == chat.EventPurge {
+		at.Seq = max(at.Seq, ev.Seq)
+	}
+	return at
+}
+
+// forget says that events may lack what was taken away when the room had reached a place.
+func (c *recalls) forget(at chat.Position) {
+	if at.Epoch != c.dropped.Epoch || at.Seq > c.dropped.Seq {
+		c.dropped = at
+	}
+}
+
+// has reports whether the message was recalled lately.
 func (c *recalls) has(k key, ts int64) bool {
 	was, ok := c.ts[k]
 	return ok && same(was, ts)
 }
 
-// forgotten reports whether events may lack recalls that came when the room had reached message seq of an epoch, or
-// later. Who had the message behind that had them, too, and so had who came over from an earlier epoch.
-func (c *recalls) forgotten(epoch string, seq uint64) bool {
-	return c.dropped.Epoch == epoch && seq <= c.dropped.Seq
+// purge is the newest one that took a message of an epoch, nil where none did.
+func (c *recalls) purge(e chat.Entry, epoch string) *chat.Event {
+	if len(c.purges) == 0 {
+		return nil
+	}
+	user, ts := codec.Sender(e.JSON), codec.Timestamp(e.JSON)
+	for _, ev := range slices.Backward(c.purges) {
+		if ev.Purge.Takes(user, ts, epoch, e.Seq) {
+			return ev
+		}
+	}
+	return nil
+}
+
+// clearedAt is when the room was cleared last, in Unix ms, as far as events know; 0 where they do not.
+func (c *recalls) clearedAt() (at int64) {
+	for _, ev := range c.purges {
+		if isClear(*ev) {
+			at = max(at, ev.Purge.Until)
+		}
+	}
+	return at
+}
+
+// clearedSince reports whether the room was cleared in another epoch than that of a lost message, and later.
+func (c *recalls) clearedSince(ts int64, epoch string) bool {
+	return slices.ContainsFunc(c.purges, func(ev *chat.Event) bool { return isClear(*ev) && ev.Epoch != epoch && ts <= ev.Purge.Until })
+}
+
+// lacks reports whether events may lack what somebody missed who has got to a place, in a room that stands in epoch
+// now. Who had the message behind it had what was taken away before, too.
+func (c *recalls) lacks(at Since, now string) bool {
+	if at.Epoch == c.dropped.Epoch {
+		return at.Seq <= c.dropped.Seq && at.Epoch != ""
+	}
+	return c.dropped.Epoch != "" && at.Epoch != now
 }
 
 // names reports whether message seq of an epoch, with that timestamp, is among what was taken back.
 func (c *recalls) names(epoch string, seq uint64, ts int64) bool {
 	return slices.ContainsFunc(c.events.items, func(ev chat.Event) bool {
-		return ev.Epoch == epoch && ev.Seq == seq && codec.Timestamp(ev.Messages[0]) == ts
+		return ev.Kind == chat.EventRecall && ev.Epoch == epoch && ev.Seq == seq && codec.Timestamp(ev.Messages[0]) == ts
 	})
 }
 
 // number reports whether a message with that number is among what was taken back, in any epoch: those that survive a
 // change of epoch keep their numbers.
 func (c *recalls) number(seq uint64) bool {
-	return slices.ContainsFunc(c.events.items, func(ev chat.Event) bool { return ev.Seq == seq })
+	return slices.ContainsFunc(c.events.items, func(ev chat.Event) bool { return ev.Kind == chat.EventRecall && ev.Seq == seq })
 }
 
 // RecallAgain tells the members of a room once more of a recall that the node remembers, and reports whether there was
@@ -77,7 +146,7 @@ func (h *Hall) RecallAgain(id string, meant func(ev *chat.Event) bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, ev := range slices.Backward(r.recalls.events.inOrder()) {
-		if meant(&ev) {
+		if ev.Kind == chat.EventRecall && meant(&ev) {
 			r.nativesLocked(func(st *stream) { st.recalled(&ev) })
 			return true
 		}
@@ -85,25 +154,91 @@ func (h *Hall) RecallAgain(id string, meant func(ev *chat.Event) bool) bool {
 	return false
 }
 
-// recallLocked takes a message off the members' screens and out of what new members are given. It is
-// idempotent: members are told again only of one that is repeated for those who missed it. now is where the room
-// stands in the store. r.mu must be held.
+// recallLocked takes messages off the members' screens and out of what new members are given. It is
+// idempotent: members are told again only of what is repeated for those who missed it. now is where the room
+// stands in the store, answer says that this node asked for it. r.mu must be held.
 func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
-	husk := ev.Messages[0]
-	k, ts := r.hall.keyOf(husk), codec.Timestamp(husk)
-	if isNew := r.recalls.add(k, *ev, now, r.hall.keyOf); isNew || ev.Rev == 0 && !answer {
-		r.nativesLocked(func(st *stream) { st.recalled(ev) })
+	var k key
+	if ev.Kind == chat.EventRecall {
+		k = r.hall.keyOf(ev.Messages[0])
 	}
-	r.unpinLocked(k, ts, answer)
-	r.seen.forget(k, ts)
-	known := r.newest.remove(func(e chat.Entry) bool {
-		return r.hall.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts)
-	})
-	if !known {
+	isNew := r.recalls.add(k, *ev, now, r.hall.keyOf)
+	if isNew || ev.Rev == 0 && !answer {
+		if isClear(*ev) {
+			r.tellClearedLocked(ev.Purge.UpTo)
+		} else {
+			r.nativesLocked(func(st *stream) { st.recalled(ev) })
+		}
+	}
+	var taken func(e chat.Entry) bool
+	if ev.Kind == chat.EventRecall {
+		ts := codec.Timestamp(ev.Messages[0])
+		r.seen.forget(k, ts)
+		taken = func(e chat.Entry) bool { return r.hall.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts) }
+	} else {
+		if ev.Purge.User == "" && ev.Epoch == r.follower.pos.Epoch {
+			r.clearedLocked(max(r.recalls.cleared, ev.Seq)) // an earlier one may be told again
+		}
+		epoch := r.follower.pos.Epoch
+		taken = func(e chat.Entry) bool {
+			return ev.Purge.Takes(codec.Sender(e.JSON), codec.Timestamp(e.JSON), epoch, e.Seq)
+		}
+	}
+	r.unpinLocked(taken, answer)
+	if !r.newest.removeAll(taken) {
 		return
 	}
 	r.changedLocked()
 	if n := uint64(len(r.newest.entries)); n < uint64(r.newest.most) && n < r.follower.pos.Total {
 		r.lagLocked() // the store may have older ones to fill up with
 	}
+}
+
+// tellClearedLocked has native members show nothing of up to a place. What they had first goes as well: the store may
+// have had it before. r.mu must be held.
+func (r *Room) tellClearedLocked(at chat.Place) {
+	r.nativesLocked(func(st *stream) {
+		if here := st.epoch; here == r.localEpoch() {
+			st.cleared(chat.Place{Epoch: here, Seq: st.next - 1})
+		} else {
+			st.cleared(at)
+		}
+	})
+}
+
+// clearedLocked notes that the room is cleared up to a number. r.mu must be held.
+func (r *Room) clearedLocked(upTo uint64) {
+	if upTo != r.recalls.cleared {
+		r.recalls.cleared, r.rules.modes = upTo, ""
+	}
+}
+
+// takenLocked is why a message of an epoch is not shown any more, nil where it is: a recall or a purge. r.mu must be
+// held.
+func (r *Room) takenLocked(e chat.Entry, epoch string) *chat.Event {
+	if len(r.recalls.ts) > 0 && r.recalls.has(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)) {
+		husk, _ := codec.Husk(e.JSON)
+		return &chat.Event{Kind: chat.EventRecall, Messages: []string{husk}}
+	}
+	return r.recalls.purge(e, epoch)
+}
+
+// recallLostLocked has a publisher make once more what the store has lost. r.mu must be held.
+func (r *Room) recallLostLocked(ev *chat.Event) {
+	if !slices.ContainsFunc(r.recalls.lost, func(was chat.Event) bool { return sameTaking(&was, ev) }) {
+		r.recalls.lost = append(r.recalls.lost, *ev)
+		r.enqueueLocked()
+	}
+}
+
+// sameTaking reports whether two events take the same away.
+func sameTaking(a, b *chat.Event) bool {
+	if a.Kind == chat.EventPurge && b.Kind == chat.EventPurge {
+		p, q := a.Purge, b.Purge
+		if p.User == "" {
+			return q.User == "" && p.UpTo == q.UpTo
+		}
+		return p.User == q.User && p.Since == q.Since && p.Until == q.Until // made again it has another place
+	}
+	return a.Kind == b.Kind && a.Messages[0] == b.Messages[0]
 }

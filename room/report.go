@@ -114,7 +114,7 @@ func (r *Room) takeReport() (rep chat.Report, before reported, ok bool) {
 	if r.follower.reading == unread || now < r.reportFrom || !changed && !due {
 		return rep, before, false
 	}
-	rep = chat.Report{Room: r.id, Online: members, Likes: r.likes, Known: r.follower.pos}
+	rep = chat.Report{Room: r.id, Online: members, Likes: r.likes, KnownLikes: r.counters.Likes, Known: r.follower.pos}
 	r.reportedMembers, r.reportedAt, r.likes = members, now, 0
 	return rep, reported{r, rep.Likes, r.follower.pos, r.counted, r.rules.Version, members > 0}, true
 }
@@ -150,7 +150,7 @@ func (r *Room) stands(s chat.Standing, before reported) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.counted == before.counted { // else an event came meanwhile, which may be newer
-		r.counters = s.Counters
+		r.countLocked(s.Counters)
 	}
 	if r.open != before.open && r.hall.cfg().OnNews != nil {
 		r.hall.cfg().OnNews(r.id)

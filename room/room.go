@@ -360,3 +360,10 @@ func (n *newest) remove(is func(chat.Entry) bool) bool {
 	}
 	return false
 }
+
+// removeAll takes the entries out that are meant, and reports whether there were any.
+func (n *newest) removeAll(meant func(chat.Entry) bool) bool {
+	had := len(n.entries) + len(n.ours)
+	n.entries, n.ours = slices.DeleteFunc(n.entries, meant), slices.DeleteFunc(n.ours, meant)
+	return len(n.entries)+len(n.ours) < had
+}

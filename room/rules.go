@@ -79,7 +79,6 @@ type rules struct {
 	// modes is what native members are told of them; empty after a change. prefixes are the lengths of those that are
 	// banned; nil after a change.
 	modes    string
-	modesOf  string // the epoch that modes counts in
 	prefixes []int
 	// marks are those of messages that members got while the store is away, with the time in Unix ms when each ends.
 	marks map[chat.Mark]int64
@@ -286,12 +285,18 @@ func (r *Room) judgeFlightLocked() (fresh bool) {
 func (r *Room) readRules(ctx context.Context) (err error) {
 	r.mu.Lock()
 	r.rules.stale = false // what comes from now on may not be in the answer
+	known := r.rules.read && r.rules.Version != ""
 	r.unlock()
 	now, err := r.hall.store.Rules(ctx, r.id)
+	if errors.Is(err, chat.ErrRulesLost) && known {
+		err = nil // this node brings them back
+	}
 	if err != nil {
 		r.mu.Lock()
 		defer r.unlock()
-		r.rules.stale = true
+		if r.rules.stale = true; errors.Is(err, chat.ErrRulesLost) && !r.rules.read {
+			r.enqueueLocked() // until they are back, or nobody knows them
+		}
 		return err
 	}
 	r.mu.Lock()
@@ -321,7 +326,7 @@ func (r *Room) takeRulesLocked(now chat.Rules) {
 	was := r.rules.Rules
 	r.rules.Rules, r.rules.read = now, true
 	if was.Version != now.Version {
-		r.newRulesLocked(was.Cleared, true, targets(now.Measures(0), was.Measures(0)))
+		r.newRulesLocked(true, targets(now.Measures(0), was.Measures(0)))
 	}
 }
 
@@ -329,8 +334,12 @@ func (r *Room) takeRulesLocked(now chat.Rules) {
 func (r *Room) changeRulesLocked(c *chat.RulesChange) {
 	s := &r.rules
 	switch {
-	case !s.read || c.Version == s.Version, s.stale && chat.Newer(c.Version, s.Version):
-		return // it is about to be read, or known
+	case !s.read: // it is about to be read, and was lost perhaps
+		r.failed = false
+		r.staleLocked()
+		return
+	case c.Version == s.Version, s.stale && chat.Newer(c.Version, s.Version):
+		return // it is known, or about to be read
 	case !chat.Newer(c.Version, s.Version): // the store has gone back, or this came late
 		s.back = true
 		r.staleLocked()
@@ -339,9 +348,8 @@ func (r *Room) changeRulesLocked(c *chat.RulesChange) {
 		r.staleLocked()
 		return
 	}
-	was := s.Cleared
 	codec.ApplyRules(&s.Rules, c)
-	r.newRulesLocked(was, len(c.Modes) > 0 || c.Pin != nil || c.Clear, targets(c.Set, c.Lift))
+	r.newRulesLocked(len(c.Modes) > 0 || c.Pin != nil, targets(c.Set, c.Lift))
 }
 
 // targets are those of two lists of measures.
@@ -355,14 +363,11 @@ func targets(one, other []chat.Measure) []string {
 	return all
 }
 
-// newRulesLocked tells members of new rules; cleared is where the room was cleared before, told says that they see a
-// difference, targets are of whom measures are new or gone. r.mu must be held.
-func (r *Room) newRulesLocked(cleared chat.Place, told bool, targets []string) {
+// newRulesLocked tells members of new rules; told says that they see a difference, targets are of whom measures are new
+// or gone. r.mu must be held.
+func (r *Room) newRulesLocked(told bool, targets []string) {
 	s := &r.rules
 	s.modes, s.prefixes = "", nil
-	if s.Cleared != cleared && s.Cleared.Epoch == r.follower.pos.Epoch {
-		r.clearLocked()
-	}
 	if told {
 		r.nativesLocked(func(st *stream) { st.control(codec.RoomText(r.modesLocked())) })
 	}
@@ -371,23 +376,11 @@ func (r *Room) newRulesLocked(cleared chat.Place, told bool, targets []string) {
 	}
 }
 
-// clearLocked takes all up to the place where the room was cleared off the screens, and out of what newcomers are
-// given. r.mu must be held.
-func (r *Room) clearLocked() {
-	at := r.rules.Cleared
-	r.newest.entries = slices.DeleteFunc(r.newest.entries, func(e chat.Entry) bool { return e.Seq <= at.Seq })
-	if pos := &r.follower.pos; pos.Seq >= at.Seq {
-		pos.Total = pos.Seq - at.Seq
-	}
-	r.nativesLocked(func(st *stream) { st.control(codec.ClearedText(at)) })
-	r.changedLocked()
-}
-
-// unpinLocked takes the pinned message off the screens that was taken back, and out of the store where this node asked
-// for the recall. r.mu must be held.
-func (r *Room) unpinLocked(k key, ts int64, asked bool) {
+// unpinLocked takes the pinned message off the screens if it was taken away, and out of the store where this node asked
+// for that. r.mu must be held.
+func (r *Room) unpinLocked(taken func(chat.Entry) bool, asked bool) {
 	s := &r.rules
-	if s.Pinned.JSON == "" || r.hall.keyOf(s.Pinned.JSON) != k || !same(codec.Timestamp(s.Pinned.JSON), ts) {
+	if s.Pinned.JSON == "" || !taken(s.Pinned) {
 		return
 	}
 	if s.hidden != s.Pinned {
@@ -408,17 +401,13 @@ func (r *Room) staleLocked() {
 
 // modesLocked is what native members are told of the rules, as a JSON object. r.mu must be held.
 func (r *Room) modesLocked() string {
-	s, epoch := &r.rules, r.follower.pos.Epoch
-	if s.modes == "" || s.modesOf != epoch {
-		cleared := s.Cleared.Seq
-		if s.Cleared.Epoch != epoch { // the store has lost what was cleared, or carried on what was left
-			cleared = 0
-		}
+	s := &r.rules
+	if s.modes == "" {
 		shown := s.Rules
 		if shown.Pinned == s.hidden {
 			shown.Pinned = chat.Entry{}
 		}
-		s.modes, s.modesOf = codec.ModesObject(&shown, cleared), epoch
+		s.modes = codec.ModesObject(&shown, r.recalls.cleared)
 	}
 	return s.modes
 }

@@ -38,6 +38,14 @@ func (f *fixture) moderateElsewhere(c chat.RulesChange) {
 	}
 }
 
+// purgeElsewhere takes messages away over another node.
+func (f *fixture) purgeElsewhere(p chat.Purge) {
+	f.t.Helper()
+	if _, _, err := f.other.Purge(f.t.Context(), "1", chat.Position{}, p); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // speaker is an author with a voice, who collects answers.
 type speaker struct {
 	mailbag
@@ -273,7 +281,8 @@ func TestRules_MembersAreTold(t *testing.T) {
 	f.moderateElsewhere(modes("slow_ms", "5000"))
 	f.moderateElsewhere(muted("u"))
 	f.settle()
-	f.moderateElsewhere(chat.RulesChange{Clear: true})
+	f.purgeElsewhere(chat.Purge{})
+	f.moderateElsewhere(chat.RulesChange{Pin: new(chat.Entry)}) // as the desk does
 	f.settle()
 	if code := f.says(r, nil, "v", "2", "two"); code != "" {
 		t.Fatal(code)

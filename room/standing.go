@@ -27,6 +27,12 @@ func (r *Room) countersLocked() chat.Counters {
 	return c
 }
 
+// countLocked takes what the store counts. Likes that it has lost it is told again. r.mu must be held.
+func (r *Room) countLocked(c chat.Counters) {
+	c.Likes = max(c.Likes, r.counters.Likes)
+	r.counters = c
+}
+
 // positionLocked is where the members stand. r.mu must be held.
 func (r *Room) positionLocked() chat.Position {
 	pos := r.follower.pos

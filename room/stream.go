@@ -159,6 +159,7 @@ func (s *stream) lose(epoch string, from, to uint64) {
 func (s *stream) gap(to uint64) {
 	s.control(codec.GapText(s.next, to, codec.GapLost))
 	s.next = to + 1
+	s.seqs.note(s.epoch, s.log.count(), s.next) // who skips before a message comes would not know
 }
 
 // place is move for a room in which nothing comes: its newest message is seq of epoch, and members have
@@ -195,14 +196,29 @@ func (s *stream) wake(came int64) {
 	}
 }
 
-// recalled tells native members that a message was taken back. room.mu must be held.
+// recalled tells native members what was taken away. room.mu must be held.
 func (s *stream) recalled(ev *chat.Event) {
+	if ev.Kind == chat.EventPurge {
+		s.taken(codec.PurgedText(ev.Purge))
+		return
+	}
 	seq := ev.Seq
 	if ev.Epoch != s.epoch { // they know it under another number: its key tells
 		seq = 0
 	}
-	text := codec.RecalledText(seq, ev.Messages[0], ev.Tip)
-	s.seqs.noteRecall(takeBack{s.log.count(), text})
+	s.taken(codec.RecalledText(seq, ev.Messages[0], ev.Tip))
+}
+
+// taken gives native members a frame that says what was taken away; who skips gets it again. room.mu must be held.
+func (s *stream) taken(text string) {
+	s.seqs.noteRecall(takeBack{s.log.count(), text, false})
+	s.control(text)
+}
+
+// cleared has native members show nothing of up to a place. room.mu must be held.
+func (s *stream) cleared(at chat.Place) {
+	text := codec.ClearedText(at)
+	s.seqs.noteRecall(takeBack{s.log.count(), text, true})
 	s.control(text)
 }
 
@@ -213,8 +229,8 @@ func (s *stream) skipNote(from, to uint64) (note []byte) {
 	if s.encoding == FastIM {
 		return nil
 	}
-	for _, t := range s.seqs.recalledBetween(from, to) {
-		note = codec.AppendFrame(note, codec.OpText, t.text)
+	for _, text := range s.seqs.recalledBetween(from, to) {
+		note = codec.AppendFrame(note, codec.OpText, text)
 	}
 	for _, text := range s.seqs.skipped(from, to) {
 		note = codec.AppendFrame(note, codec.OpText, text)
@@ -228,29 +244,38 @@ type seqMap struct {
 	mu      sync.Mutex     // guards the fields below; a leaf
 	runs    []run          // bounded by maxRuns
 	recalls ring[takeBack] // bounded by chat.RecallsKept
+	dropped uint64         // the index of the newest one that recalls has no more, and one; 0: it has all
 }
 
-// takeBack is what was told of a recall before the message at index.
+// takeBack is what was told before the message at index of what was taken away.
 type takeBack struct {
 	index uint64
 	text  string
+	all   bool // that was before
 }
 
-// noteRecall remembers a recall.
+// noteRecall remembers what was taken away.
 func (n *seqMap) noteRecall(t takeBack) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.recalls.put(t, chat.RecallsKept)
+	if old, full := n.recalls.put(t, chat.RecallsKept); full {
+		n.dropped = old.index + 1
+	}
 }
 
-// recalledBetween is what was recalled between the messages at index from and to.
-func (n *seqMap) recalledBetween(from, to uint64) (all []takeBack) {
+// recalledBetween is what was told of between the messages at index from and to. Where all was taken away, or that was
+// too much, the member is told to show nothing of what it had before, by its own place.
+func (n *seqMap) recalledBetween(from, to uint64) (all []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	clears := from < n.dropped
 	for _, t := range n.recalls.inOrder() {
 		if from <= t.index && t.index <= to {
-			all = append(all, t)
+			all, clears = append(all, t.text), clears || t.all
 		}
+	}
+	if k := n.findLocked(from - 1); clears && from > 0 && k >= 0 {
+		all = slices.Insert(all, 0, codec.ClearedText(chat.Place{Epoch: n.runs[k].epoch, Seq: n.runs[k].at(from - 1)}))
 	}
 	return all
 }

@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,11 +27,10 @@ type Store interface {
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
 	RecallSeq(ctx context.Context, room, user string, known chat.Position, epoch string, seq uint64, notBefore int64) (chat.Event, error)
-	Purge(ctx context.Context, room, user string, since int64) ([]chat.Event, error)
+	Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error)
 	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
 	Held(ctx context.Context, room string) ([]chat.Held, error)
 	Deny(ctx context.Context, room, id string) (chat.Held, error)
-	Notify(ctx context.Context, room, text string) error
 	WriteLog(ctx context.Context, room, entry string) error
 	ReadLog(ctx context.Context, room, before string, limit int) ([]string, error)
 }
@@ -130,11 +128,14 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 	}
 	now := d.now()
 	rank := rank(a, &rules, now)
-	theirs := chat.RoleViewer
-	if rank >= chat.RoleModerator { // the sockets of the node are gone through for it
-		theirs = d.roleOf(ctx, room, v.UserID, rank, &rules, now)
+	theirs, about := chat.RoleViewer, *v
+	if v.Verb == "delete" && v.UserID == a.Name { // one's own
+		about.UserID = ""
 	}
-	if no := may(rank, a.Name, v, theirs, &rules, now); no != nil {
+	if rank >= chat.RoleModerator { // the sockets of the node are gone through for it
+		theirs = d.roleOf(ctx, room, about.UserID, rank, &rules, now)
+	}
+	if no := may(rank, a.Name, &about, theirs, &rules, now); no != nil {
 		return Done{}, no
 	}
 	if room == chat.Everywhere && measures[v.Verb] != chat.Ban {
@@ -255,6 +256,13 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 		e.Seq, e.Epoch = at.Place.Seq, at.Place.Epoch
 		return Done{Verb: v.Verb, Seq: at.Place.Seq, Before: at.Before}, nil
 	}
+	n := 0
+	if v.Verb == "clear" {
+		var no *Refused
+		if n, no = d.takeAway(ctx, room, v, chat.Purge{}); no != nil {
+			return Done{}, no
+		}
+	}
 	c, no := d.change(ctx, room, v, rank, e)
 	if no != nil {
 		return Done{}, no
@@ -264,7 +272,7 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 		return Done{}, d.cannot(v, err)
 	}
 	d.hall.RulesChanged(room, ev)
-	done := Done{Verb: v.Verb, V: ev.Rules.Version}
+	done := Done{Verb: v.Verb, V: ev.Rules.Version, N: n}
 	if v.Verb == "clear" {
 		return done, d.denyAll(ctx, room, v, func(codec.HeldInfo, int64) bool { return true })
 	}
@@ -280,7 +288,7 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 func (d *Desk) change(ctx context.Context, room string, v *Verb, rank chat.Role, e *Entry) (c chat.RulesChange, no *Refused) {
 	switch v.Verb {
 	case "clear":
-		c.Clear, c.Pin = true, new(chat.Entry) // what is pinned goes with the rest
+		c.Pin = new(chat.Entry) // what is pinned goes with the rest
 		return c, nil
 	case "unpin":
 		c.Pin = new(chat.Entry)
@@ -356,30 +364,47 @@ func (d *Desk) mayDelete(ctx context.Context, room string, v *Verb, rank chat.Ro
 	return nil
 }
 
-// remove takes one message away.
+// remove takes one message away. What the store has lost stands on screens still: they are told by its sender and
+// timestamp, which no other message has.
 func (d *Desk) remove(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
 	e.Seq = v.Seq
 	ev, err := d.store.RecallSeq(ctx, room, chat.Anybody, d.hall.Position(room), v.Epoch, v.Seq, 0)
+	if v.UserID != "" && (errors.Is(err, chat.ErrNoMessage) || errors.Is(err, chat.ErrOtherEpoch)) {
+		e.Target = v.UserID
+		_, no := d.takeAway(ctx, room, v, chat.Purge{User: v.UserID, Since: v.TS, Until: v.TS})
+		return Done{Verb: v.Verb, N: 1}, no
+	}
 	if err != nil {
 		return Done{}, d.cannot(v, err)
 	}
 	d.hall.Recalled(room, ev)
 	e.Target = codec.Sender(ev.Messages[0])
-	d.unpin(ctx, room, []chat.Event{ev})
+	d.unpin(ctx, room, &ev)
 	return Done{Verb: v.Verb, N: 1}, nil
 }
 
-// unpin takes the pinned message off if it was recalled, in a room that no node may have live: a room does it by
+// takeAway takes messages away at once, and returns how many the history had.
+func (d *Desk) takeAway(ctx context.Context, room string, v *Verb, p chat.Purge) (n int, no *Refused) {
+	ev, n, err := d.store.Purge(ctx, room, d.hall.Position(room), p)
+	if errors.Is(err, chat.ErrNoMessage) { // nobody ever said anything
+		return 0, nil
+	}
+	if err != nil {
+		return 0, d.cannot(v, err)
+	}
+	d.hall.Recalled(room, ev)
+	d.unpin(ctx, room, &ev)
+	return n, nil
+}
+
+// unpin takes the pinned message off if it was taken away, in a room that no node may have live: a room does it by
 // itself.
-func (d *Desk) unpin(ctx context.Context, room string, recalls []chat.Event) {
+func (d *Desk) unpin(ctx context.Context, room string, ev *chat.Event) {
 	if d.hall.Live(room) {
 		return
 	}
 	rules, err := d.store.Rules(ctx, room)
-	pinned := rules.Pinned.JSON
-	if err == nil && pinned != "" && slices.ContainsFunc(recalls, func(ev chat.Event) bool {
-		return codec.Sender(ev.Messages[0]) == codec.Sender(pinned) && codec.Timestamp(ev.Messages[0]) == codec.Timestamp(pinned)
-	}) {
+	if pinned := rules.Pinned; err == nil && pinned.JSON != "" && takes(ev, pinned) {
 		_, err = d.store.ChangeRules(ctx, room, chat.RulesChange{Pin: new(chat.Entry)})
 	}
 	if err != nil {
@@ -387,34 +412,23 @@ func (d *Desk) unpin(ctx context.Context, room string, recalls []chat.Event) {
 	}
 }
 
-// purgeTurns bounds how often purge asks: 512 messages each, more than a history has at most by default.
-const purgeTurns = 40
+// takes reports whether an event took a message away.
+func takes(ev *chat.Event, e chat.Entry) bool {
+	user, ts := codec.Sender(e.JSON), codec.Timestamp(e.JSON)
+	if ev.Kind == chat.EventPurge {
+		return ev.Purge.Takes(user, ts, ev.Epoch, e.Seq)
+	}
+	return codec.Sender(ev.Messages[0]) == user && codec.Timestamp(ev.Messages[0]) == ts
+}
 
 // purge takes a user's messages away.
 func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done, *Refused) {
 	e.Target = v.UserID
-	done := Done{Verb: v.Verb}
-	for range purgeTurns {
-		events, err := d.store.Purge(ctx, room, v.UserID, v.Since)
-		if err != nil {
-			return Done{}, d.cannot(v, err)
-		}
-		for _, ev := range events {
-			d.hall.Recalled(room, ev)
-		}
-		d.unpin(ctx, room, events)
-		done.N += len(events)
-		if len(events) < chat.RecallsKept {
-			break
-		}
+	n, no := d.takeAway(ctx, room, v, chat.Purge{User: v.UserID, Since: v.Since})
+	if no == nil {
+		no = d.denyAll(ctx, room, v, func(info codec.HeldInfo, at int64) bool { return info.UserID == v.UserID && at >= v.Since })
 	}
-	if no := d.denyAll(ctx, room, v, func(info codec.HeldInfo, at int64) bool { return info.UserID == v.UserID && at >= v.Since }); no != nil {
-		return done, no
-	}
-	if err := d.store.Notify(ctx, room, codec.PurgedText(v.UserID, v.Since)); err != nil {
-		d.log.Warn("cannot tell a room of a purge; each of its messages was recalled", "room", room, "err", err)
-	}
-	return done, nil
+	return Done{Verb: v.Verb, N: n}, no
 }
 
 // Note writes into the log what an operator did that is no verb, as revoking tokens; room is [chat.Everywhere] where it

@@ -250,8 +250,8 @@ func TestDesk_NobodyEndsWhatAHigherRoleTook(t *testing.T) {
 func TestDesk_Messages(t *testing.T) {
 	f := newFixture(t)
 	f.publish("a", "b", "a", "a")
-	if done := f.must("m", chat.RoleModerator, fmt.Sprintf(`{"verb":"purge","user_id":"a","since":%d}`, day.UnixMilli()+1)); done.N != 2 || len(f.hall.recalls) != 2 {
-		t.Errorf("purged %d, this node was told of %d; want 2 and 2", done.N, len(f.hall.recalls))
+	if done := f.must("m", chat.RoleModerator, fmt.Sprintf(`{"verb":"purge","user_id":"a","since":%d}`, day.UnixMilli()+1)); done.N != 2 || len(f.hall.recalls) != 1 {
+		t.Errorf("purged %d, this node was told of %d; want 2, and one purge", done.N, len(f.hall.recalls))
 	}
 	f.must("m", chat.RoleModerator, `{"verb":"pin","seq":2}`)
 	if _, code := f.do("m", chat.RoleModerator, "r", `{"verb":"pin","seq":3}`); code != "not_found" {
@@ -284,6 +284,39 @@ func TestDesk_Messages(t *testing.T) {
 	h, err := f.store.Page(t.Context(), "r", 0, 0, 10)
 	if err != nil || len(h.Entries) != 0 {
 		t.Errorf("a cleared room has %v, %v", h.Entries, err)
+	}
+	if o, _ := f.Order(t.Context(), Actor{Name: "m", Role: chat.RoleModerator}, "r"); !strings.Contains(string(o.Modes), `"cleared":4`) {
+		t.Errorf("modes %s; want it cleared up to 4", o.Modes)
+	}
+}
+
+// TestDesk_DeletesWhatTheStoreHasLost: it stands on screens still, and all nodes are told by whose it is and when it
+// was sent; its sender's role counts.
+func TestDesk_DeletesWhatTheStoreHasLost(t *testing.T) {
+	f := newFixture(t)
+	f.tokens = map[string]chat.Role{"olga": chat.RoleOwner}
+	f.publish("a")
+	for _, c := range []struct{ text, want string }{
+		{`{"verb":"delete","seq":7}`, "not_found"},
+		{`{"verb":"delete","seq":7,"user_id":"a"}`, "not_found"},
+		{`{"verb":"delete","seq":1,"epoch":"gone"}`, "other_epoch"},
+		{`{"verb":"delete","seq":7,"user_id":"olga","ts":5}`, "forbidden"},
+		{`{"verb":"delete","seq":7,"user_id":"a","ts":5}`, ""},
+		{`{"verb":"delete","seq":1,"epoch":"gone","user_id":"m","ts":6}`, ""}, // one's own
+	} {
+		if _, got := f.do("m", chat.RoleModerator, "r", c.text); got != c.want {
+			t.Errorf("%s is refused with %q; want %q", c.text, got, c.want)
+		}
+	}
+	var told []chat.Purge
+	for _, ev := range f.hall.recalls {
+		told = append(told, *ev.Purge)
+	}
+	if len(told) != 2 || told[0].User != "a" || told[0].Since != 5 || told[0].Until != 5 || told[1].User != "m" || told[1].Until != 6 {
+		t.Errorf("this node was told of %+v; want the messages of a at 5, and of m at 6", told)
+	}
+	if h, err := f.store.Page(t.Context(), "r", 0, 0, 10); err != nil || len(h.Entries) != 1 || h.Entries[0].JSON == "" {
+		t.Errorf("the history has %v, %v; want what nobody deleted", h.Entries, err)
 	}
 }
 

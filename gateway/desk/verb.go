@@ -32,6 +32,7 @@ type Verb struct {
 	Purge   bool                       `json:"purge"` // ban: take the user's messages away as well
 	Seq     uint64                     `json:"seq"`
 	Epoch   string                     `json:"epoch"` // what Seq counts in; empty: the room's
+	TS      int64                      `json:"ts"`    // delete: of the message, which is UserID's, should Seq not find it
 	Since   int64                      `json:"since"` // Unix ms
 	Modes   map[string]json.RawMessage `json:"modes"`
 	Body    string                     `json:"body"`
@@ -94,6 +95,11 @@ func (v *Verb) check() *Refused {
 		if v.Seq == 0 {
 			return bad("%s wants seq, a message's number", v.Verb)
 		}
+		if v.Verb == "pin" || v.UserID == "" || v.TS <= 0 {
+			v.UserID, v.TS = "", 0
+			return nil
+		}
+		return v.checkTarget()
 	case "approve", "deny":
 		if v.Held == "" || len(v.Held) > maxHeld || strings.ContainsFunc(v.Held, func(c rune) bool { return c <= ' ' || c > '~' }) {
 			return bad("%s wants held, the id of a message that waits, of at most %d bytes", v.Verb, maxHeld)

@@ -126,6 +126,9 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 		return nil
 	}
 	id := op.ID
+	if verb.Seq > 0 && verb.Epoch == "" { // a number that its client has seen here
+		verb.Epoch, _ = m.Place.Room().Place(&m.Place)
+	}
 	if !m.v1.verbs.Add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
 		m.refused(id, room.CodeBusy, "too many verbs wait", 1000)
 	}

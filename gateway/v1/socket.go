@@ -103,7 +103,11 @@ func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte
 		encoding = room.Deflated
 	}
 	in := rm.EnterNative(&m.Place, m, encoding, a.since, read)
-	return codec.AppendFrame(nil, codec.OpText, n.welcome(*v, rm, in)), nil
+	frames := codec.AppendFrame(nil, codec.OpText, n.welcome(*v, rm, in))
+	for _, text := range in.Taken {
+		frames = codec.AppendFrame(frames, codec.OpText, text)
+	}
+	return frames, nil
 }
 
 // missed reads what a client that comes back lacks. Where that cannot be had now, the client is told that it could not

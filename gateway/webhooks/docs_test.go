@@ -128,7 +128,7 @@ func testExample(t *testing.T, command ...string) {
 
 // types are those of all events.
 var types = []string{
-	"message", "recall", "epoch", "moderation", "held", "room_opened", "room_closed", "storm_began", "storm_ended", "lost",
+	"message", "recall", "purge", "epoch", "moderation", "held", "room_opened", "room_closed", "storm_began", "storm_ended", "lost",
 }
 
 // TestDocs_Events: the document has every type, and its examples have the fields that events have.

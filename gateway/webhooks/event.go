@@ -22,6 +22,7 @@ type event struct {
 
 	Message    json.RawMessage `json:"message,omitempty"`
 	Recall     *recall         `json:"recall,omitempty"`
+	Purge      *purge          `json:"purge,omitempty"`
 	Moderation json.RawMessage `json:"moderation,omitempty"`
 	Held       json.RawMessage `json:"held,omitempty"`
 	Storm      *storm          `json:"storm,omitempty"`
@@ -37,6 +38,15 @@ type recall struct {
 	Moderated bool `json:"moderated"`
 }
 
+// purge is what a moderator took away at once: messages of a user by their timestamps, or without one all up to a
+// number.
+type purge struct {
+	UserID string `json:"user_id,omitempty"`
+	Since  int64  `json:"since,omitempty"`
+	Until  int64  `json:"until,omitempty"`
+	Seq    uint64 `json:"seq,omitempty"`
+}
+
 // storm is how the last second of a room was.
 type storm struct {
 	Level   uint16 `json:"level"`
@@ -46,8 +56,8 @@ type storm struct {
 
 // lost is what the service will not be told.
 type lost struct {
-	// What is messages, news, or events of any kind; Count is how many, From and To are the numbers of messages among
-	// them, both inclusive; 0: there are none.
+	// What is messages, recalls, news, or events of any kind; Count is how many, 0: nobody knows; From and To are the
+	// numbers of messages among them, both inclusive; 0: there are none.
 	What  string `json:"what"`
 	Count uint64 `json:"count"`
 	From  uint64 `json:"from,omitempty"`
@@ -220,7 +230,12 @@ func (d *digest) begins() {
 	f, was := d.feed, d.piece.was
 	if was != nil && was.Epoch != "" && f.Epoch != "" && f.Epoch != was.Epoch {
 		d.add(GroupMessages, &event{Type: "epoch", Epoch: f.Epoch}, "%s", f.Epoch)
-		d.piece.now.Rev = 0
+		if was.Epoch != f.Before { // the numbers are others: all that is there is told, and of what went before nobody knows
+			d.add(GroupMessages, &event{Type: "lost", Epoch: f.Epoch, Lost: &lost{What: "messages", Why: lostHistory}}, "%s:lost", f.Epoch)
+		}
+	}
+	if f.Forgot {
+		d.add(GroupMessages, &event{Type: "lost", Epoch: f.Epoch, Lost: &lost{What: "recalls", Why: lostHistory}}, "lost:%s", f.Newest)
 	}
 	from := f.From + 1
 	if was == nil {
@@ -269,25 +284,39 @@ func (d *digest) messages() {
 func (d *digest) recalls() {
 	f := d.feed
 	if !d.cfg[GroupMessages] {
-		d.piece.now.Rev = f.Rev
+		d.piece.now.Recall = f.Newest
 		return
 	}
-	for _, ev := range f.Recalls {
+	for i := range f.Recalls {
+		ev := &f.Recalls[i]
 		if d.left <= 0 {
 			d.piece.more = true
 			return
 		}
 		d.left--
-		d.add(GroupMessages, &event{Type: "recall", Epoch: ev.Epoch, Recall: &recall{
-			Seq: ev.Seq, UserID: codec.Sender(ev.Messages[0]), TS: codec.Timestamp(ev.Messages[0]), Moderated: strings.HasPrefix(ev.Tip, codec.ModeratedMark),
-		}}, "%s:%d:recall", ev.Epoch, ev.Seq)
-		d.piece.now.Rev = ev.Rev
+		d.taken(ev)
+		d.piece.now.Recall = ev.Tip
 	}
 	if len(f.Recalls) == mostRead {
 		d.piece.more = true
 		return
 	}
-	d.piece.now.Rev = f.Rev
+	d.piece.now.Recall = f.Newest
+}
+
+// taken tells of a recall, or of a purge.
+func (d *digest) taken(ev *chat.Event) {
+	switch {
+	case ev.Kind == chat.EventRecall:
+		d.add(GroupMessages, &event{Type: "recall", Epoch: ev.Epoch, Recall: &recall{
+			Seq: ev.Seq, UserID: codec.Sender(ev.Messages[0]), TS: codec.Timestamp(ev.Messages[0]), Moderated: strings.HasPrefix(ev.Tip, codec.ModeratedMark),
+		}}, "%s:%d:recall", ev.Epoch, ev.Seq)
+	case ev.Purge.User == "":
+		d.add(GroupMessages, &event{Type: "purge", Epoch: ev.Epoch, Purge: &purge{Seq: ev.Seq}}, "%s:%d:clear", ev.Epoch, ev.Seq)
+	default:
+		p := &purge{UserID: ev.Purge.User, Since: ev.Purge.Since, Until: ev.Purge.Until}
+		d.add(GroupMessages, &event{Type: "purge", Epoch: ev.Epoch, Purge: p}, "%s:purge", ev.Tip)
+	}
 }
 
 func (d *digest) news() {

@@ -16,6 +16,8 @@ type Report struct {
 	Online uint64
 	// Likes is how many likes it was given on that node since the last report.
 	Likes uint64
+	// KnownLikes is how many the node believes that it had before: the store takes them where it has lost some.
+	KnownLikes uint64
 	// Known is where the node knows the room to stand, see [Batch].
 	Known Position
 }

@@ -23,6 +23,10 @@ var (
 // was stored. The node reads the rules, judges again and publishes again.
 var ErrStale = errors.New("the room's rules are others")
 
+// ErrRulesLost is in the chain of a store's error where it has lost the room's rules just now. A node that knows them
+// brings them back within some milliseconds; after a few seconds the room has none.
+var ErrRulesLost = errors.New("the store has lost the room's rules, and waits for a node that knows them")
+
 // ErrFull is in the chain of a store's error where a room has [MaxMeasures] and would have one more.
 var ErrFull = errors.New("the room has as many measures as it may have")
 

@@ -4,10 +4,11 @@ import "time"
 
 // Bookmark is how far a backend has been told of a room. The zero value: of nothing.
 type Bookmark struct {
-	// Epoch and Seq are of the last message, Rev is the last change whose recalls were told, see [Position].
-	Epoch string
-	Seq   uint64
-	Rev   uint64
+	// Epoch and Seq are of the last message, Recall is the name of the last recall or purge that was told, see
+	// [Position]; empty: there was none.
+	Epoch  string
+	Seq    uint64
+	Recall string
 	// News is the number of the last of the room's news, see [News].
 	News uint64
 	// Note is what whoever tells has noted besides, a line; the store does not read it.
@@ -24,9 +25,9 @@ type News struct {
 
 // Feed is what there is to tell of a room behind a bookmark, read in one step.
 type Feed struct {
-	// Position is where the room stands, without Tip; Begun is as in [History].
+	// Position is where the room stands, without Rev and Tip. Before is as in [History].
 	Position
-	Begun uint64
+	Before string
 	// Bookmark is where the backend stands; Marked is false where it was never told of the room.
 	Bookmark Bookmark
 	Marked   bool
@@ -34,8 +35,11 @@ type Feed struct {
 	// number of the oldest message that the history has, or will have: what is between From and First is lost.
 	Entries         []Entry
 	From, To, First uint64
-	// Recalls are those of this epoch behind the bookmark, of the newest [RecallsKept]; News are the oldest behind it.
+	// Recalls are the oldest recalls and purges behind the bookmark, of the newest [RecallsKept]; Forgot says that there
+	// were others before them. Newest is the name of the newest one. News are the oldest behind the bookmark.
 	Recalls []Event
+	Forgot  bool
+	Newest  string
 	News    []News
 	// Online is how many members the room has, Storm how its last seconds were; Now is the store's time in Unix ms.
 	Online uint64

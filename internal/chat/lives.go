@@ -24,8 +24,8 @@ const (
 	// ReportLife is how long a node's report of a room counts: one may be late by 10 s. A node that died is counted for
 	// [ReportEvery] more at most, until another one's report finds its own too old.
 	ReportLife = ReportEvery + 10*time.Second
-	// RecallsKept is how many recalls of a room the store and each node remember, for members that come back and for a
-	// store that loses some. A moderator who clears a room takes back some hundreds.
+	// RecallsKept is how many recalls and purges of a room the store and each node remember, of some 300 B each: for
+	// members that come back, and for a store that loses some. Who has missed more is told to show nothing of before.
 	RecallsKept = 512
 	// RulesLife is how long rules, and the log of who changed them, live after the last change. A ban for good should
 	// outlive a season; what nobody has touched for so long is nobody's any more. As [RevokedLife].

@@ -11,7 +11,7 @@ type Position struct {
 	// Seq less what belongs to an earlier life whose history has expired.
 	Total uint64
 	// Rev counts what has changed the room in this epoch: a batch that was stored is one
-	// change, a recall is one. 0 where nothing has.
+	// change, a recall is one, a purge is one. 0 where nothing has.
 	Rev uint64
 	// Tip names the newest of these changes: the id of the batch, or of the recall. No two
 	// changes share a name, so it tells whether two counts that have come equally far are
@@ -41,9 +41,15 @@ type History struct {
 	// Begun is the number that the room had reached when the epoch began: messages up to
 	// it come from an earlier count whose history survived. Only from Store.Read.
 	Begun uint64
-	// Recalls are the room's recalls that the reader does not know, oldest first, as far as
-	// the store remembers them. Only from Store.Read.
+	// Before is the epoch before, if messages up to Begun kept the numbers that they had there. Only from Store.Read.
+	Before string
+	// Cleared is the number up to which a moderator cleared the room, 0 where none did. Only from Store.Read.
+	Cleared uint64
+	// Recalls are the room's recalls and purges that the reader does not know, oldest first, as far as
+	// the store remembers them. Forgot says that there were others, between what the reader knows and these. Only from
+	// Store.Read.
 	Recalls []Event
+	Forgot  bool
 	// Entries are in order, oldest first. Recalled messages are left out, or have no JSON:
 	// the call that reads them says which. So sequence numbers may have holes.
 	Entries []Entry

@@ -153,7 +153,7 @@ type Rules struct {
 	Modes   Modes
 	// Pinned is the message that stands above the others, as stored, with its number; no JSON: none.
 	Pinned Entry
-	// Cleared is where the history was cleared last: what is not behind it is shown to nobody. The zero value: never.
+	// Cleared is where the history was cleared last, as the store had it when the rules were read. The zero value: never.
 	Cleared Place
 	// Terms are the lists of terms of the word filter by name, which the rules of [Everywhere] alone have: each as the
 	// SHA-256 of its text in hex, by which nodes see that it is another one. Nil or empty: none.
@@ -172,8 +172,7 @@ type RulesChange struct {
 	Set, Lift []Measure
 	// Pin is the message to pin; without JSON none is pinned any more. nil: no change.
 	Pin *Entry
-	// Clear asks for the history to be cleared. Cleared is where that was; the store gives it.
-	Clear   bool
+	// Cleared is only in what was read, see [Rules].
 	Cleared Place
 	// Terms are lists of terms that are others now, as in [Rules]; an empty value says that the list is gone.
 	Terms map[string]string

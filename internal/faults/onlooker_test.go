@@ -3,6 +3,7 @@ package faults
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -61,6 +62,8 @@ type nativeFrame struct {
 	TS       int64           `json:"ts"`
 	UserID   string          `json:"user_id"`
 	ID       string          `json:"id"`
+	Since    int64           `json:"since"`
+	Until    int64           `json:"until"`
 	Messages []nativeMessage `json:"messages"`
 }
 
@@ -126,6 +129,10 @@ func (m *onlooker) readLocked(text string) {
 		m.last, m.stamp = f.To, 0
 	case "recalled":
 		delete(m.screen, msgKey{f.UserID, f.ID})
+	case "purged":
+		maps.DeleteFunc(m.screen, func(k msgKey, s *shown) bool { return k.user == f.UserID && f.Since <= s.ts && s.ts <= f.Until })
+	case "cleared": // of an epoch that is to come, too: what came before it goes
+		maps.DeleteFunc(m.screen, func(_ msgKey, s *shown) bool { return s.seq <= f.Seq || s.epoch != f.Epoch })
 	case "batch":
 		if m.epoch == "" { // a room without messages has none
 			m.epoch = f.Epoch

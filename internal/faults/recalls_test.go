@@ -186,6 +186,9 @@ func (u *undone) name(k msgKey, id string) {
 
 // hear notes that a node was told of a recall.
 func (u *undone) hear(n *node, ev *chat.Event) {
+	if ev.Kind != chat.EventRecall {
+		return
+	}
 	k := keyOf(ev.Messages[0])
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -1,7 +1,7 @@
--- lib_quota.lua is joined in front of publish.lua: it says which drafts a room takes that is offered more than its
--- quota, see chat.Quota. The field q of meta has what it knows, 9 numbers: until when the quota of all and that of
--- normal and low drafts is used up, in ms; the second that is counted; what was offered in it of classes normal, low,
--- and above; what was taken; the level; how many were offered and taken in the second before, as
+-- lib_quota.lua is joined in front of publish.lua where rooms have a quota: it says which drafts a room takes that is
+-- offered more than that, see chat.Quota. The field q of meta has what it knows, 9 numbers: until when the quota of all
+-- and that of normal and low drafts is used up, in ms; the second that is counted; what was offered in it of classes
+-- normal, low, and above; what was taken; the level; how many were offered and taken in the second before, as
 -- offered * 2^20 + taken.
 
 local clockStep = 2 * math.max(quotaBurst, shiftTime) -- nobody has used the quota up for longer than that

@@ -1,4 +1,4 @@
--- lib_recall.lua is joined in front of recall.lua and recall_seq.lua.
+-- lib_recall.lua is joined in front of recall.lua, recall_seq.lua and purge.lua.
 
 -- cut returns the JSON string that begins at a place in text, with its quotes, and the place behind it.
 local function cut(text, at)
@@ -35,16 +35,16 @@ local function headOf(text)
   return at and text:sub(1, at)
 end
 
--- takeOut puts a tombstone in the place of the entry at distance d, so that the others keep their numbers. It logs
--- and publishes the recall, and returns the payload: what codec.AppendEvent writes, with a codec.Husk. head is the
--- beginning of the message up to its info, tail the end that has its ts, name the recall's name.
-local function takeOut(list, meta, log, room, d, text, head, tail, name, channel)
-  if text:byte(1) == 34 then text = cjson.decode(text) end -- an original FastIM node wrote it
-  local seq = room.s - d + 1
-  local payload = string.format('r2 %s %d %d %d %s %s\n', room.e, seq, room.s - room.b, room.v + 1,
-    room.t == '' and '-' or room.t, name) .. head .. '"info":""' .. x(text) .. tail
-  call('LSET', list, -d, gone)
-  call('HSET', meta, 'v', whole(room.v + 1), 't', name, 'r', whole(math.max(room.r, seq)))
+-- change counts, logs and publishes a recall or a purge, and returns the payload: what codec.AppendEvent writes. head
+-- is its first word, seq its number, name its name. Meta has the newest one, and how many there ever were, see
+-- lib_log.lua.
+local function change(meta, log, room, channel, head, seq, name, body)
+  local rev = whole(room.v + 1)
+  local payload = string.format('%s %s %d %d %s %s %s\n', head, room.e, seq, room.s - room.b, rev,
+    room.t == '' and '-' or room.t, name) .. body
+  local all = tonumber(room.k:match(' (%d+)$')) or call('LLEN', log)
+  call('HSET', meta, 'v', rev, 't', name, 'r', whole(room.r),
+    'k', room.e .. ' ' .. rev .. ' ' .. name .. ' ' .. whole(all + 1))
   call('RPUSH', log, payload)
   call('LTRIM', log, -recallsKept, -1)
   call('PEXPIRE', log, metaLife)
@@ -52,8 +52,19 @@ local function takeOut(list, meta, log, room, d, text, head, tail, name, channel
   return payload
 end
 
--- logged is the newest recall in the log that fits: its epoch, number, total, name and husk; nil where there is none.
-local function logged(log, fits)
+-- takeOut puts a tombstone in the place of the entry at distance d, so that the others keep their numbers. It logs
+-- and publishes the recall, and returns the payload, with a codec.Husk. head is the beginning of the message up to its
+-- info, tail the end that has its ts, name the recall's name.
+local function takeOut(list, meta, log, room, d, text, head, tail, name, channel)
+  if text:byte(1) == 34 then text = cjson.decode(text) end -- an original FastIM node wrote it
+  local seq = room.s - d + 1
+  call('LSET', list, -d, gone)
+  room.r = math.max(room.r, seq)
+  return change(meta, log, room, channel, 'r2', seq, name, head .. '"info":""' .. x(text) .. tail)
+end
+
+-- found is the newest recall in the log that fits: its epoch, number, total, name and husk; nil where there is none.
+local function found(log, fits)
   local all = call('LRANGE', log, 0, -1)
   for i = #all, 1, -1 do
     local epoch, seq, total, name, husk = all[i]:match('^r2 (%S+) (%d+) (%d+) %d+ %S+ (%S+)\n(.*)$')

@@ -16,7 +16,7 @@ local function named(random, one, other)
   return whole(math.max(generation(one), generation(other)) + 1) .. '-' .. random
 end
 
--- stand reads where a room stands and writes nothing. The table has the fields of meta, but o, r and l: see rest.
+-- stand reads where a room stands and writes nothing. The table has the fields of meta, but those that rest reads.
 -- It begins a new epoch where the count is missing but the list is there or the node knows an epoch, where the list is
 -- not as long as its last own writer left it, and where the store has gone back: it has less than the node knows. Then
 -- began is true, and the caller must call begin. e is '' for a room without both that the node does not know.
@@ -49,6 +49,7 @@ local function stand(list, meta, random, knownEpoch, knownRev, knownTip)
     room.began = generation(knownEpoch) >= generation(old) -- of two of one generation nobody knows which came later
   end
   if room.began then
+    room.p = counted and old or '' -- else the numbers are others
     room.e, room.v, room.t, room.o = named(random, old, knownEpoch), 0, '', room.s
   end
   return room
@@ -71,17 +72,25 @@ local function shorten(list, len, s, n)
   return left
 end
 
+-- clearedIn is the number up to which a room is cleared in an epoch that begins, where it was c in the one before.
+local function clearedIn(room, c)
+  return room.p == '' and 0 or math.min(c, room.o)
+end
+
 -- rest reads the fields of meta that publish.lua does not need.
 local function rest(meta, room)
-  local m = call('HMGET', meta, 'o', 'r', 'l')
+  local m = call('HMGET', meta, 'o', 'r', 'l', 'c', 'p', 'k')
   room.o, room.r, room.l = room.o or tonumber(m[1]) or 0, room.r or tonumber(m[2]) or 0, tonumber(m[3]) or 0
+  room.c, room.p, room.k = tonumber(m[4]) or 0, room.p or m[5] or '', m[6] or ''
+  if room.began then room.c = clearedIn(room, room.c) end
 end
 
 -- begin writes the epoch that stand began.
 local function begin(meta, room)
   room.n = room.len
+  local c = clearedIn(room, tonumber(call('HGET', meta, 'c')) or 0)
   call('HSET', meta, 'e', room.e, 's', whole(room.s), 'b', whole(room.b),
-    'v', '0', 't', '', 'o', whole(room.o), 'n', whole(room.len))
+    'v', '0', 't', '', 'o', whole(room.o), 'n', whole(room.len), 'p', room.p, 'c', whole(c))
   if room.r then call('HSET', meta, 'r', whole(room.r)) end
   if room.ub == '-' then
     call('HSET', meta, 'ub', '-', 'ib', '-')

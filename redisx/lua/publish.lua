@@ -50,7 +50,7 @@ local complete = not tried and known > drafts + 2 -- then the previous set knows
 if not complete then previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, 13, USER + drafts)) end
 local room = stand(list, meta, random, knownEpoch, tonumber(knownRev), knownTip)
 if room.e == '' then
-  room.e, room.began = named(random, knownEpoch, ''), true
+  room.e, room.p, room.began = named(random, knownEpoch, ''), '', true
 end
 local timesLost = lost(room.ub, bucket, present[1], complete or previous[1])
 
@@ -312,7 +312,6 @@ local prev, first, total, rev = room.t == '' and '-' or room.t, '0', '0', nil
 if n > 0 then
   local len = call('RPUSH', list, unpack(msgs))
   local left = shorten(list, len, room.s, n)
-  call('PEXPIRE', list, listLife)
   if room.began then begin(meta, room) end
   if len == n then -- the history had expired: a new life, a new total
     room.b = room.s
@@ -321,12 +320,19 @@ if n > 0 then
   first, rev, room.t = whole(room.s + 1), whole(room.v + 1), node:sub(2) .. '.' .. batch .. '.' .. try
   local newest = n == 1 and first or whole(room.s + n)
   total = room.b == 0 and newest or whole(room.s + n - room.b)
-  call('HSET', meta, 's', newest, 'v', rev, 't', room.t)
-  if room.n ~= left then call('HSET', meta, 'n', whole(left)) end
-  if not present[1] then call('PEXPIRE', meta, metaLife) end -- once a bucket: it has a day more than the history
+  if room.n == left then
+    call('HSET', meta, 's', newest, 'v', rev, 't', room.t)
+  else
+    call('HSET', meta, 's', newest, 'v', rev, 't', room.t, 'n', whole(left))
+  end
+  if not present[1] or len == n then -- once a bucket, which the history has more; the others have a day more
+    call('PEXPIRE', list, listLife)
+    call('PEXPIRE', meta, metaLife)
+    call('PEXPIRE', log, metaLife)
+  end
   local head = (storm == '' and 'm2 ' or 'm3 ') .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev
     .. ' ' .. room.t .. storm .. '\n'
-  call(command, channel, head .. table.concat(msgs, '\n'))
+  call(command, channel, head .. (n == 1 and msgs[1] or table.concat(msgs, '\n')))
 else
   if room.began then begin(meta, room) end
   rev = whole(room.v)

@@ -17,7 +17,7 @@ if d then
   local text = call('LINDEX', list, -d)
   return takeOut(list, meta, log, room, d, text, head, tail, name, channel)
 end
-local epoch, seq, total, logName, husk = logged(log, function(_, _, husk)
+local epoch, seq, total, logName, husk = found(log, function(_, _, husk)
   return husk:sub(1, #head) == head and husk:sub(-#tail) == tail
 end)
 return epoch and repeated(channel, epoch, seq, total, logName, husk)

@@ -19,7 +19,7 @@ local d = room.s - number + 1
 local text = d >= 1 and d <= len and call('LINDEX', list, -d)
 if asked == '' then asked = room.e end
 if asked ~= room.e or text == gone then
-  local epoch, seq, total, logName, husk = logged(log, function(epoch, seq)
+  local epoch, seq, total, logName, husk = found(log, function(epoch, seq)
     return seq == number and (epoch == asked or asked == room.e and tonumber(seq) <= room.o) -- o: older ones keep theirs
   end)
   if not epoch then return asked == room.e and 0 or 3 end

@@ -93,12 +93,17 @@ export interface You {
     readonly reason: string;
     readonly can: readonly Can[];
 }
-/** Purged says that a moderator took away every message of userId whose ts is since or later. */
+/** Purged says that a moderator took away every message of userId whose ts is within since and until, both included. */
 export interface Purged {
     readonly userId: string;
     readonly since: number;
+    readonly until: number;
 }
-/** Cleared says that a moderator took away every message up to number seq of the epoch, and what came before that epoch. */
+/**
+ * Cleared says that every message up to number seq of the epoch, and what came before that epoch, is shown no more: a
+ * moderator took it away, or so much of it was taken away meanwhile that the server does not name it. History has the
+ * rest.
+ */
 export interface Cleared {
     readonly epoch: string;
     readonly seq: number;
@@ -129,7 +134,13 @@ export type Moderation = {
     readonly verb: "unmute" | "unshadow" | "unban";
     readonly userId: string;
 } | {
-    readonly verb: "delete" | "pin";
+    readonly verb: "delete";
+    readonly seq: number;
+    readonly epoch?: string;
+    readonly userId?: string;
+    readonly ts?: number;
+} | {
+    readonly verb: "pin";
     readonly seq: number;
     readonly epoch?: string;
 } | {
@@ -279,7 +290,7 @@ export interface RoomEvents {
     room: [modes: Modes];
     /** you: what holds for this user changed. A welcome brings it too, without this event. */
     you: [you: You];
-    /** purged: take these off the screen. A recalled event for each comes too, before or after. */
+    /** purged: take these off the screen. */
     purged: [purged: Purged];
     /** cleared: take these off the screen. */
     cleared: [cleared: Cleared];

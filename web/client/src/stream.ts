@@ -190,7 +190,7 @@ export class Stream {
   /** cleared hands on once that all up to a number was taken away. None of it is handed on any more, nor is it missing. */
   cleared({ epoch, seq }: Cleared): void {
     const known = this.#cleared;
-    if (seq === 0 || (epoch === known.epoch && seq <= known.seq)) return;
+    if (epoch === known.epoch && seq <= known.seq) return;
     this.#cleared = { epoch, seq };
     this.#clearing = this.#entry(epoch);
     this.#host.cleared(this.#cleared);
@@ -379,7 +379,7 @@ export class Stream {
 
 /** isPurged says that a message is one of those. */
 export function isPurged({ userId, ts }: Message, purged: Purged): boolean {
-  return userId !== "" && userId === purged.userId && ts >= purged.since;
+  return userId !== "" && userId === purged.userId && purged.since <= ts && ts <= purged.until;
 }
 
 /** messagesOf are those that a step may bring. */

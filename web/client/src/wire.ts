@@ -99,7 +99,7 @@ function readFrame(raw: Raw): Frame {
     case "you":
       return { t: "you", you: readYou(raw), can: readCan(raw["can"]) };
     case "purged":
-      return { t: "purged", purged: { userId: text(raw["user_id"]), since: count(raw["since"]) } };
+      return { t: "purged", purged: { userId: text(raw["user_id"]), since: count(raw["since"]), until: "until" in raw ? count(raw["until"]) : Infinity } };
     case "cleared":
       return { t: "cleared", cleared: { epoch: text(raw["epoch"]), seq: count(raw["seq"]) } };
     case "storm":

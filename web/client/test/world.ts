@@ -288,7 +288,7 @@ export class FakeServer {
   readonly lost = new Set<Stored>();
   readonly cleared = new Set<Stored>();
   /** purges are all that ever were: all that one means, and of these what history had. */
-  readonly purges: Array<{ since: number; all: Set<Stored>; theirs: Stored[] }> = [];
+  readonly purges: Array<{ since: number; all: Set<Stored>; theirs: Stored[]; word: Json }> = [];
   away: Away | undefined;
   readonly #acked = new Map<string, Stored>();
   #ids = 0;
@@ -324,6 +324,7 @@ export class FakeServer {
       recovered, messages: recovered ? missed.map(shown) : newest, heartbeat_ms: this.heartbeatMs, limits: this.limits,
       recalled: this.recalls.slice(-64).map((m) => this.recallOf(m)),
     });
+    if (q.has("epoch")) for (const { word } of this.purges) line.say(word);
     if (seq < this.seq) line.say(this.batch(seq + 1, this.seq));
     this.behind = 0;
   }
@@ -398,14 +399,13 @@ export class FakeServer {
     }
   }
 
-  /** purge takes a user's messages from since on away; those who are away hear it by the recalls alone. */
-  purge(user: string, since = 0, wordFirst = true): void {
-    const word = () => { for (const line of this.members) line.say({ t: "purged", user_id: user, since }); };
+  /** purge takes a user's messages from since on away; those who are away hear of it behind the next welcome. */
+  purge(user: string, since = 0): void {
     const all = [...this.posted.values()].flat().filter((m) => m.user_id === user && m.ts >= since), theirs = this.history.filter((m) => all.includes(m) && !m.recalled);
-    this.purges.push({ since, all: new Set(all), theirs });
-    if (wordFirst) word();
-    for (const m of theirs) this.recall(m.seq);
-    if (!wordFirst) word();
+    const word = { t: "purged", user_id: user, since, until: Math.max(since, ...all.map((m) => m.ts)) };
+    this.purges.push({ since, all: new Set(all), theirs, word });
+    for (const m of theirs) m.recalled = true;
+    for (const line of this.members) line.say(word);
   }
 
   /** clear takes all away: history begins behind it, and numbers go on. */

@@ -284,6 +284,12 @@ test("a clear in another epoch takes what was said in those before", async () =>
   say({ t: "cleared", epoch: "e2", seq: 6 });
   await row(page, "of before").waitFor({ state: "detached" });
   assert.deepEqual(await page.locator("#rows .body").allTextContents(), ["of e2 7"]);
+  say({ t: "epoch", epoch: "l-1", seq: 0, ts: 0 });
+  say({ t: "batch", epoch: "l-1", seq: 1, messages: [{ seq: 1, kind: "chat", user_id: "Eve", body: "heard first", ts: Date.now(), id: "~l1" }] });
+  await row(page, "heard first").waitFor();
+  say({ t: "epoch", epoch: "e2", seq: 8, ts: 0 }); // where the store has it
+  say({ t: "cleared", epoch: "e2", seq: 8 });
+  await row(page, "heard first").waitFor({ state: "detached" });
   await page.context().close();
 });
 
@@ -317,7 +323,7 @@ for (const [device, names, label, did, not] of [
 ] as const) {
   test(`a moderator acts on a message by keyboard alone, and is told how that went: ${did}`, async () => {
     const server = new Desk(), { page, batch } = await enter({}, device, server.answer, moderator);
-    batch({ user_id: "bob", body: "spam spam" });
+    batch({ user_id: "bob", body: "spam spam", ts: 5 });
     const menu = page.getByRole("button", { name: label });
     await menu.focus();
     await page.keyboard.press("Enter");
@@ -340,7 +346,7 @@ for (const [device, names, label, did, not] of [
     }
     await told(page, did);
     assert.deepEqual(server.ops.map(({ t: _, ...op }) => op), [
-      { verb: "delete", seq: 1, epoch: "e" }, { verb: "pin", seq: 1, epoch: "e" },
+      { verb: "delete", seq: 1, epoch: "e", user_id: "bob", ts: 5 }, { verb: "pin", seq: 1, epoch: "e" },
       { verb: "mute", user_id: "bob", for_ms: 600_000 }, { verb: "mute", user_id: "bob", reason: "spam" }, { verb: "kick", user_id: "bob" }, { verb: "ban", user_id: "bob" }, { verb: "purge", user_id: "bob" },
     ]);
     server.code = "forbidden";

@@ -13,10 +13,10 @@ export interface Act {
 const tenMinutes = 600_000; // ms
 
 /** actsOn are the acts on a message with a number of this epoch. Nobody acts on oneself, nor on the room. */
-export function actsOn({ seq, userId }: Pick<Message, "seq" | "userId">, epoch: string, me: string): Act[] {
+export function actsOn({ seq, userId, ts }: Pick<Message, "seq" | "userId" | "ts">, epoch: string, me: string): Act[] {
   const acts: Act[] = [];
   if (seq > 0 && !isLocal(epoch)) {
-    acts.push({ name: "actDelete", op: { verb: "delete", seq, epoch } }, { name: "actPin", op: { verb: "pin", seq, epoch } });
+    acts.push({ name: "actDelete", op: { verb: "delete", seq, epoch, userId, ts } }, { name: "actPin", op: { verb: "pin", seq, epoch } });
   }
   if (userId && userId !== me) {
     acts.push(

@@ -151,7 +151,8 @@ export class Chat {
   clearTo({ epoch, seq }: Cleared): void {
     const of = (row: Row) => row.epoch === epoch && row.message !== undefined;
     const later = this.rows.findIndex((row) => of(row) && row.message!.seq > seq), last = this.rows.findLastIndex(of);
-    const end = later >= 0 ? later : last >= 0 ? last + 1 : this.rows.length; // None is of that epoch: all are of former ones.
+    // Nothing is behind it: then all are from before, unless another epoch has begun since.
+    const end = later >= 0 ? later : last >= 0 && epoch !== this.epoch ? last + 1 : this.rows.length;
     this.rows.splice(0, end);
     this.shift -= this.heights.drop(end);
     this.change();

@@ -87,15 +87,15 @@ test("a pause holds every text back, a duplicate only the same one", () => {
 });
 
 test("a moderator acts on a message and on its sender, with the number and the epoch that the message has", () => {
-  const acts = actsOn({ seq: 7, userId: "bob" }, "e", "mia");
+  const acts = actsOn({ seq: 7, userId: "bob", ts: 5 }, "e", "mia");
   assert.deepEqual(acts.map(({ op }) => op), [
-    { verb: "delete", seq: 7, epoch: "e" }, { verb: "pin", seq: 7, epoch: "e" },
+    { verb: "delete", seq: 7, epoch: "e", userId: "bob", ts: 5 }, { verb: "pin", seq: 7, epoch: "e" },
     { verb: "mute", userId: "bob", forMs: 600_000 }, { verb: "mute", userId: "bob" }, { verb: "kick", userId: "bob" }, { verb: "ban", userId: "bob" }, { verb: "purge", userId: "bob" },
   ]);
 });
 
 test("nobody acts on oneself, on the room, or by a number that is of one node alone", () => {
-  const verbs = (seq: number, userId: string, epoch: string) => actsOn({ seq, userId }, epoch, "mia").map(({ op }) => op.verb);
+  const verbs = (seq: number, userId: string, epoch: string) => actsOn({ seq, userId, ts: 5 }, epoch, "mia").map(({ op }) => op.verb);
   assert.deepEqual(verbs(7, "mia", "e"), ["delete", "pin"]);
   assert.deepEqual(verbs(7, "", "e"), ["delete", "pin"]);
   for (const [seq, epoch] of [[0, "e"], [7, "l-1"]] as const) assert.deepEqual(verbs(seq, "bob", epoch), ["mute", "mute", "kick", "ban", "purge"]);

@@ -145,7 +145,7 @@ async function run(seed: number, steps: number): Promise<number> {
     [3, "recall", () => !server.away && server.history.length > 0 && server.recall(server.history[world.upTo(server.history.length)]!.seq)],
     [1, "purge", () => {
       const since = Math.floor(world.now()) - world.upTo(5000);
-      if (!server.away && server.purges.every((purge) => purge.since !== since)) server.purge("v", since, world.upTo(2) === 0);
+      if (!server.away && server.purges.every((purge) => purge.since !== since)) server.purge("v", since);
     }],
     [1, "clear", () => !server.away && server.clear()],
     [1, "lose all", () => {

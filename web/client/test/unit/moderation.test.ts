@@ -315,14 +315,14 @@ test("a purge is told, and takes what waits for history; later messages of that 
   assert.equal(seen.take(), "5");
 });
 
-test("a purge spares what is older than its time", async () => {
+test("a purge spares what is older or younger than its time", async () => {
   const world = new World();
   const { seen, line } = await world.joined();
   const message = (seq: number, ts: number) => ({ seq, user_id: "bob", body: "hi", id: `b-${seq}`, ts });
   world.server.onHttp = () => new Promise(() => {});
-  line.say({ t: "batch", epoch: "e1", seq: 2, messages: [message(2, 10), message(3, 20)] }, { t: "purged", user_id: "bob", since: 20 });
+  line.say({ t: "batch", epoch: "e1", seq: 2, messages: [message(2, 10), message(3, 20), message(4, 30)] }, { t: "purged", user_id: "bob", since: 20, until: 20 });
   await world.pass(12_000);
-  assert.equal(seen.take(), "purged bob 20, gap 1-1 missed, 2");
+  assert.equal(seen.take(), "purged bob 20, gap 1-1 missed, 2, 4");
 });
 
 test("what a purge took while the client was away is taken off at the return", async () => {
@@ -333,8 +333,22 @@ test("what a purge took while the client was away is taken off at the return", a
   await world.pass(10);
   line.end(1006);
   world.server.purge("bob");
+  world.server.post("behind it", { user: "bob" });
   await world.pass(1100);
-  assert.equal(seen.take(), "1, 2, recalled 1");
+  assert.equal(seen.take(), "1, 2, h3, purged bob 0");
+});
+
+test("a clear of nothing takes what a store has lost off the screen, once", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  world.server.post("lost");
+  await world.pass(10);
+  const cleared: unknown[] = [];
+  room.on("cleared", (c) => cleared.push(c));
+  line.say({ t: "epoch", epoch: "e2", seq: 0, ts: 0 }, { t: "cleared", epoch: "e2", seq: 0 }, { t: "cleared", epoch: "e2", seq: 0 });
+  await world.pass(10);
+  assert.deepEqual(cleared, [{ epoch: "e2", seq: 0 }]);
+  seen.take();
 });
 
 test("a clear is told once; nothing up to it comes, and nothing of it is missing", async () => {

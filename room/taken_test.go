@@ -1,0 +1,268 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// This file is what members and newcomers are told of purges and clears, and where recalls were forgotten.
+
+// deaf has the fixture's node miss what happens, and look into the store afterwards.
+func (f *fixture) deaf(happens func()) {
+	f.store.deafen()
+	happens()
+	f.store.hear()
+	f.hall.Resumed()
+	f.settle()
+}
+
+// taken are the frames that a member got of what was taken away.
+func (m *member) taken(tb testing.TB) (all []string) {
+	tb.Helper()
+	for _, text := range m.texts(tb) {
+		if strings.Contains(text, `"t":"purged"`) || strings.Contains(text, `"t":"cleared"`) || strings.Contains(text, `"t":"recalled"`) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// posts has u say n messages, and returns their texts as the store has them.
+func (f *fixture) posts(r *Room, n int) []chat.Entry {
+	for i := range n {
+		if f.post(r, fmt.Sprint(i)); i%1000 == 999 {
+			f.settle()
+		}
+	}
+	f.settle()
+	return f.store.stored()
+}
+
+// TestPurge_IsOneEntry: a node that missed it, and a member that comes back, learn of more messages than the log has
+// entries.
+func TestPurge_IsOneEntry(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	all := f.posts(r, chat.RecallsKept+100)
+	until := codec.Timestamp(all[len(all)-1].JSON)
+	f.store.set(func(s *fakeStore) { s.clock = until })
+	since := f.since(all[len(all)-1].Seq)
+	f.deaf(func() { f.purgeElsewhere(chat.Purge{User: "u", Since: 1}) })
+	want := codec.PurgedText(&chat.Purge{User: "u", Since: 1, Until: until})
+	if got := m.taken(t); !slices.Equal(got, []string{want}) {
+		t.Errorf("a member is told %v; want %s", got, want)
+	}
+	if json, _ := r.Newest(); json != "" {
+		t.Errorf("newcomers are given %s", json)
+	}
+	if _, a := f.joinNative(r, since, chat.History{}); !slices.Equal(a.Taken, []string{want}) || len(a.Messages) != 0 {
+		t.Errorf("who comes back is told %v, and given %v; want %s", a.Taken, a.Messages, want)
+	}
+	fresh := newFixture(t, nil, Hooks{}) // another node loads the room
+	fresh.store.cloud = f.store.cloud
+	if _, a := fresh.joinNative(fresh.open("1"), since, chat.History{}); !slices.Equal(a.Taken, []string{want}) {
+		t.Errorf("over a node that has just loaded the room who comes back is told %v; want %s", a.Taken, want)
+	}
+}
+
+// TestPurge_WhatComesLate was stored before the purge, and is not given to anybody.
+func TestPurge_WhatComesLate(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.store.set(func(s *fakeStore) { s.slow, s.clock = true, 1<<50 })
+	f.saysElsewhere("v", "late")
+	ev, _, err := f.other.Purge(t.Context(), "1", chat.Position{}, chat.Purge{User: "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.hall.Recalled("1", ev) // this node asked for it
+	f.store.hurry()
+	f.settle()
+	for _, fr := range m.frames(t) {
+		if fr.T == "batch" {
+			t.Errorf("a member got %s, which was purged before", fr.brief())
+		}
+	}
+}
+
+// TestPurge_IsMadeAgain where the store has lost it, though the node reads none of the messages that are shown again.
+func TestPurge_IsMadeAgain(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
+	r := f.open("1")
+	f.saysElsewhere("v", "old")
+	f.posts(r, 3000)
+	at := r.follower.pos.Seq
+	f.store.set(func(s *fakeStore) { s.clock = 1 << 50 })
+	f.purgeElsewhere(chat.Purge{User: "v"})
+	f.post(r, "next")
+	f.settle()
+	f.store.set(func(s *fakeStore) { // a replica from before the purge
+		c := s.room("1")
+		c.Rev, c.Tip, c.recalls, c.newestTaking = 1, "other", nil, chat.Event{}
+		c.Seq, c.entries = at, c.entries[:at]
+		d := codec.NewNativeDraft("1", "v", &codec.Op{ID: "old", Body: "old"}, 5)
+		c.entries[0].JSON = string(d.AppendJSON(nil, 5))
+	})
+	f.hall.Resumed()
+	f.settle()
+	f.settle()
+	if first := f.store.stored()[0]; strings.Contains(first.JSON, "old") || r.follower.pos.Epoch == "e1" {
+		t.Errorf("in %s the history begins with %s; want what was purged gone", r.follower.pos.Epoch, first.JSON)
+	}
+}
+
+// TestClear_IsMadeAgain where the store has gone back behind it: newcomers do not get what was cleared.
+func TestClear_IsMadeAgain(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.posts(r, 4)
+	f.purgeElsewhere(chat.Purge{})
+	f.settle()
+	f.post(r, "behind")
+	f.settle()
+	f.store.set(func(s *fakeStore) { s.goBackAny(func(n int) int { return n - 3 }) }) // before the clear
+	f.publishUnheard("new")
+	f.hall.Resumed()
+	f.settle()
+	f.settle()
+	stored := f.store.stored()
+	if len(stored) != 1 || !strings.Contains(stored[0].JSON, "new") {
+		t.Errorf("the history is %v; want what is new alone", stored)
+	}
+	_, a := f.joinNative(r, Since{}, chat.History{})
+	if len(a.Messages) != 1 || !strings.Contains(a.Modes, `"cleared":4`) {
+		t.Errorf("a newcomer is given %v and %s; want what is new, and that it is cleared up to 4", a.Messages, a.Modes)
+	}
+}
+
+// TestClear_ANodeThatWasAway learns of it in the next epoch: its members and newcomers are told.
+func TestClear_ANodeThatWasAway(t *testing.T) {
+	for _, logged := range []bool{true, false} {
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		m := f.native(r)
+		f.posts(r, 4)
+		f.deaf(func() {
+			f.purgeElsewhere(chat.Purge{})
+			f.publishUnheard("behind", "lost")
+			f.store.set(func(s *fakeStore) {
+				if !logged {
+					s.room("1").recalls = nil
+				}
+				s.goBackAny(func(n int) int { return n - 2 })
+				if !logged {
+					s.room("1").recalls = nil
+				}
+				s.look(s.room("1"), chat.Position{Epoch: "e1", Rev: 1000}) // another node has noticed
+			})
+		})
+		if got := m.taken(t); !slices.Equal(got, []string{codec.ClearedText(chat.Place{Epoch: "e1", Seq: 4})}) {
+			t.Errorf("logged %v: a member is told %v; want that the room was cleared up to 4", logged, got)
+		}
+		if _, a := f.joinNative(r, Since{}, chat.History{}); a.Epoch == "e1" || !strings.Contains(a.Modes, `"cleared":4`) || len(a.Messages) != 1 {
+			t.Errorf("logged %v: a newcomer is at %+v with %s and %v; want it cleared up to 4, and one message", logged, a.Position, a.Modes, a.Messages)
+		}
+	}
+}
+
+// TestForgotten_MembersShowNothingOfBefore: their node has missed more than the log keeps.
+func TestForgotten_MembersShowNothingOfBefore(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})
+	r := f.open("1")
+	m := f.native(r)
+	f.posts(r, chat.RecallsKept+50)
+	since := f.since(chat.RecallsKept + 40)
+	f.deaf(func() {
+		for seq := range uint64(chat.RecallsKept + 2) {
+			if _, err := f.other.recallThat("1", func(e chat.Entry) bool { return e.Seq == seq+1 }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.publishUnheard("new")
+	})
+	told := m.taken(t)
+	if i := slices.IndexFunc(told, func(text string) bool { return strings.Contains(text, "cleared") }); i < 0 || strings.Contains(told[i], `"seq":0`) {
+		t.Errorf("a member is told %v; want to show nothing of before", told)
+	}
+	want := codec.ClearedText(chat.Place{Epoch: since.Epoch, Seq: since.Seq})
+	if _, a := f.joinNative(r, since, chat.History{}); a.Recovered || !slices.Contains(a.Taken, want) {
+		t.Errorf("who comes back is told %v; want %s", a.Taken, want)
+	}
+	if _, a := f.joinNative(r, f.since(chat.RecallsKept+51), chat.History{}); !a.Recovered || len(a.Taken) > 0 {
+		t.Errorf("who had what came last is told %v, recovered %v; want nothing", a.Taken, a.Recovered)
+	}
+}
+
+// TestForgotten_WhoSkips over more recalls than are remembered shows nothing of what it had.
+func TestForgotten_WhoSkips(t *testing.T) {
+	var n seqMap
+	n.note("e1", 0, 11)
+	for i := range chat.RecallsKept + 1 {
+		n.noteRecall(takeBack{uint64(5 + i), fmt.Sprint("recall ", i), false})
+	}
+	want := codec.ClearedText(chat.Place{Epoch: "e1", Seq: 15})
+	if got := n.recalledBetween(5, 2000); len(got) != chat.RecallsKept+1 || got[0] != want || got[1] != "recall 1" {
+		t.Errorf("who has had 5 messages is told %d things, first %s; want %s", len(got), got[0], want)
+	}
+	if got := n.recalledBetween(6, 2000); len(got) != chat.RecallsKept || got[0] != "recall 1" {
+		t.Errorf("who has had 6 messages is told %d things, first %s; want all recalls", len(got), got[0])
+	}
+}
+
+// TestLikes_AreNotLostWithTheStore: the node goes on with what it knows, and tells the store.
+func TestLikes_AreNotLostWithTheStore(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.native(r)
+	f.posts(r, 1)
+	r.Like(500)
+	f.hall.Report(t.Context())
+	f.store.set(func(s *fakeStore) { s.room("1").likes = 0 })
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 1, Likes: 1}}) // of a node that knew less
+	if got := r.Counters().Likes; got != 500 {
+		t.Errorf("members are told of %d likes; want 500", got)
+	}
+	r.Like(2)
+	f.hall.Report(t.Context())
+	if got := f.store.room("1").likes; got != 502 || r.Counters().Likes != 502 {
+		t.Errorf("the store has %d likes, the room %d; want 502", got, r.Counters().Likes)
+	}
+}
+
+// TestRules_LostWhileANodeStarts: it stores nothing before they are back, or nobody knows them.
+func TestRules_LostWhileANodeStarts(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	f.posts(f.open("1"), 1)
+	f.moderateElsewhere(muted("u"))
+	fresh := newFixture(t, nil, Hooks{})
+	fresh.store.cloud = f.store.cloud
+	f.store.nodes = append(f.store.nodes, fresh.store)
+	f.store.set(func(s *fakeStore) {
+		lost := s.room("1")
+		lost.rules, lost.rulesLost = chat.Rules{}, lost.rules.Version
+	})
+	r := fresh.open("1")
+	var box mailbag
+	if err := r.PostNative(&box, "u", &codec.Op{ID: "x", Body: "muted"}, fresh.now); err != nil {
+		t.Fatal(err)
+	}
+	fresh.settle()
+	if got := fresh.store.stored(); len(got) != 1 {
+		t.Fatalf("a muted user got in while the rules were lost: %v", got)
+	}
+	f.settle() // a node that knows them brings them back
+	f.settle()
+	fresh.settle()
+	fresh.tick(1e9)
+	fresh.settle()
+	if got := fresh.store.stored(); len(got) != 1 || fmt.Sprint(box) != "[x:muted:0:0]" {
+		t.Errorf("once they are back there is %v, and the user is told %v; want muted", got, box)
+	}
+}
