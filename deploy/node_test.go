@@ -17,6 +17,7 @@ import (
 	"github.com/coder/websocket"
 
 	"barrage/internal/built"
+	"barrage/internal/child"
 	"barrage/internal/cli"
 )
 
@@ -31,10 +32,10 @@ func TestMain(m *testing.M) { os.Exit(built.Run(m, &program)) }
 // node is one process of `barrage serve`.
 type node struct {
 	cmd    *exec.Cmd
-	addr   string        // host:port, public
-	admin  string        // host:port, admin
-	exited chan struct{} // closed once the process was waited for
-	log    string        // the file that has its output
+	addr   string          // host:port, public
+	admin  string          // host:port, admin
+	exited <-chan struct{} // closed once the process was waited for
+	log    string          // the file that has its output
 }
 
 // startNode runs a node with settings as "room.auto_join=false" until the test ends, and waits until it is ready.
@@ -47,7 +48,7 @@ func startNode(tb testing.TB, settings ...string) *node {
 func startNodeWith(tb testing.TB, change func(*exec.Cmd), settings ...string) *node {
 	tb.Helper()
 	dir := tb.TempDir() // no config.yaml
-	n := &node{cmd: exec.Command(program, "serve"), exited: make(chan struct{}), log: filepath.Join(dir, "log")}
+	n := &node{cmd: exec.Command(program, "serve"), log: filepath.Join(dir, "log")}
 	out, write, err := os.Pipe()
 	noError(tb, err)
 	log, err := os.Create(n.log)
@@ -59,14 +60,10 @@ func startNodeWith(tb testing.TB, change func(*exec.Cmd), settings ...string) *n
 		key, value, _ := strings.Cut(s, "=")
 		n.cmd.Env = append(n.cmd.Env, "BARRAGE_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))+"="+value)
 	}
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies cannot stop it
 	change(n.cmd)
-	noError(tb, n.cmd.Start())
-	_, _ = write.Close(), log.Close() // the process has its own
-	go func() {                       // ends with the process; the cleanup waits for it
-		defer close(n.exited)
-		_ = n.cmd.Wait()
-	}()
+	n.exited, err = child.Start(n.cmd) // a test that dies cannot stop it
+	_, _ = write.Close(), log.Close()  // the process has its own
+	noError(tb, err)
 	tb.Cleanup(func() {
 		n.stop()
 		if tb.Failed() {

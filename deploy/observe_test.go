@@ -11,11 +11,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
 	"go.yaml.in/yaml/v3"
+
+	"barrage/internal/child"
 )
 
 // This file holds the dashboard and the alerts against the metrics of a node, and against Prometheus' own tools.
@@ -299,13 +300,13 @@ func startPrometheus(t *testing.T, program, admin string, flags ...string) (addr
 	addr = freeAddr(t)
 	args := append([]string{"--config.file=" + dir + "/prometheus.yaml", "--storage.tsdb.path=" + dir + "/data", "--web.listen-address=" + addr}, flags...)
 	cmd := exec.Command(program, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var log strings.Builder
 	cmd.Stderr = &log
-	noError(t, cmd.Start())
+	ended, err := child.Start(cmd)
+	noError(t, err)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		<-ended
 		if t.Failed() {
 			t.Logf("prometheus: %.4000s", log.String())
 		}

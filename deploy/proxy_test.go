@@ -23,6 +23,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"barrage/internal/child"
 	"barrage/internal/redistest"
 )
 
@@ -138,15 +139,16 @@ func (s *site) startProxy(line []string, dir string) {
 	s.t.Helper()
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // by which it ends its workers, too
 	log, err := os.Create(dir + "/proxy.log")
 	noError(s.t, err)
 	cmd.Stdout, cmd.Stderr = log, log
-	noError(s.t, cmd.Start())
+	ended, err := child.Start(cmd)
 	_ = log.Close() // the process has its own
+	noError(s.t, err)
 	s.t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
+		<-ended
 		if s.t.Failed() {
 			text, _ := os.ReadFile(dir + "/proxy.log")
 			s.t.Logf("%s: %.4000s", line[0], text)

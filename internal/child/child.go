@@ -7,14 +7,17 @@ import (
 	"syscall"
 )
 
-// Start is cmd.Start for a program that is killed when this one ends, however it ends. The channel is closed once the
+// Start is cmd.Start for a program that is killed when this one ends, however it ends, or gets the Pdeathsig that cmd
+// has: one that has programs of its own to end. The channel is closed once the
 // program has ended and was waited for: then cmd.ProcessState tells how. The caller reads no [exec.Cmd.StdoutPipe],
 // which waiting closes.
 func Start(cmd *exec.Cmd) (<-chan struct{}, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	if cmd.SysProcAttr.Pdeathsig == 0 {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 	started, ended := make(chan error), make(chan struct{})
 	go func() { // ends with the program
 		// The signal comes when the thread ends that started the program (prctl(2), PR_SET_PDEATHSIG), and the runtime ends
