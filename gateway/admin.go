@@ -32,8 +32,8 @@ func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 	return map[keys.Can]map[string]http.HandlerFunc{
 		0: {
 			"GET /{$}":                   s.index,
-			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { answer(w, alive(s.SinceDelivery()), nil) },
-			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ready(), s.store.Notes()) },
+			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { tellHealth(w, alive(s.SinceDelivery()), nil) },
+			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { tellHealth(w, s.ready(), s.store.Notes()) },
 			"GET /v1/admin/openapi.yaml": describeAdmin,
 		},
 		keys.Ops: {
@@ -248,7 +248,7 @@ func (s adminPort) registerRoom(on bool) http.HandlerFunc {
 	})
 }
 
-func answer(w http.ResponseWriter, err error, notes []string) {
+func tellHealth(w http.ResponseWriter, err error, notes []string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)

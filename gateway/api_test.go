@@ -242,7 +242,7 @@ func TestLogin_Hook(t *testing.T) {
 // TestAdmin_ReadyWithNotes: what the store's settings do not keep stands in the answer, and sends nobody away.
 func TestAdmin_ReadyWithNotes(t *testing.T) {
 	w := httptest.NewRecorder()
-	answer(w, nil, []string{"redis may evict"})
+	tellHealth(w, nil, []string{"redis may evict"})
 	if w.Code != http.StatusOK || w.Body.String() != "ok\nnote: redis may evict\n" {
 		t.Errorf("answer = %d %q; want 200, and the note", w.Code, w.Body)
 	}

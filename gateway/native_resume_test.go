@@ -225,4 +225,4 @@ func TestNative_ResumeIsBoundedInBytes(t *testing.T) {
 type nobody struct{}
 
 func (nobody) RateName() string     { return "" }
-func (nobody) Answered(room.Answer) {}
+func (nobody) Settled(room.Outcome) {}

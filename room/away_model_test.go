@@ -63,14 +63,14 @@ type world struct {
 	// posted are all bodies; taken those that were answered well, or went in without an id.
 	posted   int
 	ids      int
-	answers  map[string]Answer // by id
-	refused  map[string]bool   // bodies that went nowhere
-	recalled map[string]bool   // bodies whose recall was answered
-	tried    map[string]bool   // bodies whose recall was asked for
-	by       map[string]string // the node on which a body was posted, the last one
-	twice    map[string]bool   // bodies that were posted on several nodes, or again after an answer
-	losses   int               // times that the store lost something
-	husks    map[string]string // of recalled
+	answers  map[string]Outcome // by id
+	refused  map[string]bool    // bodies that went nowhere
+	recalled map[string]bool    // bodies whose recall was answered
+	tried    map[string]bool    // bodies whose recall was asked for
+	by       map[string]string  // the node on which a body was posted, the last one
+	twice    map[string]bool    // bodies that were posted on several nodes, or again after an answer
+	losses   int                // times that the store lost something
+	husks    map[string]string  // of recalled
 	// purged are bodies that a moderator took away with others of their user. cleared are those that were cleared, with
 	// the number up to which they were.
 	purged  map[string]purgedAs
@@ -101,7 +101,7 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 	t.Helper()
 	x := &world{
 		t: t, w: w, rnd: rand.New(rand.NewPCG(seed, 13)), cloud: newCloud(), now: time.UnixMilli(1_648_368_380_132),
-		answers: map[string]Answer{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{}, twice: map[string]bool{},
+		answers: map[string]Outcome{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{}, twice: map[string]bool{},
 		husks: map[string]string{}, forgotten: map[string]bool{}, purged: map[string]purgedAs{}, cleared: map[string]uint64{}, unsure: map[string]bool{},
 	}
 	x.tiny = seed%5 == 0
@@ -275,7 +275,7 @@ func (x *world) step() {
 }
 
 func (x *world) say(n *worldNode, id string) {
-	hear := teller(func(a Answer) { x.answers[a.ID] = a })
+	hear := teller(func(a Outcome) { x.answers[a.ID] = a })
 	if n.room.PostNative(hear, "u", &codec.Op{ID: id, Body: id}, x.now) == nil {
 		_, answered := x.answers[id]
 		delete(x.answers, id)

@@ -249,11 +249,11 @@ func (f *fixture) since(seq uint64) Since {
 var errAway = errors.New("store is away")
 
 // teller is an author that hears answers.
-type teller func(Answer)
+type teller func(Outcome)
 
-func (t teller) Answered(a Answer) { t(a) }
+func (t teller) Settled(a Outcome) { t(a) }
 
 // named is an author without ears.
 type named string
 
-func (named) Answered(Answer) {}
+func (named) Settled(Outcome) {}

@@ -14,7 +14,7 @@ import (
 
 // This file is messages that wait for a moderator: on their way to where they wait, and back into the room.
 
-// The codes of answers to messages that are looked at.
+// The codes of outcomes of messages that are looked at.
 const (
 	// CodeBlocked says that something in it is not allowed here.
 	CodeBlocked = "blocked"
@@ -90,7 +90,7 @@ func (r *Room) holdFlight(ctx context.Context, all []chat.Held, places []int) {
 		h.stats.held.Add(uint64(len(all)))
 	}
 	for _, i := range places {
-		r.outbox.refuse(i, Answer{Code: code})
+		r.outbox.refuse(i, Outcome{Code: code})
 	}
 	r.outbox.compact()
 }

@@ -161,8 +161,8 @@ func TestLoss_AckNamesTheEpochOfItsNumber(t *testing.T) {
 	}
 	f.store.goBack(5)
 	f.store.deafen()
-	var got []Answer
-	hear := teller(func(a Answer) {
+	var got []Outcome
+	hear := teller(func(a Outcome) {
 		got = append(got, a)
 		if fr := m.frames(t); fr[len(fr)-1].Epoch != "e1" {
 			t.Errorf("the socket is at %s already: the test shows nothing", fr[len(fr)-1].brief())

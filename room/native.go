@@ -10,7 +10,7 @@ import (
 
 // This file is what rooms do for members that speak barrage.v1 (docs/protocol.md).
 
-// The codes of answers.
+// The codes of outcomes.
 const (
 	// CodeExpired: the store was away for too long, and does not have it.
 	CodeExpired = "expired"
@@ -21,21 +21,21 @@ const (
 	CodeStore = "store_refused"
 	// CodeBusy: too many messages wait.
 	CodeBusy = "busy"
-	// CodeRateLimited: its sender says too much; see Answer.Wait.
+	// CodeRateLimited: its sender says too much; see Outcome.Wait.
 	CodeRateLimited = "rate_limited"
 )
 
-// unlock unlocks r.mu and gives the answers that were noted under it.
+// unlock unlocks r.mu and tells authors the outcomes that were noted under it.
 func (r *Room) unlock() {
-	answers := r.outbox.answers
-	r.outbox.answers = nil
+	outcomes := r.outbox.settled
+	r.outbox.settled = nil
 	r.mu.Unlock()
-	for _, a := range answers {
-		a.author.Answered(a.answer)
+	for _, a := range outcomes {
+		a.author.Settled(a.outcome)
 	}
 	if acked := r.hall.cfg().Timings.Acked; acked != nil {
-		if i := slices.IndexFunc(answers, func(a answered) bool { return a.answer.Code == "" }); i >= 0 {
-			acked(r.hall.since(r.hall.cfg().Clock.Now()) - answers[i].at)
+		if i := slices.IndexFunc(outcomes, func(a settled) bool { return a.outcome.Code == "" }); i >= 0 {
+			acked(r.hall.since(r.hall.cfg().Clock.Now()) - outcomes[i].at)
 		}
 	}
 }

@@ -403,7 +403,7 @@ func TestNative_TriedAgainWaitsOnce(t *testing.T) {
 			f := newFixture(t, func(c *Config) { c.QueueMessages, c.NoLocal = 2, noLocal },
 				Hooks{})
 			by := func(name string) Author {
-				return teller(func(a Answer) { got = append(got, fmt.Sprintf("%s %s %s %d", name, a.ID, a.Code, a.Seq)) })
+				return teller(func(a Outcome) { got = append(got, fmt.Sprintf("%s %s %s %d", name, a.ID, a.Code, a.Seq)) })
 			}
 			r := f.open("1")
 			m := f.join(r)
@@ -442,7 +442,7 @@ func TestNative_TriedAgainWaitsOnce(t *testing.T) {
 func TestNative_AnswersAuthors(t *testing.T) {
 	var got []string
 	f := newFixture(t, nil, Hooks{})
-	ann := teller(func(a Answer) { got = append(got, fmt.Sprintf("ann %s %s %d %d", a.ID, a.Code, a.Seq, a.TS%1000)) })
+	ann := teller(func(a Outcome) { got = append(got, fmt.Sprintf("ann %s %s %d %d", a.ID, a.Code, a.Seq, a.TS%1000)) })
 	r := f.open("1")
 	post := func(id string, ts int64) {
 		t.Helper()

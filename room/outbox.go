@@ -32,8 +32,8 @@ func (e *TooFastError) Error() string { return "too many at once" }
 
 // Author is who sent a message.
 type Author interface {
-	// Answered tells the author of a message with an id what became of it. It may not block.
-	Answered(a Answer)
+	// Settled tells the author of a message with an id what became of it. It may not block.
+	Settled(a Outcome)
 }
 
 // Known is an author that Config.UserRate knows by another name than its user's, "" for one that it does not know.
@@ -43,8 +43,8 @@ type Known interface {
 	RateName() string
 }
 
-// Answer tells the author of a message with an id what became of it.
-type Answer struct {
+// Outcome tells the author of a message with an id what became of it.
+type Outcome struct {
 	ID string
 	// Code is why it was not taken, "" where it was: then Seq and TS are the message's. Seq counts
 	// in Epoch; it is 0 where it has no number any more.
@@ -58,11 +58,11 @@ type Answer struct {
 	Wait time.Duration
 }
 
-// answered is an answer and who is to get it.
-type answered struct {
-	author Author
-	answer Answer
-	at     time.Duration // when what it answers came, as the hall counts time
+// settled is an outcome and who is to get it.
+type settled struct {
+	author  Author
+	outcome Outcome
+	at      time.Duration // when the message came, as the hall counts time
 }
 
 // end is how a post left the outbox. There are no others (I2).
@@ -108,8 +108,8 @@ type flight struct {
 	since      int64 // hall.coarse when it was cut, or when the store came back
 }
 
-// outbox is what of a room is on its way to the store. It knows no room; what it answers stands in
-// answers until somebody takes it. The zero value is empty.
+// outbox is what of a room is on its way to the store. It knows no room; the outcomes stand in
+// settled until somebody takes them. The zero value is empty.
 type outbox struct {
 	// waiting is bounded by Config.QueueMessages together with flight.
 	waiting []post
@@ -126,7 +126,7 @@ type outbox struct {
 	// posts are.
 	writers map[string]writer
 	bytes   int64
-	answers []answered
+	settled []settled
 	tally   *tally
 }
 
@@ -264,7 +264,7 @@ func (o *outbox) cut(now int64, authorized bool, name func() string) {
 }
 
 // finish ends a post, unless it has ended.
-func (o *outbox) finish(p *post, how end, a Answer) {
+func (o *outbox) finish(p *post, how end, a Outcome) {
 	if p.end != notYet {
 		return
 	}
@@ -281,12 +281,12 @@ func (o *outbox) finish(p *post, how end, a Answer) {
 	}
 	if (p.draft.ID != "" || p.draft.Held() != "") && p.from != nil {
 		a.ID = p.draft.ID
-		o.answers = append(o.answers, answered{p.from, a, p.at})
+		o.settled = append(o.settled, settled{p.from, a, p.at})
 	}
 }
 
 // finishFlight ends what has not ended of the flight, and the flight.
-func (o *outbox) finishFlight(how end, a Answer) (n int) {
+func (o *outbox) finishFlight(how end, a Outcome) (n int) {
 	n = o.flight.open
 	for i := range o.flight.posts {
 		o.finish(&o.flight.posts[i], how, a)
@@ -296,7 +296,7 @@ func (o *outbox) finishFlight(how end, a Answer) (n int) {
 }
 
 // land ends post i of the flight, and the flight with its last one.
-func (o *outbox) land(i int, how end, a Answer) {
+func (o *outbox) land(i int, how end, a Outcome) {
 	if o.flight.posts[i].end != notYet {
 		return
 	}
@@ -306,11 +306,11 @@ func (o *outbox) land(i int, how end, a Answer) {
 	}
 }
 
-// answer takes what the store answered to the flight with the id; ok is false where that has ended: its event was here
-// first, or the history. again are messages that the store had before and that members lack, unless an event or the
-// history has told of them: an earlier try has stored them, or they lie behind at, where the room stands, or in another
-// epoch. Their Seq is 0 where they have no number any more.
-func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again []chat.Entry, ok bool) {
+// landFlight ends what the store has answered of the flight with the id; ok is false where that has ended: its event
+// was here first, or the history. again are messages that the store had before and that members lack, unless an
+// event or the history has told of them: an earlier try has stored them, or they lie behind at, where the room
+// stands, or in another epoch. Their Seq is 0 where they have no number any more.
+func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (again []chat.Entry, ok bool) {
 	if o.flight.id != id {
 		return nil, false
 	}
@@ -324,26 +324,26 @@ func (o *outbox) answer(id string, stored *chat.Stored, at chat.Position) (again
 			if p.end == notYet && (mine || repeats[0].Seq > 0 && (stored.Event.Epoch != at.Epoch || repeats[0].Seq > at.Seq)) {
 				again = append(again, chat.Entry{Seq: repeats[0].Seq, JSON: string(p.draft.AppendJSON(nil, repeats[0].TS))})
 			}
-			o.land(i, repeated, Answer{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS, Before: !mine})
+			o.land(i, repeated, Outcome{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS, Before: !mine})
 			repeats = repeats[1:]
 			continue
 		}
 		if len(refusals) > 0 && refusals[0].Index == i {
-			o.refuse(i, Answer{Code: markCode(refusals[0].Mark), Wait: refusals[0].Wait})
+			o.refuse(i, Outcome{Code: markCode(refusals[0].Mark), Wait: refusals[0].Wait})
 			refusals = refusals[1:]
 			continue
 		}
 		if next >= len(stored.Event.Messages) {
 			break // a store that answers for less than it was given: what it left out is tried again
 		}
-		o.land(i, arrived, Answer{Epoch: stored.Event.Epoch, Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
+		o.land(i, arrived, Outcome{Epoch: stored.Event.Epoch, Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
 		seq, next = seq+1, next+1
 	}
 	return again, true
 }
 
 // refuse ends post i of the flight: the room's rules forbid it, or its user says too much, or the room has too much.
-func (o *outbox) refuse(i int, a Answer) {
+func (o *outbox) refuse(i int, a Outcome) {
 	o.alone(i)
 	switch class := o.flight.posts[i].draft.Class; {
 	case a.Code == CodeRateLimited:
@@ -386,7 +386,7 @@ func (o *outbox) met(epoch string, entries []chat.Entry, keyOf func(string) key)
 			return p.end == notYet && p.key == k && same(p.draft.TS, ts)
 		})
 		if j >= 0 {
-			o.land(j, arrived, Answer{Epoch: epoch, Seq: entries[i].Seq, TS: ts})
+			o.land(j, arrived, Outcome{Epoch: epoch, Seq: entries[i].Seq, TS: ts})
 		}
 	}
 }
@@ -397,15 +397,15 @@ func (o *outbox) expire(oldest time.Duration) (n, doubtful int) {
 	ahead := o.ahead
 	if f := &o.flight; f.open > 0 && !o.sending && !o.reviewing && f.posts[0].at < oldest {
 		if f.tries > 0 {
-			doubtful = o.finishFlight(unconfirmed, Answer{Code: CodeUnconfirmed})
+			doubtful = o.finishFlight(unconfirmed, Outcome{Code: CodeUnconfirmed})
 			ahead = o.ahead // members here had some of these, others may yet
 		} else {
-			n = o.finishFlight(expired, Answer{Code: CodeExpired})
+			n = o.finishFlight(expired, Outcome{Code: CodeExpired})
 		}
 	}
 	late := 0
 	for late < len(o.waiting) && o.waiting[late].at < oldest {
-		o.finish(&o.waiting[late], expired, Answer{Code: CodeExpired})
+		o.finish(&o.waiting[late], expired, Outcome{Code: CodeExpired})
 		late++
 	}
 	if o.waiting = o.waiting[late:]; len(o.waiting) == 0 {
@@ -442,7 +442,7 @@ func (o *outbox) admit(ok []bool) {
 			continue
 		}
 		p.from = nil
-		o.finish(p, refused, Answer{})
+		o.finish(p, refused, Outcome{})
 		o.tally.refusedUnauthorized.Add(1)
 	}
 	o.flight.posts, o.flight.open, o.flight.authorized = in, len(in), all

@@ -162,7 +162,7 @@ func TestFollower_HoldsWithinBounds(t *testing.T) {
 // mailbag is an author that keeps what it is told.
 type mailbag []string
 
-func (b *mailbag) Answered(a Answer) {
+func (b *mailbag) Settled(a Outcome) {
 	*b = append(*b, fmt.Sprintf("%s:%s:%d:%d", a.ID, a.Code, a.Seq, a.TS))
 }
 
@@ -178,10 +178,10 @@ func packed(from Author, ids ...string) *outbox {
 
 // told gives the answers out, as Room.unlock does.
 func (o *outbox) told(b *mailbag) string {
-	for _, a := range o.answers {
-		a.author.Answered(a.answer)
+	for _, a := range o.settled {
+		a.author.Settled(a.outcome)
 	}
-	o.answers = nil
+	o.settled = nil
 	got := fmt.Sprint(*b)
 	*b = nil
 	return got
@@ -197,8 +197,8 @@ func TestOutbox_Refused(t *testing.T) {
 		Event:   chat.Event{Seq: 7, Messages: []string{`{"ts":20}`, `{"ts":22}`}},
 		Refused: []chat.Refusal{{Index: 1, Wait: 300 * time.Millisecond}},
 	}
-	o.answer("n.1", &stored, chat.Position{})
-	if wait := o.answers[1].answer.Wait; wait != 300*time.Millisecond {
+	o.landFlight("n.1", &stored, chat.Position{})
+	if wait := o.settled[1].outcome.Wait; wait != 300*time.Millisecond {
 		t.Errorf("b may come again after %v; want 300ms", wait)
 	}
 	if got := o.told(&b); got != "[a::7:20 b:rate_limited:0:0 c::8:22]" || o.size() != 0 || o.ahead != 0 {
@@ -222,10 +222,10 @@ func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
 		Event:   chat.Event{Seq: 10, Messages: []string{`{"ts":20}`, `{"ts":21}`, `{"ts":22}`}},
 		Repeats: []chat.Repeat{{Index: 1, Seq: 8, TS: 1}, {Index: 3, TS: 3}},
 	}
-	if _, ok := o.answer("n.0", &stored, chat.Position{}); ok || o.flight.open != 4 {
+	if _, ok := o.landFlight("n.0", &stored, chat.Position{}); ok || o.flight.open != 4 {
 		t.Error("the answer to another batch was taken")
 	}
-	again, ok := o.answer("n.1", &stored, chat.Position{Epoch: "e"})
+	again, ok := o.landFlight("n.1", &stored, chat.Position{Epoch: "e"})
 	if !ok || len(again) != 1 || again[0].Seq != 0 || codec.Timestamp(again[0].JSON) != 3 {
 		t.Errorf("the first try has stored d: %v, %v; want d with its timestamp of then", again, ok)
 	}
@@ -282,7 +282,7 @@ func TestOutbox_GateAndRefusal(t *testing.T) {
 	if got := o.told(&b); got != "[]" || o.flight.open != 2 || !o.flight.authorized || o.tally.refusedUnauthorized.Load() != 1 {
 		t.Errorf("the check: answers %s, %d open; want none, it has told them, and 2", got, o.flight.open)
 	}
-	if n := o.finishFlight(refused, Answer{Code: CodeStore}); n != 2 || o.told(&b) != "[a:store_refused:0:0 c:store_refused:0:0]" || o.size() != 0 {
+	if n := o.finishFlight(refused, Outcome{Code: CodeStore}); n != 2 || o.told(&b) != "[a:store_refused:0:0 c:store_refused:0:0]" || o.size() != 0 {
 		t.Errorf("%d refused, %d left; want 2 and 0", n, o.size())
 	}
 	o.admit(nil)
@@ -302,7 +302,7 @@ func TestOutbox_HearMarksOnce(t *testing.T) {
 	if again := o.goAhead(func(ts int64) int64 { return ts }); again != nil || o.ahead != 3 {
 		t.Errorf("ahead %d again, %d in all", len(again), o.ahead)
 	}
-	o.finishFlight(refused, Answer{})
+	o.finishFlight(refused, Outcome{})
 	if o.ahead != 1 {
 		t.Errorf("%d ahead wait; want 1", o.ahead)
 	}

@@ -18,7 +18,7 @@ func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	return r.post(from, d, now, said)
 }
 
-// PostNative is Post for a send of a native client; Author.Answered tells what became of it,
+// PostNative is Post for a send of a native client; Author.Settled tells what became of it,
 // unless an error does.
 func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time) error {
 	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
@@ -63,7 +63,7 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	case no.shadow || how == shadowed:
 		h.stats.tally.refusedRules.Add(1)
 		if d.ID != "" {
-			r.outbox.answers = append(r.outbox.answers, answered{from, Answer{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}, h.since(now)})
+			r.outbox.settled = append(r.outbox.settled, settled{from, Outcome{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}, h.since(now)})
 		}
 		return nil
 	}

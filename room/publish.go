@@ -155,7 +155,7 @@ func (r *Room) send() {
 	defer r.unlock()
 	r.reachedLocked()
 	r.keepAheadLocked()
-	if again, ok := r.outbox.answer(b.ID, &stored, r.knownLocked()); ok && stored.Event.Epoch != chat.Unnumbered {
+	if again, ok := r.outbox.landFlight(b.ID, &stored, r.knownLocked()); ok && stored.Event.Epoch != chat.Unnumbered {
 		r.repeatedLocked(again, &stored.Event)
 		if len(stored.Event.Messages) > 0 {
 			r.arriveLocked(&stored.Event, true)
@@ -205,7 +205,7 @@ func (r *Room) sendFailed(what string, err error) {
 	defer r.unlock()
 	n := r.outbox.flight.open
 	if errors.Is(err, chat.ErrRefused) {
-		r.hall.stats.tally.refusedStore.Add(uint64(r.outbox.finishFlight(refused, Answer{Code: CodeStore})))
+		r.hall.stats.tally.refusedStore.Add(uint64(r.outbox.finishFlight(refused, Outcome{Code: CodeStore})))
 		r.changedLocked()
 		r.linkLocked()
 	} else {

@@ -85,7 +85,7 @@ func TestHall_ReloadReview(t *testing.T) {
 		answered := map[string]string{}
 		post := func(id string) {
 			t.Helper()
-			if err := r.PostNative(teller(func(a Answer) { answered[id] = a.Code }), "u", &codec.Op{ID: id, Body: "no " + id}, time.Now()); err != nil {
+			if err := r.PostNative(teller(func(a Outcome) { answered[id] = a.Code }), "u", &codec.Op{ID: id, Body: "no " + id}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(5 * reviewLinger)

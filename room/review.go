@@ -144,7 +144,7 @@ func (o *outbox) reviewed(i int, said chat.Reviewed) {
 	switch said.Verdict {
 	case chat.VerdictAllow:
 	case chat.VerdictDeny:
-		o.refuse(i, Answer{Code: CodeBlocked})
+		o.refuse(i, Outcome{Code: CodeBlocked})
 	case chat.VerdictHold:
 		p.hold, p.quiet = chat.HeldByReview, true
 	case chat.VerdictMask:

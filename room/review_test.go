@@ -226,7 +226,7 @@ func TestReview_HoldsNobodyUp(t *testing.T) {
 		begun := time.Now()
 		var ends sync.Map
 		post := func(r *Room) {
-			from := teller(func(a Answer) { ends.Store(r.id, time.Since(begun)) })
+			from := teller(func(a Outcome) { ends.Store(r.id, time.Since(begun)) })
 			if err := r.PostNative(from, "u", &codec.Op{ID: "1", Body: "x"}, time.Now()); err != nil {
 				t.Error(err)
 			}
@@ -292,7 +292,7 @@ func TestModel_Review(t *testing.T) {
 				}
 			}
 		}
-		var collect authorFunc = func(a Answer) { answers[a.ID] = append(answers[a.ID], a.Code) }
+		var collect authorFunc = func(a Outcome) { answers[a.ID] = append(answers[a.ID], a.Code) }
 		for range steps {
 			n := rnd.IntN(3)
 			f, user := sites[n], fmt.Sprint("u", rnd.IntN(users))

@@ -269,9 +269,9 @@ func (r *Room) judgeFlightLocked() (fresh bool) {
 		v := voiceOf(p.from)
 		switch no := s.judge(&p.draft, v, now); {
 		case no.code != "":
-			r.outbox.refuse(i, Answer{Code: no.code, Wait: no.wait})
+			r.outbox.refuse(i, Outcome{Code: no.code, Wait: no.wait})
 		case no.shadow:
-			r.outbox.refuse(i, Answer{TS: p.draft.TS})
+			r.outbox.refuse(i, Outcome{TS: p.draft.TS})
 		case !p.screened:
 			p.draft.SetMarks(s.marksOf(&p.draft, v, now))
 		}

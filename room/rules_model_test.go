@@ -41,7 +41,7 @@ func TestModel_Rules(t *testing.T) {
 				}
 			}
 		}
-		var collect authorFunc = func(a Answer) { answers[a.ID] = append(answers[a.ID], a.Code) }
+		var collect authorFunc = func(a Outcome) { answers[a.ID] = append(answers[a.ID], a.Code) }
 		for range steps {
 			n := rnd.IntN(3)
 			f, user := sites[n], fmt.Sprint("u", rnd.IntN(users))
@@ -108,9 +108,9 @@ func TestModel_Rules(t *testing.T) {
 	}
 }
 
-type authorFunc func(Answer)
+type authorFunc func(Outcome)
 
-func (f authorFunc) Answered(a Answer) { f(a) }
+func (f authorFunc) Settled(a Outcome) { f(a) }
 
 // TestRoom_Shadow: its sender is told that it was sent, nobody has it, and bounds and rules hold as for any other.
 func TestRoom_Shadow(t *testing.T) {

@@ -73,8 +73,8 @@ func (o *outbox) screened(i int, said chat.Screened) {
 	switch {
 	case said.TS > 0:
 		o.tally.repeats.Add(1)
-		o.land(i, repeated, Answer{Epoch: said.Epoch, Seq: said.Seq, TS: said.TS, Before: true})
+		o.land(i, repeated, Outcome{Epoch: said.Epoch, Seq: said.Seq, TS: said.TS, Before: true})
 	case said.Wait > 0:
-		o.refuse(i, Answer{Code: markCode(said.Mark), Wait: said.Wait})
+		o.refuse(i, Outcome{Code: markCode(said.Mark), Wait: said.Wait})
 	}
 }

@@ -52,8 +52,8 @@ func runStorm(t *testing.T, seed uint64) stormEnd {
 		sites, rooms = append(sites, f), append(rooms, f.open("1"))
 		members = append(members, f.native(rooms[n]))
 	}
-	answers := map[string][]Answer{}
-	var collect authorFunc = func(a Answer) { answers[a.ID] = append(answers[a.ID], a) }
+	answers := map[string][]Outcome{}
+	var collect authorFunc = func(a Outcome) { answers[a.ID] = append(answers[a.ID], a) }
 	offered := 0
 	offer := func(n int) {
 		f, kind := sites[n], []string{"chat", "chat", "enter", "gift"}[rnd.IntN(4)]
@@ -66,7 +66,7 @@ func runStorm(t *testing.T, seed uint64) stormEnd {
 			if kind == "gift" {
 				t.Fatalf("seed %d: %s is refused at once: %v", seed, id, err)
 			}
-			answers[id] = append(answers[id], Answer{ID: id, Code: no.Code, Wait: no.Wait})
+			answers[id] = append(answers[id], Outcome{ID: id, Code: no.Code, Wait: no.Wait})
 		} else if err != nil {
 			t.Fatalf("seed %d: %s: %v", seed, id, err)
 		}
@@ -164,6 +164,6 @@ func runStorm(t *testing.T, seed uint64) stormEnd {
 // giver may send what is above normal.
 type giver struct{ author Author }
 
-func (g *giver) Answered(a Answer) { g.author.Answered(a) }
+func (g *giver) Settled(a Outcome) { g.author.Settled(a) }
 
 func (g *giver) Voice() Voice { return Voice{High: true} }

@@ -108,7 +108,7 @@ func (*mute) Revoked(chat.TokenState)            {}
 func (*mute) Flooded()                           {}
 func (*mute) Barred(chat.Measure)                {}
 func (*mute) Judged()                            {}
-func (*mute) Answered(room.Answer)               {}
+func (*mute) Settled(room.Outcome)               {}
 
 // hears is what the store tells: of rooms alone.
 type hears struct{ *Edge }

@@ -272,7 +272,7 @@ func (m *member) Judged() {}
 func (m *member) Flooded() { goodbye(&m.Session, tooMuch, edge.CloseTooMuch) }
 
 // Answered is never called: FastIM's messages have no ids.
-func (m *member) Answered(room.Answer) {}
+func (m *member) Settled(room.Outcome) {}
 
 // goodbye says why in FastIM's way, by a text, before the socket is closed.
 func goodbye(s *edge.Session, text []byte, why edge.CloseReason) {

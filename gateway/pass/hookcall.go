@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// maxAnswer bounds a good answer, in bytes. One with 64 grants of 128-byte rooms and 1 KiB of info has 12 KB.
-	maxAnswer = 16 << 10
+	// maxResponse bounds a good response, in bytes. One with 64 grants of 128-byte rooms and 1 KiB of info has 12 KB.
+	maxResponse = 16 << 10
 	// maxRefusal bounds what is read of a refusal, in bytes: a code and a sentence.
 	maxRefusal = 4 << 10
 	// maxMessage bounds what clients see of the service's message, in characters.
@@ -62,7 +62,7 @@ func NewHookClient(timeout time.Duration) *HookClient {
 	// A dial goes on when its call has ended, so it has the same bound.
 	transport.DialContext = (&net.Dialer{Timeout: timeout}).DialContext
 	transport.MaxIdleConnsPerHost = maxHookCalls
-	transport.MaxResponseHeaderBytes = maxAnswerHeader
+	transport.MaxResponseHeaderBytes = maxResponseHeader
 	transport.DisableCompression = true // small answers become large ones
 	return &HookClient{Client: http.Client{
 		Transport:     transport,
@@ -79,7 +79,7 @@ func (h *Hook) call(a Asked) (v verdict, err error) {
 	if err == nil {
 		switch status {
 		case http.StatusOK:
-			v, err = readAnswer(answer, a, asked)
+			v, err = readResponse(answer, a, asked)
 		case http.StatusUnauthorized:
 			v.no = readRefusal(answer, Invalid, a.Token)
 		case http.StatusForbidden:
@@ -118,7 +118,7 @@ func (h *Hook) post(ctx context.Context, a Asked, now time.Time) (status int, an
 		return 0, nil, h.down(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	most := maxAnswer
+	most := maxResponse
 	if res.StatusCode != http.StatusOK {
 		most = maxRefusal // what is longer is cut, and then no JSON
 	}
@@ -146,9 +146,9 @@ func (h *Hook) down(err error) *hookError {
 	return &hookError{err.Error(), true}
 }
 
-// readAnswer reads the answer to a question that was asked at the time now. Members that it does not know are ignored.
-// What it knows has the bounds of claims.
-func readAnswer(raw []byte, a Asked, now time.Time) (verdict, error) {
+// readResponse reads the response to a question that was asked at the time now. Members that it does not know are
+// ignored. What it knows has the bounds of claims.
+func readResponse(raw []byte, a Asked, now time.Time) (verdict, error) {
 	p := &Pass{Issued: now}
 	var can *Grant // for the room that was asked about
 	var guest *bool

@@ -43,8 +43,8 @@ const (
 	maxKeySet = 256 << 10
 	// maxKeys bounds the keys in it; the largest issuers publish ten.
 	maxKeys = 64
-	// maxAnswerHeader bounds the header of the answer, in bytes.
-	maxAnswerHeader = 32 << 10
+	// maxResponseHeader bounds the header of the response, in bytes.
+	maxResponseHeader = 32 << 10
 )
 
 // fetcher fetches the keys of a JWKS URL. One goroutine may use it; anybody may set kick.
@@ -59,7 +59,7 @@ func newFetcher(address string) *fetcher {
 	transport := http.DefaultTransport.(*http.Transport).Clone() // it has the proxy of the environment
 	transport.DisableKeepAlives = true                           // the next fetch is ten minutes away
 	transport.DisableCompression = true
-	transport.MaxResponseHeaderBytes = maxAnswerHeader
+	transport.MaxResponseHeaderBytes = maxResponseHeader
 	return &fetcher{
 		url: address, kick: once.NewSignal(),
 		client: &http.Client{Timeout: fetchTimeout, Transport: transport, CheckRedirect: checkRedirect},

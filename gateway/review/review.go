@@ -134,8 +134,8 @@ type question struct {
 	Messages []json.RawMessage `json:"messages"`
 }
 
-// answer is what it says. Members that are not known are ignored.
-type answer struct {
+// response is what the service says. Members that are not known are ignored.
+type response struct {
 	Results []struct {
 		Verdict string  `json:"verdict"`
 		Body    *string `json:"body"`
@@ -263,7 +263,7 @@ func (h *Hook) read(raw []byte, n int) ([]chat.Reviewed, *failed) {
 	wrong := func(format string, args ...any) ([]chat.Reviewed, *failed) {
 		return nil, &failed{why: fmt.Sprintf(format, args...)}
 	}
-	var a answer
+	var a response
 	if err := json.Unmarshal(raw, &a); err != nil || !utf8.Valid(raw) {
 		return wrong(`its answer is no JSON object of the form {"results":[{"verdict":…}]}`)
 	}

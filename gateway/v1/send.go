@@ -25,7 +25,7 @@ type waitingSend struct {
 	rights   *edge.Rights
 	rateName string
 	came     time.Time
-	done     chan room.Answer // capacity 1; sent once, by whoever takes the message to its end
+	done     chan room.Outcome // capacity 1; sent once, by whoever takes the message to its end
 }
 
 func (w *waitingSend) Rights() *edge.Rights { return w.rights }
@@ -39,14 +39,14 @@ func (w *waitingSend) Voice() room.Voice {
 }
 
 // Answered ends the wait.
-func (w *waitingSend) Answered(a room.Answer) { w.done <- a }
+func (w *waitingSend) Settled(a room.Outcome) { w.done <- a }
 
 // codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
 const codeRevoked = "unauthenticated"
 
 func (w *waitingSend) Checked(_ context.Context, state chat.TokenState) {
 	if state != chat.TokenRight {
-		w.done <- room.Answer{Code: codeRevoked}
+		w.done <- room.Outcome{Code: codeRevoked}
 	}
 }
 
@@ -90,7 +90,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if !checked {
 		name += "\x00" + strconv.Itoa(n.edge.Door.GuestOf(r))
 	}
-	from := &waitingSend{rights: rs, rateName: name, came: time.Now(), done: make(chan room.Answer, 1)}
+	from := &waitingSend{rights: rs, rateName: name, came: time.Now(), done: make(chan room.Outcome, 1)}
 	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
 		_, err := n.post(rm, from, v.User, rs, &op)
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {
@@ -110,7 +110,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	case a := <-from.done:
 		return sent(a)
 	case <-ctx.Done():
-		return sent(room.Answer{Code: room.CodeUnconfirmed})
+		return sent(room.Outcome{Code: room.CodeUnconfirmed})
 	}
 }
 
@@ -154,7 +154,7 @@ func (n *API) readSend(r *http.Request) (op codec.Op, bad *edge.Refusal) {
 }
 
 // sent is what the sender is told.
-func sent(a room.Answer) (int, any, *edge.Refusal) {
+func sent(a room.Outcome) (int, any, *edge.Refusal) {
 	if ruled(a.Code) {
 		return 0, nil, refusedByRules(a.Code, a.Wait)
 	}
@@ -167,13 +167,13 @@ func sent(a room.Answer) (int, any, *edge.Refusal) {
 	default:
 		return 0, nil, edge.Refuse(http.StatusServiceUnavailable, "%s", answerTexts[a.Code]).As(a.Code)
 	}
-	type answer struct {
+	type body struct {
 		ID    string `json:"id"`
 		Epoch string `json:"epoch"`
 		Seq   uint64 `json:"seq"`
 		TS    int64  `json:"ts"`
 	}
-	return http.StatusCreated, answer{a.ID, a.Epoch, a.Seq, a.TS}, nil
+	return http.StatusCreated, body{a.ID, a.Epoch, a.Seq, a.TS}, nil
 }
 
 // ReadJSON reads the body of a call of the admin port as those of clients are read.

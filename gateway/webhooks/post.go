@@ -22,8 +22,8 @@ const (
 	// giveUpAfter is when a batch is given up that the service refuses, so that one that it cannot read does not keep
 	// all others from it. It is how long the schedule of Standard Webhooks goes on, about.
 	giveUpAfter = 24 * time.Hour
-	// maxAnswer bounds what is read of an answer, in bytes, so that its connection can be used again.
-	maxAnswer = 4 << 10
+	// maxResponse bounds what is read of a response, in bytes, so that its connection can be used again.
+	maxResponse = 4 << 10
 )
 
 // refusal is why the service did not take a batch. Its text is the same for the same reason.
@@ -53,7 +53,7 @@ func (s *Sender) post(ctx context.Context, b *batch) error {
 		return s.unanswered(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer) // the status says all
+	_, _ = io.CopyN(io.Discard, res.Body, maxResponse) // the status says all
 	switch {
 	case res.StatusCode >= 200 && res.StatusCode < 300:
 		return nil

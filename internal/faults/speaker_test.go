@@ -70,7 +70,7 @@ type try struct {
 	at   time.Time
 	busy bool // Room.PostNative refused it
 	// answer is what Answered was told, of whom the speaker may not have heard; nil: nothing.
-	answer   *room.Answer
+	answer   *room.Outcome
 	answered time.Time // when that was
 }
 
@@ -189,7 +189,7 @@ func (p *speaker) connect(n *node, deaf bool) {
 }
 
 // Answered takes an answer, see room.Author.
-func (c *conn) Answered(a room.Answer) {
+func (c *conn) Settled(a room.Outcome) {
 	p := c.speaker
 	p.mu.Lock()
 	defer p.mu.Unlock()
