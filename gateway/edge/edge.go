@@ -75,6 +75,8 @@ type Edge struct {
 
 	set atomic.Pointer[settings] // see Reload
 
+	tarrying atomic.Int32 // refusals that wait
+
 	// Stats and Sessions may be used at any time.
 	Stats    Stats
 	Sessions Sessions
@@ -95,13 +97,15 @@ type Times struct {
 	Check, Recheck time.Duration
 	// Now is the time of day by which tokens are judged.
 	Now func() time.Time
+	// Tarry is how long a refusal waits, see [Edge.Tarry].
+	Tarry time.Duration
 }
 
 // New is an edge with settings that are valid. Then set Hall, and call Listen, Run; Leave, SendAway, WaitEmpty; CutOff.
 func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e := &Edge{
 		Log: log, store: store, made: time.Now(),
-		Times: Times{Check: time.Second, Recheck: recheckEvery, Now: time.Now},
+		Times: Times{Check: time.Second, Recheck: recheckEvery, Now: time.Now, Tarry: tarryFor},
 	}
 	e.set.Store(e.newSettings(cfg))
 	e.Door = door.New(cfg.door(), e.millis, log)

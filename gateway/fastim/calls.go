@@ -44,7 +44,7 @@ func (f *FastIM) open(do func(ctx context.Context, r *http.Request, p *params) e
 			p, bad = readParams(w, r)
 		}
 		if bad != nil {
-			refuseCall(w, bad)
+			f.refuse(w, r, bad)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), edge.APITimeout)
@@ -56,7 +56,7 @@ func (f *FastIM) open(do func(ctx context.Context, r *http.Request, p *params) e
 			p.bad = edge.RefusedByDoor(no)
 		}
 		if p.bad != nil { // do asked for what is not there; its answer means nothing
-			refuseCall(w, p.bad)
+			f.refuse(w, r, p.bad)
 			return
 		}
 		answer.send(w, body)

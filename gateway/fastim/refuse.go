@@ -47,12 +47,13 @@ func RefuseEmptyIDs(next http.Handler) http.Handler {
 	})
 }
 
-// refuseCall answers a call that is refused.
-func refuseCall(w http.ResponseWriter, f *edge.Refusal) {
-	if f.Status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", f.RetryAfter())
+// refuse answers a call that is refused.
+func (f *FastIM) refuse(w http.ResponseWriter, r *http.Request, bad *edge.Refusal) {
+	f.edge.Tarry(r.Context(), bad)
+	if bad.Status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", bad.RetryAfter())
 		w.Header().Set("Connection", "close") // without reading the rest of the request
 	}
-	e := envelope{f.Status, f.Why, nil}
+	e := envelope{bad.Status, bad.Why, nil}
 	e.send(w, e.encode())
 }

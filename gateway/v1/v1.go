@@ -158,8 +158,8 @@ func (n *API) describe(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(openAPIText())               // the client has gone: nobody is left to tell
 }
 
-// operate does one operation: it returns what to answer with, nil for nothing.
-type operate func(ctx context.Context, r *http.Request) (status int, answer any, bad *edge.Refusal)
+// operate does one operation: it returns the body of the response, nil for none.
+type operate func(ctx context.Context, r *http.Request) (status int, body any, bad *edge.Refusal)
 
 // scan serves an operation that reads or scans a history.
 func (n *API) scan(do operate) http.HandlerFunc { return n.serveAs(do, n.edge.Door.Scan) }
@@ -176,33 +176,39 @@ func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door
 			return
 		}
 		if bad := edge.RefusedByDoor(n.edge.Door.Call(r)); bad != nil {
-			WriteProblem(w, bad)
+			n.refuse(w, r, bad)
 			return
 		}
 		reading, no := scan(r)
 		if no != nil {
-			WriteProblem(w, edge.RefusedByDoor(no))
+			n.refuse(w, r, edge.RefusedByDoor(no))
 			return
 		}
 		defer reading.Sent()
 		r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
 		ctx, cancel := context.WithTimeout(r.Context(), edge.APITimeout)
 		defer cancel()
-		status, answer, bad := do(ctx, r)
-		var body []byte
-		if bad == nil && answer != nil {
-			body = encodeJSON(answer)
-			bad = edge.RefusedByDoor(reading.Done(len(body)))
+		status, body, bad := do(ctx, r)
+		var text []byte
+		if bad == nil && body != nil {
+			text = encodeJSON(body)
+			bad = edge.RefusedByDoor(reading.Done(len(text)))
 		}
 		switch {
 		case bad != nil:
-			WriteProblem(w, bad)
-		case answer == nil:
+			n.refuse(w, r, bad)
+		case body == nil:
 			w.WriteHeader(status)
 		default:
-			sendJSON(w, status, body)
+			sendJSON(w, status, text)
 		}
 	}
+}
+
+// refuse answers a call that is refused.
+func (n *API) refuse(w http.ResponseWriter, r *http.Request, bad *edge.Refusal) {
+	n.edge.Tarry(r.Context(), bad)
+	WriteProblem(w, bad)
 }
 
 // cannot is the refusal of what the store did not do.
@@ -272,11 +278,11 @@ func (n *API) login(ctx context.Context, r *http.Request) (int, any, *edge.Refus
 	if err != nil {
 		return 0, nil, n.cannot("log in", err)
 	}
-	type answer struct {
+	type body struct {
 		Token   string `json:"token"`
 		Expires int64  `json:"expires_in_ms"`
 	}
-	return http.StatusOK, answer{token, chat.TokenLife.Milliseconds()}, nil
+	return http.StatusOK, body{token, chat.TokenLife.Milliseconds()}, nil
 }
 
 // onlooker is the name under which a node asks for the counters of rooms of which it has
@@ -293,7 +299,7 @@ func (n *API) room(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if bad != nil {
 		return 0, nil, bad
 	}
-	type answer struct {
+	type body struct {
 		Room   string `json:"room"`
 		Online uint64 `json:"online"`
 		Likes  uint64 `json:"likes"`
@@ -301,7 +307,7 @@ func (n *API) room(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		Seq    uint64 `json:"seq"`
 		Total  uint64 `json:"total"`
 	}
-	return http.StatusOK, answer{id, counters.Online, counters.Likes, pos.Epoch, pos.Seq, pos.Total}, nil
+	return http.StatusOK, body{id, counters.Online, counters.Likes, pos.Epoch, pos.Seq, pos.Total}, nil
 }
 
 // Standing is where a room stands and what it counts, whether it is live here or not.
