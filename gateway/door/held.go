@@ -109,7 +109,8 @@ func (d *Door) changeScansLocked(g *guest, n int) {
 	d.useLocked(g, func() { g.scans += n })
 }
 
-// Done ends the reading, and takes room for an answer of so many bytes.
+// Done ends the reading, and takes room for an answer of so many bytes. A large one counts as further requests of its
+// address, one for each chargedUnit.
 func (r *Reading) Done(bytes int) *Refused {
 	if r == nil || r.read {
 		return nil
@@ -119,6 +120,9 @@ func (r *Reading) Done(bytes int) *Refused {
 	defer d.mu.Unlock()
 	r.read = true
 	d.changeScansLocked(r.guest, -1)
+	if r.guest != nil {
+		d.set.Load().rates.http.Charge(&r.guest.http, d.now(), uint32(bytes/chargedUnit))
+	}
 	units := unitsOf(bytes)
 	if units == 0 {
 		return nil

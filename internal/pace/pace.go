@@ -39,6 +39,13 @@ func (r Rate) Take(u *Used, now, n uint32) (wait time.Duration) {
 	return 0
 }
 
+// Charge takes n units that cannot be refused any more; of what is more than a whole burst the rest is let off.
+func (r Rate) Charge(u *Used, now, n uint32) {
+	if r.Every != 0 {
+		*u = Used(now + uint32(min(r.Ahead(*u, now)+int64(r.Every)*int64(n), int64(r.Every)*int64(r.Burst))))
+	}
+}
+
 // Ahead is how far u lies ahead of now in ms, 0 where it is over.
 func (r Rate) Ahead(u Used, now uint32) int64 {
 	ahead := int64(int32(uint32(u) - now))

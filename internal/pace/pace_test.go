@@ -38,6 +38,29 @@ func TestRate_TakesBurstThenRate(t *testing.T) {
 	}
 }
 
+// TestRate_ChargesUpToABurst: what was done already is paid for, but nobody waits for longer than a burst takes.
+func TestRate_ChargesUpToABurst(t *testing.T) {
+	r := PerSecond(5, 20)
+	used := Used(4_294_967_000)
+	now := uint32(used)
+	r.Charge(&used, now, 19)
+	if r.Take(&used, now, 1) != 0 || r.Take(&used, now, 1) != 200*time.Millisecond {
+		t.Error("of 20 units 19 were charged: one is left, and no other")
+	}
+	r.Charge(&used, now, 1000)
+	if wait := r.Take(&used, now, 1); wait != 200*time.Millisecond {
+		t.Errorf("after a charge of 1000 a unit waits for %v; want 200ms, a whole burst", wait)
+	}
+	if r.Take(&used, now+4000, 20) != 0 {
+		t.Error("no burst after as long as one takes")
+	}
+	unlimited := used
+	Rate{}.Charge(&unlimited, now, 1000)
+	if unlimited != used {
+		t.Error("no limit is used up")
+	}
+}
+
 // TestRate_LongBursts: what cannot be told from a time that is over is no burst.
 func TestRate_LongBursts(t *testing.T) {
 	r := PerSecond(0.001, 100_000)

@@ -1,0 +1,161 @@
+package door
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+)
+
+// TestDoor_Holds: what waits to be read is bounded for an address and for all, and is given back when it was read, and
+// when whoever should have read it has gone.
+func TestDoor_Holds(t *testing.T) {
+	k := newKnocker(func(c *Limits) { c.IPHandshakes = 0 })
+	const mib = 1 << 20
+	var held []Ticket
+	hold := func(addr string) *Refused {
+		ticket, no := k.Knock(from(addr))
+		if no != nil {
+			t.Fatal(no)
+		}
+		ticket, no = k.Hold(ticket, mib)
+		if no != nil {
+			k.Leave(ticket, "u")
+			return no
+		}
+		held = append(held, ticket)
+		return nil
+	}
+	n := 0
+	for ; hold("203.0.113.1") == nil; n++ {
+	}
+	if n != mostHeldOfAddr/6 {
+		t.Errorf("an address holds %d answers of a MiB, 6 units each; want %d", n, mostHeldOfAddr/6)
+	}
+	if no := hold("203.0.113.1"); no == nil || no.Limit != IPHeld || no.Wait <= 0 {
+		t.Errorf("one more: %+v; want ip_held, with a time to wait", no)
+	}
+	ticket, _ := k.Knock(from("203.0.113.1"))
+	if _, no := k.Hold(ticket, heldUnit-1); no != nil {
+		t.Errorf("a small answer is refused: %+v", no)
+	}
+	k.Free(held[0])
+	held[0] = held[0].Without()
+	k.Leave(held[1], "u")
+	for range 2 {
+		if no := hold("203.0.113.1"); no != nil {
+			t.Errorf("after two were read, or have gone: %+v", no)
+		}
+	}
+	k.Free(held[2])
+	held[2] = held[2].Without()
+	reading, no := k.Scan(from("203.0.113.1"))
+	if no != nil {
+		t.Fatal(no)
+	}
+	if no := hold("203.0.113.1"); no != nil {
+		t.Errorf("while it is read: %+v", no)
+	}
+	if _, no := k.Scan(from("203.0.113.1")); no == nil || no.Limit != IPHeld {
+		t.Errorf("a call whose answer has no place: %+v; want ip_held, before anything is read", no)
+	}
+	if no := reading.Done(mib); no == nil || no.Limit != IPHeld {
+		t.Errorf("the answer to a call: %+v; want ip_held", no)
+	}
+	reading.Sent()
+	for i := 12; hold(fmt.Sprint("203.0.113.", i/6)) == nil; i++ { // several each
+		if i > 10_000 {
+			t.Fatal("there is no bound for all")
+		}
+	}
+	if k.over[Held].Load() == 0 || k.held > mostHeld || k.held < mostHeld-mostUnits {
+		t.Errorf("all hold %d units; want %d at most, and nearly that", k.held, mostHeld)
+	}
+	newcomers := 0
+	for ; hold(fmt.Sprint("198.51.100.", newcomers)) == nil; newcomers++ {
+	}
+	if newcomers < mostHeld/6-3 || k.held > 2*mostHeld {
+		t.Errorf("%d who hold nothing came in, all hold %d units; want some %d, and twice %d at most", newcomers, k.held, mostHeld/6, mostHeld)
+	}
+	for i, ticket := range held {
+		if i != 1 {
+			k.Leave(ticket, "u")
+		}
+	}
+	if k.held != 0 || k.scans != 0 {
+		t.Errorf("when all have gone %d units are held, %d read", k.held, k.scans)
+	}
+}
+
+func TestDoor_Scans(t *testing.T) {
+	k := newKnocker(nil)
+	var all []*Reading
+	for range mostScansOfAddr {
+		r, bad := k.Scan(from("203.0.113.1"))
+		if bad != nil {
+			t.Fatalf("refused: %+v", bad)
+		}
+		all = append(all, r)
+	}
+	if _, bad := k.Scan(from("203.0.113.1")); bad == nil || bad.Limit != IPScans {
+		t.Errorf("one more of the address: %+v; want ip_scans", bad)
+	}
+	for i := range mostScans - mostScansOfAddr {
+		if _, bad := k.Scan(from(fmt.Sprintf("198.51.100.%d", i))); bad != nil {
+			t.Fatalf("refused: %+v", bad)
+		}
+	}
+	if _, bad := k.Scan(from("192.0.2.1")); bad == nil || bad.Limit != Scans {
+		t.Errorf("one more of the node: %+v; want scans", bad)
+	}
+	if bad := all[0].Done(100); bad != nil {
+		t.Error(bad)
+	}
+	r, bad := k.Scan(from("203.0.113.1"))
+	if bad != nil {
+		t.Fatalf("after one has ended: %+v", bad)
+	}
+	// Whoever reads is not forgotten.
+	k.forgetLocked()
+	if g := k.from[netip.MustParsePrefix("203.0.113.1/32")]; g == nil || g.scans != 2 {
+		t.Errorf("who reads: %+v; want 2 readings", g)
+	}
+	for range 2 {
+		r.Sent()
+	}
+	all[0].Sent()
+	if k.Scans() != mostScans-1 {
+		t.Errorf("%d read; want %d", k.Scans(), mostScans-1)
+	}
+	var none *Reading // of a door without limits
+	if none.Done(1) != nil {
+		t.Error("no reading is refused")
+	}
+	none.Sent()
+}
+
+// TestDoor_LargeAnswersAreSeveralRequests: a page of 1 MiB counts as 17 requests of its address, one of 20 KB as one.
+func TestDoor_LargeAnswersAreSeveralRequests(t *testing.T) {
+	for bytes, most := range map[int]int{20 << 10: 100, chargedUnit - 1: 100, chargedUnit: 50, 1 << 20: 6} {
+		k := newKnocker(func(l *Limits) { l.HTTPRate, l.HTTPBurst = 1, 100 })
+		pages := 0
+		for ; k.Call(from("203.0.113.1")) == nil && pages <= most; pages++ {
+			r, bad := k.Scan(from("203.0.113.1"))
+			if bad != nil {
+				t.Fatalf("refused: %+v", bad)
+			}
+			if bad := r.Done(bytes); bad != nil {
+				t.Fatalf("page %d of %d bytes: %+v", pages, bytes, bad)
+			}
+			r.Sent()
+		}
+		if pages != most {
+			t.Errorf("%d pages of %d bytes are answered at once; want %d", pages, bytes, most)
+		}
+		if k.Call(from("203.0.113.2")) != nil {
+			t.Error("another address is refused")
+		}
+		if k.now += 100_000; k.Call(from("203.0.113.1")) != nil {
+			t.Errorf("refused after as long as a burst takes, with answers of %d bytes", bytes)
+		}
+	}
+}
