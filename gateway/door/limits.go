@@ -55,7 +55,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Enabled:     true,
 		MessageRate: 5, MessageBurst: 20,
-		IPMessageRate: 100, IPMessageBurst: 1000,
+		IPMessageRate: 100, IPMessageBurst: 200,
 		UserRate: 5, UserBurst: 20,
 		LikeRate:        100,
 		UserConnections: 20,
