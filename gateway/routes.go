@@ -20,7 +20,7 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	if s.cfg.Admin.Public {
 		mux.Handle(adminPath, adminPort{s}.publicRoutes(all))
 	}
-	mux.Handle("GET /{$}", web.Page("room.html"))
+	mux.Handle("GET /{$}", web.Page("room.html", s.edge.FrameAncestors))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
 	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(s.known(mux))))))

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"barrage/gateway/edge"
 )
 
 // Pages of other origins may load the client's script, as they may call the API.
@@ -96,5 +98,22 @@ func TestV1_CORS(t *testing.T) {
 	a = callV1(t, s, http.MethodGet, "/v1/nothing", "", "", with("Origin", page))
 	if got := a.header.Get("Access-Control-Allow-Origin"); got != page || a.status != 404 {
 		t.Errorf("a refusal: %d, Access-Control-Allow-Origin = %q; want 404, %q", a.status, got, page)
+	}
+}
+
+// The room page may be in no frame, or in those of cors.frame_ancestors; FastIM's page for trying is in none.
+func TestRoutes_FrameAncestors(t *testing.T) {
+	for want, origins := range map[string][]string{"'none'": nil, "https://a.example https://*.b.example": {"https://a.example", "https://*.b.example"}} {
+		s := newServer(t, func(c *setup) { c.CORS.FrameAncestors, c.Server.TestPage = origins, edge.TestPageAll })
+		for path, want := range map[string]string{"/": want, "/test/websocket": "'none'"} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr().String()+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			policy := roundTrip(t, req).header.Get("Content-Security-Policy")
+			if !strings.HasSuffix(policy, "; frame-ancestors "+want) {
+				t.Errorf("%s with %q: the policy is %q; want frame-ancestors %s", path, origins, policy, want)
+			}
+		}
 	}
 }

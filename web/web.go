@@ -18,10 +18,19 @@ import (
 //go:embed *.html client/dist/*.js client/dist/*.mjs
 var files embed.FS
 
-// Page serves one page. It panics where there is no such page: the names are ours.
-func Page(name string) http.Handler {
+// Page serves one page, which other pages may show in a frame as ancestors says for each request: the sources of
+// frame-ancestors (CSP 3); nil: none may. It panics where there is no such page: the names are ours.
+func Page(name string, ancestors func() string) http.Handler {
 	page := read(name)
-	return serve(name, page, http.Header{"Content-Security-Policy": {contentSecurity(page)}})
+	policy, file := contentSecurity(page), serve(name, page, nil)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sources := "'none'"
+		if ancestors != nil {
+			sources = ancestors()
+		}
+		w.Header().Set("Content-Security-Policy", policy+"; frame-ancestors "+sources)
+		file.ServeHTTP(w, r)
+	})
 }
 
 // Script serves the client of barrage.v1: barrage.js for a script tag, barrage.mjs as a
@@ -55,9 +64,9 @@ func serve(name string, file []byte, own http.Header) http.Handler {
 var inline = regexp.MustCompile(`(?s)<(style|script)>(.*?)</`)
 
 // contentSecurity lets a page run its own script and style, letter by letter, talk to
-// its own node, and nothing else.
+// its own node, and nothing else. In whose frames it may be the caller adds.
 func contentSecurity(page []byte) string {
-	policy := []string{"default-src 'none'", "img-src data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"}
+	policy := []string{"default-src 'none'", "img-src data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"}
 	for _, part := range inline.FindAllSubmatch(page, -1) {
 		policy = append(policy, fmt.Sprintf("%s-src 'sha256-%s'", part[1], digest(part[2])))
 	}

@@ -31,7 +31,7 @@ func get(name, tag string) *httptest.ResponseRecorder {
 		r.Header.Set("If-None-Match", tag)
 	}
 	w := httptest.NewRecorder()
-	web.Page(name).ServeHTTP(w, r)
+	web.Page(name, nil).ServeHTTP(w, r)
 	return w
 }
 
@@ -90,6 +90,19 @@ func digestOf(t *testing.T, body, tag string) string {
 	inner, _, _ = strings.Cut(inner, "</"+tag+">")
 	sum := sha256.Sum256([]byte(inner))
 	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// Whose frames it may be in is asked for each request: a reload may change it.
+func TestPage_FrameAncestors(t *testing.T) {
+	sources := "'none'"
+	page := web.Page("room.html", func() string { return sources })
+	for _, sources = range []string{"'none'", "https://a.example https://*.b.example"} {
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+		if policy, want := w.Header().Get("Content-Security-Policy"), "; frame-ancestors "+sources; !strings.HasSuffix(policy, want) {
+			t.Errorf("policy %q does not end with %q", policy, want)
+		}
+	}
 }
 
 func TestPage_NotSentTwice(t *testing.T) {
@@ -218,5 +231,5 @@ func TestPage_PanicsWithoutSuchPage(t *testing.T) {
 			t.Errorf("panic is %q, want BUG: ...", got)
 		}
 	}()
-	web.Page("none.html")
+	web.Page("none.html", nil)
 }

@@ -17,12 +17,43 @@ import (
 type CORSConfig struct {
 	// AllowedOrigins are the origins whose pages may call the HTTP API and open sockets, see [ParseOrigins].
 	AllowedOrigins []string `mapstructure:"allowed_origins"`
+	// FrameAncestors are the origins whose pages may show the node's page in a frame, see [ParseAncestors]; empty: none.
+	FrameAncestors []string `mapstructure:"frame_ancestors"`
 }
 
 // Validate reports every value out of range, each with its key within the section.
 func (c CORSConfig) Validate() error {
-	_, err := ParseOrigins(c.AllowedOrigins)
-	return err
+	_, origins := ParseOrigins(c.AllowedOrigins)
+	_, ancestors := ParseAncestors(c.FrameAncestors)
+	return errors.Join(origins, ancestors)
+}
+
+// ParseAncestors makes the sources of a policy's frame-ancestors (CSP 3) of origins as [ParseOrigins] takes them, but
+// for null and file://, which no policy can name. The errors begin with frame_ancestors[i].
+func ParseAncestors(texts []string) (sources string, err error) {
+	var errs []error
+	all := make([]string, 0, len(texts))
+	for i, text := range texts {
+		scheme, rest, _ := strings.Cut(text, "://")
+		host, below := strings.CutPrefix(rest, "*.")
+		origin, why := asBrowsers(scheme, host)
+		switch {
+		case text == "*":
+			all = append(all, text)
+		case text == "null" || text == "file://":
+			errs = append(errs, fmt.Errorf("frame_ancestors[%d]: %q is an origin that no policy can name", i, text))
+		case why != "":
+			errs = append(errs, fmt.Errorf("frame_ancestors[%d]: %q %s", i, text, why))
+		case below:
+			all = append(all, strings.Replace(origin, "://", "://*.", 1))
+		default:
+			all = append(all, origin)
+		}
+	}
+	if len(all) == 0 {
+		return "'none'", errors.Join(errs...)
+	}
+	return strings.Join(all, " "), errors.Join(errs...)
 }
 
 // Origins are those of cors.allowed_origins. Nobody changes them.

@@ -89,6 +89,25 @@ func TestOrigins_Refused(t *testing.T) {
 	}
 }
 
+// Whose pages may frame ours is written as origins are, and comes out as a policy has it.
+func TestParseAncestors(t *testing.T) {
+	f := func(want string, texts ...string) {
+		t.Helper()
+		if got, err := ParseAncestors(texts); err != nil || got != want {
+			t.Errorf("ParseAncestors(%q) = %q, %v; want %q", texts, got, err, want)
+		}
+	}
+	f("'none'")
+	f("*", "*")
+	f("https://a.example https://*.b.example:8443 https://xn--bcher-kva.example", "https://A.example:443/", "https://*.b.example:8443", "https://bücher.example")
+	for text, want := range map[string]string{"null": "no policy can name", "file://": "no policy can name", "a.example": "write https:// in front of it", "https://a.example/x": "browsers send no more", "'self'": "is no origin"} {
+		err := (CORSConfig{FrameAncestors: []string{"*", text}}).Validate()
+		if err == nil || !strings.HasPrefix(err.Error(), "frame_ancestors[1]: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", text, err, want)
+		}
+	}
+}
+
 // The node's own page comes in behind proxies that send another Host, where somebody who can be believed says what it
 // was.
 func TestOrigins_OwnPageBehindProxies(t *testing.T) {

@@ -20,11 +20,14 @@ type settings struct {
 	review *review.Hook // nil: nobody is asked about messages
 	// origins are those of cors.allowed_origins.
 	origins Origins
+	// ancestors are the sources of cors.frame_ancestors.
+	ancestors string
 }
 
 func (e *Edge) newSettings(cfg Config) *settings {
 	s := &settings{Config: cfg}
-	s.origins, _ = ParseOrigins(cfg.CORS.AllowedOrigins) // Validate has seen them
+	s.origins, _ = ParseOrigins(cfg.CORS.AllowedOrigins) // Validate has seen both
+	s.ancestors, _ = ParseAncestors(cfg.CORS.FrameAncestors)
 	if cfg.Limits.Enabled {
 		s.ops = pace.PerSecond(cfg.Limits.MessageRate, cfg.Limits.MessageBurst)
 		s.likes = pace.PerSecond(cfg.Limits.LikeRate, int(cfg.Limits.LikeRate))
@@ -44,6 +47,9 @@ func (c *Config) door() door.Config {
 
 // AnyOrigin reports whether pages of every site may talk to us.
 func (e *Edge) AnyOrigin() bool { return e.set.Load().origins.Any }
+
+// FrameAncestors says in a policy whose pages may show ours in a frame.
+func (e *Edge) FrameAncestors() string { return e.set.Load().ancestors }
 
 // Config is what holds now; nobody changes it. Who looks twice may see two, see Reload.
 func (e *Edge) Config() *Config { return &e.set.Load().Config }

@@ -69,7 +69,7 @@ func (f *FastIM) Route(mux *http.ServeMux) {
 		"POST /group/listOldMessage":                 f.api(f.scan(f.listOldMessage)),
 		"POST /group/delMessage":                     f.api(f.scan(f.delMessage)),
 	}
-	page := web.Page("test.html").ServeHTTP
+	page := web.Page("test.html", nil).ServeHTTP
 	switch f.edge.Config().Server.TestPage {
 	case edge.TestPageAll:
 		served["GET /test/websocket"] = page
