@@ -257,7 +257,7 @@ export interface Epoch {
 /** StateName is where a Room stands. */
 export type StateName = "idle" | "connecting" | "open" | "waiting" | "closed";
 /** StateReason says why a Room stands there, for programs; the server's own codes are passed on. */
-export type StateReason = "new" | "connect" | "retry" | "welcome" | "lost" | "silent" | "leaving" | "flooding" | "close" | ErrorCode;
+export type StateReason = "new" | "connect" | "retry" | "welcome" | "lost" | "silent" | "offline" | "leaving" | "flooding" | "close" | ErrorCode;
 /** State is where a Room stands, why, and what it will do next. */
 export interface State {
     readonly name: StateName;
@@ -266,7 +266,7 @@ export interface State {
     readonly closeCode: number;
     /** retryInMs is how long it waits before it connects again; only while "waiting". */
     readonly retryInMs?: number;
-    /** retryAt is when that will be, in ms since 1970; only while "waiting". */
+    /** retryAt is when that will be, in ms since 1970 by this device's clock; only while "waiting". */
     readonly retryAt?: number;
     /** until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the server said. */
     readonly until?: number;

@@ -21,3 +21,25 @@ export function flaw(value: unknown, most: number): string {
 export function invalid(message: string): BarrageError {
   return new BarrageError("invalid", message);
 }
+
+/** whole says that n is a whole number of at least least. */
+export function whole(n: unknown, least: number): n is number {
+  return Number.isSafeInteger(n) && (n as number) >= least;
+}
+
+/** maxIdBytes bounds the id of a send, kinds are those of its kinds (the protocol's). */
+const maxIdBytes = 64;
+const kinds = /^[\w.-]{1,32}$/;
+
+/** flawOfSend says what is wrong with a send, whoever calls it; "" for nothing. */
+export function flawOfSend(body: unknown, options: unknown): string {
+  if (typeof body !== "string") return `the body is no string but ${body === null ? "null" : typeof body}`;
+  if (typeof options !== "object" || options === null) return `the options are no object but ${String(options)}`;
+  const { id, kind, ext, timeoutMs } = options as Record<string, unknown>, why = id === undefined ? "" : flaw(id, maxIdBytes);
+  if (why) return `the id ${why}`;
+  if (typeof id === "string" && id.startsWith("~")) return `ids that begin with "~" are the nodes' own`;
+  if (kind !== undefined && !(typeof kind === "string" && kinds.test(kind))) return `kind is ${JSON.stringify(kind) ?? typeof kind}, want 1 to 32 of a-z A-Z 0-9 . _ -`;
+  if (typeof ext === "function" || typeof ext === "symbol") return `ext is a ${typeof ext}, which is no JSON`;
+  if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs > 0)) return `timeoutMs is ${String(timeoutMs)}, want more than 0 ms`;
+  return "";
+}

@@ -105,7 +105,7 @@ export class Connection {
 
   #ping(): void {
     const asked = this.#env.now();
-    this.send(JSON.stringify({ t: "ping", ts: asked }));
+    this.send(JSON.stringify({ t: "ping", ts: Math.floor(asked) }));
     this.#cancel = this.#env.after(pongMs, () => {
       if (this.#heard < asked) this.#end(0, "", true);
       else this.#rest();

@@ -1,9 +1,14 @@
+// Events and who listens to them.
+
+import { invalid } from "./check.js";
+
 /** Emitter hands typed events to their listeners, in the order in which they were added. */
 export class Emitter<Events extends { [E in keyof Events]: unknown[] }> {
   readonly #listeners = new Map<keyof Events, Array<(...args: any[]) => void>>();
 
   /** on adds a listener; the function returned removes it. */
   on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): () => void {
+    if (typeof listener !== "function") throw invalid(`cannot listen to ${String(event)}: the listener is no function but ${typeof listener}`);
     const own = (...args: Events[E]) => listener(...args); // the same listener may be added twice
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), own]);
     return () => {

@@ -93,6 +93,8 @@ export class Api {
 
   async #get(url: URL, token: string, signal: AbortSignal): Promise<unknown> {
     const timeout = new AbortController();
+    const over = new Promise<never>((_, reject) => timeout.signal.addEventListener("abort", () => reject(new Error("aborted"))));
+    over.catch(() => {}); // nobody may be waiting any more
     const abort = () => timeout.abort();
     const cancel = this.#env.after(requestMs, abort);
     signal.addEventListener("abort", abort, { once: true });
@@ -100,8 +102,9 @@ export class Api {
     if (this.#userId) url.searchParams.set("user_id", this.#userId);
     if (token && !fitsHeader(token)) url.searchParams.set("token", token);
     try {
-      const response = await this.#ask(url, token, timeout.signal);
-      const body: unknown = await response.json().catch(() => undefined);
+      // The fetch of an application need not heed its signal: nothing waits longer for it.
+      const response = await Promise.race([this.#ask(url, token, timeout.signal), over]);
+      const body: unknown = await Promise.race([response.json().catch(() => undefined), over]);
       if (!response.ok) throw this.#refused(response, body);
       return body;
     } catch (err) {
@@ -129,7 +132,7 @@ export class Api {
     const code = text(raw["code"]) || codes[response.status] || "refused";
     const message = text(raw["message"]) || `the server answered with ${response.status}`;
     const named = raw["retry_after_ms"];
-    const ms = typeof named === "number" && named > 0 ? named : retryAfter(response.headers.get("Retry-After"), this.#env.now());
+    const ms = typeof named === "number" && named > 0 ? named : retryAfter(response.headers.get("Retry-After"), this.#env.date());
     return new HttpError(response.status, code, message, ms, count(raw["until"]) || undefined, text(raw["reason"]) || undefined);
   }
 }
@@ -144,9 +147,9 @@ const codes: Record<number, string> = {
 };
 
 /** retryAfter reads the header: seconds or a date (RFC 9110 section 10.2.3). */
-function retryAfter(header: string | null, now: number): number | undefined {
+function retryAfter(header: string | null, date: number): number | undefined {
   if (!header) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - date;
   return ms > 0 ? ms : undefined;
 }
 

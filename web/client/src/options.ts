@@ -26,6 +26,7 @@ export interface Settings {
 
 /** readOptions throws a BarrageError with code "invalid" where the options make no sense, "bad_token" where a token can be none. */
 export function readOptions(options: RoomOptions): Settings {
+  if (typeof options !== "object" || options === null) refuse(`the options are no object but ${String(options)}`);
   const { room, userId, fetch: fetcher = (...args) => fetch(...args) } = options;
   checkId("room", room);
   if (room === "." || room === "..") refuse(`room is "${room}", which no URL can name`);
@@ -40,7 +41,7 @@ export function readOptions(options: RoomOptions): Settings {
     room, userId: userId ?? "", token: readToken(options), base, gapLimit, WebSocket, fetch: fetcher,
     backoffBaseMs: positive("backoffBaseMs", options.backoffBaseMs ?? 1000),
     backoffCapMs: positive("backoffCapMs", options.backoffCapMs ?? 30_000),
-    sendTimeoutMs: positive("sendTimeoutMs", options.sendTimeoutMs ?? 30_000),
+    sendTimeoutMs: positive("sendTimeoutMs", options.sendTimeoutMs ?? 30_000, true),
   };
 }
 
@@ -60,9 +61,9 @@ function readToken({ token, getToken }: RoomOptions): string | GetToken {
   return given === undefined ? "" : typeof given === "function" ? given : checkToken(given);
 }
 
-/** positive refuses what a timer takes for no time at all: the client would try again without a pause. */
-function positive(name: string, ms: number): number {
-  return typeof ms === "number" && ms > 0 ? ms : refuse(`${name} is ${String(ms)}, want more than 0 ms`);
+/** positive refuses what a timer takes for no time at all, and what never ends unless something else bounds it: the client would try again without a pause, or never. */
+function positive(name: string, ms: number, bounded = false): number {
+  return typeof ms === "number" && ms > 0 && (bounded || ms < Infinity) ? ms : refuse(`${name} is ${String(ms)}, want a number of ms above 0`);
 }
 
 /** readBase reads the address of a server. fetch takes none with a name and a password in it. */

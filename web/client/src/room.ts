@@ -1,5 +1,5 @@
 import { Backoff, isSentOut, type Stop, type Wait } from "./backoff.js";
-import { flaw, invalid } from "./check.js";
+import { flawOfSend, invalid, whole } from "./check.js";
 import { Connection, type Ended } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { realEnv, type Env } from "./env.js";
@@ -17,9 +17,6 @@ import { moderationOf, readMessages, readModes, type Frame } from "./wire.js";
 
 /** maxSendTimeoutMs keeps a send's last try within the two minutes in which its id is known. */
 const maxSendTimeoutMs = 100_000;
-
-/** maxIdBytes bounds the id of a send (the protocol's). */
-const maxIdBytes = 64;
 
 /** steadyMs is how long a connection has to stand before the next wait is short again. */
 const steadyMs = 10_000;
@@ -165,7 +162,7 @@ export class Room {
   connect(): void {
     if (this.#state.name === "connecting" || this.#state.name === "open") return;
     if (this.#state.name !== "waiting") this.#backoff.reset();
-    this.#offBack ??= this.#env.onBack(() => this.#back());
+    this.#offBack ??= this.#env.watch(() => this.#back(), () => this.#away());
     this.#attempt ??= new AbortController();
     this.#begin("connect");
   }
@@ -184,13 +181,10 @@ export class Room {
    * It rejects with a SendError: what the server refused has the server's code; "timeout"
    * (it may have been taken), "closed", "overflow" (100 wait already), "invalid".
    */
-  send(body: string, options: SendOptions = {}): Promise<Sent> {
-    const { kind, ext, id = this.#newId() } = options;
-    if (typeof body !== "string") return Promise.reject(new SendError(id, "invalid", `cannot send: the body is no string but ${typeof body}`));
-    const why = flaw(id, maxIdBytes);
-    if (why) return Promise.reject(new SendError(id, "invalid", `cannot send: the id ${why}`));
-    if (id.startsWith("~")) return Promise.reject(new SendError(id, "invalid", `cannot send: ids that begin with "~" are the nodes' own`));
-    return this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, options.timeoutMs) as Promise<Sent>;
+  async send(body: string, options: SendOptions = {}): Promise<Sent> {
+    const why = flawOfSend(body, options), { kind, ext, id = this.#newId(), timeoutMs } = options ?? {};
+    if (why) throw new SendError(String(id), "invalid", `cannot send: ${why}`);
+    return (await this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, timeoutMs)) as Sent;
   }
 
   /** like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when the room closes. */
@@ -204,7 +198,9 @@ export class Room {
    * where the room counts anew, so that the number may be another message's.
    */
   async recall(seq: number, epoch = this.#stream.epoch): Promise<void> {
-    await this.#ask(this.#newId(), { t: "recall", seq, epoch });
+    const id = this.#newId(), why = whole(seq, 1) ? typeof epoch === "string" ? "" : `epoch is ${String(epoch)}, want a text` : `seq is ${String(seq)}, want a whole number from 1`;
+    if (why) throw new SendError(id, "invalid", `cannot recall: ${why}`);
+    await this.#ask(id, { t: "recall", seq, epoch });
   }
 
   /**
@@ -224,6 +220,8 @@ export class Room {
    * seq given, or the newest of all. It rejects with an HttpError.
    */
   async messages(before?: number, limit = 50): Promise<Message[]> {
+    if (before !== undefined && !whole(before, 0)) throw new HttpError(0, "invalid", `cannot get messages: before is ${String(before)}, want a whole number from 0`);
+    if (!whole(limit, 1)) throw new HttpError(0, "invalid", `cannot get messages: limit is ${String(limit)}, want a whole number from 1`);
     const { token, signal } = await this.#caller();
     const purges: Purged[] = []; // what was taken away on the way here may be in the answer
     const off = this.on("purged", (purged) => purges.push(purged));
@@ -461,7 +459,7 @@ export class Room {
     }
     this.#firm = verdict.firm;
     this.#cancelRetry = this.#env.after(verdict.ms, () => this.#begin("retry"));
-    this.#setState({ name: "waiting", reason: verdict.reason, closeCode, retryInMs: verdict.ms, retryAt: this.#env.now() + verdict.ms });
+    this.#setState({ name: "waiting", reason: verdict.reason, closeCode, retryInMs: verdict.ms, retryAt: this.#env.date() + verdict.ms });
   }
 
   /** #back: the page is visible again, or the network is back. */
@@ -469,6 +467,13 @@ export class Room {
     if (this.#state.name === "open") this.#connection?.check();
     this.#refresh.check();
     if (this.#state.name === "waiting" && !this.#firm) this.#begin("connect");
+  }
+
+  /** #away: the network is gone, and so is the connection, which would find out a heartbeat later. A server on this machine lets us in again. */
+  #away(): void {
+    if (this.#state.name !== "open") return;
+    this.#drop();
+    this.#follow(this.#backoff.afterFailure("offline"), 0);
   }
 
   /** #drop lets go of the connection; the stream and the outbox keep what the next one needs. */

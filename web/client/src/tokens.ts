@@ -28,7 +28,7 @@ export class Tokens {
   readonly #env: Env;
   readonly #give: GetToken | undefined;
   #token: string;
-  #endsAt = 0; // in ms since 1970; 0 = never, or not known
+  #endsAt = 0; // by Env.now; 0 = never, or not known
   #renewAt = 0; // until when it is fresh; 0 = not known
   readonly #asks = new Set<() => void>(); // each ends an ask that waits for the application
   #refused: { readonly token: string; readonly stop: Stop } | undefined; // since the last welcome
@@ -44,7 +44,7 @@ export class Tokens {
     return this.#token;
   }
 
-  /** renewAt is when to get the next one, in ms since 1970; 0 where there is no such time, or nobody to ask. */
+  /** renewAt is when to get the next one, by Env.now; 0 where there is no such time, or nobody to ask. */
   get renewAt(): number {
     return this.#give ? this.#renewAt : 0;
   }

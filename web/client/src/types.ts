@@ -257,6 +257,7 @@ export type StateReason =
   | "welcome" // the server welcomed us
   | "lost" // the connection broke, or could not be made
   | "silent" // nothing was heard from the server
+  | "offline" // the browser says that there is no network
   | "leaving" // the node leaves; another will have us
   | "flooding" // we sent too much (4429)
   | "close" // close() was called
@@ -270,7 +271,7 @@ export interface State {
   readonly closeCode: number;
   /** retryInMs is how long it waits before it connects again; only while "waiting". */
   readonly retryInMs?: number;
-  /** retryAt is when that will be, in ms since 1970; only while "waiting". */
+  /** retryAt is when that will be, in ms since 1970 by this device's clock; only while "waiting". */
   readonly retryAt?: number;
   /** until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the server said. */
   readonly until?: number;

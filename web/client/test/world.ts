@@ -14,6 +14,9 @@ export class World implements Env {
   readonly server: FakeServer;
   hiddenPage = false;
   readonly backs = new Set<() => void>();
+  readonly aways = new Set<() => void>();
+  /** clockMs is how far the device's clock was set ahead of now. */
+  clockMs = 0;
   #now = 1_700_000_000_000;
   #timers: Array<{ at: number; order: number; f: () => void }> = [];
   #order = 0;
@@ -27,6 +30,7 @@ export class World implements Env {
   }
 
   now = () => this.#now;
+  date = () => this.#now + this.clockMs;
   after = (ms: number, f: () => void) => {
     const timer = { at: this.#now + Math.min(Math.max(ms, 0), 2 ** 31 - 1), order: this.#order++, f };
     this.#timers.push(timer);
@@ -36,9 +40,10 @@ export class World implements Env {
   };
   random = () => this.fixedRandom ?? this.chance();
   hidden = () => this.hiddenPage;
-  onBack = (f: () => void) => {
-    this.backs.add(f);
-    return () => this.backs.delete(f);
+  watch = (back: () => void, away: () => void) => {
+    this.backs.add(back);
+    this.aways.add(away);
+    return () => (this.backs.delete(back), this.aways.delete(away));
   };
 
   /** chance is in [0, 1), by the seed (mulberry32). */

@@ -64,7 +64,8 @@ test("two pages chat, like and recall: one on a desktop in English, one on a pho
   for (const page of [mia, jun]) assert.equal(await page.locator(".recall").count(), 1, "only one's own can be recalled");
   await shoot(mia, "gateway-desktop");
   await shoot(jun, "gateway-phone");
-  await jun.click(".recall");
+  await jun.locator("#rows .mine .body").tap(); // A tap shows what can be done.
+  await jun.tap(".recall");
   await note(mia, "俊 recalled a message");
   await note(jun, "你撤回了一条消息");
   assert.deepEqual(await bodies(mia), ["hello 俊 <b>&amp;</b>"]);
@@ -127,6 +128,25 @@ test("the store goes away and comes back: the page says so, keeps what was said,
   for (const page of [ann, bob]) assert.deepEqual(await bodies(page), ["before", "meanwhile", "after"]);
   await ann.locator("#rows .mine", { hasText: "before" }).getByRole("button").click(); // It is of this count again.
   await note(bob, "Ann recalled a message");
+  await Promise.all([ann, bob].map((page) => page.context().close()));
+});
+
+test("offline is believed at once, what is said then waits in sight, and comes when the network is back, once", async () => {
+  const ann = await join(first, "offline", "Ann"), bob = await join(second, "offline", "Bob");
+  await say(ann, "before");
+  await saw(bob, "before");
+  await ann.context().setOffline(true);
+  await ann.locator("#state[data-state=waiting]", { hasText: "you are offline" }).waitFor({ timeout: 2000 });
+  for (const body of ["one", "two"]) {
+    await say(ann, body);
+    await ann.locator("#rows .message.sending", { hasText: body }).waitFor();
+  }
+  await shoot(ann, "gateway-offline");
+  await ann.context().setOffline(false);
+  await live(ann);
+  for (const body of ["one", "two"]) await saw(bob, body);
+  await ann.locator("#rows .message.sending").first().waitFor({ state: "detached" });
+  for (const page of [ann, bob]) assert.deepEqual(await bodies(page), ["before", "one", "two"]);
   await Promise.all([ann, bob].map((page) => page.context().close()));
 });
 

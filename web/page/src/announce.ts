@@ -1,5 +1,6 @@
 // What a screen reader hears of the chat.
 
+import { tame } from "./tame.js";
 import { t } from "./texts.js";
 
 const every = 4000; // ms between two announcements: a sentence takes about that long to say.
@@ -17,7 +18,7 @@ export class Announcer {
   heard(who: string, body: string): void {
     this.count++;
     this.who = who;
-    this.body = body.slice(0, 200);
+    this.body = tame(body.slice(0, 200));
     if (!this.timer) this.tell();
   }
 

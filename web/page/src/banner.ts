@@ -3,6 +3,7 @@
 import type { Message } from "../../client/src/index.js";
 import { $ } from "./dom.js";
 import { nameOf } from "./names.js";
+import { tame } from "./tame.js";
 
 const saidMs = 60_000; // An announcement stays so long; it stands in the list too.
 
@@ -23,16 +24,16 @@ export class Banner {
     const focused = $("pinned").contains(document.activeElement);
     $("pinned").hidden = !message;
     $("pinnedWho").textContent = message?.userId ? nameOf(message) : "";
-    $("pinnedText").textContent = message?.body ?? "";
+    $("pinnedText").textContent = tame(message?.body ?? "");
     if (focused && !message) $("log").focus({ preventScroll: true });
   }
 
   /** hear shows an announcement; undefined takes it off. */
   hear(message: Message | undefined): void {
     this.said = message;
-    this.saidAt = Date.now();
+    this.saidAt = performance.now();
     $("said").hidden = !message;
-    $("saidText").textContent = message?.body ?? "";
+    $("saidText").textContent = tame(message?.body ?? "");
   }
 
   /** drop takes the announcement off if it is gone. */
@@ -42,6 +43,6 @@ export class Banner {
 
   /** tick takes the announcement off when it is old, but not from who is at it. */
   tick(): void {
-    if (this.said && Date.now() - this.saidAt > saidMs && !$("said").matches(":hover, :focus-within")) this.hear(undefined);
+    if (this.said && performance.now() - this.saidAt > saidMs && !$("said").matches(":hover, :focus-within")) this.hear(undefined);
   }
 }

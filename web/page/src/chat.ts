@@ -4,6 +4,7 @@ import type { Cleared, Message, Recalled } from "../../client/src/index.js";
 import { Heights } from "./heights.js";
 import { badgeOf, nameOf } from "./names.js";
 import { means } from "./recalls.js";
+import { tame } from "./tame.js";
 import { t, type Text } from "./texts.js";
 import { fullTime, element, hueOf, initial, time } from "./dom.js";
 
@@ -21,13 +22,25 @@ export interface Row {
   epoch?: string;
   /** takenBack is the recall of the message. */
   takenBack?: Recalled;
-  /** waits is why a message of one's own is not in the room. */
-  waits?: Text;
+  /** unsent is what becomes of a message of one's own that is not in the room, or whose place there is not known yet. */
+  unsent?: Unsent;
+  /** open: a long message is shown to its end. */
+  open?: boolean;
+}
+
+/** Unsent is a message of one's own on its way. */
+export interface Unsent {
+  /** state: it goes; the room has it; a moderator has it; it did not get there, and may go again. */
+  readonly state: "sending" | "sent" | "held" | "failed";
+  /** says is that in words, in the language of then. */
+  readonly says: () => string;
 }
 
 const maxRows = 2000;
 const guess = 40; // px: one line.
 const margin = 300; // px drawn above and below what is seen.
+const longWidth = 320; // Of a text in narrow letters: 8 lines of the list, more of which are asked for.
+const longLines = 8;
 
 /** ChatOptions are what the list asks of the page. */
 export interface ChatOptions {
@@ -42,6 +55,9 @@ export interface ChatOptions {
   mayModerate: () => boolean;
   /** moderate opens the menu of a message, whose number is of the epoch. */
   moderate: (message: Message, epoch: string) => void;
+  /** again sends a message that did not get there; discard forgets it. */
+  again: (message: Message) => void;
+  discard: (message: Message) => void;
   /** older is called when somebody scrolls to the top. */
   older: () => void;
 }
@@ -64,12 +80,16 @@ export class Chat {
       this.follow();
       o.log.focus({ preventScroll: true });
     });
+    o.list.addEventListener("click", ({ target }) => { // A finger has no hover: a tap shows what can be done to a message.
+      for (const node of o.list.querySelectorAll(".chosen")) node.classList.remove("chosen");
+      (target as Element).closest("li.message")?.classList.add("chosen");
+    });
     new ResizeObserver(() => this.change()).observe(o.log);
   }
 
   /** firstSeq is that of the oldest message kept; undefined where there is none, or it is of another epoch; 0 where it has none. */
   get firstSeq(): number | undefined {
-    const first = this.rows.find((row) => row.message && !row.waits);
+    const first = this.rows.find((row) => row.message && !row.unsent);
     return first?.epoch === this.epoch ? first.message?.seq : undefined;
   }
 
@@ -125,6 +145,11 @@ export class Chat {
     return this.rows.length < maxRows;
   }
 
+  /** empty says that there is nothing in the list. */
+  get empty(): boolean {
+    return this.rows.length === 0;
+  }
+
   /** short says that the list has messages, but does not fill its place. */
   get short(): boolean {
     return this.rows.length > 0 && this.heights.total < this.o.log.clientHeight;
@@ -138,12 +163,12 @@ export class Chat {
     this.renew(row);
   }
 
-  /** decided says what became of one's own message that waited for a moderator; undefined: it is in the room. */
-  decided(id: string, waits: Text | undefined): void {
-    const row = this.rows.findLast((row) => row.waits && row.message!.id === id);
+  /** unsent says what became of one's own message that is not in the room; undefined takes its row away. */
+  unsent(id: string, unsent: Unsent | undefined): void {
+    const row = this.rows.findLast((row) => row.unsent && row.message!.id === id);
     if (!row) return;
-    if (!waits) return this.drop((message) => message === row.message);
-    row.waits = waits;
+    if (!unsent) return this.drop((message) => message === row.message);
+    row.unsent = unsent;
     this.renew(row);
   }
 
@@ -153,8 +178,10 @@ export class Chat {
     const later = this.rows.findIndex((row) => of(row) && row.message!.seq > seq), last = this.rows.findLastIndex(of);
     // Nothing is behind it: then all are from before, unless another epoch has begun since.
     const end = later >= 0 ? later : last >= 0 && epoch !== this.epoch ? last + 1 : this.rows.length;
-    this.rows.splice(0, end);
-    this.shift -= this.heights.drop(end);
+    const own = this.rows.slice(0, end).filter((row) => row.unsent); // What the room does not have is not cleared.
+    this.rows.splice(0, end, ...own);
+    this.shift -= this.heights.drop(end) - own.length * guess;
+    this.heights.prepend(own.length);
     this.change();
   }
 
@@ -167,9 +194,10 @@ export class Chat {
     this.change();
   }
 
-  /** refresh renews what changes with time: recall buttons. */
+  /** refresh renews what changes with time: recall buttons, and what says that it is still on its way. */
   refresh(): void {
     for (const [row, node] of this.drawn) {
+      if (row.unsent?.state === "sending") this.change();
       if (node.querySelector(".recall") && !this.o.mayRecall(row.message!)) this.renew(row);
     }
   }
@@ -247,9 +275,16 @@ export class Chat {
     let changed = false;
     for (let i = first; i < end; i++) {
       const node = this.drawn.get(this.rows[i]!)!;
+      if (node.classList.contains("long")) this.measureLong(node);
       changed = this.heights.set(i, node.getBoundingClientRect().height) || changed;
     }
     return changed;
+  }
+
+  /** measureLong offers the rest of a long message where its lines do not fit. */
+  private measureLong(node: HTMLElement): void {
+    const text = node.querySelector("p.text")!, more = node.querySelector<HTMLElement>(".more")!;
+    more.hidden = text.scrollHeight <= text.clientHeight + 1;
   }
 
   private make(row: Row): HTMLElement {
@@ -266,46 +301,67 @@ export class Chat {
     node.style.setProperty("--hue", String(hueOf(message.userId)));
     const name = nameOf(message), face = element("span", "face", initial(name));
     face.ariaHidden = "true";
-    const text = element("p", "text"), who = element("b", "who", name), clock = element("time", "", time(message.ts));
-    if (name !== message.userId) who.title = message.userId; // Names may be alike, ids are not.
+    const body = tame(message.body), text = element("p", "text"), who = element("b", "who", name), clock = element("time", "", time(message.ts));
+    if (name !== message.userId) who.title = tame(message.userId); // Names may be alike, ids are not.
     clock.setAttribute("datetime", new Date(message.ts).toISOString());
     clock.title = fullTime(message.ts);
     const badge = badgeOf(message);
-    text.append(who, ...(badge ? [element("span", `badge ${badge}`, t(badge))] : []), element("span", "body", message.body), " ", clock);
-    if (row.waits) {
-      node.classList.add("waits");
-      text.append(" ", element("em", "", t(row.waits)));
-    }
+    text.append(who, ...(badge ? [element("span", `badge ${badge}`, t(badge))] : []), element("span", "body", body));
     node.append(face, text);
+    if (isLong(body) && !row.open) this.fold(node, row);
+    if (row.unsent) this.unsentNode(node, message, row.unsent);
+    else if (mine) text.append(sentMark());
     const tools = element("span", "acts");
-    if (mine && message.seq > 0 && row.epoch === this.epoch && this.o.mayRecall(message)) tools.append(this.recallButton(message));
-    if (this.o.mayModerate() && !row.waits) tools.append(this.menuButton(row, message));
-    if (tools.hasChildNodes()) node.append(tools);
+    tools.append(clock);
+    if (mine && message.seq > 0 && row.epoch === this.epoch && this.o.mayRecall(message)) tools.append(this.button("recall", t("recall"), t("recallLabel", { body: message.body.slice(0, 40) }), () => this.o.recall(message)));
+    if (this.o.mayModerate() && !row.unsent) tools.append(this.menuButton(row, message));
+    node.append(tools);
     return node;
+  }
+
+  /** fold shows the beginning of a long message, and a button for the rest. */
+  private fold(node: HTMLElement, row: Row): void {
+    node.classList.add("long");
+    node.append(this.button("more text", t("showAll"), "", () => {
+      row.open = true;
+      this.renew(row);
+    }));
+  }
+
+  /** unsentNode says where a message of one's own is, and what can be done where it is nowhere. */
+  private unsentNode(node: HTMLElement, message: Message, { state, says }: Unsent): void {
+    const text = node.querySelector("p.text")!, line = element(state === "sending" ? "span" : "p", "unsent"), body = message.body.slice(0, 40);
+    if (state === "sent") return text.append(sentMark());
+    node.classList.add("waits", state);
+    line.append(element("em", "", says()));
+    if (state === "sending") return text.append(" ", line);
+    if (state === "failed") {
+      line.append(" ", this.button("text", t("sendAgain"), t("sendAgainLabel", { body }), () => this.o.again(message)));
+      line.append(" ", this.button("text", t("discard"), t("discardLabel", { body }), () => this.o.discard(message)));
+    }
+    node.append(line);
   }
 
   private saidNode(row: Row, message: Message): HTMLElement {
     const node = element("li", "note said");
-    node.append(element("span", "", message.body));
+    node.append(element("span", "", tame(message.body)));
     if (this.o.mayModerate()) node.append(this.menuButton(row, message));
     return node;
   }
 
   private menuButton(row: Row, message: Message): HTMLButtonElement {
-    const button = element("button", "menu") as HTMLButtonElement;
-    button.type = "button";
-    button.textContent = "⋯";
+    const who = message.userId ? nameOf(message) : t("roomSays"), label = t("menuLabel", { who, body: message.body.slice(0, 40) });
+    const button = this.button("menu", "⋯", label, () => this.o.moderate(message, row.epoch ?? ""));
     button.ariaHasPopup = "dialog";
-    button.ariaLabel = t("menuLabel", { who: message.userId ? nameOf(message) : t("roomSays"), body: message.body.slice(0, 40) });
-    button.onclick = () => this.o.moderate(message, row.epoch ?? "");
     return button;
   }
 
-  private recallButton(message: Message): HTMLButtonElement {
-    const button = element("button", "recall", t("recall")) as HTMLButtonElement;
+  /** button makes one; label is what it is called where its text does not say all. */
+  private button(className: string, text: string, label: string, does: () => void): HTMLButtonElement {
+    const button = element("button", className, text) as HTMLButtonElement;
     button.type = "button";
-    button.ariaLabel = t("recallLabel", { body: message.body.slice(0, 40) });
-    button.onclick = () => this.o.recall(message);
+    if (label) button.ariaLabel = label;
+    button.onclick = does;
     return button;
   }
 
@@ -338,6 +394,19 @@ export class Chat {
 /** isSaid says that the room itself says a message: nodes take that kind from nobody but moderators and servers. */
 export function isSaid({ kind }: Message): boolean {
   return kind === "system";
+}
+
+function sentMark(): HTMLElement {
+  const mark = element("span", "sent", "✓");
+  mark.role = "img";
+  mark.ariaLabel = mark.title = t("sent");
+  return mark;
+}
+
+/** isLong says that a text takes more lines than are shown at first. */
+function isLong(text: string): boolean {
+  const wide = text.match(/[\u1100-\u11ff\u2e80-\uffdc\u{1f000}-\u{3ffff}]/gu)?.length ?? 0;
+  return text.length + wide > longWidth || text.split("\n").length > longLines;
 }
 
 function takenBackText({ by, userId }: Pick<Recalled, "by" | "userId"> = { by: "", userId: "" }, message: Message, mine: boolean): string {

@@ -1,6 +1,6 @@
 // A simulated room, to look at the page without a server: /?demo=1.
 
-import { BarrageError, type Done, type Held, type Message, type RoomEvents, type Sent, type State } from "../../client/src/index.js";
+import { BarrageError, type Done, type Held, type Message, type RoomEvents, type SendOptions, type Sent, type State } from "../../client/src/index.js";
 import { readModes } from "../../client/src/wire.js";
 import type { Source } from "./source.js";
 
@@ -58,8 +58,8 @@ export class Demo implements Source {
     this.emit("state", state("closed", "close"));
   }
 
-  send(body: string): Promise<Sent> {
-    const message = this.make(Date.now(), this.me, body);
+  send(body: string, { id }: SendOptions = {}): Promise<Sent> {
+    const message = this.make(Date.now(), this.me, body, id);
     this.emit("message", message, { history: false });
     return Promise.resolve({ id: message.id, epoch: "", seq: message.seq, ts: message.ts });
   }
@@ -98,10 +98,10 @@ export class Demo implements Source {
     this.emit("counters", { online: this.online, likes: this.likes });
   }
 
-  private make(ts: number, userId = pick(names), body = pick(lines)): Message {
+  private make(ts: number, userId = pick(names), body = pick(lines), id?: string): Message {
     const gift = userId !== this.me && Math.random() < 0.012;
     const seq = ++this.seq;
-    const message: Message = { seq, kind: gift ? "gift" : "chat", userId, body: gift ? "🎁 ×10" : body, ts, id: `~${seq}`, recalled: false };
+    const message: Message = { seq, kind: gift ? "gift" : "chat", userId, body: gift ? "🎁 ×10" : body, ts, id: id ?? `~${seq}`, recalled: false };
     this.recent.push(message);
     if (this.recent.length > 2 * kept) this.recent = this.recent.slice(-kept);
     return message;

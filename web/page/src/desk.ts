@@ -4,6 +4,7 @@ import type { Message, Moderation, Modes } from "../../client/src/index.js";
 import { actsOn } from "./acts.js";
 import { $, element } from "./dom.js";
 import { nameOf } from "./names.js";
+import { tame } from "./tame.js";
 import { t, type Text } from "./texts.js";
 
 const slowSteps = [0, 5, 10, 30, 60]; // Seconds of slow mode that are offered.
@@ -57,7 +58,7 @@ export class Desk {
   about(message: Message, epoch: string, me: string): void {
     const list = $("actsList"), reason = this.acts.querySelector("input")!;
     $("actsTitle").textContent = message.userId ? nameOf(message) : t("roomSays");
-    $("actsBody").textContent = message.body;
+    $("actsBody").textContent = tame(message.body);
     reason.value = "";
     list.replaceChildren(...actsOn(message, epoch, me).map(({ name, op }) => {
       const button = element("button", "plain") as HTMLButtonElement;

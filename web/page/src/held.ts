@@ -3,6 +3,7 @@
 import type { Held, Moderation } from "../../client/src/index.js";
 import { $, element } from "./dom.js";
 import { nameOf } from "./names.js";
+import { tame } from "./tame.js";
 import { t, type Text } from "./texts.js";
 
 const verbs = [["approve", "heldApprove"], ["deny", "heldDeny"]] as const;
@@ -65,7 +66,7 @@ export class HeldList {
   private node(held: Held): HTMLElement {
     const node = element("li", ""), message = held.message!, text = element("p", ""), tools = element("span", "acts");
     text.dir = "auto";
-    text.append(element("b", "", nameOf(message)), " ", element("span", "body", message.body));
+    text.append(element("b", "", nameOf(message)), " ", element("span", "body", tame(message.body)));
     for (const [verb, name] of verbs) {
       const button = element("button", "text", t(name)) as HTMLButtonElement;
       button.type = "button";

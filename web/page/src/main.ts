@@ -8,6 +8,7 @@ import { home } from "./home.js";
 import { Login, LoginError } from "./login.js";
 import { load, save } from "./prefs.js";
 import { Session } from "./session.js";
+import { isolated, tame } from "./tame.js";
 import { type Language, speak, spoken, t, type Text } from "./texts.js";
 import { whyOf } from "./why.js";
 
@@ -117,8 +118,8 @@ function enterDemo(): void {
 
 function show(room: string): void {
   inside = true;
-  document.title = `${room} · Barrage`;
-  $("title").textContent = room;
+  document.title = `${isolated(room)} · Barrage`;
+  $("title").textContent = tame(room);
   if (matchMedia("(hover: hover)").matches) $("say").focus(); // A phone's keyboard would hide the room.
 }
 

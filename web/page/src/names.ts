@@ -1,6 +1,7 @@
 // What people are called.
 
 import type { Message } from "../../client/src/index.js";
+import { tame } from "./tame.js";
 import type { Text } from "./texts.js";
 
 const longest = 64; // Letters of a name that are shown.
@@ -20,7 +21,7 @@ export function badgeOf({ user }: Pick<Message, "user">): Text | undefined {
 /** nameOf is the name that the sender's token gives them, or their id where it gives none. It is text, never HTML. */
 export function nameOf({ user, userId }: Pick<Message, "user" | "userId">): string {
   const name = user?.["name"];
-  if (typeof name !== "string") return userId;
+  if (typeof name !== "string") return tame(userId);
   const shown = [...name.replace(/\s+/g, " ").replace(unruly, "").trim()].slice(0, longest).join("").trim();
-  return shown || userId;
+  return shown || tame(userId);
 }

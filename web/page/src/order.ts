@@ -56,7 +56,7 @@ function spanned([plain, some, ever]: Spans, until: number, now: number, wait: T
   return { why: some, blanks: { when: left < 12 * 3_600_000 ? time(until) : fullTime(until) } };
 }
 
-/** Pause is a refusal that passes: until is this device's time, body what was refused. */
+/** Pause is a refusal that passes: until is by the time of now (clock.ts), body what was refused. */
 export interface Pause {
   readonly code: string;
   readonly until: number;

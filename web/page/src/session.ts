@@ -5,7 +5,8 @@ import { isLocal, isPurged } from "../../client/src/stream.js";
 import { readModes } from "../../client/src/wire.js";
 import { Announcer } from "./announce.js";
 import { Banner } from "./banner.js";
-import { Chat, isSaid } from "./chat.js";
+import { Chat, isSaid, type Unsent } from "./chat.js";
+import { now, ServerClock } from "./clock.js";
 import { Desk } from "./desk.js";
 import { $, hueOf } from "./dom.js";
 import { type Gate, gateOf } from "./gate.js";
@@ -18,11 +19,17 @@ import { means } from "./recalls.js";
 import { Sky } from "./sky.js";
 import type { Source } from "./source.js";
 import { Stage } from "./stage.js";
+import { isolated, tame } from "./tame.js";
 import { number, t, type Text } from "./texts.js";
 import { why, whyOf } from "./why.js";
 
 const rowsPerSecond = 30; // Nobody reads faster; more would only scroll past.
 const pageOfHistory = 50;
+
+/** keepsId are the ends of a send after which the room may have the message, or may take it later as it is: it goes again under its id. */
+const keepsId: readonly string[] = ["timeout", "unconfirmed", "closed", "network", "overflow", "expired", "store_refused"];
+
+const onItsWay: Unsent = { state: "sending", says: () => t("sending") };
 
 /** Session binds a source to the page until it ends. */
 export class Session {
@@ -55,7 +62,7 @@ export class Session {
   private readonly listed = new Meter();
   private limit = 0; // Of a message, in bytes; 0 = not known.
   private recallMs = 0; // How old a message may be that is recalled. The server decides, this is when the button goes.
-  private skew = 0; // This device's clock less the server's, in ms.
+  private readonly clock = new ServerClock();
   private online = 0;
   private likes = 0; // As shown: what the server counted, and clicks that it will count.
   private counted = 0; // As the server counted them last.
@@ -65,7 +72,10 @@ export class Session {
   private combo = 0;
   private sendingSince = 0;
   private sends = 0;
-  private sayAgainAt = 0; // When the room takes the next message of ours, in ms since 1970.
+  private sayAgainAt = 0; // When the room takes the next message of ours, by now.
+  private retryAt = 0; // When the next connection is tried, by now.
+  private readonly here = new Set<string>(); // Ids of messages of ours that came before their answer, which has not come yet or said no.
+  private readonly waiting = new Set<string>(); // Ids whose answer is awaited.
   private alone = false; // The node has lost the others.
   private flies = true;
   private noticeTimer = 0;
@@ -75,15 +85,20 @@ export class Session {
     this.chat = new Chat({
       log: $("log"), list: $("rows"), pill: $<HTMLButtonElement>("pill"),
       me: () => this.me,
-      mayRecall: (m) => this.may("recall") && Date.now() - this.skew - m.ts < this.recallMs,
+      mayRecall: (m) => this.may("recall") && this.clock.date - m.ts < this.recallMs,
       recall: (m) => void this.recall(m),
       mayModerate: () => this.mayModerate,
       moderate: (m, epoch) => this.desk.about(m, epoch, this.me),
+      again: (m) => this.again(m),
+      discard: (m) => {
+        this.here.delete(m.id);
+        this.chat.unsent(m.id, undefined);
+      },
       older: () => void this.loadOlder(),
     });
     $<HTMLFormElement>("composer").onsubmit = (e) => {
       e.preventDefault();
-      void this.say();
+      this.say();
     };
     $("like").onclick = () => this.like();
     $("gateOffer").onclick = () => {
@@ -146,6 +161,7 @@ export class Session {
     this.stop = [
       source.on("state", (state) => {
         this.state = state;
+        this.retryAt = now() + (state.retryInMs ?? 0);
         if (state.name !== "open") this.storm = undefined; // Its end would not be heard.
         this.showState();
       }),
@@ -184,7 +200,7 @@ export class Session {
         this.chat.addGap(from === 1 ? 0 : to - from + 1); // From 1 on: also what is on the screen.
       }),
       source.on("counters", (c) => this.counters(c)),
-      source.on("system", ({ message }) => this.notice(message)),
+      source.on("system", ({ message }) => this.notice(isolated(message))),
       source.on("epoch", ({ epoch }) => this.epoch(epoch)),
     ];
   }
@@ -214,7 +230,7 @@ export class Session {
   private rule(modes: Modes): void {
     this.modes = modes;
     this.restricted = false;
-    if (this.pause?.code === "slow_mode") this.pause = { ...this.pause, until: Math.min(this.pause.until, Date.now() + modes.slowMs) };
+    if (this.pause?.code === "slow_mode") this.pause = { ...this.pause, until: Math.min(this.pause.until, now() + modes.slowMs) };
     this.banner.pin(modes.pinned);
     this.desk.set(modes);
     this.showState();
@@ -253,7 +269,8 @@ export class Session {
   private held(held: Held): void {
     if (this.mayModerate) this.heldList.take(held);
     const ends: Record<string, Text> = { denied: "heldDenied", dropped: "heldDropped" };
-    if (held.userId === this.me && held.state !== "waiting") this.chat.decided(held.id, ends[held.state]);
+    const end = ends[held.state];
+    if (held.userId === this.me && held.state !== "waiting") this.chat.unsent(held.id, end && { state: "held", says: () => t(end) });
   }
 
   /** loadHeld reads what waits already. */
@@ -272,6 +289,7 @@ export class Session {
 
   private empty(): void {
     this.chat.clear();
+    this.here.clear();
     this.heldList.clear();
     this.sky.clear();
     this.banner.hear(undefined);
@@ -288,14 +306,14 @@ export class Session {
 
   private message(m: Message, history: boolean): void {
     this.chat.count(this.source!.epoch); // An empty room had none.
-    const mine = m.userId === this.me, said = isSaid(m), now = performance.now();
-    if (mine) this.info = m.user ?? this.info;
+    const mine = m.userId === this.me, said = isSaid(m);
+    if (mine) this.arrivedMine(m);
     if (history || m.recalled) return this.chat.add({ message: m });
-    this.skew = Date.now() - m.ts;
+    this.clock.heard(m.ts);
     this.arrivals.add();
     this.chat.arrived(1);
     if (said) this.banner.hear(m);
-    if (mine || said || this.budget.take(now)) {
+    if (mine || said || this.budget.take(now())) {
       this.listed.add();
       this.chat.add({ message: m });
     }
@@ -303,7 +321,14 @@ export class Session {
     if (!mine) this.announcer.heard(name, m.body);
     if (!this.flies || this.still.matches || document.hidden) return;
     const look = mine ? "mine" : m.kind === "gift" || said ? "gift" : "plain";
-    this.sky.add({ message: m, text: m.kind === "gift" ? `${name} ${m.body}` : m.body, look, hue: hueOf(m.userId) });
+    this.sky.add({ message: m, text: m.body, ...(m.kind === "gift" ? { who: name } : {}), look, hue: hueOf(m.userId) });
+  }
+
+  /** arrivedMine takes a message of one's own, whose row of before has done its service. */
+  private arrivedMine(m: Message): void {
+    this.info = m.user ?? this.info;
+    this.chat.unsent(m.id, undefined);
+    if (this.waiting.has(m.id)) this.here.add(m.id);
   }
 
   private counters({ online, likes }: Counters): void {
@@ -331,37 +356,62 @@ export class Session {
     this.showCounters();
   }
 
-  private async say(): Promise<void> {
-    const field = $<HTMLInputElement>("say"), body = field.value.trim(), source = this.source;
-    if (!body || !source || holds(this.pause, body, Date.now())) return;
-    this.sayAgainAt = 0;
+  private say(): void {
+    const field = $<HTMLInputElement>("say"), body = field.value.trim();
+    if (!body || !this.source || holds(this.pause, body, now())) return;
     if (this.limit && new TextEncoder().encode(body).length > this.limit) return this.notice(t("tooLong", { n: this.limit }));
     field.value = "";
+    const message: Message = { seq: 0, kind: "chat", userId: this.me, body, ts: Math.round(this.clock.date), id: newId(), recalled: false, ...(this.info ? { user: this.info } : {}) };
+    this.chat.add({ message, unsent: onItsWay });
+    void this.send(message);
+  }
+
+  /** again sends a message that did not get there under the id it had: the room may have taken it. */
+  private again(message: Message): void {
+    if (!this.source || holds(this.pause, message.body, now())) return;
+    this.chat.unsent(message.id, onItsWay);
+    void this.send(message);
+  }
+
+  private async send(message: Message): Promise<void> {
+    const { source } = this, { id, body } = message;
+    this.sayAgainAt = 0;
     this.chat.follow();
-    if (!this.sends++) this.sendingSince = performance.now();
+    this.waiting.add(id);
+    if (!this.sends++) this.sendingSince = now();
     try {
-      await source.send(body);
-      if (source === this.source && this.modes.slowMs && ["", "viewer"].includes(this.you.role)) this.pause = { code: "slow_mode", until: Date.now() + this.modes.slowMs, body };
-    } catch (err) {
+      await source!.send(body, { id });
       if (source !== this.source) return;
-      this.notSent(err as Partial<BarrageError>, body);
-      if (err instanceof SendError && err.code === "held") { // A moderator has it.
-        this.chat.add({ waits: "heldMine", message: { seq: 0, kind: "chat", userId: this.me, body, ts: Date.now() - this.skew, id: err.id, recalled: false, ...(this.info ? { user: this.info } : {}) } });
-      } else field.value ||= body;
+      this.chat.unsent(id, this.here.delete(id) ? undefined : { state: "sent", says: () => t("sent") });
+      if (this.modes.slowMs && ["", "viewer"].includes(this.you.role)) this.pause = { code: "slow_mode", until: now() + this.modes.slowMs, body };
+    } catch (err) {
+      if (source === this.source) this.failed(message, err);
     } finally {
+      this.waiting.delete(id);
       this.sends--;
       this.showState();
     }
   }
 
+  /** failed keeps a message that is not in the room: a moderator has it, the field gets it back, or its row may send it again. */
+  private failed(message: Message, err: unknown): void {
+    const { id, body } = message, field = $<HTMLInputElement>("say"), code = err instanceof SendError ? err.code : "";
+    this.notSent(err as Partial<BarrageError>, body);
+    if (code === "held") return this.chat.unsent(id, { state: "held", says: () => t("heldMine") });
+    this.chat.unsent(id, undefined);
+    if (this.here.has(id) && code !== "expired") return; // The others here have it: it is on its way.
+    if (!keepsId.includes(code) && !field.value) field.value = body; // The room does not want it so; it is there to be changed.
+    else this.chat.add({ message, unsent: { state: "failed", says: () => t("notSent", { why: whyOf(err, "send") }) } }); // At the end: there it is seen.
+  }
+
   /** notSent says why a message was refused, and how long that lasts. */
   private notSent(err: Partial<BarrageError>, body: string): void {
-    const { code = "", retryAfterMs = 0 } = err, now = Date.now();
+    const { code = "", retryAfterMs = 0 } = err;
     this.notice(code === "held" ? t("held") : t("notSent", { why: whyOf(err, "send") }));
-    if (code === "muted") this.you = { ...this.you, mutedUntil: retryAfterMs ? now - this.skew + retryAfterMs : forGood };
+    if (code === "muted") this.you = { ...this.you, mutedUntil: retryAfterMs ? this.clock.date + retryAfterMs : forGood };
     else if (code === "restricted") this.restricted = true;
-    else if (isPause(code) && retryAfterMs) this.pause = { code, until: now + retryAfterMs, body };
-    else this.sayAgainAt = now + retryAfterMs;
+    else if (isPause(code) && retryAfterMs) this.pause = { code, until: now() + retryAfterMs, body };
+    else this.sayAgainAt = now() + retryAfterMs;
   }
 
   private async recall(m: Message): Promise<void> {
@@ -398,31 +448,32 @@ export class Session {
 
   /** tick keeps up what changes with time. */
   private tick(): void {
-    const now = performance.now(), rate = this.arrivals.perSecond(now), listed = this.listed.perSecond(now), share = this.sky.share(now);
+    const at = now(), rate = this.arrivals.perSecond(at), listed = this.listed.perSecond(at), share = this.sky.share(performance.now());
     show($("sample"), share && this.flies ? t("sample", { rate: Math.round(rate), ...share }) : "");
     const part = rate > 5 ? shareOf(listed, rate) : undefined;
     show($("listSample"), part ? t("sampleList", { rate: Math.round(rate), ...part }) : "");
     show($("storm"), this.storm ? t("storm", { shown: this.storm.shown, offered: this.storm.offered }) : "");
     this.banner.tick();
-    this.heldList.tick(Date.now() - this.skew);
+    this.heldList.tick(this.clock.date);
     if (this.chat.short) void this.loadOlder(); // Nobody can scroll up in a list that does not fill its place.
     this.chat.refresh();
   }
 
   private showState(): void {
-    const { name, reason, retryAt = 0 } = this.state, field = $("state");
+    const { name, reason } = this.state, field = $("state");
     const said = why(reason, "stay"), live = name === "waiting" ? said : name === "closed" ? t("closed", { why: said }) : t(name);
     if (field.textContent !== live) field.textContent = live;
     field.dataset["state"] = name;
-    const sending = this.sends > 0 && performance.now() - this.sendingSince > 400;
-    const seconds = (at: number) => Math.max(0, Math.ceil((at - Date.now()) / 1000)), n = seconds(this.sayAgainAt);
-    const wait = name === "waiting" ? t("waiting", { n: seconds(retryAt) }) : sending ? t("sending") : name === "open" && n > 0 ? t("sayAgain", { n }) : "";
+    const sending = this.sends > 0 && now() - this.sendingSince > 400;
+    const seconds = (at: number) => Math.max(0, Math.ceil((at - now()) / 1000)), n = seconds(this.sayAgainAt);
+    const wait = name === "waiting" ? t("waiting", { n: seconds(this.retryAt) }) : sending ? t("sending") : name === "open" && n > 0 ? t("sayAgain", { n }) : "";
     $("wait").textContent = wait && ` · ${wait}`;
-    const now = $("now"), focused = now === document.activeElement;
+    const back = $("now"), focused = back === document.activeElement;
     this.showGate();
     this.showPause();
-    show(now, name === "waiting" ? t("now") : name === "closed" && this.mayComeBack ? t("again") : "");
-    if (focused && now.hidden) $("log").focus({ preventScroll: true }); // Else the focus is lost.
+    this.showEmpty();
+    show(back, name === "waiting" ? t("now") : name === "closed" && this.mayComeBack ? t("again") : "");
+    if (focused && back.hidden) $("log").focus({ preventScroll: true }); // Else the focus is lost.
   }
 
   /** mayComeBack says that connecting again may help: where a login has ended it does not. */
@@ -432,19 +483,24 @@ export class Session {
 
   /** showPause says below the field why to wait. */
   private showPause(): void {
-    const now = Date.now(), line = this.source && lineOf(this.pause, this.modes.slowMs, now), body = $<HTMLInputElement>("say").value.trim();
+    const at = now(), line = this.source && lineOf(this.pause, this.modes.slowMs, at), body = $<HTMLInputElement>("say").value.trim();
     show($("pause"), line ? t(line.text, { n: line.n }) : "");
-    $("send").ariaDisabled = String(holds(this.pause, body, now));
+    $("send").ariaDisabled = String(holds(this.pause, body, at));
+  }
+
+  /** showEmpty says that nothing was said yet, where nothing was. */
+  private showEmpty(): void {
+    show($("empty"), this.chat.empty && this.state.name === "open" ? t(this.gate ? "nothingYet" : "sayHello") : "");
   }
 
   /** showGate lets who may write do so, and tells the others what they can do instead. */
   private showGate(): void {
     const composer = $("composer"), gate = $("gate"), like = $<HTMLButtonElement>("like");
     const focused = [composer, gate, like].find((e) => e.contains(document.activeElement));
-    const now = Date.now() - this.skew, { state, modes, you, restricted } = this;
-    const verdict = { state, modes, you: { ...you, can: this.can ?? [] }, restricted, now };
+    const at = this.clock.date, { state, modes, you, restricted } = this;
+    const verdict = { state, modes, you: { ...you, can: this.can ?? [] }, restricted, now: at };
     this.gate = this.source && (gateOf(state, this.guest, this.can) ?? orderGateOf(verdict));
-    like.disabled = !this.may("like") || !this.mayComeBack || (this.guest && !this.can) || isMuted(you, now);
+    like.disabled = !this.may("like") || !this.mayComeBack || (this.guest && !this.can) || isMuted(you, at);
     composer.hidden = this.gate !== undefined;
     gate.hidden = !this.gate;
     const { why, blanks, reason, wait, n = 0, offer } = this.gate ?? {};
@@ -456,7 +512,7 @@ export class Session {
   }
 
   private showMe(): void {
-    $("me").textContent = this.guest ? t("guest") : this.me;
+    $("me").textContent = this.guest ? t("guest") : tame(this.me);
   }
 
   private showCounters(): void {
@@ -471,6 +527,11 @@ export class Session {
     clearTimeout(this.noticeTimer);
     this.noticeTimer = setTimeout(() => { $("notice").textContent = ""; }, 6000) as unknown as number;
   }
+}
+
+/** newId names a message of ours. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(3)), (n) => n.toString(36)).join("-");
 }
 
 function show(element: HTMLElement, text: string): void {

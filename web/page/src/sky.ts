@@ -4,11 +4,14 @@ import type { Message, Recalled } from "../../client/src/index.js";
 import { type Flight, Tracks, leftOf } from "./tracks.js";
 import { Meter, type Share, shareOf } from "./pace.js";
 import { means } from "./recalls.js";
+import { isolated } from "./tame.js";
 
 /** Comment is what flies. */
 export interface Comment {
   readonly message: Message;
   readonly text: string;
+  /** who stands before the text of a gift. */
+  readonly who?: string;
   /** look: one's own is framed and never left out; gifts are golden. */
   readonly look: "plain" | "mine" | "gift";
   /** hue in degrees gives a plain one its tint. */
@@ -154,7 +157,7 @@ export class Sky {
   }
 
   private fly(comment: Comment, { font, track, speed }: Density, now: number): boolean {
-    const text = cut(comment.text);
+    const text = lineOf(comment);
     this.context.font = `600 ${font}px ${family}`;
     const width = Math.ceil(this.context.measureText(text).width) + padding(comment, font) * 2;
     const longer = 1 + 0.3 * Math.min(1, width / this.width); // A long one would stay for too long.
@@ -208,6 +211,11 @@ function padding(comment: Comment, font: number): number {
 }
 
 const letters = new Intl.Segmenter(); // A letter may be several code points: emoji, accents.
+
+/** lineOf is what a comment says in the sky: a canvas has no elements to keep texts apart. */
+export function lineOf({ text, who }: Pick<Comment, "text" | "who">): string {
+  return (who ? `${isolated(who)} ` : "") + isolated(cut(text));
+}
 
 function cut(text: string): string {
   const line = text.replace(/\s+/g, " ");

@@ -1,5 +1,7 @@
 // Every text of the page, in both languages.
 
+import { isolated } from "./tame.js";
+
 /** Language is one that the page speaks. */
 export type Language = "en" | "zh";
 
@@ -95,6 +97,7 @@ const en = {
   why_flooding: "too many messages at once",
   why_lost: "connection lost",
   why_silent: "the server went silent",
+  why_offline: "you are offline",
   why_leaving: "the server restarts",
   why_draining: "the server restarts",
   why_rate_limited: "too many at once",
@@ -136,7 +139,12 @@ const en = {
   sayLabel: "Your message",
   send: "Send",
   sending: "Sending …",
+  sent: "Sent",
   notSent: "Not sent: {why}",
+  sendAgain: "Send again",
+  discard: "Discard",
+  sendAgainLabel: "Send “{body}” again",
+  discardLabel: "Discard “{body}”",
   sayAgain: "you may write again in {n} s",
   tooLong: "too long, {n} bytes at most",
   recall: "Recall",
@@ -154,6 +162,9 @@ const en = {
   epoch: "The room started over",
   alone: "Part of the room is out of reach: those people will see this later",
   together: "The whole room is here again",
+  nothingYet: "Nobody has said anything yet.",
+  sayHello: "Nobody has said anything yet. Say hello!",
+  showAll: "Show all",
   fresh_one: "1 new message",
   fresh: "{n} new messages",
   heard: "{n} new messages. {who}: {body}",
@@ -297,6 +308,7 @@ const zh: Record<Text, string> = {
   why_flooding: "发送太快",
   why_lost: "连接中断",
   why_silent: "服务器没有回应",
+  why_offline: "网络已断开",
   why_leaving: "服务器正在重启",
   why_draining: "服务器正在重启",
   why_rate_limited: "请求太多",
@@ -338,7 +350,12 @@ const zh: Record<Text, string> = {
   sayLabel: "你的消息",
   send: "发送",
   sending: "正在发送…",
+  sent: "已发送",
   notSent: "未发送：{why}",
+  sendAgain: "重新发送",
+  discard: "丢弃",
+  sendAgainLabel: "重新发送“{body}”",
+  discardLabel: "丢弃“{body}”",
   sayAgain: "{n} 秒后可以再发",
   tooLong: "太长，最多 {n} 字节",
   recall: "撤回",
@@ -356,6 +373,9 @@ const zh: Record<Text, string> = {
   epoch: "房间已重新开始",
   alone: "暂时连不上部分观众，他们稍后会看到这些消息",
   together: "全房间又连在一起了",
+  nothingYet: "还没有人发言。",
+  sayHello: "还没有人发言，打个招呼吧！",
+  showAll: "显示全部",
   fresh_one: "1 条新消息",
   fresh: "{n} 条新消息",
   heard: "{n} 条新消息。{who}：{body}",
@@ -423,7 +443,7 @@ export function spoken(): Language {
 export function t(key: Text, blanks: Record<string, string | number> = {}): string {
   return texts[language][key].replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = blanks[name] ?? "";
-    return typeof value === "number" ? number(value) : value;
+    return typeof value === "number" ? number(value) : isolated(value);
   });
 }
 

@@ -461,10 +461,10 @@ test("a recall without a number answers no recall", async () => {
   const world = new World();
   const { room, line } = await world.joined();
   world.server.mute = true;
-  const asked = assert.rejects(room.recall(0), { code: "bad_request" });
+  const asked = assert.rejects(room.recall(7), { code: "bad_request" });
   line.say({ t: "recalled", seq: 0, by: "v", user_id: "v", id: "c-1", ts: 5 });
   await world.pass(10);
-  line.say({ t: "refused", id: "", code: "bad_request", message: "seq is 0" });
+  line.say({ t: "refused", id: "", code: "bad_request", message: "seq is 7" });
   await world.pass(10);
   await asked;
 });
