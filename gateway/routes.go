@@ -23,6 +23,7 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	mux.Handle("GET /{$}", web.Page("room.html", s.edge.FrameAncestors))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
+	mux.Handle("GET /barrage-room.mjs", web.Script("element.mjs"))
 	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(s.known(mux))))))
 }
 

@@ -25,10 +25,10 @@ func TestRoutes_Script(t *testing.T) {
 	f := func(allowed, origin, allow, vary string) {
 		t.Helper()
 		s := newServer(t, func(c *setup) { c.CORS.AllowedOrigins = []string{allowed} })
-		for _, name := range []string{"/barrage.js", "/barrage.mjs"} {
+		for name, mark := range map[string]string{"/barrage.js": "barrage.v1", "/barrage.mjs": "barrage.v1", "/barrage-room.mjs": `from"./barrage.mjs"`} {
 			a := get(t, s, name, origin, "")
-			if a.status != http.StatusOK || !strings.Contains(a.body, "barrage.v1") {
-				t.Errorf("%s = %d %.100s; want the client", name, a.status, a.body)
+			if a.status != http.StatusOK || !strings.Contains(a.body, mark) {
+				t.Errorf("%s = %d %.100s; want the client, with %s", name, a.status, a.body, mark)
 			}
 			for header, want := range map[string]string{
 				"Access-Control-Allow-Origin": allow, "Vary": vary, "Content-Type": "text/javascript; charset=utf-8",

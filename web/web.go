@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-//go:embed *.html client/dist/*.js client/dist/*.mjs
+//go:embed *.html client/dist/barrage.js client/dist/barrage.mjs client/dist/element.mjs
 var files embed.FS
 
 // Page serves one page, which other pages may show in a frame as ancestors says for each request: the sources of
@@ -34,7 +34,7 @@ func Page(name string, ancestors func() string) http.Handler {
 }
 
 // Script serves the client of barrage.v1: barrage.js for a script tag, barrage.mjs as a
-// module. It panics where there is no such script.
+// module, element.mjs for <barrage-room>, which has the module beside it. It panics where there is no such script.
 func Script(name string) http.Handler {
 	return serve(name, read("client/dist/"+name), http.Header{"Content-Type": {"text/javascript; charset=utf-8"}}) // RFC 9239
 }

@@ -1,11 +1,12 @@
 // Builds the client.
 //
-//   node build.mjs           dist/: barrage.mjs (modules), barrage.js (script tag), *.d.ts
+//   node build.mjs           dist/: barrage.mjs (modules), barrage.cjs (CommonJS), barrage.js (script tag), the other
+//                            exports of the package, *.d.ts and *.d.cts
 //   node build.mjs --check   fails where dist/ is not what the source gives
 //   node build.mjs --tests   .test/: the tests, for node --test
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,24 +21,33 @@ async function tests() {
   await build({ entryPoints, outdir: ".test", outbase: "test", outExtension: { ".js": ".mjs" }, bundle: true, packages: "external", platform: "node", format: "esm", target: "node20", sourcemap: "inline", logLevel: "warning" });
 }
 
+/** entries are what the package exports, beside the client itself. They have the client's own classes, and copies of the rest. */
+const entries = ["react", "vue", "overlay", "element"];
+const own = ["room", "errors", "view"]; // of src: index.ts exports what the entries use of them
+
 /** client builds everything that dist holds. */
 async function client(dist) {
   rmSync(dist, { recursive: true, force: true });
-  const common = { entryPoints: ["src/index.ts"], bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", lineLimit: 200, logLevel: "warning" }; // short lines: Node prints the one that an error is in
-  await build({ ...common, format: "esm", outfile: join(dist, "barrage.mjs") });
-  await build({ ...common, format: "iife", globalName: "Barrage", outfile: join(dist, "barrage.js") });
+  const common = { bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", lineLimit: 200, logLevel: "warning" }; // short lines: Node prints the one that an error is in
+  await build({ ...common, entryPoints: ["src/index.ts"], format: "iife", globalName: "Barrage", outfile: join(dist, "barrage.js") });
+  for (const [format, ext] of [["esm", "mjs"], ["cjs", "cjs"]]) {
+    await build({ ...common, entryPoints: ["src/index.ts"], format, outfile: join(dist, `barrage.${ext}`) });
+    const shared = { name: "shared", setup: ({ onResolve }) => onResolve({ filter: new RegExp(`/(${own.join("|")})\\.js$`) }, () => ({ path: `./barrage.${ext}`, external: true })) };
+    await build({ ...common, entryPoints: entries.map((name) => `src/${name}.ts`), format, outdir: dist, outExtension: { ".js": `.${ext}` }, external: ["react", "vue"], plugins: [shared] });
+  }
   types(dist);
 }
 
-/** types writes the declarations that index.d.ts reaches; those of the inside stay inside. */
+/** types writes the declarations that the entries reach, for modules and for CommonJS; those of the inside stay inside. */
 function types(dist) {
   const all = mkdtempSync(join(tmpdir(), "barrage-types-"));
   execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.types.json", "--outDir", all], { stdio: "inherit" });
-  const reached = new Set(["index"]);
+  const reached = new Set(["index", ...entries]);
   for (const name of reached) {
-    const file = join(all, `${name}.d.ts`);
-    for (const [, next] of readFileSync(file, "utf8").matchAll(/from "\.\/(\w+)\.js"/g)) reached.add(next);
-    cpSync(file, join(dist, `${name}.d.ts`));
+    const text = readFileSync(join(all, `${name}.d.ts`), "utf8");
+    for (const [, next] of text.matchAll(/from "\.\/(\w+)\.js"/g)) reached.add(next);
+    writeFileSync(join(dist, `${name}.d.ts`), text);
+    writeFileSync(join(dist, `${name}.d.cts`), text.replace(/(from "\.\/\w+)\.js"/g, '$1.cjs"'));
   }
   rmSync(all, { recursive: true });
 }

@@ -337,7 +337,21 @@ export interface RoomOptions {
     /** WebSocket is the class to use; by default the global one. Node 20 has none: pass that of the package ws. */
     WebSocket?: WebSocketClass;
     /** fetch is the function to use; by default the global one. */
-    fetch?: typeof fetch;
+    fetch?: FetchLike;
+}
+/** FetchLike is the part of a browser's fetch that the client uses; signal is an AbortSignal. */
+export type FetchLike = (url: string, init: {
+    headers: Record<string, string>;
+    signal: any;
+}) => Promise<ResponseLike>;
+/** ResponseLike is the part of a Response that the client uses. */
+export interface ResponseLike {
+    readonly ok: boolean;
+    readonly status: number;
+    readonly headers: {
+        get(name: string): string | null;
+    };
+    json(): Promise<any>;
 }
 /** SendOptions go with one send. */
 export interface SendOptions {

@@ -4,7 +4,7 @@ import type { Env } from "./env.js";
 import { HttpError } from "./errors.js";
 import type { Place } from "./stream.js";
 import { fitsHeader } from "./token.js";
-import type { Held, Message } from "./types.js";
+import type { FetchLike, Held, Message, ResponseLike } from "./types.js";
 import { count, isObject, readHeldList, readMessages, text } from "./wire.js";
 
 /** requestMs bounds a request. */
@@ -23,13 +23,13 @@ export interface History {
 /** Api knows the addresses of one room, for one user. A user or a token of "" is left out. */
 export class Api {
   readonly #env: Env;
-  readonly #fetch: typeof fetch;
+  readonly #fetch: FetchLike;
   readonly #base: URL; // with a slash at its end
   readonly #room: string;
   readonly #userId: string;
 
   /** base is an address of ws, wss, http or https. */
-  constructor(env: Env, fetcher: typeof fetch, base: URL, room: string, userId: string) {
+  constructor(env: Env, fetcher: FetchLike, base: URL, room: string, userId: string) {
     this.#env = env;
     this.#fetch = fetcher;
     this.#base = new URL(base.href.replace(/^ws/, "http"));
@@ -118,7 +118,7 @@ export class Api {
   }
 
   /** #ask sends a request. What throws before it goes out is no network that fails: it would throw again. */
-  #ask(url: URL, token: string, signal: AbortSignal): Promise<Response> {
+  #ask(url: URL, token: string, signal: AbortSignal): Promise<ResponseLike> {
     try {
       return this.#fetch(url.href, { headers: fitsHeader(token) ? { Authorization: `Bearer ${token}` } : {}, signal });
     } catch (err) {
@@ -127,7 +127,7 @@ export class Api {
   }
 
   /** #refused reads a refusal. A page of another origin may not see the header Retry-After, so the body comes first. */
-  #refused(response: Response, body: unknown): HttpError {
+  #refused(response: ResponseLike, body: unknown): HttpError {
     const raw = isObject(body) && isObject(body["error"]) ? body["error"] : {};
     const code = text(raw["code"]) || codes[response.status] || "refused";
     const message = text(raw["message"]) || `the server answered with ${response.status}`;

@@ -3,7 +3,7 @@
 
 import { flaw, invalid } from "./check.js";
 import { checkToken } from "./token.js";
-import type { GetToken, RoomOptions, WebSocketClass } from "./types.js";
+import type { FetchLike, GetToken, RoomOptions, WebSocketClass } from "./types.js";
 
 /** maxIdBytes bounds the ids of rooms and users (the server's). */
 const maxIdBytes = 128;
@@ -21,7 +21,7 @@ export interface Settings {
   readonly sendTimeoutMs: number;
   readonly gapLimit: number;
   readonly WebSocket: WebSocketClass;
-  readonly fetch: typeof fetch;
+  readonly fetch: FetchLike;
 }
 
 /** readOptions throws a BarrageError with code "invalid" where the options make no sense, "bad_token" where a token can be none. */

@@ -35,7 +35,7 @@ test("in Chinese no refusal says a code or an English sentence", async () => {
   await say(page, "a");
   for (const [refused, text] of [["too_old", "已经过了太久"], ["not_found", "消息已不存在"], ["forbidden", "这不是你的消息"], ["unavailable", "服务器暂时不可用"]] as const) {
     code = refused;
-    await page.locator("#rows .mine .body").tap();
+    await page.locator("#rows .mine .body").last().tap();
     await page.locator(".recall").tap();
     await notice.filter({ hasText: `未撤回：${text}` }).waitFor();
   }

@@ -1,6 +1,6 @@
 // What a screen reader hears of the chat.
 
-import { tame } from "./tame.js";
+import { tame } from "../../client/src/show/tame.js";
 import { t } from "./texts.js";
 
 const every = 4000; // ms between two announcements: a sentence takes about that long to say.

@@ -1,9 +1,9 @@
 // What stands above the list: the pinned message, and the room's newest announcement for a while.
 
 import type { Message } from "../../client/src/index.js";
+import { nameOf } from "../../client/src/show/names.js";
+import { tame } from "../../client/src/show/tame.js";
 import { $ } from "./dom.js";
-import { nameOf } from "./names.js";
-import { tame } from "./tame.js";
 
 const saidMs = 60_000; // An announcement stays so long; it stands in the list too.
 

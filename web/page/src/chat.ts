@@ -1,12 +1,13 @@
 // The chat list: it keeps the newest rows and draws only those that are seen.
 
 import type { Cleared, Message, Recalled } from "../../client/src/index.js";
+import { hueOf, nameOf } from "../../client/src/show/names.js";
+import { means } from "../../client/src/recalls.js";
+import { tame } from "../../client/src/show/tame.js";
 import { Heights } from "./heights.js";
-import { badgeOf, nameOf } from "./names.js";
-import { means } from "./recalls.js";
-import { tame } from "./tame.js";
+import { badgeOf } from "./names.js";
 import { t, type Text } from "./texts.js";
-import { fullTime, element, hueOf, initial, time } from "./dom.js";
+import { fullTime, element, initial, time } from "./dom.js";
 
 /** Note is a row that is no message. */
 export interface Note {

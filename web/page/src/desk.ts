@@ -1,10 +1,10 @@
 // What moderators work with: a bar for the room, a menu for each message.
 
 import type { Message, Moderation, Modes } from "../../client/src/index.js";
+import { nameOf } from "../../client/src/show/names.js";
+import { tame } from "../../client/src/show/tame.js";
 import { actsOn } from "./acts.js";
 import { $, element } from "./dom.js";
-import { nameOf } from "./names.js";
-import { tame } from "./tame.js";
 import { t, type Text } from "./texts.js";
 
 const slowSteps = [0, 5, 10, 30, 60]; // Seconds of slow mode that are offered.

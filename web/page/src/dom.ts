@@ -18,13 +18,6 @@ export function element(tag: string, className = "", text = ""): HTMLElement {
   return e;
 }
 
-/** hueOf gives each name its colour, in degrees. */
-export function hueOf(name: string): number {
-  let h = 2166136261;
-  for (const letter of name) h = Math.imul(h ^ letter.codePointAt(0)!, 16777619);
-  return (h >>> 0) % 360;
-}
-
 const letters = new Intl.Segmenter(); // A letter may be several code points: emoji, accents.
 
 /** initial is the first letter of a name. */

@@ -1,9 +1,9 @@
 // What waits for a moderator: a list above the messages, for those who decide.
 
 import type { Held, Moderation } from "../../client/src/index.js";
+import { nameOf } from "../../client/src/show/names.js";
+import { tame } from "../../client/src/show/tame.js";
 import { $, element } from "./dom.js";
-import { nameOf } from "./names.js";
-import { tame } from "./tame.js";
 import { t, type Text } from "./texts.js";
 
 const verbs = [["approve", "heldApprove"], ["deny", "heldDeny"]] as const;

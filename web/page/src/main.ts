@@ -1,6 +1,7 @@
 // The page: language, colours, the door, and a session behind it.
 
 import { Room } from "../../client/src/index.js";
+import { isolated, tame } from "../../client/src/show/tame.js";
 import { Demo } from "./demo.js";
 import { $ } from "./dom.js";
 import type { Gate } from "./gate.js";
@@ -8,7 +9,6 @@ import { home } from "./home.js";
 import { Login, LoginError } from "./login.js";
 import { load, save } from "./prefs.js";
 import { Session } from "./session.js";
-import { isolated, tame } from "./tame.js";
 import { type Language, speak, spoken, t, type Text } from "./texts.js";
 import { whyOf } from "./why.js";
 

@@ -1,6 +1,6 @@
 // Every text of the page, in both languages.
 
-import { isolated } from "./tame.js";
+import { isolated } from "../../client/src/show/tame.js";
 
 /** Language is one that the page speaks. */
 export type Language = "en" | "zh";
@@ -143,8 +143,8 @@ const en = {
   notSent: "Not sent: {why}",
   sendAgain: "Send again",
   discard: "Discard",
-  sendAgainLabel: "Send “{body}” again",
-  discardLabel: "Discard “{body}”",
+  sendAgainLabel: "Send again: “{body}”",
+  discardLabel: "Discard: “{body}”",
   sayAgain: "you may write again in {n} s",
   tooLong: "too long, {n} bytes at most",
   recall: "Recall",
@@ -354,8 +354,8 @@ const zh: Record<Text, string> = {
   notSent: "未发送：{why}",
   sendAgain: "重新发送",
   discard: "丢弃",
-  sendAgainLabel: "重新发送“{body}”",
-  discardLabel: "丢弃“{body}”",
+  sendAgainLabel: "重新发送：“{body}”",
+  discardLabel: "丢弃：“{body}”",
   sayAgain: "{n} 秒后可以再发",
   tooLong: "太长，最多 {n} 字节",
   recall: "撤回",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameOf } from "../src/names.js";
+import { nameOf } from "../../client/src/show/names.js";
 
 const named = (name: unknown) => nameOf({ userId: "u1", user: { name } });
 

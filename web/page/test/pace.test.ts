@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Burst } from "../src/hearts.js";
-import { Budget, Meter, shareOf } from "../src/pace.js";
+import { Budget, Meter, shareOf } from "../../client/src/show/pace.js";
 
 test("shareOf says it in small numbers", () => {
   for (const [shown, all, want] of [

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { means } from "../src/recalls.js";
+import { means } from "../../client/src/recalls.js";
 
 const message = { seq: 7, kind: "chat", userId: "3", body: "hi", ts: 1000, id: "c-1", recalled: false };
 const recall = { seq: 7, by: "3", userId: "3", id: "c-1", ts: 1000 };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameOf } from "../src/names.js";
-import { lineOf } from "../src/sky.js";
-import { isolated, tame } from "../src/tame.js";
+import { nameOf } from "../../client/src/show/names.js";
+import { lineOf } from "../../client/src/show/sky.js";
+import { isolated, tame } from "../../client/src/show/tame.js";
 import { speak, t } from "../src/texts.js";
 
 const turned = "\u2069\u202egnihtyreve\u2066";

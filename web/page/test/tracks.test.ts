@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Flight, Tracks, leftOf } from "../src/tracks.js";
+import { type Flight, Tracks, leftOf } from "../../client/src/show/tracks.js";
 import { seeded } from "./random.js";
 
 const gap = 12;

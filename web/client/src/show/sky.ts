@@ -1,9 +1,9 @@
 // The comments that fly over the stage: one canvas, each comment painted once and then moved.
 
-import type { Message, Recalled } from "../../client/src/index.js";
+import type { Message, Recalled } from "../types.js";
 import { type Flight, Tracks, leftOf } from "./tracks.js";
 import { Meter, type Share, shareOf } from "./pace.js";
-import { means } from "./recalls.js";
+import { means } from "../recalls.js";
 import { isolated } from "./tame.js";
 
 /** Comment is what flies. */
@@ -43,6 +43,14 @@ const densities: readonly Density[] = [
   { font: 15, track: 20, speed: 2.6 },
 ];
 
+/** SkyLook is how comments look, beside what each one is. */
+export interface SkyLook {
+  /** family is a list of fonts, as CSS has it. */
+  readonly family: string;
+  /** times makes all of them larger or smaller; 1 is 15 to 22 px. */
+  readonly times: number;
+}
+
 const family = 'system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
 const gap = 12; // px between two comments of a track.
 const maxLetters = 60; // Longer ones are cut: they would own their track for long.
@@ -64,6 +72,9 @@ export class Sky {
   private readonly offered = new Meter();
   private readonly shown = new Meter();
   private blank = true;
+
+  /** look is that of comments that begin to fly. */
+  look: SkyLook = { family, times: 1 };
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.context = canvas.getContext("2d")!;
@@ -158,7 +169,7 @@ export class Sky {
 
   private fly(comment: Comment, { font, track, speed }: Density, now: number): boolean {
     const text = lineOf(comment);
-    this.context.font = `600 ${font}px ${family}`;
+    this.context.font = `600 ${font}px ${this.look.family}`;
     const width = Math.ceil(this.context.measureText(text).width) + padding(comment, font) * 2;
     const longer = 1 + 0.3 * Math.min(1, width / this.width); // A long one would stay for too long.
     const flight = this.tracks.place({ width, height: track }, this.base * speed * longer, now, Math.random() * 60);
@@ -171,12 +182,13 @@ export class Sky {
 
   /** density is the loosest that has room for what comes. */
   private density(now: number): Density {
-    const perSecond = this.offered.perSecond(now);
-    const fits = densities.find(({ font, track, speed }) => {
+    const perSecond = this.offered.perSecond(now), { times } = this.look;
+    const all = densities.map(({ font, track, speed }) => ({ font: font * times, track: track * times, speed }));
+    const fits = all.find(({ font, track, speed }) => {
       const each = (this.ems * font + gap) / (this.base * speed * 1000); // Seconds that one blocks its track.
       return perSecond < 0.75 * Math.floor(this.height / track) / each;
     });
-    return fits ?? densities[densities.length - 1]!;
+    return fits ?? all[all.length - 1]!;
   }
 
   private paint(comment: Comment, text: string, font: number, { width, height }: Flight): HTMLCanvasElement {
@@ -193,7 +205,7 @@ export class Sky {
       c.fill();
       c.stroke();
     }
-    c.font = `600 ${font}px ${family}`;
+    c.font = `600 ${font}px ${this.look.family}`;
     c.textBaseline = "middle";
     c.lineJoin = "round";
     c.lineWidth = font / 6;

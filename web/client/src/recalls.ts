@@ -1,6 +1,6 @@
 // Which message was taken back: known by its sender and its id, as numbers change with epochs.
 
-import type { Message, Recalled } from "../../client/src/index.js";
+import type { Message, Recalled } from "./types.js";
 
 const idMs = 120_000; // Then a sender may use an id again, for another message.
 

@@ -1,0 +1,18 @@
+import type { Room } from "./room.js";
+import { type RoomView, type ViewOptions } from "./view.js";
+export type { RoomView, ViewOptions } from "./view.js";
+/** UseRoom is what useRoom gives: what there is to show, and what a user does. The functions stay the same. */
+export interface UseRoom extends RoomView {
+    /** room is the Room behind it, for what is not here; first used in an effect or by an event. */
+    readonly room: () => Room;
+    readonly send: Room["send"];
+    readonly like: Room["like"];
+    readonly recall: Room["recall"];
+    readonly moderate: Room["moderate"];
+}
+/**
+ * useRoom keeps a component in a room while it is mounted, and renders it at most once a frame. Another url, room,
+ * userId, token or keep is another room; getToken may be another function each time. On a server that renders pages it
+ * shows nothing yet. What a Room's options must not be it throws in an effect, for an error boundary.
+ */
+export declare function useRoom(options: ViewOptions): UseRoom;

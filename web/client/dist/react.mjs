@@ -1,0 +1,3 @@
+import{useEffect as u,useMemo as m,useRef as y,useSyncExternalStore as w}from"react";function i({url:o,room:t,userId:r,token:e,keep:n}){return JSON.stringify([o,t,r,typeof e=="string"?e:null,n])}function s(o,t){let{getToken:r,token:e}=o,n=()=>{let{getToken:f,token:c}=t();return f??c};
+if(r===void 0&&typeof e!="function")return o;let{token:a,...p}=o;return{...p,getToken:()=>n()()}}import{RoomStore as l}from"./barrage.mjs";function k(o){let t=y(o);u(()=>{t.current=o});let r=i(o),e=m(()=>new l(s(o,()=>t.current)),[r]),n=w(e.subscribe,e.view,e.nothing);return m(()=>({...n,...e.acts,
+room:()=>e.room}),[n,e])}export{k as useRoom};

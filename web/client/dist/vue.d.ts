@@ -1,0 +1,21 @@
+import { type ComputedRef, type MaybeRefOrGetter } from "vue";
+import type { Room } from "./room.js";
+import { type RoomView, type ViewOptions } from "./view.js";
+export type { RoomView, ViewOptions } from "./view.js";
+/** UseRoom is what useRoom gives: what there is to show, each part as a ref, and what a user does. */
+export type UseRoom = {
+    readonly [Part in keyof RoomView]: ComputedRef<RoomView[Part]>;
+} & {
+    /** room is the Room behind it, for what is not here. */
+    readonly room: () => Room;
+    readonly send: Room["send"];
+    readonly like: Room["like"];
+    readonly recall: Room["recall"];
+    readonly moderate: Room["moderate"];
+};
+/**
+ * useRoom keeps a component in a room while it is mounted, and changes its refs at most once a frame. Options may be a
+ * ref or a getter: another url, room, userId, token or keep is another room. On a server that renders pages it shows
+ * nothing yet. It throws a BarrageError where the options make no sense.
+ */
+export declare function useRoom(options: MaybeRefOrGetter<ViewOptions>): UseRoom;

@@ -1,0 +1,4 @@
+import{computed as f,getCurrentInstance as y,onMounted as u,onScopeDispose as w,shallowRef as R,toValue as c,watch as k}from"vue";function d({url:n,room:i,userId:e,token:t,keep:r}){return JSON.stringify([n,i,e,typeof t=="string"?t:null,r])}function p(n,i){let{getToken:e,token:t}=n,r=()=>{let{getToken:a,token:l}=i();return a??l};
+if(e===void 0&&typeof t!="function")return n;let{token:m,...s}=n;return{...s,getToken:()=>r()()}}import{RoomStore as O}from"./barrage.mjs";function j(n){let i=()=>new O(p(c(n),()=>c(n))),e=i(),t,r=R(e.view()),m=()=>{r.value=e.view()},s=()=>{t=e.subscribe(m),m()};k(()=>d(c(n)),()=>{let o=t!==void 0;
+t?.(),e=i(),o&&s()}),y()?u(s):s(),w(()=>{t?.(),t=void 0});let a=Object.keys(r.value).map(o=>[o,f(()=>r.value[o])]),l={send:(...o)=>e.acts.send(...o),like:o=>e.acts.like(o),recall:(...o)=>e.acts.recall(
+...o),moderate:o=>e.acts.moderate(o),room:()=>e.room};return{...Object.fromEntries(a),...l}}export{j as useRoom};

@@ -1,0 +1,209 @@
+// barrage-client/overlay: the comments of a room over a picture. They fly, or stand in a list, and nobody can click on
+// them. The names of its classes and its custom properties (--barrage-…) stay as they are: people's styles use them.
+
+import { invalid } from "./check.js";
+import { means } from "./recalls.js";
+import type { Room } from "./room.js";
+import { hueOf, nameOf } from "./show/names.js";
+import { Budget } from "./show/pace.js";
+import { Sky } from "./show/sky.js";
+import { tame } from "./show/tame.js";
+import { isPurged } from "./stream.js";
+import type { Message } from "./types.js";
+
+/** OverlayOptions say how comments are shown. */
+export interface OverlayOptions {
+  /** look: comments fly, stand in a list of the newest, or both. Default "fly". */
+  look?: "fly" | "list" | "both";
+  /** lines is how many the list has at most, 1 to 100. Default 8. */
+  lines?: number;
+  /** fadeMs is how long a line stays; 0 for as long as there is room. Default 0. */
+  fadeMs?: number;
+  /** area is the part of the height in which comments fly, from the top, 0.1 to 1. Default 1. */
+  area?: number;
+  /** size is that of letters, where the room is calm, in px, 8 to 200. Default that of --barrage-size, or 22. */
+  size?: number;
+  /** font is a list of fonts, as CSS has it. Default that of --barrage-font. */
+  font?: string;
+  /** accent is the colour of names, as CSS has it. Default that of --barrage-accent, or one for each user. */
+  accent?: string;
+  /** hide leaves a message out; default none. */
+  hide?: (message: Message) => boolean;
+}
+
+/** Shown is the part of a Room that an overlay shows. */
+export type Shown = Pick<Room, "on" | "epoch">;
+
+const rowsPerSecond = 30; // Nobody reads faster.
+const calmSize = 22; // px, of the Sky.
+const lookMs = 1000; // How often styles are looked at, which may come late, or change.
+const outMs = 600; // The end of a line's fading, see overlayStyle.
+
+/** overlayStyle is the style sheet that an overlay needs, for the document or the shadow root that it stands in. */
+export const overlayStyle = `
+.barrage { position: absolute; inset: 0; overflow: hidden; pointer-events: none; color: var(--barrage-color, #fff); font: var(--barrage-weight, 600) var(--barrage-size, 22px)/1.35 var(--barrage-font, system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 / .85), 0 0 2px rgb(0 0 0 / .85)); }
+.barrage-sky { position: absolute; inset: 0 0 auto; width: 100%; height: calc(100% * var(--barrage-area, 1)); }
+.barrage-list { position: absolute; inset: auto 0 0; display: grid; gap: var(--barrage-gap, .15em); margin: 0; padding: var(--barrage-padding, .6em); list-style: none; }
+.barrage-row { overflow-wrap: anywhere; }
+.barrage-name { margin-inline-end: .45em; color: var(--barrage-accent, oklch(.86 .12 var(--barrage-hue))); unicode-bidi: isolate; }
+.barrage-text { unicode-bidi: isolate; font-weight: var(--barrage-text-weight, 500); }
+.barrage-said { color: var(--barrage-accent, #ffe9a8); }
+.barrage-fades .barrage-row { animation: barrage-out ${outMs}ms var(--barrage-fade) both; }
+@keyframes barrage-out { to { opacity: 0; } }
+@media (prefers-reduced-motion: reduce) { .barrage-sky { display: none; } }
+`;
+
+interface Line {
+  readonly message: Message;
+  readonly epoch: string;
+  readonly node: HTMLElement;
+  readonly endsAt: number; // by the time of frames; Infinity for no end
+}
+
+/** Overlay shows what a room says. It draws once a frame, and leaves out what nobody could read. */
+export class Overlay {
+  readonly #root: HTMLElement;
+  readonly #sky: Sky | undefined;
+  readonly #list: HTMLElement | undefined;
+  readonly #lines: number;
+  readonly #fadeMs: number;
+  readonly #hide: (message: Message) => boolean;
+  readonly #budget = new Budget(rowsPerSecond, 2 * rowsPerSecond);
+  readonly #resizes: ResizeObserver | undefined;
+  #shown: Line[] = [];
+  #coming: Line[] = [];
+  #offs: (() => void)[] = [];
+  #epoch = () => "";
+  #frame = 0;
+  #lookedAt = -lookMs;
+
+  /** An Overlay fills place, which is positioned, and whose document or shadow root has overlayStyle. It throws a BarrageError with code "invalid" for options that make no sense. */
+  constructor(place: HTMLElement | ShadowRoot, options: OverlayOptions = {}) {
+    const { look = "fly", lines = 8, fadeMs = 0, area = 1, size, font, accent, hide = () => false } = options;
+    if (!["fly", "list", "both"].includes(look)) throw invalid(`cannot make an overlay: look is ${String(look)}, want fly, list or both`);
+    within("lines", lines, 1, 100);
+    within("fadeMs", fadeMs, 0, 3_600_000);
+    within("area", area, 0.1, 1);
+    if (size !== undefined) within("size", size, 8, 200);
+    this.#lines = Math.floor(lines);
+    this.#fadeMs = fadeMs;
+    this.#hide = hide;
+    const root = (this.#root = make("div", `barrage${fadeMs > 0 ? " barrage-fades" : ""}`));
+    const styles = { size: size && `${size}px`, font, accent, fade: `${fadeMs}ms`, area: options.area && String(area) };
+    for (const [name, value] of Object.entries(styles)) if (value) root.style.setProperty(`--barrage-${name}`, value); // Else a style sheet of others may.
+    if (look !== "list") {
+      const canvas = make("canvas", "barrage-sky") as HTMLCanvasElement;
+      canvas.ariaHidden = "true";
+      root.append(canvas);
+      const sky = (this.#sky = new Sky(canvas));
+      this.#resizes = new ResizeObserver(() => sky.resize());
+      this.#resizes.observe(canvas);
+    }
+    if (look !== "fly") root.append((this.#list = make("ol", "barrage-list")));
+    place.append(root);
+    this.#frame = requestAnimationFrame((now) => this.#draw(now));
+  }
+
+  /** show shows what this room says from now on, and no other one's any more. */
+  show(room: Shown): void {
+    this.clear();
+    this.#epoch = () => room.epoch;
+    const drop = (gone: (message: Message, epoch: string) => boolean) => this.#drop(gone);
+    this.#offs = [
+      room.on("message", (message, { history }) => this.#add(message, room.epoch, history)),
+      room.on("recalled", (recalled) => drop((m, epoch) => means(recalled, m, epoch === room.epoch))),
+      room.on("purged", (purged) => drop((m) => isPurged(m, purged))),
+      room.on("cleared", (cleared) => drop((m, epoch) => epoch !== cleared.epoch || m.seq <= cleared.seq)),
+    ];
+  }
+
+  /** clear takes all off, and hears no more. */
+  clear(): void {
+    for (const off of this.#offs.splice(0)) off();
+    this.#drop(() => true);
+    this.#sky?.clear();
+  }
+
+  /** close takes the overlay away. */
+  close(): void {
+    this.clear();
+    cancelAnimationFrame(this.#frame);
+    this.#resizes?.disconnect();
+    this.#root.remove();
+  }
+
+  #add(message: Message, epoch: string, history: boolean): void {
+    if (message.recalled || this.#hide(message)) return;
+    const said = message.kind === "system", now = performance.now(), age = history ? Math.max(0, Date.now() - message.ts) : 0;
+    if (this.#list && (this.#fadeMs === 0 || age < this.#fadeMs) && (said || history || this.#budget.take(now))) {
+      this.#coming.push({ message, epoch, node: this.#node(message, age), endsAt: this.#fadeMs > 0 ? now + this.#fadeMs - age + outMs : Infinity });
+      if (this.#coming.length > 2 * this.#lines) this.#coming = this.#coming.slice(-this.#lines);
+    }
+    if (history || document.hidden) return;
+    const gift = message.kind === "gift";
+    this.#sky?.add({ message, text: message.body, ...(gift ? { who: nameOf(message) } : {}), look: gift || said ? "gift" : "plain", hue: hueOf(message.userId) });
+  }
+
+  #node(message: Message, age: number): HTMLElement {
+    const said = message.kind === "system", row = make("li", `barrage-row barrage-kind-${word(message.kind)}${said ? " barrage-said" : ""}`), role = message.user?.["role"];
+    if (typeof role === "string" && role) row.classList.add(`barrage-role-${word(role)}`);
+    row.style.setProperty("--barrage-hue", String(hueOf(message.userId)));
+    if (age > 0) row.style.animationDelay = `${this.#fadeMs - age}ms`;
+    row.part.add("row");
+    if (!said) row.append(make("b", "barrage-name", nameOf(message)), " ");
+    row.append(make("span", "barrage-text", tame(message.body)));
+    return row;
+  }
+
+  #drop(gone: (message: Message, epoch: string) => boolean): void {
+    const stays = ({ message, epoch, node }: Line) => {
+      if (!gone(message, epoch)) return true;
+      node.remove();
+      return false;
+    };
+    this.#shown = this.#shown.filter(stays);
+    this.#coming = this.#coming.filter(stays);
+    this.#sky?.drop((message) => gone(message, this.#epoch())); // What flies is of the last seconds.
+  }
+
+  /** #fly draws the sky, whose letters are those of the list. */
+  #fly(sky: Sky, now: number): void {
+    if (now - this.#lookedAt >= lookMs) {
+      const { fontFamily, fontSize } = getComputedStyle(this.#root);
+      sky.look = { family: fontFamily, times: parseFloat(fontSize) / calmSize };
+      this.#lookedAt = now;
+    }
+    sky.draw(performance.now());
+  }
+
+  #draw(now: number): void {
+    this.#frame = requestAnimationFrame((next) => this.#draw(next));
+    if (this.#sky) this.#fly(this.#sky, now);
+    if (!this.#list) return;
+    const over = this.#shown.length > 0 && this.#shown[0]!.endsAt <= now;
+    if (this.#coming.length === 0 && !over) return;
+    const all = [...this.#shown, ...this.#coming.splice(0)], kept = all.filter(({ endsAt }) => endsAt > now).slice(-this.#lines);
+    for (const line of all) if (!kept.includes(line)) line.node.remove();
+    for (const { node } of kept) if (!node.isConnected) this.#list.append(node);
+    this.#shown = kept;
+  }
+}
+
+function within(name: string, value: unknown, least: number, most: number): void {
+  if (!(typeof value === "number" && value >= least && value <= most)) throw invalid(`cannot make an overlay: ${name} is ${String(value)}, want ${least} to ${most}`);
+}
+
+/** word is what may stand in the name of a class. */
+function word(text: string): string {
+  return text.replace(/[^\w-]/g, "_").slice(0, 32);
+}
+
+function make(tag: string, className: string, text = ""): HTMLElement {
+  const e = document.createElement(tag);
+  e.className = className;
+  if (text) {
+    e.dir = "auto";
+    e.textContent = text;
+  }
+  return e;
+}

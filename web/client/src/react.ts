@@ -1,0 +1,34 @@
+// barrage-client/react: a room for a component.
+
+import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { identityOf, latest } from "./binding.js";
+import type { Room } from "./room.js";
+import { RoomStore, type RoomView, type ViewOptions } from "./view.js";
+
+export type { RoomView, ViewOptions } from "./view.js";
+
+/** UseRoom is what useRoom gives: what there is to show, and what a user does. The functions stay the same. */
+export interface UseRoom extends RoomView {
+  /** room is the Room behind it, for what is not here; first used in an effect or by an event. */
+  readonly room: () => Room;
+  readonly send: Room["send"];
+  readonly like: Room["like"];
+  readonly recall: Room["recall"];
+  readonly moderate: Room["moderate"];
+}
+
+/**
+ * useRoom keeps a component in a room while it is mounted, and renders it at most once a frame. Another url, room,
+ * userId, token or keep is another room; getToken may be another function each time. On a server that renders pages it
+ * shows nothing yet. What a Room's options must not be it throws in an effect, for an error boundary.
+ */
+export function useRoom(options: ViewOptions): UseRoom {
+  const newest = useRef(options);
+  useEffect(() => {
+    newest.current = options;
+  });
+  const identity = identityOf(options);
+  const store = useMemo(() => new RoomStore(latest(options, () => newest.current)), [identity]);
+  const view = useSyncExternalStore(store.subscribe, store.view, store.nothing);
+  return useMemo(() => ({ ...view, ...store.acts, room: () => store.room }), [view, store]);
+}
