@@ -13,6 +13,8 @@ type spelling struct {
 	rule  int32
 	units []want
 	runs  []uint8 // how many of the units each run has
+	// words are the units at which its words begin but for the first; nil of a term of one word.
+	words []uint8
 	// freeStart and freeEnd: a word may go on there.
 	freeStart, freeEnd bool
 }
@@ -122,9 +124,17 @@ func (b *builder) addTerm(made rule, term string) error {
 	freeStart = freeStart || first != kindLetter && first != kindDigit
 	freeEnd = freeEnd || last != kindLetter && last != kindDigit
 	units = slices.Clone(units)
-	b.addSpelling(index, units, freeStart, freeEnd)
-	if joined := closed(units); joined != nil {
-		b.addSpelling(index, joined, freeStart, freeEnd)
+	open := spelling{rule: index, freeStart: freeStart, freeEnd: freeEnd}
+	shut := open
+	joined, words := closed(units)
+	for i := 1; i < len(units); i++ {
+		if units[i-1].gap() && !units[i].gap() {
+			open.words = append(open.words, uint8(i))
+		}
+	}
+	b.addSpelling(open, units)
+	if shut.words = words; joined != nil {
+		b.addSpelling(shut, joined)
 	}
 	return nil
 }
@@ -141,30 +151,32 @@ func trim(units []unit) []unit {
 }
 
 // closed is a term of several words without what separates them, or nil: where there is one word, or one is a single
-// letter, since "a.i" means no "ai".
-func closed(units []unit) []unit {
-	var out []unit
+// letter, since "a.i" means no "ai". words are the units at which words begin, but for the first.
+func closed(units []unit) (out []unit, words []uint8) {
 	word := 0
 	for i := range units {
 		if !units[i].gap() {
+			if word == 0 && i > 0 {
+				words = append(words, uint8(len(out)))
+			}
 			out = append(out, units[i])
 			word++
 			continue
 		}
 		if word == 1 && units[i-1].kind != kindFree {
-			return nil
+			return nil, nil
 		}
 		word = 0
 	}
 	if len(out) == len(units) || word == 1 && units[len(units)-1].kind != kindFree {
-		return nil
+		return nil, nil
 	}
-	return out
+	return out, words
 }
 
 // addSpelling adds a spelling, and the one in which 1 and its like stand for l where it has any.
-func (b *builder) addSpelling(rule int32, units []unit, freeStart, freeEnd bool) {
-	made := spelling{rule: rule, freeStart: freeStart, freeEnd: freeEnd, units: make([]want, len(units))}
+func (b *builder) addSpelling(made spelling, units []unit) {
+	made.units = make([]want, len(units))
 	hasL := false
 	for i := range units {
 		u := &units[i]
@@ -202,6 +214,7 @@ func (b *builder) addForm(made spelling, units []unit) {
 	}
 	b.filter.spellings = append(b.filter.spellings, made)
 	b.forms = append(b.forms, form{keys, int32(len(b.filter.spellings) - 1)})
+	b.filter.phrases = b.filter.phrases || len(made.words) > 0
 	if slices.ContainsFunc(units, func(u unit) bool { return u.kind == kindFree }) {
 		b.filter.longest = max(b.filter.longest, len(keys))
 	}

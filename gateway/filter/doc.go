@@ -51,6 +51,7 @@
 //   - letters that each stand alone: "f u c k", "f, u, c, k". Other letters that stand alone beside them belong to the
 //     same word, so "c l a s s" is innocent, but for u, i and a at the ends: "I f u c k u".
 //   - within a word, if one part is a single letter: "f.uck", "fuc-k". Neither "pen.is" nor "pass age".
+//   - each word of a term by itself: "b u y coins", "buy c-oins". Neither "b u y my coins" nor "a b u y s coins".
 //   - scripts without spaces: over "." and symbols anywhere, "去赌.博吧"; over spaces and the punctuation of sentences
 //     only where the term's parts stand by themselves: "来 赌 博 吧", not "他爱赌，博物馆不去".
 //

@@ -70,6 +70,7 @@ func TestCheck_EvasionsAreCaught(t *testing.T) {
 		"jamo":          {"\u110a\u1175\u1107\u1161\u11af": "씨발", "개\u1109\u1162끼": "개새끼"},
 		"skin":          {"🖕🏿": "🖕", "go 🖕🏻🖕": "🖕"},
 		"several words": {"kill yourself": "kill yourself", "killyourself": "kill yourself", "KILL   yourself": "kill yourself", "k i l l y o u r s e l f": "kill yourself", "buy-followers": "buy followers"},
+		"half a phrase": {"b u y followers": "buy followers", "buy f o l l o w e r s": "buy followers", "b.u.y followers": "buy followers", "B U Y, followers!": "buy followers", "b u y-followers": "buy followers", "buy f-ollowers": "buy followers", "b-uy f.ollowers 5": "buy followers", "go k i l l yourself": "kill yourself"},
 		"open ends":     {"fuckery": "fuck*", "motherfuckers": "motherfuck*", "niggaz": "nigga*"},
 		"two at once":   {"Ｆ.ＵＵＵ.с.K": "fuck", "賭\u200b 博": "赌博", "s\u0301 h 1 t": "shit", "Ƒ U ᴄ 🅺": "fuck"},
 		"expressions":   {"go to HTTPS://evil.XYZ": `re:(?:https?://|www\.)\S+\.(?:xyz|top)\b`, "加我ＶＸ：１２３４５６７": `re:(?:v|vx|wx|微信|薇信|qq)[ :：]*\d{6,}`},

@@ -23,6 +23,7 @@ type Filter struct {
 	forms     []formOf
 	targets   []int32 // spellings, and ^ of regular expressions
 	longest   int     // how many runs the longest form has that is not of words only
+	phrases   bool    // a term has several words
 
 	pool sync.Pool // of scratches
 }
@@ -268,7 +269,7 @@ func (f *Filter) Size() Size {
 		size.Bytes += 40 + len(f.rules[i].text)
 	}
 	for i := range f.spellings {
-		size.Bytes += 64 + 8*cap(f.spellings[i].units) + cap(f.spellings[i].runs)
+		size.Bytes += 88 + 8*cap(f.spellings[i].units) + cap(f.spellings[i].runs) + cap(f.spellings[i].words)
 	}
 	return size
 }

@@ -260,3 +260,32 @@ func TestCheck_LongTexts(t *testing.T) {
 		t.Errorf("Check = %v, want block", got.Action)
 	}
 }
+
+func TestCheck_PhrasesPulledApart(t *testing.T) {
+	f := mustBuild(t, "buy coins =mask\nbuy yachts =mask\ncheap*\nkill yourself\n!b u t cheap\nim ok =mask\n")
+	for text, want := range map[string]string{ // what is stored
+		"b u y coins":             "* * * *****",
+		"so, b u y  c-oins now":   "so, * * *  *-**** now",
+		"b_u_y-coins":             "*_*_*-*****",
+		"b u y yachts":            "* * * ******",
+		"b u y-y a c h t s":       "* * *-* * * * * *",
+		"buuuuy c o i n s":        "****** * * * * *",
+		"B u Y, ｃｏｉｎｓ1":           "* * *, *****1",
+		"but coins":               "but coins",
+		"b u t coins":             "b u t coins",
+		"b u y s coins":           "b u y s coins", // another word
+		"a b u y coins":           "a * * * *****", // a word of one letter
+		"s b u y coins":           "s b u y coins",
+		"b u y coinsmith":         "b u y coinsmith",
+		"b u y my coins":          "b u y my coins",
+		"bu y coins":              "bu y coins", // halves
+		"abuy c o i n s":          "abuy c o i n s",
+		"buy us, coins are dear":  "buy us, coins are dear",
+		"I'm in, that's ok":       "I'm in, that's ok",
+		"a b u-y and some coins.": "a b u-y and some coins.",
+	} {
+		if got := f.Check(text); got.Text != want {
+			t.Errorf("Check(%q).Text = %q by %+v, want %q", text, got.Text, f.Explain(text), want)
+		}
+	}
+}

@@ -100,7 +100,7 @@ func checkScan(t *testing.T, f *Filter, lists []List, text string) {
 		}
 	}
 	stacks := []*haystack{&s.hay}
-	if s.hay.join(&s.joined, &s.pieces, f.longest) {
+	if s.hay.join(&s.joined, &s.pieces, f.longest, f.phrases) {
 		stacks = append(stacks, &s.joined)
 	}
 	for in, h := range stacks {

@@ -39,8 +39,9 @@ type piece struct {
 }
 
 // join makes the second haystack of the first: what separates characters is left out where a term could reach over it,
-// and reports whether there is such a place. longest is how many runs the longest term has that is not of words only.
-func (h *haystack) join(joined *haystack, pieces *[]piece, longest int) bool {
+// and reports whether there is such a place. longest is how many runs the longest term has that is not of words only;
+// with phrases a term has several words, and what nothing is joined to is there, too.
+func (h *haystack) join(joined *haystack, pieces *[]piece, longest int, phrases bool) bool {
 	all := cut(h, (*pieces)[:0])
 	*pieces = all
 	some := false
@@ -64,7 +65,7 @@ func (h *haystack) join(joined *haystack, pieces *[]piece, longest int) bool {
 		if p.separated {
 			joined.units = append(joined.units, unit{})
 		}
-		if (i == 0 || p.separated) && (i+1 == len(all) || all[i+1].separated) {
+		if !phrases && (i == 0 || p.separated) && (i+1 == len(all) || all[i+1].separated) {
 			continue // nothing is joined to it
 		}
 		first := len(joined.units)

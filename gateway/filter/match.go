@@ -15,7 +15,7 @@ func (f *Filter) find(text string) *scratch {
 	s.hay.units = s.folder.units
 	s.hay.gather()
 	f.scan(s, &s.hay, AsIs)
-	if s.hay.join(&s.joined, &s.pieces, f.longest) {
+	if s.hay.join(&s.joined, &s.pieces, f.longest, f.phrases) {
 		f.scan(s, &s.joined, Joined)
 	}
 	for set, word := range s.run {
@@ -148,7 +148,7 @@ func (h *haystack) match(sp *spelling, end int, in Haystack) (hit, bool) {
 		return found, false
 	}
 	if in == Joined {
-		return found, h.spelled(&found)
+		return found, h.spelled(found.from, found.to) || h.phrase(sp, first, &found)
 	}
 	return found, h.bounded(sp, &found)
 }
@@ -223,20 +223,86 @@ func (h *haystack) bounded(sp *spelling, found *hit) bool {
 func (h *haystack) edge(at, direction int) bool {
 	digits := h.units[at].kind == kindDigit
 	next := at + direction
-	for ; next >= 0 && next < len(h.units) && h.units[next].kind == kindDigit; next += direction {
+	for ; h.goesOn(next, direction) && h.units[next].kind == kindDigit; next += direction {
 		if digits {
 			return false
 		}
 	}
-	return digits || next < 0 || next >= len(h.units) || h.units[next].kind != kindLetter
+	return digits || !h.goesOn(next, direction) || h.units[next].kind != kindLetter
+}
+
+// goesOn tells whether a character stands at a place, and nothing was left out between it and the one before it in a
+// direction.
+func (h *haystack) goesOn(at, direction int) bool {
+	return at >= 0 && at < len(h.units) && h.units[max(at, at-direction)].flags&flagStart == 0
 }
 
 // spelled tells whether a place of the joined haystack is a term that was pulled apart, rather than parts of words that
 // stand beside each other. The package's comment has the rules.
-func (h *haystack) spelled(found *hit) bool {
-	units := h.units[found.from:found.to]
+func (h *haystack) spelled(from, to int32) bool {
+	loose, ok := h.apart(from, to)
+	return ok && h.chainEnds(int(from), -1, loose) && h.chainEnds(int(to-1), 1, loose)
+}
+
+// phrase tells whether a place of the joined haystack is a term of several words each of which is there as a word, or
+// was pulled apart, and one at least was. first is the first run of the place.
+func (h *haystack) phrase(sp *spelling, first int, found *hit) bool {
+	from, some := found.from, false
+	for i := range len(sp.words) + 1 {
+		begins, ends := i == 0, i == len(sp.words)
+		next := found.to
+		if !ends {
+			next = h.wordAt(sp, first, int(sp.words[i]))
+		}
+		to := next
+		for to > from && h.units[to-1].gap() {
+			to--
+		}
+		if to == from {
+			return false
+		}
+		loose, parted := h.apart(from, to)
+		switch {
+		case parted:
+			if begins && !h.chainEnds(int(from), -1, loose) || ends && !h.chainEnds(int(to-1), 1, loose) {
+				return false
+			}
+			some = true
+		case slices.ContainsFunc(h.units[from+1:to], func(u unit) bool { return u.flags&flagStart != 0 }),
+			(!begins || !sp.freeStart) && !h.edge(int(from), -1), (!ends || !sp.freeEnd) && !h.edge(int(to-1), 1):
+			return false
+		}
+		from = next
+	}
+	return some
+}
+
+// wordAt is where in a haystack the word of a spelling begins that begins with unit at of it. Where both words have the
+// same letter there, it begins where something was left out.
+func (h *haystack) wordAt(sp *spelling, first, at int) int32 {
+	i := 0
+	for at >= int(sp.runs[i]) {
+		at -= int(sp.runs[i])
+		i++
+	}
+	r := h.runs[first+i]
+	if at == 0 {
+		return r.first
+	}
+	for next := r.first + 1; next < r.first+r.n; next++ {
+		if h.units[next].flags&flagStart != 0 {
+			return next
+		}
+	}
+	return r.first + min(int32(at), r.n-1)
+}
+
+// apart tells whether a place of the joined haystack can be a word that was pulled apart; loose says that something
+// stands in it that ends a clause.
+func (h *haystack) apart(from, to int32) (loose, ok bool) {
+	units := h.units[from:to]
 	first, last := &units[0], &units[len(units)-1]
-	allAlone, oneAlone, free, parted, loose := true, false, false, false, false
+	allAlone, oneAlone, free, parted := true, false, false, false
 	for i := range units {
 		u := &units[i]
 		if i > 0 {
@@ -248,7 +314,7 @@ func (h *haystack) spelled(found *hit) bool {
 		case u.kind == kindFree:
 			free = true
 		case u.gap():
-			return false
+			return false, false
 		default:
 			allAlone = allAlone && alone
 			oneAlone = oneAlone || alone
@@ -257,15 +323,15 @@ func (h *haystack) spelled(found *hit) bool {
 	whole := first.flags&flagStart != 0 && last.flags&flagEnd != 0
 	switch {
 	case !parted: // the haystack as is has it too
-		return false
+		return loose, false
 	case loose && free && !whole:
-		return false
+		return loose, false
 	case first.kind != kindFree && first.flags&flagStart == 0, last.kind != kindFree && last.flags&flagEnd == 0:
-		return false
+		return loose, false
 	case !allAlone && (loose || !oneAlone && !free):
-		return false
+		return loose, false
 	}
-	return h.chainEnds(int(found.from), -1, loose) && h.chainEnds(int(found.to-1), 1, loose)
+	return loose, true
 }
 
 // chainEnds tells whether nothing belongs to what is spelled at a place that goes on in a direction: "c l a s s" is one
