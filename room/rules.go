@@ -137,7 +137,7 @@ func (s *rules) judgeModes(d *chat.Draft, v Voice, now int64) verdict {
 		return verdict{code: CodeTooEarly, wait: early}
 	case m.EmoteOnly || m.MaxCaps > 0 || m.Links == chat.LinksDeny || m.Links == chat.LinksMods:
 		kind, body := codec.DraftText(d)
-		return verdict{code: textCode(m, kind, body)}
+		return verdict{code: textCode(m, kind, body, d.Class)}
 	}
 	return verdict{}
 }
@@ -151,13 +151,13 @@ func left(until, now int64) time.Duration {
 }
 
 // textCode is why a text is refused, "" where it is not.
-func textCode(m *chat.Modes, kind, body string) string {
+func textCode(m *chat.Modes, kind, body string, class chat.Class) string {
 	switch {
 	case m.Links != "" && m.Links != chat.LinksAllow && hasLink(body):
 		return CodeLinks
 	case m.MaxCaps > 0 && shouts(body, m.MaxCaps):
 		return CodeCaps
-	case m.EmoteOnly && kind == codec.KindChat && !onlyEmotes(body):
+	case m.EmoteOnly && class <= chat.ClassLow && (kind == codec.KindChat || body != "") && !onlyEmotes(body):
 		return CodeEmoteOnly
 	}
 	return ""
@@ -176,7 +176,10 @@ func (s *rules) marksOf(d *chat.Draft, v Voice, now int64) (marks []chat.Mark) {
 	if m.SlowMS > 0 {
 		marks = append(marks, chat.Mark{Kind: chat.MarkUser, Name: d.UserID, Life: time.Duration(m.SlowMS) * time.Millisecond})
 	}
-	text := strings.ToLower(strings.Join(strings.Fields(body), " "))
+	text := ""
+	if m.DupS > 0 || m.UniqueS > 0 {
+		text = strings.ToLower(strings.Join(strings.Fields(visible(body)), " "))
+	}
 	if m.DupS > 0 {
 		marks = append(marks, chat.Mark{Kind: chat.MarkSame, Name: digest(d.UserID + "\x00" + text), Life: time.Duration(m.DupS) * time.Second})
 	}

@@ -364,6 +364,7 @@ func TestRules_Modes(t *testing.T) {
 		{"a link", modes("links", `"deny"`), Voice{}, "see www.example", CodeLinks},
 		{"a link by its ending", modes("links", `"mods"`), Voice{}, "see Spam-Site.COM now", CodeLinks},
 		{"a short link", modes("links", `"deny"`), Voice{}, "t.me/x", CodeLinks},
+		{"a link with what browsers leave out", modes("links", `"deny"`), Voice{}, "evil\u200b.\u00adcom", CodeLinks},
 		{"a link in wide letters", modes("links", `"deny"`), Voice{}, "ｅｖｉｌ。com", CodeLinks},
 		{"no link", modes("links", `"deny"`), Voice{}, "well.then, 3.5: fine... really", ""},
 		{"links are allowed", modes("links", `"allow"`), Voice{}, "https://x.example", ""},

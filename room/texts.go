@@ -17,9 +17,19 @@ var link = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://\S|\bwww\.\S|\b[a-z0-9-
 // fullStops are what browsers take for the dot of a name, beside the wide one.
 var fullStops = strings.NewReplacer("。", ".", "｡", ".")
 
-// hasLink reports whether there is a link in a text, also in wide letters.
+// visible is a text as people see it: wide letters are letters, and what takes no room is not there.
+func visible(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.In(c, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+			return -1
+		}
+		return c
+	}, norm.NFKC.String(text))
+}
+
+// hasLink reports whether there is a link in a text, also in wide letters, and with what browsers leave out.
 func hasLink(text string) bool {
-	text = fullStops.Replace(norm.NFKC.String(text))
+	text = fullStops.Replace(visible(text))
 	return strings.ContainsAny(text, ".:") && link.MatchString(text)
 }
 
