@@ -189,6 +189,15 @@ func TestMod_MinLevel(t *testing.T) {
 		} else {
 			n.wantAll("ack", "batch")
 		}
+		a := callV1(t, s, http.MethodPost, pathMessages, "", `{"id":"2","body":"hi"}`, func(r *http.Request) {
+			r.Header.Set("Authorization", "Bearer "+signedToken(t, user, func(c *pass.Claims) {
+				grants("r", "send", "read")(c)
+				c.Info = json.RawMessage(fmt.Sprintf(`{"level":%d}`, level))
+			}))
+		})
+		if want := map[bool]int{true: 201, false: 403}[level >= 5]; a.status != want {
+			t.Errorf("by HTTP %s is answered %d %s; want %d", user, a.status, a.body, want)
+		}
 	}
 	m, _ := dialMod(t, s, "m")
 	m.send(`{"t":"send","id":"1","body":"hi"}`)

@@ -35,7 +35,7 @@ func (w *waitingSend) RateName() string { return w.rateName }
 
 // Voice is that of the token, see room.Voiced. Who calls has come in just now.
 func (w *waitingSend) Voice() room.Voice {
-	return room.Voice{Role: w.rights.Rank(), High: w.rights.Can.Has(pass.High), Tags: w.rights.Tags, Since: w.came}
+	return room.Voice{Role: w.rights.Rank(), High: w.rights.Can.Has(pass.High), Tags: w.rights.Tags, Level: w.rights.Level, Since: w.came}
 }
 
 // Answered ends the wait.
