@@ -96,6 +96,8 @@ func opMod(t *testing.T) {
 	}
 	m.send(`{"t":"mod","id":"x","verb":"mute","user_id":"u","for_ms":-1}`)
 	m.wantRefused("x", badRequest, "for_ms is -1", false)
+	m.send("{\"t\":\"mod\",\"id\":\"x\",\"verb\":\"mute\",\"user_id\":\"u\u200b\"}")
+	m.wantRefused("x", badRequest, "has invisible or unassigned characters", false) // it would be done, and to nobody
 	m.send(`{"t":"mod","id":"x","verb":"dance"}`)
 	m.wantRefused("x", badRequest, "not one of announce, approve, ban", false)
 	m.send(`{"t":"mod","id":"x","verb":"delete","seq":9}`)

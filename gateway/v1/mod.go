@@ -109,7 +109,7 @@ func (h *herald) RateName() string { return "" }
 
 // mod carries out the verb of an op. It runs in the poller.
 func (m *member) mod(op *codec.Op, payload []byte) error {
-	verb, no := desk.Parse(payload)
+	verb, no := parseVerb(payload)
 	if no != nil {
 		if !m.Bears(edge.NuisanceRefusal) {
 			return edge.ErrGone
@@ -182,11 +182,23 @@ func ReadVerb(r *http.Request) (verb desk.Verb, bad *edge.Refusal) {
 	if bad := readJSON(r, &text); bad != nil {
 		return verb, bad
 	}
-	verb, no := desk.Parse(text)
+	verb, no := parseVerb(text)
 	return verb, RefusedByDesk(no)
 }
 
-// moderate serves POST /v1/rooms/{room}/mod.
+// parseVerb is desk.Parse, and refuses ids that no user has: whoever meant another one would be told that it is done.
+// Those of server keys begin with what is reserved.
+func parseVerb(text []byte) (verb desk.Verb, no *desk.Refused) {
+	if verb, no = desk.Parse(text); no != nil || verb.UserID == "" {
+		return verb, no
+	}
+	if bad := edge.CheckID("user_id", strings.TrimLeft(verb.UserID, "_")); bad != nil {
+		return verb, &desk.Refused{Status: bad.Status, Code: bad.Word(), Message: bad.Why}
+	}
+	return verb, nil
+}
+
+// moderate serves POST /v1/rooms/{room}/mod, which may scan a history.
 func (n *API) moderate(ctx context.Context, r *http.Request) (int, any, *edge.Refusal) {
 	id, a, bad := n.moderator(ctx, r)
 	if bad != nil {
