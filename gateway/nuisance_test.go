@@ -311,7 +311,16 @@ func TestLimits_SlowBodiesHoldNoScan(t *testing.T) {
 		w := dialTCP(t, s)
 		w.mustWrite("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngroupId")
 	}
-	eventually(t, func() error { return differ("requests under way", s.requests.Load(), 3) })
+	if err := s.store.SetToken(t.Context(), "u", "any"); err != nil {
+		t.Fatal(err)
+	}
+	w := dialTCP(t, s)
+	w.mustWrite("POST /v1/rooms/r/mod?user_id=u&token=any HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n" +
+		"Content-Length: 100\r\n\r\n")
+	if line, err := w.in.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
+		t.Fatalf("the node does not wait for the body: %q, %v", line, err)
+	}
+	eventually(t, func() error { return differ("requests under way", s.requests.Load(), 4) })
 	if n := s.edge.Door.Scans(); n != 0 {
 		t.Errorf("%d of them hold a place; want none", n)
 	}

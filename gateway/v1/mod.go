@@ -208,6 +208,11 @@ func (n *API) moderate(ctx context.Context, r *http.Request) (int, any, *edge.Re
 	if bad != nil {
 		return 0, nil, bad
 	}
+	reading, refused := n.edge.Door.Scan(r) // now that the body is here: a client that sends slowly holds no place
+	if refused != nil {
+		return 0, nil, edge.RefusedByDoor(refused)
+	}
+	defer reading.Sent()
 	done, no := n.Desk.Do(ctx, a, id, &verb)
 	if no != nil {
 		return 0, nil, RefusedByDesk(no)

@@ -98,7 +98,7 @@ func (n *API) operations() []operation {
 		{http.MethodGet, "/v1/rooms/{room}/messages", n.scan(n.messages)},
 		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
 		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
-		{http.MethodPost, "/v1/rooms/{room}/mod", n.scan(n.moderate)},
+		{http.MethodPost, "/v1/rooms/{room}/mod", n.serve(n.moderate)},
 		{http.MethodGet, "/v1/rooms/{room}/mod", n.scan(n.order)},
 		{http.MethodGet, "/v1/rooms/{room}/mod/log", n.scan(n.modLog)},
 		{http.MethodGet, "/v1/rooms/{room}/mod/held", n.scan(n.held)},
