@@ -435,7 +435,7 @@ func TestMod_WhoIsToldWhat(t *testing.T) {
 	}
 	moderate(t, s, `{"verb":"unmute","user_id":"u"}`)
 	u.want("you")
-	token := signedToken(t, "u", grants("r", "read", "send"))
+	token := signedToken(t, "u", grants("r", "read", "send", "recall"))
 	call := func(method, path, body string) answerV1 {
 		t.Helper()
 		return callV1(t, s, method, path, "", body, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
@@ -453,6 +453,7 @@ func TestMod_WhoIsToldWhat(t *testing.T) {
 	moderate(t, s, `{"verb":"ban","user_id":"u"}`)
 	call(http.MethodGet, pathMessages, "").wantCode(t, 403, "banned")
 	call(http.MethodGet, pathRoom, "").wantCode(t, 403, "banned")
+	call(http.MethodDelete, pathMessages+"/1", "").wantCode(t, 403, "banned")
 }
 
 // TestMod_OverHTTP: moderators have the same verbs as calls, and read what is in force and who did it.

@@ -81,6 +81,11 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s.edge.Inherited = cfg.Running.Listener
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
 	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
+	order := ask.OnRules
+	ask.OnRules = func(r *room.Room, targets []string) {
+		order(r, targets)
+		s.fastIM.Lists.UsersChanged(targets)
+	}
 	ask.Timings = s.metrics.timings.rooms()
 	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
 	if s.hooks = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.hooks != nil {

@@ -37,6 +37,8 @@ type Store interface {
 	IsMember(ctx context.Context, user, room string) (bool, error)
 	// KnownRoom reports whether a room is registered, or has had messages.
 	KnownRoom(ctx context.Context, room string) (bool, error)
+	// Rules reads the rules of a room.
+	Rules(ctx context.Context, room string) (chat.Rules, error)
 	// ReadTerms is the text of a list of terms of the word filter, empty where there is none.
 	ReadTerms(ctx context.Context, name string) (string, error)
 	// State is nil when the store can be used, else why not.

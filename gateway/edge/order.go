@@ -133,25 +133,38 @@ func (o *Order) bars(rm *room.Room, user string, role chat.Role, from netip.Pref
 	return chat.Measure{}, false
 }
 
+// Bars reports whether a measure keeps a visitor, who comes from somewhere, out of a room, by their token for it.
+func (o *Order) Bars(rm *room.Room, v *Visitor, from netip.Prefix) bool {
+	_, bad := o.bars(rm, v.User, o.edge.Guard.RightsIn(v, rm.ID()).Rank(), from)
+	return bad
+}
+
 // Barred refuses a visitor, whose rights are known, who may not be in a room; nil for whoever wants into none.
 func (e *Edge) Barred(r *http.Request, v *Visitor, rm *room.Room) *Refusal {
-	m, bad := e.Order.bars(rm, v.User, v.Rights.Rank(), e.from(r))
+	m, bad := e.Order.bars(rm, v.User, v.Rights.Rank(), e.From(r))
 	if !bad {
 		return nil
 	}
 	return barred(&m, e.Times.Now())
 }
 
-// BarredBy is Barred by the rules of a room that is not live, and by what holds everywhere.
-func (e *Edge) BarredBy(r *http.Request, v *Visitor, rules chat.Rules) *Refusal {
-	if m, bad := room.Bars(rules, v.User, v.Rights.Rank(), e.from(r), e.Times.Now()); bad {
+// WouldBar is Barred by the rules of a room that need not be live.
+func (e *Edge) WouldBar(ctx context.Context, r *http.Request, v *Visitor, id string) *Refusal {
+	if rm := e.Hall.Lookup(id); rm != nil {
+		return e.Barred(r, v, rm)
+	}
+	rules, err := e.store.Rules(ctx, id)
+	if err != nil { // as a handshake, which comes in where the store is away
+		rules = chat.Rules{}
+	}
+	if m, bad := room.Bars(rules, v.User, v.Rights.Rank(), e.From(r), e.Times.Now()); bad {
 		return barred(&m, e.Times.Now())
 	}
 	return e.Barred(r, v, nil)
 }
 
-// from is where a request comes from; the zero value where nobody knows.
-func (e *Edge) from(r *http.Request) netip.Prefix {
+// From is where a request comes from; the zero value where nobody knows.
+func (e *Edge) From(r *http.Request) netip.Prefix {
 	addr, err := netip.ParseAddr(e.Door.ClientOf(r))
 	if err != nil {
 		return netip.Prefix{}

@@ -116,7 +116,8 @@ func (f *FastIM) joinGroup(ctx context.Context, v *edge.Visitor, p *params) enve
 	if p.bad != nil {
 		return envelope{}
 	}
-	if !f.edge.Guard.MayJoin() || !f.edge.Guard.MaySee(v, group) {
+	v.Rights = f.edge.Guard.RightsIn(v, group)
+	if !f.edge.Guard.MayJoin() || !f.edge.Guard.MaySee(v, group) || f.edge.WouldBar(ctx, p.request, v, group) != nil {
 		return envelope{codeRefused, textRefused, nil}
 	}
 	if !f.edge.Hall.Live(group) {
@@ -157,7 +158,7 @@ func (f *FastIM) listMessage(ctx context.Context, v *edge.Visitor, p *params) en
 	if p.bad != nil {
 		return envelope{}
 	}
-	if no := f.outside(ctx, v, group, pass.Read); no != nil {
+	if no := f.outside(ctx, v, p, group, pass.Read); no != nil {
 		return *no
 	}
 	messages, err := f.store.Range(ctx, group, start, stop)
@@ -188,7 +189,7 @@ func (f *FastIM) listOldMessage(ctx context.Context, v *edge.Visitor, p *params)
 	if p.bad != nil {
 		return envelope{}
 	}
-	if no := f.outside(ctx, v, group, pass.Read); no != nil {
+	if no := f.outside(ctx, v, p, group, pass.Read); no != nil {
 		return *no
 	}
 	messages, found, err := f.store.Before(ctx, group, user, ts, int(min(max(count, 1), maxCount)))
@@ -216,7 +217,7 @@ func (f *FastIM) delMessage(ctx context.Context, v *edge.Visitor, p *params) env
 	case age < -mostAhead:
 		return envelope{codeRefused, textNoMessage, nil}
 	}
-	if no := f.outside(ctx, v, group, pass.Recall); no != nil {
+	if no := f.outside(ctx, v, p, group, pass.Recall); no != nil {
 		return *no
 	}
 	ev, err := f.store.Recall(ctx, group, v.User, ts)
@@ -236,9 +237,13 @@ func (f *FastIM) delMessage(ctx context.Context, v *edge.Visitor, p *params) env
 // of one user are moved on by a millisecond each. What lies further is not looked for.
 const mostAhead = 2 * time.Minute
 
-// outside is the answer to somebody who is not in the group, or may not do there what they want; nil to the others.
-func (f *FastIM) outside(ctx context.Context, v *edge.Visitor, group string, want pass.Can) *envelope {
-	_, bad := f.edge.Guard.MayBeIn(ctx, v, group, want)
+// outside is the answer to somebody who is not in the group, is banned there, or may not do there what they want; nil
+// to the others.
+func (f *FastIM) outside(ctx context.Context, v *edge.Visitor, p *params, group string, want pass.Can) *envelope {
+	var bad *edge.Refusal
+	if v.Rights, bad = f.edge.Guard.MayBeIn(ctx, v, group, want); bad == nil {
+		bad = f.edge.WouldBar(ctx, p.request, v, group)
+	}
 	switch {
 	case bad == nil:
 		return nil

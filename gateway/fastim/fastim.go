@@ -135,7 +135,7 @@ func (f *FastIM) list(w http.ResponseWriter, r *http.Request) {
 		if bad := f.edge.Enter(v); bad != nil {
 			return bad
 		}
-		rooms, err := f.Lists.open(ctx, v)
+		rooms, err := f.Lists.open(ctx, r, v)
 		if err != nil {
 			return edge.Cannot(f.edge.Log, "read the user's rooms", err, "user", v.User)
 		}

@@ -49,11 +49,12 @@ const reloadQueue = 1024
 
 // feed is one list socket's rooms.
 type feed struct {
-	user    string               // immutable
-	sees    func(id string) bool // immutable; whether the token lets the user read a room
-	opens   func() bool          // immutable; whether the user's address may have one more room made live
-	session *edge.Session        // set before attach
-	sent    bool                 // a list was sent; owned by run
+	user    string                // immutable
+	sees    func(id string) bool  // immutable; whether the token lets the user read a room
+	barred  func(*room.Room) bool // immutable; whether the room keeps the user out
+	opens   func() bool           // immutable; whether the user's address may have one more room made live
+	session *edge.Session         // set before attach
+	sent    bool                  // a list was sent; owned by run
 
 	// Guarded by lists.mu.
 	rooms    map[string]*room.Room // each held and watched by this feed
@@ -128,6 +129,22 @@ func (l *Lists) UserChanged(user string) {
 	}
 	l.mu.Unlock()
 	l.kick.Set()
+}
+
+// UsersChanged is UserChanged of users whom rooms keep out now, or let in again.
+func (l *Lists) UsersChanged(users []string) {
+	some := false
+	l.mu.Lock()
+	for _, user := range users {
+		for _, f := range l.feeds[user] {
+			l.staleLocked(f)
+			some = true
+		}
+	}
+	l.mu.Unlock()
+	if some {
+		l.kick.Set()
+	}
 }
 
 // Resumed is the store's call: any user's set may have changed unheard.
@@ -289,12 +306,13 @@ func listText(rooms []*room.Room) (text []byte, spoken bool) {
 
 // open reads the user's rooms for a new list socket. It may block until ctx ends.
 // attach, or remove, follows.
-func (l *Lists) open(ctx context.Context, v *edge.Visitor) (*feed, error) {
-	user, who := v.User, *v
+func (l *Lists) open(ctx context.Context, r *http.Request, v *edge.Visitor) (*feed, error) {
+	user, who, from := v.User, *v, l.edge.From(r)
 	f := &feed{
 		user: user, rooms: map[string]*room.Room{},
-		sees:  func(id string) bool { return l.edge.Guard.MaySee(&who, id) },
-		opens: func() bool { return l.edge.MayList(&who) },
+		sees:   func(id string) bool { return l.edge.Guard.MaySee(&who, id) },
+		barred: func(rm *room.Room) bool { return l.edge.Order.Bars(rm, &who, from) },
+		opens:  func() bool { return l.edge.MayList(&who) },
 	}
 	l.mu.Lock()
 	l.feeds[user] = append(l.feeds[user], f) // from now on changes are noticed
@@ -333,8 +351,8 @@ func (l *Lists) read(ctx context.Context, f *feed) error {
 		if !f.sees(id) {
 			continue
 		}
-		wanted[id] = true
-		if l.shows(f, id) {
+		if r := l.shows(f, id); r != nil {
+			wanted[id] = !f.barred(r)
 			continue
 		}
 		if !l.edge.Hall.Live(id) {
@@ -361,6 +379,11 @@ func (l *Lists) read(ctx context.Context, f *feed) error {
 			errs = append(errs, err)
 			continue
 		}
+		if f.barred(r) {
+			r.Release()
+			continue
+		}
+		wanted[id] = true
 		r.Watch()
 		if !l.show(f, r) {
 			r.Unwatch()
@@ -371,10 +394,11 @@ func (l *Lists) read(ctx context.Context, f *feed) error {
 	return errors.Join(errs...)
 }
 
-func (l *Lists) shows(f *feed, id string) bool {
+// shows is the room that the feed shows under an id, nil where it does not.
+func (l *Lists) shows(f *feed, id string) *room.Room {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return f.rooms[id] != nil
+	return f.rooms[id]
 }
 
 // show puts an open room into the feed; false where the feed is gone.

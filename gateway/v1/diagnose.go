@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"barrage/gateway/edge"
-	"barrage/internal/chat"
 )
 
 // This file tells pages why their sockets fail: a browser cannot read how a handshake was
@@ -50,18 +49,6 @@ func (n *API) wouldRefuse(r *http.Request) *edge.Refusal {
 		if bad := n.edge.MayOpen(ctx, r, id); bad != nil {
 			return bad
 		}
-		return n.wouldBar(ctx, r, v, id)
+		return n.edge.WouldBar(ctx, r, v, id)
 	})
-}
-
-// wouldBar is the refusal of somebody whom a measure keeps out of a room, which need not be live.
-func (n *API) wouldBar(ctx context.Context, r *http.Request, v *edge.Visitor, id string) *edge.Refusal {
-	if rm := n.edge.Hall.Lookup(id); rm != nil {
-		return n.edge.Barred(r, v, rm)
-	}
-	rules, err := n.store.Rules(ctx, id)
-	if err != nil { // as a handshake, which comes in where the store is away
-		rules = chat.Rules{}
-	}
-	return n.edge.BarredBy(r, v, rules)
 }

@@ -169,11 +169,11 @@ func (n *API) moderator(ctx context.Context, r *http.Request) (id string, a desk
 	if bad := edge.CheckID("room", id); bad != nil {
 		return id, a, bad
 	}
-	v, rs, bad := n.caller(ctx, r, id, pass.Read)
+	v, bad := n.present(ctx, r, id, pass.Read)
 	if bad != nil {
 		return id, a, bad
 	}
-	return id, desk.Actor{Name: v.User, Role: rs.Rank(), Via: "http"}, nil
+	return id, desk.Actor{Name: v.User, Role: v.Rights.Rank(), Via: "http"}, nil
 }
 
 // ReadVerb reads the verb of a call.

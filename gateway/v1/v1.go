@@ -57,8 +57,6 @@ type Store interface {
 	// Page reads at most limit messages in order: the oldest behind after, or the newest
 	// before before where that is not 0. Recalled ones are entries without JSON.
 	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
-	// Rules reads the rules of a room.
-	Rules(ctx context.Context, room string) (chat.Rules, error)
 }
 
 // API is the protocol barrage.v1: its HTTP calls and its socket. Make it with New.
@@ -227,6 +225,15 @@ func (n *API) caller(ctx context.Context, r *http.Request, id string, want pass.
 	return v, rs, bad
 }
 
+// present is a caller whom no measure keeps out of the room.
+func (n *API) present(ctx context.Context, r *http.Request, id string, want pass.Can) (v edge.Visitor, bad *edge.Refusal) {
+	v, rs, bad := n.caller(ctx, r, id, want)
+	if v.Rights = rs; bad == nil {
+		bad = n.edge.WouldBar(ctx, r, &v, id)
+	}
+	return v, bad
+}
+
 // reader finds out which room is to be read and whether the caller may: everybody may,
 // unless tokens or memberships count for sockets too. Who only reads becomes no member.
 func (n *API) reader(ctx context.Context, r *http.Request) (id string, bad *edge.Refusal) {
@@ -244,7 +251,7 @@ func (n *API) reader(ctx context.Context, r *http.Request) (id string, bad *edge
 	if v.Rights, bad = n.edge.Guard.MayEnter(ctx, &v, id); bad != nil {
 		return id, bad
 	}
-	return id, n.wouldBar(ctx, r, &v, id)
+	return id, n.edge.WouldBar(ctx, r, &v, id)
 }
 
 // login serves POST /v1/login.
@@ -407,7 +414,7 @@ func (n *API) recall(ctx context.Context, r *http.Request) (int, any, *edge.Refu
 	if len(epoch) > codec.MaxEpoch {
 		return 0, nil, edge.Refuse(http.StatusBadRequest, "epoch has %d bytes, at most %d are allowed", len(epoch), codec.MaxEpoch)
 	}
-	v, _, bad := n.caller(ctx, r, id, pass.Recall)
+	v, bad := n.present(ctx, r, id, pass.Recall)
 	if bad != nil {
 		return 0, nil, bad
 	}
