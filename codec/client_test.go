@@ -81,11 +81,18 @@ func closePayload(code uint16, reason string) string {
 func join(frames ...[]byte) []byte { return slices.Concat(frames...) }
 
 // recorder keeps what a reader delivers as "text Hello".
-type recorder struct{ got []string }
+type recorder struct {
+	got   []string
+	empty int // fragments that brought nothing
+}
 
 func (*recorder) Deflates() bool { return false }
 
 func (r *recorder) Frame(op codec.Opcode, payload []byte) error {
+	if op == codec.OpContinuation { // of no message's
+		r.empty++
+		return nil
+	}
 	r.got = append(r.got, op.String()+" "+string(payload))
 	return nil
 }

@@ -9,7 +9,8 @@ import (
 type FrameHandler interface {
 	// Frame is called for each complete message, with its fragments joined, and for
 	// each control frame, in the order in which they ended. op is OpText, OpBinary,
-	// OpClose, OpPing or OpPong. payload is unmasked and checked; it belongs to the
+	// OpClose, OpPing or OpPong; OpContinuation for a fragment that brings nothing and
+	// ends nothing, of which no length bounds how many there are. payload is unmasked and checked; it belongs to the
 	// reader and is valid only during the call. An error ends the reader.
 	Frame(op Opcode, payload []byte) error
 	// Deflates reports whether permessage-deflate was agreed on (RFC 7692). It is asked only
@@ -125,7 +126,10 @@ func (r *Reader) finish(maxMessage int, h FrameHandler) error {
 			if p.message == OpText && !p.compressed && !validGrowth(p.buf, p.start) {
 				return errTextNotUTF8
 			}
-			p.start = len(p.buf)
+			empty := p.start == len(p.buf)
+			if p.start = len(p.buf); empty {
+				return h.Frame(OpContinuation, nil)
+			}
 			return nil
 		}
 		op, payload, compressed, p.message = p.message, p.buf, p.compressed, noMessage

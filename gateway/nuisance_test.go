@@ -136,6 +136,17 @@ func TestLimits_Nuisances(t *testing.T) {
 			t.Errorf("%s: %d of 300 pings at once were answered; want some 200", path, answered)
 		}
 	}
+	f := dial(t, s, chatPath("r", "f"))
+	f.mustWrite(string([]byte{byte(codec.OpText), 0x80, 0, 0, 0, 0}) + strings.Repeat("\x00\x80\x00\x00\x00\x00", 300))
+	for { // a message whose fragments bring nothing, and never end it
+		got, err := f.next()
+		if err != nil {
+			t.Fatalf("300 empty fragments: %v; want a close", err)
+		}
+		if got.op == codec.OpClose {
+			break
+		}
+	}
 	n := joinV1(t, s, "c")
 	for i := range 300 {
 		n.try(fmt.Sprintf(`{"t":"ping","ts":%d}`, i))
