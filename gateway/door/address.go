@@ -79,11 +79,11 @@ func (a *addresses) client(r *http.Request) (addr netip.Addr, counts bool) {
 		}
 		return peer, true
 	}
-	if strings.Join(r.Header.Values(a.header), "") == "" { // its clients are not one client
+	if !slices.ContainsFunc(r.Header.Values(a.header), func(line string) bool { return line != "" }) { // its clients are not one client
 		a.warn(namesNobody, peer)
 		return peer, false
 	}
-	for _, hop := range slices.Backward(a.hops(r)) {
+	for hop := range a.hops(r) {
 		addr := readAddr(hop)
 		if !addr.IsValid() {
 			break // what stands left of it was not noted by a proxy that we know
@@ -143,20 +143,28 @@ func (a *addresses) counted(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// hops are the addresses that proxies noted, the nearest last. A header that is not the one they send is the client's
-// own word: so only one counts.
-func (a *addresses) hops(r *http.Request) []string {
-	lines := r.Header.Values(a.header)
-	if !strings.EqualFold(a.header, "Forwarded") {
-		return strings.Split(strings.Join(lines, ","), ",")
-	}
-	var hops []string
-	for _, line := range lines {
-		for element := range quotedSplit(line, ',') {
-			hops = append(hops, forwardedFor(element))
+// hops yields the addresses that proxies noted, the nearest first: what a client wrote in front of them, thousands of
+// them perhaps, is mostly not looked at. A header that is not the one they send is the client's own word: so only one
+// counts.
+func (a *addresses) hops(r *http.Request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range slices.Backward(r.Header.Values(a.header)) {
+			if strings.EqualFold(a.header, "Forwarded") {
+				for _, element := range slices.Backward(slices.Collect(quotedSplit(line, ','))) {
+					if !yield(forwardedFor(element)) {
+						return
+					}
+				}
+				continue
+			}
+			for at := 0; at >= 0; line = line[:max(at, 0)] {
+				at = strings.LastIndexByte(line, ',')
+				if !yield(line[at+1:]) {
+					return
+				}
+			}
 		}
 	}
-	return hops
 }
 
 // forwardedFor is the address in an element of Forwarded (RFC 7239 section 4), "" where it has none, or several.

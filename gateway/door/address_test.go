@@ -67,6 +67,19 @@ func TestAddresses_Of(t *testing.T) {
 	f("CF-Connecting-IP", "10.1.2.3:1", "", xff, "1.2.3.4")
 }
 
+// TestAddresses_ManyHops: what a client writes in front of what its proxy noted costs next to nothing.
+func TestAddresses_ManyHops(t *testing.T) {
+	cfg := Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}}
+	a := newAddresses(&cfg, func(string, netip.Addr) {})
+	r := &http.Request{RemoteAddr: "10.1.2.3:1", Header: http.Header{"X-Forwarded-For": {strings.Repeat("1.2.3.4,", 2000) + "198.51.100.1", "10.9.9.9"}}}
+	if got := a.of(r).String(); got != "198.51.100.1/32" {
+		t.Errorf("of 2,000 hops = %s", got)
+	}
+	if n := testing.AllocsPerRun(100, func() { a.of(r) }); n > 5 {
+		t.Errorf("%v allocations for 2,000 hops; want none for each", n)
+	}
+}
+
 // TestLocal: what is for people in the house is not for those who come through a proxy.
 func TestLocal(t *testing.T) {
 	serve := newKnocker(nil).Local(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
