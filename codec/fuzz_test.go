@@ -2,6 +2,7 @@ package codec_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -209,4 +210,42 @@ func word(r rune) rune {
 		return r
 	}
 	return -1
+}
+
+// FuzzParseOp: what a stranger sends is taken only where it is JSON, and comes out of the message that all members get
+// as it went in.
+func FuzzParseOp(f *testing.F) {
+	for _, seed := range []string{
+		`{"t":"send","id":"1","body":"hi","kind":"chat","ext":{"a":[1,2,"\u00e9"]}}`, `{"t":"like","n":3}`, `{"t":"recall","seq":7,"epoch":"1-A"}`,
+		`{"t":"auth","token":"x"}`, `{"t":"mod","verb":"mute","user_id":"u"}`, `{"t":"ping","ts":1}`,
+		`{"t":"send","id":"\ud800","body":"\u0000\"\\</script>","ext":"\udc00"}`, `{"t":"send","id":"a","body":"b","ext":[[[[1e999]]]]}`, `[`, `{"t":"send"`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		const most = 4096
+		op, err := codec.ParseOp(bytes.Clone(payload), most)
+		if err != nil {
+			if len(op.ID) > codec.MaxSendID || op.T != "" {
+				t.Errorf("beside an error: %+v", op)
+			}
+			return
+		}
+		if !json.Valid(payload) {
+			t.Errorf("%q is taken, and is no JSON", payload)
+		}
+		if op.T != codec.OpSend {
+			return
+		}
+		d := codec.NewNativeDraft("r", "u", &op, 5)
+		text := string(d.AppendJSON(nil, 5))
+		native := codec.AppendNativeMessage(nil, 7, text)
+		if !json.Valid([]byte(text)) || !json.Valid(native) {
+			t.Errorf("%q becomes %q, and %q to native clients: no JSON", payload, text, native)
+		}
+		kind, body := codec.DraftText(&d)
+		if kind != op.Kind || body != op.Body || codec.Sender(text) != "u" || codec.Timestamp(text) != 5 || len(body) > most {
+			t.Errorf("%q becomes %q: kind %q, body %q, of %q at %d", payload, text, kind, body, codec.Sender(text), codec.Timestamp(text))
+		}
+	})
 }
