@@ -56,7 +56,7 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 	rooms := cfg.Rooms()
 	if len(cfg.Redis.Addrs) == 0 {
 		log.Info("no redis.addrs: everything stays in this node's memory")
-		store = redisx.NewMemory(cfg.StoreLimits(), time.Now)
+		store, rooms.Instant = redisx.NewMemory(cfg.StoreLimits(), time.Now), true
 	} else {
 		shared := redisx.NewRedis(cfg.Redis, cfg.StoreLimits(), log)
 		shared.OnCall = func(op string, took time.Duration) { node.StoreCall(op, took) }

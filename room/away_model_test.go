@@ -86,6 +86,8 @@ type world struct {
 	roamers []*roamer
 	// tiny: logs keep some 20 messages. Who does not read skips, and so may others where much comes at once.
 	tiny bool
+	// instant: messages run through where they come in.
+	instant bool
 }
 
 type worldNode struct {
@@ -104,7 +106,7 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 		answers: map[string]Outcome{}, refused: map[string]bool{}, recalled: map[string]bool{}, tried: map[string]bool{}, by: map[string]string{}, twice: map[string]bool{},
 		husks: map[string]string{}, forgotten: map[string]bool{}, purged: map[string]purgedAs{}, cleared: map[string]uint64{}, unsure: map[string]bool{},
 	}
-	x.tiny = seed%5 == 0
+	x.tiny, x.instant = seed%5 == 0, seed%3 == 0
 	if seed%2 == 1 {
 		x.fill(x.rnd.IntN(130))
 	}
@@ -113,6 +115,7 @@ func runWorld(t *testing.T, w weights, seed uint64) {
 			if x.tiny {
 				c.Fanout.LogBytes, c.Fanout.WriteBytes = 2<<10, 1<<10
 			}
+			c.Instant = x.instant
 			c.Node, c.QueueAge, c.OnJoin = fmt.Sprint("n", i), 5*time.Second, 100
 		}, Hooks{})
 		f.store = x.cloud.node()

@@ -85,7 +85,7 @@ func TestRoom_AloneWhereItsBatchIsStuck(t *testing.T) {
 		f.post(r, fmt.Sprint(i))
 		want = append(want, fmt.Sprint(i))
 		again, _ := f.hall.publishers.pop()
-		again.serve()
+		again.serve(nil)
 	}
 	if r.writing != linked {
 		t.Errorf("writing is %d though the store takes messages; want linked", r.writing)

@@ -203,7 +203,7 @@ func TestCatchUp_HeldEventsAreBounded(t *testing.T) {
 		f.post(r, fmt.Sprint(i))
 		p, _ := f.hall.publishers.pop()
 		p.follower.reading = following // as if it were not behind
-		p.serve()
+		p.serve(nil)
 		if n := len(r.follower.held); n > maxHeld {
 			t.Fatalf("%d events are held; want at most %d", n, maxHeld)
 		}
@@ -256,7 +256,7 @@ func TestCatchUp_FailoverLostWhatWasHeardFirst(t *testing.T) {
 			f.post(r, "ours")
 			f.back()
 			again, _ := f.hall.publishers.pop()
-			again.serve() // stored, and come back
+			again.serve(nil) // stored, and come back
 			if r.writing != returning || r.follower.pos.Seq != 2 {
 				t.Fatalf("writing %d, at %d; want that the history was not read yet, 2", r.writing, r.follower.pos.Seq)
 			}

@@ -31,24 +31,27 @@
 // Goroutines, all started by [New] and stopped by [Hall.Close]:
 //
 //	name       how many           owns                          may block on
-//	lane       Fanout.Lanes       members of its parts          its queue; Socket.Send never blocks
+//	lane       Fanout.Lanes       members of its parts          its queue, lane.mu; Socket.Send never blocks
 //	publisher  Config.Publishers  the room it serves just now   the store (bounded by StoreTimeout), its queue
 //	reviewer   16 since a Review  the flight it asks about       Hooks.Review, its queue
 //	reporter   1                  nothing                       the store (bounded by StoreTimeout), Hall.due
 //
-// and those that Hooks.Clock starts: at the end of a part's rest, which marks the part, and when the first message of a
-// batch has waited for others, which has its room served; they end, and after Close do no harm.
+// A goroutine that posts is the publisher of a small room for a turn, and its lanes, where [Config.Instant] says that
+// no call of the store waits (inplace.go). It is bounded by [Stretch] if it is a poller. And there are those that
+// Hooks.Clock starts: at the end of a part's rest, which marks the part, and when the first message of a batch has
+// waited for others, which has its room served; they end, and after Close do no harm.
 //
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
 //
 //	hallShard.mu -> Room.mu -> log.mu
 //	Room.mu -> part.mu -> queue.mu
+//	lane.mu -> part.mu, log.mu, queue.mu, the locks of a Socket; nothing is held where lane.mu is taken
 //	Room.mu -> whatever Hooks.OnChange and Hooks.OnRules take
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu
 //
-// No lock but reporting.mu, which only reports take, is held across Socket.Send or a call to the store
-// that can block.
+// No lock but lane.mu is held across Socket.Send, and none but reporting.mu, which only reports take, across a call to
+// the store that can block.
 //
 // Read first: [Hall], then [Room], then lane.go.
 package room

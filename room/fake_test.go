@@ -154,7 +154,7 @@ func (f *fixture) step() bool {
 func (f *fixture) work() bool {
 	if waiting(f.hall.publishers) > 0 {
 		r, _ := f.hall.publishers.pop()
-		r.serve()
+		r.serve(nil)
 		return true
 	}
 	if waiting(f.hall.reviews) > 0 {

@@ -20,7 +20,7 @@ type part struct {
 	// mu guards the fields below, and the flags of the part's members.
 	mu      sync.Mutex
 	mail    []mail // for the lane, in order; bounded by three per member
-	queued  bool   // stands in lane.queue
+	queued  bool   // stands in lane.queue, or in room.woken
 	resting bool   // no sweep before rested
 	wanted  bool   // the log grew while the part rested
 	oldest  int64  // when the oldest message came that no sweep has begun with, in Unix ms; 0 as came
@@ -28,7 +28,7 @@ type part struct {
 	// Guarded by room.mu.
 	size int // members entered and not left
 
-	// Owned by the lane.
+	// Owned by the lane: by whoever holds lane.mu.
 	members []*Member
 	pos     int           // members[:pos] have had their turn in this sweep
 	goal    uint64        // where the log's head stood when the sweep began, in bytes
@@ -41,6 +41,9 @@ type part struct {
 
 // lane is a goroutine that writes logs to sockets.
 type lane struct {
+	// mu is held for one turn of one part, and guards what the lane owns. The lane's goroutine waits for it; others only
+	// try, see inplace.go.
+	mu       sync.Mutex
 	queue    *queue[*part]
 	most     int           // bytes of one write
 	interval time.Duration // longest rest
@@ -50,7 +53,7 @@ type lane struct {
 	pending atomic.Int64
 
 	hall *Hall
-	// unsampled is how many writes there are until the next sample; owned by the lane.
+	// unsampled is how many writes there are until the next sample; guarded by mu.
 	unsampled uint64
 	probe     part         // stands in queue while probed is not 0, see Hall.CheckLanes; has nothing in it
 	probed    atomic.Int64 // when it was put there, as the hall counts time
@@ -62,12 +65,14 @@ func (l *lane) run() {
 		if !ok {
 			return
 		}
+		l.mu.Lock()
 		if p == &l.probe {
 			l.hall.answerProbe(l)
-			continue
+		} else {
+			l.visit(p)
+			l.pending.Add(-1)
 		}
-		l.visit(p)
-		l.pending.Add(-1)
+		l.mu.Unlock()
 	}
 }
 
@@ -82,16 +87,41 @@ func (p *part) postLocked(x mail) {
 func (p *part) wake(came int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.claimLocked(came) {
+		p.lane.queue.push(p)
+	}
+}
+
+// claim is wake for somebody who sees to it that the part has a turn, if it reports true.
+func (p *part) claim(came int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.claimLocked(came)
+}
+
+// claimLocked reports whether the part has to be given to its lane. p.mu must be held.
+func (p *part) claimLocked(came int64) bool {
 	if p.oldest == 0 {
 		p.oldest = came
 	}
-	switch {
-	case !p.resting:
-		p.enqueueLocked()
-	case !p.wanted:
-		p.wanted = true
-		p.lane.pending.Add(1)
+	if p.resting {
+		if !p.wanted {
+			p.wanted = true
+			p.lane.pending.Add(1)
+		}
+		return false
 	}
+	return p.queueLocked()
+}
+
+// queueLocked notes that the part waits for its lane; false where it does already. p.mu must be held.
+func (p *part) queueLocked() bool {
+	if p.queued {
+		return false
+	}
+	p.queued = true
+	p.lane.pending.Add(1)
+	return true
 }
 
 // rest keeps the part from being swept for d.
@@ -115,14 +145,12 @@ func (p *part) rested() {
 }
 
 func (p *part) enqueueLocked() {
-	if !p.queued {
-		p.queued = true
-		p.lane.pending.Add(1)
+	if p.queueLocked() {
 		p.lane.queue.push(p)
 	}
 }
 
-// visit does one turn of a part: its mail, then up to sweepBudget writes of its sweep.
+// visit does one turn of a part: its mail, then up to sweepBudget writes of its sweep. l.mu must be held.
 func (l *lane) visit(p *part) {
 	p.mu.Lock()
 	inbox := p.mail

@@ -65,7 +65,9 @@ func TestRoom_Model(t *testing.T) {
 func runModel(t *testing.T, seed uint64) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 7))
-	f := newFixture(t, func(c *Config) { c.Fanout.LogBytes, c.Fanout.WriteBytes = 64<<10, 4<<10 }, Hooks{})
+	f := newFixture(t, func(c *Config) {
+		c.Fanout.LogBytes, c.Fanout.WriteBytes, c.Instant = 64<<10, 4<<10, seed%2 == 1
+	}, Hooks{})
 	r := f.open("1")
 	var here []*member
 	posted, offered := uint64(0), uint64(0)
@@ -122,7 +124,7 @@ func runModel(t *testing.T, seed uint64) {
 func (f *fixture) deliverAll() {
 	for waiting(f.hall.publishers) > 0 {
 		r, _ := f.hall.publishers.pop()
-		r.serve()
+		r.serve(nil)
 	}
 }
 
@@ -158,10 +160,17 @@ func (realClock) AfterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }
 // TestHall_Concurrent is written to be raced: real lanes and publishers, many rooms,
 // members that join, post, stall and leave at once.
 func TestHall_Concurrent(t *testing.T) {
+	for _, instant := range []bool{false, true} {
+		t.Run(fmt.Sprint("instant=", instant), func(t *testing.T) { runConcurrent(t, instant) })
+	}
+}
+
+func runConcurrent(t *testing.T, instant bool) {
+	t.Helper()
 	const clients, rounds, perRound = 16, 30, 5
 	store := newFakeStore()
 	cfg := DefaultConfig()
-	cfg.Fanout.Lanes, cfg.Publishers = 3, 4
+	cfg.Fanout.Lanes, cfg.Publishers, cfg.Instant = 3, 4, instant
 	h := New(cfg, Hooks{Clock: realClock{}}, store, slog.New(slog.DiscardHandler))
 	defer h.Close()
 	store.set(func(s *fakeStore) { s.hall = h })

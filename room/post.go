@@ -42,33 +42,43 @@ const (
 )
 
 func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
+	through, err := r.take(from, d, now, how)
+	if through {
+		r.serve(stretchOf(from))
+	}
+	return err
+}
+
+// take puts a message into the outbox, unless something forbids it. through: the caller is the room's publisher for one
+// turn.
+func (r *Room) take(from Author, d chat.Draft, now time.Time, how way) (through bool, err error) {
 	h := r.hall
 	r.mu.Lock()
 	defer r.unlock()
 	if (r.writing != linked || h.away.Load()) && d.Held() == "" && r.outbox.takeOver(from, &d) {
-		return nil
+		return false, nil
 	}
 	if !r.outbox.takes(d.UserID, h.cfg().QueueMessages, int64(h.cfg().QueueBytes)) {
 		h.stats.refusedBusy.Add(1)
-		return ErrBusy
+		return false, ErrBusy
 	}
 	if wait := r.pacedLocked(from, &d); wait > 0 {
 		h.stats.tally.refusedRate.Add(1)
-		return &TooFastError{wait}
+		return false, &TooFastError{wait}
 	}
 	switch no := r.judgeLocked(from, &d, now); {
 	case no.code != "":
 		h.stats.tally.refusedRules.Add(1)
-		return &RefusedError{no.code, no.wait}
+		return false, &RefusedError{no.code, no.wait}
 	case no.shadow || how == shadowed:
 		h.stats.tally.refusedRules.Add(1)
 		if d.ID != "" {
 			r.outbox.settled = append(r.outbox.settled, settled{from, Outcome{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}, h.since(now)})
 		}
-		return nil
+		return false, nil
 	}
 	if wait := r.shedLocked(&d, now); wait > 0 {
-		return &RefusedError{CodeShed, wait}
+		return false, &RefusedError{CodeShed, wait}
 	}
 	if d.ID == "" && !h.cfg().NoLocal {
 		d.SetOrigin(h.newOrigin())
@@ -81,10 +91,15 @@ func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	if r.writing == cut {
 		r.goAheadLocked()
 	}
-	if !h.away.Load() && !r.lingersLocked() {
-		r.enqueueLocked()
+	if h.away.Load() || r.lingersLocked() {
+		return false, nil
 	}
-	return nil
+	if r.runsThroughLocked(&p) {
+		r.queued = true
+		return true, nil
+	}
+	r.enqueueLocked()
+	return false, nil
 }
 
 // pacedLocked takes one message of Config.UserRate, or says how long its user has to wait. r.mu must be held.

@@ -22,13 +22,14 @@ func (h *Hall) publish() {
 		if !ok {
 			return
 		}
-		r.serve()
+		r.serve(nil)
 	}
 }
 
 // serve does one turn of a room: it reads what the room lacks, then takes one batch to the store. While
-// the store is away it does nothing: Back comes.
-func (r *Room) serve() {
+// the store is away it does nothing: Back comes. It is done by a publisher, or, for a small room, by the goroutine on
+// which a message came in; hurry is that one's, see inplace.go.
+func (r *Room) serve(hurry *Stretch) {
 	h := r.hall
 	r.mu.Lock()
 	r.expireLocked(h.cfg().Clock.Now())
@@ -61,11 +62,13 @@ func (r *Room) serve() {
 	}
 
 	r.mu.Lock()
-	defer r.unlock()
 	r.queued, r.outbox.sending = false, false
 	if !r.failed && !h.away.Load() && r.hasWorkLocked() {
 		r.enqueueLocked() // behind the others: a hot room does not starve them
 	}
+	woken := r.wokenLocked()
+	r.unlock()
+	h.visitAll(woken, hurry)
 }
 
 // newBatch is the id of the next batch. It counts over all rooms: a room that goes and comes again must
@@ -77,8 +80,15 @@ func (h *Hall) newBatch() string {
 // hasWorkLocked reports whether the room needs a publisher. r.mu must be held.
 func (r *Room) hasWorkLocked() bool {
 	o := &r.outbox
-	lacks := r.follower.wants() && (o.ahead == 0 || !o.reviewing) // see serve
-	return lacks || o.size() > 0 && !o.reviewing || len(r.recalls.lost) > 0 || r.rules.stale || r.rules.unpin
+	return r.lacksLocked() || o.size() > 0 && !o.reviewing
+}
+
+// lacksLocked reports whether something else is to be done for the room than to take messages to the store. r.mu must
+// be held.
+func (r *Room) lacksLocked() bool {
+	o := &r.outbox
+	reads := r.follower.wants() && (o.ahead == 0 || !o.reviewing) // see serve
+	return reads || len(r.recalls.lost) > 0 || r.rules.stale || r.rules.unpin
 }
 
 // enqueueLocked gives the room to a publisher, unless a call failed: then the next Tick
@@ -132,6 +142,7 @@ func (r *Room) send() {
 		return
 	}
 	b := r.tryLocked()
+	r.inPlace = r.smallLocked()
 	came := f.posts[0].at
 	r.unlock()
 	stored, err := h.store.Publish(ctx, r.id, b)

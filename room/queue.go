@@ -27,6 +27,13 @@ func (q *queue[T]) push(t T) {
 	q.nonEmpty.Signal()
 }
 
+// empty reports whether nothing waits.
+func (q *queue[T]) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.head == len(q.items)
+}
+
 // pop waits for the next thing; ok is false once the queue is closed.
 func (q *queue[T]) pop() (t T, ok bool) {
 	q.mu.Lock()

@@ -39,7 +39,7 @@ func TestLane_MessageAtTheBeginningOfARest(t *testing.T) {
 		if asked++; asked == 2 { // a turn asks before its sweep and behind it
 			f.post(r, "late")
 			late, _ := f.hall.publishers.pop()
-			late.serve()
+			late.serve(nil)
 		}
 	}
 	f.settle()

@@ -39,10 +39,12 @@ type Room struct {
 	// welcome is the first frame for a new member; nil after a change.
 	welcome []byte
 
-	queued    bool  // stands in hall.publishers, or a publisher serves it
-	failed    bool  // a call to the store failed; the next Tick tries again
-	lastEvent int64 // hall.coarse when the last event came
-	lingers   bool  // reviewLinger goes by before a publisher serves it
+	queued    bool    // stands in hall.publishers, or somebody serves it
+	inPlace   bool    // whoever serves it visits its parts, see inplace.go
+	woken     []*part // that wait for that
+	failed    bool    // a call to the store failed; the next Tick tries again
+	lastEvent int64   // hall.coarse when the last event came
+	lingers   bool    // reviewLinger goes by before a publisher serves it
 	// askedAt is when its flight went under review, as the hall counts time.
 	askedAt time.Duration
 

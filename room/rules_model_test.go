@@ -24,7 +24,7 @@ func TestModel_Rules(t *testing.T) {
 		var rooms []*Room
 		answers := map[string][]string{}
 		for n := range 3 {
-			f := newFixture(t, func(cfg *Config) { cfg.Node = fmt.Sprint("n", n) }, Hooks{})
+			f := newFixture(t, func(cfg *Config) { cfg.Node, cfg.Instant = fmt.Sprint("n", n), n == 1 }, Hooks{})
 			f.store = c.node()
 			f.hall.store, f.store.hall = f.store, f.hall
 			sites, rooms = append(sites, f), append(rooms, f.open("1"))

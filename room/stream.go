@@ -187,11 +187,11 @@ func (s *stream) control(text string) {
 	s.wake(0)
 }
 
-// wake has the lanes look at the log, see part.wake. room.mu must be held.
+// wake has the lanes look at the log, see Room.wakeLocked. room.mu must be held.
 func (s *stream) wake(came int64) {
 	for _, p := range s.parts {
 		if p != nil && p.size > 0 {
-			p.wake(came)
+			s.room.wakeLocked(p, came)
 		}
 	}
 }

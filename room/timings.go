@@ -65,7 +65,7 @@ func (h *Hall) CheckLanes(now time.Time) (stuck time.Duration) {
 }
 
 // answerProbe notes that the lane has come to its probe, and has it sample its next write: so there is one a second,
-// also where there are few.
+// also where there are few. l.mu must be held.
 func (h *Hall) answerProbe(l *lane) {
 	l.unsampled = 0
 	took := h.since(h.cfg().Clock.Now()) - time.Duration(l.probed.Swap(0))

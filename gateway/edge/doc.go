@@ -10,7 +10,7 @@
 // Goroutines; a connection has none of its own once its handshake is done:
 //
 //	name           how many          started by  ended by       may block on
-//	poller         Server.Pollers    Run         CutOff         epoll_wait(2); never on I/O or the store
+//	poller         Server.Pollers    Run         CutOff         epoll_wait(2); never on I/O, nor on Redis
 //	closer         0 or 1            nbio        empty list     locks only
 //	session check  1                 Run         ctx            a timer
 //	joins          1                 Run         ctx            the store, bounded by APITimeout

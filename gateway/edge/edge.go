@@ -73,6 +73,7 @@ type Edge struct {
 	spare     int       // descriptors of the reserve that requests may have
 	made      time.Time // see millis
 	engine    *nbio.Engine
+	stretches []room.Stretch // one a poller, see Member.Stretch
 	started   time.Time
 
 	set atomic.Pointer[settings] // see Reload
@@ -190,6 +191,7 @@ func (e *Edge) startEngine() {
 	if pollers == 0 {
 		pollers = max(1, runtime.NumCPU()/2)
 	}
+	e.stretches = make([]room.Stretch, pollers)
 	e.engine = nbio.NewEngine(nbio.Config{
 		Name:           "barrage",
 		NPoller:        pollers,

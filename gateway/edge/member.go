@@ -23,6 +23,11 @@ func (m *Member) Speaks() {
 	}
 }
 
+// Stretch is that of the member's poller, see room.Hurried; nbio has a connection's descriptor choose it.
+func (m *Member) Stretch() *room.Stretch {
+	return &m.edge.stretches[m.nb.Hash()%len(m.edge.stretches)]
+}
+
 // Stays has a user's memberships live on, see Purpose.
 func (m *Member) Stays() {
 	if !m.Rights().Guest {

@@ -1,0 +1,104 @@
+package room
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// This file is small rooms. Where no call of the store waits, a message of a small room is stored and written where it
+// comes in: to wake a publisher and a lane for some ten writes costs as much as some of these. So nothing is handed
+// over unless there is something to wait for: a lane at work, a room that lacks something, a caller with others to
+// serve.
+//
+// A lane is whoever holds its lock, for one turn of one part. Its goroutine waits for the lock, all others only try. So
+// a part is never visited twice at once, and a lane's parts have their turns in the order in which they were woken.
+
+const (
+	// smallRoom is the most members of a room whose messages run through in place: 32 writes of about 7 µs are 0.2 ms.
+	smallRoom = 32
+	// longestStretch is how long the goroutine of a Hurried author may write for rooms before it hands over what comes
+	// next: as long as a lane's turn, see sweepBudget.
+	longestStretch = time.Millisecond
+	// stretchPause ends a stretch: a poller that has read nothing for so long has nobody waiting.
+	stretchPause = 50 * time.Microsecond
+)
+
+// Stretch is for how long a goroutine has been writing for rooms without a pause. The zero value is ready.
+type Stretch struct {
+	began, ended atomic.Int64 // as the hall counts time
+}
+
+// Hurried is an author whose messages come in on a goroutine that others wait for, a poller.
+type Hurried interface {
+	Author
+	// Stretch is that goroutine's. It may not block.
+	Stretch() *Stretch
+}
+
+// stretchOf is that of an author; nil where nobody waits for the goroutine.
+func stretchOf(from Author) *Stretch {
+	if h, ok := from.(Hurried); ok {
+		return h.Stretch()
+	}
+	return nil
+}
+
+// lasts reports whether the stretch may go on at now, or begins then.
+func (s *Stretch) lasts(now time.Duration) bool {
+	if now-time.Duration(s.ended.Load()) > stretchPause {
+		s.began.Store(int64(now))
+	}
+	return now-time.Duration(s.began.Load()) < longestStretch
+}
+
+// runsThroughLocked reports whether p, the message that has just come, is all there is to do for a small room, so that
+// its author's goroutine may serve the room. r.mu must be held.
+func (r *Room) runsThroughLocked(p *post) bool {
+	return r.smallLocked() && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked() && r.hall.cfg().Authorize == nil
+}
+
+// smallLocked reports whether whoever serves the room visits its parts as well. r.mu must be held.
+func (r *Room) smallLocked() bool { return r.hall.cfg().Instant && r.members <= smallRoom }
+
+// wakeLocked has the part's lane look at the log, or whoever serves the room once its lock is free. r.mu must be held.
+func (r *Room) wakeLocked(p *part, came int64) {
+	switch {
+	case !r.inPlace:
+		p.wake(came)
+	case p.claim(came):
+		r.woken = append(r.woken, p)
+	}
+}
+
+// wokenLocked ends that the room's parts wait for whoever serves it, and returns those that do. r.mu must be held.
+func (r *Room) wokenLocked() (parts []*part) {
+	parts, r.inPlace, r.woken = r.woken, false, nil
+	return parts
+}
+
+// visitAll visits parts that were claimed, or has their lanes do it. No lock may be held, nor any of the store's: so it
+// is never called for an event.
+func (h *Hall) visitAll(parts []*part, hurry *Stretch) {
+	for _, p := range parts {
+		if !p.lane.visitInPlace(p, hurry) {
+			p.lane.queue.push(p)
+		}
+	}
+}
+
+// visitInPlace visits a part that was claimed, unless the lane has other work, or the caller has others to serve.
+func (l *lane) visitInPlace(p *part, hurry *Stretch) bool {
+	if !l.mu.TryLock() {
+		return false
+	}
+	defer l.mu.Unlock()
+	if !l.queue.empty() || hurry != nil && !hurry.lasts(l.hall.since(l.clock.Now())) {
+		return false
+	}
+	l.visit(p)
+	l.pending.Add(-1)
+	if hurry != nil {
+		hurry.ended.Store(int64(l.hall.since(l.clock.Now())))
+	}
+	return true
+}

@@ -1,0 +1,192 @@
+package room
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"barrage/codec"
+)
+
+func instant(c *Config) { c.Instant = true }
+
+// handedOver is how many rooms and parts wait for somebody else.
+func (f *fixture) handedOver() (n int) {
+	n = waiting(f.hall.publishers)
+	for _, l := range f.hall.lanes {
+		n += waiting(l.queue)
+	}
+	return n
+}
+
+// TestInPlace: a message of a small room is at its members when Post returns. Nothing is handed over, and nothing more
+// is to be done.
+func TestInPlace(t *testing.T) {
+	f := newFixture(t, instant, Hooks{})
+	r := f.open("1")
+	m, n := f.join(r), f.native(r)
+	f.settle()
+	f.post(r, "a")
+	f.post(r, "b")
+	if got := f.handedOver(); got != 0 {
+		t.Errorf("%d turns were handed over; want none", got)
+	}
+	wantInfos(t, m, "a", "b")
+	if got := len(n.frames(t)); got != 2 {
+		t.Errorf("the native member has %d frames; want 2", got)
+	}
+	if !f.hall.Written() || !f.hall.quiet() {
+		t.Error("the hall says that something is under way")
+	}
+}
+
+// TestInPlace_HandsOver: what is large, slow, or not all there is to do, goes the long way, and comes to the same.
+func TestInPlace_HandsOver(t *testing.T) {
+	for what, of := range map[string]struct {
+		change func(*Config)
+		hooks  Hooks
+		before func(*fixture, *Room)
+	}{
+		"a store that waits":        {change: func(*Config) {}},
+		"a gate that may wait":      {hooks: Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) { return make([]bool, len(from)), nil }}},
+		"a room that is not small":  {before: func(f *fixture, r *Room) { f.joinMany(r, smallRoom) }},
+		"a room that lacks history": {before: func(f *fixture, _ *Room) { f.hall.Resumed() }},
+		"a room that is served":     {before: func(_ *fixture, r *Room) { r.enqueueLocked() }},
+	} {
+		t.Run(what, func(t *testing.T) {
+			if of.change == nil {
+				of.change = instant
+			}
+			f := newFixture(t, of.change, of.hooks)
+			r := f.open("1")
+			m := f.join(r)
+			f.settle()
+			if of.before != nil {
+				of.before(f, r)
+			}
+			f.post(r, "a")
+			wantInfos(t, m)
+			if f.handedOver() == 0 {
+				t.Error("nothing was handed over")
+			}
+			f.settle()
+			if of.hooks.Authorize == nil { // which lets nobody in
+				wantInfos(t, m, "a")
+			}
+			f.checkInvariants(r)
+		})
+	}
+}
+
+// joinMany has n more members in the room.
+func (f *fixture) joinMany(r *Room, n int) {
+	f.t.Helper()
+	for range n {
+		f.join(r)
+	}
+	f.settle()
+}
+
+// TestInPlace_ALaneAtWorkIsNotOvertaken: who finds the lane busy, or others waiting for it, leaves the part to it.
+func TestInPlace_ALaneAtWorkIsNotOvertaken(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Instant, c.Fanout.Lanes = true, 1 }, Hooks{})
+	r, other := f.open("1"), f.open("2")
+	m, o := f.join(r), f.join(other)
+	f.settle()
+	lane := f.hall.lanes[0]
+	lane.mu.Lock()
+	f.post(r, "a")
+	lane.mu.Unlock()
+	f.post(other, "b") // room 1 waits
+	wantInfos(t, m)
+	wantInfos(t, o)
+	f.settle()
+	wantInfos(t, m, "a")
+	wantInfos(t, o, "b")
+	f.post(r, "c")
+	wantInfos(t, m, "a", "c")
+}
+
+// hurried is an author whose messages come in on a poller.
+type hurried struct {
+	named
+	stretch *Stretch
+}
+
+func (h hurried) Stretch() *Stretch { return h.stretch }
+
+// ticking is a socket whose write takes time.
+type ticking struct {
+	clock *fakeClock
+	took  time.Duration
+	sends int
+}
+
+func (s *ticking) Send(p []byte) (int, bool) {
+	s.clock.add(s.took)
+	s.sends++
+	return len(p), false
+}
+
+// TestInPlace_APollerHasOthersToServe: a poller writes for a millisecond, then hands over until it has had a pause.
+// Others have no end.
+func TestInPlace_APollerHasOthersToServe(t *testing.T) {
+	f := newFixture(t, instant, Hooks{})
+	var rooms []*Room
+	s := &ticking{clock: f.clock, took: 10 * time.Microsecond}
+	for i := range 200 {
+		r := f.open(fmt.Sprint(i))
+		for range 10 {
+			m := new(Member)
+			r.Enter(m, s)
+			r.Attach(m)
+		}
+		rooms = append(rooms, r)
+	}
+	f.settle()
+	say := func(from Author) (inPlace int) {
+		before := s.sends
+		for _, r := range rooms {
+			if err := r.Post(from, "u", "x", f.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return (s.sends - before) / 10
+	}
+	poller := hurried{"u", new(Stretch)}
+	if got := say(poller); got != 10 {
+		t.Errorf("%d rooms were served in place, 0.1 ms each; want 10", got)
+	}
+	f.settle()
+	f.clock.add(stretchPause + 1)
+	if got := say(poller); got != 10 {
+		t.Errorf("after a pause %d; want 10", got)
+	}
+	f.settle()
+	if got := say(nil); got != len(rooms) {
+		t.Errorf("a goroutine that nobody waits for served %d; want %d", got, len(rooms))
+	}
+	if s.sends != 3*10*len(rooms) {
+		t.Errorf("%d writes; want %d", s.sends, 3*10*len(rooms))
+	}
+}
+
+// TestInPlace_OutcomesComeFirst: the sender is told before the members are written to, as ever.
+func TestInPlace_OutcomesComeFirst(t *testing.T) {
+	f := newFixture(t, instant, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.settle()
+	told := false
+	from := teller(func(a Outcome) {
+		told = true
+		if a.Seq != 1 || len(m.texts(t)) != 0 {
+			t.Errorf("outcome %+v, and the member has %d messages", a, len(m.texts(t)))
+		}
+	})
+	if err := r.PostNative(from, "u", &codec.Op{ID: "1", Body: "x"}, f.now); err != nil || !told {
+		t.Errorf("told %v, error %v", told, err)
+	}
+	wantInfos(t, m, "x")
+}
