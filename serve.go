@@ -59,7 +59,7 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 		store, rooms.Instant = redisx.NewMemory(cfg.StoreLimits(), time.Now), true
 	} else {
 		shared := redisx.NewRedis(cfg.Redis, cfg.StoreLimits(), log)
-		shared.OnCall = func(op string, took time.Duration) { node.StoreCall(op, took) }
+		shared.OnCall = func(ctx context.Context, op string, began time.Time, err error) { node.StoreCall(ctx, op, began, err) }
 		store, rooms.Node = shared, shared.Node()
 	}
 	setup.store = store

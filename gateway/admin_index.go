@@ -16,7 +16,7 @@ var adminIndex = template.Must(template.New("index").Parse(`<!doctype html>
 <p>{{.State}}{{with .Why}}: {{.}}{{end}}{{if not .Keyed}} · {{.Connections}} connections · {{.Rooms}} rooms · {{.Version}}{{end}}</p>
 <table>
 <tr><td><a href="readyz">readyz</a><td>whether new clients should come here
-<tr><td><a href="healthz">healthz</a><td>whether the process answers
+<tr><td><a href="healthz">healthz</a><td>whether it does its work
 <tr><td><a href="metrics">metrics</a><td>for Prometheus
 <tr><td><a href="v1/admin/nodes">v1/admin/nodes</a><td>all nodes
 <tr><td><a href="v1/admin/rooms">v1/admin/rooms</a><td>live rooms of all nodes

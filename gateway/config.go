@@ -9,6 +9,7 @@ import (
 
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
+	"barrage/gateway/traces"
 	"barrage/gateway/webhooks"
 )
 
@@ -18,6 +19,7 @@ type Config struct {
 	Admin    AdminConfig
 	List     fastim.Config
 	Webhooks webhooks.Config
+	Traces   traces.Config
 	// Running is what the node knows of its own process.
 	Running Running
 }
@@ -50,7 +52,7 @@ func (c *Config) Warnings() (all []string) {
 
 // DefaultConfig is what config.yaml says.
 func DefaultConfig() Config {
-	return Config{Config: edge.DefaultConfig(), Admin: AdminConfig{Listen: "127.0.0.1:9001"}, List: fastim.Config{UpdateInterval: time.Second}, Webhooks: webhooks.DefaultConfig()}
+	return Config{Config: edge.DefaultConfig(), Admin: AdminConfig{Listen: "127.0.0.1:9001"}, List: fastim.Config{UpdateInterval: time.Second}, Webhooks: webhooks.DefaultConfig(), Traces: traces.DefaultConfig()}
 }
 
 // adminOff is the address of no admin port: a variable of the environment that is empty counts as not set.

@@ -15,6 +15,7 @@ import (
 	"barrage/gateway/filter"
 	"barrage/gateway/pass"
 	"barrage/gateway/review"
+	"barrage/gateway/traces"
 	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
 	"barrage/room"
@@ -84,6 +85,7 @@ func (m *metrics) register(s *Server) {
 	m.registerReview(s.edge.Review)
 	m.registerReloads(&s.reload)
 	m.registerWebhooks(s)
+	m.registerTraces(s.traces)
 	m.registerRooms(s)
 }
 
@@ -128,6 +130,17 @@ func (m *metrics) registerReloads(r *reloads) {
 		m.labelled("barrage_config_reloads_total", help, "result", result, func() float64 { return float64(c.Load()) })
 	}
 	m.registry.MustRegister(&r.hash)
+}
+
+// registerTraces exports what became of spans.
+func (m *metrics) registerTraces(t *traces.Traces) {
+	for result, read := range map[string]func(traces.Stats) uint64{
+		"sent": func(s traces.Stats) uint64 { return s.Sent }, "failed": func(s traces.Stats) uint64 { return s.Failed },
+		"dropped": func(s traces.Stats) uint64 { return s.Dropped },
+	} {
+		m.labelled("barrage_trace_spans_total", "Spans of recorded requests: sent, failed (the collector did not take them) and dropped (too many waited for it).",
+			"result", result, func() float64 { return float64(read(t.Stats())) })
+	}
 }
 
 // registerReview exports how questions of the review hook ended, and what became of messages. Where there is no hook,

@@ -103,6 +103,7 @@ func (s *Server) reloadLocked() ([]string, error) {
 		s.keys.Adopt(fresh)
 	}
 	s.edge.Hall.Reload(next.Rooms, s.edge.Reviewer(), next.Config.Hook.ReviewNewFor)
+	s.traces.Reload(next.Config.Traces)
 	next.Apply()
 	s.show(next.Config.Running.Settings)
 	return next.Changed, nil

@@ -24,7 +24,7 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
 	mux.Handle("GET /barrage-room.mjs", web.Script("element.mjs"))
-	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(s.known(mux))))))
+	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(s.traces.Serve(s.known(mux), "/", false))))))
 }
 
 // known hints at a proxy that rewrites paths where a WebSocket is asked for at an address that there is not.

@@ -18,6 +18,7 @@ import (
 	"barrage/gateway/fastim"
 	"barrage/gateway/fleet"
 	"barrage/gateway/keys"
+	"barrage/gateway/traces"
 	v1 "barrage/gateway/v1"
 	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
@@ -54,6 +55,7 @@ type Server struct {
 	fastIM  *fastim.FastIM
 	v1      *v1.API
 	hooks   *webhooks.Sender // nil: no service is told
+	traces  *traces.Traces   // nil: there are none
 	audit   audit
 	log     *slog.Logger
 	metrics *metrics
@@ -90,6 +92,9 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
 	if s.hooks = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.hooks != nil {
 		ask.OnNews, ask.OnHold = s.hooks.Mark, s.waits
+	}
+	if s.traces = traces.New(cfg.Traces, rooms.Node, cfg.Running.Version, log); s.traces != nil {
+		ask.For = v1.For
 	}
 	s.edge.Hall = room.New(rooms, ask, store, log)
 	s.v1.NewDesk(store)
@@ -142,6 +147,7 @@ func (s *Server) start() error {
 	s.fastIM.Lists.Run(ctx, &s.workers)
 	s.v1.Run(ctx, &s.workers)
 	s.hooks.Run(ctx, &s.workers)
+	s.traces.Run(ctx, &s.workers)
 	s.fleet.Run(ctx, &s.workers)
 	if s.edge.Private() {
 		s.workers.Go(func() { s.expel(ctx) })
@@ -150,7 +156,7 @@ func (s *Server) start() error {
 	s.public.ConnState = s.edge.Plain.State
 	s.serve(s.public, ln)
 	if adminLn != nil {
-		s.admin = s.httpServer(guardAdmin(adminPort{s}.routes(s.keys), s.keys == nil))
+		s.admin = s.httpServer(guardAdmin(s.traces.Serve(adminPort{s}.routes(s.keys), adminPath, true), s.keys == nil))
 		s.serve(s.admin, adminLn)
 	}
 	for _, warning := range s.cfg.Warnings() {

@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"context"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"barrage/gateway/pass"
 	"barrage/room"
 )
 
@@ -64,13 +67,27 @@ func (t *timings) rooms() room.Timings {
 // listen has the node's hooks and handshakes tell how long they take.
 func (t *timings) listen(s *Server) {
 	s.edge.OnHandshake = told(t.handshake)
-	s.edge.Guard.OnHook = func(hook string, took time.Duration) { t.hook.WithLabelValues(hook).Observe(took.Seconds()) }
+	s.edge.Guard.OnHook = s.hookCalls
 	if s.hooks != nil {
-		s.hooks.OnCall(of(t.hook, "webhook"))
+		s.hooks.OnCall(s.hookCalls("webhook"))
 	}
 }
 
-// StoreCall notes how long a call of the store took; op is its name, one of some 40.
-func (s *Server) StoreCall(op string, took time.Duration) {
-	s.metrics.timings.store.WithLabelValues(op).Observe(took.Seconds())
+// hookCalls hears of the calls of a hook.
+func (s *Server) hookCalls(hook string) pass.OnCall {
+	told := of(s.metrics.timings.hook, hook)
+	return func(r *http.Request) func(int, error) {
+		began, end := time.Now(), s.traces.Call(hook, r)
+		return func(status int, err error) {
+			told(time.Since(began))
+			end(status, err)
+		}
+	}
+}
+
+// StoreCall hears of a call of the store that began then and has ended now; op is its name, one of some 40. ctx is of
+// whom it was made for, err why it failed.
+func (s *Server) StoreCall(ctx context.Context, op string, began time.Time, err error) {
+	s.metrics.timings.store.WithLabelValues(op).Observe(time.Since(began).Seconds())
+	s.traces.StoreCall(ctx, op, began, err)
 }

@@ -53,19 +53,19 @@ func (r *Redis) counted(msg rueidis.RedisMessage, err error) (rueidis.RedisMessa
 // callAt makes one call to Redis, bounded in time and, by its limiter, in number. While Redis
 // cannot be reached it fails at once: a caller could only wait for rueidis to dial, and
 // does so without regard to its ctx. op is what OnCall knows the call by; empty: it hears nothing.
-func (r *Redis) callAt(ctx context.Context, op string, g *limiter, f func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
+func (r *Redis) callAt(ctx context.Context, op string, g *limiter, f func(context.Context) rueidis.RedisResult) (msg rueidis.RedisMessage, err error) {
 	if err := r.health.fault(forCommands); err != nil {
 		return rueidis.RedisMessage{}, err
 	}
 	if r.OnCall != nil && op != "" {
-		defer func(began time.Time) { r.OnCall(op, time.Since(began)) }(time.Now())
+		defer func(ctx context.Context, began time.Time) { r.OnCall(ctx, op, began, err) }(ctx, time.Now())
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
 	if err := g.enter(ctx); err != nil {
 		return rueidis.RedisMessage{}, r.explain(err)
 	}
-	msg, err := f(ctx).ToMessage()
+	msg, err = f(ctx).ToMessage()
 	g.leave(!gaveUp(ctx, err))
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return rueidis.RedisMessage{}, r.described(err)

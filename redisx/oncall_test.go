@@ -1,6 +1,7 @@
 package redisx_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -12,11 +13,12 @@ func TestRedis_OnCall(t *testing.T) {
 	store := openRedis(t, server.Addr)
 	var mu sync.Mutex // guards the field below
 	heard := map[string]int{}
-	store.OnCall = func(op string, took time.Duration) {
+	store.OnCall = func(_ context.Context, op string, began time.Time, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		heard[op]++
-		if took <= 0 || took > callTimeout {
+		noError(t, err)
+		if took := time.Since(began); took <= 0 || took > callTimeout {
 			t.Errorf("%s took %v; want more than 0, %v at most", op, took, callTimeout)
 		}
 	}

@@ -34,9 +34,10 @@ type Redis struct {
 	// ctx ends when Close begins.
 	ctx  context.Context
 	stop context.CancelFunc
-	// OnCall hears how long calls took that Redis could be asked, with the wait for their turn: op is the name of a
-	// script or command, one of some 40. Set it before Start; nil: nobody hears. It may not block.
-	OnCall func(op string, took time.Duration)
+	// OnCall hears of calls that have ended and that Redis could be asked: op is the name of a script or command, one of
+	// some 40, began is when they began to wait for their turn, ctx the caller's, err why they failed. Set it before Start;
+	// nil: nobody hears. It may not block.
+	OnCall func(ctx context.Context, op string, began time.Time, err error)
 
 	// bounds are what Reload replaces.
 	bounds atomic.Pointer[bounds]

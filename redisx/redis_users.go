@@ -31,7 +31,7 @@ func (r *Redis) known(ctx context.Context, cmds []rueidis.CacheableTTL) (results
 	if err != nil || slices.ContainsFunc(results, func(res rueidis.RedisResult) bool { return !res.IsCacheHit() }) {
 		r.calls.Add(1)
 		if r.OnCall != nil && !began.IsZero() {
-			r.OnCall("known", time.Since(began))
+			r.OnCall(ctx, "known", began, err)
 		}
 	}
 	return results, err

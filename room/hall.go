@@ -86,6 +86,8 @@ type Hooks struct {
 	// OnNews hears that the store may have something new of a room: messages of this node, or that its first member here
 	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.
 	OnNews func(room string)
+	// For has a call to the store belong to what a message was sent for, of those that have that; nil: to nothing.
+	For func(ctx context.Context, from Author) (of context.Context, has bool)
 	// Timings hear how long things took.
 	Timings Timings
 }

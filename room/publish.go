@@ -144,8 +144,9 @@ func (r *Room) send() {
 	b := r.tryLocked()
 	r.inPlace = r.smallLocked()
 	came := f.posts[0].at
+	of := r.forFlightLocked(ctx)
 	r.unlock()
-	stored, err := h.store.Publish(ctx, r.id, b)
+	stored, err := h.store.Publish(of, r.id, b)
 	if h.cfg().OnNews != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
 		h.cfg().OnNews(r.id)
 	}
@@ -173,6 +174,19 @@ func (r *Room) send() {
 		}
 	}
 	r.linkLocked()
+}
+
+// forFlightLocked is ctx for what the flight's first message that has that was sent for. r.mu must be held.
+func (r *Room) forFlightLocked(ctx context.Context) context.Context {
+	if r.hall.cfg().For == nil {
+		return ctx
+	}
+	for i := range r.outbox.flight.posts {
+		if of, has := r.hall.cfg().For(ctx, r.outbox.flight.posts[i].from); has {
+			return of
+		}
+	}
+	return ctx
 }
 
 // tryLocked is the flight as the next try takes it to the store. r.mu must be held.

@@ -111,6 +111,7 @@ func (r *Room) review() {
 	if review == nil { // nobody is asked any more
 		places = nil
 	}
+	ctx := r.forFlightLocked(h.ctx)
 	drafts := make([]chat.Draft, len(places))
 	for k, i := range places {
 		drafts[k] = r.outbox.flight.posts[i].draft
@@ -119,7 +120,7 @@ func (r *Room) review() {
 	r.mu.Unlock()
 	var said []chat.Reviewed
 	if len(drafts) > 0 { // else the room has other rules by now, or its event was here first
-		said = review(h.ctx, r.id, waited, drafts)
+		said = review(ctx, r.id, waited, drafts)
 	}
 	r.mu.Lock()
 	defer r.unlock()

@@ -19,9 +19,9 @@ type Guard struct {
 	log   *slog.Logger
 	// Now is Edge.Times.Now; tests set another after Listen.
 	Now func() time.Time
-	// OnHook hears how long each call of a hook took: connect, login or review. Who makes the edge sets it before Listen;
-	// nil: nobody hears.
-	OnHook func(hook string, took time.Duration)
+	// OnHook is what hears of the calls of a hook: connect, login or review. Who makes the edge sets it before Listen; nil:
+	// nobody hears.
+	OnHook func(hook string) pass.OnCall
 
 	set     atomic.Pointer[checks]
 	retired sync.WaitGroup // hooks that were replaced, and answer those who have asked
@@ -89,9 +89,9 @@ func (g *Guard) prepare(cfg *Config) (c *checks, err error) {
 		}
 	}
 	if g.OnHook != nil {
-		c.logins.client.OnCall = func(took time.Duration) { g.OnHook("login", took) }
+		c.logins.client.OnCall = g.OnHook("login")
 		if c.hook != nil && c.hook != old.hook {
-			c.hook.OnCall(func(took time.Duration) { g.OnHook("connect", took) })
+			c.hook.OnCall(g.OnHook("connect"))
 		}
 	}
 	return c, nil

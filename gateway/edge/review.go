@@ -3,6 +3,7 @@ package edge
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"barrage/gateway/review"
@@ -62,10 +63,11 @@ func newReview(e *Edge, cfg *Config) *review.Hook {
 	hook := review.New(review.Config{
 		URL: c.ReviewURL, Secret: c.Secret, Timeout: c.ReviewTimeout, Fallback: fallback, MaxBody: int(cfg.Server.MaxMessageBytes) / 2,
 	}, func() time.Time { return e.Times.Now() }, e.Log)
-	hook.OnCall(func(took time.Duration) {
-		if told := e.Guard.OnHook; told != nil {
-			told("review", took)
+	hook.OnCall(func(r *http.Request) func(int, error) {
+		if told := e.Guard.OnHook; told != nil { // it is set after the edge was made, and this hook with it
+			return told("review")(r)
 		}
+		return func(int, error) {}
 	})
 	return hook
 }

@@ -164,8 +164,8 @@ func newMemory(entries int) *lru.Cache[hookKey, remembered] {
 	return memory
 }
 
-// OnCall has f hear how long each question took, see [HookClient]. Call it before Check.
-func (h *Hook) OnCall(f func(took time.Duration)) { h.client.OnCall = f }
+// OnCall has f hear of each question, see [HookClient]. Call it before Check.
+func (h *Hook) OnCall(f OnCall) { h.client.OnCall = f }
 
 // Close ends the questions under way and waits for them. Later checks are answered with [Unavailable].
 func (h *Hook) Close() {
@@ -215,7 +215,7 @@ func (h *Hook) Check(ctx context.Context, a Asked) (*Pass, *Refused) {
 	led := false // written before the flight ends
 	flight := h.flights.DoChan(string(key[:]), func() (any, error) {
 		led = true
-		return h.ask(a, key), nil
+		return h.ask(ctx, a, key), nil
 	})
 	select {
 	case <-ctx.Done():
@@ -291,7 +291,7 @@ func (h *Hook) remember(key hookKey, v verdict) {
 }
 
 // ask asks the service where that makes sense, and remembers its answer.
-func (h *Hook) ask(a Asked, key hookKey) verdict {
+func (h *Hook) ask(ctx context.Context, a Asked, key hookKey) verdict {
 	if !h.begins(a.From) {
 		h.counts.busy.Add(1)
 		return verdict{no: hookUnavailable("%d others from the same address are being checked", maxHookCallsOf)}
@@ -312,7 +312,7 @@ func (h *Hook) ask(a Asked, key hookKey) verdict {
 		return verdict{no: hookUnavailable("the service that knows it does not answer")}
 	}
 	h.counts.calls.Add(1)
-	v, err := h.call(a)
+	v, err := h.call(ctx, a)
 	h.report(a, err)
 	if err != nil {
 		h.counts.failures.Add(1)

@@ -96,7 +96,7 @@ func TestHook_OneCallForMany(t *testing.T) {
 // TestHook_LooksAgainBeforeACall: one look at what is known may be just before an answer, and the call just after it.
 func TestHook_LooksAgainBeforeACall(t *testing.T) {
 	f := newHook(t, HookConfig{Cache: time.Minute}, always(http.StatusOK, `{"user_id":"alice"}`))
-	first, again := f.ask(hookAsked, hookAsked.key()), f.ask(hookAsked, hookAsked.key())
+	first, again := f.ask(t.Context(), hookAsked, hookAsked.key()), f.ask(t.Context(), hookAsked, hookAsked.key())
 	if got := f.Stats(); got.Calls != 1 || first != again {
 		t.Errorf("counted %+v; want one call", got)
 	}

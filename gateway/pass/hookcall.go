@@ -42,17 +42,27 @@ func (e *hookError) Error() string { return e.why }
 // HookClient calls a service of the operator. Make it with [NewHookClient].
 type HookClient struct {
 	http.Client
-	// OnCall hears how long each call took, until the service began to answer or did not. Set it before the first one;
-	// nil: nobody hears. It may not block.
-	OnCall func(took time.Duration)
+	// OnCall hears of each call. Set it before the first one; nil: nobody hears.
+	OnCall OnCall
 }
+
+// OnCall hears that a request is about to be sent, to which it may add headers, and returns what hears of its end: the
+// status of the response that has begun, or why there is none. Neither may block.
+type OnCall func(r *http.Request) (end func(status int, err error))
 
 // Do is http.Client's.
 func (c *HookClient) Do(r *http.Request) (*http.Response, error) {
-	if c.OnCall != nil {
-		defer func(began time.Time) { c.OnCall(time.Since(began)) }(time.Now())
+	if c.OnCall == nil {
+		return c.Client.Do(r)
 	}
-	return c.Client.Do(r)
+	end := c.OnCall(r)
+	res, err := c.Client.Do(r)
+	if err != nil {
+		end(0, err)
+		return nil, err
+	}
+	end(res.StatusCode, nil)
+	return res, nil
 }
 
 // NewHookClient makes a client for hooks. It follows no redirects: a service that sends people to a login page says no.
@@ -70,10 +80,12 @@ func NewHookClient(timeout time.Duration) *HookClient {
 	}}
 }
 
-// call asks the service. The error is a *hookError, and has nothing of the token in it.
-func (h *Hook) call(a Asked) (v verdict, err error) {
-	ctx, cancel := context.WithTimeout(h.base, h.cfg.Timeout)
+// call asks the service, also when ctx ends: others wait for the same answer. The error is a *hookError, and has
+// nothing of the token in it.
+func (h *Hook) call(ctx context.Context, a Asked) (v verdict, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 	defer cancel()
+	defer context.AfterFunc(h.base, cancel)()
 	asked := h.now() // a revocation from now on may not be in the answer, so the pass is older
 	status, answer, err := h.post(ctx, a, asked)
 	if err == nil {

@@ -113,8 +113,8 @@ func New(cfg Config, now func() time.Time, log *slog.Logger) *Hook {
 	return h
 }
 
-// OnCall has f hear how long each question took, see [pass.HookClient]. Call it before Ask.
-func (h *Hook) OnCall(f func(took time.Duration)) { h.client.OnCall = f }
+// OnCall has f hear of each question, see [pass.HookClient]. Call it before Ask.
+func (h *Hook) OnCall(f pass.OnCall) { h.client.OnCall = f }
 
 // Close ends idle connections.
 func (h *Hook) Close() { h.client.CloseIdleConnections() }

@@ -27,7 +27,7 @@ func (n *API) say(ctx context.Context, id, user string, op *codec.Op) (desk.Plac
 		return desk.Placed{}, err
 	}
 	defer rm.Release()
-	from := &herald{done: make(chan room.Outcome, 1)}
+	from := &herald{called: called{ctx}, done: make(chan room.Outcome, 1)}
 	if err := rm.PostNative(from, user, op, time.Now()); err != nil {
 		return desk.Placed{}, err
 	}
@@ -46,7 +46,7 @@ func (n *API) approve(ctx context.Context, id string, h *chat.Held) (desk.Placed
 		return desk.Placed{}, err
 	}
 	defer rm.Release()
-	from := &approver{herald{done: make(chan room.Outcome, 1)}}
+	from := &approver{herald{called: called{ctx}, done: make(chan room.Outcome, 1)}}
 	err = rm.PostApproved(from, h, time.Now())
 	if no, ok := errors.AsType[*room.RefusedError](err); ok {
 		err = notApproved(no.Code)
@@ -79,6 +79,8 @@ func (*approver) Voice() room.Voice { return room.Voice{Approved: true} }
 
 // herald is the author of what the room itself says.
 type herald struct {
+	called
+
 	done chan room.Outcome // capacity 1
 }
 

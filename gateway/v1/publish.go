@@ -45,7 +45,7 @@ func (n *API) Publish(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return n.cannot("open the room", err)
 	}
 	defer rm.Release()
-	from := &herald{done: make(chan room.Outcome, len(ops))}
+	from := &herald{called: called{ctx}, done: make(chan room.Outcome, len(ops))}
 	answers := make([]Published, len(ops))
 	at := make(map[string]int, len(ops)) // by the id under which the room knows it
 	for i := range ops {

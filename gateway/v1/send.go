@@ -16,12 +16,28 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/filter"
 	"barrage/gateway/pass"
+	"barrage/gateway/traces"
 	"barrage/internal/chat"
 	"barrage/room"
 )
 
+// called is in authors of messages that came by HTTP: ctx is the call's.
+type called struct{ ctx context.Context }
+
+func (c *called) call() context.Context { return c.ctx }
+
+// For is room.Hooks.For: what is done with a message that came by HTTP belongs to its call, if that is recorded.
+func For(ctx context.Context, from room.Author) (of context.Context, has bool) {
+	if c, ok := from.(interface{ call() context.Context }); ok {
+		return traces.Cause(ctx, c.call())
+	}
+	return ctx, false
+}
+
 // waitingSend is the author of a message that came by HTTP.
 type waitingSend struct {
+	called
+
 	rights   *edge.Rights
 	rateName string
 	came     time.Time
@@ -90,7 +106,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	if !checked {
 		name += "\x00" + strconv.Itoa(n.edge.Door.GuestOf(r))
 	}
-	from := &waitingSend{rights: rs, rateName: name, came: time.Now(), done: make(chan room.Outcome, 1)}
+	from := &waitingSend{called: called{ctx}, rights: rs, rateName: name, came: time.Now(), done: make(chan room.Outcome, 1)}
 	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {
 		_, err := n.post(rm, from, v.User, rs, &op)
 		if fast, ok := errors.AsType[*room.TooFastError](err); ok {

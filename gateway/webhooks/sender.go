@@ -113,8 +113,8 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 	return s
 }
 
-// OnCall has f hear how long each call took, see [pass.HookClient]. Call it before Run.
-func (s *Sender) OnCall(f func(took time.Duration)) { s.client.OnCall = f }
+// OnCall has f hear of each call, see [pass.HookClient]. Call it before Run.
+func (s *Sender) OnCall(f pass.OnCall) { s.client.OnCall = f }
 
 // Run tells the service until ctx ends, or until Leave, by goroutines of workers.
 func (s *Sender) Run(ctx context.Context, workers *sync.WaitGroup) {

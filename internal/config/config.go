@@ -20,6 +20,7 @@ import (
 	"barrage/gateway/door"
 	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
+	"barrage/gateway/traces"
 	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
 	"barrage/internal/pace"
@@ -46,6 +47,7 @@ type Config struct {
 	Fanout   room.FanoutConfig   `mapstructure:"fanout"`
 	CORS     edge.CORSConfig     `mapstructure:"cors"`
 	Log      LogConfig           `mapstructure:"log"`
+	Traces   traces.Config       `mapstructure:"traces"`
 	Reload   ReloadConfig        `mapstructure:"config"`
 }
 
@@ -149,6 +151,7 @@ func Default() Config {
 		Fanout:   rooms.Fanout,
 		CORS:     node.CORS,
 		Log:      LogConfig{Level: "info", Format: "text"},
+		Traces:   node.Traces,
 	}
 }
 
@@ -275,6 +278,7 @@ func (c Config) Gateway() gateway.Config {
 		Admin:    c.Admin,
 		List:     c.List,
 		Webhooks: c.Webhooks,
+		Traces:   c.Traces,
 	}
 }
 

@@ -33,12 +33,12 @@ func settings(c *Config) []setting {
 // secret tells whether the value of key must never be shown.
 func secret(key string) bool {
 	return strings.HasPrefix(key, "redis.") && strings.HasSuffix(key, "password") ||
-		strings.HasPrefix(key, "auth.") && strings.Contains(key, "_secret") || key == "webhooks.secret" || key == "hook.secret"
+		strings.HasPrefix(key, "auth.") && strings.Contains(key, "_secret") || key == "webhooks.secret" || key == "hook.secret" || key == "traces.headers"
 }
 
 // isURL tells whether the value of key is a URL, which may have a password or an API key in it.
 func isURL(key string) bool {
-	return strings.HasPrefix(key, "auth.") && strings.HasSuffix(key, "_url") || key == "webhooks.url" || key == "hook.review_url"
+	return strings.HasPrefix(key, "auth.") && strings.HasSuffix(key, "_url") || key == "webhooks.url" || key == "hook.review_url" || key == "traces.endpoint"
 }
 
 // isHook tells whether that is the URL of a service that the node calls: its path may be a key, too.

@@ -311,7 +311,7 @@ func (l *loader) decode(s setting) {
 	if err == nil {
 		err = decoder.Decode(value)
 	}
-	if err == nil && (secret(s.key) && result.Elem().String() == mask || isURL(s.key) && strings.Contains(result.Elem().String(), mask)) {
+	if err == nil && hasMask(s.key, result.Elem()) {
 		l.problem("%s: it has %s, which \"config print\" writes in the place of a secret: put the secret there%s", s.key, mask, source.suffix())
 		return
 	}
@@ -321,6 +321,17 @@ func (l *loader) decode(s setting) {
 	}
 	// The decoder's own words show secrets and speak of Go types.
 	l.problem("%s: %s is not %s%s", s.key, shown(s.key, value), wanted(s.value.Interface()), source.suffix())
+}
+
+// hasMask reports whether a value has what "config print" writes in the place of a secret.
+func hasMask(key string, value reflect.Value) bool {
+	switch list, ok := reflect.TypeAssert[[]string](value); {
+	case ok:
+		return secret(key) && slices.ContainsFunc(list, func(text string) bool { return strings.HasSuffix(text, mask) })
+	case isURL(key):
+		return strings.Contains(value.String(), mask)
+	}
+	return secret(key) && value.String() == mask
 }
 
 // errInexact only tells the decoder to give up; it is never shown.

@@ -38,7 +38,7 @@ func Shown(cfg Config, sources Sources) (all []gateway.Setting) {
 	for _, s := range settings(&cfg) {
 		value := s.value.Interface()
 		if secret(s.key) && !s.value.IsZero() {
-			value = mask
+			value = masked(value)
 		}
 		switch {
 		case isHook(s.key):
@@ -49,6 +49,20 @@ func Shown(cfg Config, sources Sources) (all []gateway.Setting) {
 		all = append(all, gateway.Setting{Key: s.key, Value: written(value), From: sources[s.key].String()})
 	}
 	return all
+}
+
+// masked stands for a secret, or a list of them as name=secret.
+func masked(value any) any {
+	list, ok := value.([]string)
+	if !ok {
+		return mask
+	}
+	shown := make([]string, len(list))
+	for i, text := range list {
+		name, _, _ := strings.Cut(text, "=")
+		shown[i] = name + "=" + mask
+	}
+	return shown
 }
 
 // written is a value as config.yaml has it.

@@ -25,7 +25,7 @@ var atStart = []string{
 	"server.proxy_protocol", "server.max_header_bytes", "server.test_page",
 	"admin.", "redis.", "auth.mode", "room.auto_join", "room.publishers", "list.", "webhooks.",
 	"fanout.lanes", "fanout.interval", "fanout.log_bytes", "fanout.total_log_bytes", "fanout.write_bytes",
-	"log.format", "config.",
+	"log.format", "traces.endpoint", "traces.headers", "config.",
 }
 
 // NeedsRestart reports whether only a new start changes the setting.

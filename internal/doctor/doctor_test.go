@@ -192,6 +192,7 @@ func TestStart(t *testing.T) {
 		{func(c *config.Config) { c.Hook.ReviewURL = answers(502) }, "hook.review_url", Warn, "answers with 502", "hook.review_fallback"},
 		{func(c *config.Config) { c.Auth.ConnectURL = closed.URL + "/hunter2" }, "auth.connect_url", Fail, "connection refused", "mend auth.connect_url"},
 		{func(c *config.Config) { c.Auth.JWKSURL = closed.URL }, "auth.jwks_url", Fail, "connection refused", "its keys"},
+		{func(c *config.Config) { c.Traces.Endpoint = closed.URL }, "traces.endpoint", Warn, "connection refused", "dropped meanwhile"},
 		{func(c *config.Config) { c.Webhooks.URL = closed.URL }, "webhooks.url", Warn, "connection refused", "waits in Redis"},
 		{func(c *config.Config) { c.Auth.LoginURL = "off" }, "auth.login_url", "", "", ""},
 	} {
