@@ -151,5 +151,6 @@ func registerStore(reg prometheus.Registerer, store redisx.Store) {
 	count("barrage_store_events_total", "Events that came from the store.", func(s redisx.Stats) uint64 { return s.Events })
 	count("barrage_store_dropped_events_total", "Events dropped because the node did not keep up; rooms and lists fetch what they missed.", func(s redisx.Stats) uint64 { return s.Dropped })
 	count("barrage_store_foreign_events_total", "Payloads on our channels that are no event of ours.", func(s redisx.Stats) uint64 { return s.Foreign })
+	count("barrage_store_few_replicas_total", "Batches that fewer replicas than redis.min_replicas acknowledged in time: stored and sent, and answered with unconfirmed.", func(s redisx.Stats) uint64 { return s.FewReplicas })
 	count("barrage_store_unreadable_entries_total", "Entries of histories that are no message.", func(s redisx.Stats) uint64 { return s.Unreadable })
 }

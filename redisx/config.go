@@ -29,6 +29,8 @@ type Config struct {
 	// Timeout bounds one call. Too low: a busy Redis looks dead. Too high: callers
 	// wait for a dead one.
 	Timeout time.Duration `mapstructure:"timeout"`
+	// MinReplicas is how many replicas must have a message before it is acknowledged, 0 to 8; 0 = nobody waits for them.
+	MinReplicas int `mapstructure:"min_replicas"`
 	// SentinelMaster is the name that the sentinels at Addrs know the master by.
 	SentinelMaster string `mapstructure:"sentinel_master"`
 	// SentinelUsername is the ACL user of the sentinels themselves; empty = the default
@@ -102,6 +104,11 @@ func (c Config) Validate() error {
 	}
 	if c.Timeout < 50*time.Millisecond || c.Timeout > time.Minute {
 		errs = append(errs, fmt.Errorf("timeout: %v is not within 50ms and 1m", c.Timeout))
+	}
+	if c.MinReplicas < 0 || c.MinReplicas > 8 {
+		errs = append(errs, fmt.Errorf("min_replicas: %d is not within 0 and 8", c.MinReplicas))
+	} else if c.MinReplicas > 0 && len(c.Addrs) == 0 {
+		errs = append(errs, fmt.Errorf("min_replicas: %d, but there is no redis: addrs is empty", c.MinReplicas))
 	}
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		errs = append(errs, fmt.Errorf("tls_key_file: %q and tls_cert_file: %q belong together; give both or none", c.TLSKeyFile, c.TLSCertFile))

@@ -261,8 +261,10 @@ func (d *diagnosing) safety() {
 	appends, _ := d.setting("appendonly")
 	saves, _ := d.setting("save")
 	switch {
-	case replicas > 0 && strings.TrimSpace(least) == "0":
-		d.add("redis failover", stateWarn, fmt.Sprintf("%d replicas, min-replicas-to-write 0", replicas), "Set min-replicas-to-write to 1: else a failover may lose acknowledged messages.")
+	case replicas < int64(d.cfg.MinReplicas):
+		d.add("redis failover", stateFail, fmt.Sprintf("%d replicas, and redis.min_replicas is %d", replicas, d.cfg.MinReplicas), "Start replicas, or set redis.min_replicas lower: no message is acknowledged before so many have it.")
+	case replicas > 0 && strings.TrimSpace(least) == "0" && d.cfg.MinReplicas == 0:
+		d.add("redis failover", stateWarn, fmt.Sprintf("%d replicas, min-replicas-to-write 0", replicas), "Set redis.min_replicas to 1, or min-replicas-to-write there: else a failover may lose acknowledged messages.")
 	default:
 		d.add("redis failover", stateOK, fmt.Sprintf("%d replicas, min-replicas-to-write %s", replicas, least), "")
 	}

@@ -115,6 +115,8 @@
 // State is nil while all of that works. In a cluster the probe that decides about commands goes to one master, by the
 // node's name. While that one is away the node holds back all its calls, though others might be answered.
 //
+// With Config.MinReplicas a batch and the WAIT behind it go over a connection of their own, see replicas.go.
+//
 // rueidis lets a caller wait without regard to its ctx where a connection's ring is full
 // and while it dials. Hence limiters (limiter.go), which let in fewer calls than a ring holds, and
 // in a cluster keep the masters apart; and calls fail at once while watch knows that Redis

@@ -75,6 +75,8 @@ type limiter struct {
 	// gaveUp counts the calls that gave up, freed those of them whose place is free
 	// again. Invariant: freed <= gaveUp; gaveUp - freed <= len(places).
 	gaveUp, freed uint64
+
+	replicas replicas
 }
 
 func newLimiter(most int) *limiter { return &limiter{places: make(chan struct{}, most)} }

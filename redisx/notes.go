@@ -55,9 +55,13 @@ func (r *Redis) brokenPromises(ctx context.Context) (found []string) {
 	if policy := infoField(info("memory"), "maxmemory_policy"); policy != "" && policy != "noeviction" {
 		found = append(found, fmt.Sprintf("redis may evict messages, recalls and tokens: maxmemory-policy is %s, set it to noeviction", policy))
 	}
-	replicas, _ := strconv.Atoi(infoField(info("replication"), "connected_slaves")) // 0: none, or not to be known
+	connected := infoField(info("replication"), "connected_slaves")
+	replicas, _ := strconv.Atoi(connected) // 0: none, or not to be known
 	settings, err := r.client.Do(ctx, r.client.B().ConfigGet().Parameter("min-replicas-to-write").Build().SetSlot(slot)).AsStrMap()
-	if err == nil && replicas > 0 && strings.TrimSpace(settings["min-replicas-to-write"]) == "0" {
+	if connected != "" && replicas < r.cfg.MinReplicas {
+		found = append(found, fmt.Sprintf("messages are unconfirmed: redis has %d replicas, and redis.min_replicas is %d", replicas, r.cfg.MinReplicas))
+	}
+	if err == nil && replicas > 0 && r.cfg.MinReplicas == 0 && strings.TrimSpace(settings["min-replicas-to-write"]) == "0" {
 		found = append(found, "a failover of redis may lose acknowledged messages: min-replicas-to-write is 0, set it to 1")
 	}
 	return found

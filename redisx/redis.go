@@ -49,7 +49,7 @@ type Redis struct {
 	running sync.WaitGroup
 
 	// Atomic.
-	calls, failed, reconnects, unreadable atomic.Uint64
+	calls, failed, reconnects, unreadable, fewReplicas atomic.Uint64
 
 	announcing sync.Mutex // guards the field below, and calls of Away and Back
 	away       bool
@@ -166,6 +166,7 @@ func (r *Redis) Stats() Stats {
 		Dropped:       r.inbox.dropped.Load(),
 		Foreign:       r.inbox.foreign.Load(),
 		Unreadable:    r.unreadable.Load(),
+		FewReplicas:   r.fewReplicas.Load(),
 		Subscriptions: r.subs.count(),
 		Connected:     r.State() == nil,
 	}

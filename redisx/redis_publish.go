@@ -16,7 +16,7 @@ import (
 // set is there. It is no user's and no node's.
 const setMarker = "\xfe"
 
-// Publish appends the drafts to the history and tells every node, in one script.
+// Publish appends the drafts to the history and tells every node, in one script, and waits for Config.MinReplicas.
 func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error) {
 	node, number, err := checkBatch(room, &b)
 	if err != nil {
@@ -35,7 +35,7 @@ func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.St
 	if scripts.approve != nil && slices.ContainsFunc(b.Drafts, func(d chat.Draft) bool { return d.Held() != "" }) {
 		script, keys = scripts.approve, append(keys, r.keys.held(room))
 	}
-	msg, err := r.runRoom(ctx, script, room, keys, args...)
+	msg, kept, err := r.runKept(ctx, script, room, keys, args...)
 	var text string
 	if err == nil {
 		text, err = msg.ToString()
@@ -43,6 +43,7 @@ func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.St
 	var stored chat.Stored
 	if err == nil {
 		stored, err = parseStored(text, node, number, &b)
+		stored.Doubtful = !kept
 	}
 	if err != nil {
 		return chat.Stored{}, fmt.Errorf("cannot publish %d messages to room %q (keys %q): %w", len(b.Drafts), room, keys, err)

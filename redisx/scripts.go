@@ -46,14 +46,15 @@ var (
 // scriptName is that of the script's own file, which comes last; beside original FastIM nodes it is the same.
 func scriptName(names []string) string { return strings.TrimSuffix(names[len(names)-1], "_interop") }
 
-// script is one that is run by itself; name is what OnCall knows it by.
+// script is one that is run by itself.
 type script struct {
 	*rueidis.Lua
-	name string
+	batchScript
 }
 
 func newScript(settings string, names ...string) *script {
-	return &script{rueidis.NewLuaScript(lua(settings, names...)), scriptName(names)}
+	s := newBatchScript(settings, names...)
+	return &script{rueidis.NewLuaScript(s.text), s}
 }
 
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
@@ -124,7 +125,7 @@ local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls = %s -- see quotaO
 		chat.MaxMeasures, millis(chat.RulesLife), millis(chat.HeldLife), quotaSettings(limits.Quota))
 }
 
-// batchScript is a script that is run for many keys at a time.
+// batchScript is a script that is run for many keys at a time; name is what OnCall knows it by.
 type batchScript struct{ name, text, sha string }
 
 func newBatchScript(settings string, names ...string) batchScript {

@@ -320,6 +320,8 @@ type Stats struct {
 	Foreign uint64
 	// Unreadable counts entries met in histories that are no message in any form.
 	Unreadable uint64
+	// FewReplicas counts batches that fewer replicas than Config.MinReplicas acknowledged in time.
+	FewReplicas uint64
 	// Subscriptions is how many rooms and users are subscribed to now.
 	Subscriptions int
 	// Connected says whether State is nil.

@@ -77,10 +77,13 @@ func (h *Hall) Resumed() {
 	})
 }
 
-// metLocked ends the posts that came from the store as entries of an epoch. r.mu must be held.
+// metLocked ends the posts that came from the store as entries of an epoch, unless only its answer counts. r.mu must be
+// held.
 func (r *Room) metLocked(epoch string, entries []chat.Entry) {
 	r.keepAheadLocked()
-	r.outbox.met(epoch, entries, r.hall.keyOf)
+	if !r.hall.cfg().OnAnswer {
+		r.outbox.met(epoch, entries, r.hall.keyOf)
+	}
 }
 
 // lagLocked has a publisher read what the room lacks. r.mu must be held.

@@ -51,6 +51,9 @@ type Config struct {
 	// Publishers is how many goroutines carry batches to the store; 1 or more. A
 	// publisher waits for one round trip at a time, so this bounds the calls in flight.
 	Publishers int
+	// OnAnswer acknowledges messages by the store's answer alone: that they come as an event, or stand in the history, says
+	// nothing of whether they survive a failover.
+	OnAnswer bool
 	// StoreTimeout bounds one call to the store.
 	StoreTimeout time.Duration
 	// Storm is what rooms do that are offered more than they take.

@@ -314,7 +314,10 @@ func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (a
 	if o.flight.id != id {
 		return nil, false
 	}
-	tries := o.flight.tries
+	tries, code := o.flight.tries, ""
+	if stored.Doubtful {
+		code = CodeUnconfirmed
+	}
 	o.tally.repeats.Add(uint64(len(stored.Repeats)))
 	repeats, refusals, seq, next := stored.Repeats, stored.Refused, stored.Event.Seq, 0
 	for i := 0; i < len(o.flight.posts); i++ { // the last one to land takes the flight away
@@ -324,7 +327,7 @@ func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (a
 			if p.end == notYet && (mine || repeats[0].Seq > 0 && (stored.Event.Epoch != at.Epoch || repeats[0].Seq > at.Seq)) {
 				again = append(again, chat.Entry{Seq: repeats[0].Seq, JSON: string(p.draft.AppendJSON(nil, repeats[0].TS))})
 			}
-			o.land(i, repeated, Outcome{Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS, Before: !mine})
+			o.land(i, repeated, Outcome{Code: code, Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS, Before: !mine})
 			repeats = repeats[1:]
 			continue
 		}
@@ -336,7 +339,7 @@ func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (a
 		if next >= len(stored.Event.Messages) {
 			break // a store that answers for less than it was given: what it left out is tried again
 		}
-		o.land(i, arrived, Outcome{Epoch: stored.Event.Epoch, Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
+		o.land(i, arrived, Outcome{Code: code, Epoch: stored.Event.Epoch, Seq: seq, TS: codec.Timestamp(stored.Event.Messages[next])})
 		seq, next = seq+1, next+1
 	}
 	return again, true

@@ -44,6 +44,8 @@ type Stored struct {
 	// Refused are the drafts that were not stored because their senders say too much. In the order of the drafts; nil
 	// where there are none.
 	Refused []Refusal
+	// Doubtful says that all this is done, and that a failover may undo it: too few replicas have it.
+	Doubtful bool
 }
 
 // Refusal is a draft that is not stored.

@@ -302,6 +302,7 @@ func (c Config) Rooms() room.Config {
 		NoLocal:       c.Redis.FastIMInterop,
 		UserRate:      c.Limits.User(),
 		Publishers:    c.Room.Publishers,
+		OnAnswer:      c.Redis.MinReplicas > 0,
 		StoreTimeout:  c.Redis.Timeout + storeGrace,
 		Storm:         c.Storm,
 		Fanout:        c.Fanout,

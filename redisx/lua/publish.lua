@@ -65,7 +65,11 @@ if timesLost then
   end
 end
 local last = answer and tonumber(answer:match('^%d+')) or -1
-if last > number or last == number and answer:match('^%S+ (%S+)') == room.e then return answer end
+if last > number then return answer end
+if last == number and answer:match('^%S+ (%S+)') == room.e then
+  call('HSET', meta, 'e', room.e) -- WAIT, which may follow, is about what a connection has written
+  return answer
+end
 if room.x ~= rules then return 'stale' end
 -- Answers that were lost are not restored: then an older one does not say that there was no later one.
 search = last == number or tried and (last < 0 or timesLost or present[1] == 'r' or previous[1] == 'r')

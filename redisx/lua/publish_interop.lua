@@ -14,7 +14,10 @@ local times = timesPrefix .. bucket
 local present = call('HMGET', times, unpack(ARGV, USER, USER + drafts)) -- node, users
 local previous = call('HMGET', timesPrefix .. (bucket - 1), unpack(ARGV, USER, USER + drafts))
 local answer = present[1] or previous[1]
-if answer and tonumber(answer:match('^%d+')) >= number then return answer end
+if answer and tonumber(answer:match('^%d+')) >= number then
+  call('HSET', present[1] and times or timesPrefix .. (bucket - 1), node, answer) -- see publish.lua
+  return answer
+end
 
 -- was[i] is the note of the message that draft i repeats, or the index of an earlier draft with the same id.
 local was, first, ids = {}, {}, nil

@@ -1,0 +1,51 @@
+package contract
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"barrage/internal/redistest"
+)
+
+// TestMinReplicas: while too few replicas have what is said, all members get it and its sender is not told that it is
+// kept; said again it is acknowledged once they have it, under the number that it had.
+func TestMinReplicas(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t)
+	replica := redistest.StartReplica(t, master)
+	settings := append(onRedis(master), "redis.min_replicas=1", "redis.timeout=1s")
+	here, there := startNode(t, settings...), startNode(t, settings...)
+	sender, other := here.dialNative(t, "den", account{"alice", "x"}), there.dialNative(t, "den", account{"bob", "x"})
+	await := func(c *client, part string) string {
+		t.Helper()
+		for {
+			if text := c.text(); strings.Contains(text, part) {
+				return text
+			}
+		}
+	}
+	sender.say(`{"t":"send","id":"1","body":"first"}`)
+	await(sender, `"t":"ack","id":"1",`)
+	replica.Pause(t)
+	sender.say(`{"t":"send","id":"2","body":"second"}`)
+	await(sender, `"body":"second"`)
+	if got := await(sender, `"id":"2"`); !strings.Contains(got, `"t":"refused"`) || !strings.Contains(got, `"code":"unconfirmed"`) || !strings.Contains(got, `"retry_after_ms":2000`) {
+		t.Errorf("the sender is told %s; want unconfirmed, and when to say it again", got)
+	}
+	await(other, `"body":"second"`)
+	sender.say(`{"t":"send","id":"3","body":"third"}`) // chat goes on
+	await(other, `"body":"third"`)
+	replica.Resume(t)
+	eventually(t, func() error {
+		sender.say(`{"t":"send","id":"2","body":"second"}`)
+		if got := await(sender, `"id":"2","`); !strings.Contains(got, `"t":"ack"`) || !strings.Contains(got, `"seq":2,`) {
+			return fmt.Errorf("the sender is told %s; want an ack of number 2", got)
+		}
+		return nil
+	})
+	text := get(t, "http://"+here.admin+"/metrics").body
+	if strings.Contains(text, "\nbarrage_store_few_replicas_total 0\n") || !strings.Contains(text, "\nbarrage_store_few_replicas_total ") {
+		t.Error("the metrics count no batch that too few replicas had")
+	}
+}

@@ -1,0 +1,76 @@
+package redisx
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// This file has acknowledged messages survive a failover where redis.min_replicas says so: a call waits until so many
+// replicas have what its script wrote (WAIT).
+//
+// WAIT is about what its own connection has written, and holds up what comes behind it there. So script and WAIT go
+// together over one of the connections that rueidis keeps for commands that block: there are as many of them as such
+// calls are under way, which are as many as publishers at most.
+
+// glance is how long calls wait while it is known that replicas are missing: else the publishers would stand still,
+// and chat with them. One call at a time waits longer, and finds out whether they are back.
+const glance = time.Millisecond
+
+// replicas is what is known of those of one Redis, or of a slot range of a cluster.
+type replicas struct {
+	missing atomic.Bool // the last call that waited for them saw too few
+	looking atomic.Bool // a call waits for them, though they are missing
+}
+
+// runKept is runRoom for what must survive a failover. kept reports whether Config.MinReplicas have what the script has
+// written; they are given half of Config.Timeout.
+func (r *Redis) runKept(ctx context.Context, script *script, room string, keys []string, args ...string) (msg rueidis.RedisMessage, kept bool, err error) {
+	if r.cfg.MinReplicas == 0 {
+		msg, err = r.runRoom(ctx, script, room, keys, args...)
+		return msg, true, err
+	}
+	if err := errors.Join(r.keys.check(room), r.keys.checkKey(keys[0])); err != nil {
+		msg, err = r.counted(msg, err)
+		return msg, false, err
+	}
+	g, wait := r.limiters.at(r.slotOf(keys[0])), glance
+	waits := !g.replicas.missing.Load() || g.replicas.looking.CompareAndSwap(false, true)
+	if waits {
+		wait = r.cfg.Timeout / 2
+		defer g.replicas.looking.Store(false)
+	}
+	var have int64
+	msg, err = r.counted(r.callAt(ctx, script.name, g, func(ctx context.Context) rueidis.RedisResult {
+		results := script.execAndWait(ctx, r.client, r.cfg.MinReplicas, wait, keys, args)
+		have, _ = results[1].AsInt64() // an error: nobody knows
+		return results[0]
+	}))
+	switch {
+	case err != nil: // which says nothing of replicas
+	case have >= int64(r.cfg.MinReplicas):
+		kept = true
+		g.replicas.missing.Store(false)
+	default:
+		r.fewReplicas.Add(1)
+		if waits {
+			g.replicas.missing.Store(true)
+		}
+	}
+	return msg, kept, err
+}
+
+// execAndWait runs a script, and has n replicas acknowledge what it wrote: two results.
+func (s *script) execAndWait(ctx context.Context, c rueidis.Client, n int, wait time.Duration, keys, args []string) []rueidis.RedisResult {
+	both := func(run rueidis.Completed) []rueidis.RedisResult {
+		return c.DoMulti(ctx, run, c.B().Wait().Numreplicas(int64(n)).Timeout(max(1, wait.Milliseconds())).Build().SetSlot(keys[0]))
+	}
+	results := both(c.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
+	if err, ok := rueidis.IsRedisErr(results[0].Error()); ok && err.IsNoScript() {
+		results = both(c.B().Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
+	}
+	return results
+}

@@ -1,0 +1,85 @@
+package redisx_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"barrage/internal/chat"
+	"barrage/internal/redistest"
+	"barrage/redisx"
+)
+
+// wantKept publishes a batch, and wants it to be on as many replicas as min_replicas says, or not.
+func (h *harness) wantKept(t *testing.T, room string, b chat.Batch, kept bool) chat.Stored {
+	t.Helper()
+	got, err := h.Publish(t.Context(), room, b)
+	noError(t, err)
+	if got.Doubtful == kept {
+		t.Errorf("batch %s, try %d: doubtful is %v; want %v", b.ID, b.Try, got.Doubtful, !kept)
+	}
+	return got
+}
+
+// TestRedis_MinReplicas: a message counts as kept once a replica has it, and not before, however often it is said
+// again. A replica that is away is not waited for by every call.
+func TestRedis_MinReplicas(t *testing.T) {
+	master := redistest.Start(t)
+	replica := redistest.StartReplica(t, master)
+	h := newConfigured(t, func(c *redisx.Config) { c.Addrs, c.MinReplicas = []string{master.Addr}, 1 })
+	h.wantReady(t)
+	node := h.Store.(*redisx.Redis).Node()
+	first := h.wantKept(t, "r", chat.Batch{ID: node + ".1", Drafts: sends("u", 1, "a")}, true)
+
+	replica.Pause(t)
+	late := chat.Batch{ID: node + ".2", Drafts: sends("u", 2, "b")}
+	stored := h.wantKept(t, "r", late, false)
+	if stored.Event.Seq != first.Event.Seq+1 {
+		t.Errorf("the message has number %d; want %d, as if it was kept", stored.Event.Seq, first.Event.Seq+1)
+	}
+	late.Try = 1
+	h.wantKept(t, "r", late, false) // it writes nothing any more
+	var calls sync.WaitGroup
+	var slow atomic.Int64
+	const more = 50
+	for i := range more {
+		calls.Go(func() {
+			start := time.Now()
+			again := h.wantKept(t, fmt.Sprint("r", i), chat.Batch{ID: node + ".3", Drafts: sends("v", 2, "x")}, false)
+			if len(again.Event.Messages) != 1 {
+				t.Errorf("batch %d: %+v; want it to be stored", i, again)
+			}
+			if time.Since(start) > callTimeout/4 {
+				slow.Add(1)
+			}
+		})
+	}
+	calls.Wait()
+	if n := slow.Load(); n > 3 { // one looks for the replica, and after it maybe another
+		t.Errorf("%d of %d calls waited for a replica that was known to be away", n, more)
+	}
+	if n := h.Stats().FewReplicas; n != more+2 {
+		t.Errorf("%d calls are counted that saw too few replicas; want %d", n, more+2)
+	}
+
+	replica.Resume(t)
+	next := 3
+	eventually(t, "the message is kept", func() (bool, string) {
+		got, err := h.Publish(t.Context(), "r", chat.Batch{ID: fmt.Sprintf("%s.%d", node, next), Drafts: sends("u", 2, "b")})
+		next++
+		noError(t, err)
+		if len(got.Repeats) != 1 || got.Repeats[0].Seq != stored.Event.Seq {
+			t.Fatalf("said again it is %+v; want a repeat of number %d", got, stored.Event.Seq)
+		}
+		return !got.Doubtful, ""
+	})
+	if _, err := replica.Do("REPLICAOF", "NO", "ONE"); err != nil {
+		t.Fatal(err)
+	}
+	after := newNode(t, replica.Addr, newRaw(t, replica.Addr))
+	if got := after.newest(t, "r", historyMessages); got.Seq != 2 {
+		t.Errorf("after the failover the room is at %+v; want both messages", got.Position)
+	}
+}
