@@ -2,3 +2,13 @@
 // for Kubernetes, a dashboard and alerts. There is no code here but tests, which hold all of that against the program
 // and against the tools that read it. What needs large libraries is tested in check, a module of its own.
 package deploy
+
+import _ "embed" // what "barrage init" writes
+
+// Compose is compose.yaml, and Unit the unit of systemd: as they stand here.
+var (
+	//go:embed docker/compose.yaml
+	Compose string
+	//go:embed systemd/barrage.service
+	Unit string
+)

@@ -2,8 +2,6 @@
 package initcmd
 
 import (
-	"bytes"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,18 +9,20 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"text/template"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"barrage/deploy"
 	"barrage/internal/cli"
 )
 
-//go:embed compose.yaml barrage.service
-var files embed.FS
-
-// ConfigFile is the name of the configuration that init writes.
-const ConfigFile = "config.yaml"
+// The names of the files that init writes.
+const (
+	ConfigFile  = "config.yaml"
+	composeFile = "compose.yaml"
+	unitFile    = "barrage.service"
+)
 
 // New is the command. config is config.yaml: every setting with its default, its unit, and why.
 func New(config []byte) *cobra.Command {
@@ -70,6 +70,49 @@ var setting = regexp.MustCompile(`(?m)^  ([a-z0-9_]+:)`)
 // a later version.
 func commented(config []byte) []byte { return setting.ReplaceAll(config, []byte("  #$1")) }
 
+// more matches the services of deploy's compose.yaml that need files of the sources.
+var more = regexp.MustCompile(`(?ms)^  (?:prometheus|grafana):\n.*?\n\n`)
+
+// compose is deploy's compose.yaml for who has an image and no sources: a node with its Redis.
+func compose() []byte {
+	return changed(more.ReplaceAllString(deploy.Compose, ""),
+		"# A node with Redis, Prometheus and Grafana: docker compose -f deploy/docker/compose.yaml up\n"+
+			"# http://localhost:9000 the room, http://localhost:3000 the dashboard, http://localhost:9090 the alerts.\n",
+		"# A node and its Redis: docker compose up -d, then http://localhost:9000\n"+
+			"# The image is made from the sources: docker build -f deploy/docker/Dockerfile -t barrage .\n",
+		"    build: {context: ../.., dockerfile: deploy/docker/Dockerfile}\n", "",
+		"    image: barrage\n", "    image: barrage\n    command: [serve, --config, /etc/barrage/config.yaml]\n"+
+			"    volumes: [\"./config.yaml:/etc/barrage/config.yaml:ro\"]\n",
+		`ports: ["9000:9000", "9090:9090"] # 9090 is Prometheus', which shares this network`, `ports: ["9000:9000"]`,
+		"volumes: {redis: {}, prometheus: {}, grafana: {}}", "volumes: {redis: {}}",
+	)
+}
+
+// unit is deploy's unit for a program and a folder with its configuration, and without what packages bring: a user, and
+// documents. Homes can be read, since the folder may be in one.
+func unit(program, folder string) []byte {
+	return changed(deploy.Unit,
+		"# A node of Barrage. Changes go into a drop-in: systemctl edit barrage.\n",
+		"# A node of Barrage. Install it: cp barrage.service /etc/systemd/system/, then systemctl enable --now barrage\n",
+		"Documentation=file:///usr/share/doc/barrage/deploy.md\n", "",
+		"User=barrage\nGroup=barrage\n", "DynamicUser=yes\n",
+		"ExecStart=/usr/bin/barrage serve --config /etc/barrage/config.yaml\n", "ExecStart="+program+" serve --config "+folder+"/config.yaml\n",
+		"EnvironmentFile=-/etc/barrage/environment\n", "EnvironmentFile=-"+folder+"/environment\n",
+		"ProtectHome=yes\n", "ProtectHome=read-only\n",
+	)
+}
+
+// changed is a text with what stands first of each two in it changed into what stands second.
+func changed(text string, changes ...string) []byte {
+	for i := 0; i < len(changes); i += 2 {
+		if strings.Count(text, changes[i]) != 1 {
+			panic(fmt.Sprintf("BUG: deploy's file has not one %q", changes[i])) // a test makes all files
+		}
+		text = strings.Replace(text, changes[i], changes[i+1], 1)
+	}
+	return []byte(text)
+}
+
 // write writes the files, none if one of them is there already.
 func write(dir string, config []byte) (written []string, err error) {
 	full, err := filepath.Abs(dir)
@@ -80,16 +123,8 @@ func write(dir string, config []byte) (written []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program: %w", err)
 	}
-	all := map[string][]byte{ConfigFile: commented(config)}
-	for _, name := range []string{"compose.yaml", "barrage.service"} {
-		var text bytes.Buffer
-		of := template.Must(template.ParseFS(files, name)) // they are ours
-		if err := of.Execute(&text, map[string]string{"Program": program, "Folder": full}); err != nil {
-			return nil, fmt.Errorf("cannot make %s: %w", name, err)
-		}
-		all[name] = text.Bytes()
-	}
-	names := []string{ConfigFile, "compose.yaml", "barrage.service"}
+	all := map[string][]byte{ConfigFile: commented(config), composeFile: compose(), unitFile: unit(program, full)}
+	names := []string{ConfigFile, composeFile, unitFile}
 	if i := slices.IndexFunc(names, func(name string) bool { _, err := os.Lstat(filepath.Join(dir, name)); return err == nil }); i >= 0 {
 		return nil, fmt.Errorf("cannot write %s: it is there already; name another folder", filepath.Join(dir, names[i]))
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,12 +63,21 @@ func TestInit_Files(t *testing.T) {
 	}
 
 	var compose struct {
-		Services map[string]struct{ Volumes []string }
+		Services map[string]struct {
+			Image, Build any
+			Volumes      []string
+		}
+		Volumes map[string]any
 	}
-	if err := yaml.Unmarshal(read("compose.yaml"), &compose); err != nil || len(compose.Services["barrage"].Volumes) != 1 {
-		t.Errorf("compose.yaml: %v, %+v", err, compose)
+	err = yaml.Unmarshal(read("compose.yaml"), &compose)
+	if node := compose.Services["barrage"]; err != nil || len(compose.Services) != 2 || len(compose.Volumes) != 1 ||
+		node.Build != nil || node.Image != "barrage" || !slices.Equal(node.Volumes, []string{"./config.yaml:/etc/barrage/config.yaml:ro"}) {
+		t.Errorf("compose.yaml: %v, %+v; want a node from its image, and Redis", err, compose)
 	}
 	unit := string(read("barrage.service"))
+	if strings.Contains(unit, "/etc/barrage") || strings.Contains(unit, "/usr/share") || strings.Contains(unit, "\nUser=") {
+		t.Errorf("the unit needs what a package brings:\n%s", unit)
+	}
 	if program, err := os.Executable(); err != nil || !strings.Contains(unit, "ExecStart="+program+" serve --config "+dir+"/config.yaml\n") {
 		t.Errorf("the unit has another program or file:\n%s", unit)
 	}
