@@ -13,7 +13,7 @@ ATONCE   ?= 4
 # What has benchmarks. Run once they are no measurement: packages need not wait for each other, as -bench has them do.
 BENCHES   = $(addprefix ./,$(sort $(dir $(shell git grep -l 'func Benchmark' -- '*_test.go'))))
 
-.PHONY: help run build package test go check race faults deploy web client page lint fmt bench attacks fuzz clean setup
+.PHONY: help run build package test go check race faults valkey deploy web client page lint fmt bench attacks fuzz clean setup
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -47,6 +47,10 @@ race: ## Tests only, shuffled, with the race detector
 
 faults: ## Tests of what breaks Redis, shuffled, with the race detector
 	@go test -race -shuffle=on -vet=off ./internal/faults
+
+valkey: ## The store's conformance and fault tests over Valkey, or over REDIS_SERVER=program
+	@[ -n "$(REDIS_SERVER)" ] || .ci/setup valkey
+	@REDIS_SERVER=$(or $(REDIS_SERVER),$(TOOLS)/valkey/usr/bin/valkey-server) go test -race -count=1 -shuffle=on -vet=off ./redisx ./internal/faults
 
 web: client page ## Check and test what is in web/, in Node and in Chromium
 

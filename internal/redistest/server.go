@@ -1,10 +1,11 @@
-// Package redistest runs a real redis-server for tests, on a free port of 127.0.0.1
-// and without files that outlive it. It is for Linux.
+// Package redistest runs a real redis-server for tests, or the program that REDIS_SERVER names, on a free port of
+// 127.0.0.1 and without files that outlive it. It is for Linux.
 package redistest
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +21,12 @@ import (
 
 	"barrage/internal/child"
 )
+
+// ProgramVariable is the variable of the environment with the path of another program than redis-server, as Valkey's.
+const ProgramVariable = "REDIS_SERVER"
+
+// program is what is started.
+func program() string { return cmp.Or(os.Getenv(ProgramVariable), "redis-server") }
 
 const (
 	// startTimeout bounds the time until the server answers PING.
@@ -63,8 +70,8 @@ func New(args ...string) (*Server, error) { return (&Server{args: args}).launch(
 
 // launch starts s at a free port. The caller must Stop it.
 func (s *Server) launch() (*Server, error) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		return nil, fmt.Errorf("cannot start redis-server: %w: install it with: apt-get install -y redis-server", err)
+	if _, err := exec.LookPath(program()); err != nil {
+		return nil, fmt.Errorf("cannot start redis-server: %w: set "+ProgramVariable+" to a program that is there, or install it with: apt-get install -y redis-server", err)
 	}
 	dir, err := os.MkdirTemp("", "redistest-")
 	if err != nil {
@@ -117,7 +124,7 @@ func (s *Server) start() error {
 		return fmt.Errorf("cannot start redis-server: %w", err)
 	}
 	p := &process{}
-	p.cmd = exec.Command("redis-server", args...)
+	p.cmd = exec.Command(program(), args...)
 	p.cmd.Env = append(os.Environ(), s.env...)
 	p.cmd.Stdout = &p.output
 	p.cmd.Stderr = &p.output
