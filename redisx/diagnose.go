@@ -101,7 +101,11 @@ func (d *diagnosing) version() {
 		d.add("redis version", stateWarn, "unknown: "+err.Error(), "Let the user run INFO (ACL +info): nodes ask for the version when they start.")
 		return
 	}
-	d.add("redis version", stateOK, infoField(text, "redis_version")+", "+infoField(text, "redis_mode"), "")
+	version := infoField(text, "redis_version")
+	if valkey := infoField(text, "valkey_version"); valkey != "" { // the other one is what it is compatible with
+		version = "Valkey " + valkey
+	}
+	d.add("redis version", stateOK, version+", "+serverMode(text), "")
 }
 
 // allowed says whether the user may do all that nodes do.

@@ -46,7 +46,8 @@ var advice = []struct{ text, say string }{
 	{"unknown message type", "it is no Redis: see redis.addrs and redis.tls"},
 	{"does not look like a TLS handshake", "it does not speak TLS: see redis.tls"},
 	{"NOPERM", mayNot},
-	{"The user executing the script can't", mayNot}, // 7.0 says it so, newer ones say NOPERM.
+	{"The user executing the script can't", mayNot}, // 7.0 says it so
+	{"ACL failure in script", mayNot},               // Redis 8 and Valkey 8 do
 	{"OOM command", "its memory is full: see its setting maxmemory"},
 	{"READONLY", "it is a read-only replica"},
 }

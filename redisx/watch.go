@@ -1,6 +1,7 @@
 package redisx
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -152,7 +153,7 @@ func (r *Redis) inspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	version, mode := infoField(text, "redis_version"), infoField(text, "redis_mode")
+	version, mode := infoField(text, "redis_version"), serverMode(text)
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err == nil && n < oldest {
 		return &unfitError{"version " + version + " is too old: it must be 7.0 or newer"}
@@ -166,6 +167,11 @@ func (r *Redis) inspect(ctx context.Context) error {
 		return &unfitError{"it is no cluster: set redis.mode to standalone"}
 	}
 	return nil
+}
+
+// serverMode is standalone, sentinel or cluster, by an answer to INFO of Redis, or of Valkey.
+func serverMode(info string) string {
+	return cmp.Or(infoField(info, "redis_mode"), infoField(info, "server_mode"))
 }
 
 // infoField is the value of a field in an answer to INFO.
