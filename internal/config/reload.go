@@ -65,7 +65,7 @@ func Against(has []gateway.Setting, wants []gateway.Setting) (changes, refused [
 		is, known := of[s.Key]
 		switch {
 		case !known || is.From == fromEnvironment: // a node of another version has others
-		case secret(s.Key) && is.Value == s.Value && s.Value != written(""):
+		case secret(s.Key) && is.Value == s.Value && s.Value != written("") && s.Value != written([]string{}):
 			unseen = append(unseen, s.Key)
 		case is.Value == s.Value:
 		case NeedsRestart(s.Key):

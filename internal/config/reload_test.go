@@ -77,6 +77,7 @@ func TestAgainst(t *testing.T) {
 		{Key: "redis.password", Value: `"***"`, From: "file"},
 		{Key: "auth.jwt_secret", Value: `""`, From: "default"},
 		{Key: "hook.secret", Value: `"***"`, From: "file"},
+		{Key: "traces.headers", Value: "[]", From: "default"},
 	}
 	wants := []gateway.Setting{
 		{Key: "server.listen", Value: `":2"`},
@@ -85,6 +86,7 @@ func TestAgainst(t *testing.T) {
 		{Key: "redis.password", Value: `"***"`},
 		{Key: "auth.jwt_secret", Value: `"***"`},
 		{Key: "hook.secret", Value: `""`},
+		{Key: "traces.headers", Value: "[]"},
 		{Key: "new.key", Value: "1"},
 	}
 	changes, refused, unseen := Against(has, wants)
