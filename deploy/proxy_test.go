@@ -72,6 +72,14 @@ var proxies = []proxy{
 			return []string{"caddy", "run", "--adapter", "caddyfile", "--config", dir + "/Caddyfile"}
 		},
 	},
+	{
+		"envoy", 14,
+		map[string]string{"envoy.yaml": "envoy.yaml"},
+		func(dir string) []string { return []string{"envoy", "--mode", "validate", "-c", dir + "/envoy.yaml"} },
+		func(dir string) []string {
+			return []string{"envoy", "--disable-hot-restart", "-l", "warning", "-c", dir + "/envoy.yaml"}
+		},
+	},
 }
 
 // site is a proxy that runs before two nodes.
@@ -114,6 +122,8 @@ func startSite(t *testing.T, p *proxy, change *strings.Replacer, settings ...str
 		text, err := os.ReadFile("proxy/" + from)
 		noError(t, err)
 		whole := strings.NewReplacer(
+			envoy("10.0.0.11:9000"), envoy(s.nodes[0].addr), envoy("10.0.0.12:9000"), envoy(s.nodes[1].addr), "port_value: 9001", "port_value: "+admin,
+			envoy("0.0.0.0:80"), envoy(s.plain), envoy("0.0.0.0:443"), envoy(secure),
 			"10.0.0.11:9000", s.nodes[0].addr, "10.0.0.12:9000", s.nodes[1].addr, "port 9001", "port "+admin, "health_port 9001", "health_port "+admin,
 			"listen 80;", "listen "+s.plain+";", "listen 443 ssl", "listen "+secure+" ssl", "bind :80", "bind "+s.plain, "bind :443", "bind "+secure,
 			":80 {", "{\n\tadmin off\n}\nhttp://"+s.plain+" {", "/var/log/nginx/error.log", dir+"/error.log", "/run/nginx.pid", dir+"/pid",
@@ -124,7 +134,7 @@ func startSite(t *testing.T, p *proxy, change *strings.Replacer, settings ...str
 			whole = change.Replace(whole)
 		}
 		noError(t, os.WriteFile(filepath.Join(dir, to), []byte(whole), 0o644))
-		if strings.Contains(whole, secure) {
+		if strings.Contains(whole, secure) || strings.Contains(whole, envoy(secure)) {
 			s.tls = secure
 		}
 	}
@@ -132,6 +142,12 @@ func startSite(t *testing.T, p *proxy, change *strings.Replacer, settings ...str
 	run(t, check[0], check[1:]...)
 	s.startProxy(p.start(dir), dir)
 	return s
+}
+
+// envoy is host:port as Envoy has it.
+func envoy(addr string) string {
+	host, port, _ := strings.Cut(addr, ":")
+	return "{address: " + host + ", port_value: " + port + "}"
 }
 
 // startProxy runs the proxy until the test ends.
