@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -50,4 +52,72 @@ func TestDocs_EveryKeyIsInConfigYAML(t *testing.T) {
 	if named < 50 {
 		t.Errorf("only %d words with a dot were found", named)
 	}
+}
+
+// link is a link in Markdown to a file, a heading, or both; heading is what the latter leads to, and unsaid are the
+// characters that an anchor leaves out.
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	unsaid  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// TestDocs_LinksResolve: each link of a document to another place in this repository leads there, and the index of
+// docs has each document.
+func TestDocs_LinksResolve(t *testing.T) {
+	found := 0
+	err := filepath.WalkDir("..", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || len(entry.Name()) > 2 && entry.Name()[0] == '.'):
+			return fs.SkipDir
+		case filepath.Ext(file) != ".md":
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for _, match := range link.FindAllStringSubmatch(string(fenced.ReplaceAll(text, nil)), -1) {
+			path, anchor, _ := strings.Cut(match[1], "#")
+			if strings.Contains(path, ":") { // another site's
+				continue
+			}
+			found++
+			to := file
+			if path != "" {
+				to = filepath.Join(filepath.Dir(file), path)
+			}
+			target, err := os.ReadFile(to)
+			if info, gone := os.Stat(to); gone != nil || err != nil && !info.IsDir() {
+				t.Errorf("%s links to %s: there is no such file", file, match[1])
+			} else if anchor != "" && !anchors(target)[anchor] {
+				t.Errorf("%s links to %s: there is no such heading", file, match[1])
+			}
+		}
+		return nil
+	})
+	if err != nil || found < 100 {
+		t.Errorf("%d links were found, %v", found, err)
+	}
+	index, err := os.ReadFile("../docs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, _ := filepath.Glob("../docs/*.md")
+	for _, file := range all {
+		if name := filepath.Base(file); name != "README.md" && !strings.Contains(string(index), "("+name+")") {
+			t.Errorf("docs/README.md does not list %s", name)
+		}
+	}
+}
+
+// anchors are those of a document's headings, as GitHub makes them.
+func anchors(text []byte) map[string]bool {
+	all := map[string]bool{}
+	for _, h := range heading.FindAllSubmatch(fenced.ReplaceAll(text, nil), -1) {
+		all[strings.ReplaceAll(unsaid.ReplaceAllString(strings.ToLower(string(h[1])), ""), " ", "-")] = true
+	}
+	return all
 }
