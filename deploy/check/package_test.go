@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,12 @@ var files = []string{
 // it.
 func TestPackages(t *testing.T) {
 	deb, rpm := build(t)
+	archive := strings.Fields(output(t, nil, "tar", "-tzf", filepath.Join(filepath.Dir(deb), "barrage_1.2.3_linux_"+runtime.GOARCH+".tar.gz")))
+	for _, file := range []string{"barrage", "config.yaml", "LICENSE", "deploy/systemd/barrage.service", "docs/deploy.md"} {
+		if !slices.Contains(archive, file) {
+			t.Errorf("%s is not in the archive: %v", file, archive)
+		}
+	}
 	if _, err := exec.LookPath("rpm"); err == nil {
 		list := strings.Fields(output(t, nil, "rpm", "--query", "--list", "--package", rpm))
 		for _, file := range files {
