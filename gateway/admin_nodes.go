@@ -36,7 +36,7 @@ func (s adminPort) join() {
 	s.fleet.On(askDrain, s.answerDrain)
 	s.fleet.On(askLevel, s.answerLevel)
 	s.fleet.On(askConfig, func(context.Context, json.RawMessage) (any, error) {
-		settings := s.settings()
+		settings := s.reload.now()
 		if settings == nil {
 			return nil, &fleet.RefusedError{Status: http.StatusNotImplemented, Why: "this node does not show its settings"}
 		}
@@ -212,10 +212,10 @@ func (s adminPort) answerLevel(ctx context.Context, args json.RawMessage) (any, 
 	}
 	for level, name := range levels {
 		if order.Level == name {
-			s.log.Warn("another level is logged from now on", "level", name, "was", s.logLevel(), "by", order.By)
+			s.log.Warn("another level is logged from now on", "level", name, "was", s.cfg.Running.level(), "by", order.By)
 			s.cfg.Running.Level.Set(level)
 			s.noteNode(ctx, order.By, "log_level "+name)
 		}
 	}
-	return levelOrder{Level: s.logLevel()}, nil
+	return levelOrder{Level: s.cfg.Running.level()}, nil
 }

@@ -48,12 +48,12 @@ type reloads struct {
 	hash           configHash
 }
 
-// settings are those that hold now, as operators see them.
-func (s *Server) settings() []Setting { return *s.reload.settings.Load() }
+// now are the settings that hold, as operators see them.
+func (r *reloads) now() []Setting { return *r.settings.Load() }
 
-func (s *Server) show(settings []Setting) {
-	s.reload.settings.Store(&settings)
-	s.reload.hash.of.Store(new(hash(settings)))
+func (r *reloads) show(settings []Setting) {
+	r.settings.Store(&settings)
+	r.hash.of.Store(new(hash(settings)))
 }
 
 // Reload reads the configuration anew and has it hold from now on, or says why not and changes nothing. by is who wants
@@ -69,7 +69,7 @@ func (s *Server) Reload(ctx context.Context, by string) (changed []string, err e
 		return nil, err
 	}
 	s.reload.taken.Add(1)
-	s.log.Info("the configuration was read anew", "by", by, "changed", strings.Join(changed, " "), "hash", hash(s.settings()))
+	s.log.Info("the configuration was read anew", "by", by, "changed", strings.Join(changed, " "), "hash", hash(s.reload.now()))
 	for _, warning := range s.edgeConfig().Warnings() {
 		s.log.Warn(warning)
 	}
@@ -105,7 +105,7 @@ func (s *Server) reloadLocked() ([]string, error) {
 	s.edge.Hall.Reload(next.Rooms, s.edge.Reviewer(), next.Config.Hook.ReviewNewFor)
 	s.traces.Reload(next.Config.Traces)
 	next.Apply()
-	s.show(next.Config.Running.Settings)
+	s.reload.show(next.Config.Running.Settings)
 	return next.Changed, nil
 }
 
@@ -156,7 +156,7 @@ func (s adminPort) answerReload(ctx context.Context, args json.RawMessage) (any,
 	if changed == nil {
 		changed = []string{}
 	}
-	return reloaded{s.edge.Hall.Node(), hash(s.settings()), changed}, nil
+	return reloaded{s.edge.Hall.Node(), hash(s.reload.now()), changed}, nil
 }
 
 // configHash is the metric of the configuration that holds: 1, with its hash.

@@ -85,9 +85,9 @@ func (s *Server) tick() {
 func (s *Server) self() fleet.Node {
 	h := s.edge.Hall.Stats()
 	n := fleet.Node{
-		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: hash(s.settings()), Started: s.started.UnixMilli(),
+		Address: s.addr.String(), Version: s.cfg.Running.Version, Config: hash(s.reload.now()), Started: s.started.UnixMilli(),
 		State: fleet.Ready, Connections: s.Sessions(), MaxConnections: s.edge.Sessions.Most(), Rooms: h.Rooms, Members: h.Members,
-		LogLevel: s.logLevel(),
+		LogLevel: s.cfg.Running.level(),
 	}
 	n.Host, _ = os.Hostname() // empty: nobody knows it
 	if s.adminAt != nil {
@@ -106,12 +106,12 @@ func (s *Server) self() fleet.Node {
 // levels are the names of what log.level can be.
 var levels = map[slog.Level]string{slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warn", slog.LevelError: "error"}
 
-// logLevel is the least level that is logged; empty where nobody knows.
-func (s *Server) logLevel() string {
-	if s.cfg.Running.Level == nil {
+// level is the least level that is logged; empty where nobody knows.
+func (r *Running) level() string {
+	if r.Level == nil {
 		return ""
 	}
-	return levels[s.cfg.Running.Level.Level()]
+	return levels[r.Level.Level()]
 }
 
 // fleetRefusal is the refusal that a node's is.

@@ -105,7 +105,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	adminPort{s}.join()
 	s.metrics.register(s)
 	s.metrics.listen(s)
-	s.show(cfg.Running.Settings)
+	s.reload.show(cfg.Running.Settings)
 	return s
 }
 
