@@ -33,6 +33,7 @@ import (
 	"barrage/internal/sizing"
 	"barrage/internal/sparse"
 	"barrage/internal/token"
+	"barrage/kit"
 )
 
 // version is set by the build of a release: -ldflags "-X main.version=v1.2.3".
@@ -69,7 +70,7 @@ and then a look at http://127.0.0.1:9000/ in two windows of a browser. "barrage 
 of a node of your own.`,
 		Version: versionText(),
 	})
-	root.AddCommand(newServe(environ, serve), initcmd.New(configYAML), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), newDoctor(environ), sizing.New(), newVersion())
+	root.AddCommand(newServe(environ, serve), initcmd.New(configYAML), kit.New(), newConfig(environ), newToken(environ), newAdmin(environ), command.New(version, environ), admincmd.Top(environ), newDoctor(environ), sizing.New(), newVersion())
 	return root
 }
 

@@ -179,7 +179,8 @@ var nativeRefused = and(and(authRefused, modRefused), map[string]func(*testing.T
 	"not_found":     func(t *testing.T) { refusedRecall(t, nil, "u", 9, "not_found", "there is no message 9", false) },
 	"forbidden":     func(t *testing.T) { refusedRecall(t, nil, "v", 1, "forbidden", "message 1 is not yours", false) },
 	"too_old": func(t *testing.T) {
-		refusedRecall(t, func(c *setup) { c.RecallLimit = -time.Minute }, "u", 1, "too_old", "message 1 is older than", false)
+		// What is said now is too old at once, and the welcome's recall_ms is 0.
+		refusedRecall(t, func(c *setup) { c.RecallLimit = -999 * time.Microsecond }, "u", 1, "too_old", "message 1 is older than", false)
 	},
 	"unavailable": func(t *testing.T) { refusedRecall(t, nil, "away", 1, "unavailable", "now", true) },
 	"other_epoch": refusedOtherEpoch,

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"barrage/codec"
+	"barrage/kit"
 )
 
 // native is a client of barrage.v1 that is not ours, and knows deflate.
@@ -138,7 +139,7 @@ func readV1(b []byte) (f frameV1, err error) {
 	if want, known := pageFrames()[f.T]; !known || !slices.Equal(got, want) {
 		return f, fmt.Errorf("%.100s has the fields %q; docs/protocol.md has %q", b, got, want)
 	}
-	return f, nil
+	return f, kit.Check("server", b)
 }
 
 func v1Path(id, query string) string { return "/v1/rooms/" + id + "/ws?" + query }

@@ -1,0 +1,34 @@
+package contract
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// A node has the conversations of the transcripts, and so has a client that was made from them alone.
+func TestKit(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	t.Run("transcripts", func(t *testing.T) {
+		out, err := exec.Command(program, "conformance", n.addr).CombinedOutput()
+		if err != nil || strings.Count(string(out), "ok    ") < 5 {
+			t.Errorf("barrage conformance: %v\n%s", err, out)
+		}
+	})
+	t.Run("Python", func(t *testing.T) {
+		python, err := exec.LookPath("python3")
+		if err != nil {
+			t.Skip("there is no python3 on this machine, which the second client is for (apt-get install python3)")
+		}
+		if out, err := exec.Command(python, "../../kit/barrage.py", n.addr).CombinedOutput(); err != nil || string(out) != "ok\n" {
+			t.Errorf("kit/barrage.py: %v\n%s", err, out)
+		}
+	})
+	t.Run("no server", func(t *testing.T) {
+		out, err := exec.Command(program, "conformance", n.admin).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "cannot call "+n.admin+" a server of barrage.v1: 5 of 5") {
+			t.Errorf("barrage conformance of the admin port: %v\n%s", err, out)
+		}
+	})
+}

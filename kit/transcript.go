@@ -1,0 +1,63 @@
+package kit
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// script is a transcript: its first comment, and what happens.
+type script struct {
+	about string
+	steps []step
+}
+
+// step is a line. who is the client, does one of open, refused, cut, ->, <- and closed.
+type step struct {
+	line int
+	who  string
+	does string
+	text string // the query, the code, or JSON
+}
+
+// parse reads a transcript. Each line is a client's name, what happens, and with what:
+//
+//	# what it shows
+//	a open ?user_id=ann              a socket, whose welcome is the next frame
+//	a refused 403 ?user_id=ann       a handshake that is refused with this status
+//	a -> {"t":"send", …}             the client says this
+//	a <- {"t":"ack","seq":"$n", …}   the client hears this: at least these fields
+//	a cut                            the connection ends without a word
+//	a closed 1003                    the server closes it with this code
+//
+// Lines <- of one client that follow each other may come in any order. "$n" stands for any value the first time, and
+// for that one later; $n in a query or in what is said too. "$_" stands for any value each time.
+func parse(text string) (s script, err error) {
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSpace(line)
+		if about, ok := strings.CutPrefix(line, "# "); ok && s.about == "" {
+			s.about = about
+		}
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		who, rest, _ := strings.Cut(line, " ")
+		does, what, _ := strings.Cut(rest, " ")
+		switch does {
+		case "open", "cut", "closed", "refused":
+		case "->", "<-":
+			if !json.Valid([]byte(what)) {
+				return s, fmt.Errorf("line %d: %s is no JSON", number, what)
+			}
+		default:
+			return s, fmt.Errorf("line %d: %q is none of open, refused, ->, <-, cut and closed", number, does)
+		}
+		s.steps = append(s.steps, step{line: number, who: who, does: does, text: what})
+	}
+	if s.about == "" || len(s.steps) == 0 {
+		return s, fmt.Errorf("it has no comment, or no steps")
+	}
+	return s, nil
+}
