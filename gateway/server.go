@@ -162,7 +162,11 @@ func (s *Server) start() error {
 	for _, warning := range s.cfg.Warnings() {
 		s.log.Warn(warning)
 	}
-	s.log.Info("listening", "addr", s.addr, "admin", s.adminAt, "max_connections", s.edge.Sessions.Most(), "open_files", s.edge.OpenFiles())
+	admin := adminOff
+	if s.adminAt != nil {
+		admin = s.adminAt.String()
+	}
+	s.log.Info("listening", "addr", s.addr, "admin", admin, "max_connections", s.edge.Sessions.Most(), "open_files", s.edge.OpenFiles())
 	return nil
 }
 
