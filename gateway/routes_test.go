@@ -101,11 +101,12 @@ func TestV1_CORS(t *testing.T) {
 	}
 }
 
-// The room page may be in no frame, or in those of cors.frame_ancestors; FastIM's page for trying is in none.
+// The room page and the overlay may be in no frame, or in those of cors.frame_ancestors; FastIM's page for trying is in
+// none.
 func TestRoutes_FrameAncestors(t *testing.T) {
 	for want, origins := range map[string][]string{"'none'": nil, "https://a.example https://*.b.example": {"https://a.example", "https://*.b.example"}} {
 		s := newServer(t, func(c *setup) { c.CORS.FrameAncestors, c.Server.TestPage = origins, edge.TestPageAll })
-		for path, want := range map[string]string{"/": want, "/test/websocket": "'none'"} {
+		for path, want := range map[string]string{"/": want, "/overlay?room=r": want, "/test/websocket": "'none'"} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr().String()+path, http.NoBody)
 			if err != nil {
 				t.Fatal(err)

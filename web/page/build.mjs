@@ -1,11 +1,10 @@
-// Builds web/room.html: one file with its own style and script, nothing from elsewhere.
-// With --check it only says whether the committed file is what the source gives.
+// Builds web/room.html and web/overlay.html: each one file with its own style and script, nothing from elsewhere.
+// With --check it only says whether the committed files are what the source gives.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const here = new URL(".", import.meta.url);
-const target = new URL("../room.html", here);
 
 async function bundle(entry) {
   const { outputFiles } = await build({
@@ -24,18 +23,24 @@ async function bundle(entry) {
   return text;
 }
 
-const [template, style, script] = await Promise.all([readFile(new URL("src/page.html", here), "utf8"), bundle("src/page.css"), bundle("src/main.ts")]);
-const page = template
-  .replace("<!-- note -->", "<!-- Built from web/page by `npm run build`; do not edit. -->")
-  .replace("/* style */", () => style)
-  .replace("/* script */", () => script);
+/** pages are built from a template, a style and a script in src. */
+const pages = [
+  { target: "room.html", template: "page.html", style: "page.css", script: "main.ts" },
+  { target: "overlay.html", template: "overlay.html", style: "overlay.css", script: "overlay.ts" },
+];
 
-if (process.argv.includes("--check")) {
-  if ((await readFile(target, "utf8")) !== page) {
-    console.error("web/room.html is not what web/page gives: run `npm run build` in web/page and commit it");
+for (const { target, ...parts } of pages) {
+  const [template, style, script] = await Promise.all([readFile(new URL(`src/${parts.template}`, here), "utf8"), bundle(`src/${parts.style}`), bundle(`src/${parts.script}`)]);
+  const page = template
+    .replace("<!-- note -->", "<!-- Built from web/page by `npm run build`; do not edit. -->")
+    .replace("/* style */", () => style)
+    .replace("/* script */", () => script);
+  const file = new URL(`../${target}`, here);
+  if (!process.argv.includes("--check")) {
+    await writeFile(file, page);
+    console.log(`web/${target}: ${Math.round(page.length / 1024)} KiB`);
+  } else if ((await readFile(file, "utf8")) !== page) {
+    console.error(`web/${target} is not what web/page gives: run \`npm run build\` in web/page and commit it`);
     process.exitCode = 1;
   }
-} else {
-  await writeFile(target, page);
-  console.log(`web/room.html: ${Math.round(page.length / 1024)} KiB`);
 }
