@@ -83,14 +83,14 @@ func join(frames ...[]byte) []byte { return slices.Concat(frames...) }
 // recorder keeps what a reader delivers as "text Hello".
 type recorder struct {
 	got   []string
-	empty int // fragments that brought nothing
+	small int // fragments that brought little
 }
 
 func (*recorder) Deflates() bool { return false }
 
 func (r *recorder) Frame(op codec.Opcode, payload []byte) error {
 	if op == codec.OpContinuation { // of no message's
-		r.empty++
+		r.small++
 		return nil
 	}
 	r.got = append(r.got, op.String()+" "+string(payload))

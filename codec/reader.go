@@ -9,9 +9,10 @@ import (
 type FrameHandler interface {
 	// Frame is called for each complete message, with its fragments joined, and for
 	// each control frame, in the order in which they ended. op is OpText, OpBinary,
-	// OpClose, OpPing or OpPong; OpContinuation for a fragment that brings nothing and
-	// ends nothing, of which no length bounds how many there are. payload is unmasked and checked; it belongs to the
-	// reader and is valid only during the call. An error ends the reader.
+	// OpClose, OpPing or OpPong; OpContinuation for a fragment of less than 16 bytes
+	// that ends nothing, since the largest message does not bound how many these are.
+	// payload is unmasked and checked; it belongs to the reader and is valid only
+	// during the call. An error ends the reader.
 	Frame(op Opcode, payload []byte) error
 	// Deflates reports whether permessage-deflate was agreed on (RFC 7692). It is asked only
 	// about a message that says it is compressed.
@@ -126,8 +127,8 @@ func (r *Reader) finish(maxMessage int, h FrameHandler) error {
 			if p.message == OpText && !p.compressed && !validGrowth(p.buf, p.start) {
 				return errTextNotUTF8
 			}
-			empty := p.start == len(p.buf)
-			if p.start = len(p.buf); empty {
+			small := len(p.buf)-p.start < smallFragment
+			if p.start = len(p.buf); small {
 				return h.Frame(OpContinuation, nil)
 			}
 			return nil
@@ -213,6 +214,10 @@ const noMessage = OpContinuation
 // of server.max_message_bytes, so that split messages cost no allocation, yet nobody
 // can make an idle frame hold a buffer that a large message left behind.
 const keepBytes = 16 << 10
+
+// smallFragment is how many bytes a fragment has at least of which nobody is told: a message of 8 KiB has 512 of these.
+// Clients that fragment at all do it by some KiB.
+const smallFragment = 16
 
 var pendings = sync.Pool{New: func() any { return new(pending) }}
 

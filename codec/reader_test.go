@@ -316,17 +316,19 @@ func TestUnmask(t *testing.T) {
 	}
 }
 
-// TestReader_EmptyFragments: fragments that bring nothing are told of, one by one: nothing else bounds them.
-func TestReader_EmptyFragments(t *testing.T) {
+// TestReader_SmallFragments: fragments that bring next to nothing are told of, one by one: nothing else bounds them.
+func TestReader_SmallFragments(t *testing.T) {
 	var r codec.Reader
 	var h recorder
 	stream := []byte{byte(codec.OpText), 0x80, 0, 0, 0, 0}
 	for range 3 {
 		stream = append(stream, byte(codec.OpContinuation), 0x80, 0, 0, 0, 0)
 	}
-	stream = append(stream, byte(codec.OpContinuation), 0x81, 0, 0, 0, 0, 'x') // which brings something
-	stream = append(stream, 0x80, 0x80, 0, 0, 0, 0)                            // which ends the message
-	if err := r.Feed(stream, roomy, &h); err != nil || h.empty != 4 || len(h.got) != 1 || h.got[0] != "text x" {
-		t.Errorf("Feed = %v; got %q and %d empty fragments; want text x and 4", err, h.got, h.empty)
+	stream = append(stream, byte(codec.OpContinuation), 0x81, 0, 0, 0, 0, 'x')
+	stream = append(stream, byte(codec.OpContinuation), 0x90, 0, 0, 0, 0) // which brings enough
+	stream = append(stream, "0123456789abcdef"...)
+	stream = append(stream, 0x80, 0x80, 0, 0, 0, 0) // which ends the message
+	if err := r.Feed(stream, roomy, &h); err != nil || h.small != 5 || len(h.got) != 1 || h.got[0] != "text x0123456789abcdef" {
+		t.Errorf("Feed = %v; got %q and %d small fragments; want one text and 5", err, h.got, h.small)
 	}
 }

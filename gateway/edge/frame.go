@@ -27,7 +27,7 @@ func (s *Session) Frame(op codec.Opcode, payload []byte) error {
 		}
 		var buf [2 + 125]byte
 		s.Unicast(codec.AppendFrame(buf[:0], codec.OpPong, payload))
-	case codec.OpPong, codec.OpContinuation: // a pong only shows life, and a fragment without a byte not even that
+	case codec.OpPong, codec.OpContinuation: // a pong only shows life, and a small fragment not even that
 		if !s.Bears(NuisanceFrame) {
 			return ErrGone
 		}
