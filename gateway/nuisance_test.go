@@ -314,6 +314,34 @@ func TestLimits_BodyRunes(t *testing.T) {
 	a.wantCode(t, 400, "bad_request")
 }
 
+// TestLimits_Requests: what nobody needs a call for has a bound, too; who is above it loses the connection, and
+// strangers notice nothing.
+func TestLimits_Requests(t *testing.T) {
+	s := behindProxy(t, func(c *setup) { c.Limits.HTTPRate, c.Limits.HTTPBurst = 0.01, 2 })
+	for k, line := range []string{"GET /", "GET /barrage.mjs", "GET /v1/openapi.json", "GET /nothing", "PUT /v1/rooms/r", "GET /v1/rooms//r", "OPTIONS /v1/rooms/r"} {
+		from := fmt.Sprint("203.0.113.", k)
+		ask := line + " HTTP/1.1\r\nHost: x\r\nOrigin: https://x.example\r\nAccess-Control-Request-Method: GET\r\n"
+		w := dialTCP(t, s)
+		for i := range 21 {
+			w.mustWrite(ask + fromAddr(from) + "\r\n")
+			resp, err := http.ReadResponse(w.in, nil)
+			if err != nil {
+				t.Fatalf("%s, request %d: %v", line, i, err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+			if over := resp.StatusCode == http.StatusTooManyRequests; over != (i == 20) || over != resp.Close {
+				t.Fatalf("%s, request %d: %d, close %v; want 20 answers, then 429 and a close", line, i, resp.StatusCode, resp.Close)
+			}
+		}
+		stranger := dialTCP(t, s)
+		stranger.mustWrite(ask + fromAddr("198.51.100.9") + "\r\n")
+		if got, err := stranger.response(); err != nil || got.status == http.StatusTooManyRequests {
+			t.Errorf("%s: a stranger is answered %d, %v", line, got.status, err)
+		}
+	}
+}
+
 // TestLimits_SlowBodiesHoldNoScan: a client that sends its parameters slowly takes no place of those who read
 // histories.
 func TestLimits_SlowBodiesHoldNoScan(t *testing.T) {

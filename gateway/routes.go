@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"barrage/gateway/edge"
 	"barrage/gateway/fastim"
 	"barrage/gateway/keys"
 	v1 "barrage/gateway/v1"
@@ -25,7 +26,20 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
 	mux.Handle("GET /barrage-room.mjs", web.Script("element.mjs"))
-	return s.counted(answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(s.traces.Serve(s.known(mux), "/", false))))))
+	return s.counted(s.bounded(answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(s.traces.Serve(s.known(mux), "/", false)))))))
+}
+
+// bounded refuses an address that asks for more than anybody does, before anything else is done for it: calls and
+// handshakes have bounds of their own, pages and what is refused have not.
+func (s *Server) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if bad := edge.RefusedByDoor(s.edge.Door.Request(r)); bad != nil {
+			w.Header().Set("Connection", "close")
+			v1.WriteProblem(w, bad)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // known hints at a proxy that rewrites paths where a WebSocket is asked for at an address that there is not.

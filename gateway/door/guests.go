@@ -10,11 +10,11 @@ import (
 
 // guest is what one address has used.
 type guest struct {
-	addr                                            netip.Prefix
-	id                                              uint32 // its place in Door.at
-	connections, scans, held                        int
-	handshakes, messages, newRooms, listRooms, http pace.Used
-	noted                                           uint32 // until when nothing more is noted of it; 0: nothing was
+	addr                                                      netip.Prefix
+	id                                                        uint32 // its place in Door.at
+	connections, scans, held                                  int
+	handshakes, messages, newRooms, listRooms, http, requests pace.Used
+	noted                                                     uint32 // until when nothing more is noted of it; 0: nothing was
 }
 
 // guestLocked is what the address has used, nil where none is counted. d.mu must be held.
@@ -57,7 +57,7 @@ func (d *Door) forgetLocked() {
 	}
 	drop(func(g *guest) bool {
 		return rates.ipHandshakes.Ahead(g.handshakes, now)+rates.messages.Ahead(g.messages, now)+rates.newRooms.Ahead(g.newRooms, now)+
-			rates.listRooms.Ahead(g.listRooms, now)+rates.http.Ahead(g.http, now) == 0
+			rates.listRooms.Ahead(g.listRooms, now)+rates.http.Ahead(g.http, now)+rates.requests.Ahead(g.requests, now) == 0
 	})
 	if d.idle >= mostGuests/2 { // else it would soon be looked through again
 		drop(func(*guest) bool { return true })

@@ -70,6 +70,12 @@ func DefaultLimits() Limits {
 	}
 }
 
+// maxRate and maxBurst bound rates and bursts.
+const (
+	maxRate  = 1000 // a second
+	maxBurst = 100_000
+)
+
 // Validate reports every value out of range, each with its key within the section.
 func (c Limits) Validate() error {
 	var errs []error
@@ -77,7 +83,7 @@ func (c Limits) Validate() error {
 		"message_rate": c.MessageRate, "ip_message_rate": c.IPMessageRate, "user_rate": c.UserRate, "like_rate": c.LikeRate, "ip_handshakes": c.IPHandshakes, "new_rooms": c.NewRooms,
 		"http_rate": c.HTTPRate, "login_rate": c.LoginRate,
 	} {
-		if value < 0 || value > 1000 || value > 0 && value < 0.001 {
+		if value < 0 || value > maxRate || value > 0 && value < 0.001 {
 			errs = append(errs, fmt.Errorf("%s: %v is not within 0.001 and 1000 a second, nor 0 (= no limit)", key, value))
 		}
 	}
@@ -88,7 +94,7 @@ func (c Limits) Validate() error {
 		"message_burst": c.MessageBurst, "ip_message_burst": c.IPMessageBurst, "user_burst": c.UserBurst, "ip_handshakes_burst": c.IPHandshakesBurst, "handshakes_burst": c.HandshakesBurst,
 		"new_rooms_burst": c.NewRoomsBurst, "http_burst": c.HTTPBurst, "login_burst": c.LoginBurst,
 	} {
-		if value < 1 || value > 100_000 {
+		if value < 1 || value > maxBurst {
 			errs = append(errs, fmt.Errorf("%s: %d is not within 1 and 100000", key, value))
 		}
 	}
