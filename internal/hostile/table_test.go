@@ -31,6 +31,9 @@ var attacks = map[string]string{
 	"Resumes":                 "20 that come back for 300 messages of 48 KB",
 	"Ranges":                  "the whole of that history, 8 at a time",
 	"Posts":                   "messages by HTTP, 8 at a time",
+	"Fragments":               "8 native sockets with messages in fragments of one byte",
+	"Requests/pages":          "8 connections that ask for the page, without a pause",
+	"Requests/nothing":        "the same for what there is not",
 }
 
 // row adds what an attack did to the table.

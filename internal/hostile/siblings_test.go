@@ -1,0 +1,61 @@
+package hostile
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fragment is a frame of a client that ends no message.
+func fragment(op byte, payload string) string {
+	frame := masked(op, payload)
+	return string([]byte{frame[0] &^ 0x80}) + frame[1:]
+}
+
+// TestFragments: messages in fragments of one byte.
+func TestFragments(t *testing.T) {
+	n := startNode(t)
+	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
+		"Sec-WebSocket-Protocol: barrage.v1\r\n", fragment(1, "x")+strings.Repeat(fragment(0, "x"), 5000)+masked(0, "x")))
+	n.wantCut()
+}
+
+// TestRequests: requests that no call limits, one behind the other without a pause.
+func TestRequests(t *testing.T) {
+	for what, line := range map[string]string{"pages": "GET /", "nothing": "GET /nothing"} {
+		t.Run(what, func(t *testing.T) {
+			n := startNode(t)
+			requests := strings.Repeat(line+" HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: "+enemy+"\r\n\r\n", 300)
+			grown := during(t, n, func(ctx context.Context) {
+				var all sync.WaitGroup
+				for range 8 {
+					all.Go(func() {
+						for ctx.Err() == nil {
+							c, err := n.raw(ctx)
+							if err != nil {
+								return
+							}
+							stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+							go func() { _, _ = io.Copy(io.Discard, c) }() // ends with c
+							for err == nil {
+								_, err = io.WriteString(c, requests)
+							}
+							stop()
+							_ = c.Close()
+							select {
+							case <-ctx.Done():
+							case <-time.After(knock):
+							}
+						}
+					})
+				}
+				all.Wait()
+			})
+			wantGrown(t, grown, 32<<20)
+		})
+	}
+}
