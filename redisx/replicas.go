@@ -13,8 +13,8 @@ import (
 // replicas have what its script wrote (WAIT).
 //
 // WAIT is about what its own connection has written, and holds up what comes behind it there. So script and WAIT go
-// together over one of the connections that rueidis keeps for commands that block: there are as many of them as such
-// calls are under way, which are as many as publishers at most.
+// together over a connection that no other call has meanwhile. rueidis keeps as many as such calls were under way at
+// once, which are as many as publishers at most.
 
 // glance is how long calls wait while it is known that replicas are missing: else the publishers would stand still,
 // and chat with them. One call at a time waits longer, and finds out whether they are back.
@@ -63,14 +63,30 @@ func (r *Redis) runKept(ctx context.Context, script *script, room string, keys [
 	return msg, kept, err
 }
 
-// execAndWait runs a script, and has n replicas acknowledge what it wrote: two results.
+// execAndWait runs a script, and has n replicas acknowledge what it wrote: two results. Both go to one server: where
+// another one has the keys by now the script runs there, and the second result is an error.
 func (s *script) execAndWait(ctx context.Context, c rueidis.Client, n int, wait time.Duration, keys, args []string) []rueidis.RedisResult {
+	conn, release := c.Dedicate()
+	defer release()
 	both := func(run rueidis.Completed) []rueidis.RedisResult {
-		return c.DoMulti(ctx, run, c.B().Wait().Numreplicas(int64(n)).Timeout(max(1, wait.Milliseconds())).Build().SetSlot(keys[0]))
+		return conn.DoMulti(ctx, run, c.B().Wait().Numreplicas(int64(n)).Timeout(max(1, wait.Milliseconds())).Build().SetSlot(keys[0]))
 	}
 	results := both(c.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
 	if err, ok := rueidis.IsRedisErr(results[0].Error()); ok && err.IsNoScript() {
 		results = both(c.B().Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
 	}
+	if results[0].NonRedisError() != nil || results[1].NonRedisError() != nil {
+		conn.Close() // an answer may be on its way
+	}
+	if err, ok := rueidis.IsRedisErr(results[0].Error()); ok && elsewhere(err) {
+		results = []rueidis.RedisResult{s.Exec(ctx, c, keys, args), results[0]} // which goes where it is sent
+	}
 	return results
+}
+
+// elsewhere reports whether an error of a cluster names the server that has the keys, or says that they are moving.
+func elsewhere(err *rueidis.RedisError) bool {
+	_, moved := err.IsMoved()
+	_, asks := err.IsAsk()
+	return moved || asks || err.IsTryAgain()
 }

@@ -77,11 +77,25 @@ func TestRedis_MinReplicas(t *testing.T) {
 		}
 		return !got.Doubtful, ""
 	})
+	master.Pause(t)
+	start := time.Now()
+	if _, err := h.Publish(t.Context(), "r", chat.Batch{ID: fmt.Sprintf("%s.%d", node, next), Drafts: sends("u", 3, "c")}); err == nil {
+		t.Error("a message is published, and nobody answered")
+	}
+	if took := time.Since(start); took > callTimeout+time.Second {
+		t.Errorf("a call to a master that hangs takes %v; want %v", took, callTimeout)
+	}
+	master.Resume(t)
+	h.wantReady(t)
+	eventually(t, "messages are kept again", func() (bool, string) {
+		got, err := h.Publish(t.Context(), "r", chat.Batch{ID: fmt.Sprintf("%s.%d", node, next), Try: 1, Drafts: sends("u", 3, "c")})
+		return err == nil && !got.Doubtful, fmt.Sprint(err)
+	})
 	if _, err := replica.Do("REPLICAOF", "NO", "ONE"); err != nil {
 		t.Fatal(err)
 	}
 	after := newNode(t, replica.Addr, newRaw(t, replica.Addr))
-	if got := after.newest(t, "r", historyMessages); got.Seq != 2 {
-		t.Errorf("after the failover the room is at %+v; want both messages", got.Position)
+	if got := after.newest(t, "r", historyMessages); got.Seq != 3 {
+		t.Errorf("after the failover the room is at %+v; want all three messages", got.Position)
 	}
 }

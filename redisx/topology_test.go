@@ -122,7 +122,13 @@ func TestRedis_ClusterSharded(t *testing.T) { testCluster(t, true) }
 func testCluster(t *testing.T, sharded bool) {
 	t.Helper()
 	own := redistest.StartCluster(t)
-	h := newConfigured(t, func(c *redisx.Config) { c.Addrs, c.ShardedPubSub = own.Addrs()[:2], sharded })
+	some := func(c *redisx.Config) {
+		c.Addrs, c.ShardedPubSub = own.Addrs()[:2], sharded
+		if sharded { // whichever of the two
+			c.MinReplicas = 1
+		}
+	}
+	h := newConfigured(t, some)
 	rooms := clusterRooms()
 	h.wantAll(t, rooms...)
 	wantNoSuchRoom(t, h, "}x")
@@ -130,12 +136,7 @@ func testCluster(t *testing.T, sharded bool) {
 	t.Run("conformance", func(t *testing.T) {
 		testClusterConformance(t, func(t *testing.T) *harness {
 			t.Helper()
-			return newConfigured(t, func(c *redisx.Config) {
-				c.Addrs, c.ShardedPubSub = own.Addrs()[:2], sharded
-				if sharded { // whichever of the two
-					c.MinReplicas = 1
-				}
-			})
+			return newConfigured(t, some)
 		}, func() {
 			for _, s := range own.Nodes { // Replicas refuse, and follow their masters.
 				_, _ = s.Do("FLUSHALL")
