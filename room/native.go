@@ -110,6 +110,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 	st := r.streams[f]
 	if st.members == 1 {
 		st.epoch, st.next, st.jump, st.counters = a.Epoch, a.Seq+1, false, a.Counters
+		st.seqs.begin(st.epoch, st.log.count(), st.next)
 	}
 	a.Epoch, a.Seq = st.epoch, st.next-1 // the next frame goes on from here
 	told := true

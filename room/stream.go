@@ -254,6 +254,13 @@ type takeBack struct {
 	all   bool // that was before
 }
 
+// begin says that nobody is there who has had anything before the message at index, which has seq.
+func (n *seqMap) begin(epoch string, index, seq uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.runs, n.recalls, n.dropped = append(n.runs[:0], run{epoch, index, seq}), ring[takeBack]{}, 0
+}
+
 // noteRecall remembers what was taken away.
 func (n *seqMap) noteRecall(t takeBack) {
 	n.mu.Lock()
@@ -274,8 +281,12 @@ func (n *seqMap) recalledBetween(from, to uint64) (all []string) {
 			all, clears = append(all, t.text), clears || t.all
 		}
 	}
-	if k := n.findLocked(from - 1); clears && from > 0 && k >= 0 {
-		all = slices.Insert(all, 0, codec.ClearedText(chat.Place{Epoch: n.runs[k].epoch, Seq: n.runs[k].at(from - 1)}))
+	if clears && len(n.runs) > 0 {
+		had := n.runs[0] // or what its welcome had, which lies in front of that
+		if k := n.findLocked(from - 1); from > 0 && k >= 0 {
+			had = n.runs[k]
+		}
+		all = slices.Insert(all, 0, codec.ClearedText(chat.Place{Epoch: had.epoch, Seq: had.at(max(from, had.index)) - 1}))
 	}
 	return all
 }
