@@ -28,7 +28,7 @@ func TestRedis_FindIsBoundedByAge(t *testing.T) {
 		_, err = a.Recall(t.Context(), "r", "u", ts)
 		return raw.statOf("lrange"), err
 	}
-	if chunks, err := reads(now + 21*hour); !errors.Is(err, chat.ErrNoMessage) || chunks > 2 { // the log of recalls, too
+	if chunks, err := reads(now + 22*hour); !errors.Is(err, chat.ErrNoMessage) || chunks > 2 { // the log of recalls, too
 		t.Errorf("a message that was never there: %v after %d reads of 256 entries; want none after 1", err, chunks)
 	}
 	if chunks, err := reads(now + 17*hour + 500); !errors.Is(err, chat.ErrNoMessage) || chunks > 4 {
@@ -40,5 +40,22 @@ func TestRedis_FindIsBoundedByAge(t *testing.T) {
 	msgs, found, err := a.Before(t.Context(), "r", "u", now+hour, 3)
 	if err != nil || !found || len(msgs) != 3 {
 		t.Errorf("before one of long ago: %d messages, found %v, %v; want 3", len(msgs), found, err)
+	}
+}
+
+// TestRedis_FindByOtherClocks: nodes' clocks are an hour behind and an hour ahead; a message is found all the same.
+func TestRedis_FindByOtherClocks(t *testing.T) {
+	s := newRedis(t)
+	const hour, now = 3_600_000, 1_700_000_000_000
+	for i := range int64(5) {
+		s.publish(t, "r", "behind", now-hour+i)
+		s.publish(t, "r", "ahead", now+hour+i)
+		s.publish(t, "r", "right", now+2*i, now+2*i+1)
+	}
+	s.publish(t, "r", "behind", now-hour+5, now-hour+6)
+	for user, ts := range map[string]int64{"ahead": now + hour, "right": now, "behind": now - hour} {
+		if _, err := s.Recall(t.Context(), "r", user, ts); err != nil {
+			t.Errorf("a message of whose clock is %s: %v", user, err)
+		}
 	}
 }
