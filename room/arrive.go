@@ -112,7 +112,7 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 	}
 	switch r.follower.fits(ev) {
 	case fitsNext:
-		r.follower.pos = ev.After(r.follower.pos)
+		r.follower.pos, r.follower.moved = ev.After(r.follower.pos), r.hall.coarse.Load()
 		if ev.Kind == chat.EventMessages {
 			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev), r.hall.coarse.Load()))
 		}
@@ -155,7 +155,7 @@ func (r *Room) hadMessageLocked(json string) bool {
 }
 
 // giveLocked gives the members those of entries that they have not had, in order, and returns how many
-// that were. at is when they were sent, in hall.coarse, readLate where nobody knows. Entries without JSON were taken
+// that were. at is when they were sent at the earliest, in hall.coarse. Entries without JSON were taken
 // back. It is the only place from which messages with keys are fanned out (I1). r.mu must be held.
 func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 	from, now := 0, r.hall.coarse.Load()

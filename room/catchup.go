@@ -63,7 +63,8 @@ func (r *Room) load(ctx context.Context) error {
 func (r *Room) loadBlind() {
 	r.mu.Lock()
 	defer r.unlock()
-	r.follower.reading, r.follower.blindSince = blind, r.hall.cfg().Clock.Now().UnixMilli()
+	r.follower.reading, r.follower.moved = blind, r.hall.coarse.Load()
+	r.follower.blindSince = r.hall.cfg().Clock.Now().UnixMilli()
 	r.rules.stale = r.rules.stale || !r.rules.read
 	r.becomeCutLocked()
 	if !r.hall.away.Load() { // the store answers others, or Back has been here already
@@ -208,7 +209,8 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	early, passed := f.splitEarly()
 	r.setEarlyLocked(early)
 	r.giveLostLocked(r.lostLocked(append(over, passed...), now))
-	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:], readLate))
+	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:], f.moved))
+	f.moved = r.hall.coarse.Load()
 	r.newest.set(now.Entries, later)
 	r.changedLocked()
 	r.tellPlaceLocked()

@@ -45,6 +45,8 @@ type follower struct {
 	// blindSince is when the first member came in that is blind, Unix ms by this node's clock. What was sent later is
 	// news; clocks of nodes that differ make that too much or too little by as much.
 	blindSince int64
+	// moved is when the position moved last, or there was none yet, in hall.coarse: what lies behind it was stored later.
+	moved int64
 	// left is where the members stood in the epoch before: what comes late of it, up to there, they have passed.
 	left chat.Position
 	// from is the smallest number of this epoch's that the members had, or that was there before them.

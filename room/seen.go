@@ -72,9 +72,8 @@ func (s *seen) add(k key, ts, at, now int64) (isNew bool) {
 
 // What stands for when members had a message, where that is no time: its timestamp alone tells.
 const (
-	readLate       = -1 // it was sent before it was read; nobody knows when
-	recalledBefore = -2 // it was taken back before they had it
-	foundOlder     = -3 // a new epoch had it in front of all that they have had
+	recalledBefore = -1 // it was taken back before they had it
+	foundOlder     = -2 // a new epoch had it in front of all that they have had
 )
 
 // note notes a message that is not to be given to anybody any more; at is 0 where it was there before the members.

@@ -184,7 +184,7 @@ it did not. In each room a native client leaves with its place and comes back wi
 what it missed. *A replica that lacks the last messages and recalls takes over*: replicas hear nothing of their
 masters any more, and nobody takes notice; 100 messages on each node and some recalls later, of which all nodes have
 heard, the master of the first room is killed. Who left before that comes back when the new count has overtaken its
-place; so do those of the row with a snapshot. *Clocks of nodes a minute apart*: one is behind, one right, one ahead.
+place; so do those of the row with a snapshot. *Clocks of nodes an hour apart*: one is behind, one right, one ahead.
 *Redis' clock set*: a library that is loaded into redis-server changes what it reads; nothing restarts. Each message of
 a native writer is answered then: one that is said again across a step ahead may be stored twice, since the step ends
 the ids' lives.

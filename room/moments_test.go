@@ -1,0 +1,251 @@
+package room
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// This file takes messages away at every moment of their way.
+
+// A recall comes at every moment of a message's way: no member shows it, whatever the order.
+func TestDoubt_RecalledAtEachMoment(t *testing.T) {
+	recall := func(f *fixture, over *fakeStore) {
+		e := f.store.stored()
+		ev, err := over.Recall(f.t.Context(), "1", "v", codec.Timestamp(e[len(e)-1].JSON))
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if over == f.store {
+			f.hall.Recalled("1", ev)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		does func(f *fixture)
+	}{
+		{"before its event", func(f *fixture) {
+			f.store.set(func(s *fakeStore) { s.slow = true })
+			f.saysElsewhere("v", "x")
+			recall(f, f.store)
+			f.store.hurry()
+		}},
+		{"its event is lost", func(f *fixture) {
+			f.store.deafen()
+			f.saysElsewhere("v", "x")
+			f.store.hear()
+			recall(f, f.other)
+		}},
+		{"both events are lost", func(f *fixture) {
+			f.store.deafen()
+			f.saysElsewhere("v", "x")
+			recall(f, f.other)
+			f.store.hear()
+			f.hall.Resumed()
+		}},
+		{"while the history is read", func(f *fixture) {
+			f.store.deafen()
+			f.saysElsewhere("v", "x")
+			f.store.hear()
+			f.store.set(func(s *fakeStore) { s.between = func() { recall(f, f.other) } })
+			f.hall.Resumed()
+		}},
+		{"while the history is read, over this node", func(f *fixture) {
+			f.store.deafen()
+			f.saysElsewhere("v", "x")
+			f.store.hear()
+			f.store.set(func(s *fakeStore) { s.between = func() { recall(f, f.store) } })
+			f.hall.Resumed()
+		}},
+		{"while the store is away", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			f.store.away()
+			f.hall.Away(errAway)
+			recall(f, f.other)
+			f.store.deafen()
+			f.store.hear()
+			f.back()
+		}},
+		{"and the store loses the recall", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			recall(f, f.other)
+			f.store.goBack(2)
+			f.hall.Resumed()
+		}},
+		{"and the store loses both, and it is said again", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			recall(f, f.other)
+			f.store.goBack(1)
+			f.saysElsewhere("v", "x")
+		}},
+		{"and the store loses the message, not what a replica knows of it", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			recall(f, f.other)
+			f.store.lose(keyMeta)
+			f.hall.Resumed()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, nil, Hooks{})
+			r := f.open("1")
+			m := f.native(r)
+			f.post(r, "first")
+			f.settle()
+			f.now = f.now.Add(time.Second)
+			f.clock.add(time.Second)
+			c.does(f)
+			f.settle()
+			f.post(r, "last")
+			f.settle()
+			shown := map[string]bool{}
+			for _, fr := range m.frames(t) {
+				for _, msg := range fr.Messages {
+					shown[msg.Body] = true
+				}
+				if fr.T == "recalled" {
+					delete(shown, "vx")
+				}
+			}
+			for _, e := range f.store.stored() {
+				if strings.Contains(e.JSON, `"vx"`) {
+					t.Errorf("the history has %s", e.JSON)
+				}
+			}
+			for _, e := range r.newest.last(50) {
+				if strings.Contains(e.JSON, `"vx"`) {
+					t.Errorf("newcomers are given %s", e.JSON)
+				}
+			}
+			if shown["vx"] || !shown["first"] || !shown["last"] {
+				t.Errorf("the member shows %v; want first and last", shown)
+			}
+		})
+	}
+}
+
+// The room is cleared at every moment: nobody is given what was before, and all get what comes behind.
+func TestDoubt_ClearedAtEachMoment(t *testing.T) {
+	clears := func(f *fixture, over *fakeStore) {
+		ev, _, err := over.Purge(f.t.Context(), "1", f.hall.Position("1"), chat.Purge{})
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if over == f.store {
+			f.hall.Recalled("1", ev)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		does func(f *fixture)
+	}{
+		{"before the event of a message", func(f *fixture) {
+			f.store.set(func(s *fakeStore) { s.slow = true })
+			f.saysElsewhere("v", "x")
+			clears(f, f.store)
+			f.store.hurry()
+		}},
+		{"unheard", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			f.store.deafen()
+			clears(f, f.other)
+			f.store.hear()
+			f.hall.Resumed()
+		}},
+		{"while the history is read", func(f *fixture) {
+			f.store.deafen()
+			f.saysElsewhere("v", "x")
+			f.store.hear()
+			f.store.set(func(s *fakeStore) { s.between = func() { clears(f, f.other) } })
+			f.hall.Resumed()
+		}},
+		{"and the store goes back to before", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			clears(f, f.other)
+			f.store.goBack(2)
+			f.hall.Resumed()
+		}},
+		{"and the store goes back to before, and on", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			clears(f, f.other)
+			f.store.goBack(2)
+			f.store.deafen()
+			f.publishFrom("1", "w", "on")
+			f.publishFrom("1", "w", "and on")
+			f.store.hear()
+			f.hall.Resumed()
+		}},
+		{"and the count is lost", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			clears(f, f.other)
+			f.store.lose(keyMeta)
+		}},
+		{"and the log is lost", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			f.store.deafen()
+			clears(f, f.other)
+			f.store.lose(keyRecalls)
+			f.store.hear()
+			f.hall.Resumed()
+		}},
+		{"by an answer that is lost, then once more", func(f *fixture) {
+			f.saysElsewhere("v", "x")
+			f.settle()
+			f.store.deafen()
+			f.store.loseAnswers()
+			_, _, _ = f.store.Purge(f.t.Context(), "1", f.hall.Position("1"), chat.Purge{})
+			f.store.answers()
+			f.store.hear()
+			clears(f, f.store)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, nil, Hooks{})
+			r := f.open("1")
+			m := f.native(r)
+			f.post(r, "first")
+			f.settle()
+			f.tick(time.Second)
+			f.now = f.clock.Now()
+			f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
+			c.does(f)
+			f.settle()
+			f.settle()
+			f.post(r, "last")
+			f.settle()
+			var screen []string
+			for _, text := range m.texts(t) {
+				if strings.Contains(text, `"t":"cleared"`) {
+					screen = nil
+				}
+				if strings.Contains(text, `"t":"batch"`) {
+					for _, b := range []string{"first", "vx", "last"} {
+						if strings.Contains(text, `"`+b+`"`) {
+							screen = append(screen, b)
+						}
+					}
+				}
+			}
+			if len(screen) != 1 || screen[0] != "last" {
+				t.Errorf("the member shows %v of first, vx and last; want last: %v", screen, m.texts(t))
+			}
+			for _, e := range slices.Concat(f.store.stored(), r.newest.last(50)) {
+				if strings.Contains(e.JSON, `"vx"`) || strings.Contains(e.JSON, `"first"`) {
+					t.Errorf("there is still %s", e.JSON)
+				}
+			}
+		})
+	}
+}
