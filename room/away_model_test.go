@@ -241,11 +241,7 @@ func (x *world) step() {
 		})
 	case 13:
 		x.lose()
-		was := x.cloud.room("1").Epoch
 		n.store.set(func(s *fakeStore) { s.goBackAny(func(k int) int { return max(0, k-1-x.rnd.IntN(x.far())) }) })
-		if x.cloud.room("1").Epoch != was { // to data of before another loss: nobody's numbers tell what was cleared
-			clear(x.cleared)
-		}
 	case 14:
 		x.lose()
 		key := x.rnd.IntN(keyCount)

@@ -414,12 +414,16 @@ func (r *Room) purgesLostLocked(now *chat.History) {
 }
 
 // carryClearLocked notes up to where the room is cleared by the history that was read. Where the members' numbers hold
-// there, they are told of a clear that only this number tells of, and one that the store has lost is made again. r.mu
-// must be held.
+// there, they are told of a clear that only this number tells of. One that the store has lost is made again. r.mu must
+// be held.
 func (r *Room) carryClearLocked(now *chat.History) {
 	at, was := r.follower.pos, r.recalls.cleared
 	if known := r.follower.reading == following || r.follower.reading == behind; known && at.Epoch != "" {
-		switch lost := min(was, now.Begun); {
+		lost := min(was, now.Begun)
+		if now.Before != at.Epoch {
+			lost = r.recalls.lostClear(now)
+		}
+		switch {
 		case now.Cleared > was && (now.Epoch == at.Epoch || now.Before == at.Epoch):
 			if now.Forgot || slices.ContainsFunc(now.Recalls, isClear) {
 				break // they were told already
@@ -427,7 +431,7 @@ func (r *Room) carryClearLocked(now *chat.History) {
 			r.tellClearedLocked(chat.Place{Epoch: at.Epoch, Seq: now.Cleared})
 		case now.Epoch == at.Epoch && now.Rev < at.Rev: // a later one came while the history was read
 			return
-		case now.Before == at.Epoch && now.Cleared < lost:
+		case now.Epoch != at.Epoch && now.Cleared < lost:
 			again := &chat.Purge{Until: r.recalls.clearedAt(), UpTo: chat.Place{Epoch: now.Epoch, Seq: lost}}
 			r.recallLostLocked(&chat.Event{Kind: chat.EventPurge, Purge: again})
 			for i := range now.Entries {

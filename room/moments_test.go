@@ -1,6 +1,7 @@
 package room
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -247,5 +248,67 @@ func TestDoubt_ClearedAtEachMoment(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The room is cleared in a later epoch than the snapshot is of to which the store goes back, or in the same one, which
+// others have left meanwhile.
+func TestDoubt_ClearedThenFurtherBack(t *testing.T) {
+	for _, later := range []bool{true, false} {
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		m := f.native(r)
+		for _, body := range []string{"one", "two"} {
+			f.post(r, body)
+			f.settle()
+		}
+		snapshot := f.store.room("1").clone()
+		goBack := func() {
+			f.store.set(func(s *fakeStore) { *s.room("1") = *snapshot.clone() })
+			f.hall.Resumed()
+			f.settle()
+		}
+		clears := func() {
+			f.tick(time.Second)
+			f.now = f.clock.Now()
+			f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
+			ev, _, err := f.store.Purge(t.Context(), "1", r.follower.pos, chat.Purge{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.hall.Recalled("1", ev)
+		}
+		f.post(r, "three")
+		f.settle()
+		if later {
+			goBack()
+			f.post(r, "four")
+			f.settle()
+			clears()
+		} else {
+			clears()
+			f.store.goBack(2)
+			f.hall.Resumed()
+			f.settle()
+		}
+		f.post(r, "five")
+		f.settle()
+		goBack()
+		f.settle()
+		f.post(r, "last")
+		f.settle()
+		var history []string
+		for _, e := range f.store.stored() {
+			history = append(history, infos(t, []string{codec.FastIMText(e.JSON)})...)
+		}
+		if fmt.Sprint(history) != "[last]" {
+			t.Errorf("later %v: the history is %v in %s; want what was said behind the clear", later, history, r.follower.pos.Epoch)
+		}
+		if newest := r.newest.last(50); len(newest) != 1 {
+			t.Errorf("later %v: newcomers are given %v", later, newest)
+		}
+		if frames := m.frames(t); frames[len(frames)-1].T != "batch" {
+			t.Errorf("later %v: the member got %s last", later, frames[len(frames)-1].brief())
+		}
 	}
 }
