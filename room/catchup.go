@@ -86,14 +86,20 @@ func (r *Room) fetch(ctx context.Context) error {
 	r.mu.Lock()
 	r.follower.begin()
 	at, told, goneBack, reach := r.follower.pos, r.follower.farthest(), r.follower.goneBack(), r.follower.reach()
-	fromNothing := r.follower.reading != unread && at.Epoch == "" // blind, or the room never had a message
+	newest := r.newest.most
+	switch {
+	case r.follower.reading != unread && at.Epoch == "": // blind, or the room never had a message: all may be news
+		newest = maxFetch
+	case h.cfg().NoLocal:
+		newest *= 2 // all that members are known to have had, see missing
+	}
 	r.unlock()
 
 	from := at
 	from.Seq = min(max(at.Seq, 1), reach) - 1 // with the newest message that members have: it tells whether it is the same count
-	now, err := r.read(ctx, from, fromNothing)
+	now, err := r.read(ctx, from, newest)
 	if err == nil && now.Epoch == at.Epoch && (now.Rev < told.Rev || r.contradicts(&now)) {
-		now, err = r.read(ctx, goneBack, fromNothing)
+		now, err = r.read(ctx, goneBack, newest)
 	}
 	r.mu.Lock()
 	defer r.unlock()
@@ -148,16 +154,9 @@ func (r *Room) explainedLocked(seq uint64, now *chat.History) bool {
 	})
 }
 
-// read reads the history. fromNothing says that members wait who know no place in it: all may be news.
-func (r *Room) read(ctx context.Context, known chat.Position, fromNothing bool) (chat.History, error) {
+// read reads the history of a room that is known to stand at a place, and at least the newest messages.
+func (r *Room) read(ctx context.Context, known chat.Position, newest int) (chat.History, error) {
 	r.hall.stats.fetches.Add(1)
-	newest := r.newest.most
-	switch {
-	case fromNothing:
-		newest = maxFetch
-	case r.hall.cfg().NoLocal:
-		newest *= 2 // all that members are known to have had, see missing
-	}
 	return r.hall.store.Read(ctx, r.id, known, newest, max(maxFetch, newest))
 }
 
