@@ -42,7 +42,7 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 		}
 		if ev.Kind == chat.EventMessages && chat.BatchOf(ev.Tip) == r.outbox.flight.id { // its answer is slow, or lost
 			r.metLocked(ev.Epoch, entriesOf(&ev))
-			if r.follower.fits(&ev) != fitsNext && !r.hadLocked(&ev) {
+			if r.follower.fits(&ev) != fitsNext && !r.hasHadAll(&ev, r.hall.coarse.Load()) {
 				r.addEarlyLocked(ev)
 			}
 			r.linkLocked()
@@ -82,7 +82,7 @@ func (h *Hall) Resumed() {
 func (r *Room) metLocked(epoch string, entries []chat.Entry) {
 	r.keepAheadLocked()
 	if !r.hall.cfg().OnAnswer {
-		r.outbox.met(epoch, entries, r.hall.keyOf)
+		r.outbox.met(epoch, entries, r.keyOf)
 	}
 }
 
@@ -122,7 +122,7 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 		// Passed before, or of a count that has gone back and has not come so far again.
 		again := ev.Rev == r.follower.pos.Rev && ev.Tip == r.follower.pos.Tip // nearly always: its answer was here first
 		switch {
-		case ev.Kind != chat.EventMessages || again && !answer || r.hadLocked(ev):
+		case ev.Kind != chat.EventMessages || again && !answer || r.hasHadAll(ev, r.hall.coarse.Load()):
 		case answer: // it was stored before, and the history that was read since had it not
 			r.addEarlyLocked(*ev)
 		default:
@@ -144,16 +144,6 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 	}
 }
 
-// hadLocked reports whether members have had all messages of an event. r.mu must be held.
-func (r *Room) hadLocked(ev *chat.Event) bool {
-	return !slices.ContainsFunc(ev.Messages, func(m string) bool { return !r.hadMessageLocked(m) })
-}
-
-// hadMessageLocked reports whether members have had a message. r.mu must be held.
-func (r *Room) hadMessageLocked(json string) bool {
-	return r.seen.has(r.hall.keyOf(json), codec.Timestamp(json), r.hall.coarse.Load())
-}
-
 // giveLocked gives the members those of entries that they have not had, in order, and returns how many
 // that were. at is when they were sent at the earliest, in hall.coarse. Entries without JSON were taken
 // back. It is the only place from which messages with keys are fanned out (I1). r.mu must be held.
@@ -168,7 +158,7 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 	for i, e := range entries {
 		isNew := false
 		if e.JSON != "" {
-			isNew = r.seen.add(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON), at, now)
+			isNew = r.seen.add(r.keyOf(e.JSON), codec.Timestamp(e.JSON), at, now)
 		}
 		if isNew && (e.Seq == 0 || r.recalls.purge(e, r.follower.pos.Epoch) == nil) {
 			continue
@@ -179,10 +169,10 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 			continue // its sender came back and said it again
 		}
 		if e.JSON != "" {
-			if taken := r.takenLocked(e, r.follower.pos.Epoch); taken != nil {
+			if taken := r.takenBy(e, r.follower.pos.Epoch); taken != nil {
 				r.recallLostLocked(taken) // the store lost both, and its sender's node has brought it back
 			} else {
-				r.storedLocked(e)
+				r.hasStored(e)
 			}
 		}
 		r.nativesLocked(func(st *stream) { st.pass(r.follower.pos.Epoch, e.Seq) })
@@ -190,12 +180,6 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 	flush(len(entries))
 	r.nativesLocked((*stream).land)
 	return given
-}
-
-// storedLocked puts a message that members had already to those that the store has. r.mu must be held.
-func (r *Room) storedLocked(e chat.Entry) {
-	k := r.hall.keyOf(e.JSON)
-	r.newest.stored(e, func(o chat.Entry) bool { return r.hall.keyOf(o.JSON) == k })
 }
 
 // addEarlyLocked keeps an answer that does not follow until its event comes, or the history. Where the room has passed
@@ -215,7 +199,7 @@ func (r *Room) addEarlyLocked(ev chat.Event) {
 func (r *Room) repeatedLocked(again []chat.Entry, at *chat.Event) {
 	for _, e := range again {
 		ev := chat.Event{Kind: chat.EventMessages, Epoch: at.Epoch, Rev: at.Rev, Tip: at.Tip, Seq: e.Seq, Messages: []string{e.JSON}}
-		if !r.hadLocked(&ev) {
+		if !r.hasHadAll(&ev, r.hall.coarse.Load()) {
 			r.addEarlyLocked(ev)
 			r.lagLocked()
 		}
@@ -234,7 +218,7 @@ func (r *Room) reviewEarlyLocked() {
 		if !f.passed(&ev) {
 			return false
 		}
-		had := r.hadLocked(&ev)
+		had := r.hasHadAll(&ev, r.hall.coarse.Load())
 		lacks = lacks || !had
 		return had
 	}))

@@ -3,7 +3,6 @@ package room
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 
 	"barrage/codec"
@@ -18,12 +17,17 @@ const maxFetch = 2000
 
 // load makes the room ready for its first member.
 func (r *Room) load(ctx context.Context) error {
-	if r.isLoaded() {
+	isLoaded := func() bool {
+		r.mu.Lock()
+		defer r.unlock()
+		return r.follower.reading != unread
+	}
+	if isLoaded() {
 		return nil
 	}
 	r.loading.Lock()
 	defer r.loading.Unlock()
-	if r.isLoaded() {
+	if isLoaded() {
 		return nil
 	}
 	// The hall's context, not the caller's: others wait for this load too.
@@ -72,12 +76,6 @@ func (r *Room) loadBlind() {
 	}
 }
 
-func (r *Room) isLoaded() bool {
-	r.mu.Lock()
-	defer r.unlock()
-	return r.follower.reading != unread
-}
-
 // fetch reads the room's history and brings the room up to it: what members have
 // not had is delivered, then the events that came meanwhile. Loading, filling a gap
 // and filling up after recalls are all this.
@@ -98,8 +96,13 @@ func (r *Room) fetch(ctx context.Context) error {
 	from := at
 	from.Seq = min(max(at.Seq, 1), reach) - 1 // with the newest message that members have: it tells whether it is the same count
 	now, err := r.read(ctx, from, newest)
-	if err == nil && now.Epoch == at.Epoch && (now.Rev < told.Rev || r.contradicts(&now)) {
-		now, err = r.read(ctx, goneBack, newest)
+	if err == nil && now.Epoch == at.Epoch {
+		r.mu.Lock()
+		other := now.Rev < told.Rev || r.contradicts(&r.follower, &now, h.coarse.Load())
+		r.unlock()
+		if other {
+			now, err = r.read(ctx, goneBack, newest)
+		}
 	}
 	r.mu.Lock()
 	defer r.unlock()
@@ -118,40 +121,6 @@ func (r *Room) fetch(ctx context.Context) error {
 		r.enqueueLocked()
 	}
 	return nil
-}
-
-// contradicts reports whether the history has another message under a number that members have passed: the store
-// has gone back, and has come as far again. r.mu must not be held.
-func (r *Room) contradicts(now *chat.History) bool {
-	r.mu.Lock()
-	defer r.unlock()
-	f := &r.follower
-	if f.reading == unread || f.reading == blind || now.Epoch == "" || now.Epoch == chat.Unnumbered {
-		return false
-	}
-	return slices.ContainsFunc(now.Entries, func(e chat.Entry) bool {
-		switch {
-		case e.Seq < f.from || e.Seq > f.pos.Seq || f.pos.Seq-e.Seq > 2*uint64(r.newest.most): // what is older they need not have had
-			return false
-		case e.JSON == "":
-			return !r.explainedLocked(e.Seq, now)
-		}
-		return !r.hadMessageLocked(e.JSON)
-	})
-}
-
-// explainedLocked reports whether the message that members had under a number of the history may be the one that was
-// taken back there: unless the log says that it was another one. What the log lacks proves nothing: it may be lost, or
-// may have no more that are so old. r.mu must be held.
-func (r *Room) explainedLocked(seq uint64, now *chat.History) bool {
-	e, ok := r.newest.at(seq)
-	if !ok { // not at hand
-		return true
-	}
-	k := r.hall.keyOf(e.JSON)
-	return !slices.ContainsFunc(now.Recalls, func(ev chat.Event) bool {
-		return ev.Kind == chat.EventRecall && ev.Seq == seq && r.hall.keyOf(ev.Messages[0]) != k
-	})
 }
 
 // read reads the history of a room that is known to stand at a place, and at least the newest messages.
@@ -177,14 +146,15 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	if f.reading == unread && len(now.Entries) < r.newest.most { // it is all there is
 		r.seen.begin()
 	}
-	had := r.hadUpToLocked(now)
+	coarse := r.hall.coarse.Load()
+	had := r.oldUpTo(f, now, coarse)
 	for _, e := range now.Entries[:had] {
 		if e.JSON != "" {
-			k, ts := r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)
+			k, ts := r.keyOf(e.JSON), codec.Timestamp(e.JSON)
 			switch {
 			case f.reading == unread:
 				r.seen.begins(k, ts)
-			case (f.reading == following || f.reading == behind) && !r.hadMessageLocked(e.JSON):
+			case (f.reading == following || f.reading == behind) && !r.hasHad(e.JSON, coarse):
 				r.seen.note(k, ts, foundOlder)
 				continue
 			}
@@ -207,9 +177,9 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	}
 	early, passed := f.splitEarly()
 	r.setEarlyLocked(early)
-	r.giveLostLocked(r.lostLocked(append(over, passed...), now))
+	r.giveLostLocked(r.lostByStore(append(over, passed...), now))
 	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:], f.moved))
-	f.moved = r.hall.coarse.Load()
+	f.moved = coarse
 	r.newest.set(now.Entries, later)
 	r.changedLocked()
 	r.tellPlaceLocked()
@@ -224,72 +194,12 @@ func (r *Room) giveLostLocked(lost []chat.Entry) {
 	if len(lost) == 0 || r.members == 0 {
 		return
 	}
-	r.stampedLocked(lost)
-	r.hall.stats.local.Add(r.giveLocked(lost, r.hall.coarse.Load()))
+	coarse := r.hall.coarse.Load()
+	r.localTS = max(r.localTS, r.latestNews(lost, coarse))
+	r.hall.stats.local.Add(r.giveLocked(lost, coarse))
 	if r.writing == linked {
 		r.newest.ours = nil // newcomers are given what the store has
 	}
-}
-
-// stampedLocked notes the timestamps of messages that members get without numbers. r.mu must be held.
-func (r *Room) stampedLocked(entries []chat.Entry) {
-	for _, e := range entries {
-		if !r.hadMessageLocked(e.JSON) {
-			r.localTS = max(r.localTS, codec.Timestamp(e.JSON))
-		}
-	}
-}
-
-// lostLocked is what the node was told by events that are over, and what the store has lost: the history that was just
-// read should have it, and has not. Of what lies before that history nobody knows. r.mu must be held.
-func (r *Room) lostLocked(over []chat.Event, now *chat.History) (lost []chat.Entry) {
-	if len(over) == 0 {
-		return nil
-	}
-	first, whole := uint64(math.MaxUint64), len(now.Entries) == 0
-	kept, tombs := map[key]bool{}, map[uint64]bool{}
-	for _, e := range now.Entries {
-		if e.JSON == "" {
-			tombs[e.Seq] = true
-		} else {
-			kept[r.hall.keyOf(e.JSON)] = true
-		}
-	}
-	if !whole {
-		first = now.Entries[0].Seq
-		whole = first <= now.First()
-	}
-	for i := range over {
-		if over[i].Kind != chat.EventMessages {
-			continue
-		}
-		sameNumbers := over[i].Epoch == now.Epoch
-		for _, e := range entriesOf(&over[i]) {
-			inReach := whole || e.Seq >= first || over[i].Seq == 0 || !sameNumbers && e.Seq > now.Begun
-			// A tombstone under its number is its own, unless the recall that is known of that number is of another
-			// message.
-			recalled := sameNumbers && tombs[e.Seq] && !r.recalls.number(e.Seq) || r.takenLocked(e, over[i].Epoch) != nil ||
-				r.recalls.clearedSince(codec.Timestamp(e.JSON), over[i].Epoch)
-			if inReach && !recalled && !kept[r.hall.keyOf(e.JSON)] {
-				lost = append(lost, chat.Entry{JSON: e.JSON})
-			}
-		}
-	}
-	return lost
-}
-
-// earlyLocked is the messages of the answers that did not follow, less what was taken away since. Their numbers are no
-// use to the members. r.mu must be held.
-func (r *Room) earlyLocked() (entries []chat.Entry) {
-	for i := range r.follower.early {
-		ev := &r.follower.early[i]
-		for _, e := range entriesOf(ev) {
-			if r.takenLocked(e, ev.Epoch) == nil && !r.recalls.clearedSince(codec.Timestamp(e.JSON), ev.Epoch) {
-				entries = append(entries, chat.Entry{JSON: e.JSON})
-			}
-		}
-	}
-	return entries
 }
 
 // missBeforeLocked notes what lies between the place of the members and the first news of the history, and is not
@@ -318,56 +228,19 @@ func (r *Room) missBeforeLocked(now *chat.History, had int) {
 	}
 }
 
-// hadUpToLocked is how many of the history's entries, the oldest ones, are no news: members have had them, or
-// they are from before they came in. r.mu must be held.
-func (r *Room) hadUpToLocked(now *chat.History) int {
-	f, all := &r.follower, now.Entries
-	upTo := func(from int, isNews func(chat.Entry) bool) int {
-		if i := slices.IndexFunc(all[from:], isNews); i >= 0 {
-			return from + i
-		}
-		return len(all)
-	}
-	switch {
-	case f.reading == unread:
-		return len(all)
-	case f.reading == blind: // news is what was sent since, and what came since the room's events come
-		heard := uint64(math.MaxUint64)
-		if i := slices.IndexFunc(f.held, func(ev chat.Event) bool { return ev.Kind == chat.EventMessages && ev.Epoch == now.Epoch }); i >= 0 {
-			heard = f.held[i].Seq
-		}
-		return upTo(0, func(e chat.Entry) bool {
-			return e.Seq >= heard || e.JSON != "" && codec.Timestamp(e.JSON) >= f.blindSince
-		})
-	case now.Epoch == f.pos.Epoch:
-		return upTo(0, func(e chat.Entry) bool { return e.Seq > f.pos.Seq })
-	default:
-		// Another count. What survived of the one before, in front of all that members have had and
-		// older than that, is from before they came in.
-		before := slices.IndexFunc(all, func(e chat.Entry) bool {
-			return e.JSON != "" && r.seen.wasOldest(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON))
-		})
-		return upTo(max(before, 0), func(e chat.Entry) bool {
-			if e.JSON == "" || e.Seq > now.Begun {
-				return e.Seq > now.Begun
-			}
-			k, ts := r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)
-			return !r.seen.foundOlder(k) && (r.hadMessageLocked(e.JSON) || !r.seen.older(ts))
-		})
-	}
-}
-
 // dropRecalledLocked takes out of the history what this node knows to be taken back and the store shows
 // again, and takes back what the store shows no more. r.mu must be held.
 func (r *Room) dropRecalledLocked(sameCount bool, now *chat.History) {
 	for i, e := range now.Entries {
 		if e.JSON == "" {
-			if sameCount {
-				r.missedRecallLocked(e.Seq, now)
+			if missed, ok := r.newest.at(e.Seq); sameCount && ok { // only the gap in the history tells of it
+				if husk, ok := codec.Husk(missed.JSON); ok {
+					r.recallLocked(&chat.Event{Kind: chat.EventRecall, Epoch: now.Epoch, Seq: e.Seq, Total: now.Total, Messages: []string{husk}}, now.Position, true)
+				}
 			}
 			continue
 		}
-		if taken := r.takenLocked(e, now.Epoch); taken != nil {
+		if taken := r.takenBy(e, now.Epoch); taken != nil {
 			r.recallLostLocked(taken)
 			now.Entries[i].JSON = ""
 		}
@@ -442,15 +315,4 @@ func (r *Room) carryClearLocked(now *chat.History) {
 		}
 	}
 	r.clearedLocked(now.Cleared)
-}
-
-// missedRecallLocked takes message seq back, of which only the gap in the history tells. r.mu must be held.
-func (r *Room) missedRecallLocked(seq uint64, now *chat.History) {
-	e, ok := r.newest.at(seq)
-	if !ok {
-		return
-	}
-	if husk, ok := codec.Husk(e.JSON); ok {
-		r.recallLocked(&chat.Event{Kind: chat.EventRecall, Epoch: now.Epoch, Seq: seq, Total: now.Total, Messages: []string{husk}}, now.Position, true)
-	}
 }

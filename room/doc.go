@@ -7,11 +7,12 @@
 // to them: it frames each message once into its log and wakes its parts. A lane visits each part and gives every member
 // log[cursor:head] in one write.
 //
-// Three types that know no room hold what has to be known of a message on its way:
+// Types that know no room hold what has to be known of a message on its way:
 //
 //	outbox    what waits for the store, and how each message ends (outbox.go)
 //	follower  where the members stand in what the store has, and what does not follow yet (follower.go)
-//	seen      which messages the members have had, by one key each (seen.go)
+//	had       what the members have had, and what was taken away of it: whether a history has news (had.go); by
+//	          seen, which messages those are by one key each (seen.go), newest and recalls
 //
 // arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
 // while the store cannot be reached. post.go takes messages in, publish.go carries batches, recalls.go takes messages

@@ -63,6 +63,14 @@ type follower struct {
 	early []chat.Event
 }
 
+// known is where the room stands in the store, the zero value where nobody knows.
+func (f *follower) known() chat.Position {
+	if f.reading == unread || f.reading == blind {
+		return chat.Position{}
+	}
+	return f.pos
+}
+
 // fit is how an event lies to a position.
 type fit uint8
 

@@ -97,6 +97,7 @@ const hallShards = 64 // power of two; spreads joins over locks
 // Hall is all rooms that are live on a node. Its methods may be called concurrently.
 type Hall struct {
 	// Immutable after New.
+	keys
 	node       string
 	store      Store
 	log        *slog.Logger
@@ -105,7 +106,6 @@ type Hall struct {
 	reviews    *queue[*Room]   // whose flights wait for a reviewer
 	ctx        context.Context // ends at Close; parent of every call to the store
 	cancel     context.CancelFunc
-	seed       maphash.Seed
 	name       string    // begins the ids of messages that come without one
 	started    time.Time // see since
 	epoch      int64     // Unix seconds at started
@@ -187,7 +187,7 @@ func New(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 
 // newHall is New without the goroutines; tests step them by hand.
 func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
-	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), reviews: newQueue[*Room](), seed: maphash.MakeSeed(), due: once.NewSignal()}
+	h := &Hall{store: store, log: log, publishers: newQueue[*Room](), reviews: newQueue[*Room](), keys: keys{maphash.MakeSeed()}, due: once.NewSignal()}
 	h.set.Store(&settings{cfg, hooks})
 	h.node = cmp.Or(cfg.Node, rand.Text()[:12])
 	h.budget.most = int64(cfg.Fanout.TotalLogBytes)
@@ -255,7 +255,7 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 			sh.mu.Unlock()
 			return nil, fmt.Errorf("cannot open room %q: %w", id, err)
 		}
-		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), newest: newest{most: h.keeps()}, outbox: outbox{tally: &h.stats.tally}, pulse: pulse{at: h.coarse.Load()}}
+		r = &Room{id: id, hall: h, home: int(sum % uint64(len(h.lanes))), had: had{keys: h.keys, newest: newest{most: h.keeps()}}, outbox: outbox{tally: &h.stats.tally}, pulse: pulse{at: h.coarse.Load()}}
 		sh.rooms[id] = r
 		h.countRoom(id, 1)
 	}

@@ -84,7 +84,7 @@ const MaxResume = 1000
 func (r *Room) Lacks(since Since) bool {
 	r.mu.Lock()
 	defer r.unlock()
-	return r.resumesLocked(since) && r.follower.pos.Seq-since.Seq <= MaxResume && !r.coversLocked(since.Seq)
+	return r.resumesLocked(since) && r.follower.pos.Seq-since.Seq <= MaxResume && !r.newest.covers(since.Seq)
 }
 
 // resumesLocked reports whether since can be a place in what the room follows. r.mu must be held.
@@ -92,11 +92,6 @@ func (r *Room) resumesLocked(since Since) bool {
 	pos := r.follower.pos
 	return !r.isLocalLocked() && since.Epoch != "" && since.Epoch == pos.Epoch && since.Seq <= pos.Seq &&
 		(since.TS != 0 || since.Seq == 0) && !r.recalls.lacks(since, pos.Epoch)
-}
-
-// coversLocked reports whether newest has all from message seq on. r.mu must be held.
-func (r *Room) coversLocked(seq uint64) bool {
-	return len(r.newest.entries) > 0 && r.newest.entries[0].Seq <= seq
 }
 
 // EnterNative is [Room.Enter] for a member that speaks barrage.v1. read is what the history has from since.Seq
@@ -168,9 +163,9 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 		return nil, true
 	}
 	all := r.newest.entries
-	if !r.coversLocked(since.Seq) {
+	if !r.newest.covers(since.Seq) {
 		n := len(read.Entries)
-		if read.Epoch != pos.Epoch || read.Cut || n == 0 || n > MaxResume && read.Entries[n-1].Seq != read.Seq || !r.coversLocked(read.Seq+1) {
+		if read.Epoch != pos.Epoch || read.Cut || n == 0 || n > MaxResume && read.Entries[n-1].Seq != read.Seq || !r.newest.covers(read.Seq+1) {
 			return nil, false
 		}
 		all = slices.Concat(read.Entries, r.newest.behind(read.Entries[n-1].Seq))
@@ -188,7 +183,7 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 		all = all[1:]
 	}
 	if len(read.Entries) > 0 { // some may have been taken back since the history was read
-		all = slices.DeleteFunc(slices.Clone(all), func(e chat.Entry) bool { return r.takenLocked(e, pos.Epoch) != nil })
+		all = slices.DeleteFunc(slices.Clone(all), func(e chat.Entry) bool { return r.takenBy(e, pos.Epoch) != nil })
 	}
 	return all, proved && bytesOf(all) <= resumeBytes
 }
@@ -198,7 +193,7 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 func (r *Room) Place(m *Member) (epoch string, known chat.Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return m.part.stream.epoch, r.knownLocked()
+	return m.part.stream.epoch, r.follower.known()
 }
 
 // Position is where a room stands in the store, as far as the node knows.
@@ -209,15 +204,7 @@ func (h *Hall) Position(id string) chat.Position {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.knownLocked()
-}
-
-// knownLocked is where the room stands in the store, the zero value where nobody knows. r.mu must be held.
-func (r *Room) knownLocked() chat.Position {
-	if r.follower.reading == unread || r.follower.reading == blind {
-		return chat.Position{}
-	}
-	return r.follower.pos
+	return r.follower.known()
 }
 
 // stampLocked is the timestamp of message seq of epoch, 0 where the room does not have it at hand. r.mu must be held.

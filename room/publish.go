@@ -167,7 +167,7 @@ func (r *Room) send() {
 	defer r.unlock()
 	r.reachedLocked()
 	r.keepAheadLocked()
-	if again, ok := r.outbox.landFlight(b.ID, &stored, r.knownLocked()); ok && stored.Event.Epoch != chat.Unnumbered {
+	if again, ok := r.outbox.landFlight(b.ID, &stored, r.follower.known()); ok && stored.Event.Epoch != chat.Unnumbered {
 		r.repeatedLocked(again, &stored.Event)
 		if len(stored.Event.Messages) > 0 {
 			r.arriveLocked(&stored.Event, true)
@@ -301,7 +301,7 @@ func (r *Room) takeAgain(ctx context.Context, lost *chat.Event) (ev chat.Event, 
 		return r.hall.store.Recall(ctx, r.id, codec.Sender(lost.Messages[0]), codec.Timestamp(lost.Messages[0]))
 	}
 	r.mu.Lock()
-	known := r.knownLocked()
+	known := r.follower.known()
 	r.unlock()
 	p := *lost.Purge
 	if p.User != "" { // what it takes has other numbers now

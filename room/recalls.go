@@ -191,9 +191,9 @@ func (h *Hall) RecallAgain(id string, meant func(ev *chat.Event) bool) bool {
 func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	var k key
 	if ev.Kind == chat.EventRecall {
-		k = r.hall.keyOf(ev.Messages[0])
+		k = r.keyOf(ev.Messages[0])
 	}
-	isNew := r.recalls.add(k, *ev, now, r.hall.keyOf)
+	isNew := r.recalls.add(k, *ev, now, r.keyOf)
 	if isNew || ev.Rev == 0 && !answer {
 		if isClear(*ev) {
 			r.tellClearedLocked(ev.Purge.UpTo)
@@ -205,7 +205,7 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	if ev.Kind == chat.EventRecall {
 		ts := codec.Timestamp(ev.Messages[0])
 		r.seen.forget(k, ts)
-		taken = func(e chat.Entry) bool { return r.hall.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts) }
+		taken = func(e chat.Entry) bool { return r.keyOf(e.JSON) == k && same(codec.Timestamp(e.JSON), ts) }
 	} else {
 		if ev.Purge.User == "" && ev.Epoch == r.follower.pos.Epoch {
 			r.clearedLocked(max(r.recalls.cleared, ev.Seq)) // an earlier one may be told again
@@ -242,16 +242,6 @@ func (r *Room) clearedLocked(upTo uint64) {
 	if upTo != r.recalls.cleared {
 		r.recalls.cleared, r.rules.modes = upTo, ""
 	}
-}
-
-// takenLocked is why a message of an epoch is not shown any more, nil where it is: a recall or a purge. r.mu must be
-// held.
-func (r *Room) takenLocked(e chat.Entry, epoch string) *chat.Event {
-	if len(r.recalls.ts) > 0 && r.recalls.has(r.hall.keyOf(e.JSON), codec.Timestamp(e.JSON)) {
-		husk, _ := codec.Husk(e.JSON)
-		return &chat.Event{Kind: chat.EventRecall, Messages: []string{husk}}
-	}
-	return r.recalls.purge(e, epoch)
 }
 
 // recallLostLocked has a publisher make once more what the store has lost. r.mu must be held.

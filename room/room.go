@@ -27,10 +27,8 @@ type Room struct {
 
 	mu sync.Mutex // guards the fields below
 
+	had      // what the members have had
 	follower follower
-	seen     seen     // what members have had
-	newest   newest   // what a new member is given
-	recalls  recalls  // what was taken back lately
 	outbox   outbox   // what is on its way to the store
 	promised promises // only where nobody gives numbers
 	rules    rules
@@ -312,6 +310,9 @@ func (n *newest) stored(e chat.Entry, is func(chat.Entry) bool) {
 	n.ours = slices.DeleteFunc(n.ours, is)
 	n.push(e)
 }
+
+// covers reports whether the store's messages from seq on are at hand.
+func (n *newest) covers(seq uint64) bool { return len(n.entries) > 0 && n.entries[0].Seq <= seq }
 
 // at is message seq of those that the store has, if it is at hand.
 func (n *newest) at(seq uint64) (e chat.Entry, ok bool) {

@@ -1,19 +1,11 @@
 package room
 
 import (
-	"hash/maphash"
 	"math"
-	"strconv"
 	"time"
 
-	"barrage/codec"
 	"barrage/internal/chat"
 )
-
-// key is what a message is known by, whoever brings it: its sender and its id, which the sender gave or
-// the node that it came in on. Messages without an id, from histories of older versions, are known by
-// sender and timestamp, which the store keeps unique.
-type key uint64
 
 const (
 	// maxSeen is how many keys one generation of seen holds. A room with 1,000 messages a second
@@ -150,27 +142,4 @@ func (s *seen) older(ts int64) bool {
 		return ts < s.before.floor
 	}
 	return s.now.of != nil && ts < s.now.floor
-}
-
-// keyOf is the key of a stored message, or of its husk.
-func (h *Hall) keyOf(json string) key {
-	user, id, ok := codec.SendKey(json)
-	if !ok {
-		user, id = codec.Sender(json), strconv.FormatInt(codec.Timestamp(json), 10)
-	}
-	return h.keyFrom(user, id)
-}
-
-// keyOfDraft is the key that a draft will have as a stored message.
-func (h *Hall) keyOfDraft(d *chat.Draft) key {
-	user, id, ok := codec.SendKey(d.Head)
-	if !ok { // beside original FastIM nodes, where keys are not used
-		return 0
-	}
-	return h.keyFrom(user, id)
-}
-
-func (h *Hall) keyFrom(user, id string) key {
-	const odd = 0x9E3779B97F4A7C15 // 2^64 over the golden ratio: user and id do not weigh the same
-	return key(maphash.String(h.seed, user)*odd ^ maphash.String(h.seed, id))
 }

@@ -1,0 +1,210 @@
+package room
+
+import (
+	"hash/maphash"
+	"math"
+	"slices"
+	"strconv"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+)
+
+// key is what a message is known by, whoever brings it: its sender and its id, which the sender gave or
+// the node that it came in on. Messages without an id, from histories of older versions, are known by
+// sender and timestamp, which the store keeps unique.
+type key uint64
+
+// keys makes keys, the same for all rooms of a hall.
+type keys struct{ seed maphash.Seed }
+
+// keyOf is the key of a stored message, or of its husk.
+func (k keys) keyOf(json string) key {
+	user, id, ok := codec.SendKey(json)
+	if !ok {
+		user, id = codec.Sender(json), strconv.FormatInt(codec.Timestamp(json), 10)
+	}
+	return k.keyFrom(user, id)
+}
+
+// keyOfDraft is the key that a draft will have as a stored message.
+func (k keys) keyOfDraft(d *chat.Draft) key {
+	user, id, ok := codec.SendKey(d.Head)
+	if !ok { // beside original FastIM nodes, where keys are not used
+		return 0
+	}
+	return k.keyFrom(user, id)
+}
+
+func (k keys) keyFrom(user, id string) key {
+	const odd = 0x9E3779B97F4A7C15 // 2^64 over the golden ratio: user and id do not weigh the same
+	return key(maphash.String(k.seed, user)*odd ^ maphash.String(k.seed, id))
+}
+
+// had is what the members of a room have had, and what was taken away of it. It knows no room, and no members: they
+// have had all the same. now is always in hall.coarse.
+type had struct {
+	keys
+	seen    seen    // the keys
+	newest  newest  // what a new member is given
+	recalls recalls // what was taken back lately
+}
+
+// hasHad reports whether members have had a message.
+func (h *had) hasHad(json string, now int64) bool {
+	return h.seen.has(h.keyOf(json), codec.Timestamp(json), now)
+}
+
+// hasHadAll reports whether members have had all messages of an event.
+func (h *had) hasHadAll(ev *chat.Event, now int64) bool {
+	return !slices.ContainsFunc(ev.Messages, func(m string) bool { return !h.hasHad(m, now) })
+}
+
+// hasStored puts a message that members had already to those that the store has.
+func (h *had) hasStored(e chat.Entry) {
+	k := h.keyOf(e.JSON)
+	h.newest.stored(e, func(o chat.Entry) bool { return h.keyOf(o.JSON) == k })
+}
+
+// latestNews is the greatest timestamp of those of entries that members have not had; 0 of none.
+func (h *had) latestNews(entries []chat.Entry, now int64) (ts int64) {
+	for _, e := range entries {
+		if !h.hasHad(e.JSON, now) {
+			ts = max(ts, codec.Timestamp(e.JSON))
+		}
+	}
+	return ts
+}
+
+// takenBy is why a message of an epoch is not shown any more, nil where it is: a recall or a purge.
+func (h *had) takenBy(e chat.Entry, epoch string) *chat.Event {
+	if len(h.recalls.ts) > 0 && h.recalls.has(h.keyOf(e.JSON), codec.Timestamp(e.JSON)) {
+		husk, _ := codec.Husk(e.JSON)
+		return &chat.Event{Kind: chat.EventRecall, Messages: []string{husk}}
+	}
+	return h.recalls.purge(e, epoch)
+}
+
+// isTakenAway reports whether a message of an event was taken away, also by a clear in another epoch.
+func (h *had) isTakenAway(e chat.Entry, epoch string) bool {
+	return h.takenBy(e, epoch) != nil || h.recalls.clearedSince(codec.Timestamp(e.JSON), epoch)
+}
+
+// notTaken is the messages of events, less what was taken away since. Their numbers are no use to the members.
+func (h *had) notTaken(events []chat.Event) (entries []chat.Entry) {
+	for i := range events {
+		for _, e := range entriesOf(&events[i]) {
+			if !h.isTakenAway(e, events[i].Epoch) {
+				entries = append(entries, chat.Entry{JSON: e.JSON})
+			}
+		}
+	}
+	return entries
+}
+
+// lostByStore is what the node was told by events that are over, and what the store has lost: the history that was just read
+// should have it, and has not. Of what lies before that history nobody knows.
+func (h *had) lostByStore(over []chat.Event, read *chat.History) (lost []chat.Entry) {
+	if len(over) == 0 {
+		return nil
+	}
+	first, whole := uint64(math.MaxUint64), len(read.Entries) == 0
+	kept, tombs := map[key]bool{}, map[uint64]bool{}
+	for _, e := range read.Entries {
+		if e.JSON == "" {
+			tombs[e.Seq] = true
+		} else {
+			kept[h.keyOf(e.JSON)] = true
+		}
+	}
+	if !whole {
+		first = read.Entries[0].Seq
+		whole = first <= read.First()
+	}
+	for i := range over {
+		if over[i].Kind != chat.EventMessages {
+			continue
+		}
+		sameNumbers := over[i].Epoch == read.Epoch
+		for _, e := range entriesOf(&over[i]) {
+			inReach := whole || e.Seq >= first || over[i].Seq == 0 || !sameNumbers && e.Seq > read.Begun
+			// A tombstone under its number is its own, unless the recall that is known of that number is of another
+			// message.
+			recalled := sameNumbers && tombs[e.Seq] && !h.recalls.number(e.Seq) || h.isTakenAway(e, over[i].Epoch)
+			if inReach && !recalled && !kept[h.keyOf(e.JSON)] {
+				lost = append(lost, chat.Entry{JSON: e.JSON})
+			}
+		}
+	}
+	return lost
+}
+
+// contradicts reports whether a history has another message under a number that members have passed: the store has
+// gone back, and has come as far again.
+func (h *had) contradicts(f *follower, read *chat.History, now int64) bool {
+	if f.reading == unread || f.reading == blind || read.Epoch == "" || read.Epoch == chat.Unnumbered {
+		return false
+	}
+	return slices.ContainsFunc(read.Entries, func(e chat.Entry) bool {
+		switch {
+		case e.Seq < f.from || e.Seq > f.pos.Seq || f.pos.Seq-e.Seq > 2*uint64(h.newest.most): // what is older they need not have had
+			return false
+		case e.JSON == "":
+			return !h.explains(e.Seq, read)
+		}
+		return !h.hasHad(e.JSON, now)
+	})
+}
+
+// explains reports whether the message that members had under a number of a history may be the one that was taken back
+// there: unless the log says that it was another one. What the log lacks proves nothing: it may be lost, or may have no
+// more that are so old.
+func (h *had) explains(seq uint64, read *chat.History) bool {
+	e, ok := h.newest.at(seq)
+	if !ok { // not at hand
+		return true
+	}
+	k := h.keyOf(e.JSON)
+	return !slices.ContainsFunc(read.Recalls, func(ev chat.Event) bool {
+		return ev.Kind == chat.EventRecall && ev.Seq == seq && h.keyOf(ev.Messages[0]) != k
+	})
+}
+
+// oldUpTo is how many of a history's entries, the oldest ones, are no news: members have had them, or they are from before
+// they came in.
+func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
+	all := read.Entries
+	upTo := func(from int, isNews func(chat.Entry) bool) int {
+		if i := slices.IndexFunc(all[from:], isNews); i >= 0 {
+			return from + i
+		}
+		return len(all)
+	}
+	switch {
+	case f.reading == unread:
+		return len(all)
+	case f.reading == blind: // news is what was sent since, and what came since the room's events come
+		heard := uint64(math.MaxUint64)
+		if i := slices.IndexFunc(f.held, func(ev chat.Event) bool { return ev.Kind == chat.EventMessages && ev.Epoch == read.Epoch }); i >= 0 {
+			heard = f.held[i].Seq
+		}
+		return upTo(0, func(e chat.Entry) bool {
+			return e.Seq >= heard || e.JSON != "" && codec.Timestamp(e.JSON) >= f.blindSince
+		})
+	case read.Epoch == f.pos.Epoch:
+		return upTo(0, func(e chat.Entry) bool { return e.Seq > f.pos.Seq })
+	default:
+		// Another count. What survived of the one before, in front of all that members have had and
+		// older than that, is from before they came in.
+		before := slices.IndexFunc(all, func(e chat.Entry) bool {
+			return e.JSON != "" && h.seen.wasOldest(h.keyOf(e.JSON), codec.Timestamp(e.JSON))
+		})
+		return upTo(max(before, 0), func(e chat.Entry) bool {
+			if e.JSON == "" || e.Seq > read.Begun {
+				return e.Seq > read.Begun
+			}
+			k, ts := h.keyOf(e.JSON), codec.Timestamp(e.JSON)
+			return !h.seen.foundOlder(k) && (h.hasHad(e.JSON, now) || !h.seen.older(ts))
+		})
+	}
+}
