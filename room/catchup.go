@@ -83,7 +83,7 @@ func (r *Room) fetch(ctx context.Context) error {
 	h := r.hall
 	r.mu.Lock()
 	r.follower.begin()
-	at, told, goneBack, reach := r.follower.pos, r.follower.farthest(), r.follower.goneBack(), r.follower.reach()
+	at, told, reach := r.follower.pos, r.follower.told(r.recalls.events.items), r.follower.reach()
 	newest := r.newest.most
 	switch {
 	case r.follower.reading != unread && at.Epoch == "": // blind, or the room never had a message: all may be news
@@ -96,12 +96,12 @@ func (r *Room) fetch(ctx context.Context) error {
 	from := at
 	from.Seq = min(max(at.Seq, 1), reach) - 1 // with the newest message that members have: it tells whether it is the same count
 	now, err := r.read(ctx, from, newest)
-	if err == nil && now.Epoch == at.Epoch {
+	if err == nil {
 		r.mu.Lock()
-		other := now.Rev < told.Rev || r.contradicts(&r.follower, &now, h.coarse.Load())
+		gone := now.Rev < told[now.Epoch] || now.Epoch == at.Epoch && r.contradicts(&r.follower, &now, h.coarse.Load())
 		r.unlock()
-		if other {
-			now, err = r.read(ctx, goneBack, newest)
+		if gone {
+			now, err = r.read(ctx, goneBack(now.Epoch), newest)
 		}
 	}
 	r.mu.Lock()
@@ -291,11 +291,7 @@ func (r *Room) purgesLostLocked(now *chat.History) {
 func (r *Room) carryClearLocked(now *chat.History) {
 	at, was := r.follower.pos, r.recalls.cleared
 	if known := r.follower.reading == following || r.follower.reading == behind; known && at.Epoch != "" {
-		lost := min(was, now.Begun)
-		if now.Before != at.Epoch {
-			lost = r.recalls.lostClear(now)
-		}
-		switch {
+		switch lost := r.lostClear(now, at.Epoch, r.hall.coarse.Load()); {
 		case now.Cleared > was && (now.Epoch == at.Epoch || now.Before == at.Epoch):
 			if now.Forgot || slices.ContainsFunc(now.Recalls, isClear) {
 				break // they were told already

@@ -64,7 +64,8 @@ func TestDoubt_NewcomerSkipsWhereOthersHaveLeft(t *testing.T) {
 	}
 }
 
-// Who skips before it got anything behind its welcome is told to hide that, where nobody knows any more what was recalled.
+// Who skips before it got anything behind its welcome is told to hide that, where nobody knows any more what was
+// recalled.
 func TestDoubt_SkipsOverMoreRecallsThanAreKept(t *testing.T) {
 	f, r, m := stalled(t)
 	for i := range chat.RecallsKept + 20 {

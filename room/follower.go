@@ -140,6 +140,18 @@ func (f *follower) farthest() chat.Position {
 	return pos
 }
 
+// told is the last change in each epoch that the position, an event or an answer has told of; taken are recalls and
+// purges. A store that has not come as far has gone back.
+func (f *follower) told(taken []chat.Event) map[string]uint64 {
+	told := map[string]uint64{f.pos.Epoch: f.pos.Rev}
+	for _, events := range [][]chat.Event{f.held, f.early, taken} {
+		for i := range events {
+			told[events[i].Epoch] = max(told[events[i].Epoch], events[i].Rev)
+		}
+	}
+	return told
+}
+
 // reach is the number from which on the history is to be read, so that it tells of the answers that the position has
 // passed.
 func (f *follower) reach() uint64 {
@@ -199,7 +211,7 @@ func (f *follower) splitEarly() (toCome, over []chat.Event) {
 	return toCome, over
 }
 
-// goneBack is a place that no count has come to: a store that is told of it begins a new epoch.
-func (f *follower) goneBack() chat.Position {
-	return chat.Position{Epoch: f.pos.Epoch, Rev: math.MaxInt64 >> 10} // Lua's numbers are exact to 2^53
+// goneBack is a place that no count of an epoch has come to: a store that is told of it begins a new one.
+func goneBack(epoch string) chat.Position {
+	return chat.Position{Epoch: epoch, Rev: math.MaxInt64 >> 10} // Lua's numbers are exact to 2^53
 }

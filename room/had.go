@@ -102,8 +102,8 @@ func (h *had) notTaken(events []chat.Event) (entries []chat.Entry) {
 	return entries
 }
 
-// lostByStore is what the node was told by events that are over, and what the store has lost: the history that was just read
-// should have it, and has not. Of what lies before that history nobody knows.
+// lostByStore is what the node was told by events that are over, and what the store has lost: the history that was just
+// read should have it, and has not. Of what lies before that history nobody knows.
 func (h *had) lostByStore(over []chat.Event, read *chat.History) (lost []chat.Entry) {
 	if len(over) == 0 {
 		return nil
@@ -170,8 +170,8 @@ func (h *had) explains(seq uint64, read *chat.History) bool {
 	})
 }
 
-// oldUpTo is how many of a history's entries, the oldest ones, are no news: members have had them, or they are from before
-// they came in.
+// oldUpTo is how many of a history's entries, the oldest ones, are no news: members have had them, or they are from
+// before they came in.
 func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 	all := read.Entries
 	upTo := func(from int, isNews func(chat.Entry) bool) int {
@@ -207,4 +207,38 @@ func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 			return !h.seen.foundOlder(k) && (h.hasHad(e.JSON, now) || !h.seen.older(ts))
 		})
 	}
+}
+
+// lostClear is up to which number of a history that goes on from another epoch the last clear has to be made again: the
+// store has gone back to data that know nothing of it. 0: it need not. Where these count as the clear did, or as the
+// members do, who stand in epoch at, its number is a bound. But the store may have gone on, under numbers that were
+// cleared, before anybody noticed. So what was said later stays, unless members had it.
+func (h *had) lostClear(read *chat.History, at string, now int64) (upTo uint64) {
+	last, bound, had := h.recalls.clear(), read.Begun, h.hasHad
+	switch {
+	case read.Before == "" || read.Epoch == at:
+		return 0
+	case read.Before == at:
+		bound = min(bound, h.recalls.cleared)
+	case last == nil || read.Cleared == last.Purge.UpTo.Seq || slices.ContainsFunc(read.Recalls, func(ev chat.Event) bool {
+		return isClear(ev) && ev.Purge.Until >= last.Purge.Until
+	}):
+		return 0
+	case read.Before == last.Purge.UpTo.Epoch:
+		bound = min(bound, last.Purge.UpTo.Seq)
+	default: // what they had may have been said in front of it or behind
+		had = func(string, int64) bool { return false }
+	}
+	if last == nil {
+		return bound
+	}
+	if len(read.Entries) > 0 {
+		upTo = min(bound, read.Entries[0].Seq-1) // what was not read is older
+	}
+	for _, e := range read.Entries {
+		if e.Seq <= bound && e.JSON != "" && (codec.Timestamp(e.JSON) <= last.Purge.Until || had(e.JSON, now)) {
+			upTo = e.Seq
+		}
+	}
+	return upTo
 }

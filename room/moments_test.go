@@ -146,13 +146,14 @@ func TestDoubt_ClearedAtEachMoment(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		does func(f *fixture)
+		on   int // messages said behind the clear
 	}{
 		{"before the event of a message", func(f *fixture) {
 			f.store.set(func(s *fakeStore) { s.slow = true })
 			f.saysElsewhere("v", "x")
 			clears(f, f.store)
 			f.store.hurry()
-		}},
+		}, 0},
 		{"unheard", func(f *fixture) {
 			f.saysElsewhere("v", "x")
 			f.settle()
@@ -160,21 +161,21 @@ func TestDoubt_ClearedAtEachMoment(t *testing.T) {
 			clears(f, f.other)
 			f.store.hear()
 			f.hall.Resumed()
-		}},
+		}, 0},
 		{"while the history is read", func(f *fixture) {
 			f.store.deafen()
 			f.saysElsewhere("v", "x")
 			f.store.hear()
 			f.store.set(func(s *fakeStore) { s.between = func() { clears(f, f.other) } })
 			f.hall.Resumed()
-		}},
+		}, 0},
 		{"and the store goes back to before", func(f *fixture) {
 			f.saysElsewhere("v", "x")
 			f.settle()
 			clears(f, f.other)
 			f.store.goBack(2)
 			f.hall.Resumed()
-		}},
+		}, 0},
 		{"and the store goes back to before, and on", func(f *fixture) {
 			f.saysElsewhere("v", "x")
 			f.settle()
@@ -185,13 +186,13 @@ func TestDoubt_ClearedAtEachMoment(t *testing.T) {
 			f.publishFrom("1", "w", "and on")
 			f.store.hear()
 			f.hall.Resumed()
-		}},
+		}, 2},
 		{"and the count is lost", func(f *fixture) {
 			f.saysElsewhere("v", "x")
 			f.settle()
 			clears(f, f.other)
 			f.store.lose(keyMeta)
-		}},
+		}, 0},
 		{"and the log is lost", func(f *fixture) {
 			f.saysElsewhere("v", "x")
 			f.settle()
@@ -200,7 +201,7 @@ func TestDoubt_ClearedAtEachMoment(t *testing.T) {
 			f.store.lose(keyRecalls)
 			f.store.hear()
 			f.hall.Resumed()
-		}},
+		}, 0},
 		{"by an answer that is lost, then once more", func(f *fixture) {
 			f.saysElsewhere("v", "x")
 			f.settle()
@@ -210,7 +211,7 @@ func TestDoubt_ClearedAtEachMoment(t *testing.T) {
 			f.store.answers()
 			f.store.hear()
 			clears(f, f.store)
-		}},
+		}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t, nil, Hooks{})
@@ -241,6 +242,9 @@ func TestDoubt_ClearedAtEachMoment(t *testing.T) {
 			}
 			if len(screen) != 1 || screen[0] != "last" {
 				t.Errorf("the member shows %v of first, vx and last; want last: %v", screen, m.texts(t))
+			}
+			if n := len(f.store.stored()); c.on != n-1 {
+				t.Errorf("%d messages are left; want %d said behind the clear, and the last", n, c.on)
 			}
 			for _, e := range slices.Concat(f.store.stored(), r.newest.last(50)) {
 				if strings.Contains(e.JSON, `"vx"`) || strings.Contains(e.JSON, `"first"`) {
@@ -309,6 +313,44 @@ func TestDoubt_ClearedThenFurtherBack(t *testing.T) {
 		}
 		if frames := m.frames(t); frames[len(frames)-1].T != "batch" {
 			t.Errorf("later %v: the member got %s last", later, frames[len(frames)-1].brief())
+		}
+	}
+}
+
+// The room is cleared in an epoch that the node has not read yet, and the store goes back under that: what comes under
+// the numbers that were cleared is not.
+func TestDoubt_ClearedInACountThatGoesBack(t *testing.T) {
+	for _, over := range []string{"this node", "another"} {
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		m := f.join(r)
+		f.post(r, "first")
+		f.settle()
+		f.store.set(func(s *fakeStore) { s.look(s.room("1"), chat.Position{Epoch: "e1", Rev: 9}) }) // by a node that knows more
+		f.publishFrom("1", "w", "second")
+		f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
+		before := f.store.room("1").clone()
+		f.publishFrom("1", "w", "third")
+		if over == "another" {
+			f.purgeElsewhere(chat.Purge{})
+		} else if ev, _, err := f.store.Purge(t.Context(), "1", chat.Position{}, chat.Purge{}); err == nil {
+			f.hall.Recalled("1", ev)
+		}
+		f.store.set(func(s *fakeStore) { *s.room("1") = *before })
+		f.store.deafen()
+		f.publishFrom("1", "w", "later")
+		f.store.hear()
+		f.settle()
+		f.settle()
+		f.post(r, "last")
+		f.settle()
+		if got := infos(t, m.texts(t)); !slices.Equal(got[max(0, len(got)-2):], []string{"later", "last"}) {
+			t.Errorf("over %s: the member got %v; want later and last behind the clear", over, got)
+		}
+		for _, want := range []string{"later", "last"} {
+			if !slices.ContainsFunc(f.store.stored(), func(e chat.Entry) bool { return strings.Contains(e.JSON, `"`+want+`"`) }) {
+				t.Errorf("over %s: the history has no %s", over, want)
+			}
 		}
 	}
 }

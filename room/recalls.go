@@ -117,29 +117,6 @@ func (c *recalls) clearedAt() int64 {
 	return 0
 }
 
-// lostClear is up to which number of a history, which goes on from another epoch than the node's, the last clear has to
-// be made again: the store has gone back to data that know nothing of it. Where these do not count as the clear did,
-// what was said until then is meant. 0: it need not.
-func (c *recalls) lostClear(now *chat.History) (upTo uint64) {
-	last := c.clear()
-	if last == nil || now.Before == "" || now.Cleared == last.Purge.UpTo.Seq ||
-		slices.ContainsFunc(now.Recalls, func(ev chat.Event) bool { return isClear(ev) && ev.Purge.Until >= last.Purge.Until }) {
-		return 0
-	}
-	if now.Before == last.Purge.UpTo.Epoch {
-		return min(last.Purge.UpTo.Seq, now.Begun)
-	}
-	if len(now.Entries) > 0 {
-		upTo = now.Entries[0].Seq - 1 // what was not read is older
-	}
-	for _, e := range now.Entries {
-		if e.Seq <= now.Begun && e.JSON != "" && codec.Timestamp(e.JSON) <= last.Purge.Until {
-			upTo = e.Seq
-		}
-	}
-	return upTo
-}
-
 // clearedSince reports whether the room was cleared in another epoch than that of a lost message, and later.
 func (c *recalls) clearedSince(ts int64, epoch string) bool {
 	return slices.ContainsFunc(c.purges, func(ev *chat.Event) bool { return isClear(*ev) && ev.Epoch != epoch && ts <= ev.Purge.Until })
