@@ -25,7 +25,7 @@ const (
 	recallAgain = 8
 	// recallWithin bounds a call, as the gateway does.
 	recallWithin = 5 * time.Second
-	// mostRecalls bounds those of a room: nodes remember 256.
+	// mostRecalls bounds those of a room: nodes remember 512.
 	mostRecalls = 200
 )
 
