@@ -18,7 +18,7 @@
 // context that Start makes and Close ends, and Close waits for them:
 //
 //	name           how many       started by  ended by  may block on
-//	accept         1 per port     Start       Drain     accept(2)
+//	accept         1 per port     Start       Drain     accept(2); on the public port what edge's acceptors leave
 //	handshake/API  1 per request  net/http    its end   the store, bounded by edge.APITimeout
 //	expel          1 if private   Start       Close     a timer; the store
 //

@@ -153,7 +153,8 @@ func (s *Server) start() error {
 		s.workers.Go(func() { s.expel(ctx) })
 	}
 	s.public = s.httpServer(s.routes(s.keys))
-	s.public.ConnState = s.edge.Plain.State
+	s.public.ConnState, s.public.ConnContext = s.edge.Plain.State, edge.ConnContext
+	s.edge.Accept(ctx, s.public.Handler, &s.workers)
 	s.serve(s.public, ln)
 	if adminLn != nil {
 		s.admin = s.httpServer(guardAdmin(s.traces.Serve(adminPort{s}.routes(s.keys), adminPath, true), s.keys == nil))

@@ -15,19 +15,21 @@ import (
 // for good. It is what a member could be given in a second or two.
 const maxFetch = 2000
 
+// isLoaded reports whether the room is ready for members.
+func (r *Room) isLoaded() bool {
+	r.mu.Lock()
+	defer r.unlock()
+	return r.follower.reading != unread
+}
+
 // load makes the room ready for its first member.
 func (r *Room) load(ctx context.Context) error {
-	isLoaded := func() bool {
-		r.mu.Lock()
-		defer r.unlock()
-		return r.follower.reading != unread
-	}
-	if isLoaded() {
+	if r.isLoaded() {
 		return nil
 	}
 	r.loading.Lock()
 	defer r.loading.Unlock()
-	if isLoaded() {
+	if r.isLoaded() {
 		return nil
 	}
 	// The hall's context, not the caller's: others wait for this load too.

@@ -243,6 +243,12 @@ func (h *Hall) Full() error {
 // Live reports whether the room is live.
 func (h *Hall) Live(id string) bool { return h.lookup(id) != nil }
 
+// Loaded reports whether the room is live, and Open need not wait for the store.
+func (h *Hall) Loaded(id string) bool {
+	r := h.lookup(id)
+	return r != nil && r.isLoaded()
+}
+
 // Open returns the room, live and loaded; it is made where it did not exist. It
 // blocks for the store only when the room is not live yet. Each Open that succeeded
 // is followed by one [Room.Release].

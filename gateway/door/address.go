@@ -95,6 +95,9 @@ func (a *addresses) client(r *http.Request) (addr netip.Addr, counts bool) {
 	return peer, true // a client that hides behind nonsense shares its proxy's limits
 }
 
+// Trusts reports whether a peer is a proxy that is trusted.
+func (d *Door) Trusts(peer netip.Addr) bool { return d.set.Load().trusts(peer) }
+
 // Proxied reports whether a request comes from a proxy that is trusted, or else from a private network or this machine,
 // where proxies are.
 func (d *Door) Proxied(r *http.Request) (trusted, inside bool) {

@@ -119,7 +119,11 @@ func (p *Plain) peerOf(conn net.Conn) netip.Addr {
 
 // clientOf is peerOf of a connection whose client is known.
 func (p *Plain) clientOf(conn net.Conn) netip.Addr {
-	addr := readAddr(conn.RemoteAddr().String())
+	return p.peerAt(readAddr(conn.RemoteAddr().String()))
+}
+
+// peerAt is the peer at an address.
+func (p *Plain) peerAt(addr netip.Addr) netip.Addr {
 	s := p.door.set.Load()
 	if s.trusts(addr) {
 		return netip.Addr{}
@@ -160,13 +164,35 @@ func (p *Plain) dropLocked(c *plainConn) {
 func (p *Plain) crowdedBy(conn net.Conn) (gone []net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	most := p.most()
-	if c := p.conns[conn]; c != nil && p.openLocked() > most && c.peer.IsValid() {
-		if of := p.peers[c.peer]; of.Len() > max(fairPlain, most/max(1, len(p.peers))) {
-			return p.closeLocked(nil, of.Front())
-		}
+	if c := p.conns[conn]; c != nil {
+		return p.crowdedLocked(c.peer)
 	}
 	return p.staleLocked()
+}
+
+// Passed is the word of who accepted a connection that it is a WebSocket's, and never was counted here: it takes a
+// place all the same.
+func (p *Plain) Passed(client netip.Addr) {
+	p.mu.Lock()
+	gone := p.crowdedLocked(p.peerAt(client))
+	p.mu.Unlock()
+	closeAll(gone)
+}
+
+// crowdedLocked is what must go where one more has come from a peer. p.mu must be held.
+func (p *Plain) crowdedLocked(peer netip.Addr) (gone []net.Conn) {
+	most := p.most()
+	if of := p.peers[peer]; of != nil && peer.IsValid() && p.openLocked() > most && of.Len() > max(fairPlain, most/max(1, len(p.peers))) {
+		return p.closeLocked(nil, of.Front())
+	}
+	return p.staleLocked()
+}
+
+// Open is how many connections there are.
+func (p *Plain) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.openLocked()
 }
 
 func (p *Plain) openLocked() int { return p.silent.Len() + p.active.Len() }

@@ -1,6 +1,7 @@
-// Package edge is what both protocols stand on: whose socket, on which poller? It admits handshakes (net/http) and owns
-// the sockets after them (nbio), the sessions on them, and the guard: who somebody is and what they may do. What is
-// said on a socket is a protocol's business, see [Purpose].
+// Package edge is what both protocols stand on: whose socket, on which poller? It accepts connections, admits
+// handshakes (those that are whole and plain by itself, all else by net/http) and owns the sockets after them (nbio),
+// the sessions on them, and the guard: who somebody is and what they may do. What is said on a socket is a protocol's
+// business, see [Purpose].
 //
 // A protocol's door to it: [Edge.Admit] lets a request in that the protocol has read. [Guard] says who that is, and
 // [Edge.OpenRoom] opens their room. [Member.Enter], or [Session.TakeOver] without a room, takes the connection over,
@@ -11,6 +12,8 @@
 //
 //	name           how many          started by  ended by       may block on
 //	poller         Server.Pollers    Run         CutOff         epoll_wait(2); never on I/O, nor on Redis
+//	acceptor       Server.Pollers    Accept      Drain, Close   the listener; a timer where no descriptor is left
+//	asking         1,024 at most     acceptor    their answers  the store and hooks, bounded by APITimeout and ctx
 //	closer         0 or 1            nbio        empty list     locks only
 //	session check  1                 Run         ctx            a timer
 //	joins          1                 Run         ctx            the store, bounded by APITimeout
@@ -33,7 +36,7 @@
 // nbio hides itself from the race detector, so what it calls is kept small: read in a poller, drained under the
 // connection's lock, Edge.gone in the closer.
 //
-// Read first: [Edge], then session.go and frame.go for what comes in, socket.go for what goes out, upgrade.go for how a
-// socket begins. who.go finds out who somebody is, rights.go what they may do, guard.go where they may come in. Package
-// pass reads tokens. Package door says how much, and who may wait without asking for anything.
+// Read first: [Edge], then session.go and frame.go for what comes in, socket.go for what goes out, acceptor.go and
+// upgrade.go for how a socket begins. who.go finds out who somebody is, rights.go what they may do, guard.go where they
+// may come in. Package pass reads tokens. Package door says how much, and who may wait without asking for anything.
 package edge

@@ -19,7 +19,13 @@ func (e *Edge) Draining() bool { return e.leaving.Load() || e.aside.on.Load() }
 func (e *Edge) Lame() bool { return e.lame.Load() }
 
 // BeLame has the node say so from now on: see Lame.
-func (e *Edge) BeLame() { e.lame.Store(true) }
+//
+// Connections that have sent nothing, which the kernel keeps, come out within a second: so they are cut, too, and not
+// left behind.
+func (e *Edge) BeLame() {
+	e.lame.Store(true)
+	_ = deferAccepts(e.acceptor.ln, 0) // closed: nothing comes any more
+}
 
 // Leaving reports whether the node leaves for good: nothing that clients say is taken.
 func (e *Edge) Leaving() bool { return e.leaving.Load() }

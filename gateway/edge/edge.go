@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -72,6 +73,7 @@ type Edge struct {
 	openFiles int
 	spare     int       // descriptors of the reserve that requests may have
 	made      time.Time // see millis
+	acceptor  *Acceptor
 	engine    *nbio.Engine
 	stretches []room.Stretch // one a poller, see Member.Stretch
 	started   time.Time
@@ -148,12 +150,18 @@ func (e *Edge) Listen() (net.Listener, error) {
 	if e.Sessions.most, err = ConnectionLimit(e.Config().Server.MaxConnections, limit); err != nil {
 		return nil, err
 	}
-	e.openFiles, e.spare = limit, reserve(limit)*3/4
+	e.openFiles = limit
+	// The acceptor has the listener twice, and each connection that it hands over.
+	e.spare = max(reserve(limit)*3/4-1-e.pollers(), reserve(limit)/4)
 	ln, err := e.listen()
 	if err != nil {
 		return nil, CannotListen("server.listen", e.Config().Server.Listen, err)
 	}
-	if e.Config().Server.ProxyProtocol {
+	if e.acceptor, err = newAcceptor(e, ln.(*net.TCPListener)); err != nil {
+		_ = ln.Close()
+		return nil, CannotListen("server.listen", e.Config().Server.Listen, err)
+	}
+	if ln = e.acceptor; e.Config().Server.ProxyProtocol {
 		ln = e.Door.Listen(ln, e.Config().Server.ReadHeaderTimeout, e.Plain.Met)
 	}
 	return ln, nil
@@ -178,6 +186,11 @@ func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 // places that nobody has. So a wave of newcomers finds them all, and who crowds a full node does not.
 func (e *Edge) mostPlain() int { return e.spare + e.Sessions.Most() - e.Sessions.Held() }
 
+// pollers is how many there are, and how many goroutines accept.
+func (e *Edge) pollers() int {
+	return cmp.Or(e.Config().Server.Pollers, max(1, runtime.NumCPU()/2))
+}
+
 // startEngine starts nbio's pollers. They only read: accepting is net/http's, and
 // handlers run inline, so nbio's executor, which has a bug that leaves one worker
 // for good, is not in the way.
@@ -187,14 +200,10 @@ func (e *Edge) startEngine() {
 		mempool.DefaultMemPool = mempool.NewAligned() // the default hoards: one pool for 1 KiB to 1 GiB
 		nbio.MaxOpenFiles = e.openFiles               // an array of pointers of this size is made
 	})
-	pollers := e.Config().Server.Pollers
-	if pollers == 0 {
-		pollers = max(1, runtime.NumCPU()/2)
-	}
-	e.stretches = make([]room.Stretch, pollers)
+	e.stretches = make([]room.Stretch, e.pollers())
 	e.engine = nbio.NewEngine(nbio.Config{
 		Name:           "barrage",
-		NPoller:        pollers,
+		NPoller:        e.pollers(),
 		ReadBufferSize: 32 << 10, // one a poller; larger only helps clients that send that much at once
 	})
 	e.engine.OnData(func(c *nbio.Conn, b []byte) { c.Session().(*Session).read(b) })

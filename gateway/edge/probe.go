@@ -71,3 +71,6 @@ func (r *TokenWatcher) ProbeKicked() bool {
 
 // ProbeStill has the edge believe that it has delivered nothing for so long, until its next check of sessions.
 func (e *Edge) ProbeStill(since time.Duration) { e.delivered.Store(int64(time.Since(e.made) - since)) }
+
+// ProbeDirect is how many handshakes net/http had no part in.
+func (e *Edge) ProbeDirect() uint64 { return e.acceptor.direct.Load() }

@@ -53,6 +53,9 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 ) {
 	began := time.Now()
 	bad := func() *Refusal {
+		if bad := decided(r); bad != nil {
+			return bad
+		}
 		key, bad := checkHandshake(r)
 		if bad != nil {
 			e.hintUpgrade(r)
@@ -83,6 +86,10 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 	}()
 	if bad == nil && e.OnHandshake != nil {
 		e.OnHandshake(time.Since(began))
+	}
+	if d, ok := w.(*doorway); ok { // net/http says it
+		d.refused = bad
+		return
 	}
 	if bad != nil {
 		e.Stats.RefusedHandshakes.Add(1)
@@ -190,28 +197,10 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 		return RefusedByDoor(no)
 	}
 	s.ticket.Store(uint32(v.ticket))
-	conn, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return Refuse(http.StatusInternalServerError, "cannot take the connection over: %v", err)
+	nb, bad := e.connOf(w)
+	if bad != nil {
+		return bad
 	}
-	conn, clean := door.Unwrap(conn)
-	if buffered.Reader.Buffered() > 0 || !clean {
-		// RFC 6455 section 4.1: a client waits for the answer before it sends.
-		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
-		_ = conn.Close()
-		return Answered
-	}
-	if err := conn.SetDeadline(time.Time{}); err != nil {
-		_ = conn.Close()
-		return Answered // the peer has gone
-	}
-	nb, err := nbio.NBConn(conn) // duplicates the descriptor and closes conn
-	if err != nil {
-		e.Log.Warn("cannot take a connection over", "err", err)
-		_ = conn.Close()
-		return Answered
-	}
-	dropAddrs(nb)
 	s.nb = nb
 	nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that s is complete
 	nb.SetSession(s)
@@ -223,6 +212,40 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	}
 	e.Order.Again(s)
 	return nil
+}
+
+// connOf takes a request's connection from whoever accepted it, for nbio.
+func (e *Edge) connOf(w http.ResponseWriter) (*nbio.Conn, *Refusal) {
+	if d, ok := w.(*doorway); ok {
+		d.taken = true
+		return adopt(d.fd), nil
+	}
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, Refuse(http.StatusInternalServerError, "cannot take the connection over: %v", err)
+	}
+	conn, clean := door.Unwrap(conn)
+	if r, ok := conn.(*replayed); ok {
+		conn, clean = r.TCPConn, clean && len(r.left) == 0
+	}
+	if buffered.Reader.Buffered() > 0 || !clean {
+		// RFC 6455 section 4.1: a client waits for the answer before it sends.
+		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+		_ = conn.Close()
+		return nil, Answered
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		_ = conn.Close()
+		return nil, Answered // the peer has gone
+	}
+	nb, err := nbio.NBConn(conn) // duplicates the descriptor and closes conn
+	if err != nil {
+		e.Log.Warn("cannot take a connection over", "err", err)
+		_ = conn.Close()
+		return nil, Answered
+	}
+	dropAddrs(nb)
+	return nb, nil
 }
 
 // Shows has v be a visitor of the session, who shows a token by a frame. Guard says who that is.

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/gateway/edge"
+)
+
+// wantDirect: so many handshakes were served by who accepted their connections.
+func wantDirect(t *testing.T, s *Server, want uint64) {
+	t.Helper()
+	eventually(t, func() error { return differ("connections that were never net/http's", s.edge.ProbeDirect(), want) })
+}
+
+// TestAcceptor_TakesWhatIsPlain: a handshake that comes whole has no part of net/http, in a room that is there or not,
+// of every protocol; one that comes in pieces does, and is let in all the same.
+func TestAcceptor_TakesWhatIsPlain(t *testing.T) {
+	s := newServer(t, nil)
+	for i, request := range []string{
+		handshake(chatPath("r", "first")), handshake(chatPath("r", "u")), handshake(chatPath("%E5%BC%B9", "u")), handshake(listPath("u")),
+		requestV1("r", userAndToken, offerV1), requestV1("r", userAndToken+"&since=0", offerV1),
+	} {
+		w := dialTCP(t, s)
+		w.mustWrite(request)
+		if err := w.upgraded(); err != nil {
+			t.Fatalf("%q: %v", request, err)
+		}
+		wantDirect(t, s, uint64(i+1))
+	}
+	before := s.edge.ProbeDirect()
+	w := dialTCP(t, s)
+	half := handshake(chatPath("r", "slow"))
+	w.mustWrite(half[:40])
+	eventually(t, func() error { return differ("connections of net/http", s.edge.Plain.Open(), 1) })
+	w.mustWrite(half[40:])
+	if err := w.upgraded(); err != nil {
+		t.Fatal(err)
+	}
+	wantDirect(t, s, before)
+}
+
+// TestAcceptor_RefusalsAreNetHTTPs: what is refused is refused once, with what net/http says around it, and counts once
+// against the limits.
+func TestAcceptor_RefusalsAreNetHTTPs(t *testing.T) {
+	s := newServer(t, func(c *setup) {
+		c.CORS.AllowedOrigins = []string{"https://shop.example"}
+		c.Limits.Enabled, c.Limits.Handshakes, c.Limits.HandshakesBurst = true, 1, 2
+	})
+	join(t, s, "r", "u")
+	f := func(status int, refused uint64) {
+		t.Helper()
+		w := dialTCP(t, s)
+		w.mustWrite(strings.Replace(handshake(chatPath("r", "u")), "Host", "Origin: http://evil.example\r\nHost", int(refused)%2))
+		resp, err := w.response()
+		if err != nil || resp.status != status || resp.header.Get("Date") == "" {
+			t.Errorf("answer %+v, %v; want %d, as net/http says it", resp, err, status)
+		}
+		if got := s.edge.Stats.RefusedHandshakes.Load(); got != refused {
+			t.Errorf("%d refused handshakes; want %d", got, refused)
+		}
+	}
+	f(http.StatusForbidden, 1)
+	join(t, s, "r", "v")                // the second of the burst: the refused one took none
+	f(http.StatusServiceUnavailable, 2) // the third
+	wantDirect(t, s, 2)
+}
+
+// TestAcceptor_AStoreThatHangsHoldsUpNobody: rooms that are not there yet wait for it, others do not.
+func TestAcceptor_AStoreThatHangsHoldsUpNobody(t *testing.T) {
+	s := newServer(t, nil)
+	join(t, s, "live", "u")
+	goOn := storeOf(s).hold("Read")
+	for i := range 50 {
+		dialTCP(t, s).mustWrite(handshake(chatPath(fmt.Sprint("new", i), "u")))
+	}
+	eventually(t, func() error { return differ("handshakes under way", storeOf(s).called("Read"), 51) })
+	join(t, s, "live", "v")
+	if resp, err := http.Get("http://" + s.Addr().String() + "/"); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("the page: %v, %v", resp, err)
+	} else {
+		_ = resp.Body.Close()
+	}
+	goOn()
+	wantSessions(t, s, 52)
+}
+
+// TestAcceptor_SilentClientsAreCut: the kernel keeps a client that has said nothing for a second; a node that leaves
+// has it come out, and cuts it.
+func TestAcceptor_SilentClientsAreCut(t *testing.T) {
+	s := newServer(t, func(c *setup) { c.Server.LameDuck = 1500 * time.Millisecond })
+	silent := dialTCP(t, s)
+	if err := <-drain(t, s, 3*time.Second); err != nil {
+		t.Error(err)
+	}
+	s.Close()
+	silent.wantCut()
+	wantClosedFor(t, s, edge.CloseRestart, 0)
+}

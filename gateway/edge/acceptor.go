@@ -1,0 +1,319 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Bounds of the acceptor.
+const (
+	// mostAsking is how many handshakes may wait for the store at once, a goroutine each; more are net/http's. There is no
+	// queue: nobody waits behind a store that hangs.
+	mostAsking = 1024
+	// deferAccept is for how many seconds at least the kernel keeps a connection that has sent nothing.
+	deferAccept = 1
+)
+
+// Acceptor accepts the connections of the public port. The kernel shows it one when its first bytes are there, or a
+// second later. A plain handshake that has come whole is served at once, on the goroutine that accepted it, by the same
+// handler that net/http has; where that takes the connection over, net/http never hears of it. Everything else goes to
+// net/http with the bytes that were read: pages, calls, refusals, slow clients, TLS, whatever is in doubt. So all
+// answers but 101, and all time limits, are net/http's.
+//
+// It is the listener that net/http accepts from.
+type Acceptor struct {
+	edge   *Edge
+	ln     *net.TCPListener
+	file   *os.File      // the listener's once more: a net.TCPListener does not lend its own to Go's poller
+	others chan net.Conn // to net/http
+	asking atomic.Int64
+	direct atomic.Uint64 // handshakes that net/http had no part in
+	done   chan struct{} // closed by Close
+
+	// Set before run.
+	serve   http.Handler
+	workers *sync.WaitGroup // those who wait for the store
+	close   func() error
+}
+
+func newAcceptor(e *Edge, ln *net.TCPListener) (*Acceptor, error) {
+	if err := deferAccepts(ln, deferAccept); err != nil {
+		return nil, err
+	}
+	file, err := ln.File()
+	if err != nil {
+		return nil, err
+	}
+	a := &Acceptor{edge: e, ln: ln, file: file, others: make(chan net.Conn), done: make(chan struct{})}
+	a.close = sync.OnceValue(func() error {
+		close(a.done)
+		return errors.Join(a.file.Close(), a.ln.Close())
+	})
+	return a, nil
+}
+
+// deferAccepts has the kernel keep connections that have sent nothing for some seconds; 0: it shows them at once.
+// Accepted sockets send at once what they are given, as Go has them.
+func deferAccepts(ln *net.TCPListener, seconds int) error {
+	rc, err := ln.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = rc.Control(func(fd uintptr) {
+		set = errors.Join(
+			syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, seconds),
+			syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
+		)
+	})
+	return errors.Join(err, set)
+}
+
+// Accept is net/http's: the next connection that is not ours.
+func (a *Acceptor) Accept() (net.Conn, error) {
+	select {
+	case c := <-a.others:
+		return c, nil
+	case <-a.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends accepting.
+func (a *Acceptor) Close() error { return a.close() }
+
+// Addr is where it listens.
+func (a *Acceptor) Addr() net.Addr { return a.ln.Addr() }
+
+// accepted is a connection from the kernel.
+type accepted struct {
+	fd   int
+	peer netip.AddrPort // not valid: it is not known
+}
+
+// run accepts until the listener is closed; ctx is that of handshakes which wait for the store. Several may run: one of
+// them waits for a connection, the others for their turn to do so. Each is done with one before it takes the next: what
+// net/http has not been told of, nobody makes room for.
+func (a *Acceptor) run(ctx context.Context) {
+	raw, err := a.file.SyscallConn()
+	if err != nil {
+		return // closed already
+	}
+	in := newRequestReader()
+	for pause := time.Duration(0); ; {
+		var c accepted
+		var errno syscall.Errno
+		if err := raw.Read(func(ln uintptr) bool {
+			c, errno = acceptOne(ln)
+			return errno != syscall.EAGAIN
+		}); err != nil {
+			return // closed
+		}
+		if errno == 0 {
+			pause = 0
+			a.first(ctx, c, in)
+		} else if pause = a.backOff(pause, errno); pause == 0 {
+			return
+		}
+	}
+}
+
+// backOff waits where no descriptor is left, as net/http does: twice as long as the last time, 5 ms to 1 s. It returns
+// how long, 0 where the acceptor is closed.
+func (a *Acceptor) backOff(last time.Duration, why error) time.Duration {
+	a.edge.Log.Debug("cannot accept", "err", why)
+	last = min(max(2*last, 5*time.Millisecond), time.Second)
+	select {
+	case <-a.done:
+		return 0
+	case <-time.After(last):
+		return last
+	}
+}
+
+// Accept begins to accept: what is no session is served by net/http's server from the listener of Listen, whose handler
+// is serve.
+func (e *Edge) Accept(ctx context.Context, serve http.Handler, workers *sync.WaitGroup) {
+	a := e.acceptor
+	a.serve, a.workers = serve, workers
+	for range e.pollers() {
+		workers.Go(func() { a.run(ctx) }) // ends when the server closes the listener
+	}
+}
+
+// acceptOne accepts a connection. An error but EAGAIN is one that waiting may mend.
+func acceptOne(ln uintptr) (accepted, syscall.Errno) {
+	for {
+		var from syscall.RawSockaddrAny
+		size := uint32(unsafe.Sizeof(from))
+		fd, _, errno := syscall.RawSyscall6(syscall.SYS_ACCEPT4, ln, uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)),
+			syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			return accepted{int(fd), peerOf(&from)}, 0
+		case syscall.EINTR, syscall.ECONNABORTED:
+		default:
+			return accepted{}, errno
+		}
+	}
+}
+
+// peerOf is the address that the kernel says; the zero value of one with a zone, which has a name.
+func peerOf(from *syscall.RawSockaddrAny) netip.AddrPort {
+	switch from.Addr.Family {
+	case syscall.AF_INET:
+		a := (*syscall.RawSockaddrInet4)(unsafe.Pointer(from))
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), ntohs(a.Port))
+	case syscall.AF_INET6:
+		if a := (*syscall.RawSockaddrInet6)(unsafe.Pointer(from)); a.Scope_id == 0 {
+			return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), ntohs(a.Port))
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// ntohs reads a port as the kernel writes it.
+func ntohs(port uint16) uint16 {
+	b := (*[2]byte)(unsafe.Pointer(&port))
+	return uint16(b[0])<<8 | uint16(b[1])
+}
+
+// first takes what a connection says first.
+func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
+	e := a.edge
+	if !c.peer.IsValid() || e.Config().Server.ProxyProtocol && e.Door.Trusts(c.peer.Addr()) { // who is behind it, comes first
+		a.toHTTP(c.fd, nil, nil)
+		return
+	}
+	r, p := in.read(c, int(e.Config().Server.MaxHeaderBytes))
+	switch {
+	case r == nil:
+		a.toHTTP(c.fd, p, nil)
+	case e.asksNobody(r):
+		a.admit(c, p, r)
+	case a.asking.Add(1) > mostAsking:
+		a.asking.Add(-1)
+		a.toHTTP(c.fd, p, nil)
+	default:
+		p = append([]byte(nil), p...)
+		a.workers.Go(func() { // ends with its answers, which have APITimeout and ctx
+			defer a.asking.Add(-1)
+			a.admit(c, p, r.WithContext(ctx))
+		})
+	}
+}
+
+// asksNobody reports whether a handshake is let in, or refused, without a call that may wait: nothing is to be checked,
+// the room is there, and its user has not been here before.
+func (e *Edge) asksNobody(r *http.Request) bool {
+	cfg := e.Config()
+	id, ok := roomAt(r.URL.Path)
+	return ok && !cfg.Auth.checks() && cfg.AutoJoin && e.Guard.set.Load().hook == nil && !strings.Contains(r.URL.RawQuery, "since=") && e.Hall.Loaded(id)
+}
+
+// admit serves a handshake, and leaves what is no session then to net/http.
+func (a *Acceptor) admit(c accepted, p []byte, r *http.Request) {
+	d := &doorway{fd: c.fd}
+	defer func() {
+		if bug := recover(); bug != nil {
+			a.edge.Log.Error("BUG: panic while serving a handshake", slog.Any("panic", bug), slog.String("stack", string(debug.Stack())))
+			if !d.taken {
+				_ = syscall.Close(c.fd)
+			}
+		}
+	}()
+	a.serve.ServeHTTP(d, r)
+	if d.taken {
+		a.direct.Add(1)
+		a.edge.Plain.Passed(c.peer.Addr())
+	} else {
+		a.toHTTP(c.fd, p, d.refused)
+	}
+}
+
+// doorway is what answers to a handshake that net/http has not seen are written to. It keeps none: net/http says them.
+type doorway struct {
+	fd      int
+	header  http.Header
+	taken   bool     // the connection is a session's
+	refused *Refusal // by Admit
+}
+
+func (d *doorway) Header() http.Header {
+	if d.header == nil {
+		d.header = http.Header{}
+	}
+	return d.header
+}
+
+func (d *doorway) Write(p []byte) (int, error) { return len(p), nil }
+func (d *doorway) WriteHeader(int)             {}
+
+// toHTTP hands a connection to net/http, with what was read of it, and what was decided about it.
+func (a *Acceptor) toHTTP(fd int, read []byte, refused *Refusal) {
+	f := os.NewFile(uintptr(fd), "")
+	defer func() { _ = f.Close() }()
+	conn, err := net.FileConn(f) // duplicates the descriptor
+	for wait := time.Duration(0); errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE); conn, err = net.FileConn(f) {
+		if wait = a.backOff(wait, err); wait == 0 {
+			return
+		}
+	}
+	if err != nil {
+		return // it has gone
+	}
+	tcp := conn.(*net.TCPConn)
+	_ = tcp.SetKeepAlive(false) // FileConn turns it on; an error: it has gone
+	c := &replayed{TCPConn: tcp, left: append([]byte(nil), read...), refused: refused}
+	select {
+	case a.others <- c:
+	case <-a.done:
+		_ = tcp.Close()
+	}
+}
+
+// replayed is a connection of which something was read already.
+type replayed struct {
+	*net.TCPConn
+	left    []byte
+	refused *Refusal // what was decided about its request, nil of nothing
+}
+
+func (c *replayed) Read(p []byte) (int, error) {
+	if len(c.left) == 0 {
+		return c.TCPConn.Read(p)
+	}
+	n := copy(p, c.left)
+	if c.left = c.left[n:]; len(c.left) == 0 {
+		c.left = nil
+	}
+	return n, nil
+}
+
+type decidedKey struct{}
+
+// ConnContext has net/http tell Admit what was decided about a connection's request, see http.Server.ConnContext.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if r, ok := c.(*replayed); ok && r.refused != nil {
+		return context.WithValue(ctx, decidedKey{}, r.refused)
+	}
+	return ctx
+}
+
+// decided is what was decided about a request before net/http had it; nil: nothing.
+func decided(r *http.Request) *Refusal {
+	bad, _ := r.Context().Value(decidedKey{}).(*Refusal)
+	return bad
+}

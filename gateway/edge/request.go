@@ -1,0 +1,95 @@
+package edge
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// mostHandshake is how long a handshake may be that net/http does not read, in bytes; a browser's has some 500, and a
+// signed token up to 4,096.
+const mostHandshake = 8 << 10
+
+// requestReader reads what connections say first. It has one goroutine.
+type requestReader struct {
+	in  []byte
+	src bytes.Reader
+	buf *bufio.Reader
+}
+
+func newRequestReader() *requestReader {
+	return &requestReader{in: make([]byte, mostHandshake), buf: bufio.NewReaderSize(nil, mostHandshake)}
+}
+
+// read reads what has come on a connection, by one call that does not wait: p, valid until the next one. r is the
+// request that it is if that is a handshake for one of our sockets, whole and plain, of at most so many bytes; else
+// nil.
+func (q *requestReader) read(c accepted, most int) (r *http.Request, p []byte) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&q.in[0])), uintptr(len(q.in)), syscall.MSG_DONTWAIT, 0, 0)
+	if errno != 0 { // nothing is there yet, or an error that net/http will meet, too
+		return nil, nil
+	}
+	p = q.in[:n]
+	if r = q.parse(p, most); r != nil {
+		r.RemoteAddr = c.peer.String()
+	}
+	return r, p
+}
+
+// parse reads a handshake as net/http does, by the same reader: so there is nothing that the two could read in two
+// ways. What net/http's server then refuses, or does something about, is not taken: see FuzzRequest.
+func (q *requestReader) parse(p []byte, most int) *http.Request {
+	if len(p) > most || !bytes.HasPrefix(p, []byte("GET /")) || !bytes.HasSuffix(p, []byte("\r\n\r\n")) {
+		return nil
+	}
+	q.src.Reset(p)
+	q.buf.Reset(&q.src)
+	r, err := http.ReadRequest(q.buf)
+	if err != nil || q.buf.Buffered() > 0 || q.src.Len() > 0 || !isPlain(r) || !opensSocket(r) {
+		return nil
+	}
+	return r
+}
+
+// isPlain reports whether net/http's server does nothing about a request but serve it.
+func isPlain(r *http.Request) bool {
+	if r.Proto != "HTTP/1.1" || r.Host == "" || !httpguts.ValidHostHeader(r.Host) || r.ContentLength != 0 || r.Close || r.TransferEncoding != nil || r.Trailer != nil || r.Header["Expect"] != nil {
+		return false
+	}
+	for name, values := range r.Header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return false
+		}
+		for _, v := range values {
+			if !httpguts.ValidHeaderFieldValue(v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// opensSocket reports whether a request can only be for a WebSocket: nothing else is served by the acceptor.
+func opensSocket(r *http.Request) bool {
+	_, room := roomAt(r.URL.Path)
+	return (room || strings.HasPrefix(r.URL.Path, "/group/list/")) && httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket")
+}
+
+// roomAt is the room whose socket a path is the address of; ok is false of other paths. An id with a slash in it is
+// cut.
+func roomAt(path string) (id string, ok bool) {
+	if rest, ok := strings.CutPrefix(path, "/group/chat/"); ok {
+		id, _, _ = strings.Cut(rest, "/")
+		return id, true
+	}
+	rest, ok := strings.CutPrefix(path, "/v1/rooms/")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, "/ws")
+}
