@@ -31,7 +31,7 @@ var allWeights = []weights{
 	{name: "hung", steps: 200, post: 10, native: 20, again: 25, fail: 8, lose: 8, hang: 15, deaf: 6, slow: 6, back: 10, tick: 20, resumed: 3, between: 5, roam: 4, doze: 3},
 	{name: "recalled", steps: 200, post: 20, native: 20, recall: 20, purge: 4, clear: 2, join: 5, fail: 8, lose: 8, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, roam: 6, doze: 3},
 	{name: "lost", steps: 200, post: 20, native: 20, recall: 8, purge: 4, clear: 2, join: 5, fail: 6, lose: 6, deaf: 8, slow: 8, back: 15, tick: 10, resumed: 5, between: 5, goBack: 6, loseKey: 6, wipe: 1, roam: 10, doze: 3},
-	{name: "taken", steps: 250, post: 15, native: 15, again: 8, recall: 15, purge: 12, clear: 10, join: 3, fail: 6, lose: 6, hang: 15, deaf: 8, slow: 8, back: 15, tick: 15, resumed: 5, between: 8, goBack: 14, loseKey: 8, wipe: 1, roam: 15, doze: 6},
+	{name: "taken", steps: 250, post: 15, native: 15, again: 8, recall: 15, purge: 12, clear: 10, join: 3, fail: 6, lose: 6, deaf: 8, slow: 8, back: 15, tick: 15, resumed: 5, between: 8, goBack: 14, loseKey: 8, wipe: 1, roam: 15, doze: 6},
 	{name: "all", steps: 300, post: 15, native: 15, again: 15, recall: 8, purge: 3, clear: 2, join: 3, fail: 6, lose: 6, hang: 8, deaf: 8, slow: 8, back: 15, tick: 12, resumed: 5, between: 5, goBack: 4, loseKey: 4, wipe: 1, roam: 8, doze: 4},
 }
 
