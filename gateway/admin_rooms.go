@@ -209,7 +209,7 @@ const (
 )
 
 // export serves GET /v1/admin/rooms/{room}/export, of a room that is known: the history, the oldest message first, a
-// line of JSON each. An answer that is cut off by an error breaks off without its end.
+// line of JSON each or as format says. An answer that is cut off by an error breaks off without its end.
 func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("room")
 	if bad := edge.CheckID("room", id); bad != nil {
@@ -224,6 +224,11 @@ func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		after = n
+	}
+	form, t0, bad := exportAsked(r.URL.Query())
+	if bad != nil {
+		v1.WriteProblem(w, bad)
+		return
 	}
 	if s.exports.Add(1) > mostExports {
 		s.exports.Add(-1)
@@ -245,18 +250,25 @@ func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if !begun {
-			w.Header().Set("Content-Type", "application/x-ndjson")
+			w.Header().Set("Content-Type", form.mime)
 			w.Header().Set("Cache-Control", "no-store")
 			begun = true
 		}
-		if len(page.Entries) == 0 {
+		lines, err := form.append(nil, page.Entries, &t0)
+		if err != nil {
+			s.log.Error("cannot export a room", "room", id, "err", err)
+			panic(http.ErrAbortHandler)
+		}
+		if lines = append([]byte(form.head), lines...); len(page.Entries) == 0 {
+			_, _ = w.Write(append(lines, form.tail...)) // an error: the client has gone
 			return
 		}
+		form.head = ""
 		after = page.Entries[len(page.Entries)-1].Seq
 		patience, c := time.Now().Add(exportPatience), http.NewResponseController(w)
 		// An error: the client has gone. The one for reading is there, too, since its end ends the request's context.
 		_, _ = c.SetReadDeadline(patience), c.SetWriteDeadline(patience)
-		if _, err := w.Write(exportLines(page.Entries)); err != nil {
+		if _, err := w.Write(lines); err != nil {
 			return
 		}
 	}
@@ -271,18 +283,4 @@ func (s adminPort) exportPage(ctx context.Context, id string, after uint64) (pag
 		return h, edge.Cannot(s.log, "read the history", err)
 	}
 	return h, nil
-}
-
-// exportLines are messages as native clients have them.
-func exportLines(entries []chat.Entry) []byte {
-	var lines []byte
-	for _, e := range entries {
-		if e.JSON == "" {
-			lines = codec.AppendRecalledMessage(lines, e.Seq)
-		} else {
-			lines = codec.AppendNativeMessage(lines, e.Seq, e.JSON)
-		}
-		lines = append(lines, '\n')
-	}
-	return lines
 }

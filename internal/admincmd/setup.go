@@ -122,21 +122,38 @@ func writeRoom(out io.Writer, answer []byte) error {
 }
 
 func (p *program) export() *cobra.Command {
-	var after uint64
+	var (
+		after, t0 uint64
+		format    string
+	)
 	cmd := &cobra.Command{
 		Use:   "export ROOM",
-		Short: "Write the history of a room, a line of JSON a message",
+		Short: "Write the history of a room, a line of JSON a message, or as comments of a video",
 		Long: `Write the messages that the history of a room has, the oldest first, a line of JSON each. The exit code
-is 1 where the end is missing: go on with --after and the last number. A key needs "rooms" for it.`,
+is 1 where the end is missing: go on with --after and the last number. A key needs "rooms" for it.
+
+--format bilibili-xml, ass or vtt writes what flies over a video, or stands below it, from --t0 on.`,
 		Example: `  barrage admin export live-1 >live-1.ndjson
-  barrage admin export live-1 | jq 'select(.user_id == "bob")'`,
+  barrage admin export live-1 | jq 'select(.user_id == "bob")'
+  barrage admin export live-1 --format vtt --t0 1648368380000 >live-1.vtt`,
 		Args: arguments("ROOM"),
 	}
 	cmd.Flags().Uint64Var(&after, "after", 0, "only messages with a greater number")
+	cmd.Flags().StringVar(&format, "format", "", "jsonl, bilibili-xml, ass or vtt (jsonl by default)")
+	cmd.Flags().Uint64Var(&t0, "t0", 0, "when the video began, in Unix ms; by default when the first message was said")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c := call{doing: fmt.Sprintf("export room %q", args[0]), method: http.MethodGet, path: roomPath(args[0]) + "/export"}
-		if after > 0 {
-			c.query = url.Values{"after": {strconv.FormatUint(after, 10)}}
+		query := url.Values{}
+		for name, n := range map[string]uint64{"after": after, "t0": t0} {
+			if n > 0 {
+				query.Set(name, strconv.FormatUint(n, 10))
+			}
+		}
+		if format != "" {
+			query.Set("format", format)
+		}
+		if len(query) > 0 {
+			c.query = query
 		}
 		node, err := p.connect(cmd.ErrOrStderr())
 		if err != nil {

@@ -22,7 +22,7 @@ async function tests() {
 }
 
 /** entries are what the package exports, beside the client itself. They have the client's own classes, and copies of the rest. */
-const entries = ["react", "vue", "overlay", "element"];
+const entries = ["react", "vue", "overlay", "element", "replay"];
 const own = ["room", "errors", "view"]; // of src: index.ts exports what the entries use of them
 
 /** client builds everything that dist holds. */

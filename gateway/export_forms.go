@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"cmp"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"barrage/codec"
+	"barrage/gateway/edge"
+	"barrage/internal/chat"
+)
+
+// exported is a message as exports for a video have it.
+type exported struct {
+	Seq    uint64 `json:"seq"`
+	Kind   string `json:"kind"`
+	UserID string `json:"user_id"`
+	Body   string `json:"body"`
+	TS     int64  `json:"ts"`
+	User   struct {
+		Name string `json:"name"`
+	} `json:"user"`
+	at time.Duration // since the beginning of the video
+}
+
+// name is what the sender is called.
+func (m *exported) name() string {
+	if m.User.Name != "" {
+		return m.User.Name
+	}
+	return m.UserID
+}
+
+// exportForm writes messages as one kind of tool reads them. One is for one export.
+type exportForm struct {
+	mime       string
+	head, tail string
+	line       func(dst []byte, m *exported) []byte // nil: as native clients have them
+}
+
+// exportForms makes a form by its name in format.
+var exportForms = map[string]func() *exportForm{
+	"jsonl": func() *exportForm { return &exportForm{mime: "application/x-ndjson"} },
+	"bilibili-xml": func() *exportForm {
+		return &exportForm{
+			mime: "application/xml",
+			head: `<?xml version="1.0" encoding="UTF-8"?>` + "\n<i><chatserver>chat.bilibili.com</chatserver><chatid>0</chatid><mission>0</mission><maxlimit>0</maxlimit><state>0</state><real_name>0</real_name><source>k-v</source>\n",
+			tail: "</i>\n", line: xmlLine,
+		}
+	},
+	"vtt": func() *exportForm { return &exportForm{mime: "text/vtt", head: "WEBVTT\n\n", line: vttLine} },
+	"ass": func() *exportForm {
+		lanes := new(assLanes)
+		return &exportForm{mime: "text/x-ssa", head: assHead, line: lanes.line}
+	},
+}
+
+// exportAsked is the form and the beginning that a query asks for.
+func exportAsked(query url.Values) (f *exportForm, t0 int64, bad *edge.Refusal) {
+	name := cmp.Or(query.Get("format"), "jsonl")
+	form, ok := exportForms[name]
+	if !ok {
+		return nil, 0, edge.Refuse(http.StatusBadRequest, "format is %.64q, want one of %s", name, strings.Join(slices.Sorted(maps.Keys(exportForms)), ", "))
+	}
+	if text := query.Get("t0"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			return nil, 0, edge.Refuse(http.StatusBadRequest, "t0 is %.64q, want when the video began, in Unix ms", text)
+		}
+		t0 = n
+	}
+	return form(), t0, nil
+}
+
+// append writes what a page of a history has. From t0 on, in Unix ms, is the video; 0 is when the first message was
+// said, which is then known. What was taken back and what was said before is left out, but of jsonl nothing is.
+func (f *exportForm) append(dst []byte, entries []chat.Entry, t0 *int64) ([]byte, error) {
+	for _, e := range entries {
+		switch {
+		case f.line == nil && e.JSON == "":
+			dst = append(codec.AppendRecalledMessage(dst, e.Seq), '\n')
+		case f.line == nil:
+			dst = append(codec.AppendNativeMessage(dst, e.Seq, e.JSON), '\n')
+		case e.JSON != "":
+			var m exported
+			if err := json.Unmarshal(codec.AppendNativeMessage(nil, e.Seq, e.JSON), &m); err != nil {
+				return nil, fmt.Errorf("cannot read message %d: %w", e.Seq, err)
+			}
+			if *t0 == 0 {
+				*t0 = m.TS
+			}
+			if m.at = time.Duration(m.TS-*t0) * time.Millisecond; m.at >= 0 {
+				dst = f.line(dst, &m)
+			}
+		}
+	}
+	return dst, nil
+}
+
+// xmlLine is a comment as Bilibili has it: p is seconds, mode (1 flies, 5 stands at the top), size, colour, Unix
+// seconds, pool, a hash of the user, the id.
+func xmlLine(dst []byte, m *exported) []byte {
+	mode, colour := 1, 0xffffff
+	switch m.Kind {
+	case codec.KindSystem:
+		mode, colour = 5, 0xffe9a8
+	case "gift":
+		colour = 0xffd873
+	}
+	dst = fmt.Appendf(dst, `<d p="%.3f,%d,25,%d,%d,0,%08x,%d">`, m.at.Seconds(), mode, colour, m.TS/1000, crc32.ChecksumIEEE([]byte(m.UserID)), m.Seq)
+	var text strings.Builder
+	_ = xml.EscapeText(&text, []byte(m.Body)) // a Builder takes all; what XML cannot have becomes U+FFFD
+	return append(append(dst, text.String()...), "</d>\n"...)
+}
+
+// cueTime is how long a comment stands.
+const cueTime = 5 * time.Second
+
+// clock is a time as subtitles have it, with parts of a second of this many digits behind the mark.
+func clock(d time.Duration, hours, digits int, mark string) string {
+	part := d % time.Second / time.Millisecond
+	if digits == 2 {
+		part /= 10
+	}
+	return fmt.Sprintf("%0*d:%02d:%02d%s%0*d", hours, int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, mark, digits, part)
+}
+
+// flatText is a text without what ends a line or is no letter.
+func flatText(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }), " ")
+}
+
+var vttEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// vttLine is a cue of WebVTT, with its speaker.
+func vttLine(dst []byte, m *exported) []byte {
+	return fmt.Appendf(dst, "%d\n%s --> %s\n<v %s>%s\n\n", m.Seq, clock(m.at, 2, 3, "."), clock(m.at+cueTime, 2, 3, "."),
+		vttEscapes.Replace(flatText(m.name())), vttEscapes.Replace(flatText(m.Body)))
+}
+
+// The picture that ASS counts in, and how comments cross it.
+const (
+	assWidth, assHeight = 1920, 1080
+	assSize             = 48 // px of a letter
+	assCrossing         = 8 * time.Second
+)
+
+const assHead = `[Script Info]
+ScriptType: v4.00+
+PlayResX: 1920
+PlayResY: 1080
+WrapStyle: 2
+ScaledBorderAndShadow: yes
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
+Style: Fly,sans-serif,48,&H00FFFFFF,&H00FFFFFF,&H80000000,&H80000000,0,0,0,0,100,100,0,0,1,2,0,7,0,0,0,1
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+`
+
+// assEscapes are what ASS takes for its own: there is no escape, so letters that look alike stand for them.
+var assEscapes = strings.NewReplacer(`\`, "＼", "{", "｛", "}", "｝")
+
+// assLanes are when each lane of the picture is free again.
+type assLanes [assHeight/(assSize+12) - 1]time.Duration
+
+// line is a comment that crosses the picture, in the lane that is free for the longest time.
+func (l *assLanes) line(dst []byte, m *exported) []byte {
+	text := flatText(m.Body)
+	width := 0
+	for _, r := range text {
+		if width += assSize / 2; r >= 0x1100 {
+			width += assSize / 2
+		}
+	}
+	lane := slices.Index(l[:], slices.Min(l[:]))
+	l[lane] = max(l[lane], m.at) + assCrossing*time.Duration(width+assSize)/time.Duration(assWidth+width) // then its end is inside
+	y := lane * (assSize + 12)
+	name := strings.ReplaceAll(assEscapes.Replace(flatText(m.name())), ",", "，")
+	return fmt.Appendf(dst, "Dialogue: 0,%s,%s,Fly,%s,0,0,0,,{\\move(%d,%d,%s,%d)}%s\n", clock(m.at, 1, 2, "."), clock(m.at+assCrossing, 1, 2, "."), name,
+		assWidth, y, strconv.Itoa(-width), y, assEscapes.Replace(text))
+}

@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// nasty is a text that each form would take for its own.
+const nasty = "a\a <b>&amp; --> {\\pos(1,1)} \\N 弹,\n\nx"
+
+// exportRoom has three messages, of which the second is taken back, and returns when the first was said.
+func exportRoom(t *testing.T) (s *Server, t0 string) {
+	t.Helper()
+	s = newAdmin(t, nil)
+	body, err := json.Marshal(map[string]any{"messages": []any{
+		map[string]string{"id": "1", "body": "first", "user_id": "eve"},
+		map[string]string{"id": "2", "body": "gone", "user_id": "eve"},
+		map[string]string{"id": "3", "body": nasty, "kind": "gift", "user_id": `eve, "x"`},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, text := callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/messages", "", string(body)); status != http.StatusOK {
+		t.Fatalf("publish: %d %s", status, text)
+	}
+	moderate(t, s, `{"verb":"delete","seq":2}`)
+	_, lines := callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/r/export", "")
+	found := regexp.MustCompile(`"ts":(\d+)`).FindStringSubmatch(lines)
+	if found == nil || strings.Count(lines, "\n") != 3 {
+		t.Fatalf("export = %q", lines)
+	}
+	return s, found[1]
+}
+
+func exportAs(t *testing.T, s *Server, query string) string {
+	t.Helper()
+	status, text := callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/r/export?"+query, "")
+	if status != http.StatusOK {
+		t.Fatalf("export?%s = %d %s", query, status, text)
+	}
+	return text
+}
+
+func TestExport_BilibiliXML(t *testing.T) {
+	s, t0 := exportRoom(t)
+	var before int64
+	_, _ = fmt.Sscan(t0, &before)
+	var doc struct {
+		Comments []struct {
+			P    string `xml:"p,attr"`
+			Text string `xml:",chardata"`
+		} `xml:"d"`
+	}
+	if err := xml.Unmarshal([]byte(exportAs(t, s, fmt.Sprintf("format=bilibili-xml&t0=%d", before-61_500))), &doc); err != nil || len(doc.Comments) != 2 {
+		t.Fatalf("%+v, %v; want two comments", doc, err)
+	}
+	for i, want := range []struct{ p, text string }{
+		{`^61\.500,1,25,16777215,` + t0[:len(t0)-3] + `,0,[0-9a-f]{8},1$`, "first"},
+		{`^\d+\.\d{3},1,25,16767091,\d+,0,[0-9a-f]{8},3$`, strings.Replace(nasty, "\a", "\ufffd", 1)},
+	} {
+		if c := doc.Comments[i]; !regexp.MustCompile(want.p).MatchString(c.P) || c.Text != want.text {
+			t.Errorf("comment %+v; want %s %q", c, want.p, want.text)
+		}
+	}
+}
+
+func TestExport_Subtitles(t *testing.T) {
+	s, t0 := exportRoom(t)
+	var first int64
+	_, _ = fmt.Sscan(t0, &first)
+	vtt := exportAs(t, s, fmt.Sprintf("format=vtt&t0=%d", first-3_661_005))
+	if want := "WEBVTT\n\n1\n01:01:01.005 --> 01:01:06.005\n<v eve>first\n\n3\n"; !strings.HasPrefix(vtt, want) {
+		t.Errorf("vtt = %q; want %q first", vtt, want)
+	}
+	if want := "<v eve, \"x\">a  &lt;b&gt;&amp;amp; --&gt; {\\pos(1,1)} \\N \u5f39, x\n\n"; !strings.HasSuffix(vtt, want) {
+		t.Errorf("vtt = %q; want %q last", vtt, want)
+	}
+	ass := exportAs(t, s, fmt.Sprintf("format=ass&t0=%d", first-3_661_005))
+	if want := "\nDialogue: 0,1:01:01.00,1:01:09.00,Fly,eve,0,0,0,,{\\move(1920,0,-120,0)}first\n"; !strings.Contains(ass, want) {
+		t.Errorf("ass = %q; want %q", ass, want)
+	}
+	last := ass[strings.LastIndex(strings.TrimSpace(ass), "\n")+1:]
+	if override := strings.Count(last, "{"); override != 1 || strings.Count(last, "\\") != 1 || !strings.HasPrefix(strings.SplitN(last, ",", 10)[4], "eve") || !strings.HasSuffix(last, "\u5f39, x\n") {
+		t.Errorf("the last line %q is more than a text", last)
+	}
+	if _, events, _ := strings.Cut(exportAs(t, s, fmt.Sprintf("format=ass&t0=%d", first+10_000_000)), "[Events]\n"); strings.Contains(events, "Dialogue") {
+		t.Errorf("what was said before the video stands in %q", events)
+	}
+}
+
+func TestExport_AsksForWhatThereIs(t *testing.T) {
+	s, _ := exportRoom(t)
+	for query, want := range map[string]string{"format=srt": "want one of ass, bilibili-xml, jsonl, vtt", "format=vtt&t0=now": "t0 is"} {
+		if status, text := callAdmin(t, s, http.MethodGet, "/v1/admin/rooms/r/export?"+query, ""); status != http.StatusBadRequest || !strings.Contains(text, want) {
+			t.Errorf("export?%s = %d %s; want 400 with %q", query, status, text, want)
+		}
+	}
+}
+
+// Comments at one time fly in lanes of their own.
+func TestExport_LanesDoNotTouch(t *testing.T) {
+	form := exportForms["ass"]()
+	seen := map[string]bool{}
+	for i := range 17 {
+		m := exported{Seq: uint64(i), UserID: "u", Body: "hello"}
+		lane := regexp.MustCompile(`move\(1920,(\d+),`).FindStringSubmatch(string(form.line(nil, &m)))[1]
+		if seen[lane] {
+			t.Errorf("two comments in lane %s", lane)
+		}
+		seen[lane] = true
+	}
+}

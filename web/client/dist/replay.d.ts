@@ -1,0 +1,34 @@
+import type { Message, RoomEvents } from "./types.js";
+/** VideoLike is the part of a video element that a Replay looks at. */
+export interface VideoLike {
+    /** currentTime is in seconds. */
+    readonly currentTime: number;
+}
+/** ReplayOptions say when the video began. */
+export interface ReplayOptions {
+    /** t0 is when the video began, in ms since 1970; default when the first message was said. */
+    t0?: number;
+    /** keep is how many messages from before are shown again after a jump. Default 50. */
+    keep?: number;
+}
+/**
+ * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each; what is no
+ * message is left out.
+ */
+export declare function readExport(text: string): Message[];
+/**
+ * Replay says each message when the video comes to it, as a Room does: an Overlay shows it (overlay.show(replay)).
+ * Where the video jumps, what was said is cleared, and the newest messages from before are said again as history.
+ */
+export declare class Replay {
+    #private;
+    readonly epoch = "replay";
+    /** A Replay throws a BarrageError with code "invalid" for what makes no sense. Messages are in any order. */
+    constructor(video: VideoLike, messages: readonly Message[], { t0, keep }?: ReplayOptions);
+    /** on adds a listener; the function returned removes it. Of a Room's events there are message and cleared. */
+    on<E extends keyof RoomEvents>(event: E, listener: (...args: RoomEvents[E]) => void): () => void;
+    /** start follows the video with each frame; the function returned ends that. */
+    start(): () => void;
+    /** look says what the video has come to since the last look: for who has frames of their own. */
+    look(): void;
+}
