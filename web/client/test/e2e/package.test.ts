@@ -248,10 +248,9 @@ test("in pages: React, Vue, the element and a worker by Vite and strict TypeScri
   await vue.until("from Vue");
   await vue.page.evaluate(() => (window as unknown as { setRoom: (room: string) => void }).setRoom("package-elsewhere"));
   await vue.until("elsewhere");
-  let online = 3; // that of React, of Vue, and of the one who speaks there
-  elsewhere.on("counters", (counters) => (online = counters.online));
+  await eventually("React, Vue and the one who speaks there are counted", () => elsewhere.online === 3);
   await vue.page.evaluate(() => (window as unknown as { leave: () => void }).leave());
-  await eventually("the component that went has left its room", () => online === 2);
+  await eventually("the component that went has left its room", () => elsewhere.online === 2);
 
   const element = await open("element");
   await speak("package-element").send("over the picture");
