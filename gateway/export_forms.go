@@ -125,13 +125,13 @@ func xmlLine(dst []byte, m *exported) []byte {
 // cueTime is how long a comment stands.
 const cueTime = 5 * time.Second
 
-// clock is a time as subtitles have it, with parts of a second of this many digits behind the mark.
-func clock(d time.Duration, hours, digits int, mark string) string {
+// clock is a time as subtitles have it, with this many digits of hours and of parts of a second.
+func clock(d time.Duration, hours, digits int) string {
 	part := d % time.Second / time.Millisecond
 	if digits == 2 {
 		part /= 10
 	}
-	return fmt.Sprintf("%0*d:%02d:%02d%s%0*d", hours, int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, mark, digits, part)
+	return fmt.Sprintf("%0*d:%02d:%02d.%0*d", hours, int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, digits, part)
 }
 
 // flatText is a text without what ends a line or is no letter.
@@ -143,7 +143,7 @@ var vttEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // vttLine is a cue of WebVTT, with its speaker.
 func vttLine(dst []byte, m *exported) []byte {
-	return fmt.Appendf(dst, "%d\n%s --> %s\n<v %s>%s\n\n", m.Seq, clock(m.at, 2, 3, "."), clock(m.at+cueTime, 2, 3, "."),
+	return fmt.Appendf(dst, "%d\n%s --> %s\n<v %s>%s\n\n", m.Seq, clock(m.at, 2, 3), clock(m.at+cueTime, 2, 3),
 		vttEscapes.Replace(flatText(m.name())), vttEscapes.Replace(flatText(m.Body)))
 }
 
@@ -188,6 +188,6 @@ func (l *assLanes) line(dst []byte, m *exported) []byte {
 	l[lane] = max(l[lane], m.at) + assCrossing*time.Duration(width+assSize)/time.Duration(assWidth+width) // then its end is inside
 	y := lane * (assSize + 12)
 	name := strings.ReplaceAll(assEscapes.Replace(flatText(m.name())), ",", "，")
-	return fmt.Appendf(dst, "Dialogue: 0,%s,%s,Fly,%s,0,0,0,,{\\move(%d,%d,%s,%d)}%s\n", clock(m.at, 1, 2, "."), clock(m.at+assCrossing, 1, 2, "."), name,
+	return fmt.Appendf(dst, "Dialogue: 0,%s,%s,Fly,%s,0,0,0,,{\\move(%d,%d,%s,%d)}%s\n", clock(m.at, 1, 2), clock(m.at+assCrossing, 1, 2), name,
 		assWidth, y, strconv.Itoa(-width), y, assEscapes.Replace(text))
 }

@@ -347,11 +347,19 @@ func TestExport_IsWrittenThrough(t *testing.T) {
 	if got := before(p).run("export", "r", "--after", "6"); got != (outcome{0, lines, ""}) || p.said() != "GET /v1/admin/rooms/r/export?after=6" {
 		t.Errorf("%+v, asked %s; want the lines", got, p.said())
 	}
+	p.header.Set("Content-Type", "text/vtt")
+	if got := before(p).run("export", "r", "--format", "vtt", "--t0", "5"); got != (outcome{0, lines, ""}) || !strings.HasSuffix(p.said(), "GET /v1/admin/rooms/r/export?format=vtt&t0=5") {
+		t.Errorf("%+v, asked %s; want subtitles", got, p.said())
+	}
+	if got := before(p).run("export", "r", "--format", "srt"); got.code != cli.ExitUsage || !strings.Contains(got.stderr, `--format is "srt"`) {
+		t.Errorf("a format that there is not: %+v", got)
+	}
+	p.header.Set("Content-Type", "application/x-ndjson")
 	p.header.Set("Content-Length", "99")
 	if got := before(p).run("export", "r"); got.code != cli.ExitFailure || got.stdout != lines || !strings.Contains(got.stderr, "the answer broke off") || !strings.Contains(got.stderr, "--after") {
 		t.Errorf("an answer that breaks off: %+v", got)
 	}
-	if got := before(newPort(t, http.StatusOK, "<html>")).run("export", "r"); got.code != cli.ExitFailure || !strings.Contains(got.stderr, "not lines of JSON") {
+	if got := before(newPort(t, http.StatusOK, "<html>")).run("export", "r"); got.code != cli.ExitFailure || !strings.Contains(got.stderr, "not application/x-ndjson") {
 		t.Errorf("another port: %+v", got)
 	}
 }

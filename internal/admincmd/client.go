@@ -138,15 +138,15 @@ func (n *node) do(ctx context.Context, c call) (answer []byte, err error) {
 	return answer, nil
 }
 
-// copy makes the call and writes the answer, however long it is.
-func (n *node) copy(ctx context.Context, c call, to io.Writer) error {
+// copy makes the call and writes the answer, which is of that kind, however long it is.
+func (n *node) copy(ctx context.Context, c call, want string, to io.Writer) error {
 	resp, err := n.open(ctx, &c)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read, or is of no use
-	if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); kind != "application/x-ndjson" {
-		return n.failed(&c, fmt.Sprintf("the answer is %.64q, not lines of JSON", kind), notAdmin)
+	if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); kind != want {
+		return n.failed(&c, fmt.Sprintf("the answer is %.64q, not %s", kind, want), notAdmin)
 	}
 	if _, err := io.Copy(to, resp.Body); err != nil {
 		return n.failed(&c, "the answer broke off: "+unwrapped(err), "What was written is good as far as it goes. Go on with --after and the number of its last message.")

@@ -121,6 +121,9 @@ func writeRoom(out io.Writer, answer []byte) error {
 	return r.part.write(out)
 }
 
+// exportKinds are the kinds of answers, by --format.
+var exportKinds = map[string]string{"jsonl": "application/x-ndjson", "bilibili-xml": "application/xml", "ass": "text/x-ssa", "vtt": "text/vtt"}
+
 func (p *program) export() *cobra.Command {
 	var (
 		after, t0 uint64
@@ -139,7 +142,7 @@ is 1 where the end is missing: go on with --after and the last number. A key nee
 		Args: arguments("ROOM"),
 	}
 	cmd.Flags().Uint64Var(&after, "after", 0, "only messages with a greater number")
-	cmd.Flags().StringVar(&format, "format", "", "jsonl, bilibili-xml, ass or vtt (jsonl by default)")
+	cmd.Flags().StringVar(&format, "format", "jsonl", "jsonl, bilibili-xml, ass or vtt")
 	cmd.Flags().Uint64Var(&t0, "t0", 0, "when the video began, in Unix ms; by default when the first message was said")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c := call{doing: fmt.Sprintf("export room %q", args[0]), method: http.MethodGet, path: roomPath(args[0]) + "/export"}
@@ -149,7 +152,10 @@ is 1 where the end is missing: go on with --after and the last number. A key nee
 				query.Set(name, strconv.FormatUint(n, 10))
 			}
 		}
-		if format != "" {
+		if _, known := exportKinds[format]; !known {
+			return cli.Misused(cmd, fmt.Sprintf("--format is %q, want jsonl, bilibili-xml, ass or vtt", format))
+		}
+		if format != "jsonl" {
 			query.Set("format", format)
 		}
 		if len(query) > 0 {
@@ -161,7 +167,7 @@ is 1 where the end is missing: go on with --after and the last number. A key nee
 		}
 		ctx, stop := cli.UntilSignal(cmd.Context(), cmd.ErrOrStderr())
 		defer stop()
-		return node.copy(ctx, c, cmd.OutOrStdout())
+		return node.copy(ctx, c, exportKinds[format], cmd.OutOrStdout())
 	}
 	p.remote(cmd)
 	_ = cmd.Flags().MarkHidden("output") // it is always the same
