@@ -35,6 +35,9 @@ const (
 	// clusterBuffer is each buffer of a connection to a node of a cluster. There are many
 	// of them; rueidis would take 512 KiB.
 	clusterBuffer = 64 << 10
+	// cacheBytes bounds what a connection remembers of what Redis tells us of changes: tokens. rueidis has the same as its
+	// default; what is oldest goes first, and is asked for again.
+	cacheBytes = 128 << 20
 )
 
 // connect makes a client that has reached somebody. Only watch calls it.
@@ -85,6 +88,7 @@ func (c Config) options(name string) (rueidis.ClientOption, error) {
 		ConnWriteTimeout: writeTimeout,
 		// One connection to each Redis: SetToken relies on the order of its answers.
 		PipelineMultiplex: -1,
+		CacheSizeEachConn: cacheBytes,
 	}
 	switch c.Topology() {
 	case modeStandalone:

@@ -111,6 +111,7 @@ func TestVerbs_WhatTheyAskAndSay(t *testing.T) {
 		{"ban r bob --for 7d", mod + `{"verb":"ban","user_id":"bob","for_ms":604800000}`, "bob is banned from r for 7d"},
 		{"ban r bob --purge --yes", mod + `{"verb":"ban","user_id":"bob","purge":true}`, "bob is banned from r for good, and 3 messages are taken away"},
 		{"ban r --address 192.0.2.0/24", mod + `{"verb":"ban","address":"192.0.2.0/24"}`, "192.0.2.0/24 is banned from r for good"},
+		{"ban r --address 198.51.100.7/8", mod + `{"verb":"ban","address":"198.0.0.0/8"}`, "198.0.0.0/8 is banned from r for good"},
 		{"ban --everywhere bob --yes", everywhere + `{"verb":"ban","user_id":"bob"}`, "bob is banned from every room for good"},
 		{"ban --everywhere --address ::1 --yes", everywhere + `{"verb":"ban","address":"::1"}`, "::1 is banned from every room for good"},
 		{"unban r bob", mod + `{"verb":"unban","user_id":"bob"}`, "bob is not banned from r"},

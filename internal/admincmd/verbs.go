@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -192,6 +193,9 @@ func (b *about) read(cmd *cobra.Command, args []string) error {
 // fill puts them into an action, and returns who it is about.
 func (b *about) fill(args []string, a *action) (target string) {
 	a.Address = b.address
+	if p, err := netip.ParsePrefix(b.address); err == nil {
+		a.Address = p.Masked().String() // what is banned, also where it was typed with bits behind the prefix
+	}
 	if b.address == "" {
 		a.UserID = args[len(args)-1]
 	}
