@@ -50,6 +50,9 @@ const (
 	// allRequests is how many times limits.http_rate an address may ask for anything at all: pages, what there is not, what
 	// is refused. Some 20 µs each, 200 of them a second take half a percent of a core.
 	allRequests = 10
+	// kept is the part of limits.handshakes_burst for addresses that have not come just now: some tens of addresses, each
+	// with its own burst, leave newcomers that.
+	kept = 0.25
 	// nearly is the part of limits.ip_connections above which an address is noted.
 	nearly = 0.8
 )
@@ -233,6 +236,7 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	g := d.guestLocked(addr)
+	often := g != nil && s.rates.ipHandshakes.Ahead(g.handshakes, d.now()) > 0
 	if g != nil {
 		if wait := s.rates.ipHandshakes.Take(&g.handshakes, d.now(), 1); wait > 0 {
 			return 0, d.refuseLocked(IPHandshakes, g, wait, "too many connections were opened from %v", addr)
@@ -242,10 +246,7 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 		}
 	}
 	// Last: what one address asks for in vain must not use up what all may.
-	now := time.UnixMilli(int64(d.now()))
-	if all := s.handshakes.ReserveN(now, 1); all.DelayFrom(now) > 0 {
-		wait := all.DelayFrom(now)
-		all.CancelAt(now)
+	if wait := s.comeIn(time.UnixMilli(int64(d.now())), often); wait > 0 {
 		return 0, d.refuseLocked(Handshakes, nil, wait, "too many clients come at once")
 	}
 	if g == nil {
@@ -256,6 +257,23 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 		d.noteLocked(g, "an address has nearly as many connections as it may", "connections", g.connections, "limit", most)
 	}
 	return Ticket(g.id), nil
+}
+
+// comeIn takes one of the node's handshakes, or says after what time there may be one. often is whether the address
+// came just now as well: it leaves the others kept of the burst.
+func (s *settings) comeIn(now time.Time, often bool) (wait time.Duration) {
+	left := 0
+	if often {
+		left = int(kept * float64(s.handshakes.Burst()))
+	}
+	all := s.handshakes.ReserveN(now, 1+left)
+	if wait = all.DelayFrom(now); wait > 0 || left > 0 {
+		all.CancelAt(now)
+	}
+	if wait == 0 && left > 0 {
+		s.handshakes.AllowN(now, 1)
+	}
+	return wait
 }
 
 // Enter lets the holder of a ticket in as a user, and counts the connection as the user's from now on. checked says

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // TestDoor_Holds: what waits to be read is bounded for an address and for all, and is given back when it was read, and
@@ -157,5 +158,37 @@ func TestDoor_LargeAnswersAreSeveralRequests(t *testing.T) {
 		if k.now += 100_000; k.Call(from("203.0.113.1")) != nil {
 			t.Errorf("refused after as long as a burst takes, with answers of %d bytes", bytes)
 		}
+	}
+}
+
+// TestDoor_HandshakesOfNewcomers: addresses that come as often as they may leave a quarter of the node's burst to those
+// that have not come just now.
+func TestDoor_HandshakesOfNewcomers(t *testing.T) {
+	k := newKnocker(func(c *Limits) {
+		c.Handshakes, c.HandshakesBurst, c.IPHandshakes, c.IPHandshakesBurst = 100, 400, 20, 200
+	})
+	over := 0
+	for i := range 10 * 200 {
+		if _, no := k.Knock(from(fmt.Sprintf("203.0.113.%d", i%10))); no != nil {
+			if over++; no.Limit != Handshakes || no.Wait <= 0 || no.Wait > 2*time.Second {
+				t.Fatalf("refused: %+v; want handshakes with a time to wait", no)
+			}
+		}
+	}
+	if in := 10*200 - over; in != 300 {
+		t.Errorf("%d handshakes of ten addresses came in; want 300 of 400", in)
+	}
+	came := 0
+	for i := range 200 {
+		if _, no := k.Knock(from(fmt.Sprintf("198.51.100.%d", i))); no == nil {
+			came++
+		}
+	}
+	if came != 100 {
+		t.Errorf("%d newcomers came in beside them; want 100", came)
+	}
+	k.now += 4000
+	if _, no := k.Knock(from("203.0.113.1")); no != nil {
+		t.Errorf("after 4 s an address is refused: %+v", no)
 	}
 }
