@@ -275,6 +275,10 @@ func (a *Acceptor) toHTTP(fd int, read []byte, refused *Refusal) {
 		return // it has gone
 	}
 	tcp := conn.(*net.TCPConn)
+	if tcp.RemoteAddr() == nil { // it was reset: the kernel does not say whose it was, and nobody is there to answer
+		_ = tcp.Close()
+		return
+	}
 	_ = tcp.SetKeepAlive(false) // FileConn turns it on; an error: it has gone
 	c := &replayed{TCPConn: tcp, left: append([]byte(nil), read...), refused: refused}
 	select {
