@@ -3,8 +3,10 @@ package kit
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -32,12 +34,12 @@ func (v values) match(want, got any, at string) error {
 		if !ok {
 			return fmt.Errorf("%s is %v; want an object", at, got)
 		}
-		for key, value := range want {
+		for _, key := range slices.Sorted(maps.Keys(want)) { // so that a name has its value from the same place each time
 			one, ok := fields[key]
 			if !ok {
 				return fmt.Errorf("%s has no %q", at, key)
 			}
-			if err := v.match(value, one, at+"."+key); err != nil {
+			if err := v.match(want[key], one, at+"."+key); err != nil {
 				return err
 			}
 		}

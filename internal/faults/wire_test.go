@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"barrage/internal/redistest"
 )
 
 // wire is the network between one node and Redis. When it is cut, connections break and
@@ -24,9 +26,13 @@ type wire struct {
 // newWire is a wire to a server, whole.
 func newWire(t *testing.T, to string) *wire {
 	t.Helper()
-	w := &wire{t: t, addr: "127.0.0.1:0", to: to}
+	port, err := redistest.HoldPort() // it is ours also while the wire is cut
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(port.Free)
+	w := &wire{t: t, addr: port.Addr, to: to}
 	w.mend()
-	w.addr = w.listener.Addr().String()
 	t.Cleanup(w.cut)
 	return w
 }

@@ -125,11 +125,12 @@ func StartCluster(tb testing.TB, args ...string) *Cluster {
 	tb.Helper()
 	c := &Cluster{}
 	for range 2 * masters {
-		bus, err := freeAddr()
+		bus, err := HoldPort()
 		if err != nil {
 			tb.Fatal(err)
 		}
-		_, busPort, _ := net.SplitHostPort(bus)
+		tb.Cleanup(bus.Free)
+		_, busPort, _ := net.SplitHostPort(bus.Addr)
 		c.Nodes = append(c.Nodes, Start(tb, append([]string{
 			"--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-node-timeout", nodeTimeout,
 			"--cluster-replica-validity-factor", "0", quick, "0",

@@ -42,6 +42,7 @@ type Server struct {
 	Addr string
 
 	// Immutable after New.
+	port *Port // Addr's
 	args []string
 	dir  string
 	// sentinel is what is in the file of a sentinel, which must have one; else empty.
@@ -78,14 +79,12 @@ func (s *Server) launch() (*Server, error) {
 		return nil, fmt.Errorf("cannot start redis-server: %w", err)
 	}
 	s.dir = dir
-	// Another program may take the free port first: then the server ends at once.
-	for range 5 {
-		if s.Addr, err = freeAddr(); err != nil {
-			break
-		}
+	if s.port, err = HoldPort(); err == nil {
+		s.Addr = s.port.Addr
 		if err = s.start(); err == nil {
 			return s, nil
 		}
+		s.port.Free()
 	}
 	return nil, errors.Join(err, os.RemoveAll(dir))
 }
@@ -106,15 +105,6 @@ func (s *Server) launchFor(tb testing.TB) *Server {
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 	return (&Server{args: args}).launchFor(tb)
-}
-
-// freeAddr is an address of this machine that nobody listens on.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("cannot find a free port: %w", err)
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // start runs the program at Addr and waits until it answers.
@@ -200,6 +190,7 @@ func ping(s *Server) error {
 // but Restart is not possible after Stop.
 func (s *Server) Stop() {
 	s.kill()
+	s.port.Free()
 	_ = os.RemoveAll(s.dir) // Nothing is in there.
 }
 

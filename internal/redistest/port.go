@@ -1,0 +1,43 @@
+package redistest
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+)
+
+// Port is a port of 127.0.0.1 that nobody else on the machine gets until Free, whether somebody listens on it or not:
+// connections are refused meanwhile. A port that is only looked up is another program's by the time a server starts, or
+// starts again, one time in some hundred on a machine where many tests connect.
+type Port struct {
+	Addr string // host:port
+	fd   int
+}
+
+// HoldPort takes a port that is free. Whoever sets SO_REUSEADDR, as Go's listeners and Redis do, can listen on it.
+func HoldPort() (*Port, error) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot hold a port: %w", err)
+	}
+	// Bound, and never listening: Linux lets others bind it that reuse addresses too, and gives it to nobody who asks
+	// for any port.
+	err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	var at syscall.Sockaddr
+	if err == nil {
+		at, err = syscall.Getsockname(fd)
+	}
+	bound, ok := at.(*syscall.SockaddrInet4)
+	if err != nil || !ok {
+		_ = syscall.Close(fd)
+		return nil, fmt.Errorf("cannot hold a port: %v %w", at, err)
+	}
+	return &Port{net.JoinHostPort("127.0.0.1", strconv.Itoa(bound.Port)), fd}, nil
+}
+
+// Free gives the port back.
+func (p *Port) Free() { _ = syscall.Close(p.fd) } // nothing was sent
