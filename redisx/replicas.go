@@ -68,8 +68,10 @@ func (r *Redis) runKept(ctx context.Context, script *script, room string, keys [
 func (s *script) execAndWait(ctx context.Context, c rueidis.Client, n int, wait time.Duration, keys, args []string) []rueidis.RedisResult {
 	conn, release := c.Dedicate()
 	defer release()
+	end := time.Now().Add(wait)
 	both := func(run rueidis.Completed) []rueidis.RedisResult {
-		return conn.DoMulti(ctx, run, c.B().Wait().Numreplicas(int64(n)).Timeout(max(1, wait.Milliseconds())).Build().SetSlot(keys[0]))
+		left := max(1, time.Until(end).Milliseconds()) // a script that is not there yet may have taken all: WAIT came to its end
+		return conn.DoMulti(ctx, run, c.B().Wait().Numreplicas(int64(n)).Timeout(left).Build().SetSlot(keys[0]))
 	}
 	results := both(c.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
 	if err, ok := rueidis.IsRedisErr(results[0].Error()); ok && err.IsNoScript() {

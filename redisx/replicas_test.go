@@ -99,3 +99,16 @@ func TestRedis_MinReplicas(t *testing.T) {
 		t.Errorf("after the failover the room is at %+v; want all three messages", got.Position)
 	}
 }
+
+// TestRedis_MinReplicasNewScript: a Redis that has neither replicas nor the script answers in time, too: as after a
+// failover.
+func TestRedis_MinReplicasNewScript(t *testing.T) {
+	master := redistest.Start(t)
+	h := newConfigured(t, func(c *redisx.Config) { c.Addrs, c.MinReplicas = []string{master.Addr}, 1 })
+	h.wantReady(t)
+	node := h.Store.(*redisx.Redis).Node()
+	h.wantKept(t, "r", chat.Batch{ID: node + ".1", Drafts: sends("u", 1, "a")}, false)
+	if n := h.Stats().FewReplicas; n != 1 {
+		t.Errorf("%d calls are counted that saw too few replicas; want 1", n)
+	}
+}
