@@ -228,6 +228,7 @@ func TestPublish(t *testing.T) {
 		`{"messages":[{"id":"o-1","epoch":"1-A","seq":7,"ts":5}]}`: {0, "published in a/b, as message 7\n", ""},
 		`{"messages":[{"id":"o-1","epoch":"1-A","ts":5}]}`:         {0, "published in a/b\n", ""},
 		`{"messages":[{"id":"o-1","code":"busy"}]}`:                {1, "", "barrage: cannot publish in room \"a/b\": busy\n"},
+		`{"messages":[{"id":"o-1","seq":7,"code":"unconfirmed"}]}`: {1, "", "barrage: cannot confirm in room \"a/b\": the message may be stored and sent (unconfirmed); say it again with --id o-1, and it is stored once\n"},
 	} {
 		p := newPort(t, http.StatusOK, answer)
 		const asked = `POST /v1/admin/rooms/a%2Fb/messages {"messages":[{"id":"o-1","user_id":"bob","kind":"gift","body":"a rose"}]}`

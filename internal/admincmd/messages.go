@@ -177,7 +177,7 @@ the API takes 100 messages, with ext and user.`,
 				doing: "publish " + within(room), method: http.MethodPost, path: roomPath(room) + "/messages",
 				body: map[string][]message{"messages": {one}}, twice: m.ID == "",
 			}
-			return p.run(cmd, c, func(out io.Writer, answer []byte) error { return writePublished(out, room, answer) })
+			return p.run(cmd, c, func(out io.Writer, answer []byte) error { return writePublished(out, room, one.ID, answer) })
 		},
 	}
 	cmd.Flags().StringVar(&m.UserID, "user", "", "whose message it is")
@@ -186,12 +186,14 @@ the API takes 100 messages, with ext and user.`,
 	return p.remote(cmd)
 }
 
-func writePublished(out io.Writer, room string, answer []byte) error {
+func writePublished(out io.Writer, room, id string, answer []byte) error {
 	var all published
 	if err := json.Unmarshal(answer, &all); err != nil || len(all.Messages) != 1 {
 		return fmt.Errorf("cannot read the answer: it has %d messages, want one: %w", len(all.Messages), err)
 	}
 	switch m := all.Messages[0]; {
+	case m.Code == "unconfirmed":
+		return fmt.Errorf("cannot confirm %s: the message may be stored and sent (unconfirmed); say it again with --id %s, and it is stored once", within(room), cli.Plain(id))
 	case m.Code != "":
 		return fmt.Errorf("cannot publish %s: %s", within(room), cli.Plain(m.Code))
 	case m.Seq == 0:
