@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ const watchEvery = 5 * time.Second
 
 // setup is what a node was started with, and how that is read anew.
 type setup struct {
+	mu sync.Mutex // guards loaded: an operator's call applies another one, while the watch looks at its files
 	loaded
 
 	read  func() (loaded, error)
@@ -52,6 +54,8 @@ func (s *setup) next() (gateway.Next, error) {
 			_ = s.level.UnmarshalText([]byte(l.cfg.Log.Level)) // Load has seen it
 		}
 		s.store.Reload(l.cfg.StoreLimits())
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.loaded = l
 	}
 	return next, nil
@@ -83,9 +87,15 @@ func (s *setup) reloads(ctx context.Context, node *gateway.Server, signals <-cha
 			}
 			by = "config.watch"
 		}
-		_, _ = node.Reload(ctx, by) // it is logged, and counted
-		files = newWatched(s.fingerprint())
+		files = s.afresh(func() { _, _ = node.Reload(ctx, by) }) // it is logged, and counted
 	}
+}
+
+// afresh has read read the files. One that is written meanwhile is another than was read.
+func (s *setup) afresh(read func()) *watched {
+	before := s.fingerprint()
+	read()
+	return newWatched(before)
 }
 
 // watched knows which files were read, by their fingerprints.
@@ -109,7 +119,10 @@ var seed = maphash.MakeSeed()
 func (s *setup) fingerprint() uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
-	for _, path := range append([]string{s.file}, s.cfg.Files()...) {
+	s.mu.Lock()
+	paths := append([]string{s.file}, s.cfg.Files()...)
+	s.mu.Unlock()
+	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
 			info = noFile{}

@@ -142,7 +142,10 @@ func TestSetup_Next(t *testing.T) {
 	if err != nil || len(next.Changed) > 0 {
 		t.Fatalf("next = %v, %v; want nothing", next.Changed, err)
 	}
+	looked := make(chan uint64)
+	go func() { looked <- s.fingerprint() }() // as the watch does, whoever reloads
 	next.Apply()
+	<-looked
 	if level.Level() != 0 {
 		t.Error("a reload that says nothing of it takes back the level that an operator has set")
 	}
@@ -193,6 +196,11 @@ func TestWatched(t *testing.T) {
 			was = now
 		}
 	}
+	w = s.afresh(func() { write("words.txt", "other words") })
+	if now := s.fingerprint(); w.changed(now) || !w.changed(now) {
+		t.Error("a file that was written while it was read is taken for one that was read")
+	}
+	was = s.fingerprint()
 	link("..2", "..new")
 	if err := os.Rename(filepath.Join(dir, "..new"), filepath.Join(dir, "..data")); err != nil {
 		t.Fatal(err)
