@@ -31,7 +31,7 @@ package: ## Build the packages for Debian and for Red Hat, and an archive, into 
 	@for form in deb rpm; do \
 	  PACKAGES=$(PACKAGES) ARCH=$(shell go env GOARCH) VERSION=$(if $(filter v%,$(VERSION)),$(VERSION),v0.0.0-git-$(VERSION)) go tool -modfile=deploy/check/go.mod nfpm package -f deploy/package/nfpm.yaml -p $$form -t $(PACKAGES)/ || exit 1; \
 	done
-	@tar -czf $(PACKAGES)/barrage_$(patsubst v%,%,$(VERSION))_linux_$(shell go env GOARCH).tar.gz -C $(PACKAGES) barrage -C $(CURDIR) LICENSE README.md CHANGELOG.md config.yaml deploy docs
+	@tar -czf $(PACKAGES)/barrage_$(patsubst v%,%,$(VERSION))_linux_$(shell go env GOARCH).tar.gz -C $(PACKAGES) barrage -C $(CURDIR) LICENSE README.md README.zh.md CHANGELOG.md config.yaml deploy docs
 	@echo "created archive: $(PACKAGES)/barrage_$(patsubst v%,%,$(VERSION))_linux_$(shell go env GOARCH).tar.gz"
 
 test: setup ## Install what the tests need, then run every check and every test

@@ -34,7 +34,7 @@ func TestDocs_EveryKeyIsInConfigYAML(t *testing.T) {
 		t.Fatalf("docs: %q, %v", files, err)
 	}
 	named := 0
-	for _, file := range append(files, "../README.md", "../ARCHITECTURE.md", "v1/openapi.yaml") {
+	for _, file := range append(files, "../README.md", "../README.zh.md", "../ARCHITECTURE.md", "v1/openapi.yaml") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -109,6 +109,45 @@ func TestDocs_LinksResolve(t *testing.T) {
 	for _, file := range all {
 		if name := filepath.Base(file); name != "README.md" && !strings.Contains(string(index), "("+name+")") {
 			t.Errorf("docs/README.md does not list %s", name)
+		}
+	}
+}
+
+// block is a block of code in Markdown, fenced or indented; remark is a comment in one.
+var (
+	block  = regexp.MustCompile("(?ms)^```.*?^```$|^    [^\n]*(?:\n+    [^\n]*)*")
+	remark = regexp.MustCompile(`(?m)(?:^|[ \t]+)(?://|#) .*$`)
+)
+
+// TestDocs_ChineseHasTheSameCode: a document in Chinese has the blocks of code of the English one, in its order; only
+// their comments are translated.
+func TestDocs_ChineseHasTheSameCode(t *testing.T) {
+	docs, err := filepath.Glob("../docs/*.zh.md")
+	if err != nil || len(docs) == 0 {
+		t.Fatalf("docs: %q, %v", docs, err)
+	}
+	blocks := func(file string) []string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := block.FindAllString(string(text), -1)
+		for i, code := range all {
+			all[i] = remark.ReplaceAllString(code, "")
+		}
+		return all
+	}
+	for _, file := range append(docs, "../README.zh.md") {
+		original := strings.TrimSuffix(file, ".zh.md") + ".md"
+		want, got := blocks(original), blocks(file)
+		if len(want) == 0 || len(got) != len(want) {
+			t.Errorf("%s has %d blocks of code, %s has %d", file, len(got), original, len(want))
+			continue
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("block %d of %s is\n%s\nin %s it is\n%s", i+1, file, got[i], original, want[i])
+			}
 		}
 	}
 }
