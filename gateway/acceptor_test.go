@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +78,10 @@ func TestAcceptor_AStoreThatHangsHoldsUpNobody(t *testing.T) {
 	for i := range 50 {
 		dialTCP(t, s).mustWrite(handshake(chatPath(fmt.Sprint("new", i), "u")))
 	}
-	eventually(t, func() error { return differ("handshakes under way", storeOf(s).called("Read"), 51) })
+	for i := range 4 { // not the room "live"; one after the other, 5 s each, they would be too late
+		dialTCP(t, s).mustWrite(handshake(chatPath(fmt.Sprint("live%2F", i), "u")))
+	}
+	eventually(t, func() error { return differ("handshakes under way", storeOf(s).called("Read"), 55) })
 	join(t, s, "live", "v")
 	if resp, err := http.Get("http://" + s.Addr().String() + "/"); err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("the page: %v, %v", resp, err)
@@ -85,7 +89,35 @@ func TestAcceptor_AStoreThatHangsHoldsUpNobody(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	goOn()
-	wantSessions(t, s, 52)
+	wantSessions(t, s, 56)
+}
+
+// TestAcceptor_HistoryThatHangsHoldsUpNobody: who says where they were waits for the store, however the address writes
+// that.
+func TestAcceptor_HistoryThatHangsHoldsUpNobody(t *testing.T) {
+	s := newServerV1(t, func(c *setup) { c.history = 2000 })
+	at := place(t, s, publishMany(t, s, 1500).Epoch, 600)
+	join(t, s, "r", "u")
+	defer storeOf(s).hold("Since")()
+	before := storeOf(s).called("Since")
+	for range 3 { // one after the other, 5 s each, they would be too late
+		dialTCP(t, s).mustWrite(requestV1("r", userAndToken+at, offerV1))
+		dialTCP(t, s).mustWrite(requestV1("r", userAndToken+strings.Replace(at, "since", "%73ince", 1), offerV1))
+	}
+	eventually(t, func() error { return differ("reads under way", storeOf(s).called("Since"), before+6) })
+	join(t, s, "r", "v")
+}
+
+// TestAcceptor_Traced: a handshake whose request is traced is let in once, by who accepted it.
+func TestAcceptor_Traced(t *testing.T) {
+	collector := httptest.NewServer(http.NotFoundHandler())
+	defer collector.Close()
+	s := newServer(t, func(c *setup) { c.Traces.Endpoint, c.Traces.Sample = collector.URL+"/v1/traces", 1 })
+	join(t, s, "r", "u")
+	wantDirect(t, s, 1)
+	if got := s.edge.Stats.RefusedHandshakes.Load(); got != 0 {
+		t.Errorf("%d refused handshakes; want none", got)
+	}
 }
 
 // TestAcceptor_SilentClientsAreCut: the kernel keeps a client that has said nothing for a second; a node that leaves

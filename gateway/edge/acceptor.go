@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -220,7 +219,8 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 func (e *Edge) asksNobody(r *http.Request) bool {
 	cfg := e.Config()
 	id, ok := roomAt(r.URL.Path)
-	return ok && !cfg.Auth.checks() && cfg.AutoJoin && e.Guard.set.Load().hook == nil && !strings.Contains(r.URL.RawQuery, "since=") && e.Hall.Loaded(id)
+	ok = ok && r.URL.RawPath == "" // else a slash may be part of an id, and the room another one
+	return ok && !cfg.Auth.checks() && cfg.AutoJoin && e.Guard.set.Load().hook == nil && e.Hall.Loaded(id) && !r.URL.Query().Has("since")
 }
 
 // admit serves a handshake, and leaves what is no session then to net/http.
@@ -256,6 +256,20 @@ func (d *doorway) Header() http.Header {
 		d.header = http.Header{}
 	}
 	return d.header
+}
+
+// doorwayOf is the doorway below what handlers have put around it; nil: net/http has the request.
+func doorwayOf(w http.ResponseWriter) *doorway {
+	for {
+		switch at := w.(type) {
+		case *doorway:
+			return at
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = at.Unwrap()
+		default:
+			return nil
+		}
+	}
 }
 
 func (d *doorway) Write(p []byte) (int, error) { return len(p), nil }

@@ -80,8 +80,8 @@ func opensSocket(r *http.Request) bool {
 	return (room || strings.HasPrefix(r.URL.Path, "/group/list/")) && httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket")
 }
 
-// roomAt is the room whose socket a path is the address of; ok is false of other paths. An id with a slash in it is
-// cut.
+// roomAt is the room whose socket a path is the address of; ok is false of other paths. An id with a slash in it,
+// which has a RawPath, is cut.
 func roomAt(path string) (id string, ok bool) {
 	if rest, ok := strings.CutPrefix(path, "/group/chat/"); ok {
 		id, _, _ = strings.Cut(rest, "/")

@@ -87,7 +87,7 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 	if bad == nil && e.OnHandshake != nil {
 		e.OnHandshake(time.Since(began))
 	}
-	if d, ok := w.(*doorway); ok { // net/http says it
+	if d := doorwayOf(w); d != nil { // net/http says it
 		d.refused = bad
 		return
 	}
@@ -216,7 +216,8 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 
 // connOf takes a request's connection from whoever accepted it, for nbio.
 func (e *Edge) connOf(w http.ResponseWriter) (*nbio.Conn, *Refusal) {
-	if d, ok := w.(*doorway); ok {
+	if d := doorwayOf(w); d != nil {
+		w.WriteHeader(http.StatusSwitchingProtocols) // for traces
 		d.taken = true
 		return adopt(d.fd), nil
 	}
