@@ -25,7 +25,7 @@ const (
 
 // Stretch is for how long a goroutine has been writing for rooms without a pause. The zero value is ready.
 type Stretch struct {
-	began, ended atomic.Int64 // as the hall counts time
+	began, last atomic.Int64 // as the hall counts time; last is when something came in, or was written, for the last time
 }
 
 // Hurried is an author whose messages come in on a goroutine that others wait for, a poller.
@@ -45,7 +45,7 @@ func stretchOf(from Author) *Stretch {
 
 // lasts reports whether the stretch may go on at now, or begins then.
 func (s *Stretch) lasts(now time.Duration) bool {
-	if now-time.Duration(s.ended.Load()) > stretchPause {
+	if now-time.Duration(s.last.Swap(int64(now))) > stretchPause {
 		s.began.Store(int64(now))
 	}
 	return now-time.Duration(s.began.Load()) < longestStretch
@@ -88,17 +88,17 @@ func (h *Hall) visitAll(parts []*part, hurry *Stretch) {
 
 // visitInPlace visits a part that was claimed, unless the lane has other work, or the caller has others to serve.
 func (l *lane) visitInPlace(p *part, hurry *Stretch) bool {
-	if !l.mu.TryLock() {
+	if hurry != nil && !hurry.lasts(l.hall.since(l.clock.Now())) || !l.mu.TryLock() {
 		return false
 	}
 	defer l.mu.Unlock()
-	if !l.queue.empty() || hurry != nil && !hurry.lasts(l.hall.since(l.clock.Now())) {
+	if !l.queue.empty() {
 		return false
 	}
 	l.visit(p)
 	l.pending.Add(-1)
 	if hurry != nil {
-		hurry.ended.Store(int64(l.hall.since(l.clock.Now())))
+		hurry.last.Store(int64(l.hall.since(l.clock.Now())))
 	}
 	return true
 }

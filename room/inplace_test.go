@@ -172,6 +172,20 @@ func TestInPlace_APollerHasOthersToServe(t *testing.T) {
 	}
 }
 
+// TestStretch_EndsWithAPause: what comes in and is handed over is no pause.
+func TestStretch_EndsWithAPause(t *testing.T) {
+	var s Stretch
+	now := time.Second
+	for took := time.Duration(0); took < 3*longestStretch; took += stretchPause / 2 {
+		if got, want := s.lasts(now+took), took < longestStretch; got != want {
+			t.Fatalf("after %v it lasts: %v; want %v", took, got, want)
+		}
+	}
+	if !s.lasts(now + 3*longestStretch + 2*stretchPause) {
+		t.Error("it does not begin anew after a pause")
+	}
+}
+
 // TestInPlace_OutcomesComeFirst: the sender is told before the members are written to, as ever.
 func TestInPlace_OutcomesComeFirst(t *testing.T) {
 	f := newFixture(t, instant, Hooks{})
