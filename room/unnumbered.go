@@ -1,6 +1,8 @@
 package room
 
 import (
+	"slices"
+
 	"barrage/codec"
 	"barrage/internal/chat"
 )
@@ -70,6 +72,7 @@ func (p *promises) keep(message string, now int64) (promised, doubtful bool) {
 func (r *Room) arriveUnnumberedLocked(ev chat.Event) {
 	f := &r.follower
 	if ev.Kind == chat.EventRecall {
+		r.tellTakenLocked(ev.Messages[0])
 		if r.newest.remove(func(e chat.Entry) bool { return e.JSON == ev.Messages[0] }) {
 			f.pos.Total = max(f.pos.Total, 1) - 1 // it is the list's length
 			f.pos.Seq = f.pos.Total
@@ -122,6 +125,9 @@ func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 			}
 		}
 	} else {
+		for _, m := range takenBack(r.newest.entries, now.Entries, f.pos.Seq, r.keyOf) {
+			r.tellTakenLocked(m)
+		}
 		news = missing(r.newest.entries, now.Entries, f.pos.Seq, now.Seq)
 		r.promised.add(news, now.Entries, coarse)
 	}
@@ -149,6 +155,48 @@ func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 	r.tellPlaceLocked()
 }
 
+// tellTakenLocked tells native members that a message was taken back, and those that come back later. r.mu must be
+// held.
+func (r *Room) tellTakenLocked(message string) {
+	husk, ok := codec.Husk(message)
+	if !ok {
+		return // of a form that no recall can name
+	}
+	ev := chat.Event{Kind: chat.EventRecall, Messages: []string{husk}}
+	r.recalls.add(r.keyOf(husk), ev, r.follower.pos, r.keyOf)
+	r.nativesLocked(func(st *stream) { st.recalled(&ev) })
+}
+
+// border is the part of what is known in which it begins, one in so many: 64 to 128 messages of 256 to 512. Events come
+// in another order than the list has, so neighbours of the first ones may have been known too.
+const border = 4
+
+// takenBack are messages of known, of which the last stood at place at, that list, the end of the history, has no more.
+// What is gone from in front of all that is left may have been trimmed, unless the whole history was known. Where
+// nothing is left of several, Redis has lost them, or they have expired. Of equal messages all have to be gone: a
+// recall names them alike.
+func takenBack(known, list []chat.Entry, at uint64, keyOf func(string) key) (gone []string) {
+	left := make(map[key]bool, len(list))
+	for _, e := range list {
+		left[keyOf(e.JSON)] = true
+	}
+	from := slices.IndexFunc(known, func(e chat.Entry) bool { return left[keyOf(e.JSON)] })
+	switch whole := at <= uint64(len(known)); {
+	case whole && (from >= 0 || len(known) == 1):
+		from = 0
+	case from < 0:
+		return nil
+	default:
+		from += len(known) / border
+	}
+	for _, e := range known[min(from, len(known)):] {
+		if !left[keyOf(e.JSON)] {
+			gone = append(gone, e.JSON)
+		}
+	}
+	return gone
+}
+
 // texts are the messages of entries as all nodes show them.
 func texts(entries []chat.Entry) []string {
 	all := make([]string, len(entries))
@@ -162,7 +210,7 @@ func texts(entries []chat.Entry) []string {
 // last, and had come to place at. Messages of known that the list has not were taken back. What stands in the
 // list before the first of known is older than that. Of equal messages as many are news as the list has more
 // than known, from where known began by its places, and no more than it has grown by. Where known begins nothing is
-// news: events come in another order than the list has, so neighbours of its first ones may have been known too.
+// news, see border.
 func missing(known, list []chat.Entry, at, length uint64) (news []string) {
 	had := make(map[string]int, len(known))
 	for _, text := range texts(known) {
@@ -190,7 +238,6 @@ func missing(known, list []chat.Entry, at, length uint64) (news []string) {
 		}
 		return news
 	}
-	const border = 4 // a part of known so large is where it begins: 64 to 128 messages of 256 to 512
 	newsFrom := max(from, first)
 	if at > uint64(len(known)) {
 		newsFrom += len(known) / border

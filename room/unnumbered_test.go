@@ -1,6 +1,7 @@
 package room
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,37 @@ func TestMissing(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: news %q; want %q", c.what, got, want)
+		}
+	}
+}
+
+func TestTakenBack(t *testing.T) {
+	ids := keys{maphash.MakeSeed()}
+	for _, c := range []struct {
+		what, known, list string
+		at, end           uint64
+		want              string
+	}{
+		{"nothing", "a b c", "a b c d", 3, 4, ""},
+		{"one in the middle", "a b c", "a c", 3, 2, "b"},
+		{"the first of all", "a b c", "b c", 3, 2, "a"},
+		{"the newest, and others came", "a b c", "a b d", 3, 3, "c"},
+		{"the only one", "a", "", 1, 0, "a"},
+		{"the store has lost them", "a b", "", 2, 0, ""},
+		{"it has expired and begun again", "a b", "x", 2, 1, ""},
+		{"the first that are known, as if trimmed", "c d e f g", "e f g", 7, 3, ""},
+		{"one far behind those", "c d e f g", "e g", 7, 2, "f"},
+		{"one of equal ones", "6 6 6", "6 6", 3, 2, ""},
+		{"all of equal ones", "6 6 a", "a", 3, 1, "6 6"},
+		{"one in the border, which may stand in front of the list", "a b c d e f g h", "a c d e f g h", 200, 199, ""},
+	} {
+		got := takenBack(placed(c.at, c.known), placed(c.end, c.list), c.at, ids.keyOf)
+		var want []string
+		for _, e := range placed(9, c.want) {
+			want = append(want, e.JSON)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: taken back %q; want %q", c.what, got, want)
 		}
 	}
 }

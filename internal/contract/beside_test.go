@@ -106,6 +106,60 @@ func TestBeside_RecallAndJoin(t *testing.T) {
 	}
 }
 
+// TestBeside_NativesAreToldOfRecalls: those on all nodes, whoever takes a message back.
+func TestBeside_NativesAreToldOfRecalls(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	o := startOriginal(t, server)
+	nodes := []*node{startNode(t, beside(server.Addr)...), startNode(t, beside(server.Addr)...)}
+	told := make(chan string, 100)
+	for i, n := range nodes {
+		n.native(t, t.Context(), "r", "viewer", func(f stormFrame) {
+			if f.T == "recalled" {
+				told <- fmt.Sprintf("%d: %s %d", i, f.UserID, f.TS)
+			}
+		})
+	}
+	wantTold := func(message, user string) {
+		t.Helper()
+		want := map[string]bool{}
+		for i := range nodes {
+			want[fmt.Sprintf("%d: %s %d", i, user, timestamp(t, message))] = true
+		}
+		for len(want) > 0 {
+			select {
+			case got := <-told:
+				if !want[got] {
+					t.Fatalf("told of %q; want %v", got, want)
+				}
+				delete(want, got)
+			case <-time.After(patience):
+				t.Fatalf("native members were not told of %v", want)
+			}
+		}
+	}
+	account := nodes[0].login(t, "a")
+	member, other := nodes[0].userIn(t, account), nodes[1].member(t, "r", "b")
+	hear := func(message string) string {
+		t.Helper()
+		member.wantText(message)
+		other.wantText(message)
+		return message
+	}
+	theirs := hear(o.say("theirs"))
+	hear(o.say("stays"))
+	o.do("LREM", "gml:r", "1", fastIM(theirs))
+	wantTold(theirs, "9")
+
+	member.say("mine")
+	mine := member.wantMessage("r", "a", "mine")
+	other.wantText(mine)
+	for range 2 { // repeated, members are told again
+		nodes[0].wantEnvelope(t, "/group/delMessage", account, params{"groupId": "r", "ts": fmt.Sprint(timestamp(t, mine))}, recalled)
+		wantTold(mine, "a")
+	}
+}
+
 // TestBeside_RecallInBusyRoom: it never falls silent.
 func TestBeside_RecallInBusyRoom(t *testing.T) {
 	t.Parallel()

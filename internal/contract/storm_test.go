@@ -23,6 +23,8 @@ import (
 type stormFrame struct {
 	T       string `json:"t"`
 	ID      string `json:"id"`
+	UserID  string `json:"user_id"`
+	TS      int64  `json:"ts"`
 	Code    string `json:"code"`
 	Retry   int64  `json:"retry_after_ms"`
 	Level   int    `json:"level"`
