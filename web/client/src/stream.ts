@@ -45,7 +45,7 @@ export interface Arrival {
 
 /** Step is one thing to do, in order. */
 type Step =
-  | { do: "message"; message: Message; history: boolean }
+  | { do: "message"; message: Message; history: boolean; counted: boolean } // counted: its number tells it from others
   | { do: "missing"; from: number; to: number; reason: string } // to be fetched
   | { do: "name"; to: number; reason: string } // not to be had
   | { do: "batch"; epoch: string; seq: number } // one of that epoch comes, behind seq
@@ -139,7 +139,7 @@ export class Stream {
     for (const r of recalled) this.#recalled.add(r); // nothing of it is on the screen
     const life = this.#life;
     for (const message of isLocal(epoch) ? messages.map(unnumbered) : messages) {
-      this.#handOn(message, true);
+      this.#handOn(message, true, true);
       if (life !== this.#life) return;
     }
     this.#moveTo(seq);
@@ -156,7 +156,7 @@ export class Stream {
     const first = messages[0];
     if (!first) return;
     if (epoch !== "") this.#steps.push({ do: "batch", epoch, seq: first.seq - 1 });
-    for (const message of messages) this.#steps.push({ do: "message", message, history: false });
+    for (const message of messages) this.#steps.push({ do: "message", message, history: false, counted: true });
     this.#run();
   }
 
@@ -265,7 +265,7 @@ export class Stream {
       case "message": {
         const { seq } = step.message;
         if (seq > this.#last + 1) return this.#fill(seq - 1, "missed", step);
-        if (seq === 0 || seq > this.#last) this.#handOn(step.message, step.history);
+        if (seq === 0 || seq > this.#last) this.#handOn(step.message, step.history, step.counted);
         return;
       }
       case "missing":
@@ -327,10 +327,10 @@ export class Stream {
       const lacks = !joins && (oldest > 1 || (oldest === 0 && this.#epoch !== ""));
       const had = Math.max(this.#last, this.#floor); // Infinity where all of it was cleared
       const to = lacks && had < Infinity ? Math.max(oldest - 1, had + 1) : 0;
-      this.#steps.unshift(name(to), { do: "place", epoch, seq }, ...asSteps(news.map(unnumbered)));
+      this.#steps.unshift(name(to), { do: "place", epoch, seq }, ...asSteps(news.map(unnumbered), false));
     } else {
       const place: Step = { do: "place", epoch, seq: joins ? before : 0 };
-      this.#steps.unshift(place, name(before), ...asSteps(news), upTo(seq));
+      this.#steps.unshift(place, name(before), ...asSteps(news, false), upTo(seq));
     }
   }
 
@@ -362,11 +362,16 @@ export class Stream {
     this.#host.fetchBetween(epoch, Math.max(from, 1), to, fetching.signal).then(done, () => done([]));
   }
 
-  /** #handOn is the one way out: past the number, where there is one, and by the key. */
-  #handOn(message: Message, history: boolean): void {
+  /**
+   * #handOn is the one way out: past the number, where there is one, and by the key. Without an id equal messages of one
+   * millisecond have one key (beside original FastIM nodes): where numbers go on, the number tells them apart.
+   */
+  #handOn(message: Message, history: boolean, counted: boolean): void {
     if (message.seq > 0) [this.#last, this.#lastTs] = [message.seq, message.ts];
     if (message.recalled) return this.#host.recalled(recallOf(message.seq));
-    if (this.wasRecalled(message) || !this.#seen.add(message)) return;
+    if (this.wasRecalled(message)) return;
+    const told = counted && message.id === "" && message.seq > 0 && !isLocal(this.#epoch);
+    if (!this.#seen.add(message) && !told) return;
     if (this.#clearing || this.isCleared(this.#epoch, message.seq)) return; // but it is known now: in another epoch it may have another number
     if (isLocal(this.#epoch)) this.#heard.add(message);
     this.#host.message(message, history);
@@ -393,8 +398,8 @@ function messagesOf(step: Step): Message[] {
 type MessageStep = Step & { do: "message" };
 
 /** asSteps makes steps of messages that did not come live. */
-function asSteps(messages: Message[]): MessageStep[] {
-  return messages.map((message) => ({ do: "message", message, history: true }));
+function asSteps(messages: Message[], counted = true): MessageStep[] {
+  return messages.map((message) => ({ do: "message", message, history: true, counted }));
 }
 
 /** upTo is what a welcome did not bring, up to seq. */

@@ -50,6 +50,23 @@ test("duplicates are dropped", async () => {
   assert.equal(seen.take(), "1, 2, 3");
 });
 
+test("equal messages of one millisecond without an id, as original FastIM nodes have them: numbers tell them apart", async () => {
+  const world = new World();
+  const { seen, line } = await world.joined();
+  const said = (...numbers: number[]) => numbers.map((seq) => ({ seq, user_id: "v", body: "666", ts: 5, id: "" }));
+  const batch = (...numbers: number[]) => ({ t: "batch", epoch: "e1", seq: numbers[0], messages: said(...numbers) });
+  line.say(batch(1, 2, 3), batch(2, 3), batch(4));
+  await world.pass(10);
+  assert.equal(seen.take(), "1, 2, 3, 4");
+  line.end(1006);
+  world.server.handshake = (next) => {
+    next.accept();
+    next.say({ t: "welcome", epoch: "e1", seq: 6, recovered: false, messages: said(3, 4, 5, 6) });
+  };
+  await world.pass(1100);
+  assert.equal(seen.take(), "h5, h6");
+});
+
 test("what has a number that is none is no message: in whole numbers there would be no way to it", async () => {
   const world = new World();
   const { seen, line } = await world.joined();
