@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"barrage/internal/child"
+	"barrage/internal/port"
 )
 
 // startPatience bounds the time until what we started can be used.
@@ -46,17 +47,15 @@ func startRedis(ctx context.Context) (*redis, error) {
 }
 
 func (r *redis) start(ctx context.Context, program string) error {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	held, err := port.Hold()
 	if err != nil {
 		return err
 	}
-	r.addr = free.Addr().String()
-	_, port, _ := net.SplitHostPort(r.addr) // as it was given
-	if err := free.Close(); err != nil {
-		return err
-	}
+	defer held.Free() // the server has it, or there is none
+	r.addr = held.Addr
+	_, at, _ := net.SplitHostPort(r.addr) // as it was given
 	var said tail
-	r.cmd = command(program, "--bind", "127.0.0.1", "--port", port, "--dir", r.dir, "--save", "", "--appendonly", "no")
+	r.cmd = command(program, "--bind", "127.0.0.1", "--port", at, "--dir", r.dir, "--save", "", "--appendonly", "no")
 	r.cmd.Stdout, r.cmd.Stderr = &said, &said
 	if r.ended, err = child.Start(r.cmd); err != nil {
 		return err

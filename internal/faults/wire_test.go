@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"barrage/internal/redistest"
+	"barrage/internal/port"
 )
 
 // wire is the network between one node and Redis. When it is cut, connections break and
@@ -26,12 +26,12 @@ type wire struct {
 // newWire is a wire to a server, whole.
 func newWire(t *testing.T, to string) *wire {
 	t.Helper()
-	port, err := redistest.HoldPort() // it is ours also while the wire is cut
+	held, err := port.Hold() // it is ours also while the wire is cut
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(port.Free)
-	w := &wire{t: t, addr: port.Addr, to: to}
+	t.Cleanup(held.Free)
+	w := &wire{t: t, addr: held.Addr, to: to}
 	w.mend()
 	t.Cleanup(w.cut)
 	return w

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"barrage/internal/port"
 )
 
 const (
@@ -125,7 +127,7 @@ func StartCluster(tb testing.TB, args ...string) *Cluster {
 	tb.Helper()
 	c := &Cluster{}
 	for range 2 * masters {
-		bus, err := HoldPort()
+		bus, err := port.Hold()
 		if err != nil {
 			tb.Fatal(err)
 		}

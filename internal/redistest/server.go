@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"barrage/internal/child"
+	"barrage/internal/port"
 )
 
 // ProgramVariable is the variable of the environment with the path of another program than redis-server, as Valkey's.
@@ -42,7 +43,7 @@ type Server struct {
 	Addr string
 
 	// Immutable after New.
-	port *Port // Addr's
+	port *port.Port // Addr's
 	args []string
 	dir  string
 	// sentinel is what is in the file of a sentinel, which must have one; else empty.
@@ -79,7 +80,7 @@ func (s *Server) launch() (*Server, error) {
 		return nil, fmt.Errorf("cannot start redis-server: %w", err)
 	}
 	s.dir = dir
-	if s.port, err = HoldPort(); err == nil {
+	if s.port, err = port.Hold(); err == nil {
 		s.Addr = s.port.Addr
 		if err = s.start(); err == nil {
 			return s, nil

@@ -1,4 +1,5 @@
-package redistest
+// Package port has ports of this machine that stay free while nobody listens on them.
+package port
 
 import (
 	"fmt"
@@ -15,8 +16,8 @@ type Port struct {
 	fd   int
 }
 
-// HoldPort takes a port that is free. Whoever sets SO_REUSEADDR, as Go's listeners and Redis do, can listen on it.
-func HoldPort() (*Port, error) {
+// Hold takes a port that is free. Whoever sets SO_REUSEADDR, as Go's listeners and Redis do, can listen on it.
+func Hold() (*Port, error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot hold a port: %w", err)

@@ -1,4 +1,4 @@
-package redistest_test
+package port_test
 
 import (
 	"errors"
@@ -6,12 +6,12 @@ import (
 	"syscall"
 	"testing"
 
-	"barrage/internal/redistest"
+	"barrage/internal/port"
 )
 
-// TestHoldPort: a port that is held refuses connections, can be listened on twice in turn, and is given to nobody else.
-func TestHoldPort(t *testing.T) {
-	p, err := redistest.HoldPort()
+// TestHold: a port that is held refuses connections, can be listened on twice in turn, and is given to nobody else.
+func TestHold(t *testing.T) {
+	p, err := port.Hold()
 	if err != nil {
 		t.Fatal(err)
 	}
