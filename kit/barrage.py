@@ -279,6 +279,6 @@ def converse(addr):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: barrage.py host:port")
+    if len(sys.argv) != 2 or not sys.argv[1].rpartition(":")[2].isdigit():
+        sys.exit("usage: barrage.py host:port, as barrage.py 127.0.0.1:9000")
     converse(sys.argv[1])
