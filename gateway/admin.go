@@ -67,6 +67,7 @@ func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 			"GET /v1/admin/users/{user}":           administer(everywhere(s.userEverywhere)),
 			"POST /v1/admin/users/{user}/revoke":   administer(s.revokeUser),
 			"POST /v1/admin/tokens/{id}/revoke":    administer(s.revokeToken),
+			"GET /v1/admin/rooms/{room}/messages":  administer(inRoom(s.messages)),
 			"POST /v1/admin/rooms/{room}/mod":      administer(inRoom(s.moderate)),
 			"GET /v1/admin/rooms/{room}/mod":       administer(inRoom(s.order)),
 			"GET /v1/admin/rooms/{room}/mod/log":   administer(inRoom(s.modLog)),

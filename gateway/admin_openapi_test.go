@@ -91,6 +91,8 @@ func adminCases() []adminCase {
 		{op: "publish", method: post, path: "/v1/admin/rooms/r/messages", body: `{"messages":[{"id":"1","body":"hi","user_id":"u"}]}`, good: 200, long: "/v1/admin/rooms/" + long + "/messages"},
 		{op: "getRoom", method: get, path: "/v1/admin/rooms/r", good: 200, long: "/v1/admin/rooms/" + long, store: "Rules"},
 		{op: "exportRoom", method: get, path: "/v1/admin/rooms/r/export", good: 200, long: "/v1/admin/rooms/r/export?after=x", store: "Page"},
+		{op: "readMessages", method: get, path: "/v1/admin/rooms/r/messages", good: 200, long: "/v1/admin/rooms/r/messages?before=0", store: "Page"},
+		{op: "readMessages", method: get, path: "/v1/admin/rooms/r/messages?user=u", good: 200, long: "/v1/admin/rooms/r/messages?user=u&limit=101", store: "Page"},
 		{op: "moderate", method: post, path: pathMod, body: mute, good: 200, long: "/v1/admin/rooms/" + long + "/mod", store: "ChangeRules", beside: "ChangeRules"},
 		{op: "getOrder", method: get, path: pathMod, good: 200, long: "/v1/admin/rooms/" + long + "/mod", store: "Rules"},
 		{op: "getModLog", method: get, path: pathMod + "/log", good: 200, long: pathMod + "/log?limit=0", store: "ReadLog"},

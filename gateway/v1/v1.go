@@ -347,16 +347,29 @@ func (n *API) messages(ctx context.Context, r *http.Request) (int, any, *edge.Re
 	if bad != nil {
 		return 0, nil, bad
 	}
-	before, after, limit, bad := readPage(r.URL.Query())
+	h, bad := n.Page(ctx, r.URL.Query(), id)
 	if bad != nil {
 		return 0, nil, bad
 	}
-	h, err := n.store.Page(ctx, id, before, after, limit)
-	if err != nil {
-		return 0, nil, n.cannot("read the history", err)
-	}
 	return http.StatusOK, pageText(&h), nil
 }
+
+// Page is the page of a room's history that a query asks for by before, after and limit. Its caller has found out that
+// whoever asks may read it.
+func (n *API) Page(ctx context.Context, q url.Values, id string) (h chat.History, bad *edge.Refusal) {
+	before, after, limit, bad := readPage(q)
+	if bad != nil {
+		return h, bad
+	}
+	h, err := n.store.Page(ctx, id, before, after, limit)
+	if err != nil {
+		return h, n.cannot("read the history", err)
+	}
+	return h, nil
+}
+
+// WritePage answers with a page of a history.
+func WritePage(w http.ResponseWriter, h *chat.History) { WriteJSON(w, http.StatusOK, pageText(h)) }
 
 // pageText is a page of a history as an answer.
 func pageText(h *chat.History) encoded {
