@@ -2,11 +2,16 @@ package gateway
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"barrage/gateway/edge"
 )
@@ -70,6 +75,34 @@ func TestAcceptor_RefusalsAreNetHTTPs(t *testing.T) {
 	wantDirect(t, s, 2)
 }
 
+// TestAcceptor_CountsRequestsOnce: what an address asks for counts once against ten times http_rate, whether a
+// handshake was refused by who accepted it or not, and nothing comes after it on its connection.
+func TestAcceptor_CountsRequestsOnce(t *testing.T) {
+	s := behindProxy(t, func(c *setup) {
+		c.CORS.AllowedOrigins = []string{"https://shop.example"}
+		c.Limits.HTTPRate, c.Limits.HTTPBurst = 0.001, 1
+	})
+	evil := strings.Replace(handshake(chatPath("r", "u")), "Host", fromAddr("203.0.113.1")+"Origin: http://evil.example\r\nHost", 1)
+	nowhere := strings.Replace(evil, "/group/chat", "/nowhere", 1)
+	for i := range 12 {
+		request, want := evil, http.StatusForbidden
+		if i%2 == 1 {
+			request, want = nowhere, http.StatusNotFound
+		}
+		if i >= 10 {
+			want = http.StatusTooManyRequests
+		}
+		w := dialTCP(t, s)
+		w.mustWrite(request)
+		resp, err := w.response()
+		if err != nil || resp.status != want {
+			t.Errorf("request %d: %+v, %v; want %d", i, resp, err, want)
+		}
+		_ = w.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n") // an error: it is cut already
+		w.wantCut()
+	}
+}
+
 // TestAcceptor_AStoreThatHangsHoldsUpNobody: rooms that are not there yet wait for it, others do not.
 func TestAcceptor_AStoreThatHangsHoldsUpNobody(t *testing.T) {
 	s := newServer(t, nil)
@@ -108,15 +141,51 @@ func TestAcceptor_HistoryThatHangsHoldsUpNobody(t *testing.T) {
 	join(t, s, "r", "v")
 }
 
-// TestAcceptor_Traced: a handshake whose request is traced is let in once, by who accepted it.
+// TestAcceptor_Traced: a handshake whose request is traced is let in once, by who accepted it, and is one span, also
+// where it is refused.
 func TestAcceptor_Traced(t *testing.T) {
-	collector := httptest.NewServer(http.NotFoundHandler())
+	statuses := make(chan int64, 10)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var data otlp.TracesData
+		if err != nil || proto.Unmarshal(body, &data) != nil {
+			return
+		}
+		for _, resource := range data.GetResourceSpans() {
+			for _, scope := range resource.GetScopeSpans() {
+				for _, span := range scope.GetSpans() {
+					for _, a := range span.GetAttributes() {
+						if a.GetKey() == "http.response.status_code" {
+							statuses <- a.GetValue().GetIntValue()
+						}
+					}
+				}
+			}
+		}
+	}))
 	defer collector.Close()
-	s := newServer(t, func(c *setup) { c.Traces.Endpoint, c.Traces.Sample = collector.URL+"/v1/traces", 1 })
+	s := newServer(t, func(c *setup) {
+		c.CORS.AllowedOrigins = []string{"https://shop.example"}
+		c.Traces.Endpoint, c.Traces.Sample = collector.URL+"/v1/traces", 1
+	})
 	join(t, s, "r", "u")
 	wantDirect(t, s, 1)
-	if got := s.edge.Stats.RefusedHandshakes.Load(); got != 0 {
-		t.Errorf("%d refused handshakes; want none", got)
+	w := dialTCP(t, s)
+	w.mustWrite(strings.Replace(handshake(chatPath("r", "u")), "Host", "Origin: http://evil.example\r\nHost", 1))
+	if resp, err := w.response(); err != nil || resp.status != http.StatusForbidden {
+		t.Errorf("%+v, %v; want 403", resp, err)
+	}
+	if got := s.edge.Stats.RefusedHandshakes.Load(); got != 1 {
+		t.Errorf("%d refused handshakes; want one", got)
+	}
+	s.Close() // sends what is left
+	close(statuses)
+	var got []int64
+	for status := range statuses {
+		got = append(got, status)
+	}
+	if want := []int64{101, 403}; !slices.Equal(got, want) {
+		t.Errorf("spans of requests with status %v; want %v", got, want)
 	}
 }
 

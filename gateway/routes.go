@@ -26,7 +26,19 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
 	mux.Handle("GET /barrage-room.mjs", web.Script("element.mjs"))
-	return s.counted(s.bounded(answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(s.traces.Serve(s.known(mux), "/", false)))))))
+	known := s.known(mux)
+	around := func(h http.Handler) http.Handler {
+		return answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(h))))
+	}
+	again, first := around(known), s.bounded(around(s.traces.Serve(known, "/", false)))
+	return s.counted(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if edge.Seen(r) { // it was counted and traced then
+			w.Header().Set("Connection", "close") // what the connection asked next would be taken for seen, too
+			again.ServeHTTP(w, r)
+		} else {
+			first.ServeHTTP(w, r)
+		}
+	}))
 }
 
 // bounded refuses an address that asks for more than anybody does, before anything else is done for it: calls and
@@ -34,8 +46,10 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 func (s *Server) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if bad := edge.RefusedByDoor(s.edge.Door.Request(r)); bad != nil {
-			w.Header().Set("Connection", "close")
-			v1.WriteProblem(w, bad)
+			if !edge.LeftToHTTP(w, bad) {
+				w.Header().Set("Connection", "close")
+				v1.WriteProblem(w, bad)
+			}
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -239,16 +239,17 @@ func (a *Acceptor) admit(c accepted, p []byte, r *http.Request) {
 		a.direct.Add(1)
 		a.edge.Plain.Passed(c.peer.Addr())
 	} else {
-		a.toHTTP(c.fd, p, d.refused)
+		a.toHTTP(c.fd, p, d)
 	}
 }
 
-// doorway is what answers to a handshake that net/http has not seen are written to. It keeps none: net/http says them.
+// doorway is what answers to a handshake that net/http has not seen are written to. It keeps none: net/http says them,
+// after the handlers have seen the request again.
 type doorway struct {
 	fd      int
 	header  http.Header
 	taken   bool     // the connection is a session's
-	refused *Refusal // by Admit
+	refused *Refusal // see LeftToHTTP
 }
 
 func (d *doorway) Header() http.Header {
@@ -275,8 +276,24 @@ func doorwayOf(w http.ResponseWriter) *doorway {
 func (d *doorway) Write(p []byte) (int, error) { return len(p), nil }
 func (d *doorway) WriteHeader(int)             {}
 
-// toHTTP hands a connection to net/http, with what was read of it, and what was decided about it.
-func (a *Acceptor) toHTTP(fd int, read []byte, refused *Refusal) {
+// LeftToHTTP reports whether net/http has yet to see a request that was refused, nil for one that was let in. It will,
+// and the refusal is Admit's to write then.
+func LeftToHTTP(w http.ResponseWriter, refused *Refusal) bool {
+	d := doorwayOf(w)
+	if d == nil {
+		return false
+	}
+	status := http.StatusSwitchingProtocols
+	if d.refused = refused; refused != nil {
+		status = refused.Status
+	}
+	w.WriteHeader(status) // for what notes it
+	return true
+}
+
+// toHTTP hands a connection to net/http, with what was read of it, and what became of its request in the doorway, nil
+// where no handler has seen it.
+func (a *Acceptor) toHTTP(fd int, read []byte, seen *doorway) {
 	f := os.NewFile(uintptr(fd), "")
 	defer func() { _ = f.Close() }()
 	conn, err := net.FileConn(f) // duplicates the descriptor
@@ -294,7 +311,7 @@ func (a *Acceptor) toHTTP(fd int, read []byte, refused *Refusal) {
 		return
 	}
 	_ = tcp.SetKeepAlive(false) // FileConn turns it on; an error: it has gone
-	c := &replayed{TCPConn: tcp, left: append([]byte(nil), read...), refused: refused}
+	c := &replayed{TCPConn: tcp, left: append([]byte(nil), read...), seen: seen}
 	select {
 	case a.others <- c:
 	case <-a.done:
@@ -305,8 +322,8 @@ func (a *Acceptor) toHTTP(fd int, read []byte, refused *Refusal) {
 // replayed is a connection of which something was read already.
 type replayed struct {
 	*net.TCPConn
-	left    []byte
-	refused *Refusal // what was decided about its request, nil of nothing
+	left []byte
+	seen *doorway // where handlers have seen its request, nil: they have not
 }
 
 func (c *replayed) Read(p []byte) (int, error) {
@@ -320,18 +337,24 @@ func (c *replayed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-type decidedKey struct{}
+type seenKey struct{}
 
-// ConnContext has net/http tell Admit what was decided about a connection's request, see http.Server.ConnContext.
+// ConnContext has net/http tell Seen and Admit what became of a connection's request, see http.Server.ConnContext.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	if r, ok := c.(*replayed); ok && r.refused != nil {
-		return context.WithValue(ctx, decidedKey{}, r.refused)
+	if r, ok := c.(*replayed); ok && r.seen != nil {
+		return context.WithValue(ctx, seenKey{}, r.seen)
 	}
 	return ctx
 }
 
+// Seen reports whether the handlers have seen the request before net/http had it: what counts requests has counted it.
+// It is said of all requests of the connection, so that one must be the last.
+func Seen(r *http.Request) bool { return r.Context().Value(seenKey{}) != nil }
+
 // decided is what was decided about a request before net/http had it; nil: nothing.
 func decided(r *http.Request) *Refusal {
-	bad, _ := r.Context().Value(decidedKey{}).(*Refusal)
-	return bad
+	if d, ok := r.Context().Value(seenKey{}).(*doorway); ok {
+		return d.refused
+	}
+	return nil
 }

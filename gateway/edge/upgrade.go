@@ -87,8 +87,7 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 	if bad == nil && e.OnHandshake != nil {
 		e.OnHandshake(time.Since(began))
 	}
-	if d := doorwayOf(w); d != nil { // net/http says it
-		d.refused = bad
+	if LeftToHTTP(w, bad) {
 		return
 	}
 	if bad != nil {
