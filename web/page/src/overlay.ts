@@ -62,7 +62,7 @@ const sheet = new CSSStyleSheet();
 sheet.replaceSync(`@layer barrage { ${overlayStyle} }`);
 document.adoptedStyleSheets = [sheet];
 try {
-  new Overlay(document.body, options()).show(source());
+  new Overlay(document.querySelector("main")!, options()).show(source());
 } catch (err) {
   problem((err as BarrageError).message);
 }

@@ -512,7 +512,8 @@ export class Session {
   }
 
   private showMe(): void {
-    $("me").textContent = this.guest ? t("guest") : tame(this.me);
+    const me = ($("me").textContent = this.guest ? t("guest") : tame(this.me));
+    $("change").ariaLabel = me ? t("changeFrom", { me }) : t("change"); // Who speaks to the page says what stands there.
   }
 
   private showCounters(): void {
