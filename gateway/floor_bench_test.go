@@ -14,11 +14,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"barrage/bench/swarm"
 	"barrage/codec"
 	"barrage/gateway/edge"
+	"barrage/internal/rawio"
 )
 
 // floorEnv makes the test binary the reader of BenchmarkFloor: "address sockets".
@@ -87,7 +87,7 @@ func BenchmarkFloor(b *testing.B) {
 		ns    []float64
 	}{
 		{name: "c", write: nil},
-		{name: "raw", write: func() { sweepAll(sockets, func(s edge.Probe) { rawWrite(s.Conn().Hash(), frame) }) }},
+		{name: "raw", write: func() { sweepAll(sockets, func(s edge.Probe) { _, _ = rawio.Write(s.Conn().Hash(), frame) }) }},
 		{name: "nbio", write: func() { sweepAll(sockets, func(s edge.Probe) { _, _ = s.Conn().Write(frame) }) }},
 		{name: "lane", write: func() { laneSweeps(b, s) }},
 	}
@@ -127,10 +127,6 @@ func sweepAll(sockets []edge.Probe, write func(edge.Probe)) {
 		}
 		<-time.After(floorPause)
 	}
-}
-
-func rawWrite(fd int, p []byte) {
-	_, _, _ = syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 }
 
 // laneSweeps posts messages one after the other, each when every member has the one before.

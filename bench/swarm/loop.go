@@ -10,6 +10,8 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
+
+	"barrage/internal/rawio"
 )
 
 const (
@@ -371,7 +373,7 @@ func (l *loop) readSlowly() {
 			continue
 		}
 		b := l.buf[:min(l.plan.SlowBytes, len(l.buf))]
-		n, errno := rawRead(int(v.fd), b)
+		n, errno := rawio.Read(int(v.fd), b)
 		if errno != 0 || n == 0 {
 			continue // nothing there; an end is told by epoll
 		}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"barrage/codec"
+	"barrage/internal/rawio"
 )
 
 // speaker is a viewer's socket as its sender sees it. The loop opens and closes it under
@@ -246,7 +247,7 @@ func (s *sender) count(m message, late time.Duration) {
 // never waits: telling the scheduler costs more than it does.
 func write(fd int, b []byte) (int, error) {
 	for {
-		n, errno := rawWrite(fd, b)
+		n, errno := rawio.Write(fd, b)
 		if errno == 0 {
 			return n, nil
 		}

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -109,16 +108,4 @@ func connect(t *target, from unix.Sockaddr, slow, speaks bool) (fd int, done boo
 	default:
 		return -1, false, os.NewSyscallError("connect", err)
 	}
-}
-
-// rawRead and rawWrite are read(2) and write(2) on a socket that does not block, so the
-// scheduler need not be told.
-func rawRead(fd int, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	return int(n), errno
-}
-
-func rawWrite(fd int, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	return int(n), errno
 }

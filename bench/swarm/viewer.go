@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"barrage/codec"
+	"barrage/internal/rawio"
 )
 
 // stage is how far a viewer has got.
@@ -61,7 +62,7 @@ func (l *loop) ready(i int32, events uint32) {
 		}
 	default:
 	}
-	n, errno := rawRead(int(v.fd), l.buf)
+	n, errno := rawio.Read(int(v.fd), l.buf)
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return
