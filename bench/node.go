@@ -84,9 +84,9 @@ func (n *Node) ready(ctx context.Context) error {
 	return nil
 }
 
-// StartHub runs the baseline server of package hub in a process of its own. Stop it.
-func StartHub(ctx context.Context) (*Node, error) {
-	return startNode(ctx, nil, "bench", "hub", "--listen", "127.0.0.1:0")
+// StartBaseline runs a server of package baseline, one of [Baselines], in a process of its own. Stop it.
+func StartBaseline(ctx context.Context, name string) (*Node, error) {
+	return startNode(ctx, nil, "bench", name, "--listen", "127.0.0.1:0")
 }
 
 func startNode(ctx context.Context, env []string, args ...string) (*Node, error) {

@@ -16,18 +16,20 @@ import (
 	"testing"
 	"time"
 
-	"barrage/bench/hub"
+	"barrage/bench/baseline"
 	"barrage/bench/swarm"
 	"barrage/internal/cli"
 )
 
 // TestMain makes this test binary what [Run] starts from it: a worker, or a node, which
-// is the baseline server here.
+// is a baseline server here.
 func TestMain(m *testing.M) {
 	args := strings.Join(os.Args[1:], " ")
 	switch {
 	case strings.HasPrefix(args, "serve"), strings.HasPrefix(args, "bench hub"):
-		exit(serveAsNode())
+		exit(serveAsNode(baseline.ServeHub))
+	case strings.HasPrefix(args, "bench bare"):
+		exit(serveAsNode(baseline.ServeBare))
 	case args == "bench worker":
 		exit(swarm.Work(context.Background(), os.Stdin, os.Stdout))
 	}
@@ -45,7 +47,7 @@ func exit(err error) {
 // brokenNode is set for nodes that are to say this and end.
 const brokenNode = "BARRAGE_TEST_BROKEN"
 
-func serveAsNode() error {
+func serveAsNode(serve func(context.Context, net.Listener) error) error {
 	if why := os.Getenv(brokenNode); why != "" {
 		return errors.New(why)
 	}
@@ -77,7 +79,7 @@ func serveAsNode() error {
 	if err := listens.Tell(ln.Addr(), admin.Addr()); err != nil {
 		return err
 	}
-	return hub.Serve(context.Background(), ln)
+	return serve(context.Background(), ln)
 }
 
 // unreadyNode is set for nodes that are not ready "at first", or end while they are asked.
@@ -131,17 +133,19 @@ func TestRun_OwnNode(t *testing.T) {
 	}
 }
 
-func TestRun_HubInTwoProcesses(t *testing.T) {
+func TestRun_BaselinesInTwoProcesses(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	s := small
 	s.Procs = 2
-	r, err := Run(t.Context(), s, Target{Hub: true}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantWhole(t, r)
-	if r.Peer != "hub" || r.Client.Procs != 2 {
-		t.Errorf("peer %s with %d processes; want the hub and 2", r.Peer, r.Client.Procs)
+	for _, name := range Baselines() {
+		r, err := Run(t.Context(), s, Target{Baseline: name}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantWhole(t, r)
+		if r.Peer != name || r.Client.Procs != 2 {
+			t.Errorf("peer %s with %d processes; want %s and 2", r.Peer, r.Client.Procs, name)
+		}
 	}
 }
 
@@ -180,7 +184,7 @@ func TestRun_NamedTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- hub.Serve(ctx, ln) }() // Ended by cancel; waited for below.
+	go func() { served <- baseline.ServeHub(ctx, ln) }() // Ended by cancel; waited for below.
 	target := Target{Peer: "theirs", Addrs: []string{ln.Addr().String()}, Token: "secret"}
 	r, err := runWith(ctx, small, target, nil, swarm.InProcess())
 	if err != nil {
@@ -315,7 +319,7 @@ func TestRun_CannotBegin(t *testing.T) {
 
 func TestRun_UsageThatCannotBeRead(t *testing.T) {
 	t.Parallel() // It waits more than it works.
-	hub, err := StartHub(t.Context())
+	hub, err := StartBaseline(t.Context(), "hub")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +333,7 @@ func TestRun_UsageThatCannotBeRead(t *testing.T) {
 
 func TestRounds_LeavesOutWhoCannotBeReached(t *testing.T) {
 	t.Parallel() // It waits more than it works.
-	results, err := Rounds(t.Context(), small, []Target{{Peer: "away", Addrs: []string{"127.0.0.1:1"}}, {Hub: true}}, 2, nil)
+	results, err := Rounds(t.Context(), small, []Target{{Peer: "away", Addrs: []string{"127.0.0.1:1"}}, {Baseline: "hub"}}, 2, nil)
 	var peers []string
 	for _, r := range results {
 		peers = append(peers, r.Peer)

@@ -18,6 +18,9 @@ import (
 // ourselves is the peer that our own nodes are.
 const ourselves = "barrage"
 
+// Baselines are the servers that are built in to compare with: a plain hub, and the least that can be.
+func Baselines() []string { return []string{"hub", "bare"} }
+
 // Target is what a scenario runs against. The zero value is nodes of our own, as many as
 // the scenario has.
 //
@@ -26,8 +29,8 @@ type Target struct {
 	// Peer is the name of what is measured; empty is the addresses, and "barrage" where
 	// there are none.
 	Peer string `json:"-"`
-	// Hub makes it the baseline server of package hub, in a process of its own.
-	Hub bool `json:"hub,omitempty"`
+	// Baseline makes it that server of package baseline, one of [Baselines], in a process of its own.
+	Baseline string `json:"baseline,omitempty"`
 	// Redis is the host:port of the Redis that joins our own nodes; empty: several nodes get
 	// a redis-server of their own, one keeps everything in memory.
 	Redis string `json:"redis,omitempty"`
@@ -100,8 +103,8 @@ func (t Target) peer() string {
 	switch {
 	case t.Peer != "":
 		return t.Peer
-	case t.Hub:
-		return "hub"
+	case t.Baseline != "":
+		return t.Baseline
 	case t.named():
 		return strings.Join(t.Addrs, ",")
 	}
@@ -123,7 +126,7 @@ func (t Target) Suits(s Scenario) error {
 	if t.Room != "" && s.Rooms > 1 {
 		return fmt.Errorf("cannot run scenario %q in room %q: it has %d rooms; use --rooms 1", s.Name, t.Room, s.Rooms)
 	}
-	if s.Limits && (t.named() || t.Hub) {
+	if s.Limits && (t.named() || t.Baseline != "") {
 		return fmt.Errorf("cannot run scenario %q with limits on %s: only nodes that are started here can be told; set \"limits\" in its config", s.Name, t.peer())
 	}
 	if s.Deflate && t.dialect() != "native" {
@@ -183,7 +186,7 @@ func (t Target) known() []server {
 func (c *cluster) start(ctx context.Context, t Target, s Scenario, died func(error)) error {
 	env := append([]string{fmt.Sprint("BARRAGE_LIMITS_ENABLED=", s.Limits)}, s.Env...)
 	switch {
-	case t.Hub: // It knows of no Redis.
+	case t.Baseline != "": // It knows of no Redis.
 	case t.Redis != "":
 		if err := ping(ctx, t.Redis); err != nil {
 			return fmt.Errorf("cannot reach the Redis %s: %w", t.Redis, err)
@@ -204,8 +207,8 @@ func (c *cluster) start(ctx context.Context, t Target, s Scenario, died func(err
 	}
 	nodes := s.Nodes
 	begin := func() (*Node, error) { return StartNode(ctx, env...) }
-	if t.Hub {
-		nodes, begin = 1, func() (*Node, error) { return StartHub(ctx) }
+	if t.Baseline != "" {
+		nodes, begin = 1, func() (*Node, error) { return StartBaseline(ctx, t.Baseline) }
 	}
 	for i := range nodes {
 		n, err := begin()

@@ -41,7 +41,7 @@ func TestTarget_Suits(t *testing.T) {
 	f(Target{}, Scenario{Gifts: 0.1}, "it speaks fastim, and only the native dialect has kinds of messages; use --dialect native")
 	f(Target{Dialect: "native"}, Scenario{Gifts: 0.1, Limits: true}, "")
 	f(Target{Addrs: []string{"x:1"}}, Scenario{Limits: true}, "only nodes that are started here can be told")
-	f(Target{Hub: true}, Scenario{Limits: true}, "only nodes that are started here can be told")
+	f(Target{Baseline: "hub"}, Scenario{Limits: true}, "only nodes that are started here can be told")
 }
 
 func TestTarget_PeerIsItsAddresses(t *testing.T) {
@@ -52,7 +52,7 @@ func TestTarget_PeerIsItsAddresses(t *testing.T) {
 		}
 	}
 	f(Target{}, "barrage")
-	f(Target{Hub: true}, "hub")
+	f(Target{Baseline: "hub"}, "hub")
 	f(Target{Addrs: []string{"x:1", "y:2"}}, "x:1,y:2")
 	f(Target{Addrs: []string{"x:1"}, Peer: "staging"}, "staging")
 }

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"barrage/bench"
-	"barrage/bench/hub"
+	"barrage/bench/baseline"
 	"barrage/bench/report"
 	"barrage/bench/swarm"
 	"barrage/internal/cli"
@@ -73,7 +73,9 @@ connect or were cut off (but slow ones), something was worse or an objective was
 		tool.GroupID = "tools"
 		cmd.AddCommand(tool)
 	}
-	cmd.AddCommand(p.worker(), p.hub())
+	cmd.AddCommand(p.worker(),
+		p.baseline("hub", "one channel and two goroutines a connection", baseline.ServeHub),
+		p.baseline("bare", "one thread, one epoll, a write a member", baseline.ServeBare))
 	return cmd
 }
 
@@ -344,12 +346,12 @@ func (p program) worker() *cobra.Command {
 	}
 }
 
-// hub is the baseline of peers.
-func (p program) hub() *cobra.Command {
+// baseline is a server that peers compares with.
+func (p program) baseline(name, what string, serve func(context.Context, net.Listener) error) *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
-		Use:    "hub",
-		Short:  "The baseline server: one channel and two goroutines a connection",
+		Use:    name,
+		Short:  "A server to compare with: " + what,
 		Hidden: true,
 		Args:   cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -370,7 +372,7 @@ func (p program) hub() *cobra.Command {
 			if err := listens.Tell(ln.Addr(), ln.Addr()); err != nil {
 				return err
 			}
-			return hub.Serve(ctx, ln)
+			return serve(ctx, ln)
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "host:port")

@@ -90,6 +90,7 @@ func TestBench_BadInput(t *testing.T) {
 		{"a dialect that does not exist", "bench storm --dialect nativ --target 127.0.0.1:1", result{cli.ExitUsage, "", `barrage: cannot speak "nativ": dialects are fastim, native, raw and centrifugo (see barrage bench storm --help)` + "\n"}},
 		{"a peer's dialect that does not", "bench peers --peer x=foo@127.0.0.1:1", result{cli.ExitUsage, "", `barrage: cannot speak "foo": dialects are fastim, native, raw and centrifugo (see barrage bench peers --help)` + "\n"}},
 		{"a peer by the name of another", "bench peers --peer hub=raw@127.0.0.1:1", result{cli.ExitUsage, "", `barrage: cannot measure two peers as "hub": their figures would be one (see barrage bench peers --help)` + "\n"}},
+		{"a peer by the name of the other", "bench peers --peer bare=raw@127.0.0.1:1", result{cli.ExitUsage, "", `barrage: cannot measure two peers as "bare": their figures would be one (see barrage bench peers --help)` + "\n"}},
 		{"a suite in no dialect", "bench suite --dialect nativ --target 127.0.0.1:1", result{cli.ExitUsage, "", `barrage: cannot speak "nativ": dialects are fastim, native, raw and centrifugo (see barrage bench suite --help)` + "\n"}},
 		{"no address", "bench storm --target nowhere", result{cli.ExitUsage, "", `barrage: cannot use the address "nowhere": it is not of the form host:port, as 127.0.0.1:9000 (see barrage bench storm --help)` + "\n"}},
 		{"no port", "bench storm --redis 127.0.0.1:x", result{cli.ExitUsage, "", `barrage: cannot use the address "127.0.0.1:x": it is not of the form host:port, as 127.0.0.1:9000 (see barrage bench storm --help)` + "\n"}},
@@ -302,6 +303,7 @@ func TestBenchHelp_Teaches(t *testing.T) {
 		{"bench storm --help", "--slow-share float"},
 		{"bench find --help", "the last good level, what broke above it"},
 		{"bench peers --help", "one channel and two goroutines a connection"},
+		{"bench peers --help", "\"barrage bench bare\" run one alone"},
 		{"bench compare --help", "--worse-by 25%"},
 		{"bench --help", "TLS is ended before Barrage"},
 		{"bench storm --help", "No TLS (wss://)"},
@@ -314,7 +316,7 @@ func TestBenchHelp_Teaches(t *testing.T) {
 			t.Errorf("barrage %s = %+v; want %q in stdout", c.args, got, c.want)
 		}
 	}
-	if got := runLine(t, "bench"); strings.Contains(got.stdout, "worker") || strings.Contains(got.stdout, "hub  ") {
+	if got := runLine(t, "bench"); strings.Contains(got.stdout, "worker") || strings.Contains(got.stdout, "hub  ") || strings.Contains(got.stdout, "bare  ") {
 		t.Errorf("barrage bench shows its hidden commands: %s", got.stdout)
 	}
 }

@@ -198,19 +198,24 @@ func (p program) peers() *cobra.Command {
 	var rounds int
 	cmd := &cobra.Command{
 		Use:   "peers [SCENARIO | FILE.yaml]",
-		Short: "The same load against Barrage, a plain hub, and servers of yours",
+		Short: "The same load against Barrage, two servers that are built in, and yours",
 		Long: `Run a scenario (storm, unless another is named) against Barrage, against a plain hub as
-nearly every Go program has it (one channel and two goroutines a connection; it is built
-in), and against every --peer, in turn, in several rounds, and print the medians side by
-side. A peer is a server that you have started: name=dialect@host:port, where the
-dialect is fastim, raw or centrifugo; with ",pid=N" or ",metrics=host:port" its CPU and
-memory are measured too.`,
+nearly every Go program has it (one channel and two goroutines a connection), against a
+bare server (one thread, which writes each message to each member where it reads it: the
+least that a small room can cost), and against every --peer, in turn, in several rounds,
+and print the medians side by side. Hub and bare are built in: "barrage bench hub" and
+"barrage bench bare" run one alone. A peer is a server that you have started:
+name=dialect@host:port, where the dialect is fastim, raw or centrifugo; with ",pid=N" or
+",metrics=host:port" its CPU and memory are measured too.`,
 		Example: `  barrage bench peers
   barrage bench peers storm --viewers 2000 --rate 50 --peer fastim=fastim@127.0.0.1:9100,pid=4711
   barrage bench peers quiet --peer centrifugo=centrifugo@127.0.0.1:8000,metrics=127.0.0.1:8000`,
 		Args: atMostOneScenario,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			targets, names := []bench.Target{{}, {Hub: true}}, []string{"barrage", "hub"}
+			targets, names := []bench.Target{{}}, []string{"barrage"}
+			for _, name := range bench.Baselines() {
+				targets, names = append(targets, bench.Target{Baseline: name}), append(names, name)
+			}
 			for _, spec := range specs {
 				t, err := parsePeer(spec)
 				if err == nil && slices.Contains(names, t.Peer) {

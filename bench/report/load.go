@@ -63,7 +63,7 @@ func servers(r *bench.Result) string {
 		return ""
 	case len(r.Target.Addrs) > 0:
 		return plural(len(r.Target.Addrs), "target")
-	case r.Target.Hub:
+	case r.Target.Baseline != "":
 		return "1 process"
 	default:
 		return plural(nodes, "node") + " + Redis"

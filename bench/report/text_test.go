@@ -220,7 +220,7 @@ func nodesBesideHub() []bench.Result {
 		return r
 	}
 	barrage, hub, other := run("barrage", 5), run("hub", 6), run("fastim", 7)
-	hub.Target.Hub, other.Target.Addrs = true, []string{"10.0.0.5:9100"}
+	hub.Target.Baseline, other.Target.Addrs = "hub", []string{"10.0.0.5:9100"}
 	barrage.Warnings = []string{"the client was the bottleneck", "memory is scarce"}
 	other.Warnings = []string{"memory is scarce"}
 	return []bench.Result{barrage, hub, other}
@@ -354,7 +354,7 @@ func TestCommand_RunsAgainstTheSameServers(t *testing.T) {
 	fastim := bench.Result{Peer: "fastim", Dialect: "fastim", Target: bench.Target{Addrs: []string{"y:1"}, PIDs: []int{7}}}
 	raw := bench.Result{Peer: "mine", Dialect: "raw", Target: bench.Target{Addrs: []string{"z:1"}, Metrics: []string{"z:2"}, Path: "/{room}"}}
 	f("peers storm --rounds 1 --peer fastim=fastim@y:1,pid=7 --peer 'mine=raw@z:1,metrics=z:2,path=/{room}'",
-		&bench.Result{Peer: "barrage", Dialect: "fastim"}, &bench.Result{Peer: "hub", Dialect: "fastim", Target: bench.Target{Hub: true}}, &fastim, &raw, &fastim)
+		&bench.Result{Peer: "barrage", Dialect: "fastim"}, &bench.Result{Peer: "hub", Dialect: "fastim", Target: bench.Target{Baseline: "hub"}}, &fastim, &raw, &fastim)
 }
 
 // TestBenchstat_NamesDiffer: runs that were asked different things are no samples of one

@@ -1,9 +1,7 @@
-package hub
+package baseline
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -17,9 +15,6 @@ const (
 	writeWait     = 10 * time.Second
 	pongWait      = 60 * time.Second
 	pingPeriod    = pongWait * 9 / 10
-	// readLimit in bytes is above the largest body the load generator sends (the chat
-	// example has 512).
-	readLimit = 64 << 10
 )
 
 // hub is one room. It belongs to the goroutine of run; others talk to it over its
@@ -44,7 +39,7 @@ func (h *hub) run(ctx context.Context) {
 			return
 		case c := <-h.register:
 			clients[c] = true
-			c.send <- prepare(fmt.Appendf(nil, `{"list":[],"total":%d}`, total)) // the first, so there is room
+			c.send <- prepare(welcome(total)) // the first, so there is room
 		case c := <-h.unregister:
 			if clients[c] {
 				close(c.send)
@@ -110,21 +105,12 @@ func (c *client) read(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		text, _ := json.Marshal(message{c.room, c.user, string(body), time.Now().UnixMilli()}) // strings and a number always have JSON
 		select {
-		case c.hub.broadcast <- prepare(text):
+		case c.hub.broadcast <- prepare(newMessage(c.room, c.user, body, time.Now())):
 		case <-ctx.Done():
 			return
 		}
 	}
-}
-
-// message is a chat message as FastIM has it.
-type message struct {
-	GroupID string `json:"groupId"`
-	UserID  string `json:"userId"`
-	Info    string `json:"info"`
-	TS      int64  `json:"ts"`
 }
 
 // write takes what the hub sends to the socket until the hub gives the client up, the
