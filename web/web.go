@@ -4,6 +4,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -47,17 +49,45 @@ func read(name string) []byte {
 	return file
 }
 
-// serve serves one file with some headers of its own.
+// serve serves one file with some headers of its own, gzipped to who takes that: a page comes with a third of its
+// bytes.
 func serve(name string, file []byte, own http.Header) http.Handler {
-	tag := `"` + digest(file) + `"`
+	tag := digest(file)
+	zipped := sync.OnceValue(func() []byte { return gzipped(file) }) // for the first who takes it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
+		h, content, mark := w.Header(), file, ""
 		maps.Copy(h, own)
+		if takesGzip(r.Header.Get("Accept-Encoding")) {
+			content, mark = zipped(), "-gzip"
+			h.Set("Content-Encoding", "gzip")
+		}
+		h.Set("Vary", "Accept-Encoding")
 		h.Set("Cache-Control", "no-cache") // ask each time: another node may be newer
-		h.Set("ETag", tag)
+		h.Set("ETag", `"`+tag+mark+`"`)    // each form is another one (RFC 9110)
 		h.Set("X-Content-Type-Options", "nosniff")
-		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file)) // what is embedded has no date
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content)) // what is embedded has no date
 	})
+}
+
+func gzipped(file []byte) []byte {
+	var out bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is one that there is
+	_, _ = w.Write(file)                                    // a Buffer takes all
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// takesGzip reports whether a client takes gzip. Who gives it a weight of zero does not; other weights mean nothing
+// here.
+func takesGzip(accepts string) bool {
+	for each := range strings.SplitSeq(accepts, ",") {
+		name, weight, _ := strings.Cut(each, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			q, ok := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			return !ok || strings.Trim(q, "0.") != ""
+		}
+	}
+	return false
 }
 
 // inline finds the page's own style and script.

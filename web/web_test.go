@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -116,6 +118,31 @@ func TestPage_NotSentTwice(t *testing.T) {
 				t.Errorf("with another ETag: status %d, %d bytes; want 200 and the page", w.Code, w.Body.Len())
 			}
 		})
+	}
+}
+
+// What is sent to who takes gzip is the same page, under a tag of its own.
+func TestPage_Gzipped(t *testing.T) {
+	plain := get("room.html", "")
+	for accepts, want := range map[string]string{"gzip, deflate, br": "gzip", "br;q=1.0, GZIP;q=0.5": "gzip", "gzip;q=0": "", "gzip;q=0.0, br": "", "br": "", "": ""} {
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		r.Header.Set("Accept-Encoding", accepts)
+		w := httptest.NewRecorder()
+		web.Page("room.html", nil).ServeHTTP(w, r)
+		if got := w.Header().Get("Content-Encoding"); got != want || w.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("Accept-Encoding %q: Content-Encoding %q, Vary %q; want %q", accepts, got, w.Header().Get("Vary"), want)
+		}
+		if want == "" {
+			continue
+		}
+		zipped, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(zipped)
+		if err != nil || string(body) != plain.Body.String() || w.Header().Get("ETag") == plain.Header().Get("ETag") {
+			t.Errorf("Accept-Encoding %q: %d bytes, %v, ETag %s; want the page under another tag than %s", accepts, len(body), err, w.Header().Get("ETag"), plain.Header().Get("ETag"))
+		}
 	}
 }
 
