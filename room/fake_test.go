@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -126,11 +127,55 @@ func newFixture(tb testing.TB, change func(*Config), hooks Hooks) *fixture {
 	f := &fixture{t: tb, store: newFakeStore(), logs: &bytes.Buffer{}, now: time.UnixMilli(1_648_368_380_132)}
 	f.clock = &fakeClock{now: f.now}
 	hooks.Clock = f.clock
+	if hooks.NewSenders == nil && os.Getenv("BARRAGE_TEST_IO_URING") != "off" {
+		hooks.NewSenders = eachSenders(tb)
+	}
 	f.hall = newHall(cfg, hooks, f.store, slog.New(slog.NewTextHandler(f.logs, nil)))
 	f.store.hall = f.hall
 	f.other = f.store.node()
 	return f
 }
+
+// eachSenders are senders that write one by one, and hold a volley against what Sender promises.
+func eachSenders(tb testing.TB) func(int) []Sender {
+	tb.Helper()
+	return func(lanes int) (all []Sender) {
+		for range lanes {
+			all = append(all, &eachSender{tb: tb})
+		}
+		return all
+	}
+}
+
+// noSenders has writes go one by one.
+func noSenders(int) []Sender { return nil }
+
+type eachSender struct {
+	tb      testing.TB
+	volleys []int // how many writes each had
+	closed  bool
+}
+
+func (e *eachSender) Send(volley []Write) {
+	seen := map[Socket]bool{}
+	for i := range volley {
+		w := &volley[i]
+		if len(w.P) == 0 || w.N != 0 || w.Full {
+			e.tb.Errorf("write %d: %d bytes, answered %d, %v before it was sent", i, len(w.P), w.N, w.Full)
+		}
+		if _, fake := w.Socket.(*fakeSocket); fake && seen[w.Socket] { // others are shared by members
+			e.tb.Errorf("write %d is the second to its socket", i)
+		}
+		seen[w.Socket] = true
+		w.N, w.Full = w.Socket.Send(w.P)
+	}
+	if n := len(volley); n < leastVolley || n > MostVolley || e.closed {
+		e.tb.Errorf("a volley of %d, closed: %v", n, e.closed)
+	}
+	e.volleys = append(e.volleys, len(volley))
+}
+
+func (e *eachSender) Close() { e.closed = true }
 
 // settle does what publishers and lanes have to do until nothing is left.
 func (f *fixture) settle() {

@@ -88,6 +88,8 @@ type Hooks struct {
 	OnNews func(room string)
 	// For has a call to the store belong to what a message was sent for, of those that have that; nil: to nothing.
 	For func(ctx context.Context, from Author) (of context.Context, has bool)
+	// NewSenders makes a Sender for each of so many lanes, or none: then, and where it is nil, writes go one by one.
+	NewSenders func(lanes int) []Sender
 	// Timings hear how long things took.
 	Timings Timings
 }
@@ -203,6 +205,11 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	for range lanes {
 		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes), interval: cfg.Fanout.Interval, clock: hooks.Clock, hall: h})
 	}
+	if hooks.NewSenders != nil {
+		for i, s := range hooks.NewSenders(lanes) {
+			h.lanes[i].sender, h.lanes[i].volley = s, new(volley)
+		}
+	}
 	for i := range h.shards {
 		h.shards[i].rooms = map[string]*Room{}
 	}
@@ -219,6 +226,9 @@ func (h *Hall) Close() {
 		l.queue.close()
 	}
 	h.workers.Wait()
+	for _, l := range h.lanes {
+		l.close()
+	}
 }
 
 // Node is this node's name, see Config.Node.

@@ -48,6 +48,9 @@ type lane struct {
 	most     int           // bytes of one write
 	interval time.Duration // longest rest
 	clock    Clock
+	// sender writes what volley has gathered; both nil: writes go one by one. Guarded by mu, as is what they have.
+	sender Sender
+	volley *volley
 	// pending counts the parts that are queued, visited, or wanted while they rest.
 	// Atomic; read by Hall.Flush.
 	pending atomic.Int64
@@ -73,6 +76,16 @@ func (l *lane) run() {
 			l.pending.Add(-1)
 		}
 		l.mu.Unlock()
+	}
+}
+
+// close ends the lane's sender. A poller may still visit a part in place.
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sender != nil {
+		l.sender.Close()
+		l.sender, l.volley = nil, nil
 	}
 }
 
@@ -220,6 +233,7 @@ type turn struct {
 	skipped  uint64 // frames jumped over
 	left     uint64 // frames not sent because the member left
 	writes   uint64
+	volleyed uint64 // of writes, those in volleys
 }
 
 func (t *turn) read(x mail) {
@@ -282,9 +296,10 @@ func (t *turn) sweep() (more bool) {
 		m := p.members[p.pos]
 		p.pos++
 		if m.cursor.off < p.goal {
-			t.serve(m)
+			t.serveInSweep(m)
 		}
 	}
+	t.fire()
 	if p.pos < len(p.members) {
 		return true
 	}
@@ -305,31 +320,57 @@ func (t *turn) serveLate(m *Member) {
 	}
 }
 
+// serveInSweep is serve for a member who may wait for others: nothing looks at its cursor before they fire.
+func (t *turn) serveInSweep(m *Member) {
+	g := t.part.lane.volley
+	if g == nil {
+		t.serve(m)
+	} else if v := t.due(m); v != nil {
+		g.add(m, v)
+		if g.n == MostVolley {
+			t.fire()
+		}
+	}
+}
+
 // serve gives m what it has not had, in one write.
 func (t *turn) serve(m *Member) {
+	if v := t.due(m); v != nil {
+		n, full := m.socket.Send(v.b)
+		t.answer(m, v, n, full)
+	}
+}
+
+// due is what m has not had, as much as one write takes, and counts as that write; nil where there is nothing for m. It
+// holds until the next call.
+func (t *turn) due(m *Member) *view {
 	if m.full {
-		return
+		return nil
 	}
 	if t.cached.b == nil || t.cached.from != m.cursor {
 		v, ok := t.part.stream.log.at(m.cursor, t.most)
 		if !ok {
 			t.skip(m)
-			return
+			return nil
 		}
 		t.cached = v
 	}
 	if len(t.cached.b) == 0 {
-		return
+		return nil
 	}
 	t.budget--
 	t.writes++
-	n, full := m.socket.Send(t.cached.b)
-	next := t.cached.after(n)
+	return &t.cached
+}
+
+// answer notes that m's socket took n bytes of v.
+func (t *turn) answer(m *Member, v *view, n int, full bool) {
+	next := v.after(n)
 	t.sent += next.index - m.cursor.index
 	t.sentSize += uint64(n)
 	m.cursor = next
 	t.setFull(m, full)
-	if !full && t.cached.more {
+	if !full && v.more {
 		t.part.behind = true
 	}
 }
@@ -372,4 +413,5 @@ func (t *turn) account() {
 	s.sentBytes.Add(t.sentSize)
 	s.skipped.Add(t.skipped)
 	s.writes.Add(t.writes)
+	s.volleyed.Add(t.volleyed)
 }

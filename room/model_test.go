@@ -1,10 +1,12 @@
 package room
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -58,16 +60,22 @@ func (f *fixture) checkInvariants(r *Room) {
 // were skipped while its socket was full, and those must be counted.
 func TestRoom_Model(t *testing.T) {
 	for seed := range uint64(10) {
-		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) { runModel(t, seed) })
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+			single, volleyed := runModel(t, seed, noSenders), runModel(t, seed, eachSenders(t))
+			if !slices.EqualFunc(single, volleyed, bytes.Equal) {
+				t.Error("members got something else by volleys than by single writes")
+			}
+		})
 	}
 }
 
-func runModel(t *testing.T, seed uint64) {
+// runModel returns what each member who stayed got.
+func runModel(t *testing.T, seed uint64, senders func(int) []Sender) (got [][]byte) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	f := newFixture(t, func(c *Config) {
 		c.Fanout.LogBytes, c.Fanout.WriteBytes, c.Instant = 64<<10, 4<<10, seed%2 == 1
-	}, Hooks{})
+	}, Hooks{NewSenders: senders})
 	r := f.open("1")
 	var here []*member
 	posted, offered := uint64(0), uint64(0)
@@ -110,6 +118,7 @@ func runModel(t *testing.T, seed uint64) {
 	f.checkInvariants(r)
 	for _, m := range here {
 		m.checkOrder(t, posted)
+		got = append(got, m.got)
 	}
 	one := f.hall.Largest(10, "members", "")[0]
 	if s := f.hall.Stats(); one.Offered != s.Offered || one.Sent != s.Sent || one.Skipped != s.Skipped || one.Left != s.Left || one.Members != len(here) {
@@ -118,6 +127,7 @@ func runModel(t *testing.T, seed uint64) {
 	if s := f.hall.Stats(); s.Offered != offered || s.Sent+s.Skipped+s.Left != offered {
 		t.Errorf("%d offered, %d sent + %d skipped + %d left; want %d copies in all", s.Offered, s.Sent, s.Skipped, s.Left, offered)
 	}
+	return got
 }
 
 // deliverAll lets the publishers do their work, not the lanes.

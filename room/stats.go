@@ -16,7 +16,7 @@ type counters struct {
 	refusedBusy, local                     atomic.Uint64
 	retries, drifts, reports, reportErrors atomic.Uint64
 	sent, skipped, left                    atomic.Uint64
-	sentBytes, writes                      atomic.Uint64
+	sentBytes, writes, volleyed            atomic.Uint64
 	welcomes                               atomic.Uint64
 	gaps, fetches, fetchErrors, missed     atomic.Uint64
 	epochs                                 atomic.Uint64
@@ -59,6 +59,7 @@ type Stats struct {
 	Left      uint64 // copies not sent because their member left first
 	SentBytes uint64 // bytes of Sent
 	Writes    uint64 // writes that carried Sent
+	Volleyed  uint64 // those of them that went to the kernel together, see Sender
 
 	Welcomes    uint64 // first frames built, not those sent
 	Gaps        uint64 // holes noticed in what the store sent
@@ -88,7 +89,7 @@ func (h *Hall) Stats() Stats {
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
 		RefusedUnauthorized: c.tally.refusedUnauthorized.Load(), RefusedStore: c.tally.refusedStore.Load(), RefusedRate: c.tally.refusedRate.Load(), RefusedRules: c.tally.refusedRules.Load(),
 		Sent: c.sent.Load(), Skipped: c.skipped.Load(), Left: c.left.Load(),
-		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Welcomes: c.welcomes.Load(),
+		SentBytes: c.sentBytes.Load(), Writes: c.writes.Load(), Volleyed: c.volleyed.Load(), Welcomes: c.welcomes.Load(),
 		Gaps: c.gaps.Load(), Fetches: c.fetches.Load(), FetchErrors: c.fetchErrors.Load(),
 		Missed: c.missed.Load(), Epochs: c.epochs.Load(),
 		RefusedOld: c.tally.expired.Load(), Local: c.local.Load(), LocalOnly: c.tally.localOnly.Load(), Unconfirmed: c.tally.unconfirmed.Load(),

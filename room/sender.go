@@ -1,0 +1,74 @@
+package room
+
+// This file is volleys: a sweep's writes, given to the kernel together. Only a sweep has many writes at once, each to
+// another member; a late join, a drained member and a word on what was skipped are one write each, by [Socket.Send].
+
+const (
+	// MostVolley is the most writes of a volley. A sender holds the locks of all of its sockets while the kernel works:
+	// 32 writes of about 5 µs are 0.16 ms. Three quarters of what 128 would save come with 32.
+	MostVolley = 32
+	// leastVolley is the fewest writes that are worth a call of another kind: each of fewer costs 0.2 to 0.6 µs more by a
+	// ring than by send(2).
+	leastVolley = 4
+)
+
+// Write is one member's share of a volley.
+type Write struct {
+	// Socket and P are as in Socket.Send: P is not empty, is shared, and is not kept.
+	Socket Socket
+	P      []byte
+	// N and Full are the answer, as Socket.Send gives it.
+	N    int
+	Full bool
+}
+
+// Sender writes to many sockets at once. Each lane has its own. Whoever has the lane calls it: one goroutine at a time,
+// but not always the same one.
+type Sender interface {
+	// Send does for each write what Socket.Send does, and leaves the answer in it. There are at most MostVolley, each for
+	// another socket. It never blocks, and nothing of it is under way after the return.
+	Send(volley []Write)
+	// Close ends it, as the last call.
+	Close()
+}
+
+// volley is what a sweep has gathered for the lane's Sender.
+type volley struct {
+	n       int
+	writes  [MostVolley]Write
+	members [MostVolley]*Member
+	views   [MostVolley]view // of which writes are the bytes
+}
+
+// add has m get v; the volley must not be full.
+func (g *volley) add(m *Member, v *view) {
+	g.writes[g.n] = Write{Socket: m.socket, P: v.b}
+	g.members[g.n], g.views[g.n] = m, *v
+	g.n++
+}
+
+// fire writes what the turn has gathered.
+func (t *turn) fire() {
+	l := t.part.lane
+	g := l.volley
+	if g == nil || g.n == 0 {
+		return
+	}
+	writes := g.writes[:g.n]
+	if g.n < leastVolley {
+		for i := range writes {
+			w := &writes[i]
+			w.N, w.Full = w.Socket.Send(w.P)
+		}
+	} else {
+		l.sender.Send(writes)
+		t.volleyed += uint64(g.n)
+	}
+	for i := range writes {
+		t.answer(g.members[i], &g.views[i], writes[i].N, writes[i].Full)
+	}
+	clear(writes) // who has left is not held, nor what the log has dropped
+	clear(g.members[:g.n])
+	clear(g.views[:g.n])
+	g.n = 0
+}

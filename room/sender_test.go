@@ -1,0 +1,162 @@
+package room
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+)
+
+// oneLane has a hall whose only lane has the sender that it returns.
+func oneLane(t *testing.T, change func(*Config)) (*fixture, *eachSender) {
+	t.Helper()
+	all := eachSenders(t)(1)
+	f := newFixture(t, func(c *Config) {
+		c.Fanout.Lanes = 1
+		if change != nil {
+			change(c)
+		}
+	}, Hooks{NewSenders: func(int) []Sender { return all }})
+	return f, all[0].(*eachSender)
+}
+
+// TestVolley_Sizes: a sweep goes out in volleys of 32. What is left over is one if it is worth it.
+func TestVolley_Sizes(t *testing.T) {
+	for members, want := range map[int][]int{
+		leastVolley - 1: nil, leastVolley: {leastVolley}, MostVolley: {MostVolley}, MostVolley + 1: {MostVolley},
+		2*MostVolley + leastVolley: {MostVolley, MostVolley, leastVolley},
+		sweepBudget + 5:            {MostVolley, MostVolley, MostVolley, MostVolley, 5}, // two turns
+	} {
+		t.Run(fmt.Sprint(members), func(t *testing.T) {
+			f, sender := oneLane(t, nil)
+			r := f.open("1")
+			var all []*member
+			for range members {
+				all = append(all, f.join(r))
+			}
+			f.settle()
+			f.post(r, "a")
+			f.settle()
+			if !slices.Equal(sender.volleys, want) {
+				t.Errorf("volleys of %v; want %v", sender.volleys, want)
+			}
+			volleyed := 0
+			for _, n := range want {
+				volleyed += n
+			}
+			if s := f.hall.Stats(); s.Writes != uint64(members) || s.Volleyed != uint64(volleyed) {
+				t.Errorf("%d writes, %d volleyed; want %d and %d", s.Writes, s.Volleyed, members, volleyed)
+			}
+			for _, m := range all {
+				wantInfos(t, m, "a")
+			}
+		})
+	}
+}
+
+// TestVolley_OnlySweeps: who comes late, and who takes bytes again, is written to alone. Those who take nothing are not
+// in a volley.
+func TestVolley_OnlySweeps(t *testing.T) {
+	f, sender := oneLane(t, nil)
+	r := f.open("1")
+	var full, fine []*member
+	for range leastVolley {
+		m := f.join(r)
+		m.stall(1) // one frame goes to nbio's queue
+		full, fine = append(full, m), append(fine, f.join(r))
+	}
+	late := &member{fakeSocket: fakeSocket{room: -1}}
+	r.Enter(&late.Member, &late.fakeSocket)
+	f.settle()
+	f.post(r, "a")
+	f.settle()
+	f.post(r, "b")
+	f.settle()
+	want := []int{2 * leastVolley, leastVolley}
+	if !slices.Equal(sender.volleys, want) {
+		t.Errorf("volleys of %v; want %v", sender.volleys, want)
+	}
+	r.Attach(&late.Member)
+	for _, m := range full {
+		m.stall(-1)
+		r.Drained(&m.Member)
+	}
+	f.settle()
+	if !slices.Equal(sender.volleys, want) {
+		t.Errorf("volleys of %v after what was late; want %v", sender.volleys, want)
+	}
+	for _, m := range append(append(full, fine...), late) {
+		wantInfos(t, m, "a", "b")
+	}
+	f.checkInvariants(r)
+}
+
+// TestVolley_InPlace: a poller that visits a small room fires as well, and a lane whose sender has ended writes singly.
+func TestVolley_InPlace(t *testing.T) {
+	f, sender := oneLane(t, instant)
+	r := f.open("1")
+	var all []*member
+	for range 10 {
+		all = append(all, f.join(r))
+	}
+	f.settle()
+	f.post(r, "a")
+	if f.handedOver() != 0 || !slices.Equal(sender.volleys, []int{10}) {
+		t.Errorf("%d turns handed over, volleys of %v; want none, and one of 10", f.handedOver(), sender.volleys)
+	}
+	f.hall.Close()
+	if !sender.closed {
+		t.Error("the sender was not closed")
+	}
+	f.post(r, "b")
+	for _, m := range all {
+		wantInfos(t, m, "a", "b")
+	}
+	if len(sender.volleys) != 1 {
+		t.Errorf("volleys of %v after the sender ended", sender.volleys)
+	}
+}
+
+// TestVolley_HoldsNobody: what a volley had is let go of, so that who leaves can be collected.
+func TestVolley_HoldsNobody(t *testing.T) {
+	f, _ := oneLane(t, nil)
+	r := f.open("1")
+	for range MostVolley - 1 {
+		f.join(r)
+	}
+	f.settle()
+	f.post(r, "a")
+	f.settle()
+	g := f.hall.lanes[0].volley
+	for i := range g.writes {
+		if g.writes[i].Socket != nil || g.writes[i].P != nil || g.members[i] != nil || g.views[i].b != nil || g.views[i].frames != nil {
+			t.Fatalf("the volley still has %+v of %p", g.writes[i], g.members[i])
+		}
+	}
+}
+
+// TestVolley_OneSenderALane: each lane has its own, and New takes none where there is none to have.
+func TestVolley_OneSenderALane(t *testing.T) {
+	for _, none := range []bool{false, true} {
+		cfg := DefaultConfig()
+		cfg.Fanout.Lanes = 3
+		var made []Sender
+		h := New(cfg, Hooks{Clock: realClock{}, NewSenders: func(n int) []Sender {
+			if !none {
+				made = eachSenders(t)(n)
+			}
+			return made
+		}}, newFakeStore(), slog.New(slog.DiscardHandler))
+		for i, l := range h.lanes {
+			if none && (l.sender != nil || l.volley != nil) || !none && l.sender != made[i] {
+				t.Errorf("lane %d has sender %v", i, l.sender)
+			}
+		}
+		h.Close()
+		for i, s := range made {
+			if !s.(*eachSender).closed {
+				t.Errorf("the sender of lane %d was not closed", i)
+			}
+		}
+	}
+}
