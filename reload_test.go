@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/internal/child"
 	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/internal/redistest"
@@ -30,27 +30,20 @@ func startNode(t *testing.T, file string) *started {
 	t.Helper()
 	n := &started{T: t, dir: t.TempDir(), binary: program}
 	n.write(file)
-	tells, says, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), n.binary, "serve") // the cleanup ends it
-	n.cmd.Dir, n.cmd.Env, n.cmd.ExtraFiles = n.dir, []string{cli.ReadyVariable + "=3"}, []*os.File{says}
+	n.cmd = exec.Command(n.binary, "serve")
 	var log strings.Builder
-	n.cmd.Stderr = &log
-	if err := n.cmd.Start(); err != nil {
-		t.Fatal(err)
+	n.cmd.Dir, n.cmd.Stderr = n.dir, &log
+	ready, ended, err := child.StartNode(t.Context(), n.cmd)
+	if err != nil {
+		t.Fatalf("%v; its log:\n%s", err, log.String())
 	}
-	_ = says.Close() // the node has its own
+	n.ready = ready
 	t.Cleanup(func() {
 		_ = n.cmd.Process.Signal(syscall.SIGTERM)
-		if err := n.cmd.Wait(); err != nil || t.Failed() {
-			t.Errorf("the node ended with %v; its log:\n%s", err, log.String())
+		if <-ended; !n.cmd.ProcessState.Success() || t.Failed() {
+			t.Errorf("the node ended with %v; its log:\n%s", n.cmd.ProcessState, log.String())
 		}
 	})
-	if n.ready, err = cli.ReadReady(tells); err != nil {
-		t.Fatal(err)
-	}
 	return n
 }
 

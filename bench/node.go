@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"barrage/internal/child"
-	"barrage/internal/cli"
 )
 
 // Node is a server process of ours that the load runs against.
@@ -95,28 +94,15 @@ func startNode(ctx context.Context, env []string, args ...string) (*Node, error)
 		return nil, fmt.Errorf("cannot find this program: %w", err)
 	}
 	n := &Node{cmd: command(self, args...)}
-	n.cmd.Stderr = &n.stderr
-	out, write, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("cannot start a node: %w", err)
+	n.cmd.Stderr, n.cmd.Env = &n.stderr, append(os.Environ(), env...)
+	ready, ended, err := child.StartNode(ctx, n.cmd)
+	n.Public, n.Admin, n.ended = ready.Public, ready.Admin, ended
+	switch {
+	case err != nil && ended == nil:
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", err, n.why())
 	}
-	const fd = 3 // the first of ExtraFiles
-	n.cmd.ExtraFiles = []*os.File{write}
-	n.cmd.Env = append(append(os.Environ(), env...), fmt.Sprint(cli.ReadyVariable, "=", fd))
-	n.ended, err = child.Start(n.cmd)
-	_ = write.Close() // The process has its own.
-	if err != nil {
-		_ = out.Close()
-		return nil, fmt.Errorf("cannot start a node: %w", err)
-	}
-	defer context.AfterFunc(ctx, func() { _ = n.cmd.Process.Kill() })() // while it starts; then Stop does
-	ready, err := cli.ReadReady(out)
-	_ = out.Close()
-	if err != nil {
-		n.Stop()
-		return nil, fmt.Errorf("cannot use the node: %w: %w", err, n.why())
-	}
-	n.Public, n.Admin = ready.Public, ready.Admin
 	return n, nil
 }
 

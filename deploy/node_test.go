@@ -18,7 +18,6 @@ import (
 
 	"barrage/internal/built"
 	"barrage/internal/child"
-	"barrage/internal/cli"
 )
 
 // patience is how long a test waits for what must come.
@@ -54,21 +53,18 @@ func startNodeWith(tb testing.TB, change func(*exec.Cmd), settings ...string) *n
 	tb.Helper()
 	dir := tb.TempDir() // no config.yaml
 	n := &node{cmd: exec.Command(program, "serve"), log: filepath.Join(dir, "log")}
-	out, write, err := os.Pipe()
-	noError(tb, err)
 	log, err := os.Create(n.log)
 	noError(tb, err)
 	n.cmd.Dir, n.cmd.Stdout, n.cmd.Stderr = dir, log, log
-	n.cmd.ExtraFiles = []*os.File{write}
-	n.cmd.Env = []string{cli.ReadyVariable + "=3"} // the first of ExtraFiles
 	for _, s := range append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0"}, settings...) {
 		key, value, _ := strings.Cut(s, "=")
 		n.cmd.Env = append(n.cmd.Env, "BARRAGE_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))+"="+value)
 	}
 	change(n.cmd)
-	n.exited, err = child.Start(n.cmd) // a test that dies cannot stop it
-	_, _ = write.Close(), log.Close()  // the process has its own
+	ready, exited, err := child.StartNode(tb.Context(), n.cmd) // a test that dies cannot stop it
+	_ = log.Close()                                            // the process has its own
 	noError(tb, err)
+	n.addr, n.admin, n.exited = ready.Public, ready.Admin, exited
 	tb.Cleanup(func() {
 		n.stop()
 		if tb.Failed() {
@@ -76,11 +72,6 @@ func startNodeWith(tb testing.TB, change func(*exec.Cmd), settings ...string) *n
 			tb.Logf("output of the node at %s:\n%s", n.addr, text)
 		}
 	})
-	defer func() { _ = out.Close() }()
-	noError(tb, out.SetReadDeadline(time.Now().Add(patience)))
-	ready, err := cli.ReadReady(out)
-	noError(tb, err)
-	n.addr, n.admin = ready.Public, ready.Admin
 	n.wantReady(tb)
 	return n
 }

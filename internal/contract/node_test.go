@@ -16,7 +16,6 @@ import (
 
 	"barrage/internal/built"
 	"barrage/internal/child"
-	"barrage/internal/cli"
 	"barrage/internal/redistest"
 )
 
@@ -52,22 +51,15 @@ func startNode(tb testing.TB, settings ...string) *node {
 // launchNode is startNode without waiting until it is ready.
 func launchNode(tb testing.TB, settings ...string) *node {
 	tb.Helper()
-	n := &node{}
-	out, write, err := os.Pipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	n.cmd = exec.Command(program, "serve")
+	n := &node{cmd: exec.Command(program, "serve")}
 	n.cmd.Dir = tb.TempDir() // no config.yaml
 	n.cmd.Env = environment(append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0", "limits.enabled=false", "room.anonymous_join=true"}, settings...))
 	n.cmd.Stdout, n.cmd.Stderr = &n.output, &n.output
-	n.cmd.ExtraFiles = []*os.File{write}
-	n.cmd.Env = append(n.cmd.Env, cli.ReadyVariable+"=3") // the first of ExtraFiles
-	n.exited, err = child.Start(n.cmd)                    // a test that dies cannot stop it
-	_ = write.Close()                                     // the process has its own
+	ready, exited, err := child.StartNode(tb.Context(), n.cmd) // a test that dies cannot stop it
 	if err != nil {
-		tb.Fatalf("cannot start a node: %v", err)
+		tb.Fatalf("%v; its output:\n%s", err, n.output.String())
 	}
+	n.addr, n.admin, n.exited = ready.Public, ready.Admin, exited
 	tb.Cleanup(func() {
 		if !n.expected {
 			n.signal(tb)
@@ -77,15 +69,6 @@ func launchNode(tb testing.TB, settings ...string) *node {
 			tb.Logf("output of the node at %s:\n%s", n.addr, n.output.String())
 		}
 	})
-	defer func() { _ = out.Close() }() // all that it brings was read
-	if err := out.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		tb.Fatal(err)
-	}
-	ready, err := cli.ReadReady(out)
-	if err != nil {
-		tb.Fatalf("the node does not listen: %v", err)
-	}
-	n.addr, n.admin = ready.Public, ready.Admin
 	return n
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"barrage/internal/built"
 	"barrage/internal/child"
-	"barrage/internal/cli"
 	"barrage/internal/redistest"
 )
 
@@ -73,13 +72,8 @@ func startNode(tb testing.TB, settings ...string) *node {
 			n.cmd = exec.Command("sh", "-c", `ulimit -n "$0" && exec "$@"`, files, program, "serve", "--config", os.DevNull)
 		}
 	}
-	out, in, err := os.Pipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	n.cmd.ExtraFiles = []*os.File{in}
 	n.cmd.Env = []string{
-		cli.ReadyVariable + "=3", "BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0",
+		"BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0",
 		"BARRAGE_SERVER_TRUSTED_PROXIES=127.0.0.0/8",
 	}
 	if apart.others.Count() == 1 { // Go with one core has the pollers wait for its monitor, which no machine has that serves
@@ -92,11 +86,11 @@ func startNode(tb testing.TB, settings ...string) *node {
 	}
 	n.cmd.Stderr = &n.log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	ended, err := child.Start(n.cmd) // a test that dies cannot stop it
-	_ = in.Close()                   // the process has its own
+	ready, ended, err := child.StartNode(tb.Context(), n.cmd) // a test that dies cannot stop it
 	if err != nil {
-		tb.Fatalf("cannot start a node: %v", err)
+		tb.Fatalf("%v:\n%s", err, n.log.String())
 	}
+	n.public = ready.Public
 	tb.Cleanup(func() {
 		_ = n.cmd.Process.Kill() // it may have ended
 		<-ended
@@ -104,13 +98,6 @@ func startNode(tb testing.TB, settings ...string) *node {
 			tb.Errorf("the node met a bug:\n%s", text)
 		}
 	})
-	ready, err := cli.ReadReady(out)
-	_ = out.Close()
-	if err != nil {
-		<-ended
-		tb.Fatalf("%v:\n%s", err, n.log.String())
-	}
-	n.public = ready.Public
 	return n
 }
 
