@@ -2,6 +2,7 @@ package room
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -10,7 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
 	"barrage/internal/chat"
 )
@@ -362,17 +362,27 @@ func BenchmarkRoom_Post(b *testing.B) {
 	}
 }
 
-// BenchmarkLane_Sweep is the cost of a sweep per member without the kernel's part.
+// most is another size of BenchmarkLane_Sweep: ten million members take 1 GiB.
+var most = flag.Int("most", 0, "members of one more room of BenchmarkLane_Sweep")
+
+// BenchmarkLane_Sweep is the cost of a sweep per member without the kernel's part, what a member takes of the heap, and
+// what it costs to come in.
 func BenchmarkLane_Sweep(b *testing.B) {
-	for _, members := range []int{1_000, 100_000, 1_000_000} {
+	for _, members := range []int{1_000, 100_000, 1_000_000, *most} {
+		if members == 0 {
+			continue
+		}
 		b.Run(fmt.Sprint("members=", members), func(b *testing.B) {
 			f := newFixture(b, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
 			r := f.open("1")
+			empty := heap()
 			all := make([]Member, members)
+			began := time.Now()
 			for i := range all {
 				r.Enter(&all[i], nullSocket{})
 				r.Attach(&all[i])
 			}
+			entered := time.Since(began)
 			lane := f.hall.lanes[0]
 			sweep := func() {
 				for waiting(lane.queue) > 0 {
@@ -382,6 +392,7 @@ func BenchmarkLane_Sweep(b *testing.B) {
 				}
 			}
 			sweep()
+			each := float64(heap()-empty) / float64(members)
 			e := []chat.Entry{{Seq: 1, JSON: `{"groupId":"1","userId":"3","info":"hello","ts":1648368380132}`}}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -391,14 +402,24 @@ func BenchmarkLane_Sweep(b *testing.B) {
 				sweep()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(members), "ns/member")
-			b.ReportMetric(float64(unsafe.Sizeof(Member{})+unsafe.Sizeof(&all[0])), "B/member")
+			b.ReportMetric(float64(entered.Nanoseconds())/float64(members), "ns/enter")
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			runtime.GC()
 			runtime.ReadMemStats(&after)
+			b.ReportMetric(each, "B/member")
 			b.ReportMetric(float64(after.PauseTotalNs-before.PauseTotalNs), "gc-pause-ns")
+			runtime.KeepAlive(all)
 		})
 	}
+}
+
+// heap is what is in use of it after a collection, in bytes.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 type nullSocket struct{}

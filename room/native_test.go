@@ -494,11 +494,11 @@ func BenchmarkStream_Append(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			f := newFixture(b, nil, Hooks{})
 			r := f.open("1")
-			m := &member{fakeSocket: fakeSocket{room: -1}}
+			var m Member
 			r.mu.Lock()
-			r.enterLocked(&m.Member, nullSocket{}, fl)
+			r.enterLocked(&m, nullSocket{}, fl)
 			r.mu.Unlock()
-			r.Attach(&m.Member)
+			r.Attach(&m)
 			f.settle()
 			const batch = 20
 			d := codec.NewDraft("1", "3", "hello, 弹幕", 1648368380132)
