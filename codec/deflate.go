@@ -50,7 +50,11 @@ func AppendDeflatedFrame(dst, payload []byte) []byte {
 	return dst
 }
 
-// inflater is what it takes to inflate a message: some 40 KB, so they are shared.
+// keepInflated is the largest buffer in bytes that is kept for reuse: twice the default of server.max_message_bytes
+// and what a buffer that grows by doubling takes for that. Making it anew for each message took longer than inflating.
+const keepInflated = 64 << 10
+
+// inflater is what it takes to inflate a message: some 40 KB and the buffer, so they are shared.
 type inflater struct {
 	in  inflateInput
 	r   io.ReadCloser
@@ -94,7 +98,7 @@ func inflate(payload []byte, most int, take func(plain []byte) error) error {
 	}
 	out := bytes.NewBuffer(f.out[:0])
 	n, err := io.Copy(out, io.LimitReader(f.r, int64(most)+1))
-	if f.out = out.Bytes()[:0]; cap(f.out) > keepBytes {
+	if f.out = out.Bytes()[:0]; cap(f.out) > keepInflated {
 		f.out = nil
 	}
 	switch {

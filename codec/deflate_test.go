@@ -16,12 +16,16 @@ import (
 )
 
 // deflating is a handler of a connection with permessage-deflate.
-type deflating struct{ got []string }
+type deflating struct {
+	got    []string
+	beyond int // bytes that their client did not have to send
+}
 
 func (*deflating) Deflates() bool { return true }
 
 func (d *deflating) Frame(op codec.Opcode, payload []byte) error {
 	if op == codec.OpContinuation { // of no message's
+		d.beyond += len(payload)
 		return nil
 	}
 	d.got = append(d.got, string(payload))
@@ -109,6 +113,18 @@ func TestDeflate_Fragments(t *testing.T) {
 	var h deflating
 	if err := r.Feed(stream, 4096, &h); err != nil || len(h.got) != 2 || h.got[1] != strings.Repeat("弹", 300) {
 		t.Errorf("got %q, %v", h.got, err)
+	}
+}
+
+// TestDeflate_TellsWhatCostsNothing: a reader is told of what is longer than eight times what came, and may end there.
+func TestDeflate_TellsWhatCostsNothing(t *testing.T) {
+	said := strings.Repeat(`{"t":"send","id":"1","body":"who is that on the left, behind the piano?"}`, 4)
+	for text, least := range map[string]int{said: 0, strings.Repeat("x", 4000): 3000} {
+		var r codec.Reader
+		var h deflating
+		if err := r.Feed(compressed(t, text), 4096, &h); err != nil || h.beyond < least || h.beyond > len(text)*least/3000 || len(h.got) != 1 {
+			t.Errorf("%d bytes: told of %d, %d messages, %v; want %d or more", len(text), h.beyond, len(h.got), err, least)
+		}
 	}
 }
 

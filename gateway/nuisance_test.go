@@ -160,6 +160,37 @@ func TestLimits_Nuisances(t *testing.T) {
 		m.try(`{"t":"ping","ts":1}`)
 	}
 	m.wantFlooded()
+	long, _ := dialV1(t, s, "1", "user_id=e&token=t", true)
+	for range 3 { // 24 KiB each, in 80 bytes: these are more than 200 small ones
+		long.try(`{"t":"ping","x":"` + strings.Repeat("x", 24000) + `"}`)
+	}
+	long.wantFlooded()
+	said, _ := dialV1(t, s, "1", "user_id=f&token=t", true)
+	for i := range 3 {
+		said.try(fmt.Sprintf(`{"t":"send","id":"%d","body":"hi","x":"%s"}`, i, strings.Repeat("x", 24000)))
+	}
+	said.wantFlooded()
+	list := dial(t, s, listPath("g"))
+	list.mustWrite(strings.Repeat(string(masked(codec.OpText, "x")), 300)) // to whom nobody listens
+	for {
+		got, err := list.next()
+		if err != nil {
+			t.Fatalf("300 messages on a list: %v; want a close", err)
+		}
+		if got.op == codec.OpClose {
+			break
+		}
+	}
+}
+
+// TestLimits_Compressed: people who paste the same again and again are no nuisance.
+func TestLimits_Compressed(t *testing.T) {
+	s := limited(t, nil)
+	n, _ := dialV1(t, s, "1", "user_id=a&token=t", true)
+	for i, body := range []string{strings.Repeat("ha", 6000), strings.Repeat("🎉", 500), strings.Repeat("who reads this? ", 700)} {
+		n.send(fmt.Sprintf(`{"t":"send","id":"%d","body":"%s"}`, i, body))
+		n.wantAll("ack", "batch")
+	}
 }
 
 // TestLimits_Likes: what is more than limits.like_rate is left out, and nobody is refused.

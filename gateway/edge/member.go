@@ -63,9 +63,12 @@ func (m *Member) Enter(w http.ResponseWriter, v *Visitor, welcome []byte) *Refus
 // Deaf is a socket that is not listened to.
 type Deaf struct{ Session }
 
-// Message counts what comes, see Purpose.
+// Message counts what comes, see Purpose. ErrGone says that it was too much.
 func (d *Deaf) Message(codec.Opcode, []byte) error {
 	d.edge.Stats.Ignored.Add(1)
+	if !d.Bears(NuisanceFrame) {
+		return ErrGone
+	}
 	return nil
 }
 

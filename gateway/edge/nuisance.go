@@ -18,6 +18,10 @@ const (
 	NuisanceRefusal = 10
 )
 
+// NuisanceOf is that of so many bytes that have the node work, and cost the client little: a ping with them, or what a
+// message is inflated to. 24 KiB of names that nobody knows take some 0.3 ms to read, so two of them may come at once.
+func NuisanceOf(bytes int) uint32 { return NuisanceFrame + uint32(min(bytes/256, 100)) }
+
 var nuisance = pace.Rate{Every: 50, Burst: 200}
 
 // Bears reports whether the session may be a nuisance once more; else it is closed.

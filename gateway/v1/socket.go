@@ -316,7 +316,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 	}
 	m.GoodOp()
 	if op.T == codec.OpAlive {
-		if !m.Bears(edge.NuisanceFrame) {
+		if !m.Bears(edge.NuisanceOf(len(payload))) {
 			return edge.ErrGone
 		}
 	} else if wait := m.TakeOp(); wait > 0 {

@@ -8,6 +8,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
 )
 
 // fragment is a frame of a client that ends no message.
@@ -21,6 +24,33 @@ func TestFragments(t *testing.T) {
 	n := startNode(t)
 	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
 		"Sec-WebSocket-Protocol: barrage.v1\r\n", fragment(1, "x")+strings.Repeat(fragment(0, "x"), 5000)+masked(0, "x")))
+	n.wantCut()
+}
+
+// TestLists: messages of a byte on sockets that nobody listens to.
+func TestLists(t *testing.T) {
+	n := startNode(t)
+	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/list/enemy", i, "/any") }, "", strings.Repeat(masked(1, "x"), 2000)))
+	n.wantCut()
+}
+
+// deflated is text as a client's compressed frame.
+func deflated(t *testing.T, text string) string {
+	t.Helper()
+	f, err := wsflate.CompressFrame(ws.NewTextFrame([]byte(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(ws.MustCompileFrame(ws.MaskFrameInPlace(f)))
+}
+
+// TestInflated: pings that take next to nothing to send, and long to read. Each guest is another user, so none stays
+// out.
+func TestInflated(t *testing.T) {
+	n := startNode(t)
+	ping := deflated(t, `{"t":"ping"`+strings.Repeat(`,"x":1`, 3900)+`}`)
+	during(t, n, flood(n, 40, func(int) string { return "/v1/rooms/legit/ws" },
+		"Sec-WebSocket-Protocol: barrage.v1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", strings.Repeat(ping, 200)))
 	n.wantCut()
 }
 

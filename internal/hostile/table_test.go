@@ -32,6 +32,8 @@ var attacks = map[string]string{
 	"Ranges":                  "the whole of that history, 8 at a time",
 	"Posts":                   "messages by HTTP, 8 at a time",
 	"Fragments":               "8 native sockets with messages in fragments of one byte",
+	"Lists":                   "8 sockets of lists, to which nobody listens, with messages of a byte",
+	"Inflated":                "40 guests with pings of 24 KiB, compressed to 90 bytes",
 	"Requests/pages":          "8 connections that ask for the page, without a pause",
 	"Requests/nothing":        "the same for what there is not",
 }
