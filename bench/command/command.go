@@ -60,6 +60,7 @@ connect or were cut off (but slow ones), something was worse or an objective was
   barrage bench suite --quick                       # everything, in three minutes
   barrage bench find storm --vary rate --p99 300ms  # where does it break?
   barrage bench peers --peer fastim=fastim@127.0.0.1:9100,pid=4711
+  barrage bench curve --svg curve.svg               # what a delivery costs in large and small rooms
   barrage bench compare before.json after.json`,
 		Args:              cli.NoArguments,
 		PersistentPreRunE: refuseEmpty,
@@ -69,7 +70,7 @@ connect or were cut off (but slow ones), something was worse or an objective was
 	for _, name := range bench.Names() {
 		cmd.AddCommand(p.scenario(name))
 	}
-	for _, tool := range []*cobra.Command{p.run(), p.suite(), p.find(), p.peers(), p.compare()} {
+	for _, tool := range []*cobra.Command{p.run(), p.suite(), p.find(), p.peers(), p.curve(), p.compare()} {
 		tool.GroupID = "tools"
 		cmd.AddCommand(tool)
 	}
@@ -204,6 +205,7 @@ func unfinished(results []bench.Result) error {
 type output struct {
 	version    string
 	json, html string
+	svg        string // Of curves, nothing else has it.
 	dir        string // To be made for them; empty: their directory is the user's business.
 	benchstat  bool
 	quiet      bool
@@ -266,7 +268,7 @@ func (o *output) create() error {
 			return err
 		}
 	}
-	for _, name := range []string{o.json, o.html} {
+	for _, name := range []string{o.json, o.html, o.svg} {
 		if name == "" || name == "-" {
 			continue
 		}
@@ -305,6 +307,9 @@ func (o *output) show(cmd *cobra.Command, title string, results []bench.Result, 
 	var failed error
 	if o.html != "" {
 		failed = errors.Join(failed, toFile(o.html, func(w io.Writer) error { return report.HTML(w, "barrage bench "+title, results) }))
+	}
+	if o.svg != "" {
+		failed = errors.Join(failed, toFile(o.svg, func(w io.Writer) error { return report.Plot(w, results) }))
 	}
 	stdout := cmd.OutOrStdout()
 	if o.json != "" && o.json != "-" {

@@ -81,6 +81,11 @@ func TestBench_BadInput(t *testing.T) {
 		{"find an unknown scenario", "bench find strom", result{cli.ExitUsage, "", `barrage: cannot find scenario "strom": there are idle, quiet, storm, rooms, join, reconnect, slow, gift, nodes, soak; a file of your own goes with "run" (see barrage bench find --help)` + "\n"}},
 		{"find by what cannot vary", "bench find --vary body", result{cli.ExitUsage, "", "barrage: cannot vary \"body\": it can be rate or viewers (see barrage bench find --help)\n"}},
 		{"find with no share", "bench find --loss 200%", result{cli.ExitUsage, "", `barrage: cannot read the command line: invalid argument "200%" for "--loss" flag: "200%" is no share such as 10% or 0.1 (see barrage bench find --help)` + "\n"}},
+		{"a curve without a level", "bench curve --rooms 0", result{cli.ExitUsage, "", "barrage: cannot begin with rooms 0: it must be at least 1 (see barrage bench curve --help)\n"}},
+		{"more rooms than viewers", "bench curve --rooms 5,20 --spread 10", result{cli.ExitUsage, "", `barrage: cannot run scenario "rooms": rooms: 20 for 10 viewers; each room has at least one (see barrage bench curve --help)` + "\n"}},
+		{"a curve of nothing", "bench curve --copies 0", result{cli.ExitUsage, "", "barrage: cannot deliver 0 copies a second: it must be above 0 and at most 1000000000 (see barrage bench curve --help)\n"}},
+		{"a curve of no rounds", "bench curve --rounds 0", result{cli.ExitUsage, "", "barrage: cannot measure in 0 rounds: at least 1 is needed (see barrage bench curve --help)\n"}},
+		{"a plot into the terminal", "bench curve --svg -", result{cli.ExitUsage, "", "barrage: cannot write a plot to standard output: --svg is the name of a file (see barrage bench curve --help)\n"}},
 		{"find where nothing comes", "bench find idle", result{cli.ExitUsage, "", "barrage: cannot find the limit of scenario \"idle\": no messages come in it (see barrage bench find --help)\n"}},
 		{"peer without an address", "bench peers --peer fastim", result{cli.ExitUsage, "", `barrage: cannot read peer "fastim": a part is missing; it is name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}][,token=T] (see barrage bench peers --help)` + "\n"}},
 		{"no rounds", "bench peers --rounds 0", result{cli.ExitUsage, "", "barrage: cannot measure in 0 rounds: at least 1 is needed (see barrage bench peers --help)\n"}},
@@ -153,6 +158,19 @@ func TestBench_ImpossibleSizes(t *testing.T) {
 		if got.code != cli.ExitFailure || got.stdout != "" || !strings.Contains(got.stderr, want) {
 			t.Errorf("barrage bench storm = %+v; want %q", got, want)
 		}
+	}
+}
+
+// TestBench_CurveLeavesOutWhatDoesNotFit: each level that is too large is named, and nothing is left where all are.
+func TestBench_CurveLeavesOutWhatDoesNotFit(t *testing.T) {
+	got := runLine(t, "bench", "curve", "--viewers", "20000000,30000000", "--svg", "new.svg", "--quiet")
+	for _, want := range []string{`left out: cannot run scenario "storm": 20000000 viewers on 1 node: `, "barrage: cannot run scenario", "30000000 viewers on 1 node: "} {
+		if got.code != cli.ExitFailure || got.stdout != "" || !strings.Contains(got.stderr, want) {
+			t.Errorf("barrage bench curve = %+v; want %q", got, want)
+		}
+	}
+	if files, err := filepath.Glob("*"); err != nil || len(files) > 0 {
+		t.Errorf("it left %v, %v", files, err)
 	}
 }
 
@@ -304,6 +322,7 @@ func TestBenchHelp_Teaches(t *testing.T) {
 		{"bench find --help", "the last good level, what broke above it"},
 		{"bench peers --help", "one channel and two goroutines a connection"},
 		{"bench peers --help", "\"barrage bench bare\" run one alone"},
+		{"bench curve --help", "Only the size differs from level to level"},
 		{"bench compare --help", "--worse-by 25%"},
 		{"bench --help", "TLS is ended before Barrage"},
 		{"bench storm --help", "No TLS (wss://)"},

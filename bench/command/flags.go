@@ -216,6 +216,39 @@ func (s *share) String() string { return strconv.FormatFloat(float64(*s)*100, 'g
 // Type is how help calls it.
 func (s *share) Type() string { return "share" }
 
+// company is who is measured beside our own node, and how often.
+type company struct {
+	specs  []string
+	rounds int
+}
+
+func (c *company) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&c.specs, "peer", nil, peerForm+" (can be repeated)")
+	f.IntVar(&c.rounds, "rounds", c.rounds, "how often each is measured, in turn")
+}
+
+// targets are all who are measured, our own node first.
+func (c *company) targets(cmd *cobra.Command) ([]bench.Target, error) {
+	targets, names := []bench.Target{{}}, []string{"barrage"}
+	for _, name := range bench.Baselines() {
+		targets, names = append(targets, bench.Target{Baseline: name}), append(names, name)
+	}
+	for _, spec := range c.specs {
+		t, err := parsePeer(spec)
+		if err == nil && slices.Contains(names, t.Peer) {
+			err = fmt.Errorf("cannot measure two peers as %q: their figures would be one", t.Peer)
+		}
+		if err != nil {
+			return nil, cli.Misused(cmd, err.Error())
+		}
+		targets, names = append(targets, t), append(names, t.Peer)
+	}
+	if c.rounds < 1 {
+		return nil, cli.Misused(cmd, fmt.Sprintf("cannot measure in %d rounds: at least 1 is needed", c.rounds))
+	}
+	return targets, nil
+}
+
 // peerForm is how a peer is written on the command line.
 const peerForm = "name=dialect@host:port[,pid=N][,metrics=host:port][,path=/ws/{room}][,token=T]"
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -194,8 +193,7 @@ func runFind(cmd *cobra.Command, h bench.Hunt, t bench.Target, out output) error
 func (p program) peers() *cobra.Command {
 	var flags bench.Scenario
 	out := output{version: p.version}
-	var specs []string
-	var rounds int
+	with := company{rounds: 3}
 	cmd := &cobra.Command{
 		Use:   "peers [SCENARIO | FILE.yaml]",
 		Short: "The same load against Barrage, two servers that are built in, and yours",
@@ -212,23 +210,9 @@ name=dialect@host:port, where the dialect is fastim, raw or centrifugo; with ",p
   barrage bench peers quiet --peer centrifugo=centrifugo@127.0.0.1:8000,metrics=127.0.0.1:8000`,
 		Args: atMostOneScenario,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			targets, names := []bench.Target{{}}, []string{"barrage"}
-			for _, name := range bench.Baselines() {
-				targets, names = append(targets, bench.Target{Baseline: name}), append(names, name)
-			}
-			for _, spec := range specs {
-				t, err := parsePeer(spec)
-				if err == nil && slices.Contains(names, t.Peer) {
-					err = fmt.Errorf("cannot measure two peers as %q: their figures would be one", t.Peer)
-				}
-				if err != nil {
-					return cli.Misused(cmd, err.Error())
-				}
-				names = append(names, t.Peer)
-				targets = append(targets, t)
-			}
-			if rounds < 1 {
-				return cli.Misused(cmd, fmt.Sprintf("cannot measure in %d rounds: at least 1 is needed", rounds))
+			targets, err := with.targets(cmd)
+			if err != nil {
+				return err
 			}
 			s, err := scenarioOf(cmd, args, "storm")
 			if err != nil {
@@ -240,13 +224,12 @@ name=dialect@host:port, where the dialect is fastim, raw or centrifugo; with ",p
 			if err := checkScenario(cmd, s, targets...); err != nil {
 				return err
 			}
-			return runPeers(cmd, s, targets, rounds, out)
+			return runPeers(cmd, s, targets, with.rounds, out)
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringArrayVar(&specs, "peer", nil, peerForm+" (can be repeated)")
-	f.IntVar(&rounds, "rounds", 3, "how often each is measured, in turn")
+	with.addFlags(f)
 	addScenarioFlags(f, &flags)
 	out.addFlags(f)
 	return cmd

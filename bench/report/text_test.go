@@ -32,6 +32,7 @@ func TestText(t *testing.T) {
 		"peers":     func(w io.Writer) error { return Peers(w, suite) },
 		"benchstat": func(w io.Writer) error { return Benchstat(w, suite, nil) },
 		"steps":     func(w io.Writer) error { return Steps(w, sampleSteps()) },
+		"curve":     func(w io.Writer) error { return Curves(w, sampleCurves()) },
 		"nodes":     func(w io.Writer) error { return Peers(w, nodesBesideHub()) },
 		"found": func(w io.Writer) error {
 			steps := sampleSteps()
@@ -42,7 +43,7 @@ func TestText(t *testing.T) {
 			return err
 		},
 		"empty": func(w io.Writer) error {
-			return errors.Join(Table(w, bench.Result{}), Summary(w, nil), Peers(w, nil), Steps(w, nil), Benchstat(w, nil, nil))
+			return errors.Join(Table(w, bench.Result{}), Summary(w, nil), Peers(w, nil), Steps(w, nil), Benchstat(w, nil, nil), Curves(w, nil))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
