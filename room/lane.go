@@ -268,7 +268,9 @@ func (p *part) remove(m *Member) {
 		hole = p.pos
 	}
 	last := len(p.members) - 1
-	p.place(p.members[last], hole)
+	if hole < last { // else nobody waits, and the last one may have just moved
+		p.place(p.members[last], hole)
+	}
 	p.members[last] = nil
 	p.members = p.members[:last]
 	if cap(p.members) > 1024 && len(p.members) < cap(p.members)/4 {

@@ -2,6 +2,8 @@ package room
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +12,36 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file holds the types that know no room: seen, follower, outbox, recalls.
+// This file holds the types that know no room: part, seen, follower, outbox, recalls.
+
+// TestPart_RemoveKeepsPlaces takes all members out in one turn, as when a crowd leaves in the middle of a sweep.
+func TestPart_RemoveKeepsPlaces(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		var p part
+		members := make([]*Member, 1+rng.IntN(8))
+		for i := range members {
+			members[i] = &Member{slot: int32(i)}
+		}
+		p.members = slices.Clone(members)
+		p.pos = rng.IntN(len(members) + 1)
+		done, before := slices.Clone(members[:p.pos]), p.pos
+		rng.Shuffle(len(members), func(i, k int) { members[i], members[k] = members[k], members[i] })
+		for len(members) > 0 {
+			p.remove(members[0])
+			members = members[1:]
+			if len(p.members) != len(members) {
+				t.Fatalf("%d members stand in the part; want %d", len(p.members), len(members))
+			}
+			for _, m := range members {
+				if p.members[m.slot] != m || (int(m.slot) < p.pos) != slices.Contains(done, m) {
+					t.Fatalf("of a sweep that had come to %d: with %d left a member is not in its place %d, or has its turn again or none",
+						before, len(members), m.slot)
+				}
+			}
+		}
+	}
+}
 
 func TestSeen_KnowsTheLastAndForgetsTheRest(t *testing.T) {
 	var s seen
