@@ -9,9 +9,10 @@ sends under an id until it has its answer. One thread may use it.
     for message in room.listen(10):
         print(message["seq"], message["user_id"], message["body"])
 
-"barrage.py ADDR" has a conversation with a node, and says "ok".
+"barrage.py ADDR" has a conversation with a node, and says "ok"; "barrage.py ADDR transcripts/*.txt" has those of the
+files, frame by frame.
 """
-import base64, hashlib, json, os, random, socket, struct, sys, time
+import base64, hashlib, json, os, random, re, socket, struct, sys, time
 from urllib.parse import quote, urlencode
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -278,7 +279,87 @@ def converse(addr):
     print("ok")
 
 
+class Transcript:
+    """A transcript's conversation, in a room of its own: README.md says what its lines mean."""
+
+    def __init__(self, addr):
+        self.addr, self.known, self.sockets = addr, {"room": "python-" + os.urandom(6).hex()}, {}
+
+    def open(self, query):
+        path = "/v1/rooms/" + self.known["room"] + "/ws" + self.fill(query)
+        return Socket(self.addr, path, ["barrage.v1", "bearer.dA"], 15)
+
+    def fill(self, text):
+        """fill puts values in place of names: of "$n" as JSON, of $n as they are."""
+        return re.sub(r'"\$(\w+)"|\$(\w+)', lambda m: json.dumps(self.known[m[1]]) if m[1] else str(self.known[m[2]]), text)
+
+    def match(self, want, got, known):
+        """match tells whether got has what want has; known gets the values of names."""
+        if isinstance(want, str) and want.startswith("$"):
+            return want == "$_" or known.setdefault(want[1:], got) == got
+        if isinstance(want, dict):
+            return isinstance(got, dict) and all(k in got and self.match(want[k], got[k], known) for k in sorted(want))
+        if isinstance(want, list):
+            return isinstance(got, list) and len(want) == len(got) and all(self.match(w, g, known) for w, g in zip(want, got))
+        return type(want) is type(got) and want == got
+
+    def hear(self, who, wants):
+        """hear takes frames until each of wants has come, in any order; counters come when they like."""
+        end = time.monotonic() + 15
+        while wants:
+            text = self.sockets[who].next(max(0.1, end - time.monotonic()))
+            assert time.monotonic() < end, f"{who} hears nothing more, want {wants}"
+            frame = json.loads(text) if text is not None else {"t": "counters"}
+            for i, want in enumerate(wants):
+                known = dict(self.known)
+                if self.match(want, frame, known):
+                    self.known = known
+                    del wants[i]
+                    break
+            else:
+                assert frame["t"] == "counters", f"{who} hears {text}, want {wants}"
+
+    def have(self, lines):
+        steps = [line.split(" ", 2) + [""] for line in lines.read().splitlines() if line and not line.startswith("#")]
+        for i, (who, does, what, *_) in enumerate(steps):
+            if does == "open":
+                self.sockets[who] = self.open(what)
+            elif does == "refused":
+                status, _, query = what.partition(" ")
+                try:
+                    self.open(query)
+                    raise AssertionError(f"the handshake with {query} was taken, want {status}")
+                except Closed as err:
+                    assert err.code == int(status), err
+            elif does == "->":
+                self.sockets[who].send(self.fill(what).encode())
+            elif does == "<-":
+                if i == 0 or steps[i - 1][:2] != [who, does]:  # else the line before has heard it, too
+                    same = next((j for j in range(i, len(steps)) if steps[j][:2] != [who, does]), len(steps))
+                    self.hear(who, [json.loads(step[2]) for step in steps[i:same]])
+            elif does == "cut":
+                self.sockets[who].close()
+            elif does == "closed":
+                try:
+                    while True:
+                        self.sockets[who].next(15)
+                except Closed as err:
+                    assert err.code == int(what), err
+            else:
+                raise AssertionError(f"{does} is none of open, refused, ->, <-, cut and closed")
+        for one in self.sockets.values():
+            one.close()
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not sys.argv[1].rpartition(":")[2].isdigit():
-        sys.exit("usage: barrage.py host:port, as barrage.py 127.0.0.1:9000")
-    converse(sys.argv[1])
+    if len(sys.argv) < 2 or not sys.argv[1].rpartition(":")[2].isdigit():
+        sys.exit("usage: barrage.py host:port [transcript ...], as barrage.py 127.0.0.1:9000 transcripts/*.txt")
+    for name in sys.argv[2:]:
+        try:
+            with open(name, encoding="utf-8") as lines:
+                Transcript(sys.argv[1]).have(lines)
+        except (AssertionError, OSError, Closed) as err:
+            sys.exit(f"cannot have the conversation of {name}: {err}")
+        print("ok   ", os.path.basename(name))
+    if len(sys.argv) == 2:
+        converse(sys.argv[1])

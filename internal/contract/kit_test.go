@@ -1,7 +1,9 @@
 package contract
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -23,6 +25,21 @@ func TestKit(t *testing.T) {
 		}
 		if out, err := exec.Command(python, "../../kit/barrage.py", n.addr).CombinedOutput(); err != nil || string(out) != "ok\n" {
 			t.Errorf("kit/barrage.py: %v\n%s", err, out)
+		}
+		files, err := filepath.Glob("../../kit/transcripts/*.txt")
+		if err != nil || len(files) < 5 {
+			t.Fatalf("%d transcripts, %v", len(files), err)
+		}
+		out, err := exec.Command(python, append([]string{"../../kit/barrage.py", n.addr}, files...)...).CombinedOutput()
+		if err != nil || strings.Count(string(out), "ok    ") != len(files) {
+			t.Errorf("kit/barrage.py and the transcripts: %v\n%s", err, out)
+		}
+		wrong := filepath.Join(t.TempDir(), "wrong.txt")
+		if err := os.WriteFile(wrong, []byte("# Nobody hears this.\na open ?user_id=ann\na <- {\"t\":\"goodbye\"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(python, "../../kit/barrage.py", n.addr, wrong).CombinedOutput(); err == nil || !strings.Contains(string(out), "want [{'t': 'goodbye'}]") {
+			t.Errorf("kit/barrage.py and a transcript that is wrong: %v\n%s", err, out)
 		}
 	})
 	t.Run("no server", func(t *testing.T) {
