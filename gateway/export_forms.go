@@ -3,7 +3,6 @@ package gateway
 import (
 	"cmp"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"hash/crc32"
 	"maps"
@@ -117,10 +116,12 @@ func xmlLine(dst []byte, m *exported) []byte {
 		colour = 0xffd873
 	}
 	dst = fmt.Appendf(dst, `<d p="%.3f,%d,25,%d,%d,0,%08x,%d">`, m.at.Seconds(), mode, colour, m.TS/1000, crc32.ChecksumIEEE([]byte(m.UserID)), m.Seq)
-	var text strings.Builder
-	_ = xml.EscapeText(&text, []byte(m.Body)) // a Builder takes all; what XML cannot have becomes U+FFFD
-	return append(append(dst, text.String()...), "</d>\n"...)
+	return append(append(dst, markup.Replace(flatText(m.Body))...), "</d>\n"...)
 }
+
+// markup are what XML and WebVTT take for their own, by names: not all readers of Bilibili's XML know numbers, as of
+// "&#34;" (biliass 2.5). The last two XML cannot have.
+var markup = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\ufffe", "\ufffd", "\uffff", "\ufffd")
 
 // cueTime is how long a comment stands.
 const cueTime = 5 * time.Second
@@ -139,12 +140,10 @@ func flatText(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }), " ")
 }
 
-var vttEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
 // vttLine is a cue of WebVTT, with its speaker.
 func vttLine(dst []byte, m *exported) []byte {
 	return fmt.Appendf(dst, "%d\n%s --> %s\n<v %s>%s\n\n", m.Seq, clock(m.at, 2, 3), clock(m.at+cueTime, 2, 3),
-		vttEscapes.Replace(flatText(m.name())), vttEscapes.Replace(flatText(m.Body)))
+		markup.Replace(flatText(m.name())), markup.Replace(flatText(m.Body)))
 }
 
 // The picture that ASS counts in, and how comments cross it.
