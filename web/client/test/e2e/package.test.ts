@@ -10,6 +10,7 @@ import { dirname, extname, join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import * as playwright from "playwright-core";
+import webpack from "webpack";
 import WebSocket from "ws";
 import { Room, type WebSocketClass } from "../../src/index.js";
 import { chromium } from "../program.js";
@@ -186,7 +187,7 @@ interface Shown {
   readonly color?: string;
 }
 
-test("in pages: React, Vue, the element and a worker by Vite and strict TypeScript, a bundle of esbuild's, and a plain script", async (t) => {
+test("in pages: React, Vue, the element and a worker by Vite and strict TypeScript, bundles of esbuild's and webpack's, and a plain script", async (t) => {
   for (const [name, code] of Object.entries(apps)) {
     write(`vite/${name}`, code);
     write(`vite/${name.split(".")[0]}.html`, `<!doctype html><title>${name}</title><body></body><script type="module" src="./${name}"></script>`);
@@ -197,9 +198,12 @@ test("in pages: React, Vue, the element and a worker by Vite and strict TypeScri
   const { build } = (await import("vite" as string)) as { build: (options: object) => Promise<unknown> };
   const root = join(home, "vite"), input = Object.keys(apps).map((name) => join(root, `${name.split(".")[0]}.html`));
   await build({ root, base: "./", logLevel: "warn", configFile: false, worker: { format: "es" }, build: { outDir: join(home, "site"), rollupOptions: { input } } });
-  const { build: bundle } = await import("esbuild");
+  const { build: bundle, transform } = await import("esbuild");
   await bundle({ stdin: { contents: apps["vue.ts"]!.replaceAll("package-vue", "package-esbuild"), resolveDir: root, loader: "ts" }, bundle: true, define: { "process.env.NODE_ENV": '"production"' }, outfile: join(home, "site/esbuild.js"), logLevel: "error" });
   writeFileSync(join(home, "site/esbuild.html"), '<!doctype html><meta charset="utf-8"><body></body><script src="./esbuild.js"></script>');
+  write("webpack/main.mjs", (await transform(apps["vue.ts"]!.replaceAll("package-vue", "package-webpack"), { loader: "ts" })).code);
+  await pack({ context: join(home, "webpack"), entry: "./main.mjs", mode: "production", output: { path: join(home, "site"), filename: "webpack.js" } });
+  writeFileSync(join(home, "site/webpack.html"), '<!doctype html><meta charset="utf-8"><body></body><script src="./webpack.js"></script>');
   cpSync(join(home, "node_modules/barrage-client/dist/barrage.js"), join(home, "site/barrage.js"));
   writeFileSync(join(home, "site/plain.html"), `<!doctype html><meta charset="utf-8"><script src="barrage.js"></script><script>
     const room = new Barrage.Room({ url: new URLSearchParams(location.search).get("url"), room: "package-plain", userId: "plain", token: "t" }), bodies = [];
@@ -264,9 +268,16 @@ test("in pages: React, Vue, the element and a worker by Vite and strict TypeScri
   }));
   assert.equal(code, "invalid");
 
-  for (const [name, body] of [["worker", "from a worker"], ["esbuild", "from Vue"], ["plain", "from a script"]] as const) await (await open(name)).until(body);
+  for (const [name, body] of [["worker", "from a worker"], ["esbuild", "from Vue"], ["webpack", "from Vue"], ["plain", "from a script"]] as const) await (await open(name)).until(body);
   assert.deepEqual(errors, []);
 });
+
+/** pack has webpack make a bundle, without a warning. */
+async function pack(options: webpack.Configuration): Promise<void> {
+  const stats = await new Promise<webpack.Stats | undefined>((done, fail) => webpack(options, (err, stats) => (err ? fail(err) : done(stats))));
+  const { errors, warnings } = stats!.toJson({ all: false, errors: true, warnings: true });
+  assert.deepEqual([...errors!, ...warnings!].map(({ message }) => message), []);
+}
 
 const kinds: Record<string, string> = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css" };
 
