@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/room"
 )
 
 // What happens for each member of each batch makes no garbage.
@@ -14,10 +15,16 @@ func TestAlloc_WritesMakeNone(t *testing.T) {
 	c := join(t, s, "r", "u")
 	session := sessionOf(t, s, "u")
 	p := codec.AppendFrame(nil, codec.OpText, "hello")
-	for what, write := range map[string]func(){
+	writes := map[string]func(){
 		"Send":    func() { session.Send(p) },
 		"unicast": func() { session.Unicast(p) },
-	} {
+	}
+	if sender := s.edge.ProbeSender(); sender != nil {
+		t.Cleanup(sender.Close)
+		volley := []room.Write{{Socket: session, P: p}}
+		writes["a volley"] = func() { sender.Send(volley) }
+	}
+	for what, write := range writes {
 		if n := testing.AllocsPerRun(100, write); n != 0 {
 			t.Errorf("%s allocates %v times; want none", what, n)
 		}

@@ -19,6 +19,7 @@ import (
 	"barrage/codec"
 	"barrage/gateway/edge"
 	"barrage/internal/rawio"
+	"barrage/room"
 )
 
 // floorEnv makes the test binary the reader of BenchmarkFloor: "address sockets".
@@ -71,7 +72,10 @@ func readFloor() int {
 // 5,000 sockets that another process reads: write(2) from C, Go's raw system call,
 // nbio's Write, and our lane with all that belongs to it. It prints medians.
 func BenchmarkFloor(b *testing.B) {
-	s := newServer(b, func(c *setup) { c.Server.MaxConnections, c.rooms.Fanout.Lanes = floorSockets, 1 })
+	s := newServer(b, func(c *setup) {
+		c.Server.MaxConnections, c.rooms.Fanout.Lanes = floorSockets, 1
+		c.IOUring = room.IOUringOff // a call for each write, as all the others
+	})
 	startFloorReader(b, s.Addr().String())
 	var sockets []edge.Probe
 	eachSession(s, func(c edge.Probe) { sockets = append(sockets, c) })

@@ -64,6 +64,7 @@ func (m *metrics) register(s *Server) {
 	m.registerBuild(s.cfg.Running)
 	m.gauge("barrage_connections", "WebSockets open now.", func() float64 { return float64(s.Sessions()) })
 	m.gauge("barrage_connections_max", "WebSockets that fit: server.max_connections, or what the limit of open files leaves room for.", func() float64 { return float64(s.edge.Sessions.Most()) })
+	m.gauge("barrage_io_uring_lanes", "Lanes that write by io_uring; 0: each write is a send(2). See fanout.io_uring.", func() float64 { return float64(s.edge.RingedLanes()) })
 	m.gauge("barrage_ready", "1 when new clients should come here.", func() float64 { return truth(s.ready() == nil) })
 	m.count("barrage_received_messages_total", "Messages from clients.", &s.edge.Stats.MessagesIn)
 	m.count("barrage_received_bytes_total", "Bytes from clients after the handshake.", &s.edge.Stats.BytesIn)
@@ -233,6 +234,7 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_sent_messages_total", "Copies of messages that were handed to sockets, one for each member.", "", "", func(h room.Stats) uint64 { return h.Sent }},
 		{"barrage_sent_bytes_total", "Bytes of the copies of messages that were handed to sockets, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},
 		{"barrage_writes_total", "Writes that carried copies of messages to sockets.", "", "", func(h room.Stats) uint64 { return h.Writes }},
+		{"barrage_volley_writes_total", "Those of them that went to the kernel together with others, by io_uring.", "", "", func(h room.Stats) uint64 { return h.Volleyed }},
 		{"barrage_dropped_copies_total", "Copies of messages that were not sent, by reason.", "reason", "slow", func(h room.Stats) uint64 { return h.Skipped }},
 		{"barrage_dropped_copies_total", "Copies of messages that were not sent, by reason.", "reason", "left", func(h room.Stats) uint64 { return h.Left }},
 		{"barrage_welcomes_built_total", "First frames built; members share them.", "", "", func(h room.Stats) uint64 { return h.Welcomes }},

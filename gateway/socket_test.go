@@ -52,6 +52,11 @@ func numberOf(text string) (int, error) {
 // A short write may end exactly between two frames. The member must not wait for a
 // drain that nobody will tell of.
 func TestSocket_ShortWriteEndsBetweenFrames(t *testing.T) {
+	overSenders(t, testShortWriteEndsBetweenFrames)
+}
+
+func testShortWriteEndsBetweenFrames(t *testing.T) {
+	t.Helper()
 	s := newServer(t, tight)
 	cut := false
 	for odd := range 2 { // the kernel takes an even number of bytes, or an odd one
@@ -79,6 +84,11 @@ func TestSocket_ShortWriteEndsBetweenFrames(t *testing.T) {
 // One member reads a few odd bytes for each message that the room gets, and its pings
 // are answered in between. Then its whole stream is read back.
 func TestSocket_SlowStreamIsWhole(t *testing.T) {
+	overSenders(t, testSlowStreamIsWhole)
+}
+
+func testSlowStreamIsWhole(t *testing.T) {
+	t.Helper()
 	const messages, window = 600, 8
 	s := newServer(t, tight)
 	slow := dialSlow(t, s, chatPath("r", "slow"), smallWindow)
@@ -161,6 +171,11 @@ func (c *client) wantStream(messages, pings int, s *Server) error {
 
 // Those who read nothing cost the others nothing, and hold next to nothing.
 func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
+	overSenders(t, testSilentReadersDoNotSlowOthers)
+}
+
+func testSilentReadersDoNotSlowOthers(t *testing.T) {
+	t.Helper()
 	const silent, reading, rounds, burst = 200, 20, 60, 4
 	s := newServer(t, tight)
 	welcome := 0
@@ -220,6 +235,11 @@ func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
 // A full pipe is no reason not to be told: what was begun is finished, then comes the
 // close frame, then the end.
 func TestSocket_CloseFrameArrivesBehindBacklog(t *testing.T) {
+	overSenders(t, testCloseFrameArrivesBehindBacklog)
+}
+
+func testCloseFrameArrivesBehindBacklog(t *testing.T) {
+	t.Helper()
 	s := newServer(t, func(c *setup) { tight(c); manualCheck(c) })
 	slow := dialSlow(t, s, chatPath("r", "slow"), smallWindow)
 	fast := join(t, s, "r", "fast")
@@ -302,6 +322,11 @@ func TestSocket_UnreadPongsAreBounded(t *testing.T) {
 
 // Answers have their room behind a frame that is larger than all they may be.
 func TestSocket_AnswersWaitBehindALargeFrame(t *testing.T) {
+	overSenders(t, testAnswersWaitBehindALargeFrame)
+}
+
+func testAnswersWaitBehindALargeFrame(t *testing.T) {
+	t.Helper()
 	s := newServer(t, tight)
 	peer := dialSlow(t, s, chatPath("r", "slow"), smallWindow)
 	peer.wantWelcome()

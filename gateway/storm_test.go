@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"barrage/codec"
+	"barrage/gateway/edge"
 )
 
 // endings are the ways in which a client leaves.
@@ -52,12 +53,26 @@ func (w *wire) texts(n int) (last string, err error) {
 // Connections come and go as fast as they can, so that descriptors are used again and
 // again. Nobody gets a byte of another room or user, and nobody who is well is closed.
 func TestSocket_DescriptorsAreNotConfused(t *testing.T) {
-	const connections, atOnce = 4000, 64
+	overSenders(t, testDescriptorsAreNotConfused)
+}
+
+func testDescriptorsAreNotConfused(t *testing.T) {
+	t.Helper()
+	const connections, atOnce, residents = 4000, 64, 24
 	s := newServer(t, nil)
 	rooms := []string{"left-room", "right-room"}
 	ctx, stop := context.WithCancel(t.Context())
 	var flood, storm sync.WaitGroup
-	for _, id := range rooms {
+	var readers sync.WaitGroup
+	for i, id := range rooms {
+		for n := range residents { // who stay: full volleys, also when few others are there
+			resident := join(t, s, id, fmt.Sprint("resident", n))
+			readers.Go(func() { // ends with its connection
+				if err := resident.reside(rooms[1-i]); err != nil {
+					t.Errorf("resident %d of %s: %v", n, id, err)
+				}
+			})
+		}
 		talker := join(t, s, id, "talker")
 		flood.Go(func() { // ends with ctx
 			for i := 0; ctx.Err() == nil; i++ {
@@ -90,7 +105,31 @@ func TestSocket_DescriptorsAreNotConfused(t *testing.T) {
 	storm.Wait()
 	stop()
 	flood.Wait()
-	wantSessions(t, s, len(rooms))
+	wantSessions(t, s, len(rooms)*(1+residents))
+	if h := s.edge.Hall.Stats(); (h.Volleyed > 0) != (s.edge.RingedLanes() > 0) {
+		t.Errorf("%d of %d writes in volleys, by %d lanes", h.Volleyed, h.Writes, s.edge.RingedLanes())
+	}
+	eachSession(s, func(c edge.Probe) { c.Close(edge.CloseRestart) })
+	readers.Wait()
+	eventually(t, func() error {
+		h := s.edge.Hall.Stats()
+		return differ("copies that have met their end", h.Sent+h.Skipped+h.Left, h.Offered)
+	})
+}
+
+// reside reads until the node says goodbye; nothing may be of the foreign room.
+func (w *wire) reside(foreign string) error {
+	for {
+		f, err := w.next()
+		switch {
+		case err != nil:
+			return err
+		case f.op == codec.OpClose:
+			return differ("code of the close frame", closedError(f.payload).code(), codec.CloseRestart)
+		case f.op != codec.OpText, strings.Contains(f.payload, foreign):
+			return errorf("a frame %v %.100q", f.op, f.payload)
+		}
+	}
 }
 
 // visit connects to room id, looks at what comes, and leaves.

@@ -67,6 +67,9 @@ type FanoutConfig struct {
 	// Lanes is the number of goroutines that write to sockets; 0 = GOMAXPROCS.
 	// Too low: cores idle while members wait. Too high: lanes only fight for cores.
 	Lanes int `mapstructure:"lanes"`
+	// IOUring says whether a lane gives a sweep's writes to the kernel together, by io_uring: [IOUringAuto], [IOUringOn] or
+	// [IOUringOff]. Rooms do not look at it: who has the sockets makes Hooks.NewSenders of it.
+	IOUring string `mapstructure:"io_uring"`
 	// Interval is the longest rest of a room between two sweeps. After a sweep that took
 	// D a room rests for a share of D, so a small room goes out at once and a large one
 	// gathers. Too low: large rooms pay a write for every few messages. Too high: their
@@ -87,6 +90,13 @@ type FanoutConfig struct {
 	// Too low: phones in tunnels are thrown out. Too high: dead sockets hold memory.
 	StuckTimeout time.Duration `mapstructure:"stuck_timeout"`
 }
+
+// The values of FanoutConfig.IOUring.
+const (
+	IOUringAuto = "auto" // where the kernel has and allows it
+	IOUringOn   = "on"   // or the node does not start
+	IOUringOff  = "off"
+)
 
 // DefaultConfig is what config.yaml says.
 func DefaultConfig() Config {
@@ -144,7 +154,7 @@ func (c StormConfig) Validate() error {
 
 // DefaultFanout is what config.yaml says in section `fanout`.
 func DefaultFanout() FanoutConfig {
-	return FanoutConfig{Interval: 20 * time.Millisecond, LogBytes: 1 << 20, TotalLogBytes: 256 << 20, WriteBytes: 64 << 10, StuckTimeout: 30 * time.Second}
+	return FanoutConfig{IOUring: IOUringAuto, Interval: 20 * time.Millisecond, LogBytes: 1 << 20, TotalLogBytes: 256 << 20, WriteBytes: 64 << 10, StuckTimeout: 30 * time.Second}
 }
 
 // Validate reports every value out of range, each with its key within the section.
@@ -152,6 +162,9 @@ func (c FanoutConfig) Validate() error {
 	var errs []error
 	if c.Lanes < 0 || c.Lanes > 1024 {
 		errs = append(errs, fmt.Errorf("lanes: %d is not within 0 (= one per core) and 1024", c.Lanes))
+	}
+	if !slices.Contains([]string{IOUringAuto, IOUringOn, IOUringOff}, c.IOUring) {
+		errs = append(errs, fmt.Errorf("io_uring: %q is none of auto, on, off", c.IOUring))
 	}
 	if c.WriteBytes < 4<<10 || c.WriteBytes > 1<<20 {
 		errs = append(errs, fmt.Errorf("write_bytes: %v is not within 4KiB and 1MiB", c.WriteBytes))

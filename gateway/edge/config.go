@@ -9,6 +9,7 @@ import (
 
 	"barrage/gateway/door"
 	"barrage/internal/units"
+	"barrage/room"
 )
 
 // Config is what the edge and both protocols are told.
@@ -34,6 +35,8 @@ type Config struct {
 	KnownRooms bool
 	// RecallLimit is how old a message may be when its sender takes it back.
 	RecallLimit time.Duration
+	// IOUring is how lanes write, see room.FanoutConfig.
+	IOUring string
 	// StuckTimeout is how long a socket may take no byte before it is closed, see
 	// room.FanoutConfig.
 	StuckTimeout time.Duration
@@ -119,6 +122,7 @@ func DefaultConfig() Config {
 		AutoJoin:     true,
 		SelfJoin:     true,
 		RecallLimit:  2 * time.Minute,
+		IOUring:      room.IOUringAuto,
 		StuckTimeout: 30 * time.Second,
 	}
 }

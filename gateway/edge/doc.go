@@ -29,6 +29,7 @@
 // Locks, in the order they may be taken; locks of package room follow:
 //
 //	socket.mu -> nbio's lock of the connection -> room's part lock
+//	socket.mu, nbio's lock of the connection -> those of the next one in a lane's volley (sender.go)
 //	socket.mu -> Sessions.mu
 //	Words.building -> Words.mu
 //	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, aside.mu, the locks of package door -> nothing

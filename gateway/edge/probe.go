@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/lesismal/nbio"
+
+	"barrage/room"
 )
 
 // This file is what tests of other packages, which go over the wire, see and do of what the wire does not show. Nothing
@@ -29,6 +31,14 @@ func (p Probe) Heard() uint32 { return p.received.Load() }
 
 // Conn is nbio's connection.
 func (p Probe) Conn() *nbio.Conn { return p.nb }
+
+// ProbeSender is one more sender, which the test closes; nil where there is no io_uring.
+func (e *Edge) ProbeSender() room.Sender {
+	if all := e.newSenders(1); all != nil {
+		return all[0]
+	}
+	return nil
+}
 
 // Read has the session read what a poller would have read.
 func (p Probe) Read(b []byte) { p.read(b) }

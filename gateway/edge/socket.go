@@ -26,7 +26,8 @@ const maxBacklog = 128 << 10
 // land on a reused descriptor either: it is done under nbio's lock of the
 // connection, which nbio takes to mark it closed before it closes it.
 //
-// Lock order: socket.mu -> nbio.Conn's lock -> (in drained) room's part lock.
+// Lock order: socket.mu -> nbio.Conn's lock -> (in drained) room's part lock. Only a lane's sender has the locks of
+// several sockets, see sender.go.
 type socket struct {
 	// Immutable once the poller knows the connection.
 	nb *nbio.Conn
@@ -65,19 +66,36 @@ func toKibibytes(bytes int) kibibytes { return kibibytes(min((bytes+1023)>>10, m
 // the room's log, but for the rest of a frame that was cut: that goes to nbio's
 // queue, which waits for the socket.
 func (s *Session) Send(p []byte) (n int, full bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing != CloseNone {
+	if !s.beginSend() {
 		return 0, true
 	}
-	if s.pending.Load() > 0 {
-		s.waiting.Store(true)
-		// Drained in between: nobody will tell the lane but we, unless drained() has.
-		if s.pending.Load() > 0 || !s.waiting.CompareAndSwap(true, false) {
-			return 0, true
-		}
-	}
 	n, err := s.writeNow(p)
+	return s.endSend(p, n, err)
+}
+
+// beginSend reports whether the lane may write. If so s.mu is held until endSend.
+func (s *Session) beginSend() bool {
+	s.mu.Lock()
+	if s.closing == CloseNone && !s.waitsLocked() {
+		return true
+	}
+	s.mu.Unlock()
+	return false
+}
+
+// waitsLocked reports whether the lane has to wait for what is pending; then it will be told. s.mu must be held.
+func (s *Session) waitsLocked() bool {
+	if s.pending.Load() == 0 {
+		return false
+	}
+	s.waiting.Store(true)
+	// Drained in between: nobody will tell the lane but we, unless drained() has.
+	return s.pending.Load() > 0 || !s.waiting.CompareAndSwap(true, false)
+}
+
+// endSend deals with what the kernel made of p: it took n bytes, or err says why not. It returns Send's answer.
+func (s *Session) endSend(p []byte, n int, err error) (sent int, full bool) {
+	defer s.mu.Unlock()
 	switch {
 	case err != nil:
 		s.killLocked()
@@ -141,8 +159,13 @@ func (s *socket) writeNow(p []byte) (int, error) {
 	if closed, _ := s.nb.IsClosed(); closed {
 		return 0, syscall.EBADF
 	}
+	return sendNow(s.nb.Hash(), p)
+}
+
+// sendNow is one send(2) that does not block. The descriptor must stay open meanwhile.
+func sendNow(fd int, p []byte) (int, error) {
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(s.nb.Hash()), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
 			uintptr(len(p)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
 		switch errno {
 		case 0:

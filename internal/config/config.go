@@ -273,6 +273,7 @@ func (c Config) Gateway() gateway.Config {
 			AnonymousJoin: c.Room.AnonymousJoin,
 			SelfJoin:      c.Room.SelfJoin,
 			RecallLimit:   c.History.RecallLimit,
+			IOUring:       c.Fanout.IOUring,
 			StuckTimeout:  c.Fanout.StuckTimeout,
 		},
 		Admin:    c.Admin,

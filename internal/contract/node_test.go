@@ -79,6 +79,9 @@ func environment(settings []string) []string {
 		key, value, _ := strings.Cut(s, "=")
 		environ[i] = "BARRAGE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) + "=" + value
 	}
+	if how := os.Getenv("BARRAGE_TEST_IO_URING"); how != "" { // has the whole suite write so
+		environ = append(environ, "BARRAGE_FANOUT_IO_URING="+how)
+	}
 	return environ
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"barrage/internal/cli"
 	"barrage/internal/config"
+	"barrage/internal/uring"
 	"barrage/redisx"
 )
 
@@ -46,7 +47,7 @@ const redisPatience = 20 * time.Second
 
 // New is the command "doctor". environ is in the form of [os.Environ].
 func New(load Loader, environ []string) *cobra.Command {
-	return newDoctor(load, host{root: "/", environ: environ, openFiles: openFiles, listens: listens})
+	return newDoctor(load, host{root: "/", environ: environ, openFiles: openFiles, listens: listens, rings: uring.Check})
 }
 
 func newDoctor(load Loader, h host) *cobra.Command {

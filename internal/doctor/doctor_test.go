@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -22,7 +24,7 @@ import (
 // newHost is a machine with these files, a limit of open files and these variables.
 func newHost(t *testing.T, files map[string]string, limit int, environ ...string) host {
 	t.Helper()
-	h := host{root: t.TempDir(), environ: environ, openFiles: func() (int, error) { return limit, nil }, listens: func(string) error { return nil }}
+	h := host{root: t.TempDir(), environ: environ, openFiles: func() (int, error) { return limit, nil }, listens: func(string) error { return nil }, rings: func() error { return nil }}
 	for name, text := range files {
 		path := filepath.Join(h.root, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text+"\n"), 0o600)); err != nil {
@@ -53,6 +55,17 @@ func want(t *testing.T, f Finding, state State, value, do string) {
 	if f.State != state || !strings.Contains(f.Value, value) || !strings.Contains(f.Do, do) {
 		t.Errorf("%+v; want %s, %q, %q", f, state, value, do)
 	}
+}
+
+// TestIOUring: what a container forbids fails only where it must be there.
+func TestIOUring(t *testing.T) {
+	h := newHost(t, nil, 1024)
+	want(t, h.ioUring("auto"), OK, "auto: the kernel has it and allows it", "")
+	h.rings = func() error { return fmt.Errorf("io_uring_setup: %w", syscall.EPERM) }
+	const value, do = "cannot write by io_uring: io_uring_setup: operation not permitted", "Allow the node io_uring_setup and io_uring_enter (docs/deploy.md), or set fanout.io_uring to off."
+	want(t, h.ioUring("auto"), Warn, value, do)
+	want(t, h.ioUring("on"), Fail, value, do)
+	want(t, h.ioUring("off"), OK, "off", "")
 }
 
 // Each setting of the kernel is ok, or it is said how to set it; one that is not there is passed over.
@@ -242,12 +255,13 @@ ok    admin port       127.0.0.1:9001, no keys: whoever is on this machine may d
 ok    limits           enabled true
 ok    server.listen    :9000 is free
 ok    admin.listen     127.0.0.1:9001 is free
+ok    fanout.io_uring  auto: the kernel has it and allows it
 ok    open files       100000, which leaves room for 95000 connections
 ok    memory           no bound by a cgroup
 warn  redis            none: everything stays in the node's memory
       → Set redis.addrs for more than one node, or to keep messages when the node stops.
 
-9 ok, 1 to look at, 0 fail
+10 ok, 1 to look at, 0 fail
 `
 
 // It prints what it found, and fails where something fails.

@@ -23,6 +23,7 @@ type host struct {
 	environ   []string
 	openFiles func() (int, error)
 	listens   func(addr string) error // an error: a node could not listen there
+	rings     func() error            // an error: lanes could not write by io_uring
 }
 
 func openFiles() (int, error) { return edge.OpenFilesLimit() }

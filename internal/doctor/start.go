@@ -18,6 +18,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/pass"
 	"barrage/internal/config"
+	"barrage/room"
 )
 
 // This file is what a node needs besides the machine and Redis: ports, files, and services that it calls.
@@ -40,6 +41,7 @@ func (h *host) start(ctx context.Context, cfg *config.Config) (found []Finding) 
 	if cfg.Admin.On() {
 		found = append(found, h.port("admin.listen", cfg.Admin.Listen))
 	}
+	found = append(found, h.ioUring(cfg.Fanout.IOUring))
 	if len(cfg.Filter.Files) > 0 {
 		found = append(found, filterFiles(cfg.Filter))
 	}
@@ -69,6 +71,25 @@ func (h *host) port(key, addr string) Finding {
 		}
 		f.Do = sentence(f.Do)
 	}
+	return f
+}
+
+// ioUring looks whether lanes can write by io_uring, where they may.
+func (h *host) ioUring(mode string) Finding {
+	f := Finding{Check: "fanout.io_uring", State: OK, Value: mode}
+	if mode == room.IOUringOff {
+		return f
+	}
+	err := h.rings()
+	if err == nil {
+		f.Value += ": the kernel has it and allows it"
+		return f
+	}
+	if f.State = Warn; mode == room.IOUringOn {
+		f.State = Fail
+	}
+	f.Value, f.Do, _ = strings.Cut(edge.NoRings(err).Error(), "; ")
+	f.Do = sentence(f.Do)
 	return f
 }
 

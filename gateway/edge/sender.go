@@ -1,0 +1,158 @@
+package edge
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"syscall"
+
+	"barrage/internal/uring"
+	"barrage/room"
+)
+
+// senders is how the lanes write. The zero value is send(2) for each write.
+type senders struct {
+	ringed atomic.Int32 // lanes that write by io_uring
+	err    error        // why none does, where it may
+}
+
+// NoRings is what an operator reads whose node may not write by io_uring, with what to do. err is of [uring.Check].
+func NoRings(err error) error {
+	return fmt.Errorf("cannot write by io_uring: %w; allow the node io_uring_setup and io_uring_enter (docs/deploy.md), or set fanout.io_uring to off", err)
+}
+
+// newSenders is room.Hooks.NewSenders: each lane has a ring, or none has.
+func (e *Edge) newSenders(lanes int) (all []room.Sender) {
+	if e.Config().IOUring == room.IOUringOff {
+		return nil
+	}
+	for range lanes {
+		ring, err := uring.New(room.MostVolley)
+		if err != nil {
+			for _, s := range all {
+				s.Close()
+			}
+			e.senders.err = NoRings(err)
+			return nil
+		}
+		all = append(all, &ringSender{ring: ring, edge: e})
+	}
+	e.senders.ringed.Store(int32(lanes))
+	return all
+}
+
+// settle says how lanes write where that is not as it might be. The error is that of a node that must not start.
+func (s *senders) settle(mode string, log *slog.Logger) error {
+	if s.err != nil && mode == room.IOUringOn {
+		return s.err
+	}
+	if s.err != nil {
+		log.Info("each write is a send(2)", "why", s.err)
+	}
+	return nil
+}
+
+// RingedLanes is how many lanes write by io_uring: all or none, but for those whose ring has failed.
+func (e *Edge) RingedLanes() int { return int(e.senders.ringed.Load()) }
+
+// ringed is a socket whose bytes the kernel may have as they are: a session on TCP. Any other is written to by Send.
+type ringed interface{ session() *Session }
+
+func (s *Session) session() *Session { return s }
+
+// ringSender is a lane's sender that enters the kernel once for a volley.
+//
+// Locks: it has socket.mu and then nbio's lock of each socket in the volley, in its order, from before it looks at the
+// descriptors until the kernel has done. Nobody else has two sockets, and no socket is on two lanes: so two senders
+// never wait for each other. A poller that answers on one of them may wait 0.16 ms, see room.MostVolley.
+//
+// Descriptors: nbio takes its lock before it closes one, and no send is under way after Submit. So none meets a reused
+// descriptor, nor a buffer that was collected.
+type ringSender struct {
+	ring *uring.Ring // nil: it has failed
+	edge *Edge
+	held [room.MostVolley]held
+}
+
+// held is a socket whose locks the sender has, and what is written to it.
+type held struct {
+	*Session
+	*room.Write
+	err error
+}
+
+// Close gives the ring back.
+func (r *ringSender) Close() {
+	if r.ring != nil {
+		r.ring.Close()
+		r.ring = nil
+	}
+}
+
+// Send writes a volley, see room.Sender.
+func (r *ringSender) Send(volley []room.Write) {
+	n := 0
+	for i := range volley {
+		w := &volley[i]
+		of, ok := w.Socket.(ringed)
+		if !ok || r.ring == nil {
+			w.N, w.Full = w.Socket.Send(w.P)
+			continue
+		}
+		s := of.session()
+		if !s.beginSend() {
+			w.N, w.Full = 0, true
+			continue
+		}
+		s.nb.Lock()
+		if closed, _ := s.nb.IsClosed(); closed {
+			s.nb.Unlock()
+			w.N, w.Full = s.endSend(w.P, 0, syscall.EBADF)
+			continue
+		}
+		r.ring.Add(s.nb.Hash(), w.P)
+		r.held[n] = held{Session: s, Write: w}
+		n++
+	}
+	if n > 0 {
+		r.submit(r.held[:n])
+	}
+}
+
+// submit has the kernel do what the ring has, and lets go of the sockets. All locks of nbio's are free before a session
+// hears of its write: it may give a rest to nbio, which takes others.
+func (r *ringSender) submit(all []held) {
+	taken, err := r.ring.Submit()
+	for i := range all {
+		h := &all[i]
+		h.N, h.err = r.result(i, taken, h.nb.Hash(), h.P)
+		h.nb.Unlock()
+	}
+	for i := range all {
+		h := &all[i]
+		h.N, h.Full = h.endSend(h.P, h.N, h.err)
+	}
+	clear(all)
+	if err != nil { // it was tried when the node started
+		r.edge.Log.Error("a lane writes without io_uring from now on", "err", err)
+		r.edge.senders.ringed.Add(-1)
+		r.Close()
+	}
+}
+
+// result is what became of the send that was added as number i, of which the kernel took so many. One that it did not
+// begin, or gave back, is done now. nbio's lock of the descriptor must be held.
+func (r *ringSender) result(i, taken, fd int, p []byte) (n int, err error) {
+	if i >= taken {
+		return sendNow(fd, p)
+	}
+	n, errno := r.ring.Result(i)
+	switch errno {
+	case 0, syscall.EAGAIN:
+		return n, nil
+	case syscall.EINTR, syscall.ECANCELED:
+		return sendNow(fd, p)
+	default:
+		return 0, errno
+	}
+}
