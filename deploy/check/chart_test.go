@@ -68,6 +68,7 @@ func everything() values {
 		"sysctls": []any{values{"name": "net.core.somaxconn", "value": "65535"}}, "priorityClassName": "high", "podLabels": values{"team": "live"},
 		"podAnnotations": values{"a": "b"}, "nodeSelector": values{"pool": "chat"}, "tolerations": []any{values{"key": "chat", "operator": "Exists"}},
 		"serviceMonitor.labels": values{"release": "prometheus"}, "dashboard.labels": values{"folder": "chat"}, "prometheusRule.labels": values{"release": "prometheus"},
+		"seccompProfile":      values{"type": "Localhost", "localhostProfile": "barrage.json"},
 		"service.annotations": values{"a": "b"}, "adminService.annotations": values{"a": "b"}, "serviceAccount.annotations": values{"a": "b"},
 	}
 	for path, to := range extras {
