@@ -174,6 +174,28 @@ func TestAgain_AcknowledgedWithTheAnswer(t *testing.T) {
 	}
 }
 
+// TestAgain_AcknowledgedBeforeTheEvents: they come late, but all of them: nothing has to be read, and the answer waits
+// no longer than its event.
+func TestAgain_AcknowledgedBeforeTheEvents(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.post(r, "a")
+	f.settle()
+	reads := f.store.callsOf("Read")
+	f.store.set(func(s *fakeStore) { s.slow = true })
+	f.publishFrom("1", "other", "between")
+	f.sayHere(r, nil, "u", "1")
+	f.settle()
+	wantInfos(t, m, "a")
+	f.store.hurry()
+	f.settle()
+	wantInfos(t, m, "a", "between", "u1")
+	if len(r.follower.early) > 0 || !f.hall.quiet() || f.store.callsOf("Read") != reads {
+		t.Errorf("%d answers wait, and %d reads; want rest, and none", len(r.follower.early), f.store.callsOf("Read")-reads)
+	}
+}
+
 // TestAgain_AcknowledgedBeforeAnOutage: what the store took and whose event did not come is heard first, so that the
 // messages of a node stay in order.
 func TestAgain_AcknowledgedBeforeAnOutage(t *testing.T) {

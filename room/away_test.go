@@ -2,6 +2,7 @@ package room
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,31 @@ func (f *fixture) tick(d time.Duration) {
 	f.now = f.now.Add(d)
 	f.clock.add(d)
 	f.hall.Tick(f.now)
+}
+
+// TestRoom_NewcomersWhileItIsAlone stand where the members do: what is said next follows their welcome.
+func TestRoom_NewcomersWhileItIsAlone(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.join(r)
+	f.post(r, "a")
+	f.settle()
+	f.store.away()
+	f.hall.Away(errAway)
+	f.post(r, "b")
+	f.settle()
+	m, a := f.joinNative(r, Since{}, chat.History{})
+	f.post(r, "c")
+	f.settle()
+	wantFrames(t, m, fmt.Sprintf("%d:c@%s/%d", a.Seq+1, a.Epoch, a.Seq+1))
+	f.purgeElsewhere(chat.Purge{}) // its event comes, though calls fail
+	f.settle()
+	if want := []string{codec.ClearedText(chat.Place{Epoch: a.Epoch, Seq: a.Seq + 1})}; !slices.Equal(m.taken(t), want) {
+		t.Errorf("the room is cleared, and a member is told %v; want %v: what it had, and nothing to come", m.taken(t), want)
+	}
+	if pos, _, _ := r.Standing(); a.Epoch != r.localEpoch() || pos.Epoch != a.Epoch || pos.Seq != a.Seq+1 {
+		t.Errorf("the newcomer stands at %s/%d, then the room at %s/%d; want its own epoch, one further", a.Epoch, a.Seq, pos.Epoch, pos.Seq)
+	}
 }
 
 func TestRoom_BlindMembersHearWhatComesSinceTheStoreIsBack(t *testing.T) {

@@ -148,6 +148,11 @@ func TestRoom_UserRate(t *testing.T) {
 	if got := len(r.outbox.writers); got != 0 {
 		t.Errorf("%d users are remembered a second later; want none", got)
 	}
+	for i := range 5 { // moderators wait for nobody
+		if code := f.says(r, &speaker{voice: Voice{Role: chat.RoleModerator}}, "m", fmt.Sprint(i), "hi"); code != "" {
+			t.Errorf("a moderator is refused: %s", code)
+		}
+	}
 	for i := range 4 { // what the room itself says has none
 		if err := r.PostNative(nil, "u", &codec.Op{ID: fmt.Sprint(i), Kind: codec.KindSystem, Body: "x"}, f.now); err != nil {
 			t.Errorf("message %d of the room itself: %v", i, err)

@@ -172,6 +172,11 @@ func TestFollower_HoldsWithinBounds(t *testing.T) {
 	if got := f.farthest().Rev; got != 2 {
 		t.Errorf("farthest %d; want the held event's 2", got)
 	}
+	f.pos.Rev, f.pos.Tip, f.early = 2, "mine", []chat.Event{{Epoch: "e", Rev: 2, Tip: "other"}}
+	if got := f.farthest(); got != f.pos {
+		t.Errorf("farthest %v; want %v, which nothing goes beyond", got, f.pos)
+	}
+	f.early = nil
 	for range maxHeld {
 		f.hold(chat.Event{Epoch: "e"})
 	}

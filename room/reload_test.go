@@ -24,8 +24,11 @@ func TestHall_Reload(t *testing.T) {
 		f.post(r, s)
 	}
 	cfg.OnJoin, cfg.QueueMessages, cfg.MaxRooms, cfg.Linger = 2, 1, 1, 0
-	cfg.Storm.HighKinds = []string{"rocket"}
+	cfg.Storm.HighKinds, cfg.Fanout.StuckTimeout = []string{"rocket"}, time.Hour
 	f.hall.Reload(cfg, nil, 0)
+	if got := f.hall.cfg().Fanout.StuckTimeout; got != time.Hour {
+		t.Errorf("a socket may be stuck for %v; want what was set", got)
+	}
 	if err := r.Post(nil, "u", "4", f.now); !errors.Is(err, ErrBusy) {
 		t.Errorf("Post with 3 of 1 waiting = %v; want ErrBusy", err)
 	}

@@ -3,7 +3,9 @@ package room
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -403,8 +405,18 @@ func TestRules_Measures(t *testing.T) {
 	measure(chat.Shadow, "s", chat.RoleModerator, end)
 	measure(chat.Kick, "k", chat.RoleModerator, end)
 	measure(chat.Mute, "a", chat.RoleModerator, end)
-	f.moderateElsewhere(chat.RulesChange{Set: []chat.Measure{{What: chat.Appoint, Target: "a", Until: chat.ForGood, Role: chat.RoleModerator}}})
+	if got := r.Appointed(chat.RoleViewer); len(got) != 0 {
+		t.Errorf("appointed are %v; want nobody", got)
+	}
+	for user, role := range map[string]chat.Role{"a": chat.RoleModerator, "o": chat.RoleOwner} {
+		f.moderateElsewhere(chat.RulesChange{Set: []chat.Measure{{What: chat.Appoint, Target: user, Until: chat.ForGood, Role: role}}})
+	}
 	f.settle()
+	for least, want := range map[chat.Role]string{chat.RoleVIP: "[a o]", chat.RoleModerator: "[a o]", chat.RoleOwner: "[o]"} {
+		if got := fmt.Sprint(slices.Sorted(maps.Keys(r.Appointed(least)))); got != want {
+			t.Errorf("appointed to %s and above are %s; want %s", least, got, want)
+		}
+	}
 	for _, c := range []struct {
 		user string
 		role chat.Role

@@ -205,3 +205,26 @@ func TestStormConfig_Bounds(t *testing.T) {
 		}
 	}
 }
+
+func TestFanout_Config(t *testing.T) {
+	for _, c := range []struct {
+		change func(*FanoutConfig)
+		want   string
+	}{
+		{func(*FanoutConfig) {}, ""},
+		{func(c *FanoutConfig) { c.Lanes = 1025 }, "lanes"},
+		{func(c *FanoutConfig) { c.WriteBytes = 4<<10 - 1 }, "write_bytes"},
+		{func(c *FanoutConfig) { c.LogBytes = 2*c.WriteBytes - 1 }, "log_bytes"},
+		{func(c *FanoutConfig) { c.LogBytes = 2 * c.WriteBytes }, ""},
+		{func(c *FanoutConfig) { c.TotalLogBytes = c.LogBytes - 1 }, "total_log_bytes"},
+		{func(c *FanoutConfig) { c.TotalLogBytes = c.LogBytes }, ""},
+		{func(c *FanoutConfig) { c.Interval = time.Second + 1 }, "interval"},
+		{func(c *FanoutConfig) { c.StuckTimeout = time.Second - 1 }, "stuck_timeout"},
+	} {
+		cfg := DefaultFanout()
+		c.change(&cfg)
+		if err := cfg.Validate(); (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want+": ") {
+			t.Errorf("Validate(%+v) = %v; want one about %q", cfg, err, c.want)
+		}
+	}
+}

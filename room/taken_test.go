@@ -1,7 +1,9 @@
 package room
 
 import (
+	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -213,6 +215,69 @@ func TestForgotten_WhoSkips(t *testing.T) {
 	}
 	if got := n.recalledBetween(6, 2000); len(got) != chat.RecallsKept || got[0] != "recall 1" {
 		t.Errorf("who has had 6 messages is told %d things, first %s; want all recalls", len(got), got[0])
+	}
+}
+
+// TestSeqMap_RunsAscend: a run that no message came for is forgotten, so holes alone cost places.
+func TestSeqMap_RunsAscend(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var n seqMap
+	index, seq := uint64(0), uint64(1)
+	for range 1000 {
+		index, seq = index+uint64(rnd.IntN(2)), seq+uint64(rnd.IntN(3))
+		n.note("e1", index, seq)
+		if !slices.IsSortedFunc(n.runs, func(a, b run) int { return cmp.Compare(a.index, b.index+1) }) || len(n.runs) > maxRuns {
+			t.Fatalf("runs %v; want one for each index, at most %d", n.runs, maxRuns)
+		}
+		if last := n.runs[len(n.runs)-1]; last.at(index) != seq {
+			t.Fatalf("message %d has number %d; want %d", index, last.at(index), seq)
+		}
+	}
+}
+
+// TestRecalls_WhatIsDropped: purges are those of events, and who had got no further than where the room was when the
+// newest dropped one came may lack some.
+func TestRecalls_WhatIsDropped(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var c recalls
+	keyOf := func(husk string) key { return key(codec.Timestamp(husk)) }
+	now := chat.Position{Epoch: "e1"}
+	var came []chat.Event
+	for i := range 3 * chat.RecallsKept {
+		now.Rev++
+		now.Seq += uint64(rnd.IntN(3))
+		now.Total = now.Seq - min(now.Seq, uint64(rnd.IntN(5)))
+		ev := chat.Event{Kind: chat.EventRecall, Epoch: "e1", Seq: now.Seq, Total: now.Total}
+		d := codec.NewDraft("1", "u", "x", 0)
+		ev.Messages = []string{string(d.AppendJSON(nil, int64(i+1)))}
+		if rnd.IntN(3) == 0 {
+			ev.Kind, ev.Messages, ev.Purge = chat.EventPurge, nil, &chat.Purge{User: fmt.Sprint(i), Until: int64(i)}
+		}
+		var k key
+		if ev.Kind == chat.EventRecall {
+			k = keyOf(ev.Messages[0])
+		}
+		if came = append(came, ev); !c.add(k, ev, now, keyOf) || c.add(k, ev, now, keyOf) {
+			t.Fatalf("%d: a recall is new once", i)
+		}
+		var purges []*chat.Event
+		recalled := 0
+		for _, ev := range c.events.inOrder() {
+			if ev.Kind == chat.EventPurge {
+				purges = append(purges, &ev)
+			} else {
+				recalled++
+			}
+		}
+		if !slices.EqualFunc(purges, c.purges, sameTaking) || len(c.ts) != recalled {
+			t.Fatalf("%d: %d purges and %d recalls are known; want %d and %d", i, len(c.purges), len(c.ts), len(purges), recalled)
+		}
+		for _, gone := range came[:max(0, len(came)-chat.RecallsKept)] {
+			if gone.Kind == chat.EventPurge && !c.lacks(Since{Epoch: "e1", Seq: gone.Seq}, "e1") {
+				t.Fatalf("%d: who had got to %d has missed nothing; want a purge then", i, gone.Seq)
+			}
+		}
+		came = came[max(0, len(came)-chat.RecallsKept-1):]
 	}
 }
 

@@ -2,6 +2,7 @@ package room
 
 import (
 	"hash/maphash"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,33 @@ func TestMissing(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: news %q; want %q", c.what, got, want)
+		}
+	}
+}
+
+// TestMissing_EqualOnes: of those that equal what was known no more are news than the list has grown by.
+func TestMissing_EqualOnes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	words := func(n int) (all string) {
+		for range n {
+			all += " " + string("abc"[rnd.IntN(3)])
+		}
+		return all
+	}
+	for range 2000 {
+		old, now := 1+rnd.IntN(5), rnd.IntN(7)
+		at := uint64(old + rnd.IntN(3))
+		length := max(at-1, uint64(now)) + uint64(rnd.IntN(3))
+		known, list := placed(at, words(old)), placed(length, words(now))
+		had := texts(known)
+		equal := 0
+		for _, text := range missing(known, list, at, length) {
+			if slices.Contains(had, codec.FastIMText(text)) {
+				equal++
+			}
+		}
+		if grown := int(max(length, at) - at); equal > grown {
+			t.Fatalf("known %v, at %d of %v: %d equal ones are news; it has grown by %d", had, at, texts(list), equal, grown)
 		}
 	}
 }
