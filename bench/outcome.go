@@ -25,20 +25,13 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 	defer r.mu.Unlock()
 	res := Result{
 		Version: formVersion, Peer: r.peer(), Dialect: r.dialect(), Target: r.shown(), Scenario: r.Scenario, Machine: r.machine, Began: r.first,
-		Seconds: o.Measured.Elapsed.Seconds(),
-		Connections: Connections{
-			Wanted: o.Wanted, Made: o.Made, Failed: o.Failed, FailedWhy: o.FailedWhy, Broken: o.Broken, BrokenWhy: o.BrokenWhy,
-			SlowEnded: o.SlowEnded, PerSecond: rate(float64(o.FirstMade), o.FirstWave),
-		},
-		Messages: Messages{
-			Offered: o.Offered, Sent: o.Sent, Answers: Answers{Acked: o.Acked, Refused: o.Refused, Unanswered: o.Unanswered},
-			Expected: o.Expected, Delivered: o.Delivered, Lost: o.Lost, Doubled: o.Doubled, Wrong: o.Wrong,
-			OutOfOrder: o.OutOfOrder, Disagree: o.Disagree, Gifts: o.Gifts, Sampled: r.sampled(), Uncounted: o.Uncounted, Others: o.Others,
-			PerSecond: rate(float64(o.Measured.Copies), o.Measured.Elapsed), Bytes: o.Bytes,
-		},
+		Seconds:     o.Measured.Elapsed.Seconds(),
+		Connections: o.Connections, Messages: o.Messages,
 		Latency: quantiles(o.Latency), Connect: quantiles(o.Connect), Welcome: quantiles(o.Welcome),
 		Client: client(o), Series: r.points,
 	}
+	res.Connections.PerSecond = rate(float64(o.FirstMade), o.FirstWave)
+	res.Messages.Sampled, res.Messages.PerSecond = r.sampled(), rate(float64(o.Measured.Copies), o.Measured.Elapsed)
 	if o.Measured.Copies > 0 {
 		res.Messages.BytesPerCopy = float64(o.Measured.Bytes) / float64(o.Measured.Copies)
 	}
@@ -46,8 +39,8 @@ func (r *run) result(o swarm.Outcome, cut error) Result {
 	if cut != nil {
 		res.Partial = cut.Error()
 	}
-	if len(o.Targets) > 1 {
-		res.Messages.Seen = o.Targets
+	if len(o.Seen) < 2 {
+		res.Messages.Seen = nil
 	}
 	res.Server = r.server(o)
 	res.Redis = r.redisUsed(o)

@@ -46,12 +46,12 @@ func TestResult_PartialSaysWhatIsMissing(t *testing.T) {
 			t.Errorf("Partial of %+v, cut by %v = %q; want %q", o, cut, res.Partial, want)
 		}
 	}
-	f(swarm.Outcome{Wanted: 9, Made: 9, SlowEnded: 3}, nil, "")
-	f(swarm.Outcome{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503"}, nil, "2 of 9 viewers could not connect, the last one: 503")
-	f(swarm.Outcome{Wanted: 9, Made: 9, Broken: 4, BrokenWhy: "reset"}, nil, "4 of 9 connections were cut off, the last one: reset")
-	f(swarm.Outcome{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503", Broken: 4, BrokenWhy: "reset"}, nil,
+	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 9, SlowEnded: 3}}, nil, "")
+	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503"}}, nil, "2 of 9 viewers could not connect, the last one: 503")
+	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 9, Broken: 4, BrokenWhy: "reset"}}, nil, "4 of 9 connections were cut off, the last one: reset")
+	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 7, Failed: 2, FailedWhy: "503", Broken: 4, BrokenWhy: "reset"}}, nil,
 		"2 of 9 viewers could not connect, the last one: 503; 4 of 7 connections were cut off, the last one: reset")
-	f(swarm.Outcome{Wanted: 9, Made: 9, Broken: 9, BrokenWhy: "reset"}, errors.New("node 1 ended"), "node 1 ended")
+	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 9, Broken: 9, BrokenWhy: "reset"}}, errors.New("node 1 ended"), "node 1 ended")
 }
 
 func TestClient_Busiest(t *testing.T) {

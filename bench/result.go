@@ -61,97 +61,14 @@ type Machine struct {
 	Barrage string `json:"barrage"`
 }
 
-// Connections counts viewers.
-type Connections struct {
-	// Wanted viewers, those that arrive later and come back included.
-	Wanted int `json:"wanted"`
-	// Made is how many handshakes were answered as they should be.
-	Made int `json:"made"`
-	// Failed is how many were refused, reset or not answered, and why the last one was.
-	Failed    int    `json:"failed"`
-	FailedWhy string `json:"failed_why,omitempty"`
-	// Broken is how many ended that had been made, other than by our will, and why the
-	// last one did; without slow viewers.
-	Broken    int    `json:"broken"`
-	BrokenWhy string `json:"broken_why,omitempty"`
-	// SlowEnded is how many slow viewers did, which a server may cut off. One whose socket
-	// is full of what it does not read never sees it.
-	SlowEnded int `json:"slow_ended,omitempty"`
-	// PerSecond is how many were made a second while the first wave connected.
-	PerSecond float64 `json:"per_second"`
-}
+// Connections counts viewers, as the load does.
+type Connections = swarm.Connections
 
-// Messages counts messages and their copies, those of the warm-up included, because only
-// so they can be exact: a viewer that counts cannot tell the last copy of the warm-up from
-// the first one after it. A copy is one message at one viewer.
-type Messages struct {
-	// Offered messages were due; Sent ones were written to a socket whole.
-	Offered uint64 `json:"offered"`
-	Sent    uint64 `json:"sent"`
-	// Answers is what senders were told; zero: the dialect does not tell them.
-	Answers Answers `json:"answers,omitzero"`
-	// Expected copies: messages sent, and not refused, times viewers that were there for
-	// them, without slow viewers and those that were cut off.
-	Expected uint64 `json:"expected"`
-	// Delivered copies of those expected; Lost are those that did not come. Both are
-	// counted viewer by viewer: one that lacks three and one that has three too many
-	// make three lost and three doubled.
-	Delivered uint64 `json:"delivered"`
-	Lost      uint64 `json:"lost"`
-	// Doubled copies came more than once: by count in viewers that only count, by
-	// number in sampled ones.
-	Doubled uint64 `json:"doubled"`
-	// Wrong copies, in sampled viewers, were of messages that were refused. In viewers that
-	// only count they are among those doubled.
-	Wrong uint64 `json:"wrong,omitempty"`
-	// OutOfOrder copies, in sampled viewers, came after a later one of the same sender.
-	OutOfOrder uint64 `json:"out_of_order"`
-	// Disagree is how many sampled viewers saw the same messages of their room in another order than most who saw them.
-	Disagree int `json:"disagree"`
-	// Gifts are the messages that were gifts; zero: there were none.
-	Gifts swarm.Gifts `json:"gifts,omitzero"`
-	// Seen is what viewers of each node, or target, saw, in the order in which they were
-	// started, or named; empty: there was one.
-	Seen []swarm.Seen `json:"seen,omitempty"`
-	// Sampled is how many viewers were to look at order and numbers; 0: an older program
-	// wrote this.
-	Sampled int `json:"sampled"`
-	// Uncounted copies came to viewers of which nobody can say exactly what they should have
-	// got: those that are slow, were cut off or came late, those that only count in a room where
-	// others spoke, and those of a process of the client that died.
-	Uncounted uint64 `json:"uncounted"`
-	// Others is how many messages others said in the rooms, as far as sampled viewers have read them. They are no
-	// copies; those of their rooms at viewers that only count are uncounted.
-	Others uint64 `json:"others,omitempty"`
-	// PerSecond is how many copies came a second, to all viewers, while it was measured.
-	PerSecond float64 `json:"copies_per_second"`
-	// Bytes is what all viewers read from their sockets: frames with their headers, as
-	// they are on the wire, and the answers of handshakes.
-	Bytes uint64 `json:"bytes"`
-	// BytesPerCopy is how many of them came for each copy while it was measured; 0: no copy
-	// came, or an older program wrote this.
-	BytesPerCopy float64 `json:"bytes_per_copy"`
-}
+// Messages counts messages and their copies, those of the warm-up included, because only so they can be exact.
+type Messages = swarm.Messages
 
-// Answers is what became of each message that was sent, as its sender was told.
-type Answers struct {
-	Acked uint64 `json:"acked"`
-	// Refused is by the server's code; what has too many codes is together as "other".
-	Refused map[string]uint64 `json:"refused,omitempty"`
-	// Unanswered is the rest of those sent: no answer came, or its connection ended before.
-	Unanswered uint64 `json:"unanswered,omitempty"`
-}
-
-// Known tells whether senders are told.
-func (a *Answers) Known() bool { return a.Acked+a.Unanswered > 0 || len(a.Refused) > 0 }
-
-// TurnedAway is how many messages were refused.
-func (a *Answers) TurnedAway() (sum uint64) {
-	for _, n := range a.Refused {
-		sum += n
-	}
-	return sum
-}
+// Answers is what senders were told.
+type Answers = swarm.Answers
 
 // Quantiles is one distribution. Count 0: nothing was measured.
 type Quantiles struct {

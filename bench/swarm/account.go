@@ -150,10 +150,10 @@ func (l *loop) reportDone() {
 		o.Late = s.late
 		o.Gifts.Sent = s.gifts.Load()
 		if l.manner.accounts {
-			o.Unanswered = o.Sent - o.Acked - o.turnedAway()
+			o.Answers.Unanswered = o.Sent - o.Answers.Acked - o.Answers.TurnedAway()
 		}
 	}
-	o.Targets = make([]Seen, len(l.plan.Targets))
+	o.Seen = make([]Seen, len(l.plan.Targets))
 	others := l.othersIn()
 	for _, n := range others {
 		o.Others += n
@@ -169,7 +169,7 @@ func (l *loop) reportDone() {
 			o.Delivered += min(has, n)
 			o.Lost += n - min(has, n)
 			o.Doubled += has - min(has, n)
-			seen := &o.Targets[v.seat.target]
+			seen := &o.Seen[v.seat.target]
 			seen.Viewers++
 			seen.Delivered += min(has, n)
 			seen.Lost += n - min(has, n)

@@ -40,7 +40,7 @@ func (l *loop) answered(v *viewer, number uint64, code string) {
 	v.speaker.settle()
 	gift := l.plan.gift(number)
 	if code == "" {
-		l.outcome.Acked++
+		l.outcome.Answers.Acked++
 		if gift {
 			l.outcome.Gifts.Acked++
 		}
@@ -52,26 +52,18 @@ func (l *loop) answered(v *viewer, number uint64, code string) {
 		r.gifts++
 		l.outcome.Gifts.Refused++
 	}
-	l.outcome.refuse(code, 1)
+	l.outcome.Answers.refuse(code, 1)
 }
 
 // refuse counts n refusals with a code.
-func (o *Outcome) refuse(code string, n uint64) {
-	if _, known := o.Refused[code]; !known && len(o.Refused) >= mostCodes-1 || len(code) > mostCode {
+func (a *Answers) refuse(code string, n uint64) {
+	if _, known := a.Refused[code]; !known && len(a.Refused) >= mostCodes-1 || len(code) > mostCode {
 		code = otherCode
 	}
-	if o.Refused == nil {
-		o.Refused = map[string]uint64{}
+	if a.Refused == nil {
+		a.Refused = map[string]uint64{}
 	}
-	o.Refused[code] += n
-}
-
-// turnedAway is how many messages were refused.
-func (o *Outcome) turnedAway() (sum uint64) {
-	for _, n := range o.Refused {
-		sum += n
-	}
-	return sum
+	a.Refused[code] += n
 }
 
 // owed reports whether an answer to something said may still come.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -57,15 +58,26 @@ type Tick struct {
 	// "finish".
 	At    time.Time
 	Phase string
-	// Open viewers are connected. What follows happened in this second; Broken are none of
-	// the slow ones.
-	Open, Made, Failed, Broken   int
-	Offered, Sent, Copies, Bytes uint64
+	Second
 	// Latency of sampled copies, in microseconds. The receiver owns it; it takes some
 	// 180 KiB, so keep its quantiles rather than itself.
 	Latency *hdrhistogram.Histogram
+}
+
+// Second is what is counted in a second.
+type Second struct {
+	// Open viewers are connected. What follows happened in this second; Broken are none of
+	// the slow ones.
+	Open    int    `json:"open"`
+	Made    int    `json:"made"`
+	Failed  int    `json:"failed"`
+	Broken  int    `json:"broken"`
+	Offered uint64 `json:"offered"`
+	Sent    uint64 `json:"sent"`
+	Copies  uint64 `json:"copies"`
+	Bytes   uint64 `json:"bytes"`
 	// CPU is what the workers used.
-	CPU time.Duration
+	CPU time.Duration `json:"cpu"`
 }
 
 // closeGrace is how long workers may take to end by themselves.
@@ -186,18 +198,12 @@ func (c *Crew) changeLocked() {
 // takeBeatLocked adds a second of one worker to that of all, and to what is known of it.
 func (c *Crew) takeBeatLocked(h *hand, b *beat) {
 	t, k := c.secondLocked(b.At), &h.known
-	t.Open += b.Open
-	t.Made += b.Made
-	t.Failed += b.Failed
-	t.Broken += b.Broken
-	t.Offered += b.Offered
-	t.Sent += b.Sent
-	t.Copies += b.Copies
-	t.Bytes += b.Bytes
-	t.CPU += b.CPU
+	sum(reflect.ValueOf(&t.Second).Elem(), reflect.ValueOf(b.Second))
 	k.add(Outcome{
-		Wanted: b.Made + b.Failed, Made: b.Made, Failed: b.Failed, FailedWhy: b.FailedWhy, Broken: b.Broken, BrokenWhy: b.BrokenWhy,
-		SlowEnded: b.SlowEnded, Offered: b.Offered, Sent: b.Sent, Uncounted: b.Copies, Bytes: b.Bytes,
+		Connections: Connections{
+			Wanted: b.Made + b.Failed, Made: b.Made, Failed: b.Failed, FailedWhy: b.FailedWhy, Broken: b.Broken, BrokenWhy: b.BrokenWhy, SlowEnded: b.SlowEnded,
+		},
+		Messages: Messages{Offered: b.Offered, Sent: b.Sent, Uncounted: b.Copies, Bytes: b.Bytes},
 	})
 	if b.Latency != nil {
 		t.Latency.Merge(b.Latency.Histogram)
@@ -327,7 +333,7 @@ func (c *Crew) wait(ctx context.Context, ok func(h *hand) bool) error {
 // Connect connects the first wave. It returns nil when all are in and welcomed. Its error
 // says how many are, how many are not, and why the last one is not.
 func (c *Crew) Connect(ctx context.Context) error {
-	c.orderAll(order{Connect: &momentOrder{At: time.Now()}})
+	c.orderAll(order{Connect: new(time.Now())})
 	err := c.wait(ctx, func(h *hand) bool { return h.wave != nil && h.dead == nil })
 	wanted, in, failed, why := 0, 0, 0, ""
 	for _, r := range c.plan.Rooms {
@@ -363,7 +369,7 @@ func (c *Crew) Load(ctx context.Context, at time.Time) error {
 	c.mu.Lock()
 	c.loadAt = at
 	c.mu.Unlock()
-	c.orderAll(order{Load: &momentOrder{At: at}})
+	c.orderAll(order{Load: &at})
 	if err := c.conclude(ctx); err != nil {
 		return fmt.Errorf("cannot finish the load: %w", err)
 	}
@@ -389,7 +395,7 @@ func (c *Crew) conclude(ctx context.Context) error {
 	if err := c.wait(ctx, func(h *hand) bool { return h.sent != nil && h.dead == nil }); err != nil {
 		return err
 	}
-	c.orderAll(order{Ended: &endedMessage{Rooms: c.messages()}})
+	c.orderAll(order{Ended: c.messages()})
 	return c.wait(ctx, func(h *hand) bool { return h.done != nil && h.dead == nil })
 }
 
@@ -415,11 +421,11 @@ func (c *Crew) messages() []roomReport {
 func (c *Crew) Outcome(ctx context.Context) (Outcome, error) {
 	settled := func(h *hand) bool { return h.done != nil || h.dead != nil }
 	if !c.all(settled) {
-		c.orderAll(order{Stop: &momentOrder{At: time.Now()}})
+		c.orderAll(order{Stop: true})
 		if err := c.wait(ctx, func(h *hand) bool { return h.sent != nil || h.dead != nil }); err != nil {
 			return Outcome{}, fmt.Errorf("cannot learn the outcome: %w", err)
 		}
-		c.orderAll(order{Ended: &endedMessage{Rooms: c.messages()}})
+		c.orderAll(order{Ended: c.messages()})
 		if err := c.wait(ctx, settled); err != nil {
 			return Outcome{}, fmt.Errorf("cannot learn the outcome: %w", err)
 		}

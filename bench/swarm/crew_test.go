@@ -508,7 +508,7 @@ func TestStart_RefusesWhatCannotBe(t *testing.T) {
 }
 
 func TestWork_SaysThatThereIsNoPlan(t *testing.T) {
-	if err := Work(t.Context(), strings.NewReader(`{"connect":{}}`), io.Discard); err == nil || !strings.Contains(err.Error(), "no plan") {
+	if err := Work(t.Context(), strings.NewReader(`{"stop":true}`), io.Discard); err == nil || !strings.Contains(err.Error(), "no plan") {
 		t.Errorf("Work = %v; want that there is no plan", err)
 	}
 	if err := Work(t.Context(), strings.NewReader(""), io.Discard); !errors.Is(err, io.EOF) {

@@ -24,7 +24,7 @@ func figuresOf(o swarm.Outcome) figures {
 	return figures{
 		o.Sent, o.Expected, o.Delivered, o.Lost, o.Doubled, o.Uncounted, o.OutOfOrder,
 		o.Disagree, o.Latency.TotalCount(),
-		o.Acked, o.Unanswered, o.Wrong, fmt.Sprint(o.Refused), o.Gifts,
+		o.Answers.Acked, o.Answers.Unanswered, o.Wrong, fmt.Sprint(o.Answers.Refused), o.Gifts,
 	}
 }
 

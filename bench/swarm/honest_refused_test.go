@@ -88,7 +88,7 @@ func TestHonest_RefusalsAreNotLosses(t *testing.T) {
 				wantWrong(t, c.samples == 0 || want.Wrong >= 5*10 && want.Gifts.Lost >= 5*5, want)
 				wantWrong(t, strings.Contains(want.Refused, "slow_mode:12") && want.Lost >= 10*15 && want.Unanswered >= 5, want)
 				wantFigures(t, out, want)
-				if out.Broken > 0 || out.Sent != out.Acked+out.Unanswered+out.Refused["shed"]+out.Refused["rate_limited"]+out.Refused["slow_mode"] {
+				if out.Broken > 0 || out.Sent != out.Answers.Acked+out.Answers.Unanswered+out.Answers.Refused["shed"]+out.Answers.Refused["rate_limited"]+out.Answers.Refused["slow_mode"] {
 					t.Errorf("%+v, %d broken (%q); want what was sent to be acknowledged, refused or not answered", figuresOf(out), out.Broken, out.BrokenWhy)
 				}
 			})
@@ -135,7 +135,7 @@ func TestHonest_TargetsAreCompared(t *testing.T) {
 		{Viewers: 4, Delivered: 4*30 - 1, Lost: 1, Sampled: 4, Alike: 2},
 		{Viewers: 4, Delivered: 4 * 30, Sampled: 4, Alike: 4},
 	}
-	if !slices.Equal(out.Targets, want) {
-		t.Errorf("targets saw %+v; want %+v", out.Targets, want)
+	if !slices.Equal(out.Seen, want) {
+		t.Errorf("targets saw %+v; want %+v", out.Seen, want)
 	}
 }

@@ -279,13 +279,13 @@ func (l *loop) obey() bool {
 			}
 			switch {
 			case o.Connect != nil:
-				l.connectAll(o.Connect.At)
+				l.connectAll(*o.Connect)
 			case o.Load != nil:
-				l.load(o.Load.At)
-			case o.Stop != nil:
+				l.load(*o.Load)
+			case o.Stop:
 				l.stop()
 			case o.Ended != nil:
-				l.rooms = o.Ended.Rooms
+				l.rooms = o.Ended
 				for i := range l.viewers {
 					l.judge(&l.viewers[i])
 				}
@@ -402,10 +402,11 @@ func (l *loop) beat(at time.Time) {
 	}
 	cpu := ownCPU()
 	b := beat{
-		At: at, Open: l.open, Made: s.made, Failed: s.failed, Broken: s.broken,
-		FailedWhy: l.outcome.FailedWhy, BrokenWhy: l.outcome.BrokenWhy, SlowEnded: s.slowEnded,
-		Offered: offered - s.offered, Sent: sent - s.sent, Copies: l.copies - s.copies,
-		Bytes: l.outcome.Bytes - s.bytes, CPU: cpu - s.cpu,
+		At: at, FailedWhy: l.outcome.FailedWhy, BrokenWhy: l.outcome.BrokenWhy, SlowEnded: s.slowEnded,
+		Second: Second{
+			Open: l.open, Made: s.made, Failed: s.failed, Broken: s.broken, Offered: offered - s.offered, Sent: sent - s.sent,
+			Copies: l.copies - s.copies, Bytes: l.outcome.Bytes - s.bytes, CPU: cpu - s.cpu,
+		},
 	}
 	if s.latencies.TotalCount() > 0 {
 		b.Latency = &wireHistogram{s.latencies}

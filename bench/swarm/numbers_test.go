@@ -40,13 +40,13 @@ func TestNumbers_All(t *testing.T) {
 func TestOutcome_RefusedIsBounded(t *testing.T) {
 	o, p := newOutcome(), newOutcome()
 	for i := range 1000 {
-		o.refuse(fmt.Sprint("code", i), 1)
-		p.refuse(fmt.Sprint("code", i+500), 2)
+		o.Answers.refuse(fmt.Sprint("code", i), 1)
+		p.Answers.refuse(fmt.Sprint("code", i+500), 2)
 	}
-	p.refuse(strings.Repeat("x", 1000), 5)
-	o.refuse("code1", 3)
+	p.Answers.refuse(strings.Repeat("x", 1000), 5)
+	o.Answers.refuse("code1", 3)
 	o.add(p)
-	if len(o.Refused) != mostCodes || o.turnedAway() != 1000+2000+5+3 || o.Refused["code1"] != 4 {
-		t.Errorf("%d codes, %d refused, %d of code1; want %d, 3008 and 4", len(o.Refused), o.turnedAway(), o.Refused["code1"], mostCodes)
+	if len(o.Answers.Refused) != mostCodes || o.Answers.TurnedAway() != 1000+2000+5+3 || o.Answers.Refused["code1"] != 4 {
+		t.Errorf("%d codes, %d refused, %d of code1; want %d, 3008 and 4", len(o.Answers.Refused), o.Answers.TurnedAway(), o.Answers.Refused["code1"], mostCodes)
 	}
 }

@@ -1,6 +1,8 @@
 package swarm
 
 import (
+	"cmp"
+	"reflect"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -13,16 +15,8 @@ import (
 // the warm-up from the first that is measured. The fields of Measured and the histograms
 // Latency and Late cover the measured part alone.
 type Outcome struct {
-	// Wanted viewers were to connect; those that come back count again. Made ones
-	// were answered and welcomed, Failed ones were not. Broken ones had been made and
-	// ended other than by our will, without slow viewers: those that did are SlowEnded.
-	Wanted    int    `json:"wanted"`
-	Made      int    `json:"made"`
-	Failed    int    `json:"failed"`
-	FailedWhy string `json:"failed_why,omitempty"`
-	Broken    int    `json:"broken"`
-	BrokenWhy string `json:"broken_why,omitempty"`
-	SlowEnded int    `json:"slow_ended,omitempty"`
+	Connections
+	Messages
 	// Dead is how many workers died; what their viewers got is Uncounted, whatever they
 	// should have got.
 	Dead int `json:"dead,omitempty"`
@@ -30,41 +24,6 @@ type Outcome struct {
 	// welcome, and FirstMade how many of it were made.
 	FirstWave time.Duration `json:"first_wave"`
 	FirstMade int           `json:"first_made"`
-
-	// Offered messages were due, Sent ones were written whole.
-	Offered uint64 `json:"offered"`
-	Sent    uint64 `json:"sent"`
-	// Where the dialect answers senders, Acked messages were taken and Refused ones were not, by code; Unanswered is
-	// the rest of those sent, whose answer did not come, or was cut off with its connection. There are few codes: those
-	// of a server that has too many are counted together as "other".
-	Acked      uint64            `json:"acked,omitempty"`
-	Refused    map[string]uint64 `json:"refused,omitempty"`
-	Unanswered uint64            `json:"unanswered,omitempty"`
-	// Expected copies are counted viewer by viewer: the messages of its room that were sent and not refused, less those
-	// before it came. Left out are slow viewers, those that broke, the time before a
-	// viewer was cut off and, in dialects that do not say how many messages there were
-	// before, viewers that came while messages did: what they read is Uncounted.
-	Expected  uint64 `json:"expected"`
-	Delivered uint64 `json:"delivered"`
-	Lost      uint64 `json:"lost"`
-	Doubled   uint64 `json:"doubled"`
-	// Wrong copies came to sampled viewers that stayed, of messages that were refused. A viewer that only counts has
-	// them among Doubled.
-	Wrong     uint64 `json:"wrong,omitempty"`
-	Uncounted uint64 `json:"uncounted"`
-	// Others is how many messages in its rooms were said by others, as far as sampled viewers of one worker have read
-	// them. Copies of such a room at viewers that only count are Uncounted.
-	Others uint64 `json:"others,omitempty"`
-	// OutOfOrder copies came to a sampled viewer after a later one of the same sender.
-	OutOfOrder uint64 `json:"out_of_order"`
-	// Disagree is how many sampled viewers saw the same messages of their room in another order than most who saw them.
-	Disagree int `json:"disagree"`
-	// Bytes is what all viewers read, over the whole time.
-	Bytes uint64 `json:"bytes"`
-	// Gifts are the messages that were gifts.
-	Gifts Gifts `json:"gifts,omitzero"`
-	// Targets has what viewers saw on each target, in the plan's order; nil: no worker came to its end.
-	Targets []Seen `json:"targets,omitempty"`
 
 	Measured Measured `json:"measured"`
 
@@ -77,6 +36,98 @@ type Outcome struct {
 	Welcome *hdrhistogram.Histogram `json:"-"`
 	// Late is how long after it was due a message was written whole; of the measured part.
 	Late *hdrhistogram.Histogram `json:"-"`
+}
+
+// Connections counts viewers.
+type Connections struct {
+	// Wanted viewers were to connect, those that arrive later and come back included.
+	Wanted int `json:"wanted"`
+	// Made is how many handshakes were answered as they should be, and welcomed.
+	Made int `json:"made"`
+	// Failed is how many were refused, reset or not answered, and why the last one was.
+	Failed    int    `json:"failed"`
+	FailedWhy string `json:"failed_why,omitempty"`
+	// Broken is how many ended that had been made, other than by our will, and why the
+	// last one did; without slow viewers.
+	Broken    int    `json:"broken"`
+	BrokenWhy string `json:"broken_why,omitempty"`
+	// SlowEnded is how many slow viewers did, which a server may cut off. One whose socket
+	// is full of what it does not read never sees it.
+	SlowEnded int `json:"slow_ended,omitempty"`
+	// PerSecond is how many were made a second while the first wave connected. A crew leaves it at 0.
+	PerSecond float64 `json:"per_second"`
+}
+
+// Messages counts messages and their copies. A copy is one message at one viewer. What a crew leaves at 0 is for
+// whoever reports.
+type Messages struct {
+	// Offered messages were due; Sent ones were written to a socket whole.
+	Offered uint64 `json:"offered"`
+	Sent    uint64 `json:"sent"`
+	// Answers is what senders were told; zero: the dialect does not tell them.
+	Answers Answers `json:"answers,omitzero"`
+	// Expected copies are counted viewer by viewer: the messages of its room that were sent and not refused, less those
+	// before it came. Left out are slow viewers, those that broke, the time before a
+	// viewer was cut off and, in dialects that do not say how many messages there were
+	// before, viewers that came while messages did: what they read is Uncounted.
+	Expected uint64 `json:"expected"`
+	// Delivered copies of those expected; Lost are those that did not come. Both are
+	// counted viewer by viewer: one that lacks three and one that has three too many
+	// make three lost and three doubled.
+	Delivered uint64 `json:"delivered"`
+	Lost      uint64 `json:"lost"`
+	// Doubled copies came more than once: by count in viewers that only count, by
+	// number in sampled ones.
+	Doubled uint64 `json:"doubled"`
+	// Wrong copies came to sampled viewers that stayed, of messages that were refused. A viewer that only counts has
+	// them among Doubled.
+	Wrong uint64 `json:"wrong,omitempty"`
+	// OutOfOrder copies, in sampled viewers, came after a later one of the same sender.
+	OutOfOrder uint64 `json:"out_of_order"`
+	// Disagree is how many sampled viewers saw the same messages of their room in another order than most who saw them.
+	Disagree int `json:"disagree"`
+	// Gifts are the messages that were gifts; zero: there were none.
+	Gifts Gifts `json:"gifts,omitzero"`
+	// Seen is what viewers saw on each target, in the plan's order; nil: no worker came to its end. Reports leave it
+	// out where there was one target.
+	Seen []Seen `json:"seen,omitempty"`
+	// Sampled is how many viewers were to look at order and numbers; 0: a crew or an older program wrote this.
+	Sampled int `json:"sampled"`
+	// Uncounted copies came to viewers of which nobody can say exactly what they should have
+	// got: those that are slow, were cut off or came late, those that only count in a room where
+	// others spoke, and those of a worker that died.
+	Uncounted uint64 `json:"uncounted"`
+	// Others is how many messages others said in the rooms, as far as sampled viewers of one worker have read them. They
+	// are no copies; those of their rooms at viewers that only count are uncounted.
+	Others uint64 `json:"others,omitempty"`
+	// PerSecond is how many copies came a second, to all viewers, while it was measured. A crew leaves it at 0.
+	PerSecond float64 `json:"copies_per_second"`
+	// Bytes is what all viewers read from their sockets over the whole time: frames with their headers, as
+	// they are on the wire, and the answers of handshakes.
+	Bytes uint64 `json:"bytes"`
+	// BytesPerCopy is how many of them came for each copy while it was measured; 0: no copy
+	// came, or a crew or an older program wrote this.
+	BytesPerCopy float64 `json:"bytes_per_copy"`
+}
+
+// Answers is what became of each message that was sent, as its sender was told.
+type Answers struct {
+	Acked uint64 `json:"acked"`
+	// Refused is by the server's code; what has too many codes is together as "other".
+	Refused map[string]uint64 `json:"refused,omitempty"`
+	// Unanswered is the rest of those sent: no answer came, or its connection ended before.
+	Unanswered uint64 `json:"unanswered,omitempty"`
+}
+
+// Known tells whether senders are told.
+func (a *Answers) Known() bool { return a.Acked+a.Unanswered > 0 || len(a.Refused) > 0 }
+
+// TurnedAway is how many messages were refused.
+func (a *Answers) TurnedAway() (sum uint64) {
+	for _, n := range a.Refused {
+		sum += n
+	}
+	return sum
 }
 
 // Gifts counts the messages that are gifts, and their copies at sampled viewers that were there for all of them.
@@ -128,51 +179,41 @@ func newOutcome() Outcome {
 
 // add merges what another worker knows.
 func (o *Outcome) add(p Outcome) {
-	o.Wanted += p.Wanted
-	o.Made += p.Made
-	o.Failed += p.Failed
-	o.Broken += p.Broken
-	o.SlowEnded += p.SlowEnded
-	o.Dead += p.Dead
-	if p.FailedWhy != "" {
-		o.FailedWhy = p.FailedWhy
+	was := *o
+	sum(reflect.ValueOf(o).Elem(), reflect.ValueOf(p))
+	o.FirstWave, o.Measured.Elapsed, o.Others = max(was.FirstWave, p.FirstWave), max(was.Measured.Elapsed, p.Measured.Elapsed), max(was.Others, p.Others)
+	o.Measured.CPU = append(o.Measured.CPU, p.Measured.CPU...)
+	for code, n := range p.Answers.Refused {
+		o.Answers.refuse(code, n)
 	}
-	if p.BrokenWhy != "" {
-		o.BrokenWhy = p.BrokenWhy
-	}
-	o.FirstWave = max(o.FirstWave, p.FirstWave)
-	o.FirstMade += p.FirstMade
-	o.Offered += p.Offered
-	o.Sent += p.Sent
-	o.Expected += p.Expected
-	o.Delivered += p.Delivered
-	o.Lost += p.Lost
-	o.Doubled += p.Doubled
-	o.Uncounted += p.Uncounted
-	o.Others = max(o.Others, p.Others)
-	o.OutOfOrder += p.OutOfOrder
-	o.Bytes += p.Bytes
-	o.Acked += p.Acked
-	o.Unanswered += p.Unanswered
-	o.Wrong += p.Wrong
-	for code, n := range p.Refused {
-		o.refuse(code, n)
-	}
-	o.Gifts.add(p.Gifts)
-	o.addTargets(p.Targets)
-	m, n := &o.Measured, p.Measured
-	m.Elapsed = max(m.Elapsed, n.Elapsed)
-	m.Offered += n.Offered
-	m.Sent += n.Sent
-	m.Copies += n.Copies
-	m.Bytes += n.Bytes
-	m.CPU = append(m.CPU, n.CPU...)
-	for _, h := range []struct{ to, from *hdrhistogram.Histogram }{
-		{o.Latency, p.Latency}, {o.Connect, p.Connect}, {o.Welcome, p.Welcome}, {o.Late, p.Late},
-	} {
-		if h.from != nil {
-			h.to.Merge(h.from)
+	o.Seen = make([]Seen, max(len(was.Seen), len(p.Seen))) // of others nothing is known yet
+	for _, seen := range [][]Seen{was.Seen, p.Seen} {
+		for i := range seen {
+			sum(reflect.ValueOf(&o.Seen[i]).Elem(), reflect.ValueOf(seen[i]))
 		}
+	}
+}
+
+// sum adds each number of from to the one of to, which has its type, and merges histograms. The last word stays that
+// is not empty.
+func sum(to, from reflect.Value) {
+	switch to.Kind() {
+	case reflect.Int, reflect.Int64:
+		to.SetInt(to.Int() + from.Int())
+	case reflect.Uint64:
+		to.SetUint(to.Uint() + from.Uint())
+	case reflect.String:
+		to.SetString(cmp.Or(from.String(), to.String()))
+	case reflect.Struct:
+		for i := range to.NumField() {
+			sum(to.Field(i), from.Field(i))
+		}
+	case reflect.Pointer:
+		if h, ok := reflect.TypeAssert[*hdrhistogram.Histogram](from); ok && h != nil {
+			all, _ := reflect.TypeAssert[*hdrhistogram.Histogram](to)
+			all.Merge(h)
+		}
+	default: // what has no sum
 	}
 }
 
@@ -199,28 +240,6 @@ func disagree(all []sighting) int {
 	return count
 }
 
-// add merges what another worker knows.
-func (g *Gifts) add(h Gifts) {
-	g.Sent += h.Sent
-	g.Acked += h.Acked
-	g.Refused += h.Refused
-	g.Expected += h.Expected
-	g.Lost += h.Lost
-}
-
-// addTargets merges what another worker's viewers saw.
-func (o *Outcome) addTargets(all []Seen) {
-	if len(o.Targets) < len(all) {
-		o.Targets = make([]Seen, len(all)) // of others nothing is known yet
-	}
-	for i, s := range all {
-		t := &o.Targets[i]
-		t.Viewers += s.Viewers
-		t.Delivered += s.Delivered
-		t.Lost += s.Lost
-	}
-}
-
 // compare finds out which sampled viewers that were there for all messages saw the same as most in their room.
 func (o *Outcome) compare(all []sighting) {
 	look := func(s sighting) sighting { return sighting{s.Room, s.Found, s.Set, s.Order, 0, true} }
@@ -239,7 +258,7 @@ func (o *Outcome) compare(all []sighting) {
 		if !s.Whole {
 			continue
 		}
-		t := &o.Targets[s.Target]
+		t := &o.Seen[s.Target]
 		t.Sampled++
 		if look(s) == usual[s.Room] {
 			t.Alike++

@@ -14,27 +14,19 @@ import (
 
 // order is what a crew tells a worker. One of its parts is set.
 type order struct {
-	Plan    *planOrder    `json:"plan,omitempty"`
-	Connect *momentOrder  `json:"connect,omitempty"`
-	Load    *momentOrder  `json:"load,omitempty"`
-	Stop    *momentOrder  `json:"stop,omitempty"`
-	Ended   *endedMessage `json:"ended,omitempty"`
+	Plan *planOrder `json:"plan,omitempty"`
+	// Connect and Load begin at a time, Stop at once.
+	Connect *time.Time `json:"connect,omitempty"`
+	Load    *time.Time `json:"load,omitempty"`
+	Stop    bool       `json:"stop,omitempty"`
+	// Ended has what each room had in all.
+	Ended []roomReport `json:"ended,omitempty"`
 }
 
 type planOrder struct {
 	Plan    Plan `json:"plan"`
 	Worker  int  `json:"worker"`
 	Workers int  `json:"workers"`
-}
-
-// momentOrder is something that begins at a time.
-type momentOrder struct {
-	At time.Time `json:"at"`
-}
-
-// endedMessage tells what each room had in all.
-type endedMessage struct {
-	Rooms []roomReport `json:"rooms"`
 }
 
 // roomReport is what a room had in all: messages that were written and not refused, and which were refused. Messages
@@ -58,28 +50,19 @@ type report struct {
 // beat is one second of a worker, which ended at At: a whole second of the clock, so
 // that those of all workers add up.
 type beat struct {
-	At        time.Time      `json:"at"`
-	Open      int            `json:"open"`
-	Made      int            `json:"made"`
-	Failed    int            `json:"failed"`
-	Broken    int            `json:"broken"`
+	At time.Time `json:"at"`
+	Second
 	FailedWhy string         `json:"failed_why,omitempty"`
 	BrokenWhy string         `json:"broken_why,omitempty"`
 	SlowEnded int            `json:"slow_ended,omitempty"`
-	Offered   uint64         `json:"offered"`
-	Sent      uint64         `json:"sent"`
-	Copies    uint64         `json:"copies"`
-	Bytes     uint64         `json:"bytes"`
-	CPU       time.Duration  `json:"cpu"`
 	Latency   *wireHistogram `json:"latency,omitempty"`
 }
 
 // wave is how the first wave went.
 type wave struct {
-	In        int       `json:"in"`
-	Failed    int       `json:"failed"`
-	FailedWhy string    `json:"failed_why,omitempty"`
-	LastIn    time.Time `json:"last_in"`
+	In        int    `json:"in"`
+	Failed    int    `json:"failed"`
+	FailedWhy string `json:"failed_why,omitempty"`
 }
 
 // sentReport is what a worker wrote, by room.
