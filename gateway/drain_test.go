@@ -248,7 +248,8 @@ func TestStart_TakenPort(t *testing.T) {
 			t.Errorf("after %s: %v", want, err)
 		}
 	}
-	f(func(c *setup) { c.Server.Listen = addr }, fmt.Sprintf("cannot listen on server.listen %q: ", addr))
+	f(func(c *setup) { c.Server.Listen = addr }, fmt.Sprintf("cannot listen on server.listen %[1]q: listen tcp %[1]s: bind: address already in use; "+
+		"another process has that port: end it, or choose another one, as --listen 127.0.0.1:0 does", addr))
 	f(func(c *setup) { c.Admin.Listen = addr }, fmt.Sprintf("cannot listen on admin.listen %[1]q: listen tcp %[1]s: bind: address already in use; "+
 		"another process has that port: end it, or choose another one, as BARRAGE_ADMIN_LISTEN=127.0.0.1:0 does", addr))
 	f(func(c *setup) { c.Server.MaxConnections = 9_999_999 }, "cannot hold server.max_connections 9999999: ")

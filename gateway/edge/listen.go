@@ -12,9 +12,13 @@ import (
 // CannotListen is the error of a port of the setting key that does not open, with what to do about it.
 func CannotListen(key, addr string, err error) error {
 	hint := ""
-	switch variable := "BARRAGE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")); {
+	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = fmt.Sprintf("; another process has that port: end it, or choose another one, as %s=127.0.0.1:0 does, which takes any that is free", variable)
+		another := "--listen " // of "barrage serve"
+		if key != "server.listen" {
+			another = "BARRAGE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) + "="
+		}
+		hint = fmt.Sprintf("; another process has that port: end it, or choose another one, as %s127.0.0.1:0 does, which takes any that is free", another)
 	case errors.Is(err, syscall.EACCES):
 		hint = "; ports below 1024 are for root: choose a higher one, or give the program CAP_NET_BIND_SERVICE"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
