@@ -87,9 +87,7 @@ func (p program) scenario(name string) *cobra.Command {
 		panic(fmt.Sprintf("BUG: %v", err))
 	}
 	comment, _ := bench.Source(name) // Named has read it.
-	var t bench.Target
-	out := output{version: p.version}
-	var must objectives
+	l := p.load()
 	cmd := &cobra.Command{
 		Use:     name,
 		GroupID: "scenarios",
@@ -99,14 +97,29 @@ func (p program) scenario(name string) *cobra.Command {
   barrage bench %[1]s --viewers %[2]d --json %[1]s.json --html %[1]s.html
   barrage bench %[1]s --target 127.0.0.1:9000 --metrics 127.0.0.1:9001`, name, s.Viewers/2),
 		Args: cli.NoArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runScenario(cmd, s, t, out, must) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return l.run(cmd, s) },
 	}
-	cmd.Flags().SortFlags = false
-	addScenarioFlags(cmd.Flags(), &s)
-	addTargetFlags(cmd.Flags(), &t)
-	must.addFlag(cmd.Flags())
-	out.addFlags(cmd.Flags())
+	l.addFlags(cmd, &s)
 	return cmd
+}
+
+// load is what a command that runs one scenario once has flags for, but for the scenario.
+type load struct {
+	target bench.Target
+	must   objectives
+	out    output
+}
+
+func (p program) load() load { return load{out: output{version: p.version}} }
+
+// addFlags adds them, those of a scenario first.
+func (l *load) addFlags(cmd *cobra.Command, s *bench.Scenario) {
+	f := cmd.Flags()
+	f.SortFlags = false
+	addScenarioFlags(f, s)
+	addTargetFlags(f, &l.target)
+	l.must.addFlag(f)
+	l.out.addFlags(f)
 }
 
 // explanation is the comment that a scenario's file begins with.
@@ -123,10 +136,7 @@ func explanation(text []byte) string {
 }
 
 func (p program) run() *cobra.Command {
-	var flags bench.Scenario
-	var t bench.Target
-	var must objectives
-	out := output{version: p.version}
+	l := p.load()
 	cmd := &cobra.Command{
 		Use:   "run FILE.yaml",
 		Short: "A scenario of your own",
@@ -134,7 +144,7 @@ func (p program) run() *cobra.Command {
 files in bench/scenarios; flags beat the file. A field that does not exist is an error.`,
 		Example: `  barrage bench run final.yaml
   barrage bench run final.yaml --viewers 2000 --duration 30s`,
-		Args: oneFile,
+		Args: arguments(1, 1, "wants one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := bench.ReadScenario(args[0])
 			if err != nil {
@@ -143,28 +153,27 @@ files in bench/scenarios; flags beat the file. A field that does not exist is an
 			if err := override(cmd, &s); err != nil {
 				return err
 			}
-			return runScenario(cmd, s, t, out, must)
+			return l.run(cmd, s)
 		},
 	}
-	cmd.Flags().SortFlags = false
-	addScenarioFlags(cmd.Flags(), &flags)
-	addTargetFlags(cmd.Flags(), &t)
-	must.addFlag(cmd.Flags())
-	out.addFlags(cmd.Flags())
+	l.addFlags(cmd, new(bench.Scenario))
 	return cmd
 }
 
-// oneFile wants one argument.
-func oneFile(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return cli.Misused(cmd, fmt.Sprintf("cannot run %q: it wants one file, and %d were named", cmd.CommandPath(), len(args)))
+// arguments wants from least to most of them; what says so, of "it".
+func arguments(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if n := len(args); n < least || n > most {
+			return cli.Misused(cmd, fmt.Sprintf("cannot run %q: it %s, and %d were named", cmd.CommandPath(), what, n))
+		}
+		return nil
 	}
-	return nil
 }
 
-// runScenario runs s once and shows the result.
-func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out output, must objectives) error {
-	if err := cmp.Or(checkTarget(cmd, t), must.check(cmd), checkScenario(cmd, s, t)); err != nil {
+// run runs s once and shows the result.
+func (l *load) run(cmd *cobra.Command, s bench.Scenario) error {
+	t, out := l.target, &l.out
+	if err := cmp.Or(checkTarget(cmd, t), l.must.check(cmd), checkScenario(cmd, s, t)); err != nil {
 		return err
 	}
 	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
@@ -175,7 +184,7 @@ func runScenario(cmd *cobra.Command, s bench.Scenario, t bench.Target, out outpu
 		}
 		results := []bench.Result{r}
 		err = out.show(cmd, s.Name, results, func(w io.Writer) error { return report.Table(w, r) })
-		return errors.Join(err, unfinished(results), must.missed(results))
+		return errors.Join(err, unfinished(results), l.must.missed(results))
 	})
 }
 

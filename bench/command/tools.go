@@ -111,7 +111,7 @@ the server, the client or the whole machine.`,
 		Example: `  barrage bench find
   barrage bench find storm --vary rate --p99 300ms --loss 0 --viewers 10000
   barrage bench find rooms --vary viewers --from 1000 --to 15000`,
-		Args: atMostOneScenario,
+		Args: arguments(0, 1, "wants one scenario"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkTarget(cmd, t); err != nil {
 				return err
@@ -141,14 +141,6 @@ the server, the client or the whole machine.`,
 	addTargetFlags(f, &t)
 	out.addFlags(f)
 	return cmd
-}
-
-// atMostOneScenario wants no argument or one.
-func atMostOneScenario(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return cli.Misused(cmd, fmt.Sprintf("cannot run %q: it wants one scenario, and %d were named", cmd.CommandPath(), len(args)))
-	}
-	return nil
 }
 
 // scenarioOf is the scenario that args name, a file where it has a suffix, or else the
@@ -208,7 +200,7 @@ name=dialect@host:port, where the dialect is fastim, raw or centrifugo; with ",p
 		Example: `  barrage bench peers
   barrage bench peers storm --viewers 2000 --rate 50 --peer fastim=fastim@127.0.0.1:9100,pid=4711
   barrage bench peers quiet --peer centrifugo=centrifugo@127.0.0.1:8000,metrics=127.0.0.1:8000`,
-		Args: atMostOneScenario,
+		Args: arguments(0, 1, "wants one scenario"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			targets, err := with.targets(cmd)
 			if err != nil {

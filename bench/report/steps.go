@@ -16,10 +16,7 @@ func Steps(w io.Writer, steps []bench.Step) error {
 	end := "No level was good enough."
 	for i := range sorted {
 		s := &sorted[i]
-		row := []string{short(s.Level)}
-		for _, name := range []string{"copies/s", "p50-ms", "p99-ms", "lost", "server-cores", "client-cores"} {
-			row = append(row, figureOf(name).text(&s.Result))
-		}
+		row := append([]string{short(s.Level)}, figureTexts(&s.Result, "copies/s", "p50-ms", "p99-ms", "lost", "server-cores", "client-cores")...)
 		verdict := "broke: " + s.Broke
 		if s.Limit != "" {
 			verdict += " (the limit was the " + s.Limit + ")"

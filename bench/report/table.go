@@ -119,10 +119,8 @@ func Summary(w io.Writer, results []bench.Result) error {
 		if r.Scenario.Rate > 0 {
 			due = perSecond.text(r.Scenario.Rate)
 		}
-		row := []string{r.Scenario.Name, r.Peer, number(r.Connections.Made), due}
-		for _, name := range []string{"copies/s", "p50-ms", "p99-ms", "max-ms", "cpu-ns/copy", "B/viewer"} {
-			row = append(row, figureOf(name).text(r))
-		}
+		row := append([]string{r.Scenario.Name, r.Peer, number(r.Connections.Made), due},
+			figureTexts(r, "copies/s", "p50-ms", "p99-ms", "max-ms", "cpu-ns/copy", "B/viewer")...)
 		rows = append(rows, append(row, verdictText(r)))
 	}
 	return write(w, columns(2, rows)+warningLines(results, func(i int) string { return results[i].Scenario.Name + " on " + results[i].Peer }))
@@ -158,6 +156,14 @@ func figureOf(benchstat string) *figure {
 		}
 	}
 	panic("BUG: no figure is called " + benchstat)
+}
+
+// figureTexts are what figures say of r.
+func figureTexts(r *bench.Result, benchstat ...string) (texts []string) {
+	for _, name := range benchstat {
+		texts = append(texts, figureOf(name).text(r))
+	}
+	return texts
 }
 
 // Peers writes, for each load that more than one peer bore, their figures side by side,
