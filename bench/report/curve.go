@@ -38,7 +38,7 @@ func curvesOf(results []bench.Result) (all []curve) {
 		c.about = grouped(first.Rate*float64(first.Viewers)/float64(max(first.Rooms, 1))) + " deliveries a second to "
 		switch {
 		case c.axis == "rooms":
-			c.about += plural(first.Viewers, "viewer") + " in rooms of equal size"
+			c.about += plural(first.Viewers, "viewer")
 		case first.Rooms > 1:
 			c.about += plural(first.Rooms, "room")
 		default:
