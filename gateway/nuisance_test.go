@@ -349,7 +349,7 @@ func TestLimits_BodyRunes(t *testing.T) {
 // strangers notice nothing.
 func TestLimits_Requests(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.HTTPRate, c.Limits.HTTPBurst = 0.01, 2 })
-	for k, line := range []string{"GET /", "GET /barrage.mjs", "GET /v1/openapi.json", "GET /nothing", "PUT /v1/rooms/r", "GET /v1/rooms//r", "OPTIONS /v1/rooms/r"} {
+	for k, line := range []string{"GET /", "GET /barrage.mjs", "GET /v1/openapi.json", "GET /nothing", "PUT /v1/rooms/r", "GET /v1/rooms//r", "OPTIONS /v1/rooms/r", "OPTIONS *"} {
 		from := fmt.Sprint("203.0.113.", k)
 		ask := line + " HTTP/1.1\r\nHost: x\r\nOrigin: https://x.example\r\nAccess-Control-Request-Method: GET\r\n"
 		w := dialTCP(t, s)

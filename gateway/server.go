@@ -180,7 +180,9 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		WriteTimeout:      30 * time.Second, // 1 MiB at most
 		IdleTimeout:       10 * time.Second, // the next request of a page comes soon; what waits longer holds a descriptor
 		MaxHeaderBytes:    int(s.cfg.Server.MaxHeaderBytes),
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		// net/http would answer OPTIONS * by itself, as often as anybody asks; it is refused as what there is not.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
 

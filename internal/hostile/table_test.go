@@ -36,6 +36,7 @@ var attacks = map[string]string{
 	"Inflated":                "40 guests with pings of 24 KiB, compressed to 90 bytes",
 	"Requests/pages":          "8 connections that ask for the page, without a pause",
 	"Requests/nothing":        "the same for what there is not",
+	"Requests/options":        "the same with OPTIONS *, which names nothing",
 }
 
 // row adds what an attack did to the table.
