@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"barrage/internal/chat"
+	"barrage/internal/once"
 )
 
 // Bounds of the memberships on their way to the store.
 const (
-	// joinQueue is how many may wait, 8 bytes each: an arrival wave of some seconds at the 7,000
+	// joinQueue is how many may wait, 80 bytes each: an arrival wave of a second at the 25,000
 	// handshakes a second that a core makes. Full: the membership is dropped and counted.
 	joinQueue = 32_768
 	// joinBatch is how many go in one round trip; far from what fills a pipeline.
@@ -33,10 +34,12 @@ var errJoinQueueFull = errors.New("too many memberships wait for the store")
 // hundred users.
 type Joins struct {
 	edge    *Edge
-	queue   chan *queuedJoin // sent by handshakes, received by run; never closed
-	waiting atomic.Int64     // not yet written or given up
+	wake    once.Signal  // something is in queue
+	waiting atomic.Int64 // not yet written or given up
 
 	mu sync.Mutex // guards the fields below; a leaf
+	// queue is put by handshakes and taken by run. It holds memory for those that wait alone.
+	queue []*queuedJoin
 	// now is the generation of memberships that are noted now, open how many of each are not written or given up. Who
 	// waits begins another one, and waits for those before it.
 	now  uint64
@@ -52,7 +55,7 @@ type queuedJoin struct {
 }
 
 func newJoins(e *Edge) *Joins {
-	return &Joins{edge: e, queue: make(chan *queuedJoin, joinQueue), open: map[uint64]int{}}
+	return &Joins{edge: e, wake: once.NewSignal(), open: map[uint64]int{}}
 }
 
 // Join makes the user of v a member of the room, with room.auto_join, if enter succeeds: who is refused leaves nothing
@@ -100,12 +103,31 @@ func (j *Joins) done(noted uint64) {
 
 // put puts a membership that was noted into the queue. It never blocks.
 func (j *Joins) put(m *queuedJoin) {
-	select {
-	case j.queue <- m:
-	default:
+	j.mu.Lock()
+	full := len(j.queue) >= joinQueue
+	if !full {
+		j.queue = append(j.queue, m)
+	}
+	j.mu.Unlock()
+	if full {
 		j.failed(1, errJoinQueueFull)
 		j.done(m.noted)
+		return
 	}
+	j.wake.Set()
+}
+
+// take moves the oldest that wait to batch, as many as it has room for.
+func (j *Joins) take(batch []*queuedJoin) []*queuedJoin {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := min(len(j.queue), cap(batch)-len(batch))
+	batch = append(batch, j.queue[:n]...)
+	clear(j.queue[:n])
+	if j.queue = j.queue[n:]; len(j.queue) == 0 {
+		j.queue = nil // the array of a wave is not kept
+	}
+	return batch
 }
 
 // Waiting is how many are not yet written or given up.
@@ -141,24 +163,17 @@ func (j *Joins) written(upTo uint64) bool {
 func (j *Joins) run(ctx context.Context) {
 	batch := make([]*queuedJoin, 0, joinBatch)
 	for {
-		batch = batch[:0]
 		select {
 		case <-ctx.Done():
 			return
-		case m := <-j.queue:
-			batch = append(batch, m)
+		case <-j.wake:
 		}
-		for more := true; more && len(batch) < joinBatch; {
-			select {
-			case m := <-j.queue:
-				batch = append(batch, m)
-			default:
-				more = false
+		for batch = j.take(batch[:0]); len(batch) > 0 && ctx.Err() == nil; batch = j.take(batch[:0]) {
+			j.write(ctx, batch)
+			for _, m := range batch {
+				j.done(m.noted)
 			}
-		}
-		j.write(ctx, batch)
-		for _, m := range batch {
-			j.done(m.noted)
+			clear(batch)
 		}
 	}
 }
