@@ -99,6 +99,9 @@ type Server struct {
 	ResidentFull   int64 `json:"resident_full"`
 	ResidentMost   int64 `json:"resident_most"`
 	ResidentEnd    int64 `json:"resident_end"`
+	// ResidentLeft is the memory at rest once all have left, to compare with
+	// ResidentBefore; 0: the scenario does not rest.
+	ResidentLeft int64 `json:"resident_left,omitempty"`
 	// PerConnection is (ResidentFull - ResidentBefore) / connections, in bytes; 0: the
 	// scenario does not rest, so memory was not at rest.
 	PerConnection float64 `json:"bytes_per_connection"`

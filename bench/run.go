@@ -62,6 +62,7 @@ type run struct {
 	launch  swarm.Launch
 
 	before, full reading       // at rest: without the viewers, with them
+	left         reading       // at rest once they have left
 	handshakes   time.Duration // CPU of the servers while the first wave connected
 	counted      counts        // by the servers, while messages came
 }
@@ -167,6 +168,10 @@ func (r *run) measure(ctx context.Context) (Result, error) {
 	err = errors.Join(err, stop())
 	if cut == nil {
 		cut = err
+	}
+	if r.Rest > 0 && cut == nil {
+		r.left, err = r.atRest(ctx)
+		cut = cause(ctx, err)
 	}
 	return r.result(outcome, cut), nil
 }

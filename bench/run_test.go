@@ -171,7 +171,7 @@ func TestRun_Idle(t *testing.T) {
 	if err != nil || r.Partial != "" {
 		t.Fatal(err, r.Partial)
 	}
-	if r.Connections.Wanted != 20 || r.Connections.Made != 20 || r.Messages.Offered != 0 || r.Server.ResidentBefore == 0 || r.Server.PerConnection == 0 {
+	if r.Connections.Wanted != 20 || r.Connections.Made != 20 || r.Messages.Offered != 0 || r.Server.ResidentBefore == 0 || r.Server.PerConnection == 0 || r.Server.ResidentLeft == 0 {
 		t.Errorf("result = %+v; want 20 viewers, those that come first apart, and their memory", r)
 	}
 }

@@ -46,9 +46,9 @@ type Scenario struct {
 	Warmup Duration `yaml:"warmup" json:"warmup"`
 	// Duration is how long messages come while it is measured.
 	Duration Duration `yaml:"duration" json:"duration"`
-	// Rest is how long the node is left alone before its memory is read, at the
-	// beginning and at the end. It is at most that: the reading is taken as soon as
-	// memory has not shrunk for 8 s.
+	// Rest is how long the node is left alone before its memory is read: at the
+	// beginning, with all viewers, and when they have left. It is at most that: the
+	// reading is taken as soon as memory has not shrunk for 8 s.
 	Rest Duration `yaml:"rest" json:"rest"`
 
 	// Burst adds messages to the largest room, on top of Rate.

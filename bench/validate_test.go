@@ -103,7 +103,7 @@ func TestSuite_FitsTheMachine(t *testing.T) {
 				if _, warning, err := s.Fit(l, true); err != nil || warning != "" {
 					t.Errorf("%s with %+v: %v %s", s.Name, l, err, warning)
 				}
-				took += time.Duration(s.Warmup + s.Duration + 2*s.Rest)
+				took += time.Duration(s.Warmup + s.Duration + 3*s.Rest)
 			}
 			if quick && took > 2*time.Minute {
 				t.Errorf("a quick suite takes %v without arrivals and starts; want less than 2m", took)

@@ -94,6 +94,7 @@ var figures = concat(
 		{"memory", "all connected", bytes, -1, false, "", served, func(r *bench.Result) float64 { return float64(r.Server.ResidentFull) }},
 		{"memory", "most", bytes, -1, false, "rss-B", served, func(r *bench.Result) float64 { return float64(r.Server.ResidentMost) }},
 		{"memory", "at the end", bytes, -1, false, "", served, func(r *bench.Result) float64 { return float64(r.Server.ResidentEnd) }},
+		{"memory", "after all left", bytes, -1, false, "", served, func(r *bench.Result) float64 { return float64(r.Server.ResidentLeft) }},
 		{"memory", "a viewer", bytes, -1, false, "B/viewer", served, func(r *bench.Result) float64 { return r.Server.PerConnection }},
 		{"memory", "growth", bytesPerSecond, 0, false, "", loaded, func(r *bench.Result) float64 { return r.Server.Slope }},
 		{"client", "CPU", cores, 0, false, "client-cores", always, func(r *bench.Result) float64 { return r.Client.Cores }},

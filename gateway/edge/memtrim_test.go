@@ -36,4 +36,12 @@ func TestWave_IsOverOnceAndOnlyWhenItIs(t *testing.T) {
 	if got := checks(2, 500) + checks(waveQuiet, 0); got != 1 {
 		t.Errorf("a small wave was over %d times; want once", got)
 	}
+	open -= waveSize
+	if got := checks(waveQuiet, 0) + checks(100, 0); got != 1 {
+		t.Errorf("a crowd that left gave memory back %d times; want once", got)
+	}
+	open = 0
+	if got := checks(waveQuiet, 0) + checks(100, 0); got != 1 {
+		t.Errorf("when all had left memory was given back %d times; want once", got)
+	}
 }
