@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -50,6 +51,9 @@ func (w *wire) texts(n int) (last string, err error) {
 	return last, nil
 }
 
+// stormed is how many connections come and go: 40,000 are a storm of ten seconds.
+var stormed = flag.Int("stormed", 4000, "how many connections come and go in TestSocket_DescriptorsAreNotConfused")
+
 // Connections come and go as fast as they can, so that descriptors are used again and
 // again. Nobody gets a byte of another room or user, and nobody who is well is closed.
 func TestSocket_DescriptorsAreNotConfused(t *testing.T) {
@@ -58,7 +62,7 @@ func TestSocket_DescriptorsAreNotConfused(t *testing.T) {
 
 func testDescriptorsAreNotConfused(t *testing.T) {
 	t.Helper()
-	const connections, atOnce, residents = 4000, 64, 24
+	const atOnce, residents = 64, 24
 	s := newServer(t, nil)
 	rooms := []string{"left-room", "right-room"}
 	ctx, stop := context.WithCancel(t.Context())
@@ -92,7 +96,7 @@ func testDescriptorsAreNotConfused(t *testing.T) {
 		storm.Go(func() { // ends when all connections were made, or one went wrong
 			for !t.Failed() {
 				i := int(next.Add(1)) - 1
-				if i >= connections {
+				if i >= *stormed {
 					return
 				}
 				how := endings[i/len(rooms)%len(endings)]

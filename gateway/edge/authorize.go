@@ -71,7 +71,7 @@ func (s *Session) Checked(ctx context.Context, state chat.TokenState) {
 	now := s.edge.clock.now()
 	switch {
 	case state != chat.TokenRight:
-		s.runs.Revoked(state)
+		s.runs().Revoked(state)
 	case now-s.prolonged.Load() >= prolongEvery:
 		s.prolonged.Store(now)
 		if _, err := s.edge.store.CheckToken(ctx, s.Rights().cred); err != nil {

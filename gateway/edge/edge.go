@@ -210,13 +210,16 @@ func (e *Edge) startEngine() {
 		NPoller:        e.pollers(),
 		ReadBufferSize: 32 << 10, // one a poller; larger only helps clients that send that much at once
 	})
-	e.engine.OnData(func(c *nbio.Conn, b []byte) { c.Session().(*Session).read(b) })
-	e.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { c.Session().(*Session).drained(n) })
-	e.engine.OnClose(func(c *nbio.Conn, _ error) { e.gone(c.Session().(*Session)) })
+	e.engine.OnData(func(c *nbio.Conn, b []byte) { sessionOf(c).read(b) })
+	e.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { sessionOf(c).drained(n) })
+	e.engine.OnClose(func(c *nbio.Conn, _ error) { e.gone(sessionOf(c)) })
 	if err := e.engine.Start(); err != nil { // it has no listener that could fail
 		panic("BUG: cannot start pollers: " + err.Error())
 	}
 }
+
+// sessionOf is the session whose connection c is.
+func sessionOf(c *nbio.Conn) *Session { return c.Session().(Purpose).session() }
 
 // quiet sets nbio's globals once; several servers live in one test process.
 var quiet sync.Once
@@ -227,7 +230,7 @@ func (e *Edge) gone(c *Session) {
 	c.endLocked(ClosePeer)
 	c.shut = isGone
 	c.mu.Unlock()
-	c.runs.Gone()
+	c.runs().Gone()
 	e.Sessions.remove(c)
 	e.Door.Leave(door.Ticket(c.ticket.Load()), c.user)
 }

@@ -20,7 +20,7 @@ func (s *Session) Frame(op codec.Opcode, payload []byte) error {
 			s.edge.Stats.Ignored.Add(1)
 			return nil
 		}
-		return s.runs.Message(op, payload)
+		return s.runs().Message(op, payload)
 	case codec.OpPing:
 		if !s.Bears(NuisanceFrame) {
 			return ErrGone

@@ -68,7 +68,7 @@ func (o *Order) tellHeld() {
 		frames[n.room] = append(frames[n.room], f)
 	}
 	o.edge.Sessions.Each(func(s *Session) {
-		m, ok := s.runs.(teller)
+		m, ok := s.runs().(teller)
 		rights := s.Rights()
 		if !ok || rights == nil || frames[m.in()] == nil {
 			return

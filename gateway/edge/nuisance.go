@@ -34,7 +34,7 @@ func (s *Session) Bears(cost uint32) bool {
 		user = s.user
 	}
 	s.edge.Door.Banish(door.Ticket(s.ticket.Load()), user)
-	s.runs.Flooded()
+	s.runs().Flooded()
 	return false
 }
 

@@ -113,9 +113,9 @@ func (o *Order) look() {
 func (o *Order) judge(s *Session, rm *room.Room, about bool) {
 	from, _ := o.edge.Door.From(s.Ticket())
 	if m, bad := o.bars(rm, s.user, s.Rights().Rank(), from); bad {
-		s.runs.Barred(m)
+		s.runs().Barred(m)
 	} else if about {
-		s.runs.Judged()
+		s.runs().Judged()
 	}
 }
 
@@ -212,7 +212,7 @@ func (o *Order) Again(s *Session) {
 
 // room is the room that a session is in, nil of one that is in none.
 func (s *Session) room() *room.Room {
-	if m, in := s.runs.(interface{ in() *room.Room }); in {
+	if m, in := s.runs().(interface{ in() *room.Room }); in {
 		return m.in()
 	}
 	return nil

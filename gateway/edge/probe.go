@@ -30,7 +30,7 @@ func (p Probe) Progress() uint32 { return p.progress.Load() }
 func (p Probe) Heard() uint32 { return p.received.Load() }
 
 // Conn is nbio's connection.
-func (p Probe) Conn() *nbio.Conn { return p.nb }
+func (p Probe) Conn() *nbio.Conn { return &p.nb }
 
 // ProbeSender is one more sender, which the test closes; nil where there is no io_uring.
 func (e *Edge) ProbeSender() room.Sender {
@@ -50,7 +50,7 @@ func (p Probe) Kill(why CloseReason) { p.kill(why) }
 func (p Probe) Recover() func() { return p.recoverBug }
 
 // Stays is what the session check calls twice a day.
-func (p Probe) Stays() { p.runs.Stays() }
+func (p Probe) Stays() { p.runs().Stays() }
 
 // Lively has the check inspect the session, from which something came at that second.
 func (p Probe) Lively(second uint32) {

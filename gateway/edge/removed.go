@@ -44,7 +44,7 @@ func (e *Edge) mayStillSay(ctx context.Context, from []room.Author, ok []bool) e
 func (e *Edge) Expel(ctx context.Context) error {
 	var all []inRoom
 	e.Sessions.Each(func(c *Session) {
-		if m, is := c.runs.(inRoom); is && c.Rights() != nil && !c.Rights().named {
+		if m, is := c.runs().(inRoom); is && c.Rights() != nil && !c.Rights().named {
 			all = append(all, m)
 		}
 	})

@@ -34,6 +34,8 @@ type Purpose interface {
 	// Gone gives back what the socket held. It is called once, when the connection has been closed, or was never taken
 	// over.
 	Gone()
+
+	session() *Session
 }
 
 // Newcomer is a purpose whose user shows a token by a frame: until Member.Identify the session has no rights.
@@ -50,8 +52,7 @@ type Session struct {
 	// Immutable once the poller knows the connection.
 	edge    *Edge
 	user    string // see rights
-	runs    Purpose
-	deflate bool // what was agreed on at the handshake
+	deflate bool   // what was agreed on at the handshake
 
 	// What a native socket has done; owned by the poller. They stand here because there is room for them.
 	bad   uint8  // ops in a row that could not be taken, and unjoined; or discarding
@@ -76,7 +77,8 @@ type Session struct {
 
 // Init makes the session one of the visitor's, for what runs on it. Nobody else may know the session yet.
 func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
-	s.edge, s.user, s.runs, s.deflate = e, v.User, runs, v.Deflate
+	s.edge, s.user, s.deflate = e, v.User, v.Deflate
+	s.nb.SetSession(runs)
 	if v.Rights != nil {
 		s.rights.Store(v.Rights)
 	}
@@ -86,6 +88,9 @@ func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
 	s.received.Store(now)
 	s.prolonged.Store(now)
 }
+
+// runs is what runs on the session. nbio has a place for it.
+func (s *Session) runs() Purpose { return s.nb.Session().(Purpose) }
 
 // User is whose session it is. Nobody but the poller may ask before the session has Rights.
 func (s *Session) User() string { return s.user }

@@ -78,12 +78,12 @@ func (e *Edge) inspect(c *Session, at time.Time) {
 	}
 	switch r := c.Rights(); {
 	case r == nil:
-		if n, is := c.runs.(Newcomer); is && now-c.prolonged.Load() >= seconds(e.Config().Auth.FirstFrame) {
+		if n, is := c.runs().(Newcomer); is && now-c.prolonged.Load() >= seconds(e.Config().Auth.FirstFrame) {
 			n.NoToken()
 		}
 		return
 	case r.over(at):
-		c.runs.Revoked(chat.TokenWrong)
+		c.runs().Revoked(chat.TokenWrong)
 		return
 	}
 	if c.pending.Load() > 0 {
@@ -93,7 +93,7 @@ func (e *Edge) inspect(c *Session, at time.Time) {
 		return // a peer that is being written to is alive
 	}
 	if now%keepEvery == uint32(uintptr(unsafe.Pointer(c))>>4)%keepEvery { // each in a second of its own
-		c.runs.Stays()
+		c.runs().Stays()
 	}
 	silent := now - c.received.Load()
 	switch {

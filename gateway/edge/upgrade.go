@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lesismal/nbio"
-
 	"barrage/gateway/door"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
@@ -196,14 +194,13 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 		return RefusedByDoor(no)
 	}
 	s.ticket.Store(uint32(v.ticket))
-	nb, bad := e.connOf(w)
+	fd, bad := e.descriptor(w)
 	if bad != nil {
 		return bad
 	}
-	s.nb = nb
-	nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that s is complete
-	nb.SetSession(s)
-	nb.Unlock()
+	s.nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that s is complete
+	adopt(&s.nb, fd)
+	s.nb.Unlock()
 	e.begin(s, append(switching(v.key, v.More), first...))
 	e.Tokens.Entered(*v)
 	if e.Draining() {
@@ -213,16 +210,16 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	return nil
 }
 
-// connOf takes a request's connection from whoever accepted it, for nbio.
-func (e *Edge) connOf(w http.ResponseWriter) (*nbio.Conn, *Refusal) {
+// descriptor takes a request's connection from whoever accepted it.
+func (e *Edge) descriptor(w http.ResponseWriter) (int, *Refusal) {
 	if d := doorwayOf(w); d != nil {
 		w.WriteHeader(http.StatusSwitchingProtocols) // for traces
 		d.taken = true
-		return adopt(d.fd), nil
+		return d.fd, nil
 	}
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, Refuse(http.StatusInternalServerError, "cannot take the connection over: %v", err)
+		return -1, Refuse(http.StatusInternalServerError, "cannot take the connection over: %v", err)
 	}
 	conn, clean := door.Unwrap(conn)
 	if r, ok := conn.(*replayed); ok {
@@ -232,20 +229,18 @@ func (e *Edge) connOf(w http.ResponseWriter) (*nbio.Conn, *Refusal) {
 		// RFC 6455 section 4.1: a client waits for the answer before it sends.
 		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
 		_ = conn.Close()
-		return nil, Answered
+		return -1, Answered
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		_ = conn.Close()
-		return nil, Answered // the peer has gone
+		return -1, Answered // the peer has gone
 	}
-	nb, err := nbio.NBConn(conn) // duplicates the descriptor and closes conn
+	fd, err := descriptorOf(conn)
 	if err != nil {
 		e.Log.Warn("cannot take a connection over", "err", err)
-		_ = conn.Close()
-		return nil, Answered
+		return -1, Answered
 	}
-	dropAddrs(nb)
-	return nb, nil
+	return fd, nil
 }
 
 // Shows has v be a visitor of the session, who shows a token by a frame. Guard says who that is.
@@ -279,7 +274,7 @@ func (e *Edge) begin(c *Session, hello []byte) {
 	defer c.mu.Unlock()
 	e.Sessions.add(c)
 	e.Stats.Handshakes.Add(1)
-	if _, err := e.engine.AddConn(c.nb); err != nil {
+	if _, err := e.engine.AddConn(&c.nb); err != nil {
 		e.Log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone
 		return
 	}

@@ -5,10 +5,10 @@ import (
 	"unsafe"
 )
 
-// TestSession_IsSmall holds what a connection costs beyond nbio: its socket, its place
-// in the log, its ids and stamps.
+// TestSession_IsSmall holds what a connection costs: nbio's part, of 200 bytes, its socket, its place in the log, its
+// ids and stamps.
 func TestSession_IsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(member{}); size > 208 { // a size class
-		t.Errorf("a member of FastIM's chat has %d bytes; want at most 208", size)
+	if size := unsafe.Sizeof(member{}); size > 384 { // a size class
+		t.Errorf("a member of FastIM's chat has %d bytes; want at most 384", size)
 	}
 }
