@@ -278,6 +278,12 @@ func testRecallSeq(s *harness) {
 	if again := s.newest(t, "r", 1); again.Rev != now.Rev || !slices.Equal(again.Entries, now.Entries) {
 		t.Errorf("the room is %+v; want it untouched, %+v", again, now)
 	}
+	// A node that knows of more than the store has says so with a recall, too: the numbers of before are over.
+	known = now.Position
+	known.Rev++
+	if _, err := s.RecallSeq(t.Context(), "r", "u", known, known.Epoch, known.Seq, 0); !errors.Is(err, chat.ErrOtherEpoch) {
+		t.Errorf("RecallSeq of a node that knows change %d, where the store has %d: %v; want %v", known.Rev, now.Rev, err, chat.ErrOtherEpoch)
+	}
 }
 
 // TestInterop_Once has IDs beside an original node, which sees nothing of them.

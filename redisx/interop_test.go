@@ -260,6 +260,9 @@ func TestInterop_History(t *testing.T) {
 		all = append(all, s.publish(t, "r", "b", ts+1)...)
 	}
 	wantHistory(t, s.newest(t, "r", 3), 20, 20, 18, all[17:]...)
+	known := chat.Position{Epoch: chat.Unnumbered, Seq: 17} // behind that 3 came
+	wantHistory(t, s.read(t, "r", known, 2, 9), 20, 20, 16, all[15:]...)
+	wantHistory(t, s.read(t, "r", known, 2, 4), 20, 20, 17, all[16:]...)
 	h, err := s.Since(t.Context(), "r", 5, 4)
 	noError(t, err)
 	wantHistory(t, h, 20, 20, 6, all[5:9]...)

@@ -117,6 +117,29 @@ func TestQuota_InClassOrder(t *testing.T) {
 	}
 }
 
+// TestQuota_TheClockGoesBack: by more than a room may ever wait, and it waits for nothing of before, whatever used that
+// up.
+func TestQuota_TheClockGoesBack(t *testing.T) {
+	const step = 20 * time.Second // twice a shift, which is longer than the burst
+	for _, high := range []bool{false, true} {
+		newStormy(t, chat.Quota{PerSecond: 10, Burst: 10}, func(s *harness, wait func(time.Duration)) {
+			n := 0
+			for range 2 {
+				b := stormBatch(&n, 0, 20, 0, 0)
+				if high {
+					b = stormBatch(&n, 0, 0, 20, 0)
+				}
+				stored, err := s.Publish(t.Context(), "r", b)
+				noError(t, err)
+				if got := len(stored.Event.Messages); got < 10 || got > 11 {
+					t.Errorf("%d of 20 are taken, high ones: %v; want the burst of 10", got, high)
+				}
+				wait(-step + 500*time.Millisecond)
+			}
+		})
+	}
+}
+
 // TestQuota_Level: what was offered in a second decides how much is left out in the next one, on all nodes; it rises at
 // once, falls by steps, and counts what nodes have left out.
 func TestQuota_Level(t *testing.T) {

@@ -40,6 +40,21 @@ func (f *fixture) tick(d time.Duration) {
 	f.hall.Tick(f.now)
 }
 
+// TestRoom_BlindMembersHearAClockThatIsBehind: what comes by an event is news, whatever its timestamp says.
+func TestRoom_BlindMembersHearAClockThatIsBehind(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	f.tick(2 * time.Hour)
+	f.store.away()
+	f.hall.Away(errAway)
+	m := f.join(f.open("1"))
+	f.now = f.now.Add(-time.Hour)
+	f.publishAsOther("while")
+	f.now = f.now.Add(time.Hour)
+	f.back()
+	f.settle()
+	wantInfos(t, m, "while")
+}
+
 // TestRoom_NewcomersWhileItIsAlone stand where the members do: what is said next follows their welcome.
 func TestRoom_NewcomersWhileItIsAlone(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})

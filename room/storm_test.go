@@ -206,6 +206,25 @@ func TestStormConfig_Bounds(t *testing.T) {
 	}
 }
 
+// TestStorm_GoesOn: one of which each batch says the same is not over.
+func TestStorm_GoesOn(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	same := chat.Storm{Level: 3, Offered: 9, Shown: 1}
+	for range 2 * calm {
+		f.storms(same)
+		f.tick(time.Second)
+		f.settle()
+	}
+	if r.storm.Storm != same {
+		t.Errorf("the room has a storm of %+v; want %+v, which goes on", r.storm.Storm, same)
+	}
+	f.tick(calm * time.Second)
+	if r.storm.Storm != (chat.Storm{}) {
+		t.Errorf("a storm of which nothing is said is still %+v", r.storm.Storm)
+	}
+}
+
 func TestFanout_Config(t *testing.T) {
 	for _, c := range []struct {
 		change func(*FanoutConfig)
