@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,6 +42,30 @@ func (h *harness) callsOf(f func()) uint64 {
 	before := h.Stats().Calls
 	f()
 	return h.Stats().Calls - before
+}
+
+// TestRedis_ForgetsBeforeItReturns: who is told that a token is set, or revoked, finds it so on that node at once.
+func TestRedis_ForgetsBeforeItReturns(t *testing.T) {
+	s, _ := newPair(t)
+	right := func(cred chat.Credential) bool {
+		states, err := s.CheckTokens(t.Context(), []chat.Credential{cred})
+		return err == nil && states[0] == chat.TokenRight
+	}
+	var all sync.WaitGroup
+	for user := range 16 { // at once, so that answers and words of changes mix
+		all.Go(func() {
+			for i := range 100 {
+				cred := chat.Credential{UserID: fmt.Sprint("u", user), Token: fmt.Sprint(i)}
+				if err := s.SetToken(t.Context(), cred.UserID, cred.Token); err != nil || !right(cred) {
+					t.Errorf("%+v was set (%v), and does not count", cred, err)
+				}
+				if err := s.RevokeUser(t.Context(), cred.UserID, time.Now()); err != nil || right(cred) {
+					t.Errorf("%+v was revoked (%v), and counts", cred, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestRedis_KnownTokensCostNothing(t *testing.T) {
