@@ -35,6 +35,7 @@ type roomInfo struct {
 	Room string `json:"room"`
 	accountInfo
 	Nodes []string `json:"nodes"` // on which it is live
+	Modes []string `json:"modes"` // that are on, see chat.Modes.On
 }
 
 // accountInfo is what one node, or all together, count of a room.
@@ -110,7 +111,7 @@ func merged(replies []fleet.Reply[[]room.Account], which whichRooms) []roomInfo 
 		for i := range reply.Body {
 			a := &reply.Body[i]
 			if by[a.ID] == nil {
-				by[a.ID] = &roomInfo{Room: a.ID, Nodes: []string{}}
+				by[a.ID] = &roomInfo{Room: a.ID, Nodes: []string{}, Modes: orEmpty(a.Modes)}
 			}
 			by[a.ID].add(a)
 			by[a.ID].Nodes = append(by[a.ID].Nodes, reply.Node)

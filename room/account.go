@@ -28,6 +28,8 @@ type Account struct {
 	Sent    uint64 `json:"sent"`
 	Skipped uint64 `json:"skipped"`
 	Left    uint64 `json:"left"`
+	// Modes are the names of those that are on, see chat.Modes.On.
+	Modes []string `json:"modes,omitempty"`
 }
 
 // orders are by what accounts can be sorted, the largest first.
@@ -69,6 +71,7 @@ func (r *Room) Account() Account {
 	a := Account{
 		ID: r.id, Members: r.members, Online: c.Online, Likes: c.Likes, Local: r.isLocalLocked(), Total: r.totalLocked(),
 		Rate: math.Round(10*float64(r.pulse.rate)) / 10, Level: r.storm.Level, Wanted: r.storm.Offered, Shown: r.storm.Shown,
+		Modes: r.rules.Modes.On(),
 	}
 	r.mu.Unlock()
 	a.Offered, a.Sent, a.Skipped, a.Left = r.copies.offered.Load(), r.copies.sent.Load(), r.copies.skipped.Load(), r.copies.left.Load()

@@ -120,6 +120,31 @@ type Modes struct {
 	Review Review `json:"review"`
 }
 
+// On are the names of the modes that hold anybody to anything, in the order of the fields; nil where none does.
+func (m *Modes) On() (names []string) {
+	for _, mode := range []struct {
+		name string
+		on   bool
+	}{
+		{"slow_ms", m.SlowMS > 0},
+		{"frozen", m.Frozen},
+		{"who", m.Who != "" && m.Who != WhoAll},
+		{"min_level", m.MinLevel > 0},
+		{"first_delay_ms", m.FirstDelayMS > 0},
+		{"dup_s", m.DupS > 0},
+		{"unique_s", m.UniqueS > 0},
+		{"links", m.Links != "" && m.Links != LinksAllow},
+		{"emote_only", m.EmoteOnly},
+		{"max_caps", m.MaxCaps > 0},
+		{"review", m.Review != "" && m.Review != ReviewOff},
+	} {
+		if mode.on {
+			names = append(names, mode.name)
+		}
+	}
+	return names
+}
+
 // Who says who may write; the empty value is everybody.
 type Who string
 
