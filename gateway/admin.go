@@ -18,10 +18,14 @@ import (
 	"barrage/gateway/pass"
 	v1 "barrage/gateway/v1"
 	"barrage/internal/chat"
+	"barrage/web"
 )
 
 // adminPath begins the addresses of calls that operators make; what else is on the admin port is for machines.
 const adminPath = "/v1/admin/"
+
+// consolePath is the page that moderators work with.
+const consolePath = "/console"
 
 // adminPort serves what operators ask a node for.
 type adminPort struct{ *Server }
@@ -32,6 +36,7 @@ func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 	return map[keys.Can]map[string]http.HandlerFunc{
 		0: {
 			"GET /{$}":                   s.index,
+			"GET " + consolePath:         web.Page("console.html", nil).ServeHTTP,
 			"GET /healthz":               func(w http.ResponseWriter, _ *http.Request) { tellHealth(w, alive(s.SinceDelivery()), nil) },
 			"GET /readyz":                func(w http.ResponseWriter, _ *http.Request) { tellHealth(w, s.ready(), s.store.Notes()) },
 			"GET /v1/admin/openapi.yaml": describeAdmin,

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -25,8 +26,20 @@ func TestAdminGuard(t *testing.T) {
 		"a page on another port here":       {"GET", "localhost:9001", "Sec-Fetch-Site", "same-site", 403, 403},
 		"a page elsewhere, old browser":     {"POST", "127.0.0.1:9001", "Origin", "https://evil.example", 403, 403},
 		"an address that is typed in":       {"GET", "127.0.0.1:9001", "Sec-Fetch-Site", "none", 200, 200},
+		"a link to the console elsewhere":   {"GET", "127.0.0.1:9001", "", "link to console", 200, 200},
+		"a frame of the console elsewhere":  {"GET", "127.0.0.1:9001", "", "frame of console", 403, 403},
+		"a link to a call elsewhere":        {"GET", "127.0.0.1:9001", "", "link to call", 403, 403},
+		"a link by a name led here":         {"GET", "evil.example:9001", "", "link to console", 403, 200},
 	} {
 		r := httptest.NewRequest(c.method, "/v1/admin/nodes/n/drain", http.NoBody)
+		if kind, to, ok := strings.Cut(c.value, " "); ok && c.header == "" { // what browsers say of one that is followed
+			if to == "to console" || to == "of console" {
+				r.URL.Path = consolePath
+			}
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			r.Header.Set("Sec-Fetch-Mode", "navigate")
+			r.Header.Set("Sec-Fetch-Dest", map[string]string{"link": "document", "frame": "iframe"}[kind])
+		}
 		r.Host = c.host
 		if c.header != "" {
 			r.Header.Set(c.header, c.value)

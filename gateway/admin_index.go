@@ -15,6 +15,7 @@ var adminIndex = template.Must(template.New("index").Parse(`<!doctype html>
 <h1>Node {{.Node}}</h1>
 <p>{{.State}}{{with .Why}}: {{.}}{{end}}{{if not .Keyed}} · {{.Connections}} connections · {{.Rooms}} rooms · {{.Version}}{{end}}</p>
 <table>
+<tr><td><a href="console">console</a><td>the page that moderators work with
 <tr><td><a href="readyz">readyz</a><td>whether new clients should come here
 <tr><td><a href="healthz">healthz</a><td>whether it does its work
 <tr><td><a href="metrics">metrics</a><td>for Prometheus
@@ -25,7 +26,7 @@ var adminIndex = template.Must(template.New("index").Parse(`<!doctype html>
 <tr><td><a href="debug/pprof/">debug/pprof</a><td>Go's profiles
 <tr><td><a href="v1/admin/openapi.yaml">v1/admin/openapi.yaml</a><td>every call, described
 </table>
-<p>{{if .Keyed}}Calls but the first two and the last one show a server key, which a browser cannot: use <code>barrage admin</code>.
+<p>{{if .Keyed}}The console asks for a server key. What else is about rooms and nodes wants one as a header: use <code>barrage admin</code>.
 {{else}}On the command line: <code>barrage admin nodes</code>, <code>barrage top</code>, <code>barrage admin --help</code>.{{end}}
 `))
 

@@ -71,6 +71,7 @@ func adminCases() []adminCase {
 	const level, mute, ban = `{"level":"info"}`, `{"verb":"mute","user_id":"x"}`, `{"verb":"ban","user_id":"x"}`
 	return []adminCase{
 		{op: "index", method: get, path: "/", good: 200},
+		{op: "console", method: get, path: "/console", good: 200},
 		{op: "live", method: get, path: "/healthz", good: 200},
 		{op: "ready", method: get, path: "/readyz", good: 200},
 		{op: "describeAdmin", method: get, path: "/v1/admin/openapi.yaml", good: 200},

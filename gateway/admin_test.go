@@ -185,8 +185,8 @@ func TestAdmin_Index(t *testing.T) {
 			t.Errorf("the link %s: %d %.100s", link[1], status, body)
 		}
 	}
-	if len(links) != 9 {
-		t.Errorf("%d links; want 9", len(links))
+	if len(links) != 10 {
+		t.Errorf("%d links; want 10", len(links))
 	}
 	path, _ := keysFile(t)
 	s = newAdmin(t, func(c *setup) { c.Admin.KeysFile = path })

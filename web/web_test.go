@@ -207,7 +207,11 @@ func TestPage_Accessible(t *testing.T) {
 	for _, name := range pages(t) {
 		t.Run(name, func(t *testing.T) {
 			body, _, _ := strings.Cut(get(name, "").Body.String(), "<script>")
-			wants := []string{`<html lang="en">`, `name="viewport"`, `role="log"`, `role="status"`, ":focus-visible", `name="color-scheme" content="light dark"`}
+			messages := map[string]string{"console.html": `role="feed"`}[name]
+			if messages == "" {
+				messages = `role="log"`
+			}
+			wants := []string{`<html lang="en">`, `name="viewport"`, messages, `role="status"`, ":focus-visible", `name="color-scheme" content="light dark"`}
 			if name == "overlay.html" { // it has no controls, and no colours of its own: what lies below shows through
 				wants = []string{`<html lang="en">`, `name="viewport"`, `role="alert"`}
 				if found := regexp.MustCompile(`<(?:button|input|select|textarea|a)\b`).FindString(body); found != "" {

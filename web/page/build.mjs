@@ -1,5 +1,5 @@
-// Builds web/room.html and web/overlay.html: each one file with its own style and script, nothing from elsewhere.
-// With --check it only says whether the committed files are what the source gives.
+// Builds web/room.html, web/overlay.html and web/console.html: each one file with its own style and script, nothing
+// from elsewhere. With --check it only says whether the committed files are what the source gives.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
@@ -23,14 +23,15 @@ async function bundle(entry) {
   return text;
 }
 
-/** pages are built from a template, a style and a script in src. */
+/** pages are built from a template, a style and a script. */
 const pages = [
-  { target: "room.html", template: "page.html", style: "page.css", script: "main.ts" },
-  { target: "overlay.html", template: "overlay.html", style: "overlay.css", script: "overlay.ts" },
+  { target: "room.html", template: "src/page.html", style: "src/page.css", script: "src/main.ts" },
+  { target: "overlay.html", template: "src/overlay.html", style: "src/overlay.css", script: "src/overlay.ts" },
+  { target: "console.html", template: "console/console.html", style: "console/console.css", script: "console/main.ts" },
 ];
 
 for (const { target, ...parts } of pages) {
-  const [template, style, script] = await Promise.all([readFile(new URL(`src/${parts.template}`, here), "utf8"), bundle(`src/${parts.style}`), bundle(`src/${parts.script}`)]);
+  const [template, style, script] = await Promise.all([readFile(new URL(parts.template, here), "utf8"), bundle(parts.style), bundle(parts.script)]);
   const page = template
     .replace("<!-- note -->", "<!-- Built from web/page by `npm run build`; do not edit. -->")
     .replace("/* style */", () => style)

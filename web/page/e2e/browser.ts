@@ -64,15 +64,15 @@ export async function shoot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: `shots/${name}.png` });
 }
 
-/** serve serves the built pages, the overlay at /overlay; stop it at the end. */
+/** serve serves the built pages, the overlay at /overlay, the console at /console; stop it at the end. */
 export async function serve(): Promise<{ url: string; stop: () => void }> {
-  const pages = ["../room.html", "../overlay.html"].map((file) => {
+  const pages = ["../room.html", "../overlay.html", "../console.html"].map((file) => {
     const page = readFileSync(file, "utf8"), policy = ["default-src 'none'", "img-src data:", "connect-src 'self'"];
     for (const [, tag, inner] of page.matchAll(/<(style|script)>(.*?)<\//gs)) policy.push(`${tag}-src 'sha256-${createHash("sha256").update(inner!).digest("base64")}'`);
     return { page, policy: policy.join("; ") };
   });
   const server = createServer(({ url }, response) => {
-    const { page, policy } = pages[url!.startsWith("/overlay") ? 1 : 0]!;
+    const { page, policy } = pages[["/overlay", "/console"].findIndex((path) => url!.startsWith(path)) + 1]!;
     response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy }).end(page);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));

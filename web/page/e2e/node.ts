@@ -3,11 +3,14 @@
 import { existsSync } from "node:fs";
 import { freePort, Program } from "../../client/test/program.js";
 
-const binary = process.env["BARRAGE_BIN"] ?? "../../bin/barrage";
+/** binary is the program. */
+export const binary = process.env["BARRAGE_BIN"] ?? "../../bin/barrage";
 
 /** Node is one gateway, to be stopped and started on the same port. */
 export class Node {
   private program: Program | undefined;
+  /** admin is where its admin port listens, as host:port; another one each time it starts. */
+  admin = "";
 
   private constructor(private readonly port: number, private readonly settings: Record<string, string>) {}
 
@@ -25,9 +28,11 @@ export class Node {
 
   /** start starts it again. */
   async start(): Promise<void> {
-    ({ program: this.program } = await Program.node(binary, ["serve"], {
+    const { program, ready } = await Program.node(binary, ["serve"], {
       BARRAGE_SERVER_LISTEN: `127.0.0.1:${this.port}`, BARRAGE_ADMIN_LISTEN: "127.0.0.1:0", BARRAGE_SERVER_DRAIN_TIMEOUT: "1s", BARRAGE_LIMITS_ENABLED: "false", ...this.settings,
-    }));
+    });
+    this.program = program;
+    this.admin = ready.admin ?? "";
   }
 
   /** stop ends it as a deploy would. */

@@ -441,9 +441,14 @@ export function spoken(): Language {
   return language;
 }
 
-/** t is a text with its blanks filled in; numbers are written as the language writes them. */
+/** t is a text with its blanks filled in. */
 export function t(key: Text, blanks: Record<string, string | number> = {}): string {
-  return texts[language][key].replace(/\{(\w+)\}/g, (_, name: string) => {
+  return fill(texts[language][key], blanks);
+}
+
+/** fill fills the blanks of a text in; numbers are written as the language writes them, what users wrote turns nothing around. */
+export function fill(text: string, blanks: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = blanks[name] ?? "";
     return typeof value === "number" ? number(value) : isolated(value);
   });
