@@ -22,6 +22,8 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 		mux.Handle(adminPath, adminPort{s}.publicRoutes(all))
 	}
 	mux.Handle("GET /{$}", web.Page("room.html", s.edge.FrameAncestors))
+	mux.Handle("GET /emotes", s.emotes.List())
+	mux.Handle("GET /emotes/{file}", s.emotes)
 	mux.Handle("GET /overlay", web.Page("overlay.html", s.edge.FrameAncestors))
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))

@@ -23,6 +23,7 @@ import (
 	"barrage/gateway/webhooks"
 	"barrage/internal/chat"
 	"barrage/room"
+	"barrage/web"
 )
 
 // Store is what the node needs of the state that all nodes share. redisx satisfies it.
@@ -57,6 +58,7 @@ type Server struct {
 	hooks   *webhooks.Sender // nil: no service is told
 	traces  *traces.Traces   // nil: there are none
 	audit   audit
+	emotes  *web.Emotes
 	log     *slog.Logger
 	metrics *metrics
 	fleet   *fleet.Fleet
@@ -124,6 +126,9 @@ func (s *Server) start() error {
 	var err error
 	if s.keys, err = s.loadKeys(); err != nil {
 		return fmt.Errorf("cannot read admin.keys_file: %w", err)
+	}
+	if s.emotes, err = web.ReadEmotes(s.cfg.Server.Emotes); err != nil {
+		return fmt.Errorf("server.emotes: %w", err)
 	}
 	if err := s.audit.check(); err != nil {
 		return err

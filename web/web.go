@@ -57,7 +57,7 @@ func serve(name string, file []byte, own http.Header) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, content, mark := w.Header(), file, ""
 		maps.Copy(h, own)
-		if takesGzip(r.Header.Get("Accept-Encoding")) {
+		if takesGzip(r.Header.Get("Accept-Encoding")) && len(zipped()) < len(file) {
 			content, mark = zipped(), "-gzip"
 			h.Set("Content-Encoding", "gzip")
 		}
@@ -96,7 +96,7 @@ var inline = regexp.MustCompile(`(?s)<(style|script)>(.*?)</`)
 // contentSecurity lets a page run its own script and style, letter by letter, talk to
 // its own node, and nothing else. In whose frames it may be the caller adds.
 func contentSecurity(page []byte) string {
-	policy := []string{"default-src 'none'", "img-src data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"}
+	policy := []string{"default-src 'none'", "img-src data: 'self'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"}
 	for _, part := range inline.FindAllSubmatch(page, -1) {
 		policy = append(policy, fmt.Sprintf("%s-src 'sha256-%s'", part[1], digest(part[2])))
 	}

@@ -86,6 +86,8 @@ type ServerConfig struct {
 	// TestPage is who is served FastIM's page for trying both sockets by hand, at /test/websocket: [TestPageLocal],
 	// [TestPageAll] or [TestPageNone].
 	TestPage string `mapstructure:"test_page"`
+	// Emotes is the folder of the pictures that the room page shows for :names:; empty: none. See web.ReadEmotes.
+	Emotes string `mapstructure:"emotes"`
 	// Deflate lets native clients agree on permessage-deflate: a batch is deflated once
 	// for all of them in a room. Off: more bytes on the wire, less CPU.
 	Deflate bool `mapstructure:"deflate"`

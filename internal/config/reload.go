@@ -22,7 +22,7 @@ func (ReloadConfig) Validate() error { return nil }
 // the same.
 var atStart = []string{
 	"server.listen", "server.max_connections", "server.pollers", "server.send_buffer", "server.read_header_timeout",
-	"server.proxy_protocol", "server.max_header_bytes", "server.test_page",
+	"server.proxy_protocol", "server.max_header_bytes", "server.test_page", "server.emotes",
 	"admin.", "redis.", "auth.mode", "room.auto_join", "room.publishers", "list.", "webhooks.",
 	"fanout.lanes", "fanout.io_uring", "fanout.interval", "fanout.log_bytes", "fanout.total_log_bytes", "fanout.write_bytes",
 	"log.format", "traces.endpoint", "traces.headers", "config.",
