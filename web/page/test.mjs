@@ -7,9 +7,9 @@ import { build } from "esbuild";
 
 const folder = process.argv[2] ?? "test";
 const out = `.out/${folder}`;
-const where = folder === "measure" ? "e2e" : folder;
-const limit = { test: 60_000, e2e: 300_000, measure: 600_000 }[folder]; // ms, of a test and of a file: nothing may hang
-const kind = folder === "measure" ? ".measure.ts" : ".test.ts";
+const where = folder === "test" ? "test" : "e2e";
+const limit = { test: 60_000, e2e: 300_000, measure: 600_000, shots: 600_000 }[folder]; // ms, of a test and of a file: nothing may hang
+const kind = ["measure", "shots"].includes(folder) ? `.${folder}.ts` : ".test.ts";
 const entryPoints = (await readdir(where)).filter((f) => f.endsWith(kind) && f.startsWith(process.argv[3] ?? "")).map((f) => `${where}/${f}`);
 await rm(out, { recursive: true, force: true });
 await build({ entryPoints, bundle: true, outdir: out, outExtension: { ".js": ".mjs" }, platform: "node", format: "esm", packages: "external", sourcemap: "inline", logLevel: "warning" });

@@ -170,7 +170,7 @@ export class Overlay {
   #fly(sky: Sky, now: number): void {
     if (now - this.#lookedAt >= lookMs) {
       const { fontFamily, fontSize } = getComputedStyle(this.#root);
-      sky.look = { family: fontFamily, times: parseFloat(fontSize) / calmSize };
+      sky.look = { family: fontFamily, times: parseFloat(fontSize) / calmSize, speed: 1 };
       this.#lookedAt = now;
     }
     sky.draw(performance.now());

@@ -67,7 +67,7 @@ export async function shoot(page: Page, name: string): Promise<void> {
 /** serve serves the built pages, the overlay at /overlay, the console at /console; stop it at the end. */
 export async function serve(): Promise<{ url: string; stop: () => void }> {
   const pages = ["../room.html", "../overlay.html", "../console.html"].map((file) => {
-    const page = readFileSync(file, "utf8"), policy = ["default-src 'none'", "img-src data:", "connect-src 'self'"];
+    const page = readFileSync(file, "utf8"), policy = ["default-src 'none'", "img-src data: 'self'", "connect-src 'self'"];
     for (const [, tag, inner] of page.matchAll(/<(style|script)>(.*?)<\//gs)) policy.push(`${tag}-src 'sha256-${createHash("sha256").update(inner!).digest("base64")}'`);
     return { page, policy: policy.join("; ") };
   });

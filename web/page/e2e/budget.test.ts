@@ -7,7 +7,7 @@ import { desktop, launch, Pages, phone } from "./browser.js";
 import { Node } from "./node.js";
 
 /** budgets are in bytes as they travel, gzipped: what each has now, and a tenth. */
-const budgets: Record<string, number> = { "": 46_500, overlay: 21_800, "barrage.js": 15_500, "barrage.mjs": 15_200, "barrage-room.mjs": 6_000 };
+const budgets: Record<string, number> = { "": 51_000, overlay: 21_800, "barrage.js": 15_500, "barrage.mjs": 15_200, "barrage-room.mjs": 6_000 };
 
 /** slowest is how long Chromium may take to the first paint, in ms: far more than the 100 or so of a machine at rest, and less than what anybody waits for. */
 const slowest = 5000;
@@ -37,7 +37,7 @@ test("pages and scripts come within their budgets", async () => {
   }
 });
 
-for (const [what, path, device, most] of [["the room on a desktop", "?room=r&name=Mia", desktop, 3], ["the room on a phone", "?room=r&name=Mia", phone, 3], ["the overlay", "overlay?room=r", desktop, 2]] as const) {
+for (const [what, path, device, most] of [["the room on a desktop", "?room=r&name=Mia", desktop, 4], ["the room on a phone", "?room=r&name=Mia", phone, 4], ["the overlay", "overlay?room=r", desktop, 2]] as const) {
   test(`one request paints ${what}: nothing else is waited for`, async (t) => {
     const asked: string[] = [], page = await new Pages(browser).open(`${node.url}${path}`, device, async (page) => {
       page.on("request", (request) => asked.push(new URL(request.url()).pathname));
@@ -52,7 +52,7 @@ for (const [what, path, device, most] of [["the room on a desktop", "?room=r&nam
     const before = await page.evaluate((painted) => performance.getEntriesByType("resource").filter((e) => e.startTime < painted && (e as PerformanceResourceTiming & { renderBlockingStatus: string }).renderBlockingStatus === "blocking").map((e) => e.name), painted);
     assert.deepEqual(before, [], "the first paint waits for these");
     if (what !== "the overlay") await page.locator("#state[data-state=open]").waitFor();
-    assert.ok(asked.length <= most, asked.join(" ")); // The page, a login, the socket.
+    assert.ok(asked.length <= most, asked.join(" ")); // The page, what emotes there are, a login, the socket.
     t.diagnostic(`first contentful paint after ${painted.toFixed(0)} ms`);
     assert.ok(painted < slowest, `${painted} ms`);
     await page.context().close();

@@ -45,7 +45,7 @@ for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) 
     await rows(page, 5);
     for (const scheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme: scheme });
-      for (const id of ["title", "state", "change", "fly", "theme", "video", "sky", "online", "likes", "log", "say", "send", "like"]) {
+      for (const id of ["title", "state", "change", "fly", "tune", "theme", "video", "sky", "online", "likes", "log", "say", "send", "like"]) {
         const box = await page.locator(`#${id}`).boundingBox();
         assert.ok(box && box.width > 0 && box.height > 0 && box.x >= 0 && box.y >= 0 && box.x + box.width <= width + 0.5 && box.y + box.height <= height + 0.5, `${id}: ${JSON.stringify(box)}`);
       }
@@ -117,13 +117,13 @@ test("by keyboard alone: everything can be reached and used, and the focus is ne
   await page.keyboard.type("typed");
   await page.keyboard.press("Enter");
   await page.locator("#rows .mine").waitFor();
-  const seen: unknown[] = [], want = ["send", "like", "change", "fly", "theme", "tool language", "rate", "log", "recall"];
-  for (let i = 0; i <= want.length; i++) { // One more: between the last element and the first Chromium's own frame may stand.
+  const seen: unknown[] = [], want = ["send", "like", "change", "fly", "tune", "theme", "tool language", "rate", "log", "recall"];
+  for (let i = 0; i <= want.length + 60; i++) { // Beside these: the rows of others, each with its answer, and between the last element and the first Chromium's own frame.
     await page.keyboard.press("Tab");
     seen.push(await focused(page));
     if (seen.at(-1) === "recall") break;
   }
-  assert.deepEqual(seen.filter((id) => id !== "BODY"), want);
+  assert.deepEqual(seen.filter((id) => !["BODY", "answer"].includes(String(id))), want);
   assert.equal(await page.locator(":focus").getAttribute("aria-label"), "Recall your message “typed”");
   await page.keyboard.press("Enter");
   await page.locator("#rows .note", { hasText: "You recalled a message" }).waitFor();

@@ -108,7 +108,7 @@ for (const device of [desktop, phone]) {
     const folded = row(page, "word0"), before = await lines(folded.locator("p.text"));
     assert.ok(before > 7.9 && before < 8.1, `${before} lines`);
     await folded.getByRole("button", { name: "Show all" }).click();
-    await folded.getByRole("button").waitFor({ state: "detached" });
+    await folded.locator(".more").waitFor({ state: "detached" });
     assert.ok(await lines(folded.locator("p.text")) > 12);
     await page.context().close();
   });

@@ -6,11 +6,11 @@ import { type Line, lines } from "./line.js";
 
 const modes = { v: "1", slow_ms: 0, frozen: false, who: "all", tags: [], first_delay_ms: 0, dup_s: 0, unique_s: 0, links: "allow", emote_only: false, max_caps: 0, pinned: null, cleared: 0 };
 const you = { role: "", muted_until: 0, reason: "" };
-const viewer = { online: 1234, likes: 8417, can: ["read", "send", "like", "recall"], modes, you };
+export const viewer = { online: 1234, likes: 8417, can: ["read", "send", "like", "recall"], modes, you };
 const moderator = { ...viewer, can: [...viewer.can, "moderate"], you: { ...you, role: "moderator" } };
 const pinned = { seq: 1, kind: "chat", user_id: "阿杰", body: "Set list: The Curtain, 夜猫子, Encore", ts: Date.now(), id: "~p", user: { role: "owner" } };
 
-const said = [
+export const said = [
   { user_id: "Léa", body: "that riff!!" },
   { user_id: "阿杰", body: "下一首是《夜猫子》，大家准备好了吗？", user: { role: "owner", name: "阿杰" } },
   { user_id: "Noah", body: "I was at the show in May, and this one is even better: the sound, the light, everything" },
@@ -20,6 +20,7 @@ const said = [
   { user_id: "Kenji", body: "🎁 ×10", kind: "gift" },
   { user_id: "小雨", body: "哈哈哈哈哈", user: { role: "vip" } },
   { user_id: "Oskar", body: "Who is on the drums?" },
+  { user_id: "Priya", body: "@Mia same row, left of the stairs!", ext: { reply: { user_id: "Mia", id: "~6", name: "Mia", body: "first row!" } } },
 ];
 
 /** Show opens the page in a state. */
@@ -76,5 +77,7 @@ export const states: Record<string, Show> = {
     say({ t: "held", held: "4e0740-1", state: "waiting", user_id: "Eve", id: "c-1", why: "filter", until: Date.now() + 3_600_000, messages: [{ seq: 0, kind: "chat", user_id: "Eve", body: "buy my rats", ts: Date.now(), id: "c-1" }] });
     await page.locator("#held").waitFor();
   }),
+  answer: room(viewer, (line) => dialog(line, "#rows .answer", "#answering")),
+  settings: room(viewer, (line) => dialog(line, "#tune", "#settings[open]")),
   menu: room(moderator, (line) => dialog(line, "#rows .menu", "#acts[open]")),
 };

@@ -10,15 +10,16 @@ export class Announcer {
   private count = 0;
   private who = "";
   private body = "";
+  private called = false;
   private timer = 0;
 
   constructor(private readonly region: HTMLElement) {}
 
-  /** heard is called for each live message of others. */
-  heard(who: string, body: string): void {
+  /** heard is called for each live message of others; of many the last is said, or the last that calls the reader. */
+  heard(who: string, body: string, called = false): void {
     this.count++;
-    this.who = who;
-    this.body = tame(body.slice(0, 200));
+    if (called || !this.called) [this.who, this.body] = [who, tame(body.slice(0, 200))];
+    this.called ||= called;
     if (!this.timer) this.tell();
   }
 
@@ -28,6 +29,7 @@ export class Announcer {
     const { who, body } = this;
     this.region.textContent = this.count === 1 ? `${who}: ${body}` : t("heard", { n: this.count, who, body });
     this.count = 0;
+    this.called = false;
     this.timer = setTimeout(() => this.tell(), every) as unknown as number;
   }
 }

@@ -4,8 +4,10 @@ import type { Cleared, Message, Recalled } from "../../client/src/index.js";
 import { hueOf, nameOf } from "../../client/src/show/names.js";
 import { means } from "../../client/src/recalls.js";
 import { tame } from "../../client/src/show/tame.js";
+import type { Emotes } from "./emotes.js";
 import { Heights } from "./heights.js";
 import { badgeOf } from "./names.js";
+import { calls, type Me, mentionsIn, type Reply, replyOf } from "./refer.js";
 import { t, type Text } from "./texts.js";
 import { fullTime, element, initial, time } from "./dom.js";
 
@@ -51,6 +53,12 @@ export interface ChatOptions {
   pill: HTMLButtonElement;
   me: () => string;
   /** mayRecall says whether the message is young enough. */
+  /** myName is what others see. */
+  myName: () => string;
+  emotes: Pick<Emotes, "in" | "image">;
+  mayAnswer: () => boolean;
+  /** answer begins an answer to a message. */
+  answer: (message: Message) => void;
   mayRecall: (message: Message) => boolean;
   recall: (message: Message) => void;
   mayModerate: () => boolean;
@@ -195,6 +203,19 @@ export class Chat {
     this.change();
   }
 
+  /** seek goes to a message, if it is here, and shows which it is. */
+  seek(userId: string, id: string): void {
+    const i = this.rows.findLastIndex(({ message }) => message?.userId === userId && message.id === id), row = this.rows[i];
+    if (!row) return;
+    this.stuck = false;
+    this.o.log.scrollTop = this.heights.top(i) - this.o.log.clientHeight / 3;
+    this.change();
+    this.drawIfDirty();
+    const node = this.drawn.get(row);
+    node?.classList.add("sought");
+    node?.addEventListener("animationend", () => node.classList.remove("sought"), { once: true });
+  }
+
   /** refresh renews what changes with time: recall buttons, and what says that it is still on its way. */
   refresh(): void {
     for (const [row, node] of this.drawn) {
@@ -298,7 +319,8 @@ export class Chat {
     const mine = message.userId === this.o.me();
     if (row.takenBack !== undefined || message.recalled) return element("li", "note", takenBackText(row.takenBack, message, mine));
     if (isSaid(message)) return this.saidNode(row, message);
-    const node = element("li", `message${mine ? " mine" : ""}${message.kind === "gift" ? " gift" : ""}`);
+    const me = { id: this.o.me(), name: this.o.myName() }, called = !mine && calls(message, me), reply = replyOf(message);
+    const node = element("li", `message${mine ? " mine" : ""}${called ? " called" : ""}${message.kind === "gift" ? " gift" : ""}`);
     node.style.setProperty("--hue", String(hueOf(message.userId)));
     const name = nameOf(message), face = element("span", "face", initial(name));
     face.ariaHidden = "true";
@@ -307,17 +329,49 @@ export class Chat {
     clock.setAttribute("datetime", new Date(message.ts).toISOString());
     clock.title = fullTime(message.ts);
     const badge = badgeOf(message);
-    text.append(who, ...(badge ? [element("span", `badge ${badge}`, t(badge))] : []), element("span", "body", body));
-    node.append(face, text);
+    if (called) text.append(element("span", "unseen", `${t("calledYou")} `));
+    text.append(who, ...(badge ? [element("span", `badge ${badge}`, t(badge))] : []), this.bodyNode(body, me));
+    node.append(face, ...(reply ? [this.replyNode(reply)] : []), text);
     if (isLong(body) && !row.open) this.fold(node, row);
     if (row.unsent) this.unsentNode(node, message, row.unsent);
     else if (mine) text.append(sentMark());
     const tools = element("span", "acts");
     tools.append(clock);
     if (mine && message.seq > 0 && row.epoch === this.epoch && this.o.mayRecall(message)) tools.append(this.button("recall", t("recall"), t("recallLabel", { body: message.body.slice(0, 40) }), () => this.o.recall(message)));
+    if (this.o.mayAnswer() && !mine && message.id && message.userId) tools.append(this.answerButton(message, name));
     if (this.o.mayModerate() && !row.unsent) tools.append(this.menuButton(row, message));
     node.append(tools);
     return node;
+  }
+
+  private answerButton(message: Message, who: string): HTMLButtonElement {
+    const button = this.button("answer", "↩", t("answerLabel", { who, body: message.body.slice(0, 40) }), () => this.o.answer(message));
+    button.title = t("answer");
+    return button;
+  }
+
+  /** bodyNode is a text with its emotes, and with the places marked that mention the reader. */
+  private bodyNode(body: string, me: Me): HTMLElement {
+    const node = element("span", "body", body), { emotes } = this.o;
+    const parts = [
+      ...emotes.in(body).map(([from, to, name]) => ({ from, to, make: () => emotes.image(name) as HTMLElement })),
+      ...mentionsIn(body, me).map(([from, to]) => ({ from, to, make: () => element("mark", "", body.slice(from, to)) })),
+    ].sort((a, b) => a.from - b.from);
+    if (!parts.length) return node;
+    let at = 0;
+    node.textContent = "";
+    for (const { from, to, make } of parts) {
+      if (from < at) continue;
+      node.append(body.slice(at, from), make());
+      at = to;
+    }
+    node.append(body.slice(at));
+    return node;
+  }
+
+  /** replyNode says what a message answers, and leads there. */
+  private replyNode({ userId, id, name: who, body }: Reply): HTMLButtonElement {
+    return this.button("reply", t("answers", { who, body }), t("answersLabel", { who, body }), () => this.seek(userId, id));
   }
 
   /** fold shows the beginning of a long message, and a button for the rest. */

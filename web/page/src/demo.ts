@@ -58,8 +58,8 @@ export class Demo implements Source {
     this.emit("state", state("closed", "close"));
   }
 
-  send(body: string, { id }: SendOptions = {}): Promise<Sent> {
-    const message = this.make(Date.now(), this.me, body, id);
+  send(body: string, { id, ext }: SendOptions = {}): Promise<Sent> {
+    const message = { ...this.make(Date.now(), this.me, body, id), ...(ext === undefined ? {} : { ext }) };
     this.emit("message", message, { history: false });
     return Promise.resolve({ id: message.id, epoch: "", seq: message.seq, ts: message.ts });
   }

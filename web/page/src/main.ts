@@ -4,6 +4,7 @@ import { Room } from "../../client/src/index.js";
 import { isolated, tame } from "../../client/src/show/tame.js";
 import { Demo } from "./demo.js";
 import { $ } from "./dom.js";
+import { FlyingSettings } from "./flying.js";
 import type { Gate } from "./gate.js";
 import { home } from "./home.js";
 import { Login, LoginError } from "./login.js";
@@ -19,6 +20,7 @@ const session = new Session(through);
 const door = $<HTMLDialogElement>("door");
 const form = door.querySelector("form")!;
 const field = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
+const flying = new FlyingSettings((on, how) => session.fly(on, how));
 let inside = false;
 
 /** Stay is the room of now, and the login by a name, if that is how one came. */
@@ -118,7 +120,7 @@ function enterDemo(): void {
 
 function show(room: string): void {
   inside = true;
-  document.title = `${isolated(room)} · Barrage`;
+  session.name(`${isolated(room)} · Barrage`);
   $("title").textContent = tame(room);
   if (matchMedia("(hover: hover)").matches) $("say").focus(); // A phone's keyboard would hide the room.
 }
@@ -168,6 +170,7 @@ function setLanguage(language: Language): void {
   }
   for (const e of document.querySelectorAll<HTMLInputElement>("[data-hint]")) e.placeholder = t(e.dataset["hint"] as Text);
   session.speak();
+  flying.speak();
 }
 
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
@@ -177,12 +180,6 @@ function setTheme(): void {
   const theme = load("theme");
   if (theme) document.documentElement.dataset["theme"] = theme;
   $("theme").ariaPressed = String(dark());
-}
-
-function setFly(): void {
-  const on = load("fly") !== "off";
-  $("fly").ariaPressed = String(on);
-  session.fly(on);
 }
 
 for (const button of document.querySelectorAll<HTMLElement>(".language")) {
@@ -195,16 +192,11 @@ $("theme").onclick = () => {
   save("theme", dark() ? "light" : "dark");
   setTheme();
 };
-$("fly").onclick = () => {
-  save("fly", load("fly") === "off" ? "" : "off");
-  setFly();
-};
 systemDark.onchange = setTheme;
 
 const saved = load("language");
 setLanguage(saved === "zh" || saved === "en" ? saved : navigator.language.startsWith("zh") ? "zh" : "en");
 setTheme();
-setFly();
 
 /** tokenOfAddress takes a token out of the address, where others might see it; "" where there is none. */
 function tokenOfAddress(): string {

@@ -14,10 +14,14 @@ import { Chat, isSaid, type Unsent } from "./chat.js";
 import { now, ServerClock } from "./clock.js";
 import { Desk } from "./desk.js";
 import { $ } from "./dom.js";
+import { Emotes } from "./emotes.js";
+import type { Flying } from "./flying.js";
 import { type Gate, gateOf } from "./gate.js";
+import { Gifts } from "./gifts.js";
 import { Burst, Hearts } from "./hearts.js";
 import { HeldList } from "./held.js";
 import { holds, isMuted, isPause, lineOf, orderGateOf, type Pause } from "./order.js";
+import { answerTo, calls } from "./refer.js";
 import type { Source } from "./source.js";
 import { Stage } from "./stage.js";
 import { number, t, type Text } from "./texts.js";
@@ -40,8 +44,10 @@ export class Session {
   private readonly hearts = new Hearts($("hearts"), this.still);
   private readonly announcer = new Announcer($("heard"));
   private readonly banner = new Banner();
+  private readonly gifts = new Gifts($("gifts"));
   private readonly desk = new Desk((op, name) => this.moderate(op, name));
   private readonly heldList = new HeldList((op, name) => this.moderate(op, name));
+  private readonly emotes = new Emotes(() => this.chat.redraw());
   private burst = new Burst((n) => this.source?.like(n));
   private source: Source | undefined;
   private stop: (() => void)[] = [];
@@ -58,6 +64,7 @@ export class Session {
 
   private state: State = { name: "idle", reason: "new", closeCode: 0 };
   private budget = new Budget(rowsPerSecond, 2 * rowsPerSecond);
+  private readonly calls = new Budget(2, 10); // What calls me is listed beside the budget of all, so far as one can read it.
   private readonly arrivals = new Meter();
   private readonly listed = new Meter();
   private limit = 0; // Of a message, in bytes; 0 = not known.
@@ -79,12 +86,20 @@ export class Session {
   private alone = false; // The node has lost the others.
   private flies = true;
   private noticeTimer = 0;
+  private answered: Message | undefined; // What the next message answers.
+  private readonly answers = new WeakMap<Message, Message>(); // What messages of ours on their way answer.
+  private title = "";
+  private unseen = 0; // Messages that came while the page was hidden.
 
   /** through is called by who wants to write, and may not: see Gate. */
   constructor(through: (gate: Gate) => void) {
     this.chat = new Chat({
       log: $("log"), list: $("rows"), pill: $<HTMLButtonElement>("pill"),
       me: () => this.me,
+      emotes: this.emotes,
+      myName: () => this.myName,
+      mayAnswer: () => this.may("send"),
+      answer: (m) => this.answer(m),
       mayRecall: (m) => this.may("recall") && this.clock.date - m.ts < this.recallMs,
       recall: (m) => void this.recall(m),
       mayModerate: () => this.mayModerate,
@@ -100,16 +115,41 @@ export class Session {
       e.preventDefault();
       this.say();
     };
+    $("answeringEnd").onclick = () => this.answer(undefined);
+    $("say").onkeydown = (e) => {
+      if (e.key === "Escape") this.answer(undefined);
+    };
+    document.addEventListener("visibilitychange", () => {
+      this.unseen = 0;
+      this.showTitle();
+    });
     $("like").onclick = () => this.like();
     $("gateOffer").onclick = () => {
       if (this.gate?.how === "back") this.source?.connect();
       else if (this.gate) through(this.gate);
     };
     $("now").onclick = () => this.source?.connect();
+    this.sky.pictures = { in: (text) => this.emotes.in(text), of: (name) => this.emotes.picture(name) };
+    void this.emotes.load();
     new ResizeObserver(() => this.sky.resize()).observe($("sky"));
     setInterval(() => this.tick(), 1000);
-    setInterval(() => this.showState(), 250);
+    setInterval(() => {
+      this.showState();
+      this.gifts.tick();
+    }, 250);
     requestAnimationFrame((now) => this.frame(now));
+  }
+
+  /** name is what the page is called; how many messages came unseen stands before it. */
+  name(title: string): void {
+    this.title = title;
+    this.unseen = 0;
+    this.showTitle();
+  }
+
+  private showTitle(): void {
+    const count = this.unseen > 999 ? "999+" : String(this.unseen), title = this.unseen ? `(${count}) ${this.title}` : this.title;
+    if (document.title !== title) document.title = title;
   }
 
   /** enter leaves the room of before, if any, and begins with this source; me is "" for a guest, and where the server knows it. */
@@ -143,6 +183,8 @@ export class Session {
   /** speak shows all texts anew, in the language of now. */
   speak(): void {
     this.chat.redraw();
+    this.answer(this.answered);
+    this.emotes.speak();
     this.desk.speak();
     this.heldList.speak();
     this.showState();
@@ -151,10 +193,14 @@ export class Session {
     this.tick();
   }
 
-  /** fly lets comments fly or not. */
-  fly(on: boolean): void {
+  /** fly lets comments fly or not, and says how. */
+  fly(on: boolean, { opacity, size, speed, area }: Flying): void {
+    const { style } = $("sky");
     this.flies = on;
     if (!on) this.sky.clear();
+    this.sky.look = { ...this.sky.look, times: size / 100, speed: speed / 100 };
+    style.setProperty("--opacity", String(opacity / 100));
+    style.setProperty("--area", String(area / 100));
   }
 
   private listen(source: Source): void {
@@ -181,6 +227,7 @@ export class Session {
       source.on("recalled", (recalled) => {
         this.chat.takeBack(recalled);
         this.sky.remove(recalled);
+        this.gifts.drop((m) => means(recalled, m, true));
         this.banner.drop((m) => means(recalled, m, true));
       }),
       source.on("room", (modes) => this.rule(modes)),
@@ -207,11 +254,11 @@ export class Session {
 
   /** grant takes the server's word who one is, and what one may do. */
   private grant(me: string, guest: boolean, can: readonly Can[]): void {
-    const recalled = this.may("recall"), moderated = this.mayModerate, before = this.me;
+    const recalled = this.may("recall"), sent = this.may("send"), moderated = this.mayModerate, before = this.me;
     this.me = me;
     this.guest = guest;
     this.can = can;
-    if (before !== me || recalled !== this.may("recall") || moderated !== this.mayModerate) this.chat.redraw(); // Which messages are one's own, and what can be done to them.
+    if (before !== me || recalled !== this.may("recall") || sent !== this.may("send") || moderated !== this.mayModerate) this.chat.redraw(); // Which messages are one's own, and what can be done to them.
     this.desk.show(this.mayModerate);
     if (!this.mayModerate) this.heldList.clear();
     this.showMe();
@@ -240,6 +287,7 @@ export class Session {
     const gone = (m: Message) => isPurged(m, purged);
     this.chat.drop(gone);
     this.sky.drop(gone);
+    this.gifts.drop(gone);
     this.banner.drop(gone);
   }
 
@@ -247,6 +295,7 @@ export class Session {
     const gone = (m: Message) => m.seq <= cleared.seq;
     this.chat.clearTo(cleared);
     this.sky.drop(gone);
+    this.gifts.drop(gone);
     this.banner.drop(gone);
     this.chat.add({ note: { note: "cleared", blanks: {} } });
   }
@@ -292,6 +341,8 @@ export class Session {
     this.here.clear();
     this.heldList.clear();
     this.sky.clear();
+    this.gifts.clear();
+    this.answer(undefined);
     this.banner.hear(undefined);
     this.storm = undefined;
     this.atBeginning = this.alone = false;
@@ -313,15 +364,17 @@ export class Session {
     this.arrivals.add();
     this.chat.arrived(1);
     if (said) this.banner.hear(m);
-    if (mine || said || this.budget.take(now())) {
+    if (document.hidden && !mine) this.unseen++;
+    const called = !mine && calls(m, { id: this.me, name: this.myName });
+    if (mine || said || (called && this.calls.take(now())) || this.budget.take(now())) {
       this.listed.add();
       this.chat.add({ message: m });
     }
     const name = said ? t("roomSays") : nameOf(m);
-    if (!mine) this.announcer.heard(name, m.body);
+    if (!mine) this.announcer.heard(name, m.body, called);
+    if (m.kind === "gift" && !document.hidden) return this.gifts.add(m);
     if (!this.flies || this.still.matches || document.hidden) return;
-    const look = mine ? "mine" : m.kind === "gift" || said ? "gift" : "plain";
-    this.sky.add({ message: m, text: m.body, ...(m.kind === "gift" ? { who: name } : {}), look, hue: hueOf(m.userId) });
+    this.sky.add({ message: m, text: m.body, look: mine ? "mine" : said ? "gift" : "plain", hue: hueOf(m.userId) });
   }
 
   /** arrivedMine takes a message of one's own, whose row of before has done its service. */
@@ -361,9 +414,24 @@ export class Session {
     if (!body || !this.source || holds(this.pause, body, now())) return;
     if (this.limit && new TextEncoder().encode(body).length > this.limit) return this.notice(t("tooLong", { n: this.limit }));
     field.value = "";
-    const message: Message = { seq: 0, kind: "chat", userId: this.me, body, ts: Math.round(this.clock.date), id: newId(), recalled: false, ...(this.info ? { user: this.info } : {}) };
+    const message: Message = { seq: 0, kind: "chat", userId: this.me, body, ts: Math.round(this.clock.date), id: newId(), recalled: false, ...(this.info ? { user: this.info } : {}), ...(this.answered ? { ext: answerTo(this.answered) } : {}) };
+    if (this.answered) this.answers.set(message, this.answered);
+    this.answer(undefined);
     this.chat.add({ message, unsent: onItsWay });
     void this.send(message);
+  }
+
+  private get myName(): string {
+    return nameOf({ userId: this.me, ...(this.info ? { user: this.info } : {}) });
+  }
+
+  /** answer makes the next message an answer to this one; undefined makes it one to nobody. */
+  private answer(message: Message | undefined): void {
+    if (message && this.gate) return;
+    this.answered = message;
+    show($("answeringTo"), message ? t("answering", { who: nameOf(message), body: tame(message.body).slice(0, 100) }) : "");
+    $("answering").hidden = !message;
+    if (message) $("say").focus();
   }
 
   /** again sends a message that did not get there under the id it had: the room may have taken it. */
@@ -374,13 +442,13 @@ export class Session {
   }
 
   private async send(message: Message): Promise<void> {
-    const { source } = this, { id, body } = message;
+    const { source } = this, { id, body, ext } = message;
     this.sayAgainAt = 0;
     this.chat.follow();
     this.waiting.add(id);
     if (!this.sends++) this.sendingSince = now();
     try {
-      await source!.send(body, { id });
+      await source!.send(body, { id, ...(ext === undefined ? {} : { ext }) });
       if (source !== this.source) return;
       this.chat.unsent(id, this.here.delete(id) ? undefined : { state: "sent", says: () => t("sent") });
       if (this.modes.slowMs && ["", "viewer"].includes(this.you.role)) this.pause = { code: "slow_mode", until: now() + this.modes.slowMs, body };
@@ -400,7 +468,10 @@ export class Session {
     if (code === "held") return this.chat.unsent(id, { state: "held", says: () => t("heldMine") });
     this.chat.unsent(id, undefined);
     if (this.here.has(id) && code !== "expired") return; // The others here have it: it is on its way.
-    if (!keepsId.includes(code) && !field.value) field.value = body; // The room does not want it so; it is there to be changed.
+    if (!keepsId.includes(code) && !field.value) { // The room does not want it so; it is there to be changed.
+      field.value = body;
+      if (!this.answered) this.answer(this.answers.get(message));
+    }
     else this.chat.add({ message, unsent: { state: "failed", says: () => t("notSent", { why: whyOf(err, "send") }) } }); // At the end: there it is seen.
   }
 
@@ -453,6 +524,7 @@ export class Session {
     const part = rate > 5 ? shareOf(listed, rate) : undefined;
     show($("listSample"), part ? t("sampleList", { rate: Math.round(rate), ...part }) : "");
     show($("storm"), this.storm ? t("storm", { shown: this.storm.shown, offered: this.storm.offered }) : "");
+    this.showTitle();
     this.banner.tick();
     this.heldList.tick(this.clock.date);
     if (this.chat.short) void this.loadOlder(); // Nobody can scroll up in a list that does not fill its place.

@@ -41,7 +41,7 @@ function contrast(one: Rgb, other: Rgb): number {
 test("names of every hue have 4.5:1 and more on every row and face, small print too, in both themes", () => {
   assert.ok(Math.abs(contrast(ofHex("767676"), ofHex("fff")) - 4.54) < 0.01, "the arithmetic");
   for (const theme of [0, 1] as const) {
-    for (const on of ["card", "mine", "gift", "face"]) {
+    for (const on of ["card", "mine", "called", "gift", "face"]) {
       for (const text of on === "face" ? ["name"] : ["name", "soft", "ink"]) {
         for (let hue = 0; hue < 360; hue++) {
           const c = contrast(rgbOf(pair(text)[theme], hue), rgbOf(pair(on)[theme], hue));

@@ -49,7 +49,22 @@ export interface SkyLook {
   readonly family: string;
   /** times makes all of them larger or smaller; 1 is 15 to 22 px. */
   readonly times: number;
+  /** speed makes all of them faster or slower; 1 is 5 to 8 s to cross a calm room. */
+  readonly speed: number;
 }
+
+/** Pictures are what is drawn in place of parts of a text. */
+export interface Pictures {
+  /** in are the places of pictures in a text. */
+  readonly in: (text: string) => [from: number, to: number, name: string][];
+  /** of is the picture of a name; undefined where it is not there yet: then the text is. */
+  readonly of: (name: string) => CanvasImageSource | undefined;
+}
+
+/** Part is some text, or a picture. */
+type Part = string | CanvasImageSource;
+
+const pictureEms = 1.4; // How large a picture is.
 
 const family = 'system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
 const gap = 12; // px between two comments of a track.
@@ -73,8 +88,10 @@ export class Sky {
   private readonly shown = new Meter();
   private blank = true;
 
+  /** pictures are drawn in comments; undefined is none. */
+  pictures: Pictures | undefined;
   /** look is that of comments that begin to fly. */
-  look: SkyLook = { family, times: 1 };
+  look: SkyLook = { family, times: 1, speed: 1 };
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.context = canvas.getContext("2d")!;
@@ -168,22 +185,22 @@ export class Sky {
   }
 
   private fly(comment: Comment, { font, track, speed }: Density, now: number): boolean {
-    const text = lineOf(comment);
+    const parts = this.partsOf(lineOf(comment));
     this.context.font = `600 ${font}px ${this.look.family}`;
-    const width = Math.ceil(this.context.measureText(text).width) + padding(comment, font) * 2;
+    const width = Math.ceil(parts.reduce((sum, part) => sum + this.widthOf(part, font), 0)) + padding(comment, font) * 2;
     const longer = 1 + 0.3 * Math.min(1, width / this.width); // A long one would stay for too long.
     const flight = this.tracks.place({ width, height: track }, this.base * speed * longer, now, Math.random() * 60);
     if (!flight) return false;
     this.ems += (width / font - this.ems) * 0.02;
     this.shown.add();
-    this.flyers.push({ comment, flight, sprite: this.paint(comment, text, font, flight) });
+    this.flyers.push({ comment, flight, sprite: this.paint(comment, parts, font, flight) });
     return true;
   }
 
   /** density is the loosest that has room for what comes. */
   private density(now: number): Density {
-    const perSecond = this.offered.perSecond(now), { times } = this.look;
-    const all = densities.map(({ font, track, speed }) => ({ font: font * times, track: track * times, speed }));
+    const perSecond = this.offered.perSecond(now), { times, speed: faster } = this.look;
+    const all = densities.map(({ font, track, speed }) => ({ font: font * times, track: track * times, speed: speed * faster }));
     const fits = all.find(({ font, track, speed }) => {
       const each = (this.ems * font + gap) / (this.base * speed * 1000); // Seconds that one blocks its track.
       return perSecond < 0.75 * Math.floor(this.height / track) / each;
@@ -191,7 +208,25 @@ export class Sky {
     return fits ?? all[all.length - 1]!;
   }
 
-  private paint(comment: Comment, text: string, font: number, { width, height }: Flight): HTMLCanvasElement {
+  /** partsOf is what a line is drawn of. One that runs from right to left, or has no pictures, is one text. */
+  private partsOf(line: string): Part[] {
+    const found = this.pictures?.in(line) ?? [], parts: Part[] = [];
+    if (!found.length || isolated(line) !== line) return [line];
+    let at = 0;
+    for (const [from, to, name] of found) {
+      const picture = this.pictures!.of(name);
+      if (!picture) continue;
+      parts.push(line.slice(at, from), picture);
+      at = to;
+    }
+    return [...parts, line.slice(at)].filter((part) => part !== "");
+  }
+
+  private widthOf(part: Part, font: number): number {
+    return typeof part === "string" ? this.context.measureText(part).width : pictureEms * font;
+  }
+
+  private paint(comment: Comment, parts: Part[], font: number, { width, height }: Flight): HTMLCanvasElement {
     const sprite = this.spare.pop() ?? document.createElement("canvas"), c = sprite.getContext("2d")!;
     sprite.width = Math.ceil(width * this.scale); // Also wipes it.
     sprite.height = Math.ceil(height * this.scale);
@@ -210,10 +245,16 @@ export class Sky {
     c.lineJoin = "round";
     c.lineWidth = font / 6;
     c.strokeStyle = "rgb(8 6 24 / .72)";
-    const x = padding(comment, font), y = height / 2 + 1;
-    c.strokeText(text, x, y);
     c.fillStyle = comment.look === "gift" ? "#ffe9a8" : comment.look === "mine" || comment.hue % 3 ? "#fff" : `oklch(.9 .1 ${comment.hue})`;
-    c.fillText(text, x, y);
+    const y = height / 2 + 1, side = pictureEms * font;
+    let x = padding(comment, font);
+    for (const part of parts) {
+      if (typeof part === "string") {
+        c.strokeText(part, x, y);
+        c.fillText(part, x, y);
+      } else c.drawImage(part, x, y - side / 2, side, side);
+      x += parts.length > 1 ? this.widthOf(part, font) : 0;
+    }
     return sprite;
   }
 }

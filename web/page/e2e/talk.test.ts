@@ -1,0 +1,118 @@
+// People who speak to each other: answers, mentions, gifts, and what one missed. The server is made up here.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
+import { alone } from "./alone.js";
+import { desktop, focused, phone } from "./browser.js";
+import { lines, type Op } from "./line.js";
+
+const there = alone(), enter = lines(there);
+const row = (page: Page, text: string) => page.locator("#rows .message", { hasText: text });
+
+for (const [device, answering, label] of [[desktop, "You answer Eve: who drums?", "Answer “who drums?” of Eve"], [{ ...phone, locale: "zh-CN" }, "回复 Eve：who drums?", "回复 Eve 的消息“who drums?”"]] as const) {
+  test(`an answer says what it answers, and leads there: ${label}`, async () => {
+    const sent: Op[] = [];
+    const { page, batch } = await enter({}, device, (op, line) => {
+      if (op.t !== "send") return;
+      sent.push(op);
+      line.say({ t: "ack", id: op["id"], epoch: "e", seq: 1, ts: Date.now() });
+      line.batch({ user_id: "Mia", body: op["body"], id: op["id"], ext: op["ext"] });
+    });
+    batch({ user_id: "Eve", body: "who drums?", id: "c-1" }, ...Array.from({ length: 40 }, (_, i) => ({ body: `line ${i}` })), { user_id: "Eve", body: "who drums?", id: "c-2" });
+    await row(page, "who drums?").getByRole("button", { name: label }).last().dispatchEvent("click");
+    await page.locator("#answeringTo", { hasText: answering }).waitFor();
+    assert.equal(await focused(page), "say");
+    await page.keyboard.press("Escape");
+    await page.locator("#answering").waitFor({ state: "hidden" });
+    await row(page, "who drums?").getByRole("button", { name: label }).last().dispatchEvent("click");
+    await page.keyboard.type("Priya");
+    await page.keyboard.press("Enter");
+    await page.locator("#answering").waitFor({ state: "hidden" });
+    await row(page, "Priya").locator(".reply", { hasText: "who drums?" }).waitFor();
+    assert.deepEqual(sent[0]!["ext"], { reply: { user_id: "Eve", id: "c-2", name: "Eve", body: "who drums?" } });
+    batch({ user_id: "Bob", body: "so I heard", ext: { reply: { user_id: "Eve", id: "c-1", name: "Eve", body: "who drums?" } } });
+    await row(page, "so I heard").locator(".reply").click();
+    const log = (await page.locator("#log").boundingBox())!, sought = (await page.locator(".sought").boundingBox())!;
+    assert.ok(sought.y >= log.y && sought.y + sought.height <= log.y + log.height, "the first of all is on the screen now");
+    await page.context().close();
+  });
+}
+
+test("an answer that the room does not want comes back into the field as one", async () => {
+  const sent: Op[] = [];
+  const { page, batch } = await enter({}, desktop, (op, line) => {
+    if (op.t !== "send") return;
+    sent.push(op);
+    line.say({ t: "refused", id: op["id"], code: "blocked", message: "no", retry_after_ms: 0 });
+  });
+  batch({ user_id: "Eve", body: "hello" });
+  await row(page, "hello").locator(".answer").dispatchEvent("click");
+  await page.keyboard.type("rude");
+  await page.keyboard.press("Enter");
+  await page.locator("#answeringTo", { hasText: "You answer Eve: hello" }).waitFor();
+  assert.equal(await page.inputValue("#say"), "rude");
+  await page.context().close();
+});
+
+test("what speaks to the reader stands out, and is there in a storm too; what speaks to others does not", async () => {
+  const { page, batch } = await enter({}, desktop);
+  batch(...Array.from({ length: 500 }, (_, i) => ({ body: `storm ${i}` })), { body: "hey @mia, look" }, { body: "@Miar is another" }, { body: "yes", ext: { reply: { user_id: "Mia", id: "x", name: "Mia", body: "no?" } } });
+  await row(page, "yes").waitFor();
+  assert.deepEqual(await page.locator(".called .body").allTextContents(), ["hey @mia, look", "yes"]);
+  assert.deepEqual(await page.locator("mark").allTextContents(), ["@mia"]);
+  await page.context().close();
+});
+
+test("gifts stand in a lane of their own: three at once, the same one counted, and gone with their message", async () => {
+  const { page, batch, say } = await enter({}, desktop), gifts = page.locator("#gifts li");
+  batch(...["Ann", "Bob", "Bob", "Cid", "Dan"].map((user_id, i) => ({ kind: "gift", user_id, body: "🎁 ×10", id: `g-${i}` })));
+  await page.waitForFunction(() => document.querySelectorAll("#gifts li").length === 3);
+  assert.deepEqual(await gifts.allTextContents(), ["Ann 🎁 ×10", "Bob 🎁 ×10 ×2", "Cid 🎁 ×10"]);
+  say({ t: "recalled", seq: 1, by: "", user_id: "Ann", id: "g-0", ts: 0 });
+  await gifts.filter({ hasText: "Dan" }).waitFor();
+  assert.equal(await gifts.filter({ hasText: "Ann" }).count(), 0);
+  await page.context().close();
+});
+
+test("what came while the page was hidden is counted in its title, until it is seen", async () => {
+  const { page, batch } = await enter({}, desktop);
+  const hide = (hidden: boolean) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  batch({ body: "seen" });
+  await row(page, "seen").waitFor();
+  await hide(true);
+  batch({ body: "one" }, { body: "two" });
+  await page.waitForFunction(() => document.title === "(2) r · Barrage");
+  batch(...Array.from({ length: 1000 }, (_, i) => ({ body: `more ${i}` })));
+  await page.waitForFunction(() => document.title === "(999+) r · Barrage");
+  await hide(false);
+  assert.equal(await page.title(), "r · Barrage");
+  await page.context().close();
+});
+
+test("how comments fly can be chosen, by keyboard too, and stays", async () => {
+  const page = await there.pages.open(`${there.url}?demo=1&rate=20`), sky = () => page.locator("#sky").evaluate((e) => [getComputedStyle(e).opacity, Math.round(100 * e.clientHeight / (e.parentElement!.clientHeight - document.getElementById("bar")!.clientHeight))]);
+  assert.deepEqual(await sky(), ["1", 100]);
+  await page.focus("#tune");
+  await page.keyboard.press("Enter");
+  await page.locator("#settings[open]").waitFor();
+  for (const [name, key, n] of [["Opacity", "ArrowLeft", 6], ["Height that they have", "ArrowLeft", 2], ["Size", "ArrowRight", 8], ["Speed", "End", 1]] as const) {
+    await page.getByLabel(name).focus();
+    for (let i = 0; i < n; i++) await page.keyboard.press(key);
+  }
+  assert.deepEqual(await page.locator("#settings small").allTextContents(), ["40 %", "180 %", "200 %", "50 %"]);
+  await page.keyboard.press("Escape");
+  await page.reload();
+  await page.locator("#state[data-state=open]").waitFor();
+  assert.deepEqual(await sky(), ["0.4", 50]);
+  await page.click("#tune");
+  await page.getByRole("button", { name: "As usual" }).click();
+  assert.deepEqual(await sky(), ["1", 100]);
+  await page.locator("#flies").uncheck();
+  assert.equal(await page.getAttribute("#fly", "aria-pressed"), "false");
+  assert.ok(await page.getByLabel("Size").isDisabled());
+  await page.context().close();
+});

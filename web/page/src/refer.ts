@@ -1,0 +1,57 @@
+// Whom a message speaks to: what it answers, and whom it mentions. docs/protocol.md says how that stands in its ext.
+
+import type { Message } from "../../client/src/index.js";
+import { nameOf } from "../../client/src/show/names.js";
+import { tame } from "../../client/src/show/tame.js";
+
+/** Reply is the message that another one answers, as the sender of the answer had it: a stranger's words. */
+export interface Reply {
+  readonly userId: string;
+  readonly id: string;
+  /** name and body are to be shown, and may be empty. */
+  readonly name: string;
+  readonly body: string;
+}
+
+const longestName = 64, longestBody = 100; // Letters: an ext has 4 KiB at most, and a line is shown.
+
+/** Ext is the ext of a message that answers another one. */
+type Ext = Readonly<Record<string, unknown>>;
+
+function begin(text: unknown, letters: number): string {
+  return typeof text === "string" ? [...tame(text.slice(0, 4 * letters)).replace(/\s+/g, " ")].slice(0, letters).join("") : "";
+}
+
+/** replyOf is what a message answers; undefined where it answers nothing, or does not say so in a way that can be read. */
+export function replyOf({ ext }: Pick<Message, "ext">): Reply | undefined {
+  const { user_id, id, name, body } = ((ext as Ext | null | undefined)?.["reply"] ?? {}) as Ext;
+  if (typeof user_id !== "string" || typeof id !== "string" || !user_id || !id) return undefined;
+  return { userId: user_id, id, name: begin(name, longestName) || begin(user_id, longestName), body: begin(body, longestBody) };
+}
+
+/** answerTo is the ext of a message that answers this one. */
+export function answerTo(message: Pick<Message, "userId" | "id" | "user" | "body">): Ext {
+  return { reply: { user_id: message.userId, id: message.id, name: begin(nameOf(message), longestName), body: begin(message.body, longestBody) } };
+}
+
+/** Me is who is spoken to: an id, and the name that others see, which may be the same. */
+export interface Me {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** mentionsIn are the parts of a text that mention somebody: the places of "@" and of what follows the name. */
+export function mentionsIn(body: string, { id, name }: Me): [from: number, to: number][] {
+  const found: [number, number][] = [], wanted = [id, name].filter(Boolean).map((word) => `@${word}`).sort((a, b) => b.length - a.length);
+  for (let at = body.indexOf("@"); at >= 0; at = body.indexOf("@", at + 1)) {
+    const word = wanted.find((word) => body.slice(at, at + word.length).toLowerCase() === word.toLowerCase() && !/^[\p{L}\p{N}_-]/u.test(body.slice(at + word.length)));
+    if (word) found.push([at, at + word.length]);
+  }
+  return found;
+}
+
+/** calls says that a message speaks to somebody: it answers them, or mentions them. */
+export function calls(message: Pick<Message, "ext" | "body">, me: Me): boolean {
+  const mentioned = (message.ext as Ext | null | undefined)?.["mentions"];
+  return me.id !== "" && (replyOf(message)?.userId === me.id || (Array.isArray(mentioned) && mentioned.includes(me.id)) || mentionsIn(message.body, me).length > 0);
+}
