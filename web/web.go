@@ -61,7 +61,7 @@ func serve(name string, file []byte, own http.Header) http.Handler {
 			content, mark = zipped(), "-gzip"
 			h.Set("Content-Encoding", "gzip")
 		}
-		h.Set("Vary", "Accept-Encoding")
+		h.Add("Vary", "Accept-Encoding")   // beside Origin, by which cross-origin answers differ
 		h.Set("Cache-Control", "no-cache") // ask each time: another node may be newer
 		h.Set("ETag", `"`+tag+mark+`"`)    // each form is another one (RFC 9110)
 		h.Set("X-Content-Type-Options", "nosniff")
