@@ -23,6 +23,8 @@ for (const [device, answering, label] of [[desktop, "You answer Eve: who drums?"
     await row(page, "who drums?").getByRole("button", { name: label }).last().dispatchEvent("click");
     await page.locator("#answeringTo", { hasText: answering }).waitFor();
     assert.equal(await focused(page), "say");
+    const end = (await page.locator("#answeringEnd").boundingBox())!;
+    assert.ok(end.x + end.width <= device.viewport.width - 8, "what ends it sticks out");
     await page.keyboard.press("Escape");
     await page.locator("#answering").waitFor({ state: "hidden" });
     await row(page, "who drums?").getByRole("button", { name: label }).last().dispatchEvent("click");
