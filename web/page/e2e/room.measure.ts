@@ -1,4 +1,5 @@
-// Frames, long tasks, nodes and memory of the page in a simulated room.
+// Frames, long tasks, nodes and memory of the page and the overlay in a simulated room, and what this machine can do at
+// all.
 // `npm run measure room`; MEASURE_RATES=100,1000 and MEASURE_SECONDS=10 by default.
 
 import { after, before, test } from "node:test";
@@ -15,6 +16,26 @@ after(async () => {
   await browser.close();
   site.stop();
 });
+
+test("the floor: a page with nothing but one square that moves, by the compositor or by a canvas of the stage's size", async () => {
+  for (const [what, body] of [
+    ["one element that moves", "<style>i{position:absolute;width:40px;height:40px;background:red;animation:m 2s linear infinite}@keyframes m{to{transform:translateX(900px)}}</style><i></i>"],
+    ["one square in a canvas", "<canvas width=944 height=692></canvas><script>const c=document.querySelector('canvas').getContext('2d'),f=(t)=>{c.clearRect(0,0,944,692);c.fillRect(t/2%900,90,40,40);requestAnimationFrame(f)};requestAnimationFrame(f)</script>"],
+  ] as const) {
+    const page = await new Pages(browser).open(`data:text/html,${encodeURIComponent(body)}<p id=sample>`);
+    await report(page, what, seconds);
+    await page.context().close();
+  }
+});
+
+for (const style of ["fly", "list"]) {
+  test(`overlay, ${style}, 1,000 messages a second`, async () => {
+    const page = await new Pages(browser).open(`${site.url}overlay?demo=1&rate=1000&style=${style}`);
+    await page.evaluate(() => document.body.append(Object.assign(document.createElement("p"), { id: "sample" }))); // Which the report reads.
+    await report(page, `overlay ${style} 1000/s`, seconds);
+    await page.context().close();
+  });
+}
 
 for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) {
   for (const rate of rates) {
