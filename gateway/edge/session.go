@@ -45,7 +45,8 @@ type Newcomer interface {
 }
 
 // Session is one WebSocket: its socket, who is at the other end, and what runs on it. It has no goroutine, timer or
-// queue of its own. Make it with Init.
+// queue of its own. Make it by new, and then with Init: a literal counts as a write to nbio's lock in it, which the
+// race detector does not see to be before the poller's.
 type Session struct {
 	socket
 

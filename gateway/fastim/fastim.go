@@ -177,7 +177,8 @@ func (f *FastIM) reject(w http.ResponseWriter, v *edge.Visitor, bad *edge.Refusa
 
 // upgradeToChat makes the request a member of rm. It takes over the hold on rm.
 func (f *FastIM) upgradeToChat(w http.ResponseWriter, v *edge.Visitor, rm *room.Room) *edge.Refusal {
-	m := &member{fastIM: f}
+	m := new(member)
+	m.fastIM = f
 	m.Init(f.edge, v, m)
 	return m.Enter(w, v, rm.Enter(&m.Place, m))
 }
@@ -288,7 +289,8 @@ type list struct {
 }
 
 func newList(f *FastIM, v *edge.Visitor, rooms *feed) *list {
-	l := &list{lists: f.Lists, feed: rooms}
+	l := new(list)
+	l.lists, l.feed = f.Lists, rooms
 	l.Init(f.edge, v, l)
 	rooms.session = &l.Session
 	return l

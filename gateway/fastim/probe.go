@@ -15,7 +15,8 @@ func (f *FastIM) ProbeRejected() int64 { return f.rejected.Load() }
 
 // ProbeMember makes a member of the room that nobody is behind.
 func (f *FastIM) ProbeMember(v *edge.Visitor, r *room.Room) edge.Probe {
-	m := &member{fastIM: f}
+	m := new(member)
+	m.fastIM = f
 	m.Init(f.edge, v, m)
 	r.Enter(&m.Place, m)
 	return edge.Probe{Session: &m.Session}

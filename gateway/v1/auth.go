@@ -113,7 +113,8 @@ func (c *newcomer) isIn() bool { return c.Rights() != nil }
 // waitForToken makes the request a socket that has yet to show its token. Such sockets take the places of others, so
 // they are few, and none stays long, see NoToken.
 func (n *API) waitForToken(w http.ResponseWriter, v *edge.Visitor, a arrival) *edge.Refusal {
-	c := &newcomer{member: member{v1: n}, at: &a}
+	c := new(newcomer)
+	c.v1, c.at = n, &a
 	v.More, v.Deflate = a.More, a.Deflate
 	c.Init(n.edge, v, c)
 	if !n.waiting.add(c.From(), n.edge.Sessions.Few()) {

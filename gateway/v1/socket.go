@@ -57,7 +57,8 @@ func (n *API) socket(w http.ResponseWriter, r *http.Request) {
 		if a.Token == "" && r.URL.Query().Get("auth") == "frame" {
 			return n.waitForToken(w, v, a)
 		}
-		m := &member{v1: n}
+		m := new(member)
+		m.v1 = n
 		welcome, bad := n.arrive(ctx, &a, m)
 		*v = a.Visitor
 		if bad != nil {
