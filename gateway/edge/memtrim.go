@@ -15,14 +15,14 @@ const (
 	// waveQuiet is for how many session checks, one a second, a wave is over before it is.
 	waveQuiet = 5
 	// waveShare: a check in which fewer than one in waveShare connections came or left is
-	// quiet. A steady coming and going reuses what it leaves.
+	// quiet, and no part of a wave: a steady coming and going reuses what it leaves.
 	waveShare = 500
 )
 
 // wave follows those who come and leave from session check to session check. The zero value is ready.
 type wave struct {
 	seen  int64 // had come or left at the last check
-	owed  int64 // came or left since memory was given back
+	owed  int64 // came or left in waves since memory was given back
 	quiet int   // checks since the last that was not
 }
 
@@ -32,8 +32,8 @@ func (w *wave) over(handshakes uint64, open int) bool {
 	moved := 2*int64(handshakes) - int64(open) // who is not there any more counts twice
 	fresh := moved - w.seen
 	w.seen = moved
-	w.owed += fresh
 	if w.quiet++; fresh*waveShare > int64(open) {
+		w.owed += fresh
 		w.quiet = 0
 	}
 	if w.owed < waveSize || w.quiet < waveQuiet {
