@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 
 	"barrage/internal/units"
 )
@@ -28,7 +30,8 @@ type Emotes struct {
 }
 
 // ReadEmotes reads the pictures of a folder, whose names are those of the files: gg.png is :gg:. "" is no folder, and
-// no emotes. Other files than pictures, too many or too large ones are an error.
+// no emotes. Other files than pictures, too many or too large ones are an error. What begins with a dot is passed over:
+// volumes of Kubernetes have such folders, and file managers leave such files.
 func ReadEmotes(folder string) (*Emotes, error) {
 	e := &Emotes{files: map[string]http.Handler{}}
 	where := map[string]string{}
@@ -39,6 +42,7 @@ func ReadEmotes(folder string) (*Emotes, error) {
 			return nil, fmt.Errorf("cannot read the emotes: %w", err)
 		}
 	}
+	entries = slices.DeleteFunc(entries, func(entry os.DirEntry) bool { return strings.HasPrefix(entry.Name(), ".") })
 	if len(entries) > mostEmotes {
 		return nil, fmt.Errorf("cannot read the emotes: %s has %d files, want at most %d", folder, len(entries), mostEmotes)
 	}
@@ -77,13 +81,13 @@ func (e *Emotes) read(folder, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e.files[file] = serve(file, picture, nil)
+	e.files[file] = serve(file, picture, nil, false)
 	return match[1], nil
 }
 
 // List serves where each emote is, by its name: {"gg":"emotes/gg.png"}.
 func (e *Emotes) List() http.Handler {
-	return serve("emotes.json", e.list, http.Header{"Content-Type": {"application/json"}})
+	return serve("emotes.json", e.list, http.Header{"Content-Type": {"application/json"}}, true)
 }
 
 // ServeHTTP serves the picture whose file the path names.

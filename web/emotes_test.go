@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -55,6 +56,44 @@ func TestEmotes(t *testing.T) {
 	none.List().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/emotes", http.NoBody))
 	if w.Body.String() != "{}" {
 		t.Errorf("without a folder: %s; want {}", w.Body)
+	}
+}
+
+// A volume of Kubernetes has each file as a link into a folder of that moment.
+func TestEmotes_OfAVolume(t *testing.T) {
+	dir := folder(t, map[string]int{".DS_Store": 1 << 20})
+	moment := filepath.Join(dir, "..2026_11_27")
+	err := errors.Join(
+		os.Mkdir(moment, 0o700), os.WriteFile(filepath.Join(moment, "gg.png"), make([]byte, 10), 0o600),
+		os.Symlink("..2026_11_27", filepath.Join(dir, "..data")), os.Symlink("..data/gg.png", filepath.Join(dir, "gg.png")),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := web.ReadEmotes(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	e.List().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/emotes", http.NoBody))
+	if got, want := w.Body.String(), `{"gg":"emotes/gg.png"}`; got != want {
+		t.Errorf("emotes are %s; want %s", got, want)
+	}
+}
+
+// Pictures are small as they are: in memory stands each once.
+func TestEmotes_NotGzipped(t *testing.T) {
+	e, err := web.ReadEmotes(folder(t, map[string]int{"gg.png": 1000}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/emotes/gg.png", http.NoBody)
+	r.SetPathValue("file", "gg.png")
+	r.Header.Set("Accept-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, r)
+	if w.Header().Get("Content-Encoding") != "" || w.Body.Len() != 1000 {
+		t.Errorf("Content-Encoding %q, %d bytes; want the picture as it is", w.Header().Get("Content-Encoding"), w.Body.Len())
 	}
 }
 

@@ -24,7 +24,7 @@ var files embed.FS
 // frame-ancestors (CSP 3); nil: none may. It panics where there is no such page: the names are ours.
 func Page(name string, ancestors func() string) http.Handler {
 	page := read(name)
-	policy, file := contentSecurity(page), serve(name, page, nil)
+	policy, file := contentSecurity(page), serve(name, page, nil, true)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sources := "'none'"
 		if ancestors != nil {
@@ -38,7 +38,7 @@ func Page(name string, ancestors func() string) http.Handler {
 // Script serves the client of barrage.v1: barrage.js for a script tag, barrage.mjs as a
 // module, element.mjs for <barrage-room>, which has the module beside it. It panics where there is no such script.
 func Script(name string) http.Handler {
-	return serve(name, read("client/dist/"+name), http.Header{"Content-Type": {"text/javascript; charset=utf-8"}}) // RFC 9239
+	return serve(name, read("client/dist/"+name), http.Header{"Content-Type": {"text/javascript; charset=utf-8"}}, true) // RFC 9239
 }
 
 func read(name string) []byte {
@@ -49,15 +49,15 @@ func read(name string) []byte {
 	return file
 }
 
-// serve serves one file with some headers of its own, gzipped to who takes that: a page comes with a third of its
-// bytes.
-func serve(name string, file []byte, own http.Header) http.Handler {
+// serve serves one file with some headers of its own. What is text is gzipped to who takes that: a page comes with a
+// third of its bytes. A picture does not get smaller, and is not kept twice.
+func serve(name string, file []byte, own http.Header, text bool) http.Handler {
 	tag := digest(file)
 	zipped := sync.OnceValue(func() []byte { return gzipped(file) }) // for the first who takes it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, content, mark := w.Header(), file, ""
 		maps.Copy(h, own)
-		if takesGzip(r.Header.Get("Accept-Encoding")) && len(zipped()) < len(file) {
+		if text && takesGzip(r.Header.Get("Accept-Encoding")) && len(zipped()) < len(file) {
 			content, mark = zipped(), "-gzip"
 			h.Set("Content-Encoding", "gzip")
 		}
@@ -83,7 +83,7 @@ func takesGzip(accepts string) bool {
 	for each := range strings.SplitSeq(accepts, ",") {
 		name, weight, _ := strings.Cut(each, ";")
 		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			q, ok := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(weight)), "q=")
 			return !ok || strings.Trim(q, "0.") != ""
 		}
 	}

@@ -124,7 +124,7 @@ func TestPage_NotSentTwice(t *testing.T) {
 // What is sent to who takes gzip is the same page, under a tag of its own.
 func TestPage_Gzipped(t *testing.T) {
 	plain := get("room.html", "")
-	for accepts, want := range map[string]string{"gzip, deflate, br": "gzip", "br;q=1.0, GZIP;q=0.5": "gzip", "gzip;q=0": "", "gzip;q=0.0, br": "", "br": "", "": ""} {
+	for accepts, want := range map[string]string{"gzip, deflate, br": "gzip", "br;q=1.0, GZIP;q=0.5": "gzip", "gzip;q=0": "", "gzip;q=0.0, br": "", "gzip ; Q=0": "", "identity, *;q=0": "", "br": "", "": ""} {
 		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		r.Header.Set("Accept-Encoding", accepts)
 		w := httptest.NewRecorder()
