@@ -41,6 +41,20 @@ for (const [device, answering, label] of [[desktop, "You answer Eve: who drums?"
   });
 }
 
+test("an answer shows what the list has of the message, never what its sender says that it was, and nothing of what was taken back", async () => {
+  const { page, batch, say } = await enter({}, desktop), reply = (text: string) => row(page, text).locator(".reply");
+  batch({ user_id: "Eve", body: "who drums?", id: "c-1" }, { body: "truly", ext: { reply: { user_id: "Eve", id: "c-1", name: "Ann", body: "buy followers" } } }, { body: "elsewhere", ext: { reply: { user_id: "Ann", id: "c-9", name: "Ann", body: "buy followers" } } });
+  await row(page, "elsewhere").waitFor();
+  assert.deepEqual([await reply("truly").textContent(), await reply("elsewhere").textContent()], ["Eve: who drums?", "In answer to a message that is not here"]);
+  await row(page, "who drums?").locator(".answer").first().dispatchEvent("click");
+  await page.locator("#answeringTo", { hasText: "who drums?" }).waitFor();
+  say({ t: "recalled", seq: 1, by: "", user_id: "Eve", id: "c-1", ts: Date.now() });
+  await reply("truly").filter({ hasText: "In answer to a message that was taken back" }).waitFor();
+  await page.locator("#answering").waitFor({ state: "hidden" });
+  assert.equal(await page.locator("#rows").getByText("who drums?").count(), 0);
+  await page.context().close();
+});
+
 test("an answer that the room does not want comes back into the field as one", async () => {
   const sent: Op[] = [];
   const { page, batch } = await enter({}, desktop, (op, line) => {
@@ -71,7 +85,7 @@ test("gifts stand in a lane of their own: three at once, the same one counted, a
   batch(...["Ann", "Bob", "Bob", "Cid", "Dan"].map((user_id, i) => ({ kind: "gift", user_id, body: "🎁 ×10", id: `g-${i}` })));
   await page.waitForFunction(() => document.querySelectorAll("#gifts li").length === 3);
   assert.deepEqual(await gifts.allTextContents(), ["Ann 🎁 ×10", "Bob 🎁 ×10 ×2", "Cid 🎁 ×10"]);
-  say({ t: "recalled", seq: 1, by: "", user_id: "Ann", id: "g-0", ts: 0 });
+  say({ t: "recalled", seq: 1, by: "", user_id: "Ann", id: "g-0", ts: Date.now() });
   await gifts.filter({ hasText: "Dan" }).waitFor();
   assert.equal(await gifts.filter({ hasText: "Ann" }).count(), 0);
   await page.context().close();

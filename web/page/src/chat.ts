@@ -7,7 +7,7 @@ import { tame } from "../../client/src/show/tame.js";
 import type { Emotes } from "./emotes.js";
 import { Heights } from "./heights.js";
 import { badgeOf } from "./names.js";
-import { calls, type Me, mentionsIn, type Reply, replyOf } from "./refer.js";
+import { beginOf, calls, type Me, mentionsIn, type Reply, replyOf } from "./refer.js";
 import { t, type Text } from "./texts.js";
 import { fullTime, element, initial, time } from "./dom.js";
 
@@ -146,6 +146,7 @@ export class Chat {
     this.rows.unshift(...rows);
     this.heights.prepend(rows.length);
     this.shift += rows.length * guess;
+    this.redrawAnswers();
     this.change();
   }
 
@@ -170,6 +171,7 @@ export class Chat {
     if (!row || row.takenBack !== undefined || row.message?.recalled) return;
     row.takenBack = recalled;
     this.renew(row);
+    this.redrawAnswers();
   }
 
   /** unsent says what became of one's own message that is not in the room; undefined takes its row away. */
@@ -191,6 +193,7 @@ export class Chat {
     this.rows.splice(0, end, ...own);
     this.shift -= this.heights.drop(end) - own.length * guess;
     this.heights.prepend(own.length);
+    this.redrawAnswers();
     this.change();
   }
 
@@ -200,13 +203,15 @@ export class Chat {
     for (let i = 0; i < kept.length && this.heights.top(i) < top; i++) if (!kept[i]) this.shift -= this.heights.top(i + 1) - this.heights.top(i);
     this.rows = this.rows.filter((_, i) => kept[i]);
     this.heights.keep((i) => kept[i]!);
+    this.redrawAnswers();
     this.change();
   }
 
   /** seek goes to a message, if it is here, and shows which it is. */
   seek(userId: string, id: string): void {
-    const i = this.rows.findLastIndex(({ message }) => message?.userId === userId && message.id === id), row = this.rows[i];
+    const row = this.find(userId, id);
     if (!row) return;
+    const i = this.rows.indexOf(row);
     this.stuck = false;
     this.o.log.scrollTop = this.heights.top(i) - this.o.log.clientHeight / 3;
     this.change();
@@ -369,9 +374,22 @@ export class Chat {
     return node;
   }
 
-  /** replyNode says what a message answers, and leads there. */
-  private replyNode({ userId, id, name: who, body }: Reply): HTMLButtonElement {
-    return this.button("reply", t("answers", { who, body }), t("answersLabel", { who, body }), () => this.seek(userId, id));
+  /** replyNode says what a message answers, in the words of the list alone, and leads there. */
+  private replyNode({ userId, id }: Reply): HTMLElement {
+    const row = this.find(userId, id);
+    if (!row) return element("p", "reply", t("answersOther"));
+    if (row.takenBack !== undefined || row.message!.recalled) return element("p", "reply", t("answersGone"));
+    const said = beginOf(row.message!);
+    return this.button("reply", t("answers", said), t("answersLabel", said), () => this.seek(userId, id));
+  }
+
+  private find(userId: string, id: string): Row | undefined {
+    return this.rows.findLast(({ message }) => message?.userId === userId && message.id === id);
+  }
+
+  /** redrawAnswers makes rows anew that answer others: of those some came, or went. */
+  private redrawAnswers(): void {
+    for (const [row, node] of this.drawn) if (node.querySelector(".reply")) this.renew(row);
   }
 
   /** fold shows the beginning of a long message, and a button for the rest. */

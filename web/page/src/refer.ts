@@ -4,13 +4,13 @@ import type { Message } from "../../client/src/index.js";
 import { nameOf } from "../../client/src/show/names.js";
 import { tame } from "../../client/src/show/tame.js";
 
-/** Reply is the message that another one answers, as the sender of the answer had it: a stranger's words. */
+/**
+ * Reply is which message another one answers. What the sender of the answer says that it said is not read: no word
+ * filter saw that, no mode holds for it, and it would stay when the message is taken back.
+ */
 export interface Reply {
   readonly userId: string;
   readonly id: string;
-  /** name and body are to be shown, and may be empty. */
-  readonly name: string;
-  readonly body: string;
 }
 
 const longestName = 64, longestBody = 100; // Letters: an ext has 4 KiB at most, and a line is shown.
@@ -18,20 +18,26 @@ const longestName = 64, longestBody = 100; // Letters: an ext has 4 KiB at most,
 /** Ext is the ext of a message that answers another one. */
 type Ext = Readonly<Record<string, unknown>>;
 
-function begin(text: unknown, letters: number): string {
-  return typeof text === "string" ? [...tame(text.slice(0, 4 * letters)).replace(/\s+/g, " ")].slice(0, letters).join("") : "";
+function begin(text: string, letters: number): string {
+  return [...tame(text.slice(0, 4 * letters)).replace(/\s+/g, " ")].slice(0, letters).join("");
+}
+
+/** beginOf is how a message is shown where it is answered: its sender, and how it begins. */
+export function beginOf(message: Pick<Message, "userId" | "user" | "body">): { readonly who: string; readonly body: string } {
+  return { who: begin(nameOf(message), longestName), body: begin(message.body, longestBody) };
 }
 
 /** replyOf is what a message answers; undefined where it answers nothing, or does not say so in a way that can be read. */
 export function replyOf({ ext }: Pick<Message, "ext">): Reply | undefined {
-  const { user_id, id, name, body } = ((ext as Ext | null | undefined)?.["reply"] ?? {}) as Ext;
+  const { user_id, id } = ((ext as Ext | null | undefined)?.["reply"] ?? {}) as Ext;
   if (typeof user_id !== "string" || typeof id !== "string" || !user_id || !id) return undefined;
-  return { userId: user_id, id, name: begin(name, longestName) || begin(user_id, longestName), body: begin(body, longestBody) };
+  return { userId: user_id, id };
 }
 
 /** answerTo is the ext of a message that answers this one. */
 export function answerTo(message: Pick<Message, "userId" | "id" | "user" | "body">): Ext {
-  return { reply: { user_id: message.userId, id: message.id, name: begin(nameOf(message), longestName), body: begin(message.body, longestBody) } };
+  const { who, body } = beginOf(message);
+  return { reply: { user_id: message.userId, id: message.id, name: who, body } };
 }
 
 /** Me is who is spoken to: an id, and the name that others see, which may be the same. */

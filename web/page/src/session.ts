@@ -229,6 +229,7 @@ export class Session {
         this.sky.remove(recalled);
         this.gifts.drop((m) => means(recalled, m, true));
         this.banner.drop((m) => means(recalled, m, true));
+        if (this.answered && means(recalled, this.answered, true)) this.answer(undefined);
       }),
       source.on("room", (modes) => this.rule(modes)),
       source.on("you", (you) => {
@@ -289,6 +290,7 @@ export class Session {
     this.sky.drop(gone);
     this.gifts.drop(gone);
     this.banner.drop(gone);
+    if (this.answered && gone(this.answered)) this.answer(undefined);
   }
 
   private cleared(cleared: Cleared): void {

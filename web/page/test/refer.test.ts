@@ -2,16 +2,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answerTo, calls, mentionsIn, replyOf } from "../src/refer.js";
+import { answerTo, beginOf, calls, mentionsIn, replyOf } from "../src/refer.js";
 
 const me = { id: "u7", name: "Mia Li" };
 
-test("what an answer says is read back, cut to what is shown; what cannot be read is no answer", () => {
+test("which message an answer answers is read back, and none of its words; what cannot be read is no answer", () => {
   const long = { userId: "eve", id: "c-1", user: { name: "Eve" }, body: "😀".repeat(300) };
-  assert.deepEqual(replyOf({ ext: answerTo(long) }), { userId: "eve", id: "c-1", name: "Eve", body: "😀".repeat(100) });
+  assert.deepEqual(answerTo(long), { reply: { user_id: "eve", id: "c-1", name: "Eve", body: "😀".repeat(100) } });
+  assert.deepEqual(replyOf({ ext: answerTo(long) }), { userId: "eve", id: "c-1" });
+  assert.deepEqual(beginOf({ ...long, body: "\u202eback\nwards" }), { who: "Eve", body: "back wards" });
   assert.ok(JSON.stringify(answerTo({ ...long, userId: "x".repeat(64), id: "y".repeat(64) })).length < 2048, "an ext has 4 KiB at most");
   for (const ext of [undefined, null, 7, "reply", [], { reply: null }, { reply: "x" }, { reply: { user_id: 7, id: "c" } }, { reply: { user_id: "eve", id: "" } }]) assert.equal(replyOf({ ext }), undefined, JSON.stringify(ext));
-  assert.deepEqual(replyOf({ ext: { reply: { user_id: "eve", id: "c", name: 7, body: "\u202eback\nwards" } } }), { userId: "eve", id: "c", name: "eve", body: "back wards" });
 });
 
 test("a mention is @ with the id or the name, whole, however it is written", () => {
