@@ -32,6 +32,8 @@ export interface Question {
   readonly fields?: boolean;
 }
 
+let unanswered = (_: undefined) => {}; // Says no to the question before.
+
 /** ask asks before something grave. */
 export function ask({ title, what, yes, fields = false }: Question): Promise<Answer | undefined> {
   const dialog = $<HTMLDialogElement>("ask"), span = $<HTMLSelectElement>("askFor"), reason = $<HTMLInputElement>("askReason"), purge = $<HTMLInputElement>("askPurge");
@@ -42,13 +44,17 @@ export function ask({ title, what, yes, fields = false }: Question): Promise<Ans
   span.replaceChildren(...spans.map(([text, ms]) => new Option(t(text), String(ms))));
   reason.value = "";
   purge.checked = false;
+  unanswered(undefined);
   dialog.showModal();
   (fields ? span : $("askNo")).focus();
   $("askNo").onclick = () => dialog.close("");
   return new Promise((done) => {
+    unanswered = done;
     let yes = false;
     dialog.querySelector("form")!.onsubmit = () => { yes = true; };
-    dialog.onclose = () => done(yes ? { forMs: Number(span.value), reason: reason.value, purge: purge.checked } : undefined);
+    dialog.onclose = () => { // Browsers tell later: of an open one it is about the question before.
+      if (!dialog.open) done(yes ? { forMs: Number(span.value), reason: reason.value, purge: purge.checked } : undefined);
+    };
   });
 }
 
@@ -74,8 +80,11 @@ export function toast(text: string, bad = false, undo?: () => void): void {
 export class Acts {
   private back: (() => void) | undefined;
 
-  /** room is the room of now; did is called after something was done. */
-  constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (verb: Verb) => void) {}
+  /**
+   * room is the room of now; did is called after something was done; longer says in words which mute of a user lasts for
+   * longer than ms, "" for none.
+   */
+  constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (verb: Verb) => void, private readonly longer: (user: string, ms: number) => string) {}
 
   /** do carries a verb out, says what became of it, and returns whether it was done. `undo` names the verb that takes it back. */
   async do(verb: Verb, said: Text, blanks: Record<string, string | number>, name: Text, undo?: readonly [verb: string, said: Text]): Promise<boolean> {
@@ -107,7 +116,10 @@ export class Acts {
     this.back = undefined;
   }
 
+  /** mute mutes for ten minutes, and shortens nothing: the node has the newest mute count. */
   mute(user: string): void {
+    const longer = this.longer(user, tenMinutes);
+    if (longer) return toast(t("mutedLonger", { who: tame(user), longer }), true);
     void this.do({ verb: "mute", user_id: user, for_ms: tenMinutes }, "didMute", { who: tame(user) }, "mute", ["unmute", "didUnmute"]);
   }
 

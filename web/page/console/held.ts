@@ -6,14 +6,27 @@ import { type Api, type Held, part, wordsOf } from "./api.js";
 import { $, button, element, note, own, sender, setText } from "./dom.js";
 import { t } from "./texts.js";
 
+const mostGone = 100; // Rows that stay for who points at the list.
 const verbs = [["approve", "didApprove", "a"], ["deny", "didDeny", "r"]] as const;
 
-/** HeldPanel shows what waits in the room of now, the oldest first. */
+/**
+ * HeldPanel shows what waits in the room of now, the oldest first. Others decide, too: what they decided stays where it
+ * is, and can be decided no more, while one points at the list or is in that row. Else the next one would slide under
+ * the pointer or the key.
+ */
 export class HeldPanel {
+  private pointed = false;
   private readonly rows = new Map<string, { held: Held; node: HTMLElement }>();
 
   constructor(private readonly api: Api, private readonly acts: Acts, private readonly room: () => string, private readonly card: (user: string) => void) {
-    $("heldList").onkeydown = (e) => this.key(e);
+    const list = $("heldList"), point = (on: boolean) => () => {
+      this.pointed = on;
+      this.sweep();
+    };
+    list.onkeydown = (e) => this.key(e);
+    list.onpointerenter = point(true);
+    list.onpointerleave = point(false);
+    list.addEventListener("focusout", () => setTimeout(() => this.sweep())); // Then the focus is where it goes.
   }
 
   /** clear is for another room. */
@@ -56,11 +69,19 @@ export class HeldPanel {
   }
 
   private drop(id: string): void {
-    const node = this.rows.get(id)!.node, focused = node.contains(document.activeElement);
-    const next = (node.nextElementSibling ?? node.previousElementSibling)?.querySelector("button");
+    const { node } = this.rows.get(id)!;
     this.rows.delete(id);
-    node.remove();
-    if (focused) (next ?? document.querySelector<HTMLElement>("nav [data-view=held]")!).focus(); // It went with the button.
+    node.style.minHeight = `${node.offsetHeight}px`; // Fewer words, and those below stay where they are.
+    node.classList.add("gone");
+    for (const b of node.querySelectorAll(".row button")) b.ariaDisabled = "true";
+    node.querySelector(".row .soft")!.textContent = t("heldGone");
+    this.sweep();
+  }
+
+  /** sweep takes rows away that are decided, and in nobody's way. */
+  private sweep(): void {
+    const gone = [...$("heldList").querySelectorAll(".gone")].filter((node) => !node.contains(document.activeElement));
+    for (const node of this.pointed ? gone.slice(0, -mostGone) : gone) node.remove();
   }
 
   private show(text: string): void {
@@ -86,18 +107,21 @@ export class HeldPanel {
   }
 
   private async decide(held: Held, verb: "approve" | "deny"): Promise<void> {
-    const said = verbs.find(([v]) => v === verb)![1];
+    const said = verbs.find(([v]) => v === verb)![1], node = this.rows.get(held.held)?.node;
+    if (!node) return;
     await this.acts.do({ verb, held: held.held }, said, { who: sender(held.messages[0]!) }, verb);
     await this.ask().catch(() => {}); // Also where somebody else was faster.
+    if (!node.classList.contains("gone") || !node.contains(document.activeElement)) return;
+    const next = [...this.rows.values()].map((row) => row.node), after = next.find((other) => node.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING) ?? next.at(-1);
+    (after?.querySelector<HTMLElement>(".row button") ?? document.querySelector<HTMLElement>("nav [data-view=held]")!).focus();
   }
 
   private key(e: KeyboardEvent): void {
     if (e.ctrlKey || e.metaKey || e.altKey || e.repeat) return;
     const node = (e.target as HTMLElement).closest<HTMLElement>(".held"), row = this.rows.get(node?.dataset["held"] ?? ""), key = e.key.toLowerCase();
     const verb = verbs.find(([, , k]) => k === key);
-    if (!row) return;
-    if (verb) void this.decide(row.held, verb[0]);
-    else if (key === "j" || key === "k") (key === "j" ? node!.nextElementSibling : node!.previousElementSibling)?.querySelector<HTMLElement>(".row button")?.focus();
+    if (verb && row) void this.decide(row.held, verb[0]);
+    else if (key === "j" || key === "k") (key === "j" ? node?.nextElementSibling : node?.previousElementSibling)?.querySelector<HTMLElement>(".row button")?.focus();
     else return;
     e.preventDefault();
   }

@@ -31,7 +31,7 @@ const acts = new Acts(api, now, ({ verb }) => {
   for (const poll of [polls.log, polls.messages, polls.held]) poll.soon();
   if (verb !== "modes") polls.order.soon();
   user.again();
-});
+}, (id, ms) => order.longer(id, ms));
 const order = new RoomPanel(api, acts, now);
 const user = new UserPanel(api, acts, now, order, remove), words = new WordTest(api);
 const held = new HeldPanel(api, acts, now, card);
@@ -49,9 +49,9 @@ const polls = {
     rooms.choose(room);
     if (!room) well();
   }, (err) => { if (!room) troubled(err); }),
-  messages: new Poll(paced(every.messages), async () => {
+  messages: new Poll(paced(every.messages), async (late) => {
     const of = room, page = await api.get<Page>(`rooms/${part(of)}/messages?limit=${pageSize}`);
-    if (of !== room) return;
+    if (late()) return; // Its numbers would go back.
     well();
     stream.take(page);
   }, troubled),
@@ -100,6 +100,7 @@ function open(id: string): void {
   $("streamTitle").textContent = room ? tame(room) : t("pickRoom");
   document.body.classList.toggle("in", room !== "");
   $("modes").replaceChildren();
+  $<HTMLDialogElement>("ask").close(); // What it asks is about the room before.
   acts.forget();
   meter.clear();
   stream.enter();
@@ -160,10 +161,12 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) $("r
 const door = $<HTMLDialogElement>("door"), field = $<HTMLInputElement>("key");
 api.locked = (wrong) => {
   for (const poll of [polls.rooms, ...ofRoom]) poll.stop();
+  api.use(""); // The tab keeps no key that nobody knows.
   note("doorWhy", wrong ? t("doorWrong") : "");
   if (!door.open) door.showModal();
 };
 door.oncancel = (e) => e.preventDefault();
+door.onclose = () => { if (!api.keyed) door.showModal(); }; // Browsers close it by a second Escape, whatever is said to the first.
 door.querySelector("form")!.onsubmit = () => {
   api.use(field.value.trim());
   field.value = "";

@@ -1,14 +1,17 @@
 // Something that is asked for again and again.
 
-/** Poll asks every so often while it is wanted; one question at a time. After a failure it waits longer each time. */
+/** Poll asks every so often while it is wanted. After a failure it waits longer each time. */
 export class Poll {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
   private turn = 0; // Answers of questions of before are not waited for.
   private on = false;
 
-  /** every is ms between an answer and the next question; ask throws where it failed. */
-  constructor(private readonly every: () => number, private readonly ask: () => Promise<void>, private readonly failed: (err: unknown, retryMs: number) => void = () => {}) {}
+  /**
+   * every is ms between an answer and the next question. ask throws where it failed; what comes after another question
+   * was asked is late, and older than what that one's answer says.
+   */
+  constructor(private readonly every: () => number, private readonly ask: (late: () => boolean) => Promise<void>, private readonly failed: (err: unknown, retryMs: number) => void = () => {}) {}
 
   /** start asks at once, and goes on. */
   start(): void {
@@ -32,7 +35,7 @@ export class Poll {
   private async round(turn: number): Promise<void> {
     let wait = 0;
     try {
-      await this.ask();
+      await this.ask(() => turn !== this.turn);
       this.failures = 0;
       wait = this.every();
     } catch (err) {

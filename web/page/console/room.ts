@@ -96,6 +96,12 @@ export class RoomPanel {
     }
   }
 
+  /** longer is which mute of a user lasts for longer than ms, in words; "" for none. */
+  longer(user: string, ms: number): string {
+    const mute = this.order?.users.find((m) => m.user_id === user && m.what === "mute" && m.until > Date.now() + ms);
+    return mute ? [untilWords(mute.until), tame(mute.by)].join(" · ") : "";
+  }
+
   /** show draws it; a field that one is in stays as it is. */
   show(): void {
     const order = this.order;

@@ -14,7 +14,7 @@ const dripMs = 450; // Rows of one answer come one after the other, within the t
 const nearEnd = 12; // px from the end that count as the end.
 
 /** Why the rows stand still. */
-type Hold = "hand" | "chosen" | "scroll" | "hover";
+type Hold = "hand" | "chosen" | "scroll" | "hover" | "hidden";
 
 const holdWords: readonly (readonly [Hold, Text])[] = [["chosen", "heldChosen"], ["hand", "heldHand"], ["scroll", "heldScroll"], ["hover", "heldHover"]];
 
@@ -50,6 +50,7 @@ export class Stream {
     this.feed.onpointerleave = () => this.hold("hover", false);
     this.feed.onscroll = () => this.hold("scroll", this.feed.scrollHeight - this.feed.scrollTop - this.feed.clientHeight > nearEnd);
     this.feed.onclick = (e) => this.click(e);
+    document.addEventListener("visibilitychange", () => this.hold("hidden", document.hidden)); // No frame comes then, and rows would pile up.
     $("hold").onclick = () => this.held ? this.resume() : this.hold("hand", true);
     for (const [key, name] of acts) {
       const b = button("", name === "delete" || name === "purge" || name === "ban" ? "act grave" : "act", () => { if (this.chosen) this.act(name, this.chosen.message); });
@@ -64,7 +65,7 @@ export class Stream {
   enter(): void {
     this.intake = new Intake();
     this.clear();
-    this.holds.clear();
+    this.loose();
     this.choose(undefined);
     $("nothing").hidden = true;
     this.show();
@@ -106,6 +107,7 @@ export class Stream {
 
   /** mark marks rows as taken away: a moderator still reads what it was. */
   mark(which: (m: Message) => boolean): void {
+    this.queue = this.queue.filter((m) => typeof m === "number" || !which(m));
     for (const { message, node } of this.rows) {
       if (node.classList.contains("gone") || !which(message)) continue;
       node.classList.add("gone");
@@ -123,11 +125,16 @@ export class Stream {
   /** resume lets the rows go on. */
   resume(): void {
     this.choose(undefined);
-    this.holds.clear();
+    this.loose();
     this.intake.resume();
     this.feed.scrollTop = this.feed.scrollHeight;
     this.show();
     this.run();
+  }
+
+  private loose(): void {
+    this.holds.clear();
+    if (document.hidden) this.holds.add("hidden");
   }
 
   private hold(why: Hold, on: boolean): void {

@@ -97,6 +97,7 @@ const en = {
   keyEscape: "Let the messages go on",
 
   didDelete: "Message {seq} of {who} is taken away",
+  mutedLonger: "{who} is muted for longer than that already ({longer}). Lift that one first, if 10 minutes are enough.",
   didMute: "{who} is muted for 10 minutes",
   didUnmute: "{who} is not muted any more",
   didShadow: "{who} is shadowed for 10 minutes",
@@ -137,6 +138,7 @@ const en = {
 
   heldTitle: "Waiting for a decision",
   heldHint: "The word filter or your review service held these. Nobody has seen them.",
+  heldGone: "Gone already",
   heldNone: "Nothing waits. Held messages appear here by themselves.",
   approve: "Approve",
   deny: "Reject",
@@ -340,6 +342,7 @@ const zh: Record<Text, string> = {
   keyEscape: "让消息继续",
 
   didDelete: "已删除 {who} 的第 {seq} 条消息",
+  mutedLonger: "{who} 已被禁言更长时间（{longer}）。若 10 分钟即可，请先解除原禁言。",
   didMute: "{who} 已禁言 10 分钟",
   didUnmute: "{who} 已解除禁言",
   didShadow: "{who} 已隐身 10 分钟",
@@ -380,6 +383,7 @@ const zh: Record<Text, string> = {
 
   heldTitle: "等待审核",
   heldHint: "由词语过滤或审核服务拦下，还没有人看到。",
+  heldGone: "已处理",
   heldNone: "没有待审消息，有新的会自动出现。",
   approve: "通过",
   deny: "拒绝",

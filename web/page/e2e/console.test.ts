@@ -184,6 +184,86 @@ test("held messages are decided by a click or a key, modes by a choice; a refusa
   await page.context().close();
 });
 
+test("what somebody else decides does not bring the next one under the key or the pointer", async () => {
+  const b = await enter(desktop, "live-1", busy), { page } = b, rows = page.locator("li.held");
+  await page.locator("#heldCount", { hasText: "2" }).waitFor();
+  const two = (b.answers["/mod/held"] as { held: object[] }).held, third = { ...two[1]!, held: "h-3" };
+  b.answers["/mod/held"] = { held: [...two, third] };
+  await page.locator("#heldCount", { hasText: "3" }).waitFor();
+  await rows.first().getByText("Approve").focus();
+  b.answers["/mod/held"] = { held: [two[1], third] };
+  await page.locator("#heldCount", { hasText: "2" }).waitFor();
+  await keys(page, "a", "Enter");
+  assert.deepEqual(b.calls, [], "nobody has read the second one");
+  await rows.first().getByText("Gone already").waitFor();
+  await keys(page, "j");
+  assert.equal(await page.evaluate(() => document.activeElement!.closest<HTMLElement>("li.held")!.dataset["held"]), "h-2");
+  await page.waitForFunction(() => document.querySelectorAll("li.held").length === 2);
+  await rows.last().getByText("Reject").hover();
+  const at = await rows.last().boundingBox();
+  await page.locator("nav [data-view=log]").focus();
+  b.answers["/mod/held"] = { held: [third] };
+  await page.locator("#heldCount", { hasText: "1" }).waitFor();
+  assert.deepEqual(await rows.last().boundingBox(), at, "what one points at stays there");
+  await page.mouse.move(10, 10);
+  await page.waitForFunction(() => document.querySelectorAll("li.held").length === 1);
+  await page.context().close();
+});
+
+test("a page that nobody sees draws nothing, and catches up at once; an answer that is late is passed over", async () => {
+  const b = await enter(desktop, "live-1", (b) => b.say("first")), { page } = b, slow: Route[] = [];
+  await page.locator("article", { hasText: "first" }).waitFor();
+  const hide = (hidden: boolean) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  await hide(true);
+  b.say(...Array.from({ length: 500 }, (_, i) => `unseen ${i}`));
+  await page.locator("#sample", { hasText: "500 messages" }).waitFor({ timeout: 15_000 }).catch(() => {});
+  assert.equal(await page.locator("article").count(), 1);
+  await hide(false);
+  await page.locator("article", { hasText: "unseen 499" }).waitFor();
+  await page.locator("#feed .note", { hasText: "440 messages not shown" }).waitFor();
+  await page.route(/\/messages\?/, (route) => void slow.push(route), { times: 1 });
+  while (slow.length === 0) await page.waitForTimeout(50);
+  const old = { epoch: "e", seq: b.seq, total: b.seq, messages: [{ seq: b.seq, kind: "chat", user_id: "Eve", body: "unseen 499", ts: Date.now(), id: "x" }] };
+  b.say("newest", "newest too");
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await page.locator("article", { hasText: "newest too" }).waitFor();
+  await slow[0]!.fulfill({ json: old });
+  b.say("last");
+  await page.locator("article", { hasText: "last" }).waitFor();
+  assert.equal(await page.locator("article", { hasText: "unseen 499" }).count(), 1);
+  assert.match((await page.textContent("#sample"))!, /503 messages since/);
+  await page.context().close();
+});
+
+test("the key that mutes for ten minutes shortens no mute of somebody else", async () => {
+  const b = await enter(desktop, "live-1", (b) => {
+    busy(b);
+    b.answers["/mod"] = { modes, users: [{ user_id: "bob", what: "mute", until: minutes(60), reason: "", by: "carol", at: Date.now() }] };
+  }), { page } = b;
+  await page.locator("article", { hasText: "buy followers" }).click();
+  await page.locator("#measures li", { hasText: "bob" }).waitFor({ state: "attached" });
+  await keys(page, "m");
+  await page.locator(".toast.bad", { hasText: /^bob is muted for longer than that already \(until .* · carol\)/ }).waitFor();
+  assert.deepEqual(b.calls, []);
+  await page.context().close();
+});
+
+test("a question that comes right after one that was dismissed has its own answer", async () => {
+  const b = await enter(desktop, "live-1", busy), { page } = b;
+  await page.locator("article", { hasText: "buy followers" }).click();
+  await keys(page, "b");
+  await page.evaluate(() => {
+    document.querySelector<HTMLElement>("#askNo")!.click();
+    document.querySelector<HTMLElement>(".act[data-act=ban]")!.click();
+  });
+  await page.locator("#askYes").click();
+  await page.locator(".toast", { hasText: "bob is banned" }).waitFor();
+  await page.context().close();
+});
+
 test("a storm is sampled and says so, counts are exact, rows are bounded, and they stand still while one reads", async () => {
   const b = await enter(desktop), { page } = b;
   await page.locator("#nothing", { hasText: "Nobody has said anything here yet" }).waitFor();
@@ -237,6 +317,12 @@ test("each state says what it is and what to do: no key, a wrong one, one that m
   await page.fill("#key", "brg_wrong");
   await page.keyboard.press("Enter");
   await page.locator("#doorWhy", { hasText: "does not know this key" }).waitFor();
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0, "a key that nobody knows is not kept");
+  await keys(page, "Escape", "Escape", "Escape");
+  await page.locator("#door[open]").waitFor();
+  await page.fill("#key", "密钥");
+  await page.keyboard.press("Enter");
+  assert.ok(await page.locator("#key:invalid").isVisible(), "no header can have that");
   b.answers["/v1/admin/rooms"] = 403;
   await page.fill("#key", "brg_right");
   await page.keyboard.press("Enter");
