@@ -4,7 +4,7 @@ import { tame } from "../../client/src/show/tame.js";
 import { fullTime, time } from "../src/dom.js";
 import { ask, type Acts } from "./acts.js";
 import { type Api, forGood, type Measure, type Modes, type Order, part, wordsOf } from "./api.js";
-import { $, button, element, note, own } from "./dom.js";
+import { $, button, element, note, own, renew } from "./dom.js";
 import { t, type Text } from "./texts.js";
 
 const mostMeasures = 200; // Of the 10,000 that a room may have.
@@ -53,6 +53,7 @@ export function measureNode(m: Measure, here: boolean, acts: Acts): HTMLElement 
   const node = element("li", "measure"), text = element("p"), target = m.user_id ?? m.address ?? "", lift = lifts[m.what];
   const where = m.room === "" ? t("everywhere") : m.room && !here ? tame(m.room) : "";
   text.append(element("span", `tag ${m.what}`, m.role ?? m.what), " ", own("b", "", target), " ", own("span", "soft", [untilWords(m.until), where, m.reason, m.by].filter(Boolean).join(" · ")));
+  node.dataset["of"] = JSON.stringify([m.what, m.user_id, m.address]);
   node.append(text);
   if (here && lift) node.append(button(t("lift"), "plain", () => void acts.do({ verb: lift[0], ...(m.user_id === undefined ? { address: m.address } : { user_id: m.user_id }) }, lift[1], { who: tame(target) }, "lift")));
   return node;
@@ -111,7 +112,7 @@ export class RoomPanel {
     const form = $("rules");
     if (!form.contains(document.activeElement)) form.replaceChildren(...fields.map((f) => this.field(f, order.modes)), ...this.pinned(order.modes));
     $("modes").replaceChildren(...modeTags(order.modes).map((w) => element("span", "tag", w)));
-    $("measures").replaceChildren(...order.users.slice(0, mostMeasures).map((m) => measureNode(m, true, this.acts)));
+    renew($("measures"), order.users.slice(0, mostMeasures).map((m) => measureNode(m, true, this.acts)));
     const more = order.users.length - mostMeasures;
     note("noForce", order.users.length === 0 ? t("noForce") : more > 0 ? t("moreForce", { n: more }) : "");
   }

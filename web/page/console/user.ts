@@ -78,6 +78,7 @@ export class UserPanel {
     if (!this.read) return this.user ? undefined : note("userNote", t("userNone"));
     const { user, info, said, log } = this.read, card = $("card");
     note("userNote", "");
+    const focused = card.contains(document.activeElement), deed = [...card.querySelectorAll(".deeds button")].indexOf(document.activeElement!);
     const who = element("div", "who"), face = element("span", "face", initial(tame(user)));
     face.ariaHidden = "true";
     who.style.setProperty("--hue", String(hueOf(user)));
@@ -95,6 +96,9 @@ export class UserPanel {
       return row;
     }), "userNoLog"));
     card.hidden = false;
+    const name = card.querySelector("h3")!;
+    name.tabIndex = -1;
+    if (focused) (card.querySelectorAll<HTMLElement>(".deeds button")[deed] ?? name).focus(); // No row that came into another's place.
   }
 
   private buttons(user: string): HTMLElement {

@@ -264,6 +264,24 @@ test("a question that comes right after one that was dismissed has its own answe
   await page.context().close();
 });
 
+test("what is read anew leaves the focus where it is, and puts it on nobody else's button", async () => {
+  const b = await enter(desktop, "live-1", busy), { page } = b, asked = () => page.waitForResponse((r) => r.url().endsWith("/live-1/mod") && r.request().method() === "GET");
+  await page.locator("nav [data-view=room]").click();
+  const lift = page.locator("#measures li", { hasText: "troll-7" }).getByText("Lift"), focused = () => page.evaluate(() => document.activeElement!.closest("li")?.textContent ?? document.activeElement!.textContent);
+  await lift.focus();
+  b.answers["/mod"] = { modes, users: (b.answers["/mod"] as { users: object[] }).users.slice(1) };
+  await asked();
+  await page.locator("#measures li", { hasText: "bob" }).waitFor({ state: "detached" });
+  assert.match(await focused(), /^ban troll-7/);
+  await page.locator("article", { hasText: "buy followers" }).locator(".name").click();
+  await page.locator(".deeds button", { hasText: "Mute" }).focus();
+  await page.evaluate(() => { document.querySelector<HTMLElement>(".deeds")!.id = "before"; });
+  await page.keyboard.press("Enter");
+  await page.locator("#before").waitFor({ state: "detached" });
+  assert.match(await focused(), /^Mute/);
+  await page.context().close();
+});
+
 test("a storm is sampled and says so, counts are exact, rows are bounded, and they stand still while one reads", async () => {
   const b = await enter(desktop), { page } = b;
   await page.locator("#nothing", { hasText: "Nobody has said anything here yet" }).waitFor();
