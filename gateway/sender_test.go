@@ -273,8 +273,12 @@ func TestSenders_AFailedRing(t *testing.T) {
 	if err := denied.Calls(426); err != nil {
 		t.Fatal(err)
 	}
+	volleyed := s.edge.Hall.Stats().Volleyed
 	say("by send(2)")
 	say("again")
+	if n := s.edge.Hall.Stats().Volleyed; n != volleyed {
+		t.Errorf("%d writes count as one call's; want none", n-volleyed)
+	}
 	if n := s.edge.RingedLanes(); n != 0 {
 		t.Errorf("%d lanes write by io_uring; want none", n)
 	}

@@ -156,7 +156,7 @@ type eachSender struct {
 	closed  bool
 }
 
-func (e *eachSender) Send(volley []Write) {
+func (e *eachSender) Send(volley []Write) (together int) {
 	seen := map[Socket]bool{}
 	for i := range volley {
 		w := &volley[i]
@@ -173,6 +173,7 @@ func (e *eachSender) Send(volley []Write) {
 		e.tb.Errorf("a volley of %d, closed: %v", n, e.closed)
 	}
 	e.volleys = append(e.volleys, len(volley))
+	return len(volley)
 }
 
 func (e *eachSender) Close() { e.closed = true }

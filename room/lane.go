@@ -233,7 +233,7 @@ type turn struct {
 	skipped  uint64 // frames jumped over
 	left     uint64 // frames not sent because the member left
 	writes   uint64
-	volleyed uint64 // of writes, those in volleys
+	volleyed uint64 // of writes, those that went to the kernel together
 }
 
 func (t *turn) read(x mail) {

@@ -26,8 +26,9 @@ type Write struct {
 // but not always the same one.
 type Sender interface {
 	// Send does for each write what Socket.Send does, and leaves the answer in it. There are at most MostVolley, each for
-	// another socket. It never blocks, and nothing of it is under way after the return.
-	Send(volley []Write)
+	// another socket. It never blocks, and nothing of it is under way after the return. together is how many went to the
+	// kernel in one call.
+	Send(volley []Write) (together int)
 	// Close ends it, as the last call.
 	Close()
 }
@@ -61,8 +62,7 @@ func (t *turn) fire() {
 			w.N, w.Full = w.Socket.Send(w.P)
 		}
 	} else {
-		l.sender.Send(writes)
-		t.volleyed += uint64(g.n)
+		t.volleyed += uint64(l.sender.Send(writes))
 	}
 	for i := range writes {
 		t.answer(g.members[i], &g.views[i], writes[i].N, writes[i].Full)

@@ -90,7 +90,7 @@ func (r *ringSender) Close() {
 }
 
 // Send writes a volley, see room.Sender.
-func (r *ringSender) Send(volley []room.Write) {
+func (r *ringSender) Send(volley []room.Write) (together int) {
 	n := 0
 	for i := range volley {
 		w := &volley[i]
@@ -114,14 +114,15 @@ func (r *ringSender) Send(volley []room.Write) {
 		r.held[n] = held{Session: s, Write: w}
 		n++
 	}
-	if n > 0 {
-		r.submit(r.held[:n])
+	if n == 0 {
+		return 0
 	}
+	return r.submit(r.held[:n])
 }
 
 // submit has the kernel do what the ring has, and lets go of the sockets. All locks of nbio's are free before a session
-// hears of its write: it may give a rest to nbio, which takes others.
-func (r *ringSender) submit(all []held) {
+// hears of its write: it may give a rest to nbio, which takes others. taken is how many the kernel has begun.
+func (r *ringSender) submit(all []held) (taken int) {
 	taken, err := r.ring.Submit()
 	for i := range all {
 		h := &all[i]
@@ -138,6 +139,7 @@ func (r *ringSender) submit(all []held) {
 		r.edge.senders.ringed.Add(-1)
 		r.Close()
 	}
+	return taken
 }
 
 // result is what became of the send that was added as number i, of which the kernel took so many. One that it did not
