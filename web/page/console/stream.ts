@@ -12,6 +12,8 @@ import { count, t, type Text } from "./texts.js";
 const mostRows = 120; // Two screens; what is above that is in the history of its user.
 const dripMs = 450; // Rows of one answer come one after the other, within the time until the next.
 const nearEnd = 12; // px from the end that count as the end.
+const byHandMs = 1000; // For so long what scrolls is what somebody did; later it is rows that have grown.
+const upKeys = new Set(["PageUp", "Home", "ArrowUp"]);
 
 /** Why the rows stand still. */
 type Hold = "hand" | "chosen" | "scroll" | "hover" | "hidden";
@@ -40,6 +42,7 @@ export class Stream {
   private dripping = false;
   private gap = 0;
   private last = 0;
+  private touched = -Infinity; // When somebody last did something in the list.
   private posts = 0;
 
   /** act does something with the chosen message; undo takes the last back; card shows a user. */
@@ -48,7 +51,14 @@ export class Stream {
     this.feed.onkeydown = $("acts").onkeydown = keys;
     this.feed.onpointerenter = (e) => { if (e.pointerType === "mouse") this.hold("hover", true); };
     this.feed.onpointerleave = () => this.hold("hover", false);
-    this.feed.onscroll = () => this.hold("scroll", this.feed.scrollHeight - this.feed.scrollTop - this.feed.clientHeight > nearEnd);
+    for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      this.feed.addEventListener(name, (e) => { if (!("key" in e) || upKeys.has(String(e.key))) this.touched = now(); }, { passive: true });
+    }
+    this.feed.onscroll = () => {
+      const away = this.feed.scrollHeight - this.feed.scrollTop - this.feed.clientHeight > nearEnd;
+      if (!away || now() - this.touched < byHandMs) this.hold("scroll", away); // Rows that have grown are not read above.
+      else if (!this.held) this.feed.scrollTop = this.feed.scrollHeight;
+    };
     this.feed.onclick = (e) => this.click(e);
     document.addEventListener("visibilitychange", () => this.hold("hidden", document.hidden)); // No frame comes then, and rows would pile up.
     $("hold").onclick = () => this.held ? this.resume() : this.hold("hand", true);
