@@ -40,7 +40,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{/* What of it a node takes only at its start, as config.yaml says: its checksum restarts pods. */}}
 {{- define "barrage.fixed" -}}
-{{- $keys := dict "server" (list "listen" "max_connections" "pollers" "send_buffer" "read_header_timeout" "proxy_protocol" "max_header_bytes" "test_page") "auth" (list "mode") "room" (list "auto_join" "publishers") "fanout" (list "lanes" "io_uring" "interval" "log_bytes" "total_log_bytes" "write_bytes") "log" (list "format") "traces" (list "endpoint" "headers") -}}
+{{- $keys := dict "server" (list "listen" "max_connections" "pollers" "send_buffer" "read_header_timeout" "proxy_protocol" "max_header_bytes" "test_page" "emotes") "auth" (list "mode") "room" (list "auto_join" "publishers") "fanout" (list "lanes" "io_uring" "interval" "log_bytes" "total_log_bytes" "write_bytes") "log" (list "format") "traces" (list "endpoint" "headers") -}}
 {{- $fixed := pick .Values.config "admin" "redis" "list" "webhooks" "config" -}}
 {{- range $section, $names := $keys -}}
 {{- $one := dict -}}
