@@ -283,11 +283,9 @@ func LeftToHTTP(w http.ResponseWriter, refused *Refusal) bool {
 	if d == nil {
 		return false
 	}
-	status := http.StatusSwitchingProtocols
 	if d.refused = refused; refused != nil {
-		status = refused.Status
+		w.WriteHeader(refused.Status) // for traces
 	}
-	w.WriteHeader(status) // for what notes it
 	return true
 }
 
