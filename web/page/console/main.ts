@@ -1,8 +1,8 @@
 // The moderation console: which room, which view, and what is asked for when.
 
 import { isolated, tame } from "../../client/src/show/tame.js";
-import { load, save } from "../src/prefs.js";
-import { type Language, speak, spoken } from "../src/texts.js";
+import { looks } from "../src/looks.js";
+import { type Language, speak } from "../src/texts.js";
 import { Acts } from "./acts.js";
 import { Api, Failed, type Figures, type Message, type Page, part } from "./api.js";
 import { $, element, note, setText } from "./dom.js";
@@ -208,24 +208,6 @@ function setLanguage(language: Language): void {
   showTrouble();
 }
 
-const systemDark = matchMedia("(prefers-color-scheme: dark)");
-const dark = () => (load("theme") || (systemDark.matches ? "dark" : "light")) === "dark";
-
-function setTheme(): void {
-  const theme = load("theme");
-  if (theme) document.documentElement.dataset["theme"] = theme;
-  $("theme").ariaPressed = String(dark());
-}
-
-$("language").onclick = () => {
-  setLanguage(spoken() === "zh" ? "en" : "zh");
-  save("language", spoken());
-};
-$("theme").onclick = () => {
-  save("theme", dark() ? "light" : "dark");
-  setTheme();
-};
-systemDark.onchange = setTheme;
 $("help").onclick = () => $<HTMLDialogElement>("keys").showModal();
 for (const b of document.querySelectorAll<HTMLElement>("nav [data-view]")) b.onclick = () => view(b.dataset["view"]!);
 matchMedia("(min-width: 761px)").onchange = current;
@@ -241,8 +223,6 @@ function asked(): string {
 
 addEventListener("hashchange", () => { if (asked() !== room) open(asked()); });
 
-const saved = load("language");
-setTheme();
-setLanguage(saved === "zh" || saved === "en" ? saved : navigator.language.startsWith("zh") ? "zh" : "en");
+looks(setLanguage, [$("language")]);
 open(asked());
 start();

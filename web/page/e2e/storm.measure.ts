@@ -1,33 +1,5 @@
-// Frames, long tasks, nodes and memory of the page in a room of a real node; the node and
-// the crowd run on the same machine. `npm run measure storm`; MEASURE_RATES=1000 and
-// MEASURE_SECONDS=10 by default.
+// Frames, long tasks, nodes and memory of the page: `npm run measure storm`.
 
-import { test } from "node:test";
-import { desktop, launch, Pages, phone } from "./browser.js";
-import { Crowd } from "./crowd.js";
-import { report } from "./measuring.js";
-import { Node } from "./node.js";
+import { measureOverNode } from "./overnode.js";
 
-const rates = (process.env["MEASURE_RATES"] ?? "1000").split(",").map(Number);
-const seconds = Number(process.env["MEASURE_SECONDS"] ?? 10);
-
-for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) {
-  for (const rate of rates) {
-    test(`${name}, ${rate} messages a second over a node`, async () => {
-      const [browser, node] = await Promise.all([launch(), Node.start()]), crowd = new Crowd(node.url, "storm");
-      try {
-        const page = await new Pages(browser).open(`${node.url}?room=storm&name=Mia`, device);
-        await page.locator("#state[data-state=open]").waitFor();
-        crowd.talk(rate);
-        const from = performance.now();
-        await report(page, `${name} ${rate}/s over a node`, seconds);
-        crowd.hush();
-        console.log(`said ${(crowd.said * 1000 / (performance.now() - from)).toFixed(0)}/s, refused ${crowd.refused.length}`);
-      } finally {
-        crowd.leave();
-        await browser.close();
-        await node.kill();
-      }
-    });
-  }
-}
+measureOverNode("the page", (node) => `${node.url}?room=storm&name=Mia`, "#state[data-state=open]");

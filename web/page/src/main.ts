@@ -8,9 +8,10 @@ import { FlyingSettings } from "./flying.js";
 import type { Gate } from "./gate.js";
 import { home } from "./home.js";
 import { Login, LoginError } from "./login.js";
+import { looks } from "./looks.js";
 import { load, save } from "./prefs.js";
 import { Session } from "./session.js";
-import { type Language, speak, spoken, t, type Text } from "./texts.js";
+import { type Language, speak, t, type Text } from "./texts.js";
 import { whyOf } from "./why.js";
 
 const rates = [1, 5, 20, 100, 300, 1000]; // Of the simulated room.
@@ -173,30 +174,7 @@ function setLanguage(language: Language): void {
   flying.speak();
 }
 
-const systemDark = matchMedia("(prefers-color-scheme: dark)");
-const dark = () => (load("theme") || (systemDark.matches ? "dark" : "light")) === "dark";
-
-function setTheme(): void {
-  const theme = load("theme");
-  if (theme) document.documentElement.dataset["theme"] = theme;
-  $("theme").ariaPressed = String(dark());
-}
-
-for (const button of document.querySelectorAll<HTMLElement>(".language")) {
-  button.onclick = () => {
-    setLanguage(spoken() === "zh" ? "en" : "zh");
-    save("language", spoken());
-  };
-}
-$("theme").onclick = () => {
-  save("theme", dark() ? "light" : "dark");
-  setTheme();
-};
-systemDark.onchange = setTheme;
-
-const saved = load("language");
-setLanguage(saved === "zh" || saved === "en" ? saved : navigator.language.startsWith("zh") ? "zh" : "en");
-setTheme();
+looks(setLanguage, document.querySelectorAll<HTMLElement>(".language"));
 
 /** tokenOfAddress takes a token out of the address, where others might see it; "" where there is none. */
 function tokenOfAddress(): string {
