@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -368,33 +367,6 @@ func TestModel_Review(t *testing.T) {
 				t.Fatalf("seed %d: %s is stored", seed, e.JSON)
 			}
 		}
-	}
-}
-
-// TestReview_CostsNothing: a room without reviews allocates for a message what it does on a node without a hook.
-func TestReview_CostsNothing(t *testing.T) {
-	const rounds, messages = 12, 50
-	allocated := func(review Reviewer) uint64 {
-		f := newFixture(t, nil, Hooks{Review: review, NewFor: time.Minute})
-		r := f.open("1")
-		f.moderateElsewhere(modes("slow_ms", "0"))
-		f.settle()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		for range messages {
-			f.post(r, "x")
-			f.settle()
-		}
-		runtime.ReadMemStats(&after)
-		return after.Mallocs - before.Mallocs
-	}
-	var without, with uint64
-	for range rounds {
-		without, with = without+allocated(nil), with+allocated(new(asked).review)
-	}
-	// Under the race detector pools drop what they hold at random: less than one allocation a message is nobody's.
-	if with > without+rounds*messages*3/4 {
-		t.Errorf("%d allocations of %d messages with a hook, %d without one; want the same", with, rounds*messages, without)
 	}
 }
 
