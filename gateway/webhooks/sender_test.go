@@ -330,9 +330,12 @@ func TestSender_OneNodeTells(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		w.want(want...)
+		synctest.Wait() // for looks that are due at this instant
 		sum := first.Stats().Rosters
 		for _, s := range others {
 			sum += s.Stats().Rosters
+		}
+		for _, s := range others { // later: what one leaves the next takes
 			s.Leave()
 		}
 		if sum != rosters {
