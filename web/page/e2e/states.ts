@@ -55,6 +55,7 @@ export const states: Record<string, Show> = {
   empty: room(viewer, undefined, []),
   guest: room({ ...viewer, guest: true, can: ["read"] }),
   offline: room(viewer, async ({ page }) => {
+    await page.routeWebSocket(/\/v1\/rooms\//, () => {}); // The made up server would be there all the same.
     await page.context().setOffline(true);
     await page.locator("#state[data-state=waiting]").waitFor();
     await page.fill("#say", "are you there?");

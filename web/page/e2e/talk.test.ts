@@ -25,6 +25,10 @@ for (const [device, answering, label] of [[desktop, "You answer Eve: who drums?"
     assert.equal(await focused(page), "say");
     const end = (await page.locator("#answeringEnd").boundingBox())!;
     assert.ok(end.x + end.width <= device.viewport.width - 8, "what ends it sticks out");
+    if (device !== desktop) {
+      const [heart, field] = (await Promise.all([page.locator("#like").boundingBox(), page.locator("#say").boundingBox()])) as { y: number; height: number }[];
+      assert.ok(Math.abs(heart!.y + heart!.height / 2 - field!.y - field!.height / 2) < 6, `the heart at ${heart!.y} is not beside the field at ${field!.y}`);
+    }
     await page.keyboard.press("Escape");
     await page.locator("#answering").waitFor({ state: "hidden" });
     await row(page, "who drums?").getByRole("button", { name: label }).last().dispatchEvent("click");

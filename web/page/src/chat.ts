@@ -253,14 +253,15 @@ export class Chat {
     this.dirty = true;
   }
 
-  /** drawIfDirty draws what changed; the page calls it once per frame. */
-  drawIfDirty(): void {
-    if (!this.dirty) return;
+  /** drawIfDirty draws what changed, and says whether anything has; the page calls it once per frame. */
+  drawIfDirty(): boolean {
+    if (!this.dirty) return false;
     this.dirty = false;
     this.draw();
     const { pill } = this.o;
     pill.hidden = this.stuck || !this.unread;
     if (!pill.hidden) pill.textContent = t(this.unread === 1 ? "fresh_one" : "fresh", { n: this.unread });
+    return true;
   }
 
   private draw(): void {

@@ -516,7 +516,7 @@ export class Session {
     requestAnimationFrame((next) => this.frame(next));
     this.stage.draw(this.still.matches ? 800 : now);
     this.sky.draw(performance.now());
-    this.chat.drawIfDirty();
+    if (this.chat.drawIfDirty()) this.showEmpty();
   }
 
   /** tick keeps up what changes with time. */
