@@ -5,44 +5,30 @@ package denied
 import (
 	"fmt"
 	"runtime"
-	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Variable is that of the environment which has a child of a test take calls from itself.
 const Variable = "BARRAGE_TEST_DENIED"
 
-const (
-	prSetNoNewPrivs = 38
-
-	retAllow = 0x7fff0000
-	retErrno = 0x00050000
-
-	sysSeccomp = 317 // amd64; arm64 has 277
-	setFilter  = 1
-	allThreads = 1 // SECCOMP_FILTER_FLAG_TSYNC
-)
-
 // Calls has the kernel answer EPERM to these system calls, whichever thread makes them. There is no way back.
 func Calls(numbers ...int) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); errno != 0 {
+	if _, _, errno := unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
 		return fmt.Errorf("prctl: %w", errno)
 	}
-	program := []syscall.SockFilter{{Code: syscall.BPF_LD | syscall.BPF_W | syscall.BPF_ABS, K: 0}} // the number
+	program := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}} // the number
 	for _, n := range numbers {
 		program = append(program,
-			syscall.SockFilter{Code: syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, Jf: 1, K: uint32(n)},
-			syscall.SockFilter{Code: syscall.BPF_RET | syscall.BPF_K, K: retErrno | uint32(syscall.EPERM)})
+			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: uint32(n)},
+			unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)})
 	}
-	program = append(program, syscall.SockFilter{Code: syscall.BPF_RET | syscall.BPF_K, K: retAllow})
-	filter := syscall.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	call := uintptr(sysSeccomp)
-	if runtime.GOARCH == "arm64" {
-		call = 277
-	}
-	if _, _, errno := syscall.RawSyscall(call, setFilter, allThreads, uintptr(unsafe.Pointer(&filter))); errno != 0 {
+	program = append(program, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
+	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	if _, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter))); errno != 0 {
 		return fmt.Errorf("seccomp: %w", errno)
 	}
 	return nil

@@ -1,11 +1,7 @@
 package uring
 
-// This file is what the kernel's header says. The numbers are those of all architectures that Go has, but for mips,
-// where they are nobody's, so that New fails.
+// This file is what the kernel's header says, and golang.org/x/sys has not.
 const (
-	sysSetup = 425
-	sysEnter = 426
-
 	opSend = 26
 
 	enterGetEvents = 1 << 0

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Ring is an io_uring for sends. One goroutine uses it at a time, whichever. Make it with [New].
@@ -49,7 +51,7 @@ func Check() error {
 
 func (r *Ring) open(most int) error {
 	var p params
-	fd, _, errno := syscall.Syscall(sysSetup, uintptr(most), uintptr(unsafe.Pointer(&p)), 0)
+	fd, _, errno := syscall.Syscall(unix.SYS_IO_URING_SETUP, uintptr(most), uintptr(unsafe.Pointer(&p)), 0)
 	if errno != 0 {
 		return fmt.Errorf("io_uring_setup: %w", errno)
 	}
@@ -163,7 +165,7 @@ func (r *Ring) Result(i int) (n int, errno syscall.Errno) {
 
 // enter is a call that Go's scheduler hears of, else a collection of garbage would wait for all sends.
 func enter(ring int, submit, wait, flags uint32) (int, syscall.Errno) {
-	n, _, errno := syscall.Syscall6(sysEnter, uintptr(ring), uintptr(submit), uintptr(wait), uintptr(flags), 0, 0)
+	n, _, errno := syscall.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(ring), uintptr(submit), uintptr(wait), uintptr(flags), 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"barrage/internal/denied"
 )
 
@@ -24,7 +26,8 @@ func TestMain(m *testing.M) {
 
 // checkDenied is the child of TestNew_Denied.
 func checkDenied(what string) int {
-	calls := map[string][]int{"setup": {sysSetup}, "enter": {sysEnter}, "both": {sysSetup, sysEnter}}[what]
+	const setup, enter = unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER
+	calls := map[string][]int{"setup": {setup}, "enter": {enter}, "both": {setup, enter}}[what]
 	if err := denied.Calls(calls...); err != nil {
 		fmt.Fprintln(os.Stderr, "no filter:", err)
 		return 2
