@@ -214,17 +214,13 @@ func (s *Server) ready() error {
 // largestRooms lists the rooms with the most members, ?limit=50 of them, with their
 // accounts.
 func (s adminPort) largestRooms(w http.ResponseWriter, r *http.Request) {
-	limit := 50
-	if text := r.URL.Query().Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 10_000 {
-			http.Error(w, fmt.Sprintf("cannot list rooms: limit %q is not within 1 and 10000", text), http.StatusBadRequest)
-			return
-		}
-		limit = n
+	limit, bad := edge.Whole(r.URL.Query(), "limit", 50, 1, 10_000)
+	if bad != nil {
+		http.Error(w, "cannot list rooms: "+bad.Why, bad.Status)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(limit, "members", "")) // the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(int(limit), "members", "")) // the client has gone: nobody is left to tell
 }
 
 // ofRoom is administer for an operation about a room.

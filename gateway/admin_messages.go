@@ -5,7 +5,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
-	"strconv"
+	"sync/atomic"
 
 	"barrage/codec"
 	"barrage/gateway/edge"
@@ -20,11 +20,26 @@ const (
 	// saidMost is how many messages of a user one answer has at most; a screen of the console shows some 20.
 	saidMost = 100
 	// searchMost is how many messages are looked at: what a room in a storm of 1,000 a second says in five seconds. They
-	// are read a page at a time, and Redis takes some 5 ms for a full one (see mostExports).
+	// are read a page at a time, and Redis takes some 5 ms for a full one.
 	searchMost = 5000
-	// mostSearches bounds searches at a time.
-	mostSearches = 2
 )
+
+// longReads counts the requests of a kind under way that read a history page by page.
+type longReads struct{ underWay atomic.Int32 }
+
+// mostLongReads bounds them: each keeps the store for some 5 ms a MiB.
+const mostLongReads = 2
+
+// begin counts one more, or refuses it; then it must not end.
+func (l *longReads) begin(kind string) *edge.Refusal {
+	if l.underWay.Add(1) > mostLongReads {
+		l.end()
+		return edge.Refuse(http.StatusServiceUnavailable, "%d %s are under way already, try again", mostLongReads, kind).As("busy")
+	}
+	return nil
+}
+
+func (l *longReads) end() { l.underWay.Add(-1) }
 
 // messages serves GET /v1/admin/rooms/{room}/messages: a page of the history, or with user what a user said of late.
 func (s adminPort) messages(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
@@ -41,22 +56,20 @@ func (s adminPort) messages(ctx context.Context, w http.ResponseWriter, r *http.
 
 // saidBy answers with the newest messages of a user, the oldest first, of the newest searchMost of the room.
 func (s adminPort) saidBy(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {
-	user, limit := r.URL.Query().Get("user"), saidMost
+	q := r.URL.Query()
+	user := q.Get("user")
 	if bad := edge.CheckID("user", user); bad != nil {
 		return bad
 	}
-	if text := r.URL.Query().Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > saidMost {
-			return edge.Refuse(http.StatusBadRequest, "limit is %.64q, want a whole number from 1 to %d beside user", text, saidMost)
-		}
-		limit = n
+	limit, bad := edge.Whole(q, "limit", saidMost, 1, saidMost)
+	if bad != nil {
+		return bad
 	}
-	defer s.searches.Add(-1)
-	if s.searches.Add(1) > mostSearches {
-		return edge.Refuse(http.StatusServiceUnavailable, "%d searches for messages are under way already, try again", mostSearches).As("busy")
+	if bad := s.searches.begin("searches for messages"); bad != nil {
+		return bad
 	}
-	found, bad := s.search(ctx, id, user, limit)
+	defer s.searches.end()
+	found, bad := s.search(ctx, id, user, int(limit))
 	if bad == nil {
 		v1.WritePage(w, &found)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"time"
 
 	"barrage/codec"
@@ -73,7 +72,11 @@ func (i *roomInfo) account() room.Account {
 // roomsEverywhere serves GET /v1/admin/rooms.
 func (s adminPort) roomsEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	q := r.URL.Query()
-	which := whichRooms{q.Get("sort"), q.Get("after"), roomsDefault}
+	limit, bad := edge.Whole(q, "limit", roomsDefault, 1, roomsMost)
+	if bad != nil {
+		return bad
+	}
+	which := whichRooms{q.Get("sort"), q.Get("after"), int(limit)}
 	if which.Sort == "" {
 		which.Sort = "online"
 	}
@@ -82,13 +85,6 @@ func (s adminPort) roomsEverywhere(ctx context.Context, w http.ResponseWriter, r
 	}
 	if which.After != "" && which.Sort != "id" {
 		return edge.Refuse(http.StatusBadRequest, "after goes with sort=id alone")
-	}
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > roomsMost {
-			return edge.Refuse(http.StatusBadRequest, "limit is %.64q, want a whole number from 1 to %d", text, roomsMost)
-		}
-		which.Limit = n
 	}
 	replies, part := fleet.All[[]room.Account](ctx, s.fleet, askRooms, which)
 	all := merged(replies, which)
@@ -203,8 +199,6 @@ func (s adminPort) roomEverywhere(ctx context.Context, w http.ResponseWriter, _ 
 const (
 	// exportPage is how many messages are read at a time: a MiB at most.
 	exportPage = 1000
-	// mostExports bounds exports at a time: each keeps the store for some 5 ms a MiB.
-	mostExports = 2
 	// exportPatience is how long a client may take for a page.
 	exportPatience = 30 * time.Second
 )
@@ -217,26 +211,15 @@ func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
 		v1.WriteProblem(w, bad)
 		return
 	}
-	after := uint64(0)
-	if text := r.URL.Query().Get("after"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 63)
-		if err != nil {
-			v1.WriteProblem(w, edge.Refuse(http.StatusBadRequest, "after is %.64q, want the number of a message", text))
-			return
-		}
-		after = n
+	after, form, t0, bad := exportAsked(r.URL.Query())
+	if bad == nil {
+		bad = s.exports.begin("exports")
 	}
-	form, t0, bad := exportAsked(r.URL.Query())
 	if bad != nil {
 		v1.WriteProblem(w, bad)
 		return
 	}
-	if s.exports.Add(1) > mostExports {
-		s.exports.Add(-1)
-		v1.WriteProblem(w, edge.Refuse(http.StatusServiceUnavailable, "%d exports are under way already, try again", mostExports).As("busy"))
-		return
-	}
-	defer s.exports.Add(-1)
+	defer s.exports.end()
 	begun := false
 	for {
 		page, bad := s.exportPage(r.Context(), id, after)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -63,21 +64,18 @@ var exportForms = map[string]func() *exportForm{
 	},
 }
 
-// exportAsked is the form and the beginning that a query asks for.
-func exportAsked(query url.Values) (f *exportForm, t0 int64, bad *edge.Refusal) {
+// exportAsked is what a query asks for: the messages behind a number, in a form, of a video that began at t0.
+func exportAsked(query url.Values) (after uint64, f *exportForm, t0 int64, bad *edge.Refusal) {
 	name := cmp.Or(query.Get("format"), "jsonl")
 	form, ok := exportForms[name]
 	if !ok {
-		return nil, 0, edge.Refuse(http.StatusBadRequest, "format is %.64q, want one of %s", name, strings.Join(slices.Sorted(maps.Keys(exportForms)), ", "))
+		return 0, nil, 0, edge.Refuse(http.StatusBadRequest, "format is %.64q, want one of %s", name, strings.Join(slices.Sorted(maps.Keys(exportForms)), ", "))
 	}
-	if text := query.Get("t0"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < 0 {
-			return nil, 0, edge.Refuse(http.StatusBadRequest, "t0 is %.64q, want when the video began, in Unix ms", text)
-		}
-		t0 = n
+	if after, bad = edge.Whole(query, "after", 0, 0, math.MaxInt64); bad != nil {
+		return 0, nil, 0, bad
 	}
-	return form(), t0, nil
+	began, bad := edge.Whole(query, "t0", 0, 0, math.MaxInt64)
+	return after, form(), int64(began), bad
 }
 
 // append writes what a page of a history has. From t0 on, in Unix ms, is the video; 0 is when the first message was

@@ -73,8 +73,8 @@ type Server struct {
 
 	speeds   speeds
 	requests atomic.Int64 // HTTP requests and handshakes being answered
-	exports  atomic.Int64 // of rooms, under way
-	searches atomic.Int64 // for what a user said, under way
+	exports  longReads    // of rooms
+	searches longReads    // for what a user said
 	closing  sync.Once
 	reload   reloads
 }

@@ -2,7 +2,9 @@ package edge
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -73,6 +75,18 @@ func CheckToken(token string) *Refusal {
 	default:
 		return Refuse(http.StatusBadRequest, "token has control characters or is not UTF-8")
 	}
+}
+
+// Whole reads a whole number of a query, from least to most; absent where the query has none of that name.
+func Whole(q url.Values, name string, absent, least, most uint64) (uint64, *Refusal) {
+	if !q.Has(name) {
+		return absent, nil
+	}
+	n, err := strconv.ParseUint(q.Get(name), 10, 64)
+	if err != nil || n < least || n > most {
+		return 0, Refuse(http.StatusBadRequest, "%s is %.64q, want a whole number from %d to %d", name, q.Get(name), least, most)
+	}
+	return n, nil
 }
 
 func isASCII(s string) bool {

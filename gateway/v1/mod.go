@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -268,18 +267,12 @@ func (n *API) held(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 // ReadLogPage is which entries of a log are asked for; the newest 100 where nobody says.
 func ReadLogPage(r *http.Request) (page desk.LogPage, bad *edge.Refusal) {
 	q := r.URL.Query()
-	page = desk.LogPage{Limit: 100, Before: q.Get("before")}
+	limit, bad := edge.Whole(q, "limit", 100, 1, chat.LogKept)
+	page = desk.LogPage{Limit: int(limit), Before: q.Get("before")}
 	if len(page.Before) > desk.MaxEntryID || strings.ContainsFunc(page.Before, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
 		return page, edge.Refuse(http.StatusBadRequest, "before is %.64q, want the id of an entry", page.Before)
 	}
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > chat.LogKept {
-			return page, edge.Refuse(http.StatusBadRequest, "limit is %.64q, want a whole number from 1 to %d", text, chat.LogKept)
-		}
-		page.Limit = n
-	}
-	return page, nil
+	return page, bad
 }
 
 // ruleTexts say why the rules of a room, or the word filter, refuse a message, by code. None says which word it was:

@@ -393,13 +393,9 @@ func pageText(h *chat.History) encoded {
 
 // readPage reads which page is wanted; without before and after it is the newest.
 func readPage(q url.Values) (before, after uint64, limit int, bad *edge.Refusal) {
-	number := func(name string, absent, least, most uint64) uint64 {
-		if !q.Has(name) || bad != nil {
-			return absent
-		}
-		n, err := strconv.ParseUint(q.Get(name), 10, 64)
-		if err != nil || n < least || n > most {
-			bad = edge.Refuse(http.StatusBadRequest, "%s is %q, want a whole number from %d to %d", name, q.Get(name), least, most)
+	number := func(name string, absent, least, most uint64) (n uint64) {
+		if bad == nil {
+			n, bad = edge.Whole(q, name, absent, least, most)
 		}
 		return n
 	}
