@@ -28,6 +28,7 @@ import (
 	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/internal/doctor"
+	"barrage/internal/env"
 	"barrage/internal/initcmd"
 	"barrage/internal/keycmd"
 	"barrage/internal/sizing"
@@ -105,7 +106,7 @@ BARRAGE_READY_FD names.`,
 				if err != nil {
 					return cli.Misused(cmd, err.Error())
 				}
-				environ = append(slices.Clone(environ), "BARRAGE_SERVER_LISTEN="+at)
+				environ = append(slices.Clone(environ), env.Name("server.listen")+"="+at)
 			}
 			read := func() (loaded, error) { return load(file, environ) }
 			loaded, err := read()

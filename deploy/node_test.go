@@ -18,6 +18,7 @@ import (
 
 	"barrage/internal/built"
 	"barrage/internal/child"
+	"barrage/internal/env"
 )
 
 // patience is how long a test waits for what must come.
@@ -58,7 +59,7 @@ func startNodeWith(tb testing.TB, change func(*exec.Cmd), settings ...string) *n
 	n.cmd.Dir, n.cmd.Stdout, n.cmd.Stderr = dir, log, log
 	for _, s := range append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0"}, settings...) {
 		key, value, _ := strings.Cut(s, "=")
-		n.cmd.Env = append(n.cmd.Env, "BARRAGE_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))+"="+value)
+		n.cmd.Env = append(n.cmd.Env, env.Name(key)+"="+value)
 	}
 	change(n.cmd)
 	ready, exited, err := child.StartNode(tb.Context(), n.cmd) // a test that dies cannot stop it

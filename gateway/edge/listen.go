@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"syscall"
+
+	"barrage/internal/env"
 )
 
 // CannotListen is the error of a port of the setting key that does not open, with what to do about it.
@@ -16,7 +17,7 @@ func CannotListen(key, addr string, err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		another := "--listen " // of "barrage serve"
 		if key != "server.listen" {
-			another = "BARRAGE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) + "="
+			another = env.Name(key) + "="
 		}
 		hint = fmt.Sprintf("; another process has that port: end it, or choose another one, as %s127.0.0.1:0 does, which takes any that is free", another)
 	case errors.Is(err, syscall.EACCES):

@@ -13,18 +13,14 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"barrage/internal/env"
 )
 
 // This file finds the node that a command calls, and the key that it shows.
 
 // defaultServer is the admin port of a node on this machine, as admin.listen has it by default.
 const defaultServer = "http://127.0.0.1:9001"
-
-// The variables of whoever calls.
-const (
-	serverVariable = "BARRAGE_ADMIN_SERVER"
-	keyVariable    = "BARRAGE_ADMIN_KEY"
-)
 
 // Bounds of files, in bytes: a key has 47; a context some 100.
 const (
@@ -41,12 +37,12 @@ func (p *program) connect(stderr io.Writer) (*node, error) {
 			return nil, err
 		}
 	}
-	server, err := parseServer(cmp.Or(p.server, from.Server, p.env(serverVariable), defaultServer))
+	server, err := parseServer(cmp.Or(p.server, from.Server, p.env(env.AdminServer), defaultServer))
 	if err != nil {
 		return nil, err
 	}
-	key := strings.TrimSpace(p.env(keyVariable))
-	source := keyVariable
+	key := strings.TrimSpace(p.env(env.AdminKey))
+	source := env.AdminKey
 	if file := cmp.Or(p.keyFile, from.KeyFile); file != "" {
 		if key, err = readKey(file, stderr); err != nil {
 			return nil, err
@@ -70,7 +66,7 @@ func parseServer(text string) (string, error) {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return "", fmt.Errorf("cannot use the server %.200q: want an address, as http://127.0.0.1:9001", text)
 	case u.User != nil:
-		return "", errors.New("cannot use a server with a user or a password in its address: set " + keyVariable)
+		return "", errors.New("cannot use a server with a user or a password in its address: set " + env.AdminKey)
 	case u.RawQuery != "" || u.Fragment != "":
 		return "", fmt.Errorf("cannot use the server %.200q: it has a query or a fragment", text)
 	}

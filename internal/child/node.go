@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"barrage/internal/cli"
+	"barrage/internal/env"
 )
 
 // listenPatience is how long a node may take to listen: it opens its ports first, so only a machine that is full of
@@ -24,7 +25,7 @@ func StartNode(ctx context.Context, cmd *exec.Cmd) (ready cli.Ready, ended <-cha
 	}
 	defer func() { _ = tells.Close() }() // what it brings was read
 	cmd.ExtraFiles = []*os.File{says}
-	cmd.Env = append(cmd.Env, cli.ReadyVariable+"=3") // the first of ExtraFiles
+	cmd.Env = append(cmd.Env, env.ReadyFD+"=3") // the first of ExtraFiles
 	ended, err = Start(cmd)
 	_ = says.Close() // the node has its own
 	if err != nil {

@@ -10,13 +10,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"barrage/internal/env"
 )
 
-// ReadyVariable names the file descriptor on which a process says where it listens, for whoever started it: one line
-// of JSON, a [Ready].
-const ReadyVariable = "BARRAGE_READY_FD"
-
 // Ready is where a process listens: host:port that can be dialled on this machine. Admin is empty where there is none.
+// One line of JSON on the descriptor that [env.ReadyFD] names has it.
 type Ready struct {
 	Public string `json:"public"`
 	Admin  string `json:"admin,omitempty"`
@@ -25,9 +24,9 @@ type Ready struct {
 // Reporter tells whoever started this process that it listens. The zero value tells nobody.
 type Reporter struct{ to *os.File }
 
-// NewReporter takes [ReadyVariable] out of an environment. The descriptor is closed once it was told.
+// NewReporter takes [env.ReadyFD] out of an environment. The descriptor is closed once it was told.
 func NewReporter(environ []string) (r Reporter, rest []string, err error) {
-	const name = ReadyVariable + "="
+	const name = env.ReadyFD + "="
 	i := slices.IndexFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name) })
 	if i < 0 {
 		return r, environ, nil
@@ -35,9 +34,9 @@ func NewReporter(environ []string) (r Reporter, rest []string, err error) {
 	text := strings.TrimPrefix(environ[i], name)
 	fd, err := strconv.Atoi(text)
 	if err != nil || fd < 3 {
-		return r, nil, fmt.Errorf("cannot use %s: %q is not the number of an open file, from 3", ReadyVariable, text)
+		return r, nil, fmt.Errorf("cannot use %s: %q is not the number of an open file, from 3", env.ReadyFD, text)
 	}
-	return Reporter{os.NewFile(uintptr(fd), ReadyVariable)}, slices.Delete(slices.Clone(environ), i, i+1), nil
+	return Reporter{os.NewFile(uintptr(fd), env.ReadyFD)}, slices.Delete(slices.Clone(environ), i, i+1), nil
 }
 
 // Tell says where the process listens; admin may be nil.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"barrage/internal/env"
 )
 
 func TestReporter_TellsWhoeverStartedTheProcess(t *testing.T) {
@@ -22,7 +24,7 @@ func TestReporter_TellsWhoeverStartedTheProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		fd := strconv.Itoa(int(write.Fd()))
-		r, rest, err := NewReporter([]string{"A=1", ReadyVariable + "=" + fd, "B=2"})
+		r, rest, err := NewReporter([]string{"A=1", env.ReadyFD + "=" + fd, "B=2"})
 		if err != nil || !slices.Equal(rest, []string{"A=1", "B=2"}) {
 			t.Fatalf("NewReporter = %v, %v; want the rest of the environment", rest, err)
 		}
@@ -59,7 +61,7 @@ func TestReporter_WithoutTheVariable(t *testing.T) {
 		t.Errorf("NewReporter = %v, %v, %v; want one that tells nobody", r, rest, err)
 	}
 	for _, bad := range []string{"", "x", "2", "-1"} {
-		if _, _, err := NewReporter([]string{ReadyVariable + "=" + bad}); err == nil || !strings.Contains(err.Error(), "is not the number of an open file") {
+		if _, _, err := NewReporter([]string{env.ReadyFD + "=" + bad}); err == nil || !strings.Contains(err.Error(), "is not the number of an open file") {
 			t.Errorf("%q: %v; want an error", bad, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"barrage/gateway"
 	"barrage/gateway/edge"
 	"barrage/internal/chat"
+	"barrage/internal/env"
 	"barrage/internal/pace"
 	"barrage/redisx"
 	"barrage/room"
@@ -192,10 +193,10 @@ func TestSettings_HaveNamesAndVariablesOfTheirOwn(t *testing.T) {
 		if !keyForm.MatchString(s.key) || strings.Count(s.key, ".") != 1 || strings.HasSuffix(s.key, ".") {
 			t.Errorf("key %q is not section.name: is a %s tag missing?", s.key, tag)
 		}
-		if other := seen[variable(s.key)]; other != "" {
-			t.Errorf("%s and %s share the variable %s", s.key, other, variable(s.key))
+		if other := seen[env.Name(s.key)]; other != "" {
+			t.Errorf("%s and %s share the variable %s", s.key, other, env.Name(s.key))
 		}
-		seen[variable(s.key)] = s.key
+		seen[env.Name(s.key)] = s.key
 	}
 	if len(seen) < 30 || seen["BARRAGE_SERVER_MAX_CONNECTIONS"] != "server.max_connections" {
 		t.Errorf("variables: %v; want all of them, as BARRAGE_SERVER_MAX_CONNECTIONS", seen)

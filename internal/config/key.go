@@ -5,13 +5,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"barrage/internal/env"
 )
 
 // tag is the struct tag that names sections and keys.
 const tag = "mapstructure"
-
-// prefix begins the name of every environment variable that is meant for a node.
-const prefix = "BARRAGE_"
 
 // setting is one leaf of a [Config].
 type setting struct {
@@ -44,18 +43,13 @@ func isURL(key string) bool {
 // isHook tells whether that is the URL of a service that the node calls: its path may be a key, too.
 func isHook(key string) bool { return isURL(key) && key != "auth.jwks_url" }
 
-// variable is the environment variable of a key: BARRAGE_SERVER_LISTEN for server.listen.
-func variable(key string) string {
-	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-}
-
 // callers are the variables of those who call a node with "barrage admin": they mean nothing to the node.
-var callers = []string{"BARRAGE_ADMIN_SERVER", "BARRAGE_ADMIN_KEY"}
+var callers = []string{env.AdminServer, env.AdminKey}
 
 // serviceLink matches the variables that Kubernetes puts into every container for
 // every service of the namespace, as BARRAGE_PORT=tcp://10.0.0.1:9000 for a service
 // named barrage: they are nobody's spelling mistake.
-var serviceLink = regexp.MustCompile(`^BARRAGE_(\w+_)?(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=\w+://|PORT_\d+_\w+=)`)
+var serviceLink = regexp.MustCompile("^" + env.Prefix + `(\w+_)?(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=\w+://|PORT_\d+_\w+=)`)
 
 // nearest is the known name that was meant by a misspelled one: one with the given
 // ending, or else one with few letters wrong. It is empty where there is none.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
 
+	"barrage/internal/env"
 	"barrage/internal/units"
 )
 
@@ -239,8 +240,8 @@ func (l *loader) eachPair(path string, mapping *yaml.Node, known []string, visit
 
 // renamed says of keys that were, and of their variables, what is now.
 var renamed = map[string]string{
-	"auth.required":         "auth.mode is now what it was: [redis] for true, [any] for false",
-	"BARRAGE_AUTH_REQUIRED": "BARRAGE_AUTH_MODE is now what it was: redis for true, any for false",
+	"auth.required":           "auth.mode is now what it was: [redis] for true, [any] for false",
+	env.Name("auth.required"): env.Name("auth.mode") + " is now what it was: redis for true, any for false",
 }
 
 // unknown reports a misspelled name. Its value is not shown: it may be a secret.
@@ -262,18 +263,18 @@ func (l *loader) readEnvironment(environ []string) {
 	byVariable := map[string]setting{}
 	var variables []string
 	for _, s := range l.settings {
-		byVariable[variable(s.key)] = s
-		variables = append(variables, variable(s.key))
+		byVariable[env.Name(s.key)] = s
+		variables = append(variables, env.Name(s.key))
 	}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		s, known := byVariable[name]
 		switch {
-		case value == "" || !strings.HasPrefix(name, prefix) || !known && serviceLink.MatchString(entry) || slices.Contains(callers, name):
+		case value == "" || !strings.HasPrefix(name, env.Prefix) || !known && serviceLink.MatchString(entry) || slices.Contains(callers, name):
 		case !known && !l.meant(name, variables):
 			l.ignored = append(l.ignored, name)
 		case !known:
-			l.unknown(name, "environment variable", "_"+strings.TrimPrefix(name, prefix), variables, Source{})
+			l.unknown(name, "environment variable", "_"+strings.TrimPrefix(name, env.Prefix), variables, Source{})
 		case s.value.Kind() == reflect.Slice:
 			list := strings.Split(value, ",")
 			for i := range list {
@@ -290,10 +291,10 @@ func (l *loader) readEnvironment(environ []string) {
 
 // meant reports whether an unknown variable is one of ours, misspelt: it has the name of a section, or is like another.
 func (l *loader) meant(name string, variables []string) bool {
-	return nearest(name, "_"+strings.TrimPrefix(name, prefix), variables) != "" ||
+	return nearest(name, "_"+strings.TrimPrefix(name, env.Prefix), variables) != "" ||
 		slices.ContainsFunc(l.sections, func(section string) bool {
 			// Of the section config others have names, too: BARRAGE_CONFIG_FILE is an image's.
-			return section != "config" && strings.HasPrefix(name, variable(section)+"_")
+			return section != "config" && strings.HasPrefix(name, env.Name(section)+"_")
 		})
 }
 

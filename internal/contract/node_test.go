@@ -16,6 +16,7 @@ import (
 
 	"barrage/internal/built"
 	"barrage/internal/child"
+	"barrage/internal/env"
 	"barrage/internal/redistest"
 )
 
@@ -77,7 +78,7 @@ func environment(settings []string) []string {
 	environ := make([]string, len(settings))
 	for i, s := range settings {
 		key, value, _ := strings.Cut(s, "=")
-		environ[i] = "BARRAGE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) + "=" + value
+		environ[i] = env.Name(key) + "=" + value
 	}
 	if how := os.Getenv("BARRAGE_TEST_IO_URING"); how != "" { // has the whole suite write so
 		environ = append(environ, "BARRAGE_FANOUT_IO_URING="+how)

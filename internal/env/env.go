@@ -1,0 +1,21 @@
+// Package env has the names of the environment's variables that mean something to Barrage.
+package env
+
+import "strings"
+
+// Prefix begins all of them.
+const Prefix = "BARRAGE_"
+
+// The variables that are no settings of a node.
+const (
+	// ReadyFD names the file descriptor on which a process says where it listens, for whoever started it.
+	ReadyFD = Prefix + "READY_FD"
+	// AdminServer and AdminKey are of those who call a node with "barrage admin": its address, and a server key.
+	AdminServer = Prefix + "ADMIN_SERVER"
+	AdminKey    = Prefix + "ADMIN_KEY"
+)
+
+// Name is the variable of a setting: BARRAGE_SERVER_LISTEN for server.listen.
+func Name(key string) string {
+	return Prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
