@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // This file keeps one message's ext from costing others the batch that it comes in: what
@@ -88,4 +89,102 @@ func surrogateAt(text []byte) byte {
 		return 'l'
 	}
 	return 0
+}
+
+// maxReference is how many bytes the id of a user or of a message has at most.
+const maxReference = 128
+
+// RewriteExt returns ext, which CheckSend has passed, with what rewrite makes of each text in
+// it: the keys of objects, and the strings, but ids by which ext names a user or another
+// message (docs/protocol.md, Answers and mentions). Where texts do not become longer, neither
+// does ext. The result is ext itself where all stay as they are.
+func RewriteExt(ext json.RawMessage, rewrite func(text string) string) json.RawMessage {
+	all := string(ext)
+	var out []byte
+	copied := 0 // of all
+	// depth counts the arrays and objects around at, outer and inner are the keys around it in the first two of them.
+	depth, outer, inner := 0, "", ""
+	for at := 0; at < len(all); at++ {
+		switch all[at] {
+		case '[', '{':
+			if depth++; depth == 2 {
+				inner = ""
+			}
+		case ']', '}':
+			depth--
+		case '"':
+			end := endOfString(all, at)
+			text := unquoted(all[at:end])
+			key := end < len(all) && all[end] == ':'
+			switch {
+			case key && depth == 1:
+				outer = text
+			case key && depth == 2:
+				inner = text
+			}
+			if key || depth != 2 || !refers(outer, inner, text) {
+				if now := rewrite(text); now != text {
+					out = appendQuoted(append(out, all[copied:at]...), now)
+					copied = end
+				}
+			}
+			at = end - 1
+		}
+	}
+	if copied == 0 {
+		return ext
+	}
+	return append(out, all[copied:]...)
+}
+
+// refers reports whether text is an id, by the keys around it and by its look: what has
+// spaces, or letters of most scripts, may be a sentence.
+func refers(outer, inner, text string) bool {
+	switch {
+	case outer == "mentions" && inner == "":
+	case outer == "reply" && (inner == "user_id" || inner == "id"):
+	default:
+		return false
+	}
+	return len(text) <= maxReference && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
+}
+
+// endOfString is where the string ends that begins at a place of text, which is JSON.
+func endOfString(text string, at int) int {
+	for at++; text[at] != '"'; at++ {
+		if text[at] == '\\' {
+			at++ // whatever it escapes
+		}
+	}
+	return at + 1
+}
+
+// unquoted is what a JSON string says.
+func unquoted(quoted string) string {
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	var text string
+	if err := json.Unmarshal([]byte(quoted), &text); err != nil {
+		panic("BUG: cannot read a string that was checked: " + err.Error())
+	}
+	return text
+}
+
+// appendQuoted appends text as the shortest JSON string, which no library writes: a stranger
+// chooses the text, and ext is bounded.
+func appendQuoted(dst []byte, text string) []byte {
+	const short = "\bb\ff\nn\rr\tt\"\"\\\\" // each with what stands for it
+	dst = append(dst, '"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= ' ' && c != '"' && c != '\\':
+			dst = append(dst, c)
+		case strings.IndexByte(short, c) >= 0:
+			dst = append(dst, '\\', short[strings.IndexByte(short, c)+1])
+		default:
+			dst = fmt.Appendf(dst, `\u%04x`, c)
+		}
+	}
+	return append(dst, '"')
 }

@@ -81,7 +81,7 @@ func TestFilter_Native(t *testing.T) {
 		{"darned fine", "", "darned fine"},
 	} {
 		id := fmt.Sprint("m", i)
-		n.send(fmt.Sprintf(`{"t":"send","id":%q,"body":%q,"ext":{"darn":"darn"}}`, id, c.body))
+		n.send(fmt.Sprintf(`{"t":"send","id":%q,"body":%q}`, id, c.body))
 		if c.code != "" {
 			f := n.want("refused")
 			if f.ID != id || f.Code != c.code || f.Retry != 0 || f.Message == "" {
@@ -103,6 +103,56 @@ func TestFilter_Native(t *testing.T) {
 	n.wantAll("ack", "batch") // And nothing of the shadowed one.
 	wantKept(t, s, "what the ****, man", "drat it", "darned fine", "fine")
 	wantFound(t, s, 1, 1, 1, 1, 1)
+}
+
+// TestFilter_Ext: what a stranger puts into ext meets the same terms as a body, over a socket and over HTTP, where the
+// strongest action of both counts. An id is no text, and what moderators say is not looked at.
+func TestFilter_Ext(t *testing.T) {
+	s := newServerV1(t, filters(t))
+	n := joinV1(t, s, "a")
+	const answer = `{"reply":{"user_id":"darn","id":"darn-1","name":"%s","body":"%s"},"mentions":["darn"]}`
+	for i, c := range []struct{ body, ext, code, shown, shownExt string }{
+		{"hi", `{"text":"oh d.a.r.n"}`, "blocked", "", ""},
+		{"hi", `{"\u0064arn":1}`, "blocked", "", ""},
+		{"hi", `[1,{"a":["rats"]}]`, "held", "", ""},
+		{"heck", `"darn"`, "blocked", "", ""},
+		{"darn", `{"a":"heck"}`, "blocked", "", ""},
+		{"hi", fmt.Sprintf(answer, "Ann", "darn you"), "blocked", "", ""},
+		{"hi", fmt.Sprintf(answer, "Ann", "fine"), "", "hi", fmt.Sprintf(answer, "Ann", "fine")},
+		{"hi", fmt.Sprintf(answer, "heck", `a \"HECK\"`), "", "hi", fmt.Sprintf(answer, "****", `a \"****\"`)},
+		{"heck, drat", `{"price":99,"heck":["drat"]}`, "", "****, drat", `{"price":99,"****":["drat"]}`},
+		{"hi", `{"a":"dar","b":"n","c":["da","rn"]}`, "", "hi", `{"a":"dar","b":"n","c":["da","rn"]}`},
+	} {
+		id := fmt.Sprint("m", i)
+		send := fmt.Sprintf(`"body":%q,"kind":"poll","ext":%s}`, c.body, c.ext)
+		n.send(fmt.Sprintf(`{"t":"send","id":%q,`, id) + send)
+		called := callV1(t, s, http.MethodPost, pathMessages, "u", fmt.Sprintf(`{"id":%q,`, "over HTTP "+id)+send)
+		if c.code != "" {
+			n.wantRefused(id, c.code, "", false)
+			if called.status != http.StatusForbidden || !strings.Contains(called.body, `"`+c.code+`"`) {
+				t.Errorf("%s over HTTP: %d %s; want %s", send, called.status, called.body, c.code)
+			}
+			continue
+		}
+		if called.status != http.StatusCreated {
+			t.Errorf("%s over HTTP: %d %s", send, called.status, called.body)
+		}
+		for shown := 0; shown < 2; {
+			f, err := n.next()
+			if err != nil || f.T != "ack" && f.T != "batch" {
+				t.Fatalf("next frame = %+v, %v; want ack or batch", f, err)
+			}
+			if f.T == "ack" {
+				continue
+			}
+			for _, m := range f.messages(t) {
+				if shown++; m.Body != c.shown || sameJSON(string(m.Ext), c.shownExt) != nil {
+					t.Errorf("%s is shown as %q with %s; want %q with %s", send, m.Body, m.Ext, c.shown, c.shownExt)
+				}
+			}
+		}
+	}
+	wantFound(t, s, 0, 4, 0, 2, 10)
 }
 
 // refusedByFilter has a message refused, and nobody else notices.
@@ -217,9 +267,11 @@ func TestFilter_ModeratorsAreExempt(t *testing.T) {
 			s.edge.Hall.RulesChanged("r", ev)
 		}
 		n, _ := dialAs(t, s, signedToken(t, c.user, grants("r", c.can.Names()...)))
-		n.send(`{"t":"send","id":"1","body":"darn"}`)
+		n.send(`{"t":"send","id":"1","body":"darn","ext":{"darn":["heck"]}}`)
 		if c.exempt {
-			n.wantAll("ack", "batch")
+			if m := n.wantAll("ack", "batch")["batch"].messages(t); len(m) != 1 || string(m[0].Ext) != `{"darn":["heck"]}` {
+				t.Errorf("%s is shown as %+v; want the ext as it was", c.user, m)
+			}
 		} else {
 			n.wantRefused("1", "blocked", "", false)
 		}

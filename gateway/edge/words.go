@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"barrage/codec"
 	"barrage/gateway/filter"
 	"barrage/internal/chat"
 	"barrage/internal/once"
@@ -84,24 +86,44 @@ type List struct {
 	Stored bool // it is of the store
 }
 
-// Check says what becomes of a message of a user with these rights in a room, and its text, which is another one with
-// filter.Mask alone. It counts, and logs what moderators want to look at. Moderators say what they like. It never
-// blocks.
-func (w *Words) Check(rm *room.Room, user string, r *Rights, text string) (filter.Action, string) {
+// Check says what becomes of a message of a user with these rights in a room, and its text and its ext, in which terms
+// with filter.Mask are asterisks. ext is as codec.Op has it, nil for none; each text in it is looked at by itself, and
+// the strongest action counts. It counts, and logs what moderators want to look at. Moderators say what they like. It
+// never blocks.
+func (w *Words) Check(rm *room.Room, user string, r *Rights, text string, ext json.RawMessage) (filter.Action, string, json.RawMessage) {
 	f := w.filter.Load()
 	if f == nil {
-		return filter.None, text
+		return filter.None, text, ext
 	}
-	v := f.Check(text)
+	v, masked := f.Check(text), ext
+	if len(ext) > 0 {
+		v, masked = checkExt(f, v, ext)
+	}
 	if v.Action == filter.None || rm.RoleOf(user, r.Rank()) >= chat.RoleModerator {
-		return filter.None, text
+		return filter.None, text, ext
 	}
 	w.found[v.Action].Add(1)
 	if v.Action == filter.Flag {
 		w.log.Info("message flagged by the word filter", "room", rm.ID(), "user", user, "tags", v.Tags)
 	}
-	w.log.Debug("the word filter has found something", "action", v.Action, "room", rm.ID(), "user", user, "tags", v.Tags, "text", text)
-	return v.Action, v.Text
+	w.log.Debug("the word filter has found something", "action", v.Action, "room", rm.ID(), "user", user, "tags", v.Tags, "text", text,
+		"ext", string(ext))
+	return v.Action, v.Text, masked
+}
+
+// checkExt adds what a filter says of the texts of an ext to what it says of their message.
+func checkExt(f *filter.Filter, v filter.Verdict, ext json.RawMessage) (all filter.Verdict, masked json.RawMessage) {
+	masked = codec.RewriteExt(ext, func(text string) string {
+		found := f.Check(text)
+		v.Action = max(v.Action, found.Action)
+		if len(found.Tags) > 0 {
+			v.Tags = slices.Concat(v.Tags, found.Tags)
+		}
+		return found.Text
+	})
+	slices.Sort(v.Tags)
+	v.Tags = slices.Compact(v.Tags)
+	return v, masked
 }
 
 // Found is how many messages the filter had an action for.

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"barrage/codec"
 	"barrage/gateway/filter"
 )
 
@@ -118,5 +121,52 @@ func TestWords_Reload(t *testing.T) {
 	before := w.filter.Load()
 	if err := w.Reload(cfg); err != nil || w.filter.Load() != before {
 		t.Errorf("the same again: %v, and another filter; want the one there is", err)
+	}
+}
+
+// BenchmarkWords_Check is what 10,000 terms cost a message, none of which is in it: without an ext, with one, and with
+// the dearest ones; beside them the body that is as long as those.
+func BenchmarkWords_Check(b *testing.B) {
+	var list strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&list, "term%05d\n", i)
+	}
+	regexps := list.String()
+	for i := range filter.MaxRegexps {
+		regexps += fmt.Sprintf("re:[a-f]\\d.{%d}\n", i%4+1)
+	}
+	const body = "well said, well said, well said, well said, well said, well."
+	answer := `{"reply":{"user_id":"3","id":"c-1","name":"Ann","body":"` + body + `"},"mentions":["3"]}`
+	for _, c := range []struct{ name, list, body, ext string }{
+		{"no filter", "", body, answer},
+		{"no ext", list.String(), body, ""},
+		{"an answer", list.String(), body, answer},
+		{"a text of 4 KiB", list.String(), body, `"` + strings.Repeat("a ", codec.MaxExt/2-1) + `"`},
+		{"texts of 1 byte", list.String(), body, `["a"` + strings.Repeat(`,"a"`, (codec.MaxExt-5)/4) + `]`},
+		{"a body of 4 KiB", list.String(), strings.Repeat("a ", codec.MaxExt/2), ""},
+		{"100 regexps/an answer", regexps, body, answer},
+		{"100 regexps/texts of 1 byte", regexps, body, `["a"` + strings.Repeat(`,"a"`, (codec.MaxExt-5)/4) + `]`},
+		{"100 regexps/a body of 4 KiB", regexps, strings.Repeat("a ", codec.MaxExt/2), ""},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			cfg := defaultFilter()
+			if c.list != "" {
+				path := filepath.Join(b.TempDir(), "words.txt")
+				if err := os.WriteFile(path, []byte(c.list), 0o600); err != nil {
+					b.Fatal(err)
+				}
+				cfg.Files = []string{path}
+			}
+			w := newWords(nil, time.Now, slog.New(slog.DiscardHandler))
+			if err := w.Reload(cfg); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if action, _, _ := w.Check(nil, "u", nil, c.body, json.RawMessage(c.ext)); action != filter.None {
+					b.Fatal(action)
+				}
+			}
+		})
 	}
 }

@@ -209,7 +209,7 @@ func (m *member) Message(op codec.Opcode, payload []byte) error {
 		return m.over(&m.fastIM.edge.Stats.Forbidden)
 	}
 	// What is refused is counted; FastIM clients have no word for it.
-	action, text := m.fastIM.edge.Words.Check(m.Place.Room(), m.User(), m.Rights(), string(payload))
+	action, text, _ := m.fastIM.edge.Words.Check(m.Place.Room(), m.User(), m.Rights(), string(payload), nil)
 	if action == filter.Block {
 		return m.refused()
 	}

@@ -134,8 +134,8 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 // waits for a moderator then.
 func (n *API) post(rm *room.Room, from room.Author, user string, rs *edge.Rights, op *codec.Op) (held bool, err error) {
 	op.User = rs.Info
-	action, body := n.edge.Words.Check(rm, user, rs, op.Body)
-	op.Body = body
+	var action filter.Action
+	action, op.Body, op.Ext = n.edge.Words.Check(rm, user, rs, op.Body, op.Ext)
 	switch action {
 	case filter.Block:
 		return false, &room.RefusedError{Code: room.CodeBlocked}
