@@ -210,10 +210,23 @@ func testNewsBounded(s *harness) {
 	}
 }
 
-// TestFeed_Storm: a room that is offered too much says so.
+// TestFeed_Storm: a room that is offered too much says so, also where nothing of what comes next is left out. One that
+// takes all it is offered does not.
 func TestFeed_Storm(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 2, Burst: 2}, func(h *harness, wait func(time.Duration)) {
 		h.now = time.Now
+		for n, c := range []struct {
+			high int
+			want chat.Storm
+		}{{2, chat.Storm{}}, {7, chat.Storm{}}, {1, chat.Storm{Offered: 7, Shown: 2}}} {
+			_, err := h.Publish(t.Context(), "r", stormBatch(&n, 0, 0, c.high, 0))
+			noError(t, err)
+			if f := h.feed(1); f.Storm != c.want {
+				t.Errorf("of %d high ones it is %+v; want %+v", c.high, f.Storm, c.want)
+			}
+			wait(time.Second)
+		}
+		wait(3 * time.Second)
 		many := drafts("r", "u", 1, 2, 3, 4, 5, 6, 7, 8)
 		noError(t, h.send(t.Context(), "r", many))
 		if f := h.feed(1); f.Storm != (chat.Storm{}) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"barrage/internal/chat"
+	"barrage/redisx"
 )
 
 // This file is about what a node knows without asking: tokens and memberships.
@@ -44,9 +45,13 @@ func (h *harness) callsOf(f func()) uint64 {
 	return h.Stats().Calls - before
 }
 
-// TestRedis_ForgetsBeforeItReturns: who is told that a token is set, or revoked, finds it so on that node at once.
+// TestRedis_ForgetsBeforeItReturns: who is told that a token is set, or revoked, finds it so on that node at once, and
+// where a user has one token, the one before it at its end.
 func TestRedis_ForgetsBeforeItReturns(t *testing.T) {
 	s, _ := newPair(t)
+	one := limits
+	one.TokensPerUser = 1
+	s.Store.(*redisx.Redis).Reload(one)
 	right := func(cred chat.Credential) bool {
 		states, err := s.CheckTokens(t.Context(), []chat.Credential{cred})
 		return err == nil && states[0] == chat.TokenRight
@@ -56,11 +61,22 @@ func TestRedis_ForgetsBeforeItReturns(t *testing.T) {
 		all.Go(func() {
 			for i := range 100 {
 				cred := chat.Credential{UserID: fmt.Sprint("u", user), Token: fmt.Sprint(i)}
-				if err := s.SetToken(t.Context(), cred.UserID, cred.Token); err != nil || !right(cred) {
-					t.Errorf("%+v was set (%v), and does not count", cred, err)
+				before := chat.Credential{UserID: cred.UserID, Token: "before"}
+				if err := s.SetToken(t.Context(), before.UserID, before.Token); err != nil || !right(before) {
+					t.Errorf("%+v was set (%v), and does not count", before, err)
+				}
+				if err := s.SetToken(t.Context(), cred.UserID, cred.Token); err != nil || right(before) || !right(cred) {
+					t.Errorf("%+v was set (%v), and does not count, or the one before it does", cred, err)
 				}
 				if err := s.RevokeUser(t.Context(), cred.UserID, time.Now()); err != nil || right(cred) {
 					t.Errorf("%+v was revoked (%v), and counts", cred, err)
+				}
+				signed := chat.Credential{Signed: true, ID: fmt.Sprint(user, ".", i)}
+				if !right(signed) {
+					t.Errorf("%+v does not count", signed)
+				}
+				if err := s.RevokeToken(t.Context(), signed.ID, time.Now().Add(time.Hour)); err != nil || right(signed) {
+					t.Errorf("%+v was revoked (%v), and counts", signed, err)
 				}
 			}
 		})

@@ -340,21 +340,21 @@ func TestRedis_TwoNodesOneOrder(t *testing.T) {
 	}
 }
 
-// TestRedis_TSOfEarlierBucket moves what was written to the bucket before the present.
+// TestRedis_TSOfEarlierBucket moves what was written to the bucket before the present: a user's next message is later
+// all the same, also where all others of its batch, and its node, have been here since.
 func TestRedis_TSOfEarlierBucket(t *testing.T) {
 	s, raw := newPair(t)
-	// A bucket may begin between the two looks at the clock.
-	now := raw.strings("TIME")[0]
-	var seconds int64
-	_, err := fmt.Sscan(now, &seconds)
-	noError(t, err)
-	for b := seconds/30 - 1; b <= seconds/30; b++ {
-		raw.do("HSET", fmt.Sprintf("gmu:r:%d", b), "u", "5000")
+	raw.early(t)
+	for n, batch := range [][]chat.Draft{
+		drafts("r", "u", 5000), drafts("r", "v", 1), slices.Concat(drafts("r", "v", 2), drafts("r", "u", 1000)),
+	} {
+		_, err := s.put(t.Context(), "r", fmt.Sprintf("n.%d", n+1), batch)
+		noError(t, err)
+		if n == 0 {
+			raw.shift("gmu:", "ub", -1)
+		}
 	}
-	raw.do("DEL", fmt.Sprintf("gmu:r:%d", seconds/30))
-	s.publish(t, "r", "u", 1000)
-	h := s.newest(t, "r", 1)
-	m, err := codec.ParseMessage(h.Entries[0].JSON)
+	m, err := codec.ParseMessage(s.newest(t, "r", 1).Entries[0].JSON)
 	wantEqual(t, "ts", m.TS, err, 5001)
 }
 
