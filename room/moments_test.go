@@ -13,246 +13,183 @@ import (
 
 // This file takes messages away at every moment of their way.
 
-// A recall comes at every moment of a message's way: no member shows it, whatever the order.
-func TestDoubt_RecalledAtEachMoment(t *testing.T) {
-	recall := func(f *fixture, over *fakeStore) {
-		e := f.store.stored()
-		ev, err := over.Recall(f.t.Context(), "1", "v", codec.Timestamp(e[len(e)-1].JSON))
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		if over == f.store {
-			f.hall.Recalled("1", ev)
-		}
-	}
-	for _, c := range []struct {
-		name string
-		does func(f *fixture)
-	}{
-		{"before its event", func(f *fixture) {
-			f.store.set(func(s *fakeStore) { s.slow = true })
+// moment is one of a message's way at which it is taken back, or the room cleared: does has it said, and takes do that
+// over a node.
+type moment struct {
+	name string
+	does func(f *fixture, takes func(over *fakeStore))
+	on   int // messages said behind that
+}
+
+var moments = []moment{
+	{"before its event", func(f *fixture, takes func(over *fakeStore)) {
+		f.store.set(func(s *fakeStore) { s.slow = true })
+		f.saysElsewhere("v", "x")
+		takes(f.store)
+		f.store.hurry()
+	}, 0},
+	{"its event is lost", func(f *fixture, takes func(over *fakeStore)) {
+		f.unheard(func() { f.saysElsewhere("v", "x") })
+		takes(f.other)
+	}, 0},
+	{"unheard", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		f.unheard(func() { takes(f.other) })
+		f.hall.Resumed()
+	}, 0},
+	{"both events are lost", func(f *fixture, takes func(over *fakeStore)) {
+		f.unheard(func() {
 			f.saysElsewhere("v", "x")
-			recall(f, f.store)
-			f.store.hurry()
-		}},
-		{"its event is lost", func(f *fixture) {
-			f.store.deafen()
-			f.saysElsewhere("v", "x")
-			f.store.hear()
-			recall(f, f.other)
-		}},
-		{"both events are lost", func(f *fixture) {
-			f.store.deafen()
-			f.saysElsewhere("v", "x")
-			recall(f, f.other)
-			f.store.hear()
-			f.hall.Resumed()
-		}},
-		{"while the history is read", func(f *fixture) {
-			f.store.deafen()
-			f.saysElsewhere("v", "x")
-			f.store.hear()
-			f.store.set(func(s *fakeStore) { s.between = func() { recall(f, f.other) } })
-			f.hall.Resumed()
-		}},
-		{"while the history is read, over this node", func(f *fixture) {
-			f.store.deafen()
-			f.saysElsewhere("v", "x")
-			f.store.hear()
-			f.store.set(func(s *fakeStore) { s.between = func() { recall(f, f.store) } })
-			f.hall.Resumed()
-		}},
-		{"while the store is away", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			f.store.away()
-			f.hall.Away(errAway)
-			recall(f, f.other)
-			f.store.deafen()
-			f.store.hear()
-			f.back()
-		}},
-		{"and the store loses the recall", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			recall(f, f.other)
-			f.store.goBack(2)
-			f.hall.Resumed()
-		}},
-		{"and the store loses both, and it is said again", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			recall(f, f.other)
-			f.store.goBack(1)
-			f.saysElsewhere("v", "x")
-		}},
-		{"and the store loses the message, not what a replica knows of it", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			recall(f, f.other)
-			f.store.lose(keyMeta)
-			f.hall.Resumed()
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, nil, Hooks{})
-			r := f.open("1")
-			m := f.native(r)
-			f.post(r, "first")
-			f.settle()
-			f.now = f.now.Add(time.Second)
-			f.clock.add(time.Second)
-			c.does(f)
-			f.settle()
-			f.post(r, "last")
-			f.settle()
-			shown := map[string]bool{}
-			for _, fr := range m.frames(t) {
-				for _, msg := range fr.Messages {
-					shown[msg.Body] = true
-				}
-				if fr.T == "recalled" {
-					delete(shown, "vx")
-				}
-			}
-			for _, e := range f.store.stored() {
-				if strings.Contains(e.JSON, `"vx"`) {
-					t.Errorf("the history has %s", e.JSON)
-				}
-			}
-			for _, e := range r.newest.last(50) {
-				if strings.Contains(e.JSON, `"vx"`) {
-					t.Errorf("newcomers are given %s", e.JSON)
-				}
-			}
-			if shown["vx"] || !shown["first"] || !shown["last"] {
-				t.Errorf("the member shows %v; want first and last", shown)
-			}
+			takes(f.other)
 		})
+		f.hall.Resumed()
+	}, 0},
+	{"while the history is read", func(f *fixture, takes func(over *fakeStore)) {
+		f.unheard(func() { f.saysElsewhere("v", "x") })
+		f.store.set(func(s *fakeStore) { s.between = func() { takes(f.other) } })
+		f.hall.Resumed()
+	}, 0},
+	{"while the history is read, over this node", func(f *fixture, takes func(over *fakeStore)) {
+		f.unheard(func() { f.saysElsewhere("v", "x") })
+		f.store.set(func(s *fakeStore) { s.between = func() { takes(f.store) } })
+		f.hall.Resumed()
+	}, 0},
+	{"while the store is away", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		f.store.away()
+		f.hall.Away(errAway)
+		takes(f.other)
+		f.unheard(func() {})
+		f.back()
+	}, 0},
+	{"and the store goes back to before", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		takes(f.other)
+		f.store.goBack(2)
+		f.hall.Resumed()
+	}, 0},
+	{"and the store loses both, and it is said again", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		takes(f.other)
+		f.store.goBack(1)
+		f.saysElsewhere("v", "x")
+	}, 0},
+	{"and the store goes back to before, and on", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		takes(f.other)
+		f.store.goBack(2)
+		f.unheard(func() {
+			f.publishFrom("1", "w", "on")
+			f.publishFrom("1", "w", "and on")
+		})
+		f.hall.Resumed()
+	}, 2},
+	{"and the count is lost, which a replica knows", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		takes(f.other)
+		f.store.lose(keyMeta)
+		f.hall.Resumed()
+	}, 0},
+	{"and the count is lost, and nobody looks", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		takes(f.other)
+		f.store.lose(keyMeta)
+	}, 0},
+	{"and the log is lost", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		f.unheard(func() {
+			takes(f.other)
+			f.store.lose(keyRecalls)
+		})
+		f.hall.Resumed()
+	}, 0},
+	{"by an answer that is lost, then once more", func(f *fixture, takes func(over *fakeStore)) {
+		f.saysElsewhere("v", "x")
+		f.settle()
+		f.unheard(func() {
+			f.store.loseAnswers()
+			takes(f.store)
+			f.store.answers()
+		})
+		takes(f.store)
+	}, 0},
+}
+
+// A message is taken away at every moment of its way, alone or with all of the room: no member shows it, whatever the
+// order, and all get what comes behind.
+func TestDoubt_TakenAwayAtEachMoment(t *testing.T) {
+	recall := func(f *fixture, over *fakeStore) (chat.Event, error) {
+		return over.recallThat("1", func(e chat.Entry) bool { return strings.Contains(e.JSON, `"vx"`) })
+	}
+	clearRoom := func(f *fixture, over *fakeStore) (ev chat.Event, err error) {
+		ev, _, err = over.Purge(f.t.Context(), "1", f.hall.Position("1"), chat.Purge{})
+		return ev, err
+	}
+	for name, way := range map[string]struct {
+		take func(f *fixture, over *fakeStore) (chat.Event, error)
+		want []string // on the screen, of first, vx and last
+	}{"recalled": {recall, []string{"first", "last"}}, "cleared": {clearRoom, []string{"last"}}} {
+		for _, m := range moments {
+			t.Run(name+" "+m.name, func(t *testing.T) {
+				f := newFixture(t, nil, Hooks{})
+				r := f.open("1")
+				viewer := f.native(r)
+				f.post(r, "first")
+				f.settle()
+				f.tick(time.Second)
+				f.now = f.clock.Now()
+				f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
+				m.does(f, func(over *fakeStore) {
+					ev, err := way.take(f, over)
+					if err == nil && over == f.store {
+						f.hall.Recalled("1", ev)
+					}
+				})
+				f.settle()
+				f.settle()
+				f.post(r, "last")
+				f.settle()
+				if screen := viewer.screen(t, "first", "vx", "last"); !slices.Equal(screen, way.want) {
+					t.Errorf("the member shows %v; want %v: %v", screen, way.want, viewer.texts(t))
+				}
+				if n, want := len(f.store.stored()), len(way.want)+m.on; n != want {
+					t.Errorf("%d messages are left; want %d", n, want)
+				}
+				for _, e := range slices.Concat(f.store.stored(), r.newest.last(50)) {
+					if strings.Contains(e.JSON, `"vx"`) || name == "cleared" && strings.Contains(e.JSON, `"first"`) {
+						t.Errorf("there is still %s", e.JSON)
+					}
+				}
+			})
+		}
 	}
 }
 
-// The room is cleared at every moment: nobody is given what was before, and all get what comes behind.
-func TestDoubt_ClearedAtEachMoment(t *testing.T) {
-	clears := func(f *fixture, over *fakeStore) {
-		ev, _, err := over.Purge(f.t.Context(), "1", f.hall.Position("1"), chat.Purge{})
-		if err != nil {
-			f.t.Fatal(err)
+// screen is which of some messages a native member shows in the end.
+func (m *member) screen(tb testing.TB, bodies ...string) (shown []string) {
+	tb.Helper()
+	for _, fr := range m.frames(tb) {
+		switch fr.T {
+		case "cleared":
+			shown = nil
+		case "recalled":
+			shown = slices.DeleteFunc(shown, func(body string) bool { return body == "vx" })
 		}
-		if over == f.store {
-			f.hall.Recalled("1", ev)
+		for _, msg := range fr.Messages {
+			if slices.Contains(bodies, msg.Body) {
+				shown = append(shown, msg.Body)
+			}
 		}
 	}
-	for _, c := range []struct {
-		name string
-		does func(f *fixture)
-		on   int // messages said behind the clear
-	}{
-		{"before the event of a message", func(f *fixture) {
-			f.store.set(func(s *fakeStore) { s.slow = true })
-			f.saysElsewhere("v", "x")
-			clears(f, f.store)
-			f.store.hurry()
-		}, 0},
-		{"unheard", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			f.store.deafen()
-			clears(f, f.other)
-			f.store.hear()
-			f.hall.Resumed()
-		}, 0},
-		{"while the history is read", func(f *fixture) {
-			f.store.deafen()
-			f.saysElsewhere("v", "x")
-			f.store.hear()
-			f.store.set(func(s *fakeStore) { s.between = func() { clears(f, f.other) } })
-			f.hall.Resumed()
-		}, 0},
-		{"and the store goes back to before", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			clears(f, f.other)
-			f.store.goBack(2)
-			f.hall.Resumed()
-		}, 0},
-		{"and the store goes back to before, and on", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			clears(f, f.other)
-			f.store.goBack(2)
-			f.store.deafen()
-			f.publishFrom("1", "w", "on")
-			f.publishFrom("1", "w", "and on")
-			f.store.hear()
-			f.hall.Resumed()
-		}, 2},
-		{"and the count is lost", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			clears(f, f.other)
-			f.store.lose(keyMeta)
-		}, 0},
-		{"and the log is lost", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			f.store.deafen()
-			clears(f, f.other)
-			f.store.lose(keyRecalls)
-			f.store.hear()
-			f.hall.Resumed()
-		}, 0},
-		{"by an answer that is lost, then once more", func(f *fixture) {
-			f.saysElsewhere("v", "x")
-			f.settle()
-			f.store.deafen()
-			f.store.loseAnswers()
-			_, _, _ = f.store.Purge(f.t.Context(), "1", f.hall.Position("1"), chat.Purge{})
-			f.store.answers()
-			f.store.hear()
-			clears(f, f.store)
-		}, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, nil, Hooks{})
-			r := f.open("1")
-			m := f.native(r)
-			f.post(r, "first")
-			f.settle()
-			f.tick(time.Second)
-			f.now = f.clock.Now()
-			f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
-			c.does(f)
-			f.settle()
-			f.settle()
-			f.post(r, "last")
-			f.settle()
-			var screen []string
-			for _, text := range m.texts(t) {
-				if strings.Contains(text, `"t":"cleared"`) {
-					screen = nil
-				}
-				if strings.Contains(text, `"t":"batch"`) {
-					for _, b := range []string{"first", "vx", "last"} {
-						if strings.Contains(text, `"`+b+`"`) {
-							screen = append(screen, b)
-						}
-					}
-				}
-			}
-			if len(screen) != 1 || screen[0] != "last" {
-				t.Errorf("the member shows %v of first, vx and last; want last: %v", screen, m.texts(t))
-			}
-			if n := len(f.store.stored()); c.on != n-1 {
-				t.Errorf("%d messages are left; want %d said behind the clear, and the last", n, c.on)
-			}
-			for _, e := range slices.Concat(f.store.stored(), r.newest.last(50)) {
-				if strings.Contains(e.JSON, `"vx"`) || strings.Contains(e.JSON, `"first"`) {
-					t.Errorf("there is still %s", e.JSON)
-				}
-			}
-		})
-	}
+	return shown
 }
 
 // The room is cleared in a later epoch than the snapshot is of to which the store goes back, or in the same one, which

@@ -14,11 +14,16 @@ import (
 
 // This file is what members and newcomers are told of purges and clears, and where recalls were forgotten.
 
-// deaf has the fixture's node miss what happens, and look into the store afterwards.
-func (f *fixture) deaf(happens func()) {
+// unheard has the fixture's node miss what happens.
+func (f *fixture) unheard(happens func()) {
 	f.store.deafen()
 	happens()
 	f.store.hear()
+}
+
+// deaf is unheard, and has the node look into the store afterwards.
+func (f *fixture) deaf(happens func()) {
+	f.unheard(happens)
 	f.hall.Resumed()
 	f.settle()
 }
