@@ -2,7 +2,7 @@ import type { Room } from "./room.cjs";
 import type { Message } from "./types.cjs";
 /** OverlayOptions say how comments are shown. */
 export interface OverlayOptions {
-    /** look: comments fly, stand in a list of the newest, or both. Default "fly". */
+    /** look: comments fly, stand in a list of the newest, or both. Default "fly"; a list for people who want nothing to move. */
     look?: "fly" | "list" | "both";
     /** lines is how many the list has at most, 1 to 100. Default 8. */
     lines?: number;
@@ -19,14 +19,16 @@ export interface OverlayOptions {
     /** hide leaves a message out; default none. */
     hide?: (message: Message) => boolean;
 }
-/** Shown is the part of a Room that an overlay shows. */
-export type Shown = Pick<Room, "on" | "epoch">;
-/** overlayStyle is the style sheet that an overlay needs, for the document or the shadow root that it stands in. */
+/** Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now. */
+export type Shown = Pick<Room, "on" | "epoch"> & {
+    readonly date?: number;
+};
+/** overlayStyle is the style sheet of overlays, which they bring along where their document or shadow root has none. */
 export declare const overlayStyle = "\n.barrage { position: absolute; inset: 0; overflow: hidden; pointer-events: none; color: var(--barrage-color, #fff); font: var(--barrage-weight, 600) var(--barrage-size, 22px)/1.35 var(--barrage-font, system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 / .85), 0 0 2px rgb(0 0 0 / .85)); }\n.barrage-sky { position: absolute; inset: 0 0 auto; width: 100%; height: calc(100% * var(--barrage-area, 1)); }\n.barrage-list { position: absolute; inset: auto 0 0; display: grid; gap: var(--barrage-gap, .15em); margin: 0; padding: var(--barrage-padding, .6em); list-style: none; }\n.barrage-row { overflow-wrap: anywhere; }\n.barrage-name { margin-inline-end: .45em; color: var(--barrage-accent, oklch(.86 .12 var(--barrage-hue))); unicode-bidi: isolate; }\n.barrage-text { unicode-bidi: isolate; font-weight: var(--barrage-text-weight, 500); }\n.barrage-said { color: var(--barrage-accent, #ffe9a8); }\n.barrage-fades .barrage-row { animation: barrage-out 600ms var(--barrage-fade) both; }\n@keyframes barrage-out { to { opacity: 0; } }\n@media (prefers-reduced-motion: reduce) { .barrage-sky { display: none; } }\n";
 /** Overlay shows what a room says. It draws once a frame, and leaves out what nobody could read. */
 export declare class Overlay {
     #private;
-    /** An Overlay fills place, which is positioned, and whose document or shadow root has overlayStyle. It throws a BarrageError with code "invalid" for options that make no sense. */
+    /** An Overlay fills place, which is positioned. It throws a BarrageError with code "invalid" for what makes no sense. */
     constructor(place: HTMLElement | ShadowRoot, options?: OverlayOptions);
     /** show shows what this room says from now on, and no other one's any more. */
     show(room: Shown): void;

@@ -1,3 +1,3 @@
-import{useEffect as u,useMemo as m,useRef as y,useSyncExternalStore as w}from"react";function i({url:o,room:t,userId:r,token:e,keep:n}){return JSON.stringify([o,t,r,typeof e=="string"?e:null,n])}function s(o,t){let{getToken:r,token:e}=o,n=()=>{let{getToken:f,token:c}=t();return f??c};
-if(r===void 0&&typeof e!="function")return o;let{token:a,...p}=o;return{...p,getToken:()=>n()()}}import{RoomStore as l}from"./barrage.mjs";function k(o){let t=y(o);u(()=>{t.current=o});let r=i(o),e=m(()=>new l(s(o,()=>t.current)),[r]),n=w(e.subscribe,e.view,e.nothing);return m(()=>({...n,...e.acts,
-room:()=>e.room}),[n,e])}export{k as useRoom};
+import{useEffect as y,useMemo as p,useRef as l,useSyncExternalStore as w}from"react";function s(e){let{url:n,room:r,userId:o,token:t,keep:i}=e??{};return JSON.stringify([n,r,o,typeof t=="string"?t:null,i])}function m(e,n){let{getToken:r,token:o}=e??{},t=()=>{let{getToken:f,token:u}=n();
+return f??u};if(r===void 0&&typeof o!="function")return e;let{token:i,...c}=e;return{...c,getToken:()=>t()()}}import{RoomStore as d}from"./barrage.mjs";function V(e){let n=l(e);y(()=>{n.current=e});let r=s(e),o=p(()=>new d(m(e,()=>n.current)),[r]),t=w(o.subscribe,o.view,o.nothing);return p(()=>({...t,...o.acts,
+room:()=>o.room}),[t,o])}export{V as useRoom};

@@ -13,7 +13,7 @@ export interface ReplayOptions {
 }
 /**
  * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each; what is no
- * message is left out.
+ * message is left out. It throws a BarrageError with code "invalid" for what is no string.
  */
 export declare function readExport(text: string): Message[];
 /**
@@ -24,7 +24,9 @@ export declare class Replay {
     #private;
     readonly epoch = "replay";
     /** A Replay throws a BarrageError with code "invalid" for what makes no sense. Messages are in any order. */
-    constructor(video: VideoLike, messages: readonly Message[], { t0, keep }?: ReplayOptions);
+    constructor(video: VideoLike, messages: readonly Message[], options?: ReplayOptions);
+    /** date is what the clock said when what the video shows happened, in ms since 1970. */
+    get date(): number;
     /** on adds a listener; the function returned removes it. Of a Room's events there are message and cleared. */
     on<E extends keyof RoomEvents>(event: E, listener: (...args: RoomEvents[E]) => void): () => void;
     /** start follows the video with each frame; the function returned ends that. */

@@ -2,7 +2,7 @@
 // Where there are no elements, as on a server that renders pages, it can be imported and does nothing.
 
 import type { BarrageError } from "./errors.js";
-import { Overlay, type OverlayOptions, overlayStyle } from "./overlay.js";
+import { Overlay, type OverlayOptions } from "./overlay.js";
 import { Room } from "./room.js";
 import type { GetToken, RoomOptions } from "./types.js";
 
@@ -41,6 +41,7 @@ export class BarrageRoom extends Base {
   }
 
   connectedCallback(): void {
+    this.#adopt();
     this.#again();
   }
 
@@ -50,6 +51,14 @@ export class BarrageRoom extends Base {
 
   attributeChangedCallback(): void {
     this.#again();
+  }
+
+  /** #adopt takes the getToken that a page set before this class was there: as the element's own it hides ours. */
+  #adopt(): void {
+    if (!Object.hasOwn(this, "getToken")) return;
+    const early = this as { getToken?: GetToken | undefined }, give = early.getToken;
+    delete early.getToken;
+    this.getToken = give;
   }
 
   /** #again begins anew, once for all that changes together. */
@@ -88,7 +97,7 @@ export class BarrageRoom extends Base {
   #shadow(): ShadowRoot {
     if (this.shadowRoot) return this.shadowRoot;
     const root = this.attachShadow({ mode: "open" }), sheet = new CSSStyleSheet();
-    sheet.replaceSync(hostStyle + overlayStyle);
+    sheet.replaceSync(hostStyle);
     root.adoptedStyleSheets = [sheet];
     return root;
   }

@@ -1,6 +1,6 @@
 // Events and who listens to them.
 
-import { invalid } from "./check.js";
+import { invalid, shown } from "./check.js";
 
 /** Emitter hands typed events to their listeners, in the order in which they were added. */
 export class Emitter<Events extends { [E in keyof Events]: unknown[] }> {
@@ -8,7 +8,7 @@ export class Emitter<Events extends { [E in keyof Events]: unknown[] }> {
 
   /** on adds a listener; the function returned removes it. */
   on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): () => void {
-    if (typeof listener !== "function") throw invalid(`cannot listen to ${String(event)}: the listener is no function but ${typeof listener}`);
+    if (typeof listener !== "function") throw invalid(`cannot listen to ${shown(event)}: the listener is no function but ${typeof listener}`);
     const own = (...args: Events[E]) => listener(...args); // the same listener may be added twice
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), own]);
     return () => {

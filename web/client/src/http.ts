@@ -1,5 +1,6 @@
 // The HTTP side of the protocol: history, and why a handshake failed.
 
+import { shown } from "./check.js";
 import type { Env } from "./env.js";
 import { HttpError } from "./errors.js";
 import type { Place } from "./stream.js";
@@ -110,7 +111,7 @@ export class Api {
     } catch (err) {
       if (err instanceof HttpError) throw err;
       if (timeout.signal.aborted && !signal.aborted) throw new HttpError(0, "timeout", `cannot get ${url.pathname}: no answer within ${requestMs} ms`);
-      throw new HttpError(0, signal.aborted ? "closed" : "network", `cannot get ${url.pathname}: ${err instanceof Error ? err.message : String(err)}`);
+      throw new HttpError(0, signal.aborted ? "closed" : "network", `cannot get ${url.pathname}: ${err instanceof Error ? err.message : shown(err)}`);
     } finally {
       cancel();
       signal.removeEventListener("abort", abort);
@@ -122,7 +123,7 @@ export class Api {
     try {
       return this.#fetch(url.href, { headers: fitsHeader(token) ? { Authorization: `Bearer ${token}` } : {}, signal });
     } catch (err) {
-      throw new HttpError(0, "invalid", `cannot get ${url.pathname}: ${String(err)}`);
+      throw new HttpError(0, "invalid", `cannot get ${url.pathname}: ${shown(err)}`);
     }
   }
 

@@ -1,7 +1,7 @@
 // The options of a Room, checked once. What is wrong is said where the Room is made: later
 // it would look like a network that fails.
 
-import { flaw, invalid } from "./check.js";
+import { flaw, invalid, json, shown } from "./check.js";
 import { checkToken } from "./token.js";
 import type { FetchLike, GetToken, RoomOptions, WebSocketClass } from "./types.js";
 
@@ -26,7 +26,7 @@ export interface Settings {
 
 /** readOptions throws a BarrageError with code "invalid" where the options make no sense, "bad_token" where a token can be none. */
 export function readOptions(options: RoomOptions): Settings {
-  if (typeof options !== "object" || options === null) refuse(`the options are no object but ${String(options)}`);
+  if (typeof options !== "object" || options === null) refuse(`the options are no object but ${shown(options)}`);
   const { room, userId, fetch: fetcher = (...args) => fetch(...args) } = options;
   checkId("room", room);
   if (room === "." || room === "..") refuse(`room is "${room}", which no URL can name`);
@@ -36,7 +36,7 @@ export function readOptions(options: RoomOptions): Settings {
   if (!WebSocket) return refuse("there is no WebSocket here, pass one in the options");
   if (typeof fetcher !== "function") refuse("fetch is no function");
   const { gapLimit = 500 } = options;
-  if (gapLimit !== Infinity && !(Number.isSafeInteger(gapLimit) && gapLimit >= 0)) refuse(`gapLimit is ${String(gapLimit)}, want a whole number from 0`);
+  if (gapLimit !== Infinity && !(Number.isSafeInteger(gapLimit) && gapLimit >= 0)) refuse(`gapLimit is ${shown(gapLimit)}, want a whole number from 0`);
   return {
     room, userId: userId ?? "", token: readToken(options), base, gapLimit, WebSocket, fetch: fetcher,
     backoffBaseMs: positive("backoffBaseMs", options.backoffBaseMs ?? 1000),
@@ -63,7 +63,7 @@ function readToken({ token, getToken }: RoomOptions): string | GetToken {
 
 /** positive refuses what a timer takes for no time at all, and what never ends unless something else bounds it: the client would try again without a pause, or never. */
 function positive(name: string, ms: number, bounded = false): number {
-  return typeof ms === "number" && ms > 0 && (bounded || ms < Infinity) ? ms : refuse(`${name} is ${String(ms)}, want a number of ms above 0`);
+  return typeof ms === "number" && ms > 0 && (bounded || ms < Infinity) ? ms : refuse(`${name} is ${shown(ms)}, want a number of ms above 0`);
 }
 
 /** readBase reads the address of a server. fetch takes none with a name and a password in it. */
@@ -74,7 +74,7 @@ function readBase(url: unknown): URL {
   } catch {
     // said below
   }
-  if (!base || !/^(ws|http)s?:$/.test(base.protocol)) return refuse(`url is ${JSON.stringify(url)}, want ws://host:port`);
+  if (!base || !/^(ws|http)s?:$/.test(base.protocol)) return refuse(`url is ${shown(url, json)}, want ws://host:port`);
   if (base.username || base.password) refuse("url has a user name or a password, which no request may have");
   return base;
 }

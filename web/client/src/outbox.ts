@@ -1,7 +1,7 @@
 // What the user wants said: sends and recalls that wait for their answer, over
 // reconnects, what a moderator does, and likes that wait for their second.
 
-import { bytesOf } from "./check.js";
+import { bytesOf, shown } from "./check.js";
 import type { Env } from "./env.js";
 import { SendError, type ErrorCode } from "./errors.js";
 import { Pace } from "./pace.js";
@@ -142,7 +142,7 @@ export class Outbox {
     try {
       data = JSON.stringify({ ...ask, id });
     } catch (err) {
-      return Promise.reject(new SendError(id, "invalid", `cannot ${nameOf(ask)}: ${String(err)}`));
+      return Promise.reject(new SendError(id, "invalid", `cannot ${nameOf(ask)}: ${shown(err)}`));
     }
     let resolve!: Pending["resolve"], reject!: Pending["reject"];
     const promise = new Promise<Answer>((res, rej) => {

@@ -1,7 +1,7 @@
 // barrage-client/overlay: the comments of a room over a picture. They fly, or stand in a list, and nobody can click on
 // them. The names of its classes and its custom properties (--barrage-…) stay as they are: people's styles use them.
 
-import { invalid } from "./check.js";
+import { invalid, shown } from "./check.js";
 import { means } from "./recalls.js";
 import type { Room } from "./room.js";
 import { hueOf, nameOf } from "./show/names.js";
@@ -13,7 +13,7 @@ import type { Message } from "./types.js";
 
 /** OverlayOptions say how comments are shown. */
 export interface OverlayOptions {
-  /** look: comments fly, stand in a list of the newest, or both. Default "fly". */
+  /** look: comments fly, stand in a list of the newest, or both. Default "fly"; a list for people who want nothing to move. */
   look?: "fly" | "list" | "both";
   /** lines is how many the list has at most, 1 to 100. Default 8. */
   lines?: number;
@@ -31,15 +31,15 @@ export interface OverlayOptions {
   hide?: (message: Message) => boolean;
 }
 
-/** Shown is the part of a Room that an overlay shows. */
-export type Shown = Pick<Room, "on" | "epoch">;
+/** Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now. */
+export type Shown = Pick<Room, "on" | "epoch"> & { readonly date?: number };
 
 const rowsPerSecond = 30; // Nobody reads faster.
 const calmSize = 22; // px, of the Sky.
 const lookMs = 1000; // How often styles are looked at, which may come late, or change.
 const outMs = 600; // The end of a line's fading, see overlayStyle.
 
-/** overlayStyle is the style sheet that an overlay needs, for the document or the shadow root that it stands in. */
+/** overlayStyle is the style sheet of overlays, which they bring along where their document or shadow root has none. */
 export const overlayStyle = `
 .barrage { position: absolute; inset: 0; overflow: hidden; pointer-events: none; color: var(--barrage-color, #fff); font: var(--barrage-weight, 600) var(--barrage-size, 22px)/1.35 var(--barrage-font, system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 / .85), 0 0 2px rgb(0 0 0 / .85)); }
 .barrage-sky { position: absolute; inset: 0 0 auto; width: 100%; height: calc(100% * var(--barrage-area, 1)); }
@@ -76,15 +76,19 @@ export class Overlay {
   #epoch = () => "";
   #frame = 0;
   #lookedAt = -lookMs;
+  #dressed = false;
 
-  /** An Overlay fills place, which is positioned, and whose document or shadow root has overlayStyle. It throws a BarrageError with code "invalid" for options that make no sense. */
+  /** An Overlay fills place, which is positioned. It throws a BarrageError with code "invalid" for what makes no sense. */
   constructor(place: HTMLElement | ShadowRoot, options: OverlayOptions = {}) {
+    if (typeof place?.append !== "function") throw invalid(`cannot make an overlay: its place is ${shown(place)}, want an element or a shadow root`);
+    if (typeof options !== "object" || options === null) throw invalid(`cannot make an overlay: the options are no object but ${shown(options)}`);
     const { look = "fly", lines = 8, fadeMs = 0, area = 1, size, font, accent, hide = () => false } = options;
-    if (!["fly", "list", "both"].includes(look)) throw invalid(`cannot make an overlay: look is ${String(look)}, want fly, list or both`);
+    if (!["fly", "list", "both"].includes(look)) throw invalid(`cannot make an overlay: look is ${shown(look)}, want fly, list or both`);
     within("lines", lines, 1, 100);
     within("fadeMs", fadeMs, 0, 3_600_000);
     within("area", area, 0.1, 1);
     if (size !== undefined) within("size", size, 8, 200);
+    if (typeof hide !== "function") throw invalid(`cannot make an overlay: hide is no function but ${shown(hide)}`);
     this.#lines = Math.floor(lines);
     this.#fadeMs = fadeMs;
     this.#hide = hide;
@@ -99,18 +103,20 @@ export class Overlay {
       this.#resizes = new ResizeObserver(() => sky.resize());
       this.#resizes.observe(canvas);
     }
-    if (look !== "fly") root.append((this.#list = make("ol", "barrage-list")));
+    const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches; // What would fly is read in a list.
+    if (look !== "fly" || still) root.append((this.#list = make("ol", "barrage-list")));
     place.append(root);
     this.#frame = requestAnimationFrame((now) => this.#draw(now));
   }
 
   /** show shows what this room says from now on, and no other one's any more. */
   show(room: Shown): void {
+    if (typeof room?.on !== "function") throw invalid(`cannot show a room: it is ${shown(room)}, want a Room or a Replay`);
     this.clear();
     this.#epoch = () => room.epoch;
     const drop = (gone: (message: Message, epoch: string) => boolean) => this.#drop(gone);
     this.#offs = [
-      room.on("message", (message, { history }) => this.#add(message, room.epoch, history)),
+      room.on("message", (message, { history }) => this.#add(message, room.epoch, history, room.date ?? Date.now())),
       room.on("recalled", (recalled) => drop((m, epoch) => means(recalled, m, epoch === room.epoch))),
       room.on("purged", (purged) => drop((m) => isPurged(m, purged))),
       room.on("cleared", (cleared) => drop((m, epoch) => epoch !== cleared.epoch || m.seq <= cleared.seq)),
@@ -132,9 +138,9 @@ export class Overlay {
     this.#root.remove();
   }
 
-  #add(message: Message, epoch: string, history: boolean): void {
+  #add(message: Message, epoch: string, history: boolean, date: number): void {
     if (message.recalled || this.#hide(message)) return;
-    const said = message.kind === "system", now = performance.now(), age = history ? Math.max(0, Date.now() - message.ts) : 0;
+    const said = message.kind === "system", now = performance.now(), age = history ? Math.max(0, date - message.ts) : 0;
     if (this.#list && (this.#fadeMs === 0 || age < this.#fadeMs) && (said || history || this.#budget.take(now))) {
       this.#coming.push({ message, epoch, node: this.#node(message, age), endsAt: this.#fadeMs > 0 ? now + this.#fadeMs - age + outMs : Infinity });
       if (this.#coming.length > 2 * this.#lines) this.#coming = this.#coming.slice(-this.#lines);
@@ -166,6 +172,15 @@ export class Overlay {
     this.#sky?.drop((message) => gone(message, this.#epoch())); // What flies is of the last seconds.
   }
 
+  /** #dress brings the style sheet where there is none, in a layer: whatever styles a page has come before. */
+  #dress(): void {
+    this.#dressed = this.#root.isConnected;
+    if (!this.#dressed || getComputedStyle(this.#root).position !== "static") return;
+    const root = this.#root.getRootNode() as Document | ShadowRoot, sheet = new CSSStyleSheet();
+    sheet.replaceSync(`@layer barrage { ${overlayStyle} }`);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  }
+
   /** #fly draws the sky, whose letters are those of the list. */
   #fly(sky: Sky, now: number): void {
     if (now - this.#lookedAt >= lookMs) {
@@ -178,6 +193,7 @@ export class Overlay {
 
   #draw(now: number): void {
     this.#frame = requestAnimationFrame((next) => this.#draw(next));
+    if (!this.#dressed) this.#dress();
     if (this.#sky) this.#fly(this.#sky, now);
     if (!this.#list) return;
     const over = this.#shown.length > 0 && this.#shown[0]!.endsAt <= now;
@@ -190,7 +206,7 @@ export class Overlay {
 }
 
 function within(name: string, value: unknown, least: number, most: number): void {
-  if (!(typeof value === "number" && value >= least && value <= most)) throw invalid(`cannot make an overlay: ${name} is ${String(value)}, want ${least} to ${most}`);
+  if (!(typeof value === "number" && value >= least && value <= most)) throw invalid(`cannot make an overlay: ${name} is ${shown(value)}, want ${least} to ${most}`);
 }
 
 /** word is what may stand in the name of a class. */

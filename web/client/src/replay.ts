@@ -1,6 +1,6 @@
 // barrage-client/replay: the comments of a room in time with a video of it.
 
-import { invalid } from "./check.js";
+import { invalid, shown } from "./check.js";
 import { Emitter } from "./emitter.js";
 import type { Message, RoomEvents } from "./types.js";
 import { readMessages } from "./wire.js";
@@ -26,9 +26,10 @@ const epoch = "replay";
 
 /**
  * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each; what is no
- * message is left out.
+ * message is left out. It throws a BarrageError with code "invalid" for what is no string.
  */
 export function readExport(text: string): Message[] {
+  if (typeof text !== "string") throw invalid(`cannot read an export: it is no string but ${text === null ? "null" : typeof text}`);
   const lines = text.split("\n").map((line) => {
     try {
       return JSON.parse(line) as unknown;
@@ -54,15 +55,21 @@ export class Replay {
   #at = 0; // ms of the video, as of the last look
 
   /** A Replay throws a BarrageError with code "invalid" for what makes no sense. Messages are in any order. */
-  constructor(video: VideoLike, messages: readonly Message[], { t0, keep = 50 }: ReplayOptions = {}) {
+  constructor(video: VideoLike, messages: readonly Message[], options: ReplayOptions = {}) {
+    const { t0, keep = 50 } = options ?? {};
     if (typeof video?.currentTime !== "number") throw invalid("cannot replay: the video has no currentTime");
-    if (!Array.isArray(messages)) throw invalid("cannot replay: the messages are no list; readExport makes one of a text");
-    if (t0 !== undefined && !Number.isFinite(t0)) throw invalid(`cannot replay: t0 is ${String(t0)}, want ms since 1970`);
-    if (!(Number.isSafeInteger(keep) && keep >= 0)) throw invalid(`cannot replay: keep is ${String(keep)}, want a whole number from 0`);
+    if (!Array.isArray(messages) || !messages.every((m) => Number.isFinite((m as Message | null)?.ts))) throw invalid("cannot replay: the messages are no list of messages; readExport makes one of a text");
+    if (t0 !== undefined && !Number.isFinite(t0)) throw invalid(`cannot replay: t0 is ${shown(t0)}, want ms since 1970`);
+    if (!(Number.isSafeInteger(keep) && keep >= 0)) throw invalid(`cannot replay: keep is ${shown(keep)}, want a whole number from 0`);
     this.#video = video;
     this.#messages = [...(messages as readonly Message[])].sort((a, b) => a.ts - b.ts);
     this.#t0 = t0 ?? this.#messages[0]?.ts ?? 0;
     this.#keep = keep;
+  }
+
+  /** date is what the clock said when what the video shows happened, in ms since 1970. */
+  get date(): number {
+    return this.#t0 + this.#at;
   }
 
   /** on adds a listener; the function returned removes it. Of a Room's events there are message and cleared. */

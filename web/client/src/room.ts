@@ -1,5 +1,5 @@
 import { Backoff, isSentOut, type Stop, type Wait } from "./backoff.js";
-import { flawOfSend, invalid, whole } from "./check.js";
+import { flawOfSend, invalid, shown, whole } from "./check.js";
 import { Connection, type Ended } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { realEnv, type Env } from "./env.js";
@@ -57,6 +57,7 @@ export class Room {
   #connection: Connection | undefined;
   #cancelRetry = () => {};
   #firm = false; // the server named the wait
+  #steadyAt = 0; // when the connection will have stood for steadyMs
   #cancelSteady = () => {};
   #leaveAt = 0; // when a leaving node wants us to go; 0 = it does not
   #cancelLeave = () => {};
@@ -183,13 +184,13 @@ export class Room {
    */
   async send(body: string, options: SendOptions = {}): Promise<Sent> {
     const why = flawOfSend(body, options), { kind, ext, id = this.#newId(), timeoutMs } = options ?? {};
-    if (why) throw new SendError(String(id), "invalid", `cannot send: ${why}`);
+    if (why) throw new SendError(shown(id), "invalid", `cannot send: ${why}`);
     return (await this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, timeoutMs)) as Sent;
   }
 
   /** like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when the room closes. */
   like(n = 1): void {
-    if (!Number.isSafeInteger(n) || n < 1) throw invalid(`cannot like: n is ${n}, want a whole number from 1`);
+    if (!Number.isSafeInteger(n) || n < 1) throw invalid(`cannot like: n is ${shown(n)}, want a whole number from 1`);
     if (this.#state.name !== "closed") this.#outbox.like(n);
   }
 
@@ -198,7 +199,7 @@ export class Room {
    * where the room counts anew, so that the number may be another message's.
    */
   async recall(seq: number, epoch = this.#stream.epoch): Promise<void> {
-    const id = this.#newId(), why = whole(seq, 1) ? typeof epoch === "string" ? "" : `epoch is ${String(epoch)}, want a text` : `seq is ${String(seq)}, want a whole number from 1`;
+    const id = this.#newId(), why = whole(seq, 1) ? typeof epoch === "string" ? "" : `epoch is ${shown(epoch)}, want a text` : `seq is ${shown(seq)}, want a whole number from 1`;
     if (why) throw new SendError(id, "invalid", `cannot recall: ${why}`);
     await this.#ask(id, { t: "recall", seq, epoch });
   }
@@ -220,8 +221,8 @@ export class Room {
    * seq given, or the newest of all. It rejects with an HttpError.
    */
   async messages(before?: number, limit = 50): Promise<Message[]> {
-    if (before !== undefined && !whole(before, 0)) throw new HttpError(0, "invalid", `cannot get messages: before is ${String(before)}, want a whole number from 0`);
-    if (!whole(limit, 1)) throw new HttpError(0, "invalid", `cannot get messages: limit is ${String(limit)}, want a whole number from 1`);
+    if (before !== undefined && !whole(before, 0)) throw new HttpError(0, "invalid", `cannot get messages: before is ${shown(before)}, want a whole number from 0`);
+    if (!whole(limit, 1)) throw new HttpError(0, "invalid", `cannot get messages: limit is ${shown(limit)}, want a whole number from 1`);
     const { token, signal } = await this.#caller();
     const purges: Purged[] = []; // what was taken away on the way here may be in the answer
     const off = this.on("purged", (purged) => purges.push(purged));
@@ -290,7 +291,7 @@ export class Room {
       this.#connection = connection;
     } catch (err) {
       // A browser refuses ws:// from a page of https://, for one.
-      this.#follow({ stop: true, code: "invalid", message: `cannot open a WebSocket: ${String(err)}` }, 0);
+      this.#follow({ stop: true, code: "invalid", message: `cannot open a WebSocket: ${shown(err)}` }, 0);
     }
   }
 
@@ -373,6 +374,7 @@ export class Room {
     this.#online = welcome.online;
     this.#likes = welcome.likes;
     connection.welcomed(frame.heartbeatMs);
+    this.#steadyAt = this.#env.now() + steadyMs;
     this.#cancelSteady = this.#env.after(steadyMs, () => this.#backoff.reset());
     this.#setState({ name: "open", reason: "welcome", closeCode: 0 });
     this.#events.emit("welcome", welcome);
@@ -410,9 +412,13 @@ export class Room {
     this.#events.emit("error", err);
   }
 
-  /** #leaveWithin goes to another node, after a random while, so that not all go at once. */
+  /**
+   * #leaveWithin goes to another node, after a random while, so that not all go at once. A connection that has not stood
+   * for long counts as one that failed: nodes that send us away as we come must not make a loop.
+   */
   #leaveWithin(afterMs: number): void {
-    const ms = this.#env.random() * afterMs;
+    const least = this.#env.now() < this.#steadyAt ? this.#backoff.afterFailure("leaving").ms : 0;
+    const ms = Math.max(this.#env.random() * afterMs, least);
     this.#leaveAt = this.#env.now() + ms;
     this.#cancelLeave();
     this.#cancelLeave = this.#env.after(ms, () => {

@@ -30,6 +30,6 @@ export function fitsHeader(token: string): boolean {
 
 /** base64url is RFC 4648 section 5, without padding, of the text's UTF-8. */
 function base64url(text: string): string {
-  const bytes = String.fromCharCode(...new TextEncoder().encode(text));
+  const bytes = encodeURIComponent(text).replace(/%(..)/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
   return btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

@@ -2,6 +2,7 @@
 // application gives.
 
 import type { Stop } from "./backoff.js";
+import { shown } from "./check.js";
 import type { Env } from "./env.js";
 import { BarrageError, ConnectionError } from "./errors.js";
 import { checkToken } from "./token.js";
@@ -81,7 +82,7 @@ export class Tokens {
       given = await Promise.race([this.#give?.(), none]);
     } catch (err) {
       if (err === closed) throw closed;
-      throw new BarrageError("unauthenticated", `cannot get a token: ${String(err)}`);
+      throw new BarrageError("unauthenticated", `cannot get a token: ${shown(err)}`);
     } finally {
       over();
     }

@@ -1,6 +1,6 @@
 // What a user interface shows of a room: one picture a frame, however much comes in between.
 
-import { invalid, whole } from "./check.js";
+import { invalid, shown, whole } from "./check.js";
 import type { BarrageError } from "./errors.js";
 import { means } from "./recalls.js";
 import { Room } from "./room.js";
@@ -67,8 +67,9 @@ export class RoomStore {
 
   /** A RoomStore throws a BarrageError with code "invalid" where keep is none; see Room for the other options. */
   constructor(options: ViewOptions) {
+    if (typeof options !== "object" || options === null) throw invalid(`cannot view a room: the options are no object but ${shown(options)}`);
     const { keep = 200 } = options;
-    if (!whole(keep, 1) || keep > mostKept) throw invalid(`cannot view a room: keep is ${String(keep)}, want a whole number from 1 to ${mostKept}`);
+    if (!whole(keep, 1) || keep > mostKept) throw invalid(`cannot view a room: keep is ${shown(keep)}, want a whole number from 1 to ${mostKept}`);
     this.#options = options;
     this.#keep = keep;
   }

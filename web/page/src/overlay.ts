@@ -2,7 +2,7 @@
 // says everything, and a reload shows the same lines again: the room's history has them.
 
 import { type BarrageError, type Message, Room } from "../../client/src/index.js";
-import { Overlay, type OverlayOptions, overlayStyle, type Shown } from "../../client/src/overlay.js";
+import { Overlay, type OverlayOptions, type Shown } from "../../client/src/overlay.js";
 import { Demo } from "./demo.js";
 import { home } from "./home.js";
 
@@ -57,10 +57,6 @@ function source(): Shown {
   return room;
 }
 
-// In a layer of its own: whatever styles people give their browser source come before.
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(`@layer barrage { ${overlayStyle} }`);
-document.adoptedStyleSheets = [sheet];
 try {
   new Overlay(document.querySelector("main")!, options()).show(source());
 } catch (err) {

@@ -152,9 +152,10 @@ const apps: Record<string, string> = {
     });
     app.mount(document.body);
     Object.assign(window, { setRoom: (next: string) => { room.value = next; }, leave: () => app.unmount() });\n`,
-  "element.ts": `import { BarrageRoom } from "barrage-client/element";
+  "element.ts": `import type { BarrageRoom } from "barrage-client/element";
     const url = new URLSearchParams(location.search).get("url")!, room = document.createElement("barrage-room") as BarrageRoom;
-    for (const [name, value] of [["url", url], ["room", "package-element"], ["user-id", "element"], ["token", "t"], ["look", "both"]] as const) room.setAttribute(name, value);
+    for (const [name, value] of [["url", url], ["room", "package-element"], ["user-id", "element"], ["look", "both"]] as const) room.setAttribute(name, value);
+    room.getToken = () => "t"; // before there is such an element
     room.style.height = "300px";
     document.body.append(room);
     const look = () => {
@@ -165,7 +166,16 @@ const apps: Record<string, string> = {
       requestAnimationFrame(look);
     };
     look();
-    Object.assign(window, { element: room });\n`,
+    Object.assign(window, { element: room });
+    void import("barrage-client/element");\n`,
+  "replay.ts": `import { Overlay } from "barrage-client/overlay";
+    import { readExport, Replay } from "barrage-client/replay";
+    const place = document.createElement("div"), text = (seq: number) => JSON.stringify({ seq, kind: "chat", user_id: "u", body: "m" + seq, ts: 1e12 + seq * 1000, id: "i" + seq });
+    document.body.append(place);
+    const replay = new Replay({ currentTime: 9 }, readExport(text(1) + "\\n" + text(9)), { t0: 1e12 });
+    new Overlay(place, { look: "fly", fadeMs: 5000 }).show(replay);
+    replay.start();
+    setInterval(() => Object.assign(window, { shown: { bodies: [...document.querySelectorAll(".barrage-text")].map((e) => e.textContent), color: getComputedStyle(place.firstElementChild!).position } }), 10);\n`,
   "worker.ts": `const url = new URLSearchParams(location.search).get("url")!, worker = new Worker(new URL("./in-worker.ts", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }) => Object.assign(window, { shown: { bodies: data } });
     worker.postMessage(url);\n`,
@@ -217,8 +227,8 @@ test("in pages: React, Vue, the element and a worker by Vite and strict TypeScri
   const browser = await playwright.chromium.launch(chromium);
   t.after(() => browser.close());
   const errors: string[] = [];
-  const open = async (name: string) => {
-    const page = await browser.newPage();
+  const open = async (name: string, options: playwright.BrowserContextOptions = {}) => {
+    const page = await browser.newPage(options);
     page.on("pageerror", (err) => errors.push(`${name}: ${String(err)}`));
     page.on("console", (m) => m.type() === "error" && !/favicon/.test(m.location().url) && errors.push(`${name}: ${m.text()}`));
     await page.goto(`${site.url}/${name}.html?url=${encodeURIComponent(url)}`);
@@ -257,6 +267,7 @@ test("in pages: React, Vue, the element and a worker by Vite and strict TypeScri
   await eventually("the component that went has left its room", () => elsewhere.online === 2);
 
   const element = await open("element");
+  await element.page.waitForFunction(() => (window as unknown as { element?: { live?: Room } }).element?.live?.state.name === "open"); // what it hears then flies
   await speak("package-element").send("over the picture");
   await element.until("over the picture");
   await element.page.waitForFunction(() => (window as unknown as { shown: { flies: boolean } }).shown.flies);
@@ -267,6 +278,10 @@ test("in pages: React, Vue, the element and a worker by Vite and strict TypeScri
     element.setAttribute("lines", "many");
   }));
   assert.equal(code, "invalid");
+
+  const replay = await open("replay", { reducedMotion: "reduce" });
+  await replay.until("m9");
+  assert.deepEqual(await replay.shown(), { bodies: ["m9"], color: "absolute" }, "it brings its styles, lists what would fly, and is as old as the video");
 
   for (const [name, body] of [["worker", "from a worker"], ["esbuild", "from Vue"], ["webpack", "from Vue"], ["plain", "from a script"]] as const) await (await open(name)).until(body);
   assert.deepEqual(errors, []);

@@ -2,8 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { bytesOf } from "../../src/check.js";
+import { Overlay } from "../../src/overlay.js";
+import { readExport, Replay } from "../../src/replay.js";
 import { Room } from "../../src/room.js";
 import type { RoomOptions, SendOptions } from "../../src/types.js";
+import { protocolsFor } from "../../src/token.js";
+import { RoomStore } from "../../src/view.js";
 import { World } from "../world.js";
 
 /** odd is what no type would let through. */
@@ -33,6 +38,44 @@ test("what is no send is refused at once, with what is wrong", async () => {
   assert.throws(() => room.on("message", odd(undefined)), { code: "invalid", message: /the listener is no function but undefined/ });
   assert.equal(line.got.length, 0, "nothing of it went out");
   room.close();
+});
+
+test("what cannot be written in an error is none of the errors: whatever is passed, wherever, the answer is \"invalid\"", async () => {
+  const { room } = new World().room(), video = { currentTime: 0 }, place = { append() {} };
+  const silent: unknown = Object.create(null), angry = { toString() { throw new Error("no"); } };
+  for (const it of [null, 7n, Symbol("s"), silent, angry]) {
+    const calls: Record<string, () => unknown> = {
+      room: () => new Room(odd(it)), url: () => new Room({ room: "42", url: odd(it) }), backoff: () => new Room({ room: "42", url: "ws://h", WebSocket: class {} as never, backoffBaseMs: odd(it ?? "") }),
+      send: () => room.send(odd(it)), id: () => room.send("x", { id: odd(it) }), kind: () => room.send("x", { kind: odd(it) }), timeout: () => room.send("x", { timeoutMs: odd(it) }),
+      like: () => room.like(odd(it)), recall: () => room.recall(odd(it)), epoch: () => room.recall(1, odd(it)), moderate: () => room.moderate(odd(it)), messages: () => room.messages(odd(it)), on: () => room.on("message", odd(it)),
+      store: () => new RoomStore(odd(it === silent || it === angry ? undefined : it)), keep: () => new RoomStore({ room: "42", keep: odd(it) }),
+      export: () => readExport(odd(it)), video: () => new Replay(odd(it), []), list: () => new Replay(video, odd(it)), items: () => new Replay(video, [odd(it)]), t0: () => new Replay(video, [], { t0: odd(it) }),
+      place: () => new Overlay(odd(it)), look: () => new Overlay(odd(place), { look: odd(it) }), lines: () => new Overlay(odd(place), { lines: odd(it) }), hide: () => new Overlay(odd(place), { hide: odd(it) }),
+    };
+    for (const [name, call] of Object.entries(calls)) await assert.rejects(async () => call(), { code: "invalid", message: /^cannot / }, `${name} of a ${typeof it}`);
+  }
+  room.close();
+});
+
+test("nodes that send everybody on as they come make no loop", async () => {
+  const world = new World();
+  world.fixedRandom = 0.9;
+  const { room } = await world.joined({ backoffBaseMs: 1000 });
+  const sendOn = () => world.server.line.say({ t: "reconnect", after_ms: 0 });
+  room.on("welcome", sendOn);
+  sendOn();
+  await world.pass(28_500); // 0.9 s, 1.8 s, 3.6 s, 7.2 s and 14.4 s
+  assert.equal(world.server.lines.length, 6);
+  room.close();
+});
+
+test("pages that Jest makes up lack much: lengths and tokens need no TextEncoder", (t) => {
+  const { TextEncoder } = globalThis, texts = ["", "a\u0000~", "é弹\uffff", "🎶\u{10ffff}", "\ud800 half"];
+  const want = texts.map((text) => new TextEncoder().encode(text).length);
+  t.after(() => Object.assign(globalThis, { TextEncoder }));
+  Reflect.deleteProperty(globalThis, "TextEncoder");
+  assert.deepEqual(texts.map(bytesOf), want);
+  assert.equal(protocolsFor("é弹🎶~?>")[1], `bearer.${Buffer.from("é弹🎶~?>").toString("base64url")}`);
 });
 
 test("options that would wait for ever, or are none, are refused where the Room is made", () => {
