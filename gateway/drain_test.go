@@ -165,7 +165,7 @@ func TestDrain_HTTPHangs(t *testing.T) {
 	silent := dialTCP(t, s)
 	silent.mustWrite("G") // else the kernel may have it still, see TestAcceptor_SilentClientsAreCut
 	eventually(t, func() error { return differ("connections of net/http", s.edge.Plain.Open(), 2) })
-	eventually(t, func() error { return differ("requests being answered", s.requests.Load(), 1) })
+	eventually(t, func() error { return differ("requests being answered", s.front.underWay.Load(), 1) })
 	done := drain(t, s, time.Second)
 	member.wantLeave()
 	wantSessions(t, s, 0)

@@ -390,7 +390,7 @@ func TestLimits_SlowBodiesHoldNoScan(t *testing.T) {
 	if line, err := w.in.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
 		t.Fatalf("the node does not wait for the body: %q, %v", line, err)
 	}
-	eventually(t, func() error { return differ("requests under way", s.requests.Load(), 4) })
+	eventually(t, func() error { return differ("requests under way", s.front.underWay.Load(), 4) })
 	if n := s.edge.Door.Scans(); n != 0 {
 		t.Errorf("%d of them hold a place; want none", n)
 	}

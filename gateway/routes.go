@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"barrage/gateway/edge"
@@ -28,12 +29,12 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	mux.Handle("GET /barrage.js", web.Script("barrage.js"))
 	mux.Handle("GET /barrage.mjs", web.Script("barrage.mjs"))
 	mux.Handle("GET /barrage-room.mjs", web.Script("element.mjs"))
-	known := s.known(mux)
+	known := s.front.known(mux)
 	around := func(h http.Handler) http.Handler {
-		return answeredEarly(fastim.RefuseEmptyIDs(s.cors(v1.RefuseUnclean(h))))
+		return answeredEarly(fastim.RefuseEmptyIDs(s.front.cors(v1.RefuseUnclean(h))))
 	}
-	again, first := around(known), s.bounded(around(s.traces.Serve(known, "/", false)))
-	return s.counted(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	again, first := around(known), s.front.bounded(around(s.traces.Serve(known, "/", false)))
+	return s.front.counted(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if edge.Seen(r) { // it was counted and traced then
 			w.Header().Set("Connection", "close") // what the connection asked next would be taken for seen, too
 			again.ServeHTTP(w, r)
@@ -43,11 +44,17 @@ func (s *Server) routes(all *keys.Keys) http.Handler {
 	}))
 }
 
+// front is what stands before all that the public port serves.
+type front struct {
+	edge     *edge.Edge
+	underWay atomic.Int64 // HTTP requests and handshakes being answered
+}
+
 // bounded refuses an address that asks for more than anybody does, before anything else is done for it: calls and
 // handshakes have bounds of their own, pages and what is refused have not.
-func (s *Server) bounded(next http.Handler) http.Handler {
+func (f *front) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if bad := edge.RefusedByDoor(s.edge.Door.Request(r)); bad != nil {
+		if bad := edge.RefusedByDoor(f.edge.Door.Request(r)); bad != nil {
 			if !edge.LeftToHTTP(w, bad) {
 				w.Header().Set("Connection", "close")
 				v1.WriteProblem(w, bad)
@@ -59,11 +66,11 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 }
 
 // known hints at a proxy that rewrites paths where a WebSocket is asked for at an address that there is not.
-func (s *Server) known(mux *http.ServeMux) http.Handler {
+func (f *front) known(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.Header["Sec-Websocket-Key"]) > 0 {
 			if _, pattern := mux.Handler(r); pattern == "" {
-				s.edge.HintPath(r)
+				f.edge.HintPath(r)
 			}
 		}
 		mux.ServeHTTP(w, r)
@@ -71,10 +78,10 @@ func (s *Server) known(mux *http.ServeMux) http.Handler {
 }
 
 // counted counts the requests being answered, for Drain.
-func (s *Server) counted(next http.Handler) http.Handler {
+func (f *front) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.requests.Add(1)
-		defer s.requests.Add(-1)
+		f.underWay.Add(1)
+		defer f.underWay.Add(-1)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -115,13 +122,13 @@ func (b *bodyToEnd) Read(p []byte) (int, error) {
 
 // cors lets pages of the allowed origins call the API, and those of others read that they
 // may not, see v1.AsksDiagnosis. It answers preflights.
-func (s *Server) cors(next http.Handler) http.Handler {
+func (f *front) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin, h, all := r.Header.Get("Origin"), w.Header(), s.edge.AnyOrigin()
+		origin, h, all := r.Header.Get("Origin"), w.Header(), f.edge.AnyOrigin()
 		if !all { // also without an origin: what is cached then is not for other pages
 			h.Add("Vary", "Origin")
 		}
-		if origin != "" && (s.edge.Allows(r) || v1.AsksDiagnosis(r)) {
+		if origin != "" && (f.edge.Allows(r) || v1.AsksDiagnosis(r)) {
 			if all {
 				h.Set("Access-Control-Allow-Origin", "*")
 			} else {

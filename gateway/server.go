@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"barrage/gateway/desk"
@@ -72,9 +71,9 @@ type Server struct {
 	workers sync.WaitGroup // accept loops, and all that edge and protocols run
 
 	speeds   speeds
-	requests atomic.Int64 // HTTP requests and handshakes being answered
-	exports  longReads    // of rooms
-	searches longReads    // for what a user said
+	front    front
+	exports  longReads // of rooms
+	searches longReads // for what a user said
 	closing  sync.Once
 	reload   reloads
 }
@@ -83,6 +82,7 @@ type Server struct {
 // Server to the store as its handler before Start.
 func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, metrics: newMetrics(), edge: edge.New(cfg.Config, store, log), audit: audit{path: cfg.Admin.AuditFile}}
+	s.front.edge = s.edge
 	s.edge.Inherited = cfg.Running.Listener
 	s.fastIM, s.v1 = fastim.New(cfg.List, s.edge, store), v1.New(s.edge, store)
 	ask := s.edge.Hooks(s.fastIM.Lists.RoomChanged)
@@ -236,8 +236,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 	s.edge.SendAway(taken)
 	errs = append(errs, s.edge.WaitEmpty(ctx))
-	if err := edge.WaitUntil(taken, func() bool { return s.requests.Load() == 0 }); err != nil {
-		errs = append(errs, fmt.Errorf("cannot wait longer for %d HTTP requests to end: %w", s.requests.Load(), err))
+	if err := edge.WaitUntil(taken, func() bool { return s.front.underWay.Load() == 0 }); err != nil {
+		errs = append(errs, fmt.Errorf("cannot wait longer for %d HTTP requests to end: %w", s.front.underWay.Load(), err))
 	}
 	return errors.Join(errs...)
 }

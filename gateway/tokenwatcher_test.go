@@ -89,7 +89,7 @@ func TestRecheck_TriesAgain(t *testing.T) {
 		s := newStrictServer(t, true)
 		c, other := join(t, s, "r", "u"), join(t, s, "r", "v")
 		// A handshake that ends only now would note its user again.
-		eventually(t, func() error { return differ("handshakes being answered", s.requests.Load(), 0) })
+		eventually(t, func() error { return differ("handshakes being answered", s.front.underWay.Load(), 0) })
 		s.recheck(t)
 		storeOf(s).fail(errAway, "CheckTokens")
 		s.setToken(t, "u", "new")

@@ -280,7 +280,7 @@ func TestToken_IsNotLogged(t *testing.T) {
 			_ = n.conn.CloseNow()
 		}
 	}
-	eventually(t, func() error { return differ("requests", s.requests.Load(), 0) })
+	eventually(t, func() error { return differ("requests", s.front.underWay.Load(), 0) })
 	for _, token := range tokens {
 		parts := append(strings.Split(token, "."), token, bearer(token))
 		for _, part := range parts {
