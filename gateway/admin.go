@@ -205,7 +205,7 @@ var errDraining = errors.New("the node is leaving")
 
 // ready says whether new clients should be sent here: nil, or why not.
 func (s *Server) ready() error {
-	if s.edge.Draining() || s.edge.Lame() {
+	if s.edge.Exit.Draining() || s.edge.Exit.Lame() {
 		return errDraining
 	}
 	return s.store.State()

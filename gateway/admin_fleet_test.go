@@ -76,7 +76,7 @@ func TestAdmin_DrainAndUndrain(t *testing.T) {
 	getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", "") // it is already
 	getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/drain?over=0s", "")
 	b.wantLeave()
-	s.edge.Leave()
+	s.edge.Exit.Leave()
 	if status, body := callAdmin(t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", ""); status != http.StatusConflict {
 		t.Errorf("undrain of a node that leaves: %d %s; want 409", status, body)
 	}

@@ -125,11 +125,11 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 	if err := json.Unmarshal(args, &order); err != nil {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
 	}
-	if s.edge.Leaving() {
+	if s.edge.Exit.Leaving() {
 		return nil, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node is leaving for good"}
 	}
 	if !order.Aside {
-		s.edge.StepBack()
+		s.edge.Exit.StepBack()
 		s.noteNode(ctx, order.By, "undrain")
 	} else {
 		over := s.edge.Config().Server.DrainSpread
@@ -141,8 +141,8 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 		}
 		s.log.Info("the node sends its clients away and stays", "connections", s.Sessions(), "over", over)
 		s.noteNode(ctx, order.By, "drain")
-		s.edge.WarnOfPace(over, "drain over a longer time")
-		s.edge.StepAside(s.ctx, &s.workers, over, func() { s.fleet.EndTurn(context.WithoutCancel(s.ctx)) })
+		s.edge.Exit.WarnOfPace(over, "drain over a longer time")
+		s.edge.Exit.StepAside(s.ctx, &s.workers, over, func() { s.fleet.EndTurn(context.WithoutCancel(s.ctx)) })
 	}
 	_ = s.fleet.Tell(ctx) // else with the next beat
 	return s.fleet.Self(), nil
@@ -151,7 +151,7 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 // mayDrain takes the node's turn to send its clients away. A store that is away keeps nobody from that: nobody else can
 // ask for a turn, either.
 func (s adminPort) mayDrain(ctx context.Context, force bool) error {
-	if s.edge.Draining() {
+	if s.edge.Exit.Draining() {
 		return nil // it does already
 	}
 	holder, err := s.fleet.TakeTurn(ctx)

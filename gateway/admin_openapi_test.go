@@ -221,7 +221,7 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 		c.Running.Load = func() (Next, error) { return Next{}, &RestartError{[]string{"server.listen"}} }
 	})
 	c.call(refused, "reload", 409, post, pathNode+"/reload", "", "")
-	s.edge.Leave()
+	s.edge.Exit.Leave()
 	c.call(s, "ready", 503, get, "/readyz", "", "")
 	still := newServer(t, func(c *setup) {
 		manualCheck(c)

@@ -27,7 +27,7 @@ func drain(tb testing.TB, s *Server, atMost time.Duration) <-chan error {
 		defer cancel()
 		done <- s.Drain(ctx)
 	}()
-	eventually(tb, func() error { return differ("draining", s.edge.Draining(), true) })
+	eventually(tb, func() error { return differ("draining", s.edge.Exit.Draining(), true) })
 	return done
 }
 

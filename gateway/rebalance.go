@@ -123,7 +123,7 @@ func (s adminPort) answerRebalance(ctx context.Context, args json.RawMessage) (a
 	if err := json.Unmarshal(args, &order); err != nil {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: err.Error()}
 	}
-	if !s.edge.SendSome(s.ctx, &s.workers, order.Count, order.PerSecond) {
+	if !s.edge.Exit.SendSome(s.ctx, &s.workers, order.Count, order.PerSecond) {
 		return nil, &fleet.RefusedError{Status: http.StatusConflict, Why: "the node sends clients away already"}
 	}
 	s.log.Info("the node has more clients than others, and sends some away", "clients", order.Count, "over",

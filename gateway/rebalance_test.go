@@ -52,7 +52,7 @@ func TestAdmin_Rebalance(t *testing.T) {
 	if len(got.Nodes) != 1 || got.Nodes[0].Connections != 5 || got.Nodes[0].Moves != 0 || got.Mean != 5 {
 		t.Fatalf("rebalance of one node = %+v; want nobody moved", got)
 	}
-	if !s.edge.SendSome(s.ctx, &s.workers, 3, 1000) {
+	if !s.edge.Exit.SendSome(s.ctx, &s.workers, 3, 1000) {
 		t.Fatal("nobody is sent away")
 	}
 	old.wantLeave()
@@ -69,17 +69,17 @@ func TestAdmin_Rebalance(t *testing.T) {
 
 	// One at a time; and none while the node leaves.
 	if eventually(t, func() error {
-		if !s.edge.SendSome(s.ctx, &s.workers, 2, 0.01) {
+		if !s.edge.Exit.SendSome(s.ctx, &s.workers, 2, 0.01) {
 			return errorf("the last one is not over")
 		}
 		return nil
-	}); s.edge.SendSome(s.ctx, &s.workers, 1, 1) {
+	}); s.edge.Exit.SendSome(s.ctx, &s.workers, 1, 1) {
 		t.Error("two rebalances run at once")
 	}
 	natives[1].want("reconnect") // the first one at once
-	s.edge.StepAside(s.ctx, &s.workers, 0, func() {})
+	s.edge.Exit.StepAside(s.ctx, &s.workers, 0, func() {})
 	natives[0].want("reconnect")
-	if s.edge.SendSome(s.ctx, &s.workers, 1, 1) {
+	if s.edge.Exit.SendSome(s.ctx, &s.workers, 1, 1) {
 		t.Error("a node that leaves rebalances")
 	}
 }
@@ -109,7 +109,7 @@ func TestAdmin_DrainsOneAtATime(t *testing.T) {
 		holder, err := s.fleet.Turn(t.Context())
 		return firstOf(err, differ("whose turn it is", holder, ""), differ("connections", s.Sessions(), 0))
 	})
-	if s.edge.Draining() != true {
+	if s.edge.Exit.Draining() != true {
 		t.Error("the node takes clients again by itself")
 	}
 }
@@ -123,14 +123,14 @@ func TestDrain_LameDuckThenItsTurn(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Drain(t.Context()) }()
-	eventually(t, func() error { return differ("lame", s.edge.Lame(), true) })
+	eventually(t, func() error { return differ("lame", s.edge.Exit.Lame(), true) })
 	if s.ready() == nil || s.self().State != fleet.Draining {
 		t.Errorf("ready = %v, state %s; want a node that leaves", s.ready(), s.self().State)
 	}
 	b := join(t, s, "r", "b") // as long as the other node has its turn
 	b.say("one")
 	a.wantInfo("one")
-	if s.edge.Draining() {
+	if s.edge.Exit.Draining() {
 		t.Fatal("the node has not let the other one finish")
 	}
 	if _, err := s.store.TakeTurn(t.Context(), "other", 0); err != nil {

@@ -95,7 +95,7 @@ func (s *Server) self() fleet.Node {
 	}
 	n.Received, n.Sent = s.speeds.of()
 	switch err := s.ready(); {
-	case s.edge.Draining(), s.edge.Lame():
+	case s.edge.Exit.Draining(), s.edge.Exit.Lame():
 		n.State = fleet.Draining
 	case err != nil:
 		n.State, n.Why = fleet.Unready, err.Error()

@@ -217,7 +217,7 @@ func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
 	defer s.fleet.EndTurn(ctx)
-	s.edge.Leave()
+	s.edge.Exit.Leave()
 	taken, cancel := ctx, context.CancelFunc(func() {})
 	if end, ok := ctx.Deadline(); ok {
 		taken, cancel = context.WithTimeout(ctx, time.Until(end)/2)
@@ -234,8 +234,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	if err := edge.WaitUntil(taken, func() bool { return s.edge.Joins.Waiting() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot write %d memberships: %w", s.edge.Joins.Waiting(), err))
 	}
-	s.edge.SendAway(taken)
-	errs = append(errs, s.edge.WaitEmpty(ctx))
+	s.edge.Exit.SendAway(taken, s.edge.Config().Server.Spread())
+	errs = append(errs, s.edge.Sessions.WaitEmpty(ctx))
 	if err := edge.WaitUntil(taken, func() bool { return s.front.underWay.Load() == 0 }); err != nil {
 		errs = append(errs, fmt.Errorf("cannot wait longer for %d HTTP requests to end: %w", s.front.underWay.Load(), err))
 	}
@@ -247,7 +247,7 @@ func (s *Server) Drain(ctx context.Context) error {
 func (s *Server) Close() { s.closing.Do(s.close) }
 
 func (s *Server) close() {
-	s.edge.Leave()
+	s.edge.Exit.Leave()
 	_ = s.public.Close()
 	if s.admin != nil {
 		_ = s.admin.Close()
@@ -283,7 +283,7 @@ func (s *Server) beLame(ctx context.Context) {
 	case <-ctx.Done():
 	case <-wait.C:
 	}
-	s.edge.WarnOfPace(cfg.Spread(), "set server.drain_spread, and server.drain_timeout to twice as much")
+	s.edge.Exit.WarnOfPace(cfg.Spread(), "set server.drain_spread, and server.drain_timeout to twice as much")
 	if s.Sessions() == 0 || s.store.State() != nil { // nobody to send away, or nobody to ask
 		return
 	}

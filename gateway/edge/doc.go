@@ -19,8 +19,8 @@
 //	joins          1                 Run         ctx            the store, bounded by APITimeout
 //	words          1                 Run         ctx            the store, bounded by APITimeout; builds filters
 //	order          1                 Run         ctx            locks only
-//	step aside     0 or 1            StepAside   its work, ctx  a timer
-//	rebalance      0 or 1            SendSome    its work, ctx  a timer
+//	step aside     0 or 1            Exit        its work, ctx  a timer
+//	rebalance      0 or 1            Exit        its work, ctx  a timer
 //	hook calls     64 at most        pass.Hook   their answers  the network, bounded by auth.connect_timeout
 //	retired hook   1 a Reload        Reload      its calls      the answers to them, bounded by auth.connect_timeout
 //	key refresher  1 with JWKS       Run         ctx            a timer; the network, bounded by its own time

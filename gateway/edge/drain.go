@@ -4,34 +4,38 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"barrage/codec"
+	"barrage/room"
 )
 
-// Draining reports whether nobody comes in any more: the node leaves, or steps aside.
-func (e *Edge) Draining() bool { return e.leaving.Load() || e.aside.on.Load() }
+// Exit is how clients leave the node because it wants that: all of them, or some.
+type Exit struct {
+	sessions *Sessions
+	hall     func() *room.Hall
+	log      *slog.Logger
 
-// Lame reports whether new clients should go elsewhere, and are taken all the same.
-func (e *Edge) Lame() bool { return e.lame.Load() }
-
-// BeLame has the node say so from now on: see Lame.
-//
-// Connections that have sent nothing, which the kernel keeps, come out within a second: so they are cut, too, and not
-// left behind.
-func (e *Edge) BeLame() {
-	e.lame.Store(true)
-	_ = deferAccepts(e.acceptor.ln, 0) // closed: nothing comes any more
+	lame, leaving atomic.Bool
+	aside         aside
+	rebalancing   atomic.Bool // see SendSome
 }
 
+// Draining reports whether nobody comes in any more: the node leaves, or steps aside.
+func (e *Exit) Draining() bool { return e.leaving.Load() || e.aside.on.Load() }
+
+// Lame reports whether new clients should go elsewhere, and are taken all the same.
+func (e *Exit) Lame() bool { return e.lame.Load() }
+
 // Leaving reports whether the node leaves for good: nothing that clients say is taken.
-func (e *Edge) Leaving() bool { return e.leaving.Load() }
+func (e *Exit) Leaving() bool { return e.leaving.Load() }
 
 // Leave has the node leave: see Leaving.
-func (e *Edge) Leave() { e.leaving.Store(true) }
+func (e *Exit) Leave() { e.leaving.Store(true) }
 
 // aside is a node that sends its clients to others and stays.
 type aside struct {
@@ -43,7 +47,7 @@ type aside struct {
 // StepAside has nobody come in any more, and closes every socket with 1012 over a time, until ctx ends or StepBack.
 // What clients say meanwhile is taken. It does not wait, calls done when nobody is sent away any more, and does nothing
 // where the node has stepped aside already.
-func (e *Edge) StepAside(ctx context.Context, workers *sync.WaitGroup, over time.Duration, done func()) {
+func (e *Exit) StepAside(ctx context.Context, workers *sync.WaitGroup, over time.Duration, done func()) {
 	a := &e.aside
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -61,7 +65,7 @@ func (e *Edge) StepAside(ctx context.Context, workers *sync.WaitGroup, over time
 }
 
 // StepBack lets clients come in again, and sends nobody away any more.
-func (e *Edge) StepBack() {
+func (e *Exit) StepBack() {
 	a := &e.aside
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,10 +81,9 @@ const drainStep = 20 * time.Millisecond
 // always have something to write: the largest rooms take less.
 const writtenPatience = time.Second
 
-// SendAway closes every socket with 1012, evenly over server.drain_spread, so that the
-// other nodes do not get all clients at once. When ctx ends it closes the rest at once.
-func (e *Edge) SendAway(ctx context.Context) {
-	spread := e.Config().Server.Spread()
+// SendAway closes every socket with 1012, evenly over a time, so that the other nodes do not get all clients at once.
+// When ctx ends it closes the rest at once.
+func (e *Exit) SendAway(ctx context.Context, spread time.Duration) {
 	e.announce(ctx, spread)
 	for _, c := range e.closeEvenly(ctx, spread) {
 		c.Close(CloseRestart)
@@ -88,25 +91,25 @@ func (e *Edge) SendAway(ctx context.Context) {
 }
 
 // announce tells native clients to come back within a time, and waits until that is written or ctx ends.
-func (e *Edge) announce(ctx context.Context, within time.Duration) {
-	e.Hall.Announce(codec.ReconnectText(within.Milliseconds(), "the node is leaving"))
-	_ = WaitUntil(ctx, e.Hall.Written) // else the close would overtake it
+func (e *Exit) announce(ctx context.Context, within time.Duration) {
+	e.hall().Announce(codec.ReconnectText(within.Milliseconds(), "the node is leaving"))
+	_ = WaitUntil(ctx, e.hall().Written) // else the close would overtake it
 }
 
 // fastRate is how many clients a second other nodes are warned of: limits.handshakes of one that takes them all.
 const fastRate = 2000
 
 // WarnOfPace says so where clients are sent away faster than other nodes may take them.
-func (e *Edge) WarnOfPace(over time.Duration, longer string) {
-	if n := e.Sessions.Open(); n > fastRate && float64(n) > fastRate*over.Seconds() {
-		e.Log.Warn("clients are sent away faster than other nodes may take them: "+longer, "connections", n, "over", over,
+func (e *Exit) WarnOfPace(over time.Duration, longer string) {
+	if n := e.sessions.Open(); n > fastRate && float64(n) > fastRate*over.Seconds() {
+		e.log.Warn("clients are sent away faster than other nodes may take them: "+longer, "connections", n, "over", over,
 			"want", (time.Duration(n) * time.Second / fastRate).Round(time.Second))
 	}
 }
 
 // SendSome has so many clients come back elsewhere, the youngest first, so many a second, until ctx ends or the node
 // leaves. Native clients are told so, and resume. It does not wait, and does nothing where that is under way already.
-func (e *Edge) SendSome(ctx context.Context, workers *sync.WaitGroup, count int, perSecond float64) (begun bool) {
+func (e *Exit) SendSome(ctx context.Context, workers *sync.WaitGroup, count int, perSecond float64) (begun bool) {
 	if e.Draining() || !e.rebalancing.CompareAndSwap(false, true) {
 		return false
 	}
@@ -118,13 +121,13 @@ func (e *Edge) SendSome(ctx context.Context, workers *sync.WaitGroup, count int,
 }
 
 // youngest are those sessions that came last.
-func (e *Edge) youngest(count int) []*Session {
+func (e *Exit) youngest(count int) []*Session {
 	type aged struct {
 		*Session
 		began uint32
 	}
 	var all []aged
-	e.Sessions.Each(func(s *Session) { all = append(all, aged{s, s.began.Load()}) })
+	e.sessions.Each(func(s *Session) { all = append(all, aged{s, s.began.Load()}) })
 	slices.SortFunc(all, func(a, b aged) int { return cmp.Compare(b.began, a.began) })
 	some := make([]*Session, 0, min(count, len(all)))
 	for _, s := range all[:cap(some)] {
@@ -134,7 +137,7 @@ func (e *Edge) youngest(count int) []*Session {
 }
 
 // sendEvenly closes sockets with 1012, so many a second.
-func (e *Edge) sendEvenly(ctx context.Context, some []*Session, perSecond float64) {
+func (e *Exit) sendEvenly(ctx context.Context, some []*Session, perSecond float64) {
 	t := time.NewTicker(drainStep)
 	defer t.Stop()
 	for budget := 1.0; len(some) > 0 && ctx.Err() == nil && !e.Draining(); budget += perSecond * drainStep.Seconds() {
@@ -153,8 +156,8 @@ func (e *Edge) sendEvenly(ctx context.Context, some []*Session, perSecond float6
 }
 
 // closeEvenly closes every socket with 1012, evenly over a time. When ctx ends it returns those that are left.
-func (e *Edge) closeEvenly(ctx context.Context, spread time.Duration) (left []*Session) {
-	e.Sessions.Each(func(c *Session) { left = append(left, c) }) // TakeOver closes those that come later
+func (e *Exit) closeEvenly(ctx context.Context, spread time.Duration) (left []*Session) {
+	e.sessions.Each(func(c *Session) { left = append(left, c) }) // TakeOver closes those that come later
 	t := time.NewTicker(drainStep)
 	defer t.Stop()
 	all, steps := left, int(spread/drainStep)+1
@@ -175,9 +178,9 @@ func (e *Edge) closeEvenly(ctx context.Context, spread time.Duration) (left []*S
 }
 
 // WaitEmpty waits until every session is gone, and every handshake that was let in.
-func (e *Edge) WaitEmpty(ctx context.Context) error {
-	if err := WaitUntil(ctx, func() bool { return e.Sessions.Held() == 0 }); err != nil {
-		return fmt.Errorf("cannot wait longer for %d clients to answer the close: %w", e.Sessions.Held(), err)
+func (w *Sessions) WaitEmpty(ctx context.Context) error {
+	if err := WaitUntil(ctx, func() bool { return w.Held() == 0 }); err != nil {
+		return fmt.Errorf("cannot wait longer for %d clients to answer the close: %w", w.Held(), err)
 	}
 	return nil
 }
@@ -196,9 +199,18 @@ func WaitUntil(ctx context.Context, done func() bool) error {
 	return nil
 }
 
+// BeLame has the node say so from now on: see [Exit.Lame].
+//
+// Connections that have sent nothing, which the kernel keeps, come out within a second: so they are cut, too, and not
+// left behind.
+func (e *Edge) BeLame() {
+	e.Exit.lame.Store(true)
+	_ = deferAccepts(e.acceptor.ln, 0) // closed: nothing comes any more
+}
+
 // CutOff ends every socket at once, and then the pollers.
 func (e *Edge) CutOff(ctx context.Context) {
 	e.Sessions.Each(func(c *Session) { c.kill(CloseRestart) })
-	_ = e.WaitEmpty(ctx)
+	_ = e.Sessions.WaitEmpty(ctx)
 	_ = e.engine.Shutdown(ctx)
 }

@@ -61,6 +61,7 @@ type Edge struct {
 	Tokens *TokenWatcher
 	Order  *Order
 	Words  *Words
+	Exit   Exit
 	Log    *slog.Logger
 	// OnHandshake hears how long it took to let somebody in, OnRefused why somebody was not, in one word of some 30. Who
 	// makes the edge sets them before Listen; nil: nobody hears. They may not block.
@@ -87,14 +88,9 @@ type Edge struct {
 	Stats    Stats
 	Sessions Sessions
 	clock    clock
-	lame     atomic.Bool
-	leaving  atomic.Bool
 	// delivered is when the lanes were last found to deliver, in nanoseconds since made.
 	delivered atomic.Int64
-	aside     aside
-
-	rebalancing atomic.Bool // see SendSome
-	hinted      sync.Map    // what Hint has said
+	hinted    sync.Map // what Hint has said
 }
 
 // Times is the time as an edge has it.
@@ -107,7 +103,7 @@ type Times struct {
 	Tarry time.Duration
 }
 
-// New is an edge with settings that are valid. Then set Hall, and call Listen, Run; Leave, SendAway, WaitEmpty; CutOff.
+// New is an edge with settings that are valid. Then set Hall, and call Listen, Run; Exit.Leave, Exit.SendAway; CutOff.
 func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e := &Edge{
 		Log: log, store: store, made: time.Now(),
@@ -118,6 +114,7 @@ func New(cfg Config, store Store, log *slog.Logger) *Edge {
 	e.Plain = e.Door.NewPlain(e.mostPlain, func() time.Time { return e.Times.Now() })
 	e.Joins, e.Tokens, e.Guard = newJoins(e), newTokenWatcher(e), newGuard(e.Config(), store, log)
 	e.Order = newOrder(e)
+	e.Exit.sessions, e.Exit.hall, e.Exit.log = &e.Sessions, func() *room.Hall { return e.Hall }, log
 	e.Words = newWords(store, func() time.Time { return e.Times.Now() }, log)
 	return e
 }

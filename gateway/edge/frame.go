@@ -16,7 +16,7 @@ func (s *Session) Frame(op codec.Opcode, payload []byte) error {
 	switch op {
 	case codec.OpText, codec.OpBinary:
 		s.edge.Stats.MessagesIn.Add(1)
-		if s.edge.leaving.Load() {
+		if s.edge.Exit.Leaving() {
 			s.edge.Stats.Ignored.Add(1)
 			return nil
 		}

@@ -22,7 +22,7 @@ func TestWarnOfPace(t *testing.T) {
 		var logs strings.Builder
 		e := New(DefaultConfig(), nil, slog.New(slog.NewTextHandler(&logs, nil)))
 		e.Sessions.list = make([]*Session, c.connections)
-		e.WarnOfPace(c.over, "take longer")
+		e.Exit.WarnOfPace(c.over, "take longer")
 		if text := logs.String(); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
 			t.Errorf("%d clients over %v: %q; want %q", c.connections, c.over, text, c.want)
 		}

@@ -67,7 +67,7 @@ func (e *Edge) ProbeClock(since time.Duration) { e.clock.set(since) }
 func (e *Edge) ProbeStarted() time.Time { return e.started }
 
 // ProbeDraining sets whether the node leaves.
-func (e *Edge) ProbeDraining(leaves bool) { e.leaving.Store(leaves) }
+func (e *Edge) ProbeDraining(leaves bool) { e.Exit.leaving.Store(leaves) }
 
 // ProbeKicked reports whether somebody asks for a pass, and takes that back.
 func (r *TokenWatcher) ProbeKicked() bool {

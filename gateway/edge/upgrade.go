@@ -177,7 +177,7 @@ func (e *Edge) identify(r *http.Request, who func(*http.Request) (Visitor, *Refu
 		return v, e.refuseOrigin(r)
 	}
 	v, bad = who(r)
-	if bad == nil && e.Draining() {
+	if bad == nil && e.Exit.Draining() {
 		bad = Leaving
 	}
 	return v, bad
@@ -203,7 +203,7 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	s.nb.Unlock()
 	e.begin(s, append(switching(v.key, v.More), first...))
 	e.Tokens.Entered(*v)
-	if e.Draining() {
+	if e.Exit.Draining() {
 		s.Close(CloseRestart) // Drain may have been there before the session was
 	}
 	e.Order.Again(s)

@@ -169,7 +169,7 @@ func (n *API) serve(do operate) http.HandlerFunc {
 
 func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door.Refused)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if n.edge.Leaving() {
+		if n.edge.Exit.Leaving() {
 			WriteProblem(w, edge.Leaving)
 			return
 		}
