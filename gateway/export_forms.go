@@ -24,7 +24,7 @@ type exported struct {
 	Seq    uint64 `json:"seq"`
 	Kind   string `json:"kind"`
 	UserID string `json:"user_id"`
-	Body   string `json:"body"`
+	Body   string `json:"body"` // in one line, without spaces around it
 	TS     int64  `json:"ts"`
 	User   struct {
 		Name string `json:"name"`
@@ -79,7 +79,8 @@ func exportAsked(query url.Values) (after uint64, f *exportForm, t0 int64, bad *
 }
 
 // append writes what a page of a history has. From t0 on, in Unix ms, is the video; 0 is when the first message was
-// said, which is then known. What was taken back and what was said before is left out, but of jsonl nothing is.
+// said, which is then known. What was taken back, has no text or was said before is left out, but of jsonl nothing is:
+// tools complain of a comment without a text.
 func (f *exportForm) append(dst []byte, entries []chat.Entry, t0 *int64) ([]byte, error) {
 	for _, e := range entries {
 		switch {
@@ -95,7 +96,8 @@ func (f *exportForm) append(dst []byte, entries []chat.Entry, t0 *int64) ([]byte
 			if *t0 == 0 {
 				*t0 = m.TS
 			}
-			if m.at = time.Duration(m.TS-*t0) * time.Millisecond; m.at >= 0 {
+			m.Body = strings.TrimSpace(flatText(m.Body))
+			if m.at = time.Duration(m.TS-*t0) * time.Millisecond; m.at >= 0 && m.Body != "" {
 				dst = f.line(dst, &m)
 			}
 		}
@@ -114,7 +116,7 @@ func xmlLine(dst []byte, m *exported) []byte {
 		colour = 0xffd873
 	}
 	dst = fmt.Appendf(dst, `<d p="%.3f,%d,25,%d,%d,0,%08x,%d">`, m.at.Seconds(), mode, colour, m.TS/1000, crc32.ChecksumIEEE([]byte(m.UserID)), m.Seq)
-	return append(append(dst, markup.Replace(flatText(m.Body))...), "</d>\n"...)
+	return append(append(dst, markup.Replace(m.Body)...), "</d>\n"...)
 }
 
 // markup are what XML and WebVTT take for their own, by names: not all readers of Bilibili's XML know numbers, as of
@@ -141,7 +143,7 @@ func flatText(s string) string {
 // vttLine is a cue of WebVTT, with its speaker.
 func vttLine(dst []byte, m *exported) []byte {
 	return fmt.Appendf(dst, "%d\n%s --> %s\n<v %s>%s\n\n", m.Seq, clock(m.at, 2, 3), clock(m.at+cueTime, 2, 3),
-		markup.Replace(flatText(m.name())), markup.Replace(flatText(m.Body)))
+		markup.Replace(flatText(m.name())), markup.Replace(m.Body))
 }
 
 // The picture that ASS counts in, and how comments cross it.
@@ -149,6 +151,7 @@ const (
 	assWidth, assHeight = 1920, 1080
 	assSize             = 48 // px of a letter
 	assCrossing         = 8 * time.Second
+	assLetters          = 100 // of a comment, as on Bilibili: a longer one would be too fast to read
 )
 
 const assHead = `[Script Info]
@@ -174,7 +177,10 @@ type assLanes [assHeight/(assSize+12) - 1]time.Duration
 
 // line is a comment that crosses the picture, in the lane that is free for the longest time.
 func (l *assLanes) line(dst []byte, m *exported) []byte {
-	text := flatText(m.Body)
+	text := m.Body
+	if letters := []rune(text); len(letters) > assLetters {
+		text = string(letters[:assLetters]) + "…"
+	}
 	width := 0
 	for _, r := range text {
 		if width += assSize / 2; r >= 0x1100 {

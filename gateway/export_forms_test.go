@@ -97,6 +97,29 @@ func TestExport_Subtitles(t *testing.T) {
 	}
 }
 
+// What has no text is no comment, and what is too long to be read in its time is cut where it flies.
+func TestExport_BlankAndLong(t *testing.T) {
+	s, long := newAdmin(t, nil), strings.Repeat("弹", 101)
+	body, err := json.Marshal(map[string]any{"messages": []any{
+		map[string]string{"id": "1", "body": " \n\t ", "user_id": "eve"}, map[string]string{"id": "2", "body": long, "user_id": "eve"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, text := callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/messages", "", string(body)); status != http.StatusOK {
+		t.Fatalf("publish: %d %s", status, text)
+	}
+	for form, comment := range map[string]string{"bilibili-xml": "<d p=", "vtt": "-->", "ass": "Dialogue:"} {
+		text := exportAs(t, s, "format="+form)
+		if strings.Count(text, comment) != 1 {
+			t.Errorf("%s = %q; want one comment", form, text)
+		}
+		if cut := strings.Contains(text, strings.TrimSuffix(long, "弹")+"…\n"); cut != (form == "ass") || !cut && !strings.Contains(text, long) {
+			t.Errorf("%s = %q; want 100 letters where they fly, all where they stand", form, text)
+		}
+	}
+}
+
 // TestExport_ParsersOfOthers: biliass, pysubs2, webvtt-py and Python's json find in each form what was said, by whom
 // and when.
 func TestExport_ParsersOfOthers(t *testing.T) {
