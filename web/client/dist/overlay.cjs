@@ -32,7 +32,7 @@ x?e:`${t.slice(0,x).join("")}…`}function F({userId:o,ts:e},t){return o!==""&&o
 system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 / .85), 0 0 2px rgb(0 0 0 / .85)); }
 .barrage-sky { position: absolute; inset: 0 0 auto; width: 100%; height: calc(100% * var(--barrage-area, 1)); }
 .barrage-list { position: absolute; inset: auto 0 0; display: grid; gap: var(--barrage-gap, .15em); margin: 0; padding: var(--barrage-padding, .6em); list-style: none; }
-.barrage-row { overflow-wrap: anywhere; }
+.barrage-row { overflow-wrap: anywhere; overflow: clip; overflow-clip-margin: .2em; }
 .barrage-name { margin-inline-end: .45em; color: var(--barrage-accent, oklch(.86 .12 var(--barrage-hue))); unicode-bidi: isolate; }
 .barrage-text { unicode-bidi: isolate; font-weight: var(--barrage-text-weight, 500); }
 .barrage-said { color: var(--barrage-accent, #ffe9a8); }

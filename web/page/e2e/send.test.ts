@@ -157,3 +157,15 @@ test("names and texts that turn around what follows turn nothing but themselves"
   }
   await page.context().close();
 });
+
+test("a text keeps to its row: empty lines around it are not shown, and heaps of accents cover nobody else's words", async () => {
+  const { page, batch } = await enter({}, desktop);
+  batch({ body: "above" }, { body: "\n\n two\n\nparts \n\n\n" }, { body: `a${"\u0301\u0316".repeat(60)}` }, { body: "below" });
+  const rows = page.locator("#rows .message");
+  await rows.nth(3).waitFor();
+  assert.deepEqual(await page.locator("#rows .body").allTextContents(), ["above", "two\n\nparts", `a${"\u0301\u0316".repeat(60)}`, "below"]);
+  const [one, accents] = await Promise.all([0, 2].map((i) => rows.nth(i).evaluate((row) => row.getBoundingClientRect().height)));
+  assert.ok(accents! < 2 * one!, `${accents} px`);
+  assert.equal(await rows.nth(2).locator("p.text").evaluate((e) => getComputedStyle(e).overflow), "clip");
+  await page.context().close();
+});

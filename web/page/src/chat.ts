@@ -330,7 +330,7 @@ export class Chat {
     node.style.setProperty("--hue", String(hueOf(message.userId)));
     const name = nameOf(message), face = element("span", "face", initial(name));
     face.ariaHidden = "true";
-    const body = tame(message.body), text = element("p", "text"), who = element("b", "who", name), clock = element("time", "", time(message.ts));
+    const body = tame(message.body).trim(), text = element("p", "text"), who = element("b", "who", name), clock = element("time", "", time(message.ts));
     if (name !== message.userId) who.title = tame(message.userId); // Names may be alike, ids are not.
     clock.setAttribute("datetime", new Date(message.ts).toISOString());
     clock.title = fullTime(message.ts);
