@@ -142,30 +142,30 @@ func (s adminPort) answerDrain(ctx context.Context, args json.RawMessage) (any, 
 		s.log.Info("the node sends its clients away and stays", "connections", s.Sessions(), "over", over)
 		s.noteNode(ctx, order.By, "drain")
 		s.edge.Exit.WarnOfPace(over, "drain over a longer time")
-		s.edge.Exit.StepAside(s.ctx, &s.workers, over, func() { s.fleet.EndTurn(context.WithoutCancel(s.ctx)) })
+		s.edge.Exit.StepAside(s.ctx, &s.workers, over, func() { s.fleet.EndLease(context.WithoutCancel(s.ctx)) })
 	}
 	_ = s.fleet.Tell(ctx) // else with the next beat
 	return s.fleet.Self(), nil
 }
 
-// mayDrain takes the node's turn to send its clients away. A store that is away keeps nobody from that: nobody else can
-// ask for a turn, either.
+// mayDrain takes the lease for the node. A store that is away keeps nobody from sending clients away: nobody else can
+// ask for the lease, either.
 func (s adminPort) mayDrain(ctx context.Context, force bool) error {
 	if s.edge.Exit.Draining() {
 		return nil // it does already
 	}
-	holder, err := s.fleet.TakeTurn(ctx)
+	holder, err := s.fleet.TakeLease(ctx)
 	switch {
 	case err != nil:
 		s.log.Warn("cannot ask whether other nodes send their clients away, too", "err", err)
 	case holder != s.edge.Hall.Node() && !force:
-		return otherTurn(holder)
+		return otherLease(holder)
 	}
 	return nil
 }
 
-// otherTurn refuses what would have two nodes send their clients away at once.
-func otherTurn(holder string) error {
+// otherLease refuses what would have two nodes send their clients away at once.
+func otherLease(holder string) error {
 	return &fleet.RefusedError{Status: http.StatusConflict, Why: fmt.Sprintf("node %s sends its clients away now: wait until it has, or say force", holder)}
 }
 

@@ -213,7 +213,7 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 		c.call(s, "publish", 503, post, "/v1/admin/rooms/unread/messages", "", `{"messages":[{"id":"1","body":"hi","user_id":"u"}]}`)
 	})
 	c.call(s, "publish", 400, post, "/v1/admin/rooms/r/messages", "", `{"messages":[]}`)
-	if _, err := s.store.TakeTurn(t.Context(), "other", time.Hour); err != nil {
+	if _, err := s.store.TakeLease(t.Context(), "other", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	c.call(s, "rebalance", 409, post, "/v1/admin/nodes/rebalance", "", "")

@@ -62,8 +62,8 @@ func (s adminPort) rebalance(ctx context.Context, w http.ResponseWriter, r *http
 	if bad != nil {
 		return bad
 	}
-	if holder, err := s.fleet.Turn(ctx); err == nil && holder != "" {
-		return fleetRefusal(otherTurn(holder))
+	if holder, err := s.fleet.Holder(ctx); err == nil && holder != "" {
+		return fleetRefusal(otherLease(holder))
 	}
 	all, part := s.fleet.Nodes(ctx)
 	answer := surplus(all, over)

@@ -88,7 +88,7 @@ func TestAdmin_Rebalance(t *testing.T) {
 func TestAdmin_DrainsOneAtATime(t *testing.T) {
 	s := newAdmin(t, nil)
 	join(t, s, "r", "a")
-	if _, err := s.store.TakeTurn(t.Context(), "other", time.Hour); err != nil {
+	if _, err := s.store.TakeLease(t.Context(), "other", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	const path = "/v1/admin/nodes/self/drain?over=0s"
@@ -100,13 +100,13 @@ func TestAdmin_DrainsOneAtATime(t *testing.T) {
 	}
 	getAdmin[fleet.Node](t, s, http.MethodPost, path+"&force=true", "")
 	getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/undrain", "")
-	if _, err := s.store.TakeTurn(t.Context(), "other", 0); err != nil {
+	if _, err := s.store.TakeLease(t.Context(), "other", 0); err != nil {
 		t.Fatal(err)
 	}
 	join(t, s, "r", "b")
 	getAdmin[fleet.Node](t, s, http.MethodPost, path, "")
 	eventually(t, func() error {
-		holder, err := s.fleet.Turn(t.Context())
+		holder, err := s.fleet.Holder(t.Context())
 		return firstOf(err, differ("whose turn it is", holder, ""), differ("connections", s.Sessions(), 0))
 	})
 	if s.edge.Exit.Draining() != true {
@@ -115,10 +115,10 @@ func TestAdmin_DrainsOneAtATime(t *testing.T) {
 }
 
 // A node that leaves is not ready, takes clients for server.lame_duck, and lets another one finish first.
-func TestDrain_LameDuckThenItsTurn(t *testing.T) {
+func TestDrain_LameDuckThenTheLease(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Server.LameDuck = 50 * time.Millisecond })
 	a := join(t, s, "r", "a")
-	if _, err := s.store.TakeTurn(t.Context(), "other", time.Hour); err != nil {
+	if _, err := s.store.TakeLease(t.Context(), "other", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
@@ -127,13 +127,13 @@ func TestDrain_LameDuckThenItsTurn(t *testing.T) {
 	if s.ready() == nil || s.self().State != fleet.Draining {
 		t.Errorf("ready = %v, state %s; want a node that leaves", s.ready(), s.self().State)
 	}
-	b := join(t, s, "r", "b") // as long as the other node has its turn
+	b := join(t, s, "r", "b") // as long as the other node has the lease
 	b.say("one")
 	a.wantInfo("one")
 	if s.edge.Exit.Draining() {
 		t.Fatal("the node has not let the other one finish")
 	}
-	if _, err := s.store.TakeTurn(t.Context(), "other", 0); err != nil {
+	if _, err := s.store.TakeLease(t.Context(), "other", 0); err != nil {
 		t.Fatal(err)
 	}
 	a.wantLeave()
@@ -141,7 +141,7 @@ func TestDrain_LameDuckThenItsTurn(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("Drain: %v", err)
 	}
-	if holder, err := s.fleet.Turn(t.Context()); holder != "" || err != nil {
-		t.Errorf("after the drain it is the turn of %q, %v; want nobody's", holder, err)
+	if holder, err := s.fleet.Holder(t.Context()); holder != "" || err != nil {
+		t.Errorf("after the drain %q has the lease, %v; want none", holder, err)
 	}
 }

@@ -216,7 +216,7 @@ func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 // when ctx ends is cut off by Close.
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
-	defer s.fleet.EndTurn(ctx)
+	defer s.fleet.EndLease(ctx)
 	s.edge.Exit.Leave()
 	taken, cancel := ctx, context.CancelFunc(func() {})
 	if end, ok := ctx.Deadline(); ok {
@@ -270,29 +270,29 @@ func (s *Server) close() {
 	}
 }
 
-// beLame is not ready any more, and waits for server.lame_duck and for the node's turn.
+// beLame is not ready any more, and waits for server.lame_duck and for the lease.
 func (s *Server) beLame(ctx context.Context) {
 	s.edge.BeLame()
 	if s.store.State() == nil {
 		_ = s.fleet.Tell(ctx) // else with the next beat
 	}
 	cfg := s.edge.Config().Server
-	wait := time.NewTimer(cfg.LameDuck)
-	defer wait.Stop()
+	lame := time.NewTimer(cfg.LameDuck)
+	defer lame.Stop()
 	select {
 	case <-ctx.Done():
-	case <-wait.C:
+	case <-lame.C:
 	}
 	s.edge.Exit.WarnOfPace(cfg.Spread(), "set server.drain_spread, and server.drain_timeout to twice as much")
 	if s.Sessions() == 0 || s.store.State() != nil { // nobody to send away, or nobody to ask
 		return
 	}
-	turn, cancel := ctx, context.CancelFunc(func() {})
+	wait, cancel := ctx, context.CancelFunc(func() {})
 	if end, ok := ctx.Deadline(); ok { // half of what is then left is for sending away
-		turn, cancel = context.WithDeadline(ctx, end.Add(-2*cfg.Spread()))
+		wait, cancel = context.WithDeadline(ctx, end.Add(-2*cfg.Spread()))
 	}
 	defer cancel()
-	switch holder, err := s.fleet.AwaitTurn(turn); {
+	switch holder, err := s.fleet.AwaitLease(wait); {
 	case err != nil:
 		s.log.Warn("cannot ask whether other nodes leave, too", "err", err)
 	case holder != s.edge.Hall.Node():

@@ -35,33 +35,33 @@ func testBeats(s *harness) {
 	s.wantBeats(t)
 }
 
-// testTurns: one node has the turn until it gives it back, or has said nothing for its life.
-func testTurns(s *harness) {
+// testLeases: one node has the lease until it gives it back, or has said nothing for its life.
+func testLeases(s *harness) {
 	t := s.t
-	turn := func(node string, life time.Duration, want string) {
+	lease := func(node string, life time.Duration, want string) {
 		t.Helper()
-		got, err := s.TakeTurn(t.Context(), node, life)
-		wantEqual(t, fmt.Sprintf("TakeTurn(%q, %v)", node, life), got, err, want)
+		got, err := s.TakeLease(t.Context(), node, life)
+		wantEqual(t, fmt.Sprintf("TakeLease(%q, %v)", node, life), got, err, want)
 	}
-	turn("", 0, "")
-	turn("b", 0, "")
-	turn("a", time.Minute, "a")
-	turn("b", time.Minute, "a")
-	turn("b", 0, "a") // it is not b's to give back
-	turn("", 0, "a")
-	turn("a", time.Hour, "a")
+	lease("", 0, "")
+	lease("b", 0, "")
+	lease("a", time.Minute, "a")
+	lease("b", time.Minute, "a")
+	lease("b", 0, "a") // it is not b's to give back
+	lease("", 0, "a")
+	lease("a", time.Hour, "a")
 	if s.pass != nil {
 		s.pass(2 * time.Minute)
 	}
-	turn("b", time.Minute, "a")
-	turn("a", 0, "")
-	turn("b", time.Minute, "b")
+	lease("b", time.Minute, "a")
+	lease("a", 0, "")
+	lease("b", time.Minute, "b")
 	if s.pass == nil {
 		return
 	}
 	s.pass(2 * time.Minute)
-	turn("", 0, "")
-	turn("a", time.Minute, "a")
+	lease("", 0, "")
+	lease("a", time.Minute, "a")
 }
 
 // testQuestions: every node hears a question, and whoever knows its name reads all answers.

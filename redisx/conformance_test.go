@@ -26,7 +26,7 @@ var conformance = map[string]func(s *harness){
 	"UserEvents":           testUserEvents,
 	"Beats":                testBeats,
 	"Questions":            testQuestions,
-	"Turns":                testTurns,
+	"Leases":               testLeases,
 	"PublishAndRead":       testPublishAndRead,
 	"EmptyRoom":            testEmptyRoom,
 	"KnownRooms":           testKnownRooms,
@@ -113,7 +113,7 @@ func testClusterConformance(t *testing.T, newStore func(t *testing.T) *harness, 
 		"Counters", "Recall", "ReadPastRecalled", "RangePastRecalled", "OddIDs", "RoomEvents", "EventsInOrder",
 		"Chain", "MovedTS", "RecallLog", "NewEpoch", "TokensPerUser", "Revoked",
 		"Rules", "Terms", "RulesBarrier", "RulesRestored", "Clear", "Purge", "PurgeIsOne", "RecallsForgotten", "RecallAnybody", "ModLog", "FeedForgotten", "FeedEpochs", "Rosters", "NewsBounded",
-		"Beats", "Questions", "Turns",
+		"Beats", "Questions", "Leases",
 		"Held", "HeldAmong", "HeldOnce", "HeldBounds",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,14 +45,14 @@ func (r *Redis) Beats(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// TakeTurn is [Store.TakeTurn].
-func (r *Redis) TakeTurn(ctx context.Context, node string, life time.Duration) (holder string, err error) {
-	msg, err := r.run(ctx, turnScript, []string{turnKey}, node, millis(life))
+// TakeLease is [Store.TakeLease].
+func (r *Redis) TakeLease(ctx context.Context, node string, life time.Duration) (holder string, err error) {
+	msg, err := r.run(ctx, leaseScript, []string{leaseKey}, node, millis(life))
 	if err == nil {
 		holder, err = msg.ToString()
 	}
 	if err != nil {
-		return "", fmt.Errorf("cannot take turns with other nodes (key %q): %w", turnKey, err)
+		return "", fmt.Errorf("cannot take the lease to send clients away (key %q): %w", leaseKey, err)
 	}
 	return holder, nil
 }
@@ -90,7 +90,7 @@ type memoryFleet struct {
 	mu      sync.Mutex // guards the fields below; a leaf
 	beats   map[string]memoryBeat
 	answers map[string]memoryAnswers
-	turn    memoryBeat // its text is whose turn it is
+	lease   memoryBeat // its text is who has it
 }
 
 type memoryBeat struct {
@@ -135,22 +135,22 @@ func (m *Memory) Beats(context.Context) ([]string, error) {
 	return all, nil
 }
 
-// TakeTurn is [Store.TakeTurn].
-func (m *Memory) TakeTurn(_ context.Context, node string, life time.Duration) (holder string, err error) {
+// TakeLease is [Store.TakeLease].
+func (m *Memory) TakeLease(_ context.Context, node string, life time.Duration) (holder string, err error) {
 	m.calls.Add(1)
 	f, now := &m.fleet, m.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !now.Before(f.turn.expires) {
-		f.turn.text = ""
+	if !now.Before(f.lease.expires) {
+		f.lease.text = ""
 	}
-	if node == "" || f.turn.text != "" && f.turn.text != node {
-		return f.turn.text, nil
+	if node == "" || f.lease.text != "" && f.lease.text != node {
+		return f.lease.text, nil
 	}
-	if f.turn = (memoryBeat{node, now.Add(life)}); life == 0 {
-		f.turn.text = ""
+	if f.lease = (memoryBeat{node, now.Add(life)}); life == 0 {
+		f.lease.text = ""
 	}
-	return f.turn.text, nil
+	return f.lease.text, nil
 }
 
 // Ask has the node hear a question.

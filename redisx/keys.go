@@ -117,8 +117,8 @@ func (k keys) news(room string) string { return "gmk:" + k.tag(room) }
 
 func (k keys) terms(name string) string { return "gmf:" + name }
 
-// turnKey has whose turn it is, see [Store.TakeTurn].
-const turnKey = "gmdrain"
+// leaseKey has who holds the lease, see [Store.TakeLease].
+const leaseKey = "gmdrain"
 
 // beatKeys are the keys of what nodes say of themselves, in one slot.
 var beatKeys = []string{"gmg:{nodes}", "gmg:{nodes}:at"}

@@ -40,7 +40,7 @@ var (
 	joinScript       = newBatchScript("", "lib_rooms", "join")
 	useRoomsScript   = newBatchScript("", "lib_rooms", "use_rooms")
 	beatScript       = newScript("", "beat")
-	turnScript       = newScript("", "turn")
+	leaseScript      = newScript("", "lease")
 )
 
 // scriptName is that of the script's own file, which comes last; beside original FastIM nodes it is the same.

@@ -241,10 +241,10 @@ type Store interface {
 	// all nodes that live say, in no order.
 	Beat(ctx context.Context, node, text string) error
 	Beats(ctx context.Context) ([]string, error)
-	// TakeTurn has it be the node's turn to send its clients away for a while of at least a millisecond, again if it is
-	// already, unless it is another one's. Without a node it only looks, with no time it gives the turn back. It returns
-	// whose turn it is then, "" for nobody's.
-	TakeTurn(ctx context.Context, node string, life time.Duration) (holder string, err error)
+	// TakeLease gives the node the lease for a while of at least a millisecond, again if it has it already, unless another
+	// one has it. Without a node it only looks, with no time it gives the lease back. It returns who has it then, "" for
+	// nobody.
+	TakeLease(ctx context.Context, node string, life time.Duration) (holder string, err error)
 	// Ask has every node that can be reached hear a question, by Handler.Asked; this one, too. Answer adds an answer to
 	// the question of a name, for chat.AnswersLife after the last one; Answers are those so far, the first one first.
 	Ask(ctx context.Context, question string) error

@@ -33,7 +33,7 @@ import (
 type Store interface {
 	Beat(ctx context.Context, node, text string) error
 	Beats(ctx context.Context) ([]string, error)
-	TakeTurn(ctx context.Context, node string, life time.Duration) (holder string, err error)
+	TakeLease(ctx context.Context, node string, life time.Duration) (holder string, err error)
 	Ask(ctx context.Context, question string) error
 	Answer(ctx context.Context, id, answer string) error
 	Answers(ctx context.Context, id string) ([]string, error)
@@ -114,8 +114,8 @@ type Fleet struct {
 	failure once.Failure // of beats; the beat's own
 	dropped atomic.Uint64
 
-	turnMu sync.Mutex // guards the field below, and is held for calls about it; a leaf
-	turn   bool       // it is this node's turn, see TakeTurn
+	leaseMu sync.Mutex // guards the field below, and is held for calls about it; a leaf
+	lease   bool       // this node has it, see TakeLease
 }
 
 // question is what a node asks.
@@ -174,7 +174,7 @@ func (f *Fleet) beat(ctx context.Context) {
 	for seconds := 0; ; seconds++ {
 		f.tick()
 		if seconds%int(chat.BeatEvery/time.Second) == 0 {
-			f.keepTurn(ctx)
+			f.keepLease(ctx)
 			if err := f.Tell(ctx); ctx.Err() == nil && f.failure.IsNew(err) {
 				f.log.Warn("cannot tell other nodes that this one lives; trying again", "every", chat.BeatEvery, "err", err)
 			}
@@ -187,7 +187,7 @@ func (f *Fleet) beat(ctx context.Context) {
 	}
 }
 
-// Tell says what the node does, before its turn where that has changed.
+// Tell says what the node does, before it takes the lease where that has changed.
 func (f *Fleet) Tell(ctx context.Context) error { return f.say(ctx, encode(f.Self())) }
 
 // Leave takes back that the node lives.

@@ -24,29 +24,29 @@ type fakeStore struct {
 	beats   map[string]string
 	answers map[string][]string
 	away    error
-	turn    string
-	taken   int // calls of TakeTurn that took it
+	lease   string
+	taken   int // calls of TakeLease that took it
 }
 
-func (s *fakeStore) TakeTurn(_ context.Context, node string, life time.Duration) (string, error) {
+func (s *fakeStore) TakeLease(_ context.Context, node string, life time.Duration) (string, error) {
 	unlock, err := s.lock()
 	defer unlock()
-	if err != nil || node == "" || s.turn != "" && s.turn != node {
-		return s.turn, err
+	if err != nil || node == "" || s.lease != "" && s.lease != node {
+		return s.lease, err
 	}
-	if s.turn = node; life == 0 {
-		s.turn = ""
+	if s.lease = node; life == 0 {
+		s.lease = ""
 	} else {
 		s.taken++
 	}
-	return s.turn, nil
+	return s.lease, nil
 }
 
-// turns is how often the turn was taken, and whose it is.
-func (s *fakeStore) turns() (taken int, holder string) {
+// leases is how often the lease was taken, and who has it.
+func (s *fakeStore) leases() (taken int, holder string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.taken, s.turn
+	return s.taken, s.lease
 }
 
 func (s *fakeStore) lock() (unlock func(), err error) {

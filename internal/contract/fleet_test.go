@@ -124,7 +124,7 @@ func TestFleet_OneNodeAnswersForAll(t *testing.T) {
 }
 
 // The node with too many clients sends the surplus away; one node drains at a time, also where a node is stopped.
-func TestFleet_RebalanceAndTurns(t *testing.T) {
+func TestFleet_RebalanceAndLeases(t *testing.T) {
 	t.Parallel()
 	nodes := twoNodes(t, redistest.Start(t))
 	one, two := nodes[0], nodes[1]
@@ -157,7 +157,7 @@ func TestFleet_RebalanceAndTurns(t *testing.T) {
 	says("is draining", "drain", all[one.addr].Node, "--over", "1h", "--yes")
 	two.dialNative(t, "live", account{user: "last", token: "t"})
 	if _, stderr, code := op.run(t, "drain", "self", "--yes"); code != 1 || !strings.Contains(stderr, "409 conflict: node "+all[one.addr].Node+" sends its clients away now") {
-		t.Errorf("a second drain: exit code %d, %q; want that the other node has its turn", code, stderr)
+		t.Errorf("a second drain: exit code %d, %q; want that the other node has the lease", code, stderr)
 	}
 	if _, stderr, code := op.run(t, "rebalance", "--yes"); code != 1 || !strings.Contains(stderr, "409 conflict") {
 		t.Errorf("a rebalance: exit code %d, %q; want that a node drains", code, stderr)

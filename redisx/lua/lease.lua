@@ -1,7 +1,7 @@
--- turn.lua lets one node at a time do something: Store.TakeTurn.
--- KEYS: whose turn it is.
--- ARGV: the node, "" to look only; for how long it has the turn, in ms, 0 to give it back.
--- It returns whose turn it is now, "" where it is nobody's.
+-- lease.lua lets one node at a time send its clients away: Store.TakeLease.
+-- KEYS: the node that has the lease.
+-- ARGV: the node, "" to look only; for how long it has the lease, in ms, 0 to give it back.
+-- It returns who has the lease now, "" where nobody has.
 local key, node, life = KEYS[1], ARGV[1], ARGV[2]
 
 local holder = redis.call('GET', key) or ''

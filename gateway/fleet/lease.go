@@ -1,0 +1,75 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"barrage/internal/chat"
+)
+
+// This file has nodes send their clients away one after the other: two that do so at once send theirs to each other,
+// and to fewer nodes. The lease of a node that dies ends as its beat does.
+
+// TakeLease gives this node the lease from now on, unless another one has it. It returns who has it.
+func (f *Fleet) TakeLease(ctx context.Context) (holder string, err error) {
+	f.leaseMu.Lock()
+	defer f.leaseMu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	holder, err = f.store.TakeLease(ctx, f.node, chat.BeatLife)
+	f.lease = f.lease || err == nil && holder == f.node
+	return holder, err
+}
+
+// keepLease renews the lease where this node has it.
+func (f *Fleet) keepLease(ctx context.Context) {
+	f.leaseMu.Lock()
+	defer f.leaseMu.Unlock()
+	if f.lease {
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		_, _ = f.store.TakeLease(ctx, f.node, chat.BeatLife) // else again with the next beat
+	}
+}
+
+// Holder is the node that has the lease; "" for none.
+func (f *Fleet) Holder(ctx context.Context) (holder string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return f.store.TakeLease(ctx, "", 0)
+}
+
+// EndLease lets others have the lease.
+func (f *Fleet) EndLease(ctx context.Context) {
+	f.leaseMu.Lock()
+	defer f.leaseMu.Unlock()
+	if !f.lease {
+		return
+	}
+	f.lease = false
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	_, _ = f.store.TakeLease(ctx, f.node, 0) // else it ends by itself
+}
+
+// leaseEvery is how often AwaitLease looks: a drain takes seconds.
+const leaseEvery = 200 * time.Millisecond
+
+// AwaitLease waits until no other node has the lease, and takes it. Where ctx ends first, it returns who has it; where
+// the store is away it waits for nobody, and returns the error.
+func (f *Fleet) AwaitLease(ctx context.Context) (holder string, err error) {
+	t := time.NewTicker(leaseEvery)
+	defer t.Stop()
+	for {
+		// Its own time: who has it counts also where there is none to wait.
+		holder, err = f.TakeLease(context.WithoutCancel(ctx))
+		if err != nil || holder == f.node {
+			return holder, err
+		}
+		select {
+		case <-ctx.Done():
+			return holder, nil
+		case <-t.C:
+		}
+	}
+}
