@@ -33,6 +33,8 @@ func (s *Server) Do(args ...string) (rueidis.RedisMessage, error) {
 		ForceSingleClient: true,
 		DisableCache:      true,
 		DisableRetry:      true,
+		Dialer:            net.Dialer{Timeout: readyTimeout},
+		ConnWriteTimeout:  readyTimeout,
 	})
 	if client == nil {
 		return rueidis.RedisMessage{}, err
@@ -82,13 +84,17 @@ func await(tb testing.TB, what string, ok func() bool) {
 	Eventually(tb, readyTimeout, what, func() (bool, string) { return ok(), "" })
 }
 
-// StartReplica starts a server that copies master, and waits until it has.
+// StartReplica starts a server that copies master, and waits until it has, and master knows it.
 func StartReplica(tb testing.TB, master *Server, args ...string) *Server {
 	tb.Helper()
 	master.mustDo(tb, "CONFIG", "SET", strings.TrimPrefix(quick, "--"), "0")
 	host, port := master.hostPort()
 	s := Start(tb, append([]string{"--replicaof", host + " " + port, quick, "0"}, args...)...)
 	awaitCopy(tb, s)
+	_, own := s.hostPort()
+	await(tb, "the master counts the replica", func() bool {
+		return strings.Contains(master.text(tb, "INFO", "replication"), "port="+own+",state=online,")
+	})
 	return s
 }
 

@@ -13,6 +13,11 @@ type Sentinels struct {
 	Master, Replica *Server
 }
 
+// sentinelDown is after how many milliseconds without an answer sentinels take a server for dead: a busy machine keeps
+// one from answering for a second. Ten times as long a replica may have lost its master and still take over, which is
+// what [StopReplication] needs.
+const sentinelDown = "3000"
+
 // MasterName is what sentinels call their master.
 const MasterName = "barrage"
 
@@ -25,9 +30,12 @@ func StartSentinels(tb testing.TB) *Sentinels {
 	host, port := s.Master.hostPort()
 	for range 3 {
 		one := &Server{sentinel: fmt.Sprintf("sentinel monitor %s %s %s 2\n", MasterName, host, port) +
-			fmt.Sprintf("sentinel down-after-milliseconds %s 1000\n", MasterName) +
+			fmt.Sprintf("sentinel down-after-milliseconds %s %s\n", MasterName, sentinelDown) +
 			fmt.Sprintf("sentinel failover-timeout %s 3000\n", MasterName)}
 		s.Sentinels = append(s.Sentinels, one.launchFor(tb))
+		// One that had no processor for two seconds does nothing for thirty, and what is known of a replica is ten
+		// seconds old, of which five are too old. They greet each other every two seconds. Before 7.0 that stays so.
+		_, _ = one.Do("SENTINEL", "DEBUG", "TILT-TRIGGER", "60000", "INFO-PERIOD", "1000", "PUBLISH-PERIOD", "200")
 	}
 	for _, one := range s.Sentinels {
 		await(tb, "the sentinels know each other", func() bool {
