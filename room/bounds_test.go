@@ -88,8 +88,9 @@ func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
 		r := f.open("1")
 		posts := 0
 		say := func(user, times int) {
+			d := codec.NewDraft("1", fmt.Sprint("flood", user), "", f.now.UnixMilli())
 			for range times {
-				if r.Post(nil, fmt.Sprint("flood", user), "", f.now) == nil {
+				if r.post(nil, d, f.now, said) == nil {
 					posts++
 				}
 			}

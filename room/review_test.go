@@ -352,10 +352,7 @@ func TestModel_Review(t *testing.T) {
 		}
 		last := map[string]string{} // by sender and node: the newest number
 		for _, e := range c.room("1").entries {
-			m, err := codec.ParseMessage(e.JSON)
-			if err != nil {
-				t.Fatal(err)
-			}
+			m := parsed(t, e.JSON)
 			_, of, _ := strings.Cut(m.Info, "of ")
 			of, number, _ := strings.Cut(of, " number ")
 			if from := m.UserID + of; number <= last[from] {
