@@ -11,7 +11,8 @@ PACKAGES ?= bin
 # Packages under test at a time. They wait more than they work: two cores are half idle with two, full with four.
 ATONCE   ?= 4
 # What has benchmarks. Run once they are no measurement: packages need not wait for each other, as -bench has them do.
-# Tests of what is allocated run with them: under the race detector they are not built, since it allocates too.
+# Tests of what is allocated run with them: under the race detector they are not built, since it allocates too. So do
+# the models of room/, which run a tenth of their seeds under it.
 BENCHES   = $(addprefix ./,$(sort $(dir $(shell git grep -l 'func Benchmark' -- '*_test.go'))))
 
 .PHONY: help run build package test go check race faults valkey deploy web client page lint fmt bench attacks fuzz clean setup
@@ -42,7 +43,7 @@ check: lint go faults ## All of the Go code: lint, then what go and faults do
 
 go: ## Tidy, benchmarks once, tests with the race detector but for faults (lint has vetted them)
 	@go mod tidy -diff
-	@go test -vet=off -run 'Alloc|Idle_Memory' $(BENCHES) -args -test.bench=. -test.benchtime=1x > .bench.out || (cat .bench.out; exit 1)
+	@go test -vet=off -run 'Alloc|Idle_Memory|TestModel' $(BENCHES) -args -test.bench=. -test.benchtime=1x > .bench.out || (cat .bench.out; exit 1)
 	@$(MAKE) --no-print-directory race
 
 race: ## Tests only, shuffled, with the race detector

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// fewer: all seeds of models run where the race detector does not.
+const fewer = 1
+
 // The race detector makes sync.Pool drop what it is given, at random.
 
 // TestReview_AllocatesNothing: a room without reviews allocates for a message what it does on a node without a hook.

@@ -12,7 +12,7 @@ import (
 	"barrage/internal/chat"
 )
 
-var seeds = flag.Uint64("seeds", 140, "seeds of each set of weights that the model of the away protocol runs")
+var seeds = flag.Uint64("seeds", 140/fewer, "seeds of each set of weights that the model of the away protocol runs")
 
 // weights say how often each thing happens to the model.
 type weights struct {

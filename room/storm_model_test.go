@@ -25,14 +25,14 @@ type stormEnd struct {
 // seed ends in the same way.
 func TestModel_Storm(t *testing.T) {
 	var all stormEnd
-	for seed := range uint64(40) {
+	for seed := range uint64(40 / fewer) {
 		end := runStorm(t, seed)
 		if again := runStorm(t, seed); !slices.Equal(end.survivors, again.survivors) || end.shed != again.shed {
 			t.Fatalf("seed %d: %d stored, %d left out; the second time %d and %d", seed, end.stored, end.shed, again.stored, again.shed)
 		}
 		all.stored, all.shed, all.busy = all.stored+end.stored, all.shed+end.shed, all.busy+end.busy
 	}
-	if all.stored < 1000 || all.shed < 1000 {
+	if all.stored < 1000/fewer || all.shed < 1000/fewer {
 		t.Errorf("%d stored, %d left out; want many of both, or this shows nothing", all.stored, all.shed)
 	}
 }
