@@ -18,6 +18,9 @@ const (
 	joinQueue = 32_768
 	// joinBatch is how many go in one round trip; far from what fills a pipeline.
 	joinBatch = 100
+	// joinGather is for how long more is gathered before the first batch. To wake a goroutine for each user who comes, or
+	// speaks first, is a tenth of what a small room costs. As long as Settle waits anyway, see WaitUntil.
+	joinGather = 5 * time.Millisecond
 	// joinTries is how often a batch is tried, joinPause after the last time, by a store
 	// that says it can be used; while it says it cannot, the batch waits.
 	joinTries = 7
@@ -167,6 +170,11 @@ func (j *Joins) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-j.wake:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(joinGather):
 		}
 		for batch = j.take(batch[:0]); len(batch) > 0 && ctx.Err() == nil; batch = j.take(batch[:0]) {
 			j.write(ctx, batch)

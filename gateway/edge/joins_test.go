@@ -87,6 +87,23 @@ func TestJoins_WaveIsWrittenInBatches(t *testing.T) {
 	}
 }
 
+// TestJoins_ATrickleIsGathered: users who come one by one, or speak first, do not wake somebody each.
+func TestJoins_ATrickleIsGathered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &joinStore{}
+		j := runJoins(t, store)
+		const users = 100
+		for i := range users { // 2,000 a second
+			j.speaks(fmt.Sprint(i), "1")
+			time.Sleep(500 * time.Microsecond)
+		}
+		wantWritten(t, j)
+		if most := users/10 + 1; len(store.got) != users || store.calls > most {
+			t.Errorf("%d memberships were written in %d calls; want %d in at most %d", len(store.got), store.calls, users, most)
+		}
+	})
+}
+
 // CheckTokens finds all wrong.
 func (s *joinStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]chat.TokenState, error) {
 	return make([]chat.TokenState, len(creds)), nil
