@@ -79,6 +79,20 @@ func TestInPlace_HandsOver(t *testing.T) {
 	}
 }
 
+// TestInPlace_NothingIsTimed: where no call of the store waits none has a timer, elsewhere each has one.
+func TestInPlace_NothingIsTimed(t *testing.T) {
+	for _, waits := range []bool{false, true} {
+		f := newFixture(t, func(c *Config) { c.Instant = !waits }, Hooks{})
+		ctx, cancel := f.hall.storeCall()
+		if _, timed := ctx.Deadline(); timed != waits {
+			t.Errorf("a call that may wait: %v, timed: %v", waits, timed)
+		}
+		if cancel(); (ctx.Err() != nil) != waits {
+			t.Errorf("a call that may wait: %v, after its end: %v", waits, ctx.Err())
+		}
+	}
+}
+
 // joinMany has n more members in the room.
 func (f *fixture) joinMany(r *Room, n int) {
 	f.t.Helper()

@@ -109,10 +109,19 @@ func (r *Room) expireLocked(now time.Time) {
 	}
 }
 
+// storeCall bounds a call to the store, or a few in a row. Where none waits there is nothing to bound: a timer a
+// message is 2 % of what a small room costs.
+func (h *Hall) storeCall() (context.Context, context.CancelFunc) {
+	if h.cfg().Instant {
+		return h.ctx, func() {}
+	}
+	return context.WithTimeout(h.ctx, h.cfg().StoreTimeout)
+}
+
 // send is one try to authorize the flight and take it to the store.
 func (r *Room) send() {
 	h := r.hall
-	ctx, cancel := context.WithTimeout(h.ctx, h.cfg().StoreTimeout)
+	ctx, cancel := h.storeCall()
 	defer cancel()
 	if err := r.authorize(ctx); err != nil {
 		r.sendFailed("cannot check the senders of a batch", err)
@@ -241,7 +250,7 @@ func (r *Room) sendFailed(what string, err error) {
 
 // unpinStored is one try to take a pinned message out of the store that was taken back; Tick brings a failed one back.
 func (r *Room) unpinStored() {
-	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
+	ctx, cancel := r.hall.storeCall()
 	defer cancel()
 	ev, err := r.hall.store.ChangeRules(ctx, r.id, chat.RulesChange{Pin: new(chat.Entry)})
 	r.mu.Lock()
@@ -259,7 +268,7 @@ func (r *Room) unpinStored() {
 
 // refresh is one try to read what the room lacks; Tick brings a failed one back. what is that, in words.
 func (r *Room) refresh(what string, read func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
+	ctx, cancel := r.hall.storeCall()
 	defer cancel()
 	err := read(ctx)
 	if err == nil {
@@ -275,7 +284,7 @@ func (r *Room) refresh(what string, read func(context.Context) error) {
 
 // recallAgain makes recalls and purges once more that the store has lost since it has gone back.
 func (r *Room) recallAgain(lost []chat.Event) {
-	ctx, cancel := context.WithTimeout(r.hall.ctx, r.hall.cfg().StoreTimeout)
+	ctx, cancel := r.hall.storeCall()
 	defer cancel()
 	for i := range lost {
 		ev, err := r.takeAgain(ctx, &lost[i])
