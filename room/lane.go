@@ -329,7 +329,7 @@ func (t *turn) serveInSweep(m *Member) {
 		t.serve(m)
 	} else if v := t.due(m); v != nil {
 		g.add(m, v)
-		if g.n == MostVolley {
+		if g.full() {
 			t.fire()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -51,6 +52,26 @@ func TestVolley_Sizes(t *testing.T) {
 				wantInfos(t, m, "a")
 			}
 		})
+	}
+}
+
+// TestVolley_Bytes: a volley of large writes goes before it has 32 of them.
+func TestVolley_Bytes(t *testing.T) {
+	f, sender := oneLane(t, nil)
+	r := f.open("1")
+	var all []*member
+	for range MostVolley {
+		all = append(all, f.join(r))
+	}
+	f.settle()
+	large := strings.Repeat("x", volleyBytes/10+1)
+	f.post(r, large)
+	f.settle()
+	if want := []int{10, 10, 10}; !slices.Equal(sender.volleys, want) { // two are left, which go one by one
+		t.Errorf("volleys of %v; want %v", sender.volleys, want)
+	}
+	for _, m := range all {
+		wantInfos(t, m, large)
 	}
 }
 
