@@ -152,8 +152,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 		return nil, err
 	}
 	e.openFiles = limit
-	// The acceptor has the listener twice, and each connection that it hands over.
-	e.spare = max(reserve(limit)*3/4-1-e.pollers(), reserve(limit)/4)
+	e.spare = spareOf(limit, e.pollers(), e.RingedLanes())
 	ln, err := e.listen()
 	if err != nil {
 		return nil, CannotListen("server.listen", e.Config().Server.Listen, err)
@@ -258,6 +257,12 @@ func OpenFilesLimit() (int, error) {
 		return 0, fmt.Errorf("cannot read the limit of open files: %w", err)
 	}
 	return int(min(l.Max, 1<<24)), nil
+}
+
+// spareOf is how many descriptors of the reserve requests may have. The acceptor has the listener twice, and each
+// connection that it hands over; a lane has its ring.
+func spareOf(openFiles, pollers, rings int) int {
+	return max(reserve(openFiles)*3/4-1-pollers-rings, reserve(openFiles)/4)
 }
 
 // reserve is how many descriptors are not for WebSockets.

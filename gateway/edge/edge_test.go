@@ -24,3 +24,16 @@ func TestConnectionLimit_FitsTheOpenFiles(t *testing.T) {
 	f(0, 64, 0, "cannot serve with 64 open files: raise the limit (ulimit -n) to 1024 or more")
 	f(10, 20, 0, "cannot serve with 20 open files: raise the limit (ulimit -n) to 1024 or more")
 }
+
+func TestSpareOf_LeavesOutWhatTheNodeHasItself(t *testing.T) {
+	f := func(openFiles, pollers, rings, want int) {
+		t.Helper()
+		if got := spareOf(openFiles, pollers, rings); got != want {
+			t.Errorf("spareOf(%d, %d, %d) = %d; want %d", openFiles, pollers, rings, got, want)
+		}
+	}
+	f(1024, 1, 0, 46)
+	f(1024, 1, 2, 44)         // a ring a lane
+	f(1024, 16, 32, 16)       // never less than a quarter
+	f(100_000, 16, 32, 3_701) // of a reserve of 5,000
+}
