@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/lesismal/nbio"
-	"github.com/lesismal/nbio/logging"
-	"github.com/lesismal/nbio/mempool"
 
 	"barrage/gateway/door"
 	"barrage/internal/chat"
@@ -76,7 +74,7 @@ type Edge struct {
 	made      time.Time // see millis
 	acceptor  *Acceptor
 	engine    *nbio.Engine
-	stretches []room.Stretch // one a poller, see Member.Stretch
+	polled    []poller // one a poller
 	senders   senders
 	started   time.Time
 
@@ -190,32 +188,6 @@ func (e *Edge) mostPlain() int { return e.spare + e.Sessions.Most() - e.Sessions
 func (e *Edge) pollers() int {
 	return cmp.Or(e.Config().Server.Pollers, max(1, runtime.NumCPU()/2))
 }
-
-// startEngine starts nbio's pollers. They only read: accepting is net/http's, and
-// handlers run inline, so nbio's executor, which has a bug that leaves one worker
-// for good, is not in the way.
-func (e *Edge) startEngine() {
-	quiet.Do(func() {
-		logging.SetLevel(logging.LevelNone)
-		mempool.DefaultMemPool = mempool.NewAligned() // the default hoards: one pool for 1 KiB to 1 GiB
-		nbio.MaxOpenFiles = e.openFiles               // an array of pointers of this size is made
-	})
-	e.stretches = make([]room.Stretch, e.pollers())
-	e.engine = nbio.NewEngine(nbio.Config{
-		Name:           "barrage",
-		NPoller:        e.pollers(),
-		ReadBufferSize: 32 << 10, // one a poller; larger only helps clients that send that much at once
-	})
-	e.engine.OnData(func(c *nbio.Conn, b []byte) { sessionOf(c).read(b) })
-	e.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { sessionOf(c).drained(n) })
-	e.engine.OnClose(func(c *nbio.Conn, _ error) { e.gone(sessionOf(c)) })
-	if err := e.engine.Start(); err != nil { // it has no listener that could fail
-		panic("BUG: cannot start pollers: " + err.Error())
-	}
-}
-
-// sessionOf is the session whose connection c is.
-func sessionOf(c *nbio.Conn) *Session { return c.Session().(Purpose).session() }
 
 // quiet sets nbio's globals once; several servers live in one test process.
 var quiet sync.Once

@@ -23,10 +23,8 @@ func (m *Member) Speaks() {
 	}
 }
 
-// Stretch is that of the member's poller, see room.Hurried; nbio has a connection's descriptor choose it.
-func (m *Member) Stretch() *room.Stretch {
-	return &m.edge.stretches[m.nb.Hash()%len(m.edge.stretches)]
-}
+// Stretch is that of the member's poller, see room.Hurried.
+func (m *Member) Stretch() *room.Stretch { return &m.edge.pollerOf(&m.nb).stretch }
 
 // Stays has a user's memberships live on, see Purpose.
 func (m *Member) Stays() {

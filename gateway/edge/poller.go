@@ -1,0 +1,95 @@
+package edge
+
+import (
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/lesismal/nbio"
+	"github.com/lesismal/nbio/logging"
+	"github.com/lesismal/nbio/mempool"
+
+	"barrage/internal/rawio"
+	"barrage/room"
+)
+
+// giveWay is how long a poller runs before it lets Go's scheduler choose again. Go's sysmon thread takes the processor
+// of a goroutine that was not chosen for 10 ms, also if it waits in epoll_wait(2) again and again. Then it looks every
+// 20 µs for some milliseconds: a sixth of what 1,000 small rooms cost.
+const giveWay = 5 * time.Millisecond
+
+// mostReads is how often a poller reads from one socket before the next one has its turn, where its buffer is full
+// each time.
+const mostReads = 3
+
+// poller is what one of nbio's pollers has of ours. Only it uses it.
+type poller struct {
+	stretch room.Stretch   // see Member.Stretch
+	began   time.Time      // when it was last chosen
+	buf     [32 << 10]byte // what is read; larger only helps clients that send that much at once
+}
+
+// pollerOf is that of a connection, which nbio has its descriptor choose.
+func (e *Edge) pollerOf(c *nbio.Conn) *poller { return &e.polled[c.Hash()%len(e.polled)] }
+
+// startEngine starts nbio's pollers. They only read: accepting is net/http's, and
+// handlers run inline, so nbio's executor, which has a bug that leaves one worker
+// for good, is not in the way.
+func (e *Edge) startEngine() {
+	quiet.Do(func() {
+		logging.SetLevel(logging.LevelNone)
+		mempool.DefaultMemPool = mempool.NewAligned() // the default hoards: one pool for 1 KiB to 1 GiB
+		nbio.MaxOpenFiles = e.openFiles               // an array of pointers of this size is made
+	})
+	e.polled = make([]poller, e.pollers())
+	e.engine = nbio.NewEngine(nbio.Config{
+		Name:           "barrage",
+		NPoller:        e.pollers(),
+		ReadBufferSize: 1, // one a poller, and not used: see readable
+	})
+	e.engine.OnRead(func(c *nbio.Conn) { e.pollerOf(c).readable(c) })
+	e.engine.OnWrittenSize(func(c *nbio.Conn, _ []byte, n int) { sessionOf(c).drained(n) })
+	e.engine.OnClose(func(c *nbio.Conn, _ error) { e.gone(sessionOf(c)) })
+	if err := e.engine.Start(); err != nil { // it has no listener that could fail
+		panic("BUG: cannot start pollers: " + err.Error())
+	}
+}
+
+// sessionOf is the session whose connection c is.
+func sessionOf(c *nbio.Conn) *Session { return c.Session().(Purpose).session() }
+
+// readable is nbio's word that something has come. nbio would read it by a call of which it tells Go's scheduler,
+// though it does not block.
+func (p *poller) readable(c *nbio.Conn) {
+	p.serve(c)
+	if now := time.Now(); now.Sub(p.began) > giveWay {
+		runtime.Gosched()
+		p.began = now
+	}
+}
+
+// serve reads what has come and gives it to the session. Who is gone is closed by nbio, which hears of that as well.
+func (p *poller) serve(c *nbio.Conn) {
+	for range mostReads {
+		n, errno := p.read(c)
+		if n > 0 {
+			sessionOf(c).read(p.buf[:n])
+		}
+		if errno != 0 && errno != syscall.EAGAIN && errno != syscall.EINTR {
+			_ = c.CloseWithError(errno) // its only error is that of close(2)
+		}
+		if n < len(p.buf) {
+			return // if that was a signal, epoll tells again
+		}
+	}
+}
+
+// read takes what the kernel has of a connection. Under nbio's lock its descriptor stays open.
+func (p *poller) read(c *nbio.Conn) (int, syscall.Errno) {
+	c.Lock() // a session is complete when its maker lets go of it
+	defer c.Unlock()
+	if closed, _ := c.IsClosed(); closed {
+		return 0, 0
+	}
+	return rawio.Read(c.Hash(), p.buf[:])
+}
