@@ -126,7 +126,7 @@ func TestAdmin_Rooms(t *testing.T) {
 	type list struct {
 		Rooms []roomInfo
 		Next  string
-		fleet.Part
+		fleet.Reach
 	}
 	for query, want := range map[string]string{
 		"": "c4 a2 b1", "?sort=online&limit=1": "c4", "?sort=id&limit=2": "a2 b1 next b", "?sort=id&after=b": "c4", "?sort=members": "c4 a2 b1",
@@ -140,7 +140,7 @@ func TestAdmin_Rooms(t *testing.T) {
 			rooms = append(rooms, "next", got.Next)
 		}
 		if text := strings.Join(rooms, " "); text != want || len(got.Nodes) != 1 || len(got.Silent) != 0 {
-			t.Errorf("rooms%s = %s of %+v; want %s of one node", query, text, got.Part, want)
+			t.Errorf("rooms%s = %s of %+v; want %s of one node", query, text, got.Reach, want)
 		}
 	}
 	eventually(t, func() error {

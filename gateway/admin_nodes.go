@@ -58,7 +58,7 @@ type nodeConfig struct {
 
 // nodes serves GET /v1/admin/nodes.
 func (s adminPort) nodes(ctx context.Context, w http.ResponseWriter, _ *http.Request) *edge.Refusal {
-	all, part := s.fleet.Nodes(ctx)
+	all, reach := s.fleet.Nodes(ctx)
 	if all == nil {
 		all = []fleet.Node{}
 	}
@@ -67,7 +67,7 @@ func (s adminPort) nodes(ctx context.Context, w http.ResponseWriter, _ *http.Req
 		Self   string       `json:"self"`
 		Silent []string     `json:"silent"`
 		Note   string       `json:"note,omitempty"`
-	}{all, s.edge.Hall.Node(), part.Silent, part.Note})
+	}{all, s.edge.Hall.Node(), reach.Silent, reach.Note})
 	return nil
 }
 

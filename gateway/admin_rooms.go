@@ -86,13 +86,13 @@ func (s adminPort) roomsEverywhere(ctx context.Context, w http.ResponseWriter, r
 	if which.After != "" && which.Sort != "id" {
 		return edge.Refuse(http.StatusBadRequest, "after goes with sort=id alone")
 	}
-	replies, part := fleet.All[[]room.Account](ctx, s.fleet, askRooms, which)
+	replies, reach := fleet.All[[]room.Account](ctx, s.fleet, askRooms, which)
 	all := merged(replies, which)
 	answer := struct {
 		Rooms []roomInfo `json:"rooms"`
 		Next  string     `json:"next,omitempty"` // with sort=id: the after of the next page
-		fleet.Part
-	}{Rooms: all, Part: part}
+		fleet.Reach
+	}{Rooms: all, Reach: reach}
 	if which.Sort == "id" && len(all) == which.Limit {
 		answer.Next = all[len(all)-1].Room
 	}
@@ -165,7 +165,7 @@ func (s adminPort) roomEverywhere(ctx context.Context, w http.ResponseWriter, _ 
 	if err != nil {
 		return edge.Cannot(s.log, "read the room's rules", err)
 	}
-	replies, part := fleet.All[*room.Account](ctx, s.fleet, askRoom, id)
+	replies, reach := fleet.All[*room.Account](ctx, s.fleet, askRoom, id)
 	var sum accountInfo
 	per := []nodeAccount{}
 	for _, reply := range replies {
@@ -190,7 +190,7 @@ func (s adminPort) roomEverywhere(ctx context.Context, w http.ResponseWriter, _ 
 		Note     string          `json:"note,omitempty"`
 	}{
 		id, s.edge.Hall.Live(id), pos.Epoch, pos.Seq, sum, json.RawMessage(codec.ModesObject(&rules, rules.Cleared.Seq)),
-		len(rules.Measures(s.edge.Times.Now().UnixMilli())), per, part.Silent, part.Note,
+		len(rules.Measures(s.edge.Times.Now().UnixMilli())), per, reach.Silent, reach.Note,
 	})
 	return nil
 }

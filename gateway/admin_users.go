@@ -61,7 +61,7 @@ func (s adminPort) userEverywhere(ctx context.Context, w http.ResponseWriter, r 
 	if err != nil {
 		return edge.Cannot(s.log, "read the user's rooms", err)
 	}
-	replies, part := fleet.All[userSockets](ctx, s.fleet, askUser, user)
+	replies, reach := fleet.All[userSockets](ctx, s.fleet, askUser, user)
 	nodes, in := []userOnNode{}, []string{}
 	for _, reply := range replies {
 		if reply.Body.N == 0 {
@@ -91,7 +91,7 @@ func (s adminPort) userEverywhere(ctx context.Context, w http.ResponseWriter, r 
 		Measures []inForceIn  `json:"measures"`
 		Silent   []string     `json:"silent"`
 		Note     string       `json:"note,omitempty"`
-	}{user, nodes, orEmpty(rooms), measures, part.Silent, part.Note})
+	}{user, nodes, orEmpty(rooms), measures, reach.Silent, reach.Note})
 	return nil
 }
 

@@ -65,9 +65,9 @@ func (s adminPort) rebalance(ctx context.Context, w http.ResponseWriter, r *http
 	if holder, err := s.fleet.Holder(ctx); err == nil && holder != "" {
 		return fleetRefusal(otherLease(holder))
 	}
-	all, part := s.fleet.Nodes(ctx)
+	all, reach := s.fleet.Nodes(ctx)
 	answer := surplus(all, over)
-	answer.Silent, answer.Note = part.Silent, part.Note
+	answer.Silent, answer.Note = reach.Silent, reach.Note
 	for i := range answer.Nodes {
 		n := &answer.Nodes[i]
 		if n.Moves == 0 || query.Get("dry") == "true" {

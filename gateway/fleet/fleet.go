@@ -257,8 +257,8 @@ type Reply[T any] struct {
 	Problem *RefusedError
 }
 
-// Part is how much of the nodes an answer is put together from.
-type Part struct {
+// Reach is how much of the nodes an answer is put together from.
+type Reach struct {
 	// Nodes are those that answered, Silent those that live and did not, within [Patience].
 	Nodes  []string `json:"nodes"`
 	Silent []string `json:"silent"`
@@ -266,26 +266,26 @@ type Part struct {
 	Note string `json:"note,omitempty"`
 }
 
-// All asks all nodes, this one first, and it alone where the store is away: part says so. args are written as JSON.
-func All[T any](ctx context.Context, f *Fleet, topic string, args any) (replies []Reply[T], part Part) {
-	part = Part{Nodes: []string{}, Silent: []string{}}
+// All asks all nodes, this one first, and it alone where the store is away: reach says so. args are written as JSON.
+func All[T any](ctx context.Context, f *Fleet, topic string, args any) (replies []Reply[T], reach Reach) {
+	reach = Reach{Nodes: []string{}, Silent: []string{}}
 	answers, silent, err := f.ask(ctx, "", topic, args)
 	if err != nil {
-		part.Note = fmt.Sprintf("of this node alone: %v", err)
+		reach.Note = fmt.Sprintf("of this node alone: %v", err)
 	}
 	for _, n := range silent {
-		part.Silent = append(part.Silent, n.Node)
+		reach.Silent = append(reach.Silent, n.Node)
 	}
 	for _, a := range answers {
 		r := Reply[T]{Node: a.Node, Problem: a.Problem}
 		if a.Problem == nil && json.Unmarshal(a.Body, &r.Body) != nil { // of another version
-			part.Silent = append(part.Silent, a.Node)
+			reach.Silent = append(reach.Silent, a.Node)
 			continue
 		}
-		part.Nodes = append(part.Nodes, a.Node)
+		reach.Nodes = append(reach.Nodes, a.Node)
 		replies = append(replies, r)
 	}
-	return replies, part
+	return replies, reach
 }
 
 // One asks one node, "self" or a name of [Fleet.Nodes]. The error is a [*RefusedError].
@@ -390,9 +390,9 @@ func (f *Fleet) others(ctx context.Context) ([]Node, error) {
 
 // Nodes are all nodes, as they are now; one that does not answer is Silent, and as it said last. They are sorted by
 // host, address and name.
-func (f *Fleet) Nodes(ctx context.Context) ([]Node, Part) {
+func (f *Fleet) Nodes(ctx context.Context) ([]Node, Reach) {
 	known, _ := f.others(ctx) // the error comes again below
-	replies, part := All[Node](ctx, f, AboutNode, nil)
+	replies, reach := All[Node](ctx, f, AboutNode, nil)
 	var all []Node
 	for _, r := range replies {
 		if r.Problem == nil {
@@ -408,7 +408,7 @@ func (f *Fleet) Nodes(ctx context.Context) ([]Node, Part) {
 	slices.SortFunc(all, func(a, b Node) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Address, b.Address), cmp.Compare(a.Node, b.Node))
 	})
-	return all, part
+	return all, reach
 }
 
 func encode(v any) string {

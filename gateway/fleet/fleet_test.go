@@ -164,14 +164,14 @@ func want(t *testing.T, what string, got, want any) {
 func TestFleet_AsksAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, nodes := start(t, "a", "b", "c")
-		replies, part := All[string](t.Context(), nodes[0], "say", ask{Text: "hi"})
+		replies, reach := All[string](t.Context(), nodes[0], "say", ask{Text: "hi"})
 		want(t, "answers", texts(replies), []string{"a says hi", "b says hi", "c says hi"})
-		want(t, "part", part, Part{Nodes: part.Nodes, Silent: []string{}})
+		want(t, "reach", reach, Reach{Nodes: reach.Nodes, Silent: []string{}})
 
 		began := time.Now()
-		replies, part = All[string](t.Context(), nodes[0], "say", ask{Text: "hi", Hang: "b"})
+		replies, reach = All[string](t.Context(), nodes[0], "say", ask{Text: "hi", Hang: "b"})
 		want(t, "answers", texts(replies), []string{"a says hi", "c says hi"})
-		want(t, "silent", part.Silent, []string{"b"})
+		want(t, "silent", reach.Silent, []string{"b"})
 		if took := time.Since(began); took != Patience {
 			t.Errorf("it took %v; want %v", took, Patience)
 		}
@@ -185,9 +185,9 @@ func TestFleet_AsksAll(t *testing.T) {
 		want(t, "answers", texts(replies), []string{"507", "507", "507"})
 
 		s.fail(errors.New("the store is away"))
-		replies, part = All[string](t.Context(), nodes[0], "say", ask{Text: "hi"})
+		replies, reach = All[string](t.Context(), nodes[0], "say", ask{Text: "hi"})
 		want(t, "answers", texts(replies), []string{"a says hi"})
-		want(t, "note", part.Note, "of this node alone: the store is away")
+		want(t, "note", reach.Note, "of this node alone: the store is away")
 	})
 }
 
