@@ -79,9 +79,9 @@ func TestBeside_RecallAndJoin(t *testing.T) {
 	first, second := o.say("first"), o.say("second")
 	list := n.dial(t, listPath("b", "t"))
 	o.do("SADD", "ugs:b", fastIM("r"))
-	began := time.Now()
+	began := startWatch()
 	list.wantList(entry(second, 2))
-	wantWithin(t, "a room that was joined is on the list", began, time.Second)
+	began.wantWithin(t, "a room that was joined is on the list", time.Second)
 
 	for _, alone := range []bool{true, false} { // without a member in the room, and with one
 		third := o.say("third")
@@ -92,11 +92,11 @@ func TestBeside_RecallAndJoin(t *testing.T) {
 			m.wantText(firstFrame(3, first, second, third))
 		}
 		o.do("LREM", "gml:r", "1", fastIM(third))
-		began = time.Now()
+		began = startWatch()
 		list.wantList(entry(second, 2))
-		wantWithin(t, "a recalled message is gone from the list", began, bound)
+		began.wantWithin(t, "a recalled message is gone from the list", bound)
 		n.wantFirstFrame(t, "r", "c", firstFrame(2, first, second))
-		wantWithin(t, "a recalled message is gone from the room", began, bound)
+		began.wantWithin(t, "a recalled message is gone from the room", bound)
 		if m != nil {
 			m.wantText(o.say("only this")) // of the messages before nothing was said again
 		}
@@ -171,7 +171,7 @@ func TestBeside_RecallInBusyRoom(t *testing.T) {
 	m.wantText(bad)
 	stop := m.keepTalking("on and on")
 	o.do("LREM", "gml:r", "1", fastIM(bad))
-	began := time.Now()
+	began := startWatch()
 	eventually(t, func() error {
 		c := n.dial(t, chatPath("r", "c", "any"))
 		defer func() { _ = c.conn.CloseNow() }() // Nothing to lose.
@@ -180,16 +180,8 @@ func TestBeside_RecallInBusyRoom(t *testing.T) {
 		}
 		return nil
 	})
-	wantWithin(t, "a recalled message is gone", began, 5*time.Second)
+	began.wantWithin(t, "a recalled message is gone", 5*time.Second)
 	stop()
-}
-
-func wantWithin(tb testing.TB, what string, began time.Time, most time.Duration) {
-	tb.Helper()
-	took := time.Since(began)
-	if tb.Logf("%s after %v", what, took); took > most {
-		tb.Errorf("it took %v until %s; want at most %v", took, what, most)
-	}
 }
 
 // TestBeside_Steps plays docs/fastim.md: side by side, cut over, interop off node by node, and back.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"barrage/internal/redistest"
 )
@@ -42,14 +41,14 @@ func TestFilter_Lists(t *testing.T) {
 		{http.MethodPut, "darn\n", "darn", "block"},
 		{http.MethodPut, "heck =mask\n", "heck", "mask"},
 	} {
-		began := time.Now()
+		began := startWatch()
 		if got := nodes[0].filterCall(t, c.method, "/lists/spam", c.body); got.status != http.StatusOK {
 			t.Fatalf("%s: %d %s", c.body, got.status, got.body)
 		}
 		for _, n := range nodes {
 			n.wantAction(t, c.text, c.want)
 		}
-		wantWithin(t, "the list "+c.body, began, revocation)
+		began.wantWithin(t, "the list "+c.body, revocation)
 	}
 	nodes[1].wantAction(t, "darn", "none")
 	later := startNode(t, onRedis(server)...)

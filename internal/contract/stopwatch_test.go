@@ -1,0 +1,36 @@
+package contract
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// stopwatch holds what nodes promise in seconds, on a machine that is busy with other tests, too: time in which
+// processes waited for a processor does not count. A quiet machine has none of it.
+type stopwatch struct {
+	began  time.Time
+	waited time.Duration
+}
+
+func startWatch() stopwatch { return stopwatch{time.Now(), waited()} }
+
+// wantWithin fails the test if it took longer until something.
+func (w stopwatch) wantWithin(tb testing.TB, what string, most time.Duration) {
+	tb.Helper()
+	took, lost := time.Since(w.began), waited()-w.waited
+	if tb.Logf("%s after %v, %v of it without a processor", what, took, lost); took-lost > most {
+		tb.Errorf("it took %v until %s, %v of it without a processor; want at most %v", took, what, lost, most)
+	}
+}
+
+// waited is how long a process of this machine has waited for a processor, since it runs; 0 where the kernel does not
+// tell.
+func waited() time.Duration {
+	var avg10, avg60, avg300 float64
+	var total int64
+	text, _ := os.ReadFile("/proc/pressure/cpu")
+	_, _ = fmt.Sscanf(string(text), "some avg10=%f avg60=%f avg300=%f total=%d", &avg10, &avg60, &avg300, &total)
+	return time.Duration(total) * time.Microsecond
+}
