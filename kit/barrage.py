@@ -144,7 +144,8 @@ class Room:
                 self.connect()
                 return True
             except (Closed, OSError) as err:
-                if 400 <= getattr(err, "code", 0) < 500 and err.code not in (408, 429):
+                code = getattr(err, "code", 0)
+                if code in FOR_GOOD or 400 <= code < 500 and code not in (408, 429):
                     raise
                 time.sleep(random.random() * bound)
                 bound = min(30, 2 * bound)

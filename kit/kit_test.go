@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -114,4 +117,88 @@ func TestTalk_FindsWhatIsWrong(t *testing.T) {
 	f(pong, "a open\na closed 1003", "still open")
 	f("", "a refused 400", "the handshake was taken")
 	f("", "a <- {}", "a has no socket")
+}
+
+// newTrials serves trials of scripts, and returns where, and what has them.
+func newTrials(t *testing.T, scripts map[string]string) (addr string, have func(name string) error) {
+	t.Helper()
+	all := trials{}
+	for name, text := range scripts {
+		s, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = &trial{name: name, script: s, arrivals: make(chan arrival), over: make(chan struct{})}
+	}
+	server := httptest.NewServer(all)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://"), func(name string) error { return all[name].have(t.Context(), 10*time.Second) }
+}
+
+// The client in Python, and so the kit, has the conversations of clients.
+func TestTrials_Python(t *testing.T) {
+	scripts, err := read("transcripts/client/*.txt")
+	if err != nil || len(scripts) < 4 {
+		t.Fatalf("%d transcripts, %v", len(scripts), err)
+	}
+	texts := map[string]string{}
+	for file := range scripts {
+		text, _ := Files.ReadFile(file)
+		texts[strings.TrimSuffix(path.Base(file), ".txt")] = string(text)
+	}
+	addr, have := newTrials(t, texts)
+	for name, text := range texts {
+		t.Run(name, func(t *testing.T) {
+			for line := range strings.Lines(text) { // what the server says is what servers say
+				if frame, ok := strings.CutPrefix(line, "a <- "); ok && !strings.Contains(frame, "tomorrow") {
+					if err := Check("server", []byte(frame)); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			code := "import barrage, sys\nroom = barrage.Room(sys.argv[1], sys.argv[2], 'ann')\nroom.send('hello')\nfor m in room.listen(60): pass"
+			client := exec.CommandContext(t.Context(), "python3", "-c", code, addr, name)
+			client.Env = append(os.Environ(), "PYTHONPATH=.", "PYTHONDONTWRITEBYTECODE=1")
+			if err := client.Start(); err != nil {
+				t.Skipf("cannot run the client in Python: %v", err)
+			}
+			if err := have(name); err != nil {
+				t.Error(err)
+			}
+			_ = client.Wait() // it is closed for good, which it says
+		})
+	}
+}
+
+// A client that does something else is found out, with the line.
+func TestTrials_FindWhatIsWrong(t *testing.T) {
+	for script, why := range map[string]string{
+		"a open ?since=3": "line 2: the handshake has since=; want 3",
+		"a open\na -> {\"t\":\"send\",\"id\":\"$id\"}\na -> {\"t\":\"send\",\"id\":\"$id\"}": `line 4: {"body":"x","id":"2","t":"send"} came: the frame.id is "2"; want "1"`,
+		"a open\na -> {\"t\":\"send\",\"body\":\"hello\"}":                                   `the frame.body is "x"; want "hello"`,
+		"a open\na refused 400": `no server does "refused"`,
+		"a cut":                 "a has no socket",
+	} {
+		addr, have := newTrials(t, map[string]string{"r": "# about\n" + script})
+		result := make(chan error, 1)
+		go func() { result <- have("r") }()
+		conn, _, err := websocket.Dial(t.Context(), "ws://"+addr+"/v1/rooms/r/ws?user_id=ann", &websocket.DialOptions{Subprotocols: []string{"barrage.v1"}}) //nolint:bodyclose // coder/websocket closes it
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"1", "2"} {
+			_ = conn.Write(t.Context(), websocket.MessageText, []byte(`{"t":"send","id":"`+id+`","body":"x"}`)) // it may be over
+		}
+		_, _, err = conn.Read(t.Context())
+		if websocket.CloseStatus(err) != 4403 {
+			t.Errorf("%q: %v; want it closed for good", script, err)
+		}
+		if err := <-result; err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v; want %q", script, err, why)
+		}
+	}
+	addr, _ := newTrials(t, nil)
+	if resp, err := http.Get("http://" + addr + "/v1/rooms/r/messages"); err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusNotFound {
+		t.Errorf("history: %v, %v", resp, err)
+	}
 }

@@ -27,8 +27,10 @@ type talk struct {
 	patience          time.Duration
 }
 
-// listener is a client's socket. Frames is closed where the socket has ended, with code.
+// listener is a socket, of a client or of a server. Frames is closed where the socket has ended, with code.
 type listener struct {
+	side   string // who is heard: server or client
+	any    string // of these frames some may come whenever they like
 	conn   *websocket.Conn
 	frames chan []byte
 	code   websocket.StatusCode
@@ -111,7 +113,7 @@ func (t talk) open(ctx context.Context, query string, known values) (c *listener
 		return nil, 0, errors.Join(fmt.Errorf("the sub-protocol is %q; want barrage.v1", got), conn.CloseNow())
 	}
 	conn.SetReadLimit(longest)
-	return &listener{conn: conn, frames: make(chan []byte)}, 0, nil
+	return &listener{conn: conn, frames: make(chan []byte), side: "server", any: "counters"}, 0, nil
 }
 
 func (t talk) wantRefused(ctx context.Context, text string, known values) error {
@@ -154,13 +156,13 @@ func (c *listener) next(ctx context.Context) (any, error) {
 		if err := json.Unmarshal(b, &frame); err != nil {
 			return nil, fmt.Errorf("%.200s is no JSON: %w", b, err)
 		}
-		return frame, Check("server", b)
+		return frame, Check(c.side, b)
 	case <-ctx.Done():
 		return nil, errors.New("nothing more came")
 	}
 }
 
-// want hears frames until each of wants has come, in any order. Counters come when they like.
+// want hears frames until each of wants has come, in any order.
 func (c *listener) want(ctx context.Context, wants []string, known values) error {
 	for len(wants) > 0 {
 		frame, err := c.next(ctx)
@@ -172,7 +174,7 @@ func (c *listener) want(ctx context.Context, wants []string, known values) error
 		switch {
 		case why == nil:
 			wants = slices.Delete(wants, i, i+1)
-		case fields["t"] != "counters":
+		case fields["t"] != c.any:
 			return fmt.Errorf("%s came: %w", text(frame), why)
 		}
 	}
