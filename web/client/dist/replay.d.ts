@@ -10,6 +10,8 @@ export interface ReplayOptions {
     t0?: number;
     /** keep is how many messages from before are shown again after a jump. Default 50. */
     keep?: number;
+    /** url is the address of a node whose emotes an Overlay shows, as https://host/. Default none. */
+    url?: string;
 }
 /**
  * readExport reads a room's history as "barrage admin export" and its call write it, a line of JSON each; what is no
@@ -23,6 +25,8 @@ export declare function readExport(text: string): Message[];
 export declare class Replay {
     #private;
     readonly epoch = "replay";
+    /** url is that of the options, "" for none. */
+    readonly url: string;
     /** A Replay throws a BarrageError with code "invalid" for what makes no sense. Messages are in any order. */
     constructor(video: VideoLike, messages: readonly Message[], options?: ReplayOptions);
     /** date is what the clock said when what the video shows happened, in ms since 1970. */

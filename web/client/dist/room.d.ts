@@ -11,6 +11,8 @@ export declare class Room {
      * "invalid" where the options make no sense, "bad_token" where a token can be none.
      */
     constructor(options: RoomOptions);
+    /** url is the address of the node, of http, with a slash at its end. */
+    get url(): string;
     /** userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it. */
     get userId(): string;
     /** can is what one may do here, as the server said last; nothing before the first welcome. */

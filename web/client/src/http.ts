@@ -40,6 +40,11 @@ export class Api {
     this.#userId = userId;
   }
 
+  /** home is the address of the node, of http, with a slash at its end. */
+  get home(): string {
+    return this.#base.href;
+  }
+
   /** socketUrl is where to connect, and from where to resume. */
   socketUrl(resume: Place | undefined): string {
     const url = this.#url("/ws", { user_id: this.#userId || undefined, ...resume });

@@ -4,6 +4,7 @@
 import { invalid, shown } from "./check.js";
 import { means } from "./recalls.js";
 import type { Room } from "./room.js";
+import { Emotes } from "./show/emotes.js";
 import { hueOf, nameOf } from "./show/names.js";
 import { Budget } from "./show/pace.js";
 import { Sky } from "./show/sky.js";
@@ -31,8 +32,8 @@ export interface OverlayOptions {
   hide?: (message: Message) => boolean;
 }
 
-/** Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now. */
-export type Shown = Pick<Room, "on" | "epoch"> & { readonly date?: number };
+/** Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now; without url, the address of a node, there are no emotes. */
+export type Shown = Pick<Room, "on" | "epoch"> & Partial<Pick<Room, "url">> & { readonly date?: number };
 
 const rowsPerSecond = 30; // Nobody reads faster.
 const calmSize = 22; // px, of the Sky.
@@ -47,6 +48,7 @@ export const overlayStyle = `
 .barrage-row { overflow-wrap: anywhere; overflow: clip; overflow-clip-margin: .2em; }
 .barrage-name { margin-inline-end: .45em; color: var(--barrage-accent, oklch(.86 .12 var(--barrage-hue))); unicode-bidi: isolate; }
 .barrage-text { unicode-bidi: isolate; font-weight: var(--barrage-text-weight, 500); }
+.barrage-emote { height: 1.4em; vertical-align: middle; }
 .barrage-said { color: var(--barrage-accent, #ffe9a8); }
 .barrage-fades .barrage-row { animation: barrage-out ${outMs}ms var(--barrage-fade) both; }
 @keyframes barrage-out { to { opacity: 0; } }
@@ -74,6 +76,7 @@ export class Overlay {
   #coming: Line[] = [];
   #offs: (() => void)[] = [];
   #epoch = () => "";
+  #emotes = new Emotes("", () => {});
   #frame = 0;
   #lookedAt = -lookMs;
   #dressed = false;
@@ -114,6 +117,10 @@ export class Overlay {
     if (typeof room?.on !== "function") throw invalid(`cannot show a room: it is ${shown(room)}, want a Room or a Replay`);
     this.clear();
     this.#epoch = () => room.epoch;
+    this.#emotes = new Emotes(room.url ?? "", () => {
+      for (const { node, message } of [...this.#shown, ...this.#coming]) this.#say(node.lastChild as HTMLElement, message);
+    });
+    if (this.#sky) this.#sky.pictures = this.#emotes;
     const drop = (gone: (message: Message, epoch: string) => boolean) => this.#drop(gone);
     this.#offs = [
       room.on("message", (message, { history }) => this.#add(message, room.epoch, history, room.date ?? Date.now())),
@@ -157,8 +164,23 @@ export class Overlay {
     if (age > 0) row.style.animationDelay = `${this.#fadeMs - age}ms`;
     row.part.add("row");
     if (!said) row.append(make("b", "barrage-name", nameOf(message)), " ");
-    row.append(make("span", "barrage-text", tame(message.body)));
+    const text = make("span", "barrage-text");
+    text.dir = "auto";
+    this.#say(text, message);
+    row.append(text);
     return row;
+  }
+
+  /** #say writes what a message says, with its emotes. */
+  #say(place: HTMLElement, { body }: Message): void {
+    const text = tame(body);
+    let at = 0;
+    place.textContent = "";
+    for (const [from, to, name] of this.#emotes.in(text)) {
+      place.append(text.slice(at, from), this.#emotes.image(name, "barrage-emote"));
+      at = to;
+    }
+    place.append(text.slice(at));
   }
 
   #drop(gone: (message: Message, epoch: string) => boolean): void {

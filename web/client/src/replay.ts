@@ -17,6 +17,8 @@ export interface ReplayOptions {
   t0?: number;
   /** keep is how many messages from before are shown again after a jump. Default 50. */
   keep?: number;
+  /** url is the address of a node whose emotes an Overlay shows, as https://host/. Default none. */
+  url?: string;
 }
 
 /** jumpMs tells a jump from a page that was busy: nobody could read what was said in so long at once. */
@@ -46,6 +48,8 @@ export function readExport(text: string): Message[] {
  */
 export class Replay {
   readonly epoch = epoch;
+  /** url is that of the options, "" for none. */
+  readonly url: string;
   readonly #video: VideoLike;
   readonly #messages: readonly Message[];
   readonly #t0: number;
@@ -56,7 +60,7 @@ export class Replay {
 
   /** A Replay throws a BarrageError with code "invalid" for what makes no sense. Messages are in any order. */
   constructor(video: VideoLike, messages: readonly Message[], options: ReplayOptions = {}) {
-    const { t0, keep = 50 } = options ?? {};
+    const { t0, keep = 50, url = "" } = options ?? {};
     if (typeof video?.currentTime !== "number") throw invalid("cannot replay: the video has no currentTime");
     if (!Array.isArray(messages) || !messages.every((m) => Number.isFinite((m as Message | null)?.ts))) throw invalid("cannot replay: the messages are no list of messages; readExport makes one of a text");
     if (t0 !== undefined && !Number.isFinite(t0)) throw invalid(`cannot replay: t0 is ${shown(t0)}, want ms since 1970`);
@@ -65,6 +69,7 @@ export class Replay {
     this.#messages = [...(messages as readonly Message[])].sort((a, b) => a.ts - b.ts);
     this.#t0 = t0 ?? this.#messages[0]?.ts ?? 0;
     this.#keep = keep;
+    this.url = url;
   }
 
   /** date is what the clock said when what the video shows happened, in ms since 1970. */

@@ -106,6 +106,11 @@ export class Room {
     );
   }
 
+  /** url is the address of the node, of http, with a slash at its end. */
+  get url(): string {
+    return this.#api.home;
+  }
+
   /** userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it. */
   get userId(): string {
     return this.#userId;

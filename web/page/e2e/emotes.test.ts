@@ -27,7 +27,14 @@ after(async () => {
   assert.deepEqual(pages.errors, []);
 });
 
-test("an emote is chosen, said, shown and flies; a name that is none stays a text", async () => {
+/** isRed says in a page whether there is red in a sky: the picture flies. */
+function isRed(selector: string): boolean {
+  const sky = document.querySelector<HTMLCanvasElement>(selector)!, { data } = sky.getContext("2d")!.getImageData(0, 0, sky.width, sky.height);
+  for (let i = 0; i < data.length; i += 4) if (data[i]! > 240 && data[i + 1]! < 15 && data[i + 2]! < 15 && data[i + 3]! > 240) return true;
+  return false;
+}
+
+test("an emote is chosen, said, shown and flies, on the page and on the overlay; a name that is none stays a text", async () => {
   const page = await pages.open(`${node.url}?room=r&name=Mia`);
   await page.locator("#state[data-state=open]").waitFor();
   await page.locator("#smile").click();
@@ -43,10 +50,19 @@ test("an emote is chosen, said, shown and flies; a name that is none stays a tex
   await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>("#rows .emote")].every((e) => e.naturalWidth === 1), undefined);
   await page.fill("#say", ":gg: again");
   await page.keyboard.press("Enter");
-  await page.waitForFunction(() => { // Its red is in the sky.
-    const sky = document.getElementById("sky") as HTMLCanvasElement, { data } = sky.getContext("2d")!.getImageData(0, 0, sky.width, sky.height);
-    for (let i = 0; i < data.length; i += 4) if (data[i]! > 240 && data[i + 1]! < 15 && data[i + 2]! < 15 && data[i + 3]! > 240) return true;
-    return false;
-  });
-  await page.context().close();
+  await page.waitForFunction(isRed, "#sky");
+
+  const overlay = await pages.open(`${node.url}overlay?room=r&style=both`);
+  const drawn = overlay.locator(".barrage-text img");
+  await drawn.nth(2).waitFor(); // Of what was said before, when the node has said what it has.
+  assert.deepEqual(await drawn.evaluateAll((all) => all.map((e) => (e as HTMLImageElement).alt)), [":gg:", ":hype:", ":gg:"]);
+  assert.deepEqual(await overlay.locator(".barrage-text").allTextContents(), [" <b>: :no:", " again"]);
+  await overlay.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>(".barrage-emote")].every((e) => e.naturalWidth === 1 && e.clientHeight > 10));
+  for (const said of [":gg: once", ":gg: more"]) { // The first has the sky ask for the picture.
+    await page.fill("#say", said);
+    await page.keyboard.press("Enter");
+    await overlay.locator(".barrage-text", { hasText: said.slice(5) }).waitFor();
+  }
+  await overlay.waitForFunction(isRed, ".barrage-sky");
+  await Promise.all([page, overlay].map((p) => p.context().close()));
 });

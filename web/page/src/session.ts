@@ -3,9 +3,9 @@
 import { type BarrageError, type Can, type Cleared, type Counters, forGood, type Held, type Message, type Moderation, type Modes, type Purged, SendError, type State, type Storm, type You } from "../../client/src/index.js";
 import { isLocal, isPurged } from "../../client/src/stream.js";
 import { readModes } from "../../client/src/wire.js";
+import { means } from "../../client/src/recalls.js";
 import { hueOf, nameOf } from "../../client/src/show/names.js";
 import { Budget, Meter, shareOf } from "../../client/src/show/pace.js";
-import { means } from "../../client/src/recalls.js";
 import { Sky } from "../../client/src/show/sky.js";
 import { isolated, tame } from "../../client/src/show/tame.js";
 import { Announcer } from "./announce.js";
@@ -129,7 +129,7 @@ export class Session {
       else if (this.gate) through(this.gate);
     };
     $("now").onclick = () => this.source?.connect();
-    this.sky.pictures = { in: (text) => this.emotes.in(text), of: (name) => this.emotes.picture(name) };
+    this.sky.pictures = this.emotes;
     void this.emotes.load();
     new ResizeObserver(() => this.sky.resize()).observe($("sky"));
     setInterval(() => this.tick(), 1000);
@@ -198,7 +198,7 @@ export class Session {
     const { style } = $("sky");
     this.flies = on;
     if (!on) this.sky.clear();
-    this.sky.look = { ...this.sky.look, times: size / 100, speed: speed / 100 };
+    this.sky.look = { family: getComputedStyle(document.body).fontFamily, times: size / 100, speed: speed / 100 };
     style.setProperty("--opacity", String(opacity / 100));
     style.setProperty("--area", String(area / 100));
   }
@@ -226,7 +226,7 @@ export class Session {
       source.on("message", (m, { history }) => this.message(m, history)),
       source.on("recalled", (recalled) => {
         this.chat.takeBack(recalled);
-        this.sky.remove(recalled);
+        this.sky.drop((m) => means(recalled, m, true)); // What flies is of the last seconds: its numbers are of now.
         this.gifts.drop((m) => means(recalled, m, true));
         this.banner.drop((m) => means(recalled, m, true));
         if (this.answered && means(recalled, this.answered, true)) this.answer(undefined);
@@ -521,7 +521,8 @@ export class Session {
 
   /** tick keeps up what changes with time. */
   private tick(): void {
-    const at = now(), rate = this.arrivals.perSecond(at), listed = this.listed.perSecond(at), share = this.sky.share(performance.now());
+    const at = now(), rate = this.arrivals.perSecond(at), listed = this.listed.perSecond(at), frame = performance.now(), offered = this.sky.offered.perSecond(frame);
+    const share = offered < 3 ? undefined : shareOf(this.sky.shown.perSecond(frame), offered);
     show($("sample"), share && this.flies ? t("sample", { rate: Math.round(rate), ...share }) : "");
     const part = rate > 5 ? shareOf(listed, rate) : undefined;
     show($("listSample"), part ? t("sampleList", { rate: Math.round(rate), ...part }) : "");

@@ -1,9 +1,8 @@
 // The comments that fly over the stage: one canvas, each comment painted once and then moved.
 
-import type { Message, Recalled } from "../types.js";
+import type { Message } from "../types.js";
 import { type Flight, Tracks, leftOf } from "./tracks.js";
-import { Meter, type Share, shareOf } from "./pace.js";
-import { means } from "../recalls.js";
+import { Meter } from "./pace.js";
 import { isolated } from "./tame.js";
 
 /** Comment is what flies. */
@@ -56,9 +55,9 @@ export interface SkyLook {
 /** Pictures are what is drawn in place of parts of a text. */
 export interface Pictures {
   /** in are the places of pictures in a text. */
-  readonly in: (text: string) => [from: number, to: number, name: string][];
+  in(text: string): [from: number, to: number, name: string][];
   /** of is the picture of a name; undefined where it is not there yet: then the text is. */
-  readonly of: (name: string) => CanvasImageSource | undefined;
+  of(name: string): CanvasImageSource | undefined;
 }
 
 /** Part is some text, or a picture. */
@@ -66,7 +65,6 @@ type Part = string | CanvasImageSource;
 
 const pictureEms = 1.4; // How large a picture is.
 
-const family = 'system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
 const gap = 12; // px between two comments of a track.
 const maxLetters = 60; // Longer ones are cut: they would own their track for long.
 const maxWaiting = 120; // Comments that wait for a track.
@@ -84,14 +82,15 @@ export class Sky {
   private height = 0;
   private scale = 1;
   private ems = 6; // How wide comments are, in font sizes, on average.
-  private readonly offered = new Meter();
-  private readonly shown = new Meter();
   private blank = true;
 
+  /** offered and shown are the comments that came, and those of them that fly. */
+  readonly offered = new Meter();
+  readonly shown = new Meter();
   /** pictures are drawn in comments; undefined is none. */
   pictures: Pictures | undefined;
   /** look is that of comments that begin to fly. */
-  look: SkyLook = { family, times: 1, speed: 1 };
+  look: SkyLook = { family: "sans-serif", times: 1, speed: 1 };
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.context = canvas.getContext("2d")!;
@@ -117,11 +116,6 @@ export class Sky {
     this.waiting.splice(Math.max(0, i), 1);
   }
 
-  /** remove takes a comment off; what flies is of the last seconds, so numbers are of the epoch of now. */
-  remove(recalled: Recalled): void {
-    this.drop((message) => means(recalled, message, true));
-  }
-
   /** drop takes comments off whose messages are gone. */
   drop(gone: (message: Message) => boolean): void {
     this.waiting = this.waiting.filter((w) => !gone(w.comment.message));
@@ -133,12 +127,6 @@ export class Sky {
     this.waiting = [];
     this.flyers = [];
     this.tracks.clear();
-  }
-
-  /** share says which part of the comments flies, as of late; call it about once a second. */
-  share(now: number): Share | undefined {
-    const all = this.offered.perSecond(now), shown = this.shown.perSecond(now);
-    return all < 3 ? undefined : shareOf(shown, all);
   }
 
   /** draw moves everything to where it is now. */

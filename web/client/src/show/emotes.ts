@@ -1,0 +1,62 @@
+// Pictures that stand for :names: in messages, as a node has them (server.emotes).
+
+const inText = /:([A-Za-z0-9_+-]{1,32}):/g; // As the node's rule for rooms of emotes alone.
+const againMs = 60_000; // A node that did not answer is asked again after that.
+
+/** Emotes are those of one node, which is asked for them when a text has a name for the first time. */
+export class Emotes {
+  readonly #home: string;
+  readonly #loaded: (names: string[]) => void;
+  readonly #pictures = new Map<string, HTMLImageElement>();
+  #urls = new Map<string, string>();
+  #asked = false;
+
+  /** home is the address of the node, with a slash at its end; where it is none, there are no emotes. loaded is called with the names when there are some. */
+  constructor(home: string, loaded: (names: string[]) => void) {
+    this.#home = home;
+    this.#loaded = loaded;
+  }
+
+  /** load asks the node, once; what is shown works as well without emotes. */
+  async load(): Promise<void> {
+    if (this.#asked) return;
+    this.#asked = true;
+    try {
+      const at = (path: string) => new URL(path, this.#home).href, where = (await (await fetch(at("emotes"))).json()) as Record<string, string>;
+      for (const name in where) this.#urls.set(name, at(where[name]!));
+      if (this.#urls.size) this.#loaded([...this.#urls.keys()]);
+    } catch {
+      setTimeout(() => (this.#asked = false), againMs);
+    }
+  }
+
+  /** in are the places of emotes in a text. */
+  in(text: string): [from: number, to: number, name: string][] {
+    const found: [number, number, string][] = [];
+    for (let match; (match = inText.exec(text)); ) { // The last one sets lastIndex to 0.
+      if (this.#urls.has(match[1]!)) found.push([match.index, inText.lastIndex, match[1]!]);
+      else {
+        inText.lastIndex--; // Its end may begin another one.
+        void this.load();
+      }
+    }
+    return found;
+  }
+
+  /** image is an emote for a document. */
+  image(name: string, className = "emote"): HTMLImageElement {
+    const image = new Image();
+    image.className = className;
+    image.alt = image.title = `:${name}:`;
+    image.crossOrigin = ""; // Else the sky could not be recorded.
+    image.src = this.#urls.get(name)!;
+    return image;
+  }
+
+  /** of is an emote to be drawn; undefined while it is not there, which asks for it. */
+  of(name: string): CanvasImageSource | undefined {
+    const known = this.#pictures.get(name) ?? this.image(name);
+    this.#pictures.set(name, known);
+    return known.complete && known.naturalWidth > 0 ? known : undefined;
+  }
+}
