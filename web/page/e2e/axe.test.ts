@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { alone } from "./alone.js";
 import { findings } from "./axe.js";
-import { desktop, phone } from "./browser.js";
+import { desktop, moving, phone } from "./browser.js";
 import { states } from "./states.js";
 
 const there = alone();
@@ -21,7 +21,7 @@ for (const [name, show] of Object.entries(states)) {
 
 test("axe finds nothing: overlay", async () => {
   for (const query of ["demo=1&style=both", "room=.."]) {
-    const page = await there.pages.open(`${there.url}overlay?${query}`);
+    const page = await there.pages.open(`${there.url}overlay?${query}`, { ...desktop, ...moving });
     await page.locator(".barrage-row, #problem:not([hidden])").first().waitFor();
     assert.deepEqual(await findings(page), []);
     await page.context().close();

@@ -14,6 +14,9 @@ export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, is
 /** patience bounds each wait for the page, in ms: machines are slow at times. */
 export const patience = 30_000;
 
+/** moving has comments fly and the stage play. Other pages stand still: both take most of a core from all tests. */
+export const moving = { reducedMotion: "no-preference" } satisfies BrowserContextOptions;
+
 /** launch starts Chromium. */
 export function launch(): Promise<Browser> {
   return playwright.chromium.launch({ ...chromium, args: ["--enable-precise-memory-info", "--js-flags=--expose-gc"] });
@@ -27,12 +30,16 @@ export class Pages {
 
   /** open opens a page; prepare is called before the page loads. */
   async open(url: string, options: BrowserContextOptions = desktop, prepare?: (page: Page) => Promise<void>): Promise<Page> {
-    const context = await this.browser.newContext({ locale: "en-US", colorScheme: "light", ...options });
+    const context = await this.browser.newContext({ locale: "en-US", colorScheme: "light", reducedMotion: "reduce", ...options });
     const page = await context.newPage();
     page.setDefaultTimeout(patience);
     page.on("pageerror", (err) => this.errors.push(String(err)));
     page.on("console", (m) => {
       if (m.type() === "error" && !/Failed to load resource|WebSocket connection/.test(m.text())) this.errors.push(m.text()); // A server that is down is no error of the page's.
+    });
+    if (options.reducedMotion !== moving.reducedMotion) await page.addInitScript(() => { // Waits are half of what they may be; ids, which are random too, still differ.
+      const random = Math.random;
+      if (!location.search.includes("demo=1")) Math.random = () => 0.5 + random() / 1000;
     });
     await prepare?.(page);
     await page.goto(url);
@@ -58,8 +65,9 @@ export function frames(page: Page, n: number): Promise<{ elements: number; rows:
   }, n);
 }
 
-/** shoot keeps a screenshot in shots/, which is not committed. */
+/** shoot keeps a screenshot in shots/, which is not committed, where SHOTS=1 asks for it: pictures are for people. */
 export async function shoot(page: Page, name: string): Promise<void> {
+  if (!process.env["SHOTS"]) return;
   mkdirSync("shots", { recursive: true });
   await page.screenshot({ path: `shots/${name}.png` });
 }

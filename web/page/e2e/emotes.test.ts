@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { findings } from "./axe.js";
-import { launch, Pages } from "./browser.js";
+import { desktop, launch, moving, Pages } from "./browser.js";
 import { Node } from "./node.js";
 
 /** red is a picture of one red point. */
@@ -35,7 +35,7 @@ function isRed(selector: string): boolean {
 }
 
 test("an emote is chosen, said, shown and flies, on the page and on the overlay; a name that is none stays a text", async () => {
-  const page = await pages.open(`${node.url}?room=r&name=Mia`);
+  const page = await pages.open(`${node.url}?room=r&name=Mia`, { ...desktop, ...moving });
   await page.locator("#state[data-state=open]").waitFor();
   await page.locator("#smile").click();
   await page.getByRole("button", { name: "Emote gg" }).click();
@@ -52,7 +52,7 @@ test("an emote is chosen, said, shown and flies, on the page and on the overlay;
   await page.keyboard.press("Enter");
   await page.waitForFunction(isRed, "#sky");
 
-  const overlay = await pages.open(`${node.url}overlay?room=r&style=both`);
+  const overlay = await pages.open(`${node.url}overlay?room=r&style=both`, { ...desktop, ...moving });
   const drawn = overlay.locator(".barrage-text img");
   await drawn.nth(2).waitFor(); // Of what was said before, when the node has said what it has.
   assert.deepEqual(await drawn.evaluateAll((all) => all.map((e) => (e as HTMLImageElement).alt)), [":gg:", ":hype:", ":gg:"]);

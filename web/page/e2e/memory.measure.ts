@@ -2,7 +2,7 @@
 // with MEASURE_MINUTES=5 in those minutes themselves.
 
 import { test } from "node:test";
-import { launch, Pages, serve } from "./browser.js";
+import { desktop, launch, moving, Pages, serve } from "./browser.js";
 
 const minutes = Number(process.env["MEASURE_MINUTES"] ?? 0);
 const rate = minutes ? 1000 : 10_000;
@@ -11,7 +11,7 @@ const pauses = minutes ? Array<number>(minutes).fill(60) : [3, 10, 10, 10]; // s
 test(`${rate} messages a second`, async () => {
   const [browser, site] = await Promise.all([launch(), serve()]);
   try {
-    const page = await new Pages(browser).open(`${site.url}?demo=1&rate=${rate}`), cdp = await page.context().newCDPSession(page);
+    const page = await new Pages(browser).open(`${site.url}?demo=1&rate=${rate}`, { ...desktop, ...moving }), cdp = await page.context().newCDPSession(page);
     let passed = 0;
     for (const pause of pauses) {
       await page.waitForTimeout(pause * 1000);

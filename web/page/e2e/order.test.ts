@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { alone } from "./alone.js";
-import { desktop, focused, phone, shoot } from "./browser.js";
+import { desktop, focused, moving, phone, shoot } from "./browser.js";
 import { type Line, lines, type Op } from "./line.js";
 
 const there = alone(), enter = lines(there);
@@ -242,7 +242,7 @@ test("a storm is told while it lasts, and what it leaves out is no hole", async 
 });
 
 test("a purge takes a user's messages off the list and out of the air, and what that user says later comes", async () => {
-  const { page, batch, say } = await enter({}, desktop, undefined, viewer);
+  const { page, batch, say } = await enter({}, { ...desktop, ...moving }, undefined, viewer);
   batch({ user_id: "bob", body: "old", ts: 1000 }, { user_id: "bob", body: "bad" });
   await row(page, "bad").waitFor();
   await clear(page, false);
@@ -260,7 +260,7 @@ test("a purge takes a user's messages off the list and out of the air, and what 
 });
 
 test("a clear takes everything up to its number off the list and out of the air, and says so", async () => {
-  const { page, batch, say } = await enter({}, desktop, undefined, viewer);
+  const { page, batch, say } = await enter({}, { ...desktop, ...moving }, undefined, viewer);
   batch({ body: "one" }, { body: "two" }, { body: "three" });
   await row(page, "three").waitFor();
   await clear(page, false);

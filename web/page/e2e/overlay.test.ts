@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { alone } from "./alone.js";
-import { desktop, frames, shoot } from "./browser.js";
+import { desktop, frames, moving, shoot } from "./browser.js";
 
 const there = alone();
-const overlay = (query: string, prepare?: (page: Page) => Promise<void>) => there.pages.open(`${there.url}overlay?${query}`, desktop, prepare);
+const overlay = (query: string, prepare?: (page: Page) => Promise<void>) => there.pages.open(`${there.url}overlay?${query}`, { ...desktop, ...moving }, prepare);
 const rows = (page: Page) => page.locator(".barrage-row");
 const texts = (page: Page) => page.locator(".barrage-text").allTextContents();
 

@@ -1,7 +1,7 @@
 // How well a page keeps up with a crowd in a room of a real node; node and crowd run on the same machine.
 
 import { test } from "node:test";
-import { desktop, launch, Pages, phone } from "./browser.js";
+import { desktop, launch, moving, Pages, phone } from "./browser.js";
 import { Crowd } from "./crowd.js";
 import { report } from "./measuring.js";
 import { Node } from "./node.js";
@@ -19,7 +19,7 @@ export function measureOverNode(what: string, at: (node: Node) => string, ready:
       test(`${what}, ${name}, ${rate} messages a second over a node`, async () => {
         const [browser, node] = await Promise.all([launch(), Node.start()]), crowd = new Crowd(node.url, "storm");
         try {
-          const page = await new Pages(browser).open(at(node), device);
+          const page = await new Pages(browser).open(at(node), { ...device, ...moving });
           await page.locator(ready).waitFor();
           crowd.talk(rate);
           const from = performance.now();

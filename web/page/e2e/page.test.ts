@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { alone } from "./alone.js";
-import { desktop, focused, frames, phone, shoot } from "./browser.js";
+import { desktop, focused, frames, moving, phone, shoot } from "./browser.js";
 
 const there = alone();
 
@@ -41,7 +41,7 @@ async function fresh(page: Page, n: number): Promise<void> {
 
 for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) {
   test(`${name}: everything is on the screen, nothing sticks out, in light and in dark`, async () => {
-    const page = await there.pages.open(demo(5), device), { width, height } = device.viewport;
+    const page = await there.pages.open(demo(5), { ...device, ...moving }), { width, height } = device.viewport;
     await rows(page, 5);
     for (const scheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme: scheme });
@@ -60,7 +60,7 @@ for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) 
 
 for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) {
   test(`${name}: a storm of 1,000 a second: it says what it leaves out, its elements stay few, and it still answers`, async () => {
-    const page = await there.pages.open(demo(1000), device);
+    const page = await there.pages.open(demo(1000), { ...device, ...moving });
     await page.waitForFunction(() => /^[89]\d\d|^1,\d{3}/.test(document.getElementById("sample")!.textContent!)); // Of late: the storm has been there for a while.
     await page.focus("#say");
     await page.keyboard.type("am I heard?");
@@ -112,7 +112,7 @@ test("older messages come in above without moving what is read", async () => {
 });
 
 test("by keyboard alone: everything can be reached and used, and the focus is never lost", async () => {
-  const page = await there.pages.open(demo(1));
+  const page = await there.pages.open(demo(1), { ...desktop, ...moving });
   assert.equal(await focused(page), "say");
   await page.keyboard.type("typed");
   await page.keyboard.press("Enter");
@@ -148,7 +148,7 @@ test("by keyboard alone: everything can be reached and used, and the focus is ne
 });
 
 test("every control has a name, in the language of the browser and in the other", async () => {
-  const page = await there.pages.open(demo(1), { ...desktop, locale: "zh-CN" });
+  const page = await there.pages.open(demo(1), { ...desktop, ...moving, locale: "zh-CN" });
   assert.equal(await page.getAttribute("html", "lang"), "zh-CN");
   await page.locator("#state", { hasText: "直播中" }).waitFor();
   const names = () => page.evaluate(() => [...document.querySelectorAll<HTMLElement>("main button, header button, #log")].filter((e) => !e.hidden).map((e) => e.ariaLabel || e.textContent?.trim()));
@@ -183,7 +183,7 @@ test("a screen reader finds its way, in both languages", async () => {
     ["en-US", { log: "Messages", say: "Your message", send: "Send", like: /^Like, [\d,]+ so far$/, fly: "Flying comments", theme: "Dark colours", video: /^A concert stage/, title: "Simulated room", state: "Live" }],
     ["zh-CN", { log: "消息", say: "你的消息", send: "发送", like: /^点赞，已有 [\d,]+ 个$/, fly: "弹幕", theme: "深色", video: /演唱会/, title: "模拟房间", state: "直播中" }],
   ] as const) {
-    const page = await there.pages.open(demo(5), { ...desktop, locale });
+    const page = await there.pages.open(demo(5), { ...desktop, ...moving, locale });
     await rows(page, 12);
     await Promise.all([
       page.getByRole("banner").getByRole("heading", { level: 1, name: name.title }).waitFor(),

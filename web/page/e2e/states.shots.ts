@@ -4,7 +4,7 @@
 import { mkdirSync } from "node:fs";
 import { test } from "node:test";
 import { alone } from "./alone.js";
-import { desktop, phone } from "./browser.js";
+import { desktop, moving, phone } from "./browser.js";
 import { states } from "./states.js";
 
 const there = alone(), wanted = process.env["SHOTS"]?.split(",");
@@ -15,7 +15,7 @@ for (const [name, show] of Object.entries(states)) {
   test(name, async () => {
     for (const device of [desktop, phone]) {
       for (const locale of ["en-US", "zh-CN"]) {
-        const page = await show(there, { ...device, locale });
+        const page = await show(there, { ...device, ...moving, locale });
         for (const colorScheme of ["light", "dark"] as const) {
           await page.emulateMedia({ colorScheme });
           await page.screenshot({ path: `shots/states/${name}-${device.viewport.width}-${colorScheme}-${locale.slice(0, 2)}.png` });

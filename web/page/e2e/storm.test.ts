@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { frames, launch, Pages, shoot } from "./browser.js";
+import { desktop, frames, launch, moving, Pages, shoot } from "./browser.js";
 import { Crowd } from "./crowd.js";
 import { smoothness } from "./measuring.js";
 import { Node } from "./node.js";
@@ -26,7 +26,7 @@ after(async () => {
 });
 
 test(`${rate} messages a second over a node: the page keeps up, says what it leaves out, and still answers`, async (t) => {
-  const page = await pages.open(`${node.url}?room=storm&name=Mia`);
+  const page = await pages.open(`${node.url}?room=storm&name=Mia`, { ...desktop, ...moving });
   await page.locator("#state[data-state=open]").waitFor();
   crowd = new Crowd(node.url, "storm");
   crowd.talk(rate);

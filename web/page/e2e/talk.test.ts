@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { alone } from "./alone.js";
-import { desktop, focused, phone } from "./browser.js";
+import { desktop, focused, moving, phone } from "./browser.js";
 import { lines, type Op } from "./line.js";
 
 const there = alone(), enter = lines(there);
@@ -114,7 +114,7 @@ test("what came while the page was hidden is counted in its title, until it is s
 });
 
 test("how comments fly can be chosen, by keyboard too, and stays", async () => {
-  const page = await there.pages.open(`${there.url}?demo=1&rate=20`), sky = () => page.locator("#sky").evaluate((e) => [getComputedStyle(e).opacity, Math.round(100 * e.clientHeight / (e.parentElement!.clientHeight - document.getElementById("bar")!.clientHeight))]);
+  const page = await there.pages.open(`${there.url}?demo=1&rate=20`, { ...desktop, ...moving }), sky = () => page.locator("#sky").evaluate((e) => [getComputedStyle(e).opacity, Math.round(100 * e.clientHeight / (e.parentElement!.clientHeight - document.getElementById("bar")!.clientHeight))]);
   assert.deepEqual(await sky(), ["1", 100]);
   await page.focus("#tune");
   await page.keyboard.press("Enter");
