@@ -46,10 +46,14 @@ export interface Me {
   readonly name: string;
 }
 
+/** joins ends what an "@" belongs to: an address or a path, and no mention. Texts in Chinese have no space there. */
+const joins = /[A-Za-z0-9_.-]$/;
+
 /** mentionsIn are the parts of a text that mention somebody: the places of "@" and of what follows the name. */
 export function mentionsIn(body: string, { id, name }: Me): [from: number, to: number][] {
   const found: [number, number][] = [], wanted = [id, name].filter(Boolean).map((word) => `@${word}`).sort((a, b) => b.length - a.length);
   for (let at = body.indexOf("@"); at >= 0; at = body.indexOf("@", at + 1)) {
+    if (at !== found.at(-1)?.[1] && joins.test(body.slice(Math.max(0, at - 1), at))) continue;
     const word = wanted.find((word) => body.slice(at, at + word.length).toLowerCase() === word.toLowerCase() && !/^[\p{L}\p{N}_-]/u.test(body.slice(at + word.length)));
     if (word) found.push([at, at + word.length]);
   }

@@ -16,7 +16,8 @@ test("which message an answer answers is read back, and none of its words; what 
 });
 
 test("a mention is @ with the id or the name, whole, however it is written", () => {
-  for (const [body, found] of [["hi @u7!", ["@u7"]], ["@mia li and @MIA LI", ["@mia li", "@MIA LI"]], ["@u77 @u7-x a@", []], ["@u7@u7", ["@u7", "@u7"]], ["@Mia", []]] as const) {
+  for (const [body, found] of [["hi @u7!", ["@u7"]], ["@mia li and @MIA LI", ["@mia li", "@MIA LI"]], ["@u77 @u7-x a@", []], ["@u7@u7", ["@u7", "@u7"]], ["@Mia", []],
+    ["你好@u7", ["@u7"]], ["(@u7) é@u7 :@u7", ["@u7", "@u7", "@u7"]], ["a@u7 7@u7 _@u7 .@u7 -@u7 x.y@u7@u7", []]] as const) {
     assert.deepEqual(mentionsIn(body, me).map(([from, to]) => body.slice(from, to)), found, body);
   }
   assert.deepEqual(mentionsIn("@ @", { id: "", name: "" }), []);
