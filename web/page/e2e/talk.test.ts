@@ -95,6 +95,31 @@ test("gifts stand in a lane of their own: three at once, the same one counted, a
   await page.context().close();
 });
 
+test("no gift keeps its place by coming again; of more than may wait the oldest are left out, and counted", async () => {
+  const { page, batch } = await enter({}, desktop), gifts = page.locator("#gifts li:not(.rest)"), give = (user_id: string) => ({ kind: "gift", user_id, body: "🎁" });
+  await page.clock.install();
+  await page.clock.pauseAt(Date.now() + 60_000); // From here on the page has the time that we give it.
+  batch(...["Ann", "Bob", "Cid", "Dan", "Dan", "Ann"].map(give));
+  await gifts.filter({ hasText: "Ann 🎁 ×2" }).waitFor();
+  assert.equal(await gifts.filter({ hasText: "Dan" }).count(), 0);
+  await page.clock.runFor(1000);
+  batch(give("Ann"), give("Bob"), give("Cid"));
+  await gifts.filter({ hasText: "Cid 🎁 ×2" }).waitFor();
+  await page.clock.runFor(800);
+  await gifts.filter({ hasText: "Dan 🎁 ×2" }).waitFor();
+  assert.equal(await gifts.count(), 1);
+  batch(...Array.from({ length: 60 }, (_, i) => give(`fan-${i}`)));
+  await page.locator("#gifts .rest", { hasText: "8 more gifts" }).waitFor(); // Two came to places, 50 wait.
+  for (let rounds = 0; await gifts.filter({ hasText: "fan-59 🎁" }).count() === 0; rounds++) {
+    assert.ok(rounds < 17, "a gift that waited came later than 25 s after it was given");
+    const first = (await gifts.first().textContent())!;
+    await page.clock.runFor(1500);
+    await gifts.filter({ hasText: first }).waitFor({ state: "detached" });
+  }
+  assert.equal(await page.locator("#gifts .rest").count(), 0);
+  await page.context().close();
+});
+
 test("what came while the page was hidden is counted in its title, until it is seen", async () => {
   const { page, batch } = await enter({}, desktop);
   const hide = (hidden: boolean) => page.evaluate((hidden) => {
