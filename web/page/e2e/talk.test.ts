@@ -120,6 +120,35 @@ test("no gift keeps its place by coming again; of more than may wait the oldest 
   await page.context().close();
 });
 
+test("the list is one stop of the Tab key: arrows go from message to message and among what can be done, and it stands still meanwhile", async () => {
+  const { page, batch } = await enter({}, desktop, undefined, { can: ["read", "send", "recall", "moderate"], you: { role: "moderator", muted_until: 0, reason: "" } });
+  const at = () => page.evaluate(() => `${document.activeElement!.className} ${document.activeElement!.closest("li")?.querySelector(".body")?.textContent ?? ""}`);
+  batch(...Array.from({ length: 40 }, (_, i) => ({ body: `line ${i}` })));
+  await row(page, "line 39").waitFor();
+  await page.focus("#log");
+  const seen: string[] = [];
+  for (const key of ["ArrowUp", "ArrowUp", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowDown"]) {
+    await page.keyboard.press(key);
+    seen.push(await at());
+  }
+  assert.deepEqual(seen, ["answer line 39", "answer line 38", "menu line 38", "answer line 37", "answer line 38", "answer line 39"]);
+  batch({ body: "newer" }, { body: "newest" });
+  await page.locator("#pill", { hasText: "2 new messages" }).waitFor();
+  for (let i = 39; i > 5; i--) await page.keyboard.press("ArrowUp"); // What is not drawn yet, too.
+  assert.equal(await at(), "answer line 5");
+  assert.ok(await page.evaluate(() => document.activeElement!.getBoundingClientRect().top >= document.getElementById("log")!.getBoundingClientRect().top), "the focus is out of sight");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement!.closest("#log")), null, "a second stop");
+  await page.locator("#pill").waitFor({ state: "hidden" });
+  await row(page, "newest").waitFor();
+  await page.focus("#log");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await at(), "answer newest");
+  await page.keyboard.press("Escape");
+  assert.equal(await page.evaluate(() => document.activeElement!.id), "log");
+  await page.context().close();
+});
+
 test("what came while the page was hidden is counted in its title, until it is seen", async () => {
   const { page, batch } = await enter({}, desktop);
   const hide = (hidden: boolean) => page.evaluate((hidden) => {

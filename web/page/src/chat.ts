@@ -82,6 +82,7 @@ export class Chat {
   private lastTop = 0;
   private shift = 0; // px by which rows above what is read grew since the last drawing.
   private unread = 0;
+  private paused = false; // It follows again when the focus leaves its rows.
 
   constructor(private readonly o: ChatOptions) {
     o.log.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -92,6 +93,10 @@ export class Chat {
     o.list.addEventListener("click", ({ target }) => { // A finger has no hover: a tap shows what can be done to a message.
       for (const node of o.list.querySelectorAll(".chosen")) node.classList.remove("chosen");
       (target as Element).closest("li.message")?.classList.add("chosen");
+    });
+    o.log.addEventListener("keydown", (e) => this.key(e));
+    o.list.addEventListener("focusout", ({ relatedTarget }) => {
+      if (this.paused && !o.list.contains(relatedTarget as Node | null)) this.follow();
     });
     new ResizeObserver(() => this.change()).observe(o.log);
   }
@@ -244,6 +249,7 @@ export class Chat {
   /** follow goes to the newest row and stays there. */
   follow(): void {
     this.stuck = true;
+    this.paused = false;
     this.unread = 0;
     this.change();
   }
@@ -434,9 +440,36 @@ export class Chat {
   private button(className: string, text: string, label: string, does: () => void): HTMLButtonElement {
     const button = element("button", className, text) as HTMLButtonElement;
     button.type = "button";
+    button.tabIndex = -1; // See key.
     if (label) button.ariaLabel = label;
     button.onclick = does;
     return button;
+  }
+
+  /**
+   * key moves the focus among what can be done: arrows to the message above or below, and within one. The list is one stop
+   * of the Tab key, and stands still while the focus is in it.
+   */
+  private key(e: KeyboardEvent): void {
+    const { log, list } = this.o, step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[e.key], at = document.activeElement?.closest<HTMLElement>("#rows > li");
+    if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
+    if (e.key === "Escape" && at) return log.focus({ preventScroll: true });
+    if (!step) return;
+    const buttons = (row: Element) => [...row.querySelectorAll<HTMLElement>("button:not([hidden])")];
+    let to: HTMLElement | undefined;
+    if (e.key === "ArrowLeft" || e.key === "ArrowRight") {
+      const all = at ? buttons(at) : [];
+      to = all[all.indexOf(document.activeElement as HTMLElement) + step];
+    } else {
+      const rows = [...list.children].filter((row) => row === at || buttons(row).length > 0), end = log.getBoundingClientRect().bottom;
+      const row = at ? rows[rows.indexOf(at) + step] : step < 0 ? rows.findLast((row) => row.getBoundingClientRect().top < end) : undefined;
+      to = row?.querySelector<HTMLElement>(".acts button") ?? (row && buttons(row)[0]);
+    }
+    if (!to) return;
+    e.preventDefault();
+    if (this.stuck) this.paused = true;
+    this.stuck = false;
+    to.focus();
   }
 
   private renew(row: Row): void {
@@ -457,7 +490,7 @@ export class Chat {
   private scrolled(): void {
     const { log } = this.o, top = log.scrollTop, below = log.scrollHeight - top - log.clientHeight;
     if (below <= 4) {
-      if (!this.stuck) this.follow();
+      if (!this.stuck && !this.paused) this.follow();
     } else if (top < this.lastTop - 1) this.stuck = false;
     this.lastTop = top;
     if (top < 80 && !this.stuck) this.o.older();
