@@ -82,20 +82,24 @@ export class Acts {
 
   /**
    * room is the room of now; did is called after something was done; longer says in words which mute of a user lasts for
-   * longer than ms, "" for none.
+   * longer than ms, "" for none; has says whether a verb about a user is in force already.
    */
-  constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (verb: Verb) => void, private readonly longer: (user: string, ms: number) => string) {}
+  constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (verb: Verb) => void, private readonly longer: (user: string, ms: number) => string, private readonly has: (user: string, verb: string) => Promise<boolean>) {}
 
-  /** do carries a verb out, says what became of it, and returns whether it was done. `undo` names the verb that takes it back. */
+  /**
+   * do carries a verb out, says what became of it, and returns whether it was done. `undo` names the verb that takes it
+   * back; where the same was in force already it is not offered: it would take that back as well.
+   */
   async do(verb: Verb, said: Text, blanks: Record<string, string | number>, name: Text, undo?: readonly [verb: string, said: Text]): Promise<boolean> {
     const room = this.room();
     try {
+      const replaces = undo !== undefined && await this.has(String(verb["user_id"]), verb.verb);
       const done = await this.api.post<Done>(`rooms/${part(room)}/mod`, verb);
-      const back = undo && (() => {
+      const back = undo && !replaces ? () => {
         this.back = undefined;
         if (this.room() === room) void this.do({ verb: undo[0], user_id: verb["user_id"] }, undo[1], blanks, "undo");
-      });
-      if (back) this.back = back;
+      } : undefined;
+      if (undo) this.back = back;
       toast(count(said, done.n, blanks), false, back);
       this.did(verb);
       return true;

@@ -97,6 +97,12 @@ export class RoomPanel {
     }
   }
 
+  /** has asks the node whether a verb about a user, as "mute", is in force: what was read before may be seconds old. unban ends a kick, too. */
+  async has(user: string, verb: string): Promise<boolean> {
+    const { users } = await this.api.get<Order>(`rooms/${part(this.room())}/mod`);
+    return users.some((m) => m.user_id === user && [verb, verb === "ban" ? "kick" : verb].includes(m.what) && m.until > Date.now());
+  }
+
   /** longer is which mute of a user lasts for longer than ms, in words; "" for none. */
   longer(user: string, ms: number): string {
     const mute = this.order?.users.find((m) => m.user_id === user && m.what === "mute" && m.until > Date.now() + ms);

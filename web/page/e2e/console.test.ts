@@ -251,6 +251,22 @@ test("the key that mutes for ten minutes shortens no mute of somebody else", asy
   await page.context().close();
 });
 
+test("what was in force before is not lifted by undoing the same: no undo is offered", async () => {
+  const b = await enter(desktop, "live-1", busy), { page } = b;
+  await page.locator("article", { hasText: "buy followers" }).click();
+  await page.locator("#measures li", { hasText: "bob" }).waitFor({ state: "attached" });
+  b.answers["/mod"] = { modes, users: [{ user_id: "bob", what: "mute", until: minutes(2), reason: "", by: "carol", at: Date.now() }] }; // Since the page asked last.
+  await keys(page, "j", "m");
+  await page.locator(".toast", { hasText: "carol is muted for 10 minutes" }).getByRole("button").waitFor();
+  await keys(page, "k", "m");
+  await page.locator(".toast", { hasText: "bob is muted for 10 minutes" }).waitFor();
+  assert.equal(await page.locator(".toast", { hasText: "bob is muted for 10 minutes" }).getByRole("button").count(), 0);
+  await keys(page, "z", "i"); // The key takes nothing else back in its place; what it did came before the pin.
+  await page.locator(".toast", { hasText: "pinned" }).waitFor();
+  assert.deepEqual((await posted(b, 3)).map(([, verb]) => verb), ["mute", "mute", "pin"]);
+  await page.context().close();
+});
+
 test("a question that comes right after one that was dismissed has its own answer", async () => {
   const b = await enter(desktop, "live-1", busy), { page } = b;
   await page.locator("article", { hasText: "buy followers" }).click();
