@@ -72,9 +72,16 @@ const polls = {
 };
 const ofRoom = [polls.messages, polls.figures, polls.held, polls.order, polls.log];
 
+const removed = new Set<string>(); // In this room, by hand: a second click takes nothing away.
+
 function remove(m: Message, epoch: string): void {
-  const verb = { verb: "delete", seq: m.seq, epoch, user_id: m.user_id, ts: m.ts };
-  void acts.do(verb, "didDelete", { who: tame(m.user_id), seq: m.seq }, "delete").then((done) => { if (done) stream.mark(({ seq }) => seq === m.seq); });
+  const key = `${epoch} ${m.seq}`, verb = { verb: "delete", seq: m.seq, epoch, user_id: m.user_id, ts: m.ts };
+  if (removed.has(key)) return;
+  removed.add(key);
+  void acts.do(verb, "didDelete", { who: tame(m.user_id), seq: m.seq }, "delete").then((done) => {
+    if (done) stream.mark(({ seq }) => seq === m.seq);
+    else removed.delete(key);
+  });
 }
 
 function act(name: Act, m: Message): void {
@@ -102,6 +109,7 @@ function open(id: string): void {
   $("modes").replaceChildren();
   $<HTMLDialogElement>("ask").close(); // What it asks is about the room before.
   acts.forget();
+  removed.clear();
   meter.clear();
   stream.enter();
   for (const panel of [held, order, log, user]) panel.clear();

@@ -267,6 +267,26 @@ test("what was in force before is not lifted by undoing the same: no undo is off
   await page.context().close();
 });
 
+test("a message is deleted once, however often one clicks", async () => {
+  const b = await enter(desktop, "live-1", busy), { page } = b;
+  await page.locator("article", { hasText: "buy followers" }).locator(".name").click();
+  await page.locator("#card .measure", { hasText: "buy followers" }).getByText("Delete").dblclick();
+  await page.locator(".toast", { hasText: "is taken away" }).waitFor();
+  await page.locator("#card .measure", { hasText: "buy followers" }).getByText("Delete").click(); // The card was read anew.
+  await page.locator("article[aria-current]", { hasText: "buy followers" }).focus();
+  await keys(page, "d", "i");
+  await page.locator(".toast", { hasText: "pinned" }).waitFor();
+  assert.deepEqual((await posted(b, 2)).map(([, verb]) => verb), ["delete", "pin"]);
+  b.answers["POST /v1/admin/rooms/live-1/mod"] = 503; // What was refused may be tried again.
+  await page.locator("article", { hasText: "encore" }).click();
+  await keys(page, "d");
+  await page.locator(".toast.bad").waitFor();
+  delete b.answers["POST /v1/admin/rooms/live-1/mod"];
+  await keys(page, "d");
+  await page.locator("article.gone", { hasText: "encore" }).waitFor();
+  await page.context().close();
+});
+
 test("a question that comes right after one that was dismissed has its own answer", async () => {
   const b = await enter(desktop, "live-1", busy), { page } = b;
   await page.locator("article", { hasText: "buy followers" }).click();
