@@ -447,8 +447,8 @@ export class Chat {
   }
 
   /**
-   * key moves the focus among what can be done: arrows to the message above or below, and within one. The list is one stop
-   * of the Tab key, and stands still while the focus is in it.
+   * key moves the focus among what can be done: arrows to the message above or below, and within one. The list is one
+   * stop of the Tab key, and stands still while the focus is in it.
    */
   private key(e: KeyboardEvent): void {
     const { log, list } = this.o, step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[e.key], at = document.activeElement?.closest<HTMLElement>("#rows > li");

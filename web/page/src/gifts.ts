@@ -1,5 +1,5 @@
-// The lane of the gifts, over the stage. A gift stands there 25 s after it came at the latest, however many come: of more
-// than may wait the oldest is left out, and counted.
+// The lane of the gifts, over the stage. A gift stands there 25 s after it came at the latest, however many come: of
+// more than may wait the oldest is left out, and counted.
 
 import type { Message } from "../../client/src/index.js";
 import { hueOf, nameOf } from "../../client/src/show/names.js";
