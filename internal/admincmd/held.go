@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,8 @@ type waiting struct {
 		Why      string `json:"why"`
 		Until    int64  `json:"until"`
 		Messages []struct {
-			Body string `json:"body"`
+			Body string          `json:"body"`
+			Ext  json.RawMessage `json:"ext"`
 		} `json:"messages"`
 	} `json:"held"`
 }
@@ -31,7 +33,7 @@ func (p *program) held() *cobra.Command {
 		Use:   "held ROOM",
 		Short: "Show the messages that wait for a moderator",
 		Long: `Show the messages of a room that wait for a moderator, the oldest first: those that the word filter
-(=hold) or the review hook has stopped. HELD is what "approve" and "deny" want. A message waits for an
+(=hold) or the review hook has stopped, each with its ext. HELD is what "approve" and "deny" want. A message waits for an
 hour, and a room has 200 of them at most. --output json has them whole.`,
 		Example: "  barrage admin held live-1",
 		Args:    arguments("ROOM"),
@@ -56,7 +58,7 @@ func writeHeld(out io.Writer, answer []byte) error {
 	for _, h := range w.Held {
 		body := ""
 		if len(h.Messages) > 0 {
-			body = shortened(h.Messages[0].Body)
+			body = strings.TrimSpace(shortened(h.Messages[0].Body) + "  " + shortened(string(h.Messages[0].Ext)))
 		}
 		g.row(h.Held, h.UserID, h.Why, until(h.Until), body)
 	}

@@ -8,9 +8,12 @@ import (
 // TestHeld_IsATable shows what waits, and that nothing does.
 func TestHeld_IsATable(t *testing.T) {
 	p := newPort(t, http.StatusOK, `{"held":[{"held":"4e0740-91","state":"waiting","user_id":"bob","id":"c-1","why":"filter","until":1795729496300,
-"messages":[{"seq":0,"kind":"chat","user_id":"bob","body":"buy\nnow","ts":1,"id":"c-1"}]}]}`)
+"messages":[{"seq":0,"kind":"chat","user_id":"bob","body":"buy\nnow","ts":1,"id":"c-1"}]},
+{"held":"4e0740-92","state":"waiting","user_id":"eve","id":"c-2","why":"filter","until":1795729496300,
+"messages":[{"seq":0,"kind":"gift","user_id":"eve","body":"","ts":1,"id":"c-2","ext":{"gift":"rats"}}]}]}`)
 	want := "HELD       USER  WHY     UNTIL                 MESSAGE\n" +
-		"4e0740-91  bob   filter  2026-11-26T21:44:56Z  \"buy\\nnow\"\n"
+		"4e0740-91  bob   filter  2026-11-26T21:44:56Z  \"buy\\nnow\"\n" +
+		"4e0740-92  eve   filter  2026-11-26T21:44:56Z  {\"gift\":\"rats\"}\n"
 	if got := before(p).run("held", "r"); got != (outcome{0, want, ""}) || p.said() != "GET /v1/admin/rooms/r/mod/held" {
 		t.Errorf("%+v\nwant %s\nand asked %s", got, want, p.said())
 	}

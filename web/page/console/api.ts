@@ -107,6 +107,7 @@ export interface Message {
   readonly ts: number;
   readonly id: string;
   readonly user?: Record<string, unknown>;
+  readonly ext?: unknown;
 }
 
 /** Page is a page of a room's history. */

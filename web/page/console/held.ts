@@ -1,6 +1,7 @@
 // Messages that wait for a decision.
 
 import { time } from "../src/dom.js";
+import { besides } from "../src/held.js";
 import type { Acts } from "./acts.js";
 import { type Api, type Held, part, wordsOf } from "./api.js";
 import { $, button, element, note, own, sender, setText } from "./dom.js";
@@ -96,6 +97,7 @@ export class HeldPanel {
     const name = button("", "name", () => this.card(held.user_id));
     name.append(own("bdi", "", who));
     text.append(name, " ", own("span", "body", m.body));
+    if (m.ext !== undefined) text.append(" ", element("small", "soft", besides(m.ext)));
     row.append(element("span", "soft", `${t(held.why === "review" ? "byReview" : "byFilter")} · ${t("waitsUntil", { when: time(held.until) })}`));
     for (const [verb, , key] of [...verbs].reverse()) {
       const b = button("", verb === "approve" ? "" : "danger", () => void this.decide(held, verb));

@@ -69,7 +69,7 @@ function busy(b: Backend): void {
     { body: "welcome, everybody", user_id: "ann", user: { name: "Ann", role: "moderator" } }, "再来一首！", { body: "buy followers at example.test", user_id: "bob" }, "encore! encore!", "hello from Lisbon", "泪目", "what a voice", "第一次看现场", "who else is here?");
   b.answers["/mod/held"] = { held: [
     { held: "h-1", state: "waiting", user_id: "bob", id: "x", why: "filter", until: minutes(50), messages: [{ seq: 0, kind: "chat", user_id: "bob", body: "rats, it is over", ts: Date.now(), id: "x" }] },
-    { held: "h-2", state: "waiting", user_id: "Eve", id: "y", why: "review", until: minutes(55), messages: [{ seq: 0, kind: "chat", user_id: "Eve", body: "see https://example.test for cheap followers", ts: Date.now(), id: "y" }] },
+    { held: "h-2", state: "waiting", user_id: "Eve", id: "y", why: "review", until: minutes(55), messages: [{ seq: 0, kind: "chat", user_id: "Eve", body: "see https://example.test for cheap followers", ts: Date.now(), id: "y", ext: { gift: "rats" } }] },
   ] };
   const measures = [
     { user_id: "bob", what: "mute", until: minutes(9), reason: "calm down", by: "oncall", at: Date.now() }, { user_id: "troll-7", what: "ban", until: 253402300799000, reason: "spam", by: "carol", at: Date.now() },
@@ -164,6 +164,7 @@ test("one key each: choose, delete, mute and take it back, ban after a question,
 test("held messages are decided by a click or a key, modes by a choice; a refusal is said and changes nothing", async () => {
   const b = await enter(desktop, "live-1", busy), { page } = b;
   await page.locator("#heldCount", { hasText: "2" }).waitFor();
+  assert.deepEqual(await page.locator("li.held small").allTextContents(), ['{"gift":"rats"}'], "what it has besides may be why");
   await page.locator("li.held").first().getByText("Approve").focus();
   const both = b.answers["/mod/held"] as { held: object[] };
   b.answers["/mod/held"] = { held: both.held.slice(1) };

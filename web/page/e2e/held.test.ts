@@ -12,9 +12,9 @@ const there = alone(), enter = lines(there);
 const chinese = { ...phone, locale: "zh-CN" } satisfies BrowserContextOptions;
 const moderator = { can: ["read", "send", "like", "recall", "moderate"], you: { role: "moderator", muted_until: 0, reason: "" } };
 
-const waiting = (n: number, body = `rats ${n}`, until = Date.now() + 3_600_000) => ({
+const waiting = (n: number, body = `rats ${n}`, until = Date.now() + 3_600_000, more: object = {}) => ({
   t: "held", held: `4e0740-${n}`, state: "waiting", user_id: "Eve", id: `c-${n}`, why: "filter", until,
-  messages: [{ seq: 0, kind: "chat", user_id: "Eve", body, ts: Date.now(), id: `c-${n}` }],
+  messages: [{ seq: 0, kind: "chat", user_id: "Eve", body, ts: Date.now(), id: `c-${n}`, ...more }],
 });
 const decided = (n: number, state: string, user = "Eve", id = `c-${n}`) => ({ t: "held", held: `4e0740-${n}`, state, user_id: user, id, why: "filter", until: 0, messages: [] });
 
@@ -31,12 +31,13 @@ for (const [device, two, one, approve, deny, done] of [
       line.say(code ? { t: "refused", id: op["id"], code, message: "an English sentence", retry_after_ms: 0 } : { t: "done", id: op["id"], verb: op["verb"], n: 0 });
     }, moderator);
     assert.ok(await page.locator("#held").isHidden());
-    say(waiting(1, "<b>rats</b>"));
+    say(waiting(1, "<b>rats</b>", undefined, { ext: { gift: "<i>rats</i>" } }));
     say(waiting(2));
     say(waiting(2)); // twice, by a reconnect perhaps
     await page.locator("#heldCount", { hasText: two }).waitFor();
     assert.equal(await page.locator("#heldRows li").count(), 2);
     assert.equal(await page.locator("#heldRows .body").first().textContent(), "<b>rats</b>", "texts of users are text");
+    assert.deepEqual(await page.locator("#heldRows small").allTextContents(), ['{"gift":"<i>rats</i>"}'], "what it has besides may be why");
     await shoot(page, `held-${device.viewport.width}`);
     const button = (n: number, name: string) => page.locator("#heldRows li").nth(n).getByText(name, { exact: true });
     await button(0, approve).focus();

@@ -8,6 +8,11 @@ import { t, type Text } from "./texts.js";
 
 const verbs = [["approve", "heldApprove"], ["deny", "heldDeny"]] as const;
 
+/** besides is what a message has besides its text, which may be why it is held. */
+export function besides(ext: unknown): string {
+  return tame(JSON.stringify(ext));
+}
+
 /** HeldList shows what waits, the oldest first. Texts of users are text, never HTML. */
 export class HeldList {
   private readonly rows = new Map<string, { held: Held; node: HTMLElement }>();
@@ -67,6 +72,7 @@ export class HeldList {
     const node = element("li", ""), message = held.message!, text = element("p", ""), tools = element("span", "acts");
     text.dir = "auto";
     text.append(element("b", "", nameOf(message)), " ", element("span", "body", tame(message.body)));
+    if (message.ext !== undefined) text.append(" ", element("small", "", besides(message.ext)));
     for (const [verb, name] of verbs) {
       const button = element("button", "text", t(name)) as HTMLButtonElement;
       button.type = "button";
