@@ -337,6 +337,7 @@ func (v *viewer) take(f *frame, now time.Time) {
 			continue
 		}
 		if v.times[m.Body]++; v.times[m.Body] > 1 {
+			v.story = append(v.story, fmt.Sprintf("had %s at %d again, in a %s of %d messages up to %d of %s", m.Body, m.Seq, f.T, len(f.Messages), f.Seq, f.Epoch))
 			continue
 		}
 		if !v.last.IsZero() {

@@ -3,6 +3,7 @@ package redistest
 import (
 	"context"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,6 +104,27 @@ func awaitCopy(tb testing.TB, s *Server) {
 	tb.Helper()
 	await(tb, "the replica is synchronised", func() bool {
 		return strings.Contains(s.text(tb, "INFO", "replication"), "master_link_status:up")
+	})
+}
+
+// awaitCopied waits until a replica has told that it has all that master has now: what else a dying master takes with
+// it is chance.
+func awaitCopied(tb testing.TB, master *Server) {
+	tb.Helper()
+	offsets := func(name string) []int64 {
+		var all []int64
+		for _, found := range regexp.MustCompile(name+`(\d+)`).FindAllStringSubmatch(master.text(tb, "INFO", "replication"), -1) {
+			n, err := strconv.ParseInt(found[1], 10, 64)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			all = append(all, n)
+		}
+		return all
+	}
+	want := offsets("master_repl_offset:")[0]
+	await(tb, "a replica has all that its master has", func() bool {
+		return slices.ContainsFunc(offsets(",offset="), func(n int64) bool { return n >= want })
 	})
 }
 
@@ -228,11 +250,12 @@ func (c *Cluster) Master(tb testing.TB, slot int) *Server {
 	return nil
 }
 
-// KillMaster kills the node that has slot, returns when another has it, and returns the
-// killed one.
+// KillMaster kills the node that has slot once its replica has all that it has, returns when another has it, and returns
+// the killed one.
 func (c *Cluster) KillMaster(tb testing.TB, slot int) *Server {
 	tb.Helper()
 	old := c.Master(tb, slot)
+	awaitCopied(tb, old)
 	old.Kill(tb)
 	await(tb, "a replica has taken over", func() bool { return c.Master(tb, slot) != old })
 	c.AwaitReady(tb)

@@ -50,10 +50,11 @@ func StartSentinels(tb testing.TB) *Sentinels {
 // Addrs are the addresses of the sentinels.
 func (s *Sentinels) Addrs() []string { return addrs(s.Sentinels) }
 
-// KillMaster kills the master and returns when the sentinels have made its replica the
+// KillMaster kills the master once its replica has all that it has, and returns when the sentinels have made that the
 // master.
 func (s *Sentinels) KillMaster(tb testing.TB) {
 	tb.Helper()
+	awaitCopied(tb, s.Master)
 	s.Master.Kill(tb)
 	await(tb, "the replica is the master", func() bool {
 		answer, err := s.Replica.Do("ROLE") // Fails once: its clients are thrown out.
