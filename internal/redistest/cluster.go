@@ -250,7 +250,7 @@ func (c *Cluster) Master(tb testing.TB, slot int) *Server {
 	return nil
 }
 
-// KillMaster kills the node that has slot once its replica has all that it has, returns when another has it, and returns
+// KillMaster kills the node that has slot once its replica has all that it has, returns when another has it, and gives
 // the killed one.
 func (c *Cluster) KillMaster(tb testing.TB, slot int) *Server {
 	tb.Helper()
