@@ -55,23 +55,30 @@ func TestVolley_Sizes(t *testing.T) {
 	}
 }
 
-// TestVolley_Bytes: a volley of large writes goes before it has 32 of them.
+// TestVolley_Bytes: a volley of large writes goes before it has 32 of them, and still larger ones go one by one.
 func TestVolley_Bytes(t *testing.T) {
-	f, sender := oneLane(t, nil)
-	r := f.open("1")
-	var all []*member
-	for range MostVolley {
-		all = append(all, f.join(r))
-	}
-	f.settle()
-	large := strings.Repeat("x", volleyBytes/10+1)
-	f.post(r, large)
-	f.settle()
-	if want := []int{10, 10, 10}; !slices.Equal(sender.volleys, want) { // two are left, which go one by one
-		t.Errorf("volleys of %v; want %v", sender.volleys, want)
-	}
-	for _, m := range all {
-		wantInfos(t, m, large)
+	for size, want := range map[int][]int{
+		volleyBytes/10 + 1: {10, 10, 10}, // two are left, which go one by one
+		largeWrite:         nil,
+	} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			f, sender := oneLane(t, nil)
+			r := f.open("1")
+			var all []*member
+			for range MostVolley {
+				all = append(all, f.join(r))
+			}
+			f.settle()
+			large := strings.Repeat("x", size)
+			f.post(r, large)
+			f.settle()
+			if !slices.Equal(sender.volleys, want) {
+				t.Errorf("volleys of %v; want %v", sender.volleys, want)
+			}
+			for _, m := range all {
+				wantInfos(t, m, large)
+			}
+		})
 	}
 }
 
