@@ -94,12 +94,13 @@ func TestInPlace_NothingIsTimed(t *testing.T) {
 }
 
 // joinMany has n more members in the room.
-func (f *fixture) joinMany(r *Room, n int) {
+func (f *fixture) joinMany(r *Room, n int) (all []*member) {
 	f.t.Helper()
 	for range n {
-		f.join(r)
+		all = append(all, f.join(r))
 	}
 	f.settle()
+	return all
 }
 
 // TestInPlace_ALaneAtWorkIsNotOvertaken: who finds the lane busy, or others waiting for it, leaves the part to it.

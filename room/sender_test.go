@@ -31,11 +31,7 @@ func TestVolley_Sizes(t *testing.T) {
 		t.Run(fmt.Sprint(members), func(t *testing.T) {
 			f, sender := oneLane(t, nil)
 			r := f.open("1")
-			var all []*member
-			for range members {
-				all = append(all, f.join(r))
-			}
-			f.settle()
+			all := f.joinMany(r, members)
 			f.post(r, "a")
 			f.settle()
 			if !slices.Equal(sender.volleys, want) {
@@ -64,11 +60,7 @@ func TestVolley_Bytes(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			f, sender := oneLane(t, nil)
 			r := f.open("1")
-			var all []*member
-			for range MostVolley {
-				all = append(all, f.join(r))
-			}
-			f.settle()
+			all := f.joinMany(r, MostVolley)
 			large := strings.Repeat("x", size)
 			f.post(r, large)
 			f.settle()
