@@ -53,10 +53,15 @@ func (s *Stretch) lasts(now time.Duration) bool {
 	return now-time.Duration(s.began.Load()) < longestStretch
 }
 
+// lasts reports whether a goroutine may store and write for rooms now; nil is that of one that nobody waits for.
+func (h *Hall) lasts(hurry *Stretch) bool {
+	return hurry == nil || hurry.lasts(h.since(h.cfg().Clock.Now()))
+}
+
 // runsThroughLocked reports whether p, the message that has just come, is all there is to do for a small room, so that
-// its author's goroutine may serve the room. r.mu must be held.
+// its author's goroutine may serve the room. A flood goes to a publisher, which stores many at once. r.mu must be held.
 func (r *Room) runsThroughLocked(p *post) bool {
-	return r.smallLocked() && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked() && r.hall.cfg().Authorize == nil
+	return r.smallLocked() && r.hall.lasts(stretchOf(p.from)) && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked() && r.hall.cfg().Authorize == nil
 }
 
 // smallLocked reports whether whoever serves the room visits its parts as well. r.mu must be held.
@@ -90,7 +95,7 @@ func (h *Hall) visitAll(parts []*part, hurry *Stretch) {
 
 // visitInPlace visits a part that was claimed, unless the lane has other work, or the caller has others to serve.
 func (l *lane) visitInPlace(p *part, hurry *Stretch) bool {
-	if hurry != nil && !hurry.lasts(l.hall.since(l.clock.Now())) || !l.mu.TryLock() {
+	if !l.hall.lasts(hurry) || !l.mu.TryLock() {
 		return false
 	}
 	defer l.mu.Unlock()

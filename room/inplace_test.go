@@ -187,6 +187,32 @@ func TestInPlace_APollerHasOthersToServe(t *testing.T) {
 	}
 }
 
+// TestInPlace_AFloodIsHandedOver: what a poller reads at once of one room is stored in batches once the poller has
+// written for a millisecond. One by one it would take others' time, four times as much.
+func TestInPlace_AFloodIsHandedOver(t *testing.T) {
+	f := newFixture(t, instant, Hooks{})
+	r := f.open("1")
+	s := &ticking{clock: f.clock, took: 10 * time.Microsecond}
+	m := new(Member)
+	r.Enter(m, s)
+	r.Attach(m)
+	f.settle()
+	poller := hurried{"u", new(Stretch)}
+	const flood, most = 1000, int(longestStretch / (10 * time.Microsecond))
+	for range flood {
+		f.clock.add(time.Microsecond)
+		if err := r.Post(poller, "u", "x", f.now); err != nil {
+			t.Fatal(err)
+		}
+		if r.outbox.size() == batchMessages {
+			f.settle()
+		}
+	}
+	if got := f.store.callsOf("Publish"); got > most+flood/batchMessages {
+		t.Errorf("%d messages came to the store in %d calls; want one a message for a millisecond, %d, and then batches", flood, got, most)
+	}
+}
+
 // TestStretch_EndsWithAPause: what comes in and is handed over is no pause.
 func TestStretch_EndsWithAPause(t *testing.T) {
 	var s Stretch
