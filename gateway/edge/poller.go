@@ -91,5 +91,11 @@ func (p *poller) read(c *nbio.Conn) (int, syscall.Errno) {
 	if closed, _ := c.IsClosed(); closed {
 		return 0, 0
 	}
-	return rawio.Read(c.Hash(), p.buf[:])
+	n, errno := rawio.Read(c.Hash(), p.buf[:])
+	if errno == syscall.EAGAIN {
+		// Nothing is there, and epoll has told of something: of an urgent byte, which nbio asks for. A stranger may send
+		// one behind a gap that is never filled. It is no part of a WebSocket, and epoll would tell of it for ever.
+		_, _, _ = syscall.Recvfrom(c.Hash(), p.buf[:1], syscall.MSG_OOB)
+	}
+	return n, errno
 }
