@@ -93,9 +93,9 @@ func TestJoins_ATrickleIsGathered(t *testing.T) {
 		store := &joinStore{}
 		j := runJoins(t, store)
 		const users = 100
-		for i := range users { // 2,000 a second
+		for i := range users { // 2,000 a second, none of them just when a batch goes
 			j.speaks(fmt.Sprint(i), "1")
-			time.Sleep(500 * time.Microsecond)
+			time.Sleep(joinGather/10 - 10*time.Microsecond)
 		}
 		wantWritten(t, j)
 		if most := users/10 + 1; len(store.got) != users || store.calls > most {
