@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -18,7 +19,14 @@ type senders struct {
 
 // NoRings is what an operator reads whose node may not write by io_uring, with what to do. err is of [uring.Check].
 func NoRings(err error) error {
-	return fmt.Errorf("cannot write by io_uring: %w; allow the node io_uring_setup and io_uring_enter (docs/deploy.md), or set fanout.io_uring to off", err)
+	do := "allow the node io_uring_setup and io_uring_enter (docs/deploy.md)"
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		do = "raise the limit of open files (ulimit -n)"
+	case errors.Is(err, syscall.ENOMEM):
+		do = "raise the limit of locked memory (ulimit -l) by 8 KiB for each of fanout.lanes"
+	}
+	return fmt.Errorf("cannot write by io_uring: %w; %s, or set fanout.io_uring to off", err, do)
 }
 
 // newSenders is room.Hooks.NewSenders: each lane has a ring, or none has.
@@ -26,19 +34,32 @@ func (e *Edge) newSenders(lanes int) (all []room.Sender) {
 	if e.Config().IOUring == room.IOUringOff {
 		return nil
 	}
-	for range lanes {
-		ring, err := uring.New(room.MostVolley)
-		if err != nil {
-			for _, s := range all {
-				s.Close()
-			}
-			e.senders.err = NoRings(err)
-			return nil
+	err := fitRings(lanes)
+	for err == nil && len(all) < lanes {
+		var ring *uring.Ring
+		if ring, err = uring.New(room.MostVolley); err == nil {
+			all = append(all, &ringSender{ring: ring, edge: e})
 		}
-		all = append(all, &ringSender{ring: ring, edge: e})
+	}
+	if err != nil {
+		for _, s := range all {
+			s.Close()
+		}
+		e.senders.err = NoRings(err)
+		return nil
 	}
 	e.senders.ringed.Store(int32(lanes))
 	return all
+}
+
+// fitRings is an error where so many rings would take more than a quarter of the reserve: else a node with few open
+// files has none left before it is full, neither for those who ask nor for the store.
+func fitRings(rings int) error {
+	limit, err := OpenFilesLimit()
+	if most := reserve(limit) / 4; err == nil && rings > most {
+		err = fmt.Errorf("a ring a lane are %d, and the limit of %d open files leaves room for %d: %w", rings, limit, most, syscall.EMFILE)
+	}
+	return err
 }
 
 // settle says how lanes write where that is not as it might be. The error is that of a node that must not start.
