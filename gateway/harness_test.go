@@ -18,6 +18,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/pass"
 	"barrage/internal/chat"
+	"barrage/internal/env"
 	"barrage/internal/uring"
 	"barrage/redisx"
 	"barrage/room"
@@ -80,7 +81,7 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	c.Server.Listen, c.Admin.Listen = "127.0.0.1:0", ""
 	c.Limits.Enabled = false // tests are faster than people
 	c.AnonymousJoin = true   // and name them freely
-	c.IOUring = cmp.Or(os.Getenv(senderEnv), c.IOUring)
+	c.IOUring = cmp.Or(os.Getenv(env.TestIOUring), c.IOUring)
 	if change != nil {
 		change(&c)
 	}
@@ -102,13 +103,10 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	return s
 }
 
-// senderEnv is the variable that says how lanes write in all tests: on or off, as fanout.io_uring.
-const senderEnv = "BARRAGE_TEST_IO_URING"
-
 // overSenders runs a test with each way in which lanes write, or the one that the environment says.
 func overSenders(t *testing.T, test func(*testing.T)) {
 	t.Helper()
-	only := os.Getenv(senderEnv)
+	only := os.Getenv(env.TestIOUring)
 	for _, how := range []string{room.IOUringOn, room.IOUringOff} {
 		if only != "" && only != how {
 			continue
@@ -117,7 +115,7 @@ func overSenders(t *testing.T, test func(*testing.T)) {
 			if err := uring.Check(); err != nil && how == room.IOUringOn {
 				t.Skip("no io_uring here: ", err)
 			}
-			t.Setenv(senderEnv, how)
+			t.Setenv(env.TestIOUring, how)
 			test(t)
 		})
 	}

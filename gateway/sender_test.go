@@ -15,6 +15,7 @@ import (
 	"barrage/codec"
 	"barrage/gateway/edge"
 	"barrage/internal/denied"
+	"barrage/internal/env"
 	"barrage/internal/uring"
 	"barrage/room"
 )
@@ -25,7 +26,7 @@ func volleyServer(t *testing.T, change func(*setup)) (*Server, room.Sender) {
 	if err := uring.Check(); err != nil {
 		t.Skip("no io_uring here: ", err)
 	}
-	t.Setenv(senderEnv, room.IOUringOn)
+	t.Setenv(env.TestIOUring, room.IOUringOn)
 	s := newServer(t, change)
 	sender := s.edge.ProbeSender()
 	t.Cleanup(sender.Close)
@@ -212,7 +213,7 @@ func deny(t *testing.T, what string) {
 	if err := denied.Calls(map[string]int{"setup": unix.SYS_IO_URING_SETUP, "enter": unix.SYS_IO_URING_ENTER}[what]); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(senderEnv, "")
+	t.Setenv(env.TestIOUring, "")
 	logged := &journal{}
 	s := newLogged(t, logged, nil)
 	if n := s.edge.RingedLanes(); n != 0 {
@@ -254,7 +255,7 @@ func TestSenders_AFailedRing(t *testing.T) {
 		}
 		return
 	}
-	t.Setenv(senderEnv, room.IOUringOn)
+	t.Setenv(env.TestIOUring, room.IOUringOn)
 	logged := &journal{}
 	s := newLogged(t, logged, func(c *setup) { c.rooms.Fanout.Lanes = 1 })
 	var all []*client
@@ -295,7 +296,7 @@ func TestSenders_Metrics(t *testing.T) {
 	overSenders(t, func(t *testing.T) {
 		t.Helper()
 		s := newServer(t, func(c *setup) { c.rooms.Fanout.Lanes = 3 })
-		want := map[bool]int{true: 3}[os.Getenv(senderEnv) == room.IOUringOn]
+		want := map[bool]int{true: 3}[os.Getenv(env.TestIOUring) == room.IOUringOn]
 		if got := s.edge.RingedLanes(); got != want {
 			t.Errorf("%d lanes write by io_uring; want %d", got, want)
 		}

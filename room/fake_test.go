@@ -13,6 +13,7 @@ import (
 
 	"barrage/codec"
 	"barrage/internal/chat"
+	"barrage/internal/env"
 )
 
 // fakeSocket takes what it is told to take.
@@ -129,7 +130,7 @@ func newFixture(tb testing.TB, change func(*Config), hooks Hooks) *fixture {
 	f := &fixture{t: tb, store: newFakeStore(), logs: &bytes.Buffer{}, now: time.UnixMilli(1_648_368_380_132)}
 	f.clock = &fakeClock{now: f.now}
 	hooks.Clock = f.clock
-	if hooks.NewSenders == nil && os.Getenv("BARRAGE_TEST_IO_URING") != "off" {
+	if hooks.NewSenders == nil && os.Getenv(env.TestIOUring) != "off" {
 		hooks.NewSenders = eachSenders(tb)
 	}
 	f.hall = newHall(cfg, hooks, f.store, slog.New(slog.NewTextHandler(f.logs, nil)))

@@ -80,8 +80,8 @@ func environment(settings []string) []string {
 		key, value, _ := strings.Cut(s, "=")
 		environ[i] = env.Name(key) + "=" + value
 	}
-	if how := os.Getenv("BARRAGE_TEST_IO_URING"); how != "" { // has the whole suite write so
-		environ = append(environ, "BARRAGE_FANOUT_IO_URING="+how)
+	if how := os.Getenv(env.TestIOUring); how != "" {
+		environ = append(environ, env.Name("fanout.io_uring")+"="+how)
 	}
 	return environ
 }

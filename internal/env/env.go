@@ -13,6 +13,9 @@ const (
 	// AdminServer and AdminKey are of those who call a node with "barrage admin": its address, and a server key.
 	AdminServer = Prefix + "ADMIN_SERVER"
 	AdminKey    = Prefix + "ADMIN_KEY"
+	// TestIOUring says how the lanes of all nodes write that tests start: on or off, as fanout.io_uring; unset, as the
+	// test has it.
+	TestIOUring = Prefix + "TEST_IO_URING"
 )
 
 // Name is the variable of a setting: BARRAGE_SERVER_LISTEN for server.listen.

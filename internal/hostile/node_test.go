@@ -17,6 +17,7 @@ import (
 
 	"barrage/internal/built"
 	"barrage/internal/child"
+	"barrage/internal/env"
 	"barrage/internal/redistest"
 )
 
@@ -78,6 +79,9 @@ func startNode(tb testing.TB, settings ...string) *node {
 	}
 	if apart.others.Count() == 1 { // Go with one core has the pollers wait for its monitor, which no machine has that serves
 		n.cmd.Env = append(n.cmd.Env, "GOMAXPROCS=2")
+	}
+	if how := os.Getenv(env.TestIOUring); how != "" {
+		n.cmd.Env = append(n.cmd.Env, env.Name("fanout.io_uring")+"="+how)
 	}
 	for _, s := range settings {
 		if !strings.HasPrefix(s, openFiles) {
