@@ -20,6 +20,7 @@ func TestLossy(t *testing.T) {
 				s.flow(lot)
 				command(t, server, "SAVE")
 				s.flow(lot)
+				s.abreast()
 				server.Restart(t) // with what was saved
 				s.joinLate()
 			}
@@ -71,6 +72,7 @@ func TestLossy(t *testing.T) {
 		s.flow(lot)
 		command(t, young, "REPLICAOF", "NO", "ONE")
 		s.flow(lot)
+		s.abreast()
 		w.cut()
 		w.to = slow.Addr
 		w.mend()

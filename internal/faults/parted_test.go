@@ -144,6 +144,7 @@ func TestLag(t *testing.T) {
 	s.flow(lot)
 	command(t, young, "REPLICAOF", "NO", "ONE")
 	s.flow(lot)
+	s.abreast()
 	for _, w := range wires {
 		w.cut()
 		w.to = young.Addr

@@ -114,6 +114,7 @@ func TestRecalls(t *testing.T) {
 			nodes: nodes, rooms: rooms, redis: sentinels(group), redisLoses: true, recalls: true, recallsLost: true,
 		})
 		s.recallSome()
+		s.abreast()
 		group.Master.Kill(t)
 		s.over()
 		s.recallSome()

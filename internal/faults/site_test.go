@@ -293,6 +293,26 @@ func (s *site) flow(messages int64) {
 	})
 }
 
+// abreast waits until every node has come as far as Redis had. It is for tests that have Redis lose what it has: a node
+// that was about to read lacks it then, and not the end alone.
+func (s *site) abreast() {
+	s.t.Helper()
+	for r := range s.plan.rooms {
+		var h chat.History
+		eventually(s.t, "the place of "+roomID(r)+" can be read", func() (bool, string) {
+			var err error
+			h, err = s.alive()[0].store.Read(s.t.Context(), roomID(r), chat.Position{}, 1, 1)
+			return err == nil, fmt.Sprint(err)
+		})
+		for _, n := range s.alive() {
+			eventually(s.t, n.name+" has come as far as Redis in "+roomID(r), func() (bool, string) {
+				at := n.hall.Position(roomID(r))
+				return at.Epoch == h.Epoch && at.Rev >= h.Rev, fmt.Sprintf("%+v of %+v; %v", at, h.Position, n.store.State())
+			})
+		}
+	}
+}
+
 // over says that the fault is over, once.
 func (s *site) over() {
 	now := time.Now().UnixMilli()

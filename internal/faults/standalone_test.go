@@ -96,6 +96,7 @@ func TestStandalone(t *testing.T) {
 		server := redistest.Start(t)
 		s := openSite(t, plan{nodes: nodes, rooms: rooms, redis: direct(server.Addr), redisLoses: true})
 		s.flow(lot)
+		s.abreast()
 		table.noteVersion(t, server)
 		command(t, server, "FLUSHALL")
 		s.over()
@@ -149,6 +150,7 @@ func (s *site) killConnections(server *redistest.Server, kind string) {
 func (s *site) crash(server *redistest.Server) {
 	s.t.Helper()
 	s.flow(lot)
+	s.abreast()
 	server.Kill(s.t)
 	s.joinLate()
 	for _, n := range s.nodes {

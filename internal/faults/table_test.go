@@ -201,7 +201,8 @@ The test fails unless:
    refused for good each time it was said is not; what was unconfirmed may be. Nothing is refused by the store.
 4. Every member that was there from the beginning got every message of the history once, and nothing
    that Redis never had but what was heard here only. Of what Redis lost it has all that its own node
-   sent; of others' it may lack the end, whose events were lost with Redis.
+   sent; of others' it may lack the end, whose events were lost with Redis. All nodes had come as far as Redis
+   a moment before.
 5. It got them in the order of the history. Members of a node that was cut off had their own
    node's messages at once, before others': there, the messages of that node are in order among
    themselves, and those of all others are; one that was said again may stand anywhere.
