@@ -116,13 +116,13 @@ func checkExt(f *filter.Filter, v filter.Verdict, ext json.RawMessage) (all filt
 	masked = codec.RewriteExt(ext, func(text string) string {
 		found := f.Check(text)
 		v.Action = max(v.Action, found.Action)
-		if len(found.Tags) > 0 {
-			v.Tags = slices.Concat(v.Tags, found.Tags)
+		for _, tag := range found.Tags { // a stranger chooses how many texts have them
+			if at, has := slices.BinarySearch(v.Tags, tag); !has {
+				v.Tags = slices.Insert(v.Tags, at, tag)
+			}
 		}
 		return found.Text
 	})
-	slices.Sort(v.Tags)
-	v.Tags = slices.Compact(v.Tags)
 	return v, masked
 }
 
