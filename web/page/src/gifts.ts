@@ -8,10 +8,9 @@ import { now } from "./clock.js";
 import { element } from "./dom.js";
 import { t } from "./texts.js";
 
-const places = 3;
 const staysMs = 6000; // Long enough to read three of them.
-const leastMs = 1500; // While others wait.
-const mostWaiting = 50; // 25 s, with three places of 1.5 s each. Older ones are left out: the list has them.
+const leastMs = 1400; // While others wait: a turn of 1.5 s, by ticks 250 ms apart that come a little early or late.
+const turns = 16; // That a gift waits at most: 24 s. Older ones are left out: the list has them.
 
 /** Gift is one, or the same one several times. */
 interface Gift {
@@ -32,6 +31,7 @@ export class Gifts {
   private waiting: Gift[] = [];
   private left = 0; // Out, since gifts began to wait.
   private readonly rest = element("li", "rest");
+  private readonly narrow = matchMedia("(max-width: 760px)"); // As page.css has it.
 
   constructor(private readonly place: HTMLElement) {}
 
@@ -47,7 +47,7 @@ export class Gifts {
       given.again = now();
       count(given);
     }
-    if (this.waiting.length > mostWaiting) this.left += this.waiting.shift()!.times;
+    if (this.waiting.length > turns * this.places) this.left += this.waiting.shift()!.times;
     this.tick();
   }
 
@@ -64,13 +64,20 @@ export class Gifts {
 
   /** tick lets those go that have stood for long, and the next ones come. */
   tick(): void {
-    const at = now(), waits = this.waiting.length > 0; // Then one that comes again and again keeps no place.
-    this.keep(({ since, again }) => waits ? at - since < leastMs : at - again < staysMs);
+    const at = now(), { places } = this;
+    this.keep(({ again }) => at - again < staysMs);
+    let over = this.shown.length + this.waiting.length - places; // As many make room, the oldest first: one that comes again and again keeps no place.
+    this.keep(({ since }) => at - since < leastMs || --over < 0);
     while (this.waiting.length && this.shown.length < places) this.show(this.waiting.shift()!, at);
     if (!this.waiting.length) this.left = 0;
     this.rest.textContent = t(this.left === 1 ? "giftsLeft_one" : "giftsLeft", { n: this.left });
-    if (this.left) this.place.append(this.rest);
-    else this.rest.remove();
+    if (!this.left) this.rest.remove();
+    else if (!this.rest.isConnected) this.place.append(this.rest); // Again would begin its animation anew.
+  }
+
+  /** places are how many stand at once. */
+  private get places(): number {
+    return this.narrow.matches ? 2 : 3;
   }
 
   private keep(stays: (given: Given) => boolean): void {
@@ -84,7 +91,7 @@ export class Gifts {
     const node = element("li", "");
     node.style.setProperty("--hue", String(hueOf(message.userId)));
     node.append(element("b", "", nameOf(message)), " ", element("span", "what", tame(message.body)), element("span", "times"));
-    this.place.append(node);
+    this.place.insertBefore(node, this.rest.isConnected ? this.rest : null);
     const given = { message, times, node, since, again: since };
     count(given);
     this.shown.push(given);
