@@ -168,6 +168,48 @@ test("the list is one stop of the Tab key: arrows go from message to message and
   await page.context().close();
 });
 
+test("the focus stays in the list, where it is: a row is made anew, a menu opens, the window loses it, a message goes", async () => {
+  const recalled = (seq: number) => ({ t: "recalled", seq, by: "", user_id: "Eve", id: `~${seq}`, ts: Date.now() });
+  const { page, batch, say } = await enter({}, desktop, (op, line) => {
+    if (op.t !== "mod") return;
+    line.say({ t: "done", id: op["id"], verb: op["verb"], n: 0 });
+    line.say(recalled(Number(op["seq"])));
+  }, { can: ["read", "send", "recall", "moderate"], you: { role: "moderator", muted_until: 0, reason: "" } });
+  const at = () => page.evaluate(() => document.activeElement!.id || `${document.activeElement!.className} ${document.activeElement!.closest("li")?.querySelector(".body")?.textContent ?? ""}`);
+  const press = async (key: string, times = 1) => {
+    for (; times > 0; times--) await page.keyboard.press(key);
+  };
+  const below = () => page.locator("#log").evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop);
+  batch(...Array.from({ length: 60 }, (_, i) => ({ body: `line ${i}`, ext: { reply: { user_id: "Eve", id: "~1" } } })));
+  await row(page, "line 59").waitFor();
+  await page.focus("#log");
+  await press("ArrowUp", 40);
+  await press("ArrowRight");
+  assert.equal(await at(), "menu line 20");
+  await row(page, "line 20").evaluate((node) => node.classList.add("old"));
+  say(recalled(60)); // All that answer something are made anew.
+  await page.locator(".old").waitFor({ state: "detached" });
+  assert.equal(await at(), "menu line 20");
+  await page.evaluate(() => document.activeElement!.dispatchEvent(new FocusEvent("focusout", { bubbles: true }))); // As where another window covers this one.
+  await press("Enter");
+  await page.locator("#acts[open]").waitFor();
+  await press("Escape");
+  await page.locator("#acts[open]").waitFor({ state: "hidden" });
+  assert.equal(await at(), "menu line 20");
+  await press("Enter");
+  await page.locator("#acts[open]").waitFor();
+  await press("Enter"); // Delete
+  await page.locator("#rows .note").first().waitFor();
+  assert.equal(await at(), "log");
+  assert.ok(await below() > 100, "the list has gone to its end");
+  await press("ArrowUp");
+  assert.match(await at(), /^answer line \d\d$/);
+  await press("Escape");
+  await row(page, "line 58").waitFor();
+  assert.ok(await below() < 5, "the list does not follow again");
+  await page.context().close();
+});
+
 test("what came while the page was hidden is counted in its title, until it is seen", async () => {
   const { page, batch } = await enter({}, desktop);
   const hide = (hidden: boolean) => page.evaluate((hidden) => {

@@ -82,7 +82,7 @@ export class Chat {
   private lastTop = 0;
   private shift = 0; // px by which rows above what is read grew since the last drawing.
   private unread = 0;
-  private paused = false; // It follows again when the focus leaves its rows.
+  private paused = false; // It follows again when the focus leaves it.
 
   constructor(private readonly o: ChatOptions) {
     o.log.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -95,8 +95,9 @@ export class Chat {
       (target as Element).closest("li.message")?.classList.add("chosen");
     });
     o.log.addEventListener("keydown", (e) => this.key(e));
-    o.list.addEventListener("focusout", ({ relatedTarget }) => {
-      if (this.paused && !o.list.contains(relatedTarget as Node | null)) this.follow();
+    o.log.addEventListener("focusout", ({ relatedTarget }) => {
+      const to = relatedTarget as Element | null, { activeElement } = document; // That is still here where the whole window loses the focus.
+      if (this.paused && !o.log.contains(to) && !o.log.contains(activeElement) && !to?.closest("dialog")) this.follow(); // Dialogs give it back.
     });
     new ResizeObserver(() => this.change()).observe(o.log);
   }
@@ -453,9 +454,11 @@ export class Chat {
   private key(e: KeyboardEvent): void {
     const { log, list } = this.o, step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[e.key], at = document.activeElement?.closest<HTMLElement>("#rows > li");
     if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
-    if (e.key === "Escape" && at) return log.focus({ preventScroll: true });
+    if (e.key === "Escape" && at) {
+      log.focus({ preventScroll: true });
+      if (this.paused) this.follow();
+    }
     if (!step) return;
-    const buttons = (row: Element) => [...row.querySelectorAll<HTMLElement>("button:not([hidden])")];
     let to: HTMLElement | undefined;
     if (e.key === "ArrowLeft" || e.key === "ArrowRight") {
       const all = at ? buttons(at) : [];
@@ -463,7 +466,7 @@ export class Chat {
     } else {
       const rows = [...list.children].filter((row) => row === at || buttons(row).length > 0), end = log.getBoundingClientRect().bottom;
       const row = at ? rows[rows.indexOf(at) + step] : step < 0 ? rows.findLast((row) => row.getBoundingClientRect().top < end) : undefined;
-      to = row?.querySelector<HTMLElement>(".acts button") ?? (row && buttons(row)[0]);
+      to = row && firstOf(row);
     }
     if (!to) return;
     e.preventDefault();
@@ -474,12 +477,17 @@ export class Chat {
 
   private renew(row: Row): void {
     const old = this.drawn.get(row);
-    if (old) {
-      if (old.contains(document.activeElement)) this.o.log.focus({ preventScroll: true });
-      this.drawn.delete(row);
-      old.remove();
-    }
+    if (old?.contains(document.activeElement)) this.passFocus(old, this.make(row));
+    else this.drawn.delete(row);
+    old?.remove();
     this.change();
+  }
+
+  /** passFocus gives the focus in a row to the same button of the row made anew, or to another one there; else the list has it. */
+  private passFocus(old: HTMLElement, node: HTMLElement): void {
+    const { className } = document.activeElement!;
+    old.before(node);
+    (buttons(node).find((button) => button.className === className) ?? firstOf(node) ?? this.o.log).focus({ preventScroll: true });
   }
 
   private jump(top: number): void {
@@ -490,12 +498,22 @@ export class Chat {
   private scrolled(): void {
     const { log } = this.o, top = log.scrollTop, below = log.scrollHeight - top - log.clientHeight;
     if (below <= 4) {
-      if (!this.stuck && !this.paused) this.follow();
+      if (!this.stuck && !this.o.list.contains(document.activeElement)) this.follow();
     } else if (top < this.lastTop - 1) this.stuck = false;
     this.lastTop = top;
     if (top < 80 && !this.stuck) this.o.older();
     this.change();
   }
+}
+
+/** buttons are what can be done about a row. */
+function buttons(row: Element): HTMLElement[] {
+  return [...row.querySelectorAll<HTMLElement>("button:not([hidden])")];
+}
+
+/** firstOf is the button of a row that arrows lead to. */
+function firstOf(row: Element): HTMLElement | undefined {
+  return row.querySelector<HTMLElement>(".acts button") ?? buttons(row)[0];
 }
 
 /** isSaid says that the room itself says a message: nodes take that kind from nobody but moderators and servers. */
