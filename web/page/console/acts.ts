@@ -1,7 +1,7 @@
 // What a moderator does: one verb at a time, what became of it, and how it is taken back.
 
 import { tame } from "../../client/src/show/tame.js";
-import { type Api, type Done, part, wordsOf } from "./api.js";
+import { type Api, type Done, Failed, part, wordsOf } from "./api.js";
 import { $, button, element } from "./dom.js";
 import { count, t, type Text } from "./texts.js";
 
@@ -82,22 +82,26 @@ export class Acts {
 
   /**
    * room is the room of now; did is called after something was done; longer says in words which mute of a user lasts for
-   * longer than ms, "" for none; has says whether a verb about a user is in force already.
+   * longer than ms, "" for none; standing says what is in force of a verb about a user, "" for nothing.
    */
-  constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (verb: Verb) => void, private readonly longer: (user: string, ms: number) => string, private readonly has: (user: string, verb: string) => Promise<boolean>) {}
+  constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (verb: Verb) => void, private readonly longer: (user: string, ms: number) => string, private readonly standing: (user: string, verb: string) => Promise<string>) {}
 
   /**
    * do carries a verb out, says what became of it, and returns whether it was done. `undo` names the verb that takes it
-   * back; where the same was in force already it is not offered: it would take that back as well.
+   * back; where the same was in force already it is not offered: it would take that back as well. unless refuses before
+   * anything is done, by what it throws.
    */
-  async do(verb: Verb, said: Text, blanks: Record<string, string | number>, name: Text, undo?: readonly [verb: string, said: Text]): Promise<boolean> {
-    const room = this.room();
+  async do(verb: Verb, said: Text, blanks: Record<string, string | number>, name: Text, undo?: readonly [verb: string, said: Text], unless = async () => {}): Promise<boolean> {
+    const room = this.room(), standing = () => this.standing(String(verb["user_id"]), verb.verb);
     try {
-      const replaces = undo !== undefined && await this.has(String(verb["user_id"]), verb.verb);
-      const done = await this.api.post<Done>(`rooms/${part(room)}/mod`, verb);
-      const back = undo && !replaces ? () => {
+      await unless();
+      const before = undo && await standing(), done = await this.api.post<Done>(`rooms/${part(room)}/mod`, verb);
+      const ours = before === "" ? await standing().catch(() => undefined) : undefined;
+      const back = undo && ours !== undefined ? () => {
         this.back = undefined;
-        if (this.room() === room) void this.do({ verb: undo[0], user_id: verb["user_id"] }, undo[1], blanks, "undo");
+        if (this.room() === room) void this.do({ verb: undo[0], user_id: verb["user_id"] }, undo[1], blanks, "undo", undefined, async () => {
+          if (await standing() !== ours) throw new Failed(0, "changed_since", ""); // By somebody else, who wants it so.
+        });
       } : undefined;
       if (undo) this.back = back;
       toast(count(said, done.n, blanks), false, back);

@@ -31,7 +31,7 @@ const acts = new Acts(api, now, ({ verb }) => {
   for (const poll of [polls.log, polls.messages, polls.held]) poll.soon();
   if (verb !== "modes") polls.order.soon();
   user.again();
-}, (id, ms) => order.longer(id, ms), (id, verb) => order.has(id, verb));
+}, (id, ms) => order.longer(id, ms), (id, verb) => order.standing(id, verb));
 const order = new RoomPanel(api, acts, now);
 const user = new UserPanel(api, acts, now, order, remove), words = new WordTest(api);
 const held = new HeldPanel(api, acts, now, card);

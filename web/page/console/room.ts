@@ -97,10 +97,10 @@ export class RoomPanel {
     }
   }
 
-  /** has asks the node whether a verb about a user, as "mute", is in force: what was read before may be seconds old. unban ends a kick, too. */
-  async has(user: string, verb: string): Promise<boolean> {
+  /** standing asks the node what is in force of a verb about a user, as "mute", in one text, "" for nothing: what was read before may be seconds old. unban ends a kick, too. */
+  async standing(user: string, verb: string): Promise<string> {
     const { users } = await this.api.get<Order>(`rooms/${part(this.room())}/mod`);
-    return users.some((m) => m.user_id === user && [verb, verb === "ban" ? "kick" : verb].includes(m.what) && m.until > Date.now());
+    return users.filter((m) => m.user_id === user && [verb, verb === "ban" ? "kick" : verb].includes(m.what)).map((m) => JSON.stringify(m)).join();
   }
 
   /** longer is which mute of a user lasts for longer than ms, in words; "" for none. */

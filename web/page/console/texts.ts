@@ -233,6 +233,7 @@ const en = {
 
   why_forbidden: "This key may not do it.",
   why_not_found: "It is gone already, or somebody else has decided.",
+  why_changed_since: "Somebody else has changed it since.",
   why_other_epoch: "The room counts anew; choose the message again.",
   why_muted: "Its author is muted or banned.",
   why_unavailable: "Redis does not answer. Try again in a moment.",
@@ -478,6 +479,7 @@ const zh: Record<Text, string> = {
 
   why_forbidden: "此密钥无权这样做。",
   why_not_found: "已不存在，或他人已处理。",
+  why_changed_since: "其后他人已更改。",
   why_other_epoch: "房间已重新计数，请重新选择消息。",
   why_muted: "作者已被禁言或封禁。",
   why_unavailable: "存储没有回应，请稍后再试。",

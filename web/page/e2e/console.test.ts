@@ -288,6 +288,30 @@ test("a message is deleted once, however often one clicks", async () => {
   await page.context().close();
 });
 
+test("undo does not lift what somebody else has done since", async () => {
+  const b = await enter(desktop, "live-1", busy), { page } = b;
+  const stands = (by: string, until: number) => { b.answers["GET /v1/admin/rooms/live-1/mod"] = { modes, users: [{ user_id: "bob", what: "mute", until, reason: "", by, at: 0 }] }; };
+  const nothing = () => { b.answers["GET /v1/admin/rooms/live-1/mod"] = { modes, users: [] }; };
+  nothing();
+  await page.locator("article", { hasText: "buy followers" }).click();
+  await page.route("**/mod", async (route) => { // What it does stands there.
+    if (route.request().method() === "POST") stands("oncall", 600_000);
+    await route.fallback();
+  });
+  await keys(page, "m");
+  await page.locator(".toast", { hasText: "bob is muted for 10 minutes" }).getByRole("button").waitFor();
+  stands("carol", 86_400_000);
+  await keys(page, "z");
+  await page.locator(".toast.bad", { hasText: "Somebody else has changed it since." }).waitFor();
+  assert.deepEqual((await posted(b, 1)).map(([, verb]) => verb), ["mute"]);
+  nothing();
+  await keys(page, "m");
+  await page.locator(".toast", { hasText: "bob is muted for 10 minutes" }).getByRole("button").waitFor();
+  await keys(page, "z");
+  assert.deepEqual((await posted(b, 3)).map(([, verb]) => verb), ["mute", "mute", "unmute"]);
+  await page.context().close();
+});
+
 test("a question that comes right after one that was dismissed has its own answer", async () => {
   const b = await enter(desktop, "live-1", busy), { page } = b;
   await page.locator("article", { hasText: "buy followers" }).click();
