@@ -43,7 +43,7 @@ type Hears = Partial<Pick<EventTarget, "addEventListener" | "removeEventListener
 
 /** realEnv is the browser, a worker, or Node, where there is no page. */
 export const realEnv: Env = {
-  now: steady(() => performance.now(), () => Date.now()),
+  now: /* @__PURE__ */ steady(() => performance.now(), () => Date.now()),
   date: () => Date.now(),
   after(ms, f) {
     const timer = setTimeout(f, Math.min(ms, longestMs));

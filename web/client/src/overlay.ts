@@ -2,6 +2,7 @@
 // them. The names of its classes and its custom properties (--barrage-…) stay as they are: people's styles use them.
 
 import { invalid, shown } from "./check.js";
+import { steady } from "./env.js";
 import { means } from "./recalls.js";
 import type { Room } from "./room.js";
 import { Emotes } from "./show/emotes.js";
@@ -32,13 +33,16 @@ export interface OverlayOptions {
   hide?: (message: Message) => boolean;
 }
 
-/** Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now; without url, the address of a node, there are no emotes. */
+/** Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now, and with which all stands still; without url, the address of a node, there are no emotes. */
 export type Shown = Pick<Room, "on" | "epoch"> & Partial<Pick<Room, "url">> & { readonly date?: number };
 
 const rowsPerSecond = 30; // Nobody reads faster.
 const calmSize = 22; // px, of the Sky.
 const lookMs = 1000; // How often styles are looked at, which may come late, or change.
 const outMs = 600; // The end of a line's fading, see overlayStyle.
+const stillMs = 200; // After which a date that stays the same stands still: some browsers tell where a video is a few times a second.
+
+const time = steady(() => performance.now(), () => Date.now());
 
 /** overlayStyle is the style sheet of overlays, which they bring along where their document or shadow root has none. */
 export const overlayStyle = `
@@ -48,9 +52,10 @@ export const overlayStyle = `
 .barrage-row { overflow-wrap: anywhere; overflow: clip; overflow-clip-margin: .2em; }
 .barrage-name { margin-inline-end: .45em; color: var(--barrage-accent, oklch(.86 .12 var(--barrage-hue))); unicode-bidi: isolate; }
 .barrage-text { unicode-bidi: isolate; font-weight: var(--barrage-text-weight, 500); }
-.barrage-emote { height: 1.4em; vertical-align: middle; }
+.barrage-emote { height: 1.4em; max-width: 4.2em; vertical-align: middle; object-fit: contain; }
 .barrage-said { color: var(--barrage-accent, #ffe9a8); }
 .barrage-fades .barrage-row { animation: barrage-out ${outMs}ms var(--barrage-fade) both; }
+.barrage-stands .barrage-row { animation-play-state: paused; }
 @keyframes barrage-out { to { opacity: 0; } }
 @media (prefers-reduced-motion: reduce) { .barrage-sky { display: none; } }
 `;
@@ -59,7 +64,7 @@ interface Line {
   readonly message: Message;
   readonly epoch: string;
   readonly node: HTMLElement;
-  readonly endsAt: number; // by the time of frames; Infinity for no end
+  endsAt: number; // by the time of frames; Infinity for no end
 }
 
 /** Overlay shows what a room says. It draws once a frame, and leaves out what nobody could read. */
@@ -76,6 +81,9 @@ export class Overlay {
   #coming: Line[] = [];
   #offs: (() => void)[] = [];
   #epoch = () => "";
+  #date = (): number | undefined => undefined;
+  #ahead = Date.now() - time(); // The clock of the server, by what came last; before that this device's.
+  #last: { date: number | undefined; since: number; drawn: number } = { date: undefined, since: 0, drawn: 0 };
   #emotes = new Emotes("", () => {});
   #frame = 0;
   #lookedAt = -lookMs;
@@ -117,13 +125,17 @@ export class Overlay {
     if (typeof room?.on !== "function") throw invalid(`cannot show a room: it is ${shown(room)}, want a Room or a Replay`);
     this.clear();
     this.#epoch = () => room.epoch;
+    this.#date = () => room.date;
     this.#emotes = new Emotes(room.url ?? "", () => {
       for (const { node, message } of [...this.#shown, ...this.#coming]) this.#say(node.lastChild as HTMLElement, message);
     });
     if (this.#sky) this.#sky.pictures = this.#emotes;
     const drop = (gone: (message: Message, epoch: string) => boolean) => this.#drop(gone);
     this.#offs = [
-      room.on("message", (message, { history }) => this.#add(message, room.epoch, history, room.date ?? Date.now())),
+      room.on("message", (message, { history }) => {
+        if (!history) this.#ahead = message.ts - time();
+        this.#add(message, room.epoch, history, room.date ?? time() + this.#ahead);
+      }),
       room.on("recalled", (recalled) => drop((m, epoch) => means(recalled, m, epoch === room.epoch))),
       room.on("purged", (purged) => drop((m) => isPurged(m, purged))),
       room.on("cleared", (cleared) => drop((m, epoch) => epoch !== cleared.epoch || m.seq <= cleared.seq)),
@@ -210,12 +222,25 @@ export class Overlay {
       sky.look = { family: fontFamily, times: parseFloat(fontSize) / calmSize, speed: 1 };
       this.#lookedAt = now;
     }
-    sky.draw(performance.now());
+    sky.draw(now);
+  }
+
+  /** #stand has all stay as it is while the date stands still, as that of a Replay whose video does. */
+  #stand(now: number): void {
+    const last = this.#last, date = this.#date(), passed = now - last.drawn;
+    last.drawn = now;
+    if (date !== last.date) Object.assign(last, { date, since: now });
+    const stands = date !== undefined && now - last.since > stillMs;
+    this.#root.classList.toggle("barrage-stands", stands);
+    if (!stands) return;
+    this.#sky?.stand(passed);
+    for (const line of [...this.#shown, ...this.#coming]) line.endsAt += passed;
   }
 
   #draw(now: number): void {
     this.#frame = requestAnimationFrame((next) => this.#draw(next));
     if (!this.#dressed) this.#dress();
+    this.#stand(now);
     if (this.#sky) this.#fly(this.#sky, now);
     if (!this.#list) return;
     const over = this.#shown.length > 0 && this.#shown[0]!.endsAt <= now;

@@ -1,6 +1,10 @@
 // The overlay page: what a browser source of OBS shows over a stream.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { basename } from "node:path";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { alone } from "./alone.js";
@@ -77,5 +81,66 @@ test("an address that makes no sense, and a room that is closed, are said", asyn
     await page.route(/\/v1\/rooms\//, (route) => route.fulfill({ status: 403, json: { error: { code: "forbidden", message: "this room is private" } } }));
   });
   await page.locator("#problem", { hasText: "not a member" }).or(page.locator("#problem", { hasText: "private" })).waitFor();
+  await page.context().close();
+});
+
+test("how old a line is goes by the server's clock, as soon as something was said", async () => {
+  let sockets = 0;
+  const ago = 600_000, old = (seq: number, body: string, ms: number) => message(seq, body, { ts: Date.now() - ago - ms }); // This device is ten minutes ahead.
+  const page = await overlay("room=r&fade=60s", (page) => page.routeWebSocket(/\/v1\/rooms\/r\/ws/, (ws) => {
+    const again = sockets++ > 0, welcome = { t: "welcome", room: "r", user_id: "g-1", guest: true, can: ["read"], epoch: "e", limits: {}, recovered: again };
+    if (again) return ws.send(JSON.stringify({ ...welcome, seq: 3, messages: [old(2, "long ago", 61_000), old(3, "missed", 1000)] }));
+    ws.send(JSON.stringify({ ...welcome, seq: 0, messages: [] }));
+    ws.send(JSON.stringify({ t: "batch", epoch: "e", seq: 1, messages: [old(1, "live", 0)] }));
+    setTimeout(() => void ws.close({ code: 1001, reason: "" }), 50);
+  }));
+  await rows(page).nth(1).waitFor();
+  assert.deepEqual(await texts(page), ["live", "missed"]);
+  await page.context().close();
+});
+
+test("comments of a video stand still while it does, and those that fade do not grow older", async (t) => {
+  const site = createServer(({ url }, response) => { // Of the package as it is built.
+    if (url!.endsWith(".mjs")) response.writeHead(200, { "Content-Type": "text/javascript" }).end(readFileSync(`../client/dist/${basename(url!)}`));
+    else response.writeHead(200, { "Content-Type": "text/html" }).end('<!doctype html><link rel="icon" href="data:,"><div id="place" style="position: absolute; inset: 0"></div>');
+  });
+  t.after(() => {
+    site.close();
+    site.closeAllConnections();
+  });
+  await new Promise<void>((done) => site.listen(0, "127.0.0.1", done));
+  const page = await there.pages.open(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`, { ...desktop, ...moving });
+  await page.evaluate(async () => {
+    const load = (name: string) => import(`${location.href}${name}`), { Overlay } = await load("overlay.mjs"), { Replay } = await load("replay.mjs");
+    const video = { currentTime: 0, paused: false }, messages = [1, 2].map((seq) => ({ seq, kind: "chat", userId: "eve", body: `line ${seq}`, ts: seq * 100, id: `~${seq}` }));
+    const replay = new Replay(video, messages, { t0: 0 });
+    new Overlay(document.getElementById("place"), { look: "both", fadeMs: 1500 }).show(replay);
+    replay.start();
+    let last = performance.now();
+    const play = (now: number) => {
+      if (!video.paused) video.currentTime += (now - last) / 1000;
+      last = now;
+      requestAnimationFrame(play);
+    };
+    requestAnimationFrame(play);
+    Object.assign(window, { video });
+  });
+  const pause = (paused: boolean) => page.evaluate((paused) => Object.assign((window as unknown as { video: object }).video, { paused }), paused);
+  /** seen is what there is to see, after so many ms by frames. */
+  const seen = (ms: number) => page.evaluate(async (ms) => {
+    for (const end = performance.now() + ms; performance.now() < end; ) await new Promise(requestAnimationFrame);
+    const sky = document.querySelector("canvas")!, data = sky.getContext("2d")!.getImageData(0, 0, sky.width, sky.height).data;
+    let sum = 0;
+    for (let i = 3; i < data.length; i += 4) if (data[i]) sum += i * data[i]!;
+    return `${sum} ${[...document.querySelectorAll(".barrage-row")].map((row) => getComputedStyle(row).opacity)}`;
+  }, ms);
+  await rows(page).nth(1).waitFor();
+  await pause(true);
+  const then = await seen(500);
+  assert.match(then, /^[1-9]\d* 1,1$/);
+  assert.equal(await seen(3000), then, "it goes on without its video");
+  await pause(false);
+  assert.notEqual(await seen(200), then);
+  await rows(page).first().waitFor({ state: "detached" });
   await page.context().close();
 });

@@ -22,7 +22,9 @@ export class Emotes {
     if (this.#asked) return;
     this.#asked = true;
     try {
-      const at = (path: string) => new URL(path, this.#home).href, where = (await (await fetch(at("emotes"))).json()) as Record<string, string>;
+      const at = (path: string) => new URL(path, this.#home).href, answer = await fetch(at("emotes"));
+      if (!answer.ok) throw answer; // A refusal is JSON, too.
+      const where = (await answer.json()) as Record<string, string>;
       for (const name in where) this.#urls.set(name, at(where[name]!));
       if (this.#urls.size) this.#loaded([...this.#urls.keys()]);
     } catch {
@@ -54,7 +56,7 @@ export class Emotes {
   }
 
   /** of is an emote to be drawn; undefined while it is not there, which asks for it. */
-  of(name: string): CanvasImageSource | undefined {
+  of(name: string): HTMLImageElement | undefined {
     const known = this.#pictures.get(name) ?? this.image(name);
     this.#pictures.set(name, known);
     return known.complete && known.naturalWidth > 0 ? known : undefined;

@@ -57,13 +57,14 @@ export interface Pictures {
   /** in are the places of pictures in a text. */
   in(text: string): [from: number, to: number, name: string][];
   /** of is the picture of a name; undefined where it is not there yet: then the text is. */
-  of(name: string): CanvasImageSource | undefined;
+  of(name: string): HTMLImageElement | undefined;
 }
 
 /** Part is some text, or a picture. */
-type Part = string | CanvasImageSource;
+type Part = string | HTMLImageElement;
 
-const pictureEms = 1.4; // How large a picture is.
+const pictureEms = 1.4; // How high a picture is.
+const widest = 3; // Times as wide a picture may be; wider ones are less high.
 
 const gap = 12; // px between two comments of a track.
 const maxLetters = 60; // Longer ones are cut: they would own their track for long.
@@ -83,6 +84,7 @@ export class Sky {
   private scale = 1;
   private ems = 6; // How wide comments are, in font sizes, on average.
   private blank = true;
+  private stood = 0; // ms for which all stood still; no time of a comment counts them.
 
   /** offered and shown are the comments that came, and those of them that fly. */
   readonly offered = new Meter();
@@ -110,7 +112,7 @@ export class Sky {
   /** add lets a comment fly as soon as there is a track; when too many wait, the oldest do not. */
   add(comment: Comment): void {
     this.offered.add();
-    this.waiting.push({ comment, since: performance.now() });
+    this.waiting.push({ comment, since: performance.now() - this.stood });
     if (this.waiting.length <= maxWaiting) return;
     const i = this.waiting.findIndex((w) => w.comment.look !== "mine");
     this.waiting.splice(Math.max(0, i), 1);
@@ -129,8 +131,14 @@ export class Sky {
     this.tracks.clear();
   }
 
-  /** draw moves everything to where it is now. */
-  draw(now: number): void {
+  /** stand has everything stay where it is for the ms that have passed since the last drawing. */
+  stand(ms: number): void {
+    this.stood += ms;
+  }
+
+  /** draw moves everything to where it is at a time of performance.now(). */
+  draw(at: number): void {
+    const now = at - this.stood;
     this.launch(now);
     const { context, scale } = this;
     if (!this.blank) context.clearRect(0, 0, this.canvas.width, this.canvas.height);
@@ -211,7 +219,7 @@ export class Sky {
   }
 
   private widthOf(part: Part, font: number): number {
-    return typeof part === "string" ? this.context.measureText(part).width : pictureEms * font;
+    return typeof part === "string" ? this.context.measureText(part).width : pictureEms * font * Math.min(widest, part.naturalWidth / part.naturalHeight);
   }
 
   private paint(comment: Comment, parts: Part[], font: number, { width, height }: Flight): HTMLCanvasElement {
@@ -234,14 +242,18 @@ export class Sky {
     c.lineWidth = font / 6;
     c.strokeStyle = "rgb(8 6 24 / .72)";
     c.fillStyle = comment.look === "gift" ? "#ffe9a8" : comment.look === "mine" || comment.hue % 3 ? "#fff" : `oklch(.9 .1 ${comment.hue})`;
-    const y = height / 2 + 1, side = pictureEms * font;
+    const y = height / 2 + 1;
     let x = padding(comment, font);
     for (const part of parts) {
+      const wide = parts.length > 1 || typeof part !== "string" ? this.widthOf(part, font) : 0;
       if (typeof part === "string") {
         c.strokeText(part, x, y);
         c.fillText(part, x, y);
-      } else c.drawImage(part, x, y - side / 2, side, side);
-      x += parts.length > 1 ? this.widthOf(part, font) : 0;
+      } else {
+        const high = wide * part.naturalHeight / part.naturalWidth;
+        c.drawImage(part, x, y - high / 2, wide, high);
+      }
+      x += wide;
     }
     return sprite;
   }
