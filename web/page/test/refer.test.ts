@@ -17,9 +17,11 @@ test("which message an answer answers is read back, and none of its words; what 
 
 test("a mention is @ with the id or the name, whole, however it is written", () => {
   for (const [body, found] of [["hi @u7!", ["@u7"]], ["@mia li and @MIA LI", ["@mia li", "@MIA LI"]], ["@u77 @u7-x a@", []], ["@u7@u7", ["@u7", "@u7"]], ["@Mia", []],
-    ["你好@u7", ["@u7"]], ["(@u7) é@u7 :@u7", ["@u7", "@u7", "@u7"]], ["a@u7 7@u7 _@u7 .@u7 -@u7 x.y@u7@u7", []]] as const) {
+    ["你好@u7", ["@u7"]], ["(@u7) é@u7 :@u7", ["@u7", "@u7", "@u7"]], ["a@u7 7@u7 _@u7 -@u7 x.y@u7@u7", []],
+    [".@u7 wow...@u7... @u7。", ["@u7", "@u7", "@u7"]], ["😀@u7😀 @u7你好 @u7さん @u7님", ["@u7", "@u7", "@u7", "@u7"]], ["@u7\u0301 @u7é @u7я", []]] as const) {
     assert.deepEqual(mentionsIn(body, me).map(([from, to]) => body.slice(from, to)), found, body);
   }
+  assert.deepEqual(mentionsIn("@小明明 @小明 @小明，", { id: "小明", name: "" }), [[5, 8], [9, 12]], "of a Chinese name a space or a mark says where it ends");
   assert.deepEqual(mentionsIn("@ @", { id: "", name: "" }), []);
 });
 
