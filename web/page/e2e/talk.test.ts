@@ -144,6 +144,7 @@ test("the list is one stop of the Tab key: arrows go from message to message and
   const at = () => page.evaluate(() => `${document.activeElement!.className} ${document.activeElement!.closest("li")?.querySelector(".body")?.textContent ?? ""}`);
   batch(...Array.from({ length: 40 }, (_, i) => ({ body: `line ${i}` })));
   await row(page, "line 39").waitFor();
+  assert.deepEqual(await page.locator("#rows .acts button").evaluateAll((all) => all.filter((b) => b.clientWidth < 22 || b.clientHeight < 22).map((b) => b.className)), [], "WCAG 2.2 wants 24 px with the border");
   await page.focus("#log");
   const seen: string[] = [];
   for (const key of ["ArrowUp", "ArrowUp", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowDown"]) {
