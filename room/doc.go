@@ -38,9 +38,10 @@
 //	reporter   1                  nothing                       the store (bounded by StoreTimeout), Hall.due
 //
 // A goroutine that posts is the publisher of a small room for a turn, and its lanes, where [Config.Instant] says that
-// no call of the store waits (inplace.go). It is bounded by [Stretch] if it is a poller. And there are those that
-// Hooks.Clock starts: at the end of a part's rest, which marks the part, and when the first message of a batch has
-// waited for others, which has its room served; they end, and after Close do no harm.
+// no call of the store waits (inplace.go). It is bounded by [Stretch] if it is a poller, and a bug in that turn ends
+// the node, as on any of these. And there are those that Hooks.Clock starts: at the end of a part's rest, which marks
+// the part, and when the first message of a batch has waited for others, which has its room served; they end, and after
+// Close do no harm.
 //
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
 //

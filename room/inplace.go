@@ -1,6 +1,8 @@
 package room
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 )
@@ -62,6 +64,19 @@ func (h *Hall) lasts(hurry *Stretch) bool {
 // its author's goroutine may serve the room. A flood goes to a publisher, which stores many at once. r.mu must be held.
 func (r *Room) runsThroughLocked(p *post) bool {
 	return r.smallLocked() && r.hall.lasts(stretchOf(p.from)) && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked() && r.hall.cfg().Authorize == nil
+}
+
+// runThrough serves a room on its author's goroutine. A bug there ends the node, as on a publisher's or a lane's: who
+// recovers from it would go on with a room, a lane or sockets that are locked or half done, or with a kernel that still
+// reads our bytes.
+func (r *Room) runThrough(hurry *Stretch) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			go panic(fmt.Sprintf("%v, in place:\n%s", bug, debug.Stack())) // ends with the process
+			select {}
+		}
+	}()
+	r.serve(hurry)
 }
 
 // smallLocked reports whether whoever serves the room visits its parts as well. r.mu must be held.

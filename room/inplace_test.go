@@ -2,11 +2,16 @@ package room
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"barrage/codec"
+	"barrage/internal/chat"
 )
 
 func instant(c *Config) { c.Instant = true }
@@ -211,6 +216,28 @@ func TestInPlace_AFloodIsHandedOver(t *testing.T) {
 	if got := f.store.callsOf("Publish"); got > most+flood/batchMessages {
 		t.Errorf("%d messages came to the store in %d calls; want one a message for a millisecond, %d, and then batches", flood, got, most)
 	}
+}
+
+// TestInPlace_ABugEndsTheNode: whoever posts cannot go on with a room that nobody serves any more. The test runs once
+// more, as a child.
+func TestInPlace_ABugEndsTheNode(t *testing.T) {
+	const child = "BARRAGE_TEST_BUG"
+	if os.Getenv(child) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestInPlace_ABugEndsTheNode$")
+		cmd.Env = append(os.Environ(), child+"=1")
+		out, err := cmd.CombinedOutput()
+		if _, ended := errors.AsType[*exec.ExitError](err); !ended || !strings.Contains(string(out), "panic: a bug of the store, in place:") {
+			t.Errorf("%v; want the end of the process, by the bug:\n%.2000s", err, out)
+		}
+		return
+	}
+	f := newFixture(t, instant, Hooks{})
+	r := f.open("1")
+	f.join(r)
+	f.settle()
+	f.store.onPublish = func(chat.Batch) { panic("a bug of the store") }
+	defer func() { _ = recover() }() // as a poller does, and net/http
+	f.post(r, "a")
 }
 
 // TestStretch_EndsWithAPause: what comes in and is handed over is no pause.

@@ -44,7 +44,7 @@ const (
 func (r *Room) post(from Author, d chat.Draft, now time.Time, how way) error {
 	through, err := r.take(from, d, now, how)
 	if through {
-		r.serve(stretchOf(from))
+		r.runThrough(stretchOf(from))
 	}
 	return err
 }

@@ -22,7 +22,9 @@ const maxBacklog = 128 << 10
 // Lifetime of the descriptor: only nbio's poller closes it. Everybody else who wants
 // it closed shuts it down and lets the poller find out. So an event that waits in
 // the poller's batch can never meet a descriptor that was closed and given to
-// somebody else meanwhile (nbio keys its events by descriptor only). A write cannot
+// somebody else meanwhile (nbio keys its events by descriptor only). One case is left:
+// nbio closes a connection that is reset between our short write and its own of the
+// rest; then a newcomer may be closed, who comes again. A write cannot
 // land on a reused descriptor either: it is done under nbio's lock of the
 // connection, which nbio takes to mark it closed before it closes it.
 //
