@@ -163,5 +163,8 @@ test("a refusal is no list of emotes: the node is asked again after a minute; an
   const ratio = await blue(page.locator(".barrage-sky"));
   assert.ok(ratio > 2.5 && ratio < 3.5, `it is ${ratio} times as wide as high`);
   assert.equal(asked, 2);
+  await say("many", `many ${":wide:".repeat(60)}`);
+  assert.equal(await page.locator(".barrage-text", { hasText: "many" }).locator("img").count(), 50);
+  assert.equal(await page.locator(".barrage-text", { hasText: "many" }).textContent(), `many ${":wide:".repeat(10)}`);
   await page.context().close();
 });

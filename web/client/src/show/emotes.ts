@@ -1,6 +1,7 @@
 // Pictures that stand for :names: in messages, as a node has them (server.emotes).
 
 const inText = /:([A-Za-z0-9_+-]{1,32}):/g; // As the node's rule for rooms of emotes alone.
+const most = 50; // Pictures of a text: 1,000 in each of a few texts held a page up for a second. More have their names.
 const againMs = 60_000; // A node that did not answer is asked again after that.
 
 /** Emotes are those of one node, which is asked for them when a text has a name for the first time. */
@@ -32,10 +33,11 @@ export class Emotes {
     }
   }
 
-  /** in are the places of emotes in a text. */
+  /** in are the places of emotes in a text, the first 50. */
   in(text: string): [from: number, to: number, name: string][] {
     const found: [number, number, string][] = [];
-    for (let match; (match = inText.exec(text)); ) { // The last one sets lastIndex to 0.
+    inText.lastIndex = 0;
+    for (let match; found.length < most && (match = inText.exec(text)); ) {
       if (this.#urls.has(match[1]!)) found.push([match.index, inText.lastIndex, match[1]!]);
       else {
         inText.lastIndex--; // Its end may begin another one.
