@@ -52,10 +52,12 @@ const joins = /[A-Za-z0-9_-]$/;
 /** goesOn begins more of a name. Of one that ends in ASCII it is no letter of a script that puts no spaces between words. */
 const goesOn = /^[\p{L}\p{M}\p{N}_-]/u, goesOnInAscii = /^(?![\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}])[\p{L}\p{M}\p{N}_-]/u;
 
-/** mentionsIn are the parts of a text that mention somebody: the places of "@" and of what follows the name. */
+const mostMentions = 50; // Of a text: 800 in each of a few texts held the page of their reader up for seconds.
+
+/** mentionsIn are the parts of a text that mention somebody, the first 50: the places of "@" and of what follows the name. */
 export function mentionsIn(body: string, { id, name }: Me): [from: number, to: number][] {
   const found: [number, number][] = [], wanted = [id, name].filter(Boolean).map((word) => `@${word}`).sort((a, b) => b.length - a.length);
-  for (let at = body.indexOf("@"); at >= 0; at = body.indexOf("@", at + 1)) {
+  for (let at = body.indexOf("@"); at >= 0 && found.length < mostMentions; at = body.indexOf("@", at + 1)) {
     if (at !== found.at(-1)?.[1] && joins.test(body.slice(Math.max(0, at - 1), at))) continue;
     const word = wanted.find((word) => body.slice(at, at + word.length).toLowerCase() === word.toLowerCase() && !(/\w$/.test(word) ? goesOnInAscii : goesOn).test(body.slice(at + word.length)));
     if (word) found.push([at, at + word.length]);

@@ -23,6 +23,7 @@ test("a mention is @ with the id or the name, whole, however it is written", () 
   }
   assert.deepEqual(mentionsIn("@小明明 @小明 @小明，", { id: "小明", name: "" }), [[5, 8], [9, 12]], "of a Chinese name a space or a mark says where it ends");
   assert.deepEqual(mentionsIn("@ @", { id: "", name: "" }), []);
+  assert.equal(mentionsIn("@u7 ".repeat(1000), me).length, 50);
 });
 
 test("a message calls whom it answers, lists or mentions, and nobody else", () => {
