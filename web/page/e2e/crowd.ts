@@ -5,6 +5,7 @@ import { Room, type WebSocketClass } from "../../client/src/index.js";
 
 const words = ["666", "前方高能！", "that riff!!", "🔥🔥🔥", "encore! encore!", "第一次看现场", "hello from Lisbon", "泪目", "再来一首！", "what a voice", "I was at the show in May, and this one is even better"];
 const every = 20; // ms between two bursts.
+const unanswered = 50; // Of what one person says, at most; a client refuses to send where 100 wait.
 
 /** Crowd is a number of people in one room. */
 export class Crowd {
@@ -21,12 +22,12 @@ export class Crowd {
     for (const person of this.people) person.connect();
   }
 
-  /** talk says rate messages a second until hush, by the clock: what was late is made up for. */
+  /** talk says rate messages a second until hush, by the clock: what was late is made up for as answers come. */
   talk(rate: number): void {
     const from = performance.now(), before = this.said;
     this.timer = setInterval(() => {
       const due = before + (performance.now() - from) * rate / 1000;
-      while (this.said < due) void this.say(`${words[this.said % words.length]} ${this.said}`);
+      while (this.said < due && this.said - this.taken - this.refused.length < unanswered * this.people.length) void this.say(`${words[this.said % words.length]} ${this.said}`);
     }, every);
   }
 
