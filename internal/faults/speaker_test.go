@@ -14,8 +14,11 @@ import (
 
 const (
 	// answerWithin is how long a speaker waits for an answer before it takes its connection
-	// for dead; twice as long on each further one, up to three times, until it hears something.
+	// for dead; twice as long on each further one, up to three times, and half as long for each answer.
 	answerWithin = 500 * time.Millisecond
+	// unansweredMost is how many messages of a speaker may be without an answer; web/client bounds them, too. They are said
+	// again at once on each connection: without a bound, a machine that is too slow for all that has less and less left.
+	unansweredMost = 40
 	// againAfter is how long a speaker waits before it says again what was refused for now.
 	againAfter = 250 * time.Millisecond
 )
@@ -102,7 +105,7 @@ func (p *speaker) run() {
 		case <-ticker.C:
 		}
 		switch {
-		case p.speaking.Err() == nil && p.site.behind():
+		case p.speaking.Err() == nil && (p.unanswered() >= unansweredMost || p.site.behind()):
 		case p.speaking.Err() == nil:
 			p.saySomething(i)
 			i++
@@ -212,7 +215,7 @@ func (c *conn) Settled(a room.Outcome) {
 	if c != p.conn || c.deaf {
 		return
 	}
-	p.patience = 0
+	p.patience = max(p.patience-1, 0)
 	// A refusal speaks of one try only: others may be stored yet.
 	if a.Code == "" || a.Code != room.CodeUnconfirmed && len(m.tries) == 1 {
 		p.closeLocked(m)
