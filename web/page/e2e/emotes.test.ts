@@ -116,9 +116,21 @@ test("the element on a page of another origin has the emotes of its node, in lin
   await page.context().close();
 
   const still = await elsewhere({}, "fly");
-  await still.locator(".barrage-text img").nth(4).waitFor();
+  const canvases = still.locator(".barrage-text canvas.barrage-emote");
+  await canvases.nth(4).waitFor(); // No picture moves that is one.
+  assert.deepEqual(await canvases.evaluateAll((all) => all.map((e) => [e.role, e.ariaLabel, e.clientHeight > 10, [...(e as HTMLCanvasElement).getContext("2d")!.getImageData(0, 0, 1, 1).data].join()])),
+    ["gg", "wide", "gg", "wide", "gg"].map((name) => ["img", `:${name}:`, true, name === "gg" ? "255,0,0,255" : "0,0,255,255"]));
   assert.deepEqual(await still.locator(".barrage-sky").evaluate((e) => e.clientHeight), 0);
   await still.context().close();
+
+  const chooses = await pages.open(`${node.url}?room=elsewhere&name=Ann`); // As all pages here that are not moving.
+  await chooses.locator("#state[data-state=open]").waitFor();
+  await chooses.locator("#smile").click();
+  await chooses.locator("#emotes canvas").nth(2).waitFor();
+  await chooses.locator("#rows canvas.emote").nth(4).waitFor();
+  assert.equal(await chooses.locator("#emotes img, #rows img").count(), 0);
+  assert.deepEqual(await findings(chooses), []);
+  await chooses.context().close();
 });
 
 /** blue waits until there is blue in a sky, and says how many times as wide as high it is. */

@@ -4,6 +4,17 @@ const inText = /:([A-Za-z0-9_+-]{1,32}):/g; // As the node's rule for rooms of e
 const most = 50; // Pictures of a text: 1,000 in each of a few texts held a page up for a second. More have their names.
 const againMs = 60_000; // A node that did not answer is asked again after that.
 
+const stillHeight = 128; // px at most, of a picture that stands: four times what a line has.
+const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
+
+/** firstFrame is what an image begins with: a canvas, since an image that moves cannot be stopped. */
+function firstFrame(image: HTMLImageElement): HTMLCanvasElement {
+  const canvas = document.createElement("canvas"), { naturalWidth, naturalHeight, className, title, alt } = image, height = Math.min(naturalHeight, stillHeight);
+  Object.assign(canvas, { className, title, height, width: naturalWidth * height / naturalHeight }, alt ? { role: "img", ariaLabel: alt } : { ariaHidden: "true" });
+  canvas.getContext("2d")!.drawImage(image, 0, 0, canvas.width, height);
+  return canvas;
+}
+
 /** Emotes are those of one node, which is asked for them when a text has a name for the first time. */
 export class Emotes {
   readonly #home: string;
@@ -47,13 +58,14 @@ export class Emotes {
     return found;
   }
 
-  /** image is an emote for a document. */
+  /** image is an emote for a document, where it stands still for who wants no motion. */
   image(name: string, className = "emote"): HTMLImageElement {
     const image = new Image();
     image.className = className;
     image.alt = image.title = `:${name}:`;
     image.crossOrigin = ""; // Else the sky could not be recorded.
     image.src = this.#urls.get(name)!;
+    if (still?.matches) image.onload = () => image.replaceWith(firstFrame(image));
     return image;
   }
 
