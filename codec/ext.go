@@ -103,12 +103,13 @@ func RewriteExt(ext json.RawMessage, rewrite func(text string) string) json.RawM
 	var out []byte
 	copied := 0 // of all
 	// depth counts the arrays and objects around at, outer and inner are the keys around it in the first two of them.
-	depth, outer, inner := 0, "", ""
+	// listed: the second one is an array.
+	depth, outer, inner, listed := 0, "", "", false
 	for at := 0; at < len(all); at++ {
 		switch all[at] {
 		case '[', '{':
 			if depth++; depth == 2 {
-				inner = ""
+				inner, listed = "", all[at] == '['
 			}
 		case ']', '}':
 			depth--
@@ -122,7 +123,7 @@ func RewriteExt(ext json.RawMessage, rewrite func(text string) string) json.RawM
 			case key && depth == 2:
 				inner = text
 			}
-			if key || depth != 2 || !refers(outer, inner, text) {
+			if key || depth != 2 || !refers(outer, inner, listed, text) {
 				if now := rewrite(text); now != text {
 					out = appendQuoted(append(out, all[copied:at]...), now)
 					copied = end
@@ -137,11 +138,11 @@ func RewriteExt(ext json.RawMessage, rewrite func(text string) string) json.RawM
 	return append(out, all[copied:]...)
 }
 
-// refers reports whether text is an id, by the keys around it and by its look: what has
+// refers reports whether text is an id, by what is around it and by its look: what has
 // spaces, or letters of most scripts, may be a sentence.
-func refers(outer, inner, text string) bool {
+func refers(outer, inner string, listed bool, text string) bool {
 	switch {
-	case outer == "mentions" && inner == "":
+	case outer == "mentions" && listed:
 	case outer == "reply" && (inner == "user_id" || inner == "id"):
 	default:
 		return false

@@ -93,6 +93,7 @@ func TestRewriteExt(t *testing.T) {
 	f(`{"re\u0070ly":{"user_id":"x","name":"x","body":"x","more":{"id":"x"}}}`, `{"re\u0070ly":{"user_id":"x","name":"*","body":"*","more":{"id":"*"}}}`)
 	f(`{"reply":["x"],"mentions":{"x":"x"},"id":"x","user_id":"x"}`, `{"reply":["*"],"mentions":{"*":"*"},"id":"*","user_id":"*"}`)
 	f(`[["x"]]`, `[["*"]]`)
+	f(`{"mentions":{"":"x","a":"x"},"reply":["x",{"id":"x"}]}`, `{"mentions":{"":"*","a":"*"},"reply":["*",{"id":"*"}]}`)
 	f(`{"mentions":[["x"],"x"],"reply":"x"}`, `{"mentions":[["*"],"x"],"reply":"*"}`)
 	f(`{"mentions":["x x","é","x\u0000","`+strings.Repeat("x", 129)+`"]}`, `{"mentions":["* *","*","*\u0000","`+strings.Repeat("*", 129)+`"]}`)
 	f(`{"a":{"id":"x"},"reply":{"id":{"id":"x"}}}`, `{"a":{"id":"*"},"reply":{"id":{"id":"*"}}}`)
