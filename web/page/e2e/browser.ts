@@ -65,6 +65,23 @@ export function frames(page: Page, n: number): Promise<{ elements: number; rows:
   }, n);
 }
 
+/**
+ * comes watches from now on for an element with this text; what it returns waits for that. In a storm a row may be gone
+ * before one looks.
+ */
+export async function comes(page: Page, selector: string, text: string): Promise<() => Promise<unknown>> {
+  const watch = await page.evaluateHandle(([selector, text]) => {
+    const watch = { came: false };
+    const observer = new MutationObserver(() => {
+      watch.came ||= [...document.querySelectorAll(selector!)].some((e) => e.textContent!.includes(text!));
+      if (watch.came) observer.disconnect();
+    });
+    observer.observe(document.body, { childList: true, subtree: true });
+    return watch;
+  }, [selector, text]);
+  return () => page.waitForFunction((watch) => watch.came, watch);
+}
+
 /** shoot keeps a screenshot in shots/, which is not committed, where SHOTS=1 asks for it: pictures are for people. */
 export async function shoot(page: Page, name: string): Promise<void> {
   if (!process.env["SHOTS"]) return;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { alone } from "./alone.js";
-import { desktop, focused, frames, moving, phone, shoot } from "./browser.js";
+import { comes, desktop, focused, frames, moving, phone, shoot } from "./browser.js";
 
 const there = alone();
 
@@ -64,8 +64,9 @@ for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) 
     await page.waitForFunction(() => /^[89]\d\d|^1,\d{3}/.test(document.getElementById("sample")!.textContent!)); // Of late: the storm has been there for a while.
     await page.focus("#say");
     await page.keyboard.type("am I heard?");
+    const heard = await comes(page, "#rows .mine", "am I heard?");
     await page.keyboard.press("Enter");
-    await page.locator("#rows .mine", { hasText: "am I heard?" }).waitFor();
+    await heard();
     assert.match((await page.textContent("#sample"))!, /\/s · showing 1 of \d+$/);
     assert.match((await page.textContent("#listSample"))!, /the list shows 1 of \d+$/);
     const most = await frames(page, 60);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { desktop, frames, launch, moving, Pages, shoot } from "./browser.js";
+import { comes, desktop, frames, launch, moving, Pages, shoot } from "./browser.js";
 import { Crowd } from "./crowd.js";
 import { smoothness } from "./measuring.js";
 import { Node } from "./node.js";
@@ -51,8 +51,9 @@ test(`${rate} messages a second over a node: the page keeps up, says what it lea
 
   await page.focus("#say");
   await page.keyboard.type("am I heard?");
+  const heard = await comes(page, "#rows .mine", "am I heard?");
   await page.keyboard.press("Enter");
-  await page.locator("#rows .mine", { hasText: "am I heard?" }).waitFor();
+  await heard();
   await shoot(page, "storm-node");
 
   crowd.hush();
