@@ -4,7 +4,7 @@ this.#t=e,this.#e=t}async load(){if(!this.#i){this.#i=!0;try{let e=i=>new URL(i,
 size&&this.#e([...this.#n.keys()])}catch{setTimeout(()=>this.#i=!1,6e4)}}}in(e){let t=[];k.lastIndex=0;for(let n;t.length<50&&(n=k.exec(e));)this.#n.has(n[1])?t.push([n.index,k.lastIndex,n[1]]):(k.lastIndex--,
 this.load());return t}image(e,t="emote"){let n=new Image;return n.className=t,n.alt=n.title=`:${e}:`,n.crossOrigin="",n.src=this.#n.get(e),K?.matches&&(n.onload=()=>n.replaceWith(Z(n))),n}of(e){let t=this.#r.
 get(e)??this.image(e);return this.#r.set(e,t),t.complete&&t.naturalWidth>0?t:void 0}};var U=/[\u202a-\u202e\u2066-\u2069]/g,Q=/[\u0590-\u08ff\u200f\u061c\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;function g(o){return o.replace(U,"")}function M(o){let e=g(o);return Q.
-test(e)?`⁨${e}⁩`:e}var V=64,X=/[\p{Cc}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;function q({user:o,userId:e}){let t=o?.name;return typeof t!="string"?g(e):[...t.replace(/\s+/g," ").replace(X,"").
+test(e)?`⁨${e}⁩`:e}var V=64,X=/[\p{Cc}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;function E({user:o,userId:e}){let t=o?.name;return typeof t!="string"?g(e):[...t.replace(/\s+/g," ").replace(X,"").
 trim()].slice(0,V).join("").trim()||g(e)}function L(o){let e=2166136261;for(let t of o)e=Math.imul(e^t.codePointAt(0),16777619);return(e>>>0)%360}var y=class{count=0;since=0;rate=0;add(e=1){this.count+=e}perSecond(e){let t=e-this.since;if(t<50)return this.rate;let n=Math.exp(-t/1e3);return this.rate=this.rate*n+this.count*1e3/t*(1-n),this.count=
 0,this.since=e,this.rate}},x=class{constructor(e,t){this.rate=e;this.burst=t;this.left=t}rate;burst;left;since=0;take(e){return this.left=Math.min(this.burst,this.left+(e-this.since)*this.rate/1e3),this.
 since=e,this.left<1?!1:(this.left--,!0)}};function H(o,e){return o.from-o.speed*(e-o.at)}var $=4,S=class{constructor(e){this.gap=e}gap;last=[];width=0;strips=0;resize(e,t){this.width=e,this.strips=Math.floor(t/$)}clear(){this.last.fill(void 0)}place(e,t,n,i=0){
@@ -44,10 +44,10 @@ system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 /
 .barrage-stands .barrage-row { animation-play-state: paused; }
 @keyframes barrage-out { to { opacity: 0; } }
 @media (prefers-reduced-motion: reduce) { .barrage-sky { display: none; } }
-`,E=class{#t;#e;#r;#n;#i;#a;#u=new x(W,2*W);#h;#o=[];#s=[];#d=[];#l=()=>"";#g=()=>{};#p=Date.now()-R();#k={date:void 0,since:0,drawn:0};#c=new b("",()=>{});#f=0;#b=-D;#m=!1;constructor(e,t={}){if(typeof e?.
+`,C=class{#t;#e;#r;#n;#i;#a;#u=new x(W,2*W);#h;#o=[];#s=[];#d=[];#l=()=>"";#g=()=>{};#p=Date.now()-R();#k={date:void 0,since:0,drawn:0};#c=new b("",()=>{});#f=0;#b=-D;#m=!1;constructor(e,t={}){if(typeof e?.
 append!="function")throw m(`cannot make an overlay: its place is ${f(e)}, want an element or a shadow root`);if(typeof t!="object"||t===null)throw m(`cannot make an overlay: the options are no object \
 but ${f(t)}`);let{look:n="fly",lines:i=8,fadeMs:s=0,area:a=1,size:r,font:h,accent:l,hide:d=()=>!1}=t;if(!["fly","list","both"].includes(n))throw m(`cannot make an overlay: look is ${f(n)}, want fly, l\
-ist or both`);if(C("lines",i,1,100),C("fadeMs",s,0,36e5),C("area",a,.1,1),r!==void 0&&C("size",r,8,200),typeof d!="function")throw m(`cannot make an overlay: hide is no function but ${f(d)}`);this.#n=
+ist or both`);if(q("lines",i,1,100),q("fadeMs",s,0,36e5),q("area",a,.1,1),r!==void 0&&q("size",r,8,200),typeof d!="function")throw m(`cannot make an overlay: hide is no function but ${f(d)}`);this.#n=
 Math.floor(i),this.#i=s,this.#a=d;let c=this.#t=p("div",`barrage${s>0?" barrage-fades":""}`),v={size:r&&`${r}px`,font:h,accent:l,fade:`${s}ms`,area:t.area&&String(a)};for(let[u,w]of Object.entries(v))
 w&&c.style.setProperty(`--barrage-${u}`,w);if(n!=="list"){let u=p("canvas","barrage-sky");u.ariaHidden="true",c.append(u);let w=this.#e=new O(u);this.#h=new ResizeObserver(()=>w.resize()),this.#h.observe(
 u)}let G=globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;(n!=="fly"||G)&&c.append(this.#r=p("ol","barrage-list")),e.append(c),this.#f=requestAnimationFrame(u=>this.#w(u))}show(e){if(typeof e?.
@@ -56,21 +56,21 @@ on!="function")throw m(`cannot show a room: it is ${f(e)}, want a Room or a Repl
 e.on("recalled",n=>t((i,s)=>I(n,i,s===e.epoch))),e.on("purged",n=>t(i=>F(i,n))),e.on("cleared",n=>t((i,s)=>s!==n.epoch||i.seq<=n.seq))]}clear(){for(let e of this.#d.splice(0))e();this.#v(()=>!0),this.#e?.
 clear()}close(){this.clear(),cancelAnimationFrame(this.#f),this.#h?.disconnect(),this.#t.remove()}#M(e,t,n,i){if(e.recalled||this.#a(e))return;let s=e.kind==="system",a=performance.now(),r=n?Math.max(
 0,i-e.ts):0;if(this.#r&&(this.#i===0||r<this.#i)&&(s||n||this.#u.take(a))&&(this.#s.push({message:e,epoch:t,node:this.#x(e,r),endsAt:this.#i>0?a+this.#i-r+N:1/0}),this.#s.length>2*this.#n&&(this.#s=this.#s.
-slice(-this.#n))),n||document.hidden)return;let h=e.kind==="gift";this.#e?.add({message:e,text:e.body,...h?{who:q(e)}:{},look:h||s?"gift":"plain",hue:L(e.userId)})}#x(e,t){let n=e.kind==="system",i=p(
+slice(-this.#n))),n||document.hidden)return;let h=e.kind==="gift";this.#e?.add({message:e,text:e.body,...h?{who:E(e)}:{},look:h||s?"gift":"plain",hue:L(e.userId)})}#x(e,t){let n=e.kind==="system",i=p(
 "li",`barrage-row barrage-kind-${B(e.kind)}${n?" barrage-said":""}`),s=e.user?.role;typeof s=="string"&&s&&i.classList.add(`barrage-role-${B(s)}`),i.style.setProperty("--barrage-hue",String(L(e.userId))),
-t>0&&(i.style.animationDelay=`${this.#i-t}ms`),i.part.add("row"),n||i.append(p("b","barrage-name",q(e))," ");let a=p("span","barrage-text");return a.dir="auto",this.#y(a,e),i.append(a),i}#y(e,{body:t}){
+t>0&&(i.style.animationDelay=`${this.#i-t}ms`),i.part.add("row"),n||i.append(p("b","barrage-name",E(e))," ");let a=p("span","barrage-text");return a.dir="auto",this.#y(a,e),i.append(a),i}#y(e,{body:t}){
 let n=g(t),i=0;e.textContent="";for(let[s,a,r]of this.#c.in(n))e.append(n.slice(i,s),this.#c.image(r,"barrage-emote")),i=a;e.append(n.slice(i))}#v(e){let t=({message:n,epoch:i,node:s})=>e(n,i)?(s.remove(),
 !1):!0;this.#o=this.#o.filter(t),this.#s=this.#s.filter(t),this.#e?.drop(n=>e(n,this.#l()))}#S(){if(this.#m=this.#t.isConnected,!this.#m||getComputedStyle(this.#t).position!=="static")return;let e=this.#t.
 getRootNode(),t=new CSSStyleSheet;t.replaceSync(`@layer barrage { ${le} }`),e.adoptedStyleSheets=[...e.adoptedStyleSheets,t]}#T(e,t){if(t-this.#b>=D){let{fontFamily:n,fontSize:i}=getComputedStyle(this.#t);
 e.look={family:n,times:parseFloat(i)/he,speed:1},this.#b=t}e.draw(t)}#O(e){let t=this.#k,n=this.#g(),i=e-t.drawn;t.drawn=e,n!==t.date&&Object.assign(t,{date:n,since:e});let s=n!==void 0&&e-t.since>de;
 if(this.#t.classList.toggle("barrage-stands",s),!!s){this.#e?.stand(i);for(let a of[...this.#o,...this.#s])a.endsAt+=i}}#w(e){if(this.#f=requestAnimationFrame(s=>this.#w(s)),this.#m||this.#S(),this.#O(
 e),this.#e&&this.#T(this.#e,e),!this.#r)return;let t=this.#o.length>0&&this.#o[0].endsAt<=e;if(this.#s.length===0&&!t)return;let n=[...this.#o,...this.#s.splice(0)],i=n.filter(({endsAt:s})=>s>e).slice(
--this.#n);for(let s of n)i.includes(s)||s.node.remove();for(let{node:s}of i)s.isConnected||this.#r.append(s);this.#o=i}};function C(o,e,t,n){if(!(typeof e=="number"&&e>=t&&e<=n))throw m(`cannot make a\
+-this.#n);for(let s of n)i.includes(s)||s.node.remove();for(let{node:s}of i)s.isConnected||this.#r.append(s);this.#o=i}};function q(o,e,t,n){if(!(typeof e=="number"&&e>=t&&e<=n))throw m(`cannot make a\
 n overlay: ${o} is ${f(e)}, want ${t} to ${n}`)}function B(o){return o.replace(/[^\w-]/g,"_").slice(0,32)}function p(o,e,t=""){let n=document.createElement(o);return n.className=e,t&&(n.dir="auto",n.textContent=
 t),n}import{Room as ce}from"./barrage.mjs";var ue=":host { display: block; position: relative; min-height: 1em; } :host([hidden]) { display: none; }",fe=["room","url","user-id","token","look","lines","fade",
 "area","size","font","accent"],me=globalThis.HTMLElement??class{},j=class extends me{static observedAttributes=fe;#t;#e;#r;#n=!1;get live(){return this.#e}get getToken(){return this.#t}set getToken(e){
 this.#t=e,this.#a()}connectedCallback(){this.#i(),this.#a()}disconnectedCallback(){this.#a()}attributeChangedCallback(){this.#a()}#i(){if(!Object.hasOwn(this,"getToken"))return;let e=this,t=e.getToken;
-delete e.getToken,this.getToken=t}#a(){this.#n||(this.#n=!0,queueMicrotask(()=>{this.#n=!1,this.#h(),this.isConnected&&this.getAttribute("room")&&this.#u()}))}#u(){try{let e=this.#r=new E(this.#s(),this.#d()),
+delete e.getToken,this.getToken=t}#a(){this.#n||(this.#n=!0,queueMicrotask(()=>{this.#n=!1,this.#h(),this.isConnected&&this.getAttribute("room")&&this.#u()}))}#u(){try{let e=this.#r=new C(this.#s(),this.#d()),
 t=this.#e=new ce(this.#l());e.show(t),t.on("error",n=>this.#o(n)),t.connect()}catch(e){this.#h(),this.#o(e)}}#h(){this.#r?.close(),this.#e?.close(),this.#r=this.#e=void 0}#o(e){this.dispatchEvent(new CustomEvent(
 "barrage-error",{detail:e}))}#s(){if(this.shadowRoot)return this.shadowRoot;let e=this.attachShadow({mode:"open"}),t=new CSSStyleSheet;return t.replaceSync(ue),e.adoptedStyleSheets=[t],e}#d(){let e=(n,i=1)=>this.
 hasAttribute(n)?Number(this.getAttribute(n))*i:void 0,t={look:this.getAttribute("look")??void 0,lines:e("lines"),fadeMs:e("fade",1e3),area:e("area"),size:e("size"),font:this.getAttribute("font")??void 0,

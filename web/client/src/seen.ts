@@ -17,29 +17,46 @@ const againMs = 120_000;
 /** maxKeys bounds a generation; there are two. */
 const maxKeys = 4096;
 
+/** Trace is what is remembered of a message: its number where it was added last, 0 for none. */
+interface Trace {
+  readonly ts: number;
+  seq: number;
+}
+
 /** Seen remembers the newest maxKeys messages that were added, and up to as many before them. */
 export class Seen {
-  #young = new Map<string, number>(); // ts by key
-  #old = new Map<string, number>();
+  #young = new Map<string, Trace>(); // by key
+  #old = new Map<string, Trace>();
   #first: number | undefined; // the smallest ts of all that were added
   #forgotten = -1; // the largest ts of what was dropped
 
   /** has says that the message was added. With a sender's id one that is later by more than two minutes is another. */
   has(m: Known): boolean {
-    const key = keyOf(m);
-    const ts = this.#young.get(key) ?? this.#old.get(key);
-    return ts !== undefined && (m.id.startsWith("~") || m.ts <= ts + againMs);
+    return this.#find(m) !== undefined;
   }
 
-  /** add remembers a message; false where it was there already. */
-  add(m: Known): boolean {
-    if (this.has(m)) return false;
+  /** seqOf is the number under which it was added last; 0 where it had none, or is not known. */
+  seqOf(m: Known): number {
+    return this.#find(m)?.seq ?? 0;
+  }
+
+  #find(m: Known): Trace | undefined {
+    const key = keyOf(m);
+    const trace = this.#young.get(key) ?? this.#old.get(key);
+    return trace && (m.id.startsWith("~") || m.ts <= trace.ts + againMs) ? trace : undefined;
+  }
+
+  /** add remembers a message under a number; false where it was there already. */
+  add(m: Known, seq = 0): boolean {
+    const known = this.#find(m);
+    if (known) known.seq = seq;
+    if (known) return false;
     if (this.#young.size >= maxKeys) {
-      for (const ts of this.#old.values()) this.#forgotten = Math.max(this.#forgotten, ts);
+      for (const { ts } of this.#old.values()) this.#forgotten = Math.max(this.#forgotten, ts);
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(keyOf(m), m.ts);
+    this.#young.set(keyOf(m), { ts: m.ts, seq });
     this.#first = Math.min(this.#first ?? m.ts, m.ts);
     return true;
   }

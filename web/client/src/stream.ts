@@ -78,7 +78,6 @@ export class Stream {
   readonly #host: StreamHost;
   readonly #gapLimit: number;
   readonly #seen = new Seen(); // handed on
-  readonly #heard = new Seen(); // of these, in local epochs
   readonly #recalled = new Seen(); // taken back: whichever was not handed on never is
   #joined = false;
   #epoch = "";
@@ -303,21 +302,25 @@ export class Stream {
 
   /**
    * #rejoin finds out by their keys which of a welcome's messages are new, where numbers do
-   * not tell: what was not seen, behind the first one that was. If none was, older ones are
+   * not tell: what was not seen, and is not from before. If none was that stands where it stood, older ones are
    * fetched. If none of these was either, all are new but those from before the first welcome.
    */
   #rejoin(step: Step & { do: "rejoin" }): void {
     const { epoch, seq, messages, fetched } = step, local = isLocal(epoch);
-    // What was heard locally may stand elsewhere now, behind messages that we do not know.
-    const proves = (m: Message) => this.#seen.has(m) && (epoch === this.#epoch || !this.#heard.has(m));
+    // What was heard locally, or was lost by the store and said again, may stand elsewhere now, behind messages that we
+    // do not know.
+    const proves = (m: Message) => this.#seen.has(m) && (m.seq > 0 ? this.#seen.seqOf(m) === m.seq : epoch === this.#epoch);
     const known = messages.findIndex((m) => !m.recalled && proves(m));
+    // Nor need what stands before a known one be old, unless this is one count of one node: of two messages that the store
+    // lost another one may have taken the place of the first, and the second be back under its number.
+    const moves = !local || epoch !== this.#epoch;
+    const isNew = (m: Message, i: number) => (known < 0 ? !this.#seen.predates(m) : !this.#seen.has(m) && (i > known || (moves && !this.#seen.predates(m))));
+    const start = messages.findIndex((m, i) => !m.recalled && isNew(m, i));
     const first = firstSeq(messages, seq);
-    if (known < 0 && !fetched && !local && first > 1) {
+    if ((known < 0 || start === 0) && !fetched && !local && first > 1) {
       const withOlder = (older: Message[]): Step[] => [{ ...step, messages: [...older, ...messages], fetched: true }];
       return this.#fetch(epoch, first - this.#gapLimit, first - 1, withOlder);
     }
-    const isNew = (m: Message, i: number) => (known < 0 ? !this.#seen.predates(m) : i > known && !this.#seen.has(m));
-    const start = messages.findIndex((m, i) => !m.recalled && isNew(m, i));
     const news = start < 0 ? [] : messages.slice(start);
     const before = firstSeq(news, seq) - 1;
     // Where an old one stands before them, nothing is missing between what we had and these.
@@ -371,9 +374,8 @@ export class Stream {
     if (message.recalled) return this.#host.recalled(recallOf(message.seq));
     if (this.wasRecalled(message)) return;
     const told = counted && message.id === "" && message.seq > 0 && !isLocal(this.#epoch);
-    if (!this.#seen.add(message) && !told) return;
+    if (!this.#seen.add(message, isLocal(this.#epoch) ? 0 : message.seq) && !told) return;
     if (this.#clearing || this.isCleared(this.#epoch, message.seq)) return; // but it is known now: in another epoch it may have another number
-    if (isLocal(this.#epoch)) this.#heard.add(message);
     this.#host.message(message, history);
   }
 

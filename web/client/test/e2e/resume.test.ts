@@ -294,9 +294,16 @@ function checkGuest(guest: Guest, numbers: Numbers, history: History): void {
     due = to + 1;
     if (message && epoch === history.epoch) assert.equal(message.id, history.messages[from - 1]?.id, `${guest.userId} got another message ${from} of ${epoch} than the history has`);
   }
-  const lacks = history.messages.filter((m) => !had.has(m.id) && !named.has(m.id)).map((m) => `${m.seq} ${m.id}`);
-  assert.deepEqual(lacks, [], `${guest.userId} was told nothing of these`);
+  const lacks = history.messages.filter((m) => !had.has(m.id) && !named.has(m.id));
+  assert.deepEqual(lacks.map((m) => `${m.seq} ${m.id}`), [], `${guest.userId} was told nothing of these; ${story(guest, lacks)}`);
   assert.deepEqual(guest.errors, [], guest.userId);
+}
+
+/** story is what a guest was told where it should have been told of these: around their numbers, and from each place on. */
+function story(guest: Guest, lacks: Message[]): string {
+  const near = ({ what, from, to }: Step) => what === "place" || lacks.some((m) => from <= m.seq + 3 && to >= m.seq - 3);
+  const shown = guest.steps.map((_, i) => guest.steps.slice(Math.max(0, i - 2), i + 3).some(near));
+  return guest.steps.map((s, i) => (shown[i] ? `${s.what} ${s.epoch} ${s.from}-${s.to} ${s.message?.id ?? ""}` : "…")).filter((line, i, all) => line !== "…" || all[i - 1] !== "…").join("\n");
 }
 
 /** isLocal says that an epoch is of one node without Redis. */

@@ -155,8 +155,13 @@ async function run(seed: number, steps: number): Promise<number> {
     }],
     [3, "go back", () => {
       if (server.away) return;
+      const lost = server.history.slice();
       server.goBack(world.upTo(Math.min(server.seq, 30) + 1), `e${server.posted.size + 1}`);
       server.tellPlace();
+      for (const m of lost.filter((m) => m.seq > server.seq && m.user_id === "v" && !server.taken(m)).slice(0, world.upTo(4))) { // Said again, behind others.
+        if (world.upTo(2) === 0) server.post("new");
+        server.post(m.body, { user: m.user_id, id: m.id });
+      }
     }],
     [3, "store away", () => {
       if (server.away) server.comeBack(world.upTo(4));

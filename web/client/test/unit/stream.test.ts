@@ -512,6 +512,37 @@ test("what was heard locally proves nothing at the return: other nodes' messages
   assert.deepEqual(world.server.requests, ["/v1/rooms/42/messages?before=6&limit=5"]);
 });
 
+test("what the store lost and was told again proves nothing at the return: another message may stand before it, and is fetched", async () => {
+  const world = new World();
+  world.server.onJoin = 2;
+  const { seen } = await world.joined();
+  for (let i = 0; i < 2; i++) world.server.post("a");
+  world.server.post("said again", { id: "c-1" });
+  await world.pass(10);
+  await comesBack(world, () => {
+    world.server.goBack(1, "e2");
+    world.server.store("of another node"); // 3
+    world.server.store("said again", { id: "c-1" }); // 4
+  });
+  assert.equal(seen.take(), "1, 2, 3, epoch e2 2, h3");
+  assert.deepEqual(world.server.requests, ["/v1/rooms/42/messages?before=3&limit=2"]);
+});
+
+test("one that is back under its number does not prove what stands before it, where the store has lost both", async () => {
+  const world = new World();
+  world.server.onJoin = 2;
+  const { seen } = await world.joined();
+  for (let i = 0; i < 3; i++) world.server.post("a");
+  world.server.post("said again", { id: "c-1" });
+  await world.pass(10);
+  await comesBack(world, () => {
+    world.server.goBack(2, "e2");
+    world.server.store("of another node"); // 3
+    world.server.store("said again", { id: "c-1" }); // 4
+  });
+  assert.equal(seen.take(), "1, 2, 3, 4, epoch e2 2, h3");
+});
+
 test("a welcome's messages above its seq come again by themselves", async () => {
   const world = new World();
   const { seen, line } = await world.joined();
