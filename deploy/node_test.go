@@ -57,9 +57,7 @@ func startNodeWith(tb testing.TB, change func(*exec.Cmd), settings ...string) *n
 	log, err := os.Create(n.log)
 	noError(tb, err)
 	n.cmd.Dir, n.cmd.Stdout, n.cmd.Stderr = dir, log, log
-	if how := os.Getenv(env.TestIOUring); how != "" {
-		n.cmd.Env = append(n.cmd.Env, env.Name("fanout.io_uring")+"="+how)
-	}
+	n.cmd.Env = append(n.cmd.Env, env.OfTests()...)
 	for _, s := range append([]string{"server.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0"}, settings...) {
 		key, value, _ := strings.Cut(s, "=")
 		n.cmd.Env = append(n.cmd.Env, env.Name(key)+"="+value)

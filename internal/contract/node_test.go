@@ -80,10 +80,7 @@ func environment(settings []string) []string {
 		key, value, _ := strings.Cut(s, "=")
 		environ[i] = env.Name(key) + "=" + value
 	}
-	if how := os.Getenv(env.TestIOUring); how != "" {
-		environ = append(environ, env.Name("fanout.io_uring")+"="+how)
-	}
-	return environ
+	return append(environ, env.OfTests()...)
 }
 
 // stores are what a node can keep its state in. What a client sees is the same.

@@ -1,7 +1,10 @@
 // Package env has the names of the environment's variables that mean something to Barrage.
 package env
 
-import "strings"
+import (
+	"os"
+	"strings"
+)
 
 // Prefix begins all of them.
 const Prefix = "BARRAGE_"
@@ -17,6 +20,14 @@ const (
 	// test has it.
 	TestIOUring = Prefix + "TEST_IO_URING"
 )
+
+// OfTests are the variables that tests hand on to the nodes that they start.
+func OfTests() []string {
+	if how := os.Getenv(TestIOUring); how != "" {
+		return []string{Name("fanout.io_uring") + "=" + how}
+	}
+	return nil
+}
 
 // Name is the variable of a setting: BARRAGE_SERVER_LISTEN for server.listen.
 func Name(key string) string {

@@ -80,9 +80,7 @@ func startNode(tb testing.TB, settings ...string) *node {
 	if apart.others.Count() == 1 { // Go with one core has the pollers wait for its monitor, which no machine has that serves
 		n.cmd.Env = append(n.cmd.Env, "GOMAXPROCS=2")
 	}
-	if how := os.Getenv(env.TestIOUring); how != "" {
-		n.cmd.Env = append(n.cmd.Env, env.Name("fanout.io_uring")+"="+how)
-	}
+	n.cmd.Env = append(n.cmd.Env, env.OfTests()...)
 	for _, s := range settings {
 		if !strings.HasPrefix(s, openFiles) {
 			n.cmd.Env = append(n.cmd.Env, "BARRAGE_"+s)
