@@ -41,9 +41,12 @@ export function steady(ticks: () => number, date: () => number): () => number {
 /** Hears is what has events: a page, a window, a worker. */
 type Hears = Partial<Pick<EventTarget, "addEventListener" | "removeEventListener">>;
 
+/** realNow is elapsed time, in ms. */
+export const realNow = /* @__PURE__ */ steady(() => performance.now(), () => Date.now());
+
 /** realEnv is the browser, a worker, or Node, where there is no page. */
 export const realEnv: Env = {
-  now: /* @__PURE__ */ steady(() => performance.now(), () => Date.now()),
+  now: realNow,
   date: () => Date.now(),
   after(ms, f) {
     const timer = setTimeout(f, Math.min(ms, longestMs));

@@ -2,7 +2,7 @@
 // them. The names of its classes and its custom properties (--barrage-…) stay as they are: people's styles use them.
 
 import { invalid, shown } from "./check.js";
-import { steady } from "./env.js";
+import { realNow } from "./env.js";
 import { means } from "./recalls.js";
 import type { Room } from "./room.js";
 import { Emotes } from "./show/emotes.js";
@@ -42,8 +42,6 @@ const lookMs = 1000; // How often styles are looked at, which may come late, or 
 const outMs = 600; // The end of a line's fading, see overlayStyle.
 const stillMs = 200; // After which a date that stays the same stands still: some browsers tell where a video is a few times a second.
 
-const time = steady(() => performance.now(), () => Date.now());
-
 /** overlayStyle is the style sheet of overlays, which they bring along where their document or shadow root has none. */
 export const overlayStyle = `
 .barrage { position: absolute; inset: 0; overflow: hidden; pointer-events: none; color: var(--barrage-color, #fff); font: var(--barrage-weight, 600) var(--barrage-size, 22px)/1.35 var(--barrage-font, system-ui, sans-serif); text-shadow: var(--barrage-shadow, 0 1px 3px rgb(0 0 0 / .85), 0 0 2px rgb(0 0 0 / .85)); }
@@ -82,7 +80,7 @@ export class Overlay {
   #offs: (() => void)[] = [];
   #epoch = () => "";
   #date = (): number | undefined => undefined;
-  #ahead = Date.now() - time(); // The clock of the server, by what came last; before that this device's.
+  #ahead = Date.now() - realNow(); // The clock of the server, by what came last; before that this device's.
   #last: { date: number | undefined; since: number; drawn: number } = { date: undefined, since: 0, drawn: 0 };
   #emotes = new Emotes("", () => {});
   #frame = 0;
@@ -133,8 +131,8 @@ export class Overlay {
     const drop = (gone: (message: Message, epoch: string) => boolean) => this.#drop(gone);
     this.#offs = [
       room.on("message", (message, { history }) => {
-        if (!history) this.#ahead = message.ts - time();
-        this.#add(message, room.epoch, history, room.date ?? time() + this.#ahead);
+        if (!history) this.#ahead = message.ts - realNow();
+        this.#add(message, room.epoch, history, room.date ?? realNow() + this.#ahead);
       }),
       room.on("recalled", (recalled) => drop((m, epoch) => means(recalled, m, epoch === room.epoch))),
       room.on("purged", (purged) => drop((m) => isPurged(m, purged))),
