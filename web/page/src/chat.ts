@@ -452,7 +452,7 @@ export class Chat {
    * stop of the Tab key, and stands still while the focus is in it.
    */
   private key(e: KeyboardEvent): void {
-    const { log, list } = this.o, step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[e.key], at = document.activeElement?.closest<HTMLElement>("#rows > li");
+    const { log } = this.o, step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[e.key], at = document.activeElement?.closest<HTMLElement>("#rows > li");
     if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
     if (e.key === "Escape" && at) {
       log.focus({ preventScroll: true });
@@ -464,15 +464,24 @@ export class Chat {
       const all = at ? buttons(at) : [];
       to = all[all.indexOf(document.activeElement as HTMLElement) + step];
     } else {
-      const rows = [...list.children].filter((row) => row === at || buttons(row).length > 0), end = log.getBoundingClientRect().bottom;
-      const row = at ? rows[rows.indexOf(at) + step] : step < 0 ? rows.findLast((row) => row.getBoundingClientRect().top < end) : undefined;
-      to = row && firstOf(row);
+      to = this.neighbour(at, step);
+      if (!to && at) { // Keys may be faster than frames: what is next is not drawn yet.
+        this.draw();
+        to = this.neighbour(at, step);
+      }
     }
     if (!to) return;
     e.preventDefault();
     if (this.stuck) this.paused = true;
     this.stuck = false;
     to.focus();
+  }
+
+  /** neighbour is what has the focus next above (-1) or below (1) a drawn row; without one, the lowest that is seen. */
+  private neighbour(at: HTMLElement | null | undefined, step: number): HTMLElement | undefined {
+    const { log, list } = this.o, rows = [...list.children].filter((row) => row === at || buttons(row).length > 0), end = log.getBoundingClientRect().bottom;
+    const row = at ? rows[rows.indexOf(at) + step] : step < 0 ? rows.findLast((row) => row.getBoundingClientRect().top < end) : undefined;
+    return row && firstOf(row);
   }
 
   private renew(row: Row): void {
