@@ -1,26 +1,30 @@
 // Package gateway puts a node together: the ports and what they serve, the order of starting and leaving, health,
 // metrics and the calls of the admin port. What it puts together stands in packages of their own:
 //
-//	edge    handshakes, the sockets after them, who may come in; what both protocols stand on
-//	fastim  FastIM's sockets, lists and calls
-//	v1      barrage.v1: its socket and its calls
-//	door    who comes in from where, and how much
-//	pass    what a token grants
-//	keys    who may do what on the admin port
-//	desk    what moderators want
-//	fleet   what nodes tell each other of themselves
-//	hooks   package webhooks: what a service of the operator is told
+//	edge      handshakes, the sockets after them, who may come in; what both protocols stand on
+//	fastim    FastIM's sockets, lists and calls
+//	v1        barrage.v1: its socket and its calls
+//	door      who comes in from where, and how much
+//	pass      what a token grants
+//	keys      who may do what on the admin port
+//	desk      what moderators want
+//	fleet     what nodes tell each other of themselves
+//	filter    words that messages may not have
+//	review    what a service of the operator says of messages
+//	traces    spans for OpenTelemetry
+//	webhooks  what a service of the operator is told
 //
 // fastim and v1 know the edge and not each other; the edge knows neither. What a room says to whom is package room's
 // business; what the bytes mean, package codec's.
 //
-// Goroutines of this package; those of edge, fastim, v1, fleet and webhooks stand in their comments. All end with the
-// context that Start makes and Close ends, and Close waits for them:
+// Goroutines of this package; those of edge, fastim, v1, pass, fleet, webhooks and traces stand in their comments. All
+// end with the context that Start makes and Close ends, and Close waits for them:
 //
 //	name           how many       started by  ended by  may block on
 //	accept         1 per port     Start       Drain     accept(2); on the public port what edge's acceptors leave
 //	handshake/API  1 per request  net/http    its end   the store, bounded by edge.APITimeout
 //	expel          1 if private   Start       Close     a timer; the store
+//	shutdown       1              Drain       its ctx   connections of net/http that are at work
 //
 // Read first: [Server], then package edge.
 package gateway

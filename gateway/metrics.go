@@ -234,7 +234,7 @@ func (m *metrics) registerRooms(s *Server) {
 		{"barrage_sent_messages_total", "Copies of messages that were handed to sockets, one for each member.", "", "", func(h room.Stats) uint64 { return h.Sent }},
 		{"barrage_sent_bytes_total", "Bytes of the copies of messages that were handed to sockets, framed.", "", "", func(h room.Stats) uint64 { return h.SentBytes }},
 		{"barrage_writes_total", "Writes that carried copies of messages to sockets.", "", "", func(h room.Stats) uint64 { return h.Writes }},
-		{"barrage_volley_writes_total", "Those of them that went to the kernel together with others, by io_uring.", "", "", func(h room.Stats) uint64 { return h.Volleyed }},
+		{"barrage_volley_writes_total", "Writes that went to the kernel together with others, by io_uring; they count in barrage_writes_total too.", "", "", func(h room.Stats) uint64 { return h.Volleyed }},
 		{"barrage_dropped_copies_total", "Copies of messages that were not sent, by reason.", "reason", "slow", func(h room.Stats) uint64 { return h.Skipped }},
 		{"barrage_dropped_copies_total", "Copies of messages that were not sent, by reason.", "reason", "left", func(h room.Stats) uint64 { return h.Left }},
 		{"barrage_welcomes_built_total", "First frames built; members share them.", "", "", func(h room.Stats) uint64 { return h.Welcomes }},

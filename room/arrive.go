@@ -194,8 +194,8 @@ func (r *Room) addEarlyLocked(ev chat.Event) {
 	}
 }
 
-// repeatedLocked takes messages that the store had before, see outbox.answer; at is where the room stood then. Those
-// that members have not had wait for the history. r.mu must be held.
+// repeatedLocked takes messages that the store had before, see outbox.landFlight; at is where the room stood then.
+// Those that members have not had wait for the history. r.mu must be held.
 func (r *Room) repeatedLocked(again []chat.Entry, at *chat.Event) {
 	for _, e := range again {
 		ev := chat.Event{Kind: chat.EventMessages, Epoch: at.Epoch, Rev: at.Rev, Tip: at.Tip, Seq: e.Seq, Messages: []string{e.JSON}}

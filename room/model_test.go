@@ -32,7 +32,7 @@ func (f *fixture) checkInvariants(r *Room) {
 			f.t.Fatalf("part has %d members attached of %d entered", len(p.members), p.size)
 		}
 		if p.pos != 0 || len(p.mail) != 0 || p.queued {
-			f.t.Fatalf("part at rest has pos %d, %d letters, queued %v", p.pos, len(p.mail), p.queued)
+			f.t.Fatalf("part at rest has pos %d, %d mail, queued %v", p.pos, len(p.mail), p.queued)
 		}
 		for i, m := range p.members {
 			if int(m.slot) != i || m.part != p {

@@ -27,9 +27,8 @@ const (
 	CloseReasons                   // how many there are
 )
 
-// closings says what goes over the wire. After 1011, 1012, 4408 and 4409 the client
-// should come back, after the others not. Texts are at most 123 bytes (RFC 6455
-// section 5.5: control frames carry 125, two of them the code).
+// closings says what goes over the wire; docs/protocol.md says who comes back after which code, and when. Texts are at
+// most 123 bytes (RFC 6455 section 5.5: control frames carry 125, two of them the code).
 var closings = [CloseReasons]struct {
 	label string
 	code  codec.CloseCode

@@ -34,10 +34,11 @@
 //	Words.building -> Words.mu
 //	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, aside.mu, the locks of package door -> nothing
 //
-// nbio hides itself from the race detector, so what it calls is kept small: read in a poller, drained under the
+// nbio hides itself from the race detector, so what it calls is kept small: poller.readable, drained under the
 // connection's lock, Edge.gone in the closer.
 //
-// Read first: [Edge], then session.go and frame.go for what comes in, socket.go for what goes out, acceptor.go and
-// upgrade.go for how a socket begins. who.go finds out who somebody is, rights.go what they may do, guard.go where they
-// may come in. Package pass reads tokens. Package door says how much, and who may wait without asking for anything.
+// Read first: [Edge], then poller.go, session.go and frame.go for what comes in, socket.go and sender.go for what goes
+// out, acceptor.go and upgrade.go for how a socket begins. who.go finds out who somebody is, rights.go what they may
+// do, guard.go where they may come in. Package pass reads tokens. Package door says how much, and who may wait without
+// asking for anything.
 package edge

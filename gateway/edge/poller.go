@@ -32,9 +32,8 @@ type poller struct {
 // pollerOf is that of a connection, which nbio has its descriptor choose.
 func (e *Edge) pollerOf(c *nbio.Conn) *poller { return &e.polled[c.Hash()%len(e.polled)] }
 
-// startEngine starts nbio's pollers. They only read: accepting is net/http's, and
-// handlers run inline, so nbio's executor, which has a bug that leaves one worker
-// for good, is not in the way.
+// startEngine starts nbio's pollers. They only wait: acceptor.go accepts, poller.serve reads, and handlers run inline.
+// So nbio's executor, which has a bug that leaves one worker for good, is not in the way.
 func (e *Edge) startEngine() {
 	quiet.Do(func() {
 		logging.SetLevel(logging.LevelNone)

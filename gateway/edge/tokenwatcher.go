@@ -53,7 +53,7 @@ type noted struct {
 
 func nobodyNoted() noted { return noted{users: map[string]struct{}{}, ids: map[string]struct{}{}} }
 
-// Rights reports whether a session with these rights is noted.
+// has reports whether a session with these rights is noted.
 func (n *noted) has(user string, r *Rights) bool {
 	if !r.asks {
 		return false

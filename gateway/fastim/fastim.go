@@ -19,7 +19,7 @@ import (
 	"barrage/web"
 )
 
-// This file is FastIM's sockets; its HTTP calls are in fastim_calls.go.
+// This file is FastIM's sockets; its HTTP calls are in calls.go.
 
 // Store is what FastIM's calls and lists need of the state that all nodes share.
 type Store interface {
@@ -272,7 +272,7 @@ func (m *member) Judged() {}
 
 func (m *member) Flooded() { goodbye(&m.Session, tooMuch, edge.CloseTooMuch) }
 
-// Answered is never called: FastIM's messages have no ids.
+// Settled is never called: FastIM's messages have no ids.
 func (m *member) Settled(room.Outcome) {}
 
 // goodbye says why in FastIM's way, by a text, before the socket is closed.

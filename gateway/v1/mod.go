@@ -83,7 +83,7 @@ type herald struct {
 	done chan room.Outcome // capacity 1
 }
 
-// Answered ends the wait.
+// Settled ends the wait.
 func (h *herald) Settled(a room.Outcome) { h.done <- a }
 
 // placed waits until the message is stored; why is the error of an answer's code, nil of none.

@@ -54,7 +54,7 @@ func (w *waitingSend) Voice() room.Voice {
 	return room.Voice{Role: w.rights.Rank(), High: w.rights.Can.Has(pass.High), Tags: w.rights.Tags, Level: w.rights.Level, Since: w.came}
 }
 
-// Answered ends the wait.
+// Settled ends the wait.
 func (w *waitingSend) Settled(a room.Outcome) { w.done <- a }
 
 // codeRevoked is the answer to a message whose sender's token was revoked meanwhile.

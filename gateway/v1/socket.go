@@ -448,7 +448,7 @@ func (m *member) Tell(frame string) { m.tell(frame) }
 
 func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 
-// Answered tells a native client what became of its message, see room.Author.
+// Settled tells a native client what became of its message, see room.Author.
 func (m *member) Settled(a room.Outcome) {
 	switch {
 	case a.Code == "":

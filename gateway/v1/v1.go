@@ -27,7 +27,7 @@ import (
 )
 
 // This file is the HTTP part of barrage.v1, which openapi.yaml describes: who may do what,
-// and what is read. Sending is in v1send.go.
+// and what is read. Sending is in send.go.
 
 //go:embed openapi.yaml
 var openAPI []byte
