@@ -84,7 +84,7 @@ test("what speaks to the reader stands out, and is there in a storm too; what sp
   await page.context().close();
 });
 
-test("gifts stand in a lane of their own: three at once, the same one counted, and gone with their message", async () => {
+test("gifts stand in a row of their own: three at once, the same one counted, and gone with their message", async () => {
   const { page, batch, say } = await enter({}, desktop), gifts = page.locator("#gifts li");
   batch(...["Ann", "Bob", "Bob", "Cid", "Dan"].map((user_id, i) => ({ kind: "gift", user_id, body: "🎁 ×10", id: `g-${i}` })));
   await page.waitForFunction(() => document.querySelectorAll("#gifts li").length === 3);
