@@ -10,8 +10,7 @@ import (
 
 // An epoch is named "<generation>-<random>". Each has a higher generation than all epochs of
 // the room that the store or the calling node knew when it began, so a name tells which of two
-// is the later one, unless both have one generation: then neither beginner knew the other. Names from before
-// generations have generation 0.
+// is the later one (chat.Generation), unless both have one generation: then neither beginner knew the other.
 
 // localEpochPrefix begins the names that nodes give to their own counts while they have no
 // store. Those mean nothing to a store.
@@ -20,19 +19,9 @@ const localEpochPrefix = "l-"
 // randomName has 60 random bits and no space.
 func randomName() string { return rand.Text()[:12] }
 
-// generation is the one in an epoch's name.
-func generation(epoch string) uint64 {
-	text, _, named := strings.Cut(epoch, "-")
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || !named {
-		return 0
-	}
-	return n
-}
-
 // newEpoch names an epoch that comes after two others.
 func newEpoch(one, other string) string {
-	return strconv.FormatUint(max(generation(one), generation(other))+1, 10) + "-" + randomName()
+	return strconv.FormatUint(max(chat.Generation(one), chat.Generation(other))+1, 10) + "-" + randomName()
 }
 
 // toStore is a position as a store compares it with its own: zero where the epoch is a node's
@@ -47,7 +36,7 @@ func toStore(known chat.Position) chat.Position {
 // goneBack reports whether a room that stands at pos has less than a node knows.
 func goneBack(pos, known chat.Position) bool {
 	if known.Epoch != pos.Epoch {
-		return known.Epoch != "" && generation(known.Epoch) >= generation(pos.Epoch) // of two of one generation nobody knows which came later
+		return known.Epoch != "" && chat.Generation(known.Epoch) >= chat.Generation(pos.Epoch) // of two of one generation nobody knows which came later
 	}
 	return known.Rev > pos.Rev || known.Rev == pos.Rev && known.Tip != pos.Tip && known.Tip != "" && pos.Tip != ""
 }

@@ -224,7 +224,7 @@ func (m *Memory) Read(_ context.Context, room string, known chat.Position, newes
 			newest = most
 		}
 		h.Forgot = len(r.recalls) < r.taken && !slices.ContainsFunc(r.recalls, func(ev chat.Event) bool {
-			return ev.Epoch == known.Epoch && ev.Rev <= known.Rev+1 || generation(ev.Epoch) < generation(known.Epoch)
+			return ev.Epoch == known.Epoch && ev.Rev <= known.Rev+1 || chat.Generation(ev.Epoch) < chat.Generation(known.Epoch)
 		})
 	default:
 		unread = int(min(r.seq-min(known.Seq, r.seq), uint64(r.len())))

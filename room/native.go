@@ -74,6 +74,20 @@ type Since struct {
 	TS int64
 }
 
+// cleared is up to where a member that comes back into an epoch has to show nothing any more, of a clear that it may
+// have missed. Within one epoch the modes tell of those. Those of earlier epochs it was told before it was told of its
+// own.
+func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
+	switch generation := chat.Generation(s.Epoch); {
+	case s.Epoch == now || chat.Generation(ev.Epoch) < generation:
+		return chat.Place{}, false
+	case generation == 0 || ev.Epoch == s.Epoch || ev.Epoch == now:
+		return ev.Purge.UpTo, true
+	default: // of an epoch between these, which it does not know: nothing that it had is left
+		return chat.Place{Epoch: s.Epoch, Seq: s.Seq}, true
+	}
+}
+
 // MaxResume is how many messages a member that comes back may have missed; who missed more
 // begins anew.
 const MaxResume = 1000
@@ -120,8 +134,10 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 				a.Recalled = append(a.Recalled, ev)
 			case !isClear(ev):
 				a.Taken = append(a.Taken, codec.PurgedText(ev.Purge))
-			case ev.Epoch != a.Epoch: // else the modes say so
-				a.Taken = append(a.Taken, codec.ClearedText(ev.Purge.UpTo))
+			default:
+				if at, missed := since.cleared(ev, a.Epoch); missed {
+					a.Taken = append(a.Taken, codec.ClearedText(at))
+				}
 			}
 		}
 	}

@@ -179,6 +179,70 @@ func TestClear_ANodeThatWasAway(t *testing.T) {
 	}
 }
 
+// TestClear_WhoWasThere is not told again: one clear of before would take all off the screen at each return.
+func TestClear_WhoWasThere(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
+	r := f.open("1")
+	f.posts(r, 4)
+	was := f.since(4)
+	f.purgeElsewhere(chat.Purge{})
+	f.post(r, "behind")
+	f.settle()
+	f.store.goBack(4) // without the message behind the clear
+	f.publishUnheard("other")
+	f.hall.Resumed()
+	f.settle()
+	here := f.since(5)
+	here.Epoch = r.follower.pos.Epoch
+	if here.Epoch == "e1" {
+		t.Fatal("there is no other epoch")
+	}
+	if _, a := f.joinNative(r, here, chat.History{}); !a.Recovered || len(a.Taken) > 0 {
+		t.Errorf("who comes back into the epoch that it left is told %v, recovered %v; want nothing, and recovered", a.Taken, a.Recovered)
+	}
+	want := codec.ClearedText(chat.Place{Epoch: "e1", Seq: 4})
+	if _, a := f.joinNative(r, was, chat.History{}); !slices.Equal(a.Taken, []string{want}) {
+		t.Errorf("who was away over the clear and the change of epoch is told %v; want %s", a.Taken, want)
+	}
+	f.purgeElsewhere(chat.Purge{})
+	f.settle()
+	again := codec.ClearedText(chat.Place{Epoch: here.Epoch, Seq: 5})
+	if _, a := f.joinNative(r, was, chat.History{}); !slices.Equal(a.Taken, []string{want, again}) {
+		t.Errorf("who was away over a clear in either epoch is told %v; want %s and %s", a.Taken, want, again)
+	}
+	f.store.away()
+	f.hall.Away(errAway)
+	f.post(r, "local")
+	f.settle()
+	_, local := f.joinNative(r, Since{}, chat.History{})
+	if _, a := f.joinNative(r, Since{Epoch: local.Epoch, Seq: local.Seq}, chat.History{}); a.Epoch == here.Epoch || len(a.Taken) > 0 {
+		t.Errorf("who comes back into local epoch %s is told %v; want nothing", a.Epoch, a.Taken)
+	}
+}
+
+// TestSince_Cleared: what a member may have missed of a clear lies in its own epoch, in that of now, or between these.
+func TestSince_Cleared(t *testing.T) {
+	for _, c := range []struct{ since, clear, now, want string }{
+		{"2-b", "1-a", "2-b", ""},
+		{"2-b", "2-b", "2-b", ""}, // the modes say so
+		{"2-b", "1-a", "3-c", ""},
+		{"2-b", "2-b", "3-c", "2-b 4"},
+		{"2-b", "3-c", "3-c", "3-c 4"},  // numbers may have begun anew, so that the modes alone do not tell
+		{"1-a", "2-b", "3-c", "1-a 9"},  // a member of 1-a does not know that epoch
+		{"2-b", "2-bb", "3-c", "2-b 9"}, // of two of one generation nobody knows which came later
+		{"1-a", "1-a", "l-n1-1", "1-a 4"},
+		{"l-n1-1", "1-a", "l-n1-1", ""},
+		{"l-n1-1", "1-a", "2-b", "1-a 4"}, // it may have had that before
+		{"l-n1-1", "2-b", "2-b", "2-b 4"},
+	} {
+		ev := chat.Event{Epoch: c.clear, Purge: &chat.Purge{UpTo: chat.Place{Epoch: c.clear, Seq: 4}}}
+		at, missed := Since{Epoch: c.since, Seq: 9}.cleared(ev, c.now)
+		if got := fmt.Sprint(at.Epoch, " ", at.Seq); missed != (c.want != "") || missed && got != c.want {
+			t.Errorf("from %s to %s of a clear in %s one is told %s (%v); want %s", c.since, c.now, c.clear, got, missed, cmp.Or(c.want, "nothing"))
+		}
+	}
+}
+
 // TestForgotten_MembersShowNothingOfBefore: their node has missed more than the log keeps.
 func TestForgotten_MembersShowNothingOfBefore(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 10 }, Hooks{})

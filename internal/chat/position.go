@@ -1,5 +1,10 @@
 package chat
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Position is how far a room has got.
 type Position struct {
 	// Epoch names the count that Seq belongs to. It changes when the room had to
@@ -26,6 +31,17 @@ func (p Position) Same(o Position) bool {
 
 // First is the number of the first message of the room's present life; one more than Seq where it has none.
 func (p Position) First() uint64 { return p.Seq - min(p.Total, p.Seq) + 1 }
+
+// Generation is the number that the name of an epoch, "<generation>-<random>", begins with. Of two epochs the one of
+// the higher generation came later. Names of nodes' own epochs, and those from before generations, have 0.
+func Generation(epoch string) uint64 {
+	text, _, named := strings.Cut(epoch, "-")
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || !named {
+		return 0
+	}
+	return n
+}
 
 // Entry is one message in a room's history.
 type Entry struct {
