@@ -299,14 +299,22 @@ func (s *site) abreast() {
 	s.t.Helper()
 	for r := range s.plan.rooms {
 		var h chat.History
-		eventually(s.t, "the place of "+roomID(r)+" can be read", func() (bool, string) {
-			var err error
+		read := func() (err error) {
 			h, err = s.alive()[0].store.Read(s.t.Context(), roomID(r), chat.Position{}, 1, 1)
+			return err
+		}
+		eventually(s.t, "the place of "+roomID(r)+" can be read", func() (bool, string) {
+			err := read()
 			return err == nil, fmt.Sprint(err)
 		})
 		for _, n := range s.alive() {
 			eventually(s.t, n.name+" has come as far as Redis in "+roomID(r), func() (bool, string) {
 				at := n.hall.Position(roomID(r))
+				if at.Epoch != h.Epoch { // one may have begun since
+					if err := read(); err != nil {
+						return false, fmt.Sprint(err)
+					}
+				}
 				return at.Epoch == h.Epoch && at.Rev >= h.Rev, fmt.Sprintf("%+v of %+v; %v", at, h.Position, n.store.State())
 			})
 		}
