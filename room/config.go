@@ -26,8 +26,8 @@ type Config struct {
 	// Node names this node in what it tells the store, no space or dot in it; unique among
 	// nodes that run. Empty: [New] makes one up.
 	Node string
-	// Instant says that no call of the store waits, as those of one in memory: then messages of small rooms run through
-	// where they come in, see inplace.go.
+	// Instant says that no call of the store waits, as those of one in memory, and so that Hooks.Authorize does not either:
+	// then messages of small rooms run through where they come in, see inplace.go.
 	Instant bool
 	// QueueMessages bounds the messages of one room that wait for the store; 1 or
 	// more. Full: further messages are refused and counted.

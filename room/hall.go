@@ -64,8 +64,8 @@ type Clock interface {
 type Hooks struct {
 	Clock Clock
 	// Authorize is asked before a batch goes to the store: it returns for each author
-	// whether the message may go in. It may block until ctx ends; an error refuses
-	// the whole batch for now: it is asked again. It deals with the refused authors itself.
+	// whether the message may go in. It may block until ctx ends, but not with Config.Instant: a poller may wait for it.
+	// An error refuses the whole batch for now: it is asked again. It deals with the refused authors itself.
 	// What members get while the store is away they get before Authorize is asked.
 	Authorize func(ctx context.Context, from []Author) ([]bool, error)
 	// Review says what becomes of messages in rooms that want them reviewed, see chat.Modes; nil: none are. Somebody has

@@ -63,7 +63,7 @@ func (h *Hall) lasts(hurry *Stretch) bool {
 // runsThroughLocked reports whether p, the message that has just come, is all there is to do for a small room, so that
 // its author's goroutine may serve the room. A flood goes to a publisher, which stores many at once. r.mu must be held.
 func (r *Room) runsThroughLocked(p *post) bool {
-	return r.smallLocked() && r.hall.lasts(stretchOf(p.from)) && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked() && r.hall.cfg().Authorize == nil
+	return r.smallLocked() && r.hall.lasts(stretchOf(p.from)) && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked()
 }
 
 // runThrough serves a room on its author's goroutine. A bug there ends the node, as on a publisher's or a lane's: who

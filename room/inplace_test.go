@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,11 +51,9 @@ func TestInPlace(t *testing.T) {
 func TestInPlace_HandsOver(t *testing.T) {
 	for what, of := range map[string]struct {
 		change func(*Config)
-		hooks  Hooks
 		before func(*fixture, *Room)
 	}{
 		"a store that waits":        {change: func(*Config) {}},
-		"a gate that may wait":      {hooks: Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) { return make([]bool, len(from)), nil }}},
 		"a room that is not small":  {before: func(f *fixture, r *Room) { f.joinMany(r, smallRoom) }},
 		"a room that lacks history": {before: func(f *fixture, _ *Room) { f.hall.Resumed() }},
 		"a room that is served":     {before: func(_ *fixture, r *Room) { r.enqueueLocked() }},
@@ -63,7 +62,7 @@ func TestInPlace_HandsOver(t *testing.T) {
 			if of.change == nil {
 				of.change = instant
 			}
-			f := newFixture(t, of.change, of.hooks)
+			f := newFixture(t, of.change, Hooks{})
 			r := f.open("1")
 			m := f.join(r)
 			f.settle()
@@ -76,12 +75,40 @@ func TestInPlace_HandsOver(t *testing.T) {
 				t.Error("nothing was handed over")
 			}
 			f.settle()
-			if of.hooks.Authorize == nil { // which lets nobody in
-				wantInfos(t, m, "a")
-			}
+			wantInfos(t, m, "a")
 			f.checkInvariants(r)
 		})
 	}
+}
+
+// TestInPlace_SendersAreChecked: where tokens count, or rooms are private, a message is checked on its way, and nothing
+// is handed over for that. Where it cannot be checked it waits for the next Tick.
+func TestInPlace_SendersAreChecked(t *testing.T) {
+	var asked int
+	var in bool
+	var fails error
+	f := newFixture(t, instant, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
+		asked++
+		return slices.Repeat([]bool{in}, len(from)), fails
+	}})
+	r := f.open("1")
+	m := f.join(r)
+	f.settle()
+	f.post(r, "of somebody who may not")
+	in = true
+	f.post(r, "a")
+	wantInfos(t, m, "a")
+	fails = errors.New("a store that fails")
+	f.post(r, "b")
+	wantInfos(t, m, "a")
+	if got := f.handedOver(); asked != 3 || got != 0 {
+		t.Errorf("%d batches were checked, and %d turns handed over; want 3 and none", asked, got)
+	}
+	fails = nil
+	f.hall.Tick(f.now.Add(time.Second))
+	f.settle()
+	wantInfos(t, m, "a", "b")
+	f.checkInvariants(r)
 }
 
 // TestInPlace_NothingIsTimed: where no call of the store waits none has a timer, elsewhere each has one.
