@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"sync"
 	"testing"
 	"time"
 
 	"barrage/codec"
 	"barrage/gateway/edge"
+	"barrage/internal/chat"
 )
 
 // newStrictServer checks tokens; u and v are logged in with "any" and "t". The rest says
@@ -67,6 +69,28 @@ func TestRecheck_ClosesTheRevoked(t *testing.T) {
 	otherList.wantText()
 	if got := s.edge.Stats.Closed[edge.CloseUnauthorized].Load() + s.edge.Stats.Closed[edge.CloseReplaced].Load(); got != 4 {
 		t.Errorf("%d sockets were closed for their token; want 4", got)
+	}
+}
+
+// Messages of theirs and a pass over the tokens may find it out at the same moment: they are told once.
+func TestRecheck_SaysSoOnce(t *testing.T) {
+	s := newStrictServer(t, true)
+	for range 50 {
+		c := join(t, s, "r", "u")
+		session, found := sessionOf(t, s, "u"), make(chan struct{})
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				<-found
+				session.Checked(t.Context(), chat.TokenWrong)
+			})
+		}
+		close(found)
+		c.wantFrame(codec.OpText, "440")
+		c.wantClosed(codec.CloseNormal)
+		all.Wait()
+		_ = c.conn.Close()
+		wantSessions(t, s, 0)
 	}
 }
 

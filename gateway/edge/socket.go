@@ -234,15 +234,28 @@ func (s *Session) free() {
 // Close says goodbye and shuts our half; the peer's answer, or the session check, ends the
 // connection. Further calls do nothing.
 func (s *Session) Close(why CloseReason) {
-	s.CloseWith(why, closings[why].code, closings[why].text)
+	s.closeWith(nil, why, closings[why].code, closings[why].text)
 }
 
-// CloseWith is close with a code and text of its own.
+// CloseAfter is Close behind a last word, a whole frame in which the protocol says why. Of several
+// callers one is heard.
+func (s *Session) CloseAfter(word []byte, why CloseReason) {
+	s.closeWith(word, why, closings[why].code, closings[why].text)
+}
+
+// CloseWith is Close with a code and text of its own.
 func (s *Session) CloseWith(why CloseReason, code codec.CloseCode, text string) {
+	s.closeWith(nil, why, code, text)
+}
+
+func (s *Session) closeWith(word []byte, why CloseReason, code codec.CloseCode, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing != CloseNone {
 		return
+	}
+	if len(word) > 0 {
+		s.unicastLocked(word)
 	}
 	var buf [2 + 125]byte
 	s.unicastLocked(codec.AppendCloseFrame(buf[:0], code, text))

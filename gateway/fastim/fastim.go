@@ -91,7 +91,7 @@ func (f *FastIM) visitor(r *http.Request) (v edge.Visitor, bad *edge.Refusal) {
 	return v, edge.CheckToken(v.Token)
 }
 
-// notLoggedIn is the frame of contract section 2, item 1.
+// notLoggedIn is the frame of contract section 2, item 1. FastIM says why by a text, before the socket is closed.
 var notLoggedIn = codec.AppendFrame(nil, codec.OpText, "440")
 
 // tooMuch is the frame of somebody who sends too much: 429, as 440 is.
@@ -262,7 +262,7 @@ func (m *member) refused() error {
 	return nil
 }
 
-func (m *member) Revoked(chat.TokenState) { goodbye(&m.Session, notLoggedIn, edge.CloseUnauthorized) }
+func (m *member) Revoked(chat.TokenState) { m.CloseAfter(notLoggedIn, edge.CloseUnauthorized) }
 
 // Barred says goodbye as to somebody who is no member of the room: FastIM's clients know no more.
 func (m *member) Barred(chat.Measure) { m.Close(edge.CloseForbidden) }
@@ -270,16 +270,10 @@ func (m *member) Barred(chat.Measure) { m.Close(edge.CloseForbidden) }
 // Judged does nothing: FastIM's clients are not told of measures.
 func (m *member) Judged() {}
 
-func (m *member) Flooded() { goodbye(&m.Session, tooMuch, edge.CloseTooMuch) }
+func (m *member) Flooded() { m.CloseAfter(tooMuch, edge.CloseTooMuch) }
 
 // Settled is never called: FastIM's messages have no ids.
 func (m *member) Settled(room.Outcome) {}
-
-// goodbye says why in FastIM's way, by a text, before the socket is closed.
-func goodbye(s *edge.Session, text []byte, why edge.CloseReason) {
-	s.Unicast(text)
-	s.Close(why)
-}
 
 // list is a socket of FastIM's list of rooms (contract section 3).
 type list struct {
@@ -306,8 +300,8 @@ func (l *list) show(w http.ResponseWriter, v *edge.Visitor) *edge.Refusal {
 	return nil
 }
 
-func (l *list) Revoked(chat.TokenState) { goodbye(&l.Session, notLoggedIn, edge.CloseUnauthorized) }
-func (l *list) Flooded()                { goodbye(&l.Session, tooMuch, edge.CloseTooMuch) }
+func (l *list) Revoked(chat.TokenState) { l.CloseAfter(notLoggedIn, edge.CloseUnauthorized) }
+func (l *list) Flooded()                { l.CloseAfter(tooMuch, edge.CloseTooMuch) }
 func (l *list) Gone()                   { l.lists.remove(l.feed) }
 
 // rejected is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
