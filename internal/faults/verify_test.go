@@ -116,6 +116,8 @@ type verdict struct {
 	withdrawn map[string]bool
 	// onlyHere are, for each node, the messages that its members had and Redis never did.
 	onlyHere map[*node]map[string]bool
+	// behind are, for each node, its own messages that its members had behind later ones of its own.
+	behind map[*node]map[string]bool
 	// said are the tries of what speakers said.
 	said map[string][]try
 }
@@ -126,7 +128,8 @@ func (s *site) verify() outcome {
 	s.t.Helper()
 	v := &verdict{
 		site: s, taken: s.ledger.all(), said: s.tries(),
-		index: map[string]int{}, gone: map[string]place{}, withdrawn: map[string]bool{}, onlyHere: map[*node]map[string]bool{},
+		index: map[string]int{}, gone: map[string]place{}, withdrawn: map[string]bool{},
+		onlyHere: map[*node]map[string]bool{}, behind: map[*node]map[string]bool{},
 	}
 	v.acknowledged = s.ledger.acknowledged()
 	for r := range s.plan.rooms {
@@ -134,11 +137,16 @@ func (s *site) verify() outcome {
 	}
 	v.checkTaken()
 	for _, n := range s.nodes {
-		v.onlyHere[n] = map[string]bool{}
+		v.onlyHere[n], v.behind[n] = map[string]bool{}, map[string]bool{}
 	}
 	for _, m := range s.elders {
 		if !m.node.dead.Load() {
 			v.checkElder(m)
+		}
+	}
+	for n, ids := range v.behind {
+		if most := n.hall.Stats().Unconfirmed; uint64(len(ids)) > most {
+			v.t.Errorf("%s: %d of its own messages came behind later ones; want at most the %d that it gave up unconfirmed: %v", n.name, len(ids), most, ids)
 		}
 	}
 	v.checkPosted()
@@ -250,6 +258,10 @@ func (v *verdict) checkElder(m *member) {
 			group := mine && cutOff
 			if len(v.taken[id]) > 1 || cutOff && len(v.said[id]) > 1 {
 				continue // it came when it was taken, or heard, first or when it was tried again
+			}
+			if at+1 <= last[group] && group && m.node.hall.Stats().Unconfirmed > 0 {
+				v.behind[m.node][id] = true // given up before its members had it, and stored all the same
+				continue
 			}
 			if at+1 <= last[group] {
 				v.t.Errorf("%s: got %s, %d in the history, behind %s, which is %d", who, v.about(id), at+1,
