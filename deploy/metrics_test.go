@@ -112,7 +112,7 @@ scrape it, and has the dashboard and the alerts. No metric has a room or a user 
 
 Histograms are native ones, and have classic buckets beside them. A Prometheus that scrapes native histograms
 (` + "`scrape_native_histograms: true`" + `) gets one series each, and any other the buckets. Of what happens for each message
-they have samples, so that it costs no message anything: of a batch one message, of writes one in 256.
+they have samples, so that it costs no message anything. Of a batch that is one message, of writes one in 256.
 
 A test writes this page from a node: ` + "`go test ./deploy -run TestMetrics_Documented -args -rewrite`" + `.
 
