@@ -41,7 +41,7 @@ type waitingSend struct {
 	rights   *edge.Rights
 	rateName string
 	came     time.Time
-	done     chan room.Outcome // capacity 1; sent once, by whoever takes the message to its end
+	done     chan room.Outcome // capacity 1, see Settled
 }
 
 func (w *waitingSend) Rights() *edge.Rights { return w.rights }
@@ -54,15 +54,22 @@ func (w *waitingSend) Voice() room.Voice {
 	return room.Voice{Role: w.rights.Rank(), High: w.rights.Can.Has(pass.High), Tags: w.rights.Tags, Level: w.rights.Level, Since: w.came}
 }
 
-// Settled ends the wait.
-func (w *waitingSend) Settled(a room.Outcome) { w.done <- a }
+// Settled ends the wait; the first outcome counts. A batch whose authors are asked about again, since the store failed
+// behind the first question, tells each a second time.
+func (w *waitingSend) Settled(a room.Outcome) {
+	select {
+	case w.done <- a:
+	default:
+	}
+}
 
 // codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
 const codeRevoked = "unauthenticated"
 
+// Checked ends the wait where the token counts no more.
 func (w *waitingSend) Checked(_ context.Context, state chat.TokenState) {
 	if state != chat.TokenRight {
-		w.done <- room.Outcome{Code: codeRevoked}
+		w.Settled(room.Outcome{Code: codeRevoked})
 	}
 }
 

@@ -1,0 +1,24 @@
+package v1
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"barrage/internal/chat"
+	"barrage/room"
+)
+
+// TestWaitingSend_BlocksNobody tells the author of an HTTP call more often than it listens, as a publisher does whose
+// batch is authorized again and again: a revoked token each time, and then the end of the message.
+func TestWaitingSend_BlocksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which ends with a failure where all wait for ever
+		w := &waitingSend{done: make(chan room.Outcome, 1)}
+		for range 3 {
+			w.Checked(t.Context(), chat.TokenWrong)
+		}
+		w.Settled(room.Outcome{Code: room.CodeExpired})
+		if got := <-w.done; got.Code != codeRevoked {
+			t.Errorf("the call ends with %q; want the first outcome, %q", got.Code, codeRevoked)
+		}
+	})
+}
