@@ -182,19 +182,44 @@ func TestGate_ProlongsTokens(t *testing.T) {
 		t.Helper()
 		a.say("x")
 		a.wantInfo("x")
-		if got := storeOf(s).called("CheckToken"); got != want {
+		if got := storeOf(s).called("ProlongTokens"); got != want {
 			t.Errorf("the token was prolonged %d times; want %d", got, want)
 		}
 	}
-	say(1) // at the handshake
+	say(0) // it was prolonged at the handshake
 	s.edge.ProbeClock(time.Hour - time.Second)
-	say(1)
+	say(0)
 	s.edge.ProbeClock(time.Hour)
-	say(2)
-	say(2)
-	storeOf(s).fail(errAway, "CheckToken") // is no reason to refuse what was checked
+	say(1)
+	say(1)
+	storeOf(s).fail(errAway, "ProlongTokens") // is no reason to refuse what was checked
 	s.edge.ProbeClock(2 * time.Hour)
-	say(3)
+	say(2)
+}
+
+// A batch of many whose tokens are due waits for one call, not for one of each: its room waits, and other rooms do.
+func TestGate_ProlongsAllAtOnce(t *testing.T) {
+	s := newGatedServer(t)
+	s.setToken(t, "c", "any")
+	a, b, c := join(t, s, "r", "a"), join(t, s, "r", "b"), join(t, s, "r", "c")
+	goOn := storeOf(s).hold("CheckTokens")
+	c.say("opens a batch of its own")
+	eventually(t, func() error { return differ("batches whose senders are checked", storeOf(s).called("CheckTokens"), 1) })
+	handshakes := storeOf(s).called("CheckToken")
+	for _, c := range []*client{a, b, a, b} {
+		c.say("in the next one")
+	}
+	eventually(t, func() error { return differ("messages waiting", s.edge.Hall.Stats().Waiting, 5) })
+	s.edge.ProbeClock(time.Hour)
+	goOn()
+	a.wantInfo("opens a batch of its own")
+	for range 4 {
+		a.wantInfo("in the next one")
+	}
+	// That of c by the first batch, those of a and b by the second.
+	if got, each := storeOf(s).called("ProlongTokens"), storeOf(s).called("CheckToken")-handshakes; got != 2 || each != 0 {
+		t.Errorf("%d calls prolong tokens, and %d one each; want 2 and none", got, each)
+	}
 }
 
 // A hook that takes too long, or answers anything but 200, lets nobody in.

@@ -337,6 +337,13 @@ func (f *faultyStore) CheckTokens(ctx context.Context, creds []chat.Credential) 
 	return f.Memory.CheckTokens(ctx, creds)
 }
 
+func (f *faultyStore) ProlongTokens(ctx context.Context, creds []chat.Credential) error {
+	if err := f.enter(ctx, "ProlongTokens"); err != nil {
+		return err
+	}
+	return f.Memory.ProlongTokens(ctx, creds)
+}
+
 func (f *faultyStore) Join(ctx context.Context, user, id string) (bool, error) {
 	if err := f.enter(ctx, "Join"); err != nil {
 		return false, err

@@ -82,7 +82,7 @@ func TestRecheck_SaysSoOnce(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				<-found
-				session.Checked(t.Context(), chat.TokenWrong)
+				session.Checked(chat.TokenWrong)
 			})
 		}
 		close(found)

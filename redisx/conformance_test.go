@@ -174,6 +174,11 @@ func testTokenLife(s *harness) {
 	check("token", true) // prolongs
 	s.pass(59 * time.Minute)
 	check("token", true) // too early to prolong
+	both := []chat.Credential{{UserID: "u", Token: "wrong"}, {UserID: "u", Token: "token"}}
+	s.pass(most - 59*time.Minute)
+	noError(t, s.ProlongTokens(t.Context(), both))
+	s.pass(59 * time.Minute)
+	noError(t, s.ProlongTokens(t.Context(), both)) // too early
 	s.pass(most)
 	check("wrong", false) // prolongs nothing
 	got, err := areRight(s.CheckTokens(t.Context(), []chat.Credential{{UserID: "u", Token: "token"}}))

@@ -104,6 +104,14 @@ func (m *Memory) CheckTokens(_ context.Context, creds []chat.Credential) ([]chat
 	return states, nil
 }
 
+// ProlongTokens is CheckToken for each of creds, whatever comes of it.
+func (m *Memory) ProlongTokens(_ context.Context, creds []chat.Credential) error {
+	for i := range creds {
+		m.checkToken(&creds[i], true)
+	}
+	return nil
+}
+
 func (m *Memory) checkToken(c *chat.Credential, prolong bool) chat.TokenState {
 	if c.Signed {
 		return m.signedState(c)

@@ -64,6 +64,9 @@ type Store interface {
 	// nodes check without a user's doing. Those answers that the node does not know cost one
 	// round trip together.
 	CheckTokens(ctx context.Context, creds []chat.Credential) ([]chat.TokenState, error)
+	// ProlongTokens has the lives of those of creds that count begin anew, as CheckToken does: by one round trip for all
+	// that are due, and one for those that the node does not know.
+	ProlongTokens(ctx context.Context, creds []chat.Credential) error
 	// RevokeUser ends all tokens of a user: those that the store has, and the signed ones that were made until then.
 	RevokeUser(ctx context.Context, user string, then time.Time) error
 	// RevokeToken ends a signed token by its name. The store remembers that until the token's own end.

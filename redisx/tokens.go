@@ -110,6 +110,12 @@ func (r *Redis) CheckTokens(ctx context.Context, creds []chat.Credential) ([]cha
 	return r.checkEach(ctx, creds, false)
 }
 
+// ProlongTokens is CheckToken for each of creds, whatever comes of it.
+func (r *Redis) ProlongTokens(ctx context.Context, creds []chat.Credential) error {
+	_, err := r.checkEach(ctx, creds, true)
+	return err
+}
+
 // checkEach is CheckTokens, and prolongs those that count if it is told to. A key of
 // the wrong type counts as no token.
 func (r *Redis) checkEach(ctx context.Context, creds []chat.Credential, prolong bool) ([]chat.TokenState, error) {

@@ -47,9 +47,17 @@ func (e *Edge) tokensOf(ctx context.Context, from []room.Author) ([]bool, error)
 	if err != nil {
 		return nil, err
 	}
+	due := creds[:0]
 	for j, i := range whose {
 		ok[i] = states[j] == chat.TokenRight
-		from[i].(Author).Checked(ctx, states[j])
+		if from[i].(Author).Checked(states[j]) {
+			due = append(due, creds[j])
+		}
+	}
+	if len(due) > 0 { // one call for all: their batch, and others of its publisher, wait for it
+		if err := e.store.ProlongTokens(ctx, due); err != nil {
+			e.Log.Warn("cannot prolong tokens", "tokens", len(due), "user", due[0].UserID, "err", err)
+		}
 	}
 	return ok, nil
 }
@@ -58,24 +66,24 @@ func (e *Edge) tokensOf(ctx context.Context, from []room.Author) ([]bool, error)
 type Author interface {
 	// Rights are the author's when the message came.
 	Rights() *Rights
-	// Checked tells whether the credential of the author's rights still counts.
-	Checked(ctx context.Context, state chat.TokenState)
+	// Checked tells whether the credential of the author's rights still counts, and reports whether its life is to begin
+	// anew. It may not block.
+	Checked(state chat.TokenState) (prolong bool)
 }
 
 // Rights are what the session's user may do; nil where they have yet to show a token, see Newcomer. Anybody may ask.
 func (s *Session) Rights() *Rights { return s.rights.Load() }
 
-// Checked ends a session whose token counts no more, and prolongs the others' from time
+// Checked ends a session whose token counts no more, and has the others' prolonged from time
 // to time.
-func (s *Session) Checked(ctx context.Context, state chat.TokenState) {
+func (s *Session) Checked(state chat.TokenState) (prolong bool) {
 	now := s.edge.clock.now()
 	switch {
 	case state != chat.TokenRight:
 		s.runs().Revoked(state)
 	case now-s.prolonged.Load() >= prolongEvery:
 		s.prolonged.Store(now)
-		if _, err := s.edge.store.CheckToken(ctx, s.Rights().cred); err != nil {
-			s.edge.Log.Warn("cannot prolong a token", "user", s.user, "err", err)
-		}
+		return true
 	}
+	return false
 }

@@ -30,6 +30,8 @@ type Store interface {
 	CheckToken(ctx context.Context, cred chat.Credential) (chat.TokenState, error)
 	// CheckTokens is CheckToken for many, prolonging nothing.
 	CheckTokens(ctx context.Context, creds []chat.Credential) ([]chat.TokenState, error)
+	// ProlongTokens is CheckToken for many, whatever comes of it.
+	ProlongTokens(ctx context.Context, creds []chat.Credential) error
 	// JoinAll makes each user a member of the room beside it, but those who are in too many.
 	JoinAll(ctx context.Context, all []chat.Membership) (refused int, err error)
 	// IsMember reports whether user is a member of room.

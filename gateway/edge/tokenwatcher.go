@@ -162,7 +162,7 @@ func (r *TokenWatcher) run(ctx context.Context) {
 func (r *TokenWatcher) Pass(ctx context.Context) error {
 	ended, err := r.find(ctx)
 	for _, e := range ended {
-		e.session.Checked(ctx, e.state)
+		e.session.Checked(e.state)
 	}
 	return err
 }

@@ -103,7 +103,7 @@ func (h *herald) Voice() room.Voice { return room.Voice{Role: chat.RoleServer} }
 func (h *herald) Rights() *edge.Rights { return &edge.Rights{} }
 
 // Checked is never told of a token.
-func (h *herald) Checked(context.Context, chat.TokenState) {}
+func (h *herald) Checked(chat.TokenState) (prolong bool) { return false }
 
 // RateName is nobody's.
 func (h *herald) RateName() string { return "" }

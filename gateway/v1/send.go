@@ -66,11 +66,12 @@ func (w *waitingSend) Settled(a room.Outcome) {
 // codeRevoked is the answer to a message whose sender's token was revoked meanwhile.
 const codeRevoked = "unauthenticated"
 
-// Checked ends the wait where the token counts no more.
-func (w *waitingSend) Checked(_ context.Context, state chat.TokenState) {
+// Checked ends the wait where the token counts no more. Its call has prolonged it just now.
+func (w *waitingSend) Checked(state chat.TokenState) (prolong bool) {
 	if state != chat.TokenRight {
 		w.Settled(room.Outcome{Code: codeRevoked})
 	}
+	return false
 }
 
 // send serves POST /v1/rooms/{room}/messages.

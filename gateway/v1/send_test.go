@@ -14,7 +14,7 @@ func TestWaitingSend_BlocksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which ends with a failure where all wait for ever
 		w := &waitingSend{done: make(chan room.Outcome, 1)}
 		for range 3 {
-			w.Checked(t.Context(), chat.TokenWrong)
+			w.Checked(chat.TokenWrong)
 		}
 		w.Settled(room.Outcome{Code: room.CodeExpired})
 		if got := <-w.done; got.Code != codeRevoked {
