@@ -253,12 +253,6 @@ func (h *Hall) Full() error {
 // Live reports whether the room is live.
 func (h *Hall) Live(id string) bool { return h.lookup(id) != nil }
 
-// Loaded reports whether the room is live, and Open need not wait for the store.
-func (h *Hall) Loaded(id string) bool {
-	r := h.lookup(id)
-	return r != nil && r.isLoaded()
-}
-
 // Open returns the room, live and loaded; it is made where it did not exist. It
 // blocks for the store only when the room is not live yet. Each Open that succeeded
 // is followed by one [Room.Release].
@@ -284,6 +278,31 @@ func (h *Hall) Open(ctx context.Context, id string) (*Room, error) {
 	return r, nil
 }
 
+// Keep has a room that is live and loaded stay so until [Room.LetGo]: no Open waits for the store then. It returns nil
+// where there is none. A room that nobody holds does not linger for longer by that.
+func (h *Hall) Keep(id string) *Room {
+	sh, _ := h.shard(id)
+	sh.mu.Lock()
+	r := sh.rooms[id]
+	if r != nil {
+		r.refs++
+	}
+	sh.mu.Unlock()
+	if r != nil && !r.isLoaded() {
+		r.LetGo()
+		return nil
+	}
+	return r
+}
+
+// LetGo ends what [Hall.Keep] began.
+func (r *Room) LetGo() {
+	sh, _ := r.hall.shard(r.id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r.refs--
+}
+
 // countRoom counts a room that goes live, or goes, unless nobody can be in it.
 func (h *Hall) countRoom(id string, n int64) {
 	if id != chat.Everywhere {
@@ -307,9 +326,7 @@ func (r *Room) Release() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r.refs--
-	if r.refs == 0 {
-		r.emptySince = r.hall.coarse.Load()
-	}
+	r.emptySince = r.hall.coarse.Load()
 }
 
 // Lookup is the room if it is live, else nil. Who asks holds it no longer than a call takes.

@@ -68,7 +68,7 @@ type Room struct {
 
 	// Guarded by hallShard.mu.
 	refs       int
-	emptySince int64 // hall.coarse when refs fell to 0
+	emptySince int64 // hall.coarse at the last Release
 }
 
 // ID is the room's id.

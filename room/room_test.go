@@ -419,6 +419,37 @@ func TestHall_EmptyRoomLingersThenGoes(t *testing.T) {
 	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventMessages, Epoch: "e1", Seq: 1, Messages: []string{"{}"}}) // too late: nobody there
 }
 
+// TestHall_KeptRoomStays: nobody has to wait for the store in a room that is kept, and to be kept is no visit.
+func TestHall_KeptRoomStays(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	if f.hall.Keep("1") != nil {
+		t.Fatal("a room that is not there is kept")
+	}
+	r := f.open("1")
+	r.Release()
+	if f.hall.Keep("1") != r {
+		t.Fatal("a room that lingers is not kept")
+	}
+	f.hall.Tick(f.now.Add(time.Minute))
+	if again := f.open("1"); again != r || f.store.callsOf("SubscribeRoom") != 1 {
+		t.Errorf("a kept room was made anew: %d calls of SubscribeRoom; want 1", f.store.callsOf("SubscribeRoom"))
+	}
+	r.Release() // at a minute
+	f.hall.Tick(f.now.Add(time.Hour))
+	r.LetGo()
+	f.hall.Tick(f.now.Add(time.Hour))
+	if n := f.hall.Stats().Rooms; n != 0 {
+		t.Errorf("%d rooms are live; want none: nobody has visited it for an hour", n)
+	}
+	f.store.refuse("it")
+	unread := &Room{id: "2", hall: f.hall}
+	sh, _ := f.hall.shard("2")
+	sh.rooms["2"] = unread
+	if f.hall.Keep("2") != nil || unread.refs != 0 {
+		t.Errorf("a room that is not loaded is kept, by %d", unread.refs)
+	}
+}
+
 func TestHall_LogsOfQuietRoomsAreDropped(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"barrage/room"
 )
 
 // Bounds of the acceptor.
@@ -197,11 +199,15 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 		return
 	}
 	r, p := in.read(c, int(e.Config().Server.MaxHeaderBytes))
-	switch {
-	case r == nil:
+	if r == nil {
 		a.toHTTP(c.fd, p, nil)
-	case e.asksNobody(r):
+		return
+	}
+	rm := e.asksNobody(r)
+	switch {
+	case rm != nil:
 		a.admit(c, p, r)
+		rm.LetGo()
 	case a.asking.Add(1) > mostAsking:
 		a.asking.Add(-1)
 		a.toHTTP(c.fd, p, nil)
@@ -214,13 +220,16 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 	}
 }
 
-// asksNobody reports whether a handshake is let in, or refused, without a call that may wait: nothing is to be checked,
-// the room is there, and its user has not been here before.
-func (e *Edge) asksNobody(r *http.Request) bool {
+// asksNobody is the room of a handshake that is let in, or refused, without a call that may wait: nothing is to be
+// checked, the room is there, and its user has not been here before; else nil. The room stays until LetGo.
+func (e *Edge) asksNobody(r *http.Request) *room.Room {
 	cfg := e.Config()
 	id, ok := roomAt(r.URL.Path)
 	ok = ok && r.URL.RawPath == "" // else a slash may be part of an id, and the room another one
-	return ok && !cfg.Auth.checks() && cfg.AutoJoin && e.Guard.set.Load().hook == nil && e.Hall.Loaded(id) && !r.URL.Query().Has("since")
+	if !ok || cfg.Auth.checks() || !cfg.AutoJoin || e.Guard.set.Load().hook != nil || r.URL.Query().Has("since") {
+		return nil
+	}
+	return e.Hall.Keep(id)
 }
 
 // admit serves a handshake, and leaves what is no session then to net/http.

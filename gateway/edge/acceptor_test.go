@@ -2,9 +2,17 @@ package edge
 
 import (
 	"errors"
+	"log/slog"
 	"net"
+	"net/http"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"barrage/redisx"
+	"barrage/room"
 )
 
 // resetFD is the descriptor of an accepted connection that its client has reset.
@@ -52,5 +60,63 @@ func TestAcceptor_KeepsResetsFromNetHTTP(t *testing.T) {
 		_ = c.Close()
 		t.Errorf("net/http is given a connection from %v", c.RemoteAddr())
 	default:
+	}
+}
+
+// newAdmitting is an acceptor without a port, of an edge in whose room "r" nobody is, and what serves its handshakes.
+func newAdmitting(t *testing.T, log slog.Handler, serve http.HandlerFunc) *Acceptor {
+	t.Helper()
+	store := redisx.NewMemory(redisx.Limits{HistoryMessages: 10, HistoryTTL: time.Hour}, time.Now)
+	t.Cleanup(store.Close)
+	e := New(DefaultConfig(), store, slog.New(log))
+	e.Hall = room.New(room.DefaultConfig(), e.Hooks(func(*room.Room) {}), store, e.Log)
+	t.Cleanup(e.Hall.Close)
+	r, err := e.Hall.Open(t.Context(), "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Release()
+	return &Acceptor{edge: e, others: make(chan net.Conn, 1), done: make(chan struct{}), serve: serve}
+}
+
+// said is a connection on which a client has sent p.
+func said(t *testing.T, p string) accepted {
+	t.Helper()
+	ours, theirs, client, _ := connected(t)
+	if _, err := syscall.Write(theirs, []byte(p)); err != nil {
+		t.Fatal(err)
+	}
+	in := []unix.PollFd{{Fd: int32(ours), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(in, -1); err == nil {
+			break
+		} else if !errors.Is(err, syscall.EINTR) {
+			t.Fatal(err)
+		}
+	}
+	fd, err := unix.FcntlInt(uintptr(ours), unix.F_DUPFD_CLOEXEC, 0) // which the acceptor closes
+	if err != nil {
+		t.Fatal(err)
+	}
+	return accepted{fd, client}
+}
+
+// TestAcceptor_TheRoomStays: a handshake that is served where it was accepted finds its room loaded, though the hall
+// would let that go just now. Else nobody would be accepted until the store has answered.
+func TestAcceptor_TheRoomStays(t *testing.T) {
+	var a *Acceptor
+	served, live := false, false
+	a = newAdmitting(t, slog.DiscardHandler, func(w http.ResponseWriter, _ *http.Request) {
+		served = true
+		a.edge.Hall.Tick(time.Now().Add(time.Hour))
+		live = a.edge.Hall.Live("r")
+	})
+	a.first(t.Context(), said(t, plainHandshake), newRequestReader())
+	_ = (<-a.others).Close() // it became no session
+	if !served || !live {
+		t.Errorf("served where it was accepted: %v, in a live room: %v; want both", served, live)
+	}
+	if a.edge.Hall.Tick(time.Now().Add(2 * time.Hour)); a.edge.Hall.Live("r") {
+		t.Error("the room stays for good")
 	}
 }
