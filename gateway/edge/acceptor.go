@@ -247,9 +247,10 @@ func (a *Acceptor) admit(c accepted, p []byte, r *http.Request) {
 	if d.taken {
 		a.direct.Add(1)
 		a.edge.Plain.Passed(c.peer.Addr())
-	} else {
-		a.toHTTP(c.fd, p, d)
+		return
 	}
+	d.taken = true // whatever happens, toHTTP closes it
+	a.toHTTP(c.fd, p, d)
 }
 
 // doorway is what answers to a handshake that net/http has not seen are written to. It keeps none: net/http says them,
@@ -257,7 +258,7 @@ func (a *Acceptor) admit(c accepted, p []byte, r *http.Request) {
 type doorway struct {
 	fd      int
 	header  http.Header
-	taken   bool     // the connection is a session's
+	taken   bool     // the connection is a session's, or toHTTP's
 	refused *Refusal // see LeftToHTTP
 }
 

@@ -1,10 +1,12 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -118,5 +120,42 @@ func TestAcceptor_TheRoomStays(t *testing.T) {
 	}
 	if a.edge.Hall.Tick(time.Now().Add(2 * time.Hour)); a.edge.Hall.Live("r") {
 		t.Error("the room stays for good")
+	}
+}
+
+// opening is a log whose lines open a file under the number fd, or the next one that is free: file.
+type opening struct {
+	slog.Handler
+
+	null     *os.File
+	fd, file int
+}
+
+func (o *opening) Enabled(context.Context, slog.Level) bool { return true }
+
+func (o *opening) Handle(context.Context, slog.Record) (err error) {
+	o.file, err = unix.FcntlInt(o.null.Fd(), unix.F_DUPFD_CLOEXEC, o.fd)
+	return err
+}
+
+// TestAcceptor_ClosesOnce: whatever goes wrong behind a handshake, its descriptor is closed once. The number may be
+// somebody else's by then.
+func TestAcceptor_ClosesOnce(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = null.Close() }()
+	log := &opening{Handler: slog.DiscardHandler, null: null}
+	a := newAdmitting(t, log, func(http.ResponseWriter, *http.Request) {})
+	close(a.others) // so that toHTTP panics
+	c := said(t, plainHandshake)
+	log.fd = c.fd
+	a.first(t.Context(), c, newRequestReader())
+	if log.file != c.fd {
+		t.Fatalf("the descriptor %d is not free when the panic is noted, %d is", c.fd, log.file)
+	}
+	if err := syscall.Close(c.fd); err != nil {
+		t.Errorf("the next file under the number was closed, too: %v", err)
 	}
 }
