@@ -46,15 +46,18 @@ export function whole(n: unknown, least: number): n is number {
   return Number.isSafeInteger(n) && (n as number) >= least;
 }
 
-/** maxIdBytes bounds the id of a send, kinds are those of its kinds (the protocol's). */
-const maxIdBytes = 64;
+/** maxIdBytes bounds the ids of rooms and users, in bytes (the server's). */
+export const maxIdBytes = 128;
+
+/** maxSendId bounds the id of a send, in bytes; kinds are those of its kinds (the protocol's). */
+const maxSendId = 64;
 const kinds = /^[\w.-]{1,32}$/;
 
 /** flawOfSend says what is wrong with a send, whoever calls it; "" for nothing. */
 export function flawOfSend(body: unknown, options: unknown): string {
   if (typeof body !== "string") return `the body is no string but ${body === null ? "null" : typeof body}`;
   if (typeof options !== "object" || options === null) return `the options are no object but ${shown(options)}`;
-  const { id, kind, ext, timeoutMs } = options as Record<string, unknown>, why = id === undefined ? "" : flaw(id, maxIdBytes);
+  const { id, kind, ext, timeoutMs } = options as Record<string, unknown>, why = id === undefined ? "" : flaw(id, maxSendId);
   if (why) return `the id ${why}`;
   if (typeof id === "string" && id.startsWith("~")) return `ids that begin with "~" are the nodes' own`;
   if (kind !== undefined && !(typeof kind === "string" && kinds.test(kind))) return `kind is ${shown(kind, json)}, want 1 to 32 of a-z A-Z 0-9 . _ -`;

@@ -1,14 +1,13 @@
 // What a moderator asks for, checked before it goes out.
 
-import { flaw, shown, whole } from "./check.js";
+import { flaw, maxIdBytes, shown, whole } from "./check.js";
 import type { Moderation } from "./types.js";
 
 /** forGood is the end of what does not end: of a ban or of a mute, in ms since 1970 (the protocol's). */
 export const forGood = 253_402_300_799_000;
 
-/** maxReason bounds a reason, in characters; maxIdBytes the id of a user (the server's). */
+/** maxReason bounds a reason, in characters (the server's). */
 const maxReason = 200;
-const maxIdBytes = 128;
 
 /** flawOf says what is wrong with a Moderation; "" for nothing. What a verb needs, and who may say it, the server knows. */
 export function flawOf(op: Moderation): string {

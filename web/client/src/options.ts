@@ -1,12 +1,9 @@
 // The options of a Room, checked once. What is wrong is said where the Room is made: later
 // it would look like a network that fails.
 
-import { flaw, invalid, json, shown } from "./check.js";
+import { flaw, invalid, json, maxIdBytes, shown } from "./check.js";
 import { checkToken } from "./token.js";
 import type { FetchLike, GetToken, RoomOptions, WebSocketClass } from "./types.js";
-
-/** maxIdBytes bounds the ids of rooms and users (the server's). */
-const maxIdBytes = 128;
 
 /** Settings are the options with what they leave out. */
 export interface Settings {

@@ -201,6 +201,3 @@ export interface Socket {
 export interface Done {
   readonly n: number;
 }
-
-/** forGood is the end of a measure that has none, in Unix ms. */
-export const forGood = 253402300799000;

@@ -1,9 +1,10 @@
 // The modes of a room, what is in force about users, announcements.
 
+import { forGood } from "../../client/src/moderation.js";
 import { tame } from "../../client/src/show/tame.js";
 import { fullTime, time } from "../src/dom.js";
 import { ask, type Acts } from "./acts.js";
-import { type Api, forGood, type Measure, type Modes, type Order, part, wordsOf } from "./api.js";
+import { type Api, type Measure, type Modes, type Order, part, wordsOf } from "./api.js";
 import { $, button, element, note, own, renew } from "./dom.js";
 import { t, type Text } from "./texts.js";
 

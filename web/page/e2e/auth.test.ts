@@ -65,6 +65,16 @@ test("a guest watches what users say, and writes once logged in", async () => {
   await Promise.all([mia, guest].map((page) => page.context().close()));
 });
 
+test("a room and a name may have 128 bytes each, as the server has it, and no more", async () => {
+  const name = "猫".repeat(42), mia = await join("r".repeat(128), name);
+  assert.equal(await mia.textContent("#me"), name);
+  await mia.context().close();
+  const page = await pages.open(`${node.url}?room=${"r".repeat(129)}`);
+  await page.click("#watch");
+  await page.locator("#why", { hasText: "Room and name take at most 128 bytes, and not only dots." }).waitFor();
+  await page.context().close();
+});
+
 test("where guests are off the door says so", async () => {
   const closed = await Node.start(undefined, { BARRAGE_AUTH_MODE: "redis", BARRAGE_AUTH_GUESTS: "off" });
   ends.push(() => closed.kill());

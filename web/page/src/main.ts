@@ -1,5 +1,6 @@
 // The page: language, colours, the door, and a session behind it.
 
+import { flaw, maxIdBytes } from "../../client/src/check.js";
 import { Room } from "../../client/src/index.js";
 import { isolated, tame } from "../../client/src/show/tame.js";
 import { Demo } from "./demo.js";
@@ -34,7 +35,7 @@ let stay: Stay | undefined;
 
 /** idOk says whether the server takes this as a room or a user. */
 function idOk(id: string): boolean {
-  return !/^\.*$|\p{Cc}/u.test(id) && new TextEncoder().encode(id).length <= 64;
+  return !flaw(id, maxIdBytes) && !/^\.+$/.test(id);
 }
 
 /** enter enters a room by a login, or by a token; "" is that of a guest. */
@@ -141,7 +142,7 @@ function open(why = "", secret = false): void {
 function comeIn(name: string): boolean {
   const room = field("room").value.trim().toWellFormed();
   if (!idOk(room) || (name && !idOk(name))) {
-    $("why").textContent = t("badId");
+    $("why").textContent = t("badId", { most: maxIdBytes });
     return false;
   }
   query.delete("demo");

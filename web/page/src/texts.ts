@@ -57,7 +57,7 @@ const en = {
   cancel: "Cancel",
   change: "Change room or name",
   changeFrom: "{me}: change room or name",
-  badId: "Room and name take at most 64 bytes, and not only dots.",
+  badId: "Room and name take at most {most} bytes, and not only dots.",
   loginFailed: "Login failed: {why}.",
   wrongPassword: "wrong name or password",
 
@@ -289,7 +289,7 @@ const zh: Record<Text, string> = {
   cancel: "取消",
   change: "更换房间或名字",
   changeFrom: "{me}：更换房间或名字",
-  badId: "房间和名字最多 64 字节，且不能只有点。",
+  badId: "房间和名字最多 {most} 字节，且不能只有点。",
   loginFailed: "登录失败：{why}。",
   wrongPassword: "名字或密码不对",
 
