@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"barrage/internal/chat"
 )
 
 // This file keeps one message's ext from costing others the batch that it comes in: what
@@ -91,9 +93,6 @@ func surrogateAt(text []byte) byte {
 	return 0
 }
 
-// maxReference is how many bytes the id of a user or of a message has at most.
-const maxReference = 128
-
 // RewriteExt returns ext, which CheckSend has passed, with what rewrite makes of each text in
 // it: the keys of objects, and the strings, but ids by which ext names a user or another
 // message (docs/protocol.md, Answers and mentions). Where texts do not become longer, neither
@@ -147,7 +146,7 @@ func refers(outer, inner string, listed bool, text string) bool {
 	default:
 		return false
 	}
-	return len(text) <= maxReference && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
+	return len(text) <= chat.MaxID && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
 // endOfString is where the string ends that begins at a place of text, which is JSON.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"barrage/internal/chat"
 )
 
 func TestCheckExt(t *testing.T) {
@@ -126,7 +128,7 @@ func FuzzRewriteExt(f *testing.F) {
 		}
 		for i := range was {
 			want := was[i]
-			if said, ok := want.(string); ok && (now[i] != said || len(said) > maxReference) {
+			if said, ok := want.(string); ok && (now[i] != said || len(said) > chat.MaxID) {
 				want = starred(said)
 			}
 			if now[i] != want {

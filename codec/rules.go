@@ -211,8 +211,6 @@ func ApplyRules(r *chat.Rules, c *chat.RulesChange) {
 const (
 	// MaxModeTime bounds what is counted in ms or s, in ms: six hours, the longest slow mode that people know (Discord).
 	MaxModeTime = 6 * 60 * 60 * 1000
-	maxTags     = 16
-	maxTagBytes = 64
 	// maxLevel bounds min_level: sites count to a hundred, and some to many more.
 	maxLevel = 1_000_000
 )
@@ -244,12 +242,12 @@ func SetMode(m *chat.Modes, name, value string) error {
 		word(string(set.Who), "all tagged mods")
 	case "tags":
 		set.Tags = nil
-		if err = strict.UnmarshalFromString(value, &set.Tags); err == nil && len(set.Tags) > maxTags {
-			err = fmt.Errorf("there are %d of them, at most %d are allowed", len(set.Tags), maxTags)
+		if err = strict.UnmarshalFromString(value, &set.Tags); err == nil && len(set.Tags) > chat.MaxTags {
+			err = fmt.Errorf("there are %d of them, at most %d are allowed", len(set.Tags), chat.MaxTags)
 		}
 		for _, tag := range set.Tags {
-			if tag == "" || len(tag) > maxTagBytes {
-				err = fmt.Errorf("one has %d bytes, 1 to %d are allowed", len(tag), maxTagBytes)
+			if tag == "" || len(tag) > chat.MaxTag {
+				err = fmt.Errorf("one has %d bytes, 1 to %d are allowed", len(tag), chat.MaxTag)
 			}
 		}
 	case "min_level":

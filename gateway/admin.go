@@ -142,7 +142,7 @@ func (s *Server) loadKeys() (*keys.Keys, error) {
 // administer serves an operation of the admin port, which answers where it refuses nothing.
 func administer(do func(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), edge.APITimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), chat.CallTimeout)
 		defer cancel()
 		if bad := do(ctx, w, r); bad != nil {
 			v1.WriteProblem(w, bad)
@@ -163,7 +163,7 @@ func (s adminPort) revokeUser(ctx context.Context, w http.ResponseWriter, r *htt
 // need not remember it.
 func (s adminPort) revokeToken(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	id, end := r.PathValue("id"), s.edge.Times.Now().Add(chat.RevokedLife)
-	if bad := edge.CheckText("id", id, edge.MaxIDBytes); bad != nil {
+	if bad := edge.CheckText("id", id, chat.MaxID); bad != nil {
 		return bad
 	}
 	if text := r.URL.Query().Get("until"); text != "" {
@@ -190,7 +190,7 @@ func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.Ent
 }
 
 // deadAfter is after how long without a delivery a node is to be started again: six looks of the check that finds a
-// lane stuck, and what systemd's unit has.
+// lane stuck, and WatchdogSec of systemd's unit.
 const deadAfter = 30 * time.Second
 
 // alive says whether the process does its work, whatever its surroundings do: nil, or why not.

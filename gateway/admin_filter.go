@@ -98,9 +98,6 @@ func (s adminPort) filterTest(_ context.Context, w http.ResponseWriter, r *http.
 	return nil
 }
 
-// maxTerms bounds the text of a list in the store, in bytes.
-const maxTerms = 1 << 20
-
 // aboutList is a call about a list of the store.
 type aboutList func(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal
 
@@ -118,7 +115,7 @@ func ofList(do aboutList) func(context.Context, http.ResponseWriter, *http.Reque
 // putTerms serves PUT /v1/admin/filter/lists/{name}: the body is the list. It is written where a filter can be made of
 // it, and every node goes by it within a second.
 func (s adminPort) putTerms(ctx context.Context, w http.ResponseWriter, r *http.Request, name string) *edge.Refusal {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTerms))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, chat.MaxTerms))
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		return edge.Refuse(http.StatusRequestEntityTooLarge, "the list has more than %d bytes", tooBig.Limit)
 	}

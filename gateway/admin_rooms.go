@@ -260,7 +260,7 @@ func (s adminPort) export(w http.ResponseWriter, r *http.Request) {
 
 // exportPage reads the messages behind a number.
 func (s adminPort) exportPage(ctx context.Context, id string, after uint64) (page chat.History, bad *edge.Refusal) {
-	ctx, cancel := context.WithTimeout(ctx, edge.APITimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	h, err := s.store.Page(ctx, id, 0, after, exportPage)
 	if err != nil {

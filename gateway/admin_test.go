@@ -205,4 +205,8 @@ func TestAlive(t *testing.T) {
 			t.Errorf("%v without a delivery: %v; want that it is dead: %v", since, err, dead)
 		}
 	}
+	unit, err := os.ReadFile("../deploy/systemd/barrage.service")
+	if want := "WatchdogSec=" + deadAfter.String() + "\n"; err != nil || !strings.Contains(string(unit), want) {
+		t.Errorf("%v; systemd's unit has to say %q, so that it and Kubernetes start a node again after the same time", err, want)
+	}
 }

@@ -22,7 +22,7 @@
 //
 //	name           how many       started by  ended by  may block on
 //	accept         1 per port     Start       Drain     accept(2); on the public port what edge's acceptors leave
-//	handshake/API  1 per request  net/http    its end   the store, bounded by edge.APITimeout
+//	handshake/API  1 per request  net/http    its end   the store, bounded by chat.CallTimeout
 //	expel          1 if private   Start       Close     a timer; the store
 //	shutdown       1              Drain       its ctx   connections of net/http that are at work
 //

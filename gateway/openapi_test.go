@@ -442,7 +442,7 @@ func TestOpenAPI_Bounds(t *testing.T) {
 	}
 	f("kind of a send", schemas["Send"].Value.Properties["kind"].Value.MaxLength, codec.MaxKind)
 	f("messages of a page", schemas["History"].Value.Properties["messages"].Value.MaxItems, pageMost)
-	f("user_id", schemas["Login"].Value.Properties["user_id"].Value.MaxLength, edge.MaxIDBytes)
+	f("user_id", schemas["Login"].Value.Properties["user_id"].Value.MaxLength, chat.MaxID)
 	f("password", schemas["Login"].Value.Properties["password"].Value.MaxLength, edge.MaxPasswordBytes)
-	f("room", doc.Components.Parameters["Room"].Value.Schema.Value.MaxLength, edge.MaxIDBytes)
+	f("room", doc.Components.Parameters["Room"].Value.Schema.Value.MaxLength, chat.MaxID)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	v1 "barrage/gateway/v1"
+	"barrage/room"
 )
 
 // TestPublish: servers put messages of any user and kind into a room, past its rules and storms, once each.
@@ -45,8 +46,8 @@ func TestPublish(t *testing.T) {
 	if again := publish(gift); again[0] != got[0] {
 		t.Errorf("the same again: %+v; want %+v", again[0], got[0])
 	}
-	many := strings.Repeat(`{"id":"m%d","user_id":"u","body":"x"},`, v1.MostPublished)
-	args := make([]any, v1.MostPublished)
+	many := strings.Repeat(`{"id":"m%d","user_id":"u","body":"x"},`, room.BatchMessages)
+	args := make([]any, room.BatchMessages)
 	for i := range args {
 		args[i] = i
 	}
@@ -57,13 +58,13 @@ func TestPublish(t *testing.T) {
 	}
 	for body, why := range map[string]string{
 		`{"messages":[]}`: "want 1 to 100",
-		`{"messages":[` + strings.TrimSuffix(strings.Repeat(`{},`, v1.MostPublished+1), ",") + `]}`: "want 1 to 100",
-		`{"messages":[{"user_id":"u","body":"x"}]}`:                                                 "id has 0 bytes",
-		`{"messages":[{"id":"1","body":"x"}]}`:                                                      "user_id is missing",
-		`{"messages":[{"id":"1","user_id":"u"},{"id":"1","user_id":"v"}]}`:                          "as of another message",
-		`{"messages":[{"id":"1","user_id":"u","kind":"System"}]}`:                                   "kind",
-		`{"messages":[{"id":"1","user_id":"u","user":[1]}]}`:                                        "user is no object",
-		`{"messages":[{"id":"1","user_id":"u","user":{"a":"` + strings.Repeat("x", 1100) + `"}}]}`:  "user is no object",
+		`{"messages":[` + strings.TrimSuffix(strings.Repeat(`{},`, room.BatchMessages+1), ",") + `]}`: "want 1 to 100",
+		`{"messages":[{"user_id":"u","body":"x"}]}`:                                                   "id has 0 bytes",
+		`{"messages":[{"id":"1","body":"x"}]}`:                                                        "user_id is missing",
+		`{"messages":[{"id":"1","user_id":"u"},{"id":"1","user_id":"v"}]}`:                            "as of another message",
+		`{"messages":[{"id":"1","user_id":"u","kind":"System"}]}`:                                     "kind",
+		`{"messages":[{"id":"1","user_id":"u","user":[1]}]}`:                                          "user is no object",
+		`{"messages":[{"id":"1","user_id":"u","user":{"a":"` + strings.Repeat("x", 1100) + `"}}]}`:    "user is no object",
 		`{`: "no JSON",
 	} {
 		if status, answer := callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/messages", "", body); status != 400 || !strings.Contains(answer, why) {

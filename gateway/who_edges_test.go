@@ -19,6 +19,7 @@ import (
 	"barrage/gateway/edge"
 	"barrage/gateway/keys"
 	"barrage/gateway/pass"
+	"barrage/internal/chat"
 )
 
 // With room.open: granted no way leads into a room that the token does not name, nor to its newest message on a list.
@@ -281,7 +282,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 	t.Cleanup(hook.Close)
 	s := newServerV1(t, func(c *setup) {
 		signs(c)
-		c.Auth.Mode, c.Auth.ConnectURL, c.Auth.ConnectTimeout = []string{edge.AuthJWT, edge.AuthHook}, hook.URL, edge.APITimeout
+		c.Auth.Mode, c.Auth.ConnectURL, c.Auth.ConnectTimeout = []string{edge.AuthJWT, edge.AuthHook}, hook.URL, chat.CallTimeout
 	})
 	var waiting []*native
 	for i := range askers + 3 {

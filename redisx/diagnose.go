@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"barrage/internal/chat"
 )
 
 // This file says whether a Redis is fit for nodes, and how to mend what is not: for "barrage doctor".
@@ -38,7 +40,7 @@ const (
 	// skewWarn is by how much clocks of a node and Redis may differ before newcomers in an outage see it, see
 	// ARCHITECTURE.md; by skewFail messages come twice.
 	skewWarn = time.Second
-	skewFail = 2 * time.Minute
+	skewFail = chat.IDLife
 	// full is how much of something bounded may be used, in percent.
 	full = 80
 )

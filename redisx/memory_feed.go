@@ -195,9 +195,6 @@ func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
 	}
 }
 
-// stormOver is after how many seconds without a message a storm is over.
-const stormOver = 3
-
 // MoveFeed moves a bookmark.
 func (m *Memory) MoveFeed(_ context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error {
 	s := m.shard(room)

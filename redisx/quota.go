@@ -21,10 +21,13 @@ func quotaOf(q chat.Quota) (every, low, burst float64) {
 	return every, low, max(every*float64(q.Burst), low)
 }
 
+// stormOver is after how many seconds without a message a storm is over.
+const stormOver = 3
+
 // quotaSettings are a quota as the scripts want it.
 func quotaSettings(q chat.Quota) string {
 	every, low, burst := quotaOf(q)
-	return fmt.Sprintf("%.6f, %.6f, %.6f, %d, %d", every, low, burst, chat.ShiftTime.Milliseconds(), chat.StormFalls)
+	return fmt.Sprintf("%.6f, %.6f, %.6f, %d, %d, %d", every, low, burst, chat.ShiftTime.Milliseconds(), chat.StormFalls, stormOver)
 }
 
 // memoryQuota is what a room has used of its quota. The zero value: nothing.

@@ -118,7 +118,7 @@ local answerBytes, pageBytes = %d, %d -- of messages in one answer of Since and 
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
 local rulesKept, rulesLife, heldLife = %d, '%s', %s -- measures of a room; life of its rules, of a held message, in ms
-local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls = %s -- see quotaOf, chat.ShiftTime, chat.StormFalls
+local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls, stormOver = %s -- see quotaOf, chat.ShiftTime, chat.StormFalls
 `, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL+tsBucket), millis(limits.HistoryTTL+metaGrace),
 		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, pageBytes,
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,

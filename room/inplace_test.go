@@ -236,11 +236,11 @@ func TestInPlace_AFloodIsHandedOver(t *testing.T) {
 		if err := r.Post(poller, "u", "x", f.now); err != nil {
 			t.Fatal(err)
 		}
-		if r.outbox.size() == batchMessages {
+		if r.outbox.size() == BatchMessages {
 			f.settle()
 		}
 	}
-	if got := f.store.callsOf("Publish"); got > most+flood/batchMessages {
+	if got := f.store.callsOf("Publish"); got > most+flood/BatchMessages {
 		t.Errorf("%d messages came to the store in %d calls; want one a message for a millisecond, %d, and then batches", flood, got, most)
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"barrage/internal/pace"
 )
 
-// Bounds of one batch to the store: as many messages as cost Redis least per
-// message (bench/results/redis.txt: 2.7 µs in batches of 50, 16.7 µs alone), far below the 8,000
+// BatchMessages is how many messages one batch to the store has at most, and one call of a server. They cost Redis
+// least then (bench/results/redis.txt: 2.7 µs a message in batches of 50, 16.7 µs alone), and are far below the 8,000
 // arguments that a script may unpack.
-const (
-	batchMessages = 100
-	batchBytes    = 64 << 10
-)
+const BatchMessages = 100
+
+// batchBytes bounds the messages of a batch, but for the first, in bytes.
+const batchBytes = 64 << 10
 
 // ErrBusy is returned by [Room.Post] when too many messages wait for the store, in the
 // room or on the node.
@@ -250,7 +250,7 @@ func (o *outbox) cut(now int64, authorized bool, name func() string) {
 		return
 	}
 	n, size := 0, 0
-	for n < len(o.waiting) && n < batchMessages {
+	for n < len(o.waiting) && n < BatchMessages {
 		size += o.waiting[n].draft.Size()
 		if n > 0 && size > batchBytes {
 			break

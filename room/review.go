@@ -37,7 +37,7 @@ func (r *Room) lingersLocked() bool {
 	if r.outbox.reviewing {
 		return true
 	}
-	if !r.reviewsLocked() || r.outbox.flight.open > 0 || len(r.outbox.waiting) >= batchMessages {
+	if !r.reviewsLocked() || r.outbox.flight.open > 0 || len(r.outbox.waiting) >= BatchMessages {
 		return false
 	}
 	if !r.lingers {

@@ -144,16 +144,16 @@ func TestReview_NewUsers(t *testing.T) {
 func TestReview_Full(t *testing.T) {
 	a := &asked{}
 	f, r, _ := reviewing(t, a, `"all"`)
-	for i := range batchMessages + 5 {
+	for i := range BatchMessages + 5 {
 		f.says(r, &mailbag{}, fmt.Sprint("u", i), fmt.Sprint(i), "x")
 	}
 	for f.work() {
 	}
-	if len(a.batches) == 0 || len(a.batches[0]) != batchMessages {
-		t.Errorf("asked about %d batches; want one of %d first, at once", len(a.batches), batchMessages)
+	if len(a.batches) == 0 || len(a.batches[0]) != BatchMessages {
+		t.Errorf("asked about %d batches; want one of %d first, at once", len(a.batches), BatchMessages)
 	}
 	f.settle()
-	if n := len(f.store.stored()); n != batchMessages+5 {
+	if n := len(f.store.stored()); n != BatchMessages+5 {
 		t.Errorf("%d stored; want all", n)
 	}
 }
@@ -375,7 +375,7 @@ func BenchmarkPost_Review(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				f.post(r, "x")
-				if r.outbox.size() == batchMessages {
+				if r.outbox.size() == BatchMessages {
 					f.settle()
 				}
 			}

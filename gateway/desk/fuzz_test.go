@@ -29,8 +29,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		now := time.UnixMilli(1_700_000_000_000)
-		if !slices.Contains(words, v.Verb) || utf8.RuneCountInString(v.Reason) > chat.MaxReason || len(v.UserID) > maxUser && !slices.Contains(others, v.Verb) ||
-			len(v.ID) > maxID || len(v.Epoch) > codec.MaxEpoch || v.until(now) < now.UnixMilli() || v.until(now) > chat.ForGood {
+		if !slices.Contains(words, v.Verb) || utf8.RuneCountInString(v.Reason) > chat.MaxReason || len(v.UserID) > chat.MaxID && !slices.Contains(others, v.Verb) ||
+			len(v.ID) > codec.MaxSendID || len(v.Epoch) > codec.MaxEpoch || v.until(now) < now.UnixMilli() || v.until(now) > chat.ForGood {
 			t.Errorf("%q is taken: %+v", text, v)
 		}
 		if v.Verb == "announce" && (v.Body == "" || len(v.Body) > maxBody || len(v.Ext) > codec.MaxExt) {

@@ -56,12 +56,6 @@ func Parse(text []byte) (Verb, *Refused) {
 // kickFor is how long a kick keeps somebody out who does not say: long enough that they notice.
 const kickFor = time.Minute
 
-// maxUser bounds a user id, in bytes: it is edge.MaxIDBytes.
-const maxUser = 128
-
-// maxID bounds the id of an op, in bytes, as docs/protocol.md has it.
-const maxID = 64
-
 // maxBody bounds an announcement, in bytes: it stands above a room.
 const maxBody = 4 << 10
 
@@ -82,8 +76,8 @@ func (v *Verb) check() *Refused {
 	if v.ForMS < 0 {
 		return bad("for_ms is %d, want 0 or more", v.ForMS)
 	}
-	if len(v.ID) > maxID {
-		return bad("id has %d bytes, at most %d are allowed", len(v.ID), maxID)
+	if len(v.ID) > codec.MaxSendID {
+		return bad("id has %d bytes, at most %d are allowed", len(v.ID), codec.MaxSendID)
 	}
 	if len(v.Epoch) > codec.MaxEpoch {
 		return bad("epoch has %d bytes, at most %d are allowed", len(v.Epoch), codec.MaxEpoch)
@@ -123,8 +117,8 @@ func (v *Verb) checkTarget() *Refused {
 	case prefix == (v.UserID != ""):
 		return bad("%s wants user_id, or address where it is a ban, and one of them", v.Verb)
 	}
-	if len(v.UserID) > maxUser || strings.ContainsFunc(v.UserID, unicode.IsControl) {
-		return bad("user_id has %d bytes, at most %d and no control characters are allowed", len(v.UserID), maxUser)
+	if len(v.UserID) > chat.MaxID || strings.ContainsFunc(v.UserID, unicode.IsControl) {
+		return bad("user_id has %d bytes, at most %d and no control characters are allowed", len(v.UserID), chat.MaxID)
 	}
 	if prefix {
 		p, ok := parsePrefix(v.Address)

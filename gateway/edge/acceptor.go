@@ -213,7 +213,7 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 		a.toHTTP(c.fd, p, nil)
 	default:
 		p = append([]byte(nil), p...)
-		a.workers.Go(func() { // ends with its answers, which have APITimeout and ctx
+		a.workers.Go(func() { // ends with its answers, which have chat.CallTimeout and ctx
 			defer a.asking.Add(-1)
 			a.admit(c, p, r.WithContext(ctx))
 		})

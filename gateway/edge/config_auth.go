@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"barrage/gateway/pass"
+	"barrage/internal/chat"
 	"barrage/internal/signed"
 )
 
@@ -148,8 +149,8 @@ func (c AuthConfig) Validate() error {
 			bad("hook_secret: %w", err)
 		}
 	}
-	if c.ConnectTimeout < 10*time.Millisecond || c.ConnectTimeout > APITimeout {
-		bad("connect_timeout: %v is not within 10ms and %v", c.ConnectTimeout, APITimeout)
+	if c.ConnectTimeout < 10*time.Millisecond || c.ConnectTimeout > chat.CallTimeout {
+		bad("connect_timeout: %v is not within 10ms and %v", c.ConnectTimeout, chat.CallTimeout)
 	}
 	if c.ConnectCache < 0 || c.ConnectCache > time.Hour {
 		bad("connect_cache: %v is not within 0 (= none) and 1h", c.ConnectCache)

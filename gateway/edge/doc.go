@@ -13,18 +13,18 @@
 //	name           how many          started by  ended by       may block on
 //	poller         Server.Pollers    Run         CutOff         epoll_wait(2); never on I/O, nor on Redis
 //	acceptor       Server.Pollers    Accept      Drain, Close   the listener; a timer where no descriptor is left
-//	asking         1,024 at most     acceptor    their answers  the store and hooks, bounded by APITimeout and ctx
+//	asking         1,024 at most     acceptor    their answers  the store and hooks, bounded by chat.CallTimeout and ctx
 //	closer         0 or 1            nbio        empty list     locks only
 //	session check  1                 Run         ctx            a timer
-//	joins          1                 Run         ctx            the store, bounded by APITimeout
-//	words          1                 Run         ctx            the store, bounded by APITimeout; builds filters
+//	joins          1                 Run         ctx            the store, bounded by chat.CallTimeout
+//	words          1                 Run         ctx            the store, bounded by chat.CallTimeout; builds filters
 //	order          1                 Run         ctx            locks only
 //	step aside     0 or 1            Exit        its work, ctx  a timer
 //	rebalance      0 or 1            Exit        its work, ctx  a timer
 //	hook calls     64 at most        pass.Hook   their answers  the network, bounded by auth.connect_timeout
 //	retired hook   1 a Reload        Reload      its calls      the answers to them, bounded by auth.connect_timeout
 //	key refresher  1 with JWKS       Run         ctx            a timer; the network, bounded by its own time
-//	token watcher  1 with tokens     Run         ctx            a timer; the store, bounded by APITimeout
+//	token watcher  1 with tokens     Run         ctx            a timer; the store, bounded by chat.CallTimeout
 //
 // Locks, in the order they may be taken; locks of package room follow:
 //

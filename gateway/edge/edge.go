@@ -19,9 +19,6 @@ import (
 	"barrage/room"
 )
 
-// APITimeout bounds what one HTTP call or handshake may wait for the store.
-const APITimeout = 5 * time.Second
-
 // Store is what the edge needs of the state that all nodes share.
 type Store interface {
 	// SetToken makes token one of the user's; it may replace another one.

@@ -14,11 +14,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// MaxIDBytes bounds room and user ids, MaxPasswordBytes passwords.
-const (
-	MaxIDBytes       = 128
-	MaxPasswordBytes = 512
-)
+// MaxPasswordBytes bounds passwords.
+const MaxPasswordBytes = 512
 
 // MaxFormBytes bounds the body of an API call.
 const MaxFormBytes = 64 << 10
@@ -34,7 +31,7 @@ const reservedIDs = "__"
 // another by what cannot be seen: an id is text as PRECIS has it for passwords (RFC 8265 section 4, OpaqueString: any
 // script, spaces and symbols, nothing invisible), in its normal form. Letters keep their case, as on original nodes.
 func CheckID(name, id string) *Refusal {
-	if bad := CheckText(name, id, MaxIDBytes); bad != nil {
+	if bad := CheckText(name, id, chat.MaxID); bad != nil {
 		return bad
 	}
 	if strings.HasPrefix(id, reservedIDs) {

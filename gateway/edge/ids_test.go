@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"barrage/internal/chat"
 )
 
 func TestCheckID_EveryRule(t *testing.T) {
@@ -16,7 +18,7 @@ func TestCheckID_EveryRule(t *testing.T) {
 	}
 	f("7", "")
 	f("用户 7/{a}?", "")
-	f(strings.Repeat("x", MaxIDBytes), "")
+	f(strings.Repeat("x", chat.MaxID), "")
 	f("张三", "")
 	f("José", "")
 	f("🎉", "")
@@ -30,7 +32,7 @@ func TestCheckID_EveryRule(t *testing.T) {
 	for _, twin := range []string{"al\u200bice", "alice\u200d", "\u202ealice", "al\u00adice", "alice\ufe0f", "alice\u2066", "Jose\u0301", "a\u00a0b", "\u2060alice", "\U000e0061lice", "alice\u2800", "al\u2800ice", "alice\U0001d159", "\u0332alice", "\u3164"} {
 		f(twin, fmt.Sprintf("userId %q", twin)+invisible)
 	}
-	f(strings.Repeat("x", MaxIDBytes+1), "userId has 129 bytes, at most 128 are allowed")
+	f(strings.Repeat("x", chat.MaxID+1), "userId has 129 bytes, at most 128 are allowed")
 	f("a\nb", `userId "a\nb" has control characters or is not UTF-8`)
 	f("a\x7f", `userId "a\x7f" has control characters or is not UTF-8`)
 	f("\x00", `userId "\x00" has control characters or is not UTF-8`)

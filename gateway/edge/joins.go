@@ -208,7 +208,7 @@ func (j *Joins) write(ctx context.Context, batch []*queuedJoin) {
 
 // try writes those of a batch whose tokens count, where that is asked for.
 func (j *Joins) try(ctx context.Context, batch []*queuedJoin) error {
-	ctx, cancel := context.WithTimeout(ctx, APITimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	var creds []chat.Credential
 	for _, m := range batch {

@@ -106,7 +106,7 @@ func (w *Words) follow(ctx context.Context, named map[string]string) error {
 }
 
 func (w *Words) readStored(ctx context.Context, name string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, APITimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	text, err := w.store.ReadTerms(ctx, name)
 	if err == nil && text == "" {

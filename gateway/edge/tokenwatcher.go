@@ -222,7 +222,7 @@ func (r *TokenWatcher) check(ctx context.Context) error {
 	for _, c := range r.batch {
 		r.creds = append(r.creds, c.Rights().cred)
 	}
-	ctx, cancel := context.WithTimeout(ctx, APITimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	states, err := r.edge.store.CheckTokens(ctx, r.creds)
 	if err != nil {

@@ -73,7 +73,7 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 			e.Stats.Full.Add(1)
 			return e.full()
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), APITimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), chat.CallTimeout)
 		defer cancel()
 		bad = enter(ctx, &v)
 		if bad != nil {
@@ -112,7 +112,7 @@ func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (Visitor, *Re
 	if e.Sessions.Held() >= e.Sessions.Most() {
 		return e.full()
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), APITimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), chat.CallTimeout)
 	defer cancel()
 	return enter(ctx, &v)
 }

@@ -47,7 +47,7 @@ func (f *FastIM) open(do func(ctx context.Context, r *http.Request, p *params) e
 			f.refuse(w, r, bad)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), edge.APITimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), chat.CallTimeout)
 		defer cancel()
 		answer := do(ctx, r, p)
 		body := answer.encode()

@@ -5,7 +5,7 @@
 //
 //	name          how many       started by  ended by  may block on
 //	lists         1              Lists.Run   ctx       a timer, its kick
-//	list reloads  reloadWorkers  Lists.Run   ctx       the store, bounded by edge.APITimeout
+//	list reloads  reloadWorkers  Lists.Run   ctx       the store, bounded by chat.CallTimeout
 //
 // Locks, in the order they may be taken:
 //

@@ -82,7 +82,7 @@ func newLists(e *edge.Edge, store Store, every time.Duration) *Lists {
 // Run runs the pass and the reloads until ctx ends.
 func (l *Lists) Run(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { l.run(ctx) })
-	l.reloads.Run(ctx, wg, reloadWorkers, edge.APITimeout)
+	l.reloads.Run(ctx, wg, reloadWorkers, chat.CallTimeout)
 }
 
 // run makes a pass when something changed, but not more often than twenty times an

@@ -5,8 +5,8 @@
 // Goroutines, ended by the context of Run, which waits for them:
 //
 //	name      how many  may block on
-//	beat      1         a timer; the store, bounded by storeTimeout
-//	answerer  1         the store, bounded by storeTimeout; what answers
+//	beat      1         a timer; the store, bounded by chat.CallTimeout
+//	answerer  1         the store, bounded by chat.CallTimeout; what answers
 //
 // Read first: [Fleet].
 package fleet
@@ -72,8 +72,6 @@ const (
 )
 
 const (
-	// storeTimeout bounds a call of the store. It has bounds of its own, below this.
-	storeTimeout = 5 * time.Second
 	// Patience is how long the answers of other nodes are waited for: ten times what they take (contract tests, two
 	// nodes). A node that has died is waited for as long, until it is forgotten.
 	Patience = time.Second
@@ -194,7 +192,7 @@ func (f *Fleet) Tell(ctx context.Context) error { return f.say(ctx, encode(f.Sel
 func (f *Fleet) Leave(ctx context.Context) error { return f.say(ctx, "") }
 
 func (f *Fleet) say(ctx context.Context, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	return f.store.Beat(ctx, f.node, text)
 }
@@ -219,7 +217,7 @@ func (f *Fleet) answer(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case q := <-f.queue:
-			callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+			callCtx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 			if err := f.store.Answer(callCtx, q.ID, encode(f.reply(callCtx, &q))); err != nil {
 				f.log.Debug("cannot answer another node", "from", q.From, "about", q.Topic, "err", err)
 			}
@@ -324,7 +322,7 @@ func (f *Fleet) ask(ctx context.Context, to, topic string, args any) (answers []
 	if to == selfName || to == f.node {
 		return answers, nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	silent, err = f.others(ctx)
 	if to != "" {

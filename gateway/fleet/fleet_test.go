@@ -175,7 +175,7 @@ func TestFleet_AsksAll(t *testing.T) {
 		if took := time.Since(began); took != Patience {
 			t.Errorf("it took %v; want %v", took, Patience)
 		}
-		time.Sleep(storeTimeout) // until b answers again
+		time.Sleep(chat.CallTimeout) // until b answers again
 
 		replies, _ = All[string](t.Context(), nodes[0], "say", ask{Text: "no"})
 		want(t, "answers", texts(replies), []string{"409", "409", "409"})

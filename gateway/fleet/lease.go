@@ -14,7 +14,7 @@ import (
 func (f *Fleet) TakeLease(ctx context.Context) (holder string, err error) {
 	f.leaseMu.Lock()
 	defer f.leaseMu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	holder, err = f.store.TakeLease(ctx, f.node, chat.BeatLife)
 	f.lease = f.lease || err == nil && holder == f.node
@@ -26,7 +26,7 @@ func (f *Fleet) keepLease(ctx context.Context) {
 	f.leaseMu.Lock()
 	defer f.leaseMu.Unlock()
 	if f.lease {
-		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 		defer cancel()
 		_, _ = f.store.TakeLease(ctx, f.node, chat.BeatLife) // else again with the next beat
 	}
@@ -34,7 +34,7 @@ func (f *Fleet) keepLease(ctx context.Context) {
 
 // Holder is the node that has the lease; "" for none.
 func (f *Fleet) Holder(ctx context.Context) (holder string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	return f.store.TakeLease(ctx, "", 0)
 }
@@ -47,7 +47,7 @@ func (f *Fleet) EndLease(ctx context.Context) {
 		return
 	}
 	f.lease = false
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	_, _ = f.store.TakeLease(ctx, f.node, 0) // else it ends by itself
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/bytedance/sonic/ast"
 	"github.com/golang-jwt/jwt/v5"
+
+	"barrage/internal/chat"
 )
 
 // Bounds of claims, in bytes unless the comment names another unit. Claims end up in logs, in Redis keys and in rules
@@ -22,12 +24,10 @@ import (
 const (
 	maxTokenID = 128
 	maxGrants  = 64 // grants
-	maxTags    = 16 // tags
-	maxTag     = 64
 )
 
 // maxDate is the last second that has four digits for its year, as RFC 3339 wants.
-const maxDate = 253402300799
+const maxDate = float64(chat.ForGood / 1000)
 
 // maxShown bounds the part of a claim that an error shows, in characters.
 const maxShown = 64
@@ -267,11 +267,11 @@ func tags(value json.RawMessage) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(all) > maxTags {
-		return nil, fmt.Errorf("has %d tags, at most %d are allowed", len(all), maxTags)
+	if len(all) > chat.MaxTags {
+		return nil, fmt.Errorf("has %d tags, at most %d are allowed", len(all), chat.MaxTags)
 	}
 	for i, tag := range all {
-		if err := word(tag, maxTag); err != nil {
+		if err := word(tag, chat.MaxTag); err != nil {
 			return nil, within(fmt.Sprintf("[%d]", i), err)
 		}
 	}

@@ -92,7 +92,7 @@ func wantSane(t *testing.T, p *Pass, now time.Time) {
 		t.Errorf("its info is %q", p.Info)
 	}
 	roles := append(Roles(), "")
-	if len(p.ID) > maxTokenID || len(p.Tags) > maxTags || len(p.Grants) > maxGrants || !slices.Contains(roles, p.Role) {
+	if len(p.ID) > maxTokenID || len(p.Tags) > chat.MaxTags || len(p.Grants) > maxGrants || !slices.Contains(roles, p.Role) {
 		t.Errorf("it is %+v", p)
 	}
 	for _, g := range p.Grants {

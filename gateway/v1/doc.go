@@ -5,10 +5,10 @@
 // Goroutines do what sockets ask for and a poller cannot, see errands.go:
 //
 //	name       how many            started by  ended by  may block on
-//	recalls    recallers           API.Run     ctx       the store, bounded by edge.APITimeout
-//	verbs      recallers           API.Run     ctx       the store, bounded by edge.APITimeout
-//	arrivals   arrivers            API.Run     ctx       the store, bounded by edge.APITimeout
-//	questions  askers with a hook  API.Run     ctx       the connect hook, bounded by edge.APITimeout
+//	recalls    recallers           API.Run     ctx       the store, bounded by chat.CallTimeout
+//	verbs      recallers           API.Run     ctx       the store, bounded by chat.CallTimeout
+//	arrivals   arrivers            API.Run     ctx       the store, bounded by chat.CallTimeout
+//	questions  askers with a hook  API.Run     ctx       the connect hook, bounded by chat.CallTimeout
 //
 // The lock of their queues is a leaf.
 package v1

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"barrage/gateway/edge"
+	"barrage/internal/chat"
 	"barrage/internal/errands"
 )
 
@@ -47,10 +47,10 @@ func newErrands() *errands.Queue[asker] { return errands.New[asker](errandQueue,
 
 // Run does what sockets ask for, until ctx ends.
 func (n *API) Run(ctx context.Context, workers *sync.WaitGroup) {
-	n.recalls.Run(ctx, workers, recallers, edge.APITimeout)
-	n.verbs.Run(ctx, workers, recallers, edge.APITimeout)
-	n.arrivals.Run(ctx, workers, arrivers, edge.APITimeout)
+	n.recalls.Run(ctx, workers, recallers, chat.CallTimeout)
+	n.verbs.Run(ctx, workers, recallers, chat.CallTimeout)
+	n.arrivals.Run(ctx, workers, arrivers, chat.CallTimeout)
 	if n.edge.Guard.AsksHook("") {
-		n.questions.Run(ctx, workers, askers, edge.APITimeout)
+		n.questions.Run(ctx, workers, askers, chat.CallTimeout)
 	}
 }

@@ -16,9 +16,6 @@ import (
 
 // This file is messages that servers put into rooms, over the admin port.
 
-// MostPublished is how many messages one call may bring: as many as a batch has.
-const MostPublished = 100
-
 // MaxPublishBytes bounds the body of such a call.
 const MaxPublishBytes = 1 << 20
 
@@ -89,8 +86,8 @@ func (n *API) readPublish(r *http.Request) (ops []codec.Op, users []string, bad 
 	if bad := readJSON(r, &in); bad != nil {
 		return nil, nil, bad
 	}
-	if len(in.Messages) == 0 || len(in.Messages) > MostPublished {
-		return nil, nil, edge.Refuse(http.StatusBadRequest, "messages has %d of them, want 1 to %d", len(in.Messages), MostPublished)
+	if len(in.Messages) == 0 || len(in.Messages) > room.BatchMessages {
+		return nil, nil, edge.Refuse(http.StatusBadRequest, "messages has %d of them, want 1 to %d", len(in.Messages), room.BatchMessages)
 	}
 	seen := map[string]bool{}
 	for i, m := range in.Messages {

@@ -184,7 +184,7 @@ func (n *API) serveAs(do operate, scan func(*http.Request) (*door.Reading, *door
 		}
 		defer reading.Sent()
 		r.Body = http.MaxBytesReader(w, r.Body, edge.MaxFormBytes)
-		ctx, cancel := context.WithTimeout(r.Context(), edge.APITimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), chat.CallTimeout)
 		defer cancel()
 		status, body, bad := do(ctx, r)
 		var text []byte

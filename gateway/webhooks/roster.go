@@ -22,8 +22,6 @@ const (
 	mostRooms = mostEvents
 	// readers is how many of them are read at a time.
 	readers = 8
-	// storeTimeout bounds one call of the store.
-	storeTimeout = 5 * time.Second
 )
 
 // roster is one of the rosters as this node has it. One goroutine uses it.
@@ -79,7 +77,7 @@ func (r *roster) leave(ctx context.Context) {
 		return
 	}
 	r.drop(ctx)
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	r.sender.did("leave to another node at once what webhooks.url is to be told", r.sender.store.LeaveFeeds(ctx, r.name, r.sender.node))
 }
@@ -135,7 +133,7 @@ func (r *roster) turn(ctx context.Context) time.Duration {
 
 // take takes rooms that are due, and reports whether the roster is this node's.
 func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	taken, err := r.sender.store.TakeFeeds(ctx, r.name, r.sender.node, limit, r.birth)
 	if !r.sender.did("look which rooms webhooks.url is to be told of", err) {
@@ -190,7 +188,7 @@ func each(n int, f func(i int)) {
 
 func (r *roster) readOne(ctx context.Context, due chat.Due) *piece {
 	s := r.sender
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	feed, err := s.store.ReadFeed(ctx, due.Room, s.to, mostRead)
 	if !s.did("read what webhooks.url is to be told of a room", err) {
@@ -301,7 +299,7 @@ func (r *roster) finish(ctx context.Context, pieces []piece) {
 			moved[i] = true
 			return
 		}
-		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 		defer cancel()
 		err := s.store.MoveFeed(ctx, p.due.Room, s.to, p.was, p.now)
 		if errors.Is(err, chat.ErrStale) { // another node has told it
@@ -330,7 +328,7 @@ func (r *roster) done(ctx context.Context, pieces []piece) {
 	for i := range pieces {
 		rooms[i] = pieces[i].due
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
 	r.sender.did("give rooms back that webhooks.url was told of", r.sender.store.DoneFeeds(ctx, r.name, rooms))
 }

@@ -14,13 +14,14 @@ import (
 	"syscall"
 	"time"
 
+	"barrage/internal/chat"
 	"barrage/internal/cli"
 )
 
 // Bounds of a call.
 const (
 	// callTimeout bounds a call as a whole: three times what a node gives it.
-	callTimeout = 15 * time.Second
+	callTimeout = 3 * chat.CallTimeout
 	// dialTimeout bounds the way to the node.
 	dialTimeout = 5 * time.Second
 	// maxAnswerBytes bounds what is read of an answer: 10,000 measures of the longest reasons are some 14 MB.

@@ -10,13 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"barrage/internal/chat"
 	"barrage/internal/cli"
 )
 
 // This file has the commands about the word filter, see docs/filter.md.
-
-// maxList bounds the text of a list, in bytes, as the node does.
-const maxList = 1 << 20
 
 func (p *program) filter() *cobra.Command {
 	cmd := &cobra.Command{
@@ -144,11 +142,11 @@ func readList(stdin io.Reader, file string) ([]byte, error) {
 	var text []byte
 	var err error
 	if file == "-" {
-		if text, err = io.ReadAll(io.LimitReader(stdin, maxList+1)); err == nil && len(text) > maxList {
-			err = fmt.Errorf("standard input has more than %d bytes", maxList)
+		if text, err = io.ReadAll(io.LimitReader(stdin, chat.MaxTerms+1)); err == nil && len(text) > chat.MaxTerms {
+			err = fmt.Errorf("standard input has more than %d bytes", chat.MaxTerms)
 		}
 	} else {
-		text, _, err = readFile(file, maxList)
+		text, _, err = readFile(file, chat.MaxTerms)
 	}
 	if err == nil && len(text) == 0 {
 		err = errors.New("it is empty; barrage admin filter delete takes a list away")

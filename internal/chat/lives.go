@@ -6,6 +6,8 @@ import "time"
 const (
 	// TokenLife is how long a token lives after it was set or last checked with success (contract section 4).
 	TokenLife = 24 * time.Hour
+	// MaxID bounds the ids of rooms and users, in bytes. No id of a message is longer.
+	MaxID = 128
 	// MaxToken bounds a token, in bytes: with 8 KB of request headers that proxies take by default, one fits into a
 	// header. A signed one may have some dozens of grants.
 	MaxToken = 4096
@@ -37,6 +39,10 @@ const (
 	// AnswersLife is how long answers of nodes to a question of another are kept: much longer than anybody waits for
 	// them.
 	AnswersLife = 10 * time.Second
+	// CallTimeout bounds what one call of a client, a handshake or an errand may wait for the store, or for a hook.
+	CallTimeout = 5 * time.Second
+	// MaxTerms bounds the text of a list of the word filter in the store, in bytes: some 100,000 terms.
+	MaxTerms = 1 << 20
 	// LogKept is how many entries a room's log of moderation has at most.
 	LogKept = 1000
 )

@@ -43,6 +43,9 @@ const (
 	// MaxMeasures is how many measures a room has at most, those that are over not counted. Nodes hold them in memory,
 	// some 200 B each.
 	MaxMeasures = 10_000
+	// MaxTags is how many tags a room asks for at most, and a token has, MaxTag how many bytes one has.
+	MaxTags = 16
+	MaxTag  = 64
 	// MaxReason is how many characters a reason has at most.
 	MaxReason = 200
 	// ForGood is the end of what has none, in Unix ms: the year 9999, which every client can show.

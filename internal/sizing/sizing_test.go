@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"barrage/gateway/door"
 	"barrage/internal/cli"
 )
 
@@ -123,5 +124,11 @@ func TestCommand_RefusesWhatNobodyHas(t *testing.T) {
 		if code, stdout, stderr := run(line); code != cli.ExitUsage || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %q, %q; want %q", line, code, stdout, stderr, want)
 		}
+	}
+}
+
+func TestSize_HandshakesAreTheDefault(t *testing.T) {
+	if want := door.DefaultLimits().Handshakes; handshakes != want {
+		t.Errorf("the sheet has %v handshakes a second; limits.handshakes has %v by default", float64(handshakes), want)
 	}
 }

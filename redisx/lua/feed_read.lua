@@ -69,10 +69,10 @@ for i = 1, #shares, 2 do
   if share and seconds - at < reportLife then members = members + share end
 end
 
--- The quota's level, and what was offered and taken, see lib_quota.lua; a storm of which nothing came for 3 s is over.
+-- The quota's level, and what was offered and taken, see lib_quota.lua; a storm of which nothing comes is over soon.
 local storm, q = '', {}
 for number in (call('HGET', meta, 'q') or ''):gmatch('%S+') do q[#q + 1] = tonumber(number) end
-if #q == 9 and seconds - q[3] < 3 and (q[8] > 0 or math.floor(q[9] / 1048576) ~= q[9] % 1048576) then
+if #q == 9 and seconds - q[3] < stormOver and (q[8] > 0 or math.floor(q[9] / 1048576) ~= q[9] % 1048576) then
   storm = string.format('%d %d %d', q[8], math.floor(q[9] / 1048576), q[9] % 1048576)
 end
 return {was, room.e, whole(room.s), room.p, whole(from), whole(first), members, whole(now), storm,
