@@ -21,7 +21,7 @@ type heldNews struct {
 
 // teller is a native member.
 type teller interface {
-	in() *room.Room
+	inRoom
 	// Tell sends a text frame. It does not block.
 	Tell(frame string)
 }
@@ -70,12 +70,13 @@ func (o *Order) tellHeld() {
 	o.edge.Sessions.Each(func(s *Session) {
 		m, ok := s.runs().(teller)
 		rights := s.Rights()
-		if !ok || rights == nil || frames[m.in()] == nil {
+		if !ok || rights == nil {
 			return
 		}
-		_, is := appointed[m.in()][s.user]
+		rm := m.member().Place.Room()
+		_, is := appointed[rm][s.user]
 		is = is || rights.Rank() >= chat.RoleModerator
-		for _, f := range frames[m.in()] {
+		for _, f := range frames[rm] {
 			switch {
 			case is:
 				m.Tell(f.moderators)

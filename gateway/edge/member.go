@@ -15,6 +15,11 @@ type Member struct {
 	Place room.Member
 }
 
+// inRoom is what runs on a socket, or an author, that is in a room.
+type inRoom interface{ member() *Member }
+
+func (m *Member) member() *Member { return m }
+
 // Speaks makes the user a member of the room who has come in without a proof of who they are. It runs in the poller.
 func (m *Member) Speaks() {
 	if m.bad&unjoined != 0 {

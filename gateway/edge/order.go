@@ -212,8 +212,8 @@ func (o *Order) Again(s *Session) {
 
 // room is the room that a session is in, nil of one that is in none.
 func (s *Session) room() *room.Room {
-	if m, in := s.runs().(interface{ in() *room.Room }); in {
-		return m.in()
+	if m, in := s.runs().(inRoom); in {
+		return m.member().Place.Room()
 	}
 	return nil
 }
@@ -226,9 +226,6 @@ func (r *Rights) Rank() chat.Role {
 	}
 	return role
 }
-
-// in is the room that the member is in.
-func (m *Member) in() *room.Room { return m.Place.Room() }
 
 // Voice is what the rules of the room ask about the member, see room.Voiced.
 func (m *Member) Voice() room.Voice {

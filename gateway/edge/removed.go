@@ -6,34 +6,23 @@ import (
 	"barrage/room"
 )
 
-// inRoom is an author, or what runs on a socket, that is in a room as a user.
-type inRoom interface {
-	who() (user string, id string)
-	// expelled tells that the user is a member of the room no more.
-	expelled()
-}
-
-func (m *Member) who() (user, id string) { return m.user, m.Place.Room().ID() }
-
-func (m *Member) expelled() { m.Close(CloseForbidden) }
-
 // Private reports whether only members may be in a room.
 func (e *Edge) Private() bool { return !e.Config().AutoJoin }
 
 // mayStillSay drops those from ok whose author is a member of the room no more, and ends them.
 func (e *Edge) mayStillSay(ctx context.Context, from []room.Author, ok []bool) error {
 	for i, a := range from {
-		m, is := a.(inRoom)
+		in, is := a.(inRoom)
 		if !is || !ok[i] || a.(Author).Rights().named { // a call was checked when it came
 			continue
 		}
-		user, id := m.who()
-		in, err := e.store.IsMember(ctx, user, id) // mostly known here
+		m := in.member()
+		is, err := e.store.IsMember(ctx, m.user, m.Place.Room().ID()) // mostly known here
 		if err != nil {
 			return err
 		}
-		if ok[i] = in; !in {
-			m.expelled()
+		if ok[i] = is; !is {
+			m.Close(CloseForbidden)
 		}
 	}
 	return nil
@@ -42,16 +31,15 @@ func (e *Edge) mayStillSay(ctx context.Context, from []room.Author, ok []bool) e
 // Expel ends the sockets of users who were removed from their private room, but where the store seems to have lost
 // its memberships.
 func (e *Edge) Expel(ctx context.Context) error {
-	var all []inRoom
+	var all []*Member
 	e.Sessions.Each(func(c *Session) {
-		if m, is := c.runs().(inRoom); is && c.Rights() != nil && !c.Rights().named {
-			all = append(all, m)
+		if in, is := c.runs().(inRoom); is && c.Rights() != nil && !c.Rights().named {
+			all = append(all, in.member())
 		}
 	})
-	var removed []inRoom
+	var removed []*Member
 	for _, m := range all {
-		user, id := m.who()
-		in, err := e.store.IsMember(ctx, user, id)
+		in, err := e.store.IsMember(ctx, m.user, m.Place.Room().ID())
 		if err != nil {
 			return err
 		}
@@ -64,7 +52,7 @@ func (e *Edge) Expel(ctx context.Context) error {
 		return nil
 	}
 	for _, m := range removed {
-		m.expelled()
+		m.Close(CloseForbidden)
 	}
 	return nil
 }
