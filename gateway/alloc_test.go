@@ -19,10 +19,10 @@ func TestAlloc_WritesMakeNone(t *testing.T) {
 		"Send":    func() { session.Send(p) },
 		"unicast": func() { session.Unicast(p) },
 	}
-	if sender := s.edge.ProbeSender(); sender != nil {
-		t.Cleanup(sender.Close)
+	if writer := s.edge.ProbeVolleyWriter(); writer != nil {
+		t.Cleanup(writer.Close)
 		volley := []room.Write{{Socket: session, P: p}}
-		writes["a volley"] = func() { sender.Send(volley) }
+		writes["a volley"] = func() { writer.Send(volley) }
 	}
 	for what, write := range writes {
 		if n := testing.AllocsPerRun(100, write); n != 0 {

@@ -103,8 +103,8 @@ func newStoppedLogging(tb testing.TB, logged *journal, change func(*setup)) *Ser
 	return s
 }
 
-// overSenders runs a test with each way in which lanes write, or the one that the environment says.
-func overSenders(t *testing.T, test func(*testing.T)) {
+// overWriters runs a test with each way in which lanes write, or the one that the environment says.
+func overWriters(t *testing.T, test func(*testing.T)) {
 	t.Helper()
 	only := os.Getenv(env.TestIOUring)
 	for _, how := range []string{room.IOUringOn, room.IOUringOff} {

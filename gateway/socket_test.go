@@ -52,7 +52,7 @@ func numberOf(text string) (int, error) {
 // A short write may end exactly between two frames. The member must not wait for a
 // drain that nobody will tell of.
 func TestSocket_ShortWriteEndsBetweenFrames(t *testing.T) {
-	overSenders(t, testShortWriteEndsBetweenFrames)
+	overWriters(t, testShortWriteEndsBetweenFrames)
 }
 
 func testShortWriteEndsBetweenFrames(t *testing.T) {
@@ -84,7 +84,7 @@ func testShortWriteEndsBetweenFrames(t *testing.T) {
 // One member reads a few odd bytes for each message that the room gets, and its pings
 // are answered in between. Then its whole stream is read back.
 func TestSocket_SlowStreamIsWhole(t *testing.T) {
-	overSenders(t, testSlowStreamIsWhole)
+	overWriters(t, testSlowStreamIsWhole)
 }
 
 func testSlowStreamIsWhole(t *testing.T) {
@@ -171,7 +171,7 @@ func (c *client) wantStream(messages, pings int, s *Server) error {
 
 // Those who read nothing cost the others nothing, and hold next to nothing.
 func TestSocket_SilentReadersDoNotSlowOthers(t *testing.T) {
-	overSenders(t, testSilentReadersDoNotSlowOthers)
+	overWriters(t, testSilentReadersDoNotSlowOthers)
 }
 
 func testSilentReadersDoNotSlowOthers(t *testing.T) {
@@ -235,7 +235,7 @@ func testSilentReadersDoNotSlowOthers(t *testing.T) {
 // A full pipe is no reason not to be told: what was begun is finished, then comes the
 // close frame, then the end.
 func TestSocket_CloseFrameArrivesBehindBacklog(t *testing.T) {
-	overSenders(t, testCloseFrameArrivesBehindBacklog)
+	overWriters(t, testCloseFrameArrivesBehindBacklog)
 }
 
 func testCloseFrameArrivesBehindBacklog(t *testing.T) {
@@ -322,7 +322,7 @@ func TestSocket_UnreadPongsAreBounded(t *testing.T) {
 
 // Answers have their room behind a frame that is larger than all they may be.
 func TestSocket_AnswersWaitBehindALargeFrame(t *testing.T) {
-	overSenders(t, testAnswersWaitBehindALargeFrame)
+	overWriters(t, testAnswersWaitBehindALargeFrame)
 }
 
 func testAnswersWaitBehindALargeFrame(t *testing.T) {

@@ -57,7 +57,7 @@ var stormed = flag.Int("stormed", 4000, "how many connections come and go in Tes
 // Connections come and go as fast as they can, so that descriptors are used again and
 // again. Nobody gets a byte of another room or user, and nobody who is well is closed.
 func TestSocket_DescriptorsAreNotConfused(t *testing.T) {
-	overSenders(t, testDescriptorsAreNotConfused)
+	overWriters(t, testDescriptorsAreNotConfused)
 }
 
 func testDescriptorsAreNotConfused(t *testing.T) {

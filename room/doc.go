@@ -32,7 +32,7 @@
 // Goroutines, all started by [New] and stopped by [Hall.Close]:
 //
 //	name       how many           owns                          may block on
-//	lane       Fanout.Lanes       members of its parts          its queue, lane.mu; Socket and Sender never block
+//	lane       Fanout.Lanes       members of its parts          its queue, lane.mu; Socket and VolleyWriter never block
 //	publisher  Config.Publishers  the room it serves just now   the store (bounded by StoreTimeout), its queue
 //	reviewer   16 since a Review  the flight it asks about       Hooks.Review, its queue
 //	reporter   1                  nothing                       the store (bounded by StoreTimeout), Hall.due
@@ -52,7 +52,7 @@
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu
 //
-// No lock but lane.mu is held across Socket.Send and Sender.Send, and none but reporting.mu, which only reports take,
+// No lock but lane.mu is held across Socket.Send and VolleyWriter.Send, and none but reporting.mu, which only reports take,
 // across a call to the store that can block.
 //
 // Read first: [Hall], then [Room], then lane.go.

@@ -130,8 +130,8 @@ func newFixture(tb testing.TB, change func(*Config), hooks Hooks) *fixture {
 	f := &fixture{t: tb, store: newFakeStore(), logs: &bytes.Buffer{}, now: time.UnixMilli(1_648_368_380_132)}
 	f.clock = &fakeClock{now: f.now}
 	hooks.Clock = f.clock
-	if hooks.NewSenders == nil && os.Getenv(env.TestIOUring) != "off" {
-		hooks.NewSenders = eachSenders(tb)
+	if hooks.NewVolleyWriters == nil && os.Getenv(env.TestIOUring) != "off" {
+		hooks.NewVolleyWriters = eachWriters(tb)
 	}
 	f.hall = newHall(cfg, hooks, f.store, slog.New(slog.NewTextHandler(f.logs, nil)))
 	f.store.hall = f.hall
@@ -139,27 +139,27 @@ func newFixture(tb testing.TB, change func(*Config), hooks Hooks) *fixture {
 	return f
 }
 
-// eachSenders are senders that write one by one, and hold a volley against what Sender promises.
-func eachSenders(tb testing.TB) func(int) []Sender {
+// eachWriters are writers that send one by one, and hold a volley against what VolleyWriter promises.
+func eachWriters(tb testing.TB) func(int) []VolleyWriter {
 	tb.Helper()
-	return func(lanes int) (all []Sender) {
+	return func(lanes int) (all []VolleyWriter) {
 		for range lanes {
-			all = append(all, &eachSender{tb: tb})
+			all = append(all, &eachWriter{tb: tb})
 		}
 		return all
 	}
 }
 
-// noSenders has writes go one by one.
-func noSenders(int) []Sender { return nil }
+// noWriters has writes go one by one.
+func noWriters(int) []VolleyWriter { return nil }
 
-type eachSender struct {
+type eachWriter struct {
 	tb      testing.TB
 	volleys []int // how many writes each had
 	closed  bool
 }
 
-func (e *eachSender) Send(volley []Write) (together int) {
+func (e *eachWriter) Send(volley []Write) (together int) {
 	seen := map[Socket]bool{}
 	for i := range volley {
 		w := &volley[i]
@@ -179,7 +179,7 @@ func (e *eachSender) Send(volley []Write) (together int) {
 	return len(volley)
 }
 
-func (e *eachSender) Close() { e.closed = true }
+func (e *eachWriter) Close() { e.closed = true }
 
 // settle does what publishers and lanes have to do until nothing is left.
 func (f *fixture) settle() {

@@ -88,8 +88,8 @@ type Hooks struct {
 	OnNews func(room string)
 	// For has a call to the store belong to what a message was sent for, of those that have that; nil: to nothing.
 	For func(ctx context.Context, from Author) (of context.Context, has bool)
-	// NewSenders makes a Sender for each of so many lanes, or none: then, and where it is nil, writes go one by one.
-	NewSenders func(lanes int) []Sender
+	// NewVolleyWriters makes a VolleyWriter for each of so many lanes, or none: then, and where it is nil, writes go one by one.
+	NewVolleyWriters func(lanes int) []VolleyWriter
 	// Timings hear how long things took.
 	Timings Timings
 }
@@ -205,9 +205,9 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	for range lanes {
 		h.lanes = append(h.lanes, &lane{queue: newQueue[*part](), most: int(cfg.Fanout.WriteBytes), interval: cfg.Fanout.Interval, clock: hooks.Clock, hall: h})
 	}
-	if hooks.NewSenders != nil {
-		for i, s := range hooks.NewSenders(lanes) {
-			h.lanes[i].sender, h.lanes[i].volley = s, new(volley)
+	if hooks.NewVolleyWriters != nil {
+		for i, s := range hooks.NewVolleyWriters(lanes) {
+			h.lanes[i].writer, h.lanes[i].volley = s, new(volley)
 		}
 	}
 	for i := range h.shards {

@@ -48,8 +48,8 @@ type lane struct {
 	most     int           // bytes of one write
 	interval time.Duration // longest rest
 	clock    Clock
-	// sender writes what volley has gathered; both nil: writes go one by one. Guarded by mu, as is what they have.
-	sender Sender
+	// writer writes what volley has gathered; both nil: writes go one by one. Guarded by mu, as is what they have.
+	writer VolleyWriter
 	volley *volley
 	// pending counts the parts that are queued, visited, or wanted while they rest.
 	// Atomic; read by Hall.Flush.
@@ -79,13 +79,13 @@ func (l *lane) run() {
 	}
 }
 
-// close ends the lane's sender. A poller may still visit a part in place.
+// close ends the lane's writer. A poller may still visit a part in place.
 func (l *lane) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.sender != nil {
-		l.sender.Close()
-		l.sender, l.volley = nil, nil
+	if l.writer != nil {
+		l.writer.Close()
+		l.writer, l.volley = nil, nil
 	}
 }
 

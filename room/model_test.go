@@ -61,7 +61,7 @@ func (f *fixture) checkInvariants(r *Room) {
 func TestRoom_Model(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			single, volleyed := runModel(t, seed, noSenders), runModel(t, seed, eachSenders(t))
+			single, volleyed := runModel(t, seed, noWriters), runModel(t, seed, eachWriters(t))
 			if !slices.EqualFunc(single, volleyed, bytes.Equal) {
 				t.Error("members got something else by volleys than by single writes")
 			}
@@ -70,12 +70,12 @@ func TestRoom_Model(t *testing.T) {
 }
 
 // runModel returns what each member who stayed got.
-func runModel(t *testing.T, seed uint64, senders func(int) []Sender) (got [][]byte) {
+func runModel(t *testing.T, seed uint64, writers func(int) []VolleyWriter) (got [][]byte) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	f := newFixture(t, func(c *Config) {
 		c.Fanout.LogBytes, c.Fanout.WriteBytes, c.Instant = 64<<10, 4<<10, seed%2 == 1
-	}, Hooks{NewSenders: senders})
+	}, Hooks{NewVolleyWriters: writers})
 	r := f.open("1")
 	var here []*member
 	posted, offered := uint64(0), uint64(0)

@@ -59,7 +59,7 @@ type Stats struct {
 	Left      uint64 // copies not sent because their member left first
 	SentBytes uint64 // bytes of Sent
 	Writes    uint64 // writes that carried Sent
-	Volleyed  uint64 // those of them that went to the kernel together, see Sender
+	Volleyed  uint64 // those of them that went to the kernel together, see VolleyWriter
 
 	Welcomes    uint64 // first frames built, not those sent
 	Gaps        uint64 // holes noticed in what the store sent

@@ -29,7 +29,7 @@
 // Locks, in the order they may be taken; locks of package room follow:
 //
 //	socket.mu -> nbio's lock of the connection -> room's part lock
-//	socket.mu, nbio's lock of the connection -> those of the next one in a lane's volley (sender.go)
+//	socket.mu, nbio's lock of the connection -> those of the next one in a lane's volley (volley.go)
 //	socket.mu -> Sessions.mu
 //	Words.building -> Words.mu
 //	Sessions.mu, TokenWatcher.mu, Joins.mu, Order.mu, Words.mu, aside.mu, the locks of package door -> nothing
@@ -37,7 +37,7 @@
 // nbio hides itself from the race detector, so what it calls is kept small: poller.readable, drained under the
 // connection's lock, Edge.gone in the closer.
 //
-// Read first: [Edge], then poller.go, session.go and frame.go for what comes in, socket.go and sender.go for what goes
+// Read first: [Edge], then poller.go, session.go and frame.go for what comes in, socket.go and volley.go for what goes
 // out, acceptor.go and upgrade.go for how a socket begins. who.go finds out who somebody is, rights.go what they may
 // do, guard.go where they may come in. Package pass reads tokens. Package door says how much, and who may wait without
 // asking for anything.

@@ -74,7 +74,7 @@ type Edge struct {
 	acceptor  *Acceptor
 	engine    *nbio.Engine
 	polled    []poller // one a poller
-	senders   senders
+	writers   writers
 	started   time.Time
 
 	set atomic.Pointer[settings] // see Reload
@@ -118,7 +118,7 @@ func New(cfg Config, store Store, log *slog.Logger) *Edge {
 
 // Hooks is how rooms ask the edge; onChange is room.Hooks.OnChange.
 func (e *Edge) Hooks(onChange func(*room.Room)) room.Hooks {
-	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heard, Review: e.Reviewer(), NewFor: e.Config().Hook.ReviewNewFor, NewSenders: e.newSenders}
+	return room.Hooks{Clock: wallClock{}, Authorize: e.authorizeSenders(), OnChange: onChange, OnRules: e.rulesChanged, OnHeld: e.Order.heard, Review: e.Reviewer(), NewFor: e.Config().Hook.ReviewNewFor, NewVolleyWriters: e.newWriters}
 }
 
 // rulesChanged is room.Hooks.OnRules.
@@ -132,7 +132,7 @@ func (e *Edge) rulesChanged(r *room.Room, targets []string) {
 // Listen reads what tokens and texts are checked by, and opens the public port. Nobody is served before Run. Where
 // there is an error nothing is open.
 func (e *Edge) Listen() (net.Listener, error) {
-	if err := e.senders.settle(e.Config().IOUring, e.Log); err != nil {
+	if err := e.writers.settle(e.Config().IOUring, e.Log); err != nil {
 		return nil, err
 	}
 	if err := e.Guard.load(e.Times.Now); err != nil {

@@ -32,9 +32,9 @@ func (p Probe) Heard() uint32 { return p.received.Load() }
 // Conn is nbio's connection.
 func (p Probe) Conn() *nbio.Conn { return &p.nb }
 
-// ProbeSender is one more sender, which the test closes; nil where there is no io_uring.
-func (e *Edge) ProbeSender() room.Sender {
-	if all := e.newSenders(1); all != nil {
+// ProbeVolleyWriter is one more VolleyWriter, which the test closes; nil where there is no io_uring.
+func (e *Edge) ProbeVolleyWriter() room.VolleyWriter {
+	if all := e.newWriters(1); all != nil {
 		return all[0]
 	}
 	return nil

@@ -28,8 +28,8 @@ const maxBacklog = 128 << 10
 // land on a reused descriptor either: it is done under nbio's lock of the
 // connection, which nbio takes to mark it closed before it closes it.
 //
-// Lock order: socket.mu -> nbio.Conn's lock -> (in drained) room's part lock. Only a lane's sender has the locks of
-// several sockets, see sender.go.
+// Lock order: socket.mu -> nbio.Conn's lock -> (in drained) room's part lock. Only a lane's VolleyWriter has the
+// locks of several sockets, see volley.go.
 type socket struct {
 	// nb is complete before the poller knows it. It stands here by value: two allocations would take 32 bytes more.
 	nb nbio.Conn

@@ -8,17 +8,17 @@ import (
 	"testing"
 )
 
-// oneLane has a hall whose only lane has the sender that it returns.
-func oneLane(t *testing.T, change func(*Config)) (*fixture, *eachSender) {
+// oneLane has a hall whose only lane has the writer that it returns.
+func oneLane(t *testing.T, change func(*Config)) (*fixture, *eachWriter) {
 	t.Helper()
-	all := eachSenders(t)(1)
+	all := eachWriters(t)(1)
 	f := newFixture(t, func(c *Config) {
 		c.Fanout.Lanes = 1
 		if change != nil {
 			change(c)
 		}
-	}, Hooks{NewSenders: func(int) []Sender { return all }})
-	return f, all[0].(*eachSender)
+	}, Hooks{NewVolleyWriters: func(int) []VolleyWriter { return all }})
+	return f, all[0].(*eachWriter)
 }
 
 // TestVolley_Sizes: a sweep goes out in volleys of 32. What is left over is one if it is worth it.
@@ -29,13 +29,13 @@ func TestVolley_Sizes(t *testing.T) {
 		sweepBudget + 5:            {MostVolley, MostVolley, MostVolley, MostVolley, 5}, // two turns
 	} {
 		t.Run(fmt.Sprint(members), func(t *testing.T) {
-			f, sender := oneLane(t, nil)
+			f, writer := oneLane(t, nil)
 			r := f.open("1")
 			all := f.joinMany(r, members)
 			f.post(r, "a")
 			f.settle()
-			if !slices.Equal(sender.volleys, want) {
-				t.Errorf("volleys of %v; want %v", sender.volleys, want)
+			if !slices.Equal(writer.volleys, want) {
+				t.Errorf("volleys of %v; want %v", writer.volleys, want)
 			}
 			volleyed := 0
 			for _, n := range want {
@@ -58,14 +58,14 @@ func TestVolley_Bytes(t *testing.T) {
 		largeWrite:         nil,
 	} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			f, sender := oneLane(t, nil)
+			f, writer := oneLane(t, nil)
 			r := f.open("1")
 			all := f.joinMany(r, MostVolley)
 			large := strings.Repeat("x", size)
 			f.post(r, large)
 			f.settle()
-			if !slices.Equal(sender.volleys, want) {
-				t.Errorf("volleys of %v; want %v", sender.volleys, want)
+			if !slices.Equal(writer.volleys, want) {
+				t.Errorf("volleys of %v; want %v", writer.volleys, want)
 			}
 			for _, m := range all {
 				wantInfos(t, m, large)
@@ -77,7 +77,7 @@ func TestVolley_Bytes(t *testing.T) {
 // TestVolley_OnlySweeps: who comes late, and who takes bytes again, is written to alone. Those who take nothing are not
 // in a volley.
 func TestVolley_OnlySweeps(t *testing.T) {
-	f, sender := oneLane(t, nil)
+	f, writer := oneLane(t, nil)
 	r := f.open("1")
 	var full, fine []*member
 	for range leastVolley {
@@ -93,8 +93,8 @@ func TestVolley_OnlySweeps(t *testing.T) {
 	f.post(r, "b")
 	f.settle()
 	want := []int{2 * leastVolley, leastVolley}
-	if !slices.Equal(sender.volleys, want) {
-		t.Errorf("volleys of %v; want %v", sender.volleys, want)
+	if !slices.Equal(writer.volleys, want) {
+		t.Errorf("volleys of %v; want %v", writer.volleys, want)
 	}
 	r.Attach(&late.Member)
 	for _, m := range full {
@@ -102,8 +102,8 @@ func TestVolley_OnlySweeps(t *testing.T) {
 		r.Drained(&m.Member)
 	}
 	f.settle()
-	if !slices.Equal(sender.volleys, want) {
-		t.Errorf("volleys of %v after what was late; want %v", sender.volleys, want)
+	if !slices.Equal(writer.volleys, want) {
+		t.Errorf("volleys of %v after what was late; want %v", writer.volleys, want)
 	}
 	for _, m := range append(append(full, fine...), late) {
 		wantInfos(t, m, "a", "b")
@@ -111,9 +111,9 @@ func TestVolley_OnlySweeps(t *testing.T) {
 	f.checkInvariants(r)
 }
 
-// TestVolley_InPlace: a poller that visits a small room fires as well, and a lane whose sender has ended writes singly.
+// TestVolley_InPlace: a poller that visits a small room fires as well, and a lane whose writer has ended writes singly.
 func TestVolley_InPlace(t *testing.T) {
-	f, sender := oneLane(t, instant)
+	f, writer := oneLane(t, instant)
 	r := f.open("1")
 	var all []*member
 	for range 10 {
@@ -121,19 +121,19 @@ func TestVolley_InPlace(t *testing.T) {
 	}
 	f.settle()
 	f.post(r, "a")
-	if f.handedOver() != 0 || !slices.Equal(sender.volleys, []int{10}) {
-		t.Errorf("%d turns handed over, volleys of %v; want none, and one of 10", f.handedOver(), sender.volleys)
+	if f.handedOver() != 0 || !slices.Equal(writer.volleys, []int{10}) {
+		t.Errorf("%d turns handed over, volleys of %v; want none, and one of 10", f.handedOver(), writer.volleys)
 	}
 	f.hall.Close()
-	if !sender.closed {
-		t.Error("the sender was not closed")
+	if !writer.closed {
+		t.Error("the writer was not closed")
 	}
 	f.post(r, "b")
 	for _, m := range all {
 		wantInfos(t, m, "a", "b")
 	}
-	if len(sender.volleys) != 1 {
-		t.Errorf("volleys of %v after the sender ended", sender.volleys)
+	if len(writer.volleys) != 1 {
+		t.Errorf("volleys of %v after the writer ended", writer.volleys)
 	}
 }
 
@@ -160,22 +160,22 @@ func TestVolley_OneSenderALane(t *testing.T) {
 	for _, none := range []bool{false, true} {
 		cfg := DefaultConfig()
 		cfg.Fanout.Lanes = 3
-		var made []Sender
-		h := New(cfg, Hooks{Clock: realClock{}, NewSenders: func(n int) []Sender {
+		var made []VolleyWriter
+		h := New(cfg, Hooks{Clock: realClock{}, NewVolleyWriters: func(n int) []VolleyWriter {
 			if !none {
-				made = eachSenders(t)(n)
+				made = eachWriters(t)(n)
 			}
 			return made
 		}}, newFakeStore(), slog.New(slog.DiscardHandler))
 		for i, l := range h.lanes {
-			if none && (l.sender != nil || l.volley != nil) || !none && l.sender != made[i] {
-				t.Errorf("lane %d has sender %v", i, l.sender)
+			if none && (l.writer != nil || l.volley != nil) || !none && l.writer != made[i] {
+				t.Errorf("lane %d has writer %v", i, l.writer)
 			}
 		}
 		h.Close()
 		for i, s := range made {
-			if !s.(*eachSender).closed {
-				t.Errorf("the sender of lane %d was not closed", i)
+			if !s.(*eachWriter).closed {
+				t.Errorf("the writer of lane %d was not closed", i)
 			}
 		}
 	}

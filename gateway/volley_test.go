@@ -20,23 +20,23 @@ import (
 	"barrage/room"
 )
 
-// volleyServer is a node, and a sender to call beside its lanes.
-func volleyServer(t *testing.T, change func(*setup)) (*Server, room.Sender) {
+// volleyServer is a node, and a writer to call beside its lanes.
+func volleyServer(t *testing.T, change func(*setup)) (*Server, room.VolleyWriter) {
 	t.Helper()
 	if err := uring.Check(); err != nil {
 		t.Skip("no io_uring here: ", err)
 	}
 	t.Setenv(env.TestIOUring, room.IOUringOn)
 	s := newServer(t, change)
-	sender := s.edge.ProbeSender()
-	t.Cleanup(sender.Close)
-	return s, sender
+	writer := s.edge.ProbeVolleyWriter()
+	t.Cleanup(writer.Close)
+	return s, writer
 }
 
-// TestRingSender_Answers: in one volley each socket has the answer that Socket.Send gives: one that takes all, one that
+// TestRingWriter_Answers: in one volley each socket has the answer that Socket.Send gives: one that takes all, one that
 // is full, one that was told goodbye, one that was cut, one whose peer is gone, and one that is no session.
-func TestRingSender_Answers(t *testing.T) {
-	s, sender := volleyServer(t, func(c *setup) { tight(c); manualCheck(c) })
+func TestRingWriter_Answers(t *testing.T) {
+	s, writer := volleyServer(t, func(c *setup) { tight(c); manualCheck(c) })
 	well, slow := join(t, s, "r", "well"), dialSlow(t, s, chatPath("r", "slow"), smallWindow)
 	for _, user := range []string{"told", "cut"} {
 		join(t, s, "r", user)
@@ -65,7 +65,7 @@ func TestRingSender_Answers(t *testing.T) {
 		{Socket: all["cut"], P: small},
 		{Socket: all["gone"], P: small},
 	}
-	sender.Send(volley)
+	writer.Send(volley)
 	answer := func(i, n int, full bool) {
 		t.Helper()
 		if w := volley[i]; w.N != n || w.Full != full {
@@ -83,7 +83,7 @@ func TestRingSender_Answers(t *testing.T) {
 	}
 	well.wantFrame(codec.OpText, "hello")
 
-	sender.Send([]room.Write{{Socket: all["slow"], P: small}}) // it is full: nothing is tried
+	writer.Send([]room.Write{{Socket: all["slow"], P: small}}) // it is full: nothing is tried
 	slow.wantWelcome()
 	for range n / 1002 {
 		slow.wantFrame(codec.OpText, strings.Repeat("x", 998))
@@ -91,7 +91,7 @@ func TestRingSender_Answers(t *testing.T) {
 	eventually(t, func() error { return differ("waiting for a drain", all["slow"].Waits(), false) })
 	volley = volley[:2]
 	volley[1].P = small
-	sender.Send(volley)
+	writer.Send(volley)
 	answer(0, len(small), false)
 	answer(1, len(small), false)
 	well.wantFrame(codec.OpText, "hello")
@@ -103,9 +103,9 @@ type fixedSocket struct{}
 
 func (*fixedSocket) Send([]byte) (int, bool) { return 3, true }
 
-// TestRingSender_Garbage: nobody else knows the bytes of a volley, and collections run beside it.
-func TestRingSender_Garbage(t *testing.T) {
-	s, sender := volleyServer(t, manualCheck)
+// TestRingWriter_Garbage: nobody else knows the bytes of a volley, and collections run beside it.
+func TestRingWriter_Garbage(t *testing.T) {
+	s, writer := volleyServer(t, manualCheck)
 	var peers []*client
 	var sockets []edge.Probe
 	for i := range room.MostVolley {
@@ -130,7 +130,7 @@ func TestRingSender_Garbage(t *testing.T) {
 		for i := range sockets {
 			volley = append(volley, room.Write{Socket: sockets[i], P: codec.AppendFrame(nil, codec.OpText, strings.Repeat(fmt.Sprint(round, " ", i, " "), 50))})
 		}
-		sender.Send(volley)
+		writer.Send(volley)
 		volley = nil
 		for i, p := range peers {
 			p.wantFrame(codec.OpText, strings.Repeat(fmt.Sprint(round, " ", i, " "), 50))
@@ -140,10 +140,10 @@ func TestRingSender_Garbage(t *testing.T) {
 	collector.Wait()
 }
 
-// TestRingSender_CloseUnderAVolley: sessions are closed, cut and answered while volleys go to them. Nobody waits for
+// TestRingWriter_CloseUnderAVolley: sessions are closed, cut and answered while volleys go to them. Nobody waits for
 // ever, and nobody gets half a frame.
-func TestRingSender_CloseUnderAVolley(t *testing.T) {
-	s, sender := volleyServer(t, func(c *setup) { c.rooms.Fanout.Lanes = 1 })
+func TestRingWriter_CloseUnderAVolley(t *testing.T) {
+	s, writer := volleyServer(t, func(c *setup) { c.rooms.Fanout.Lanes = 1 })
 	p := codec.AppendFrame(nil, codec.OpText, strings.Repeat("x", 200))
 	pong := codec.AppendFrame(nil, codec.OpPong, []byte("y"))
 	for round := range 20 {
@@ -181,7 +181,7 @@ func TestRingSender_CloseUnderAVolley(t *testing.T) {
 			})
 		}
 		for range 20 {
-			sender.Send(volley)
+			writer.Send(volley)
 		}
 		work.Wait()
 	}
@@ -191,23 +191,23 @@ func TestRingSender_CloseUnderAVolley(t *testing.T) {
 // childEnv makes a test of this binary the child of another one, without io_uring.
 const childEnv = denied.Variable
 
-// TestSenders_Denied: where a container forbids io_uring, also where it forbids io_uring_enter alone, auto serves by
+// TestWriters_Denied: where a container forbids io_uring, also where it forbids io_uring_enter alone, auto serves by
 // send(2) and says so once; on does not start, and says what to do.
-func TestSenders_Denied(t *testing.T) {
+func TestWriters_Denied(t *testing.T) {
 	if what := os.Getenv(childEnv); what != "" {
 		deny(t, what)
 		return
 	}
 	for _, what := range []string{"setup", "enter"} {
-		child := exec.Command(os.Args[0], "-test.run=^TestSenders_Denied$", "-test.v")
+		child := exec.Command(os.Args[0], "-test.run=^TestWriters_Denied$", "-test.v")
 		child.Env = append(os.Environ(), childEnv+"="+what)
-		if out, err := child.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestSenders_Denied")) {
+		if out, err := child.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestWriters_Denied")) {
 			t.Errorf("without io_uring_%s: %v\n%s", what, err, out)
 		}
 	}
 }
 
-// deny is the child of TestSenders_Denied.
+// deny is the child of TestWriters_Denied.
 func deny(t *testing.T, what string) {
 	t.Helper()
 	if err := denied.Calls(map[string]int{"setup": unix.SYS_IO_URING_SETUP, "enter": unix.SYS_IO_URING_ENTER}[what]); err != nil {
@@ -242,15 +242,15 @@ func deny(t *testing.T, what string) {
 	}
 }
 
-// TestSenders_AFailedRing: a ring that the kernel refuses later is given up with one line, and nothing is lost.
-func TestSenders_AFailedRing(t *testing.T) {
+// TestWriters_AFailedRing: a ring that the kernel refuses later is given up with one line, and nothing is lost.
+func TestWriters_AFailedRing(t *testing.T) {
 	if os.Getenv(childEnv) == "" {
 		if err := uring.Check(); err != nil {
 			t.Skip("no io_uring here: ", err)
 		}
-		child := exec.Command(os.Args[0], "-test.run=^TestSenders_AFailedRing$", "-test.v")
+		child := exec.Command(os.Args[0], "-test.run=^TestWriters_AFailedRing$", "-test.v")
 		child.Env = append(os.Environ(), childEnv+"=later")
-		if out, err := child.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestSenders_AFailedRing")) {
+		if out, err := child.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestWriters_AFailedRing")) {
 			t.Errorf("%v\n%s", err, out)
 		}
 		return
@@ -291,9 +291,9 @@ func TestSenders_AFailedRing(t *testing.T) {
 	}
 }
 
-// TestSenders_Metrics: a node shows how it writes.
-func TestSenders_Metrics(t *testing.T) {
-	overSenders(t, func(t *testing.T) {
+// TestWriters_Metrics: a node shows how it writes.
+func TestWriters_Metrics(t *testing.T) {
+	overWriters(t, func(t *testing.T) {
 		t.Helper()
 		s := newServer(t, func(c *setup) { c.rooms.Fanout.Lanes = 3 })
 		want := map[bool]int{true: 3}[os.Getenv(env.TestIOUring) == room.IOUringOn]

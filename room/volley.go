@@ -4,7 +4,7 @@ package room
 // another member; a late join, a drained member and a word on what was skipped are one write each, by [Socket.Send].
 
 const (
-	// MostVolley is the most writes of a volley. A sender holds the locks of all of its sockets while the kernel works:
+	// MostVolley is the most writes of a volley. A writer holds the locks of all of its sockets while the kernel works:
 	// 32 writes of about 5 µs are 0.16 ms. Three quarters of what 128 would save come with 32.
 	MostVolley = 32
 	// volleyBytes is how large a volley gets before it goes, in bytes: a write of 64 KiB takes some 30 µs, and 32 of them
@@ -30,9 +30,9 @@ type Write struct {
 	Full bool
 }
 
-// Sender writes to many sockets at once. Each lane has its own. Whoever has the lane calls it: one goroutine at a time,
-// but not always the same one.
-type Sender interface {
+// VolleyWriter writes to many sockets at once. Each lane has its own. Whoever has the lane calls it: one goroutine at a
+// time, but not always the same one.
+type VolleyWriter interface {
 	// Send does for each write what Socket.Send does, and leaves the answer in it. There are at most MostVolley, each for
 	// another socket. It never blocks, and nothing of it is under way after the return. together is how many went to the
 	// kernel in one call.
@@ -41,7 +41,7 @@ type Sender interface {
 	Close()
 }
 
-// volley is what a sweep has gathered for the lane's Sender.
+// volley is what a sweep has gathered for the lane's VolleyWriter.
 type volley struct {
 	n       int
 	bytes   int // of all writes
@@ -75,7 +75,7 @@ func (t *turn) fire() {
 			w.N, w.Full = w.Socket.Send(w.P)
 		}
 	} else {
-		t.volleyed += uint64(l.sender.Send(writes))
+		t.volleyed += uint64(l.writer.Send(writes))
 	}
 	for i := range writes {
 		t.answer(g.members[i], &g.views[i], writes[i].N, writes[i].Full)

@@ -11,8 +11,8 @@ import (
 	"barrage/room"
 )
 
-// senders is how the lanes write. The zero value is send(2) for each write.
-type senders struct {
+// writers is how the lanes write. The zero value is send(2) for each write.
+type writers struct {
 	ringed atomic.Int32 // lanes that write by io_uring
 	err    error        // why none does, where it may
 }
@@ -29,8 +29,8 @@ func NoRings(err error) error {
 	return fmt.Errorf("cannot write by io_uring: %w; %s, or set fanout.io_uring to off", err, do)
 }
 
-// newSenders is room.Hooks.NewSenders: each lane has a ring, or none has.
-func (e *Edge) newSenders(lanes int) (all []room.Sender) {
+// newWriters is room.Hooks.NewVolleyWriters: each lane has a ring, or none has.
+func (e *Edge) newWriters(lanes int) (all []room.VolleyWriter) {
 	if e.Config().IOUring == room.IOUringOff {
 		return nil
 	}
@@ -38,17 +38,17 @@ func (e *Edge) newSenders(lanes int) (all []room.Sender) {
 	for err == nil && len(all) < lanes {
 		var ring *uring.Ring
 		if ring, err = uring.New(room.MostVolley); err == nil {
-			all = append(all, &ringSender{ring: ring, edge: e})
+			all = append(all, &ringWriter{ring: ring, edge: e})
 		}
 	}
 	if err != nil {
 		for _, s := range all {
 			s.Close()
 		}
-		e.senders.err = NoRings(err)
+		e.writers.err = NoRings(err)
 		return nil
 	}
-	e.senders.ringed.Store(int32(lanes))
+	e.writers.ringed.Store(int32(lanes))
 	return all
 }
 
@@ -63,55 +63,55 @@ func fitRings(rings int) error {
 }
 
 // settle says how lanes write where that is not as it might be. The error is that of a node that must not start.
-func (s *senders) settle(mode string, log *slog.Logger) error {
-	if s.err != nil && mode == room.IOUringOn {
-		return s.err
+func (w *writers) settle(mode string, log *slog.Logger) error {
+	if w.err != nil && mode == room.IOUringOn {
+		return w.err
 	}
-	if s.err != nil {
-		log.Info("each write is a send(2)", "why", s.err)
+	if w.err != nil {
+		log.Info("each write is a send(2)", "why", w.err)
 	}
 	return nil
 }
 
 // RingedLanes is how many lanes write by io_uring: all or none, but for those whose ring has failed.
-func (e *Edge) RingedLanes() int { return int(e.senders.ringed.Load()) }
+func (e *Edge) RingedLanes() int { return int(e.writers.ringed.Load()) }
 
 // ringed is a socket whose bytes the kernel may have as they are: a session on TCP. Any other is written to by Send.
 type ringed interface{ session() *Session }
 
 func (s *Session) session() *Session { return s }
 
-// ringSender is a lane's sender that enters the kernel once for a volley.
+// ringWriter is a lane's VolleyWriter that enters the kernel once for a volley.
 //
 // Locks: it has socket.mu and then nbio's lock of each socket in the volley, in its order, from before it looks at the
-// descriptors until the kernel has done. Nobody else has two sockets, and no socket is on two lanes: so two senders
-// never wait for each other. A poller that answers on one of them may wait 0.16 ms, see room.MostVolley.
+// descriptors until the kernel has done. Nobody else has two sockets, and no socket is on two lanes: so two
+// writers never wait for each other. A poller that answers on one of them may wait 0.16 ms, see room.MostVolley.
 //
 // Descriptors: nbio takes its lock before it closes one, and no send is under way after Submit. So none meets a reused
 // descriptor, nor a buffer that was collected.
-type ringSender struct {
-	ring *uring.Ring // nil: it has failed
-	edge *Edge
-	held [room.MostVolley]held
+type ringWriter struct {
+	ring   *uring.Ring // nil: it has failed
+	edge   *Edge
+	locked [room.MostVolley]locked
 }
 
-// held is a socket whose locks the sender has, and what is written to it.
-type held struct {
+// locked is a socket whose locks the writer has, and what is written to it.
+type locked struct {
 	*Session
 	*room.Write
 	err error
 }
 
 // Close gives the ring back.
-func (r *ringSender) Close() {
+func (r *ringWriter) Close() {
 	if r.ring != nil {
 		r.ring.Close()
 		r.ring = nil
 	}
 }
 
-// Send writes a volley, see room.Sender.
-func (r *ringSender) Send(volley []room.Write) (together int) {
+// Send writes a volley, see room.VolleyWriter.
+func (r *ringWriter) Send(volley []room.Write) (together int) {
 	n := 0
 	for i := range volley {
 		w := &volley[i]
@@ -132,18 +132,18 @@ func (r *ringSender) Send(volley []room.Write) (together int) {
 			continue
 		}
 		r.ring.Add(s.nb.Hash(), w.P)
-		r.held[n] = held{Session: s, Write: w}
+		r.locked[n] = locked{Session: s, Write: w}
 		n++
 	}
 	if n == 0 {
 		return 0
 	}
-	return r.submit(r.held[:n])
+	return r.submit(r.locked[:n])
 }
 
 // submit has the kernel do what the ring has, and lets go of the sockets. All locks of nbio's are free before a session
 // hears of its write: it may give a rest to nbio, which takes others. taken is how many the kernel has begun.
-func (r *ringSender) submit(all []held) (taken int) {
+func (r *ringWriter) submit(all []locked) (taken int) {
 	taken, err := r.ring.Submit()
 	for i := range all {
 		h := &all[i]
@@ -157,7 +157,7 @@ func (r *ringSender) submit(all []held) (taken int) {
 	clear(all)
 	if err != nil { // it was tried when the node started
 		r.edge.Log.Error("a lane writes without io_uring from now on", "err", err)
-		r.edge.senders.ringed.Add(-1)
+		r.edge.writers.ringed.Add(-1)
 		r.Close()
 	}
 	return taken
@@ -165,7 +165,7 @@ func (r *ringSender) submit(all []held) (taken int) {
 
 // result is what became of the send that was added as number i, of which the kernel took so many. One that it did not
 // begin, or gave back, is done now. nbio's lock of the descriptor must be held.
-func (r *ringSender) result(i, taken, fd int, p []byte) (n int, err error) {
+func (r *ringWriter) result(i, taken, fd int, p []byte) (n int, err error) {
 	if i >= taken {
 		return sendNow(fd, p)
 	}

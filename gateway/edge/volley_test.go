@@ -7,23 +7,23 @@ import (
 	"testing"
 )
 
-// TestNewSenders_KeepsTheReserve: rings leave open files for those who ask. A node that has too few for them writes
+// TestNewWriters_KeepReserve: rings leave open files for those who ask. A node that has too few for them writes
 // without, and says so.
-func TestNewSenders_KeepsTheReserve(t *testing.T) {
+func TestNewWriters_KeepReserve(t *testing.T) {
 	limit, err := OpenFilesLimit()
 	if err != nil {
 		t.Fatal(err)
 	}
 	e, most := &Edge{}, reserve(limit)/4
 	e.set.Store(&settings{})
-	if all := e.newSenders(most + 1); all != nil {
+	if all := e.newWriters(most + 1); all != nil {
 		for _, s := range all {
 			s.Close()
 		}
 		t.Fatalf("%d rings where %d files may be open; want none of more than %d", len(all), limit, most)
 	}
 	want := fmt.Sprintf("the limit of %d open files leaves room for %d: too many open files; raise the limit of open files (ulimit -n), or set", limit, most)
-	if got := fmt.Sprint(e.senders.err); !strings.Contains(got, want) {
+	if got := fmt.Sprint(e.writers.err); !strings.Contains(got, want) {
 		t.Errorf("error %q; want ... %q", got, want)
 	}
 }
