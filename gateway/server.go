@@ -54,7 +54,7 @@ type Server struct {
 	edge    *edge.Edge
 	fastIM  *fastim.FastIM
 	v1      *v1.API
-	hooks   *webhooks.Sender // nil: no service is told
+	hooks   *webhooks.Teller // nil: no service is told
 	traces  *traces.Traces   // nil: there are none
 	audit   audit
 	emotes  *web.Emotes

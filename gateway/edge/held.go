@@ -19,8 +19,8 @@ type heldNews struct {
 	state chat.HeldState
 }
 
-// teller is a native member.
-type teller interface {
+// native is a member of barrage.v1.
+type native interface {
 	inRoom
 	// Tell sends a text frame. It does not block.
 	Tell(frame string)
@@ -68,7 +68,7 @@ func (o *Order) tellHeld() {
 		frames[n.room] = append(frames[n.room], f)
 	}
 	o.edge.Sessions.Each(func(s *Session) {
-		m, ok := s.runs().(teller)
+		m, ok := s.runs().(native)
 		rights := s.Rights()
 		if !ok || rights == nil {
 			return

@@ -130,11 +130,11 @@ func shown(events []got) (lines []string) {
 	return lines
 }
 
-// world is a sender over a store in memory, within a bubble.
+// world is a teller over a store in memory, within a bubble.
 type world struct {
 	t       *testing.T
 	store   *redisx.Memory
-	sender  *Sender
+	teller  *Teller
 	service *service
 	log     *bytes.Buffer
 	stop    context.CancelFunc
@@ -150,13 +150,13 @@ func newWorld(t *testing.T, most int, change func(*Config)) *world {
 	w := &world{t: t, service: &service{t: t}, log: new(bytes.Buffer)}
 	w.store = redisx.NewMemory(redisx.Limits{HistoryMessages: most, HistoryTTL: 48 * time.Hour, Quota: chat.Quota{PerSecond: 1000, Burst: 2000}}, time.Now)
 	w.store.Start(nobody{})
-	w.sender = w.newSender("one", change)
-	w.sender.giveUp = 5 * time.Hour // a day has too many turns
+	w.teller = w.newTeller("one", change)
+	w.teller.giveUp = 5 * time.Hour // a day has too many turns
 	w.run()
 	return w
 }
 
-func (w *world) newSender(node string, change func(*Config)) *Sender {
+func (w *world) newTeller(node string, change func(*Config)) *Teller {
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Secret = "https://backend.example/hooks", secret
 	if change != nil {
@@ -173,12 +173,12 @@ func (w *world) newSender(node string, change func(*Config)) *Sender {
 func (w *world) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
-	w.sender.Run(ctx, &w.workers)
+	w.teller.Run(ctx, &w.workers)
 }
 
-// end ends the sender as a node does that leaves.
+// end ends the teller as a node does that leaves.
 func (w *world) end() {
-	w.sender.Leave()
+	w.teller.Leave()
 	w.stop()
 	w.workers.Wait()
 }
@@ -194,7 +194,7 @@ func (w *world) say(room string, bodies ...string) {
 	if _, err := w.store.Publish(w.t.Context(), room, b); err != nil {
 		w.t.Fatal(err)
 	}
-	w.sender.Mark(room)
+	w.teller.Mark(room)
 }
 
 func (w *world) report(room string, online uint64) {
@@ -202,7 +202,7 @@ func (w *world) report(room string, online uint64) {
 	if _, err := w.store.Report(w.t.Context(), "n", []chat.Report{{Room: room, Online: online}}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.sender.Mark(room)
+	w.teller.Mark(room)
 }
 
 func (w *world) want(lines ...string) {

@@ -36,10 +36,10 @@ type refusal struct {
 func (r *refusal) Error() string { return r.why }
 
 // post sends a batch. The error is a *refusal; nil says that the service has taken it.
-func (s *Sender) post(ctx context.Context, b *batch) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+func (t *Teller) post(ctx context.Context, b *batch) error {
+	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(b.body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.cfg.URL, bytes.NewReader(b.body))
 	if err != nil {
 		panic("BUG: webhooks.url passed validation") // the error has the URL in it, with its password
 	}
@@ -47,10 +47,10 @@ func (s *Sender) post(ctx context.Context, b *batch) error {
 	r.Header.Set("User-Agent", "barrage")
 	// Not sent: it lets net/http post again where a kept connection turns out to be closed.
 	r.Header["Idempotency-Key"] = []string{}
-	s.secret.Sign(r.Header, b.id, s.now(), b.body)
-	res, err := s.client.Do(r)
+	t.secret.Sign(r.Header, b.id, t.now(), b.body)
+	res, err := t.client.Do(r)
 	if err != nil {
-		return s.unanswered(err)
+		return t.unanswered(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, res.Body, maxResponse) // the status says all
@@ -60,17 +60,17 @@ func (s *Sender) post(ctx context.Context, b *batch) error {
 	case res.StatusCode == http.StatusGone:
 		return &refusal{"its answer has status 410: it wants no more; it is asked again once an hour until webhooks.url changes", lastWait}
 	default:
-		return &refusal{fmt.Sprintf("its answer has status %d, want one of 200 to 299", res.StatusCode), s.retryAfter(res.Header)}
+		return &refusal{fmt.Sprintf("its answer has status %d, want one of 200 to 299", res.StatusCode), t.retryAfter(res.Header)}
 	}
 }
 
 // unanswered is the refusal of a service that does not answer, without what changes from one call to the next.
-func (s *Sender) unanswered(err error) *refusal {
+func (t *Teller) unanswered(err error) *refusal {
 	if e, ok := errors.AsType[*url.Error](err); ok { // it has the URL in it
 		err = e.Err
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return &refusal{why: fmt.Sprintf("no answer within %v", s.cfg.Timeout)}
+		return &refusal{why: fmt.Sprintf("no answer within %v", t.cfg.Timeout)}
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok { // it has the local port in it
 		return &refusal{why: fmt.Sprintf("%s: %v", e.Op, e.Err)}
@@ -79,13 +79,13 @@ func (s *Sender) unanswered(err error) *refusal {
 }
 
 // retryAfter is how long a service wants to be left alone, 0 where it does not say; it says it in seconds or as a date.
-func (s *Sender) retryAfter(h http.Header) time.Duration {
+func (t *Teller) retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return time.Duration(min(max(seconds, 0), int64(lastWait/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return min(max(at.Sub(s.now()), 0), lastWait)
+		return min(max(at.Sub(t.now()), 0), lastWait)
 	}
 	return 0
 }

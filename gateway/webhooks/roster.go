@@ -27,7 +27,7 @@ const (
 // roster is one of the rosters as this node has it. One goroutine uses it.
 type roster struct {
 	// Immutable after New.
-	sender *Sender
+	teller *Teller
 	name   string
 
 	birth  int64
@@ -54,10 +54,10 @@ type batch struct {
 
 // run looks after the roster.
 func (r *roster) run(ctx context.Context) {
-	leaving := r.sender.leaving
+	leaving := r.teller.leaving
 	for ctx.Err() == nil {
-		wait := r.turn(r.sender.last)
-		if leaving == nil && (wait > 0 || r.sender.last.Err() != nil) {
+		wait := r.turn(r.teller.last)
+		if leaving == nil && (wait > 0 || r.teller.last.Err() != nil) {
 			r.leave(ctx)
 			return
 		}
@@ -65,7 +65,7 @@ func (r *roster) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		case <-leaving:
-			<-r.sender.brought // the last marks
+			<-r.teller.brought // the last marks
 			leaving = nil
 		}
 	}
@@ -79,7 +79,7 @@ func (r *roster) leave(ctx context.Context) {
 	r.drop(ctx)
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.sender.did("leave to another node at once what webhooks.url is to be told", r.sender.store.LeaveFeeds(ctx, r.name, r.sender.node))
+	r.teller.did("leave to another node at once what webhooks.url is to be told", r.teller.store.LeaveFeeds(ctx, r.name, r.teller.node))
 }
 
 // drop forgets what was read, so that whoever has the roster reads it again.
@@ -119,7 +119,7 @@ func (r *roster) turn(ctx context.Context) time.Duration {
 		}
 		return lookFor
 	}
-	if wait := r.batch.again.Sub(r.sender.now()); wait > 0 {
+	if wait := r.batch.again.Sub(r.teller.now()); wait > 0 {
 		return min(wait, renewEvery)
 	}
 	if !r.send(ctx) {
@@ -135,8 +135,8 @@ func (r *roster) turn(ctx context.Context) time.Duration {
 func (r *roster) take(ctx context.Context, limit int) (chat.Roster, bool) {
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	taken, err := r.sender.store.TakeFeeds(ctx, r.name, r.sender.node, limit, r.birth)
-	if !r.sender.did("look which rooms webhooks.url is to be told of", err) {
+	taken, err := r.teller.store.TakeFeeds(ctx, r.name, r.teller.node, limit, r.birth)
+	if !r.teller.did("look which rooms webhooks.url is to be told of", err) {
 		return chat.Roster{}, false // what was read stays, and is not told: another node may have the roster
 	}
 	r.mine.Store(taken.Mine)
@@ -187,14 +187,14 @@ func each(n int, f func(i int)) {
 }
 
 func (r *roster) readOne(ctx context.Context, due chat.Due) *piece {
-	s := r.sender
+	t := r.teller
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	feed, err := s.store.ReadFeed(ctx, due.Room, s.to, mostRead)
-	if !s.did("read what webhooks.url is to be told of a room", err) {
+	feed, err := t.store.ReadFeed(ctx, due.Room, t.to, mostRead)
+	if !t.did("read what webhooks.url is to be told of a room", err) {
 		return nil
 	}
-	p := digested(s.groups, due, &feed, r.birth)
+	p := digested(t.groups, due, &feed, r.birth)
 	return &p
 }
 
@@ -203,7 +203,7 @@ func (r *roster) next() *batch {
 	if len(r.pieces) == 0 && len(r.owed) == 0 {
 		return nil
 	}
-	b := &batch{id: signed.NewID(), made: r.sender.now(), owed: min(len(r.owed), mostEvents)}
+	b := &batch{id: signed.NewID(), made: r.teller.now(), owed: min(len(r.owed), mostEvents)}
 	events := slices.Clone(r.owed[:b.owed])
 	bytes, n := 0, 0
 	for _, p := range r.pieces {
@@ -219,26 +219,26 @@ func (r *roster) next() *batch {
 
 // send posts the batch, and reports whether the service has taken it, or never will.
 func (r *roster) send(ctx context.Context) bool {
-	s, b := r.sender, r.batch
-	s.counts.calls.Add(1)
+	t, b := r.teller, r.batch
+	t.counts.calls.Add(1)
 	if b.tries > 0 {
-		s.counts.retried.Add(1)
+		t.counts.retried.Add(1)
 	}
-	err := s.post(ctx, b)
+	err := t.post(ctx, b)
 	if ctx.Err() != nil {
 		return false
 	}
 	b.tries++
 	r.say(err, b)
 	if err == nil {
-		s.counts.sent.Add(uint64(b.events))
+		t.counts.sent.Add(uint64(b.events))
 		r.owed = r.owed[b.owed:]
 		r.batch = nil
 		r.finish(ctx, b.pieces)
 		return true
 	}
-	s.counts.failed.Add(1)
-	if now := s.now(); now.Sub(b.made) < s.giveUp {
+	t.counts.failed.Add(1)
+	if now := t.now(); now.Sub(b.made) < t.giveUp {
 		refused, _ := errors.AsType[*refusal](err)
 		b.again = now.Add(waitFor(b.tries, refused.after))
 		return false
@@ -249,27 +249,27 @@ func (r *roster) send(ctx context.Context) bool {
 
 // say logs that the service does not take a batch, once until something else happens, and that it does again.
 func (r *roster) say(err error, b *batch) {
-	s := r.sender
-	s.mu.Lock()
-	isNew := s.failure.IsNew(err)
-	s.mu.Unlock()
+	t := r.teller
+	t.mu.Lock()
+	isNew := t.failure.IsNew(err)
+	t.mu.Unlock()
 	switch {
 	case isNew:
-		s.log.Warn("webhooks.url does not take a batch; trying again", "id", b.id, "events", b.events, "err", err)
+		t.log.Warn("webhooks.url does not take a batch; trying again", "id", b.id, "events", b.events, "err", err)
 	case err == nil && b.tries > 1:
-		s.log.Info("webhooks.url takes batches again", "id", b.id, "tries", b.tries)
+		t.log.Info("webhooks.url takes batches again", "id", b.id, "tries", b.tries)
 	}
 }
 
 // giveUp goes on behind a batch, and owes the service a word of what it was.
 func (r *roster) giveUp(ctx context.Context, b *batch, err error) {
-	s := r.sender
-	s.counts.lostGivenUp.Add(uint64(b.events))
-	s.log.Error("gave up a batch that webhooks.url did not take", "id", b.id, "events", b.events, "tries", b.tries, "after", s.giveUp, "err", err)
+	t := r.teller
+	t.counts.lostGivenUp.Add(uint64(b.events))
+	t.log.Error("gave up a batch that webhooks.url did not take", "id", b.id, "events", b.events, "tries", b.tries, "after", t.giveUp, "err", err)
 	r.owed = r.owed[b.owed:]
 	for _, p := range b.pieces {
 		e := event{
-			Type: "lost", ID: roomName(p.due.Room) + ":" + b.id, At: s.now().UnixMilli(), Epoch: p.now.Epoch,
+			Type: "lost", ID: roomName(p.due.Room) + ":" + b.id, At: t.now().UnixMilli(), Epoch: p.now.Epoch,
 			Lost: &lost{What: "events", Count: uint64(len(p.events)), From: p.from, Why: lostGivenUp},
 		}
 		if p.from > 0 {
@@ -291,7 +291,7 @@ func (r *roster) finish(ctx context.Context, pieces []piece) {
 	if len(pieces) == 0 {
 		return
 	}
-	s := r.sender
+	t := r.teller
 	moved := make([]bool, len(pieces))
 	each(len(pieces), func(i int) {
 		p := &pieces[i]
@@ -301,13 +301,13 @@ func (r *roster) finish(ctx context.Context, pieces []piece) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 		defer cancel()
-		err := s.store.MoveFeed(ctx, p.due.Room, s.to, p.was, p.now)
+		err := t.store.MoveFeed(ctx, p.due.Room, t.to, p.was, p.now)
 		if errors.Is(err, chat.ErrStale) { // another node has told it
 			return
 		}
-		if moved[i] = s.did("note what webhooks.url has been told", err); moved[i] {
-			s.counts.lostHistory.Add(p.lost)
-			s.counts.lostBroken.Add(p.broken)
+		if moved[i] = t.did("note what webhooks.url has been told", err); moved[i] {
+			t.counts.lostHistory.Add(p.lost)
+			t.counts.lostBroken.Add(p.broken)
 		}
 	})
 	done := make([]piece, 0, len(pieces))
@@ -330,5 +330,5 @@ func (r *roster) done(ctx context.Context, pieces []piece) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, chat.CallTimeout)
 	defer cancel()
-	r.sender.did("give rooms back that webhooks.url was told of", r.sender.store.DoneFeeds(ctx, r.name, rooms))
+	r.teller.did("give rooms back that webhooks.url was told of", r.teller.store.DoneFeeds(ctx, r.name, rooms))
 }

@@ -18,7 +18,7 @@ import (
 	"barrage/internal/signed"
 )
 
-// Store is what the sender needs of the state that all nodes share. redisx satisfies it, and says more.
+// Store is what the teller needs of the state that all nodes share. redisx satisfies it, and says more.
 type Store interface {
 	ReadFeed(ctx context.Context, room, to string, limit int) (chat.Feed, error)
 	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
@@ -42,8 +42,8 @@ const (
 	mostMarked = 100_000
 )
 
-// Sender tells the service. Make it with [New]; a nil Sender tells nobody. Its methods may be called concurrently.
-type Sender struct {
+// Teller tells the service. Make it with [New]; a nil Teller tells nobody. Its methods may be called concurrently.
+type Teller struct {
 	// Immutable after New.
 	cfg    Config
 	groups map[string]bool
@@ -89,9 +89,9 @@ type Stats struct {
 	Oldest           time.Duration
 }
 
-// New makes a sender of a valid configuration; nil where there is no service. node is this node's name among those that
+// New makes a teller of a valid configuration; nil where there is no service. node is this node's name among those that
 // run, now is the time.
-func New(cfg Config, store Store, node string, now func() time.Time, log *slog.Logger) *Sender {
+func New(cfg Config, store Store, node string, now func() time.Time, log *slog.Logger) *Teller {
 	if cfg.URL == "" {
 		return nil
 	}
@@ -99,38 +99,38 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 	if err != nil {
 		panic(fmt.Sprintf("BUG: webhooks.secret passed validation: %v", err))
 	}
-	s := &Sender{
+	t := &Teller{
 		cfg: cfg, groups: map[string]bool{}, to: cfg.name(), secret: secret, client: pass.NewHookClient(cfg.Timeout), store: store, node: node, now: now, log: log,
 		leaving: make(chan struct{}), brought: make(chan struct{}), due: once.NewSignal(), marks: map[string]struct{}{},
 		away: map[string]*once.Failure{}, giveUp: giveUpAfter,
 	}
 	for _, group := range cfg.Events {
-		s.groups[group] = true
+		t.groups[group] = true
 	}
-	for i := range s.all {
-		s.all[i] = &roster{sender: s, name: fmt.Sprintf("%s.%d", s.to, i)}
+	for i := range t.all {
+		t.all[i] = &roster{teller: t, name: fmt.Sprintf("%s.%d", t.to, i)}
 	}
-	return s
+	return t
 }
 
 // OnCall has f hear of each call, see [pass.HookClient]. Call it before Run.
-func (s *Sender) OnCall(f pass.OnCall) { s.client.OnCall = f }
+func (t *Teller) OnCall(f pass.OnCall) { t.client.OnCall = f }
 
 // Run tells the service until ctx ends, or until Leave, by goroutines of workers.
-func (s *Sender) Run(ctx context.Context, workers *sync.WaitGroup) {
-	if s == nil {
+func (t *Teller) Run(ctx context.Context, workers *sync.WaitGroup) {
+	if t == nil {
 		return
 	}
-	s.last, s.hurry = context.WithCancel(ctx)
+	t.last, t.hurry = context.WithCancel(ctx)
 	start := func(f func()) {
-		s.gone.Add(1)
+		t.gone.Add(1)
 		workers.Go(func() {
-			defer s.gone.Done()
+			defer t.gone.Done()
 			f()
 		})
 	}
-	start(func() { s.mark(ctx) })
-	for _, r := range s.all {
+	start(func() { t.mark(ctx) })
+	for _, r := range t.all {
 		start(func() { r.run(ctx) })
 	}
 }
@@ -142,34 +142,34 @@ const leaveFor = 3 * time.Second
 // Leave tells the service what waits in the rosters that this node has, as far as it takes that within [leaveFor], and
 // leaves them to other nodes. It comes after Run and returns when that is done. What the service was not told stays
 // where it is: another node tells it, or this one when it is back; a store in memory goes with its node.
-func (s *Sender) Leave() {
-	if s == nil {
+func (t *Teller) Leave() {
+	if t == nil {
 		return
 	}
-	s.leave.Do(func() {
-		close(s.leaving)
-		defer time.AfterFunc(leaveFor, s.hurry).Stop()
-		s.gone.Wait()
-		s.hurry()
-		s.client.CloseIdleConnections()
-		if n := s.Stats().Waiting; n > 0 {
-			s.log.Warn("left before webhooks.url was told of all; the next node that has the store goes on", "rooms", n)
+	t.leave.Do(func() {
+		close(t.leaving)
+		defer time.AfterFunc(leaveFor, t.hurry).Stop()
+		t.gone.Wait()
+		t.hurry()
+		t.client.CloseIdleConnections()
+		if n := t.Stats().Waiting; n > 0 {
+			t.log.Warn("left before webhooks.url was told of all; the next node that has the store goes on", "rooms", n)
 		}
 	})
 }
 
 // Stats counts, since the start.
-func (s *Sender) Stats() Stats {
-	if s == nil {
+func (t *Teller) Stats() Stats {
+	if t == nil {
 		return Stats{}
 	}
-	c := &s.counts
+	c := &t.counts
 	all := Stats{
 		Sent: c.sent.Load(), Calls: c.calls.Load(), Failed: c.failed.Load(), Retried: c.retried.Load(),
 		LostHistory: c.lostHistory.Load(), LostGivenUp: c.lostGivenUp.Load(), LostStore: c.lostStore.Load(), LostBroken: c.lostBroken.Load(),
 	}
-	now := s.now().UnixMilli()
-	for _, r := range s.all {
+	now := t.now().UnixMilli()
+	for _, r := range t.all {
 		if !r.mine.Load() {
 			continue
 		}
@@ -183,24 +183,24 @@ func (s *Sender) Stats() Stats {
 }
 
 // Mark notes that a room may have something new in the store. It never blocks.
-func (s *Sender) Mark(room string) {
-	if s == nil || !s.cfg.wants(room) {
+func (t *Teller) Mark(room string) {
+	if t == nil || !t.cfg.wants(room) {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, there := s.marks[room]; !there && len(s.marks) >= mostMarked {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, there := t.marks[room]; !there && len(t.marks) >= mostMarked {
 		return
 	}
-	s.marks[room] = struct{}{}
-	s.due.Set()
+	t.marks[room] = struct{}{}
+	t.due.Set()
 }
 
 // Tell has the service told of something that is in no history: group is its group, kind the event's type, id its name
 // in the room, at its time in Unix ms, and detail a JSON object that stands in the event under the group's name. It
 // returns when the store has it; what the store does not take is counted as lost.
-func (s *Sender) Tell(ctx context.Context, room, group, kind, id string, at int64, detail json.RawMessage) {
-	if s == nil || !s.groups[group] || !s.cfg.wants(room) {
+func (t *Teller) Tell(ctx context.Context, room, group, kind, id string, at int64, detail json.RawMessage) {
+	if t == nil || !t.groups[group] || !t.cfg.wants(room) {
 		return
 	}
 	e := &event{Type: kind, ID: roomName(room) + ":" + id, At: at}
@@ -213,53 +213,53 @@ func (s *Sender) Tell(ctx context.Context, room, group, kind, id string, at int6
 	case GroupHeld:
 		e.Held = detail
 	}
-	if err := s.store.AddNews(ctx, room, string(encode(e))); err != nil {
-		s.counts.lostStore.Add(1)
-		s.log.Warn("cannot have webhooks.url told of an event: it is lost", "room", room, "type", kind, "id", e.ID, "err", err)
+	if err := t.store.AddNews(ctx, room, string(encode(e))); err != nil {
+		t.counts.lostStore.Add(1)
+		t.log.Warn("cannot have webhooks.url told of an event: it is lost", "room", room, "type", kind, "id", e.ID, "err", err)
 		return
 	}
-	s.Mark(room)
+	t.Mark(room)
 }
 
 // mark brings marks to the store.
-func (s *Sender) mark(ctx context.Context) {
-	defer close(s.brought)
+func (t *Teller) mark(ctx context.Context) {
+	defer close(t.brought)
 	for leaving := false; !leaving && ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
-		case <-s.leaving:
+		case <-t.leaving:
 			leaving = true
-		case <-s.due:
+		case <-t.due:
 		}
-		if !s.bring(ctx) {
-			s.due.Set()
+		if !t.bring(ctx) {
+			t.due.Set()
 		}
 		select {
 		case <-ctx.Done():
-		case <-s.leaving:
+		case <-t.leaving:
 		case <-time.After(markEvery):
 		}
 	}
 }
 
 // bring takes what is marked to the store, and reports whether all is there. What the store does not take stays.
-func (s *Sender) bring(ctx context.Context) bool {
-	s.mu.Lock()
-	marks := s.marks
-	s.marks = make(map[string]struct{})
-	s.mu.Unlock()
+func (t *Teller) bring(ctx context.Context) bool {
+	t.mu.Lock()
+	marks := t.marks
+	t.marks = make(map[string]struct{})
+	t.mu.Unlock()
 	var rooms [rosters][]string
 	for room := range marks {
 		i := rosterOf(room)
 		rooms[i] = append(rooms[i], room)
 	}
 	all := true
-	for i, r := range s.all {
+	for i, r := range t.all {
 		for part := range slices.Chunk(rooms[i], markMost) {
-			if !s.did("note which rooms webhooks.url is to be told of", s.store.MarkFeeds(ctx, r.name, part)) {
+			if !t.did("note which rooms webhooks.url is to be told of", t.store.MarkFeeds(ctx, r.name, part)) {
 				all = false
 				for _, room := range part {
-					s.Mark(room)
+					t.Mark(room)
 				}
 			}
 		}
@@ -275,17 +275,17 @@ func rosterOf(room string) uint32 {
 }
 
 // did reports whether the store did something, and logs once until it does again that it did not.
-func (s *Sender) did(what string, err error) bool {
-	s.mu.Lock()
-	f := s.away[what]
+func (t *Teller) did(what string, err error) bool {
+	t.mu.Lock()
+	f := t.away[what]
 	if f == nil {
 		f = new(once.Failure)
-		s.away[what] = f
+		t.away[what] = f
 	}
 	isNew := f.IsNew(err)
-	s.mu.Unlock()
+	t.mu.Unlock()
 	if isNew && !errors.Is(err, context.Canceled) {
-		s.log.Warn("cannot "+what+"; trying again", "err", err)
+		t.log.Warn("cannot "+what+"; trying again", "err", err)
 	}
 	return err == nil
 }

@@ -18,8 +18,8 @@ import (
 	"barrage/redisx"
 )
 
-// TestSender_InOrder: rooms open, speak, take back, are moderated, and close; the service is told of each, once.
-func TestSender_InOrder(t *testing.T) {
+// TestTeller_InOrder: rooms open, speak, take back, are moderated, and close; the service is told of each, once.
+func TestTeller_InOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.report("a", 2)
@@ -29,7 +29,7 @@ func TestSender_InOrder(t *testing.T) {
 		if _, err := w.store.RecallSeq(t.Context(), "a", "u", chat.Position{}, "", 2, 0); err != nil {
 			t.Fatal(err)
 		}
-		w.sender.Tell(t.Context(), "a", GroupModeration, "moderation", "m1", time.Now().UnixMilli(), json.RawMessage(`{"verb":"mute","target":"u"}`))
+		w.teller.Tell(t.Context(), "a", GroupModeration, "moderation", "m1", time.Now().UnixMilli(), json.RawMessage(`{"verb":"mute","target":"u"}`))
 		time.Sleep(5 * time.Second)
 		w.report("a", 0)
 		time.Sleep(2 * time.Minute)
@@ -46,33 +46,33 @@ func TestSender_InOrder(t *testing.T) {
 		if e := events[6]; e.Moderation["verb"] != "mute" || e.ID != "a:m1" {
 			t.Errorf("the verb is %+v", e)
 		}
-		if s := w.sender.Stats(); s.Sent != 8 || s.Failed+s.LostHistory+s.LostStore+s.LostGivenUp != 0 || s.Waiting != 0 || s.Oldest != 0 || s.Rosters != rosters {
+		if s := w.teller.Stats(); s.Sent != 8 || s.Failed+s.LostHistory+s.LostStore+s.LostGivenUp != 0 || s.Waiting != 0 || s.Oldest != 0 || s.Rosters != rosters {
 			t.Errorf("Stats = %+v", s)
 		}
 		w.end()
 	})
 }
 
-// TestSender_Wanted: only the rooms and groups that the service wants.
-func TestSender_Wanted(t *testing.T) {
+// TestTeller_Wanted: only the rooms and groups that the service wants.
+func TestTeller_Wanted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, func(c *Config) { c.Rooms, c.Events = []string{"live-*", "main"}, []string{"moderation"} })
 		for _, room := range []string{"live-1", "main", "other", "mains"} {
 			w.report(room, 1)
 			w.say(room, "x")
-			w.sender.Tell(t.Context(), room, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
-			w.sender.Tell(t.Context(), room, GroupHeld, "held", "h", time.Now().UnixMilli(), json.RawMessage(`{}`))
+			w.teller.Tell(t.Context(), room, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+			w.teller.Tell(t.Context(), room, GroupHeld, "held", "h", time.Now().UnixMilli(), json.RawMessage(`{}`))
 			time.Sleep(2 * time.Second)
 		}
-		w.sender.Tell(t.Context(), chat.Everywhere, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+		w.teller.Tell(t.Context(), chat.Everywhere, GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
 		time.Sleep(2 * time.Second)
 		w.want("live-1 moderation", "main moderation", " moderation")
 		w.end()
 	})
 }
 
-// TestSender_Batches: many events go in calls of a hundred at most, each room in its order.
-func TestSender_Batches(t *testing.T) {
+// TestTeller_Batches: many events go in calls of a hundred at most, each room in its order.
+func TestTeller_Batches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1000, nil)
 		want := map[string]int{}
@@ -110,9 +110,9 @@ func TestSender_Batches(t *testing.T) {
 	})
 }
 
-// TestSender_Retries: the same batch comes again, later and later, up to once an hour; what the history forgot is
+// TestTeller_Retries: the same batch comes again, later and later, up to once an hour; what the history forgot is
 // named.
-func TestSender_Retries(t *testing.T) {
+func TestTeller_Retries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5, nil)
 		const failures = 12
@@ -140,7 +140,7 @@ func TestSender_Retries(t *testing.T) {
 				t.Errorf("try %d comes after %v; want %v to a quarter more", i, wait, least)
 			}
 		}
-		if s := w.sender.Stats(); s.Failed != failures || s.Retried != failures || s.Sent != 7 || s.LostHistory != 3 {
+		if s := w.teller.Stats(); s.Failed != failures || s.Retried != failures || s.Sent != 7 || s.LostHistory != 3 {
 			t.Errorf("Stats = %+v", s)
 		}
 		if n := strings.Count(w.log.String(), "does not take a batch"); n != 1 || !strings.Contains(w.log.String(), "takes batches again") {
@@ -150,8 +150,8 @@ func TestSender_Retries(t *testing.T) {
 	})
 }
 
-// TestSender_AsksLater: Retry-After, and 410.
-func TestSender_AsksLater(t *testing.T) {
+// TestTeller_AsksLater: Retry-After, and 410.
+func TestTeller_AsksLater(t *testing.T) {
 	for _, c := range []struct {
 		answer func() (*http.Response, error)
 		wait   time.Duration
@@ -186,8 +186,8 @@ func TestSender_AsksLater(t *testing.T) {
 	}
 }
 
-// TestSender_GivesUp: a batch that the service never takes keeps the others for a while, and is named.
-func TestSender_GivesUp(t *testing.T) {
+// TestTeller_GivesUp: a batch that the service never takes keeps the others for a while, and is named.
+func TestTeller_GivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		var poison string
@@ -210,7 +210,7 @@ func TestSender_GivesUp(t *testing.T) {
 		if got := lines[len(lines)-2:]; !slices.Equal(got, []string{"a lost 2 events 1-2 given_up", "a message 3 three"}) {
 			t.Errorf("in the end the service was told %q", got)
 		}
-		if s := w.sender.Stats(); s.LostGivenUp != 2 || s.Sent != 2 {
+		if s := w.teller.Stats(); s.LostGivenUp != 2 || s.Sent != 2 {
 			t.Errorf("Stats = %+v", s)
 		}
 		if !strings.Contains(w.log.String(), "gave up a batch") {
@@ -220,8 +220,8 @@ func TestSender_GivesUp(t *testing.T) {
 	})
 }
 
-// TestSender_TakesOver: a node that dies is replaced after its lease, and the next one goes on from the bookmarks.
-func TestSender_TakesOver(t *testing.T) {
+// TestTeller_TakesOver: a node that dies is replaced after its lease, and the next one goes on from the bookmarks.
+func TestTeller_TakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.say("a", "one")
@@ -231,7 +231,7 @@ func TestSender_TakesOver(t *testing.T) {
 		w.stop()
 		w.workers.Wait()
 		first := len(w.service.calls)
-		w.sender = w.newSender("two", nil)
+		w.teller = w.newTeller("two", nil)
 		w.run()
 		time.Sleep(chat.FeedLease + 2*time.Second)
 		w.say("a", "three")
@@ -244,19 +244,19 @@ func TestSender_TakesOver(t *testing.T) {
 	})
 }
 
-// TestSender_Leaves: a node that leaves tells what waits, and has the next one go on at once; with a service that hangs
+// TestTeller_Leaves: a node that leaves tells what waits, and has the next one go on at once; with a service that hangs
 // it takes three seconds at most.
-func TestSender_Leaves(t *testing.T) {
+func TestTeller_Leaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.say("a", "one")
 		w.end()
 		w.want("a message 1 one")
 
-		w.sender = w.newSender("two", nil)
+		w.teller = w.newTeller("two", nil)
 		w.run()
 		time.Sleep(2 * time.Second)
-		if n := w.sender.Stats().Rosters; n != rosters {
+		if n := w.teller.Stats().Rosters; n != rosters {
 			t.Errorf("the next node has %d rosters; want all at once", n)
 		}
 		w.service.answer = func(int) (*http.Response, error) { return hang() }
@@ -275,13 +275,13 @@ func hang() (*http.Response, error) {
 	return nil, context.DeadlineExceeded
 }
 
-// TestSender_Birth: a service that is new is not told of what was before.
-func TestSender_Birth(t *testing.T) {
+// TestTeller_NotWhatWasBefore: a service that is new is not told of what was before.
+func TestTeller_NotWhatWasBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.end()
 		w.say("a", "old")
-		w.sender = w.newSender("one", func(c *Config) { c.URL = "https://other.example/hooks" })
+		w.teller = w.newTeller("one", func(c *Config) { c.URL = "https://other.example/hooks" })
 		time.Sleep(time.Second)
 		w.run()
 		time.Sleep(2 * time.Second)
@@ -292,8 +292,8 @@ func TestSender_Birth(t *testing.T) {
 	})
 }
 
-// TestSender_Storm: it begins and ends, once each.
-func TestSender_Storm(t *testing.T) {
+// TestTeller_Storm: it begins and ends, once each.
+func TestTeller_Storm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10, func(c *Config) { c.Events = []string{GroupStorm} })
 		for range 4 {
@@ -311,13 +311,13 @@ func TestSender_Storm(t *testing.T) {
 	})
 }
 
-// TestSender_OneNodeTells: of three nodes each roster has one; what any of them marks is told once.
-func TestSender_OneNodeTells(t *testing.T) {
+// TestTeller_OneNodeTells: of three nodes each roster has one; what any of them marks is told once.
+func TestTeller_OneNodeTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
-		first := w.sender
+		first := w.teller
 		ctx, stop := context.WithCancel(context.Background())
-		others := []*Sender{w.newSender("two", nil), w.newSender("three", nil)}
+		others := []*Teller{w.newTeller("two", nil), w.newTeller("three", nil)}
 		for _, s := range others {
 			s.Run(ctx, &w.workers)
 		}
@@ -383,15 +383,15 @@ func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
 	return s.Memory.AddNews(ctx, room, text)
 }
 
-// TestSender_StoreAway: marks wait for the store, what it did not take of verbs is counted, and what was told when it
+// TestTeller_StoreAway: marks wait for the store, what it did not take of verbs is counted, and what was told when it
 // went away is told again, under the same id.
-func TestSender_StoreAway(t *testing.T) {
+func TestTeller_StoreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.end()
 		store := &awayStore{Memory: w.store}
-		w.sender = w.newSender("one", nil)
-		w.sender.store = store
+		w.teller = w.newTeller("one", nil)
+		w.teller.store = store
 		w.service.answer = func(n int) (*http.Response, error) {
 			store.away.Store(n == 0)
 			return status(http.StatusOK)
@@ -403,7 +403,7 @@ func TestSender_StoreAway(t *testing.T) {
 			t.Fatal("nothing was told")
 		}
 		w.say("b", "two")
-		w.sender.Tell(t.Context(), "b", GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
+		w.teller.Tell(t.Context(), "b", GroupModeration, "moderation", "m", time.Now().UnixMilli(), json.RawMessage(`{}`))
 		time.Sleep(time.Minute)
 		store.away.Store(false)
 		time.Sleep(20 * time.Second)
@@ -415,7 +415,7 @@ func TestSender_StoreAway(t *testing.T) {
 		if events := w.service.all(); events[0].ID != events[len(events)-1].ID && events[0].ID != events[1].ID {
 			t.Errorf("what came again has another id: %+v", events)
 		}
-		if s := w.sender.Stats(); s.LostStore != 1 {
+		if s := w.teller.Stats(); s.LostStore != 1 {
 			t.Errorf("Stats = %+v; want one event that the store did not take", s)
 		}
 		if n := strings.Count(w.log.String(), "cannot note which rooms"); n != 1 {
@@ -425,8 +425,8 @@ func TestSender_StoreAway(t *testing.T) {
 	})
 }
 
-// TestSender_Broken: what somebody else wrote into a history and is no JSON harms nobody.
-func TestSender_Broken(t *testing.T) {
+// TestTeller_Broken: what somebody else wrote into a history and is no JSON harms nobody.
+func TestTeller_Broken(t *testing.T) {
 	feed := chat.Feed{Marked: true, Position: chat.Position{Epoch: "1-x", Seq: 2, Total: 2}, First: 1, To: 2, Entries: []chat.Entry{
 		{Seq: 1, JSON: `{"groupId":"a","userId":"u","info":"x","x":{bad},"ts":5}`}, {Seq: 2, JSON: `{"groupId":"a","userId":"u","info":"ok","ts":6}`},
 	}, Bookmark: chat.Bookmark{Epoch: "1-x"}}
@@ -436,11 +436,11 @@ func TestSender_Broken(t *testing.T) {
 	}
 }
 
-// TestSender_NilCostsNothing: where nobody is told nothing is done, and a mark allocates nothing.
-func TestSender_NilCostsNothing(t *testing.T) {
+// TestTeller_NilCostsNothing: where nobody is told nothing is done, and a mark allocates nothing.
+func TestTeller_NilCostsNothing(t *testing.T) {
 	s := New(DefaultConfig(), nil, "one", time.Now, slog.New(slog.DiscardHandler))
 	if s != nil {
-		t.Fatal("there is a sender without a URL")
+		t.Fatal("there is a teller without a URL")
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		s.Mark("a")
@@ -451,8 +451,8 @@ func TestSender_NilCostsNothing(t *testing.T) {
 	s.Leave()
 }
 
-// TestSender_MarkAllocatesNothing: nor where a service is told, but for a room that is marked first.
-func TestSender_MarkAllocatesNothing(t *testing.T) {
+// TestTeller_MarkAllocatesNothing: nor where a service is told, but for a room that is marked first.
+func TestTeller_MarkAllocatesNothing(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Secret = "https://backend.example/", secret
 	s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
