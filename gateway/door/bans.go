@@ -20,7 +20,7 @@ func (d *Door) Banish(t Ticket, user string) {
 		return
 	}
 	now := d.now()
-	if len(d.bans) >= mostGuests {
+	if len(d.bans) >= mostAbsent {
 		clear(d.bans)
 	}
 	b, again := d.bans[who]
@@ -32,8 +32,8 @@ func (d *Door) Banish(t Ticket, user string) {
 	b.until = now + b.long
 	d.bans[who] = b
 	n := note{text: "a client sent too much, and stays out for a while", args: []any{"user", user, "for", time.Duration(b.long) * time.Millisecond}}
-	if g := d.at[t.id()]; g != nil {
-		n.addr = g.addr
+	if src := d.at[t.id()]; src != nil {
+		n.addr = src.addr
 	}
 	d.sayLocked(n)
 }

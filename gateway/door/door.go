@@ -18,9 +18,9 @@ import (
 
 // Bounds of what the door remembers.
 const (
-	// mostGuests bounds each of its tables of those who are not here: some 10 MB. What is full forgets what is over,
+	// mostAbsent bounds each of its tables of those who are not here: some 10 MB. What is full forgets what is over,
 	// and if nothing is, all.
-	mostGuests = 100_000
+	mostAbsent = 100_000
 	// banFirst and banMost are how long somebody who flooded stays out: twice as long each time.
 	banFirst = 30 * time.Second
 	banMost  = 10 * time.Minute
@@ -28,16 +28,16 @@ const (
 	// pages of 1 MiB had others wait for 1.7 s (p99) where Redis and node share two cores.
 	mostScans       = 8
 	mostScansOfAddr = 2
-	// mostHeld bounds what waits to be read by clients, in units of heldUnit bytes, on the node and for an address:
-	// some 128 and 8 MiB. An address that holds nothing may have one more answer, up to twice that. Smaller answers are
+	// mostUnread bounds what waits to be read by clients, in units of unreadUnit bytes, on the node and for an address:
+	// some 128 and 8 MiB. An address that has none unread may have one more answer, up to twice that. Smaller answers are
 	// not counted: the kernel takes most of them.
-	mostHeld       = 680
-	mostHeldOfAddr = 42
-	heldUnit       = 192 << 10
+	mostUnread       = 680
+	mostUnreadOfAddr = 42
+	unreadUnit       = 192 << 10
 	// chargedUnit is how many bytes of a history count as one more request of limits.http_rate. An answer of 1 MiB took
 	// Redis and the node some 20 ms, one of 20 KB, 100 messages, less than 1 ms.
 	chargedUnit = 64 << 10
-	// unitsOfAnswer is what a usual large answer holds, a page of 256 KiB: without place for that nothing is read.
+	// unitsOfAnswer is what a usual large answer has, a page of 256 KiB: without place for that nothing is read.
 	unitsOfAnswer = 2
 	// mostUnits is what one ticket can hold: more than any frame has.
 	mostUnits = 7
@@ -79,15 +79,15 @@ const (
 	LoginRate
 	IPScans
 	Scans
-	IPHeld
-	Held
+	IPUnread
+	Unread
 	Flooding
 	limits
 )
 
 var limitNames = [limits]string{
 	"handshakes", "ip_handshakes", "ip_connections", "ip_message_rate", "user_connections", "new_rooms", "http_rate", "login_rate", "ip_scans",
-	"scans", "ip_held", "held", "flooding",
+	"scans", "ip_unread", "unread", "flooding",
 }
 
 func (l Limit) String() string { return limitNames[l] }
@@ -119,13 +119,13 @@ type Door struct {
 
 	over [limits]atomic.Uint64 // how often somebody was refused for it
 
-	mu          sync.Mutex // guards the fields below; a leaf, but for handshakes' own
-	scans, held int
-	users       map[who]int // connections
-	// from are the addresses that are here or were lately; at finds them by guest.id, 0 is nobody. idle is how many of
+	mu            sync.Mutex // guards the fields below; a leaf, but for handshakes' own
+	scans, unread int
+	users         map[who]int // connections
+	// from are the addresses that are here or were lately; at finds them by source.id, 0 is nobody. idle is how many of
 	// them only were.
-	from map[netip.Prefix]*guest
-	at   []*guest
+	from map[netip.Prefix]*source
+	at   []*source
 	free []uint32
 	idle int
 	// logins are those of a user at an address, bans of a user who was checked, or of one at an address.
@@ -157,7 +157,7 @@ type settings struct {
 func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 	d := &Door{
 		now: now, log: log,
-		users: map[who]int{}, from: map[netip.Prefix]*guest{}, at: []*guest{nil}, logins: map[who]pace.Used{}, bans: map[who]ban{},
+		users: map[who]int{}, from: map[netip.Prefix]*source{}, at: []*source{nil}, logins: map[who]pace.Used{}, bans: map[who]ban{},
 	}
 	var warned sync.Map
 	d.warn = func(why string, peer netip.Addr) {
@@ -194,17 +194,17 @@ func (d *Door) Reload(cfg Config) {
 	d.set.Store(s)
 }
 
-// refuseLocked refuses what is over a limit. g is whose it is, nil for nobody's. d.mu must be held.
-func (d *Door) refuseLocked(l Limit, g *guest, wait time.Duration, format string, args ...any) *Refused {
-	d.overLocked(l, g)
+// refuseLocked refuses what is over a limit. src is whose it is, nil for nobody's. d.mu must be held.
+func (d *Door) refuseLocked(l Limit, src *source, wait time.Duration, format string, args ...any) *Refused {
+	d.overLocked(l, src)
 	return &Refused{l, wait, fmt.Sprintf(format, args...)}
 }
 
-// overLocked counts what is over a limit. g is whose it is, nil for nobody's. d.mu must be held.
-func (d *Door) overLocked(l Limit, g *guest) {
+// overLocked counts what is over a limit. src is whose it is, nil for nobody's. d.mu must be held.
+func (d *Door) overLocked(l Limit, src *source) {
 	d.over[l].Add(1)
-	if g != nil {
-		d.noteLocked(g, "an address is over a limit", "limit", l.String(), "connections", g.connections)
+	if src != nil {
+		d.noteLocked(src, "an address is over a limit", "limit", l.String(), "connections", src.connections)
 	}
 }
 
@@ -235,28 +235,28 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 	addr := s.of(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	g := d.guestLocked(addr)
-	often := g != nil && s.rates.ipHandshakes.Ahead(g.handshakes, d.now()) > 0
-	if g != nil {
-		if wait := s.rates.ipHandshakes.Take(&g.handshakes, d.now(), 1); wait > 0 {
-			return 0, d.refuseLocked(IPHandshakes, g, wait, "too many connections were opened from %v", addr)
+	src := d.sourceLocked(addr)
+	often := src != nil && s.rates.ipHandshakes.Ahead(src.handshakes, d.now()) > 0
+	if src != nil {
+		if wait := s.rates.ipHandshakes.Take(&src.handshakes, d.now(), 1); wait > 0 {
+			return 0, d.refuseLocked(IPHandshakes, src, wait, "too many connections were opened from %v", addr)
 		}
-		if most := s.IPConnections; most > 0 && g.connections >= most {
-			return 0, d.refuseLocked(IPConnections, g, 0, "%v has %d connections, as many as it may", addr, most)
+		if most := s.IPConnections; most > 0 && src.connections >= most {
+			return 0, d.refuseLocked(IPConnections, src, 0, "%v has %d connections, as many as it may", addr, most)
 		}
 	}
 	// Last: what one address asks for in vain must not use up what all may.
 	if wait := s.comeIn(time.UnixMilli(int64(d.now())), often); wait > 0 {
 		return 0, d.refuseLocked(Handshakes, nil, wait, "too many clients come at once")
 	}
-	if g == nil {
+	if src == nil {
 		return 0, nil
 	}
-	d.useLocked(g, func() { g.connections++ })
-	if most := s.IPConnections; most > 0 && float64(g.connections) > nearly*float64(most) {
-		d.noteLocked(g, "an address has nearly as many connections as it may", "connections", g.connections, "limit", most)
+	d.useLocked(src, func() { src.connections++ })
+	if most := s.IPConnections; most > 0 && float64(src.connections) > nearly*float64(most) {
+		d.noteLocked(src, "an address has nearly as many connections as it may", "connections", src.connections, "limit", most)
 	}
-	return Ticket(g.id), nil
+	return Ticket(src.id), nil
 }
 
 // comeIn takes one of the node's handshakes, or says after what time there may be one. often is whether the address
@@ -344,66 +344,66 @@ func (d *Door) Leave(t Ticket, user string) {
 	defer d.mu.Unlock()
 	d.freeLocked(t)
 	d.uncountLocked(t, user)
-	g := d.at[t.id()]
-	d.useLocked(g, func() { g.connections-- })
+	src := d.at[t.id()]
+	d.useLocked(src, func() { src.connections-- })
 }
 
 // Call lets a request of the HTTP API in.
 func (d *Door) Call(r *http.Request) *Refused {
 	s := d.set.Load()
-	return d.take(s, HTTPRate, r, s.rates.http, func(g *guest) *pace.Used { return &g.http }, "too many requests came from %v")
+	return d.take(s, HTTPRate, r, s.rates.http, func(src *source) *pace.Used { return &src.http }, "too many requests came from %v")
 }
 
 // Request lets a request in, whatever it asks for.
 func (d *Door) Request(r *http.Request) *Refused {
 	s := d.set.Load()
-	return d.take(s, HTTPRate, r, s.rates.requests, func(g *guest) *pace.Used { return &g.requests }, "too many requests came from %v")
+	return d.take(s, HTTPRate, r, s.rates.requests, func(src *source) *pace.Used { return &src.requests }, "too many requests came from %v")
 }
 
 // NewRoom lets a request make one more room live.
 func (d *Door) NewRoom(r *http.Request) *Refused {
 	s := d.set.Load()
-	return d.take(s, NewRooms, r, s.rates.newRooms, func(g *guest) *pace.Used { return &g.newRooms }, "too many new rooms were opened from %v")
+	return d.take(s, NewRooms, r, s.rates.newRooms, func(src *source) *pace.Used { return &src.newRooms }, "too many new rooms were opened from %v")
 }
 
 // ListRoom lets a list of the ticket's holder make one more room live.
 func (d *Door) ListRoom(t Ticket) bool {
-	return d.takeOf(t, NewRooms, func(s *settings) pace.Rate { return s.rates.listRooms }, func(g *guest) *pace.Used { return &g.listRooms }) == 0
+	return d.takeOf(t, NewRooms, func(s *settings) pace.Rate { return s.rates.listRooms }, func(src *source) *pace.Used { return &src.listRooms }) == 0
 }
 
 // Say takes one message of all that the ticket's address may send, or says how long to wait until it could.
 func (d *Door) Say(t Ticket) (wait time.Duration) {
-	return d.takeOf(t, IPMessages, func(s *settings) pace.Rate { return s.rates.messages }, func(g *guest) *pace.Used { return &g.messages })
+	return d.takeOf(t, IPMessages, func(s *settings) pace.Rate { return s.rates.messages }, func(src *source) *pace.Used { return &src.messages })
 }
 
 // takeOf takes one unit of what the ticket's address may have.
-func (d *Door) takeOf(t Ticket, l Limit, rate func(*settings) pace.Rate, of func(*guest) *pace.Used) (wait time.Duration) {
+func (d *Door) takeOf(t Ticket, l Limit, rate func(*settings) pace.Rate, of func(*source) *pace.Used) (wait time.Duration) {
 	s := d.set.Load()
 	if t.id() == 0 || !s.Enabled {
 		return 0
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	g := d.at[t.id()]
-	if g == nil { // it has gone
+	src := d.at[t.id()]
+	if src == nil { // it has gone
 		return 0
 	}
-	if wait = rate(s).Take(of(g), d.now(), 1); wait > 0 {
-		d.overLocked(l, g)
+	if wait = rate(s).Take(of(src), d.now(), 1); wait > 0 {
+		d.overLocked(l, src)
 	}
 	return wait
 }
 
-func (d *Door) take(s *settings, l Limit, r *http.Request, rate pace.Rate, of func(*guest) *pace.Used, why string) *Refused {
+func (d *Door) take(s *settings, l Limit, r *http.Request, rate pace.Rate, of func(*source) *pace.Used, why string) *Refused {
 	if !s.Enabled {
 		return nil
 	}
 	addr := s.of(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if g := d.guestLocked(addr); g != nil {
-		if wait := rate.Take(of(g), d.now(), 1); wait > 0 {
-			return d.refuseLocked(l, g, wait, why, addr)
+	if src := d.sourceLocked(addr); src != nil {
+		if wait := rate.Take(of(src), d.now(), 1); wait > 0 {
+			return d.refuseLocked(l, src, wait, why, addr)
 		}
 	}
 	return nil
@@ -419,13 +419,13 @@ func (d *Door) Login(r *http.Request, user string) *Refused {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
-	if len(d.logins) >= mostGuests {
+	if len(d.logins) >= mostAbsent {
 		for who, u := range d.logins {
 			if s.rates.login.Ahead(u, now) == 0 {
 				delete(d.logins, who)
 			}
 		}
-		if len(d.logins) >= mostGuests/2 {
+		if len(d.logins) >= mostAbsent/2 {
 			clear(d.logins)
 		}
 	}
@@ -444,16 +444,16 @@ func (d *Door) ClientOf(r *http.Request) string {
 	return addr.String()
 }
 
-// GuestOf is as [Ticket.Guest] of a request.
-func (d *Door) GuestOf(r *http.Request) int {
+// SourceOf is as [Ticket.Source] of a request.
+func (d *Door) SourceOf(r *http.Request) int {
 	s := d.set.Load()
 	if !s.Enabled {
 		return 0
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if g := d.guestLocked(s.of(r)); g != nil {
-		return int(g.id)
+	if src := d.sourceLocked(s.of(r)); src != nil {
+		return int(src.id)
 	}
 	return 0
 }

@@ -100,14 +100,14 @@ func TestDoor_ConnectionsOfUserAndAddress(t *testing.T) {
 	}
 }
 
-// TestDoor_Report: the log is told of an address once a minute, whatever it does, with the others that were noted
+// TestDoor_LogNotes: the log is told of an address once a minute, whatever it does, with the others that were noted
 // meanwhile and not more of them than a log bears.
-func TestDoor_Report(t *testing.T) {
+func TestDoor_LogNotes(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.UserConnections, c.IPConnections = 0, 10 })
 	var text strings.Builder
 	k.log = slog.New(slog.NewTextHandler(&text, nil))
 	told := func() (lines []string) {
-		k.Report()
+		k.LogNotes()
 		defer text.Reset()
 		return strings.Split(strings.TrimSpace(text.String()), "\n")
 	}
@@ -296,14 +296,14 @@ func TestDoor_Handshakes(t *testing.T) {
 func TestDoor_ForgetsAddresses(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.Handshakes = 0 })
 	here, _ := k.comes("here", "203.0.113.1")
-	for i := range mostGuests + 10 {
+	for i := range mostAbsent + 10 {
 		addr := netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}).String()
 		_ = k.Call(from(addr)) // none is refused
 		_ = k.Login(from(addr), addr)
 		k.Banish(known, addr)
 	}
-	if len(k.from) > mostGuests || len(k.logins) > mostGuests || len(k.bans) > mostGuests || len(k.at) > mostGuests+2 {
-		t.Errorf("remembered: %d addresses at %d places, %d logins, %d bans; want at most %d", len(k.from), len(k.at), len(k.logins), len(k.bans), mostGuests)
+	if len(k.from) > mostAbsent || len(k.logins) > mostAbsent || len(k.bans) > mostAbsent || len(k.at) > mostAbsent+2 {
+		t.Errorf("remembered: %d addresses at %d places, %d logins, %d bans; want at most %d", len(k.from), len(k.at), len(k.logins), len(k.bans), mostAbsent)
 	}
 	if g := k.at[here.id()]; g == nil || g.addr.Addr().String() != "203.0.113.1" || g.connections != 1 {
 		t.Errorf("who is here was forgotten: %+v", g)
@@ -315,23 +315,23 @@ func TestDoor_ForgetsAddresses(t *testing.T) {
 func TestDoor_ManyWhoAreHere(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.Handshakes = 0 })
 	addr := func(i int) string { return netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}).String() }
-	for i := range mostGuests + 20_000 { // some 5 us each; looking for somebody to forget took 20 ms
+	for i := range mostAbsent + 20_000 { // some 5 us each; looking for somebody to forget took 20 ms
 		if _, no := k.Knock(from(addr(i))); no != nil {
 			t.Fatal(no)
 		}
 	}
-	if k.idle != 0 || len(k.from) != mostGuests+20_000 {
-		t.Errorf("%d addresses, %d of them not here; want %d and none", len(k.from), k.idle, mostGuests+20_000)
+	if k.idle != 0 || len(k.from) != mostAbsent+20_000 {
+		t.Errorf("%d addresses, %d of them not here; want %d and none", len(k.from), k.idle, mostAbsent+20_000)
 	}
-	for i := range mostGuests + 20_000 {
+	for i := range mostAbsent + 20_000 {
 		k.Leave(Ticket(i+1), "")
-		if k.idle > mostGuests+20_000 {
+		if k.idle > mostAbsent+20_000 {
 			t.Fatal("more are gone than were here")
 		}
 	}
 	_ = k.Call(from("198.51.100.1"))
-	if len(k.from) > mostGuests {
-		t.Errorf("%d addresses are remembered when all have gone; want at most %d", len(k.from), mostGuests)
+	if len(k.from) > mostAbsent {
+		t.Errorf("%d addresses are remembered when all have gone; want at most %d", len(k.from), mostAbsent)
 	}
 }
 

@@ -11,11 +11,11 @@ type note struct {
 	args []any
 }
 
-// noteLocked has Report tell the log of an address, once a minute. d.mu must be held.
-func (d *Door) noteLocked(g *guest, text string, args ...any) {
-	if now := d.now(); g.noted == 0 || int32(now-g.noted) >= 0 {
-		g.noted = max(1, now+noteEvery)
-		d.sayLocked(note{text, g.addr, args})
+// noteLocked has LogNotes tell the log of an address, once a minute. d.mu must be held.
+func (d *Door) noteLocked(src *source, text string, args ...any) {
+	if now := d.now(); src.noted == 0 || int32(now-src.noted) >= 0 {
+		src.noted = max(1, now+noteEvery)
+		d.sayLocked(note{text, src.addr, args})
 	}
 }
 
@@ -27,9 +27,9 @@ func (d *Door) sayLocked(n note) {
 	d.notes = append(d.notes, n)
 }
 
-// Report writes to the log what was noted since the last call. It is called once a second: whoever is refused does not
+// LogNotes writes to the log what was noted since the last call. It is called once a second: whoever is refused does not
 // wait for the log, and no flood fills it.
-func (d *Door) Report() {
+func (d *Door) LogNotes() {
 	d.mu.Lock()
 	notes, missed := d.notes, d.missed
 	d.notes, d.missed = nil, 0

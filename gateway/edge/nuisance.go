@@ -39,7 +39,7 @@ func (s *Session) Bears(cost uint32) bool {
 }
 
 // From is the number of the address that the session is from, 0 where its address is not counted, see door.Ticket.
-func (s *Session) From() int { return door.Ticket(s.ticket.Load()).Guest() }
+func (s *Session) From() int { return door.Ticket(s.ticket.Load()).Source() }
 
 // quietFor is how long, in ms, somebody has said nothing whom limits.ip_message_rate does not hold: neighbours who
 // flood shall not keep people silent. People in a lively room say something each minute.

@@ -89,7 +89,7 @@ func RefusedByDoor(no *door.Refused) *Refusal {
 		return nil
 	}
 	switch no.Limit {
-	case door.Handshakes, door.Scans, door.Held:
+	case door.Handshakes, door.Scans, door.Unread:
 		return Refuse(http.StatusServiceUnavailable, "%s", no.Why).As("busy").After(no.Wait)
 	case door.UserConnections, door.IPConnections:
 		return Refuse(http.StatusTooManyRequests, "%s", no.Why).As("too_many_connections")

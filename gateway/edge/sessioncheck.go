@@ -57,7 +57,7 @@ func (e *Edge) CheckSessions(now time.Time) {
 	e.clock.set(now.Sub(e.started))
 	e.Hall.Tick(now)
 	e.Plain.CloseStale()
-	e.Door.Report()
+	e.Door.LogNotes()
 	e.Sessions.Each(func(c *Session) { e.inspect(c, now) })
 }
 

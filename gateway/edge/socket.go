@@ -209,10 +209,10 @@ func (s *Session) drained(n int) {
 // begins a session has been given its room by TakeOver. s.mu must be held, and nothing may be pending.
 func (s *Session) holdLocked(bytes int) bool {
 	t := door.Ticket(s.ticket.Load())
-	if t.Holds() {
+	if t.HasUnread() {
 		return true
 	}
-	t, no := s.edge.Door.Hold(t, bytes)
+	t, no := s.edge.Door.AddUnread(t, bytes)
 	s.ticket.Store(uint32(t))
 	return no == nil
 }
@@ -221,7 +221,7 @@ func (s *Session) holdLocked(bytes int) bool {
 func (s *Session) free() {
 	for {
 		t := s.ticket.Load()
-		if !door.Ticket(t).Holds() {
+		if !door.Ticket(t).HasUnread() {
 			return
 		}
 		if s.ticket.CompareAndSwap(t, uint32(door.Ticket(t).Without())) {

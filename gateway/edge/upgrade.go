@@ -123,7 +123,7 @@ func (e *Edge) Visitor(r *http.Request, user, token, room string) Visitor {
 	v := Visitor{User: user, Token: token}
 	if e.Guard.set.Load().hook != nil {
 		v.Room, v.address, v.origin = strings.Clone(room), e.Door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
-		v.from = e.Door.GuestOf(r)
+		v.from = e.Door.SourceOf(r)
 	}
 	return v
 }
@@ -190,7 +190,7 @@ func (e *Edge) identify(r *http.Request, who func(*http.Request) (Visitor, *Refu
 func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Refusal {
 	e := s.edge
 	var no *door.Refused
-	if v.ticket, no = e.Door.Hold(v.ticket, len(first)); no != nil {
+	if v.ticket, no = e.Door.AddUnread(v.ticket, len(first)); no != nil {
 		return RefusedByDoor(no)
 	}
 	s.ticket.Store(uint32(v.ticket))

@@ -112,7 +112,7 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		name = "" // all guests of an address are one
 	}
 	if !checked {
-		name += "\x00" + strconv.Itoa(n.edge.Door.GuestOf(r))
+		name += "\x00" + strconv.Itoa(n.edge.Door.SourceOf(r))
 	}
 	from := &waitingSend{called: called{ctx}, rights: rs, rateName: name, came: time.Now(), done: make(chan room.Outcome, 1)}
 	if bad := n.edge.Joins.Join(v, id, func() *edge.Refusal {

@@ -7,83 +7,83 @@ import (
 	"time"
 )
 
-// TestDoor_Holds: what waits to be read is bounded for an address and for all, and is given back when it was read, and
+// TestDoor_Unread: what waits to be read is bounded for an address and for all, and is given back when it was read, and
 // when whoever should have read it has gone.
-func TestDoor_Holds(t *testing.T) {
+func TestDoor_Unread(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.IPHandshakes = 0 })
 	const mib = 1 << 20
-	var held []Ticket
-	hold := func(addr string) *Refused {
+	var tickets []Ticket
+	fill := func(addr string) *Refused {
 		ticket, no := k.Knock(from(addr))
 		if no != nil {
 			t.Fatal(no)
 		}
-		ticket, no = k.Hold(ticket, mib)
+		ticket, no = k.AddUnread(ticket, mib)
 		if no != nil {
 			k.Leave(ticket, "u")
 			return no
 		}
-		held = append(held, ticket)
+		tickets = append(tickets, ticket)
 		return nil
 	}
 	n := 0
-	for ; hold("203.0.113.1") == nil; n++ {
+	for ; fill("203.0.113.1") == nil; n++ {
 	}
-	if n != mostHeldOfAddr/6 {
-		t.Errorf("an address holds %d answers of a MiB, 6 units each; want %d", n, mostHeldOfAddr/6)
+	if n != mostUnreadOfAddr/6 {
+		t.Errorf("an address has %d unread answers of a MiB, 6 units each; want %d", n, mostUnreadOfAddr/6)
 	}
-	if no := hold("203.0.113.1"); no == nil || no.Limit != IPHeld || no.Wait <= 0 {
-		t.Errorf("one more: %+v; want ip_held, with a time to wait", no)
+	if no := fill("203.0.113.1"); no == nil || no.Limit != IPUnread || no.Wait <= 0 {
+		t.Errorf("one more: %+v; want ip_unread, with a time to wait", no)
 	}
 	ticket, _ := k.Knock(from("203.0.113.1"))
-	if _, no := k.Hold(ticket, heldUnit-1); no != nil {
+	if _, no := k.AddUnread(ticket, unreadUnit-1); no != nil {
 		t.Errorf("a small answer is refused: %+v", no)
 	}
-	k.Free(held[0])
-	held[0] = held[0].Without()
-	k.Leave(held[1], "u")
+	k.Free(tickets[0])
+	tickets[0] = tickets[0].Without()
+	k.Leave(tickets[1], "u")
 	for range 2 {
-		if no := hold("203.0.113.1"); no != nil {
+		if no := fill("203.0.113.1"); no != nil {
 			t.Errorf("after two were read, or have gone: %+v", no)
 		}
 	}
-	k.Free(held[2])
-	held[2] = held[2].Without()
+	k.Free(tickets[2])
+	tickets[2] = tickets[2].Without()
 	reading, no := k.Scan(from("203.0.113.1"))
 	if no != nil {
 		t.Fatal(no)
 	}
-	if no := hold("203.0.113.1"); no != nil {
+	if no := fill("203.0.113.1"); no != nil {
 		t.Errorf("while it is read: %+v", no)
 	}
-	if _, no := k.Scan(from("203.0.113.1")); no == nil || no.Limit != IPHeld {
-		t.Errorf("a call whose answer has no place: %+v; want ip_held, before anything is read", no)
+	if _, no := k.Scan(from("203.0.113.1")); no == nil || no.Limit != IPUnread {
+		t.Errorf("a call whose answer has no place: %+v; want ip_unread, before anything is read", no)
 	}
-	if no := reading.Done(mib); no == nil || no.Limit != IPHeld {
-		t.Errorf("the answer to a call: %+v; want ip_held", no)
+	if no := reading.Done(mib); no == nil || no.Limit != IPUnread {
+		t.Errorf("the answer to a call: %+v; want ip_unread", no)
 	}
 	reading.Sent()
-	for i := 12; hold(fmt.Sprint("203.0.113.", i/6)) == nil; i++ { // several each
+	for i := 12; fill(fmt.Sprint("203.0.113.", i/6)) == nil; i++ { // several each
 		if i > 10_000 {
 			t.Fatal("there is no bound for all")
 		}
 	}
-	if k.over[Held].Load() == 0 || k.held > mostHeld || k.held < mostHeld-mostUnits {
-		t.Errorf("all hold %d units; want %d at most, and nearly that", k.held, mostHeld)
+	if k.over[Unread].Load() == 0 || k.unread > mostUnread || k.unread < mostUnread-mostUnits {
+		t.Errorf("%d units are unread; want %d at most, and nearly that", k.unread, mostUnread)
 	}
 	newcomers := 0
-	for ; hold(fmt.Sprint("198.51.100.", newcomers)) == nil; newcomers++ {
+	for ; fill(fmt.Sprint("198.51.100.", newcomers)) == nil; newcomers++ {
 	}
-	if newcomers < mostHeld/6-3 || k.held > 2*mostHeld {
-		t.Errorf("%d who hold nothing came in, all hold %d units; want some %d, and twice %d at most", newcomers, k.held, mostHeld/6, mostHeld)
+	if newcomers < mostUnread/6-3 || k.unread > 2*mostUnread {
+		t.Errorf("%d who have nothing unread came in, %d units are unread; want some %d, and twice %d at most", newcomers, k.unread, mostUnread/6, mostUnread)
 	}
-	for i, ticket := range held {
+	for i, ticket := range tickets {
 		if i != 1 {
 			k.Leave(ticket, "u")
 		}
 	}
-	if k.held != 0 || k.scans != 0 {
-		t.Errorf("when all have gone %d units are held, %d read", k.held, k.scans)
+	if k.unread != 0 || k.scans != 0 {
+		t.Errorf("when all have gone %d units are unread, %d histories are being read", k.unread, k.scans)
 	}
 }
 
