@@ -127,7 +127,7 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 			r.addEarlyLocked(*ev)
 		default:
 			r.hall.stats.gaps.Add(1)
-			r.follower.hold(*ev)
+			r.follower.park(*ev)
 			r.lagLocked()
 		}
 	case fitsNot:
@@ -138,7 +138,7 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 		if r.follower.reading == following {
 			r.hall.stats.gaps.Add(1)
 		}
-		r.follower.hold(*ev)
+		r.follower.park(*ev)
 		r.lagLocked()
 	case fitsAside:
 	}

@@ -27,8 +27,8 @@ func (x *world) checkStates() {
 				}
 			}
 		}
-		if r.follower.reading == following && len(r.follower.held) > 0 {
-			x.t.Errorf("I3: %d events are held while following", len(r.follower.held))
+		if r.follower.reading == following && len(r.follower.parked) > 0 {
+			x.t.Errorf("I3: %d events are parked while following", len(r.follower.parked))
 		}
 		if r.writing == linked && heard > 0 {
 			x.t.Errorf("I4: %d messages that wait were heard while linked", heard)

@@ -173,7 +173,7 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	if len(now.Entries) > 0 && (!sameCount || f.from == 0 || now.Entries[0].Seq < f.from) {
 		f.from = now.Entries[0].Seq
 	}
-	held, over := f.caughtUp(now.Position)
+	parked, over := f.caughtUp(now.Position)
 	if len(over) > 0 && over[0].Epoch != now.Epoch {
 		r.hall.elsewhere.suspect(r.id)
 	}
@@ -185,8 +185,8 @@ func (r *Room) catchUpLocked(now *chat.History) {
 	r.newest.set(now.Entries, later)
 	r.changedLocked()
 	r.tellPlaceLocked()
-	for i := range held {
-		r.arriveLocked(&held[i], false)
+	for i := range parked {
+		r.arriveLocked(&parked[i], false)
 	}
 }
 

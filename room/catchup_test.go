@@ -182,7 +182,7 @@ func TestCatchUp_EventsDuringALoadAreHeld(t *testing.T) {
 		t.Fatal("Open worked although the store refuses the room")
 	}
 	f.store.back()
-	// The load failed, so the room is not live; events that still come are held.
+	// The load failed, so the room is not live; events that still come are parked.
 	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventMessages, Epoch: "e1", Seq: 1, Total: 1, Rev: 1, Tip: "other.1", Messages: []string{f.store.stored()[0].JSON}})
 	r := f.open("1")
 	if json, total := r.Newest(); total != 1 || !strings.Contains(json, `"info":"1"`) {
@@ -199,23 +199,23 @@ func TestCatchUp_HeldEventsAreBounded(t *testing.T) {
 	r := f.open("1")
 	m := f.join(r)
 	f.publishUnheard("lost")
-	for i := range 3 * maxHeld { // the first shows a gap; no publisher comes to fill it
+	for i := range 3 * maxParked { // the first shows a gap; no publisher comes to fill it
 		f.post(r, fmt.Sprint(i))
 		p, _ := f.hall.publishers.pop()
 		p.follower.reading = following // as if it were not behind
 		p.serve(nil)
-		if n := len(r.follower.held); n > maxHeld {
-			t.Fatalf("%d events are held; want at most %d", n, maxHeld)
+		if n := len(r.follower.parked); n > maxParked {
+			t.Fatalf("%d events are parked; want at most %d", n, maxParked)
 		}
 	}
 	f.hall.Resumed()
 	f.settle()
 	got := infos(t, m.texts(t))
-	if s := f.hall.Stats(); uint64(len(got))+s.Missed != 3*maxHeld+1 {
-		t.Errorf("%d messages came and %d were counted as missed; want %d in all", len(got), s.Missed, 3*maxHeld+1)
+	if s := f.hall.Stats(); uint64(len(got))+s.Missed != 3*maxParked+1 {
+		t.Errorf("%d messages came and %d were counted as missed; want %d in all", len(got), s.Missed, 3*maxParked+1)
 	}
-	if last := got[len(got)-1]; last != fmt.Sprint(3*maxHeld-1) {
-		t.Errorf("the last message is %s; want %d", last, 3*maxHeld-1)
+	if last := got[len(got)-1]; last != fmt.Sprint(3*maxParked-1) {
+		t.Errorf("the last message is %s; want %d", last, 3*maxParked-1)
 	}
 }
 

@@ -27,10 +27,10 @@ const (
 )
 
 const (
-	// maxHeld and maxHeldBytes bound the events that wait for the history; beyond that all are
+	// maxParked and maxParkedBytes bound the events that wait for the history; beyond that all are
 	// dropped and read. 1,024 events are a second or two of a hot room.
-	maxHeld      = 1024
-	maxHeldBytes = 4 << 20
+	maxParked      = 1024
+	maxParkedBytes = 4 << 20
 	// maxEarly bounds the answers that did not follow: of 100 messages at most, each some milliseconds old. From
 	// earlyRead on the history is read, so that none has to be dropped.
 	maxEarly  = 64
@@ -51,12 +51,12 @@ type follower struct {
 	left chat.Position
 	// from is the smallest number of this epoch's that the members had, or that was there before them.
 	from uint64
-	// held are events that did not follow. Empty while following (I3).
-	held      []chat.Event
-	heldBytes int
+	// parked are events that did not follow. Empty while following (I3).
+	parked      []chat.Event
+	parkedBytes int
 	// again: something happened since the read under way began, that only another read tells of.
 	again bool
-	// fetching is how many of held came before the read under way began.
+	// fetching is how many of parked came before the read under way began.
 	fetching int
 	// early are answers to this node that did not follow, oldest first. Members get what they say by the events; should
 	// the store go away before these come, at once. Bounded by maxEarly: older ones come with the history then.
@@ -97,16 +97,16 @@ func (f *follower) fits(ev *chat.Event) fit {
 	}
 }
 
-// hold keeps an event that does not follow until the history was read.
-func (f *follower) hold(ev chat.Event) {
+// park keeps an event that does not follow until the history was read.
+func (f *follower) park(ev chat.Event) {
 	size := 0
 	for _, m := range ev.Messages {
 		size += len(m)
 	}
-	if len(f.held) >= maxHeld || f.heldBytes+size > maxHeldBytes {
-		f.held, f.heldBytes, f.fetching = nil, 0, 0 // what is missing will show as a gap
+	if len(f.parked) >= maxParked || f.parkedBytes+size > maxParkedBytes {
+		f.parked, f.parkedBytes, f.fetching = nil, 0, 0 // what is missing will show as a gap
 	}
-	f.held, f.heldBytes = append(f.held, ev), f.heldBytes+size
+	f.parked, f.parkedBytes = append(f.parked, ev), f.parkedBytes+size
 	f.lag()
 }
 
@@ -121,7 +121,7 @@ func (f *follower) lag() {
 func (f *follower) wants() bool { return f.reading == behind || f.reading == blind }
 
 // begin says that a read begins.
-func (f *follower) begin() { f.fetching, f.again = len(f.held), false }
+func (f *follower) begin() { f.fetching, f.again = len(f.parked), false }
 
 // look says that there is something that only the history tells of.
 func (f *follower) look() { f.again = f.reading != following }
@@ -130,7 +130,7 @@ func (f *follower) look() { f.again = f.reading != following }
 // as far, or by another way, has gone back.
 func (f *follower) farthest() chat.Position {
 	pos := f.pos
-	for _, told := range [][]chat.Event{f.held, f.early} {
+	for _, told := range [][]chat.Event{f.parked, f.early} {
 		for i := range told {
 			if told[i].Epoch == pos.Epoch && told[i].Rev > pos.Rev {
 				pos = told[i].After(pos)
@@ -144,7 +144,7 @@ func (f *follower) farthest() chat.Position {
 // purges. A store that has not come as far has gone back.
 func (f *follower) told(taken []chat.Event) map[string]uint64 {
 	told := map[string]uint64{f.pos.Epoch: f.pos.Rev}
-	for _, events := range [][]chat.Event{f.held, f.early, taken} {
+	for _, events := range [][]chat.Event{f.parked, f.early, taken} {
 		for i := range events {
 			told[events[i].Epoch] = max(told[events[i].Epoch], events[i].Rev)
 		}
@@ -174,25 +174,25 @@ func (f *follower) setEarly(early []chat.Event) {
 // caughtUp moves the position to where the history was read, and gives back the events that waited. over are those that
 // it has passed, and those of other epochs that came before the read began: what of them still counts was in the
 // history.
-func (f *follower) caughtUp(pos chat.Position) (held, over []chat.Event) {
+func (f *follower) caughtUp(pos chat.Position) (parked, over []chat.Event) {
 	if pos.Epoch != f.pos.Epoch {
 		f.left = f.pos
 	}
-	for i, ev := range f.held {
+	for i, ev := range f.parked {
 		if ev.Rev > 0 && ev.Epoch == f.left.Epoch && ev.Rev <= f.left.Rev {
 			continue
 		}
 		if ev.Rev > 0 && (ev.Epoch == pos.Epoch && ev.Rev <= pos.Rev || ev.Epoch != pos.Epoch && i < f.fetching) {
 			over = append(over, ev)
 		} else {
-			held = append(held, ev)
+			parked = append(parked, ev)
 		}
 	}
-	f.reading, f.pos, f.held, f.heldBytes, f.fetching = following, pos, nil, 0, 0
+	f.reading, f.pos, f.parked, f.parkedBytes, f.fetching = following, pos, nil, 0, 0
 	if f.again {
 		f.reading, f.again = behind, false
 	}
-	return held, over
+	return parked, over
 }
 
 // passed reports whether the position lies behind an event of its epoch.

@@ -185,8 +185,8 @@ func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 		return len(all)
 	case f.reading == blind: // news is what was sent since, and what came since the room's events come
 		heard := uint64(math.MaxUint64)
-		if i := slices.IndexFunc(f.held, func(ev chat.Event) bool { return ev.Kind == chat.EventMessages && ev.Epoch == read.Epoch }); i >= 0 {
-			heard = f.held[i].Seq
+		if i := slices.IndexFunc(f.parked, func(ev chat.Event) bool { return ev.Kind == chat.EventMessages && ev.Epoch == read.Epoch }); i >= 0 {
+			heard = f.parked[i].Seq
 		}
 		return upTo(0, func(e chat.Entry) bool {
 			return e.Seq >= heard || e.JSON != "" && codec.Timestamp(e.JSON) >= f.blindSince

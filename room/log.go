@@ -38,16 +38,16 @@ type cursor struct {
 // them: so there is one frame for all that came since the last sweep.
 type log struct {
 	budget *budget // of all logs together; immutable
-	// most bounds the bytes held; immutable.
+	// most bounds the bytes of all segments; immutable.
 	most int
 	// frame turns an open batch into a frame; nil where each message is a frame of its
 	// own. Immutable.
 	frame func(dst []byte, batch []byte) []byte
 
-	mu   sync.Mutex // guards the fields below
-	segs []*segment
-	head cursor
-	held int // Invariant: sum of cap(buf) over segs.
+	mu    sync.Mutex // guards the fields below
+	segs  []*segment
+	head  cursor
+	bytes int // Invariant: sum of cap(buf) over segs.
 	// open is the batch that gathers, without its end, and opened how many messages it has.
 	open   []byte
 	opened int
@@ -56,27 +56,27 @@ type log struct {
 
 // budget bounds the bytes that all logs of a hall hold together.
 type budget struct {
-	most int64        // immutable
-	held atomic.Int64 // Invariant: sum of log.held.
+	most  int64        // immutable
+	bytes atomic.Int64 // Invariant: sum of log.bytes.
 }
 
 // over reports whether the logs hold too much. A room that appends while they do
 // keeps only its two newest segments: members that keep up stand in them, whatever
 // the boundary. Rooms that do not append lose theirs by expire.
-func (b *budget) over() bool { return b.held.Load() > b.most }
+func (b *budget) over() bool { return b.bytes.Load() > b.most }
 
-func (b *budget) add(n int) { b.held.Add(int64(n)) }
+func (b *budget) add(n int) { b.bytes.Add(int64(n)) }
 
 // segment is a run of whole frames.
 type segment struct {
 	start  cursor
 	buf    []byte
-	frames []mark // where each frame ends
-	used   int64  // time of the last append, in the units of Hall.Tick
+	frames []frameEnd // where each frame ends
+	used   int64      // time of the last append, in the units of Hall.Tick
 }
 
-// mark is the end of a frame, counted from the start of its segment.
-type mark struct {
+// frameEnd is where a frame ends, counted from the start of its segment.
+type frameEnd struct {
 	end      uint32 // bytes
 	messages uint32
 }
@@ -103,9 +103,9 @@ func (l *log) frameTextLocked(text string, messages int) {
 func (l *log) appendedLocked(seg *segment, size, messages int) {
 	l.head.off += uint64(size)
 	l.head.index += uint64(messages)
-	seg.frames = append(seg.frames, mark{uint32(len(seg.buf)), uint32(l.head.index - seg.start.index)})
+	seg.frames = append(seg.frames, frameEnd{uint32(len(seg.buf)), uint32(l.head.index - seg.start.index)})
 	seg.used = l.now
-	for len(l.segs) > 1 && l.held > l.most || len(l.segs) > 2 && l.budget.over() {
+	for len(l.segs) > 1 && l.bytes > l.most || len(l.segs) > 2 && l.budget.over() {
 		l.dropOldest()
 	}
 }
@@ -168,13 +168,13 @@ func (l *log) lastWithRoom(size int) *segment {
 	}
 	seg := &segment{start: l.head, buf: make([]byte, 0, max(next, size))}
 	l.segs = append(l.segs, seg)
-	l.held += cap(seg.buf)
+	l.bytes += cap(seg.buf)
 	l.budget.add(cap(seg.buf))
 	return seg
 }
 
 func (l *log) dropOldest() {
-	l.held -= cap(l.segs[0].buf)
+	l.bytes -= cap(l.segs[0].buf)
 	l.budget.add(-cap(l.segs[0].buf))
 	l.segs[0] = nil
 	l.segs = l.segs[1:]
@@ -233,7 +233,7 @@ type view struct {
 
 	// What after needs to count messages: the segment's start and frames.
 	start  cursor
-	frames []mark
+	frames []frameEnd
 }
 
 // at returns what follows c, at most most bytes unless a single frame is larger,

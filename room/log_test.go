@@ -71,8 +71,8 @@ func TestLog_IsBoundedFromTheFarEnd(t *testing.T) {
 	start := l.headNow()
 	for i := range 10_000 {
 		l.append(fmt.Sprintf("%0100d", i), 0)
-		if l.held > 256<<10+maxSegment {
-			t.Fatalf("log holds %d bytes; want at most %d and one segment", l.held, 256<<10)
+		if l.bytes > 256<<10+maxSegment {
+			t.Fatalf("log holds %d bytes; want at most %d and one segment", l.bytes, 256<<10)
 		}
 	}
 	if _, ok := l.at(start, 1<<10); ok {
@@ -111,8 +111,8 @@ func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
 		t.Errorf("the young segment has gone: %q, %v", v.b, ok)
 	}
 	l.expire(25)
-	if l.held != 0 || len(l.segs) != 0 {
-		t.Errorf("%d bytes in %d segments are left; want none", l.held, len(l.segs))
+	if l.bytes != 0 || len(l.segs) != 0 {
+		t.Errorf("%d bytes in %d segments are left; want none", l.bytes, len(l.segs))
 	}
 	l.append("next", 30)
 	if v, ok := l.at(l.segs[0].start, 1<<10); !ok || string(v.b[2:]) != "next" {

@@ -50,8 +50,8 @@ func (f *fixture) checkInvariants(r *Room) {
 	for _, s := range st.log.segs {
 		held += cap(s.buf)
 	}
-	if all := f.hall.Stats().LogBytes; held != st.log.held || int64(held) != all {
-		f.t.Fatalf("log holds %d bytes, says %d, and %d in all rooms; there is one room", held, st.log.held, all)
+	if all := f.hall.Stats().LogBytes; held != st.log.bytes || int64(held) != all {
+		f.t.Fatalf("log holds %d bytes, says %d, and %d in all rooms; there is one room", held, st.log.bytes, all)
 	}
 }
 

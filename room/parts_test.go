@@ -160,9 +160,9 @@ func TestFollower_Fits(t *testing.T) {
 
 func TestFollower_HoldsWithinBounds(t *testing.T) {
 	f := follower{reading: following}
-	f.hold(chat.Event{Epoch: "e", Rev: 2})
-	if f.reading != behind || len(f.held) != 1 {
-		t.Errorf("reading %d with %d held; want behind, 1", f.reading, len(f.held))
+	f.park(chat.Event{Epoch: "e", Rev: 2})
+	if f.reading != behind || len(f.parked) != 1 {
+		t.Errorf("reading %d with %d parked; want behind, 1", f.reading, len(f.parked))
 	}
 	f.begin()
 	if got := f.farthest().Rev; got != 0 {
@@ -170,28 +170,28 @@ func TestFollower_HoldsWithinBounds(t *testing.T) {
 	}
 	f.pos.Epoch = "e"
 	if got := f.farthest().Rev; got != 2 {
-		t.Errorf("farthest %d; want the held event's 2", got)
+		t.Errorf("farthest %d; want the parked event's 2", got)
 	}
 	f.pos.Rev, f.pos.Tip, f.early = 2, "mine", []chat.Event{{Epoch: "e", Rev: 2, Tip: "other"}}
 	if got := f.farthest(); got != f.pos {
 		t.Errorf("farthest %v; want %v, which nothing goes beyond", got, f.pos)
 	}
 	f.early = nil
-	for range maxHeld {
-		f.hold(chat.Event{Epoch: "e"})
+	for range maxParked {
+		f.park(chat.Event{Epoch: "e"})
 	}
-	if len(f.held) != 1 {
-		t.Errorf("%d are held behind the bound of %d; want one, the others are read", len(f.held), maxHeld)
+	if len(f.parked) != 1 {
+		t.Errorf("%d are parked behind the bound of %d; want one, the others are read", len(f.parked), maxParked)
 	}
-	f.hold(chat.Event{Epoch: "e", Messages: []string{string(make([]byte, maxHeldBytes))}})
-	f.hold(chat.Event{Epoch: "f", Rev: 8, Messages: []string{"x"}})
-	if len(f.held) != 1 || f.heldBytes != 1 {
-		t.Errorf("%d events of %d bytes are held; want one of 1", len(f.held), f.heldBytes)
+	f.park(chat.Event{Epoch: "e", Messages: []string{string(make([]byte, maxParkedBytes))}})
+	f.park(chat.Event{Epoch: "f", Rev: 8, Messages: []string{"x"}})
+	if len(f.parked) != 1 || f.parkedBytes != 1 {
+		t.Errorf("%d events of %d bytes are parked; want one of 1", len(f.parked), f.parkedBytes)
 	}
 	f.begin()
-	f.hold(chat.Event{Epoch: "f", Rev: 9})
-	if held, _ := f.caughtUp(chat.Position{Epoch: "e"}); len(held) != 1 || held[0].Rev != 9 || f.reading != following || f.held != nil {
-		t.Errorf("after the read %v wait, reading %d; want only what came while it was read", held, f.reading)
+	f.park(chat.Event{Epoch: "f", Rev: 9})
+	if parked, _ := f.caughtUp(chat.Position{Epoch: "e"}); len(parked) != 1 || parked[0].Rev != 9 || f.reading != following || f.parked != nil {
+		t.Errorf("after the read %v wait, reading %d; want only what came while it was read", parked, f.reading)
 	}
 }
 

@@ -456,12 +456,12 @@ func TestHall_LogsOfQuietRoomsAreDropped(t *testing.T) {
 	m := f.join(r)
 	f.post(r, "hi")
 	f.settle()
-	if r.streams[FastIM].log.held == 0 {
+	if r.streams[FastIM].log.bytes == 0 {
 		t.Fatal("the log holds nothing after a message")
 	}
 	f.hall.Tick(f.now.Add(f.hall.cfg().Fanout.StuckTimeout + 2*time.Second))
-	if r.streams[FastIM].log.held != 0 {
-		t.Errorf("the log of a quiet room still holds %d bytes", r.streams[FastIM].log.held)
+	if r.streams[FastIM].log.bytes != 0 {
+		t.Errorf("the log of a quiet room still holds %d bytes", r.streams[FastIM].log.bytes)
 	}
 	f.post(r, "again")
 	f.settle()

@@ -195,8 +195,8 @@ func digest(text string) string {
 	return base64.RawStdEncoding.EncodeToString(sum[:12])
 }
 
-// hold keeps a message apart from others while the store, which does that for all nodes, is away.
-func (s *rules) hold(d *chat.Draft, v Voice, now int64) verdict {
+// keepApart keeps a message apart from others while the store, which does that for all nodes, is away.
+func (s *rules) keepApart(d *chat.Draft, v Voice, now int64) verdict {
 	marks := s.marksOf(d, v, now)
 	for _, m := range marks {
 		if until := s.marks[m]; until > now {
@@ -247,7 +247,7 @@ func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) verdict {
 	v := voiceOf(from)
 	no := r.rules.judge(d, v, now.UnixMilli())
 	if no == (verdict{}) && r.writing == cut {
-		no = r.rules.hold(d, v, now.UnixMilli())
+		no = r.rules.keepApart(d, v, now.UnixMilli())
 	}
 	return no
 }

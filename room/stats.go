@@ -85,7 +85,7 @@ func (h *Hall) Stats() Stats {
 	return Stats{
 		Shed:  shed,
 		Rooms: c.rooms.Load(), Members: c.members.Load(), Waiting: c.tally.posts.Load(), Full: c.full.Load(),
-		LogBytes: h.budget.held.Load(),
+		LogBytes: h.budget.bytes.Load(),
 		Accepted: c.accepted.Load(), Offered: c.offered.Load(), RefusedBusy: c.refusedBusy.Load(),
 		RefusedUnauthorized: c.tally.refusedUnauthorized.Load(), RefusedStore: c.tally.refusedStore.Load(), RefusedRate: c.tally.refusedRate.Load(), RefusedRules: c.tally.refusedRules.Load(),
 		Sent: c.sent.Load(), Skipped: c.skipped.Load(), Left: c.left.Load(),

@@ -82,7 +82,7 @@ func (r *Room) arriveUnnumberedLocked(ev chat.Event) {
 		return
 	}
 	if f.reading != following {
-		f.hold(ev)
+		f.park(ev)
 		return
 	}
 	promised, doubtful := r.promised.keep(ev.Messages[0], r.hall.coarse.Load())
@@ -132,7 +132,7 @@ func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 		r.promised.add(news, now.Entries, coarse)
 	}
 	var later []string
-	for _, ev := range f.held {
+	for _, ev := range f.parked {
 		for _, m := range ev.Messages {
 			promised, doubtful := r.promised.keep(m, coarse)
 			if doubtful {
