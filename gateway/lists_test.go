@@ -187,20 +187,20 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 	}
 	sent := s.edge.Stats.UnicastBytes.Load()
 	for i := range 5 {
-		publish(t, s, "r0", fmt.Sprint("news", i), int64(1000+i))
+		publish(t, s, "r0", fmt.Sprint("fresh", i), int64(1000+i))
 		now = now.Add(time.Hour)
 		wantPass(t, s, now, now.Add(time.Hour))
 	}
 	if got := s.edge.Stats.UnicastBytes.Load(); got != sent {
 		t.Errorf("%d bytes were queued behind the first list", got-sent)
 	}
-	if first := slow.wantText(); strings.Contains(first, "news") || strings.Count(first, long) != rooms {
+	if first := slow.wantText(); strings.Contains(first, "fresh") || strings.Count(first, long) != rooms {
 		t.Errorf("the first list is not the one that was begun: %.200s", first)
 	}
 	eventually(t, func() error { return differ("bytes waiting", c.Pending(), 0) })
 	now = now.Add(time.Hour)
 	wantPass(t, s, now, time.Time{})
-	if last := slow.wantText(); !strings.HasPrefix(last, `[{"newMessage":{"groupId":"r0","userId":"u","info":"news4","ts":1004},"total":6}`) {
+	if last := slow.wantText(); !strings.HasPrefix(last, `[{"newMessage":{"groupId":"r0","userId":"u","info":"fresh4","ts":1004},"total":6}`) {
 		t.Errorf("the second list is not the newest: %.200s", last)
 	}
 	slow.wantNothing()
@@ -360,7 +360,7 @@ func TestLists_RoomGoes(t *testing.T) {
 }
 
 // A room that the user joins elsewhere appears, also when only a reconnection of the
-// store may have hidden the news.
+// store may have hidden what is new.
 func TestLists_UserEventReloads(t *testing.T) {
 	s := newListServer(t)
 	joinRooms(t, s, "u", "a")

@@ -94,7 +94,7 @@ func New(cfg Config, rooms room.Config, store Store, log *slog.Logger) *Server {
 	ask.Timings = s.metrics.timings.rooms()
 	rooms.Node = cmp.Or(rooms.Node, rand.Text()[:12])
 	if s.hooks = webhooks.New(cfg.Webhooks, store, rooms.Node, time.Now, log); s.hooks != nil {
-		ask.OnNews, ask.OnHold = s.hooks.Mark, s.waits
+		ask.OnStored, ask.OnHold = s.hooks.Stored, s.waits
 	}
 	if s.traces = traces.New(cfg.Traces, rooms.Node, cfg.Running.Version, log); s.traces != nil {
 		ask.For = v1.For

@@ -134,7 +134,7 @@ func TestRedis_LimitedUser(t *testing.T) {
 	h.wantRecall(t, "r", "u", 1, false)
 	_, err = h.Report(t.Context(), "n", []chat.Report{{Room: "r", Online: 1}})
 	noError(t, err)
-	noError(t, h.MarkFeeds(t.Context(), "to.0", []string{"r"}))
+	noError(t, h.DueFeeds(t.Context(), "to.0", []string{"r"}))
 	due, err := h.TakeFeeds(t.Context(), "to.0", "n", 1, 0)
 	noError(t, err)
 	noError(t, h.DoneFeeds(t.Context(), "to.0", due.Rooms))

@@ -25,13 +25,13 @@ func (h *harness) feed(limit int) chat.Feed {
 func testFeed(s *harness) {
 	t := s.t
 	f := s.feed(10)
-	if f.Marked || f.Seq != 0 || f.From != 0 || f.First != 1 || f.Now == 0 {
+	if f.Bookmarked || f.Seq != 0 || f.From != 0 || f.First != 1 || f.Now == 0 {
 		t.Errorf("of an empty room there is %+v; want nothing", f)
 	}
 	msgs := s.publish(t, "r", "u", 10, 20, 30)
 	f = s.feed(2)
 	wantEqual(t, "Entries", f.Entries, nil, []chat.Entry{{Seq: 1, JSON: msgs[0]}, {Seq: 2, JSON: msgs[1]}})
-	if f.Marked || f.Epoch == "" || f.Seq != 3 || f.Newest != "" || f.From != 0 || f.To != 2 || f.First != 1 || f.Total != 3 {
+	if f.Bookmarked || f.Epoch == "" || f.Seq != 3 || f.Newest != "" || f.From != 0 || f.To != 2 || f.First != 1 || f.Total != 3 {
 		t.Errorf("the feed is %+v", f)
 	}
 	epoch := f.Epoch
@@ -43,7 +43,7 @@ func testFeed(s *harness) {
 	f = s.feed(10)
 	wantEqual(t, "Bookmark", f.Bookmark, nil, at)
 	wantEqual(t, "Entries behind it", f.Entries, nil, []chat.Entry{{Seq: 3, JSON: msgs[2]}})
-	if !f.Marked || f.From != 2 || len(f.Recalls) != 0 || len(f.News) != 0 {
+	if !f.Bookmarked || f.From != 2 || len(f.Recalls) != 0 || len(f.News) != 0 {
 		t.Errorf("the feed is %+v", f)
 	}
 
@@ -156,12 +156,12 @@ func testRosters(s *harness) {
 		slices.Sort(ids)
 		return ids
 	}
-	mark := func(rooms ...string) { t.Helper(); noError(t, s.MarkFeeds(t.Context(), "to.0", rooms)) }
+	due := func(rooms ...string) { t.Helper(); noError(t, s.DueFeeds(t.Context(), "to.0", rooms)) }
 	first := take("a", 10)
 	if !first.Mine || first.Due != 0 || first.Birth == 0 || len(first.Rooms) != 0 {
 		t.Errorf("an empty roster is %+v", first)
 	}
-	mark("x", "y", "z")
+	due("x", "y", "z")
 	if r := take("b", 10); r.Mine || len(r.Rooms) != 0 {
 		t.Errorf("another node took %+v; want nothing", r)
 	}
@@ -171,7 +171,7 @@ func testRosters(s *harness) {
 	two := take("a", 2)
 	wantEqual(t, "taken", rooms(two), nil, []string{"x", "y"})
 	wantEqual(t, "Birth", two.Birth, nil, first.Birth)
-	mark("y") // something new, while it is looked at
+	due("y") // something new, while it is looked at
 	noError(t, s.DoneFeeds(t.Context(), "to.0", two.Rooms))
 	wantEqual(t, "due", rooms(take("a", 10)), nil, []string{"y", "z"})
 	noError(t, s.LeaveFeeds(t.Context(), "to.0", "b")) // it has nothing to leave
@@ -187,7 +187,7 @@ func testRosters(s *harness) {
 // testRosterTakenOver lets the node of a roster die.
 func testRosterTakenOver(s *harness) {
 	t := s.t
-	noError(t, s.MarkFeeds(t.Context(), "to.0", []string{"x"}))
+	noError(t, s.DueFeeds(t.Context(), "to.0", []string{"x"}))
 	if _, err := s.TakeFeeds(t.Context(), "to.0", "a", 10, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 // The scripts of rosters, which are in no room's slot.
 var (
 	feedTakeScript  = newScript("", "feed_take")
-	feedMarkScript  = newScript("", "feed_mark")
+	feedDueScript   = newScript("", "feed_due")
 	feedDoneScript  = newScript("", "feed_done")
 	feedLeaveScript = newScript("", "feed_leave")
 )
@@ -76,9 +76,9 @@ func readInt(msg rueidis.RedisMessage, into *int64) (err error) {
 	return err
 }
 
-// MarkFeeds notes that rooms have something to tell.
-func (r *Redis) MarkFeeds(ctx context.Context, roster string, rooms []string) error {
-	_, err := r.ofRoster(ctx, "mark rooms of a roster", feedMarkScript, rosterKeys(roster)[:1], rooms...)
+// DueFeeds notes that rooms have something to tell.
+func (r *Redis) DueFeeds(ctx context.Context, roster string, rooms []string) error {
+	_, err := r.ofRoster(ctx, "have rooms of a roster be due", feedDueScript, rosterKeys(roster)[:1], rooms...)
 	return err
 }
 
@@ -142,7 +142,7 @@ func (r *Redis) parseFeed(f []rueidis.RedisMessage) (feed chat.Feed, err error) 
 		err = errors.Join(err, bad)
 		return all
 	}
-	mark, err1 := f[0].ToString()
+	bookmark, err1 := f[0].ToString()
 	epoch, err2 := f[1].ToString()
 	before, err3 := f[3].ToString()
 	storm, err4 := f[8].ToString()
@@ -151,9 +151,9 @@ func (r *Redis) parseFeed(f []rueidis.RedisMessage) (feed chat.Feed, err error) 
 	feed.Position, feed.Before = chat.Position{Epoch: epoch, Seq: number(2), Total: number(12)}, before
 	feed.From, feed.First, feed.Online, feed.Now = number(4), number(5), number(6), int64(number(7))
 	feed.Newest, feed.Forgot = noName(newest), number(14) == 1
-	if mark != "" {
-		feed.Marked = true
-		err = errors.Join(err, parseBookmark(mark, &feed.Bookmark))
+	if bookmark != "" {
+		feed.Bookmarked = true
+		err = errors.Join(err, parseBookmark(bookmark, &feed.Bookmark))
 	}
 	if storm != "" {
 		var level uint64

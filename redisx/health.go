@@ -44,8 +44,8 @@ func (h *health) set(u use, fault error) {
 	h.faults[u] = fault
 	state := h.stateLocked()
 	up := state == nil
-	// Good news waits for all connections, bad news for nobody; that there is none yet is
-	// no news.
+	// That all is well waits for all connections, that something is not for nobody. That there is no connection yet is
+	// said by nobody.
 	say := up != h.loggedUp || !h.logged && fault != nil && !errors.Is(fault, errNotYet)
 	if say {
 		h.logged, h.loggedUp = true, up

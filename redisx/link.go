@@ -209,8 +209,8 @@ func (sub *subscription) settleLocked() {
 	}
 }
 
-// linkNews is what a link tells of its connection. Called by run only.
-type linkNews struct {
+// linkHooks is what a link tells of its connection. Called by run only.
+type linkHooks struct {
 	// state is called with nil whenever all that is wanted is subscribed on a new
 	// connection that is not deaf, and with the reason whenever that failed or the
 	// connection was lost.
@@ -220,16 +220,16 @@ type linkNews struct {
 }
 
 // run keeps a connection until ctx ends.
-func (l *link) run(ctx context.Context, news linkNews) {
+func (l *link) run(ctx context.Context, on linkHooks) {
 	for failures := 0; ; {
-		err := l.session(ctx, linkNews{late: news.late, state: func(error) {
+		err := l.session(ctx, linkHooks{late: on.late, state: func(error) {
 			failures = 0
-			news.state(nil)
+			on.state(nil)
 		}})
 		if ctx.Err() != nil {
 			return
 		}
-		news.state(err)
+		on.state(err)
 		if l.kind.remap != nil {
 			l.kind.remap() // The master may be another one now.
 		}
@@ -245,7 +245,7 @@ func (l *link) run(ctx context.Context, news linkNews) {
 }
 
 // session is the life of one connection. It returns why it ended.
-func (l *link) session(ctx context.Context, news linkNews) error {
+func (l *link) session(ctx context.Context, on linkHooks) error {
 	conn, release, err := l.kind.dial()
 	if err != nil {
 		return err
@@ -270,11 +270,11 @@ func (l *link) session(ctx context.Context, news linkNews) error {
 			l.ask.Set()
 		case l.returned.Load() && l.taken.Load():
 			ready = true
-			news.state(nil)
+			on.state(nil)
 		}
 		if ready && missed {
 			missed = false
-			news.late()
+			on.late()
 		}
 		if l.unreturned.Load() >= deafProbes {
 			l.rebuilt.Add(1)

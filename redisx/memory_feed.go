@@ -64,8 +64,8 @@ func (m *Memory) TakeFeeds(_ context.Context, roster, node string, limit int, _ 
 	return taken, nil
 }
 
-// MarkFeeds notes that rooms have something to tell.
-func (m *Memory) MarkFeeds(_ context.Context, roster string, rooms []string) error {
+// DueFeeds notes that rooms have something to tell.
+func (m *Memory) DueFeeds(_ context.Context, roster string, rooms []string) error {
 	t := m.roster(roster)
 	defer m.feedsMu.Unlock()
 	now := m.now().UnixMilli()
@@ -137,7 +137,7 @@ func (m *Memory) ReadFeed(_ context.Context, room, to string, limit int) (chat.F
 	now := m.now()
 	n := s.newsLocked(room, 0, now)
 	feed := chat.Feed{First: 1, Now: now.UnixMilli()}
-	feed.Bookmark, feed.Marked = n.bookmarks[to]
+	feed.Bookmark, feed.Bookmarked = n.bookmarks[to]
 	behind := slices.IndexFunc(n.news, func(e chat.News) bool { return e.Number > feed.Bookmark.News })
 	if behind >= 0 {
 		feed.News = slices.Clone(n.news[behind:min(len(n.news), behind+limit)])
@@ -158,7 +158,7 @@ func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
 	was := feed.Bookmark
 	feed.From = feed.First - 1
 	switch {
-	case !feed.Marked:
+	case !feed.Bookmarked:
 	case was.Epoch == r.epoch:
 		feed.From = min(was.Seq, r.seq)
 	case was.Epoch == r.before:
@@ -180,7 +180,7 @@ func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
 	if n := len(r.recalls); n > 0 {
 		feed.Newest = r.recalls[n-1].Tip
 		told := 1 + slices.IndexFunc(r.recalls, func(ev chat.Event) bool { return ev.Tip == was.Recall })
-		if feed.Marked {
+		if feed.Bookmarked {
 			feed.Forgot = told == 0 && n < r.taken
 			feed.Recalls = slices.Clone(r.recalls[told:min(n, told+limit)])
 		}

@@ -234,10 +234,10 @@ type Store interface {
 	AddNews(ctx context.Context, room, text string) error
 	// TakeFeeds takes up to limit rooms of a roster that are due, if no other node has taken any, or looked, within
 	// chat.FeedLease. They are the node's for as long. birth is when the roster was made as far as the node
-	// knows, 0 where it does not: it is the answer's where the store has lost it. MarkFeeds has rooms be due now, DoneFeeds
-	// gives them back: one that was marked meanwhile stays due. LeaveFeeds has another node take over at once.
+	// knows, 0 where it does not: it is the answer's where the store has lost it. DueFeeds has rooms be due now, DoneFeeds
+	// gives them back: one that has something new meanwhile stays due. LeaveFeeds has another node take over at once.
 	TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error)
-	MarkFeeds(ctx context.Context, roster string, rooms []string) error
+	DueFeeds(ctx context.Context, roster string, rooms []string) error
 	DoneFeeds(ctx context.Context, roster string, rooms []chat.Due) error
 	LeaveFeeds(ctx context.Context, roster, node string) error
 	// Beat keeps what node says of itself for chat.BeatLife, for all nodes to read; "" takes it away. Beats are what

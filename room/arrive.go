@@ -54,8 +54,8 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 // Recalled takes the store's answer to a recall that this node asked for: its members know before whoever
 // asked. It never blocks.
 func (h *Hall) Recalled(id string, ev chat.Event) {
-	if h.cfg().OnNews != nil {
-		h.cfg().OnNews(id)
+	if h.cfg().OnStored != nil {
+		h.cfg().OnStored(id)
 	}
 	if r := h.lookup(id); r != nil {
 		r.mu.Lock()

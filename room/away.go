@@ -119,7 +119,7 @@ func (r *Room) reachedLocked() {
 // goAheadLocked gives the members all that waits for the store. r.mu must be held.
 func (r *Room) goAheadLocked() {
 	entries := r.notTaken(r.follower.early) // what tells of them may be lost with the store
-	r.localTS = max(r.localTS, r.latestNews(entries, r.hall.coarse.Load()))
+	r.localTS = max(r.localTS, r.latestNew(entries, r.hall.coarse.Load()))
 	r.setEarlyLocked(nil)
 	entries = append(entries, r.outbox.goAhead(func(ts int64) int64 {
 		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one

@@ -132,7 +132,7 @@ func (x *world) checkHad(who string, had, history []string) {
 	}
 	for _, h := range had {
 		if h[0] == 'h' {
-			x.t.Errorf("%s had %s as news, which was there before", who, h)
+			x.t.Errorf("%s had %s as a new one, which was there before", who, h)
 			return
 		}
 	}

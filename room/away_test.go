@@ -40,7 +40,7 @@ func (f *fixture) tick(d time.Duration) {
 	f.hall.Tick(f.now)
 }
 
-// TestRoom_BlindMembersHearAClockThatIsBehind: what comes by an event is news, whatever its timestamp says.
+// TestRoom_BlindMembersHearAClockThatIsBehind: what comes by an event is new, whatever its timestamp says.
 func TestRoom_BlindMembersHearAClockThatIsBehind(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	f.tick(2 * time.Hour)

@@ -88,7 +88,7 @@ func (r *Room) fetch(ctx context.Context) error {
 	at, told, reach := r.follower.pos, r.follower.told(r.recalls.events.items), r.follower.reach()
 	newest := r.newest.most
 	switch {
-	case r.follower.reading != unread && at.Epoch == "": // blind, or the room never had a message: all may be news
+	case r.follower.reading != unread && at.Epoch == "": // blind, or the room never had a message: all may be new
 		newest = maxFetch
 	case h.cfg().NoLocal:
 		newest *= 2 // all that members are known to have had, see missing
@@ -197,19 +197,19 @@ func (r *Room) giveLostLocked(lost []chat.Entry) {
 		return
 	}
 	coarse := r.hall.coarse.Load()
-	r.localTS = max(r.localTS, r.latestNews(lost, coarse))
+	r.localTS = max(r.localTS, r.latestNew(lost, coarse))
 	r.hall.stats.local.Add(r.giveLocked(lost, coarse))
 	if r.writing == linked {
 		r.newest.ours = nil // newcomers are given what the store has
 	}
 }
 
-// missBeforeLocked notes what lies between the place of the members and the first news of the history, and is not
+// missBeforeLocked notes what lies between the place of the members and what is new in the history, and is not
 // to be had. r.mu must be held.
 func (r *Room) missBeforeLocked(now *chat.History, had int) {
 	from := r.follower.pos.Seq + 1
 	switch {
-	case r.follower.reading == blind: // nobody knows from where on; that all which is there is news says that there was more
+	case r.follower.reading == blind: // nobody knows from where on; that all which is there is new says that there was more
 		if from = now.First(); had > 0 || len(now.Entries) == 0 {
 			return
 		}

@@ -11,7 +11,7 @@
 //
 //	outbox    what waits for the store, and how each message ends (outbox.go)
 //	follower  where the members stand in what the store has, and what does not follow yet (follower.go)
-//	had       what the members have had, and what was taken away of it: whether a history has news (had.go); by
+//	had       what the members have had, and what was taken away of it: whether a history has anything new (had.go); by
 //	          seen, which messages those are by one key each (seen.go), newest and recalls
 //
 // arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
@@ -52,8 +52,8 @@
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu
 //
-// No lock but lane.mu is held across Socket.Send and VolleyWriter.Send, and none but reporting.mu, which only reports take,
-// across a call to the store that can block.
+// No lock but lane.mu is held across Socket.Send and VolleyWriter.Send, and none but reporting.mu, which only reports
+// take, across a call to the store that can block.
 //
 // Read first: [Hall], then [Room], then lane.go.
 package room

@@ -66,8 +66,8 @@ func (h *had) hasStored(e chat.Entry) {
 	h.newest.stored(e, func(o chat.Entry) bool { return h.keyOf(o.JSON) == k })
 }
 
-// latestNews is the greatest timestamp of those of entries that members have not had; 0 of none.
-func (h *had) latestNews(entries []chat.Entry, now int64) (ts int64) {
+// latestNew is the greatest timestamp of those of entries that members have not had; 0 of none.
+func (h *had) latestNew(entries []chat.Entry, now int64) (ts int64) {
 	for _, e := range entries {
 		if !h.hasHad(e.JSON, now) {
 			ts = max(ts, codec.Timestamp(e.JSON))
@@ -170,12 +170,12 @@ func (h *had) explains(seq uint64, read *chat.History) bool {
 	})
 }
 
-// oldUpTo is how many of a history's entries, the oldest ones, are no news: members have had them, or they are from
+// oldUpTo is how many of a history's entries, the oldest ones, are not new: members have had them, or they are from
 // before they came in.
 func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 	all := read.Entries
-	upTo := func(from int, isNews func(chat.Entry) bool) int {
-		if i := slices.IndexFunc(all[from:], isNews); i >= 0 {
+	upTo := func(from int, isNew func(chat.Entry) bool) int {
+		if i := slices.IndexFunc(all[from:], isNew); i >= 0 {
 			return from + i
 		}
 		return len(all)
@@ -183,7 +183,7 @@ func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 	switch {
 	case f.reading == unread:
 		return len(all)
-	case f.reading == blind: // news is what was sent since, and what came since the room's events come
+	case f.reading == blind: // new is what was sent since, and what came since the room's events come
 		heard := uint64(math.MaxUint64)
 		if i := slices.IndexFunc(f.parked, func(ev chat.Event) bool { return ev.Kind == chat.EventMessages && ev.Epoch == read.Epoch }); i >= 0 {
 			heard = f.parked[i].Seq

@@ -83,12 +83,13 @@ type Hooks struct {
 	OnHeld func(r *Room, h *chat.Held, state chat.HeldState)
 	// OnHold hears of messages that this node has had wait for a moderator. It may block until ctx ends.
 	OnHold func(ctx context.Context, room string, all []chat.Held)
-	// OnNews hears that the store may have something new of a room: messages of this node, or that its first member here
+	// OnStored hears that the store may have something new of a room: messages of this node, or that its first member here
 	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.
-	OnNews func(room string)
+	OnStored func(room string)
 	// For has a call to the store belong to what a message was sent for, of those that have that; nil: to nothing.
 	For func(ctx context.Context, from Author) (of context.Context, has bool)
-	// NewVolleyWriters makes a VolleyWriter for each of so many lanes, or none: then, and where it is nil, writes go one by one.
+	// NewVolleyWriters makes a VolleyWriter for each of so many lanes, or none: then, and where it is nil, writes go one
+	// by one.
 	NewVolleyWriters func(lanes int) []VolleyWriter
 	// Timings hear how long things took.
 	Timings Timings

@@ -152,7 +152,7 @@ func TestHot_OldRepeatIsNoNews(t *testing.T) {
 	}
 }
 
-// What was there before the members came is no news when the count is lost, though one of it waited long, or though a
+// What was there before the members came is not new when the count is lost, though one of it waited long, or though a
 // node's clock is behind and the history was read since.
 func TestHot_OldIsNoNewsAfterTheCountIsLost(t *testing.T) {
 	for _, when := range []string{"", "before", "after", "after, and read again"} {

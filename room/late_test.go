@@ -69,14 +69,14 @@ func TestID_OfTheOldestIsUsedAgain(t *testing.T) {
 		delete(room.sent, "v 2")
 	})
 	f.store.deafen()
-	f.publishFrom("1", "w", "news1")
-	f.publishFrom("1", "w", "news2")
+	f.publishFrom("1", "w", "new1")
+	f.publishFrom("1", "w", "new2")
 	f.saysElsewhere("v", "2")
 	f.store.lose(keyMeta)
 	f.store.hear()
 	f.hall.Resumed()
 	f.settle()
-	want := []string{"now", "news1", "news2", "v2"}
+	want := []string{"now", "new1", "new2", "v2"}
 	if got := infos(t, m.texts(t)); !slices.Equal(got, want) {
 		t.Errorf("the member had %v; want %v", got, want)
 	}

@@ -181,7 +181,7 @@ func TestLoss_AckNamesTheEpochOfItsNumber(t *testing.T) {
 }
 
 // TestLoss_TwiceInARow: the store goes back, to before the members came in, and in the second place to data that are
-// newer again. What lies between was there before the members, and is no news to them. What was taken back meanwhile
+// newer again. What lies between was there before the members, and is not new to them. What was taken back meanwhile
 // is taken back again.
 func TestLoss_TwiceInARow(t *testing.T) {
 	for _, old := range []int{5, 10, 60, 300} {

@@ -156,8 +156,8 @@ func (r *Room) send() {
 	of := r.forFlightLocked(ctx)
 	r.unlock()
 	stored, err := h.store.Publish(of, r.id, b)
-	if h.cfg().OnNews != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
-		h.cfg().OnNews(r.id)
+	if h.cfg().OnStored != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
+		h.cfg().OnStored(r.id)
 	}
 	if errors.Is(err, chat.ErrStale) {
 		r.mu.Lock()

@@ -152,8 +152,8 @@ func (r *Room) stands(s chat.Standing, before reported) {
 	if r.counted == before.counted { // else an event came meanwhile, which may be newer
 		r.countLocked(s.Counters)
 	}
-	if r.open != before.open && r.hall.cfg().OnNews != nil {
-		r.hall.cfg().OnNews(r.id)
+	if r.open != before.open && r.hall.cfg().OnStored != nil {
+		r.hall.cfg().OnStored(r.id)
 	}
 	r.open = before.open
 	if r.rules.read && s.Rules != before.rules && r.rules.Version == before.rules {

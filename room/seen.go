@@ -85,7 +85,7 @@ func (s *seen) note(k key, ts, at int64) {
 }
 
 // foundOlder reports whether a message is known only as one that was in front of all that members have had: another
-// one behind it is no news for that.
+// one behind it is not new for that.
 func (s *seen) foundOlder(k key) bool {
 	was, ok := s.now.of[k]
 	if !ok {

@@ -111,25 +111,25 @@ func (r *Room) giveUnnumberedLocked(messages []string) []chat.Entry {
 	return entries
 }
 
-// catchUpUnnumberedLocked brings the members to the history now: news is what stands there and they have not
+// catchUpUnnumberedLocked brings the members to the history now: new is what stands there and they have not
 // had, then what waited and does not stand there. r.mu must be held.
 func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 	f, coarse := &r.follower, r.hall.coarse.Load()
-	var news []string
+	var fresh []string
 	blindly := f.reading == blind
 	if blindly || f.reading == unread {
 		r.promised.add(texts(now.Entries), now.Entries, coarse)
 		for _, e := range now.Entries {
 			if blindly && codec.Timestamp(e.JSON) >= f.blindSince {
-				news = append(news, e.JSON)
+				fresh = append(fresh, e.JSON)
 			}
 		}
 	} else {
 		for _, m := range takenBack(r.newest.entries, now.Entries, f.pos.Seq, r.keyOf) {
 			r.tellTakenLocked(m)
 		}
-		news = missing(r.newest.entries, now.Entries, f.pos.Seq, now.Seq)
-		r.promised.add(news, now.Entries, coarse)
+		fresh = missing(r.newest.entries, now.Entries, f.pos.Seq, now.Seq)
+		r.promised.add(fresh, now.Entries, coarse)
 	}
 	var later []string
 	for _, ev := range f.parked {
@@ -141,14 +141,14 @@ func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 			switch {
 			case !promised:
 				later = append(later, m)
-			case blindly && codec.Timestamp(m) < f.blindSince: // what came since the room's events come is news all the same
-				news = append(news, m)
+			case blindly && codec.Timestamp(m) < f.blindSince: // what came since the room's events come is new all the same
+				fresh = append(fresh, m)
 			}
 		}
 	}
 	f.caughtUp(now.Position)
-	f.pos.Seq -= min(f.pos.Seq, uint64(len(news)))
-	r.giveUnnumberedLocked(news)
+	f.pos.Seq -= min(f.pos.Seq, uint64(len(fresh)))
+	r.giveUnnumberedLocked(fresh)
 	f.pos.Seq, f.pos.Total = now.Seq, now.Total
 	r.newest.set(now.Entries, r.giveUnnumberedLocked(later))
 	r.changedLocked()
@@ -208,10 +208,10 @@ func texts(entries []chat.Entry) []string {
 
 // missing is what list, the end of a history of so many messages, has and members have not had. They had known
 // last, and had come to place at. Messages of known that the list has not were taken back. What stands in the
-// list before the first of known is older than that. Of equal messages as many are news as the list has more
+// list before the first of known is older than that. Of equal messages as many are new as the list has more
 // than known, from where known began by its places, and no more than it has grown by. Where known begins nothing is
-// news, see border.
-func missing(known, list []chat.Entry, at, length uint64) (news []string) {
+// new, see border.
+func missing(known, list []chat.Entry, at, length uint64) (fresh []string) {
 	had := make(map[string]int, len(known))
 	for _, text := range texts(known) {
 		had[text]++
@@ -226,30 +226,30 @@ func missing(known, list []chat.Entry, at, length uint64) (news []string) {
 			first = i
 		}
 	}
-	if first < 0 { // nothing is left of known: what is younger is news
+	if first < 0 { // nothing is left of known: what is younger is new
 		newest := int64(-1)
 		for _, e := range known {
 			newest = max(newest, codec.Timestamp(e.JSON))
 		}
 		for _, e := range list {
 			if e.Seq > at || codec.Timestamp(e.JSON) > newest {
-				news = append(news, e.JSON)
+				fresh = append(fresh, e.JSON)
 			}
 		}
-		return news
+		return fresh
 	}
-	newsFrom := max(from, first)
+	newFrom := max(from, first)
 	if at > uint64(len(known)) {
-		newsFrom += len(known) / border
+		newFrom += len(known) / border
 	}
-	var places, again []int // of news, and of those that equal what was known
+	var places, again []int // of what is new, and of those that equal what was known
 	for i := max(from-len(known)/border, first); i < len(list); i++ {
 		n, equal := had[all[i]]
 		if n > 0 {
 			had[all[i]] = n - 1
 			continue
 		}
-		if i < newsFrom {
+		if i < newFrom {
 			continue
 		}
 		if equal {
@@ -264,7 +264,7 @@ func missing(known, list []chat.Entry, at, length uint64) (news []string) {
 			again = again[1:]
 			continue
 		}
-		news = append(news, list[i].JSON)
+		fresh = append(fresh, list[i].JSON)
 	}
-	return news
+	return fresh
 }

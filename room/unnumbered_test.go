@@ -55,12 +55,12 @@ func TestMissing(t *testing.T) {
 			want = append(want, e.JSON)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s: news %q; want %q", c.what, got, want)
+			t.Errorf("%s: fresh %q; want %q", c.what, got, want)
 		}
 	}
 }
 
-// TestMissing_EqualOnes: of those that equal what was known no more are news than the list has grown by.
+// TestMissing_EqualOnes: of those that equal what was known no more are new than the list has grown by.
 func TestMissing_EqualOnes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	words := func(n int) (all string) {
@@ -82,7 +82,7 @@ func TestMissing_EqualOnes(t *testing.T) {
 			}
 		}
 		if grown := int(max(length, at) - at); equal > grown {
-			t.Fatalf("known %v, at %d of %v: %d equal ones are news; it has grown by %d", had, at, texts(list), equal, grown)
+			t.Fatalf("known %v, at %d of %v: %d equal ones are new; it has grown by %d", had, at, texts(list), equal, grown)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 // This file is what waits to be read: by the store's scripts, and by clients.
 
-// AddUnread takes room for an answer of so many bytes that its client has yet to read. The ticket that it returns is the
-// connection's from now on, until Free or Leave; it must have nothing unread before.
+// AddUnread takes room for an answer of so many bytes that its client has yet to read. The ticket that it returns is
+// the connection's from now on, until Free or Leave; it must have nothing unread before.
 func (d *Door) AddUnread(t Ticket, bytes int) (Ticket, *Refused) {
 	units := min(unitsOf(bytes), mostUnits)
 	if !d.set.Load().Enabled || units == 0 {

@@ -12,8 +12,8 @@ import (
 // rooms at once. The oldest go unsaid; moderators find them when they ask what waits.
 const mostHeld = 5 * chat.HeldKept
 
-// heldNews is a message that waits for a moderator, or does no more.
-type heldNews struct {
+// heldChange is a message that waits for a moderator, or does no more.
+type heldChange struct {
 	room  *room.Room
 	held  chat.Held
 	state chat.HeldState
@@ -34,7 +34,7 @@ func (o *Order) heard(r *room.Room, h *chat.Held, state chat.HeldState) {
 		o.held = append(o.held[:0], o.held[1:]...)
 		o.edge.Stats.HeldUntold.Add(1)
 	}
-	o.held = append(o.held, heldNews{r, *h, state})
+	o.held = append(o.held, heldChange{r, *h, state})
 	o.due.Set()
 }
 
@@ -47,15 +47,15 @@ type heldFrames struct {
 // tellHeld tells moderators, and senders of what waits no more, in one pass over all sessions.
 func (o *Order) tellHeld() {
 	o.mu.Lock()
-	news := o.held
+	changes := o.held
 	o.held = nil
 	o.mu.Unlock()
-	if len(news) == 0 {
+	if len(changes) == 0 {
 		return
 	}
 	frames, appointed := map[*room.Room][]heldFrames{}, map[*room.Room]map[string]struct{}{}
-	for i := range news {
-		n := &news[i]
+	for i := range changes {
+		n := &changes[i]
 		info := codec.ShowHeld(&n.held, n.state)
 		f := heldFrames{moderators: info.Text()}
 		if n.state != chat.HeldWaiting {

@@ -24,7 +24,7 @@ type Order struct {
 	// changed are the users about whom measures have changed, by room; bounded by chat.MaxMeasures for each live room.
 	changed map[*room.Room]map[string]struct{}
 	// held is what nobody was told yet, oldest first; at most mostHeld.
-	held []heldNews
+	held []heldChange
 }
 
 func newOrder(e *Edge) *Order {

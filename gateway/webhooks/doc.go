@@ -8,13 +8,13 @@
 // service has taken it. Where that node dies another one goes on from the bookmarks, after chat.FeedLease. So a service
 // that is slow or away costs rooms nothing: what it has not taken in time the history forgets, and an event names it.
 //
-// A message's way knows of it in one place: whoever has stored something calls [Teller.Mark], which puts the room's id
-// into a set.
+// A message's way knows of it in one place: whoever has stored something calls [Teller.Stored], which puts the room's
+// id into a set.
 //
 // Goroutines of this package; all are started by Run, and end with its context or by Leave:
 //
 //	name     how many                started by  may block on
-//	marker   1                       Run         a timer; the store
+//	bringer  1                       Run         a timer; the store
 //	roster   rosters                 Run         a timer; the store; the service, Config.Timeout at a time
 //	reader   at most 8 per roster    roster      the store; its roster waits for it
 //

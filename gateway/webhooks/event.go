@@ -111,8 +111,8 @@ const (
 	mostBytes = 512 << 10
 	// closeAfter is for how long nobody must be in a room that closes: whoever reloads a page closes none.
 	closeAfter = 30 * time.Second
-	// lookEvery is how often an open room is looked at though nobody has marked it: it may have lost its last member, or
-	// a node died before it marked it.
+	// lookEvery is how often an open room is looked at though it is not due: it may have lost its last member, or
+	// a node died before it said so.
 	lookEvery = 30 * time.Second
 	// lookStorm is that for a room in a storm.
 	lookStorm = 3 * time.Second
@@ -149,7 +149,7 @@ type digest struct {
 func digested(groups map[string]bool, due chat.Due, feed *chat.Feed, birth int64) piece {
 	d := digest{cfg: groups, room: due.Room, feed: feed, note: parseNote(feed.Bookmark.Note), birth: birth, left: mostRead}
 	d.piece.due, d.piece.now = due, feed.Bookmark
-	if feed.Marked {
+	if feed.Bookmarked {
 		d.piece.was = &feed.Bookmark
 	}
 	d.opens()
@@ -261,7 +261,7 @@ func (d *digest) fresh() bool {
 func (d *digest) messages() {
 	f := d.feed
 	for _, e := range f.Entries {
-		if e.JSON == "" || !f.Marked && codec.Timestamp(e.JSON) < d.birth {
+		if e.JSON == "" || !f.Bookmarked && codec.Timestamp(e.JSON) < d.birth {
 			continue
 		}
 		if d.left--; !d.cfg[GroupMessages] {
@@ -323,7 +323,7 @@ func (d *digest) news() {
 	f := d.feed
 	if len(f.News) > 0 {
 		first := f.News[0]
-		if n := first.Number - max(f.Bookmark.News+1, first.Begun); n > 0 && f.Marked {
+		if n := first.Number - max(f.Bookmark.News+1, first.Begun); n > 0 && f.Bookmarked {
 			d.piece.lost += n
 			d.add("", &event{Type: "lost", Lost: &lost{What: "news", Count: n, Why: lostHistory}}, "lost:%d", first.Number)
 		}
@@ -337,7 +337,7 @@ func (d *digest) news() {
 		var head struct {
 			At int64 `json:"at"`
 		}
-		if err := json.Unmarshal([]byte(n.Text), &head); err != nil || !f.Marked && head.At < d.birth {
+		if err := json.Unmarshal([]byte(n.Text), &head); err != nil || !f.Bookmarked && head.At < d.birth {
 			continue
 		}
 		d.left--

@@ -33,7 +33,7 @@ func TestDigest_WhatWasTakenAway(t *testing.T) {
 		},
 		{"other numbers", chat.Feed{Newest: "told"}, "epoch r:2-b, lost r:2-b:lost; told"},
 	} {
-		c.feed.Position, c.feed.Bookmark, c.feed.Marked = chat.Position{Epoch: "2-b", Seq: 3}, at, true
+		c.feed.Position, c.feed.Bookmark, c.feed.Bookmarked = chat.Position{Epoch: "2-b", Seq: 3}, at, true
 		c.feed.From, c.feed.To, c.feed.First = 3, 3, 4
 		p := digested(map[string]bool{GroupMessages: true}, chat.Due{Room: "r"}, &c.feed, 0)
 		told := ""

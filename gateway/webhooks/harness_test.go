@@ -183,7 +183,7 @@ func (w *world) end() {
 	w.workers.Wait()
 }
 
-// say stores messages in a room, and marks it.
+// say stores messages in a room, and says so.
 func (w *world) say(room string, bodies ...string) {
 	w.t.Helper()
 	w.batches++
@@ -194,7 +194,7 @@ func (w *world) say(room string, bodies ...string) {
 	if _, err := w.store.Publish(w.t.Context(), room, b); err != nil {
 		w.t.Fatal(err)
 	}
-	w.teller.Mark(room)
+	w.teller.Stored(room)
 }
 
 func (w *world) report(room string, online uint64) {
@@ -202,7 +202,7 @@ func (w *world) report(room string, online uint64) {
 	if _, err := w.store.Report(w.t.Context(), "n", []chat.Report{{Room: room, Online: online}}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.teller.Mark(room)
+	w.teller.Stored(room)
 }
 
 func (w *world) want(lines ...string) {

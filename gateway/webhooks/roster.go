@@ -65,7 +65,7 @@ func (r *roster) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		case <-leaving:
-			<-r.teller.brought // the last marks
+			<-r.teller.brought // the last rooms that are due
 			leaving = nil
 		}
 	}

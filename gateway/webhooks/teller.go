@@ -24,7 +24,7 @@ type Store interface {
 	MoveFeed(ctx context.Context, room, to string, was *chat.Bookmark, now chat.Bookmark) error
 	AddNews(ctx context.Context, room, text string) error
 	TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error)
-	MarkFeeds(ctx context.Context, roster string, rooms []string) error
+	DueFeeds(ctx context.Context, roster string, rooms []string) error
 	DoneFeeds(ctx context.Context, roster string, rooms []chat.Due) error
 	LeaveFeeds(ctx context.Context, roster, node string) error
 }
@@ -33,13 +33,13 @@ const (
 	// rosters is how many rosters there are, over all nodes: that many calls are under way at most. With a service that
 	// answers in 20 ms they are 20,000 events a second. Nodes of one cluster must agree on it.
 	rosters = 4
-	// markEvery is how long marks are gathered: one call of the store brings all rooms of that time.
-	markEvery = 200 * time.Millisecond
-	// markMost bounds the rooms of one call of the store.
-	markMost = 1000
-	// mostMarked bounds the rooms whose marks wait while the store is away: as many as may be live. Beyond it a room is
+	// bringEvery is how long rooms are gathered: one call of the store brings all rooms of that time.
+	bringEvery = 200 * time.Millisecond
+	// mostBrought bounds the rooms of one call of the store.
+	mostBrought = 1000
+	// mostFresh bounds the rooms that are fresh while the store is away: as many as may be live. Beyond it a room is
 	// looked at when it has something new again, and nothing of it is lost.
-	mostMarked = 100_000
+	mostFresh = 100_000
 )
 
 // Teller tells the service. Make it with [New]; a nil Teller tells nobody. Its methods may be called concurrently.
@@ -59,16 +59,16 @@ type Teller struct {
 	giveUp time.Duration
 
 	leaving chan struct{}  // closed by Leave
-	brought chan struct{}  // closed when the last marks are in the store, or the context ended
+	brought chan struct{}  // closed when the last rooms are in the store, or the context ended
 	gone    sync.WaitGroup // the goroutines
 	leave   sync.Once
-	due     once.Signal // marks wait
+	due     once.Signal // fresh has rooms
 	// last ends leaveFor after Leave was called; hurry ends it. Immutable after Run.
 	last  context.Context
 	hurry context.CancelFunc
 
-	mu      sync.Mutex // guards the fields below; a leaf
-	marks   map[string]struct{}
+	mu      sync.Mutex               // guards the fields below; a leaf
+	fresh   map[string]struct{}      // rooms that may have something new
 	failure once.Failure             // of the service
 	away    map[string]*once.Failure // of the store, by what it does not do
 
@@ -101,7 +101,7 @@ func New(cfg Config, store Store, node string, now func() time.Time, log *slog.L
 	}
 	t := &Teller{
 		cfg: cfg, groups: map[string]bool{}, to: cfg.name(), secret: secret, client: pass.NewHookClient(cfg.Timeout), store: store, node: node, now: now, log: log,
-		leaving: make(chan struct{}), brought: make(chan struct{}), due: once.NewSignal(), marks: map[string]struct{}{},
+		leaving: make(chan struct{}), brought: make(chan struct{}), due: once.NewSignal(), fresh: map[string]struct{}{},
 		away: map[string]*once.Failure{}, giveUp: giveUpAfter,
 	}
 	for _, group := range cfg.Events {
@@ -129,7 +129,7 @@ func (t *Teller) Run(ctx context.Context, workers *sync.WaitGroup) {
 			f()
 		})
 	}
-	start(func() { t.mark(ctx) })
+	start(func() { t.bringEach(ctx) })
 	for _, r := range t.all {
 		start(func() { r.run(ctx) })
 	}
@@ -182,17 +182,17 @@ func (t *Teller) Stats() Stats {
 	return all
 }
 
-// Mark notes that a room may have something new in the store. It never blocks.
-func (t *Teller) Mark(room string) {
+// Stored notes that a room may have something new in the store. It never blocks.
+func (t *Teller) Stored(room string) {
 	if t == nil || !t.cfg.wants(room) {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, there := t.marks[room]; !there && len(t.marks) >= mostMarked {
+	if _, there := t.fresh[room]; !there && len(t.fresh) >= mostFresh {
 		return
 	}
-	t.marks[room] = struct{}{}
+	t.fresh[room] = struct{}{}
 	t.due.Set()
 }
 
@@ -218,11 +218,11 @@ func (t *Teller) Tell(ctx context.Context, room, group, kind, id string, at int6
 		t.log.Warn("cannot have webhooks.url told of an event: it is lost", "room", room, "type", kind, "id", e.ID, "err", err)
 		return
 	}
-	t.Mark(room)
+	t.Stored(room)
 }
 
-// mark brings marks to the store.
-func (t *Teller) mark(ctx context.Context) {
+// bringEach brings rooms that are fresh to the store.
+func (t *Teller) bringEach(ctx context.Context) {
 	defer close(t.brought)
 	for leaving := false; !leaving && ctx.Err() == nil; {
 		select {
@@ -237,29 +237,30 @@ func (t *Teller) mark(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-t.leaving:
-		case <-time.After(markEvery):
+		case <-time.After(bringEvery):
 		}
 	}
 }
 
-// bring takes what is marked to the store, and reports whether all is there. What the store does not take stays.
+// bring has the rooms that are fresh be due in the store, and reports whether all is there. What the store does not
+// take stays.
 func (t *Teller) bring(ctx context.Context) bool {
 	t.mu.Lock()
-	marks := t.marks
-	t.marks = make(map[string]struct{})
+	fresh := t.fresh
+	t.fresh = make(map[string]struct{})
 	t.mu.Unlock()
 	var rooms [rosters][]string
-	for room := range marks {
+	for room := range fresh {
 		i := rosterOf(room)
 		rooms[i] = append(rooms[i], room)
 	}
 	all := true
 	for i, r := range t.all {
-		for part := range slices.Chunk(rooms[i], markMost) {
-			if !t.did("note which rooms webhooks.url is to be told of", t.store.MarkFeeds(ctx, r.name, part)) {
+		for part := range slices.Chunk(rooms[i], mostBrought) {
+			if !t.did("note which rooms webhooks.url is to be told of", t.store.DueFeeds(ctx, r.name, part)) {
 				all = false
 				for _, room := range part {
-					t.Mark(room)
+					t.Stored(room)
 				}
 			}
 		}

@@ -227,7 +227,7 @@ func TestTeller_TakesOver(t *testing.T) {
 		w.say("a", "one")
 		time.Sleep(3 * time.Second)
 		w.say("a", "two") // and dies with it
-		time.Sleep(markEvery + time.Millisecond)
+		time.Sleep(bringEvery + time.Millisecond)
 		w.stop()
 		w.workers.Wait()
 		first := len(w.service.calls)
@@ -311,7 +311,7 @@ func TestTeller_Storm(t *testing.T) {
 	})
 }
 
-// TestTeller_OneNodeTells: of three nodes each roster has one; what any of them marks is told once.
+// TestTeller_OneNodeTells: of three nodes each roster has one; what any of them has stored is told once.
 func TestTeller_OneNodeTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
@@ -324,7 +324,7 @@ func TestTeller_OneNodeTells(t *testing.T) {
 		var want []string
 		for i := range 20 {
 			w.say("a", fmt.Sprint(i))
-			others[i%2].Mark("a")
+			others[i%2].Stored("a")
 			want = append(want, fmt.Sprintf("a message %d %d", i+1, i))
 			time.Sleep(300 * time.Millisecond)
 		}
@@ -354,12 +354,12 @@ type awayStore struct {
 
 var errAway = errors.New("the store is away")
 
-// MarkFeeds, TakeFeeds, MoveFeed and AddNews fail while the store is away.
-func (s *awayStore) MarkFeeds(ctx context.Context, roster string, rooms []string) error {
+// DueFeeds, TakeFeeds, MoveFeed and AddNews fail while the store is away.
+func (s *awayStore) DueFeeds(ctx context.Context, roster string, rooms []string) error {
 	if s.away.Load() {
 		return errAway
 	}
-	return s.Memory.MarkFeeds(ctx, roster, rooms)
+	return s.Memory.DueFeeds(ctx, roster, rooms)
 }
 
 func (s *awayStore) TakeFeeds(ctx context.Context, roster, node string, limit int, birth int64) (chat.Roster, error) {
@@ -383,8 +383,8 @@ func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
 	return s.Memory.AddNews(ctx, room, text)
 }
 
-// TestTeller_StoreAway: marks wait for the store, what it did not take of verbs is counted, and what was told when it
-// went away is told again, under the same id.
+// TestTeller_StoreAway: rooms that are fresh wait for the store, what it did not take of verbs is counted, and what was
+// told when it went away is told again, under the same id.
 func TestTeller_StoreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
@@ -427,7 +427,7 @@ func TestTeller_StoreAway(t *testing.T) {
 
 // TestTeller_Broken: what somebody else wrote into a history and is no JSON harms nobody.
 func TestTeller_Broken(t *testing.T) {
-	feed := chat.Feed{Marked: true, Position: chat.Position{Epoch: "1-x", Seq: 2, Total: 2}, First: 1, To: 2, Entries: []chat.Entry{
+	feed := chat.Feed{Bookmarked: true, Position: chat.Position{Epoch: "1-x", Seq: 2, Total: 2}, First: 1, To: 2, Entries: []chat.Entry{
 		{Seq: 1, JSON: `{"groupId":"a","userId":"u","info":"x","x":{bad},"ts":5}`}, {Seq: 2, JSON: `{"groupId":"a","userId":"u","info":"ok","ts":6}`},
 	}, Bookmark: chat.Bookmark{Epoch: "1-x"}}
 	p := digested(map[string]bool{GroupMessages: true}, chat.Due{Room: "a"}, &feed, 0)
@@ -436,14 +436,14 @@ func TestTeller_Broken(t *testing.T) {
 	}
 }
 
-// TestTeller_NilCostsNothing: where nobody is told nothing is done, and a mark allocates nothing.
+// TestTeller_NilCostsNothing: where nobody is told nothing is done, and a stored message allocates nothing.
 func TestTeller_NilCostsNothing(t *testing.T) {
 	s := New(DefaultConfig(), nil, "one", time.Now, slog.New(slog.DiscardHandler))
 	if s != nil {
 		t.Fatal("there is a teller without a URL")
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		s.Mark("a")
+		s.Stored("a")
 		s.Tell(t.Context(), "a", GroupHeld, "held", "x", 1, nil)
 	}); n != 0 {
 		t.Errorf("%v allocations; want none", n)
@@ -451,14 +451,14 @@ func TestTeller_NilCostsNothing(t *testing.T) {
 	s.Leave()
 }
 
-// TestTeller_MarkAllocatesNothing: nor where a service is told, but for a room that is marked first.
-func TestTeller_MarkAllocatesNothing(t *testing.T) {
+// TestTeller_StoredAllocatesNothing: nor where a service is told, but for a room that is fresh.
+func TestTeller_StoredAllocatesNothing(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.URL, cfg.Secret = "https://backend.example/", secret
 	s := New(cfg, nil, "one", time.Now, slog.New(slog.DiscardHandler))
-	s.Mark("a")
-	if n := testing.AllocsPerRun(100, func() { s.Mark("a") }); n != 0 {
-		t.Errorf("%v allocations a mark; want none", n)
+	s.Stored("a")
+	if n := testing.AllocsPerRun(100, func() { s.Stored("a") }); n != 0 {
+		t.Errorf("%v allocations a stored message; want none", n)
 	}
 }
 

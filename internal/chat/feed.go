@@ -28,9 +28,9 @@ type Feed struct {
 	// Position is where the room stands, without Rev and Tip. Before is as in [History].
 	Position
 	Before string
-	// Bookmark is where the backend stands; Marked is false where it was never told of the room.
-	Bookmark Bookmark
-	Marked   bool
+	// Bookmark is where the backend stands; Bookmarked is false where it was never told of the room.
+	Bookmark   Bookmark
+	Bookmarked bool
 	// Entries are the oldest messages behind number From, up to To, those that were recalled without JSON. First is the
 	// number of the oldest message that the history has, or will have: what is between From and First is lost.
 	Entries         []Entry

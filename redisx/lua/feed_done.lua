@@ -1,7 +1,7 @@
 -- feed_done.lua gives rooms back that a node took: Store.DoneFeeds.
 -- KEYS: the roster.
 -- ARGV: for each a room, until when it is the node's, and after how many ms somebody should look again, 0 for never.
--- It returns nothing. A room that was marked meanwhile stays due.
+-- It returns nothing. A room that has something new meanwhile stays due.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for i = 1, #ARGV, 3 do

@@ -1,4 +1,4 @@
--- feed_mark.lua notes that rooms have something to tell: Store.MarkFeeds.
+-- feed_due.lua notes that rooms have something to tell: Store.DueFeeds.
 -- KEYS: the roster.
 -- ARGV: rooms.
 -- It returns nothing. A room that waits already keeps its place.
