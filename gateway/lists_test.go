@@ -59,20 +59,20 @@ func joinRooms(tb testing.TB, s *Server, user string, ids ...string) {
 func dialList(tb testing.TB, s *Server, user string) *client {
 	tb.Helper()
 	c := dial(tb, s, listPath(user))
-	wantFeed(tb, s, user, func(f fastim.ProbeFeed) bool { return f.Attached })
+	waitForList(tb, s, user, func(l fastim.ProbeList) bool { return l.Attached })
 	return c
 }
 
-// wantFeed waits until the user has a feed, and ok says yes to each.
-func wantFeed(tb testing.TB, s *Server, user string, ok func(fastim.ProbeFeed) bool) {
+// waitForList waits until the user has a list, and ok says yes to each.
+func waitForList(tb testing.TB, s *Server, user string, ok func(fastim.ProbeList) bool) {
 	tb.Helper()
 	eventually(tb, func() error {
-		feeds := s.fastIM.Lists.ProbeFeeds(user)
-		good := len(feeds) > 0
-		for _, f := range feeds {
-			good = good && ok(f)
+		lists := s.fastIM.Lists.ProbeLists(user)
+		good := len(lists) > 0
+		for _, l := range lists {
+			good = good && ok(l)
 		}
-		return differ("feed is as wanted", good, true)
+		return differ("list is as wanted", good, true)
 	})
 }
 
@@ -178,7 +178,7 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 		publish(t, s, fmt.Sprint("r", i), long, int64(i))
 	}
 	slow := dialSlow(t, s, listPath("slow"), smallWindow)
-	wantFeed(t, s, "slow", func(f fastim.ProbeFeed) bool { return f.Attached })
+	waitForList(t, s, "slow", func(l fastim.ProbeList) bool { return l.Attached })
 	now := time.Now()
 	wantPass(t, s, now, time.Time{})
 	c := sessionOf(t, s, "slow")
@@ -219,8 +219,8 @@ func wantLet(tb testing.TB, s *Server) {
 	if n := storeOf(s).Stats().Subscriptions; n != everywhereToo {
 		tb.Errorf("%d subscriptions are left; want none", n)
 	}
-	if feeds, shown, dirty := s.fastIM.Lists.ProbeHeld(); feeds+shown+dirty != 0 {
-		tb.Errorf("%d feeds, %d rooms shown, %d dirty; want none", feeds, shown, dirty)
+	if lists, shown, dirty := s.fastIM.Lists.ProbeHeld(); lists+shown+dirty != 0 {
+		tb.Errorf("%d lists, %d rooms shown, %d dirty; want none", lists, shown, dirty)
 	}
 }
 
@@ -334,7 +334,7 @@ func reload(tb testing.TB, s *Server, now time.Time) {
 	reads := storeOf(s).called("Rooms")
 	s.fastIM.Lists.ProbePass(now)
 	eventually(tb, func() error { return differ("reads of the user's rooms", storeOf(s).called("Rooms"), reads+1) })
-	wantFeed(tb, s, "u", func(f fastim.ProbeFeed) bool { return !f.Reading })
+	waitForList(tb, s, "u", func(l fastim.ProbeList) bool { return !l.Reading })
 }
 
 // A room that is no longer the user's goes.

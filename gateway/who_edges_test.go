@@ -58,7 +58,7 @@ func TestGrants_NoWayRound(t *testing.T) {
 	}
 	dial(t, s, "/group/list/eve/"+eve)
 	wantSessions(t, s, 1)
-	if shown := s.fastIM.Lists.ProbeFeeds("eve")[0].Rooms; shown != 0 {
+	if shown := s.fastIM.Lists.ProbeLists("eve")[0].Rooms; shown != 0 {
 		t.Errorf("eve's list shows %d rooms; want none", shown)
 	}
 	if got := call("/user/joinGroup", "u", guest, group); !strings.Contains(got, `"code":200`) {

@@ -278,31 +278,31 @@ func (m *member) Settled(room.Outcome) {}
 // list is a socket of FastIM's list of rooms (contract section 3).
 type list struct {
 	edge.Deaf
-	lists *Lists
-	feed  *feed
+	lists    *Lists
+	contents *contents
 }
 
-func newList(f *FastIM, v *edge.Visitor, rooms *feed) *list {
+func newList(f *FastIM, v *edge.Visitor, rooms *contents) *list {
 	l := new(list)
-	l.lists, l.feed = f.Lists, rooms
+	l.lists, l.contents = f.Lists, rooms
 	l.Init(f.edge, v, l)
 	rooms.session = &l.Session
 	return l
 }
 
-// show takes over the connection and begins to send the list. On a refusal the feed is removed.
+// show takes over the connection and begins to send the list. On a refusal its contents are removed.
 func (l *list) show(w http.ResponseWriter, v *edge.Visitor) *edge.Refusal {
 	if bad := l.TakeOver(w, v, nil); bad != nil {
 		l.Gone()
 		return bad
 	}
-	l.lists.attach(l.feed)
+	l.lists.attach(l.contents)
 	return nil
 }
 
 func (l *list) Revoked(chat.TokenState) { l.CloseAfter(notLoggedIn, edge.CloseUnauthorized) }
 func (l *list) Flooded()                { l.CloseAfter(tooMuch, edge.CloseTooMuch) }
-func (l *list) Gone()                   { l.lists.remove(l.feed) }
+func (l *list) Gone()                   { l.lists.remove(l.contents) }
 
 // rejected is a socket that is closed as soon as it is open, because only there FastIM's clients look for the reason.
 type rejected struct {

@@ -25,30 +25,30 @@ const reloadWorkers = 4
 // Lists drives all room-list sockets (contract section 3). Rooms say when they
 // change; at most once per list.update_interval a list that shows one is sent.
 //
-// A message in a busy room only marks the room; which lists show it is looked up
+// A message in a busy room only notes the room; which lists show it is looked up
 // once per pass.
 type Lists struct {
 	// Immutable.
 	edge    *edge.Edge
 	store   Store
 	every   time.Duration
-	kick    once.Signal           // something changed
-	reloads *errands.Queue[*feed] // full: the next pass tries again
+	kick    once.Signal               // something changed
+	reloads *errands.Queue[*contents] // full: the next pass tries again
 
-	mu sync.Mutex // guards the fields below and those of feeds so marked
-	// feeds are all lists by user.
-	feeds map[string][]*feed
+	mu sync.Mutex // guards the fields below and those of contents that say so
+	// byUser are all lists by user.
+	byUser map[string][]*contents
 	// shown are the lists that show a room.
-	shown   map[*room.Room][]*feed
+	shown   map[*room.Room][]*contents
 	changed map[*room.Room]struct{}
-	dirty   map[*feed]struct{} // must be sent, or reloaded, when due
+	dirty   map[*contents]struct{} // must be sent, or reloaded, when due
 }
 
 // reloadQueue bounds the lists whose room set waits to be read.
 const reloadQueue = 1024
 
-// feed is one list socket's rooms.
-type feed struct {
+// contents are one list socket's rooms.
+type contents struct {
 	user    string                // immutable
 	sees    func(id string) bool  // immutable; whether the token lets the user read a room
 	barred  func(*room.Room) bool // immutable; whether the room keeps the user out
@@ -57,7 +57,7 @@ type feed struct {
 	sent    bool                  // a list was sent; owned by run
 
 	// Guarded by lists.mu.
-	rooms    map[string]*room.Room // each held and watched by this feed
+	rooms    map[string]*room.Room // each held open and watched for this list
 	due      time.Time             // not sent before
 	stale    bool                  // the set of rooms must be read again
 	reading  bool                  // a reload is under way
@@ -71,11 +71,11 @@ func newLists(e *edge.Edge, store Store, every time.Duration) *Lists {
 		store:   store,
 		every:   every,
 		kick:    once.NewSignal(),
-		reloads: errands.New[*feed](reloadQueue, 1),
-		feeds:   map[string][]*feed{},
-		shown:   map[*room.Room][]*feed{},
+		reloads: errands.New[*contents](reloadQueue, 1),
+		byUser:  map[string][]*contents{},
+		shown:   map[*room.Room][]*contents{},
 		changed: map[*room.Room]struct{}{},
-		dirty:   map[*feed]struct{}{},
+		dirty:   map[*contents]struct{}{},
 	}
 }
 
@@ -124,8 +124,8 @@ func (l *Lists) RoomChanged(r *room.Room) {
 // UserChanged is the store's call: the set of the user's rooms has changed.
 func (l *Lists) UserChanged(user string) {
 	l.mu.Lock()
-	for _, f := range l.feeds[user] {
-		l.staleLocked(f)
+	for _, c := range l.byUser[user] {
+		l.staleLocked(c)
 	}
 	l.mu.Unlock()
 	l.kick.Set()
@@ -136,8 +136,8 @@ func (l *Lists) UsersChanged(users []string) {
 	some := false
 	l.mu.Lock()
 	for _, user := range users {
-		for _, f := range l.feeds[user] {
-			l.staleLocked(f)
+		for _, c := range l.byUser[user] {
+			l.staleLocked(c)
 			some = true
 		}
 	}
@@ -150,9 +150,9 @@ func (l *Lists) UsersChanged(users []string) {
 // Resumed is the store's call: any user's set may have changed unheard.
 func (l *Lists) Resumed() {
 	l.mu.Lock()
-	for _, fs := range l.feeds {
-		for _, f := range fs {
-			l.staleLocked(f)
+	for _, lists := range l.byUser {
+		for _, c := range lists {
+			l.staleLocked(c)
 		}
 	}
 	l.mu.Unlock()
@@ -162,15 +162,15 @@ func (l *Lists) Resumed() {
 // Recheck has the lists read again that show a room whose member their user is no more.
 func (l *Lists) Recheck(ctx context.Context) error {
 	type shown struct {
-		f     *feed
+		of    *contents
 		rooms []string
 	}
 	var all []shown
 	l.mu.Lock()
-	for _, feeds := range l.feeds {
-		for _, f := range feeds {
-			x := shown{f: f}
-			for id := range f.rooms {
+	for _, lists := range l.byUser {
+		for _, c := range lists {
+			x := shown{of: c}
+			for id := range c.rooms {
 				x.rooms = append(x.rooms, id)
 			}
 			all = append(all, x)
@@ -179,12 +179,12 @@ func (l *Lists) Recheck(ctx context.Context) error {
 	l.mu.Unlock()
 	for _, x := range all {
 		for _, id := range x.rooms {
-			in, err := l.store.IsMember(ctx, x.f.user, id)
+			in, err := l.store.IsMember(ctx, x.of.user, id)
 			if err != nil {
 				return err
 			}
 			if !in {
-				l.UserChanged(x.f.user)
+				l.UserChanged(x.of.user)
 				break
 			}
 		}
@@ -192,75 +192,75 @@ func (l *Lists) Recheck(ctx context.Context) error {
 	return nil
 }
 
-func (l *Lists) staleLocked(f *feed) {
-	f.stale = true
-	l.dirty[f] = struct{}{}
+func (l *Lists) staleLocked(c *contents) {
+	c.stale = true
+	l.dirty[c] = struct{}{}
 }
 
 // pass sends every list that has changed and is due, and says when the next is.
 func (l *Lists) pass(now time.Time) (next time.Time, waiting bool) {
-	var send []*feed
+	var send []*contents
 	l.mu.Lock()
 	for r := range l.changed {
-		for _, f := range l.shown[r] {
-			l.dirty[f] = struct{}{}
+		for _, c := range l.shown[r] {
+			l.dirty[c] = struct{}{}
 		}
 	}
 	clear(l.changed)
-	for f := range l.dirty {
+	for c := range l.dirty {
 		switch {
-		case !f.attached || f.reading: // attach, or the reload, comes back to it
-			delete(l.dirty, f)
+		case !c.attached || c.reading: // attach, or the reload, comes back to it
+			delete(l.dirty, c)
 			continue
-		case now.Before(f.due):
-		case f.stale && l.askReloadLocked(f):
-			delete(l.dirty, f)
+		case now.Before(c.due):
+		case c.stale && l.askReloadLocked(c):
+			delete(l.dirty, c)
 			continue
-		case f.stale || f.session.Behind(): // a client that is behind gets only the newest list
-			f.due = now.Add(l.every)
+		case c.stale || c.session.Behind(): // a client that is behind gets only the newest list
+			c.due = now.Add(l.every)
 		default:
-			delete(l.dirty, f)
-			f.due = now.Add(l.every)
-			send = append(send, f)
+			delete(l.dirty, c)
+			c.due = now.Add(l.every)
+			send = append(send, c)
 			continue
 		}
-		if !waiting || f.due.Before(next) {
-			next, waiting = f.due, true
+		if !waiting || c.due.Before(next) {
+			next, waiting = c.due, true
 		}
 	}
 	l.mu.Unlock()
-	for _, f := range send {
-		l.send(f)
+	for _, c := range send {
+		l.send(c)
 	}
 	return next, waiting
 }
 
-// askReloadLocked has a worker read the feed's set of rooms, if one has time.
-func (l *Lists) askReloadLocked(f *feed) bool {
-	if !l.reloads.Add(f, func(ctx context.Context) { l.reload(ctx, f) }) {
+// askReloadLocked has a worker read the list's set of rooms, if one has time.
+func (l *Lists) askReloadLocked(c *contents) bool {
+	if !l.reloads.Add(c, func(ctx context.Context) { l.reload(ctx, c) }) {
 		return false
 	}
-	f.reading, f.stale = true, false
+	c.reading, c.stale = true, false
 	return true
 }
 
 // send writes the list to its socket. Called by run only.
-func (l *Lists) send(f *feed) {
+func (l *Lists) send(c *contents) {
 	l.mu.Lock()
-	rooms := slices.Collect(maps.Values(f.rooms))
+	rooms := slices.Collect(maps.Values(c.rooms))
 	l.mu.Unlock()
 	text, spoken := listText(rooms)
-	if !spoken && !f.sent {
+	if !spoken && !c.sent {
 		return // contract section 3: the first list waits for the first message
 	}
-	f.sent = true
-	if f.session.Unicast(codec.AppendFrame(nil, codec.OpText, text)) {
+	c.sent = true
+	if c.session.Unicast(codec.AppendFrame(nil, codec.OpText, text)) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !f.removed {
-		l.dirty[f] = struct{}{}
+	if !c.removed {
+		l.dirty[c] = struct{}{}
 	}
 }
 
@@ -306,58 +306,58 @@ func listText(rooms []*room.Room) (text []byte, spoken bool) {
 
 // open reads the user's rooms for a new list socket. It may block until ctx ends.
 // attach, or remove, follows.
-func (l *Lists) open(ctx context.Context, r *http.Request, v *edge.Visitor) (*feed, error) {
+func (l *Lists) open(ctx context.Context, r *http.Request, v *edge.Visitor) (*contents, error) {
 	user, who, from := v.User, *v, l.edge.From(r)
-	f := &feed{
+	c := &contents{
 		user: user, rooms: map[string]*room.Room{},
 		sees:   func(id string) bool { return l.edge.Guard.MaySee(&who, id) },
 		barred: func(rm *room.Room) bool { return l.edge.Order.Bars(rm, &who, from) },
 		opens:  func() bool { return l.edge.MayList(&who) },
 	}
 	l.mu.Lock()
-	l.feeds[user] = append(l.feeds[user], f) // from now on changes are noticed
+	l.byUser[user] = append(l.byUser[user], c) // from now on changes are noticed
 	l.mu.Unlock()
 	err := l.store.SubscribeUser(ctx, user)
 	if err == nil {
-		err = l.read(ctx, f)
+		err = l.read(ctx, c)
 	}
 	if err != nil {
-		l.remove(f)
+		l.remove(c)
 		return nil, err
 	}
-	return f, nil
+	return c, nil
 }
 
-// attach starts to send the list of an open feed, whose session is set now.
-func (l *Lists) attach(f *feed) {
+// attach starts to send a list, whose session is set now.
+func (l *Lists) attach(c *contents) {
 	l.mu.Lock()
-	f.attached = true
-	if !f.removed {
-		l.dirty[f] = struct{}{}
+	c.attached = true
+	if !c.removed {
+		l.dirty[c] = struct{}{}
 	}
 	l.mu.Unlock()
 	l.kick.Set()
 }
 
-// read brings the feed's rooms in line with the store.
-func (l *Lists) read(ctx context.Context, f *feed) error {
-	ids, err := l.store.Rooms(ctx, f.user)
+// read brings the list's rooms in line with the store.
+func (l *Lists) read(ctx context.Context, c *contents) error {
+	ids, err := l.store.Rooms(ctx, c.user)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	wanted := make(map[string]bool, len(ids))
 	for _, id := range ids {
-		if !f.sees(id) {
+		if !c.sees(id) {
 			continue
 		}
-		if r := l.shows(f, id); r != nil {
-			wanted[id] = !f.barred(r)
+		if r := l.shows(c, id); r != nil {
+			wanted[id] = !c.barred(r)
 			continue
 		}
 		if !l.edge.Hall.Live(id) {
-			if !f.opens() {
-				l.edge.Log.Warn("cannot show a room on a list: lists of the user's address have made too many live", "user", f.user, "room", id)
+			if !c.opens() {
+				l.edge.Log.Warn("cannot show a room on a list: lists of the user's address have made too many live", "user", c.user, "room", id)
 				continue
 			}
 			switch no := l.edge.Guard.Exists(ctx, id); {
@@ -372,58 +372,58 @@ func (l *Lists) read(ctx context.Context, f *feed) error {
 		r, err := l.edge.Hall.Open(ctx, id)
 		// The list of the other rooms need not wait for what never comes, nor for a place.
 		if errors.Is(err, chat.ErrRefused) || errors.Is(err, room.ErrTooManyRooms) {
-			l.edge.Log.Warn("cannot show a room on a list", "user", f.user, "room", id, "err", err)
+			l.edge.Log.Warn("cannot show a room on a list", "user", c.user, "room", id, "err", err)
 			continue
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if f.barred(r) {
+		if c.barred(r) {
 			r.Release()
 			continue
 		}
 		wanted[id] = true
 		r.Watch()
-		if !l.show(f, r) {
+		if !l.show(c, r) {
 			r.Unwatch()
 			r.Release()
 		}
 	}
-	l.hide(f, func(id string) bool { return !wanted[id] })
+	l.hide(c, func(id string) bool { return !wanted[id] })
 	return errors.Join(errs...)
 }
 
-// shows is the room that the feed shows under an id, nil where it does not.
-func (l *Lists) shows(f *feed, id string) *room.Room {
+// shows is the room that the list shows under an id, nil where it does not.
+func (l *Lists) shows(c *contents, id string) *room.Room {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return f.rooms[id]
+	return c.rooms[id]
 }
 
-// show puts an open room into the feed; false where the feed is gone.
-func (l *Lists) show(f *feed, r *room.Room) bool {
+// show puts an open room into the list; false where that is gone.
+func (l *Lists) show(c *contents, r *room.Room) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if f.removed || f.rooms[r.ID()] != nil {
+	if c.removed || c.rooms[r.ID()] != nil {
 		return false
 	}
-	f.rooms[r.ID()] = r
-	l.shown[r] = append(l.shown[r], f)
+	c.rooms[r.ID()] = r
+	l.shown[r] = append(l.shown[r], c)
 	return true
 }
 
-// hide takes the rooms that match out of the feed.
-func (l *Lists) hide(f *feed, match func(id string) bool) {
+// hide takes the rooms that match out of the list.
+func (l *Lists) hide(c *contents, match func(id string) bool) {
 	var out []*room.Room
 	l.mu.Lock()
-	for id, r := range f.rooms {
+	for id, r := range c.rooms {
 		if !match(id) {
 			continue
 		}
 		out = append(out, r)
-		delete(f.rooms, id)
-		l.shown[r] = slices.DeleteFunc(l.shown[r], func(x *feed) bool { return x == f })
+		delete(c.rooms, id)
+		l.shown[r] = slices.DeleteFunc(l.shown[r], func(x *contents) bool { return x == c })
 		if len(l.shown[r]) == 0 {
 			delete(l.shown, r)
 		}
@@ -435,39 +435,39 @@ func (l *Lists) hide(f *feed, match func(id string) bool) {
 	}
 }
 
-// reload reads a feed's set of rooms again; a failure is tried again at a later pass.
-func (l *Lists) reload(ctx context.Context, f *feed) {
-	err := l.read(ctx, f)
+// reload reads a list's set of rooms again; a failure is tried again at a later pass.
+func (l *Lists) reload(ctx context.Context, c *contents) {
+	err := l.read(ctx, c)
 	if err != nil {
-		l.edge.Log.Warn("cannot read a user's rooms", "user", f.user, "err", err)
+		l.edge.Log.Warn("cannot read a user's rooms", "user", c.user, "err", err)
 	}
 	l.mu.Lock()
-	f.reading = false
-	if !f.removed {
-		f.stale = f.stale || err != nil
+	c.reading = false
+	if !c.removed {
+		c.stale = c.stale || err != nil
 		if err != nil {
-			f.due = time.Now().Add(l.every)
+			c.due = time.Now().Add(l.every)
 		}
-		l.dirty[f] = struct{}{}
+		l.dirty[c] = struct{}{}
 	}
 	l.mu.Unlock()
 	l.kick.Set()
 }
 
-// remove forgets a feed and lets its rooms go. A second call does nothing.
-func (l *Lists) remove(f *feed) {
+// remove forgets a list and lets its rooms go. A second call does nothing.
+func (l *Lists) remove(c *contents) {
 	l.mu.Lock()
-	if f.removed {
+	if c.removed {
 		l.mu.Unlock()
 		return
 	}
-	f.removed = true
-	delete(l.dirty, f)
-	l.feeds[f.user] = slices.DeleteFunc(l.feeds[f.user], func(x *feed) bool { return x == f })
-	if len(l.feeds[f.user]) == 0 {
-		delete(l.feeds, f.user)
-		l.store.UnsubscribeUser(f.user)
+	c.removed = true
+	delete(l.dirty, c)
+	l.byUser[c.user] = slices.DeleteFunc(l.byUser[c.user], func(x *contents) bool { return x == c })
+	if len(l.byUser[c.user]) == 0 {
+		delete(l.byUser, c.user)
+		l.store.UnsubscribeUser(c.user)
 	}
 	l.mu.Unlock()
-	l.hide(f, func(string) bool { return true })
+	l.hide(c, func(string) bool { return true })
 }

@@ -28,27 +28,27 @@ func (l *Lists) ProbeKick() { l.kick <- struct{}{} }
 // ProbePass is one pass at a time.
 func (l *Lists) ProbePass(now time.Time) (next time.Time, waiting bool) { return l.pass(now) }
 
-// ProbeFeed is one list of a user.
-type ProbeFeed struct {
+// ProbeList is one list of a user.
+type ProbeList struct {
 	Attached, Reading bool
 	Rooms             int
 }
 
-// ProbeFeeds are the lists of a user.
-func (l *Lists) ProbeFeeds(user string) (all []ProbeFeed) {
+// ProbeLists are the lists of a user.
+func (l *Lists) ProbeLists(user string) (all []ProbeList) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, f := range l.feeds[user] {
-		all = append(all, ProbeFeed{Attached: f.attached, Reading: f.reading, Rooms: len(f.rooms)})
+	for _, c := range l.byUser[user] {
+		all = append(all, ProbeList{Attached: c.attached, Reading: c.reading, Rooms: len(c.rooms)})
 	}
 	return all
 }
 
 // ProbeHeld is how many lists there are, rooms that they show, and lists that are to be sent.
-func (l *Lists) ProbeHeld() (feeds, shown, dirty int) {
+func (l *Lists) ProbeHeld() (lists, shown, dirty int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.feeds), len(l.shown), len(l.dirty)
+	return len(l.byUser), len(l.shown), len(l.dirty)
 }
 
 // ProbeText is the list of the rooms; spoken: one of them has a message.
