@@ -16,7 +16,7 @@ func Husk(stored string) (husk string, ok bool) {
 	}
 	named := ""
 	if u, id, ok := SendKey(stored); ok && u == user {
-		named = extraMark + `"id":` + id + "}"
+		named = extraStart + `"id":` + id + "}"
 	}
 	return head + info + `""` + named + `,"ts":` + ts + "}", true
 }

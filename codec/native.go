@@ -59,7 +59,7 @@ type extra struct {
 	User json.RawMessage `json:"user,omitempty"` // what everybody may know of the sender, from their token
 }
 
-const extraMark = `,"x":{`
+const extraStart = `,"x":{`
 
 // NewNativeDraft is [NewDraft] for a message with a kind, an id, an ext and a user, each of which
 // may be empty; ext and user are valid JSON.
@@ -86,7 +86,7 @@ func NewNativeDraft(room, user string, op *Op, ts int64) chat.Draft {
 // FastIMText is a stored message as FastIM clients see it. It allocates only where there
 // is something to leave out.
 func FastIMText(stored string) string {
-	from := strings.Index(stored, extraMark)
+	from := strings.Index(stored, extraStart)
 	if from < 0 {
 		return stored
 	}
@@ -158,10 +158,10 @@ func cutFields(s string) (user, info, x, ts string, ok bool) {
 	}
 	x, ts = rest[:at], rest[at+len(`,"ts":`):]
 	if x != "" {
-		if !strings.HasPrefix(x, extraMark) || !strings.HasSuffix(x, "}") {
+		if !strings.HasPrefix(x, extraStart) || !strings.HasSuffix(x, "}") {
 			return "", "", "", "", false
 		}
-		x = x[len(extraMark) : len(x)-1]
+		x = x[len(extraStart) : len(x)-1]
 	}
 	return user, info, x, ts, true
 }
@@ -254,9 +254,9 @@ func EpochText(epoch string, seq uint64, ts int64) string {
 	return fmt.Sprintf(`{"t":"epoch","epoch":"%s","seq":%d,"ts":%d}`, epoch, seq, ts)
 }
 
-// ModeratedMark begins the name of a recall that is not its sender's: a moderator took the message away, whose name
+// ModeratedPrefix begins the name of a recall that is not its sender's: a moderator took the message away, whose name
 // nobody is told.
-const ModeratedMark = "~"
+const ModeratedPrefix = "~"
 
 // RecalledText says that the message with the [Husk] was taken back. seq is its number in
 // the reader's epoch, 0 where it has none there. name is the recall's.
@@ -270,7 +270,7 @@ func RecalledFields(seq uint64, husk, name string) string {
 	if u, _, _, _, ok := cutStored(husk); ok {
 		user, by = u, u
 	}
-	if strings.HasPrefix(name, ModeratedMark) {
+	if strings.HasPrefix(name, ModeratedPrefix) {
 		by = `""`
 	}
 	if _, named, ok := SendKey(husk); ok {
@@ -467,8 +467,8 @@ func (op *Op) CheckSend(maxBody int) error {
 	switch {
 	case op.ID == "" || len(op.ID) > MaxSendID:
 		return fmt.Errorf("id has %d bytes, 1 to %d are allowed", len(op.ID), MaxSendID)
-	case strings.HasPrefix(op.ID, OriginMark):
-		return fmt.Errorf("id %q begins with %s, which is reserved for nodes", clip(op.ID), OriginMark)
+	case strings.HasPrefix(op.ID, OriginPrefix):
+		return fmt.Errorf("id %q begins with %s, which is reserved for nodes", clip(op.ID), OriginPrefix)
 	case len(op.Body) > maxBody:
 		return fmt.Errorf("body has %d bytes, at most %d are allowed", len(op.Body), maxBody)
 	case len(op.Kind) > MaxKind:

@@ -210,7 +210,7 @@ func testPurge(s *harness) {
 	at := s.newest(t, "r", 10)
 	wantEqual(t, "taken", n, nil, 3)
 	wantEqual(t, "what is left", at.Entries, nil, []chat.Entry{{Seq: 1, JSON: all[0]}, {Seq: 4, JSON: all[3]}})
-	if !strings.HasPrefix(ev.Tip, codec.ModeratedMark) || ev.Purge.User != "u" || ev.Purge.Since != 20 || ev.Purge.Until < 50 || ev.Purge.UpTo.Seq != 5 {
+	if !strings.HasPrefix(ev.Tip, codec.ModeratedPrefix) || ev.Purge.User != "u" || ev.Purge.Since != 20 || ev.Purge.Until < 50 || ev.Purge.UpTo.Seq != 5 {
 		t.Errorf("the purge is %+v, %+v", ev, ev.Purge)
 	}
 	wantEqual(t, "Recalls", at.Recalls, nil, []chat.Event{ev})
@@ -292,7 +292,7 @@ func testRecallAnybody(s *harness) {
 	ev, err := s.RecallSeq(t.Context(), "r", chat.Anybody, chat.Position{}, "", 1, 0)
 	noError(t, err)
 	wantEqual(t, "the husk", ev.Messages, nil, husks(all[0]))
-	if !strings.HasPrefix(ev.Tip, codec.ModeratedMark) {
+	if !strings.HasPrefix(ev.Tip, codec.ModeratedPrefix) {
 		t.Errorf("the recall is called %s, as its sender's", ev.Tip)
 	}
 	again, err := s.RecallSeq(t.Context(), "r", chat.Anybody, chat.Position{}, "", 1, 0)

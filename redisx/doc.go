@@ -31,9 +31,9 @@
 //	                             "-" where they must be restored; HistoryTTL + 24 h
 //	gmu:{room}:{bucket}  hash    user -> newest ts given out in that half minute;
 //	                             0xff node -> what publish.lua answered to the node's newest
-//	                             batch; 0xfe -> mark, see below; 90 s
+//	                             batch; 0xfe -> witness, see below; 90 s
 //	gmi:{room}:{bucket}  hash    user, NUL, a message's ID -> epoch, number and ts of the
-//	                             messages with an ID of these two minutes; 0xfe -> mark; 4 min
+//	                             messages with an ID of these two minutes; 0xfe -> witness; 4 min
 //	gmx:{room}           hash    made: when somebody registered the room, Unix ms; for ever
 //	gmd:{room}           hash    the room's rules, see codec/rules.go; 400 days after the last change
 //	gmf:{name}           string  a list of terms of the word filter; gmd of chat.Everywhere names it; for ever
@@ -81,7 +81,7 @@
 // node knows at once: what was lost may be restored. See epoch.go.
 //
 // Redis can also lose single keys. A list without its meta gets a new count and a new epoch. Each set of last ts or of
-// ids has a mark, and the meta has ub and ib. They show publish.lua that a set is missing, or lies in the future
+// ids has a witness, and the meta has ub and ib. They show publish.lua that a set is missing, or lies in the future
 // because the clock of Redis went back. The script restores the set from the history and the log of recalls. It also
 // looks there for the drafts of a batch that was tried before, where it does not have the first answer. A room that
 // loses its list and another key at once may store a message again. So may one that loses its ids and its log of

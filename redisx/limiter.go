@@ -37,13 +37,13 @@ func newLimiters(cluster bool) limiters {
 // at is the limiter of a slot, or of a call without one, for which rueidis says 16384.
 func (g limiters) at(slot uint16) *limiter { return g[min(int(slot)*slotRanges/slots, len(g)-1)] }
 
-// marks is limiter.mark of all.
-func (g limiters) marks() []uint64 {
-	marks := make([]uint64, len(g))
+// givenUp is limiter.givenUp of all.
+func (g limiters) givenUp() []uint64 {
+	all := make([]uint64, len(g))
 	for i := range g {
-		marks[i] = g[i].mark()
+		all[i] = g[i].givenUp()
 	}
-	return marks
+	return all
 }
 
 // waiting reports whether calls that gave up still hold places.
@@ -57,9 +57,9 @@ func (g limiters) waiting() bool {
 }
 
 // answered is limiter.answered of all.
-func (g limiters) answered(marks []uint64) {
+func (g limiters) answered(givenUp []uint64) {
 	for i := range g {
-		g[i].answered(marks[i])
+		g[i].answered(givenUp[i])
 	}
 }
 
@@ -107,8 +107,8 @@ func (g *limiter) leave(answered bool) {
 	g.mu.Unlock()
 }
 
-// mark remembers which calls have given up before now.
-func (g *limiter) mark() uint64 {
+// givenUp is how many calls have given up before now.
+func (g *limiter) givenUp() uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.gaveUp
@@ -121,11 +121,11 @@ func (g *limiter) waiting() bool {
 	return g.freed < g.gaveUp
 }
 
-// answered frees the places of the calls that gave up before mark was taken.
-func (g *limiter) answered(mark uint64) {
+// answered frees the places of the calls that were the first so many to give up, see givenUp.
+func (g *limiter) answered(givenUp uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for ; g.freed < mark; g.freed++ {
+	for ; g.freed < givenUp; g.freed++ {
 		<-g.places
 	}
 }

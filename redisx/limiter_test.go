@@ -22,7 +22,7 @@ func TestLimiter_Full(t *testing.T) {
 // was asked later was answered.
 func TestLimiter_GivenUp(t *testing.T) {
 	g := newLimiter(maxCalls)
-	early := g.mark()
+	early := g.givenUp()
 	for range 10 {
 		enter(t, g)
 		g.leave(false)
@@ -31,7 +31,7 @@ func TestLimiter_GivenUp(t *testing.T) {
 	g.answered(early) // says nothing about those ten
 	wantPlaces(t, g, 10)
 
-	late := g.mark()
+	late := g.givenUp()
 	enter(t, g)
 	g.leave(false)
 	enter(t, g)
@@ -42,8 +42,8 @@ func TestLimiter_GivenUp(t *testing.T) {
 	if !g.waiting() {
 		t.Error("waiting = false with one that gave up")
 	}
-	g.answered(g.mark())
-	g.answered(g.mark())
+	g.answered(g.givenUp())
+	g.answered(g.givenUp())
 	wantPlaces(t, g, 0)
 	if g.waiting() {
 		t.Error("waiting = true with none that gave up")
@@ -73,11 +73,11 @@ func TestLimiters_Cluster(t *testing.T) {
 	wantFull(t, all.at(5))
 	enter(t, all.at(16383))
 	all.at(7).leave(false)
-	marks := all.marks()
+	givenUp := all.givenUp()
 	if !all.waiting() {
 		t.Error("waiting = false with one that gave up")
 	}
-	all.answered(marks)
+	all.answered(givenUp)
 	enter(t, all.at(9))
 }
 

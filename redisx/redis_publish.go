@@ -12,9 +12,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// setMarker is the field that every set of last ts or of ids has: a script sees by it that the
+// setWitness is the field that every set of last ts or of ids has: a script sees by it that the
 // set is there. It is no user's and no node's.
-const setMarker = "\xfe"
+const setWitness = "\xfe"
 
 // Publish appends the drafts to the history and tells every node, in one script, and waits for Config.MinReplicas.
 func (r *Redis) Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error) {
@@ -58,11 +58,11 @@ func (r *Redis) publishArgs(room, node string, number uint64, b *chat.Batch) []s
 	args = append(args,
 		r.keys.roomChannel(room), randomName(), known.Epoch, strconv.FormatUint(known.Rev, 10), known.Tip,
 		strconv.FormatUint(number, 10), strconv.Itoa(b.Try), strconv.Itoa(len(b.Drafts)),
-		b.Rules, strconv.Itoa(marks(b.Drafts)), classes(b.Drafts), dropped(b.Dropped), setMarker, nodeField(node),
+		b.Rules, strconv.Itoa(marks(b.Drafts)), classes(b.Drafts), dropped(b.Dropped), setWitness, nodeField(node),
 	)
 	args = r.appendDrafts(args, b.Drafts)
 	if fields, ids := sentFields(b.Drafts); ids {
-		args = append(append(args, setMarker), fields...)
+		args = append(append(args, setWitness), fields...)
 	}
 	return appendMarks(args, b.Drafts)
 }

@@ -137,7 +137,7 @@ func (r *Redis) purge(ctx context.Context, room string, known chat.Position, p c
 const lostRulesWait = 3 * time.Second
 
 // moderatedName is a name for a recall that is not its sender's.
-func moderatedName() string { return codec.ModeratedMark + randomName() }
+func moderatedName() string { return codec.ModeratedPrefix + randomName() }
 
 // WriteLog appends an entry, a JSON object, to a room's log of moderation.
 func (r *Redis) WriteLog(ctx context.Context, room, entry string) error {

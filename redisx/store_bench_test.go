@@ -171,7 +171,7 @@ func publishBatches(b *testing.B, s redisx.Store, room string, size, ids int, pb
 			switch ids {
 			case origin:
 				batch[i].Head = heads[i]
-				batch[i].SetOrigin(codec.OriginMark + strconv.Itoa(10_000_000+n))
+				batch[i].SetOrigin(codec.OriginPrefix + strconv.Itoa(10_000_000+n))
 			case once:
 				batch[i].ID = node + strconv.Itoa(n)
 			}

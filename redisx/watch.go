@@ -96,7 +96,7 @@ func (r *Redis) look() error {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Timeout)
 	defer cancel()
-	marks := r.limiters.marks()
+	givenUp := r.limiters.givenUp()
 	if r.health.fault(forCommands) != nil {
 		if err := r.inspect(ctx); err != nil {
 			return err
@@ -104,7 +104,7 @@ func (r *Redis) look() error {
 	}
 	err := r.probe(ctx, r.subs.main, "PUBLISH")
 	if !gaveUp(ctx, err) && r.otherNodesAnswer(ctx) {
-		r.limiters.answered(marks)
+		r.limiters.answered(givenUp)
 	}
 	return err
 }

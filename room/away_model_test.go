@@ -149,7 +149,7 @@ func (x *world) fill(messages int) {
 	for i := range messages {
 		x.now = x.now.Add(time.Millisecond)
 		d := codec.NewDraft("1", "h", fmt.Sprint("h", i), x.now.UnixMilli())
-		d.SetOrigin(fmt.Sprint(codec.OriginMark, "h", i))
+		d.SetOrigin(fmt.Sprint(codec.OriginPrefix, "h", i))
 		if _, err := node.Publish(x.t.Context(), "1", chat.Batch{ID: fmt.Sprint("h.", i), Drafts: []chat.Draft{d}}); err != nil {
 			x.t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ func (f *fixture) publishFrom(room, user, text string) {
 	f.now = f.now.Add(time.Millisecond)
 	f.others++
 	d := codec.NewDraft(room, user, text, f.now.UnixMilli())
-	d.SetOrigin(fmt.Sprint(codec.OriginMark, "other", f.others))
+	d.SetOrigin(fmt.Sprint(codec.OriginPrefix, "other", f.others))
 	if _, err := f.other.Publish(f.t.Context(), room, chat.Batch{ID: fmt.Sprint("other.", f.others), Drafts: []chat.Draft{d}}); err != nil {
 		f.t.Fatal(err)
 	}

@@ -327,7 +327,7 @@ func TestCatchUp_RetriedOnBothSidesOfALoss(t *testing.T) {
 	f.settle()
 	publish := func(batch, text string, try int) {
 		d := codec.NewDraft("1", "v", text, f.now.UnixMilli())
-		d.SetOrigin(codec.OriginMark + text)
+		d.SetOrigin(codec.OriginPrefix + text)
 		if _, err := f.other.Publish(t.Context(), "1", chat.Batch{ID: batch, Try: try, Drafts: []chat.Draft{d}}); err != nil {
 			t.Fatal(err)
 		}

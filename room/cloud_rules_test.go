@@ -189,7 +189,7 @@ func (c *cloud) purge(id string, known chat.Position, p chat.Purge) (ev chat.Eve
 		upTo = min(upTo, p.UpTo.Seq)
 	}
 	c.names++
-	name := fmt.Sprint(codec.ModeratedMark, "purge", c.names)
+	name := fmt.Sprint(codec.ModeratedPrefix, "purge", c.names)
 	again := chat.Event{Kind: chat.EventPurge, Epoch: r.Epoch, Seq: r.cleared, Total: r.position().Total, Tip: name}
 	if p.User == "" && upTo <= r.cleared && r.cleared > 0 {
 		again.Purge = &chat.Purge{Until: c.clock, UpTo: chat.Place{Epoch: r.Epoch, Seq: r.cleared}}

@@ -160,7 +160,7 @@ func (f *Filter) judge(s *scratch, text string, verdict *Verdict) {
 		verdict.Action = max(verdict.Action, r.action)
 		tags |= r.tags
 		if r.action == Mask {
-			s.mark(h)
+			s.cover(h)
 		}
 	}
 	verdict.Tags = f.names(tags)
@@ -172,8 +172,8 @@ func (f *Filter) judge(s *scratch, text string, verdict *Verdict) {
 // span is bytes start to end, exclusive, of a text.
 type span struct{ start, end int32 }
 
-// mark notes what a hit masks: its characters, not what separates them.
-func (s *scratch) mark(h hit) {
+// cover notes what a hit masks: its characters, not what separates them.
+func (s *scratch) cover(h hit) {
 	units := s.hay.units
 	if h.in == Joined {
 		units = s.joined.units
@@ -185,7 +185,7 @@ func (s *scratch) mark(h hit) {
 	}
 }
 
-// mask is the text with an asterisk for each marked character, with its marks.
+// mask is the text with an asterisk for each character that is covered, with its marks.
 func (s *scratch) mask(text string) string {
 	slices.SortFunc(s.masked, func(x, y span) int { return cmp.Compare(x.start, y.start) })
 	var out strings.Builder

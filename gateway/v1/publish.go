@@ -61,9 +61,9 @@ func (n *API) Publish(ctx context.Context, w http.ResponseWriter, r *http.Reques
 				delete(at, a.ID)
 			}
 		case <-ctx.Done():
-			for mark, i := range at {
+			for id, i := range at {
 				answers[i].Code = room.CodeUnconfirmed
-				delete(at, mark)
+				delete(at, id)
 			}
 		}
 	}

@@ -309,7 +309,7 @@ func (d *digest) taken(ev *chat.Event) {
 	switch {
 	case ev.Kind == chat.EventRecall:
 		d.add(GroupMessages, &event{Type: "recall", Epoch: ev.Epoch, Recall: &recall{
-			Seq: ev.Seq, UserID: codec.Sender(ev.Messages[0]), TS: codec.Timestamp(ev.Messages[0]), Moderated: strings.HasPrefix(ev.Tip, codec.ModeratedMark),
+			Seq: ev.Seq, UserID: codec.Sender(ev.Messages[0]), TS: codec.Timestamp(ev.Messages[0]), Moderated: strings.HasPrefix(ev.Tip, codec.ModeratedPrefix),
 		}}, "%s:%d:recall", ev.Epoch, ev.Seq)
 	case ev.Purge.User == "":
 		d.add(GroupMessages, &event{Type: "purge", Epoch: ev.Epoch, Purge: &purge{Seq: ev.Seq}}, "%s:%d:clear", ev.Epoch, ev.Seq)

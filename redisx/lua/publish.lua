@@ -7,8 +7,8 @@
 -- ARGV: channel; a random name for a new epoch; the epoch, rev and tip that the node knows; the batch's number; how
 --   often it was tried before; how many drafts; the version of the rules that they were judged by; how many marks; the
 --   letter of each draft's class; how many messages of classes normal and low the node has dropped, with a space
---   between; the marker; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id, the
---   marker follows again, and n fields of ids, '' for a draft without one. Then for each mark the index of its draft
+--   between; the witness; the node's field. Then for n drafts n users, n ts and n heads. Where a draft has an id, the
+--   witness follows again, and n fields of ids, '' for a draft without one. Then for each mark the index of its draft
 --   from 1, its name and its life in ms. A draft that was held has one more with the name h and the id, which it needs
 --   to be held still, and takes off.
 -- It reads and writes all keys but the log, which it reads. The payload it publishes is codec.AppendEvent's.
@@ -20,7 +20,7 @@
 --   what it returned for that. It returns 'stale' where the room has other rules.
 local list, meta, timesPrefix, idsPrefix, log, marked = unpack(KEYS)
 local channel, random, knownEpoch, knownRev, knownTip, batch, try, drafts, rules, marks, classes, dropped = unpack(ARGV, 1, 12)
-local marker, node = ARGV[13], ARGV[14]
+local witness, node = ARGV[13], ARGV[14]
 local tried, number = try ~= '0', tonumber(batch)
 drafts = tonumber(drafts)
 local USER, TS, HEAD, ID = 14, 14 + drafts, 14 + 2 * drafts, 15 + 3 * drafts -- ARGV[USER + 1] is the first user
@@ -28,13 +28,13 @@ local MARK = #ARGV - 3 * marks -- ARGV[MARK + 1] is the first mark's index
 local withIDs = MARK >= ID
 
 -- lost says whether the set of this bucket or of the previous one is missing, or lies in the future because the clock
--- of Redis went back. written is the bucket that meta says was written last. The mark of a set is 1 where there was a
--- previous one, else 0, and r where the set was restored.
-local function lost(written, bucket, mark, previousMark)
+-- of Redis went back. written is the bucket that meta says was written last. The witness of a set is 1 where there was
+-- a previous one, else 0, and r where the set was restored.
+local function lost(written, bucket, witness, previousWitness)
   if not written then return false end -- since the room began, or by an older version
-  if written == '-' or mark == '1' and not previousMark then return true end
+  if written == '-' or witness == '1' and not previousWitness then return true end
   written = tonumber(written)
-  return written > bucket or not mark and (written == bucket or written == bucket - 1 and not previousMark)
+  return written > bucket or not witness and (written == bucket or written == bucket - 1 and not previousWitness)
 end
 
 -- 1. Look where the room stands.
@@ -43,7 +43,7 @@ local time = call('TIME')
 local clock = time[1]
 local bucket = math.floor(clock / timesBucket)
 local times = timesPrefix .. bucket
-local present = call('HMGET', times, unpack(ARGV, 13, USER + drafts)) -- marker, node, users
+local present = call('HMGET', times, unpack(ARGV, 13, USER + drafts)) -- witness, node, users
 local previous, known = {}, 1
 while present[known] do known = known + 1 end
 local complete = not tried and known > drafts + 2 -- then the previous set knows nothing newer
@@ -78,14 +78,14 @@ search = last == number or tried and (last < 0 or timesLost or present[1] == 'r'
 -- earlier draft with the same id.
 
 local was, notes = {}, {} -- notes: fields and values to write to the set of ids
-local ids, idsNow, idsMark, earlierMark, idsLost, stale = nil, 0, nil, nil, false, false
+local ids, idsNow, idsWitness, earlierWitness, idsLost, stale = nil, 0, nil, nil, false, false
 if withIDs then
   idsNow = math.floor(clock / idsBucket)
   ids = idsPrefix .. idsNow
-  local noted = call('HMGET', ids, unpack(ARGV, ID, ID + drafts)) -- marker, fields
+  local noted = call('HMGET', ids, unpack(ARGV, ID, ID + drafts)) -- witness, fields
   local earlier = call('HMGET', idsPrefix .. (idsNow - 1), unpack(ARGV, ID, ID + drafts))
-  idsMark, earlierMark = noted[1], earlier[1]
-  idsLost = lost(room.ib, idsNow, idsMark, earlierMark)
+  idsWitness, earlierWitness = noted[1], earlier[1]
+  idsLost = lost(room.ib, idsNow, idsWitness, earlierWitness)
   local begins, first = room.e .. ' ', {} -- first: the index of the first draft with an id
   for i = 1, drafts do
     local field, note = ARGV[ID + i], noted[i + 1] or earlier[i + 1]
@@ -122,7 +122,7 @@ if timesLost or idsLost or search or stale then
     for _, b in ipairs({written - 1, written, now - 1, now}) do
       local set = call('HGETALL', prefix .. b)
       for i = 1, #set, 2 do
-        if set[i] ~= marker then take(set[i], set[i + 1]) end
+        if set[i] ~= witness then take(set[i], set[i + 1]) end
       end
     end
   end
@@ -364,13 +364,13 @@ if withIDs then
     end
   end
   for i, note in pairs(was) do was[i] = stored[note] or was[note] or note end -- an index: that draft was stored, or refused
-  if not idsMark or idsLost then
-    notes[#notes + 1] = marker
-    notes[#notes + 1] = idsLost and 'r' or earlierMark and '1' or '0'
+  if not idsWitness or idsLost then
+    notes[#notes + 1] = witness
+    notes[#notes + 1] = idsLost and 'r' or earlierWitness and '1' or '0'
     if tonumber(room.ib or nil) ~= idsNow then call('HSET', meta, 'ib', idsNow) end
   end
   put(ids, notes)
-  if not idsMark then call('EXPIRE', ids, 2 * idsBucket) end
+  if not idsWitness then call('EXPIRE', ids, 2 * idsBucket) end
 end
 
 answer = batch .. '.' .. try .. ' ' .. room.e .. ' ' .. first .. ' ' .. total .. ' ' .. rev .. ' ' .. prev
@@ -382,7 +382,7 @@ if kept then
 end
 set[#set + 1], set[#set + 2] = node, answer
 if not present[1] or timesLost then
-  set[#set + 1] = marker
+  set[#set + 1] = witness
   set[#set + 1] = timesLost and 'r' or previous[1] and '1' or '0'
   if tonumber(room.ub or nil) ~= bucket then call('HSET', meta, 'ub', bucket) end
   put(times, restored or {})
