@@ -19,7 +19,7 @@ import (
 // wantDirect: so many handshakes were served by who accepted their connections.
 func wantDirect(t *testing.T, s *Server, want uint64) {
 	t.Helper()
-	eventually(t, func() error { return differ("connections that were never net/http's", s.edge.ProbeDirect(), want) })
+	eventually(t, func() error { return differ("connections that were never net/http's", s.edge.PeekDirect(), want) })
 }
 
 // TestAcceptor_TakesWhatIsPlain: a handshake that comes whole has no part of net/http, in a room that is there or not,
@@ -37,7 +37,7 @@ func TestAcceptor_TakesWhatIsPlain(t *testing.T) {
 		}
 		wantDirect(t, s, uint64(i+1))
 	}
-	before := s.edge.ProbeDirect()
+	before := s.edge.PeekDirect()
 	w := dialTCP(t, s)
 	half := handshake(chatPath("r", "slow"))
 	w.mustWrite(half[:40])

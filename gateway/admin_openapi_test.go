@@ -227,7 +227,7 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 		manualCheck(c)
 		c.Admin.Listen = "127.0.0.1:0"
 	})
-	still.edge.ProbeStill(deadAfter)
+	still.edge.PeekStill(deadAfter)
 	c.call(still, "live", 503, get, "/healthz", "", "")
 	for _, op := range []string{"drain", "undrain"} {
 		c.call(s, op+"Node", 409, post, pathNode+"/"+op, "", "")
@@ -239,7 +239,7 @@ func TestAdminOpenAPI_EveryStatus(t *testing.T) {
 func (c *adminCaller) refusedNodes(s *Server) {
 	c.Helper()
 	bare := newServer(c.T, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
-	s.fleet.ProbePatience(20 * time.Millisecond)
+	s.fleet.PeekPatience(20 * time.Millisecond)
 	if err := s.store.Beat(c.Context(), "dead", `{"node":"dead"}`); err != nil {
 		c.Fatal(err)
 	}

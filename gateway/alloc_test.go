@@ -19,7 +19,7 @@ func TestAlloc_WritesMakeNone(t *testing.T) {
 		"Send":    func() { session.Send(p) },
 		"unicast": func() { session.Unicast(p) },
 	}
-	if writer := s.edge.ProbeVolleyWriter(); writer != nil {
+	if writer := s.edge.PeekVolleyWriter(); writer != nil {
 		t.Cleanup(writer.Close)
 		volley := []room.Write{{Socket: session, P: p}}
 		writes["a volley"] = func() { writer.Send(volley) }

@@ -187,13 +187,13 @@ func TestGate_ProlongsTokens(t *testing.T) {
 		}
 	}
 	say(0) // it was prolonged at the handshake
-	s.edge.ProbeClock(time.Hour - time.Second)
+	s.edge.PeekClock(time.Hour - time.Second)
 	say(0)
-	s.edge.ProbeClock(time.Hour)
+	s.edge.PeekClock(time.Hour)
 	say(1)
 	say(1)
 	storeOf(s).fail(errAway, "ProlongTokens") // is no reason to refuse what was checked
-	s.edge.ProbeClock(2 * time.Hour)
+	s.edge.PeekClock(2 * time.Hour)
 	say(2)
 }
 
@@ -210,7 +210,7 @@ func TestGate_ProlongsAllAtOnce(t *testing.T) {
 		c.say("in the next one")
 	}
 	eventually(t, func() error { return differ("messages waiting", s.edge.Hall.Stats().Waiting, 5) })
-	s.edge.ProbeClock(time.Hour)
+	s.edge.PeekClock(time.Hour)
 	goOn()
 	a.wantInfo("opens a batch of its own")
 	for range 4 {

@@ -87,14 +87,14 @@ func BenchmarkSocket_Send(b *testing.B) {
 		p := codec.AppendFrame(nil, codec.OpText, strings.Repeat("x", size))
 		for _, how := range []struct {
 			name  string
-			write func(edge.Probe)
+			write func(edge.Peek)
 		}{
-			{"Send", func(c edge.Probe) {
+			{"Send", func(c edge.Peek) {
 				if n, full := c.Send(p); n < len(p) || full {
 					panic("a socket is full")
 				}
 			}},
-			{"nbio.Write", func(c edge.Probe) {
+			{"nbio.Write", func(c edge.Peek) {
 				c.Expect(len(p)) // as queueLocked does; drained takes it back
 				if _, err := c.Conn().Write(p); err != nil || c.Pending() > 0 {
 					panic("a socket is full")
@@ -107,11 +107,11 @@ func BenchmarkSocket_Send(b *testing.B) {
 }
 
 // benchSweep measures write on one socket after the other.
-func benchSweep(b *testing.B, size int, write func(edge.Probe)) {
+func benchSweep(b *testing.B, size int, write func(edge.Peek)) {
 	b.Helper()
 	s := newServer(b, manualCheck)
 	var peers [64]*client
-	var sessions [64]edge.Probe
+	var sessions [64]edge.Peek
 	for i := range peers {
 		user := fmt.Sprint("u", i)
 		peers[i] = join(b, s, "r", user)

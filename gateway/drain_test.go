@@ -119,7 +119,7 @@ func wantNotReady(t *testing.T, s *Server) {
 // A handshake on a connection that was there before is refused.
 func TestDrain_RefusesHandshakes(t *testing.T) {
 	s := newServer(t, nil)
-	s.edge.ProbeDraining(true) // as Drain does first; the port would be closed a moment later
+	s.edge.PeekDraining(true) // as Drain does first; the port would be closed a moment later
 	_, err := connect(s, chatPath("r", "u"))
 	refused, ok := errors.AsType[*refusedError](err)
 	if !ok || refused.status != 503 || refused.body != "the node is leaving, try again" || refused.header.Get("Retry-After") == "" {

@@ -77,8 +77,8 @@ func BenchmarkFloor(b *testing.B) {
 		c.IOUring = room.IOUringOff // a call for each write, as all the others
 	})
 	startFloorReader(b, s.Addr().String())
-	var sockets []edge.Probe
-	eachSession(s, func(c edge.Probe) { sockets = append(sockets, c) })
+	var sockets []edge.Peek
+	eachSession(s, func(c edge.Peek) { sockets = append(sockets, c) })
 	if len(sockets) != floorSockets {
 		b.Fatalf("%d sockets; want %d", len(sockets), floorSockets)
 	}
@@ -91,8 +91,8 @@ func BenchmarkFloor(b *testing.B) {
 		ns    []float64
 	}{
 		{name: "c", write: nil},
-		{name: "raw", write: func() { sweepAll(sockets, func(s edge.Probe) { _, _ = rawio.Write(s.Conn().Hash(), frame) }) }},
-		{name: "nbio", write: func() { sweepAll(sockets, func(s edge.Probe) { _, _ = s.Conn().Write(frame) }) }},
+		{name: "raw", write: func() { sweepAll(sockets, func(s edge.Peek) { _, _ = rawio.Write(s.Conn().Hash(), frame) }) }},
+		{name: "nbio", write: func() { sweepAll(sockets, func(s edge.Peek) { _, _ = s.Conn().Write(frame) }) }},
 		{name: "lane", write: func() { laneSweeps(b, s) }},
 	}
 	for b.Loop() {
@@ -124,7 +124,7 @@ func BenchmarkFloor(b *testing.B) {
 	}
 }
 
-func sweepAll(sockets []edge.Probe, write func(edge.Probe)) {
+func sweepAll(sockets []edge.Peek, write func(edge.Peek)) {
 	for range floorSweeps {
 		for _, s := range sockets {
 			write(s)
@@ -202,7 +202,7 @@ type cWriter struct {
 	files   []*os.File
 }
 
-func newCWriter(b *testing.B, sockets []edge.Probe) *cWriter {
+func newCWriter(b *testing.B, sockets []edge.Peek) *cWriter {
 	b.Helper()
 	cc, err := exec.LookPath("gcc")
 	if err != nil {

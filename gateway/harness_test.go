@@ -176,16 +176,16 @@ func differ[T comparable](what string, got, want T) error {
 }
 
 // eachSession calls f for every session of the server.
-func eachSession(s *Server, f func(edge.Probe)) {
-	s.edge.Sessions.Each(func(c *edge.Session) { f(edge.Probe{Session: c}) })
+func eachSession(s *Server, f func(edge.Peek)) {
+	s.edge.Sessions.Each(func(c *edge.Session) { f(edge.Peek{Session: c}) })
 }
 
 // sessionOf is the server's end of the user's only connection.
-func sessionOf(tb testing.TB, s *Server, user string) edge.Probe {
+func sessionOf(tb testing.TB, s *Server, user string) edge.Peek {
 	tb.Helper()
-	var found edge.Probe
+	var found edge.Peek
 	eventually(tb, func() error {
-		eachSession(s, func(c edge.Probe) {
+		eachSession(s, func(c edge.Peek) {
 			if c.User() == user {
 				found = c
 			}
@@ -199,8 +199,8 @@ func sessionOf(tb testing.TB, s *Server, user string) edge.Probe {
 }
 
 // enterRoom makes a member of FastIM's chat that nobody is behind.
-func enterRoom(s *Server, user string, r *room.Room) edge.Probe {
-	return s.fastIM.ProbeMember(&edge.Visitor{User: user, Rights: &edge.Rights{Can: pass.Read | pass.Send}}, r)
+func enterRoom(s *Server, user string, r *room.Room) edge.Peek {
+	return s.fastIM.PeekMember(&edge.Visitor{User: user, Rights: &edge.Rights{Can: pass.Read | pass.Send}}, r)
 }
 
 // roomOf holds a room of the server until the test ends.

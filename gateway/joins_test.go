@@ -129,7 +129,7 @@ func TestSessionCheck_OpenSocketsKeepMemberships(t *testing.T) {
 	wantSessions(t, s, 2)
 	eventually(t, func() error { return differ("joins waiting", s.edge.Joins.Waiting(), 0) })
 	for second := range uint32(keepEvery) {
-		eachSession(s, func(c edge.Probe) { c.Lively(second) })
+		eachSession(s, func(c edge.Peek) { c.Lively(second) })
 		if second%64 == 0 {
 			eventually(t, func() error { return differ("joins waiting", s.edge.Joins.Waiting(), 0) })
 		}

@@ -28,7 +28,7 @@ func newListServer(t *testing.T) *Server {
 	// Once the second kick finds room, run has made its first pass and taken the first
 	// kick: now it rests for minutes.
 	for range 2 {
-		s.fastIM.Lists.ProbeKick()
+		s.fastIM.Lists.PeekKick()
 	}
 	return s
 }
@@ -59,15 +59,15 @@ func joinRooms(tb testing.TB, s *Server, user string, ids ...string) {
 func dialList(tb testing.TB, s *Server, user string) *client {
 	tb.Helper()
 	c := dial(tb, s, listPath(user))
-	waitForList(tb, s, user, func(l fastim.ProbeList) bool { return l.Attached })
+	waitForList(tb, s, user, func(l fastim.PeekList) bool { return l.Attached })
 	return c
 }
 
 // waitForList waits until the user has a list, and ok says yes to each.
-func waitForList(tb testing.TB, s *Server, user string, ok func(fastim.ProbeList) bool) {
+func waitForList(tb testing.TB, s *Server, user string, ok func(fastim.PeekList) bool) {
 	tb.Helper()
 	eventually(tb, func() error {
-		lists := s.fastIM.Lists.ProbeLists(user)
+		lists := s.fastIM.Lists.PeekLists(user)
 		good := len(lists) > 0
 		for _, l := range lists {
 			good = good && ok(l)
@@ -102,7 +102,7 @@ func (c *client) wantNothing() {
 // wantPass makes a pass and wants it to name the time of the next; zero: none.
 func wantPass(tb testing.TB, s *Server, now, next time.Time) {
 	tb.Helper()
-	got, waiting := s.fastIM.Lists.ProbePass(now)
+	got, waiting := s.fastIM.Lists.PeekPass(now)
 	if waiting != !next.IsZero() || waiting && !got.Equal(next) {
 		tb.Errorf("pass = %v, %v; want %v", got, waiting, next)
 	}
@@ -178,7 +178,7 @@ func TestLists_SlowClientGetsOnlyTheNewest(t *testing.T) {
 		publish(t, s, fmt.Sprint("r", i), long, int64(i))
 	}
 	slow := dialSlow(t, s, listPath("slow"), smallWindow)
-	waitForList(t, s, "slow", func(l fastim.ProbeList) bool { return l.Attached })
+	waitForList(t, s, "slow", func(l fastim.PeekList) bool { return l.Attached })
 	now := time.Now()
 	wantPass(t, s, now, time.Time{})
 	c := sessionOf(t, s, "slow")
@@ -219,7 +219,7 @@ func wantLet(tb testing.TB, s *Server) {
 	if n := storeOf(s).Stats().Subscriptions; n != everywhereToo {
 		tb.Errorf("%d subscriptions are left; want none", n)
 	}
-	if lists, shown, dirty := s.fastIM.Lists.ProbeHeld(); lists+shown+dirty != 0 {
+	if lists, shown, dirty := s.fastIM.Lists.PeekHeld(); lists+shown+dirty != 0 {
 		tb.Errorf("%d lists, %d rooms shown, %d dirty; want none", lists, shown, dirty)
 	}
 }
@@ -313,7 +313,7 @@ func TestLists_AreBoundedInBytes(t *testing.T) {
 		publish(t, s, id, large, int64(1000+i))
 		rooms = append(rooms, roomOf(t, s, id))
 	}
-	text, spoken := fastim.ProbeText(rooms)
+	text, spoken := fastim.PeekText(rooms)
 	if !spoken || len(text) > listBytes+40*40 {
 		t.Errorf("a list of %d bytes, spoken %v; want at most a MiB and the empty lines", len(text), spoken)
 	}
@@ -332,9 +332,9 @@ func TestLists_AreBoundedInBytes(t *testing.T) {
 func reload(tb testing.TB, s *Server, now time.Time) {
 	tb.Helper()
 	reads := storeOf(s).called("Rooms")
-	s.fastIM.Lists.ProbePass(now)
+	s.fastIM.Lists.PeekPass(now)
 	eventually(tb, func() error { return differ("reads of the user's rooms", storeOf(s).called("Rooms"), reads+1) })
-	waitForList(tb, s, "u", func(l fastim.ProbeList) bool { return !l.Reading })
+	waitForList(tb, s, "u", func(l fastim.PeekList) bool { return !l.Reading })
 }
 
 // A room that is no longer the user's goes.
@@ -345,13 +345,13 @@ func TestLists_RoomGoes(t *testing.T) {
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
 	now := time.Now()
-	s.fastIM.Lists.ProbePass(now)
+	s.fastIM.Lists.PeekPass(now)
 	c.wantList("b two 2 1", "a one 1 1")
 	storeOf(s).forget("b")
 	s.UserEvent("u")
 	now = now.Add(time.Hour)
 	reload(t, s, now)
-	s.fastIM.Lists.ProbePass(now)
+	s.fastIM.Lists.PeekPass(now)
 	c.wantList("a one 1 1")
 	s.edge.Hall.Tick(time.Now())
 	if n := s.edge.Hall.Stats().Rooms; n != 1 {
@@ -369,17 +369,17 @@ func TestLists_UserEventReloads(t *testing.T) {
 	publish(t, s, "c", "three", 3)
 	c := dialList(t, s, "u")
 	now := time.Now()
-	s.fastIM.Lists.ProbePass(now)
+	s.fastIM.Lists.PeekPass(now)
 	c.wantList("a one 1 1")
 
 	joinRooms(t, s, "u", "b")
-	s.fastIM.Lists.ProbePass(now.Add(time.Minute))
+	s.fastIM.Lists.PeekPass(now.Add(time.Minute))
 	if n := storeOf(s).called("Rooms"); n != 1 {
 		t.Errorf("the rooms were read %d times within the interval; want once", n)
 	}
 	now = now.Add(time.Hour)
 	reload(t, s, now)
-	s.fastIM.Lists.ProbePass(now)
+	s.fastIM.Lists.PeekPass(now)
 	c.wantList("b two 2 1", "a one 1 1")
 
 	storeOf(s).UnsubscribeUser("u") // as a connection that was lost
@@ -389,7 +389,7 @@ func TestLists_UserEventReloads(t *testing.T) {
 	c.wantNothing()
 	s.Resumed()
 	reload(t, s, now)
-	s.fastIM.Lists.ProbePass(now)
+	s.fastIM.Lists.PeekPass(now)
 	c.wantList("c three 3 1", "b two 2 1", "a one 1 1")
 	c.wantNothing()
 }
@@ -400,7 +400,7 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	publish(t, s, "a", "one", 1)
 	publish(t, s, "b", "two", 2)
 	c := dialList(t, s, "u")
-	s.fastIM.Lists.ProbePass(time.Now().Add(-2 * time.Hour)) // so that the next list is due
+	s.fastIM.Lists.PeekPass(time.Now().Add(-2 * time.Hour)) // so that the next list is due
 	c.wantList("a one 1 1")
 
 	storeOf(s).fail(errAway, "Rooms")
@@ -409,13 +409,13 @@ func TestLists_FailedReloadIsTriedAgain(t *testing.T) {
 	for range 3 {
 		reload(t, s, due())
 		reads := storeOf(s).called("Rooms")
-		if _, waiting := s.fastIM.Lists.ProbePass(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
+		if _, waiting := s.fastIM.Lists.PeekPass(time.Now()); !waiting || storeOf(s).called("Rooms") != reads {
 			t.Error("the store is asked again before the interval is over")
 		}
 	}
 	c.wantNothing()
 	storeOf(s).fail(nil, "Rooms")
 	reload(t, s, due())
-	s.fastIM.Lists.ProbePass(due())
+	s.fastIM.Lists.PeekPass(due())
 	c.wantList("b two 2 1", "a one 1 1")
 }

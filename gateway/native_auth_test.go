@@ -221,9 +221,9 @@ func firstFrame(t *testing.T, s *Server, query string) *native {
 func closedWithoutToken(t *testing.T) {
 	s := newServerV1(t, signs)
 	n := firstFrame(t, s, "")
-	s.edge.CheckSessions(s.edge.ProbeStarted().Add(4 * time.Second))
+	s.edge.CheckSessions(s.edge.PeekStarted().Add(4 * time.Second))
 	wantSessions(t, s, 1)
-	s.edge.CheckSessions(s.edge.ProbeStarted().Add(5 * time.Second))
+	s.edge.CheckSessions(s.edge.PeekStarted().Add(5 * time.Second))
 	n.wantClose(4401)
 }
 
@@ -281,7 +281,7 @@ func TestFirstFrame(t *testing.T) {
 	s.recheck(t)
 	n.wantClose(4401)
 	eventually(t, func() error {
-		return firstOf(differ("members", s.edge.Hall.Stats().Members, 1), differ("waiting", s.v1.ProbeWaiting(), 0), differ("places", s.edge.Sessions.Held(), 1))
+		return firstOf(differ("members", s.edge.Hall.Stats().Members, 1), differ("waiting", s.v1.PeekWaiting(), 0), differ("places", s.edge.Sessions.Held(), 1))
 	})
 	again := firstFrame(t, s, "&user_id=u") // with a token that names nobody
 	again.send(`{"t":"auth","token":"t"}`)
@@ -310,7 +310,7 @@ func TestFirstFrame_OtherFrames(t *testing.T) {
 	eventually(t, func() error { return differ("sessions", s.Sessions(), 0) })
 	goOn()
 	eventually(t, func() error {
-		return firstOf(differ("members", s.edge.Hall.Stats().Members, 0), differ("waiting", s.v1.ProbeWaiting(), 0), differ("errands", s.v1.ProbeArrivals(), 0))
+		return firstOf(differ("members", s.edge.Hall.Stats().Members, 0), differ("waiting", s.v1.PeekWaiting(), 0), differ("errands", s.v1.PeekArrivals(), 0))
 	})
 	// Two frames at once: the second comes before the welcome.
 	goOn = storeOf(s).hold("CheckToken")

@@ -294,7 +294,7 @@ func refusedBusyRecall(t *testing.T) {
 		}
 	}
 	waiting := func() int {
-		queued, _ := s.v1.ProbeRecalls()
+		queued, _ := s.v1.PeekRecalls()
 		return queued
 	}
 	eventually(t, func() error { return differ("recalls that wait", waiting(), errandQueue) })
@@ -305,7 +305,7 @@ func refusedBusyRecall(t *testing.T) {
 	n.want("pong") // whoever recalls does not block the poller
 	goOn()
 	eventually(t, func() error {
-		_, askers := s.v1.ProbeRecalls()
+		_, askers := s.v1.PeekRecalls()
 		return differ("askers who wait", askers, 0)
 	})
 }

@@ -333,7 +333,7 @@ func refusedTooMany(t *testing.T) {
 	wireV1(t, s, "user_id=v&token=t", "", 0)
 	_ = first.conn.Close()
 	eventually(t, func() error {
-		return errors.Join(differ("rejected sockets", s.fastIM.ProbeRejected(), 0), differ("sessions", s.Sessions(), 1))
+		return errors.Join(differ("rejected sockets", s.fastIM.PeekRejected(), 0), differ("sessions", s.Sessions(), 1))
 	})
 	wireV1(t, s, userAndToken, "", 0)
 }
@@ -455,7 +455,7 @@ func refusedFull(t *testing.T) {
 
 func refusedDraining(t *testing.T) {
 	s := newServerV1(t, nil)
-	s.edge.ProbeDraining(true)
+	s.edge.PeekDraining(true)
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(503, "draining", "the node is leaving")
 	a.sameWhenAsked(s, userAndToken, "")

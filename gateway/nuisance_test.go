@@ -443,8 +443,8 @@ func TestLimits_RoomsOfLists(t *testing.T) {
 	if rooms := s.edge.Hall.Stats().Rooms; rooms != 1+60/20 {
 		t.Errorf("%d rooms are live; want one that was, and 3 of lists", rooms)
 	}
-	waitForList(t, s, "one", func(l fastim.ProbeList) bool { return l.Rooms == 3 })
-	waitForList(t, s, "two", func(l fastim.ProbeList) bool { return l.Rooms == 1 })
+	waitForList(t, s, "one", func(l fastim.PeekList) bool { return l.Rooms == 3 })
+	waitForList(t, s, "two", func(l fastim.PeekList) bool { return l.Rooms == 1 })
 }
 
 // TestLimits_RefusedAreClosed: who is refused is not read on, and has no connection any more: handshakes and calls.

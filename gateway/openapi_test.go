@@ -27,7 +27,7 @@ import (
 
 // described is openapi.yaml as the node serves it, and whatever finds an operation in it.
 var described = sync.OnceValues(func() (*openapi3.T, routers.Router) {
-	doc, err := openapi3.NewLoader().LoadFromData(v1.ProbeDescription())
+	doc, err := openapi3.NewLoader().LoadFromData(v1.PeekDescription())
 	if err != nil {
 		panic(err)
 	}
@@ -200,7 +200,7 @@ func wantValid(t *testing.T, doc *openapi3.T, without string) {
 
 func TestOpenAPI_HasEveryRoute(t *testing.T) {
 	doc, _ := described()
-	wantSame(t, newServer(t, nil).v1.ProbeOperations(), operationsOf(doc))
+	wantSame(t, newServer(t, nil).v1.PeekOperations(), operationsOf(doc))
 }
 
 // operationsOf are the method and the path of each operation.
@@ -387,9 +387,9 @@ func TestOpenAPI_EveryStatus(t *testing.T) {
 		away("CheckToken", func() { f(op, 503, open, get, path, "u", "") })
 	}
 
-	open.edge.ProbeDraining(true)
+	open.edge.PeekDraining(true)
 	f("connect", 503, open, get, pathSocket, "u", "", upgrading)
-	open.edge.ProbeDraining(false)
+	open.edge.PeekDraining(false)
 
 	doc, _ := described()
 	wantEveryStatus(t, doc, seen)
@@ -419,7 +419,7 @@ func TestOpenAPI_NamesEveryCode(t *testing.T) {
 	for _, code := range problem.Properties["code"].Value.Enum {
 		named = append(named, code.(string))
 	}
-	for _, code := range v1.ProbeCodes() {
+	for _, code := range v1.PeekCodes() {
 		if !slices.Contains(named, code) {
 			t.Errorf("openapi.yaml does not name the code %q", code)
 		}

@@ -44,7 +44,7 @@ func TestAdmin_Rebalance(t *testing.T) {
 	s := newAdmin(t, manualCheck)
 	var natives []*native
 	for i := range 4 {
-		s.edge.ProbeClock(time.Duration(i) * time.Second)
+		s.edge.PeekClock(time.Duration(i) * time.Second)
 		natives = append(natives, joinV1(t, s, fmt.Sprint("u", i)))
 	}
 	old := join(t, s, "r", "fastim") // and the youngest

@@ -39,6 +39,6 @@ func TestRejected_TakeFewPlaces(t *testing.T) {
 	}
 	_ = w.conn.Close()
 	eventually(t, func() error {
-		return differ("places held by them when their time is over", s.fastIM.ProbeRejected(), 0)
+		return differ("places held by them when their time is over", s.fastIM.PeekRejected(), 0)
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 // checkAt has the sessions checked as if the server had been started so many seconds ago.
 func (s *Server) checkAt(seconds int) {
-	s.edge.CheckSessions(s.edge.ProbeStarted().Add(time.Duration(seconds) * time.Second))
+	s.edge.CheckSessions(s.edge.PeekStarted().Add(time.Duration(seconds) * time.Second))
 }
 
 // newSweptServer pings after 30 s, closes the silent after 75 s and the stuck after
@@ -86,7 +86,7 @@ func TestSessionCheck_ActivityResetsSilence(t *testing.T) {
 
 // fill says so much that c's socket takes no more, and enough beyond that to fill
 // what the kernel may still find room for.
-func fill(talker *client, c edge.Probe) {
+func fill(talker *client, c edge.Peek) {
 	talker.tb.Helper()
 	for i, more := 0, 16; more > 0; i++ {
 		talker.say(body(i))
@@ -119,7 +119,7 @@ func TestSessionCheck_ProgressIsStamped(t *testing.T) {
 }
 
 // sendUntilFull sends frames of 1 KiB until the socket takes no more.
-func sendUntilFull(c edge.Probe) (sent int) {
+func sendUntilFull(c edge.Peek) (sent int) {
 	p := codec.AppendFrame(nil, codec.OpText, make([]byte, 1<<10))
 	for {
 		n, full := c.Send(p)

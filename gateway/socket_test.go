@@ -201,14 +201,14 @@ func testSilentReadersDoNotSlowOthers(t *testing.T) {
 				}
 			}
 		}
-		eachSession(s, func(c edge.Probe) {
+		eachSession(s, func(c edge.Peek) {
 			if most, p := int64(largest+welcome+2*codec.FrameHeaderLen(largest)), c.Pending(); p < 0 || p > most {
 				t.Fatalf("%s has %d bytes waiting; want at most one message and the welcome, %d", c.User(), p, most)
 			}
 		})
 	}
 	full := 0
-	eachSession(s, func(c edge.Probe) {
+	eachSession(s, func(c edge.Peek) {
 		if c.Pending() > 0 {
 			full++
 		}
@@ -217,7 +217,7 @@ func testSilentReadersDoNotSlowOthers(t *testing.T) {
 	if full != silent || h.Sent+h.Skipped+h.Left >= h.Offered {
 		t.Errorf("%d sockets are full; want %d, and copies on their way to them: %+v", full, silent, h)
 	}
-	eachSession(s, func(c edge.Probe) {
+	eachSession(s, func(c edge.Peek) {
 		if strings.HasPrefix(c.User(), "silent") {
 			c.Kill(edge.CloseRestart)
 		}
@@ -270,7 +270,7 @@ func testCloseFrameArrivesBehindBacklog(t *testing.T) {
 		}
 	}
 	eventually(t, func() error { return differ("bytes waiting", c.Pending(), 0) })
-	s.edge.CheckSessions(s.edge.ProbeStarted()) // shuts our half, now that all has gone out
+	s.edge.CheckSessions(s.edge.PeekStarted()) // shuts our half, now that all has gone out
 	slow.wantEOF()
 }
 

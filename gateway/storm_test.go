@@ -113,7 +113,7 @@ func testDescriptorsAreNotConfused(t *testing.T) {
 	if h := s.edge.Hall.Stats(); (h.Volleyed > 0) != (s.edge.RingedLanes() > 0) {
 		t.Errorf("%d of %d writes in volleys, by %d lanes", h.Volleyed, h.Writes, s.edge.RingedLanes())
 	}
-	eachSession(s, func(c edge.Probe) { c.Close(edge.CloseRestart) })
+	eachSession(s, func(c edge.Peek) { c.Close(edge.CloseRestart) })
 	readers.Wait()
 	eventually(t, func() error {
 		h := s.edge.Hall.Stats()

@@ -120,13 +120,13 @@ func TestRecheck_TriesAgain(t *testing.T) {
 		if all {
 			s.TokensChanged(nil, nil)
 		}
-		eventually(t, func() error { return differ("asked for a pass", s.edge.Tokens.ProbeKicked(), true) })
+		eventually(t, func() error { return differ("asked for a pass", s.edge.Tokens.PeekKicked(), true) })
 		if err := s.edge.Tokens.Pass(t.Context()); err == nil {
 			t.Error("a pass over a store that is away has no error")
 		}
 		wantClosedFor(t, s, edge.CloseUnauthorized, 0)
 		storeOf(s).fail(nil, "CheckTokens")
-		if !s.edge.Tokens.ProbeKicked() {
+		if !s.edge.Tokens.PeekKicked() {
 			t.Error("after an error nothing asks for another pass")
 		}
 		s.recheck(t)

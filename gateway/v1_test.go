@@ -344,7 +344,7 @@ func TestV1_BadBodies(t *testing.T) {
 	bad("{}", "id has 0 bytes, 1 to 64 are allowed")
 	bad("null", "id has 0 bytes")
 	bad(`{"id":"`+strings.Repeat("x", 65)+`"}`, "id has 65 bytes")
-	bad(`{"id":"1","body":"`+strings.Repeat("x", s.v1.ProbeMaxBody()+1)+`"}`, fmt.Sprintf("body has %d bytes, at most %d", s.v1.ProbeMaxBody()+1, s.v1.ProbeMaxBody()))
+	bad(`{"id":"1","body":"`+strings.Repeat("x", s.v1.PeekMaxBody()+1)+`"}`, fmt.Sprintf("body has %d bytes, at most %d", s.v1.PeekMaxBody()+1, s.v1.PeekMaxBody()))
 	bad(`{"id":"1","kind":"`+strings.Repeat("x", 33)+`"}`, "kind has 33 bytes")
 	bad(`{"id":"1","kind":"system"}`, `kind "system" is reserved for the server`)
 	bad(`{"id":"1","kind":"a\u0007"}`, "has characters other than")
@@ -437,7 +437,7 @@ func TestV1_SendUnconfirmed(t *testing.T) {
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, pathMessages+"?user_id=u&token=t", strings.NewReader(`{"id":"1"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.SetPathValue("room", "r")
-		return s.v1.ProbeSend(ctx, r)
+		return s.v1.PeekSend(ctx, r)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan *edge.Refusal, 1)
@@ -497,7 +497,7 @@ func TestV1_SendBusyAndRefused(t *testing.T) {
 
 func TestV1_Draining(t *testing.T) {
 	s := newServerV1(t, nil)
-	s.edge.ProbeDraining(true)
+	s.edge.PeekDraining(true)
 	for _, c := range [][3]string{
 		{http.MethodPost, "/v1/login", "{}"},
 		{http.MethodGet, pathRoom, ""},

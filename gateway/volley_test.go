@@ -28,7 +28,7 @@ func volleyServer(t *testing.T, change func(*setup)) (*Server, room.VolleyWriter
 	}
 	t.Setenv(env.TestIOUring, room.IOUringOn)
 	s := newServer(t, change)
-	writer := s.edge.ProbeVolleyWriter()
+	writer := s.edge.PeekVolleyWriter()
 	t.Cleanup(writer.Close)
 	return s, writer
 }
@@ -42,7 +42,7 @@ func TestRingWriter_Answers(t *testing.T) {
 		join(t, s, "r", user)
 	}
 	gone := join(t, s, "r", "gone")
-	all := map[string]edge.Probe{}
+	all := map[string]edge.Peek{}
 	for _, user := range []string{"well", "slow", "told", "cut", "gone"} {
 		all[user] = sessionOf(t, s, user)
 	}
@@ -107,7 +107,7 @@ func (*fixedSocket) Send([]byte) (int, bool) { return 3, true }
 func TestRingWriter_Garbage(t *testing.T) {
 	s, writer := volleyServer(t, manualCheck)
 	var peers []*client
-	var sockets []edge.Probe
+	var sockets []edge.Peek
 	for i := range room.MostVolley {
 		peers = append(peers, join(t, s, "r", fmt.Sprint("u", i)))
 		sockets = append(sockets, sessionOf(t, s, fmt.Sprint("u", i)))
@@ -148,7 +148,7 @@ func TestRingWriter_CloseUnderAVolley(t *testing.T) {
 	pong := codec.AppendFrame(nil, codec.OpPong, []byte("y"))
 	for round := range 20 {
 		var volley []room.Write
-		var sockets []edge.Probe
+		var sockets []edge.Peek
 		var work sync.WaitGroup
 		for i := range room.MostVolley {
 			user := fmt.Sprint("u", round, "-", i)

@@ -58,7 +58,7 @@ func TestGrants_NoWayRound(t *testing.T) {
 	}
 	dial(t, s, "/group/list/eve/"+eve)
 	wantSessions(t, s, 1)
-	if shown := s.fastIM.Lists.ProbeLists("eve")[0].Rooms; shown != 0 {
+	if shown := s.fastIM.Lists.PeekLists("eve")[0].Rooms; shown != 0 {
 		t.Errorf("eve's list shows %d rooms; want none", shown)
 	}
 	if got := call("/user/joinGroup", "u", guest, group); !strings.Contains(got, `"code":200`) {
@@ -296,7 +296,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 	n, _ := dialAs(t, s, signedToken(t, "u", nil))
 	n.send(`{"t":"auth","id":"a","token":"` + signedToken(t, "u", nil) + `"}`)
 	n.want("auth")
-	s.edge.CheckSessions(s.edge.ProbeStarted().Add(6 * time.Second))
+	s.edge.CheckSessions(s.edge.PeekStarted().Add(6 * time.Second))
 	close(goOn)
 	for _, n := range waiting {
 		n.want("welcome")
@@ -314,7 +314,7 @@ func TestFirstFrame_ManyAtOnce(t *testing.T) {
 		n.send(`{"t":"auth","token":"t"}`)
 		all = append(all, n)
 	}
-	eventually(t, func() error { return differ("those who wait", s.v1.ProbeArrivals(), 2*errandShare-arrivers) })
+	eventually(t, func() error { return differ("those who wait", s.v1.PeekArrivals(), 2*errandShare-arrivers) })
 	goOn()
 	for _, n := range all {
 		n.want("welcome")

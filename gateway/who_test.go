@@ -88,7 +88,7 @@ func TestGuests_MayChat(t *testing.T) {
 		t.Errorf("rooms of a guest = %q, %v; want none", rooms, err)
 	}
 	before := callsOf(s)
-	eachSession(s, func(c edge.Probe) { c.Stays() })
+	eachSession(s, func(c edge.Peek) { c.Stays() })
 	if waiting := s.edge.Joins.Waiting(); waiting != 0 || callsOf(s) != before {
 		t.Errorf("a guest who stays has %d memberships written", waiting)
 	}

@@ -58,8 +58,8 @@ type lane struct {
 	hall *Hall
 	// unsampled is how many writes there are until the next sample; guarded by mu.
 	unsampled uint64
-	probe     part         // stands in queue while probed is not 0, see Hall.CheckLanes; has nothing in it
-	probed    atomic.Int64 // when it was put there, as the hall counts time
+	check     part         // stands in queue while checked is not 0, see Hall.CheckLanes; has nothing in it
+	checked   atomic.Int64 // when it was put there, as the hall counts time
 }
 
 func (l *lane) run() {
@@ -69,8 +69,8 @@ func (l *lane) run() {
 			return
 		}
 		l.mu.Lock()
-		if p == &l.probe {
-			l.hall.answerProbe(l)
+		if p == &l.check {
+			l.hall.passCheck(l)
 		} else {
 			l.visit(p)
 			l.pending.Add(-1)

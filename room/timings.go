@@ -54,21 +54,21 @@ func (l *lane) sample(now time.Time, came int64, writes uint64) {
 // slowest of those has not: 0 where all lanes run. One call runs at a time, about once a second.
 func (h *Hall) CheckLanes(now time.Time) (stuck time.Duration) {
 	for _, l := range h.lanes {
-		if sent := l.probed.Load(); sent != 0 {
+		if sent := l.checked.Load(); sent != 0 {
 			stuck = max(stuck, h.since(now)-time.Duration(sent))
 			continue
 		}
-		l.probed.Store(int64(max(1, h.since(now))))
-		l.queue.push(&l.probe)
+		l.checked.Store(int64(max(1, h.since(now))))
+		l.queue.push(&l.check)
 	}
 	return stuck
 }
 
-// answerProbe notes that the lane has come to its probe, and has it sample its next write: so there is one a second,
+// passCheck notes that the lane has come to its check, and has it sample its next write: so there is one a second,
 // also where there are few. l.mu must be held.
-func (h *Hall) answerProbe(l *lane) {
+func (h *Hall) passCheck(l *lane) {
 	l.unsampled = 0
-	took := h.since(h.cfg().Clock.Now()) - time.Duration(l.probed.Swap(0))
+	took := h.since(h.cfg().Clock.Now()) - time.Duration(l.checked.Swap(0))
 	if h.cfg().Timings.Lag != nil {
 		h.cfg().Timings.Lag(took)
 	}

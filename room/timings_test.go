@@ -46,7 +46,7 @@ func TestTimings(t *testing.T) {
 		t.Errorf("after 3 batches more stored heard %d times, written %d; want 4, and 1 for %d writes", len(stored), len(written), writesPerSample)
 	}
 	for _, l := range f.hall.lanes { // a second later
-		f.hall.answerProbe(l)
+		f.hall.passCheck(l)
 	}
 	say("c")
 	f.settle()
@@ -83,13 +83,13 @@ func TestHall_CheckLanes(t *testing.T) {
 	f.clock.add(time.Second)
 	for i, want := range []time.Duration{0, 3 * time.Second, 6 * time.Second} {
 		if got := f.hall.CheckLanes(f.clock.Now()); got != want {
-			t.Errorf("probe %d: stuck for %v; want %v", i, got, want)
+			t.Errorf("check %d: stuck for %v; want %v", i, got, want)
 		}
 		f.clock.add(3 * time.Second)
 	}
 	l := f.hall.lanes[0]
 	if n := waiting(l.queue); n != 1 {
-		t.Fatalf("%d probes wait for the lane; want 1", n)
+		t.Fatalf("%d checks wait for the lane; want 1", n)
 	}
 	go l.run()
 	defer l.queue.close()

@@ -26,7 +26,7 @@ func (e *Edge) checkSessions(ctx context.Context) {
 			return
 		case now := <-t.C:
 			e.CheckSessions(now)
-			e.probe(now)
+			e.checkLanes(now)
 			if w.over(e.Stats.Handshakes.Load(), e.Sessions.Open()) {
 				trimMemory()
 			}
@@ -34,12 +34,12 @@ func (e *Edge) checkSessions(ctx context.Context) {
 	}
 }
 
-// stuckAfter is after how long a lane that has not come to its probe is one that hangs: no sweep takes so long, nor
+// stuckAfter is after how long a lane that has not come to its check is one that hangs: no sweep takes so long, nor
 // does a machine that is busy, and it is five looks of the check.
 const stuckAfter = 5 * time.Second
 
-// probe looks whether the lanes deliver.
-func (e *Edge) probe(now time.Time) {
+// checkLanes looks whether the lanes deliver.
+func (e *Edge) checkLanes(now time.Time) {
 	if stuck := e.Hall.CheckLanes(now); stuck < stuckAfter {
 		e.delivered.Store(int64(now.Sub(e.made)))
 	} else if stuck < stuckAfter+e.Times.Check {

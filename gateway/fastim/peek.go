@@ -1,0 +1,55 @@
+package fastim
+
+import (
+	"time"
+
+	"barrage/gateway/edge"
+	"barrage/room"
+)
+
+// This file is what tests of package gateway, which go over the wire, see and do of what the wire does not show.
+// Nothing else uses it: lint forbids the names.
+
+// PeekRejected is how many sockets are open only to be told why they do not come in.
+func (f *FastIM) PeekRejected() int64 { return f.rejected.Load() }
+
+// PeekMember makes a member of the room that nobody is behind.
+func (f *FastIM) PeekMember(v *edge.Visitor, r *room.Room) edge.Peek {
+	m := new(member)
+	m.fastIM = f
+	m.Init(f.edge, v, m)
+	r.Enter(&m.Place, m)
+	return edge.Peek{Session: &m.Session}
+}
+
+// PeekKick has the lists make a pass, and waits until that is known to them.
+func (l *Lists) PeekKick() { l.kick <- struct{}{} }
+
+// PeekPass is one pass at a time.
+func (l *Lists) PeekPass(now time.Time) (next time.Time, waiting bool) { return l.pass(now) }
+
+// PeekList is one list of a user.
+type PeekList struct {
+	Attached, Reading bool
+	Rooms             int
+}
+
+// PeekLists are the lists of a user.
+func (l *Lists) PeekLists(user string) (all []PeekList) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.byUser[user] {
+		all = append(all, PeekList{Attached: c.attached, Reading: c.reading, Rooms: len(c.rooms)})
+	}
+	return all
+}
+
+// PeekHeld is how many lists there are, rooms that they show, and lists that are to be sent.
+func (l *Lists) PeekHeld() (lists, shown, dirty int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.byUser), len(l.shown), len(l.dirty)
+}
+
+// PeekText is the list of the rooms; spoken: one of them has a message.
+func PeekText(rooms []*room.Room) (text []byte, spoken bool) { return listText(rooms) }

@@ -1,7 +1,0 @@
-package fleet
-
-import "time"
-
-// ProbePatience sets how long answers are waited for. Tests of other packages use it before the first question; lint
-// forbids the name to others.
-func (f *Fleet) ProbePatience(d time.Duration) { f.patience = d }
