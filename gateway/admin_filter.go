@@ -79,22 +79,22 @@ func (s adminPort) filterTest(_ context.Context, w http.ResponseWriter, r *http.
 		return edge.Refuse(http.StatusBadRequest, "there is no text")
 	}
 	made, _ := s.edge.Words.Lists()
-	verdict := made.Check(*in.Text)
+	result := made.Check(*in.Text)
 	hits := []hitInfo{}
 	all := made.Explain(*in.Text)
 	for _, h := range all[:min(len(all), mostHits)] {
 		hits = append(hits, hitInfo{h.List, h.Line, h.Term, h.Action.String(), orEmpty(h.Tags), h.Start, h.End, h.Haystack.String(), h.Allowed})
 	}
 	text := *in.Text
-	if verdict.Action == filter.Mask {
-		text = verdict.Text
+	if result.Action == filter.Mask {
+		text = result.Text
 	}
 	v1.WriteJSON(w, http.StatusOK, struct {
 		Action string    `json:"action"`
 		Text   string    `json:"text"`
 		Tags   []string  `json:"tags"`
 		Hits   []hitInfo `json:"hits"`
-	}{verdict.Action.String(), text, orEmpty(verdict.Tags), hits})
+	}{result.Action.String(), text, orEmpty(result.Tags), hits})
 	return nil
 }
 

@@ -39,8 +39,8 @@ func wantTerms(t *testing.T, s *Server, method, name, body string, status int, a
 	}
 }
 
-// wantVerdict waits until the filter says so of a text.
-func wantVerdict(t *testing.T, s *Server, text, want string) {
+// wantAction waits until the filter says so of a text.
+func wantAction(t *testing.T, s *Server, text, want string) {
 	t.Helper()
 	eventually(t, func() error {
 		made, _ := s.edge.Words.Lists()
@@ -54,14 +54,14 @@ func TestTerms(t *testing.T) {
 	n := joinV1(t, s, "a")
 	wantTerms(t, s, http.MethodGet, "spam", "", 404, "not_found")
 	wantTerms(t, s, http.MethodPut, "spam", "darn\n赌博 =flag\n", 200, `"sha256":"`)
-	wantVerdict(t, s, "darn", "block")
-	wantVerdict(t, s, "heck", "mask")
+	wantAction(t, s, "darn", "block")
+	wantAction(t, s, "heck", "mask")
 	n.send(`{"t":"send","id":"1","body":"darn"}`)
 	n.wantRefused("1", "blocked", "", false)
 	wantTerms(t, s, http.MethodGet, "spam", "", 200, "darn\n赌博 =flag\n")
 	wantTerms(t, s, http.MethodPut, "also", "!darn good\n", 200, "also")
-	wantVerdict(t, s, "darn good", "none")
-	wantVerdict(t, s, "darn bad", "block")
+	wantAction(t, s, "darn good", "none")
+	wantAction(t, s, "darn bad", "block")
 
 	var got struct{ Lists []listInfo }
 	wantAdmin(t, s, http.MethodGet, "/v1/admin/filter", "", &got)
@@ -74,15 +74,15 @@ func TestTerms(t *testing.T) {
 	}
 
 	wantTerms(t, s, http.MethodPut, "spam", "gosh\n", 200, "")
-	wantVerdict(t, s, "gosh", "block")
-	wantVerdict(t, s, "darn bad", "none")
+	wantAction(t, s, "gosh", "block")
+	wantAction(t, s, "darn bad", "none")
 	for _, name := range []string{"spam", "also"} {
 		wantTerms(t, s, http.MethodDelete, name, "", 204, "")
 		wantTerms(t, s, http.MethodDelete, name, "", 404, "not_found")
 		wantTerms(t, s, http.MethodGet, name, "", 404, "not_found")
 	}
-	wantVerdict(t, s, "gosh", "none")
-	wantVerdict(t, s, "heck", "mask")
+	wantAction(t, s, "gosh", "none")
+	wantAction(t, s, "heck", "mask")
 	n.send(`{"t":"send","id":"2","body":"gosh"}`)
 	n.wantAll("ack", "batch")
 }
@@ -94,7 +94,7 @@ func TestTerms_Alone(t *testing.T) {
 		t.Errorf("there is a filter without lists: %+v", made.Size())
 	}
 	wantTerms(t, s, http.MethodPut, "spam", "darn", 200, "")
-	wantVerdict(t, s, "darn", "block")
+	wantAction(t, s, "darn", "block")
 	wantTerms(t, s, http.MethodDelete, "spam", "", 204, "")
 	eventually(t, func() error {
 		made, _ := s.edge.Words.Lists()
@@ -147,14 +147,14 @@ func TestTerms_FromElsewhere(t *testing.T) {
 		eventually(t, func() error { return differ("stale", s.edge.Words.Stale(), want) })
 	}
 	wantTerms(t, s, http.MethodPut, "mine", "darn", 200, "") // and the rules are subscribed to
-	wantVerdict(t, s, "darn", "block")
+	wantAction(t, s, "darn", "block")
 	writeTermsElsewhere(t, s, "theirs", "gosh", "1")
-	wantVerdict(t, s, "gosh", "block")
+	wantAction(t, s, "gosh", "block")
 
 	writeTermsElsewhere(t, s, "theirs", "heck =explode", "2")
 	stale(true)
-	wantVerdict(t, s, "gosh", "block")
-	wantVerdict(t, s, "darn", "block")
+	wantAction(t, s, "gosh", "block")
+	wantAction(t, s, "darn", "block")
 	// What changes beside it does not mend it.
 	if _, err := storeOf(s).ChangeRules(t.Context(), chat.Everywhere, chat.RulesChange{Set: []chat.Measure{{What: chat.Ban, Target: "u", Until: chat.ForGood}}}); err != nil {
 		t.Fatal(err)
@@ -164,26 +164,26 @@ func TestTerms_FromElsewhere(t *testing.T) {
 	if !strings.Contains(metrics, "barrage_filter_stale 1\n") {
 		t.Error("no barrage_filter_stale 1 among the metrics")
 	}
-	wantVerdict(t, s, "rats", "none")
+	wantAction(t, s, "rats", "none")
 	writeTermsElsewhere(t, s, "theirs", "heck", "3")
-	wantVerdict(t, s, "heck", "block")
-	wantVerdict(t, s, "rats", "block")
-	wantVerdict(t, s, "gosh", "none")
+	wantAction(t, s, "heck", "block")
+	wantAction(t, s, "rats", "block")
+	wantAction(t, s, "gosh", "none")
 	stale(false)
 
 	storeOf(s).fail(errAway, "ReadTerms")
 	writeTermsElsewhere(t, s, "theirs", "drat", "4")
 	stale(true)
-	wantVerdict(t, s, "heck", "block")
+	wantAction(t, s, "heck", "block")
 	storeOf(s).fail(nil, "ReadTerms") // it is asked again, though nothing changes any more
-	wantVerdict(t, s, "drat", "block")
+	wantAction(t, s, "drat", "block")
 	stale(false)
 
 	writeTermsElsewhere(t, s, "lost", "", "1")
 	stale(true)
-	wantVerdict(t, s, "drat", "block")
+	wantAction(t, s, "drat", "block")
 	wantTerms(t, s, http.MethodPut, "lost", "fudge", 200, "")
-	wantVerdict(t, s, "fudge", "block")
+	wantAction(t, s, "fudge", "block")
 	for _, why := range []string{"theirs:1: ", errAway.Error(), "has lost its text"} {
 		if n := strings.Count(logged.String(), why); n != 1 {
 			t.Errorf("%q is logged %d times; want once", why, n)
@@ -199,7 +199,7 @@ func TestTerms_Start(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	wantVerdict(t, s, "darn", "block")
+	wantAction(t, s, "darn", "block")
 	wantPollersRunning(t)
 }
 

@@ -9,8 +9,8 @@ import (
 
 // recalls is what was taken away lately, by recalls, purges and clears. The zero value is empty.
 type recalls struct {
-	events ring[chat.Event] // oldest first, bounded by chat.RecallsKept; each recall has the husk of its message
-	purges []*chat.Event    // those of events that are no recalls, oldest first
+	events latest[chat.Event] // oldest first, bounded by chat.RecallsKept; each recall has the husk of its message
+	purges []*chat.Event      // those of events that are no recalls, oldest first
 	// dropped is the epoch and the number that the room had reached when the newest one came that events has no more, or
 	// never had.
 	dropped chat.Position

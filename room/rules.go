@@ -60,8 +60,8 @@ type Voiced interface {
 	Voice() Voice
 }
 
-// verdict is what rules say of a message.
-type verdict struct {
+// ruling is what rules say of a message.
+type ruling struct {
 	code   string // "": it is taken
 	wait   time.Duration
 	shadow bool // it is acknowledged, and no more
@@ -96,31 +96,31 @@ func (s *rules) version() string {
 }
 
 // judge says whether a message may be sent at now, in Unix ms.
-func (s *rules) judge(d *chat.Draft, v Voice, now int64) verdict {
+func (s *rules) judge(d *chat.Draft, v Voice, now int64) ruling {
 	if s.Version == "" {
-		return verdict{}
+		return ruling{}
 	}
 	role := s.RoleOf(d.UserID, v.Role, now)
 	for _, what := range []chat.What{chat.Mute, chat.Ban, chat.Kick} {
 		if m, ok := s.Against(what, d.UserID, v.Role, now); ok {
-			return verdict{code: CodeMuted, wait: left(m.Until, now)}
+			return ruling{code: CodeMuted, wait: left(m.Until, now)}
 		}
 	}
 	m, shadow := s.Against(chat.Shadow, d.UserID, v.Role, now)
 	if v.Approved && shadow {
-		return verdict{code: CodeMuted, wait: left(m.Until, now)}
+		return ruling{code: CodeMuted, wait: left(m.Until, now)}
 	}
 	if role >= chat.RoleModerator || v.Approved {
-		return verdict{}
+		return ruling{}
 	}
 	if no := s.judgeModes(d, v, now); no.code != "" {
 		return no
 	}
-	return verdict{shadow: shadow}
+	return ruling{shadow: shadow}
 }
 
 // judgeModes says whether the modes let a message pass.
-func (s *rules) judgeModes(d *chat.Draft, v Voice, now int64) verdict {
+func (s *rules) judgeModes(d *chat.Draft, v Voice, now int64) ruling {
 	m := &s.Modes
 	early := time.Duration(0) // for how long they have yet to be here
 	if m.FirstDelayMS > 0 && !v.Since.IsZero() {
@@ -128,18 +128,18 @@ func (s *rules) judgeModes(d *chat.Draft, v Voice, now int64) verdict {
 	}
 	switch {
 	case m.Frozen:
-		return verdict{code: CodeFrozen}
+		return ruling{code: CodeFrozen}
 	case m.Who == chat.WhoMods, m.Who == chat.WhoTagged && !slices.ContainsFunc(v.Tags, func(tag string) bool { return slices.Contains(m.Tags, tag) }):
-		return verdict{code: CodeRestricted}
+		return ruling{code: CodeRestricted}
 	case v.Level < m.MinLevel:
-		return verdict{code: CodeRestricted}
+		return ruling{code: CodeRestricted}
 	case early > 0:
-		return verdict{code: CodeTooEarly, wait: early}
+		return ruling{code: CodeTooEarly, wait: early}
 	case m.EmoteOnly || m.MaxCaps > 0 || m.Links == chat.LinksDeny || m.Links == chat.LinksMods:
 		kind, body := codec.DraftText(d)
-		return verdict{code: textCode(m, kind, body, d.Class)}
+		return ruling{code: textCode(m, kind, body, d.Class)}
 	}
-	return verdict{}
+	return ruling{}
 }
 
 // left is how long it is until a time, 0 where that is so far that nobody waits for it.
@@ -196,11 +196,11 @@ func digest(text string) string {
 }
 
 // keepApart keeps a message apart from others while the store, which does that for all nodes, is away.
-func (s *rules) keepApart(d *chat.Draft, v Voice, now int64) verdict {
+func (s *rules) keepApart(d *chat.Draft, v Voice, now int64) ruling {
 	marks := s.marksOf(d, v, now)
 	for _, m := range marks {
 		if until := s.marks[m]; until > now {
-			return verdict{code: markCode(m.Kind), wait: left(until, now)}
+			return ruling{code: markCode(m.Kind), wait: left(until, now)}
 		}
 	}
 	for _, m := range marks {
@@ -209,7 +209,7 @@ func (s *rules) keepApart(d *chat.Draft, v Voice, now int64) verdict {
 		}
 		s.marks[m] = now + m.Life.Milliseconds()
 	}
-	return verdict{}
+	return ruling{}
 }
 
 // maxMarks bounds rules.marks; more of them are forgotten: some 100 B each.
@@ -240,13 +240,13 @@ func voiceOf(from Author) Voice {
 }
 
 // judgeLocked says whether a message may be posted now. r.mu must be held.
-func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) verdict {
+func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) ruling {
 	if r.rules.Version == "" {
-		return verdict{}
+		return ruling{}
 	}
 	v := voiceOf(from)
 	no := r.rules.judge(d, v, now.UnixMilli())
-	if no == (verdict{}) && r.writing == cut {
+	if no == (ruling{}) && r.writing == cut {
 		no = r.rules.keepApart(d, v, now.UnixMilli())
 	}
 	return no

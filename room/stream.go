@@ -241,10 +241,10 @@ func (s *stream) skipNote(from, to uint64) (note []byte) {
 // seqMap maps the messages of a native stream, counted from 0, to their sequence numbers.
 // The zero value is ready.
 type seqMap struct {
-	mu      sync.Mutex     // guards the fields below; a leaf
-	runs    []run          // bounded by maxRuns
-	recalls ring[takeBack] // bounded by chat.RecallsKept
-	dropped uint64         // the index of the newest one that recalls has no more, and one; 0: it has all
+	mu      sync.Mutex       // guards the fields below; a leaf
+	runs    []run            // bounded by maxRuns
+	recalls latest[takeBack] // bounded by chat.RecallsKept
+	dropped uint64           // the index of the newest one that recalls has no more, and one; 0: it has all
 }
 
 // takeBack is what was told before the message at index of what was taken away.
@@ -258,7 +258,7 @@ type takeBack struct {
 func (n *seqMap) begin(epoch string, index, seq uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.runs, n.recalls, n.dropped = append(n.runs[:0], run{epoch, index, seq}), ring[takeBack]{}, 0
+	n.runs, n.recalls, n.dropped = append(n.runs[:0], run{epoch, index, seq}), latest[takeBack]{}, 0
 }
 
 // noteRecall remembers what was taken away.

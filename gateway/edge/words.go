@@ -112,7 +112,7 @@ func (w *Words) Check(rm *room.Room, user string, r *Rights, text string, ext js
 }
 
 // checkExt adds what a filter says of the texts of an ext to what it says of their message.
-func checkExt(f *filter.Filter, v filter.Verdict, ext json.RawMessage) (all filter.Verdict, masked json.RawMessage) {
+func checkExt(f *filter.Filter, v filter.Result, ext json.RawMessage) (all filter.Result, masked json.RawMessage) {
 	masked = codec.RewriteExt(ext, func(text string) string {
 		found := f.Check(text)
 		v.Action = max(v.Action, found.Action)

@@ -187,7 +187,7 @@ func TestWords_TagsOfAnExt(t *testing.T) {
 	v, _ := checkExt(f, f.Check("darn"), ext)
 	runtime.ReadMemStats(&after)
 	if want := []string{"en", "mild", "spam"}; v.Action != filter.Flag || !slices.Equal(v.Tags, want) {
-		t.Errorf("the verdict is %v with %v; want flag with %v", v.Action, v.Tags, want)
+		t.Errorf("the action is %v with %v; want flag with %v", v.Action, v.Tags, want)
 	}
 	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
 		t.Errorf("an ext of %d bytes took %d bytes; want less than 1 MiB", len(ext), took)

@@ -28,8 +28,8 @@ type Filter struct {
 	pool sync.Pool // of scratches
 }
 
-// Verdict is what a filter says of a text.
-type Verdict struct {
+// Result is what a filter says of a text.
+type Result struct {
 	// Action is the strongest of the terms in the text, None where there is none.
 	Action Action
 	// Text is the text with an asterisk for each character that a term with Mask matched, whatever Action is. Without
@@ -105,17 +105,17 @@ const maxKept = 8 << 10
 
 // Check says what becomes of a text. It takes a text of any length and with any bytes; the time it takes grows with the
 // length. It allocates only where a term is found.
-func (f *Filter) Check(text string) Verdict {
-	verdict := Verdict{Text: text}
+func (f *Filter) Check(text string) Result {
+	result := Result{Text: text}
 	if f == nil || len(f.automaton.nodes) == 0 && len(f.regexps) == 0 {
-		return verdict
+		return result
 	}
 	s := f.find(text)
 	if len(s.hits) > 0 {
-		f.judge(s, text, &verdict)
+		f.judge(s, text, &result)
 	}
 	f.release(s)
-	return verdict
+	return result
 }
 
 // Explain returns all hits in a text, those that are allowed too, in the order of their places. It is for moderators
@@ -148,8 +148,8 @@ func (f *Filter) release(s *scratch) {
 	}
 }
 
-// judge sets a verdict by the hits.
-func (f *Filter) judge(s *scratch, text string, verdict *Verdict) {
+// judge sets a result by the hits.
+func (f *Filter) judge(s *scratch, text string, result *Result) {
 	var tags uint64
 	s.masked = s.masked[:0]
 	for _, h := range s.hits {
@@ -157,15 +157,15 @@ func (f *Filter) judge(s *scratch, text string, verdict *Verdict) {
 			continue
 		}
 		r := &f.rules[h.rule]
-		verdict.Action = max(verdict.Action, r.action)
+		result.Action = max(result.Action, r.action)
 		tags |= r.tags
 		if r.action == Mask {
 			s.cover(h)
 		}
 	}
-	verdict.Tags = f.names(tags)
+	result.Tags = f.names(tags)
 	if len(s.masked) > 0 {
-		verdict.Text = s.mask(text)
+		result.Text = s.mask(text)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 func TestCheck_StrongestActionAndAllTags(t *testing.T) {
 	f := mustBuild(t, "plum =flag #fruit\npear =mask #fruit #sweet\nleek =shadow\nkale =hold #green\nbeet =block #root\n")
-	for text, want := range map[string]Verdict{
+	for text, want := range map[string]Result{
 		"nothing":             {None, "nothing", nil},
 		"plum":                {Flag, "plum", []string{"fruit"}},
 		"plum pear":           {Mask, "plum ****", []string{"fruit", "sweet"}},
@@ -110,7 +110,7 @@ func TestFilter_NilAndEmptyMatchNothing(t *testing.T) {
 	for name, f := range map[string]*Filter{
 		"nil": none, "no lists": mustBuild(t), "an empty one": mustBuild(t, ""), "comments": mustBuild(t, "# a\n#\n\n=mask\n#tag\n"),
 	} {
-		if got := f.Check("text"); !reflect.DeepEqual(got, Verdict{Text: "text"}) || f.Explain("text") != nil {
+		if got := f.Check("text"); !reflect.DeepEqual(got, Result{Text: "text"}) || f.Explain("text") != nil {
 			t.Errorf("%s: Check = %+v, Explain = %v, want nothing", name, got, f.Explain("text"))
 		}
 		if size := f.Size(); size.Terms+size.Allowed+size.Regexps != 0 {

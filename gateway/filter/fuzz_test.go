@@ -33,7 +33,7 @@ func FuzzFilter(f *testing.F) {
 		if err != nil {
 			return
 		}
-		verdict, hits := filter.Check(text), filter.Explain(text)
+		result, hits := filter.Check(text), filter.Explain(text)
 		var action Action
 		var tags []string
 		covered := make([]bool, len(text))
@@ -52,10 +52,10 @@ func FuzzFilter(f *testing.F) {
 			}
 		}
 		slices.Sort(tags)
-		if tags = slices.Compact(tags); verdict.Action != action || !slices.Equal(verdict.Tags, tags) {
-			t.Fatalf("Check(%q) = %+v, hits %+v", text, verdict, hits)
+		if tags = slices.Compact(tags); result.Action != action || !slices.Equal(result.Tags, tags) {
+			t.Fatalf("Check(%q) = %+v, hits %+v", text, result, hits)
 		}
-		checkMask(t, text, verdict.Text, covered)
+		checkMask(t, text, result.Text, covered)
 		checkScan(t, filter, lists, text)
 		checkRegexps(t, filter, text)
 	})

@@ -124,15 +124,15 @@ type HookStats struct {
 // hookKey is what an answer counts for.
 type hookKey [sha256.Size]byte
 
-// verdict is an answer: one of both.
-type verdict struct {
+// answer is what the service said of a token: one of both.
+type answer struct {
 	pass *Pass
 	no   *Refused
 }
 
 // remembered is an answer that counts before until.
 type remembered struct {
-	verdict
+	answer
 	until time.Time
 }
 
@@ -208,7 +208,7 @@ func (h *Hook) Check(ctx context.Context, a Asked) (*Pass, *Refused) {
 		return nil, hookUnavailable("its client has gone")
 	}
 	key := a.key()
-	if v, ok := h.recall(key); ok {
+	if v, ok := h.remembered(key); ok {
 		h.counts.cached.Add(1)
 		return v.pass, v.no
 	}
@@ -224,7 +224,7 @@ func (h *Hook) Check(ctx context.Context, a Asked) (*Pass, *Refused) {
 		if !led {
 			h.counts.shared.Add(1)
 		}
-		v := end.Val.(verdict)
+		v := end.Val.(answer)
 		return v.pass, v.no
 	}
 }
@@ -259,22 +259,22 @@ func (a *Asked) key() hookKey {
 	return sha256.Sum256(b)
 }
 
-// recall is an earlier answer that still counts.
-func (h *Hook) recall(key hookKey) (verdict, bool) {
+// remembered is an earlier answer that still counts.
+func (h *Hook) remembered(key hookKey) (answer, bool) {
 	now := h.now()
 	for _, memory := range []*lru.Cache[hookKey, remembered]{h.passes, h.refused} {
 		if memory == nil {
 			continue
 		}
 		if r, ok := memory.Get(key); ok && now.Before(r.until) {
-			return r.verdict, true
+			return r.answer, true
 		}
 	}
-	return verdict{}, false
+	return answer{}, false
 }
 
 // remember keeps an answer. No pass is kept beyond its own end.
-func (h *Hook) remember(key hookKey, v verdict) {
+func (h *Hook) remember(key hookKey, v answer) {
 	now := h.now()
 	if v.no != nil {
 		h.refused.Add(key, remembered{v, now.Add(hookRefusalLife)})
@@ -291,10 +291,10 @@ func (h *Hook) remember(key hookKey, v verdict) {
 }
 
 // ask asks the service where that makes sense, and remembers its answer.
-func (h *Hook) ask(ctx context.Context, a Asked, key hookKey) verdict {
+func (h *Hook) ask(ctx context.Context, a Asked, key hookKey) answer {
 	if !h.begins(a.From) {
 		h.counts.busy.Add(1)
-		return verdict{no: hookUnavailable("%d others from the same address are being checked", maxHookCallsOf)}
+		return answer{no: hookUnavailable("%d others from the same address are being checked", maxHookCallsOf)}
 	}
 	defer h.ends(a.From)
 	select {
@@ -302,21 +302,21 @@ func (h *Hook) ask(ctx context.Context, a Asked, key hookKey) verdict {
 		defer func() { <-h.slots }()
 	default:
 		h.counts.busy.Add(1)
-		return verdict{no: hookUnavailable("%d others are being checked", maxHookCalls)}
+		return answer{no: hookUnavailable("%d others are being checked", maxHookCalls)}
 	}
-	if v, ok := h.recall(key); ok { // answered between the look before and this one
+	if v, ok := h.remembered(key); ok { // answered between the look before and this one
 		return v
 	}
 	if !h.breaker.Allow(h.now()) {
 		h.counts.busy.Add(1)
-		return verdict{no: hookUnavailable("the service that knows it does not answer")}
+		return answer{no: hookUnavailable("the service that knows it does not answer")}
 	}
 	h.counts.calls.Add(1)
 	v, err := h.call(ctx, a)
-	h.report(a, err)
+	h.logFailure(a, err)
 	if err != nil {
 		h.counts.failures.Add(1)
-		return verdict{no: hookUnavailable("the service that knows it gave no answer that makes sense")}
+		return answer{no: hookUnavailable("the service that knows it gave no answer that makes sense")}
 	}
 	if v.no != nil {
 		h.counts.refused.Add(1)
@@ -345,8 +345,8 @@ func (h *Hook) ends(from int) {
 	}
 }
 
-// report logs what went wrong with a call, once until something else happens.
-func (h *Hook) report(a Asked, err error) {
+// logFailure logs what went wrong with a call, once until something else happens.
+func (h *Hook) logFailure(a Asked, err error) {
 	failed, _ := errors.AsType[*hookError](err)
 	if again := h.breaker.Done(h.now(), failed != nil && failed.down); again {
 		h.log.Info("the connect hook answers again")

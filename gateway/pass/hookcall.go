@@ -82,7 +82,7 @@ func NewHookClient(timeout time.Duration) *HookClient {
 
 // call asks the service, also when ctx ends: others wait for the same answer. The error is a *hookError, and has
 // nothing of the token in it.
-func (h *Hook) call(ctx context.Context, a Asked) (v verdict, err error) {
+func (h *Hook) call(ctx context.Context, a Asked) (v answer, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timeout)
 	defer cancel()
 	defer context.AfterFunc(h.base, cancel)()
@@ -160,12 +160,12 @@ func (h *Hook) down(err error) *hookError {
 
 // readResponse reads the response to a question that was asked at the time now. Members that it does not know are
 // ignored. What it knows has the bounds of claims.
-func readResponse(raw []byte, a Asked, now time.Time) (verdict, error) {
+func readResponse(raw []byte, a Asked, now time.Time) (answer, error) {
 	p := &Pass{Issued: now}
 	var can *Grant // for the room that was asked about
 	var guest *bool
 	if !json.Valid(raw) || !utf8.Valid(raw) {
-		return verdict{}, &hookError{why: fmt.Sprintf("its answer is %s, want a JSON object", shown(raw))}
+		return answer{}, &hookError{why: fmt.Sprintf("its answer is %s, want a JSON object", shown(raw))}
 	}
 	err := members(raw, func(name string, value json.RawMessage) (err error) {
 		switch name {
@@ -195,11 +195,11 @@ func readResponse(raw []byte, a Asked, now time.Time) (verdict, error) {
 	})
 	switch {
 	case err != nil:
-		return verdict{}, &hookError{why: subject(err, "in its answer", "its answer").Error()}
+		return answer{}, &hookError{why: subject(err, "in its answer", "its answer").Error()}
 	case guest != nil && *guest != (p.User == ""):
-		return verdict{}, &hookError{why: fmt.Sprintf("its answer has guest: %v, and user_id is %.64q", *guest, p.User)}
+		return answer{}, &hookError{why: fmt.Sprintf("its answer has guest: %v, and user_id is %.64q", *guest, p.User)}
 	case a.User != "" && p.User != a.User:
-		return verdict{no: Refuse(Forbidden, "cannot let user %q in: the token is not theirs", a.User)}, nil
+		return answer{no: Refuse(Forbidden, "cannot let user %q in: the token is not theirs", a.User)}, nil
 	}
 	if can != nil {
 		if can.Room == "" { // asked about no room: about all of them
@@ -207,7 +207,7 @@ func readResponse(raw []byte, a Asked, now time.Time) (verdict, error) {
 		}
 		p.Grants, p.Named = append(p.Grants, *can), true
 	}
-	return verdict{pass: p}, nil
+	return answer{pass: p}, nil
 }
 
 func boolean(value json.RawMessage) (bool, error) {

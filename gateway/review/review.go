@@ -160,7 +160,7 @@ func (h *Hook) Ask(ctx context.Context, room string, waited time.Duration, draft
 		return h.fall(Broken, len(drafts))
 	}
 	said, err := h.call(ctx, room, drafts)
-	h.report(ctx, room, err)
+	h.logFailure(ctx, room, err)
 	if err != nil {
 		how := Wrong
 		if err.away {
@@ -186,8 +186,8 @@ func (h *Hook) fall(how Result, n int) []chat.Reviewed {
 	return said
 }
 
-// report logs what went wrong with a call, once until something else happens.
-func (h *Hook) report(ctx context.Context, room string, err *failed) {
+// logFailure logs what went wrong with a call, once until something else happens.
+func (h *Hook) logFailure(ctx context.Context, room string, err *failed) {
 	if again := h.breaker.Done(h.now(), err != nil && err.away); again {
 		h.log.Info("the review hook answers again")
 	}

@@ -78,7 +78,7 @@ those of this process. The exit code is 1 where something fails.`,
 			if err := write(cmd.OutOrStdout(), found); err != nil {
 				return err
 			}
-			return verdict(found)
+			return failure(found)
 		},
 	}
 	cmd.Flags().StringVar(&output, "output", "table", "table or json")
@@ -117,8 +117,8 @@ func count(found []Finding, state State) (n int) {
 	return n
 }
 
-// verdict is an error where something fails.
-func verdict(found []Finding) error {
+// failure is an error where something fails.
+func failure(found []Finding) error {
 	switch n := count(found, Fail); n {
 	case 0:
 		return nil

@@ -1,15 +1,15 @@
 package room
 
-// ring is the last things that were put into it, at most as many as put is told. The zero value is
+// latest is the last things that were put into it, at most as many as put is told. The zero value is
 // ready.
-type ring[T any] struct {
+type latest[T any] struct {
 	items []T
 	next  int // where the oldest stands, once it is full
 }
 
 // put adds x, and drops the oldest where there are most already: always the same most.
 // It returns what it dropped.
-func (r *ring[T]) put(x T, most int) (old T, full bool) {
+func (r *latest[T]) put(x T, most int) (old T, full bool) {
 	if len(r.items) < most {
 		r.items = append(r.items, x)
 		return old, false
@@ -20,6 +20,6 @@ func (r *ring[T]) put(x T, most int) (old T, full bool) {
 }
 
 // inOrder is a copy, oldest first.
-func (r *ring[T]) inOrder() []T {
+func (r *latest[T]) inOrder() []T {
 	return append(append([]T(nil), r.items[r.next:]...), r.items[:r.next]...)
 }
