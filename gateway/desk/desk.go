@@ -549,7 +549,7 @@ func (d *Desk) cannot(v *Verb, err error) *Refused {
 	}
 	d.log.Warn("cannot "+v.Verb, "err", err)
 	if strings.HasPrefix(v.Verb, reads) {
-		return &Refused{http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("cannot %s now, try again", v.Verb)}
+		return &Refused{http.StatusServiceUnavailable, "unavailable", chat.Unavailable(v.Verb)}
 	}
 	return &Refused{http.StatusServiceUnavailable, "unavailable", fmt.Sprintf("cannot %s now: the store does not answer. It may have been done: say it again", v.Verb)}
 }

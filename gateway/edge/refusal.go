@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barrage/gateway/door"
+	"barrage/internal/chat"
 )
 
 // Refusal is an HTTP answer to a request that will not become a WebSocket, or will not be done. Each protocol words it
@@ -80,7 +81,7 @@ func RetryAfter() string { return (&Refusal{}).RetryAfter() }
 // Cannot refuses what the store, or another service, did not do, and logs why; attrs are slog's. Trying again may help.
 func Cannot(log *slog.Logger, do string, err error, attrs ...any) *Refusal {
 	log.Warn("cannot "+do, append(attrs, "err", err)...)
-	return Refuse(http.StatusServiceUnavailable, "cannot %s now, try again", do)
+	return Refuse(http.StatusServiceUnavailable, "%s", chat.Unavailable(do))
 }
 
 // RefusedByDoor is the door's refusal as answers have it; nil of nil.

@@ -33,3 +33,6 @@ var ErrFull = errors.New("the room has as many measures as it may have")
 // ErrBeside is in the chain of a store's error where something cannot be had beside original FastIM nodes: they would
 // not keep to it.
 var ErrBeside = errors.New("not beside original FastIM nodes")
+
+// Unavailable is what a caller reads of what the store, or a hook, did not do: trying again may help.
+func Unavailable(do string) string { return "cannot " + do + " now, try again" }
