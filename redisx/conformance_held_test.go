@@ -119,7 +119,7 @@ func testHeldAmong(s *harness) {
 	marked.SetMarks([]chat.Mark{{Kind: chat.MarkUser, Name: "u", Life: time.Minute}})
 	got := batch("n.2", marked, approved, gone, again, drafts("r", "v", 10)[0])
 	wantEqual(t, "stored", len(got.Event.Messages), nil, 3)
-	wantEqual(t, "refused", fmt.Sprint(got.Refused), nil, fmt.Sprint([]chat.Refusal{{Index: 2, Wait: time.Millisecond, Mark: chat.MarkHeld}}))
+	wantEqual(t, "refused", fmt.Sprint(got.Refused), nil, fmt.Sprint([]chat.RefusedDraft{{Index: 2, Wait: time.Millisecond, Mark: chat.MarkHeld}}))
 	wantEqual(t, "repeated", len(got.Repeats), nil, 1)
 	wantEqual(t, "what waits", s.heldIDs(), nil, "") // what the room has need not wait any more
 }

@@ -136,7 +136,7 @@ func (m *Memory) Report(_ context.Context, node string, reports []chat.Report) (
 
 // admit leaves those out of the fresh drafts that the room has no quota for, or that stumble over a mark, and those
 // that repeat one of them. gone are indexes of drafts that are held no more.
-func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repeats map[int]sentMessage, gone []int, now time.Time) ([]chat.Draft, []chat.Refusal) {
+func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repeats map[int]sentMessage, gone []int, now time.Time) ([]chat.Draft, []chat.RefusedDraft) {
 	shed := r.quota.judge(q, b, func(i int) bool { _, repeated := repeats[i]; return !repeated && !slices.Contains(gone, i) }, now)
 	if len(shed) == 0 && marks(b.Drafts) == 0 {
 		return fresh, nil
@@ -144,12 +144,12 @@ func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repe
 	ms := now.UnixMilli()
 	r.marks.expire(ms)
 	var in []chat.Draft
-	var refused []chat.Refusal
-	again := map[string]chat.Refusal{}
+	var refused []chat.RefusedDraft
+	again := map[string]chat.RefusedDraft{}
 	for i := range b.Drafts {
 		d, field := &b.Drafts[i], sentField(&b.Drafts[i])
 		if slices.Contains(gone, i) {
-			refused = append(refused, chat.Refusal{Index: i, Wait: time.Millisecond, Mark: chat.MarkHeld})
+			refused = append(refused, chat.RefusedDraft{Index: i, Wait: time.Millisecond, Mark: chat.MarkHeld})
 			delete(repeats, i)
 			continue
 		}
@@ -161,7 +161,7 @@ func (r *memoryRoom) admit(q chat.Quota, b *chat.Batch, fresh []chat.Draft, repe
 			}
 			continue
 		}
-		no := chat.Refusal{Index: i, Wait: shed[i], Mark: chat.MarkQuota}
+		no := chat.RefusedDraft{Index: i, Wait: shed[i], Mark: chat.MarkQuota}
 		if no.Wait == 0 {
 			if no.Mark, no.Wait = r.marks.stumbles(d, ms); no.Wait > 0 {
 				r.quota.give(q, d.Class)

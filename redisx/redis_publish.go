@@ -232,7 +232,7 @@ func storedMessages(drafts []chat.Draft, leftOut []int, moved string) ([]string,
 // leftOut are the drafts that were not stored; indexes are those of all.
 type leftOut struct {
 	repeats []chat.Repeat
-	refused []chat.Refusal
+	refused []chat.RefusedDraft
 	indexes []int
 }
 
@@ -246,7 +246,7 @@ func parseLeftOut(fields []string) (l leftOut, err error) {
 		ts, err2 := strconv.ParseInt(f[2], 10, 64) // or how long to wait
 		var err3 error
 		if mark, refused := strings.CutPrefix(f[1], "!"); refused {
-			no := chat.Refusal{Index: index, Wait: time.Duration(ts) * time.Millisecond}
+			no := chat.RefusedDraft{Index: index, Wait: time.Duration(ts) * time.Millisecond}
 			if mark != "" {
 				no.Mark = chat.MarkKind(mark[0])
 			}

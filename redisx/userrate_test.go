@@ -45,12 +45,12 @@ func TestRedis_UserRate(t *testing.T) {
 	ts, seq, refused := int64(1_700_000_000_000), uint64(0), 0
 	for batch := range 120 {
 		var drafts []chat.Draft
-		var want []chat.Refusal
+		var want []chat.RefusedDraft
 		for range 1 + rnd.IntN(12) {
 			ts += rnd.Int64N(120)
 			user := string(rune('a' + rnd.IntN(3)))
 			if wait := rate.Take(used[user], uint32(ts), 1); wait > 0 {
-				want = append(want, chat.Refusal{Index: len(drafts), Wait: wait})
+				want = append(want, chat.RefusedDraft{Index: len(drafts), Wait: wait})
 			}
 			op := &codec.Op{T: codec.OpSend, Body: "x"}
 			if rnd.IntN(2) == 0 {

@@ -173,7 +173,7 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 		waits := len(r.held)
 		r.held = slices.DeleteFunc(r.held, func(h chat.Held) bool { return h.ID == d.Held() })
 		if d.Held() != "" && len(r.held) == waits {
-			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkHeld})
+			stored.Refused = append(stored.Refused, chat.RefusedDraft{Index: i, Wait: 1, Mark: chat.MarkHeld})
 			continue
 		}
 		as, known := r.sent[d.UserID+" "+d.ID]
@@ -189,11 +189,11 @@ func (c *cloud) publish(id string, b chat.Batch) (stored chat.Stored, fresh bool
 			continue
 		}
 		if c.quota > 0 && len(drafts) == c.quota {
-			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: 1, Mark: chat.MarkQuota})
+			stored.Refused = append(stored.Refused, chat.RefusedDraft{Index: i, Wait: 1, Mark: chat.MarkQuota})
 			continue
 		}
 		if at := slices.IndexFunc(d.Marks(), func(m chat.Mark) bool { return r.marks[m] }); at >= 0 {
-			stored.Refused = append(stored.Refused, chat.Refusal{Index: i, Wait: d.Marks()[at].Life, Mark: d.Marks()[at].Kind})
+			stored.Refused = append(stored.Refused, chat.RefusedDraft{Index: i, Wait: d.Marks()[at].Life, Mark: d.Marks()[at].Kind})
 			continue
 		}
 		r.mark(d.Marks()...)

@@ -231,7 +231,7 @@ func TestOutbox_Refused(t *testing.T) {
 	o.flight.posts[1].ahead, o.ahead = true, 1
 	stored := chat.Stored{
 		Event:   chat.Event{Seq: 7, Messages: []string{`{"ts":20}`, `{"ts":22}`}},
-		Refused: []chat.Refusal{{Index: 1, Wait: 300 * time.Millisecond}},
+		Refused: []chat.RefusedDraft{{Index: 1, Wait: 300 * time.Millisecond}},
 	}
 	o.landFlight("n.1", &stored, chat.Position{})
 	if wait := o.settled[1].outcome.Wait; wait != 300*time.Millisecond {

@@ -43,13 +43,13 @@ type Stored struct {
 	Repeats []Repeat
 	// Refused are the drafts that were not stored because their senders say too much. In the order of the drafts; nil
 	// where there are none.
-	Refused []Refusal
+	Refused []RefusedDraft
 	// Doubtful says that all this is done, and that a failover may undo it: too few replicas have it.
 	Doubtful bool
 }
 
-// Refusal is a draft that is not stored.
-type Refusal struct {
+// RefusedDraft is a draft that is not stored.
+type RefusedDraft struct {
 	Index int           // its place among the drafts
 	Wait  time.Duration // after which its sender may say it again
 	Mark  MarkKind      // of which mark it stumbled over; 0: its sender says too much
