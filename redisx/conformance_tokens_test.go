@@ -12,7 +12,7 @@ import (
 // tokensPerUser is that of the stores under test.
 const tokensPerUser = 2
 
-// wantState holds the answers of CheckToken and CheckTokens against what a credential must be.
+// wantToken holds the answers of CheckToken and CheckTokens against what a credential must be.
 func (h *harness) wantToken(t *testing.T, c chat.Credential, want chat.TokenState) {
 	t.Helper()
 	got, err := h.CheckToken(t.Context(), c)

@@ -132,5 +132,7 @@ func (h handler) RoomEvent(id string, ev chat.Event) {
 func (handler) UserEvent(string) {}
 
 // TokensChanged does nothing: nobody's token is checked here.
-func (handler) Asked(string)                     {}
 func (handler) TokensChanged([]string, []string) {}
+
+// Asked does nothing: nobody answers questions here.
+func (handler) Asked(string) {}
