@@ -17,8 +17,8 @@
 // arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
 // while the store cannot be reached. post.go takes messages in, publish.go carries batches, recalls.go takes messages
 // back. rules.go judges messages by the rules of their room, held.go has them wait for a moderator, review.go has a
-// service look at them, storm.go leaves out what is too much. report.go counts,
-// and finds out about rooms that lack something. elsewhere.go finds a room's history in another database, and
+// service look at them, and screen.go asks the store before either. storm.go leaves out what is too much. report.go
+// counts, and finds out about rooms that lack something. elsewhere.go finds a room's history in another database, and
 // unnumbered.go is rooms that original FastIM nodes write to as well.
 //
 // What always holds (away_check_test.go holds it):
