@@ -151,8 +151,8 @@ func TestDrain_HandshakesUnderWay(t *testing.T) {
 		t.Error(err)
 	}
 	all.Wait()
-	if held := s.edge.Sessions.Held(); held != 0 {
-		t.Errorf("%d sessions and promises are left", held)
+	if taken := s.edge.Sessions.Taken(); taken != 0 {
+		t.Errorf("%d sessions and promises are left", taken)
 	}
 }
 

@@ -181,7 +181,7 @@ func FuzzHandshakeAndFrames(f *testing.F) {
 		} else {
 			wantAnswers(t, conn, frames, int(s.cfg.Server.MaxMessageBytes))
 		}
-		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
+		eventually(t, func() error { return differ("places taken", s.edge.Sessions.Taken(), 0) })
 	})
 }
 

@@ -219,7 +219,7 @@ func wantLet(tb testing.TB, s *Server) {
 	if n := storeOf(s).Stats().Subscriptions; n != everywhereToo {
 		tb.Errorf("%d subscriptions are left; want none", n)
 	}
-	if lists, shown, dirty := s.fastIM.Lists.PeekHeld(); lists+shown+dirty != 0 {
+	if lists, shown, dirty := s.fastIM.Lists.PeekCounts(); lists+shown+dirty != 0 {
 		tb.Errorf("%d lists, %d rooms shown, %d dirty; want none", lists, shown, dirty)
 	}
 }
@@ -253,7 +253,7 @@ func TestLists_RefusedListLetsGo(t *testing.T) {
 			t.Errorf("with a broken %s: %v; want 503", broken, err)
 		}
 		storeOf(s).fail(nil, broken)
-		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
+		eventually(t, func() error { return differ("places taken", s.edge.Sessions.Taken(), 0) })
 		wantLet(t, s)
 	}
 }

@@ -203,7 +203,7 @@ func (m *metrics) registerRooms(s *Server) {
 	m.gauge("barrage_rooms", "Rooms live now.", read(func(h room.Stats) float64 { return float64(h.Rooms) }))
 	m.gauge("barrage_members", "Members of rooms now.", read(func(h room.Stats) float64 { return float64(h.Members) }))
 	m.gauge("barrage_slow_members", "Members whose socket takes no more now.", read(func(h room.Stats) float64 { return float64(h.Full) }))
-	m.gauge("barrage_log_bytes", "Bytes held by the rooms' logs now.", read(func(h room.Stats) float64 { return float64(h.LogBytes) }))
+	m.gauge("barrage_log_bytes", "Bytes of the rooms' logs now.", read(func(h room.Stats) float64 { return float64(h.LogBytes) }))
 	m.gauge("barrage_waiting_messages", "Messages on their way to the store.", read(func(h room.Stats) float64 { return float64(h.Waiting) }))
 	for _, c := range []struct {
 		name, help, label, value string

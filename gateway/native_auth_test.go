@@ -281,7 +281,7 @@ func TestFirstFrame(t *testing.T) {
 	s.recheck(t)
 	n.wantClose(4401)
 	eventually(t, func() error {
-		return firstOf(differ("members", s.edge.Hall.Stats().Members, 1), differ("waiting", s.v1.PeekWaiting(), 0), differ("places", s.edge.Sessions.Held(), 1))
+		return firstOf(differ("members", s.edge.Hall.Stats().Members, 1), differ("waiting", s.v1.PeekWaiting(), 0), differ("places", s.edge.Sessions.Taken(), 1))
 	})
 	again := firstFrame(t, s, "&user_id=u") // with a token that names nobody
 	again.send(`{"t":"auth","token":"t"}`)

@@ -221,7 +221,7 @@ func refusedBadRequest(t *testing.T) {
 	bad(strings.Replace(good, "Upgrade: websocket\r\n", "", 1), `header Upgrade is ""`)
 	bad(strings.Replace(good, exampleKey, "short", 1), `Sec-WebSocket-Key "short"`)
 	bad(strings.Replace(good, "Host", "Content-Length: 1\r\nHost", 1)+"x", "the request has a body")
-	if got := s.edge.Sessions.Held(); got != 0 {
+	if got := s.edge.Sessions.Taken(); got != 0 {
 		t.Errorf("%d places are held; want none", got)
 	}
 }
@@ -473,7 +473,7 @@ func refusedUnavailable(t *testing.T) {
 		a := askV1(t, s, userAndToken, offerV1)
 		a.want(503, "unavailable", message)
 		a.sameWhenAsked(s, userAndToken, "")
-		eventually(t, func() error { return differ("places held", s.edge.Sessions.Held(), 0) })
+		eventually(t, func() error { return differ("places taken", s.edge.Sessions.Taken(), 0) })
 		storeOf(s).fail(nil, calls...)
 		if call == "IsMember" {
 			if _, err := s.store.Join(t.Context(), "u", "r"); err != nil {

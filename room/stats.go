@@ -31,7 +31,7 @@ type Stats struct {
 	Waiting int64 // messages on their way to the store now
 	Full    int64 // members whose socket takes no more now
 
-	LogBytes int64 // held by the logs of all rooms now
+	LogBytes int64 // of the logs of all rooms now
 
 	Accepted            uint64 // messages that came from the store and were not given before, each room's once
 	RefusedBusy         uint64 // messages refused because the room's queue was full

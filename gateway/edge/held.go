@@ -74,6 +74,9 @@ func (o *Order) tellHeld() {
 			return
 		}
 		rm := m.member().Place.Room()
+		if frames[rm] == nil {
+			return
+		}
 		_, is := appointed[rm][s.user]
 		is = is || rights.Rank() >= chat.RoleModerator
 		for _, f := range frames[rm] {

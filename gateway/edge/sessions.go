@@ -27,8 +27,8 @@ func (w *Sessions) Open() int {
 	return len(w.list)
 }
 
-// Held is how many places are taken, by those who are there and by those to whom one was promised.
-func (w *Sessions) Held() int {
+// Taken is how many places are taken, by those who are there and by those to whom one was promised.
+func (w *Sessions) Taken() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.list) + w.promised

@@ -109,7 +109,7 @@ func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (Visitor, *Re
 		return RefusedByDoor(no)
 	}
 	defer func() { e.Door.Leave(v.ticket, v.User) }()
-	if e.Sessions.Held() >= e.Sessions.Most() {
+	if e.Sessions.Taken() >= e.Sessions.Most() {
 		return e.full()
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), chat.CallTimeout)

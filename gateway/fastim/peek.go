@@ -44,8 +44,8 @@ func (l *Lists) PeekLists(user string) (all []PeekList) {
 	return all
 }
 
-// PeekHeld is how many lists there are, rooms that they show, and lists that are to be sent.
-func (l *Lists) PeekHeld() (lists, shown, dirty int) {
+// PeekCounts is how many lists there are, rooms that they show, and lists that are to be sent.
+func (l *Lists) PeekCounts() (lists, shown, dirty int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.byUser), len(l.shown), len(l.dirty)
