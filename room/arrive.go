@@ -24,7 +24,8 @@ func (h *Hall) RoomEvent(id string, ev chat.Event) {
 		r.changeRulesLocked(ev.Rules)
 	case chat.EventHeld:
 		if h.cfg().OnHeld != nil {
-			h.cfg().OnHeld(r, &ev.Held, ev.HeldState)
+			held := ev.Held // else each event that comes is moved to the heap, for the pointer
+			h.cfg().OnHeld(r, &held, ev.HeldState)
 		}
 	case chat.EventLook:
 		r.lastEvent = h.coarse.Load()
