@@ -85,7 +85,8 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 	}
 	r.look(toStore(b.Known))
 	r.named(toStore(b.Known))
-	last, published := r.batches[node]
+	last := r.lastBatch(node)
+	published := last != nil
 	switch {
 	case published && last.number > number:
 		return chat.Stored{}, nil, false, fmt.Errorf("cannot publish %d messages to room %q: %w", len(b.Drafts), room, overtaken(node, number, last.number))
@@ -111,10 +112,11 @@ func (m *Memory) append(s *roomShard, room string, b *chat.Batch) (stored chat.S
 		stored.Event = chat.Event{Kind: chat.EventMessages, Epoch: pos.Epoch, Total: pos.Total, Rev: pos.Rev, Tip: pos.Tip}
 	}
 	stored.Repeats = r.repeats(b.Drafts, repeats)
-	if r.batches == nil {
-		r.batches = make(map[string]memoryBatch)
+	if !published {
+		last = &memoryBatch{node: node}
+		r.batches = append(r.batches, last)
 	}
-	r.batches[node] = memoryBatch{number: number, stored: stored, expires: now.Add(chat.BatchLife)}
+	last.number, last.stored, last.expires = number, stored, now.Add(chat.BatchLife)
 	return stored, approved, wanted, nil
 }
 
@@ -365,7 +367,7 @@ type memoryRoom struct {
 	// online has what each node reported last, batches what each published last. Expired
 	// ones may stay until the next look.
 	online  map[string]memoryShare
-	batches map[string]memoryBatch
+	batches []*memoryBatch
 	// entries begin with the oldest; bytes is how large all of them are.
 	entries []string
 	bytes   int
@@ -381,8 +383,9 @@ type memoryShare struct {
 	expires time.Time
 }
 
-// memoryBatch is a batch that must not be published again until expires.
+// memoryBatch is a node's batch that must not be published again until expires.
 type memoryBatch struct {
+	node    string
 	number  uint64
 	stored  chat.Stored
 	expires time.Time
@@ -393,7 +396,7 @@ type memoryBatch struct {
 func (r *memoryRoom) expire(now time.Time) bool {
 	r.last.expire(now)
 	r.sent.expire(now)
-	maps.DeleteFunc(r.batches, func(_ string, b memoryBatch) bool { return !now.Before(b.expires) })
+	r.batches = slices.DeleteFunc(r.batches, func(b *memoryBatch) bool { return !now.Before(b.expires) })
 	if !now.Before(r.expires) {
 		r.entries, r.bytes = nil, 0
 	}
@@ -408,6 +411,14 @@ func (r *memoryRoom) expire(now time.Time) bool {
 		}
 	}
 	return true
+}
+
+// lastBatch is what the node published last, nil where that has expired.
+func (r *memoryRoom) lastBatch(node string) *memoryBatch {
+	if i := slices.IndexFunc(r.batches, func(b *memoryBatch) bool { return b.node == node }); i >= 0 {
+		return r.batches[i]
+	}
+	return nil
 }
 
 // report takes what node counts and reports whether that changes the counters.
