@@ -47,23 +47,21 @@ func stretchOf(from Author) *Stretch {
 	return nil
 }
 
-// lasts reports whether the stretch may go on at now, or begins then.
+// lasts reports whether the stretch may go on at now, or begins then; nil is that of a goroutine that nobody waits for.
 func (s *Stretch) lasts(now time.Duration) bool {
+	if s == nil {
+		return true
+	}
 	if now-time.Duration(s.last.Swap(int64(now))) > stretchPause {
 		s.began.Store(int64(now))
 	}
 	return now-time.Duration(s.began.Load()) < longestStretch
 }
 
-// lasts reports whether a goroutine may store and write for rooms now; nil is that of one that nobody waits for.
-func (h *Hall) lasts(hurry *Stretch) bool {
-	return hurry == nil || hurry.lasts(h.since(h.cfg().Clock.Now()))
-}
-
 // runsThroughLocked reports whether p, the message that has just come, is all there is to do for a small room, so that
 // its author's goroutine may serve the room. A flood goes to a publisher, which stores many at once. r.mu must be held.
 func (r *Room) runsThroughLocked(p *post) bool {
-	return r.smallLocked() && r.hall.lasts(stretchOf(p.from)) && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked()
+	return r.smallLocked() && stretchOf(p.from).lasts(p.at) && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked()
 }
 
 // runThrough serves a room on its author's goroutine. A bug there ends the node, as on a publisher's or a lane's: who
@@ -110,7 +108,7 @@ func (h *Hall) visitAll(parts []*part, hurry *Stretch) {
 
 // visitInPlace visits a part that was claimed, unless the lane has other work, or the caller has others to serve.
 func (l *lane) visitInPlace(p *part, hurry *Stretch) bool {
-	if !l.hall.lasts(hurry) || !l.mu.TryLock() {
+	if hurry != nil && !hurry.lasts(l.hall.since(l.clock.Now())) || !l.mu.TryLock() {
 		return false
 	}
 	defer l.mu.Unlock()

@@ -195,7 +195,7 @@ func TestInPlace_APollerHasOthersToServe(t *testing.T) {
 	say := func(from Author) (inPlace int) {
 		before := s.sends
 		for _, r := range rooms {
-			if err := r.Post(from, "u", "x", f.now); err != nil {
+			if err := r.Post(from, "u", "x", f.clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -233,7 +233,7 @@ func TestInPlace_AFloodIsHandedOver(t *testing.T) {
 	const flood, most = 1000, int(longestStretch / (10 * time.Microsecond))
 	for range flood {
 		f.clock.add(time.Microsecond)
-		if err := r.Post(poller, "u", "x", f.now); err != nil {
+		if err := r.Post(poller, "u", "x", f.clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if r.outbox.size() == BatchMessages {

@@ -61,9 +61,9 @@ func sessionOf(c *nbio.Conn) *Session { return c.Session().(Purpose).session() }
 // though it does not block.
 func (p *poller) readable(c *nbio.Conn) {
 	p.serve(c)
-	if now := time.Now(); now.Sub(p.began) > giveWay {
+	if time.Since(p.began) > giveWay {
 		runtime.Gosched()
-		p.began = now
+		p.began = time.Now()
 	}
 }
 
