@@ -86,15 +86,22 @@ func NewNativeDraft(room, user string, op *Op, ts int64) chat.Draft {
 // FastIMText is a stored message as FastIM clients see it. It allocates only where there
 // is something to leave out.
 func FastIMText(stored string) string {
+	head, tail := FastIMParts(stored)
+	return head + tail
+}
+
+// FastIMParts are the two parts of a stored message that are [FastIMText] together; the second one may be empty. It
+// allocates nothing.
+func FastIMParts(stored string) (head, tail string) {
 	from := strings.Index(stored, extraStart)
 	if from < 0 {
-		return stored
+		return stored, ""
 	}
 	to := strings.LastIndex(stored, `,"ts":`)
 	if to < from {
-		return stored
+		return stored, ""
 	}
-	return stored[:from] + stored[to:]
+	return stored[:from], stored[to:]
 }
 
 // AppendNativeMessage appends a stored message as native clients see it. A message that

@@ -40,9 +40,8 @@ type log struct {
 	budget *budget // of all logs together; immutable
 	// most bounds the bytes of all segments; immutable.
 	most int
-	// frame turns an open batch into a frame; nil where each message is a frame of its
-	// own. Immutable.
-	frame func(dst []byte, batch []byte) []byte
+	// deflates: batches are deflated. Immutable.
+	deflates bool
 
 	mu    sync.Mutex // guards the fields below
 	segs  []*segment
@@ -81,27 +80,28 @@ type frameEnd struct {
 	messages uint32
 }
 
-// append frames one message as a text frame. now is the coarse time that expire compares
-// with.
-func (l *log) append(text string, now int64) {
+// append frames one message, head and then tail, as a text frame. now is the coarse time that expire compares with.
+func (l *log) append(now int64, head, tail string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now = now
-	l.frameTextLocked(text, 1)
+	seg := l.textLocked(len(head) + len(tail))
+	seg.buf = append(append(seg.buf, head...), tail...)
+	l.appendedLocked(seg, 1)
 }
 
-// frameTextLocked frames text, which is so many messages, at the log's end. l.mu must be held.
-func (l *log) frameTextLocked(text string, messages int) {
-	size := codec.FrameHeaderLen(len(text)) + len(text)
-	seg := l.lastWithRoom(size)
-	seg.buf = codec.AppendFrame(seg.buf, codec.OpText, text)
-	l.appendedLocked(seg, size, messages)
+// textLocked begins a text frame at the log's end. The caller appends its length bytes to the segment, and then calls
+// appendedLocked. l.mu must be held.
+func (l *log) textLocked(length int) *segment {
+	seg := l.lastWithRoom(codec.FrameHeaderLen(length) + length)
+	seg.buf = codec.AppendFrameHeader(seg.buf, codec.OpText, length)
+	return seg
 }
 
-// appendedLocked notes that size bytes with messages came to the end of seg, and drops
-// what is too much. l.mu must be held.
-func (l *log) appendedLocked(seg *segment, size, messages int) {
-	l.head.off += uint64(size)
+// appendedLocked notes that a frame with messages came to the end of seg, the last segment, and drops what is too much.
+// l.mu must be held.
+func (l *log) appendedLocked(seg *segment, messages int) {
+	l.head.off = seg.start.off + uint64(len(seg.buf))
 	l.head.index += uint64(messages)
 	seg.frames = append(seg.frames, frameEnd{uint32(len(seg.buf)), uint32(l.head.index - seg.start.index)})
 	seg.used = l.now
@@ -131,7 +131,9 @@ func (l *log) control(text string, now int64) {
 	defer l.mu.Unlock()
 	l.sealLocked()
 	l.now = now
-	l.frameTextLocked(text, 0)
+	seg := l.textLocked(len(text))
+	seg.buf = append(seg.buf, text...)
+	l.appendedLocked(seg, 0)
 }
 
 // maxBatchBytes ends a batch: a browser parses that much in about a millisecond, and it is
@@ -143,12 +145,18 @@ func (l *log) sealLocked() {
 	if l.opened == 0 {
 		return
 	}
-	n := l.opened
+	l.open = append(l.open, codec.BatchEnd...)
+	var seg *segment
+	if l.deflates {
+		framed := codec.AppendDeflatedFrame(nil, l.open)
+		seg = l.lastWithRoom(len(framed))
+		seg.buf = append(seg.buf, framed...)
+	} else {
+		seg = l.textLocked(len(l.open))
+		seg.buf = append(seg.buf, l.open...)
+	}
+	l.appendedLocked(seg, l.opened)
 	l.opened = 0
-	framed := l.frame(nil, l.open)
-	seg := l.lastWithRoom(len(framed))
-	seg.buf = append(seg.buf, framed...)
-	l.appendedLocked(seg, len(framed), n)
 	if cap(l.open) > 2*maxBatchBytes {
 		l.open = nil
 	}

@@ -21,7 +21,7 @@ func TestLog_ViewsAreTheStream(t *testing.T) {
 		var boundaries []int
 		for range 400 {
 			text := strings.Repeat("x", rnd.IntN(1+rnd.IntN(3000)))
-			l.append(text, 0)
+			l.append(0, text, "")
 			want = codec.AppendFrame(want, codec.OpText, text)
 			boundaries = append(boundaries, len(want))
 		}
@@ -57,7 +57,7 @@ func TestLog_ViewsAreTheStream(t *testing.T) {
 func TestLog_ViewIsAsLongAsItMayBe(t *testing.T) {
 	l := log{budget: &budget{most: 1 << 40}, most: 1 << 30}
 	for range 3 {
-		l.append("12345678", 0) // 10 bytes, framed
+		l.append(0, "12345678", "") // 10 bytes, framed
 	}
 	for most, want := range map[int]int{9: 10, 10: 10, 19: 10, 20: 20, 29: 20, 30: 30, 31: 30} {
 		if v, ok := l.at(cursor{}, most); !ok || len(v.b) != want {
@@ -70,7 +70,7 @@ func TestLog_IsBoundedFromTheFarEnd(t *testing.T) {
 	l := log{budget: &budget{most: 1 << 40}, most: 256 << 10}
 	start := l.headNow()
 	for i := range 10_000 {
-		l.append(fmt.Sprintf("%0100d", i), 0)
+		l.append(0, fmt.Sprintf("%0100d", i), "")
 		if l.bytes > 256<<10+maxSegment {
 			t.Fatalf("log holds %d bytes; want at most %d and one segment", l.bytes, 256<<10)
 		}
@@ -89,7 +89,7 @@ func TestLog_KeepsMostOfItsBound(t *testing.T) {
 	for _, most := range []int{8 << 10, 64 << 10, 128 << 10, 1 << 20} {
 		l := log{budget: &budget{most: 1 << 40}, most: most}
 		for l.head.off < 4*uint64(most) {
-			l.append(strings.Repeat("x", 100), 0)
+			l.append(0, strings.Repeat("x", 100), "")
 			behind := l.head.off - l.segs[0].start.off
 			if l.head.off > uint64(most) && behind < uint64(most)/2 {
 				t.Fatalf("a log of at most %d bytes reaches back %d bytes only", most, behind)
@@ -100,9 +100,9 @@ func TestLog_KeepsMostOfItsBound(t *testing.T) {
 
 func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
 	l := log{budget: &budget{most: 1 << 40}, most: 1 << 20}
-	l.append(strings.Repeat("a", firstSegment), 10)
+	l.append(10, strings.Repeat("a", firstSegment), "")
 	before := l.headNow()
-	l.append("young", 20)
+	l.append(20, "young", "")
 	l.expire(15)
 	if _, ok := l.at(cursor{}, 1<<10); ok {
 		t.Error("the old segment is still there")
@@ -114,7 +114,7 @@ func TestLog_ExpireDropsOnlyWhatIsOld(t *testing.T) {
 	if l.bytes != 0 || len(l.segs) != 0 {
 		t.Errorf("%d bytes in %d segments are left; want none", l.bytes, len(l.segs))
 	}
-	l.append("next", 30)
+	l.append(30, "next", "")
 	if v, ok := l.at(l.segs[0].start, 1<<10); !ok || string(v.b[2:]) != "next" {
 		t.Errorf("after a full expiry the log gives %q, %v", v.b, ok)
 	}

@@ -205,7 +205,9 @@ func (r *Room) welcomeLocked() []byte {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(codec.FastIMText(e.JSON))
+		head, tail := codec.FastIMParts(e.JSON)
+		b.WriteString(head)
+		b.WriteString(tail)
 	}
 	b.WriteString(`],"total":`)
 	b.WriteString(strconv.FormatUint(r.totalLocked(), 10))

@@ -51,18 +51,8 @@ type stream struct {
 
 func newStream(r *Room, f Encoding) *stream {
 	s := &stream{room: r, encoding: f, parts: make([]*part, len(r.hall.lanes))}
-	s.log = log{budget: &r.hall.budget, most: int(r.hall.cfg().Fanout.LogBytes), frame: frames[f]}
+	s.log = log{budget: &r.hall.budget, most: int(r.hall.cfg().Fanout.LogBytes), deflates: f == Deflated}
 	return s
-}
-
-// frames is how each encoding frames a batch.
-var frames = [encodings]func(dst, batch []byte) []byte{
-	Native: func(dst, batch []byte) []byte {
-		return codec.AppendFrame(dst, codec.OpText, append(batch, codec.BatchEnd...))
-	},
-	Deflated: func(dst, batch []byte) []byte {
-		return codec.AppendDeflatedFrame(dst, append(batch, codec.BatchEnd...))
-	},
 }
 
 // partForNewMember is the home part of a small stream, else the smallest one. room.mu
@@ -92,7 +82,8 @@ func (s *stream) append(messages []chat.Entry) {
 	now := s.room.hall.coarse.Load()
 	if s.encoding == FastIM {
 		for _, e := range messages {
-			s.log.append(codec.FastIMText(e.JSON), now)
+			head, tail := codec.FastIMParts(e.JSON)
+			s.log.append(now, head, tail)
 		}
 		return
 	}
