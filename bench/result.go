@@ -133,7 +133,7 @@ type Client struct {
 	// Procs is how many processes handed in what they measured, Died how many did not.
 	Procs int `json:"procs"`
 	Died  int `json:"died,omitempty"`
-	// Cores is CPU seconds a second, summed over processes; BusiestCore is the busiest
+	// Cores is CPU seconds a second, summed over processes; Busiest is the busiest
 	// process's, of 1 for its reading loop.
 	Cores   float64 `json:"cores"`
 	Busiest float64 `json:"busiest_cores"`

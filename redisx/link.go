@@ -95,7 +95,7 @@ type subscription struct {
 	settled chan struct{}
 }
 
-// newLink is a link whose probes return under the given name, see keys.probe.
+// newLink is a link whose probes return under the given name, see probeOf.
 func newLink(kind linkKind, probe string, timeout time.Duration) *link {
 	l := &link{
 		kind:     kind,

@@ -234,7 +234,7 @@ func TestAgain_ClockStep(t *testing.T) {
 		f.settle()
 		f.store.away()
 		f.hall.Away(errAway)
-		// The wall clock steps; elapsed time, which is what Config.Clock gives, does not.
+		// The wall clock steps; elapsed time, which is what Hooks.Clock gives, does not.
 		d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "1", Body: "u1"}, f.now.Add(step).UnixMilli())
 		if err := r.post(&got, d, f.now, said); err != nil {
 			t.Fatal(err)

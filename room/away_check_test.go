@@ -12,7 +12,7 @@ import (
 
 // This file is what the model of the away protocol holds.
 
-// checkStates holds what is true at any time (I2 is held by checkPosts, I1 by giveLocked being alone).
+// checkStates holds what is true at any time (I2 is held by outbox.finish, I1 by giveLocked being alone).
 func (x *world) checkStates() {
 	for _, n := range x.nodes {
 		r := n.room

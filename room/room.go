@@ -227,7 +227,7 @@ func (r *Room) Newest() (json string, total uint64) {
 	return json, r.totalLocked()
 }
 
-// Watch makes the room tell Config.OnChange of every change, until [Room.Unwatch].
+// Watch makes the room tell Hooks.OnChange of every change, until [Room.Unwatch].
 func (r *Room) Watch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

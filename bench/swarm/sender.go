@@ -78,7 +78,7 @@ func (m *speaker) control(frame []byte) {
 
 // sender says a worker's messages when they are due, whatever the server does.
 type sender struct {
-	// Immutable after newSender.
+	// Immutable after startSender.
 	plan     *Plan
 	dialect  dialect
 	at       time.Time
