@@ -87,8 +87,8 @@ func TestTerms(t *testing.T) {
 	n.wantAll("ack", "batch")
 }
 
-// TestTerms_Alone: the last list takes the filter away with it.
-func TestTerms_Alone(t *testing.T) {
+// TestTerms_TheLastListTakesTheFilterAway: the last list takes the filter away with it.
+func TestTerms_TheLastListTakesTheFilterAway(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
 	if made, _ := s.edge.Words.Lists(); made != nil {
 		t.Errorf("there is a filter without lists: %+v", made.Size())

@@ -72,7 +72,7 @@ func times(t *testing.T, m *member, body string) (n int) {
 
 // The events of many messages wait in the inbox while the history is read. The store has lost nothing: no epoch begins,
 // and nobody has anything twice.
-func TestHot_Backlog(t *testing.T) {
+func TestHot_ABacklogBeginsNoEpoch(t *testing.T) {
 	for _, atOnce := range []bool{false, true} {
 		for _, batches := range []int{15, 25, 90} {
 			f := newFixture(t, nil, Hooks{})

@@ -140,8 +140,8 @@ func TestReview_NewUsers(t *testing.T) {
 	}
 }
 
-// TestReview_Full: a hundred messages do not linger.
-func TestReview_Full(t *testing.T) {
+// TestReview_AFullBatchDoesNotLinger: a hundred messages do not linger.
+func TestReview_AFullBatchDoesNotLinger(t *testing.T) {
 	a := &asked{}
 	f, r, _ := reviewing(t, a, `"all"`)
 	for i := range BatchMessages + 5 {

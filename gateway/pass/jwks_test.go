@@ -498,14 +498,14 @@ func TestRun_EndsWhileItFetches(t *testing.T) {
 	}
 }
 
-func TestLasting(t *testing.T) {
+func TestLasting_LeavesOtherErrors(t *testing.T) {
 	if err := lasting(context.DeadlineExceeded); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("lasting = %v; want the same error", err)
 	}
 }
 
-// TestInherit: whoever has a reload has the keys that were fetched before, and no others.
-func TestInherit(t *testing.T) {
+// TestInherit_KeysOfTheSameIssuer: whoever has a reload has the keys that were fetched before, and no others.
+func TestInherit_KeysOfTheSameIssuer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &issuer{answer: jwks(jwk(pairs.p256(), "may", nil))}
 		old := withIssuer(t, server, JWTConfig{Secret: secret}, io.Discard)

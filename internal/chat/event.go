@@ -40,7 +40,7 @@ type Event struct {
 	// Counters are the room's over all nodes, only in EventCounters.
 	Counters Counters
 	// Messages are plain JSON objects, oldest first. Shared by all who get the
-	// event; read-only, as strings are. A recall has one, the [Husk] of the message.
+	// event; read-only, as strings are. A recall has one, the message as codec.Husk leaves it.
 	Messages []string
 	// Storm is how much the room has to leave out, only in EventMessages.
 	Storm Storm

@@ -19,7 +19,8 @@ type Message struct {
 }
 
 // Draft is a message on its way to the store. The store fixes its ts, because only
-// the store sees all nodes. Use [NewDraft]; the zero value has no JSON.
+// the store sees all nodes. Make it with codec.NewDraft, NewNativeDraft or HeldDraft; the
+// zero value has no JSON.
 type Draft struct {
 	// UserID is the sender.
 	UserID string
