@@ -225,7 +225,7 @@ func (f *fixture) work() bool {
 func waiting[T any](q *queue[T]) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.items) - q.head
+	return q.short.size() + q.long.size()
 }
 
 func (f *fixture) open(id string) *Room {

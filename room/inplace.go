@@ -13,7 +13,7 @@ import (
 // serve.
 //
 // A lane is whoever holds its lock, for one turn of one part. Its goroutine waits for the lock, all others only try. So
-// a part is never visited twice at once, and a lane's parts have their turns in the order in which they were woken.
+// a part is never visited twice at once, and a lane's parts have their turns in the order of its queue.
 
 const (
 	// smallRoom is the most members of a room whose messages run through in place: as many writes as a lane's turn has,
@@ -101,7 +101,7 @@ func (r *Room) wokenLocked() (parts []*part) {
 func (h *Hall) visitAll(parts []*part, hurry *Stretch) {
 	for _, p := range parts {
 		if !p.lane.visitInPlace(p, hurry) {
-			p.lane.queue.push(p)
+			p.handOver()
 		}
 	}
 }

@@ -11,6 +11,10 @@ import (
 // one waits no longer than that.
 const sweepBudget = 128
 
+// shortTurn is how many members a part may have so that its turns come before those of others, see queue: a tenth of
+// the longest turn.
+const shortTurn = 16
+
 // part is the members of one room that stand on one lane and have one encoding.
 type part struct {
 	// Immutable.
@@ -22,6 +26,7 @@ type part struct {
 	mail    []mail // for the lane, in order; bounded by three per member
 	queued  bool   // stands in lane.queue, or in room.woken
 	resting bool   // no sweep before rested
+	long    bool   // it had more than shortTurn members in its last turn; written under lane.mu, too
 	wanted  bool   // the log grew while the part rested
 	oldest  int64  // when the oldest message came that no sweep has begun with, in Unix ms; 0 as came
 
@@ -101,7 +106,7 @@ func (p *part) wake(came int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.claimLocked(came) {
-		p.lane.queue.push(p)
+		p.pushLocked()
 	}
 }
 
@@ -159,6 +164,22 @@ func (p *part) rested() {
 
 func (p *part) enqueueLocked() {
 	if p.queueLocked() {
+		p.pushLocked()
+	}
+}
+
+// handOver gives the part, which was claimed, to its lane.
+func (p *part) handOver() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pushLocked()
+}
+
+// pushLocked has the part stand in its lane's queue. p.mu must be held.
+func (p *part) pushLocked() {
+	if p.long {
+		p.lane.queue.pushLong(p)
+	} else {
 		p.lane.queue.push(p)
 	}
 }
@@ -180,6 +201,11 @@ func (l *lane) visit(p *part) {
 	for i, x := range inbox {
 		t.read(x)
 		inbox[i] = mail{}
+	}
+	if long := len(p.members) > shortTurn; long != p.long {
+		p.mu.Lock()
+		p.long = long
+		p.mu.Unlock()
 	}
 	if cap(inbox) <= 1024 { // a burst's buffer is not kept
 		p.spare = inbox[:0]
