@@ -1,5 +1,5 @@
-// Package bench is the load generator: a client of the wire and nothing else. It knows no
-// other package of this project but bench/swarm, which holds the connections.
+// Package bench is the load generator: a client of the wire and nothing else. Of this project it knows bench/swarm,
+// which holds the connections, and what starts programs: internal/child and internal/port.
 //
 // A [Scenario] is a load; [Named] has those that come with the program, as YAML files in
 // scenarios/. [Run] runs one against a [Target]: nodes that it starts itself, or servers

@@ -48,7 +48,7 @@
 //	hallShard.mu -> Room.mu -> log.mu
 //	Room.mu -> part.mu -> queue.mu
 //	lane.mu -> part.mu, log.mu, queue.mu, the locks of a Socket; nothing is held where lane.mu is taken
-//	Room.mu -> whatever Hooks.OnChange and Hooks.OnRules take
+//	Room.mu -> whatever Hooks.OnChange, Hooks.OnRules and Hooks.OnStored take
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu
 //
