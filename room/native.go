@@ -81,7 +81,9 @@ func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
 	switch generation := chat.Generation(s.Epoch); {
 	case s.Epoch == now || chat.Generation(ev.Epoch) < generation:
 		return chat.Place{}, false
-	case generation == 0 || ev.Epoch == s.Epoch || ev.Epoch == now:
+	case ev.Epoch == s.Epoch:
+		return ev.Purge.UpTo, s.Seq <= ev.Purge.UpTo.Seq // whoever had a message behind it was told
+	case generation == 0 || ev.Epoch == now:
 		return ev.Purge.UpTo, true
 	default: // of an epoch between these, which it does not know: nothing that it had is left
 		return chat.Place{Epoch: s.Epoch, Seq: s.Seq}, true
@@ -126,7 +128,11 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 	if since.Epoch != "" {
 		var events []chat.Event
 		if events, told = newestRecalls(r.recalls.events.inOrder()); !told || r.recalls.lacks(since, r.follower.pos.Epoch) {
-			a.Taken = []string{codec.ClearedText(chat.Place{Epoch: since.Epoch, Seq: since.Seq})}
+			had := chat.Place{Epoch: since.Epoch, Seq: since.Seq}
+			if had.Epoch == a.Epoch {
+				had.Seq = min(had.Seq, a.Seq) // a store that has gone back gives the numbers behind it again
+			}
+			a.Taken = []string{codec.ClearedText(had)}
 		}
 		for _, ev := range events {
 			switch {

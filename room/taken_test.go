@@ -222,23 +222,28 @@ func TestClear_WhoWasThere(t *testing.T) {
 
 // TestSince_Cleared: what a member may have missed of a clear lies in its own epoch, in that of now, or between these.
 func TestSince_Cleared(t *testing.T) {
-	for _, c := range []struct{ since, clear, now, want string }{
-		{"2-b", "1-a", "2-b", ""},
-		{"2-b", "2-b", "2-b", ""}, // the modes say so
-		{"2-b", "1-a", "3-c", ""},
-		{"2-b", "2-b", "3-c", "2-b 4"},
-		{"2-b", "3-c", "3-c", "3-c 4"},  // numbers may have begun anew, so that the modes alone do not tell
-		{"1-a", "2-b", "3-c", "1-a 9"},  // a member of 1-a does not know that epoch
-		{"2-b", "2-bb", "3-c", "2-b 9"}, // of two of one generation nobody knows which came later
-		{"1-a", "1-a", "l-n1-1", "1-a 4"},
-		{"l-n1-1", "1-a", "l-n1-1", ""},
-		{"l-n1-1", "1-a", "2-b", "1-a 4"}, // it may have had that before
-		{"l-n1-1", "2-b", "2-b", "2-b 4"},
+	for _, c := range []struct {
+		since Since
+		clear chat.Place
+		now   string
+		want  string
+	}{
+		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "1-a", Seq: 4}, "2-b", ""},
+		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "2-b", Seq: 4}, "2-b", ""}, // the modes say so
+		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "1-a", Seq: 4}, "3-c", ""},
+		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", "2-b 4"},
+		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", ""},       // it had a message behind the clear
+		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "3-c", Seq: 4}, "3-c", "3-c 4"},  // where numbers begin anew the modes alone do not tell
+		{Since{Epoch: "1-a", Seq: 9}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", "1-a 9"},  // it does not know that epoch
+		{Since{Epoch: "2-b", Seq: 9}, chat.Place{Epoch: "2-bb", Seq: 4}, "3-c", "2-b 9"}, // of two of one generation nobody knows which came later
+		{Since{Epoch: "1-a", Seq: 3}, chat.Place{Epoch: "1-a", Seq: 4}, "l-n1-1", "1-a 4"},
+		{Since{Epoch: "l-n1-1", Seq: 1}, chat.Place{Epoch: "1-a", Seq: 4}, "l-n1-1", ""},
+		{Since{Epoch: "l-n1-1", Seq: 9}, chat.Place{Epoch: "1-a", Seq: 4}, "2-b", "1-a 4"}, // it may have had that before
+		{Since{Epoch: "l-n1-1", Seq: 9}, chat.Place{Epoch: "2-b", Seq: 4}, "2-b", "2-b 4"},
 	} {
-		ev := chat.Event{Epoch: c.clear, Purge: &chat.Purge{UpTo: chat.Place{Epoch: c.clear, Seq: 4}}}
-		at, missed := Since{Epoch: c.since, Seq: 9}.cleared(ev, c.now)
+		at, missed := c.since.cleared(chat.Event{Epoch: c.clear.Epoch, Purge: &chat.Purge{UpTo: c.clear}}, c.now)
 		if got := fmt.Sprint(at.Epoch, " ", at.Seq); missed != (c.want != "") || missed && got != c.want {
-			t.Errorf("from %s to %s of a clear in %s one is told %s (%v); want %s", c.since, c.now, c.clear, got, missed, cmp.Or(c.want, "nothing"))
+			t.Errorf("from %v to %s of a clear up to %v one is told %s (%v); want %s", c.since, c.now, c.clear, got, missed, cmp.Or(c.want, "nothing"))
 		}
 	}
 }
@@ -268,6 +273,13 @@ func TestForgotten_MembersShowNothingOfBefore(t *testing.T) {
 	}
 	if _, a := f.joinNative(r, f.since(chat.RecallsKept+51), chat.History{}); !a.Recovered || len(a.Taken) > 0 {
 		t.Errorf("who had what came last is told %v, recovered %v; want nothing", a.Taken, a.Recovered)
+	}
+	r.mu.Lock()
+	r.recalls.forget(chat.Position{Epoch: "e1", Seq: 9999}) // of a store that has gone back since, and nobody has noticed
+	r.mu.Unlock()
+	want = codec.ClearedText(chat.Place{Epoch: "e1", Seq: r.follower.pos.Seq})
+	if _, a := f.joinNative(r, Since{Epoch: "e1", Seq: 5000, TS: 1}, chat.History{}); !slices.Contains(a.Taken, want) {
+		t.Errorf("who comes back from a number that the room has not reached is told %v; want %s", a.Taken, want)
 	}
 }
 
