@@ -234,8 +234,10 @@ export class Outbox {
   #drain(): void {
     while (this.#line && !this.#cancelPace && this.#due.length > 0) {
       const pending = this.#due[0] as Pending;
-      if (this.#pending.get(pending.id) === pending) {
-        const wait = this.#pace.take(this.#env.now());
+      const waits = this.#pending.get(pending.id) === pending, now = this.#env.now();
+      if (waits && now >= pending.until) this.#reject(pending, "timeout", "no answer in time"); // timers stand still in a sleep, in which a server forgets ids
+      else if (waits) {
+        const wait = this.#pace.take(now);
         if (wait > 0) {
           this.#cancelPace = this.#env.after(wait, () => {
             this.#cancelPace = undefined;

@@ -225,6 +225,24 @@ test("heard locally while the store is away, a send still waits for its ack", as
   assert.deepEqual(await sent, { id: "c-1", epoch: "e1", seq: 7, ts: 5 });
 });
 
+test("a send whose time is over does not go again, though timers stood still while the machine slept: its id is forgotten", async () => {
+  const world = new World();
+  world.server.onJoin = 1;
+  const { room, line } = await world.joined({ gapLimit: 0 });
+  const late = assert.rejects(room.send("hi", { id: "c-1" }), { name: "SendError", code: "timeout", message: "cannot send: no answer in time" });
+  await world.pass(1);
+  assert.equal(world.server.seq, 1, "it is stored");
+  line.die(); // with the ack
+  world.sleep(200_000);
+  for (let i = 0; i < 3; i++) world.server.store("of others");
+  world.server.history = world.server.history.slice(2);
+  await world.back();
+  await world.pass(30_000);
+  await late;
+  assert.equal(world.server.lines.length, 2);
+  assert.deepEqual(of(world.server.line.got, "send"), []);
+});
+
 test("no answer in time rejects; the bound keeps the id known", async () => {
   const world = new World();
   const { room } = await world.joined({ sendTimeoutMs: 3000 });
