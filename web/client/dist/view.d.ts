@@ -18,7 +18,7 @@ export interface RoomView {
     readonly state: State;
     /** storm is undefined where the server shows all. */
     readonly storm: Storm | undefined;
-    /** missed is how many messages are known to be missing. */
+    /** missed is how many messages are missing, as far as is known: a gap from 1 on counts as one. */
     readonly missed: number;
     /** error is the newest that nobody waited for, as why the room closed for good; undefined since it is open again. */
     readonly error: BarrageError | undefined;

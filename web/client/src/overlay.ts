@@ -3,7 +3,7 @@
 
 import { invalid, shown } from "./check.js";
 import { realNow } from "./env.js";
-import { means } from "./recalls.js";
+import { clearedOf, means } from "./recalls.js";
 import type { Room } from "./room.js";
 import { Emotes } from "./show/emotes.js";
 import { hueOf, nameOf } from "./show/names.js";
@@ -136,7 +136,11 @@ export class Overlay {
       }),
       room.on("recalled", (recalled) => drop((m, epoch) => means(recalled, m, epoch === room.epoch))),
       room.on("purged", (purged) => drop((m) => isPurged(m, purged))),
-      room.on("cleared", (cleared) => drop((m, epoch) => epoch !== cleared.epoch || m.seq <= cleared.seq)),
+      room.on("cleared", (cleared) => {
+        let gone = clearedOf([...this.#shown, ...this.#coming], cleared);
+        drop(() => gone-- > 0);
+        this.#sky?.clear(); // What flies is of the last seconds.
+      }),
     ];
   }
 

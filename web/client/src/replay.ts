@@ -105,7 +105,7 @@ export class Replay {
   #jump(at: number): void {
     this.#at = at;
     this.#next = this.#firstAfter(at);
-    this.#events.emit("cleared", { epoch, seq: Number.MAX_SAFE_INTEGER });
+    this.#events.emit("cleared", { epoch, seq: Number.MAX_SAFE_INTEGER, later: [] });
     for (let i = Math.max(0, this.#next - this.#keep); i < this.#next; i++) this.#say(i, true);
   }
 

@@ -382,7 +382,7 @@ export class Room {
     this.#steadyAt = this.#env.now() + steadyMs;
     this.#cancelSteady = this.#env.after(steadyMs, () => this.#backoff.reset());
     this.#setState({ name: "open", reason: "welcome", closeCode: 0 });
-    this.#events.emit("welcome", welcome);
+    if (this.#connection === connection) this.#events.emit("welcome", welcome);
     if (this.#connection !== connection) return; // a listener closed the room
     this.#stream.welcome({ epoch: welcome.epoch, seq: welcome.seq, recovered: welcome.recovered, messages: frame.messages, recalled: frame.recalled, cleared: welcome.modes.cleared });
     // Last: what the welcome showed to have been taken need not go again.

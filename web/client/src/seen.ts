@@ -17,10 +17,11 @@ const againMs = 120_000;
 /** maxKeys bounds a generation; there are two. */
 const maxKeys = 4096;
 
-/** Trace is what is remembered of a message: its number where it was added last, 0 for none. */
+/** Trace is what is remembered of a message: where it stood, and with which ts, when it was added last; 0 for no number. */
 interface Trace {
-  readonly ts: number;
+  readonly ts: number; // when it was added first
   seq: number;
+  at: number;
 }
 
 /** Seen remembers the newest maxKeys messages that were added, and up to as many before them. */
@@ -35,9 +36,10 @@ export class Seen {
     return this.#find(m) !== undefined;
   }
 
-  /** seqOf is the number under which it was added last; 0 where it had none, or is not known. */
-  seqOf(m: Known): number {
-    return this.#find(m)?.seq ?? 0;
+  /** stands says that the message was added last under this number and with its ts: one that was stored again has another ts. */
+  stands(m: Known, seq: number): boolean {
+    const trace = this.#find(m);
+    return trace?.seq === seq && trace.at === m.ts;
   }
 
   #find(m: Known): Trace | undefined {
@@ -49,14 +51,16 @@ export class Seen {
   /** add remembers a message under a number; false where it was there already. */
   add(m: Known, seq = 0): boolean {
     const known = this.#find(m);
-    if (known) known.seq = seq;
-    if (known) return false;
+    if (known) {
+      [known.seq, known.at] = [seq, m.ts];
+      return false;
+    }
     if (this.#young.size >= maxKeys) {
       for (const { ts } of this.#old.values()) this.#forgotten = Math.max(this.#forgotten, ts);
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(keyOf(m), { ts: m.ts, seq });
+    this.#young.set(keyOf(m), { ts: m.ts, seq, at: m.ts });
     this.#first = Math.min(this.#first ?? m.ts, m.ts);
     return true;
   }

@@ -5,6 +5,7 @@
 
 import { Seen, type Known } from "./seen.js";
 import type { Cleared, Gap, Message, Purged, Recalled } from "./types.js";
+import type { UpTo } from "./wire.js";
 
 /** StreamHost is what a Stream talks to. */
 export interface StreamHost {
@@ -51,7 +52,7 @@ type Step =
   | { do: "batch"; epoch: string; seq: number } // one of that epoch comes, behind seq
   | { do: "place"; epoch: string; seq: number; ts?: number }
   | { do: "cleared"; seq: number }
-  | { do: "prove"; epoch: string; seq: number; goOn: Step[]; rejoin: Step[] } // by the message seq, whether it is the same count
+  | { do: "prove"; epoch: string; seq: number; cleared: number; goOn: Step[]; rejoin: Step[] } // by the message seq, whether it is the same count
   | { do: "rejoin"; epoch: string; seq: number; messages: Message[]; fetched: boolean };
 
 /**
@@ -59,6 +60,9 @@ type Step =
  * is bounded and a slow history does not hold the room back: 2 s of 1,000 messages/s.
  */
 const maxWaiting = 2000;
+
+/** maxEpochs bounds the epochs that are remembered: those that a node may still tell of. */
+const maxEpochs = 16;
 
 /** maxPurges bounds the purges that are kept during one fetch: it takes 12 s at most. */
 const maxPurges = 1000;
@@ -80,13 +84,14 @@ export class Stream {
   readonly #seen = new Seen(); // handed on
   readonly #recalled = new Seen(); // taken back: whichever was not handed on never is
   #joined = false;
-  #epoch = "";
+  #epochs: string[] = [""]; // in which we have counted, the newest last
   #last = 0;
   #lastTs = 0; // of message #last; 0 = not known
   #life = 0; // one more with each disconnection
   #steps: Step[] = [];
   #fetching: AbortController | undefined;
-  #cleared: Cleared = { epoch: "", seq: 0 };
+  readonly #cleared = new Map<string, number>(); // by epoch: up to where it was handed on that all was taken away, or nothing was had
+  #rules: UpTo = { epoch: "", seq: 0 }; // by the room's rules; a history that goes on in another epoch keeps the number
   #clearing: Step | undefined; // what waits before it is of other epochs than the one that was cleared, and older
   #purges: Purged[] = []; // since the fetch began: what it finds, and what waits for it, may be from before
 
@@ -97,7 +102,7 @@ export class Stream {
 
   /** epoch that last counts in; "" before the first welcome. */
   get epoch(): string {
-    return this.#epoch;
+    return this.#epochs.at(-1)!;
   }
 
   /** last is the seq up to which everything was handed on, named in a gap, or known before. */
@@ -107,7 +112,7 @@ export class Stream {
 
   /** place is where to resume; undefined before the first welcome. */
   get place(): Place | undefined {
-    return this.#joined ? { epoch: this.#epoch, since: this.#last, ts: this.#lastTs || undefined } : undefined;
+    return this.#joined ? { epoch: this.epoch, since: this.#last, ts: this.#lastTs || undefined } : undefined;
   }
 
   /** welcome takes what a welcome brought. */
@@ -115,7 +120,8 @@ export class Stream {
     if (!this.#joined) return this.#join(arrival);
     const { epoch, seq } = arrival;
     const messages = arrival.messages.filter((m) => m.seq <= seq || isLocal(epoch)); // newer ones come by themselves
-    const life = this.#life;
+    const life = this.#life, goesOn = this.#goesOn(arrival);
+    if (!goesOn && epoch === this.epoch) this.#recount(epoch, arrival.cleared);
     this.#clear(epoch, arrival.cleared);
     if (life !== this.#life) return;
     for (const recalled of arrival.recalled) {
@@ -124,17 +130,18 @@ export class Stream {
     }
     const goOn: Step[] = [{ do: "batch", epoch, seq }, ...asSteps(messages), upTo(seq)];
     const rejoin: Step[] = [{ do: "rejoin", epoch, seq, messages, fetched: false }];
-    if (!this.#goesOn(arrival)) this.#steps.push(...rejoin);
+    if (!goesOn) this.#steps.push(...rejoin);
     else if (arrival.recovered || this.#lastTs === 0 || this.isCleared(epoch, this.#last) || messages.some((m) => m.seq === this.#last)) this.#steps.push(...goOn);
-    else this.#steps.push({ do: "prove", epoch, seq: this.#last, goOn, rejoin });
+    else this.#steps.push({ do: "prove", epoch, seq: this.#last, cleared: arrival.cleared, goOn, rejoin });
     this.#run();
   }
 
   /** #join takes the first welcome: what was said before its messages is not missing. */
   #join({ epoch, seq, messages, recalled, cleared }: Arrival): void {
     this.#joined = true;
-    this.#epoch = epoch;
-    if (!isLocal(epoch)) this.#cleared = { epoch, seq: cleared };
+    this.#enter(epoch);
+    if (!isLocal(epoch)) this.#cleared.set(epoch, cleared);
+    this.#rules = { epoch: isLocal(epoch) ? "" : epoch, seq: cleared };
     for (const r of recalled) this.#recalled.add(r); // nothing of it is on the screen
     const life = this.#life;
     for (const message of isLocal(epoch) ? messages.map(unnumbered) : messages) {
@@ -146,8 +153,13 @@ export class Stream {
 
   /** #goesOn says that a welcome counts on from last: in the same epoch, not further back, with our message there. */
   #goesOn({ epoch, seq, messages }: Arrival): boolean {
-    if (isLocal(epoch) || seq < this.#last || (epoch !== this.#epoch && this.#epoch !== "")) return false;
-    return this.#lastTs === 0 || !messages.some((m) => m.seq === this.#last && !m.recalled && !this.#seen.has(m));
+    if (isLocal(epoch) || seq < this.#last || (epoch !== this.epoch && this.epoch !== "")) return false;
+    return this.#lastTs === 0 || !messages.some((m) => this.#replaces(m));
+  }
+
+  /** #replaces says that a message has taken the number of our last one, whose ts is known: the store has gone back. */
+  #replaces({ seq, ts, recalled }: Message): boolean {
+    return seq === this.#last && !recalled && ts !== this.#lastTs;
   }
 
   /** batch takes new messages. */
@@ -187,17 +199,19 @@ export class Stream {
   }
 
   /** cleared hands on once that all up to a number was taken away. None of it is handed on any more, nor is it missing. */
-  cleared({ epoch, seq }: Cleared): void {
-    const known = this.#cleared;
-    if (epoch === known.epoch && seq <= known.seq) return;
-    this.#cleared = { epoch, seq };
+  cleared({ epoch, seq }: UpTo): void {
+    if (seq <= (this.#cleared.get(epoch) ?? -1)) return;
+    this.#cleared.delete(epoch); // the newest is the last one
+    this.#cleared.set(epoch, seq);
+    if (this.#cleared.size > maxEpochs) this.#cleared.delete([...this.#cleared.keys()][0]!);
+    if (!isLocal(epoch) && ["", epoch].includes(this.#rules.epoch)) this.#rules = { epoch, seq: Math.max(seq, this.#rules.seq) };
     this.#clearing = this.#entry(epoch);
-    this.#host.cleared(this.#cleared);
+    this.#host.cleared({ epoch, seq, later: this.#epochs.includes(epoch) ? this.#epochs.slice(this.#epochs.indexOf(epoch) + 1) : [] });
   }
 
   /** #entry is the last step that waits and comes into an epoch from another one. */
   #entry(epoch: string): Step | undefined {
-    let at = this.#epoch, entry: Step | undefined;
+    let at = this.epoch, entry: Step | undefined;
     for (const step of this.#steps) {
       if (!("epoch" in step)) continue;
       if (step.epoch === epoch && at !== epoch) entry = step;
@@ -212,21 +226,32 @@ export class Stream {
     this.#run();
   }
 
-  /** #clear takes such a number. A history that goes on in another epoch keeps it: then it is no news. */
+  /** #clear takes such a number. A history that goes on in another epoch keeps it, or what it has of it: then it is no news. */
   #clear(epoch: string, seq: number): void {
-    if (isLocal(epoch)) return; // it counts in the store's epoch
-    if (seq > this.#cleared.seq) return this.cleared({ epoch, seq });
-    if (epoch !== this.#cleared.epoch) this.#cleared = { epoch, seq };
+    if (isLocal(epoch)) return void (this.#rules = { epoch: "", seq }); // it counts in the store's epoch, and was told by frames
+    const isNew = seq > Math.max(this.#rules.seq, this.#clearedIn(epoch));
+    this.#rules = { epoch, seq };
+    if (isNew) this.cleared(this.#rules);
+  }
+
+  /** #recount takes word that numbers of an epoch may be others' now, and that it is cleared up to seq. */
+  #recount(epoch: string, seq: number): void {
+    const told = this.#cleared.get(epoch);
+    if (told !== undefined && !isLocal(epoch)) this.#cleared.set(epoch, Math.min(told, seq));
+  }
+
+  #clearedIn(epoch: string): number {
+    return Math.max(this.#cleared.get(epoch) ?? 0, epoch === this.#rules.epoch ? this.#rules.seq : 0);
   }
 
   /** isCleared says that number seq of an epoch was cleared. */
   isCleared(epoch: string, seq: number): boolean {
-    return seq > 0 && epoch === this.#cleared.epoch && seq <= this.#cleared.seq;
+    return seq > 0 && seq <= this.#clearedIn(epoch);
   }
 
   /** #floor is the number up to which nothing is missing, as it was cleared; before the entry to its epoch all was. */
   get #floor(): number {
-    return this.#clearing ? Infinity : this.#epoch === this.#cleared.epoch ? this.#cleared.seq : 0;
+    return this.#clearing ? Infinity : this.#clearedIn(this.epoch);
   }
 
   /**
@@ -278,23 +303,30 @@ export class Stream {
         return;
       }
       case "batch":
-        if (this.#epoch === "" && !isLocal(step.epoch)) this.#epoch = step.epoch; // an empty room has none
-        if (this.#epoch === step.epoch) return;
+        if (this.epoch === "" && !isLocal(step.epoch)) this.#enter(step.epoch); // an empty room has none
+        if (this.epoch === step.epoch) return;
         return this.#place(step.epoch, step.seq);
       case "place":
         return this.#place(step.epoch, step.seq, step.ts);
       case "cleared":
-        if (!this.#clearing) this.#clear(this.#epoch, step.seq); // else a later one is known
+        if (!this.#clearing) this.#clear(this.epoch, step.seq); // else a later one is known
         return;
       case "prove":
-        return this.#fetch(step.epoch, step.seq, step.seq, (found) => (found.some((m) => m.seq === step.seq && !m.recalled && !this.#seen.has(m)) ? step.rejoin : step.goOn));
+        return this.#fetch(step.epoch, step.seq, step.seq, (found) => {
+          if (!found.some((m) => this.#replaces(m))) return step.goOn;
+          this.#rules = { epoch: step.epoch, seq: step.cleared };
+          this.#recount(step.epoch, step.cleared);
+          return step.rejoin;
+        });
       case "rejoin":
         return this.#rejoin(step);
     }
   }
 
+  /** #place goes on from seq in an epoch. Whatever is cleared there later has a greater number, or a frame of its own. */
   #place(epoch: string, seq: number, ts = 0): void {
-    this.#epoch = epoch;
+    if (!isLocal(epoch) && epoch !== this.#rules.epoch) this.#rules = { epoch, seq: Math.min(seq, this.#rules.seq) };
+    this.#enter(epoch);
     this.#last = seq;
     this.#lastTs = ts;
     this.#host.epoch(epoch, seq);
@@ -307,27 +339,26 @@ export class Stream {
    */
   #rejoin(step: Step & { do: "rejoin" }): void {
     const { epoch, seq, messages, fetched } = step, local = isLocal(epoch);
-    // What was heard locally, or was lost by the store and said again, may stand elsewhere now, behind messages that we
-    // do not know.
-    const proves = (m: Message) => this.#seen.has(m) && (m.seq > 0 ? this.#seen.seqOf(m) === m.seq : epoch === this.#epoch);
+    // What was heard locally, or was lost by the store and said again, may stand elsewhere now, or under its number, and
+    // behind messages that we do not know. Said again it has another ts.
+    const proves = (m: Message) => (m.seq > 0 ? this.#seen.stands(m, m.seq) : this.#seen.has(m) && epoch === this.epoch);
     const known = messages.findIndex((m) => !m.recalled && proves(m));
-    // Nor need what stands before a known one be old, unless this is one count of one node: of two messages that the store
-    // lost another one may have taken the place of the first, and the second be back under its number.
-    const moves = !local || epoch !== this.#epoch;
+    // Nor need what stands before a known one be old, unless this is one count of one node: a node that says a batch again
+    // which the store has lost keeps its ts.
+    const moves = !local || epoch !== this.epoch;
     const isNew = (m: Message, i: number) => (known < 0 ? !this.#seen.predates(m) : !this.#seen.has(m) && (i > known || (moves && !this.#seen.predates(m))));
     const start = messages.findIndex((m, i) => !m.recalled && isNew(m, i));
-    const first = firstSeq(messages, seq);
-    if ((known < 0 || start === 0) && !fetched && !local && first > 1) {
+    const first = firstSeq(messages, seq), end = start < 0 ? messages.length : start;
+    // Where an old one stands before them, nothing is missing between what we had and these.
+    const joins = messages.slice(0, end).some((m) => !m.recalled);
+    if ((known < 0 || !joins) && !fetched && !local && first > 1) {
       const withOlder = (older: Message[]): Step[] => [{ ...step, messages: [...older, ...messages], fetched: true }];
       return this.#fetch(epoch, first - this.#gapLimit, first - 1, withOlder);
     }
-    const news = start < 0 ? [] : messages.slice(start);
-    const before = firstSeq(news, seq) - 1;
-    // Where an old one stands before them, nothing is missing between what we had and these.
-    const joins = messages.slice(0, messages.length - news.length).some((m) => !m.recalled);
+    const news = messages.slice(end), before = firstSeq(news, seq) - 1;
     if (local) { // their numbers, if any, are the store's: what lies before is named in those that we know
       const oldest = messages[0]?.seq ?? 0;
-      const lacks = !joins && (oldest > 1 || (oldest === 0 && this.#epoch !== ""));
+      const lacks = !joins && (oldest > 1 || (oldest === 0 && this.epoch !== ""));
       const had = Math.max(this.#last, this.#floor); // Infinity where all of it was cleared
       const to = lacks && had < Infinity ? Math.max(oldest - 1, had + 1) : 0;
       this.#steps.unshift(name(to), { do: "place", epoch, seq }, ...asSteps(news.map(unnumbered), false));
@@ -341,9 +372,9 @@ export class Stream {
   #fill(to: number, reason: string, ...next: Step[]): void {
     if (to <= this.#last) return;
     const from = Math.max(this.#last + 1, this.#floor + 1, to - this.#gapLimit + 1);
-    const nowhere = reason === "shed" || isLocal(this.#epoch) || from > to; // nobody has these
+    const nowhere = reason === "shed" || isLocal(this.epoch) || from > to; // nobody has these
     if (nowhere) return void this.#steps.unshift(name(to, reason), ...next);
-    this.#fetch(this.#epoch, from, to, (found) => {
+    this.#fetch(this.epoch, from, to, (found) => {
       const inside = asSteps(found.filter((m) => m.seq <= to));
       return [...inside.flatMap((step) => [name(step.message.seq - 1, reason), step]), name(to, reason), ...next];
     });
@@ -373,10 +404,14 @@ export class Stream {
     if (message.seq > 0) [this.#last, this.#lastTs] = [message.seq, message.ts];
     if (message.recalled) return this.#host.recalled(recallOf(message.seq));
     if (this.wasRecalled(message)) return;
-    const told = counted && message.id === "" && message.seq > 0 && !isLocal(this.#epoch);
-    if (!this.#seen.add(message, isLocal(this.#epoch) ? 0 : message.seq) && !told) return;
-    if (this.#clearing || this.isCleared(this.#epoch, message.seq)) return; // but it is known now: in another epoch it may have another number
+    const told = counted && message.id === "" && message.seq > 0 && !isLocal(this.epoch);
+    if (!this.#seen.add(message, isLocal(this.epoch) ? 0 : message.seq) && !told) return;
+    if (this.#clearing || this.isCleared(this.epoch, message.seq)) return; // but it is known now: in another epoch it may have another number
     this.#host.message(message, history);
+  }
+
+  #enter(epoch: string): void {
+    this.#epochs = [...this.#epochs.filter((e) => e !== epoch), epoch].slice(-maxEpochs);
   }
 
   #moveTo(seq: number): void {

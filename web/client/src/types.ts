@@ -117,6 +117,8 @@ export interface Purged {
 export interface Cleared {
   readonly epoch: string;
   readonly seq: number;
+  /** later are epochs that have begun since, as far as the client knows: what was said in these stays. */
+  readonly later: readonly string[];
 }
 
 /** Storm says how many of a room's messages the server shows while there are too many. It is over where shown is offered and level is 0. */

@@ -2,7 +2,7 @@
 
 import { invalid, shown, whole } from "./check.js";
 import type { BarrageError } from "./errors.js";
-import { means } from "./recalls.js";
+import { clearedOf, means } from "./recalls.js";
 import { Room } from "./room.js";
 import { isPurged } from "./stream.js";
 import type { Cleared, Message, Modes, Recalled, RoomOptions, State, Storm, You } from "./types.js";
@@ -11,8 +11,9 @@ import { readModes } from "./wire.js";
 /** mostKept bounds what a view keeps: more than a list that draws all of it can show. */
 const mostKept = 10_000;
 
-/** hiddenMs is how often a page that nobody sees, which has no frames, is told of what came. */
+/** hiddenMs is how often a page that nobody sees, which has no frames, is told of what came; workerMs the same where there is no page. */
 const hiddenMs = 250;
+const workerMs = 16;
 
 /** ViewOptions are those of a Room, and how many messages are kept. */
 export interface ViewOptions extends RoomOptions {
@@ -32,7 +33,7 @@ export interface RoomView {
   readonly state: State;
   /** storm is undefined where the server shows all. */
   readonly storm: Storm | undefined;
-  /** missed is how many messages are known to be missing. */
+  /** missed is how many messages are missing, as far as is known: a gap from 1 on counts as one. */
   readonly missed: number;
   /** error is the newest that nobody waited for, as why the room closed for good; undefined since it is open again. */
   readonly error: BarrageError | undefined;
@@ -117,7 +118,7 @@ export class RoomStore {
     room.on("purged", (purged) => this.#drop(({ message }) => isPurged(message, purged)));
     room.on("cleared", (cleared) => this.#clear(cleared));
     room.on("gap", ({ from, to }) => {
-      this.#missed += to - from + 1;
+      this.#missed += from === 1 ? 1 : to - from + 1; // from 1 on: also what was had
       change();
     });
     room.on("storm", (storm) => {
@@ -147,10 +148,8 @@ export class RoomStore {
     this.#change();
   }
 
-  /** #clear takes away all up to a number, and what came before its epoch. */
-  #clear({ epoch, seq }: Cleared): void {
-    const first = this.#kept.findIndex((kept) => kept.epoch === epoch);
-    this.#kept = first < 0 ? [] : this.#kept.filter((kept, i) => i >= first && (kept.epoch !== epoch || kept.message.seq > seq));
+  #clear(cleared: Cleared): void {
+    this.#kept.splice(0, clearedOf(this.#kept, cleared));
     this.#change();
   }
 
@@ -174,10 +173,15 @@ function takenBack(message: Message): Message {
 
 /** nextFrame calls f with the next frame; where there are none, or nobody sees them, after a while. */
 function nextFrame(f: () => void): () => void {
-  if (typeof requestAnimationFrame === "function" && document.visibilityState === "visible") {
-    const frame = requestAnimationFrame(f);
-    return () => cancelAnimationFrame(frame);
-  }
-  const timer = setTimeout(f, typeof document === "undefined" ? 16 : hiddenMs);
-  return () => clearTimeout(timer);
+  const cancel = () => {
+    clearTimeout(timer);
+    if (frame !== undefined) cancelAnimationFrame(frame);
+  };
+  const once = () => {
+    cancel();
+    f();
+  };
+  const timer = setTimeout(once, typeof document === "undefined" ? workerMs : hiddenMs); // a page may hide before its frame
+  const frame = typeof requestAnimationFrame === "function" ? requestAnimationFrame(once) : undefined;
+  return cancel;
 }

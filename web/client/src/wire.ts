@@ -2,7 +2,7 @@
 // missing or of the wrong type becomes empty, what we do not know is left out, so that
 // a newer server does not break an older client.
 
-import type { Can, Cleared, Counters, Held, Message, Modes, Moderation, Purged, Recalled, Storm, SystemNotice, Welcome, You } from "./types.js";
+import type { Can, Counters, Held, Message, Modes, Moderation, Purged, Recalled, Storm, SystemNotice, Welcome, You } from "./types.js";
 
 /** subprotocol is asked for in the handshake. */
 export const subprotocol = "barrage.v1";
@@ -12,6 +12,12 @@ const recallMs = 120_000;
 
 /** allCan is what everybody may do where the server does not say: older ones know no tokens that grant less. */
 const allCan: readonly Can[] = ["read", "send", "like", "recall"];
+
+/** UpTo is a number in an epoch, up to which all was taken away. */
+export interface UpTo {
+  readonly epoch: string;
+  readonly seq: number;
+}
 
 /** Frame is one frame of the server. */
 export type Frame =
@@ -26,7 +32,7 @@ export type Frame =
   | { t: "room"; modes: Modes }
   | { t: "you"; you: Omit<You, "can">; can: readonly Can[] | undefined }
   | { t: "purged"; purged: Purged }
-  | { t: "cleared"; cleared: Cleared }
+  | { t: "cleared"; cleared: UpTo }
   | { t: "storm"; storm: Storm }
   | { t: "held"; held: Held }
   | { t: "done"; id: string; verb: string; n: number; seq: number; before: boolean }

@@ -227,7 +227,10 @@ export class FakeSocket implements WebSocketLike {
   }
 }
 
-interface Stored {
+/** idMs is for how long a sender's id is known. */
+const idMs = 120_000;
+
+export interface Stored {
   seq: number;
   kind: string;
   user_id: string;
@@ -292,10 +295,16 @@ export class FakeServer {
   readonly recalls: Stored[] = [];
   readonly lost = new Set<Stored>();
   readonly cleared = new Set<Stored>();
+  /** hidden are those that a client shows or not: what was taken of them, nobody knows any more. */
+  readonly hidden = new Set<Stored>();
+  /** clears are all that ever were. */
+  readonly clears: Array<{ epoch: string; seq: number }> = [];
   /** purges are all that ever were: all that one means, and of these what history had. */
   readonly purges: Array<{ since: number; all: Set<Stored>; theirs: Stored[]; word: Json }> = [];
   away: Away | undefined;
-  readonly #acked = new Map<string, Stored>();
+  /** forgot: the node does not know any more what was taken away while who comes next was away. */
+  forgot = false;
+  readonly #acked = new Map<string, { readonly stored: Stored; readonly at: number }>();
   #ids = 0;
 
   constructor(world: World) {
@@ -321,7 +330,7 @@ export class FakeServer {
     const since = q.has("since") && q.get("epoch") === own && !away ? Number(q.get("since")) : Infinity;
     const ts = q.get("ts"), same = ts === null ? since === 0 : this.history.every((m) => m.seq !== since || m.recalled || String(m.ts) === ts);
     const missed = here.filter((m) => m.seq > since);
-    const recovered = same && since <= seq && missed.length === seq - since;
+    const recovered = same && since <= seq && missed.length === seq - since && !this.forgot;
     const newest = [...here.map(shown), ...(away ? away.said.map((m) => ({ ...m, seq: 0 })) : [])].slice(-this.onJoin || Infinity);
     this.members.add(line);
     line.say({
@@ -330,8 +339,14 @@ export class FakeServer {
       recalled: this.recalls.slice(-64).map((m) => this.recallOf(m)),
     });
     if (q.has("epoch")) for (const { word } of this.purges) line.say(word);
+    if (q.has("epoch") && q.get("epoch") !== own) for (const clear of this.clears) this.#clearedFor(q.get("epoch")!, Number(q.get("since")), clear, line);
+    if (q.has("epoch") && this.forgot) {
+      line.say({ t: "cleared", epoch: q.get("epoch"), seq: Math.min(Number(q.get("since")), q.get("epoch") === own ? seq : Infinity) });
+      this.hideAll(); // what a welcome into a local epoch brings has no numbers there
+    }
     if (seq < this.seq) line.say(this.batch(seq + 1, this.seq));
     this.behind = 0;
+    this.forgot = false;
   }
 
   left(line: FakeSocket): void {
@@ -361,22 +376,30 @@ export class FakeServer {
         return line.say(this.verdict ? { t: "refused", id: frame["id"], message: "no", ...this.verdict } : { t: "done", id: frame["id"], verb: frame["verb"], n: 0 });
       case "send": {
         const id = frame["id"] as string;
-        if (this.verdict && !this.#acked.has(id)) return line.say({ t: "refused", id, message: "no", ...this.verdict });
-        if (this.busy && !this.#acked.has(id)) return line.say({ t: "refused", id, code: "busy", message: "too many wait", retry_after_ms: 1000 });
+        const known = this.#known(id);
+        if (this.verdict && !known) return line.say({ t: "refused", id, message: "no", ...this.verdict });
+        if (this.busy && !known) return line.say({ t: "refused", id, code: "busy", message: "too many wait", retry_after_ms: 1000 });
         if (this.away) { // it is acknowledged when the store is back
-          if (!this.#acked.has(id) && !this.away.said.some((m) => m.id === id)) this.post(frame["body"] as string, { user: this.user, id });
+          if (!known && !this.away.said.some((m) => m.id === id)) this.post(frame["body"] as string, { user: this.user, id });
           return;
         }
-        const stored = this.#acked.get(id) ?? this.post(frame["body"] as string, { user: this.user, id });
-        this.#acked.set(id, stored);
+        const stored = known ?? this.post(frame["body"] as string, { user: this.user, id });
+        if (!known) this.#acked.set(id, { stored, at: this.world.now() });
         return line.say({ t: "ack", id, epoch: this.epoch, seq: stored.seq, ts: stored.ts });
       }
     }
   }
 
+  /** #known is the message that was sent under an id in the last two minutes. */
+  #known(id: string): Stored | undefined {
+    const sent = this.#acked.get(id);
+    return sent && this.world.now() <= sent.at + idMs ? sent.stored : undefined;
+  }
+
   /** store keeps a message and tells nobody. */
   store(body: string, { user = "v", id }: { user?: string; id?: string } = {}): Stored {
-    const stored: Stored = { seq: ++this.seq, kind: "chat", user_id: user, body, ts: Math.floor(this.world.now()), id: id ?? `~${++this.#ids}` };
+    const purged = this.purges.filter(({ word }) => word["user_id"] === user).map(({ word }) => Number(word["until"])); // what they say later has a greater ts
+    const stored: Stored = { seq: ++this.seq, kind: "chat", user_id: user, body, ts: Math.max(Math.floor(this.world.now()), 1 + Math.max(...purged, 0)), id: id ?? `~${++this.#ids}` };
     (this.away?.said ?? this.history).push(stored);
     this.posted.get(this.epoch)!.push(stored);
     return stored;
@@ -406,7 +429,7 @@ export class FakeServer {
 
   /** purge takes a user's messages from since on away; those who are away hear of it behind the next welcome. */
   purge(user: string, since = 0): void {
-    const all = [...this.posted.values()].flat().filter((m) => m.user_id === user && m.ts >= since), theirs = this.history.filter((m) => all.includes(m) && !m.recalled);
+    const all = this.everything.filter((m) => m.user_id === user && m.ts >= since), theirs = this.history.filter((m) => all.includes(m) && !m.recalled);
     const word = { t: "purged", user_id: user, since, until: Math.max(since, ...all.map((m) => m.ts)) };
     this.purges.push({ since, all: new Set(all), theirs, word });
     for (const m of theirs) m.recalled = true;
@@ -417,8 +440,28 @@ export class FakeServer {
   clear(): void {
     this.history = [];
     this.#clearedTo(this.seq);
-    for (const all of this.posted.values()) for (const m of all) this.cleared.add(m);
+    this.clears.push({ epoch: this.epoch, seq: this.seq });
+    for (const m of this.everything) this.cleared.add(m);
     for (const line of this.members) line.say({ t: "cleared", epoch: this.epoch, seq: this.seq }, { t: "room", modes: this.rules["modes"] });
+  }
+
+  /** everything is all that was ever said. */
+  get everything(): Stored[] {
+    return [...new Set([...[...this.posted.values()].flat(), ...this.lost])];
+  }
+
+  /** hideAll: a client may show nothing of what there is, and of what was taken of it. */
+  hideAll(): void {
+    for (const m of this.everything) this.hidden.add(m);
+  }
+
+  /** #clearedFor tells who comes back from another epoch of a clear that they may have missed there, here, or between. */
+  #clearedFor(epoch: string, since: number, clear: { epoch: string; seq: number }, line: FakeSocket): void {
+    const all = [...this.posted.keys()], local = epoch.startsWith("l-"); // of local ones nobody knows what came before
+    if (!local && (all.indexOf(clear.epoch) < all.indexOf(epoch) || (clear.epoch === epoch && since > clear.seq))) return;
+    const knows = local || [epoch, this.epoch].includes(clear.epoch);
+    if (local) this.hideAll(); // of an epoch that the client does not know nobody knows what came later
+    line.say({ t: "cleared", ...(knows ? clear : { epoch, seq: since }) });
   }
 
   /** taken says that a message was taken away: recalled, cleared or purged. */
@@ -454,7 +497,7 @@ export class FakeServer {
     this.seq -= n;
     for (const m of this.posted.get(this.epoch)!.slice(this.seq)) {
       this.lost.add(m);
-      if (this.#acked.get(m.id) === m) this.#acked.delete(m.id);
+      if (this.#acked.get(m.id)?.stored === m) this.#acked.delete(m.id);
     }
     this.history = this.history.filter((m) => m.seq <= this.seq);
     const { cleared = 0 } = (this.rules["modes"] ?? {}) as { cleared?: number };
@@ -490,7 +533,7 @@ export class FakeServer {
     for (const m of said) {
       const stored = Object.assign(this.store(m.body, { user: m.user_id, id: m.id }), { ts: m.ts });
       if (m.user_id !== "u") continue;
-      this.#acked.set(m.id, stored);
+      this.#acked.set(m.id, { stored, at: this.world.now() });
       for (const line of this.members) line.say({ t: "ack", id: m.id, seq: 0, ts: m.ts });
     }
     this.tellPlace(seq);

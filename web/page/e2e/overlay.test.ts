@@ -53,6 +53,16 @@ test("after a reload the lines of before are there again, without those that are
   await page.context().close();
 });
 
+test("a clear takes lines of before and none of a later epoch", async () => {
+  const batch = (epoch: string, seq: number, body: string) => ({ t: "batch", epoch, seq, messages: [message(seq, body)] });
+  const page = await overlay("room=r", room([message(1, "one"), message(2, "two")], [
+    { t: "epoch", epoch: "e2", seq: 2, ts: 0 }, batch("e2", 3, "three"), { t: "cleared", epoch: "e", seq: 2 }, batch("e2", 4, "four"),
+  ]));
+  await rows(page).filter({ hasText: "four" }).waitFor();
+  assert.deepEqual(await texts(page), ["three", "four"]);
+  await page.context().close();
+});
+
 test("lines fade when they are old, and styles that people give win", async () => {
   const page = await overlay("room=r&fade=60s&size=30&accent=rgb(1,2,3)", room([message(1, "old", { ts: Date.now() - 61_000 }), message(2, "young")]));
   await rows(page).first().waitFor();

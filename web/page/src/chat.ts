@@ -2,7 +2,7 @@
 
 import type { Cleared, Message, Recalled } from "../../client/src/index.js";
 import { hueOf, nameOf } from "../../client/src/show/names.js";
-import { means } from "../../client/src/recalls.js";
+import { clearedOf, means } from "../../client/src/recalls.js";
 import { tame } from "../../client/src/show/tame.js";
 import type { Emotes } from "./emotes.js";
 import { Heights } from "./heights.js";
@@ -190,11 +190,8 @@ export class Chat {
   }
 
   /** clearTo takes all rows up to a number away, with what stands between them. */
-  clearTo({ epoch, seq }: Cleared): void {
-    const of = (row: Row) => row.epoch === epoch && row.message !== undefined;
-    const later = this.rows.findIndex((row) => of(row) && row.message!.seq > seq), last = this.rows.findLastIndex(of);
-    // Nothing is behind it: then all are from before, unless another epoch has begun since.
-    const end = later >= 0 ? later : last >= 0 && epoch !== this.epoch ? last + 1 : this.rows.length;
+  clearTo(cleared: Cleared): void {
+    const end = clearedOf(this.rows, cleared);
     const own = this.rows.slice(0, end).filter((row) => row.unsent); // What the room does not have is not cleared.
     this.rows.splice(0, end, ...own);
     this.shift -= this.heights.drop(end) - own.length * guess;

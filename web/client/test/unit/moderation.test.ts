@@ -347,7 +347,7 @@ test("a clear of nothing takes what a store has lost off the screen, once", asyn
   room.on("cleared", (c) => cleared.push(c));
   line.say({ t: "epoch", epoch: "e2", seq: 0, ts: 0 }, { t: "cleared", epoch: "e2", seq: 0 }, { t: "cleared", epoch: "e2", seq: 0 });
   await world.pass(10);
-  assert.deepEqual(cleared, [{ epoch: "e2", seq: 0 }]);
+  assert.deepEqual(cleared, [{ epoch: "e2", seq: 0, later: [] }]);
   seen.take();
 });
 
@@ -465,6 +465,46 @@ test("a clear while the client was away is told at the return, and again only wh
   world.server.goBack(0, "e2"); // the history that survived keeps its numbers, and so does the clear
   await world.pass(1100);
   assert.equal(seen.take(), "epoch e2 5");
+});
+
+test("a clear while the client was away is told where numbers have begun anew, whatever was cleared before", async () => {
+  for (const there of [true, false]) { // as the numbers begin anew
+    const world = new World();
+    world.fixedRandom = 0.1;
+    const { seen, line } = await world.joined();
+    for (let i = 0; i < 5; i++) world.server.post("old");
+    world.server.clear();
+    await world.pass(10);
+    assert.equal(seen.take(), "1, 2, 3, 4, 5, cleared e1 5, room ");
+    if (!there) line.end(1006);
+    world.server.restartCounting("e2");
+    world.server.tellPlace();
+    for (let i = 0; i < 2; i++) world.server.post("lost");
+    await world.pass(there ? 10 : 0);
+    if (there) line.end(1006);
+    world.server.clear();
+    world.server.store("new");
+    await world.pass(1100);
+    assert.equal(seen.take(), there ? "epoch e2 0, 1, 2, cleared e2 2, h3" : "cleared e2 2, epoch e2 0, h3");
+  }
+});
+
+test("a clear behind the welcome, of what was had in another epoch, leaves the room's own: what that took is not missing", async () => {
+  const world = new World();
+  world.fixedRandom = 0.1;
+  const { seen, line } = await world.joined();
+  world.server.post("old");
+  await world.pass(10);
+  line.end(1006);
+  world.server.clear();
+  world.server.goBack(0, "e2");
+  for (let i = 0; i < 4; i++) world.server.store("old");
+  world.server.clear();
+  world.server.onHttp = () => new Promise((resolve) => world.after(50, () => resolve(answer(503, {}))));
+  world.server.onJoin = 1;
+  for (let i = 0; i < 2; i++) world.server.store("new");
+  await world.pass(5000);
+  assert.equal(seen.take(), "1, cleared e2 5, cleared e1 1, epoch e2 0, gap 6-6 missed, h7");
 });
 
 test("who is new is not told of a clear", async () => {

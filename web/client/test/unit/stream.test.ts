@@ -460,6 +460,22 @@ test("the store has gone back and nobody noticed: fewer messages than we had, or
   }
 });
 
+test("the store has gone back and nobody noticed, and what has our number now was said again: it is ours, and not our count", async () => {
+  for (const onJoin of [50, 1]) {
+    const world = new World();
+    world.server.onJoin = onJoin;
+    const { seen } = await world.joined();
+    for (const body of ["1", "2", "3", "4", "V", "X"]) world.server.post(body, { id: body });
+    await world.pass(10);
+    await comesBack(world, () => {
+      world.server.goBack(2, "e1");
+      for (const body of ["A", "V"]) world.server.store(body, { id: body });
+      if (onJoin === 1) world.server.store("B", { id: "B" }); // what has our number is not in the welcome
+    });
+    assert.equal(seen.take(), `1, 2, 3, 4, 5, 6, epoch e1 4, h5${onJoin === 1 ? ", h7" : ""}`);
+  }
+});
+
 test("a node that is a little behind: nothing is lost or shown twice", async () => {
   const world = new World();
   const { room, seen } = await world.joined();
@@ -529,16 +545,48 @@ test("what the store lost and was told again proves nothing at the return: anoth
 });
 
 test("one that is back under its number does not prove what stands before it, where the store has lost both", async () => {
+  for (const onJoin of [1, 2]) {
+    const world = new World();
+    world.server.onJoin = onJoin;
+    const { seen } = await world.joined();
+    for (let i = 0; i < 3; i++) world.server.post("a");
+    world.server.post("said again", { id: "c-1" });
+    await world.pass(10);
+    await comesBack(world, () => {
+      world.server.goBack(2, "e2");
+      world.server.store("of another node"); // 3
+      world.server.store("said again", { id: "c-1" }); // 4
+    });
+    assert.equal(seen.take(), "1, 2, 3, 4, epoch e2 2, h3");
+  }
+});
+
+test("nor does it prove what stands before others that the welcome has", async () => {
   const world = new World();
-  world.server.onJoin = 2;
+  world.server.onJoin = 3;
   const { seen } = await world.joined();
-  for (let i = 0; i < 3; i++) world.server.post("a");
-  world.server.post("said again", { id: "c-1" });
+  const post = (body: string, how: "post" | "store" = "post") => world.server[how](body, { id: body });
+  for (const body of ["1", "2", "P", "4", "5", "Q"]) post(body);
   await world.pass(10);
   await comesBack(world, () => {
-    world.server.goBack(2, "e2");
+    world.server.goBack(4, "e2");
+    for (const body of ["A", "P", "B", "Q"]) post(body, "store"); // P has another number, Q has its own
+  });
+  assert.equal(seen.take(), "1, 2, 3, 4, 5, 6, epoch e2 2, h3, h5");
+});
+
+test("what was taken back joins nothing: what stands before it is fetched", async () => {
+  const world = new World();
+  world.server.onJoin = 3;
+  const { seen } = await world.joined();
+  for (let i = 0; i < 3; i++) world.server.post("a");
+  const { ts } = world.server.post("said again", { id: "c-1" });
+  await world.pass(10);
+  await comesBack(world, () => {
+    world.server.goBack(3, "e2");
+    world.server.store("taken back").recalled = true; // 2
     world.server.store("of another node"); // 3
-    world.server.store("said again", { id: "c-1" }); // 4
+    world.server.store("said again", { id: "c-1" }).ts = ts; // a node that repeats a batch keeps it
   });
   assert.equal(seen.take(), "1, 2, 3, 4, epoch e2 2, h3");
 });
@@ -546,12 +594,12 @@ test("one that is back under its number does not prove what stands before it, wh
 test("a welcome's messages above its seq come again by themselves", async () => {
   const world = new World();
   const { seen, line } = await world.joined();
-  world.server.post("a");
+  const { ts } = world.server.post("a");
   await world.pass(10);
   line.end(1006);
   world.server.handshake = (next) => {
     next.accept();
-    const messages = [1, 2, 3].map((seq) => ({ seq, user_id: "v", id: `~${seq}` }));
+    const messages = [1, 2, 3].map((seq) => ({ seq, user_id: "v", id: `~${seq}`, ts }));
     next.say({ t: "welcome", epoch: "e2", seq: 2, recovered: false, messages }, { t: "batch", epoch: "e2", seq: 3, messages: messages.slice(2) });
   };
   await world.pass(1100);
@@ -680,6 +728,16 @@ test("a listener that closes the room sees nothing more, and loses nothing", asy
   assert.equal(seen.take(), "h2, h3");
   const { searchParams } = world.server.line.url;
   assert.deepEqual([searchParams.get("epoch"), searchParams.get("since")], ["e1", "1"]);
+});
+
+test("a listener that closes the room as it opens hears of no welcome", async () => {
+  const world = new World();
+  world.server.store("a");
+  const { room, seen } = world.room();
+  room.on("state", ({ name }) => name === "open" && room.close());
+  room.connect();
+  await world.pass(20);
+  assert.deepEqual([seen.all.filter(({ event }) => event !== "message").length, seen.take(), room.state.name, world.timers], [0, "", "closed", 0]);
 });
 
 test("gone back under the same epoch, which nobody noticed, and gone on by more than a welcome has: nothing is missing", async () => {

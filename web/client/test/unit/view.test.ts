@@ -71,6 +71,42 @@ test("what is taken back loses its text, what is purged or cleared goes, counter
   await shows(here, () => bodies(store).length === 0);
 });
 
+test("a clear takes what was said while the store was away, too, and spares what came after another epoch began", async (t) => {
+  const here = await live(t), { store, server } = here;
+  server.goLocal("l-1");
+  server.post("local");
+  await shows(here, () => bodies(store).length === 2);
+  server.comeBack(0);
+  server.clear();
+  server.goBack(0, "e2");
+  server.tellPlace();
+  server.post("after");
+  await shows(here, () => bodies(store).at(-1) === "after");
+  assert.deepEqual(bodies(store), ["after"]);
+});
+
+test("a gap from 1 on, which may be of what was had, counts as one", async (t) => {
+  const here = await live(t), { store, server } = here;
+  server.line.say({ t: "epoch", epoch: "e2", seq: 0, ts: 0 }, { t: "gap", from: 1, to: 1_000_000, reason: "shed" }, { t: "gap", from: 1_000_001, to: 1_000_003, reason: "shed" });
+  await shows(here, () => store.view().missed > 1);
+  assert.equal(store.view().missed, 4);
+});
+
+test("it draws in a worker, which has frames and no page, and in a page that hides before its frame", async (t) => {
+  const frames = globalThis as { requestAnimationFrame?: unknown; cancelAnimationFrame?: unknown };
+  t.after(() => {
+    delete frames.requestAnimationFrame;
+    delete frames.cancelAnimationFrame;
+  });
+  let f: (() => void) | undefined;
+  Object.assign(frames, { requestAnimationFrame: (next: () => void) => ((f = next), setTimeout(next)), cancelAnimationFrame: clearTimeout });
+  const here = await live(t), { store, server } = here;
+  assert.ok(f, "it asked for a frame");
+  Object.assign(frames, { requestAnimationFrame: () => 0 }); // no frame comes
+  server.post("hidden");
+  await shows(here, () => bodies(store).length === 2);
+});
+
 test("it connects for the first who looks, leaves after the last, and comes back to where it was", async (t) => {
   const here = await live(t), { store, server } = here;
   const off = store.subscribe(() => {});
