@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/bytedance/sonic"
 	"github.com/bytedance/sonic/encoder"
@@ -21,17 +22,46 @@ var strict = sonic.Config{CopyString: true, ValidateString: true, CaseSensitive:
 // NewDraft encodes a message of user to room. Invalid UTF-8 is replaced by U+FFFD.
 // It costs one encoding; all members share the result.
 func NewDraft(room, user, info string, ts int64) chat.Draft {
-	v := struct {
+	return chat.Draft{UserID: user, TS: ts, Head: headOf(room, user, info, extra{})}
+}
+
+// headOf is the [chat.Draft.Head] of a message.
+func headOf(room, user, info string, x extra) string {
+	h := heads.Get().(*head)
+	h.fields.GroupID, h.fields.UserID, h.fields.Info = room, user, info
+	h.encode(&h.fields)
+	h.buf = h.buf[:len(h.buf)-1]
+	if x.Kind != "" || x.ID != "" || x.Ext != nil || x.User != nil {
+		h.x = x
+		h.buf = append(h.buf, `,"x":`...)
+		h.encode(&h.x)
+	}
+	text := string(append(h.buf, `,"ts":`...))
+	if cap(h.buf) <= keepBytes {
+		*h = head{buf: h.buf[:0]}
+		heads.Put(h)
+	}
+	return text
+}
+
+// head is what it takes to encode one. Each part would be an allocation of its own.
+type head struct {
+	fields struct {
 		GroupID string `json:"groupId"`
 		UserID  string `json:"userId"`
 		Info    string `json:"info"`
-	}{room, user, info}
-	buf := make([]byte, 0, len(`{"groupId":"","userId":"","info":"","ts":`)+len(room)+len(user)+len(info)+8)
-	if err := encoder.EncodeInto(&buf, &v, encoder.ValidateString); err != nil {
-		panic("BUG: cannot encode three strings: " + err.Error())
 	}
-	buf = append(buf[:len(buf)-1], `,"ts":`...)
-	return chat.Draft{UserID: user, TS: ts, Head: string(buf)}
+	x   extra
+	buf []byte
+}
+
+var heads = sync.Pool{New: func() any { return new(head) }}
+
+// encode appends v to the buffer. Its strings may be anything, its raw JSON was checked.
+func (h *head) encode(v any) {
+	if err := encoder.EncodeInto(&h.buf, v, encoder.ValidateString); err != nil {
+		panic("BUG: cannot encode a message: " + err.Error())
+	}
 }
 
 // errNotMessage is wrapped by ParseMessage.

@@ -64,23 +64,11 @@ const extraStart = `,"x":{`
 // NewNativeDraft is [NewDraft] for a message with a kind, an id, an ext and a user, each of which
 // may be empty; ext and user are valid JSON.
 func NewNativeDraft(room, user string, op *Op, ts int64) chat.Draft {
-	d := NewDraft(room, user, op.Body, ts)
 	x := extra{ID: op.ID, Ext: op.Ext, User: op.User}
 	if op.Kind != KindChat {
 		x.Kind = op.Kind
 	}
-	d.ID = op.ID
-	if x.Kind == "" && x.ID == "" && x.Ext == nil && x.User == nil {
-		return d
-	}
-	buf := make([]byte, 0, len(d.Head)+len(x.Kind)+len(x.ID)+len(x.Ext)+len(x.User)+56)
-	buf = append(buf, strings.TrimSuffix(d.Head, `"ts":`)...)
-	buf = append(buf, `"x":`...)
-	if err := encoder.EncodeInto(&buf, &x, encoder.ValidateString); err != nil {
-		panic("BUG: cannot encode what was checked: " + err.Error())
-	}
-	d.Head = string(append(buf, `,"ts":`...))
-	return d
+	return chat.Draft{UserID: user, TS: ts, ID: op.ID, Head: headOf(room, user, op.Body, x)}
 }
 
 // FastIMText is a stored message as FastIM clients see it. It allocates only where there
