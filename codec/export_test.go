@@ -11,7 +11,7 @@ const KeepBytes = keepBytes
 
 // Held is how many bytes of buffer r holds, -1 where it holds nothing at all.
 func (r *Reader) Held() int {
-	if r.work == nil {
+	if r.work == nil || r.work.err != nil && r.work.buf == nil {
 		return -1
 	}
 	return cap(r.work.buf)

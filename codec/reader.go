@@ -23,15 +23,11 @@ type FrameHandler interface {
 // Reader parses what one client sends, piece by piece as it comes off the socket, and
 // holds it against RFC 6455 section 5. The zero value is ready.
 //
-// One goroutine at a time may use it. It stands by value in every connection: 24
+// One goroutine at a time may use it. It stands by value in every connection: 8
 // bytes while nothing is under way.
 type Reader struct {
-	// Owned by the goroutine that calls Feed.
-
-	// err is what ended the stream. Once set it stays.
-	err error
 	// work is what has arrived of the frame or the fragmented message under way, nil
-	// between messages.
+	// between messages; or what ended the stream. Owned by the goroutine that calls Feed.
 	work *pending
 }
 
@@ -49,13 +45,23 @@ type Reader struct {
 // A whole, unfragmented frame in b is handed out where it stands, without a copy and
 // without an allocation. h must not call Feed.
 func (r *Reader) Feed(b []byte, maxMessage int, h FrameHandler) error {
-	if r.err == nil {
-		r.err = r.feed(b, maxMessage, h)
-		if r.err != nil {
-			r.release()
-		}
+	if r.work != nil && r.work.err != nil {
+		return r.work.err
 	}
-	return r.err
+	err := r.feed(b, maxMessage, h)
+	if err != nil {
+		r.release()
+		r.work = endedBy(err)
+	}
+	return err
+}
+
+// endedBy is what a reader has that err has ended.
+func endedBy(err error) *pending {
+	if e, ok := err.(*ProtocolError); ok { //nolint:errorlint // it comes bare
+		return &e.ended
+	}
+	return &pending{err: err}
 }
 
 // feed is Feed on a reader that lives.
@@ -217,6 +223,8 @@ type pending struct {
 	// behind the message and is cut off again.
 	buf   []byte
 	start int
+	// err is what ended the stream: then nothing else is set, and it stays.
+	err error
 }
 
 // noMessage is the message kind of a pending frame that belongs to none.

@@ -19,14 +19,14 @@ type Member struct {
 	socket Socket
 	part   *part
 
-	// Guarded by part.mu.
-	attached bool
-	left     bool
-
 	// Owned by the lane once attached.
 	cursor cursor
 	slot   int32 // Invariant: part.members[slot] == this member.
 	full   bool  // the socket takes no more; wait for Drained
+
+	// Guarded by part.mu.
+	attached bool
+	left     bool
 }
 
 // Room is the room that m is in, or was; only after Enter.

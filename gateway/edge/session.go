@@ -93,6 +93,9 @@ func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
 // runs is what runs on the session. nbio has a place for it.
 func (s *Session) runs() Purpose { return s.nb.Session().(Purpose) }
 
+// Edge is the session's.
+func (s *Session) Edge() *Edge { return s.edge }
+
 // User is whose session it is. Nobody but the poller may ask before the session has Rights.
 func (s *Session) User() string { return s.user }
 

@@ -178,16 +178,12 @@ func (f *FastIM) reject(w http.ResponseWriter, v *edge.Visitor, bad *edge.Refusa
 // upgradeToChat makes the request a member of rm. It takes over the hold on rm.
 func (f *FastIM) upgradeToChat(w http.ResponseWriter, v *edge.Visitor, rm *room.Room) *edge.Refusal {
 	m := new(member)
-	m.fastIM = f
 	m.Init(f.edge, v, m)
 	return m.Enter(w, v, rm.Enter(&m.Place, m))
 }
 
 // member is a socket of FastIM's chat (contract section 2).
-type member struct {
-	edge.Member
-	fastIM *FastIM
-}
+type member struct{ edge.Member }
 
 // maxFastIMUnits is how long a message of FastIM's clients may be, in UTF-16 code units: the text buffer of original
 // nodes.
@@ -196,20 +192,20 @@ const maxFastIMUnits = 8192
 // Message says all text that comes in the room. Binary messages are ignored, as original nodes do.
 func (m *member) Message(op codec.Opcode, payload []byte) error {
 	if op == codec.OpBinary {
-		return m.over(&m.fastIM.edge.Stats.Binary)
+		return m.over(&m.Edge().Stats.Binary)
 	}
 	if tooLong(payload) {
 		m.CloseWith(edge.CloseProtocolError, codec.CloseTooBig, fmt.Sprintf("the message is longer than %d UTF-16 units", maxFastIMUnits))
 		return edge.ErrGone
 	}
 	if m.TakeOp() > 0 {
-		return m.over(&m.fastIM.edge.Stats.RateLimited)
+		return m.over(&m.Edge().Stats.RateLimited)
 	}
 	if !m.Rights().Can.Has(pass.Send) {
-		return m.over(&m.fastIM.edge.Stats.Forbidden)
+		return m.over(&m.Edge().Stats.Forbidden)
 	}
 	// What is refused is counted; FastIM clients have no word for it.
-	action, text, _ := m.fastIM.edge.Words.Check(m.Place.Room(), m.User(), m.Rights(), string(payload), nil)
+	action, text, _ := m.Edge().Words.Check(m.Place.Room(), m.User(), m.Rights(), string(payload), nil)
 	if action == filter.Block {
 		return m.refused()
 	}

@@ -16,7 +16,6 @@ func (f *FastIM) PeekRejected() int64 { return f.rejected.Load() }
 // PeekMember makes a member of the room that nobody is behind.
 func (f *FastIM) PeekMember(v *edge.Visitor, r *room.Room) edge.Peek {
 	m := new(member)
-	m.fastIM = f
 	m.Init(f.edge, v, m)
 	r.Enter(&m.Place, m)
 	return edge.Peek{Session: &m.Session}

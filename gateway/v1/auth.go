@@ -20,7 +20,7 @@ import (
 // refresh takes a new token of somebody who is in the room. It runs in the poller.
 func (m *member) refresh(op *codec.Op) {
 	id, token := op.ID, op.Token
-	if !m.v1.checks(token).Add(askerOf(m), func(ctx context.Context) { m.renew(ctx, id, token) }) {
+	if !m.api().checks(token).Add(askerOf(m), func(ctx context.Context) { m.renew(ctx, id, token) }) {
 		m.refused(id, room.CodeBusy, "too many tokens wait to be checked", 1000)
 	}
 }
@@ -42,14 +42,14 @@ func (m *member) renew(ctx context.Context, id, token string) {
 	m.Shows(&v, token)
 	bad := edge.CheckToken(token)
 	if bad == nil {
-		bad = m.v1.edge.Guard.Who(ctx, &v, false)
+		bad = m.Edge().Guard.Who(ctx, &v, false)
 	}
 	if bad == nil && v.Guest != was.Guest {
 		bad = edge.Refuse(http.StatusForbidden, "the token is another user's")
 	}
 	var rs *edge.Rights
 	if bad == nil {
-		rs, bad = m.v1.edge.Guard.MayBeIn(ctx, &v, v.Room, pass.Read)
+		rs, bad = m.Edge().Guard.MayBeIn(ctx, &v, v.Room, pass.Read)
 	}
 	if bad != nil {
 		m.refused(id, bad.Word(), bad.Why, retryMS(bad))
@@ -57,7 +57,7 @@ func (m *member) renew(ctx context.Context, id, token string) {
 	}
 	m.SetRights(rs)
 	m.tell(codec.AuthText(id, rs.ExpiresIn(time.Now()), rs.Can.Names()))
-	m.v1.edge.Tokens.Entered(v)
+	m.Edge().Tokens.Entered(v)
 }
 
 // waiters are the newcomers who have yet to show a token. The zero value has none.
@@ -114,7 +114,7 @@ func (c *newcomer) isIn() bool { return c.Rights() != nil }
 // they are few, and none stays long, see NoToken.
 func (n *API) waitForToken(w http.ResponseWriter, v *edge.Visitor, a arrival) *edge.Refusal {
 	c := new(newcomer)
-	c.v1, c.at = n, &a
+	c.at = &a
 	v.More, v.Deflate = a.More, a.Deflate
 	c.Init(n.edge, v, c)
 	if !n.waiting.add(c.From(), n.edge.Sessions.Few()) {
@@ -132,9 +132,9 @@ func (c *newcomer) Message(code codec.Opcode, payload []byte) error {
 	if c.isIn() {
 		return c.member.Message(code, payload)
 	}
-	if op, err := codec.ParseOp(payload, c.v1.maxBody()); err == nil && op.T == codec.OpAuth && code == codec.OpText && !c.asked.Load() {
+	if op, err := codec.ParseOp(payload, c.api().maxBody()); err == nil && op.T == codec.OpAuth && code == codec.OpText && !c.asked.Load() {
 		c.asked.Store(true)
-		if !c.v1.checks(op.Token).Add(askerOf(&c.member), func(ctx context.Context) { c.admit(ctx, op.ID, op.Token) }) {
+		if !c.api().checks(op.Token).Add(askerOf(&c.member), func(ctx context.Context) { c.admit(ctx, op.ID, op.Token) }) {
 			c.asked.Store(false)
 			if !c.Bears(edge.NuisanceRefusal) {
 				return edge.ErrGone
@@ -162,19 +162,19 @@ func (c *newcomer) admit(ctx context.Context, id, token string) {
 	bad := edge.CheckToken(token)
 	var welcome []byte
 	if bad == nil {
-		welcome, bad = c.v1.arrive(ctx, a, &c.member)
+		welcome, bad = c.api().arrive(ctx, a, &c.member)
 	}
 	if bad == nil {
-		bad = c.v1.edge.Joins.Join(a.Visitor, a.room, func() *edge.Refusal { return c.begin(a, welcome) })
+		bad = c.Edge().Joins.Join(a.Visitor, a.room, func() *edge.Refusal { return c.begin(a, welcome) })
 	}
 	if bad != nil {
-		c.v1.edge.Forget(&a.Visitor)
+		c.Edge().Forget(&a.Visitor)
 		c.reject(id, bad)
 		return
 	}
 	c.Place.Room().Attach(&c.Place)
-	c.v1.edge.Tokens.Entered(a.Visitor)
-	c.v1.edge.Order.Again(&c.Session)
+	c.Edge().Tokens.Entered(a.Visitor)
+	c.Edge().Order.Again(&c.Session)
 }
 
 // begin is the moment from which it is in, and says hello. Where the connection was closed meanwhile it leaves the
@@ -185,7 +185,7 @@ func (c *newcomer) begin(a *arrival, welcome []byte) *edge.Refusal {
 		return edge.Answered
 	}
 	c.at = nil
-	c.v1.waiting.remove(c.From())
+	c.api().waiting.remove(c.From())
 	return nil
 }
 
@@ -234,5 +234,5 @@ func (c *newcomer) Gone() {
 		c.Member.Gone()
 		return
 	}
-	c.v1.waiting.remove(c.From())
+	c.api().waiting.remove(c.From())
 }

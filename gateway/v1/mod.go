@@ -130,7 +130,7 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 	if verb.Seq > 0 && verb.Epoch == "" { // a number that its client has seen here
 		verb.Epoch, _ = m.Place.Room().Place(&m.Place)
 	}
-	if !m.v1.verbs.Add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
+	if !m.api().verbs.Add(askerOf(m), func(ctx context.Context) { m.carryOut(ctx, id, &verb) }) {
 		m.refused(id, room.CodeBusy, "too many verbs wait", 1000)
 	}
 	return nil
@@ -139,7 +139,7 @@ func (m *member) mod(op *codec.Op, payload []byte) error {
 // carryOut has the desk carry out a verb, and answers. It runs as an errand.
 func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
 	r := m.Rights()
-	state, bad := m.v1.edge.Guard.StillCounts(ctx, r)
+	state, bad := m.Edge().Guard.StillCounts(ctx, r)
 	if bad != nil {
 		m.refused(id, bad.Word(), bad.Why, retryMS(bad))
 		return
@@ -148,7 +148,7 @@ func (m *member) carryOut(ctx context.Context, id string, verb *desk.Verb) {
 		m.Revoked(state)
 		return
 	}
-	done, no := m.v1.Desk.Do(ctx, desk.Actor{Name: m.User(), Role: r.Rank(), Via: "socket"}, m.Place.Room().ID(), verb)
+	done, no := m.api().Desk.Do(ctx, desk.Actor{Name: m.User(), Role: r.Rank(), Via: "socket"}, m.Place.Room().ID(), verb)
 	if no != nil {
 		m.refused(id, no.Code, no.Message, retryMS(RefusedByDesk(no)))
 		return

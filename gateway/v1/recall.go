@@ -15,13 +15,13 @@ import (
 // recall takes a message back. id is what its sender calls the recall, and may be empty; known is where the room stood
 // when it was asked for; epoch is that of seq, empty where the room never had a message. It runs as an errand.
 func (m *member) recall(ctx context.Context, id string, known chat.Position, epoch string, seq uint64) {
-	state, bad := m.v1.edge.Guard.StillCounts(ctx, m.Rights())
+	state, bad := m.Edge().Guard.StillCounts(ctx, m.Rights())
 	if bad == nil && state != chat.TokenRight {
 		m.Revoked(state)
 		return
 	}
 	if bad == nil {
-		bad = m.v1.recallSeq(ctx, m.Place.Room().ID(), m.User(), known, epoch, seq)
+		bad = m.api().recallSeq(ctx, m.Place.Room().ID(), m.User(), known, epoch, seq)
 	}
 	switch {
 	case bad == nil && id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it

@@ -58,7 +58,6 @@ func (n *API) socket(w http.ResponseWriter, r *http.Request) {
 			return n.waitForToken(w, v, a)
 		}
 		m := new(member)
-		m.v1 = n
 		welcome, bad := n.arrive(ctx, &a, m)
 		*v = a.Visitor
 		if bad != nil {
@@ -289,10 +288,9 @@ func (n *API) tooLong(body string) string {
 }
 
 // member is a socket of barrage.v1.
-type member struct {
-	edge.Member
-	v1 *API
-}
+type member struct{ edge.Member }
+
+func (m *member) api() *API { return m.Edge().Native.(*API) }
 
 // Message takes an op; ErrGone says that it was one too many of those that cannot be taken.
 func (m *member) Message(code codec.Opcode, payload []byte) error {
@@ -300,8 +298,8 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 		m.CloseWith(edge.CloseProtocolError, codec.CloseUnsupported, "only text messages are understood here")
 		return edge.ErrGone
 	}
-	op, err := codec.ParseOp(payload, m.v1.maxBody())
-	if why := m.v1.tooLong(op.Body); err == nil && why != "" {
+	op, err := codec.ParseOp(payload, m.api().maxBody())
+	if why := m.api().tooLong(op.Body); err == nil && why != "" {
 		err = errors.New("cannot take the op: " + why)
 	}
 	if err != nil {
@@ -321,7 +319,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 			return edge.ErrGone
 		}
 	} else if wait := m.TakeOp(); wait > 0 {
-		m.v1.edge.Stats.RateLimited.Add(1)
+		m.Edge().Stats.RateLimited.Add(1)
 		return m.tooFast(&op, wait)
 	}
 	if !m.mayDo(&op) {
@@ -342,7 +340,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 	case codec.OpRecall:
 		here, known := m.Place.Room().Place(&m.Place)
 		id, epoch, seq := op.ID, cmp.Or(op.Epoch, here), op.Seq
-		if !m.v1.recalls.Add(askerOf(m), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
+		if !m.api().recalls.Add(askerOf(m), func(ctx context.Context) { m.recall(ctx, id, known, epoch, seq) }) {
 			m.refused(id, room.CodeBusy, "too many recalls wait", 1000)
 		}
 	case codec.OpAuth:
@@ -360,7 +358,7 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 
 // say posts a message; ErrGone says that it was one too many of those that are refused.
 func (m *member) say(op *codec.Op) error {
-	held, err := m.v1.post(m.Place.Room(), m, m.User(), m.Rights(), op)
+	held, err := m.api().post(m.Place.Room(), m, m.User(), m.Rights(), op)
 	if held && err == nil && !m.Bears(edge.NuisanceRefusal) { // it will be refused, and moderators have enough to do
 		return edge.ErrGone
 	}
@@ -384,7 +382,7 @@ const codeForbidden = "forbidden"
 func (m *member) mayDo(op *codec.Op) bool {
 	switch r := m.Rights(); op.T {
 	case codec.OpSend:
-		return r.MaySay(m.v1.edge.Hall.High(op.Kind))
+		return r.MaySay(m.Edge().Hall.High(op.Kind))
 	case codec.OpLike:
 		return r.Can.Has(pass.Like)
 	case codec.OpRecall:

@@ -73,7 +73,9 @@ type API struct {
 
 // New is the protocol of a node over its edge, whose Hall is set before the first request.
 func New(e *edge.Edge, store Store) *API {
-	return &API{edge: e, store: store, recalls: newErrands(), arrivals: newErrands(), questions: newErrands(), verbs: newErrands()}
+	n := &API{edge: e, store: store, recalls: newErrands(), arrivals: newErrands(), questions: newErrands(), verbs: newErrands()}
+	e.Native = n
+	return n
 }
 
 // NewDesk makes the desk that carries out what moderators want.
