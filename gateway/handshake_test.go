@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -58,5 +60,38 @@ func TestHandshake_RefusalsAreHTTPAnswers(t *testing.T) {
 	storeOf(s).fail(nil, "Read")
 	if got := s.edge.Stats.RefusedHandshakes.Load(); got != 6 { // counted before they are answered
 		t.Errorf("refused handshakes = %d; want 6", got)
+	}
+}
+
+// BenchmarkHandshake is a whole handshake in a live room, from the first byte to the welcome, and the end of its
+// session. The client allocates nothing; its system calls are part of the time.
+func BenchmarkHandshake(b *testing.B) {
+	native := strings.Replace(handshake(v1Path("r", "user_id=u&token=any")), "\r\n\r\n", "\r\nSec-WebSocket-Protocol: "+subprotocol+"\r\n\r\n", 1)
+	for name, request := range map[string]string{"fastim": handshake(chatPath("r", "u")), "native": native} {
+		b.Run(name, func(b *testing.B) {
+			s := newServer(b, nil)
+			join(b, s, "r", "stays")
+			to := &syscall.SockaddrInet4{Port: s.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+			say, buf := []byte(request), make([]byte, 4096)
+			b.ReportAllocs()
+			for b.Loop() {
+				fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+				if err == nil {
+					err = syscall.Connect(fd, to)
+				}
+				if err == nil {
+					_, err = syscall.Write(fd, say)
+				}
+				n := 0
+				if err == nil {
+					n, err = syscall.Read(fd, buf)
+				}
+				if err != nil || !strings.HasPrefix(string(buf[:n]), "HTTP/1.1 101 ") {
+					b.Fatalf("the answer is %q, %v; want 101", buf[:n], err)
+				}
+				_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}) // no port waits
+				_ = syscall.Close(fd)
+			}
+		})
 	}
 }

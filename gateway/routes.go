@@ -68,12 +68,9 @@ func (f *front) bounded(next http.Handler) http.Handler {
 // known hints at a proxy that rewrites paths where a WebSocket is asked for at an address that there is not.
 func (f *front) known(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.Header["Sec-Websocket-Key"]) > 0 {
-			if _, pattern := mux.Handler(r); pattern == "" {
-				f.edge.HintPath(r)
-			}
+		if mux.ServeHTTP(w, r); r.Pattern == "" {
+			f.edge.HintPath(r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 

@@ -13,9 +13,13 @@ import (
 	"barrage/internal/once"
 )
 
-// inboxLen is how many events one worker may be behind; the next ones are dropped.
-// Centrifuge found the same number to do.
-const inboxLen = 4096
+// How far one worker may be behind; what comes then is dropped.
+const (
+	// inboxLen is in events. Centrifuge found the same number to do.
+	inboxLen = 4096
+	// inboxBytes is 256 of the largest batches, and 4 KiB for each of inboxLen.
+	inboxBytes = 16 << 20
+)
 
 // inbox takes messages off the connection's reader, which must never wait: Redis drops
 // a subscriber that does not read. Each room has its worker, so its events stay in order.
@@ -24,7 +28,7 @@ type inbox struct {
 	keys    keys
 	wanted  func(channel string) bool
 	seed    maphash.Seed
-	workers []inboxWorker
+	workers []*inboxWorker
 
 	// Atomic.
 	events, dropped, foreign atomic.Uint64
@@ -34,6 +38,7 @@ type inbox struct {
 // connection may still be sending.
 type inboxWorker struct {
 	queue chan rueidis.PubSubMessage
+	bytes atomic.Int64 // of the texts in queue; of one that finds no place, too, for a moment
 	// full says that a message found no place in the queue. One is enough.
 	full once.Signal
 }
@@ -42,7 +47,7 @@ type inboxWorker struct {
 func newInbox(names keys, wanted func(channel string) bool) *inbox {
 	in := &inbox{keys: names, wanted: wanted, seed: maphash.MakeSeed()}
 	for range max(2, runtime.GOMAXPROCS(0)) {
-		in.workers = append(in.workers, inboxWorker{
+		in.workers = append(in.workers, &inboxWorker{
 			queue: make(chan rueidis.PubSubMessage, inboxLen),
 			full:  once.NewSignal(),
 		})
@@ -60,11 +65,12 @@ func (in *inbox) start(ctx context.Context, running *sync.WaitGroup, h Handler) 
 // work delivers what is put until ctx ends. Where something was dropped it says so when
 // the queue is empty: to be told earlier would have h read the store again and again
 // while it cannot keep up.
-func (in *inbox) work(ctx context.Context, w inboxWorker, h Handler) {
+func (in *inbox) work(ctx context.Context, w *inboxWorker, h Handler) {
 	dropped := false
 	for {
 		select {
 		case m := <-w.queue:
+			w.bytes.Add(-int64(len(m.Message)))
 			in.deliver(m, h)
 		case <-w.full:
 			dropped = true
@@ -83,11 +89,15 @@ func (in *inbox) work(ctx context.Context, w inboxWorker, h Handler) {
 func (in *inbox) put(m rueidis.PubSubMessage) {
 	_, id, _ := strings.Cut(m.Channel, ":") // A room may have two channels.
 	w := in.workers[maphash.String(in.seed, id)%uint64(len(in.workers))]
-	select {
-	case w.queue <- m:
-		return
-	default:
+	size := int64(len(m.Message))
+	if w.bytes.Add(size) <= inboxBytes {
+		select {
+		case w.queue <- m:
+			return
+		default:
+		}
 	}
+	w.bytes.Add(-size)
 	in.dropped.Add(1)
 	w.full.Set()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -38,6 +39,30 @@ func TestInbox_Full(t *testing.T) {
 
 		in.put(message("mq:r", 1))
 		h.want("r 1") // Nothing more was dropped.
+	})
+}
+
+// TestInbox_FullOfBytes: what waits is bounded in bytes as well, and there is room again when it was delivered.
+func TestInbox_FullOfBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, h := startLater(t)
+		large := func(seq uint64) rueidis.PubSubMessage {
+			m := message("mq:r", seq)
+			m.Message += strings.Repeat(" ", inboxBytes/4-len(m.Message))
+			return m
+		}
+		for seq := range uint64(5) {
+			in.put(large(seq + 1))
+		}
+		if got := in.dropped.Load(); got != 1 {
+			t.Errorf("%d messages of a quarter of the bound were dropped of five; want 1", got)
+		}
+		h.start()
+		h.want("r 1", "r 2", "r 3", "r 4", "resumed")
+		for seq := range uint64(4) {
+			in.put(large(seq + 6))
+		}
+		h.want("r 6", "r 7", "r 8", "r 9")
 	})
 }
 

@@ -438,10 +438,10 @@ func (d *Door) Login(r *http.Request, user string) *Refused {
 	return nil
 }
 
-// ClientOf is where a request comes from, as far as that is known.
-func (d *Door) ClientOf(r *http.Request) string {
+// ClientOf is where a request comes from; not valid where nobody knows.
+func (d *Door) ClientOf(r *http.Request) netip.Addr {
 	addr, _ := d.set.Load().client(r)
-	return addr.String()
+	return addr
 }
 
 // SourceOf is as [Ticket.Source] of a request.

@@ -63,11 +63,11 @@ func TestDoor_Reload(t *testing.T) {
 func TestDoor_ReloadTrustedProxies(t *testing.T) {
 	k := newKnocker(nil)
 	r := from("203.0.113.9")
-	if got := k.ClientOf(r); got != "203.0.113.9" {
+	if got := k.ClientOf(r).String(); got != "203.0.113.9" {
 		t.Fatalf("behind a trusted proxy the client is %s", got)
 	}
 	k.Reload(Config{Limits: DefaultLimits()})
-	if got := k.ClientOf(r); got != "127.0.0.1" {
+	if got := k.ClientOf(r).String(); got != "127.0.0.1" {
 		t.Errorf("behind one that is trusted no more the client is %s; want the proxy", got)
 	}
 	if no := k.Call(r); no != nil {

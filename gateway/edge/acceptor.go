@@ -206,7 +206,7 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 	rm := e.asksNobody(r)
 	switch {
 	case rm != nil:
-		a.admit(c, p, r)
+		a.admit(&doorway{fd: c.fd, inPlace: true}, c, p, r)
 		rm.LetGo()
 	case a.asking.Add(1) > mostAsking:
 		a.asking.Add(-1)
@@ -215,7 +215,7 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 		p = append([]byte(nil), p...)
 		a.workers.Go(func() { // ends with its answers, which have chat.CallTimeout and ctx
 			defer a.asking.Add(-1)
-			a.admit(c, p, r.WithContext(ctx))
+			a.admit(&doorway{fd: c.fd}, c, p, r.WithContext(ctx))
 		})
 	}
 }
@@ -226,15 +226,14 @@ func (e *Edge) asksNobody(r *http.Request) *room.Room {
 	cfg := e.Config()
 	id, ok := roomAt(r.URL.Path)
 	ok = ok && r.URL.RawPath == "" // else a slash may be part of an id, and the room another one
-	if !ok || cfg.Auth.checks() || !cfg.AutoJoin || e.Guard.set.Load().hook != nil || r.URL.Query().Has("since") {
+	if !ok || cfg.Auth.checks() || !cfg.AutoJoin || e.Guard.set.Load().hook != nil || Asks(r, "since") {
 		return nil
 	}
 	return e.Hall.Keep(id)
 }
 
 // admit serves a handshake, and leaves what is no session then to net/http.
-func (a *Acceptor) admit(c accepted, p []byte, r *http.Request) {
-	d := &doorway{fd: c.fd}
+func (a *Acceptor) admit(d *doorway, c accepted, p []byte, r *http.Request) {
 	defer func() {
 		if bug := recover(); bug != nil {
 			a.edge.Log.Error("BUG: panic while serving a handshake", slog.Any("panic", bug), slog.String("stack", string(debug.Stack())))
@@ -257,6 +256,7 @@ func (a *Acceptor) admit(c accepted, p []byte, r *http.Request) {
 // after the handlers have seen the request again.
 type doorway struct {
 	fd      int
+	inPlace bool // it is served by the goroutine that accepted it
 	header  http.Header
 	taken   bool     // the connection is a session's, or toHTTP's
 	refused *Refusal // see LeftToHTTP

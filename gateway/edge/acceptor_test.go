@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -121,6 +123,32 @@ func TestAcceptor_TheRoomStays(t *testing.T) {
 	if a.edge.Hall.Tick(time.Now().Add(2 * time.Hour)); a.edge.Hall.Live("r") {
 		t.Error("the room stays for good")
 	}
+}
+
+// TestAcceptor_WaitsForNoCall: what a handshake asks of a store fails at once where others wait to be accepted, and has
+// its time where nobody does.
+func TestAcceptor_WaitsForNoCall(t *testing.T) {
+	var a *Acceptor
+	calls := make(chan error, 1)
+	a = newAdmitting(t, slog.DiscardHandler, func(w http.ResponseWriter, r *http.Request) {
+		who := func(*http.Request) (Visitor, *Refusal) { return Visitor{User: "u"}, nil }
+		a.edge.Admit(w, r, who, nil, func(ctx context.Context, _ *Visitor) *Refusal {
+			calls <- ctx.Err()
+			return Leaving
+		})
+	})
+	a.edge.Sessions.most = 1
+	var working sync.WaitGroup
+	a.workers = &working
+	for room, want := range map[string]error{"r": context.Canceled, "elsewhere": nil} {
+		c := said(t, strings.Replace(plainHandshake, "/chat/r/", "/chat/"+room+"/", 1))
+		go a.first(t.Context(), c, newRequestReader()) // ends when it is left to net/http
+		if got := <-calls; !errors.Is(got, want) {
+			t.Errorf("the calls for a handshake in room %q end with %v; want %v", room, got, want)
+		}
+		_ = (<-a.others).Close()
+	}
+	working.Wait()
 }
 
 // opening is a log whose lines open a file under the number fd, or the next one that is free: file.

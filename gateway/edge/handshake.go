@@ -25,6 +25,13 @@ func (e *Edge) HintPath(r *http.Request) {
 	}
 }
 
+// Asks reports whether the query of a request has the key. One that cannot have it is not parsed: a handshake asks
+// several times.
+func Asks(r *http.Request, key string) bool {
+	q := r.URL.RawQuery
+	return (strings.Contains(q, key) || strings.Contains(q, "%")) && r.URL.Query().Has(key)
+}
+
 // checkHandshake holds a request against RFC 6455 section 4.2.1 and returns the
 // client's key.
 func checkHandshake(r *http.Request) (key string, bad *Refusal) {
@@ -53,10 +60,14 @@ func checkHandshake(r *http.Request) (key string, bad *Refusal) {
 	return keys[0], nil
 }
 
-// switching is the answer that turns the connection into a WebSocket
-// (RFC 6455 section 4.2.2). more are further header lines, each with its end.
-func switching(key, more string) []byte {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n" + more + "\r\n")
+// switching is the answer that turns the connection into a WebSocket (RFC 6455 section 4.2.2), and the frames behind
+// it. more are further header lines, each with its end.
+func switching(key, more string, first []byte) []byte {
+	const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+	sum := sha1.Sum(append(append(make([]byte, 0, 64), key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...))
+	p := make([]byte, 0, len(head)+base64.StdEncoding.EncodedLen(sha1.Size)+len(more)+2*len("\r\n")+len(first))
+	p = append(p, head...)
+	p = base64.StdEncoding.AppendEncode(p, sum[:])
+	p = append(append(append(p, "\r\n"...), more...), "\r\n"...)
+	return append(p, first...)
 }

@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"testing"
 )
@@ -60,8 +61,8 @@ func TestCheckHandshake_EveryRule(t *testing.T) {
 
 func TestSwitching_AnswersTheKeyOfTheRFC(t *testing.T) {
 	want := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Accept: " + exampleAccept + "\r\n\r\n"
-	if got := string(switching(exampleKey, "")); got != want {
+		"Sec-WebSocket-Accept: " + exampleAccept + "\r\nMore: it\r\n\r\nfirst"
+	if got := string(switching(exampleKey, "More: it\r\n", []byte("first"))); got != want {
 		t.Errorf("switching(%q) = %q; want %q", exampleKey, got, want)
 	}
 }
@@ -77,5 +78,13 @@ func TestRetryAfter_IsOneToFiveSeconds(t *testing.T) {
 	}
 	if len(seen) != 5 { // one value in a thousand draws missing: once in 10^96
 		t.Errorf("retryAfter is only ever one of %v", seen)
+	}
+}
+
+func TestAsks_ReadsTheKeyHoweverItIsWritten(t *testing.T) {
+	for query, want := range map[string]bool{"": false, "user_id=since": false, "since=1": true, "a=b&since": true, "%73ince=1": true, "a=%73ince": false} {
+		if got := Asks(&http.Request{URL: &url.URL{RawQuery: query}}, "since"); got != want {
+			t.Errorf("%q asks for since: %v; want %v", query, got, want)
+		}
 	}
 }

@@ -165,8 +165,8 @@ func (e *Edge) WouldBar(ctx context.Context, r *http.Request, v *Visitor, id str
 
 // From is where a request comes from; the zero value where nobody knows.
 func (e *Edge) From(r *http.Request) netip.Prefix {
-	addr, err := netip.ParseAddr(e.Door.ClientOf(r))
-	if err != nil {
+	addr := e.Door.ClientOf(r)
+	if !addr.IsValid() {
 		return netip.Prefix{}
 	}
 	return netip.PrefixFrom(addr, addr.BitLen())

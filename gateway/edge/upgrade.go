@@ -73,7 +73,7 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 			e.Stats.Full.Add(1)
 			return e.full()
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), chat.CallTimeout)
+		ctx, cancel := callsOf(w, r)
 		defer cancel()
 		bad = enter(ctx, &v)
 		if bad != nil {
@@ -96,6 +96,23 @@ func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Requ
 		w.Header().Set("Connection", "close") // no place for strangers who only knock
 		write(w, bad)
 	}
+}
+
+// noCalls is the context of what may wait for nothing.
+var noCalls = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// callsOf is the context of the calls that a handshake takes. One that is served where it was accepted takes none, and
+// needs no timer. Should it take one all the same, as after a reload in that very moment, that fails: others wait to be
+// accepted.
+func callsOf(w http.ResponseWriter, r *http.Request) (context.Context, context.CancelFunc) {
+	if d := doorwayOf(w); d != nil && d.inPlace {
+		return noCalls, func() {}
+	}
+	return context.WithTimeout(r.Context(), chat.CallTimeout)
 }
 
 // WouldAdmit is the refusal that Admit would give now, nil for none. It takes nothing, nor does enter.
@@ -122,7 +139,7 @@ func (e *Edge) WouldAdmit(r *http.Request, who func(*http.Request) (Visitor, *Re
 func (e *Edge) Visitor(r *http.Request, user, token, room string) Visitor {
 	v := Visitor{User: user, Token: token}
 	if e.Guard.set.Load().hook != nil {
-		v.Room, v.address, v.origin = strings.Clone(room), e.Door.ClientOf(r), strings.Clone(r.Header.Get("Origin"))
+		v.Room, v.address, v.origin = strings.Clone(room), e.Door.ClientOf(r).String(), strings.Clone(r.Header.Get("Origin"))
 		v.from = e.Door.SourceOf(r)
 	}
 	return v
@@ -201,7 +218,7 @@ func (s *Session) TakeOver(w http.ResponseWriter, v *Visitor, first []byte) *Ref
 	s.nb.Lock() // nbio takes it before it calls us: so the race detector, too, sees that s is complete
 	adopt(&s.nb, fd)
 	s.nb.Unlock()
-	e.begin(s, append(switching(v.key, v.More), first...))
+	e.begin(s, switching(v.key, v.More, first))
 	e.Tokens.Entered(*v)
 	if e.Exit.Draining() {
 		s.Close(CloseRestart) // Drain may have been there before the session was

@@ -29,7 +29,7 @@ func (g *Guard) Who(ctx context.Context, v *Visitor, strict bool) *Refusal {
 		return g.guest(v)
 	}
 	c := g.set.Load()
-	no := refused(pass.Refuse(pass.Invalid, "the token is not valid: log in"))
+	var no *Refusal
 	isJWT := c.jwt != nil && pass.Looks(v.Token) // judged as one, and by nothing else
 	for _, mode := range c.Auth.Mode {
 		if isJWT != (mode == AuthJWT) {
@@ -59,6 +59,9 @@ func (g *Guard) Who(ctx context.Context, v *Visitor, strict bool) *Refusal {
 		if bad != nil {
 			no = bad // what one mode knows of the token, where no other takes it
 		}
+	}
+	if no == nil {
+		no = refusedFor(chat.TokenWrong)
 	}
 	return no
 }

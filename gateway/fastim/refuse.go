@@ -28,13 +28,20 @@ func writeRefusal(w http.ResponseWriter, f *edge.Refusal) {
 func RefuseEmptyIDs(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
-		for socket, ids := range map[string]int{"/group/chat/": 3, "/group/list/": 2} {
-			rest, ok := strings.CutPrefix(path, socket)
+		for _, socket := range [...]struct {
+			path string
+			ids  int
+		}{{"/group/chat/", 3}, {"/group/list/", 2}} {
+			rest, ok := strings.CutPrefix(path, socket.path)
+			if !ok {
+				continue
+			}
+			ids := socket.ids
 			parts := strings.SplitN(rest, "/", ids+2)
 			if len(parts) == ids+1 && parts[ids] == "" {
 				parts = parts[:ids]
 			}
-			if ok && slices.Contains(parts, "") {
+			if slices.Contains(parts, "") {
 				writeRefusal(w, edge.Refuse(http.StatusBadRequest, "cannot upgrade: groupId, userId and token must not be empty in %q", path))
 				return
 			}

@@ -184,6 +184,9 @@ func offeredToken(headers []string) string {
 
 // readSince reads where a client that comes back has got.
 func readSince(r *http.Request) (since room.Since, bad *edge.Refusal) {
+	if !edge.Asks(r, "since") && !edge.Asks(r, "epoch") {
+		return since, nil
+	}
 	q := r.URL.Query()
 	text := q.Get("since")
 	if since.Epoch = strings.Clone(q.Get("epoch")); since.Epoch == "" && text == "" {
