@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"barrage/codec"
 	"barrage/internal/chat"
@@ -104,5 +105,12 @@ func TestMemory_ForgetsRoomsOfUsers(t *testing.T) {
 	}
 	if held != 10_000 {
 		t.Errorf("rooms of %d users are held; want the 10000 of the living", held)
+	}
+}
+
+// TestMemory_MembershipIsSmall: each user who has spoken has one, beside 16 bytes of their name.
+func TestMemory_MembershipIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(memoryJoined{}); size > 24 {
+		t.Errorf("a user's memberships have %d bytes; want at most 24", size)
 	}
 }
