@@ -379,19 +379,29 @@ func (o *outbox) met(epoch string, entries []chat.Entry, keyOf func(string) key)
 	if o.flight.tries == 0 {
 		return
 	}
+	next := 0 // the flight's own come in its order
 	for i := range entries {
 		if o.flight.open == 0 {
 			return
 		}
-		k := keyOf(entries[i].JSON)
 		ts := codec.Timestamp(entries[i].JSON)
-		j := slices.IndexFunc(o.flight.posts, func(p post) bool {
-			return p.end == notYet && p.key == k && same(p.draft.TS, ts)
-		})
-		if j >= 0 {
+		if j := o.flight.find(next, keyOf(entries[i].JSON), ts); j >= 0 {
 			o.land(j, arrived, Outcome{Epoch: epoch, Seq: entries[i].Seq, TS: ts})
+			next = j + 1
 		}
 	}
+}
+
+// find is the place of a post that has not ended, by its key and a time near its own, -1 where there is none. It looks
+// from a place on, and then before that.
+func (f *flight) find(from int, k key, ts int64) int {
+	for i := range f.posts {
+		j := (from + i) % len(f.posts)
+		if p := &f.posts[j]; p.end == notYet && p.key == k && same(p.draft.TS, ts) {
+			return j
+		}
+	}
+	return -1
 }
 
 // expire gives up what came before oldest, but for a flight that a publisher or a reviewer has in its hands. It

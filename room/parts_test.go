@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -242,6 +243,48 @@ func TestOutbox_Refused(t *testing.T) {
 	}
 	if o.tally.refusedRate.Load() != 1 || o.tally.localOnly.Load() != 1 {
 		t.Errorf("counted %d refused, %d that only members here had; want 1 and 1", o.tally.refusedRate.Load(), o.tally.localOnly.Load())
+	}
+}
+
+// TestOutbox_MeetsInAnyOrder: what another node has stored stands between, and in its own order.
+func TestOutbox_MeetsInAnyOrder(t *testing.T) {
+	var b mailbag
+	o := packed(&b, "a", "b", "c")
+	o.cut(0, true, func() string { return "n.1" })
+	o.flight.tries = 1
+	var entries []chat.Entry
+	for i, k := range []int{3, 9, 1, 3, 2} {
+		entries = append(entries, chat.Entry{Seq: uint64(i + 1), JSON: strconv.Itoa(k)})
+	}
+	o.met("", entries, func(json string) key {
+		k, _ := strconv.Atoi(json)
+		return key(k)
+	})
+	if got := o.told(&b); got != "[c::1:3 a::3:1 b::5:2]" || o.size() != 0 || o.flight.id != "" {
+		t.Errorf("answered: %s, %d left; want c, a and b once", got, o.size())
+	}
+}
+
+// BenchmarkOutbox_Met is a batch of 100 whose event comes before its answer, as most do.
+func BenchmarkOutbox_Met(b *testing.B) {
+	posts, entries := make([]post, BatchMessages), make([]chat.Entry, BatchMessages)
+	for i := range posts {
+		posts[i] = post{draft: codec.NewDraft("1", "u", fmt.Sprint("m", i), 5), key: key(i)}
+		entries[i] = chat.Entry{Seq: uint64(i), JSON: fmt.Sprintf(`{"ts":5,"n":"%03d"}`, i)}
+	}
+	keyOf := func(json string) key {
+		n, _ := strconv.Atoi(json[len(json)-5 : len(json)-2])
+		return key(n)
+	}
+	o, mine := outbox{tally: new(tally)}, make([]post, BatchMessages)
+	b.ReportAllocs()
+	for b.Loop() {
+		copy(mine, posts)
+		o.flight = flight{posts: mine, open: len(mine), tries: 1}
+		o.met("e", entries, keyOf)
+		if o.flight.open != 0 {
+			b.Fatal("not all were met")
+		}
 	}
 }
 
