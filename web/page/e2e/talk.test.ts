@@ -168,6 +168,12 @@ test("the list is one stop of the Tab key: arrows go from message to message and
   assert.equal(await at(), "answer newest");
   await page.keyboard.press("Escape");
   assert.equal(await page.evaluate(() => document.activeElement!.id), "log");
+  await page.keyboard.press("ArrowUp");
+  await page.evaluate(() => { // The row with the focus is scrolled away, and a key comes before the frame.
+    document.getElementById("log")!.scrollTop = 0;
+    document.activeElement!.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+  });
+  assert.equal(await page.evaluate(() => document.activeElement!.id), "log", "the focus goes to another row");
   await page.context().close();
 });
 

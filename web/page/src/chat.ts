@@ -464,7 +464,7 @@ export class Chat {
       to = this.neighbour(at, step);
       if (!to && at) { // Keys may be faster than frames: what is next is not drawn yet.
         this.draw();
-        to = this.neighbour(at, step);
+        if (at.isConnected) to = this.neighbour(at, step); // Else it was scrolled away in the same frame.
       }
     }
     if (!to) return;
