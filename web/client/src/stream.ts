@@ -85,6 +85,7 @@ export class Stream {
   readonly #recalled = new Seen(); // taken back: whichever was not handed on never is
   #joined = false;
   #epochs: string[] = [""]; // in which we have counted, the newest last
+  #coming = ""; // the epoch of what came last, which may still wait
   #last = 0;
   #lastTs = 0; // of message #last; 0 = not known
   #life = 0; // one more with each disconnection
@@ -119,6 +120,7 @@ export class Stream {
   welcome(arrival: Arrival): void {
     if (!this.#joined) return this.#join(arrival);
     const { epoch, seq } = arrival;
+    this.#coming = epoch;
     const messages = arrival.messages.filter((m) => m.seq <= seq || isLocal(epoch)); // newer ones come by themselves
     const life = this.#life, goesOn = this.#goesOn(arrival);
     if (!goesOn && epoch === this.epoch) this.#recount(epoch, arrival.cleared);
@@ -139,6 +141,7 @@ export class Stream {
   /** #join takes the first welcome: what was said before its messages is not missing. */
   #join({ epoch, seq, messages, recalled, cleared }: Arrival): void {
     this.#joined = true;
+    this.#coming = epoch;
     this.#enter(epoch);
     if (!isLocal(epoch)) this.#cleared.set(epoch, cleared);
     this.#rules = { epoch: isLocal(epoch) ? "" : epoch, seq: cleared };
@@ -166,7 +169,7 @@ export class Stream {
   batch(epoch: string, messages: Message[]): void {
     const first = messages[0];
     if (!first) return;
-    if (epoch !== "") this.#steps.push({ do: "batch", epoch, seq: first.seq - 1 });
+    if (epoch !== "") this.#steps.push({ do: "batch", epoch: (this.#coming = epoch), seq: first.seq - 1 });
     for (const message of messages) this.#steps.push({ do: "message", message, history: false, counted: true });
     this.#run();
   }
@@ -206,7 +209,7 @@ export class Stream {
     if (this.#cleared.size > maxEpochs) this.#cleared.delete([...this.#cleared.keys()][0]!);
     if (!isLocal(epoch) && ["", epoch].includes(this.#rules.epoch)) this.#rules = { epoch, seq: Math.max(seq, this.#rules.seq) };
     this.#clearing = this.#entry(epoch);
-    this.#host.cleared({ epoch, seq, later: this.#epochs.includes(epoch) ? this.#epochs.slice(this.#epochs.indexOf(epoch) + 1) : [] });
+    this.#host.cleared({ epoch, seq, later: epoch !== this.#coming && this.#epochs.includes(epoch) ? this.#epochs.slice(this.#epochs.indexOf(epoch) + 1) : [] });
   }
 
   /** #entry is the last step that waits and comes into an epoch from another one. */
@@ -259,6 +262,7 @@ export class Stream {
    * of message seq, 0 where it is not known.
    */
   placed(epoch: string, seq: number, ts: number): void {
+    this.#coming = epoch;
     this.#steps.push({ do: "place", epoch, seq, ts });
     this.#run();
   }

@@ -507,6 +507,26 @@ test("a clear behind the welcome, of what was had in another epoch, leaves the r
   assert.equal(seen.take(), "1, cleared e2 5, cleared e1 1, epoch e2 0, gap 6-6 missed, h7");
 });
 
+test("a clear while the way back from a local epoch waits for history takes what was said there, too", async () => {
+  const world = new World();
+  const { room, seen, line } = await world.joined();
+  world.server.post("old");
+  world.server.goLocal("l-1");
+  world.server.post("local");
+  await world.pass(10);
+  const later: unknown[] = [];
+  room.on("cleared", (c) => later.push(c.later));
+  line.end(1006);
+  world.server.comeBack(3);
+  world.server.onJoin = 1;
+  world.server.onHttp = () => new Promise(() => {});
+  await world.pass(1100);
+  world.server.clear();
+  await world.pass(20_000);
+  assert.match(seen.take(), /cleared e1 5/);
+  assert.deepEqual(later, [[]]);
+});
+
 test("who is new is not told of a clear", async () => {
   const world = new World();
   for (let i = 0; i < 3; i++) world.server.store("old");
