@@ -137,8 +137,8 @@ export class Overlay {
       room.on("recalled", (recalled) => drop((m, epoch) => means(recalled, m, epoch === room.epoch))),
       room.on("purged", (purged) => drop((m) => isPurged(m, purged))),
       room.on("cleared", (cleared) => {
-        let gone = clearedOf([...this.#shown, ...this.#coming], cleared);
-        drop(() => gone-- > 0);
+        const lines = [...this.#shown, ...this.#coming], gone = new Set(lines.slice(0, clearedOf(lines, cleared)).map(({ message }) => message));
+        drop((m) => gone.has(m));
         this.#sky?.clear(); // What flies is of the last seconds.
       }),
     ];
