@@ -398,12 +398,18 @@ func (n *node) write(ctx context.Context) {
 		switch err := n.rooms[r].Post(nil, n.name, id+n.site.pad(i), n.clock.Now()); {
 		case err == nil:
 			n.posted = append(n.posted, id)
-		case errors.Is(err, room.ErrBusy):
+		case errors.Is(err, room.ErrBusy), leftOut(err):
 			n.refused++
 		default:
 			n.site.t.Errorf("Post: %v", err)
 		}
 	}
+}
+
+// leftOut reports whether a room had no place for a post: a short queue is half full for a second on a busy machine.
+func leftOut(err error) bool {
+	var r *room.RefusedError
+	return errors.As(err, &r) && r.Code == room.CodeShed
 }
 
 // behindMost is how many messages, each for each member, may be on their way from a node's logs.
