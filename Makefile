@@ -81,9 +81,9 @@ bench: build ## Benchmarks (BENCH=regexp), then the memory of 10,000 idle connec
 	@go test -run "^$$" -bench "$(BENCH)" -benchmem ./...
 	@./$(BIN) bench idle
 
-attacks: ## Attack a node beside ten people, on a quiet machine; prints the table of docs/security.md
+attacks: ## Attack a node beside ten people, on a quiet machine (25 minutes); prints the table of docs/security.md
 	@rm -f .attacks
-	@go test -count=1 ./internal/hostile -table $(CURDIR)/.attacks
+	@go test -count=1 -timeout 1h -v ./internal/hostile -table $(CURDIR)/.attacks
 	@cat .attacks
 
 fuzz: ## Fuzz every target for FUZZTIME (20s)

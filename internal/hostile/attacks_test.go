@@ -263,15 +263,15 @@ func (n *node) hold(ctx context.Context, most int, says string) {
 
 // TestConnections: more connections than there are descriptors, that ask for nothing, ask slowly, or do not read.
 func TestConnections(t *testing.T) {
-	for what, says := range map[string]string{
-		"silent":      "",
-		"half a head": "GET / HTT",
-		"slow bodies": "POST /user/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\nu",
-		"unread":      strings.Repeat("GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", 50),
+	for _, c := range []struct{ what, says string }{
+		{"silent", ""},
+		{"half a head", "GET / HTT"},
+		{"slow bodies", "POST /user/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\nu"},
+		{"unread", strings.Repeat("GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", 50)},
 	} {
-		t.Run(what, func(t *testing.T) {
+		t.Run(c.what, func(t *testing.T) {
 			n := startNode(t, openFiles+"600", "SERVER_TRUSTED_PROXIES=127.0.0.1/32")
-			during(t, n, func(ctx context.Context) { n.hold(ctx, 700, says) })
+			during(t, n, func(ctx context.Context) { n.hold(ctx, 700, c.says) })
 		})
 	}
 }

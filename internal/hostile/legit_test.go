@@ -129,8 +129,8 @@ func (l *legit) read() {
 
 // figures are what the people met in a time.
 type figures struct {
-	Sent, Lost int
-	P50, P99   time.Duration
+	Sent, Lost      int
+	P50, P99, Worst time.Duration
 }
 
 // chat has them chat for a while, and waits for what was said to come.
@@ -178,12 +178,13 @@ func (l *legit) chat(what string, d time.Duration) figures {
 	f := figures{Sent: len(l.waits) + len(l.sent), Lost: len(l.sent)}
 	if len(l.waits) > 0 {
 		slices.Sort(l.waits)
-		f.P50, f.P99 = l.waits[len(l.waits)/2], l.waits[len(l.waits)*99/100]
+		f.P50, f.P99, f.Worst = l.waits[len(l.waits)/2], l.waits[len(l.waits)*99/100], l.waits[len(l.waits)-1]
 	}
 	return f
 }
 
-// newcomers has people of other addresses come in, one after the other, until ctx ends. All must get in.
+// newcomers has people of other addresses come in, one after the other, until ctx ends. All must get in. Ten a second
+// have addresses for 25 s.
 func (l *legit) newcomers(ctx context.Context) (came int, slowest time.Duration) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -216,7 +217,9 @@ func during(t *testing.T, n *node, attack func(ctx context.Context)) (grown int6
 	t.Helper()
 	long := time.Second / 2
 	if *table != "" {
-		long = 2 * time.Second
+		// p99 is the 10th-worst of 960 messages in 24 s. In 8 s it was the fourth-worst of 320, which an attack's first
+		// half-second decided: 700 handshakes keep the people's core busy for some 30 ms, once.
+		long = 6 * time.Second
 	}
 	l := newCrowd(t, n)
 	calm := l.do(asked{What: "calm", For: 2 * long})

@@ -101,5 +101,5 @@ func (c *crowd) do(a asked) met {
 }
 
 func (m *met) String() string {
-	return fmt.Sprintf("%d of %d lost, p50 %v, p99 %v", m.Lost, m.Sent, m.P50, m.P99)
+	return fmt.Sprintf("%d of %d lost, p50 %v, p99 %v, worst %v", m.Lost, m.Sent, m.P50, m.P99, m.Worst)
 }

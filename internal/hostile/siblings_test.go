@@ -56,10 +56,10 @@ func TestInflated(t *testing.T) {
 
 // TestRequests: requests that no call limits, one behind the other without a pause.
 func TestRequests(t *testing.T) {
-	for what, line := range map[string]string{"pages": "GET /", "nothing": "GET /nothing", "options": "OPTIONS *"} {
-		t.Run(what, func(t *testing.T) {
+	for _, c := range []struct{ what, line string }{{"pages", "GET /"}, {"nothing", "GET /nothing"}, {"options", "OPTIONS *"}} {
+		t.Run(c.what, func(t *testing.T) {
 			n := startNode(t)
-			requests := strings.Repeat(line+" HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: "+enemy+"\r\n\r\n", 300)
+			requests := strings.Repeat(c.line+" HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: "+enemy+"\r\n\r\n", 300)
 			grown := during(t, n, func(ctx context.Context) {
 				var all sync.WaitGroup
 				for range 8 {

@@ -58,8 +58,9 @@ func row(t *testing.T, calm, hostile figures, grown int64, busy float64) {
 	if redis {
 		what += "; with Redis"
 	}
-	_, err = fmt.Fprintf(f, "| %s | %d of %d | %v | %v | %.0f %% | %d MiB |\n", what, hostile.Lost, hostile.Sent,
-		calm.P99.Round(100*time.Microsecond), hostile.P99.Round(100*time.Microsecond), 100*busy, max(grown, 0)>>20)
+	_, err = fmt.Fprintf(f, "| %s | %d of %d | %v | %v | %v | %.0f %% | %d MiB |\n", what, hostile.Lost, hostile.Sent,
+		calm.P99.Round(100*time.Microsecond), hostile.P99.Round(100*time.Microsecond),
+		hostile.Worst.Round(100*time.Microsecond), 100*busy, max(grown, 0)>>20)
 	if err != nil {
 		t.Error(err)
 	}
