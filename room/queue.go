@@ -36,6 +36,18 @@ func (q *queue[T]) push(t T) { q.pushTo(&q.short, t) }
 // pushLong has others overtake t.
 func (q *queue[T]) pushLong(t T) { q.pushTo(&q.long, t) }
 
+// pushLast has t come out behind all that waits.
+func (q *queue[T]) pushLast(t T) {
+	q.mu.Lock()
+	l := &q.short
+	if q.short.size()+q.overtook < mostOvertake*q.long.size() { // a long one would be the last
+		l = &q.long
+	}
+	l.items = append(l.items, t)
+	q.mu.Unlock()
+	q.nonEmpty.Signal()
+}
+
 func (q *queue[T]) pushTo(l *line[T], t T) {
 	q.mu.Lock()
 	l.items = append(l.items, t)

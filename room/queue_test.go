@@ -29,6 +29,33 @@ func TestQueue_ShortThingsOvertakeFourTimes(t *testing.T) {
 	}
 }
 
+// TestQueue_PushLast has something come out last, whatever waits in either line, and whoever was overtaken before.
+func TestQueue_PushLast(t *testing.T) {
+	const last = -1
+	for shorts := range 3*mostOvertake + 1 {
+		for longs := range 4 {
+			for before := range mostOvertake + 1 {
+				q := newQueue[int]()
+				for range longs {
+					q.pushLong(100)
+				}
+				for range before + shorts {
+					q.push(1)
+				}
+				for range before {
+					q.pop()
+				}
+				q.pushLast(last)
+				for waiting(q) > 1 {
+					if next, _ := q.pop(); next == last {
+						t.Fatalf("%d short and %d long ones waited, %d came out before: %d came out behind it", shorts, longs, before, waiting(q))
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestLane_SmallRoomsGoFirst has both rooms wait for the one lane, the large one first.
 func TestLane_SmallRoomsGoFirst(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})

@@ -59,7 +59,7 @@ func (h *Hall) CheckLanes(now time.Time) (stuck time.Duration) {
 			continue
 		}
 		l.checked.Store(int64(max(1, h.since(now))))
-		l.queue.push(&l.check)
+		l.queue.pushLast(&l.check) // how long it waits is what a large room does
 	}
 	return stuck
 }

@@ -100,3 +100,22 @@ func TestHall_CheckLanes(t *testing.T) {
 		t.Errorf("stuck for %v after the lane ran; want 0", got)
 	}
 }
+
+// TestHall_CheckLanesWaitsForLargeRooms has the lag of a lane be that of the rooms that wait longest.
+func TestHall_CheckLanesWaitsForLargeRooms(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	large := f.open("large")
+	for range shortTurn + 1 {
+		f.join(large)
+	}
+	f.settle()
+	f.post(large, "to many")
+	l := f.hall.lanes[0]
+	for waiting(l.queue) == 0 {
+		f.work()
+	}
+	f.hall.CheckLanes(f.clock.Now())
+	if first, _ := l.queue.pop(); first == &l.check {
+		t.Error("the lane comes to the check before the large room that was there first")
+	}
+}
