@@ -109,6 +109,14 @@ func (c *recalls) clear() (last *chat.Event) {
 	return last
 }
 
+// again reports whether an event is a clear that was made again, since the store had lost it: it keeps its time.
+// Members were told of the first, and what they have had since stays.
+func (c *recalls) again(ev *chat.Event) bool {
+	return isClear(*ev) && slices.ContainsFunc(c.purges, func(was *chat.Event) bool {
+		return isClear(*was) && was.Purge.Until == ev.Purge.Until && was.Epoch != ev.Epoch
+	})
+}
+
 // clearedAt is when the room was cleared last, in Unix ms, as far as events know; 0 where they do not.
 func (c *recalls) clearedAt() int64 {
 	if last := c.clear(); last != nil {
@@ -170,8 +178,9 @@ func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	if ev.Kind == chat.EventRecall {
 		k = r.keyOf(ev.Messages[0])
 	}
+	again := r.recalls.again(ev) // looked at first: then it is among them
 	isNew := r.recalls.add(k, *ev, now, r.keyOf)
-	if isNew || ev.Rev == 0 && !answer {
+	if !again && (isNew || ev.Rev == 0 && !answer) {
 		if isClear(*ev) {
 			r.tellClearedLocked(ev.Purge.UpTo)
 		} else {

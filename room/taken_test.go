@@ -149,6 +149,39 @@ func TestClear_IsMadeAgain(t *testing.T) {
 	}
 }
 
+// TestClear_MadeAgainIsNotToldAgain: members were told when it was made, and what was said behind it stays, also where
+// they said it among themselves while the store was away.
+func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
+	for _, away := range []bool{false, true} {
+		f := newFixture(t, nil, Hooks{})
+		r := f.open("1")
+		m := f.native(r)
+		f.posts(r, 4)
+		f.purgeElsewhere(chat.Purge{})
+		f.post(r, "behind")
+		f.settle()
+		if away {
+			f.store.away()
+			f.hall.Away(errAway)
+			f.post(r, "local")
+			f.settle()
+		}
+		f.store.set(func(s *fakeStore) { s.goBackAny(func(n int) int { return n - 3 }) }) // before the clear
+		if away {
+			f.back()
+		}
+		f.hall.Resumed()
+		f.settle()
+		f.settle()
+		if r.follower.pos.Epoch == "e1" || r.recalls.cleared == 0 {
+			t.Fatalf("away %v: in %s the room is cleared up to %d; want another epoch, and the clear made again", away, r.follower.pos.Epoch, r.recalls.cleared)
+		}
+		if got, want := m.taken(t), []string{codec.ClearedText(chat.Place{Epoch: "e1", Seq: 4})}; !slices.Equal(got, want) {
+			t.Errorf("away %v: a member is told %v; want %v, once", away, got, want)
+		}
+	}
+}
+
 // TestClear_ANodeThatWasAway learns of it in the next epoch: its members and newcomers are told.
 func TestClear_ANodeThatWasAway(t *testing.T) {
 	for _, logged := range []bool{true, false} {
