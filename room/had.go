@@ -220,7 +220,7 @@ func (h *had) lostClear(read *chat.History, at string, now int64) (upTo uint64) 
 		return 0
 	case read.Before == at:
 		bound = min(bound, h.recalls.cleared)
-	case last == nil || read.Cleared == last.Purge.UpTo.Seq || slices.ContainsFunc(read.Recalls, func(ev chat.Event) bool {
+	case last == nil || last.Purge.UpTo.Seq > 0 && read.Cleared == last.Purge.UpTo.Seq || slices.ContainsFunc(read.Recalls, func(ev chat.Event) bool {
 		return isClear(ev) && ev.Purge.Until >= last.Purge.Until
 	}):
 		return 0

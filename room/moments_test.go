@@ -254,6 +254,33 @@ func TestDoubt_ClearedThenFurtherBack(t *testing.T) {
 	}
 }
 
+// The room is cleared, the store loses all, and the empty room is cleared again. Then the store has a snapshot of
+// before: what was cleared does not come again.
+func TestDoubt_ClearedWipedThenRestored(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.native(r)
+	f.posts(r, 2)
+	snapshot := f.store.room("1").clone()
+	f.posts(r, 2)
+	f.store.set(func(s *fakeStore) { s.clock = codec.Timestamp(s.room("1").entries[3].JSON) })
+	f.purgeElsewhere(chat.Purge{})
+	f.settle()
+	f.store.wipe()
+	ev, _, err := f.store.Purge(t.Context(), "1", r.follower.pos, chat.Purge{}) // once more
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.hall.Recalled("1", ev)
+	f.settle()
+	f.store.set(func(s *fakeStore) { *s.room("1") = *snapshot.clone() })
+	f.hall.Resumed()
+	f.settle()
+	if left := f.store.stored(); len(left) > 0 || len(r.newest.entries) > 0 {
+		t.Errorf("in %s the history is %v, and newcomers are given %v; want nothing", r.follower.pos.Epoch, left, r.newest.entries)
+	}
+}
+
 // The room is cleared in an epoch that the node has not read yet, and the store goes back under that: what comes under
 // the numbers that were cleared is not.
 func TestDoubt_ClearedInACountThatGoesBack(t *testing.T) {
