@@ -106,8 +106,8 @@ var noCalls = func() context.Context {
 }()
 
 // callsOf is the context of the calls that a handshake takes. One that is served where it was accepted takes none, and
-// needs no timer. Should it take one all the same, as after a reload in that very moment, that fails: others wait to be
-// accepted.
+// needs no timer: asksNobody goes by settings that no reload changes. Should it take one all the same, that fails:
+// others wait to be accepted.
 func callsOf(w http.ResponseWriter, r *http.Request) (context.Context, context.CancelFunc) {
 	if d := doorwayOf(w); d != nil && d.inPlace {
 		return noCalls, func() {}
