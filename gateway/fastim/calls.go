@@ -168,14 +168,15 @@ func (f *FastIM) listMessage(ctx context.Context, v *edge.Visitor, p *params) en
 	return envelope{codeOK, textOK, notNil(inAnswer(messages))}
 }
 
-// answerBytes bounds a range as it is sent: each message is JSON within JSON.
+// answerBytes bounds a range as it is sent: each message is JSON within JSON, where each of its quotes and backslashes
+// has one more.
 const answerBytes = 1 << 20
 
 // inAnswer are the first messages that fit into answerBytes, one at least.
 func inAnswer(messages []string) []string {
 	bytes := 0
 	for i, m := range messages {
-		bytes += len(m) + strings.Count(m, `"`) + strings.Count(m, `\\`) + len(`"",`)
+		bytes += len(m) + strings.Count(m, `"`) + strings.Count(m, `\`) + len(`"",`)
 		if bytes > answerBytes && i > 0 {
 			return messages[:i]
 		}
