@@ -124,7 +124,8 @@ func (t *Traces) Serve(next http.Handler, prefix string, trusted bool) http.Hand
 		}
 		ctx := w3c.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 		if of := trace.SpanContextFromContext(ctx); of.IsValid() && !trusted && !t.set.Load().Follow {
-			ctx = trace.ContextWithRemoteSpanContext(ctx, of.WithTraceFlags(of.TraceFlags().WithSampled(t.drawn())))
+			of = of.WithTraceFlags(of.TraceFlags().WithSampled(t.drawn())).WithTraceState(trace.TraceState{}) // hooks would get it
+			ctx = trace.ContextWithRemoteSpanContext(ctx, of)
 		}
 		method := known(r.Method)
 		ctx, span := t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
@@ -141,7 +142,8 @@ func (t *Traces) Serve(next http.Handler, prefix string, trusted bool) http.Hand
 			span.SetAttributes(keyRoute.String("/" + route))
 		}
 		if room := r.PathValue("room"); room != "" {
-			span.SetAttributes(keyRoom.String(room))
+			// Of what is not UTF-8 nobody could be told: a collector would get none of the spans beside it.
+			span.SetAttributes(keyRoom.String(strings.ToValidUTF8(room, "\uFFFD")))
 		}
 		span.SetAttributes(keyMethod.String(method), keyStatus.Int(noted.status))
 		if noted.status >= http.StatusInternalServerError {

@@ -201,6 +201,33 @@ func TestServe_Names(t *testing.T) {
 	}
 }
 
+// TestServe_Strangers: no address of a room keeps a span from the collector, and hooks get no tracestate of a stranger.
+func TestServe_Strangers(t *testing.T) {
+	for _, follow := range []bool{false, true} {
+		traces, end := serve(t, nothing, io.Discard)
+		traces.Reload(Config{Sample: 1, Follow: follow})
+		hook := httptest.NewRequest(http.MethodPost, "https://hook.example/", http.NoBody)
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /v1/rooms/{room}", func(_ http.ResponseWriter, r *http.Request) {
+			traces.Call("connect", hook.WithContext(r.Context()))(http.StatusOK, nil)
+		})
+		h := traces.Serve(mux, "/", false)
+		for _, room := range []string{"den", "%FF", "%ED%A0%80", strings.Repeat("%FF", maxValue), strings.Repeat("a", maxValue-1) + "%C3%A9"} {
+			r := httptest.NewRequest(http.MethodGet, "/v1/rooms/"+room, http.NoBody)
+			r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+			r.Header.Set("Tracestate", "k="+strings.Repeat("v", 256))
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			if hook.Header.Get("Traceparent") == "" || (hook.Header.Get("Tracestate") != "") != follow {
+				t.Errorf("follow %v: the hook gets %v", follow, hook.Header)
+			}
+		}
+		end()
+		if s := traces.Stats(); s.Sent != 10 || s.Failed+s.Dropped > 0 {
+			t.Errorf("%+v; want all 10 sent", s)
+		}
+	}
+}
+
 // TestCall_HidesWhatIsInURLs: neither the path of a hook nor the error of a call, which has it, is in a span.
 func TestCall_HidesWhatIsInURLs(t *testing.T) {
 	traces, end := serve(t, nothing, io.Discard)
