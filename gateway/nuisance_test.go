@@ -480,40 +480,44 @@ func TestLimits_RefusedAreClosed(t *testing.T) {
 // TestLimits_Unread: large welcomes that an address does not read are bounded; those that it reads are not.
 func TestLimits_Unread(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.UserConnections, c.Limits.IPHandshakes = 0, 0 })
-	for i := range 60 {
-		publish(t, s, "r", strings.Repeat("\x01", 8000), int64(1000+i))
-	}
-	roomOf(t, s, "r")
-	come := func(window int) (w *wire, status int) {
-		t.Helper()
-		w, err := dialWire(s, window)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = w.conn.Close() })
-		if err := w.write(requestV1("r", userAndToken, offerV1+fromAddr("203.0.113.1"))); err != nil {
-			t.Fatal(err)
-		}
-		resp, err := w.response()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return w, resp.status
-	}
-	for i := range 80 { // who reads
-		w, status := come(0)
-		if status != 101 {
-			t.Fatalf("%d that read their welcome: %d; want in", i, status)
-		}
-		if text, err := w.text(); err != nil || len(text) < 200_000 {
-			t.Fatalf("a welcome of %d bytes, %v", len(text), err)
-		}
-	}
-	in, last := 0, 101
-	for ; last == 101 && in < 200; in++ {
-		_, last = come(smallWindow)
-	}
-	if last != 429 || in < 20 || in > 80 {
-		t.Errorf("%d that do not read came in, then %d; want some 64, then 429", in, last)
+	for room, n := range map[string]int{"large": 60, "medium": 3} {
+		t.Run(room, func(t *testing.T) {
+			for i := range n {
+				publish(t, s, room, strings.Repeat("\x01", 8000), int64(1000+i))
+			}
+			roomOf(t, s, room)
+			come := func(window int) (w *wire, status int) {
+				t.Helper()
+				w, err := dialWire(s, window)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = w.conn.Close() })
+				if err := w.write(requestV1(room, userAndToken, offerV1+fromAddr(fmt.Sprint("203.0.113.", n)))); err != nil {
+					t.Fatal(err)
+				}
+				resp, err := w.response()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return w, resp.status
+			}
+			for i := range 80 { // who reads
+				w, status := come(0)
+				if status != 101 {
+					t.Fatalf("%d that read their welcome: %d; want in", i, status)
+				}
+				if text, err := w.text(); err != nil || len(text) < 140_000 {
+					t.Fatalf("a welcome of %d bytes, %v", len(text), err)
+				}
+			}
+			in, last := 0, 101
+			for ; last == 101 && in < 200; in++ {
+				_, last = come(smallWindow)
+			}
+			if last != 429 || in < 20 || in > 80 {
+				t.Errorf("%d that do not read came in, then %d; want some 64, then 429", in, last)
+			}
+		})
 	}
 }

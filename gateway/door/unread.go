@@ -22,9 +22,9 @@ func (d *Door) AddUnread(t Ticket, bytes int) (Ticket, *Refused) {
 	return t | Ticket(units)<<idBits, nil
 }
 
-// unitsOf rounds up; what is below one unit is not counted.
+// unitsOf rounds up; what is below leastUnread is not counted.
 func unitsOf(bytes int) int {
-	if bytes < unreadUnit {
+	if bytes < leastUnread {
 		return 0
 	}
 	return (bytes + unreadUnit - 1) / unreadUnit

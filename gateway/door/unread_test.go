@@ -36,8 +36,11 @@ func TestDoor_Unread(t *testing.T) {
 		t.Errorf("one more: %+v; want ip_unread, with a time to wait", no)
 	}
 	ticket, _ := k.Knock(from("203.0.113.1"))
-	if _, no := k.AddUnread(ticket, unreadUnit-1); no != nil {
+	if _, no := k.AddUnread(ticket, leastUnread-1); no != nil {
 		t.Errorf("a small answer is refused: %+v", no)
+	}
+	if _, no := k.AddUnread(ticket, leastUnread); no == nil || no.Limit != IPUnread {
+		t.Errorf("one that the kernel does not take whole: %+v; want ip_unread", no)
 	}
 	k.Free(tickets[0])
 	tickets[0] = tickets[0].Without()
