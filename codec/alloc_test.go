@@ -84,3 +84,15 @@ func TestDraft_AppendJSONAllocatesNothing(t *testing.T) {
 	buf := make([]byte, 0, 1<<10)
 	wantNoAllocs(t, "AppendJSON", func() { buf = d.AppendJSON(buf[:0], 1648368380132) })
 }
+
+func TestNewDraft_AllocatesItsText(t *testing.T) {
+	op := codec.Op{Kind: "gift", ID: "c-1", Body: "弹幕", Ext: []byte(`{"n":1}`)}
+	for name, f := range map[string]func(){
+		"NewDraft":       func() { codec.NewDraft("1", "3", "hello, 弹幕", 5) },
+		"NewNativeDraft": func() { codec.NewNativeDraft("1", "3", &op, 5) },
+	} {
+		if n := testing.AllocsPerRun(1000, f); n != 1 {
+			t.Errorf("%s allocates %v times; want 1", name, n)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/bytedance/sonic"
+	"github.com/bytedance/sonic/encoder"
 
 	"barrage/codec"
 	"barrage/internal/chat"
@@ -217,6 +218,42 @@ func TestParseMessage_SharesNoMemory(t *testing.T) {
 		clear(b) // as a read buffer is used again
 		if want := (chat.Message{GroupID: "room", UserID: "user", Info: "text", TS: 1}); m != want {
 			t.Errorf("ParseMessage(%s) = %+v after its input changed; want %+v", s, m, want)
+		}
+	}
+}
+
+// TestNewDraft_AsEncoded holds what is written field by field against an encoder of structs: each byte, and what JSON
+// and browsers see something else in.
+func TestNewDraft_AsEncoded(t *testing.T) {
+	texts := []string{"", "弹幕 🎉", "\u2028\u2029\ufeff", "</script>&", "\xc3(", "a\xff", "\xed\xa0\x80", strings.Repeat("x", 600), strings.Repeat("弹\n", 300)}
+	for c := range 256 {
+		texts = append(texts, string([]byte{'a', byte(c), 'b'}), string(rune(c)))
+	}
+	for _, text := range texts {
+		want, err := encoder.Encode(struct {
+			GroupID string `json:"groupId"`
+			UserID  string `json:"userId"`
+			Info    string `json:"info"`
+			X       any    `json:"x,omitempty"`
+		}{text, "u" + text, text + "!", nil}, encoder.ValidateString)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := codec.NewDraft(text, "u"+text, text+"!", 5).Head; got != string(want[:len(want)-1])+`,"ts":` {
+			t.Errorf("the head of %q is %s; want %s", text, got, want)
+		}
+		x, err := encoder.Encode(struct {
+			Kind string          `json:"kind,omitempty"`
+			ID   string          `json:"id,omitempty"`
+			Ext  json.RawMessage `json:"ext,omitempty"`
+			User json.RawMessage `json:"user,omitempty"`
+		}{text, text, json.RawMessage(`{"n":[1]}`), json.RawMessage(`"x"`)}, encoder.ValidateString)
+		if err != nil {
+			t.Fatal(err)
+		}
+		op := codec.Op{Kind: text, ID: text, Body: text + "!", Ext: json.RawMessage(`{"n":[1]}`), User: json.RawMessage(`"x"`)}
+		if got := codec.NewNativeDraft(text, "u"+text, &op, 5).Head; got != string(want[:len(want)-1])+`,"x":`+string(x)+`,"ts":` {
+			t.Errorf("the head of a native %q is %s; want %s and %s", text, got, want, x)
 		}
 	}
 }

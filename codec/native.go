@@ -53,10 +53,27 @@ const (
 
 // extra is the field x of a stored message.
 type extra struct {
-	Kind string          `json:"kind,omitempty"` // empty: KindChat
-	ID   string          `json:"id,omitempty"`
-	Ext  json.RawMessage `json:"ext,omitempty"`
-	User json.RawMessage `json:"user,omitempty"` // what everybody may know of the sender, from their token
+	kind string // empty: KindChat
+	id   string
+	ext  json.RawMessage
+	user json.RawMessage // what everybody may know of the sender, from their token
+}
+
+// append appends the fields that are not empty, each behind a comma.
+func (x *extra) append(dst []byte) []byte {
+	if x.kind != "" {
+		dst = appendString(append(dst, `,"kind":`...), x.kind)
+	}
+	if x.id != "" {
+		dst = appendString(append(dst, `,"id":`...), x.id)
+	}
+	if len(x.ext) > 0 {
+		dst = append(append(dst, `,"ext":`...), x.ext...)
+	}
+	if len(x.user) > 0 {
+		dst = append(append(dst, `,"user":`...), x.user...)
+	}
+	return dst
 }
 
 const extraStart = `,"x":{`
@@ -64,9 +81,9 @@ const extraStart = `,"x":{`
 // NewNativeDraft is [NewDraft] for a message with a kind, an id, an ext and a user, each of which
 // may be empty; ext and user are valid JSON.
 func NewNativeDraft(room, user string, op *Op, ts int64) chat.Draft {
-	x := extra{ID: op.ID, Ext: op.Ext, User: op.User}
+	x := extra{id: op.ID, ext: op.Ext, user: op.User}
 	if op.Kind != KindChat {
-		x.Kind = op.Kind
+		x.kind = op.Kind
 	}
 	return chat.Draft{UserID: user, TS: ts, ID: op.ID, Head: headOf(room, user, op.Body, x)}
 }
@@ -356,15 +373,6 @@ func (w *Welcome) Text() string {
 	var buf []byte
 	if err := encoder.EncodeInto(&buf, w, encoder.ValidateString); err != nil {
 		panic("BUG: cannot encode a welcome: " + err.Error())
-	}
-	return string(buf)
-}
-
-// quote is text as a JSON string.
-func quote(text string) string {
-	buf := make([]byte, 0, len(text)+8)
-	if err := encoder.EncodeInto(&buf, text, encoder.ValidateString); err != nil {
-		panic("BUG: cannot encode a string: " + err.Error())
 	}
 	return string(buf)
 }
