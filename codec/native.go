@@ -119,7 +119,7 @@ func AppendNativeMessage(dst []byte, seq uint64, stored string) []byte {
 			return AppendRecalledMessage(dst, seq) // the store hands over messages only
 		}
 		d := NewDraft(m.GroupID, m.UserID, m.Info, m.TS)
-		return AppendNativeMessage(dst, seq, string(d.AppendJSON(nil, m.TS)))
+		return AppendNativeMessage(dst, seq, d.JSON(m.TS))
 	}
 	dst = append(dst, `{"seq":`...)
 	dst = strconv.AppendUint(dst, seq, 10)
@@ -207,7 +207,7 @@ func WithBody(d *chat.Draft, body string) chat.Draft {
 func AppendReviewMessage(dst []byte, d *chat.Draft) []byte {
 	const seq = `{"seq":0,`
 	from := len(dst)
-	dst = AppendNativeMessage(dst, 0, string(d.AppendJSON(nil, d.TS)))
+	dst = AppendNativeMessage(dst, 0, d.JSON(d.TS))
 	return append(dst[:from+1], dst[from+len(seq):]...)
 }
 

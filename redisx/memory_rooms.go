@@ -539,7 +539,7 @@ func (r *memoryRoom) append(drafts []chat.Draft, batch string, limits *Limits, n
 	msgs := make([]string, len(drafts))
 	for i := range drafts {
 		d := &drafts[i]
-		msgs[i] = string(d.AppendJSON(make([]byte, 0, d.Size()), r.last.next(d.UserID, d.TS)))
+		msgs[i] = d.JSON(r.last.next(d.UserID, d.TS))
 		r.bytes += len(msgs[i])
 	}
 	r.entries = append(r.entries, msgs...) // what was taken out in front goes with the next growth

@@ -66,7 +66,7 @@ func (r *memoryRoom) dedupe(drafts []chat.Draft, search bool, now time.Time) (fr
 		if index == nil {
 			index = r.index()
 		}
-		sent, ok := index[keyOf(string(d.AppendJSON(nil, d.TS)))]
+		sent, ok := index[keyOf(d.JSON(d.TS))]
 		return sent, ok
 	}
 	repeats = make(map[int]sentMessage)

@@ -18,7 +18,7 @@ const markTry = "t"
 
 // tryOf names a draft in a try: the same for each try of a batch.
 func tryOf(batch string, d *chat.Draft) string {
-	return batch + "\x00" + strings.ToValidUTF8(keyOf(string(d.AppendJSON(nil, d.TS))), "\ufffd")
+	return batch + "\x00" + strings.ToValidUTF8(keyOf(d.JSON(d.TS)), "\ufffd")
 }
 
 // Screen asks the script about drafts.

@@ -59,7 +59,7 @@ func (o *outbox) toHold() (all []chat.Held, places []int) {
 	}
 	for i := range o.flight.posts {
 		if p := &o.flight.posts[i]; p.hold != "" && p.end == notYet {
-			all = append(all, chat.Held{ID: heldID(&p.draft), Why: p.hold, JSON: string(p.draft.AppendJSON(nil, p.draft.TS))})
+			all = append(all, chat.Held{ID: heldID(&p.draft), Why: p.hold, JSON: p.draft.JSON(p.draft.TS)})
 			places = append(places, i)
 		}
 	}

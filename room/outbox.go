@@ -325,7 +325,7 @@ func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (a
 			p := &o.flight.posts[i]
 			mine := tries > 1 && repeats[0].TS >= p.draft.TS // else somebody else's was first
 			if p.end == notYet && (mine || repeats[0].Seq > 0 && (stored.Event.Epoch != at.Epoch || repeats[0].Seq > at.Seq)) {
-				again = append(again, chat.Entry{Seq: repeats[0].Seq, JSON: string(p.draft.AppendJSON(nil, repeats[0].TS))})
+				again = append(again, chat.Entry{Seq: repeats[0].Seq, JSON: p.draft.JSON(repeats[0].TS)})
 			}
 			o.land(i, repeated, Outcome{Code: code, Epoch: stored.Event.Epoch, Seq: repeats[0].Seq, TS: repeats[0].TS, Before: !mine})
 			repeats = repeats[1:]
@@ -479,7 +479,7 @@ func (o *outbox) goAhead(stamp func(ts int64) int64) (entries []chat.Entry) {
 			if o.flight.tries == 0 || i >= len(o.flight.posts) || p != &o.flight.posts[i] {
 				p.draft.TS = ts
 			}
-			entries = append(entries, chat.Entry{JSON: string(p.draft.AppendJSON(nil, ts))})
+			entries = append(entries, chat.Entry{JSON: p.draft.JSON(ts)})
 		}
 	}
 	return entries

@@ -118,5 +118,6 @@ func (r *Room) pacedLocked(from Author, d *chat.Draft) (wait time.Duration) {
 // newOrigin is the id of a message whose sender gave none. No other message in any room has it: the
 // hall's name is 40 random bits, and it counts.
 func (h *Hall) newOrigin() string {
-	return codec.OriginPrefix + h.name + strconv.FormatUint(h.origins.Add(1), 36)
+	var digits [13]byte
+	return codec.OriginPrefix + h.name + string(strconv.AppendUint(digits[:0], h.origins.Add(1), 36))
 }

@@ -74,7 +74,8 @@ func (r *Room) serve(hurry *Stretch) {
 // newBatch is the id of the next batch. It counts over all rooms: a room that goes and comes again must
 // not use an id twice.
 func (h *Hall) newBatch() string {
-	return h.node + "." + strconv.FormatUint(h.batches.Add(1), 10)
+	var digits [20]byte
+	return h.node + "." + string(strconv.AppendUint(digits[:0], h.batches.Add(1), 10))
 }
 
 // hasWorkLocked reports whether the room needs a publisher. r.mu must be held.

@@ -86,5 +86,11 @@ func (d *Draft) AppendJSON(dst []byte, ts int64) []byte {
 	return append(dst, '}')
 }
 
+// JSON is the finished message with the given ts.
+func (d *Draft) JSON(ts int64) string {
+	var digits [20]byte
+	return d.Head + string(strconv.AppendInt(digits[:0], ts, 10)) + "}"
+}
+
 // Size is the length of the finished message in bytes, 13 digits of ts assumed.
 func (d *Draft) Size() int { return len(d.Head) + len("1648368380132}") }
