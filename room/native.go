@@ -27,10 +27,11 @@ const (
 
 // unlock unlocks r.mu and tells authors the outcomes that were noted under it.
 func (r *Room) unlock() {
-	outcomes := r.outbox.settled
+	outcomes, woken := r.outbox.settled, len(r.woken) > 0
 	r.outbox.settled = nil
 	r.mu.Unlock()
 	for _, a := range outcomes {
+		a.outcome.Leads = woken
 		a.author.Settled(a.outcome)
 	}
 	if acked := r.hall.cfg().Timings.Acked; acked != nil {
