@@ -98,10 +98,13 @@ func (r *Room) linkLocked() {
 const aloneAfter = 5
 
 // waitedLocked has the room go on without the store where its batch is on its way for too long.
-// r.mu must be held.
+// r.mu must be held, and Tick is the caller.
 func (r *Room) waitedLocked() {
 	f := &r.outbox.flight
-	if r.writing == cut || r.hall.cfg().NoLocal || r.hall.away.Load() || f.open == 0 || r.hall.coarse.Load()-f.since < aloneAfter {
+	if r.writing == cut || r.hall.cfg().NoLocal || r.hall.away.Load() || f.open == 0 {
+		return
+	}
+	if r.hall.coarse.Load()-max(f.since, r.hall.stood) < aloneAfter { // while the node stands still nobody reads answers
 		return
 	}
 	r.hall.log.Warn("the store does not take a room's messages: its chat goes on within this node", "room", r.id)

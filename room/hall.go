@@ -124,6 +124,7 @@ type Hall struct {
 	origins   atomic.Uint64 // ids made for messages without one
 	due       once.Signal   // tells the reporter that a second is over
 	coarse    atomic.Int64  // the time of the last Tick in seconds, see coarseTime
+	stood     int64         // coarse at the last Tick that came late; Tick's own
 	stats     counters
 
 	shards [hallShards]hallShard
@@ -357,13 +358,19 @@ func (h *Hall) each(f func(*Room)) {
 	}
 }
 
+// lateTick is a gap between two Ticks, in seconds, in which the node stood still: its container was paused, or others
+// had the cores. Ticks come each second.
+const lateTick = 3
+
 // Tick tells the hall the time, about once a second: rooms that lingered long enough
 // go, logs nobody can still need are dropped, calls to the store that failed are tried
 // again, what waited too long for it is given up, and the reporter has its turn.
 func (h *Hall) Tick(now time.Time) {
 	coarse := h.coarseTime(now)
-	h.coarse.Store(coarse)
-	old := coarse - int64(h.cfg().Fanout.StuckTimeout/time.Second)
+	if last := h.coarse.Swap(coarse); coarse-last >= lateTick {
+		h.stood = coarse
+	}
+	stuck := int64(h.cfg().Fanout.StuckTimeout / time.Second)
 	linger := int64(h.cfg().Linger / time.Second)
 	for i := range h.shards {
 		sh := &h.shards[i]
@@ -383,8 +390,8 @@ func (h *Hall) Tick(now time.Time) {
 	h.each(func(r *Room) {
 		r.mu.Lock()
 		for _, st := range r.streams {
-			if st != nil {
-				st.log.expire(old)
+			if st != nil && coarse-h.stood >= stuck { // else it is this node that has taken nothing, and no member
+				st.log.expire(coarse - stuck)
 			}
 		}
 		r.expireLocked(now)

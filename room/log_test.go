@@ -155,3 +155,39 @@ func TestHall_LogsShareABudget(t *testing.T) {
 		t.Errorf("%d bytes in logs of %d rooms after all have gone; want none", s.LogBytes, s.Rooms)
 	}
 }
+
+// TestHall_StoodStill: a node that was paused for longer than a member may be stuck, or a batch under way, drops
+// nothing that members could not be given meanwhile, and does not take the store for away.
+func TestHall_StoodStill(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	stuck := f.hall.cfg().Fanout.StuckTimeout
+	f.hall.Tick(f.now.Add(time.Second))
+	f.post(r, "hi")
+	published, _ := f.hall.publishers.pop()
+	published.serve(nil) // and no lane has had its turn
+	later := f.now.Add(stuck + 10*time.Second)
+	f.hall.Tick(later)
+	f.settle()
+	wantInfos(t, m, "hi")
+	for at := time.Second; at <= stuck; at += time.Second {
+		f.hall.Tick(later.Add(at))
+	}
+	if r.streams[FastIM].log.bytes != 0 {
+		t.Errorf("the log still holds %d bytes; want none once the node has gone on for %v", r.streams[FastIM].log.bytes, stuck)
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	r.outbox.flight.open = 1
+	for _, c := range []struct {
+		stood, since int64 // seconds ago
+		want         writing
+	}{{0, 60, linked}, {aloneAfter - 1, 60, linked}, {60, aloneAfter - 1, linked}, {aloneAfter, aloneAfter, cut}} {
+		now := f.hall.coarse.Load()
+		f.hall.stood, r.outbox.flight.since = now-c.stood, now-c.since
+		if r.waitedLocked(); r.writing != c.want {
+			t.Errorf("a batch under way for %d s, %d s after the node went on: the room is %v; want %v", c.since, c.stood, r.writing, c.want)
+		}
+	}
+}
