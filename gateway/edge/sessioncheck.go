@@ -54,7 +54,7 @@ func (e *Edge) SinceDelivery() time.Duration {
 
 // CheckSessions is one such check. One runs at a time.
 func (e *Edge) CheckSessions(now time.Time) {
-	e.clock.set(now.Sub(e.started))
+	e.clock.advance(now.Sub(e.started), e.Times.Check)
 	e.Hall.Tick(now)
 	e.Plain.CloseStale()
 	e.Door.LogNotes()
