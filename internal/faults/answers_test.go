@@ -133,8 +133,14 @@ func (v *verdict) checkCounters(n *node) {
 			}
 		}
 	}
-	if st.RefusedBusy != uint64(busy) {
-		v.t.Errorf("%s: RefusedBusy = %d; Post refused %d", n.name, st.RefusedBusy, busy)
+	shed := uint64(0)
+	for _, stage := range st.Shed {
+		for _, class := range stage {
+			shed += class
+		}
+	}
+	if st.RefusedBusy+shed != uint64(busy) {
+		v.t.Errorf("%s: RefusedBusy = %d, %d left out; Post refused %d", n.name, st.RefusedBusy, shed, busy)
 	}
 	open, here := 0, 0
 	for _, id := range n.posted {

@@ -139,7 +139,7 @@ func (p *speaker) say(m *saying) {
 	defer p.mu.Unlock()
 	switch {
 	case err == nil:
-	case errors.Is(err, room.ErrBusy) && t.answer == nil:
+	case (errors.Is(err, room.ErrBusy) || leftOut(err)) && t.answer == nil:
 		t.busy = true
 	default:
 		p.site.t.Errorf("PostNative of %s: %v; answered %+v", m.id, err, t.answer)
