@@ -257,6 +257,53 @@ func TestRedis_RangeDeep(t *testing.T) {
 	}
 }
 
+// TestRedis_FindsByTheOrder looks for messages by their ts in a long history, of which a purge has left many tombstones
+// in a row, and one message waited for the store. Who asks for what is not there has few entries looked at.
+func TestRedis_FindsByTheOrder(t *testing.T) {
+	s, raw := newPair(t)
+	const n, waited = 20_000, 7_000
+	all := make([]string, n)
+	for i := range all {
+		ts := 1000 * (i + 1)
+		switch {
+		case i > 9_000 && i < 15_000:
+			all[i] = `{"recalled":true}`
+			continue
+		case i == waited:
+			ts = 1000 * (waited - 400)
+		}
+		all[i] = fmt.Sprintf(`{"groupId":"r","userId":"u%d","info":"hi","ts":%d}`, i%7, ts)
+	}
+	raw.do(append([]string{"RPUSH", "gml:r"}, all...)...)
+	before := func(i, ts int) (found bool, calls int) {
+		t.Helper()
+		raw.do("CONFIG", "RESETSTAT")
+		msgs, found, err := s.Before(t.Context(), "r", fmt.Sprint("u", i%7), int64(ts), 1)
+		noError(t, err)
+		if found && i > 0 && !slices.Equal(msgs, all[i-1:i]) {
+			t.Errorf("Before(the %d. message) = %v; want %v", i+1, msgs, all[i-1])
+		}
+		stats := raw.text("INFO", "commandstats")
+		_, stats, _ = strings.Cut(stats, "cmdstat_lrange:calls=")
+		_, err = fmt.Sscanf(stats, "%d,", &calls)
+		noError(t, err)
+		return found, calls
+	}
+	for _, i := range []int{0, 1, 5_000, 8_999, 15_001, 17_777, 18_976, 18_977, n - 1} {
+		if found, _ := before(i, 1000*(i+1)); !found {
+			t.Errorf("Before finds nothing of the %d. of %d messages", i+1, n)
+		}
+	}
+	if found, _ := before(waited, 1000*(waited-400)); !found {
+		t.Error("Before does not find the message that waited")
+	}
+	for _, ts := range []int{0, 500, 1000*n/3 + 1, 1000 * n / 2, 1000*n + 1, 1 << 50} {
+		if found, calls := before(0, ts); found || calls > 40 {
+			t.Errorf("Before(%d), which is not there, looked %d times, and found it: %v; want at most 40 times, and not", ts, calls, found)
+		}
+	}
+}
+
 func TestRedis_UnreadableEntries(t *testing.T) {
 	s, raw := newPair(t)
 	one := s.publish(t, "r", "u", 1)

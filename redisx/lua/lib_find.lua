@@ -1,27 +1,50 @@
 -- lib_find.lua is joined in front of the scripts that look for a message by its sender and ts.
 
--- before says whether an entry was written before a ts, false of a tombstone.
-local function before(text, ts)
-  local own = tonumber(text:match('"ts\\?":(%d+)}"?$'))
-  return own and own < ts
+-- looks is how many entries are looked at from the newest on, and again about the place that the ts has in the list.
+-- They are stored in the order of their ts, but for those of nodes whose clocks differ, and those that waited for the
+-- store. All of them take 1.1 to 1.5 ms, and 10,000 would take 5.8: who asks for what is not there shall not keep the
+-- store from others.
+local looks = 1024
+
+-- written is when an entry was written, nil of a tombstone.
+local function written(text)
+  return tonumber(text:match('"ts\\?":(%d+)}"?$'))
+end
+
+-- placed is the least distance above looks, 1 for the newest, from which on entries were written before ts.
+local function placed(list, len, ts)
+  local near, far = looks + 1, len + 1
+  while near < far do
+    local d = math.floor((near + far) / 2)
+    local own, first, width = nil, d, 8
+    while not own and first < far do -- tombstones say nothing: a purge leaves many in a row
+      local last = math.min(first + width, far) - 1
+      for _, x in ipairs(call('LRANGE', list, -last, -first)) do own = written(x) or own end
+      first, width = last + 1, 4 * width
+    end
+    if own and own >= ts then near = d + 1 else far = d end
+  end
+  return near
 end
 
 -- find is the distance from the end, 1 for the newest, of the entry that begins and ends like one of two needles.
--- It is nil where there is none. It looks no further than to entries that are much older than what is looked for:
--- entries stand in the order in which they were stored, theirs but for messages that waited, ten minutes, and for
--- clocks of nodes, which may be two hours apart.
+-- It is nil where none of those that it looks at does.
 local function find(list, len, head1, tail1, head2, tail2)
-  local oldest = (tonumber(tail1:match('(%d+)}$')) or 0) - 7800000
-  for near = 1, len, 256 do
-    local c = call('LRANGE', list, -math.min(near + 255, len), -near)
-    -- Two of them: one may be of a node whose clock is quite wrong.
-    if #c > 1 and before(c[#c], oldest) and before(c[#c - 1], oldest) then return nil end
-    for i = #c, 1, -1 do
-      local x = c[i]
-      if x:sub(-#tail1) == tail1 and x:sub(1, #head1) == head1
-        or x:sub(-#tail2) == tail2 and x:sub(1, #head2) == head2 then
-        return near + #c - i
+  -- among is find for the distances from near to far.
+  local function among(near, far)
+    for d = near, far, 256 do
+      local c = call('LRANGE', list, -math.min(d + 255, far), -d)
+      for i = #c, 1, -1 do
+        local x = c[i]
+        if x:sub(-#tail1) == tail1 and x:sub(1, #head1) == head1
+          or x:sub(-#tail2) == tail2 and x:sub(1, #head2) == head2 then
+          return d + #c - i
+        end
       end
     end
   end
+  local d = among(1, math.min(looks, len))
+  if d or len <= looks then return d end
+  local place = placed(list, len, tonumber(tail1:match('(%d+)}$')) or 0)
+  return among(math.max(looks + 1, place - looks / 2), math.min(len, place + looks / 2))
 end
