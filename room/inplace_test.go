@@ -299,25 +299,3 @@ func TestInPlace_OutcomesComeFirst(t *testing.T) {
 	}
 	wantInfos(t, m, "x")
 }
-
-// TestInPlace_OutcomesLead: who is told of a message that the room's members are about to get is told that, and nobody
-// else: it may wait for that.
-func TestInPlace_OutcomesLead(t *testing.T) {
-	for _, instantly := range []bool{true, false} {
-		f := newFixture(t, func(c *Config) { c.Instant = instantly }, Hooks{})
-		r := f.open("1")
-		m := f.join(r)
-		f.settle()
-		var got []Outcome
-		author := teller(func(a Outcome) { got = append(got, a) })
-		for range 2 { // the second one repeats the first one: nobody gets it
-			f.sayHere(r, author, "u", "a")
-			f.settle()
-		}
-		wantInfos(t, m, "ua")
-		if len(got) != 2 || got[0].Leads != instantly || got[1].Leads || !got[1].Before {
-			t.Errorf("instantly: %v, outcomes %+v; want the first one alone to lead, where it runs through", instantly, got)
-		}
-		f.checkInvariants(r)
-	}
-}

@@ -27,11 +27,10 @@ const (
 
 // unlock unlocks r.mu and tells authors the outcomes that were noted under it.
 func (r *Room) unlock() {
-	outcomes, woken := r.outbox.settled, len(r.woken) > 0
+	outcomes := r.outbox.settled
 	r.outbox.settled = nil
 	r.mu.Unlock()
 	for _, a := range outcomes {
-		a.outcome.Leads = woken
 		a.author.Settled(a.outcome)
 	}
 	if acked := r.hall.cfg().Timings.Acked; acked != nil {

@@ -56,9 +56,6 @@ type Outcome struct {
 	Before bool
 	// Wait is after what time trying again makes sense, with CodeRateLimited.
 	Wait time.Duration
-	// Leads: the room's members are about to be written to, of whom the author may be one. So what the author is told
-	// may go together with that.
-	Leads bool
 }
 
 // settled is an outcome and who is to get it.

@@ -8,7 +8,6 @@ import (
 	"unsafe"
 
 	"github.com/lesismal/nbio"
-	"golang.org/x/sys/unix"
 
 	"barrage/codec"
 	"barrage/gateway/door"
@@ -72,7 +71,7 @@ func (s *Session) Send(p []byte) (n int, full bool) {
 	if !s.beginSend() {
 		return 0, true
 	}
-	n, err := s.writeNow(p, 0)
+	n, err := s.writeNow(p)
 	return s.endSend(p, n, err)
 }
 
@@ -117,20 +116,13 @@ func (s *Session) endSend(p []byte, n int, err error) (sent int, full bool) {
 
 // Unicast sends p, whole frames for this member alone, behind what is under way. It
 // reports false where the socket is closing or too much waits already.
-func (s *Session) Unicast(p []byte) bool { return s.unicast(p, 0) }
-
-// UnicastAhead is Unicast where a lane is about to write to the member as well: the kernel keeps p for that, so that
-// both go in one packet, which wakes the peer once. Should nothing follow p goes 200 ms later.
-func (s *Session) UnicastAhead(p []byte) bool { return s.unicast(p, unix.MSG_MORE) }
-
-func (s *Session) unicast(p []byte, flags int) bool {
+func (s *Session) Unicast(p []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closing == CloseNone && s.unicastLocked(p, flags)
+	return s.closing == CloseNone && s.unicastLocked(p)
 }
 
-// unicastLocked is Unicast with flags of send(2). s.mu must be held.
-func (s *Session) unicastLocked(p []byte, flags int) bool {
+func (s *Session) unicastLocked(p []byte) bool {
 	n := 0
 	if pending := s.pending.Load(); pending == 0 {
 		if !s.holdLocked(len(p)) {
@@ -138,7 +130,7 @@ func (s *Session) unicastLocked(p []byte, flags int) bool {
 		}
 		s.rest = 0
 		var err error
-		if n, err = s.writeNow(p, flags); err != nil {
+		if n, err = s.writeNow(p); err != nil {
 			s.killLocked()
 			return false
 		}
@@ -163,20 +155,20 @@ func (s *Session) Behind() bool { return s.pending.Load() > 0 }
 // word to Go's scheduler. Measured by BenchmarkFloor, with a fifth writer for send(2) alone,
 // CPU per write of 200 bytes: write(2) from C 5.0 µs, from Go 5.6 µs, send(2) from Go 5.4 µs,
 // nbio's Write 6.1 µs.
-func (s *socket) writeNow(p []byte, flags int) (int, error) {
+func (s *socket) writeNow(p []byte) (int, error) {
 	s.nb.Lock()
 	defer s.nb.Unlock()
 	if closed, _ := s.nb.IsClosed(); closed {
 		return 0, syscall.EBADF
 	}
-	return sendNow(s.nb.Hash(), p, flags)
+	return sendNow(s.nb.Hash(), p)
 }
 
-// sendNow is one send(2) with flags that does not block. The descriptor must stay open meanwhile.
-func sendNow(fd int, p []byte, flags int) (int, error) {
+// sendNow is one send(2) that does not block. The descriptor must stay open meanwhile.
+func sendNow(fd int, p []byte) (int, error) {
 	for {
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
-			uintptr(len(p)), uintptr(flags)|syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
+			uintptr(len(p)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil
@@ -263,10 +255,10 @@ func (s *Session) closeWith(word []byte, why CloseReason, code codec.CloseCode, 
 		return
 	}
 	if len(word) > 0 {
-		s.unicastLocked(word, 0)
+		s.unicastLocked(word)
 	}
 	var buf [2 + 125]byte
-	s.unicastLocked(codec.AppendCloseFrame(buf[:0], code, text), 0)
+	s.unicastLocked(codec.AppendCloseFrame(buf[:0], code, text))
 	s.endLocked(why)
 	s.shutLocked()
 }

@@ -279,7 +279,7 @@ func (m *Member) Identify(v *Visitor, first []byte) bool {
 	if m.edge.Guard.unproven(*v) {
 		m.bad |= unjoined
 	}
-	m.unicastLocked(first, 0)
+	m.unicastLocked(first)
 	m.rights.Store(v.Rights) // from here on others look at the rest
 	return true
 }
@@ -295,7 +295,7 @@ func (e *Edge) begin(c *Session, hello []byte) {
 		e.Log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone; its table has room for all that may be open
 		return
 	}
-	c.unicastLocked(hello, 0)
+	c.unicastLocked(hello)
 	c.rest = toKibibytes(int(c.pending.Load())) // it is no answer
 	if c.rest == 0 {
 		c.free()

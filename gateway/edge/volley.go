@@ -167,14 +167,14 @@ func (r *ringWriter) submit(all []locked) (taken int) {
 // begin, or gave back, is done now. nbio's lock of the descriptor must be held.
 func (r *ringWriter) result(i, taken, fd int, p []byte) (n int, err error) {
 	if i >= taken {
-		return sendNow(fd, p, 0)
+		return sendNow(fd, p)
 	}
 	n, errno := r.ring.Result(i)
 	switch errno {
 	case 0, syscall.EAGAIN:
 		return n, nil
 	case syscall.EINTR, syscall.ECANCELED:
-		return sendNow(fd, p, 0)
+		return sendNow(fd, p)
 	default:
 		return 0, errno
 	}

@@ -452,8 +452,6 @@ func (m *member) Flooded() { m.Close(edge.CloseFlooded) }
 // Settled tells a native client what became of its message, see room.Author.
 func (m *member) Settled(a room.Outcome) {
 	switch {
-	case a.Code == "" && a.Leads:
-		m.UnicastAhead(codec.AppendFrame(nil, codec.OpText, codec.AckText(a.ID, a.Epoch, a.Seq, a.TS)))
 	case a.Code == "":
 		m.tell(codec.AckText(a.ID, a.Epoch, a.Seq, a.TS))
 	case ruled(a.Code):
