@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"barrage/internal/chat"
 	"barrage/internal/once"
@@ -13,9 +14,11 @@ import (
 
 // Bounds of the memberships on their way to the store.
 const (
-	// joinQueue is how many may wait, 80 bytes each: an arrival wave of a second at the 25,000
-	// handshakes a second that a core makes. Full: the membership is dropped and counted.
+	// joinQueue is how many may wait: an arrival wave of a second at the 25,000 handshakes a second that a core makes.
+	// joinBytes is how much all take: that many with names and tokens of 400 bytes, and a stranger's token may have
+	// 4 KiB. Full: the membership is dropped and counted.
 	joinQueue = 32_768
+	joinBytes = 16 << 20
 	// joinBatch is how many go in one round trip; far from what fills a pipeline.
 	joinBatch = 100
 	// joinGather is for how long more is gathered before the first batch. To wake a goroutine for each user who comes, or
@@ -43,6 +46,8 @@ type Joins struct {
 	mu sync.Mutex // guards the fields below; a leaf
 	// queue is put by handshakes and taken by run. It holds memory for those that wait alone.
 	queue []*queuedJoin
+	bytes int          // of queue
+	full  once.Failure // what was logged of it
 	// now is the generation of memberships that are noted now, open how many of each are not written or given up. Who
 	// waits begins another one, and waits for those before it.
 	now  uint64
@@ -52,9 +57,14 @@ type Joins struct {
 // queuedJoin is a membership on its way. One without a room only keeps those that the user has.
 type queuedJoin struct {
 	chat.Membership
-	token  string
+	token  string // where onlyIf is set
 	noted  uint64 // its generation
 	onlyIf bool   // the token is the user's
+}
+
+// size is how many bytes it takes while it waits.
+func (m *queuedJoin) size() int {
+	return int(unsafe.Sizeof(*m)) + len(m.UserID) + len(m.Room) + len(m.token)
 }
 
 func newJoins(e *Edge) *Joins {
@@ -73,7 +83,11 @@ func (j *Joins) Join(v Visitor, id string, enter func() *Refusal) *Refusal {
 		j.done(noted)
 		return bad
 	}
-	j.put(&queuedJoin{Membership: chat.Membership{UserID: v.User, Room: id}, token: v.Token, noted: noted, onlyIf: j.edge.Guard.unproven(v)})
+	m := &queuedJoin{Membership: chat.Membership{UserID: v.User, Room: id}, noted: noted, onlyIf: j.edge.Guard.unproven(v)}
+	if m.onlyIf {
+		m.token = v.Token
+	}
+	j.put(m)
 	return nil
 }
 
@@ -106,18 +120,29 @@ func (j *Joins) done(noted uint64) {
 
 // put puts a membership that was noted into the queue. It never blocks.
 func (j *Joins) put(m *queuedJoin) {
-	j.mu.Lock()
-	full := len(j.queue) >= joinQueue
-	if !full {
-		j.queue = append(j.queue, m)
+	err, isNew := j.push(m)
+	if isNew { // a queue that stays full is one line in the log, however many it drops
+		j.edge.Log.Warn("cannot note memberships", "err", err)
 	}
-	j.mu.Unlock()
-	if full {
-		j.failed(1, errJoinQueueFull)
+	if err != nil {
+		j.edge.Stats.JoinErrors.Add(1)
 		j.done(m.noted)
 		return
 	}
 	j.wake.Set()
+}
+
+// push puts m into the queue, and reports whether it is the first that the queue has no place for.
+func (j *Joins) push(m *queuedJoin) (full error, isNew bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.queue) >= joinQueue || j.bytes+m.size() > joinBytes {
+		full = errJoinQueueFull
+	} else {
+		j.queue = append(j.queue, m)
+		j.bytes += m.size()
+	}
+	return full, j.full.IsNew(full)
 }
 
 // take moves the oldest that wait to batch, as many as it has room for.
@@ -126,6 +151,9 @@ func (j *Joins) take(batch []*queuedJoin) []*queuedJoin {
 	defer j.mu.Unlock()
 	n := min(len(j.queue), cap(batch)-len(batch))
 	batch = append(batch, j.queue[:n]...)
+	for _, m := range j.queue[:n] {
+		j.bytes -= m.size()
+	}
 	clear(j.queue[:n])
 	if j.queue = j.queue[n:]; len(j.queue) == 0 {
 		j.queue = nil // the array of a wave is not kept

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -142,6 +143,8 @@ func TestJoins_FailureIsTriedAgain(t *testing.T) {
 func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 	store := &joinStore{block: make(chan struct{})}
 	j := runJoins(t, store)
+	var log strings.Builder
+	j.edge.Log = slog.New(slog.NewTextHandler(&log, nil))
 	for i := range joinQueue + joinBatch + 10 {
 		j.noteAndQueue(chat.Membership{UserID: fmt.Sprint(i), Room: "1"})
 	}
@@ -149,8 +152,37 @@ func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 	if dropped < 10 || dropped > joinBatch+10 {
 		t.Errorf("%d memberships were dropped; want those above the queue of %d", dropped, joinQueue)
 	}
+	if n := strings.Count(log.String(), "cannot note memberships"); n != 1 {
+		t.Errorf("the log says %d times that the queue is full; want once:\n%s", n, log.String())
+	}
 	close(store.block)
 	wantWritten(t, j)
+}
+
+// TestJoins_BoundedInBytes: a stranger's token has up to 4 KiB, and waits with the membership.
+func TestJoins_BoundedInBytes(t *testing.T) {
+	store := &joinStore{block: make(chan struct{})}
+	j := runJoins(t, store)
+	token := strings.Repeat("t", 4<<10)
+	for i := range joinQueue {
+		j.put(&queuedJoin{Membership: chat.Membership{UserID: fmt.Sprint(i), Room: "1"}, token: token, noted: j.note()})
+	}
+	j.mu.Lock()
+	held := 0
+	for _, m := range j.queue {
+		held += m.size()
+	}
+	if held != j.bytes || held > joinBytes || held < joinBytes*9/10 {
+		t.Errorf("%d bytes wait, %d are counted; want at most %d", held, j.bytes, joinBytes)
+	}
+	j.mu.Unlock()
+	close(store.block)
+	wantWritten(t, j)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.bytes != 0 {
+		t.Errorf("%d bytes are counted where nothing waits", j.bytes)
+	}
 }
 
 // TestJoins_Settle: who asks for its rooms waits for the memberships noted before, not for
