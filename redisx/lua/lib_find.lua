@@ -30,10 +30,19 @@ end
 -- find is the distance from the end, 1 for the newest, of the entry that begins and ends like one of two needles.
 -- It is nil where none of those that it looks at does.
 local function find(list, len, head1, tail1, head2, tail2)
-  -- among is find for the distances from near to far.
+  local ts = tonumber(tail1:match('(%d+)}$')) or 0
+  -- old says whether nothing behind an entry is what is looked for: messages wait for the store for ten minutes, and
+  -- clocks of nodes may be two hours apart.
+  local function old(text)
+    local own = written(text)
+    return own and own < ts - 7800000
+  end
+  -- among is find for the distances from near to far. over is set where nothing lies behind them either.
   local function among(near, far)
     for d = near, far, 256 do
       local c = call('LRANGE', list, -math.min(d + 255, far), -d)
+      -- Two of them: one may be of a node whose clock is quite wrong.
+      if #c > 1 and old(c[#c]) and old(c[#c - 1]) then return nil, true end
       for i = #c, 1, -1 do
         local x = c[i]
         if x:sub(-#tail1) == tail1 and x:sub(1, #head1) == head1
@@ -43,8 +52,8 @@ local function find(list, len, head1, tail1, head2, tail2)
       end
     end
   end
-  local d = among(1, math.min(looks, len))
-  if d or len <= looks then return d end
-  local place = placed(list, len, tonumber(tail1:match('(%d+)}$')) or 0)
+  local d, over = among(1, math.min(looks, len))
+  if d or over or len <= looks then return d end
+  local place = placed(list, len, ts)
   return among(math.max(looks + 1, place - looks / 2), math.min(len, place + looks / 2))
 end
