@@ -348,7 +348,7 @@ test("a storm is sampled and says so, counts are exact, rows are bounded, and th
   await page.locator("#nothing", { hasText: "Nobody has said anything here yet" }).waitFor();
   const storm = setInterval(() => b.say(...Array.from({ length: 100 }, (_, i) => `line ${i}`)), 100);
   b.answers["/rooms/live-1"] = { online: 12_345, rate: 1000, level: 200, wanted: 1200, shown: 1000 };
-  await page.locator("#sample", { hasText: /^Showing 1 of \d+ messages/ }).waitFor();
+  await page.locator("#sample", { hasText: /^Showing 1 of [\d,]+ messages/ }).waitFor();
   await page.locator("#meterText", { hasText: "1,000/s stored, 200/s shed of 1,200/s" }).waitFor();
   await page.locator("article").nth(20).waitFor();
   await shoot(page, "console-storm");
