@@ -86,6 +86,7 @@ func (g *Guard) prepare(cfg *Config) (c *checks, err error) {
 	if slices.Contains(cfg.Auth.Mode, AuthHook) {
 		if c.hook = old.hook; c.hook == nil || old.Auth.hook() != cfg.Auth.hook() {
 			c.hook = pass.NewHook(cfg.Auth.hook(), g.Now, g.log)
+			c.hook.Inherit(old.hook)
 		}
 	}
 	if g.OnHook != nil {

@@ -92,7 +92,7 @@ type Hook struct {
 	passes  *lru.Cache[hookKey, remembered] // nil: good answers are not kept
 	refused *lru.Cache[hookKey, remembered]
 
-	counts struct{ calls, refused, failures, cached, shared, busy atomic.Uint64 }
+	counts *hookCounts
 
 	mu      sync.Mutex   // guards the fields below; a leaf
 	of      map[int]int  // questions under way by Asked.From
@@ -111,7 +111,10 @@ type Asked struct {
 	From int `json:"-"`
 }
 
-// HookStats counts, since the start.
+// hookCounts are those of a hook and of those before it, see [HookStats].
+type hookCounts struct{ calls, refused, failures, cached, shared, busy atomic.Uint64 }
+
+// HookStats counts, since the start of the first of those that inherited from each other.
 type HookStats struct {
 	Calls    uint64 // questions sent
 	Refused  uint64 // questions answered with 401 or 403, or with another user
@@ -140,7 +143,7 @@ type remembered struct {
 func NewHook(cfg HookConfig, now func() time.Time, log *slog.Logger) *Hook {
 	h := &Hook{
 		cfg: cfg, now: now, log: log, client: NewHookClient(cfg.Timeout),
-		slots: make(chan struct{}, maxHookCalls), of: map[int]int{}, refused: newMemory(maxHookRefusals),
+		slots: make(chan struct{}, maxHookCalls), of: map[int]int{}, refused: newMemory(maxHookRefusals), counts: new(hookCounts),
 	}
 	h.base, h.stop = context.WithCancel(context.Background())
 	if cfg.Secret != "" {
@@ -167,6 +170,13 @@ func newMemory(entries int) *lru.Cache[hookKey, remembered] {
 // OnCall has f hear of each question, see [HookClient]. Call it before Check.
 func (h *Hook) OnCall(f OnCall) { h.client.OnCall = f }
 
+// Inherit goes on counting where the hook before it is, which may be nil. Call it before Check.
+func (h *Hook) Inherit(old *Hook) {
+	if old != nil {
+		h.counts = old.counts
+	}
+}
+
 // Close ends the questions under way and waits for them. Later checks are answered with [Unavailable].
 func (h *Hook) Close() {
 	h.closed.Do(func() {
@@ -189,7 +199,7 @@ func (h *Hook) Finish() {
 	})
 }
 
-// Stats counts, since the start.
+// Stats are the counts.
 func (h *Hook) Stats() HookStats {
 	return HookStats{
 		Calls: h.counts.calls.Load(), Refused: h.counts.refused.Load(), Failures: h.counts.failures.Load(),

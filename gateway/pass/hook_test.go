@@ -433,3 +433,17 @@ func BenchmarkHook_Cached(b *testing.B) {
 		}
 	}
 }
+
+// TestHook_Inherit: a reload goes on counting, with what the hook of before still answers.
+func TestHook_Inherit(t *testing.T) {
+	old, f := newHook(t, HookConfig{}, always(http.StatusOK, `{"user_id":"alice"}`)), newHook(t, HookConfig{}, always(http.StatusUnauthorized, ""))
+	_, _ = old.Check(t.Context(), hookAsked)
+	f.Inherit(nil)
+	f.Inherit(old.Hook)
+	_, no := f.Check(t.Context(), hookAsked)
+	wantRefused(t, no, Invalid, "")
+	_, _ = old.Check(t.Context(), hookAsked)
+	if got := f.Stats(); got != (HookStats{Calls: 3, Refused: 1}) {
+		t.Errorf("counted %+v; want the calls of both", got)
+	}
+}
