@@ -164,5 +164,5 @@ func plain(text string) string {
 	for i := range lines {
 		lines[i] = cli.Plain(strings.TrimSpace(lines[i]))
 	}
-	return strings.Join(lines, "; ")
+	return strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": ")
 }

@@ -284,7 +284,7 @@ func TestDoctor(t *testing.T) {
 	out, _, code = run(t, func() (config.Config, string, error) {
 		return config.Config{}, "", errors.New("cannot use config.yaml:\n  server.listen: x\n  log.level: y")
 	})
-	if code != cli.ExitFailure || !strings.Contains(out, "fail  config  cannot use config.yaml:; server.listen: x; log.level: y\n") {
+	if code != cli.ExitFailure || !strings.Contains(out, "fail  config  cannot use config.yaml: server.listen: x; log.level: y\n") {
 		t.Errorf("with a bad file: %d\n%s", code, out)
 	}
 	if _, stderr, code := run(t, loads(func(*config.Config) {}), "--output", "yaml"); code != cli.ExitUsage || !strings.Contains(stderr, "--output is table or json") {
