@@ -316,11 +316,11 @@ func TestNodesAndUsers_AreTables(t *testing.T) {
 			"room show r", `{"room":"r","live":true,"online":5,"total":9,"seq":12,"rate":3,"likes":7,"level":160,"wanted":900,"shown":200,"modes":{"v":"1","slow_ms":5000},"measures":2,` +
 				`"accounts":[{"node":"N1","members":4,"sent":18,"skipped":2,"left":1}],"silent":[]}`, "GET /v1/admin/rooms/r",
 			"room      r\nonline    5\nmessages  9, the newest is 12, 3 a second\nlikes     7\nstorm     level 160 of 256, 200 of 900 messages shown in the last second\n" +
-				"modes     slow_ms=5000\npinned    none\nin force  2 measures about users, see barrage admin order\n\n" +
+				"modes     slow_ms=5000\npinned    none\nmeasures  2 about users, see barrage admin order\n\n" +
 				"NODE  MEMBERS  SENT  SKIPPED  LEFT  LOCAL\nN1    4        18    2        1     no\n",
 		},
 		{"room show r", `{"room":"r"}`, "GET /v1/admin/rooms/r", "room      r\nonline    0\nmessages  0, the newest is 0, 0 a second\nlikes     0\nmodes     none\npinned    none\n" +
-			"in force  0 measures about users, see barrage admin order\nit is live on no node\n"},
+			"measures  0 about users, see barrage admin order\nit is live on no node\n"},
 		{
 			"user bob", `{"user":"bob","nodes":[{"node":"N1","n":2,"sockets":[{"room":"r","since":1795000000000,"address":"192.0.2.1/32","role":"viewer","can":["read","send"]}]}],` +
 				`"rooms":["q","r"],"measures":[{"room":"","what":"ban","until":253402300799000,"reason":"spam","by":"oncall"},{"room":"r","what":"role","role":"vip","until":1795000000000,"by":"x"}],"silent":[]}`,

@@ -100,7 +100,7 @@ func writeRoom(out io.Writer, answer []byte) error {
 	}
 	g.row("modes", cmp.Or(pairs(r.set()), "none"))
 	g.row("pinned", cmp.Or(pinnedText(r.Modes["pinned"]), "none"))
-	g.row("in force", fmt.Sprintf("%d measures about users, see barrage admin order", r.Measures))
+	g.row("measures", fmt.Sprintf("%d about users, see barrage admin order", r.Measures))
 	if err := g.w.Flush(); err != nil {
 		return err
 	}
