@@ -137,7 +137,7 @@ func TestGate_StoreAwayKeepsTheBatch(t *testing.T) {
 	storeOf(s).fail(nil, "CheckTokens")
 	a.say("heard")
 	eventually(t, func() error {
-		s.edge.Hall.Tick(time.Now())
+		s.edge.Hall.Tick(time.Now(), 0)
 		return differ("messages waiting", s.edge.Hall.Stats().Waiting, 0)
 	})
 	a.wantInfo("patient")

@@ -164,7 +164,7 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 	}
 	wantSessions(t, s, 0)
 	r.Release()
-	s.edge.Hall.Tick(time.Now())
+	s.edge.Hall.Tick(time.Now(), 0)
 	if h := s.edge.Hall.Stats(); h.Members != 0 || h.Rooms != 0 {
 		t.Errorf("%d members and %d rooms are left", h.Members, h.Rooms)
 	}

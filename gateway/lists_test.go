@@ -212,7 +212,7 @@ const everywhereToo = 1
 // wantLet wants that nothing of rooms and users is held any more.
 func wantLet(tb testing.TB, s *Server) {
 	tb.Helper()
-	s.edge.Hall.Tick(time.Now())
+	s.edge.Hall.Tick(time.Now(), 0)
 	if n := s.edge.Hall.Stats().Rooms; n != 0 {
 		tb.Errorf("%d rooms are live; want none", n)
 	}
@@ -233,7 +233,7 @@ func TestLists_ClosingLetsGo(t *testing.T) {
 	}
 	_ = first.conn.Close()
 	wantSessions(t, s, 1)
-	s.edge.Hall.Tick(time.Now())
+	s.edge.Hall.Tick(time.Now(), 0)
 	publish(t, s, "b", "still", 1)
 	wantPass(t, s, time.Now(), time.Time{})
 	second.wantList("b still 1 1", "a", "c") // what the two shared is still there
@@ -353,7 +353,7 @@ func TestLists_RoomGoes(t *testing.T) {
 	reload(t, s, now)
 	s.fastIM.Lists.PeekPass(now)
 	c.wantList("a one 1 1")
-	s.edge.Hall.Tick(time.Now())
+	s.edge.Hall.Tick(time.Now(), 0)
 	if n := s.edge.Hall.Stats().Rooms; n != 1 {
 		t.Errorf("%d rooms are live; want 1", n)
 	}

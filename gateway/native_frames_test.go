@@ -256,7 +256,7 @@ func TestNative_CountersOfTheWelcomeAreNotRepeated(t *testing.T) {
 	if w.Online != 5 || w.Likes != 7 {
 		t.Errorf("welcome = %+v; want 5 online, 7 likes", w)
 	}
-	s.edge.Hall.Tick(time.Now())
+	s.edge.Hall.Tick(time.Now(), 0)
 	publishAll(t, s, "x")
 	if f, err := n.next(); err != nil || f.T != "batch" {
 		t.Errorf("next frame = %+v, %v; want the batch", f, err)

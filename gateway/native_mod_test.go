@@ -314,7 +314,7 @@ func frameStorm(t *testing.T) {
 	n := joinV1(t, s, "u")
 	storm(t, s, 200)
 	n.want("batch")
-	s.edge.Hall.Tick(time.Now())
+	s.edge.Hall.Tick(time.Now(), 0)
 	if f := n.want("storm"); f.Level != 200 || f.Offered != 900 || f.Shown != 100 || f.MS != 1000 {
 		t.Errorf("storm = %+v; want what the store told", f)
 	}

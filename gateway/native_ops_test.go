@@ -111,7 +111,7 @@ func opLike(t *testing.T) {
 	undisturbed()
 	r := roomOf(t, s, "r")
 	eventually(t, func() error {
-		s.edge.Hall.Tick(time.Now()) // lets this node report
+		s.edge.Hall.Tick(time.Now(), 0) // lets this node report
 		return differ("counters", r.Counters(), chat.Counters{Online: 2, Likes: 101})
 	})
 }
@@ -336,7 +336,7 @@ func refusedExpired(t *testing.T) {
 	s.Away(errAway)
 	n.send(`{"t":"send","id":"1","body":"x"}`)
 	n.want("batch")
-	s.edge.Hall.Tick(time.Now().Add(time.Hour))
+	s.edge.Hall.Tick(time.Now().Add(time.Hour), 0)
 	n.wantRefused("1", "expired", "waited too long", true)
 }
 
@@ -350,7 +350,7 @@ func refusedUnconfirmed(t *testing.T) {
 	n.send(send)
 	eventually(t, func() error { return differ("batches tried", storeOf(s).called("Publish"), 1) })
 	eventually(t, func() error {
-		s.edge.Hall.Tick(time.Now().Add(time.Hour))
+		s.edge.Hall.Tick(time.Now().Add(time.Hour), 0)
 		return differ("messages that wait", s.edge.Hall.Stats().Waiting, 0)
 	})
 	n.wantRefused("1", "unconfirmed", "send it again with the same id", true)

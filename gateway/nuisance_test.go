@@ -300,7 +300,7 @@ func TestLimits_UserRateOfNames(t *testing.T) {
 		}
 	}
 	say("203.0.113.66", "ack")
-	s.edge.Hall.Tick(time.Now()) // what is remembered of a name is not forgotten with its messages
+	s.edge.Hall.Tick(time.Now(), 0) // what is remembered of a name is not forgotten with its messages
 	say("203.0.113.66", "ack")
 	for i, want := range []string{"refused", "ack", "ack", "refused"} {
 		say([]string{"203.0.113.66", "198.51.100.1", "198.51.100.1", "198.51.100.1"}[i], want)

@@ -44,10 +44,11 @@ func TestAdmin_Rebalance(t *testing.T) {
 	s := newAdmin(t, manualCheck)
 	var natives []*native
 	for i := range 4 {
-		s.edge.PeekClock(time.Duration(i) * time.Second)
 		natives = append(natives, joinV1(t, s, fmt.Sprint("u", i)))
+		sessionOf(t, s, fmt.Sprint("u", i)).Came(uint32(i))
 	}
 	old := join(t, s, "r", "fastim") // and the youngest
+	sessionOf(t, s, "fastim").Came(4)
 	got := getAdmin[rebalanced](t, s, http.MethodPost, "/v1/admin/nodes/rebalance", "")
 	if len(got.Nodes) != 1 || got.Nodes[0].Connections != 5 || got.Nodes[0].Moves != 0 || got.Mean != 5 {
 		t.Fatalf("rebalance of one node = %+v; want nobody moved", got)

@@ -216,3 +216,15 @@ func TestSessionCheck_CutsWhoDoesNotAnswerAClose(t *testing.T) {
 	wantSessions(t, s, 0)
 	wantClosedFor(t, s, edge.CloseRestart, 1)
 }
+
+// Whoever comes after the node has stood still has just come, whatever the clock of the sessions left out.
+func TestSessionCheck_APauseMakesNobodyOlder(t *testing.T) {
+	s := newSweptServer(t)
+	s.checkAt(5 * 3600)
+	before := time.Now().Add(-time.Second)
+	join(t, s, "r", "u")
+	some, _ := s.edge.SocketsOf("u", 1)
+	if since := time.UnixMilli(some[0].Since); since.Before(before) || since.After(time.Now()) {
+		t.Errorf("the socket is there since %v; want a moment behind %v", since, before)
+	}
+}

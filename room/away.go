@@ -51,7 +51,7 @@ func (h *Hall) Back() {
 		r.mu.Lock()
 		defer r.unlock()
 		r.failed = false
-		r.outbox.flight.since = h.coarse.Load() // it may be on its way from now on
+		r.outbox.flight.since = h.ran.Load() // it may be on its way from now on
 		r.becomeReturningLocked()
 		if r.hasWorkLocked() {
 			r.enqueueLocked()
@@ -104,7 +104,7 @@ func (r *Room) waitedLocked() {
 	if r.writing == cut || r.hall.cfg().NoLocal || r.hall.away.Load() || f.open == 0 {
 		return
 	}
-	if r.hall.coarse.Load()-max(f.since, r.hall.stood) < aloneAfter { // while the node stands still nobody reads answers
+	if r.hall.ran.Load()-f.since < aloneAfter {
 		return
 	}
 	r.hall.log.Warn("the store does not take a room's messages: its chat goes on within this node", "room", r.id)

@@ -40,7 +40,7 @@ func (f *fixture) tick(d time.Duration) {
 		step := min(d, time.Second)
 		f.now = f.now.Add(step)
 		f.clock.add(step)
-		f.hall.Tick(f.now)
+		f.hall.Tick(f.now, 0)
 	}
 }
 
@@ -235,7 +235,7 @@ func TestRoom_ReportsWhatChanged(t *testing.T) {
 	if r.Counters() != (chat.Counters{Online: 7, Likes: 9}) {
 		t.Errorf("Counters() = %+v; want what the event says", r.Counters())
 	}
-	f.hall.Tick(f.now.Add(chat.ReportEvery))
+	f.hall.Tick(f.now.Add(chat.ReportEvery), 0)
 	if reports() != 2 {
 		t.Error("a room with members was not reported again before its report runs out")
 	}
@@ -303,7 +303,7 @@ func TestRoom_QuietRoomFindsOutThatItLacksTheLastMessage(t *testing.T) {
 	f.hall.Report(t.Context()) // too soon: the event may be on its way
 	f.settle()
 	wantInfos(t, m, "heard")
-	f.hall.Tick(f.now.Add(chat.ReportEvery))
+	f.hall.Tick(f.now.Add(chat.ReportEvery), 0)
 	f.hall.Report(t.Context())
 	f.settle()
 	wantInfos(t, m, "heard", "lost on the way")

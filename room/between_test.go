@@ -101,7 +101,7 @@ func TestCatchUp_ReadsWhatIsTriedAgain(t *testing.T) {
 	f.post(r, "lost on the way")
 	f.settle()
 	f.hall.Resumed()
-	f.hall.Tick(f.now)
+	f.hall.Tick(f.now, 0)
 	f.settle()
 	f.hall.Away(errAway)
 	f.store.hear()

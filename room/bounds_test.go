@@ -141,11 +141,11 @@ func TestRoom_UserRate(t *testing.T) {
 	if got := f.hall.Stats().RefusedRate; got != 2 || len(f.store.stored()) != 5 {
 		t.Errorf("%d refused, %d stored; want 2 and 5 of room 1", got, len(f.store.stored()))
 	}
-	f.hall.Tick(f.now)
+	f.hall.Tick(f.now, 0)
 	if got := len(r.outbox.writers); got != 1 {
 		t.Errorf("%d users are remembered; want 1, whose rate is used up in part", got)
 	}
-	f.hall.Tick(f.now.Add(time.Second))
+	f.hall.Tick(f.now.Add(time.Second), 0)
 	if got := len(r.outbox.writers); got != 0 {
 		t.Errorf("%d users are remembered a second later; want none", got)
 	}

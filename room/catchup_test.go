@@ -168,7 +168,7 @@ func TestCatchUp_FailedFetchIsTriedAgainAtTheNextTick(t *testing.T) {
 	f.settle()
 	wantInfos(t, m, "1")
 	f.store.back()
-	f.hall.Tick(f.now.Add(time.Second))
+	f.hall.Tick(f.now.Add(time.Second), 0)
 	f.settle()
 	wantInfos(t, m, "1", "2")
 }

@@ -124,7 +124,9 @@ type Hall struct {
 	origins   atomic.Uint64 // ids made for messages without one
 	due       once.Signal   // tells the reporter that a second is over
 	coarse    atomic.Int64  // the time of the last Tick in seconds, see coarseTime
-	stood     int64         // coarse at the last Tick that came late; Tick's own
+	ran       atomic.Int64  // coarse without what the node has stood still: by this, members and the store are waited for
+	ticked    time.Duration // the last Tick, see since; Tick's own
+	stood     time.Duration // for how long the node has stood still in all; Tick's own
 	stats     counters
 
 	shards [hallShards]hallShard
@@ -199,6 +201,7 @@ func newHall(cfg Config, hooks Hooks, store Store, log *slog.Logger) *Hall {
 	h.started = hooks.Clock.Now()
 	h.epoch = h.started.Unix()
 	h.coarse.Store(h.epoch)
+	h.ran.Store(h.epoch)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	lanes := cfg.Fanout.Lanes
 	if lanes == 0 {
@@ -358,18 +361,21 @@ func (h *Hall) each(f func(*Room)) {
 	}
 }
 
-// lateTick is a gap between two Ticks, in seconds, in which the node stood still: its container was paused, or others
-// had the cores. Ticks come each second.
-const lateTick = 3
-
 // Tick tells the hall the time, about once a second: rooms that lingered long enough
 // go, logs nobody can still need are dropped, calls to the store that failed are tried
-// again, what waited too long for it is given up, and the reporter has its turn.
-func (h *Hall) Tick(now time.Time) {
-	coarse := h.coarseTime(now)
-	if last := h.coarse.Swap(coarse); coarse-last >= lateTick {
-		h.stood = coarse
+// again, what waited too long for it is given up, and the reporter has its turn. Ticks come at an interval of every, or
+// at any time where that is 0. One that comes by two of them too late found the node standing still: its container was
+// paused, or others had the cores. Then no member was given anything, and nobody read the store's answers. stood is for
+// how long it has in all.
+func (h *Hall) Tick(now time.Time, every time.Duration) (stood time.Duration) {
+	since := h.since(now)
+	if late := since - h.ticked - every; every > 0 && late > 2*every {
+		h.stood += late
 	}
+	h.ticked = since
+	coarse, ran := h.coarseTime(now), h.coarseTime(now.Add(-h.stood))
+	h.coarse.Store(coarse)
+	h.ran.Store(ran)
 	stuck := int64(h.cfg().Fanout.StuckTimeout / time.Second)
 	linger := int64(h.cfg().Linger / time.Second)
 	for i := range h.shards {
@@ -390,8 +396,8 @@ func (h *Hall) Tick(now time.Time) {
 	h.each(func(r *Room) {
 		r.mu.Lock()
 		for _, st := range r.streams {
-			if st != nil && coarse-h.stood >= stuck { // else it is this node that has taken nothing, and no member
-				st.log.expire(coarse - stuck)
+			if st != nil {
+				st.log.expire(ran - stuck)
 			}
 		}
 		r.expireLocked(now)
@@ -409,6 +415,7 @@ func (h *Hall) Tick(now time.Time) {
 		r.unlock()
 	})
 	h.due.Set()
+	return h.stood
 }
 
 // release gives back what the logs of a room that goes hold.

@@ -105,7 +105,7 @@ func TestInPlace_SendersAreChecked(t *testing.T) {
 		t.Errorf("%d batches were checked, and %d turns handed over; want 3 and none", asked, got)
 	}
 	fails = nil
-	f.hall.Tick(f.now.Add(time.Second))
+	f.hall.Tick(f.now.Add(time.Second), 0)
 	f.settle()
 	wantInfos(t, m, "a", "b")
 	f.checkInvariants(r)

@@ -71,7 +71,7 @@ type segment struct {
 	start  cursor
 	buf    []byte
 	frames []frameEnd // where each frame ends
-	used   int64      // time of the last append, in the units of Hall.Tick
+	used   int64      // hall.ran at the last append
 }
 
 // frameEnd is where a frame ends, counted from the start of its segment.
@@ -80,7 +80,7 @@ type frameEnd struct {
 	messages uint32
 }
 
-// append frames one message, head and then tail, as a text frame. now is the coarse time that expire compares with.
+// append frames one message, head and then tail, as a text frame. now is hall.ran, which expire compares with.
 func (l *log) append(now int64, head, tail string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -146,33 +146,38 @@ func TestHall_LogsShareABudget(t *testing.T) {
 	if s := f.hall.Stats(); s.Sent != s.Offered {
 		t.Errorf("%d of %d copies sent; the budget may cost nobody who keeps up", s.Sent, s.Offered)
 	}
-	f.hall.Tick(f.now.Add(time.Hour))
+	f.hall.Tick(f.now.Add(time.Hour), 0)
 	for _, r := range rooms {
 		r.Release()
 	}
-	f.hall.Tick(f.now.Add(2 * time.Hour))
+	f.hall.Tick(f.now.Add(2*time.Hour), 0)
 	if s := f.hall.Stats(); s.LogBytes != 0 || s.Rooms != 0 {
 		t.Errorf("%d bytes in logs of %d rooms after all have gone; want none", s.LogBytes, s.Rooms)
 	}
 }
 
-// TestHall_StoodStill: a node that was paused for longer than a member may be stuck, or a batch under way, drops
+// TestHall_APauseDropsNothing: a node that was paused for longer than a member may be stuck, or a batch under way, drops
 // nothing that members could not be given meanwhile, and does not take the store for away.
-func TestHall_StoodStill(t *testing.T) {
+func TestHall_APauseDropsNothing(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
 	stuck := f.hall.cfg().Fanout.StuckTimeout
-	f.hall.Tick(f.now.Add(time.Second))
+	f.hall.Tick(f.now.Add(time.Second), time.Second)
 	f.post(r, "hi")
 	published, _ := f.hall.publishers.pop()
 	published.serve(nil) // and no lane has had its turn
 	later := f.now.Add(stuck + 10*time.Second)
-	f.hall.Tick(later)
+	f.hall.Tick(later, time.Second)
 	f.settle()
 	wantInfos(t, m, "hi")
-	for at := time.Second; at <= stuck; at += time.Second {
-		f.hall.Tick(later.Add(at))
+	// Another pause makes nothing last for longer than this node runs.
+	for ran := time.Second; ran <= stuck; ran += time.Second {
+		later = later.Add(time.Second)
+		if ran == stuck/2 {
+			later = later.Add(time.Minute)
+		}
+		f.hall.Tick(later, time.Second)
 	}
 	if r.streams[FastIM].log.bytes != 0 {
 		t.Errorf("the log still holds %d bytes; want none once the node has gone on for %v", r.streams[FastIM].log.bytes, stuck)
@@ -180,14 +185,33 @@ func TestHall_StoodStill(t *testing.T) {
 	r.mu.Lock()
 	defer r.unlock()
 	r.outbox.flight.open = 1
-	for _, c := range []struct {
-		stood, since int64 // seconds ago
-		want         writing
-	}{{0, 60, linked}, {aloneAfter - 1, 60, linked}, {60, aloneAfter - 1, linked}, {aloneAfter, aloneAfter, cut}} {
-		now := f.hall.coarse.Load()
-		f.hall.stood, r.outbox.flight.since = now-c.stood, now-c.since
-		if r.waitedLocked(); r.writing != c.want {
-			t.Errorf("a batch under way for %d s, %d s after the node went on: the room is %v; want %v", c.since, c.stood, r.writing, c.want)
+	for since, want := range map[int64]writing{aloneAfter - 1: linked, aloneAfter: cut} {
+		r.writing, r.outbox.flight.since = linked, f.hall.ran.Load()-since
+		if r.waitedLocked(); r.writing != want {
+			t.Errorf("a batch under way for %d s that the node ran: the room is %v; want %v", since, r.writing, want)
 		}
+	}
+}
+
+// TestHall_TimeOfRunning: what a late Tick finds is not time that the node ran.
+func TestHall_TimeOfRunning(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	for _, tick := range []struct{ at, ran time.Duration }{
+		{time.Second, 1},
+		{2 * time.Second, 2},
+		{4900 * time.Millisecond, 4}, // late, as on a busy machine
+		{5900 * time.Millisecond, 5},
+		{95900 * time.Millisecond, 6}, // paused for 90 s
+		{96900 * time.Millisecond, 7},
+		{99 * time.Second, 10},
+		{200 * time.Second, 11}, // and again
+	} {
+		stood := f.hall.Tick(f.now.Add(tick.at), time.Second)
+		if ran := time.Duration(f.hall.ran.Load() - f.hall.epoch); ran != tick.ran || (tick.at-stood)/time.Second != ran {
+			t.Errorf("%v after the start the node has run for %d s and stood still for %v; want %d s", tick.at, ran, stood, tick.ran)
+		}
+	}
+	if stood := f.hall.Tick(f.now.Add(time.Hour), 0); f.hall.coarse.Load()-f.hall.ran.Load() != int64(stood/time.Second) || stood > 200*time.Second {
+		t.Errorf("Ticks that come at any time found the node standing still: %v", stood)
 	}
 }

@@ -214,7 +214,7 @@ func runConcurrent(t *testing.T, instant bool) {
 					}
 				}
 				r.Drained(&m.Member)
-				h.Tick(time.Now())
+				h.Tick(time.Now(), 0)
 				m.mu.Lock()
 				m.shut = true
 				m.mu.Unlock()

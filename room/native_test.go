@@ -319,8 +319,8 @@ func TestNative_EpochGapRecallCounters(t *testing.T) {
 	f.settle()
 	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 5, Likes: 2}})
 	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 6, Likes: 2}})
-	f.hall.Tick(f.now) // at most one a tick
-	f.hall.Tick(f.now)
+	f.hall.Tick(f.now, 0) // at most one a tick
+	f.hall.Tick(f.now, 0)
 	f.settle()
 	f.store.wipe()
 	f.publishUnheard("new")
@@ -480,12 +480,12 @@ func TestNative_AnswersAuthors(t *testing.T) {
 	f.settle()
 	want("heard here, not stored")
 	f.clock.add(time.Minute)
-	f.hall.Tick(f.now.Add(time.Minute))
+	f.hall.Tick(f.now.Add(time.Minute), 0)
 	want("given up", "ann d "+CodeExpired+" 0 0")
 	if err := r.Post(ann, "u", "no id", f.now); err != nil {
 		t.Fatal(err)
 	}
-	f.hall.Tick(f.now.Add(time.Minute))
+	f.hall.Tick(f.now.Add(time.Minute), 0)
 	want("a FastIM client")
 }
 

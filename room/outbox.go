@@ -105,7 +105,7 @@ type flight struct {
 	judged     bool // by the rules below; else they have changed, or nobody has looked yet
 	rules      string
 	tries      int   // times that it was given to the store
-	since      int64 // hall.coarse when it was cut, or when the store came back
+	since      int64 // hall.ran when it was cut, or when the store came back
 }
 
 // outbox is what of a room is on its way to the store. It knows no room; the outcomes stand in

@@ -33,7 +33,7 @@ func (r *Room) serve(hurry *Stretch) {
 	h := r.hall
 	r.mu.Lock()
 	r.expireLocked(h.cfg().Clock.Now())
-	r.outbox.cut(h.coarse.Load(), h.cfg().Authorize == nil, h.newBatch)
+	r.outbox.cut(h.ran.Load(), h.cfg().Authorize == nil, h.newBatch)
 	// What members have had goes to the store before its history is read: so the count that
 	// they are led back to has it.
 	here := !h.away.Load()

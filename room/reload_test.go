@@ -64,7 +64,7 @@ func TestHall_Reload(t *testing.T) {
 	}
 	r.Leave(&m.Member)
 	r.Release()
-	f.hall.Tick(f.now.Add(time.Second))
+	f.hall.Tick(f.now.Add(time.Second), 0)
 	if n := f.hall.Stats().Rooms; n != 0 {
 		t.Errorf("%d rooms are live without a linger; want none", n)
 	}

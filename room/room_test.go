@@ -296,7 +296,7 @@ func TestRoom_FailedPublishIsTriedAgain(t *testing.T) {
 		f.store.set(func(s *fakeStore) { s.fail, s.loseAnswer = nil, false })
 		f.post(r, "second")
 		f.settle()
-		f.hall.Tick(f.now)
+		f.hall.Tick(f.now, 0)
 		f.settle()
 		wantInfos(t, m, "first", "second")
 		if s := f.hall.Stats(); s.Waiting != 0 || len(f.store.stored()) != 2 {
@@ -318,7 +318,7 @@ func TestRoom_AnswerLostAndEventLost(t *testing.T) {
 	f.post(r, "once")
 	f.settle()
 	f.store.set(func(s *fakeStore) { s.loseAnswer, s.deaf = false, false })
-	f.hall.Tick(f.now)
+	f.hall.Tick(f.now, 0)
 	f.settle()
 	f.hall.Resumed()
 	f.settle()
@@ -398,12 +398,12 @@ func TestHall_OpenFailsWhereTheStoreRefusesTheRoom(t *testing.T) {
 func TestHall_EmptyRoomLingersThenGoes(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
-	f.hall.Tick(f.now.Add(time.Hour))
+	f.hall.Tick(f.now.Add(time.Hour), 0)
 	if f.hall.Stats().Rooms != 1 {
 		t.Fatal("a room that is held went away")
 	}
 	r.Release()
-	f.hall.Tick(f.now.Add(time.Hour + 29*time.Second))
+	f.hall.Tick(f.now.Add(time.Hour+29*time.Second), 0)
 	if f.hall.Stats().Rooms != 1 {
 		t.Error("the room went before its linger was over")
 	}
@@ -412,7 +412,7 @@ func TestHall_EmptyRoomLingersThenGoes(t *testing.T) {
 		t.Error("a room that lingers was made anew")
 	}
 	again.Release()
-	f.hall.Tick(f.now.Add(time.Hour + time.Minute))
+	f.hall.Tick(f.now.Add(time.Hour+time.Minute), 0)
 	if f.hall.Stats().Rooms != 0 || f.store.callsOf("UnsubscribeRoom") != 1 {
 		t.Errorf("%d rooms and %d unsubscribes after the linger; want 0 and 1", f.hall.Stats().Rooms, f.store.callsOf("UnsubscribeRoom"))
 	}
@@ -430,14 +430,14 @@ func TestHall_KeptRoomStays(t *testing.T) {
 	if f.hall.Keep("1") != r {
 		t.Fatal("a room that lingers is not kept")
 	}
-	f.hall.Tick(f.now.Add(time.Minute))
+	f.hall.Tick(f.now.Add(time.Minute), 0)
 	if again := f.open("1"); again != r || f.store.callsOf("SubscribeRoom") != 1 {
 		t.Errorf("a kept room was made anew: %d calls of SubscribeRoom; want 1", f.store.callsOf("SubscribeRoom"))
 	}
 	r.Release() // at a minute
-	f.hall.Tick(f.now.Add(time.Hour))
+	f.hall.Tick(f.now.Add(time.Hour), 0)
 	r.LetGo()
-	f.hall.Tick(f.now.Add(time.Hour))
+	f.hall.Tick(f.now.Add(time.Hour), 0)
 	if n := f.hall.Stats().Rooms; n != 0 {
 		t.Errorf("%d rooms are live; want none: nobody has visited it for an hour", n)
 	}
@@ -460,7 +460,7 @@ func TestHall_LogsOfQuietRoomsAreDropped(t *testing.T) {
 		t.Fatal("the log holds nothing after a message")
 	}
 	for at := time.Second; at <= f.hall.cfg().Fanout.StuckTimeout+2*time.Second; at += time.Second {
-		f.hall.Tick(f.now.Add(at))
+		f.hall.Tick(f.now.Add(at), 0)
 	}
 	if r.streams[FastIM].log.bytes != 0 {
 		t.Errorf("the log of a quiet room still holds %d bytes", r.streams[FastIM].log.bytes)

@@ -135,7 +135,7 @@ func cohort(user string, shift int64) int {
 // held.
 func (r *Room) overloadedLocked(c chat.Class, now time.Time) bool {
 	o := &r.outbox
-	hangs := o.flight.open > 0 && o.flight.tries > 0 && r.hall.coarse.Load()-o.flight.since >= 1 // see waitedLocked
+	hangs := o.flight.open > 0 && o.flight.tries > 0 && r.hall.ran.Load()-o.flight.since >= 1 // see waitedLocked
 	if len(o.waiting) == 0 || hangs {
 		return false
 	}

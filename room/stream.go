@@ -79,7 +79,7 @@ func (s *stream) partForNewMember() *part {
 
 // append encodes messages into the log. room.mu must be held.
 func (s *stream) append(messages []chat.Entry) {
-	now := s.room.hall.coarse.Load()
+	now := s.room.hall.ran.Load()
 	if s.encoding == FastIM {
 		for _, e := range messages {
 			head, tail := codec.FastIMParts(e.JSON)
@@ -174,7 +174,7 @@ func (s *stream) land() {
 // control puts text that is no message into the log, for native members. room.mu must be
 // held.
 func (s *stream) control(text string) {
-	s.log.control(text, s.room.hall.coarse.Load())
+	s.log.control(text, s.room.hall.ran.Load())
 	s.wake(0)
 }
 

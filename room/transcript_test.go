@@ -231,7 +231,7 @@ func (s *script) doWorld(f []string) {
 		}
 		s.now = s.now.Add(time.Duration(n) * time.Second)
 		s.clock.add(time.Duration(n) * time.Second)
-		s.hall.Tick(s.now)
+		s.hall.Tick(s.now, 0)
 	case "stats":
 		s.noteStats()
 	default:

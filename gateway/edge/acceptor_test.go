@@ -112,7 +112,7 @@ func TestAcceptor_TheRoomStays(t *testing.T) {
 	served, live := false, false
 	a = newAdmitting(t, slog.DiscardHandler, func(w http.ResponseWriter, _ *http.Request) {
 		served = true
-		a.edge.Hall.Tick(time.Now().Add(time.Hour))
+		a.edge.Hall.Tick(time.Now().Add(time.Hour), 0)
 		live = a.edge.Hall.Live("r")
 	})
 	a.first(t.Context(), said(t, plainHandshake), newRequestReader())
@@ -120,7 +120,7 @@ func TestAcceptor_TheRoomStays(t *testing.T) {
 	if !served || !live {
 		t.Errorf("served where it was accepted: %v, in a live room: %v; want both", served, live)
 	}
-	if a.edge.Hall.Tick(time.Now().Add(2 * time.Hour)); a.edge.Hall.Live("r") {
+	if a.edge.Hall.Tick(time.Now().Add(2*time.Hour), 0); a.edge.Hall.Live("r") {
 		t.Error("the room stays for good")
 	}
 }

@@ -230,7 +230,7 @@ func (r *Rights) Rank() chat.Role {
 // Voice is what the rules of the room ask about the member, see room.Voiced.
 func (m *Member) Voice() room.Voice {
 	r := m.Rights()
-	return room.Voice{Role: r.Rank(), High: r.Can.Has(pass.High), Tags: r.Tags, Level: r.Level, Since: m.edge.started.Add(time.Duration(m.began.Load()) * time.Second)}
+	return room.Voice{Role: r.Rank(), High: r.Can.Has(pass.High), Tags: r.Tags, Level: r.Level, Since: m.came()}
 }
 
 // You is what holds for the member in its room.

@@ -60,6 +60,9 @@ func (p Peek) Lively(second uint32) {
 	p.edge.inspect(p.Session, time.Now())
 }
 
+// Came has the connection have come so many seconds after the start.
+func (p Peek) Came(second uint32) { p.began.Store(second) }
+
 // PeekClock sets the clock of the session check to so long after the start, which PeekStarted is.
 func (e *Edge) PeekClock(since time.Duration) { e.clock.set(since) }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"barrage/codec"
 	"barrage/gateway/door"
@@ -84,10 +85,15 @@ func (s *Session) Init(e *Edge, v *Visitor, runs Purpose) {
 		s.rights.Store(v.Rights)
 	}
 	s.ticket.Store(uint32(v.ticket))
+	s.began.Store(uint32(time.Since(e.started) / time.Second))
 	now := e.clock.now()
-	s.began.Store(now)
 	s.received.Store(now)
 	s.prolonged.Store(now)
+}
+
+// came is when the connection came, by the second; wrong where it is closing.
+func (s *Session) came() time.Time {
+	return s.edge.started.Add(time.Duration(s.began.Load()) * time.Second)
 }
 
 // runs is what runs on the session. nbio has a place for it.

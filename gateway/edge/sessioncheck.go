@@ -26,7 +26,7 @@ func (e *Edge) checkSessions(ctx context.Context) {
 			return
 		case now := <-t.C:
 			e.CheckSessions(now)
-			e.checkLanes(now)
+			e.checkLanes(time.Now()) // not the tick's time, which is an old one where the node stood still
 			if w.over(e.Stats.Handshakes.Load(), e.Sessions.Open()) {
 				trimMemory()
 			}
@@ -54,8 +54,7 @@ func (e *Edge) SinceDelivery() time.Duration {
 
 // CheckSessions is one such check. One runs at a time.
 func (e *Edge) CheckSessions(now time.Time) {
-	e.clock.advance(now.Sub(e.started), e.Times.Check)
-	e.Hall.Tick(now)
+	e.clock.set(now.Sub(e.started) - e.Hall.Tick(now, e.Times.Check))
 	e.Plain.CloseStale()
 	e.Door.LogNotes()
 	e.Sessions.Each(func(c *Session) { e.inspect(c, now) })

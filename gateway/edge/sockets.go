@@ -1,8 +1,6 @@
 package edge
 
 import (
-	"time"
-
 	"barrage/internal/chat"
 )
 
@@ -28,7 +26,7 @@ func (e *Edge) SocketsOf(user string, most int) (some []Socket, n int) {
 			return
 		}
 		k := Socket{
-			Since: e.started.Add(time.Duration(s.began.Load()) * time.Second).UnixMilli(),
+			Since: s.came().UnixMilli(),
 			Role:  max(r.Rank(), chat.RoleViewer).String(), Guest: r.Guest, Can: r.Can.Names(),
 		}
 		if rm := s.room(); rm != nil {

@@ -270,7 +270,7 @@ func (n *node) tick(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			n.hall.Tick(n.clock.Now())
+			n.hall.Tick(n.clock.Now(), time.Second)
 		}
 	}
 }
