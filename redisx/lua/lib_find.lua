@@ -6,21 +6,26 @@
 -- store from others.
 local looks = 1024
 
+-- waits is how long in ms a message may have waited for the store, room.queue_age at its most and the calls of its
+-- batch. Of those that were stored meanwhile so many are looked at, too: 136 a second.
+local waits, meanwhile = 30000, 4 * looks
+
 -- written is when an entry was written, nil of a tombstone.
 local function written(text)
   return tonumber(text:match('"ts\\?":(%d+)}"?$'))
 end
 
--- placed is the least distance above looks, 1 for the newest, from which on entries were written before ts.
-local function placed(list, len, ts)
-  local near, far = looks + 1, len + 1
+-- placed is the least distance above looks, 1 for the newest, and below far, from which on entries were written before ts.
+-- Tombstones say nothing, and a purge leaves many in a row: of these it reads most at most.
+local function placed(list, far, ts, most)
+  local near = looks + 1
   while near < far do
     local d = math.floor((near + far) / 2)
     local own, first, width = nil, d, 8
-    while not own and first < far do -- tombstones say nothing: a purge leaves many in a row
+    while not own and first < far and (first == d or most > 0) do
       local last = math.min(first + width, far) - 1
       for _, x in ipairs(call('LRANGE', list, -last, -first)) do own = written(x) or own end
-      first, width = last + 1, 4 * width
+      first, width, most = last + 1, math.max(8, math.min(4 * width, most)), most - width
     end
     if own and own >= ts then near = d + 1 else far = d end
   end
@@ -31,8 +36,7 @@ end
 -- It is nil where none of those that it looks at does.
 local function find(list, len, head1, tail1, head2, tail2)
   local ts = tonumber(tail1:match('(%d+)}$')) or 0
-  -- old says whether nothing behind an entry is what is looked for: messages wait for the store for ten minutes, and
-  -- clocks of nodes may be two hours apart.
+  -- old says whether nothing behind an entry is what is looked for: clocks of nodes may be two hours apart.
   local function old(text)
     local own = written(text)
     return own and own < ts - 7800000
@@ -54,6 +58,7 @@ local function find(list, len, head1, tail1, head2, tail2)
   end
   local d, over = among(1, math.min(looks, len))
   if d or over or len <= looks then return d end
-  local place = placed(list, len, ts)
-  return among(math.max(looks + 1, place - looks / 2), math.min(len, place + looks / 2))
+  local place = placed(list, len + 1, ts, 8 * looks)
+  local waited = math.max(placed(list, place, ts + waits, 8 * looks), place - meanwhile)
+  return among(math.max(looks + 1, math.min(waited, place - looks / 2)), math.min(len, place + looks / 2))
 end
