@@ -121,7 +121,7 @@ func (j *Joins) done(noted uint64) {
 // put puts a membership that was noted into the queue. It never blocks.
 func (j *Joins) put(m *queuedJoin) {
 	err, isNew := j.push(m)
-	if isNew { // a queue that stays full is one line in the log, however many it drops
+	if isNew { // a queue that does not empty is one line in the log, however many it drops
 		j.edge.Log.Warn("cannot note memberships", "err", err)
 	}
 	if err != nil {
@@ -137,12 +137,11 @@ func (j *Joins) push(m *queuedJoin) (full error, isNew bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.queue) >= joinQueue || j.bytes+m.size() > joinBytes {
-		full = errJoinQueueFull
-	} else {
-		j.queue = append(j.queue, m)
-		j.bytes += m.size()
+		return errJoinQueueFull, j.full.IsNew(errJoinQueueFull)
 	}
-	return full, j.full.IsNew(full)
+	j.queue = append(j.queue, m)
+	j.bytes += m.size()
+	return nil, false
 }
 
 // take moves the oldest that wait to batch, as many as it has room for.
@@ -157,6 +156,7 @@ func (j *Joins) take(batch []*queuedJoin) []*queuedJoin {
 	clear(j.queue[:n])
 	if j.queue = j.queue[n:]; len(j.queue) == 0 {
 		j.queue = nil // the array of a wave is not kept
+		_ = j.full.IsNew(nil)
 	}
 	return batch
 }

@@ -159,6 +159,38 @@ func TestJoins_FullQueueDropsAndCounts(t *testing.T) {
 	wantWritten(t, j)
 }
 
+// A queue that is full again and again, as a slow store takes batch after batch, is said once; one that has been empty
+// is said anew.
+func TestJoins_FullQueueIsSaidOnceUntilItIsEmpty(t *testing.T) {
+	j := newJoins(&Edge{})
+	fill := func() (said int) {
+		for {
+			full, isNew := j.push(&queuedJoin{})
+			if isNew {
+				said++
+			}
+			if full != nil {
+				return said
+			}
+		}
+	}
+	if n := fill(); n != 1 {
+		t.Fatalf("a full queue is said %d times; want once", n)
+	}
+	for range 3 {
+		j.take(make([]*queuedJoin, 0, joinBatch))
+		if n := fill(); n != 0 {
+			t.Fatalf("a queue that is full again is said %d times more", n)
+		}
+	}
+	for len(j.queue) > 0 {
+		j.take(make([]*queuedJoin, 0, joinBatch))
+	}
+	if n := fill(); n != 1 {
+		t.Errorf("a queue that was empty and is full is said %d times; want once", n)
+	}
+}
+
 // TestJoins_BoundedInBytes: a stranger's token has up to 4 KiB, and waits with the membership.
 func TestJoins_BoundedInBytes(t *testing.T) {
 	store := &joinStore{block: make(chan struct{})}
