@@ -134,12 +134,14 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 			}
 			a.Taken = []string{codec.ClearedText(had)}
 		}
-		for _, ev := range events {
+		for i, ev := range events {
 			switch {
 			case ev.Kind == chat.EventRecall:
 				a.Recalled = append(a.Recalled, ev)
 			case !isClear(ev):
 				a.Taken = append(a.Taken, codec.PurgedText(ev.Purge))
+			case slices.ContainsFunc(events[:i], func(was chat.Event) bool { return madeAgain(&was, &ev) }):
+				// The first one tells of it: what it has had since then stays.
 			default:
 				if at, missed := since.cleared(ev, a.Epoch); missed {
 					a.Taken = append(a.Taken, codec.ClearedText(at))

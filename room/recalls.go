@@ -109,12 +109,15 @@ func (c *recalls) clear() (last *chat.Event) {
 	return last
 }
 
-// again reports whether an event is a clear that was made again, since the store had lost it: it keeps its time.
-// Members were told of the first, and what they have had since stays.
+// again reports whether an event is a clear that was made again, since the store had lost it. Members were told of the
+// first, and what they have had since stays.
 func (c *recalls) again(ev *chat.Event) bool {
-	return isClear(*ev) && slices.ContainsFunc(c.purges, func(was *chat.Event) bool {
-		return isClear(*was) && was.Purge.Until == ev.Purge.Until && was.Epoch != ev.Epoch
-	})
+	return slices.ContainsFunc(c.purges, func(was *chat.Event) bool { return madeAgain(was, ev) })
+}
+
+// madeAgain reports whether one of two events is the other one made again, a clear: it keeps its time.
+func madeAgain(was, ev *chat.Event) bool {
+	return isClear(*was) && isClear(*ev) && was.Purge.Until == ev.Purge.Until && was.Epoch != ev.Epoch
 }
 
 // clearedAt is when the room was cleared last, in Unix ms, as far as events know; 0 where they do not.

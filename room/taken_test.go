@@ -158,8 +158,10 @@ func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 		m := f.native(r)
 		f.posts(r, 4)
 		f.purgeElsewhere(chat.Purge{})
+		before := f.since(4)
 		f.post(r, "behind")
 		f.settle()
+		behind := f.since(5)
 		if away {
 			f.store.away()
 			f.hall.Away(errAway)
@@ -178,6 +180,11 @@ func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 		}
 		if got, want := m.taken(t), []string{codec.ClearedText(chat.Place{Epoch: "e1", Seq: 4})}; !slices.Equal(got, want) {
 			t.Errorf("away %v: a member is told %v; want %v, once", away, got, want)
+		}
+		for since, want := range map[Since][]string{before: {codec.ClearedText(chat.Place{Epoch: "e1", Seq: 4})}, behind: nil} {
+			if _, a := f.joinNative(r, since, chat.History{}); !slices.Equal(a.Taken, want) {
+				t.Errorf("away %v: who comes back from %+v is told %v; want %v", away, since, a.Taken, want)
+			}
 		}
 	}
 }
@@ -237,7 +244,7 @@ func TestClear_WhoWasThere(t *testing.T) {
 	if _, a := f.joinNative(r, was, chat.History{}); !slices.Equal(a.Taken, []string{want}) {
 		t.Errorf("who was away over the clear and the change of epoch is told %v; want %s", a.Taken, want)
 	}
-	f.purgeElsewhere(chat.Purge{})
+	f.purgeElsewhere(chat.Purge{Until: r.recalls.clearedAt() + 1}) // not that of before, made again
 	f.settle()
 	again := codec.ClearedText(chat.Place{Epoch: here.Epoch, Seq: 5})
 	if _, a := f.joinNative(r, was, chat.History{}); !slices.Equal(a.Taken, []string{want, again}) {
