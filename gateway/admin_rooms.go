@@ -197,7 +197,7 @@ func (s adminPort) roomEverywhere(ctx context.Context, w http.ResponseWriter, _ 
 
 // Bounds of exports.
 const (
-	// exportPage is how many messages are read at a time: a MiB at most.
+	// exportPage is how many messages are read at a time: 256 KiB at most.
 	exportPage = 1000
 	// exportPatience is how long a client may take for a page.
 	exportPatience = 30 * time.Second

@@ -14,8 +14,8 @@
 //	traces    spans for OpenTelemetry
 //	webhooks  what a service of the operator is told
 //
-// fastim and v1 know the edge and not each other; the edge knows neither. What a room says to whom is package room's
-// business; what the bytes mean, package codec's.
+// fastim and v1 import the edge and not each other; the edge imports neither. What a room says to whom is package
+// room's business; what the bytes mean, package codec's.
 //
 // Goroutines of this package; those of edge, fastim, v1, pass, fleet, webhooks and traces stand in their comments. All
 // end with the context that Start makes and Close ends, and Close waits for them:

@@ -128,6 +128,7 @@
 //	link     1 for each link        owns a connection for events, calls Resumed; blocks on Redis
 //	map      1 in a cluster         looks up slots; moves channels, or calls Resumed; blocks on Redis
 //	prober   1 for each master      with sharded pub/sub: sends its link's probes; blocks on Redis
+//	asking   1 for each node        in a cluster, while calls wait: sends PING, ends with the answer; blocks on Redis
 //	inbox    GOMAXPROCS, at least 2 parse events and call the Handler; each owns a queue
 //
 // Lock order: announcing -> the Handler's; telling -> subscriber.mu -> link.mu;

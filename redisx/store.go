@@ -153,12 +153,12 @@ type Store interface {
 	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
 	// Since returns the oldest limit messages with a number above seq and the
 	// position, read in one atomic step. Recalled messages are left out. The caller
-	// compares the epoch. Like Page, Range and Before it returns at most a MiB of messages,
-	// but one at least; Cut says that there are more.
+	// compares the epoch. Like Range it returns at most a MiB of messages, but one at least; Cut says
+	// that there are more.
 	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
 	// Page returns at most limit messages and the position, read in one atomic step: the
 	// oldest with a number above after, or the newest of them with one below before where
-	// that is not 0. Those that were recalled are entries without JSON. Of more than a MiB it is the newest
+	// that is not 0. Those that were recalled are entries without JSON. Of more than 256 KiB it is the newest
 	// where before is not 0, else the oldest.
 	Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error)
 	// Range returns the messages at the indexes start to stop of the history, plain
@@ -169,8 +169,8 @@ type Store interface {
 	// the first.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before returns the newest count messages older than the one that user sent at ts,
-	// oldest first, plain JSON; of more than a MiB the newest. found is false where there is no such message, also
-	// where it was recalled.
+	// oldest first, plain JSON; of more than 256 KiB the newest. found is false where Redis finds no such message, see
+	// lua/lib_find.lua, also where it was recalled.
 	Before(ctx context.Context, room, user string, ts int64, count int) (msgs []string, found bool, err error)
 	// Recall takes the message that user sent at ts out of the history, logs the recall
 	// and sends every subscribed node an event, which it returns. A message that was recalled

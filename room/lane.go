@@ -11,7 +11,7 @@ import (
 // one waits no longer than that.
 const sweepBudget = 128
 
-// shortTurn is how many members a part may have so that its turns come before those of others, see queue: a tenth of
+// shortTurn is how many members a part may have so that its turns come before those of others, see queue: an eighth of
 // the longest turn.
 const shortTurn = 16
 

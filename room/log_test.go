@@ -156,8 +156,8 @@ func TestHall_LogsShareABudget(t *testing.T) {
 	}
 }
 
-// TestHall_APauseDropsNothing: a node that was paused for longer than a member may be stuck, or a batch under way, drops
-// nothing that members could not be given meanwhile, and does not take the store for away.
+// TestHall_APauseDropsNothing: a node that was paused for longer than a member may be stuck, or a batch under way,
+// drops nothing that members could not be given meanwhile, and does not take the store for away.
 func TestHall_APauseDropsNothing(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")

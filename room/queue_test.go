@@ -29,8 +29,9 @@ func TestQueue_ShortThingsOvertakeFourTimes(t *testing.T) {
 	}
 }
 
-// TestQueue_PushLast has something come out last, whatever waits in either line, and whoever was overtaken before.
-func TestQueue_PushLast(t *testing.T) {
+// TestQueue_PushLastComesOutLast has something come out last, whatever waits in either line, and whoever was overtaken
+// before.
+func TestQueue_PushLastComesOutLast(t *testing.T) {
 	const last = -1
 	for shorts := range 3*mostOvertake + 1 {
 		for longs := range 4 {

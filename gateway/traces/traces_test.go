@@ -201,8 +201,9 @@ func TestServe_Names(t *testing.T) {
 	}
 }
 
-// TestServe_Strangers: no address of a room keeps a span from the collector, and hooks get no tracestate of a stranger.
-func TestServe_Strangers(t *testing.T) {
+// TestServe_StrangersKeepNoSpanFromTheCollector: no address of a room keeps a span from the collector, and hooks get no
+// tracestate of a stranger.
+func TestServe_StrangersKeepNoSpanFromTheCollector(t *testing.T) {
 	for _, follow := range []bool{false, true} {
 		traces, end := serve(t, nothing, io.Discard)
 		traces.Reload(Config{Sample: 1, Follow: follow})

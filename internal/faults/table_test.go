@@ -81,7 +81,7 @@ func (r *results) String() string {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s |\n", row.fault, row.posted, row.again, row.acknowledged,
 			row.unconfirmed, row.refused, row.localOnly, row.lost, row.delivered, row.duplicates, row.missing, seconds(row.slowest), seconds(row.recovery))
 	}
-	fmt.Fprintf(&b, tableOutro, lot, chat.ReportLife, recallEvery)
+	fmt.Fprintf(&b, tableOutro, lot, chat.ReportLife, lot/4, recallEvery)
 	c := r.crowd
 	fmt.Fprintf(&b, crowdIntro, crowdSize, crowdRate, readers)
 	for _, p := range []struct {
@@ -143,8 +143,9 @@ const tableOutro = "" +
   own event tells the node that it was taken. Such a message is posted, not acknowledged, and held to everything
   that acknowledged ones are.
 - **unconfirmed**: answers that say so: given up after a try that Redis may have carried out, or may yet.
-- **refused**: messages that Room.Post refused with an error (queues full), or that were given up
-  after QueueAge and nobody heard. All were counted in the hall's statistics, where /metrics has them.
+- **refused**: messages that Room.Post refused with an error: a queue was full, or half full for a second. So are
+  those that were given up after QueueAge and nobody heard. All were counted in the hall's statistics, where /metrics
+  has them.
 - **heard here only**: given up too, but the members of the sender's node had had them while Redis
   was away.
 - **lost by Redis**: taken by the script, then lost with Redis' data.
@@ -171,8 +172,8 @@ comes back on the same node, another one on another. Each says again what member
 again on another node*: a native writer speaks on the parted node, whose members hear it. It says all that again
 on a second node, which stores it, without hearing the answers. Then it says it again on the first one, before
 that is back. *One master dead*: that of some rooms, others answer; cluster-node-timeout is a minute, so that no
-replica takes its place. It comes back with its data when on every node the members of its rooms have heard each
-other's new messages for 6 s. *A snapshot that lacked the last messages*: SAVE, then 200 messages on each node,
+replica takes its place. It comes back with its data when on every node the members of its rooms have heard %d
+new messages of each other. *A snapshot that lacked the last messages*: SAVE, then 200 messages on each node,
 then SIGKILL: Redis starts with what was saved. *Every key deleted in turn*: of each room the history, the
 count, the timestamps and batches, the ids, the members, the recalls. Before each kind the native writers hear
 no answers any more; behind it they say over another node again what was stored. *Commands take 20 ms*: a proxy

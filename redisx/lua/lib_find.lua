@@ -15,8 +15,8 @@ local function written(text)
   return tonumber(text:match('"ts\\?":(%d+)}"?$'))
 end
 
--- placed is the least distance above looks, 1 for the newest, and below far, from which on entries were written before ts.
--- Tombstones say nothing, and a purge leaves many in a row: of these it reads most at most.
+-- placed is the least distance above looks, 1 for the newest, and below far, from which on entries were written before
+-- ts. Tombstones say nothing, and a purge leaves many in a row: of these it reads most at most.
 local function placed(list, far, ts, most)
   local near = looks + 1
   while near < far do
