@@ -125,8 +125,7 @@ type Hall struct {
 	due       once.Signal   // tells the reporter that a second is over
 	coarse    atomic.Int64  // the time of the last Tick in seconds, see coarseTime
 	ran       atomic.Int64  // coarse without what the node has stood still: by this, members and the store are waited for
-	ticked    time.Duration // the last Tick, see since; Tick's own
-	stood     time.Duration // for how long the node has stood still in all; Tick's own
+	running   running       // what ran is counted by
 	stats     counters
 
 	shards [hallShards]hallShard
@@ -368,12 +367,8 @@ func (h *Hall) each(f func(*Room)) {
 // paused, or others had the cores. Then no member was given anything, and nobody read the store's answers. stood is for
 // how long it has in all.
 func (h *Hall) Tick(now time.Time, every time.Duration) (stood time.Duration) {
-	since := h.since(now)
-	if late := since - h.ticked - every; every > 0 && late > 2*every {
-		h.stood += late
-	}
-	h.ticked = since
-	coarse, ran := h.coarseTime(now), h.coarseTime(now.Add(-h.stood))
+	stood = h.running.tick(h.since(now), every)
+	coarse, ran := h.coarseTime(now), h.coarseTime(now.Add(-stood))
 	h.coarse.Store(coarse)
 	h.ran.Store(ran)
 	stuck := int64(h.cfg().Fanout.StuckTimeout / time.Second)
@@ -415,7 +410,25 @@ func (h *Hall) Tick(now time.Time, every time.Duration) (stood time.Duration) {
 		r.unlock()
 	})
 	h.due.Set()
-	return h.stood
+	return stood
+}
+
+// running finds out for how long the node has stood still.
+type running struct {
+	mu     sync.Mutex    // guards the fields below; a leaf
+	ticked time.Duration // the last Tick, see Hall.since
+	stood  time.Duration // in all
+}
+
+// tick is Hall.Tick at so long since the hall was made.
+func (r *running) tick(since, every time.Duration) (stood time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if late := since - r.ticked - every; every > 0 && late > 2*every {
+		r.stood += late
+	}
+	r.ticked = since
+	return r.stood
 }
 
 // release gives back what the logs of a room that goes hold.
