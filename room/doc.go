@@ -39,9 +39,9 @@
 //
 // A goroutine that posts is the publisher of a small room for a turn, and its lanes, where [Config.Instant] says that
 // no call of the store waits (inplace.go). It is bounded by [Stretch] if it is a poller, and a bug in that turn ends
-// the node, as on any of these. And there are those that Hooks.Clock starts: at the end of a part's rest, which marks
-// the part, and when the first message of a batch has waited for others, which has its room served; they end, and after
-// Close do no harm.
+// the node, as on any of these. Who calls Attach or Leave is the lane for that one word, where it has nothing else to
+// do. And there are those that Hooks.Clock starts: at the end of a part's rest, which marks the part, and when the
+// first message of a batch has waited for others, which has its room served; they end, and after Close do no harm.
 //
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
 //

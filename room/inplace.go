@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// This file is small rooms. Where no call of the store waits, a message of a small room is stored and written where it
-// comes in: to wake a publisher and a lane for some ten writes costs as much as some of these. So nothing is handed
-// over unless there is something to wait for: a lane at work, a room that lacks something, a caller with others to
-// serve.
+// This file is what is done where it comes in. Where no call of the store waits, a message of a small room is stored
+// and written where it comes in: to wake a publisher and a lane for some ten writes costs as much as some of these. So
+// nothing is handed over unless there is something to wait for: a lane at work, a room that lacks something, a caller
+// with others to serve.
+//
+// Nor is a lane woken to note who has come or gone, if it has nothing else to do in that room.
 //
 // A lane is whoever holds its lock, for one turn of one part. Its goroutine waits for the lock, all others only try. So
 // a part is never visited twice at once, and a lane's parts have their turns in the order of its queue.
@@ -68,13 +70,16 @@ func (r *Room) runsThroughLocked(p *post) bool {
 // recovers from it would go on with a room, a lane or sockets that are locked or half done, or with a kernel that still
 // reads our bytes.
 func (r *Room) runThrough(hurry *Stretch) {
-	defer func() {
-		if bug := recover(); bug != nil {
-			go panic(fmt.Sprintf("%v, in place:\n%s", bug, debug.Stack())) // ends with the process
-			select {}
-		}
-	}()
+	defer endNode()
 	r.serve(hurry)
+}
+
+// endNode is deferred by who does a publisher's or a lane's work in place of it.
+func endNode() {
+	if bug := recover(); bug != nil {
+		go panic(fmt.Sprintf("%v, in place:\n%s", bug, debug.Stack())) // ends with the process
+		select {}
+	}
 }
 
 // smallLocked reports whether whoever serves the room visits its parts as well. r.mu must be held.
@@ -120,5 +125,28 @@ func (l *lane) visitInPlace(p *part, hurry *Stretch) bool {
 	if hurry != nil {
 		hurry.last.Store(int64(l.hall.since(l.clock.Now())))
 	}
+	return true
+}
+
+// readMail has mail read that the caller is to see to, see part.mailLocked: here, where that is all that there is to
+// do. To wake a lane for who comes or goes is a fifth of a handshake: barrage bench idle --viewers 15000, 44.6 µs of
+// CPU each and 34.7, medians of four in turn. No lock may be held.
+func (l *lane) readMail(p *part) {
+	if !l.readInPlace(p) {
+		p.handOver()
+	}
+}
+
+func (l *lane) readInPlace(p *part) bool {
+	if !l.mu.TryLock() {
+		return false
+	}
+	defer l.mu.Unlock()
+	defer endNode()
+	if !l.queue.empty() || p.pos > 0 || p.unswept() {
+		return false // a sweep is up to sweepBudget writes
+	}
+	l.visit(p)
+	l.pending.Add(-1)
 	return true
 }

@@ -155,6 +155,38 @@ func TestInPlace_ALaneAtWorkIsNotOvertaken(t *testing.T) {
 	wantInfos(t, m, "a", "c")
 }
 
+// TestInPlace_WhoComesAndGoesWakesNoLane, unless it has other work, in this room or elsewhere.
+func TestInPlace_WhoComesAndGoesWakesNoLane(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{})
+	r := f.open("1")
+	lane := f.hall.lanes[0]
+	want := func(what string, waits bool, members int) {
+		t.Helper()
+		if p := r.streams[FastIM].parts[0]; waits == f.hall.Written() || waits == lane.queue.empty() || len(p.members) != members {
+			t.Errorf("%s: the lane has been left work %v, the part has %d members; want %v, %d", what, !f.hall.Written(), len(p.members), waits, members)
+		}
+	}
+	m, n := f.join(r), f.join(r)
+	want("two have come", false, 2)
+	r.Leave(&m.Member)
+	want("one has gone", false, 1)
+	lane.mu.Lock()
+	o := f.join(r)
+	want("one comes while the lane is at work", true, 1)
+	lane.mu.Unlock()
+	f.settle()
+	want("the lane has had its turn", false, 2)
+	f.post(r, "a")
+	published, _ := f.hall.publishers.pop()
+	published.serve(nil)
+	r.Leave(&o.Member)
+	want("one goes while a message waits for the lane", true, 2)
+	f.settle()
+	want("the lane has had its turn", false, 1)
+	wantInfos(t, n, "a")
+	wantInfos(t, o)
+}
+
 // hurried is an author whose messages come in on a poller.
 type hurried struct {
 	named

@@ -46,8 +46,8 @@ type part struct {
 
 // lane is a goroutine that writes logs to sockets.
 type lane struct {
-	// mu is held for one turn of one part, and guards what the lane owns. The lane's goroutine waits for it; others only
-	// try, see inplace.go.
+	// mu is held for one turn of one part, and guards what the lane owns. The lane's goroutine waits for it; others
+	// only try, see inplace.go.
 	mu       sync.Mutex
 	queue    *queue[*part]
 	most     int           // bytes of one write
@@ -94,10 +94,11 @@ func (l *lane) close() {
 	}
 }
 
-// postLocked leaves mail for the part's lane. p.mu must be held.
-func (p *part) postLocked(x mail) {
+// mailLocked leaves mail for the part's lane, and reports whether the caller has to see to it that it is read. p.mu
+// must be held.
+func (p *part) mailLocked(x mail) (mine bool) {
 	p.mail = append(p.mail, x)
-	p.enqueueLocked()
+	return p.queueLocked()
 }
 
 // wake has the part's lane look at the log, once the part has rested. came is when the oldest of the messages came that

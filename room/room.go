@@ -102,14 +102,16 @@ func (r *Room) enterLocked(m *Member, s Socket, f Encoding) {
 // Attach hands m to its lane: from now on bytes come. A member that has left
 // meanwhile stays out.
 func (r *Room) Attach(m *Member) {
-	p := m.part
+	p, mine := m.part, false
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if m.attached || m.left {
-		return
+	if !m.attached && !m.left {
+		m.attached = true
+		mine = p.mailLocked(mail{kind: mailJoin, member: m})
 	}
-	m.attached = true
-	p.postLocked(mail{kind: mailJoin, member: m})
+	p.mu.Unlock()
+	if mine {
+		p.lane.readMail(p)
+	}
 }
 
 // Drained tells m's lane that its socket takes bytes again. It never blocks and may
@@ -118,8 +120,8 @@ func (r *Room) Drained(m *Member) {
 	p := m.part
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if m.attached && !m.left {
-		p.postLocked(mail{kind: mailDrained, member: m})
+	if m.attached && !m.left && p.mailLocked(mail{kind: mailDrained, member: m}) {
+		p.pushLocked()
 	}
 }
 
@@ -147,8 +149,11 @@ func (r *Room) Leave(m *Member) {
 		return
 	}
 	p.mu.Lock()
-	p.postLocked(mail{kind: mailLeave, member: m, head: head})
+	mine := p.mailLocked(mail{kind: mailLeave, member: m, head: head})
 	p.mu.Unlock()
+	if mine {
+		p.lane.readMail(p)
+	}
 }
 
 func (r *Room) countLeft(n uint64) {
