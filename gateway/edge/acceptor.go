@@ -9,13 +9,12 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
-
-	"barrage/room"
 )
 
 // Bounds of the acceptor.
@@ -203,11 +202,11 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 		a.toHTTP(c.fd, p, nil)
 		return
 	}
-	rm := e.asksNobody(r)
+	calls, done := e.asksNobody(r)
 	switch {
-	case rm != nil:
-		a.admit(&doorway{fd: c.fd, inPlace: true}, c, p, r)
-		rm.LetGo()
+	case calls != nil:
+		a.admit(&doorway{fd: c.fd, calls: calls}, c, p, r)
+		done()
 	case a.asking.Add(1) > mostAsking:
 		a.asking.Add(-1)
 		a.toHTTP(c.fd, p, nil)
@@ -220,16 +219,27 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 	}
 }
 
-// asksNobody is the room of a handshake that is let in, or refused, without a call that may wait: nothing is to be
-// checked, the room is there, and its user has not been here before; else nil. The room stays until LetGo.
-func (e *Edge) asksNobody(r *http.Request) *room.Room {
+// asksNobody is the context for the calls of a handshake that is let in, or refused, without one that may wait; nil where
+// one may. Where the store is in memory none waits: only what takes long is left to others, to look at a signature, and
+// at what a user lacks who was here before. Else nothing may be to be checked, and the room has to be there. It stays
+// until done.
+func (e *Edge) asksNobody(r *http.Request) (calls context.Context, done func()) {
 	cfg := e.Config()
 	id, ok := roomAt(r.URL.Path)
 	ok = ok && r.URL.RawPath == "" // else a slash may be part of an id, and the room another one
-	if !ok || cfg.Auth.checks() || !cfg.AutoJoin || e.Guard.set.Load().hook != nil || Asks(r, "since") {
-		return nil
+	switch {
+	case !ok || e.Guard.set.Load().hook != nil || Asks(r, "since"):
+		return nil, nil
+	case e.Hall.Instant() && !slices.Contains(cfg.Auth.Mode, AuthJWT):
+		return context.Background(), func() {}
+	case cfg.Auth.checks() || !cfg.AutoJoin:
+		return nil, nil
 	}
-	return e.Hall.Keep(id)
+	rm := e.Hall.Keep(id)
+	if rm == nil {
+		return nil, nil
+	}
+	return noCalls, rm.LetGo
 }
 
 // admit serves a handshake, and leaves what is no session then to net/http.
@@ -256,7 +266,7 @@ func (a *Acceptor) admit(d *doorway, c accepted, p []byte, r *http.Request) {
 // after the handlers have seen the request again.
 type doorway struct {
 	fd      int
-	inPlace bool // it is served by the goroutine that accepted it
+	calls   context.Context // of a handshake that is served by the goroutine that accepted it, see asksNobody; else nil
 	header  http.Header
 	taken   bool     // the connection is a session's, or toHTTP's
 	refused *Refusal // see LeftToHTTP

@@ -70,18 +70,73 @@ func TestAcceptor_KeepsResetsFromNetHTTP(t *testing.T) {
 // newAdmitting is an acceptor without a port, of an edge in whose room "r" nobody is, and what serves its handshakes.
 func newAdmitting(t *testing.T, log slog.Handler, serve http.HandlerFunc) *Acceptor {
 	t.Helper()
+	return &Acceptor{edge: newRoomy(t, log, DefaultConfig(), false), others: make(chan net.Conn, 1), done: make(chan struct{}), serve: serve}
+}
+
+// newRoomy is an edge in whose room "r" nobody is. instant is whether its store is known to be in memory.
+func newRoomy(t *testing.T, log slog.Handler, cfg Config, instant bool) *Edge {
+	t.Helper()
 	store := redisx.NewMemory(redisx.Limits{HistoryMessages: 10, HistoryTTL: time.Hour}, time.Now)
 	t.Cleanup(store.Close)
-	e := New(DefaultConfig(), store, slog.New(log))
-	e.Hall = room.New(room.DefaultConfig(), e.Hooks(func(*room.Room) {}), store, e.Log)
+	e := New(cfg, store, slog.New(log))
+	rooms := room.DefaultConfig()
+	rooms.Instant = instant
+	e.Hall = room.New(rooms, e.Hooks(func(*room.Room) {}), store, e.Log)
 	t.Cleanup(e.Hall.Close)
 	r, err := e.Hall.Open(t.Context(), "r")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Release()
-	return &Acceptor{edge: e, others: make(chan net.Conn, 1), done: make(chan struct{}), serve: serve}
+	return e
 }
+
+// TestAsksNobody_HandshakesThatWaitForNothing are served where they are accepted: with the store in memory all but those
+// that take long, else those that call no store.
+func TestAsksNobody_HandshakesThatWaitForNothing(t *testing.T) {
+	const here, elsewhere = "/group/chat/r/u/t", "/group/chat/elsewhere/u/t"
+	private := func(c *Config) { c.AutoJoin = false }
+	for _, c := range []struct {
+		instant bool
+		change  func(*Config)
+		target  string
+		want    bool
+	}{
+		{false, nil, here, true},
+		{false, nil, elsewhere, false},
+		{false, auth(AuthRedis), here, false},
+		{false, private, here, false},
+		{true, nil, elsewhere, true},
+		{true, auth(AuthRedis), elsewhere, true},
+		{true, private, elsewhere, true},
+		{true, auth(AuthRedis, AuthJWT), here, false},
+		{true, nil, here + "?since=3", false},
+		{true, nil, "/group/chat/a%2Fb/u/t", false},
+		{true, nil, "/v1/info", false},
+	} {
+		cfg := DefaultConfig()
+		if c.change != nil {
+			c.change(&cfg)
+		}
+		r, err := http.NewRequest(http.MethodGet, c.target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls, done := newRoomy(t, slog.DiscardHandler, cfg, c.instant).asksNobody(r)
+		if got := calls != nil; got != c.want {
+			t.Errorf("in memory %v, %+v: %s asks nobody: %v; want %v", c.instant, cfg.Auth.Mode, c.target, got, c.want)
+		}
+		if done != nil {
+			if (calls.Err() == nil) != c.instant {
+				t.Errorf("in memory %v: its calls end with %v", c.instant, calls.Err())
+			}
+			done()
+		}
+	}
+}
+
+// auth has tokens checked so.
+func auth(modes ...string) func(*Config) { return func(c *Config) { c.Auth.Mode = modes } }
 
 // said is a connection on which a client has sent p.
 func said(t *testing.T, p string) accepted {

@@ -105,12 +105,12 @@ var noCalls = func() context.Context {
 	return ctx
 }()
 
-// callsOf is the context of the calls that a handshake takes. One that is served where it was accepted takes none, and
-// needs no timer: asksNobody goes by settings that no reload changes. Should it take one all the same, that fails:
-// others wait to be accepted.
+// callsOf is the context of the calls that a handshake takes. One that is served where it was accepted takes none that
+// wait, and needs no timer: asksNobody goes by settings that no reload changes. Should it take one all the same, that
+// fails where the store is not in memory: others wait to be accepted.
 func callsOf(w http.ResponseWriter, r *http.Request) (context.Context, context.CancelFunc) {
-	if d := doorwayOf(w); d != nil && d.inPlace {
-		return noCalls, func() {}
+	if d := doorwayOf(w); d != nil && d.calls != nil {
+		return d.calls, func() {}
 	}
 	return context.WithTimeout(r.Context(), chat.CallTimeout)
 }
