@@ -19,8 +19,8 @@ import (
 
 // Bounds of the acceptor.
 const (
-	// mostAsking is how many handshakes may wait for the store at once, a goroutine each; more are net/http's. There is no
-	// queue: nobody waits behind a store that hangs.
+	// mostAsking is how many handshakes may wait for the store at once, a goroutine each; more are net/http's. There is
+	// no queue: nobody waits behind a store that hangs.
 	mostAsking = 1024
 	// deferAccept is for how many seconds at least the kernel keeps a connection that has sent nothing.
 	deferAccept = 1
@@ -219,10 +219,10 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 	}
 }
 
-// asksNobody is the context for the calls of a handshake that is let in, or refused, without one that may wait; nil where
-// one may. Where the store is in memory none waits: only what takes long is left to others, to look at a signature, and
-// at what a user lacks who was here before. Else nothing may be to be checked, and the room has to be there. It stays
-// until done.
+// asksNobody is the context for the calls of a handshake that is let in, or refused, without one that may wait; nil
+// where one may. Where the store is in memory none waits: only what takes long is left to others, to look at a
+// signature, and at what a user lacks who was here before. Else nothing may be to be checked, and the room has to be
+// there. It stays until done.
 func (e *Edge) asksNobody(r *http.Request) (calls context.Context, done func()) {
 	cfg := e.Config()
 	id, ok := roomAt(r.URL.Path)

@@ -91,8 +91,8 @@ func newRoomy(t *testing.T, log slog.Handler, cfg Config, instant bool) *Edge {
 	return e
 }
 
-// TestAsksNobody_HandshakesThatWaitForNothing are served where they are accepted: with the store in memory all but those
-// that take long, else those that call no store.
+// TestAsksNobody_HandshakesThatWaitForNothing are served where they are accepted: with the store in memory all but
+// those that take long, else those that call no store.
 func TestAsksNobody_HandshakesThatWaitForNothing(t *testing.T) {
 	const here, elsewhere = "/group/chat/r/u/t", "/group/chat/elsewhere/u/t"
 	private := func(c *Config) { c.AutoJoin = false }
