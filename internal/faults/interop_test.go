@@ -113,7 +113,7 @@ func TestBesideOriginal_SwitchedOffNodeByNode(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := openSite(t, beside(server.Addr, 1))
-	<-time.After(2 * time.Second) // so long both speak
+	s.flow(lot) // so long both speak
 	for _, n := range s.nodes {
 		n.stopWriting()
 	}
