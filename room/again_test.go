@@ -174,6 +174,40 @@ func TestAgain_AcknowledgedWithTheAnswer(t *testing.T) {
 	}
 }
 
+// TestAgain_TooFewReplicasKeepIt: members have it, and its sender is not told that it is safe.
+func TestAgain_TooFewReplicasKeepIt(t *testing.T) {
+	var got mailbag
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	m := f.join(r)
+	f.store.deafen() // else the event answers first
+	f.store.fewKeep = true
+	f.sayHere(r, &got, "u", "1")
+	f.settle()
+	if len(got) != 1 || !strings.HasPrefix(got[0], "1:unconfirmed:1:") {
+		t.Errorf("answers %v; want that number 1 is unconfirmed", got)
+	}
+	f.store.hear()
+	f.hall.Resumed()
+	f.settle()
+	wantInfos(t, m, "u1")
+}
+
+// TestHall_RoomsThatAreNotLive stand nowhere, and asking for them makes none live.
+func TestHall_RoomsThatAreNotLive(t *testing.T) {
+	f := newFixture(t, nil, Hooks{})
+	r := f.open("1")
+	f.join(r)
+	f.post(r, "a")
+	f.settle()
+	if pos, _, members := f.hall.Standing("1"); pos.Seq != 1 || members != 1 || f.hall.Position("1").Seq != 1 {
+		t.Errorf("a live room stands at %+v with %d members, by its position at %+v; want 1, 1, 1", pos, members, f.hall.Position("1"))
+	}
+	if pos, counters, members := f.hall.Standing("2"); pos.Seq != 0 || counters.Online != 0 || members != 0 || f.hall.Position("2").Seq != 0 || f.hall.Live("2") {
+		t.Errorf("a room that is not live stands at %+v, %+v with %d members, live %v; want nowhere", pos, counters, members, f.hall.Live("2"))
+	}
+}
+
 // TestAgain_AcknowledgedBeforeTheEvents: they come late, but all of them: nothing has to be read, and the answer waits
 // no longer than its event.
 func TestAgain_AcknowledgedBeforeTheEvents(t *testing.T) {

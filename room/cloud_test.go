@@ -348,6 +348,7 @@ type fakeStore struct {
 	slow       bool  // events come when deliver is called
 	coming     []coming
 	loseAnswer bool // calls do their work and fail all the same
+	fewKeep    bool // too few replicas have what is published
 	hung       bool // Publish fails, and does its work when unhang is called
 	jam        []func()
 	calls      map[string]int
@@ -513,6 +514,7 @@ func (s *fakeStore) Publish(ctx context.Context, room string, b chat.Batch) (sto
 	if err != nil {
 		return chat.Stored{}, err
 	}
+	stored.Doubtful = s.fewKeep
 	return stored, nil
 }
 
