@@ -59,3 +59,62 @@ func TestRedis_FindByOtherClocks(t *testing.T) {
 		}
 	}
 }
+
+// TestRedis_FindBehindTombstones: a purge has left a row of them, of any length; what stands on either side is found.
+func TestRedis_FindBehindTombstones(t *testing.T) {
+	s, raw := newPair(t)
+	const n = 10_000
+	for _, row := range []int{3_000, 5_000, 8_000} {
+		for _, from := range []int{10, 777, n - row - 20} {
+			all := make([]string, n)
+			for i := range all {
+				all[i] = fmt.Sprintf(`{"groupId":"r","userId":"u","info":"hi","ts":%d}`, 1000*(i+1))
+				if i >= from && i < from+row {
+					all[i] = `{"recalled":true}`
+				}
+			}
+			raw.do("DEL", "gml:r")
+			raw.do(append([]string{"RPUSH", "gml:r"}, all...)...)
+			for _, i := range []int{0, from - 1, from + row, n - 1} {
+				if _, found, err := s.Before(t.Context(), "r", "u", int64(1000*(i+1)), 1); err != nil || !found {
+					t.Errorf("%d tombstones from %d on: message %d is found: %v, %v", row, from, i, found, err)
+				}
+			}
+		}
+	}
+}
+
+// TestRedis_FindBesideThoseThatWaited: of 100 messages a second a node with a third of them was cut off for 15 s. What
+// it said stands behind what was stored meanwhile; all of either are found.
+func TestRedis_FindBesideThoseThatWaited(t *testing.T) {
+	s, raw := newPair(t)
+	const rate, cutAt, back, n = 100, 2_000, 2_000 + 100*15, 8_000
+	var all, waiting []int64
+	for i := range int64(n) {
+		ts := 1000*3600 + i*1000/rate
+		switch {
+		case i >= cutAt && i < back && i%3 == 0:
+			waiting = append(waiting, ts)
+		case i == back:
+			all, waiting = append(append(all, waiting...), ts), nil
+		default:
+			all = append(all, ts)
+		}
+	}
+	entries := []string{"RPUSH", "gml:r"}
+	for _, ts := range all {
+		entries = append(entries, fmt.Sprintf(`{"groupId":"r","userId":"u","info":"hi","ts":%d}`, ts))
+	}
+	raw.do(entries...)
+	missed := 0
+	for _, ts := range all[cutAt-200 : back+200] {
+		_, found, err := s.Before(t.Context(), "r", "u", ts, 1)
+		noError(t, err)
+		if !found {
+			missed++
+		}
+	}
+	if missed > 0 {
+		t.Errorf("%d of %d messages are not found", missed, back-cutAt+400)
+	}
+}
