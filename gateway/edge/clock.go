@@ -13,7 +13,7 @@ type clock struct{ seconds atomic.Uint32 }
 
 func (c *clock) now() uint32 { return c.seconds.Load() }
 
-func (c *clock) set(ran time.Duration) { c.seconds.Store(uint32(ran / time.Second)) }
+func (c *clock) set(ran time.Duration) { c.seconds.Store(uint32(max(0, ran) / time.Second)) }
 
 // wallClock is the real time, for the lanes.
 type wallClock struct{}

@@ -14,7 +14,7 @@
 //	poller         Server.Pollers    Run         CutOff         epoll_wait(2); never on I/O, nor on Redis
 //	acceptor       Server.Pollers    Accept      Drain, Close   the listener; a timer where no descriptor is left
 //	asking         1,024 at most     acceptor    their answers  the store and hooks, bounded by chat.CallTimeout and ctx
-//	closer         0 or 1            nbio        empty list     locks only
+//	closer         0 or 1            nbio        empty list     locks only, also as a lane (room/inplace.go)
 //	session check  1                 Run         ctx            a timer
 //	joins          1                 Run         ctx            the store, bounded by chat.CallTimeout
 //	words          1                 Run         ctx            the store, bounded by chat.CallTimeout; builds filters

@@ -167,10 +167,16 @@ func (e *Edge) Listen() (net.Listener, error) {
 	return ln, nil
 }
 
+// startClock begins the time of sessions. What came before, as the store's first contact, is no pause of the node's.
+func (e *Edge) startClock(now time.Time) {
+	e.started = now
+	e.Hall.Tick(now, 0)
+}
+
 // Run starts the pollers, and what runs beside them until ctx ends.
 func (e *Edge) Run(ctx context.Context, workers *sync.WaitGroup) {
 	e.startEngine()
-	e.started = time.Now()
+	e.startClock(time.Now())
 	workers.Go(func() { e.checkSessions(ctx) })
 	workers.Go(func() { e.Joins.run(ctx) })
 	e.Order.open(ctx)
