@@ -24,7 +24,7 @@ type part struct {
 	// mu guards the fields below, and the flags of the part's members.
 	mu      sync.Mutex
 	mail    []mail // for the lane, in order; bounded by three per member
-	queued  bool   // stands in lane.queue, or in room.woken
+	queued  bool   // stands in lane.queue, or in room.woken, or is the turn of who left mail
 	resting bool   // no sweep before rested
 	long    bool   // it had more than shortTurn members in its last turn; written under lane.mu, too
 	wanted  bool   // the log grew while the part rested

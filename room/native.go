@@ -90,6 +90,12 @@ func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
 	}
 }
 
+// hearsOf reports whether a clear tells a member that comes back of all that it had before: no epoch of the member's is
+// later, as far as its place says.
+func (s Since) hearsOf(was *chat.Event) bool {
+	return chat.Generation(s.Epoch) <= chat.Generation(was.Epoch)
+}
+
 // MaxResume is how many messages a member that comes back may have missed; who missed more
 // begins anew.
 const MaxResume = 1000
@@ -140,7 +146,7 @@ func (r *Room) EnterNative(m *Member, s Socket, f Encoding, since Since, read ch
 				a.Recalled = append(a.Recalled, ev)
 			case !isClear(ev):
 				a.Taken = append(a.Taken, codec.PurgedText(ev.Purge))
-			case slices.ContainsFunc(events[:i], func(was chat.Event) bool { return madeAgain(&was, &ev) }):
+			case slices.ContainsFunc(events[:i], func(was chat.Event) bool { return since.hearsOf(&was) && madeAgain(&was, &ev) }):
 				// The first one tells of it: what it has had since then stays.
 			default:
 				if at, missed := since.cleared(ev, a.Epoch); missed {
