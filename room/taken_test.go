@@ -288,7 +288,8 @@ func TestSince_Cleared(t *testing.T) {
 	}
 }
 
-// TestSince_HearsOf: a clear of an earlier epoch than its own tells a member nothing, so one that was made again has to.
+// TestSince_HearsOf: a clear of an earlier epoch than its own tells a member nothing, so one that was made again has
+// to.
 func TestSince_HearsOf(t *testing.T) {
 	clear := chat.Event{Epoch: "2-b"}
 	for since, want := range map[string]bool{"1-a": true, "2-b": true, "3-c": false, "l-n1-1": true} {
