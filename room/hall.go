@@ -360,6 +360,9 @@ func (h *Hall) each(f func(*Room)) {
 	}
 }
 
+// TicksFrom says when the time until the first Tick begins; before, the hall's making counts.
+func (h *Hall) TicksFrom(now time.Time) { h.running.tick(h.since(now), 0) }
+
 // Tick tells the hall the time, about once a second: rooms that lingered long enough
 // go, logs nobody can still need are dropped, calls to the store that failed are tried
 // again, what waited too long for it is given up, and the reporter has its turn. Ticks come at an interval of every, or

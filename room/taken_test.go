@@ -291,10 +291,10 @@ func TestSince_Cleared(t *testing.T) {
 // TestSince_HearsOf: a clear of an earlier epoch than its own tells a member nothing, so one that was made again has
 // to.
 func TestSince_HearsOf(t *testing.T) {
-	clear := chat.Event{Epoch: "2-b"}
+	first := chat.Event{Epoch: "2-b"}
 	for since, want := range map[string]bool{"1-a": true, "2-b": true, "3-c": false, "l-n1-1": true} {
-		if got := (Since{Epoch: since}).hearsOf(&clear); got != want {
-			t.Errorf("who comes back from %s hears of a clear of %s: %v; want %v", since, clear.Epoch, got, want)
+		if got := (Since{Epoch: since}).hearsOf(&first); got != want {
+			t.Errorf("who comes back from %s hears of a clear of %s: %v; want %v", since, first.Epoch, got, want)
 		}
 	}
 }

@@ -170,7 +170,7 @@ func (e *Edge) Listen() (net.Listener, error) {
 // startClock begins the time of sessions. What came before, as the store's first contact, is no pause of the node's.
 func (e *Edge) startClock(now time.Time) {
 	e.started = now
-	e.Hall.Tick(now, 0)
+	e.Hall.TicksFrom(now)
 }
 
 // Run starts the pollers, and what runs beside them until ctx ends.
