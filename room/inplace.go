@@ -83,7 +83,7 @@ func endNode() {
 }
 
 // smallLocked reports whether whoever serves the room visits its parts as well. r.mu must be held.
-func (r *Room) smallLocked() bool { return r.hall.cfg().Instant && r.members <= smallRoom }
+func (r *Room) smallLocked() bool { return r.hall.Instant() && r.members <= smallRoom }
 
 // wakeLocked has the part's lane look at the log, or whoever serves the room once its lock is free. r.mu must be held.
 func (r *Room) wakeLocked(p *part, came int64) {

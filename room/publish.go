@@ -113,7 +113,7 @@ func (r *Room) expireLocked(now time.Time) {
 // storeCall bounds a call to the store, or a few in a row. Where none waits there is nothing to bound: a timer a
 // message is 2 % of what a small room costs.
 func (h *Hall) storeCall() (context.Context, context.CancelFunc) {
-	if h.cfg().Instant {
+	if h.Instant() {
 		return h.ctx, func() {}
 	}
 	return context.WithTimeout(h.ctx, h.cfg().StoreTimeout)
