@@ -98,11 +98,14 @@ func newNode(t *testing.T, addr string, raw *rawClient) *harness {
 }
 
 // openRedis is a store on the server at addr, not started.
-func openRedis(t *testing.T, addr string) *redisx.Redis {
+func openRedis(t *testing.T, addr string, changes ...func(*redisx.Config)) *redisx.Redis {
 	t.Helper()
 	cfg := redisx.DefaultConfig()
 	cfg.Addrs = []string{addr}
 	cfg.Timeout = callTimeout
+	for _, change := range changes {
+		change(&cfg)
+	}
 	store := redisx.NewRedis(cfg, limits, slog.New(slog.DiscardHandler))
 	t.Cleanup(store.Close)
 	return store

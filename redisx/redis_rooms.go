@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -59,10 +60,9 @@ func (r *Redis) Read(ctx context.Context, room string, known chat.Position, newe
 	known = toStore(known)
 	seq, wanted, limit := strconv.FormatUint(known.Seq, 10), strconv.Itoa(newest), strconv.Itoa(most)
 	if r.keys.fastIM {
-		page, err := r.runRoom(ctx, r.scripts().read, room, r.roomKeys(room), seq, wanted, limit)
-		h, err := r.readPage(room, page, err)
-		slices.Reverse(h.Entries)
-		return h, err
+		answer, err := r.runRoom(ctx, r.scripts().read, room, r.roomKeys(room), seq, wanted, limit)
+		p, err := r.readPage(room, answer, err)
+		return p.History, err
 	}
 	args := append(roomArgs(knownArgs(known)...), seq, wanted, limit)
 	answer, err := r.runRoom(ctx, r.scripts().read, room, append(r.roomKeys(room), r.keys.recalls(room)), args...)
@@ -128,47 +128,116 @@ func (r *Redis) appendEntry(entries []chat.Entry, seq uint64, text string) []cha
 
 // Since returns the oldest limit messages with a number above seq and the position.
 func (r *Redis) Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error) {
-	page, err := r.runRoom(ctx, r.scripts().since, room, r.roomKeys(room), roomArgs(strconv.FormatUint(seq, 10), strconv.Itoa(limit))...)
-	return r.readPage(room, page, err)
+	p, err := r.page(ctx, room, 0, seq, limit)
+	if err != nil {
+		return chat.History{}, err
+	}
+	return r.readOn(ctx, room, p, p.Seq, limit)
+}
+
+// Page returns at most limit messages and the position.
+func (r *Redis) Page(ctx context.Context, room string, before, after uint64, limit int) (chat.History, error) {
+	p, err := r.page(ctx, room, before, after, limit)
+	return p.History, err
 }
 
 // Range returns the messages at the indexes start to stop.
 func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]string, error) {
 	args := roomArgs(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10))
-	page, err := r.runRoom(ctx, r.scripts().rangeOf, room, r.roomKeys(room), args...)
+	answer, err := r.runRoom(ctx, r.scripts().rangeOf, room, r.roomKeys(room), args...)
 	if err != nil {
 		return nil, r.historyError(room, err)
 	}
-	entries, err := page.AsStrSlice()
+	p, rest, err := r.parsePage(answer)
+	if err == nil && len(rest) != 1 {
+		err = errBadAnswer
+	}
+	if err != nil {
+		return nil, r.historyError(room, err)
+	}
+	last, err := rest[0].AsInt64()
 	if err != nil {
 		return nil, r.historyError(room, errors.Join(errBadAnswer, err))
 	}
-	msgs := entries[:0]
-	for _, e := range entries {
-		if e == tombstone {
-			continue
-		}
-		if json, ok := r.plainEntry(e); ok {
-			msgs = append(msgs, json)
-		}
+	h, err := r.readOn(ctx, room, p, uint64(max(last, 0)), math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	msgs := make([]string, len(h.Entries))
+	for i, e := range h.Entries {
+		msgs[i] = e.JSON
 	}
 	return msgs, nil
+}
+
+// readOn is the first limit messages of page p and of those behind it, up to message last: answerBytes of them at most,
+// but one at least. Cut says that there are more: they do not fit, or the history lost them between two pages, or its
+// epoch. Beside original FastIM nodes it is p alone: a number means another message there once the list was trimmed.
+//
+// Each page is a step of its own in Redis. A MiB in one step kept everybody else waiting for 3 to 8 ms, a page does for
+// one at most. And one call of this node reads on at a time: a message never waits for the long answers of several.
+func (r *Redis) readOn(ctx context.Context, room string, p page, last uint64, limit int) (chat.History, error) {
+	h := chat.History{Position: p.Position}
+	fits := budget{left: answerBytes}
+	for turn := false; ; turn = true {
+		for _, e := range p.Entries {
+			switch {
+			case e.JSON == "":
+			case len(h.Entries) == limit:
+				return h, nil
+			case !fits.takes(e.JSON):
+				h.Cut = true
+				return h, nil
+			default:
+				h.Entries = append(h.Entries, e)
+			}
+		}
+		if p.last >= last || p.last == 0 || len(h.Entries) == limit {
+			return h, nil
+		}
+		if r.keys.fastIM {
+			h.Cut = true
+			return h, nil
+		}
+		if !turn {
+			select {
+			case r.readingOn <- struct{}{}:
+				defer func() { <-r.readingOn }()
+			case <-ctx.Done():
+				return chat.History{}, r.historyError(room, fmt.Errorf("another long answer is being read: %w", ctx.Err()))
+			}
+		}
+		next, err := r.page(ctx, room, 0, p.last, int(last-p.last))
+		if err != nil {
+			return chat.History{}, err
+		}
+		if next.Epoch != p.Epoch || next.first != p.last+1 {
+			h.Cut = true
+			return h, nil
+		}
+		p = next
+	}
 }
 
 // Before returns the newest count messages older than the one that user sent at ts.
 func (r *Redis) Before(ctx context.Context, room, user string, ts int64, count int) ([]string, bool, error) {
 	args := append(roomArgs(strconv.Itoa(count)), needleArgs(room, user, ts)...)
-	page, err := r.runRoom(ctx, r.scripts().before, room, r.roomKeys(room), args...)
-	if err == nil && page.IsNil() {
+	answer, err := r.runRoom(ctx, r.scripts().before, room, r.roomKeys(room), args...)
+	if err == nil && answer.IsNil() {
 		return nil, false, nil
 	}
-	h, err := r.readPage(room, page, err)
 	if err != nil {
-		return nil, false, err
+		return nil, false, r.historyError(room, err)
 	}
-	msgs := make([]string, len(h.Entries))
-	for i, e := range h.Entries {
-		msgs[len(msgs)-1-i] = e.JSON
+	texts, err := answer.AsStrSlice()
+	if err != nil {
+		return nil, false, r.historyError(room, errors.Join(errBadAnswer, err))
+	}
+	msgs := make([]string, 0, len(texts))
+	for _, text := range slices.Backward(texts) {
+		if json, ok := r.plainEntry(text); ok {
+			msgs = append(msgs, json)
+		}
 	}
 	return msgs, true, nil
 }
@@ -192,17 +261,28 @@ func (r *Redis) plainEntry(entry string) (string, bool) {
 // errBadAnswer is a bug in a script, or somebody else's data in our keys.
 var errBadAnswer = errors.New("the answer makes no sense")
 
-// readPage reads the page that a script returned, unless err says why it did not. The entries
-// stay in the order of the page.
-func (r *Redis) readPage(room string, page rueidis.RedisMessage, err error) (chat.History, error) {
-	var h chat.History
+// page is what one script read of a history.
+type page struct {
+	chat.History
+	first, last uint64 // the numbers of its first and last entry, readable or not; 0: it has none
+}
+
+// page is the page that Store.Page returns.
+func (r *Redis) page(ctx context.Context, room string, before, after uint64, limit int) (page, error) {
+	args := roomArgs(strconv.FormatUint(before, 10), strconv.FormatUint(after, 10), strconv.Itoa(limit))
+	answer, err := r.runRoom(ctx, r.scripts().page, room, r.roomKeys(room), args...)
+	return r.readPage(room, answer, err)
+}
+
+// readPage reads the page that a script returned, unless err says why it did not.
+func (r *Redis) readPage(room string, answer rueidis.RedisMessage, err error) (p page, _ error) {
 	if err == nil {
-		h, err = r.parsePage(page)
+		p, _, err = r.parsePage(answer)
 	}
 	if err != nil {
-		return chat.History{}, r.historyError(room, err)
+		return page{}, r.historyError(room, err)
 	}
-	return h, nil
+	return p, nil
 }
 
 // historyError says which history could not be read.
@@ -210,26 +290,29 @@ func (r *Redis) historyError(room string, err error) error {
 	return fmt.Errorf("cannot read history of room %q (keys %q): %w", room, r.roomKeys(room), err)
 }
 
-func (r *Redis) parsePage(page rueidis.RedisMessage) (chat.History, error) {
-	fields, err := page.ToArray()
-	if err != nil {
-		return chat.History{}, errors.Join(errBadAnswer, err)
+// parsePage reads a position, the number of the first entry and the entries; rest are the fields behind them.
+func (r *Redis) parsePage(answer rueidis.RedisMessage) (p page, rest []rueidis.RedisMessage, err error) {
+	const first, texts = positionFields, positionFields + 1
+	fields, err := answer.ToArray()
+	if err != nil || len(fields) <= texts {
+		return page{}, nil, errors.Join(errBadAnswer, err)
 	}
 	pos, err := parsePosition(fields)
 	if err != nil {
-		return chat.History{}, err
+		return page{}, nil, err
 	}
-	h := chat.History{Position: pos}
-	h.Entries = make([]chat.Entry, 0, (len(fields)-positionFields)/2)
-	f := fields[positionFields:]
-	h.Cut = len(f)%2 == 1
-	for ; len(f) >= 2; f = f[2:] {
-		seq, err1 := f[0].AsUint64()
-		text, err2 := f[1].ToString()
-		if err := errors.Join(err1, err2); err != nil {
-			return chat.History{}, errors.Join(errBadAnswer, err)
-		}
-		h.Entries = r.appendEntry(h.Entries, seq, text)
+	seq, err1 := fields[first].AsInt64()
+	entries, err2 := fields[texts].AsStrSlice()
+	if err := errors.Join(err1, err2); err != nil {
+		return page{}, nil, errors.Join(errBadAnswer, err)
 	}
-	return h, nil
+	p = page{History: chat.History{Position: pos}}
+	if len(entries) > 0 {
+		p.first, p.last = uint64(seq), uint64(seq)+uint64(len(entries)-1)
+		p.Entries = make([]chat.Entry, 0, len(entries))
+	}
+	for i, text := range entries {
+		p.Entries = r.appendEntry(p.Entries, p.first+uint64(i), text)
+	}
+	return p, fields[texts+1:], nil
 }

@@ -59,13 +59,13 @@ func newScript(settings string, names ...string) *script {
 
 // roomScripts are the scripts about rooms, for one form that rooms can have in Redis.
 type roomScripts struct {
-	publish, read, since, before, page, rangeOf, recall *script
-	writeLog, readLog                                   *script
-	screen, hold, held, deny                            *script // nil beside original FastIM nodes
-	approve                                             *script // publish for batches with held drafts; nil there
-	recallSeq, purge, readRules, changeRules            *script // nil beside original FastIM nodes
-	feedRead, feedMove, feedAdd                         *script // nil beside original FastIM nodes
-	report                                              batchScript
+	publish, read, before, page, rangeOf, recall *script
+	writeLog, readLog                            *script
+	screen, hold, held, deny                     *script // nil beside original FastIM nodes
+	approve                                      *script // publish for batches with held drafts; nil there
+	recallSeq, purge, readRules, changeRules     *script // nil beside original FastIM nodes
+	feedRead, feedMove, feedAdd                  *script // nil beside original FastIM nodes
+	report                                       batchScript
 }
 
 // newRoomScripts makes the scripts of a store. Rooms in the form of original FastIM nodes have others, see interop.go.
@@ -73,7 +73,7 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 	settings := roomSettings(cfg, limits)
 	room, publish, read, recall := "lib_room", "publish", []string{"lib_log", "read"}, []string{"lib_find", "lib_recall", "recall"}
 	if cfg.FastIMInterop {
-		room, publish, read, recall = "lib_room_interop", "publish_interop", []string{"lib_collect", "read_interop"}, []string{"lib_find", "recall_interop"}
+		room, publish, read, recall = "lib_room_interop", "publish_interop", []string{"read_interop"}, []string{"lib_find", "recall_interop"}
 	}
 	var quota []string
 	if !cfg.FastIMInterop && limits.Quota.PerSecond > 0 { // each message would pay for it
@@ -85,10 +85,9 @@ func newRoomScripts(cfg Config, limits Limits) *roomScripts {
 	s := &roomScripts{
 		publish:  script(append(quota, publish)...),
 		read:     script(read...),
-		since:    script("lib_collect", "since"),
-		before:   script("lib_collect", "lib_find", "before"),
-		page:     script("page"),
-		rangeOf:  script("range"),
+		before:   script("lib_find", "before"),
+		page:     script("lib_page", "page"),
+		rangeOf:  script("lib_page", "range"),
 		recall:   script(recall...),
 		report:   newBatchScript(settings, room, "report"),
 		writeLog: script("write_log"),
@@ -114,13 +113,13 @@ func roomSettings(cfg Config, limits Limits) string {
 local most, mostBytes = %d, %d -- entries and bytes of a history; 0: any number
 local listLife, metaLife = '%s', '%s' -- of a history and of meta, in ms, from a message on that begins a bucket
 local timesBucket, idsBucket, reportLife = %s, %s, %s -- a bucket of last ts, one of ids, a node's report, in s
-local answerBytes, pageBytes = %d, %d -- of messages in one answer of Since and Range, and of the others
+local pageBytes = %d -- of messages in one answer
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
 local rulesKept, rulesLife, heldLife = %d, '%s', %s -- measures of a room; life of its rules, of a held message, in ms
 local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls, stormOver = %s -- see quotaOf, chat.ShiftTime, chat.StormFalls
 `, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL+tsBucket), millis(limits.HistoryTTL+metaGrace),
-		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), answerBytes, pageBytes,
+		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), pageBytes,
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,
 		chat.MaxMeasures, millis(chat.RulesLife), millis(chat.HeldLife), quotaSettings(limits.Quota))
 }

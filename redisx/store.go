@@ -22,9 +22,10 @@ const (
 	// begun; batches are noted there too. A user's ts is unique against those of the present and the previous set,
 	// so nodes' clocks may differ by this much.
 	tsBucket = chat.BatchLife
-	// answerBytes bounds the messages of one answer of Since and Range, pageBytes those of Before and Page, in bytes of
-	// their JSON; one message is always in it. Thousands of messages fit; without it 20 clients that came back could
-	// take 4 GiB of a node. A page of a MiB keeps Redis for some 5 ms, and everybody else waiting.
+	// answerBytes bounds the messages of one answer of Since and Range, pageBytes those of Before and Page, and of each
+	// step in which Redis reads the others, in bytes of their JSON; one message is always in it. Thousands of messages
+	// fit; without it 20 clients that came back could take 4 GiB of a node. Reading a MiB keeps Redis for 3 to 8 ms, and
+	// everybody else waiting; a page keeps it for one (BenchmarkRedis_Large, 2 cores).
 	answerBytes = 1 << 20
 	pageBytes   = 256 << 10
 	// tombstone stands in a history where a recalled message stood.
@@ -151,10 +152,10 @@ type Store interface {
 	// Beside original FastIM nodes there are no recalls. The entries are the newest ones, as many as newest says
 	// and as the length is above known.Seq unless that is 0; all most of them where it is below.
 	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
-	// Since returns the oldest limit messages with a number above seq and the
-	// position, read in one atomic step. Recalled messages are left out. The caller
-	// compares the epoch. Like Range it returns at most a MiB of messages, but one at least; Cut says
-	// that there are more.
+	// Since returns the oldest limit messages with a number above seq, up to the newest of the position. Recalled
+	// messages are left out. The caller compares the epoch. Like Range it returns at most a MiB of messages, but one
+	// at least; Cut says that there are more. Of more than 256 KiB those behind are read after the position: what was
+	// recalled meanwhile may be among them or not.
 	Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error)
 	// Page returns at most limit messages and the position, read in one atomic step: the
 	// oldest with a number above after, or the newest of them with one below before where
@@ -164,9 +165,9 @@ type Store interface {
 	// Range returns the messages at the indexes start to stop of the history, plain
 	// JSON: both inclusive, 0 is the oldest, -1 the newest, as Redis' LRANGE has it.
 	// Recalled messages have no index: a page is never short because of them. Entries
-	// that are no message in any form keep theirs but are left out. It is one atomic
-	// step, and costs more than the page only where messages were recalled. Of more than a MiB it is
-	// the first.
+	// that are no message in any form keep theirs but are left out. It costs more than the page only where messages
+	// were recalled. Of more than a MiB it is the first, beside original FastIM nodes of more than 256 KiB. What of
+	// it goes before it is read is left out, with all that is newer: a range has no hole.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before returns the newest count messages older than the one that user sent at ts,
 	// oldest first, plain JSON; of more than 256 KiB the newest. found is false where Redis finds no such message, see

@@ -60,6 +60,41 @@ func BenchmarkRedis_Read(b *testing.B) { benchmarkRead(b, benchRedis(b)) }
 
 func BenchmarkRedis_Range(b *testing.B) { benchmarkRange(b, benchRedis(b)) }
 
+// BenchmarkRedis_Large reads what a client may ask for at once of a history of 4 MiB, or of 1000 messages.
+func BenchmarkRedis_Large(b *testing.B) {
+	s := benchRedis(b)
+	for _, size := range []int{48_000, 1000, 150} {
+		room := fmt.Sprintf("large-%d-%d", size, time.Now().UnixNano()) // Another one in each run.
+		for i := range min(4<<20/size, 1000) {
+			d := codec.NewDraft(room, "u", strings.Repeat("x", size), int64(i+1))
+			if _, err := s.Publish(b.Context(), room, chat.Batch{ID: fmt.Sprint("n.", i+1), Drafts: []chat.Draft{d}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		run := func(name string, read func() (int, error)) {
+			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
+				for b.Loop() {
+					if n, err := read(); err != nil || n == 0 {
+						b.Fatalf("%d messages, %v", n, err)
+					}
+				}
+			})
+		}
+		run("range", func() (int, error) {
+			msgs, err := s.Range(b.Context(), room, 0, -1)
+			return len(msgs), err
+		})
+		run("page", func() (int, error) {
+			h, err := s.Page(b.Context(), room, 0, 0, 1000)
+			return len(h.Entries), err
+		})
+		run("since", func() (int, error) {
+			h, err := s.Since(b.Context(), room, 0, 1000)
+			return len(h.Entries), err
+		})
+	}
+}
+
 func BenchmarkRedis_Report(b *testing.B) { benchmarkReport(b, benchRedis(b)) }
 
 func benchMemory() redisx.Store {

@@ -1,12 +1,12 @@
--- range.lua returns messages by their index, as LRANGE has it in a list without tombstones: Store.Range. It follows
--- a lib_room.
+-- range.lua finds messages by their index, as LRANGE has it in a list without tombstones: Store.Range. It follows a
+-- lib_room and lib_page.lua.
 -- KEYS: history, meta.
 -- ARGV: a random name for a new epoch; the first and the last index.
 -- It writes nothing but a new epoch.
--- It returns the entries from the first to the last message, and the tombstones between them; of many bytes the first
---   ones, up to answerBytes.
+-- It returns the page that begins with the first one: epoch, newest number, total, rev, tip, number of the first entry,
+--   {entries, the oldest first}. Then the number of the last message: page.lua reads what does not fit.
 local list, meta = KEYS[1], KEYS[2]
-local random, first, last = ARGV[1], ARGV[2], ARGV[3]
+local random, first, last = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local len = call('LLEN', list)
 local room = stand(list, meta, random, '', 0, '')
@@ -32,20 +32,12 @@ if room.r > room.s - len then
     end
     return i < 0 and len - 1 - n or n
   end
-  first, last = math.max(place(tonumber(first)), 0), place(tonumber(last))
-  if last < 0 then return {} end
+  first, last = place(first), place(last)
+else
+  if first < 0 then first = len + first end
+  if last < 0 then last = len + last end
 end
-local texts, bytes = {}, answerBytes
-first, last = tonumber(first), tonumber(last)
-if first < 0 then first = math.max(len + first, 0) end
-if last < 0 then last = len + last end
-last = math.min(last, len - 1)
-while first <= last do
-  for _, text in ipairs(call('LRANGE', list, first, math.min(first + 31, last))) do
-    bytes = bytes - #text
-    if bytes < 0 and #texts > 0 then return texts end
-    texts[#texts + 1] = text
-  end
-  first = first + 32
-end
-return texts
+first, last = math.max(first, 0), math.min(last, len - 1)
+local total = len == 0 and 0 or room.s - room.b
+local texts = entries(list, len - first, len - last, -1)
+return {room.e, room.s, total, room.v, room.t, room.s - len + first + 1, texts, room.s - len + last + 1}

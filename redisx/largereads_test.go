@@ -1,0 +1,163 @@
+package redisx_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"barrage/codec"
+	"barrage/internal/chat"
+	"barrage/redisx"
+)
+
+// large is a history of 12 messages of 100,000 bytes, of which two fit into a page and ten into an answer, and a node
+// that has then called between the first page of a read and the next.
+type large struct {
+	*harness
+	t    *testing.T
+	raw  *rawClient
+	all  []string
+	then func()
+}
+
+func newLarge(t *testing.T, changes ...func(*redisx.Config)) *large {
+	t.Helper()
+	l := &large{t: t, raw: newRaw(t, server.Addr)}
+	l.raw.do("FLUSHALL")
+	store := openRedis(t, server.Addr, changes...)
+	store.OnCall = func(_ context.Context, op string, _ time.Time, err error) {
+		noError(t, err)
+		if then := l.then; then != nil && (op == "page" || op == "range") {
+			l.then = nil
+			then()
+		}
+	}
+	l.harness = &harness{now: time.Now, Store: store, recorder: newRecorder(t)}
+	l.Start(l.recorder)
+	l.wantReady(t)
+	for i := range 12 {
+		l.all = append(l.all, l.say(i)...)
+	}
+	return l
+}
+
+// say sends message i, from 0 on.
+func (l *large) say(i int) []string {
+	l.t.Helper()
+	d := codec.NewDraft("r", "u", fmt.Sprint(i, strings.Repeat("x", 100_000)), int64(i+1))
+	stored, err := l.Publish(l.t.Context(), "r", chat.Batch{ID: fmt.Sprint("n.", i+1), Drafts: []chat.Draft{d}})
+	noError(l.t, err)
+	return stored.Event.Messages
+}
+
+// TestRedis_LargeReads: what is read in several steps is right whatever happens between them, and has no hole.
+func TestRedis_LargeReads(t *testing.T) {
+	const fit, fitPage = 10, 2
+	for name, c := range map[string]struct {
+		then func(l *large)
+		want func(all []string) []string // of messages 2 to 12
+		cut  bool
+	}{
+		"nothing": {func(*large) {}, func(all []string) []string { return all[1 : 1+fit] }, true},
+		"a new message": {
+			func(l *large) { l.say(12) },
+			func(all []string) []string { return all[1 : 1+fit] }, true,
+		},
+		"a recall": {
+			func(l *large) {
+				_, err := l.Recall(l.t.Context(), "r", "u", 5)
+				noError(l.t, err)
+			},
+			func(all []string) []string { return slices.Concat(all[1:4], all[5:12]) }, false,
+		},
+		"a trim of what comes next": {
+			func(l *large) { l.raw.do("LTRIM", "gml:r", "4", "-1") },
+			func(all []string) []string { return all[1 : 1+fitPage] }, true,
+		},
+		"another epoch": {
+			func(l *large) { l.raw.do("DEL", "gmm:r") },
+			func(all []string) []string { return all[1 : 1+fitPage] }, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLarge(t)
+			l.then = func() { c.then(l) }
+			h, err := l.Since(t.Context(), "r", 1, 1000)
+			noError(t, err)
+			var got []string
+			for _, e := range h.Entries {
+				got = append(got, e.JSON)
+			}
+			if want := c.want(l.all); !slices.Equal(got, want) || h.Cut != c.cut || h.Seq != 12 {
+				t.Errorf("Since = %d messages, cut %v, at %d; want %d, cut %v, at 12", len(got), h.Cut, h.Seq, len(want), c.cut)
+			}
+			l = newLarge(t)
+			l.then = func() { c.then(l) }
+			msgs, err := l.Range(t.Context(), "r", 1, -1)
+			wantEqual(t, "Range", slices.Equal(msgs, c.want(l.all)), err, true)
+		})
+	}
+}
+
+// TestRedis_LargeReadsPastWhatIsNoMessage: entries of other programs end no answer, also where they fill a page.
+func TestRedis_LargeReadsPastWhatIsNoMessage(t *testing.T) {
+	l := newLarge(t)
+	for i := 4; i < 9; i++ {
+		l.raw.do("LSET", "gml:r", fmt.Sprint(i), strings.Repeat("y", 100_000))
+	}
+	want := slices.Concat(l.all[1:4], l.all[9:12])
+	msgs, err := l.Range(t.Context(), "r", 1, -1)
+	wantEqual(t, "Range past what is no message", slices.Equal(msgs, want), err, true)
+	h, err := l.Since(t.Context(), "r", 1, 1000)
+	wantEqual(t, "messages of Since", len(h.Entries), err, len(want))
+	h, err = l.Since(t.Context(), "r", 1, 5)
+	wantEqual(t, "the fifth message of Since", h.Entries[4].Seq, err, 11)
+}
+
+// TestInterop_LargeReads: beside original FastIM nodes a number means another message after a trim, so nothing is read
+// on.
+func TestInterop_LargeReads(t *testing.T) {
+	const fitPage = 2
+	l := newLarge(t, func(c *redisx.Config) { c.FastIMInterop = true })
+	msgs, err := l.Range(t.Context(), "r", 1, -1)
+	wantEqual(t, "Range", slices.Equal(msgs, l.all[1:1+fitPage]), err, true)
+	h, err := l.Since(t.Context(), "r", 1, 1000)
+	wantEqual(t, "messages of Since", len(h.Entries), err, fitPage)
+	wantEqual(t, "Since was cut", h.Cut, nil, true)
+}
+
+// TestRedis_OneReadsOn: of several long answers one is read at a time, and short ones wait for none.
+func TestRedis_OneReadsOn(t *testing.T) {
+	l := newLarge(t)
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	l.then = func() { // the first page was read
+		l.then = func() { // the second, too
+			close(reached)
+			<-goOn
+		}
+	}
+	long := make(chan chat.History)
+	go func() {
+		h, err := l.Since(t.Context(), "r", 1, 1000)
+		noError(t, err)
+		long <- h
+	}()
+	<-reached
+	short, err := l.Since(t.Context(), "r", 10, 1000)
+	wantEqual(t, "messages of a short answer", len(short.Entries), err, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), callTimeout/10)
+	defer cancel()
+	if h, err := l.Since(ctx, "r", 1, 1000); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a second long answer beside the first = %d messages, %v; want none before its deadline", len(h.Entries), err)
+	}
+	close(goOn)
+	if first := <-long; len(first.Entries) != 10 {
+		t.Errorf("the first long answer has %d messages; want 10", len(first.Entries))
+	}
+	h, err := l.Since(t.Context(), "r", 1, 1000)
+	wantEqual(t, "messages of the next long answer", len(h.Entries), err, 10)
+}
