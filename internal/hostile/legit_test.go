@@ -143,9 +143,9 @@ func (l *legit) chat(what string, d time.Duration) figures {
 	var talking sync.WaitGroup
 	for i, w := range l.writers {
 		talking.Go(func() { // ends with ctx
+			<-time.After(pace / people * time.Duration(i)) // not all at once, so that no two waits are one
 			tick := time.NewTicker(pace)
 			defer tick.Stop()
-			<-time.After(pace / people * time.Duration(i)) // not all at once
 			for k := 0; ctx.Err() == nil; k++ {
 				info := fmt.Sprintf("%s-%d-%d", what, i, k)
 				l.mu.Lock()
