@@ -32,6 +32,7 @@ interface Flyer {
 interface Density {
   readonly font: number;
   readonly track: number;
+  /** speed is that of the sky's clock, by which all fly. */
   readonly speed: number;
 }
 
@@ -71,6 +72,7 @@ const maxLetters = 60; // Longer ones are cut: they would own their track for lo
 const maxWaiting = 120; // Comments that wait for a track.
 const patience = 900; // ms that a comment waits: later it would be old news.
 const ownPatience = 8000; // One's own waits longer: its author looks for it.
+const inertia = 250; // ms in which the sky comes two thirds nearer to the speed that it should have.
 
 /** Sky draws comments on its canvas. Only call it from animation frames and events. */
 export class Sky {
@@ -85,13 +87,18 @@ export class Sky {
   private ems = 6; // How wide comments are, in font sizes, on average.
   private blank = true;
   private stood = 0; // ms for which all stood still; no time of a comment counts them.
+  // Flights go by a clock of the sky, which runs the faster the busier the room is. With a speed of its own a comment of
+  // a storm could not follow one of before for 2 s: it would have flown into it.
+  private clock = 0;
+  private pace = 1;
+  private drawn = 0; // When that was true, without the ms that all stood still.
 
   /** offered and shown are the comments that came, and those of them that fly. */
   readonly offered = new Meter();
   readonly shown = new Meter();
   /** pictures are drawn in comments; undefined is none. */
   pictures: Pictures | undefined;
-  /** look is that of comments that begin to fly. */
+  /** look is that of comments that begin to fly; its speed is everybody's. */
   look: SkyLook = { family: "sans-serif", times: 1, speed: 1 };
 
   constructor(private readonly canvas: HTMLCanvasElement) {
@@ -138,14 +145,17 @@ export class Sky {
 
   /** draw moves everything to where it is at a time of performance.now(). */
   draw(at: number): void {
-    const now = at - this.stood;
-    this.launch(now);
+    const now = at - this.stood, density = this.density(now), passed = Math.max(0, now - this.drawn);
+    this.pace += (density.speed - this.pace) * (1 - Math.exp(-passed / inertia));
+    this.clock += passed * this.pace;
+    this.drawn = now;
+    this.launch(now, density);
     const { context, scale } = this;
     if (!this.blank) context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.blank = this.flyers.length === 0;
     let kept = 0;
     for (const flyer of this.flyers) {
-      const left = leftOf(flyer.flight, now);
+      const left = leftOf(flyer.flight, this.clock);
       if (left + flyer.flight.width < 0) {
         if (this.spare.length < 64) this.spare.push(flyer.sprite);
         continue;
@@ -157,16 +167,15 @@ export class Sky {
   }
 
   /** launch gives tracks to those who wait, a few per frame: a batch must not fly as a column. */
-  private launch(now: number): void {
+  private launch(now: number, density: Density): void {
     this.waiting = this.waiting.filter((w) => now - w.since < (w.comment.look === "mine" ? ownPatience : patience));
     if (!this.waiting.length || !this.width) return;
-    const density = this.density(now);
     let starts = Math.max(2, Math.ceil(this.waiting.length / 6)), tries = 4; // A short one may fit where a long one does not.
     const own = (w: Waiting) => Number(w.comment.look === "mine");
     const queue = this.waiting.sort((a, b) => own(b) - own(a));
     this.waiting = [];
     for (const w of queue) {
-      const flies = starts > 0 && tries > 0 && this.fly(w.comment, density, now);
+      const flies = starts > 0 && tries > 0 && this.fly(w.comment, density);
       if (flies) starts--;
       else {
         tries--;
@@ -175,17 +184,17 @@ export class Sky {
     }
   }
 
-  /** base is the speed of a calm room in px per ms: 5 s to cross a phone, 8 s a desktop. */
+  /** base is the speed of a calm room in px per ms of the sky's clock: 5 s to cross a phone, 8 s a desktop. */
   private get base(): number {
     return 0.05 + this.width / 12_000;
   }
 
-  private fly(comment: Comment, { font, track, speed }: Density, now: number): boolean {
+  private fly(comment: Comment, { font, track }: Density): boolean {
     const parts = this.partsOf(lineOf(comment));
     this.context.font = `600 ${font}px ${this.look.family}`;
     const width = Math.ceil(parts.reduce((sum, part) => sum + this.widthOf(part, font), 0)) + padding(comment, font) * 2;
     const longer = 1 + 0.3 * Math.min(1, width / this.width); // A long one would stay for too long.
-    const flight = this.tracks.place({ width, height: track }, this.base * speed * longer, now, Math.random() * 60);
+    const flight = this.tracks.place({ width, height: track }, this.base * longer, this.clock, Math.random() * 60);
     if (!flight) return false;
     this.ems += (width / font - this.ems) * 0.02;
     this.shown.add();
@@ -195,7 +204,8 @@ export class Sky {
 
   /** density is the loosest that has room for what comes. */
   private density(now: number): Density {
-    const perSecond = this.offered.perSecond(now), { times, speed: faster } = this.look;
+    // What waits is to fly while it is patient: the meter needs a second to see that a storm has begun.
+    const perSecond = Math.max(this.offered.perSecond(now), this.waiting.length * 1000 / patience), { times, speed: faster } = this.look;
     const all = densities.map(({ font, track, speed }) => ({ font: font * times, track: track * times, speed: speed * faster }));
     const fits = all.find(({ font, track, speed }) => {
       const each = (this.ems * font + gap) / (this.base * speed * 1000); // Seconds that one blocks its track.
