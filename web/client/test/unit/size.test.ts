@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
 /** budgets are in bytes, gzipped: what each part has now, and a tenth. */
-const budgets: Record<string, number> = { "barrage.mjs": 15_200, "barrage.cjs": 15_500, "barrage.js": 15_500, "react.mjs": 500, "vue.mjs": 650, "overlay.mjs": 6_400, "element.mjs": 6_900, "replay.mjs": 1_350 };
+const budgets: Record<string, number> = { "barrage.mjs": 15_200, "barrage.cjs": 15_500, "barrage.js": 15_500, "react.mjs": 500, "vue.mjs": 650, "overlay.mjs": 6_400, "element.mjs": 7_100, "replay.mjs": 1_350 };
 
 test("no part of the package is larger than its budget, and bindings bring no second client", () => {
   for (const [name, budget] of Object.entries(budgets)) {
