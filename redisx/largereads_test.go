@@ -161,3 +161,30 @@ func TestRedis_OneReadsOn(t *testing.T) {
 	h, err := l.Since(t.Context(), "r", 1, 1000)
 	wantEqual(t, "messages of the next long answer", len(h.Entries), err, 10)
 }
+
+// TestRedis_LargeRanges: a range read in several steps is the one that LRANGE gives where nothing was recalled.
+func TestRedis_LargeRanges(t *testing.T) {
+	l := newLarge(t)
+	for _, ts := range []int64{1, 5, 6, 12} { // the oldest, two in a row, the newest
+		_, err := l.Recall(t.Context(), "r", "u", ts)
+		noError(t, err)
+	}
+	left := slices.Concat(l.all[1:4], l.all[6:11])
+	for start := -10; start <= 10; start++ {
+		for _, stop := range []int{-10, -8, -7, -2, -1, 0, 1, 6, 7, 8, 1 << 40} {
+			from, to := start, stop
+			if from < 0 {
+				from = max(len(left)+from, 0)
+			}
+			if to < 0 {
+				to += len(left)
+			}
+			var want []string
+			if to = min(to, len(left)-1); from <= to {
+				want = left[from : to+1]
+			}
+			msgs, err := l.Range(t.Context(), "r", int64(start), int64(stop))
+			wantEqual(t, fmt.Sprintf("Range(%d, %d) of %d messages", start, stop, len(left)), slices.Equal(msgs, want), err, true)
+		}
+	}
+}
