@@ -188,3 +188,43 @@ func TestRedis_LargeRanges(t *testing.T) {
 		}
 	}
 }
+
+// TestRedis_ManyEntries: a step has 1000 entries at most, and what it leaves is read on, tombstones or not.
+func TestRedis_ManyEntries(t *testing.T) {
+	s, raw := newPair(t)
+	args := []string{"RPUSH", "gml:r"}
+	var want []string
+	for i := range 3000 {
+		if i%3 == 1 || i > 500 && i < 2000 {
+			args = append(args, `{"recalled":true}`)
+			continue
+		}
+		want = append(want, fmt.Sprintf(`{"groupId":"r","userId":"u","info":"%d","ts":%d}`, i, i+1))
+		args = append(args, want[len(want)-1])
+	}
+	raw.do(args...)
+	msgs, err := s.Range(t.Context(), "r", 0, -1)
+	wantEqual(t, "Range", slices.Equal(msgs, want), err, true)
+	h, err := s.Since(t.Context(), "r", 0, 700)
+	wantEqual(t, "messages of Since", len(h.Entries), err, 700)
+	wantEqual(t, "the last message of Since", h.Entries[699].JSON, nil, want[699])
+	got, found, err := s.Before(t.Context(), "r", "u", 2001, 2) // 1500 tombstones are before it
+	wantEqual(t, "found by Before", found, err, true)
+	wantEqual(t, "Before", got, nil, want[len(want[:slices.Index(want, `{"groupId":"r","userId":"u","info":"2000","ts":2001}`)])-2:][:2])
+}
+
+// TestInterop_Tombstones: those of a time before are no messages for members.
+func TestInterop_Tombstones(t *testing.T) {
+	s, o := newInterop(t)
+	var all []string
+	for ts := range int64(4) {
+		all = append(all, o.send("o", "hi", ts))
+	}
+	o.do("LSET", "gml:r", "2", `{"recalled":true}`)
+	h := s.newest(t, "r", 10)
+	var got []string
+	for _, e := range h.Entries {
+		got = append(got, e.JSON)
+	}
+	wantEqual(t, "messages of Read", got, nil, slices.Concat(all[:2], all[3:]))
+}

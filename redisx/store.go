@@ -25,7 +25,7 @@ const (
 	// answerBytes bounds the messages of one answer of Since and Range, pageBytes those of Before and Page, and of each
 	// step in which Redis reads the others, in bytes of their JSON; one message is always in it. Thousands of messages
 	// fit; without it 20 clients that came back could take 4 GiB of a node. Reading a MiB keeps Redis for 3 to 8 ms, and
-	// everybody else waiting; a page keeps it for one (BenchmarkRedis_Large, 2 cores).
+	// everybody else waiting; a page of 1000 entries for one or two (BenchmarkRedis_Large, 2 cores).
 	answerBytes = 1 << 20
 	pageBytes   = 256 << 10
 	// tombstone stands in a history where a recalled message stood.

@@ -12,18 +12,21 @@ local room = stand(list, meta, random, '', 0, '')
 if room.began then begin(meta, room) end
 local d = find(list, len, ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 if not d then return false end
-local texts, bytes = {}, pageBytes
+local texts, bytes, n = {}, pageBytes, 8 -- few at a time, as in lib_page.lua; more where all are tombstones
 while d < len do
-  local far = math.min(d + 8, len) -- eight at a time, as in lib_page.lua
+  local far = math.min(d + n, len)
   local read = call('LRANGE', list, -far, -d - 1)
+  local had = #texts
   for i = #read, 1, -1 do
     local text = read[i]
     if text ~= gone then
       bytes = bytes - #text
-      if #texts == count or bytes < 0 and #texts > 0 then return texts end
+      if bytes < 0 and #texts > 0 then return texts end
       texts[#texts + 1] = text
+      if #texts == count then return texts end
     end
   end
+  n = #texts == had and math.min(2 * n, 256) or 8
   d = far
 end
 return texts

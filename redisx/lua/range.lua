@@ -1,12 +1,12 @@
 -- range.lua finds messages by their index, as LRANGE has it in a list without tombstones: Store.Range. It follows a
 -- lib_room and lib_page.lua.
 -- KEYS: history, meta.
--- ARGV: a random name for a new epoch; the first and the last index.
+-- ARGV: a random name for a new epoch; the first and the last index; how many entries at most.
 -- It writes nothing but a new epoch.
 -- It returns the page that begins with the first one: epoch, newest number, total, rev, tip, number of the first entry,
 --   {entries, the oldest first}. Then the number of the last message: page.lua reads what does not fit.
 local list, meta = KEYS[1], KEYS[2]
-local random, first, last = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local random, first, last, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local len = call('LLEN', list)
 local room = stand(list, meta, random, '', 0, '')
@@ -39,5 +39,5 @@ else
 end
 first, last = math.max(first, 0), math.min(last, len - 1)
 local total = len == 0 and 0 or room.s - room.b
-local texts = entries(list, len - first, len - last, -1)
+local texts = entries(list, len - first, math.max(len - last, len - first - limit + 1), -1)
 return {room.e, room.s, total, room.v, room.t, room.s - len + first + 1, texts, room.s - len + last + 1}
