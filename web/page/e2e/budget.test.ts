@@ -7,7 +7,7 @@ import { desktop, launch, Pages, phone } from "./browser.js";
 import { Node } from "./node.js";
 
 /** budgets are in bytes as they travel, gzipped: what each has now, and a tenth. */
-const budgets: Record<string, number> = { "": 51_000, overlay: 21_800, "barrage.js": 15_500, "barrage.mjs": 15_200, "barrage-room.mjs": 6_900 };
+const budgets: Record<string, number> = { "": 51_000, overlay: 21_800, "barrage.js": 15_500, "barrage.mjs": 15_200, "barrage-room.mjs": 7_100 };
 
 /** slowest is how long Chromium may take to the first paint, in ms: far more than the 100 or so of a machine at rest, and less than what anybody waits for. */
 const slowest = 5000;
