@@ -70,6 +70,8 @@ func (g limiters) answered(givenUp []uint64) {
 type limiter struct {
 	// Immutable after newLimiter. Holds one value for each place taken.
 	places chan struct{}
+	// Immutable, too. Holds a value while a call reads pages behind its first one, see Redis.readOn.
+	readingOn chan struct{}
 
 	mu sync.Mutex // guards the fields below
 	// gaveUp counts the calls that gave up, freed those of them whose place is free
@@ -79,7 +81,9 @@ type limiter struct {
 	replicas replicas
 }
 
-func newLimiter(most int) *limiter { return &limiter{places: make(chan struct{}, most)} }
+func newLimiter(most int) *limiter {
+	return &limiter{places: make(chan struct{}, most), readingOn: make(chan struct{}, 1)}
+}
 
 // enter takes a place, waiting for one until ctx ends. The caller must leave.
 func (g *limiter) enter(ctx context.Context) error {

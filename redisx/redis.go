@@ -31,8 +31,6 @@ type Redis struct {
 	notes       notes
 	subs        *subscriber
 	inbox       *inbox
-	// readingOn holds a value while a call reads pages behind its first one, see readOn.
-	readingOn chan struct{}
 	// ctx ends when Close begins.
 	ctx  context.Context
 	stop context.CancelFunc
@@ -90,8 +88,6 @@ func NewRedis(cfg Config, limits Limits, log *slog.Logger) *Redis {
 		where:    cfg.where(),
 		client:   newSwap(),
 		limiters: newLimiters(cluster),
-
-		readingOn: make(chan struct{}, 1),
 	}
 	r.Reload(limits)
 	r.ctx, r.stop = context.WithCancel(context.Background())

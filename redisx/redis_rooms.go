@@ -184,7 +184,7 @@ const stepEntries = 1000
 // epoch. Beside original FastIM nodes it is p alone: a number means another message there once the list was trimmed.
 //
 // Each page is a step of its own in Redis. A MiB in one step kept everybody else waiting for 3 to 8 ms, a page does for
-// one or two. And one call of this node reads on at a time: a message never waits for the long answers of several.
+// one or two. And of this node one call at a time reads on from one Redis.
 func (r *Redis) readOn(ctx context.Context, room string, p page, last uint64, limit int) (chat.History, error) {
 	h := chat.History{Position: p.Position}
 	fits := budget{left: answerBytes}
@@ -209,9 +209,10 @@ func (r *Redis) readOn(ctx context.Context, room string, p page, last uint64, li
 			return h, nil
 		}
 		if !turn {
+			reading := r.limiters.at(r.slotOf(r.keys.history(room))).readingOn
 			select {
-			case r.readingOn <- struct{}{}:
-				defer func() { <-r.readingOn }()
+			case reading <- struct{}{}:
+				defer func() { <-reading }()
 			case <-ctx.Done():
 				return chat.History{}, r.historyError(room, fmt.Errorf("another long answer is being read: %w", ctx.Err()))
 			}

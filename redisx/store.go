@@ -167,7 +167,8 @@ type Store interface {
 	// Recalled messages have no index: a page is never short because of them. Entries
 	// that are no message in any form keep theirs but are left out. It costs more than the page only where messages
 	// were recalled. Of more than a MiB it is the first, beside original FastIM nodes of more than 256 KiB. What of
-	// it goes before it is read is left out, with all that is newer: a range has no hole.
+	// it goes before it is read is left out, with all that is newer: a range has no hole. As in Since, what is
+	// recalled meanwhile may be in it.
 	Range(ctx context.Context, room string, start, stop int64) ([]string, error)
 	// Before returns the newest count messages older than the one that user sent at ts,
 	// oldest first, plain JSON; of more than 256 KiB the newest. found is false where Redis finds no such message, see

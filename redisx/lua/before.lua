@@ -12,7 +12,7 @@ local room = stand(list, meta, random, '', 0, '')
 if room.began then begin(meta, room) end
 local d = find(list, len, ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 if not d then return false end
-local texts, bytes, n = {}, pageBytes, 8 -- few at a time, as in lib_page.lua; more where all are tombstones
+local texts, bytes, n = {}, pageBytes, 8 -- few at a time, see lib_page.lua; more where all are tombstones
 while d < len do
   local far = math.min(d + n, len)
   local read = call('LRANGE', list, -far, -d - 1)

@@ -4,7 +4,8 @@
 -- -1. It takes no more than pageBytes, but one entry at least.
 --
 -- What is read and does not fit costs Redis as much as what does: a message of 8000 bytes can take 48 KiB, and 32 of
--- them are 1.5 MiB. So it reads two at first, and then as many as fit if they are like those before.
+-- them are 1.5 MiB. So it reads two at first, and then as many as fit if they are like those before; eight at most, as
+-- strangers choose what comes behind short ones.
 local function entries(list, first, last, step)
   local texts, bytes, n = {}, pageBytes, 2
   while (last - first) * step >= 0 do
@@ -18,7 +19,7 @@ local function entries(list, first, last, step)
       if bytes < 0 and #texts > 0 then return texts end
       texts[#texts + 1] = text
     end
-    n = math.max(1, math.min(4 * n, 32, math.floor(bytes * #texts / (pageBytes - bytes))))
+    n = math.max(1, math.min(4 * n, 8, math.floor(bytes * #texts / (pageBytes - bytes))))
     first = upTo + step
   end
   return texts
