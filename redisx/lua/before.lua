@@ -13,7 +13,7 @@ if room.began then begin(meta, room) end
 local d = find(list, len, ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 if not d then return false end
 local texts, bytes, n = {}, pageBytes, 8 -- few at a time, see lib_page.lua; more where all are tombstones
-while d < len do
+while d < len and #texts < count do
   local far = math.min(d + n, len)
   local read = call('LRANGE', list, -far, -d - 1)
   local had = #texts
