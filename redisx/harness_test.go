@@ -85,13 +85,21 @@ func newRedis(t *testing.T) *harness {
 // newNode is a harness on the server at addr as it is.
 func newNode(t *testing.T, addr string, raw *rawClient) *harness {
 	t.Helper()
-	h := &harness{now: time.Now, Store: openRedis(t, addr), recorder: newRecorder(t), age: raw.age}
+	h := started(t, openRedis(t, addr))
+	h.age = raw.age
 	h.pass = func(d time.Duration) {
 		raw.pass(d)
 		// What the store knew of these keys is forgotten when a later answer has come.
 		_, err := h.Rooms(t.Context(), "nobody")
 		noError(t, err)
 	}
+	return h
+}
+
+// started is a harness on a store that is started here.
+func started(t *testing.T, store *redisx.Redis) *harness {
+	t.Helper()
+	h := &harness{now: time.Now, Store: store, recorder: newRecorder(t)}
 	h.Start(h.recorder)
 	h.wantReady(t)
 	return h

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -35,14 +34,8 @@ func newInterop(t *testing.T) (*harness, *original) {
 // newInteropNode is a Barrage node on the shared server as it is.
 func newInteropNode(t *testing.T, raw *rawClient) *harness {
 	t.Helper()
-	cfg := redisx.DefaultConfig()
-	cfg.Addrs = []string{server.Addr}
-	cfg.FastIMInterop = true
-	store := redisx.NewRedis(cfg, limits, slog.New(slog.DiscardHandler))
-	t.Cleanup(store.Close)
-	h := &harness{Store: store, recorder: newRecorder(t), age: raw.age, pass: raw.pass}
-	h.Start(h.recorder)
-	h.wantReady(t)
+	h := started(t, openRedis(t, server.Addr, func(c *redisx.Config) { c.FastIMInterop = true }))
+	h.age, h.pass = raw.age, raw.pass
 	return h
 }
 

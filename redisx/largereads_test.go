@@ -36,9 +36,7 @@ func newLarge(t *testing.T, changes ...func(*redisx.Config)) *large {
 			then()
 		}
 	}
-	l.harness = &harness{now: time.Now, Store: store, recorder: newRecorder(t)}
-	l.Start(l.recorder)
-	l.wantReady(t)
+	l.harness = started(t, store)
 	for i := range 12 {
 		l.all = append(l.all, l.say(i)...)
 	}
@@ -210,7 +208,8 @@ func TestRedis_ManyEntries(t *testing.T) {
 	wantEqual(t, "the last message of Since", h.Entries[699].JSON, nil, want[699])
 	got, found, err := s.Before(t.Context(), "r", "u", 2001, 2) // 1500 tombstones are before it
 	wantEqual(t, "found by Before", found, err, true)
-	wantEqual(t, "Before", got, nil, want[len(want[:slices.Index(want, `{"groupId":"r","userId":"u","info":"2000","ts":2001}`)])-2:][:2])
+	at := slices.Index(want, `{"groupId":"r","userId":"u","info":"2000","ts":2001}`)
+	wantEqual(t, "Before", got, nil, want[at-2:at])
 }
 
 // TestInterop_Tombstones: those of a time before are no messages for members.

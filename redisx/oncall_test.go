@@ -22,9 +22,7 @@ func TestRedis_OnCall(t *testing.T) {
 			t.Errorf("%s took %v; want more than 0, %v at most", op, took, callTimeout)
 		}
 	}
-	h := &harness{now: time.Now, Store: store, recorder: newRecorder(t)}
-	h.Start(h.recorder)
-	h.wantReady(t)
+	h := started(t, store)
 	noError(t, h.SetToken(t.Context(), "u", "token"))
 	h.publish(t, "r", "u", 7)
 	_, err := h.KnownRoom(t.Context(), "r")
