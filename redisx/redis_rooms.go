@@ -129,7 +129,7 @@ func (r *Redis) appendEntry(entries []chat.Entry, seq uint64, text string) []cha
 
 // Since returns the oldest limit messages with a number above seq and the position.
 func (r *Redis) Since(ctx context.Context, room string, seq uint64, limit int) (chat.History, error) {
-	p, err := r.page(ctx, room, 0, seq, limit)
+	p, err := r.page(ctx, room, 0, seq, r.firstStep(limit))
 	if err != nil {
 		return chat.History{}, err
 	}
@@ -144,11 +144,7 @@ func (r *Redis) Page(ctx context.Context, room string, before, after uint64, lim
 
 // Range returns the messages at the indexes start to stop.
 func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]string, error) {
-	most := stepEntries
-	if r.keys.fastIM {
-		most = math.MaxInt32 // nothing is read on
-	}
-	args := roomArgs(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10), strconv.Itoa(most))
+	args := roomArgs(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10), strconv.Itoa(r.firstStep(math.MaxInt32)))
 	answer, err := r.runRoom(ctx, r.scripts().rangeOf, room, r.roomKeys(room), args...)
 	if err != nil {
 		return nil, r.historyError(room, err)
@@ -179,12 +175,20 @@ func (r *Redis) Range(ctx context.Context, room string, start, stop int64) ([]st
 // the largest page that a client may ask for.
 const stepEntries = 1000
 
+// firstStep is how many entries the first step of an answer of limit messages has at most, see readOn.
+func (r *Redis) firstStep(limit int) int {
+	if r.keys.fastIM {
+		return limit // nothing is read on
+	}
+	return min(limit, stepEntries)
+}
+
 // readOn is the first limit messages of page p and of those behind it, up to message last: answerBytes of them at most,
 // but one at least. Cut says that there are more: they do not fit, or the history lost them between two pages, or its
 // epoch. Beside original FastIM nodes it is p alone: a number means another message there once the list was trimmed.
 //
 // Each page is a step of its own in Redis. A MiB in one step kept everybody else waiting for 3 to 8 ms, a page does for
-// one or two. And of this node one call at a time reads on from one Redis.
+// one or two. And of this node one call at a time reads on from one Redis, or from one of a cluster's slotRanges.
 func (r *Redis) readOn(ctx context.Context, room string, p page, last uint64, limit int) (chat.History, error) {
 	h := chat.History{Position: p.Position}
 	fits := budget{left: answerBytes}

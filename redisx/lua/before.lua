@@ -21,9 +21,8 @@ while d < len and #texts < count do
     local text = read[i]
     if text ~= gone then
       bytes = bytes - #text
-      if bytes < 0 and #texts > 0 then return texts end
+      if #texts == count or bytes < 0 and #texts > 0 then return texts end
       texts[#texts + 1] = text
-      if #texts == count then return texts end
     end
   end
   n = #texts == had and math.min(2 * n, 256) or 8
