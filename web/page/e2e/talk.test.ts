@@ -169,11 +169,33 @@ test("the list is one stop of the Tab key: arrows go from message to message and
   await page.keyboard.press("Escape");
   assert.equal(await page.evaluate(() => document.activeElement!.id), "log");
   await page.keyboard.press("ArrowUp");
+  await page.evaluate(() => { // All rows are made anew, and a key comes before the frame.
+    document.getElementById("log")!.focus();
+    document.querySelector<HTMLElement>("header .language")!.click();
+    document.activeElement!.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+  });
+  assert.equal(await at(), "answer newest");
+  await page.click("header .language");
+  await page.focus("#log");
+  await page.keyboard.press("ArrowUp");
   await page.evaluate(() => { // The row with the focus is scrolled away, and a key comes before the frame.
     document.getElementById("log")!.scrollTop = 0;
     document.activeElement!.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
   });
   assert.equal(await page.evaluate(() => document.activeElement!.id), "log", "the focus goes to another row");
+  await page.context().close();
+});
+
+test("what is read stays where it is while all rows are made anew", async () => {
+  const { page, batch } = await enter({}, desktop), top = () => row(page, "line 40").evaluate((node) => node.getBoundingClientRect().top);
+  batch(...Array.from({ length: 60 }, (_, i) => ({ body: `line ${i}` })));
+  await row(page, "line 59").waitFor();
+  await page.locator("#log").evaluate((log) => log.scrollTop -= 200);
+  await row(page, "line 40").evaluate((node) => node.classList.add("old"));
+  const before = await top();
+  await page.click("header .language");
+  await page.locator(".old").waitFor({ state: "detached" });
+  assert.equal(await top(), before);
   await page.context().close();
 });
 

@@ -77,6 +77,7 @@ export class Chat {
   private readonly heights = new Heights(guess);
   private epoch = "";
   private drawn = new Map<Row, HTMLElement>();
+  private readonly stale = new Set<Row>(); // Rows to make anew: they stay as they are until the next drawing.
   private dirty = false;
   private stuck = true; // The list follows the newest row.
   private lastTop = 0;
@@ -290,11 +291,15 @@ export class Chat {
   private place(first: number, end: number): void {
     const { list, log } = this.o, wanted = new Set(this.rows.slice(first, end));
     for (const [row, node] of this.drawn) {
-      if (wanted.has(row)) continue;
+      if (wanted.has(row)) {
+        if (this.stale.has(row)) this.replace(node, this.make(row));
+        continue;
+      }
       if (node.contains(document.activeElement)) log.focus({ preventScroll: true });
       node.remove();
       this.drawn.delete(row);
     }
+    this.stale.clear();
     let next = list.firstElementChild;
     for (const row of wanted) {
       const node = this.drawn.get(row) ?? this.make(row);
@@ -449,7 +454,8 @@ export class Chat {
    * stop of the Tab key, and stands still while the focus is in it.
    */
   private key(e: KeyboardEvent): void {
-    const { log } = this.o, step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[e.key], at = document.activeElement?.closest<HTMLElement>("#rows > li");
+    const { log } = this.o, step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1 }[e.key];
+    const focused = () => document.activeElement?.closest<HTMLElement>("#rows > li"), at = focused();
     if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
     if (e.key === "Escape" && at) {
       log.focus({ preventScroll: true });
@@ -464,7 +470,8 @@ export class Chat {
       to = this.neighbour(at, step);
       if (!to && at) { // Keys may be faster than frames: what is next is not drawn yet.
         this.draw();
-        if (at.isConnected) to = this.neighbour(at, step); // Else it was scrolled away in the same frame.
+        const now = focused(); // It is made anew, or was scrolled away in the same frame.
+        if (now) to = this.neighbour(now, step);
       }
     }
     if (!to) return;
@@ -481,19 +488,18 @@ export class Chat {
     return row && firstOf(row);
   }
 
+  /** renew has a row made anew with the next drawing. Without the old one until then the list were shorter, and its place lost. */
   private renew(row: Row): void {
-    const old = this.drawn.get(row);
-    if (old?.contains(document.activeElement)) this.passFocus(old, this.make(row));
-    else this.drawn.delete(row);
-    old?.remove();
+    this.stale.add(row);
     this.change();
   }
 
-  /** passFocus gives the focus in a row to the same button of the row made anew, or to another one there; else the list has it. */
-  private passFocus(old: HTMLElement, node: HTMLElement): void {
-    const { className } = document.activeElement!;
+  /** replace gives the focus in a row to the same button of the row made anew, or to another one there; else the list has it. */
+  private replace(old: HTMLElement, node: HTMLElement): void {
+    const { activeElement } = document;
     old.before(node);
-    (buttons(node).find((button) => button.className === className) ?? firstOf(node) ?? this.o.log).focus({ preventScroll: true });
+    if (old.contains(activeElement)) (buttons(node).find((button) => button.className === activeElement!.className) ?? firstOf(node) ?? this.o.log).focus({ preventScroll: true });
+    old.remove();
   }
 
   private jump(top: number): void {
