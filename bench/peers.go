@@ -9,28 +9,36 @@ import (
 	"slices"
 )
 
-// Rounds runs s against each target in turn, in several rounds, so that what the machine
-// does meanwhile falls on all of them. The first target is what the others are compared
-// with. A target that cannot be used is left out of further rounds; the error names all of
+// Measure runs each scenario against each target in turn, in several rounds, so that what the machine does meanwhile
+// falls on all targets. One that a scenario cannot use is left out of its further rounds; the error names all of
 // those, and the results hold the others'.
-func Rounds(ctx context.Context, s Scenario, targets []Target, rounds int, tell Progress) ([]Result, error) {
+func Measure(ctx context.Context, scenarios []Scenario, targets []Target, rounds int, tell Progress) ([]Result, error) {
 	var results []Result
 	var failed error
-	for i := range rounds {
-		var reached []Target
-		for _, t := range targets {
-			if ctx.Err() != nil {
-				return results, errors.Join(failed, fmt.Errorf("cannot finish the rounds: %w", errInterrupted))
+	for i, s := range scenarios {
+		reached := targets
+		for round := range rounds {
+			name := s.Name
+			if len(scenarios) > 1 {
+				name = fmt.Sprintf("%d of %d: %s", i+1, len(scenarios), name)
 			}
-			r, err := Run(ctx, s, t, tell.named(fmt.Sprintf("%s %d of %d", s.Name, i+1, rounds)))
-			if err != nil {
-				failed = errors.Join(failed, fmt.Errorf("cannot measure %s: %w", t.peer(), err))
-				continue
+			if rounds > 1 {
+				name = fmt.Sprintf("%s, round %d of %d", name, round+1, rounds)
 			}
-			results = append(results, r)
-			reached = append(reached, t)
+			var again []Target
+			for _, t := range reached {
+				if ctx.Err() != nil {
+					return results, errors.Join(failed, fmt.Errorf("cannot measure the rest: %w", errInterrupted))
+				}
+				r, err := Run(ctx, s, t, tell.named(name))
+				if err != nil {
+					failed = errors.Join(failed, fmt.Errorf("cannot measure scenario %q on %s: %w", s.Name, t.peer(), err))
+					continue
+				}
+				results, again = append(results, r), append(again, t)
+			}
+			reached = again
 		}
-		targets = reached
 	}
 	return results, failed
 }

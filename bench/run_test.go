@@ -331,9 +331,9 @@ func TestRun_UsageThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestRounds_LeavesOutWhoCannotBeReached(t *testing.T) {
+func TestMeasure_LeavesOutWhoCannotBeReached(t *testing.T) {
 	t.Parallel() // It waits more than it works.
-	results, err := Rounds(t.Context(), small, []Target{{Peer: "away", Addrs: []string{"127.0.0.1:1"}}, {Baseline: "hub"}}, 2, nil)
+	results, err := Measure(t.Context(), []Scenario{small}, []Target{{Peer: "away", Addrs: []string{"127.0.0.1:1"}}, {Baseline: "hub"}}, 2, nil)
 	var peers []string
 	for _, r := range results {
 		peers = append(peers, r.Peer)
@@ -341,8 +341,8 @@ func TestRounds_LeavesOutWhoCannotBeReached(t *testing.T) {
 	if got := strings.Join(peers, " "); got != "hub hub" {
 		t.Errorf("measured %s", got)
 	}
-	if err == nil || strings.Count(err.Error(), "cannot measure away: cannot reach the target 127.0.0.1:1") != 1 {
-		t.Errorf("Rounds: %v; want away named once", err)
+	if err == nil || strings.Count(err.Error(), `cannot measure scenario "small" on away: cannot reach the target 127.0.0.1:1`) != 1 {
+		t.Errorf("Measure: %v; want away named once", err)
 	}
 }
 

@@ -172,20 +172,13 @@ func arguments(least, most int, what string) cobra.PositionalArgs {
 
 // run runs s once and shows the result.
 func (l *load) run(cmd *cobra.Command, s bench.Scenario) error {
-	t, out := l.target, &l.out
+	t := l.target
 	if err := cmp.Or(checkTarget(cmd, t), l.must.check(cmd), checkScenario(cmd, s, t)); err != nil {
 		return err
 	}
-	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
-		r, err := bench.Run(ctx, s, t, tell)
-		done()
-		if err != nil {
-			return err
-		}
-		results := []bench.Result{r}
-		err = out.show(cmd, s.Name, results, func(w io.Writer) error { return report.Table(w, r) })
-		return errors.Join(err, unfinished(results), l.must.missed(results))
-	})
+	table := func(w io.Writer, results []bench.Result) error { return report.Table(w, results[0]) }
+	results, err := l.out.measure(cmd, s.Name, []bench.Scenario{s}, []bench.Target{t}, 1, table)
+	return errors.Join(err, l.must.missed(results))
 }
 
 // checkScenario tells a command line that makes no sense from a machine that is too small.
@@ -239,6 +232,27 @@ func (o *output) measuring(cmd *cobra.Command, do func(ctx context.Context, tell
 		return err
 	}
 	return do(ctx, tell, done)
+}
+
+// measure runs scenarios against targets in rounds until a signal comes, and shows the results by table; files get
+// every round. One that cannot run does not stop the others.
+func (o *output) measure(cmd *cobra.Command, title string, scenarios []bench.Scenario, targets []bench.Target, rounds int,
+	table func(io.Writer, []bench.Result) error,
+) (results []bench.Result, err error) {
+	err = o.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
+		var failed error
+		results, failed = bench.Measure(ctx, scenarios, targets, rounds, tell)
+		done()
+		if len(results) == 0 {
+			return failed
+		}
+		err := o.show(cmd, title, results, func(w io.Writer) error { return table(w, results) })
+		if err == nil && o.dir != "" {
+			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\nresults: %s\n", o.html, o.json)
+		}
+		return errors.Join(err, failed, unfinished(results))
+	})
+	return results, err
 }
 
 // begin makes sure that results can be written before an hour is spent on them, and gives

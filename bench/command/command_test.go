@@ -74,7 +74,7 @@ func TestBench_BadInput(t *testing.T) {
 		{"deflate in a dialect without", "bench storm --deflate", result{cli.ExitUsage, "", `barrage: cannot run scenario "storm" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native (see barrage bench storm --help)` + "\n"}},
 		{"find with deflate in such a dialect", "bench find --deflate --target x:1 --dialect raw", result{cli.ExitUsage, "", `barrage: cannot run scenario "storm" with deflate on x:1: it speaks raw, and only the native dialect has compressed batches; use --dialect native (see barrage bench find --help)` + "\n"}},
 		{"peers with deflate", "bench peers --deflate", result{cli.ExitUsage, "", `barrage: cannot run scenario "storm" with deflate on barrage: it speaks fastim, and only the native dialect has compressed batches; use --dialect native (see barrage bench peers --help)` + "\n"}},
-		{"target away", "bench storm --quiet --target " + away, result{cli.ExitFailure, "", "barrage: cannot reach the target " + away + ": dial tcp " + away + ": connect: connection refused\n"}},
+		{"target away", "bench storm --quiet --target " + away, result{cli.ExitFailure, "", "barrage: cannot measure scenario \"storm\" on " + away + ": cannot reach the target " + away + ": dial tcp " + away + ": connect: connection refused\n"}},
 		{"results that cannot be written", "bench storm --json none/r.json", result{cli.ExitFailure, "", "barrage: cannot write results: open none/r.json: no such file or directory\n"}},
 		{"run without a file", "bench run", result{cli.ExitUsage, "", `barrage: cannot run "barrage bench run": it wants one file, and 0 were named (see barrage bench run --help)` + "\n"}},
 		{"a file that is not there", "bench run none.yaml", result{cli.ExitFailure, "", "barrage: cannot read the scenario: open none.yaml: no such file or directory\n"}},
@@ -104,7 +104,7 @@ func TestBench_BadInput(t *testing.T) {
 		{"an empty file name", "bench storm --json=", result{cli.ExitUsage, "", "barrage: cannot use --json: its value is empty; leave it away or fill it (see barrage bench storm --help)\n"}},
 		{"a report into the terminal", "bench storm --html -", result{cli.ExitUsage, "", "barrage: cannot write a report to standard output: --html is the name of a file (see barrage bench storm --help)\n"}},
 		{"more processes than viewers", "bench storm --viewers 3 --procs 12", result{cli.ExitUsage, "", `barrage: cannot run scenario "storm": procs: 12 for 3 viewers; each process has at least one (see barrage bench storm --help)` + "\n"}},
-		{"Redis away", "bench storm --nodes 2 --quiet --redis " + away, result{cli.ExitFailure, "", "barrage: cannot reach the Redis " + away + ": dial tcp " + away + ": connect: connection refused\n"}},
+		{"Redis away", "bench storm --nodes 2 --quiet --redis " + away, result{cli.ExitFailure, "", "barrage: cannot measure scenario \"storm\" on barrage: cannot reach the Redis " + away + ": dial tcp " + away + ": connect: connection refused\n"}},
 		{"compare one file", "bench compare a.json", result{cli.ExitUsage, "", "barrage: cannot compare: two files are needed, and 1 were named (see barrage bench compare --help)\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,10 +1,8 @@
 package command
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +53,8 @@ alone. The usual levels take seven minutes.`,
 			if err != nil {
 				return err
 			}
-			return runCurves(cmd, loads, targets, with.rounds, out)
+			_, err = out.measure(cmd, "curve", loads, targets, with.rounds, report.Curves)
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -119,30 +118,4 @@ func checkAll(s bench.Scenario, targets []bench.Target) error {
 		}
 	}
 	return nil
-}
-
-// runCurves measures targets at each level and shows the medians; files get every round.
-func runCurves(cmd *cobra.Command, loads []bench.Scenario, targets []bench.Target, rounds int, out output) error {
-	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
-		var results []bench.Result
-		var failed error
-		for i, s := range loads {
-			some, err := bench.Rounds(ctx, s, targets, rounds, func(s bench.Status) {
-				if tell != nil {
-					s.Scenario = fmt.Sprintf("level %d of %d: %s", i+1, len(loads), s.Scenario)
-					tell(s)
-				}
-			})
-			results, failed = append(results, some...), errors.Join(failed, err)
-			if ctx.Err() != nil {
-				break
-			}
-		}
-		done()
-		if len(results) == 0 {
-			return failed
-		}
-		err := out.show(cmd, "curve", results, func(w io.Writer) error { return report.Curves(w, results) })
-		return errors.Join(err, failed, unfinished(results))
-	})
 }

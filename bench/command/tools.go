@@ -51,7 +51,8 @@ results.json (for compare).`,
 				}
 			}
 			out.dir, out.html, out.json = dir, filepath.Join(dir, "report.html"), filepath.Join(dir, "results.json")
-			return runSuite(cmd, suite, t, out)
+			_, err = out.measure(cmd, "suite", suite, []bench.Target{t}, 1, report.Summary)
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -62,36 +63,6 @@ results.json (for compare).`,
 	f.BoolVar(&out.quiet, "quiet", false, "show no progress")
 	addTargetFlags(f, &t)
 	return cmd
-}
-
-// runSuite runs scenarios until all are done or a signal comes. One that cannot run does
-// not stop the others.
-func runSuite(cmd *cobra.Command, suite []bench.Scenario, t bench.Target, out output) error {
-	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
-		var results []bench.Result
-		var failed error
-		for _, s := range suite {
-			if ctx.Err() != nil {
-				failed = errors.Join(failed, errors.New("cannot run the rest of the suite: interrupted"))
-				break
-			}
-			r, err := bench.Run(ctx, s, t, tell)
-			if err != nil {
-				failed = errors.Join(failed, fmt.Errorf("cannot measure %s: %w", s.Name, err))
-				continue
-			}
-			results = append(results, r)
-		}
-		done()
-		if len(results) == 0 {
-			return failed
-		}
-		err := out.show(cmd, "suite", results, func(w io.Writer) error { return report.Summary(w, results) })
-		if err == nil {
-			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "report: %s\nresults: %s\n", out.html, out.json)
-		}
-		return errors.Join(err, failed, unfinished(results))
-	})
 }
 
 func (p program) find() *cobra.Command {
@@ -216,7 +187,9 @@ name=dialect@host:port, where the dialect is fastim, raw or centrifugo; with ",p
 			if err := checkScenario(cmd, s, targets...); err != nil {
 				return err
 			}
-			return runPeers(cmd, s, targets, with.rounds, out)
+			medians := func(w io.Writer, results []bench.Result) error { return report.Peers(w, bench.Medians(results)) }
+			_, err = out.measure(cmd, "peers "+s.Name, []bench.Scenario{s}, targets, with.rounds, medians)
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -225,19 +198,6 @@ name=dialect@host:port, where the dialect is fastim, raw or centrifugo; with ",p
 	addScenarioFlags(f, &flags)
 	out.addFlags(f)
 	return cmd
-}
-
-// runPeers measures targets in rounds and shows the medians; files get every round.
-func runPeers(cmd *cobra.Command, s bench.Scenario, targets []bench.Target, rounds int, out output) error {
-	return out.measuring(cmd, func(ctx context.Context, tell bench.Progress, done func()) error {
-		results, failed := bench.Rounds(ctx, s, targets, rounds, tell)
-		done()
-		if len(results) == 0 {
-			return failed
-		}
-		err := out.show(cmd, "peers "+s.Name, results, func(w io.Writer) error { return report.Peers(w, bench.Medians(results)) })
-		return errors.Join(err, failed, unfinished(results))
-	})
 }
 
 func (p program) compare() *cobra.Command {
