@@ -22,9 +22,38 @@ type Node struct {
 	// Public is where its clients connect, Admin where its metrics are: host:port.
 	Public, Admin string
 
-	cmd    *exec.Cmd
-	stderr tail
-	ended  <-chan struct{} // closed once the process has ended and was waited for
+	process
+}
+
+// process is a child that Ctrl-C does not reach, because we still need it then.
+type process struct {
+	cmd   *exec.Cmd
+	said  tail
+	ended <-chan struct{} // closed once it has ended and was waited for
+}
+
+// prepare makes it the program called name, which is not started yet.
+func (p *process) prepare(name string, args ...string) {
+	p.cmd = exec.Command(name, args...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
+}
+
+// Stop ends the process and waits for it. It has nothing to save, and a node thousands of clients to say goodbye to, so
+// it is not asked.
+func (p *process) Stop() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// why says how it ended, once it has, and what it said last.
+func (p *process) why() error {
+	<-p.ended
+	text := p.said.String()
+	if text == "" {
+		return errors.New(p.cmd.ProcessState.String())
+	}
+	return fmt.Errorf("%v: %s", p.cmd.ProcessState, text)
 }
 
 // StartNode runs this very program as a node on free ports, with further settings from env
@@ -93,8 +122,9 @@ func startNode(ctx context.Context, env []string, args ...string) (*Node, error)
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program: %w", err)
 	}
-	n := &Node{cmd: command(self, args...)}
-	n.cmd.Stderr, n.cmd.Env = &n.stderr, append(os.Environ(), env...)
+	n := &Node{}
+	n.prepare(self, args...)
+	n.cmd.Env = append(os.Environ(), env...)
 	ready, ended, err := child.StartNode(ctx, n.cmd)
 	n.Public, n.Admin, n.ended = ready.Public, ready.Admin, ended
 	switch {
@@ -104,30 +134,6 @@ func startNode(ctx context.Context, env []string, args ...string) (*Node, error)
 		return nil, fmt.Errorf("%w: %w", err, n.why())
 	}
 	return n, nil
-}
-
-// command is a child that Ctrl-C does not reach, because we still need it then.
-func command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return cmd
-}
-
-// Stop ends the node and waits for it. It has nothing to save, and thousands of clients to
-// say goodbye to, so it is not asked.
-func (n *Node) Stop() {
-	_ = n.cmd.Process.Kill()
-	<-n.ended
-}
-
-// why says how the node ended, once it has, and what it said last.
-func (n *Node) why() error {
-	<-n.ended
-	text := n.stderr.String()
-	if text == "" {
-		return errors.New(n.cmd.ProcessState.String())
-	}
-	return fmt.Errorf("%v: %s", n.cmd.ProcessState, text)
 }
 
 // tail keeps the last lines that a process wrote.

@@ -22,10 +22,9 @@ const startPatience = 10 * time.Second
 
 // redis is a redis-server of our own that keeps nothing.
 type redis struct {
-	addr  string // host:port
-	dir   string
-	cmd   *exec.Cmd
-	ended <-chan struct{} // closed once it has ended and was waited for
+	addr string // host:port
+	dir  string
+	process
 }
 
 // startRedis runs redis-server from PATH on a free port. Stop it.
@@ -54,9 +53,7 @@ func (r *redis) start(ctx context.Context, program string) error {
 	defer held.Free() // the server has it, or there is none
 	r.addr = held.Addr
 	_, at, _ := net.SplitHostPort(r.addr) // as it was given
-	var said tail
-	r.cmd = command(program, "--bind", "127.0.0.1", "--port", at, "--dir", r.dir, "--save", "", "--appendonly", "no")
-	r.cmd.Stdout, r.cmd.Stderr = &said, &said
+	r.prepare(program, "--bind", "127.0.0.1", "--port", at, "--dir", r.dir, "--save", "", "--appendonly", "no")
 	if r.ended, err = child.Start(r.cmd); err != nil {
 		return err
 	}
@@ -68,9 +65,9 @@ func (r *redis) start(ctx context.Context, program string) error {
 		select {
 		case <-again.C:
 		case <-r.ended:
-			return fmt.Errorf("it ended: %s", said.String())
+			return fmt.Errorf("it ended: %w", r.why())
 		case <-ctx.Done():
-			r.stop()
+			r.Stop()
 			return fmt.Errorf("no answer at %s: %w", r.addr, ctx.Err())
 		}
 	}
@@ -169,15 +166,8 @@ func parseInfo(text string) (redisUsage, error) {
 	return redisUsage{err == nil, time.Duration(cpu * float64(time.Second)), traffic}, err
 }
 
-// why says how it ended, once it has.
-func (r *redis) why() error {
-	<-r.ended
-	return errors.New(r.cmd.ProcessState.String())
-}
-
-// stop ends it and waits for it; all it held is gone.
-func (r *redis) stop() {
-	_ = r.cmd.Process.Kill()
-	<-r.ended
+// Stop ends it and waits for it; all it held is gone.
+func (r *redis) Stop() {
+	r.process.Stop()
 	_ = os.RemoveAll(r.dir)
 }

@@ -28,7 +28,7 @@ func TestRedis_LeavesNothing(t *testing.T) {
 	if second, err := readRedis(t.Context(), r.addr); err != nil || second.cpu < first.cpu || second.bytes < first.bytes+1000 {
 		t.Errorf("usage was %+v and is %+v, %v; want what INFO took added", first, second, err)
 	}
-	r.stop()
+	r.Stop()
 	if ping(t.Context(), r.addr) == nil {
 		t.Errorf("somebody answers at %s after stop", r.addr)
 	}

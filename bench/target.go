@@ -231,7 +231,7 @@ func (c *cluster) close() {
 		n.Stop()
 	}
 	if c.redis != nil {
-		c.redis.stop()
+		c.redis.Stop()
 	}
 	c.watches.Wait()
 }
