@@ -295,13 +295,7 @@ func newVersion() *cobra.Command {
 }
 
 // versionText is the versionLine of this program.
-func versionText() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		info = &debug.BuildInfo{}
-	}
-	return versionLine(version, info)
-}
+func versionText() string { return versionLine(version, cli.BuildInfo()) }
 
 // versionLine is "barrage v1.2.3 commit 0123456789ab go1.26.8 linux/amd64". The version
 // of the release goes before the module's; a commit with changes on top is marked.
@@ -309,26 +303,9 @@ func versionLine(release string, info *debug.BuildInfo) string {
 	return fmt.Sprintf("barrage %s %s %s/%s", shortVersion(release, info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// buildInfo is what the program knows of its build.
-func buildInfo() *debug.BuildInfo {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info
-	}
-	return &debug.BuildInfo{}
-}
-
 // shortVersion is "v1.2.3 commit 0123456789ab".
 func shortVersion(release string, info *debug.BuildInfo) string {
-	commit, dirty := "unknown", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			commit = s.Value[:min(12, len(s.Value))]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "+changes"
-		}
-	}
-	return fmt.Sprintf("%s commit %s%s", cmp.Or(release, info.Main.Version, "(devel)"), commit, dirty)
+	return fmt.Sprintf("%s commit %s", cmp.Or(release, info.Main.Version, "(devel)"), cmp.Or(cli.Commit(info), "unknown"))
 }
 
 func addConfigFlag(cmd *cobra.Command, file *string) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"barrage/gateway"
+	"barrage/internal/cli"
 	"barrage/internal/config"
 	"barrage/redisx"
 )
@@ -34,7 +35,7 @@ type setup struct {
 
 // running is what the node tells operators of itself.
 func (s *setup) running() gateway.Running {
-	return gateway.Running{Version: shortVersion(version, buildInfo()), Settings: config.Shown(s.cfg, s.sources), Level: s.level, Load: s.next}
+	return gateway.Running{Version: shortVersion(version, cli.BuildInfo()), Settings: config.Shown(s.cfg, s.sources), Level: s.level, Load: s.next}
 }
 
 // next is the configuration as it is now, see [gateway.Running].Load. One call runs at a time, and what it applies.

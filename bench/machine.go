@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"barrage/bench/swarm"
+	"barrage/internal/cli"
 )
 
 // Limits is what a load must fit in.
@@ -51,7 +51,7 @@ func ThisMachine() (Machine, Limits, error) {
 		Memory:  total,
 		Kernel:  string(bytes.TrimRight(name.Sysname[:], "\x00")) + " " + string(bytes.TrimRight(name.Release[:], "\x00")),
 		Go:      runtime.Version(),
-		Barrage: revision(),
+		Barrage: cli.Commit(cli.BuildInfo()),
 	}
 	return m, Limits{Cores: m.Cores, Memory: free, OpenFiles: int(min(files.Max, 1<<24))}, nil
 }
@@ -62,24 +62,6 @@ func kibibytes(n *uint64) int64 {
 		return 0
 	}
 	return int64(*n) << 10
-}
-
-// revision is the commit that this program was built from.
-func revision() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	settings := map[string]string{}
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
-	}
-	commit := settings["vcs.revision"]
-	commit = commit[:min(12, len(commit))]
-	if settings["vcs.modified"] == "true" {
-		commit += "+changes"
-	}
-	return commit
 }
 
 // Memory of one viewer, in bytes: of the kernel for both ends of a socket on one machine,
