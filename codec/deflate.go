@@ -87,9 +87,9 @@ var inflaters = sync.Pool{New: func() any {
 	return f
 }}
 
-// inflate inflates the payload of a message to at most most bytes and hands it to take,
+// Inflate inflates the payload of a message to at most most bytes and hands it to take,
 // which may use it during the call. A bomb costs no more than most bytes of memory.
-func inflate(payload []byte, most int, take func(plain []byte) error) error {
+func Inflate(payload []byte, most int, take func(plain []byte) error) error {
 	f := inflaters.Get().(*inflater)
 	defer inflaters.Put(f)
 	f.in = inflateInput{payload: payload, rest: inflateEnd}

@@ -177,7 +177,7 @@ const cheap = 8
 // deliverInflated is deliver for a compressed message. A function of its own, for its
 // closure would cost the others 15 ns.
 func deliverInflated(op Opcode, payload []byte, maxMessage int, h FrameHandler) error {
-	return inflate(payload, maxMessage, func(plain []byte) error {
+	return Inflate(payload, maxMessage, func(plain []byte) error {
 		if beyond := len(plain) - cheap*len(payload); beyond > 0 {
 			if err := h.Frame(OpContinuation, plain[:beyond]); err != nil {
 				return err

@@ -3,9 +3,8 @@ package swarm
 import (
 	"bytes"
 	"fmt"
-	"io"
 
-	"github.com/klauspost/compress/flate"
+	"barrage/codec"
 )
 
 const (
@@ -17,9 +16,6 @@ const (
 	// deflatedFrame begins a whole deflated text: the first reserved bit says so (RFC 7692
 	// section 6).
 	deflatedFrame = textFrame | 0x40
-	// inflateEnd is what the wire leaves out of a message (RFC 7692 section 7.2.2), and an
-	// empty last block, so that the reader finds an end.
-	inflateEnd = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
 	// mostKnown bounds what half of an inflater remembers, in bytes: many seconds of a
 	// storm, while the copies of a message come within one.
 	mostKnown = 4 << 20
@@ -43,16 +39,10 @@ type inflater struct {
 	// Payloads that were inflated. When recent is full it takes the place of older.
 	recent, older map[string]inflated
 	held          int // bytes in recent
-
-	in     []byte
-	source bytes.Reader
-	flate  io.ReadCloser // a flate.Resetter
 }
 
 func newInflater(n needle) *inflater {
-	f := &inflater{needle: n, most: maxFrame, known: mostKnown, recent: map[string]inflated{}}
-	f.flate = flate.NewReader(&f.source)
-	return f
+	return &inflater{needle: n, most: maxFrame, known: mostKnown, recent: map[string]inflated{}}
 }
 
 // inflate returns what payload says. It costs a look into a map where another viewer of
@@ -64,20 +54,15 @@ func (f *inflater) inflate(payload []byte) (inflated, error) {
 	if got, ok := f.older[string(payload)]; ok {
 		return got, nil
 	}
-	f.in = append(append(f.in[:0], payload...), inflateEnd...)
-	f.source.Reset(f.in)
-	if err := f.flate.(flate.Resetter).Reset(&f.source, nil); err != nil {
-		return inflated{}, fmt.Errorf("cannot inflate: %w", err)
+	var got inflated
+	err := codec.Inflate(payload, f.most, func(plain []byte) error {
+		var matched uint8
+		got = inflated{bytes.Clone(plain), f.needle.count(&matched, plain)}
+		return nil
+	})
+	if err != nil {
+		return got, fmt.Errorf("the server sent %d bytes that cannot be inflated to at most %d bytes", len(payload), f.most)
 	}
-	text, err := io.ReadAll(io.LimitReader(f.flate, int64(f.most)+1))
-	switch {
-	case err != nil:
-		return inflated{}, fmt.Errorf("the server sent %d bytes that cannot be inflated: %w", len(payload), err)
-	case len(text) > f.most:
-		return inflated{}, fmt.Errorf("the server sent a frame that inflates to more than %d bytes", f.most)
-	}
-	var matched uint8
-	got := inflated{text, f.needle.count(&matched, text)}
 	f.remember(payload, got)
 	return got, nil
 }
