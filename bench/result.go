@@ -67,9 +67,6 @@ type Connections = swarm.Connections
 // Messages counts messages and their copies, those of the warm-up included, because only so they can be exact.
 type Messages = swarm.Messages
 
-// Answers is what senders were told.
-type Answers = swarm.Answers
-
 // Quantiles is one distribution. Count 0: nothing was measured.
 type Quantiles struct {
 	Count int64   `json:"count"`

@@ -56,7 +56,6 @@ type run struct {
 	*recorder
 	addrs   []string // of the servers
 	machine Machine
-	limits  Limits
 	procs   int
 	warning string
 	launch  swarm.Launch
@@ -104,7 +103,7 @@ func prepare(s Scenario, t Target) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &run{Scenario: s.Filled(), Target: t, machine: machine, limits: limits, procs: procs, warning: warning}, nil
+	return &run{Scenario: s.Filled(), Target: t, machine: machine, procs: procs, warning: warning}, nil
 }
 
 // early is how many viewers come before those whose memory is measured.

@@ -54,7 +54,7 @@ func TestFindings_RefusalsAreApartFromLosses(t *testing.T) {
 		return &bench.Result{
 			Dialect: "native", Connections: bench.Connections{Wanted: 90, Made: 90},
 			Messages: bench.Messages{
-				Offered: 1000, Sent: 1000, Answers: bench.Answers{Acked: 40, Refused: map[string]uint64{"shed": 900, "slow_mode": 60}},
+				Offered: 1000, Sent: 1000, Answers: swarm.Answers{Acked: 40, Refused: map[string]uint64{"shed": 900, "slow_mode": 60}},
 				Expected: 3600, Delivered: 3600, Sampled: 20, Gifts: swarm.Gifts{Sent: 10, Acked: 10, Expected: 200},
 				Seen: []swarm.Seen{{Viewers: 45, Delivered: 1800, Sampled: 10, Alike: 10}, {Viewers: 45, Delivered: 1800, Sampled: 10, Alike: 10}},
 			},

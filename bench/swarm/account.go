@@ -146,7 +146,7 @@ func (l *loop) reportDone() {
 	if l.sender != nil {
 		s := l.sender
 		o.Offered, o.Sent = s.offered.Load(), s.sent.Load()
-		o.Measured.Offered, o.Measured.Sent = s.offeredMeasured.Load(), s.sentMeasured.Load()
+		o.Measured.Sent = s.sentMeasured.Load()
 		o.Late = s.late
 		o.Gifts.Sent = s.gifts.Load()
 		if l.manner.accounts {

@@ -19,8 +19,8 @@ type dialect interface {
 	path(room, user string) string
 	// hello appends the frames that a viewer sends first.
 	hello(dst []byte, room string) []byte
-	// say appends the payload of a text frame that says body in room; gift has it be one, in dialects whose manner has
-	// gifts.
+	// say appends the payload of a text frame that says body in room; gift has it be one, where the dialect has kinds
+	// of messages.
 	say(dst []byte, room string, body []byte, gift bool) []byte
 	// read goes through one text payload and tells ear what is in it. Its error says
 	// what the server did wrong or refused.
@@ -58,8 +58,6 @@ type manner struct {
 	answers bool
 	// accounts: read calls answered for each message, so that refused ones are told from lost ones.
 	accounts bool
-	// gifts: a message can be one.
-	gifts bool
 	// mark stands right before a body, with the body's "b ".
 	mark []byte
 	// protocol is offered as Sec-WebSocket-Protocol; empty: none is.
@@ -154,7 +152,7 @@ func (native) say(dst []byte, _ string, body []byte, gift bool) []byte {
 
 func (native) manner() manner {
 	return manner{
-		greets: true, needle: nativeMessage, answers: true, accounts: true, gifts: true,
+		greets: true, needle: nativeMessage, answers: true, accounts: true,
 		mark: []byte(`"body":"b `), protocol: "barrage.v1",
 	}
 }

@@ -162,9 +162,8 @@ type Seen struct {
 type Measured struct {
 	// Elapsed is how long it was: the plan's Duration, or less where the load ended early.
 	Elapsed time.Duration `json:"elapsed"`
-	// Offered messages were due in it, Sent are those of them that were written.
-	Offered uint64 `json:"offered"`
-	Sent    uint64 `json:"sent"`
+	// Sent messages were due in it and written.
+	Sent uint64 `json:"sent"`
 	// Copies and Bytes were read in it.
 	Copies uint64 `json:"copies"`
 	Bytes  uint64 `json:"bytes"`

@@ -87,8 +87,7 @@ type sender struct {
 	measure  time.Duration
 
 	// Atomic; written by run, read by the loop.
-	offered, sent, gifts          atomic.Uint64
-	offeredMeasured, sentMeasured atomic.Uint64
+	offered, sent, sentMeasured, gifts atomic.Uint64
 
 	// Owned by run until done is closed.
 	todo   *schedule
@@ -165,18 +164,12 @@ func (s *sender) turn(now time.Time) bool {
 // leave offers what was due up to now and nobody got round to: counting only the others
 // would hide that the sender could not keep up.
 func (s *sender) leave(now time.Time) {
-	due := now.Sub(s.at)
-	left := s.todo.left(due)
-	s.offered.Add(left)
-	s.offeredMeasured.Add(left - s.todo.left(min(due, s.measure)))
+	s.offered.Add(s.todo.left(now.Sub(s.at)))
 }
 
 // say offers a message that is due.
 func (s *sender) say(m message) {
 	s.offered.Add(1)
-	if m.due >= s.measure {
-		s.offeredMeasured.Add(1)
-	}
 	speakers := s.speakers[m.room]
 	o := speakers[m.number%uint64(len(speakers))]
 	o.mu.Lock()
