@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type large struct {
 	raw  *rawClient
 	all  []string
 	then func()
+	// turns and gaveUp count those who waited for the turn of a long answer: who got it, and who did not.
+	turns, gaveUp atomic.Int32
 }
 
 func newLarge(t *testing.T, changes ...func(*redisx.Config)) *large {
@@ -30,6 +33,14 @@ func newLarge(t *testing.T, changes ...func(*redisx.Config)) *large {
 	l.raw.do("FLUSHALL")
 	store := openRedis(t, server.Addr, changes...)
 	store.OnCall = func(_ context.Context, op string, _ time.Time, err error) {
+		if op == "reading_on" {
+			waited := &l.turns
+			if err != nil {
+				waited = &l.gaveUp
+			}
+			waited.Add(1)
+			return
+		}
 		noError(t, err)
 		if then := l.then; then != nil && (op == "page" || op == "range") {
 			l.then = nil
@@ -158,6 +169,9 @@ func TestRedis_OneReadsOn(t *testing.T) {
 	}
 	h, err := l.Since(t.Context(), "r", 1, 1000)
 	wantEqual(t, "messages of the next long answer", len(h.Entries), err, 10)
+	if turns, gaveUp := l.turns.Load(), l.gaveUp.Load(); turns != 2 || gaveUp != 1 {
+		t.Errorf("OnCall heard of %d who had their turn and of %d who gave up; want 2 and 1", turns, gaveUp)
+	}
 }
 
 // TestRedis_LargeRanges: a range read in several steps is the one that LRANGE gives where nothing was recalled.

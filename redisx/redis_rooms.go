@@ -213,13 +213,11 @@ func (r *Redis) readOn(ctx context.Context, room string, p page, last uint64, li
 			return h, nil
 		}
 		if !turn {
-			reading := r.limiters.at(r.slotOf(r.keys.history(room))).readingOn
-			select {
-			case reading <- struct{}{}:
-				defer func() { <-reading }()
-			case <-ctx.Done():
-				return chat.History{}, r.historyError(room, fmt.Errorf("another long answer is being read: %w", ctx.Err()))
+			leave, err := r.enterReadingOn(ctx, room)
+			if err != nil {
+				return chat.History{}, r.historyError(room, err)
 			}
+			defer leave()
 		}
 		next, err := r.page(ctx, room, 0, p.last, int(min(last-p.last, stepEntries)))
 		if err != nil {
@@ -230,6 +228,20 @@ func (r *Redis) readOn(ctx context.Context, room string, p page, last uint64, li
 			return h, nil
 		}
 		p = next
+	}
+}
+
+// enterReadingOn waits for the turn of a long answer, and tells OnCall how long. The caller must leave.
+func (r *Redis) enterReadingOn(ctx context.Context, room string) (leave func(), err error) {
+	if r.OnCall != nil {
+		defer func(began time.Time) { r.OnCall(ctx, "reading_on", began, err) }(time.Now())
+	}
+	reading := r.limiters.at(r.slotOf(r.keys.history(room))).readingOn
+	select {
+	case reading <- struct{}{}:
+		return func() { <-reading }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("another long answer is being read: %w", ctx.Err())
 	}
 }
 
