@@ -228,17 +228,22 @@ func TestServe_OneOrderForAll(t *testing.T) {
 	}
 }
 
-// choke has fast speak until another client, which reads nothing, was given up, and
-// returns how many messages that took.
-func choke(tb testing.TB, addr string, fast member) (said int) {
+// choke has fast speak until slow, which reads nothing, was given up, and returns how many messages that took.
+func choke(tb testing.TB, addr string, fast, slow member) (said int) {
 	tb.Helper()
 	fast.conn.SetReadLimit(1 << 20)
+	slow.conn.SetReadLimit(1 << 20)
 	body := strings.Repeat("x", 60<<10)
 	// Large messages fill the kernel's buffers, which take some megabytes. Then the writer is stuck, and small ones fill
 	// the queue before it gives up after writeWait, however busy the machine is.
 	for metric(tb, addr, "baseline_slow_clients_closed_total") == 0 {
 		if said > 20_000 {
-			tb.Fatalf("the slow client is still there after %d messages", said)
+			read := 0
+			_, err := slow.read()
+			for ; err == nil; _, err = slow.read() {
+				read++
+			}
+			tb.Fatalf("the slow client was not given up after %d messages: it could read %d, and then: %v", said, read, err)
 		}
 		for range 10 {
 			fast.say(body)
@@ -260,8 +265,7 @@ func TestServe_SlowClientIsClosedAlone(t *testing.T) {
 			addr, _ := start(t, serve)
 			fast, _ := join(t, addr, "r", "fast")
 			slow, _ := join(t, addr, "r", "slow")
-			slow.conn.SetReadLimit(1 << 20)
-			said := choke(t, addr, fast)
+			said := choke(t, addr, fast, slow)
 			read := 0
 			for ; ; read++ {
 				text, err := slow.read()
@@ -306,8 +310,8 @@ func TestServe_EndsWithContext(t *testing.T) {
 			addr, stop := start(t, serve)
 			a, _ := join(t, addr, "r", "a")
 			b, _ := join(t, addr, "other", "b")
-			join(t, addr, "r", "stuck")
-			choke(t, addr, a)
+			stuck, _ := join(t, addr, "r", "stuck")
+			choke(t, addr, a, stuck)
 			began := time.Now()
 			if err := stop(); err != nil {
 				t.Fatalf("serving ended with %v", err)
