@@ -47,7 +47,8 @@ func TestClocks(t *testing.T) {
 	})
 }
 
-// hold does something while no speaker says anything, and each knows an answer to all that it has said.
+// hold does something while no speaker says anything, and nothing that was said is under way: what is answered by one
+// node may be so at another, where it was said again.
 func (s *site) hold(do func()) {
 	s.t.Helper()
 	release := make(chan struct{})
@@ -58,9 +59,9 @@ func (s *site) hold(do func()) {
 		<-held
 	}
 	for _, p := range s.speakers {
-		eventually(s.t, p.name+" has an answer to everything", func() (bool, string) {
-			open := p.unanswered()
-			return open == 0, fmt.Sprint(open)
+		eventually(s.t, "all that "+p.name+" said is answered wherever it said it", func() (bool, string) {
+			n := p.underWay()
+			return n == 0, fmt.Sprint(n)
 		})
 	}
 	do()

@@ -240,6 +240,26 @@ func (p *speaker) unanswered() int {
 	return len(p.open)
 }
 
+// underWay is how many tries may still be taken, by whichever node: an answer ends those of its node.
+func (p *speaker) underWay() (count int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.said {
+		last := map[*node]*try{}
+		for _, t := range m.tries {
+			if !t.busy {
+				last[t.conn.node] = t
+			}
+		}
+		for _, t := range last {
+			if t.answer == nil {
+				count++
+			}
+		}
+	}
+	return count
+}
+
 // unheard is how many of those were acknowledged.
 func (p *speaker) unheard() int {
 	p.mu.Lock()
