@@ -76,8 +76,16 @@ func ServeBare(ctx context.Context, ln net.Listener) error {
 	defer s.close()
 	err := s.open(ln)
 	if err == nil {
-		stop := context.AfterFunc(ctx, func() { _, _ = rawio.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }) // it is empty
-		defer stop()
+		woken := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			defer close(woken)
+			_, _ = rawio.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // it is empty
+		})
+		defer func() { // before wake is closed: its number may be another file's then
+			if !stop() {
+				<-woken
+			}
+		}()
 		err = s.run(ctx)
 	}
 	if err != nil {

@@ -2,13 +2,18 @@ package baseline
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // handshake is a whole request with the RFC's example key, whose answer is "s3pPL...".
@@ -110,6 +115,39 @@ func TestServeBare_PlacesOfThoseWhoLeave(t *testing.T) {
 		speaker.wantInfo(text)
 		for _, m := range all {
 			m.wantInfo(text)
+		}
+	}
+}
+
+// TestServeBare_WakesNobodyElseAtItsEnd: its descriptors are other files' as soon as it has returned.
+func TestServeBare_WakesNobodyElseAtItsEnd(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ServeBare(over, ln); err != nil {
+			t.Fatal(err)
+		}
+		var files []int
+		for range 3 { // as many as it had
+			fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, fd)
+		}
+		for range 20 { // whoever is late has a turn
+			runtime.Gosched()
+		}
+		for _, fd := range files {
+			var count [8]byte
+			if _, err := unix.Read(fd, count[:]); !errors.Is(err, unix.EAGAIN) {
+				t.Errorf("a file of somebody else's was written: %v, %v", count, err)
+			}
+			_ = unix.Close(fd)
 		}
 	}
 }
