@@ -374,15 +374,18 @@ func TestInterop_OriginalJoins(t *testing.T) {
 // TestInterop_FromCounted has a room that was counted, and counts on when it is over.
 func TestInterop_FromCounted(t *testing.T) {
 	before, raw := newPair(t)
-	old := before.publish(t, "r", "u", 1, 2, 3)
+	old := before.publish(t, "r", "u", 1, 2, 3, 4)
 	counted := before.newest(t, "r", 1).Epoch
 	before.wantRecall(t, "r", "u", 2, true)
+	before.wantRecall(t, "r", "u", 4, true)
 
 	s := newInteropNode(t, raw)
 	left := []string{old[0], old[2]}
+	newest, err := s.Range(t.Context(), "r", -1, -1) // the first to look: nobody has written yet
+	wantEqual(t, "Range of the newest", newest, err, left[1:])
 	msgs, err := s.Range(t.Context(), "r", 0, -1)
 	wantEqual(t, "Range", msgs, err, left)
-	d := drafts("r", "u", 4)
+	d := drafts("r", "u", 5)
 	left = append(left, texts(d)...)
 	got, err := s.put(t.Context(), "r", "n.1", d)
 	wantEqual(t, "Publish", got.Event, err, chat.Event{Kind: chat.EventMessages, Epoch: chat.Unnumbered, Seq: 3, Total: 3, Messages: texts(d)})

@@ -1,20 +1,10 @@
 -- lib_room_interop.lua takes the place of lib_room.lua beside original FastIM nodes: nobody counts there, so the
 -- number of a message is its place in the list.
 
-local function stand(list, meta)
-  local len = call('LLEN', list)
-  local likes = tonumber(call('HGET', meta, 'l')) or 0
-  return {e = 'fastim', s = len, b = 0, v = 0, t = '', o = 0, r = 0, l = likes, began = false}
-end
-
-local function rest() end
-
-local function begin() end
-
 -- forget throws the count of an earlier time away, with the tombstones that were made for its sake, and gives the
--- messages of that time the form that original nodes take.
+-- messages of that time the form that original nodes take. The count goes last: a Redis that is full refuses LSET.
 local function forget(list, meta)
-  if call('HDEL', meta, 'e', 's', 'b', 'v', 't', 'o', 'r', 'n', 'ub', 'ib') == 0 then return end
+  if call('HEXISTS', meta, 'e') == 0 then return end
   call('LREM', list, 0, gone)
   for far = call('LLEN', list), 1, -256 do
     for i, text in ipairs(call('LRANGE', list, -far, -math.max(far - 255, 1))) do
@@ -23,4 +13,16 @@ local function forget(list, meta)
       end
     end
   end
+  call('HDEL', meta, 'e', 's', 'b', 'v', 't', 'o', 'r', 'n', 'ub', 'ib')
 end
+
+local function stand(list, meta)
+  forget(list, meta)
+  local len = call('LLEN', list)
+  local likes = tonumber(call('HGET', meta, 'l')) or 0
+  return {e = 'fastim', s = len, b = 0, v = 0, t = '', o = 0, r = 0, l = likes, began = false}
+end
+
+local function rest() end
+
+local function begin() end
