@@ -321,7 +321,7 @@ func sendSignal(t *testing.T, node *exec.Cmd, signal os.Signal) {
 	}
 }
 
-func TestVersionLine(t *testing.T) {
+func TestVersionLine_NamesReleaseCommitAndPlatform(t *testing.T) {
 	platform := runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 	f := func(release, module string, settings []debug.BuildSetting, want string) {
 		t.Helper()
@@ -368,8 +368,8 @@ func TestBinary_ExitCodes(t *testing.T) {
 	}
 }
 
-// TestBinary_Bench measures a real node with the program that users have.
-func TestBinary_Bench(t *testing.T) {
+// TestBinary_BenchMeasuresARealNode measures a real node with the program that users have.
+func TestBinary_BenchMeasuresARealNode(t *testing.T) {
 	dir, binary := t.TempDir(), program
 	run := func(args string) (stdout, stderr string, code int) {
 		t.Helper()

@@ -66,9 +66,9 @@ func (n *started) run(code int, args ...string) string {
 	return string(out)
 }
 
-// TestBinary_Reload: a signal and a command have a node read its file; what is no use, or needs a new start, changes
-// nothing, and "config check --against" says so before.
-func TestBinary_Reload(t *testing.T) {
+// TestBinary_ReloadTakesAllOrNothing: a signal and a command have a node read its file; what is no use, or needs a new
+// start, changes nothing, and "config check --against" says so before.
+func TestBinary_ReloadTakesAllOrNothing(t *testing.T) {
 	const ports = "server:\n  listen: 127.0.0.1:0\nadmin:\n  listen: 127.0.0.1:0\n"
 	n := startNode(t, ports)
 	said := func(code int, want string, args ...string) {
@@ -101,8 +101,9 @@ func TestBinary_Reload(t *testing.T) {
 	})
 }
 
-// TestSetup_Next: what next returns is the file as it is, and only what Apply takes is held against the next.
-func TestSetup_Next(t *testing.T) {
+// TestSetup_NextDiffersUntilItIsApplied: what next returns is the file as it is, and only what Apply takes is held
+// against the next.
+func TestSetup_NextDiffersUntilItIsApplied(t *testing.T) {
 	const key = "limits.message_rate"
 	file, environ := "limits:\n  message_rate: 7\n", []string{}
 	read := func() (loaded, error) {
@@ -144,8 +145,9 @@ func TestSetup_Next(t *testing.T) {
 	}
 }
 
-// TestWatched: files are read when they are others, and were the same twice; a ConfigMap that is swapped is another.
-func TestWatched(t *testing.T) {
+// TestWatched_ChangedOnlyWhenTheSameTwice: files are read when they are others, and were the same twice; a ConfigMap
+// that is swapped is another.
+func TestWatched_ChangedOnlyWhenTheSameTwice(t *testing.T) {
 	w := newWatched(1)
 	var got []bool
 	for _, seen := range []uint64{1, 2, 3, 3, 1, 1, 2} {

@@ -50,7 +50,7 @@ func TestReadScenario_AllFields(t *testing.T) {
 	}
 }
 
-func TestReadScenario_Bad(t *testing.T) {
+func TestReadScenario_BadFilesSayWhy(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
 		if _, err := readText(t, text); err == nil || err.Error() != want {
@@ -66,7 +66,7 @@ func TestReadScenario_Bad(t *testing.T) {
 	f("viewers: [\n", `cannot read scenario "own": yaml: line 1: did not find expected node content`)
 }
 
-func TestNamed_Unknown(t *testing.T) {
+func TestNamed_UnknownListsThoseThereAre(t *testing.T) {
 	const want = `cannot find scenario "strom": there are idle, quiet, storm, rooms, join, reconnect, slow, gift, nodes, soak; a file of your own goes with "run"`
 	if _, err := Named("strom"); err == nil || err.Error() != want {
 		t.Errorf("Named = %v; want %s", err, want)

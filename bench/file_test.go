@@ -27,8 +27,8 @@ func TestJSON_ThereAndBack(t *testing.T) {
 	}
 }
 
-// TestWriteJSON_Find: what a search came to goes with its steps.
-func TestWriteJSON_Find(t *testing.T) {
+// TestWriteJSON_FindGoesWithItsSteps: what a search came to goes with its steps.
+func TestWriteJSON_FindGoesWithItsSteps(t *testing.T) {
 	h := Hunt{Vary: "rate", P99: 300 * time.Millisecond, Loss: 0.01}
 	find := h.Find([]Step{
 		{Level: 100}, {Level: 400, Broke: "p99 is 1s, above 300ms", Limit: "server"}, {Level: 200}, {Level: 300, Broke: "3 of 9 copies were lost", Limit: "client"},
@@ -53,15 +53,15 @@ func TestWriteJSON_Find(t *testing.T) {
 	}
 }
 
-// TestReadJSON_Old: files of older programs have no target and no search.
-func TestReadJSON_Old(t *testing.T) {
+// TestReadJSON_TakesFilesOfOlderPrograms: files of older programs have no target and no search.
+func TestReadJSON_TakesFilesOfOlderPrograms(t *testing.T) {
 	got, err := readJSON(t, `{"version":1,"results":[{"version":1,"peer":"barrage","messages":{"sent":7}}]}`)
 	if want := []Result{{Version: 1, Peer: "barrage", Messages: Messages{Sent: 7}}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("ReadJSON = %+v, %v; want %+v", got, err, want)
 	}
 }
 
-func TestReadJSON_Bad(t *testing.T) {
+func TestReadJSON_BadFilesSayWhy(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
 		if _, err := readJSON(t, text); err == nil || !strings.Contains(err.Error(), want) {

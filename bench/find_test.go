@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestSearch(t *testing.T) {
+func TestSearch_EndsAtTheLastGoodLevel(t *testing.T) {
 	f := func(from, to float64, whole bool, limit, wantGood float64, wantTried ...float64) {
 		t.Helper()
 		var tried []float64

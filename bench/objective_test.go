@@ -7,7 +7,7 @@ import (
 	"barrage/bench/swarm"
 )
 
-func TestObjective(t *testing.T) {
+func TestObjective_ReadsAndJudgesFigures(t *testing.T) {
 	r := &Result{
 		Latency: Quantiles{Count: 10, P50: 20, P99: 200, Max: 1500}, Connect: Quantiles{P99: 5},
 		Messages:    Messages{Sent: 100, Expected: 10_000, Lost: 5, PerSecond: 1234.5, Answers: swarm.Answers{Refused: map[string]uint64{"shed": 10}}},

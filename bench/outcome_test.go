@@ -54,7 +54,7 @@ func TestResult_PartialSaysWhatIsMissing(t *testing.T) {
 	f(swarm.Outcome{Connections: swarm.Connections{Wanted: 9, Made: 9, Broken: 9, BrokenWhy: "reset"}}, errors.New("node 1 ended"), "node 1 ended")
 }
 
-func TestClient_Busiest(t *testing.T) {
+func TestClient_TellsTheBusiestProcess(t *testing.T) {
 	late := hdrhistogram.New(1, 1_000_000, 3)
 	for i := range int64(100) {
 		_ = late.RecordValue(1000 * (i + 1))

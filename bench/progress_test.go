@@ -36,7 +36,7 @@ func TestLines_TerminalIsWrittenOver(t *testing.T) {
 	}
 }
 
-func TestShort(t *testing.T) {
+func TestShort_CutsOnlyLargeNumbers(t *testing.T) {
 	f := func(n uint64, want string) {
 		t.Helper()
 		if got := short(n); got != want {

@@ -37,7 +37,7 @@ func TestRedis_LeavesNothing(t *testing.T) {
 	}
 }
 
-func TestParseInfo(t *testing.T) {
+func TestParseInfo_NamesTheFieldThatIsMissing(t *testing.T) {
 	const text = "# CPU\r\nused_cpu_sys:1.5\r\nused_cpu_user:2.25\r\n# Stats\r\ntotal_net_input_bytes:100\r\ntotal_net_output_bytes:23\r\nrole:master\r\n"
 	u, err := parseInfo(text)
 	if want := (redisUsage{true, 3750 * time.Millisecond, 123}); u != want || err != nil {

@@ -164,7 +164,7 @@ func wantWhole(t *testing.T, r Result) {
 	}
 }
 
-func TestRun_Idle(t *testing.T) {
+func TestRun_IdleViewersHaveTheirMemoryTold(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	s := Scenario{Name: "idle", Viewers: 20, Rest: Duration(time.Second)}
 	r, err := Run(t.Context(), s, Target{}, nil)

@@ -38,7 +38,7 @@ func TestScenario_RoomsSumExactly(t *testing.T) {
 	}
 }
 
-func TestScenario_Sampled(t *testing.T) {
+func TestScenario_SamplesNoneOfTheSlow(t *testing.T) {
 	f := func(s Scenario, want int) {
 		t.Helper()
 		if got := s.Filled().sampled(); got != want {

@@ -26,8 +26,8 @@ func TestTarget_ValidateBad(t *testing.T) {
 	}
 }
 
-// TestTarget_Suits: what only some targets can be asked for.
-func TestTarget_Suits(t *testing.T) {
+// TestTarget_SuitsOnlyWhatItCanDo: what only some targets can be asked for.
+func TestTarget_SuitsOnlyWhatItCanDo(t *testing.T) {
 	f := func(target Target, s Scenario, want string) {
 		t.Helper()
 		s.Name = "storm"

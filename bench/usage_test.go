@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func TestMachineTime_Busy(t *testing.T) {
+func TestMachineTime_BusyIsWhatWasNotIdle(t *testing.T) {
 	a, b := machineTime{1000, 850}, machineTime{1100, 860} // 100 more, 10 of them idle
 	if a.busy(b) != 0.9 || a.busy(a) != 0 {
 		t.Errorf("busy = %v; want 0.9", a.busy(b))

@@ -42,7 +42,7 @@ func TestScenario_ValidateBad(t *testing.T) {
 	f(func(s *Scenario) { s.Rate, s.Nodes = -1, -2 }, "rate: -1 messages a second is not within 0 and 1000000000; nodes: -2 is below 1")
 }
 
-func TestScenario_Fit(t *testing.T) {
+func TestScenario_FitSaysWhatIsTooLarge(t *testing.T) {
 	limits := Limits{Cores: 2, Memory: 1 << 30, OpenFiles: 20_000}
 	procs, warning, err := Scenario{Name: "x", Viewers: 15_000}.Fit(limits, true)
 	if procs != 1 || warning != "" || err != nil {

@@ -213,7 +213,7 @@ func textRules(accept accepts, refuse refuses) {
 		join(frame(moreText, "\xE5\xBC"), frame(finCont, ""), frame(finText, "\xB9")), textNotUTF8)
 }
 
-func TestReader_Conformance(t *testing.T) {
+func TestReader_ConformsToEveryRule(t *testing.T) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
 			if got := read(t, r.stream, r.limit()); !got.equal(r.want) {

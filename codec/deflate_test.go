@@ -95,8 +95,8 @@ func TestDeflate_AnySplitReadsWhatGobwasWrites(t *testing.T) {
 	}
 }
 
-// TestDeflate_Fragments: only the first fragment says that the message is compressed.
-func TestDeflate_Fragments(t *testing.T) {
+// TestDeflate_FirstFragmentAloneSaysCompressed: only the first fragment says that the message is compressed.
+func TestDeflate_FirstFragmentAloneSaysCompressed(t *testing.T) {
 	f, err := wsflate.CompressFrame(ws.NewTextFrame([]byte(strings.Repeat("弹", 300))))
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestDeflate_TellsWhatCostsNothing(t *testing.T) {
 	}
 }
 
-func TestDeflate_Refusals(t *testing.T) {
+func TestDeflate_RefusesWithTheCloseCodeThatFits(t *testing.T) {
 	var bomb bytes.Buffer
 	w, _ := flate.NewWriter(&bomb, flate.BestCompression)
 	_, _ = w.Write(make([]byte, 10<<20))

@@ -110,7 +110,7 @@ func TestParseEvent_BadHeader(t *testing.T) {
 	}
 }
 
-func TestParseEvent_Foreign(t *testing.T) {
+func TestParseEvent_TellsForeignEventsApart(t *testing.T) {
 	for _, s := range []string{
 		"", "\n", " ", "m", "m1 e 1 1 n.1\n{}", "r1 e 1 1", "m4 e 1 1\n{}", "M2 e 1 1 1 - n\n{}", "r2x e 1 1 1 - n\n{}", " m2 e 1 1 1 - n\n{}",
 		`{"groupId":"1","userId":"3","info":"hello","ts":1648368380132}`,

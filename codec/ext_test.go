@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-func TestCheckExt(t *testing.T) {
+func TestCheckExt_CompactsJSONAndBoundsItsDepth(t *testing.T) {
 	f := func(ext, want, why string) {
 		t.Helper()
 		got, err := checkExt(json.RawMessage(ext))
@@ -74,7 +74,7 @@ func starred(text string) string {
 	}, text)
 }
 
-func TestRewriteExt(t *testing.T) {
+func TestRewriteExt_ChangesTextsButNoIDs(t *testing.T) {
 	f := func(ext, want string) {
 		t.Helper()
 		if got := RewriteExt(json.RawMessage(ext), starred); string(got) != want {

@@ -12,7 +12,7 @@ import (
 	"barrage/codec"
 )
 
-func TestOpcode_String(t *testing.T) {
+func TestOpcode_StringNamesEachCode(t *testing.T) {
 	for op, want := range map[codec.Opcode]string{
 		codec.OpContinuation: "continuation", codec.OpText: "text", codec.OpBinary: "binary",
 		codec.OpClose: "close", codec.OpPing: "ping", codec.OpPong: "pong", 3: "opcode(3)", 15: "opcode(15)",
@@ -60,7 +60,7 @@ func TestAppendFrame_ReadByGobwas(t *testing.T) {
 	}
 }
 
-func TestFrameBoundary(t *testing.T) {
+func TestFrameBoundary_FindsTheEndOfTheFrame(t *testing.T) {
 	var b []byte
 	bounds := []int{0}
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -97,7 +97,7 @@ func TestCloseCode_OnWire(t *testing.T) {
 	}
 }
 
-func TestAppendCloseFrame(t *testing.T) {
+func TestAppendCloseFrame_CutsReasonsBetweenRunes(t *testing.T) {
 	f := func(name string, code codec.CloseCode, reason, want string) {
 		t.Helper()
 		if got := codec.AppendCloseFrame(nil, code, reason); string(got) != want {
@@ -118,7 +118,7 @@ func TestAppendCloseFrame(t *testing.T) {
 	f("no rune starts at all", codec.CloseNormal, strings.Repeat("\x80", 124), "\x88\x02\x03\xE8")
 }
 
-func TestParseClose(t *testing.T) {
+func TestParseClose_ReadsCodesAndRefusesBadOnes(t *testing.T) {
 	f := func(payload string, code codec.CloseCode, reason, refused string) {
 		t.Helper()
 		c, r, err := codec.ParseClose([]byte(payload))

@@ -9,8 +9,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestHeld has messages of all kinds be held, told of, and become drafts again.
-func TestHeld(t *testing.T) {
+// TestHeld_ComesBackAsEventAndDraft has messages of all kinds be held, told of, and become drafts again.
+func TestHeld_ComesBackAsEventAndDraft(t *testing.T) {
 	t.Parallel()
 	native := codec.NewNativeDraft("1", "b\"o b", &codec.Op{ID: "c 1", Body: "a , b\n", Kind: "gift", Ext: json.RawMessage(`{"n":1}`), User: json.RawMessage(`{"name":"x"}`)}, 5)
 	plain := codec.NewDraft("1", "bob", `,"x":{"id":"~1"}`, 5)
@@ -37,8 +37,8 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// TestHeld_Frames has the frames of moderators and of senders.
-func TestHeld_Frames(t *testing.T) {
+// TestHeld_FramesTellSenderLessThanModerators has the frames of moderators and of senders.
+func TestHeld_FramesTellSenderLessThanModerators(t *testing.T) {
 	t.Parallel()
 	d := codec.NewNativeDraft("1", "bob", &codec.Op{ID: "c-1", Body: "hi", Kind: "chat"}, 5)
 	info := codec.ShowHeld(&chat.Held{ID: "h", At: 1000, Why: chat.HeldByReview, JSON: string(d.AppendJSON(nil, 7))}, chat.HeldWaiting)
@@ -53,8 +53,8 @@ func TestHeld_Frames(t *testing.T) {
 	}
 }
 
-// TestParseHeld_Foreign has entries that no node of ours writes.
-func TestParseHeld_Foreign(t *testing.T) {
+// TestParseHeld_RefusesForeignEntries has entries that no node of ours writes.
+func TestParseHeld_RefusesForeignEntries(t *testing.T) {
 	t.Parallel()
 	for _, entry := range []string{"", "1 a filter", "x a filter {}", "1  filter {}", "1 a filter text"} {
 		if h, err := codec.ParseHeld(entry); err == nil {

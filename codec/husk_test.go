@@ -6,7 +6,7 @@ import (
 	"barrage/codec"
 )
 
-func TestHusk(t *testing.T) {
+func TestHusk_EmptiesTextButKeepsTheID(t *testing.T) {
 	for _, c := range []struct{ name, stored, want string }{
 		{"plain", `{"groupId":"1","userId":"3","info":"hello","ts":5}`, `{"groupId":"1","userId":"3","info":"","ts":5}`},
 		{"empty", `{"groupId":"1","userId":"3","info":"","ts":5}`, `{"groupId":"1","userId":"3","info":"","ts":5}`},

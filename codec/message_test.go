@@ -62,7 +62,7 @@ func TestDraft_TSIsTheStores(t *testing.T) {
 	}
 }
 
-func TestTimestamp(t *testing.T) {
+func TestTimestamp_ReadsTheLastFieldAlone(t *testing.T) {
 	for _, info := range []string{"hello", `"ts":7}`, ":8}", ""} {
 		for _, want := range []int64{0, 5, 1648368380132} {
 			d := codec.NewDraft("1", "3", info, 1)
@@ -154,7 +154,7 @@ func TestParseMessage_FastIMForm(t *testing.T) {
 	}
 }
 
-func TestParseMessage_Refuses(t *testing.T) {
+func TestParseMessage_RefusesWhatIsNoMessage(t *testing.T) {
 	f := func(name, s string) {
 		t.Helper()
 		m, err := codec.ParseMessage(s)

@@ -121,7 +121,7 @@ func TestReader_ManyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-func TestReader_Interleaved(t *testing.T) {
+func TestReader_InterleavedReadersDoNotMix(t *testing.T) {
 	var r [2]codec.Reader
 	var h [2]recorder
 	stream := [2][]byte{frame(finText, strings.Repeat("a", 300)), frame(finText, strings.Repeat("b", 300))}
@@ -293,7 +293,7 @@ func TestReader_LimitMayShrink(t *testing.T) {
 	}
 }
 
-func TestProtocolError_Error(t *testing.T) {
+func TestProtocolError_ErrorNamesReasonAndCode(t *testing.T) {
 	var r codec.Reader
 	err := r.Feed([]byte{finText, 0x05}, roomy, &recorder{})
 	if got, want := err.Error(), "cannot read frame: the frame is not masked (close code 1002)"; got != want {
@@ -301,7 +301,7 @@ func TestProtocolError_Error(t *testing.T) {
 	}
 }
 
-func TestUnmask(t *testing.T) {
+func TestUnmask_IsTheSameHoweverItIsCut(t *testing.T) {
 	for n := range 70 {
 		for cut := range n + 1 {
 			want := strings.Repeat("0123456789abcdef弹", 5)[:n]

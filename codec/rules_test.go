@@ -43,8 +43,8 @@ func TestRules_RoundTrip(t *testing.T) {
 	}
 }
 
-// TestAllRules: rules, written whole and read back, are the same.
-func TestAllRules(t *testing.T) {
+// TestAllRules_ComeBackAsTheyWere: rules, written whole and read back, are the same.
+func TestAllRules_ComeBackAsTheyWere(t *testing.T) {
 	r := chat.Rules{
 		Terms:   map[string]string{"spam": "0a"},
 		Version: "2-a", Pinned: chat.Entry{Seq: 1, JSON: "{}"},
@@ -59,7 +59,7 @@ func TestAllRules(t *testing.T) {
 	}
 }
 
-func TestSetMode_Bounds(t *testing.T) {
+func TestSetMode_RefusesWhatIsOutOfBounds(t *testing.T) {
 	for _, c := range []struct {
 		name, value string
 		ok          bool
@@ -126,7 +126,7 @@ func TestModesObject_HasAllFields(t *testing.T) {
 	}
 }
 
-func TestDraftText(t *testing.T) {
+func TestDraftText_IsKindAndBodyAsSaid(t *testing.T) {
 	for _, c := range []struct{ kind, body string }{{"chat", `say "hi"`}, {"gift", ""}, {"chat", `,"x":{"kind":"gift"`}} {
 		d := codec.NewNativeDraft("1", "u", &codec.Op{ID: "1", Kind: c.kind, Body: c.body}, 5)
 		if kind, body := codec.DraftText(&d); kind != c.kind || body != c.body {

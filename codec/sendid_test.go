@@ -8,7 +8,7 @@ import (
 	"barrage/internal/chat"
 )
 
-func TestSendKey(t *testing.T) {
+func TestSendKey_FindsTheSendersIDInStoredText(t *testing.T) {
 	for _, c := range []struct{ user, kind, id string }{
 		{"u\"1", "", "c-\\1"},
 		{"u", "gift", "c"},

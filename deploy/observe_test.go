@@ -133,8 +133,8 @@ func wantLabel(tb testing.TB, f *dto.MetricFamily, what, label, op, value string
 	}
 }
 
-// TestObserve_Metrics holds every expression against the metrics of a node.
-func TestObserve_Metrics(t *testing.T) {
+// TestObserve_AsksOnlyForMetricsThereAre holds every expression against the metrics of a node.
+func TestObserve_AsksOnlyForMetricsThereAre(t *testing.T) {
 	all := scrape(t, startBusy(t).admin)
 	for _, p := range readPanels(t) {
 		for _, target := range p.Targets {
@@ -183,8 +183,9 @@ func TestObserve_BothForms(t *testing.T) {
 	}
 }
 
-// TestObserve_Runbook has a paragraph of docs/runbook.md for each alert, none for another, and a test for each.
-func TestObserve_Runbook(t *testing.T) {
+// TestObserve_RunbookHasEachAlert has a paragraph of docs/runbook.md for each alert, none for another, and a test for
+// each.
+func TestObserve_RunbookHasEachAlert(t *testing.T) {
 	book, err := os.ReadFile("../docs/runbook.md")
 	noError(t, err)
 	tests, err := os.ReadFile("prometheus/alerts_test.yaml")
@@ -210,9 +211,9 @@ func TestObserve_Runbook(t *testing.T) {
 	}
 }
 
-// TestObserve_Promtool has Prometheus' own tool read the configuration, the alerts, their tests, and the expressions of
-// the dashboard.
-func TestObserve_Promtool(t *testing.T) {
+// TestObserve_PromtoolFindsNothingWrong has Prometheus' own tool read the configuration, the alerts, their tests, and
+// the expressions of the dashboard.
+func TestObserve_PromtoolFindsNothingWrong(t *testing.T) {
 	promtool := tool(t, "promtool")
 	run(t, promtool, "check", "config", "prometheus/prometheus.yaml")
 	run(t, promtool, "test", "rules", "prometheus/alerts_test.yaml")
@@ -240,9 +241,9 @@ func TestObserve_ScrapeReadByPrometheus(t *testing.T) {
 	}
 }
 
-// TestObserve_Prometheus has Prometheus itself scrape a node as prometheus.yaml says, with classic histograms and with
-// native ones, load the alerts, and answer what each panel asks.
-func TestObserve_Prometheus(t *testing.T) {
+// TestObserve_PrometheusAnswersEachPanel has Prometheus itself scrape a node as prometheus.yaml says, with classic
+// histograms and with native ones, load the alerts, and answer what each panel asks.
+func TestObserve_PrometheusAnswersEachPanel(t *testing.T) {
 	program := tool(t, "prometheus")
 	n := startBusy(t)
 	for form, flags := range map[string][]string{"classic": nil, "native": {"--enable-feature=native-histograms"}} {

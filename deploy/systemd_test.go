@@ -19,8 +19,8 @@ import (
 // exposure is the most that systemd-analyze security may find open, in tenths: below 2.0 it says OK with a smile.
 const exposure = "15"
 
-// TestSystemd_Units has systemd find nothing wrong with the units, and little left open.
-func TestSystemd_Units(t *testing.T) {
+// TestSystemd_UnitsAreValidAndConfined has systemd find nothing wrong with the units, and little left open.
+func TestSystemd_UnitsAreValidAndConfined(t *testing.T) {
 	analyze := tool(t, "systemd-analyze")
 	dir := t.TempDir()
 	for _, unit := range []string{"barrage.service", "barrage.socket"} {
@@ -33,8 +33,8 @@ func TestSystemd_Units(t *testing.T) {
 	run(t, analyze, "security", "--offline=true", "--threshold="+exposure, filepath.Join(dir, "barrage.service"))
 }
 
-// TestSystemd_Notify has systemd hear that a node serves, that it delivers, and that it leaves.
-func TestSystemd_Notify(t *testing.T) {
+// TestSystemd_HearsHowANodeFares has systemd hear that a node serves, that it delivers, and that it leaves.
+func TestSystemd_HearsHowANodeFares(t *testing.T) {
 	addr := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"}
 	conn, err := net.ListenUnixgram("unixgram", addr)
 	noError(t, err)
@@ -69,8 +69,9 @@ func TestSystemd_Notify(t *testing.T) {
 	}
 }
 
-// TestSystemd_Socket has a node serve the port that systemd has opened, whatever server.listen is.
-func TestSystemd_Socket(t *testing.T) {
+// TestSystemd_SocketGoesBeforeTheListenSetting has a node serve the port that systemd has opened, whatever
+// server.listen is.
+func TestSystemd_SocketGoesBeforeTheListenSetting(t *testing.T) {
 	activate := tool(t, "systemd-socket-activate")
 	addr := freeAddr(t)
 	cmd := exec.CommandContext(t.Context(), activate, "-l", addr, "-E", "BARRAGE_SERVER_LISTEN=127.0.0.1:1", "-E", "BARRAGE_ADMIN_LISTEN=off", program, "serve")

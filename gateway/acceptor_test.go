@@ -141,9 +141,9 @@ func TestAcceptor_HistoryThatHangsHoldsUpNobody(t *testing.T) {
 	join(t, s, "r", "v")
 }
 
-// TestAcceptor_Traced: a handshake whose request is traced is let in once, by who accepted it, and is one span, also
-// where it is refused.
-func TestAcceptor_Traced(t *testing.T) {
+// TestAcceptor_TracedHandshakesAreOneSpanEach: a handshake whose request is traced is let in once, by who accepted it,
+// and is one span, also where it is refused.
+func TestAcceptor_TracedHandshakesAreOneSpanEach(t *testing.T) {
 	statuses := make(chan int64, 10)
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

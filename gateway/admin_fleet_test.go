@@ -100,7 +100,7 @@ func TestAdmin_LogLevel(t *testing.T) {
 }
 
 // Settings are shown as they are given; the hash changes with each value, and not with where it comes from.
-func TestAdmin_Config(t *testing.T) {
+func TestAdmin_ConfigHashChangesWithValuesAlone(t *testing.T) {
 	s := newAdmin(t, nil)
 	got := getAdmin[nodeConfig](t, s, http.MethodGet, "/v1/admin/nodes/self/config", "")
 	if len(got.Settings) != 2 || got.Settings[1].Value != "***" || got.Hash != s.self().Config || len(got.Hash) != 12 {
@@ -113,7 +113,7 @@ func TestAdmin_Config(t *testing.T) {
 }
 
 // The list of rooms is sorted, bounded, and can be paged through.
-func TestAdmin_Rooms(t *testing.T) {
+func TestAdmin_RoomsAreSortedAndPaged(t *testing.T) {
 	s := newAdmin(t, nil)
 	for i, id := range []string{"b", "a", "c"} {
 		for j := range i + 1 {
@@ -172,7 +172,7 @@ func TestAdmin_RoomsMerged(t *testing.T) {
 }
 
 // An export has every message, the recalled ones as stubs, in order, and goes on behind any.
-func TestAdmin_Export(t *testing.T) {
+func TestAdmin_ExportHasEveryMessageInOrder(t *testing.T) {
 	s := newAdmin(t, func(c *setup) { c.history = 5000 })
 	const n = 2500
 	for from := 0; from < n; from += 100 {
@@ -221,7 +221,7 @@ func TestAdmin_Export(t *testing.T) {
 }
 
 // A user is shown with their sockets, their rooms, and what is in force about them everywhere and where they are.
-func TestAdmin_User(t *testing.T) {
+func TestAdmin_UserIsShownWithSocketsAndMeasures(t *testing.T) {
 	s := newAdmin(t, nil)
 	join(t, s, "r", "u")
 	join(t, s, "q", "u")

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestAdminGuard: pages of other sites ask nothing of the admin port, by whatever name; programs ask all.
-func TestAdminGuard(t *testing.T) {
+// TestAdminGuard_RefusesPagesOfOtherSites: pages of other sites ask nothing of the admin port, by whatever name;
+// programs ask all.
+func TestAdminGuard_RefusesPagesOfOtherSites(t *testing.T) {
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	open, keyed := guardAdmin(ok, true), guardAdmin(ok, false)
 	for what, c := range map[string]struct {

@@ -20,7 +20,7 @@ type readPage struct {
 
 // A moderator reads a room without being in it: pages by number, and what one user said of late. Searches are few at a
 // time.
-func TestAdmin_Messages(t *testing.T) {
+func TestAdmin_MessagesAreReadByPageOrUser(t *testing.T) {
 	s := newAdmin(t, func(c *setup) { c.history = 5000 })
 	const n, path = 2500, "/v1/admin/rooms/r/messages"
 	for from := 0; from < n; from += 100 {

@@ -26,7 +26,7 @@ func callPublic(t *testing.T, s *Server, method, path, key string, change ...fun
 
 // With admin.public the public port serves what operators call, and nothing else of the admin port, also where there is
 // no such port. Each call needs a key that may do it, and no page of another site may make one.
-func TestAdminPublic(t *testing.T) {
+func TestAdminPublic_ServesOperatorsCallsForKeysAlone(t *testing.T) {
 	path, texts := keysFile(t)
 	s := newServer(t, func(c *setup) {
 		c.Admin.Listen, c.Admin.KeysFile, c.Admin.Public = "off", path, true
@@ -72,7 +72,7 @@ func TestAdminPublic(t *testing.T) {
 }
 
 // Without admin.public the public port knows none of it.
-func TestAdminPublic_Off(t *testing.T) {
+func TestAdminPublic_OffThePublicPortKnowsNothing(t *testing.T) {
 	path, texts := keysFile(t)
 	s := newServer(t, func(c *setup) { c.Admin.Listen, c.Admin.KeysFile = "127.0.0.1:0", path })
 	if a := callPublic(t, s, http.MethodGet, "/v1/admin/nodes", texts[keys.Ops]); a.status != http.StatusNotFound {
@@ -81,7 +81,7 @@ func TestAdminPublic_Off(t *testing.T) {
 }
 
 // Who has no key counts against limits.http_rate; who has one does not.
-func TestAdminPublic_Strangers(t *testing.T) {
+func TestAdminPublic_StrangersCountAgainstTheHTTPRate(t *testing.T) {
 	path, texts := keysFile(t)
 	s := behindProxy(t, func(c *setup) {
 		c.Admin.KeysFile, c.Admin.Public = path, true

@@ -48,8 +48,9 @@ func wantAction(t *testing.T, s *Server, text, want string) {
 	})
 }
 
-// TestTerms: lists of the store are written, read, counted, replaced and taken away, beside those of files.
-func TestTerms(t *testing.T) {
+// TestTerms_StoreListsJoinThoseOfFiles: lists of the store are written, read, counted, replaced and taken away, beside
+// those of files.
+func TestTerms_StoreListsJoinThoseOfFiles(t *testing.T) {
 	s, file := adminFilter(t, "heck =mask\n")
 	n := joinV1(t, s, "a")
 	wantTerms(t, s, http.MethodGet, "spam", "", 404, "not_found")
@@ -102,8 +103,8 @@ func TestTerms_TheLastListTakesTheFilterAway(t *testing.T) {
 	})
 }
 
-// TestTerms_Refused: what is no list changes nothing, and says why.
-func TestTerms_Refused(t *testing.T) {
+// TestTerms_RefusedListsChangeNothing: what is no list changes nothing, and says why.
+func TestTerms_RefusedListsChangeNothing(t *testing.T) {
 	s, file := adminFilter(t, "heck\n")
 	wantTerms(t, s, http.MethodPut, "spam", "darn\nheck =explode\n", 400, "spam:2: ")
 	wantTerms(t, s, http.MethodPut, "spam", "\xff", 400, "spam:1: ")
@@ -191,8 +192,8 @@ func TestTerms_FromElsewhere(t *testing.T) {
 	}
 }
 
-// TestTerms_Start: a node goes by the lists that the store has when it starts.
-func TestTerms_Start(t *testing.T) {
+// TestTerms_HoldFromTheStart: a node goes by the lists that the store has when it starts.
+func TestTerms_HoldFromTheStart(t *testing.T) {
 	s := newStopped(t, nil)
 	writeTermsElsewhere(t, s, "spam", "darn", "1")
 	if err := s.Start(); err != nil {
@@ -203,8 +204,9 @@ func TestTerms_Start(t *testing.T) {
 	wantPollersRunning(t)
 }
 
-// TestTerms_Keys: lists are about all rooms, so a key for some of them may look at the filter and not change it.
-func TestTerms_Keys(t *testing.T) {
+// TestTerms_KeysForSomeRoomsChangeNothing: lists are about all rooms, so a key for some of them may look at the filter
+// and not change it.
+func TestTerms_KeysForSomeRoomsChangeNothing(t *testing.T) {
 	some, entry, err := keys.New("some", keys.Moderate, "live-*")
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func callAdminWith(t *testing.T, s *Server, method, path, key, text string) (sta
 }
 
 // With a file of keys every call needs one that may do it, but those of who looks whether the node lives.
-func TestAdmin_Keys(t *testing.T) {
+func TestAdmin_KeysDoOnlyWhatTheyMay(t *testing.T) {
 	path, texts := keysFile(t)
 	s := newServer(t, func(c *setup) { c.Admin.Listen, c.Admin.KeysFile = "127.0.0.1:0", path })
 	for _, c := range []struct {
@@ -148,7 +148,7 @@ func TestAdmin_RefusesToBeOpen(t *testing.T) {
 }
 
 // What an operator revokes ends at once, on sockets and calls.
-func TestAdmin_Revoke(t *testing.T) {
+func TestAdmin_RevokeEndsSocketsAndTokens(t *testing.T) {
 	s := newServer(t, func(c *setup) { signs(c); c.Admin.Listen = "127.0.0.1:0" })
 	named := signedToken(t, "v", func(c *pass.Claims) { c.ID = "j/1 ü" })
 	u, _ := dialAs(t, s, signedToken(t, "u", nil))
@@ -173,7 +173,7 @@ func TestAdmin_Revoke(t *testing.T) {
 
 // The page of the admin port has links that lead somewhere, from wherever it stands; with keys it says nothing of the
 // node but that it is ready.
-func TestAdmin_Index(t *testing.T) {
+func TestAdmin_IndexLinksLeadSomewhere(t *testing.T) {
 	s := newAdmin(t, nil)
 	status, page := callAdminWith(t, s, http.MethodGet, "/", "", "")
 	if status != http.StatusOK || !strings.Contains(page, s.edge.Hall.Node()) || !strings.Contains(page, "0 connections") {
@@ -198,8 +198,8 @@ func TestAdmin_Index(t *testing.T) {
 	}
 }
 
-// TestAlive has a node be dead that has delivered nothing for 30 s.
-func TestAlive(t *testing.T) {
+// TestAlive_EndsWhenNothingIsDelivered has a node be dead that has delivered nothing for 30 s.
+func TestAlive_EndsWhenNothingIsDelivered(t *testing.T) {
 	for since, dead := range map[time.Duration]bool{0: false, deadAfter - 1: false, deadAfter: true} {
 		if err := alive(since); (err != nil) != dead {
 			t.Errorf("%v without a delivery: %v; want that it is dead: %v", since, err, dead)

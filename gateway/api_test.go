@@ -223,7 +223,7 @@ func TestGate_ProlongsAllAtOnce(t *testing.T) {
 }
 
 // A hook that takes too long, or answers anything but 200, lets nobody in.
-func TestLogin_Hook(t *testing.T) {
+func TestLogin_HookLetsInByA200Alone(t *testing.T) {
 	answer, asked := make(chan int, 1), make(chan string, 1)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- r.FormValue("userId") + " " + r.FormValue("password")

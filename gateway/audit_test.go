@@ -11,9 +11,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestAudit: what moderators and operators do is in the file, a JSON line each, and in the log of the room; a file that
-// was moved away begins anew.
-func TestAudit(t *testing.T) {
+// TestAudit_HasEveryActInFileAndLog: what moderators and operators do is in the file, a JSON line each, and in the log
+// of the room; a file that was moved away begins anew.
+func TestAudit_HasEveryActInFileAndLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "audit.jsonl")
 	s := newServer(t, func(c *setup) { moderators(c); c.Admin.Listen, c.Admin.AuditFile = "127.0.0.1:0", file })
 	m, _ := dialMod(t, s, "mo")

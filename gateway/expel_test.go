@@ -26,9 +26,9 @@ func newPrivate(t *testing.T, change func(*setup)) *Server {
 	return s
 }
 
-// TestExpel: who is removed from a private room says nothing more there, and hears nothing more for long; who is in
-// another one stays.
-func TestExpel(t *testing.T) {
+// TestExpel_RemovedMembersSayAndHearNothing: who is removed from a private room says nothing more there, and hears
+// nothing more for long; who is in another one stays.
+func TestExpel_RemovedMembersSayAndHearNothing(t *testing.T) {
 	s := newPrivate(t, nil)
 	enter := func(user, id string) *client { // FastIM's chat
 		t.Helper()

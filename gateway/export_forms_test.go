@@ -73,7 +73,7 @@ func TestExport_BilibiliXML(t *testing.T) {
 	}
 }
 
-func TestExport_Subtitles(t *testing.T) {
+func TestExport_SubtitlesEscapeWhatUsersWrite(t *testing.T) {
 	s, t0 := exportRoom(t)
 	var first int64
 	_, _ = fmt.Sscan(t0, &first)

@@ -69,8 +69,8 @@ func wantSecret(t *testing.T, answer string) {
 	}
 }
 
-// TestFilter_Native: each action over a native socket.
-func TestFilter_Native(t *testing.T) {
+// TestFilter_NativeMessagesMeetEachAction: each action over a native socket.
+func TestFilter_NativeMessagesMeetEachAction(t *testing.T) {
 	s := newServer(t, filters(t))
 	n := joinV1(t, s, "a")
 	for i, c := range []struct{ body, code, shown string }{
@@ -105,9 +105,9 @@ func TestFilter_Native(t *testing.T) {
 	wantFound(t, s, 1, 1, 1, 1, 1)
 }
 
-// TestFilter_Ext: what a stranger puts into ext meets the same terms as a body, over a socket and over HTTP, where the
-// strongest action of both counts. An id is no text, and what moderators say is not looked at.
-func TestFilter_Ext(t *testing.T) {
+// TestFilter_ExtMeetsTheTermsOfABody: what a stranger puts into ext meets the same terms as a body, over a socket and
+// over HTTP, where the strongest action of both counts. An id is no text, and what moderators say is not looked at.
+func TestFilter_ExtMeetsTheTermsOfABody(t *testing.T) {
 	s := newServerV1(t, filters(t))
 	n := joinV1(t, s, "a")
 	const answer = `{"reply":{"user_id":"darn","id":"darn-1","name":"%s","body":"%s"},"mentions":["darn"]}`
@@ -165,8 +165,8 @@ func refusedByFilter(t *testing.T, body, code string) {
 	undisturbed()
 }
 
-// TestFilter_HTTP: each action over the call that sends.
-func TestFilter_HTTP(t *testing.T) {
+// TestFilter_HTTPSendsMeetEachAction: each action over the call that sends.
+func TestFilter_HTTPSendsMeetEachAction(t *testing.T) {
 	s := newServerV1(t, filters(t))
 	for _, c := range []struct {
 		body   string
@@ -220,8 +220,9 @@ func TestFilter_FastIM(t *testing.T) {
 	}
 }
 
-// TestFilter_Flag: what is flagged is logged once, with who and where; the text is for debugging alone.
-func TestFilter_Flag(t *testing.T) {
+// TestFilter_FlaggedIsLoggedOnceWithoutText: what is flagged is logged once, with who and where; the text is for
+// debugging alone.
+func TestFilter_FlaggedIsLoggedOnceWithoutText(t *testing.T) {
 	logged := new(journal)
 	s := newLogged(t, logged, filters(t))
 	n := joinV1(t, s, "a")
@@ -292,8 +293,8 @@ func TestFilter_BadListStopsTheStart(t *testing.T) {
 	}
 }
 
-// TestDocs_Filter: the list of docs/filter.md is one, and what its table says is found, is.
-func TestDocs_Filter(t *testing.T) {
+// TestDocs_FilterTableTellsWhatIsFound: the list of docs/filter.md is one, and what its table says is found, is.
+func TestDocs_FilterTableTellsWhatIsFound(t *testing.T) {
 	page, err := os.ReadFile("../docs/filter.md")
 	if err != nil {
 		t.Fatal(err)

@@ -187,8 +187,9 @@ func TestHeld_SentOtherwise(t *testing.T) {
 	}
 }
 
-// TestHeld_Beside: beside original FastIM nodes there are no moderators: what they would look at is refused for good.
-func TestHeld_Beside(t *testing.T) {
+// TestHeld_BesideFastIMIsRefusedForGood: beside original FastIM nodes there are no moderators: what they would look at
+// is refused for good.
+func TestHeld_BesideFastIMIsRefusedForGood(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
 	storeOf(s).fail(chat.ErrBeside, "Screen", "Hold", "Held")
 	u, _ := dialUser(t, s)

@@ -6,7 +6,7 @@ import (
 )
 
 // What a proxy in front does wrong is said once, with the cure; what strangers ask for is not said at all.
-func TestHints(t *testing.T) {
+func TestHints_ProxyMistakesAreSaidOnce(t *testing.T) {
 	logged := &journal{}
 	s := newLogged(t, logged, nil)
 	ask := func(request string, status int) {

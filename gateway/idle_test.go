@@ -19,8 +19,8 @@ const mostIdle = 440
 // keptByNbio is how many closed connections nbio's list of calls to make keeps until new ones take their places.
 const keptByNbio = 1024
 
-// TestIdle_Memory holds what silent members keep of the heap, and that they leave next to nothing.
-func TestIdle_Memory(t *testing.T) {
+// TestIdle_MemoryOfAMemberIsBounded holds what silent members keep of the heap, and that they leave next to nothing.
+func TestIdle_MemoryOfAMemberIsBounded(t *testing.T) {
 	const members = 3000
 	for name, path := range map[string]string{
 		"FastIM": "/group/chat/r/user-of-bench-%d/t",

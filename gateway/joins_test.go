@@ -78,9 +78,9 @@ func TestJoins_WhoIsRefusedLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestJoins_Anonymous: where nobody checks tokens, a handshake writes a membership only if the token is the user's;
-// others become members by what they say first, on either socket.
-func TestJoins_Anonymous(t *testing.T) {
+// TestJoins_AnonymousJoinByWhatTheySay: where nobody checks tokens, a handshake writes a membership only if the token
+// is the user's; others become members by what they say first, on either socket.
+func TestJoins_AnonymousJoinByWhatTheySay(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.AnonymousJoin = false })
 	if err := storeOf(s).SetToken(t.Context(), "known", "t"); err != nil {
 		t.Fatal(err)

@@ -145,7 +145,7 @@ func TestLists_AreSentOncePerInterval(t *testing.T) {
 
 // The real clock: however much is said, lists come no faster than the interval
 // allows, and the last one shows the last message.
-func TestLists_Flood(t *testing.T) {
+func TestLists_FloodComesNoFasterThanTheInterval(t *testing.T) {
 	const every, messages = 20 * time.Millisecond, 3000
 	s := newServer(t, func(c *setup) { c.List.UpdateInterval = every })
 	joinRooms(t, s, "u", "a", "b")

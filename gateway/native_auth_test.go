@@ -245,7 +245,7 @@ func closedBusy(t *testing.T) {
 }
 
 // Who shows the token in the first frame is in the room then as anybody is, and nothing is left of who was not let in.
-func TestFirstFrame(t *testing.T) {
+func TestFirstFrame_TokenLetsInAsAnyOther(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		signs(c)
 		c.Auth.Mode, c.Auth.Guests = []string{edge.AuthJWT, edge.AuthRedis}, edge.GuestsOff
@@ -341,7 +341,7 @@ func TestFirstFrame_FewOfAnAddress(t *testing.T) {
 }
 
 // Sockets without a token are a twentieth of the places, and sixteen at least.
-func TestFirstFrame_Few(t *testing.T) {
+func TestFirstFrame_WaitingOnesAreBounded(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Server.MaxConnections = 100 })
 	for range 16 {
 		firstFrame(t, s, "&user_id=u")

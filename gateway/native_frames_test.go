@@ -15,9 +15,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestNative_Frames has every frame from the server. That each has the fields of its row,
+// TestNative_FramesHaveTheFieldsOfTheirRows has every frame from the server. That each has the fields of its row,
 // and no other, is held by readV1.
-func TestNative_Frames(t *testing.T) { runCases(t, nativeFrames) }
+func TestNative_FramesHaveTheFieldsOfTheirRows(t *testing.T) { runCases(t, nativeFrames) }
 
 var nativeFrames = and(and(authOps, modFrames), map[string]func(*testing.T){
 	"welcome":   frameWelcome,

@@ -15,8 +15,8 @@ import (
 	"barrage/room"
 )
 
-// TestNative_Ops has every op with its answer, and the bounds of its fields.
-func TestNative_Ops(t *testing.T) { runCases(t, nativeOps) }
+// TestNative_OpsAreAnsweredWithinTheirBounds has every op with its answer, and the bounds of its fields.
+func TestNative_OpsAreAnsweredWithinTheirBounds(t *testing.T) { runCases(t, nativeOps) }
 
 var nativeOps = and(and(authOps, modOps), map[string]func(*testing.T){"send": opSend, "like": opLike, "recall": opRecall, "ping": opPing})
 
@@ -235,7 +235,7 @@ func refusedBadOps(t *testing.T) {
 }
 
 // A megabyte is refused, or closes the socket, by how much the node takes at all.
-func TestNative_Megabyte(t *testing.T) {
+func TestNative_MegabyteIsRefusedOrCloses(t *testing.T) {
 	op := func(n int) string { return `{"t":"send","id":"big","body":"` + strings.Repeat("x", n) + `"}` }
 	t.Run("below max_message_bytes", func(t *testing.T) {
 		s := newServerV1(t, func(c *setup) { manualCheck(c); c.Server.MaxMessageBytes = 1 << 20 })

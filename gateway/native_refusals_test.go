@@ -131,7 +131,7 @@ func (a asked) sameWhenAsked(s *Server, query, origin string) {
 	}
 }
 
-func TestNative_Connect(t *testing.T) {
+func TestNative_ConnectAgreesOnProtocolAndCompression(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	f := func(name, query, more, extensions string) {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestNative_Connect(t *testing.T) {
 	f("server.deflate off", userAndToken, offer+"\r\n", "")
 }
 
-func TestNative_Refusals(t *testing.T) { runCases(t, nativeRefusals) }
+func TestNative_RefusalsFitTheirCauses(t *testing.T) { runCases(t, nativeRefusals) }
 
 var nativeRefusals = and(and(authRefusals, modRefusals), map[string]func(*testing.T){
 	"429 too_many_connections": refusedTooMany,

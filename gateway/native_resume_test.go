@@ -27,9 +27,9 @@ func place(tb testing.TB, s *Server, epoch string, seq uint64) string {
 	return fmt.Sprintf("&epoch=%s&since=%d&ts=%d", epoch, seq, ts)
 }
 
-// TestNative_Resume: recovered is said only where nothing lies between what the client has
+// TestNative_ResumeRecoversOnlyWithoutAGap: recovered is said only where nothing lies between what the client has
 // and what it gets.
-func TestNative_Resume(t *testing.T) {
+func TestNative_ResumeRecoversOnlyWithoutAGap(t *testing.T) {
 	const onJoin = 2
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.OnJoin = onJoin; c.history = 2000 })
 	epoch := publishMany(t, s, 1500).Epoch

@@ -112,8 +112,8 @@ func TestLimits_FastIMMessages(t *testing.T) {
 	bystander.wantInfo("still here")
 }
 
-// TestLimits_Nuisances: pings and refusals have a budget on every socket, whatever they are.
-func TestLimits_Nuisances(t *testing.T) {
+// TestLimits_NuisancesCloseAnySocket: pings and refusals have a budget on every socket, whatever they are.
+func TestLimits_NuisancesCloseAnySocket(t *testing.T) {
 	s := limited(t, nil)
 	pings := strings.Repeat(string(masked(codec.OpPing, "p")), 300)
 	for _, path := range []string{chatPath("r", "a"), listPath("b")} {
@@ -183,8 +183,8 @@ func TestLimits_Nuisances(t *testing.T) {
 	}
 }
 
-// TestLimits_Compressed: people who paste the same again and again are no nuisance.
-func TestLimits_Compressed(t *testing.T) {
+// TestLimits_CompressedRepeatsAreNoNuisance: people who paste the same again and again are no nuisance.
+func TestLimits_CompressedRepeatsAreNoNuisance(t *testing.T) {
 	s := limited(t, nil)
 	n, _ := dialV1(t, s, "1", "user_id=a&token=t", true)
 	for i, body := range []string{strings.Repeat("ha", 6000), strings.Repeat("🎉", 500), strings.Repeat("who reads this? ", 700)} {
@@ -193,8 +193,8 @@ func TestLimits_Compressed(t *testing.T) {
 	}
 }
 
-// TestLimits_Likes: what is more than limits.like_rate is left out, and nobody is refused.
-func TestLimits_Likes(t *testing.T) {
+// TestLimits_LikesOverTheRateAreLeftOut: what is more than limits.like_rate is left out, and nobody is refused.
+func TestLimits_LikesOverTheRateAreLeftOut(t *testing.T) {
 	s := limited(t, func(c *door.Limits) { c.LikeRate, c.MessageRate = 100, 0 })
 	n := joinV1(t, s, "a")
 	begun := time.Now()
@@ -345,9 +345,9 @@ func TestLimits_BodyRunes(t *testing.T) {
 	a.wantCode(t, 400, "bad_request")
 }
 
-// TestLimits_Requests: what nobody needs a call for has a bound, too; who is above it loses the connection, and
-// strangers notice nothing.
-func TestLimits_Requests(t *testing.T) {
+// TestLimits_RequestsOverTheBoundLoseTheConnection: what nobody needs a call for has a bound, too; who is above it
+// loses the connection, and strangers notice nothing.
+func TestLimits_RequestsOverTheBoundLoseTheConnection(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.HTTPRate, c.Limits.HTTPBurst = 0.01, 2 })
 	for k, line := range []string{"GET /", "GET /barrage.mjs", "GET /v1/openapi.json", "GET /nothing", "PUT /v1/rooms/r", "GET /v1/rooms//r", "OPTIONS /v1/rooms/r", "OPTIONS *"} {
 		from := fmt.Sprint("203.0.113.", k)
@@ -477,8 +477,9 @@ func TestLimits_RefusedAreClosed(t *testing.T) {
 	}
 }
 
-// TestLimits_Unread: large welcomes that an address does not read are bounded; those that it reads are not.
-func TestLimits_Unread(t *testing.T) {
+// TestLimits_UnreadWelcomesAreBounded: large welcomes that an address does not read are bounded; those that it reads
+// are not.
+func TestLimits_UnreadWelcomesAreBounded(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.UserConnections, c.Limits.IPHandshakes = 0, 0 })
 	for room, n := range map[string]int{"large": 60, "medium": 3} {
 		t.Run(room, func(t *testing.T) {

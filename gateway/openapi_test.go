@@ -427,7 +427,7 @@ func TestOpenAPI_NamesEveryCode(t *testing.T) {
 }
 
 // The bounds in the description are those in the code.
-func TestOpenAPI_Bounds(t *testing.T) {
+func TestOpenAPI_BoundsAreThoseOfTheCode(t *testing.T) {
 	doc, _ := described()
 	f := func(what string, got *uint64, want int) {
 		t.Helper()

@@ -47,9 +47,9 @@ func says(t *testing.T, s *Server, text string) *wire {
 	return w
 }
 
-// TestProxied_Address: who comes through a balancer has the address that the balancer says, whatever version it speaks,
-// and chats as all do.
-func TestProxied_Address(t *testing.T) {
+// TestProxied_AddressIsWhatTheBalancerSays: who comes through a balancer has the address that the balancer says,
+// whatever version it speaks, and chats as all do.
+func TestProxied_AddressIsWhatTheBalancerSays(t *testing.T) {
 	s := newProxied(t, "127.0.0.0/8")
 	var in []*wire
 	for i, head := range []string{proxyV1("203.0.113.1"), proxyV2("203.0.113.1"), proxyV1("203.0.113.2")} {
@@ -89,8 +89,9 @@ func TestProxied_Address(t *testing.T) {
 	}
 }
 
-// TestProxied_Required: a trusted peer must say who is behind it, and one that is not trusted cannot.
-func TestProxied_Required(t *testing.T) {
+// TestProxied_RequiredOfTrustedPeersAlone: a trusted peer must say who is behind it, and one that is not trusted
+// cannot.
+func TestProxied_RequiredOfTrustedPeersAlone(t *testing.T) {
 	s := newProxied(t, "127.0.0.0/8")
 	for what, text := range map[string]string{
 		"nothing":           handshake(chatPath("r", "a")),

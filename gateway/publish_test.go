@@ -11,8 +11,9 @@ import (
 	"barrage/room"
 )
 
-// TestPublish: servers put messages of any user and kind into a room, past its rules and storms, once each.
-func TestPublish(t *testing.T) {
+// TestPublish_PassesRulesAndStoresOnce: servers put messages of any user and kind into a room, past its rules and
+// storms, once each.
+func TestPublish_PassesRulesAndStoresOnce(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Admin.Listen = "127.0.0.1:0" })
 	n := joinV1(t, s, "w")
 	moderate(t, s, `{"verb":"modes","modes":{"frozen":true,"slow_ms":60000}}`)
@@ -73,8 +74,8 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// TestAdmin_Mod: the admin port has the verbs, for a room and for all of them.
-func TestAdmin_Mod(t *testing.T) {
+// TestAdmin_ModTakesVerbsForOneOrAllRooms: the admin port has the verbs, for a room and for all of them.
+func TestAdmin_ModTakesVerbsForOneOrAllRooms(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
 	for _, c := range []struct {
 		path, body string

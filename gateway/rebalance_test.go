@@ -13,7 +13,7 @@ import (
 )
 
 // Each ready node sends away what it has above so many times the mean, and no more than that.
-func TestSurplus(t *testing.T) {
+func TestSurplus_IsWhatNodesHaveAboveTheMean(t *testing.T) {
 	ready := func(connections ...int) (all []fleet.Node) {
 		for i, n := range connections {
 			all = append(all, fleet.Node{Node: fmt.Sprint(i), State: fleet.Ready, Connections: n})
@@ -40,7 +40,7 @@ func TestSurplus(t *testing.T) {
 }
 
 // The youngest go first, at their rate, native ones with the word to come back; what was said to them arrives before.
-func TestAdmin_Rebalance(t *testing.T) {
+func TestAdmin_RebalanceSendsTheYoungestFirst(t *testing.T) {
 	s := newAdmin(t, manualCheck)
 	var natives []*native
 	for i := range 4 {

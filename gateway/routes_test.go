@@ -10,7 +10,7 @@ import (
 )
 
 // Pages of other origins may load the client's script, as they may call the API.
-func TestRoutes_Script(t *testing.T) {
+func TestRoutes_ScriptMayBeLoadedByAllowedOrigins(t *testing.T) {
 	const page = "https://page.example"
 	get := func(t *testing.T, s *Server, name, origin, tag string) answerV1 {
 		t.Helper()
@@ -62,7 +62,7 @@ func TestRoutes_SlashesInRooms(t *testing.T) {
 	}
 }
 
-func TestV1_CORS(t *testing.T) {
+func TestV1_CORSAllowsOnlyListedOrigins(t *testing.T) {
 	const page = "https://page.example"
 	s := newServerV1(t, func(c *setup) { c.CORS.AllowedOrigins = []string{page} })
 	preflight := func(origin string) answerV1 {

@@ -64,7 +64,7 @@ func historyV1(t *testing.T, s *Server, query string) (h frameV1, seqs []uint64)
 	return h, seqs
 }
 
-func TestV1_Login(t *testing.T) {
+func TestV1_LoginReplacesTheTokenOfBefore(t *testing.T) {
 	s := newServer(t, nil)
 	login := func() string {
 		t.Helper()
@@ -156,7 +156,7 @@ func TestV1_SendOnce(t *testing.T) {
 	}
 }
 
-func TestV1_Pages(t *testing.T) {
+func TestV1_PagesKeepWithinTheirBounds(t *testing.T) {
 	s := newServerV1(t, nil)
 	if h, seqs := historyV1(t, s, ""); h.Epoch != "" || h.Seq != 0 || h.Messages == nil || len(seqs) != 0 {
 		t.Errorf("history of a new room = %+v; want none, as []", h)
@@ -195,7 +195,7 @@ func TestV1_Pages(t *testing.T) {
 	}
 }
 
-func TestV1_Recall(t *testing.T) {
+func TestV1_RecallTakesBackOnlyOnesOwn(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.RecallLimit = time.Minute })
 	native, _ := dialV1(t, s, "r", "user_id=n&token=t", false)
 	old := codec.NewDraft("r", "u", "old", time.Now().Add(-time.Hour).UnixMilli())
@@ -231,7 +231,7 @@ func TestV1_Recall(t *testing.T) {
 	}
 }
 
-func TestV1_Room(t *testing.T) {
+func TestV1_RoomIsCountedOverAllNodes(t *testing.T) {
 	s := newServerV1(t, nil)
 	room := func(id string) (st struct {
 		Room                      string
@@ -268,7 +268,7 @@ func TestV1_Room(t *testing.T) {
 }
 
 // Who may do what, see openapi.yaml.
-func TestV1_Callers(t *testing.T) {
+func TestV1_CallersDoOnlyWhatTheyMay(t *testing.T) {
 	change := func(required, autoJoin bool) *Server {
 		s := newServerV1(t, func(c *setup) { c.Auth.Mode, c.AutoJoin = modeOf(required), autoJoin })
 		if _, err := s.store.Join(t.Context(), "v", "r"); err != nil {
@@ -495,7 +495,7 @@ func TestV1_SendBusyAndRefused(t *testing.T) {
 	a.wantCode(t, 503, "store_refused")
 }
 
-func TestV1_Draining(t *testing.T) {
+func TestV1_DrainingNodeRefusesEachCall(t *testing.T) {
 	s := newServerV1(t, nil)
 	s.edge.PeekDraining(true)
 	for _, c := range [][3]string{

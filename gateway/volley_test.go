@@ -33,9 +33,10 @@ func volleyServer(t *testing.T, change func(*setup)) (*Server, room.VolleyWriter
 	return s, writer
 }
 
-// TestRingWriter_Answers: in one volley each socket has the answer that Socket.Send gives: one that takes all, one that
-// is full, one that was told goodbye, one that was cut, one whose peer is gone, and one that is no session.
-func TestRingWriter_Answers(t *testing.T) {
+// TestRingWriter_AnswersAsSendDoes: in one volley each socket has the answer that Socket.Send gives: one that takes
+// all, one that is full, one that was told goodbye, one that was cut, one whose peer is gone, and one that is no
+// session.
+func TestRingWriter_AnswersAsSendDoes(t *testing.T) {
 	s, writer := volleyServer(t, func(c *setup) { tight(c); manualCheck(c) })
 	well, slow := join(t, s, "r", "well"), dialSlow(t, s, chatPath("r", "slow"), smallWindow)
 	for _, user := range []string{"told", "cut"} {
@@ -103,8 +104,9 @@ type fixedSocket struct{}
 
 func (*fixedSocket) Send([]byte) (int, bool) { return 3, true }
 
-// TestRingWriter_Garbage: nobody else knows the bytes of a volley, and collections run beside it.
-func TestRingWriter_Garbage(t *testing.T) {
+// TestRingWriter_GarbageCollectionSparesVolleys: nobody else knows the bytes of a volley, and collections run beside
+// it.
+func TestRingWriter_GarbageCollectionSparesVolleys(t *testing.T) {
 	s, writer := volleyServer(t, manualCheck)
 	var peers []*client
 	var sockets []edge.Peek
@@ -191,23 +193,23 @@ func TestRingWriter_CloseUnderAVolley(t *testing.T) {
 // childEnv makes a test of this binary the child of another one, without io_uring.
 const childEnv = denied.Variable
 
-// TestWriters_Denied: where a container forbids io_uring, also where it forbids io_uring_enter alone, auto serves by
-// send(2) and says so once; on does not start, and says what to do.
-func TestWriters_Denied(t *testing.T) {
+// TestWriters_DeniedRingsFallBackToSend: where a container forbids io_uring, also where it forbids io_uring_enter
+// alone, auto serves by send(2) and says so once; on does not start, and says what to do.
+func TestWriters_DeniedRingsFallBackToSend(t *testing.T) {
 	if what := os.Getenv(childEnv); what != "" {
 		deny(t, what)
 		return
 	}
 	for _, what := range []string{"setup", "enter"} {
-		child := exec.Command(os.Args[0], "-test.run=^TestWriters_Denied$", "-test.v")
+		child := exec.Command(os.Args[0], "-test.run=^TestWriters_DeniedRingsFallBackToSend$", "-test.v")
 		child.Env = append(os.Environ(), childEnv+"="+what)
-		if out, err := child.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestWriters_Denied")) {
+		if out, err := child.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestWriters_DeniedRingsFallBackToSend")) {
 			t.Errorf("without io_uring_%s: %v\n%s", what, err, out)
 		}
 	}
 }
 
-// deny is the child of TestWriters_Denied.
+// deny is the child of TestWriters_DeniedRingsFallBackToSend.
 func deny(t *testing.T, what string) {
 	t.Helper()
 	if err := denied.Calls(map[string]int{"setup": unix.SYS_IO_URING_SETUP, "enter": unix.SYS_IO_URING_ENTER}[what]); err != nil {
@@ -294,8 +296,8 @@ func TestWriters_AFailedRing(t *testing.T) {
 	}
 }
 
-// TestWriters_Metrics: a node shows how it writes.
-func TestWriters_Metrics(t *testing.T) {
+// TestWriters_MetricsShowHowANodeWrites: a node shows how it writes.
+func TestWriters_MetricsShowHowANodeWrites(t *testing.T) {
 	overWriters(t, func(t *testing.T) {
 		t.Helper()
 		s := newServer(t, func(c *setup) { c.rooms.Fanout.Lanes = 3 })

@@ -110,7 +110,7 @@ func TestGuests_ShareTheRateOfTheirAddress(t *testing.T) {
 }
 
 // In which order modes stand does not matter to a token that names its user.
-func TestModes_Order(t *testing.T) {
+func TestModes_OrderDoesNotMatter(t *testing.T) {
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"user_id":"h"}`) }))
 	t.Cleanup(hook.Close)
 	for _, c := range []struct {

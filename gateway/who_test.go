@@ -18,7 +18,7 @@ import (
 )
 
 // Guests read, are counted, and leave nothing in the store.
-func TestGuests(t *testing.T) {
+func TestGuests_ReadButLeaveNothingBehind(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		c.Auth.Mode, c.AnonymousJoin = []string{edge.AuthRedis}, false
 		c.recheckEvery = time.Hour // of u's token
@@ -116,7 +116,7 @@ func TestGrants_HighKindsAreTheSites(t *testing.T) {
 }
 
 // What a token does not grant is refused on every way, and what it grants is not.
-func TestGrants(t *testing.T) {
+func TestGrants_HoldOnEveryWay(t *testing.T) {
 	s := newServerV1(t, signs)
 	publishMany(t, s, 1) // of u
 	for _, c := range []struct {
@@ -201,7 +201,7 @@ func TestGrants_OpenRooms(t *testing.T) {
 }
 
 // A token travels in four ways, and the first one counts.
-func TestToken_Ways(t *testing.T) {
+func TestToken_FirstOfItsWaysCounts(t *testing.T) {
 	s := newServerV1(t, signs)
 	u, v, w := signedToken(t, "u", nil), signedToken(t, "v", nil), signedToken(t, "w", nil)
 	who := func(query, token string, header http.Header) string {
@@ -323,7 +323,7 @@ func BenchmarkHandshakeToken(b *testing.B) {
 
 // With mode hook a service says who somebody is and what they may do, on every way, once for as long as its answer
 // counts.
-func TestHook(t *testing.T) {
+func TestHook_SaysWhoSomebodyIs(t *testing.T) {
 	var asked atomic.Int32
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)

@@ -16,7 +16,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-func TestMatch(t *testing.T) {
+func TestMatch_WantsOnlyWhatIsNamed(t *testing.T) {
 	known := values{"epoch": "e"}
 	f := func(want, got, why string) {
 		t.Helper()
@@ -54,7 +54,7 @@ func decode(t *testing.T, text string) any {
 	return v
 }
 
-func TestParse(t *testing.T) {
+func TestParse_ReadsTranscriptsAndRefusesNonsense(t *testing.T) {
 	names, err := fs.Glob(Files, "transcripts/*.txt")
 	if err != nil || len(names) < 5 {
 		t.Fatalf("transcripts = %q, %v", names, err)
@@ -136,7 +136,7 @@ func newTrials(t *testing.T, scripts map[string]string) (addr string, have func(
 }
 
 // The client in Python, and so the kit, has the conversations of clients.
-func TestTrials_Python(t *testing.T) {
+func TestTrials_PythonClientHasAllConversations(t *testing.T) {
 	scripts, err := read("transcripts/client/*.txt")
 	if err != nil || len(scripts) < 4 {
 		t.Fatalf("%d transcripts, %v", len(scripts), err)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestConfig_Validate(t *testing.T) {
+func TestConfig_ValidateRefusesWhatDoesNotGoTogether(t *testing.T) {
 	f := func(change func(c *Config), want ...string) {
 		t.Helper()
 		c := DefaultConfig()
@@ -48,7 +48,7 @@ func TestConfig_Validate(t *testing.T) {
 	f(func(c *Config) { c.TLSInsecureSkipVerify = true }, "tls: false, but other settings of tls are given")
 }
 
-func TestConfig_Topology(t *testing.T) {
+func TestConfig_TopologyIsToldFromItsSettings(t *testing.T) {
 	f := func(mode, master string, addrs int, want string) {
 		t.Helper()
 		c := Config{Mode: mode, SentinelMaster: master, Addrs: make([]string, addrs)}

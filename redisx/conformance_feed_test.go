@@ -210,9 +210,9 @@ func testNewsBounded(s *harness) {
 	}
 }
 
-// TestFeed_Storm: a room that is offered too much says so, also where nothing of what comes next is left out. One that
-// takes all it is offered does not.
-func TestFeed_Storm(t *testing.T) {
+// TestFeed_StormIsToldUntilItIsOver: a room that is offered too much says so, also where nothing of what comes next is
+// left out. One that takes all it is offered does not.
+func TestFeed_StormIsToldUntilItIsOver(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 2, Burst: 2}, func(h *harness, wait func(time.Duration)) {
 		h.now = time.Now
 		for n, c := range []struct {

@@ -286,8 +286,8 @@ func testRecallSeq(s *harness) {
 	}
 }
 
-// TestInterop_Once has IDs beside an original node, which sees nothing of them.
-func TestInterop_Once(t *testing.T) {
+// TestInterop_SameIDIsStoredOnce has IDs beside an original node, which sees nothing of them.
+func TestInterop_SameIDIsStoredOnce(t *testing.T) {
 	s, o := newInterop(t)
 	o.listen("r")
 	d := codec.NewDraft("r", "u", "hi", 10)

@@ -93,9 +93,9 @@ var conformance = map[string]func(s *harness){
 	"NewsBounded":          testNewsBounded,
 }
 
-func TestMemory_Conformance(t *testing.T) { testConformance(t, newMemory) }
+func TestMemory_KeepsWhatEveryStorePromises(t *testing.T) { testConformance(t, newMemory) }
 
-func TestRedis_Conformance(t *testing.T) { testConformance(t, newRedis) }
+func TestRedis_KeepsWhatEveryStorePromises(t *testing.T) { testConformance(t, newRedis) }
 
 func testConformance(t *testing.T, newStore func(t *testing.T) *harness) {
 	t.Helper()

@@ -22,8 +22,8 @@ func newProxied(t *testing.T) (*harness, *redistest.Proxy) {
 	return h, p
 }
 
-// TestRedis_Deaf: Redis answers everything, but no event comes.
-func TestRedis_Deaf(t *testing.T) {
+// TestRedis_DeafLinkIsNoticedAndRebuilt: Redis answers everything, but no event comes.
+func TestRedis_DeafLinkIsNoticedAndRebuilt(t *testing.T) {
 	h, p := newProxied(t)
 	p.Deafen(true)
 	start := time.Now()
@@ -44,8 +44,8 @@ func TestRedis_Deaf(t *testing.T) {
 	}
 }
 
-// TestRedis_Partition: nothing goes through, though no connection breaks.
-func TestRedis_Partition(t *testing.T) {
+// TestRedis_PartitionIsAwayUntilItEnds: nothing goes through, though no connection breaks.
+func TestRedis_PartitionIsAwayUntilItEnds(t *testing.T) {
 	h, p := newProxied(t)
 	p.Cut(true)
 	start := time.Now()

@@ -43,7 +43,7 @@ func wantDiagnosis(t *testing.T, found map[string]redisx.Diagnosis, check, state
 }
 
 // A Redis that is set up well is ok in everything, and nothing is left in it.
-func TestDiagnose_Good(t *testing.T) {
+func TestDiagnose_GoodRedisIsOKInAll(t *testing.T) {
 	s := redistest.Start(t, "--appendonly", "yes", "--maxmemory", "100mb")
 	found := diagnose(t, s.Addr, nil)
 	for _, check := range []string{
@@ -96,7 +96,7 @@ func (r *rawClient) memory() (n int64) {
 }
 
 // A replica that a master does not wait for can lose what was acknowledged.
-func TestDiagnose_Failover(t *testing.T) {
+func TestDiagnose_FailoverThatCouldLoseIsFound(t *testing.T) {
 	master := redistest.Start(t)
 	host, port, _ := strings.Cut(master.Addr, ":")
 	redistest.Start(t, "--replicaof", host+" "+port)
@@ -113,7 +113,7 @@ func TestDiagnose_Failover(t *testing.T) {
 }
 
 // What is no Redis for nodes is said at once, and nothing more.
-func TestDiagnose_Unusable(t *testing.T) {
+func TestDiagnose_UnusableRedisIsSaidAtOnce(t *testing.T) {
 	s := redistest.Start(t, "--requirepass", "secret")
 	good := func(c *redisx.Config) { c.Password = "secret" }
 	for _, c := range []struct {
@@ -136,7 +136,7 @@ func TestDiagnose_Unusable(t *testing.T) {
 }
 
 // The user that config.yaml asks for may do everything; each right that is missing is named.
-func TestDiagnose_ACL(t *testing.T) {
+func TestDiagnose_ACLNamesEachMissingRight(t *testing.T) {
 	s := redistest.Start(t)
 	raw := newRaw(t, s.Addr)
 	user := func(rules string) map[string]redisx.Diagnosis {
@@ -182,7 +182,7 @@ func TestDiagnose_TriesEveryCommand(t *testing.T) {
 }
 
 // A cluster and sentinels are looked at as nodes use them.
-func TestDiagnose_Topologies(t *testing.T) {
+func TestDiagnose_TopologiesAreSeenAsNodesUseThem(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	found := diagnose(t, cluster.Nodes[0].Addr, func(c *redisx.Config) { c.Mode = "cluster" })
 	wantDiagnosis(t, found, "redis cluster", "ok", "3 masters have all slots")

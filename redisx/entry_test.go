@@ -7,7 +7,7 @@ import (
 	"barrage/codec"
 )
 
-func TestPlainEntry(t *testing.T) {
+func TestPlainEntry_TakesMessagesInBothForms(t *testing.T) {
 	f := func(entry, want string, wantOK bool) {
 		t.Helper()
 		if got, ok := plainEntry(entry); got != want || ok != wantOK {
@@ -41,7 +41,7 @@ func TestPlainEntry(t *testing.T) {
 	f(`text`, ``, false)
 }
 
-func TestPlainText(t *testing.T) {
+func TestPlainText_UndoesOnlyWholeQuotes(t *testing.T) {
 	f := func(value, want string) {
 		t.Helper()
 		if got := plainText(value); got != want {
@@ -59,7 +59,7 @@ func TestPlainText(t *testing.T) {
 	f(``, ``)
 }
 
-func TestNeedle(t *testing.T) {
+func TestNeedle_FindsItsOwnMessageAlone(t *testing.T) {
 	f := func(room, user, info string, ts int64) {
 		t.Helper()
 		d := codec.NewDraft(room, user, info, ts)
@@ -86,7 +86,7 @@ func TestNeedle(t *testing.T) {
 	f("a", "b", `{"groupId":"b","userId":"a","info":"","ts":1}`, 2)
 }
 
-func TestBackoff(t *testing.T) {
+func TestBackoff_GrowsToABoundAndSpreads(t *testing.T) {
 	for failures, most := range map[int]time.Duration{
 		1: 20 * time.Millisecond, 2: 40 * time.Millisecond, 7: 1280 * time.Millisecond, 8: 2 * time.Second, 1 << 40: 2 * time.Second,
 	} {

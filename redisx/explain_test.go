@@ -13,7 +13,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-func TestRefused(t *testing.T) {
+func TestRefused_OnlyWhatDoesNotPass(t *testing.T) {
 	f := func(said string, want bool) {
 		t.Helper()
 		if got := !passes(said); got != want {
@@ -45,7 +45,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-func TestRedis_Explain(t *testing.T) {
+func TestRedis_ExplainSaysWhereAndWhy(t *testing.T) {
 	one := &Redis{where: Config{Mode: modeAuto, Addrs: []string{"h:1"}}.where()}
 	many := &Redis{where: Config{Mode: modeAuto, Addrs: []string{"h:1", "i:2"}}.where()}
 	f := func(r *Redis, err error, want string) {

@@ -14,9 +14,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestInbox_Full has no worker at first: put must drop, and never wait. Then one must
+// TestInbox_FullOneDropsAndSaysSo has no worker at first: put must drop, and never wait. Then one must
 // deliver what was kept and say that something is missing.
-func TestInbox_Full(t *testing.T) {
+func TestInbox_FullOneDropsAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, h := startLater(t)
 		const more = 10

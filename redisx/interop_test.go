@@ -245,7 +245,7 @@ func TestInterop_OriginalWritesToCountedRoom(t *testing.T) {
 	}
 }
 
-func TestInterop_History(t *testing.T) {
+func TestInterop_HistoryIsTheSameOnBothSides(t *testing.T) {
 	s, o := newInterop(t)
 	var all []string
 	for ts := range int64(10) {
@@ -278,7 +278,7 @@ func TestInterop_History(t *testing.T) {
 	wantEqual(t, "history of the original node", o.history("r"), nil, all)
 }
 
-func TestInterop_Recall(t *testing.T) {
+func TestInterop_RecallHoldsForOriginalNodesToo(t *testing.T) {
 	s, o := newInterop(t)
 	o.listen("r")
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
@@ -320,7 +320,7 @@ func TestInterop_Recall(t *testing.T) {
 	})
 }
 
-func TestInterop_Users(t *testing.T) {
+func TestInterop_UsersAreTheSameOnBothSides(t *testing.T) {
 	s, o := newInterop(t)
 	const user, token = "u", `to"ken`
 	noError(t, s.SetToken(t.Context(), user, token))
@@ -433,8 +433,8 @@ func TestInterop_RoomsLiveForEver(t *testing.T) {
 	}
 }
 
-// TestRedis_Elsewhere: the database is named that has a room, and no other.
-func TestRedis_Elsewhere(t *testing.T) {
+// TestRedis_ElsewhereNamesDatabasesWithTheRoom: the database is named that has a room, and no other.
+func TestRedis_ElsewhereNamesDatabasesWithTheRoom(t *testing.T) {
 	s, raw := newPair(t)
 	for db, key := range map[string]string{"3": "gml:r", "5": "gml:other", "7": "gml:r"} {
 		raw.do("SELECT", db)

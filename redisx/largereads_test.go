@@ -226,8 +226,8 @@ func TestRedis_ManyEntries(t *testing.T) {
 	wantEqual(t, "Before", got, nil, want[at-2:at])
 }
 
-// TestInterop_Tombstones: those of a time before are no messages for members.
-func TestInterop_Tombstones(t *testing.T) {
+// TestInterop_TombstonesAreNoMessages: those of a time before are no messages for members.
+func TestInterop_TombstonesAreNoMessages(t *testing.T) {
 	s, o := newInterop(t)
 	var all []string
 	for ts := range int64(4) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestLimiter_Full(t *testing.T) {
+func TestLimiter_FullLetsInOneForOne(t *testing.T) {
 	g := newLimiter(maxCalls)
 	for range maxCalls {
 		enter(t, g)
@@ -50,9 +50,9 @@ func TestLimiter_GivenUp(t *testing.T) {
 	}
 }
 
-// TestLimiters_Cluster: the slotRanges together must leave room in one connection's ring, and a
+// TestLimiters_ClusterRangesKeepTheirOwnPlaces: the slotRanges together must leave room in one connection's ring, and a
 // master that hangs must not take the places of the others.
-func TestLimiters_Cluster(t *testing.T) {
+func TestLimiters_ClusterRangesKeepTheirOwnPlaces(t *testing.T) {
 	all := newLimiters(true)
 	const ring = 1024
 	places := 0
@@ -81,7 +81,7 @@ func TestLimiters_Cluster(t *testing.T) {
 	enter(t, all.at(9))
 }
 
-func TestLimiters_Single(t *testing.T) {
+func TestLimiters_SingleRedisHasOne(t *testing.T) {
 	all := newLimiters(false)
 	if len(all) != 1 || all.at(0) != all[0] || all.at(16384) != all[0] {
 		t.Errorf("a single Redis has %d limiters; want one for all", len(all))

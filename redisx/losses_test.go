@@ -19,9 +19,9 @@ func after(s, sep string) string {
 	return rest
 }
 
-// TestRedis_Losses damages a room that has five messages, and looks at it in three ways:
+// TestRedis_LostCountsBeginANewEpoch damages a room that has five messages, and looks at it in three ways:
 // what Read says, what Report says, and what the next message does.
-func TestRedis_Losses(t *testing.T) {
+func TestRedis_LostCountsBeginANewEpoch(t *testing.T) {
 	const known = 5
 	for _, c := range []struct {
 		name   string

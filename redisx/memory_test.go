@@ -64,7 +64,7 @@ func (m *Memory) sizes() (histories, rooms, times, tokens int) {
 	return histories, rooms, times, tokens
 }
 
-func TestLastTS(t *testing.T) {
+func TestLastTS_NeverGoesBackUntilForgotten(t *testing.T) {
 	var l lastTS
 	start := time.Unix(0, 0).Add(1000 * tsBucket)
 	f := func(after time.Duration, user string, ts, want int64) {

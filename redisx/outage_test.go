@@ -232,7 +232,7 @@ func TestRedis_UnsubscribeEndsWaiting(t *testing.T) {
 	}
 }
 
-func TestRedis_Password(t *testing.T) {
+func TestRedis_PasswordThatIsWrongIsNamed(t *testing.T) {
 	own := redistest.Start(t, "--requirepass", "secret")
 	cfg := redisx.DefaultConfig()
 	cfg.Addrs = []string{own.Addr}

@@ -140,9 +140,9 @@ func TestQuota_TheClockGoesBack(t *testing.T) {
 	}
 }
 
-// TestQuota_Level: what was offered in a second decides how much is left out in the next one, on all nodes; it rises at
-// once, falls by steps, and counts what nodes have left out.
-func TestQuota_Level(t *testing.T) {
+// TestQuota_LevelRisesAtOnceFallsBySteps: what was offered in a second decides how much is left out in the next one, on
+// all nodes; it rises at once, falls by steps, and counts what nodes have left out.
+func TestQuota_LevelRisesAtOnceFallsBySteps(t *testing.T) {
 	newStormy(t, chat.Quota{PerSecond: 10, Burst: 10}, func(s *harness, wait func(time.Duration)) {
 		n := 0
 		noError(t, s.SubscribeRoom(t.Context(), "r"))

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSlotTable(t *testing.T) {
+func TestSlotTable_KnowsMastersAndHoles(t *testing.T) {
 	table := slotTable{{0, 99, "a"}, {100, 100, "b"}, {200, 16383, "a"}}
 	for slot, want := range map[uint16]string{0: "a", 99: "a", 100: "b", 101: "", 199: "", 200: "a", 16383: "a"} {
 		if got := table.master(slot); got != want {
@@ -23,7 +23,7 @@ func TestSlotTable(t *testing.T) {
 	}
 }
 
-func TestKeys_Tagged(t *testing.T) {
+func TestKeys_TaggedOnesAreReadBack(t *testing.T) {
 	k := keys{tagged: true}
 	for _, room := range []string{"r", "", "a}b", "{a}", "{"} {
 		if err := k.check(room); err != nil {

@@ -73,7 +73,7 @@ func (h *harness) passStale(t *testing.T) {
 	}
 }
 
-func TestRedis_Sentinel(t *testing.T) {
+func TestRedis_SentinelFailoverLosesNoMessage(t *testing.T) {
 	own := redistest.StartSentinels(t)
 	h := newConfigured(t, func(c *redisx.Config) {
 		c.Addrs, c.SentinelMaster = own.Addrs(), redistest.MasterName
@@ -115,7 +115,7 @@ func clusterRooms() []string {
 	return rooms
 }
 
-func TestRedis_Cluster(t *testing.T) { testCluster(t, false) }
+func TestRedis_ClusterServesThroughAllChanges(t *testing.T) { testCluster(t, false) }
 
 func TestRedis_ClusterSharded(t *testing.T) { testCluster(t, true) }
 
@@ -330,7 +330,7 @@ func TestRedis_TLSFilesAreReadAnew(t *testing.T) {
 	h.wantAllSoon(t, "r")
 }
 
-func TestRedis_TLS(t *testing.T) {
+func TestRedis_TLSNamesTheSettingThatIsWrong(t *testing.T) {
 	own := redistest.StartTLS(t, true)
 	h := newConfigured(t, func(c *redisx.Config) {
 		c.Addrs, c.TLS, c.TLSCAFile = []string{own.Addr}, true, own.CertFile

@@ -37,7 +37,7 @@ func TestAccount_RateAndStorm(t *testing.T) {
 }
 
 // Lists of rooms are sorted by what was asked for, and by nothing else.
-func TestLargest_Sorts(t *testing.T) {
+func TestLargest_SortsOnlyByWhatWasAsked(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	for i, id := range []string{"b", "a", "c"} {
 		r := f.open(id)

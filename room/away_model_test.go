@@ -35,9 +35,9 @@ var allWeights = []weights{
 	{name: "all", steps: 300, post: 15, native: 15, again: 15, recall: 8, purge: 3, clear: 2, join: 3, fail: 6, lose: 6, hang: 8, deaf: 8, slow: 8, back: 15, tick: 12, resumed: 5, between: 5, goBack: 4, loseKey: 4, wipe: 1, roam: 8, doze: 4},
 }
 
-// TestModel_Away lets a store fail in every way while three nodes talk through it, in random order, and holds
-// what their members got against what the store has in the end.
-func TestModel_Away(t *testing.T) {
+// TestModel_AwayMembersGetWhatTheStoreHas lets a store fail in every way while three nodes talk through it, in random
+// order, and holds what their members got against what the store has in the end.
+func TestModel_AwayMembersGetWhatTheStoreHas(t *testing.T) {
 	for _, w := range allWeights {
 		t.Run(w.name, func(t *testing.T) {
 			for seed := range *seeds {

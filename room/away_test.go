@@ -192,8 +192,9 @@ func unnumbered(text string, ts int64) chat.Event {
 	return chat.Event{Kind: chat.EventMessages, Messages: []string{string(d.AppendJSON(nil, ts))}}
 }
 
-// TestRoom_Unnumbered: without numbers equal messages are several, and a place in the list tells what is new.
-func TestRoom_Unnumbered(t *testing.T) {
+// TestRoom_UnnumberedEqualMessagesAreSeveral: without numbers equal messages are several, and a place in the list tells
+// what is new.
+func TestRoom_UnnumberedEqualMessagesAreSeveral(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
 	f.store.unnumbered = true
 	f.publishUnheard("old")

@@ -197,9 +197,9 @@ func TestRoom_QueueIsSharedByRooms(t *testing.T) {
 	}
 }
 
-// TestNewest_Bytes: what a room keeps for newcomers is bounded in bytes too: of large messages it has what a welcome
-// takes, of small ones as many as ever.
-func TestNewest_Bytes(t *testing.T) {
+// TestNewest_IsBoundedInBytes: what a room keeps for newcomers is bounded in bytes too: of large messages it has what a
+// welcome takes, of small ones as many as ever.
+func TestNewest_IsBoundedInBytes(t *testing.T) {
 	n := newest{most: 50}
 	seq := uint64(0)
 	push := func(count, bytes int) {
@@ -242,8 +242,9 @@ func TestNewest_Bytes(t *testing.T) {
 	}
 }
 
-// TestNewestRecalls: who comes back is told as many recalls as fit, the newest; the rest is said to be missing.
-func TestNewestRecalls(t *testing.T) {
+// TestNewestRecalls_KeepsTheNewestThatFit: who comes back is told as many recalls as fit, the newest; the rest is said
+// to be missing.
+func TestNewestRecalls_KeepsTheNewestThatFit(t *testing.T) {
 	events := make([]chat.Event, chat.RecallsKept)
 	for i := range events {
 		events[i] = chat.Event{Seq: uint64(i), Messages: []string{strings.Repeat("x", 200)}}

@@ -20,9 +20,9 @@ func (d *databases) Elsewhere(_ context.Context, room string) ([]int, error) {
 	return d.have[room], nil
 }
 
-// TestElsewhere: of the rooms that are suspected one is looked for at a time, and not soon again; what is found is said
-// once.
-func TestElsewhere(t *testing.T) {
+// TestElsewhere_LooksForOneSuspectAtATime: of the rooms that are suspected one is looked for at a time, and not soon
+// again; what is found is said once.
+func TestElsewhere_LooksForOneSuspectAtATime(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	store := &databases{fakeStore: f.store, have: map[string][]int{"2": {3}}}
 	f.hall.store = store

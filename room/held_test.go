@@ -30,9 +30,9 @@ func sortedWords(list string) string {
 	return fmt.Sprint(words)
 }
 
-// TestHeld: a held message waits in the store and is told to its sender as held; approved it comes once, with the next
-// number, as its sender's, also where the room's modes forbid it.
-func TestHeld(t *testing.T) {
+// TestHeld_ComesOnceWhenApproved: a held message waits in the store and is told to its sender as held; approved it
+// comes once, with the next number, as its sender's, also where the room's modes forbid it.
+func TestHeld_ComesOnceWhenApproved(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
@@ -104,8 +104,9 @@ func TestHeld_NotOfTheMuted(t *testing.T) {
 	}
 }
 
-// TestHeld_Away: while the store is away nobody hears what is to be held; when it is back it waits there.
-func TestHeld_Away(t *testing.T) {
+// TestHeld_WaitsUntilTheStoreIsBack: while the store is away nobody hears what is to be held; when it is back it waits
+// there.
+func TestHeld_WaitsUntilTheStoreIsBack(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
@@ -165,8 +166,8 @@ func TestHeld_AnswerLost(t *testing.T) {
 	}
 }
 
-// TestHeld_Told: the hall passes on what becomes of held messages.
-func TestHeld_Told(t *testing.T) {
+// TestHeld_LiveRoomHearsWhatBecameOfIt: the hall passes on what becomes of held messages.
+func TestHeld_LiveRoomHearsWhatBecameOfIt(t *testing.T) {
 	var told []string
 	f := newFixture(t, nil, Hooks{OnHeld: func(r *Room, h *chat.Held, state chat.HeldState) {
 		told = append(told, r.ID()+" "+h.ID+" "+string(state))

@@ -26,9 +26,9 @@ func (f *fixture) handedOver() (n int) {
 	return n
 }
 
-// TestInPlace: a message of a small room is at its members when Post returns. Nothing is handed over, and nothing more
-// is to be done.
-func TestInPlace(t *testing.T) {
+// TestInPlace_MembersHaveItWhenPostReturns: a message of a small room is at its members when Post returns. Nothing is
+// handed over, and nothing more is to be done.
+func TestInPlace_MembersHaveItWhenPostReturns(t *testing.T) {
 	f := newFixture(t, instant, Hooks{})
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)

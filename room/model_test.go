@@ -55,10 +55,10 @@ func (f *fixture) checkInvariants(r *Room) {
 	}
 }
 
-// TestRoom_Model does random things to a room and to an obvious twin: every member
+// TestRoom_AgreesWithAnObviousTwin does random things to a room and to an obvious twin: every member
 // must get exactly the messages after its welcome, in order, but for whole runs that
 // were skipped while its socket was full, and those must be counted.
-func TestRoom_Model(t *testing.T) {
+func TestRoom_AgreesWithAnObviousTwin(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			single, volleyed := runModel(t, seed, noWriters), runModel(t, seed, eachWriters(t))
@@ -171,9 +171,9 @@ type realClock struct{}
 func (realClock) Now() time.Time                      { return time.Now() }
 func (realClock) AfterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }
 
-// TestHall_Concurrent is written to be raced: real lanes and publishers, many rooms,
+// TestHall_ConcurrentUseLosesNothing is written to be raced: real lanes and publishers, many rooms,
 // members that join, post, stall and leave at once.
-func TestHall_Concurrent(t *testing.T) {
+func TestHall_ConcurrentUseLosesNothing(t *testing.T) {
 	for _, instant := range []bool{false, true} {
 		t.Run(fmt.Sprint("instant=", instant), func(t *testing.T) { runConcurrent(t, instant) })
 	}

@@ -100,7 +100,7 @@ func TestSeen_NothingIsOlderThanTheBeginning(t *testing.T) {
 	}
 }
 
-func TestKeyOf(t *testing.T) {
+func TestKeyOf_OneForEachMessageInEveryForm(t *testing.T) {
 	h := newFixture(t, nil, Hooks{}).hall
 	stored := func(user, id string, ts int64) string {
 		d := codec.NewNativeDraft("1", user, &codec.Op{ID: id, Body: "x"}, ts)
@@ -128,7 +128,7 @@ func TestKeyOf(t *testing.T) {
 	}
 }
 
-func TestFollower_Fits(t *testing.T) {
+func TestFollower_FitsOnlyTheNextChange(t *testing.T) {
 	at := chat.Position{Epoch: "e", Seq: 10, Rev: 5, Tip: "n.5"}
 	for _, c := range []struct {
 		what string
@@ -224,8 +224,9 @@ func (o *outbox) told(b *mailbag) string {
 	return got
 }
 
-// TestOutbox_Refused: whom the store refuses is told when to try again; the others of the batch are stored.
-func TestOutbox_Refused(t *testing.T) {
+// TestOutbox_RefusedAreToldWhenToComeAgain: whom the store refuses is told when to try again; the others of the batch
+// are stored.
+func TestOutbox_RefusedAreToldWhenToComeAgain(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c")
 	o.cut(0, true, func() string { return "n.1" })
@@ -316,7 +317,7 @@ func TestOutbox_EveryPostLeavesOnce(t *testing.T) {
 	}
 }
 
-func TestOutbox_Expire(t *testing.T) {
+func TestOutbox_ExpireTellsWhatMayBeStored(t *testing.T) {
 	for _, tried := range []bool{false, true} {
 		var b mailbag
 		o := packed(&b, "a")

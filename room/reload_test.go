@@ -14,8 +14,8 @@ import (
 	"barrage/internal/pace"
 )
 
-// TestHall_Reload: other settings hold at once, in rooms that are live too, and what waits stays.
-func TestHall_Reload(t *testing.T) {
+// TestHall_ReloadHoldsInLiveRooms: other settings hold at once, in rooms that are live too, and what waits stays.
+func TestHall_ReloadHoldsInLiveRooms(t *testing.T) {
 	cfg := DefaultConfig()
 	f := newFixture(t, func(c *Config) { c.OnJoin, c.QueueMessages, c.Fanout.Lanes = 3, 3, 2 }, Hooks{})
 	r := f.open("1")

@@ -66,8 +66,8 @@ func reviewing(t *testing.T, a *asked, mode string) (*fixture, *Room, *member) {
 	return f, r, m
 }
 
-// TestReview has one batch of each verdict: order stays, and what is denied, held or masked is so.
-func TestReview(t *testing.T) {
+// TestReview_VerdictsApplyInOrder has one batch of each verdict: order stays, and what is denied, held or masked is so.
+func TestReview_VerdictsApplyInOrder(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)
 	var got mailbag
@@ -158,8 +158,9 @@ func TestReview_AFullBatchDoesNotLinger(t *testing.T) {
 	}
 }
 
-// TestReview_Away: while the store is away nothing is heard that nobody has reviewed; it is reviewed when it is back.
-func TestReview_Away(t *testing.T) {
+// TestReview_NothingUnreviewedIsHeardWhileAway: while the store is away nothing is heard that nobody has reviewed; it
+// is reviewed when it is back.
+func TestReview_NothingUnreviewedIsHeardWhileAway(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)
 	f.store.away()
@@ -258,10 +259,11 @@ func TestReview_HoldsNobodyUp(t *testing.T) {
 	})
 }
 
-// TestModel_Review: three nodes with reviews, whose events are late or lost and whose answers are lost; moderators
-// mute, and turn reviews on and off, at random. Every sender has one answer, the messages of each are in order on each
-// node, nothing of the muted is stored behind the mute, and nothing that was denied while reviews were on all the time.
-func TestModel_Review(t *testing.T) {
+// TestModel_ReviewStoresNothingDenied: three nodes with reviews, whose events are late or lost and whose answers are
+// lost; moderators mute, and turn reviews on and off, at random. Every sender has one answer, the messages of each are
+// in order on each node, nothing of the muted is stored behind the mute, and nothing that was denied while reviews were
+// on all the time.
+func TestModel_ReviewStoresNothingDenied(t *testing.T) {
 	const users, steps = 4, 300
 	for seed := range uint64(40 / fewer) {
 		rnd := rand.New(rand.NewPCG(seed, 7))

@@ -13,9 +13,10 @@ import (
 
 // This file is order in rooms over three nodes, at random.
 
-// TestModel_Rules: three nodes, whose events are late or lost and whose answers are lost; moderators mute at random.
-// When a call has returned nothing of whom it mutes is stored, on any node; every sender has one answer.
-func TestModel_Rules(t *testing.T) {
+// TestModel_RulesStoreNothingOfTheMuted: three nodes, whose events are late or lost and whose answers are lost;
+// moderators mute at random. When a call has returned nothing of whom it mutes is stored, on any node; every sender has
+// one answer.
+func TestModel_RulesStoreNothingOfTheMuted(t *testing.T) {
 	const users, steps = 4, 400
 	for seed := range uint64(60 / fewer) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
@@ -112,8 +113,9 @@ type authorFunc func(Outcome)
 
 func (f authorFunc) Settled(a Outcome) { f(a) }
 
-// TestRoom_Shadow: its sender is told that it was sent, nobody has it, and bounds and rules hold as for any other.
-func TestRoom_Shadow(t *testing.T) {
+// TestRoom_ShadowIsAcknowledgedButNobodyHasIt: its sender is told that it was sent, nobody has it, and bounds and rules
+// hold as for any other.
+func TestRoom_ShadowIsAcknowledgedButNobodyHasIt(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.UserRate = pace.PerSecond(1, 2) }, Hooks{})
 	r := f.open("1")
 	m := f.join(r)

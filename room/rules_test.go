@@ -343,8 +343,8 @@ func TestRules_APinGoesWithItsMessage(t *testing.T) {
 	}
 }
 
-// TestRules_Modes: what each mode forbids, and to whom.
-func TestRules_Modes(t *testing.T) {
+// TestRules_ModesForbidOnlyWhatTheyName: what each mode forbids, and to whom.
+func TestRules_ModesForbidOnlyWhatTheyName(t *testing.T) {
 	mod := Voice{Role: chat.RoleModerator}
 	now := time.UnixMilli(1_648_368_380_132)
 	for _, c := range []struct {
@@ -393,8 +393,8 @@ func TestRules_Modes(t *testing.T) {
 	}
 }
 
-// TestRules_Measures: whom measures hit, and whom they do not.
-func TestRules_Measures(t *testing.T) {
+// TestRules_MeasuresHitOnlyThoseBelow: whom measures hit, and whom they do not.
+func TestRules_MeasuresHitOnlyThoseBelow(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	measure := func(what chat.What, user string, by chat.Role, until int64) {

@@ -62,9 +62,9 @@ func TestScreen_ShieldsTheService(t *testing.T) {
 	}
 }
 
-// TestScreen_Resent: what the room has is acknowledged with its number, and nobody looks at it again, whatever they
-// would say of it by now.
-func TestScreen_Resent(t *testing.T) {
+// TestScreen_ResentIsNotLookedAtAgain: what the room has is acknowledged with its number, and nobody looks at it again,
+// whatever they would say of it by now.
+func TestScreen_ResentIsNotLookedAtAgain(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)
 	var got mailbag

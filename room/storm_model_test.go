@@ -19,11 +19,11 @@ type stormEnd struct {
 	stored, shed, busy int
 }
 
-// TestModel_Storm: three nodes offer a room more than it takes; the level, the quota, late and lost events and lost
-// answers change at random. Members of all nodes see the same messages in the same order, each sender has one answer,
-// nothing above normal is left out by a level, and what was offered is what was stored and what was left out. The same
-// seed ends in the same way.
-func TestModel_Storm(t *testing.T) {
+// TestModel_StormShowsTheSameOnAllNodes: three nodes offer a room more than it takes; the level, the quota, late and
+// lost events and lost answers change at random. Members of all nodes see the same messages in the same order, each
+// sender has one answer, nothing above normal is left out by a level, and what was offered is what was stored and what
+// was left out. The same seed ends in the same way.
+func TestModel_StormShowsTheSameOnAllNodes(t *testing.T) {
 	var all stormEnd
 	for seed := range uint64(40 / fewer) {
 		end := runStorm(t, seed)

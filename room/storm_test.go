@@ -34,8 +34,9 @@ func (f *fixture) offers(r *Room, from Author, user, kind string) (shed bool) {
 	return ok
 }
 
-// TestStorm_Level: all that is low goes before anything that is normal; nothing above is left out here.
-func TestStorm_Level(t *testing.T) {
+// TestStorm_LevelLeavesOutLowBeforeNormal: all that is low goes before anything that is normal; nothing above is left
+// out here.
+func TestStorm_LevelLeavesOutLowBeforeNormal(t *testing.T) {
 	for _, c := range []struct {
 		level       uint16
 		low, normal int // left out of 1,000 users, about
@@ -69,8 +70,9 @@ func TestStorm_Level(t *testing.T) {
 	}
 }
 
-// TestStorm_Shifts: within a shift the same users are left out, again and again; over a minute everybody has one.
-func TestStorm_Shifts(t *testing.T) {
+// TestStorm_ShiftsGiveEverybodyATurn: within a shift the same users are left out, again and again; over a minute
+// everybody has one.
+func TestStorm_ShiftsGiveEverybodyATurn(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.storms(chat.Storm{Level: 192, Offered: 9, Shown: 3})
@@ -133,9 +135,9 @@ func TestStorm_MembersAreTold(t *testing.T) {
 	}
 }
 
-// TestStorm_Overload: a node whose queue of a room does not empty leaves out what is low, then what is normal; while
-// the store is away nothing.
-func TestStorm_Overload(t *testing.T) {
+// TestStorm_OverloadLeavesOutLowFirst: a node whose queue of a room does not empty leaves out what is low, then what is
+// normal; while the store is away nothing.
+func TestStorm_OverloadLeavesOutLowFirst(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.QueueMessages = 12 }, Hooks{})
 	r := f.open("1")
 	f.settle()
@@ -165,8 +167,8 @@ func TestStorm_Overload(t *testing.T) {
 	}
 }
 
-// TestStorm_Quota: what the store leaves out is answered and counted.
-func TestStorm_Quota(t *testing.T) {
+// TestStorm_QuotaRefusalsAreAnsweredAndCounted: what the store leaves out is answered and counted.
+func TestStorm_QuotaRefusalsAreAnsweredAndCounted(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	var got mailbag
@@ -185,7 +187,7 @@ func TestStorm_Quota(t *testing.T) {
 	}
 }
 
-func TestStormConfig_Bounds(t *testing.T) {
+func TestStormConfig_RefusesWhatIsOutOfBounds(t *testing.T) {
 	for _, c := range []struct {
 		change func(*StormConfig)
 		want   string
@@ -225,7 +227,7 @@ func TestStorm_GoesOn(t *testing.T) {
 	}
 }
 
-func TestFanout_Config(t *testing.T) {
+func TestFanout_ConfigRefusesWhatIsOutOfBounds(t *testing.T) {
 	for _, c := range []struct {
 		change func(*FanoutConfig)
 		want   string

@@ -260,8 +260,9 @@ func TestClear_WhoWasThere(t *testing.T) {
 	}
 }
 
-// TestSince_Cleared: what a member may have missed of a clear lies in its own epoch, in that of now, or between these.
-func TestSince_Cleared(t *testing.T) {
+// TestSince_ClearedOnlyWhatItMayHaveMissed: what a member may have missed of a clear lies in its own epoch, in that of
+// now, or between these.
+func TestSince_ClearedOnlyWhatItMayHaveMissed(t *testing.T) {
 	for _, c := range []struct {
 		since Since
 		clear chat.Place

@@ -13,8 +13,9 @@ type heard []time.Duration
 
 func (h *heard) add(d time.Duration) { *h = append(*h, d) }
 
-// TestTimings has two messages of one batch, of which the first has waited 50 ms, go to the store and to a member.
-func TestTimings(t *testing.T) {
+// TestTimings_BatchIsTimedByItsOldestMessage has two messages of one batch, of which the first has waited 50 ms, go to
+// the store and to a member.
+func TestTimings_BatchIsTimedByItsOldestMessage(t *testing.T) {
 	var stored, acked, written heard
 	f := newFixture(t, nil, Hooks{Timings: Timings{Stored: stored.add, Acked: acked.add, Written: written.add}})
 	r := f.open("1")

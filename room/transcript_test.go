@@ -14,7 +14,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what the transcripts give into their files; commit only a difference you understand")
 
-// TestTranscripts runs testdata/*.txt: commands in, effects out. A block is a line of
+// TestTranscripts_EffectsAreWhatTheFilesSay runs testdata/*.txt: commands in, effects out. A block is a line of
 // commands, "----", and what they bring about; commands are
 //
 //	open ROOM            someone holds the room
@@ -38,7 +38,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the transcripts give into 
 //	recall ROOM SEQ
 //	tick SECONDS         time passes
 //	stats                the hall's figures that are not 0
-func TestTranscripts(t *testing.T) {
+func TestTranscripts_EffectsAreWhatTheFilesSay(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)

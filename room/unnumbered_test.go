@@ -23,7 +23,7 @@ func placed(last uint64, bodies string) []chat.Entry {
 	return entries
 }
 
-func TestMissing(t *testing.T) {
+func TestMissing_FindsWhatIsNewInTheList(t *testing.T) {
 	for _, c := range []struct {
 		what, known, list string
 		at, end           uint64
@@ -87,7 +87,7 @@ func TestMissing_EqualOnes(t *testing.T) {
 	}
 }
 
-func TestTakenBack(t *testing.T) {
+func TestTakenBack_FindsWhatLeftTheList(t *testing.T) {
 	ids := keys{maphash.MakeSeed()}
 	for _, c := range []struct {
 		what, known, list string

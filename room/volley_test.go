@@ -21,8 +21,8 @@ func oneLane(t *testing.T, change func(*Config)) (*fixture, *eachWriter) {
 	return f, all[0].(*eachWriter)
 }
 
-// TestVolley_Sizes: a sweep goes out in volleys of 32. What is left over is one if it is worth it.
-func TestVolley_Sizes(t *testing.T) {
+// TestVolley_SweepIsCutIntoFullVolleys: a sweep goes out in volleys of 32. What is left over is one if it is worth it.
+func TestVolley_SweepIsCutIntoFullVolleys(t *testing.T) {
 	for members, want := range map[int][]int{
 		leastVolley - 1: nil, leastVolley: {leastVolley}, MostVolley: {MostVolley}, MostVolley + 1: {MostVolley},
 		2*MostVolley + leastVolley: {MostVolley, MostVolley, leastVolley},
@@ -51,8 +51,9 @@ func TestVolley_Sizes(t *testing.T) {
 	}
 }
 
-// TestVolley_Bytes: a volley of large writes goes before it has 32 of them, and still larger ones go one by one.
-func TestVolley_Bytes(t *testing.T) {
+// TestVolley_LargeWritesGoSoonerOrSingly: a volley of large writes goes before it has 32 of them, and still larger ones
+// go one by one.
+func TestVolley_LargeWritesGoSoonerOrSingly(t *testing.T) {
 	for size, want := range map[int][]int{
 		volleyBytes/10 + 1: {10, 10, 10}, // two are left, which go one by one
 		largeWrite:         nil,

@@ -76,7 +76,7 @@ func TestServeBare_WireByWire(t *testing.T) {
 	}
 }
 
-func TestServeBare_Refuses(t *testing.T) {
+func TestServeBare_RefusesWhatIsNoHandshake(t *testing.T) {
 	addr, _ := start(t, ServeBare)
 	for _, c := range []struct{ request, want string }{
 		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found"},

@@ -174,8 +174,8 @@ func TestBench_CurveLeavesOutWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// TestUnfinished: scripts hear of a run that is not what was asked for.
-func TestUnfinished(t *testing.T) {
+// TestUnfinished_RunsAreAnError: scripts hear of a run that is not what was asked for.
+func TestUnfinished_RunsAreAnError(t *testing.T) {
 	for _, tc := range []struct {
 		r    bench.Result
 		want string
@@ -210,7 +210,7 @@ func writeFile(t *testing.T, name, text string) {
 	}
 }
 
-func TestBench_Compare(t *testing.T) {
+func TestBench_CompareFailsWhereSomethingIsWorse(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, change func(*bench.Result)) string {
 		t.Helper()
@@ -300,7 +300,7 @@ func TestOverride_OnlyWhatWasSet(t *testing.T) {
 	}
 }
 
-func TestParsePeer(t *testing.T) {
+func TestParsePeer_ReadsAllPartsOfATarget(t *testing.T) {
 	got, err := parsePeer("c=centrifugo@10.0.0.1:8000,pid=7,metrics=10.0.0.1:8001,path=/x/{room},token=T")
 	want := bench.Target{Peer: "c", Dialect: "centrifugo", Addrs: []string{"10.0.0.1:8000"}, PIDs: []int{7}, Metrics: []string{"10.0.0.1:8001"}, Path: "/x/{room}", Token: "T"}
 	if err != nil || !reflect.DeepEqual(got, want) {

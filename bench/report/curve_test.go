@@ -39,7 +39,7 @@ func sampleCurves() (results []bench.Result) {
 	return results
 }
 
-func TestPlot(t *testing.T) {
+func TestPlot_HasAPointForEachKnownFigure(t *testing.T) {
 	var got strings.Builder
 	if err := Plot(&got, sampleCurves()); err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what is shown into testdata; commit only a difference you understand")
 
-// TestText pins what people and benchstat are shown of the sample suite.
-func TestText(t *testing.T) {
+// TestText_IsThatOfTheFiles pins what people and benchstat are shown of the sample suite.
+func TestText_IsThatOfTheFiles(t *testing.T) {
 	suite := sampleSuite()
 	for name, show := range map[string]func(io.Writer) error{
 		"table": func(w io.Writer) error {
@@ -111,7 +111,7 @@ func sampleSteps() (steps []bench.Step) {
 	return steps
 }
 
-func TestCompare_Worse(t *testing.T) {
+func TestCompare_CountsOnlyWhatIsWorse(t *testing.T) {
 	old := sampleSuite()[1]
 	f := func(name string, want int, change func(r *bench.Result)) {
 		t.Helper()
@@ -256,8 +256,8 @@ func TestCompare_PairsRepeatedRunsInOrder(t *testing.T) {
 	}
 }
 
-// TestBenchstat_Names shows that names from outside cannot end a benchmark line's name.
-func TestBenchstat_Names(t *testing.T) {
+// TestBenchstat_NamesCannotEndTheirLine shows that names from outside cannot end a benchmark line's name.
+func TestBenchstat_NamesCannotEndTheirLine(t *testing.T) {
 	r := sampleSuite()[1]
 	r.Peer, r.Scenario.Name = "a b/c=d\n1 ns/op", "überlast"
 	var out strings.Builder
@@ -271,7 +271,7 @@ func TestBenchstat_Names(t *testing.T) {
 	}
 }
 
-func TestUnit_Text(t *testing.T) {
+func TestUnit_TextFitsTheSize(t *testing.T) {
 	f := func(u unit, v float64, want string) {
 		t.Helper()
 		if got := u.text(v); got != want {
@@ -300,7 +300,7 @@ func TestUnit_Text(t *testing.T) {
 	f(mean, 20.31, "20.3")
 }
 
-func TestCommand(t *testing.T) {
+func TestCommand_NamesOnlyWhatDiffers(t *testing.T) {
 	f := func(name string, peers bool, want string, change func(s *bench.Scenario)) {
 		t.Helper()
 		s, err := bench.Named(name)

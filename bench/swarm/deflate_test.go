@@ -70,9 +70,9 @@ func TestInflater_RefusesWhatNoServerMaySend(t *testing.T) {
 	}
 }
 
-// TestScanner_Deflated: the bit that says so is taken where it was agreed on, and only at
+// TestScanner_DeflatedOnlyAtTheBeginningOfAText: the bit that says so is taken where it was agreed on, and only at
 // the beginning of a text.
-func TestScanner_Deflated(t *testing.T) {
+func TestScanner_DeflatedOnlyAtTheBeginningOfAText(t *testing.T) {
 	f := func(b string, want bool, wantErr string) {
 		t.Helper()
 		s := scanner{deflates: true}

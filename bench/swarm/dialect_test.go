@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestDialect_Token: it is where each protocol has it, and what servers get that do not
+// TestDialect_TokenStandsWhereTheProtocolHasIt: it is where each protocol has it, and what servers get that do not
 // look at it.
-func TestDialect_Token(t *testing.T) {
+func TestDialect_TokenStandsWhereTheProtocolHasIt(t *testing.T) {
 	f := func(name, token, path, hello string) {
 		t.Helper()
 		d, err := newDialect(&Plan{Dialect: name, Token: token})

@@ -242,7 +242,7 @@ func TestHonest_NothingIsFoundWhereNothingIsWrong(t *testing.T) {
 
 // What others say in a room is neither doubled nor makes up for what is lost: viewers that look tell it from ours, and
 // of the others nobody says what they should have.
-func TestHonest_Others(t *testing.T) {
+func TestHonest_OthersAreCountedApart(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []string{"fastim", "native", "native+deflate", "raw", "centrifugo"} {
 		for _, samples := range []int{12, 2} {
@@ -273,7 +273,7 @@ func TestHonest_Others(t *testing.T) {
 	}
 }
 
-func TestHonest_Refused(t *testing.T) {
+func TestHonest_RefusedViewersAreCountedApart(t *testing.T) {
 	t.Parallel()
 	s := newCrooked(t, "fastim", rules{refuse: func(n int) bool { return n == 0 || n == 5 || n == 11 }})
 	p := storm(s)
@@ -292,7 +292,7 @@ func TestHonest_Refused(t *testing.T) {
 	}
 }
 
-func TestHonest_Warmup(t *testing.T) {
+func TestHonest_WarmupIsNotMeasured(t *testing.T) {
 	t.Parallel()
 	s := newCrooked(t, "fastim", rules{copies: func(_, v, k int) []int {
 		if v == 3 && k == 10 {

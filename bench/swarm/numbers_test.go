@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestNumbers_All: what was put in comes out, and what the ring has forgotten does not.
-func TestNumbers_All(t *testing.T) {
+// TestNumbers_AllGivesWhatWasPutIn: what was put in comes out, and what the ring has forgotten does not.
+func TestNumbers_AllGivesWhatWasPutIn(t *testing.T) {
 	for _, put := range [][]uint64{nil, {0}, {63}, {1000, 1023, 1024, 5}, {1 << 40, 1<<40 - 3, 1<<40 + 1}, {7, 2000, 977}} {
 		s := newNumbers(samplePlan(), 0)
 		want := map[uint64]bool{}

@@ -122,8 +122,8 @@ func objects(t *testing.T, v values) map[string]runtime.Object {
 	return all
 }
 
-// TestChart_Lint has helm lint --strict find nothing, with the least values and with all.
-func TestChart_Lint(t *testing.T) {
+// TestChart_LintFindsNothing has helm lint --strict find nothing, with the least values and with all.
+func TestChart_LintFindsNothing(t *testing.T) {
 	for name, v := range map[string]values{"installed": installed(), "everything": everything()} {
 		kube := chartutil.KubeVersion{Version: "v1.34.0", Major: "1", Minor: "34"}
 		for _, m := range lint.AllWithKubeVersion(chartDir, v, "chat", &kube).Messages {
@@ -134,8 +134,8 @@ func TestChart_Lint(t *testing.T) {
 	}
 }
 
-// TestChart_Objects has the chart make what it promises.
-func TestChart_Objects(t *testing.T) {
+// TestChart_ObjectsAreThoseItPromises has the chart make what it promises.
+func TestChart_ObjectsAreThoseItPromises(t *testing.T) {
 	least := slices.Sorted(maps.Keys(objects(t, installed())))
 	want := []string{
 		"ConfigMap live-barrage", "ConfigMap live-barrage-keys", "Deployment live-barrage", "PodDisruptionBudget live-barrage",
@@ -198,9 +198,9 @@ func onlyAtStart(t *testing.T) (all []string) {
 	return all
 }
 
-// TestChart_Restarts has pods restart for what config.yaml says that a node takes at its start alone, and for no other
-// key.
-func TestChart_Restarts(t *testing.T) {
+// TestChart_RestartsOnlyForWhatNeedsIt has pods restart for what config.yaml says that a node takes at its start alone,
+// and for no other key.
+func TestChart_RestartsOnlyForWhatNeedsIt(t *testing.T) {
 	sum := func(path string, to any) string {
 		return objects(t, set(installed(), path, to))["Deployment live-barrage"].(*apps.Deployment).Spec.Template.Annotations["barrage/config-fixed"]
 	}
@@ -228,8 +228,8 @@ func TestChart_Restarts(t *testing.T) {
 	}
 }
 
-// TestChart_Config has the program take the configuration that the chart makes, and the keys.
-func TestChart_Config(t *testing.T) {
+// TestChart_ConfigIsOneTheProgramTakes has the program take the configuration that the chart makes, and the keys.
+func TestChart_ConfigIsOneTheProgramTakes(t *testing.T) {
 	all := objects(t, set(installed(), "config.limits.message_rate", 10))
 	dir := t.TempDir()
 	program := filepath.Join(dir, "barrage")
@@ -246,8 +246,8 @@ func TestChart_Config(t *testing.T) {
 	}
 }
 
-// TestChart_Refuses has values that make no sense be refused, with what to do.
-func TestChart_Refuses(t *testing.T) {
+// TestChart_RefusesValuesThatMakeNoSense has values that make no sense be refused, with what to do.
+func TestChart_RefusesValuesThatMakeNoSense(t *testing.T) {
 	for path, c := range map[string]struct {
 		to   any
 		want string
@@ -267,8 +267,9 @@ func TestChart_Refuses(t *testing.T) {
 	}
 }
 
-// TestChart_Schema has the schema know each value of values.yaml and each section of config.yaml, and no others.
-func TestChart_Schema(t *testing.T) {
+// TestChart_SchemaKnowsEachValueAndSection has the schema know each value of values.yaml and each section of
+// config.yaml, and no others.
+func TestChart_SchemaKnowsEachValueAndSection(t *testing.T) {
 	text, err := os.ReadFile(chartDir + "/values.schema.json")
 	noError(t, err)
 	var schema struct {
@@ -298,8 +299,8 @@ func TestChart_Schema(t *testing.T) {
 	}
 }
 
-// TestChart_Files has the chart have the alerts and the dashboard of deploy.
-func TestChart_Files(t *testing.T) {
+// TestChart_FilesAreThoseOfDeploy has the chart have the alerts and the dashboard of deploy.
+func TestChart_FilesAreThoseOfDeploy(t *testing.T) {
 	for to, from := range map[string]string{"files/alerts.yaml": "deploy/prometheus/alerts.yaml", "files/dashboard.json": "deploy/grafana/barrage.json"} {
 		want, err := os.ReadFile(filepath.Join(root, from))
 		noError(t, err)

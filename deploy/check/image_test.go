@@ -53,9 +53,10 @@ func of[T any](s *instructions.Stage) (all []T) {
 	return all
 }
 
-// TestImage builds the program with the image's own command from what the image's build is given, puts together what
-// the image has, and runs it there: as nobody, in a root that cannot be written to, without a shell or a library.
-func TestImage(t *testing.T) {
+// TestImage_RunsAsNobodyInAReadOnlyRoot builds the program with the image's own command from what the image's build is
+// given, puts together what the image has, and runs it there: as nobody, in a root that cannot be written to, without a
+// shell or a library.
+func TestImage_RunsAsNobodyInAReadOnlyRoot(t *testing.T) {
 	all := stages(t)
 	if len(all) != 2 || all[0].Name != "build" || all[1].BaseName != "scratch" {
 		t.Fatalf("the Dockerfile has %d stages; want build, and one from scratch", len(all))
@@ -183,8 +184,9 @@ func freeAddr(tb testing.TB) string {
 	return ln.Addr().String()
 }
 
-// TestCompose has compose.yaml be one that Compose takes, with files that are there, and a node that is contained.
-func TestCompose(t *testing.T) {
+// TestCompose_IsValidWithAContainedNode has compose.yaml be one that Compose takes, with files that are there, and a
+// node that is contained.
+func TestCompose_IsValidWithAContainedNode(t *testing.T) {
 	options, err := cli.NewProjectOptions([]string{docker + "/compose.yaml"}, cli.WithDiscardEnvFile)
 	noError(t, err)
 	project, err := options.LoadProject(t.Context())

@@ -51,9 +51,9 @@ var files = []string{
 	"/usr/share/doc/barrage/runbook.md", "/usr/share/doc/barrage/copyright",
 }
 
-// TestPackages lists both packages, installs the one for Debian into a directory, runs what it installed, and removes
-// it.
-func TestPackages(t *testing.T) {
+// TestPackages_InstallAndKeepTheConfiguration lists both packages, installs the one for Debian into a directory, runs
+// what it installed, and removes it.
+func TestPackages_InstallAndKeepTheConfiguration(t *testing.T) {
 	deb, rpm := build(t)
 	archive := strings.Fields(output(t, nil, "tar", "-tzf", filepath.Join(filepath.Dir(deb), "barrage_1.2.3_linux_"+runtime.GOARCH+".tar.gz")))
 	for _, file := range []string{"barrage", "config.yaml", "LICENSE", "deploy/systemd/barrage.service", "docs/deploy.md"} {

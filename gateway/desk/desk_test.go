@@ -148,7 +148,7 @@ func (f *fixture) order() string {
 	return strings.Join(all, ", ")
 }
 
-func TestDesk_Measures(t *testing.T) {
+func TestDesk_MeasuresHoldUntilTheyAreLifted(t *testing.T) {
 	f := newFixture(t)
 	const mod = chat.RoleModerator
 	f.must("m", mod, `{"verb":"mute","user_id":"a","for_ms":5000,"reason":"spam"}`)
@@ -247,7 +247,7 @@ func TestDesk_NobodyEndsWhatAHigherRoleTook(t *testing.T) {
 	f.must("o", chat.RoleOwner, `{"verb":"unban","user_id":"bob"}`)
 }
 
-func TestDesk_Messages(t *testing.T) {
+func TestDesk_MessagesArePurgedPinnedOrCleared(t *testing.T) {
 	f := newFixture(t)
 	f.publish("a", "b", "a", "a")
 	if done := f.must("m", chat.RoleModerator, fmt.Sprintf(`{"verb":"purge","user_id":"a","since":%d}`, day.UnixMilli()+1)); done.N != 2 || len(f.hall.recalls) != 1 {
@@ -320,8 +320,8 @@ func TestDesk_DeletesWhatTheStoreHasLost(t *testing.T) {
 	}
 }
 
-// TestDesk_Log: each verb that was carried out is an entry, with who and what and until when.
-func TestDesk_Log(t *testing.T) {
+// TestDesk_LogHasEachVerbCarriedOut: each verb that was carried out is an entry, with who and what and until when.
+func TestDesk_LogHasEachVerbCarriedOut(t *testing.T) {
 	f := newFixture(t)
 	f.publish("a")
 	f.must("m", chat.RoleModerator, `{"verb":"mute","user_id":"a","for_ms":5000,"reason":"spam"}`)

@@ -25,8 +25,8 @@ func (f *fixture) hold(user string, bodies ...string) (ids []string) {
 	return ids
 }
 
-// TestHeld has messages be approved and denied, by moderators alone, once each.
-func TestHeld(t *testing.T) {
+// TestHeld_ModeratorsAloneDecideOnceEach has messages be approved and denied, by moderators alone, once each.
+func TestHeld_ModeratorsAloneDecideOnceEach(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ids := f.hold("bob", "one", "two", strings.Repeat("é", 300))
@@ -72,8 +72,9 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// TestHeld_Unheard: who is muted here, or banned everywhere, is not heard through a moderator; the message waits on.
-func TestHeld_Unheard(t *testing.T) {
+// TestHeld_UnheardUsersAreNotApproved: who is muted here, or banned everywhere, is not heard through a moderator; the
+// message waits on.
+func TestHeld_UnheardUsersAreNotApproved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	approve := `{"verb":"approve","held":"` + f.hold("bob", "one")[0] + `"}`
@@ -95,8 +96,8 @@ func TestHeld_Unheard(t *testing.T) {
 	f.must("m", chat.RoleModerator, approve)
 }
 
-// TestHeld_Refused has verbs without a message, and a store that is away.
-func TestHeld_Refused(t *testing.T) {
+// TestHeld_RefusedWithTheCodeThatFits has verbs without a message, and a store that is away.
+func TestHeld_RefusedWithTheCodeThatFits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.hold("bob", "one")

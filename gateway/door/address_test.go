@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestAddresses_Of(t *testing.T) {
+func TestAddresses_OfIsWhatTrustedProxiesSay(t *testing.T) {
 	cfg := Config{Limits: DefaultLimits()}
 	cfg.TrustedProxies = []string{"10.0.0.0/8", "2001:db8:aaaa::1", "127.0.0.1"}
 	warned := map[string]int{}
@@ -80,8 +80,8 @@ func TestAddresses_ManyHops(t *testing.T) {
 	}
 }
 
-// TestLocal: what is for people in the house is not for those who come through a proxy.
-func TestLocal(t *testing.T) {
+// TestLocal_ServesNobodyThroughAProxy: what is for people in the house is not for those who come through a proxy.
+func TestLocal_ServesNobodyThroughAProxy(t *testing.T) {
 	serve := newKnocker(nil).Local(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	for _, c := range []struct {
 		peer, header string
@@ -106,7 +106,7 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-func TestParsePrefixes(t *testing.T) {
+func TestParsePrefixes_NamesTheEntryItRefuses(t *testing.T) {
 	got, err := ParsePrefixes([]string{"10.1.2.3/8", "192.0.2.1", "::ffff:172.16.0.0/108", "2001:db8::/32"})
 	if want := "[10.0.0.0/8 192.0.2.1/32 172.16.0.0/12 2001:db8::/32]"; err != nil || fmt.Sprint(got) != want {
 		t.Errorf("ParsePrefixes = %v, %v; want %s", got, err, want)

@@ -140,7 +140,7 @@ func TestDoor_LogNotes(t *testing.T) {
 	}
 }
 
-func TestDoor_Rates(t *testing.T) {
+func TestDoor_RatesRefuseWithATimeToWait(t *testing.T) {
 	k := newKnocker(func(c *Limits) {
 		c.UserConnections, c.IPHandshakes, c.IPHandshakesBurst, c.Handshakes, c.HandshakesBurst = 0, 1, 3, 100, 10
 		c.NewRooms, c.NewRoomsBurst, c.HTTPRate, c.HTTPBurst, c.LoginRate, c.LoginBurst = 1, 2, 1, 2, 1, 2
@@ -271,8 +271,8 @@ func TestDoor_NamesAreNobodys(t *testing.T) {
 	want("a login from elsewhere", k.Login(from("198.51.100.1"), "victim"), true)
 }
 
-// TestDoor_Handshakes: so many a second as the setting says, however many.
-func TestDoor_Handshakes(t *testing.T) {
+// TestDoor_HandshakesComeAtTheRateSet: so many a second as the setting says, however many.
+func TestDoor_HandshakesComeAtTheRateSet(t *testing.T) {
 	for _, perSec := range []float64{7, 2000, 7000} {
 		k := newKnocker(func(c *Limits) { c.Handshakes, c.HandshakesBurst, c.IPHandshakes, c.IPConnections = perSec, 10, 0, 0 })
 		in := 0

@@ -4,8 +4,9 @@ import (
 	"testing"
 )
 
-// TestDoor_Reload: other limits hold at once, for those who are here too, and what was counted stays so.
-func TestDoor_Reload(t *testing.T) {
+// TestDoor_ReloadHoldsForThoseWhoAreHere: other limits hold at once, for those who are here too, and what was counted
+// stays so.
+func TestDoor_ReloadHoldsForThoseWhoAreHere(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.UserConnections = 2 })
 	change := func(change func(*Limits)) {
 		cfg := Config{Limits: DefaultLimits(), TrustedProxies: []string{"127.0.0.1"}}

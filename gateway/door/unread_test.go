@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestDoor_Unread: what waits to be read is bounded for an address and for all, and is given back when it was read, and
-// when whoever should have read it has gone.
-func TestDoor_Unread(t *testing.T) {
+// TestDoor_UnreadIsBoundedAndGivenBack: what waits to be read is bounded for an address and for all, and is given back
+// when it was read, and when whoever should have read it has gone.
+func TestDoor_UnreadIsBoundedAndGivenBack(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.IPHandshakes = 0 })
 	const mib = 1 << 20
 	var tickets []Ticket
@@ -90,7 +90,7 @@ func TestDoor_Unread(t *testing.T) {
 	}
 }
 
-func TestDoor_Scans(t *testing.T) {
+func TestDoor_ScansAreBoundedByAddressAndNode(t *testing.T) {
 	k := newKnocker(nil)
 	var all []*Reading
 	for range mostScansOfAddr {

@@ -217,9 +217,9 @@ func TestJoins_BoundedInBytes(t *testing.T) {
 	}
 }
 
-// TestJoins_Settle: who asks for its rooms waits for the memberships noted before, not for
+// TestJoins_SettleWaitsButNotForEver: who asks for its rooms waits for the memberships noted before, not for
 // later ones, and not for ever.
-func TestJoins_Settle(t *testing.T) {
+func TestJoins_SettleWaitsButNotForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &joinStore{block: make(chan struct{})}
 		j := runJoins(t, store)

@@ -14,7 +14,7 @@ import (
 )
 
 // The login hook is asked once for those who ask the same at once, signed, and by no more than mostLogins at a time.
-func TestLogins_Hook(t *testing.T) {
+func TestLogins_HookIsAskedOnceForTheSame(t *testing.T) {
 	const text = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 	secret, err := signed.ParseSecret(text)
 	if err != nil {

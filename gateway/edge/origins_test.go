@@ -19,7 +19,7 @@ func newOrigins(t *testing.T, logs *strings.Builder, allowed ...string) *Edge {
 	return New(cfg, nil, slog.New(slog.NewTextHandler(logs, nil)))
 }
 
-func TestOrigins_Allows(t *testing.T) {
+func TestOrigins_AllowsOnlyOwnAndListedOnes(t *testing.T) {
 	f := func(allowed []string, origin string, want bool) {
 		t.Helper()
 		r := httptest.NewRequest(http.MethodGet, "http://chat.example:9000/", http.NoBody)
@@ -66,7 +66,7 @@ func TestOrigins_Allows(t *testing.T) {
 	f([]string{"file://"}, "null", false)
 }
 
-func TestOrigins_Refused(t *testing.T) {
+func TestOrigins_RefusedOnesNameTheCure(t *testing.T) {
 	for text, want := range map[string]string{
 		"example.com":               "write https:// in front of it",
 		"*.example.com":             "write https:// in front of it",
@@ -90,7 +90,7 @@ func TestOrigins_Refused(t *testing.T) {
 }
 
 // Whose pages may frame ours is written as origins are, and comes out as a policy has it.
-func TestParseAncestors(t *testing.T) {
+func TestParseAncestors_ComeOutAsAPolicyHasThem(t *testing.T) {
 	f := func(want string, texts ...string) {
 		t.Helper()
 		if got, err := ParseAncestors(texts); err != nil || got != want {

@@ -8,7 +8,7 @@ import (
 )
 
 // Clients that are sent away faster than 2,000 a second are warned of, with the time that they need; few are not.
-func TestWarnOfPace(t *testing.T) {
+func TestWarnOfPace_NamesTheTimeThatIsNeeded(t *testing.T) {
 	for _, c := range []struct {
 		connections int
 		over        time.Duration

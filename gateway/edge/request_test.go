@@ -118,8 +118,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// TestRequest_Takes: a plain handshake is taken whole, and nothing else is.
-func TestRequest_Takes(t *testing.T) {
+// TestRequest_TakesPlainHandshakesAlone: a plain handshake is taken whole, and nothing else is.
+func TestRequest_TakesPlainHandshakesAlone(t *testing.T) {
 	in := newRequestReader()
 	for change, want := range map[string]bool{
 		"":                                       true,

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// TestTarry: who calls too soon waits for the refusal; others do not, nor who has gone, nor what is one too many.
-func TestTarry(t *testing.T) {
+// TestTarry_HoldsOnlyThoseWhoCallTooSoon: who calls too soon waits for the refusal; others do not, nor who has gone,
+// nor what is one too many.
+func TestTarry_HoldsOnlyThoseWhoCallTooSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &Edge{Times: Times{Tarry: tarryFor}}
 		waited := func(ctx context.Context, status int) time.Duration {

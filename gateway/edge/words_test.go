@@ -34,7 +34,7 @@ func newTestWords(t *testing.T, cfg FilterConfig) (*Words, error) {
 }
 
 // Files make the filter, each term with its own action or that of the section.
-func TestWords_Files(t *testing.T) {
+func TestWords_FilesGiveTermsTheirActions(t *testing.T) {
 	one, other := wordsFile(t, "# A comment.", "darn", "heck =flag"), wordsFile(t, "gosh")
 	w, err := newTestWords(t, FilterConfig{Files: []string{one, other}, Action: "mask"})
 	if err != nil {
@@ -84,7 +84,7 @@ func TestWords_BadFiles(t *testing.T) {
 }
 
 // Files are read anew: what is no use leaves all as it is, also the files that were good.
-func TestWords_Reload(t *testing.T) {
+func TestWords_ReloadOfNoUseChangesNothing(t *testing.T) {
 	path := wordsFile(t, "darn")
 	cfg := FilterConfig{Files: []string{path}, Action: "block"}
 	w, err := newTestWords(t, cfg)

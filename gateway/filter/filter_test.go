@@ -129,7 +129,7 @@ func TestFilter_OnlyRegexps(t *testing.T) {
 	}
 }
 
-func TestFilter_Size(t *testing.T) {
+func TestFilter_SizeCountsEachList(t *testing.T) {
 	f := mustBuild(t, "a\nb\n!c\nre:d+\n", "\\re:e")
 	got := f.Size()
 	if got.Lists != 2 || got.Terms != 3 || got.Allowed != 1 || got.Regexps != 1 || got.Bytes == 0 {

@@ -226,7 +226,7 @@ func TestFleet_AsksOne(t *testing.T) {
 }
 
 // Nodes are listed as they are; one that says nothing is silent, one that left is gone.
-func TestFleet_Nodes(t *testing.T) {
+func TestFleet_SilentNodesAreListedGoneOnesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, nodes := start(t, "a", "b")
 		s.mu.Lock()
@@ -253,7 +253,7 @@ func TestFleet_Nodes(t *testing.T) {
 }
 
 // Nothing that somebody else publishes stops a node, and a flood of questions has a bound.
-func TestFleet_Asked(t *testing.T) {
+func TestFleet_QuestionsOfOthersAreBounded(t *testing.T) {
 	f := New("a", &fakeStore{}, func() Node { return Node{} }, func() {}, slog.New(slog.DiscardHandler))
 	for _, bad := range []string{"", "x", "[]", `{"from":"a"}`, `{"from":"b","to":"c"}`, `{"from":"b","args":"` + strings.Repeat("x", maxQuestion) + `"}`} {
 		f.Asked(bad)

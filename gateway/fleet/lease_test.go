@@ -9,7 +9,7 @@ import (
 )
 
 // Two nodes never have the lease at once; whoever has it keeps it by its beats, and gives it back once.
-func TestLease(t *testing.T) {
+func TestLease_OneNodeHasItAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, nodes := start(t, "a", "b")
 		a, b := nodes[0], nodes[1]

@@ -196,7 +196,7 @@ func TestNew_KeysAreFoundByTheirTextOnly(t *testing.T) {
 	}
 }
 
-func TestNew_Refusals(t *testing.T) {
+func TestNew_RefusesBadNamesAndRooms(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		can   keys.Can
@@ -216,7 +216,7 @@ func TestNew_Refusals(t *testing.T) {
 	}
 }
 
-func TestMayRoom(t *testing.T) {
+func TestMayRoom_GoesByNameOrBeginning(t *testing.T) {
 	f := func(rooms, id string, want bool) {
 		t.Helper()
 		if got := (&keys.Key{Rooms: rooms}).MayRoom(id); got != want {
@@ -233,7 +233,7 @@ func TestMayRoom(t *testing.T) {
 	f("live", "live-1", false)
 }
 
-func TestCan_Names(t *testing.T) {
+func TestCan_NamesAreReadBack(t *testing.T) {
 	all := keys.Publish | keys.Moderate | keys.Rooms | keys.Ops
 	if got, err := keys.ParseCan(all.Names()); got != all || err != nil {
 		t.Errorf("ParseCan(%v) = %v, %v", all.Names(), got, err)
@@ -246,7 +246,7 @@ func TestCan_Names(t *testing.T) {
 	}
 }
 
-func TestNeed_Answers(t *testing.T) {
+func TestNeed_AnswersWhyAKeyMayNot(t *testing.T) {
 	k, texts := made(t, "live-*", keys.Publish|keys.Rooms, keys.Ops)
 	rooms, ops := texts[0], texts[1]
 	mux := http.NewServeMux()

@@ -365,7 +365,7 @@ func TestHook_NinePatientFailures(t *testing.T) {
 	}
 }
 
-func TestHook_Close(t *testing.T) {
+func TestHook_CloseEndsCallsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newHook(t, HookConfig{}, hookAnswers(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
@@ -392,7 +392,7 @@ func TestHook_Close(t *testing.T) {
 	})
 }
 
-func TestHookConfig_Validate(t *testing.T) {
+func TestHookConfig_ValidateRefusesWithoutShowingSecrets(t *testing.T) {
 	good := HookConfig{URL: "http://hook.internal:8080/connect", Timeout: time.Second, Cache: time.Minute}
 	for _, c := range []struct {
 		change func(*HookConfig)
@@ -434,8 +434,8 @@ func BenchmarkHook_Cached(b *testing.B) {
 	}
 }
 
-// TestHook_Inherit: a reload goes on counting, with what the hook of before still answers.
-func TestHook_Inherit(t *testing.T) {
+// TestHook_InheritGoesOnCounting: a reload goes on counting, with what the hook of before still answers.
+func TestHook_InheritGoesOnCounting(t *testing.T) {
 	old, f := newHook(t, HookConfig{}, always(http.StatusOK, `{"user_id":"alice"}`)), newHook(t, HookConfig{}, always(http.StatusUnauthorized, ""))
 	_, _ = old.Check(t.Context(), hookAsked)
 	f.Inherit(nil)

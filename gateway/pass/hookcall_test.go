@@ -171,7 +171,7 @@ func TestHook_AnswersThatMakeNoSense(t *testing.T) {
 	}
 }
 
-func TestHook_Refusals(t *testing.T) {
+func TestHook_RefusalsPassOnWhatMayBeShown(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		status int
@@ -213,7 +213,7 @@ func TestHook_Refusals(t *testing.T) {
 	}
 }
 
-func TestHook_Question(t *testing.T) {
+func TestHook_QuestionIsSignedWhereASecretIsSet(t *testing.T) {
 	secret, err := signed.ParseSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	if err != nil {
 		t.Fatal(err)
@@ -377,7 +377,7 @@ func TestHook_KeptConnectionThatIsClosed(t *testing.T) {
 	}
 }
 
-func TestLeaks(t *testing.T) {
+func TestLeaks_FindsPartsOfTheToken(t *testing.T) {
 	f := func(text, token string, want bool) {
 		t.Helper()
 		if got := leaks(text, token); got != want {

@@ -80,7 +80,7 @@ func tryAll(t *testing.T, cfg JWTConfig, attempts []attempt) {
 	}
 }
 
-func TestCheck_Algorithms(t *testing.T) {
+func TestCheck_AlgorithmsMustBeThoseOfTheKeys(t *testing.T) {
 	const header = `{"alg":%q}`
 	signed := func(name string, method jwt.SigningMethod, private any) string {
 		return mint(method, private, fmt.Sprintf(header, name), with(""))
@@ -175,7 +175,7 @@ func TestCheck_PublicKeysAreNoSecrets(t *testing.T) {
 	tryAll(t, JWTConfig{PublicKeyFile: keys, Secret: secret, Algorithms: []string{"HS256", "HS512", "RS256"}}, attempts)
 }
 
-func TestCheck_Form(t *testing.T) {
+func TestCheck_FormMustBeThreePartsOfBase64(t *testing.T) {
 	token := hs(with(""))
 	header, rest, _ := strings.Cut(token, ".")
 	claims, signature, _ := strings.Cut(rest, ".")
@@ -239,7 +239,7 @@ func other(c byte) byte {
 	return alphabet[strings.IndexByte(alphabet, c)^1]
 }
 
-func TestCheck_Dates(t *testing.T) {
+func TestCheck_DatesCountWithALeeway(t *testing.T) {
 	const year = 365 * 24 * 3600
 	const tooFar = "more than 400 days ahead"
 	attempts := []attempt{
@@ -310,7 +310,7 @@ func TestCheck_WhomItIsFor(t *testing.T) {
 	})
 }
 
-func TestCheck_Claims(t *testing.T) {
+func TestCheck_ClaimsOutOfBoundsAreRefused(t *testing.T) {
 	big := func(n int) string { return `"info":{"x":"` + strings.Repeat("x", n-len(`{"x":""}`)) + `"}` }
 	list := func(n int, entry string) string {
 		return "[" + strings.TrimSuffix(strings.Repeat(entry+",", n), ",") + "]"
@@ -373,7 +373,7 @@ func TestCheck_Claims(t *testing.T) {
 	})
 }
 
-func TestCheck_Rooms(t *testing.T) {
+func TestCheck_RoomsOpenOnlyThoseNamed(t *testing.T) {
 	const live = `"rooms":[{"id":"live-*","can":["read"]}]`
 	tryAll(t, JWTConfig{Secret: secret}, []attempt{
 		open("no rooms are named: what holds for all", "any", ``),
@@ -402,7 +402,7 @@ func TestCheck_Rooms(t *testing.T) {
 }
 
 // The level in a user's info is a whole number, or none: whatever else a site has there keeps nobody out.
-func TestCheck_Level(t *testing.T) {
+func TestCheck_OddLevelKeepsNobodyOut(t *testing.T) {
 	j := newJWT(t, JWTConfig{Secret: secret}, nil)
 	for info, want := range map[string]int64{
 		`{"level":7}`: 7, `{ "name":"A", "level" : 12 }`: 12, `{}`: 0, `{"name":"level"}`: 0, `{"Level":7}`: 0, `{"x":{"level":7}}`: 0,
@@ -440,7 +440,7 @@ func TestCheck_WhatAPassSays(t *testing.T) {
 	}
 }
 
-func TestCode_Status(t *testing.T) {
+func TestCode_StatusFitsEachCode(t *testing.T) {
 	for code, want := range map[Code]int{Invalid: 401, Expired: 401, Revoked: 401, Replaced: 401, Forbidden: 403, Unavailable: 503, "?": 401} {
 		if got := code.Status(); got != want {
 			t.Errorf("%s has status %d; want %d", code, got, want)
@@ -448,7 +448,7 @@ func TestCode_Status(t *testing.T) {
 	}
 }
 
-func TestLooks(t *testing.T) {
+func TestLooks_TellsTokensFromOtherTexts(t *testing.T) {
 	for token, want := range map[string]bool{
 		hs(with("")):                    true,
 		base(`{"alg":"none"}`) + "..":   true,

@@ -19,7 +19,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-func TestJWTConfig_Validate(t *testing.T) {
+func TestJWTConfig_ValidateSaysWhatToSet(t *testing.T) {
 	long := strings.Repeat("s", 64)
 	for _, c := range []struct {
 		name string
@@ -160,7 +160,7 @@ func TestNewJWT_RefusesFiles(t *testing.T) {
 	}
 }
 
-func TestRedacted(t *testing.T) {
+func TestRedacted_ShowsNoPasswordOrQuery(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                     "",
 		"off":                                  "off",

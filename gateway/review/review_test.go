@@ -60,8 +60,8 @@ func says(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 }
 
-// TestAsk has a signed question, and each verdict.
-func TestAsk(t *testing.T) {
+// TestAsk_EachMessageGetsItsVerdict has a signed question, and each verdict.
+func TestAsk_EachMessageGetsItsVerdict(t *testing.T) {
 	t.Parallel()
 	var got []byte
 	s := newService(t, nil, func(w http.ResponseWriter, r *http.Request) {
@@ -86,9 +86,9 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestAsk_Lies has answers that make no sense, and services that do not answer: the fallback is what becomes of all, it
-// is counted, and the log has neither the URL nor what was answered.
-func TestAsk_Lies(t *testing.T) {
+// TestAsk_LiesGetTheFallback has answers that make no sense, and services that do not answer: the fallback is what
+// becomes of all, it is counted, and the log has neither the URL nor what was answered.
+func TestAsk_LiesGetTheFallback(t *testing.T) {
 	t.Parallel()
 	const ok = `{"results":[{"verdict":"allow"},{"verdict":"allow"}]}`
 	status := func(code int) http.HandlerFunc {
@@ -146,8 +146,9 @@ func TestAsk_Lies(t *testing.T) {
 	}
 }
 
-// TestAsk_Slow has a service that takes too long, a question that has waited for too long, and one that is away.
-func TestAsk_Slow(t *testing.T) {
+// TestAsk_SlowServicesGetTheFallbackInTime has a service that takes too long, a question that has waited for too long,
+// and one that is away.
+func TestAsk_SlowServicesGetTheFallbackInTime(t *testing.T) {
 	t.Parallel()
 	stop := make(chan struct{})
 	defer close(stop)
@@ -175,8 +176,9 @@ func TestAsk_Slow(t *testing.T) {
 	}
 }
 
-// TestAsk_Breaker: a service that does not answer is left alone, and asked again after a while.
-func TestAsk_Breaker(t *testing.T) {
+// TestAsk_SilentServiceIsLeftAloneForAWhile: a service that does not answer is left alone, and asked again after a
+// while.
+func TestAsk_SilentServiceIsLeftAloneForAWhile(t *testing.T) {
 	t.Parallel()
 	s := newService(t, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	for range 15 {
@@ -192,8 +194,8 @@ func TestAsk_Breaker(t *testing.T) {
 	}
 }
 
-// TestConfig has addresses that are safe, and such that are not.
-func TestConfig(t *testing.T) {
+// TestConfig_TakesOnlySafeAddresses has addresses that are safe, and such that are not.
+func TestConfig_TakesOnlySafeAddresses(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"https://example.com/review", "http://127.0.0.1:8080", "http://localhost", "http://[::1]/"} {
 		if err := (Config{URL: good, Secret: secret}).Validate(); err != nil {

@@ -178,8 +178,8 @@ func TestServe_WhoDecides(t *testing.T) {
 	}
 }
 
-// TestServe_Names: spans are named by routes, and have no method that a stranger made up.
-func TestServe_Names(t *testing.T) {
+// TestServe_NamesSpansByTheirRoutes: spans are named by routes, and have no method that a stranger made up.
+func TestServe_NamesSpansByTheirRoutes(t *testing.T) {
 	traces, end := serve(t, nothing, io.Discard)
 	end()
 	mux := http.NewServeMux()
@@ -244,7 +244,7 @@ func TestCall_HidesWhatIsInURLs(t *testing.T) {
 	}
 }
 
-func TestConfig_Validate(t *testing.T) {
+func TestConfig_ValidateRefusesWithoutShowingSecrets(t *testing.T) {
 	for _, c := range []struct {
 		cfg  Config
 		want string // empty: valid

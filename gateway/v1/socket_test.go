@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-func TestOffersDeflate(t *testing.T) {
+func TestOffersDeflate_OnlyWithParametersWeCanMeet(t *testing.T) {
 	for header, want := range map[string]bool{
 		"permessage-deflate":                                                         true,
 		"permessage-deflate; client_max_window_bits":                                 true,

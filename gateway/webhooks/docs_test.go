@@ -44,8 +44,9 @@ func blocks(t *testing.T, language string) (all []string) {
 	return all
 }
 
-// TestDocs_Examples runs the services of the document: they take what is signed, once, and refuse what is not.
-func TestDocs_Examples(t *testing.T) {
+// TestDocs_ExamplesTakeOnlyWhatIsSigned runs the services of the document: they take what is signed, once, and refuse
+// what is not.
+func TestDocs_ExamplesTakeOnlyWhatIsSigned(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		t.Helper()
@@ -131,8 +132,8 @@ var types = []string{
 	"message", "recall", "purge", "epoch", "moderation", "held", "room_opened", "room_closed", "storm_began", "storm_ended", "lost",
 }
 
-// TestDocs_Events: the document has every type, and its examples have the fields that events have.
-func TestDocs_Events(t *testing.T) {
+// TestDocs_EventsAreThoseOfTheCode: the document has every type, and its examples have the fields that events have.
+func TestDocs_EventsAreThoseOfTheCode(t *testing.T) {
 	text := document(t)
 	for _, kind := range types {
 		if !strings.Contains(text, "**`"+kind+"`**") {

@@ -53,8 +53,8 @@ func TestTeller_InOrder(t *testing.T) {
 	})
 }
 
-// TestTeller_Wanted: only the rooms and groups that the service wants.
-func TestTeller_Wanted(t *testing.T) {
+// TestTeller_TellsOnlyWhatIsWanted: only the rooms and groups that the service wants.
+func TestTeller_TellsOnlyWhatIsWanted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, func(c *Config) { c.Rooms, c.Events = []string{"live-*", "main"}, []string{"moderation"} })
 		for _, room := range []string{"live-1", "main", "other", "mains"} {
@@ -71,8 +71,8 @@ func TestTeller_Wanted(t *testing.T) {
 	})
 }
 
-// TestTeller_Batches: many events go in calls of a hundred at most, each room in its order.
-func TestTeller_Batches(t *testing.T) {
+// TestTeller_BatchesAreBoundedAndInOrder: many events go in calls of a hundred at most, each room in its order.
+func TestTeller_BatchesAreBoundedAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1000, nil)
 		want := map[string]int{}
@@ -110,9 +110,9 @@ func TestTeller_Batches(t *testing.T) {
 	})
 }
 
-// TestTeller_Retries: the same batch comes again, later and later, up to once an hour; what the history forgot is
-// named.
-func TestTeller_Retries(t *testing.T) {
+// TestTeller_RetriesTheSameBatchEverLater: the same batch comes again, later and later, up to once an hour; what the
+// history forgot is named.
+func TestTeller_RetriesTheSameBatchEverLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5, nil)
 		const failures = 12
@@ -244,9 +244,9 @@ func TestTeller_TakesOver(t *testing.T) {
 	})
 }
 
-// TestTeller_Leaves: a node that leaves tells what waits, and has the next one go on at once; with a service that hangs
-// it takes three seconds at most.
-func TestTeller_Leaves(t *testing.T) {
+// TestTeller_TellsWhatWaitsBeforeItLeaves: a node that leaves tells what waits, and has the next one go on at once;
+// with a service that hangs it takes three seconds at most.
+func TestTeller_TellsWhatWaitsBeforeItLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.say("a", "one")
@@ -292,8 +292,8 @@ func TestTeller_NotWhatWasBefore(t *testing.T) {
 	})
 }
 
-// TestTeller_Storm: it begins and ends, once each.
-func TestTeller_Storm(t *testing.T) {
+// TestTeller_StormBeginsAndEndsOnce: it begins and ends, once each.
+func TestTeller_StormBeginsAndEndsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10, func(c *Config) { c.Events = []string{GroupStorm} })
 		for range 4 {
@@ -425,8 +425,8 @@ func TestTeller_StoreAway(t *testing.T) {
 	})
 }
 
-// TestTeller_Broken: what somebody else wrote into a history and is no JSON harms nobody.
-func TestTeller_Broken(t *testing.T) {
+// TestTeller_BrokenEntriesAreSkippedAndCounted: what somebody else wrote into a history and is no JSON harms nobody.
+func TestTeller_BrokenEntriesAreSkippedAndCounted(t *testing.T) {
 	feed := chat.Feed{Bookmarked: true, Position: chat.Position{Epoch: "1-x", Seq: 2, Total: 2}, First: 1, To: 2, Entries: []chat.Entry{
 		{Seq: 1, JSON: `{"groupId":"a","userId":"u","info":"x","x":{bad},"ts":5}`}, {Seq: 2, JSON: `{"groupId":"a","userId":"u","info":"ok","ts":6}`},
 	}, Bookmark: chat.Bookmark{Epoch: "1-x"}}
@@ -462,7 +462,7 @@ func TestTeller_StoredAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestConfig_Bad(t *testing.T) {
+func TestConfig_BadOnesAreRefusedWithTheReason(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Config)
 		want   string

@@ -221,8 +221,8 @@ func TestOrder_IsATable(t *testing.T) {
 	}
 }
 
-// TestPublish puts a message into a room, and says why the room does not take it.
-func TestPublish(t *testing.T) {
+// TestPublish_SaysWhyTheRoomDoesNotTakeIt puts a message into a room, and says why the room does not take it.
+func TestPublish_SaysWhyTheRoomDoesNotTakeIt(t *testing.T) {
 	line := []string{"publish", "a/b", "a rose", "--user", "bob", "--kind", "gift", "--id", "o-1"}
 	for answer, want := range map[string]outcome{
 		`{"messages":[{"id":"o-1","epoch":"1-A","seq":7,"ts":5}]}`: {0, "published in a/b, as message 7\n", ""},

@@ -62,7 +62,7 @@ func TestFilter_AListForATerminalOrAProgram(t *testing.T) {
 	}
 }
 
-func TestFilter_Refusals(t *testing.T) {
+func TestFilter_RefusalsSayWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	large, empty := filepath.Join(dir, "large.txt"), filepath.Join(dir, "empty.txt")
 	for file, text := range map[string]string{large: strings.Repeat("x", chat.MaxTerms+1), empty: ""} {

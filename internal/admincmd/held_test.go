@@ -23,8 +23,8 @@ func TestHeld_IsATable(t *testing.T) {
 	}
 }
 
-// TestDecide sends the verbs approve and deny.
-func TestDecide(t *testing.T) {
+// TestDecide_SaysWhatBecameOfTheMessage sends the verbs approve and deny.
+func TestDecide_SaysWhatBecameOfTheMessage(t *testing.T) {
 	for answer, is := range map[string]string{
 		`{"verb":"approve","n":0,"v":""}`:                         "is sent",
 		`{"verb":"approve","n":0,"v":"","seq":7}`:                 "is sent, as message 7",

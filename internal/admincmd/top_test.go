@@ -54,7 +54,7 @@ live-1  12000    200    160    200 of 900  577000000  9000     2
 sort: o online  r rate  l level  s sent  i id     q quit`
 
 // What is drawn fits the terminal, whatever its size.
-func TestTop_Lines(t *testing.T) {
+func TestTop_LinesFitTheTerminal(t *testing.T) {
 	s := newScreen(100, 24)
 	s.last, s.seen = someBoard(t), true
 	if got := strings.Join(s.lines(100, 24), "\n"); got != wholeScreen {
@@ -109,7 +109,7 @@ func (c *canvas) last() string {
 }
 
 // It looks every second, a key changes the order at once, a new size draws anew, and q ends it.
-func TestTop_Run(t *testing.T) {
+func TestTop_RunDrawsUntilQIsPressed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := someBoard(t)
 		rows := 24
@@ -173,7 +173,7 @@ func runTop(p *port, args ...string) outcome {
 }
 
 // For scripts it looks once, as a table or as JSON.
-func TestTop_Once(t *testing.T) {
+func TestTop_OnceLooksAsTableOrJSON(t *testing.T) {
 	p := newPort(t, http.StatusOK, `{"nodes":[`+someNode+`],"rooms":[{"room":"r","online":5,"nodes":["N1"]}]}`)
 	got := runTop(p, "--once", "--sort", "rate", "--limit", "7")
 	if got.code != 0 || !strings.Contains(got.stdout, "connections 1 ") || !strings.Contains(got.stdout, "r     5       0") {

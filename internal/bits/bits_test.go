@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWords(t *testing.T) {
+func TestWords_ParseTakesBackWhatOfGives(t *testing.T) {
 	w := Words{"read", "send", "like"}
 	for set := range uint8(8) {
 		got, err := w.Parse(w.Of(set))

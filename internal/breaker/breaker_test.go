@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// TestBreaker: after ten failures in a row one call a second is let through, until one is answered.
-func TestBreaker(t *testing.T) {
+// TestBreaker_LetsOneTryThroughAfterFailures: after ten failures in a row one call a second is let through, until one
+// is answered.
+func TestBreaker_LetsOneTryThroughAfterFailures(t *testing.T) {
 	t.Parallel()
 	var b Breaker
 	now := time.Unix(1000, 0)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestMemory(t *testing.T) {
+func TestMemory_IsTheLeastBoundInForce(t *testing.T) {
 	f := func(name string, want int64, files map[string]string) {
 		t.Helper()
 		root := t.TempDir()

@@ -6,7 +6,7 @@ import (
 	"barrage/internal/chat"
 )
 
-func TestEvent_Follows(t *testing.T) {
+func TestEvent_FollowsOnlyTheChangeBefore(t *testing.T) {
 	at := chat.Position{Epoch: "2-e", Seq: 7, Total: 6, Rev: 3, Tip: "n.3"}
 	for _, c := range []struct {
 		name string
@@ -32,7 +32,7 @@ func TestEvent_Follows(t *testing.T) {
 	}
 }
 
-func TestEvent_After(t *testing.T) {
+func TestEvent_AfterMovesThePosition(t *testing.T) {
 	at := chat.Position{Epoch: "2-e", Seq: 7, Total: 6, Rev: 3, Tip: "n.3"}
 	batch := chat.Event{Kind: chat.EventMessages, Epoch: "2-e", Seq: 8, Total: 8, Rev: 4, Prev: "n.3", Tip: "m.1", Messages: []string{"{}", "{}"}}
 	if got, want := batch.After(at), (chat.Position{Epoch: "2-e", Seq: 9, Total: 8, Rev: 4, Tip: "m.1"}); got != want || !got.Same(want) || got.Same(at) {
@@ -49,7 +49,7 @@ func TestEvent_After(t *testing.T) {
 	}
 }
 
-func TestPosition_First(t *testing.T) {
+func TestPosition_FirstIsTheOldestOfThisLife(t *testing.T) {
 	for _, c := range []struct{ seq, total, want uint64 }{{0, 0, 1}, {7, 7, 1}, {51, 1, 51}, {50, 0, 51}, {5, 9, 1}} {
 		p := chat.Position{Seq: c.seq, Total: c.total}
 		if got := p.First(); got != c.want {
@@ -58,7 +58,7 @@ func TestPosition_First(t *testing.T) {
 	}
 }
 
-func TestBatchOf(t *testing.T) {
+func TestBatchOf_FindsTheBatchInATip(t *testing.T) {
 	b := chat.Batch{ID: "n-1.7", Try: 2}
 	if got := chat.BatchOf(b.Tip()); got != b.ID {
 		t.Errorf("the batch of %q is %q; want %q", b.Tip(), got, b.ID)
@@ -71,7 +71,7 @@ func TestBatchOf(t *testing.T) {
 }
 
 // What one package promises and another relies on.
-func TestLives(t *testing.T) {
+func TestLives_OutlastWhatReliesOnThem(t *testing.T) {
 	if chat.ReportLife <= chat.ReportEvery {
 		t.Errorf("a report counts for %v and comes every %v: members would be lost between", chat.ReportLife, chat.ReportEvery)
 	}

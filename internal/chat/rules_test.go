@@ -8,7 +8,7 @@ import (
 )
 
 // Each mode that holds anybody to anything is named, those of a calm room are not.
-func TestModes_On(t *testing.T) {
+func TestModes_OnNamesThoseInForce(t *testing.T) {
 	all := chat.Modes{
 		SlowMS: 1, Frozen: true, Who: chat.WhoMods, MinLevel: 1, FirstDelayMS: 1, DupS: 1, UniqueS: 1, Links: chat.LinksDeny, EmoteOnly: true, MaxCaps: 1,
 		Review: chat.ReviewAll,

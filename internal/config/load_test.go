@@ -330,8 +330,8 @@ BARRAGE_REDIS_PASSWRD: unknown environment variable; did you mean BARRAGE_REDIS_
 server.listen: "x" is not host:port (line 2)`)
 }
 
-// TestLoad_Concurrent is there for the race detector: no state is shared.
-func TestLoad_Concurrent(t *testing.T) {
+// TestLoad_ConcurrentCallsShareNothing is there for the race detector: no state is shared.
+func TestLoad_ConcurrentCallsShareNothing(t *testing.T) {
 	path := writeFile(t, wholeFile)
 	var group sync.WaitGroup
 	for i := range 2 {
@@ -348,7 +348,7 @@ func TestLoad_Concurrent(t *testing.T) {
 	group.Wait()
 }
 
-func TestNearest(t *testing.T) {
+func TestNearest_SuggestsOnlyWhatIsClose(t *testing.T) {
 	known := []string{"log", "server", "server.listen", "log.level", "log.format"}
 	f := func(misspelled, ending, want string) {
 		t.Helper()
@@ -364,7 +364,7 @@ func TestNearest(t *testing.T) {
 	f("log.colour", ".colour", "")
 }
 
-func TestDistance(t *testing.T) {
+func TestDistance_CountsEditsEitherWay(t *testing.T) {
 	f := func(a, b string, want int) {
 		t.Helper()
 		if got := distance(a, b); got != want {

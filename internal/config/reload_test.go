@@ -69,7 +69,7 @@ func TestReload_EveryOtherSettingIsHandedOver(t *testing.T) {
 	}
 }
 
-func TestAgainst(t *testing.T) {
+func TestAgainst_PartsChangesFromWhatNeedsARestart(t *testing.T) {
 	has := []gateway.Setting{
 		{Key: "server.listen", Value: `":1"`, From: "file"},
 		{Key: "limits.message_rate", Value: "5", From: "default"},

@@ -47,7 +47,7 @@ func (n *node) wantMetrics(tb testing.TB, want map[string]float64) {
 	})
 }
 
-func TestAdmin(t *testing.T) {
+func TestAdmin_PortTellsHealthAndMetrics(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-func TestPages(t *testing.T) {
+func TestPages_AreServedAsHTML(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	for _, path := range []string{"/", "/test/websocket"} {

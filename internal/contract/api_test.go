@@ -11,7 +11,7 @@ import (
 
 // Contract section 4.
 
-func TestAPI_Forms(t *testing.T) {
+func TestAPI_CallsTakeEachForm(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -50,7 +50,7 @@ func wantAllCalls(t *testing.T, n *node, form string) {
 	wantBody(t, call("/group/delMessage", a, params{"groupId": group, "ts": last}), recalled)
 }
 
-func TestAPI_Users(t *testing.T) {
+func TestAPI_UsersHaveOneLoginAndJoinOnce(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -340,7 +340,7 @@ func TestAPI_DelMessageTooOld(t *testing.T) {
 	}
 }
 
-func TestAPI_Methods(t *testing.T) {
+func TestAPI_MethodsOtherThanPOSTAreRefused(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	a := n.login(t, "u")

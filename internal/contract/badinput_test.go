@@ -26,7 +26,7 @@ func undisturbed(t *testing.T, n *node, room string, bad func()) {
 	bystander.wantMessage(room, "speaker", "after")
 }
 
-func TestBadHandshake(t *testing.T) {
+func TestBadHandshake_IsRefusedWithTheReason(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	for _, c := range []struct {
@@ -128,7 +128,7 @@ func TestHandshake_AsDifferentClientsSendIt(t *testing.T) {
 	}
 }
 
-func TestBadFrames(t *testing.T) {
+func TestBadFrames_CloseWithTheirCode(t *testing.T) {
 	t.Parallel()
 	const most = 1 << 10
 	for _, store := range stores {
@@ -187,8 +187,9 @@ func TestBadFrames(t *testing.T) {
 	}
 }
 
-// TestTooLong: the bound of FastIM's sockets is that of original nodes, 8,192 UTF-16 units, whatever the bytes are.
-func TestTooLong(t *testing.T) {
+// TestTooLong_CountsUTF16UnitsNotBytes: the bound of FastIM's sockets is that of original nodes, 8,192 UTF-16 units,
+// whatever the bytes are.
+func TestTooLong_CountsUTF16UnitsNotBytes(t *testing.T) {
 	t.Parallel()
 	for _, setting := range []string{"24KiB", "1MiB"} {
 		n := startNode(t, "server.max_message_bytes="+setting)
@@ -205,8 +206,9 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
-// TestBinary: as on original nodes, binary messages on FastIM's sockets are ignored. They are counted.
-func TestBinary(t *testing.T) {
+// TestBinary_IsIgnoredAndCounted: as on original nodes, binary messages on FastIM's sockets are ignored. They are
+// counted.
+func TestBinary_IsIgnoredAndCounted(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	list := n.dial(t, listPath("u", "any"))
@@ -226,8 +228,9 @@ func TestBinary(t *testing.T) {
 	})
 }
 
-// TestSlashes: an address may end in a slash, and in no more than one; testdata/original.txt has the calls.
-func TestSlashes(t *testing.T) {
+// TestSlashes_OneMayEndAnAddress: an address may end in a slash, and in no more than one; testdata/original.txt has the
+// calls.
+func TestSlashes_OneMayEndAnAddress(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	m := n.dial(t, chatPath("r", "u", "t")+"/")
@@ -252,7 +255,7 @@ func TestSlashes(t *testing.T) {
 	}
 }
 
-func TestBadReader(t *testing.T) {
+func TestBadReader_SlowsNobodyElse(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -291,7 +294,7 @@ func TestBadReader(t *testing.T) {
 	}
 }
 
-func TestGoodFrames(t *testing.T) {
+func TestGoodFrames_AreTakenInAllForms(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -331,7 +334,7 @@ func TestGoodFrames(t *testing.T) {
 	}
 }
 
-func TestLimits_Connections(t *testing.T) {
+func TestLimits_ConnectionsBeyondTheBoundGet503(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "server.max_connections=3")
 	var inside []*client
@@ -396,7 +399,7 @@ func TestLimits_SlowHeaders(t *testing.T) {
 	})
 }
 
-func TestLimits_Silence(t *testing.T) {
+func TestLimits_SilentOnesAreClosed(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "server.ping_interval=1s", "server.idle_timeout=2s")
 	t.Run("who answers pings stays", func(t *testing.T) {

@@ -184,8 +184,8 @@ func TestBeside_RecallInBusyRoom(t *testing.T) {
 	stop()
 }
 
-// TestBeside_Steps plays docs/fastim.md: side by side, cut over, interop off node by node, and back.
-func TestBeside_Steps(t *testing.T) {
+// TestBeside_StepsLoseOrDoubleNothing plays docs/fastim.md: side by side, cut over, interop off node by node, and back.
+func TestBeside_StepsLoseOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	o := startOriginal(t, server)

@@ -13,7 +13,7 @@ import (
 
 // Contract section 2.
 
-func TestChat(t *testing.T) {
+func TestChat_SocketsBehaveAsTheContractSays(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {

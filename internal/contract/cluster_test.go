@@ -20,7 +20,7 @@ func twoNodes(t *testing.T, server *redistest.Server, settings ...string) []*nod
 	return []*node{startNode(t, settings...), startNode(t, settings...)}
 }
 
-func TestCluster(t *testing.T) {
+func TestCluster_NodesServeTheSameRooms(t *testing.T) {
 	t.Parallel()
 	nodes := twoNodes(t, redistest.Start(t), "auth.mode=redis", "list.update_interval=50ms")
 	one, two := nodes[0], nodes[1]

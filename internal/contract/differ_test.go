@@ -53,9 +53,9 @@ func recordedCalls(t *testing.T) (all []recordedCall) {
 	return all
 }
 
-// TestOriginal makes the calls of testdata/original.txt: Barrage answers as the original did, but for what is written
-// there. It runs on each store, and beside original nodes.
-func TestOriginal(t *testing.T) {
+// TestOriginal_AnswersAsOnRecord makes the calls of testdata/original.txt: Barrage answers as the original did, but for
+// what is written there. It runs on each store, and beside original nodes.
+func TestOriginal_AnswersAsOnRecord(t *testing.T) {
 	t.Parallel()
 	calls := recordedCalls(t)
 	if len(calls) < 135 {

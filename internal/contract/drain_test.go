@@ -42,7 +42,7 @@ func (c *client) wantRestart(count int) (messages []string) {
 	return messages
 }
 
-func TestDrain(t *testing.T) {
+func TestDrain_DeliversThenSendsEverybodyAway(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -165,7 +165,7 @@ func (c *client) wantCounters(what string) {
 	}
 }
 
-func TestDrain_Idle(t *testing.T) {
+func TestDrain_IdleNodeExitsAtOnce(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	m := n.member(t, "r", "1")

@@ -31,9 +31,9 @@ func (n *node) wantAction(tb testing.TB, text, want string) {
 	})
 }
 
-// TestFilter_Lists: a list that is written on one node holds on all of them within a second, on those that start later,
-// and no longer when it is taken away.
-func TestFilter_Lists(t *testing.T) {
+// TestFilter_ListsHoldOnAllNodes: a list that is written on one node holds on all of them within a second, on those
+// that start later, and no longer when it is taken away.
+func TestFilter_ListsHoldOnAllNodes(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	nodes := twoNodes(t, server)

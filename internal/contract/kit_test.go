@@ -9,7 +9,7 @@ import (
 )
 
 // A node has the conversations of the transcripts, and so has a client that was made from them alone.
-func TestKit(t *testing.T) {
+func TestKit_NodeHoldsEachConversation(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	t.Run("transcripts", func(t *testing.T) {

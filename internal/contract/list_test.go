@@ -52,7 +52,7 @@ func (c *client) entries(text string) []string {
 
 const listInterval = 200 * time.Millisecond
 
-func TestList(t *testing.T) {
+func TestList_ShowsTheNewestOfEachRoom(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {

@@ -30,7 +30,7 @@ func hook(released <-chan struct{}) http.HandlerFunc {
 	}
 }
 
-func TestLoginHook(t *testing.T) {
+func TestLoginHook_A200AloneLetsIn(t *testing.T) {
 	t.Parallel()
 	released := make(chan struct{}) // Closed before the server, which waits for its handlers.
 	app := httptest.NewServer(hook(released))
@@ -65,7 +65,7 @@ func TestLoginHook(t *testing.T) {
 	}
 }
 
-func TestLoginHook_Down(t *testing.T) {
+func TestLoginHook_DownLetsNobodyIn(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.NotFoundHandler())
 	app.Close()

@@ -11,7 +11,7 @@ import (
 
 // Contract section 1.
 
-func TestMessage(t *testing.T) {
+func TestMessage_ArrivesInTheFormOfFastIM(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"barrage/internal/redistest"
 )
 
-// The steps of docs/fastim.md as clients see them. TestBeside_Steps looks at what each step leaves in Redis.
+// The steps of docs/fastim.md as clients see them. TestBeside_StepsLoseOrDoubleNothing looks at what each step leaves
+// in Redis.
 
 // migration is a room that moves: who is in it, and all that was said.
 type migration struct {
@@ -64,9 +65,9 @@ func (m *migration) leave(name string) {
 	delete(m.in, name)
 }
 
-// TestMigration moves the users of an original node to ours, switches interop off, and goes back. Tokens, memberships,
-// lists, recalls and chat hold at each step.
-func TestMigration(t *testing.T) {
+// TestMigration_LosesNothingAtAnyStep moves the users of an original node to ours, switches interop off, and goes back.
+// Tokens, memberships, lists, recalls and chat hold at each step.
+func TestMigration_LosesNothingAtAnyStep(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	o := startOriginal(t, server)

@@ -10,9 +10,9 @@ import (
 	"barrage/internal/redistest"
 )
 
-// TestPrivateRooms: with room.auto_join off nobody but members sees or changes anything of a room, on any path; with
-// room.self_join off nobody becomes one by themselves.
-func TestPrivateRooms(t *testing.T) {
+// TestPrivateRooms_ShowNothingToOthers: with room.auto_join off nobody but members sees or changes anything of a room,
+// on any path; with room.self_join off nobody becomes one by themselves.
+func TestPrivateRooms_ShowNothingToOthers(t *testing.T) {
 	t.Parallel()
 	const notMember = `{"code":100,"msg":"不是群成员","data":null}`
 	server := redistest.Start(t)
@@ -50,8 +50,9 @@ func TestPrivateRooms(t *testing.T) {
 	n.wantEnvelope(t, "/group/delMessage", in, params{"groupId": "g", "ts": ts}, recalled)
 }
 
-// TestReservedIDs: ids that nobody can mean, or that look like others, are refused on every path, and nobody notices.
-func TestReservedIDs(t *testing.T) {
+// TestReservedIDs_AreRefusedOnEveryPath: ids that nobody can mean, or that look like others, are refused on every path,
+// and nobody notices.
+func TestReservedIDs_AreRefusedOnEveryPath(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	n := startNode(t, append(onRedis(server), "room.linger=0s")...)

@@ -84,7 +84,7 @@ func (c redisClient) wantLife(key string, d time.Duration) {
 	}
 }
 
-func TestRedis_Keys(t *testing.T) {
+func TestRedis_KeysAreThoseOfFastIM(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	n, redis := startNode(t, append(onRedis(server), "history.ttl=2h")...), dialRedis(t, server)

@@ -69,7 +69,7 @@ func (s sockets) wantOpen(word string) {
 	}
 }
 
-func TestRevoked(t *testing.T) {
+func TestRevoked_SocketsCloseOnAllNodes(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	nodes := twoNodes(t, server, "auth.mode=redis", "list.update_interval=50ms")
@@ -108,7 +108,7 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
-func TestRevoked_Memory(t *testing.T) {
+func TestRevoked_InMemorySocketsCloseToo(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "auth.mode=redis", "list.update_interval=50ms")
 	a, other := n.login(t, "a"), n.login(t, "other")

@@ -8,7 +8,7 @@ import (
 
 // Contract section 6.
 
-func TestSettings_Defaults(t *testing.T) {
+func TestSettings_DefaultsAreThoseOfTheContract(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(program, "config", "print")
 	cmd.Dir = t.TempDir()

@@ -72,9 +72,9 @@ func attributes(span *otlp.Span) string {
 	return b.String()
 }
 
-// TestTraces: a request, the hook that it asks and the calls of Redis that it makes are one trace, which a caller may
-// have begun; no token, user or address is in it.
-func TestTraces(t *testing.T) {
+// TestTraces_CallHookAndStoreAreOneTrace: a request, the hook that it asks and the calls of Redis that it makes are one
+// trace, which a caller may have begun; no token, user or address is in it.
+func TestTraces_CallHookAndStoreAreOneTrace(t *testing.T) {
 	t.Parallel()
 	got := &spans{}
 	collector := httptest.NewServer(got)

@@ -57,8 +57,8 @@ func want(t *testing.T, f Finding, state State, value, do string) {
 	}
 }
 
-// TestIOUring: what a container forbids fails only where it must be there.
-func TestIOUring(t *testing.T) {
+// TestIOUring_ForbiddenFailsOnlyWhereItMustBe: what a container forbids fails only where it must be there.
+func TestIOUring_ForbiddenFailsOnlyWhereItMustBe(t *testing.T) {
 	h := newHost(t, nil, 1024)
 	want(t, h.ioUring("auto"), OK, "auto: the kernel has it and allows it", "")
 	h.rings = func() error { return fmt.Errorf("io_uring_setup: %w", syscall.EPERM) }
@@ -69,7 +69,7 @@ func TestIOUring(t *testing.T) {
 }
 
 // Each setting of the kernel is ok, or it is said how to set it; one that is not there is passed over.
-func TestMachine(t *testing.T) {
+func TestMachine_SaysHowToSetTheKernel(t *testing.T) {
 	cfg := config.Default()
 	good := map[string]string{
 		"proc/sys/net/core/somaxconn": "65535", "proc/sys/net/ipv4/tcp_max_syn_backlog": "65535",
@@ -119,7 +119,7 @@ func TestMachine(t *testing.T) {
 }
 
 // Doors that stand open are found, and those that are closed are not.
-func TestSettings(t *testing.T) {
+func TestSettings_OpenDoorsAreFound(t *testing.T) {
 	keys := filepath.Join(t.TempDir(), "keys.yaml")
 	if err := os.WriteFile(keys, []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestSettings(t *testing.T) {
 
 // Ports that are taken, files that cannot be read or written, and services that do not answer are found, each with what
 // to do; nothing is made on the way.
-func TestStart(t *testing.T) {
+func TestStart_FindsWhatWouldStopANode(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name, text string) string {
 		t.Helper()
@@ -265,7 +265,7 @@ warn  redis            none: everything stays in the node's memory
 `
 
 // It prints what it found, and fails where something fails.
-func TestDoctor(t *testing.T) {
+func TestDoctor_FailsWhereACheckDoes(t *testing.T) {
 	if out, stderr, code := run(t, loads(func(*config.Config) {})); out != wholeTable || stderr != "" || code != 0 {
 		t.Errorf("%d %q\n%s\nwant\n%s", code, stderr, out, wholeTable)
 	}

@@ -12,8 +12,8 @@ import (
 	"barrage/room"
 )
 
-// TestAgain has speakers say again what was stored, or may have been.
-func TestAgain(t *testing.T) {
+// TestAgain_MembersMissOrDoubleNothing has speakers say again what was stored, or may have been.
+func TestAgain_MembersMissOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("hangs for too long", func(t *testing.T) {
 		t.Parallel()

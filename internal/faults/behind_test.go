@@ -8,8 +8,8 @@ import (
 	"barrage/redisx"
 )
 
-// TestBehind has a replica take over that lacks the last messages, and the last recalls.
-func TestBehind(t *testing.T) {
+// TestBehind_MembersMissOrDoubleNothing has a replica take over that lacks the last messages, and the last recalls.
+func TestBehind_MembersMissOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("sentinel", func(t *testing.T) {
 		t.Parallel()

@@ -9,8 +9,9 @@ import (
 	"barrage/internal/redistest"
 )
 
-// TestClocks has clocks of nodes that are an hour apart, and one of Redis that is set by an hour while all talk.
-func TestClocks(t *testing.T) {
+// TestClocks_MembersMissOrDoubleNothing has clocks of nodes that are an hour apart, and one of Redis that is set by an
+// hour while all talk.
+func TestClocks_MembersMissOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	apart := func(node int) time.Duration { return time.Duration(node-1) * time.Hour } // behind, right, ahead
 	t.Run("of nodes", func(t *testing.T) {

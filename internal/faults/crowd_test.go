@@ -74,8 +74,8 @@ type crowdReport struct {
 	silence           time.Duration
 }
 
-// TestCrowd kills one node of three with a third of the viewers of one busy room.
-func TestCrowd(t *testing.T) {
+// TestCrowd_ViewersOfOtherNodesMissNothing kills one node of three with a third of the viewers of one busy room.
+func TestCrowd_ViewersOfOtherNodesMissNothing(t *testing.T) {
 	server := redistest.Start(t)
 	w := newWire(t, server.Addr)
 	s := openSite(t, plan{

@@ -7,8 +7,8 @@ import (
 	"barrage/redisx"
 )
 
-// TestFailover has masters killed, and slots moved.
-func TestFailover(t *testing.T) {
+// TestFailover_MembersMissOrDoubleNothing has masters killed, and slots moved.
+func TestFailover_MembersMissOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("sentinel failover", func(t *testing.T) {
 		t.Parallel()

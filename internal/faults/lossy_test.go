@@ -8,8 +8,8 @@ import (
 	"barrage/internal/redistest"
 )
 
-// TestLossy has Redis come back with less than it had, under the same names.
-func TestLossy(t *testing.T) {
+// TestLossy_MembersMissOrDoubleNothing has Redis come back with less than it had, under the same names.
+func TestLossy_MembersMissOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	for place, times := range map[int]int{24: 1, 25: 3} {
 		t.Run(fmt.Sprintf("old snapshot, times %d", times), func(t *testing.T) {

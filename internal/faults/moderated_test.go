@@ -11,9 +11,9 @@ import (
 	"barrage/room"
 )
 
-// TestModerated takes messages away at once, more of them than a log of recalls has entries, and clears a room: from a
-// node that hears nothing, and from a Redis that comes back with the data of before.
-func TestModerated(t *testing.T) {
+// TestModerated_TakenAwayStaysAway takes messages away at once, more of them than a log of recalls has entries, and
+// clears a room: from a node that hears nothing, and from a Redis that comes back with the data of before.
+func TestModerated_TakenAwayStaysAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	p := redistest.StartProxy(t, server.Addr)

@@ -11,8 +11,8 @@ import (
 	"barrage/redisx"
 )
 
-// TestParted has node 0 parted from Redis, and node 2 killed.
-func TestParted(t *testing.T) {
+// TestParted_MembersMissOrDoubleNothing has node 0 parted from Redis, and node 2 killed.
+func TestParted_MembersMissOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("node parted, connections broken", func(t *testing.T) {
 		t.Parallel()
@@ -128,9 +128,9 @@ func forgetReport(t *testing.T, server *redistest.Server, r int, node string) {
 	command(t, server, "HSET", key, node, fmt.Sprint(online, " ", time.Now().Add(-chat.ReportLife).Unix()))
 }
 
-// TestLag has the address of Redis move to a replica that lacks the last messages. The
+// TestLag_NumbersGivenAgainHideNothing has the address of Redis move to a replica that lacks the last messages. The
 // numbers of these are given again, and one node only looks when all of them are.
-func TestLag(t *testing.T) {
+func TestLag_NumbersGivenAgainHideNothing(t *testing.T) {
 	t.Parallel()
 	old := redistest.Start(t)
 	young := redistest.StartReplica(t, old)

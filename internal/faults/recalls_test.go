@@ -29,8 +29,8 @@ const (
 	mostRecalls = 200
 )
 
-// TestRecalls has messages taken back before, during and after a fault.
-func TestRecalls(t *testing.T) {
+// TestRecalls_HoldThroughFaults has messages taken back before, during and after a fault.
+func TestRecalls_HoldThroughFaults(t *testing.T) {
 	t.Parallel()
 	t.Run("crash with data", func(t *testing.T) {
 		t.Parallel()

@@ -48,8 +48,8 @@ func command(t *testing.T, server *redistest.Server, args ...string) rueidis.Red
 // nodes and rooms are how large sites are.
 const nodes, rooms = 3, 4
 
-// TestStandalone has things happen to a single Redis.
-func TestStandalone(t *testing.T) {
+// TestStandalone_MembersMissOrDoubleNothing has things happen to a single Redis.
+func TestStandalone_MembersMissOrDoubleNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("pubsub connections killed", func(t *testing.T) {
 		t.Parallel()

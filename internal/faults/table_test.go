@@ -28,7 +28,7 @@ type row struct {
 	outcome
 }
 
-// crowdResult is what TestCrowd saw.
+// crowdResult is what TestCrowd_ViewersOfOtherNodesMissNothing saw.
 type crowdResult struct {
 	before, after crowdReport
 	outcome

@@ -108,13 +108,13 @@ func (n *node) wantCut() {
 	}
 }
 
-func TestPings(t *testing.T) {
+func TestPings_AreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
 	during(t, n, flood(n, 20, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(9, ""), 1000)))
 	n.wantCut()
 }
 
-func TestNativeOps(t *testing.T) {
+func TestNativeOps_BadOnesAreCutUnnoticed(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		ops := strings.Repeat(masked(1, `{"t":"dance"}`), 9) + masked(1, `{"t":"ping"}`) + strings.Repeat(masked(1, `{"t":"recall","seq":1}`), 9)
@@ -124,8 +124,8 @@ func TestNativeOps(t *testing.T) {
 	})
 }
 
-// TestVerbs: people who are no moderators want somebody muted.
-func TestVerbs(t *testing.T) {
+// TestVerbs_OfStrangersAreCutUnnoticed: people who are no moderators want somebody muted.
+func TestVerbs_OfStrangersAreCutUnnoticed(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
@@ -134,8 +134,8 @@ func TestVerbs(t *testing.T) {
 	})
 }
 
-// TestFirstFrames: sockets that have yet to show a token, and show a wrong one again and again.
-func TestFirstFrames(t *testing.T) {
+// TestFirstFrames_WrongTokensHoldUpNobody: sockets that have yet to show a token, and show a wrong one again and again.
+func TestFirstFrames_WrongTokensHoldUpNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, append(settings, "SERVER_MAX_CONNECTIONS=400")...)
 		during(t, n, flood(n, 40, func(int) string { return "/v1/rooms/legit/ws?auth=frame&user_id=person1" },
@@ -143,8 +143,9 @@ func TestFirstFrames(t *testing.T) {
 	})
 }
 
-// TestWithinRates: hundreds of sockets of five addresses, each of which says no more than it may.
-func TestWithinRates(t *testing.T) {
+// TestWithinRates_ManySocketsHoldUpNobody: hundreds of sockets of five addresses, each of which says no more than it
+// may.
+func TestWithinRates_ManySocketsHoldUpNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		during(t, n, func(ctx context.Context) {
@@ -177,8 +178,8 @@ func TestWithinRates(t *testing.T) {
 	})
 }
 
-// TestMessages: two sockets with empty texts in the room of the others.
-func TestMessages(t *testing.T) {
+// TestMessages_EmptyOnesAreCutUnnoticed: two sockets with empty texts in the room of the others.
+func TestMessages_EmptyOnesAreCutUnnoticed(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		during(t, n, flood(n, 2, func(i int) string { return fmt.Sprint("/group/chat/legit/enemy", i, "/any") }, "", strings.Repeat(masked(1, ""), 1000)))
@@ -186,8 +187,8 @@ func TestMessages(t *testing.T) {
 	})
 }
 
-// TestOtherRooms: eight sockets, each in a room of its own.
-func TestOtherRooms(t *testing.T) {
+// TestOtherRooms_FloodsHoldUpNobody: eight sockets, each in a room of its own.
+func TestOtherRooms_FloodsHoldUpNobody(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/chat/other", i, "/enemy", i, "/any") }, "",
@@ -195,8 +196,8 @@ func TestOtherRooms(t *testing.T) {
 	})
 }
 
-// TestRoomsOpened: rooms that nobody knows, asked for and entered.
-func TestRoomsOpened(t *testing.T) {
+// TestRoomsOpened_TakeBoundedMemory: rooms that nobody knows, asked for and entered.
+func TestRoomsOpened_TakeBoundedMemory(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		grown := during(t, n, func(ctx context.Context) {
@@ -261,8 +262,9 @@ func (n *node) hold(ctx context.Context, most int, says string) {
 	all.Wait()
 }
 
-// TestConnections: more connections than there are descriptors, that ask for nothing, ask slowly, or do not read.
-func TestConnections(t *testing.T) {
+// TestConnections_CrowdsHoldUpNobody: more connections than there are descriptors, that ask for nothing, ask slowly, or
+// do not read.
+func TestConnections_CrowdsHoldUpNobody(t *testing.T) {
 	for _, c := range []struct{ what, says string }{
 		{"silent", ""},
 		{"half a head", "GET / HTT"},
@@ -276,8 +278,8 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// TestNames: somebody without a right token takes the name of a person who has one.
-func TestNames(t *testing.T) {
+// TestNames_OfOthersShutNobodyOut: somebody without a right token takes the name of a person who has one.
+func TestNames_OfOthersShutNobodyOut(t *testing.T) {
 	n := startNode(t, "AUTH_MODE=redis", "LIMITS_IP_HANDSHAKES=0")
 	token := login(t, n, "victim")
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
@@ -315,8 +317,8 @@ func TestNames(t *testing.T) {
 	attacker.Wait()
 }
 
-// TestAnswersUnread: pages of a large history that nobody reads.
-func TestAnswersUnread(t *testing.T) {
+// TestAnswersUnread_TakeBoundedMemory: pages of a large history that nobody reads.
+func TestAnswersUnread_TakeBoundedMemory(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, append(settings, "LIMITS_HTTP_RATE=0")...)
 		fill(t, n, 60, strings.Repeat("\x01", 8000))
@@ -353,8 +355,9 @@ func TestAnswersUnread(t *testing.T) {
 	})
 }
 
-// TestPosts: messages by HTTP, as fast as they go, of one user who is behind a proxy that is not trusted.
-func TestPosts(t *testing.T) {
+// TestPosts_KeepToTheUserRate: messages by HTTP, as fast as they go, of one user who is behind a proxy that is not
+// trusted.
+func TestPosts_KeepToTheUserRate(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, append(settings, "LIMITS_HTTP_RATE=0")...)
 		token := login(t, n, "enemy")
@@ -393,8 +396,9 @@ func TestPosts(t *testing.T) {
 // socket.
 const welcomeHeld = 32 << 20
 
-// TestWelcomesUnread: sockets that do not read their welcome, in a room full of what takes much as JSON.
-func TestWelcomesUnread(t *testing.T) {
+// TestWelcomesUnread_TakeBoundedMemory: sockets that do not read their welcome, in a room full of what takes much as
+// JSON.
+func TestWelcomesUnread_TakeBoundedMemory(t *testing.T) {
 	n := startNode(t)
 	fill(t, n, 60, strings.Repeat("\x01", 8000))
 	grown := during(t, n, func(ctx context.Context) {
@@ -412,8 +416,8 @@ func TestWelcomesUnread(t *testing.T) {
 	wantGrown(t, grown, welcomeHeld)
 }
 
-// TestResumes: sockets that come back for a thousand messages of 48 KB each.
-func TestResumes(t *testing.T) {
+// TestResumes_TakeBoundedMemory: sockets that come back for a thousand messages of 48 KB each.
+func TestResumes_TakeBoundedMemory(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		fill(t, n, 300, strings.Repeat("\x01", 8000))
@@ -435,8 +439,8 @@ func TestResumes(t *testing.T) {
 	})
 }
 
-// TestRanges: the whole of a history, again and again.
-func TestRanges(t *testing.T) {
+// TestRanges_TakeBoundedMemory: the whole of a history, again and again.
+func TestRanges_TakeBoundedMemory(t *testing.T) {
 	onBoth(t, func(t *testing.T, settings ...string) {
 		n := startNode(t, settings...)
 		fill(t, n, 300, strings.Repeat("\x01", 8000))

@@ -19,16 +19,16 @@ func fragment(op byte, payload string) string {
 	return string([]byte{frame[0] &^ 0x80}) + frame[1:]
 }
 
-// TestFragments: messages in fragments of one byte.
-func TestFragments(t *testing.T) {
+// TestFragments_OfAByteAreCutUnnoticed: messages in fragments of one byte.
+func TestFragments_OfAByteAreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
 	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/v1/rooms/legit/ws?token=t&user_id=enemy", i) },
 		"Sec-WebSocket-Protocol: barrage.v1\r\n", fragment(1, "x")+strings.Repeat(fragment(0, "x"), 5000)+masked(0, "x")))
 	n.wantCut()
 }
 
-// TestLists: messages of a byte on sockets that nobody listens to.
-func TestLists(t *testing.T) {
+// TestLists_FloodsAreCutUnnoticed: messages of a byte on sockets that nobody listens to.
+func TestLists_FloodsAreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
 	during(t, n, flood(n, 8, func(i int) string { return fmt.Sprint("/group/list/enemy", i, "/any") }, "", strings.Repeat(masked(1, "x"), 2000)))
 	n.wantCut()
@@ -44,9 +44,9 @@ func deflated(t *testing.T, text string) string {
 	return string(ws.MustCompileFrame(ws.MaskFrameInPlace(f)))
 }
 
-// TestInflated: pings that take next to nothing to send, and long to read. Each guest is another user, so none stays
-// out.
-func TestInflated(t *testing.T) {
+// TestInflated_PingsAreCutUnnoticed: pings that take next to nothing to send, and long to read. Each guest is another
+// user, so none stays out.
+func TestInflated_PingsAreCutUnnoticed(t *testing.T) {
 	n := startNode(t)
 	ping := deflated(t, `{"t":"ping"`+strings.Repeat(`,"x":1`, 3900)+`}`)
 	during(t, n, flood(n, 40, func(int) string { return "/v1/rooms/legit/ws" },
@@ -54,8 +54,8 @@ func TestInflated(t *testing.T) {
 	n.wantCut()
 }
 
-// TestRequests: requests that no call limits, one behind the other without a pause.
-func TestRequests(t *testing.T) {
+// TestRequests_FloodsTakeBoundedMemory: requests that no call limits, one behind the other without a pause.
+func TestRequests_FloodsTakeBoundedMemory(t *testing.T) {
 	for _, c := range []struct{ what, line string }{{"pages", "GET /"}, {"nothing", "GET /nothing"}, {"options", "OPTIONS *"}} {
 		t.Run(c.what, func(t *testing.T) {
 			n := startNode(t)

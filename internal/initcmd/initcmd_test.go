@@ -32,9 +32,9 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), complaints.String()
 }
 
-// TestInit_Files: the configuration is the defaults, with each setting to be uncommented; files are what their tools
-// take.
-func TestInit_Files(t *testing.T) {
+// TestInit_FilesAreWhatTheirToolsTake: the configuration is the defaults, with each setting to be uncommented; files
+// are what their tools take.
+func TestInit_FilesAreWhatTheirToolsTake(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "my", "node")
 	code, stdout, stderr := run(t, dir)
 	if code != 0 || stderr != "" || !strings.Contains(stdout, "wrote "+dir+"/config.yaml\n") || !strings.Contains(stdout, "barrage serve --config "+dir+"/config.yaml") {

@@ -70,7 +70,7 @@ func TestNew_AddsToAFile(t *testing.T) {
 	}
 }
 
-func TestCommands_Refusals(t *testing.T) {
+func TestCommands_RefusalsShowNoKey(t *testing.T) {
 	dir := t.TempDir()
 	good, open, bad := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "open.yaml"), filepath.Join(dir, "bad.yaml")
 	for path, content := range map[string]string{good: "", open: "[]", bad: "- ops"} {

@@ -9,8 +9,9 @@ import (
 	"barrage/internal/port"
 )
 
-// TestHold: a port that is held refuses connections, can be listened on twice in turn, and is given to nobody else.
-func TestHold(t *testing.T) {
+// TestHold_KeepsThePortFromOthers: a port that is held refuses connections, can be listened on twice in turn, and is
+// given to nobody else.
+func TestHold_KeepsThePortFromOthers(t *testing.T) {
 	p, err := port.Hold()
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestStartCluster(t *testing.T) {
+func TestStartCluster_MovesSlotsAndFailsOver(t *testing.T) {
 	start := time.Now()
 	c := StartCluster(t)
 	t.Logf("ready after %v", time.Since(start))
@@ -25,7 +25,7 @@ func TestStartCluster(t *testing.T) {
 	}
 }
 
-func TestStartSentinels(t *testing.T) {
+func TestStartSentinels_TakeOverFromAKilledMaster(t *testing.T) {
 	start := time.Now()
 	s := StartSentinels(t)
 	t.Logf("ready after %v", time.Since(start))
@@ -34,7 +34,7 @@ func TestStartSentinels(t *testing.T) {
 	t.Logf("taken over after %v", time.Since(start))
 }
 
-func TestStartTLS(t *testing.T) {
+func TestStartTLS_AnswersOverTLS(t *testing.T) {
 	s := StartTLS(t, true)
 	if got := s.text(t, "PING"); got != "PONG" {
 		t.Errorf("PING = %q; want PONG", got)

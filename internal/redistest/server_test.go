@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestStartClocked(t *testing.T) {
+func TestStartClocked_SetsTheClockOfRedis(t *testing.T) {
 	s, set := StartClocked(t)
 	ahead := func() time.Duration {
 		answer := s.mustDo(t, "EVAL", "return redis.call('TIME')[1]", "0")
@@ -22,7 +22,7 @@ func TestStartClocked(t *testing.T) {
 	}
 }
 
-func TestServer_Life(t *testing.T) {
+func TestServer_KeepsItsAddressThroughItsLife(t *testing.T) {
 	s := Start(t)
 	wantAnswer(t, s, true)
 	addr := s.Addr

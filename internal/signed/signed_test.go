@@ -61,7 +61,7 @@ func TestSign_EveryBodyIsVerified(t *testing.T) {
 	}
 }
 
-func TestVerify_Refusals(t *testing.T) {
+func TestVerify_RefusesOldForeignOrBrokenSignatures(t *testing.T) {
 	for _, c := range []struct {
 		name, header, value string
 		after               time.Duration
@@ -99,7 +99,7 @@ func TestVerify_Refusals(t *testing.T) {
 	}
 }
 
-func TestParseSecret_Refusals(t *testing.T) {
+func TestParseSecret_RefusesWithoutShowingTheSecret(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "it has 0 bytes, below 24"},
 		{"too short", "it has 9 bytes"},

@@ -72,7 +72,7 @@ func TestSize_IsWhatWasMeasured(t *testing.T) {
 	}
 }
 
-func TestSize_Nodes(t *testing.T) {
+func TestSize_NodesFollowTheScarcestResource(t *testing.T) {
 	normal := load{viewers: 100_000, rate: 20, bytes: 60, p99: 250 * time.Millisecond, cores: 4, network: 10}
 	for _, c := range []struct {
 		name   string

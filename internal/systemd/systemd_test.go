@@ -35,8 +35,9 @@ func listen(t *testing.T) (hear func(within time.Duration) string) {
 	}
 }
 
-// TestReady has systemd hear that the node serves, then that it delivers for as long as it does, and that it leaves.
-func TestReady(t *testing.T) {
+// TestReady_TellsOfDeliveriesUntilItLeaves has systemd hear that the node serves, then that it delivers for as long as
+// it does, and that it leaves.
+func TestReady_TellsOfDeliveriesUntilItLeaves(t *testing.T) {
 	const within = 10 * time.Second
 	hear := listen(t)
 	t.Setenv("WATCHDOG_USEC", "400000")

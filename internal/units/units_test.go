@@ -39,7 +39,7 @@ func TestBytes_UnmarshalTextRefuses(t *testing.T) {
 	}
 }
 
-func TestBytes_String(t *testing.T) {
+func TestBytes_StringIsReadBack(t *testing.T) {
 	f := func(b units.Bytes, want string) {
 		t.Helper()
 		if got := b.String(); got != want {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// checkDenied is the child of TestNew_Denied.
+// checkDenied is the child of TestNew_DeniedCallIsNamed.
 func checkDenied(what string) int {
 	const setup, enter = unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER
 	calls := map[string][]int{"setup": {setup}, "enter": {enter}, "both": {setup, enter}}[what]
@@ -78,8 +78,9 @@ func wantResult(t *testing.T, r *Ring, i, n int, errno syscall.Errno) {
 	}
 }
 
-// TestNew_Denied: what a container forbids is an error of New that names it, also where it is io_uring_enter alone.
-func TestNew_Denied(t *testing.T) {
+// TestNew_DeniedCallIsNamed: what a container forbids is an error of New that names it, also where it is io_uring_enter
+// alone.
+func TestNew_DeniedCallIsNamed(t *testing.T) {
 	need(t, 1)
 	for what, want := range map[string]string{
 		"setup": "io_uring_setup: operation not permitted", "enter": "io_uring_enter: operation not permitted", "both": "io_uring_setup: operation not permitted",
@@ -262,8 +263,9 @@ func TestTry_AKernelThatWaits(t *testing.T) {
 	}
 }
 
-// TestRing_Garbage: buffers that nobody else knows survive collections from Add to the end of Submit.
-func TestRing_Garbage(t *testing.T) {
+// TestRing_BuffersSurviveGarbageCollections: buffers that nobody else knows survive collections from Add to the end of
+// Submit.
+func TestRing_BuffersSurviveGarbageCollections(t *testing.T) {
 	r := need(t, 32)
 	ours, theirs := pair(t)
 	r.enter = func(ring int, submit, wait, flags uint32) (int, syscall.Errno) {
@@ -313,8 +315,8 @@ func TestRing_ManyGoroutines(t *testing.T) {
 	}
 }
 
-// TestRing_Closes: descriptors and mappings are given back, also by New where it fails.
-func TestRing_Closes(t *testing.T) {
+// TestRing_GivesBackItsDescriptors: descriptors and mappings are given back, also by New where it fails.
+func TestRing_GivesBackItsDescriptors(t *testing.T) {
 	need(t, 1)
 	count := func() int {
 		all, err := os.ReadDir("/proc/self/fd")
