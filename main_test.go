@@ -336,8 +336,8 @@ func TestVersionLine_NamesReleaseCommitAndPlatform(t *testing.T) {
 	f("v2.0.0", "v1.2.3", []debug.BuildSetting{commit, {Key: "vcs.modified", Value: "true"}}, "barrage v2.0.0 commit 0123456789ab+changes")
 }
 
-// TestBinary_ExitCodes builds the program and runs it as a user does.
-func TestBinary_ExitCodes(t *testing.T) {
+// TestBinary_ExitCodesTellFailureFromMisuse builds the program and runs it as a user does.
+func TestBinary_ExitCodesTellFailureFromMisuse(t *testing.T) {
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "barrage")
 	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.version=v9.8.7", "-o", binary, ".")
@@ -418,9 +418,9 @@ func TestBinary_BenchMeasuresARealNode(t *testing.T) {
 	}
 }
 
-// TestBinary_BenchInARoom: the load goes into a room that others know and speak in; what was said there before, and
-// what they say, is neither lost nor doubled.
-func TestBinary_BenchInARoom(t *testing.T) {
+// TestBinary_BenchInARoomKeepsOthersApart: the load goes into a room that others know and speak in; what was said there
+// before, and what they say, is neither lost nor doubled.
+func TestBinary_BenchInARoomKeepsOthersApart(t *testing.T) {
 	n := startNode(t, "server:\n  listen: 127.0.0.1:0\nadmin:\n  listen: 127.0.0.1:0\nlimits:\n  enabled: false\nroom:\n  anonymous_join: true\n")
 	told := 0
 	say := func() {

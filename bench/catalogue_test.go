@@ -39,7 +39,7 @@ func TestNamed_AllDecodeAndValidate(t *testing.T) {
 	}
 }
 
-func TestReadScenario_AllFields(t *testing.T) {
+func TestReadScenario_ReadsEachKindOfField(t *testing.T) {
 	s, err := readText(t, "rate: 1.5\nviewers: 7\nduration: 1m30s\nburst: {every: 2s, messages: 3, over: 500ms}\ndeflate: true\nenv: [BARRAGE_X=1]\n")
 	if err != nil {
 		t.Fatal(err)

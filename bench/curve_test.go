@@ -35,7 +35,7 @@ func TestCurve_SameCopiesAtEachLevel(t *testing.T) {
 	}
 }
 
-func TestCurve_ValidateBad(t *testing.T) {
+func TestCurve_ValidateRefusesWhatCannotBe(t *testing.T) {
 	good := Curve{Scenario: Scenario{Name: "storm", Viewers: 10, Duration: Duration(time.Second)}, Vary: "viewers", Levels: []int{1}, Copies: 5}
 	f := func(want string, change func(*Curve)) {
 		t.Helper()

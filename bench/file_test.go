@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func TestJSON_ThereAndBack(t *testing.T) {
+func TestJSON_ComesBackAsItWasWritten(t *testing.T) {
 	storm, err := Named("storm")
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func TestHunt_JudgeSaysWhatBroke(t *testing.T) {
 	f(func(r *Result) { r.Latency.P99, r.Client.Cores, r.Server.Cores = 400, 0.95, 0.96 }, "p99 is 400ms, above 300ms", "machine")
 }
 
-func TestHunt_ValidateBad(t *testing.T) {
+func TestHunt_ValidateRefusesWhatCannotBe(t *testing.T) {
 	storm, err := Named("storm")
 	if err != nil {
 		t.Fatal(err)

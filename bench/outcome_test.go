@@ -65,7 +65,7 @@ func TestClient_TellsTheBusiestProcess(t *testing.T) {
 	}
 }
 
-func TestQuantiles_FromMicroseconds(t *testing.T) {
+func TestQuantiles_TurnMicrosecondsToMilliseconds(t *testing.T) {
 	h := hdrhistogram.New(1, 1_000_000, 3)
 	for i := range int64(1000) {
 		_ = h.RecordValue(i + 1)

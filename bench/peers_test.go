@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestMedians_FiguresAndFaults(t *testing.T) {
+func TestMedians_KeepTheWorstFaults(t *testing.T) {
 	round := func(peer string, p99, cores float64, lost uint64, partial string) Result {
 		return Result{
 			Peer: peer, Partial: partial, Warnings: []string{fmt.Sprintf("%v cores", min(cores, 2)), "little memory"},

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestLines_NoTerminal(t *testing.T) {
+func TestLines_NoTerminalHasALineAPhase(t *testing.T) {
 	var out strings.Builder
 	tell, done := Lines(&out, 0)
 	tell(Status{Scenario: "storm", Phase: "connect", Begins: true})

@@ -50,8 +50,8 @@ func TestParseInfo_NamesTheFieldThatIsMissing(t *testing.T) {
 	}
 }
 
-// TestReadRedis_WhatIsNone: what a stranger sends is bounded, and an error has its words.
-func TestReadRedis_WhatIsNone(t *testing.T) {
+// TestReadRedis_RefusesWhatIsNone: what a stranger sends is bounded, and an error has its words.
+func TestReadRedis_RefusesWhatIsNone(t *testing.T) {
 	for answer, want := range map[string]string{
 		"-NOAUTH Authentication required.\r\n": `it answers INFO by "-NOAUTH Authentication required.\r\n"`,
 		"$99999999999\r\n":                     "it answers INFO by",

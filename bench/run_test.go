@@ -106,7 +106,7 @@ var small = Scenario{
 	Name: "small", Viewers: 20, Rooms: 2, Rate: 40, Duration: Duration(500 * time.Millisecond), Sample: 5,
 }
 
-func TestRun_OwnNode(t *testing.T) {
+func TestRun_OwnNodeIsMeasuredWhole(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	var phases []string
 	r, err := Run(t.Context(), small, Target{}, func(s Status) {
@@ -133,7 +133,7 @@ func TestRun_OwnNode(t *testing.T) {
 	}
 }
 
-func TestRun_BaselinesInTwoProcesses(t *testing.T) {
+func TestRun_BaselinesAreMeasuredWhole(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	s := small
 	s.Procs = 2
@@ -176,7 +176,7 @@ func TestRun_IdleViewersHaveTheirMemoryTold(t *testing.T) {
 	}
 }
 
-func TestRun_NamedTarget(t *testing.T) {
+func TestRun_NamedTargetSaysWhatIsUnknown(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	ctx, cancel := context.WithCancel(t.Context())
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -226,7 +226,7 @@ func TestRun_InterruptedKeepsWhatWasMeasured(t *testing.T) {
 	}
 }
 
-func TestRun_NodeDies(t *testing.T) {
+func TestRun_DeadNodeIsNamedInThePartialResult(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	var node *Node
 	target := Target{}
@@ -243,7 +243,7 @@ func TestRun_NodeDies(t *testing.T) {
 	}
 }
 
-func TestRun_RedisDies(t *testing.T) {
+func TestRun_DeadRedisIsNamedInThePartialResult(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	var r *redis
 	s := long
@@ -278,7 +278,7 @@ func runWatched(t *testing.T, s Scenario, target Target, look func(*cluster), te
 	return r.measure(ctx)
 }
 
-func TestRun_CannotBegin(t *testing.T) {
+func TestRun_CannotBeginSaysWhy(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -317,7 +317,7 @@ func TestRun_CannotBegin(t *testing.T) {
 	f(several, Target{}, "cannot find redis-server")
 }
 
-func TestRun_UsageThatCannotBeRead(t *testing.T) {
+func TestRun_UnreadableUsageIsSaid(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	hub, err := StartBaseline(t.Context(), "hub")
 	if err != nil {
@@ -346,7 +346,7 @@ func TestMeasure_LeavesOutWhoCannotBeReached(t *testing.T) {
 	}
 }
 
-func TestHunt_RunAgainstANode(t *testing.T) {
+func TestHunt_RunEndsAtTheMachinesLimit(t *testing.T) {
 	t.Parallel() // It waits more than it works.
 	h := Hunt{Scenario: small, Vary: "viewers", From: 10, To: 20, P99: 10 * time.Second}
 	h.Scenario.Rooms = 1

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestTarget_ValidateBad(t *testing.T) {
+func TestTarget_ValidateRefusesWhatCannotBe(t *testing.T) {
 	f := func(target Target, want string) {
 		t.Helper()
 		if err := target.Validate(); err == nil || !strings.Contains(err.Error(), want) {

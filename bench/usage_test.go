@@ -21,7 +21,7 @@ func TestMachineTime_BusyIsWhatWasNotIdle(t *testing.T) {
 	}
 }
 
-func TestServer_UsageOfAProcess(t *testing.T) {
+func TestServer_UsageOfAProcessIsRead(t *testing.T) {
 	u, err := server{pid: os.Getpid()}.usage(t.Context())
 	if err != nil || u.Resident < 1<<20 || u.CPU < 0 {
 		t.Errorf("usage of this process = %+v, %v", u, err)
@@ -31,7 +31,7 @@ func TestServer_UsageOfAProcess(t *testing.T) {
 	}
 }
 
-func TestServer_UsageFromMetrics(t *testing.T) {
+func TestServer_UsageIsReadFromMetrics(t *testing.T) {
 	text := "# HELP process_cpu_seconds_total x\n# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 12.5\n" +
 		"process_resident_memory_bytes 3.4e+07\nbarrage_writes_total 99\nx{a=\"b c\"} 1\n" +
 		"barrage_dropped_messages_total{reason=\"rate_limited\"} 3\nbarrage_dropped_messages_total{reason=\"filter\"} 0\n" +

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestScenario_ValidateBad(t *testing.T) {
+func TestScenario_ValidateRefusesWhatCannotBe(t *testing.T) {
 	f := func(change func(*Scenario), want string) {
 		t.Helper()
 		s := Scenario{Name: "x", Viewers: 10, Rate: 1, Duration: Duration(10 * time.Second)}

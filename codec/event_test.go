@@ -16,7 +16,7 @@ func sameEvent(a, b chat.Event) bool {
 	return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Seq == b.Seq && a.Total == b.Total && a.Rev == b.Rev && a.Prev == b.Prev && a.Tip == b.Tip && a.Counters == b.Counters && a.Storm == b.Storm && slices.Equal(a.Messages, b.Messages)
 }
 
-func TestEvent_RoundTrip(t *testing.T) {
+func TestEvent_ComesBackAsItWasWritten(t *testing.T) {
 	f := func(e chat.Event, wire string) {
 		t.Helper()
 		got := string(codec.AppendEvent([]byte("before"), &e))
@@ -52,7 +52,7 @@ func TestEvent_CarriesDrafts(t *testing.T) {
 	}
 }
 
-func TestParseEvent_BadHeader(t *testing.T) {
+func TestParseEvent_RefusesBadHeaders(t *testing.T) {
 	f := func(s, complaint string) {
 		t.Helper()
 		e, err := codec.ParseEvent(s)

@@ -35,7 +35,7 @@ func TestCheckExt_CompactsJSONAndBoundsItsDepth(t *testing.T) {
 	f(wide, wide, "")
 }
 
-func TestCheckExt_HalfSurrogates(t *testing.T) {
+func TestCheckExt_HalfSurrogatesAreMended(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
 		got, err := checkExt(json.RawMessage(`["` + text + `"]`))

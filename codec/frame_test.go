@@ -23,7 +23,7 @@ func TestOpcode_StringNamesEachCode(t *testing.T) {
 	}
 }
 
-func TestAppendFrame_RFCExamples(t *testing.T) {
+func TestAppendFrame_WritesTheExamplesOfTheRFC(t *testing.T) {
 	f := func(name string, got []byte, want string) {
 		t.Helper()
 		if string(got) != want {
@@ -87,7 +87,7 @@ func TestFrameBoundary_FindsTheEndOfTheFrame(t *testing.T) {
 	}
 }
 
-func TestCloseCode_OnWire(t *testing.T) {
+func TestCloseCode_OnWireAllowsOnlyWhatTheRFCDoes(t *testing.T) {
 	// RFC 6455 sections 7.4.1 and 7.4.2, and the IANA registry for 1012 to 1014.
 	for code := range 1 << 16 {
 		want := code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999

@@ -32,7 +32,7 @@ import (
 //
 // The oracle sees whole headers only, so a header that the input cuts off is left out
 // for both; that the reader refuses by the first bad byte is
-// TestReader_SplitAtEveryByte's to show.
+// TestReader_SplitAtEveryByteReadsTheSame's to show.
 func FuzzReader(f *testing.F) {
 	for _, s := range streams() {
 		if len(s.stream) < 1<<12 {

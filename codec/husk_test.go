@@ -33,7 +33,7 @@ func TestHusk_EmptiesTextButKeepsTheID(t *testing.T) {
 	}
 }
 
-func TestDraft_SetOrigin(t *testing.T) {
+func TestDraft_SetOriginIsHiddenFromFastIM(t *testing.T) {
 	for _, info := range []string{"hello", `"ts":7}`, `,"x":{"id":"no"}`, ""} {
 		d := codec.NewDraft("r", `u"1`, info, 5)
 		plain := string(d.AppendJSON(nil, 5))

@@ -79,9 +79,9 @@ func TestTimestamp_ReadsTheLastFieldAlone(t *testing.T) {
 	}
 }
 
-// TestDraft_AnyBytes: whatever a user writes, what goes to the room is JSON on one
+// TestDraft_AnyBytesGiveJSONOnOneLine: whatever a user writes, what goes to the room is JSON on one
 // line and UTF-8, as encoding/json reads it.
-func TestDraft_AnyBytes(t *testing.T) {
+func TestDraft_AnyBytesGiveJSONOnOneLine(t *testing.T) {
 	check := func(info string) {
 		t.Helper()
 		d := codec.NewDraft("r", "u", info, 1)
@@ -139,7 +139,7 @@ func quoted(tb testing.TB, s string) string {
 	return string(b)
 }
 
-func TestParseMessage_FastIMForm(t *testing.T) {
+func TestParseMessage_ReadsTheFormOfFastIM(t *testing.T) {
 	// As Jackson writes it (contract section 5).
 	const s = `"{\"groupId\":\"1\",\"userId\":\"3\",\"info\":\"say \\\"hi\\\"\",\"ts\":1648368380132}"`
 	want := chat.Message{GroupID: "1", UserID: "3", Info: `say "hi"`, TS: 1648368380132}
@@ -222,9 +222,9 @@ func TestParseMessage_SharesNoMemory(t *testing.T) {
 	}
 }
 
-// TestNewDraft_AsEncoded holds what is written field by field against an encoder of structs: each byte, and what JSON
-// and browsers see something else in.
-func TestNewDraft_AsEncoded(t *testing.T) {
+// TestNewDraft_WritesWhatAnEncoderWould holds what is written field by field against an encoder of structs: each byte,
+// and what JSON and browsers see something else in.
+func TestNewDraft_WritesWhatAnEncoderWould(t *testing.T) {
 	texts := []string{"", "弹幕 🎉", "\u2028\u2029\ufeff", "</script>&", "\xc3(", "a\xff", "\xed\xa0\x80", strings.Repeat("x", 600), strings.Repeat("弹\n", 300)}
 	for c := range 256 {
 		texts = append(texts, string([]byte{'a', byte(c), 'b'}), string(rune(c)))

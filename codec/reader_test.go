@@ -51,7 +51,7 @@ func streams() []rule {
 // are cut near their ends only, where the headers are.
 const everyCut = 2048
 
-func TestReader_SplitAnywhere(t *testing.T) {
+func TestReader_SplitAnywhereReadsTheSame(t *testing.T) {
 	for _, s := range streams() {
 		whole := read(t, s.stream, s.limit())
 		for cut := range len(s.stream) + 1 {
@@ -65,7 +65,7 @@ func TestReader_SplitAnywhere(t *testing.T) {
 	}
 }
 
-func TestReader_SplitAtEveryByte(t *testing.T) {
+func TestReader_SplitAtEveryByteReadsTheSame(t *testing.T) {
 	for _, s := range streams() {
 		cuts := make([]int, len(s.stream))
 		for i := range cuts {
@@ -78,7 +78,7 @@ func TestReader_SplitAtEveryByte(t *testing.T) {
 	}
 }
 
-func TestReader_SplitAtRandom(t *testing.T) {
+func TestReader_SplitAtRandomReadsTheSame(t *testing.T) {
 	all := streams()
 	for range 2000 {
 		seed := rand.Uint64()
@@ -102,8 +102,8 @@ func randomCuts(rng *rand.Rand, n int) []int {
 	return cuts
 }
 
-// TestReader_ManyAtOnce is written to be raced: readers share nothing but the pool.
-func TestReader_ManyAtOnce(t *testing.T) {
+// TestReader_ManyAtOnceShareNothing is written to be raced: readers share nothing but the pool.
+func TestReader_ManyAtOnceShareNothing(t *testing.T) {
 	stream := corpus()
 	want := read(t, stream, roomy)
 	var wg sync.WaitGroup
@@ -316,8 +316,9 @@ func TestUnmask_IsTheSameHoweverItIsCut(t *testing.T) {
 	}
 }
 
-// TestReader_SmallFragments: fragments that bring next to nothing are told of, one by one: nothing else bounds them.
-func TestReader_SmallFragments(t *testing.T) {
+// TestReader_SmallFragmentsAreToldOf: fragments that bring next to nothing are told of, one by one: nothing else bounds
+// them.
+func TestReader_SmallFragmentsAreToldOf(t *testing.T) {
 	var r codec.Reader
 	var h recorder
 	stream := []byte{byte(codec.OpText), 0x80, 0, 0, 0, 0}

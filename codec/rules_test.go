@@ -10,7 +10,7 @@ import (
 	"barrage/internal/chat"
 )
 
-func TestRules_RoundTrip(t *testing.T) {
+func TestRules_ChangesComeBackAsTheyWere(t *testing.T) {
 	c := chat.RulesChange{
 		Prev: "3-a", Version: "4-b",
 		Modes: map[string]string{"slow_ms": "3000"},

@@ -8,10 +8,10 @@ import (
 	"barrage/codec"
 )
 
-// TestValidGrowth_AgainstCompletion holds the check against the definition: a prefix
+// TestValidGrowth_AllowsWhatSomeEndMakesValid holds the check against the definition: a prefix
 // is good where some end makes it valid. Every sequence of up to four bytes, out of
 // those at the edges of the UTF-8 tables, is built byte by byte.
-func TestValidGrowth_AgainstCompletion(t *testing.T) {
+func TestValidGrowth_AllowsWhatSomeEndMakesValid(t *testing.T) {
 	edges := []byte{
 		0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF,
 		0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF,

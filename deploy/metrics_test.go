@@ -178,8 +178,9 @@ func TestMetrics_NoStrangersLabels(t *testing.T) {
 	}
 }
 
-// TestMetrics_NativeHistograms has a Prometheus that asks for protobuf get native histograms, and buckets with them.
-func TestMetrics_NativeHistograms(t *testing.T) {
+// TestMetrics_NativeHistogramsHaveBucketsBeside has a Prometheus that asks for protobuf get native histograms, and
+// buckets with them.
+func TestMetrics_NativeHistogramsHaveBucketsBeside(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+startBusy(t).admin+"/metrics", http.NoBody)
 	noError(t, err)
 	req.Header.Set("Accept", string(expfmt.NewFormat(expfmt.TypeProtoDelim)))

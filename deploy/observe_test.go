@@ -148,8 +148,9 @@ func TestObserve_AsksOnlyForMetricsThereAre(t *testing.T) {
 
 var quantile = regexp.MustCompile(`histogram_quantile\([\d.]+, sum(?: by \(([^)]*)\))? \(rate\((\w+?)(_bucket)?[{\[]`)
 
-// TestObserve_BothForms has each histogram be asked for in both of its forms, and be grouped the same way in both.
-func TestObserve_BothForms(t *testing.T) {
+// TestObserve_AsksForBothFormsOfHistograms has each histogram be asked for in both of its forms, and be grouped the
+// same way in both.
+func TestObserve_AsksForBothFormsOfHistograms(t *testing.T) {
 	check := func(what, expr string) {
 		forms := map[string][]string{}
 		for _, m := range quantile.FindAllStringSubmatch(expr, -1) {

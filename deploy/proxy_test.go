@@ -425,10 +425,10 @@ func (s *site) say(p *speaker, body string) {
 	s.t.Errorf("the message %s was not taken within %v", body, within)
 }
 
-// TestProxy_RollingRestart restarts two nodes behind each proxy one after the other, while people watch and write: no
-// message is lost or comes twice, and nobody sees nothing for long. With -args -viewers=1000 -rate=50 it gives the
-// figures of docs/deploy.md.
-func TestProxy_RollingRestart(t *testing.T) {
+// TestProxy_RollingRestartLosesNoMessage restarts two nodes behind each proxy one after the other, while people watch
+// and write: no message is lost or comes twice, and nobody sees nothing for long. With -args -viewers=1000 -rate=50 it
+// gives the figures of docs/deploy.md.
+func TestProxy_RollingRestartLosesNoMessage(t *testing.T) {
 	for _, p := range proxies {
 		t.Run(p.name, func(t *testing.T) {
 			if *viewers <= 100 { // most of the time they wait; with more each has the machine to itself
@@ -532,9 +532,9 @@ func atLeast(what string, got, want int) error {
 	return nil
 }
 
-// TestProxy_RealAddress has a node know a client's own address behind each proxy, by its header or the PROXY protocol,
-// also where the client names another one; and the client come in by TLS.
-func TestProxy_RealAddress(t *testing.T) {
+// TestProxy_RealAddressReachesTheNode has a node know a client's own address behind each proxy, by its header or the
+// PROXY protocol, also where the client names another one; and the client come in by TLS.
+func TestProxy_RealAddressReachesTheNode(t *testing.T) {
 	ways := map[string]struct {
 		change   *strings.Replacer
 		settings []string

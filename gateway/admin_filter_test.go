@@ -29,8 +29,8 @@ func wantAdmin(t *testing.T, s *Server, method, path, body string, into any) {
 	}
 }
 
-// TestAdmin_FilterTest: a moderator is told why a text was blocked, and what would become of it.
-func TestAdmin_FilterTest(t *testing.T) {
+// TestAdmin_FilterTestSaysWhyATextMatched: a moderator is told why a text was blocked, and what would become of it.
+func TestAdmin_FilterTestSaysWhyATextMatched(t *testing.T) {
 	s, name := adminFilter(t, "# A comment.\ndarn =mask #mild #en\nheck\n!what the heck\n")
 	for text, want := range map[string]string{
 		"oh d.a.r.n": `{"action":"mask","text":"oh *.*.*.*","tags":["en","mild"],"hits":[{"list":"LIST","line":2,"term":"darn",
@@ -64,8 +64,8 @@ func TestAdmin_FilterTest(t *testing.T) {
 	}
 }
 
-// TestAdmin_FilterLists: the lists, how large they are, and when they were read.
-func TestAdmin_FilterLists(t *testing.T) {
+// TestAdmin_FilterListsHaveSizesAndTimes: the lists, how large they are, and when they were read.
+func TestAdmin_FilterListsHaveSizesAndTimes(t *testing.T) {
 	type answer struct {
 		Lists                          []listInfo
 		Terms, Allowed, Regexps, Bytes int

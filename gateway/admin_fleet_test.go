@@ -83,7 +83,7 @@ func TestAdmin_DrainAndUndrain(t *testing.T) {
 }
 
 // What is logged can be changed while the node runs.
-func TestAdmin_LogLevel(t *testing.T) {
+func TestAdmin_LogLevelChangesWhileTheNodeRuns(t *testing.T) {
 	s := newAdmin(t, nil)
 	const path = "/v1/admin/nodes/self/log-level"
 	for _, level := range []string{"debug", "error", "info"} {
@@ -159,7 +159,7 @@ func TestAdmin_RoomsAreSortedAndPaged(t *testing.T) {
 }
 
 // What nodes say of a room is put together: what is the room's is not added up.
-func TestAdmin_RoomsMerged(t *testing.T) {
+func TestAdmin_RoomsMergedAddUpOnlyWhatNodesHave(t *testing.T) {
 	s := newAdmin(t, nil)
 	rm := roomOf(t, s, "r")
 	one, two := rm.Account(), rm.Account()

@@ -150,7 +150,7 @@ func (c *adminCaller) call(s *Server, op string, status int, method, path, key, 
 }
 
 // Every status of every operation that admin.openapi.yaml names was answered, and no other.
-func TestAdminOpenAPI_EveryStatus(t *testing.T) {
+func TestAdminOpenAPI_EveryStatusIsAnswered(t *testing.T) {
 	s := newAdmin(t, nil)
 	path, texts := keysFile(t)
 	keyed := newAdmin(t, func(c *setup) { c.Admin.KeysFile = path })

@@ -138,9 +138,9 @@ func writeTermsElsewhere(t *testing.T, s *Server, name, text, sum string) {
 	}
 }
 
-// TestTerms_FromElsewhere: this node hears of lists that another one wrote. One that it cannot take, or cannot read,
-// leaves the filter as it was, which is told.
-func TestTerms_FromElsewhere(t *testing.T) {
+// TestTerms_FromElsewhereHoldHereToo: this node hears of lists that another one wrote. One that it cannot take, or
+// cannot read, leaves the filter as it was, which is told.
+func TestTerms_FromElsewhereHoldHereToo(t *testing.T) {
 	logged := new(journal)
 	s := newLogged(t, logged, func(c *setup) { c.Admin.Listen = "127.0.0.1:0" })
 	stale := func(want bool) {

@@ -37,7 +37,7 @@ func callAPI(tb testing.TB, s *Server, path string, form url.Values) (status int
 }
 
 // A store that fails is our fault and passes: 503, when to come back, and an envelope.
-func TestAPI_StoreAway(t *testing.T) {
+func TestAPI_StoreAwayIsA503WithRetryAfter(t *testing.T) {
 	s := newServer(t, nil)
 	if err := s.store.SetToken(t.Context(), "u", "t"); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestAPI_StoreAway(t *testing.T) {
 }
 
 // Handshakes say so, too, where they cannot do without the store.
-func TestHandshake_StoreAway(t *testing.T) {
+func TestHandshake_StoreAwayIsA503ThatSaysWhy(t *testing.T) {
 	f := func(broken, why string, change func(*setup)) {
 		t.Helper()
 		s := newServer(t, change)
@@ -264,8 +264,9 @@ func TestLogin_HookLetsInByA200Alone(t *testing.T) {
 	}
 }
 
-// TestAdmin_ReadyWithNotes: what the store's settings do not keep stands in the answer, and sends nobody away.
-func TestAdmin_ReadyWithNotes(t *testing.T) {
+// TestAdmin_ReadyShowsNotesButStaysReady: what the store's settings do not keep stands in the answer, and sends nobody
+// away.
+func TestAdmin_ReadyShowsNotesButStaysReady(t *testing.T) {
 	w := httptest.NewRecorder()
 	tellHealth(w, nil, []string{"redis may evict"})
 	if w.Code != http.StatusOK || w.Body.String() != "ok\nnote: redis may evict\n" {

@@ -88,8 +88,8 @@ func TestAudit_HasEveryActInFileAndLog(t *testing.T) {
 	}
 }
 
-// TestAudit_CannotWrite: a node does not start that could not keep its audit.
-func TestAudit_CannotWrite(t *testing.T) {
+// TestAudit_UnwritableFileStopsTheStart: a node does not start that could not keep its audit.
+func TestAudit_UnwritableFileStopsTheStart(t *testing.T) {
 	s := newStopped(t, func(c *setup) { c.Admin.AuditFile = t.TempDir() })
 	if err := s.Start(); err == nil || !strings.Contains(err.Error(), "cannot write admin.audit_file: ") {
 		t.Errorf("Start = %v; want that it cannot write admin.audit_file", err)

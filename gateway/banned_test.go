@@ -11,9 +11,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestMod_BannedOverFastIM: who is banned from a room neither reads nor joins it by FastIM's calls, and sees it on no
-// list; who is let in again does.
-func TestMod_BannedOverFastIM(t *testing.T) {
+// TestMod_BannedSeeNothingOverFastIM: who is banned from a room neither reads nor joins it by FastIM's calls, and sees
+// it on no list; who is let in again does.
+func TestMod_BannedSeeNothingOverFastIM(t *testing.T) {
 	s := newServer(t, func(c *setup) {
 		manualCheck(c)
 		c.Auth.Mode, c.List.UpdateInterval = []string{edge.AuthRedis}, 10*time.Millisecond
@@ -57,8 +57,8 @@ func TestMod_BannedOverFastIM(t *testing.T) {
 	}
 }
 
-// TestMod_BannedModerator: a moderator who is banned everywhere keeps order nowhere, by a call either.
-func TestMod_BannedModerator(t *testing.T) {
+// TestMod_BannedModeratorKeepsOrderNowhere: a moderator who is banned everywhere keeps order nowhere, by a call either.
+func TestMod_BannedModeratorKeepsOrderNowhere(t *testing.T) {
 	s := newServerV1(t, moderators)
 	roomOf(t, s, chat.Everywhere)
 	token := signedToken(t, "m", grants("r", "read", "send", "moderate", "recall"))

@@ -136,7 +136,7 @@ func (c *cramped) refusedAccepts() int { return strings.Count(c.log.String(), "t
 
 // Without a descriptor left the node waits instead of spinning, goes on serving those
 // it has, and takes new ones as soon as it can.
-func TestLimit_NoDescriptorLeft(t *testing.T) {
+func TestLimit_NoDescriptorLeftMakesTheNodeWait(t *testing.T) {
 	const openFiles, accepts = 128, 8 // net/http waits 5, 10, 20 ... 640 ms between them
 	node := startCramped(t, openFiles, uncappedEnv+"=1")
 	s := &Server{addr: node.addr} // the harness only asks where it is
@@ -163,9 +163,9 @@ func TestLimit_NoDescriptorLeft(t *testing.T) {
 	member.wantInfo("now me")
 }
 
-// TestLimit_CrowdingConnections: connections that ask for nothing, send their request slowly, or do not read the answer
-// make room for newcomers at once, however many come.
-func TestLimit_CrowdingConnections(t *testing.T) {
+// TestLimit_CrowdingConnectionsMakeRoomForNewcomers: connections that ask for nothing, send their request slowly, or do
+// not read the answer make room for newcomers at once, however many come.
+func TestLimit_CrowdingConnectionsMakeRoomForNewcomers(t *testing.T) {
 	const openFiles = 128
 	for what, request := range map[string]string{
 		"nothing":     "",

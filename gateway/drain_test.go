@@ -128,7 +128,7 @@ func TestDrain_RefusesHandshakes(t *testing.T) {
 }
 
 // Handshakes that were let in before end well, or are told to come back as all others.
-func TestDrain_HandshakesUnderWay(t *testing.T) {
+func TestDrain_HandshakesUnderWayEndWell(t *testing.T) {
 	s := newServer(t, nil)
 	var all sync.WaitGroup
 	goOn := storeOf(s).hold("Read")
@@ -192,7 +192,7 @@ func TestDrain_EndsWithoutAnAnswer(t *testing.T) {
 	wantSessions(t, s, 0)
 }
 
-func TestDrain_ManyClients(t *testing.T) {
+func TestDrain_ManyClientsAreAllToldToLeave(t *testing.T) {
 	const clients = 2000
 	s := newServer(t, nil)
 	var all sync.WaitGroup
@@ -230,7 +230,7 @@ func TestClose_CutsEverything(t *testing.T) {
 }
 
 // A start that fails leaves nothing running.
-func TestStart_TakenPort(t *testing.T) {
+func TestStart_TakenPortLeavesNothingRunning(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

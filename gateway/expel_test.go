@@ -87,8 +87,8 @@ func TestExpel_RemovedMembersSayAndHearNothing(t *testing.T) {
 	callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1","body":"hi"}`).wantCode(t, 403, "forbidden")
 }
 
-// TestExpel_LostStore: a store that has lost its memberships sends nobody away who does not speak.
-func TestExpel_LostStore(t *testing.T) {
+// TestExpel_LostStoreSendsNobodyAway: a store that has lost its memberships sends nobody away who does not speak.
+func TestExpel_LostStoreSendsNobodyAway(t *testing.T) {
 	s := newPrivate(t, func(c *setup) { c.Limits.UserConnections = 0 })
 	for i := range lostFrom {
 		user := fmt.Sprint("m", i)

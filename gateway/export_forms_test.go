@@ -50,7 +50,7 @@ func exportAs(t *testing.T, s *Server, query string) string {
 	return text
 }
 
-func TestExport_BilibiliXML(t *testing.T) {
+func TestExport_BilibiliXMLSaysWhatWasSaidWhen(t *testing.T) {
 	s, t0 := exportRoom(t)
 	var before int64
 	_, _ = fmt.Sscan(t0, &before)
@@ -98,7 +98,7 @@ func TestExport_SubtitlesEscapeWhatUsersWrite(t *testing.T) {
 }
 
 // What has no text is no comment, and what is too long to be read in its time is cut where it flies.
-func TestExport_BlankAndLong(t *testing.T) {
+func TestExport_LeavesOutBlanksAndCutsTheLong(t *testing.T) {
 	s, long := newAdmin(t, nil), strings.Repeat("弹", 101)
 	body, err := json.Marshal(map[string]any{"messages": []any{
 		map[string]string{"id": "1", "body": " \n\t ", "user_id": "eve"}, map[string]string{"id": "2", "body": long, "user_id": "eve"},
@@ -120,9 +120,9 @@ func TestExport_BlankAndLong(t *testing.T) {
 	}
 }
 
-// TestExport_ParsersOfOthers: biliass, pysubs2, webvtt-py and Python's json find in each form what was said, by whom
-// and when.
-func TestExport_ParsersOfOthers(t *testing.T) {
+// TestExport_ParsersOfOthersFindWhatWasSaid: biliass, pysubs2, webvtt-py and Python's json find in each form what was
+// said, by whom and when.
+func TestExport_ParsersOfOthersFindWhatWasSaid(t *testing.T) {
 	python := exec.CommandContext(t.Context(), "python3", "testdata/exports.py", t.TempDir())
 	own, err := filepath.Abs("../.bin/pypi")
 	if err != nil {

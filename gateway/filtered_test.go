@@ -195,8 +195,8 @@ func TestFilter_HTTPSendsMeetEachAction(t *testing.T) {
 	wantFound(t, s, 1, 1, 1, 1, 1)
 }
 
-// TestFilter_FastIM: FastIM's clients hear of nothing, and what is refused is counted.
-func TestFilter_FastIM(t *testing.T) {
+// TestFilter_FastIMClientsHearOfNothing: FastIM's clients hear of nothing, and what is refused is counted.
+func TestFilter_FastIMClientsHearOfNothing(t *testing.T) {
 	s := newServer(t, func(c *setup) { filters(t)(c); c.Admin.Listen = "127.0.0.1:0" })
 	c := join(t, s, "r", "a")
 	for _, term := range terms {

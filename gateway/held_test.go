@@ -92,8 +92,9 @@ func frameHeld(t *testing.T) {
 	wantKept(t, s, "oh rats")
 }
 
-// TestHeld_OfTheMuted: nobody is heard through a moderator who is muted; one who was appointed here decides, too.
-func TestHeld_OfTheMuted(t *testing.T) {
+// TestHeld_OfTheMutedCannotBeApproved: nobody is heard through a moderator who is muted; one who was appointed here
+// decides, too.
+func TestHeld_OfTheMutedCannotBeApproved(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
 	m, _ := dialUser(t, s) // u, whom the room appoints
 	moderate(t, s, `{"verb":"role","user_id":"u","role":"moderator"}`)
@@ -131,8 +132,9 @@ func TestHeld_GoWithTheRest(t *testing.T) {
 	}
 }
 
-// TestHeld_FastIM: what FastIM's clients send waits as well; they are told of nothing, and get it when it is approved.
-func TestHeld_FastIM(t *testing.T) {
+// TestHeld_FastIMMessagesComeWhenApproved: what FastIM's clients send waits as well; they are told of nothing, and get
+// it when it is approved.
+func TestHeld_FastIMMessagesComeWhenApproved(t *testing.T) {
 	s := newServer(t, func(c *setup) { filters(t)(c); c.Admin.Listen = "127.0.0.1:0" })
 	c := join(t, s, "r", "a")
 	c.say("rats")
@@ -155,9 +157,9 @@ func TestHeld_FastIM(t *testing.T) {
 	wantKept(t, s, "fine", "rats")
 }
 
-// TestHeld_SentOtherwise: a moderator who approves what its sender has sent again since, when nobody held it, is told
-// which message that is; it is stored once, and waits no more.
-func TestHeld_SentOtherwise(t *testing.T) {
+// TestHeld_SentOtherwiseIsStoredOnce: a moderator who approves what its sender has sent again since, when nobody held
+// it, is told which message that is; it is stored once, and waits no more.
+func TestHeld_SentOtherwiseIsStoredOnce(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); filters(t)(c) })
 	u, _ := dialUser(t, s)
 	u.send(`{"t":"send","id":"1","body":"rats"}`)
@@ -200,8 +202,9 @@ func TestHeld_BesideFastIMIsRefusedForGood(t *testing.T) {
 	m.wantRefused("a", "not_supported", "nobody keeps order", false)
 }
 
-// TestHeld_ManySends: who has the filter hold all that they send is closed as one who is refused too often.
-func TestHeld_ManySends(t *testing.T) {
+// TestHeld_ManySendsCloseTheSocket: who has the filter hold all that they send is closed as one who is refused too
+// often.
+func TestHeld_ManySendsCloseTheSocket(t *testing.T) {
 	s := newServerV1(t, func(c *setup) {
 		filters(t)(c)
 		c.Limits.Enabled, c.Limits.MessageRate, c.Limits.MessageBurst, c.Limits.UserRate, c.Limits.UserBurst = true, 1000, 1000, 1000, 1000

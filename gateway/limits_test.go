@@ -170,7 +170,7 @@ func TestLimit_FailedHandshakesGiveTheirPlaceBack(t *testing.T) {
 	}
 }
 
-func TestLimit_HeadersTooLarge(t *testing.T) {
+func TestLimit_HeadersTooLargeAreCutWithA431(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Server.MaxHeaderBytes = 4 << 10 })
 	c := dialTCP(t, s)
 	c.mustWrite(strings.Replace(handshake(chatPath("r", "u")), "Host", "X: "+strings.Repeat("x", 16<<10)+"\r\nHost", 1))

@@ -294,7 +294,7 @@ func TestFirstFrame_TokenLetsInAsAnyOther(t *testing.T) {
 }
 
 // Whoever says anything else first is closed, and whoever goes before the answer comes leaves nothing.
-func TestFirstFrame_OtherFrames(t *testing.T) {
+func TestFirstFrame_OtherFramesCloseTheSocket(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, op := range []string{`{"t":"ping","ts":1}`, `{"t":"send","id":"1","body":"x"}`, `hello`, `{"t":"auth"}`} {
 		n := firstFrame(t, s, "&user_id=u")
@@ -322,8 +322,9 @@ func TestFirstFrame_OtherFrames(t *testing.T) {
 	n.wantClose(4400)
 }
 
-// TestFirstFrame_FewOfAnAddress: who opens them and shows no token leaves places for those from elsewhere.
-func TestFirstFrame_FewOfAnAddress(t *testing.T) {
+// TestFirstFrame_OneAddressLeavesPlacesForOthers: who opens them and shows no token leaves places for those from
+// elsewhere.
+func TestFirstFrame_OneAddressLeavesPlacesForOthers(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { manualCheck(c); c.Server.MaxConnections = 100 })
 	open := func(addr string, want int) {
 		t.Helper()

@@ -17,9 +17,9 @@ import (
 	"barrage/gateway/edge"
 )
 
-// TestNative_CloseCodes has every code that a socket is closed with. Another member of the
+// TestNative_CloseCodesFitTheirCauses has every code that a socket is closed with. Another member of the
 // room notices nothing of it.
-func TestNative_CloseCodes(t *testing.T) { runCases(t, nativeCloses) }
+func TestNative_CloseCodesFitTheirCauses(t *testing.T) { runCases(t, nativeCloses) }
 
 var nativeCloses = and(and(authCloses, modCloses), map[string]func(*testing.T){
 	"1000": func(t *testing.T) { closesWith(t, 1000, "", masked(codec.OpClose, "\x03\xE8bye")) },

@@ -173,8 +173,9 @@ func refusedBarred(t *testing.T, verb, code string) {
 	dialV1(t, s, "r", query, false)
 }
 
-// TestMod_MinLevel: in a room of a level those write whose token says that they have it, and moderators.
-func TestMod_MinLevel(t *testing.T) {
+// TestMod_MinLevelLetsOnlyThatLevelWrite: in a room of a level those write whose token says that they have it, and
+// moderators.
+func TestMod_MinLevelLetsOnlyThatLevelWrite(t *testing.T) {
 	s := newServerV1(t, moderators)
 	moderate(t, s, `{"verb":"modes","modes":{"min_level":5}}`)
 	for user, level := range map[string]int{"none": 0, "low": 4, "high": 5} {
@@ -206,8 +207,9 @@ func TestMod_MinLevel(t *testing.T) {
 	m.wantAll("ack", "batch")
 }
 
-// TestMod_BanEverywhere: no room lets them in, by user and by address; a moderator of the room comes in all the same.
-func TestMod_BanEverywhere(t *testing.T) {
+// TestMod_BanEverywhereKeepsUserAndAddressOut: no room lets them in, by user and by address; a moderator of the room
+// comes in all the same.
+func TestMod_BanEverywhereKeepsUserAndAddressOut(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { moderators(c); c.Server.TrustedProxies = []string{"127.0.0.0/8"} })
 	from := func(user, address string) int {
 		t.Helper()
@@ -456,8 +458,8 @@ func TestMod_WhoIsToldWhat(t *testing.T) {
 	call(http.MethodDelete, pathMessages+"/1", "").wantCode(t, 403, "banned")
 }
 
-// TestMod_OverHTTP: moderators have the same verbs as calls, and read what is in force and who did it.
-func TestMod_OverHTTP(t *testing.T) {
+// TestMod_OverHTTPHasTheSameVerbs: moderators have the same verbs as calls, and read what is in force and who did it.
+func TestMod_OverHTTPHasTheSameVerbs(t *testing.T) {
 	s := newServerV1(t, moderators)
 	token := signedToken(t, "m", grants("r", "read", "moderate"))
 	call := func(method, path, body string) answerV1 {

@@ -166,8 +166,8 @@ func opPing(t *testing.T) {
 	}
 }
 
-// TestNative_RefusedOps has every code that an op can be refused with.
-func TestNative_RefusedOps(t *testing.T) { runCases(t, nativeRefused) }
+// TestNative_RefusedOpsHaveTheirCodes has every code that an op can be refused with.
+func TestNative_RefusedOpsHaveTheirCodes(t *testing.T) { runCases(t, nativeRefused) }
 
 var nativeRefused = and(and(authRefused, modRefused), map[string]func(*testing.T){
 	"rate_limited":  refusedTooOften,
@@ -402,7 +402,7 @@ func refusedOtherEpoch(t *testing.T) {
 }
 
 // Nine bad ops are forgiven by a good one, as often as one likes.
-func TestNative_NineBadOpsAndAGoodOne(t *testing.T) {
+func TestNative_NineBadOpsAreForgivenByOneGood(t *testing.T) {
 	n := joinV1(t, newServer(t, nil), "a")
 	for range 3 {
 		for range mostBadOps - 1 {

@@ -488,7 +488,7 @@ func refusedUnavailable(t *testing.T) {
 }
 
 // 429 is not sent yet, but has its shape.
-func TestWriteProblem_TooManyRequests(t *testing.T) {
+func TestWriteProblem_TooManyRequestsIsRateLimited(t *testing.T) {
 	w := httptest.NewRecorder()
 	v1.WriteProblem(w, edge.Refuse(http.StatusTooManyRequests, "slower"))
 	asked{t, &refusedError{status: w.Code, header: w.Header(), body: w.Body.String()}}.want(429, "rate_limited", "slower")

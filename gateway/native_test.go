@@ -232,7 +232,7 @@ func (n *native) send(op string) {
 	}
 }
 
-func TestNative_ChatOfBothKinds(t *testing.T) {
+func TestNative_ChatReachesBothKinds(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
 		t.Run(fmt.Sprint("deflate=", deflate), func(t *testing.T) {
 			s := newServer(t, nil)

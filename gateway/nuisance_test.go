@@ -46,9 +46,9 @@ func limitedUsers(t *testing.T, change func(*door.Limits), users ...string) *Ser
 	return s
 }
 
-// TestLimits_NativeMessages: the burst is taken, then each op is refused with the time to wait, and 20 refusals close
-// the socket; the user stays out of there for a while. Nobody else notices.
-func TestLimits_NativeMessages(t *testing.T) {
+// TestLimits_NativeFloodIsRefusedThenClosed: the burst is taken, then each op is refused with the time to wait, and 20
+// refusals close the socket; the user stays out of there for a while. Nobody else notices.
+func TestLimits_NativeFloodIsRefusedThenClosed(t *testing.T) {
 	s := limitedUsers(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 0.01, 5 }, "bystander", "flood", "other")
 	bystander := join(t, s, "1", "bystander")
 	n, welcome := dialV1(t, s, "1", "user_id=flood&token=any", false)
@@ -81,8 +81,9 @@ func TestLimits_NativeMessages(t *testing.T) {
 	bystander.wantInfo("still here")
 }
 
-// TestLimits_FastIMMessages: what is over the limit is dropped and counted, then come the text 429 and 1008.
-func TestLimits_FastIMMessages(t *testing.T) {
+// TestLimits_FastIMFloodIsDroppedThenClosed: what is over the limit is dropped and counted, then come the text 429 and
+// 1008.
+func TestLimits_FastIMFloodIsDroppedThenClosed(t *testing.T) {
 	s := limited(t, func(c *door.Limits) { c.MessageRate, c.MessageBurst = 0.01, 5 })
 	bystander, flood := join(t, s, "1", "bystander"), join(t, s, "1", "flood")
 	for i := range 26 {
@@ -234,8 +235,9 @@ func (n *native) try(op string) {
 	_ = n.conn.Write(ctx, websocket.MessageText, []byte(op))
 }
 
-// TestLimits_UserRate: many sockets of one user, of both kinds, and calls, say no more in a room than one may.
-func TestLimits_UserRate(t *testing.T) {
+// TestLimits_UserRateHoldsOverAllSockets: many sockets of one user, of both kinds, and calls, say no more in a room
+// than one may.
+func TestLimits_UserRateHoldsOverAllSockets(t *testing.T) {
 	s := limitedUsers(t, func(c *door.Limits) { c.UserRate, c.UserBurst = 0.01, 4 }, "u", "v", "bystander")
 	bystander := join(t, s, "r", "bystander")
 	a, _ := dialV1(t, s, "r", "user_id=u&token=any", false)
@@ -278,9 +280,9 @@ func TestLimits_UserRate(t *testing.T) {
 	}
 }
 
-// TestLimits_UserRateOfNames: where nobody checks tokens, a stranger who says much under a name silences nobody of that
-// name elsewhere.
-func TestLimits_UserRateOfNames(t *testing.T) {
+// TestLimits_UserRateOfNamesSilencesNobodyElsewhere: where nobody checks tokens, a stranger who says much under a name
+// silences nobody of that name elsewhere.
+func TestLimits_UserRateOfNamesSilencesNobodyElsewhere(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.UserRate, c.Limits.UserBurst = 0.01, 2 })
 	say := func(addr string, want string) {
 		t.Helper()
@@ -329,9 +331,9 @@ func TestLimits_ClosedSocketThatWritesOnIsCut(t *testing.T) {
 	eventually(t, func() error { return differ("sockets", s.Sessions(), 0) })
 }
 
-// TestLimits_BodyRunes: a body has as many characters as the welcome says, whatever their bytes, on the socket and by
-// HTTP.
-func TestLimits_BodyRunes(t *testing.T) {
+// TestLimits_BodyRunesAreCountedNotBytes: a body has as many characters as the welcome says, whatever their bytes, on
+// the socket and by HTTP.
+func TestLimits_BodyRunesAreCountedNotBytes(t *testing.T) {
 	s := limited(t, func(c *door.Limits) { c.BodyRunes = 5 })
 	n, welcome := dialV1(t, s, "r", "user_id=u&token=t", false)
 	if welcome.Limits.MaxBodyRunes != 5 {
@@ -409,9 +411,9 @@ func behindProxy(t *testing.T, change func(*setup)) *Server {
 	})
 }
 
-// TestLimits_NamesOfStrangers: where nobody checks tokens, a name is of an address: a stranger elsewhere uses nothing
-// up.
-func TestLimits_NamesOfStrangers(t *testing.T) {
+// TestLimits_NamesOfStrangersUseNothingUp: where nobody checks tokens, a name is of an address: a stranger elsewhere
+// uses nothing up.
+func TestLimits_NamesOfStrangersUseNothingUp(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.UserConnections = 1 })
 	for i, want := range []int{101, 429, 101} {
 		w := dialTCP(t, s)
@@ -422,8 +424,8 @@ func TestLimits_NamesOfStrangers(t *testing.T) {
 	}
 }
 
-// TestLimits_RoomsOfLists: lists of one address make no more rooms live than it may, and show the others.
-func TestLimits_RoomsOfLists(t *testing.T) {
+// TestLimits_RoomsOfListsAreBounded: lists of one address make no more rooms live than it may, and show the others.
+func TestLimits_RoomsOfListsAreBounded(t *testing.T) {
 	s := behindProxy(t, func(c *setup) { c.Limits.Rooms, c.Limits.NewRoomsBurst, c.Limits.NewRooms = 60, 2, 0.001 })
 	for _, user := range []string{"one", "two"} {
 		for i := range 10 {

@@ -255,9 +255,9 @@ const (
 	pathSocket   = "/v1/rooms/r/ws"
 )
 
-// TestOpenAPI_EveryStatus has every status of every operation that openapi.yaml names, and
+// TestOpenAPI_EveryStatusIsAnswered has every status of every operation that openapi.yaml names, and
 // no other.
-func TestOpenAPI_EveryStatus(t *testing.T) {
+func TestOpenAPI_EveryStatusIsAnswered(t *testing.T) {
 	open := newServerV1(t, nil)
 	strict := newServerV1(t, func(c *setup) {
 		c.Auth.Mode = []string{edge.AuthRedis}

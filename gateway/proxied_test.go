@@ -116,9 +116,9 @@ func TestProxied_RequiredOfTrustedPeersAlone(t *testing.T) {
 	}
 }
 
-// TestProxied_EarlyBytes: what a client sends before the answer is not lost in a buffer: it is refused, wherever it was
-// read to.
-func TestProxied_EarlyBytes(t *testing.T) {
+// TestProxied_EarlyBytesAreNotLost: what a client sends before the answer is not lost in a buffer: it is refused,
+// wherever it was read to.
+func TestProxied_EarlyBytesAreNotLost(t *testing.T) {
 	s := newProxied(t, "127.0.0.0/8")
 	for _, fill := range []int{0, 4096 - 300, 4096 - 100, 5000} { // the buffers of net/http and of the library have 4,096 and 256 bytes
 		early := strings.Replace(handshake(chatPath("r", "a")), "Host:", "X-Fill: "+strings.Repeat("x", fill)+"\r\nHost:", 1)

@@ -156,9 +156,9 @@ func TestReload_RefusedChangesNothing(t *testing.T) {
 	}
 }
 
-// TestReload_WhatIsAsked: other keys, origins, guests, hooks and limits hold for who comes next, and those who are here
-// stay.
-func TestReload_WhatIsAsked(t *testing.T) {
+// TestReload_HoldsForWhoComesNext: other keys, origins, guests, hooks and limits hold for who comes next, and those who
+// are here stay.
+func TestReload_HoldsForWhoComesNext(t *testing.T) {
 	asked := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked <- struct{}{}
@@ -220,8 +220,8 @@ func TestReload_WhatIsAsked(t *testing.T) {
 	}
 }
 
-// TestReload_OfANodeThatLeaves: a node that has ended takes nothing any more.
-func TestReload_OfANodeThatLeaves(t *testing.T) {
+// TestReload_LeavingNodeTakesNothing: a node that has ended takes nothing any more.
+func TestReload_LeavingNodeTakesNothing(t *testing.T) {
 	s, _ := newReloading(t, nil)
 	s.Close()
 	if _, err := s.Reload(t.Context(), "test"); err == nil || !strings.Contains(err.Error(), "leaving") {

@@ -50,7 +50,7 @@ func TestRoutes_ScriptMayBeLoadedByAllowedOrigins(t *testing.T) {
 }
 
 // A room's id may be any text, an address too.
-func TestRoutes_SlashesInRooms(t *testing.T) {
+func TestRoutes_SlashesArePartOfRoomIDs(t *testing.T) {
 	s := newServerV1(t, nil)
 	for _, id := range []string{"https%3A%2F%2Fpage.example%2Flive%2F%2F7", "a%2F..%2Fb", "...", "a%2F.%2Fb"} {
 		if a := callV1(t, s, http.MethodGet, "/v1/rooms/"+id+"/messages", "", ""); a.status != http.StatusOK {
@@ -103,7 +103,7 @@ func TestV1_CORSAllowsOnlyListedOrigins(t *testing.T) {
 
 // The room page and the overlay may be in no frame, or in those of cors.frame_ancestors; FastIM's page for trying is in
 // none.
-func TestRoutes_FrameAncestors(t *testing.T) {
+func TestRoutes_FrameAncestorsAreThoseThatAreSet(t *testing.T) {
 	for want, origins := range map[string][]string{"'none'": nil, "https://a.example https://*.b.example": {"https://a.example", "https://*.b.example"}} {
 		s := newServer(t, func(c *setup) { c.CORS.FrameAncestors, c.Server.TestPage = origins, edge.TestPageAll })
 		for path, want := range map[string]string{"/": want, "/overlay?room=r": want, "/test/websocket": "'none'"} {

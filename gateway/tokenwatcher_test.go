@@ -144,7 +144,7 @@ func TestRecheck_TriesAgain(t *testing.T) {
 
 // A token that is replaced between its check and the moment the session can be found is
 // wrong all the same, though the pass for it has been.
-func TestRecheck_HandshakeUnderWay(t *testing.T) {
+func TestRecheck_HandshakeUnderWayIsClosedToo(t *testing.T) {
 	s := newStrictServer(t, true)
 	s.recheck(t)
 	goOn := storeOf(s).hold("Read") // the room is read behind the check

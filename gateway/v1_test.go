@@ -92,7 +92,7 @@ func TestV1_LoginReplacesTheTokenOfBefore(t *testing.T) {
 	}
 }
 
-func TestV1_LoginHookAway(t *testing.T) {
+func TestV1_LoginHookAwayIsA503(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	s := newServer(t, func(c *setup) { c.Auth.LoginURL = gone.URL })
@@ -137,7 +137,7 @@ func sameJSON(got, want string) error {
 }
 
 // The same id is stored once, whether it comes by HTTP or by socket.
-func TestV1_SendOnce(t *testing.T) {
+func TestV1_SameIDIsStoredOnce(t *testing.T) {
 	s := newServerV1(t, nil)
 	first := sendV1(t, s, "u", "hi")
 	native, _ := dialV1(t, s, "r", "user_id=u&token=t", false)
@@ -327,7 +327,7 @@ func TestV1_CallersDoOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
-func TestV1_BadBodies(t *testing.T) {
+func TestV1_BadBodiesAreRefusedWithTheReason(t *testing.T) {
 	s := newServerV1(t, nil)
 	f := func(body string, status int, code, want string, change ...func(*http.Request)) {
 		t.Helper()
@@ -375,7 +375,7 @@ func TestV1_BadBodies(t *testing.T) {
 	}
 }
 
-func TestV1_NothingThere(t *testing.T) {
+func TestV1_UnknownPathsAreRefusedNotRedirected(t *testing.T) {
 	s := newServerV1(t, nil)
 	for _, path := range []string{
 		"/v1", "/v1/", "/v1/nothing", "/v1/rooms", "/v1/rooms/", "/v1/rooms/r/", "/v1/rooms/r/messages/", "/v1/rooms/r/messages/1/2", "/v1/login/",
@@ -404,7 +404,7 @@ func TestV1_NothingThere(t *testing.T) {
 }
 
 // A store that fails is our fault and passes: 503, and when to come back, twice.
-func TestV1_StoreAway(t *testing.T) {
+func TestV1_StoreAwayIsA503WithRetryAfter(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.Auth.Mode = []string{edge.AuthRedis} })
 	f := func(broken, method, path, body, want string) {
 		t.Helper()
@@ -429,7 +429,7 @@ func TestV1_StoreAway(t *testing.T) {
 }
 
 // A message whose answer does not come in time may be sent again.
-func TestV1_SendUnconfirmed(t *testing.T) {
+func TestV1_SendUnconfirmedMayBeSentAgain(t *testing.T) {
 	s := newServerV1(t, manualCheck)
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
@@ -461,7 +461,7 @@ func TestV1_SendUnconfirmed(t *testing.T) {
 }
 
 // A token that is revoked between the call and the batch counts no more.
-func TestV1_SendRevoked(t *testing.T) {
+func TestV1_SendOfARevokedTokenIsRefused(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	goOn := storeOf(s).hold("CheckTokens")
 	defer goOn()
@@ -478,7 +478,7 @@ func TestV1_SendRevoked(t *testing.T) {
 	}
 }
 
-func TestV1_SendBusyAndRefused(t *testing.T) {
+func TestV1_SendSaysBusyOrRefusedByTheStore(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.rooms.QueueMessages = 1 })
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()

@@ -142,9 +142,9 @@ func TestRingWriter_GarbageCollectionSparesVolleys(t *testing.T) {
 	collector.Wait()
 }
 
-// TestRingWriter_CloseUnderAVolley: sessions are closed, cut and answered while volleys go to them. Nobody waits for
-// ever, and nobody gets half a frame.
-func TestRingWriter_CloseUnderAVolley(t *testing.T) {
+// TestRingWriter_CloseUnderAVolleyCutsNoFrame: sessions are closed, cut and answered while volleys go to them. Nobody
+// waits for ever, and nobody gets half a frame.
+func TestRingWriter_CloseUnderAVolleyCutsNoFrame(t *testing.T) {
 	s, writer := volleyServer(t, func(c *setup) { c.rooms.Fanout.Lanes = 1 })
 	p := codec.AppendFrame(nil, codec.OpText, strings.Repeat("x", 200))
 	pong := codec.AppendFrame(nil, codec.OpPong, []byte("y"))
@@ -244,15 +244,16 @@ func deny(t *testing.T, what string) {
 	}
 }
 
-// TestWriters_AFailedRing: a ring that the kernel refuses later is given up with one line, and nothing is lost.
-func TestWriters_AFailedRing(t *testing.T) {
+// TestWriters_AFailedRingLosesNothing: a ring that the kernel refuses later is given up with one line, and nothing is
+// lost.
+func TestWriters_AFailedRingLosesNothing(t *testing.T) {
 	if os.Getenv(childEnv) == "" {
 		if err := uring.Check(); err != nil {
 			t.Skip("no io_uring here: ", err)
 		}
-		child := exec.Command(os.Args[0], "-test.run=^TestWriters_AFailedRing$", "-test.v")
+		child := exec.Command(os.Args[0], "-test.run=^TestWriters_AFailedRingLosesNothing$", "-test.v")
 		child.Env = append(os.Environ(), childEnv+"=later")
-		if out, err := child.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestWriters_AFailedRing")) {
+		if out, err := child.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestWriters_AFailedRingLosesNothing")) {
 			t.Errorf("%v\n%s", err, out)
 		}
 		return

@@ -94,9 +94,9 @@ func (n *native) wantAcks(count int) {
 	}
 }
 
-// TestWebhooks_WholeNode: what happens in a room reaches the service: members, messages, recalls, verbs; a node without
-// a service keeps nothing.
-func TestWebhooks_WholeNode(t *testing.T) {
+// TestWebhooks_ServiceHearsOfAllInARoom: what happens in a room reaches the service: members, messages, recalls, verbs;
+// a node without a service keeps nothing.
+func TestWebhooks_ServiceHearsOfAllInARoom(t *testing.T) {
 	var mu sync.Mutex
 	var got []string
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -160,7 +160,7 @@ func TestModes_OrderDoesNotMatter(t *testing.T) {
 
 // A signed token that was made in the second of a revocation may be older or newer: its user comes again with another
 // one. A token of the future is no older than its first use.
-func TestRevoked_InTheSameSecond(t *testing.T) {
+func TestRevoked_InTheSameSecondIsRefused(t *testing.T) {
 	s := newServerV1(t, signs)
 	now := time.Now()
 	at := func(iat time.Time) string {
@@ -196,7 +196,7 @@ func TestRevoked_InTheSameSecond(t *testing.T) {
 }
 
 // What is revoked until its end stays so for as long as it would be taken; keys for some rooms revoke nothing.
-func TestAdmin_RevokeToTheEnd(t *testing.T) {
+func TestAdmin_RevokeHoldsToTheEndOfTheToken(t *testing.T) {
 	text, entry, err := keys.New("some", keys.Moderate, "live-1")
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func TestAdmin_RevokeToTheEnd(t *testing.T) {
 }
 
 // A guest at a private room costs no call of the store.
-func TestGuests_PrivateRooms(t *testing.T) {
+func TestGuests_PrivateRoomsCostNoStoreCall(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { c.AutoJoin = false })
 	before := callsOf(s)
 	for range 10 {
@@ -273,7 +273,7 @@ func TestToken_IsNotShown(t *testing.T) {
 
 // While the connect hook is slow, what needs none is checked at once, and who has shown a token in time is not closed
 // for that.
-func TestFirstFrame_BesideASlowHook(t *testing.T) {
+func TestFirstFrame_SlowHookHoldsUpNobodyElse(t *testing.T) {
 	goOn := make(chan struct{})
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		<-goOn
@@ -304,7 +304,7 @@ func TestFirstFrame_BesideASlowHook(t *testing.T) {
 }
 
 // Whoever comes without an address that counts has a share of the checks of tokens of their own.
-func TestFirstFrame_ManyAtOnce(t *testing.T) {
+func TestFirstFrame_ManyAtOnceAreAllWelcomed(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	goOn := storeOf(s).hold("CheckToken")
 	defer goOn()
@@ -322,7 +322,7 @@ func TestFirstFrame_ManyAtOnce(t *testing.T) {
 }
 
 // A login of an original FastIM node, which keeps no list of tokens, replaces ours all the same.
-func TestReplaced_BesideFastIM(t *testing.T) {
+func TestReplaced_LoginBesideFastIMEndsOurs(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	n := joinV1(t, s, "u")
 	other := dial(t, s, chatPath("r", "v")[:len(chatPath("r", "v"))-len("any")]+"t")

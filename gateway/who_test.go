@@ -182,7 +182,7 @@ func TestGrants_HoldOnEveryWay(t *testing.T) {
 }
 
 // With room.open: granted only who names the room comes in, and then needs no membership.
-func TestGrants_OpenRooms(t *testing.T) {
+func TestGrants_LetInOnlyWhoNamesTheRoom(t *testing.T) {
 	s := newServerV1(t, func(c *setup) { signs(c); c.GrantedRooms = true })
 	askV1(t, s, "", offerV1).want(403, "forbidden", "")
 	askV1(t, s, "token="+signedToken(t, "u", nil), offerV1).want(403, "forbidden", "")
@@ -234,7 +234,7 @@ func TestToken_FirstOfItsWaysCounts(t *testing.T) {
 }
 
 // A store that is away keeps nobody out who shows a signed token, and whoever's was revoked goes when it is back.
-func TestToken_StoreAway(t *testing.T) {
+func TestToken_StoreAwayKeepsNoSignedOneOut(t *testing.T) {
 	s := newServerV1(t, signs)
 	joinAs := func(user string) *native {
 		t.Helper()

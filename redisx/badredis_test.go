@@ -66,9 +66,9 @@ func TestRedis_IsNotWhatItMustBe(t *testing.T) {
 	}
 }
 
-// TestRedis_WithoutTLS: Redis waits for the end of what it takes for a line, or says what no
+// TestRedis_WithoutTLSNamesTheSetting: Redis waits for the end of what it takes for a line, or says what no
 // TLS server would.
-func TestRedis_WithoutTLS(t *testing.T) {
+func TestRedis_WithoutTLSNamesTheSetting(t *testing.T) {
 	own := redistest.Start(t)
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
@@ -121,8 +121,8 @@ func TestRedis_ReplicaBecomesMaster(t *testing.T) {
 	h.wantAway(t, 1, 1)
 }
 
-// TestRedis_LimitedUser: an ACL user with what doc.go says, and no more, will do.
-func TestRedis_LimitedUser(t *testing.T) {
+// TestRedis_LimitedUserMayDoAllThatIsNeeded: an ACL user with what doc.go says, and no more, will do.
+func TestRedis_LimitedUserMayDoAllThatIsNeeded(t *testing.T) {
 	own := redistest.Start(t)
 	acl := strings.Fields("ACL SETUSER limiter on >secret resetkeys resetchannels nocommands " + redisx.ACL)
 	_, err := own.Do(acl...)
@@ -152,9 +152,9 @@ func TestRedis_LimitedUser(t *testing.T) {
 	noError(t, h.State())
 }
 
-// TestRedis_UserWithoutRights has a user be given more and more: the error says each time
+// TestRedis_UserWithoutRightsIsNamedAsTheCause has a user be given more and more: the error says each time
 // where to look, and nothing about the inside of the client.
-func TestRedis_UserWithoutRights(t *testing.T) {
+func TestRedis_UserWithoutRightsIsNamedAsTheCause(t *testing.T) {
 	own := redistest.Start(t)
 	for _, c := range []struct{ rights, lacks string }{
 		{"+ping", "'client|tracking' command"},
@@ -174,8 +174,8 @@ func TestRedis_UserWithoutRights(t *testing.T) {
 	}
 }
 
-// TestACL_InConfigYAML: operators find there what the user must be allowed.
-func TestACL_InConfigYAML(t *testing.T) {
+// TestACL_StandsInConfigYAML: operators find there what the user must be allowed.
+func TestACL_StandsInConfigYAML(t *testing.T) {
 	text, err := os.ReadFile("../config.yaml")
 	noError(t, err)
 	comment := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "#", "")), " ")

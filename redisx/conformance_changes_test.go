@@ -399,8 +399,8 @@ func testTried(s *harness) {
 	try(chat.Batch{ID: "p.2", Known: known, Drafts: sends("w", 9000, "f")}, 0, chat.Repeat{Index: 0, Seq: 0, TS: 5001})
 }
 
-// TestRecall_NoMessage compares the error's text.
-func TestRecall_NoMessage(t *testing.T) {
+// TestRecall_NoMessageIsAnErrorThatNamesIt compares the error's text.
+func TestRecall_NoMessageIsAnErrorThatNamesIt(t *testing.T) {
 	for name, s := range map[string]*harness{"memory": newMemory(t), "redis": newRedis(t)} {
 		_, err := s.Recall(t.Context(), "r", "u", 7)
 		if !errors.Is(err, chat.ErrNoMessage) || !strings.Contains(err.Error(), `cannot recall message 7 of "u" in room "r"`) {

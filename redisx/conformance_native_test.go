@@ -312,8 +312,8 @@ func TestInterop_SameIDIsStoredOnce(t *testing.T) {
 	wantEqual(t, "history after that", len(o.history("r")), nil, 1)
 }
 
-// TestRedis_OnceOverNodes sends an ID on two nodes, before and after a set is full.
-func TestRedis_OnceOverNodes(t *testing.T) {
+// TestRedis_SameIDIsStoredOnceOverNodes sends an ID on two nodes, before and after a set is full.
+func TestRedis_SameIDIsStoredOnceOverNodes(t *testing.T) {
 	s, raw := newPair(t)
 	other := newNode(t, server.Addr, raw)
 	raw.early(t)

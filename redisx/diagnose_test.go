@@ -61,7 +61,7 @@ func TestDiagnose_GoodRedisIsOKInAll(t *testing.T) {
 }
 
 // Each setting that breaks a promise is found.
-func TestDiagnose_BadSettings(t *testing.T) {
+func TestDiagnose_BadSettingsAreFound(t *testing.T) {
 	s := redistest.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru", "--tracking-table-max-keys", "1", "--maxclients", "4", "--save", "")
 	raw := newRaw(t, s.Addr)
 	raw.do("HELLO", "3")

@@ -29,9 +29,9 @@ func (r *rawClient) keep() (back func()) {
 	}
 }
 
-// TestRedis_GoneBack loses the end of a room under an epoch that stays. The first call of a node
+// TestRedis_GoneBackBeginsANewEpoch loses the end of a room under an epoch that stays. The first call of a node
 // that knows more begins a new epoch.
-func TestRedis_GoneBack(t *testing.T) {
+func TestRedis_GoneBackBeginsANewEpoch(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		// overtaken is how many batches another node publishes before anybody notices.
@@ -114,8 +114,8 @@ func TestRedis_GoneBack(t *testing.T) {
 	}
 }
 
-// TestRedis_OldCount has a room that a node of an earlier version counted.
-func TestRedis_OldCount(t *testing.T) {
+// TestRedis_OldCountGoesOn has a room that a node of an earlier version counted.
+func TestRedis_OldCountGoesOn(t *testing.T) {
 	s, raw := newPair(t)
 	all := s.publish(t, "r", "u", 1, 2)
 	raw.do("HDEL", "gmm:r", "v", "t", "o", "ub", "ib")
@@ -130,9 +130,9 @@ func TestRedis_OldCount(t *testing.T) {
 	}
 }
 
-// TestRedis_AllLostAndRestored: all was lost, chat went on, and then an old dump is put back: it is older than what
-// nodes know, whoever published meanwhile.
-func TestRedis_AllLostAndRestored(t *testing.T) {
+// TestRedis_RestoredDumpGetsAnEpochOfItsOwn: all was lost, chat went on, and then an old dump is put back: it is older
+// than what nodes know, whoever published meanwhile.
+func TestRedis_RestoredDumpGetsAnEpochOfItsOwn(t *testing.T) {
 	s, raw := newPair(t)
 	for ts := range int64(3) {
 		s.publish(t, "r", "u", ts)
@@ -153,8 +153,9 @@ func TestRedis_AllLostAndRestored(t *testing.T) {
 	}
 }
 
-// TestRecallSeq_StoreGoneBack: the number is another message's under the same epoch; the node knows more.
-func TestRecallSeq_StoreGoneBack(t *testing.T) {
+// TestRecallSeq_RefusesNumbersOfAStoreGoneBack: the number is another message's under the same epoch; the node knows
+// more.
+func TestRecallSeq_RefusesNumbersOfAStoreGoneBack(t *testing.T) {
 	s, raw := newPair(t)
 	s.publish(t, "r", "u", 1, 2, 3)
 	back := raw.keep()

@@ -8,8 +8,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestRedis_HeldOver has entries that are over in front of such that wait: these alone count, and the others go.
-func TestRedis_HeldOver(t *testing.T) {
+// TestRedis_HeldEntriesThatAreOverGo has entries that are over in front of such that wait: these alone count, and the
+// others go.
+func TestRedis_HeldEntriesThatAreOverGo(t *testing.T) {
 	raw := newRaw(t, server.Addr)
 	raw.do("FLUSHALL")
 	s := newNode(t, server.Addr, raw)

@@ -42,8 +42,8 @@ func TestInbox_FullOneDropsAndSaysSo(t *testing.T) {
 	})
 }
 
-// TestInbox_FullOfBytes: what waits is bounded in bytes as well, and there is room again when it was delivered.
-func TestInbox_FullOfBytes(t *testing.T) {
+// TestInbox_IsBoundedInBytes: what waits is bounded in bytes as well, and there is room again when it was delivered.
+func TestInbox_IsBoundedInBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, h := startLater(t)
 		large := func(seq uint64) rueidis.PubSubMessage {

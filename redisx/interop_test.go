@@ -128,7 +128,7 @@ func unnumbered(kind chat.EventKind, texts ...string) []chat.Event {
 	return events
 }
 
-func TestInterop_BothDirections(t *testing.T) {
+func TestInterop_MessagesGoBothWays(t *testing.T) {
 	s, o := newInterop(t)
 	other := newInteropNode(t, o.rawClient)
 	o.listen("r")
@@ -165,7 +165,7 @@ func TestInterop_BothDirections(t *testing.T) {
 	}
 }
 
-func TestInterop_NoMessage(t *testing.T) {
+func TestInterop_NonMessagesAreCountedAndPassedOver(t *testing.T) {
 	s, o := newInterop(t)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	bad := []string{"garbage", "m2 e 1", `"no message"`, `{"groupId":"r"}`, `"{\"groupId\":\"r\"}"`, `{"groupId":"r","userId":"u","info":"no ts"}`, ""}
@@ -184,8 +184,8 @@ func TestInterop_NoMessage(t *testing.T) {
 	})
 }
 
-// TestInterop_BothModes: what a node of the other mode tells is that the history knows.
-func TestInterop_BothModes(t *testing.T) {
+// TestInterop_BothModesShareOneHistory: what a node of the other mode tells is that the history knows.
+func TestInterop_BothModesShareOneHistory(t *testing.T) {
 	s, o := newInterop(t)
 	own := newNode(t, server.Addr, o.rawClient)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
@@ -371,8 +371,8 @@ func TestInterop_OriginalJoins(t *testing.T) {
 	s.wantUsers(t, "u", "u", "u", "u") // with the connection goes what Redis owed
 }
 
-// TestInterop_FromCounted has a room that was counted, and counts on when it is over.
-func TestInterop_FromCounted(t *testing.T) {
+// TestInterop_CountedRoomKeepsItsMessages has a room that was counted, and counts on when it is over.
+func TestInterop_CountedRoomKeepsItsMessages(t *testing.T) {
 	before, raw := newPair(t)
 	old := before.publish(t, "r", "u", 1, 2, 3, 4)
 	counted := before.newest(t, "r", 1).Epoch
@@ -451,7 +451,7 @@ func TestRedis_ElsewhereNamesDatabasesWithTheRoom(t *testing.T) {
 }
 
 // Original nodes would not go by lists of terms, so there are none beside them.
-func TestInterop_NoTerms(t *testing.T) {
+func TestInterop_NoTermsAreTaken(t *testing.T) {
 	h, _ := newInterop(t)
 	if err := h.WriteTerms(t.Context(), "spam", "darn"); !errors.Is(err, chat.ErrBeside) {
 		t.Errorf("WriteTerms: %v; want %v", err, chat.ErrBeside)

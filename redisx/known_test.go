@@ -176,7 +176,7 @@ func TestRedis_ChangedTokenStops(t *testing.T) {
 	stops(two, "third")
 }
 
-func TestRedis_ChangedMembership(t *testing.T) {
+func TestRedis_ChangedMembershipIsHeardOnAllNodes(t *testing.T) {
 	one, two, raw := newThree(t)
 	member := func(s *harness) (bool, error) { return s.IsMember(t.Context(), "u", "r") }
 	for _, s := range []*harness{one, two} {

@@ -63,8 +63,9 @@ func (l *large) say(i int) []string {
 	return stored.Event.Messages
 }
 
-// TestRedis_LargeReads: what is read in several steps is right whatever happens between them, and has no hole.
-func TestRedis_LargeReads(t *testing.T) {
+// TestRedis_LargeReadsHaveNoHole: what is read in several steps is right whatever happens between them, and has no
+// hole.
+func TestRedis_LargeReadsHaveNoHole(t *testing.T) {
 	const fit, fitPage = 10, 2
 	for name, c := range map[string]struct {
 		then func(l *large)
@@ -127,9 +128,9 @@ func TestRedis_LargeReadsPastWhatIsNoMessage(t *testing.T) {
 	wantEqual(t, "the fifth message of Since", h.Entries[4].Seq, err, 11)
 }
 
-// TestInterop_LargeReads: beside original FastIM nodes a number means another message after a trim, so nothing is read
-// on.
-func TestInterop_LargeReads(t *testing.T) {
+// TestInterop_LargeReadsEndWithTheirPage: beside original FastIM nodes a number means another message after a trim, so
+// nothing is read on.
+func TestInterop_LargeReadsEndWithTheirPage(t *testing.T) {
 	const fitPage = 2
 	l := newLarge(t, func(c *redisx.Config) { c.FastIMInterop = true })
 	msgs, err := l.Range(t.Context(), "r", 1, -1)
@@ -174,8 +175,9 @@ func TestRedis_OneReadsOn(t *testing.T) {
 	}
 }
 
-// TestRedis_LargeRanges: a range read in several steps is the one that LRANGE gives where nothing was recalled.
-func TestRedis_LargeRanges(t *testing.T) {
+// TestRedis_LargeRangesAreThoseOfLRANGE: a range read in several steps is the one that LRANGE gives where nothing was
+// recalled.
+func TestRedis_LargeRangesAreThoseOfLRANGE(t *testing.T) {
 	l := newLarge(t)
 	for _, ts := range []int64{1, 5, 6, 12} { // the oldest, two in a row, the newest
 		_, err := l.Recall(t.Context(), "r", "u", ts)
@@ -201,8 +203,9 @@ func TestRedis_LargeRanges(t *testing.T) {
 	}
 }
 
-// TestRedis_ManyEntries: a step has 1000 entries at most, and what it leaves is read on, tombstones or not.
-func TestRedis_ManyEntries(t *testing.T) {
+// TestRedis_ManyEntriesAreReadInSteps: a step has 1000 entries at most, and what it leaves is read on, tombstones or
+// not.
+func TestRedis_ManyEntriesAreReadInSteps(t *testing.T) {
 	s, raw := newPair(t)
 	args := []string{"RPUSH", "gml:r"}
 	var want []string

@@ -13,9 +13,9 @@ import (
 
 // This file is about batches that come to Redis after their node gave them up.
 
-// TestRedis_LateBatch: a batch is on its way, the network is parted, the node gives the batch
+// TestRedis_LateBatchIsNotStored: a batch is on its way, the network is parted, the node gives the batch
 // up and publishes the next one over another connection. Then the network is whole again.
-func TestRedis_LateBatch(t *testing.T) {
+func TestRedis_LateBatchIsNotStored(t *testing.T) {
 	for _, interop := range []bool{false, true} {
 		for _, ids := range []bool{false, true} {
 			t.Run(fmt.Sprintf("interop=%v ids=%v", interop, ids), func(t *testing.T) { testLateBatch(t, interop, ids) })

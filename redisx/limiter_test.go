@@ -18,9 +18,9 @@ func TestLimiter_FullLetsInOneForOne(t *testing.T) {
 	wantFull(t, g)
 }
 
-// TestLimiter_GivenUp: the place of a call that gave up is free only after a question that
+// TestLimiter_GivenUpPlacesWaitForAnAnswer: the place of a call that gave up is free only after a question that
 // was asked later was answered.
-func TestLimiter_GivenUp(t *testing.T) {
+func TestLimiter_GivenUpPlacesWaitForAnAnswer(t *testing.T) {
 	g := newLimiter(maxCalls)
 	early := g.givenUp()
 	for range 10 {

@@ -10,9 +10,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// TestLink_WhatTheServerEnds by itself, as one does that gives a slot away, is asked for again, and nobody takes it for
-// confirmed until then.
-func TestLink_WhatTheServerEnds(t *testing.T) {
+// TestLink_AsksAgainForWhatTheServerEnds: what the server ends by itself, as one does that gives a slot away, is asked
+// for again. Nobody takes it for confirmed until then.
+func TestLink_AsksAgainForWhatTheServerEnds(t *testing.T) {
 	l := newLink(linkKind{probes: "probe:"}, "p", time.Second)
 	l.add("c", false)
 	if on, _ := l.take(10); !slices.Contains(on, "c") {

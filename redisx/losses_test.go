@@ -73,8 +73,8 @@ func TestRedis_LostCountsBeginANewEpoch(t *testing.T) {
 	}
 }
 
-// TestRedis_RepeatInNextBucket has the half minute end between two tries.
-func TestRedis_RepeatInNextBucket(t *testing.T) {
+// TestRedis_RepeatInTheNextBucketIsKnown has the half minute end between two tries.
+func TestRedis_RepeatInTheNextBucketIsKnown(t *testing.T) {
 	s, raw := newPair(t)
 	raw.early(t)
 	stored, err := s.put(t.Context(), "r", "n.1", drafts("r", "u", 1))
@@ -97,8 +97,8 @@ func TestRedis_RepeatInNextBucket(t *testing.T) {
 	}
 }
 
-// TestRedis_BadCount has somebody else write into a room's count: it begins anew.
-func TestRedis_BadCount(t *testing.T) {
+// TestRedis_BadCountBeginsAnew has somebody else write into a room's count: it begins anew.
+func TestRedis_BadCountBeginsAnew(t *testing.T) {
 	for _, first := range []string{"read", "written"} {
 		t.Run(first+" first", func(t *testing.T) {
 			s, raw := newPair(t)
@@ -147,8 +147,8 @@ func TestRedis_FeedAfterTheCountIsLost(t *testing.T) {
 	}
 }
 
-// TestRedis_LogOfRecallsLost: a node that lacks one of those is told that it does, and others are not.
-func TestRedis_LogOfRecallsLost(t *testing.T) {
+// TestRedis_LostRecallsAreToldToWhoLacksThem: a node that lacks one of those is told that it does, and others are not.
+func TestRedis_LostRecallsAreToldToWhoLacksThem(t *testing.T) {
 	s, raw := newRedis(t), newRaw(t, server.Addr)
 	s.publish(t, "r", "u", 1, 2, 3)
 	before := s.newest(t, "r", 1).Position
@@ -169,8 +169,8 @@ func TestRedis_LogOfRecallsLost(t *testing.T) {
 	wantEqual(t, "forgot what nobody was told, with another recall in the log", s.feed(9).Forgot, nil, true)
 }
 
-// TestRedis_LikesOfALostCount come back by the first node that reports.
-func TestRedis_LikesOfALostCount(t *testing.T) {
+// TestRedis_LikesOfALostCountComeBack: they come back by the first node that reports.
+func TestRedis_LikesOfALostCountComeBack(t *testing.T) {
 	s, raw := newRedis(t), newRaw(t, server.Addr)
 	s.publish(t, "r", "u", 1)
 	s.report("n", 1, 500)

@@ -131,7 +131,7 @@ func (r *lostRoom) wantNothingTwice(messages int) {
 	}
 }
 
-func TestRedis_LostKeys(t *testing.T) {
+func TestRedis_LostKeysStoreNothingTwice(t *testing.T) {
 	s, raw := newPair(t)
 	for _, twoBuckets := range []bool{false, true} {
 		newLostRoom(t, raw, s, twoBuckets)
@@ -253,8 +253,8 @@ func TestRedis_ClockWentBack(t *testing.T) {
 	}
 }
 
-// TestRedis_IDsUsedAgain: after a loss an id counts no longer than it would have.
-func TestRedis_IDsUsedAgain(t *testing.T) {
+// TestRedis_LostIDsCountNoLongerThanBefore: after a loss an id counts no longer than it would have.
+func TestRedis_LostIDsCountNoLongerThanBefore(t *testing.T) {
 	s, raw := newPair(t)
 	s.wantStored("n.1", sends("u", 1000, "a"), 1)
 	for _, key := range raw.strings("KEYS", "gmi:*") {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestRedis_OnCall has scripts and commands heard of by name, and nothing while Redis cannot be asked.
-func TestRedis_OnCall(t *testing.T) {
+// TestRedis_OnCallHearsCallsByName has scripts and commands heard of by name, and nothing while Redis cannot be asked.
+func TestRedis_OnCallHearsCallsByName(t *testing.T) {
 	newRaw(t, server.Addr).do("FLUSHALL")
 	store := openRedis(t, server.Addr)
 	var mu sync.Mutex // guards the field below

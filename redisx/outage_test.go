@@ -62,7 +62,7 @@ func (h *harness) wantFlow(t *testing.T, room string) {
 	})
 }
 
-func TestRedis_SubscriptionsKilled(t *testing.T) {
+func TestRedis_SubscriptionsKilledComeBack(t *testing.T) {
 	s, raw := newPair(t)
 	const rooms = 1200 // three batches
 	var working sync.WaitGroup
@@ -98,8 +98,8 @@ func TestRedis_SubscriptionsKilled(t *testing.T) {
 	}
 }
 
-// TestRedis_BufferOverrun: Redis cuts a subscriber that does not take what it is sent.
-func TestRedis_BufferOverrun(t *testing.T) {
+// TestRedis_BufferOverrunIsResumed: Redis cuts a subscriber that does not take what it is sent.
+func TestRedis_BufferOverrunIsResumed(t *testing.T) {
 	own := redistest.Start(t, "--client-output-buffer-limit", "pubsub 64kb 0 0")
 	raw := newRaw(t, own.Addr)
 	s := newNode(t, own.Addr, raw)
@@ -110,8 +110,8 @@ func TestRedis_BufferOverrun(t *testing.T) {
 	s.wantFlow(t, "r")
 }
 
-// TestRedis_CommandsKilled: the other connection comes back by itself.
-func TestRedis_CommandsKilled(t *testing.T) {
+// TestRedis_CommandsKilledComeBack: the other connection comes back by itself.
+func TestRedis_CommandsKilledComeBack(t *testing.T) {
 	s, raw := newPair(t)
 	noError(t, s.SubscribeRoom(t.Context(), "r")) // So its connection is not "normal".
 	for range 3 {
@@ -180,8 +180,8 @@ func TestRedis_ServerHangs(t *testing.T) {
 	}
 }
 
-// TestRedis_MemoryFull: Redis answers all that reads, and refuses what needs memory.
-func TestRedis_MemoryFull(t *testing.T) {
+// TestRedis_MemoryFullIsNamedUntilItIsOver: Redis answers all that reads, and refuses what needs memory.
+func TestRedis_MemoryFullIsNamedUntilItIsOver(t *testing.T) {
 	own := redistest.Start(t)
 	raw := newRaw(t, own.Addr)
 	s := newNode(t, own.Addr, raw)

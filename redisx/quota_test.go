@@ -75,9 +75,10 @@ func stormBatch(n *int, low, normal, high, system int) chat.Batch {
 	return b
 }
 
-// TestQuota_InClassOrder: what is above normal is taken first, whatever its place in the batch; a part is reserved for
-// it; what the room itself says is always taken. All who are refused may come back when others had their turn.
-func TestQuota_InClassOrder(t *testing.T) {
+// TestQuota_TakesHighClassesFirst: what is above normal is taken first, whatever its place in the batch; a part is
+// reserved for it; what the room itself says is always taken. All who are refused may come back when others had their
+// turn.
+func TestQuota_TakesHighClassesFirst(t *testing.T) {
 	for _, c := range []struct {
 		name                      string
 		low, normal, high, system int

@@ -31,7 +31,7 @@ func fastIM(room, user, info string, ts int64) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(plain) + `"`
 }
 
-func TestRedis_KeysAndLives(t *testing.T) {
+func TestRedis_KeysHaveTheirFormsAndLives(t *testing.T) {
 	s, raw := newPair(t)
 	noError(t, s.SetToken(t.Context(), "u", "token"))
 	_, err := s.Join(t.Context(), "u", "r")
@@ -78,8 +78,8 @@ func TestRedis_KeysAndLives(t *testing.T) {
 	life("ugs:u", membershipTTL)
 }
 
-// TestRedis_WireForm compares what the scripts publish with what codec writes.
-func TestRedis_WireForm(t *testing.T) {
+// TestRedis_WireFormIsThatOfCodec compares what the scripts publish with what codec writes.
+func TestRedis_WireFormIsThatOfCodec(t *testing.T) {
 	s, raw := newPair(t)
 	payloads := raw.subscribe("mq:r")
 	d := drafts("r", "u", 1, 2)
@@ -186,9 +186,9 @@ func TestRedis_CountsOnFastIMsList(t *testing.T) {
 	}
 }
 
-// TestRedis_RangeWithoutCount has tombstones in a list whose count was lost, and looks
+// TestRedis_RangeSkipsTombstonesWithoutACount has tombstones in a list whose count was lost, and looks
 // at it before and after the next message.
-func TestRedis_RangeWithoutCount(t *testing.T) {
+func TestRedis_RangeSkipsTombstonesWithoutACount(t *testing.T) {
 	for _, first := range []string{"read", "written"} {
 		t.Run(first+" first", func(t *testing.T) {
 			s, raw := newPair(t)
@@ -232,8 +232,8 @@ func TestRedis_RangeIsPlain(t *testing.T) {
 	wantEqual(t, "Range with the tombstone gone searches", searches(), nil, false)
 }
 
-// TestRedis_RangeDeep reads across many tombstones, from both ends.
-func TestRedis_RangeDeep(t *testing.T) {
+// TestRedis_RangeReadsAcrossManyTombstones reads across many tombstones, from both ends.
+func TestRedis_RangeReadsAcrossManyTombstones(t *testing.T) {
 	s, raw := newPair(t)
 	const n, left = 3000, 7 // The messages stand far from each other and from the ends.
 	entries := []string{"RPUSH", "gml:r"}
@@ -308,7 +308,7 @@ func TestRedis_FindsByTheOrder(t *testing.T) {
 	}
 }
 
-func TestRedis_UnreadableEntries(t *testing.T) {
+func TestRedis_UnreadableEntriesAreSkippedAndCounted(t *testing.T) {
 	s, raw := newPair(t)
 	one := s.publish(t, "r", "u", 1)
 	unreadable := []string{"garbage", `"half a literal`, `"no object"`, `{"half":`, "", `[1]`, `{"a":1}`, `"{\"a\":1}"`}
@@ -333,7 +333,7 @@ func TestRedis_UnreadableEntries(t *testing.T) {
 	}
 }
 
-func TestRedis_ForeignEvents(t *testing.T) {
+func TestRedis_ForeignEventsAreLookedAtOrCounted(t *testing.T) {
 	s, raw := newPair(t)
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
 	raw.do("PUBLISH", "mq:r", fastIM("r", "u", "hi", 1))
@@ -391,9 +391,9 @@ func TestRedis_TwoNodesOneOrder(t *testing.T) {
 	}
 }
 
-// TestRedis_TSOfEarlierBucket moves what was written to the bucket before the present: a user's next message is later
-// all the same, also where all others of its batch, and its node, have been here since.
-func TestRedis_TSOfEarlierBucket(t *testing.T) {
+// TestRedis_TSGoesOnFromTheEarlierBucket moves what was written to the bucket before the present: a user's next message
+// is later all the same, also where all others of its batch, and its node, have been here since.
+func TestRedis_TSGoesOnFromTheEarlierBucket(t *testing.T) {
 	s, raw := newPair(t)
 	raw.early(t)
 	for n, batch := range [][]chat.Draft{
@@ -409,8 +409,8 @@ func TestRedis_TSOfEarlierBucket(t *testing.T) {
 	wantEqual(t, "ts", m.TS, err, 5001)
 }
 
-// TestRedis_ScriptsForgotten: a Redis that was started anew knows no scripts.
-func TestRedis_ScriptsForgotten(t *testing.T) {
+// TestRedis_ScriptsForgottenAreSentAgain: a Redis that was started anew knows no scripts.
+func TestRedis_ScriptsForgottenAreSentAgain(t *testing.T) {
 	s, raw := newPair(t)
 	raw.do("SCRIPT", "FLUSH")
 	standings, err := s.Report(t.Context(), "n", []chat.Report{{Room: "p", Online: 1}, {Room: "q", Online: 2}})
@@ -421,7 +421,7 @@ func TestRedis_ScriptsForgotten(t *testing.T) {
 	s.publish(t, "r", "u", 1)
 }
 
-func TestRedis_WrongType(t *testing.T) {
+func TestRedis_WrongTypeIsRefusedWithTheKey(t *testing.T) {
 	s, raw := newPair(t)
 	for _, key := range []string{"login:u", "gml:r", "ugs:u"} {
 		raw.do("HSET", key, "a", "b")

@@ -23,9 +23,9 @@ func (h *harness) wantKept(t *testing.T, room string, b chat.Batch, kept bool) c
 	return got
 }
 
-// TestRedis_MinReplicas: a message counts as kept once a replica has it, and not before, however often it is said
-// again. A replica that is away is not waited for by every call.
-func TestRedis_MinReplicas(t *testing.T) {
+// TestRedis_MinReplicasMustKeepAMessage: a message counts as kept once a replica has it, and not before, however often
+// it is said again. A replica that is away is not waited for by every call.
+func TestRedis_MinReplicasMustKeepAMessage(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.StartReplica(t, master)
 	h := newConfigured(t, func(c *redisx.Config) { c.Addrs, c.MinReplicas = []string{master.Addr}, 1 })
@@ -100,9 +100,9 @@ func TestRedis_MinReplicas(t *testing.T) {
 	}
 }
 
-// TestRedis_MinReplicasNewScript: a Redis that has neither replicas nor the script answers in time, too: as after a
-// failover.
-func TestRedis_MinReplicasNewScript(t *testing.T) {
+// TestRedis_MinReplicasHoldWithANewScript: a Redis that has neither replicas nor the script answers in time, too: as
+// after a failover.
+func TestRedis_MinReplicasHoldWithANewScript(t *testing.T) {
 	master := redistest.Start(t)
 	h := newConfigured(t, func(c *redisx.Config) { c.Addrs, c.MinReplicas = []string{master.Addr}, 1 })
 	h.wantReady(t)

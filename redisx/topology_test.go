@@ -91,7 +91,7 @@ func TestRedis_SentinelFailoverLosesNoMessage(t *testing.T) {
 	}
 }
 
-func TestRedis_SentinelUnknownMaster(t *testing.T) {
+func TestRedis_SentinelUnknownMasterNamesTheSetting(t *testing.T) {
 	own := redistest.StartSentinels(t)
 	h := newConfigured(t, func(c *redisx.Config) { c.Addrs, c.SentinelMaster = own.Addrs(), "nobody" })
 	h.wantState(t, "the sentinels do not know redis.sentinel_master")
@@ -117,7 +117,7 @@ func clusterRooms() []string {
 
 func TestRedis_ClusterServesThroughAllChanges(t *testing.T) { testCluster(t, false) }
 
-func TestRedis_ClusterSharded(t *testing.T) { testCluster(t, true) }
+func TestRedis_ClusterShardedServesThroughAllChanges(t *testing.T) { testCluster(t, true) }
 
 func testCluster(t *testing.T, sharded bool) {
 	t.Helper()

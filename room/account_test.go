@@ -9,7 +9,7 @@ import (
 )
 
 // A room's account says how many messages a second it has of late, and how the last second of a storm was.
-func TestAccount_RateAndStorm(t *testing.T) {
+func TestAccount_ShowsRateAndStormUntilCalm(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	for range 20 {

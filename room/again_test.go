@@ -257,8 +257,8 @@ func TestAgain_AcknowledgedBeforeAnOutage(t *testing.T) {
 	}
 }
 
-// TestAgain_ClockStep: a clock that is set by an hour neither prolongs nor ends a wait.
-func TestAgain_ClockStep(t *testing.T) {
+// TestAgain_ClockStepChangesNoWait: a clock that is set by an hour neither prolongs nor ends a wait.
+func TestAgain_ClockStepChangesNoWait(t *testing.T) {
 	for _, step := range []time.Duration{-time.Hour, time.Hour} {
 		var got mailbag
 		f := newFixture(t, nil, Hooks{})

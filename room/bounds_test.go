@@ -115,9 +115,9 @@ func TestRoom_WhoIsQuietIsHeard(t *testing.T) {
 	}
 }
 
-// TestRoom_UserRate: what a user says in a room has a rate, whichever socket it comes from, and what is remembered of
-// users goes when it is over.
-func TestRoom_UserRate(t *testing.T) {
+// TestRoom_UserRateBoundsWhatViewersSay: what a user says in a room has a rate, whichever socket it comes from, and
+// what is remembered of users goes when it is over.
+func TestRoom_UserRateBoundsWhatViewersSay(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.UserRate = pace.Rate{Every: 200, Burst: 3} }, Hooks{})
 	r, other := f.open("1"), f.open("2")
 	say := func(r *Room, user string, want time.Duration) {

@@ -37,7 +37,7 @@ func inflated(tb testing.TB, b []byte) (size int, text string) {
 
 // A batch is framed once for each encoding, however many members it has, and deflated once for
 // those that agreed on it. It is the same text for all of them.
-func TestEncodings_OneEach(t *testing.T) {
+func TestEncodings_BatchIsFramedOnceForEach(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	old := []*member{f.join(r), f.join(r)}

@@ -83,7 +83,7 @@ func TestExact_SlowMemberSkipsOverAnEpoch(t *testing.T) {
 }
 
 // Blind members in a room whose earlier life has expired.
-func TestExact_BlindFalseGap(t *testing.T) {
+func TestExact_BlindMembersSeeNoFalseGap(t *testing.T) {
 	f, _, m := blindInASecondLife(t)
 	f.publishFrom("1", "u", "m1")
 	f.back()
@@ -92,7 +92,7 @@ func TestExact_BlindFalseGap(t *testing.T) {
 }
 
 // The same where the room is blind and hears only its own messages.
-func TestExact_BlindFalseGapOwn(t *testing.T) {
+func TestExact_OwnMessagesMakeNoFalseGap(t *testing.T) {
 	f, r, m := blindInASecondLife(t)
 	f.post(r, "mine")
 	f.settle()
@@ -217,7 +217,7 @@ func TestExact_SlowMemberIsNotToldTheEpoch(t *testing.T) {
 }
 
 // Gone back and overtaken under one epoch, and the message under our number was taken back meanwhile.
-func TestExact_OvertakenAndTombstone(t *testing.T) {
+func TestExact_TombstoneRecallsNoOvertakenMessage(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 50 }, Hooks{})
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)

@@ -143,8 +143,8 @@ func TestHeld_WaitsUntilTheStoreIsBack(t *testing.T) {
 	}
 }
 
-// TestHeld_AnswerLost: a try whose answer was lost is made again, and holds nothing twice.
-func TestHeld_AnswerLost(t *testing.T) {
+// TestHeld_LostAnswerHoldsNothingTwice: a try whose answer was lost is made again, and holds nothing twice.
+func TestHeld_LostAnswerHoldsNothingTwice(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)

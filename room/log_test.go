@@ -193,8 +193,8 @@ func TestHall_APauseDropsNothing(t *testing.T) {
 	}
 }
 
-// TestHall_TimeOfRunning: what a late Tick finds is not time that the node ran.
-func TestHall_TimeOfRunning(t *testing.T) {
+// TestHall_PausesAreNoTimeOfRunning: what a late Tick finds is not time that the node ran.
+func TestHall_PausesAreNoTimeOfRunning(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	for _, tick := range []struct{ at, ran time.Duration }{
 		{time.Second, 1},

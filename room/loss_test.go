@@ -31,11 +31,11 @@ func testFloor(t *testing.T, recallBefore bool) {
 	f.settle()
 	wantInfos(t, m, "new")
 }
-func TestLoss_FloorRecallBefore(t *testing.T) { testFloor(t, true) }
-func TestLoss_FloorRecallLive(t *testing.T)   { testFloor(t, false) }
+func TestLoss_RecallBeforeBringsNothingOldBack(t *testing.T) { testFloor(t, true) }
+func TestLoss_LiveRecallBringsNothingOldBack(t *testing.T)   { testFloor(t, false) }
 
 // 1b. a message of a node whose clock is an hour behind.
-func TestLoss_FloorClockBehind(t *testing.T) {
+func TestLoss_ClockBehindBringsNothingOldBack(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 2 }, Hooks{})
 	for i := range 20 {
 		f.publishFrom("1", "u", fmt.Sprint("old", i+1))

@@ -264,7 +264,7 @@ func TestNative_ResumedMemberHearsOfRecalls(t *testing.T) {
 	}
 }
 
-func TestNative_ResumeFromTheRoom(t *testing.T) {
+func TestNative_ResumeRecoversWhatTheRoomStillHas(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
 	r := f.open("1")
 	for i := 1; i <= 6; i++ {
@@ -309,7 +309,7 @@ func TestNative_ResumeFromTheRoom(t *testing.T) {
 	resume("e1", 5, false, "m4", "m5", "m6") // without its timestamp neither
 }
 
-func TestNative_EpochGapRecallCounters(t *testing.T) {
+func TestNative_IsToldWhatChangesBesidesMessages(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.native(r)

@@ -351,7 +351,7 @@ func TestOutbox_ExpireTellsWhatMayBeStored(t *testing.T) {
 	}
 }
 
-func TestOutbox_GateAndRefusal(t *testing.T) {
+func TestOutbox_GateAndRefusalLeaveNothingWaiting(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c")
 	o.cut(0, false, func() string { return "n.1" })
@@ -388,7 +388,7 @@ func TestOutbox_HearMarksOnce(t *testing.T) {
 	}
 }
 
-func TestOutbox_TakeOver(t *testing.T) {
+func TestOutbox_TakeOverAnswersTheSecondConnection(t *testing.T) {
 	var first, second mailbag
 	o := packed(&first, "a", "")
 	d := o.waiting[0].draft

@@ -70,8 +70,8 @@ func TestHall_ReloadHoldsInLiveRooms(t *testing.T) {
 	}
 }
 
-// TestHall_ReloadReview: reviews begin and end while messages are about; none is lost on the way.
-func TestHall_ReloadReview(t *testing.T) {
+// TestHall_ReloadOfReviewsLosesNothing: reviews begin and end while messages are about; none is lost on the way.
+func TestHall_ReloadOfReviewsLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, cfg := newFakeStore(), DefaultConfig()
 		cfg.Publishers, cfg.Fanout.Lanes = 2, 1

@@ -116,8 +116,8 @@ func TestReview_JudgedAgain(t *testing.T) {
 	}
 }
 
-// TestReview_NewUsers: of those alone who have come in just now.
-func TestReview_NewUsers(t *testing.T) {
+// TestReview_NewUsersModeAsksOfNewcomersAlone: of those alone who have come in just now.
+func TestReview_NewUsersModeAsksOfNewcomersAlone(t *testing.T) {
 	a := &asked{}
 	f, r, _ := reviewing(t, a, `"new_users"`)
 	came := func(d time.Duration) *speaker { return &speaker{voice: Voice{Since: f.now.Add(-d)}} }

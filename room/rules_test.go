@@ -155,9 +155,9 @@ func infosOf(entries []chat.Entry) (bodies []string) {
 	return bodies
 }
 
-// TestRules_StoredBefore: a message that was stored, whose answer was lost, and whose sender is muted since, is
-// acknowledged.
-func TestRules_StoredBefore(t *testing.T) {
+// TestRules_StoredBeforeTheMuteIsAcknowledged: a message that was stored, whose answer was lost, and whose sender is
+// muted since, is acknowledged.
+func TestRules_StoredBeforeTheMuteIsAcknowledged(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	var got mailbag
@@ -450,8 +450,9 @@ func TestRules_MeasuresHitOnlyThoseBelow(t *testing.T) {
 	}
 }
 
-// TestRules_SlowMode: the store keeps messages apart for all nodes; while it is away, each node does.
-func TestRules_SlowMode(t *testing.T) {
+// TestRules_SlowModeHoldsWhileTheStoreIsAway: the store keeps messages apart for all nodes; while it is away, each node
+// does.
+func TestRules_SlowModeHoldsWhileTheStoreIsAway(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.moderateElsewhere(modes("slow_ms", "5000", "unique_s", "60"))

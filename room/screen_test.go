@@ -88,8 +88,9 @@ func TestScreen_ResentIsNotLookedAtAgain(t *testing.T) {
 	}
 }
 
-// TestScreen_AnswerLost: a try whose answer was lost is made again, and does not stumble over its own marks.
-func TestScreen_AnswerLost(t *testing.T) {
+// TestScreen_TryMadeAgainPassesItsOwnMarks: a try whose answer was lost is made again, and does not stumble over its
+// own marks.
+func TestScreen_TryMadeAgainPassesItsOwnMarks(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)
 	f.moderateElsewhere(modes("slow_ms", "60000"))

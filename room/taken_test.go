@@ -219,8 +219,8 @@ func TestClear_ANodeThatWasAway(t *testing.T) {
 	}
 }
 
-// TestClear_WhoWasThere is not told again: one clear of before would take all off the screen at each return.
-func TestClear_WhoWasThere(t *testing.T) {
+// TestClear_WhoWasThereIsNotToldAgain: one clear of before would take all off the screen at each return.
+func TestClear_WhoWasThereIsNotToldAgain(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
 	r := f.open("1")
 	f.posts(r, 4)
@@ -289,9 +289,9 @@ func TestSince_ClearedOnlyWhatItMayHaveMissed(t *testing.T) {
 	}
 }
 
-// TestSince_HearsOf: a clear of an earlier epoch than its own tells a member nothing, so one that was made again has
-// to.
-func TestSince_HearsOf(t *testing.T) {
+// TestSince_HearsOfNoClearOfEarlierEpochs: a clear of an earlier epoch than its own tells a member nothing, so one that
+// was made again has to.
+func TestSince_HearsOfNoClearOfEarlierEpochs(t *testing.T) {
 	first := chat.Event{Epoch: "2-b"}
 	for since, want := range map[string]bool{"1-a": true, "2-b": true, "3-c": false, "l-n1-1": true} {
 		if got := (Since{Epoch: since}).hearsOf(&first); got != want {
@@ -335,8 +335,9 @@ func TestForgotten_MembersShowNothingOfBefore(t *testing.T) {
 	}
 }
 
-// TestForgotten_WhoSkips over more recalls than are remembered shows nothing of what it had.
-func TestForgotten_WhoSkips(t *testing.T) {
+// TestForgotten_SkippingTooManyRecallsClearsTheScreen: who skips over more recalls than are remembered shows
+// nothing of what it had.
+func TestForgotten_SkippingTooManyRecallsClearsTheScreen(t *testing.T) {
 	var n seqMap
 	n.note("e1", 0, 11)
 	for i := range chat.RecallsKept + 1 {
@@ -368,9 +369,9 @@ func TestSeqMap_RunsAscend(t *testing.T) {
 	}
 }
 
-// TestRecalls_WhatIsDropped: purges are those of events, and who had got no further than where the room was when the
-// newest dropped one came may lack some.
-func TestRecalls_WhatIsDropped(t *testing.T) {
+// TestRecalls_DroppedPurgesCountAsMissed: purges are those of events, and who had got no further than where the room
+// was when the newest dropped one came may lack some.
+func TestRecalls_DroppedPurgesCountAsMissed(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var c recalls
 	keyOf := func(husk string) key { return key(codec.Timestamp(husk)) }

@@ -9,8 +9,8 @@ import (
 	"barrage/codec"
 )
 
-// TestRules_SameText: what looks the same is the same.
-func TestRules_SameText(t *testing.T) {
+// TestRules_SameLooksAreTheSameText: what looks the same is the same.
+func TestRules_SameLooksAreTheSameText(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.moderateElsewhere(modes("dup_s", "60"))
@@ -31,8 +31,8 @@ func TestRules_SameText(t *testing.T) {
 	}
 }
 
-// TestRules_EmotesOfAnyKind: a text is a text, of whatever kind, but of one that not everybody may send.
-func TestRules_EmotesOfAnyKind(t *testing.T) {
+// TestRules_EmoteOnlyHoldsForAllButGifts: a text is a text, of whatever kind, but of one that not everybody may send.
+func TestRules_EmoteOnlyHoldsForAllButGifts(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Storm.HighKinds, c.Storm.LowKinds = []string{"gift"}, []string{"enter"} }, Hooks{})
 	r := f.open("1")
 	f.moderateElsewhere(modes("emote_only", "true"))

@@ -77,8 +77,8 @@ func TestTimings_WrittenByWrites(t *testing.T) {
 	}
 }
 
-// TestHall_CheckLanes has a lane that does not run be known as stuck, and heard of when it runs.
-func TestHall_CheckLanes(t *testing.T) {
+// TestHall_CheckLanesFindsTheStuckOne has a lane that does not run be known as stuck, and heard of when it runs.
+func TestHall_CheckLanesFindsTheStuckOne(t *testing.T) {
 	lags := make(chan time.Duration, 1)
 	f := newFixture(t, func(c *Config) { c.Fanout.Lanes = 1 }, Hooks{Timings: Timings{Lag: func(d time.Duration) { lags <- d }}})
 	f.clock.add(time.Second)

@@ -60,8 +60,9 @@ func TestMissing_FindsWhatIsNewInTheList(t *testing.T) {
 	}
 }
 
-// TestMissing_EqualOnes: of those that equal what was known no more are new than the list has grown by.
-func TestMissing_EqualOnes(t *testing.T) {
+// TestMissing_EqualOnesAreNoMoreThanTheGrowth: of those that equal what was known no more are new than the list has
+// grown by.
+func TestMissing_EqualOnesAreNoMoreThanTheGrowth(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	words := func(n int) (all string) {
 		for range n {

@@ -112,8 +112,9 @@ func TestVolley_OnlySweeps(t *testing.T) {
 	f.checkInvariants(r)
 }
 
-// TestVolley_InPlace: a poller that visits a small room fires as well, and a lane whose writer has ended writes singly.
-func TestVolley_InPlace(t *testing.T) {
+// TestVolley_PollerFiresUntilTheWriterEnds: a poller that visits a small room fires as well, and a lane whose writer
+// has ended writes singly.
+func TestVolley_PollerFiresUntilTheWriterEnds(t *testing.T) {
 	f, writer := oneLane(t, instant)
 	r := f.open("1")
 	var all []*member

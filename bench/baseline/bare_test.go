@@ -43,7 +43,7 @@ func wantRead(t *testing.T, r io.Reader, want string) {
 }
 
 // A request may come cut anywhere, with frames behind it; control frames are answered.
-func TestServeBare_WireByWire(t *testing.T) {
+func TestServeBare_TakesRequestsCutAnywhere(t *testing.T) {
 	addr, _ := start(t, ServeBare)
 	ping, closing := "\x89\x82\x00\x00\x00\x00hi", "\x88\x82\x00\x00\x00\x00\x03\xe8"
 	for cut := range len(handshake) + 1 {
@@ -99,7 +99,7 @@ func TestServeBare_RefusesWhatIsNoHandshake(t *testing.T) {
 }
 
 // Members leave in any order while others are written to.
-func TestServeBare_PlacesOfThoseWhoLeave(t *testing.T) {
+func TestServeBare_LeavingMembersDisturbNobody(t *testing.T) {
 	addr, _ := start(t, ServeBare)
 	speaker, _ := join(t, addr, "r", "s")
 	var all []member

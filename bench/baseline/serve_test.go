@@ -143,7 +143,7 @@ func metric(tb testing.TB, addr, name string) float64 {
 	return -1
 }
 
-func TestServe_MessageForm(t *testing.T) {
+func TestServe_MessagesHaveTheFormOfFastIM(t *testing.T) {
 	for name, serve := range servers {
 		t.Run(name, func(t *testing.T) {
 			addr, _ := start(t, serve)
@@ -332,7 +332,7 @@ func TestServe_EndsWithContext(t *testing.T) {
 	}
 }
 
-func TestServe_ListenerFails(t *testing.T) {
+func TestServe_FailedListenerIsAnError(t *testing.T) {
 	for name, serve := range servers {
 		t.Run(name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")

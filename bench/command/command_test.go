@@ -46,7 +46,7 @@ func runLineBeside(t *testing.T, file string, args ...string) result {
 	return result{code, stdout.String(), stderr.String()}
 }
 
-func TestBench_BadInput(t *testing.T) {
+func TestBench_BadInputIsExplained(t *testing.T) {
 	away := closedPort(t)
 	for _, c := range []struct {
 		name, args string
@@ -152,7 +152,7 @@ func closedPort(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-func TestBench_ImpossibleSizes(t *testing.T) {
+func TestBench_ImpossibleSizesSayWhatToUse(t *testing.T) {
 	got := runLine(t, "bench", "storm", "--viewers", "20000000", "--procs", "1")
 	for _, want := range []string{`barrage: cannot run scenario "storm": 20000000 viewers in 1 process: `, "open files; use --procs ", "20000000 viewers on 1 node: ", "open files; use --nodes "} {
 		if got.code != cli.ExitFailure || got.stdout != "" || !strings.Contains(got.stderr, want) {

@@ -122,8 +122,8 @@ func TestHTML_LoadsNothing(t *testing.T) {
 	}
 }
 
-// TestHTML_HostileText puts text from outside into every place that takes one.
-func TestHTML_HostileText(t *testing.T) {
+// TestHTML_HostileTextBecomesNoMarkup puts text from outside into every place that takes one.
+func TestHTML_HostileTextBecomesNoMarkup(t *testing.T) {
 	const evil = "</script><script>alert(1)</script><!--'\"><img src=x onerror=alert(2)>\u2028{{.}}`${1}"
 	r := sampleSuite()[1]
 	r.Peer, r.Scenario.Name, r.Scenario.Question, r.Scenario.Env = evil, evil, evil, []string{evil}
@@ -151,7 +151,7 @@ func TestHTML_HostileText(t *testing.T) {
 	}
 }
 
-func TestHTML_LittleMeasured(t *testing.T) {
+func TestHTML_LittleMeasuredMakesFewerCharts(t *testing.T) {
 	whole := sampleSuite()[1]
 	f := func(name string, charts int, text string, change func(r *bench.Result)) {
 		t.Helper()
@@ -177,7 +177,7 @@ func TestHTML_LittleMeasured(t *testing.T) {
 	wantText(t, pageOf(t, "none"), "There are no results.")
 }
 
-func TestHTML_LongSeries(t *testing.T) {
+func TestHTML_LongSeriesIsTabledInSteps(t *testing.T) {
 	r := sampleSuite()[1]
 	r.Series = make([]bench.Point, 3600)
 	for i := range r.Series {
@@ -190,7 +190,7 @@ func TestHTML_LongSeries(t *testing.T) {
 	}
 }
 
-func TestHTML_PeersInRounds(t *testing.T) {
+func TestHTML_PeersInRoundsStandSideBySide(t *testing.T) {
 	suite := sampleSuite()
 	again := suite[1]
 	again.Latency.P50 = 99
@@ -201,7 +201,7 @@ func TestHTML_PeersInRounds(t *testing.T) {
 	}
 }
 
-func TestHTML_BrokenWriter(t *testing.T) {
+func TestHTML_BrokenWriterIsAnError(t *testing.T) {
 	if err := HTML(brokenWriter{}, "x", nil); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("error %v; want %v", err, io.ErrClosedPipe)
 	}

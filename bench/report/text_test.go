@@ -132,8 +132,8 @@ func TestCompare_CountsOnlyWhatIsWorse(t *testing.T) {
 	f("ended early", 1, func(r *bench.Result) { r.Partial = "interrupted" })
 }
 
-// TestCompare_NothingPaired: a comparison of nothing must not look like a good one.
-func TestCompare_NothingPaired(t *testing.T) {
+// TestCompare_NothingPairedIsAnError: a comparison of nothing must not look like a good one.
+func TestCompare_NothingPairedIsAnError(t *testing.T) {
 	old := sampleSuite()[1]
 	f := func(change func(r *bench.Result), want ...string) {
 		t.Helper()
@@ -163,9 +163,9 @@ func TestCompare_NothingPaired(t *testing.T) {
 	}
 }
 
-// TestCompare_WhatHappensBesides: with and without slow viewers is what scenario slow asks
+// TestCompare_PairsRunsThatDifferBesides: with and without slow viewers is what scenario slow asks
 // to be compared.
-func TestCompare_WhatHappensBesides(t *testing.T) {
+func TestCompare_PairsRunsThatDifferBesides(t *testing.T) {
 	s, err := bench.Named("slow")
 	if err != nil {
 		t.Fatal(err)
@@ -227,9 +227,9 @@ func nodesBesideHub() []bench.Result {
 	return []bench.Result{barrage, hub, other}
 }
 
-// TestNodes_OnWhatEachPeerRan: three nodes beside one process is no fair fight, so it is
+// TestNodes_EachPeerSaysOnWhatItRan: three nodes beside one process is no fair fight, so it is
 // said wherever they meet.
-func TestNodes_OnWhatEachPeerRan(t *testing.T) {
+func TestNodes_EachPeerSaysOnWhatItRan(t *testing.T) {
 	html := pageOf(t, "peers nodes", nodesBesideHub()...)
 	wantText(t, html, "barrage (3 nodes &#43; Redis)", "hub (1 process)", "fastim (1 target)", "<small>5,000 viewers, 1 process, 200 messages/s</small>",
 		"<li>5,000 viewers in one room</li>", " · at 10.0.0.5:9100")
@@ -422,8 +422,8 @@ func TestFindings_OrderIsSampled(t *testing.T) {
 	}
 }
 
-// TestTable_ControlCharacters shows that a server's words cannot steer the terminal.
-func TestTable_ControlCharacters(t *testing.T) {
+// TestTable_ControlCharactersAreReplaced shows that a server's words cannot steer the terminal.
+func TestTable_ControlCharactersAreReplaced(t *testing.T) {
 	r := sampleSuite()[1]
 	r.Connections.Failed, r.Connections.FailedWhy = 1, "\x1b[2J\rOK\u009b31m"
 	var out strings.Builder

@@ -10,9 +10,9 @@ import (
 	"barrage/bench/swarm"
 )
 
-// TestFindings_WhoIsMissing: what is said of viewers that were not there to the end is true,
+// TestFindings_MissingViewersAreSaidOnce: what is said of viewers that were not there to the end is true,
 // and said once.
-func TestFindings_WhoIsMissing(t *testing.T) {
+func TestFindings_MissingViewersAreSaidOnce(t *testing.T) {
 	all := bench.Connections{Wanted: 100, Made: 100}
 	f := func(change func(r *bench.Result), want ...string) {
 		t.Helper()

@@ -342,8 +342,8 @@ func TestCrew_ConnectSaysWhy(t *testing.T) {
 	}
 }
 
-// TestCrew_ServerDies: what was known up to then is kept.
-func TestCrew_ServerDies(t *testing.T) {
+// TestCrew_DeadServerLeavesTheFigures: what was known up to then is kept.
+func TestCrew_DeadServerLeavesTheFigures(t *testing.T) {
 	t.Parallel()
 	s := newParlour(t, nil)
 	p := s.plan()
@@ -373,9 +373,9 @@ func TestCrew_ServerDies(t *testing.T) {
 	}
 }
 
-// TestCrew_ServerDiesBesideTheSlow: slow viewers, whose full sockets hide it, do not keep a
+// TestCrew_SlowViewersKeepNoLoadGoing: slow viewers, whose full sockets hide it, do not keep a
 // load going that nobody reads.
-func TestCrew_ServerDiesBesideTheSlow(t *testing.T) {
+func TestCrew_SlowViewersKeepNoLoadGoing(t *testing.T) {
 	t.Parallel()
 	s := newParlour(t, nil)
 	p := s.plan()
@@ -432,8 +432,8 @@ func TestCrew_SlowViewersAreCutOff(t *testing.T) {
 	}
 }
 
-// TestCrew_WorkerDies: one of two processes is killed; the other's part is kept.
-func TestCrew_WorkerDies(t *testing.T) {
+// TestCrew_DeadWorkerLeavesTheOthersFigures: one of two processes is killed; the other's part is kept.
+func TestCrew_DeadWorkerLeavesTheOthersFigures(t *testing.T) {
 	t.Parallel()
 	s := newParlour(t, nil)
 	p := s.plan()
@@ -469,8 +469,8 @@ func TestCrew_WorkerDies(t *testing.T) {
 	}
 }
 
-// TestCrew_StoppedInTheMiddle: a load that is given up still has its figures.
-func TestCrew_StoppedInTheMiddle(t *testing.T) {
+// TestCrew_StoppedLoadKeepsItsFigures: a load that is given up still has its figures.
+func TestCrew_StoppedLoadKeepsItsFigures(t *testing.T) {
 	t.Parallel()
 	s := newParlour(t, nil)
 	p := s.plan()

@@ -314,7 +314,7 @@ func TestHonest_WarmupIsNotMeasured(t *testing.T) {
 
 // The welcomes of FastIM and of barrage.v1 tell how many messages came before a viewer, so that those who come
 // late, or again, count exactly too.
-func TestHonest_ComeAndGo(t *testing.T) {
+func TestHonest_LateViewersAreCountedExactly(t *testing.T) {
 	for _, c := range []struct {
 		dialect string
 		workers int

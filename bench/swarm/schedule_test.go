@@ -120,8 +120,8 @@ func TestSchedule_LeftIsCounted(t *testing.T) {
 	}
 }
 
-// TestSchedule_HardlyEver: a rate so small that the second message is due after all time.
-func TestSchedule_HardlyEver(t *testing.T) {
+// TestSchedule_SmallestRateSendsOnce: a rate so small that the second message is due after all time.
+func TestSchedule_SmallestRateSendsOnce(t *testing.T) {
 	p := Plan{Rooms: []Room{{Viewers: 1, Rate: 1e-300}}, Senders: 1, Duration: time.Hour}
 	if all := messagesOf(p.schedule(0, 1)); len(all) != 1 {
 		t.Errorf("%d messages are due within the hour; want 1", len(all))

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// TestSender_MoreIsDueThanCanBeSaid: a rate that nobody can keep ends when it should, and
+// TestSender_CountsAllThatWasDue: a rate that nobody can keep ends when it should, and
 // all that was due counts, not just what the sender got round to.
-func TestSender_MoreIsDueThanCanBeSaid(t *testing.T) {
+func TestSender_CountsAllThatWasDue(t *testing.T) {
 	const part = 50 * time.Millisecond
 	p := &Plan{Rooms: []Room{{Viewers: 1, Rate: 1e8}}, Senders: 1, Body: 60, Warmup: part, Duration: part, Patience: part}
 	s := startSender(p, raw("/"), 0, 1, [][]*speaker{{{fd: -1}}}, time.Now())

@@ -379,8 +379,9 @@ func TestDesk_AnnouncedOnce(t *testing.T) {
 	}
 }
 
-// TestDesk_RolesElsewhere: what other nodes know of a user's role counts, and is asked for where it may matter alone.
-func TestDesk_RolesElsewhere(t *testing.T) {
+// TestDesk_RolesElsewhereCountWhereTheyMatter: what other nodes know of a user's role counts, and is asked for where it
+// may matter alone.
+func TestDesk_RolesElsewhereCountWhereTheyMatter(t *testing.T) {
 	f := newFixture(t)
 	f.publish("o")
 	var asked []string
@@ -425,7 +426,7 @@ func TestDesk_TheStoreDoesNotAnswer(t *testing.T) {
 	}
 }
 
-func TestParse_BadVerbs(t *testing.T) {
+func TestParse_BadVerbsAreRefusedBriefly(t *testing.T) {
 	for _, text := range []string{
 		``, `[]`, `{`, `{"verb":1}`, `{"verb":""}`, `{"verb":"Mute","user_id":"a"}`, `{"verb":"mute"}`, `{"verb":"mute","address":"192.0.2.0/24"}`,
 		`{"verb":"ban","user_id":"a","address":"192.0.2.0/24"}`, `{"verb":"ban","user_id":"` + strings.Repeat("x", 129) + `"}`, `{"verb":"ban","user_id":"a\u0000"}`, `{"verb":"ban","address":"1.2.3"}`, `{"verb":"ban","address":"0.0.0.0/0"}`,

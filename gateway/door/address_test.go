@@ -67,8 +67,8 @@ func TestAddresses_OfIsWhatTrustedProxiesSay(t *testing.T) {
 	f("CF-Connecting-IP", "10.1.2.3:1", "", xff, "1.2.3.4")
 }
 
-// TestAddresses_ManyHops: what a client writes in front of what its proxy noted costs next to nothing.
-func TestAddresses_ManyHops(t *testing.T) {
+// TestAddresses_ManyHopsCostNextToNothing: what a client writes in front of what its proxy noted costs next to nothing.
+func TestAddresses_ManyHopsCostNextToNothing(t *testing.T) {
 	cfg := Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}}
 	a := newAddresses(&cfg, func(string, netip.Addr) {})
 	r := &http.Request{RemoteAddr: "10.1.2.3:1", Header: http.Header{"X-Forwarded-For": {strings.Repeat("1.2.3.4,", 2000) + "198.51.100.1", "10.9.9.9"}}}

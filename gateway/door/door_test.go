@@ -52,7 +52,7 @@ func (k *knocker) comes(user, addr string) (t Ticket, over string) {
 	return t, over
 }
 
-func TestDoor_ConnectionsOfUserAndAddress(t *testing.T) {
+func TestDoor_ConnectionsOfUserAndAddressAreBounded(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.UserConnections, c.IPConnections = 3, 5 })
 	type connection struct {
 		user   string
@@ -100,9 +100,9 @@ func TestDoor_ConnectionsOfUserAndAddress(t *testing.T) {
 	}
 }
 
-// TestDoor_LogNotes: the log is told of an address once a minute, whatever it does, with the others that were noted
-// meanwhile and not more of them than a log bears.
-func TestDoor_LogNotes(t *testing.T) {
+// TestDoor_LogNotesAnAddressOnceAMinute: the log is told of an address once a minute, whatever it does, with the others
+// that were noted meanwhile and not more of them than a log bears.
+func TestDoor_LogNotesAnAddressOnceAMinute(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.UserConnections, c.IPConnections = 0, 10 })
 	var text strings.Builder
 	k.log = slog.New(slog.NewTextHandler(&text, nil))
@@ -311,8 +311,9 @@ func TestDoor_ForgetsAddresses(t *testing.T) {
 	k.Leave(here, "here")
 }
 
-// TestDoor_ManyWhoAreHere: a newcomer costs the same when many more are here than are remembered of those who were.
-func TestDoor_ManyWhoAreHere(t *testing.T) {
+// TestDoor_ForgetsTheManyWhenTheyHaveGone: a newcomer costs the same when many more are here than are remembered of
+// those who were.
+func TestDoor_ForgetsTheManyWhenTheyHaveGone(t *testing.T) {
 	k := newKnocker(func(c *Limits) { c.Handshakes = 0 })
 	addr := func(i int) string { return netip.AddrFrom4([4]byte{20, byte(i >> 16), byte(i >> 8), byte(i)}).String() }
 	for i := range mostAbsent + 20_000 { // some 5 us each; looking for somebody to forget took 20 ms
@@ -335,9 +336,9 @@ func TestDoor_ManyWhoAreHere(t *testing.T) {
 	}
 }
 
-// TestDoor_OfAnAddress: what the sockets of an address ask for together has rates; lists may have more rooms at once
-// than sockets, and who is not counted has what they like.
-func TestDoor_OfAnAddress(t *testing.T) {
+// TestDoor_SocketsOfAnAddressShareRates: what the sockets of an address ask for together has rates; lists may have more
+// rooms at once than sockets, and who is not counted has what they like.
+func TestDoor_SocketsOfAnAddressShareRates(t *testing.T) {
 	k := newKnocker(func(c *Limits) {
 		c.IPMessageRate, c.IPMessageBurst = 10, 5
 		c.NewRooms, c.NewRoomsBurst, c.Rooms = 1, 2, 200

@@ -103,9 +103,9 @@ func TestPlain_ActiveOnesGo(t *testing.T) {
 	c.want("within the bound")
 }
 
-// TestPlain_CrowdingPeer: who opens more than a share makes room by itself, whatever its connections do, and nobody
-// else does; proxies bring many.
-func TestPlain_CrowdingPeer(t *testing.T) {
+// TestPlain_CrowdingPeerMakesRoomByItself: who opens more than a share makes room by itself, whatever its connections
+// do, and nobody else does; proxies bring many.
+func TestPlain_CrowdingPeerMakesRoomByItself(t *testing.T) {
 	c := newCrowd(t, 30)
 	const enemy, person, proxy = "203.0.113.66", "198.51.100.1", "127.0.0.1"
 	mine := c.come(person, http.StateActive)
@@ -144,9 +144,9 @@ func TestPlain_CrowdingPeer(t *testing.T) {
 	}
 }
 
-// TestPlain_ClientsOfABalancer: behind a balancer with the PROXY protocol, too, who opens more than a share makes
-// room by itself, once it is known who that is.
-func TestPlain_ClientsOfABalancer(t *testing.T) {
+// TestPlain_CrowderBehindABalancerMakesRoom: behind a balancer with the PROXY protocol, too, who opens more than a
+// share makes room by itself, once it is known who that is.
+func TestPlain_CrowderBehindABalancerMakesRoom(t *testing.T) {
 	d := New(Config{Limits: DefaultLimits(), TrustedProxies: []string{"10.0.0.0/8"}}, func() uint32 { return 0 }, slog.New(slog.DiscardHandler))
 	p := d.NewPlain(func() int { return 30 }, time.Now)
 	gone := map[string]int{}

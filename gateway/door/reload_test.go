@@ -60,8 +60,8 @@ func TestDoor_ReloadHoldsForThoseWhoAreHere(t *testing.T) {
 	}
 }
 
-// TestDoor_ReloadTrustedProxies: the address of a client is known from now on.
-func TestDoor_ReloadTrustedProxies(t *testing.T) {
+// TestDoor_ReloadChangesWhichProxiesAreTrusted: the address of a client is known from now on.
+func TestDoor_ReloadChangesWhichProxiesAreTrusted(t *testing.T) {
 	k := newKnocker(nil)
 	r := from("203.0.113.9")
 	if got := k.ClientOf(r).String(); got != "203.0.113.9" {

@@ -164,9 +164,9 @@ func TestDoor_LargeAnswersAreSeveralRequests(t *testing.T) {
 	}
 }
 
-// TestDoor_HandshakesOfNewcomers: addresses that come as often as they may leave a quarter of the node's burst to those
-// that have not come just now.
-func TestDoor_HandshakesOfNewcomers(t *testing.T) {
+// TestDoor_NewcomersKeepAQuarterOfTheBurst: addresses that come as often as they may leave a quarter of the node's
+// burst to those that have not come just now.
+func TestDoor_NewcomersKeepAQuarterOfTheBurst(t *testing.T) {
 	k := newKnocker(func(c *Limits) {
 		c.Handshakes, c.HandshakesBurst, c.IPHandshakes, c.IPHandshakesBurst = 100, 400, 20, 200
 	})

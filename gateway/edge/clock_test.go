@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestClock_AStartThatTakesLong is no pause: who comes in the first second is there for less than one at its end.
-func TestClock_AStartThatTakesLong(t *testing.T) {
+// TestClock_AStartThatTakesLongIsNoPause: who comes in the first second is there for less than one at its end.
+func TestClock_AStartThatTakesLongIsNoPause(t *testing.T) {
 	e := newRoomy(t, slog.DiscardHandler, DefaultConfig(), false)
 	e.startClock(time.Now().Add(5 * time.Second))
 	for i := range 3 {

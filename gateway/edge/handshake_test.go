@@ -14,7 +14,7 @@ const (
 	exampleAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
 
-func TestCheckHandshake_EveryRule(t *testing.T) {
+func TestCheckHandshake_EveryRuleRefusesWithItsReason(t *testing.T) {
 	f := func(name string, change func(*http.Request), status int, why string) {
 		t.Helper()
 		r := httptest.NewRequest(http.MethodGet, "/group/chat/1/2/3", http.NoBody)

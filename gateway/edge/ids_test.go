@@ -8,7 +8,7 @@ import (
 	"barrage/internal/chat"
 )
 
-func TestCheckID_EveryRule(t *testing.T) {
+func TestCheckID_EveryRuleRefusesWithItsReason(t *testing.T) {
 	f := func(id, why string) {
 		t.Helper()
 		bad := CheckID("userId", id)

@@ -38,9 +38,9 @@ func sayer(tb testing.TB, cfg *Config) *mute {
 	return m
 }
 
-// TestTakeOp_OfAnAddress: what an address sends has a rate, also where a connection has none; who was quiet for a while
-// is heard all the same.
-func TestTakeOp_OfAnAddress(t *testing.T) {
+// TestTakeOp_AddressHasARateOfItsOwn: what an address sends has a rate, also where a connection has none; who was quiet
+// for a while is heard all the same.
+func TestTakeOp_AddressHasARateOfItsOwn(t *testing.T) {
 	for _, rate := range []float64{0, 1000} {
 		cfg := DefaultConfig()
 		cfg.Limits.MessageRate, cfg.Limits.MessageBurst, cfg.Limits.IPMessageRate, cfg.Limits.IPMessageBurst = rate, 1000, 0.1, 20
@@ -65,8 +65,8 @@ func TestTakeOp_OfAnAddress(t *testing.T) {
 	}
 }
 
-// TestRateName_OfGuests: all guests of an address are one.
-func TestRateName_OfGuests(t *testing.T) {
+// TestRateName_GuestsOfAnAddressAreOne: all guests of an address are one.
+func TestRateName_GuestsOfAnAddressAreOne(t *testing.T) {
 	e := New(DefaultConfig(), nil, slog.New(slog.DiscardHandler))
 	var names []string
 	for i := range 2 {

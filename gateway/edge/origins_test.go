@@ -110,7 +110,7 @@ func TestParseAncestors_ComeOutAsAPolicyHasThem(t *testing.T) {
 
 // The node's own page comes in behind proxies that send another Host, where somebody who can be believed says what it
 // was.
-func TestOrigins_OwnPageBehindProxies(t *testing.T) {
+func TestOrigins_OwnPageComesInBehindProxies(t *testing.T) {
 	const page = "https://chat.example:8443"
 	var logs strings.Builder
 	e := newOrigins(t, &logs)

@@ -85,8 +85,9 @@ func urgent(from, to netip.AddrPort, seq, ack uint32) []byte {
 	return p
 }
 
-// TestPoller_UrgentByteBehindAGap: epoll does not tell for ever of what cannot be read: one packet would take a core.
-func TestPoller_UrgentByteBehindAGap(t *testing.T) {
+// TestPoller_UrgentByteBehindAGapIsToldOnce: epoll does not tell for ever of what cannot be read: one packet would take
+// a core.
+func TestPoller_UrgentByteBehindAGapIsToldOnce(t *testing.T) {
 	ours, theirs, client, server := connected(t)
 	seq, ack := places(t, theirs)
 	raw, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_TCP)

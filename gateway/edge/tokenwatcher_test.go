@@ -61,9 +61,9 @@ func (b *batchStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]
 	return states, nil
 }
 
-// TestRecheck_LostTokens: a store that comes back without its tokens sends nobody away. But whose
+// TestRecheck_MostTokensLostSendNobodyAway: a store that comes back without its tokens sends nobody away. But whose
 // token alone is gone, or among a few, is.
-func TestRecheck_LostTokens(t *testing.T) {
+func TestRecheck_MostTokensLostSendNobodyAway(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		sessions, wrong int

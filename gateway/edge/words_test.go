@@ -52,14 +52,14 @@ func TestWords_FilesGiveTermsTheirActions(t *testing.T) {
 }
 
 // Without lists there is no filter at all.
-func TestWords_NoFiles(t *testing.T) {
+func TestWords_NoFilesMakeNoFilter(t *testing.T) {
 	if w, err := newTestWords(t, defaultFilter()); err != nil || w.filter.Load() != nil {
 		t.Errorf("without files: %v, filter %v; want neither", err, w.filter.Load())
 	}
 }
 
 // What is wrong with a file is named with file and line, and leaves no filter.
-func TestWords_BadFiles(t *testing.T) {
+func TestWords_BadFilesAreNamedWithTheirLine(t *testing.T) {
 	bad, large := wordsFile(t, "darn", "heck =explode", "!re:gosh"), wordsFile(t, strings.Repeat("# long\n", filter.MaxBytes/7+1))
 	for _, c := range []struct {
 		file string
@@ -175,7 +175,7 @@ func BenchmarkWords_Check(b *testing.B) {
 
 // Tags of an ext are those of all its texts, each once and sorted, and what a check takes grows with the ext alone: the
 // texts of a hostile one, each with tags, took 8.9 MB and 18 ms.
-func TestWords_TagsOfAnExt(t *testing.T) {
+func TestWords_TagsOfAnExtComeOnceAndSorted(t *testing.T) {
 	w, err := newTestWords(t, FilterConfig{Files: []string{wordsFile(t, "darn =flag #mild #en", "b =flag #spam #en")}, Action: "block"})
 	if err != nil {
 		t.Fatal(err)

@@ -119,7 +119,7 @@ func TestFilter_NilAndEmptyMatchNothing(t *testing.T) {
 	}
 }
 
-func TestFilter_OnlyRegexps(t *testing.T) {
+func TestFilter_RegexpsAloneAreEnough(t *testing.T) {
 	f := mustBuild(t, "re:^[a-z]+$")
 	if got := f.Check("Word"); got.Action != Block {
 		t.Errorf("Check = %v, want block", got.Action)
@@ -229,7 +229,7 @@ func TestParseAction_IsTheInverseOfString(t *testing.T) {
 	}
 }
 
-func TestCheck_ManyAtOnce(t *testing.T) {
+func TestCheck_ManyAtOnceDoNotDisturbEachOther(t *testing.T) {
 	f := mustBuild(t, "apple =mask\nre:b+c =mask\n")
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -245,7 +245,7 @@ func TestCheck_ManyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-func TestCheck_LongTexts(t *testing.T) {
+func TestCheck_LongTextsStayAsTheyAre(t *testing.T) {
 	f := mustBuild(t, "apple\nre:z{3}\n哈\n")
 	for name, text := range map[string]string{
 		"letters": strings.Repeat("a", 1<<20), "marks": "a" + strings.Repeat("\u0301", 1<<18), "spaces": strings.Repeat(" ", 1<<20),
@@ -261,7 +261,7 @@ func TestCheck_LongTexts(t *testing.T) {
 	}
 }
 
-func TestCheck_PhrasesPulledApart(t *testing.T) {
+func TestCheck_PhrasesPulledApartAreMasked(t *testing.T) {
 	f := mustBuild(t, "buy coins =mask\nbuy yachts =mask\ncheap*\nkill yourself\n!b u t cheap\nim ok =mask\n")
 	for text, want := range map[string]string{ // what is stored
 		"b u y coins":             "* * * *****",

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestFold_KeysAndPlaces(t *testing.T) {
+func TestFold_KeysKeepTheirPlacesInTheText(t *testing.T) {
 	f := folder{letters: letters()}
 	for text, want := range map[string]string{ // each key, its character if it is another, and what it is of the text
 		"aB 1":                      `a0-1 b1-2 _2-3 i(1)3-4`,

@@ -46,7 +46,7 @@ func made(tb testing.TB, rooms string, all ...keys.Can) (k *keys.Keys, texts []s
 	return k, texts
 }
 
-func TestLoad_WhatIsWrong(t *testing.T) {
+func TestLoad_SaysWhatIsWrongWhere(t *testing.T) {
 	entry := func(name, sum, rest string) string {
 		return fmt.Sprintf("- name: %s\n  sha256: %s\n  %s\n", name, sum, rest)
 	}

@@ -38,7 +38,7 @@ func TestHook_WhatNobodyIsAskedAbout(t *testing.T) {
 	}
 }
 
-func TestHook_ClientThatHasGone(t *testing.T) {
+func TestHook_GoneClientCostsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newHook(t, HookConfig{}, always(http.StatusOK, `{"user_id":"alice"}`))
 		gone, cancel := context.WithCancel(t.Context())
@@ -102,8 +102,9 @@ func TestHook_LooksAgainBeforeACall(t *testing.T) {
 	}
 }
 
-// TestHook_NotTheSameQuestion: an answer counts for no other room, user or token; without a token for no other address.
-func TestHook_NotTheSameQuestion(t *testing.T) {
+// TestHook_AnswerCountsForNoOtherQuestion: an answer counts for no other room, user or token; without a token for no
+// other address.
+func TestHook_AnswerCountsForNoOtherQuestion(t *testing.T) {
 	f := newHook(t, HookConfig{Cache: time.Minute}, always(http.StatusOK, `{"user_id":""}`))
 	calls := uint64(0)
 	check := func(isNew bool, a Asked) {
@@ -130,8 +131,8 @@ func TestHook_NotTheSameQuestion(t *testing.T) {
 	check(true, Asked{Room: "r", Address: "2", Origin: "x"})
 }
 
-// TestHook_CallsOfAnAddress: who guesses tokens while the service is slow leaves others their turn.
-func TestHook_CallsOfAnAddress(t *testing.T) {
+// TestHook_CallsOfAnAddressLeaveOthersTheirTurn: who guesses tokens while the service is slow leaves others their turn.
+func TestHook_CallsOfAnAddressLeaveOthersTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
 		f := newHook(t, HookConfig{}, hookAnswers(func(*http.Request) (*http.Response, error) {
@@ -349,8 +350,8 @@ func TestHook_LeavesADeadServiceAlone(t *testing.T) {
 	})
 }
 
-// TestHook_NinePatientFailures: an answer in between begins the count anew.
-func TestHook_NinePatientFailures(t *testing.T) {
+// TestHook_AnswerBeginsTheCountOfFailuresAnew: an answer in between begins the count anew.
+func TestHook_AnswerBeginsTheCountOfFailuresAnew(t *testing.T) {
 	f := newHook(t, HookConfig{}, nil)
 	for i := range 30 {
 		status := http.StatusBadGateway

@@ -16,7 +16,7 @@ import (
 	"barrage/internal/signed"
 )
 
-func TestHook_WhatAnAnswerGrants(t *testing.T) {
+func TestHook_AnswerGrantsWhatItSays(t *testing.T) {
 	for _, c := range []struct {
 		name, answer string
 		want         Pass
@@ -93,8 +93,8 @@ func TestHook_WhoTheUserIs(t *testing.T) {
 	}
 }
 
-// TestHook_AboutNoRoom: what is granted then holds in all of them.
-func TestHook_AboutNoRoom(t *testing.T) {
+// TestHook_AnswerAboutNoRoomHoldsInAll: what is granted then holds in all of them.
+func TestHook_AnswerAboutNoRoomHoldsInAll(t *testing.T) {
 	f := newHook(t, HookConfig{}, always(http.StatusOK, `{"user_id":"alice","can":["send"]}`))
 	a := hookAsked
 	a.Room = ""

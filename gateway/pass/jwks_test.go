@@ -93,8 +93,9 @@ func TestRun_KeepsPassedTokensWhereKeysAreTheSame(t *testing.T) {
 	})
 }
 
-// TestCheck_UnknownKeys: a token is refused for good only where its key should have been in the last answer.
-func TestCheck_UnknownKeys(t *testing.T) {
+// TestCheck_FreshUnknownKeysAreNotRefusedForGood: a token is refused for good only where its key should have been in
+// the last answer.
+func TestCheck_FreshUnknownKeysAreNotRefusedForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &issuer{answer: jwks(jwk(pairs.p256(), "may", nil))}
 		j := withIssuer(t, server, JWTConfig{}, io.Discard)
@@ -318,8 +319,8 @@ func TestRefresh_RefusesAnswers(t *testing.T) {
 	})
 }
 
-// TestCheck_KeysOfAnIssuer: use, alg, kid and type decide which key checks which token.
-func TestCheck_KeysOfAnIssuer(t *testing.T) {
+// TestCheck_KeysOfAnIssuerCheckOnlyTheirTokens: use, alg, kid and type decide which key checks which token.
+func TestCheck_KeysOfAnIssuerCheckOnlyTheirTokens(t *testing.T) {
 	server := &issuer{answer: jwks(
 		jwk(pairs.rsa(), "rsa", map[string]any{"alg": "RS512"}), jwk(pairs.p256(), "", nil), jwk(pairs.ed(), "ed", map[string]any{"use": "sig", "key_ops": []string{"verify"}}),
 		map[string]any{"kty": "oct", "kid": "oct", "k": base(secret)}, jwk(pairs.otherRSA(), "enc", map[string]any{"use": "enc"}),
@@ -368,8 +369,8 @@ func TestNewJWT_WarnsWithoutAnAudience(t *testing.T) {
 	}
 }
 
-// TestRefresh_OverTheNetwork needs a real server: TLS, redirects, answers without an end.
-func TestRefresh_OverTheNetwork(t *testing.T) {
+// TestRefresh_TakesNothingBadFromTheNetwork needs a real server: TLS, redirects, answers without an end.
+func TestRefresh_TakesNothingBadFromTheNetwork(t *testing.T) {
 	keys := jwks(jwk(pairs.p256(), "may", nil))
 	var asked atomic.Int32 // how often somewhere was asked where nobody should
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -504,8 +505,8 @@ func TestLasting_LeavesOtherErrors(t *testing.T) {
 	}
 }
 
-// TestInherit_KeysOfTheSameIssuer: whoever has a reload has the keys that were fetched before, and no others.
-func TestInherit_KeysOfTheSameIssuer(t *testing.T) {
+// TestInherit_KeepsOnlyKeysOfTheSameIssuer: whoever has a reload has the keys that were fetched before, and no others.
+func TestInherit_KeepsOnlyKeysOfTheSameIssuer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &issuer{answer: jwks(jwk(pairs.p256(), "may", nil))}
 		old := withIssuer(t, server, JWTConfig{Secret: secret}, io.Discard)

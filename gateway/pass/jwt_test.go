@@ -283,7 +283,7 @@ func TestCheck_DatesCountWithALeeway(t *testing.T) {
 	tryAll(t, JWTConfig{Secret: secret}, attempts)
 }
 
-func TestCheck_WhomItIsFor(t *testing.T) {
+func TestCheck_RefusesWhatIsForSomebodyElse(t *testing.T) {
 	const iss = `"iss":"https://id.test",`
 	cfg := JWTConfig{Secret: secret, Audience: "chat", Issuer: "https://id.test"}
 	tryAll(t, cfg, []attempt{
@@ -415,7 +415,7 @@ func TestCheck_OddLevelKeepsNobodyOut(t *testing.T) {
 	}
 }
 
-func TestCheck_WhatAPassSays(t *testing.T) {
+func TestCheck_PassSaysWhatItsTokenGrants(t *testing.T) {
 	j := newJWT(t, JWTConfig{Secret: secret}, nil)
 	p, no := j.Check(hs(fmt.Sprintf(`{"sub":"alice","exp":%d,"iat":%d,"nbf":%[2]d,"jti":"t1","info": {"name": "Alice", "n": 1.50},
 		"tags":["gold"],"role":"vip","rooms":[{"id":"live-*","can":["send"]},{"id":"r","role":"owner"},{"id":"*","can":[]}]}`, noon+60, noon)))
@@ -508,8 +508,9 @@ func TestCheck_RemembersNoMoreThanItMay(t *testing.T) {
 	}
 }
 
-// TestCheck_TwoSecrets: the current one and the previous one, and after the next change the oldest no more.
-func TestCheck_TwoSecrets(t *testing.T) {
+// TestCheck_TwoSecretsCountNoLongerThanSet: the current one and the previous one, and after the next change the oldest
+// no more.
+func TestCheck_TwoSecretsCountNoLongerThanSet(t *testing.T) {
 	old := mint(jwt.SigningMethodHS256, []byte(previous), `{"alg":"HS256"}`, with(""))
 	tryAll(t, JWTConfig{Secret: secret, SecretPrevious: previous}, []attempt{good("current", hs(with(""))), good("previous", old)})
 	tryAll(t, JWTConfig{Secret: secret}, []attempt{good("current alone", hs(with(""))), invalid("previous no more", old, "no known key has made its signature")})

@@ -137,8 +137,9 @@ func TestBadCollectors_CostSpansAlone(t *testing.T) {
 	close(over)
 }
 
-// TestServe_WhoDecides: callers decide on ports of operators, and elsewhere only with follow; prefixes count.
-func TestServe_WhoDecides(t *testing.T) {
+// TestServe_CallersDecideOnlyWhereTrusted: callers decide on ports of operators, and elsewhere only with follow;
+// prefixes count.
+func TestServe_CallersDecideOnlyWhereTrusted(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		sample          float64

@@ -8,8 +8,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// TestDigest_WhatWasTakenAway: recalls and purges are told whatever epoch they are of, and what may be missing is said.
-func TestDigest_WhatWasTakenAway(t *testing.T) {
+// TestDigest_TellsWhatWasTakenAwayInAnyEpoch: recalls and purges are told whatever epoch they are of, and what may be
+// missing is said.
+func TestDigest_TellsWhatWasTakenAwayInAnyEpoch(t *testing.T) {
 	at := chat.Bookmark{Epoch: "1-a", Seq: 3, Recall: "told"}
 	recalls := []chat.Event{
 		{Kind: chat.EventRecall, Epoch: "1-a", Seq: 2, Tip: "one", Messages: []string{`{"groupId":"r","userId":"u","info":"","ts":5}`}},

@@ -18,8 +18,9 @@ import (
 	"barrage/redisx"
 )
 
-// TestTeller_InOrder: rooms open, speak, take back, are moderated, and close; the service is told of each, once.
-func TestTeller_InOrder(t *testing.T) {
+// TestTeller_TellsEachInOrderOnce: rooms open, speak, take back, are moderated, and close; the service is told of each,
+// once.
+func TestTeller_TellsEachInOrderOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.report("a", 2)
@@ -383,9 +384,9 @@ func (s *awayStore) AddNews(ctx context.Context, room, text string) error {
 	return s.Memory.AddNews(ctx, room, text)
 }
 
-// TestTeller_StoreAway: rooms that are fresh wait for the store, what it did not take of verbs is counted, and what was
-// told when it went away is told again, under the same id.
-func TestTeller_StoreAway(t *testing.T) {
+// TestTeller_StoreAwayDelaysButLosesNoMessage: rooms that are fresh wait for the store, what it did not take of verbs
+// is counted, and what was told when it went away is told again, under the same id.
+func TestTeller_StoreAwayDelaysButLosesNoMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 100, nil)
 		w.end()

@@ -157,7 +157,7 @@ func TestVerbs_WhatTheyAskAndSay(t *testing.T) {
 	}
 }
 
-func TestCalls_WithoutAVerb(t *testing.T) {
+func TestCalls_WithoutAVerbSayWhatIsDone(t *testing.T) {
 	for _, c := range []struct{ line, call, says string }{
 		{"room register live-1", "PUT /v1/admin/rooms/live-1", "live-1 is registered\n"},
 		{"room unregister live-1", "DELETE /v1/admin/rooms/live-1", "live-1 is not registered\n"},
@@ -406,7 +406,7 @@ func TestCommands_AskFirst(t *testing.T) {
 	}
 }
 
-func TestCommandLines_ThatMakeNoSense(t *testing.T) {
+func TestCommandLines_ThatMakeNoSenseAskNobody(t *testing.T) {
 	p := newPort(t, http.StatusOK, "{}")
 	for _, c := range []struct{ line, want string }{
 		{"mute r", "cannot mute: want ROOM and USER, not 1 arguments (see barrage admin mute --help)"},

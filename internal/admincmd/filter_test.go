@@ -12,7 +12,7 @@ import (
 	"barrage/internal/cli"
 )
 
-func TestFilter_ListsAndTheirTexts(t *testing.T) {
+func TestFilter_ShowsAndChangesListsOfTheNode(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "spam.txt")
 	if err := os.WriteFile(file, []byte("darn =mask\nheck\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestFilter_ListsAndTheirTexts(t *testing.T) {
 	}
 }
 
-func TestFilter_AListForATerminalOrAProgram(t *testing.T) {
+func TestFilter_TerminalGetsNoControlCharacters(t *testing.T) {
 	p := newPort(t, http.StatusOK, "darn\x1b[2J\r\nheck\n")
 	w := before(p)
 	w.terminal = true

@@ -111,7 +111,7 @@ func TestRefusals_AreBounded(t *testing.T) {
 	}
 }
 
-func TestCalls_WithoutANode(t *testing.T) {
+func TestCalls_WithoutANodeSayWhatToDo(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestCalls_EndWithTheirTime(t *testing.T) {
 	}
 }
 
-func TestKeys_WhereTheyComeFrom(t *testing.T) {
+func TestKeys_ComeFromFlagContextThenEnvironment(t *testing.T) {
 	home := t.TempDir()
 	dir := filepath.Join(home, ".config", "barrage")
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -91,7 +91,7 @@ func TestStart_EndsWithTheParent(t *testing.T) {
 	}
 }
 
-func TestStart_CannotStart(t *testing.T) {
+func TestStart_CannotStartIsAnErrorAtOnce(t *testing.T) {
 	ended, err := Start(exec.Command("/nowhere/at/all"))
 	if err == nil {
 		t.Error("a program that is not there starts")

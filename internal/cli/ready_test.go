@@ -55,7 +55,7 @@ func address(t *testing.T, text string) net.Addr {
 	return a
 }
 
-func TestReporter_WithoutTheVariable(t *testing.T) {
+func TestReporter_WithoutTheVariableTellsNobody(t *testing.T) {
 	r, rest, err := NewReporter([]string{"A=1"})
 	if err != nil || !slices.Equal(rest, []string{"A=1"}) || r.Tell(nil, nil) != nil {
 		t.Errorf("NewReporter = %v, %v, %v; want one that tells nobody", r, rest, err)
@@ -67,7 +67,7 @@ func TestReporter_WithoutTheVariable(t *testing.T) {
 	}
 }
 
-func TestReadReady_OfAProcessThatEnded(t *testing.T) {
+func TestReadReady_SaysThatTheProcessEnded(t *testing.T) {
 	if _, err := ReadReady(strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "without saying where it listens") {
 		t.Errorf("ReadReady = %v; want that it ended", err)
 	}

@@ -118,7 +118,7 @@ func TestAPI_NeedsLogin(t *testing.T) {
 	}
 }
 
-func TestAPI_BadParameters(t *testing.T) {
+func TestAPI_BadParametersAreNamedInTheAnswer(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestAPI_BadParameters(t *testing.T) {
 	}
 }
 
-func TestAPI_ListMessage(t *testing.T) {
+func TestAPI_ListMessageGivesTheRangeAsked(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestAPI_ListMessage(t *testing.T) {
 	}
 }
 
-func TestAPI_ListOldMessage(t *testing.T) {
+func TestAPI_ListOldMessageGivesWhatCameBefore(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -261,7 +261,7 @@ func TestAPI_ListOldMessage(t *testing.T) {
 	}
 }
 
-func TestAPI_DelMessage(t *testing.T) {
+func TestAPI_DelMessageTakesOnlyOnesOwn(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -321,7 +321,7 @@ func TestAPI_DelMessage(t *testing.T) {
 	}
 }
 
-func TestAPI_DelMessageTooOld(t *testing.T) {
+func TestAPI_DelMessageTooOldStays(t *testing.T) {
 	t.Parallel()
 	const limit = 20 * time.Millisecond
 	for _, store := range stores {
@@ -378,8 +378,9 @@ func TestAPI_OldMessagesAreClamped(t *testing.T) {
 	}
 }
 
-// TestAPI_TooManyGroups: the group that is one too many is refused, a socket there is let in, and is not on the list.
-func TestAPI_TooManyGroups(t *testing.T) {
+// TestAPI_TooManyGroupsAreRefused: the group that is one too many is refused, a socket there is let in, and is not on
+// the list.
+func TestAPI_TooManyGroupsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {

@@ -363,7 +363,7 @@ func TestLimits_ConnectionsBeyondTheBoundGet503(t *testing.T) {
 	})
 }
 
-func TestLimits_SlowHeaders(t *testing.T) {
+func TestLimits_SlowHeadersAreCut(t *testing.T) {
 	t.Parallel()
 	const timeout = 200 * time.Millisecond
 	n := startNode(t, "server.read_header_timeout="+timeout.String())

@@ -34,8 +34,8 @@ func (c *client) wantNext(want ...string) {
 	}
 }
 
-// TestBeside_EqualText: an original node sends what looks the same 40 times.
-func TestBeside_EqualText(t *testing.T) {
+// TestBeside_EqualTextsAllArrive: an original node sends what looks the same 40 times.
+func TestBeside_EqualTextsAllArrive(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	o := startOriginal(t, server)
@@ -69,8 +69,8 @@ func TestBeside_EqualText(t *testing.T) {
 	o.want(122, "LLEN", "gml:r")
 }
 
-// TestBeside_RecallAndJoin: what an original node does without a word is found out here.
-func TestBeside_RecallAndJoin(t *testing.T) {
+// TestBeside_RecallsAndJoinsAreFoundOut: what an original node does without a word is found out here.
+func TestBeside_RecallsAndJoinsAreFoundOut(t *testing.T) {
 	t.Parallel()
 	const bound = 5 * time.Second
 	server := redistest.Start(t)
@@ -160,8 +160,8 @@ func TestBeside_NativesAreToldOfRecalls(t *testing.T) {
 	}
 }
 
-// TestBeside_RecallInBusyRoom: it never falls silent.
-func TestBeside_RecallInBusyRoom(t *testing.T) {
+// TestBeside_RecallHoldsInABusyRoom: it never falls silent.
+func TestBeside_RecallHoldsInABusyRoom(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	o := startOriginal(t, server)

@@ -135,7 +135,7 @@ func wantOneOrder(t *testing.T, room string, nodes []*node, senders, each, membe
 	}
 }
 
-func TestChat_AuthRequired(t *testing.T) {
+func TestChat_AuthRefusesAllButTheRightToken(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestChat_AuthRequired(t *testing.T) {
 	}
 }
 
-func TestChat_WithoutAutoJoin(t *testing.T) {
+func TestChat_WithoutAutoJoinOnlyMembersComeIn(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestChat_WithoutAutoJoin(t *testing.T) {
 	}
 }
 
-func TestChat_HistoryOnJoin(t *testing.T) {
+func TestChat_HistoryOnJoinHasTheNewest(t *testing.T) {
 	t.Parallel()
 	for _, onJoin := range []int{0, 3} {
 		t.Run(fmt.Sprint(onJoin), func(t *testing.T) {

@@ -83,7 +83,7 @@ func TestCluster_NodesServeTheSameRooms(t *testing.T) {
 	})
 }
 
-func TestCluster_OneOrder(t *testing.T) {
+func TestCluster_AllMembersSeeOneOrder(t *testing.T) {
 	t.Parallel()
 	nodes := twoNodes(t, redistest.Start(t))
 	wantOneOrder(t, "order", nodes, 10, 200, 6)

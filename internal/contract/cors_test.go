@@ -74,7 +74,7 @@ func TestCORS_EveryOriginByDefault(t *testing.T) {
 	dialRaw(t, n.addr).send(upgradeFrom(origin)).wantStatus(http.StatusSwitchingProtocols)
 }
 
-func TestCORS_RestrictedOrigins(t *testing.T) {
+func TestCORS_RestrictedOriginsAloneComeIn(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "cors.allowed_origins=https://good.example,http://other.example:8080")
 	a := n.login(t, "u")

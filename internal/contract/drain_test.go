@@ -80,7 +80,7 @@ func TestDrain_DeliversThenSendsEverybodyAway(t *testing.T) {
 }
 
 // What the node takes while it is told to leave reaches all members or none.
-func TestDrain_InTheMiddleOfABurst(t *testing.T) {
+func TestDrain_BurstReachesAllMembersOrNone(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestDrain_InTheMiddleOfABurst(t *testing.T) {
 }
 
 // Who leaves in good order is counted no more at once, and what was liked last is not lost.
-func TestDrain_CountersOfOtherNodes(t *testing.T) {
+func TestDrain_CountersOfOtherNodesFollowAtOnce(t *testing.T) {
 	t.Parallel()
 	nodes := twoNodes(t, redistest.Start(t), "auth.mode=any")
 	watcher := nodes[0].dialNative(t, "r", account{"stays", "any"})
@@ -184,7 +184,7 @@ func TestDrain_EndsWithClientsThatDoNotAnswer(t *testing.T) {
 	c.wantEnd()
 }
 
-func TestDrain_SecondSignal(t *testing.T) {
+func TestDrain_SecondSignalEndsItAtOnce(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "server.drain_timeout=1m")
 	c := n.rawMember(t, "r", "never answers")
@@ -221,7 +221,7 @@ func TestDrain_RequestsThatDoNotEnd(t *testing.T) {
 	}
 }
 
-func TestDrain_WithoutRedis(t *testing.T) {
+func TestDrain_WithoutRedisEndsInTime(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(*redistest.Server, testing.TB){"killed": (*redistest.Server).Kill, "hanging": (*redistest.Server).Pause} {
 		t.Run(name, func(t *testing.T) {

@@ -124,7 +124,7 @@ func TestFleet_OneNodeAnswersForAll(t *testing.T) {
 }
 
 // The node with too many clients sends the surplus away; one node drains at a time, also where a node is stopped.
-func TestFleet_RebalanceAndLeases(t *testing.T) {
+func TestFleet_OneNodeSendsClientsAwayAtATime(t *testing.T) {
 	t.Parallel()
 	nodes := twoNodes(t, redistest.Start(t))
 	one, two := nodes[0], nodes[1]
@@ -221,7 +221,7 @@ func (t *terminal) text() string {
 
 // At a terminal "barrage top" draws the rooms and nodes again and again, takes keys and sizes, and leaves the screen
 // as it was.
-func TestTop_AtATerminal(t *testing.T) {
+func TestTop_LeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	n.dialNative(t, "live", account{user: "alice", token: "t"})

@@ -23,9 +23,9 @@ import (
 
 // Messages that wait for a moderator, and such that a service looks at, on three nodes.
 
-// TestHeld_ThreeNodes: what bob has said on one node waits; a moderator on another one is told. Operators on all nodes
-// approve it at once, several times: everybody has it once, and bob is told.
-func TestHeld_ThreeNodes(t *testing.T) {
+// TestHeld_ThreeNodesApproveOnce: what bob has said on one node waits; a moderator on another one is told. Operators on
+// all nodes approve it at once, several times: everybody has it once, and bob is told.
+func TestHeld_ThreeNodesApproveOnce(t *testing.T) {
 	t.Parallel()
 	words := filepath.Join(t.TempDir(), "words.txt")
 	if err := os.WriteFile(words, []byte("rats =hold\n"), 0o600); err != nil {
@@ -133,10 +133,10 @@ func (h *reviewHook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"results": results}) // the node has gone: nobody is left to tell
 }
 
-// TestReview_ThreeNodes: a room has everything reviewed by a service that takes 50 ms. All nodes show the same messages
-// in the same order, each sender's in theirs; what is denied nobody sees; and when the service is gone chat goes on, by
-// the fallback. How long acknowledgements took is logged.
-func TestReview_ThreeNodes(t *testing.T) {
+// TestReview_ThreeNodesShowTheSame: a room has everything reviewed by a service that takes 50 ms. All nodes show the
+// same messages in the same order, each sender's in theirs; what is denied nobody sees; and when the service is gone
+// chat goes on, by the fallback. How long acknowledgements took is logged.
+func TestReview_ThreeNodesShowTheSame(t *testing.T) {
 	t.Parallel()
 	const senders, each = 12, 20
 	hook := newReviewHook(t, 50*time.Millisecond)

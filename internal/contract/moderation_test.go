@@ -74,7 +74,7 @@ func (c *client) wantFrames(parts ...string) (frames []string) {
 
 // A moderator at the command line of one node mutes and bans a user and clears the room; the user and the others see it
 // on the other node, at once.
-func TestModeration_FromTheCommandLine(t *testing.T) {
+func TestModeration_CommandLineActsOnTheOtherNode(t *testing.T) {
 	t.Parallel()
 	for _, store := range stores {
 		t.Run(store, func(t *testing.T) {

@@ -235,9 +235,9 @@ func TestOrder_MuteIsABarrier(t *testing.T) {
 	t.Logf("%d mutes that were lifted again, %d messages stored, %d acknowledged, %d refused", len(spans), len(history), total, c.refused.Load())
 }
 
-// TestOrder_RolesOnOtherNodes: a moderator acts on nobody whose token gives an equal or higher role, though another
-// node alone knows that, and takes none of their messages away.
-func TestOrder_RolesOnOtherNodes(t *testing.T) {
+// TestOrder_RolesOnOtherNodesCount: a moderator acts on nobody whose token gives an equal or higher role, though
+// another node alone knows that, and takes none of their messages away.
+func TestOrder_RolesOnOtherNodesCount(t *testing.T) {
 	t.Parallel()
 	settings := append(onRedis(redistest.Start(t)), "auth.mode=jwt", "auth.jwt_secret="+jwtSecret)
 	one, other := startNode(t, settings...), startNode(t, settings...)

@@ -235,10 +235,10 @@ func TestRedis_ReadsWhatFastIMWrote(t *testing.T) {
 	})
 }
 
-// TestRedis_BesideOriginalNodes: with redis.fastim_interop a node of ours and an original
+// TestRedis_BesideOriginalNodesOneRoomIsShared: with redis.fastim_interop a node of ours and an original
 // one serve a room on one Redis. The original one is played: it says what it writes, and
 // takes only what its decoder takes.
-func TestRedis_BesideOriginalNodes(t *testing.T) {
+func TestRedis_BesideOriginalNodesOneRoomIsShared(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	redis := dialRedis(t, server)
@@ -335,9 +335,9 @@ func TestRedis_LosesItsData(t *testing.T) {
 	n.wantFirstFrame(t, "r", "2", firstFrame(2, first, second))
 }
 
-// TestRedis_AnotherDatabase: pub/sub ignores databases. A node that hears of messages that are kept in another one says
-// so, once, also where it has messages of its own in the room.
-func TestRedis_AnotherDatabase(t *testing.T) {
+// TestRedis_AnotherDatabaseIsNoticedOnce: pub/sub ignores databases. A node that hears of messages that are kept in
+// another one says so, once, also where it has messages of its own in the room.
+func TestRedis_AnotherDatabaseIsNoticedOnce(t *testing.T) {
 	t.Parallel()
 	const warning = "this node's Redis database lacks messages"
 	for name, speak := range map[string]func(t *testing.T, server *redistest.Server) (settings []string, say func(string)){

@@ -43,7 +43,7 @@ func TestSettings_DefaultsAreThoseOfTheContract(t *testing.T) {
 	}
 }
 
-func TestSettings_NoTestPage(t *testing.T) {
+func TestSettings_NoTestPageLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, "server.test_page=none")
 	for path, want := range map[string]int{"/test/websocket": 404, "/test/websocket/": 404, "/": 200} {

@@ -182,7 +182,7 @@ func TestTokens_RevokedInAStorm(t *testing.T) {
 
 // While the provider of keys does not answer and strangers come with tokens of keys that nobody has, who has a good
 // token comes in, and the provider is asked now and then.
-func TestTokens_RandomKeys(t *testing.T) {
+func TestTokens_RandomKeysKeepNobodyGoodOut(t *testing.T) {
 	t.Parallel()
 	provider, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -249,7 +249,7 @@ func TestTokens_RandomKeys(t *testing.T) {
 }
 
 // The Go program of docs/auth.md makes tokens that a node takes, with what they say.
-func TestTokens_GoExampleOfTheDocs(t *testing.T) {
+func TestTokens_GoExampleOfTheDocsIsTaken(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/auth.md")
 	if err != nil {

@@ -107,9 +107,9 @@ func TestBesideOriginal_ARecallShows(t *testing.T) {
 	}
 }
 
-// TestBesideOriginal_SwitchedOffNodeByNode: one node keeps to the original's forms, the other does not any more. What
-// is said on either reaches the members of both, once.
-func TestBesideOriginal_SwitchedOffNodeByNode(t *testing.T) {
+// TestBesideOriginal_SwitchedOffNodeByNodeLosesNothing: one node keeps to the original's forms, the other does not any
+// more. What is said on either reaches the members of both, once.
+func TestBesideOriginal_SwitchedOffNodeByNodeLosesNothing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := openSite(t, beside(server.Addr, 1))

@@ -61,8 +61,8 @@ func TestRate_ChargesUpToABurst(t *testing.T) {
 	}
 }
 
-// TestRate_LongBursts: what cannot be told from a time that is over is no burst.
-func TestRate_LongBursts(t *testing.T) {
+// TestRate_LongBurstsAreBounded: what cannot be told from a time that is over is no burst.
+func TestRate_LongBurstsAreBounded(t *testing.T) {
 	r := PerSecond(0.001, 100_000)
 	var used Used
 	taken := 0

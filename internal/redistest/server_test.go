@@ -50,7 +50,7 @@ func TestServer_WantsPassword(t *testing.T) {
 	wantAnswer(t, s, true)
 }
 
-func TestNew_BadArgument(t *testing.T) {
+func TestNew_BadArgumentShowsWhatTheServerWrote(t *testing.T) {
 	s, err := New("--no-such-setting", "1")
 	if err == nil {
 		s.Stop()
@@ -61,7 +61,7 @@ func TestNew_BadArgument(t *testing.T) {
 	}
 }
 
-func TestNew_NotInstalled(t *testing.T) {
+func TestNew_NotInstalledNamesTheCommandThatInstalls(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := New()
 	if err == nil || !strings.Contains(err.Error(), "apt-get install -y redis-server") {

@@ -29,7 +29,7 @@ func parse(t *testing.T, text string) signed.Secret {
 	return s
 }
 
-func TestSign_PublishedVector(t *testing.T) {
+func TestSign_GivesThePublishedVector(t *testing.T) {
 	h := http.Header{}
 	parse(t, vectorSecret).Sign(h, vectorID, vectorTime, []byte(vectorBody))
 	for name, want := range map[string]string{

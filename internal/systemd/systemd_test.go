@@ -74,8 +74,8 @@ func TestReady_TellsOfDeliveriesUntilItLeaves(t *testing.T) {
 	}
 }
 
-// TestReady_WithoutWatchdog has no goroutine where nobody wants to hear of deliveries.
-func TestReady_WithoutWatchdog(t *testing.T) {
+// TestReady_WithoutWatchdogStartsNoGoroutine has no goroutine where nobody wants to hear of deliveries.
+func TestReady_WithoutWatchdogStartsNoGoroutine(t *testing.T) {
 	hear := listen(t)
 	t.Setenv("WATCHDOG_USEC", "")
 	var workers sync.WaitGroup

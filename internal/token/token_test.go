@@ -56,7 +56,7 @@ func made(t *testing.T, cfg pass.JWTConfig, args ...string) string {
 // dates are parts of output that change with the time.
 var dates = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|in (\d+h)?(\d+m)?\d+s`)
 
-func TestToken_NewThenCheck(t *testing.T) {
+func TestToken_CheckShowsWhatNewMade(t *testing.T) {
 	cfg := pass.JWTConfig{Secret: secret, Audience: "chat", Issuer: "https://id.test"}
 	for _, c := range []struct {
 		name string
@@ -112,8 +112,8 @@ rooms    every room: the node's default (auth.default_can)
 	}
 }
 
-// TestToken_CheckOfTokensOfOthers has tokens that the command new cannot make.
-func TestToken_CheckOfTokensOfOthers(t *testing.T) {
+// TestToken_CheckShowsTokensOfOthersToo has tokens that the command new cannot make.
+func TestToken_CheckShowsTokensOfOthersToo(t *testing.T) {
 	for claims, want := range map[string]string{
 		`{"exp":EXP,"rooms":[]}`: "rooms    none\n",
 		`{"exp":EXP,"rooms":[{"id":"a","can":[]},{"id":"b","role":"owner"},{"id":"c","can":["read"],"role":"vip"}]}`: "rooms    a: nothing\n         b: the node's default (auth.default_can), as owner\n         c: read, as vip\n",
@@ -136,7 +136,7 @@ func signed(t *testing.T, claims string) string {
 	return token
 }
 
-func TestToken_CheckAsJSON(t *testing.T) {
+func TestToken_CheckAsJSONSaysAllOrWhyNot(t *testing.T) {
 	cfg := pass.JWTConfig{Secret: secret}
 	full := made(t, cfg, "--user", "alice", "--room", "live-*", "--can", "send", "--info", `{"name":"Alice"}`, "--role", "vip", "--id", "a1", "--tag", "gold")
 	for _, c := range []struct{ name, token, want string }{
@@ -166,7 +166,7 @@ func TestToken_CheckAsJSON(t *testing.T) {
 	}
 }
 
-func TestToken_WhatIsRefused(t *testing.T) {
+func TestToken_RefusedWithTheReasonAndNoOutput(t *testing.T) {
 	good := pass.JWTConfig{Secret: secret}
 	missing := filepath.Join(t.TempDir(), "none")
 	large := filepath.Join(t.TempDir(), "large")
@@ -218,7 +218,7 @@ func TestToken_WhatIsRefused(t *testing.T) {
 	}
 }
 
-func TestToken_SecretFromAFile(t *testing.T) {
+func TestToken_SecretFromAFileGoesFirst(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte(another+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -248,7 +248,7 @@ func TestToken_CheckFetchesKeys(t *testing.T) {
 	}
 }
 
-func TestToken_SettingsThatCannotBeRead(t *testing.T) {
+func TestToken_UnreadableSettingsAreTheError(t *testing.T) {
 	root := cli.Root(&cobra.Command{Use: "barrage"})
 	root.AddCommand(New(func() (pass.JWTConfig, error) { return pass.JWTConfig{}, errors.New("cannot use config.yaml") }))
 	var stderr bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"barrage/internal/units"
 )
 
-func TestBytes_UnmarshalText(t *testing.T) {
+func TestBytes_UnmarshalTextTakesUnits(t *testing.T) {
 	f := func(text string, want units.Bytes) {
 		t.Helper()
 		got := units.Bytes(-1)

@@ -144,8 +144,8 @@ func TestRing_EachFindsItsEnd(t *testing.T) {
 	}
 }
 
-// TestRing_OneSocketInOrder: sends to one socket arrive in the order of Add.
-func TestRing_OneSocketInOrder(t *testing.T) {
+// TestRing_SendsOfOneSocketKeepTheirOrder: sends to one socket arrive in the order of Add.
+func TestRing_SendsOfOneSocketKeepTheirOrder(t *testing.T) {
 	r := need(t, 32)
 	ours, theirs := pair(t)
 	var want []byte
@@ -165,9 +165,9 @@ func TestRing_OneSocketInOrder(t *testing.T) {
 	}
 }
 
-// TestRing_ShortEnters: what the kernel takes bit by bit is taken whole. What it does not take is not sent, also not by
-// the next Submit, and says why.
-func TestRing_ShortEnters(t *testing.T) {
+// TestRing_SendsOnlyWhatTheKernelTook: what the kernel takes bit by bit is taken whole. What it does not take is not
+// sent, also not by the next Submit, and says why.
+func TestRing_SendsOnlyWhatTheKernelTook(t *testing.T) {
 	ours, theirs := pair(t)
 	for _, c := range []struct {
 		name  string
@@ -215,8 +215,9 @@ func TestRing_ShortEnters(t *testing.T) {
 	}
 }
 
-// TestRing_LateCompletions: what is not over when the kernel returns is waited for, whatever interrupts the wait.
-func TestRing_LateCompletions(t *testing.T) {
+// TestRing_LateCompletionsAreWaitedFor: what is not over when the kernel returns is waited for, whatever interrupts the
+// wait.
+func TestRing_LateCompletionsAreWaitedFor(t *testing.T) {
 	r := need(t, 4)
 	ours, theirs := pair(t)
 	waits := 0
@@ -253,8 +254,8 @@ func TestRing_LateCompletions(t *testing.T) {
 	}
 }
 
-// TestTry_AKernelThatWaits: a kernel whose sends are not over at once is not used.
-func TestTry_AKernelThatWaits(t *testing.T) {
+// TestTry_RefusesAKernelThatWaits: a kernel whose sends are not over at once is not used.
+func TestTry_RefusesAKernelThatWaits(t *testing.T) {
 	r := need(t, 1)
 	tail := *r.cqTail
 	r.cqTail = &tail
@@ -294,8 +295,8 @@ func TestRing_BuffersSurviveGarbageCollections(t *testing.T) {
 	}
 }
 
-// TestRing_ManyGoroutines: whoever has the ring uses it, on whatever thread.
-func TestRing_ManyGoroutines(t *testing.T) {
+// TestRing_ManyGoroutinesMayUseItInTurn: whoever has the ring uses it, on whatever thread.
+func TestRing_ManyGoroutinesMayUseItInTurn(t *testing.T) {
 	r := need(t, 4)
 	ours, theirs := pair(t)
 	for i := range 100 {
