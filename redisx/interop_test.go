@@ -381,10 +381,13 @@ func TestInterop_CountedRoomKeepsItsMessages(t *testing.T) {
 
 	s := newInteropNode(t, raw)
 	left := []string{old[0], old[2]}
-	newest, err := s.Range(t.Context(), "r", -1, -1) // the first to look: nobody has written yet
-	wantEqual(t, "Range of the newest", newest, err, left[1:])
-	msgs, err := s.Range(t.Context(), "r", 0, -1)
-	wantEqual(t, "Range", msgs, err, left)
+	for _, c := range []struct { // nobody has written yet
+		first, last int64
+		want        []string
+	}{{0, -1, left}, {-1, -1, left[1:]}, {0, 0, left[:1]}, {-10, -1, left}, {1, 9, left[1:]}, {2, 9, nil}} {
+		msgs, err := s.Range(t.Context(), "r", c.first, c.last)
+		wantEqual(t, fmt.Sprintf("Range %d %d", c.first, c.last), slices.Equal(msgs, c.want), err, true)
+	}
 	d := drafts("r", "u", 5)
 	left = append(left, texts(d)...)
 	got, err := s.put(t.Context(), "r", "n.1", d)

@@ -61,7 +61,7 @@ func (f *inflater) inflate(payload []byte) (inflated, error) {
 		return nil
 	})
 	if err != nil {
-		return got, fmt.Errorf("the server sent %d bytes that cannot be inflated to at most %d bytes", len(payload), f.most)
+		return got, fmt.Errorf("the server sent %d bytes that cannot be inflated to at most %d: %w", len(payload), f.most, err)
 	}
 	f.remember(payload, got)
 	return got, nil

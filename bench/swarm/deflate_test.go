@@ -58,8 +58,8 @@ func TestInflater_RefusesWhatNoServerMaySend(t *testing.T) {
 	f := newInflater(nativeMessage)
 	f.most = 1000
 	for payload, want := range map[string]string{
-		"\xff\xff\xff": "the server sent 3 bytes that cannot be inflated to at most 1000 bytes",
-		string(deflate(t, strings.Repeat("x", 2000))): "that cannot be inflated to at most 1000 bytes",
+		"\xff\xff\xff": "the server sent 3 bytes that cannot be inflated to at most 1000: cannot read frame: the message says it is compressed",
+		string(deflate(t, strings.Repeat("x", 2000))): "that cannot be inflated to at most 1000: cannot read frame: the message is larger",
 	} {
 		if got, err := f.inflate([]byte(payload)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("inflate(%.10q) = %.80q, %v; want an error with %q", payload, got.text, err, want)

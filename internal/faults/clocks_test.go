@@ -48,21 +48,33 @@ func TestClocks_MembersMissOrDoubleNothing(t *testing.T) {
 	})
 }
 
-// hold does something while no speaker says anything, and nothing that was said is under way: what is answered by one
-// node may be so at another, where it was said again.
+// hold does something while no speaker says anything new, and nothing that was said is under way: what is answered by
+// one node may be so at another, where it was said again.
 func (s *site) hold(do func()) {
 	s.t.Helper()
 	release := make(chan struct{})
 	defer close(release)
 	for _, p := range s.speakers {
 		held := make(chan struct{})
-		p.orders <- func() { close(held); <-release }
+		p.orders <- func() {
+			close(held)
+			again := time.NewTicker(s.writeEvery())
+			defer again.Stop()
+			for {
+				select {
+				case <-release:
+					return
+				case now := <-again.C:
+					p.sayAgain(now) // what was refused for now, and what has no answer
+				}
+			}
+		}
 		<-held
 	}
 	for _, p := range s.speakers {
 		eventually(s.t, "all that "+p.name+" said is answered wherever it said it", func() (bool, string) {
-			n := p.underWay()
-			return n == 0, fmt.Sprint(n)
+			underWay, unanswered := p.underWay(), p.unanswered()
+			return underWay+unanswered == 0, fmt.Sprint(underWay, unanswered)
 		})
 	}
 	do()

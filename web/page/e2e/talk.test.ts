@@ -186,16 +186,19 @@ test("the list is one stop of the Tab key: arrows go from message to message and
   await page.context().close();
 });
 
-test("what is read stays where it is while all rows are made anew", async () => {
-  const { page, batch } = await enter({}, desktop), top = () => row(page, "line 40").evaluate((node) => node.getBoundingClientRect().top);
-  batch(...Array.from({ length: 60 }, (_, i) => ({ body: `line ${i}` })));
+test("what is read stays where it is while rows are made anew: all of them, and those that answer others", async () => {
+  const { page, batch, say } = await enter({}, desktop), top = () => row(page, "line 40").evaluate((node) => node.getBoundingClientRect().top);
+  batch(...Array.from({ length: 60 }, (_, i) => ({ body: `line ${i}`, ext: { reply: { user_id: "Eve", id: "~1" } } })));
   await row(page, "line 59").waitFor();
   await page.locator("#log").evaluate((log) => log.scrollTop -= 200);
-  await row(page, "line 40").evaluate((node) => node.classList.add("old"));
+  await row(page, "line 40").waitFor();
   const before = await top();
-  await page.click("header .language");
-  await page.locator(".old").waitFor({ state: "detached" });
-  assert.equal(await top(), before);
+  for (const renew of [() => page.click("header .language"), () => say({ t: "recalled", seq: 1, by: "", user_id: "Eve", id: "~1", ts: Date.now() })]) {
+    await row(page, "line 40").evaluate((node) => node.classList.add("old"));
+    await renew();
+    await page.locator(".old").waitFor({ state: "detached" });
+    assert.equal(await top(), before);
+  }
   await page.context().close();
 });
 
