@@ -36,7 +36,7 @@ type process struct {
 func (p *process) prepare(name string, args ...string) {
 	p.cmd = exec.Command(name, args...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
+	p.cmd.Stderr = &p.said
 }
 
 // Stop ends the process and waits for it. It has nothing to save, and a node thousands of clients to say goodbye to, so

@@ -54,6 +54,7 @@ func (r *redis) start(ctx context.Context, program string) error {
 	r.addr = held.Addr
 	_, at, _ := net.SplitHostPort(r.addr) // as it was given
 	r.prepare(program, "--bind", "127.0.0.1", "--port", at, "--dir", r.dir, "--save", "", "--appendonly", "no")
+	r.cmd.Stdout = &r.said // its log
 	if r.ended, err = child.Start(r.cmd); err != nil {
 		return err
 	}

@@ -68,8 +68,8 @@ func TestSize_IsWhatWasMeasured(t *testing.T) {
 			held++
 		}
 	}
-	if runs != 24 || held < 6 {
-		t.Errorf("%d runs were found, and %d filled no machine; want 24, and at least 6", runs, held)
+	if runs != 24 || held < 9 { // those of up to a million deliveries a second
+		t.Errorf("%d runs were found, and %d filled no machine; want 24, and at least 9", runs, held)
 	}
 }
 
