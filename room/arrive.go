@@ -188,7 +188,7 @@ func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 func (r *Room) addEarlyLocked(ev chat.Event) {
 	f := &r.follower
 	if ev.Kind == chat.EventMessages { // a recall is done already
-		r.setEarlyLocked(append(f.early, ev))
+		r.follower.setEarly(append(f.early, ev))
 	}
 	if f.passed(&ev) || ev.Epoch != f.pos.Epoch || len(f.early) >= earlyRead {
 		r.lagLocked()
@@ -215,7 +215,7 @@ func (r *Room) reviewEarlyLocked() {
 		return
 	}
 	lacks := false
-	r.setEarlyLocked(slices.DeleteFunc(slices.Clone(f.early), func(ev chat.Event) bool {
+	r.follower.setEarly(slices.DeleteFunc(slices.Clone(f.early), func(ev chat.Event) bool {
 		if !f.passed(&ev) {
 			return false
 		}
@@ -225,17 +225,5 @@ func (r *Room) reviewEarlyLocked() {
 	}))
 	if lacks {
 		r.lagLocked()
-	}
-}
-
-// setEarlyLocked replaces the answers that did not follow. r.mu must be held.
-func (r *Room) setEarlyLocked(early []chat.Event) {
-	had := len(r.follower.early) > 0
-	r.follower.setEarly(early)
-	switch has := len(r.follower.early) > 0; {
-	case has && !had:
-		r.hall.stats.awaiting.Add(1)
-	case had && !has:
-		r.hall.stats.awaiting.Add(-1)
 	}
 }

@@ -123,7 +123,7 @@ func (r *Room) reachedLocked() {
 func (r *Room) goAheadLocked() {
 	entries := r.notTaken(r.follower.early) // what tells of them may be lost with the store
 	r.localTS = max(r.localTS, r.latestNew(entries, r.hall.coarse.Load()))
-	r.setEarlyLocked(nil)
+	r.follower.setEarly(nil)
 	entries = append(entries, r.outbox.goAhead(func(ts int64) int64 {
 		r.localTS = max(ts, r.localTS+1) // as in the store no two messages of a user share one
 		return r.localTS

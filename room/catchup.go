@@ -178,7 +178,7 @@ func (r *Room) catchUpLocked(now *chat.History) {
 		r.hall.elsewhere.suspect(r.id)
 	}
 	early, passed := f.splitEarly()
-	r.setEarlyLocked(early)
+	r.follower.setEarly(early)
 	r.giveLostLocked(r.lostByStore(append(over, passed...), now))
 	r.hall.stats.accepted.Add(r.giveLocked(now.Entries[had:], f.moved))
 	f.moved = coarse

@@ -47,7 +47,8 @@
 //
 //	hallShard.mu -> Room.mu -> log.mu
 //	Room.mu -> part.mu -> queue.mu
-//	lane.mu -> part.mu, log.mu, queue.mu, the locks of a Socket; nothing is held where lane.mu is taken
+//	lane.mu -> part.mu, log.mu, queue.mu, the locks of a Socket; nothing is held where lane.mu is taken, but
+//	        lane.mu of lanes before it, by Hall.quiet
 //	Room.mu -> whatever Hooks.OnChange, Hooks.OnRules and Hooks.OnStored take
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu

@@ -437,13 +437,13 @@ func (r *running) tick(since, every time.Duration) (stood time.Duration) {
 // release gives back what the logs of a room that goes hold.
 func (r *Room) release() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
 	for _, st := range r.streams {
 		if st != nil {
 			st.log.release()
 		}
 	}
-	r.setEarlyLocked(nil)
+	r.follower.setEarly(nil)
 }
 
 // idle reports whether nothing of the room waits for the store.
@@ -471,7 +471,21 @@ func (h *Hall) Flush(ctx context.Context) error {
 	return nil
 }
 
+// quiet reports whether nothing that was posted is on its way. It goes from the outboxes to the rooms that await an
+// event and to the lanes' turns, and from turn to turn where a member is slow. Each is counted before the one that it
+// comes from is done, so they are looked at in that order, and once more while no turn is under way.
 func (h *Hall) quiet() bool {
+	if !h.still() {
+		return false
+	}
+	for _, l := range h.lanes {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+	}
+	return h.still()
+}
+
+func (h *Hall) still() bool {
 	return h.stats.tally.posts.Load() == 0 && h.stats.awaiting.Load() == 0 && h.stats.full.Load() == 0 && h.Written()
 }
 

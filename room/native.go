@@ -25,17 +25,25 @@ const (
 	CodeRateLimited = "rate_limited"
 )
 
-// unlock unlocks r.mu and tells authors the outcomes that were noted under it.
+// unlock unlocks r.mu and tells authors the outcomes that were noted under it. What Hall.Flush waits for ends here: so
+// whatever came of it is counted before, a lane's turn or an answer that waits for its event.
 func (r *Room) unlock() {
-	outcomes := r.outbox.settled
-	r.outbox.settled = nil
-	r.mu.Unlock()
-	for _, a := range outcomes {
-		a.author.Settled(a.outcome)
+	o := &r.outbox
+	ended := o.over
+	o.over = over{}
+	if awaits := len(r.follower.early) > 0; awaits != r.awaits {
+		r.awaits = awaits
+		if awaits {
+			r.hall.stats.awaiting.Add(1)
+		} else {
+			r.hall.stats.awaiting.Add(-1)
+		}
 	}
+	r.mu.Unlock()
+	ended.tell(o.tally)
 	if acked := r.hall.cfg().Timings.Acked; acked != nil {
-		if i := slices.IndexFunc(outcomes, func(a settled) bool { return a.outcome.Code == "" }); i >= 0 {
-			acked(r.hall.since(r.hall.cfg().Clock.Now()) - outcomes[i].at)
+		if i := slices.IndexFunc(ended.settled, func(a settled) bool { return a.outcome.Code == "" }); i >= 0 {
+			acked(r.hall.since(r.hall.cfg().Clock.Now()) - ended.settled[i].at)
 		}
 	}
 }

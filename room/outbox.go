@@ -108,8 +108,8 @@ type flight struct {
 	since      int64 // hall.ran when it was cut, or when the store came back
 }
 
-// outbox is what of a room is on its way to the store. It knows no room; the outcomes stand in
-// settled until somebody takes them. The zero value is empty.
+// outbox is what of a room is on its way to the store. It knows no room; what has ended stands in
+// over until somebody takes it. The zero value is empty.
 type outbox struct {
 	// waiting is bounded by Config.QueueMessages together with flight.
 	waiting []post
@@ -126,8 +126,25 @@ type outbox struct {
 	// posts are.
 	writers map[string]writer
 	bytes   int64
-	settled []settled
+	over    over
 	tally   *tally
+}
+
+// over is what has ended since the room was locked. The tally has it until then, see Room.unlock.
+type over struct {
+	settled      []settled
+	posts, bytes int64
+}
+
+// tell gives authors their outcomes, and takes what has ended off the tally.
+func (e *over) tell(t *tally) {
+	for _, a := range e.settled {
+		a.author.Settled(a.outcome)
+	}
+	if e.posts > 0 {
+		t.posts.Add(-e.posts)
+		t.bytes.Add(-e.bytes)
+	}
 }
 
 // writer is a user who speaks in the room.
@@ -269,9 +286,9 @@ func (o *outbox) finish(p *post, how end, a Outcome) {
 		return
 	}
 	p.end = how
-	o.tally.posts.Add(-1)
 	size := int64(p.draft.Size())
-	o.tally.bytes.Add(-size)
+	o.over.posts++
+	o.over.bytes += size
 	o.bytes -= size
 	w := o.writers[p.draft.UserID]
 	w.posts--
@@ -281,7 +298,7 @@ func (o *outbox) finish(p *post, how end, a Outcome) {
 	}
 	if (p.draft.ID != "" || p.draft.Held() != "") && p.from != nil {
 		a.ID = p.draft.ID
-		o.settled = append(o.settled, settled{p.from, a, p.at})
+		o.over.settled = append(o.over.settled, settled{p.from, a, p.at})
 	}
 }
 

@@ -215,10 +215,8 @@ func packed(from Author, ids ...string) *outbox {
 
 // told gives the answers out, as Room.unlock does.
 func (o *outbox) told(b *mailbag) string {
-	for _, a := range o.settled {
-		a.author.Settled(a.outcome)
-	}
-	o.settled = nil
+	o.over.tell(o.tally)
+	o.over = over{}
 	got := fmt.Sprint(*b)
 	*b = nil
 	return got
@@ -236,7 +234,7 @@ func TestOutbox_RefusedAreToldWhenToComeAgain(t *testing.T) {
 		Refused: []chat.RefusedDraft{{Index: 1, Wait: 300 * time.Millisecond}},
 	}
 	o.landFlight("n.1", &stored, chat.Position{})
-	if wait := o.settled[1].outcome.Wait; wait != 300*time.Millisecond {
+	if wait := o.over.settled[1].outcome.Wait; wait != 300*time.Millisecond {
 		t.Errorf("b may come again after %v; want 300ms", wait)
 	}
 	if got := o.told(&b); got != "[a::7:20 b:rate_limited:0:0 c::8:22]" || o.size() != 0 || o.ahead != 0 {

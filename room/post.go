@@ -73,7 +73,7 @@ func (r *Room) take(from Author, d chat.Draft, now time.Time, how way) (through 
 	case no.shadow || how == shadowed:
 		h.stats.tally.refusedRules.Add(1)
 		if d.ID != "" {
-			r.outbox.settled = append(r.outbox.settled, settled{from, Outcome{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}, h.since(now)})
+			r.outbox.over.settled = append(r.outbox.over.settled, settled{from, Outcome{ID: d.ID, Epoch: r.follower.pos.Epoch, TS: d.TS}, h.since(now)})
 		}
 		return false, nil
 	}

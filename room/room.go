@@ -29,6 +29,7 @@ type Room struct {
 
 	had      // what the members have had
 	follower follower
+	awaits   bool     // stats.awaiting has it
 	outbox   outbox   // what is on its way to the store
 	promised promises // only where nobody gives numbers
 	rules    rules
