@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestFlush_WaitsForWhatLands: nothing is quiet while a message that the store has answered has not come to the members,
-// nor until its sender has the answer. A drain that went on there cut both off.
+// TestFlush_WaitsForWhatLands: nothing is quiet while a message that the store has answered has not come to the
+// members, nor until its sender has the answer. A drain that went on there cut both off.
 func TestFlush_WaitsForWhatLands(t *testing.T) {
 	var f *fixture
 	var landing, answered []bool
