@@ -147,8 +147,13 @@ func newConfig(environ []string) *cobra.Command {
 		Args:  cli.NoArguments,
 		RunE:  cli.ShowHelp,
 	}
-	var checked, printed, against string
-	check := &cobra.Command{
+	cmd.AddCommand(newConfigCheck(environ), newConfigPrint(environ))
+	return cmd
+}
+
+func newConfigCheck(environ []string) *cobra.Command {
+	var path, against string
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Report all that is wrong, exit 1 if anything is",
 		Long: `Check the config file and the environment as a node would at its start, and report all
@@ -163,7 +168,7 @@ it, because only a new start changes a setting. The node's key is BARRAGE_ADMIN_
   barrage config check --against 127.0.0.1:9001 && systemctl reload barrage`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			loaded, err := load(checked, environ)
+			loaded, err := load(path, environ)
 			if err != nil {
 				return err
 			}
@@ -186,9 +191,14 @@ it, because only a new start changes a setting. The node's key is BARRAGE_ADMIN_
 			return cmp.Or(refused, err)
 		},
 	}
-	addConfigFlag(check, &checked)
-	check.Flags().StringVar(&against, "against", "", "admin port of a running node, as 127.0.0.1:9001: what would a reload change there?")
-	show := &cobra.Command{
+	addConfigFlag(cmd, &path)
+	cmd.Flags().StringVar(&against, "against", "", "admin port of a running node, as 127.0.0.1:9001: what would a reload change there?")
+	return cmd
+}
+
+func newConfigPrint(environ []string) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
 		Use:   "print",
 		Short: "Show each value and where it comes from",
 		Long: `Print the configuration that a node would run with, as a config file. A comment tells
@@ -197,15 +207,14 @@ where each value comes from: default, file or environment. Secrets are shown as 
   BARRAGE_LOG_LEVEL=debug barrage config print | grep environment`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			loaded, err := load(printed, environ)
+			loaded, err := load(path, environ)
 			if err != nil {
 				return err
 			}
 			return config.Print(cmd.OutOrStdout(), loaded.cfg, loaded.sources)
 		},
 	}
-	addConfigFlag(show, &printed)
-	cmd.AddCommand(check, show)
+	addConfigFlag(cmd, &path)
 	return cmd
 }
 

@@ -19,9 +19,11 @@ import (
 	"barrage/gateway"
 	"barrage/internal/cgroup"
 	"barrage/internal/cli"
+	"barrage/internal/config"
 	"barrage/internal/doctor"
 	"barrage/internal/systemd"
 	"barrage/redisx"
+	"barrage/room"
 )
 
 // Where packages that do not know each other meet.
@@ -35,6 +37,19 @@ var (
 // of handshakes leaves behind: right after 10,000 of them a connection costs 1.8 KB
 // resident, not 2.9 (barrage bench idle).
 const gcPercent = 50
+
+// newStore is Redis where addresses are set, else this node's memory. It sets what rooms
+// have to know of their store; onCall is told of the calls to Redis.
+func newStore(cfg *config.Config, rooms *room.Config, log *slog.Logger, onCall func(context.Context, string, time.Time, error)) redisx.Store {
+	if len(cfg.Redis.Addrs) == 0 {
+		log.Info("no redis.addrs: everything stays in this node's memory")
+		rooms.Instant = true
+		return redisx.NewMemory(cfg.StoreLimits(), time.Now)
+	}
+	shared := redisx.NewRedis(cfg.Redis, cfg.StoreLimits(), log)
+	shared.OnCall, rooms.Node = onCall, shared.Node()
+	return shared
+}
 
 // serve is a [serveFunc].
 func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Reporter) error {
@@ -51,17 +66,9 @@ func serve(ctx context.Context, setup *setup, log *slog.Logger, listens cli.Repo
 		log.Info("Go keeps to its share of the cgroup's memory: GOMEMLIMIT is not set", "cgroup_bytes", bound, "go_bytes", share)
 	}
 	warnOfMachine(log, doctor.Machine(&cfg, os.Environ()))
-	var store redisx.Store
 	var node *gateway.Server // set before the store starts, and so before its first call
 	rooms := cfg.Rooms()
-	if len(cfg.Redis.Addrs) == 0 {
-		log.Info("no redis.addrs: everything stays in this node's memory")
-		store, rooms.Instant = redisx.NewMemory(cfg.StoreLimits(), time.Now), true
-	} else {
-		shared := redisx.NewRedis(cfg.Redis, cfg.StoreLimits(), log)
-		shared.OnCall = func(ctx context.Context, op string, began time.Time, err error) { node.StoreCall(ctx, op, began, err) }
-		store, rooms.Node = shared, shared.Node()
-	}
+	store := newStore(&cfg, &rooms, log, func(ctx context.Context, op string, began time.Time, err error) { node.StoreCall(ctx, op, began, err) })
 	setup.store = store
 	of := cfg.Gateway()
 	of.Running = setup.running()

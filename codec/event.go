@@ -110,6 +110,24 @@ func appendNumbers(dst []byte, numbers ...uint64) []byte {
 	return dst
 }
 
+// parseNumbered reads an event that has a place in the count of its room, from the six
+// fields of its head and from its body.
+func parseNumbered(e *chat.Event, kind string, f []string, body string) bool {
+	e.Kind, e.Epoch, e.Tip, e.Messages = chat.EventMessages, f[0], f[5], strings.Split(body, "\n")
+	if f[4] != noName {
+		e.Prev = f[4]
+	}
+	ok := parseNumbers(f[1:4], &e.Seq, &e.Total, &e.Rev) && (e.Seq > 0 || kind == headPurge)
+	switch kind {
+	case headRecall:
+		e.Kind = chat.EventRecall
+		return ok && len(e.Messages) == 1
+	case headPurge:
+		return ok && parsePurge(e, body)
+	}
+	return ok && e.Rev > 0
+}
+
 // ParseEvent reads the wire form. The strings alias s. It returns [ErrForeignEvent]
 // where s does not begin like an event of ours.
 func ParseEvent(s string) (chat.Event, error) {
@@ -120,35 +138,22 @@ func ParseEvent(s string) (chat.Event, error) {
 		return chat.Event{}, fmt.Errorf("cannot parse event: header %q has not the form %s", clip(head), want)
 	}
 	var e chat.Event
-	var ok bool
-	storm := true
-	if kind == headStorm && len(f) == 9 {
+	ok := true
+	if kind == headStorm {
+		if len(f) != 9 {
+			return bad("m3 <epoch> <seq> <total> <rev> <prev> <tip> <level> <offered> <shown>, then messages")
+		}
 		var level uint64
-		storm = parseNumbers(f[6:], &level, &e.Storm.Offered, &e.Storm.Shown) && level <= chat.StormMost
+		ok = parseNumbers(f[6:], &level, &e.Storm.Offered, &e.Storm.Shown) && level <= chat.StormMost
 		e.Storm.Level = uint16(level)
 		kind, f = headMessages, f[:6]
 	}
 	switch kind {
-	case headStorm:
-		return bad("m3 <epoch> <seq> <total> <rev> <prev> <tip> <level> <offered> <shown>, then messages")
 	case headMessages, headRecall, headPurge:
 		if len(f) != 6 || slices.Contains(f, "") || !hasBody || f[5] == noName {
 			return bad(kind + " <epoch> <seq> <total> <rev> <prev> <tip>, then messages")
 		}
-		e = chat.Event{Kind: chat.EventMessages, Storm: e.Storm, Epoch: f[0], Prev: f[4], Tip: f[5], Messages: strings.Split(body, "\n")}
-		if e.Prev == noName {
-			e.Prev = ""
-		}
-		ok = parseNumbers(f[1:4], &e.Seq, &e.Total, &e.Rev) && (e.Seq > 0 || kind == headPurge) && storm
-		switch kind {
-		case headRecall:
-			e.Kind = chat.EventRecall
-			ok = ok && len(e.Messages) == 1
-		case headPurge:
-			ok = ok && parsePurge(&e, body)
-		default:
-			ok = ok && e.Rev > 0
-		}
+		ok = parseNumbered(&e, kind, f, body) && ok
 	case headCounters:
 		if len(f) != 2 || hasBody {
 			return bad("c1 <online> <likes>")

@@ -218,6 +218,19 @@ const (
 // errNoMode says that there is no such mode.
 var errNoMode = errors.New("there is no such mode: they are slow_ms, frozen, who, tags, min_level, first_delay_ms, dup_s, unique_s, links, emote_only, max_caps, review")
 
+// checkTags reports what is wrong with the tags that a room asks for.
+func checkTags(tags []string) error {
+	if len(tags) > chat.MaxTags {
+		return fmt.Errorf("there are %d of them, at most %d are allowed", len(tags), chat.MaxTags)
+	}
+	for _, tag := range tags {
+		if tag == "" || len(tag) > chat.MaxTag {
+			return fmt.Errorf("one has %d bytes, 1 to %d are allowed", len(tag), chat.MaxTag)
+		}
+	}
+	return nil
+}
+
 // SetMode sets one field of modes to a JSON value, if that is within its bounds.
 func SetMode(m *chat.Modes, name, value string) error {
 	set := *m
@@ -242,13 +255,8 @@ func SetMode(m *chat.Modes, name, value string) error {
 		word(string(set.Who), "all tagged mods")
 	case "tags":
 		set.Tags = nil
-		if err = strict.UnmarshalFromString(value, &set.Tags); err == nil && len(set.Tags) > chat.MaxTags {
-			err = fmt.Errorf("there are %d of them, at most %d are allowed", len(set.Tags), chat.MaxTags)
-		}
-		for _, tag := range set.Tags {
-			if tag == "" || len(tag) > chat.MaxTag {
-				err = fmt.Errorf("one has %d bytes, 1 to %d are allowed", len(tag), chat.MaxTag)
-			}
+		if err = strict.UnmarshalFromString(value, &set.Tags); err == nil {
+			err = checkTags(set.Tags)
 		}
 	case "min_level":
 		number(&set.MinLevel, maxLevel)

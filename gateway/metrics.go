@@ -246,12 +246,17 @@ func (m *metrics) registerRooms(s *Server) {
 	} {
 		m.labelled(c.name, c.help, c.label, c.value, read(func(h room.Stats) float64 { return float64(c.read(h)) }))
 	}
+	m.registerShed(s.edge.Hall)
+}
+
+// registerShed exports what rooms in a storm left out.
+func (m *metrics) registerShed(hall *room.Hall) {
 	for stage, how := range room.Stages {
 		for class, of := range room.Classes {
 			m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 				Name: "barrage_shed_messages_total", Help: "Messages left out because their room had too many, by where and by class.",
 				ConstLabels: prometheus.Labels{"stage": how, "class": of},
-			}, read(func(h room.Stats) float64 { return float64(h.Shed[stage][class]) })))
+			}, func() float64 { return float64(hall.Stats().Shed[stage][class]) }))
 		}
 	}
 }

@@ -156,7 +156,14 @@ func (r *Room) send() {
 	came := f.posts[0].at
 	of := r.forFlightLocked(ctx)
 	r.unlock()
-	stored, err := h.store.Publish(of, r.id, b)
+	r.publishBatch(of, b, came)
+}
+
+// publishBatch gives a batch to the store, and lands the flight with the store's answer. came
+// is when the batch's first post was taken. The caller is the room's publisher.
+func (r *Room) publishBatch(ctx context.Context, b chat.Batch, came time.Duration) {
+	h := r.hall
+	stored, err := h.store.Publish(ctx, r.id, b)
 	if h.cfg().OnStored != nil && !errors.Is(err, chat.ErrStale) { // whatever the error is, it may be stored
 		h.cfg().OnStored(r.id)
 	}

@@ -73,6 +73,14 @@ func findings(r *bench.Result) []finding {
 		say(good, "All %s that were expected came: 0 lost, 0 doubled, 0 out of order (order: in %s).", plural(m.Expected, "copy"), sampled)
 	}
 	tellAnswers(r, say)
+	tellConditions(r, say)
+	slices.SortStableFunc(out, func(a, b finding) int { return cmp.Compare(b.Mood, a.Mood) })
+	return out
+}
+
+// tellConditions adds what the figures leave out, and what held for the run.
+func tellConditions(r *bench.Result, say func(m mood, format string, args ...any)) {
+	m, c := &r.Messages, &r.Connections
 	if r.Peer == "barrage" && len(r.Target.Addrs) == 0 && !slices.ContainsFunc(r.Scenario.Env, aboutLimits) {
 		with := "no limits"
 		if r.Scenario.Limits {
@@ -89,8 +97,6 @@ func findings(r *bench.Result) []finding {
 	if c.SlowEnded > 0 {
 		say(plain, "%s cut off.", plural(c.SlowEnded, "slow viewer"))
 	}
-	slices.SortStableFunc(out, func(a, b finding) int { return cmp.Compare(b.Mood, a.Mood) })
-	return out
 }
 
 // tellAnswers says what senders were told, whether all nodes showed the same, and what became of gifts.

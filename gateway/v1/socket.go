@@ -332,9 +332,14 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 		m.refused(op.ID, codeForbidden, edge.MayNot, 0)
 		return nil
 	}
+	return m.do(&op, payload)
+}
+
+// do carries out an op that was read, from somebody who may do it.
+func (m *member) do(op *codec.Op, payload []byte) error {
 	switch op.T {
 	case codec.OpSend:
-		return m.say(&op)
+		return m.say(op)
 	case codec.OpLike:
 		if left, muted := m.Muted(); muted {
 			return m.ruledOut("", &room.RefusedError{Code: room.CodeMuted, Wait: left})
@@ -350,9 +355,9 @@ func (m *member) Message(code codec.Opcode, payload []byte) error {
 		if !m.Bears(edge.NuisanceRefusal) { // a token costs a call, good or bad
 			return edge.ErrGone
 		}
-		m.refresh(&op)
+		m.refresh(op)
 	case codec.OpMod:
-		return m.mod(&op, payload)
+		return m.mod(op, payload)
 	case codec.OpAlive:
 		m.tell(codec.PongText(op.TS))
 	}

@@ -205,15 +205,8 @@ func writeUser(out io.Writer, answer []byte) error {
 				Can     []string `json:"can"`
 			} `json:"sockets"`
 		} `json:"nodes"`
-		Rooms    []string `json:"rooms"`
-		Measures []struct {
-			Room   string `json:"room"`
-			What   string `json:"what"`
-			Until  int64  `json:"until"`
-			Reason string `json:"reason"`
-			By     string `json:"by"`
-			Role   string `json:"role"`
-		} `json:"measures"`
+		Rooms    []string  `json:"rooms"`
+		Measures []measure `json:"measures"`
 		part
 	}
 	if err := json.Unmarshal(answer, &u); err != nil {
@@ -241,19 +234,33 @@ func writeUser(out io.Writer, answer []byte) error {
 			}
 		}
 	}
-	if len(u.Measures) == 0 {
-		_, _ = fmt.Fprintln(out, "nothing is in force about them")
-		return u.write(out)
-	}
-	_, _ = fmt.Fprintln(out)
-	g := newGrid(out, "IN FORCE", "ROOM", "UNTIL", "BY", "REASON")
-	for _, m := range u.Measures {
-		g.row(strings.TrimSpace(m.What+" "+m.Role), cmp.Or(m.Room, "everywhere"), until(m.Until), m.By, m.Reason)
-	}
-	if err := g.w.Flush(); err != nil {
+	if err := writeMeasures(out, u.Measures); err != nil {
 		return err
 	}
 	return u.write(out)
+}
+
+// measure is what is in force about somebody.
+type measure struct {
+	Room   string `json:"room"`
+	What   string `json:"what"`
+	Until  int64  `json:"until"`
+	Reason string `json:"reason"`
+	By     string `json:"by"`
+	Role   string `json:"role"`
+}
+
+func writeMeasures(out io.Writer, all []measure) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(out, "nothing is in force about them")
+		return err
+	}
+	_, _ = fmt.Fprintln(out) // what follows has the error
+	g := newGrid(out, "IN FORCE", "ROOM", "UNTIL", "BY", "REASON")
+	for _, m := range all {
+		g.row(strings.TrimSpace(m.What+" "+m.Role), cmp.Or(m.Room, "everywhere"), until(m.Until), m.By, m.Reason)
+	}
+	return g.w.Flush()
 }
 
 func (p *program) revoke() *cobra.Command {
