@@ -333,7 +333,7 @@ func (c *Crew) wait(ctx context.Context, ok func(h *hand) bool) error {
 // Connect connects the first wave. It returns nil when all are in and welcomed. Its error
 // says how many are, how many are not, and why the last one is not.
 func (c *Crew) Connect(ctx context.Context) error {
-	c.orderAll(order{Connect: new(time.Now())})
+	c.orderAll(order{Connect: new(time.Now().Add(nap))}) // by then all workers have it
 	err := c.wait(ctx, func(h *hand) bool { return h.wave != nil && h.dead == nil })
 	wanted, in, failed, why := 0, 0, 0, ""
 	for _, r := range c.plan.Rooms {

@@ -18,8 +18,8 @@ const (
 	// readSize is how much is read at a time, in bytes: what a loopback socket may hold
 	// when its viewer was not looked at for long.
 	readSize = 256 << 10
-	// nap is the most the loop waits for something to come, so that nothing that it
-	// has to do at a time is later than this without a reason.
+	// nap is the most the loop waits for something to come, so that no order, and nothing that it
+	// has to do at a time, is later than this without a reason.
 	nap = 20 * time.Millisecond
 	// settle is how long no copy may come before a load in which nothing is missing
 	// counts as over: copies too many come last.
@@ -47,7 +47,6 @@ type loop struct {
 	speakers        [][]*speaker // by room
 	speaking        []int32      // viewers that have one
 	orders          chan order   // from the reader of in, which closes it
-	wake            int          // an eventfd: there are orders
 	out             *json.Encoder
 	epoll           int
 	viewers         []viewer
@@ -135,7 +134,6 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 		orders: make(chan order, 8), // more than a crew ever sends
 		events: make([]unix.EpollEvent, 1024), buf: make([]byte, readSize), carry: map[int32][]byte{}, verdicts: map[int32]*verdicts{},
 		speakers: make([][]*speaker, len(p.Rooms)), outcome: newOutcome(),
-		epoll: -1, wake: -1,
 	}
 	l.second.latencies = newHistogram()
 	if p.Deflate {
@@ -152,14 +150,6 @@ func newLoop(o *planOrder, out *json.Encoder) (*loop, error) {
 	}
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
-	}
-	if l.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		l.close()
-		return nil, os.NewSyscallError("eventfd", err)
-	}
-	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}); err != nil {
-		l.close()
-		return nil, os.NewSyscallError("epoll_ctl", err)
 	}
 	return l, nil
 }
@@ -192,11 +182,7 @@ func (l *loop) close() {
 			_ = unix.Close(int(fd))
 		}
 	}
-	for _, fd := range []int{l.epoll, l.wake} {
-		if fd >= 0 {
-			_ = unix.Close(fd)
-		}
-	}
+	_ = unix.Close(l.epoll)
 }
 
 // run goes on until orders end.
@@ -213,15 +199,10 @@ func (l *loop) run(ctx context.Context) error {
 			return os.NewSyscallError("epoll_wait", err)
 		}
 		l.now = time.Now()
-		more := true
 		for _, ev := range l.events[:max(n, 0)] {
-			if ev.Fd < 0 {
-				more = l.obey()
-				continue
-			}
 			l.ready(ev.Fd, ev.Events)
 		}
-		if !more {
+		if !l.obey() {
 			l.beat(l.second.next) // what is known of the second under way
 			return nil
 		}
@@ -269,8 +250,6 @@ func (l *loop) attend() {
 
 // obey takes the orders that have come. It reports whether there may be more.
 func (l *loop) obey() bool {
-	var count [8]byte
-	_, _ = unix.Read(l.wake, count[:])
 	for {
 		select {
 		case o, ok := <-l.orders:

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // Work is a worker process: it reads orders from in and writes reports to out, JSON
@@ -32,31 +29,15 @@ func Work(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer l.close()
-	var wake sync.Mutex // held while the eventfd is written or closed
-	closed := false
 	go func() { // ends with in
+		defer close(l.orders)
 		for {
 			var o order
-			err := dec.Decode(&o)
-			if err != nil {
-				close(l.orders)
-			} else {
-				l.orders <- o
-			}
-			wake.Lock()
-			if !closed {
-				_, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-			}
-			wake.Unlock()
-			if err != nil {
+			if dec.Decode(&o) != nil {
 				return
 			}
+			l.orders <- o
 		}
-	}()
-	defer func() {
-		wake.Lock()
-		defer wake.Unlock()
-		closed = true
 	}()
 	if err := l.run(ctx); err != nil {
 		err = fmt.Errorf("cannot go on: %w", err)
