@@ -13,6 +13,8 @@ import (
 // chart is one drawing, in the form that report.js reads.
 type chart struct {
 	Title string `json:"title"`
+	// Number is its place in the page.
+	Number int `json:"-"`
 	// About is what a reader who does not see the drawing is told.
 	About string `json:"-"`
 	// Unit is one of report.js: "perSecond", "millis", "bytes", "cores", "count".

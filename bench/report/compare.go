@@ -124,7 +124,7 @@ func comparePair(out *strings.Builder, a, b *bench.Result, tolerance float64) (w
 		if mark == "worse" {
 			worse++
 		}
-		rows = append(rows, []string{"  " + f.group + " " + f.name, f.text(a), f.text(b), ratioText(x, y, okA && okB), mark})
+		rows = append(rows, []string{"  " + f.group + " " + f.Name, f.Text(a), f.Text(b), ratioText(x, y, okA && okB), mark})
 	}
 	out.WriteString(columns(1, rows))
 	out.WriteByte('\n')

@@ -94,7 +94,7 @@ func Curves(w io.Writer, results []bench.Result) error {
 				for _, peer := range c.peers {
 					text := "—"
 					if r := c.at[i][peer]; r != nil {
-						text = figureOf(f.figure).text(r)
+						text = figureOf(f.figure).Text(r)
 					}
 					row = append(row, text)
 				}

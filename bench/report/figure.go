@@ -4,7 +4,7 @@ import "barrage/bench"
 
 // figure is one number of a result.
 type figure struct {
-	group, name string
+	group, Name string
 	unit        unit
 	// better is -1 where less is better, 1 where more is, 0 where neither is.
 	better int
@@ -34,8 +34,8 @@ func loaded(r *bench.Result, _ float64) bool  { return r.Server.Nodes > 0 && r.M
 func served(r *bench.Result, v float64) bool  { return r.Server.Nodes > 0 && v != 0 } // 0 could not be had
 func joined(r *bench.Result, v float64) bool  { return r.Messages.Offered > 0 && v != 0 }
 
-// text is what the figure says of r, "—" where it was not measured.
-func (f *figure) text(r *bench.Result) string {
+// Text is what the figure says of r, "—" where it was not measured.
+func (f *figure) Text(r *bench.Result) string {
 	v, ok := f.of(r)
 	if !ok {
 		return "—"

@@ -45,7 +45,6 @@ type page struct {
 	License string
 	// Machine is where all results come from; empty: they differ, and each says its own.
 	Machine  []string
-	Rows     []summaryRow
 	Chapters []chapter
 	Data     data
 }
@@ -56,14 +55,6 @@ type data struct {
 	Charts []chart `json:"charts"`
 }
 
-// summaryRow is a result in the table on top.
-type summaryRow struct {
-	ID, Scenario, Peer, Size string
-	Cells                    []cell
-	Verdict                  string
-	Mood                     mood
-}
-
 // cell is a named text.
 type cell struct{ Name, Text string }
 
@@ -72,19 +63,12 @@ type chapter struct {
 	ID, Name, Question string
 	Settings, Command  []string
 	// Chart is the distribution's; nil: no latency was measured.
-	Chart *drawing
+	Chart *chart
 	// Percentiles has a head and a row for each percentile.
 	Percentiles [][]string
 	// Peers compares loads that more than one peer bore.
 	Peers   []peerTable
 	Results []section
-}
-
-// drawing is a chart's place in the page.
-type drawing struct {
-	Number       int
-	Title, About string
-	Lines        []string
 }
 
 // peerTable is a head and rows.
@@ -95,25 +79,19 @@ type peerTable struct {
 
 // section is one result.
 type section struct {
-	ID, Title, Verdict string
-	Mood               mood
-	Findings           []finding
-	Tiles              []cell
-	Groups             []namedCells
-	Charts             []drawing
-	Phases             []string
+	Of                       *bench.Result
+	ID, Title, Size, Verdict string
+	Mood                     mood
+	Summary, Tiles           []cell
+	Findings                 []finding
+	Groups                   []figureGroup
+	Charts                   []chart
+	Phases                   []string
 	// Seconds has a head and rows of the series, every so many seconds.
 	Seconds [][]string
 	Every   int
 	// Facts are where it ran and, unless all results share one, on which machine.
 	Facts []string
-	Began time.Time
-}
-
-// namedCells is a group of figures.
-type namedCells struct {
-	Name  string
-	Cells []cell
 }
 
 // HTML writes a page that shows results, sections by scenario, in one file that needs
@@ -157,14 +135,12 @@ func (p *page) addPart(results []*bench.Result) {
 		t.Settings = settings(s, "") // Each peer has servers of its own.
 	}
 	if c, ok := distribution(results, labels); ok {
-		d := p.draw(c)
-		t.Chart, t.Percentiles = &d, percentileRows(results, labels)
+		c = p.draw(c)
+		t.Chart, t.Percentiles = &c, percentileRows(results, labels)
 	}
 	t.Peers = peerTables(results)
 	for i, r := range results {
-		id := fmt.Sprintf("%s-%d", t.ID, i+1)
-		t.Results = append(t.Results, p.section(r, id, labels[i]))
-		p.Rows = append(p.Rows, summaryOf(r, id))
+		t.Results = append(t.Results, p.section(r, fmt.Sprintf("%s-%d", t.ID, i+1), labels[i]))
 		if p.Began.IsZero() || r.Began.Before(p.Began) {
 			p.Began = r.Began
 		}
@@ -220,13 +196,11 @@ func labelsOf(results []*bench.Result) (labels []string) {
 	return labels
 }
 
-func (p *page) draw(c chart) drawing {
+// draw gives c its place in the page.
+func (p *page) draw(c chart) chart {
+	c.Number = len(p.Data.Charts)
 	p.Data.Charts = append(p.Data.Charts, c)
-	d := drawing{Number: len(p.Data.Charts) - 1, Title: c.Title, About: c.About}
-	for _, l := range c.Lines {
-		d.Lines = append(d.Lines, l.Name)
-	}
-	return d
+	return c
 }
 
 // summaryFigures are the columns of the table on top, by their names in benchmark lines.
@@ -244,30 +218,20 @@ var tileFigures = []struct{ name, figure string }{
 	{"Arrivals", "connects/s"},
 }
 
-func summaryOf(r *bench.Result, id string) summaryRow {
-	text, m := verdict(r)
-	row := summaryRow{ID: id, Scenario: r.Scenario.Name, Peer: r.Peer, Size: sizeText(&r.Scenario, servers(r)), Verdict: text, Mood: m}
-	for _, f := range summaryFigures {
-		row.Cells = append(row.Cells, cell{f.name, figureOf(f.figure).text(r)})
-	}
-	return row
-}
-
 // section shows one result and adds its charts to the page.
 func (p *page) section(r *bench.Result, id, label string) section {
 	text, m := verdict(r)
-	s := section{ID: id, Title: label, Verdict: text, Mood: m, Findings: findings(r), Began: r.Began}
+	s := section{
+		Of: r, ID: id, Title: label, Size: sizeText(&r.Scenario, servers(r)), Verdict: text, Mood: m, Findings: findings(r),
+		Groups: groupFigures(r, func(*figure) bool { return true }),
+	}
+	for _, f := range summaryFigures {
+		s.Summary = append(s.Summary, cell{f.name, figureOf(f.figure).Text(r)})
+	}
 	for _, f := range tileFigures {
-		if t := figureOf(f.figure).text(r); t != "—" {
+		if t := figureOf(f.figure).Text(r); t != "—" {
 			s.Tiles = append(s.Tiles, cell{f.name, t})
 		}
-	}
-	for _, g := range groupFigures(r, func(*figure) bool { return true }) {
-		n := namedCells{Name: g.name}
-		for _, f := range g.figures {
-			n.Cells = append(n.Cells, cell{f.name, f.text(r)})
-		}
-		s.Groups = append(s.Groups, n)
 	}
 	if len(r.Target.Addrs) > 0 {
 		s.Facts = append(s.Facts, "at "+strings.Join(r.Target.Addrs, ", "))

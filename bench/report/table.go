@@ -27,13 +27,13 @@ func Table(w io.Writer, r bench.Result) error {
 	b.WriteString(quantileTable(&r))
 	for _, g := range groupFigures(&r, func(f *figure) bool { return f.unit != millis || f.group == "client" }) {
 		var parts []string
-		for _, f := range g.figures {
+		for _, f := range g.Figures {
 			if v, ok := f.of(&r); ok && (v != 0 || f.exact) {
-				parts = append(parts, f.text(&r)+" "+f.name)
+				parts = append(parts, f.Text(&r)+" "+f.Name)
 			}
 		}
 		if len(parts) > 0 {
-			fmt.Fprintf(&b, "  %-8s  %s\n", g.name, strings.Join(parts, ", "))
+			fmt.Fprintf(&b, "  %-8s  %s\n", g.Name, strings.Join(parts, ", "))
 		}
 	}
 	if m := machineText(&r.Machine); m != "" {
@@ -44,8 +44,8 @@ func Table(w io.Writer, r bench.Result) error {
 
 // figureGroup is figures that belong together.
 type figureGroup struct {
-	name    string
-	figures []*figure
+	Name    string
+	Figures []*figure
 }
 
 // groupFigures has the figures that r has and want takes.
@@ -55,11 +55,11 @@ func groupFigures(r *bench.Result, want func(*figure) bool) (out []figureGroup) 
 		if _, ok := f.of(r); !ok || !want(f) {
 			continue
 		}
-		if len(out) == 0 || out[len(out)-1].name != f.group {
-			out = append(out, figureGroup{name: f.group})
+		if len(out) == 0 || out[len(out)-1].Name != f.group {
+			out = append(out, figureGroup{Name: f.group})
 		}
 		g := &out[len(out)-1]
-		g.figures = append(g.figures, f)
+		g.Figures = append(g.Figures, f)
 	}
 	return out
 }
@@ -161,7 +161,7 @@ func figureOf(benchstat string) *figure {
 // figureTexts are what figures say of r.
 func figureTexts(r *bench.Result, benchstat ...string) (texts []string) {
 	for _, name := range benchstat {
-		texts = append(texts, figureOf(name).text(r))
+		texts = append(texts, figureOf(name).Text(r))
 	}
 	return texts
 }
@@ -216,15 +216,15 @@ func peerRows(results []*bench.Result) [][]string {
 	rows := [][]string{append(head, "")}
 	for i := range figures {
 		f := &figures[i]
-		if f.better == 0 || f.benchstat == "" || f.name == "p90" || f.name == "p99.9" {
+		if f.better == 0 || f.benchstat == "" || f.Name == "p90" || f.Name == "p99.9" {
 			continue
 		}
-		row := []string{f.group + " " + f.name, f.text(first)}
+		row := []string{f.group + " " + f.Name, f.Text(first)}
 		base, inFirst := f.of(first)
 		measured := inFirst
 		for _, r := range results[1:] {
 			v, ok := f.of(r)
-			row = append(row, f.text(r), ratioText(base, v, inFirst && ok))
+			row = append(row, f.Text(r), ratioText(base, v, inFirst && ok))
 			measured = measured || ok
 		}
 		if measured {
