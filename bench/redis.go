@@ -24,7 +24,7 @@ const startPatience = 10 * time.Second
 type redis struct {
 	addr string // host:port
 	dir  string
-	process
+	child.Process
 }
 
 // startRedis runs redis-server from PATH on a free port. Stop it.
@@ -53,24 +53,16 @@ func (r *redis) start(ctx context.Context, program string) error {
 	defer held.Free() // the server has it, or there is none
 	r.addr = held.Addr
 	_, at, _ := net.SplitHostPort(r.addr) // as it was given
-	r.prepare(program, "--bind", "127.0.0.1", "--port", at, "--dir", r.dir, "--save", "", "--appendonly", "no")
-	r.cmd.Stdout = &r.said // its log
-	if r.ended, err = child.Start(r.cmd); err != nil {
+	setUp(&r.Process, program, "--bind", "127.0.0.1", "--port", at, "--dir", r.dir, "--save", "", "--appendonly", "no")
+	r.Cmd.Stdout = &r.Said // its log
+	if r.Ended, err = child.Start(r.Cmd); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for ping(ctx, r.addr) != nil {
-		select {
-		case <-again.C:
-		case <-r.ended:
-			return fmt.Errorf("it ended: %w", r.why())
-		case <-ctx.Done():
-			r.Stop()
-			return fmt.Errorf("no answer at %s: %w", r.addr, ctx.Err())
-		}
+	if err := r.Await(ctx, func(ctx context.Context) error { return ping(ctx, r.addr) }); err != nil {
+		r.Stop()
+		return fmt.Errorf("at %s: %w", r.addr, err)
 	}
 	return nil
 }
@@ -169,6 +161,6 @@ func parseInfo(text string) (redisUsage, error) {
 
 // Stop ends it and waits for it; all it held is gone.
 func (r *redis) Stop() {
-	r.process.Stop()
+	r.Process.Stop()
 	_ = os.RemoveAll(r.dir)
 }

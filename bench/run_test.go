@@ -232,7 +232,7 @@ func TestRun_DeadNodeIsNamedInThePartialResult(t *testing.T) {
 	target := Target{}
 	r, err := runWatched(t, long, target, func(c *cluster) { node = c.nodes[0] }, func(s Status) {
 		if s.Phase == "measure" && s.Copies > 0 {
-			_ = node.cmd.Process.Kill()
+			_ = node.Cmd.Process.Kill()
 		}
 	})
 	if err != nil || !strings.Contains(r.Partial, "node 1 ended: signal: killed") && !strings.Contains(r.Partial, "no viewer is left") {
@@ -250,7 +250,7 @@ func TestRun_DeadRedisIsNamedInThePartialResult(t *testing.T) {
 	s.Nodes = 2
 	res, err := runWatched(t, s, Target{}, func(c *cluster) { r = c.redis }, func(s Status) {
 		if s.Phase == "measure" && s.Copies > 0 {
-			_ = r.cmd.Process.Kill()
+			_ = r.Cmd.Process.Kill()
 		}
 	})
 	if err != nil || !strings.Contains(res.Partial, "redis-server ended: signal: killed") {

@@ -198,7 +198,7 @@ func (c *cluster) start(ctx context.Context, t Target, s Scenario, died func(err
 		}
 		c.redis, t.Redis = r, r.addr
 		c.watches.Go(func() { // Ends with it; close waits for it.
-			died(fmt.Errorf("redis-server ended: %w", r.why()))
+			died(fmt.Errorf("redis-server ended: %w", r.Why()))
 		})
 	}
 	c.joined = t.Redis
@@ -217,9 +217,9 @@ func (c *cluster) start(ctx context.Context, t Target, s Scenario, died func(err
 		}
 		c.nodes = append(c.nodes, n)
 		c.addrs = append(c.addrs, n.Public)
-		c.servers = append(c.servers, server{pid: n.cmd.Process.Pid, metrics: n.Admin})
+		c.servers = append(c.servers, server{pid: n.Cmd.Process.Pid, metrics: n.Admin})
 		c.watches.Go(func() { // Ends with the node; close waits for it.
-			died(fmt.Errorf("node %d ended: %w", i+1, n.why()))
+			died(fmt.Errorf("node %d ended: %w", i+1, n.Why()))
 		})
 	}
 	return nil

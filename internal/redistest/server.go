@@ -4,8 +4,8 @@ package redistest
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,12 +28,8 @@ const ProgramVariable = "REDIS_SERVER"
 // program is what is started.
 func program() string { return cmp.Or(os.Getenv(ProgramVariable), "redis-server") }
 
-const (
-	// startTimeout bounds the time until the server answers PING.
-	startTimeout = 10 * time.Second
-	// askEvery is how often a starting server is asked.
-	askEvery = 5 * time.Millisecond
-)
+// startTimeout bounds the time until the server answers PING.
+const startTimeout = 10 * time.Second
 
 // Server is one redis-server. Use [New] or [Start]. Its methods may not be called
 // concurrently.
@@ -54,15 +49,7 @@ type Server struct {
 	secure *tls.Config
 
 	// What runs now; nil after Stop.
-	process *process
-}
-
-// process is one run of the program.
-type process struct {
-	cmd *exec.Cmd
-	// exited is closed once the program has ended and was waited for.
-	exited <-chan struct{}
-	output output
+	process *child.Process
 }
 
 // New starts a server with more arguments for its command line, such as "--requirepass",
@@ -114,18 +101,18 @@ func (s *Server) start() error {
 	if err != nil {
 		return fmt.Errorf("cannot start redis-server: %w", err)
 	}
-	p := &process{}
-	p.cmd = exec.Command(program(), args...)
-	p.cmd.Env = append(os.Environ(), s.env...)
-	p.cmd.Stdout = &p.output
-	p.cmd.Stderr = &p.output
-	if p.exited, err = child.Start(p.cmd); err != nil { // a test that dies cannot stop its server
+	p := &child.Process{Cmd: exec.Command(program(), args...)}
+	p.Cmd.Env = append(os.Environ(), s.env...)
+	p.Cmd.Stdout, p.Cmd.Stderr = &p.Said, &p.Said
+	if p.Ended, err = child.Start(p.Cmd); err != nil { // a test that dies cannot stop its server
 		return fmt.Errorf("cannot start redis-server: %w", err)
 	}
 	s.process = p
-	if err := s.awaitAnswer(p); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if err := p.Await(ctx, func(context.Context) error { return ping(s) }); err != nil {
 		s.kill()
-		return fmt.Errorf("cannot start redis-server at %s: %w: %s", s.Addr, err, p.output.String())
+		return fmt.Errorf("cannot start redis-server at %s: %w; it said: %s", s.Addr, err, p.Said.String())
 	}
 	return nil
 }
@@ -143,27 +130,6 @@ func (s *Server) commandLine() ([]string, error) {
 		args = append(args, "0", "--tls-port")
 	}
 	return slices.Concat(args, []string{port}, s.args), nil
-}
-
-// awaitAnswer returns once the server answers PING.
-func (s *Server) awaitAnswer(p *process) error {
-	deadline := time.Now().Add(startTimeout)
-	ticker := time.NewTicker(askEvery)
-	defer ticker.Stop()
-	for {
-		err := ping(s)
-		if err == nil {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("no answer within %v: %w", startTimeout, err)
-		}
-		select {
-		case <-p.exited:
-			return errors.New("it ended")
-		case <-ticker.C:
-		}
-	}
 }
 
 // ping asks the server whether it is there. Any answer will do, also that a password is
@@ -208,8 +174,7 @@ func (s *Server) kill() {
 	if s.process == nil {
 		return
 	}
-	_ = s.process.cmd.Process.Kill() // Fails only if it has ended by itself.
-	<-s.process.exited
+	s.process.Stop()
 	s.process = nil
 }
 
@@ -239,30 +204,7 @@ func (s *Server) signal(tb testing.TB, sig syscall.Signal) {
 	if s.process == nil {
 		tb.Fatalf("cannot send %v to redis-server: it does not run", sig)
 	}
-	if err := s.process.cmd.Process.Signal(sig); err != nil {
+	if err := s.process.Cmd.Process.Signal(sig); err != nil {
 		tb.Fatalf("cannot send %v to redis-server: %v", sig, err)
 	}
-}
-
-// output keeps the last lines a server wrote.
-type output struct {
-	mu   sync.Mutex // guards the field below
-	last bytes.Buffer
-}
-
-// Write keeps p.
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.last.Len() > 64<<10 {
-		o.last.Reset()
-	}
-	return o.last.Write(p)
-}
-
-// String is what was written lately.
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.last.String()
 }
