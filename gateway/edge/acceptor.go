@@ -111,7 +111,7 @@ func (a *Acceptor) run(ctx context.Context) {
 	if err != nil {
 		return // closed already
 	}
-	in := newRequestReader()
+	in := newRequestReader(a.edge.Paths)
 	for pause := time.Duration(0); ; {
 		var c accepted
 		var errno syscall.Errno
@@ -225,10 +225,10 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 // there. It stays until done.
 func (e *Edge) asksNobody(r *http.Request) (calls context.Context, done func()) {
 	cfg := e.Config()
-	id, ok := roomAt(r.URL.Path)
-	ok = ok && r.URL.RawPath == "" // else a slash may be part of an id, and the room another one
+	id, _ := e.Paths.at(r.URL.Path)
 	switch {
-	case !ok || e.Guard.set.Load().hook != nil || Asks(r, "since"):
+	case id == "" || r.URL.RawPath != "" || // a slash may be part of an id, and the room another one
+		e.Guard.set.Load().hook != nil || Asks(r, "since"):
 		return nil, nil
 	case e.Hall.Instant() && !slices.Contains(cfg.Auth.Mode, AuthJWT):
 		return context.Background(), func() {}

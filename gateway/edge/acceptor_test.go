@@ -79,6 +79,7 @@ func newRoomy(t *testing.T, log slog.Handler, cfg Config, instant bool) *Edge {
 	store := redisx.NewMemory(redisx.Limits{HistoryMessages: 10, HistoryTTL: time.Hour}, time.Now)
 	t.Cleanup(store.Close)
 	e := New(cfg, store, slog.New(log))
+	e.Paths = socketPaths
 	rooms := room.DefaultConfig()
 	rooms.Instant = instant
 	e.Hall = room.New(rooms, e.Hooks(func(*room.Room) {}), store, e.Log)
@@ -170,7 +171,7 @@ func TestAcceptor_TheRoomStays(t *testing.T) {
 		a.edge.Hall.Tick(time.Now().Add(time.Hour), 0)
 		live = a.edge.Hall.Live("r")
 	})
-	a.first(t.Context(), said(t, plainHandshake), newRequestReader())
+	a.first(t.Context(), said(t, plainHandshake), newRequestReader(socketPaths))
 	_ = (<-a.others).Close() // it became no session
 	if !served || !live {
 		t.Errorf("served where it was accepted: %v, in a live room: %v; want both", served, live)
@@ -197,7 +198,7 @@ func TestAcceptor_WaitsForNoCall(t *testing.T) {
 	a.workers = &working
 	for room, want := range map[string]error{"r": context.Canceled, "elsewhere": nil} {
 		c := said(t, strings.Replace(plainHandshake, "/chat/r/", "/chat/"+room+"/", 1))
-		go a.first(t.Context(), c, newRequestReader()) // ends when it is left to net/http
+		go a.first(t.Context(), c, newRequestReader(socketPaths)) // ends when it is left to net/http
 		if got := <-calls; !errors.Is(got, want) {
 			t.Errorf("the calls for a handshake in room %q end with %v; want %v", room, got, want)
 		}
@@ -234,7 +235,7 @@ func TestAcceptor_ClosesOnce(t *testing.T) {
 	close(a.others) // so that toHTTP panics
 	c := said(t, plainHandshake)
 	log.fd = c.fd
-	a.first(t.Context(), c, newRequestReader())
+	a.first(t.Context(), c, newRequestReader(socketPaths))
 	if log.file != c.fd {
 		t.Fatalf("the descriptor %d is not free when the panic is noted, %d is", c.fd, log.file)
 	}

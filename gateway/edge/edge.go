@@ -60,6 +60,8 @@ type Edge struct {
 	Words  *Words
 	Exit   Exit
 	Log    *slog.Logger
+	// Paths are those that sockets are opened at. The protocols add theirs before Listen.
+	Paths SocketPaths
 	// Native is the *v1.API of this edge, where its members find it. The edge imports no protocol, so it has no type here;
 	// a typed pointer in each member would take 360 B, which the heap makes 384.
 	Native any

@@ -17,13 +17,14 @@ const mostHandshake = 8 << 10
 
 // requestReader reads what connections say first. It has one goroutine.
 type requestReader struct {
-	in  []byte
-	src bytes.Reader
-	buf *bufio.Reader
+	paths SocketPaths
+	in    []byte
+	src   bytes.Reader
+	buf   *bufio.Reader
 }
 
-func newRequestReader() *requestReader {
-	return &requestReader{in: make([]byte, mostHandshake), buf: bufio.NewReaderSize(nil, mostHandshake)}
+func newRequestReader(paths SocketPaths) *requestReader {
+	return &requestReader{paths: paths, in: make([]byte, mostHandshake), buf: bufio.NewReaderSize(nil, mostHandshake)}
 }
 
 // read reads what has come on a connection, by one call that does not wait: p, valid until the next one. r is the
@@ -50,7 +51,7 @@ func (q *requestReader) parse(p []byte, most int) *http.Request {
 	q.src.Reset(p)
 	q.buf.Reset(&q.src)
 	r, err := http.ReadRequest(q.buf)
-	if err != nil || q.buf.Buffered() > 0 || q.src.Len() > 0 || !isPlain(r) || !opensSocket(r) {
+	if err != nil || q.buf.Buffered() > 0 || q.src.Len() > 0 || !isPlain(r) || !q.paths.opensSocket(r) {
 		return nil
 	}
 	return r
@@ -75,21 +76,37 @@ func isPlain(r *http.Request) bool {
 }
 
 // opensSocket reports whether a request can only be for a WebSocket: nothing else is served by the acceptor.
-func opensSocket(r *http.Request) bool {
-	_, room := roomAt(r.URL.Path)
-	return (room || strings.HasPrefix(r.URL.Path, "/group/list/")) && httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket")
+func (all SocketPaths) opensSocket(r *http.Request) bool {
+	_, ok := all.at(r.URL.Path)
+	return ok && httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket")
 }
 
-// roomAt is the room whose socket a path is the address of; ok is false of other paths. An id with a slash in it,
-// which has a RawPath, is cut.
-func roomAt(path string) (id string, ok bool) {
-	if rest, ok := strings.CutPrefix(path, "/group/chat/"); ok {
-		id, _, _ = strings.Cut(rest, "/")
-		return id, true
+// SocketPath is the path of a protocol's socket: Begin, an id, and End behind a slash. An empty End is any.
+type SocketPath struct {
+	Begin, End string
+	// Room: the id is that of a room.
+	Room bool
+}
+
+// SocketPaths are those of all protocols.
+type SocketPaths []SocketPath
+
+// at reports whether a path is one of them, and whose room's; empty: it is no room's, or has no id. An id with a slash
+// in it, which has a RawPath, is cut.
+func (all SocketPaths) at(path string) (room string, ok bool) {
+	for i := range all {
+		rest, ok := strings.CutPrefix(path, all[i].Begin)
+		if !ok {
+			continue
+		}
+		id, end, _ := strings.Cut(rest, "/")
+		switch {
+		case all[i].End != "" && end != all[i].End:
+		case all[i].Room:
+			return id, true
+		default:
+			return "", true
+		}
 	}
-	rest, ok := strings.CutPrefix(path, "/v1/rooms/")
-	if !ok {
-		return "", false
-	}
-	return strings.CutSuffix(rest, "/ws")
+	return "", false
 }

@@ -12,6 +12,9 @@ import (
 const plainHandshake = "GET /group/chat/r/u/t?x=1 HTTP/1.1\r\nHost: a:1\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://a:1\r\nSec-WebSocket-Protocol: barrage.v1\r\n\r\n"
 
+// socketPaths are some as the protocols have.
+var socketPaths = SocketPaths{{Begin: "/group/chat/", Room: true}, {Begin: "/group/list/"}, {Begin: "/v1/rooms/", End: "ws", Room: true}}
+
 // pipes is a listener of pipes.
 type pipes chan net.Conn
 
@@ -90,7 +93,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add([]byte(strings.ReplaceAll(plainHandshake, from, to)))
 		f.Add([]byte(strings.Replace(plainHandshake, from, to, 1)))
 	}
-	in, other := newRequestReader(), newNetHTTP(f)
+	in, other := newRequestReader(socketPaths), newNetHTTP(f)
 	f.Fuzz(func(t *testing.T, p []byte) {
 		got := in.parse(p, 4<<10)
 		if got == nil {
@@ -120,7 +123,7 @@ func FuzzRequest(f *testing.F) {
 
 // TestRequest_TakesPlainHandshakesAlone: a plain handshake is taken whole, and nothing else is.
 func TestRequest_TakesPlainHandshakesAlone(t *testing.T) {
-	in := newRequestReader()
+	in := newRequestReader(socketPaths)
 	for change, want := range map[string]bool{
 		"":                                       true,
 		"/r/|/%E5%BC%B9/":                        true,
@@ -151,7 +154,7 @@ func TestRequest_TakesPlainHandshakesAlone(t *testing.T) {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	in := newRequestReader()
+	in := newRequestReader(socketPaths)
 	b.ReportAllocs()
 	for b.Loop() {
 		if in.parse([]byte(plainHandshake), 4<<10) == nil {

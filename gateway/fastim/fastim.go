@@ -54,20 +54,27 @@ type FastIM struct {
 
 // New is the protocol of a node over its edge, whose Hall is set before the first request.
 func New(cfg Config, e *edge.Edge, store Store) *FastIM {
+	e.Paths = append(e.Paths, edge.SocketPath{Begin: chatPath, Room: true}, edge.SocketPath{Begin: listPath})
 	return &FastIM{edge: e, store: store, Lists: newLists(e, store, cfg.UpdateInterval)}
 }
+
+// What the paths of the sockets begin with.
+const (
+	chatPath = "/group/chat/"
+	listPath = "/group/list/"
+)
 
 // Route adds what FastIM serves.
 func (f *FastIM) Route(mux *http.ServeMux) {
 	served := map[string]http.HandlerFunc{
-		"GET /group/chat/{groupId}/{userId}/{token}": f.chat,
-		"GET /group/list/{userId}/{token}":           f.list,
-		"POST /user/login":                           f.open(f.login),
-		"POST /user/joinGroup":                       f.api(f.joinGroup),
-		"POST /user/listGroup":                       f.api(f.listGroup),
-		"POST /group/listMessage":                    f.api(f.scan(f.listMessage)),
-		"POST /group/listOldMessage":                 f.api(f.scan(f.listOldMessage)),
-		"POST /group/delMessage":                     f.api(f.scan(f.delMessage)),
+		"GET " + chatPath + "{groupId}/{userId}/{token}": f.chat,
+		"GET " + listPath + "{userId}/{token}":           f.list,
+		"POST /user/login":                               f.open(f.login),
+		"POST /user/joinGroup":                           f.api(f.joinGroup),
+		"POST /user/listGroup":                           f.api(f.listGroup),
+		"POST /group/listMessage":                        f.api(f.scan(f.listMessage)),
+		"POST /group/listOldMessage":                     f.api(f.scan(f.listOldMessage)),
+		"POST /group/delMessage":                         f.api(f.scan(f.delMessage)),
 	}
 	page := web.Page("test.html", nil).ServeHTTP
 	switch f.edge.Config().Server.TestPage {

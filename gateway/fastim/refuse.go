@@ -31,7 +31,7 @@ func RefuseEmptyIDs(next http.Handler) http.Handler {
 		for _, socket := range [...]struct {
 			path string
 			ids  int
-		}{{"/group/chat/", 3}, {"/group/list/", 2}} {
+		}{{chatPath, 3}, {listPath, 2}} {
 			rest, ok := strings.CutPrefix(path, socket.path)
 			if !ok {
 				continue

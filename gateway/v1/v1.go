@@ -75,6 +75,7 @@ type API struct {
 func New(e *edge.Edge, store Store) *API {
 	n := &API{edge: e, store: store, recalls: newErrands(), arrivals: newErrands(), questions: newErrands(), verbs: newErrands()}
 	e.Native = n
+	e.Paths = append(e.Paths, edge.SocketPath{Begin: roomsPath, End: "ws", Room: true})
 	return n
 }
 
@@ -90,19 +91,22 @@ type operation struct {
 	serve        http.HandlerFunc
 }
 
+// roomsPath begins the paths of all that is one room's.
+const roomsPath = "/v1/rooms/"
+
 func (n *API) operations() []operation {
 	return []operation{
 		{http.MethodGet, "/v1/openapi.json", n.describe},
 		{http.MethodPost, "/v1/login", n.serve(n.login)},
-		{http.MethodGet, "/v1/rooms/{room}", n.diagnose(n.serve(n.room))},
-		{http.MethodGet, "/v1/rooms/{room}/messages", n.scan(n.messages)},
-		{http.MethodPost, "/v1/rooms/{room}/messages", n.serve(n.send)},
-		{http.MethodDelete, "/v1/rooms/{room}/messages/{seq}", n.scan(n.recall)},
-		{http.MethodPost, "/v1/rooms/{room}/mod", n.serve(n.moderate)},
-		{http.MethodGet, "/v1/rooms/{room}/mod", n.scan(n.order)},
-		{http.MethodGet, "/v1/rooms/{room}/mod/log", n.scan(n.modLog)},
-		{http.MethodGet, "/v1/rooms/{room}/mod/held", n.scan(n.held)},
-		{http.MethodGet, "/v1/rooms/{room}/ws", n.socket},
+		{http.MethodGet, roomsPath + "{room}", n.diagnose(n.serve(n.room))},
+		{http.MethodGet, roomsPath + "{room}/messages", n.scan(n.messages)},
+		{http.MethodPost, roomsPath + "{room}/messages", n.serve(n.send)},
+		{http.MethodDelete, roomsPath + "{room}/messages/{seq}", n.scan(n.recall)},
+		{http.MethodPost, roomsPath + "{room}/mod", n.serve(n.moderate)},
+		{http.MethodGet, roomsPath + "{room}/mod", n.scan(n.order)},
+		{http.MethodGet, roomsPath + "{room}/mod/log", n.scan(n.modLog)},
+		{http.MethodGet, roomsPath + "{room}/mod/held", n.scan(n.held)},
+		{http.MethodGet, roomsPath + "{room}/ws", n.socket},
 	}
 }
 
