@@ -16,11 +16,8 @@ import (
 
 // This file is rooms as operators see them, on all nodes.
 
-// Bounds of lists of rooms.
-const (
-	roomsDefault = 50
-	roomsMost    = 1000
-)
+// roomsDefault is how many rooms are listed where nobody says how many.
+const roomsDefault = 50
 
 // whichRooms is which rooms are wanted.
 type whichRooms struct {
@@ -72,7 +69,7 @@ func (i *roomInfo) account() room.Account {
 // roomsEverywhere serves GET /v1/admin/rooms.
 func (s adminPort) roomsEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request) *edge.Refusal {
 	q := r.URL.Query()
-	limit, bad := edge.Whole(q, "limit", roomsDefault, 1, roomsMost)
+	limit, bad := edge.Whole(q, "limit", roomsDefault, 1, chat.MaxRoomsListed)
 	if bad != nil {
 		return bad
 	}
@@ -131,7 +128,7 @@ func (s adminPort) answerRooms(_ context.Context, args json.RawMessage) (any, er
 	if err := json.Unmarshal(args, &which); err != nil || !room.SortAccounts(nil, which.Sort) || which.Limit < 1 {
 		return nil, &fleet.RefusedError{Status: http.StatusBadRequest, Why: "this node's version cannot list rooms so"}
 	}
-	return s.edge.Hall.Largest(min(which.Limit, roomsMost), which.Sort, which.After), nil
+	return s.edge.Hall.Largest(min(which.Limit, chat.MaxRoomsListed), which.Sort, which.After), nil
 }
 
 // answerRoom is what this node counts of one room, nil where it is not live here.

@@ -190,7 +190,7 @@ func (r *memoryRoom) feed(feed *chat.Feed, limit int, now time.Time) {
 			feed.Online += share.online
 		}
 	}
-	if now.Unix()-r.quota.second < stormOver {
+	if now.Unix()-r.quota.second < chat.StormOver {
 		feed.Storm = r.quota.storm()
 	}
 }

@@ -21,13 +21,10 @@ func quotaOf(q chat.Quota) (every, low, burst float64) {
 	return every, low, max(every*float64(q.Burst), low)
 }
 
-// stormOver is after how many seconds without a message a storm is over.
-const stormOver = 3
-
 // quotaSettings are a quota as the scripts want it.
 func quotaSettings(q chat.Quota) string {
 	every, low, burst := quotaOf(q)
-	return fmt.Sprintf("%.6f, %.6f, %.6f, %d, %d, %d", every, low, burst, chat.ShiftTime.Milliseconds(), chat.StormFalls, stormOver)
+	return fmt.Sprintf("%.6f, %.6f, %.6f, %d, %d, %d, %d", every, low, burst, chat.ShiftTime.Milliseconds(), chat.StormLow, chat.StormFalls, chat.StormOver)
 }
 
 // memoryQuota is what a room has used of its quota. The zero value: nothing.
@@ -104,9 +101,9 @@ func levelOf(normal, low uint64, takes float64) int {
 	case n+l <= takes:
 		return 0
 	case n <= takes:
-		return int(math.Ceil(128 * (1 - (takes-n)/l)))
+		return int(math.Ceil(chat.StormLow * (1 - (takes-n)/l)))
 	}
-	return min(chat.StormMost, 128+int(math.Ceil(128*(1-takes/n))))
+	return min(chat.StormMost, chat.StormLow+int(math.Ceil(chat.StormLow*(1-takes/n))))
 }
 
 // storm is what an event says.

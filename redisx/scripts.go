@@ -113,13 +113,13 @@ func roomSettings(cfg Config, limits Limits) string {
 local most, mostBytes = %d, %d -- entries and bytes of a history; 0: any number
 local listLife, metaLife = '%s', '%s' -- of a history and of meta, in ms, from a message on that begins a bucket
 local timesBucket, idsBucket, reportLife = %s, %s, %s -- a bucket of last ts, one of ids, a node's report, in s
-local pageBytes = %d -- of messages in one answer
+local pageBytes, batchLife = %d, %s -- bytes of messages in one answer; how long a batch may be on its way, in ms
 local userEvery, userBurst = %d, %d -- a user may say userBurst ms' worth, and one more message each userEvery ms; 0: any number
 local gone, recallsKept = '%s', %d -- gone stands in a history in the place of a recalled message
 local rulesKept, rulesLife, heldLife = %d, '%s', %s -- measures of a room; life of its rules, of a held message, in ms
-local quotaEvery, quotaLow, quotaBurst, shiftTime, levelFalls, stormOver = %s -- see quotaOf, chat.ShiftTime, chat.StormFalls
+local quotaEvery, quotaLow, quotaBurst, shiftTime, stormLow, levelFalls, stormOver = %s -- see quotaOf, chat.StormLow
 `, cfg.publishCommand(), limits.HistoryMessages, limits.HistoryBytes, millis(limits.HistoryTTL+tsBucket), millis(limits.HistoryTTL+metaGrace),
-		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), pageBytes,
+		seconds(tsBucket), seconds(chat.IDLife), seconds(chat.ReportLife), pageBytes, millis(chat.BatchLife),
 		limits.UserRate.Every, limits.UserRate.Every*limits.UserRate.Burst, tombstone, chat.RecallsKept,
 		chat.MaxMeasures, millis(chat.RulesLife), millis(chat.HeldLife), quotaSettings(limits.Quota))
 }

@@ -115,20 +115,20 @@ func (r *Room) shedLocked(d *chat.Draft, now time.Time) (wait time.Duration) {
 
 // sheds reports whether a message is left out by the level, in a shift.
 func (s *storm) sheds(d *chat.Draft, shift int64) bool {
-	share := min(int(s.Level), 128) // of 128
+	share := min(int(s.Level), chat.StormLow)
 	if d.Class == chat.ClassNormal {
-		share = int(s.Level) - 128
+		share = int(s.Level) - chat.StormLow
 	}
 	return share > 0 && cohort(d.UserID, shift) < share
 }
 
-// cohort is which of 128 groups of a room's users one belongs to in a shift, on all nodes. They go round by 21 a shift.
+// cohort is which of chat.StormLow groups of a room's users one belongs to in a shift, on all nodes. They go round by 21 a shift.
 // So wherever more than a sixth is let in, everybody has a turn within a minute. 21 is odd, so in the end everybody has
 // one.
 func cohort(user string, shift int64) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(user))
-	return int((int64(h.Sum32()%128) + 21*(shift%128)) % 128)
+	return int((int64(h.Sum32()%chat.StormLow) + 21*(shift%chat.StormLow)) % chat.StormLow)
 }
 
 // overloadedLocked reports whether the room's queue does not empty on this node though the store answers. r.mu must be
@@ -153,13 +153,10 @@ func (r *Room) stormLocked(s chat.Storm) {
 	}
 }
 
-// calm is after how many seconds without a word of the store a storm is over: it says so with each batch.
-const calm = 3
-
 // tellStormLocked tells native members how the last second was, and once that a storm is over. r.mu must be held.
 func (r *Room) tellStormLocked() {
 	s := &r.storm
-	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= calm {
+	if s.Storm != (chat.Storm{}) && r.hall.coarse.Load()-s.at >= chat.StormOver { // the store speaks of it with each batch
 		s.Storm = chat.Storm{}
 	}
 	if now := s.Storm != (chat.Storm{}); now || s.announced {

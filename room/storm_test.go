@@ -213,7 +213,7 @@ func TestStorm_GoesOn(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	same := chat.Storm{Level: 3, Offered: 9, Shown: 1}
-	for range 2 * calm {
+	for range 2 * chat.StormOver {
 		f.storms(same)
 		f.tick(time.Second)
 		f.settle()
@@ -221,7 +221,7 @@ func TestStorm_GoesOn(t *testing.T) {
 	if r.storm.Storm != same {
 		t.Errorf("the room has a storm of %+v; want %+v, which goes on", r.storm.Storm, same)
 	}
-	f.tick(calm * time.Second)
+	f.tick(chat.StormOver * time.Second)
 	if r.storm.Storm != (chat.Storm{}) {
 		t.Errorf("a storm of which nothing is said is still %+v", r.storm.Storm)
 	}

@@ -198,9 +198,6 @@ func mayChange(rank chat.Role, by string, v *Verb, rules *chat.Rules, now time.T
 	return nil
 }
 
-// serverPrefix begins the user ids of what server keys announce: no user's id begins so.
-const serverPrefix = "__"
-
 // ViaAdmin is the way of server keys, whose role is above all others.
 const ViaAdmin = "admin"
 
@@ -247,7 +244,7 @@ func (d *Desk) carryOut(ctx context.Context, room string, v *Verb, rank chat.Rol
 		e.Body = v.Body
 		by := e.By
 		if e.Via == ViaAdmin { // a key may be called as a user is, who could take it back
-			by = serverPrefix + by
+			by = chat.ReservedIDs + by // as which no user can speak
 		}
 		at, err := d.say(ctx, room, by, &codec.Op{T: codec.OpSend, ID: v.announcement(e.ID), Kind: codec.KindSystem, Body: v.Body, Ext: v.Ext})
 		if err != nil {

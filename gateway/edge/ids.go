@@ -24,9 +24,6 @@ const MaxFormBytes = 64 << 10
 // and MUSICAL SYMBOL NULL NOTEHEAD.
 const blanks = "\u2800\U0001D159"
 
-// reservedIDs begin the ids that no room and no user has.
-const reservedIDs = "__"
-
 // CheckID refuses room and user ids that nobody can mean: they end up in Redis keys and log lines. No id differs from
 // another by what cannot be seen: an id is text as PRECIS has it for passwords (RFC 8265 section 4, OpaqueString: any
 // script, spaces and symbols, nothing invisible), in its normal form. Letters keep their case, as on original nodes.
@@ -34,8 +31,8 @@ func CheckID(name, id string) *Refusal {
 	if bad := CheckText(name, id, chat.MaxID); bad != nil {
 		return bad
 	}
-	if strings.HasPrefix(id, reservedIDs) {
-		return Refuse(http.StatusBadRequest, "%s %q begins with %s, which is reserved", name, id, reservedIDs)
+	if strings.HasPrefix(id, chat.ReservedIDs) {
+		return Refuse(http.StatusBadRequest, "%s %q begins with %s, which is reserved", name, id, chat.ReservedIDs)
 	}
 	if strings.TrimSpace(id) != id || strings.Contains(id, "  ") {
 		return Refuse(http.StatusBadRequest, "%s %q begins or ends with a space, or has two in a row", name, id)

@@ -280,10 +280,10 @@ func tags(value json.RawMessage) ([]string, error) {
 
 func role(value json.RawMessage) (string, error) {
 	s, err := text(value)
-	if err != nil || s == "" || slices.Contains(roles[:], s) {
+	if err != nil || s == "" || slices.Contains(Roles(), s) {
 		return s, err
 	}
-	return "", fmt.Errorf("is %s, none of %s", shown(value), strings.Join(roles[:], ", "))
+	return "", fmt.Errorf("is %s, none of %s", shown(value), strings.Join(Roles(), ", "))
 }
 
 // grants reads the claim rooms. A list without entries is no room at all.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"barrage/internal/bits"
+	"barrage/internal/chat"
 )
 
 // Can is a set of what a user may do in a room.
@@ -50,11 +51,13 @@ func (c Can) Has(what Can) bool { return c&what == what }
 // Names are the names of what is in it, in order; never nil.
 func (c Can) Names() []string { return canWords.Of(uint8(c)) }
 
-// roles are what a token may make of its user, the lowest first. No token gives the role of servers.
-var roles = [...]string{"viewer", "vip", "moderator", "owner"}
-
-// Roles are the roles that a token may give, the lowest first.
-func Roles() []string { return slices.Clone(roles[:]) }
+// Roles are the roles that a token may give, the lowest first: all but that of servers.
+func Roles() (names []string) {
+	for r := range chat.RoleServer {
+		names = append(names, r.String())
+	}
+	return names
+}
 
 // Grant is what a token grants in some rooms.
 type Grant struct {

@@ -364,9 +364,6 @@ type roomList struct {
 	part
 }
 
-// maxRooms bounds --limit of rooms, as the node does.
-const maxRooms = 1000
-
 // sorts are by what rooms can be sorted.
 var sorts = []string{"online", "rate", "level", "sent", "id"}
 
@@ -397,7 +394,7 @@ the store does not know of. A key needs "ops" for it. --sort id pages through al
   barrage admin rooms --sort id --after live-100`,
 		Args: cli.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := wantLimit(cmd, limit, maxRooms); err != nil {
+			if err := wantLimit(cmd, limit, chat.MaxRoomsListed); err != nil {
 				return err
 			}
 			if err := wantSort(cmd, by); err != nil {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/term"
 	"golang.org/x/text/width"
 
+	"barrage/internal/chat"
 	"barrage/internal/cli"
 )
 
@@ -69,7 +70,7 @@ a second; LEVEL is how much of 256 a storm leaves out. For the address of the no
 	flags.DurationVar(&l.every, "every", time.Second, "the time between two looks")
 	flags.IntVar(&l.limit, "limit", 20, "the most rooms, where there is no terminal")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := errors.Join(wantSort(cmd, l.by), wantLimit(cmd, l.limit, maxRooms)); err != nil {
+		if err := errors.Join(wantSort(cmd, l.by), wantLimit(cmd, l.limit, chat.MaxRoomsListed)); err != nil {
 			return err
 		}
 		if l.every < shortestLook {
@@ -244,7 +245,7 @@ func (s *screen) run(ctx context.Context, out io.Writer, every time.Duration, ke
 		underway = true
 		_, rows := s.size()
 		go func(by string) { // Ends with ctx.
-			b, err := look(ctx, by, min(max(rows, 1), maxRooms))
+			b, err := look(ctx, by, min(max(rows, 1), chat.MaxRoomsListed))
 			came <- looked{b, err}
 		}(s.by)
 	}

@@ -8,6 +8,10 @@ const (
 	TokenLife = 24 * time.Hour
 	// MaxID bounds the ids of rooms and users, in bytes. No id of a message is longer.
 	MaxID = 128
+	// ReservedIDs begin the ids that no room and no user has: what server keys announce is said under such an id.
+	ReservedIDs = "__"
+	// MaxRoomsListed bounds how many rooms a node lists at once.
+	MaxRoomsListed = 1000
 	// MaxToken bounds a token, in bytes: with 8 KB of request headers that proxies take by default, one fits into a
 	// header. A signed one may have some dozens of grants.
 	MaxToken = 4096

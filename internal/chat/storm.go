@@ -29,8 +29,8 @@ type Quota struct {
 
 // Storm is how a room's last second was, where it was offered more than it takes. The zero value: it was not.
 type Storm struct {
-	// Level is how much is left out before it reaches the store: of 0 to 128 so many 128ths of what is low, of more than
-	// that all of it, and so many 128ths of what is normal.
+	// Level is how much is left out before it reaches the store: up to StormLow so many of its parts of what is low, above
+	// that all of it, and so many of its parts of what is normal.
 	Level uint16
 	// Offered is how many messages there were on all nodes in the last whole second, Shown how many of them were stored.
 	Offered, Shown uint64
@@ -38,10 +38,14 @@ type Storm struct {
 
 // Bounds of storms.
 const (
-	// StormMost is the highest level.
-	StormMost = 256
+	// StormLow is the level at which nothing that is low is taken; StormMost the highest, at which nothing that is normal
+	// is taken either.
+	StormLow  = 128
+	StormMost = 2 * StormLow
 	// StormFalls is by how much a level falls in a second at most: in eight seconds from all to nothing.
 	StormFalls = 32
+	// StormOver is after how many seconds without a message a storm is over.
+	StormOver = 3
 	// ShiftTime is after what time other users of a room in a storm have their turn. Whoever is left out gains nothing by
 	// saying it again before, and what somebody says within that time stays whole. A minute has six shifts: nobody waits
 	// for long.

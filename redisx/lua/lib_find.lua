@@ -6,10 +6,10 @@
 -- store from others.
 local looks = 1024
 
--- waits is how long in ms a message may have waited for the store, room.queue_age at its most and the calls of its
--- batch. It stands behind those that were stored meanwhile, and they stand where its ts would have it. Of either so
--- many are looked at, too, where a room has more than 17 a second: those of 68 a second.
-local waits, meanwhile = 30000, 2 * looks
+-- A message may have waited for the store for batchLife, room.queue_age at its most and the calls of its batch. It
+-- stands behind those that were stored meanwhile, and they stand where its ts would have it. Of either so many are
+-- looked at, too, where a room has more than 17 a second: those of 68 a second.
+local meanwhile = 2 * looks
 
 -- written is when an entry was written, nil of a tombstone.
 local function written(text)
@@ -66,8 +66,8 @@ local function find(list, len, head1, tail1, head2, tail2)
   if d or over or len <= looks then return d end
   local place, most = placed(list, looks + 1, len + 1, ts, 8 * looks)
   local late, early
-  late, most = placed(list, looks + 1, place, ts + waits, most)
-  early = placed(list, place, len + 1, ts - waits, most)
+  late, most = placed(list, looks + 1, place, ts + batchLife, most)
+  early = placed(list, place, len + 1, ts - batchLife, most)
   local from = math.min(math.max(late, place - meanwhile), place - looks / 2)
   local to = math.max(math.min(early, place + meanwhile), place + looks / 2)
   return among(math.max(looks + 1, from), math.min(len, to))

@@ -10,8 +10,8 @@ local clockStep = 2 * math.max(quotaBurst, shiftTime) -- nobody has used the quo
 local function levelOf(normal, low)
   local takes = 1000 / quotaLow
   if normal + low <= takes then return 0 end
-  if normal <= takes then return math.ceil(128 * (1 - (takes - normal) / low)) end
-  return math.min(256, 128 + math.ceil(128 * (1 - takes / normal)))
+  if normal <= takes then return math.ceil(stormLow * (1 - (takes - normal) / low)) end
+  return math.min(2 * stormLow, stormLow + math.ceil(stormLow * (1 - takes / normal)))
 end
 
 -- judge says of the drafts at kept, nil for all, which are not taken: how many ms each has to wait. It returns a
