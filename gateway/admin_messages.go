@@ -11,6 +11,7 @@ import (
 	"barrage/gateway/edge"
 	v1 "barrage/gateway/v1"
 	"barrage/internal/chat"
+	"barrage/room"
 )
 
 // This file is the messages of a room as moderators read them, whether they are in it or not.
@@ -34,7 +35,7 @@ const mostLongReads = 2
 func (l *longReads) begin(kind string) *edge.Refusal {
 	if l.underWay.Add(1) > mostLongReads {
 		l.end()
-		return edge.Refuse(http.StatusServiceUnavailable, "%d %s are under way already, try again", mostLongReads, kind).As("busy")
+		return edge.Refuse(http.StatusServiceUnavailable, "%d %s are under way already, try again", mostLongReads, kind).As(room.CodeBusy)
 	}
 	return nil
 }

@@ -426,12 +426,16 @@ func refusedNoSuchRoom(t *testing.T) {
 }
 
 func refusedNoRoom(t *testing.T) {
-	s := newServerV1(t, func(c *setup) { c.rooms.MaxRooms = 1 })
+	s := newServerV1(t, func(c *setup) { c.rooms.MaxRooms, c.Admin.Listen = 1, "127.0.0.1:0" })
 	roomOf(t, s, "other")
 	a := askV1(t, s, userAndToken, offerV1)
 	a.want(503, "no_room", "as many rooms are live as may be, 1")
 	a.sameWhenAsked(s, userAndToken, "")
 	callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1","body":"hi"}`).wantCode(t, 503, "no_room")
+	status, body := callAdminWith(t, s, http.MethodPost, "/v1/admin/rooms/r/messages", "", `{"messages":[{"id":"1","body":"hi","user_id":"u"}]}`)
+	if status != 503 || !strings.Contains(body, "no_room") {
+		t.Errorf("a server's message = %d %s; want 503 no_room, as anybody's", status, body)
+	}
 }
 
 func refusedFull(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"barrage/gateway/door"
 	"barrage/internal/chat"
+	"barrage/room"
 )
 
 // Refusal is an HTTP answer to a request that will not become a WebSocket, or will not be done. Each protocol words it
@@ -91,7 +92,7 @@ func RefusedByDoor(no *door.Refused) *Refusal {
 	}
 	switch no.Limit {
 	case door.Handshakes, door.Scans, door.Unread:
-		return Refuse(http.StatusServiceUnavailable, "%s", no.Why).As("busy").After(no.Wait)
+		return Refuse(http.StatusServiceUnavailable, "%s", no.Why).As(room.CodeBusy).After(no.Wait)
 	case door.UserConnections, door.IPConnections:
 		return Refuse(http.StatusTooManyRequests, "%s", no.Why).As("too_many_connections")
 	default:

@@ -118,7 +118,7 @@ func (n *API) waitForToken(w http.ResponseWriter, v *edge.Visitor, a arrival) *e
 	v.More, v.Deflate = a.More, a.Deflate
 	c.Init(n.edge, v, c)
 	if !n.waiting.add(c.From(), n.edge.Sessions.Few()) {
-		return edge.Refuse(http.StatusServiceUnavailable, "too many sockets have yet to show a token").As("busy")
+		return edge.Refuse(http.StatusServiceUnavailable, "too many sockets have yet to show a token").As(room.CodeBusy)
 	}
 	if bad := c.TakeOver(w, v, nil); bad != nil {
 		c.Gone()

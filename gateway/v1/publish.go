@@ -37,9 +37,9 @@ func (n *API) Publish(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if bad != nil {
 		return bad
 	}
-	rm, err := n.edge.Hall.Open(ctx, id)
-	if err != nil {
-		return n.cannot("open the room", err)
+	rm, bad := n.edge.LoadRoom(ctx, id)
+	if bad != nil {
+		return bad
 	}
 	defer rm.Release()
 	from := &herald{called: called{ctx}, done: make(chan room.Outcome, len(ops))}

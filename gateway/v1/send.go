@@ -109,12 +109,9 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 		return 0, nil, bad
 	}
 	v.Rights = rs
-	if bad := n.edge.MayOpen(ctx, r, id); bad != nil {
+	rm, bad := n.edge.OpenRoom(ctx, r, id)
+	if bad != nil {
 		return 0, nil, bad
-	}
-	rm, err := n.edge.Hall.Open(ctx, id)
-	if err != nil {
-		return 0, nil, n.cannot("open the room", err)
 	}
 	defer rm.Release()
 	if bad := n.edge.Barred(r, &v, rm); bad != nil {
