@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"time"
+
+	"barrage/internal/once"
 )
 
 // expelEvery is how often the members of private rooms are looked through. Who is removed and says something goes at
@@ -13,12 +15,14 @@ const expelEvery = time.Minute
 func (s *Server) expel(ctx context.Context) {
 	t := time.NewTicker(expelEvery)
 	defer t.Stop()
+	var failure once.Failure
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			if err := s.expelOnce(ctx); err != nil && ctx.Err() == nil {
+			err := s.expelOnce(ctx)
+			if ctx.Err() == nil && failure.IsNew(err) {
 				s.log.Warn("cannot look for members who were removed; trying again", "err", err)
 			}
 		}

@@ -46,6 +46,7 @@
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
 //
 //	hallShard.mu -> Room.mu -> log.mu
+//	Room.loading -> Room.mu
 //	Room.mu -> part.mu -> queue.mu
 //	lane.mu -> part.mu, log.mu, queue.mu, the locks of a Socket; nothing is held where lane.mu is taken, but
 //	        lane.mu of lanes before it, by Hall.quiet
@@ -53,8 +54,8 @@
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu
 //
-// No lock but lane.mu is held across Socket.Send and VolleyWriter.Send, and none but reporting.mu, which only reports
-// take, across a call to the store that can block.
+// No lock but lane.mu is held across Socket.Send and VolleyWriter.Send. None is held across a call to the store that
+// can block but reporting.mu, which only reports take, and Room.loading, which only goroutines of Open take.
 //
 // Read first: [Hall], then [Room], then lane.go.
 package room

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"barrage/internal/once"
 	"barrage/internal/pace"
 )
 
@@ -161,9 +162,9 @@ func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 		now: now, log: log,
 		users: map[who]int{}, from: map[netip.Prefix]*source{}, at: []*source{nil}, logins: map[who]pace.Used{}, bans: map[who]ban{},
 	}
-	var warned sync.Map
+	var warned once.Said
 	d.warn = func(why string, peer netip.Addr) {
-		if _, again := warned.LoadOrStore(why, true); !again {
+		if warned.IsNew(why) {
 			log.Warn(why, "peer", peer)
 		}
 	}

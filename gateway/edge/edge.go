@@ -16,6 +16,7 @@ import (
 
 	"barrage/gateway/door"
 	"barrage/internal/chat"
+	"barrage/internal/once"
 	"barrage/room"
 )
 
@@ -92,7 +93,7 @@ type Edge struct {
 	clock    clock
 	// delivered is when the lanes were last found to deliver, in nanoseconds since made.
 	delivered atomic.Int64
-	hinted    sync.Map // what Hint has said
+	hinted    once.Said // what Hint has said
 }
 
 // Times is the time as an edge has it.
@@ -218,7 +219,7 @@ const mostHinted = 200
 
 // Hint logs, once, what operators may have to mend, and of what request that was said: names and values.
 func (e *Edge) Hint(text string, of ...string) {
-	if _, again := e.hinted.LoadOrStore(text, true); again {
+	if !e.hinted.IsNew(text) {
 		return
 	}
 	attrs := make([]any, len(of))

@@ -47,7 +47,7 @@ func (e *Edge) Expel(ctx context.Context) error {
 			removed = append(removed, m)
 		}
 	}
-	if len(removed) >= lostFrom && 2*len(removed) > len(all) {
+	if mostLost(len(removed), len(all)) {
 		e.Log.Warn("the store has lost most memberships: members stay until they speak", "lost", len(removed), "of", len(all))
 		return nil
 	}

@@ -19,11 +19,14 @@ const (
 	recheckBatch = 500
 	// mostNoted bounds the users noted between two passes; more are all.
 	mostNoted = 10_000
-	// lostFrom is how many of everybody's tokens must be wrong, and more than half of them, to say
-	// that the store has lost its tokens: then who is here may stay until they speak, as in FastIM.
-	// Hundreds of thousands who are sent away at once to log in would be the greater harm.
+	// lostFrom is the least that the store must lack to have lost it, see mostLost.
 	lostFrom = 100
 )
+
+// mostLost reports whether the store lacks so much of what it had that it has lost it, tokens or memberships: then
+// those who are here stay until they speak, as in FastIM. To send hundreds of thousands away at once to log in would be
+// the greater harm.
+func mostLost(lacking, all int) bool { return lacking >= lostFrom && 2*lacking > all }
 
 // TokenWatcher ends the sessions whose tokens count no more, without waiting for them to say
 // something: where tokens count the store tells whose tokens may have changed, and
@@ -200,7 +203,7 @@ func (r *TokenWatcher) find(ctx context.Context) (ended []endedToken, err error)
 	case err != nil && who.all:
 		r.note(nil, nil)
 		return nil, err // what was found may be the beginning of a loss
-	case who.all && wrong >= lostFrom && 2*wrong > r.checked:
+	case who.all && mostLost(wrong, r.checked):
 		r.edge.Log.Warn("the store has lost most tokens: sessions stay until they speak", "wrong", wrong, "of", r.checked)
 		return slices.DeleteFunc(r.ended, func(e endedToken) bool { return e.state == chat.TokenWrong }), nil
 	case err != nil:

@@ -1,6 +1,8 @@
 // Package once has what is done once however often it is asked for: waking a goroutine, and saying what is wrong.
 package once
 
+import "sync"
+
 // Signal wakes the goroutine that receives from it: once, however often it was set since. Make it with [NewSignal]; the
 // zero value wakes nobody. Its methods may be called concurrently. It is never closed.
 type Signal chan struct{}
@@ -29,4 +31,14 @@ func (f *Failure) IsNew(err error) bool {
 	isNew := text != "" && text != f.said
 	f.said = text
 	return isNew
+}
+
+// Said remembers all texts that it was asked about. The zero value is ready. Its method may be called concurrently; the
+// texts are few and not of strangers.
+type Said struct{ texts sync.Map }
+
+// IsNew notes a text, and reports whether it is the first time.
+func (s *Said) IsNew(text string) bool {
+	_, again := s.texts.LoadOrStore(text, nil)
+	return !again
 }

@@ -34,3 +34,15 @@ func TestFailure_IsNewUntilItChanges(t *testing.T) {
 		}
 	}
 }
+
+func TestSaid_EachTextIsNewOnce(t *testing.T) {
+	var s once.Said
+	for i, c := range []struct {
+		text string
+		want bool
+	}{{"a", true}, {"a", false}, {"b", true}, {"a", false}, {"b", false}} {
+		if got := s.IsNew(c.text); got != c.want {
+			t.Errorf("text %d, %q: new is %v; want %v", i+1, c.text, got, c.want)
+		}
+	}
+}
