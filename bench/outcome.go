@@ -93,7 +93,8 @@ func (r *run) server(o swarm.Outcome) Server {
 	}
 	s := Server{
 		Nodes: len(r.servers), ResidentBefore: r.before.Resident, ResidentFull: r.full.Resident,
-		ResidentMost: r.most, ResidentEnd: r.last.Resident, ResidentLeft: r.left.Resident, Writes: max(r.counted.writes, 0), // A node that ended counts no more.
+		ResidentMost: r.most, ResidentEnd: r.last.Resident, ResidentLeft: r.left.Resident,
+		Writes: max(r.counted.writes, 0), // A node that ended counts no more.
 	}
 	for reason, n := range r.counted.dropped {
 		if n >= 1 {

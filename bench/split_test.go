@@ -51,7 +51,8 @@ func TestScenario_SamplesNoneOfTheSlow(t *testing.T) {
 }
 
 func TestScenario_RoomsFollowZipf(t *testing.T) {
-	rooms := Scenario{Viewers: 110, Rooms: 3, Zipf: 1, Rate: 11, Senders: 8}.rooms() // 1/1, 1/2, 1/3: 6, 3 and 2 parts of 11
+	// 1/1, 1/2, 1/3: 6, 3 and 2 parts of 11
+	rooms := Scenario{Viewers: 110, Rooms: 3, Zipf: 1, Rate: 11, Senders: 8}.rooms()
 	for k, want := range []struct {
 		viewers int
 		rate    float64

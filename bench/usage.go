@@ -150,7 +150,8 @@ func readMetrics(ctx context.Context, addr string) (map[string]float64, error) {
 			for _, label := range m.GetLabel() {
 				key = append(key, label.GetValue())
 			}
-			figures[strings.Join(key, " ")] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue() // it is one of them
+			// it is one of them
+			figures[strings.Join(key, " ")] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
 		}
 	}
 	return figures, nil

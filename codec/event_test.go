@@ -36,7 +36,8 @@ func TestEvent_ComesBackAsItWasWritten(t *testing.T) {
 	f(chat.Event{Kind: chat.EventMessages, Epoch: "e", Seq: 7, Total: 9, Rev: 3, Tip: "n.1", Storm: chat.Storm{Level: 256, Offered: 9, Shown: 2}, Messages: []string{`{}`}},
 		"m3 e 7 9 3 - n.1 256 9 2\n{}")
 	f(chat.Event{Kind: chat.EventRecall, Epoch: "e", Seq: 7, Total: 0, Rev: 2, Prev: "n.1", Tip: "x", Messages: []string{`{"a":1}`}}, "r2 e 7 0 2 n.1 x\n{\"a\":1}")
-	f(chat.Event{Kind: chat.EventRecall, Epoch: "e", Seq: 7, Total: 9, Tip: "x", Messages: []string{`{}`}}, "r2 e 7 9 0 - x\n{}") // repeated
+	// repeated
+	f(chat.Event{Kind: chat.EventRecall, Epoch: "e", Seq: 7, Total: 9, Tip: "x", Messages: []string{`{}`}}, "r2 e 7 9 0 - x\n{}")
 	f(chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 12, Likes: 0}}, "c1 12 0")
 }
 

@@ -27,19 +27,29 @@ func (e *ProtocolError) Error() string {
 
 // Every violation with its section of RFC 6455.
 var (
-	errReservedBit       = violation(CloseProtocolError, "a reserved bit is set, but no extension was agreed on")      // 5.2
-	errReservedOpcode    = violation(CloseProtocolError, "the opcode is reserved")                                     // 5.2
-	errLengthTopBit      = violation(CloseProtocolError, "the top bit of the payload length is set")                   // 5.2
-	errLengthNotMinimal  = violation(CloseProtocolError, "the payload length is not in its shortest form")             // 5.2
-	errNotMasked         = violation(CloseProtocolError, "the frame is not masked")                                    // 5.1
-	errNoMessageOpen     = violation(CloseProtocolError, "a continuation frame, but no message to continue")           // 5.4
-	errMessageOpen       = violation(CloseProtocolError, "a new message began before the fragmented one ended")        // 5.4
-	errControlFragmented = violation(CloseProtocolError, "a control frame is fragmented")                              // 5.5
-	errControlTooLong    = violation(CloseProtocolError, "a control frame has more than 125 bytes of payload")         // 5.5
-	errHalfCloseCode     = violation(CloseProtocolError, "the close frame has one byte of payload, half a close code") // 5.5.1
-	errCloseCode         = violation(CloseProtocolError, "the close code may not stand in a close frame")              // 7.4
-	errCloseReason       = violation(CloseInvalidUTF8, "the close reason is not UTF-8")                                // 5.5.1, 8.1
-	errTextNotUTF8       = violation(CloseInvalidUTF8, "the text is not UTF-8")                                        // 5.6, 8.1
-	errNotDeflated       = violation(CloseInvalidUTF8, "the message says it is compressed, and cannot be inflated")    // RFC 7692 7.2.2
-	errMessageTooBig     = violation(CloseTooBig, "the message is larger than this server takes")                      // 7.4.1, 10.4
+	// Section 5.2.
+	errReservedBit      = violation(CloseProtocolError, "a reserved bit is set, but no extension was agreed on")
+	errReservedOpcode   = violation(CloseProtocolError, "the opcode is reserved")
+	errLengthTopBit     = violation(CloseProtocolError, "the top bit of the payload length is set")
+	errLengthNotMinimal = violation(CloseProtocolError, "the payload length is not in its shortest form")
+	// Section 5.1.
+	errNotMasked = violation(CloseProtocolError, "the frame is not masked")
+	// Section 5.4.
+	errNoMessageOpen = violation(CloseProtocolError, "a continuation frame, but no message to continue")
+	errMessageOpen   = violation(CloseProtocolError, "a new message began before the fragmented one ended")
+	// Section 5.5.
+	errControlFragmented = violation(CloseProtocolError, "a control frame is fragmented")
+	errControlTooLong    = violation(CloseProtocolError, "a control frame has more than 125 bytes of payload")
+	// Section 5.5.1.
+	errHalfCloseCode = violation(CloseProtocolError, "the close frame has one byte of payload, half a close code")
+	// Section 7.4.
+	errCloseCode = violation(CloseProtocolError, "the close code may not stand in a close frame")
+	// Sections 5.5.1 and 8.1.
+	errCloseReason = violation(CloseInvalidUTF8, "the close reason is not UTF-8")
+	// Sections 5.6 and 8.1.
+	errTextNotUTF8 = violation(CloseInvalidUTF8, "the text is not UTF-8")
+	// RFC 7692, section 7.2.2.
+	errNotDeflated = violation(CloseInvalidUTF8, "the message says it is compressed, and cannot be inflated")
+	// Sections 7.4.1 and 10.4.
+	errMessageTooBig = violation(CloseTooBig, "the message is larger than this server takes")
 )

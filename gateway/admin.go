@@ -171,7 +171,8 @@ func (s adminPort) revokeToken(ctx context.Context, w http.ResponseWriter, r *ht
 		if err != nil || until < 0 {
 			return edge.Refuse(http.StatusBadRequest, "until %q is not a time in Unix seconds", text)
 		}
-		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + edge.ExpiryGrace) // it is taken for a while behind its end
+		// it is taken for a while behind its end
+		end = time.Unix(min(until, end.Unix()), 0).Add(pass.Leeway + edge.ExpiryGrace)
 	}
 	return s.revoke(ctx, w, desk.Entry{Verb: "revoke_token", Target: id}, func() error { return s.store.RevokeToken(ctx, id, end) })
 }
@@ -220,7 +221,8 @@ func (s adminPort) largestRooms(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(int(limit), "members", "")) // the client has gone: nobody is left to tell
+	// the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(s.edge.Hall.Largest(int(limit), "members", ""))
 }
 
 // ofRoom is administer for an operation about a room.

@@ -48,7 +48,8 @@ func getAdmin[T any](t *testing.T, s *Server, method, path, body string) (answer
 func TestAdmin_DrainAndUndrain(t *testing.T) {
 	s := newAdmin(t, nil)
 	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
-	eventually(t, func() error { return differ("handshakes under way", s.front.underWay.Load(), 0) }) // one that ends later is sent away at once
+	// one that ends later is sent away at once
+	eventually(t, func() error { return differ("handshakes under way", s.front.underWay.Load(), 0) })
 	n := getAdmin[fleet.Node](t, s, http.MethodPost, "/v1/admin/nodes/self/drain?over=1h", "")
 	if n.State != fleet.Draining || n.Connections != 2 || n.Node != s.edge.Hall.Node() {
 		t.Errorf("the node is %+v; want it draining, with 2 connections", n)

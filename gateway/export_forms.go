@@ -188,7 +188,8 @@ func (l *assLanes) line(dst []byte, m *exported) []byte {
 		}
 	}
 	lane := slices.Index(l[:], slices.Min(l[:]))
-	l[lane] = max(l[lane], m.at) + assCrossing*time.Duration(width+assSize)/time.Duration(assWidth+width) // then its end is inside
+	// then its end is inside
+	l[lane] = max(l[lane], m.at) + assCrossing*time.Duration(width+assSize)/time.Duration(assWidth+width)
 	y := lane * (assSize + 12)
 	name := strings.ReplaceAll(assEscapes.Replace(flatText(m.name())), ",", "，")
 	return fmt.Appendf(dst, "Dialogue: 0,%s,%s,Fly,%s,0,0,0,,{\\move(%d,%d,%s,%d)}%s\n", clock(m.at, 1, 2), clock(m.at+assCrossing, 1, 2), name,

@@ -156,10 +156,12 @@ func TestExport_ParsersOfOthersFindWhatWasSaid(t *testing.T) {
 	}
 	const flat = `a  <b>&amp; --> {\pos(1,1)} \N 弹, x`
 	for form, want := range map[string][]said{
-		"jsonl":        {{first, "eve", "first"}, {first, `eve, "x"`, nasty}},
-		"vtt":          {{3_661_005, "eve", "first"}, {3_661_005, `eve, "x"`, flat}},
-		"ass":          {{3_661_000, "eve", "first"}, {3_661_000, `eve， "x"`, "a  <b>&amp; --> ｛＼pos(1,1)｝ ＼N 弹, x"}}, // of 10 ms
-		"bilibili-xml": {{3_661_010, "", "first"}, {3_661_010, "", flat}},                                             // rounded by biliass
+		"jsonl": {{first, "eve", "first"}, {first, `eve, "x"`, nasty}},
+		"vtt":   {{3_661_005, "eve", "first"}, {3_661_005, `eve, "x"`, flat}},
+		// of 10 ms
+		"ass": {{3_661_000, "eve", "first"}, {3_661_000, `eve， "x"`, "a  <b>&amp; --> ｛＼pos(1,1)｝ ＼N 弹, x"}},
+		// rounded by biliass
+		"bilibili-xml": {{3_661_010, "", "first"}, {3_661_010, "", flat}},
 	} {
 		if len(got[form]) == 2 && got[form][1].At-want[1].At < 1000 {
 			want[1].At = max(want[1].At, got[form][1].At) // it may have been said a little later

@@ -405,7 +405,8 @@ func closedBarred(t *testing.T) {
 		f := join(t, s, "r", "b") // FastIM's
 		moderate(t, s, c.verb)
 		text, err := w.text()
-		for err == nil && (strings.HasPrefix(text, `{"t":"you"`) || strings.HasPrefix(text, `{"t":"counters"`)) { // before the measure
+		// before the measure
+		for err == nil && (strings.HasPrefix(text, `{"t":"you"`) || strings.HasPrefix(text, `{"t":"counters"`)) {
 			text, err = w.text()
 		}
 		if !isClosed(err, 4403, c.text) {
@@ -488,7 +489,8 @@ func TestMod_OverHTTPHasTheSameVerbs(t *testing.T) {
 	}
 	call(http.MethodPost, "/v1/rooms/r/mod", `{"verb":"dance"}`).wantCode(t, 400, "bad_request")
 	call(http.MethodPost, "/v1/rooms/r/mod", `{"verb":"delete","seq":7}`).wantCode(t, 404, "not_found")
-	call(http.MethodPost, "/v1/rooms/r/mod", `{"verb":"delete","seq":7,"epoch":"0-x"}`).wantCode(t, 404, "not_found") // no epoch yet
+	// no epoch yet
+	call(http.MethodPost, "/v1/rooms/r/mod", `{"verb":"delete","seq":7,"epoch":"0-x"}`).wantCode(t, 404, "not_found")
 	storeOf(s).fail(chat.ErrBeside, "ChangeRules")
 	call(http.MethodPost, "/v1/rooms/r/mod", `{"verb":"clear"}`).wantCode(t, 501, "not_supported")
 	storeOf(s).fail(errAway, "ChangeRules")

@@ -120,7 +120,8 @@ func TestProxied_RequiredOfTrustedPeersAlone(t *testing.T) {
 // wherever it was read to.
 func TestProxied_EarlyBytesAreNotLost(t *testing.T) {
 	s := newProxied(t, "127.0.0.0/8")
-	for _, fill := range []int{0, 4096 - 300, 4096 - 100, 5000} { // the buffers of net/http and of the library have 4,096 and 256 bytes
+	// the buffers of net/http and of the library have 4,096 and 256 bytes
+	for _, fill := range []int{0, 4096 - 300, 4096 - 100, 5000} {
 		early := strings.Replace(handshake(chatPath("r", "a")), "Host:", "X-Fill: "+strings.Repeat("x", fill)+"\r\nHost:", 1)
 		w := says(t, s, proxyV1("203.0.113.9")+early+string(masked(codec.OpText, "too early")))
 		got, err := w.response()

@@ -341,7 +341,8 @@ func testAnswersWaitBehindALargeFrame(t *testing.T) {
 	for c.Unicast(pong) {
 		answers++
 	}
-	if n := answers * len(pong); n < maxBacklog-len(pong) || n > 2*maxBacklog { // some more, as far as the kernel still takes
+	// some more, as far as the kernel still takes
+	if n := answers * len(pong); n < maxBacklog-len(pong) || n > 2*maxBacklog {
 		t.Errorf("%d bytes of answers wait; want about %d", n, maxBacklog)
 	}
 	peer.wantFrame(codec.OpText, large)

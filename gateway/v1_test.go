@@ -466,7 +466,8 @@ func TestV1_SendOfARevokedTokenIsRefused(t *testing.T) {
 	goOn := storeOf(s).hold("CheckTokens")
 	defer goOn()
 	got := make(chan answerV1, 1)
-	go func() { got <- callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1"}`) }() // ends with the answer, which the test waits for
+	// ends with the answer, which the test waits for
+	go func() { got <- callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1"}`) }()
 	eventually(t, func() error { return differ("batches whose senders are checked", storeOf(s).called("CheckTokens"), 1) })
 	if err := s.store.SetToken(t.Context(), "u", "other"); err != nil {
 		t.Fatal(err)
@@ -483,7 +484,8 @@ func TestV1_SendSaysBusyOrRefusedByTheStore(t *testing.T) {
 	goOn := storeOf(s).hold("Publish")
 	defer goOn()
 	first := make(chan answerV1, 1)
-	go func() { first <- callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1"}`) }() // ends with the answer, which the test waits for
+	// ends with the answer, which the test waits for
+	go func() { first <- callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"1"}`) }()
 	eventually(t, func() error { return differ("batches on their way", storeOf(s).called("Publish"), 1) })
 	callV1(t, s, http.MethodPost, pathMessages, "u", `{"id":"2"}`).wantCode(t, 503, "busy")
 	goOn()

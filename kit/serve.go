@@ -43,10 +43,12 @@ func (all trials) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if t == nil || rest != "ws" {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(w, `{"error":{"code":"no_such_room","message":"there are sockets of transcripts here, and nothing else"}}`) // it may be gone
+		// it may be gone
+		_, _ = io.WriteString(w, `{"error":{"code":"no_such_room","message":"there are sockets of transcripts here, and nothing else"}}`)
 		return
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"barrage.v1"}, InsecureSkipVerify: true}) // pages of any origin may be tried
+	// pages of any origin may be tried
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"barrage.v1"}, InsecureSkipVerify: true})
 	if err != nil {
 		return // it has been answered
 	}

@@ -128,7 +128,8 @@ func testHeldAmong(s *harness) {
 func testHeldOnce(s *harness) {
 	t := s.t
 	held := heldOf("bob", 1)
-	held.JSON = strings.Replace(held.JSON, `"x":{"id":"c-1"},`, `"x":{"id":"~a"},`, 1) // no id keeps it from being stored twice
+	// no id keeps it from being stored twice
+	held.JSON = strings.Replace(held.JSON, `"x":{"id":"c-1"},`, `"x":{"id":"~a"},`, 1)
 	_, err := s.Hold(t.Context(), "r", []chat.Held{held})
 	noError(t, err)
 	var all sync.WaitGroup

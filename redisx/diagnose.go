@@ -206,7 +206,8 @@ func (d *diagnosing) setting(name string) (value string, ok bool) {
 
 // info is a field of INFO, 0 where it is none.
 func (d *diagnosing) info(section string) func(field string) int64 {
-	text, _ := d.client.Do(d.ctx, d.client.B().Info().Section(section).Build().SetSlot(d.slot)).ToString() // "": it may not be asked
+	// "": it may not be asked
+	text, _ := d.client.Do(d.ctx, d.client.B().Info().Section(section).Build().SetSlot(d.slot)).ToString()
 	return func(field string) int64 {
 		n, _ := strconv.ParseInt(infoField(text, field), 10, 64)
 		return n

@@ -36,7 +36,8 @@ func toStore(known chat.Position) chat.Position {
 // goneBack reports whether a room that stands at pos has less than a node knows.
 func goneBack(pos, known chat.Position) bool {
 	if known.Epoch != pos.Epoch {
-		return known.Epoch != "" && chat.Generation(known.Epoch) >= chat.Generation(pos.Epoch) // of two of one generation nobody knows which came later
+		// of two of one generation nobody knows which came later
+		return known.Epoch != "" && chat.Generation(known.Epoch) >= chat.Generation(pos.Epoch)
 	}
 	return known.Rev > pos.Rev || known.Rev == pos.Rev && known.Tip != pos.Tip && known.Tip != "" && pos.Tip != ""
 }

@@ -223,7 +223,8 @@ func TestRedis_ProlongsOnce(t *testing.T) {
 	settled := func() bool {
 		return one.callsOf(check) == 0 && two.callsOf(check) == 0
 	}
-	eventually(t, "it was written, and nobody asks any more", func() (bool, string) { // before nobody has heard that it changed
+	// before nobody has heard that it changed
+	eventually(t, "it was written, and nobody asks any more", func() (bool, string) {
 		return settled() && strings.Contains(raw.text("INFO", "commandstats"), "cmdstat_pexpire:"), ""
 	})
 	wantEqual(t, "writes", raw.statOf("pexpire"), nil, 1)

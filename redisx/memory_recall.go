@@ -61,7 +61,8 @@ func (m *Memory) recall(room string, take func(r *memoryRoom) (chat.Event, error
 func (r *memoryRoom) recallSeq(head, epoch string, seq uint64, notBefore int64) (chat.Event, error) {
 	repeated := func(epoch string) (chat.Event, error) {
 		ev, err := r.logged(func(ev *chat.Event) bool {
-			return ev.Kind == chat.EventRecall && ev.Seq == seq && (ev.Epoch == epoch || epoch == r.epoch && seq <= r.begun) // older ones keep their numbers
+			// older ones keep their numbers
+			return ev.Kind == chat.EventRecall && ev.Seq == seq && (ev.Epoch == epoch || epoch == r.epoch && seq <= r.begun)
 		})
 		if err == nil && !strings.HasPrefix(ev.Messages[0], head) {
 			return chat.Event{}, chat.ErrNotYours

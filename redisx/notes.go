@@ -49,7 +49,8 @@ func (r *Redis) lookAtSettings(ctx context.Context) {
 func (r *Redis) brokenPromises(ctx context.Context) (found []string) {
 	slot := probeKey(r.subs.main.probeName())
 	info := func(section string) string {
-		text, _ := r.client.Do(ctx, r.client.B().Info().Section(section).Build().SetSlot(slot)).ToString() // "": it may not be asked
+		// "": it may not be asked
+		text, _ := r.client.Do(ctx, r.client.B().Info().Section(section).Build().SetSlot(slot)).ToString()
 		return text
 	}
 	if policy := infoField(info("memory"), "maxmemory_policy"); policy != "" && policy != "noeviction" {

@@ -48,7 +48,8 @@ func (m *memoryQuota) judge(q chat.Quota, b *chat.Batch, fresh func(i int) bool,
 	m.offered[chat.ClassNormal] += b.Dropped[0]
 	m.offered[chat.ClassLow] += b.Dropped[1]
 	at := float64(ms)
-	if step := 2 * max(burst, float64(chat.ShiftTime.Milliseconds())); m.all-at > step || m.most-at > step { // the clock went back
+	// the clock went back
+	if step := 2 * max(burst, float64(chat.ShiftTime.Milliseconds())); m.all-at > step || m.most-at > step {
 		m.all, m.most = at, at
 	}
 	m.all, m.most = max(m.all, at), max(m.most, at)

@@ -70,7 +70,8 @@ func (s *script) execAndWait(ctx context.Context, c rueidis.Client, n int, wait 
 	defer release()
 	end := time.Now().Add(wait)
 	both := func(run rueidis.Completed) []rueidis.RedisResult {
-		left := max(1, time.Until(end).Milliseconds()) // a script that is not there yet may have taken all: WAIT came to its end
+		// a script that is not there yet may have taken all: WAIT came to its end
+		left := max(1, time.Until(end).Milliseconds())
 		return conn.DoMulti(ctx, run, c.B().Wait().Numreplicas(int64(n)).Timeout(left).Build().SetSlot(keys[0]))
 	}
 	results := both(c.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())

@@ -207,9 +207,9 @@ type Store interface {
 	// never had a message, or has another epoch than p.UpTo; beside original FastIM nodes it has chat.ErrBeside.
 	Purge(ctx context.Context, room string, known chat.Position, p chat.Purge) (ev chat.Event, n int, err error)
 	// Screen says of drafts that somebody is to look at before they are stored what Publish would say of them now: whether
-	// the room has them, or their marks keep them apart from others. It leaves the marks of those that Publish would store,
-	// so they must have none any more when they are published. The same drafts of a batch may be asked about again, since
-	// the answer may have been lost. Beside original FastIM nodes the error has chat.ErrBeside in its chain.
+	// the room has them, or their marks keep them apart from others. It leaves the marks of those that Publish would
+	// store, so they must have none any more when they are published. The same drafts of a batch may be asked about again,
+	// since the answer may have been lost. Beside original FastIM nodes the error has chat.ErrBeside in its chain.
 	Screen(ctx context.Context, room, batch string, drafts []chat.Draft) ([]chat.Screened, error)
 	// Hold has messages wait for a moderator; each id has at least chat.HeldUser bytes and no space. Those that wait
 	// already under their ids do so once. Where there are too many the oldest go of whoever has the most; dropped says how

@@ -257,7 +257,8 @@ func (x *world) checkNative(who string, m *member, first bool) (had []string) {
 			if begun && (f.From > last+1 || f.From <= last && f.Reason != codec.GapSlow) { // the last gap may be named again
 				x.t.Errorf("%s: %s where %d was due", who, text, last+1)
 			}
-			for seq := f.From; seq <= f.To && epoch == room.Epoch && x.losses <= 1 && f.Reason != codec.GapSlow; seq++ { // else what was lost may have come back
+			// else what was lost may have come back
+			for seq := f.From; seq <= f.To && epoch == room.Epoch && x.losses <= 1 && f.Reason != codec.GapSlow; seq++ {
 				if inStore[seq] {
 					x.t.Errorf("%s: %s, but the store has it", who, text)
 				}

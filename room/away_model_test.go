@@ -19,7 +19,8 @@ type weights struct {
 	name  string
 	steps int
 	// What people do.
-	post, native, again, recall, purge, clear, join, roam, doze int // roam: leave with a place, or come back with it; doze: stop reading
+	// roam: leave with a place, or come back with it; doze: stop reading
+	post, native, again, recall, purge, clear, join, roam, doze int
 	// What befalls links: a store that does not answer, loses answers, hangs, is deaf or slow, or is said to be away.
 	fail, lose, hang, deaf, slow, back, tick, resumed, between int
 	// What befalls the data: they go back, a key is lost, or all.

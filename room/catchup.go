@@ -96,7 +96,8 @@ func (r *Room) fetch(ctx context.Context) error {
 	r.unlock()
 
 	from := at
-	from.Seq = min(max(at.Seq, 1), reach) - 1 // with the newest message that members have: it tells whether it is the same count
+	// with the newest message that members have: it tells whether it is the same count
+	from.Seq = min(max(at.Seq, 1), reach) - 1
 	now, err := r.read(ctx, from, newest)
 	if err == nil {
 		r.mu.Lock()
@@ -209,7 +210,8 @@ func (r *Room) giveLostLocked(lost []chat.Entry) {
 func (r *Room) missBeforeLocked(now *chat.History, had int) {
 	from := r.follower.pos.Seq + 1
 	switch {
-	case r.follower.reading == blind: // nobody knows from where on; that all which is there is new says that there was more
+	// nobody knows from where on; that all which is there is new says that there was more
+	case r.follower.reading == blind:
 		if from = now.First(); had > 0 || len(now.Entries) == 0 {
 			return
 		}

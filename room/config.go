@@ -26,8 +26,8 @@ type Config struct {
 	// Node names this node in what it tells the store, no space or dot in it; unique among
 	// nodes that run. Empty: [New] makes one up.
 	Node string
-	// Instant says that no call of the store waits, as those of one in memory, and so that Hooks.Authorize does not either:
-	// then messages of small rooms run through where they come in, see inplace.go.
+	// Instant says that no call of the store waits, as those of one in memory, and so that Hooks.Authorize does not
+	// either: then messages of small rooms run through where they come in, see inplace.go.
 	Instant bool
 	// QueueMessages bounds the messages of one room that wait for the store; 1 or
 	// more. Full: further messages are refused and counted.
@@ -51,8 +51,8 @@ type Config struct {
 	// Publishers is how many goroutines carry batches to the store; 1 or more. A
 	// publisher waits for one round trip at a time, so this bounds the calls in flight.
 	Publishers int
-	// OnAnswer acknowledges messages by the store's answer alone: that they come as an event, or stand in the history, says
-	// nothing of whether they survive a failover.
+	// OnAnswer acknowledges messages by the store's answer alone: that they come as an event, or stand in the history,
+	// says nothing of whether they survive a failover.
 	OnAnswer bool
 	// StoreTimeout bounds one call to the store.
 	StoreTimeout time.Duration
@@ -67,8 +67,8 @@ type FanoutConfig struct {
 	// Lanes is the number of goroutines that write to sockets; 0 = GOMAXPROCS.
 	// Too low: cores idle while members wait. Too high: lanes only fight for cores.
 	Lanes int `mapstructure:"lanes"`
-	// IOUring says whether a lane gives a sweep's writes to the kernel together, by io_uring: [IOUringAuto], [IOUringOn] or
-	// [IOUringOff]. Rooms do not look at it: who has the sockets makes Hooks.NewVolleyWriters of it.
+	// IOUring says whether a lane gives a sweep's writes to the kernel together, by io_uring: [IOUringAuto], [IOUringOn]
+	// or [IOUringOff]. Rooms do not look at it: who has the sockets makes Hooks.NewVolleyWriters of it.
 	IOUring string `mapstructure:"io_uring"`
 	// Interval is the longest rest of a room between two sweeps. After a sweep that took
 	// D a room rests for a share of D, so a small room goes out at once and a large one

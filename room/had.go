@@ -147,7 +147,8 @@ func (h *had) contradicts(f *follower, read *chat.History, now int64) bool {
 	}
 	return slices.ContainsFunc(read.Entries, func(e chat.Entry) bool {
 		switch {
-		case e.Seq < f.from || e.Seq > f.pos.Seq || f.pos.Seq-e.Seq > 2*uint64(h.newest.most): // what is older they need not have had
+		// what is older they need not have had
+		case e.Seq < f.from || e.Seq > f.pos.Seq || f.pos.Seq-e.Seq > 2*uint64(h.newest.most):
 			return false
 		case e.JSON == "":
 			return !h.explains(e.Seq, read)

@@ -44,8 +44,8 @@ type Store interface {
 	// Screen says whether drafts of a batch that somebody is to look at are in the room, or have to wait, and leaves their
 	// marks: see redisx.Store.
 	Screen(ctx context.Context, room, batch string, drafts []chat.Draft) ([]chat.Screened, error)
-	// Hold has messages wait for a moderator; dropped is how many others had to go for them. chat.ErrBeside in the chain of
-	// the error says that there are no moderators.
+	// Hold has messages wait for a moderator; dropped is how many others had to go for them. chat.ErrBeside in the chain
+	// of the error says that there are no moderators.
 	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)
 	// SubscribeRoom returns once the room's events reach [Hall.RoomEvent].
 	SubscribeRoom(ctx context.Context, room string) error

@@ -290,7 +290,8 @@ func TestDoubt_ClearedInACountThatGoesBack(t *testing.T) {
 		m := f.join(r)
 		f.post(r, "first")
 		f.settle()
-		f.store.set(func(s *fakeStore) { s.look(s.room("1"), chat.Position{Epoch: "e1", Rev: 9}) }) // by a node that knows more
+		// by a node that knows more
+		f.store.set(func(s *fakeStore) { s.look(s.room("1"), chat.Position{Epoch: "e1", Rev: 9}) })
 		f.publishFrom("1", "w", "second")
 		f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
 		before := f.store.room("1").clone()

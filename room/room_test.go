@@ -416,7 +416,8 @@ func TestHall_EmptyRoomLingersThenGoes(t *testing.T) {
 	if f.hall.Stats().Rooms != 0 || f.store.callsOf("UnsubscribeRoom") != 1 {
 		t.Errorf("%d rooms and %d unsubscribes after the linger; want 0 and 1", f.hall.Stats().Rooms, f.store.callsOf("UnsubscribeRoom"))
 	}
-	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventMessages, Epoch: "e1", Seq: 1, Messages: []string{"{}"}}) // too late: nobody there
+	// too late: nobody there
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventMessages, Epoch: "e1", Seq: 1, Messages: []string{"{}"}})
 }
 
 // TestHall_KeptRoomStays: nobody has to wait for the store in a room that is kept, and to be kept is no visit.

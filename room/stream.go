@@ -326,7 +326,8 @@ func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	known, place := told != "", codec.EpochText(told, next-1, 0)
 	k := n.findLocked(from)
 	elsewhere := k >= 0 && n.runs[k].index == from // it may have been told to go on there
-	lost := next                                   // the first number of the gap that is not told yet, which ends before next
+	// the first number of the gap that is not told yet, which ends before next
+	lost := next
 	goTo := func(epoch string, seq uint64) {
 		if epoch == told && seq >= next {
 			next = seq

@@ -273,10 +273,12 @@ func TestSince_ClearedOnlyWhatItMayHaveMissed(t *testing.T) {
 		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "2-b", Seq: 4}, "2-b", ""}, // the modes say so
 		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "1-a", Seq: 4}, "3-c", ""},
 		{Since{Epoch: "2-b", Seq: 4}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", "2-b 4"},
-		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", ""},       // it had a message behind the clear
-		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "3-c", Seq: 4}, "3-c", "3-c 4"},  // where numbers begin anew the modes alone do not tell
-		{Since{Epoch: "1-a", Seq: 9}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", "1-a 9"},  // it does not know that epoch
-		{Since{Epoch: "2-b", Seq: 9}, chat.Place{Epoch: "2-bb", Seq: 4}, "3-c", "2-b 9"}, // of two of one generation nobody knows which came later
+		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", ""}, // it had a message behind the clear
+		// where numbers begin anew the modes alone do not tell
+		{Since{Epoch: "2-b", Seq: 5}, chat.Place{Epoch: "3-c", Seq: 4}, "3-c", "3-c 4"},
+		{Since{Epoch: "1-a", Seq: 9}, chat.Place{Epoch: "2-b", Seq: 4}, "3-c", "1-a 9"}, // it does not know that epoch
+		// of two of one generation nobody knows which came later
+		{Since{Epoch: "2-b", Seq: 9}, chat.Place{Epoch: "2-bb", Seq: 4}, "3-c", "2-b 9"},
 		{Since{Epoch: "1-a", Seq: 3}, chat.Place{Epoch: "1-a", Seq: 4}, "l-n1-1", "1-a 4"},
 		{Since{Epoch: "l-n1-1", Seq: 1}, chat.Place{Epoch: "1-a", Seq: 4}, "l-n1-1", ""},
 		{Since{Epoch: "l-n1-1", Seq: 9}, chat.Place{Epoch: "1-a", Seq: 4}, "2-b", "1-a 4"}, // it may have had that before
@@ -424,7 +426,8 @@ func TestLikes_AreNotLostWithTheStore(t *testing.T) {
 	r.Like(500)
 	f.hall.Report(t.Context())
 	f.store.set(func(s *fakeStore) { s.room("1").likes = 0 })
-	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 1, Likes: 1}}) // of a node that knew less
+	// of a node that knew less
+	f.hall.RoomEvent("1", chat.Event{Kind: chat.EventCounters, Counters: chat.Counters{Online: 1, Likes: 1}})
 	if got := r.Counters().Likes; got != 500 {
 		t.Errorf("members are told of %d likes; want 500", got)
 	}

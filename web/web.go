@@ -38,7 +38,8 @@ func Page(name string, ancestors func() string) http.Handler {
 // Script serves the client of barrage.v1: barrage.js for a script tag, barrage.mjs as a
 // module, element.mjs for <barrage-room>, which has the module beside it. It panics where there is no such script.
 func Script(name string) http.Handler {
-	return serve(name, read("client/dist/"+name), http.Header{"Content-Type": {"text/javascript; charset=utf-8"}}, true) // RFC 9239
+	// RFC 9239
+	return serve(name, read("client/dist/"+name), http.Header{"Content-Type": {"text/javascript; charset=utf-8"}}, true)
 }
 
 func read(name string) []byte {

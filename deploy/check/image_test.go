@@ -170,7 +170,8 @@ func copyFile(t *testing.T, from, to string) {
 	noError(t, os.MkdirAll(filepath.Dir(to), 0o755))
 	noError(t, os.WriteFile(to, data, info.Mode()))
 	noError(t, os.Chmod(to, info.Mode()))
-	for dir := filepath.Dir(to); strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) { // nobody must reach it
+	// nobody must reach it
+	for dir := filepath.Dir(to); strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
 		noError(t, os.Chmod(dir, 0o755))
 	}
 }

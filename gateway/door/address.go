@@ -79,7 +79,8 @@ func (a *addresses) client(r *http.Request) (addr netip.Addr, counts bool) {
 		}
 		return peer, true
 	}
-	if !slices.ContainsFunc(r.Header.Values(a.header), func(line string) bool { return line != "" }) { // its clients are not one client
+	// its clients are not one client
+	if !slices.ContainsFunc(r.Header.Values(a.header), func(line string) bool { return line != "" }) {
 		a.warn(namesNobody, peer)
 		return peer, false
 	}

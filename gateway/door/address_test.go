@@ -40,12 +40,14 @@ func TestAddresses_OfIsWhatTrustedProxiesSay(t *testing.T) {
 	}
 	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "198.51.100.1")
 	f("", "127.0.0.1:1", "198.51.100.1/32", xff, "198.51.100.1:4711")
-	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4, 198.51.100.1, 10.9.9.9") // the first was said by the client itself
+	// the first was said by the client itself
+	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4, 198.51.100.1, 10.9.9.9")
 	f("", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", xff, "198.51.100.1, 10.9.9.9")
 	f("", "10.1.2.3:1", "10.4.4.4/32", xff, "10.4.4.4, 10.9.9.9") // all of them are trusted: the first
 	f("", "10.1.2.3:1", "2001:db8:1::/56", xff, "2001:db8:1:2:3::4")
-	f("", "10.1.2.3:1", "10.9.9.9/32", xff, "1.2.3.4, nonsense, 10.9.9.9") // nobody that is known said what stands left of it
-	f("", "10.1.2.3:1", "")                                                // its clients are not one client
+	// nobody that is known said what stands left of it
+	f("", "10.1.2.3:1", "10.9.9.9/32", xff, "1.2.3.4, nonsense, 10.9.9.9")
+	f("", "10.1.2.3:1", "") // its clients are not one client
 	f("", "10.1.2.3:1", "", xff, "")
 	if warned[namesNobody] != 2 {
 		t.Errorf("warned %v; want of each proxy that names nobody", warned)
@@ -54,9 +56,12 @@ func TestAddresses_OfIsWhatTrustedProxiesSay(t *testing.T) {
 	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=1.2.3.4, for="198.51.100.1:99";proto=https, By=x;For=10.2.2.2`)
 	f("Forwarded", "10.1.2.3:1", "2001:db8:1::/56", forwarded, `for="[2001:db8:1:2:3::4]:99"`)
 	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, "for=unknown")
-	f("", "10.1.2.3:1", "", forwarded, "for=198.51.100.1")                                              // nobody said that proxies send it
-	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", forwarded, "for=198.51.100.1")      // the client's own X-Forwarded-For
-	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=198.51.100.1;host="x;for=1.2.3.4"`) // a Host that a proxy copies
+	// nobody said that proxies send it
+	f("", "10.1.2.3:1", "", forwarded, "for=198.51.100.1")
+	// the client's own X-Forwarded-For
+	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", xff, "1.2.3.4", forwarded, "for=198.51.100.1")
+	// a Host that a proxy copies
+	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=198.51.100.1;host="x;for=1.2.3.4"`)
 	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `for=198.51.100.1;host="x,for=1.2.3.4"`)
 	f("Forwarded", "10.1.2.3:1", "198.51.100.1/32", forwarded, `host="\",for=1.2.3.4";for=198.51.100.1`)
 	f("Forwarded", "10.1.2.3:1", "10.1.2.3/32", forwarded, `for=198.51.100.1;host=x;for=1.2.3.4`)    // which of them?

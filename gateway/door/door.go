@@ -50,8 +50,8 @@ const (
 	// roomsOfLists is the part of limits.rooms that lists of one address may make live at once, one in so many: people
 	// come with hundreds of rooms each, all at once where a node is new.
 	roomsOfLists = 20
-	// allRequests is how many times limits.http_rate an address may ask for anything at all: pages, what there is not, what
-	// is refused. Some 20 µs each, 200 of them a second take half a percent of a core.
+	// allRequests is how many times limits.http_rate an address may ask for anything at all: pages, what there is not,
+	// what is refused. Some 20 µs each, 200 of them a second take half a percent of a core.
 	allRequests = 10
 	// kept is the part of limits.handshakes_burst for addresses that have not come just now: some tens of addresses, each
 	// with its own burst, leave newcomers that.

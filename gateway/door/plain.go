@@ -31,7 +31,8 @@ type Plain struct {
 
 	mu    sync.Mutex // guards the fields below; a leaf
 	conns map[net.Conn]*plainConn
-	peers map[netip.Addr]*list.List // of *plainConn, the one that waits for longest first; the zero Addr has those of proxies
+	// of *plainConn, the one that waits for longest first; the zero Addr has those of proxies
+	peers map[netip.Addr]*list.List
 	// silent and active have all connections, the one that waits for longest first.
 	silent, active *list.List
 }

@@ -14,7 +14,8 @@ type source struct {
 	id                                                        uint32 // its place in Door.at
 	connections, scans, unread                                int
 	handshakes, messages, newRooms, listRooms, http, requests pace.Used
-	noted                                                     uint32 // until when nothing more is noted of it; 0: nothing was
+	// until when nothing more is noted of it; 0: nothing was
+	noted uint32
 }
 
 // sourceLocked is what the address has used, nil where none is counted. d.mu must be held.

@@ -193,7 +193,8 @@ func ntohs(port uint16) uint16 {
 // first takes what a connection says first.
 func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 	e := a.edge
-	if !c.peer.IsValid() || e.Config().Server.ProxyProtocol && e.Door.Trusts(c.peer.Addr()) { // who is behind it, comes first
+	// who is behind it, comes first
+	if !c.peer.IsValid() || e.Config().Server.ProxyProtocol && e.Door.Trusts(c.peer.Addr()) {
 		a.toHTTP(c.fd, nil, nil)
 		return
 	}

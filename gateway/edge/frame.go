@@ -27,7 +27,8 @@ func (s *Session) Frame(op codec.Opcode, payload []byte) error {
 		}
 		var buf [2 + 125]byte
 		s.Unicast(codec.AppendFrame(buf[:0], codec.OpPong, payload))
-	case codec.OpPong, codec.OpContinuation: // a pong only shows life, a small fragment not even that; or what was inflated
+	// a pong only shows life, a small fragment not even that; or what was inflated
+	case codec.OpPong, codec.OpContinuation:
 		if !s.Bears(NuisanceOf(len(payload))) {
 			return ErrGone
 		}

@@ -19,8 +19,8 @@ type Guard struct {
 	log   *slog.Logger
 	// Now is Edge.Times.Now; tests set another after Listen.
 	Now func() time.Time
-	// OnHook is what hears of the calls of a hook: connect, login or review. Who makes the edge sets it before Listen; nil:
-	// nobody hears.
+	// OnHook is what hears of the calls of a hook: connect, login or review. Who makes the edge sets it before Listen;
+	// nil: nobody hears.
 	OnHook func(hook string) pass.OnCall
 
 	set     atomic.Pointer[checks]

@@ -39,8 +39,8 @@ type socket struct {
 	closing CloseReason // not CloseNone: nothing more is sent or read
 	shut    half        // what of it is shut down
 	rest    kibibytes   // of a cut frame or the welcome with which pending began
-	// began is when the connection came, in seconds since the server was made; from when it is closing on, when that began,
-	// which mu guards, in clock seconds.
+	// began is when the connection came, in seconds since the server was made; from when it is closing on, when that
+	// began, which mu guards, in clock seconds.
 	began atomic.Uint32
 
 	// Atomic; written by writers and by the poller.

@@ -297,7 +297,8 @@ func (e *Edge) begin(c *Session, hello []byte) {
 	e.Sessions.add(c)
 	e.Stats.Handshakes.Add(1)
 	if _, err := e.engine.AddConn(&c.nb); err != nil {
-		e.Log.Warn("cannot watch a connection", "err", err) // nbio has closed it and tells gone; its table has room for all that may be open
+		// nbio has closed it and tells gone; its table has room for all that may be open
+		e.Log.Warn("cannot watch a connection", "err", err)
 		return
 	}
 	c.unicastLocked(hello)

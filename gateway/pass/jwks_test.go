@@ -349,7 +349,8 @@ func TestCheck_KeysOfAnIssuerCheckOnlyTheirTokens(t *testing.T) {
 		{"a secret of the set", signed(jwt.SigningMethodHS256, []byte(secret), "oct"), Invalid, "no known key has made its signature"},
 		{"a secret of ours", signed(jwt.SigningMethodHS256, []byte(foreign), "oct"), "", ""},
 		{"a key to encrypt with", signed(jwt.SigningMethodRS512, pairs.otherRSA(), "enc"), Invalid, `the issuer has no key named "enc"`},
-		{"P-384 that is said to be for ES256", signed(jwt.SigningMethodES256, pairs.p256(), "p384"), "", ""}, // the key without a kid is tried
+		// the key without a kid is tried
+		{"P-384 that is said to be for ES256", signed(jwt.SigningMethodES256, pairs.p256(), "p384"), "", ""},
 		{"P-384 that is said to be for ES256, with its own", signed(jwt.SigningMethodES384, pairs.p384(), "p384"), Invalid, "no known key fits"},
 	} {
 		t.Run(c.name, func(t *testing.T) { wantCode(t, j, c.token, c.want, c.why) })

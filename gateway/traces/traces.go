@@ -124,7 +124,8 @@ func (t *Traces) Serve(next http.Handler, prefix string, trusted bool) http.Hand
 		}
 		ctx := w3c.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 		if of := trace.SpanContextFromContext(ctx); of.IsValid() && !trusted && !t.set.Load().Follow {
-			of = of.WithTraceFlags(of.TraceFlags().WithSampled(t.drawn())).WithTraceState(trace.TraceState{}) // hooks would get it
+			// hooks would get it
+			of = of.WithTraceFlags(of.TraceFlags().WithSampled(t.drawn())).WithTraceState(trace.TraceState{})
 			ctx = trace.ContextWithRemoteSpanContext(ctx, of)
 		}
 		method := known(r.Method)

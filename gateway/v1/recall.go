@@ -24,7 +24,8 @@ func (m *member) recall(ctx context.Context, id string, known chat.Position, epo
 		bad = m.api().recallSeq(ctx, m.Place.Room().ID(), m.User(), known, epoch, seq)
 	}
 	switch {
-	case bad == nil && id != "": // the number may be of another epoch than the socket's: then the frame to all does not name it
+	// the number may be of another epoch than the socket's: then the frame to all does not name it
+	case bad == nil && id != "":
 		m.tell(codec.AckText(id, epoch, seq, 0))
 	case bad == nil:
 	default:

@@ -50,7 +50,8 @@ func newNode(server, key string) *node {
 			MaxResponseHeaderBytes: maxHeaderBytes,
 			DisableKeepAlives:      true, // one call, and the command ends
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the key is for this server
+		// the key is for this server
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 

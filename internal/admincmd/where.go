@@ -84,7 +84,8 @@ func readKey(file string, stderr io.Writer) (string, error) {
 		return "", fmt.Errorf("cannot read the key: %s is empty", file)
 	}
 	if mode.Perm()&0o077 != 0 && mode.IsRegular() {
-		_, _ = fmt.Fprintf(stderr, "warning: others on this machine may use the key of %s: chmod 600 %s\n", file, file) // a closed stderr changes nothing
+		// a closed stderr changes nothing
+		_, _ = fmt.Fprintf(stderr, "warning: others on this machine may use the key of %s: chmod 600 %s\n", file, file)
 	}
 	return strings.TrimSpace(line), nil
 }

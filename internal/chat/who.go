@@ -23,7 +23,8 @@ const (
 	TokenRight                      // it counts
 	TokenReplaced                   // it was the user's until they logged in again
 	TokenRevoked                    // it was signed, and somebody took it back
-	TokenOther                      // it is not the user's, who has another one and may have no more: if it was theirs, it was replaced
+	// it is not the user's, who has another one and may have no more: if it was theirs, it was replaced.
+	TokenOther
 )
 
 // Membership is a user in a room.

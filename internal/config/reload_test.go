@@ -47,7 +47,9 @@ func TestReload_EveryOtherSettingIsHandedOver(t *testing.T) {
 	handed := func(c Config) []any {
 		r := c.Rooms()
 		return []any{
-			c.Gateway().Config, c.StoreLimits(), c.Log.Level, c.Traces.Sample, c.Traces.Follow, // see edge.Edge.Reload, redisx.Store.Reload, and of Hall.Reload:
+			// see edge.Edge.Reload and redisx.Store.Reload
+			c.Gateway().Config, c.StoreLimits(), c.Log.Level, c.Traces.Sample, c.Traces.Follow,
+			// and of Hall.Reload:
 			r.OnJoin, r.Linger, r.UserRate, r.MaxRooms, r.Storm, r.QueueMessages, r.QueueBytes, r.QueueAge, r.Fanout.StuckTimeout,
 		}
 	}

@@ -159,7 +159,8 @@ func TestMigration_LosesNothingAtAnyStep(t *testing.T) {
 	m.in["ann"] = o.node.userIn(t, ann)
 	m.talk("back")
 	m.wantAllOn(n, bob)
-	for i, text := range m.said { // what native clients and our nodes added stays in Redis, and original clients are shown it
+	// what native clients and our nodes added stays in Redis, and original clients are shown it
+	for i, text := range m.said {
 		m.said[i] = withoutX(text)
 	}
 	list := o.node.history(t, ann)

@@ -103,7 +103,8 @@ func TestModeration_CommandLineActsOnTheOtherNode(t *testing.T) {
 
 			op.want(t, "bob is muted in live for 10m", "mute", "live", "bob", "--for", "10m", "--reason", "calm down")
 			bob.say(`{"t":"send","id":"three","body":"three"}`)
-			told := bob.wantFrames(`{"t":"you",`, `{"t":"refused","id":"three","code":"muted"`) // two ways, from the store and by its event
+			// two ways, from the store and by its event
+			told := bob.wantFrames(`{"t":"you",`, `{"t":"refused","id":"three","code":"muted"`)
 			if you := told[0]; !strings.Contains(you, `"reason":"calm down"`) || strings.Contains(you, `"muted_until":0`) {
 				t.Errorf("bob was told %s; want until when, and why", you)
 			}

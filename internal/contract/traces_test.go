@@ -103,7 +103,8 @@ func TestTraces_CallHookAndStoreAreOneTrace(t *testing.T) {
 	}
 	const sends, reads, unwanted, published = "4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4737",
 		"4bf92f3577b34da6a3ce929d0e0e4738", "4bf92f3577b34da6a3ce929d0e0e4739"
-	call(http.MethodPost, "http://"+n.addr+"/v1/rooms/den/messages", sends, "00", `{"id":"1","body":"hello"}`) // sample decides: 1
+	// sample decides: 1
+	call(http.MethodPost, "http://"+n.addr+"/v1/rooms/den/messages", sends, "00", `{"id":"1","body":"hello"}`)
 	call(http.MethodGet, "http://"+n.addr+"/v1/rooms/den", reads, "01", "")
 	call(http.MethodPost, "http://"+n.admin+"/v1/admin/rooms/den/messages", unwanted, "00", `{"messages":[{"id":"1","user_id":"bob","body":"hello"}]}`)
 	call(http.MethodPost, "http://"+n.admin+"/v1/admin/rooms/den/messages", published, "01", `{"messages":[{"id":"2","user_id":"bob","body":"hello"}]}`)

@@ -16,8 +16,9 @@ const (
 	// answerWithin is how long a speaker waits for an answer before it takes its connection
 	// for dead; twice as long on each further one, up to three times, and half as long for each answer.
 	answerWithin = 500 * time.Millisecond
-	// unansweredMost is how many messages of a speaker may be without an answer; web/client bounds them, too. They are said
-	// again at once on each connection: without a bound, a machine that is too slow for all that has less and less left.
+	// unansweredMost is how many messages of a speaker may be without an answer; web/client bounds them, too. They are
+	// said again at once on each connection: without a bound, a machine that is too slow for all that has less and less
+	// left.
 	unansweredMost = 40
 	// againAfter is how long a speaker waits before it says again what was refused for now.
 	againAfter = 250 * time.Millisecond

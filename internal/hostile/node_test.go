@@ -77,7 +77,8 @@ func startNode(tb testing.TB, settings ...string) *node {
 		"BARRAGE_SERVER_LISTEN=127.0.0.1:0", "BARRAGE_ADMIN_LISTEN=127.0.0.1:0",
 		"BARRAGE_SERVER_TRUSTED_PROXIES=127.0.0.0/8",
 	}
-	if apart.others.Count() == 1 { // Go with one core has the pollers wait for its monitor, which no machine has that serves
+	// Go with one core has the pollers wait for its monitor, which no machine has that serves
+	if apart.others.Count() == 1 {
 		n.cmd.Env = append(n.cmd.Env, "GOMAXPROCS=2")
 	}
 	n.cmd.Env = append(n.cmd.Env, env.OfTests()...)

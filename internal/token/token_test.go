@@ -236,7 +236,8 @@ func TestToken_SecretFromAFileGoesFirst(t *testing.T) {
 // TestToken_CheckFetchesKeys: one fetch of the issuer's keys, and then a check as a node does it.
 func TestToken_CheckFetchesKeys(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"may","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)) // RFC 8037 appendix A.2
+		// RFC 8037 appendix A.2
+		_, _ = w.Write([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"may","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	}))
 	defer server.Close()
 	cfg := pass.JWTConfig{Secret: secret, JWKSURL: server.URL}

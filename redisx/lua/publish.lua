@@ -280,7 +280,8 @@ for place = 1, n do
   end
   if wait == 0 and userEvery > 0 and classes:sub(i, i) ~= 's' then
     local ahead = (usedUp[user] or 0) - ts
-    if ahead < 0 or ahead > 2 * userBurst then ahead = 0 end -- another node's clock is that much ahead: it does not count
+    -- another node's clock is that much ahead: it does not count
+    if ahead < 0 or ahead > 2 * userBurst then ahead = 0 end
     wait = ahead + userEvery - userBurst
     if wait <= 0 then usedUp[user] = ts + ahead + userEvery end
   end
@@ -363,7 +364,8 @@ if withIDs then
       notes[#notes + 1] = stored[i]
     end
   end
-  for i, note in pairs(was) do was[i] = stored[note] or was[note] or note end -- an index: that draft was stored, or refused
+  -- an index: that draft was stored, or refused
+  for i, note in pairs(was) do was[i] = stored[note] or was[note] or note end
   if not idsWitness or idsLost then
     notes[#notes + 1] = witness
     notes[#notes + 1] = idsLost and 'r' or earlierWitness and '1' or '0'

@@ -20,7 +20,8 @@ local text = d >= 1 and d <= len and call('LINDEX', list, -d)
 if asked == '' then asked = room.e end
 if asked ~= room.e or text == gone then
   local epoch, seq, total, logName, husk = found(log, function(epoch, seq)
-    return seq == number and (epoch == asked or asked == room.e and tonumber(seq) <= room.o) -- o: older ones keep theirs
+    -- o: older ones keep theirs
+    return seq == number and (epoch == asked or asked == room.e and tonumber(seq) <= room.o)
   end)
   if not epoch then return asked == room.e and 0 or 3 end
   if husk:sub(1, #head) ~= head then return 1 end

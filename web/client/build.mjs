@@ -21,14 +21,18 @@ async function tests() {
   await build({ entryPoints, outdir: ".test", outbase: "test", outExtension: { ".js": ".mjs" }, bundle: true, packages: "external", platform: "node", format: "esm", target: "node20", sourcemap: "inline", logLevel: "warning" });
 }
 
-/** entries are what the package exports, beside the client itself. They have the client's own classes, and copies of the rest. */
+/**
+ * entries are what the package exports, beside the client itself. They have the client's own classes, and copies of the
+ * rest.
+ */
 const entries = ["react", "vue", "overlay", "element", "replay"];
 const own = ["room", "errors", "view"]; // of src: index.ts exports what the entries use of them
 
 /** client builds everything that dist holds. */
 async function client(dist) {
   rmSync(dist, { recursive: true, force: true });
-  const common = { bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", lineLimit: 200, logLevel: "warning" }; // short lines: Node prints the one that an error is in
+  // short lines: Node prints the one that an error is in
+  const common = { bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", lineLimit: 200, logLevel: "warning" };
   await build({ ...common, entryPoints: ["src/index.ts"], format: "iife", globalName: "Barrage", outfile: join(dist, "barrage.js") });
   for (const [format, ext] of [["esm", "mjs"], ["cjs", "cjs"]]) {
     await build({ ...common, entryPoints: ["src/index.ts"], format, outfile: join(dist, `barrage.${ext}`) });
@@ -38,7 +42,9 @@ async function client(dist) {
   types(dist);
 }
 
-/** types writes the declarations that the entries reach, for modules and for CommonJS; those of the inside stay inside. */
+/**
+ * types writes the declarations that the entries reach, for modules and for CommonJS; those of the inside stay inside.
+ */
 function types(dist) {
   const all = mkdtempSync(join(tmpdir(), "barrage-types-"));
   execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.types.json", "--outDir", all], { stdio: "inherit" });

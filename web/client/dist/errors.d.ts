@@ -30,7 +30,10 @@ export declare class HttpError extends BarrageError {
     readonly status: number;
     /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors. For good it is forGood. */
     readonly until: number | undefined;
-    /** because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's text. */
+    /**
+     * because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's
+     * text.
+     */
     readonly because: string | undefined;
     constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number, until?: number, because?: string);
 }
@@ -39,9 +42,15 @@ export declare class ConnectionError extends BarrageError {
     readonly name = "ConnectionError";
     /** closeCode is the WebSocket's close code; 0 when the server refused before there was one. */
     readonly closeCode: number;
-    /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where nobody said. For good it is forGood. */
+    /**
+     * until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where nobody said. For good
+     * it is forGood.
+     */
     readonly until: number | undefined;
-    /** because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's text. */
+    /**
+     * because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's
+     * text.
+     */
     readonly because: string | undefined;
     constructor(code: ErrorCode, message: string, closeCode?: number, until?: number, retryAfterMs?: number, because?: string);
 }

@@ -2,7 +2,10 @@ import type { Room } from "./room.js";
 import type { Message } from "./types.js";
 /** OverlayOptions say how comments are shown. */
 export interface OverlayOptions {
-    /** look: comments fly, stand in a list of the newest, or both. Default "fly"; a list for people who want nothing to move. */
+    /**
+     * look: comments fly, stand in a list of the newest, or both. Default "fly"; a list for people who want nothing to
+     * move.
+     */
     look?: "fly" | "list" | "both";
     /** lines is how many the list has at most, 1 to 100. Default 8. */
     lines?: number;
@@ -19,7 +22,10 @@ export interface OverlayOptions {
     /** hide leaves a message out; default none. */
     hide?: (message: Message) => boolean;
 }
-/** Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now, and with which all stands still; without url, the address of a node, there are no emotes. */
+/**
+ * Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now,
+ * and with which all stands still; without url, the address of a node, there are no emotes.
+ */
 export type Shown = Pick<Room, "on" | "epoch"> & Partial<Pick<Room, "url">> & {
     readonly date?: number;
 };
@@ -28,7 +34,9 @@ export declare const overlayStyle = "\n.barrage { position: absolute; inset: 0; 
 /** Overlay shows what a room says. It draws once a frame, and leaves out what nobody could read. */
 export declare class Overlay {
     #private;
-    /** An Overlay fills place, which is positioned. It throws a BarrageError with code "invalid" for what makes no sense. */
+    /**
+     * An Overlay fills place, which is positioned. It throws a BarrageError with code "invalid" for what makes no sense.
+     */
     constructor(place: HTMLElement | ShadowRoot, options?: OverlayOptions);
     /** show shows what this room says from now on, and no other one's any more. */
     show(room: Shown): void;

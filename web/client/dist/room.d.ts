@@ -13,13 +13,17 @@ export declare class Room {
     constructor(options: RoomOptions);
     /** url is the address of the node, of http, with a slash at its end. */
     get url(): string;
-    /** userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it. */
+    /**
+     * userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it.
+     */
     get userId(): string;
     /** can is what one may do here, as the server said last; nothing before the first welcome. */
     get can(): readonly Can[];
     /** you is what holds for this user here, as the server said last: role, mute, and what one may do. */
     get you(): You;
-    /** modes are the room's rules, as the server said last; before the first welcome those that let everything through. */
+    /**
+     * modes are the room's rules, as the server said last; before the first welcome those that let everything through.
+     */
     get modes(): Modes;
     /** online is how many are in the room; 0 before the first welcome. */
     get online(): number;
@@ -49,11 +53,14 @@ export declare class Room {
      * (it may have been taken), "closed", "overflow" (100 wait already), "invalid".
      */
     send(body: string, options?: SendOptions): Promise<Sent>;
-    /** like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when the room closes. */
+    /**
+     * like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when
+     * the room closes.
+     */
     like(n?: number): void;
     /**
-     * recall takes message seq of an epoch back, for all. It rejects with a SendError as send does; with code "other_epoch"
-     * where the room counts anew, so that the number may be another message's.
+     * recall takes message seq of an epoch back, for all. It rejects with a SendError as send does; with code
+     * "other_epoch" where the room counts anew, so that the number may be another message's.
      */
     recall(seq: number, epoch?: string): Promise<void>;
     /**
@@ -67,6 +74,8 @@ export declare class Room {
      * seq given, or the newest of all. It rejects with an HttpError.
      */
     messages(before?: number, limit?: number): Promise<Message[]>;
-    /** held returns what waits for a moderator, the oldest first; moderators alone may ask. It rejects with an HttpError. */
+    /**
+     * held returns what waits for a moderator, the oldest first; moderators alone may ask. It rejects with an HttpError.
+     */
     held(): Promise<Held[]>;
 }

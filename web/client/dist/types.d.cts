@@ -1,7 +1,10 @@
 import type { BarrageError, ErrorCode } from "./errors.cjs";
 /** Message is one message of a room. */
 export interface Message {
-    /** seq is its place in the room, from 1, rising within an epoch; 0 where it has no number there. A message is known by userId and id, not by seq. */
+    /**
+     * seq is its place in the room, from 1, rising within an epoch; 0 where it has no number there. A message is known by
+     * userId and id, not by seq.
+     */
     readonly seq: number;
     /** kind is "chat", "gift", "system" or whatever the room's owner likes. */
     readonly kind: string;
@@ -23,7 +26,10 @@ export interface MessageInfo {
     /** history is true for what did not come live: with the welcome, or fetched to fill a gap. */
     readonly history: boolean;
 }
-/** Can is one thing that a user may do in a room. "high" is to send messages of kinds that are shown before others, as gifts. */
+/**
+ * Can is one thing that a user may do in a room. "high" is to send messages of kinds that are shown before others, as
+ * gifts.
+ */
 export type Can = "read" | "send" | "like" | "recall" | "high" | "moderate" | (string & {});
 /** Welcome is what the server says first on each connection. */
 export interface Welcome {
@@ -53,7 +59,10 @@ export interface Welcome {
     readonly modes: Modes;
     readonly you: You;
 }
-/** Modes are the rules of a room, which its moderators set. A server that has none of them sends none: then all may write. */
+/**
+ * Modes are the rules of a room, which its moderators set. A server that has none of them sends none: then all may
+ * write.
+ */
 export interface Modes {
     /** v names this state of the rules; "" where the server says none. */
     readonly v: string;
@@ -87,7 +96,10 @@ export interface Modes {
 export interface You {
     /** role is "", "vip", "moderator", "owner", or another one. */
     readonly role: string;
-    /** mutedUntil is when a mute ends, in ms since 1970 by the server's clock; 0 for no mute, forGood for one that does not end. */
+    /**
+     * mutedUntil is when a mute ends, in ms since 1970 by the server's clock; 0 for no mute, forGood for one that does
+     * not end.
+     */
     readonly mutedUntil: number;
     /** reason is what the moderator gave; "" for none. */
     readonly reason: string;
@@ -110,7 +122,10 @@ export interface Cleared {
     /** later are epochs that have begun since, as far as the client knows: what was said in these stays. */
     readonly later: readonly string[];
 }
-/** Storm says how many of a room's messages the server shows while there are too many. It is over where shown is offered and level is 0. */
+/**
+ * Storm says how many of a room's messages the server shows while there are too many. It is over where shown is offered
+ * and level is 0.
+ */
 export interface Storm {
     readonly shown: number;
     readonly offered: number;
@@ -119,7 +134,10 @@ export interface Storm {
     /** ms is the time in which these were offered, up to now. */
     readonly ms: number;
 }
-/** Moderation is one thing that a moderator does. Nobody acts on a user of an equal or a higher role; only owners give roles. */
+/**
+ * Moderation is one thing that a moderator does. Nobody acts on a user of an equal or a higher role; only owners give
+ * roles.
+ */
 export type Moderation = {
     /** reason is of at most 200 characters, for the user and for the room's log. */
     readonly reason?: string;
@@ -166,7 +184,10 @@ export type Moderation = {
     readonly verb: "approve" | "deny";
     readonly held: string;
 });
-/** Held is a message that waits for a moderator, or does no more. Moderators hear of all, a sender of what became of theirs. */
+/**
+ * Held is a message that waits for a moderator, or does no more. Moderators hear of all, a sender of what became of
+ * theirs.
+ */
 export interface Held {
     /** held is its name for approve and deny. */
     readonly held: string;
@@ -187,7 +208,9 @@ export interface Done {
     readonly verb: string;
     /** n is how many messages it took away; 0 where the verb takes none. */
     readonly n: number;
-    /** seq is the number of the message that was approved or announced; 0 of another verb, or where it has none any more. */
+    /**
+     * seq is the number of the message that was approved or announced; 0 of another verb, or where it has none any more.
+     */
     readonly seq: number;
     /** before says that it was in the room already: its sender had sent it again, or it was announced before. */
     readonly before: boolean;
@@ -270,7 +293,10 @@ export interface State {
     readonly retryInMs?: number;
     /** retryAt is when that will be, in ms since 1970 by this device's clock; only while "waiting". */
     readonly retryAt?: number;
-    /** until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the server said. */
+    /**
+     * until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the
+     * server said.
+     */
     readonly until?: number;
     /** because is what the moderator said about it; only beside until, where something was said. A stranger's text. */
     readonly because?: string;
@@ -334,7 +360,10 @@ export interface RoomOptions {
     backoffCapMs?: number;
     /** sendTimeoutMs is how long a send waits for its answer. Default 30,000, at most 100,000. */
     sendTimeoutMs?: number;
-    /** gapLimit is how many missed messages are fetched at once; older ones are named in a gap. Default 500; 0 fetches none. */
+    /**
+     * gapLimit is how many missed messages are fetched at once; older ones are named in a gap. Default 500; 0 fetches
+     * none.
+     */
     gapLimit?: number;
     /** WebSocket is the class to use; by default the global one. Node 20 has none: pass that of the package ws. */
     WebSocket?: WebSocketClass;
@@ -361,7 +390,9 @@ export interface SendOptions {
     kind?: string;
     /** ext is any JSON. */
     ext?: unknown;
-    /** id of 1 to 64 bytes, not beginning with "~"; unique by default. The same id within two minutes is the same message. */
+    /**
+     * id of 1 to 64 bytes, not beginning with "~"; unique by default. The same id within two minutes is the same message.
+     */
     id?: string;
     /** timeoutMs for this send; see RoomOptions.sendTimeoutMs. */
     timeoutMs?: number;

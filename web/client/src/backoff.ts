@@ -68,7 +68,10 @@ export class Backoff {
     this.#failures = 0;
   }
 
-  /** afterClose decides about a connection that stood and was closed with code and reason; over says that its token's life has ended. */
+  /**
+   * afterClose decides about a connection that stood and was closed with code and reason; over says that its token's
+   * life has ended.
+   */
   afterClose(code: number, reason: string, over: boolean): Stop | Wait {
     if (code === 4401 && over) return { stop: true, code: "token_expired", message: "the token's life is over" };
     if (code === 4403 && isSentOut(reason)) return { stop: true, code: reason, message: sentOut[reason]! };

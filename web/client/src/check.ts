@@ -2,7 +2,10 @@
 
 import { BarrageError } from "./errors.js";
 
-/** bytesOf returns the length of s in UTF-8, where half of a surrogate pair is U+FFFD. It counts: pages in Jest have no TextEncoder. */
+/**
+ * bytesOf returns the length of s in UTF-8, where half of a surrogate pair is U+FFFD. It counts: pages in Jest have no
+ * TextEncoder.
+ */
 export function bytesOf(s: string): number {
   let bytes = 0;
   for (const letter of s) {
@@ -26,7 +29,9 @@ export function json(value: unknown): string {
   return JSON.stringify(value) ?? typeof value;
 }
 
-/** flaw says what keeps a value from being a text of 1 to most bytes without control characters; "" where nothing does. */
+/**
+ * flaw says what keeps a value from being a text of 1 to most bytes without control characters; "" where nothing does.
+ */
 export function flaw(value: unknown, most: number): string {
   if (typeof value !== "string") return `is no string but ${value === null ? "null" : typeof value}`;
   const bytes = bytesOf(value);

@@ -12,7 +12,10 @@ export interface Env {
   random(): number;
   /** hidden says that nobody sees the page. */
   hidden(): boolean;
-  /** watch calls back when the page becomes visible or the network returns, away when the network goes; the function returned ends that. */
+  /**
+   * watch calls back when the page becomes visible or the network returns, away when the network goes; the function
+   * returned ends that.
+   */
   watch(back: () => void, away: () => void): () => void;
 }
 

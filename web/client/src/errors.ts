@@ -47,7 +47,8 @@ export type ErrorCode =
   | "busy"
   | "expired"
   | "store_refused"
-  | "unconfirmed" // it may have been done; the client repeats a send until it knows or the time is over, and no moderate
+  // it may have been done; the client repeats a send until it knows or the time is over, and no moderate
+  | "unconfirmed"
   | "not_found"
   | "too_old"
   | "other_epoch"
@@ -93,7 +94,10 @@ export class HttpError extends BarrageError {
   readonly status: number;
   /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors. For good it is forGood. */
   readonly until: number | undefined;
-  /** because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's text. */
+  /**
+   * because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's
+   * text.
+   */
   readonly because: string | undefined;
 
   constructor(status: number, code: ErrorCode, message: string, retryAfterMs?: number, until?: number, because?: string) {
@@ -109,10 +113,16 @@ export class ConnectionError extends BarrageError {
   override readonly name = "ConnectionError";
   /** closeCode is the WebSocket's close code; 0 when the server refused before there was one. */
   readonly closeCode: number;
-  /** until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where nobody said. For good it is forGood. */
+  /**
+   * until is when a ban or a kick ends, in ms since 1970; undefined for other errors, and where nobody said. For good
+   * it is forGood.
+   */
   readonly until: number | undefined;
 
-  /** because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's text. */
+  /**
+   * because is what the moderator said about it; undefined for other errors, and where nothing was said. A stranger's
+   * text.
+   */
   readonly because: string | undefined;
 
   constructor(code: ErrorCode, message: string, closeCode = 0, until?: number, retryAfterMs?: number, because?: string) {

@@ -51,7 +51,10 @@ export class Api {
     return url.href.replace(/^http/, "ws"); // not by url.protocol: some runtimes refuse to change it
   }
 
-  /** refusal returns why a socket would be refused now: what the room answers to that over HTTP; undefined where it would not be. */
+  /**
+   * refusal returns why a socket would be refused now: what the room answers to that over HTTP; undefined where it
+   * would not be.
+   */
   async refusal(token: string, signal: AbortSignal): Promise<HttpError | undefined> {
     try {
       await this.#get(this.#url("", { for: "socket" }), token, signal);

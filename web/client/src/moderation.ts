@@ -9,7 +9,9 @@ export const forGood = 253_402_300_799_000;
 /** maxReason bounds a reason, in characters (the server's). */
 const maxReason = 200;
 
-/** flawOf says what is wrong with a Moderation; "" for nothing. What a verb needs, and who may say it, the server knows. */
+/**
+ * flawOf says what is wrong with a Moderation; "" for nothing. What a verb needs, and who may say it, the server knows.
+ */
 export function flawOf(op: Moderation): string {
   if (typeof op !== "object" || op === null) return `there is no object but ${shown(op)}`;
   const { verb, reason } = op;

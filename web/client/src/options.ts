@@ -21,7 +21,10 @@ export interface Settings {
   readonly fetch: FetchLike;
 }
 
-/** readOptions throws a BarrageError with code "invalid" where the options make no sense, "bad_token" where a token can be none. */
+/**
+ * readOptions throws a BarrageError with code "invalid" where the options make no sense, "bad_token" where a token can
+ * be none.
+ */
 export function readOptions(options: RoomOptions): Settings {
   if (typeof options !== "object" || options === null) refuse(`the options are no object but ${shown(options)}`);
   const { room, userId, fetch: fetcher = (...args) => fetch(...args) } = options;
@@ -58,7 +61,10 @@ function readToken({ token, getToken }: RoomOptions): string | GetToken {
   return given === undefined ? "" : typeof given === "function" ? given : checkToken(given);
 }
 
-/** positive refuses what a timer takes for no time at all, and what never ends unless something else bounds it: the client would try again without a pause, or never. */
+/**
+ * positive refuses what a timer takes for no time at all, and what never ends unless something else bounds it: the
+ * client would try again without a pause, or never.
+ */
 function positive(name: string, ms: number, bounded = false): number {
   return typeof ms === "number" && ms > 0 && (bounded || ms < Infinity) ? ms : refuse(`${name} is ${shown(ms)}, want a number of ms above 0`);
 }

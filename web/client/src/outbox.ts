@@ -76,7 +76,9 @@ export class Outbox {
   #nextLikeAt = 0;
   #cancelLike: (() => void) | undefined;
 
-  /** gone is called with the seq of a message that was taken back without a word to us: whoever shows it may be told. */
+  /**
+   * gone is called with the seq of a message that was taken back without a word to us: whoever shows it may be told.
+   */
   constructor(env: Env, userId: string, gone: (seq: number) => void) {
     this.#env = env;
     this.#userId = userId;
@@ -112,8 +114,8 @@ export class Outbox {
   }
 
   /**
-   * disconnected keeps everything for the next connection, but what a moderator did that went out: it may be done, and a
-   * second announcement would be one more.
+   * disconnected keeps everything for the next connection, but what a moderator did that went out: it may be done, and
+   * a second announcement would be one more.
    */
   disconnected(): void {
     this.#line = undefined;
@@ -168,7 +170,10 @@ export class Outbox {
     if (pending?.ask.t === "mod") this.#settle(pending).resolve(done);
   }
 
-  /** acked takes the server's word that a message is in the room's history, with or without its number, or was taken back. */
+  /**
+   * acked takes the server's word that a message is in the room's history, with or without its number, or was taken
+   * back.
+   */
   acked(sent: Sent): void {
     const pending = this.#pending.get(sent.id);
     if (pending) this.#settle(pending).resolve(sent);
@@ -235,7 +240,8 @@ export class Outbox {
     while (this.#line && !this.#cancelPace && this.#due.length > 0) {
       const pending = this.#due[0] as Pending;
       const waits = this.#pending.get(pending.id) === pending, now = this.#env.now();
-      if (waits && now >= pending.until) this.#reject(pending, "timeout", "no answer in time"); // timers stand still in a sleep, in which a server forgets ids
+      // timers stand still in a sleep, in which a server forgets ids
+      if (waits && now >= pending.until) this.#reject(pending, "timeout", "no answer in time");
       else if (waits) {
         const wait = this.#pace.take(now);
         if (wait > 0) {

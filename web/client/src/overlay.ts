@@ -15,7 +15,10 @@ import type { Message } from "./types.js";
 
 /** OverlayOptions say how comments are shown. */
 export interface OverlayOptions {
-  /** look: comments fly, stand in a list of the newest, or both. Default "fly"; a list for people who want nothing to move. */
+  /**
+   * look: comments fly, stand in a list of the newest, or both. Default "fly"; a list for people who want nothing to
+   * move.
+   */
   look?: "fly" | "list" | "both";
   /** lines is how many the list has at most, 1 to 100. Default 8. */
   lines?: number;
@@ -33,14 +36,18 @@ export interface OverlayOptions {
   hide?: (message: Message) => boolean;
 }
 
-/** Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now, and with which all stands still; without url, the address of a node, there are no emotes. */
+/**
+ * Shown is the part of a Room that an overlay shows; a date, in ms since 1970, where its time is another one than now,
+ * and with which all stands still; without url, the address of a node, there are no emotes.
+ */
 export type Shown = Pick<Room, "on" | "epoch"> & Partial<Pick<Room, "url">> & { readonly date?: number };
 
 const rowsPerSecond = 30; // Nobody reads faster.
 const calmSize = 22; // px, of the Sky.
 const lookMs = 1000; // How often styles are looked at, which may come late, or change.
 const outMs = 600; // The end of a line's fading, see overlayStyle.
-const stillMs = 200; // After which a date that stays the same stands still: some browsers tell where a video is a few times a second.
+// After which a date that stays the same stands still: some browsers tell where a video is a few times a second.
+const stillMs = 200;
 
 /** overlayStyle is the style sheet of overlays, which they bring along where their document or shadow root has none. */
 export const overlayStyle = `
@@ -87,7 +94,9 @@ export class Overlay {
   #lookedAt = -lookMs;
   #dressed = false;
 
-  /** An Overlay fills place, which is positioned. It throws a BarrageError with code "invalid" for what makes no sense. */
+  /**
+   * An Overlay fills place, which is positioned. It throws a BarrageError with code "invalid" for what makes no sense.
+   */
   constructor(place: HTMLElement | ShadowRoot, options: OverlayOptions = {}) {
     if (typeof place?.append !== "function") throw invalid(`cannot make an overlay: its place is ${shown(place)}, want an element or a shadow root`);
     if (typeof options !== "object" || options === null) throw invalid(`cannot make an overlay: the options are no object but ${shown(options)}`);
@@ -103,7 +112,8 @@ export class Overlay {
     this.#hide = hide;
     const root = (this.#root = make("div", `barrage${fadeMs > 0 ? " barrage-fades" : ""}`));
     const styles = { size: size && `${size}px`, font, accent, fade: `${fadeMs}ms`, area: options.area && String(area) };
-    for (const [name, value] of Object.entries(styles)) if (value) root.style.setProperty(`--barrage-${name}`, value); // Else a style sheet of others may.
+    // Else a style sheet of others may.
+    for (const [name, value] of Object.entries(styles)) if (value) root.style.setProperty(`--barrage-${name}`, value);
     if (look !== "list") {
       const canvas = make("canvas", "barrage-sky") as HTMLCanvasElement;
       canvas.ariaHidden = "true";
@@ -112,7 +122,8 @@ export class Overlay {
       this.#resizes = new ResizeObserver(() => sky.resize());
       this.#resizes.observe(canvas);
     }
-    const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches; // What would fly is read in a list.
+    // What would fly is read in a list.
+    const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches;
     if (look !== "fly" || still) root.append((this.#list = make("ol", "barrage-list")));
     place.append(root);
     this.#frame = requestAnimationFrame((now) => this.#draw(now));

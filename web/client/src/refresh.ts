@@ -55,12 +55,18 @@ export class Refresh {
     this.#backoff.reset();
   }
 
-  /** check renews the token if it is time. Timers stand still while a machine sleeps: whoever hears that it is awake calls this. */
+  /**
+   * check renews the token if it is time. Timers stand still while a machine sleeps: whoever hears that it is awake
+   * calls this.
+   */
   check(): void {
     if (this.#resting && this.#env.now() >= this.#tokens.renewAt) void this.#renew();
   }
 
-  /** accepted takes the server's word that the token offered is good, for lifeMs; false where none was offered under this id. */
+  /**
+   * accepted takes the server's word that the token offered is good, for lifeMs; false where none was offered under
+   * this id.
+   */
   accepted(id: string, lifeMs: number): boolean {
     const offer = this.#answered(id);
     if (!offer) return false;
@@ -71,7 +77,10 @@ export class Refresh {
     return true;
   }
 
-  /** refused takes a refusal; false where nothing was offered under this id. The connection goes on with the token it has. */
+  /**
+   * refused takes a refusal; false where nothing was offered under this id. The connection goes on with the token it
+   * has.
+   */
   refused(id: string, code: string, message: string, retryAfterMs: number | undefined): boolean {
     const offer = this.#answered(id);
     if (!offer) return false;
@@ -98,7 +107,10 @@ export class Refresh {
     });
   }
 
-  /** #renew asks for the next token. The same one again is none: it is asked for once more when most of its rest is over. */
+  /**
+   * #renew asks for the next token. The same one again is none: it is asked for once more when most of its rest is
+   * over.
+   */
   async #renew(): Promise<void> {
     const line = this.#line;
     this.#cancel();

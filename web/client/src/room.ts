@@ -85,7 +85,8 @@ export class Room {
     this.#stream = new Stream(
       {
         message: (message, history) => {
-          if (!isLocal(this.#stream.epoch)) this.#outbox.seen(message, this.#stream.epoch); // else it is not in the history yet
+          // else it is not in the history yet
+          if (!isLocal(this.#stream.epoch)) this.#outbox.seen(message, this.#stream.epoch);
           this.#events.emit("message", message, { history });
         },
         recalled: (recalled) => {
@@ -111,7 +112,9 @@ export class Room {
     return this.#api.home;
   }
 
-  /** userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it. */
+  /**
+   * userId is who one is: before the first welcome that of the options, "" without one. Messages of one's own have it.
+   */
   get userId(): string {
     return this.#userId;
   }
@@ -126,7 +129,9 @@ export class Room {
     return this.#you;
   }
 
-  /** modes are the room's rules, as the server said last; before the first welcome those that let everything through. */
+  /**
+   * modes are the room's rules, as the server said last; before the first welcome those that let everything through.
+   */
   get modes(): Modes {
     return this.#modes;
   }
@@ -193,15 +198,18 @@ export class Room {
     return (await this.#ask(id, { t: "send", body, ...(kind === undefined ? {} : { kind }), ...(ext === undefined ? {} : { ext }) }, timeoutMs)) as Sent;
   }
 
-  /** like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when the room closes. */
+  /**
+   * like sends n likes, merged: at most one op per second. They are not acknowledged (see counters), and forgotten when
+   * the room closes.
+   */
   like(n = 1): void {
     if (!Number.isSafeInteger(n) || n < 1) throw invalid(`cannot like: n is ${shown(n)}, want a whole number from 1`);
     if (this.#state.name !== "closed") this.#outbox.like(n);
   }
 
   /**
-   * recall takes message seq of an epoch back, for all. It rejects with a SendError as send does; with code "other_epoch"
-   * where the room counts anew, so that the number may be another message's.
+   * recall takes message seq of an epoch back, for all. It rejects with a SendError as send does; with code
+   * "other_epoch" where the room counts anew, so that the number may be another message's.
    */
   async recall(seq: number, epoch = this.#stream.epoch): Promise<void> {
     const id = this.#newId(), why = whole(seq, 1) ? typeof epoch === "string" ? "" : `epoch is ${shown(epoch)}, want a text` : `seq is ${shown(seq)}, want a whole number from 1`;
@@ -236,7 +244,9 @@ export class Room {
     return messages.filter(({ seq }) => !this.#stream.isCleared(epoch, seq)).map((m) => (gone(m) ? readMessages([{ seq: m.seq, recalled: true }])[0]! : m));
   }
 
-  /** held returns what waits for a moderator, the oldest first; moderators alone may ask. It rejects with an HttpError. */
+  /**
+   * held returns what waits for a moderator, the oldest first; moderators alone may ask. It rejects with an HttpError.
+   */
   async held(): Promise<Held[]> {
     const { token, signal } = await this.#caller();
     return this.#api.held(token, signal);
@@ -282,7 +292,8 @@ export class Room {
     if (err instanceof ConnectionError) return this.#follow({ stop: true, code: err.code, message: err.message }, 0);
     const attempt = this.#attempt;
     this.#events.emit("error", err);
-    if (attempt === this.#attempt) this.#follow(this.#backoff.afterFailure("unauthenticated"), 0); // else a listener closed the room
+    // else a listener closed the room
+    if (attempt === this.#attempt) this.#follow(this.#backoff.afterFailure("unauthenticated"), 0);
   }
 
   #open(token: string): void {
@@ -337,7 +348,8 @@ export class Room {
       case "room":
         this.#setModes(frame.modes);
         this.#events.emit("room", this.#modes);
-        if (this.#connection === connection) this.#stream.clearedTo(frame.modes.cleared); // else a listener closed the room
+        // else a listener closed the room
+        if (this.#connection === connection) this.#stream.clearedTo(frame.modes.cleared);
         return;
       case "you":
         this.#you = { ...frame.you, can: frame.can ?? this.can };
@@ -358,7 +370,10 @@ export class Room {
     }
   }
 
-  /** #elsewhere says where the server has let us in, where that is not what we asked for; "" where it is, or the server does not say. */
+  /**
+   * #elsewhere says where the server has let us in, where that is not what we asked for; "" where it is, or the server
+   * does not say.
+   */
   #elsewhere({ room, userId }: Welcome): string {
     const { room: wanted, userId: user } = this.#settings;
     const why = "something on the way rewrites addresses: a proxy is to leave paths as they came";
@@ -418,8 +433,8 @@ export class Room {
   }
 
   /**
-   * #leaveWithin goes to another node, after a random while, so that not all go at once. A connection that has not stood
-   * for long counts as one that failed: nodes that send us away as we come must not make a loop.
+   * #leaveWithin goes to another node, after a random while, so that not all go at once. A connection that has not
+   * stood for long counts as one that failed: nodes that send us away as we come must not make a loop.
    */
   #leaveWithin(afterMs: number): void {
     const least = this.#env.now() < this.#steadyAt ? this.#backoff.afterFailure("leaving").ms : 0;
@@ -449,7 +464,8 @@ export class Room {
       }
     }
     const verdict = this.#backoff.afterClose(code, reason, this.#tokens.over);
-    if (verdict.stop && isSentOut(verdict.code)) { // A close has no room for the time: what would refuse the next socket says it.
+    // A close has no room for the time: what would refuse the next socket says it.
+    if (verdict.stop && isSentOut(verdict.code)) {
       const refusal = attempt && (await this.#api.refusal(this.#tokens.token, attempt.signal));
       if (attempt !== this.#attempt) return;
       return this.#follow(refusal?.code === verdict.code ? this.#backoff.afterRefusal(refusal) : verdict, code);
@@ -480,7 +496,10 @@ export class Room {
     if (this.#state.name === "waiting" && !this.#firm) this.#begin("connect");
   }
 
-  /** #away: the network is gone, and so is the connection, which would find out a heartbeat later. A server on this machine lets us in again. */
+  /**
+   * #away: the network is gone, and so is the connection, which would find out a heartbeat later. A server on this
+   * machine lets us in again.
+   */
   #away(): void {
     if (this.#state.name !== "open") return;
     this.#drop();

@@ -17,7 +17,9 @@ const againMs = 120_000;
 /** maxKeys bounds a generation; there are two. */
 const maxKeys = 4096;
 
-/** Trace is what is remembered of a message: where it stood, and with which ts, when it was added last; 0 for no number. */
+/**
+ * Trace is what is remembered of a message: where it stood, and with which ts, when it was added last; 0 for no number.
+ */
 interface Trace {
   readonly ts: number; // when it was added first
   seq: number;
@@ -36,7 +38,10 @@ export class Seen {
     return this.#find(m) !== undefined;
   }
 
-  /** stands says that the message was added last under this number and with its ts: one that was stored again has another ts. */
+  /**
+   * stands says that the message was added last under this number and with its ts: one that was stored again has
+   * another ts.
+   */
   stands(m: Known, seq: number): boolean {
     const trace = this.#find(m);
     return trace?.seq === seq && trace.at === m.ts;

@@ -52,7 +52,8 @@ type Step =
   | { do: "batch"; epoch: string; seq: number } // one of that epoch comes, behind seq
   | { do: "place"; epoch: string; seq: number; ts?: number }
   | { do: "cleared"; seq: number }
-  | { do: "prove"; epoch: string; seq: number; cleared: number; goOn: Step[]; rejoin: Step[] } // by the message seq, whether it is the same count
+  // by the message seq, whether it is the same count
+  | { do: "prove"; epoch: string; seq: number; cleared: number; goOn: Step[]; rejoin: Step[] }
   | { do: "rejoin"; epoch: string; seq: number; messages: Message[]; fetched: boolean };
 
 /**
@@ -91,7 +92,8 @@ export class Stream {
   #life = 0; // one more with each disconnection
   #steps: Step[] = [];
   #fetching: AbortController | undefined;
-  readonly #cleared = new Map<string, number>(); // by epoch: up to where it was handed on that all was taken away, or nothing was had
+  // by epoch: up to where it was handed on that all was taken away, or nothing was had
+  readonly #cleared = new Map<string, number>();
   #rules: UpTo = { epoch: "", seq: 0 }; // by the room's rules; a history that goes on in another epoch keeps the number
   #clearing: Step | undefined; // what waits before it is of other epochs than the one that was cleared, and older
   #purges: Purged[] = []; // since the fetch began: what it finds, and what waits for it, may be from before
@@ -190,7 +192,10 @@ export class Stream {
     return this.#recalled.has(asRecall(message));
   }
 
-  /** purged hands on that a user's messages were taken away. What waits here, or is on its way from history, is passed over. */
+  /**
+   * purged hands on that a user's messages were taken away. What waits here, or is on its way from history, is passed
+   * over.
+   */
   purged(purged: Purged): void {
     for (const message of this.#steps.flatMap(messagesOf)) this.#purge(message, purged);
     if (this.#fetching) this.#purges = [...this.#purges, purged].slice(-maxPurges);
@@ -201,7 +206,9 @@ export class Stream {
     if (isPurged(message, purged) && !this.#seen.has(message)) this.#recalled.add(asRecall(message));
   }
 
-  /** cleared hands on once that all up to a number was taken away. None of it is handed on any more, nor is it missing. */
+  /**
+   * cleared hands on once that all up to a number was taken away. None of it is handed on any more, nor is it missing.
+   */
   cleared({ epoch, seq }: UpTo): void {
     if (seq <= (this.#cleared.get(epoch) ?? -1)) return;
     this.#cleared.delete(epoch); // the newest is the last one
@@ -229,9 +236,13 @@ export class Stream {
     this.#run();
   }
 
-  /** #clear takes such a number. A history that goes on in another epoch keeps it, or what it has of it: then it is no news. */
+  /**
+   * #clear takes such a number. A history that goes on in another epoch keeps it, or what it has of it: then it is no
+   * news.
+   */
   #clear(epoch: string, seq: number): void {
-    if (isLocal(epoch)) return void (this.#rules = { epoch: "", seq }); // it counts in the store's epoch, and was told by frames
+    // it counts in the store's epoch, and was told by frames
+    if (isLocal(epoch)) return void (this.#rules = { epoch: "", seq });
     const isNew = seq > Math.max(this.#rules.seq, this.#clearedIn(epoch));
     this.#rules = { epoch, seq };
     if (isNew) this.cleared(this.#rules);
@@ -258,8 +269,8 @@ export class Stream {
   }
 
   /**
-   * placed takes word that numbers go on from seq in an epoch, and that nothing up to there is still to come. ts is that
-   * of message seq, 0 where it is not known.
+   * placed takes word that numbers go on from seq in an epoch, and that nothing up to there is still to come. ts is
+   * that of message seq, 0 where it is not known.
    */
   placed(epoch: string, seq: number, ts: number): void {
     this.#coming = epoch;
@@ -327,7 +338,9 @@ export class Stream {
     }
   }
 
-  /** #place goes on from seq in an epoch. Whatever is cleared there later has a greater number, or a frame of its own. */
+  /**
+   * #place goes on from seq in an epoch. Whatever is cleared there later has a greater number, or a frame of its own.
+   */
   #place(epoch: string, seq: number, ts = 0): void {
     if (!isLocal(epoch) && epoch !== this.#rules.epoch) this.#rules = { epoch, seq: Math.min(seq, this.#rules.seq) };
     this.#enter(epoch);
@@ -343,12 +356,12 @@ export class Stream {
    */
   #rejoin(step: Step & { do: "rejoin" }): void {
     const { epoch, seq, messages, fetched } = step, local = isLocal(epoch);
-    // What was heard locally, or was lost by the store and said again, may stand elsewhere now, or under its number, and
-    // behind messages that we do not know. Said again it has another ts.
+    // What was heard locally, or was lost by the store and said again, may stand elsewhere now, or under its number,
+    // and behind messages that we do not know. Said again it has another ts.
     const proves = (m: Message) => (m.seq > 0 ? this.#seen.stands(m, m.seq) : this.#seen.has(m) && epoch === this.epoch);
     const known = messages.findIndex((m) => !m.recalled && proves(m));
-    // Nor need what stands before a known one be old, unless this is one count of one node: a node that says a batch again
-    // which the store has lost keeps its ts.
+    // Nor need what stands before a known one be old, unless this is one count of one node: a node that says a batch
+    // again which the store has lost keeps its ts.
     const moves = !local || epoch !== this.epoch;
     const isNew = (m: Message, i: number) => (known < 0 ? !this.#seen.predates(m) : !this.#seen.has(m) && (i > known || (moves && !this.#seen.predates(m))));
     const start = messages.findIndex((m, i) => !m.recalled && isNew(m, i));
@@ -401,8 +414,8 @@ export class Stream {
   }
 
   /**
-   * #handOn is the one way out: past the number, where there is one, and by the key. Without an id equal messages of one
-   * millisecond have one key (beside original FastIM nodes): where numbers go on, the number tells them apart.
+   * #handOn is the one way out: past the number, where there is one, and by the key. Without an id equal messages of
+   * one millisecond have one key (beside original FastIM nodes): where numbers go on, the number tells them apart.
    */
   #handOn(message: Message, history: boolean, counted: boolean): void {
     if (message.seq > 0) [this.#last, this.#lastTs] = [message.seq, message.ts];
@@ -410,7 +423,8 @@ export class Stream {
     if (this.wasRecalled(message)) return;
     const told = counted && message.id === "" && message.seq > 0 && !isLocal(this.epoch);
     if (!this.#seen.add(message, isLocal(this.epoch) ? 0 : message.seq) && !told) return;
-    if (this.#clearing || this.isCleared(this.epoch, message.seq)) return; // but it is known now: in another epoch it may have another number
+    // but it is known now: in another epoch it may have another number
+    if (this.#clearing || this.isCleared(this.epoch, message.seq)) return;
     this.#host.message(message, history);
   }
 

@@ -8,7 +8,10 @@ import { BarrageError, ConnectionError } from "./errors.js";
 import { checkToken } from "./token.js";
 import type { GetToken } from "./types.js";
 
-/** renewable are the refusals that another token may help against. That it was replaced is none of these: another login would end the newer one. */
+/**
+ * renewable are the refusals that another token may help against. That it was replaced is none of these: another login
+ * would end the newer one.
+ */
 const renewable: readonly string[] = ["unauthenticated", "token_expired", "token_revoked"];
 
 /** renewShare and renewSpread: a token is fresh for 90 % of its life, 5 % more or less, for not all to come at once. */
@@ -95,7 +98,9 @@ export class Tokens {
     this.#token = token;
   }
 
-  /** accepted takes the server's word that the token of the moment is good, for lifeMs; 0 = for ever, or nobody knows. */
+  /**
+   * accepted takes the server's word that the token of the moment is good, for lifeMs; 0 = for ever, or nobody knows.
+   */
   accepted(lifeMs: number): void {
     this.#refused = undefined;
     this.#endsAt = lifeMs > 0 ? this.#env.now() + lifeMs : 0;
@@ -113,7 +118,9 @@ export class Tokens {
     this.#renewAt = leftMs > 0 ? this.#env.now() + Math.max(leftMs * share(), leastMs) : 0;
   }
 
-  /** refuse takes a refusal of the token of the moment; true where the next one may help: once from welcome to welcome. */
+  /**
+   * refuse takes a refusal of the token of the moment; true where the next one may help: once from welcome to welcome.
+   */
   refuse(stop: Stop): boolean {
     if (!this.#give || this.#refused || !renewable.includes(stop.code)) return false;
     this.#refused = { token: this.#token, stop };
@@ -121,7 +128,9 @@ export class Tokens {
     return true;
   }
 
-  /** forget has the next connection begin with a token that is asked for. What is asked for now is waited for no more. */
+  /**
+   * forget has the next connection begin with a token that is asked for. What is asked for now is waited for no more.
+   */
   forget(): void {
     for (const end of this.#asks) end();
     this.#refused = undefined;

@@ -4,7 +4,10 @@ import type { BarrageError, ErrorCode } from "./errors.js";
 
 /** Message is one message of a room. */
 export interface Message {
-  /** seq is its place in the room, from 1, rising within an epoch; 0 where it has no number there. A message is known by userId and id, not by seq. */
+  /**
+   * seq is its place in the room, from 1, rising within an epoch; 0 where it has no number there. A message is known by
+   * userId and id, not by seq.
+   */
   readonly seq: number;
   /** kind is "chat", "gift", "system" or whatever the room's owner likes. */
   readonly kind: string;
@@ -28,7 +31,10 @@ export interface MessageInfo {
   readonly history: boolean;
 }
 
-/** Can is one thing that a user may do in a room. "high" is to send messages of kinds that are shown before others, as gifts. */
+/**
+ * Can is one thing that a user may do in a room. "high" is to send messages of kinds that are shown before others, as
+ * gifts.
+ */
 export type Can = "read" | "send" | "like" | "recall" | "high" | "moderate" | (string & {});
 
 /** Welcome is what the server says first on each connection. */
@@ -60,7 +66,10 @@ export interface Welcome {
   readonly you: You;
 }
 
-/** Modes are the rules of a room, which its moderators set. A server that has none of them sends none: then all may write. */
+/**
+ * Modes are the rules of a room, which its moderators set. A server that has none of them sends none: then all may
+ * write.
+ */
 export interface Modes {
   /** v names this state of the rules; "" where the server says none. */
   readonly v: string;
@@ -95,7 +104,10 @@ export interface Modes {
 export interface You {
   /** role is "", "vip", "moderator", "owner", or another one. */
   readonly role: string;
-  /** mutedUntil is when a mute ends, in ms since 1970 by the server's clock; 0 for no mute, forGood for one that does not end. */
+  /**
+   * mutedUntil is when a mute ends, in ms since 1970 by the server's clock; 0 for no mute, forGood for one that does
+   * not end.
+   */
   readonly mutedUntil: number;
   /** reason is what the moderator gave; "" for none. */
   readonly reason: string;
@@ -121,7 +133,10 @@ export interface Cleared {
   readonly later: readonly string[];
 }
 
-/** Storm says how many of a room's messages the server shows while there are too many. It is over where shown is offered and level is 0. */
+/**
+ * Storm says how many of a room's messages the server shows while there are too many. It is over where shown is offered
+ * and level is 0.
+ */
 export interface Storm {
   readonly shown: number;
   readonly offered: number;
@@ -131,15 +146,20 @@ export interface Storm {
   readonly ms: number;
 }
 
-/** Moderation is one thing that a moderator does. Nobody acts on a user of an equal or a higher role; only owners give roles. */
+/**
+ * Moderation is one thing that a moderator does. Nobody acts on a user of an equal or a higher role; only owners give
+ * roles.
+ */
 export type Moderation = {
   /** reason is of at most 200 characters, for the user and for the room's log. */
   readonly reason?: string;
 } & (
-  | { readonly verb: "mute" | "shadow" | "kick"; readonly userId: string; readonly forMs?: number } // without forMs for good, a kick for a minute
+  // without forMs for good, a kick for a minute
+  | { readonly verb: "mute" | "shadow" | "kick"; readonly userId: string; readonly forMs?: number }
   | { readonly verb: "ban"; readonly userId: string; readonly forMs?: number; readonly purge?: boolean }
   | { readonly verb: "unmute" | "unshadow" | "unban"; readonly userId: string }
-  | { readonly verb: "delete"; readonly seq: number; readonly epoch?: string; readonly userId?: string; readonly ts?: number } // those of the message: it is found by them where the server has lost it
+  // those of the message: it is found by them where the server has lost it
+  | { readonly verb: "delete"; readonly seq: number; readonly epoch?: string; readonly userId?: string; readonly ts?: number }
   | { readonly verb: "pin"; readonly seq: number; readonly epoch?: string } // without an epoch in that of now
   | { readonly verb: "purge"; readonly userId: string; readonly since?: number }
   | { readonly verb: "clear" | "unpin" }
@@ -149,7 +169,10 @@ export type Moderation = {
   | { readonly verb: "approve" | "deny"; readonly held: string }
 );
 
-/** Held is a message that waits for a moderator, or does no more. Moderators hear of all, a sender of what became of theirs. */
+/**
+ * Held is a message that waits for a moderator, or does no more. Moderators hear of all, a sender of what became of
+ * theirs.
+ */
 export interface Held {
   /** held is its name for approve and deny. */
   readonly held: string;
@@ -171,7 +194,9 @@ export interface Done {
   readonly verb: string;
   /** n is how many messages it took away; 0 where the verb takes none. */
   readonly n: number;
-  /** seq is the number of the message that was approved or announced; 0 of another verb, or where it has none any more. */
+  /**
+   * seq is the number of the message that was approved or announced; 0 of another verb, or where it has none any more.
+   */
   readonly seq: number;
   /** before says that it was in the room already: its sender had sent it again, or it was announced before. */
   readonly before: boolean;
@@ -275,7 +300,10 @@ export interface State {
   readonly retryInMs?: number;
   /** retryAt is when that will be, in ms since 1970 by this device's clock; only while "waiting". */
   readonly retryAt?: number;
-  /** until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the server said. */
+  /**
+   * until is when a ban or a kick ends, in ms since 1970 by the server's clock; only while "closed" for that, where the
+   * server said.
+   */
   readonly until?: number;
   /** because is what the moderator said about it; only beside until, where something was said. A stranger's text. */
   readonly because?: string;
@@ -342,7 +370,10 @@ export interface RoomOptions {
   backoffCapMs?: number;
   /** sendTimeoutMs is how long a send waits for its answer. Default 30,000, at most 100,000. */
   sendTimeoutMs?: number;
-  /** gapLimit is how many missed messages are fetched at once; older ones are named in a gap. Default 500; 0 fetches none. */
+  /**
+   * gapLimit is how many missed messages are fetched at once; older ones are named in a gap. Default 500; 0 fetches
+   * none.
+   */
   gapLimit?: number;
   /** WebSocket is the class to use; by default the global one. Node 20 has none: pass that of the package ws. */
   WebSocket?: WebSocketClass;
@@ -367,7 +398,9 @@ export interface SendOptions {
   kind?: string;
   /** ext is any JSON. */
   ext?: unknown;
-  /** id of 1 to 64 bytes, not beginning with "~"; unique by default. The same id within two minutes is the same message. */
+  /**
+   * id of 1 to 64 bytes, not beginning with "~"; unique by default. The same id within two minutes is the same message.
+   */
   id?: string;
   /** timeoutMs for this send; see RoomOptions.sendTimeoutMs. */
   timeoutMs?: number;

@@ -11,7 +11,10 @@ import { readModes } from "./wire.js";
 /** mostKept bounds what a view keeps: more than a list that draws all of it can show. */
 const mostKept = 10_000;
 
-/** hiddenMs is how often a page that nobody sees, which has no frames, is told of what came; workerMs the same where there is no page. */
+/**
+ * hiddenMs is how often a page that nobody sees, which has no frames, is told of what came; workerMs the same where
+ * there is no page.
+ */
 const hiddenMs = 250;
 const workerMs = 16;
 
@@ -111,7 +114,8 @@ export class RoomStore {
     const { keep: _, ...options } = this.#options, room = new Room(options), change = () => this.#change();
     room.on("message", (message) => {
       this.#kept.push({ message, epoch: room.epoch });
-      if (this.#kept.length >= 2 * this.#keep) this.#kept = this.#kept.slice(-this.#keep); // not one by one: each would move all
+      // not one by one: each would move all
+      if (this.#kept.length >= 2 * this.#keep) this.#kept = this.#kept.slice(-this.#keep);
       change();
     });
     room.on("recalled", (recalled) => this.#takeBack(recalled, room.epoch));
@@ -181,7 +185,8 @@ function nextFrame(f: () => void): () => void {
     cancel();
     f();
   };
-  const timer = setTimeout(once, typeof document === "undefined" ? workerMs : hiddenMs); // a page may hide before its frame
+  // a page may hide before its frame
+  const timer = setTimeout(once, typeof document === "undefined" ? workerMs : hiddenMs);
   const frame = typeof requestAnimationFrame === "function" ? requestAnimationFrame(once) : undefined;
   return cancel;
 }

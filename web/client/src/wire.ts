@@ -54,7 +54,10 @@ export function text(v: unknown): string {
   return typeof v === "string" ? v : typeof v === "number" ? String(v) : "";
 }
 
-/** count returns v, or 0 where it is no whole number of 0 or more, or one too large to count on from: no Stream comes from one seq to such a one. */
+/**
+ * count returns v, or 0 where it is no whole number of 0 or more, or one too large to count on from: no Stream comes
+ * from one seq to such a one.
+ */
 export function count(v: unknown): number {
   return Number.isSafeInteger(v) && (v as number) >= 0 ? (v as number) : 0;
 }
@@ -175,7 +178,10 @@ function readWelcome(raw: Raw): Welcome {
   };
 }
 
-/** readModes reads a room's rules; of what is missing, and of all where raw is none, the one that lets everything through. */
+/**
+ * readModes reads a room's rules; of what is missing, and of all where raw is none, the one that lets everything
+ * through.
+ */
 export function readModes(raw: unknown): Modes {
   const modes = isObject(raw) ? raw : {};
   return {

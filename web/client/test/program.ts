@@ -42,13 +42,17 @@ export class Program {
     }
   }
 
-  /** start starts a program and returns it when it has said what ready matches. Of our environment it has the PATH only. */
+  /**
+   * start starts a program and returns it when it has said what ready matches. Of our environment it has the PATH only.
+   */
   static start(command: string, args: string[], ready: RegExp): Promise<Program> {
     const [program] = Program.#spawn(command, args, {});
     return program.#begun(command, program.#said(ready).then(() => program));
   }
 
-  /** node starts a node, or another program that says where it listens on the descriptor that BARRAGE_READY_FD names. */
+  /**
+   * node starts a node, or another program that says where it listens on the descriptor that BARRAGE_READY_FD names.
+   */
   static node(command: string, args: string[], env: Record<string, string>): Promise<{ program: Program; ready: Ready }> {
     const [program, child] = Program.#spawn(command, args, { ...env, BARRAGE_READY_FD: "3" });
     let line = "";

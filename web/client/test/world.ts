@@ -120,7 +120,10 @@ export function settled(): Promise<void> {
 
 /** Seen is all that a Room has said, in short. */
 export class Seen {
-  /** log has messages as "3", history as "h3", those without a number by body, gaps as "gap 1-2 slow", and the rest by name. */
+  /**
+   * log has messages as "3", history as "h3", those without a number by body, gaps as "gap 1-2 slow", and the rest by
+   * name.
+   */
   readonly log: string[] = [];
   readonly states: string[] = [];
   readonly all: Array<{ [E in keyof RoomEvents]: { event: E; args: RoomEvents[E] } }[keyof RoomEvents]> = [];
@@ -398,7 +401,8 @@ export class FakeServer {
 
   /** store keeps a message and tells nobody. */
   store(body: string, { user = "v", id }: { user?: string; id?: string } = {}): Stored {
-    const purged = this.purges.filter(({ word }) => word["user_id"] === user).map(({ word }) => Number(word["until"])); // what they say later has a greater ts
+    // what they say later has a greater ts
+    const purged = this.purges.filter(({ word }) => word["user_id"] === user).map(({ word }) => Number(word["until"]));
     const stored: Stored = { seq: ++this.seq, kind: "chat", user_id: user, body, ts: Math.max(Math.floor(this.world.now()), 1 + Math.max(...purged, 0)), id: id ?? `~${++this.#ids}` };
     (this.away?.said ?? this.history).push(stored);
     this.posted.get(this.epoch)!.push(stored);
@@ -455,7 +459,9 @@ export class FakeServer {
     for (const m of this.everything) this.hidden.add(m);
   }
 
-  /** #clearedFor tells who comes back from another epoch of a clear that they may have missed there, here, or between. */
+  /**
+   * #clearedFor tells who comes back from another epoch of a clear that they may have missed there, here, or between.
+   */
   #clearedFor(epoch: string, since: number, clear: { epoch: string; seq: number }, line: FakeSocket): void {
     const all = [...this.posted.keys()], local = epoch.startsWith("l-"); // of local ones nobody knows what came before
     if (!local && (all.indexOf(clear.epoch) < all.indexOf(epoch) || (clear.epoch === epoch && since > clear.seq))) return;
@@ -479,7 +485,10 @@ export class FakeServer {
     return { seq: this.away ? 0 : seq, by: "u", user_id: m.user_id, id: m.id, ts: m.ts };
   }
 
-  /** showHoles lets members see that something is missing, where it is: a place jumps over nothing that they were not told of. */
+  /**
+   * showHoles lets members see that something is missing, where it is: a place jumps over nothing that they were not
+   * told of.
+   */
   showHoles(): void {
     if (this.seq > 0) for (const line of this.members) line.say(this.batch(this.seq, this.seq));
   }
@@ -545,7 +554,8 @@ export class FakeServer {
     const url = new URL(String(input));
     if (url.pathname.endsWith("/messages")) url.searchParams.delete("user_id");
     const path = url.pathname + url.search;
-    const authorization = new Headers(init?.headers ?? {}).get("Authorization"); // throws at what is not Latin-1, as fetch does
+    // throws at what is not Latin-1, as fetch does
+    const authorization = new Headers(init?.headers ?? {}).get("Authorization");
     this.authorizations.push(authorization);
     this.requests.push(path);
     const signal = init?.signal;

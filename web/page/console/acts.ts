@@ -81,8 +81,8 @@ export class Acts {
   private back: (() => void) | undefined;
 
   /**
-   * room is the room of now; did is called after something was done; longer says in words which mute of a user lasts for
-   * longer than ms, "" for none; standing says what is in force of a verb about a user, "" for nothing.
+   * room is the room of now; did is called after something was done; longer says in words which mute of a user lasts
+   * for longer than ms, "" for none; standing says what is in force of a verb about a user, "" for nothing.
    */
   constructor(private readonly api: Api, private readonly room: () => string, private readonly did: (verb: Verb) => void, private readonly longer: (user: string, ms: number) => string, private readonly standing: (user: string, verb: string) => Promise<string>) {}
 

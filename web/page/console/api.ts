@@ -11,7 +11,9 @@ export class Failed extends Error {
     super(message);
   }
 
-  /** words say it in the language of the page; the node's own sentence, which is English, goes with what is less plain. */
+  /**
+   * words say it in the language of the page; the node's own sentence, which is English, goes with what is less plain.
+   */
   get words(): string {
     const key = `why_${this.code}`, own = isText(key) ? t(key) : t("why_other", { code: this.code });
     return ["forbidden", "bad_request"].includes(this.code) || !isText(key) ? `${own} (${this.message})` : own;

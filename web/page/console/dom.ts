@@ -36,7 +36,9 @@ export function note(id: string, text: string): void {
   setText($(id), text);
 }
 
-/** renew has a list show these rows. One that is of the same thing (data-of) and reads as before stays, with its focus. */
+/**
+ * renew has a list show these rows. One that is of the same thing (data-of) and reads as before stays, with its focus.
+ */
 export function renew(list: HTMLElement, rows: readonly HTMLElement[]): void {
   const key = (row: HTMLElement) => `${row.dataset["of"]}\n${row.textContent}`, old = [...list.children] as HTMLElement[], before = new Map(old.map((row) => [key(row), row]));
   const all = rows.map((row) => before.get(key(row)) ?? row);

@@ -58,7 +58,8 @@ const polls = {
   figures: new Poll(paced(every.figures), async () => {
     const of = room, found = lacksRooms ? rooms.of(of) : await api.get<Figures>(`rooms/${part(of)}`).catch((err: unknown) => {
       lacksRooms = err instanceof Failed && err.status === 403;
-      if (err instanceof Failed && [403, 404].includes(err.status)) return rooms.of(of); // Nobody has said anything there.
+      // Nobody has said anything there.
+      if (err instanceof Failed && [403, 404].includes(err.status)) return rooms.of(of);
       throw err;
     });
     if (of !== room) return;
@@ -174,7 +175,8 @@ api.locked = (wrong) => {
   if (!door.open) door.showModal();
 };
 door.oncancel = (e) => e.preventDefault();
-door.onclose = () => { if (!api.keyed) door.showModal(); }; // Browsers close it by a second Escape, whatever is said to the first.
+// Browsers close it by a second Escape, whatever is said to the first.
+door.onclose = () => { if (!api.keyed) door.showModal(); };
 door.querySelector("form")!.onsubmit = () => {
   api.use(field.value.trim());
   field.value = "";

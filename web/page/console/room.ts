@@ -98,7 +98,10 @@ export class RoomPanel {
     }
   }
 
-  /** standing asks the node what is in force of a verb about a user, as "mute", in one text, "" for nothing: what was read before may be seconds old. unban ends a kick, too. */
+  /**
+   * standing asks the node what is in force of a verb about a user, as "mute", in one text, "" for nothing: what was
+   * read before may be seconds old. unban ends a kick, too.
+   */
   async standing(user: string, verb: string): Promise<string> {
     const { users } = await this.api.get<Order>(`rooms/${part(this.room())}/mod`);
     return users.filter((m) => m.user_id === user && [verb, verb === "ban" ? "kick" : verb].includes(m.what)).map((m) => JSON.stringify(m)).join();
@@ -137,7 +140,8 @@ export class RoomPanel {
     let input: HTMLInputElement | HTMLSelectElement, value: () => Value;
     if (f.choices || f.seconds) {
       const unit = f.unit ?? 1, choices: [Value, string][] = f.choices ? f.choices.map(([v, text]) => [v, t(text)]) : f.seconds!.map((s) => [s * unit, s === 0 ? t("off") : t("seconds", { n: s })]);
-      if (!choices.some(([v]) => v === is)) choices.push([is, f.seconds ? t("seconds", { n: Number(is) / unit }) : String(is)]); // Set by another way.
+      // Set by another way.
+      if (!choices.some(([v]) => v === is)) choices.push([is, f.seconds ? t("seconds", { n: Number(is) / unit }) : String(is)]);
       const select = document.createElement("select");
       select.append(...choices.map(([v, text]) => new Option(text, String(v), false, v === is)));
       value = () => choices[select.selectedIndex]![0];

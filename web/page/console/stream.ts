@@ -56,11 +56,13 @@ export class Stream {
     }
     this.feed.onscroll = () => {
       const away = this.feed.scrollHeight - this.feed.scrollTop - this.feed.clientHeight > nearEnd;
-      if (!away || now() - this.touched < byHandMs) this.hold("scroll", away); // Rows that have grown are not read above.
+      // Rows that have grown are not read above.
+      if (!away || now() - this.touched < byHandMs) this.hold("scroll", away);
       else if (!this.held) this.feed.scrollTop = this.feed.scrollHeight;
     };
     this.feed.onclick = (e) => this.click(e);
-    document.addEventListener("visibilitychange", () => this.hold("hidden", document.hidden)); // No frame comes then, and rows would pile up.
+    // No frame comes then, and rows would pile up.
+    document.addEventListener("visibilitychange", () => this.hold("hidden", document.hidden));
     $("hold").onclick = () => this.held ? this.resume() : this.hold("hand", true);
     for (const [key, name] of acts) {
       const b = button("", name === "delete" || name === "purge" || name === "ban" ? "act grave" : "act", () => { if (this.chosen) this.act(name, this.chosen.message); });

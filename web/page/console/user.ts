@@ -98,7 +98,8 @@ export class UserPanel {
     card.hidden = false;
     const name = card.querySelector("h3")!;
     name.tabIndex = -1;
-    if (focused) (card.querySelectorAll<HTMLElement>(".deeds button")[deed] ?? name).focus(); // No row that came into another's place.
+    // No row that came into another's place.
+    if (focused) (card.querySelectorAll<HTMLElement>(".deeds button")[deed] ?? name).focus();
   }
 
   private buttons(user: string): HTMLElement {

@@ -11,7 +11,9 @@ export interface Alone {
   readonly pages: Pages;
 }
 
-/** alone serves the page to a browser until all tests of the file are done; then nothing may have gone wrong in a page. */
+/**
+ * alone serves the page to a browser until all tests of the file are done; then nothing may have gone wrong in a page.
+ */
 export function alone(): Alone {
   const there: { url: string; pages: Pages } = { url: "", pages: undefined as unknown as Pages };
   let stop = async () => {};

@@ -126,7 +126,8 @@ test("two tabs of one browser: both stay, by the newest login", async () => {
   const first = await join("tabs", "Tim"), second = await first.context().newPage();
   await second.goto(`${node.url}?room=tabs`);
   await live(second);
-  await second.evaluate(() => localStorage.removeItem("barrage.token.Tim")); // It logs in anew, which ends the login of the first.
+  // It logs in anew, which ends the login of the first.
+  await second.evaluate(() => localStorage.removeItem("barrage.token.Tim"));
   await second.reload();
   await live(second);
   await say(second, "from the newest login");

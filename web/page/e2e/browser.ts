@@ -35,9 +35,11 @@ export class Pages {
     page.setDefaultTimeout(patience);
     page.on("pageerror", (err) => this.errors.push(String(err)));
     page.on("console", (m) => {
-      if (m.type() === "error" && !/Failed to load resource|WebSocket connection/.test(m.text())) this.errors.push(m.text()); // A server that is down is no error of the page's.
+      // A server that is down is no error of the page's.
+      if (m.type() === "error" && !/Failed to load resource|WebSocket connection/.test(m.text())) this.errors.push(m.text());
     });
-    if (options.reducedMotion !== moving.reducedMotion) await page.addInitScript(() => { // Waits are half of what they may be; ids, which are random too, still differ.
+    // Waits are half of what they may be; ids, which are random too, still differ.
+    if (options.reducedMotion !== moving.reducedMotion) await page.addInitScript(() => {
       const random = Math.random;
       if (!location.search.includes("demo=1")) Math.random = () => 0.5 + random() / 1000;
     });

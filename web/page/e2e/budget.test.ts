@@ -9,7 +9,10 @@ import { Node } from "./node.js";
 /** budgets are in bytes as they travel, gzipped: what each has now, and a tenth. */
 const budgets: Record<string, number> = { "": 51_000, overlay: 21_800, "barrage.js": 15_500, "barrage.mjs": 15_200, "barrage-room.mjs": 7_100 };
 
-/** slowest is how long Chromium may take to the first paint, in ms: far more than the 100 or so of a machine at rest, and less than what anybody waits for. */
+/**
+ * slowest is how long Chromium may take to the first paint, in ms: far more than the 100 or so of a machine at rest,
+ * and less than what anybody waits for.
+ */
 const slowest = 5000;
 
 let browser: Browser, node: Node;
@@ -48,7 +51,8 @@ for (const [what, path, device, most] of [["the room on a desktop", "?room=r&nam
         }).observe({ type: "paint", buffered: true })) });
       });
     });
-    const painted = what === "the overlay" ? 0 : await page.evaluate(() => (window as unknown as { painted: Promise<number> }).painted); // Nothing was said: it stays clear.
+    // Nothing was said: it stays clear.
+    const painted = what === "the overlay" ? 0 : await page.evaluate(() => (window as unknown as { painted: Promise<number> }).painted);
     const before = await page.evaluate((painted) => performance.getEntriesByType("resource").filter((e) => e.startTime < painted && (e as PerformanceResourceTiming & { renderBlockingStatus: string }).renderBlockingStatus === "blocking").map((e) => e.name), painted);
     assert.deepEqual(before, [], "the first paint waits for these");
     if (what !== "the overlay") await page.locator("#state[data-state=open]").waitFor();

@@ -256,7 +256,8 @@ test("what was in force before is not lifted by undoing the same: no undo is off
   const b = await enter(desktop, "live-1", busy), { page } = b;
   await page.locator("article", { hasText: "buy followers" }).click();
   await page.locator("#measures li", { hasText: "bob" }).waitFor({ state: "attached" });
-  b.answers["/mod"] = { modes, users: [{ user_id: "bob", what: "mute", until: minutes(2), reason: "", by: "carol", at: Date.now() }] }; // Since the page asked last.
+  // Since the page asked last.
+  b.answers["/mod"] = { modes, users: [{ user_id: "bob", what: "mute", until: minutes(2), reason: "", by: "carol", at: Date.now() }] };
   await keys(page, "j", "m");
   await page.locator(".toast", { hasText: "carol is muted for 10 minutes" }).getByRole("button").waitFor();
   await keys(page, "k", "m");
@@ -273,7 +274,8 @@ test("a message is deleted once, however often one clicks", async () => {
   await page.locator("article", { hasText: "buy followers" }).locator(".name").click();
   await page.locator("#card .measure", { hasText: "buy followers" }).getByText("Delete").dblclick();
   await page.locator(".toast", { hasText: "is taken away" }).waitFor();
-  await page.locator("#card .measure", { hasText: "buy followers" }).getByText("Delete").click(); // The card was read anew.
+  // The card was read anew.
+  await page.locator("#card .measure", { hasText: "buy followers" }).getByText("Delete").click();
   await page.locator("article[aria-current]", { hasText: "buy followers" }).focus();
   await keys(page, "d", "i");
   await page.locator(".toast", { hasText: "pinned" }).waitFor();

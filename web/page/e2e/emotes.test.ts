@@ -80,7 +80,10 @@ async function login(): Promise<string> {
   return ((await answer.json()) as { token: string }).token;
 }
 
-/** elsewhere is a page of another origin with a <barrage-room> in it, whose policy allows what web/client/README.md says. */
+/**
+ * elsewhere is a page of another origin with a <barrage-room> in it, whose policy allows what web/client/README.md
+ * says.
+ */
 async function elsewhere(options: BrowserContextOptions, look: string): Promise<Page> {
   const at = node.url.slice(0, -1), token = await login(), site = createServer((_, response) => response.writeHead(200, {
     "Content-Type": "text/html", "Content-Security-Policy": `default-src 'none'; style-src 'unsafe-inline'; script-src ${at}; connect-src ${at} ${at.replace("http", "ws")}; img-src ${at}`,

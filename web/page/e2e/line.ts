@@ -16,7 +16,10 @@ export interface Line {
 /** Op is a frame of the page. */
 export type Op = Record<string, unknown> & { t: string };
 
-/** Enter opens a room whose server welcomes with these limits, and with what else the welcome says, and answers ops with answer. */
+/**
+ * Enter opens a room whose server welcomes with these limits, and with what else the welcome says, and answers ops with
+ * answer.
+ */
 type Enter = (limits: object, device: BrowserContextOptions, answer?: (op: Op, line: Line) => void, welcome?: object) => Promise<Line>;
 
 /** lines makes rooms for the page that is there. */

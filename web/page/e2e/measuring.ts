@@ -48,7 +48,9 @@ async function busy(cdp: CDPSession): Promise<Record<string, number>> {
   return Object.fromEntries(metrics.map((m) => [m.name, m.value]));
 }
 
-/** report prints how the page keeps up with what happens in it, after four seconds of getting used to it, for seconds. */
+/**
+ * report prints how the page keeps up with what happens in it, after four seconds of getting used to it, for seconds.
+ */
 export async function report(page: Page, what: string, seconds: number): Promise<void> {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Performance.enable");

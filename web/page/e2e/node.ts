@@ -14,7 +14,9 @@ export class Node {
 
   private constructor(private readonly port: number, private readonly settings: Record<string, string>) {}
 
-  /** start starts a node with the Redis of this port, or with a memory of its own, and with settings of the environment. */
+  /**
+   * start starts a node with the Redis of this port, or with a memory of its own, and with settings of the environment.
+   */
   static async start(redis?: number, settings: Record<string, string> = {}): Promise<Node> {
     if (!existsSync(binary)) throw new Error(`cannot test against a node: there is no ${binary}; run \`make build\` or set BARRAGE_BIN`);
     const node = new Node(await freePort(), { ...(redis ? { BARRAGE_REDIS_ADDRS: `127.0.0.1:${redis}` } : {}), ...settings });

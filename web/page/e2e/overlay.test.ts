@@ -71,7 +71,8 @@ test("lines fade when they are old, and styles that people give win", async () =
   assert.equal(await rows(page).evaluate((e) => getComputedStyle(e).fontSize), "30px");
   const styled = await overlay("room=r", room([message(1, "x")]));
   await rows(styled).first().waitFor();
-  await styled.evaluate(() => { // As OBS adds its custom CSS; the policy keeps style elements of pages out, not those of the browser.
+  // As OBS adds its custom CSS; the policy keeps style elements of pages out, not those of the browser.
+  await styled.evaluate(() => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(":root { --barrage-size: 40px } .barrage-text { font-weight: 900; }");
     document.adoptedStyleSheets = [sheet, ...document.adoptedStyleSheets];
@@ -96,7 +97,8 @@ test("an address that makes no sense, and a room that is closed, are said", asyn
 
 test("how old a line is goes by the server's clock, as soon as something was said", async () => {
   let sockets = 0;
-  const ago = 600_000, old = (seq: number, body: string, ms: number) => message(seq, body, { ts: Date.now() - ago - ms }); // This device is ten minutes ahead.
+  // This device is ten minutes ahead.
+  const ago = 600_000, old = (seq: number, body: string, ms: number) => message(seq, body, { ts: Date.now() - ago - ms });
   const page = await overlay("room=r&fade=60s", (page) => page.routeWebSocket(/\/v1\/rooms\/r\/ws/, (ws) => {
     const again = sockets++ > 0, welcome = { t: "welcome", room: "r", user_id: "g-1", guest: true, can: ["read"], epoch: "e", limits: {}, recovered: again };
     if (again) return ws.send(JSON.stringify({ ...welcome, seq: 3, messages: [old(2, "long ago", 61_000), old(3, "missed", 1000)] }));
@@ -128,7 +130,8 @@ test("comments of a video stand still while it does, and those that fade do not 
     replay.start();
     let last = performance.now();
     const play = (now: number) => {
-      if (video.currentTime < video.stopsAt) video.currentTime += Math.min(100, now - last) / 1000; // A slow machine makes no jump.
+      // A slow machine makes no jump.
+      if (video.currentTime < video.stopsAt) video.currentTime += Math.min(100, now - last) / 1000;
       last = now;
       requestAnimationFrame(play);
     };

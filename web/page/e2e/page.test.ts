@@ -61,7 +61,8 @@ for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) 
 for (const [name, device] of [["desktop", desktop], ["phone", phone]] as const) {
   test(`${name}: a storm of 1,000 a second: it says what it leaves out, its elements stay few, and it still answers`, async () => {
     const page = await there.pages.open(demo(1000), { ...device, ...moving });
-    await page.waitForFunction(() => /^[89]\d\d|^1,\d{3}/.test(document.getElementById("sample")!.textContent!)); // Of late: the storm has been there for a while.
+    // Of late: the storm has been there for a while.
+    await page.waitForFunction(() => /^[89]\d\d|^1,\d{3}/.test(document.getElementById("sample")!.textContent!));
     await page.focus("#say");
     await page.keyboard.type("am I heard?");
     const heard = await comes(page, "#rows .mine", "am I heard?");
@@ -119,13 +120,15 @@ test("by keyboard alone: everything can be reached and used, and the focus is ne
   await page.keyboard.press("Enter");
   await page.locator("#rows .mine").waitFor();
   const seen: unknown[] = [], want = ["send", "like", "change", "fly", "tune", "theme", "tool language", "rate", "log", "say"];
-  for (let i = 0; i <= want.length + 5 && seen.at(-1) !== "say"; i++) { // Beside these, between the last element and the first: Chromium's own frame.
+  // Beside these, between the last element and the first: Chromium's own frame.
+  for (let i = 0; i <= want.length + 5 && seen.at(-1) !== "say"; i++) {
     await page.keyboard.press("Tab");
     seen.push(await focused(page));
   }
   assert.deepEqual(seen.filter((id) => id !== "BODY"), want, "the list is one stop, whatever stands in it");
   await page.keyboard.press("Shift+Tab");
-  for (let i = 0; i < 60 && (await focused(page)) !== "recall"; i++) await page.keyboard.press("ArrowUp"); // Others have said something since.
+  // Others have said something since.
+  for (let i = 0; i < 60 && (await focused(page)) !== "recall"; i++) await page.keyboard.press("ArrowUp");
   assert.equal(await page.locator(":focus").getAttribute("aria-label"), "Recall your message “typed”");
   await page.keyboard.press("Enter");
   await page.locator("#rows .note", { hasText: "You recalled a message" }).waitFor();

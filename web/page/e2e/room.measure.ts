@@ -31,7 +31,8 @@ test("the floor: a page with nothing but one square that moves, by the composito
 for (const style of ["fly", "list"]) {
   test(`overlay, ${style}, 1,000 messages a second`, async () => {
     const page = await new Pages(browser).open(`${site.url}overlay?demo=1&rate=1000&style=${style}`, { ...desktop, ...moving });
-    await page.evaluate(() => document.body.append(Object.assign(document.createElement("p"), { id: "sample" }))); // Which the report reads.
+    // Which the report reads.
+    await page.evaluate(() => document.body.append(Object.assign(document.createElement("p"), { id: "sample" })));
     await report(page, `overlay ${style} 1000/s`, seconds);
     await page.context().close();
   });

@@ -100,7 +100,8 @@ for (const device of [desktop, phone]) {
   test(`a long message ends with a whole line and can be read to its end, and no row ends with an empty one: ${device.viewport.width}`, async () => {
     const { page, batch } = await enter({}, device);
     const long = Array.from({ length: 200 }, (_, i) => `word${i}`).join(" ");
-    for (let n = 10; n < 40; n++) batch({ user_id: "Eve", body: "x".repeat(n) }); // some end where a clock would not fit any more
+    // some end where a clock would not fit any more
+    for (let n = 10; n < 40; n++) batch({ user_id: "Eve", body: "x".repeat(n) });
     batch({ user_id: "Eve", body: long }, { user_id: "Bob", body: "last" });
     await row(page, "last").waitFor();
     const lines = (text: Locator) => text.evaluate((e) => e.clientHeight - parseFloat(getComputedStyle(e).paddingTop)).then(async (height) => height / await text.evaluate((e) => parseFloat(getComputedStyle(e).lineHeight)));

@@ -30,7 +30,8 @@ test(`${rate} messages a second over a node: the page keeps up, says what it lea
   await page.locator("#state[data-state=open]").waitFor();
   crowd = new Crowd(node.url, "storm");
   crowd.talk(rate);
-  await page.waitForFunction((least) => Number(/^[\d,]+/.exec(document.getElementById("sample")!.textContent!)?.[0].replaceAll(",", "")) >= least, rate / 2); // Smoothed: it is on for a while.
+  // Smoothed: it is on for a while.
+  await page.waitForFunction((least) => Number(/^[\d,]+/.exec(document.getElementById("sample")!.textContent!)?.[0].replaceAll(",", "")) >= least, rate / 2);
 
   const f = await smoothness(page, 3000), said = JSON.stringify(f);
   t.diagnostic(said);

@@ -224,7 +224,8 @@ test("the focus stays in the list, where it is: a row is made anew, a menu opens
   say(recalled(60)); // All that answer something are made anew.
   await page.locator(".old").waitFor({ state: "detached" });
   assert.equal(await at(), "menu line 20");
-  await page.evaluate(() => document.activeElement!.dispatchEvent(new FocusEvent("focusout", { bubbles: true }))); // As where another window covers this one.
+  // As where another window covers this one.
+  await page.evaluate(() => document.activeElement!.dispatchEvent(new FocusEvent("focusout", { bubbles: true })));
   await press("Enter");
   await page.locator("#acts[open]").waitFor();
   await press("Escape");

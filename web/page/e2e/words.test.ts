@@ -63,7 +63,8 @@ test("who says too much sees when the next message is taken, and the seconds go 
 test("in Chinese no end of a connection says a code", async () => {
   for (const [code, text] of [[1009, "已断开：消息太大"], [4400, "已断开：服务器无法理解请求"], [1002, "已断开：通信出错"], [4403, "已断开：你不是房间成员"], [4408, "连接中断"], [1012, "服务器正在重启"]] as const) {
     const { page, close } = await enter({}, code === 1009 ? { ...desktop, locale: "zh-CN" } : chinese);
-    await page.evaluate(() => { Math.random = () => 0.99; }); // The wait before it comes back is random, and may be none.
+    // The wait before it comes back is random, and may be none.
+    await page.evaluate(() => { Math.random = () => 0.99; });
     close(code);
     await page.locator("#state", { hasText: text }).waitFor();
     for (const id of ["state", "now"]) assert.ok(await page.locator(`#${id}`).evaluate((e) => e.scrollWidth <= e.clientWidth + 1 && e.clientHeight < 30), `${code}: ${id} does not fit`);

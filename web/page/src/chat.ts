@@ -25,7 +25,9 @@ export interface Row {
   epoch?: string;
   /** takenBack is the recall of the message. */
   takenBack?: Recalled;
-  /** unsent is what becomes of a message of one's own that is not in the room, or whose place there is not known yet. */
+  /**
+   * unsent is what becomes of a message of one's own that is not in the room, or whose place there is not known yet.
+   */
   unsent?: Unsent;
   /** open: a long message is shown to its end. */
   open?: boolean;
@@ -91,25 +93,34 @@ export class Chat {
       this.follow();
       o.log.focus({ preventScroll: true });
     });
-    o.list.addEventListener("click", ({ target }) => { // A finger has no hover: a tap shows what can be done to a message.
+    // A finger has no hover: a tap shows what can be done to a message.
+    o.list.addEventListener("click", ({ target }) => {
       for (const node of o.list.querySelectorAll(".chosen")) node.classList.remove("chosen");
       (target as Element).closest("li.message")?.classList.add("chosen");
     });
     o.log.addEventListener("keydown", (e) => this.key(e));
     o.log.addEventListener("focusout", ({ relatedTarget }) => {
-      const to = relatedTarget as Element | null, { activeElement } = document; // That is still here where the whole window loses the focus.
-      if (this.paused && !o.log.contains(to) && !o.log.contains(activeElement) && !to?.closest("dialog")) this.follow(); // Dialogs give it back.
+      // activeElement is still here where the whole window loses the focus.
+      const to = relatedTarget as Element | null, { activeElement } = document;
+      // Dialogs give it back.
+      if (this.paused && !o.log.contains(to) && !o.log.contains(activeElement) && !to?.closest("dialog")) this.follow();
     });
     new ResizeObserver(() => this.change()).observe(o.log);
   }
 
-  /** firstSeq is that of the oldest message kept; undefined where there is none, or it is of another epoch; 0 where it has none. */
+  /**
+   * firstSeq is that of the oldest message kept; undefined where there is none, or it is of another epoch; 0 where it
+   * has none.
+   */
   get firstSeq(): number | undefined {
     const first = this.rows.find((row) => row.message && !row.unsent);
     return first?.epoch === this.epoch ? first.message?.seq : undefined;
   }
 
-  /** count goes on in an epoch, and returns the one of before: what was said there stays, but cannot be recalled while another one lasts. */
+  /**
+   * count goes on in an epoch, and returns the one of before: what was said there stays, but cannot be recalled while
+   * another one lasts.
+   */
   count(epoch: string): string {
     const before = this.epoch;
     if (epoch === before) return before;
@@ -131,7 +142,10 @@ export class Chat {
     this.change();
   }
 
-  /** addGap says that n messages are missing after the newest row, 0 for nobody knows how many; gaps that follow each other are one. */
+  /**
+   * addGap says that n messages are missing after the newest row, 0 for nobody knows how many; gaps that follow each
+   * other are one.
+   */
   addGap(n: number): void {
     const last = this.rows.at(-1);
     if (!n) return this.add({ note: { note: "gapSome", blanks: {} } });
@@ -488,13 +502,19 @@ export class Chat {
     return row && firstOf(row);
   }
 
-  /** renew has a row made anew with the next drawing. Without the old one until then the list were shorter, and its place lost. */
+  /**
+   * renew has a row made anew with the next drawing. Without the old one until then the list were shorter, and its
+   * place lost.
+   */
   private renew(row: Row): void {
     this.stale.add(row);
     this.change();
   }
 
-  /** replace gives the focus in a row to the same button of the row made anew, or to another one there; else the list has it. */
+  /**
+   * replace gives the focus in a row to the same button of the row made anew, or to another one there; else the list
+   * has it.
+   */
   private replace(old: HTMLElement, node: HTMLElement): void {
     const { activeElement } = document;
     old.before(node);

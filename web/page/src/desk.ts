@@ -82,7 +82,8 @@ export class Desk {
     input.value = "";
     this.yes = () => then(input.value.trim());
     this.ask.showModal();
-    (field ? input : this.ask.querySelector<HTMLElement>(".cancel")!).focus(); // Enter must not clear a room by mistake.
+    // Enter must not clear a room by mistake.
+    (field ? input : this.ask.querySelector<HTMLElement>(".cancel")!).focus();
   }
 
   private showSlow(): void {

@@ -25,7 +25,8 @@ const ends: Record<string, Gate> = {
   token_expired: { why: "gateExpired", offer: "logInAgain", how: "password" },
   token_revoked: { why: "gateRevoked", offer: "logInAgain", how: "password" },
   unauthenticated: { why: "gateInvalid", offer: "logInAgain", how: "password" },
-  token_replaced: { why: "gateReplaced", offer: "logInHere", how: "here" }, // By a click alone: devices would end each other's logins in turns.
+  // By a click alone: devices would end each other's logins in turns.
+  token_replaced: { why: "gateReplaced", offer: "logInHere", how: "here" },
 };
 
 /** gateOf says what keeps one from writing; undefined is nothing. can is undefined where nobody has said yet. */

@@ -66,7 +66,8 @@ export class Gifts {
   tick(): void {
     const at = now(), { places } = this;
     this.keep(({ again }) => at - again < staysMs);
-    let over = this.shown.length + this.waiting.length - places; // As many make room, the oldest first: one that comes again and again keeps no place.
+    // As many make room, the oldest first: one that comes again and again keeps no place.
+    let over = this.shown.length + this.waiting.length - places;
     this.keep(({ since }) => at - since < leastMs || --over < 0);
     while (this.waiting.length && this.shown.length < places) this.show(this.waiting.shift()!, at);
     if (!this.waiting.length) this.left = 0;

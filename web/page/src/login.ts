@@ -60,7 +60,8 @@ export class Login {
       response = await fetch(new URL("v1/login", home()), {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ user_id: this.userId, password: this.password || "any" }), // Where no hook decides, any password passes.
+        // Where no hook decides, any password passes.
+        body: JSON.stringify({ user_id: this.userId, password: this.password || "any" }),
         signal: AbortSignal.timeout(10_000),
       });
     } catch {

@@ -68,7 +68,8 @@ function asUser(room: string, login: Login): Room {
   const token = () => {
     if (source.state.name === "open") login.spend(); // Its life is nearly over.
     return login.token().catch((err: unknown) => {
-      if (err instanceof LoginError && err.refused) turnAway(t("loginFailed", { why: t("wrongPassword") }), true); // Trying again would not help; a password may.
+      // Trying again would not help; a password may.
+      if (err instanceof LoginError && err.refused) turnAway(t("loginFailed", { why: t("wrongPassword") }), true);
       throw err;
     });
   };
@@ -80,7 +81,9 @@ function asUser(room: string, login: Login): Room {
   return source;
 }
 
-/** goOn goes on with the token of another tab of this browser, where ours was replaced by it. Nobody logs in for that. */
+/**
+ * goOn goes on with the token of another tab of this browser, where ours was replaced by it. Nobody logs in for that.
+ */
 function goOn(): void {
   const { name, reason } = stay?.room.state ?? {};
   if (name === "closed" && reason === "token_replaced" && stay?.login?.other) stay.room.connect();

@@ -77,7 +77,10 @@ export interface Line {
   readonly n: number;
 }
 
-/** lineOf says why to wait, and how long; without a pause how often a room in slow mode takes a message; undefined is nothing to say. */
+/**
+ * lineOf says why to wait, and how long; without a pause how often a room in slow mode takes a message; undefined is
+ * nothing to say.
+ */
 export function lineOf(pause: Pause | undefined, slowMs: number, now: number): Line | undefined {
   if (pause && pause.until > now) return { text: pauses[pause.code]!, n: Math.ceil((pause.until - now) / 1000) };
   return slowMs > 0 ? { text: "slowMode", n: Math.ceil(slowMs / 1000) } : undefined;

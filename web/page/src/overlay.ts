@@ -15,7 +15,10 @@ function number(name: string, unit: string, times = 1): number | undefined {
   return Number(unit && text.endsWith(unit) ? text.slice(0, -unit.length) : text) * times;
 }
 
-/** hides says which messages are left out: those of a user, of a kind or of a role that the list names; bots are of the role bot. */
+/**
+ * hides says which messages are left out: those of a user, of a kind or of a role that the list names; bots are of the
+ * role bot.
+ */
 function hides(list: string): (message: Message) => boolean {
   const names = new Set(list.split(",").map((name) => name.trim()).filter(Boolean).map((name) => (name === "bots" ? "bot" : name)));
   return ({ userId, kind, user }) => names.has(userId) || names.has(kind) || names.has(String(user?.["role"] ?? ""));

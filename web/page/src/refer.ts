@@ -27,7 +27,9 @@ export function beginOf(message: Pick<Message, "userId" | "user" | "body">): { r
   return { who: begin(nameOf(message), longestName), body: begin(message.body, longestBody) };
 }
 
-/** replyOf is what a message answers; undefined where it answers nothing, or does not say so in a way that can be read. */
+/**
+ * replyOf is what a message answers; undefined where it answers nothing, or does not say so in a way that can be read.
+ */
 export function replyOf({ ext }: Pick<Message, "ext">): Reply | undefined {
   const { user_id, id } = ((ext as Ext | null | undefined)?.["reply"] ?? {}) as Ext;
   if (typeof user_id !== "string" || typeof id !== "string" || !user_id || !id) return undefined;
@@ -46,15 +48,24 @@ export interface Me {
   readonly name: string;
 }
 
-/** joins ends what an "@" belongs to: an address, which no full stop ends, and no mention. Texts in Chinese have no space there. */
+/**
+ * joins ends what an "@" belongs to: an address, which no full stop ends, and no mention. Texts in Chinese have no
+ * space there.
+ */
 const joins = /[A-Za-z0-9_-]$/;
 
-/** goesOn begins more of a name. Of one that ends in ASCII it is no letter of a script that puts no spaces between words. */
+/**
+ * goesOn begins more of a name. Of one that ends in ASCII it is no letter of a script that puts no spaces between
+ * words.
+ */
 const goesOn = /^[\p{L}\p{M}\p{N}_-]/u, goesOnInAscii = /^(?![\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}])[\p{L}\p{M}\p{N}_-]/u;
 
 const mostMentions = 50; // Of a text: 800 in each of a few texts held the page of their reader up for seconds.
 
-/** mentionsIn are the parts of a text that mention somebody, the first 50: the places of "@" and of what follows the name. */
+/**
+ * mentionsIn are the parts of a text that mention somebody, the first 50: the places of "@" and of what follows the
+ * name.
+ */
 export function mentionsIn(body: string, { id, name }: Me): [from: number, to: number][] {
   const found: [number, number][] = [], wanted = [id, name].filter(Boolean).map((word) => `@${word}`).sort((a, b) => b.length - a.length);
   for (let at = body.indexOf("@"); at >= 0 && found.length < mostMentions; at = body.indexOf("@", at + 1)) {

@@ -30,7 +30,10 @@ import { why, whyOf } from "./why.js";
 const rowsPerSecond = 30; // Nobody reads faster; more would only scroll past.
 const pageOfHistory = 50;
 
-/** keepsId are the ends of a send after which the room may have the message, or may take it later as it is: it goes again under its id. */
+/**
+ * keepsId are the ends of a send after which the room may have the message, or may take it later as it is: it goes
+ * again under its id.
+ */
 const keepsId: readonly string[] = ["timeout", "unconfirmed", "closed", "network", "overflow", "expired", "store_refused"];
 
 const onItsWay: Unsent = { state: "sending", says: () => t("sending") };
@@ -64,7 +67,8 @@ export class Session {
 
   private state: State = { name: "idle", reason: "new", closeCode: 0 };
   private budget = new Budget(rowsPerSecond, 2 * rowsPerSecond);
-  private readonly calls = new Budget(2, 10); // What calls me is listed beside the budget of all, so far as one can read it.
+  // What calls me is listed beside the budget of all, so far as one can read it.
+  private readonly calls = new Budget(2, 10);
   private readonly arrivals = new Meter();
   private readonly listed = new Meter();
   private limit = 0; // Of a message, in bytes; 0 = not known.
@@ -81,7 +85,8 @@ export class Session {
   private sends = 0;
   private sayAgainAt = 0; // When the room takes the next message of ours, by now.
   private retryAt = 0; // When the next connection is tried, by now.
-  private readonly here = new Set<string>(); // Ids of messages of ours that came before their answer, which has not come yet or said no.
+  // Ids of messages of ours that came before their answer, which has not come yet or said no.
+  private readonly here = new Set<string>();
   private readonly waiting = new Set<string>(); // Ids whose answer is awaited.
   private alone = false; // The node has lost the others.
   private flies = true;
@@ -152,7 +157,10 @@ export class Session {
     if (document.title !== title) document.title = title;
   }
 
-  /** enter leaves the room of before, if any, and begins with this source; me is "" for a guest, and where the server knows it. */
+  /**
+   * enter leaves the room of before, if any, and begins with this source; me is "" for a guest, and where the server
+   * knows it.
+   */
   enter(source: Source, me: string, guest = false): void {
     this.leave();
     this.source = source;
@@ -259,7 +267,8 @@ export class Session {
     this.me = me;
     this.guest = guest;
     this.can = can;
-    if (before !== me || recalled !== this.may("recall") || sent !== this.may("send") || moderated !== this.mayModerate) this.chat.redraw(); // Which messages are one's own, and what can be done to them.
+    // Which messages are one's own, and what can be done to them.
+    if (before !== me || recalled !== this.may("recall") || sent !== this.may("send") || moderated !== this.mayModerate) this.chat.redraw();
     this.desk.show(this.mayModerate);
     if (!this.mayModerate) this.heldList.clear();
     this.showMe();
@@ -463,7 +472,10 @@ export class Session {
     }
   }
 
-  /** failed keeps a message that is not in the room: a moderator has it, the field gets it back, or its row may send it again. */
+  /**
+   * failed keeps a message that is not in the room: a moderator has it, the field gets it back, or its row may send it
+   * again.
+   */
   private failed(message: Message, err: unknown): void {
     const { id, body } = message, field = $<HTMLInputElement>("say"), code = err instanceof SendError ? err.code : "";
     this.notSent(err as Partial<BarrageError>, body);
@@ -474,7 +486,8 @@ export class Session {
       field.value = body;
       if (!this.answered) this.answer(this.answers.get(message));
     }
-    else this.chat.add({ message, unsent: { state: "failed", says: () => t("notSent", { why: whyOf(err, "send") }) } }); // At the end: there it is seen.
+    // At the end: there it is seen.
+    else this.chat.add({ message, unsent: { state: "failed", says: () => t("notSent", { why: whyOf(err, "send") }) } });
   }
 
   /** notSent says why a message was refused, and how long that lasts. */
@@ -588,7 +601,8 @@ export class Session {
 
   private showMe(): void {
     const me = ($("me").textContent = this.guest ? t("guest") : tame(this.me));
-    $("change").ariaLabel = me ? t("changeFrom", { me }) : t("change"); // Who speaks to the page says what stands there.
+    // Who speaks to the page says what stands there.
+    $("change").ariaLabel = me ? t("changeFrom", { me }) : t("change");
   }
 
   private showCounters(): void {

@@ -486,7 +486,10 @@ export function t(key: Text, blanks: Record<string, string | number> = {}): stri
   return fill(texts[language][key], blanks);
 }
 
-/** fill fills the blanks of a text in; numbers are written as the language writes them, what users wrote turns nothing around. */
+/**
+ * fill fills the blanks of a text in; numbers are written as the language writes them, what users wrote turns nothing
+ * around.
+ */
 export function fill(text: string, blanks: Record<string, string | number>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = blanks[name] ?? "";

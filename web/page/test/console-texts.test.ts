@@ -20,7 +20,8 @@ test("every text that is named is there, and every text is named", () => {
   assert.ok(named.length > 60);
   for (const key of named) assert.ok(isText(key), key);
   for (const key of Object.keys(texts.en)) {
-    const made = /^(why_|words(None|Flag|Mask|Hold|Block|Shadow)$|role(Vip|Moderator|Owner)$)/.test(key); // From codes, actions, roles.
+    // From codes, actions, roles.
+    const made = /^(why_|words(None|Flag|Mask|Hold|Block|Shadow)$|role(Vip|Moderator|Owner)$)/.test(key);
     assert.ok(made || new RegExp(`["']${key.replace(/_one$/, "")}["'?]`).test(sources), key);
   }
 });

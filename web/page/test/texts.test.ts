@@ -71,7 +71,8 @@ test("why knows what was done, and has words for codes that it does not know", (
 
 test("every text is used", () => {
   for (const key of Object.keys(texts.en)) {
-    const whole = /^(why|send|recall|mod)_/.test(key) || ["idle", "connecting", "open"].includes(key); // Made from the client's codes.
+    // Made from the client's codes.
+    const whole = /^(why|send|recall|mod)_/.test(key) || ["idle", "connecting", "open"].includes(key);
     assert.ok(whole || new RegExp(`(?<!\\$\\(|\\$<\\w+>\\(|id=)"${key}"`).test(sources), key);
   }
 });

@@ -23,7 +23,10 @@ export class Emotes {
   #urls = new Map<string, string>();
   #asked = false;
 
-  /** home is the address of the node, with a slash at its end; where it is none, there are no emotes. loaded is called with the names when there are some. */
+  /**
+   * home is the address of the node, with a slash at its end; where it is none, there are no emotes. loaded is called
+   * with the names when there are some.
+   */
   constructor(home: string, loaded: (names: string[]) => void) {
     this.#home = home;
     this.#loaded = loaded;

@@ -87,8 +87,8 @@ export class Sky {
   private ems = 6; // How wide comments are, in font sizes, on average.
   private blank = true;
   private stood = 0; // ms for which all stood still; no time of a comment counts them.
-  // Flights go by a clock of the sky, which runs the faster the busier the room is. With a speed of its own a comment of
-  // a storm could not follow one of before for 2 s: it would have flown into it.
+  // Flights go by a clock of the sky, which runs the faster the busier the room is. With a speed of its own a comment
+  // of a storm could not follow one of before for 2 s: it would have flown into it.
   private clock = 0;
   private pace = 1;
   private drawn = 0; // When that was true, without the ms that all stood still.
@@ -170,7 +170,8 @@ export class Sky {
   private launch(now: number, density: Density): void {
     this.waiting = this.waiting.filter((w) => now - w.since < (w.comment.look === "mine" ? ownPatience : patience));
     if (!this.waiting.length || !this.width) return;
-    let starts = Math.max(2, Math.ceil(this.waiting.length / 6)), tries = 4; // A short one may fit where a long one does not.
+    // A short one may fit where a long one does not.
+    let starts = Math.max(2, Math.ceil(this.waiting.length / 6)), tries = 4;
     const own = (w: Waiting) => Number(w.comment.look === "mine");
     const queue = this.waiting.sort((a, b) => own(b) - own(a));
     this.waiting = [];

@@ -18,7 +18,10 @@ export class Gateway {
     this.port = port;
   }
 
-  /** start starts a node with settings of the environment; it ends with the test, which says what the node warned of where it fails. */
+  /**
+   * start starts a node with settings of the environment; it ends with the test, which says what the node warned of
+   * where it fails.
+   */
   static async start(t: TestContext, env: Record<string, string> = {}): Promise<Gateway> {
     assert.ok(existsSync(bin), `there is no ${bin}: run make build, or name it in BARRAGE_BIN`);
     const { program, ready } = await Program.node(bin, ["serve"], {
@@ -37,7 +40,10 @@ export class Gateway {
   }
 }
 
-/** eventually returns when check passes; it is asked again at each turn of the loop, and after limitMs for the last time. */
+/**
+ * eventually returns when check passes; it is asked again at each turn of the loop, and after limitMs for the last
+ * time.
+ */
 export async function eventually(what: string, check: () => boolean, limitMs = 20_000): Promise<void> {
   const end = Date.now() + limitMs;
   while (!check()) {

@@ -267,7 +267,8 @@ test("in pages: React, Vue, the element and a worker by Vite and strict TypeScri
   await eventually("the component that went has left its room", () => elsewhere.online === 2);
 
   const element = await open("element");
-  await element.page.waitForFunction(() => (window as unknown as { element?: { live?: Room } }).element?.live?.state.name === "open"); // what it hears then flies
+  // what it hears then flies
+  await element.page.waitForFunction(() => (window as unknown as { element?: { live?: Room } }).element?.live?.state.name === "open");
   await speak("package-element").send("over the picture");
   await element.until("over the picture");
   await element.page.waitForFunction(() => (window as unknown as { shown: { flies: boolean } }).shown.flies);

@@ -21,7 +21,10 @@ const cutsWanted = 1000;
 /** limitMs bounds the storm, which takes some 30 s. */
 const limitMs = 90_000;
 
-/** random is seeded (mulberry32): whose turn it is to be cut, when and where, can be had again; what the kernel makes of it cannot. */
+/**
+ * random is seeded (mulberry32): whose turn it is to be cut, when and where, can be had again; what the kernel makes of
+ * it cannot.
+ */
 const seed = Number(process.env["SEED"] ?? 1);
 let state = seed;
 function random(): number {
@@ -306,7 +309,9 @@ function checkGuest(guest: Guest, numbers: Numbers, history: History): void {
   assert.deepEqual(guest.errors, [], guest.userId);
 }
 
-/** story is what a guest was told where it should have been told of these: around their numbers, and from each place on. */
+/**
+ * story is what a guest was told where it should have been told of these: around their numbers, and from each place on.
+ */
 function story(guest: Guest, lacks: Message[]): string {
   const near = ({ what, from, to }: Step) => what === "place" || lacks.some((m) => from <= m.seq + 3 && to >= m.seq - 3);
   const shown = guest.steps.map((_, i) => guest.steps.slice(Math.max(0, i - 2), i + 3).some(near));
@@ -372,7 +377,10 @@ class Redis {
     await this.#program?.end("SIGKILL");
   }
 
-  /** keep copies the data aside, as a replica has it: of the last command perhaps a part, which Redis leaves out when it loads that. */
+  /**
+   * keep copies the data aside, as a replica has it: of the last command perhaps a part, which Redis leaves out when it
+   * loads that.
+   */
   keep(): void {
     rmSync(this.#kept, { recursive: true, force: true });
     cpSync(this.#dir, this.#kept, { recursive: true });

@@ -36,7 +36,8 @@ class Ledger {
 
   place(epoch: string, seq: number): void {
     if (isLocal(epoch) && this.#gapLast) this.nameAll(); // how much is not known
-    if (epoch === this.epoch) this.screen = this.screen.map((row) => (row.epoch === epoch && row.message.seq > seq ? { ...row, epoch: "lost" } : row)); // their numbers are others' now
+    // their numbers are others' now
+    if (epoch === this.epoch) this.screen = this.screen.map((row) => (row.epoch === epoch && row.message.seq > seq ? { ...row, epoch: "lost" } : row));
     this.epoch = epoch;
     this.next = seq + 1;
   }
@@ -218,7 +219,8 @@ async function run(seed: number, steps: number): Promise<number> {
       await world.pass(3000);
     }],
     [1, "forget", () => {
-      if (server.members.size > 0 || server.forgot || unnoticed) return; // of a number that came twice nobody knows which one is meant
+      // of a number that came twice nobody knows which one is meant
+      if (server.members.size > 0 || server.forgot || unnoticed) return;
       server.forgot = true;
       server.recalls.length = 0;
       server.hideAll();
@@ -229,7 +231,8 @@ async function run(seed: number, steps: number): Promise<number> {
     }],
     [3, "store away", () => {
       if (server.away) server.comeBack(world.upTo(4));
-      else if (ledger.epoch !== "") server.goLocal(`l-${server.posted.size}`); // who comes first then cannot tell what is from before, where history is trimmed too
+      // who comes first then cannot tell what is from before, where history is trimmed too
+      else if (ledger.epoch !== "") server.goLocal(`l-${server.posted.size}`);
     }],
     [3, "behind", () => !server.away && (server.behind = world.upTo(5))],
     [2, "refuse", () => server.refusals.push([{ status: 503, body: { error: { code: "full", message: "full", retry_after_ms: 500 } } }, "cut" as const][world.upTo(2)]!)],
@@ -239,7 +242,8 @@ async function run(seed: number, steps: number): Promise<number> {
     }],
     [2, "busy", () => (server.busy = !server.busy)],
     [1, "leave", () => server.line.open && server.line.say({ t: "reconnect", after_ms: 2000 })],
-    [2, "token ends", () => room.state.name === "open" && server.line.end(4401)], // before a welcome a second one closes the room
+    // before a welcome a second one closes the room
+    [2, "token ends", () => room.state.name === "open" && server.line.end(4401)],
     [2, "token refused", () => server.authRefusals.push({ code: ["unavailable", "token_expired"][world.upTo(2)], retry_after_ms: 200 })],
     [2, "reopen", () => (room.close(), room.connect())],
     [2, "back", () => void world.back()],

@@ -395,7 +395,9 @@ test("a clear while history is fetched: what the answer brings of before does no
   assert.equal(seen.take(), "cleared e1 3, 4");
 });
 
-/** waiting is a room that has message 1, and lacks the next three: what comes waits for history, which never answers. */
+/**
+ * waiting is a room that has message 1, and lacks the next three: what comes waits for history, which never answers.
+ */
 async function waiting() {
   const world = new World();
   const joined = await world.joined();

@@ -420,7 +420,8 @@ test("a recall whose answer was cut off, and that finds nothing the second time,
   await world.pass(1); // taken; the word of it is on the wire
   line.end(1006);
   assert.equal(world.server.history[0]!.recalled, true);
-  world.server.history = world.server.recalls.splice(0, 1).slice(1); // and the node that has us next knows nothing of it
+  // and the node that has us next knows nothing of it
+  world.server.history = world.server.recalls.splice(0, 1).slice(1);
   await world.pass(1100);
   await done;
   assert.deepEqual(of(world.server.line.got, "recall").length, 1);
