@@ -1,5 +1,6 @@
 // Package bench is the load generator: a client of the wire and nothing else. Of this project it knows bench/swarm,
-// which holds the connections, and what starts programs: internal/child and internal/port.
+// which holds the connections, what starts programs, internal/child and internal/port, and internal/cli, which says
+// which build this is.
 //
 // A [Scenario] is a load; [Named] has those that come with the program, as YAML files in
 // scenarios/. [Run] runs one against a [Target]: nodes that it starts itself, or servers

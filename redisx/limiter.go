@@ -73,7 +73,7 @@ type limiter struct {
 	// Immutable, too. Holds a value while a call reads pages behind its first one, see Redis.readOn.
 	readingOn chan struct{}
 
-	mu sync.Mutex // guards the fields below
+	mu sync.Mutex // guards gaveUp and freed
 	// gaveUp counts the calls that gave up, freed those of them whose place is free
 	// again. Invariant: freed <= gaveUp; gaveUp - freed <= len(places).
 	gaveUp, freed uint64

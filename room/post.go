@@ -11,7 +11,7 @@ import (
 // Post sends a message of user to the room: it will reach the members by way of the
 // store, or at once while the store is away. now is the time of receipt. It never
 // blocks; full queues are answered with [ErrBusy], users who say too much with a [TooFastError], what the room's rules
-// forbid with a [RefusedError].
+// forbid, and what the room has no place for, with a [RefusedError].
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
 	d.Class = r.hall.classOf(codec.KindChat, voiceOf(from))

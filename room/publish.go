@@ -26,9 +26,9 @@ func (h *Hall) publish() {
 	}
 }
 
-// serve does one turn of a room: it reads what the room lacks, then takes one batch to the store. While
-// the store is away it does nothing: Back comes. It is done by a publisher, or, for a small room, by the goroutine on
-// which a message came in; hurry is that one's, see inplace.go.
+// serve does one turn of a room: it gives up what has waited for too long and makes the next batch, reads what the room
+// lacks, then takes that batch to the store. While the store is away it asks nothing of it: Back comes. It is done by a
+// publisher, or, for a small room, by the goroutine on which a message came in; hurry is that one's, see inplace.go.
 func (r *Room) serve(hurry *Stretch) {
 	h := r.hall
 	r.mu.Lock()

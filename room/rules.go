@@ -32,9 +32,10 @@ const (
 	CodeCaps       = "caps"
 )
 
-// RefusedError is returned by [Room.Post] when the room's rules forbid the message.
+// RefusedError is returned by [Room.Post] when the room's rules forbid the message, or the room has no place for it.
+// Who asks the word filter before a post says with it, too, that the filter blocks the message.
 type RefusedError struct {
-	Code string        // one of the codes above
+	Code string        // one of the codes above, CodeShed or CodeBlocked
 	Wait time.Duration // after which it may be taken; 0: nobody knows
 }
 

@@ -9,7 +9,7 @@ type copies struct{ offered, sent, skipped, left atomic.Uint64 }
 type counters struct {
 	rooms, members atomic.Int64
 	tally          tally
-	awaiting       atomic.Int64 // rooms whose last batch has not come back
+	awaiting       atomic.Int64 // rooms with answers of the store whose events have not come, see Room.unlock
 	full           atomic.Int64 // members whose socket takes no more
 
 	offered, accepted                      atomic.Uint64
@@ -34,7 +34,7 @@ type Stats struct {
 	LogBytes int64 // of the logs of all rooms now
 
 	Accepted            uint64 // messages that came from the store and were not given before, each room's once
-	RefusedBusy         uint64 // messages refused because the room's queue was full
+	RefusedBusy         uint64 // messages refused with ErrBusy, by the queues' bounds or the shares in them
 	RefusedUnauthorized uint64 // messages refused by Hooks.Authorize
 	RefusedStore        uint64 // messages the store did not take
 	RefusedRate         uint64 // messages of users who say too much

@@ -141,7 +141,7 @@ func (p *Plan) direct(mine []seat, worker int) {
 	}
 }
 
-// roomID and userID are unique to the run, as Prefix is.
+// roomID and userID are unique to the run, as Prefix is; but Plan.Room, which others may know, is not.
 func (p *Plan) roomID(room int32) string {
 	if p.Room != "" {
 		return p.Room

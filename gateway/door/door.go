@@ -44,7 +44,7 @@ const (
 	unitsOfAnswer = 2
 	// mostUnits is what one ticket can hold: more than any frame has.
 	mostUnits = 7
-	// mostNotes bounds what waits for Report, noteEvery is the time in ms between two notes about one address.
+	// mostNotes bounds what waits for LogNotes, noteEvery is the time in ms between two notes about one address.
 	mostNotes = 10
 	noteEvery = 60_000
 	// roomsOfLists is the part of limits.rooms that lists of one address may make live at once, one in so many: people
@@ -134,7 +134,7 @@ type Door struct {
 	// logins are those of a user at an address, bans of a user who was checked, or of one at an address.
 	logins map[who]pace.Used
 	bans   map[who]ban
-	notes  []note // for Report
+	notes  []note // for LogNotes
 	missed int    // notes that had no place
 }
 

@@ -4,7 +4,7 @@ import "sync"
 
 // Sessions is all WebSockets of the node, and those that were promised a place.
 type Sessions struct {
-	most int // immutable after Start
+	most int // immutable after Edge.Listen
 
 	mu sync.Mutex // guards the fields below; a leaf
 	// list is dense; Session.slot is the place.

@@ -170,7 +170,7 @@ func (r *TokenWatcher) Pass(ctx context.Context) error {
 	return err
 }
 
-// find is pass but for the ends.
+// find is Pass but for the ends.
 func (r *TokenWatcher) find(ctx context.Context) (ended []endedToken, err error) {
 	who := r.take()
 	if !who.all && len(who.users)+len(who.ids) == 0 {

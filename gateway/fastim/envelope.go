@@ -12,7 +12,6 @@ import (
 const (
 	codeOK       = 200
 	codeRefused  = 100
-	codeBad      = 400
 	codeNotLogin = 440
 
 	textOK          = "操作成功"

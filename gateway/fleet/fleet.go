@@ -306,7 +306,7 @@ func One[T any](ctx context.Context, f *Fleet, node, topic string, args any) (T,
 	return body, nil
 }
 
-// self is the name of this node for whoever asks it.
+// selfName is the name of this node for whoever asks it.
 const selfName = "self"
 
 // ask asks one node, or all where to is empty. silent are those that live and have not answered. Where the store is

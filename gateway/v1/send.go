@@ -74,8 +74,8 @@ func (w *waitingSend) Checked(state chat.TokenState) (prolong bool) {
 	return false
 }
 
-// rateName is who the rate of messages is counted for: a user who was proven, all guests
-// as one, or else a user at one address.
+// rateName is who the rate of messages is counted for: a user who was proven, or else a user at one address, where all
+// guests are one.
 func (n *API) rateName(r *http.Request, v *edge.Visitor, checked bool) string {
 	name := v.User
 	if v.Guest {

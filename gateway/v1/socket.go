@@ -227,7 +227,8 @@ func offersDeflate(headers []string) bool {
 
 // suits reports whether we can do all that an offer of permessage-deflate asks for. A
 // parameter that is unknown, stands there twice or has no such value spoils it (RFC 7692
-// section 7.1). We deflate with a window of 15 bits and no other.
+// section 7.1); but wsflate takes client_max_window_bits without a value however often it
+// stands there. We deflate with a window of 15 bits and no other.
 func suits(offer httphead.Option) bool {
 	var p wsflate.Parameters
 	return p.Parse(offer) == nil && (!p.ServerMaxWindowBits.Defined() || p.ServerMaxWindowBits == 15)
