@@ -59,8 +59,8 @@ func TestRoom_BlindMembersHearAClockThatIsBehind(t *testing.T) {
 	wantInfos(t, m, "while")
 }
 
-// TestRoom_NewcomersWhileItIsAlone stand where the members do: what is said next follows their welcome.
-func TestRoom_NewcomersWhileItIsAlone(t *testing.T) {
+// TestRoom_NewcomersWhileItIsAloneStandWhereMembersDo: what is said next follows their welcome.
+func TestRoom_NewcomersWhileItIsAloneStandWhereMembersDo(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.join(r)
@@ -251,9 +251,9 @@ func TestRoom_ReportsWhatChanged(t *testing.T) {
 	}
 }
 
-// TestRoom_ReportThatIsRefused: one room whose keys are of the wrong type does not fill the log, and
-// its likes wait.
-func TestRoom_ReportThatIsRefused(t *testing.T) {
+// TestRoom_RefusedReportIsLoggedOnceAndItsLikesWait: one room whose keys are of the wrong type does not fill the log,
+// and its likes wait.
+func TestRoom_RefusedReportIsLoggedOnceAndItsLikesWait(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.join(r)

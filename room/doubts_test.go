@@ -66,7 +66,7 @@ func TestDoubt_NewcomerSkipsWhereOthersHaveLeft(t *testing.T) {
 
 // Who skips before it got anything behind its welcome is told to hide that, where nobody knows any more what was
 // recalled.
-func TestDoubt_SkipsOverMoreRecallsThanAreKept(t *testing.T) {
+func TestDoubt_WhoSkipsMoreRecallsThanAreKeptIsToldOfItsOwn(t *testing.T) {
 	f, r, m := stalled(t)
 	for i := range chat.RecallsKept + 20 {
 		f.post(r, body("r", i))
@@ -88,7 +88,7 @@ func TestDoubt_SkipsOverMoreRecallsThanAreKept(t *testing.T) {
 }
 
 // Nodes' clocks are an hour apart: what was read from the history is known when it is said again while Redis is away.
-func TestDoubt_SaidAgainOverANodeWhoseClockIsAhead(t *testing.T) {
+func TestDoubt_SaidAgainOverANodeWhoseClockIsAheadIsShownOnce(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
@@ -112,7 +112,7 @@ func TestDoubt_SaidAgainOverANodeWhoseClockIsAhead(t *testing.T) {
 }
 
 // A user is purged while a message of theirs was answered for and its event is on its way.
-func TestDoubt_PurgedBetweenAnswerAndEvent(t *testing.T) {
+func TestDoubt_PurgedBetweenAnswerAndEventIsNotShown(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.native(r)
@@ -146,7 +146,7 @@ func TestDoubt_PurgedBetweenAnswerAndEvent(t *testing.T) {
 }
 
 // The store goes back three times before the node reads once: nothing twice, nothing missing that is there.
-func TestDoubt_GoesBackThriceBetweenTwoReads(t *testing.T) {
+func TestDoubt_GoesBackThriceBetweenTwoReadsGivesAllOnce(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)
@@ -179,7 +179,7 @@ func TestDoubt_GoesBackThriceBetweenTwoReads(t *testing.T) {
 
 // Who comes back to a count that fell and has overtaken its place, over a node that knows nothing of that, is not told
 // that it missed nothing.
-func TestDoubt_ResumeOverAFreshNode(t *testing.T) {
+func TestDoubt_ResumeOverAFreshNodeIsNotRecovered(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	for i := range 10 {
@@ -204,7 +204,7 @@ func TestDoubt_ResumeOverAFreshNode(t *testing.T) {
 }
 
 // An answer of long ago comes when the room has another epoch, with the number of another message.
-func TestDoubt_AnswerOfAnOtherEpoch(t *testing.T) {
+func TestDoubt_AnswerOfAnOtherEpochLosesAndDoublesNothing(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
@@ -234,7 +234,7 @@ func TestDoubt_AnswerOfAnOtherEpoch(t *testing.T) {
 }
 
 // A batch whose answer is lost is tried again behind a failover that lost it: once for everybody, and acknowledged.
-func TestDoubt_TriedAgainBehindAFailover(t *testing.T) {
+func TestDoubt_TriedAgainBehindAFailoverIsStoredOnce(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
@@ -316,7 +316,7 @@ func TestDoubt_RecallsMadeAgainAreBounded(t *testing.T) {
 }
 
 // A newcomer into a local epoch that ends is led back by an epoch frame, and told of no loss.
-func TestDoubt_WelcomedWhileReturning(t *testing.T) {
+func TestDoubt_WelcomedWhileReturningIsLedBackWithoutAGap(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Node = "n1" }, Hooks{})
 	r := f.open("1")
 	f.native(r)
@@ -361,7 +361,7 @@ func TestDoubt_WelcomedWhileReturning(t *testing.T) {
 }
 
 // Every key is lost while each kind of thing is under way: what is there afterwards everybody has once.
-func TestDoubt_KeyLostWhileSomethingIsUnderWay(t *testing.T) {
+func TestDoubt_KeyLostWhileSomethingIsUnderWayGivesAllOnce(t *testing.T) {
 	for key := range keyCount {
 		for _, c := range []string{"answer lost", "deaf", "held", "slow"} {
 			t.Run(fmt.Sprint(key, " ", c), func(t *testing.T) {

@@ -126,7 +126,7 @@ func TestExact_RecoveredThoughRecallNotTold(t *testing.T) {
 }
 
 // Hundreds of recalls, then the store goes back behind all of them.
-func TestExact_ManyRecallsLost(t *testing.T) {
+func TestExact_ManyLostRecallsAreMadeAgain(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 500 }, Hooks{})
 	r := f.open("1")
 	for i := range 300 {
@@ -327,7 +327,7 @@ func TestExact_EmptyRoomMissesTheBeginning(t *testing.T) {
 
 // The store takes messages, tells of them late, and has lost them when it has told. Whoever was there has them all the
 // same: those of this node and those of others, under no number of the count that came after.
-func TestExact_LostBeforeItWasTold(t *testing.T) {
+func TestExact_LostBeforeItWasToldIsShownAllTheSame(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Node = "n" }, Hooks{})
 	r := f.open("1")
 	m, n := f.join(r), f.native(r)
@@ -354,7 +354,7 @@ func TestExact_LostBeforeItWasTold(t *testing.T) {
 }
 
 // The answer to a batch is lost, and the list of the room too, before it is tried again.
-func TestExact_LostBeforeItWasTriedAgain(t *testing.T) {
+func TestExact_LostBeforeItWasTriedAgainIsShownOnce(t *testing.T) {
 	for _, key := range []int{keyList, keyMeta} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
@@ -377,9 +377,9 @@ func TestExact_LostBeforeItWasTriedAgain(t *testing.T) {
 	}
 }
 
-// TestExact_ResumeWhileAnEventIsOnItsWay: the history that was read is farther than the room. What comes by itself is
+// TestExact_ResumeLeavesOutWhatIsOnItsWay: the history that was read is farther than the room. What comes by itself is
 // not in the welcome as well.
-func TestExact_ResumeWhileAnEventIsOnItsWay(t *testing.T) {
+func TestExact_ResumeLeavesOutWhatIsOnItsWay(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
 	r := f.open("1")
 	for i := 1; i <= 6; i++ {
@@ -403,8 +403,9 @@ func TestExact_ResumeWhileAnEventIsOnItsWay(t *testing.T) {
 	wantFrames(t, m, "7:m7@e1/7")
 }
 
-// TestExact_RecalledWhileTheHistoryWasRead: from the answer to a recall on nobody is given the message.
-func TestExact_RecalledWhileTheHistoryWasRead(t *testing.T) {
+// TestExact_RecalledWhileTheHistoryWasReadIsNotInTheWelcome: from the answer to a recall on nobody is given the
+// message.
+func TestExact_RecalledWhileTheHistoryWasReadIsNotInTheWelcome(t *testing.T) {
 	for gone := uint64(1); gone <= 3; gone++ { // the place itself, the next message, another one
 		f := newFixture(t, func(c *Config) { c.OnJoin = 3 }, Hooks{})
 		r := f.open("1")

@@ -83,7 +83,7 @@ func TestID_OfTheOldestIsUsedAgain(t *testing.T) {
 }
 
 // The oldest message that was there is taken back, another one of what was there had waited, and the count is lost.
-func TestHot_OldestIsRecalled(t *testing.T) {
+func TestHot_RecalledOldestShowsNothingOld(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 5 }, Hooks{})
 	f.old(10)
 	f.publishElsewhere(f.late())
@@ -101,7 +101,7 @@ func TestHot_OldestIsRecalled(t *testing.T) {
 }
 
 // What was heard is in the older generation of seen when it is stored, and the history pushes that out.
-func TestHot_HeardIsInTheOlderGeneration(t *testing.T) {
+func TestHot_HeardInTheOlderGenerationIsShownOnce(t *testing.T) {
 	for _, before := range []int{60, 75} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
@@ -130,7 +130,7 @@ func TestHot_HeardIsInTheOlderGeneration(t *testing.T) {
 }
 
 // More is taken back than the log has, while the link is deaf: no epoch begins, and it is told.
-func TestRecall_MoreThanTheLogHas(t *testing.T) {
+func TestRecall_MoreThanTheLogHasIsToldWithoutAnEpoch(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OnJoin = 50 }, Hooks{})
 	for i := range 600 {
 		f.now = f.now.Add(time.Millisecond)
@@ -199,7 +199,7 @@ func TestLate_RecalledIsNotGivenAsLost(t *testing.T) {
 }
 
 // The events of this node's own messages are late, all is lost, then they come.
-func TestLate_EchoesOfWhatWasHad(t *testing.T) {
+func TestLate_EchoesOfWhatWasHadAreNotShownAgain(t *testing.T) {
 	for _, n := range []int{1000, 8500} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
@@ -253,7 +253,7 @@ func TestLate_RecallsPushNoAnswerOut(t *testing.T) {
 }
 
 // X is acknowledged here as a repeat, in an epoch that the node does not know.
-func TestLate_RepeatInAnotherEpoch(t *testing.T) {
+func TestLate_RepeatInAnotherEpochIsShownAtOnceAndOnce(t *testing.T) {
 	for _, wipe := range []bool{false, true} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
@@ -288,7 +288,7 @@ func TestLate_RepeatInAnotherEpoch(t *testing.T) {
 
 // X is stored; its answer, its event and then the list are lost. Others say more than a read brings, then X is tried
 // again.
-func TestLate_AnsweredWhenTheHistoryHasGoneOn(t *testing.T) {
+func TestLate_AnsweredWhenTheHistoryHasGoneOnIsShownOnce(t *testing.T) {
 	for _, others := range []int{10, 60} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
@@ -321,7 +321,7 @@ func TestLate_AnsweredWhenTheHistoryHasGoneOn(t *testing.T) {
 
 // The log of recalls is lost between two recalls, and the first one's event does not come: its tombstone is not in the
 // log that is there now. That is no contradiction: no epoch begins, and both are told.
-func TestRecall_LogLostBetweenTwo(t *testing.T) {
+func TestRecall_LogLostBetweenTwoTellsBoth(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	n := f.native(r)

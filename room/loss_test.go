@@ -54,7 +54,7 @@ func TestLoss_ClockBehindBringsNothingOldBack(t *testing.T) {
 }
 
 // 2. Ten minutes later the message is taken back, and its id used again for another.
-func TestLoss_IDUsedAgainAfterRecall(t *testing.T) {
+func TestLoss_IDUsedAgainAfterRecallIsAnotherMessage(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
@@ -74,7 +74,7 @@ func TestLoss_IDUsedAgainAfterRecall(t *testing.T) {
 }
 
 // 3. The same where this node got the first message late.
-func TestLoss_IDUsedAgainAfterLateArrival(t *testing.T) {
+func TestLoss_IDUsedAgainAfterLateArrivalIsAnotherMessage(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
@@ -180,10 +180,10 @@ func TestLoss_AckNamesTheEpochOfItsNumber(t *testing.T) {
 	}
 }
 
-// TestLoss_TwiceInARow: the store goes back, to before the members came in, and in the second place to data that are
-// newer again. What lies between was there before the members, and is not new to them. What was taken back meanwhile
-// is taken back again.
-func TestLoss_TwiceInARow(t *testing.T) {
+// TestLoss_TwiceInARowShowsNothingOld: the store goes back, to before the members came in, and in the second place to
+// data that are newer again. What lies between was there before the members, and is not new to them. What was taken
+// back meanwhile is taken back again.
+func TestLoss_TwiceInARowShowsNothingOld(t *testing.T) {
 	for _, old := range []int{5, 10, 60, 300} {
 		step := 1 + old/10
 		for first := 1; first < old; first += step {

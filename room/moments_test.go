@@ -125,7 +125,7 @@ var moments = []moment{
 
 // A message is taken away at every moment of its way, alone or with all of the room: no member shows it, whatever the
 // order, and all get what comes behind.
-func TestDoubt_TakenAwayAtEachMoment(t *testing.T) {
+func TestDoubt_TakenAwayAtAnyMomentIsNotShown(t *testing.T) {
 	recall := func(f *fixture, over *fakeStore) (chat.Event, error) {
 		return over.recallThat("1", func(e chat.Entry) bool { return strings.Contains(e.JSON, `"vx"`) })
 	}
@@ -194,7 +194,7 @@ func (m *member) screen(tb testing.TB, bodies ...string) (shown []string) {
 
 // The room is cleared in a later epoch than the snapshot is of to which the store goes back, or in the same one, which
 // others have left meanwhile.
-func TestDoubt_ClearedThenFurtherBack(t *testing.T) {
+func TestDoubt_ClearedStaysAwayWhenTheStoreGoesFurtherBack(t *testing.T) {
 	for _, later := range []bool{true, false} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
@@ -256,7 +256,7 @@ func TestDoubt_ClearedThenFurtherBack(t *testing.T) {
 
 // The room is cleared, the store loses all, and the empty room is cleared again. Then the store has a snapshot of
 // before: what was cleared does not come again.
-func TestDoubt_ClearedWipedThenRestored(t *testing.T) {
+func TestDoubt_ClearedStaysAwayWhenAWipedStoreIsRestored(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.native(r)
@@ -283,7 +283,7 @@ func TestDoubt_ClearedWipedThenRestored(t *testing.T) {
 
 // The room is cleared in an epoch that the node has not read yet, and the store goes back under that: what comes under
 // the numbers that were cleared is not.
-func TestDoubt_ClearedInACountThatGoesBack(t *testing.T) {
+func TestDoubt_ClearedInACountThatGoesBackTakesNothingLater(t *testing.T) {
 	for _, over := range []string{"this node", "another"} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")

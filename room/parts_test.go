@@ -464,9 +464,9 @@ func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
 	}
 }
 
-// TestRecall_TheStoreLostTheLogOfRecalls before this node had read it: what the room gives newcomers is compared with
-// the tombstones in the history.
-func TestRecall_TheStoreLostTheLogOfRecalls(t *testing.T) {
+// TestRecall_TombstonesTellWhereTheStoreLostTheLog of recalls before this node had read it: what the room gives
+// newcomers is compared with the tombstones in the history.
+func TestRecall_TombstonesTellWhereTheStoreLostTheLog(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.native(r)

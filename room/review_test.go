@@ -101,8 +101,9 @@ func TestReview_VerdictsApplyInOrder(t *testing.T) {
 	}
 }
 
-// TestReview_JudgedAgain: who is muted while their message is under review is refused; the rules of then count.
-func TestReview_JudgedAgain(t *testing.T) {
+// TestReview_MutedMeanwhileIsRefused: who is muted while their message is under review is refused; the rules of then
+// count.
+func TestReview_MutedMeanwhileIsRefused(t *testing.T) {
 	a := &asked{}
 	f, r, m := reviewing(t, a, `"all"`)
 	var got mailbag

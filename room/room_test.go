@@ -85,7 +85,7 @@ func TestRoom_WelcomeAndLogMeetWithoutGapOrDouble(t *testing.T) {
 	}
 }
 
-func TestRoom_LeaveBeforeAttachAndTwice(t *testing.T) {
+func TestRoom_LeaveBeforeAttachAndTwiceCountsOnce(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	stays := f.join(r)
@@ -308,9 +308,9 @@ func TestRoom_FailedPublishIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestRoom_AnswerLostAndEventLost: the store has the batch, and nobody heard of it: the
+// TestRoom_AnswerLostAndEventLostStoresOnce: the store has the batch, and nobody heard of it: the
 // second try finds it, and what it says makes the room fetch nothing it has.
-func TestRoom_AnswerLostAndEventLost(t *testing.T) {
+func TestRoom_AnswerLostAndEventLostStoresOnce(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)

@@ -70,9 +70,9 @@ func (f *fixture) says(r *Room, from Author, user, id, body string) string {
 	return ""
 }
 
-// TestRules_MutedElsewhere: a node that has not heard of it stores nothing of somebody who is muted, and says so; of
-// others it stores all.
-func TestRules_MutedElsewhere(t *testing.T) {
+// TestRules_MutedElsewhereIsRefusedHere: a node that has not heard of it stores nothing of somebody who is muted, and
+// says so; of others it stores all.
+func TestRules_MutedElsewhereIsRefusedHere(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		breaks func(f *fixture)
@@ -114,8 +114,9 @@ func TestRules_MutedElsewhere(t *testing.T) {
 	}
 }
 
-// TestRules_AnEventIsLost: the next change shows that one is missing, and the rules are read at once.
-func TestRules_AnEventIsLost(t *testing.T) {
+// TestRules_LostEventIsNoticedByTheNextChange: the next change shows that one is missing, and the rules are read at
+// once.
+func TestRules_LostEventIsNoticedByTheNextChange(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.store.deafen()
@@ -128,8 +129,9 @@ func TestRules_AnEventIsLost(t *testing.T) {
 	}
 }
 
-// TestRules_TheLinkWasLost: rules that changed while nothing was heard are read as soon as the link is back.
-func TestRules_TheLinkWasLost(t *testing.T) {
+// TestRules_ChangedWhileTheLinkWasLostAreRead: rules that changed while nothing was heard are read as soon as the link
+// is back.
+func TestRules_ChangedWhileTheLinkWasLostAreRead(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	for _, c := range []struct {
@@ -174,9 +176,9 @@ func TestRules_StoredBeforeTheMuteIsAcknowledged(t *testing.T) {
 	}
 }
 
-// TestRules_WhileTheStoreIsAway: the last rules stand; what was said against newer ones is heard here, and stored
+// TestRules_LastOnesStandWhileTheStoreIsAway: what was said against newer ones is heard here, and stored
 // nowhere.
-func TestRules_WhileTheStoreIsAway(t *testing.T) {
+func TestRules_LastOnesStandWhileTheStoreIsAway(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
@@ -204,9 +206,9 @@ func TestRules_WhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// TestRules_NobodyHasReadThem: a room that was opened while the store was away knows nothing; when it is back nothing
-// is stored that is forbidden.
-func TestRules_NobodyHasReadThem(t *testing.T) {
+// TestRules_UnreadOnesHoldOnceTheStoreIsBack: a room that was opened while the store was away knows nothing; when it is
+// back nothing is stored that is forbidden.
+func TestRules_UnreadOnesHoldOnceTheStoreIsBack(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	f.moderateElsewhere(muted("u"))
 	f.store.away()
@@ -225,8 +227,8 @@ func TestRules_NobodyHasReadThem(t *testing.T) {
 	}
 }
 
-// TestRules_TheStoreLostThem: a node that knows newer rules than the store puts them back.
-func TestRules_TheStoreLostThem(t *testing.T) {
+// TestRules_LostByTheStoreArePutBack: a node that knows newer rules than the store puts them back.
+func TestRules_LostByTheStoreArePutBack(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	f.native(r)
@@ -245,9 +247,9 @@ func TestRules_TheStoreLostThem(t *testing.T) {
 	}
 }
 
-// TestRules_TheStoreLostThemAndHasOthers: what a node knows and what was said since both hold, however far the store
-// has come again.
-func TestRules_TheStoreLostThemAndHasOthers(t *testing.T) {
+// TestRules_LostByTheStoreHoldBesideNewerOnes: what a node knows and what was said since both hold, however far the
+// store has come again.
+func TestRules_LostByTheStoreHoldBesideNewerOnes(t *testing.T) {
 	for _, since := range []int{1, 2, 3} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")

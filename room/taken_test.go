@@ -189,8 +189,8 @@ func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 	}
 }
 
-// TestClear_ANodeThatWasAway learns of it in the next epoch: its members and newcomers are told.
-func TestClear_ANodeThatWasAway(t *testing.T) {
+// TestClear_ANodeThatWasAwayTellsOfItAfterwards: members and newcomers hear of it in the next epoch.
+func TestClear_ANodeThatWasAwayTellsOfItAfterwards(t *testing.T) {
 	for _, logged := range []bool{true, false} {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
@@ -438,8 +438,8 @@ func TestLikes_AreNotLostWithTheStore(t *testing.T) {
 	}
 }
 
-// TestRules_LostWhileANodeStarts: it stores nothing before they are back, or nobody knows them.
-func TestRules_LostWhileANodeStarts(t *testing.T) {
+// TestRules_LostWhileANodeStartsLetNothingIn: it stores nothing before they are back, or nobody knows them.
+func TestRules_LostWhileANodeStartsLetNothingIn(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	f.posts(f.open("1"), 1)
 	f.moderateElsewhere(muted("u"))

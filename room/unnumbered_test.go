@@ -119,8 +119,8 @@ func TestTakenBack_FindsWhatLeftTheList(t *testing.T) {
 	}
 }
 
-// TestUnnumbered_AnEventComesBehindTheRead: an original node stores first and publishes then.
-func TestUnnumbered_AnEventComesBehindTheRead(t *testing.T) {
+// TestUnnumbered_EventBehindTheReadDoublesNothing: an original node stores first and publishes then.
+func TestUnnumbered_EventBehindTheReadDoublesNothing(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
 	f.store.unnumbered = true
 	f.publishUnheard("old")
@@ -144,8 +144,9 @@ func TestUnnumbered_AnEventComesBehindTheRead(t *testing.T) {
 	}
 }
 
-// TestUnnumbered_AnEqualMessageForALostEvent: the event of one was lost, that of an equal one comes behind the read.
-func TestUnnumbered_AnEqualMessageForALostEvent(t *testing.T) {
+// TestUnnumbered_EqualMessageForALostEventIsShown: the event of one was lost, that of an equal one comes behind the
+// read.
+func TestUnnumbered_EqualMessageForALostEventIsShown(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoLocal = true }, Hooks{})
 	f.store.unnumbered = true
 	equal := func(texts ...string) (events []chat.Event) {
@@ -174,8 +175,8 @@ func TestUnnumbered_AnEqualMessageForALostEvent(t *testing.T) {
 	wantInfos(t, m, "6", "other", "6")
 }
 
-// TestUnnumbered_LookWhileItReads: what a node of the other form tells of may have come behind the read.
-func TestUnnumbered_LookWhileItReads(t *testing.T) {
+// TestUnnumbered_LookWhileItReadsHasItReadAgain: what a node of the other form tells of may have come behind the read.
+func TestUnnumbered_LookWhileItReadsHasItReadAgain(t *testing.T) {
 	for _, counted := range []bool{false, true} {
 		f := newFixture(t, func(c *Config) { c.NoLocal = !counted }, Hooks{})
 		f.store.unnumbered = !counted
