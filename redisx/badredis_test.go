@@ -20,8 +20,8 @@ import (
 
 // This file is about addresses that do not lead to the Redis that is wanted.
 
-// TestRedis_IsNotWhatItMustBe has one clear error for each, while the store tries on.
-func TestRedis_IsNotWhatItMustBe(t *testing.T) {
+// TestRedis_AddressThatLeadsElsewhereIsNamed with one clear error for each, while the store tries on.
+func TestRedis_AddressThatLeadsElsewhereIsNamed(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	master := redistest.Start(t)
@@ -110,8 +110,8 @@ func connectionsReceived(t *testing.T, info string) int {
 	return n
 }
 
-// TestRedis_ReplicaBecomesMaster: what was wrong is made right, and all works.
-func TestRedis_ReplicaBecomesMaster(t *testing.T) {
+// TestRedis_ReplicaThatBecomesMasterIsUsed: what was wrong is made right, and all works.
+func TestRedis_ReplicaThatBecomesMasterIsUsed(t *testing.T) {
 	replica := redistest.StartReplica(t, redistest.Start(t))
 	h := newConfigured(t, func(c *redisx.Config) { c.Addrs = []string{replica.Addr} })
 	h.wantState(t, "READONLY")

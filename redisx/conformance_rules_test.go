@@ -409,9 +409,9 @@ func testManyMeasures(s *harness) {
 	}
 }
 
-// TestRedis_RulesLoseAKey: rules hold, and nodes come to know them, when the room's meta goes; when the rules go, a
-// node that knows them is told that the store has none.
-func TestRedis_RulesLoseAKey(t *testing.T) {
+// TestRedis_RulesLoseAKeyAndNodesAreTold: rules hold, and nodes come to know them, when the room's meta goes; when the
+// rules go, a node that knows them is told that the store has none.
+func TestRedis_RulesLoseAKeyAndNodesAreTold(t *testing.T) {
 	s := newRedis(t)
 	raw := newRaw(t, server.Addr)
 	s.publish(t, "r", "u", 10)

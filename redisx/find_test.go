@@ -43,8 +43,9 @@ func TestRedis_FindIsBoundedByAge(t *testing.T) {
 	}
 }
 
-// TestRedis_FindByOtherClocks: nodes' clocks are an hour behind and an hour ahead; a message is found all the same.
-func TestRedis_FindByOtherClocks(t *testing.T) {
+// TestRedis_FindsMessagesByOtherClocks: nodes' clocks are an hour behind and an hour ahead; a message is found all the
+// same.
+func TestRedis_FindsMessagesByOtherClocks(t *testing.T) {
 	s := newRedis(t)
 	const hour, now = 3_600_000, 1_700_000_000_000
 	for i := range int64(5) {
@@ -60,8 +61,9 @@ func TestRedis_FindByOtherClocks(t *testing.T) {
 	}
 }
 
-// TestRedis_FindBehindTombstones: a purge has left a row of them, of any length; what stands on either side is found.
-func TestRedis_FindBehindTombstones(t *testing.T) {
+// TestRedis_FindsMessagesBesideTombstones: a purge has left a row of them, of any length; what stands on either side is
+// found.
+func TestRedis_FindsMessagesBesideTombstones(t *testing.T) {
 	s, raw := newPair(t)
 	const n = 10_000
 	for _, row := range []int{3_000, 5_000, 8_000} {
@@ -84,9 +86,9 @@ func TestRedis_FindBehindTombstones(t *testing.T) {
 	}
 }
 
-// TestRedis_FindBesideThoseThatWaited: of 100 messages a second a node with a third of them was cut off for 15 s. What
-// it said stands behind what was stored meanwhile; all of either are found.
-func TestRedis_FindBesideThoseThatWaited(t *testing.T) {
+// TestRedis_FindsMessagesBesideThoseThatWaited: of 100 messages a second a node with a third of them was cut off for 15
+// s. What it said stands behind what was stored meanwhile; all of either are found.
+func TestRedis_FindsMessagesBesideThoseThatWaited(t *testing.T) {
 	s, raw := newPair(t)
 	const rate, cutAt, back, n = 100, 2_000, 2_000 + 100*15, 8_000
 	var all, waiting []int64

@@ -129,8 +129,9 @@ func TestRedis_RefusedLeavesNothing(t *testing.T) {
 	wantEqual(t, "keys", raw.strings("KEYS", "*"), nil, []string{"gmm:r"})
 }
 
-// TestRedis_FeedAfterTheCountIsLost: the numbers are others then, so nothing that was not told is passed over for them.
-func TestRedis_FeedAfterTheCountIsLost(t *testing.T) {
+// TestRedis_FeedAfterTheCountIsLostPassesNothingOver: the numbers are others then, so nothing that was not told is
+// passed over for them.
+func TestRedis_FeedAfterTheCountIsLostPassesNothingOver(t *testing.T) {
 	s, raw := newRedis(t), newRaw(t, server.Addr)
 	for i := range historyMessages + 20 {
 		s.publish(t, "r", "u", int64(i+1))

@@ -205,8 +205,8 @@ func testLostKeys(r *lostRoom, i, k int, first func(r *lostRoom)) {
 	wantRefused(r.t, err, true) // The fence stands again.
 }
 
-// TestRedis_ClockWentBack has sets in buckets that lie in the future.
-func TestRedis_ClockWentBack(t *testing.T) {
+// TestRedis_ClockThatWentBackStoresNothingTwice has sets in buckets that lie in the future.
+func TestRedis_ClockThatWentBackStoresNothingTwice(t *testing.T) {
 	s, raw := newPair(t)
 	for _, lost := range []bool{false, true} {
 		for _, trimmed := range []bool{false, true} {

@@ -125,7 +125,7 @@ func TestRedis_CommandsKilledComeBack(t *testing.T) {
 	s.wantResumed(t, 0)
 }
 
-func TestRedis_ServerRestarts(t *testing.T) {
+func TestRedis_RestartedServerIsUsedInANewEpoch(t *testing.T) {
 	own := redistest.Start(t)
 	s := newNode(t, own.Addr, newRaw(t, own.Addr))
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
@@ -147,8 +147,8 @@ func TestRedis_ServerRestarts(t *testing.T) {
 	}
 }
 
-// TestRedis_ServerHangs has more calls waiting than rueidis can hold.
-func TestRedis_ServerHangs(t *testing.T) {
+// TestRedis_HangingServerEndsEachCallInTime has more calls waiting than rueidis can hold.
+func TestRedis_HangingServerEndsEachCallInTime(t *testing.T) {
 	own := redistest.Start(t)
 	s := newNode(t, own.Addr, newRaw(t, own.Addr))
 	noError(t, s.SubscribeRoom(t.Context(), "r"))
@@ -198,7 +198,7 @@ func TestRedis_MemoryFullIsNamedUntilItIsOver(t *testing.T) {
 	wantEqual(t, "keys of probes", raw.strings("KEYS", "gmn:*"), nil, []string{})
 }
 
-func TestRedis_CloseWhileServerHangs(t *testing.T) {
+func TestRedis_CloseWhileServerHangsEndsInTime(t *testing.T) {
 	own := redistest.Start(t)
 	store := openRedis(t, own.Addr)
 	h := &harness{Store: store, recorder: newRecorder(t)}
