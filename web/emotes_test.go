@@ -24,7 +24,7 @@ func folder(t *testing.T, files map[string]int) string {
 	return dir
 }
 
-func TestEmotes(t *testing.T) {
+func TestEmotes_AreListedAndServed(t *testing.T) {
 	e, err := web.ReadEmotes(folder(t, map[string]int{"gg.png": 10, "Hype_1.webp": 256 << 10, "+1.gif": 0}))
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestEmotes(t *testing.T) {
 }
 
 // A volume of Kubernetes has each file as a link into a folder of that moment.
-func TestEmotes_OfAVolume(t *testing.T) {
+func TestEmotes_OfAVolumeAreListed(t *testing.T) {
 	dir := folder(t, map[string]int{".DS_Store": 1 << 20})
 	moment := filepath.Join(dir, "..2026_11_27")
 	err := errors.Join(

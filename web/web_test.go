@@ -37,7 +37,7 @@ func get(name, tag string) *httptest.ResponseRecorder {
 	return w
 }
 
-func TestPage_Headers(t *testing.T) {
+func TestPage_HeadersSayHTMLNoCacheNoSniff(t *testing.T) {
 	for _, name := range pages(t) {
 		t.Run(name, func(t *testing.T) {
 			w := get(name, "")
@@ -95,7 +95,7 @@ func digestOf(t *testing.T, body, tag string) string {
 }
 
 // Whose frames it may be in is asked for each request: a reload may change it.
-func TestPage_FrameAncestors(t *testing.T) {
+func TestPage_FrameAncestorsAreAskedForEachRequest(t *testing.T) {
 	sources := "'none'"
 	page := web.Page("room.html", func() string { return sources })
 	for _, sources = range []string{"'none'", "https://a.example https://*.b.example"} {
@@ -122,7 +122,7 @@ func TestPage_NotSentTwice(t *testing.T) {
 }
 
 // What is sent to who takes gzip is the same page, under a tag of its own.
-func TestPage_Gzipped(t *testing.T) {
+func TestPage_GzippedIsTheSameUnderItsOwnTag(t *testing.T) {
 	plain := get("room.html", "")
 	for accepts, want := range map[string]string{"gzip, deflate, br": "gzip", "br;q=1.0, GZIP;q=0.5": "gzip", "gzip;q=0": "", "gzip;q=0.0, br": "", "gzip ; Q=0": "", "identity, *;q=0": "", "br": "", "": ""} {
 		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
@@ -158,7 +158,7 @@ func TestPage_LoadsNothingFromElsewhere(t *testing.T) {
 	}
 }
 
-func TestScript(t *testing.T) {
+func TestScript_IsWhatTheBuildMade(t *testing.T) {
 	for name, mark := range map[string]string{"barrage.js": "var Barrage=", "barrage.mjs": "export{"} {
 		t.Run(name, func(t *testing.T) {
 			get := func(tag string) *httptest.ResponseRecorder {
