@@ -45,7 +45,7 @@ func getAdmin[T any](t *testing.T, s *Server, method, path, body string) (answer
 
 // A drained node is not ready, takes nobody, and sends all away who are there, who may speak until then. Undrained it
 // takes clients again, and keeps those it still has.
-func TestAdmin_DrainAndUndrain(t *testing.T) {
+func TestAdmin_DrainedTakesNobodyUntilUndrained(t *testing.T) {
 	s := newAdmin(t, nil)
 	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
 	// one that ends later is sent away at once

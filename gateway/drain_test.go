@@ -90,7 +90,7 @@ func TestDrain_DeliversThenCloses(t *testing.T) {
 }
 
 // Memberships on their way are waited for, but keep nobody from being told.
-func TestDrain_MembershipsHang(t *testing.T) {
+func TestDrain_HangingMembershipsKeepNobodyFromBeingTold(t *testing.T) {
 	s := newServer(t, nil)
 	goOn := storeOf(s).hold("JoinAll")
 	defer goOn()
@@ -157,7 +157,7 @@ func TestDrain_HandshakesUnderWayEndWell(t *testing.T) {
 }
 
 // A request that does not end keeps nobody from being told.
-func TestDrain_HTTPHangs(t *testing.T) {
+func TestDrain_HangingHTTPKeepsNobodyFromBeingTold(t *testing.T) {
 	s := newServer(t, nil)
 	member := join(t, s, "r", "u")
 	hanging := dialTCP(t, s)

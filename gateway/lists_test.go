@@ -338,7 +338,7 @@ func reload(tb testing.TB, s *Server, now time.Time) {
 }
 
 // A room that is no longer the user's goes.
-func TestLists_RoomGoes(t *testing.T) {
+func TestLists_RoomThatIsNoLongerTheUsersGoes(t *testing.T) {
 	s := newListServer(t)
 	joinRooms(t, s, "u", "a", "b")
 	publish(t, s, "a", "one", 1)

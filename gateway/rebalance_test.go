@@ -116,7 +116,7 @@ func TestAdmin_DrainsOneAtATime(t *testing.T) {
 }
 
 // A node that leaves is not ready, takes clients for server.lame_duck, and lets another one finish first.
-func TestDrain_LameDuckThenTheLease(t *testing.T) {
+func TestDrain_LameDuckLetsTheOtherNodeFinishFirst(t *testing.T) {
 	s := newServer(t, func(c *setup) { c.Server.LameDuck = 50 * time.Millisecond })
 	a := join(t, s, "r", "a")
 	if _, err := s.store.TakeLease(t.Context(), "other", time.Hour); err != nil {

@@ -409,7 +409,7 @@ func TestDesk_RolesElsewhereCountWhereTheyMatter(t *testing.T) {
 	}
 }
 
-func TestDesk_TheStoreDoesNotAnswer(t *testing.T) {
+func TestDesk_StoreThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	f := newFixture(t)
 	f.store.fail = errors.New("away")
 	if _, code := f.do("m", chat.RoleModerator, "r", `{"verb":"clear"}`); code != "unavailable" {

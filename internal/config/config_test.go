@@ -225,8 +225,8 @@ func wantLines(t *testing.T, err error, want string) {
 	}
 }
 
-// TestValidate_WebhooksBesideOriginalNodes: their messages have no numbers that a backend could go by.
-func TestValidate_WebhooksBesideOriginalNodes(t *testing.T) {
+// TestValidate_WebhooksBesideOriginalNodesAreRefused: their messages have no numbers that a backend could go by.
+func TestValidate_WebhooksBesideOriginalNodesAreRefused(t *testing.T) {
 	cfg := Default()
 	cfg.Webhooks.URL, cfg.Webhooks.Secret = "https://backend.example/", "a secret of 24 bytes or more"
 	if err := cfg.Validate(); err != nil {

@@ -96,7 +96,7 @@ func TestBadHandshake_IsRefusedWithTheReason(t *testing.T) {
 	}
 }
 
-func TestHandshake_AsDifferentClientsSendIt(t *testing.T) {
+func TestHandshake_IsTakenAsDifferentClientsSendIt(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
 	for _, c := range []struct{ name, old, new string }{

@@ -123,7 +123,7 @@ func wantChat(t *testing.T, from, listener *client, word string) {
 	start.wantWithin(t, "chat went on", recovery)
 }
 
-func TestCluster_RedisRestarts(t *testing.T) {
+func TestCluster_ChatGoesOnAfterRedisRestarts(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	nodes := twoNodes(t, server)
@@ -184,7 +184,7 @@ func TestCluster_ChatGoesOnWithoutRedis(t *testing.T) {
 	other.wantMessage("other", "alone", "still")
 }
 
-func TestCluster_StartWithoutRedis(t *testing.T) {
+func TestCluster_StartedWithoutRedisIsReadyOnceItIsThere(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	server.Kill(t)

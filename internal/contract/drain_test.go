@@ -195,7 +195,7 @@ func TestDrain_SecondSignalEndsItAtOnce(t *testing.T) {
 	c.wantEnd()
 }
 
-func TestDrain_RequestsThatDoNotEnd(t *testing.T) {
+func TestDrain_RequestsThatDoNotEndHoldNobodyUp(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]string{
 		"nothing sent yet": "",

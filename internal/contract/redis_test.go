@@ -317,7 +317,7 @@ func TestRedis_BesideOriginalNodesOneRoomIsShared(t *testing.T) {
 }
 
 // A Redis may come back empty: a failover to an empty replica, a flush by mistake.
-func TestRedis_LosesItsData(t *testing.T) {
+func TestRedis_ChatGoesOnAfterItLosesItsData(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	n, redis := startNode(t, onRedis(server)...), dialRedis(t, server)

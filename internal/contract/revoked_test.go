@@ -137,7 +137,7 @@ func TestRevoked_NotWithoutAuth(t *testing.T) {
 }
 
 // A token that was revoked while a node could not reach Redis stops when it can again.
-func TestRevoked_WhileRedisIsAway(t *testing.T) {
+func TestRevoked_WhileRedisIsAwayIsClosedAfterwards(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr)

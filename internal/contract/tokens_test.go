@@ -85,7 +85,7 @@ func (n *node) post(tb testing.TB, path string) {
 // While a crowd comes and goes on two nodes and renews its tokens, the tokens of every second user are revoked: on both
 // nodes their sockets end within a second, and none of them comes in again with an old token. The others notice
 // nothing.
-func TestTokens_RevokedInAStorm(t *testing.T) {
+func TestTokens_RevokedInAStormEndWithinASecond(t *testing.T) {
 	t.Parallel()
 	const users = 60
 	nodes := twoNodes(t, redistest.Start(t), "auth.mode=jwt", "auth.jwt_secret="+jwtSecret)

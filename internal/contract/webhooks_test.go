@@ -188,10 +188,10 @@ func (n *node) seq(tb testing.TB, room string) uint64 {
 	return answer.Seq
 }
 
-// TestWebhooks_ANodeDies: three nodes and one Redis; the backend refuses a call now and then; the node that tells it is
-// killed while people talk. Every message that was stored is told, each room in its order, once but for those that were
-// on their way when the node died.
-func TestWebhooks_ANodeDies(t *testing.T) {
+// TestWebhooks_ANodeThatDiesLosesNoMessage: three nodes and one Redis; the backend refuses a call now and then; the
+// node that tells it is killed while people talk. Every message that was stored is told, each room in its order, once
+// but for those that were on their way when the node died.
+func TestWebhooks_ANodeThatDiesLosesNoMessage(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t, func(n int) bool { return n == 3 || n == 40 })
 	settings := append(onRedis(redistest.Start(t)), b.settings()...)
