@@ -113,8 +113,8 @@ func TestReady_SaysWhyNot(t *testing.T) {
 	f("/healthz", 200, "ok\n") // a restart would not bring the store back
 }
 
-// newGatedServer checks tokens; a and b are logged in with "any".
-func newGatedServer(t *testing.T) *Server {
+// newAuthorizingServer checks tokens; a and b are logged in with "any".
+func newAuthorizingServer(t *testing.T) *Server {
 	t.Helper()
 	s := newServer(t, func(c *setup) { manualCheck(c); c.Auth.Mode = []string{edge.AuthRedis} })
 	for _, user := range []string{"a", "b"} {
@@ -126,8 +126,8 @@ func newGatedServer(t *testing.T) *Server {
 }
 
 // Without a word from the store about the senders a batch waits, and everybody stays.
-func TestGate_StoreAwayKeepsTheBatch(t *testing.T) {
-	s := newGatedServer(t)
+func TestAuthorize_StoreAwayKeepsTheBatch(t *testing.T) {
+	s := newAuthorizingServer(t)
 	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
 	storeOf(s).fail(errAway, "CheckTokens")
 	a.say("patient")
@@ -150,8 +150,8 @@ func TestGate_StoreAwayKeepsTheBatch(t *testing.T) {
 }
 
 // In one batch the message of a revoked token is refused, the other one goes through.
-func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
-	s := newGatedServer(t)
+func TestAuthorize_RevokedTokenStopsOneAuthor(t *testing.T) {
+	s := newAuthorizingServer(t)
 	a, b := join(t, s, "r", "a"), join(t, s, "r", "b")
 	goOn := storeOf(s).hold("CheckTokens")
 	a.say("opens a batch of its own")
@@ -175,8 +175,8 @@ func TestGate_RevokedTokenStopsOneAuthor(t *testing.T) {
 }
 
 // The token of somebody who chats does not run out.
-func TestGate_ProlongsTokens(t *testing.T) {
-	s := newGatedServer(t)
+func TestAuthorize_ProlongsTokens(t *testing.T) {
+	s := newAuthorizingServer(t)
 	a := join(t, s, "r", "a")
 	say := func(want int) {
 		t.Helper()
@@ -198,8 +198,8 @@ func TestGate_ProlongsTokens(t *testing.T) {
 }
 
 // A batch of many whose tokens are due waits for one call, not for one of each: its room waits, and other rooms do.
-func TestGate_ProlongsAllAtOnce(t *testing.T) {
-	s := newGatedServer(t)
+func TestAuthorize_ProlongsAllAtOnce(t *testing.T) {
+	s := newAuthorizingServer(t)
 	s.setToken(t, "c", "any")
 	a, b, c := join(t, s, "r", "a"), join(t, s, "r", "b"), join(t, s, "r", "c")
 	goOn := storeOf(s).hold("CheckTokens")

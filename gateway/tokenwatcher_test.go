@@ -42,7 +42,7 @@ func (s *Server) recheck(t *testing.T) {
 
 // Whoever's token is replaced is closed without a word of theirs, on every kind of socket
 // as that kind is. Others stay, and so does who comes with the new token.
-func TestRecheck_ClosesTheRevoked(t *testing.T) {
+func TestTokenWatcher_ClosesTheRevoked(t *testing.T) {
 	s := newStrictServer(t, false)
 	chat, list := join(t, s, "r", "u"), dial(t, s, listPath("u"))
 	v1, _ := dialV1(t, s, "r", "user_id=u&token=any", false)
@@ -73,7 +73,7 @@ func TestRecheck_ClosesTheRevoked(t *testing.T) {
 }
 
 // Messages of theirs and a pass over the tokens may find it out at the same moment: they are told once.
-func TestRecheck_SaysSoOnce(t *testing.T) {
+func TestTokenWatcher_SaysSoOnce(t *testing.T) {
 	s := newStrictServer(t, true)
 	for range 50 {
 		c := join(t, s, "r", "u")
@@ -94,7 +94,7 @@ func TestRecheck_SaysSoOnce(t *testing.T) {
 	}
 }
 
-func TestRecheck_NotWithoutAuth(t *testing.T) {
+func TestTokenWatcher_AsksNothingWithoutAuth(t *testing.T) {
 	s := newServer(t, manualCheck)
 	c := join(t, s, "r", "u")
 	s.setToken(t, "u", "new")
@@ -108,7 +108,7 @@ func TestRecheck_NotWithoutAuth(t *testing.T) {
 }
 
 // A store that does not answer keeps everybody, and is asked again.
-func TestRecheck_TriesAgain(t *testing.T) {
+func TestTokenWatcher_TriesAgain(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		s := newStrictServer(t, true)
 		c, other := join(t, s, "r", "u"), join(t, s, "r", "v")
@@ -144,7 +144,7 @@ func TestRecheck_TriesAgain(t *testing.T) {
 
 // A token that is replaced between its check and the moment the session can be found is
 // wrong all the same, though the pass for it has been.
-func TestRecheck_HandshakeUnderWayIsClosedToo(t *testing.T) {
+func TestTokenWatcher_HandshakeUnderWayIsClosedToo(t *testing.T) {
 	s := newStrictServer(t, true)
 	s.recheck(t)
 	goOn := storeOf(s).hold("Read") // the room is read behind the check

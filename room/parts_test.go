@@ -349,7 +349,7 @@ func TestOutbox_ExpireTellsWhatMayBeStored(t *testing.T) {
 	}
 }
 
-func TestOutbox_GateAndRefusalLeaveNothingWaiting(t *testing.T) {
+func TestOutbox_AuthorizeAndRefusalLeaveNothingWaiting(t *testing.T) {
 	var b mailbag
 	o := packed(&b, "a", "b", "c")
 	o.cut(0, false, func() string { return "n.1" })

@@ -227,7 +227,7 @@ func TestRoom_BatchesAreBoundedAndOneAtATime(t *testing.T) {
 	}
 }
 
-func TestRoom_GateRefusesSingleMessages(t *testing.T) {
+func TestRoom_AuthorizeRefusesSingleMessages(t *testing.T) {
 	asked := 0
 	f := newFixture(t, nil, Hooks{Authorize: func(_ context.Context, from []Author) ([]bool, error) {
 		asked++

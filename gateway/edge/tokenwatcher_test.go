@@ -18,7 +18,7 @@ import (
 	"barrage/room"
 )
 
-func TestRecheck_BoundsWhatItNotes(t *testing.T) {
+func TestTokenWatcher_BoundsWhatItNotes(t *testing.T) {
 	r := newTokenWatcher(&Edge{})
 	for i := range mostNoted / 2 {
 		r.changed([]string{fmt.Sprint(i)}, []string{fmt.Sprint(i)})
@@ -61,9 +61,9 @@ func (b *batchStore) CheckTokens(_ context.Context, creds []chat.Credential) ([]
 	return states, nil
 }
 
-// TestRecheck_MostTokensLostSendNobodyAway: a store that comes back without its tokens sends nobody away. But whose
-// token alone is gone, or among a few, is.
-func TestRecheck_MostTokensLostSendNobodyAway(t *testing.T) {
+// TestTokenWatcher_MostTokensLostSendNobodyAway: a store that comes back without its tokens sends nobody away. But
+// whose token alone is gone, or among a few, is.
+func TestTokenWatcher_MostTokensLostSendNobodyAway(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		sessions, wrong int
@@ -156,7 +156,7 @@ func (e *Edge) pass(tb testing.TB) {
 	}
 }
 
-func TestRecheck_AsksInBatches(t *testing.T) {
+func TestTokenWatcher_AsksInBatches(t *testing.T) {
 	e, store := newCrowd(t, 2*recheckBatch+7)
 	refused := new(mute)
 	refused.Init(e, &Visitor{User: "refused"}, refused)
