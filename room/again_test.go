@@ -217,7 +217,7 @@ func TestAgain_AcknowledgedBeforeTheEvents(t *testing.T) {
 	f.post(r, "a")
 	f.settle()
 	reads := f.store.callsOf("Read")
-	f.store.set(func(s *fakeStore) { s.slow = true })
+	f.store.dawdle()
 	f.publishFrom("1", "other", "between")
 	f.sayHere(r, nil, "u", "1")
 	f.settle()

@@ -211,7 +211,7 @@ func (x *world) step() {
 			n.hall.Away(errAway)
 		}
 	case 6:
-		n.store.set(func(s *fakeStore) { s.loseAnswer = !s.loseAnswer })
+		n.store.flipAnswers()
 	case 7:
 		if x.rnd.IntN(2) == 0 {
 			n.store.hang()
@@ -219,10 +219,11 @@ func (x *world) step() {
 			n.store.unhang()
 		}
 	case 8:
-		deaf := false
-		n.store.set(func(s *fakeStore) { s.deaf, s.coming = !s.deaf, nil; deaf = s.deaf })
-		if !deaf {
+		if n.store.deaf {
+			n.store.hear()
 			n.hall.Resumed()
+		} else {
+			n.store.deafen()
 		}
 	case 9:
 		n.back()
@@ -232,18 +233,16 @@ func (x *world) step() {
 		n.hall.Resumed()
 	case 12: // the answer is held while others go on
 		other := x.nodes[x.rnd.IntN(len(x.nodes))]
-		n.store.set(func(s *fakeStore) {
-			s.between = func() {
-				for range 3 {
-					if other != n {
-						other.work()
-					}
+		n.store.meanwhile(func() {
+			for range 3 {
+				if other != n {
+					other.work()
 				}
 			}
 		})
 	case 13:
 		x.lose()
-		n.store.set(func(s *fakeStore) { s.goBackAny(func(k int) int { return max(0, k-1-x.rnd.IntN(x.far())) }) })
+		n.store.goBackAny(func(k int) int { return max(0, k-1-x.rnd.IntN(x.far())) })
 	case 14:
 		x.lose()
 		key := x.rnd.IntN(keyCount)
@@ -256,7 +255,7 @@ func (x *world) step() {
 		if n.store.slow {
 			n.store.hurry()
 		} else {
-			n.store.set(func(s *fakeStore) { s.slow = true })
+			n.store.dawdle()
 		}
 	case 17:
 		x.roamers[x.rnd.IntN(len(x.roamers))].roam()
@@ -419,7 +418,7 @@ func (x *world) rest() {
 		n.store.hear()
 		n.store.hurry()
 		n.store.answers()
-		n.store.set(func(s *fakeStore) { s.between = nil })
+		n.store.meanwhile(nil)
 		n.store.unhang()
 		n.back()
 	}

@@ -29,7 +29,7 @@ func numbers(from, to int) (all []string) {
 func TestCatchUp_PublishedBetweenTwoReads(t *testing.T) {
 	f, r, m := meddled(t)
 	f.publishUnheard(numbers(0, 20)...)
-	f.store.between = func() { f.publishAsOther("between") }
+	f.store.meanwhile(func() { f.publishAsOther("between") })
 	f.hall.Resumed()
 	f.settle()
 	f.post(r, "last")
@@ -42,13 +42,13 @@ func TestCatchUp_PublishedBetweenTwoReads(t *testing.T) {
 func TestCatchUp_LostWhileItReads(t *testing.T) {
 	for _, newCount := range []bool{false, true} {
 		f, _, m := meddled(t)
-		f.store.between = func() {
+		f.store.meanwhile(func() {
 			if newCount {
 				f.store.wipe()
 			}
 			f.publishUnheard("unheard")
 			f.publishAsOther("heard")
-		}
+		})
 		f.hall.Resumed()
 		f.settle()
 		wantInfos(t, m, "first", "unheard", "heard")

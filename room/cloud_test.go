@@ -386,6 +386,8 @@ func (s *fakeStore) deafen()      { s.set(func(s *fakeStore) { s.deaf, s.coming 
 func (s *fakeStore) hear()        { s.set(func(s *fakeStore) { s.deaf = false }) }
 func (s *fakeStore) loseAnswers() { s.set(func(s *fakeStore) { s.loseAnswer = true }) }
 func (s *fakeStore) answers()     { s.set(func(s *fakeStore) { s.loseAnswer = false }) }
+func (s *fakeStore) flipAnswers() { s.set(func(s *fakeStore) { s.loseAnswer = !s.loseAnswer }) }
+func (s *fakeStore) dawdle()      { s.set(func(s *fakeStore) { s.slow = true }) }
 func (s *fakeStore) hang()        { s.set(func(s *fakeStore) { s.hung = true }) }
 func (s *fakeStore) wipe()        { s.set(func(s *fakeStore) { s.cloud.wipe() }) }
 func (s *fakeStore) refuse(why string) {
@@ -396,7 +398,21 @@ func (s *fakeStore) goBack(seq uint64) {
 	s.set(func(s *fakeStore) { s.cloud.goBack("1", seq) })
 }
 
+func (s *fakeStore) goBackAny(pick func(n int) int) {
+	s.set(func(s *fakeStore) { s.cloud.goBackAny(pick) })
+}
+
+// restore has room 1 be as it was.
+func (s *fakeStore) restore(was *cloudRoom) {
+	s.set(func(s *fakeStore) { *s.room("1") = *was.clone() })
+}
+
 func (s *fakeStore) lose(key int) { s.set(func(s *fakeStore) { s.loseKey("1", key) }) }
+
+func (s *fakeStore) setClock(ms int64) { s.set(func(s *fakeStore) { s.clock = ms }) }
+
+// meanwhile has do called once, when the next call has done its work, before it answers.
+func (s *fakeStore) meanwhile(do func()) { s.set(func(s *fakeStore) { s.between = do }) }
 
 // deliver brings the oldest n events of those on their way.
 func (s *fakeStore) deliver(n int) {

@@ -118,7 +118,8 @@ func TestDoubt_PurgedBetweenAnswerAndEventIsNotShown(t *testing.T) {
 	m := f.native(r)
 	f.post(r, "first")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.slow, s.clock = true, 1<<50 })
+	f.store.dawdle()
+	f.store.setClock(1 << 50)
 	f.publishFrom("1", "w", "unseen") // so that the answer does not follow
 	f.sayHere(r, nil, "v", "x")
 	f.settle()
@@ -211,13 +212,10 @@ func TestDoubt_AnswerOfAnOtherEpochLosesAndDoublesNothing(t *testing.T) {
 	var got mailbag
 	f.post(r, "first")
 	f.settle()
-	f.store.set(func(s *fakeStore) {
-		s.between = func() { // the script has run, its answer is on its way
-			s := f.store
-			s.goBack(1)
-			f.publishFrom("1", "w", "other")
-			f.hall.Resumed()
-		}
+	f.store.meanwhile(func() { // the script has run, its answer is on its way
+		f.store.goBack(1)
+		f.publishFrom("1", "w", "other")
+		f.hall.Resumed()
 	})
 	f.sayHere(r, &got, "u", "x")
 	f.settle()
@@ -385,11 +383,11 @@ func TestDoubt_KeyLostWhileSomethingIsUnderWayGivesAllOnce(t *testing.T) {
 					f.store.hear()
 					f.hall.Resumed()
 				case "held":
-					f.store.set(func(s *fakeStore) { s.between = func() { f.store.lose(key) } })
+					f.store.meanwhile(func() { f.store.lose(key) })
 					f.sayHere(r, nil, "u", "x")
 					f.settle()
 				case "slow":
-					f.store.set(func(s *fakeStore) { s.slow = true })
+					f.store.dawdle()
 					f.sayHere(r, nil, "u", "x")
 					f.settle()
 					f.store.lose(key)

@@ -333,7 +333,7 @@ func TestExact_LostBeforeItWasToldIsShownAllTheSame(t *testing.T) {
 	m, n := f.join(r), f.native(r)
 	f.post(r, "before")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.slow = true })
+	f.store.dawdle()
 	f.publishFrom("1", "u", "theirs")
 	f.post(r, "mine")
 	f.settle()
@@ -391,7 +391,7 @@ func TestExact_ResumeLeavesOutWhatIsOnItsWay(t *testing.T) {
 	if !r.Lacks(since) {
 		t.Fatal("the room has it all: the test shows nothing")
 	}
-	f.store.set(func(s *fakeStore) { s.slow = true })
+	f.store.dawdle()
 	f.publishFrom("1", "u", "m7")
 	read, _ := f.store.Since(t.Context(), "1", since.Seq-1, MaxResume+1)
 	m, a := f.joinNative(r, since, read)

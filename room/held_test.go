@@ -150,7 +150,7 @@ func TestHeld_LostAnswerHoldsNothingTwice(t *testing.T) {
 	m := f.join(r)
 	f.settle()
 	var got mailbag
-	f.store.set(func(s *fakeStore) { s.loseAnswer = true })
+	f.store.loseAnswers()
 	f.holds(r, &got, "u", "1")
 	f.sayHere(r, &got, "v", "2")
 	f.settle()

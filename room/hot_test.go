@@ -243,7 +243,7 @@ func TestLate_TombstoneIsNoLoss(t *testing.T) {
 	m := f.join(r)
 	f.post(r, "a")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.slow = true })
+	f.store.dawdle()
 	f.publishFrom("1", "u", "X")
 	if _, err := f.other.recallThat("1", func(e chat.Entry) bool { return e.Seq == 2 }); err != nil {
 		t.Fatal(err)
@@ -265,7 +265,7 @@ func TestLate_NativesComeBackFromTheLocalEpoch(t *testing.T) {
 	n := f.native(r)
 	f.post(r, "a")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.slow = true })
+	f.store.dawdle()
 	f.publishFrom("1", "v", "theirs")
 	f.store.set(func(s *fakeStore) { s.deaf = true })
 	f.post(r, "ours")
@@ -316,7 +316,8 @@ func TestLate_TheHallComesToRest(t *testing.T) {
 	f.join(r)
 	f.post(r, "a")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.slow, s.loseAnswer = true, true })
+	f.store.dawdle()
+	f.store.loseAnswers()
 	f.sayHere(r, nil, "u", "X")
 	f.settle() // stored, its answer lost, its event on its way
 	f.store.answers()
@@ -324,10 +325,8 @@ func TestLate_TheHallComesToRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.hall.Resumed()
-	f.store.set(func(s *fakeStore) {
-		s.between = func() { // of Read
-			s.set(func(s *fakeStore) { s.between = func() { s.deliver(1) } }) // of Publish
-		}
+	f.store.meanwhile(func() { // of Read
+		f.store.meanwhile(func() { f.store.deliver(1) }) // of Publish
 	})
 	f.tick(time.Second) // the next turn: it reads, then tries again
 	f.settle()

@@ -204,7 +204,7 @@ func TestLate_EchoesOfWhatWasHadAreNotShownAgain(t *testing.T) {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
 		m := f.join(r)
-		f.store.set(func(s *fakeStore) { s.slow = true })
+		f.store.dawdle()
 		for i := range n {
 			f.post(r, fmt.Sprint("own", i))
 			if i%100 == 99 {

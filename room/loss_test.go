@@ -213,7 +213,7 @@ func testTwiceInARow(t *testing.T, old, first, second int) {
 		say(fmt.Sprint("new", i+1))
 	}
 	backTo := func(change int) {
-		f.store.set(func(s *fakeStore) { s.goBackAny(func(int) int { return change - 1 }) })
+		f.store.goBackAny(func(int) int { return change - 1 })
 	}
 	backTo(first)
 	say("between")

@@ -23,7 +23,7 @@ type moment struct {
 
 var moments = []moment{
 	{"before its event", func(f *fixture, takes func(over *fakeStore)) {
-		f.store.set(func(s *fakeStore) { s.slow = true })
+		f.store.dawdle()
 		f.saysElsewhere("v", "x")
 		takes(f.store)
 		f.store.hurry()
@@ -47,12 +47,12 @@ var moments = []moment{
 	}, 0},
 	{"while the history is read", func(f *fixture, takes func(over *fakeStore)) {
 		f.unheard(func() { f.saysElsewhere("v", "x") })
-		f.store.set(func(s *fakeStore) { s.between = func() { takes(f.other) } })
+		f.store.meanwhile(func() { takes(f.other) })
 		f.hall.Resumed()
 	}, 0},
 	{"while the history is read, over this node", func(f *fixture, takes func(over *fakeStore)) {
 		f.unheard(func() { f.saysElsewhere("v", "x") })
-		f.store.set(func(s *fakeStore) { s.between = func() { takes(f.store) } })
+		f.store.meanwhile(func() { takes(f.store) })
 		f.hall.Resumed()
 	}, 0},
 	{"while the store is away", func(f *fixture, takes func(over *fakeStore)) {
@@ -146,7 +146,7 @@ func TestDoubt_TakenAwayAtAnyMomentIsNotShown(t *testing.T) {
 				f.settle()
 				f.tick(time.Second)
 				f.now = f.clock.Now()
-				f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
+				f.store.setClock(f.now.UnixMilli())
 				m.does(f, func(over *fakeStore) {
 					ev, err := way.take(f, over)
 					if err == nil && over == f.store {
@@ -205,14 +205,14 @@ func TestDoubt_ClearedStaysAwayWhenTheStoreGoesFurtherBack(t *testing.T) {
 		}
 		snapshot := f.store.room("1").clone()
 		goBack := func() {
-			f.store.set(func(s *fakeStore) { *s.room("1") = *snapshot.clone() })
+			f.store.restore(snapshot)
 			f.hall.Resumed()
 			f.settle()
 		}
 		clears := func() {
 			f.tick(time.Second)
 			f.now = f.clock.Now()
-			f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
+			f.store.setClock(f.now.UnixMilli())
 			ev, _, err := f.store.Purge(t.Context(), "1", r.follower.pos, chat.Purge{})
 			if err != nil {
 				t.Fatal(err)
@@ -263,7 +263,7 @@ func TestDoubt_ClearedStaysAwayWhenAWipedStoreIsRestored(t *testing.T) {
 	f.posts(r, 2)
 	snapshot := f.store.room("1").clone()
 	f.posts(r, 2)
-	f.store.set(func(s *fakeStore) { s.clock = codec.Timestamp(s.room("1").entries[3].JSON) })
+	f.store.setClock(codec.Timestamp(f.store.room("1").entries[3].JSON))
 	f.purgeElsewhere(chat.Purge{})
 	f.settle()
 	f.store.wipe()
@@ -273,7 +273,7 @@ func TestDoubt_ClearedStaysAwayWhenAWipedStoreIsRestored(t *testing.T) {
 	}
 	f.hall.Recalled("1", ev)
 	f.settle()
-	f.store.set(func(s *fakeStore) { *s.room("1") = *snapshot.clone() })
+	f.store.restore(snapshot)
 	f.hall.Resumed()
 	f.settle()
 	if left := f.store.stored(); len(left) > 0 || len(r.newest.entries) > 0 {
@@ -293,7 +293,7 @@ func TestDoubt_ClearedInACountThatGoesBackTakesNothingLater(t *testing.T) {
 		// by a node that knows more
 		f.store.set(func(s *fakeStore) { s.look(s.room("1"), chat.Position{Epoch: "e1", Rev: 9}) })
 		f.publishFrom("1", "w", "second")
-		f.store.set(func(s *fakeStore) { s.clock = f.now.UnixMilli() })
+		f.store.setClock(f.now.UnixMilli())
 		before := f.store.room("1").clone()
 		f.publishFrom("1", "w", "third")
 		if over == "another" {
@@ -301,7 +301,7 @@ func TestDoubt_ClearedInACountThatGoesBackTakesNothingLater(t *testing.T) {
 		} else if ev, _, err := f.store.Purge(t.Context(), "1", chat.Position{}, chat.Purge{}); err == nil {
 			f.hall.Recalled("1", ev)
 		}
-		f.store.set(func(s *fakeStore) { *s.room("1") = *before })
+		f.store.restore(before)
 		f.store.deafen()
 		f.publishFrom("1", "w", "later")
 		f.store.hear()

@@ -451,7 +451,7 @@ func TestRecall_IsMadeAgainWhereTheStoreLostIt(t *testing.T) {
 	}
 	f.store.recall("1", 1) // said again: all are told again
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.goBackAny(func(int) int { return 1 }) }) // behind b
+	f.store.goBackAny(func(int) int { return 1 }) // behind b
 	f.publishUnheard("c")
 	f.hall.Resumed()
 	f.settle()

@@ -321,7 +321,7 @@ func TestModel_ReviewStoresNothingDenied(t *testing.T) {
 			case k == 11:
 				f.store.hear()
 			case k == 12:
-				f.store.set(func(s *fakeStore) { s.loseAnswer = !s.loseAnswer })
+				f.store.flipAnswers()
 			case k == 13:
 				f.store.hurry()
 			case k == 14:

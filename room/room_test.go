@@ -286,14 +286,15 @@ func TestRoom_FailedPublishIsTriedAgain(t *testing.T) {
 		f := newFixture(t, nil, Hooks{})
 		r := f.open("1")
 		m := f.join(r)
-		f.store.set(func(s *fakeStore) {
-			if s.loseAnswer = carriedOut; !carriedOut {
-				s.fail = errAway
-			}
-		})
+		if carriedOut {
+			f.store.loseAnswers()
+		} else {
+			f.store.away()
+		}
 		f.post(r, "first")
 		f.settle()
-		f.store.set(func(s *fakeStore) { s.fail, s.loseAnswer = nil, false })
+		f.store.back()
+		f.store.answers()
 		f.post(r, "second")
 		f.settle()
 		f.hall.Tick(f.now, 0)
@@ -314,10 +315,12 @@ func TestRoom_AnswerLostAndEventLostStoresOnce(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.join(r)
-	f.store.set(func(s *fakeStore) { s.loseAnswer, s.deaf = true, true })
+	f.store.loseAnswers()
+	f.store.deafen()
 	f.post(r, "once")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.loseAnswer, s.deaf = false, false })
+	f.store.answers()
+	f.store.hear()
 	f.hall.Tick(f.now, 0)
 	f.settle()
 	f.hall.Resumed()

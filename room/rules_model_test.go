@@ -68,9 +68,9 @@ func TestModel_RulesStoreNothingOfTheMuted(t *testing.T) {
 			case k == 9:
 				f.store.hear()
 			case k == 10:
-				f.store.set(func(s *fakeStore) { s.loseAnswer = !s.loseAnswer })
+				f.store.flipAnswers()
 			case k == 11:
-				f.store.set(func(s *fakeStore) { s.slow = true })
+				f.store.dawdle()
 			case k == 12:
 				f.store.hurry()
 			case k == 13:

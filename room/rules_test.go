@@ -77,7 +77,7 @@ func TestRules_MutedElsewhereIsRefusedHere(t *testing.T) {
 		name   string
 		breaks func(f *fixture)
 	}{
-		{"its event comes late", func(f *fixture) { f.store.set(func(s *fakeStore) { s.slow = true }) }},
+		{"its event comes late", func(f *fixture) { f.store.dawdle() }},
 		{"its event is lost", func(f *fixture) { f.store.deafen() }},
 		{"all is well", func(*fixture) {}},
 	} {

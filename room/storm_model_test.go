@@ -92,7 +92,7 @@ func runStorm(t *testing.T, seed uint64) stormEnd {
 			f.work()
 			f.store.answers()
 		case k == 17:
-			f.store.set(func(s *fakeStore) { s.slow = true })
+			f.store.dawdle()
 		case k == 18:
 			f.store.hurry()
 		case k == 19:

@@ -58,7 +58,7 @@ func TestPurge_IsOneEntry(t *testing.T) {
 	m := f.native(r)
 	all := f.posts(r, chat.RecallsKept+100)
 	until := codec.Timestamp(all[len(all)-1].JSON)
-	f.store.set(func(s *fakeStore) { s.clock = until })
+	f.store.setClock(until)
 	since := f.since(all[len(all)-1].Seq)
 	f.deaf(func() { f.purgeElsewhere(chat.Purge{User: "u", Since: 1}) })
 	want := codec.PurgedText(&chat.Purge{User: "u", Since: 1, Until: until})
@@ -83,7 +83,8 @@ func TestPurge_WhatComesLate(t *testing.T) {
 	f := newFixture(t, nil, Hooks{})
 	r := f.open("1")
 	m := f.native(r)
-	f.store.set(func(s *fakeStore) { s.slow, s.clock = true, 1<<50 })
+	f.store.dawdle()
+	f.store.setClock(1 << 50)
 	f.saysElsewhere("v", "late")
 	ev, _, err := f.other.Purge(t.Context(), "1", chat.Position{}, chat.Purge{User: "v"})
 	if err != nil {
@@ -106,7 +107,7 @@ func TestPurge_IsMadeAgain(t *testing.T) {
 	f.saysElsewhere("v", "old")
 	f.posts(r, 3000)
 	at := r.follower.pos.Seq
-	f.store.set(func(s *fakeStore) { s.clock = 1 << 50 })
+	f.store.setClock(1 << 50)
 	f.purgeElsewhere(chat.Purge{User: "v"})
 	f.post(r, "next")
 	f.settle()
@@ -134,7 +135,7 @@ func TestClear_IsMadeAgain(t *testing.T) {
 	f.settle()
 	f.post(r, "behind")
 	f.settle()
-	f.store.set(func(s *fakeStore) { s.goBackAny(func(n int) int { return n - 3 }) }) // before the clear
+	f.store.goBackAny(func(n int) int { return n - 3 }) // before the clear
 	f.publishUnheard("new")
 	f.hall.Resumed()
 	f.settle()
@@ -168,7 +169,7 @@ func TestClear_MadeAgainIsNotToldAgain(t *testing.T) {
 			f.post(r, "local")
 			f.settle()
 		}
-		f.store.set(func(s *fakeStore) { s.goBackAny(func(n int) int { return n - 3 }) }) // before the clear
+		f.store.goBackAny(func(n int) int { return n - 3 }) // before the clear
 		if away {
 			f.back()
 		}
@@ -203,7 +204,7 @@ func TestClear_ANodeThatWasAwayTellsOfItAfterwards(t *testing.T) {
 				if !logged {
 					s.room("1").recalls = nil
 				}
-				s.goBackAny(func(n int) int { return n - 2 })
+				s.cloud.goBackAny(func(n int) int { return n - 2 })
 				if !logged {
 					s.room("1").recalls = nil
 				}

@@ -188,7 +188,13 @@ func (s *script) do(f []string) {
 
 // doWorld is the commands that are not about one room or member.
 func (s *script) doWorld(f []string) {
-	on := len(f) > 1 && f[1] == "on"
+	turn := func(on, off func()) {
+		if len(f) > 1 && f[1] == "on" {
+			on()
+		} else {
+			off()
+		}
+	}
 	switch f[0] {
 	case "publish":
 		s.deliverAll()
@@ -197,15 +203,11 @@ func (s *script) doWorld(f []string) {
 	case "run":
 		s.settle()
 	case "deaf":
-		s.store.set(func(st *fakeStore) { st.deaf = on })
+		turn(s.store.deafen, s.store.hear)
 	case "fail":
-		s.store.set(func(st *fakeStore) {
-			if st.fail = nil; on {
-				st.fail = errAway
-			}
-		})
+		turn(s.store.away, s.store.back)
 	case "lose":
-		s.store.set(func(st *fakeStore) { st.loseAnswer = on })
+		turn(s.store.loseAnswers, s.store.answers)
 	case "away":
 		s.store.away()
 		s.hall.Away(errAway)

@@ -183,11 +183,9 @@ func TestUnnumbered_LookWhileItReadsHasItReadAgain(t *testing.T) {
 		f.publishUnheard("old")
 		m := f.join(f.open("1"))
 		f.hall.RoomEvent("1", chat.Event{Kind: chat.EventLook})
-		f.store.set(func(s *fakeStore) {
-			s.between = func() {
-				f.publishUnheard("a")
-				f.hall.RoomEvent("1", chat.Event{Kind: chat.EventLook})
-			}
+		f.store.meanwhile(func() {
+			f.publishUnheard("a")
+			f.hall.RoomEvent("1", chat.Event{Kind: chat.EventLook})
 		})
 		f.settle()
 		wantInfos(t, m, "a")
