@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -29,9 +30,23 @@ func TestStartSentinels_TakeOverFromAKilledMaster(t *testing.T) {
 	start := time.Now()
 	s := StartSentinels(t)
 	t.Logf("ready after %v", time.Since(start))
+	s.Master.mustDo(t, "SET", "before", "x")
 	start = time.Now()
 	s.KillMaster(t)
 	t.Logf("taken over after %v", time.Since(start))
+	wantAnswer(t, s.Master, false)
+	host, port := s.Replica.hostPort()
+	for _, one := range s.Sentinels {
+		await(t, one.Addr+" names the new master", func() bool {
+			answer := one.mustDo(t, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName)
+			at, err := answer.AsStrSlice()
+			return err == nil && slices.Equal(at, []string{host, port})
+		})
+	}
+	s.Replica.mustDo(t, "SET", "after", "y")
+	if before, after := s.Replica.text(t, "GET", "before"), s.Replica.text(t, "GET", "after"); before != "x" || after != "y" {
+		t.Errorf("the new master has %q and %q; want x of before and y of after", before, after)
+	}
 }
 
 func TestStartTLS_AnswersOverTLS(t *testing.T) {
