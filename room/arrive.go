@@ -118,7 +118,7 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 			r.hall.stats.accepted.Add(r.giveLocked(entriesOf(ev), r.hall.coarse.Load()))
 		}
 		r.changedLocked() // the total, if nothing else
-		r.reviewEarlyLocked()
+		r.passEarlyLocked()
 	case fitsOld:
 		// Passed before, or of a count that has gone back and has not come so far again.
 		again := ev.Rev == r.follower.pos.Rev && ev.Tip == r.follower.pos.Tip // nearly always: its answer was here first
@@ -207,9 +207,9 @@ func (r *Room) repeatedLocked(again []chat.Entry, at *chat.Event) {
 	}
 }
 
-// reviewEarlyLocked drops the answers that the room has passed, with what they say given to the members. What was not
+// passEarlyLocked drops the answers that the room has passed, with what they say given to the members. What was not
 // given is looked for in the history. r.mu must be held.
-func (r *Room) reviewEarlyLocked() {
+func (r *Room) passEarlyLocked() {
 	f := &r.follower
 	if len(f.early) == 0 {
 		return

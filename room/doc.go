@@ -23,7 +23,7 @@
 //
 // What always holds (away_check_test.go holds it):
 //
-//	I1  A message is fanned out exactly when seen.add says that it is new, by Room.giveLocked.
+//	I1  A message that has a key is fanned out exactly when seen.add says that it is new, by Room.giveLocked.
 //	I2  A post leaves the outbox once, by one of five ends.
 //	I3  An event is parked only while its room does not follow.
 //	I4  While a room is linked no message that waits is ahead of the store.

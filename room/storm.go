@@ -122,9 +122,9 @@ func (s *storm) sheds(d *chat.Draft, shift int64) bool {
 	return share > 0 && cohort(d.UserID, shift) < share
 }
 
-// cohort is which of chat.StormLow groups of a room's users one belongs to in a shift, on all nodes. They go round by 21 a shift.
-// So wherever more than a sixth is let in, everybody has a turn within a minute. 21 is odd, so in the end everybody has
-// one.
+// cohort is which of chat.StormLow groups of a room's users one belongs to in a shift, on all nodes. They go round by
+// 21 a shift. So wherever more than a sixth is let in, everybody has a turn within a minute. 21 is odd, so in the end
+// everybody has one.
 func cohort(user string, shift int64) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(user))
