@@ -173,6 +173,25 @@ func (e *Edge) MayOpen(ctx context.Context, r *http.Request, id string) *Refusal
 // MayList reports whether a list of the visitor's may make one more room live.
 func (e *Edge) MayList(v *Visitor) bool { return e.Door.ListRoom(v.ticket) }
 
+// ComeIn finds out who the visitor is and what they may do in a room, counts them and opens the room, which the caller
+// releases.
+func (e *Edge) ComeIn(ctx context.Context, r *http.Request, v *Visitor, id string) (rm *room.Room, bad *Refusal) {
+	if v.Rights, bad = e.Guard.MayEnter(ctx, v, id); bad != nil {
+		return nil, bad
+	}
+	if bad := e.Enter(v); bad != nil {
+		return nil, bad
+	}
+	if rm, bad = e.OpenRoom(ctx, r, id); bad != nil {
+		return nil, bad
+	}
+	if bad := e.Barred(r, v, rm); bad != nil {
+		rm.Release()
+		return nil, bad
+	}
+	return rm, nil
+}
+
 // OpenRoom opens a room for somebody who may come in.
 func (e *Edge) OpenRoom(ctx context.Context, r *http.Request, id string) (*room.Room, *Refusal) {
 	if bad := e.MayOpen(ctx, r, id); bad != nil {

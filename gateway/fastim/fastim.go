@@ -106,23 +106,13 @@ var tooMuch = codec.AppendFrame(nil, codec.OpText, "429")
 
 // chat serves GET /group/chat/{groupId}/{userId}/{token}.
 func (f *FastIM) chat(w http.ResponseWriter, r *http.Request) {
-	f.edge.Admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *edge.Visitor) (bad *edge.Refusal) {
+	f.edge.Admit(w, r, f.visitor, writeRefusal, func(ctx context.Context, v *edge.Visitor) *edge.Refusal {
 		id := strings.Clone(r.PathValue("groupId"))
 		if bad := edge.CheckID("groupId", id); bad != nil {
 			return bad
 		}
-		if v.Rights, bad = f.edge.Guard.MayEnter(ctx, v, id); bad != nil {
-			return f.reject(w, v, bad)
-		}
-		if bad := f.edge.Enter(v); bad != nil {
-			return bad
-		}
-		rm, bad := f.edge.OpenRoom(ctx, r, id)
+		rm, bad := f.edge.ComeIn(ctx, r, v, id)
 		if bad != nil {
-			return bad
-		}
-		if bad := f.edge.Barred(r, v, rm); bad != nil {
-			rm.Release()
 			return f.reject(w, v, bad)
 		}
 		return f.upgradeToChat(w, v, rm)

@@ -80,18 +80,8 @@ type arrival struct {
 // takes it out again.
 func (n *API) arrive(ctx context.Context, a *arrival, m *member) (welcome []byte, bad *edge.Refusal) {
 	v := &a.Visitor
-	if v.Rights, bad = n.edge.Guard.MayEnter(ctx, v, a.room); bad != nil {
-		return nil, bad
-	}
-	if bad := n.edge.Enter(v); bad != nil {
-		return nil, bad
-	}
-	rm, bad := n.edge.OpenRoom(ctx, a.request, a.room)
+	rm, bad := n.edge.ComeIn(ctx, a.request, v, a.room)
 	if bad != nil {
-		return nil, bad
-	}
-	if bad := n.edge.Barred(a.request, v, rm); bad != nil {
-		rm.Release()
 		return nil, bad
 	}
 	var read chat.History
