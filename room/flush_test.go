@@ -2,7 +2,10 @@ package room
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	"barrage/codec"
 )
 
 // TestFlush_WaitsForWhatLands: nothing is quiet while a message that the store has answered has not come to the
@@ -25,5 +28,31 @@ func TestFlush_WaitsForWhatLands(t *testing.T) {
 	}
 	if !f.hall.quiet() {
 		t.Error("the hall is not quiet when all is told")
+	}
+}
+
+// TestQueueBytes_AnAnsweredSenderHasRoomForTheNext: what has its answer takes no room in the queue any more, though
+// others of its batch are not answered yet.
+func TestQueueBytes_AnAnsweredSenderHasRoomForTheNext(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.QueueBytes = 64 << 10 }, Hooks{})
+	r := f.open("1")
+	body := strings.Repeat("x", 8000)
+	var said int
+	var refused []error
+	var from teller
+	say := func(id string) error {
+		return r.PostNative(from, "u", &codec.Op{T: codec.OpSend, ID: id, Kind: codec.KindChat, Body: body}, f.now)
+	}
+	from = func(Outcome) {
+		if said++; said <= 8 {
+			refused = append(refused, say("again"+string(rune('a'+said))))
+		}
+	}
+	for i := range 20 {
+		_ = say(string(rune('a' + i))) // until the queue is full
+	}
+	f.settle()
+	if len(refused) < 7 || slices.ContainsFunc(refused, func(err error) bool { return err != nil }) {
+		t.Errorf("the next messages of those who were answered: %v; want at least 7, and all taken", refused)
 	}
 }

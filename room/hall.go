@@ -473,7 +473,8 @@ func (h *Hall) Flush(ctx context.Context) error {
 
 // quiet reports whether nothing that was posted is on its way. It goes from the outboxes to the rooms that await an
 // event and to the lanes' turns, and from turn to turn where a member is slow. Each is counted before the one that it
-// comes from is done, so they are looked at in that order, and once more while no turn is under way.
+// comes from is done, so they are looked at in that order, and once more while no turn is under way. Beside original
+// FastIM nodes members have a message by its event alone, which nobody counts: it may be on its way.
 func (h *Hall) quiet() bool {
 	if !h.still() {
 		return false

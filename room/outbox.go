@@ -130,10 +130,10 @@ type outbox struct {
 	tally   *tally
 }
 
-// over is what has ended since the room was locked. The tally has it until then, see Room.unlock.
+// over is what has ended since the room was locked. The tally's posts have it until it is unlocked, see Room.unlock.
 type over struct {
-	settled      []settled
-	posts, bytes int64
+	settled []settled
+	posts   int64
 }
 
 // tell gives authors their outcomes, and takes what has ended off the tally.
@@ -143,7 +143,6 @@ func (e *over) tell(t *tally) {
 	}
 	if e.posts > 0 {
 		t.posts.Add(-e.posts)
-		t.bytes.Add(-e.bytes)
 	}
 }
 
@@ -288,8 +287,8 @@ func (o *outbox) finish(p *post, how end, a Outcome) {
 	p.end = how
 	size := int64(p.draft.Size())
 	o.over.posts++
-	o.over.bytes += size
 	o.bytes -= size
+	o.tally.bytes.Add(-size) // at once: whoever is told has room for the next one
 	w := o.writers[p.draft.UserID]
 	w.posts--
 	o.setWriter(p.draft.UserID, w)
