@@ -81,7 +81,7 @@ func (all SocketPaths) opensSocket(r *http.Request) bool {
 	return ok && httpguts.HeaderValuesContainsToken(r.Header["Upgrade"], "websocket")
 }
 
-// SocketPath is the path of a protocol's socket: Begin, an id, and End behind a slash. An empty End is any.
+// SocketPath is the path of a protocol's socket: Begin, an id and End. Without an End whatever follows a slash is it.
 type SocketPath struct {
 	Begin, End string
 	// Room: the id is that of a room.
@@ -92,20 +92,22 @@ type SocketPath struct {
 type SocketPaths []SocketPath
 
 // at reports whether a path is one of them, and whose room's; empty: it is no room's, or has no id. An id with a slash
-// in it, which has a RawPath, is cut.
+// in it, which has a RawPath, may be cut.
 func (all SocketPaths) at(path string) (room string, ok bool) {
 	for i := range all {
 		rest, ok := strings.CutPrefix(path, all[i].Begin)
 		if !ok {
 			continue
 		}
-		id, end, _ := strings.Cut(rest, "/")
 		switch {
-		case all[i].End != "" && end != all[i].End:
-		case all[i].Room:
-			return id, true
-		default:
+		case !all[i].Room:
 			return "", true
+		case all[i].End == "":
+			id, _, _ := strings.Cut(rest, "/")
+			return id, true
+		}
+		if id, ok := strings.CutSuffix(rest, all[i].End); ok {
+			return id, true
 		}
 	}
 	return "", false

@@ -13,7 +13,7 @@ const plainHandshake = "GET /group/chat/r/u/t?x=1 HTTP/1.1\r\nHost: a:1\r\nUpgra
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://a:1\r\nSec-WebSocket-Protocol: barrage.v1\r\n\r\n"
 
 // socketPaths are some as the protocols have.
-var socketPaths = SocketPaths{{Begin: "/group/chat/", Room: true}, {Begin: "/group/list/"}, {Begin: "/v1/rooms/", End: "ws", Room: true}}
+var socketPaths = SocketPaths{{Begin: "/group/chat/", Room: true}, {Begin: "/group/list/"}, {Begin: "/v1/rooms/", End: "/ws", Room: true}}
 
 // pipes is a listener of pipes.
 type pipes chan net.Conn
@@ -129,6 +129,7 @@ func TestRequest_TakesPlainHandshakesAlone(t *testing.T) {
 		"/r/|/%E5%BC%B9/":                        true,
 		"/group/chat/r/|/group/list/":            true,
 		"/group/chat/r/u/t|/v1/rooms/r/ws":       true,
+		"/group/chat/r/u/t|/v1/rooms/a%2Fb/ws":   true,
 		"/group/chat/r/u/t|/v1/rooms/r/messages": false,
 		"GET|POST":                               false,
 		"\r\n\r\n|\r\n":                          false,

@@ -75,7 +75,7 @@ type API struct {
 func New(e *edge.Edge, store Store) *API {
 	n := &API{edge: e, store: store, recalls: newErrands(), arrivals: newErrands(), questions: newErrands(), verbs: newErrands()}
 	e.Native = n
-	e.Paths = append(e.Paths, edge.SocketPath{Begin: roomsPath, End: "ws", Room: true})
+	e.Paths = append(e.Paths, edge.SocketPath{Begin: roomsPath, End: "/ws", Room: true})
 	return n
 }
 

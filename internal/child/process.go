@@ -55,6 +55,9 @@ func (p *Process) Await(ctx context.Context, ask func(context.Context) error) er
 		case <-p.Ended:
 			return fmt.Errorf("it ended before it was ready: %w", p.Why())
 		case <-ctx.Done():
+			if said := p.Said.String(); said != "" {
+				return fmt.Errorf("it is not ready: %w: %s", err, said)
+			}
 			return fmt.Errorf("it is not ready: %w", err)
 		}
 	}

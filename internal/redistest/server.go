@@ -112,7 +112,7 @@ func (s *Server) start() error {
 	defer cancel()
 	if err := p.Await(ctx, func(context.Context) error { return ping(s) }); err != nil {
 		s.kill()
-		return fmt.Errorf("cannot start redis-server at %s: %w; it said: %s", s.Addr, err, p.Said.String())
+		return fmt.Errorf("cannot start redis-server at %s: %w", s.Addr, err)
 	}
 	return nil
 }
