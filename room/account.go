@@ -42,8 +42,8 @@ var orders = map[string]func(a, b *Account) int{
 	"id":      func(*Account, *Account) int { return 0 },
 }
 
-// SortAccounts sorts by a name of members, online, rate, level, sent or id, and then by id; it is false where there
-// is no such name.
+// SortAccounts sorts by a name of members, online, rate, level, sent or id, and then by id. It returns false where
+// there is no such name.
 func SortAccounts(all []Account, by string) bool {
 	order := orders[by]
 	if order != nil {

@@ -104,9 +104,9 @@ func entriesOf(ev *chat.Event) []chat.Entry {
 	return entries
 }
 
-// arriveLocked is the only way in for what changed a room in the store, by an event or as the answer to
-// what this node asked for. A message that does not follow waits for the history; that of an answer does
-// not, since its event comes too. A recall is done at once, wherever the room stands. r.mu must be held.
+// arriveLocked is the only way in for what changed a room in the store. Such a change comes by an event, or as the
+// answer to what this node asked for. A message that does not follow waits for the history; that of an answer does not,
+// since its event comes too. A recall is done at once, wherever the room stands. r.mu must be held.
 func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 	if ev.Recalls() {
 		r.recallLocked(ev, r.follower.pos, answer)
@@ -145,9 +145,9 @@ func (r *Room) arriveLocked(ev *chat.Event, answer bool) {
 	}
 }
 
-// giveLocked gives the members those of entries that they have not had, in order, and returns how many
-// that were. at is when they were sent at the earliest, in hall.coarse. Entries without JSON were taken
-// back. It is the only place from which messages with keys are fanned out (I1). r.mu must be held.
+// giveLocked gives the members those of entries that they have not had, in order. It returns how many that were. The
+// argument at is when they were sent at the earliest, in hall.coarse. Entries without JSON were taken back. It is the
+// only place from which messages with keys are fanned out (I1). r.mu must be held.
 func (r *Room) giveLocked(entries []chat.Entry, at int64) (given uint64) {
 	from, now := 0, r.hall.coarse.Load()
 	flush := func(to int) {

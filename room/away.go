@@ -2,7 +2,7 @@ package room
 
 import "time"
 
-// While the store is away, chat goes on among the members of this node: they get a message at once, ahead of the store,
+// While the store is away, chat goes on among the members of this node. They get a message at once, ahead of the store,
 // and it waits for the store all the same. When the store is back, what is ahead goes there first. Then the room reads
 // the history and gives its members what came from other nodes meanwhile. Nobody gets a message twice: it is known by
 // its key.
@@ -91,14 +91,14 @@ func (r *Room) linkLocked() {
 	}
 }
 
-// aloneAfter is for how many seconds a room's batch may be on its way before the room goes on as if the
-// store were away, though it answers others: the room's part of it, one master of a cluster, may
-// not. A batch takes milliseconds, and on a machine that is overloaded a second or two: going alone
-// then would cost the room its one order for nothing. A cluster replaces a master after 15 s.
+// aloneAfter is for how many seconds a room's batch may be on its way. Then the room goes on as if the store were away.
+// The store may answer others, while the room's part of it, one master of a cluster, does not. A batch takes
+// milliseconds, and on a machine that is overloaded a second or two. Going alone then would cost the room its one order
+// for nothing. A cluster replaces a master after 15 s.
 const aloneAfter = 5
 
-// waitedLocked has the room go on without the store where its batch is on its way for too long.
-// r.mu must be held, and Tick is the caller.
+// waitedLocked has the room go on without the store where its batch is on its way for too long. Tick calls it, and r.mu
+// must be held.
 func (r *Room) waitedLocked() {
 	f := &r.outbox.flight
 	if r.writing == cut || r.hall.cfg().NoLocal || r.hall.away.Load() || f.open == 0 {

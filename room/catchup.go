@@ -205,8 +205,8 @@ func (r *Room) giveLostLocked(lost []chat.Entry) {
 	}
 }
 
-// missBeforeLocked notes what lies between the place of the members and what is new in the history, and is not
-// to be had. r.mu must be held.
+// missBeforeLocked notes what lies between the place of the members and what is new in the history, and is not to be
+// had. The lock r.mu must be held.
 func (r *Room) missBeforeLocked(now *chat.History, had int) {
 	from := r.follower.pos.Seq + 1
 	switch {
@@ -232,8 +232,8 @@ func (r *Room) missBeforeLocked(now *chat.History, had int) {
 	}
 }
 
-// dropRecalledLocked takes out of the history what this node knows to be taken back and the store shows
-// again, and takes back what the store shows no more. r.mu must be held.
+// dropRecalledLocked takes out of the history what this node knows to be taken back and the store shows again. It takes
+// back what the store shows no more. r.mu must be held.
 func (r *Room) dropRecalledLocked(sameCount bool, now *chat.History) {
 	for i, e := range now.Entries {
 		if e.JSON == "" {
@@ -252,7 +252,7 @@ func (r *Room) dropRecalledLocked(sameCount bool, now *chat.History) {
 }
 
 // forgotLocked has members show nothing of what they have had, where they may have missed that some of it was taken
-// away, but for what can be compared with the history. r.mu must be held.
+// away. Messages that can be compared with the history are the exception. r.mu must be held.
 func (r *Room) forgotLocked(sameCount bool, now *chat.History) {
 	if !now.Forgot {
 		return
@@ -279,8 +279,8 @@ func (r *Room) forgotLocked(sameCount bool, now *chat.History) {
 // isClear reports whether an event says that a room was cleared.
 func isClear(ev chat.Event) bool { return ev.Kind == chat.EventPurge && ev.Purge.User == "" }
 
-// purgesLostLocked has those purges made once more that the history that was read does not know: it begins a new epoch,
-// and may show again what they took. r.mu must be held.
+// purgesLostLocked has those purges made once more that the history that was read does not know. That history begins a
+// new epoch, and may show again what they took. r.mu must be held.
 func (r *Room) purgesLostLocked(now *chat.History) {
 	for _, ev := range r.recalls.purges {
 		if !isClear(*ev) && !slices.ContainsFunc(now.Recalls, func(logged chat.Event) bool { return sameTaking(&logged, ev) }) {

@@ -27,7 +27,7 @@ type Config struct {
 	// nodes that run. Empty: [New] makes one up.
 	Node string
 	// Instant says that no call of the store waits, as those of one in memory, and so that Hooks.Authorize does not
-	// either: then messages of small rooms run through where they come in, see inplace.go.
+	// either. Then messages of small rooms run through where they come in, see inplace.go.
 	Instant bool
 	// QueueMessages bounds the messages of one room that wait for the store; 1 or
 	// more. Full: further messages are refused and counted.
@@ -51,8 +51,8 @@ type Config struct {
 	// Publishers is how many goroutines carry batches to the store; 1 or more. A
 	// publisher waits for one round trip at a time, so this bounds the calls in flight.
 	Publishers int
-	// OnAnswer acknowledges messages by the store's answer alone: that they come as an event, or stand in the history,
-	// says nothing of whether they survive a failover.
+	// OnAnswer acknowledges messages by the store's answer alone. An event of a message, or its place in the history, says
+	// nothing of whether it survives a failover.
 	OnAnswer bool
 	// StoreTimeout bounds one call to the store.
 	StoreTimeout time.Duration
@@ -70,10 +70,9 @@ type FanoutConfig struct {
 	// IOUring says whether a lane gives a sweep's writes to the kernel together, by io_uring: [IOUringAuto], [IOUringOn]
 	// or [IOUringOff]. Rooms do not look at it: who has the sockets makes Hooks.NewVolleyWriters of it.
 	IOUring string `mapstructure:"io_uring"`
-	// Interval is the longest rest of a room between two sweeps. After a sweep that took
-	// D a room rests for a share of D, so a small room goes out at once and a large one
-	// gathers. Too low: large rooms pay a write for every few messages. Too high: their
-	// members wait.
+	// Interval is the longest rest of a room between two sweeps. After a sweep that took D a room rests for a share of D.
+	// So a small room goes out at once and a large one gathers. Too low: large rooms pay a write for every few messages.
+	// Too high: their members wait.
 	Interval time.Duration `mapstructure:"interval"`
 	// LogBytes bounds the log of one room, so also how far a slow member may fall
 	// behind before it skips. Too low: members skip after a hiccup. Too high: memory

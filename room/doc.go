@@ -14,12 +14,22 @@
 //	had       what the members have had, and what was taken away of it: whether a history has anything new (had.go); by
 //	          seen, which messages those are by one key each (seen.go), newest and recalls
 //
-// arrive.go is the only way in for what the store has, catchup.go reads its history, away.go is the only way around it
-// while the store cannot be reached. post.go takes messages in, publish.go carries batches, recalls.go takes messages
-// back. rules.go judges messages by the rules of their room, held.go has them wait for a moderator, review.go has a
-// service look at them, and screen.go asks the store before either. storm.go leaves out what is too much. report.go
-// counts, and finds out about rooms that lack something. elsewhere.go finds a room's history in another database, and
-// unnumbered.go is rooms that original FastIM nodes write to as well.
+// Files:
+//
+//	arrive.go      the only way in for what the store has
+//	catchup.go     reads the store's history
+//	away.go        the only way around arrive.go, while the store cannot be reached
+//	post.go        takes messages in
+//	publish.go     carries batches
+//	recalls.go     takes messages back
+//	rules.go       judges messages by the rules of their room
+//	held.go        has messages wait for a moderator
+//	review.go      has a service look at messages
+//	screen.go      asks the store before a moderator or a service looks
+//	storm.go       leaves out what is too much
+//	report.go      counts, and finds out about rooms that lack something
+//	elsewhere.go   finds a room's history in another database
+//	unnumbered.go  rooms that original FastIM nodes write to as well
 //
 // What always holds (away_check_test.go holds it):
 //
@@ -37,11 +47,11 @@
 //	reviewer   16 since a Review  the flight it asks about       Hooks.Review, its queue
 //	reporter   1                  nothing                       the store (bounded by StoreTimeout), Hall.due
 //
-// A goroutine that posts is the publisher of a small room for a turn, and its lanes, where [Config.Instant] says that
-// no call of the store waits (inplace.go). It is bounded by [Stretch] if it is a poller, and a bug in that turn ends
-// the node, as on any of these. Who calls Attach or Leave is the lane for that one word, where it has nothing else to
-// do. And there are those that Hooks.Clock starts: at the end of a part's rest, which marks the part, and when the
-// first message of a batch has waited for others, which has its room served; they end, and after Close do no harm.
+// Where [Config.Instant] says that no call of the store waits, a small room may be served in place (inplace.go). A
+// goroutine that posts is then its publisher for a turn, and its lanes. It is bounded by [Stretch] if it is a poller,
+// and a bug in that turn ends the node, as on any of these. Who calls Attach or Leave is the lane for that one word,
+// where it has nothing else to do. Hooks.Clock starts more. One, at the end of a part's rest, marks the part. Another,
+// when the first message of a batch has waited for others, has its room served. They end, and after Close do no harm.
 //
 // Locks, in the order they may be taken (A -> B: B may be taken while A is held):
 //
@@ -54,8 +64,9 @@
 //	reporting.mu -> Room.mu
 //	Room.mu -> elsewhere.mu
 //
-// No lock but lane.mu is held across Socket.Send and VolleyWriter.Send. None is held across a call to the store that
-// can block but reporting.mu, which only reports take, and Room.loading, which only goroutines of Open take.
+// No lock but lane.mu is held across Socket.Send and VolleyWriter.Send. Two locks alone are held across a call to the
+// store that can block: reporting.mu and Room.loading. Only reports take the first, and only goroutines of Open take
+// the second.
 //
 // Read first: [Hall], then [Room], then lane.go.
 package room

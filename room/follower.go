@@ -126,7 +126,7 @@ func (f *follower) begin() { f.fetching, f.again = len(f.parked), false }
 // look says that there is something that only the history tells of.
 func (f *follower) look() { f.again = f.reading != following }
 
-// farthest is the last change in the position's epoch that an event or an answer has told of: a store that has not come
+// farthest is the last change in the position's epoch that an event or an answer has told of. A store that has not come
 // as far, or by another way, has gone back.
 func (f *follower) farthest() chat.Position {
 	pos := f.pos
@@ -171,9 +171,9 @@ func (f *follower) setEarly(early []chat.Event) {
 	}
 }
 
-// caughtUp moves the position to where the history was read, and gives back the events that waited. over are those that
-// it has passed, and those of other epochs that came before the read began: what of them still counts was in the
-// history.
+// caughtUp moves the position to where the history was read, and gives back the events that waited. In over are those
+// that it has passed, and those of other epochs that came before the read began. Everything of them that still counts
+// was in the history.
 func (f *follower) caughtUp(pos chat.Position) (parked, over []chat.Event) {
 	if pos.Epoch != f.pos.Epoch {
 		f.left = f.pos
@@ -198,8 +198,8 @@ func (f *follower) caughtUp(pos chat.Position) (parked, over []chat.Event) {
 // passed reports whether the position lies behind an event of its epoch.
 func (f *follower) passed(ev *chat.Event) bool { return ev.Epoch == f.pos.Epoch && ev.Rev <= f.pos.Rev }
 
-// splitEarly divides the answers that did not follow, when the history was read just now: into those that may still
-// come, and those that are over.
+// splitEarly divides the answers that did not follow, when the history was read just now. The results are those that
+// may still come, and those that are over.
 func (f *follower) splitEarly() (toCome, over []chat.Event) {
 	for _, ev := range f.early {
 		if ev.Epoch == f.pos.Epoch && ev.Rev > f.pos.Rev {

@@ -10,9 +10,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// key is what a message is known by, whoever brings it: its sender and its id, which the sender gave or
-// the node that it came in on. Messages without an id, from histories of older versions, are known by
-// sender and timestamp, which the store keeps unique.
+// key is what a message is known by, whoever brings it. It is the message's sender and its id, which the sender gave or
+// the node that the message came in on. Messages without an id, from histories of older versions, are known by sender
+// and timestamp, which the store keeps unique.
 type key uint64
 
 // keys makes keys, the same for all rooms of a hall.
@@ -102,7 +102,7 @@ func (h *had) notTaken(events []chat.Event) (entries []chat.Entry) {
 	return entries
 }
 
-// lostByStore is what the node was told by events that are over, and what the store has lost: the history that was just
+// lostByStore is what the node was told by events that are over, and what the store has lost. The history that was just
 // read should have it, and has not. Of what lies before that history nobody knows.
 func (h *had) lostByStore(over []chat.Event, read *chat.History) (lost []chat.Entry) {
 	if len(over) == 0 {
@@ -139,7 +139,7 @@ func (h *had) lostByStore(over []chat.Event, read *chat.History) (lost []chat.En
 	return lost
 }
 
-// contradicts reports whether a history has another message under a number that members have passed: the store has
+// contradicts reports whether a history has another message under a number that members have passed. Then the store has
 // gone back, and has come as far again.
 func (h *had) contradicts(f *follower, read *chat.History, now int64) bool {
 	if f.reading == unread || f.reading == blind || read.Epoch == "" || read.Epoch == chat.Unnumbered {
@@ -158,8 +158,8 @@ func (h *had) contradicts(f *follower, read *chat.History, now int64) bool {
 }
 
 // explains reports whether the message that members had under a number of a history may be the one that was taken back
-// there: unless the log says that it was another one. What the log lacks proves nothing: it may be lost, or may have no
-// more that are so old.
+// there. It may, unless the log says that it was another one. What the log lacks proves nothing: it may be lost, or may
+// have no more that are so old.
 func (h *had) explains(seq uint64, read *chat.History) bool {
 	e, ok := h.newest.at(seq)
 	if !ok { // not at hand
@@ -171,8 +171,8 @@ func (h *had) explains(seq uint64, read *chat.History) bool {
 	})
 }
 
-// oldUpTo is how many of a history's entries, the oldest ones, are not new: members have had them, or they are from
-// before they came in.
+// oldUpTo is how many of a history's entries, the oldest ones, are not new. Members have had those, or they are from
+// before members came in.
 func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 	all := read.Entries
 	upTo := func(from int, isNew func(chat.Entry) bool) int {
@@ -210,10 +210,10 @@ func (h *had) oldUpTo(f *follower, read *chat.History, now int64) int {
 	}
 }
 
-// lostClear is up to which number of a history that goes on from another epoch the last clear has to be made again: the
-// store has gone back to data that know nothing of it. 0: it need not. Where these count as the clear did, or as the
-// members do, who stand in epoch at, its number is a bound. But the store may have gone on, under numbers that were
-// cleared, before anybody noticed. So what was said later stays, unless members had it.
+// lostClear is up to which number of a history that goes on from another epoch the last clear has to be made again.
+// Then the store has gone back to data that know nothing of it. 0: it need not. Where these count as the clear did, or
+// as the members do, who stand in epoch at, its number is a bound. But the store may have gone on, under numbers that
+// were cleared, before anybody noticed. So what was said later stays, unless members had it.
 func (h *had) lostClear(read *chat.History, at string, now int64) (upTo uint64) {
 	last, bound, had := h.recalls.clear(), read.Begun, h.hasHad
 	switch {

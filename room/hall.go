@@ -28,10 +28,9 @@ type Store interface {
 	Publish(ctx context.Context, room string, b chat.Batch) (chat.Stored, error)
 	// Report tells the store what this node counts in rooms, and returns where each stands.
 	Report(ctx context.Context, node string, reports []chat.Report) ([]chat.Standing, error)
-	// Read reads the history of a room that is known to stand at known, the zero value where
-	// nothing is known: all messages behind it, and at least the newest ones where there are so
-	// many, but no more than most. Where the count is another one it is the newest most.
-	// Messages that were taken back are entries without JSON, beside those.
+	// Read reads the history of a room that is known to stand at known, the zero value where nothing is known. It returns
+	// all messages behind that, and at least the newest ones where there are so many, but no more than most. Where the
+	// count is another one it is the newest most. Messages that were taken back are entries without JSON, beside those.
 	Read(ctx context.Context, room string, known chat.Position, newest, most int) (chat.History, error)
 	// Recall takes the message that user sent at ts back, and tells every node. Doing it again tells them
 	// again. The error is chat.ErrNoMessage where there is none.
@@ -41,11 +40,11 @@ type Store interface {
 	// Rules reads the rules of a room, ChangeRules replaces or changes them: see redisx.Store.
 	Rules(ctx context.Context, room string) (chat.Rules, error)
 	ChangeRules(ctx context.Context, room string, c chat.RulesChange) (chat.Event, error)
-	// Screen says whether drafts of a batch that somebody is to look at are in the room, or have to wait, and leaves their
+	// Screen says whether drafts of a batch that somebody is to look at are in the room, or have to wait. It leaves their
 	// marks: see redisx.Store.
 	Screen(ctx context.Context, room, batch string, drafts []chat.Draft) ([]chat.Screened, error)
-	// Hold has messages wait for a moderator; dropped is how many others had to go for them. chat.ErrBeside in the chain
-	// of the error says that there are no moderators.
+	// Hold has messages wait for a moderator; dropped is how many others had to go for them. An error with chat.ErrBeside
+	// in its chain says that there are no moderators.
 	Hold(ctx context.Context, room string, all []chat.Held) (dropped int, err error)
 	// SubscribeRoom returns once the room's events reach [Hall.RoomEvent].
 	SubscribeRoom(ctx context.Context, room string) error
@@ -83,8 +82,9 @@ type Hooks struct {
 	OnHeld func(r *Room, h *chat.Held, state chat.HeldState)
 	// OnHold hears of messages that this node has had wait for a moderator. It may block until ctx ends.
 	OnHold func(ctx context.Context, room string, all []chat.Held)
-	// OnStored hears that the store may have something new of a room: messages of this node, or that its first member here
-	// came or its last one went. It may be called with the room's lock held: it must not block or call the room.
+	// OnStored hears that the store may have something new of a room. That is messages of this node, or the coming of its
+	// first member here, or the going of its last one. It may be called with the room's lock held: it must not block or
+	// call the room.
 	OnStored func(room string)
 	// For has a call to the store belong to what a message was sent for, of those that have that; nil: to nothing.
 	For func(ctx context.Context, from Author) (of context.Context, has bool)
@@ -140,10 +140,10 @@ type settings struct {
 // cfg is what holds now.
 func (h *Hall) cfg() *settings { return h.set.Load() }
 
-// Reload has other settings hold from now on: OnJoin, Linger, QueueMessages, QueueBytes, QueueAge, UserRate, MaxRooms,
-// Storm and Fanout.StuckTimeout of a valid Config, and Review and NewFor of [Hooks]. All else stays as it was for New.
-// Messages that wait stay, also above a bound that is lower now. Where OnJoin is higher, a live room has as many once
-// so many came. It must not run beside Close.
+// Reload has other settings hold from now on. These are OnJoin, Linger, QueueMessages, QueueBytes, QueueAge, UserRate,
+// MaxRooms, Storm and Fanout.StuckTimeout of a valid Config, and Review and NewFor of [Hooks]. All else stays as it was
+// for New. Messages that wait stay, also above a bound that is lower now. Where OnJoin is higher, a live room has as
+// many once so many came. It must not run beside Close.
 func (h *Hall) Reload(cfg Config, review Reviewer, newFor time.Duration) {
 	s := *h.cfg()
 	s.OnJoin, s.Linger, s.UserRate, s.MaxRooms, s.Storm = cfg.OnJoin, cfg.Linger, cfg.UserRate, cfg.MaxRooms, cfg.Storm
@@ -314,8 +314,8 @@ func (h *Hall) countRoom(id string, n int64) {
 	}
 }
 
-// keeps is how many of a room's newest messages it keeps at least. Beside original nodes they tell what members
-// have had: when a link is back, events come before the room knows that others were lost, 250 ms at most.
+// keeps is how many of a room's newest messages it keeps at least. Beside original nodes they tell what members have
+// had. When a link is back, events come before the room knows that others were lost, 250 ms at most.
 func (h *Hall) keeps() int {
 	if h.cfg().NoLocal {
 		return max(h.cfg().OnJoin, 256)
@@ -363,12 +363,11 @@ func (h *Hall) each(f func(*Room)) {
 // TicksFrom says when the time until the first Tick begins; before, the hall's making counts.
 func (h *Hall) TicksFrom(now time.Time) { h.running.tick(h.since(now), 0) }
 
-// Tick tells the hall the time, about once a second: rooms that lingered long enough
-// go, logs nobody can still need are dropped, calls to the store that failed are tried
-// again, what waited too long for it is given up, and the reporter has its turn. Ticks come at an interval of every, or
-// at any time where that is 0. One that comes by two of them too late found the node standing still: its container was
-// paused, or others had the cores. Then no member was given anything, and nobody read the store's answers. stood is for
-// how long it has in all.
+// Tick tells the hall the time, about once a second. Rooms that lingered long enough go, and logs that nobody can still
+// need are dropped. Calls to the store that failed are tried again, messages that waited too long for it are given up,
+// and the reporter has its turn. Ticks come at an interval of every, or at any time where that is 0. One that comes by
+// two of them too late found the node standing still: its container was paused, or others had the cores. Then no member
+// was given anything, and nobody read the store's answers. stood is for how long it has in all.
 func (h *Hall) Tick(now time.Time, every time.Duration) (stood time.Duration) {
 	stood = h.running.tick(h.since(now), every)
 	coarse, ran := h.coarseTime(now), h.coarseTime(now.Add(-stood))
@@ -456,8 +455,8 @@ func (r *Room) idle() bool {
 // flushEvery is how often Flush looks.
 const flushEvery = 2 * time.Millisecond
 
-// Flush waits until every message that was posted has gone to the store and come
-// back to the members' sockets, also the slow ones', or until ctx ends.
+// Flush waits until every message that was posted has gone to the store and come back to the members' sockets, or until
+// ctx ends. The slow sockets count too.
 func (h *Hall) Flush(ctx context.Context) error {
 	t := time.NewTicker(flushEvery)
 	defer t.Stop()
@@ -472,8 +471,8 @@ func (h *Hall) Flush(ctx context.Context) error {
 }
 
 // quiet reports whether nothing that was posted is on its way. It goes from the outboxes to the rooms that await an
-// event and to the lanes' turns, and from turn to turn where a member is slow. Each is counted before the one that it
-// comes from is done, so they are looked at in that order, and once more while no turn is under way. Beside original
+// event and to the lanes' turns. Where a member is slow, it goes from turn to turn. Each is counted before the one that
+// it comes from is done. So they are looked at in that order, and once more while no turn is under way. Beside original
 // FastIM nodes members have a message by its event alone, which nobody counts: it may be on its way.
 func (h *Hall) quiet() bool {
 	if !h.still() {

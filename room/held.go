@@ -24,16 +24,17 @@ const (
 	CodeDecided = "decided"
 )
 
-// Hold is PostNative for a message that is to wait for a moderator: it is held against the same bounds and rules, and
-// refused with CodeHeld once the store has it. No member hears it before it is approved.
+// Hold is PostNative for a message that is to wait for a moderator. The message is held against the same bounds and
+// rules, and refused with CodeHeld once the store has it. No member hears it before it is approved.
 func (r *Room) Hold(from Author, user string, op *codec.Op, now time.Time) error {
 	d := codec.NewNativeDraft(r.id, user, op, now.UnixMilli())
 	d.Class = r.hall.classOf(op.Kind, voiceOf(from))
 	return r.post(from, d, now, held)
 }
 
-// PostApproved posts a message that waits for a moderator, as its sender's. from, who approves it, is told what became
-// of it, also where it has no id, and is Voiced as [Voice.Approved]. It is stored by one of all who do so at once.
+// PostApproved posts a message that waits for a moderator, as its sender's. The author from, who approves it, is told
+// what became of it, also where it has no id. That author is Voiced as [Voice.Approved]. The message is stored by one
+// of all who do so at once.
 func (r *Room) PostApproved(from Author, h *chat.Held, now time.Time) error {
 	d, err := codec.HeldDraft(h, now.UnixMilli())
 	if err != nil {
@@ -42,7 +43,8 @@ func (r *Room) PostApproved(from Author, h *chat.Held, now time.Time) error {
 	return r.post(from, d, now, said)
 }
 
-// heldID is what a draft is held as, the same one on every node: a part that all of its user have, and one of its own.
+// heldID is what a draft is held as, the same one on every node. It has a part that all of its user have, and one of
+// its own.
 func heldID(d *chat.Draft) string {
 	name := d.ID
 	if name == "" {

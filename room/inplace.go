@@ -8,9 +8,9 @@ import (
 )
 
 // This file is what is done where it comes in. Where no call of the store waits, a message of a small room is stored
-// and written where it comes in: to wake a publisher and a lane for some ten writes costs as much as some of these. So
-// nothing is handed over unless there is something to wait for: a lane at work, a room that lacks something, a caller
-// with others to serve.
+// and written where it comes in. To wake a publisher and a lane for some ten writes costs as much as some of these. So
+// nothing is handed over without something to wait for: a lane at work, a room that lacks something, a caller with
+// others to serve.
 //
 // Nor is a lane woken to note who has come or gone, if it has nothing else to do in that room.
 //
@@ -18,12 +18,12 @@ import (
 // a part is never visited twice at once, and a lane's parts have their turns in the order of its queue.
 
 const (
-	// smallRoom is the most members of a room whose messages run through in place: as many writes as a lane's turn has,
-	// of about 5 µs each, 0.6 ms. With 32, rooms of 100 cost 8.9 to 10 µs of CPU a delivery instead of 6.7 to 6.9
-	// (barrage bench rooms --rooms 100 --zipf 0 --rate 200).
+	// smallRoom is the most members of a room whose messages run through in place. That is as many writes as a lane's turn
+	// has, of about 5 µs each, 0.6 ms. With 32, rooms of 100 cost 8.9 to 10 µs of CPU a delivery instead of 6.7 to 6.9.
+	// Measured with barrage bench rooms --rooms 100 --zipf 0 --rate 200.
 	smallRoom = sweepBudget
 	// longestStretch is how long the goroutine of a Hurried author may write for rooms before it hands over what comes
-	// next: as long as a lane's turn, see sweepBudget.
+	// next. That is as long as a lane's turn, see sweepBudget.
 	longestStretch = time.Millisecond
 	// stretchPause ends a stretch: a poller that has read nothing for so long has nobody waiting.
 	stretchPause = 50 * time.Microsecond
@@ -60,15 +60,15 @@ func (s *Stretch) lasts(now time.Duration) bool {
 	return now-time.Duration(s.began.Load()) < longestStretch
 }
 
-// runsThroughLocked reports whether p, the message that has just come, is all there is to do for a small room, so that
+// runsThroughLocked reports whether p, the message that has just come, is all there is to do for a small room. If so,
 // its author's goroutine may serve the room. A flood goes to a publisher, which stores many at once. r.mu must be held.
 func (r *Room) runsThroughLocked(p *post) bool {
 	return r.smallLocked() && stretchOf(p.from).lasts(p.at) && !r.queued && !r.failed && r.outbox.size() == 1 && !p.quiet && !r.lacksLocked()
 }
 
-// runThrough serves a room on its author's goroutine. A bug there ends the node, as on a publisher's or a lane's: who
-// recovers from it would go on with a room, a lane or sockets that are locked or half done, or with a kernel that still
-// reads our bytes.
+// runThrough serves a room on its author's goroutine. A bug there ends the node, as on a publisher's or a lane's. Code
+// that recovers from it would go on with a room, a lane or sockets that are locked or half done. Or the kernel would
+// still read our bytes.
 func (r *Room) runThrough(hurry *Stretch) {
 	defer endNode()
 	r.serve(hurry)
@@ -132,8 +132,8 @@ func (l *lane) visitInPlace(p *part, hurry *Stretch) bool {
 func (h *Hall) Instant() bool { return h.cfg().Instant }
 
 // readMail has mail read that the caller is to see to, see part.mailLocked: here, where that is all that there is to
-// do. To wake a lane for who comes or goes is a fifth of a handshake: barrage bench idle --viewers 15000, 44.6 µs of
-// CPU each and 34.7, medians of four in turn. No lock may be held.
+// do. To wake a lane for who comes or goes is a fifth of a handshake. Measured with barrage bench idle --viewers 15000:
+// 44.6 µs of CPU each and 34.7, medians of four in turn. No lock may be held.
 func (l *lane) readMail(p *part) {
 	if !l.readInPlace(p) {
 		p.handOver()

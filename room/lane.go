@@ -11,8 +11,8 @@ import (
 // one waits no longer than that.
 const sweepBudget = 128
 
-// shortTurn is how many members a part may have so that its turns come before those of others, see queue: an eighth of
-// the longest turn.
+// shortTurn is how many members a part may have so that its turns come before those of others, see queue. It is an
+// eighth of the longest turn.
 const shortTurn = 16
 
 // part is the members of one room that stand on one lane and have one encoding.
@@ -101,8 +101,8 @@ func (p *part) mailLocked(x mail) (mine bool) {
 	return p.queueLocked()
 }
 
-// wake has the part's lane look at the log, once the part has rested. came is when the oldest of the messages came that
-// are new there, in Unix ms; 0: there are none, or nobody asks.
+// wake has the part's lane look at the log, once the part has rested. The argument came is when the oldest of the
+// messages came that are new there, in Unix ms. It is 0 where there are none, or nobody asks.
 func (p *part) wake(came int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -228,10 +228,9 @@ func (l *lane) visit(p *part) {
 }
 
 // Pacing: after a sweep that took D a part rests for D/restDivisor, at most
-// Fanout.Interval. Measured with barrage bench storm, 5,000 viewers × 200 messages/s, medians
-// of 3 alternating runs: no rest 860 ns of CPU a delivery and p99 133 ms, half of D 680 ns
-// and 124 ms, all of D 690 ns and 127 ms. A sweep of a small room is over so soon that it
-// never rests.
+// Fanout.Interval. Measured with barrage bench storm, 5,000 viewers × 200 messages/s, medians of 3 alternating runs. No
+// rest: 860 ns of CPU a delivery and p99 133 ms. Half of D: 680 ns and 124 ms. All of D: 690 ns and 127 ms. A sweep of
+// a small room is over so soon that it never rests.
 const (
 	restDivisor = 2
 	// leastRest is the shortest rest that is worth a timer. A sweep twice as long is one
@@ -404,8 +403,8 @@ func (t *turn) answer(m *Member, v *view, n int, full bool) {
 	}
 }
 
-// skip moves a member that has fallen out of the log to its head, once it has been told
-// where its encoding has a word for that.
+// skip moves a member that has fallen out of the log to its head. Where its encoding has a word for that, the member is
+// told first.
 func (t *turn) skip(m *Member) {
 	st := t.part.stream
 	head := st.log.headNow()

@@ -34,8 +34,8 @@ type cursor struct {
 // Bytes below a segment's length never change, so a view stays valid without the
 // lock and after its segment was dropped.
 //
-// An encoding with batches gathers messages in open, and frames them when a lane comes for
-// them: so there is one frame for all that came since the last sweep.
+// An encoding with batches gathers messages in open, and frames them when a lane comes for them. So there is one frame
+// for all that came since the last sweep.
 type log struct {
 	budget *budget // of all logs together; immutable
 	// most bounds the bytes of all segments; immutable.
@@ -99,7 +99,7 @@ func (l *log) textLocked(length int) *segment {
 }
 
 // appendedLocked notes that a frame with messages came to the end of seg, the last segment, and drops what is too much.
-// l.mu must be held.
+// The lock l.mu must be held.
 func (l *log) appendedLocked(seg *segment, messages int) {
 	l.head.off = seg.start.off + uint64(len(seg.buf))
 	l.head.index += uint64(messages)
@@ -162,9 +162,9 @@ func (l *log) sealLocked() {
 	}
 }
 
-// lastWithRoom returns a segment with size free bytes, a new one where needed. No
-// segment grows beyond a quarter of the log's most, unless for one large message: the oldest is
-// dropped as a whole, and the log shall still reach back half of its bound.
+// lastWithRoom returns a segment with size free bytes, a new one where needed. No segment grows beyond a quarter of the
+// log's most, unless for one large message. The oldest segment is dropped as a whole, and the log shall still reach
+// back half of its bound.
 func (l *log) lastWithRoom(size int) *segment {
 	next := firstSegment
 	if n := len(l.segs); n > 0 {
@@ -244,9 +244,8 @@ type view struct {
 	frames []frameEnd
 }
 
-// at returns what follows c, at most most bytes unless a single frame is larger,
-// and never across the end of a segment. ok is false where c has fallen out of the
-// log; the view is empty where c is the head.
+// at returns what follows c, at most most bytes unless a single frame is larger, and never across the end of a segment.
+// The result ok is false where c has fallen out of the log; the view is empty where c is the head.
 func (l *log) at(c cursor, most int) (v view, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

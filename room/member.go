@@ -3,11 +3,10 @@ package room
 // Socket is where a member's bytes go. The gateway's sessions satisfy it.
 type Socket interface {
 	// Send writes p, which holds whole frames, as far as the socket takes it without
-	// blocking. It returns how many bytes count as sent, always a frame boundary of
-	// p. full says that the socket takes no more now: the member is left alone until
-	// [Room.Drained]. A closed socket returns 0, true and is left alone until
-	// [Room.Leave]. p is shared by all members: read-only, and not kept after the
-	// return. Called by one lane at a time.
+	// blocking. It returns how many bytes count as sent, always a frame boundary of p. The result full says that the
+	// socket takes no more now: the member is left alone until [Room.Drained]. A closed socket returns 0, true and is left
+	// alone until [Room.Leave]. p is shared by all members: read-only, and not kept after the return. Called by one lane
+	// at a time.
 	Send(p []byte) (n int, full bool)
 }
 

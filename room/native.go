@@ -82,9 +82,9 @@ type Since struct {
 	TS int64
 }
 
-// cleared is up to where a member that comes back into an epoch has to show nothing any more, of a clear that it may
-// have missed. Within one epoch the modes tell of those. Those of earlier epochs it was told before it was told of its
-// own.
+// cleared is up to where a member that comes back into an epoch has to show nothing any more. The cause is a clear that
+// it may have missed. Within one epoch the modes tell of those. Those of earlier epochs it was told before it was told
+// of its own.
 func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
 	switch generation := chat.Generation(s.Epoch); {
 	case s.Epoch == now || chat.Generation(ev.Epoch) < generation:
@@ -98,8 +98,8 @@ func (s Since) cleared(ev chat.Event, now string) (at chat.Place, missed bool) {
 	}
 }
 
-// hearsOf reports whether a clear tells a member that comes back of all that it had before: no epoch of the member's is
-// later, as far as its place says.
+// hearsOf reports whether a clear tells a member that comes back of all that it had before. It does where no epoch of
+// the member's is later, as far as its place says.
 func (s Since) hearsOf(was *chat.Event) bool {
 	return chat.Generation(s.Epoch) <= chat.Generation(was.Epoch)
 }
@@ -108,9 +108,8 @@ func (s Since) hearsOf(was *chat.Event) bool {
 // begins anew.
 const MaxResume = 1000
 
-// Lacks reports whether a member that comes back with since needs more than the room has
-// at hand: then the caller reads the history from message since.Seq on, at most [MaxResume] and one,
-// for [Room.EnterNative].
+// Lacks reports whether a member that comes back with since needs more than the room has at hand. Then the caller reads
+// the history from message since.Seq on, at most [MaxResume] and one, for [Room.EnterNative].
 func (r *Room) Lacks(since Since) bool {
 	r.mu.Lock()
 	defer r.unlock()
@@ -226,8 +225,8 @@ func (r *Room) resumeLocked(since Since, read chat.History) (missed []chat.Entry
 	return all, proved && bytesOf(all) <= resumeBytes
 }
 
-// Place is the epoch in which a native member counts, and where the room stands in the store as far as the node knows:
-// the zero value where it does not.
+// Place is the epoch in which a native member counts, and where the room stands in the store as far as the node knows.
+// The latter is the zero value where the node does not know it.
 func (r *Room) Place(m *Member) (epoch string, known chat.Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

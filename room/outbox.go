@@ -12,7 +12,7 @@ import (
 )
 
 // BatchMessages is how many messages one batch to the store has at most, and one call of a server. They cost Redis
-// least then (bench/results/redis.txt: 2.7 µs a message in batches of 50, 16.7 µs alone), and are far below the 8,000
+// least then: 2.7 µs a message in batches of 50, 16.7 µs alone (bench/results/redis.txt). They are far below the 8,000
 // arguments that a script may unpack.
 const BatchMessages = 100
 
@@ -88,9 +88,9 @@ type post struct {
 	hold  chat.HeldWhy  // why it is to wait for a moderator; empty: it is not
 	ahead bool          // the members of this node had it first
 	quiet bool          // they do not, whatever happens
-	// screened: the store has let it through to whoever is to look at it, and has its marks. reviewed: what the review has
-	// said is done.
+	// screened: the store has let it through to whoever is to look at it, and has its marks.
 	screened bool
+	// reviewed: what the review has said is done.
 	reviewed bool
 	asked    bool // from is whom Hooks.Authorize is asked about
 	end      end
@@ -177,10 +177,10 @@ func (o *outbox) add(p post) {
 }
 
 // A queue is shared, so that who floods is who is refused. A user may have one in fairShare of a room's where that is
-// half full, and a room one in fairShare of the node's where that is a quarter full: rooms are fewer, and larger. The
-// last quarter is for those who are quiet: for users who have nothing waiting, so that a thousand fill it together, and
-// for rooms that have less than one in quietShare, 64 KiB of 64 MiB, which is some hundred messages. Queues below
-// smallQueue and smallBytes are not shared: a part of them is nothing.
+// half full. A room may have one in fairShare of the node's where that is a quarter full: rooms are fewer, and larger.
+// The last quarter is for those who are quiet. These are users who have nothing waiting, so that a thousand fill it
+// together, and rooms that have less than one in quietShare. That is 64 KiB of 64 MiB, some hundred messages. Queues
+// below smallQueue and smallBytes are not shared: a part of them is nothing.
 const (
 	fairShare  = 16
 	quietShare = 1024
@@ -188,8 +188,8 @@ const (
 	smallBytes = 1 << 20
 )
 
-// takes reports whether there is a place for one more post of a user: in the room, which may have most posts, and on
-// the node, all of whose rooms may have mostBytes together.
+// takes reports whether there is a place for one more post of a user, in the room and on the node. The room may have
+// most posts, and all rooms of the node together mostBytes.
 func (o *outbox) takes(user string, most int, mostBytes int64) bool {
 	n, all := o.size(), o.tally.bytes.Load()
 	if n >= most || all >= mostBytes {
@@ -242,8 +242,8 @@ func (o *outbox) forget(ts int64, rate pace.Rate) {
 	}
 }
 
-// takeOver makes from the author of the message that waits under the id of d, if one does: its sender was
-// cut, came back and sends it again. A sender that comes back often takes one place.
+// takeOver makes from the author of the message that waits under the id of d, if one does. Its sender was cut, came
+// back and sends it again. A sender that comes back often takes one place.
 func (o *outbox) takeOver(from Author, d *chat.Draft) bool {
 	if d.ID == "" {
 		return false
@@ -322,10 +322,10 @@ func (o *outbox) land(i int, how end, a Outcome) {
 	}
 }
 
-// landFlight ends what the store has answered of the flight with the id; ok is false where that has ended: its event
-// was here first, or the history. again are messages that the store had before and that members lack, unless an
-// event or the history has told of them: an earlier try has stored them, or they lie behind at, where the room
-// stands, or in another epoch. Their Seq is 0 where they have no number any more.
+// landFlight ends what the store has answered of the flight with the id. The result ok is false where that flight has
+// ended: its event was here first, or the history. Messages in again are those that the store had before and that
+// members lack, unless an event or the history has told of them. An earlier try has stored them, or they lie behind at,
+// where the room stands, or in another epoch. Their Seq is 0 where they have no number any more.
 func (o *outbox) landFlight(id string, stored *chat.Stored, at chat.Position) (again []chat.Entry, ok bool) {
 	if o.flight.id != id {
 		return nil, false

@@ -8,10 +8,10 @@ import (
 	"barrage/internal/chat"
 )
 
-// Post sends a message of user to the room: it will reach the members by way of the
-// store, or at once while the store is away. now is the time of receipt. It never
-// blocks; full queues are answered with [ErrBusy], users who say too much with a [TooFastError], what the room's rules
-// forbid, and what the room has no place for, with a [RefusedError].
+// Post sends a message of user to the room. It will reach the members by way of the store, or at once while the store
+// is away. The argument now is the time of receipt. Post never blocks. Full queues are answered with [ErrBusy], users
+// who say too much with a [TooFastError]. Messages that the room's rules forbid, or that the room has no place for, are
+// answered with a [RefusedError].
 func (r *Room) Post(from Author, user, info string, now time.Time) error {
 	d := codec.NewDraft(r.id, user, info, now.UnixMilli())
 	d.Class = r.hall.classOf(codec.KindChat, voiceOf(from))
@@ -26,8 +26,8 @@ func (r *Room) PostNative(from Author, user string, op *codec.Op, now time.Time)
 	return r.post(from, d, now, said)
 }
 
-// Shadow is PostNative for a message that its sender alone is to believe in: it is held against the same bounds and
-// rules, acknowledged without a number, and stored nowhere.
+// Shadow is PostNative for a message that its sender alone is to believe in. The message is held against the same
+// bounds and rules, acknowledged without a number, and stored nowhere.
 func (r *Room) Shadow(from Author, user string, op *codec.Op, now time.Time) error {
 	return r.post(from, codec.NewNativeDraft(r.id, user, op, now.UnixMilli()), now, shadowed)
 }

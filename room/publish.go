@@ -13,9 +13,8 @@ import (
 // This file is the publishers: they carry batches to the store, read what rooms lack, and repeat recalls
 // that the store has lost.
 
-// publish is a publisher: it serves one room at a time, so that at most one batch
-// of a room is on its way and whatever arrives meanwhile is the next batch. An idle
-// room pays one round trip, a hot room's batches grow by themselves.
+// publish is a publisher. It serves one room at a time, so that at most one batch of a room is on its way. Messages
+// that arrive meanwhile are the next batch. An idle room pays one round trip, a hot room's batches grow by themselves.
 func (h *Hall) publish() {
 	for {
 		r, ok := h.publishers.pop()
@@ -26,9 +25,10 @@ func (h *Hall) publish() {
 	}
 }
 
-// serve does one turn of a room: it gives up what has waited for too long and makes the next batch, reads what the room
-// lacks, then takes that batch to the store. While the store is away it asks nothing of it: Back comes. It is done by a
-// publisher, or, for a small room, by the goroutine on which a message came in; hurry is that one's, see inplace.go.
+// serve does one turn of a room. It gives up what has waited for too long and makes the next batch. Then it reads what
+// the room lacks, and then takes that batch to the store. While the store is away it asks nothing of it: Back comes. A
+// publisher does it, or, for a small room, the goroutine on which a message came in. The argument hurry is that
+// goroutine's, see inplace.go.
 func (r *Room) serve(hurry *Stretch) {
 	h := r.hall
 	r.mu.Lock()

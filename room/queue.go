@@ -2,9 +2,9 @@ package room
 
 import "sync"
 
-// queue is a FIFO between goroutines, with a second line for what is long. Whoever pushes makes
-// sure that a thing stands in it at most once, so it is bounded by the number of things there are:
-// no capacity, no policy for a full one.
+// queue is a FIFO between goroutines, with a second line for what is long. Each pusher makes sure that a thing stands
+// in it at most once, so it is bounded by the number of things there are. It has no capacity, and no policy for a full
+// one.
 type queue[T any] struct {
 	mu sync.Mutex // guards the fields below
 	// nonEmpty wakes one goroutine in pop.

@@ -21,8 +21,8 @@ type recalls struct {
 	lost []chat.Event
 }
 
-// add notes what was taken away, and reports whether it is new; k is the key of a recalled message. now is where the
-// room stands.
+// add notes what was taken away, and reports whether it is new; k is the key of a recalled message. The argument now is
+// where the room stands.
 func (c *recalls) add(k key, ev chat.Event, now chat.Position, keyOf func(string) key) (isNew bool) {
 	if ev.Kind == chat.EventPurge {
 		if c.knows(&ev) {
@@ -149,14 +149,14 @@ func (c *recalls) names(epoch string, seq uint64, ts int64) bool {
 	})
 }
 
-// number reports whether a message with that number is among what was taken back, in any epoch: those that survive a
+// number reports whether a message with that number is among what was taken back, in any epoch. Messages that survive a
 // change of epoch keep their numbers.
 func (c *recalls) number(seq uint64) bool {
 	return slices.ContainsFunc(c.events.items, func(ev chat.Event) bool { return ev.Kind == chat.EventRecall && ev.Seq == seq })
 }
 
 // RecallAgain tells the members of a room once more of a recall that the node remembers, and reports whether there was
-// one that is meant: the store may have lost its log since.
+// one that is meant. The store may have lost its log since.
 func (h *Hall) RecallAgain(id string, meant func(ev *chat.Event) bool) bool {
 	r := h.lookup(id)
 	if r == nil {
@@ -173,9 +173,9 @@ func (h *Hall) RecallAgain(id string, meant func(ev *chat.Event) bool) bool {
 	return false
 }
 
-// recallLocked takes messages off the members' screens and out of what new members are given. It is
-// idempotent: members are told again only of what is repeated for those who missed it. now is where the room
-// stands in the store, answer says that this node asked for it. r.mu must be held.
+// recallLocked takes messages off the members' screens and out of what new members are given. It is idempotent: members
+// are told again only of what is repeated for those who missed it. The argument now is where the room stands in the
+// store, and answer says that this node asked for it. r.mu must be held.
 func (r *Room) recallLocked(ev *chat.Event, now chat.Position, answer bool) {
 	var k key
 	if ev.Kind == chat.EventRecall {

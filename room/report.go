@@ -15,15 +15,15 @@ import (
 const (
 	// reportEvery is [chat.ReportEvery] in seconds.
 	reportEvery = int64(chat.ReportEvery / time.Second)
-	// reportBeside is reportEvery beside original FastIM nodes, for rooms without members too: that such a node
-	// has taken a message back shows in the length of the history alone.
+	// reportBeside is reportEvery beside original FastIM nodes, for rooms without members too. A recall by such a node
+	// shows in the length of the history alone.
 	reportBeside = 2
 	// reportAgain is how many seconds after a failure a room is reported again.
 	reportAgain = 5
 	// reportBatch is how many rooms go in one round trip: far from what fills a pipeline.
 	reportBatch = 500
-	// driftAfter is how many seconds nothing must have come for a room before the store's
-	// word that it stands elsewhere is believed: what it counts may be on its way.
+	// driftAfter is how many seconds nothing must have come for a room before the store's word that it stands elsewhere is
+	// believed. Changes that the store counts may be on their way.
 	driftAfter = 2
 )
 
@@ -119,8 +119,8 @@ func (r *Room) takeReport() (rep chat.Report, before reported, ok bool) {
 	return rep, reported{r, rep.Likes, r.follower.pos, r.counted, r.rules.Version, members > 0}, true
 }
 
-// reportFailed has the room reported again, a while later. Unless the store refused them its likes may
-// have been counted, so they are not: a lost answer costs at most a second's likes of one room.
+// reportFailed has the room reported again, a while later. Unless the store refused them its likes may have been
+// counted, so they are not reported again. A lost answer costs at most a second's likes of one room.
 func (r *Room) reportFailed(t reported, refused bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,9 +143,8 @@ func (r *reporting) logLocked(log *slog.Logger, failed int, err error) {
 	}
 }
 
-// stands takes the store's answer. Where a room stands elsewhere than the store says,
-// although nothing came for a while and nothing has moved it since before it was asked,
-// something was lost on the way.
+// stands takes the store's answer. A room may stand elsewhere than the store says, although nothing came for a while
+// and nothing has moved it since before the question. Then something was lost on the way.
 func (r *Room) stands(s chat.Standing, before reported) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

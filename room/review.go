@@ -9,14 +9,14 @@ import (
 )
 
 // This file has a service look at messages before they are stored, in rooms that want that. Reviewers ask it, so that
-// publishers go on with other rooms. The room's flight stays as it is meanwhile, so its messages keep their order; then
+// publishers go on with other rooms. The room's flight stays as it is meanwhile, so its messages keep their order. Then
 // the rules judge it again, and it goes to the store by the rules of then.
 //
 //	flight:  cut ── authorized, judged ──► under review ── verdicts ──► judged again ──► the store
 
 const (
-	// reviewers is how many questions are under way at once: 16 answers of 50 ms are 320 batches a second, of up to 100
-	// messages each. A slower service is not helped by more of them.
+	// reviewers is how many questions are under way at once. With answers of 50 ms, 16 are 320 batches a second, of up to
+	// 100 messages each. A slower service is not helped by more of them.
 	reviewers = 16
 	// reviewLinger is how long the first message of a batch waits for others: people notice 100 ms.
 	reviewLinger = 10 * time.Millisecond
@@ -32,7 +32,7 @@ func (r *Room) reviewsLocked() bool {
 }
 
 // lingersLocked reports whether a message that has just come need not be served yet: others may come, or their batch is
-// under review. r.mu must be held.
+// under review. The lock r.mu must be held.
 func (r *Room) lingersLocked() bool {
 	if r.outbox.reviewing {
 		return true

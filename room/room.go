@@ -248,8 +248,8 @@ func (r *Room) Unwatch() {
 }
 
 // newest holds the newest messages of a room in order, those that the store has and those that members had before it
-// has them: of each at least most where there are so many, at most twice that. The rest is a reserve for recalls. Of
-// large ones it has fewer: what a welcome takes, and at most some keptBytes.
+// has them. Of each it holds at least most where there are so many, at most twice that. The rest is a reserve for
+// recalls. Of large ones it has fewer: what a welcome takes, and at most some keptBytes.
 type newest struct {
 	entries []chat.Entry // that the store has
 	ours    []chat.Entry // that it does not have
@@ -331,8 +331,8 @@ func (n *newest) at(seq uint64) (e chat.Entry, ok bool) {
 	return e, ok
 }
 
-// Bounds in bytes of what a member is given first, as JSON: else a few hundred sockets that do not read their welcome
-// take a node's memory. One message is always in it.
+// Bounds in bytes of what a member is given first, as JSON. Without them a few hundred sockets that do not read their
+// welcome take a node's memory. One message is always in it.
 const (
 	welcomeBytes = 256 << 10 // 50 messages of 5 KiB
 	keptBytes    = 2 * welcomeBytes

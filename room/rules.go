@@ -77,7 +77,7 @@ type rules struct {
 	// unpin: the store has a pinned message that was taken back. hidden is that message: nobody is shown it.
 	unpin  bool
 	hidden chat.Entry
-	// modes is what native members are told of them; empty after a change. prefixes are the lengths of those that are
+	// modes is what native members are told of them; empty after a change. The prefixes are the lengths of those that are
 	// banned; nil after a change.
 	modes    string
 	prefixes []int
@@ -254,7 +254,7 @@ func (r *Room) judgeLocked(from Author, d *chat.Draft, now time.Time) ruling {
 }
 
 // judgeFlightLocked judges what is about to go to the store by the rules of now, unless it may be there already: then
-// it returns false. r.mu must be held.
+// it returns false. The lock r.mu must be held.
 func (r *Room) judgeFlightLocked() (fresh bool) {
 	f, s := &r.outbox.flight, &r.rules
 	if f.judged {
@@ -368,7 +368,7 @@ func targets(one, other []chat.Measure) []string {
 }
 
 // newRulesLocked tells members of new rules; told says that they see a difference, targets are of whom measures are new
-// or gone. r.mu must be held.
+// or gone. The lock r.mu must be held.
 func (r *Room) newRulesLocked(told bool, targets []string) {
 	s := &r.rules
 	s.modes, s.prefixes = "", nil
@@ -381,7 +381,7 @@ func (r *Room) newRulesLocked(told bool, targets []string) {
 }
 
 // unpinLocked takes the pinned message off the screens if it was taken away, and out of the store where this node asked
-// for that. r.mu must be held.
+// for that. The lock r.mu must be held.
 func (r *Room) unpinLocked(taken func(chat.Entry) bool, asked bool) {
 	s := &r.rules
 	if s.Pinned.JSON == "" || !taken(s.Pinned) {
@@ -442,8 +442,7 @@ func (r *Room) Appointed(least chat.Role) (users map[string]struct{}) {
 	return users
 }
 
-// Against is the measure of one of the kinds, the first one of these, that is in force here against a user with a
-// token's role.
+// Against is the measure of the first one of the kinds that is in force here against a user with a token's role.
 func (r *Room) Against(user string, token chat.Role, kinds ...chat.What) (m chat.Measure, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -459,8 +458,8 @@ func (r *Room) Against(user string, token chat.Role, kinds ...chat.What) (m chat
 	return chat.Measure{}, false
 }
 
-// Bars is the measure that keeps a user with a token's role, or whoever comes from an address, out of the room, and ok
-// where there is one. from is the zero value where nobody knows it.
+// Bars is the measure that keeps a user with a token's role, or whoever comes from an address, out of the room. The
+// result ok says that there is one. The argument from is the zero value where nobody knows it.
 func (r *Room) Bars(user string, token chat.Role, from netip.Prefix) (m chat.Measure, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 // is in the room already is not looked at again, and what slow mode and the like forbid bothers nobody.
 
 // toScreenLocked are the places of posts of the flight that somebody is to look at, and that the store was not asked
-// about. r.mu must be held.
+// about. The lock r.mu must be held.
 func (r *Room) toScreenLocked() (places []int) {
 	places = r.toReviewLocked()
 	for i := range r.outbox.flight.posts {

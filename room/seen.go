@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxSeen is how many keys one generation of seen holds. A room with 1,000 messages a second
-	// so knows those of 4 to 8 s; a sender that was not answered tries again within a few.
+	// maxSeen is how many keys one generation of seen holds. A room with 1,000 messages a second so knows those of 4 to
+	// 8 s. A sender that was not answered tries again within a few seconds.
 	maxSeen = 4096
 	// sameFor is for how many seconds two messages of one key are the same message. Later the sender may use its id
 	// again.
@@ -19,8 +19,8 @@ const (
 // seen knows which messages the members of a room have had: the last 4,096 at least. The zero value is ready.
 type seen struct {
 	now, before generation
-	// oldest are the oldest messages that were noted when the room was loaded, by key and timestamp: what the history
-	// has in front of them was there before the members. Several, since one may be taken back.
+	// oldest are the oldest messages that were noted when the room was loaded, by key and timestamp. Messages that the
+	// history has in front of them were there before the members. Several are noted, since one may be taken back.
 	oldest map[key]int64 // bounded by mostOldest
 }
 
@@ -49,8 +49,8 @@ type generation struct {
 	floor int64 // messages older than this may have been there before the members, unnoted
 }
 
-// sight is when a message was sent, in Unix milliseconds by whichever clock stamped it, and when members had
-// it, in hall.coarse; 0 where it was there before them.
+// sight is when a message was sent, in Unix milliseconds by whichever clock stamped it. Its field at is when members
+// had it, in hall.coarse; 0 where it was there before them.
 type sight struct{ ts, at int64 }
 
 // add notes a message that members get now, and reports whether it is new; at is when it was sent, see sight.
@@ -77,15 +77,15 @@ func (s *seen) note(k key, ts, at int64) {
 		s.now = generation{map[key]sight{}, math.MaxInt64}
 	}
 	s.now.of[k] = sight{ts, at}
-	// What comes live may be stamped by any clock, or say that an old message was taken back: it does not tell how
-	// far back the members' knowledge goes. The first of a generation must do, where nothing better comes.
+	// An event that comes live may be stamped by any clock, or say that an old message was taken back. It does not tell
+	// how far back the members' knowledge goes. The first of a generation must do, where nothing better comes.
 	if at == 0 || at > recalledBefore && s.now.floor == math.MaxInt64 {
 		s.now.floor = min(s.now.floor, ts)
 	}
 }
 
-// foundOlder reports whether a message is known only as one that was in front of all that members have had: another
-// one behind it is not new for that.
+// foundOlder reports whether a message is known only as one that was in front of all that members have had. Another one
+// behind it is not new for that.
 func (s *seen) foundOlder(k key) bool {
 	was, ok := s.now.of[k]
 	if !ok {
@@ -123,8 +123,8 @@ func (s *seen) begin() {
 	s.now.floor = math.MinInt64
 }
 
-// has reports whether members have had the message by now. A key means another message only where that was sent
-// much later, and members have not had the first one lately: clocks that are set tell nothing of that.
+// has reports whether members have had the message by now. A key means another message only where that was sent much
+// later, and members have not had the first one lately. Clocks that are set tell nothing of that.
 func (s *seen) has(k key, ts, now int64) bool {
 	was, ok := s.now.of[k]
 	if !ok {

@@ -2,9 +2,8 @@ package room
 
 import "barrage/internal/chat"
 
-// Standing is where the room stands and what it counts over all nodes, as far as this node
-// knows, and how many members it has here. Without members here nobody keeps the counters
-// up to date.
+// Standing is where the room stands and what it counts over all nodes, as far as this node knows. The result members is
+// how many members it has here. Without members here nobody keeps the counters up to date.
 func (r *Room) Standing() (pos chat.Position, counters chat.Counters, members int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,16 +11,16 @@ import (
 )
 
 // This file is a room that is offered more than it takes. The store has the quota and says by a level how much is left
-// out before it is asked; who is left out is told when to say it again. A node whose own queue of the room does not
-// empty leaves out more, whatever the quota.
+// out before it is asked. A sender who is left out is told when to say it again. A node whose own queue of the room
+// does not empty leaves out more, whatever the quota.
 
 // CodeShed is why a message is refused that the room has no place for.
 const CodeShed = "shed"
 
-// Overload of a node: for how long the oldest message of a room may wait for the store before such of class low, and of
-// class normal, are left out, where the room's queue is a quarter, or half, full. A queue that only catches up with
+// Overload of a node: for how long the oldest message of a room may wait for the store. Then messages of class low are
+// left out if the room's queue is a quarter full, those of class normal if half full. A queue that only catches up with
 // what waited for the store, after a failover, is not so full (internal/faults). A batch takes some milliseconds, and
-// below 100 where 5,000 messages a second are offered on two cores; DAGOR, whose requests wait within one machine,
+// below 100 where 5,000 messages a second are offered on two cores. DAGOR, whose requests wait within one machine,
 // takes 20 ms.
 const (
 	overloadLow    = 500 * time.Millisecond

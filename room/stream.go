@@ -23,9 +23,8 @@ const (
 	encodings
 )
 
-// splitSize is the number of members up to which a room stays on one lane. Below
-// it a sweep takes less than 2 ms (256 writes of about 7 µs), so a second lane would
-// save less than waking it costs.
+// splitSize is the number of members up to which a room stays on one lane. Below it a sweep takes less than 2 ms (256
+// writes of about 7 µs). So a second lane would save less than waking it costs.
 const splitSize = 256
 
 // stream is a room in one encoding: its log, and the members that read it. A message is
@@ -153,8 +152,8 @@ func (s *stream) gap(to uint64) {
 	s.seqs.note(s.epoch, s.log.count(), s.next) // who skips before a message comes would not know
 }
 
-// place is move for a room in which nothing comes: its newest message is seq of epoch, and members have
-// all that they can have. room.mu must be held.
+// place is move for a room in which nothing comes. Its newest message is seq of epoch, and members have all that they
+// can have. room.mu must be held.
 func (s *stream) place(epoch string, seq uint64) {
 	if s.epoch != epoch || s.next != seq+1 {
 		s.epoch, s.next, s.jump = epoch, seq+1, true
@@ -213,9 +212,9 @@ func (s *stream) cleared(at chat.Place) {
 	s.control(text)
 }
 
-// skipNote is what a member is told that skips from message index from to to of the
-// stream; nil where the encoding has no word for it. What was recalled meanwhile comes first: only
-// what the last frame says may not come twice.
+// skipNote is what a member is told that skips from message index from to to of the stream. It is nil where the
+// encoding has no word for that. What was recalled meanwhile comes first: only what the last frame says may not come
+// twice.
 func (s *stream) skipNote(from, to uint64) (note []byte) {
 	if s.encoding == FastIM {
 		return nil
@@ -262,7 +261,7 @@ func (n *seqMap) noteRecall(t takeBack) {
 }
 
 // recalledBetween is what was told of between the messages at index from and to. Where all was taken away, or that was
-// too much, the member is told to show nothing of what it had before, by its own place.
+// too much, the member is told to show nothing of its earlier messages, by its own place.
 func (n *seqMap) recalledBetween(from, to uint64) (all []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -311,8 +310,8 @@ func (n *seqMap) note(epoch string, index, seq uint64) {
 	n.runs = append(n.runs, run{epoch, index, seq})
 }
 
-// skipped is what a member is told that has had the messages before index from and goes on with index to: the epochs
-// that lie between, and in each the numbers that it did not get. Numbers that nobody got are among those.
+// skipped is what a member is told that has had the messages before index from and goes on with index to. These are the
+// epochs that lie between, and in each the numbers that it did not get. Numbers that nobody got are among those.
 func (n *seqMap) skipped(from, to uint64) (texts []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -10,8 +10,9 @@ import (
 
 // This file is what modes ask of a text.
 
-// link finds what a client would make a link of: an address with a scheme, one that begins with www., or a name that
-// ends with one of the endings that spam uses most. A sentence without a space behind its full stop is none.
+// link finds what a client would make a link of: an address with a scheme, one that begins with www., or some names.
+// Such a name ends with one of the endings that spam uses most. A sentence without a space behind its full stop is no
+// link.
 var link = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://\S|\bwww\.\S|\b[a-z0-9-]+\.(?:com|net|org|info|biz|xyz|top|shop|site|online|club|vip|live|link|app|dev|page|io|gg|tv|me|cc|co|cn|ru|ly|be)\b`)
 
 // fullStops are what browsers take for the dot of a name, beside the wide one.

@@ -7,25 +7,26 @@ import (
 	"barrage/internal/chat"
 )
 
-// Timings hear how long things took: of so few of them that no message costs more for it, and of enough to say how
-// most of them fared. Any may be nil; then nobody measures it. They may be called concurrently, and must not block.
+// Timings hear how long things took. They hear of so few of them that no message costs more for it, and of enough to
+// say how most of them fared. Any may be nil; then nobody measures it. They may be called concurrently, and must not
+// block.
 type Timings struct {
 	// Stored hears how long it took from receiving a message until the store had it: of each batch, the message that
 	// waited longest.
 	Stored func(time.Duration)
-	// Acked hears the same of messages with an id, until their sender was told a number: of those told in one go, the
-	// one that waited longest.
+	// Acked hears the same of messages with an id, until their sender was told a number. Of those told in one go, it hears
+	// of the one that waited longest.
 	Acked func(time.Duration)
-	// Written hears how long it took from receiving a message, here or on another node by that one's clock, until it
-	// was written to a member's socket: of one write in writesPerSample, and of one a second at least, the oldest message
-	// of its sweep.
+	// Written hears how long it took from receiving a message until it was written to a member's socket. A message
+	// received on another node counts by that node's clock. Written hears of one write in writesPerSample, and of one a
+	// second at least: the oldest message of its sweep.
 	Written func(time.Duration)
 	// Lag hears how long a lane took to come to what was given to it, see Hall.CheckLanes.
 	Lag func(time.Duration)
 }
 
-// writesPerSample is how many writes of a lane there are for each that Timings.Written hears of: one every 2 ms where
-// a lane does nothing else, 7 µs each, and 100 ns to note it. So a room counts as much as it has members.
+// writesPerSample is how many writes of a lane there are for each that Timings.Written hears of. That is one every 2 ms
+// where a lane does nothing else, at 7 µs a write, and 100 ns to note it. So a room counts as much as it has members.
 const writesPerSample = 256
 
 // cameAt is when the first of messages was received by a node, in Unix ms; 0 where nobody asks.
@@ -36,7 +37,7 @@ func (h *Hall) cameAt(messages []chat.Entry) int64 {
 	return codec.Timestamp(messages[0].JSON)
 }
 
-// sample has Timings.Written hear of a sweep of messages that came at a time, in Unix ms, and of which so many writes
+// sample has Timings.Written hear of a sweep of messages that came at a time, in Unix ms. So many writes of that sweep
 // were just done.
 func (l *lane) sample(now time.Time, came int64, writes uint64) {
 	if writes < l.unsampled {
@@ -50,7 +51,7 @@ func (l *lane) sample(now time.Time, came int64, writes uint64) {
 	l.hall.cfg().Timings.Written(max(0, now.Sub(time.UnixMilli(came)))) // another node's clock may be ahead
 }
 
-// CheckLanes gives each lane something to come to, unless it has not come to the last one yet, and returns how long the
+// CheckLanes gives each lane something to come to, unless it has not come to the last one yet. It returns how long the
 // slowest of those has not: 0 where all lanes run. One call runs at a time, about once a second.
 func (h *Hall) CheckLanes(now time.Time) (stuck time.Duration) {
 	for _, l := range h.lanes {
@@ -64,8 +65,8 @@ func (h *Hall) CheckLanes(now time.Time) (stuck time.Duration) {
 	return stuck
 }
 
-// passCheck notes that the lane has come to its check, and has it sample its next write: so there is one a second,
-// also where there are few. l.mu must be held.
+// passCheck notes that the lane has come to its check, and has it sample its next write. So there is one a second, also
+// where there are few. l.mu must be held.
 func (h *Hall) passCheck(l *lane) {
 	l.unsampled = 0
 	took := h.since(h.cfg().Clock.Now()) - time.Duration(l.checked.Swap(0))

@@ -53,8 +53,8 @@ func (p *promises) add(messages []string, list []chat.Entry, now int64) {
 	p.until = now + promisedFor
 }
 
-// keep reports whether the event of a message, which comes at a time, was promised, and whether it might be that of
-// another message with the same text.
+// keep reports whether the event of a message, which comes at a time, was promised. The result doubtful says that it
+// might be the event of another message with the same text.
 func (p *promises) keep(message string, now int64) (promised, doubtful bool) {
 	if now > p.until {
 		p.of = nil
@@ -111,8 +111,8 @@ func (r *Room) giveUnnumberedLocked(messages []string) []chat.Entry {
 	return entries
 }
 
-// catchUpUnnumberedLocked brings the members to the history now: new is what stands there and they have not
-// had, then what waited and does not stand there. r.mu must be held.
+// catchUpUnnumberedLocked brings the members to the history now. The new messages are those that stand there and
+// members have not had, then those that waited and do not stand there. The lock r.mu must be held.
 func (r *Room) catchUpUnnumberedLocked(now *chat.History) {
 	f, coarse := &r.follower, r.hall.coarse.Load()
 	var fresh []string
@@ -208,9 +208,9 @@ func texts(entries []chat.Entry) []string {
 
 // missing is what list, the end of a history of so many messages, has and members have not had. They had known
 // last, and had come to place at. Messages of known that the list has not were taken back. What stands in the
-// list before the first of known is older than that. Of equal messages as many are new as the list has more
-// than known, from where known began by its places, and no more than it has grown by. Where known begins nothing is
-// new, see border.
+// list before the first of known is older than that. Of equal messages as many are new as the list has more than known,
+// from where known began by its places. No more of them are new than the list has grown by. Where known begins nothing
+// is new, see border.
 func missing(known, list []chat.Entry, at, length uint64) (fresh []string) {
 	had := make(map[string]int, len(known))
 	for _, text := range texts(known) {
