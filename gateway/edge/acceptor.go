@@ -28,9 +28,9 @@ const (
 
 // Acceptor accepts the connections of the public port. The kernel shows it one when its first bytes are there, or a
 // second later. A plain handshake that has come whole is served at once, on the goroutine that accepted it, by the same
-// handler that net/http has; where that takes the connection over, net/http never hears of it. Everything else goes to
-// net/http with the bytes that were read: pages, calls, refusals, slow clients, TLS, whatever is in doubt. So all
-// answers but 101, and all time limits, are net/http's.
+// handler that net/http has. Where the handler takes the connection over, net/http never hears of it. Everything else
+// goes to net/http with the bytes that were read: pages, calls, refusals, slow clients, TLS, whatever is in doubt. So
+// all answers but 101, and all time limits, are net/http's.
 //
 // It is the listener that net/http accepts from.
 type Acceptor struct {
@@ -221,7 +221,7 @@ func (a *Acceptor) first(ctx context.Context, c accepted, in *requestReader) {
 }
 
 // asksNobody is the context for the calls of a handshake that is let in, or refused, without one that may wait; nil
-// where one may. Where the store is in memory none waits: only what takes long is left to others, to look at a
+// where one may. Where the store is in memory none waits: only what takes long is left to others. That is to look at a
 // signature, and at what a user lacks who was here before. Else nothing may be to be checked, and the room has to be
 // there. It stays until done.
 func (e *Edge) asksNobody(r *http.Request) (calls context.Context, done func()) {
@@ -310,8 +310,8 @@ func LeftToHTTP(w http.ResponseWriter, refused *Refusal) bool {
 	return true
 }
 
-// toHTTP hands a connection to net/http, with what was read of it, and what became of its request in the doorway, nil
-// where no handler has seen it.
+// toHTTP hands a connection to net/http, with what was read of it. The doorway says what became of its request, and is
+// nil where no handler has seen it.
 func (a *Acceptor) toHTTP(fd int, read []byte, seen *doorway) {
 	f := os.NewFile(uintptr(fd), "")
 	defer func() { _ = f.Close() }()

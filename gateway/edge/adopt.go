@@ -24,7 +24,7 @@ func connField[T any](name string) uintptr {
 var fdField, typField = connField[int]("fd"), connField[int8]("typ")
 
 // adopt gives nb, which is new, a descriptor that was the caller's, without the addresses that nbio.NBConn would look
-// up: nobody asks for them, and they would be 160 bytes of an idle connection. The poller learns of it by epoll, which
+// up. Nobody asks for them, and they would be 160 bytes of an idle connection. The poller learns of it by epoll, which
 // the race detector does not see; nbio hides itself from it in the same way.
 //
 //go:norace

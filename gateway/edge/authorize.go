@@ -14,9 +14,9 @@ import (
 // store a write for each message.
 const prolongEvery = uint32(time.Hour / time.Second)
 
-// authorizeSenders checks the senders of each batch where tokens count, so that nothing is said with a revoked
-// token (contract section 2, item 5), even before the token watcher closes its socket; and where rooms are private, so
-// that nothing is said by who was removed. One round trip a batch, away from the pollers.
+// authorizeSenders checks the senders of each batch. Where tokens count, nothing is thus said with a revoked token
+// (contract section 2, item 5), even before the token watcher closes its socket. Where rooms are private, nothing is
+// thus said by who was removed. One round trip a batch, away from the pollers.
 func (e *Edge) authorizeSenders() func(context.Context, []room.Author) ([]bool, error) {
 	if !e.Config().Auth.checks() && !e.Private() {
 		return nil

@@ -81,7 +81,7 @@ type ServerConfig struct {
 	// than half of DrainTimeout.
 	DrainSpread time.Duration `mapstructure:"drain_spread"`
 	// LameDuck is how long a leaving node is not ready, and takes clients all the same, before it closes its port and
-	// sends them away: for balancers that learn of it late. Never more than half of DrainTimeout.
+	// sends them away. It is for balancers that learn of it late. Never more than half of DrainTimeout.
 	LameDuck time.Duration `mapstructure:"lame_duck"`
 	// TestPage is who is served FastIM's page for trying both sockets by hand, at /test/websocket: [TestPageLocal],
 	// [TestPageAll] or [TestPageNone].

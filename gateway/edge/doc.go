@@ -1,5 +1,5 @@
-// Package edge is what both protocols stand on: whose socket, on which poller? It accepts connections, admits
-// handshakes (those that are whole and plain by itself, all else by net/http) and owns the sockets after them (nbio),
+// Package edge is what both protocols stand on: whose socket, on which poller? It accepts connections, and admits
+// handshakes (those that are whole and plain by itself, all else by net/http). It owns the sockets after them (nbio),
 // the sessions on them, and the guard: who somebody is and what they may do. What is said on a socket is a protocol's
 // business, see [Purpose].
 //
@@ -37,8 +37,8 @@
 // nbio hides itself from the race detector, so what it calls is kept small: poller.readable, drained under the
 // connection's lock, Edge.gone in the closer.
 //
-// Read first: [Edge], then poller.go, session.go and frame.go for what comes in, socket.go and volley.go for what goes
-// out, acceptor.go and upgrade.go for how a socket begins. who.go finds out who somebody is, rights.go what they may
-// do, guard.go where they may come in. Package pass reads tokens. Package door says how much, and who may wait without
-// asking for anything.
+// Read first: [Edge], then poller.go, session.go and frame.go for what comes in. Then come socket.go and volley.go for
+// what goes out, acceptor.go and upgrade.go for how a socket begins. The file who.go finds out who somebody is,
+// rights.go what they may do, guard.go where they may come in. Package pass reads tokens. Package door says how much,
+// and who may wait without asking for anything.
 package edge

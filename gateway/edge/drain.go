@@ -77,8 +77,8 @@ func (e *Exit) StepBack() {
 // drainStep is how often closeEvenly closes some sockets.
 const drainStep = 20 * time.Millisecond
 
-// writtenPatience bounds the wait for what was said before sockets are closed of a node whose rooms go on, and may
-// always have something to write: the largest rooms take less.
+// writtenPatience bounds the wait for what was said before sockets are closed of a node whose rooms go on. They may
+// always have something to write; the largest rooms take less.
 const writtenPatience = time.Second
 
 // SendAway closes every socket with 1012, evenly over a time, so that the other nodes do not get all clients at once.

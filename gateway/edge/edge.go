@@ -63,8 +63,8 @@ type Edge struct {
 	Log    *slog.Logger
 	// Paths are those that sockets are opened at. The protocols add theirs before Listen.
 	Paths SocketPaths
-	// Native is the *v1.API of this edge, where its members find it. The edge imports no protocol, so it has no type here;
-	// a typed pointer in each member would take 360 B, which the heap makes 384.
+	// Native is the *v1.API of this edge, where its members find it. The edge imports no protocol, so it has no type here.
+	// A typed pointer in each member would take 360 B, which the heap makes 384.
 	Native any
 	// OnHandshake hears how long it took to let somebody in, OnRefused why somebody was not, in one word of some 30. Who
 	// makes the edge sets them before Listen; nil: nobody hears. They may not block.

@@ -61,7 +61,7 @@ func checkHandshake(r *http.Request) (key string, bad *Refusal) {
 }
 
 // switching is the answer that turns the connection into a WebSocket (RFC 6455 section 4.2.2), and the frames behind
-// it. more are further header lines, each with its end.
+// it. Further header lines are in more, each with its end.
 func switching(key, more string, first []byte) []byte {
 	const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 	sum := sha1.Sum(append(append(make([]byte, 0, 64), key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...))

@@ -25,8 +25,8 @@ const MaxFormBytes = 64 << 10
 const blanks = "\u2800\U0001D159"
 
 // CheckID refuses room and user ids that nobody can mean: they end up in Redis keys and log lines. No id differs from
-// another by what cannot be seen: an id is text as PRECIS has it for passwords (RFC 8265 section 4, OpaqueString: any
-// script, spaces and symbols, nothing invisible), in its normal form. Letters keep their case, as on original nodes.
+// another by what cannot be seen. An id is text in normal form, as PRECIS has it for passwords (RFC 8265 section 4,
+// OpaqueString: any script, spaces and symbols, nothing invisible). Letters keep their case, as on original nodes.
 func CheckID(name, id string) *Refusal {
 	if bad := CheckText(name, id, chat.MaxID); bad != nil {
 		return bad

@@ -14,9 +14,9 @@ import (
 
 // Bounds of the memberships on their way to the store.
 const (
-	// joinQueue is how many may wait: an arrival wave of a second at the 25,000 handshakes a second that a core makes.
-	// joinBytes is how much all take: that many with names and tokens of 400 bytes, and a stranger's token may have
-	// 4 KiB. Full: the membership is dropped and counted.
+	// joinQueue is how many may wait: an arrival wave of a second at the 25,000 handshakes a second that a core makes. All
+	// take joinBytes at most: that many with names and tokens of 400 bytes, and a stranger's token may have 4 KiB. Full:
+	// the membership is dropped and counted.
 	joinQueue = 32_768
 	joinBytes = 16 << 20
 	// joinBatch is how many go in one round trip; far from what fills a pipeline.
@@ -24,8 +24,8 @@ const (
 	// joinGather is for how long more is gathered before the first batch. To wake a goroutine for each user who comes, or
 	// speaks first, is a tenth of what a small room costs. As long as Settle waits anyway, see WaitUntil.
 	joinGather = 5 * time.Millisecond
-	// joinTries is how often a batch is tried, joinPause after the last time, by a store
-	// that says it can be used; while it says it cannot, the batch waits.
+	// joinTries is how often a batch is tried, joinPause after the last time, by a store that says it can be used. While
+	// it says it cannot, the batch waits.
 	joinTries = 7
 	joinPause = 250 * time.Millisecond
 	// joinSettle is how long a call of the HTTP API waits for memberships that were noted
@@ -35,9 +35,8 @@ const (
 
 var errJoinQueueFull = errors.New("too many memberships wait for the store")
 
-// Joins writes the memberships that room.auto_join makes, away from the handshakes: a
-// join of a live room costs no call of the store, and an arrival wave one call for a
-// hundred users.
+// Joins writes the memberships that room.auto_join makes, away from the handshakes. A join of a live room costs no call
+// of the store, and an arrival wave one call for a hundred users.
 type Joins struct {
 	edge    *Edge
 	wake    once.Signal  // something is in queue

@@ -37,9 +37,9 @@ func (e *Edge) listen() (net.Listener, error) {
 	return listen(e.Config().Server.Listen, sendBuffer)
 }
 
-// listen opens a port. SO_SNDBUF is set on the listener, because accepted
-// sockets inherit it and each then costs no call; left to itself the kernel lets one
-// reader who does not read hold 4 MB. Keep-alive is off: the session check finds dead peers.
+// listen opens a port. SO_SNDBUF is set on the listener, because accepted sockets inherit it and each then costs no
+// call. Left to itself the kernel lets one reader who does not read hold 4 MB. Keep-alive is off: the session check
+// finds dead peers.
 func listen(addr string, sendBuffer int) (net.Listener, error) {
 	lc := net.ListenConfig{
 		KeepAlive: -1,

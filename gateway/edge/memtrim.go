@@ -2,20 +2,18 @@ package edge
 
 import "runtime/debug"
 
-// After a wave of handshakes Go keeps the memory that they took for a while, and the
-// pages that are only half in use for good. A node then sits idle with it for hours.
-// So when a wave is over, of those who come or of those who leave, the garbage is collected
-// once and what is free given back to the system: an idle connection then costs 0.5 KB
-// resident instead of 1.2, and a node that all have left what it did before (barrage
-// bench idle). It costs one garbage collection (0.1 s of CPU at 500,000 connections),
-// never more often than a wave comes.
+// After a wave of handshakes Go keeps the memory that they took for a while. The pages that are only half in use it
+// keeps for good. A node then sits idle with it for hours. So when a wave is over, of those who come or of those who
+// leave, the garbage is collected once. Free memory is then given back to the system. An idle connection then costs 0.5
+// KB resident instead of 1.2, and a node that all have left what it did before (barrage bench idle). It costs one
+// garbage collection (0.1 s of CPU at 500,000 connections), never more often than a wave comes.
 const (
 	// waveSize is how many that come or leave are worth it.
 	waveSize = 1000
 	// waveQuiet is for how many session checks, one a second, a wave is over before it is.
 	waveQuiet = 5
-	// waveShare: a check in which fewer than one in waveShare connections came or left is
-	// quiet, and no part of a wave: a steady coming and going reuses what it leaves.
+	// waveShare: a check in which fewer than one in waveShare connections came or left is quiet, and no part of a wave. A
+	// steady coming and going reuses what it leaves.
 	waveShare = 500
 )
 

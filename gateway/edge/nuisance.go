@@ -11,15 +11,16 @@ import (
 // millis is the time since the edge was made in milliseconds, 32 bits that wrap around.
 func (e *Edge) millis() uint32 { return uint32(time.Since(e.made).Milliseconds()) }
 
-// A client is a nuisance by each control frame, each native ping and, ten times as much, each refusal: 20 frames a
+// A client is a nuisance by each control frame, each native ping and, ten times as much, each refusal. 20 frames a
 // second are taken, and 20 refusals in 10 s. Browsers answer a ping in 30 s, clients send one in 20.
 const (
 	NuisanceFrame   = 1
 	NuisanceRefusal = 10
 )
 
-// NuisanceOf is that of so many bytes that have the node work, and cost the client little: a ping with them, or what a
-// message is inflated to. 24 KiB of names that nobody knows take some 0.3 ms to read, so two of them may come at once.
+// NuisanceOf is that of so many bytes that have the node work, and cost the client little. They are those of a ping, or
+// what a message is inflated to. 24 KiB of names that nobody knows take some 0.3 ms to read, so two of them may come at
+// once.
 func NuisanceOf(bytes int) uint32 { return NuisanceFrame + uint32(min(bytes/256, 100)) }
 
 var nuisance = pace.Rate{Every: 50, Burst: 200}
@@ -75,8 +76,8 @@ func (s *Session) TakeLikes(n uint32) uint32 {
 	return n
 }
 
-// RateName is whom limits.user_rate knows, see room.Known: a user whose token was checked; else a name at an address,
-// the guests of one together, or nobody where that is not known.
+// RateName is whom limits.user_rate knows, see room.Known: a user whose token was checked. Else it is a name at an
+// address, the guests of one together, or nobody where that is not known.
 func (s *Session) RateName() string {
 	guest := s.Rights().Guest
 	if s.edge.Config().Auth.Required() && !guest {
@@ -92,8 +93,8 @@ func (s *Session) RateName() string {
 	return ""
 }
 
-// SaidRate is the rate that welcomes say: the lower one of limits.message_rate and limits.user_rate, in whole ops a
-// second, 1 where it is less; 0 = no limit.
+// SaidRate is the rate that welcomes say: the lower one of limits.message_rate and limits.user_rate. It is in whole ops
+// a second, 1 where it is less; 0 = no limit.
 func (e *Edge) SaidRate() (perSecond, burst int) {
 	set := e.set.Load()
 	r, user := set.ops, set.Limits.User()

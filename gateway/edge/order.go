@@ -14,7 +14,7 @@ import (
 	"barrage/room"
 )
 
-// Order holds sockets to the rules of their rooms: it closes those of users who may not be here any more, and tells the
+// Order holds sockets to the rules of their rooms. It closes those of users who may not be here any more, and tells the
 // others what holds for them. What they say, the rooms judge. It tells moderators of messages that wait for them, too.
 type Order struct {
 	edge *Edge
@@ -108,8 +108,8 @@ func (o *Order) look() {
 	})
 }
 
-// judge closes a socket whose user may not be in the room any more, nil where it is in none, or tells what holds for
-// them now if it is about them.
+// judge closes a socket whose user may not be in the room any more; the room is nil where the socket is in none. Else
+// it tells what holds for them now if it is about them.
 func (o *Order) judge(s *Session, rm *room.Room, about bool) {
 	from, _ := o.edge.Door.From(s.Ticket())
 	if m, bad := o.bars(rm, s.user, s.Rights().Rank(), from); bad {
@@ -119,8 +119,8 @@ func (o *Order) judge(s *Session, rm *room.Room, about bool) {
 	}
 }
 
-// bars is the measure that keeps a user with a role of their token, or whoever comes from an address, out of a room,
-// and ok where there is one. rm is nil for whoever goes into none: then only what holds everywhere counts.
+// bars is the measure that keeps a user with a role of their token, or whoever comes from an address, out of a room.
+// There is one where ok is true. The room rm is nil for whoever goes into none: then only what holds everywhere counts.
 func (o *Order) bars(rm *room.Room, user string, role chat.Role, from netip.Prefix) (m chat.Measure, ok bool) {
 	if rm != nil {
 		if m, ok = rm.Bars(user, role, from); ok {

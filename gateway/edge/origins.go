@@ -28,8 +28,8 @@ func (c CORSConfig) Validate() error {
 	return errors.Join(origins, ancestors)
 }
 
-// ParseAncestors makes the sources of a policy's frame-ancestors (CSP 3) of origins as [ParseOrigins] takes them, but
-// for null and file://, which no policy can name. The errors begin with frame_ancestors[i].
+// ParseAncestors makes the sources of a policy's frame-ancestors (CSP 3) of origins as [ParseOrigins] takes them.
+// Excepted are null and file://, which no policy can name. The errors begin with frame_ancestors[i].
 func ParseAncestors(texts []string) (sources string, err error) {
 	var errs []error
 	all := make([]string, 0, len(texts))
@@ -64,9 +64,10 @@ type Origins struct {
 	below []string // the same, behind a label of a host: scheme, then .example.com[:port]
 }
 
-// ParseOrigins reads scheme://host[:port], with *. in front of the host for whatever lies below it; * for all; null,
-// which browsers say of pages without an origin, and file://, as apps say it. Capitals, default ports, letters beyond
-// ASCII and a slash at the end are rewritten as browsers have them. The errors begin with allowed_origins[i].
+// ParseOrigins reads scheme://host[:port], with *. in front of the host for whatever lies below it, and * for all. It
+// also reads null, which browsers say of pages without an origin, and file://, as apps say it. Capitals, default ports,
+// letters beyond ASCII and a slash at the end are rewritten as browsers have them. The errors begin with
+// allowed_origins[i].
 func ParseOrigins(texts []string) (o Origins, err error) {
 	var errs []error
 	for i, text := range texts {

@@ -70,8 +70,8 @@ func (f *Refusal) After(wait time.Duration) *Refusal {
 	return f
 }
 
-// RetryAfter is when to come again: in 1 to 5 seconds, drawn anew each time, so that those who were turned away do not
-// all come back at once, and not before wait.
+// RetryAfter is when to come again: in 1 to 5 seconds, drawn anew each time, and not before wait. So those who were
+// turned away do not all come back at once.
 func (f *Refusal) RetryAfter() string {
 	return strconv.Itoa(int((f.Wait+time.Second-1)/time.Second) + 1 + rand.IntN(5))
 }

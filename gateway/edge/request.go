@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// mostHandshake is how long a handshake may be that net/http does not read, in bytes; a browser's has some 500, and a
+// mostHandshake is how long a handshake may be that net/http does not read, in bytes. A browser's has some 500, and a
 // signed token up to 4,096.
 const mostHandshake = 8 << 10
 
@@ -27,9 +27,8 @@ func newRequestReader(paths SocketPaths) *requestReader {
 	return &requestReader{paths: paths, in: make([]byte, mostHandshake), buf: bufio.NewReaderSize(nil, mostHandshake)}
 }
 
-// read reads what has come on a connection, by one call that does not wait: p, valid until the next one. r is the
-// request that it is if that is a handshake for one of our sockets, whole and plain, of at most so many bytes; else
-// nil.
+// read reads what has come on a connection, by one call that does not wait: p, valid until the next one. If that is a
+// handshake for one of our sockets, whole and plain, of at most so many bytes, r is its request; else nil.
 func (q *requestReader) read(c accepted, most int) (r *http.Request, p []byte) {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&q.in[0])), uintptr(len(q.in)), syscall.MSG_DONTWAIT, 0, 0)
 	if errno != 0 { // nothing is there yet, or an error that net/http will meet, too

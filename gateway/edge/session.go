@@ -46,7 +46,7 @@ type Newcomer interface {
 }
 
 // Session is one WebSocket: its socket, who is at the other end, and what runs on it. It has no goroutine, timer or
-// queue of its own. Make it by new, and then with Init: a literal counts as a write to nbio's lock in it, which the
+// queue of its own. Make it by new, and then with Init. A literal counts as a write to nbio's lock in it, which the
 // race detector does not see to be before the poller's.
 type Session struct {
 	socket
@@ -61,8 +61,8 @@ type Session struct {
 	likes uint16 // see TakeLikes; and discard
 	slot  int32  // place in Sessions.list; guarded by that lock
 
-	// rights are what the token gives. They are there before the poller knows the connection, but for who shows a token
-	// in their first frame: then user is set before, and whoever reads that looks here first.
+	// rights are what the token gives. They are there before the poller knows the connection, but for who shows a token in
+	// their first frame. Then user is set before, and whoever reads that looks here first.
 	rights atomic.Pointer[Rights]
 
 	reader codec.Reader // owned by the poller
@@ -128,8 +128,8 @@ func (s *Session) read(b []byte) {
 	}
 }
 
-// mostDiscarded bounds what is read from a socket that is closing, in KiB: the rest of a message that was too long, and
-// what the buffers on the way hold.
+// mostDiscarded bounds what is read from a socket that is closing, in KiB. It is the rest of a message that was too
+// long, and what the buffers on the way hold.
 const mostDiscarded = 4096
 
 // discarding in Session.bad says that Session.likes counts KiB that were discarded.

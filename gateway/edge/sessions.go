@@ -34,9 +34,8 @@ func (w *Sessions) Taken() int {
 	return len(w.list) + w.promised
 }
 
-// Each calls f for every session, without holding the lock. It goes from the end to
-// the front: a session that leaves meanwhile is replaced by the last one, which has
-// had its turn, so none is missed.
+// Each calls f for every session, without holding the lock. It goes from the end to the front. A session that leaves
+// meanwhile is replaced by the last one, which has had its turn, so none is missed.
 func (w *Sessions) Each(f func(*Session)) {
 	var some [256]*Session
 	w.mu.Lock()

@@ -59,8 +59,8 @@ func (e *Edge) Review() *review.Hook { return e.set.Load().review }
 
 // Reload has other settings hold from now on, which are valid. It reads the files that they name: where these are no
 // use, that is the error, and all stays as it was. Sockets stay, and what they agreed on at their handshake. The caller
-// sees to it that settings are the same which need a new start, that there is one Reload at a time after Run, and gives
-// the Hall what it is to know, see Reviewer.
+// sees to it that settings are the same which need a new start, and that one Reload runs at a time after Run. The
+// caller gives the Hall what it is to know, see Reviewer.
 func (e *Edge) Reload(cfg Config) error {
 	s := e.newSettings(cfg)
 	checks, err := e.Guard.prepare(&s.Config)

@@ -19,14 +19,12 @@ const maxBacklog = 128 << 10
 
 // socket is one TCP connection in nbio's hands, seen from the writer's side.
 //
-// Lifetime of the descriptor: only nbio's poller closes it. Everybody else who wants
-// it closed shuts it down and lets the poller find out. So an event that waits in
-// the poller's batch can never meet a descriptor that was closed and given to
-// somebody else meanwhile (nbio keys its events by descriptor only). One case is left:
-// nbio closes a connection that is reset between our short write and its own of the
-// rest; then a newcomer may be closed, who comes again. A write cannot
-// land on a reused descriptor either: it is done under nbio's lock of the
-// connection, which nbio takes to mark it closed before it closes it.
+// Lifetime of the descriptor: only nbio's poller closes it. Everybody else who wants it closed shuts it down and lets
+// the poller find out. So an event that waits in the poller's batch can never meet a descriptor that was closed and
+// given to somebody else meanwhile. In nbio, events have the descriptor as their only key. One case is left: nbio
+// closes a connection that is reset between our short write and its own of the rest. Then a newcomer may be closed, who
+// comes again. A write cannot land on a reused descriptor either. It is done under nbio's lock of the connection, which
+// nbio takes to mark it closed before it closes it.
 //
 // Lock order: socket.mu -> nbio.Conn's lock -> (in drained) room's part lock. Only a lane's VolleyWriter has the
 // locks of several sockets, see volley.go.
@@ -39,8 +37,8 @@ type socket struct {
 	closing CloseReason // not CloseNone: nothing more is sent or read
 	shut    half        // what of it is shut down
 	rest    kibibytes   // of a cut frame or the welcome with which pending began
-	// began is when the connection came, in seconds since the server was made; from when it is closing on, when that
-	// began, which mu guards, in clock seconds.
+	// began is when the connection came, in seconds since the server was made. From when it is closing on, it is when that
+	// began, in clock seconds; mu guards that.
 	began atomic.Uint32
 
 	// Atomic; written by writers and by the poller.
@@ -65,9 +63,8 @@ type kibibytes uint16
 // toKibibytes rounds up; 64 MiB stand for more.
 func toKibibytes(bytes int) kibibytes { return kibibytes(min((bytes+1023)>>10, math.MaxUint16)) }
 
-// Send is the lane's write, see room.Socket. What the kernel does not take stays in
-// the room's log, but for the rest of a frame that was cut: that goes to nbio's
-// queue, which waits for the socket.
+// Send is the lane's write, see room.Socket. What the kernel does not take stays in the room's log, but for the rest of
+// a frame that was cut. That rest goes to nbio's queue, which waits for the socket.
 func (s *Session) Send(p []byte) (n int, full bool) {
 	if !s.beginSend() {
 		return 0, true
@@ -150,12 +147,11 @@ func (s *Session) unicastLocked(p []byte) bool {
 // Behind reports whether something waits for the peer to read.
 func (s *Session) Behind() bool { return s.pending.Load() > 0 }
 
-// writeNow takes p to the kernel as far as the kernel takes it now; it never blocks
-// and queues nothing. It is send(2) and not write(2), which does the same by a longer
-// way through the kernel, and a raw system call, because one that cannot block needs no
-// word to Go's scheduler. Measured by BenchmarkFloor, with a fifth writer for send(2) alone,
-// CPU per write of 200 bytes: write(2) from C 5.0 µs, from Go 5.6 µs, send(2) from Go 5.4 µs,
-// nbio's Write 6.1 µs.
+// writeNow takes p to the kernel as far as the kernel takes it now; it never blocks and queues nothing. It is send(2)
+// and not write(2), which does the same by a longer way through the kernel. It is a raw system call, because one that
+// cannot block needs no word to Go's scheduler. BenchmarkFloor measured CPU per write of 200 bytes, with a fifth writer
+// for send(2) alone. It was 5.0 µs for write(2) from C, 5.6 µs from Go, 5.4 µs for send(2) from Go, and 6.1 µs for
+// nbio's Write.
 func (s *socket) writeNow(p []byte) (int, error) {
 	s.nb.Lock()
 	defer s.nb.Unlock()
@@ -273,9 +269,8 @@ func (s *Session) endLocked(why CloseReason) {
 	}
 }
 
-// shutLocked ends our half once everything has gone out. The peer's half stays open
-// for a while: closing with unread input would reset the connection and could
-// destroy the close frame on its way. s.mu must be held.
+// shutLocked ends our half once everything has gone out. The peer's half stays open for a while. A close with unread
+// input would reset the connection and could destroy the close frame on its way. s.mu must be held.
 func (s *Session) shutLocked() {
 	if s.shut == isOpen && s.pending.Load() == 0 {
 		s.shut = isShut

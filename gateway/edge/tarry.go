@@ -15,7 +15,7 @@ const (
 	mostTarrying = 256
 )
 
-// Tarry waits before a refusal of a call is written where the call came too soon (429), so that a client that takes no
+// Tarry waits before a refusal of a call is written where the call came too soon (429). So a client that takes no
 // notice of it costs little. It returns at once for other refusals. ctx is the request's.
 func (e *Edge) Tarry(ctx context.Context, f *Refusal) {
 	if f.Status != http.StatusTooManyRequests {

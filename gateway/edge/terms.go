@@ -12,7 +12,7 @@ import (
 
 // This file is the lists of terms that stand in the store: operators change them, and every node goes by them within a
 // second. The rules of chat.Everywhere name them, so that a node learns of a change by an event, or by itself where it
-// missed one. What stands in the store then counts, whatever the rules say that it is: of two who write a list at once
+// missed one. The lists in the store then count, whatever the rules say that they are. Of two who write a list at once
 // all nodes have the same.
 
 // readTermsAgain is after what time the store is asked again that did not answer.
@@ -42,8 +42,8 @@ type storedList struct {
 // note is called when the rules which hold everywhere are others. It never blocks.
 func (w *Words) note() { w.due.Set() }
 
-// run keeps the filter as the store has the lists, until ctx ends. named are those that the rules name; ok is false
-// where nobody knows them.
+// run keeps the filter as the store has the lists, until ctx ends. Those that the rules name come from named; ok is
+// false where nobody knows them.
 func (w *Words) run(ctx context.Context, named func() (lists map[string]string, ok bool)) {
 	var again <-chan time.Time
 	for {
@@ -115,8 +115,8 @@ func (w *Words) readStored(ctx context.Context, name string) (string, error) {
 	return text, err
 }
 
-// Try says why a list cannot be taken into the filter, beside those that it is made of, in the place of one of that
-// name; nil where it can.
+// Try says why a list cannot be taken into the filter beside those that it is made of; nil where it can. It takes the
+// place of one of that name.
 func (w *Words) Try(name, text string) error {
 	_, lists := w.Lists()
 	stored := 1

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// recheckEvery is the least time between two passes of the token watcher, or two tries: half of the
-	// second within which a revoked token must stop working.
+	// recheckEvery is the least time between two passes of the token watcher, or two tries. It is half of the second
+	// within which a revoked token must stop working.
 	recheckEvery = 500 * time.Millisecond
 	// recheckBatch is how many tokens are checked in one call of the store.
 	recheckBatch = 500
@@ -23,21 +23,20 @@ const (
 	lostFrom = 100
 )
 
-// mostLost reports whether the store lacks so much of what it had that it has lost it, tokens or memberships: then
+// mostLost reports whether the store lacks so much of what it had that it has lost it, tokens or memberships. Then
 // those who are here stay until they speak, as in FastIM. To send hundreds of thousands away at once to log in would be
 // the greater harm.
 func mostLost(lacking, all int) bool { return lacking >= lostFrom && 2*lacking > all }
 
-// TokenWatcher ends the sessions whose tokens count no more, without waiting for them to say
-// something: where tokens count the store tells whose tokens may have changed, and
-// one pass over all sessions finds theirs.
+// TokenWatcher ends the sessions whose tokens count no more, without waiting for them to say something. Where tokens
+// count the store tells whose tokens may have changed, and one pass over all sessions finds theirs.
 type TokenWatcher struct {
 	// Immutable after Start.
 	edge *Edge
 	kick once.Signal // somebody is noted
 
-	// Owned by run: the sessions to check next, and their credentials; how many were checked in
-	// this pass, and those of them whose token counts no more.
+	// Owned by run: the sessions to check next, and their credentials. Also: how many were checked in this pass, and those
+	// of them whose token counts no more.
 	batch   []*Session
 	creds   []chat.Credential
 	checked int
@@ -102,8 +101,8 @@ func (r *TokenWatcher) asOf() uint64 {
 	return r.changes
 }
 
-// Entered is called when the visitor's session can be found. If a change was told since its
-// token was checked, a pass for that may not have seen the session; nor was it checked at all if the store was away.
+// Entered is called when the visitor's session can be found. If a change was told since its token was checked, a pass
+// for that may not have seen the session. Nor was the token checked at all if the store was away.
 func (r *TokenWatcher) Entered(v Visitor) {
 	if r.asOf() != v.asOf || v.unsure {
 		r.note([]string{v.User}, nil)

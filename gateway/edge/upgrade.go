@@ -27,9 +27,9 @@ type Visitor struct {
 	More    string
 	Deflate bool
 
-	// What Guard.Who found out. Proven: the token was checked. Guest: they have no user id of their own. pass is what
-	// the token says of them, nil where it is one of a login or nobody looked at it; cred is what the store is asked
-	// again. unsure: the store could not say whether the token is revoked.
+	// What Guard.Who found out. Proven: the token was checked. Guest: they have no user id of their own. In pass stands
+	// what the token says of them, nil where it is one of a login or nobody looked at it. In cred stands what the store is
+	// asked again. With unsure, the store could not say whether the token is revoked.
 	Proven bool
 	Guest  bool
 	pass   *pass.Pass
@@ -43,9 +43,9 @@ type Visitor struct {
 	ticket door.Ticket
 }
 
-// Admit does what every WebSocket request goes through before it is known what it is for; then the protocol lets the
-// visitor come in. who reads the visitor from the request. A refusal that enter returns is the answer, which write
-// gives.
+// Admit does what every WebSocket request goes through before it is known what it is for. Then the protocol lets the
+// visitor come in. The function who reads the visitor from the request. A refusal that enter returns is the answer,
+// which write gives.
 func (e *Edge) Admit(w http.ResponseWriter, r *http.Request, who func(*http.Request) (Visitor, *Refusal),
 	write func(http.ResponseWriter, *Refusal), enter func(context.Context, *Visitor) *Refusal,
 ) {

@@ -52,7 +52,7 @@ func (e *Edge) newWriters(lanes int) (all []room.VolleyWriter) {
 	return all
 }
 
-// fitRings is an error where so many rings would take more than a quarter of the reserve: else a node with few open
+// fitRings is an error where so many rings would take more than a quarter of the reserve. Else a node with few open
 // files has none left before it is full, neither for those who ask nor for the store.
 func fitRings(rings int) error {
 	limit, err := OpenFilesLimit()
@@ -83,9 +83,9 @@ func (s *Session) session() *Session { return s }
 
 // ringWriter is a lane's VolleyWriter that enters the kernel once for a volley.
 //
-// Locks: it has socket.mu and then nbio's lock of each socket in the volley, in its order, from before it looks at the
-// descriptors until the kernel has done. Nobody else has two sockets, and no socket is on two lanes: so two
-// writers never wait for each other. A poller that answers on one of them may wait 0.16 ms, see room.MostVolley.
+// Locks: it has socket.mu and then nbio's lock of each socket in the volley, in its order. It keeps them from before it
+// looks at the descriptors until the kernel has done. Nobody else has two sockets, and no socket is on two lanes: so
+// two writers never wait for each other. A poller that answers on one of them may wait 0.16 ms, see room.MostVolley.
 //
 // Descriptors: nbio takes its lock before it closes one, and no send is under way after Submit. So none meets a reused
 // descriptor, nor a buffer that was collected.
@@ -142,7 +142,8 @@ func (r *ringWriter) Send(volley []room.Write) (together int) {
 }
 
 // submit has the kernel do what the ring has, and lets go of the sockets. All locks of nbio's are free before a session
-// hears of its write: it may give a rest to nbio, which takes others. taken is how many the kernel has begun.
+// hears of its write: it may give a rest to nbio, which takes others. The result taken is how many the kernel has
+// begun.
 func (r *ringWriter) submit(all []locked) (taken int) {
 	taken, err := r.ring.Submit()
 	for i := range all {

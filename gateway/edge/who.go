@@ -22,8 +22,8 @@ func newGuestID() string {
 	return "g-" + strings.ToLower(base32.StdEncoding.EncodeToString(raw[:])[:12])
 }
 
-// Who finds out who the visitor is. strict has nobody pass for whom auth.mode says any: then the token must be one that
-// a login gave.
+// Who finds out who the visitor is. With strict, nobody passes for whom auth.mode says any: then the token must be one
+// that a login gave.
 func (g *Guard) Who(ctx context.Context, v *Visitor, strict bool) *Refusal {
 	if v.Token == "" {
 		return g.guest(v)
@@ -78,8 +78,8 @@ func (g *Guard) guest(v *Visitor) *Refusal {
 // needUser is nil where the visitor says who they are.
 func (g *Guard) needUser(v *Visitor) *Refusal { return CheckUser("user_id", v.User) }
 
-// given looks for the token among those that logins gave. mine is false where it is none of them: then bad is what is
-// known of it.
+// given looks for the token among those that logins gave. The result mine is false where it is none of them: then bad
+// is what is known of it.
 func (g *Guard) given(ctx context.Context, v *Visitor) (mine bool, bad *Refusal) {
 	if v.User == "" {
 		return false, refused(pass.Refuse(pass.Invalid, "the token is not valid by itself: user_id is missing"))
@@ -138,8 +138,8 @@ func (g *Guard) asked(ctx context.Context, v *Visitor, hook *pass.Hook) *Refusal
 	return g.take(ctx, v, p)
 }
 
-// freshFor is how young a signed token is whose time of making, in whole seconds, may lie in the second of a revocation
-// though it was made after that.
+// freshFor is how young a signed token is whose time of making may lie in the second of a revocation though made after
+// that. That time is in whole seconds.
 const freshFor = 2 * time.Second
 
 // take has the visitor be whom the pass names, unless it was revoked. A store that does not answer keeps nobody out who

@@ -86,10 +86,10 @@ type List struct {
 	Stored bool // it is of the store
 }
 
-// Check says what becomes of a message of a user with these rights in a room, and its text and its ext, in which terms
-// with filter.Mask are asterisks. ext is as codec.Op has it, nil for none; each text in it is looked at by itself, and
-// the strongest action counts. It counts, and logs what moderators want to look at. Moderators say what they like. It
-// never blocks.
+// Check says what becomes of a message of a user with these rights in a room. It returns the text and the ext, too, in
+// which terms with filter.Mask are asterisks. The ext is as codec.Op has it, nil for none; each text in it is looked at
+// by itself, and the strongest action counts. Check counts, and logs what moderators want to look at. Moderators say
+// what they like. It never blocks.
 func (w *Words) Check(rm *room.Room, user string, r *Rights, text string, ext json.RawMessage) (filter.Action, string, json.RawMessage) {
 	f := w.filter.Load()
 	if f == nil {
@@ -158,8 +158,8 @@ func (w *Words) Reload(cfg FilterConfig) error {
 	return nil
 }
 
-// LoadFilter reads the files of a valid section as a node does, and says how large the filter is, or why none can be
-// made of them.
+// LoadFilter reads the files of a valid section as a node does, and says how large the filter is. Else it says why none
+// can be made of them.
 func LoadFilter(cfg FilterConfig) (filter.Size, error) {
 	w := newWords(nil, time.Now, slog.New(slog.DiscardHandler))
 	if err := w.Reload(cfg); err != nil {
