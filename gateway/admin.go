@@ -30,8 +30,8 @@ const consolePath = "/console"
 // adminPort serves what operators ask a node for.
 type adminPort struct{ *Server }
 
-// operations are what can be asked for on the admin port, method and path, by what a key must be able to do for
-// it; 0: no key is needed.
+// operations are what can be asked for on the admin port, method and path, by what a key must be able to do for it.
+// With 0 no key is needed.
 func (s adminPort) operations() map[keys.Can]map[string]http.HandlerFunc {
 	return map[keys.Can]map[string]http.HandlerFunc{
 		0: {
@@ -104,8 +104,8 @@ func (s adminPort) routes(all *keys.Keys) http.Handler {
 	return v1.RefuseUnclean(mux)
 }
 
-// publicRoutes are what of that is served on the public port, where admin.public says so: the calls under /v1/admin/,
-// each with a key that may do it. Who shows none counts against limits.http_rate.
+// publicRoutes are what of that is served on the public port, where admin.public says so. They are the calls under
+// /v1/admin/, each with a key that may do it. Who shows none counts against limits.http_rate.
 func (s adminPort) publicRoutes(all *keys.Keys) http.Handler {
 	mux := http.NewServeMux()
 	for can, routes := range s.operations() {
@@ -190,8 +190,8 @@ func (s adminPort) revoke(ctx context.Context, w http.ResponseWriter, e desk.Ent
 	return nil
 }
 
-// deadAfter is after how long without a delivery a node is to be started again: six looks of the check that finds a
-// lane stuck, and WatchdogSec of systemd's unit.
+// deadAfter is after how long without a delivery a node is to be started again. It is six looks of the check that finds
+// a lane stuck, and WatchdogSec of systemd's unit.
 const deadAfter = 30 * time.Second
 
 // alive says whether the process does its work, whatever its surroundings do: nil, or why not.

@@ -50,8 +50,9 @@ type inForceIn struct {
 	desk.InForce
 }
 
-// userEverywhere serves GET /v1/admin/users/{user}: sockets by node, memberships, and the measures in force
-// everywhere, in the rooms where the user is now, and in those of which they are a member; mostRooms in all.
+// userEverywhere serves GET /v1/admin/users/{user}: sockets by node, memberships, and measures. The measures are those
+// in force everywhere, in the rooms where the user is now, and in those of which they are a member. The rooms are
+// mostRooms in all.
 func (s adminPort) userEverywhere(ctx context.Context, w http.ResponseWriter, r *http.Request, _ string) *edge.Refusal {
 	user := r.PathValue("user")
 	if bad := edge.CheckID("user", user); bad != nil {

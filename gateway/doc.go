@@ -1,5 +1,5 @@
-// Package gateway puts a node together: the ports and what they serve, the order of starting and leaving, health,
-// metrics and the calls of the admin port. What it puts together stands in packages of their own:
+// Package gateway puts a node together: the ports and what they serve, the order of starting and leaving. It also has
+// health, metrics and the calls of the admin port. What it puts together stands in packages of their own:
 //
 //	edge      handshakes, the sockets after them, who may come in; what both protocols stand on
 //	fastim    FastIM's sockets, lists and calls

@@ -79,8 +79,8 @@ func exportAsked(query url.Values) (after uint64, f *exportForm, t0 int64, bad *
 }
 
 // append writes what a page of a history has. From t0 on, in Unix ms, is the video; 0 is when the first message was
-// said, which is then known. What was taken back, has no text or was said before is left out, but of jsonl nothing is:
-// tools complain of a comment without a text.
+// said, which is then known. Messages that were taken back, have no text or were said before are left out, but of jsonl
+// nothing is. Tools complain of a comment without a text.
 func (f *exportForm) append(dst []byte, entries []chat.Entry, t0 *int64) ([]byte, error) {
 	for _, e := range entries {
 		switch {
@@ -105,7 +105,7 @@ func (f *exportForm) append(dst []byte, entries []chat.Entry, t0 *int64) ([]byte
 	return dst, nil
 }
 
-// xmlLine is a comment as Bilibili has it: p is seconds, mode (1 flies, 5 stands at the top), size, colour, Unix
+// xmlLine is a comment as Bilibili has it. Its p is seconds, mode (1 flies, 5 stands at the top), size, colour, Unix
 // seconds, pool, a hash of the user, the id.
 func xmlLine(dst []byte, m *exported) []byte {
 	mode, colour := 1, 0xffffff

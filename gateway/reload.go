@@ -56,9 +56,9 @@ func (r *reloads) show(settings []Setting) {
 	r.hash.of.Store(new(hash(settings)))
 }
 
-// Reload reads the configuration anew and has it hold from now on, or says why not and changes nothing. by is who wants
-// that, for the log. The files that it names are read again, also where nothing else has changed. It returns the keys
-// that have. Sockets stay, and what waits for the store or for members does.
+// Reload reads the configuration anew and has it hold from now on, or says why not and changes nothing. The name by is
+// that of who wants that, for the log. The files that it names are read again, also where nothing else has changed. It
+// returns the keys that have. Sockets stay, and what waits for the store or for members does.
 func (s *Server) Reload(ctx context.Context, by string) (changed []string, err error) {
 	s.reload.mu.Lock()
 	defer s.reload.mu.Unlock()

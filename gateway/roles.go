@@ -9,7 +9,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file is the roles that tokens give, which the node alone knows that has the user's socket: moderators are held
+// This file is the roles that tokens give, which the node alone knows that has the user's socket. Moderators are held
 // against them on every node.
 
 // askRole is what a node asks the others before a moderator acts on somebody.

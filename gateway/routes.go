@@ -50,7 +50,7 @@ type front struct {
 	underWay atomic.Int64 // HTTP requests and handshakes being answered
 }
 
-// bounded refuses an address that asks for more than anybody does, before anything else is done for it: calls and
+// bounded refuses an address that asks for more than anybody does, before anything else is done for it. Calls and
 // handshakes have bounds of their own, pages and what is refused have not.
 func (f *front) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,8 +87,8 @@ func (f *front) counted(next http.Handler) http.Handler {
 // sent all.
 const earlyGrace = time.Second
 
-// answeredEarly ends the connection of a request that is answered before its body was read, as one that is refused:
-// net/http would wait for the rest for longer than earlyGrace.
+// answeredEarly ends the connection of a request that is answered before its body was read, as one that is refused.
+// Else net/http would wait for the rest for longer than earlyGrace.
 func answeredEarly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength == 0 {

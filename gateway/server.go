@@ -210,10 +210,10 @@ func (s *Server) AdminAddr() net.Addr { return s.adminAt }
 // SinceDelivery is how long ago the node was last found to deliver, by a look once a second: see edge.SinceDelivery.
 func (s *Server) SinceDelivery() time.Duration { return s.edge.SinceDelivery() }
 
-// Drain leaves in good order, within ctx: readiness off; for server.lame_duck no more than that, nor until no other
-// node sends its clients away, if there is time for that; no new connections, what was taken is answered, every socket
-// is closed with 1012. No step keeps the next from its turn: answering gets half of the time at most. Whatever is left
-// when ctx ends is cut off by Close.
+// Drain leaves in good order, within ctx, and begins with readiness off. For server.lame_duck it does no more than
+// that, nor until no other node sends its clients away, if there is time for that. Then no new connections come, what
+// was taken is answered, and every socket is closed with 1012. No step keeps the next from its turn: answering gets
+// half of the time at most. Whatever is left when ctx ends is cut off by Close.
 func (s *Server) Drain(ctx context.Context) error {
 	s.beLame(ctx)
 	defer s.fleet.EndLease(ctx)

@@ -26,8 +26,8 @@ func newTimings(reg prometheus.Registerer) *timings {
 	vec := func(name, help string, labels ...string) *prometheus.HistogramVec {
 		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: name, Help: help, Buckets: buckets,
-			// Neighbours differ by 10 % at most. 160 buckets, what OpenTelemetry takes, reach from 1 µs to 4 s so; where
-			// there are more, they are made wider, or after an hour begun anew.
+			// Neighbours differ by 10 % at most. 160 buckets, what OpenTelemetry takes, reach from 1 µs to 4 s so. Where there
+			// are more, they are made wider, or after an hour begun anew.
 			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
 		}, labels)
 		reg.MustRegister(v)
@@ -85,8 +85,8 @@ func (s *Server) hookCalls(hook string) pass.OnCall {
 	}
 }
 
-// StoreCall hears of a call of the store that began then and has ended now; op is its name, one of some 40. ctx is of
-// whom it was made for, err why it failed.
+// StoreCall hears of a call of the store that began then and has ended now; op is its name, one of some 40. Its ctx is
+// of whom it was made for, err why it failed.
 func (s *Server) StoreCall(ctx context.Context, op string, began time.Time, err error) {
 	s.metrics.timings.store.WithLabelValues(op).Observe(time.Since(began).Seconds())
 	s.traces.StoreCall(ctx, op, began, err)

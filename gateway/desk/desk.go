@@ -1,6 +1,6 @@
-// Package desk is where order in rooms is kept from: it carries out what moderators want, whether they ask over their
-// socket, over HTTP or from the command line. It decides who may act on whom, changes the room's rules or takes
-// messages away in the store, has this node go by it before it answers, and writes the log. It knows no sockets.
+// Package desk is where order in rooms is kept from. It carries out what moderators want, whether they ask over their
+// socket, over HTTP or from the command line. It decides who may act on whom, and changes the room's rules or takes
+// messages away in the store. It has this node go by that before it answers, and writes the log. It knows no sockets.
 //
 // It has no goroutines and no locks of its own; its methods may be called concurrently and block on the store until
 // their context ends.
@@ -157,9 +157,9 @@ func (d *Desk) Do(ctx context.Context, a Actor, room string, v *Verb) (Done, *Re
 	return done, no
 }
 
-// roleOf is the role of a user in a room, on whom somebody of a rank wants to act: the one that the room has given
-// them, or that of the token of a socket that they have. Other nodes are asked where it may matter: no socket has the
-// role of a server.
+// roleOf is the role of a user in a room, on whom somebody of a rank wants to act. It is the one that the room has
+// given them, or that of the token of a socket that they have. Other nodes are asked where it may matter: no socket has
+// the role of a server.
 func (d *Desk) roleOf(ctx context.Context, room, user string, rank chat.Role, rules *chat.Rules, now time.Time) chat.Role {
 	if user == "" || rank == chat.RoleServer {
 		return chat.RoleViewer
@@ -179,8 +179,8 @@ func may(rank chat.Role, by string, v *Verb, theirs chat.Role, rules *chat.Rules
 	return mayChange(rank, by, v, rules, now)
 }
 
-// mayChange says whether somebody of a rank may end, or take the place of, what is in force already, and may do
-// anything at all where they are kept out themselves.
+// mayChange says whether somebody of a rank may end, or take the place of, what is in force already. It also says
+// whether they may do anything at all where they are kept out themselves.
 func mayChange(rank chat.Role, by string, v *Verb, rules *chat.Rules, now time.Time) *Refused {
 	ms := now.UnixMilli()
 	for _, what := range []chat.What{chat.Ban, chat.Kick, chat.Mute} {
@@ -394,7 +394,7 @@ func (d *Desk) takeAway(ctx context.Context, room string, v *Verb, p chat.Purge)
 	return n, nil
 }
 
-// unpin takes the pinned message off if it was taken away, in a room that no node may have live: a room does it by
+// unpin takes the pinned message off if it was taken away, in a room that no node may have live. A live room does it by
 // itself.
 func (d *Desk) unpin(ctx context.Context, room string, ev *chat.Event) {
 	if d.hall.Live(room) {
@@ -429,7 +429,7 @@ func (d *Desk) purge(ctx context.Context, room string, v *Verb, e *Entry) (Done,
 }
 
 // Note writes into the log what an operator did that is no verb, as revoking tokens; room is [chat.Everywhere] where it
-// is about none. e says what; the desk adds who and when.
+// is about none. The entry e says what; the desk adds who and when.
 func (d *Desk) Note(ctx context.Context, a Actor, room string, e Entry) {
 	e.ID, e.At, e.By, e.Role, e.Via = rand.Text()[:12], d.now().UnixMilli(), a.Name, a.Role.String(), a.Via
 	d.note(ctx, room, &e)

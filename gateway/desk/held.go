@@ -85,8 +85,8 @@ func (d *Desk) deny(ctx context.Context, room string, v *Verb, e *Entry) (Done, 
 	return Done{Verb: v.Verb}, nil
 }
 
-// denyAll denies what waits for a moderator and goes with what the verb takes away. which says what does; at is when it
-// was held, in Unix ms.
+// denyAll denies what waits for a moderator and goes with what the verb takes away. The function which says what goes;
+// at is when it was held, in Unix ms.
 func (d *Desk) denyAll(ctx context.Context, room string, v *Verb, which func(info codec.HeldInfo, at int64) bool) *Refused {
 	all, err := d.store.Held(ctx, room)
 	if errors.Is(err, chat.ErrBeside) { // nothing can wait there

@@ -147,9 +147,9 @@ func (a *addresses) counted(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// hops yields the addresses that proxies noted, the nearest first: what a client wrote in front of them, thousands of
-// them perhaps, is mostly not looked at. A header that is not the one they send is the client's own word: so only one
-// counts.
+// hops yields the addresses that proxies noted, the nearest first. Those that a client wrote in front of them,
+// thousands of them perhaps, are mostly not looked at. A header that is not the one they send is the client's own word:
+// so only one counts.
 func (a *addresses) hops(r *http.Request) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range slices.Backward(r.Header.Values(a.header)) {

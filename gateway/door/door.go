@@ -29,12 +29,12 @@ const (
 	// pages of 1 MiB had others wait for 1.7 s (p99) where Redis and node share two cores.
 	mostScans       = 8
 	mostScansOfAddr = 2
-	// mostUnread bounds what waits to be read by clients, in units of unreadUnit bytes, on the node and for an address:
-	// some 128 and 8 MiB. An address that has none unread may have one more answer, up to twice that.
+	// mostUnread bounds what waits to be read by clients, in units of unreadUnit bytes, on the node and for an address.
+	// That is some 128 and 8 MiB. An address that has none unread may have one more answer, up to twice that.
 	mostUnread       = 680
 	mostUnreadOfAddr = 42
 	unreadUnit       = 192 << 10
-	// leastUnread is how many bytes an answer has at least that is counted: the kernel takes some 86 KiB of one with
+	// leastUnread is how many bytes an answer has at least that is counted. The kernel takes some 86 KiB of one with
 	// server.send_buffer of 64 KiB. Of 180 KiB, which were not counted once, each of 300 sockets left 98 KiB in the node.
 	leastUnread = 96 << 10
 	// chargedUnit is how many bytes of a history count as one more request of limits.http_rate. An answer of 1 MiB took
@@ -47,13 +47,13 @@ const (
 	// mostNotes bounds what waits for LogNotes, noteEvery is the time in ms between two notes about one address.
 	mostNotes = 10
 	noteEvery = 60_000
-	// roomsOfLists is the part of limits.rooms that lists of one address may make live at once, one in so many: people
+	// roomsOfLists is the part of limits.rooms that lists of one address may make live at once, one in so many. People
 	// come with hundreds of rooms each, all at once where a node is new.
 	roomsOfLists = 20
 	// allRequests is how many times limits.http_rate an address may ask for anything at all: pages, what there is not,
 	// what is refused. Some 20 µs each, 200 of them a second take half a percent of a core.
 	allRequests = 10
-	// kept is the part of limits.handshakes_burst for addresses that have not come just now: some tens of addresses, each
+	// kept is the part of limits.handshakes_burst for addresses that have not come just now. Some tens of addresses, each
 	// with its own burst, leave newcomers that.
 	kept = 0.25
 	// nearly is the part of limits.ip_connections above which an address is noted.
@@ -125,8 +125,8 @@ type Door struct {
 	mu            sync.Mutex // guards the fields below; a leaf, but for handshakes' own
 	scans, unread int
 	users         map[who]int // connections
-	// from are the addresses that are here or were lately; at finds them by source.id, 0 is nobody. idle is how many of
-	// them only were.
+	// from are the addresses that are here or were lately; at finds them by source.id, 0 is nobody. The number idle counts
+	// those that only were.
 	from map[netip.Prefix]*source
 	at   []*source
 	free []uint32
@@ -155,7 +155,7 @@ type settings struct {
 	handshakes *rate.Limiter
 }
 
-// New is for settings that are valid. now is a clock in ms that wraps around; log is told of addresses that are over
+// New is for settings that are valid. The clock now is in ms and wraps around; log is told of addresses that are over
 // their limits, and of proxies that hide them.
 func New(cfg Config, now func() uint32, log *slog.Logger) *Door {
 	d := &Door{
@@ -228,8 +228,8 @@ func (d *Door) Scans() int {
 	return d.scans
 }
 
-// Knock lets a request for a WebSocket come in as far as the checks of its token, and counts it as a connection of its
-// address from now on.
+// Knock lets a request for a WebSocket come in as far as the checks of its token. From now on it counts as a connection
+// of its address.
 func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 	s := d.set.Load()
 	if !s.Enabled {
@@ -262,8 +262,8 @@ func (d *Door) Knock(r *http.Request) (t Ticket, no *Refused) {
 	return Ticket(src.id), nil
 }
 
-// comeIn takes one of the node's handshakes, or says after what time there may be one. often is whether the address
-// came just now as well: it leaves the others kept of the burst.
+// comeIn takes one of the node's handshakes, or says after what time there may be one. The flag often says whether the
+// address came just now as well: it leaves the others kept of the burst.
 func (s *settings) comeIn(now time.Time, often bool) (wait time.Duration) {
 	left := 0
 	if often {
@@ -279,9 +279,9 @@ func (s *settings) comeIn(now time.Time, often bool) (wait time.Duration) {
 	return wait
 }
 
-// Enter lets the holder of a ticket in as a user, and counts the connection as the user's from now on. checked says
-// that somebody has checked who it is. Else the user counts at the address only, and where that is not counted not at
-// all: nobody can use up what another may have by taking their name.
+// Enter lets the holder of a ticket in as a user, and counts the connection as the user's from now on. The flag checked
+// says that somebody has checked who it is. Else the user counts at the address only, and where that is not counted not
+// at all. So nobody can use up what another may have by taking their name.
 func (d *Door) Enter(t *Ticket, user string, checked bool) *Refused {
 	s := d.set.Load()
 	if !s.Enabled {

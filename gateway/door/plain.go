@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// How long a connection may be without a request, or with one that is not answered, where there are too many: where no
-// descriptors are left but those of the reserve. Calls have 5 s for the store.
+// How long a connection may be without a request, or with one that is not answered, where there are too many. That is
+// where no descriptors are left but those of the reserve. Calls have 5 s for the store.
 const (
 	silentFor = 500 * time.Millisecond
 	activeFor = 6 * time.Second
@@ -21,8 +21,8 @@ const fairPlain = 12
 
 // Plain bounds the connections of the public port that are no WebSockets: requests, and those who wait with theirs.
 // Where there are more, those go that have made us wait for longest: for a request, for the rest of it, or for being
-// read. A peer that has more than its share makes room by itself, at once, so that a stranger who opens them as fast as
-// they go leaves the others theirs; proxies that are trusted bring many clients, and are no such peer.
+// read. A peer that has more than its share makes room by itself, at once. So a stranger who opens them as fast as they
+// go leaves the others theirs. Proxies that are trusted bring many clients, and are no such peer.
 type Plain struct {
 	// Immutable.
 	most func() int
@@ -171,7 +171,7 @@ func (p *Plain) crowdedBy(conn net.Conn) (gone []net.Conn) {
 	return p.staleLocked()
 }
 
-// Passed is the word of who accepted a connection that it is a WebSocket's, and never was counted here: it takes a
+// Passed is the word of who accepted a connection that it is a WebSocket's, and never was counted here. It takes a
 // place all the same.
 func (p *Plain) Passed(client netip.Addr) {
 	p.mu.Lock()

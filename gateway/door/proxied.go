@@ -11,8 +11,8 @@ import (
 )
 
 // Listen is a listener whose connections from trusted peers tell the client's address in their first bytes, as
-// balancers for TCP send them: the PROXY protocol, versions 1 and 2. They have wait for it. What others send is not
-// read as such. met hears of each one when that is read, on the goroutine that reads.
+// balancers for TCP send them. They speak the PROXY protocol, versions 1 and 2. They have wait for it. What others send
+// is not read as such. met hears of each one when that is read, on the goroutine that reads.
 func (d *Door) Listen(ln net.Listener, wait time.Duration, met func(net.Conn)) net.Listener {
 	var once sync.Once
 	return proxyListener{ln, d, wait, met, func(peer net.Addr, err error) {
@@ -75,8 +75,8 @@ func (p *proxied) RemoteAddr() net.Addr {
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// Unwrap is the connection itself of one that a listener of Listen accepted, or of any other; clean is false where
-// bytes that the client sent were read already.
+// Unwrap is the connection itself of one that a listener of Listen accepted, or of any other. The result clean is false
+// where bytes that the client sent were read already.
 func Unwrap(conn net.Conn) (raw net.Conn, clean bool) {
 	p, ok := conn.(*proxied)
 	if !ok {

@@ -234,12 +234,12 @@ func (f *FastIM) delMessage(ctx context.Context, v *edge.Visitor, p *params) env
 	return envelope{codeOK, textRecalled, nil}
 }
 
-// mostAhead is how far in the future a message's timestamp may lie: nodes' clocks differ, and the later ones of a burst
+// mostAhead is how far in the future a message's timestamp may lie. Nodes' clocks differ, and the later ones of a burst
 // of one user are moved on by a millisecond each. What lies further is not looked for.
 const mostAhead = 2 * time.Minute
 
-// outside is the answer to somebody who is not in the group, is banned there, or may not do there what they want; nil
-// to the others.
+// outside is the answer to somebody who is not in the group, is banned there, or may not do there what they want. To
+// the others it is nil.
 func (f *FastIM) outside(ctx context.Context, v *edge.Visitor, p *params, group string, want pass.Can) *envelope {
 	var bad *edge.Refusal
 	if v.Rights, bad = f.edge.Guard.MayBeIn(ctx, v, group, want); bad == nil {

@@ -140,9 +140,8 @@ func (f *FastIM) list(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// reject ends a WebSocket right after the handshake, because only there FastIM
-// clients look for the reason; or refuses the handshake where that could not even be
-// decided.
+// reject ends a WebSocket right after the handshake, because only there FastIM clients look for the reason. It refuses
+// the handshake where that could not even be decided.
 func (f *FastIM) reject(w http.ResponseWriter, v *edge.Visitor, bad *edge.Refusal) *edge.Refusal {
 	why := edge.CloseForbidden
 	switch bad.Status {

@@ -85,8 +85,8 @@ func (l *Lists) Run(ctx context.Context, wg *sync.WaitGroup) {
 	l.reloads.Run(ctx, wg, reloadWorkers, chat.CallTimeout)
 }
 
-// run makes a pass when something changed, but not more often than twenty times an
-// interval: a room with a thousand messages a second must not cost a thousand.
+// run makes a pass when something changed, but not more often than twenty times an interval. A room with a thousand
+// messages a second must not cost a thousand.
 func (l *Lists) run(ctx context.Context) {
 	rest := max(l.every/20, time.Millisecond)
 	timer := time.NewTimer(0)
@@ -270,8 +270,8 @@ const (
 	emptyLine = 60 // bytes of a line without its message, at most
 )
 
-// listText is the list of contract section 3: the room with the newest message
-// first, those without one at the end. spoken reports whether one has a message.
+// listText is the list of contract section 3: the room with the newest message first, those without one at the end. The
+// result spoken reports whether one has a message.
 func listText(rooms []*room.Room) (text []byte, spoken bool) {
 	type line struct {
 		id, json string

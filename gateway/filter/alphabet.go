@@ -265,8 +265,8 @@ func invisible(r rune) bool {
 		r >= 0x1F3FB && r <= 0x1F3FF // colours of skin
 }
 
-// decorates tells the marks that are dropped where NFKC has made no character of them and of what they stand on: those
-// of the general blocks, the points of Hebrew and Arabic, the bar that makes Arabic words longer.
+// decorates tells the marks that are dropped where NFKC has made no character of them and of what they stand on. They
+// are those of the general blocks, the points of Hebrew and Arabic, the bar that makes Arabic words longer.
 func decorates(r rune) bool {
 	switch {
 	case r < 0x300:

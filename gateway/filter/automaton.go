@@ -10,7 +10,7 @@ import (
 // is immutable. A symbol is a small number: those below 64 are found by a bit, which the commonest should be; 0 is in
 // no word.
 //
-// The states are numbered breadth first, so that the children of a state stand side by side, sorted by symbol: a
+// The states are numbered breadth first, so that the children of a state stand side by side, sorted by symbol. So a
 // state takes 28 bytes however many symbols there are, where a table of transitions takes kilobytes.
 type automaton struct {
 	nodes  []node

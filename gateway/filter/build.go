@@ -150,8 +150,8 @@ func trim(units []unit) []unit {
 	return units
 }
 
-// closed is a term of several words without what separates them, or nil: where there is one word, or one is a single
-// letter, since "a.i" means no "ai". words are the units at which words begin, but for the first.
+// closed is a term of several words without what separates them, or nil. It is nil where there is one word, or one is a
+// single letter, since "a.i" means no "ai". The units at which words begin, but for the first, are in words.
 func closed(units []unit) (out []unit, words []uint8) {
 	word := 0
 	for i := range units {

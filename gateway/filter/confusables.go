@@ -1,7 +1,7 @@
 package filter
 
-// The tables below are small on purpose: a few hundred characters that people do write instead of others, not the
-// thousands of Unicode's confusables.txt, which would make words of other languages alike.
+// The tables below are small on purpose. They have a few hundred characters that people do write instead of others. The
+// thousands of Unicode's confusables.txt would make words of other languages alike.
 
 // costumes are characters that nobody writes words in but as a disguise: they are the letter in every respect.
 var costumes = pairs(

@@ -20,8 +20,8 @@
 // lists.
 //
 // Of several terms in a message the strongest action counts: block, hold, shadow, mask, flag. All terms with mask are
-// masked: an asterisk for each character that matched, with its marks; what stands between them stays, and so does
-// everything else, byte by byte.
+// masked: an asterisk for each character that matched, with its marks. Text between them stays, and so does everything
+// else, byte by byte.
 //
 // # What is alike
 //
@@ -43,8 +43,8 @@
 //
 // As is: a term of a script that separates words (Latin, Cyrillic, Arabic, …) is found as a word, or as several, with
 // any separators between. Digits before or behind a word do not belong to it, unless letters go on beyond: "fuck1" has
-// the word, "tit4tat" does not. A number is found as a number. Terms of scripts without spaces (Han, kana, Thai, …),
-// of Hangul, whose words take endings, and of emoji are found anywhere; each end of a term is looked at by itself.
+// the word, "tit4tat" does not. A number is found as a number. Terms of scripts without spaces (Han, kana, Thai, …), of
+// Hangul, whose words take endings, and of emoji are found anywhere. Each end of a term is looked at by itself.
 //
 // Joined: what stands between letters is left out, where a term was pulled apart:
 //
@@ -59,6 +59,6 @@
 // what texts are folded to, lower case and Simplified. One of which each match contains the same text, like
 // "word\d+", runs only where that is; the others are dear, and Build bounds them.
 //
-// Not caught: letters said twice or left out, "f*ck", halves ("fu ck"), words wholly of another script's letters, other
-// letters in between ("赌a博"), what sounds alike, pinyin ("dubo", unless it is a term).
+// Not caught: letters said twice or left out, "f*ck", halves ("fu ck"), words wholly of another script's letters. Nor
+// are other letters in between ("赌a博"), what sounds alike, pinyin ("dubo", unless it is a term).
 package filter

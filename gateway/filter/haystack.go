@@ -38,9 +38,9 @@ type piece struct {
 	separated bool  // what stands before it cannot be left out
 }
 
-// join makes the second haystack of the first: what separates characters is left out where a term could reach over it,
-// and reports whether there is such a place. longest is how many runs the longest term has that is not of words only;
-// with phrases a term has several words, and what nothing is joined to is there, too.
+// join makes the second haystack of the first: what separates characters is left out where a term could reach over it.
+// It reports whether there is such a place. The longest term that is not of words only has longest runs. With phrases a
+// term has several words, and what nothing is joined to is there, too.
 func (h *haystack) join(joined *haystack, pieces *[]piece, longest int, phrases bool) bool {
 	all := cut(h, (*pieces)[:0])
 	*pieces = all

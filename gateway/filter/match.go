@@ -237,15 +237,15 @@ func (h *haystack) goesOn(at, direction int) bool {
 	return at >= 0 && at < len(h.units) && h.units[max(at, at-direction)].flags&flagStart == 0
 }
 
-// spelled tells whether a place of the joined haystack is a term that was pulled apart, rather than parts of words that
+// spelled tells whether a place of the joined haystack is a term that was pulled apart. Else it is parts of words that
 // stand beside each other. The package's comment has the rules.
 func (h *haystack) spelled(from, to int32) bool {
 	loose, ok := h.apart(from, to)
 	return ok && h.chainEnds(int(from), -1, loose) && h.chainEnds(int(to-1), 1, loose)
 }
 
-// phrase tells whether a place of the joined haystack is a term of several words each of which is there as a word, or
-// was pulled apart, and one at least was. first is the first run of the place.
+// phrase tells whether a place of the joined haystack is a term of several words. Each of them is there as a word, or
+// was pulled apart, and one at least was. The run first is the first of the place.
 func (h *haystack) phrase(sp *spelling, first int, found *hit) bool {
 	from, some := found.from, false
 	for i := range len(sp.words) + 1 {
@@ -297,8 +297,8 @@ func (h *haystack) wordAt(sp *spelling, first, at int) int32 {
 	return r.first + min(int32(at), r.n-1)
 }
 
-// apart tells whether a place of the joined haystack can be a word that was pulled apart; loose says that something
-// stands in it that ends a clause.
+// apart tells whether a place of the joined haystack can be a word that was pulled apart. The result loose says that
+// something stands in it that ends a clause.
 func (h *haystack) apart(from, to int32) (loose, ok bool) {
 	units := h.units[from:to]
 	first, last := &units[0], &units[len(units)-1]
@@ -334,8 +334,8 @@ func (h *haystack) apart(from, to int32) (loose, ok bool) {
 	return loose, true
 }
 
-// chainEnds tells whether nothing belongs to what is spelled at a place that goes on in a direction: "c l a s s" is one
-// word. The words of one letter may stand there: "u f u c k".
+// chainEnds tells whether nothing belongs to what is spelled at a place that goes on in a direction. So "c l a s s" is
+// one word. The words of one letter may stand there: "u f u c k".
 func (h *haystack) chainEnds(at, direction int, loose bool) bool {
 	next := at + direction
 	if next < 0 || next >= len(h.units) || h.units[at].kind == kindFree {

@@ -1,4 +1,4 @@
-// Package fleet is what the nodes tell each other of themselves, through the store: each says every ten seconds that it
+// Package fleet is what the nodes tell each other of themselves, through the store. Each says every ten seconds that it
 // lives, and answers questions that another one asks of all. Nodes do not call each other. It knows no sockets, no
 // rooms and no HTTP; begin with [New].
 //

@@ -7,7 +7,7 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file has nodes send their clients away one after the other: two that do so at once send theirs to each other,
+// This file has nodes send their clients away one after the other. Two that do so at once send theirs to each other,
 // and to fewer nodes. The lease of a node that dies ends as its beat does.
 
 // TakeLease gives this node the lease from now on, unless another one has it. It returns who has it.

@@ -96,8 +96,8 @@ func (e Entry) key() (Key, error) {
 	return key, nil
 }
 
-// Load reads a file of keys. The error names every entry that is wrong, with its line. warning is empty, or says that
-// others on this machine can read or change the file.
+// Load reads a file of keys. The error names every entry that is wrong, with its line. The warning is empty, or says
+// that others on this machine can read or change the file.
 func Load(path string) (k *Keys, warning string, err error) {
 	k = &Keys{path: path}
 	if warning, err = k.Reload(); err != nil {

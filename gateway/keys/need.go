@@ -17,7 +17,7 @@ func From(ctx context.Context) *Key {
 }
 
 // Need serves only requests whose key has all of can. Where the pattern of the route has a {room}, the key must be for
-// that room as well. next gets the key by [From], and checks the rooms that a query or a body names.
+// that room as well. The handler next gets the key by [From], and checks the rooms that a query or a body names.
 func (k *Keys) Need(can Can, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key, ok := k.Of(r)

@@ -235,10 +235,9 @@ func date(value json.RawMessage) (time.Time, error) {
 	return time.Unix(int64(seconds), 0), nil
 }
 
-// info is the public object about the user, without blanks between its parts. It is not escaped for HTML: it is JSON,
-// and a page must escape it like the text of messages.
-// info reads what everybody may see of a user, and their level in it. The level is whatever the site has there: what is
-// no whole number above 0 is none.
+// info reads what everybody may see of a user: the public object about them, without blanks between its parts, and
+// their level in it. The object is not escaped for HTML: it is JSON, and a page must escape it like the text of
+// messages. The level is whatever the site has there: what is no whole number above 0 is none.
 func info(value json.RawMessage) (text string, level int64, err error) {
 	if value[0] != '{' {
 		return "", 0, want("an object", value)
@@ -304,8 +303,8 @@ func grants(value json.RawMessage) ([]Grant, error) {
 	return all, nil
 }
 
-// grant reads one entry of the claim rooms. A member that it does not know is refused: it may be a misspelled "can",
-// or a restriction of a later version, and without it more would be granted than was meant.
+// grant reads one entry of the claim rooms. A member that it does not know is refused. It may be a misspelled "can", or
+// a restriction of a later version, and without it more would be granted than was meant.
 func grant(value json.RawMessage) (Grant, error) {
 	g := Grant{Default: true}
 	err := members(value, func(name string, value json.RawMessage) (err error) {

@@ -56,7 +56,7 @@ func (c HookConfig) Validate() error {
 
 const (
 	// maxHookCalls bounds the questions under way. At 50 ms an answer they are 1,280 a second, the rate at which a node
-	// takes handshakes; a slower service is not helped by more of them, and each holds a connection.
+	// takes handshakes. A slower service is not helped by more of them, and each holds a connection.
 	maxHookCalls = 64
 	// maxHookCallsOf bounds those from one address: whoever guesses tokens leaves a slow service time for others. An
 	// address makes 20 handshakes a second, which are 8 at once of 400 ms.

@@ -46,7 +46,7 @@ type HookClient struct {
 	OnCall OnCall
 }
 
-// OnCall hears that a request is about to be sent, to which it may add headers, and returns what hears of its end: the
+// OnCall hears that a request is about to be sent, to which it may add headers. It returns what hears of its end: the
 // status of the response that has begun, or why there is none. Neither may block.
 type OnCall func(r *http.Request) (end func(status int, err error))
 

@@ -21,14 +21,14 @@ import (
 	"barrage/internal/once"
 )
 
-// How the issuer's keys are fetched. Issuers publish a key before they sign with it, an hour and more; so ten minutes
+// How the issuer's keys are fetched. Issuers publish a key before they sign with it, an hour and more. So ten minutes
 // find it in time, and cost an issuer of 100 nodes a request in six seconds.
 const (
 	fetchEvery = 10 * time.Minute
 	// fetchAgain is the least time between two fetches that unknown kids cause, however many tokens name them.
 	fetchAgain = 10 * time.Second
-	// madeLeeway is how long after a token was made a fetch must have begun for its key to be in the answer: the clocks
-	// of issuer and node may differ by half of it ([Leeway]), and the issuer's servers take some time to agree.
+	// madeLeeway is how long after a token was made a fetch must have begun for its key to be in the answer. The clocks of
+	// issuer and node may differ by half of it ([Leeway]), and the issuer's servers take some time to agree.
 	madeLeeway = time.Minute
 	// fetchTimeout bounds one fetch with its redirects and its body.
 	fetchTimeout = 5 * time.Second
@@ -66,8 +66,8 @@ func newFetcher(address string) *fetcher {
 	}
 }
 
-// checkRedirect keeps the keys from coming over a connection that anybody may change, and the URL from being told to
-// the server that the redirect goes to: its query may have an API key.
+// checkRedirect keeps the keys from coming over a connection that anybody may change. It keeps the URL from being told
+// to the server that the redirect goes to: its query may have an API key.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	r.Header.Del("Referer")
 	if len(via) > maxRedirects {
@@ -190,8 +190,8 @@ func lasting(err error) error {
 	return err
 }
 
-// withoutLocation is an error of [http.Client.Do] without the URL of a redirect, where that cannot be read: it is in
-// the text of the error, and no type tells it from others.
+// withoutLocation is an error of [http.Client.Do] without the URL of a redirect, where that cannot be read. The URL is
+// in the text of the error, and no type tells that error from others.
 func withoutLocation(err error) error {
 	if strings.Contains(err.Error(), "Location header") {
 		return errors.New("a redirect to what is no URL")

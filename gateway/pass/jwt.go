@@ -22,8 +22,8 @@ import (
 // Leeway is how far the clocks of issuer and node may be apart.
 const Leeway = 30 * time.Second
 
-// maxPassed bounds the tokens that are remembered as good. One of three rooms takes 0.7 KB, the largest ones 6 KB: so
-// 7 MB for 10,000 people that reconnect at once, and never more than 60 MB (BenchmarkPassed).
+// maxPassed bounds the tokens that are remembered as good. One of three rooms takes 0.7 KB, the largest ones 6 KB. So
+// they take 7 MB for 10,000 people that reconnect at once, and never more than 60 MB (BenchmarkPassed).
 const maxPassed = 10_000
 
 // maxKeyID bounds a token's kid, in bytes: thumbprints have 43, names of issuers less than 100.
@@ -258,7 +258,7 @@ func algorithm(t *jwt.Token) string {
 }
 
 // unknown refuses a token whose key may be one that the issuer has published since the last fetch. A key is published
-// before tokens are made with it; so where that fetch began after the token was made there is none, and none to wait
+// before tokens are made with it. So where that fetch began after the token was made there is none, and none to wait
 // for. When it was made the token says itself, unchecked: a lie only gets it another refusal. One that does not say is
 // held against a fetch of a moment ago.
 func (j *JWT) unknown(kid string, made, fetched, now time.Time) *Refused {

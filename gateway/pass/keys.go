@@ -40,8 +40,8 @@ type key struct {
 	material any
 }
 
-// suits reports whether a key has the type that an algorithm needs. An attacker chooses the algorithm of a token, but
-// cannot have a public key used as a secret, or a key on another curve than its own.
+// suits reports whether a key has the type that an algorithm needs. An attacker chooses the algorithm of a token. But
+// they cannot have a public key used as a secret, or a key on another curve than its own.
 func suits(method jwt.SigningMethod, material any) bool {
 	switch m := method.(type) {
 	case *jwt.SigningMethodHMAC:
@@ -111,7 +111,7 @@ func (c JWTConfig) fixedKeys(now time.Time) (keys []key, warnings []string, err 
 	return append(keys, public...), warnings, nil
 }
 
-// readPEM reads public keys and certificates. A certificate that is over is taken, with a warning: its date says when
+// readPEM reads public keys and certificates. A certificate that is over is taken, with a warning. Its date says when
 // somebody should have replaced it, not that the key is known to others.
 func readPEM(file []byte, now time.Time) (keys []key, warnings []string, err error) {
 	for rest := file; ; {

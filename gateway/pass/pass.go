@@ -1,8 +1,8 @@
 // Package pass knows who may do what: it reads tokens and says what they grant. It knows no sockets and no store.
 //
-// Read first: [Pass] and [Refused] are the outcomes of a check, [JWT] and [Hook] make them. jwt.go has the order of the
-// checks, claims.go reads claims, keys.go matches keys and algorithms, jwks.go fetches the keys of an issuer. [Hook]
-// asks a service of the operator: hook.go says when, hookcall.go how.
+// Read first: [Pass] and [Refused] are the outcomes of a check, [JWT] and [Hook] make them. The file jwt.go has the
+// order of the checks, claims.go reads claims, keys.go matches keys and algorithms, jwks.go fetches the keys of an
+// issuer. [Hook] asks a service of the operator: hook.go says when, hookcall.go how.
 //
 // One goroutine, [JWT.Run], fetches keys; it blocks on the network and on a timer: a handshake never waits for an
 // issuer. [Hook.Check] does wait for its service. Each of its calls has a goroutine that ends with the call, at most
@@ -104,8 +104,8 @@ type Pass struct {
 // MaxInfo bounds Pass.Info in bytes.
 const MaxInfo = 1024
 
-// In is what the pass grants in a room, and the role there. otherwise is the node's default: it holds for passes that
-// name no rooms, and for grants with Default. Grants add up; of several that give a role, the last one counts.
+// In is what the pass grants in a room, and the role there. The node's default, otherwise, holds for passes that name
+// no rooms, and for grants with Default. Grants add up; of several that give a role, the last one counts.
 func (p *Pass) In(room string, otherwise Can) (can Can, role string) {
 	role = p.Role
 	if !p.Named {

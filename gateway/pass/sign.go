@@ -34,8 +34,8 @@ type RoomClaim struct {
 	Role string   `json:"role,omitempty"`
 }
 
-// Sign makes a token of claims, [Claims] or whatever is a JSON object, by HS256. kid names the secret for issuers that
-// have several; empty is none. The secret has at least 32 bytes.
+// Sign makes a token of claims, [Claims] or whatever is a JSON object, by HS256. The name kid is that of the secret,
+// for issuers that have several; empty is none. The secret has at least 32 bytes.
 func Sign(secret, kid string, claims any) (string, error) {
 	if len(secret) < minSecret {
 		return "", fmt.Errorf("cannot sign a token: the secret has %d bytes, below the %d that HS256 wants", len(secret), minSecret)

@@ -75,8 +75,8 @@ var ResultNames = [Results]string{"answered", "away", "wrong", "busy", "broken"}
 // verdicts is how many kinds of verdicts there are.
 const verdicts = chat.VerdictMask + 1
 
-// Bounds of an answer in bytes: some, and more for larger questions, since masks are about as long as what they mask,
-// and JSON may write a character as six.
+// Bounds of an answer in bytes: some, and more for larger questions. Masks are about as long as what they mask, and
+// JSON may write a character as six.
 const (
 	leastAnswer  = 16 << 10
 	answerFactor = 6
@@ -246,8 +246,8 @@ func (h *Hook) call(ctx context.Context, room string, drafts []chat.Draft) ([]ch
 	return h.read(raw, len(drafts))
 }
 
-// away is the error of a service that does not answer, without what changes from one call to the next, and without its
-// URL, which may have a password.
+// away is the error of a service that does not answer, without what changes from one call to the next. It is without
+// its URL, too, which may have a password.
 func (h *Hook) away(err error) *failed {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return &failed{fmt.Sprintf("no answer within %v", h.cfg.Timeout), true}

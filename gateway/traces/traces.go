@@ -112,7 +112,7 @@ func (t *Traces) drawn() bool { return rand.Float64() < t.set.Load().Sample }
 
 // Serve makes a span of each request that next answers and whose address begins with prefix. It belongs to the trace
 // that the caller names. Whether it is recorded the caller decides where trusted is set, or Config.Follow; else chance
-// does, so that no stranger fills the collector. next is a mux, which notes the request's pattern.
+// does, so that no stranger fills the collector. The handler next is a mux, which notes the request's pattern.
 func (t *Traces) Serve(next http.Handler, prefix string, trusted bool) http.Handler {
 	if t == nil {
 		return next
@@ -182,8 +182,8 @@ func (r *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap is for what else http.ResponseController does.
 func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// Call begins the span of a call of a hook, whose request gets its traceparent. end ends it: by the status of the
-// response, or why there is none. A call that belongs to no request is a trace of its own.
+// Call begins the span of a call of a hook, whose request gets its traceparent. The function end ends it: by the status
+// of the response, or why there is none. A call that belongs to no request is a trace of its own.
 func (t *Traces) Call(hook string, r *http.Request) (end func(status int, err error)) {
 	if t == nil {
 		return func(int, error) {}
@@ -207,8 +207,8 @@ func (t *Traces) Call(hook string, r *http.Request) (end func(status int, err er
 	}
 }
 
-// StoreCall makes the span of a call of the store that began then and has ended now, if it was made for a request that
-// is recorded. The node's own calls, as its reports and beats, make none. err is why it failed.
+// StoreCall makes the span of a call of the store that began then and has ended now. It does so if the call was made
+// for a request that is recorded. The node's own calls, as its reports and beats, make none. err is why it failed.
 func (t *Traces) StoreCall(ctx context.Context, op string, began time.Time, err error) {
 	if t == nil || !trace.SpanContextFromContext(ctx).IsSampled() {
 		return
@@ -221,7 +221,7 @@ func (t *Traces) StoreCall(ctx context.Context, op string, began time.Time, err 
 	span.End()
 }
 
-// Cause is ctx that belongs to the trace of another one, where that is recorded: a batch is stored for the requests
+// Cause is ctx that belongs to the trace of another one, where that is recorded. A batch is stored for the requests
 // that brought its messages.
 func Cause(ctx, of context.Context) (in context.Context, recorded bool) {
 	span := trace.SpanContextFromContext(of)

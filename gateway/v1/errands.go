@@ -23,8 +23,8 @@ const (
 	askers = 32
 )
 
-// asker is whose errands count together: those of an address, or of a user where no address is counted; or of a socket
-// alone that has yet to show who it is, which has one at most.
+// asker is whose errands count together: those of an address, or of a user where no address is counted. Or they are of
+// a socket alone that has yet to show who it is, which has one at most.
 type asker struct {
 	address int
 	user    string

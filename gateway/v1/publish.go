@@ -28,7 +28,7 @@ type Published struct {
 	Code  string `json:"code,omitempty"` // why it was not stored, as of a send
 }
 
-// Publish serves a call that puts messages into a room, as a server: no rules hold, nothing is left out in a storm, any
+// Publish serves a call that puts messages into a room, as a server. No rules hold, nothing is left out in a storm, any
 // user may be named, and the kind may be system. A message with an id that its user has used within two minutes is
 // answered with the first one's number.
 func (n *API) Publish(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) *edge.Refusal {

@@ -12,8 +12,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// recall takes a message back. id is what its sender calls the recall, and may be empty; known is where the room stood
-// when it was asked for; epoch is that of seq, empty where the room never had a message. It runs as an errand.
+// recall takes a message back. Its sender calls the recall id, which may be empty; known is where the room stood when
+// it was asked for. The epoch is that of seq, empty where the room never had a message. The recall runs as an errand.
 func (m *member) recall(ctx context.Context, id string, known chat.Position, epoch string, seq uint64) {
 	state, bad := m.Edge().Guard.StillCounts(ctx, m.Rights())
 	if bad == nil && state != chat.TokenRight {

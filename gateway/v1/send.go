@@ -74,8 +74,8 @@ func (w *waitingSend) Checked(state chat.TokenState) (prolong bool) {
 	return false
 }
 
-// rateName is who the rate of messages is counted for: a user who was proven, or else a user at one address, where all
-// guests are one.
+// rateName is who the rate of messages is counted for: a user who was proven, or else a user at one address. All guests
+// of an address are one.
 func (n *API) rateName(r *http.Request, v *edge.Visitor, checked bool) string {
 	name := v.User
 	if v.Guest {
@@ -141,8 +141,8 @@ func (n *API) send(ctx context.Context, r *http.Request) (int, any, *edge.Refusa
 	}
 }
 
-// post has the word filter look at a message of a user with these rights, and posts it to the room. held says that it
-// waits for a moderator then.
+// post has the word filter look at a message of a user with these rights, and posts it to the room. The result held
+// says that it waits for a moderator then.
 func (n *API) post(rm *room.Room, from room.Author, user string, rs *edge.Rights, op *codec.Op) (held bool, err error) {
 	op.User = rs.Info
 	var action filter.Action

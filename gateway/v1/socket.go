@@ -30,8 +30,8 @@ import (
 // subprotocol is what a native client must offer.
 const subprotocol = "barrage.v1"
 
-// deflateAnswer is what we agree to of permessage-deflate: no context is kept, so that a
-// batch is deflated once for a room and an idle member costs no memory for it.
+// deflateAnswer is what we agree to of permessage-deflate. No context is kept, so that a batch is deflated once for a
+// room and an idle member costs no memory for it.
 const deflateAnswer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
 // mostBadOps is how many ops in a row may be bad before the socket is closed.
@@ -124,8 +124,8 @@ func (n *API) visitor(r *http.Request) (v edge.Visitor, bad *edge.Refusal) {
 	return n.callerOf(r)
 }
 
-// callerOf reads who calls: the user id from the query, if it is there, and the token, if there is one, from the header
-// Authorization, from the sub-protocols or from the query. The first that has one counts.
+// callerOf reads who calls: the user id from the query, if it is there, and the token, if there is one. The token is
+// from the header Authorization, from the sub-protocols or from the query. The first that has one counts.
 func (n *API) callerOf(r *http.Request) (v edge.Visitor, bad *edge.Refusal) {
 	q := r.URL.Query()
 	v = n.edge.Visitor(r, strings.Clone(q.Get("user_id")), strings.Clone(q.Get("token")), r.PathValue("room"))
@@ -195,8 +195,8 @@ func readSince(r *http.Request) (since room.Since, bad *edge.Refusal) {
 	return since, nil
 }
 
-// offersDeflate reports whether one of the client's offers of permessage-deflate suits
-// us: we cannot deflate with a smaller window than our own (RFC 7692 section 7.1).
+// offersDeflate reports whether one of the client's offers of permessage-deflate suits us. We cannot deflate with a
+// smaller window than our own (RFC 7692 section 7.1).
 func offersDeflate(headers []string) bool {
 	for _, h := range headers {
 		offers, ok := httphead.ParseOptions([]byte(h), nil)
@@ -215,10 +215,9 @@ func offersDeflate(headers []string) bool {
 	return false
 }
 
-// suits reports whether we can do all that an offer of permessage-deflate asks for. A
-// parameter that is unknown, stands there twice or has no such value spoils it (RFC 7692
-// section 7.1); but wsflate takes client_max_window_bits without a value however often it
-// stands there. We deflate with a window of 15 bits and no other.
+// suits reports whether we can do all that an offer of permessage-deflate asks for. A parameter that is unknown, stands
+// there twice or has no such value spoils it (RFC 7692 section 7.1). But wsflate takes client_max_window_bits without a
+// value however often it stands there. We deflate with a window of 15 bits and no other.
 func suits(offer httphead.Option) bool {
 	var p wsflate.Parameters
 	return p.Parse(offer) == nil && (!p.ServerMaxWindowBits.Defined() || p.ServerMaxWindowBits == 15)
@@ -257,8 +256,8 @@ func (n *API) welcome(v edge.Visitor, rm *room.Room, a room.Arrival) string {
 	return welcome.Text()
 }
 
-// maxBody is how many bytes the body of a native message may have: what is left of a
-// frame when the rest of the op is in it.
+// maxBody is how many bytes the body of a native message may have. It is what is left of a frame when the rest of the
+// op is in it.
 func (n *API) maxBody() int { return int(n.edge.Config().Server.MaxMessageBytes) / 2 }
 
 // maxRunes is how many characters a body may have; 0 = any number.

@@ -56,7 +56,7 @@ type storm struct {
 
 // lost is what the service will not be told.
 type lost struct {
-	// What is messages, recalls, news, or events of any kind; Count is how many, 0: nobody knows; From and To are the
+	// What is messages, recalls, news, or events of any kind; Count is how many, 0: nobody knows. From and To are the
 	// numbers of messages among them, both inclusive; 0: there are none.
 	What  string `json:"what"`
 	Count uint64 `json:"count"`
@@ -111,8 +111,8 @@ const (
 	mostBytes = 512 << 10
 	// closeAfter is for how long nobody must be in a room that closes: whoever reloads a page closes none.
 	closeAfter = 30 * time.Second
-	// lookEvery is how often an open room is looked at though it is not due: it may have lost its last member, or
-	// a node died before it said so.
+	// lookEvery is how often an open room is looked at though it is not due. It may have lost its last member, or a node
+	// died before it said so.
 	lookEvery = 30 * time.Second
 	// lookStorm is that for a room in a storm.
 	lookStorm = 3 * time.Second

@@ -19,8 +19,8 @@ const (
 	// service that restarts is back within seconds; to one that is away for days a call an hour costs nothing.
 	firstWait = 5 * time.Second
 	lastWait  = time.Hour
-	// giveUpAfter is when a batch is given up that the service refuses, so that one that it cannot read does not keep
-	// all others from it. It is how long the schedule of Standard Webhooks goes on, about.
+	// giveUpAfter is when a batch is given up that the service refuses. So one that it cannot read does not keep all
+	// others from it. The time is how long the schedule of Standard Webhooks goes on, about.
 	giveUpAfter = 24 * time.Hour
 	// maxResponse bounds what is read of a response, in bytes, so that its connection can be used again.
 	maxResponse = 4 << 10
@@ -78,7 +78,7 @@ func (t *Teller) unanswered(err error) *refusal {
 	return &refusal{why: err.Error()}
 }
 
-// retryAfter is how long a service wants to be left alone, 0 where it does not say; it says it in seconds or as a date.
+// retryAfter is how long a service wants to be left alone, 0 where it does not say. It says it in seconds or as a date.
 func (t *Teller) retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -90,8 +90,8 @@ func (t *Teller) retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// waitFor is how long to wait after so many tries: twice as long each time, and up to a quarter more, so that the
-// rosters of a service that comes back do not all call at once.
+// waitFor is how long to wait after so many tries: twice as long each time, and up to a quarter more. So the rosters of
+// a service that comes back do not all call at once.
 func waitFor(tries int, after time.Duration) time.Duration {
 	wait := lastWait
 	if shift := tries - 1; shift < 10 {

@@ -83,14 +83,14 @@ type Stats struct {
 	Retried uint64 // calls that were not the first with their batch
 	// Lost are events that the service will never be told, by why.
 	LostHistory, LostGivenUp, LostStore, LostBroken uint64
-	// Waiting is how many rooms have something to tell, of the rosters that this node has; Oldest is for how long the
-	// first of them has waited; Rosters is how many they are.
+	// Waiting is how many rooms have something to tell, of the rosters that this node has. Oldest is for how long the
+	// first of them has waited; Rosters is how many rosters those are.
 	Waiting, Rosters int
 	Oldest           time.Duration
 }
 
-// New makes a teller of a valid configuration; nil where there is no service. node is this node's name among those that
-// run, now is the time.
+// New makes a teller of a valid configuration; nil where there is no service. The name node is this node's among those
+// that run, now is the time.
 func New(cfg Config, store Store, node string, now func() time.Time, log *slog.Logger) *Teller {
 	if cfg.URL == "" {
 		return nil
@@ -139,9 +139,10 @@ func (t *Teller) Run(ctx context.Context, workers *sync.WaitGroup) {
 // store in memory what is left by then is lost.
 const leaveFor = 3 * time.Second
 
-// Leave tells the service what waits in the rosters that this node has, as far as it takes that within [leaveFor], and
-// leaves them to other nodes. It comes after Run and returns when that is done. What the service was not told stays
-// where it is: another node tells it, or this one when it is back; a store in memory goes with its node.
+// Leave tells the service what waits in the rosters that this node has, as far as it takes that within [leaveFor]. It
+// leaves the rosters to other nodes. It comes after Run and returns when that is done. Events that the service was not
+// told of stay where they are: another node tells them, or this one when it is back. A store in memory goes with its
+// node.
 func (t *Teller) Leave() {
 	if t == nil {
 		return
@@ -196,9 +197,9 @@ func (t *Teller) Stored(room string) {
 	t.due.Set()
 }
 
-// Tell has the service told of something that is in no history: group is its group, kind the event's type, id its name
-// in the room, at its time in Unix ms, and detail a JSON object that stands in the event under the group's name. It
-// returns when the store has it; what the store does not take is counted as lost.
+// Tell has the service told of something that is in no history. Its group is group, the event's type kind, its name in
+// the room id, and its time at, in Unix ms. The detail is a JSON object that stands in the event under the group's
+// name. Tell returns when the store has it; what the store does not take is counted as lost.
 func (t *Teller) Tell(ctx context.Context, room, group, kind, id string, at int64, detail json.RawMessage) {
 	if t == nil || !t.groups[group] || !t.cfg.wants(room) {
 		return
