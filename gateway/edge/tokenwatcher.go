@@ -94,7 +94,7 @@ func (r *TokenWatcher) changed(users, ids []string) {
 }
 
 // asOf says which of the store's words of changes have come. A handshake takes it before it
-// checks the token, see entered.
+// checks the token, see Entered.
 func (r *TokenWatcher) asOf() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -113,8 +113,9 @@ func SafeURL(u *url.URL) bool {
 // hidden stands for what [Redacted] does not show, as in the output of `barrage config print`.
 const hidden = "***"
 
-// Redacted is a URL for logs and errors: without its password and without the values of its query. It is without a user
-// that has no password, too, for that may be a key. A URL that has nothing of these stays as it is.
+// Redacted is a URL for logs and errors: without its password, its fragment and the values of its query. It is without
+// a user that has no password, too, for that may be a key. A URL that has nothing of these stays as it is. A text that
+// is no URL is not shown.
 func Redacted(text string) string { return redacted(text, false) }
 
 // RedactedHook is Redacted for the URL of a service that is called, whose path may be the key to it: it has none.
