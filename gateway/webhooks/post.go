@@ -90,8 +90,8 @@ func (t *Teller) retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// waitFor is how long to wait after so many tries: twice as long each time, and up to a quarter more. It is no less than
-// after and no more than lastWait. So the rosters of a service that comes back do not all call at once.
+// waitFor is how long to wait after so many tries: twice as long each time, and up to a quarter more. So the rosters of
+// a service that comes back do not all call at once. It is no less than after, and no more than lastWait.
 func waitFor(tries int, after time.Duration) time.Duration {
 	wait := lastWait
 	if shift := tries - 1; shift < 10 {
