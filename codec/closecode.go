@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// CloseCode says in a close frame why a connection ends (RFC 6455 section 7.4; 1012
-// to 1014 come from the IANA registry that section 11.7 set up).
+// CloseCode says in a close frame why a connection ends (RFC 6455 section 7.4). The codes 1012 to 1014 come from the
+// IANA registry that section 11.7 set up.
 type CloseCode uint16
 
 // The close codes that this package or its users send, or learn from a client.
@@ -24,10 +24,9 @@ const (
 	CloseTryAgain      CloseCode = 1013 // the server is overloaded; come back later
 )
 
-// OnWire reports whether c may stand in a close frame. 1004 has no meaning yet; 1005,
-// 1006 and 1015 are names for what no frame said; the rest up to 2999 is kept for
-// later versions of the protocol; 3000 to 4999 belong to libraries and applications
-// (RFC 6455 section 7.4).
+// OnWire reports whether c may stand in a close frame. The code 1004 has no meaning yet, and 1005, 1006 and 1015 are
+// names for what no frame said. The rest up to 2999 is kept for later versions of the protocol. Codes from 3000 to 4999
+// belong to libraries and applications (RFC 6455 section 7.4).
 func (c CloseCode) OnWire() bool {
 	switch {
 	case c < 1004:
@@ -43,10 +42,9 @@ func (c CloseCode) OnWire() bool {
 // two bytes of the code (RFC 6455 section 5.5).
 const maxCloseReason = maxControl - 2
 
-// AppendCloseFrame appends an unmasked close frame to dst. reason is UTF-8; it is cut
-// to 123 bytes at a rune boundary. A code that may not stand on the wire, such as
-// [CloseNoStatus], gives a close frame without payload, so what [ParseClose] returned
-// can be answered as it is.
+// AppendCloseFrame appends an unmasked close frame to dst. reason is UTF-8; it is cut to 123 bytes at a rune boundary.
+// A code that may not stand on the wire, such as [CloseNoStatus], gives a close frame without payload. So the result of
+// [ParseClose] can be answered as it is.
 func AppendCloseFrame(dst []byte, code CloseCode, reason string) []byte {
 	if !code.OnWire() {
 		return AppendFrameHeader(dst, OpClose, 0)

@@ -9,18 +9,18 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// leastDeflated is the size in bytes from which a payload is deflated. A batch below it is one
-// message, which comes out 15 % smaller; two or three come out 45 % smaller for little more time
-// (measured: BenchmarkDeflate, bench/results/codec.txt).
+// leastDeflated is the size in bytes from which a payload is deflated. A batch below it is one message, which comes out
+// 15 % smaller. Two or three messages come out 45 % smaller for little more time (measured: BenchmarkDeflate,
+// bench/results/codec.txt).
 const leastDeflated = 256
 
 // deflateTail is what a compressed message ends with on the wire of deflate, and leaves
 // out on ours (RFC 7692 section 7.2.1).
 const deflateTail = "\x00\x00\xff\xff"
 
-// deflaters hold some 800 KB each, so they are shared. The library's fastest level takes two thirds
-// of the standard library's memory and some 70 % of its time, at the same ratio (measured:
-// BenchmarkDeflate, bench/results/codec.txt); higher levels save 2 % of the bytes.
+// deflaters hold some 800 KB each, so they are shared. The library's fastest level takes two thirds of the standard
+// library's memory and some 70 % of its time, at the same ratio (measured: BenchmarkDeflate, bench/results/codec.txt).
+// Higher levels save 2 % of the bytes.
 var deflaters = sync.Pool{New: func() any {
 	w, err := flate.NewWriter(io.Discard, flate.BestSpeed)
 	if err != nil {
@@ -50,8 +50,9 @@ func AppendDeflatedFrame(dst, payload []byte) []byte {
 	return dst
 }
 
-// keepInflated is the largest buffer in bytes that is kept for reuse: twice the default of server.max_message_bytes
-// and what a buffer that grows by doubling takes for that. Making it anew for each message took longer than inflating.
+// keepInflated is the largest buffer in bytes that is kept for reuse. It has twice the default of
+// server.max_message_bytes, and what a buffer that grows by doubling takes for that. Making it anew for each message
+// took longer than inflating.
 const keepInflated = 64 << 10
 
 // inflater is what it takes to inflate a message: some 40 KB and the buffer, so they are shared.

@@ -2,6 +2,6 @@
 // events that cross Redis between nodes. It does no I/O, starts no goroutine and
 // imports nothing of this project but internal/chat, whose words it writes and reads.
 //
-// Read first: [Reader] for what clients send, [AppendFrame] for what they get,
-// [NewDraft] for a message on its way in and [ParseEvent] for what comes back.
+// Four names are to be read first. [Reader] is for what clients send, and [AppendFrame] for what they get. [NewDraft]
+// is for a message on its way in, and [ParseEvent] for what comes back.
 package codec

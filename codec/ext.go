@@ -10,9 +10,8 @@ import (
 	"barrage/internal/chat"
 )
 
-// This file keeps one message's ext from costing others the batch that it comes in: what
-// some well-kept reader of JSON does not take is refused, or mended where a careless
-// program may have made it.
+// This file keeps one message's ext from costing others the batch that it comes in. Anything that some well-kept reader
+// of JSON does not take is refused, or mended where a careless program may have made it.
 
 // checkExt returns ext without white space, since an event's messages hold no newline; nil
 // where it says nothing. The result shares no memory with ext. Half a surrogate pair becomes
@@ -93,16 +92,15 @@ func surrogateAt(text []byte) byte {
 	return 0
 }
 
-// RewriteExt returns ext, which CheckSend has passed, with what rewrite makes of each text in
-// it: the keys of objects, and the strings, but ids by which ext names a user or another
-// message (docs/protocol.md, Answers and mentions). Where texts do not become longer, neither
-// does ext. The result is ext itself where all stay as they are.
+// RewriteExt returns ext, which CheckSend has passed, with what rewrite makes of each text in it. Texts are the keys of
+// objects, and the strings but for ids by which ext names a user or another message (docs/protocol.md, Answers and
+// mentions). Where texts do not become longer, neither does ext. The result is ext itself where all stay as they are.
 func RewriteExt(ext json.RawMessage, rewrite func(text string) string) json.RawMessage {
 	all := string(ext)
 	var out []byte
 	copied := 0 // of all
-	// depth counts the arrays and objects around at, outer and inner are the keys around it in the first two of them.
-	// listed: the second one is an array.
+	// depth counts the arrays and objects around at. The keys around it in the first two of them are outer and inner. The
+	// flag listed says that the second one is an array.
 	depth, outer, inner, listed := 0, "", "", false
 	for at := 0; at < len(all); at++ {
 		switch all[at] {
@@ -137,8 +135,8 @@ func RewriteExt(ext json.RawMessage, rewrite func(text string) string) json.RawM
 	return append(out, all[copied:]...)
 }
 
-// refers reports whether text is an id, by what is around it and by its look: what has
-// spaces, or letters of most scripts, may be a sentence.
+// refers reports whether text is an id, by what is around it and by its look. A text that has spaces, or letters of
+// most scripts, may be a sentence.
 func refers(outer, inner string, listed bool, text string) bool {
 	switch {
 	case outer == "mentions" && listed:

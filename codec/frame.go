@@ -59,12 +59,11 @@ func FrameHeaderLen(payloadLen int) int {
 	}
 }
 
-// FrameBoundary returns the smallest frame boundary of b that is at least n. b starts
-// at a boundary and holds whole unmasked server frames; n is within 0 and len(b).
+// FrameBoundary returns the smallest frame boundary of b that is at least n. The slice b starts at a boundary and holds
+// whole unmasked server frames; n is within 0 and len(b).
 //
-// It answers the question that a short write leaves: the kernel took n bytes, so what
-// stands before FrameBoundary(b, n) must still follow, and what comes after may be
-// left out. It walks the headers, some nanoseconds a frame.
+// It answers the question that a short write leaves. The kernel took n bytes, so what stands before FrameBoundary(b, n)
+// must still follow, and what comes after may be left out. It walks the headers, some nanoseconds a frame.
 func FrameBoundary(b []byte, n int) int {
 	end := 0
 	for end < n {
@@ -74,9 +73,9 @@ func FrameBoundary(b []byte, n int) int {
 	return end
 }
 
-// payloadLen decodes the payload length of the frame that b, two bytes or more,
-// begins with. size is how many bytes of header stand before the payload or, in a
-// client's frame, before the masking key; 0 where b ends before that.
+// payloadLen decodes the payload length of the frame that b, two bytes or more, begins with. The result size is how
+// many bytes of header stand before the payload or, in a client's frame, before the masking key. It is 0 where b ends
+// before that.
 func payloadLen(b []byte) (length uint64, size int) {
 	switch short := b[1] & lenBits; {
 	case short < len16:

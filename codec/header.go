@@ -23,14 +23,14 @@ func (h header) fin() bool { return h.first&finBit != 0 }
 // compressed says that the message which the frame begins is (RFC 7692 section 6).
 func (h header) compressed() bool { return h.first&rsv1Bit != 0 }
 
-// parseHeader decodes and checks the header that b, which is not empty, begins with.
-// open says whether a fragmented message waits for more, deflates whether a message may
-// be compressed, room how many bytes of payload a message may still take. size is the
-// length of the header, 0 while b does not hold all of it.
+// parseHeader decodes and checks the header that b, which is not empty, begins with. The flag open says whether a
+// fragmented message waits for more, and deflates whether a message may be compressed. The number room says how many
+// bytes of payload a message may still take. The result size is the length of the header, 0 while b does not hold all
+// of it.
 //
-// A rule is applied as soon as the bytes it needs are there, in the order of the
-// bytes. So the first violation of a stream is the same however the stream is cut,
-// and an oversized frame is refused before any of its payload is kept.
+// A rule is applied as soon as the bytes it needs are there, in the order of the bytes. So the first violation of a
+// stream is the same however the stream is cut. For the same reason an oversized frame is refused before any of its
+// payload is kept.
 func parseHeader(b []byte, open, deflates bool, room int) (h header, size int, err error) {
 	h.first = b[0]
 	if err := checkKind(h, open, deflates); err != nil {

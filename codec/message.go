@@ -13,10 +13,9 @@ import (
 	"barrage/internal/chat"
 )
 
-// strict is the JSON reader for everything that comes from outside: strings are
-// copied, so no field pins or aliases a network buffer, and control characters and
-// invalid UTF-8 are refused. One bad byte let through here would make every browser
-// of a room close its socket. Names of fields count to the letter.
+// strict is the JSON reader for everything that comes from outside. Strings are copied, so no field pins or aliases a
+// network buffer, and control characters and invalid UTF-8 are refused. One bad byte let through here would make every
+// browser of a room close its socket. Names of fields count to the letter.
 var strict = sonic.Config{CopyString: true, ValidateString: true, CaseSensitive: true}.Froze()
 
 // NewDraft encodes a message of user to room. Invalid UTF-8 is replaced by U+FFFD.
@@ -82,9 +81,8 @@ func escaped(text string) []byte {
 // errNotMessage is wrapped by ParseMessage.
 var errNotMessage = errors.New("not a message object")
 
-// ParseMessage decodes a message as it stands in Redis: the JSON object itself, or
-// the object inside a JSON string literal, as FastIM's own nodes write it
-// (contract section 5). The result shares no memory with s.
+// ParseMessage decodes a message as it stands in Redis. That is the JSON object itself, or the object inside a JSON
+// string literal, as FastIM's own nodes write it (contract section 5). The result shares no memory with s.
 func ParseMessage(s string) (chat.Message, error) {
 	var m chat.Message
 	s, err := PlainJSON(s)

@@ -78,8 +78,8 @@ func (x *extra) append(dst []byte) []byte {
 
 const extraStart = `,"x":{`
 
-// NewNativeDraft is [NewDraft] for a message with a kind, an id, an ext and a user, each of which
-// may be empty; ext and user are valid JSON.
+// NewNativeDraft is [NewDraft] for a message with a kind, an id, an ext and a user. Each of these may be empty; ext and
+// user are valid JSON.
 func NewNativeDraft(room, user string, op *Op, ts int64) chat.Draft {
 	x := extra{id: op.ID, ext: op.Ext, user: op.User}
 	if op.Kind != KindChat {
@@ -145,8 +145,8 @@ func AppendRecalledMessage(dst []byte, seq uint64) []byte {
 	return append(dst, `,"recalled":true}`...)
 }
 
-// cutStored cuts a stored message that [chat.Draft.AppendJSON] made into the JSON of its
-// fields; x is without its braces. ok is false for any other form.
+// cutStored cuts a stored message that [chat.Draft.AppendJSON] made into the JSON of its fields. The result x is
+// without its braces, and ok is false for any other form.
 func cutStored(s string) (user, info, x, ts string, ok bool) {
 	user, info, x, ts, ok = cutFields(s)
 	if ts, ended := strings.CutSuffix(ts, "}"); ok && ended {
@@ -270,8 +270,8 @@ func EpochText(epoch string, seq uint64, ts int64) string {
 // nobody is told.
 const ModeratedPrefix = "~"
 
-// RecalledText says that the message with the [Husk] was taken back. seq is its number in
-// the reader's epoch, 0 where it has none there. name is the recall's.
+// RecalledText says that the message with the [Husk] was taken back. The argument seq is the message's number in the
+// reader's epoch, 0 where it has none there. The argument name is the recall's.
 func RecalledText(seq uint64, husk, name string) string {
 	return `{"t":"recalled",` + RecalledFields(seq, husk, name)[1:]
 }
@@ -307,7 +307,7 @@ func ReconnectText(afterMS int64, reason string) string {
 	return fmt.Sprintf(`{"t":"reconnect","after_ms":%d,"reason":"%s"}`, afterMS, reason)
 }
 
-// AckText says that what was asked for under id is done: the message is in the room's history, as message seq of epoch,
+// AckText says that what was asked for under id is done. The message is in the room's history, as message seq of epoch,
 // or message seq of epoch was taken back; then ts is 0.
 func AckText(id, epoch string, seq uint64, ts int64) string {
 	return `{"t":"ack","id":` + quote(id) + `,"epoch":"` + epoch + `","seq":` + strconv.FormatUint(seq, 10) +

@@ -7,12 +7,11 @@ import (
 
 // FrameHandler takes what a [Reader] has read.
 type FrameHandler interface {
-	// Frame is called for each complete message, with its fragments joined, and for
-	// each control frame, in the order in which they ended. op is OpText, OpBinary,
-	// OpClose, OpPing or OpPong; OpContinuation for a fragment of less than 16 bytes
-	// that ends nothing, since the largest message does not bound how many these are, and in front of a
-	// message that took its client next to nothing to send: see cheap, payload is what is beyond that.
-	// payload is unmasked and checked; it belongs to the reader and is valid only
+	// Frame is called for each complete message, with its fragments joined, and for each control frame, in the order in
+	// which they ended. The argument op is OpText, OpBinary, OpClose, OpPing or OpPong, or OpContinuation in two cases.
+	// The first one is a fragment of less than 16 bytes that ends nothing, since the largest message does not bound how
+	// many these are. The other one comes in front of a message that took its client next to nothing to send: see cheap.
+	// Then payload is what is beyond that. The payload is unmasked and checked; it belongs to the reader and is valid only
 	// during the call. An error ends the reader.
 	Frame(op Opcode, payload []byte) error
 	// Deflates reports whether permessage-deflate was agreed on (RFC 7692). It is asked only
@@ -34,9 +33,8 @@ type Reader struct {
 // Feed parses b, the next bytes of the stream, and calls h for everything that is
 // complete now. It may change b in place and keeps no part of it.
 //
-// maxMessage bounds a message in bytes, fragments joined and inflated. A frame that would exceed it
-// is refused by its header; what is kept of an incomplete message never takes much
-// more memory than has arrived.
+// maxMessage bounds a message in bytes, fragments joined and inflated. A frame that would exceed it is refused by its
+// header. The part that is kept of an incomplete message never takes much more memory than has arrived.
 //
 // The error is a [*ProtocolError], to be sent to the client in a close frame, or what
 // h returned, as it is. After an error the reader is dead: each further call returns
@@ -230,9 +228,8 @@ type pending struct {
 // noMessage is the message kind of a pending frame that belongs to none.
 const noMessage = OpContinuation
 
-// keepBytes is the largest buffer in bytes that is kept for reuse: twice the default
-// of server.max_message_bytes, so that split messages cost no allocation, yet nobody
-// can make an idle frame hold a buffer that a large message left behind.
+// keepBytes is the largest buffer in bytes that is kept for reuse: twice the default of server.max_message_bytes. So
+// split messages cost no allocation, yet nobody can make an idle frame hold a buffer that a large message left behind.
 const keepBytes = 16 << 10
 
 // smallFragment is how many bytes a fragment has at least of which nobody is told: a message of 8 KiB has 512 of these.

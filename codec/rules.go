@@ -318,8 +318,9 @@ func parseRules(f []string, body string) (*chat.RulesChange, bool) {
 	return &c, true
 }
 
-// ModesObject is a room's modes as native clients see them, with what is pinned and cleared, as a JSON object. cleared
-// is the number up to which the room was cleared, in the epoch that it counts in; 0 where that was in another one.
+// ModesObject is a room's modes as native clients see them, with what is pinned and cleared, as a JSON object. The
+// argument cleared is the number up to which the room was cleared, in the epoch that it counts in. It is 0 where that
+// was in another one.
 func ModesObject(r *chat.Rules, cleared uint64) string {
 	m := r.Modes
 	if m.Who == "" {
@@ -368,8 +369,8 @@ type You struct {
 // Text is the frame that tells it.
 func (y *You) Text() string { return `{"t":"you",` + object(y)[1:] }
 
-// DoneText says that a verb was carried out, and how many messages it took away. seq is the number of the message that
-// was approved, else 0; before says that it was in the room already.
+// DoneText says that a verb was carried out, and how many messages it took away. The argument seq is the number of the
+// message that was approved, else 0; before says that it was in the room already.
 func DoneText(id, verb string, n int, seq uint64, before bool) string {
 	return `{"t":"done","id":` + quote(id) + `,"verb":"` + verb + `","n":` + strconv.Itoa(n) +
 		`,"seq":` + strconv.FormatUint(seq, 10) + `,"before":` + strconv.FormatBool(before) + `}`

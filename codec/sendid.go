@@ -5,9 +5,9 @@ import "strings"
 // OriginPrefix begins the ids that nodes give, see [chat.Draft.SetOrigin]. Senders may not use it.
 const OriginPrefix = "~"
 
-// SendKey is who sent a stored message and the id that the sender or its node gave it, as JSON strings; ok is
-// false where it has none. Two messages are the same if user and id are. It takes a [chat.Draft.Head] too,
-// and allocates nothing.
+// SendKey is who sent a stored message and the id that the sender or its node gave it, as JSON strings. The result ok
+// is false where it has none. Two messages are the same if user and id are. It takes a [chat.Draft.Head] too, and
+// allocates nothing.
 func SendKey(stored string) (user, id string, ok bool) {
 	// What only native clients know ends before the ts, which comes last.
 	if ts := strings.LastIndexByte(stored, ','); ts < 1 || stored[ts-1] != '}' {
