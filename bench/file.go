@@ -19,8 +19,8 @@ type file struct {
 	Results []Result `json:"results"`
 }
 
-// WriteJSON writes results as one JSON object, {"version":1,"results":[...]}, with what a
-// search came to as "find" if they are its steps and find is not nil.
+// WriteJSON writes results as one JSON object, {"version":1,"results":[...]}. The object has what a search came to as
+// "find" if the results are its steps and find is not nil.
 func WriteJSON(w io.Writer, results []Result, find *Find) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")

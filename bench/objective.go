@@ -54,8 +54,8 @@ func ObjectiveFigures() (names []string) {
 	return names
 }
 
-// ParseObjective reads a figure, one of > >= < <=, and a value: a time for latency, else a number or, of what is
-// counted, a share: "p99>200ms", "lost>0", "lost>0.1%", "copies/s<100000".
+// ParseObjective reads a figure, one of > >= < <=, and a value. The value is a time for latency, else a number or, of
+// what is counted, a share: "p99>200ms", "lost>0", "lost>0.1%", "copies/s<100000".
 func ParseObjective(text string) (Objective, error) {
 	wrong := func(format string, args ...any) (Objective, error) {
 		return Objective{}, fmt.Errorf("cannot read the objective %q: %s", text, fmt.Sprintf(format, args...))

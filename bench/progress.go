@@ -41,9 +41,9 @@ func (p Progress) named(name string) Progress {
 	}
 }
 
-// Lines is a [Progress] for people: a line that is written over and over where out is a
-// terminal of so many columns, and one line a phase where it is none, columns 0. done
-// takes the line away; call it before anything else is written to the same terminal.
+// Lines is a [Progress] for people. It is a line that is written over and over where out is a terminal of so many
+// columns. Where out is none, and columns is 0, it is one line a phase. The function done takes the line away; call it
+// before anything else is written to the same terminal.
 func Lines(out io.Writer, columns int) (tell Progress, done func()) {
 	open := false
 	done = func() {

@@ -26,9 +26,8 @@ type Result struct {
 	Began    time.Time `json:"began"`
 	// Seconds is how long messages came while it was measured.
 	Seconds float64 `json:"seconds"`
-	// Partial says why the figures are not of all that was asked for; empty: they are. The
-	// run ended before its time, and they hold up to that moment; or else it is what Missing
-	// says, and they are of the viewers that were there.
+	// Partial says why the figures are not of all that was asked for; empty: they are. The run ended before its time, and
+	// they hold up to that moment. Or else it is what Missing says, and they are of the viewers that were there.
 	Partial string `json:"partial,omitempty"`
 	// Warnings are plain sentences: that the client was the bottleneck, that a figure
 	// could not be had and why.

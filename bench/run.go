@@ -24,12 +24,11 @@ const (
 	// outcomePatience is how long the client's processes may take to hand in what they
 	// measured.
 	outcomePatience = 30 * time.Second
-	// earlyMost is how many viewers come to a node before those whose memory is measured:
-	// enough to be a wave, after which the node gives memory back as it does after the
-	// measured ones.
+	// earlyMost is how many viewers come to a node before those whose memory is measured. They are enough to be a wave,
+	// after which the node gives memory back as it does after the measured ones.
 	earlyMost = 1000
-	// restQuiet is how long memory must not have shrunk to be at rest: longer than a node
-	// takes to see that a wave is over, after which it gives memory back.
+	// restQuiet is how long memory must not have shrunk to be at rest. It is longer than a node takes to see that a wave
+	// is over, after which the node gives memory back.
 	restQuiet = 8 * time.Second
 	// restLook is how often memory is looked at meanwhile.
 	restLook = 500 * time.Millisecond
@@ -38,9 +37,8 @@ const (
 // Run runs s against t and tells how it goes. Own nodes, a redis-server and the client's
 // processes are started from this very program and have ended when Run returns.
 //
-// An error without a result (Version 0) means that nothing could be measured. When ctx
-// ends, a server dies or a process of the client fails, the result holds what was measured
-// up to then, its Partial says why, and the error is nil.
+// An error without a result (Version 0) means that nothing could be measured. When ctx ends, a server dies or a process
+// of the client fails, the result holds what was measured up to then. Its Partial says why, and the error is nil.
 func Run(ctx context.Context, s Scenario, t Target, tell Progress) (Result, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -23,9 +23,8 @@ func shares(n int, zipf float64) []float64 {
 	return parts
 }
 
-// split divides total by parts into whole numbers of at least least each, which sum to
-// total exactly: what rounding down leaves goes to those that lost most by it. total is
-// at least least for each part.
+// split divides total by parts into whole numbers of at least least each, which sum to total exactly. The rest that
+// rounding down leaves goes to those that lost most by it. The number total is at least least for each part.
 func split(total, least int, parts []float64) []int {
 	free := total - least*len(parts)
 	whole := make([]int, len(parts))

@@ -15,9 +15,9 @@ const (
 	quickRest     = Duration(9 * time.Second)
 )
 
-// Suite is every scenario that comes with the program, in order, with sizes fit for the
-// machine: viewers and the rates of arrivals and returns grow with its cores, and shrink to what
-// its open files and memory hold. quick makes them short, and a soak says little then.
+// Suite is every scenario that comes with the program, in order, with sizes fit for the machine. Viewers and the rates
+// of arrivals and returns grow with its cores, and shrink to what its open files and memory hold. The flag quick makes
+// the scenarios short, and a soak says little then.
 func Suite(l Limits, quick bool) ([]Scenario, error) {
 	var suite []Scenario
 	for _, name := range Names() {

@@ -61,7 +61,7 @@ type bareClient struct {
 
 var _ codec.FrameHandler = (*bareClient)(nil)
 
-// ServeBare answers on ln what [ServeHub] does, on one thread: a message is written to each member of its room where it
+// ServeBare answers on ln what [ServeHub] does, on one thread. A message is written to each member of its room where it
 // is read, by one write(2) a member. A client whose socket takes no more is closed. It ends with ctx and returns nil.
 // It closes ln, which must be TCP's.
 func ServeBare(ctx context.Context, ln net.Listener) error {

@@ -1,14 +1,14 @@
 // Package baseline is the two servers that peers are measured beside. Both speak the chat socket of FastIM, so that the
-// same load runs against them, keep nothing but in memory, and are neither tuned nor held back.
+// same load runs against them. They keep nothing but in memory, and are neither tuned nor held back.
 //
 // The hub is a chat server as nearly everybody writes it in Go, after the chat example of gorilla/websocket. Each room
 // has a hub, each connection a queue of 256 messages and two goroutines, and a client whose queue is full is closed. It
-// differs from the example in two ways: a message is encoded and framed once for the whole room, and each is a
+// differs from the example in two ways. A message is encoded and framed once for the whole room, and each is a
 // WebSocket message of its own, because FastIM's clients need that.
 //
-// The bare server is the least that a message can cost where each member gets it by a write(2) of its own: one thread
-// with one epoll, which writes a message to the whole room where it reads it. It has no queue, no deadline and no ping,
-// and uses one core at most.
+// The bare server is the least that a message can cost where each member gets it by a write(2) of its own. It is one
+// thread with one epoll, which writes a message to the whole room where it reads it. It has no queue, no deadline and
+// no ping, and uses one core at most.
 //
 // Goroutines of the hub: per room [hub.run], per connection [client.read] and [client.write], and net/http's.
 // [ServeHub] ends and waits for them. The bare server has none but its caller's.
@@ -61,9 +61,8 @@ func newMessage(room, user string, body []byte, at time.Time) []byte {
 	return text
 }
 
-// ServeHub answers chat sockets at /group/chat/{room}/{user}/{token} and Prometheus at
-// /metrics, on ln, until ctx ends; then it closes every connection, waits for all its
-// goroutines and returns nil. It closes ln.
+// ServeHub answers chat sockets at /group/chat/{room}/{user}/{token} and Prometheus at /metrics, on ln, until ctx ends.
+// Then it closes every connection, waits for all its goroutines and returns nil. It closes ln.
 func ServeHub(ctx context.Context, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	registry, dropped := newMetrics()

@@ -255,8 +255,8 @@ func (o *output) measure(cmd *cobra.Command, title string, scenarios []bench.Sce
 	return results, err
 }
 
-// begin makes sure that results can be written before an hour is spent on them, and gives
-// a live line on standard error where that is a terminal. done takes it away.
+// begin makes sure that results can be written before an hour is spent on them. It also gives a live line on standard
+// error where that is a terminal. The function done takes the line away.
 func (o *output) begin(cmd *cobra.Command) (tell bench.Progress, done func(), err error) {
 	if o.json == "-" && o.benchstat {
 		return nil, nil, cli.Misused(cmd, "cannot print JSON and lines for benchstat at once: give --json a file, or leave --benchstat away")

@@ -88,8 +88,8 @@ func addTargetFlags(f *pflag.FlagSet, t *bench.Target) {
 	f.StringVar(&t.Redis, "redis", "", "host:port of the Redis (without TLS) that joins the nodes that are started here; without it one is started")
 }
 
-// refuseEmpty refuses flags that were given nothing, most often a variable that is not set:
-// a --target that is lost would have the load go elsewhere, a --json the results.
+// refuseEmpty refuses flags that were given nothing, most often a variable that is not set. A --target that is lost
+// would have the load go elsewhere, a --json the results.
 func refuseEmpty(cmd *cobra.Command, _ []string) error {
 	var failed error
 	cmd.Flags().Visit(func(f *pflag.Flag) {

@@ -57,10 +57,9 @@ func Benchstat(w io.Writer, results []bench.Result, find *bench.Find) error {
 	return write(w, b.String())
 }
 
-// benchName is the name of a result's benchmark: its scenario, its peer, its sizes, what it
-// spoke where that is not FastIM's protocol, and whatever else is other than in the scenario
-// of its name that comes with the program. find is the search whose benchmark it is, of
-// which r is a step, or nil.
+// benchName is the name of a result's benchmark. It has the scenario, the peer, the sizes, and what the result spoke
+// where that is not FastIM's protocol. It also has whatever else is other than in the scenario of its name that comes
+// with the program. The argument find is the search whose benchmark it is, of which r is a step, or nil.
 func benchName(r *bench.Result, find *bench.Find) string {
 	s := &r.Scenario
 	scenario := benchWord(s.Name)

@@ -9,9 +9,9 @@ import (
 	"barrage/bench"
 )
 
-// command runs a load again, in parts that stay on one line: what the scenario has other
-// than the one of its name that comes with the program, as the flags of its fields, and
-// where the load goes. results are those of the scenario; a token in them is not shown.
+// command runs a load again, in parts that stay on one line. They have what the scenario has other than the one of its
+// name that comes with the program, as the flags of its fields. They also say where the load goes. The results are
+// those of the scenario; a token in them is not shown.
 func command(results []*bench.Result) []string {
 	r := results[0]
 	s, peers := &r.Scenario, severalPeers(results)

@@ -70,8 +70,8 @@ func servers(r *bench.Result) string {
 	}
 }
 
-// loadText is a result's load in a few words: its size, and what else is other than in the
-// scenario of its name that comes with the program, as flags.
+// loadText is a result's load in a few words. It has the size, and what else is other than in the scenario of its name
+// that comes with the program, as flags.
 func loadText(r *bench.Result) string {
 	usual, _ := bench.Named(r.Scenario.Name) // The user's own have nothing that is usual.
 	s := usual

@@ -166,9 +166,8 @@ func figureTexts(r *bench.Result, benchstat ...string) (texts []string) {
 	return texts
 }
 
-// Peers writes, for each load that more than one peer bore, their figures side by side,
-// with the ratio to the first peer's, and their warnings below. Loads of one peer are left
-// out.
+// Peers writes, for each load that more than one peer bore, their figures side by side, with the ratio to the first
+// peer's. Their warnings stand below. Loads of one peer are left out.
 func Peers(w io.Writer, results []bench.Result) error {
 	var b strings.Builder
 	for _, g := range groupBy(results, func(r *bench.Result) load { return loadOf(&r.Scenario) }) {
