@@ -31,8 +31,8 @@ type Target struct {
 	Peer string `json:"-"`
 	// Baseline makes it that server of package baseline, one of [Baselines], in a process of its own.
 	Baseline string `json:"baseline,omitempty"`
-	// Redis is the host:port of the Redis that joins our own nodes; empty: several nodes get
-	// a redis-server of their own, one keeps everything in memory.
+	// Redis is the host:port of the Redis that joins our own nodes. Where it is empty, several nodes get a redis-server of
+	// their own, and one keeps everything in memory.
 	Redis string `json:"redis,omitempty"`
 
 	// Addrs are host:port of servers that run already. The rest is about them.
@@ -40,8 +40,8 @@ type Target struct {
 	// Dialect is "fastim", "native", "raw" or "centrifugo"; empty is "fastim". Own nodes
 	// speak the first two.
 	Dialect string `json:"-"`
-	// Token is what every viewer shows to be let in; empty is "t", and none in the dialect
-	// "centrifugo". "raw" has no place for one but Path.
+	// Token is what every viewer shows to be let in. An empty one is "t", and none in the dialect "centrifugo". The
+	// dialect "raw" has no place for one but Path.
 	Token string `json:"token,omitempty"`
 	// Path is the address of a room's socket where the dialect leaves it open; {room} and
 	// {user} are put in.
@@ -114,8 +114,8 @@ func (t Target) peer() string {
 // dialect is what the servers speak.
 func (t Target) dialect() string { return cmp.Or(t.Dialect, "fastim") }
 
-// Suits reports whether t can be asked for what s wants: whatever it is, but compression
-// and gifts, which only the native dialect has, and limits, which only nodes of our own can keep.
+// Suits reports whether t can be asked for what s wants. It can be asked for all but compression and gifts, which only
+// the native dialect has, and limits. Only nodes of our own can keep limits.
 func (t Target) Suits(s Scenario) error {
 	if s.Gifts > 0 && t.dialect() != "native" {
 		return fmt.Errorf("cannot run scenario %q with gifts on %s: it speaks %s, and only the native dialect has kinds of messages; use --dialect native", s.Name, t.peer(), t.dialect())
@@ -148,8 +148,8 @@ type cluster struct {
 	watches sync.WaitGroup
 }
 
-// open starts the servers of s, or looks whether those that are named answer. died is
-// called once for each of ours that ends before close. Close it.
+// open starts the servers of s, or looks whether those that are named answer. The function died is called once for each
+// of ours that ends before close. Close the cluster.
 func (t Target) open(ctx context.Context, s Scenario, died func(error)) (*cluster, error) {
 	c := &cluster{}
 	if t.named() {

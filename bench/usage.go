@@ -93,8 +93,8 @@ func processUsage(pid int) (Usage, error) {
 	return Usage{CPU: time.Duration(stat.CPUTime() * float64(time.Second)), Resident: int64(stat.ResidentMemory())}, nil
 }
 
-// machineTime is the CPU time of this machine up to now, all programs together, and the
-// part of it in which a core did nothing, in seconds; 0: unknown.
+// machineTime is the CPU time of this machine up to now, all programs together. It also has the part of that in which a
+// core did nothing. Both are in seconds; 0: unknown.
 type machineTime struct{ all, idle float64 }
 
 func readMachineTime() machineTime {

@@ -415,9 +415,9 @@ func (c *Crew) messages() []roomReport {
 	return rooms
 }
 
-// Outcome says what is known, over all workers: after Load, or after an error, when it
-// first stops what still goes on and waits a little for what is under way. Of a worker
-// that died it knows what its last beats said: all of its copies are uncounted.
+// Outcome says what is known, over all workers. It is called after Load, or after an error. After an error it first
+// stops what still goes on and waits a little for what is under way. Of a worker that died it knows what its last beats
+// said: all of its copies are uncounted.
 func (c *Crew) Outcome(ctx context.Context) (Outcome, error) {
 	settled := func(h *hand) bool { return h.done != nil || h.dead != nil }
 	if !c.all(settled) {

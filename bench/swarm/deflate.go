@@ -27,10 +27,9 @@ type inflated struct {
 	messages int    // how often the needle stands in it
 }
 
-// inflater inflates payloads, each of them once: all members of a room get the same
-// bytes, and inflating them for each of thousands of viewers would make the client the
-// bottleneck. Payloads are known by all of their bytes, not by a hash, so that no two pass
-// for each other and counting stays exact.
+// inflater inflates payloads, each of them once. All members of a room get the same bytes, and inflating them for each
+// of thousands of viewers would make the client the bottleneck. Payloads are known by all of their bytes, not by a
+// hash, so that no two pass for each other and counting stays exact.
 type inflater struct {
 	needle needle
 	most   int // bytes of a text

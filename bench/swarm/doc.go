@@ -1,5 +1,5 @@
-// Package swarm is the load: up to 20,000 viewers in each of a crew of worker processes,
-// who connect, speak when it is time, and count what they get.
+// Package swarm is the load: up to 20,000 viewers in each of a crew of worker processes. The viewers connect, speak
+// when it is time, and count what they get.
 //
 // It reports what it measured and nothing else: it does not start servers, knows no
 // scenarios and prints nothing. Begin with [Plan], which is a whole load, and [Crew],
@@ -7,12 +7,11 @@
 //
 // # Exactness
 //
-// Every viewer counts its copies. Where the dialect's welcome says how many messages a
-// room had before (fastim, native), a viewer is exact whenever it comes; elsewhere those are that
-// came before the load. The sender of a room knows how many messages it had in all; the
-// crew tells all workers, and each compares viewer by viewer. Sampled viewers look at
-// each message's number and due time besides. Deflated messages are inflated once for all
-// viewers of a worker and known again by all of their bytes, so counts stay exact.
+// Every viewer counts its copies. Where the dialect's welcome says how many messages a room had before (fastim,
+// native), a viewer is exact whenever it comes. Elsewhere the viewers that came before the load are. The sender of a
+// room knows how many messages it had in all; the crew tells all workers, and each compares viewer by viewer. Sampled
+// viewers look at each message's number and due time besides. Deflated messages are inflated once for all viewers of a
+// worker and known again by all of their bytes, so counts stay exact.
 //
 // # Refusals
 //
@@ -23,10 +22,9 @@
 //
 // # Time
 //
-// Messages are due at times that follow from the plan, whatever the server does, and
-// latency counts from there, to the moment a viewer read them. Senders and viewers
-// compare one clock, so they have to be on one machine. Where the servers are does not
-// matter, but load from several machines is not supported.
+// Messages are due at times that follow from the plan, whatever the server does. Latency counts from there, to the
+// moment a viewer read them. Senders and viewers compare one clock, so they have to be on one machine. Where the
+// servers are does not matter, but load from several machines is not supported.
 //
 // # Goroutines
 //

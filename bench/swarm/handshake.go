@@ -61,8 +61,8 @@ func (l *loop) callLater() {
 	l.sortQueue()
 }
 
-// enqueue lines up the viewer whose turn it is in a wave that begins at at and has rate
-// viewers a second; 0 is all at once.
+// enqueue lines up the viewer whose turn it is in a wave that begins at at. The wave has rate viewers a second; 0 is
+// all at once.
 func (l *loop) enqueue(i int32, at time.Time, turn int32, rate float64) {
 	if rate > 0 {
 		at = at.Add(time.Duration(float64(turn) / rate * float64(time.Second)))

@@ -9,15 +9,15 @@ type needle string
 
 const maxNeedle = 32
 
-// count counts the occurrences that end in b. matched is how much of the needle the
-// text before b ended with, and is how much it ends with now; the caller keeps it,
-// because thousands of viewers share one needle.
+// count counts the occurrences that end in b. On entry matched is how much of the needle the text before b ended with.
+// On return it is how much of it the text ends with now. The caller keeps it, because thousands of viewers share one
+// needle.
 func (n needle) count(matched *uint8, b []byte) int {
 	if len(b) == 0 || n == "" {
 		return 0
 	}
-	// What stands across the seam: the end of the text before, which is known to be
-	// the needle's own beginning, and too little of b to hold a needle by itself.
+	// This is what stands across the seam. It begins with the end of the text before, which is known to be the needle's
+	// own beginning. Too little of b follows to hold a needle by itself.
 	var seam [2 * maxNeedle]byte
 	across := append(append(seam[:0], n[:*matched]...), b[:min(len(b), len(n)-1)]...)
 	found := bytes.Count(across, []byte(n)) + bytes.Count(b, []byte(n))

@@ -10,10 +10,9 @@ import (
 
 // Outcome is what is known of a load, over all workers.
 //
-// Its counts of messages cover the whole load, warm-up and measured part, because that
-// is where they can be exact: a viewer that only counts cannot tell the last copy of
-// the warm-up from the first that is measured. The fields of Measured and the histograms
-// Latency and Late cover the measured part alone.
+// Its counts of messages cover the whole load, warm-up and measured part, because that is where they can be exact. A
+// viewer that only counts cannot tell the last copy of the warm-up from the first that is measured. The fields of
+// Measured and the histograms Latency and Late cover the measured part alone.
 type Outcome struct {
 	Connections
 	Messages
@@ -29,9 +28,9 @@ type Outcome struct {
 
 	// Latency is of sampled copies, from when their message was due; of the measured part.
 	Latency *hdrhistogram.Histogram `json:"-"`
-	// Connect is from when a viewer was due to the answer of its handshake, Welcome to
-	// the end of its first message; empty in dialects without one. Where viewers come
-	// while it is measured, they are about those, otherwise about the first wave.
+	// Connect is from when a viewer was due to the answer of its handshake, Welcome to the end of its first message.
+	// Welcome is empty in dialects without one. Where viewers come while it is measured, both are about those, otherwise
+	// about the first wave.
 	Connect *hdrhistogram.Histogram `json:"-"`
 	Welcome *hdrhistogram.Histogram `json:"-"`
 	// Late is how long after it was due a message was written whole; of the measured part.
@@ -67,9 +66,9 @@ type Messages struct {
 	// Answers is what senders were told; zero: the dialect does not tell them.
 	Answers Answers `json:"answers,omitzero"`
 	// Expected copies are counted viewer by viewer: the messages of its room that were sent and not refused, less those
-	// before it came. Left out are slow viewers, those that broke, the time before a
-	// viewer was cut off and, in dialects that do not say how many messages there were
-	// before, viewers that came while messages did: what they read is Uncounted.
+	// before it came. Left out are slow viewers, those that broke, and the time before a viewer was cut off. In dialects
+	// that do not say how many messages there were before, viewers that came while messages did are left out too. All that
+	// those left out read is Uncounted.
 	Expected uint64 `json:"expected"`
 	// Delivered copies of those expected; Lost are those that did not come. Both are
 	// counted viewer by viewer: one that lacks three and one that has three too many
@@ -93,20 +92,20 @@ type Messages struct {
 	Seen []Seen `json:"seen,omitempty"`
 	// Sampled is how many viewers were to look at order and numbers; 0: a crew or an older program wrote this.
 	Sampled int `json:"sampled"`
-	// Uncounted copies came to viewers of which nobody can say exactly what they should have
-	// got: those that are slow, were cut off or came late, those that only count in a room where
-	// others spoke, and those of a worker that died.
+	// Uncounted copies came to viewers of which nobody can say exactly what they should have got. These viewers are slow,
+	// were cut off or came late, or had a worker that died. Viewers that only count in a room where others spoke are among
+	// them too.
 	Uncounted uint64 `json:"uncounted"`
 	// Others is how many messages others said in the rooms, as far as sampled viewers of one worker have read them. They
 	// are no copies; those of their rooms at viewers that only count are uncounted.
 	Others uint64 `json:"others,omitempty"`
 	// PerSecond is how many copies came a second, to all viewers, while it was measured. A crew leaves it at 0.
 	PerSecond float64 `json:"copies_per_second"`
-	// Bytes is what all viewers read from their sockets over the whole time: frames with their headers, as
-	// they are on the wire, and the answers of handshakes.
+	// Bytes is what all viewers read from their sockets over the whole time. That is frames with their headers, as they
+	// are on the wire, and the answers of handshakes.
 	Bytes uint64 `json:"bytes"`
-	// BytesPerCopy is how many of them came for each copy while it was measured; 0: no copy
-	// came, or a crew or an older program wrote this.
+	// BytesPerCopy is how many of them came for each copy while it was measured. It is 0 where no copy came, or a crew or
+	// an older program wrote this.
 	BytesPerCopy float64 `json:"bytes_per_copy"`
 }
 
@@ -216,8 +215,8 @@ func sum(to, from reflect.Value) {
 	}
 }
 
-// disagree counts the sightings that differ in nothing but their order from most of the same room and messages:
-// whichever comes first, the count is the same.
+// disagree counts the sightings that differ in nothing but their order from most of the same room and messages. The
+// count is the same whichever comes first.
 func disagree(all []sighting) int {
 	alike := map[sighting]map[uint64]int{} // how many of each order
 	for _, s := range all {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Plan is a whole load, the same for all processes of a crew; each takes its part of it
-// by its number, so nobody has to tell anybody who does what.
+// Plan is a whole load, the same for all processes of a crew. Each process takes its part of it by its number, so
+// nobody has to tell anybody who does what.
 type Plan struct {
 	// Dialect is the protocol: "fastim", "native", "raw" or "centrifugo".
 	Dialect string `json:"dialect"`

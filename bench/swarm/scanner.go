@@ -32,9 +32,8 @@ const maxFrame = 64 << 20
 // errClosed ends the stream of a server that closed without a close frame.
 var errClosed = errors.New("the server closed the connection")
 
-// skip counts the messages that stand whole at the beginning of b, or end there, and
-// returns what follows them: nothing, or something that next must look at. It is what
-// lets one core count tens of millions of frames a second.
+// skip counts the messages that stand whole at the beginning of b, or end there. It returns what follows them: nothing,
+// or something that next must look at. It is what lets one core count tens of millions of frames a second.
 func (s *scanner) skip(b []byte) (messages int, rest []byte) {
 	if s.have > 0 {
 		return 0, b
@@ -63,9 +62,9 @@ func (s *scanner) skip(b []byte) (messages int, rest []byte) {
 	return messages, b[at:]
 }
 
-// next takes one piece from the beginning of b, which is not empty: a header and the
-// payload behind it, as far as they have come. whole says that the frame, whose opcode
-// is s.op, ends with it. An error ends the stream.
+// next takes one piece from the beginning of b, which is not empty. The piece is a header and the payload behind it, as
+// far as they have come. The flag whole says that the frame, whose opcode is s.op, ends with it. An error ends the
+// stream.
 func (s *scanner) next(b []byte) (payload []byte, whole bool, rest []byte, err error) {
 	if s.left == 0 {
 		for int(s.have) < s.headSize() {

@@ -77,9 +77,8 @@ func (p *Plan) all() iter.Seq[seat] {
 	}
 }
 
-// seats returns the seats of one worker. All senders of a room are in one worker, so
-// that one goroutine knows the room's order; samples are dealt out one by one; the others
-// fill up so that all workers have the same number.
+// seats returns the seats of one worker. All senders of a room are in one worker, so that one goroutine knows the
+// room's order. Samples are dealt out one by one, and the others fill up so that all workers have the same number.
 func (p *Plan) seats(worker, workers int) []seat {
 	total := p.Viewers()
 	quota, taken := make([]int, workers), make([]int, workers)

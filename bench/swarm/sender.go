@@ -102,8 +102,8 @@ type sender struct {
 	done chan struct{} // closed when run has ended
 }
 
-// startSender begins to say what the schedule of the worker has, counted from at, in a
-// goroutine that ends when all is said, when Patience is over, or by stop.
+// startSender begins to say what the schedule of the worker has, counted from at. It does so in a goroutine that ends
+// when all is said, when Patience is over, or by stop.
 func startSender(p *Plan, d dialect, worker, workers int, speakers [][]*speaker, at time.Time) *sender {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &sender{
@@ -121,8 +121,8 @@ const retry = time.Millisecond
 // run is the goroutine.
 func (s *sender) run(ctx context.Context) {
 	defer close(s.done)
-	// A thread of its own, which ends with the goroutine, sleeps to the microsecond; the
-	// runtime's timers only to the millisecond, which would pass for latency.
+	// A thread of its own, which ends with the goroutine, sleeps to the microsecond. The runtime's timers sleep only to
+	// the millisecond, which would pass for latency.
 	runtime.LockOSThread()
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // without it, 50 µs more
 	for {
@@ -161,8 +161,8 @@ func (s *sender) turn(now time.Time) bool {
 	return true
 }
 
-// leave offers what was due up to now and nobody got round to: counting only the others
-// would hide that the sender could not keep up.
+// leave offers what was due up to now and nobody got round to. Counting only the others would hide that the sender
+// could not keep up.
 func (s *sender) leave(now time.Time) {
 	s.offered.Add(s.todo.left(now.Sub(s.at)))
 }

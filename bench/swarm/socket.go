@@ -45,13 +45,12 @@ func resolve(targets []string) ([]target, error) {
 	return out, nil
 }
 
-// portsPerSource is how many connections share a source address before another one is
-// taken: Linux has 28,232 ports for them (ip_local_port_range), and those closed in the
-// last minute may still be in use.
+// portsPerSource is how many connections share a source address before another one is taken. Linux has 28,232 ports for
+// them (ip_local_port_range), and those closed in the last minute may still be in use.
 const portsPerSource = 10_000
 
-// sources returns the local addresses that a worker's connections go round: 127.0.x.y
-// where targets are loopback and ports would run out; none is the system's choice.
+// sources returns the local addresses that a worker's connections go round. They are 127.0.x.y where targets are
+// loopback and ports would run out; none is the system's choice.
 func (p *Plan) sources(targets []target, worker, seats int) []unix.Sockaddr {
 	elsewhere := slices.ContainsFunc(targets, func(t target) bool { return !t.loop || t.six })
 	if elsewhere || p.Viewers() <= portsPerSource {

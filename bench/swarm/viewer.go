@@ -275,7 +275,7 @@ func (e ear) message(text []byte) {
 	}
 }
 
-// ours reports whether one of our users has said a message, which has a body as ours have: in a room that others know,
+// ours reports whether one of our users has said a message, which has a body as ours have. In a room that others know,
 // they may measure it, too.
 func (l *loop) ours(text []byte) bool {
 	return l.plan.Room == "" || bytes.Contains(text, []byte(l.plan.Prefix))
