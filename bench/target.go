@@ -115,7 +115,8 @@ func (t Target) peer() string {
 func (t Target) dialect() string { return cmp.Or(t.Dialect, "fastim") }
 
 // Suits reports whether t can be asked for what s wants. It can be asked for all but compression and gifts, which only
-// the native dialect has, and limits. Only nodes of our own can keep limits.
+// the native dialect has, and limits. Only nodes of our own can keep limits. A room of the target's is one room, in a
+// dialect that says whose a message is.
 func (t Target) Suits(s Scenario) error {
 	if s.Gifts > 0 && t.dialect() != "native" {
 		return fmt.Errorf("cannot run scenario %q with gifts on %s: it speaks %s, and only the native dialect has kinds of messages; use --dialect native", s.Name, t.peer(), t.dialect())

@@ -228,12 +228,13 @@ type pending struct {
 // noMessage is the message kind of a pending frame that belongs to none.
 const noMessage = OpContinuation
 
-// keepBytes is the largest buffer in bytes that is kept for reuse: twice the default of server.max_message_bytes. So
-// split messages cost no allocation, yet nobody can make an idle frame hold a buffer that a large message left behind.
-const keepBytes = 16 << 10
+// keepBytes is the largest buffer in bytes that is kept for reuse. That of a message of 24 KiB fits, the default of
+// server.max_message_bytes. So split messages cost no allocation, yet nobody can make an idle frame hold a buffer that
+// a large message left behind.
+const keepBytes = 32 << 10
 
-// smallFragment is how many bytes a fragment has at least of which nobody is told: a message of 8 KiB has 512 of these.
-// Clients that fragment at all do it by some KiB.
+// smallFragment is how many bytes a fragment has at least of which nobody is told: a message of 24 KiB has 1,536 of
+// these. Clients that fragment at all do it by some KiB.
 const smallFragment = 16
 
 var pendings = sync.Pool{New: func() any { return new(pending) }}

@@ -8,7 +8,8 @@
 // # Exactness
 //
 // Every viewer counts its copies. Where the dialect's welcome says how many messages a room had before (fastim,
-// native), a viewer is exact whenever it comes. Elsewhere the viewers that came before the load are. The sender of a
+// native), a viewer is exact whenever it comes. Elsewhere the viewers that came before the load are, and so they are in
+// a room where others may speak (Plan.Room). The sender of a
 // room knows how many messages it had in all; the crew tells all workers, and each compares viewer by viewer. Sampled
 // viewers look at each message's number and due time besides. Deflated messages are inflated once for all viewers of a
 // worker and known again by all of their bytes, so counts stay exact.
