@@ -34,8 +34,8 @@ var (
 
 // gcPercent is Go's GOGC where the environment does not set it. A node's heap is
 // connections that stay, so half of Go's default costs little CPU and bounds what a wave
-// of handshakes leaves behind: right after 10,000 of them a connection costs 1.8 KB
-// resident, not 2.9 (barrage bench idle).
+// of handshakes leaves behind. Right after 10,000 of them a connection costs 1.8 KB resident, not 2.9 (barrage bench
+// idle).
 const gcPercent = 50
 
 // newStore is Redis where addresses are set, else this node's memory. It sets what rooms

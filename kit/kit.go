@@ -1,7 +1,7 @@
-// Package kit is barrage.v1 for those who write a client or a server of their own: frames.schema.json has every frame,
-// asyncapi.yaml the channel, transcripts what is said in which order, and barrage.py is a client made from these alone.
-// [New] is the command "barrage conformance", which has the conversations of the transcripts with a server or a client.
-// The package knows nothing of a node.
+// Package kit is barrage.v1 for those who write a client or a server of their own. The file frames.schema.json has
+// every frame, asyncapi.yaml the channel, transcripts what is said in which order. The client barrage.py is made from
+// these alone. [New] is the command "barrage conformance", which has the conversations of the transcripts with a server
+// or a client. The package knows nothing of a node.
 //
 //	kit.go        what is embedded, and the command
 //	transcript.go how a transcript is written

@@ -30,8 +30,8 @@ type step struct {
 //	a cut                            the connection ends without a word
 //	a closed 1003                    the server closes it with this code
 //
-// Lines <- of one client that follow each other may come in any order. "$n" stands for any value the first time, and
-// for that one later; $n in a query or in what is said too. "$_" stands for any value each time.
+// Lines <- of one client that follow each other may come in any order. A "$n" stands for any value the first time, and
+// for that one later. So does $n in a query or in what is said. A "$_" stands for any value each time.
 func parse(text string) (s script, err error) {
 	number := 0
 	for line := range strings.Lines(text) {

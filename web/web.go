@@ -20,8 +20,8 @@ import (
 //go:embed *.html client/dist/barrage.js client/dist/barrage.mjs client/dist/element.mjs
 var files embed.FS
 
-// Page serves one page, which other pages may show in a frame as ancestors says for each request: the sources of
-// frame-ancestors (CSP 3); nil: none may. It panics where there is no such page: the names are ours.
+// Page serves one page, which other pages may show in a frame as ancestors says for each request. It returns the
+// sources of frame-ancestors (CSP 3); nil: none may. Page panics where there is no such page: the names are ours.
 func Page(name string, ancestors func() string) http.Handler {
 	page := read(name)
 	policy, file := contentSecurity(page), serve(name, page, nil, true)

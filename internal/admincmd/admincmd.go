@@ -1,4 +1,4 @@
-// Package admincmd has "barrage top", and the commands below "barrage admin" that call the admin port of a node: they
+// Package admincmd has "barrage top", and the commands below "barrage admin" that call the admin port of a node. These
 // keep order in rooms, show what is in force, and manage nodes, rooms, users, tokens and the word filter. They are
 // clients of that port and know nothing else of a node. Begin with [New].
 package admincmd

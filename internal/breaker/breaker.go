@@ -37,8 +37,8 @@ func (b *Breaker) Allow(now time.Time) bool {
 	return true
 }
 
-// Done notes the end of a call; down says that the service did not answer. again is true for the first answer after no
-// calls were made.
+// Done notes the end of a call; down says that the service did not answer. The result again is true for the first
+// answer after no calls were made.
 func (b *Breaker) Done(now time.Time, down bool) (again bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

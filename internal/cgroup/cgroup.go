@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Share is what Go may have of the memory of a cgroup, in percent: the rest is the kernel's buffers, and what Go cannot
+// Share is what Go may have of the memory of a cgroup, in percent. The rest is the kernel's buffers, and what Go cannot
 // give back at once.
 const Share = 85
 
 // none is from where on a bound of version 1 is none: the kernel writes the largest multiple of a page there.
 const none = 1 << 62
 
-// Memory is the least bound of this process's cgroups, of version 2 or 1, in bytes; 0: there is none. root is where
-// /proc and /sys are, "/" but for tests.
+// Memory is the least bound of this process's cgroups, of version 2 or 1, in bytes; 0: there is none. The directory
+// root is where /proc and /sys are, "/" but for tests.
 func Memory(root string) (least int64) {
 	for line := range strings.Lines(read(root, "proc/self/cgroup")) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3) // hierarchy, controllers, path

@@ -26,7 +26,7 @@ type Batch struct {
 }
 
 // Tip names the change that this try makes. A try that was lost with the store's newest data and a
-// later one that was stored again have two names: so no name stands in two histories that differ before it.
+// later one that was stored again have two names. So no name stands in two histories that differ before it.
 func (b *Batch) Tip() string { return b.ID + "." + strconv.Itoa(b.Try) }
 
 // BatchOf is the id of the batch whose [Batch.Tip] it is, "" where it is a recall's.
@@ -37,9 +37,8 @@ type Stored struct {
 	// Event is what nodes are told of it: it has the drafts that were stored, in order, as
 	// Messages. Where there are none, its Epoch, Total and Rev are the room's and Seq is 0.
 	Event Event
-	// Repeats are the drafts that were not stored, because the room has them: their
-	// sender had published one with the same ID before, or an earlier try had got
-	// through. In the order of the drafts; nil where there are none.
+	// Repeats are the drafts that were not stored, because the room has them. Their sender had published one with the same
+	// ID before, or an earlier try had got through. In the order of the drafts; nil where there are none.
 	Repeats []Repeat
 	// Refused are the drafts that were not stored because their senders say too much. In the order of the drafts; nil
 	// where there are none.

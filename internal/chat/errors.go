@@ -3,8 +3,8 @@ package chat
 import "errors"
 
 // ErrRefused is in the chain of a store's error when the store answered and will not do
-// it, however often it is asked: a key of the wrong type, no memory left. Any other
-// error of a store may pass, and leaves open whether the call was carried out.
+// it, however often it is asked. Examples are a key of the wrong type, and no memory left. Any other error of a store
+// may pass, and leaves open whether the call was carried out.
 var ErrRefused = errors.New("refused for good")
 
 // ErrTooManyRooms says that a user may not join one more room.
@@ -19,7 +19,7 @@ var (
 	ErrOtherEpoch = errors.New("the room counts anew")
 )
 
-// ErrStale is in the chain of a store's error when a batch was judged by other rules than the room has: nothing of it
+// ErrStale is in the chain of a store's error when a batch was judged by other rules than the room has. Nothing of it
 // was stored. The node reads the rules, judges again and publishes again.
 var ErrStale = errors.New("the room's rules are others")
 

@@ -53,8 +53,8 @@ type Event struct {
 	Purge *Purge
 }
 
-// Purge is what a moderator takes away at once: messages of a user by their timestamps, which a user has no two of, or
-// all messages of a room, which clears it.
+// Purge is what a moderator takes away at once: messages of a user, or all messages of a room, which clears it.
+// Timestamps name the messages of a user, who has no two with the same one.
 type Purge struct {
 	// User is whose they are; empty: everybody's.
 	User string

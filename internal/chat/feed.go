@@ -4,8 +4,8 @@ import "time"
 
 // Bookmark is how far a backend has been told of a room. The zero value: of nothing.
 type Bookmark struct {
-	// Epoch and Seq are of the last message, Recall is the name of the last recall or purge that was told, see
-	// [Position]; empty: there was none.
+	// Epoch and Seq are of the last message. Recall is the name of the last recall or purge that was told, see [Position].
+	// Where one is empty there was none.
 	Epoch  string
 	Seq    uint64
 	Recall string
@@ -71,9 +71,9 @@ type Roster struct {
 
 // What two packages must agree on about feeds.
 const (
-	// FeedLease is how long a node is the only one that tells what a roster has, after it looked at the roster last, and
-	// how long rooms that it took are its own. It is more than the longest call of a backend, so nobody else takes over
-	// meanwhile; a node that dies is replaced after it.
+	// FeedLease is how long a node is the only one that tells what a roster has, after it looked at the roster last. For
+	// as long rooms that it took are its own. FeedLease is more than the longest call of a backend, so nobody else takes
+	// over meanwhile; a node that dies is replaced after it.
 	FeedLease = 15 * time.Second
 	// NewsKept is how many news of a room there are at most: as many as moderators can look up, see [LogKept].
 	NewsKept = LogKept

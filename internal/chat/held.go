@@ -36,9 +36,9 @@ const (
 
 // Bounds of what a room holds, over all nodes.
 const (
-	// HeldKept is how many messages wait in a room at most, and HeldBytes how large they are together: one answer has
-	// all of them, and so many keep Redis busy for a millisecond or two. One is always kept. Where there are too many
-	// the oldest go of whoever has the most.
+	// HeldKept is how many messages wait in a room at most, and HeldBytes how large they are together. One answer has all
+	// of them, and so many keep Redis busy for a millisecond or two. One is always kept. Where there are too many the
+	// oldest go of whoever has the most.
 	HeldKept  = 200
 	HeldBytes = 256 << 10
 	// HeldOfUser is how many of them are one user's: a moderator learns no more of somebody from another twenty.

@@ -16,10 +16,10 @@ const (
 	// header. A signed one may have some dozens of grants.
 	MaxToken = 4096
 	// RevokedLife is how long the store knows that a user's tokens were revoked, and so the longest life that a signed
-	// token may have: what browsers allow cookies (RFC 6265bis section 5.5).
+	// token may have. Browsers allow cookies as long a life (RFC 6265bis section 5.5).
 	RevokedLife = 400 * 24 * time.Hour
-	// IDLife is how long a message is known by its id after it was published, at least: for that time whatever comes
-	// under the same key is the same message, for the store and for members.
+	// IDLife is how long a message is known by its id after it was published, at least. For that time all that comes under
+	// the same key is the same message, for the store and for members.
 	IDLife = 2 * time.Minute
 	// BatchLife is how long the store knows a batch after it was published, at least: a node that tries again must have
 	// given up before.
@@ -30,8 +30,8 @@ const (
 	// ReportLife is how long a node's report of a room counts: one may be late by 10 s. A node that died is counted for
 	// [ReportEvery] more at most, until another one's report finds its own too old.
 	ReportLife = ReportEvery + 10*time.Second
-	// RecallsKept is how many recalls and purges of a room the store and each node remember, of some 300 B each: for
-	// members that come back, and for a store that loses some. Who has missed more is told to show nothing of before.
+	// RecallsKept is how many recalls and purges of a room the store and each node remember, of some 300 B each. They are
+	// for members that come back, and for a store that loses some. Who has missed more is told to show nothing of before.
 	RecallsKept = 512
 	// RulesLife is how long rules, and the log of who changed them, live after the last change. A ban for good should
 	// outlive a season; what nobody has touched for so long is nobody's any more. As [RevokedLife].

@@ -72,9 +72,8 @@ func (d *Draft) Held() string {
 // SetHeld says that a draft waits under an id.
 func (d *Draft) SetHeld(id string) { d.special = &special{d.Marks(), id} }
 
-// SetOrigin gives a draft without an ID the id that its node knows it by, a word without
-// quotes: it stands in the history like that of a native message, but no store looks for
-// it, since its sender does not know it.
+// SetOrigin gives a draft without an ID the id that its node knows it by, a word without quotes. This id stands in the
+// history like that of a native message, but no store looks for it, since its sender does not know it.
 func (d *Draft) SetOrigin(origin string) {
 	d.Head = strings.TrimSuffix(d.Head, `"ts":`) + `"x":{"id":"` + origin + `"},"ts":`
 }

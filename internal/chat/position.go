@@ -15,8 +15,8 @@ type Position struct {
 	// Total is how many messages were ever sent to the room while it lived. It is
 	// Seq less what belongs to an earlier life whose history has expired.
 	Total uint64
-	// Rev counts what has changed the room in this epoch: a batch that was stored is one
-	// change, a recall is one, a purge is one. 0 where nothing has.
+	// Rev counts what has changed the room in this epoch: a batch that was stored, a recall and a purge are one change
+	// each. 0 where nothing has.
 	Rev uint64
 	// Tip names the newest of these changes: the id of the batch, or of the recall. No two
 	// changes share a name, so it tells whether two counts that have come equally far are
@@ -73,7 +73,7 @@ type History struct {
 	Cut bool
 }
 
-// Unnumbered is the epoch of rooms that original FastIM servers write to as well: nobody
-// gives numbers there, so a message is known by its text alone. Seq and Total are the
-// length of the history, and events of new messages have neither epoch nor numbers.
+// Unnumbered is the epoch of rooms that original FastIM servers write to as well. Nobody gives numbers there, so a
+// message is known by its text alone. Seq and Total are the length of the history, and events of new messages have
+// neither epoch nor numbers.
 const Unnumbered = "fastim"

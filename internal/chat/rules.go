@@ -183,7 +183,7 @@ type Rules struct {
 	Pinned Entry
 	// Cleared is where the history was cleared last, as the store had it when the rules were read. The zero value: never.
 	Cleared Place
-	// Terms are the lists of terms of the word filter by name, which the rules of [Everywhere] alone have: each as the
+	// Terms are the lists of terms of the word filter by name, which the rules of [Everywhere] alone have. Each is the
 	// SHA-256 of its text in hex, by which nodes see that it is another one. Nil or empty: none.
 	Terms map[string]string
 
@@ -258,8 +258,8 @@ func (r *Rules) Measures(now int64) []Measure {
 // Empty reports whether there are no measures at all.
 func (r *Rules) Empty() bool { return len(r.measures) == 0 }
 
-// Conflict reports whether a node that goes by rules of one version must give them to a store that has others: those of
-// the store are no newer, and not the same.
+// Conflict reports whether a node that goes by rules of one version must give them to a store that has others. It must
+// where those of the store are no newer, and not the same.
 func Conflict(version, stored string) bool {
 	return version != stored && versionNumber(version) >= versionNumber(stored) && version != ""
 }

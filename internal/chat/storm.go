@@ -29,8 +29,8 @@ type Quota struct {
 
 // Storm is how a room's last second was, where it was offered more than it takes. The zero value: it was not.
 type Storm struct {
-	// Level is how much is left out before it reaches the store: up to StormLow so many of its parts of what is low, above
-	// that all of it, and so many of its parts of what is normal.
+	// Level is how much is left out before it reaches the store. Up to StormLow it is so many of StormLow parts of what is
+	// low. Above that it is all that is low, and of what is normal as many parts as Level is above StormLow.
 	Level uint16
 	// Offered is how many messages there were on all nodes in the last whole second, Shown how many of them were stored.
 	Offered, Shown uint64

@@ -8,8 +8,8 @@ type Credential struct {
 	Token string
 	// Signed says that the token has proven itself, as a JWT does: only whether it was revoked is looked up.
 	Signed bool
-	// ID is a signed token's own name, empty where it has none; Issued is when it was made, in Unix ms, 0 where it does
-	// not say.
+	// ID is a signed token's own name, empty where it has none. Issued is when the token was made, in Unix ms, 0 where it
+	// does not say.
 	ID     string
 	Issued int64
 }

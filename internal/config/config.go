@@ -283,8 +283,8 @@ func (c Config) Gateway() gateway.Config {
 	}
 }
 
-// storeGrace is how much longer a room waits for the store than the store waits for
-// Redis: the store's own error, which says more, comes first.
+// storeGrace is how much longer a room waits for the store than the store waits for Redis. So the store's own error,
+// which says more, comes first.
 const storeGrace = time.Second
 
 // Rooms is what the rooms take of the configuration.

@@ -12,7 +12,7 @@ import (
 	"barrage/gateway/pass"
 )
 
-// CheckFiles reads the files that a valid configuration names, as a node does, and reports those that are no use, one
+// CheckFiles reads the files that a valid configuration names, as a node does. It reports those that are no use, one
 // problem each, with its key. It connects to nobody.
 func (c Config) CheckFiles() error {
 	var problems []error

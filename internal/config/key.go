@@ -47,8 +47,8 @@ func isHook(key string) bool { return isURL(key) && key != "auth.jwks_url" }
 var callers = []string{env.AdminServer, env.AdminKey}
 
 // serviceLink matches the variables that Kubernetes puts into every container for
-// every service of the namespace, as BARRAGE_PORT=tcp://10.0.0.1:9000 for a service
-// named barrage: they are nobody's spelling mistake.
+// every service of the namespace. For a service named barrage one is BARRAGE_PORT=tcp://10.0.0.1:9000. They are
+// nobody's spelling mistake.
 var serviceLink = regexp.MustCompile("^" + env.Prefix + `(\w+_)?(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=\w+://|PORT_\d+_\w+=)`)
 
 // nearest is the known name that was meant by a misspelled one: one with the given

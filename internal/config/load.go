@@ -60,10 +60,9 @@ type Sources map[string]Source
 // Load reads the configuration of a node: the defaults, changed by the YAML file at path, changed by the environment.
 // It also tells where each value comes from, for [Print].
 //
-// An empty path means no file. environ is in the form of [os.Environ]; the variable of
-// server.listen is BARRAGE_SERVER_LISTEN, lists are comma-separated, an empty variable
-// counts as not set. The error joins all that is wrong, one problem a line, each with
-// its key, its value and the line or the variable it comes from. It never holds a
+// An empty path means no file. The strings of environ are in the form of [os.Environ]; the variable of server.listen is
+// BARRAGE_SERVER_LISTEN. Lists are comma-separated, an empty variable counts as not set. The error joins all that is
+// wrong, one problem a line. Each has its key, its value and the line or the variable it comes from. It never holds a
 // secret.
 func Load(path string, environ []string) (Config, Sources, error) {
 	if path == "" {
@@ -105,9 +104,9 @@ func Ignored(environ []string) []string {
 	return l.ignored
 }
 
-// loader gathers values and problems during one [Load]. viper keeps the layers and
-// their order; shape and type of each value are checked here, for viper would stop at
-// the first problem, take null for "not set" and forget the case and the line of a key.
+// loader gathers values and problems during one [Load]. The package viper keeps the layers and their order. Shape and
+// type of each value are checked here. The package would stop at the first problem, take null for "not set" and forget
+// the case and the line of a key.
 type loader struct {
 	settings []setting // of the Config that is loaded
 	sections []string  // of the settings
@@ -338,8 +337,8 @@ func hasMask(key string, value reflect.Value) bool {
 // errInexact only tells the decoder to give up; it is never shown.
 var errInexact = errors.New("inexact")
 
-// exact refuses what mapstructure would convert with a loss or with a guess: 1.5 to an
-// integer, and a number to a duration, which would count nanoseconds.
+// exact refuses what mapstructure would convert with a loss or with a guess. Examples are 1.5 for an integer, and a
+// number for a duration, which would count nanoseconds.
 func exact(from, to reflect.Type, value any) (any, error) {
 	isFloat := (from.Kind() == reflect.Float64 || from.Kind() == reflect.Uint64) && to.Kind() != reflect.Float64
 	isDuration := to == reflect.TypeFor[time.Duration]() && from != to && from.Kind() != reflect.String

@@ -17,9 +17,9 @@ type ReloadConfig struct {
 // Validate finds nothing: every value is one.
 func (ReloadConfig) Validate() error { return nil }
 
-// atStart are the keys, and with a dot at the end the sections, that only a new start changes: what ports, goroutines,
-// connections and routes were made of. All others hold as soon as a node reads its configuration anew. config.yaml says
-// the same.
+// atStart are the keys, and with a dot at the end the sections, that only a new start changes. Ports, goroutines,
+// connections and routes were made of them. All others hold as soon as a node reads its configuration anew. config.yaml
+// says the same.
 var atStart = []string{
 	"server.listen", "server.max_connections", "server.pollers", "server.send_buffer", "server.read_header_timeout",
 	"server.proxy_protocol", "server.max_header_bytes", "server.test_page", "server.emotes",
@@ -53,9 +53,9 @@ func Changed(from, to Config) (all, restart []string) {
 // Difference is a setting that a running node has another value of.
 type Difference struct{ Key, Has, Wants string } // values as config.yaml has them
 
-// Against are the settings that a reload of a node changes, and those for which it is refused. has are the node's,
-// wants is the configuration as it is here. What stands in the node's own environment stays. Secrets cannot be
-// compared, but for whether there is one: unseen are those that both have.
+// Against are the settings that a reload of a node changes, and those for which it is refused. The parameter has is the
+// node's settings, wants is the configuration as it is here. What stands in the node's own environment stays. Secrets
+// cannot be compared, but for whether there is one: unseen are those that both have.
 func Against(has []gateway.Setting, wants []gateway.Setting) (changes, refused []Difference, unseen []string) {
 	of := map[string]gateway.Setting{}
 	for _, s := range has {

@@ -2,8 +2,8 @@
 // what goes over the wire, what it prints and how it exits.
 //
 // What FastIM's contract says is a named sub-test here, run over both stores. The files that follow its sections are
-// message, chat, list, api, redis and settings; differ, original, beside and migration play the original node. The
-// others are about what nodes owe their operators (badinput, drain, cluster, admin, fleet, traces), and about what
+// message, chat, list, api, redis and settings; differ, original, beside and migration play the original node. Others
+// are about what nodes owe their operators (badinput, drain, cluster, admin, fleet, traces). The rest is about what
 // holds over several nodes (order, held, filter, storm, revoked, webhooks, replicas).
 //
 // Read first: node_test.go (one process), then client_test.go (one WebSocket).

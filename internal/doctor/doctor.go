@@ -1,5 +1,5 @@
-// Package doctor has the command "barrage doctor": it looks at this machine, the configuration, Redis, and the services
-// that are called, as a node would meet them, and says how to mend what is not as it should be. It changes nothing, and
+// Package doctor has the command "barrage doctor". It looks at this machine, the configuration, Redis, and the services
+// that are called, as a node would meet them. It says how to mend what is not as it should be. It changes nothing, and
 // asks no node. Begin with [New].
 package doctor
 

@@ -20,7 +20,7 @@ func PerSecond(units float64, burst int) Rate {
 }
 
 // Used is how far a rate is used up: the theoretical arrival time of GCRA, in milliseconds of any clock that goes on by
-// itself. 32 bits are enough, since no rate is used up for longer than 24 days: a later time is one of before the last
+// itself. 32 bits are enough, since no rate is used up for longer than 24 days. A later time is one of before the last
 // turn of the counter. The zero value is unused; it may look partly used up in the last seconds before the counter
 // turns over.
 type Used uint32

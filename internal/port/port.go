@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// Port is a port of 127.0.0.1 that nobody else on the machine gets until Free, whether somebody listens on it or not:
-// connections are refused meanwhile. A port that is only looked up is another program's by the time a server starts, or
-// starts again, one time in some hundred on a machine where many tests connect.
+// Port is a port of 127.0.0.1 that nobody else on the machine gets until Free, whether somebody listens on it or not.
+// Connections are refused while nobody does. A port that is only looked up may be another program's by the time a
+// server starts, or starts again. That happens one time in some hundred on a machine where many tests connect.
 type Port struct {
 	Addr string // host:port
 	fd   int

@@ -141,8 +141,8 @@ func StopReplication(tb testing.TB, master, replica *Server) {
 
 // Cluster is a cluster of masters and one replica of each. Use [StartCluster].
 type Cluster struct {
-	// Nodes are all its servers: first the masters, as they were at the start, in the
-	// order of their slots; then their replicas, in the same order.
+	// Nodes are all its servers. First come the masters, as they were at the start, in the order of their slots; then
+	// their replicas, in the same order.
 	Nodes []*Server
 }
 

@@ -6,9 +6,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// restsFor is how long rueidis may go on after a client was closed: up to a second before it
-// looks at a cluster's topology again, and 5 s before it closes its connections to nodes that
-// left the cluster (cluster.go of v1.0.79). Some more for a busy machine.
+// restsFor is how long rueidis may go on after a client was closed. It looks at a cluster's topology again after up to
+// a second. After 5 s it closes its connections to nodes that left the cluster (both in cluster.go of v1.0.79). Some
+// more for a busy machine.
 const restsFor = 8 * time.Second
 
 // Left returns an error that names the goroutines which still run and options don't

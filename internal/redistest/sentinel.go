@@ -33,8 +33,8 @@ func StartSentinels(tb testing.TB) *Sentinels {
 			fmt.Sprintf("sentinel down-after-milliseconds %s %s\n", MasterName, sentinelDown) +
 			fmt.Sprintf("sentinel failover-timeout %s 3000\n", MasterName)}
 		s.Sentinels = append(s.Sentinels, one.launchFor(tb))
-		// One that had no processor for two seconds does nothing for thirty, and what is known of a replica is ten
-		// seconds old, of which five are too old. They greet each other every two seconds. Before 7.0 that stays so.
+		// One that had no processor for two seconds does nothing for thirty. The knowledge of a replica is ten seconds old,
+		// of which five are too old. They greet each other every two seconds. Before 7.0 that stays so.
 		_, _ = one.Do("SENTINEL", "DEBUG", "TILT-TRIGGER", "60000", "INFO-PERIOD", "1000", "PUBLISH-PERIOD", "200")
 	}
 	for _, one := range s.Sentinels {

@@ -1,5 +1,5 @@
-// Package redistest runs a real redis-server for tests, or the program that REDIS_SERVER names, on a free port of
-// 127.0.0.1 and without files that outlive it. It is for Linux.
+// Package redistest runs a real redis-server for tests, or the program that REDIS_SERVER names. The server has a free
+// port of 127.0.0.1 and no files that outlive it. The package is for Linux.
 package redistest
 
 import (

@@ -1,5 +1,6 @@
-// Package systemd is what a node and systemd tell each other: that it serves, that it leaves, that it still delivers,
-// and which socket it is to serve. Without systemd it does nothing. It is over coreos/go-systemd.
+// Package systemd is what a node and systemd tell each other. The node says that it serves, that it leaves, and that it
+// still delivers. It hears which socket it is to serve. Without systemd the package does nothing. It is over
+// coreos/go-systemd.
 package systemd
 
 import (
@@ -32,9 +33,10 @@ func Listener() (net.Listener, error) {
 	return all[0], nil
 }
 
-// Ready tells systemd that the node serves, and from then on that it delivers, as often as WatchdogSec of its unit
-// wants to hear it, until ctx ends. sinceDelivery is how long ago it last did; systemd hears nothing where that is
-// longer than half of WatchdogSec, and so restarts the node. The goroutine for that is one of workers.
+// Ready tells systemd that the node serves. From then on until ctx ends it tells that the node delivers, as often as
+// WatchdogSec of its unit wants to hear it. The function sinceDelivery is how long ago the node last did. Where that is
+// longer than half of WatchdogSec, systemd hears nothing, and so restarts the node. The goroutine for that is one of
+// workers.
 func Ready(ctx context.Context, workers *sync.WaitGroup, sinceDelivery func() time.Duration, log *slog.Logger) {
 	tell(log, daemon.SdNotifyReady)
 	every, err := daemon.SdWatchdogEnabled(false)

@@ -129,7 +129,7 @@ func (r *Ring) Submit() (taken int, err error) {
 	return taken, err
 }
 
-// await reads so many results. A send that may not wait is over when io_uring_enter returns, which New has tried; on a
+// await reads so many results. A send that may not wait is over when io_uring_enter returns, which New has tried. On a
 // kernel that leaves one to somebody else we wait, since it has its buffer.
 func (r *Ring) await(taken int) {
 	for left := uint32(taken); left > 0; {
@@ -154,8 +154,8 @@ func (r *Ring) await(taken int) {
 	r.sends = r.sends[:0]
 }
 
-// Result is what became of a send of the last Submit, from 0 to what it took: n bytes went, or none and errno says why.
-// EAGAIN: the socket takes nothing now.
+// Result is what became of a send of the last Submit, from 0 to what it took. Either n bytes went, or none and errno
+// says why. EAGAIN: the socket takes nothing now.
 func (r *Ring) Result(i int) (n int, errno syscall.Errno) {
 	if res := r.results[i]; res < 0 {
 		return 0, syscall.Errno(-res)
